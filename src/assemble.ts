@@ -1,0 +1,93 @@
+import { mkdir } from "node:fs/promises";
+import type { IncomingMessage, ServerResponse } from "node:http";
+import path from "node:path";
+import { createOpenPolicy } from "./auth/policy.ts";
+import type { Config } from "./config/schema.ts";
+import { createApp } from "./http/app.ts";
+import { openSqliteMetadata, type Metadata } from "./metadata/metadata.ts";
+import type { Logger } from "./observability/logger.ts";
+import { createRegistry, type Registry } from "./registry/registry.ts";
+import type { BlobStore } from "../storage/blob-store.ts";
+import { openFilesystemStore } from "../storage/filesystem/store.ts";
+import { createMemoryStore } from "../storage/memory/store.ts";
+
+export interface Assembled {
+  /** Request listener for node:http. */
+  readonly handle: (request: IncomingMessage, response: ServerResponse) => void;
+  /** From now on: not ready, so that nobody sends new work. */
+  readonly drain: () => void;
+  /** Closes the store and the database. Requests that still run fail. */
+  readonly close: () => Promise<void>;
+}
+
+const hourMs = 3_600_000;
+
+/** The composition root: from a checked configuration to a registry that answers requests. */
+export async function assemble(config: Config, logger: Logger): Promise<Assembled> {
+  await mkdir(config.data, { recursive: true });
+  const clock = Date.now;
+  const store = await openStore(config);
+  const metadata = await openSqliteMetadata(path.join(config.data, "berth.db"));
+  const registry = createRegistry({ store, metadata, clock, sparse: config.sparse });
+
+  const tidyUploads = (): Promise<void> =>
+    tidy(registry, clock() - config.limits.uploadIdle, logger);
+  await tidyUploads();
+  await registry.uploads.sweep();
+  const timer = setInterval(() => void tidyUploads(), hourMs).unref();
+
+  let draining = false;
+  return {
+    handle: createApp({
+      registry,
+      policy: createOpenPolicy(),
+      readiness: async () =>
+        draining ? { server: "is shutting down" } : await problemsOf({ store, metadata }),
+      logger,
+      trustedProxies: config.trustedProxies,
+      limits: config.limits,
+    }),
+    drain: () => {
+      draining = true;
+    },
+    close: async () => {
+      clearInterval(timer);
+      await metadata.close();
+      await store.close();
+    },
+  };
+}
+
+function openStore(config: Config): Promise<BlobStore> | BlobStore {
+  switch (config.storage.driver) {
+    case "filesystem":
+      return openFilesystemStore(config.data);
+    case "memory":
+      return createMemoryStore();
+  }
+}
+
+async function tidy(registry: Registry, beforeMs: number, logger: Logger): Promise<void> {
+  try {
+    const expired = await registry.uploads.expire(beforeMs);
+    if (expired > 0) logger.info({ expired }, "uploads that nobody went on with have expired");
+  } catch (error) {
+    logger.error({ err: error }, "uploads could not be expired");
+  }
+}
+
+async function problemsOf(parts: {
+  readonly store: BlobStore;
+  readonly metadata: Metadata;
+}): Promise<Readonly<Record<string, string>>> {
+  const problems: Record<string, string> = {};
+  const look = async (part: string, probe: () => Promise<void>): Promise<void> => {
+    try {
+      await probe();
+    } catch (error) {
+      problems[part] = error instanceof Error ? error.message : String(error);
+    }
+  };
+  await Promise.all([look("storage", parts.store.probe), look("database", parts.metadata.probe)]);
+  return problems;
+}

@@ -1,0 +1,57 @@
+import process from "node:process";
+import { Command } from "commander";
+import { allowedFor } from "../config/explain.ts";
+import { configKeys, loadConfig, type LoadedConfig } from "../config/load.ts";
+import { defaultOf, printConfig } from "../config/print.ts";
+import { ConfigError } from "../config/problems.ts";
+
+interface Options {
+  readonly config?: string;
+}
+
+const intro = `
+Settings come from the command line, then from environment variables, then from one YAML file
+(--config or BERTH_CONFIG), then from the defaults. Durations are written 30s, 5m, 24h or 7d,
+sizes 64MiB or 50GB, lists in variables with commas. A variable that ends in _FILE names a file
+that holds a secret.
+`;
+
+/** `berth config check|print` */
+export function configCommand(): Command {
+  const command = new Command("config").description("check or print the configuration");
+  command
+    .command("check")
+    .description("say everything that is wrong with the configuration")
+    .option("--config <file>", "YAML file to read (BERTH_CONFIG)")
+    .action(async (options: Options) => {
+      const { sources } = await load(options);
+      process.stdout.write(`The configuration is right; keys that are set: ${sources.size}.\n`);
+    });
+  command
+    .command("print")
+    .description("print the configuration as it is in effect, and where each value comes from")
+    .option("--config <file>", "YAML file to read (BERTH_CONFIG)")
+    .action(async (options: Options) => {
+      const { config, sources } = await load(options);
+      process.stdout.write(printConfig(config, sources));
+    });
+  return command.addHelpText("after", () => `${intro}\nKeys:\n${keyList()}`);
+}
+
+async function load({ config: configFile }: Options): Promise<Extract<LoadedConfig, { ok: true }>> {
+  const loaded = await loadConfig({ configFile });
+  if (!loaded.ok) throw new ConfigError(loaded.problems);
+  return loaded;
+}
+
+/** Three lines a key: its name, variable and default; what it is for; what it may be. */
+function keyList(): string {
+  return configKeys
+    .map(({ name, variable, description, schema }) => {
+      const initial = defaultOf(schema);
+      const otherwise = initial === undefined ? "" : `, default ${initial}`;
+      const heading = `${name} (${variable}${otherwise})`;
+      return `  ${heading}\n      ${description}.\n      Allowed: ${allowedFor(schema)}.\n`;
+    })
+    .join("");
+}

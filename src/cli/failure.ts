@@ -1,0 +1,51 @@
+import { formatListenAddress } from "../config/addresses.ts";
+import { reasonOf } from "../config/problems.ts";
+import type { Config } from "../config/schema.ts";
+
+/** Ends a command with exit code 1; the message is the one line that is shown. */
+export class Failure extends Error {
+  override readonly name = "Failure";
+}
+
+/** Why a server did not start, in one line, with what can be done about it where that is known. */
+export function startFailure(error: unknown, config: Pick<Config, "listen" | "data">): Failure {
+  const { code, syscall, path, message } = detailsOf(error);
+  const address = formatListenAddress(config.listen);
+  const listening: Record<string, string> = {
+    EADDRINUSE: `${address} is already in use; stop the other server or choose another address with --listen`,
+    EACCES: `no permission to listen on ${address}; ports below 1024 need a privilege`,
+    EADDRNOTAVAIL: `${address} is not an address of this machine`,
+    ENOTFOUND: `${address}: no such host`,
+    EAI_AGAIN: `${address}: the host name cannot be looked up at the moment`,
+  };
+  if (["listen", "bind", "getaddrinfo"].includes(syscall)) {
+    return new Failure(listening[code] ?? `cannot listen on ${address}: ${message}`, {
+      cause: error,
+    });
+  }
+  if (path !== undefined) {
+    const where = path === config.data ? "" : `: ${path}`;
+    return new Failure(`cannot use the data folder ${config.data}${where}: ${reasonOf(error)}`, {
+      cause: error,
+    });
+  }
+  return new Failure(`cannot start: ${message}`, { cause: error });
+}
+
+interface Details {
+  readonly code: string;
+  readonly syscall: string;
+  readonly path: string | undefined;
+  /** In one line. */
+  readonly message: string;
+}
+
+function detailsOf(error: unknown): Details {
+  const message = (error instanceof Error ? error.message : String(error)).replaceAll(
+    /\s*\n\s*/g,
+    " ",
+  );
+  const { code, syscall, path }: NodeJS.ErrnoException =
+    error instanceof Error ? error : new Error(message);
+  return { code: code ?? "", syscall: syscall ?? "", path, message };
+}

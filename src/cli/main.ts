@@ -1,0 +1,34 @@
+#!/usr/bin/env node
+import process from "node:process";
+import { CommanderError } from "commander";
+import { ConfigError } from "../config/problems.ts";
+import { Failure } from "./failure.ts";
+import { createProgram } from "./program.ts";
+
+/*
+ * Exit codes: 0 all is well, 1 a failure, 2 a wrong command line or configuration, 128 + n ended by a second signal n.
+ * What a command answers goes to standard output, everything else to standard error.
+ */
+
+// `berth config print | head -1` is no failure.
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  if (error.code !== "EPIPE") throw error;
+});
+
+try {
+  await createProgram().parseAsync();
+} catch (error) {
+  process.exitCode = exitCodeOf(error);
+}
+
+/** Says what went wrong, unless commander has said it already. */
+function exitCodeOf(error: unknown): number {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
+  if (error instanceof ConfigError) {
+    process.stderr.write(`${error.message}\n`);
+    return 2;
+  }
+  if (!(error instanceof Failure)) throw error;
+  process.stderr.write(`berth: ${error.message}\n`);
+  return 1;
+}

@@ -1,0 +1,46 @@
+import { Command } from "commander";
+import { configCommand } from "./config.ts";
+import { serveCommand } from "./serve.ts";
+import { version } from "./version.ts";
+
+const notes = `
+Examples:
+  $ berth serve --open                            everybody on this machine may pull, push and delete
+  $ berth serve --open --data /srv/berth          keep the data somewhere else than in ./data
+  $ berth serve --open --listen 127.0.0.1:8080    listen on another port
+  $ berth serve --config /etc/berth/berth.yaml    take the settings from a file
+  $ berth config check --config berth.yaml        see whether the file is right
+  $ berth config --help                           list every key and its environment variable
+
+Exit codes:
+  0  all is well
+  1  a failure, such as a port in use or a data folder that cannot be written
+  2  a wrong command line or configuration
+`;
+
+/** The command line. Parsing rejects with a CommanderError, a ConfigError or a Failure; nothing below ends the process. */
+export function createProgram(): Command {
+  const program = new Command("berth")
+    .description("An OCI image registry with what people know from Docker Hub around it.")
+    .version(version(), "-V, --version", "print the version")
+    .helpOption("-h, --help", "print this help")
+    .addHelpText("after", notes);
+  const commands = [serveCommand(), configCommand()];
+  for (const command of commands) program.addCommand(command);
+  for (const command of [
+    program,
+    ...commands,
+    ...commands.flatMap(({ commands: inner }) => inner),
+  ]) {
+    command
+      .exitOverride()
+      .helpOption("-h, --help", "print this help")
+      .showHelpAfterError(`See "${nameOf(command)} --help".`);
+  }
+  return program;
+}
+
+/** `berth config check` */
+function nameOf(command: Command): string {
+  return command.parent === null ? command.name() : `${nameOf(command.parent)} ${command.name()}`;
+}

@@ -1,0 +1,88 @@
+import process from "node:process";
+import { Command } from "commander";
+import { loadConfig } from "../config/load.ts";
+import { ConfigError } from "../config/problems.ts";
+import type { Config } from "../config/schema.ts";
+import type { Flags } from "../config/settings.ts";
+import { createLogger, type Logger } from "../observability/logger.ts";
+import type { RunningServer } from "../server.ts";
+import { startFailure } from "./failure.ts";
+import { version } from "./version.ts";
+import { welcome } from "./welcome.ts";
+
+interface Options {
+  readonly config?: string;
+  readonly data?: string;
+  readonly listen?: string;
+  readonly open?: true;
+}
+
+const notes = `
+The folder of the data is made if it does not exist. Ctrl+C or SIGTERM lets running uploads and
+downloads end for as long as limits.drain says (30s), a second one ends at once with exit code
+128 + n. SIGHUP reads the TLS certificate again. "berth config --help" lists all settings.
+`;
+
+/** `berth serve`: runs until a signal ends it. */
+export function serveCommand(): Command {
+  return new Command("serve")
+    .description("run the registry")
+    .option("--config <file>", "YAML file to read (BERTH_CONFIG)")
+    .option("--data <folder>", "folder of the data (default: ./data)")
+    .option(
+      "--listen <host:port>",
+      "where to listen, port 0 takes a free one (default: 127.0.0.1:5000)",
+    )
+    .option("--open", "no accounts: everybody may pull, push and delete")
+    .addHelpText("after", notes)
+    .action(serve);
+}
+
+async function serve(options: Options): Promise<void> {
+  const loaded = await loadConfig({
+    configFile: options.config,
+    flags: flagsOf(options),
+    forServing: true,
+  });
+  if (!loaded.ok) throw new ConfigError(loaded.problems);
+
+  const { config } = loaded;
+  const logger = createLogger(config.log);
+  const server = await start(config, logger);
+  if (config.auth.open) {
+    logger.warn("open mode: everybody who can reach this address may pull, push and delete");
+  }
+  process.stdout.write(welcome({ version: version(), url: server.url, port: server.port, config }));
+
+  const code = await server.ended;
+  process.exitCode = code;
+  // After a second signal nothing has been closed, and so nothing would let the process end.
+  if (code > 128) process.exit();
+}
+
+async function start(config: Config, logger: Logger): Promise<RunningServer> {
+  try {
+    // Only now, so that every other command starts without them.
+    const [{ assemble }, { startServer }] = await Promise.all([
+      import("../assemble.ts"),
+      import("../server.ts"),
+    ]);
+    const assembled = await assemble(config, logger);
+    try {
+      return await startServer(config, assembled, logger);
+    } catch (error) {
+      await assembled.close();
+      throw error;
+    }
+  } catch (error) {
+    logger.debug({ err: error }, "start failed");
+    throw startFailure(error, config);
+  }
+}
+
+function flagsOf({ data, listen, open }: Options): Flags {
+  const given = { data, listen, "auth.open": open };
+  return Object.fromEntries(
+    Object.entries(given).flatMap(([key, value]) => (value === undefined ? [] : [[key, value]])),
+  );
+}

@@ -1,0 +1,82 @@
+import { isIP } from "node:net";
+import ipaddr from "ipaddr.js";
+import { z } from "zod";
+import { value } from "./values.ts";
+
+/** Where to listen. An empty `host` means all interfaces, port 0 lets the system choose one. */
+export interface ListenAddress {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** `127.0.0.1:5000`, `[::1]:5000`, `:5000`; `undefined` if it is none of these. */
+export function parseListenAddress(raw: unknown): ListenAddress | undefined {
+  if (typeof raw !== "string") return undefined;
+  const parts = /^(?:\[([0-9A-Fa-f:.%\w]+)\]|([^:[\]\s/]*)):(\d{1,5})$/.exec(raw.trim());
+  const [, bracketed, plain = "", digits] = parts ?? [];
+  const port = Number(digits);
+  if (parts === null || port > 65_535) return undefined;
+  if (bracketed !== undefined) return isIP(bracketed) === 6 ? { host: bracketed, port } : undefined;
+  if (plain === "" || plain === "*") return { host: "", port };
+  // Digits and dots only: an IPv4 address, or a slip that no resolver should have to find.
+  if (/^[\d.]+$/.test(plain) ? isIP(plain) !== 4 : !hostName.test(plain)) return undefined;
+  return { host: plain.toLowerCase(), port };
+}
+
+const hostName =
+  /^(?=.{1,253}$)[a-z0-9_](?:[a-z0-9_-]{0,62})(?:\.[a-z0-9_](?:[a-z0-9_-]{0,62}))*\.?$/i;
+
+/** `HOST:PORT` with brackets around an IPv6 address: what `parseListenAddress` reads and what a URL needs. */
+export function formatListenAddress({ host, port }: ListenAddress): string {
+  return `${host.includes(":") ? `[${host}]` : host}:${port}`;
+}
+
+/** Whether only this machine can reach the host. A name counts only if it is `localhost` or below it. */
+export function isLoopback(host: string): boolean {
+  if (isIP(host) !== 0) return ipaddr.process(host).range() === "loopback";
+  return /^(?:.+\.)?localhost\.?$/.test(host);
+}
+
+/** HOST:PORT as a {@link ListenAddress}. */
+export function listenAddress(): z.ZodType<ListenAddress> {
+  return value({
+    allowed: "HOST:PORT, such as 127.0.0.1:5000, [::1]:5000, or :5000 for all interfaces",
+    parse: parseListenAddress,
+    print: formatListenAddress,
+  });
+}
+
+/** An absolute URL of this server as clients see it, without a slash at its end. */
+export function serverUrl(): z.ZodType<string> {
+  return value({
+    allowed:
+      "an absolute http:// or https:// URL without user, query or fragment, such as https://registry.example.com",
+    parse: (raw) => {
+      if (
+        typeof raw !== "string" ||
+        !/^https?:\/\/[^/?#\s]/i.test(raw.trim()) ||
+        /[?#\s\\]/.test(raw.trim())
+      )
+        return undefined;
+      const url = URL.canParse(raw) ? new URL(raw) : undefined;
+      if (url === undefined || url.username !== "" || url.password !== "") return undefined;
+      return url.href.replace(/\/+$/, "");
+    },
+  });
+}
+
+/** One IP address or a range of them in CIDR form, as text. */
+export function ipRange(): z.ZodType<string> {
+  return value({
+    allowed: "an IP address or a range in CIDR form, such as 10.0.0.0/8 or fd00::/8",
+    parse: (raw) => {
+      if (typeof raw !== "string") return undefined;
+      const range = raw.trim();
+      if (range.includes("/"))
+        return ipaddr.isValidCIDR(range) && isIP(range.split("/")[0] ?? "") !== 0
+          ? range
+          : undefined;
+      return isIP(range) === 0 ? undefined : range;
+    },
+  });
+}

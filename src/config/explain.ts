@@ -1,0 +1,77 @@
+import { closest, distance } from "fastest-levenshtein";
+import {
+  groupOf,
+  itemOf,
+  keysOf,
+  nameOf,
+  valueFactsOf,
+  type KeyPath,
+  type Schema,
+} from "./keys.ts";
+import type { ConfigProblem } from "./problems.ts";
+
+/** Completes "allowed: …" for any schema. */
+export function allowedFor(schema: Schema): string {
+  const facts = valueFactsOf(schema);
+  if (facts !== undefined) return facts.allowed;
+  const group = groupOf(schema);
+  if (group !== undefined) return `a group of the keys ${Object.keys(group).join(", ")}`;
+  const item = itemOf(schema);
+  return item === undefined ? "another value" : `a list; each entry ${allowedFor(item)}`;
+}
+
+/** What to say of a name that no key has. */
+export function unknownKey(
+  root: Schema,
+  group: Readonly<Record<string, Schema>>,
+  path: KeyPath,
+  source: string | undefined,
+): ConfigProblem {
+  const inList = path.some((step) => typeof step === "number");
+  const known = inList
+    ? Object.keys(group).map((name) => nameOf([...path.slice(0, -1), name]))
+    : namesOf(root);
+  const name = nameOf(path);
+  const step = path.at(-1);
+  const flat = typeof step === "string" && step.includes(".") && known.includes(name);
+  // The value is not shown: it may be a secret under a name with a slip.
+  return {
+    key: name,
+    source,
+    what: flat ? "a key in a group is written below the group" : "unknown key",
+    allowed: flat
+      ? nested(name.split("."))
+      : `${nearest(name, known, ".")} (the nearest known one; "berth config --help" lists all)`,
+  };
+}
+
+/** `log: { level: … }` */
+function nested(path: readonly string[]): string {
+  return path.reduceRight(
+    (inner, name) => `${name}: ${inner === "…" ? inner : `{ ${inner} }`}`,
+    "…",
+  );
+}
+
+/** Keys, and the groups they are in. */
+function namesOf(schema: Schema): string[] {
+  const names = keysOf(schema).flatMap(({ path }) =>
+    path.map((_, end) => nameOf(path.slice(0, end + 1))),
+  );
+  return [...new Set(names)];
+}
+
+/** The name that was probably meant, by the whole name or by its last part (`level` for `log.level`). */
+export function nearest(
+  name: string,
+  known: readonly string[],
+  separator: string,
+): string | undefined {
+  if (known.length === 0) return undefined;
+  const plain = (text: string): string => text.toLowerCase().replaceAll(/[-_.]/g, "");
+  const last = (text: string): string => plain(text.split(separator).at(-1) ?? text);
+  const sameEnd = known.filter((candidate) => last(candidate) === last(name));
+  const candidates = sameEnd.length > 0 ? sameEnd : known;
+  const best = closest(plain(name), candidates.map(plain));
+  return candidates.toSorted((a, b) => distance(plain(a), best) - distance(plain(b), best))[0];
+}

@@ -1,0 +1,55 @@
+import process from "node:process";
+import { configVariable } from "./environment.ts";
+import { keysOf, type ConfigKey } from "./keys.ts";
+import type { ConfigProblem } from "./problems.ts";
+import { generalRules, servingRules } from "./rules.ts";
+import { configSchema, type Config } from "./schema.ts";
+import { readSettings, type Flags, type Sources } from "./settings.ts";
+
+export interface ConfigInput {
+  /** Path of the YAML file; without it the one that `BERTH_CONFIG` names, if any. */
+  readonly configFile?: string | undefined;
+  /** Values from the command line by key (`auth.open`); they win over everything. */
+  readonly flags?: Flags;
+  /** The process's own environment if left out. Nothing else in the project reads it. */
+  readonly env?: NodeJS.ProcessEnv;
+  /** Whether a server is to be started with it, which asks for more than a check of the file does. */
+  readonly forServing?: boolean;
+}
+
+export type LoadedConfig =
+  | { readonly ok: true; readonly config: Config; readonly sources: Sources }
+  | { readonly ok: false; readonly problems: readonly ConfigProblem[] };
+
+/** Reads flags, variables, file and defaults, in this order of precedence. All that is wrong is said at once; never throws. */
+export async function loadConfig(input: ConfigInput): Promise<LoadedConfig> {
+  const env = input.env ?? process.env;
+  const named = env[configVariable] || undefined;
+  const file =
+    input.configFile === undefined
+      ? named && { path: named, namedBy: configVariable }
+      : { path: input.configFile, namedBy: "--config" };
+  const settings = await readSettings(configSchema, {
+    configFile: file || undefined,
+    env,
+    flags: input.flags ?? {},
+  });
+
+  const { output, sources, refused } = settings;
+  const rules = input.forServing ? [...generalRules, ...servingRules] : generalRules;
+  const broken = rules.flatMap(({ keys, check }) => {
+    if (output === undefined || keys.some((key) => refused.has(key))) return [];
+    const problem = check(output);
+    return problem === undefined
+      ? []
+      : [{ key: keys[0], source: sources.get(keys[0]), ...problem }];
+  });
+
+  const problems = [...settings.problems, ...broken];
+  return output === undefined || problems.length > 0
+    ? { ok: false, problems }
+    : { ok: true, config: output, sources };
+}
+
+/** Every key of Berth's configuration. */
+export const configKeys: readonly ConfigKey[] = keysOf(configSchema);

@@ -1,0 +1,58 @@
+/** One thing that is wrong with the configuration. */
+export interface ConfigProblem {
+  /** The key with dots (`limits.drain`, `mirrors[0].upstream`), or the file or variable when no key is meant. */
+  readonly key: string;
+  /** Where the value came from: `--listen`, `BERTH_LISTEN`, `berth.yaml line 3`. */
+  readonly source?: string | undefined;
+  /** The value, as text; asterisks for a secret. Missing if there is none. */
+  readonly found?: string | undefined;
+  /** What is wrong, when the value alone does not say it. */
+  readonly what?: string | undefined;
+  /** What would be right. */
+  readonly allowed: string;
+}
+
+/** Thrown where a configuration can't be used. The message is what a person should read. */
+export class ConfigError extends Error {
+  override readonly name = "ConfigError";
+  readonly problems: readonly ConfigProblem[];
+
+  constructor(problems: readonly ConfigProblem[]) {
+    super(renderProblems(problems));
+    this.problems = problems;
+  }
+}
+
+/** All problems as text for a terminal, two lines each, ending in a line break. */
+export function renderProblems(problems: readonly ConfigProblem[]): string {
+  const count = problems.length === 1 ? "a problem" : `${problems.length} problems`;
+  return `The configuration has ${count}:\n\n${problems.map(render).join("\n")}`;
+}
+
+function render({ key, source, found, what, allowed }: ConfigProblem): string {
+  const origin = source === undefined ? "" : ` (${source})`;
+  const value = found === undefined ? undefined : `found ${found}`;
+  const wrong = [value, what].filter((part) => part !== undefined).join("; ") || "is missing";
+  return `  ${key}${origin}: ${wrong}\n    allowed: ${allowed}\n`;
+}
+
+/** A value as a message shows it: as JSON, not too long, and never a secret. */
+export function show(value: unknown, secret = false): string | undefined {
+  if (value === undefined) return undefined;
+  if (secret) return "********";
+  const text = JSON.stringify(value);
+  return text.length > 120 ? `${text.slice(0, 120)}…` : text;
+}
+
+/** Why the system refused something, in words: `no such file or directory`. */
+export function reasonOf(error: unknown): string {
+  const reasons: Record<string, string> = {
+    ENOENT: "no such file",
+    EACCES: "permission denied",
+    EPERM: "permission denied",
+    EISDIR: "it is a folder",
+    ENOTDIR: "a part of the path is not a folder",
+  };
+  const code = error instanceof Error && "code" in error ? String(error.code) : "";
+  return reasons[code] ?? (error instanceof Error ? error.message : String(error));
+}

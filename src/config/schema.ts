@@ -1,0 +1,100 @@
+import { z } from "zod";
+import { ipRange, listenAddress, serverUrl } from "./addresses.ts";
+import { bool, choice, duration, filePath, integer, size } from "./values.ts";
+
+const logLevels = ["trace", "debug", "info", "warn", "error", "fatal", "silent"] as const;
+const day = 86_400_000;
+const KiB = 2 ** 10;
+const MiB = 2 ** 20;
+
+/**
+ * Every key of the configuration, with its default and its description. The names of the environment variables, the
+ * check for unknown keys, the messages, `berth config print` and the list in `berth config --help` all come from here:
+ * a new key is one entry in this file.
+ */
+export const configSchema = z.object({
+  listen: listenAddress()
+    .prefault("127.0.0.1:5000")
+    .describe("Where to listen; port 0 takes a free one"),
+  publicUrl: serverUrl()
+    .optional()
+    .describe("The URL under which clients reach this server, when a proxy is in front of it"),
+  data: filePath("the path of a folder")
+    .prefault("./data")
+    .describe("Folder of the database and, by default, the blobs"),
+  trustedProxies: z
+    .array(ipRange())
+    .prefault([])
+    .describe("Proxies whose X-Forwarded-For, -Proto and -Host are believed"),
+  tls: z
+    .object({
+      cert: filePath("the path of a PEM file; tls.cert and tls.key belong together").describe(
+        "Certificate chain in PEM, read again on SIGHUP",
+      ),
+      key: filePath("the path of a PEM file; tls.cert and tls.key belong together").describe(
+        "Private key in PEM, read again on SIGHUP",
+      ),
+    })
+    .optional()
+    .describe("Serve https"),
+  auth: z
+    .object({
+      open: bool().prefault(false).describe("No accounts: everybody may pull, push and delete"),
+      openOnNetwork: bool()
+        .prefault(false)
+        .describe("Allow auth.open on an address that other machines reach"),
+    })
+    .prefault({}),
+  storage: z
+    .object({
+      driver: choice(["filesystem", "memory"])
+        .prefault("filesystem")
+        .describe("Where blobs lie; memory forgets them at the end"),
+    })
+    .prefault({}),
+  log: z
+    .object({
+      level: choice(logLevels)
+        .prefault("info")
+        .describe("The least important line that is still written"),
+      format: choice(["auto", "pretty", "json"])
+        .prefault("auto")
+        .describe("auto is pretty on a terminal and json elsewhere"),
+    })
+    .prefault({}),
+  sparse: bool().prefault(false).describe("An index may name children that are not here"),
+  limits: z
+    .object({
+      drain: duration({ min: 0, max: day })
+        .prefault("30s")
+        .describe("Time that running requests get when the server is told to end"),
+      idle: duration({ min: 1000, max: day })
+        .prefault("5m")
+        .describe("A connection on which nothing moves is closed after this time"),
+      header: size({ min: 16 * KiB, max: MiB })
+        .prefault("64KiB")
+        .describe("Longest header of a request"),
+      manifestSize: size({ min: 4 * MiB, max: 64 * MiB })
+        .prefault("4MiB")
+        .describe("Largest manifest"),
+      manifestsInFlight: integer({ min: 1, max: 10_000 })
+        .prefault(16)
+        .describe("Manifests that are read at the same time"),
+      uploadIdle: duration({ min: 1000 })
+        .prefault("7d")
+        .describe("An upload that nobody goes on with expires after this time"),
+      pageSize: integer({ min: 100, max: 100_000 })
+        .prefault(1000)
+        .describe("Longest page of a list"),
+      tagsPerPush: integer({ min: 1, max: 10_000 })
+        .prefault(100)
+        .describe("Tags that one manifest push may set"),
+      connections: integer({ min: 0 }, " (0: no limit)")
+        .prefault(0)
+        .describe("Connections that are open at the same time"),
+    })
+    .prefault({}),
+});
+
+/** The checked configuration: defaults filled in, paths absolute, durations in milliseconds, sizes in bytes. */
+export type Config = z.output<typeof configSchema>;

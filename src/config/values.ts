@@ -1,0 +1,141 @@
+import path from "node:path";
+import { z } from "zod";
+import { formatDuration, formatSize, parseDuration, parseSize } from "./units.ts";
+
+/*
+ * The kinds of value a key can have. Each reads text (of a variable or a flag) as well as what YAML made of it, says in
+ * one phrase what it allows, and can write its value back the way people write it.
+ */
+
+/** What the loader, the messages and the printer know of a value besides its type. */
+export interface ValueFacts {
+  /** Completes "allowed: …". */
+  readonly allowed: string;
+  /** Never shown; may be read from a file by the suffix `_FILE`. */
+  readonly secret: boolean;
+  /** The value as it would be written in the file. */
+  readonly print: (value: unknown) => unknown;
+}
+
+const facts = z.registry<ValueFacts>();
+
+/** The facts of a schema that one of the functions below made. */
+export function factsOf(schema: z.core.$ZodType): ValueFacts | undefined {
+  return facts.get(schema);
+}
+
+interface ValueKind<T> {
+  readonly allowed: string;
+  readonly secret?: boolean;
+  /** `undefined` refuses the value. */
+  readonly parse: (raw: unknown) => T | undefined;
+  readonly print?: (value: T) => unknown;
+}
+
+/** A schema for one value out of text or YAML. */
+export function value<T>({ allowed, secret = false, parse, print }: ValueKind<T>): z.ZodType<T> {
+  const schema = z.unknown().transform((raw, context): T => {
+    const parsed = parse(raw);
+    if (parsed !== undefined) return parsed;
+    context.issues.push({ code: "custom", message: allowed, input: raw });
+    return z.NEVER;
+  });
+  // Only what `parse` made is ever printed.
+  facts.add(schema, {
+    allowed,
+    secret,
+    print: (made) => (print === undefined ? made : print(made as T)),
+  });
+  return schema;
+}
+
+/** Text that is not empty. */
+export function text(allowed = "some text"): z.ZodType<string> {
+  return value({ allowed, parse: parseText });
+}
+
+/** Text that is never shown, and that `…_FILE` may read from a file. */
+export function secret(allowed = "some text, or a file to read it from"): z.ZodType<string> {
+  return value({ allowed, secret: true, parse: parseText });
+}
+
+/** The path of a file or folder; made absolute from the working directory. */
+export function filePath(allowed: string): z.ZodType<string> {
+  return value({
+    allowed,
+    parse: (raw) => {
+      const given = parseText(raw);
+      return given === undefined || given.includes("\0") ? undefined : path.resolve(given);
+    },
+  });
+}
+
+export function bool(): z.ZodType<boolean> {
+  const words = new Map<unknown, boolean>([
+    ...["true", "yes", "on", "1", 1, true].map((word) => [word, true] as const),
+    ...["false", "no", "off", "0", 0, false].map((word) => [word, false] as const),
+  ]);
+  return value({
+    allowed: "true or false",
+    parse: (raw) => words.get(typeof raw === "string" ? raw.trim().toLowerCase() : raw),
+  });
+}
+
+/** One of the words. */
+export function choice<const Word extends string>(words: readonly Word[]): z.ZodType<Word> {
+  return value({
+    allowed: `one of ${words.join(", ")}`,
+    parse: (raw) =>
+      words.find((word) => typeof raw === "string" && raw.trim().toLowerCase() === word),
+  });
+}
+
+export interface Bounds {
+  readonly min: number;
+  /** Included, as `min` is. */
+  readonly max?: number;
+}
+
+/** A whole number. */
+export function integer(bounds: Bounds, note = ""): z.ZodType<number> {
+  return value({
+    allowed: `a whole number ${between(bounds, String)}${note}`,
+    parse: (raw) =>
+      within(bounds, typeof raw === "string" && /^\d{1,15}$/.test(raw.trim()) ? Number(raw) : raw),
+  });
+}
+
+/** A duration in milliseconds. */
+export function duration(bounds: Bounds): z.ZodType<number> {
+  return value({
+    allowed: `a duration ${between(bounds, formatDuration)}, written 500ms, 30s, 5m, 24h or 7d`,
+    parse: (raw) => within(bounds, parseDuration(raw)),
+    print: formatDuration,
+  });
+}
+
+/** A size in bytes. */
+export function size(bounds: Bounds): z.ZodType<number> {
+  return value({
+    allowed: `a size ${between(bounds, formatSize)}, written 4096 (bytes), 64MiB or 50GB`,
+    parse: (raw) => within(bounds, parseSize(raw)),
+    print: formatSize,
+  });
+}
+
+function parseText(raw: unknown): string | undefined {
+  if (typeof raw === "number") return String(raw);
+  return typeof raw === "string" && raw.trim() !== "" ? raw : undefined;
+}
+
+function within(
+  { min, max = Number.MAX_SAFE_INTEGER }: Bounds,
+  quantity: unknown,
+): number | undefined {
+  if (typeof quantity !== "number" || !Number.isSafeInteger(quantity)) return undefined;
+  return quantity >= min && quantity <= max ? quantity : undefined;
+}
+
+function between({ min, max }: Bounds, format: (quantity: number) => string): string {
+  return max === undefined ? `of at least ${format(min)}` : `from ${format(min)} to ${format(max)}`;
+}

@@ -1,0 +1,70 @@
+import Koa from "koa";
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Policy } from "../auth/policy.ts";
+import type { Logger } from "../observability/logger.ts";
+import type { Registry } from "../registry/registry.ts";
+import { createBodyReader } from "./body.ts";
+import { renderFailures } from "./errors.ts";
+import { opsRoutes, type Readiness } from "./ops.ts";
+import { logRequests } from "./request-log.ts";
+import { createRouter } from "./router.ts";
+import type { Route } from "./route.ts";
+import { blobRoutes } from "./v2/blobs.ts";
+import { catalogRoutes } from "./v2/catalog.ts";
+import { manifestRoutes } from "./v2/manifests.ts";
+import { pingRoutes } from "./v2/ping.ts";
+import { referrerRoutes } from "./v2/referrers.ts";
+import { tagRoutes } from "./v2/tags.ts";
+import { uploadRoutes } from "./v2/uploads.ts";
+
+export interface AppParts {
+  readonly registry: Registry;
+  readonly policy: Policy;
+  readonly readiness: Readiness;
+  readonly logger: Logger;
+  readonly trustedProxies: readonly string[];
+  readonly limits: {
+    /** Bytes of one manifest. */
+    readonly manifestSize: number;
+    /** Manifests of that size that may be in memory at once. */
+    readonly manifestsInFlight: number;
+    readonly pageSize: number;
+    readonly tagsPerPush: number;
+  };
+}
+
+/** Everything that is served, each with the permission it needs. */
+export function routesOf({ registry, policy, readiness, limits }: AppParts): readonly Route[] {
+  const { pageSize, tagsPerPush } = limits;
+  const readBody = createBodyReader(
+    limits.manifestSize,
+    limits.manifestSize * limits.manifestsInFlight,
+  );
+  return [
+    ...opsRoutes({ readiness }),
+    ...pingRoutes,
+    ...catalogRoutes({ repositories: registry.repositories, pageSize }),
+    ...uploadRoutes({ uploads: registry.uploads, blobs: registry.blobs, policy }),
+    ...blobRoutes({ blobs: registry.blobs, policy }),
+    ...manifestRoutes({ manifests: registry.manifests, readBody, tagsPerPush }),
+    ...tagRoutes({ tags: registry.tags, pageSize }),
+    ...referrerRoutes({ referrers: registry.referrers, pageSize }),
+  ];
+}
+
+export function createApp(
+  parts: AppParts,
+): (request: IncomingMessage, response: ServerResponse) => void {
+  const app = new Koa();
+  app.use(logRequests(parts.logger, parts.trustedProxies));
+  app.use(renderFailures(parts.logger));
+  app.use(async (ctx, next) => {
+    // Old clients still look for it on the ping.
+    if (ctx.path.startsWith("/v2")) ctx.set("Docker-Distribution-API-Version", "registry/2.0");
+    await next();
+  });
+  app.use(createRouter(routesOf(parts), parts.policy));
+  app.on("error", (error) => parts.logger.debug({ err: error }, "a connection failed"));
+  const handle = app.callback();
+  return (request, response) => void handle(request, response);
+}

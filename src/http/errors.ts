@@ -1,0 +1,63 @@
+import type { Context, Middleware } from "koa";
+import { OciError, renderErrors } from "../oci/errors.ts";
+import { describeFailure } from "../registry/failures.ts";
+import type { Logger } from "../observability/logger.ts";
+
+/** A request that its client gave up: there is nobody to tell. */
+const goneCodes = new Set([
+  "ECONNRESET",
+  "EPIPE",
+  "ERR_STREAM_PREMATURE_CLOSE",
+  "ERR_STREAM_DESTROYED",
+  "ABORT_ERR",
+]);
+
+/**
+ * The outermost middleware: every error becomes the body and the headers of its surface. Koa's own error path would
+ * drop headers and answer in text.
+ */
+export function renderFailures(logger: Logger): Middleware {
+  return async (ctx, next) => {
+    try {
+      await next();
+    } catch (error) {
+      if (ctx.res.headersSent || !ctx.writable)
+        return abandon(ctx, error, logger);
+      render(ctx, errorOf(error, ctx, logger));
+    }
+  };
+}
+
+function errorOf(error: unknown, ctx: Context, logger: Logger): OciError {
+  if (error instanceof OciError) return error;
+  const foreseen = describeFailure(error);
+  if (foreseen !== undefined) {
+    logger.error({ err: error, method: ctx.method, path: ctx.path }, foreseen.message);
+    return foreseen;
+  }
+  if (error instanceof URIError)
+    return new OciError("NAME_INVALID", "the path is not percent-encoded UTF-8");
+  logger.error({ err: error, method: ctx.method, path: ctx.path }, "a request failed");
+  return new OciError("UNKNOWN", "the registry has failed; its log says why");
+}
+
+function render(ctx: Context, error: OciError): void {
+  ctx.status = error.status;
+  if (error.headers !== undefined) ctx.set({ ...error.headers });
+  ctx.remove("ETag");
+  ctx.remove("Content-Length");
+  ctx.type = "application/json";
+  ctx.body = JSON.stringify(renderErrors(error));
+  // What is left of the body is read and dropped, so that the answer arrives and the connection stays usable.
+  if (!ctx.req.complete) ctx.req.resume();
+}
+
+/** The answer can't be given any more: the connection is cut, so that nobody takes a part of it for the whole. */
+function abandon(ctx: Context, error: unknown, logger: Logger): void {
+  ctx.respond = false;
+  const code = error instanceof Error && "code" in error ? String(error.code) : "";
+  const details = { err: error, method: ctx.method, path: ctx.path };
+  if (!ctx.writable || goneCodes.has(code)) logger.debug(details, "the client went away");
+  else logger.error(details, "an answer was cut short");
+  ctx.res.destroy();
+}

@@ -1,0 +1,37 @@
+import type { ServerResponse } from "node:http";
+import type { Context } from "koa";
+
+/** An answer without a body. */
+export function sendNothing(ctx: Context, status: number): void {
+  ctx.body = null;
+  ctx.status = status;
+}
+
+/**
+ * Writes lent bytes to a response, one chunk at a time: the next is asked for only when the kernel has taken the
+ * last, so that its buffer may be used again and a slow reader costs a socket, not memory.
+ * Rejects if the source fails or the client goes away; the caller then cuts the connection.
+ */
+export async function writeBytes(
+  response: ServerResponse,
+  bytes: AsyncIterable<Uint8Array>,
+): Promise<void> {
+  let fail: ((error: Error) => void) | undefined;
+  const onClose = (): void => fail?.(gone());
+  response.once("close", onClose);
+  try {
+    for await (const chunk of bytes) {
+      if (response.destroyed) throw gone();
+      await new Promise<void>((resolve, reject) => {
+        fail = reject;
+        response.write(chunk, (error) => (error ? reject(error) : resolve()));
+      });
+    }
+  } finally {
+    response.off("close", onClose);
+  }
+}
+
+function gone(): Error {
+  return Object.assign(new Error("the client went away"), { code: "ECONNRESET" });
+}

@@ -1,0 +1,124 @@
+import { randomBytes } from "node:crypto";
+import type { Context } from "koa";
+import type { Policy } from "../../auth/policy.ts";
+import { matchesIfNoneMatch } from "../../oci/conditional.ts";
+import { parseDigest } from "../../oci/digest.ts";
+import { OciError } from "../../oci/errors.ts";
+import { parseRange, type ByteRange } from "../../oci/range.ts";
+import type { Blobs } from "../../registry/blobs.ts";
+import type { Route, Target } from "../route.ts";
+import { sendNothing, writeBytes } from "../send.ts";
+
+type Blob = Awaited<ReturnType<Blobs["get"]>>;
+
+const octets = "application/octet-stream";
+
+export function blobRoutes({
+  blobs,
+  policy,
+}: {
+  readonly blobs: Blobs;
+  readonly policy: Policy;
+}): readonly Route[] {
+  const get = async (ctx: Context, { repository }: Target): Promise<void> => {
+    const blob = await blobs.get(repository, parseDigest(ctx["params"].digest));
+    const etag = `"${blob.digest}"`;
+    ctx.set({
+      "Docker-Content-Digest": blob.digest,
+      ETag: etag,
+      "Accept-Ranges": "bytes",
+      // The bytes of a digest never change.
+      "Cache-Control": "max-age=31536000",
+    });
+    if (
+      ctx.method === "HEAD" &&
+      policy.allows({ permission: { kind: "repository", actions: ["push"] }, repository })
+    ) {
+      await blobs.promise(repository, blob);
+    }
+    if (matchesIfNoneMatch(ctx.get("If-None-Match") || undefined, blob.digest))
+      return sendNothing(ctx, 304);
+    await sendRange(ctx, blob, etag);
+  };
+
+  const sendRange = async (ctx: Context, blob: Blob, etag: string): Promise<void> => {
+    const ifRange = ctx.get("If-Range");
+    const asked = ifRange !== "" && ifRange !== etag ? undefined : ctx.get("Range") || undefined;
+    const range = parseRange(asked, blob.sizeBytes);
+    switch (range.kind) {
+      case "unsatisfiable":
+        throw new OciError("RANGE_INVALID", `the blob has ${blob.sizeBytes} bytes`, {
+          headers: { "Content-Range": `bytes */${blob.sizeBytes}` },
+        });
+      case "full":
+        return send(ctx, blob, 200, octets, [{ start: 0, end: blob.sizeBytes - 1 }]);
+      case "single":
+        ctx.set("Content-Range", contentRange(range, blob));
+        return send(ctx, blob, 206, octets, [range]);
+      case "multi": {
+        const boundary = randomBytes(18).toString("base64url");
+        const heads = range.ranges.map(
+          (part) =>
+            `\r\n--${boundary}\r\nContent-Type: ${octets}\r\nContent-Range: ${contentRange(part, blob)}\r\n\r\n`,
+        );
+        return send(ctx, blob, 206, `multipart/byteranges; boundary=${boundary}`, range.ranges, {
+          heads,
+          end: `\r\n--${boundary}--\r\n`,
+        });
+      }
+    }
+  };
+
+  /** RFC 9110, 14.6: with several parts, each has a head of its own. */
+  const send = async (
+    ctx: Context,
+    blob: Blob,
+    status: number,
+    type: string,
+    parts: readonly ByteRange[],
+    frame?: { readonly heads: readonly string[]; readonly end: string },
+  ): Promise<void> => {
+    const framing = frame === undefined ? 0 : frame.heads.join("").length + frame.end.length;
+    const length = parts.reduce((sum, part) => sum + part.end - part.start + 1, framing);
+    const { res } = ctx;
+    if (ctx.method === "HEAD" || length === 0) {
+      ctx.set({ "Content-Type": type, "Content-Length": String(length) });
+      ctx.status = status;
+      ctx.respond = false;
+      res.end();
+      return;
+    }
+    // Opened before the status goes out: a blob whose bytes are gone is a 404, not a cut 200.
+    let bytes = await blobs.open(blob, parts[0] ?? { start: 0, end: -1 });
+    ctx.respond = false;
+    ctx.status = status;
+    ctx.set({ "Content-Type": type, "Content-Length": String(length) });
+    for (const [index, part] of parts.entries()) {
+      if (index > 0) bytes = await blobs.open(blob, part);
+      if (frame !== undefined) res.write(frame.heads[index]);
+      await writeBytes(res, bytes);
+    }
+    res.end(frame?.end);
+  };
+
+  return [
+    {
+      method: "get",
+      path: "/v2/*name/blobs/:digest",
+      permission: { kind: "repository", actions: ["pull"] },
+      handle: get,
+    },
+    {
+      method: "delete",
+      path: "/v2/*name/blobs/:digest",
+      permission: { kind: "repository", actions: ["delete"] },
+      handle: async (ctx, { repository }) => {
+        await blobs.delete(repository, parseDigest(ctx["params"].digest));
+        sendNothing(ctx, 202);
+      },
+    },
+  ];
+}
+
+const contentRange = (range: ByteRange, blob: Blob): string =>
+  `bytes ${range.start}-${range.end}/${blob.sizeBytes}`;

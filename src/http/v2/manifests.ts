@@ -1,0 +1,96 @@
+import type { Context } from "koa";
+import { matchesIfNoneMatch } from "../../oci/conditional.ts";
+import { OciError } from "../../oci/errors.ts";
+import { parseReference, parseTag, type Reference, type Tag } from "../../oci/reference.ts";
+import type { Manifests } from "../../registry/manifests.ts";
+import type { BodyReader } from "../body.ts";
+import { queryValues } from "../links.ts";
+import type { Route, Target } from "../route.ts";
+import { sendNothing } from "../send.ts";
+
+export function manifestRoutes({
+  manifests,
+  readBody,
+  tagsPerPush,
+}: {
+  readonly manifests: Manifests;
+  readonly readBody: BodyReader;
+  readonly tagsPerPush: number;
+}): readonly Route[] {
+  const get = async (ctx: Context, { repository }: Target): Promise<void> => {
+    const found = await manifests.get(repository, referenceOf(ctx));
+    ctx.set({
+      "Docker-Content-Digest": found.digest,
+      ETag: `"${found.digest}"`,
+      // A tag may point elsewhere a moment later.
+      "Cache-Control": "no-cache",
+    });
+    if (matchesIfNoneMatch(ctx.get("If-None-Match") || undefined, found.digest))
+      return sendNothing(ctx, 304);
+    // The stored type to the letter, whatever Accept says: a stored manifest is never converted nor hidden.
+    ctx.set("Content-Type", found.mediaType);
+    ctx.body = Buffer.from(
+      found.content.buffer,
+      found.content.byteOffset,
+      found.content.byteLength,
+    );
+  };
+
+  const put = async (ctx: Context, { repository, asked }: Target): Promise<void> => {
+    const reference = referenceOf(ctx);
+    const tags = reference.kind === "digest" ? tagParameters(ctx, tagsPerPush) : [];
+    const contentType = ctx.get("Content-Type") || undefined;
+    const pushed = await manifests.put({
+      repository,
+      reference,
+      tags,
+      contentType,
+      bytes: await readBody(ctx.req),
+    });
+    ctx.set({
+      Location: `/v2/${asked}/manifests/${pushed.digest}`,
+      "Docker-Content-Digest": pushed.digest,
+    });
+    if (pushed.subject !== undefined) ctx.set("OCI-Subject", pushed.subject);
+    if (tags.length > 0) ctx.set("OCI-Tag", [...tags]);
+    sendNothing(ctx, 201);
+  };
+
+  return [
+    {
+      method: "get",
+      path: "/v2/*name/manifests/:reference",
+      permission: { kind: "repository", actions: ["pull"] },
+      handle: get,
+    },
+    {
+      method: "put",
+      path: "/v2/*name/manifests/:reference",
+      permission: { kind: "repository", actions: ["pull", "push"] },
+      handle: put,
+    },
+    {
+      method: "delete",
+      path: "/v2/*name/manifests/:reference",
+      permission: { kind: "repository", actions: ["delete"] },
+      handle: async (ctx, { repository }) => {
+        await manifests.delete(repository, referenceOf(ctx));
+        sendNothing(ctx, 202);
+      },
+    },
+  ];
+}
+
+const referenceOf = (ctx: Context): Reference => parseReference(ctx["params"].reference);
+
+/** Tags that a push by digest sets too. Throws TAG_INVALID, and 414 where they are too many. */
+function tagParameters(ctx: Context, limit: number): readonly Tag[] {
+  const tags = [...new Set(queryValues(ctx, "tag").map(parseTag))];
+  if (tags.length > limit) {
+    throw new OciError("TAG_INVALID", `at most ${limit} tags can be set at once`, {
+      status: 414,
+      detail: { limit },
+    });
+  }
+  return tags;
+}

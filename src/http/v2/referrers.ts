@@ -1,0 +1,45 @@
+import { parseDigest } from "../../oci/digest.ts";
+import { OCI_INDEX } from "../../oci/media-types.ts";
+import { parsePageSize } from "../../oci/page.ts";
+import type { Referrers } from "../../registry/referrers.ts";
+import { queryValue, queryValues, setNextLink } from "../links.ts";
+import type { Route } from "../route.ts";
+
+export function referrerRoutes({
+  referrers,
+  pageSize,
+}: {
+  readonly referrers: Referrers;
+  readonly pageSize: number;
+}): readonly Route[] {
+  return [
+    {
+      method: "get",
+      path: "/v2/*name/referrers/:digest",
+      permission: { kind: "repository", actions: ["pull"] },
+      handle: async (ctx, { repository, asked }) => {
+        const subject = parseDigest(ctx["params"].digest);
+        // A `+` that was not percent-encoded arrives as a space; media types have none.
+        const artifactTypes = queryValues(ctx, "artifactType").map((type) =>
+          type.replaceAll(" ", "+"),
+        );
+        const asksFor = parsePageSize(queryValue(ctx, "n"), pageSize);
+        const page = await referrers.list(repository, subject, {
+          last: queryValue(ctx, "last"),
+          limit: asksFor ?? pageSize,
+          artifactTypes,
+        });
+        if (page.next !== undefined) {
+          setNextLink(ctx, `/v2/${asked}/referrers/${subject}`, [
+            ...artifactTypes.map((type) => ["artifactType", type] as const),
+            ["last", page.next],
+            ...(asksFor === undefined ? [] : [["n", String(asksFor)] as const]),
+          ]);
+        }
+        if (artifactTypes.length > 0) ctx.set("OCI-Filters-Applied", "artifactType");
+        ctx.set("Content-Type", OCI_INDEX);
+        ctx.body = Buffer.from(page.document);
+      },
+    },
+  ];
+}

@@ -1,0 +1,32 @@
+import { parsePageSize } from "../../oci/page.ts";
+import type { Tags } from "../../registry/tags.ts";
+import { queryValue, setNextLink } from "../links.ts";
+import type { Route } from "../route.ts";
+
+export function tagRoutes({
+  tags,
+  pageSize,
+}: {
+  readonly tags: Tags;
+  readonly pageSize: number;
+}): readonly Route[] {
+  return [
+    {
+      method: "get",
+      path: "/v2/*name/tags/list",
+      permission: { kind: "repository", actions: ["pull"] },
+      handle: async (ctx, { repository, asked }) => {
+        const limit = parsePageSize(queryValue(ctx, "n"), pageSize) ?? pageSize;
+        const page = await tags.list(repository, { last: queryValue(ctx, "last"), limit });
+        const last = page.items.at(-1);
+        if (page.more && last !== undefined) {
+          setNextLink(ctx, `/v2/${asked}/tags/list`, [
+            ["last", last],
+            ["n", String(limit)],
+          ]);
+        }
+        ctx.body = { name: asked, tags: page.items };
+      },
+    },
+  ];
+}

@@ -1,0 +1,161 @@
+import type { Context } from "koa";
+import type { Policy } from "../../auth/policy.ts";
+import { isEmptyDigest, parseDigest, parseDigestAlgorithm, type Digest } from "../../oci/digest.ts";
+import { OciError } from "../../oci/errors.ts";
+import { parseRepositoryName, type RepositoryName } from "../../oci/name.ts";
+import { parseChunkRange } from "../../oci/range.ts";
+import type { Blobs } from "../../registry/blobs.ts";
+import { UploadRangeError, type Chunk, type Uploads } from "../../registry/uploads.ts";
+import { bodyLength } from "../body.ts";
+import { queryValue, queryValues } from "../links.ts";
+import type { Route, Target } from "../route.ts";
+import { sendNothing } from "../send.ts";
+
+/** Ids are ours; what does not look like one was never given out, and the database need not be asked. */
+const idGrammar = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+
+export function uploadRoutes({
+  uploads,
+  blobs,
+  policy,
+}: {
+  readonly uploads: Uploads;
+  readonly blobs: Blobs;
+  readonly policy: Policy;
+}): readonly Route[] {
+  const mayRead = (repository: RepositoryName): boolean =>
+    policy.allows({ permission: { kind: "repository", actions: ["pull"] }, repository });
+
+  const start = async (ctx: Context, { repository, asked }: Target): Promise<void> => {
+    const mounted = queryValue(ctx, "mount");
+    if (mounted !== undefined) {
+      const digest = parseDigest(mounted);
+      const from = mountSource(ctx);
+      if (from !== "unusable" && (await blobs.mount({ repository, digest, from, mayRead })))
+        return created(ctx, asked, digest);
+    }
+    const whole = queryValue(ctx, "digest");
+    if (mounted === undefined && whole !== undefined) {
+      const digest = parseDigest(whole);
+      const chunk = chunkOf(ctx);
+      // Sloppy clients ask for a session with the digest they will close it with, and send nothing yet.
+      if (chunk.lengthBytes !== 0 || isEmptyDigest(digest)) {
+        await uploads.pushWhole(repository, digest, chunk);
+        return created(ctx, asked, digest);
+      }
+    }
+    const algorithm = queryValue(ctx, "digest-algorithm");
+    const id = await uploads.start(
+      repository,
+      algorithm === undefined ? undefined : parseDigestAlgorithm(algorithm),
+    );
+    describe(ctx, asked, id, 0);
+    sendNothing(ctx, 202);
+  };
+
+  const append = async (ctx: Context, { repository, asked }: Target): Promise<void> => {
+    const id = uploadId(ctx);
+    const offset = await withRange(ctx, asked, id, () =>
+      uploads.append(repository, id, chunkOf(ctx)),
+    );
+    describe(ctx, asked, id, offset);
+    sendNothing(ctx, 202);
+  };
+
+  const finish = async (ctx: Context, { repository, asked }: Target): Promise<void> => {
+    const id = uploadId(ctx);
+    const digest = closingDigest(ctx);
+    const chunk = chunkOf(ctx);
+    const last = chunk.lengthBytes === 0 && chunk.range === undefined ? undefined : chunk;
+    await withRange(ctx, asked, id, () => uploads.finish(repository, id, digest, last));
+    created(ctx, asked, digest);
+  };
+
+  const status = async (ctx: Context, { repository, asked }: Target): Promise<void> => {
+    const id = uploadId(ctx);
+    describe(ctx, asked, id, await uploads.status(repository, id));
+    sendNothing(ctx, 204);
+  };
+
+  const cancel = async (ctx: Context, { repository }: Target): Promise<void> => {
+    await uploads.cancel(repository, uploadId(ctx));
+    sendNothing(ctx, 204);
+  };
+
+  const push = { kind: "repository", actions: ["pull", "push"] } as const;
+  return [
+    { method: "post", path: "/v2/*name/blobs/uploads", permission: push, handle: start },
+    { method: "post", path: "/v2/*name/blobs/uploads/", permission: push, handle: start },
+    { method: "patch", path: "/v2/*name/blobs/uploads/:id", permission: push, handle: append },
+    { method: "put", path: "/v2/*name/blobs/uploads/:id", permission: push, handle: finish },
+    { method: "get", path: "/v2/*name/blobs/uploads/:id", permission: push, handle: status },
+    { method: "delete", path: "/v2/*name/blobs/uploads/:id", permission: push, handle: cancel },
+  ];
+}
+
+/** `from` of a mount; a name that is none can't be mounted from, which is no reason to refuse the upload. */
+function mountSource(ctx: Context): RepositoryName | undefined | "unusable" {
+  const from = queryValue(ctx, "from");
+  if (from === undefined) return undefined;
+  try {
+    return parseRepositoryName(from);
+  } catch {
+    return "unusable";
+  }
+}
+
+function uploadId(ctx: Context): string {
+  const id: string = ctx["params"].id;
+  if (!idGrammar.test(id)) throw new OciError("BLOB_UPLOAD_UNKNOWN");
+  return id;
+}
+
+function closingDigest(ctx: Context): Digest {
+  const [first, ...others] = queryValues(ctx, "digest");
+  if (first === undefined)
+    throw new OciError(
+      "DIGEST_INVALID",
+      "the closing request must name the digest: ?digest=sha256:…",
+    );
+  if (others.some((other) => other !== first))
+    throw new OciError("DIGEST_INVALID", "the request names several digests");
+  return parseDigest(first);
+}
+
+function chunkOf(ctx: Context): Chunk {
+  return {
+    source: ctx.req,
+    lengthBytes: bodyLength(ctx.req),
+    range: parseChunkRange(ctx.get("Content-Range") || undefined),
+  };
+}
+
+/** A chunk in the wrong place is told where to go on: clients resume straight from the headers of the 416. */
+async function withRange<T>(
+  ctx: Context,
+  asked: string,
+  id: string,
+  work: () => Promise<T>,
+): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (error instanceof UploadRangeError) describe(ctx, asked, id, error.offset);
+    throw error;
+  }
+}
+
+/** Where the session goes on. `0-0` stands for nothing yet, as it always has in registries. */
+function describe(ctx: Context, asked: string, id: string, offset: number): void {
+  ctx.set({
+    // A parameter, so that clients that append `&digest=…` work as well as those that edit the URL.
+    Location: `/v2/${asked}/blobs/uploads/${id}?_state=open`,
+    Range: `0-${Math.max(0, offset - 1)}`,
+    "Docker-Upload-UUID": id,
+  });
+}
+
+function created(ctx: Context, asked: string, digest: Digest): void {
+  ctx.set({ Location: `/v2/${asked}/blobs/${digest}`, "Docker-Content-Digest": digest });
+  sendNothing(ctx, 201);
+}

@@ -1,0 +1,218 @@
+import { sql } from "kysely";
+import type { Digest } from "../oci/digest.ts";
+import type { RepositoryName } from "../oci/name.ts";
+import { ensureRepository, findRepository } from "./repositories.ts";
+import type { Database } from "./schema.ts";
+
+/** A blob as one repository shows it. */
+export interface LinkedBlob {
+  readonly digest: Digest;
+  readonly sizeBytes: number;
+  readonly storageKey: string;
+  readonly leasedUntilMs: number;
+}
+
+/** Said literally, so that the planner sees that the unique index on digests in force answers the query. */
+export const inForce = sql<boolean>`blobs.state <> 'deleting'`;
+
+export function createBlobReads(db: Database) {
+  return {
+    /** The blob, if this repository may show it and its bytes are there. */
+    async find(repository: RepositoryName, digest: Digest): Promise<LinkedBlob | undefined> {
+      return db
+        .selectFrom("repositories")
+        .innerJoin("blob_links", "blob_links.repository_id", "repositories.id")
+        .innerJoin("blobs", "blobs.id", "blob_links.blob_id")
+        .select([
+          "blobs.digest as digest",
+          "blobs.size_bytes as sizeBytes",
+          "blobs.storage_key as storageKey",
+          "blob_links.leased_until as leasedUntilMs",
+        ])
+        .where("repositories.name", "=", repository)
+        .where("blobs.digest", "=", digest)
+        .where(inForce)
+        .where("blobs.state", "=", "live")
+        .executeTakeFirst();
+    },
+
+    /** Repositories that show the blob: candidates for a mount that names no source. */
+    async holders(digest: Digest, limit: number): Promise<readonly RepositoryName[]> {
+      const rows = await db
+        .selectFrom("blobs")
+        .innerJoin("blob_links", "blob_links.blob_id", "blobs.id")
+        .innerJoin("repositories", "repositories.id", "blob_links.repository_id")
+        .select("repositories.name as name")
+        .where("blobs.digest", "=", digest)
+        .where(inForce)
+        .where("blobs.state", "=", "live")
+        .limit(limit)
+        .execute();
+      return rows.map((row) => row.name);
+    },
+  };
+}
+
+export interface StoreBlob {
+  readonly repository: RepositoryName;
+  readonly digest: Digest;
+  readonly sizeBytes: number;
+  readonly storageKey: string;
+  readonly leasedUntilMs: number;
+  readonly nowMs: number;
+  /** The session that brought it, which ends with this. */
+  readonly uploadId?: string | undefined;
+}
+
+/**
+ * Records bytes that are durable in the store, links them to the repository and ends the upload. `duplicate`: the
+ * digest was here already, the link points at the earlier bytes, and those under `storageKey` are nobody's.
+ */
+async function storeBlob(tx: Database, blob: StoreBlob): Promise<"stored" | "duplicate"> {
+  const repositoryId = await ensureRepository(tx, blob.repository, blob.nowMs);
+  if (blob.uploadId !== undefined)
+    await tx.deleteFrom("uploads").where("id", "=", blob.uploadId).execute();
+
+  const known = await tx
+    .selectFrom("blobs")
+    .select(["id", "state"])
+    .where("digest", "=", blob.digest)
+    .where(inForce)
+    .executeTakeFirst();
+  if (known !== undefined && known.state === "live") {
+    await link(tx, repositoryId, known.id, blob);
+    return "duplicate";
+  }
+  if (known !== undefined) {
+    // The bytes had gone missing: the new ones heal every repository that links to the row.
+    await tx
+      .updateTable("blobs")
+      .set({ state: "live", storage_key: blob.storageKey, size_bytes: blob.sizeBytes })
+      .where("id", "=", known.id)
+      .execute();
+    await link(tx, repositoryId, known.id, blob);
+    return "stored";
+  }
+  const made = await tx
+    .insertInto("blobs")
+    .values({
+      digest: blob.digest,
+      size_bytes: blob.sizeBytes,
+      storage_key: blob.storageKey,
+      created_at: blob.nowMs,
+    })
+    .returning("id")
+    .executeTakeFirstOrThrow();
+  await link(tx, repositoryId, made.id, blob);
+  return "stored";
+}
+
+export interface MountBlob {
+  readonly from: RepositoryName;
+  readonly repository: RepositoryName;
+  readonly digest: Digest;
+  readonly leasedUntilMs: number;
+  readonly nowMs: number;
+}
+
+/** Links a blob of one repository to another. False if the source does not show it (any more). */
+async function mountBlob(tx: Database, mount: MountBlob): Promise<boolean> {
+  const source = await tx
+    .selectFrom("repositories")
+    .innerJoin("blob_links", "blob_links.repository_id", "repositories.id")
+    .innerJoin("blobs", "blobs.id", "blob_links.blob_id")
+    .select("blobs.id as id")
+    .where("repositories.name", "=", mount.from)
+    .where("blobs.digest", "=", mount.digest)
+    .where(inForce)
+    .where("blobs.state", "=", "live")
+    .executeTakeFirst();
+  if (source === undefined) return false;
+  await link(tx, await ensureRepository(tx, mount.repository, mount.nowMs), source.id, mount);
+  return true;
+}
+
+async function link(
+  tx: Database,
+  repositoryId: number,
+  blobId: number,
+  lease: { readonly leasedUntilMs: number; readonly nowMs: number },
+): Promise<void> {
+  await tx
+    .insertInto("blob_links")
+    .values({
+      repository_id: repositoryId,
+      blob_id: blobId,
+      created_at: lease.nowMs,
+      leased_until: lease.leasedUntilMs,
+    })
+    .onConflict((conflict) =>
+      conflict
+        .columns(["repository_id", "blob_id"])
+        .doUpdateSet({ leased_until: lease.leasedUntilMs }),
+    )
+    .execute();
+}
+
+export interface LeaseBlob {
+  readonly repository: RepositoryName;
+  readonly digest: Digest;
+  readonly leasedUntilMs: number;
+}
+
+/** Keeps a linked blob from the collector until then. False if the repository does not show it (any more). */
+async function leaseBlob(tx: Database, lease: LeaseBlob): Promise<boolean> {
+  const changed = await tx
+    .updateTable("blob_links")
+    .set({ leased_until: lease.leasedUntilMs })
+    .where("repository_id", "=", (query) =>
+      query.selectFrom("repositories").select("id").where("name", "=", lease.repository),
+    )
+    .where("blob_id", "=", (query) =>
+      query
+        .selectFrom("blobs")
+        .select("id")
+        .where("digest", "=", lease.digest)
+        .where(inForce)
+        .where("state", "=", "live"),
+    )
+    .executeTakeFirst();
+  return changed.numUpdatedRows > 0n;
+}
+
+export type Unlinked =
+  | { readonly outcome: "unlinked" | "unknown" }
+  | { readonly outcome: "referenced"; readonly by: Digest };
+
+/** Takes a blob out of a repository, unless a manifest there names it. Its bytes are the collector's business. */
+async function unlinkBlob(
+  tx: Database,
+  { repository, digest }: { readonly repository: RepositoryName; readonly digest: Digest },
+): Promise<Unlinked> {
+  const home = await findRepository(tx, repository);
+  if (home === undefined) return { outcome: "unknown" };
+  const user = await tx
+    .selectFrom("manifest_references")
+    .innerJoin("manifests", "manifests.id", "manifest_references.manifest_id")
+    .select("manifests.digest as digest")
+    .where("manifest_references.digest", "=", digest)
+    .where("manifest_references.kind", "<>", "child")
+    .where("manifests.repository_id", "=", home.id)
+    .executeTakeFirst();
+  if (user !== undefined) return { outcome: "referenced", by: user.digest };
+  const removed = await tx
+    .deleteFrom("blob_links")
+    .where("repository_id", "=", home.id)
+    .where("blob_id", "in", (query) =>
+      query
+        .selectFrom("blobs")
+        .select("id")
+        .where("digest", "=", digest)
+        .where(inForce)
+        .where("state", "=", "live"),
+    )
+    .executeTakeFirst();
+  return { outcome: removed.numDeletedRows > 0n ? "unlinked" : "unknown" };
+}
+
+export const blobCommands = { storeBlob, mountBlob, leaseBlob, unlinkBlob };

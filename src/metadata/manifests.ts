@@ -1,0 +1,229 @@
+import type { Digest } from "../oci/digest.ts";
+import type { RepositoryName } from "../oci/name.ts";
+import type { Reference, Tag } from "../oci/reference.ts";
+import { inForce } from "./blobs.ts";
+import { ensureRepository, findRepository, touchRepository } from "./repositories.ts";
+import type { Database, NewManifest, NewManifestReference } from "./schema.ts";
+import { pointTag, removeTagsOf } from "./tags.ts";
+
+export interface StoredManifest {
+  readonly digest: Digest;
+  readonly mediaType: string;
+  readonly content: Uint8Array;
+}
+
+export interface Referrer {
+  readonly digest: Digest;
+  readonly mediaType: string;
+  readonly sizeBytes: number;
+  readonly artifactType: string | null;
+  /** JSON object, as it was pushed. */
+  readonly annotations: string | null;
+}
+
+export function createManifestReads(db: Database) {
+  return {
+    async find(
+      repository: RepositoryName,
+      reference: Reference,
+    ): Promise<StoredManifest | undefined> {
+      const manifests = db
+        .selectFrom("repositories")
+        .innerJoin("manifests", "manifests.repository_id", "repositories.id")
+        .select([
+          "manifests.digest as digest",
+          "manifests.media_type as mediaType",
+          "manifests.content as content",
+        ])
+        .where("repositories.name", "=", repository);
+      const found =
+        reference.kind === "digest"
+          ? manifests.where("manifests.digest", "=", reference.digest)
+          : manifests
+              .innerJoin("tags", (join) =>
+                join
+                  .onRef("tags.manifest_id", "=", "manifests.id")
+                  .onRef("tags.repository_id", "=", "repositories.id"),
+              )
+              .where("tags.name", "=", reference.tag);
+      return found.executeTakeFirst();
+    },
+
+    /** What in this repository says that it refers to `subject`, in the order of digests, after `last`. */
+    referrers(
+      repository: RepositoryName,
+      subject: Digest,
+      page: {
+        readonly last?: string | undefined;
+        readonly limit: number;
+        readonly artifactTypes: readonly string[];
+      },
+    ): Promise<readonly Referrer[]> {
+      return db
+        .selectFrom("repositories")
+        .innerJoin("manifests", "manifests.repository_id", "repositories.id")
+        .select([
+          "manifests.digest as digest",
+          "manifests.media_type as mediaType",
+          "manifests.size_bytes as sizeBytes",
+          "manifests.artifact_type as artifactType",
+          "manifests.annotations as annotations",
+        ])
+        .where("repositories.name", "=", repository)
+        .where("manifests.subject_digest", "=", subject)
+        .where("manifests.digest", ">", (page.last ?? "") as Digest)
+        .$if(page.artifactTypes.length > 0, (query) =>
+          query.where("manifests.artifact_type", "in", page.artifactTypes),
+        )
+        .orderBy("manifests.digest")
+        .limit(page.limit)
+        .execute();
+    },
+  };
+}
+
+export interface PutManifest {
+  readonly repository: RepositoryName;
+  readonly manifest: NewManifest;
+  /** In the order of the document. */
+  readonly references: readonly NewManifestReference[];
+  readonly tags: readonly Tag[];
+  /** What the manifest names may be absent. */
+  readonly sparse: boolean;
+  readonly nowMs: number;
+}
+
+export type ManifestPut =
+  | { readonly outcome: "stored" }
+  | {
+      readonly outcome: "missing";
+      readonly missing: readonly { readonly digest: Digest; readonly kind: string }[];
+    };
+
+/** Stores a manifest with its tags at once, or says which of the things it names this repository does not show. */
+async function putManifest(tx: Database, put: PutManifest): Promise<ManifestPut> {
+  const known = await findRepository(tx, put.repository);
+  const missing = await missingReferences(tx, known?.id, put);
+  if (missing.length > 0) return { outcome: "missing", missing };
+
+  const repositoryId = known?.id ?? (await ensureRepository(tx, put.repository, put.nowMs));
+  const { digest } = put.manifest;
+  const existing = await tx
+    .selectFrom("manifests")
+    .select(["id", "media_type"])
+    .where("repository_id", "=", repositoryId)
+    .where("digest", "=", digest)
+    .executeTakeFirst();
+
+  let manifestId = existing?.id;
+  if (manifestId === undefined) {
+    const made = await tx
+      .insertInto("manifests")
+      .values({ ...put.manifest, repository_id: repositoryId })
+      .returning("id")
+      .executeTakeFirstOrThrow();
+    manifestId = made.id;
+    await insertReferences(tx, manifestId, put.references);
+  } else {
+    await tx.updateTable("manifests").set(put.manifest).where("id", "=", manifestId).execute();
+    if (existing?.media_type !== put.manifest.media_type) {
+      await tx.deleteFrom("manifest_references").where("manifest_id", "=", manifestId).execute();
+      await insertReferences(tx, manifestId, put.references);
+    }
+  }
+  for (const name of put.tags)
+    await pointTag(tx, { repositoryId, name, manifestId, digest, nowMs: put.nowMs });
+  await touchRepository(tx, repositoryId, put.nowMs);
+  return { outcome: "stored" };
+}
+
+/** SQLite takes 32,766 parameters a statement; a manifest of 4 MiB can name about as many things. */
+const rowsAtOnce = 500;
+
+function* slices<T>(items: readonly T[]): Generator<readonly T[]> {
+  for (let start = 0; start < items.length; start += rowsAtOnce)
+    yield items.slice(start, start + rowsAtOnce);
+}
+
+async function insertReferences(
+  tx: Database,
+  manifestId: number,
+  references: readonly NewManifestReference[],
+): Promise<void> {
+  for (const rows of slices(references)) {
+    await tx
+      .insertInto("manifest_references")
+      .values(rows.map((row) => ({ ...row, manifest_id: manifestId })))
+      .execute();
+  }
+}
+
+async function missingReferences(
+  tx: Database,
+  repositoryId: number | undefined,
+  put: PutManifest,
+): Promise<readonly { digest: Digest; kind: string }[]> {
+  if (put.sparse) return [];
+  const required = put.references.filter((row) => row.required === 1);
+  if (repositoryId === undefined) return required.map(({ digest, kind }) => ({ digest, kind }));
+
+  const present = { blobs: new Set<Digest>(), manifests: new Set<Digest>() };
+  for (const rows of slices(required.filter((row) => row.kind !== "child"))) {
+    const found = await tx
+      .selectFrom("blobs")
+      .innerJoin("blob_links", "blob_links.blob_id", "blobs.id")
+      .select("blobs.digest as digest")
+      .where("blob_links.repository_id", "=", repositoryId)
+      .where(inForce)
+      .where("blobs.state", "=", "live")
+      .where(
+        "blobs.digest",
+        "in",
+        rows.map((row) => row.digest),
+      )
+      .execute();
+    for (const row of found) present.blobs.add(row.digest);
+  }
+  for (const rows of slices(required.filter((row) => row.kind === "child"))) {
+    const found = await tx
+      .selectFrom("manifests")
+      .select("digest")
+      .where("repository_id", "=", repositoryId)
+      .where(
+        "digest",
+        "in",
+        rows.map((row) => row.digest),
+      )
+      .execute();
+    for (const row of found) present.manifests.add(row.digest);
+  }
+  return required
+    .filter((row) => !(row.kind === "child" ? present.manifests : present.blobs).has(row.digest))
+    .map(({ digest, kind }) => ({ digest, kind }));
+}
+
+/** Removes a manifest and every tag that points at it. `undefined` if it was not there. */
+async function deleteManifest(
+  tx: Database,
+  {
+    repository,
+    digest,
+    nowMs,
+  }: { readonly repository: RepositoryName; readonly digest: Digest; readonly nowMs: number },
+): Promise<{ readonly tags: readonly Tag[] } | undefined> {
+  const home = await findRepository(tx, repository);
+  if (home === undefined) return undefined;
+  const manifest = await tx
+    .selectFrom("manifests")
+    .select("id")
+    .where("repository_id", "=", home.id)
+    .where("digest", "=", digest)
+    .executeTakeFirst();
+  if (manifest === undefined) return undefined;
+  const tags = await removeTagsOf(tx, home.id, manifest.id, nowMs);
+  await tx.deleteFrom("manifests").where("id", "=", manifest.id).execute();
+  await touchRepository(tx, home.id, nowMs);
+  return { tags };
+}
+
+export const manifestCommands = { putManifest, deleteManifest };

@@ -1,0 +1,68 @@
+import { existsSync, readFileSync, readdirSync } from "node:fs";
+import path from "node:path";
+import type { Database as SqliteConnection } from "better-sqlite3";
+
+interface Migration {
+  readonly version: number;
+  readonly name: string;
+  readonly text: string;
+}
+
+/**
+ * Brings the database to what this program knows, each step in a transaction of its own. Steps only go forward.
+ * Throws if a newer program has written to it, or if a step that was taken is not one of ours.
+ */
+export function migrate(
+  connection: SqliteConnection,
+  migrations: readonly Migration[] = readMigrations(),
+): void {
+  connection.exec(`CREATE TABLE IF NOT EXISTS schema_migrations (
+    version INTEGER PRIMARY KEY, name TEXT NOT NULL, applied_at INTEGER NOT NULL) STRICT`);
+  const taken = connection
+    .prepare<[], { version: number; name: string }>(
+      "SELECT version, name FROM schema_migrations ORDER BY version",
+    )
+    .all();
+  for (const { version, name } of taken) {
+    const ours = migrations.find((migration) => migration.version === version);
+    if (ours === undefined) {
+      throw new Error(
+        `the database is newer than this program: it has step ${name}. Start the newer Berth, or restore a backup.`,
+      );
+    }
+    if (ours.name !== name)
+      throw new Error(`the database has step ${name} where this program has ${ours.name}`);
+  }
+  const record = connection.prepare(
+    "INSERT INTO schema_migrations (version, name, applied_at) VALUES (?, ?, ?)",
+  );
+  for (const { version, name, text } of migrations.slice(taken.length)) {
+    connection
+      .transaction(() => {
+        connection.exec(text);
+        record.run(version, name, Date.now());
+      })
+      .immediate();
+  }
+}
+
+/** `migrations/sqlite/NNNN-name.sql`, which lies beside `src` and is not compiled. */
+export function readMigrations(): readonly Migration[] {
+  const folder = path.join(projectRoot(import.meta.dirname), "migrations", "sqlite");
+  return readdirSync(folder)
+    .filter((file) => /^\d{4}-.*\.sql$/.test(file))
+    .toSorted()
+    .map((file) => ({
+      version: Number(file.slice(0, 4)),
+      name: file.slice(0, -".sql".length),
+      text: readFileSync(path.join(folder, file), "utf8"),
+    }));
+}
+
+function projectRoot(from: string): string {
+  for (let folder = from; ; folder = path.dirname(folder)) {
+    if (existsSync(path.join(folder, "migrations", "sqlite"))) return folder;
+    if (folder === path.dirname(folder))
+      throw new Error("the folder migrations/sqlite is missing from this installation");
+  }
+}

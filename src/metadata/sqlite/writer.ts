@@ -1,0 +1,85 @@
+import path from "node:path";
+import { Worker } from "node:worker_threads";
+import { DatabaseError, type CommandName, type CommandResult, type Writer } from "../commands.ts";
+
+export interface WriterData {
+  readonly file: string;
+}
+
+export interface Request {
+  readonly id: number;
+  readonly command: string;
+  readonly input: unknown;
+}
+
+export type Answer =
+  | { readonly id: number; readonly result: unknown }
+  | { readonly id: number; readonly error: { readonly message: string; readonly code: string } };
+
+interface Pending {
+  readonly resolve: (result: unknown) => void;
+  readonly reject: (error: Error) => void;
+}
+
+/**
+ * Starts the thread that writes (`writer-thread.ts`) and resolves once the database is open and up to date.
+ * If the thread dies, everything that waits for it and everything asked of it later rejects.
+ */
+export async function startWriter(file: string): Promise<Writer> {
+  const extension = path.extname(import.meta.url);
+  const workerData: WriterData = { file };
+  const thread = new Worker(new URL(`./writer-thread${extension}`, import.meta.url), {
+    workerData,
+  });
+  const pending = new Map<number, Pending>();
+  let lastId = 0;
+  let gone: Error | undefined;
+
+  const give = (answer: Answer): void => {
+    const waiting = pending.get(answer.id);
+    pending.delete(answer.id);
+    if ("error" in answer)
+      waiting?.reject(new DatabaseError(answer.error.message, answer.error.code));
+    else waiting?.resolve(answer.result);
+  };
+  const fail = (error: Error): void => {
+    gone ??= error;
+    for (const { reject } of pending.values()) reject(gone);
+    pending.clear();
+  };
+  const ask = (command: string, input: unknown): Promise<unknown> => {
+    if (gone !== undefined) return Promise.reject(gone);
+    return new Promise((resolve, reject) => {
+      lastId += 1;
+      pending.set(lastId, { resolve, reject });
+      thread.postMessage({ id: lastId, command, input } satisfies Request);
+    });
+  };
+
+  const exited = new Promise<void>((resolve) => {
+    thread.once("exit", (code) => {
+      fail(new DatabaseError(`the writer has ended (${code})`, "WRITER_GONE"));
+      resolve();
+    });
+  });
+  await new Promise<void>((resolve, reject) => {
+    thread.once("message", () => resolve());
+    thread.once("error", reject);
+  });
+  thread.on("error", fail);
+  thread.on("message", (answers: readonly Answer[]) => {
+    for (const answer of answers) give(answer);
+  });
+
+  return {
+    run: <N extends CommandName>(name: N, input: unknown) =>
+      ask(name, input) as Promise<CommandResult<N>>,
+    async probe() {
+      await ask("probe", undefined);
+    },
+    async close() {
+      if (gone === undefined) thread.postMessage("close");
+      await exited;
+    },
+  };
+}

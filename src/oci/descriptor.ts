@@ -1,0 +1,119 @@
+import { algorithmOf, digestOf, parseDigest } from "./digest.ts";
+import type { Digest } from "./digest.ts";
+import { OciError } from "./errors.ts";
+import {
+  invalidManifest,
+  join,
+  knownKeys,
+  readAnnotations,
+  readFields,
+  readMediaType,
+  readText,
+  readTexts,
+} from "./manifest-fields.ts";
+import type { Fields } from "./manifest-fields.ts";
+import { parsePlatform } from "./platform.ts";
+import type { Platform } from "./platform.ts";
+
+export { parsePlatform, platformOfConfig } from "./platform.ts";
+export type { Platform } from "./platform.ts";
+
+/** A pointer to content (image-spec descriptor.md). */
+export interface Descriptor {
+  readonly mediaType: string;
+  readonly digest: Digest;
+  readonly sizeBytes: number;
+  readonly artifactType?: string;
+  readonly urls?: readonly string[];
+  readonly annotations?: Readonly<Record<string, string>>;
+  readonly platform?: Platform;
+  /** The content itself in base64; its length and digest were checked. */
+  readonly data?: string;
+}
+
+const DESCRIPTOR_KEYS = knownKeys(
+  "mediaType",
+  "digest",
+  "size",
+  "artifactType",
+  "urls",
+  "annotations",
+  "platform",
+  "data",
+);
+
+/**
+ * Reads a descriptor. Inline `data` must be what size and digest say, `urls` http or https without a
+ * fragment. Throws MANIFEST_INVALID naming the place, given that of the descriptor (`layers[3]`).
+ */
+export function parseDescriptor(value: unknown, path: string): Descriptor {
+  const fields = readFields(value, path, DESCRIPTOR_KEYS);
+  const mediaType = readMediaType(fields, "mediaType");
+  if (mediaType === undefined) throw invalidManifest(join(path, "mediaType"), "is missing");
+  const digest = readDigest(fields);
+  const sizeBytes = readSize(fields);
+  const artifactType = readArtifactType(fields);
+  const urls = readUrls(fields);
+  const annotations = readAnnotations(fields);
+  const platform = fields.get("platform");
+  const data = readData(fields, digest, sizeBytes);
+  return {
+    mediaType,
+    digest,
+    sizeBytes,
+    ...(artifactType !== undefined && { artifactType }),
+    ...(urls !== undefined && { urls }),
+    ...(annotations !== undefined && { annotations }),
+    ...(platform !== undefined && { platform: parsePlatform(platform, join(path, "platform")) }),
+    ...(data !== undefined && { data }),
+  };
+}
+
+/** The field `artifactType`; undefined when absent, or empty as some programs write it. Throws MANIFEST_INVALID. */
+export function readArtifactType(fields: Fields): string | undefined {
+  return fields.get("artifactType") === "" ? undefined : readMediaType(fields, "artifactType");
+}
+
+function readDigest(fields: Fields): Digest {
+  const path = join(fields.path, "digest");
+  const text = readText(fields, "digest");
+  if (text === undefined) throw invalidManifest(path, "is missing");
+  try {
+    return parseDigest(text);
+  } catch (error) {
+    if (!(error instanceof OciError)) throw error;
+    throw invalidManifest(path, `is invalid: ${error.message}`);
+  }
+}
+
+function readSize(fields: Fields): number {
+  const size = fields.get("size");
+  if (typeof size === "number" && Number.isSafeInteger(size) && size >= 0) return size;
+  throw invalidManifest(join(fields.path, "size"), "must be a number of bytes");
+}
+
+function readUrls(fields: Fields): readonly string[] | undefined {
+  const urls = readTexts(fields, "urls");
+  const wrong = urls?.findIndex((url) => !isLayerUrl(url)) ?? -1;
+  if (wrong === -1) return urls;
+  const path = `${join(fields.path, "urls")}[${wrong}]`;
+  throw invalidManifest(path, "must be an http or https URL without a fragment");
+}
+
+function isLayerUrl(text: string): boolean {
+  return /^https?:\/\/[^\s#]+$/i.test(text) && URL.canParse(text);
+}
+
+/** image-spec descriptor.md, "Embedded Content": consumers must verify it against size and digest. */
+function readData(fields: Fields, digest: Digest, sizeBytes: number): string | undefined {
+  const data = readText(fields, "data");
+  if (data === undefined) return undefined;
+  const path = join(fields.path, "data");
+  const bytes = Buffer.from(data, "base64");
+  if (bytes.toString("base64") !== data) throw invalidManifest(path, "must be base64");
+  if (bytes.length !== sizeBytes) throw invalidManifest(path, "has another length than size says");
+  if (digestOf(bytes, algorithmOf(digest)) !== digest) {
+    throw invalidManifest(path, "does not match the digest");
+  }
+  return data;
+}

@@ -1,0 +1,111 @@
+/** The spec's codes (code-1 … code-14) and the legacy ones that clients still understand. */
+export type OciErrorCode =
+  | "BLOB_UNKNOWN"
+  | "BLOB_UPLOAD_INVALID"
+  | "BLOB_UPLOAD_UNKNOWN"
+  | "DIGEST_INVALID"
+  | "MANIFEST_BLOB_UNKNOWN"
+  | "MANIFEST_INVALID"
+  | "MANIFEST_UNKNOWN"
+  | "MANIFEST_UNVERIFIED"
+  | "NAME_INVALID"
+  | "NAME_UNKNOWN"
+  | "PAGINATION_NUMBER_INVALID"
+  | "RANGE_INVALID"
+  | "SIZE_INVALID"
+  | "TAG_INVALID"
+  | "UNAUTHORIZED"
+  | "DENIED"
+  | "UNSUPPORTED"
+  | "TOOMANYREQUESTS"
+  | "UNAVAILABLE"
+  | "UNKNOWN";
+
+/** HTTP status and default message of every code; the only place where the two meet. */
+export const errorTable: Readonly<
+  Record<OciErrorCode, { readonly status: number; readonly message: string }>
+> = {
+  BLOB_UNKNOWN: { status: 404, message: "blob unknown to the registry" },
+  BLOB_UPLOAD_INVALID: { status: 404, message: "blob upload is not usable" },
+  BLOB_UPLOAD_UNKNOWN: { status: 404, message: "blob upload unknown to the registry" },
+  DIGEST_INVALID: { status: 400, message: "digest is invalid or does not match the content" },
+  MANIFEST_BLOB_UNKNOWN: {
+    status: 400,
+    message: "manifest references content unknown to the registry",
+  },
+  MANIFEST_INVALID: { status: 400, message: "manifest is invalid" },
+  MANIFEST_UNKNOWN: { status: 404, message: "manifest unknown to the registry" },
+  MANIFEST_UNVERIFIED: { status: 400, message: "manifest failed verification" },
+  NAME_INVALID: { status: 400, message: "invalid repository name" },
+  NAME_UNKNOWN: { status: 404, message: "repository name not known to the registry" },
+  PAGINATION_NUMBER_INVALID: { status: 400, message: "invalid number of results requested" },
+  RANGE_INVALID: { status: 416, message: "invalid content range" },
+  SIZE_INVALID: { status: 400, message: "content length does not match the declared length" },
+  TAG_INVALID: { status: 400, message: "invalid tag" },
+  UNAUTHORIZED: { status: 401, message: "authentication required" },
+  DENIED: { status: 403, message: "requested access to the resource is denied" },
+  UNSUPPORTED: { status: 405, message: "the operation is unsupported" },
+  TOOMANYREQUESTS: { status: 429, message: "too many requests" },
+  UNAVAILABLE: { status: 503, message: "service unavailable" },
+  UNKNOWN: { status: 500, message: "unknown error" },
+};
+
+/** One entry of the `errors` array of a response body. */
+export interface OciErrorEntry {
+  readonly code: OciErrorCode;
+  readonly message: string;
+  readonly detail?: unknown;
+}
+
+export interface OciErrorOptions {
+  /** Shown to the client as JSON: put nothing secret here. */
+  readonly detail?: unknown;
+  /** Instead of the table's status: 413 for a manifest too big, 507 for a full disk. */
+  readonly status?: number;
+  /** Response headers that belong to the failure, such as `Retry-After`. */
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly cause?: unknown;
+  /** Further entries of the same response, after this one. */
+  readonly others?: readonly OciErrorEntry[];
+}
+
+/** A failure the client is told about: code, HTTP status and one or more entries. */
+export class OciError extends Error {
+  override readonly name = "OciError";
+  readonly code: OciErrorCode;
+  readonly status: number;
+  readonly detail?: unknown;
+  readonly errors: readonly OciErrorEntry[];
+  readonly headers?: Readonly<Record<string, string>>;
+
+  constructor(code: OciErrorCode, message?: string, options: OciErrorOptions = {}) {
+    const text = message ?? errorTable[code].message;
+    super(text, "cause" in options ? { cause: options.cause } : undefined);
+    this.code = code;
+    this.status = options.status ?? errorTable[code].status;
+    this.detail = options.detail;
+    this.errors = [entryOf(code, text, options.detail), ...(options.others ?? [])];
+    if (options.headers !== undefined) this.headers = options.headers;
+  }
+
+  /**
+   * One error with an entry per item, such as one per missing descriptor. Code, status and message
+   * are those of the first item; an empty list is a TypeError.
+   */
+  static many(items: readonly OciErrorEntry[]): OciError {
+    const [first, ...others] = items;
+    if (first === undefined) throw new TypeError("an OciError needs at least one entry");
+    return new OciError(first.code, first.message, { detail: first.detail, others });
+  }
+}
+
+/** The response body of an error (distribution-spec, "Error Codes"). `detail` is left out when undefined. */
+export function renderErrors(error: OciError): { errors: OciErrorEntry[] } {
+  return {
+    errors: error.errors.map(({ code, message, detail }) => entryOf(code, message, detail)),
+  };
+}
+
+function entryOf(code: OciErrorCode, message: string, detail: unknown): OciErrorEntry {
+  return detail === undefined ? { code, message } : { code, message, detail };
+}

@@ -1,0 +1,79 @@
+import { failure, unexpected } from "./json-error.ts";
+import { keepsValue } from "./json-number.ts";
+
+// Every scanner takes the index of a token's first character and returns the one behind its last. Together
+// they check the whole grammar of RFC 8259; what they refuse is thrown as a JsonError.
+
+const QUOTE = 0x22;
+const BACKSLASH = 0x5c;
+const ZERO = 0x30;
+const NINE = 0x39;
+const PLUS = 0x2b;
+const MINUS = 0x2d;
+const POINT = 0x2e;
+const UPPER_E = 0x45;
+const LOWER_E = 0x65;
+
+/** Behind spaces, tabs and line ends, if there are any. */
+export function skipSpace(text: string, start: number): number {
+  let at = start;
+  for (;;) {
+    const code = text.charCodeAt(at);
+    if (code !== 0x20 && code !== 0x0a && code !== 0x0d && code !== 0x09) return at;
+    at += 1;
+  }
+}
+
+/** Behind `true`, `false` or `null`. */
+export function scanWord(text: string, at: number, word: string): number {
+  if (!text.startsWith(word, at)) throw unexpected(text, at);
+  return at + word.length;
+}
+
+/** Behind a string's closing quote. */
+export function scanString(text: string, start: number): number {
+  if (text.charCodeAt(start) !== QUOTE) throw unexpected(text, start);
+  for (let at = start + 1; at < text.length; at += 1) {
+    const code = text.charCodeAt(at);
+    if (code === QUOTE) return at + 1;
+    if (code < 0x20) throw failure("control character in a string", text, at);
+    if (code === BACKSLASH) at = scanEscape(text, at) - 1;
+  }
+  throw failure("unterminated string", text, text.length);
+}
+
+/** Behind a number whose value every reader gets alike. */
+export function scanNumber(text: string, start: number): number {
+  const first = text.charCodeAt(start) === MINUS ? start + 1 : start;
+  let at = scanDigits(text, first);
+  if (text.charCodeAt(first) === ZERO && at > first + 1) throw unexpected(text, first + 1);
+  if (text.charCodeAt(at) === POINT) at = scanDigits(text, at + 1);
+  const code = text.charCodeAt(at);
+  const isScaled = code === LOWER_E || code === UPPER_E;
+  if (isScaled) {
+    const sign = text.charCodeAt(at + 1);
+    at = scanDigits(text, sign === PLUS || sign === MINUS ? at + 2 : at + 1);
+  }
+  // Up to 15 digits and no exponent are always safe, and what nearly every number is.
+  const isPlain = !isScaled && at - start <= 15;
+  if (isPlain || keepsValue(text.slice(start, at))) return at;
+  throw failure("number out of the safe range", text, start);
+}
+
+function scanDigits(text: string, start: number): number {
+  let at = start;
+  for (;;) {
+    const code = text.charCodeAt(at);
+    if (!(code >= ZERO && code <= NINE)) break;
+    at += 1;
+  }
+  if (at === start) throw unexpected(text, at);
+  return at;
+}
+
+function scanEscape(text: string, start: number): number {
+  const escaped = text.charAt(start + 1);
+  if (escaped !== "" && '"\\/bfnrt'.includes(escaped)) return start + 2;
+  if (/^u[0-9a-fA-F]{4}$/.test(text.slice(start + 1, start + 6))) return start + 6;
+  throw failure("invalid escape in a string", text, start);
+}

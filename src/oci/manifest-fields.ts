@@ -1,0 +1,113 @@
+import { OciError } from "./errors.ts";
+import { isJsonObject } from "./json.ts";
+import { bareMediaType } from "./media-types.ts";
+
+/** A JSON object whose keys were checked, and where it stands; an empty path is the whole document. */
+export interface Fields {
+  readonly path: string;
+  /** The value of a key; undefined when absent or null, which Go programs write for the same thing. */
+  get(key: string): unknown;
+  /** Whether the key is there, be it null. */
+  has(key: string): boolean;
+}
+
+/** The keys an object may have, and by their spelling without case. */
+export interface KnownKeys {
+  readonly exact: ReadonlySet<string>;
+  readonly folded: ReadonlyMap<string, string>;
+}
+
+/** Control characters and halves of surrogate pairs, which no store, log or page takes. */
+const UNPRINTABLE = /[\p{Cc}\p{Cs}]/u;
+
+/** The table of known keys that `readFields` takes. */
+export function knownKeys(...keys: readonly string[]): KnownKeys {
+  return { exact: new Set(keys), folded: new Map(keys.map((key) => [fold(key), key])) };
+}
+
+/**
+ * The fields of a JSON object. Throws MANIFEST_INVALID when it is no object, or when a key differs only
+ * in case from a known one: readers that ignore case would see another document than we do.
+ */
+export function readFields(value: unknown, path: string, known: KnownKeys): Fields {
+  if (!isJsonObject(value)) throw invalidManifest(path, "must be an object");
+  for (const key of Object.keys(value)) {
+    const name = known.exact.has(key) ? undefined : known.folded.get(fold(key));
+    if (name !== undefined) {
+      throw invalidManifest(join(path, key), `differs only in case from ${name}`);
+    }
+  }
+  return {
+    path,
+    get: (key) => (Object.hasOwn(value, key) ? (value[key] ?? undefined) : undefined),
+    has: (key) => Object.hasOwn(value, key),
+  };
+}
+
+/** A string without control characters; undefined when absent. Throws MANIFEST_INVALID. */
+export function readText(fields: Fields, key: string): string | undefined {
+  const value = fields.get(key);
+  return value === undefined ? undefined : textOf(value, join(fields.path, key));
+}
+
+/** A media type (RFC 6838), parameters allowed; undefined when absent. Throws MANIFEST_INVALID. */
+export function readMediaType(fields: Fields, key: string): string | undefined {
+  const text = readText(fields, key);
+  if (text === undefined || bareMediaType(text) !== undefined) return text;
+  throw invalidManifest(join(fields.path, key), "must be a media type");
+}
+
+/** A list of strings without control characters; undefined when absent. Throws MANIFEST_INVALID. */
+export function readTexts(fields: Fields, key: string): readonly string[] | undefined {
+  const value = fields.get(key);
+  if (value === undefined) return undefined;
+  const path = join(fields.path, key);
+  if (!Array.isArray(value)) throw invalidManifest(path, "must be a list of strings");
+  return value.map((item: unknown, i) => textOf(item, `${path}[${i}]`));
+}
+
+/** Annotations: an object of strings; undefined when absent. Throws MANIFEST_INVALID. */
+export function readAnnotations(fields: Fields): Record<string, string> | undefined {
+  const value = fields.get("annotations");
+  if (value === undefined) return undefined;
+  const path = join(fields.path, "annotations");
+  if (!isJsonObject(value)) throw invalidManifest(path, "must be an object of strings");
+  return Object.fromEntries(
+    Object.entries(value).map(([key, item]) => {
+      if (typeof item === "string") return [key, item];
+      throw invalidManifest(join(path, key), "must be a string");
+    }),
+  );
+}
+
+/** What `read` gives, or undefined where it throws an OciError. */
+export function orAbsent<T>(read: () => T | undefined): T | undefined {
+  try {
+    return read();
+  } catch (error) {
+    if (error instanceof OciError) return undefined;
+    throw error;
+  }
+}
+
+/** MANIFEST_INVALID that names the place in the document. */
+export function invalidManifest(path: string, reason: string): OciError {
+  const place = path === "" ? "the manifest" : path;
+  return new OciError("MANIFEST_INVALID", `${place} ${reason}`, { detail: { path, reason } });
+}
+
+/** `layers[0]` and `size` give `layers[0].size`; long keys are cut. */
+export function join(path: string, key: string): string {
+  const short = key.slice(0, 64);
+  return path === "" ? short : `${path}.${short}`;
+}
+
+function textOf(value: unknown, path: string): string {
+  if (typeof value === "string" && !UNPRINTABLE.test(value)) return value;
+  throw invalidManifest(path, "must be a string without control characters");
+}
+
+/** Case folding as Go's JSON reader does it: the long `ſ` is an s, the Kelvin sign a k. */
+function fold(key: string): string {
+  return key.toLowerCase().toUpperCase();
+}

@@ -1,0 +1,66 @@
+import { OciError } from "./errors.ts";
+
+declare const brand: unique symbol;
+
+/** A canonical repository name: always `namespace/rest`, the single component `alpine` being `library/alpine`. */
+export type RepositoryName = string & { readonly [brand]: "RepositoryName" };
+
+/** First path components that the Hub API uses below `/v2/`, and that can therefore not be namespaces. */
+export const reservedNamespaces: ReadonlySet<string> = new Set([
+  "repositories",
+  "namespaces",
+  "users",
+  "user",
+  "orgs",
+  "auth",
+  "access-tokens",
+  "api_tokens",
+  "search",
+  "auditlogs",
+  "invites",
+  "scim",
+  "categories",
+]);
+
+const DEFAULT_NAMESPACE = "library";
+const MAX_LENGTH = 255;
+
+// Separators and alphanumerics exclude each other, so there is one way to match: linear time.
+const GRAMMAR = /^[a-z0-9]+(?:(?:\.|__?|-+)[a-z0-9]+)*(?:\/[a-z0-9]+(?:(?:\.|__?|-+)[a-z0-9]+)*)*$/;
+
+/**
+ * Reads a repository name (distribution-spec, "Pulling manifests") into its canonical form. The limit
+ * of 255 characters is on the name without an implied `library/`, so that a canonical name can always
+ * be read again. Throws NAME_INVALID, also for a reserved namespace.
+ */
+export function parseRepositoryName(text: string): RepositoryName {
+  const bare = withoutDefaultNamespace(text);
+  if (bare.length > MAX_LENGTH) throw invalid(text, `longer than ${MAX_LENGTH} characters`);
+  if (!GRAMMAR.test(bare)) {
+    throw invalid(text, "components are lower-case letters and digits, separated by . _ __ or -");
+  }
+  if (!bare.includes("/")) return `${DEFAULT_NAMESPACE}/${bare}` as RepositoryName;
+  const name = bare as RepositoryName;
+  if (reservedNamespaces.has(namespaceOf(name))) {
+    throw invalid(text, `the namespace ${namespaceOf(name)} is reserved`);
+  }
+  return name;
+}
+
+/** The first component: a user, an organisation, `library`, or the host of a mirrored registry. */
+export function namespaceOf(name: RepositoryName): string {
+  return name.slice(0, name.indexOf("/"));
+}
+
+/** `library/alpine` becomes `alpine`; names with more components, or another namespace, stay as they are. */
+function withoutDefaultNamespace(text: string): string {
+  const prefix = `${DEFAULT_NAMESPACE}/`;
+  const isShort = text.startsWith(prefix) && text.indexOf("/", prefix.length) === -1;
+  return isShort ? text.slice(prefix.length) : text;
+}
+
+function invalid(text: string, reason: string): OciError {
+  return new OciError("NAME_INVALID", `invalid repository name: ${reason}`, {
+    detail: { name: text.slice(0, MAX_LENGTH) },
+  });
+}

@@ -1,0 +1,68 @@
+import { isJsonObject } from "./json.ts";
+import { knownKeys, orAbsent, readFields, readText, readTexts } from "./manifest-fields.ts";
+
+/** What an image needs to run (image-spec image-index.md; `os.version` and `os.features` in JSON). */
+export interface Platform {
+  readonly os?: string;
+  readonly architecture?: string;
+  readonly variant?: string;
+  readonly osVersion?: string;
+  readonly osFeatures?: readonly string[];
+  /** Docker manifest lists only. */
+  readonly features?: readonly string[];
+}
+
+const PLATFORM_KEYS = knownKeys(
+  "os",
+  "architecture",
+  "variant",
+  "os.version",
+  "os.features",
+  "features",
+);
+
+const ANY_KEYS = knownKeys();
+
+/** Reads the platform of an index entry; every part may be absent. Throws MANIFEST_INVALID naming the place. */
+export function parsePlatform(value: unknown, path: string): Platform {
+  const fields = readFields(value, path, PLATFORM_KEYS);
+  return platformFrom(
+    (key) => readText(fields, key),
+    (key) => readTexts(fields, key),
+  );
+}
+
+/**
+ * The platform an image config blob says it is for (image-spec config.md); undefined when it names
+ * neither os nor architecture. Takes any JSON value and never throws: parts of another shape are absent.
+ */
+export function platformOfConfig(json: unknown): Platform | undefined {
+  if (!isJsonObject(json)) return undefined;
+  const fields = readFields(json, "", ANY_KEYS);
+  const { features: _, ...platform } = platformFrom(
+    (key) => orAbsent(() => readText(fields, key)),
+    (key) => orAbsent(() => readTexts(fields, key)),
+  );
+  return platform.os === undefined && platform.architecture === undefined ? undefined : platform;
+}
+
+/** Empty strings count as absent: so some programs write them. */
+function platformFrom(
+  text: (key: string) => string | undefined,
+  texts: (key: string) => readonly string[] | undefined,
+): Platform {
+  const os = text("os");
+  const architecture = text("architecture");
+  const variant = text("variant");
+  const osVersion = text("os.version");
+  const osFeatures = texts("os.features");
+  const features = texts("features");
+  return {
+    ...(os && { os }),
+    ...(architecture && { architecture }),
+    ...(variant && { variant }),
+    ...(osVersion && { osVersion }),
+    ...(osFeatures && { osFeatures }),
+    ...(features && { features }),
+  };
+}

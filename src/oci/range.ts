@@ -1,0 +1,83 @@
+import { OciError } from "./errors.ts";
+
+/** First and last byte, both included. */
+export interface ByteRange {
+  readonly start: number;
+  readonly end: number;
+}
+
+/** What a `Range` header asks of a representation: all of it, one part, several, or nothing it has. */
+export type RangeRequest =
+  | { readonly kind: "full" }
+  | ({ readonly kind: "single" } & ByteRange)
+  | { readonly kind: "multi"; readonly ranges: readonly ByteRange[] }
+  | { readonly kind: "unsatisfiable" };
+
+const FULL: RangeRequest = { kind: "full" };
+const MAX_RANGES = 100;
+const RANGE_SPEC = /^([0-9]*)-([0-9]*)$/;
+const CHUNK = /^(?:([0-9]+)-([0-9]+)|bytes ([0-9]+)-([0-9]+)(?:\/(\*|[0-9]+))?)$/i;
+
+/**
+ * Reads a `Range` header against a size in bytes (RFC 9110, section 14.2). Other units, garbage, more
+ * than 100 ranges and overlapping ranges mean the full representation. A range that ends before it
+ * starts is unsatisfiable, as the OCI conformance suite wants it, not ignored. Ranges that start
+ * behind the end are dropped; those that end behind it are cut.
+ */
+export function parseRange(header: string | undefined, sizeBytes: number): RangeRequest {
+  const list = header === undefined ? undefined : /^bytes=(.*)$/i.exec(header.trim())?.[1];
+  if (list === undefined) return FULL;
+  const specs = list.split(",").map((spec) => spec.trim());
+  if (specs.length > MAX_RANGES) return FULL;
+
+  const asked = specs.filter((spec) => spec !== "").map((spec) => readSpec(spec, sizeBytes));
+  if (asked.length === 0 || asked.includes("ignored")) return FULL;
+  const ranges = asked.filter((range) => typeof range === "object");
+  const [first] = ranges;
+  if (first === undefined) return { kind: "unsatisfiable" };
+  if (ranges.length === 1) return { kind: "single", ...first };
+  return overlap(ranges) ? FULL : { kind: "multi", ranges };
+}
+
+/**
+ * Reads the `Content-Range` of an upload chunk: `0-99`, and as a courtesy `bytes 0-99`, `bytes 0-99/*`
+ * and `bytes 0-99/100`; undefined when the header is absent. Throws RANGE_INVALID (416) when malformed,
+ * when it ends before it starts, or when the total is not beyond the end.
+ */
+export function parseChunkRange(header: string | undefined): ByteRange | undefined {
+  if (header === undefined) return undefined;
+  const match = CHUNK.exec(header.trim());
+  const start = Number(match?.[1] ?? match?.[3] ?? Number.NaN);
+  const end = Number(match?.[2] ?? match?.[4] ?? Number.NaN);
+  const total = match?.[5] === undefined || match[5] === "*" ? Infinity : Number(match[5]);
+  if (!Number.isSafeInteger(start) || !Number.isSafeInteger(end) || end < start || total <= end) {
+    throw new OciError("RANGE_INVALID", "Content-Range must be of the form start-end", {
+      detail: { contentRange: header.slice(0, 64) },
+    });
+  }
+  return { start, end };
+}
+
+function readSpec(spec: string, sizeBytes: number): ByteRange | "ignored" | "unsatisfiable" {
+  const [, first = "", last = ""] = RANGE_SPEC.exec(spec) ?? [];
+  if (first === "" && last === "") return "ignored";
+  if (first === "") {
+    const length = Number(last);
+    if (length === 0) return "unsatisfiable";
+    // RFC 9110, section 14.1.2 calls this satisfiable, but no Content-Range can say "no bytes".
+    if (sizeBytes === 0) return "ignored";
+    return { start: Math.max(0, sizeBytes - length), end: sizeBytes - 1 };
+  }
+  const start = Number(first);
+  const end = last === "" ? Infinity : Number(last);
+  if (start >= sizeBytes || end < start) return "unsatisfiable";
+  return { start, end: Math.min(end, sizeBytes - 1) };
+}
+
+function overlap(ranges: readonly ByteRange[]): boolean {
+  const ascending = ranges.toSorted((a, b) => a.start - b.start);
+  return ascending.some((range, i) => {
+    const next = ascending[i + 1];
+    return next !== undefined && next.start <= range.end;
+  });
+}

@@ -1,0 +1,41 @@
+import { algorithmOf, encodedOf, parseDigest } from "./digest.ts";
+import type { Digest } from "./digest.ts";
+import { OciError } from "./errors.ts";
+
+declare const brand: unique symbol;
+
+/** 1 to 128 characters of `[a-zA-Z0-9._-]`, the first neither a dot nor a dash. */
+export type Tag = string & { readonly [brand]: "Tag" };
+
+/** What follows `/manifests/` in a path. */
+export type Reference =
+  | { readonly kind: "tag"; readonly tag: Tag }
+  | { readonly kind: "digest"; readonly digest: Digest };
+
+const MAX_LENGTH = 128;
+const TAG = /^[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}$/;
+
+/** Reads a tag (distribution-spec, "Pulling manifests"). Throws TAG_INVALID. */
+export function parseTag(text: string): Tag {
+  if (text.length <= MAX_LENGTH && TAG.test(text)) return text as Tag;
+  throw new OciError(
+    "TAG_INVALID",
+    `invalid tag: up to ${MAX_LENGTH} letters, digits, dots, dashes and underscores, not starting with a dot or dash`,
+    { detail: { tag: text.slice(0, MAX_LENGTH) } },
+  );
+}
+
+/** Reads a reference: with a colon it is a digest (or DIGEST_INVALID), without one a tag (or TAG_INVALID). */
+export function parseReference(text: string): Reference {
+  if (text.includes(":")) return { kind: "digest", digest: parseDigest(text) };
+  return { kind: "tag", tag: parseTag(text) };
+}
+
+/**
+ * The tag under which clients of a registry without the referrers API list the referrers of a digest
+ * (distribution-spec, "Referrers Tag Schema"): algorithm cut to 32, encoded part cut to 64 characters.
+ */
+export function fallbackTagOf(digest: Digest): Tag {
+  const text = `${algorithmOf(digest).slice(0, 32)}-${encodedOf(digest).slice(0, 64)}`;
+  return parseTag(text.replaceAll(/[^a-zA-Z0-9._-]/g, "-"));
+}

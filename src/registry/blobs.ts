@@ -1,0 +1,106 @@
+import { OciError } from "../oci/errors.ts";
+import type { Digest } from "../oci/digest.ts";
+import type { RepositoryName } from "../oci/name.ts";
+import type { LinkedBlob } from "../metadata/blobs.ts";
+import type { Metadata } from "../metadata/metadata.ts";
+import type { BlobStore, ByteRange, LentBytes } from "../../storage/blob-store.ts";
+import { leaseMs, rewriteAfterMs, type Clock } from "./clock.ts";
+
+/** Whether the caller may read a repository: what a mount without a source may look into. */
+export type MayRead = (repository: RepositoryName) => boolean | Promise<boolean>;
+
+/** A mount that names no source looks into so many of the repositories that show the blob. */
+const sourcesTried = 100;
+
+export type Blobs = ReturnType<typeof createBlobs>;
+
+export function createBlobs(parts: {
+  readonly store: BlobStore;
+  readonly metadata: Pick<Metadata, "blobs" | "repositories" | "run">;
+  readonly clock: Clock;
+}) {
+  const { store, metadata, clock } = parts;
+
+  return {
+    /** The blob as this repository shows it. Throws BLOB_UNKNOWN, or NAME_UNKNOWN if there is no such repository. */
+    async get(repository: RepositoryName, digest: Digest): Promise<LinkedBlob> {
+      const blob = await metadata.blobs.find(repository, digest);
+      if (blob !== undefined) return blob;
+      if ((await metadata.repositories.find(repository)) !== undefined) throw unknownBlob(digest);
+      throw new OciError("NAME_UNKNOWN", undefined, { detail: { name: repository } });
+    },
+
+    /**
+     * Somebody who may push has asked whether the blob is here, and may leave it out of the push on our word: it
+     * is kept until the manifest has had time to follow.
+     */
+    async promise(repository: RepositoryName, blob: LinkedBlob): Promise<void> {
+      const leasedUntilMs = clock() + leaseMs;
+      if (blob.leasedUntilMs >= leasedUntilMs - rewriteAfterMs) return;
+      const kept = await metadata.run("leaseBlob", {
+        repository,
+        digest: blob.digest,
+        leasedUntilMs,
+      });
+      if (!kept) throw unknownBlob(blob.digest);
+    },
+
+    /** The bytes of a blob, or of a part of it. Throws BLOB_UNKNOWN if the store has lost them. */
+    async open(blob: LinkedBlob, range: ByteRange): Promise<LentBytes> {
+      const bytes = await store.open(blob.storageKey, range);
+      if (bytes === undefined) throw unknownBlob(blob.digest);
+      return bytes;
+    },
+
+    /**
+     * Makes a blob of another repository one of this repository too. Without `from`, any repository will do that the
+     * caller may read. False: it is nowhere that the caller may read, which looks the same as nowhere at all.
+     */
+    async mount(mount: {
+      readonly repository: RepositoryName;
+      readonly digest: Digest;
+      readonly from: RepositoryName | undefined;
+      readonly mayRead: MayRead;
+    }): Promise<boolean> {
+      const { repository, digest } = mount;
+      const sources =
+        mount.from === undefined
+          ? await metadata.blobs.holders(digest, sourcesTried)
+          : [mount.from];
+      for (const from of sources) {
+        if (!(await mount.mayRead(from))) continue;
+        const nowMs = clock();
+        if (
+          await metadata.run("mountBlob", {
+            from,
+            repository,
+            digest,
+            nowMs,
+            leasedUntilMs: nowMs + leaseMs,
+          })
+        )
+          return true;
+      }
+      return false;
+    },
+
+    /** Takes a blob out of a repository. Throws BLOB_UNKNOWN, or UNSUPPORTED while a manifest there names it. */
+    async delete(repository: RepositoryName, digest: Digest): Promise<void> {
+      const result = await metadata.run("unlinkBlob", { repository, digest });
+      if (result.outcome === "unknown") throw unknownBlob(digest);
+      if (result.outcome === "referenced") {
+        throw new OciError(
+          "UNSUPPORTED",
+          "a manifest of this repository needs the blob: delete the manifest first",
+          {
+            detail: { digest, manifest: result.by },
+          },
+        );
+      }
+    },
+  };
+}
+
+function unknownBlob(digest: Digest): OciError {
+  return new OciError("BLOB_UNKNOWN", undefined, { detail: { digest } });
+}

@@ -1,0 +1,197 @@
+import { algorithmOf, digestOf, type Digest } from "../oci/digest.ts";
+import { platformOfConfig, type Platform } from "../oci/descriptor.ts";
+import { OciError } from "../oci/errors.ts";
+import { parseManifest, type Manifest, type ManifestReference } from "../oci/manifest.ts";
+import { isImageConfig } from "../oci/media-types.ts";
+import type { RepositoryName } from "../oci/name.ts";
+import type { Reference, Tag } from "../oci/reference.ts";
+import type { StoredManifest } from "../metadata/manifests.ts";
+import type { Metadata } from "../metadata/metadata.ts";
+import type { NewManifest, NewManifestReference } from "../metadata/schema.ts";
+import type { BlobStore } from "../../storage/blob-store.ts";
+import { leaseMs, type Clock } from "./clock.ts";
+
+/** Configs of images are a few KiB; one larger than this is not looked into. */
+const largestConfigBytes = 4 * 1024 * 1024;
+
+export interface PushedManifest {
+  readonly digest: Digest;
+  readonly mediaType: string;
+  readonly subject: Digest | undefined;
+  readonly tags: readonly Tag[];
+}
+
+export type Manifests = ReturnType<typeof createManifests>;
+
+export function createManifests(parts: {
+  readonly store: BlobStore;
+  readonly metadata: Pick<Metadata, "manifests" | "blobs" | "repositories" | "run">;
+  readonly clock: Clock;
+  /** Whether a manifest may name things that are not here. */
+  readonly sparse: boolean;
+}) {
+  const { store, metadata, clock, sparse } = parts;
+
+  /** The platform an image says it is for. A config that is missing or odd says nothing, and the push decides the rest. */
+  const platformOf = async (
+    repository: RepositoryName,
+    manifest: Manifest,
+  ): Promise<Platform | undefined> => {
+    const config = manifest.references.find((reference) => reference.kind === "config");
+    if (
+      config === undefined ||
+      !isImageConfig(config.mediaType) ||
+      config.sizeBytes > largestConfigBytes
+    )
+      return undefined;
+    const blob = await metadata.blobs.find(repository, config.digest);
+    if (blob === undefined || blob.sizeBytes === 0 || blob.sizeBytes > largestConfigBytes)
+      return undefined;
+    const bytes = await store.open(blob.storageKey, { start: 0, end: blob.sizeBytes - 1 });
+    if (bytes === undefined) return undefined;
+    const pieces: Uint8Array[] = [];
+    for await (const piece of bytes) pieces.push(Uint8Array.from(piece));
+    try {
+      return platformOfConfig(JSON.parse(Buffer.concat(pieces).toString("utf8")));
+    } catch {
+      return undefined;
+    }
+  };
+
+  return {
+    /**
+     * Stores a manifest under its digest and its tags, all at once. Throws MANIFEST_INVALID, DIGEST_INVALID if
+     * `reference` is the digest of other bytes, MANIFEST_BLOB_UNKNOWN with one entry for each thing it names that
+     * this repository does not show.
+     */
+    async put(push: {
+      readonly repository: RepositoryName;
+      readonly reference: Reference;
+      /** Further tags, of a push by digest. */
+      readonly tags: readonly Tag[];
+      readonly contentType: string | undefined;
+      readonly bytes: Uint8Array;
+    }): Promise<PushedManifest> {
+      const { repository, reference, bytes } = push;
+      const digest = digestOf(
+        bytes,
+        reference.kind === "digest" ? algorithmOf(reference.digest) : "sha256",
+      );
+      if (reference.kind === "digest" && reference.digest !== digest) {
+        throw new OciError("DIGEST_INVALID", "the manifest has another digest", {
+          detail: { expected: reference.digest, found: digest },
+        });
+      }
+      const manifest = parseManifest(bytes, push.contentType);
+      const tags = reference.kind === "tag" ? [reference.tag] : push.tags;
+      const nowMs = clock();
+      const result = await metadata.run("putManifest", {
+        repository,
+        manifest: manifestRow(
+          manifest,
+          digest,
+          bytes,
+          await platformOf(repository, manifest),
+          nowMs,
+        ),
+        references: manifest.references.map(referenceRow),
+        tags,
+        sparse,
+        nowMs,
+      });
+      if (result.outcome === "missing") throw missing(result.missing);
+      return { digest, mediaType: manifest.mediaType, subject: manifest.subject?.digest, tags };
+    },
+
+    /** Throws MANIFEST_UNKNOWN, or NAME_UNKNOWN if there is no such repository. */
+    async get(repository: RepositoryName, reference: Reference): Promise<StoredManifest> {
+      const found = await metadata.manifests.find(repository, reference);
+      if (found !== undefined) return found;
+      if ((await metadata.repositories.find(repository)) !== undefined)
+        throw unknownManifest(reference);
+      throw new OciError("NAME_UNKNOWN", undefined, { detail: { name: repository } });
+    },
+
+    /**
+     * Removes a tag (the manifest stays), or a manifest with every tag that points at it. Throws MANIFEST_UNKNOWN.
+     */
+    async delete(repository: RepositoryName, reference: Reference): Promise<void> {
+      const nowMs = clock();
+      const removed =
+        reference.kind === "tag"
+          ? await metadata.run("deleteTag", { repository, tag: reference.tag, nowMs })
+          : await metadata.run("deleteManifest", { repository, digest: reference.digest, nowMs });
+      if (removed === undefined || removed === false) throw unknownManifest(reference);
+    },
+  };
+}
+
+function manifestRow(
+  manifest: Manifest,
+  digest: Digest,
+  bytes: Uint8Array,
+  platform: Platform | undefined,
+  nowMs: number,
+): NewManifest {
+  return {
+    digest,
+    media_type: manifest.mediaType,
+    kind: manifest.kind,
+    size_bytes: bytes.length,
+    artifact_type: manifest.artifactType ?? null,
+    config_media_type:
+      manifest.references.find((reference) => reference.kind === "config")?.mediaType ?? null,
+    subject_digest: manifest.subject?.digest ?? null,
+    annotations: json(manifest.annotations),
+    ...platformColumns(platform),
+    pushed_at: nowMs,
+    leased_until: nowMs + leaseMs,
+    content: bytes,
+  };
+}
+
+function referenceRow(reference: ManifestReference, position: number): NewManifestReference {
+  return {
+    position,
+    kind: reference.kind,
+    digest: reference.digest,
+    media_type: reference.mediaType,
+    size_bytes: reference.sizeBytes,
+    required: reference.required ? 1 : 0,
+    artifact_type: reference.artifactType ?? null,
+    urls: json(reference.urls),
+    annotations: json(reference.annotations),
+    ...platformColumns(reference.platform),
+  };
+}
+
+function platformColumns(platform: Platform | undefined) {
+  return {
+    os: platform?.os ?? null,
+    architecture: platform?.architecture ?? null,
+    variant: platform?.variant ?? null,
+    os_version: platform?.osVersion ?? null,
+    os_features: json(platform?.osFeatures),
+  };
+}
+
+const json = (value: unknown): string | null =>
+  value === undefined ? null : JSON.stringify(value);
+
+function missing(items: readonly { readonly digest: Digest; readonly kind: string }[]): OciError {
+  return OciError.many(
+    items.map(({ digest, kind }) => ({
+      code: "MANIFEST_BLOB_UNKNOWN" as const,
+      message:
+        kind === "child"
+          ? "the index names a manifest that is not in this repository"
+          : "the manifest names a blob that is not in this repository",
+      detail: { digest },
+    })),
+  );
+}
+
+function unknownManifest(reference: Reference): OciError {
+  const detail = reference.kind === "tag" ? { tag: reference.tag } : { digest: reference.digest };
+  return new OciError("MANIFEST_UNKNOWN", undefined, { detail });
+}

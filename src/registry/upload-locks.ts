@@ -1,0 +1,73 @@
+import { setTimeout as pause } from "node:timers/promises";
+
+/** The right to write to one upload, until it is released or asked for by somebody newer. */
+export interface UploadHold {
+  /** Aborts when a newer request wants the upload and this one has not moved for a while: let go at once. */
+  readonly letGo: AbortSignal;
+  /** Says that bytes still arrive. */
+  readonly moved: () => void;
+  readonly release: () => void;
+}
+
+interface Holder {
+  readonly letGo: AbortController;
+  readonly released: Promise<void>;
+  movedAtMs: number;
+}
+
+/** A holder whose bytes have not moved for this long is taken for a dead connection. */
+const silentMs = 1_000;
+/** A newer request waits this long for a holder whose bytes do move. */
+const patienceMs = 5_000;
+const lookEveryMs = 100;
+
+export interface UploadLocks {
+  /** The hold, or `undefined` if somebody else is busy with the upload and stays so. */
+  acquire(upload: string): Promise<UploadHold | undefined>;
+  isHeld(upload: string): boolean;
+}
+
+/**
+ * One writer an upload in this process. A client that lost its connection comes back before we notice: the newer
+ * request then takes over from the silent one.
+ */
+export function createUploadLocks(): UploadLocks {
+  const holders = new Map<string, Holder>();
+
+  const hold = (upload: string): UploadHold => {
+    let release = (): void => undefined;
+    const letGo = new AbortController();
+    const holder: Holder = {
+      letGo,
+      movedAtMs: performance.now(),
+      released: new Promise((resolve) => {
+        release = () => {
+          if (holders.get(upload) === holder) holders.delete(upload);
+          resolve();
+        };
+      }),
+    };
+    holders.set(upload, holder);
+    return {
+      letGo: letGo.signal,
+      moved: () => {
+        holder.movedAtMs = performance.now();
+      },
+      release: () => release(),
+    };
+  };
+
+  return {
+    async acquire(upload) {
+      const deadline = performance.now() + patienceMs;
+      for (;;) {
+        const holder = holders.get(upload);
+        if (holder === undefined) return hold(upload);
+        if (performance.now() > deadline) return undefined;
+        if (performance.now() - holder.movedAtMs > silentMs) holder.letGo.abort();
+        await Promise.race([holder.released, pause(lookEveryMs)]);
+      }
+    },
+    isHeld: (upload) => holders.has(upload),
+  };
+}

@@ -1,0 +1,108 @@
+import http, { type RequestListener } from "node:http";
+import https from "node:https";
+import type { AddressInfo } from "node:net";
+import process from "node:process";
+import type { Assembled } from "./assemble.ts";
+import { formatListenAddress } from "./config/addresses.ts";
+import type { Config } from "./config/schema.ts";
+import type { Logger } from "./observability/logger.ts";
+import { readCertificate } from "./server/certificate.ts";
+import { createConnections, type Connections } from "./server/connections.ts";
+import { refusalOf, refuse, refuseRaw, takeAbsoluteForm } from "./server/refusals.ts";
+import { endOnSignals, type SignalSource } from "./server/signals.ts";
+
+export interface RunningServer {
+  /** `http://127.0.0.1:5000`, with the host as configured and the port that was really taken. */
+  readonly url: string;
+  readonly port: number;
+  /** Ends the server as a first signal does. */
+  readonly drain: () => void;
+  /** Resolves at the end with the exit code: 0 after a drain, 1 if closing failed, 128 + n after a second signal n. */
+  readonly ended: Promise<number>;
+}
+
+type Settings = Pick<Config, "listen" | "tls" | "limits">;
+
+const headersTimeoutMs = 60_000;
+/** Longer than the 60 s that proxies usually keep a connection, so that it is the proxy who closes it. */
+const keepAliveTimeoutMs = 75_000;
+
+/**
+ * Listens, and ends on a signal. SIGTERM or SIGINT drains: no new connections, running requests get `limits.drain`,
+ * then the assembled parts are closed. A second one ends at once without closing anything, so the caller has to exit.
+ * SIGHUP reads the certificate again; a bad one is logged and the old one stays.
+ * @param signals where the signals come from
+ * @throws Error of node:net if the address can't be had (EADDRINUSE, EACCES, …), or about the certificate
+ */
+export async function startServer(
+  settings: Settings,
+  assembled: Assembled,
+  logger: Logger,
+  signals: SignalSource = process,
+): Promise<RunningServer> {
+  const { listen, tls, limits } = settings;
+  const options = {
+    maxHeaderSize: limits.header,
+    requireHostHeader: false,
+    headersTimeout: headersTimeoutMs,
+    requestTimeout: 0,
+  };
+  const certificate = tls && (await readCertificate(tls));
+  const server = certificate
+    ? https.createServer({ ...options, ...certificate })
+    : http.createServer(options);
+  const connections = createConnections(server, certificate !== undefined);
+
+  server.timeout = limits.idle;
+  server.keepAliveTimeout = Math.min(keepAliveTimeoutMs, limits.idle);
+  if (limits.connections > 0) server.maxConnections = limits.connections;
+  server.on("request", requestListener(assembled.handle, connections));
+  server.on("clientError", (error: NodeJS.ErrnoException, socket) => {
+    logger.debug({ err: error }, "request could not be read");
+    if (error.code === "ECONNRESET" || !socket.writable || connections.isAnswering(socket))
+      socket.destroy();
+    else refuseRaw(error, socket);
+  });
+  server.on("tlsClientError", (error) => logger.debug({ err: error }, "TLS handshake failed"));
+  server.on("drop", () =>
+    logger.warn({ limit: limits.connections }, "connection refused: limits.connections is reached"),
+  );
+
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", reject);
+    server.listen({ port: listen.port, ...(listen.host !== "" && { host: listen.host }) }, resolve);
+  });
+  server.on("error", (error) => logger.error({ err: error }, "listening failed"));
+
+  const { address, port } = server.address() as AddressInfo;
+  const url = `${certificate ? "https" : "http"}://${formatListenAddress({ host: listen.host || address, port })}`;
+  const reload = async (): Promise<void> => {
+    if (tls === undefined || !(server instanceof https.Server)) return;
+    try {
+      const renewed = await readCertificate(tls);
+      server.setSecureContext(renewed);
+      logger.info({ validTo: renewed.validTo }, "certificate read again");
+    } catch (error) {
+      logger.error({ err: error }, "the new certificate is not used, the old one stays");
+    }
+  };
+  const ending = endOnSignals({
+    signals,
+    connections,
+    assembled,
+    logger,
+    drainMs: limits.drain,
+    reload: tls && reload,
+  });
+  return { url, port, ...ending };
+}
+
+function requestListener(handle: Assembled["handle"], connections: Connections): RequestListener {
+  return (request, response) => {
+    connections.begin(request, response);
+    takeAbsoluteForm(request);
+    const refusal = refusalOf(request);
+    if (refusal === undefined) handle(request, response);
+    else refuse(response, refusal);
+  };
+}

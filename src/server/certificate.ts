@@ -1,0 +1,40 @@
+import { X509Certificate } from "node:crypto";
+import { readFile } from "node:fs/promises";
+import { createSecureContext } from "node:tls";
+import { reasonOf } from "../config/problems.ts";
+
+export interface Certificate {
+  readonly cert: Buffer;
+  readonly key: Buffer;
+  /** As the certificate says it, such as `Nov 22 12:00:00 2126 GMT`. */
+  readonly validTo: string;
+}
+
+/**
+ * Reads a certificate chain and its private key, both PEM.
+ * @throws Error with a message for people if a file can't be read, is not PEM, or the two do not belong together
+ */
+export async function readCertificate(files: {
+  readonly cert: string;
+  readonly key: string;
+}): Promise<Certificate> {
+  const cert = await read(files.cert, "tls.cert");
+  const key = await read(files.key, "tls.key");
+  try {
+    createSecureContext({ cert, key });
+    return { cert, key, validTo: new X509Certificate(cert).validTo };
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new Error(`tls.cert ${files.cert} and tls.key ${files.key} cannot be used: ${reason}`, {
+      cause,
+    });
+  }
+}
+
+async function read(file: string, key: string): Promise<Buffer> {
+  try {
+    return await readFile(file);
+  } catch (cause) {
+    throw new Error(`${key} ${file} cannot be read: ${reasonOf(cause)}`, { cause });
+  }
+}

@@ -1,0 +1,55 @@
+import path from "node:path";
+import { ulid } from "ulid";
+import type { BlobKey, UploadReference } from "../blob-store.ts";
+import { algorithmOf, encodedOf, type Digest } from "../../src/oci/digest.ts";
+
+/*
+ * What lies in the folder of a file-system store:
+ *
+ *   <root>/blobs/sha256/ab/abcd….01J9…   one blob: its digest, and a ULID of its own so that no name is ever used twice
+ *   <root>/uploads/01J9…                 the bytes of an upload that is not closed yet
+ *
+ * Both lie on one device: a blob comes into being by a rename.
+ */
+
+const keyGrammar =
+  /^blobs\/(?:sha256|sha512)\/[0-9a-f]{2}\/[0-9a-f]{64,128}\.[0-9A-HJKMNP-TV-Z]{26}$/;
+const uploadGrammar = /^[0-9A-HJKMNP-TV-Z]{26}$/;
+
+export interface Paths {
+  readonly blobs: string;
+  readonly uploads: string;
+  /** The file of a blob. Throws if the key is not of the form this driver makes. */
+  blob(key: BlobKey): string;
+  /** The file of an upload. Throws if the reference is not of the form this driver makes. */
+  upload(reference: UploadReference): string;
+}
+
+export function createPaths(root: string): Paths {
+  return {
+    blobs: path.join(root, "blobs"),
+    uploads: path.join(root, "uploads"),
+    blob(key) {
+      if (!keyGrammar.test(key)) throw new TypeError(`not a key of this store: ${key}`);
+      return path.join(root, key);
+    },
+    upload(reference) {
+      if (!uploadGrammar.test(reference))
+        throw new TypeError(`not an upload of this store: ${reference}`);
+      return path.join(root, "uploads", reference);
+    },
+  };
+}
+
+/** A key that nobody has had and nobody will have again. */
+export function newKey(digest: Digest): BlobKey {
+  const hex = encodedOf(digest);
+  return `blobs/${algorithmOf(digest)}/${hex.slice(0, 2)}/${hex}.${ulid()}`;
+}
+
+export function newUploadReference(): UploadReference {
+  return ulid();
+}
+
+export const isKey = (text: string): boolean => keyGrammar.test(text);
+export const isUploadReference = (text: string): boolean => uploadGrammar.test(text);

@@ -1,0 +1,188 @@
+import { constants } from "node:fs";
+import { mkdir, open, readdir, rename, stat, unlink, type FileHandle } from "node:fs/promises";
+import path from "node:path";
+import {
+  UploadOffsetError,
+  type BlobKey,
+  type BlobStore,
+  type StoredObject,
+} from "../blob-store.ts";
+import { createDurableDirectories, syncDirectory } from "./directories.ts";
+import { createPaths, isKey, isUploadReference, newKey, newUploadReference } from "./paths.ts";
+import { readRange } from "./read.ts";
+import { writeAll, writeFrom } from "./write.ts";
+
+/**
+ * Blobs as files below `root` (see `paths.ts`). Order of a commit: bytes, fsync of the file, rename to a name
+ * nobody has had, fsync of the directory. A failed fsync is final: the kernel may have dropped the bytes, and a
+ * second fsync would say that all is well.
+ *
+ * Rejects at once if `uploads` and `blobs` lie on different devices, where a rename would become a copy.
+ */
+export async function openFilesystemStore(root: string): Promise<BlobStore> {
+  const paths = createPaths(root);
+  const makeDurable = createDurableDirectories();
+
+  await mkdir(root, { recursive: true });
+  for (const directory of [
+    paths.uploads,
+    paths.blobs,
+    path.join(paths.blobs, "sha256"),
+    path.join(paths.blobs, "sha512"),
+  ]) {
+    await makeDurable(directory);
+  }
+  const [blobsDevice, uploadsDevice] = [
+    (await stat(paths.blobs)).dev,
+    (await stat(paths.uploads)).dev,
+  ];
+  if (blobsDevice !== uploadsDevice) {
+    throw new Error(
+      `${paths.blobs} and ${paths.uploads} must lie on one file system: mount their parent folder instead`,
+    );
+  }
+
+  return {
+    abilities: { signedRedirect: false },
+
+    async stat(key) {
+      const found = await stat(paths.blob(key)).catch(absent);
+      return found === undefined ? undefined : { sizeBytes: found.size };
+    },
+
+    async open(key, range) {
+      const file = await open(paths.blob(key), "r").catch(absent);
+      if (file === undefined) return undefined;
+      return readRange(file, range?.start ?? 0, range?.end ?? (await sizeOrClose(file)) - 1);
+    },
+
+    async put(digest, bytes) {
+      const key = newKey(digest);
+      const target = paths.blob(key);
+      const directory = path.dirname(target);
+      await makeDurable(directory);
+      const file = await open(target, "wx");
+      await flushed(file, target, () =>
+        bytes.length === 0 ? Promise.resolve(0) : writeAll(file, [bytes], 0),
+      );
+      await syncDirectory(directory);
+      return key;
+    },
+
+    begin: () => Promise.resolve(newUploadReference()),
+
+    async uploadSize(upload) {
+      return (await stat(paths.upload(upload)).catch(absent))?.size ?? 0;
+    },
+
+    async append(upload, offset, source) {
+      const file = await open(
+        paths.upload(upload),
+        constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW,
+        0o640,
+      );
+      try {
+        const { size } = await file.stat();
+        if (size !== offset) throw new UploadOffsetError(offset, size);
+        return await writeFrom(file, offset, source);
+      } finally {
+        await file.close();
+      }
+    },
+
+    async openUpload(upload) {
+      const file = await open(paths.upload(upload), "r").catch(absent);
+      return file === undefined ? nothing() : readRange(file, 0, (await sizeOrClose(file)) - 1);
+    },
+
+    async commit(upload, digest) {
+      const key = newKey(digest);
+      const source = paths.upload(upload);
+      const target = paths.blob(key);
+      const directory = path.dirname(target);
+      await makeDurable(directory);
+      const file = await open(
+        source,
+        constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW,
+        0o640,
+      );
+      await flushed(file, source);
+      await rename(source, target);
+      await syncDirectory(directory);
+      return key;
+    },
+
+    async abort(upload) {
+      await unlink(paths.upload(upload)).catch(absent);
+    },
+
+    async delete(key) {
+      await unlink(paths.blob(key)).catch(absent);
+    },
+
+    list: () => listBlobs(root, paths.blobs),
+
+    async *listUploads() {
+      for (const name of await readdir(paths.uploads)) if (isUploadReference(name)) yield name;
+    },
+
+    async probe() {
+      const target = paths.upload(newUploadReference());
+      const file = await open(target, "wx");
+      await flushed(file, target, () => writeAll(file, [Buffer.from("probe")], 0));
+      await unlink(target);
+    },
+
+    close: () => Promise.resolve(),
+  };
+}
+
+/** Does the work, flushes the file to the disk and closes it; if anything fails, the file is removed. */
+async function flushed(
+  file: FileHandle,
+  target: string,
+  work?: () => Promise<unknown>,
+): Promise<void> {
+  try {
+    try {
+      await work?.();
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+  } catch (error) {
+    await unlink(target).catch(() => undefined);
+    throw error;
+  }
+}
+
+async function sizeOrClose(file: FileHandle): Promise<number> {
+  try {
+    return (await file.stat()).size;
+  } catch (error) {
+    await file.close();
+    throw error;
+  }
+}
+
+async function* listBlobs(root: string, blobs: string): AsyncIterable<StoredObject> {
+  for (const algorithm of await readdir(blobs)) {
+    for (const fanOut of (await readdir(path.join(blobs, algorithm)).catch(absent)) ?? []) {
+      for (const name of (await readdir(path.join(blobs, algorithm, fanOut)).catch(absent)) ?? []) {
+        const key: BlobKey = `blobs/${algorithm}/${fanOut}/${name}`;
+        const found = isKey(key) ? await stat(path.join(root, key)).catch(absent) : undefined;
+        if (found !== undefined) yield { key, sizeBytes: found.size, modifiedAtMs: found.mtimeMs };
+      }
+    }
+  }
+}
+
+/** An upload that holds nothing has no file yet. */
+async function* nothing(): AsyncIterable<Uint8Array> {}
+
+/** "Not there" as a value; everything else stays an error. */
+function absent(error: unknown): undefined {
+  const code = error instanceof Error && "code" in error ? error.code : undefined;
+  if (code === "ENOENT" || code === "ENOTDIR") return undefined;
+  throw error;
+}

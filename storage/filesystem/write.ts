@@ -1,0 +1,82 @@
+import type { FileHandle } from "node:fs/promises";
+import type { ByteSource } from "../blob-store.ts";
+
+/** Chunks wait here while earlier ones are being written; more than this holds the source back. */
+const waitingLimit = 1024 * 1024;
+
+/**
+ * Writes a source into an open file from `position` on, many chunks in one call: while one write runs, the next
+ * chunks gather. Resolves with the position after the last byte. If the source throws, what it gave before is
+ * written, then its error is thrown.
+ */
+export async function writeFrom(
+  file: FileHandle,
+  position: number,
+  source: ByteSource,
+): Promise<number> {
+  let waiting: Uint8Array[] = [];
+  let waitingBytes = 0;
+  let end = position;
+  let running: Promise<void> | undefined;
+  let failure: { error: unknown } | undefined;
+
+  const pump = async (): Promise<void> => {
+    try {
+      while (waiting.length > 0 && failure === undefined) {
+        const batch = waiting;
+        waiting = [];
+        waitingBytes = 0;
+        end += await writeAll(file, batch, end);
+      }
+    } catch (error) {
+      failure = { error };
+    } finally {
+      running = undefined;
+    }
+  };
+
+  try {
+    for await (const chunk of source) {
+      if (failure !== undefined) break;
+      if (chunk.length === 0) continue;
+      waiting.push(chunk);
+      waitingBytes += chunk.length;
+      running ??= pump();
+      if (waitingBytes >= waitingLimit) await running;
+    }
+  } finally {
+    while (running !== undefined) await running;
+  }
+  if (failure !== undefined) throw failure.error;
+  return end;
+}
+
+/** Writes all chunks, however often the kernel takes only a part of them. */
+export async function writeAll(
+  file: FileHandle,
+  chunks: readonly Uint8Array[],
+  position: number,
+): Promise<number> {
+  let rest = chunks;
+  let written = 0;
+  for (;;) {
+    const { bytesWritten } = await file.writev(rest, position + written);
+    written += bytesWritten;
+    rest = after(rest, bytesWritten);
+    if (rest.length === 0) return written;
+    if (bytesWritten === 0) throw new Error("the kernel takes no more bytes");
+  }
+}
+
+function after(chunks: readonly Uint8Array[], bytes: number): readonly Uint8Array[] {
+  let index = 0;
+  let left = bytes;
+  for (const chunk of chunks) {
+    if (left < chunk.length) break;
+    left -= chunk.length;
+    index += 1;
+  }
+  const rest = chunks.slice(index);
+  const first = rest[0];
+  return first === undefined || left === 0 ? rest : [first.subarray(left), ...rest.slice(1)];
+}

@@ -1,0 +1,69 @@
+import { ulid } from "ulid";
+import { UploadOffsetError, type BlobStore, type LentBytes } from "../blob-store.ts";
+import type { Digest } from "../../src/oci/digest.ts";
+
+interface HeldBlob {
+  readonly bytes: Uint8Array;
+  readonly storedAtMs: number;
+}
+
+/** Blobs in memory, gone with the process: for tests and for trying things out. Memory grows with what it holds. */
+export function createMemoryStore(): BlobStore {
+  const blobs = new Map<string, HeldBlob>();
+  const uploads = new Map<string, Uint8Array[]>();
+
+  const uploadSize = (upload: string): number =>
+    (uploads.get(upload) ?? []).reduce((sum, chunk) => sum + chunk.length, 0);
+  const keep = (digest: Digest, bytes: Uint8Array): string => {
+    const key = `${digest}.${ulid()}`;
+    blobs.set(key, { bytes, storedAtMs: Date.now() });
+    return key;
+  };
+
+  return {
+    abilities: { signedRedirect: false },
+    stat: async (key) => {
+      const blob = blobs.get(key);
+      return blob === undefined ? undefined : { sizeBytes: blob.bytes.length };
+    },
+    open: async (key, range) => {
+      const blob = blobs.get(key);
+      if (blob === undefined) return undefined;
+      const end = range?.end ?? blob.bytes.length - 1;
+      if (end >= blob.bytes.length) throw new Error(`the blob ends before byte ${end}`);
+      return chunksOf([blob.bytes.subarray(range?.start ?? 0, end + 1)]);
+    },
+    put: async (digest, bytes) => keep(digest, Uint8Array.from(bytes)),
+    begin: async () => ulid(),
+    uploadSize: async (upload) => uploadSize(upload),
+    append: async (upload, offset, source) => {
+      const size = uploadSize(upload);
+      if (size !== offset) throw new UploadOffsetError(offset, size);
+      const chunks = uploads.get(upload) ?? [];
+      uploads.set(upload, chunks);
+      for await (const chunk of source) chunks.push(chunk);
+      return uploadSize(upload);
+    },
+    openUpload: async (upload) => chunksOf(uploads.get(upload) ?? []),
+    commit: async (upload, digest) => {
+      const bytes = Buffer.concat(uploads.get(upload) ?? []);
+      uploads.delete(upload);
+      return keep(digest, bytes);
+    },
+    abort: async (upload) => void uploads.delete(upload),
+    delete: async (key) => void blobs.delete(key),
+    async *list() {
+      for (const [key, blob] of blobs)
+        yield { key, sizeBytes: blob.bytes.length, modifiedAtMs: blob.storedAtMs };
+    },
+    async *listUploads() {
+      yield* uploads.keys();
+    },
+    probe: async () => undefined,
+    close: async () => undefined,
+  };
+}
+
+async function* chunksOf(chunks: readonly Uint8Array[]): LentBytes {
+  for (const chunk of chunks) if (chunk.length > 0) yield chunk;
+}

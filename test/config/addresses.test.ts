@@ -1,0 +1,121 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import {
+  formatListenAddress,
+  ipRange,
+  isLoopback,
+  parseListenAddress,
+  serverUrl,
+} from "../../src/config/addresses.ts";
+
+describe("the address to listen on", () => {
+  const good: [string, string, number][] = [
+    ["127.0.0.1:5000", "127.0.0.1", 5000],
+    ["[::1]:5000", "::1", 5000],
+    ["0.0.0.0:0", "0.0.0.0", 0],
+    [":5000", "", 5000],
+    ["*:5000", "", 5000],
+    ["localhost:65535", "localhost", 65_535],
+    ["Registry.Example.com:443", "registry.example.com", 443],
+  ];
+  for (const [written, host, port] of good) {
+    test(`${written} is read`, () => assert.deepEqual(parseListenAddress(written), { host, port }));
+  }
+  const bad = [
+    "5000",
+    "",
+    ":",
+    "127.0.0.1",
+    "127.0.0.1:",
+    "127.0.0.1:65536",
+    "127.0.0.300:1",
+    "1.2.3:80",
+  ];
+  for (const written of [
+    ...bad,
+    "::1:5000",
+    "[::1]",
+    "[localhost]:5000",
+    "a b:1",
+    "http://x:1",
+    "x:1/",
+    5000,
+    null,
+  ]) {
+    test(`${JSON.stringify(written)} is refused`, () =>
+      assert.equal(parseListenAddress(written), undefined));
+  }
+  test("is written with brackets around IPv6", () => {
+    assert.equal(formatListenAddress({ host: "::1", port: 5000 }), "[::1]:5000");
+    assert.equal(formatListenAddress({ host: "", port: 5000 }), ":5000");
+  });
+});
+
+describe("loopback", () => {
+  for (const host of [
+    "127.0.0.1",
+    "127.8.9.10",
+    "::1",
+    "::ffff:127.0.0.1",
+    "localhost",
+    "berth.localhost",
+  ]) {
+    test(`${host} is reached from this machine only`, () => assert.equal(isLoopback(host), true));
+  }
+  for (const host of [
+    "",
+    "0.0.0.0",
+    "::",
+    "10.0.0.1",
+    "fe80::1",
+    "example.com",
+    "localhost.example.com",
+  ]) {
+    test(`${JSON.stringify(host)} is reached by others`, () =>
+      assert.equal(isLoopback(host), false));
+  }
+});
+
+describe("the public URL", () => {
+  test("loses the slash at its end", () => {
+    assert.equal(
+      serverUrl().parse("https://Registry.example.com/"),
+      "https://registry.example.com",
+    );
+    assert.equal(serverUrl().parse("http://127.0.0.1:8080"), "http://127.0.0.1:8080");
+  });
+  const bad = [
+    "registry.example.com",
+    "//x",
+    "ftp://x",
+    "https://",
+    "https://x/?a=1",
+    "https://x/?",
+    "https://x/#",
+    "https://u:p@x",
+  ];
+  for (const written of [...bad, "https:x", "https://a b", "", 5]) {
+    test(`${JSON.stringify(written)} is refused`, () =>
+      assert.equal(serverUrl().safeParse(written).success, false));
+  }
+});
+
+describe("trusted proxies", () => {
+  for (const written of ["10.0.0.0/8", "10.0.0.1", "::1", "fd00::/8", "0.0.0.0/0"]) {
+    test(`${written} is taken`, () => assert.equal(ipRange().parse(written), written));
+  }
+  for (const written of [
+    "10",
+    "10.0.0.300",
+    "10.0.0.0/33",
+    "10/8",
+    "10.0.0.0/",
+    "fd00::/129",
+    "localhost",
+    "",
+    7,
+  ]) {
+    test(`${JSON.stringify(written)} is refused`, () =>
+      assert.equal(ipRange().safeParse(written).success, false));
+  }
+});

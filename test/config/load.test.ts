@@ -1,0 +1,163 @@
+import assert from "node:assert/strict";
+import path from "node:path";
+import { describe, test } from "node:test";
+import { configKeys, loadConfig } from "../../src/config/load.ts";
+import { accept, createFiles, refuse } from "./support.ts";
+
+const write = await createFiles();
+
+describe("what nobody sets", () => {
+  test("has its default", async () => {
+    const day = 86_400_000;
+    assert.deepEqual(await accept({}), {
+      listen: { host: "127.0.0.1", port: 5000 },
+      data: path.resolve("data"),
+      trustedProxies: [],
+      auth: { open: false, openOnNetwork: false },
+      storage: { driver: "filesystem" },
+      log: { level: "info", format: "auto" },
+      sparse: false,
+      limits: {
+        drain: 30_000,
+        idle: 300_000,
+        header: 65_536,
+        manifestSize: 4_194_304,
+        manifestsInFlight: 16,
+        uploadIdle: 7 * day,
+        pageSize: 1000,
+        tagsPerPush: 100,
+        connections: 0,
+      },
+    });
+  });
+
+  test("is also what an empty file, a key without a value and an empty variable leave", async () => {
+    const expected = await accept({});
+    const files = [
+      await write("empty.yaml", ""),
+      await write("none.yaml", "listen:\ntls:\nlimits:\n  drain:\n"),
+    ];
+    for (const configFile of files) assert.deepEqual(await accept({ configFile }), expected);
+    assert.deepEqual(await accept({ env: { BERTH_LISTEN: "", BERTH_CONFIG: "" } }), expected);
+  });
+});
+
+describe("every key", () => {
+  test("has a variable of its own and a description", () => {
+    const variables = configKeys.map(({ variable }) => variable);
+    const files = variables.map((variable) => `${variable}_FILE`);
+    assert.equal(new Set([...variables, ...files]).size, 2 * variables.length);
+    assert.deepEqual(
+      configKeys.filter(({ description }) => description === ""),
+      [],
+    );
+  });
+
+  test("is named in the environment by its path, words apart", () => {
+    const named = Object.fromEntries(configKeys.map(({ name, variable }) => [name, variable]));
+    assert.equal(named["listen"], "BERTH_LISTEN");
+    assert.equal(named["publicUrl"], "BERTH_PUBLIC_URL");
+    assert.equal(named["auth.openOnNetwork"], "BERTH_AUTH_OPEN_ON_NETWORK");
+    assert.equal(named["limits.manifestsInFlight"], "BERTH_LIMITS_MANIFESTS_IN_FLIGHT");
+  });
+
+  test("can be set from the environment", async () => {
+    const config = await accept({
+      env: {
+        BERTH_LISTEN: "[::1]:0",
+        BERTH_PUBLIC_URL: "https://registry.example.com/",
+        BERTH_TRUSTED_PROXIES: "10.0.0.0/8, ::1",
+        BERTH_TLS_CERT: "/etc/cert.pem",
+        BERTH_TLS_KEY: "key.pem",
+        BERTH_AUTH_OPEN: "yes",
+        BERTH_LIMITS_UPLOAD_IDLE: "24h",
+        BERTH_LIMITS_HEADER: "32KiB",
+        BERTH_LIMITS_CONNECTIONS: "50",
+        HOME: "/root",
+      },
+    });
+    assert.deepEqual(config.listen, { host: "::1", port: 0 });
+    assert.equal(config.publicUrl, "https://registry.example.com");
+    assert.deepEqual(config.trustedProxies, ["10.0.0.0/8", "::1"]);
+    assert.deepEqual(config.tls, { cert: "/etc/cert.pem", key: path.resolve("key.pem") });
+    assert.equal(config.auth.open, true);
+    assert.equal(config.limits.uploadIdle, 86_400_000);
+    assert.equal(config.limits.header, 32_768);
+    assert.equal(config.limits.connections, 50);
+  });
+});
+
+describe("precedence", () => {
+  test("is flag, variable, file, default", async () => {
+    const configFile = await write(
+      "order.yaml",
+      "listen: :1\ndata: /file\nlog: { level: debug, format: json }\n",
+    );
+    const loaded = await loadConfig({
+      configFile,
+      env: { BERTH_LISTEN: "127.0.0.1:2", BERTH_DATA: "/variable" },
+      flags: { listen: "127.0.0.1:3" },
+    });
+    assert.ok(loaded.ok);
+    assert.equal(loaded.config.listen.port, 3);
+    assert.equal(loaded.config.data, "/variable");
+    assert.deepEqual(loaded.config.log, { level: "debug", format: "json" });
+    assert.deepEqual(
+      [...loaded.sources],
+      [
+        ["listen", "--listen"],
+        ["data", "BERTH_DATA"],
+        ["log.level", `${configFile} line 3`],
+        ["log.format", `${configFile} line 3`],
+      ],
+    );
+  });
+
+  test("BERTH_CONFIG names the file unless --config does", async () => {
+    const [one, two] = [
+      await write("one.yaml", "sparse: true"),
+      await write("two.yaml", "sparse: false"),
+    ];
+    assert.equal((await accept({ env: { BERTH_CONFIG: one } })).sparse, true);
+    assert.equal((await accept({ env: { BERTH_CONFIG: one }, configFile: two })).sparse, false);
+  });
+});
+
+describe("open mode", () => {
+  test("is what a server needs as long as there are no accounts", async () => {
+    const problems = await refuse({ forServing: true });
+    assert.deepEqual([...problems.keys()], ["auth.open"]);
+    assert.match(problems.get("auth.open")?.allowed ?? "", /--open/);
+    await accept({ forServing: true, flags: { "auth.open": true } });
+    await accept({ forServing: false });
+  });
+
+  test("listens on the network only when told so", async () => {
+    for (const listen of [
+      ":5000",
+      "0.0.0.0:5000",
+      "[::]:5000",
+      "192.168.1.2:5000",
+      "registry.example.com:5000",
+    ]) {
+      const problems = await refuse({ flags: { "auth.open": true, listen } });
+      assert.deepEqual([...problems.keys()], ["auth.openOnNetwork"], listen);
+      await accept({ flags: { "auth.open": true, "auth.openOnNetwork": true, listen } });
+    }
+    for (const listen of ["127.0.0.1:0", "[::1]:0", "localhost:0"])
+      await accept({ flags: { "auth.open": true, listen } });
+  });
+
+  test("has both things said at once", async () => {
+    const problems = await refuse({ forServing: true, flags: { listen: ":5000" } });
+    assert.deepEqual([...problems.keys()], ["auth.open", "auth.openOnNetwork"]);
+  });
+
+  test("is not asked for while a key it depends on is wrong, or the file cannot be read", async () => {
+    const wrong = await refuse({ forServing: true, env: { BERTH_AUTH_OPEN: "maybe" } });
+    assert.deepEqual([...wrong.keys()], ["auth.open"]);
+    assert.equal(wrong.get("auth.open")?.found, '"maybe"');
+    const unread = await refuse({ forServing: true, configFile: "/does/not/exist.yaml" });
+    assert.deepEqual([...unread.keys()], ["--config"]);
+  });
+});

@@ -1,0 +1,52 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { loadConfig } from "../../src/config/load.ts";
+import { printConfig } from "../../src/config/print.ts";
+import { accept, createFiles } from "./support.ts";
+
+const write = await createFiles();
+
+describe("the configuration in effect", () => {
+  test("prints as a file that means the same", async () => {
+    const env = {
+      BERTH_LISTEN: "[::1]:0",
+      BERTH_PUBLIC_URL: "https://registry.example.com",
+      BERTH_TRUSTED_PROXIES: "10.0.0.0/8,::1",
+      BERTH_TLS_CERT: "/a",
+      BERTH_TLS_KEY: "/b",
+      BERTH_LIMITS_DRAIN: "1500ms",
+      BERTH_LIMITS_MANIFEST_SIZE: "50MB",
+    };
+    const config = await accept({ env });
+    assert.deepEqual(
+      await accept({ configFile: await write("printed.yaml", printConfig(config)) }),
+      config,
+    );
+  });
+
+  test("writes durations and sizes as people do", async () => {
+    const printed = printConfig(await accept({}));
+    for (const line of [
+      "listen: 127.0.0.1:5000",
+      "  drain: 30s",
+      "  uploadIdle: 7d",
+      "  header: 64KiB",
+      "trustedProxies: []",
+    ]) {
+      assert.ok(printed.split("\n").includes(line), line);
+    }
+  });
+
+  test("says where each value came from when asked", async () => {
+    const loaded = await loadConfig({
+      env: { BERTH_SPARSE: "1", BERTH_TRUSTED_PROXIES: "::1" },
+      flags: { data: "/d" },
+    });
+    assert.ok(loaded.ok);
+    const printed = printConfig(loaded.config, loaded.sources);
+    assert.match(printed, /^sparse: true # BERTH_SPARSE$/m);
+    assert.match(printed, /^data: \/d # --data$/m);
+    assert.match(printed, /^trustedProxies:\n {2}# BERTH_TRUSTED_PROXIES\n {2}- ::1$/m);
+    assert.match(printed, /^listen: 127.0.0.1:5000 # default$/m);
+  });
+});

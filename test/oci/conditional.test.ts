@@ -1,0 +1,52 @@
+import fc from "fast-check";
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { matchesIfNoneMatch } from "../../src/oci/conditional.ts";
+import { digestOf } from "../../src/oci/digest.ts";
+
+const digest = digestOf(new Uint8Array([1]));
+const others = [digestOf(new Uint8Array([2])), digestOf(new Uint8Array([1]), "sha512"), "x", "*"];
+
+const spelling = fc.constantFrom(
+  (tag: string) => `"${tag}"`,
+  (tag: string) => `W/"${tag}"`,
+  (tag: string) => tag,
+);
+
+describe("If-None-Match", () => {
+  test("matches exactly when the list holds the digest: quoted, weak or bare", () => {
+    const member = fc.tuple(fc.constantFrom(digest, ...others), spelling);
+    const list = fc.array(member, { minLength: 2, maxLength: 5 });
+    fc.assert(
+      fc.property(list, fc.constantFrom(",", ", ", " , ", ",,"), (members, separator) => {
+        const header = members.map(([tag, spell]) => spell(tag)).join(separator);
+        const expected = members.some(([tag]) => tag === digest);
+        assert.equal(matchesIfNoneMatch(header, digest), expected, header);
+      }),
+    );
+  });
+
+  test("matches anything with a star, and nothing when absent or empty", () => {
+    assert.equal(matchesIfNoneMatch("*", digest), true);
+    assert.equal(matchesIfNoneMatch(" * ", digest), true);
+    assert.equal(matchesIfNoneMatch('"*"', digest), false);
+    assert.equal(matchesIfNoneMatch(undefined, digest), false);
+    assert.equal(matchesIfNoneMatch("", digest), false);
+    assert.equal(matchesIfNoneMatch('""', digest), false);
+  });
+
+  test("does not find a digest in the middle of another tag", () => {
+    assert.equal(matchesIfNoneMatch(`"${digest}-gzip"`, digest), false);
+    assert.equal(matchesIfNoneMatch(`"a,${digest},b"`, digest), false);
+    assert.equal(matchesIfNoneMatch(digest.toUpperCase(), digest), false);
+    assert.equal(matchesIfNoneMatch(digest.slice(0, -1), digest), false);
+  });
+
+  test("that is long takes no time", () => {
+    const started = performance.now();
+    for (const piece of ['"', "W/", 'W/"', ",", " ", "a"]) {
+      matchesIfNoneMatch(piece.repeat(100_000), digest);
+    }
+    assert.ok(performance.now() - started < 500);
+  });
+});

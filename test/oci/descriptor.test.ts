@@ -1,0 +1,290 @@
+import fc from "fast-check";
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { parseDescriptor, parsePlatform, platformOfConfig } from "../../src/oci/descriptor.ts";
+import { digestOf } from "../../src/oci/digest.ts";
+import { OCI_EMPTY } from "../../src/oci/media-types.ts";
+import { accepts, errorOf, nearly } from "./oracle.ts";
+
+const content = new TextEncoder().encode("{}");
+const digest = digestOf(content);
+const plain = { mediaType: OCI_EMPTY, digest, size: 2 };
+
+/** The place and the reason of a refusal. */
+function refusalOf(value: unknown): unknown {
+  return errorOf("MANIFEST_INVALID", () => parseDescriptor(value, "layers[3]")).detail;
+}
+
+function pathOf(value: unknown): unknown {
+  const detail = refusalOf(value);
+  assert.ok(typeof detail === "object" && detail !== null && "path" in detail);
+  return detail.path;
+}
+
+describe("a descriptor", () => {
+  test("is read with all its parts, and without those that are null", () => {
+    const whole = {
+      ...plain,
+      artifactType: "application/vnd.example",
+      urls: ["https://example.com/blob", "http://example.com:8080/b?x=1"],
+      annotations: { "": "empty key", "org.example": "" },
+      platform: { os: "linux", architecture: "arm", variant: "v7" },
+      data: "e30=",
+      newUnspecifiedField: "kept out",
+    };
+    assert.deepEqual(parseDescriptor(whole, "config"), {
+      mediaType: OCI_EMPTY,
+      digest,
+      sizeBytes: 2,
+      artifactType: whole.artifactType,
+      urls: whole.urls,
+      annotations: whole.annotations,
+      platform: whole.platform,
+      data: whole.data,
+    });
+    const nulls = { artifactType: null, urls: null, annotations: null, platform: null, data: null };
+    const expected = { mediaType: OCI_EMPTY, digest, sizeBytes: 2 };
+    assert.deepEqual(parseDescriptor({ ...plain, ...nulls }, ""), expected);
+    assert.deepEqual(parseDescriptor({ ...plain, artifactType: "" }, ""), expected);
+  });
+
+  test("may have a digest of either supported algorithm", () => {
+    const sha512 = digestOf(content, "sha512");
+    assert.equal(parseDescriptor({ ...plain, digest: sha512, data: "e30=" }, "").digest, sha512);
+  });
+
+  test("is refused with the place of what is wrong", () => {
+    assert.equal(pathOf([]), "layers[3]");
+    assert.equal(pathOf(null), "layers[3]");
+    assert.equal(pathOf("sha256:abc"), "layers[3]");
+    assert.equal(pathOf({ digest, size: 2 }), "layers[3].mediaType");
+    assert.equal(pathOf({ mediaType: OCI_EMPTY, size: 2 }), "layers[3].digest");
+    assert.equal(pathOf({ mediaType: OCI_EMPTY, digest }), "layers[3].size");
+    assert.equal(pathOf({ ...plain, urls: ["https://a/", "ftp://a/"] }), "layers[3].urls[1]");
+    assert.equal(pathOf({ ...plain, platform: { os: 1 } }), "layers[3].platform.os");
+    assert.equal(pathOf({ ...plain, annotations: { a: 1 } }), "layers[3].annotations.a");
+    const message = errorOf("MANIFEST_INVALID", () => parseDescriptor({}, "config")).message;
+    assert.equal(message, "config.mediaType is missing");
+  });
+
+  const wrong: readonly [string, Record<string, unknown>][] = [
+    ["mediaType", { mediaType: 7 }],
+    ["mediaType", { mediaType: "" }],
+    ["mediaType", { mediaType: "tarball" }],
+    ["mediaType", { mediaType: "a/b\0" }],
+    ["artifactType", { artifactType: "sbom" }],
+    ["artifactType", { artifactType: {} }],
+    ["digest", { digest: "sha256:abc" }],
+    ["digest", { digest: `md5:${"a".repeat(32)}` }],
+    ["digest", { digest: digest.toUpperCase() }],
+    ["digest", { digest: ["x"] }],
+    ["size", { size: -1 }],
+    ["size", { size: 1.5 }],
+    ["size", { size: "2" }],
+    ["size", { size: null }],
+    ["size", { size: 2 ** 53 }],
+    ["urls", { urls: "https://example.com" }],
+    ["urls[0]", { urls: [7] }],
+    ["annotations", { annotations: ["a"] }],
+    ["annotations.a", { annotations: { a: null } }],
+    ["platform", { platform: "linux/amd64" }],
+    ["platform.os.features", { platform: { "os.features": "win32k" } }],
+    ["platform.os.features[0]", { platform: { "os.features": [1] } }],
+    ["platform.architecture", { platform: { architecture: "amd\u000064" } }],
+    ["data", { data: 7 }],
+  ];
+  for (const [place, part] of wrong) {
+    test(`with ${JSON.stringify(part)} is refused at ${place}`, () => {
+      assert.equal(pathOf({ ...plain, ...part }), `layers[3].${place}`);
+    });
+  }
+
+  test("has no key that differs only in case from one we know", () => {
+    const known = [
+      "mediaType",
+      "digest",
+      "size",
+      "artifactType",
+      "urls",
+      "annotations",
+      "platform",
+      "data",
+    ];
+    const variant = fc
+      .constantFrom(...known)
+      .chain((name) => fc.mixedCase(fc.constant(name)).map((spelling) => ({ name, spelling })));
+    fc.assert(
+      fc.property(variant, ({ name, spelling }) => {
+        fc.pre(spelling !== name);
+        assert.equal(pathOf({ ...plain, [spelling]: "x" }), `layers[3].${spelling}`);
+      }),
+    );
+    for (const spelling of ["\u017fize", "dige\u017ft", "MEDIATYPE", "mediatype"]) {
+      assert.equal(pathOf({ ...plain, [spelling]: "x" }), `layers[3].${spelling}`);
+    }
+    for (const spelling of ["OS", "Architecture", "os.Version", "OS.features"]) {
+      const platform = { os: "linux", [spelling]: "x" };
+      assert.equal(pathOf({ ...plain, platform }), `layers[3].platform.${spelling}`);
+    }
+    assert.doesNotThrow(() => parseDescriptor({ ...plain, sizes: 1, Custom: 2 }, ""));
+  });
+
+  test("embeds its content only if length and digest say so", () => {
+    const piece = fc.uint8Array({ maxLength: 20 });
+    fc.assert(
+      fc.property(piece, piece, (bytes, others) => {
+        const described = { mediaType: "a/b", digest: digestOf(bytes), size: bytes.length };
+        const data = Buffer.from(others).toString("base64");
+        const isSame = Buffer.compare(bytes, others) === 0;
+        const isRead = accepts("MANIFEST_INVALID", () =>
+          parseDescriptor({ ...described, data }, ""),
+        );
+        assert.equal(isRead, isSame);
+      }),
+    );
+    fc.assert(
+      fc.property(fc.uint8Array({ minLength: 1, maxLength: 20 }), (bytes) => {
+        const described = { mediaType: "a/b", digest: digestOf(bytes), size: bytes.length };
+        const data = Buffer.from(bytes).toString("base64");
+        assert.equal(parseDescriptor({ ...described, data }, "").data, data);
+      }),
+    );
+    assert.match(JSON.stringify(refusalOf({ ...plain, data: "e30" })), /base64/);
+    assert.match(JSON.stringify(refusalOf({ ...plain, data: "e3 0=" })), /base64/);
+    assert.match(JSON.stringify(refusalOf({ ...plain, data: "W10=" })), /digest/);
+    assert.match(JSON.stringify(refusalOf({ ...plain, size: 3, data: "e30=" })), /size/);
+  });
+});
+
+/** The scheme and fragment rules, character by character, for URLs made of a few safe pieces. */
+function isAllowedUrl(url: string): boolean {
+  const scheme = url.slice(0, url.indexOf("://")).toLowerCase();
+  return (scheme === "http" || scheme === "https") && !url.includes("#");
+}
+
+test("the urls of a descriptor are http or https and have no fragment", () => {
+  const url = fc
+    .tuple(
+      fc.constantFrom("http", "https", "HTTPS", "ftp", "file", "data", "javascript", "httpx", ""),
+      fc.constantFrom("://example.com", "://example.com:5000", "://192.0.2.1", "://[2001:db8::1]"),
+      fc.constantFrom("", "/", "/v2/x/blobs/sha256:aa", "/?a=b", "/%20"),
+      fc.constantFrom("", "", "#", "#part"),
+    )
+    .map((parts) => parts.join(""));
+  fc.assert(
+    fc.property(fc.array(url, { maxLength: 3 }), (urls) => {
+      const isRead = accepts("MANIFEST_INVALID", () => parseDescriptor({ ...plain, urls }, ""));
+      assert.equal(isRead, urls.every(isAllowedUrl), urls.join(" "));
+    }),
+    { numRuns: 500 },
+  );
+  const hostless = [
+    "http:example.com",
+    "https://",
+    "//example.com/x",
+    "https://a b/",
+    " https://a/",
+  ];
+  for (const text of [...hostless, "https://a/\n", "https://[x]/", "", "/x"]) {
+    assert.equal(pathOf({ ...plain, urls: [text] }), "layers[3].urls[0]");
+  }
+});
+
+test("a descriptor never makes the parser fail in another way", () => {
+  const value = fc.oneof(fc.jsonValue(), fc.constantFrom(...Object.values(plain)));
+  const part = fc.constantFrom(
+    "mediaType",
+    "digest",
+    "size",
+    "urls",
+    "platform",
+    "data",
+    "annotations",
+  );
+  const object = fc.tuple(part, value).map(([name, item]): unknown => ({ ...plain, [name]: item }));
+  const text = nearly(fc.constant(digest)).map((item): unknown => ({ ...plain, digest: item }));
+  fc.assert(
+    fc.property(fc.oneof(value, object, text), (json) => {
+      accepts("MANIFEST_INVALID", () => parseDescriptor(json, "subject"));
+    }),
+    { numRuns: 500 },
+  );
+});
+
+describe("a platform", () => {
+  test("is read with the dotted keys of the spec", () => {
+    const json = {
+      architecture: "amd64",
+      os: "windows",
+      "os.version": "10.0.20348.2582",
+      "os.features": ["win32k"],
+      variant: "v2",
+      features: ["sse4"],
+    };
+    assert.deepEqual(parsePlatform(json, ""), {
+      architecture: "amd64",
+      os: "windows",
+      osVersion: "10.0.20348.2582",
+      osFeatures: ["win32k"],
+      variant: "v2",
+      features: ["sse4"],
+    });
+  });
+
+  test("may lack any part, and an empty part is as good as none", () => {
+    assert.deepEqual(parsePlatform({}, ""), {});
+    assert.deepEqual(parsePlatform({ os: "", architecture: "arm64", variant: null }, ""), {
+      architecture: "arm64",
+    });
+  });
+});
+
+describe("the platform of an image config", () => {
+  test("is what the config says, whatever else it holds", () => {
+    const config = {
+      architecture: "arm64",
+      os: "linux",
+      variant: "v8",
+      "os.version": "",
+      OS: "ignored",
+      features: ["not of a config"],
+      config: { Env: ["PATH=/bin"] },
+      rootfs: { type: "layers", diff_ids: [] },
+    };
+    assert.deepEqual(platformOfConfig(config), {
+      architecture: "arm64",
+      os: "linux",
+      variant: "v8",
+    });
+    assert.deepEqual(
+      platformOfConfig({
+        os: "windows",
+        architecture: "amd64",
+        "os.version": "10.0.17763.6414",
+        "os.features": ["win32k"],
+      }),
+      {
+        os: "windows",
+        architecture: "amd64",
+        osVersion: "10.0.17763.6414",
+        osFeatures: ["win32k"],
+      },
+    );
+  });
+
+  test("lacks the parts of another shape", () => {
+    assert.deepEqual(platformOfConfig({ os: "linux", architecture: 7, "os.features": "x" }), {
+      os: "linux",
+    });
+    assert.equal(platformOfConfig({ os: 1, architecture: ["amd64"], variant: "v8" }), undefined);
+    assert.equal(platformOfConfig({}), undefined);
+  });
+
+  test("is never an exception", () => {
+    fc.assert(
+      fc.property(fc.oneof(fc.jsonValue(), fc.anything()), (json) => {
+        platformOfConfig(json);
+      }),
+    );
+  });
+});

@@ -1,0 +1,315 @@
+import fc from "fast-check";
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { JsonError, isJsonObject, parseStrictJson } from "../../src/oci/json.ts";
+import { nearly, textOver } from "./oracle.ts";
+
+const encoder = new TextEncoder();
+
+function parse(text: string, options?: { maxDepth?: number }): unknown {
+  return parseStrictJson(encoder.encode(text), options);
+}
+
+/** The text as UTF-8 can carry it: half a surrogate pair becomes U+FFFD. */
+function wellFormed(text: string): string {
+  return Buffer.from(text).toString();
+}
+
+/** The reason and the position of the refusal; fails when there is none. */
+function refusalOf(bytes: Uint8Array | string, options?: { maxDepth?: number }): [string, number] {
+  try {
+    parseStrictJson(typeof bytes === "string" ? encoder.encode(bytes) : bytes, options);
+  } catch (error) {
+    assert.ok(error instanceof JsonError, String(error));
+    return [error.message.replace(/ at byte \d+$/, ""), error.position];
+  }
+  return assert.fail(`accepted: ${String(bytes).slice(0, 100)}`);
+}
+
+/** A JSON document as a tree, in which an object may have a key more than once. */
+type Node =
+  | { readonly kind: "scalar"; readonly value: string | number | boolean | null }
+  | { readonly kind: "array"; readonly items: readonly Node[] }
+  | { readonly kind: "object"; readonly entries: readonly (readonly [string, Node])[] };
+
+const key = fc.oneof(fc.constantFrom("", "a", "b", '"', "\\", "é", "__proto__", "\0"), fc.string());
+
+const { node } = fc.letrec<{ node: Node }>((tie) => ({
+  node: fc.oneof(
+    { maxDepth: 4, depthSize: "small" },
+    fc
+      .oneof(fc.string({ unit: "binary" }), fc.boolean(), fc.constant(null), fc.maxSafeInteger())
+      .map((value): Node => ({ kind: "scalar", value })),
+    fc.array(tie("node"), { maxLength: 4 }).map((items): Node => ({ kind: "array", items })),
+    fc
+      .array(fc.tuple(key, tie("node")), { maxLength: 4 })
+      .map((entries): Node => ({ kind: "object", entries })),
+  ),
+}));
+
+function hasDuplicate(tree: Node): boolean {
+  if (tree.kind === "scalar") return false;
+  if (tree.kind === "array") return tree.items.some(hasDuplicate);
+  const keys = tree.entries.map(([name]) => name);
+  return (
+    keys.some((name, i) => keys.indexOf(name) !== i) ||
+    tree.entries.some(([, value]) => hasDuplicate(value))
+  );
+}
+
+function depthOf(tree: Node): number {
+  if (tree.kind === "scalar") return 0;
+  const below = tree.kind === "array" ? tree.items : tree.entries.map(([, value]) => value);
+  return 1 + Math.max(0, ...below.map(depthOf));
+}
+
+/** The tree as text; `next` decides on white space and on how characters are spelled. */
+function render(tree: Node, next: () => number): string {
+  const space = (): string => ["", "", " ", "\n\t", "\r"][next() % 5] ?? "";
+  const spell = (text: string): string => {
+    if (next() % 2 === 0) return JSON.stringify(text);
+    const escapes = Array.from({ length: text.length }, (_, i) =>
+      text.charCodeAt(i).toString(16).padStart(4, "0"),
+    );
+    return `"${escapes.map((code) => `\\u${code}`).join("")}"`;
+  };
+  const list = (parts: readonly string[]): string =>
+    parts.map((part) => space() + part + space()).join(",") || space();
+  if (tree.kind === "array") return `[${list(tree.items.map((item) => render(item, next)))}]`;
+  if (tree.kind === "object") {
+    const entries = tree.entries.map(
+      ([name, value]) => `${spell(name)}${space()}:${space()}${render(value, next)}`,
+    );
+    return `{${list(entries)}}`;
+  }
+  return typeof tree.value === "string" ? spell(tree.value) : JSON.stringify(tree.value);
+}
+
+const document = fc.tuple(node, fc.array(fc.nat(), { minLength: 1, maxLength: 20 }));
+
+function textOf([tree, choices]: readonly [Node, readonly number[]]): string {
+  let i = 0;
+  return render(tree, () => choices[i++ % choices.length] ?? 0);
+}
+
+/** Whether JSON can carry the number in a way every reader understands. */
+function isPortable(value: unknown): boolean {
+  if (typeof value === "number") return !Number.isInteger(value) || Number.isSafeInteger(value);
+  if (typeof value !== "object" || value === null) return true;
+  return Object.values(value).every(isPortable);
+}
+
+describe("strict JSON", () => {
+  test("of any value is what JSON.parse makes of it", () => {
+    fc.assert(
+      fc.property(fc.jsonValue().filter(isPortable), fc.nat({ max: 3 }), (value, indent) => {
+        const text = JSON.stringify(value, null, indent);
+        assert.deepEqual(parse(text), JSON.parse(text));
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  test("is refused exactly when a key is there twice, however it is spelled and at any depth", () => {
+    fc.assert(
+      fc.property(document, ([tree, choices]) => {
+        const text = textOf([tree, choices]);
+        if (hasDuplicate(tree)) return assert.match(refusalOf(text)[0], /^duplicate key/);
+        return assert.deepEqual(parse(text), JSON.parse(text));
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  test("finds a duplicate injected into any object", () => {
+    const clean = document.filter(([tree]) => tree.kind === "object" && !hasDuplicate(tree));
+    fc.assert(
+      fc.property(clean, fc.nat(), (input, seed) => {
+        const text = textOf(input);
+        const opening = [...text.matchAll(/"(?:[^"\\]|\\.)*"|\{/g)].filter(([at]) => at === "{");
+        const at = opening[seed % opening.length]?.index ?? 0;
+        const rest = text.slice(at + 1);
+        const comma = rest.trimStart().startsWith("}") ? "" : ",";
+        const twice = `${text.slice(0, at)}{"\\u0064up":1,"dup":2${comma}${rest}`;
+        assert.doesNotThrow(() => JSON.parse(twice));
+        assert.match(refusalOf(twice)[0], /^duplicate key/);
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  test("follows the grammar exactly as JSON.parse does", () => {
+    const candidates = fc.oneof(
+      nearly(document.map(textOf), '{}[]:,"\\0-.eEtu \n\u00a0\ufeff'),
+      textOver('[]{},:"a1 ', 10),
+      textOver("-+.eE019", 8),
+      textOver('\\"u00Dfn/', 9).map((text) => `"${text}"`),
+      fc.constantFrom(
+        "true",
+        "tru",
+        "null ",
+        "nullx",
+        "NaN",
+        "",
+        "-",
+        "1.",
+        ".1",
+        "01",
+        '"\t"',
+        "[1,]",
+      ),
+    );
+    fc.assert(
+      fc.property(candidates.map(wellFormed), (text) => {
+        let expected: { value: unknown } | undefined;
+        try {
+          expected = { value: JSON.parse(text) };
+        } catch {
+          // refused
+        }
+        if (expected === undefined) return void refusalOf(text);
+        try {
+          assert.deepEqual(parse(text), expected.value);
+        } catch (error) {
+          assert.ok(error instanceof JsonError, String(error));
+          assert.match(error.message, /^(duplicate key|number out of the safe range)/, text);
+        }
+        return undefined;
+      }),
+      { numRuns: 3000 },
+    );
+  });
+
+  test("may be nested as deep as the limit and not deeper", () => {
+    fc.assert(
+      fc.property(
+        document.filter(([tree]) => !hasDuplicate(tree)),
+        (input) => {
+          const text = textOf(input);
+          const depth = depthOf(input[0]);
+          assert.doesNotThrow(() => parse(text, { maxDepth: depth }));
+          if (depth === 0) return;
+          assert.equal(refusalOf(text, { maxDepth: depth - 1 })[0], "nested too deeply");
+        },
+      ),
+    );
+    assert.doesNotThrow(() => parse("[".repeat(64) + "]".repeat(64)));
+    assert.deepEqual(refusalOf("[".repeat(65) + "]".repeat(65)), ["nested too deeply", 64]);
+    assert.deepEqual(refusalOf('{"a":'.repeat(4_000_000)), ["nested too deeply", 64 * 5]);
+  });
+
+  test("has only integers every reader can hold, and numbers that keep their value", () => {
+    const held = [
+      "0",
+      "-0",
+      "9007199254740991",
+      "-9007199254740991",
+      "1e15",
+      "1E+2",
+      "0.1",
+      "1e-300",
+    ];
+    for (const text of [
+      ...held,
+      "5e-324",
+      "0.30000000000000004",
+      "1.50",
+      "0e999",
+      "-1.0e-0",
+      "12.5e1",
+    ]) {
+      assert.equal(parse(text), JSON.parse(text), text);
+    }
+    const lost = ["9007199254740992", "-9007199254740993", "1e16", "1e400", "-1e400", "1e-400"];
+    const long = [
+      "0.1000000000000000055511151231257827",
+      `0.${"0".repeat(4_000_000)}1`,
+      "1".repeat(99),
+    ];
+    for (const text of [...lost, ...long, "9007199254740991.5", "123456789.123456789123"]) {
+      assert.deepEqual(
+        refusalOf(`[${text}]`),
+        ["number out of the safe range", 1],
+        text.slice(0, 40),
+      );
+    }
+  });
+
+  test("keeps every double that JavaScript writes, if it is no unsafe integer", () => {
+    fc.assert(
+      fc.property(
+        fc.double({ noNaN: true, noDefaultInfinity: true }).filter(isPortable),
+        (value) => {
+          assert.equal(parse(JSON.stringify(value)), value + 0 === 0 ? 0 : value);
+        },
+      ),
+      { numRuns: 1000 },
+    );
+  });
+
+  test("starts without a byte order mark", () => {
+    assert.deepEqual(refusalOf("\ufeff{}"), ["byte order mark", 0]);
+    assert.deepEqual(refusalOf(" \ufeff{}"), ["unexpected character", 1]);
+    assert.equal(parse('"\ufeff"'), "\ufeff");
+  });
+
+  test("is UTF-8 and nothing else", () => {
+    const sequences = [
+      [0xff],
+      [0xc0, 0xaf],
+      [0xed, 0xa0, 0x80],
+      [0xe2, 0x82],
+      [0xf5, 0x80, 0x80, 0x80],
+    ];
+    for (const sequence of sequences) {
+      const bytes = Uint8Array.from([0x22, 0x61, ...sequence, 0x22]);
+      assert.deepEqual(refusalOf(bytes), ["invalid UTF-8", 2]);
+    }
+    assert.equal(refusalOf(Buffer.from('{"a":1}', "utf16le"))[1], 1);
+    assert.equal(parse('"é漢😀"'), "é漢😀");
+  });
+
+  test("ends where its value ends", () => {
+    assert.deepEqual(parse(" {} \n"), {});
+    for (const text of ["{}{}", "{} x", "1 2", "[]\0", "null,"]) {
+      assert.equal(refusalOf(text)[0], "trailing bytes");
+    }
+    for (const text of ["", " ", "{", "[1", '{"a"', '{"a":']) {
+      assert.deepEqual(refusalOf(text), ["unexpected end", text.length]);
+    }
+    assert.deepEqual(refusalOf('"abc'), ["unterminated string", 4]);
+  });
+
+  test("tells the byte at which it went wrong", () => {
+    assert.deepEqual(refusalOf('{"é":1,"é":2}'), ['duplicate key "é"', 8]);
+    assert.deepEqual(refusalOf('{"a":1,}'), ["unexpected character", 7]);
+    assert.deepEqual(refusalOf('["a\nb"]'), ["control character in a string", 3]);
+    assert.deepEqual(refusalOf('["\\x"]'), ["invalid escape in a string", 2]);
+    assert.ok(refusalOf(`{"${"k".repeat(9999)}":1,"${"k".repeat(9999)}":2}`)[0].length < 100);
+  });
+
+  test("keeps __proto__ as the plain key it is", () => {
+    const value = parse('{"__proto__":{"polluted":true}}');
+    assert.ok(isJsonObject(value));
+    assert.deepEqual(Object.keys(value), ["__proto__"]);
+    assert.equal(Object.getPrototypeOf(value), Object.prototype);
+    refusalOf('{"__proto__":1,"__proto__":2}');
+  });
+
+  test("of 4 MiB is read in a fraction of a second", () => {
+    const layer = { mediaType: "a/b", digest: `sha256:${"a".repeat(64)}`, size: 123_456 };
+    const layers = encoder.encode(JSON.stringify({ layers: Array(35_000).fill(layer) }));
+    assert.ok(layers.length > 4_000_000);
+    const fastest = [1, 2, 3].map(() => {
+      const started = performance.now();
+      parseStrictJson(layers);
+      return performance.now() - started;
+    });
+    assert.ok(Math.min(...fastest) < 500, `${Math.min(...fastest)} ms`);
+  });
+});
+
+test("a JSON object is neither null, nor an array, nor a scalar", () => {
+  assert.ok(isJsonObject({}));
+  for (const value of [null, undefined, [], "a", 1, true]) assert.ok(!isJsonObject(value));
+});

@@ -1,0 +1,33 @@
+import fc from "fast-check";
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { parsePageSize } from "../../src/oci/page.ts";
+import { accepts, errorOf, isWhole, textOver } from "./oracle.ts";
+
+describe("a page size", () => {
+  test("is read exactly when it is made of digits, and never exceeds the limit", () => {
+    const candidates = fc.oneof(textOver("0123456789", 25), textOver("019-+.e xn", 6), fc.string());
+    fc.assert(
+      fc.property(candidates, (text) => {
+        const read = (): number | undefined => parsePageSize(text, 1000);
+        assert.equal(accepts("PAGINATION_NUMBER_INVALID", read), isWhole(text), text);
+        if (isWhole(text)) assert.equal(read(), BigInt(text) < 1000n ? Number(text) : 1000);
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  test("may be absent or zero, and is clamped silently", () => {
+    assert.equal(parsePageSize(undefined, 1000), undefined);
+    assert.equal(parsePageSize("0", 1000), 0);
+    assert.equal(parsePageSize("1000", 1000), 1000);
+    assert.equal(parsePageSize("10000", 1000), 1000);
+    assert.equal(parsePageSize("9".repeat(400), 1000), 1000);
+  });
+
+  test("that is negative, empty or no number is the fault of the request", () => {
+    for (const text of ["-1", "", " ", "1.5", "1e3", "0x10", "all", "٣", "1\n"]) {
+      assert.equal(errorOf("PAGINATION_NUMBER_INVALID", () => parsePageSize(text, 9)).status, 400);
+    }
+  });
+});

@@ -1,0 +1,144 @@
+import assert from "node:assert/strict";
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { describe, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import { connect, get, start } from "./server/support.ts";
+
+/** An application whose responses the test ends by itself. */
+function createHeld() {
+  const held: ServerResponse[] = [];
+  const handle = (request: IncomingMessage, response: ServerResponse): void => {
+    if (request.url === "/begun") response.write("first half, ");
+    held.push(response);
+  };
+  const arrival = async (count: number): Promise<void> => {
+    while (held.length < count) await sleep(5);
+  };
+  return { held, handle, arrival };
+}
+
+describe("the first signal", () => {
+  for (const signal of ["SIGTERM", "SIGINT"]) {
+    test(`${signal} lets running requests end, then closes, and ends with 0`, async () => {
+      const { held, handle, arrival } = createHeld();
+      const { server, signals, asked } = await start({ handle });
+      const waiting = await connect(server.port, get("/waiting"));
+      const begun = await connect(server.port, get("/begun"));
+      await arrival(2);
+
+      signals.emit(signal, signal);
+      await sleep(50);
+      assert.deepEqual(asked, ["drain"]);
+      for (const response of held) response.end("whole");
+
+      assert.match(await waiting.all(), /^connection: close\r\n[^]*whole$/im);
+      assert.match(await begun.all(), /first half, [^]*whole\r\n0\r\n\r\n$/);
+      assert.equal(await server.ended, 0);
+      assert.deepEqual(asked, ["drain", "close"]);
+    });
+  }
+
+  test("refuses new connections and closes idle ones, also those that never asked for anything", async () => {
+    const { held, handle, arrival } = createHeld();
+    const { server, signals } = await start({ handle });
+    const busy = await connect(server.port, get("/busy"));
+    const silent = await connect(server.port);
+    const kept = await connect(server.port, get("/kept"));
+    await arrival(2);
+    held[1]?.end("answer");
+    await kept.until("answer");
+
+    signals.emit("SIGTERM", "SIGTERM");
+    assert.equal(await silent.all(), "");
+    assert.doesNotMatch(await kept.all(), /connection: close/i);
+    await assert.rejects(connect(server.port), { code: "ECONNREFUSED" });
+    held[0]?.end("answer");
+    await busy.all();
+    assert.equal(await server.ended, 0);
+  });
+
+  test("ends at once when nothing runs", async () => {
+    const { server, signals } = await start({ limits: { drain: 60_000 } });
+    await connect(server.port);
+    signals.emit("SIGTERM", "SIGTERM");
+    assert.equal(await server.ended, 0);
+  });
+
+  test("cuts what has not ended within limits.drain", async () => {
+    const { handle, arrival } = createHeld();
+    const { server, signals, asked } = await start({ handle, limits: { drain: 100 } });
+    const waiting = await connect(server.port, get("/waiting"));
+    await arrival(1);
+    const began = performance.now();
+    signals.emit("SIGTERM", "SIGTERM");
+    assert.equal(await waiting.all(), "");
+    assert.equal(await server.ended, 0);
+    assert.ok(performance.now() - began >= 95);
+    assert.deepEqual(asked, ["drain", "close"]);
+  });
+
+  test("takes an upload to its end", async () => {
+    const { server, signals } = await start({
+      handle: (request, response) => {
+        let sizeBytes = 0;
+        request
+          .on("data", (chunk: Buffer) => (sizeBytes += chunk.length))
+          .on("end", () => response.end(`took ${sizeBytes}`));
+      },
+    });
+    const upload = await connect(
+      server.port,
+      "PUT / HTTP/1.1\r\nHost: berth\r\nContent-Length: 8\r\n\r\n1234",
+    );
+    await sleep(50);
+    signals.emit("SIGTERM", "SIGTERM");
+    await sleep(50);
+    upload.socket.write("5678");
+    assert.match(await upload.all(), /connection: close[^]*took 8$/i);
+    assert.equal(await server.ended, 0);
+  });
+
+  test("ends with 1 if closing fails", async () => {
+    const close = (): Promise<void> => Promise.reject(new Error("disk gone"));
+    const { server, signals, log } = await start({ close });
+    signals.emit("SIGTERM", "SIGTERM");
+    assert.equal(await server.ended, 1);
+    assert.match(log.join(""), /disk gone/);
+  });
+});
+
+describe("a second signal", () => {
+  for (const [signal, code] of [
+    ["SIGINT", 130],
+    ["SIGTERM", 143],
+  ] as const) {
+    test(`${signal} ends at once with ${code} and closes nothing`, async () => {
+      const { handle, arrival } = createHeld();
+      const { server, signals, asked } = await start({ handle, limits: { drain: 60_000 } });
+      const waiting = await connect(server.port, get("/waiting"));
+      await arrival(1);
+      signals.emit("SIGTERM", "SIGTERM");
+      signals.emit(signal, signal);
+      assert.equal(await server.ended, code);
+      assert.deepEqual(asked, ["drain"]);
+      assert.equal(await waiting.all(), "");
+    });
+  }
+});
+
+describe("limits", () => {
+  test("a connection on which nothing moves is closed after limits.idle", async () => {
+    const { server } = await start({ handle: createHeld().handle, limits: { idle: 100 } });
+    const waiting = await connect(server.port, get("/waiting"));
+    assert.equal(await waiting.all(), "");
+  });
+
+  test("connections above limits.connections are refused", async () => {
+    const { server, log } = await start({ limits: { connections: 1 } });
+    const first = await connect(server.port, get("/first"));
+    await first.until("/first");
+    const second = await connect(server.port, get("/second"));
+    assert.equal(await second.all(), "");
+    assert.match(log.join(""), /limits\.connections is reached/);
+  });
+});

@@ -1,0 +1,94 @@
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { copyFile, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { after, describe, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import tls from "node:tls";
+import { readCertificate } from "../../src/server/certificate.ts";
+import { get, start, type Started } from "./support.ts";
+
+const pairs = path.join(import.meta.dirname, "../support/tls");
+const folder = await mkdtemp(path.join(tmpdir(), "berth-tls-"));
+after(() => rm(folder, { recursive: true }));
+const files = { cert: path.join(folder, "cert.pem"), key: path.join(folder, "key.pem") };
+
+/** Puts one of the two pairs where the server reads its certificate. */
+async function install(cert: "first" | "second", key = cert): Promise<void> {
+  await copyFile(path.join(pairs, `${cert}.cert.pem`), files.cert);
+  await copyFile(path.join(pairs, `${key}.key.pem`), files.key);
+}
+
+async function handshake(port: number): Promise<tls.TLSSocket> {
+  const socket = tls.connect({ port, host: "127.0.0.1", rejectUnauthorized: false });
+  await once(socket, "secureConnect");
+  return socket;
+}
+
+/** Whom the server's certificate names. */
+async function subject({ server }: Started): Promise<unknown> {
+  const socket = await handshake(server.port);
+  const { CN } = socket.getPeerCertificate().subject;
+  socket.destroy();
+  return CN;
+}
+
+async function hangUp({ signals, log }: Started): Promise<string> {
+  const before = log.length;
+  signals.emit("SIGHUP", "SIGHUP");
+  while (log.length === before) await sleep(5);
+  return log.at(-1) ?? "";
+}
+
+describe("a certificate", () => {
+  test("is read again on SIGHUP, and connections that are open stay", async () => {
+    await install("first");
+    const started = await start({ tls: files });
+    assert.match(started.server.url, /^https:\/\/127\.0\.0\.1:\d+$/);
+    assert.equal(await subject(started), "first");
+    const open = await handshake(started.server.port);
+
+    await install("second");
+    assert.match(await hangUp(started), /certificate read again/);
+    assert.equal(await subject(started), "second");
+    open.write(get("/still-here", "Connection: close"));
+    assert.match(String(await once(open, "data")), /200 OK[^]*still-here/);
+  });
+
+  test("that is bad is not used on SIGHUP, and the old one stays", async () => {
+    await install("first");
+    const started = await start({ tls: files });
+    const bad = [
+      () => install("second", "first"),
+      () => writeFile(files.cert, "nonsense"),
+      () => rm(files.cert),
+    ];
+    for (const spoil of bad) {
+      await spoil();
+      assert.match(await hangUp(started), /the old one stays/);
+      assert.equal(await subject(started), "first");
+    }
+  });
+
+  test("that cannot be used is told with the files and the reason", async () => {
+    await install("first", "second");
+    await assert.rejects(readCertificate(files), (error: Error) => {
+      assert.ok(error.message.startsWith(`tls.cert ${files.cert} and tls.key ${files.key} cannot`));
+      return /mismatch/.test(error.message);
+    });
+    await assert.rejects(start({ tls: { ...files, cert: "/no/such.pem" } }), {
+      message: "tls.cert /no/such.pem cannot be read: no such file",
+    });
+  });
+
+  test("does not keep a drain from ending, whatever state its connections are in", async () => {
+    await install("first");
+    const { server, signals } = await start({ tls: files, limits: { drain: 60_000 } });
+    const idle = await handshake(server.port);
+    const closed = once(idle, "close");
+    signals.emit("SIGTERM", "SIGTERM");
+    assert.equal(await server.ended, 0);
+    await closed;
+  });
+});

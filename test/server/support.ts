@@ -1,0 +1,88 @@
+import { EventEmitter, once } from "node:events";
+import net from "node:net";
+import { after } from "node:test";
+import type { Assembled } from "../../src/assemble.ts";
+import { configSchema, type Config } from "../../src/config/schema.ts";
+import { createLogger } from "../../src/observability/logger.ts";
+import { startServer, type RunningServer } from "../../src/server.ts";
+
+export interface Started {
+  readonly server: RunningServer;
+  /** Emits SIGTERM, SIGINT and SIGHUP in place of the process. */
+  readonly signals: EventEmitter;
+  /** What the server asked of the application, in order. */
+  readonly asked: string[];
+  /** The lines of the log. */
+  readonly log: string[];
+}
+
+export interface StartOptions {
+  readonly handle?: Assembled["handle"];
+  readonly limits?: Partial<Config["limits"]>;
+  readonly tls?: { readonly cert: string; readonly key: string };
+  readonly close?: () => Promise<void>;
+}
+
+/** A server on a free port of 127.0.0.1 in front of an application of one function. */
+export async function start(options: StartOptions = {}): Promise<Started> {
+  const signals = new EventEmitter();
+  const [asked, log]: [string[], string[]] = [[], []];
+  const assembled: Assembled = {
+    handle: options.handle ?? ((request, response) => void response.end(request.url)),
+    drain: () => void asked.push("drain"),
+    close: async () => {
+      asked.push("close");
+      await options.close?.();
+    },
+  };
+  const config = configSchema.parse({ listen: "127.0.0.1:0", tls: options.tls });
+  const logger = createLogger(
+    { level: "debug", format: "json" },
+    { write: (line) => void log.push(line) },
+  );
+  const settings = { ...config, limits: { ...config.limits, drain: 500, ...options.limits } };
+  const server = await startServer(settings, assembled, logger, signals);
+  after(async () => {
+    for (const signal of ["SIGTERM", "SIGTERM"]) signals.emit(signal, signal);
+    await server.ended;
+  });
+  return { server, signals, asked, log };
+}
+
+export interface Connection {
+  readonly socket: net.Socket;
+  /** All that has come until the text is in it; rejects if the connection ends before. */
+  readonly until: (text: string) => Promise<string>;
+  /** All that has come until the connection ended, in whatever way. */
+  readonly all: () => Promise<string>;
+}
+
+/** A bare connection, on which tests write what no client library would. */
+export async function connect(port: number, request = ""): Promise<Connection> {
+  const socket = net.connect(port, "127.0.0.1");
+  let received = "";
+  socket.setEncoding("latin1").on("data", (text: string) => (received += text));
+  socket.on("error", () => undefined);
+  const closed = once(socket, "close");
+  await once(socket, "connect");
+  socket.write(request);
+  return {
+    socket,
+    async until(text) {
+      while (!received.includes(text)) {
+        if (socket.closed) throw new Error(`ended before ${text}: ${received}`);
+        await Promise.race([once(socket, "data"), closed]);
+      }
+      return received;
+    },
+    async all() {
+      await closed;
+      return received;
+    },
+  };
+}
+
+/** A request of HTTP/1.1 without a body. */
+export function get(path: string, ...headers: string[]): string {
+  return [`GET ${path} HTTP/1.1`, "Host: berth", ...headers, "", ""].join("\r\n");
+}
