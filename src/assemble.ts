@@ -7,6 +7,7 @@ import { createApp } from "./http/app.ts";
 import { openSqliteMetadata, type Metadata } from "./metadata/metadata.ts";
 import type { Logger } from "./observability/logger.ts";
 import { createRegistry, type Registry } from "./registry/registry.ts";
+import { expireUploads, sweepUploads } from "./registry/uploads/tidy.ts";
 import type { BlobStore } from "../storage/blob-store.ts";
 import { openFilesystemStore } from "../storage/filesystem/store.ts";
 import { createMemoryStore } from "../storage/memory/store.ts";
@@ -31,9 +32,9 @@ export async function assemble(config: Config, logger: Logger): Promise<Assemble
   const registry = createRegistry({ store, metadata, clock, sparse: config.sparse });
 
   const tidyUploads = (): Promise<void> =>
-    tidy(registry, clock() - config.limits.uploadIdle, logger);
+    tidy({ metadata, uploads: registry.uploads }, clock() - config.limits.uploadIdle, logger);
   await tidyUploads();
-  await registry.uploads.sweep();
+  await sweepUploads({ store, metadata });
   const timer = setInterval(() => void tidyUploads(), hourMs).unref();
 
   let draining = false;
@@ -67,9 +68,13 @@ function openStore(config: Config): Promise<BlobStore> | BlobStore {
   }
 }
 
-async function tidy(registry: Registry, beforeMs: number, logger: Logger): Promise<void> {
+async function tidy(
+  parts: { readonly metadata: Metadata; readonly uploads: Registry["uploads"] },
+  beforeMs: number,
+  logger: Logger,
+): Promise<void> {
   try {
-    const expired = await registry.uploads.expire(beforeMs);
+    const expired = await expireUploads(parts, beforeMs);
     if (expired > 0) logger.info({ expired }, "uploads that nobody went on with have expired");
   } catch (error) {
     logger.error({ err: error }, "uploads could not be expired");
@@ -88,6 +93,9 @@ async function problemsOf(parts: {
       problems[part] = error instanceof Error ? error.message : String(error);
     }
   };
-  await Promise.all([look("storage", parts.store.probe), look("database", parts.metadata.probe)]);
+  await Promise.all([
+    look("storage", () => parts.store.probe()),
+    look("database", () => parts.metadata.probe()),
+  ]);
   return problems;
 }

@@ -21,8 +21,7 @@ export function renderFailures(logger: Logger): Middleware {
     try {
       await next();
     } catch (error) {
-      if (ctx.res.headersSent || !ctx.writable)
-        return abandon(ctx, error, logger);
+      if (ctx.res.headersSent || !ctx.writable) return abandon(ctx, error, logger);
       render(ctx, errorOf(error, ctx, logger));
     }
   };

@@ -27,7 +27,7 @@ export async function openSqliteMetadata(file: string): Promise<Metadata> {
   const db = queriesOn(openReadConnection(file));
   return {
     ...createReads(db),
-    run: writer.run,
+    run: (name, input) => writer.run(name, input),
     probe: async () => {
       await db.selectFrom("repositories").select("id").limit(1).execute();
       await writer.probe();

@@ -6,7 +6,7 @@ import { createManifests, type Manifests } from "./manifests.ts";
 import { createReferrers, type Referrers } from "./referrers.ts";
 import { createRepositories, type Repositories } from "./repositories.ts";
 import { createTags, type Tags } from "./tags.ts";
-import { createUploads, type Uploads } from "./uploads.ts";
+import { createUploads, type Uploads } from "./uploads/uploads.ts";
 
 /** The domain, as the wire sees it. */
 export interface Registry {

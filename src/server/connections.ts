@@ -1,6 +1,5 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
-import type { Server } from "node:net";
-import type { Socket } from "node:net";
+import type { Server, Socket } from "node:net";
 
 /** What goes on on the connections of a server, so that it can end without cutting a transfer. */
 export interface Connections {
@@ -55,6 +54,8 @@ export function createConnections(server: Server, isTls: boolean): Connections {
       [...running].some(([response, other]) => other === socket && response.headersSent),
     async drain(limitMs) {
       draining = true;
+      // A handshake that was under way.
+      server.on("secureConnection", (socket: Socket) => socket.destroy());
       const closed = new Promise<void>((resolve) => void server.close(() => resolve()));
       for (const response of running.keys())
         if (!response.headersSent) response.setHeader("Connection", "close");

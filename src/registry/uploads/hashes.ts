@@ -1,5 +1,10 @@
-import { createDigester, type Digest, type Digester, type DigestAlgorithm } from "../oci/digest.ts";
-import type { BlobStore, ByteSource, UploadReference } from "../../storage/blob-store.ts";
+import {
+  createDigester,
+  type Digest,
+  type Digester,
+  type DigestAlgorithm,
+} from "../../oci/digest.ts";
+import type { BlobStore, ByteSource, UploadReference } from "../../../storage/blob-store.ts";
 
 interface RunningHash {
   readonly algorithm: DigestAlgorithm;
@@ -12,7 +17,7 @@ interface RunningHash {
  * an upload that goes on elsewhere, or closes with another algorithm than the one that was running, is hashed
  * again from the store.
  */
-export interface UploadSessions {
+export interface UploadHashes {
   /** The client has said with which algorithm it will close. */
   expect(upload: string, algorithm: DigestAlgorithm): void;
   /** Hashes what passes by, if all before `offset` has been hashed too. */
@@ -27,7 +32,7 @@ export interface UploadSessions {
   forget(upload: string): void;
 }
 
-export function createUploadSessions(store: BlobStore): UploadSessions {
+export function createUploadHashes(store: BlobStore): UploadHashes {
   const running = new Map<string, RunningHash>();
 
   return {

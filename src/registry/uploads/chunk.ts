@@ -1,0 +1,64 @@
+import type { Readable } from "node:stream";
+import type { ByteSource } from "../../../storage/blob-store.ts";
+import { OciError } from "../../oci/errors.ts";
+import type { ByteRange } from "../../oci/range.ts";
+
+/** The body of a request that brings bytes, and what its headers say of it. */
+export interface Chunk {
+  readonly source: Readable;
+  /** Content-Length; `undefined` with chunked transfer coding. */
+  readonly lengthBytes: number | undefined;
+  /** Content-Range: first and last byte. */
+  readonly range: ByteRange | undefined;
+}
+
+/** The chunk does not start where the upload ends; the upload is as it was. */
+export class UploadRangeError extends OciError {
+  readonly offset: number;
+
+  constructor(message: string, offset: number) {
+    super("RANGE_INVALID", message, { detail: { offset } });
+    this.offset = offset;
+  }
+}
+
+/** Throws {@link UploadRangeError} unless the chunk goes on at `offset`, SIZE_INVALID if its headers contradict each other. */
+export function checkRange({ range, lengthBytes }: Chunk, offset: number): void {
+  if (range === undefined) return;
+  if (range.start !== offset) {
+    const message = `the chunk starts at ${range.start}, the upload ends at ${offset}`;
+    throw new UploadRangeError(message, offset);
+  }
+  const declared = range.end - range.start + 1;
+  if (lengthBytes !== undefined && lengthBytes !== declared) {
+    const message = `Content-Range says ${declared} bytes, Content-Length ${lengthBytes}`;
+    throw new OciError("SIZE_INVALID", message);
+  }
+}
+
+/** The chunk's bytes, neither more nor less than its headers say: otherwise SIZE_INVALID, at the end. */
+export async function* measured(chunk: Chunk, moved: () => void): ByteSource {
+  const { range, lengthBytes } = chunk;
+  const declared = range === undefined ? lengthBytes : range.end - range.start + 1;
+  let received = 0;
+  // Left early, the source stays as it is: the connection still carries the answer.
+  const pieces = chunk.source.iterator({ destroyOnReturn: false }) as AsyncIterable<Uint8Array>;
+  for await (const piece of pieces) {
+    received += piece.length;
+    if (declared !== undefined && received > declared) throw sizeInvalid(declared, received);
+    moved();
+    yield piece;
+  }
+  if (declared !== undefined && received !== declared) throw sizeInvalid(declared, received);
+}
+
+/** All bytes of a source that is known to be small. */
+export async function gather(source: ByteSource): Promise<Uint8Array> {
+  const pieces: Uint8Array[] = [];
+  for await (const piece of source) pieces.push(piece);
+  return pieces.length === 1 && pieces[0] !== undefined ? pieces[0] : Buffer.concat(pieces);
+}
+
+function sizeInvalid(declared: number, received: number): OciError {
+  return new OciError("SIZE_INVALID", `the request announced ${declared} bytes, ${received} came`);
+}

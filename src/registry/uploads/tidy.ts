@@ -1,0 +1,37 @@
+import type { BlobStore } from "../../../storage/blob-store.ts";
+import type { Metadata } from "../../metadata/metadata.ts";
+import { OciError } from "../../oci/errors.ts";
+import type { Uploads } from "./uploads.ts";
+
+const expiredAtOnce = 1_000;
+
+/** Forgets sessions that nobody has touched since `beforeMs`. Resolves with their number. */
+export async function expireUploads(
+  parts: { readonly metadata: Pick<Metadata, "uploads">; readonly uploads: Uploads },
+  beforeMs: number,
+): Promise<number> {
+  const rows = await parts.metadata.uploads.idleSince(beforeMs, expiredAtOnce);
+  const idle = rows.filter((row) => !parts.uploads.isHeld(row.id));
+  for (const { repository, id } of idle) {
+    await parts.uploads.cancel(repository, id).catch(ignoreUnknown);
+  }
+  return idle.length;
+}
+
+/** Removes bytes in the store that belong to no session: what a crash between two steps left behind. */
+export async function sweepUploads(parts: {
+  readonly store: BlobStore;
+  readonly metadata: Pick<Metadata, "uploads">;
+}): Promise<number> {
+  // First the store, then the rows: a session is recorded before its first byte is written.
+  const stored: string[] = [];
+  for await (const reference of parts.store.listUploads()) stored.push(reference);
+  const known = await parts.metadata.uploads.storageReferences();
+  const orphans = stored.filter((reference) => !known.has(reference));
+  for (const reference of orphans) await parts.store.abort(reference);
+  return orphans.length;
+}
+
+function ignoreUnknown(error: unknown): void {
+  if (!(error instanceof OciError && error.code === "BLOB_UPLOAD_UNKNOWN")) throw error;
+}

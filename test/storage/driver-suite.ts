@@ -1,0 +1,224 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { digestOf } from "../../src/oci/digest.ts";
+import { UploadOffsetError, type BlobStore, type ByteSource } from "../../storage/blob-store.ts";
+
+/** What any driver is run through. Every test leaves the store as it found it: empty. */
+export function describeDriver(name: string, openStore: () => Promise<BlobStore>): void {
+  describe(`${name} keeps the blob store contract:`, () => {
+    const withStore = (work: (store: BlobStore) => Promise<void>) => async (): Promise<void> => {
+      const store = await openStore();
+      try {
+        await work(store);
+        assert.deepEqual(await all(store.list()), [], "a blob was left behind");
+        assert.deepEqual(await all(store.listUploads()), [], "an upload was left behind");
+      } finally {
+        await store.close();
+      }
+    };
+
+    for (const size of [0, 1, 65_535, 65_536, 1_048_576, 1_048_577, 5_000_000]) {
+      test(
+        `a blob of ${size} bytes put whole reads back the same`,
+        withStore(async (store) => {
+          const bytes = pattern(size);
+          const key = await store.put(digestOf(bytes), bytes);
+          assert.deepEqual(await store.stat(key), { sizeBytes: size });
+          assert.equal(Buffer.compare(await read(await store.open(key)), bytes), 0);
+          await store.delete(key);
+        }),
+      );
+
+      test(
+        `a blob of ${size} bytes appended in odd chunks reads back the same`,
+        withStore(async (store) => {
+          const bytes = pattern(size);
+          const upload = await store.begin();
+          const half = Math.floor(size / 2);
+          const offset = await store.append(upload, 0, chunks(bytes.subarray(0, half), 40_001));
+          assert.equal(offset, half);
+          assert.equal(await store.uploadSize(upload), half);
+          assert.equal(await store.append(upload, half, chunks(bytes.subarray(half), 7_919)), size);
+          assert.equal(Buffer.compare(await read(await store.openUpload(upload)), bytes), 0);
+          const key = await store.commit(upload, digestOf(bytes));
+          assert.equal(await store.uploadSize(upload), 0);
+          assert.equal(Buffer.compare(await read(await store.open(key)), bytes), 0);
+          await store.delete(key);
+        }),
+      );
+    }
+
+    test(
+      "every range of a blob reads just those bytes",
+      withStore(async (store) => {
+        const bytes = pattern(3_000_000);
+        const key = await store.put(digestOf(bytes), bytes);
+        for (const [start, end] of [
+          [0, 0],
+          [0, 99],
+          [2_999_999, 2_999_999],
+          [1_048_575, 1_048_576],
+          [1, 2_999_998],
+        ] as const) {
+          const part = await read(await store.open(key, { start, end }));
+          assert.equal(Buffer.compare(part, bytes.subarray(start, end + 1)), 0, `${start}-${end}`);
+        }
+        await store.delete(key);
+      }),
+    );
+
+    test(
+      "a range beyond the end of the blob never looks complete",
+      withStore(async (store) => {
+        const key = await store.put(digestOf(pattern(100)), pattern(100));
+        await assert.rejects(async () => read(await store.open(key, { start: 0, end: 100 })));
+        await store.delete(key);
+      }),
+    );
+
+    test(
+      "one digest stored twice lies under two keys, and deleting one leaves the other",
+      withStore(async (store) => {
+        const bytes = pattern(10);
+        const digest = digestOf(bytes);
+        const first = await store.put(digest, bytes);
+        const upload = await store.begin();
+        await store.append(upload, 0, chunks(bytes, 3));
+        const second = await store.commit(upload, digest);
+        assert.notEqual(first, second);
+        await store.delete(first);
+        assert.equal(await store.stat(first), undefined);
+        assert.equal(Buffer.compare(await read(await store.open(second)), bytes), 0);
+        await store.delete(second);
+      }),
+    );
+
+    test(
+      "sha512 blobs are stored beside sha256 ones",
+      withStore(async (store) => {
+        const bytes = pattern(11);
+        const key = await store.put(digestOf(bytes, "sha512"), bytes);
+        assert.deepEqual(await store.stat(key), { sizeBytes: 11 });
+        await store.delete(key);
+      }),
+    );
+
+    test(
+      "what is not there is undefined, and deleting or aborting it is no error",
+      withStore(async (store) => {
+        const key = await store.put(digestOf(pattern(5)), pattern(5));
+        await store.delete(key);
+        await store.delete(key);
+        assert.equal(await store.stat(key), undefined);
+        assert.equal(await store.open(key), undefined);
+        const upload = await store.begin();
+        assert.equal(await store.uploadSize(upload), 0);
+        assert.equal((await read(await store.openUpload(upload))).length, 0);
+        await store.abort(upload);
+      }),
+    );
+
+    test(
+      "an append anywhere but at the end is refused and changes nothing",
+      withStore(async (store) => {
+        const upload = await store.begin();
+        await store.append(upload, 0, chunks(pattern(10), 10));
+        for (const offset of [0, 9, 11]) {
+          await assert.rejects(
+            store.append(upload, offset, chunks(pattern(5), 5)),
+            UploadOffsetError,
+          );
+        }
+        assert.equal(await store.uploadSize(upload), 10);
+        await store.abort(upload);
+        assert.equal(await store.uploadSize(upload), 0);
+      }),
+    );
+
+    test(
+      "what a source gave before it failed is kept, and its own error comes through",
+      withStore(async (store) => {
+        const bytes = pattern(200_000);
+        const upload = await store.begin();
+        const cut = new Error("the client went away");
+        const failing = async function* (): ByteSource {
+          yield* chunks(bytes, 50_000);
+          throw cut;
+        };
+        await assert.rejects(store.append(upload, 0, failing()), cut);
+        assert.equal(await store.uploadSize(upload), bytes.length);
+        assert.equal(Buffer.compare(await read(await store.openUpload(upload)), bytes), 0);
+        await store.abort(upload);
+      }),
+    );
+
+    test(
+      "blobs and uploads are listed with their sizes",
+      withStore(async (store) => {
+        const key = await store.put(digestOf(pattern(7)), pattern(7));
+        const upload = await store.begin();
+        await store.append(upload, 0, chunks(pattern(3), 3));
+        assert.deepEqual(
+          (await all(store.list())).map(({ key, sizeBytes }) => ({ key, sizeBytes })),
+          [{ key, sizeBytes: 7 }],
+        );
+        assert.deepEqual(await all(store.listUploads()), [upload]);
+        await store.abort(upload);
+        await store.delete(key);
+      }),
+    );
+
+    test(
+      "fifty uploads at once keep apart, and a reader that leaves early holds nothing",
+      withStore(async (store) => {
+        const keys = await Promise.all(
+          Array.from({ length: 50 }, async (_, index) => {
+            const bytes = pattern(70_000 + index);
+            const upload = await store.begin();
+            await store.append(upload, 0, chunks(bytes, 9_000));
+            return { bytes, key: await store.commit(upload, digestOf(bytes)) };
+          }),
+        );
+        for (const { bytes, key } of keys) {
+          for await (const _ of (await store.open(key)) ?? []) break;
+          assert.equal(Buffer.compare(await read(await store.open(key)), bytes), 0);
+          await store.delete(key);
+        }
+      }),
+    );
+
+    test(
+      "a healthy store says so",
+      withStore(async (store) => {
+        await store.probe();
+      }),
+    );
+  });
+}
+
+/** Bytes that differ from place to place, so that a shift or a swap shows. */
+export function pattern(size: number): Buffer {
+  const bytes = Buffer.allocUnsafe(size);
+  for (let index = 0; index < size; index += 1)
+    bytes[index] = (index * 31 + (index >> 8) * 17 + (index >> 16)) & 0xff;
+  return bytes;
+}
+
+export async function* chunks(bytes: Uint8Array, size: number): ByteSource {
+  for (let start = 0; start < bytes.length; start += size)
+    yield bytes.subarray(start, start + size);
+}
+
+/** Reads lent bytes: each chunk is copied before the next is asked for. */
+export async function read(source: AsyncIterable<Uint8Array> | undefined): Promise<Buffer> {
+  assert.ok(source !== undefined, "there is no such blob");
+  const pieces: Buffer[] = [];
+  for await (const piece of source) pieces.push(Buffer.from(piece));
+  return Buffer.concat(pieces);
+}
+
+async function all<T>(items: AsyncIterable<T>): Promise<T[]> {
+  const found: T[] = [];
+  for await (const item of items) found.push(item);
+  return found;
+}
