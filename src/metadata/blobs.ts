@@ -196,7 +196,6 @@ async function unlinkBlob(
     .innerJoin("manifests", "manifests.id", "manifest_references.manifest_id")
     .select("manifests.digest as digest")
     .where("manifest_references.digest", "=", digest)
-    .where("manifest_references.kind", "<>", "child")
     .where("manifests.repository_id", "=", home.id)
     .executeTakeFirst();
   if (user !== undefined) return { outcome: "referenced", by: user.digest };

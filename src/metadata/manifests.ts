@@ -167,39 +167,33 @@ async function missingReferences(
   const required = put.references.filter((row) => row.required === 1);
   if (repositoryId === undefined) return required.map(({ digest, kind }) => ({ digest, kind }));
 
-  const present = { blobs: new Set<Digest>(), manifests: new Set<Digest>() };
-  for (const rows of slices(required.filter((row) => row.kind !== "child"))) {
-    const found = await tx
+  const presentBlobs = new Set<Digest>();
+  const presentManifests = new Set<Digest>();
+  for (const rows of slices(required)) {
+    const digests = rows.map((row) => row.digest);
+    const blobs = await tx
       .selectFrom("blobs")
       .innerJoin("blob_links", "blob_links.blob_id", "blobs.id")
       .select("blobs.digest as digest")
       .where("blob_links.repository_id", "=", repositoryId)
       .where(inForce)
       .where("blobs.state", "=", "live")
-      .where(
-        "blobs.digest",
-        "in",
-        rows.map((row) => row.digest),
-      )
+      .where("blobs.digest", "in", digests)
       .execute();
-    for (const row of found) present.blobs.add(row.digest);
-  }
-  for (const rows of slices(required.filter((row) => row.kind === "child"))) {
-    const found = await tx
+    for (const row of blobs) presentBlobs.add(row.digest);
+    if (put.manifest.kind !== "index") continue;
+    const manifests = await tx
       .selectFrom("manifests")
       .select("digest")
       .where("repository_id", "=", repositoryId)
-      .where(
-        "digest",
-        "in",
-        rows.map((row) => row.digest),
-      )
+      .where("digest", "in", digests)
       .execute();
-    for (const row of found) present.manifests.add(row.digest);
+    for (const row of manifests) presentManifests.add(row.digest);
   }
-  return required
-    .filter((row) => !(row.kind === "child" ? present.manifests : present.blobs).has(row.digest))
-    .map(({ digest, kind }) => ({ digest, kind }));
+  // A child may be a blob too: BuildKit keeps its cache as an index of layers.
+  const isPresent = ({ kind, digest }: NewManifestReference): boolean =>
+    presentBlobs.has(digest) || (kind === "child" && presentManifests.has(digest));
+  return required.filter((row) => !isPresent(row)).map(({ digest, kind }) => ({ digest, kind }));
 }
 
 /** Removes a manifest and every tag that points at it. `undefined` if it was not there. */

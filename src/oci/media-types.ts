@@ -16,7 +16,6 @@ export const OCI_ARTIFACT_MANIFEST = "application/vnd.oci.artifact.manifest.v1+j
 export const DOCKER_MANIFEST = "application/vnd.docker.distribution.manifest.v2+json";
 export const DOCKER_MANIFEST_LIST = "application/vnd.docker.distribution.manifest.list.v2+json";
 export const DOCKER_IMAGE_CONFIG = "application/vnd.docker.container.image.v1+json";
-export const DOCKER_PLUGIN_CONFIG = "application/vnd.docker.plugin.v1+json";
 export const DOCKER_LAYER = "application/vnd.docker.image.rootfs.diff.tar.gzip";
 export const DOCKER_FOREIGN_LAYER = "application/vnd.docker.image.rootfs.foreign.diff.tar";
 export const DOCKER_FOREIGN_LAYER_GZIP =

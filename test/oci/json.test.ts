@@ -176,7 +176,7 @@ describe("strict JSON", () => {
         }
         return undefined;
       }),
-      { numRuns: 3000 },
+      { numRuns: 1500 },
     );
   });
 
@@ -224,6 +224,7 @@ describe("strict JSON", () => {
     const long = [
       "0.1000000000000000055511151231257827",
       `0.${"0".repeat(4_000_000)}1`,
+      `0.1${"0".repeat(4_000_000)}1`,
       "1".repeat(99),
     ];
     for (const text of [...lost, ...long, "9007199254740991.5", "123456789.123456789123"]) {
@@ -280,6 +281,14 @@ describe("strict JSON", () => {
     assert.deepEqual(refusalOf('"abc'), ["unterminated string", 4]);
   });
 
+  test("has no control character in a string, unless it is escaped", () => {
+    for (let code = 0; code < 0x20; code += 1) {
+      const text = String.fromCharCode(code);
+      assert.deepEqual(refusalOf(`"${text}"`), ["control character in a string", 1]);
+      assert.equal(parse(JSON.stringify(text)), text);
+    }
+  });
+
   test("tells the byte at which it went wrong", () => {
     assert.deepEqual(refusalOf('{"é":1,"é":2}'), ['duplicate key "é"', 8]);
     assert.deepEqual(refusalOf('{"a":1,}'), ["unexpected character", 7]);
@@ -298,7 +307,7 @@ describe("strict JSON", () => {
 
   test("of 4 MiB is read in a fraction of a second", () => {
     const layer = { mediaType: "a/b", digest: `sha256:${"a".repeat(64)}`, size: 123_456 };
-    const layers = encoder.encode(JSON.stringify({ layers: Array(35_000).fill(layer) }));
+    const layers = encoder.encode(`[${`${JSON.stringify(layer)},`.repeat(35_000)}0]`);
     assert.ok(layers.length > 4_000_000);
     const fastest = [1, 2, 3].map(() => {
       const started = performance.now();

@@ -352,6 +352,10 @@ describe("MANIFEST_INVALID is the answer", () => {
       assert.match(error.message, /schema version 1/);
     }
     errorOf("MANIFEST_INVALID", () => parseManifest(bytesOf(schema1), undefined));
+    const error = errorOf("MANIFEST_INVALID", () =>
+      parseManifest(bytesOf({ schemaVersion: 2, manifests: [] }), types.DOCKER_SCHEMA1),
+    );
+    assert.match(error.message, /schema version 1/);
   });
 
   test("to the withdrawn artifact manifest, saying so", () => {

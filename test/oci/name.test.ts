@@ -67,7 +67,7 @@ describe("a repository name", () => {
           if (expected !== undefined) assert.equal(parseRepositoryName(text), expected);
         },
       ),
-      { numRuns: 2000 },
+      { numRuns: 1000 },
     );
   });
 

@@ -67,7 +67,7 @@ describe("a Range header", () => {
           assert.deepEqual(parseRange(header, size), judge(header, size), header);
         },
       ),
-      { numRuns: 3000 },
+      { numRuns: 1500 },
     );
   });
 
@@ -164,7 +164,7 @@ describe("a Content-Range of a chunk", () => {
         assert.equal(isRead, expected !== undefined, text);
         if (isRead) assert.deepEqual(parseChunkRange(text), expected);
       }),
-      { numRuns: 2000 },
+      { numRuns: 1000 },
     );
   });
 

@@ -4,14 +4,13 @@ import type { Policy } from "../../auth/policy.ts";
 import { matchesIfNoneMatch } from "../../oci/conditional.ts";
 import { parseDigest } from "../../oci/digest.ts";
 import { OciError } from "../../oci/errors.ts";
+import { OCTET_STREAM } from "../../oci/media-types.ts";
 import { parseRange, type ByteRange } from "../../oci/range.ts";
 import type { Blobs } from "../../registry/blobs.ts";
 import type { Route, Target } from "../route.ts";
 import { sendNothing, writeBytes } from "../send.ts";
 
 type Blob = Awaited<ReturnType<Blobs["get"]>>;
-
-const octets = "application/octet-stream";
 
 export function blobRoutes({
   blobs,
@@ -51,15 +50,15 @@ export function blobRoutes({
           headers: { "Content-Range": `bytes */${blob.sizeBytes}` },
         });
       case "full":
-        return send(ctx, blob, 200, octets, [{ start: 0, end: blob.sizeBytes - 1 }]);
+        return send(ctx, blob, 200, OCTET_STREAM, [{ start: 0, end: blob.sizeBytes - 1 }]);
       case "single":
         ctx.set("Content-Range", contentRange(range, blob));
-        return send(ctx, blob, 206, octets, [range]);
+        return send(ctx, blob, 206, OCTET_STREAM, [range]);
       case "multi": {
         const boundary = randomBytes(18).toString("base64url");
         const heads = range.ranges.map(
           (part) =>
-            `\r\n--${boundary}\r\nContent-Type: ${octets}\r\nContent-Range: ${contentRange(part, blob)}\r\n\r\n`,
+            `\r\n--${boundary}\r\nContent-Type: ${OCTET_STREAM}\r\nContent-Range: ${contentRange(part, blob)}\r\n\r\n`,
         );
         return send(ctx, blob, 206, `multipart/byteranges; boundary=${boundary}`, range.ranges, {
           heads,

@@ -1,0 +1,190 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { digestOf } from "../../../src/oci/digest.ts";
+import {
+  collect,
+  describeApi,
+  pushBlob,
+  pushImageParts,
+  putManifest,
+} from "../../support/berth.ts";
+
+const repository = "team/app";
+const bytes = Buffer.from(Array.from({ length: 2048 }, (_, index) => (index * 7) & 0xff));
+
+describeApi("blobs", (berth) => {
+  const blobPath = (digest: string, name = repository): string => `/v2/${name}/blobs/${digest}`;
+
+  test("GET gives the bytes with length, digest, etag and type; HEAD the same without the bytes", async () => {
+    const digest = await pushBlob(berth(), repository, bytes);
+    const got = await berth().api.get(blobPath(digest)).buffer(true).parse(collect).expect(200);
+    assert.equal(Buffer.compare(got.body, bytes), 0);
+    const head = await berth().api.head(blobPath(digest)).expect(200);
+    for (const { headers } of [got, head]) {
+      assert.equal(headers["content-length"], "2048");
+      assert.equal(headers["content-type"], "application/octet-stream");
+      assert.equal(headers["docker-content-digest"], digest);
+      assert.equal(headers["etag"], `"${digest}"`);
+      assert.equal(headers["accept-ranges"], "bytes");
+      assert.equal(headers["docker-distribution-api-version"], "registry/2.0");
+      assert.equal(headers["content-encoding"], undefined);
+      assert.equal(headers["transfer-encoding"], undefined);
+    }
+  });
+
+  test("a percent-encoded digest is the same digest", async () => {
+    const digest = await pushBlob(berth(), repository, bytes);
+    await berth()
+      .api.get(blobPath(digest.replace(":", "%3A")))
+      .expect(200);
+  });
+
+  test("If-None-Match, quoted or bare, answers 304 without a body", async () => {
+    const digest = await pushBlob(berth(), repository, bytes);
+    for (const value of [`"${digest}"`, digest]) {
+      const { text } = await berth()
+        .api.get(blobPath(digest))
+        .set("If-None-Match", value)
+        .expect(304);
+      assert.equal(text, "");
+    }
+  });
+
+  const ranges: readonly [string, number, string | undefined, Buffer | undefined][] = [
+    ["bytes=500-1499", 206, "bytes 500-1499/2048", bytes.subarray(500, 1500)],
+    ["bytes=500-", 206, "bytes 500-2047/2048", bytes.subarray(500)],
+    ["bytes=-500", 206, "bytes 1548-2047/2048", bytes.subarray(-500)],
+    ["bytes=2000-5000", 206, "bytes 2000-2047/2048", bytes.subarray(2000)],
+    ["bytes=0-0", 206, "bytes 0-0/2048", bytes.subarray(0, 1)],
+    ["bytes=5000-10000", 416, "bytes */2048", undefined],
+    ["bytes=500-0", 416, "bytes */2048", undefined],
+    ["lines=1-2", 200, undefined, bytes],
+  ];
+  for (const [range, status, contentRange, part] of ranges) {
+    test(`Range: ${range} is answered ${status}`, async () => {
+      const digest = await pushBlob(berth(), repository, bytes);
+      const got = await berth()
+        .api.get(blobPath(digest))
+        .set("Range", range)
+        .buffer(true)
+        .parse(collect)
+        .expect(status);
+      assert.equal(got.headers["content-range"], contentRange);
+      if (part !== undefined) {
+        assert.equal(got.headers["content-length"], String(part.length));
+        assert.equal(Buffer.compare(got.body, part), 0);
+      }
+    });
+  }
+
+  test("several ranges come as multipart/byteranges of the announced length", async () => {
+    const digest = await pushBlob(berth(), repository, bytes);
+    const got = await berth()
+      .api.get(blobPath(digest))
+      .set("Range", "bytes=0-9,100-119,-5")
+      .buffer(true)
+      .parse(collect)
+      .expect(206);
+    const boundary = /^multipart\/byteranges; boundary=(\S+)$/.exec(
+      got.headers["content-type"] ?? "",
+    )?.[1];
+    assert.ok(boundary);
+    assert.equal(got.body.length, Number(got.headers["content-length"]));
+    const parts = got.body
+      .toString("latin1")
+      .split(`--${boundary}`)
+      .slice(1, -1)
+      .map((part: string) => {
+        const [head = "", ...body] = part.split("\r\n\r\n");
+        return {
+          range: /Content-Range: (.*)/.exec(head)?.[1],
+          body: body.join("\r\n\r\n").slice(0, -2),
+        };
+      });
+    assert.deepEqual(parts, [
+      { range: "bytes 0-9/2048", body: bytes.subarray(0, 10).toString("latin1") },
+      { range: "bytes 100-119/2048", body: bytes.subarray(100, 120).toString("latin1") },
+      { range: "bytes 2043-2047/2048", body: bytes.subarray(-5).toString("latin1") },
+    ]);
+  });
+
+  test("If-Range with another etag gives the whole blob", async () => {
+    const digest = await pushBlob(berth(), repository, bytes);
+    await berth()
+      .api.get(blobPath(digest))
+      .set("Range", "bytes=0-9")
+      .set("If-Range", '"other"')
+      .expect(200);
+    await berth()
+      .api.get(blobPath(digest))
+      .set("Range", "bytes=0-9")
+      .set("If-Range", `"${digest}"`)
+      .expect(206);
+  });
+
+  test("an empty blob is served whole, with any range unsatisfiable", async () => {
+    const digest = await pushBlob(berth(), repository, "");
+    const got = await berth().api.get(blobPath(digest)).expect(200);
+    assert.equal(got.headers["content-length"], "0");
+    await berth().api.get(blobPath(digest)).set("Range", "bytes=0-").expect(416);
+  });
+
+  test("a sha512 blob is read by its sha512 digest, and not by a sha256 nobody pushed", async () => {
+    const digest = await pushBlob(berth(), repository, "of sha512", "sha512");
+    const got = await berth().api.get(blobPath(digest)).expect(200);
+    assert.equal(got.headers["docker-content-digest"], digest);
+    await berth()
+      .api.get(blobPath(digestOf(Buffer.from("of sha512"))))
+      .expect(404);
+  });
+
+  test("unknown blob, unknown repository and malformed digest are told apart", async () => {
+    await pushBlob(berth(), repository, bytes);
+    const missing = digestOf(Buffer.from("nobody pushed this"));
+    const codes = async (path: string, status: number): Promise<string[]> => {
+      const { body, headers } = await berth().api.get(path).expect(status);
+      assert.match(headers["content-type"] ?? "", /^application\/json/);
+      return body.errors.map((error: { code: string }) => error.code);
+    };
+    assert.deepEqual(await codes(blobPath(missing), 404), ["BLOB_UNKNOWN"]);
+    assert.deepEqual(await codes(blobPath(missing, "no/such"), 404), ["NAME_UNKNOWN"]);
+    assert.deepEqual(await codes(blobPath("sha256:abc"), 400), ["DIGEST_INVALID"]);
+    assert.deepEqual(await codes(blobPath(missing, "UPPER/case"), 400), ["NAME_INVALID"]);
+    assert.deepEqual(await codes("/v2/team/app/nothing/here", 404), ["UNSUPPORTED"]);
+    const { text } = await berth().api.head(blobPath(missing)).expect(404);
+    assert.equal(text, undefined);
+  });
+
+  test("a blob of another repository is not shown", async () => {
+    const digest = await pushBlob(berth(), "team/secret", "only there");
+    await pushBlob(berth(), repository, "something else");
+    await berth().api.get(blobPath(digest)).expect(404);
+  });
+
+  test("DELETE takes the blob out of this repository at once, and out of no other", async () => {
+    const digest = await pushBlob(berth(), repository, "shared");
+    await pushBlob(berth(), "team/other", "shared");
+    await berth().api.delete(blobPath(digest)).expect(202);
+    await berth().api.head(blobPath(digest)).expect(404);
+    await berth().api.get(blobPath(digest, "team/other")).expect(200);
+    await berth().api.delete(blobPath(digest)).expect(404);
+    await pushBlob(berth(), repository, "shared");
+    await berth().api.get(blobPath(digest)).expect(200);
+  });
+
+  test("DELETE of a blob that a manifest needs is refused, until the manifest is gone", async () => {
+    const image = await pushImageParts(berth(), "team/kept", { layer: "needed" });
+    await putManifest(berth(), "team/kept", "1", image.manifest).expect(201);
+    const refused = await berth().api.delete(blobPath(image.layer, "team/kept")).expect(405);
+    assert.equal(refused.body.errors[0].code, "UNSUPPORTED");
+    await berth().api.delete(`/v2/team/kept/manifests/${image.digest}`).expect(202);
+    await berth().api.delete(blobPath(image.layer, "team/kept")).expect(202);
+  });
+
+  test("`alpine` and `library/alpine` are one repository, and answers keep the name that was asked for", async () => {
+    const digest = await pushBlob(berth(), "alpine", "short name");
+    await berth().api.get(blobPath(digest, "library/alpine")).expect(200);
+    const { headers } = await berth().api.post("/v2/alpine/blobs/uploads/").expect(202);
+    assert.match(headers["location"] ?? "", /^\/v2\/alpine\/blobs\/uploads\//);
+  });
+});

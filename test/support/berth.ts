@@ -1,0 +1,170 @@
+import { mkdirSync, mkdtempSync } from "node:fs";
+import { createServer, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import path from "node:path";
+import { after, describe } from "node:test";
+import supertest from "supertest";
+import { assemble, type Assembled } from "../../src/assemble.ts";
+import { loadConfig } from "../../src/config/load.ts";
+import type { Config } from "../../src/config/schema.ts";
+import { digestOf, type Digest, type DigestAlgorithm } from "../../src/oci/digest.ts";
+import { createLogger } from "../../src/observability/logger.ts";
+import { temporaryFolder } from "./temporary.ts";
+
+export type Settings = Readonly<Record<string, string>>;
+
+/** A Berth of its own on a free port of the loopback, as `berth serve --open` would put it together. */
+export interface TestBerth {
+  readonly data: string;
+  readonly port: number;
+  readonly config: Config;
+  readonly api: ReturnType<typeof supertest>;
+  /** Closes it and opens it again on the same data folder. */
+  restart(): Promise<void>;
+  close(): Promise<void>;
+}
+
+export async function startBerth(data: string, settings: Settings = {}): Promise<TestBerth> {
+  const flags = { data, "auth.open": "true", "log.level": "silent", ...settings };
+  const loaded = await loadConfig({ flags, env: {} });
+  if (!loaded.ok) throw new Error(JSON.stringify(loaded.problems));
+  const { config } = loaded;
+  const logger = createLogger(config.log);
+  let assembled: Assembled | undefined;
+  let server: Server | undefined;
+
+  const open = async (port: number): Promise<number> => {
+    assembled = await assemble(config, logger);
+    server = createServer(assembled.handle);
+    await new Promise<void>((resolve) => server?.listen(port, "127.0.0.1", resolve));
+    return (server.address() as AddressInfo).port;
+  };
+  const close = async (): Promise<void> => {
+    server?.closeAllConnections();
+    await new Promise((resolve) => server?.close(resolve));
+    await assembled?.close();
+  };
+  const port = await open(0);
+  return {
+    data,
+    port,
+    config,
+    api: supertest(`http://127.0.0.1:${port}`),
+    close,
+    restart: async () => {
+      await close();
+      await open(port);
+    },
+  };
+}
+
+/** Runs the tests against a Berth on every driver that needs nothing but Node. */
+export function describeApi(
+  name: string,
+  tests: (berth: () => TestBerth) => void,
+  settings: Settings = {},
+): void {
+  for (const driver of ["filesystem", "memory"]) {
+    describe(`${name} (${driver})`, async () => {
+      const folder = temporaryFolder();
+      mkdirSync(folder, { recursive: true });
+      const berth = await startBerth(mkdtempSync(path.join(folder, "data-")), {
+        "storage.driver": driver,
+        ...settings,
+      });
+      after(() => berth.close());
+      tests(() => berth);
+    });
+  }
+}
+
+/** Pushes a blob in one request and gives back its digest. */
+export async function pushBlob(
+  berth: TestBerth,
+  repository: string,
+  bytes: Uint8Array | string,
+  algorithm: DigestAlgorithm = "sha256",
+): Promise<Digest> {
+  const content = Buffer.from(bytes);
+  const digest = digestOf(content, algorithm);
+  await berth.api
+    .post(`/v2/${repository}/blobs/uploads/?digest=${digest}`)
+    .set("Content-Type", "application/octet-stream")
+    .send(content)
+    .expect(201);
+  return digest;
+}
+
+export const ociManifest = "application/vnd.oci.image.manifest.v1+json";
+export const ociIndex = "application/vnd.oci.image.index.v1+json";
+
+/** An image of one layer whose blobs are pushed; the manifest is not. */
+export async function pushImageParts(
+  berth: TestBerth,
+  repository: string,
+  options: { readonly layer?: string; readonly config?: object; readonly extra?: object } = {},
+): Promise<{
+  readonly manifest: Buffer;
+  readonly digest: Digest;
+  readonly config: Digest;
+  readonly layer: Digest;
+}> {
+  const configText = JSON.stringify(
+    options.config ?? {
+      architecture: "amd64",
+      os: "linux",
+      rootfs: { type: "layers", diff_ids: [] },
+    },
+  );
+  const layerText = options.layer ?? "a layer";
+  const config = await pushBlob(berth, repository, configText);
+  const layer = await pushBlob(berth, repository, layerText);
+  const manifest = Buffer.from(
+    JSON.stringify({
+      schemaVersion: 2,
+      mediaType: ociManifest,
+      config: {
+        mediaType: "application/vnd.oci.image.config.v1+json",
+        digest: config,
+        size: configText.length,
+      },
+      layers: [
+        {
+          mediaType: "application/vnd.oci.image.layer.v1.tar",
+          digest: layer,
+          size: layerText.length,
+        },
+      ],
+      ...options.extra,
+    }),
+  );
+  return { manifest, digest: digestOf(manifest), config, layer };
+}
+
+/** Pushes a manifest; the answer is for the test to judge. */
+export function putManifest(
+  berth: TestBerth,
+  repository: string,
+  reference: string,
+  manifest: Buffer | object,
+  mediaType: string = ociManifest,
+): supertest.Test {
+  return (
+    berth.api
+      .put(`/v2/${repository}/manifests/${reference}`)
+      .set("Content-Type", mediaType)
+      // The exact bytes: superagent would write JSON of its own.
+      .serialize((body: Buffer) => body as unknown as string)
+      .send(Buffer.isBuffer(manifest) ? manifest : Buffer.from(JSON.stringify(manifest)))
+  );
+}
+
+/** supertest gives binary answers as a Buffer only when told to collect them. */
+export function collect(
+  response: supertest.Response,
+  done: (error: Error | null, body: Buffer) => void,
+): void {
+  const pieces: Buffer[] = [];
+  response.on("data", (piece: Buffer) => pieces.push(piece));
+  response.on("end", () => done(null, Buffer.concat(pieces)));
+}
