@@ -25,7 +25,7 @@ const hourMs = 3_600_000;
 
 /** The composition root: from a checked configuration to a registry that answers requests. */
 export async function assemble(config: Config, logger: Logger): Promise<Assembled> {
-  await mkdir(config.data, { recursive: true });
+  await makeFolder(config.data);
   const clock = Date.now;
   const store = await openStore(config);
   const metadata = await openSqliteMetadata(path.join(config.data, "berth.db"));
@@ -57,6 +57,14 @@ export async function assemble(config: Config, logger: Logger): Promise<Assemble
       await store.close();
     },
   };
+}
+
+/** Not all in one go: where a file system makes no folders (`/proc`), Node's recursive mkdir never comes back. */
+async function makeFolder(folder: string): Promise<void> {
+  await mkdir(path.dirname(folder), { recursive: true });
+  await mkdir(folder).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== "EEXIST") throw error;
+  });
 }
 
 function openStore(config: Config): Promise<BlobStore> | BlobStore {

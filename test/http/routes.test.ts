@@ -1,0 +1,53 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { createOpenPolicy } from "../../src/auth/policy.ts";
+import { routesOf, type AppParts } from "../../src/http/app.ts";
+
+describe("the route table", () => {
+  const parts = {
+    registry: {},
+    policy: createOpenPolicy(),
+    readiness: () => Promise.resolve({}),
+    limits: { manifestSize: 1, manifestsInFlight: 1, pageSize: 1, tagsPerPush: 1 },
+  } as unknown as AppParts;
+  const routes = routesOf(parts);
+
+  test("names a permission for every route", () => {
+    const kinds = new Set(["none", "access", "repository", "catalog"]);
+    for (const route of routes) {
+      assert.ok(
+        kinds.has(route.permission?.kind),
+        `${route.method} ${route.path} declares no permission`,
+      );
+    }
+    assert.ok(routes.length > 15);
+  });
+
+  test("asks for a permission on the repository wherever the path names one", () => {
+    for (const { method, path, permission } of routes) {
+      assert.equal(path.includes("*name"), permission.kind === "repository", `${method} ${path}`);
+    }
+  });
+
+  test("asks for push where something is added, and for delete where something is removed", () => {
+    const wanted = {
+      get: "pull",
+      post: "push",
+      put: "push",
+      patch: "push",
+      delete: "delete",
+    } as const;
+    for (const { method, path, permission } of routes) {
+      if (permission.kind !== "repository") continue;
+      const action = path.includes("/uploads/") ? "push" : wanted[method];
+      assert.ok(permission.actions.includes(action), `${method} ${path}`);
+    }
+  });
+
+  test("leaves only the probes of whoever runs the process without a permission", () => {
+    assert.deepEqual(
+      routes.filter(({ permission }) => permission.kind === "none").map(({ path }) => path),
+      ["/healthz", "/readyz"],
+    );
+  });
+});
