@@ -29,6 +29,10 @@ export function startFailure(error: unknown, config: Pick<Config, "listen" | "da
       cause: error,
     });
   }
+  if (code.startsWith("SQLITE_")) {
+    const known = message === code ? code : `${message} (${code})`;
+    return new Failure(`cannot use the database in ${config.data}: ${known}`, { cause: error });
+  }
   return new Failure(`cannot start: ${message}`, { cause: error });
 }
 
@@ -40,12 +44,16 @@ interface Details {
   readonly message: string;
 }
 
+/** What an error says of itself; one that came out of a worker thread may be a plain object with a code only. */
 function detailsOf(error: unknown): Details {
-  const message = (error instanceof Error ? error.message : String(error)).replaceAll(
-    /\s*\n\s*/g,
-    " ",
-  );
-  const { code, syscall, path }: NodeJS.ErrnoException =
-    error instanceof Error ? error : new Error(message);
-  return { code: code ?? "", syscall: syscall ?? "", path, message };
+  const given: Partial<Record<string, unknown>> = typeof error === "object" ? { ...error } : {};
+  const textOf = (value: unknown): string => (typeof value === "string" ? value : "");
+  const code = textOf(given["code"]);
+  const message = error instanceof Error ? error.message : textOf(given["message"]);
+  return {
+    code,
+    syscall: textOf(given["syscall"]),
+    path: textOf(given["path"]) || undefined,
+    message: message.replaceAll(/\s*\n\s*/g, " ") || code || "unknown error",
+  };
 }

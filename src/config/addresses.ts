@@ -1,6 +1,6 @@
 import { isIP } from "node:net";
 import ipaddr from "ipaddr.js";
-import { z } from "zod";
+import type { z } from "zod";
 import { value } from "./values.ts";
 
 /** Where to listen. An empty `host` means all interfaces, port 0 lets the system choose one. */

@@ -51,6 +51,9 @@ export function reasonOf(error: unknown): string {
     EACCES: "permission denied",
     EPERM: "permission denied",
     EISDIR: "it is a folder",
+    EEXIST: "it is not a folder",
+    EROFS: "the file system is read-only",
+    ENOSPC: "the disk is full",
     ENOTDIR: "a part of the path is not a folder",
   };
   const code = error instanceof Error && "code" in error ? String(error.code) : "";

@@ -62,7 +62,7 @@ export const configSchema = z.object({
         .describe("auto is pretty on a terminal and json elsewhere"),
     })
     .prefault({}),
-  sparse: bool().prefault(false).describe("An index may name children that are not here"),
+  sparse: bool().prefault(false).describe("A manifest may name things that are not here"),
   limits: z
     .object({
       drain: duration({ min: 0, max: day })

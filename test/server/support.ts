@@ -63,7 +63,7 @@ export async function connect(port: number, request = ""): Promise<Connection> {
   let received = "";
   socket.setEncoding("latin1").on("data", (text: string) => (received += text));
   socket.on("error", () => undefined);
-  const closed = once(socket, "close");
+  const closed = new Promise((resolve) => socket.once("close", resolve));
   await once(socket, "connect");
   socket.write(request);
   return {

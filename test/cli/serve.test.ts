@@ -1,0 +1,157 @@
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { writeFile } from "node:fs/promises";
+import http from "node:http";
+import net, { type AddressInfo } from "node:net";
+import path from "node:path";
+import { after, describe, test } from "node:test";
+import { berth, createFolder, launch, type Running } from "./support.ts";
+
+const folder = await createFolder();
+const memory = { BERTH_STORAGE_DRIVER: "memory", BERTH_DATA: path.join(folder, "memory") };
+
+/** A server on a free port, and the URL that its first line names. */
+async function serve(
+  args: string[] = [],
+  env: NodeJS.ProcessEnv = {},
+): Promise<Running & { url: string }> {
+  const running = launch(["serve", "--open", "--listen", "127.0.0.1:0", ...args], {
+    ...memory,
+    ...env,
+  });
+  after(() => running.child.kill("SIGKILL"));
+  const printed = await running.until("docker push");
+  return { ...running, url: /listens on (http:\/\/\S+)/.exec(printed)?.[1] ?? "" };
+}
+
+describe("berth serve", { concurrency: 2 }, () => {
+  test("says where it listens and how to push, warns, answers, and ends with 0 on SIGTERM", async () => {
+    const data = path.join(folder, "data");
+    const { url, child, ended } = await serve(["--data", data]);
+    const { status } = await fetch(`${url}/v2/`);
+    assert.equal(status, 200);
+    child.kill("SIGTERM");
+
+    const { code, stdout, stderr } = await ended;
+    assert.equal(code, 0);
+    const { host } = new URL(url);
+    assert.equal(
+      stdout.replace(/^Berth \S+/, "Berth"),
+      `Berth listens on http://${host} (data in ${data}). Push a first image:
+
+  docker pull alpine
+  docker tag alpine ${host}/alpine
+  docker push ${host}/alpine
+
+`,
+    );
+    assert.match(stderr, /open mode: everybody/);
+  });
+
+  test("drains on SIGINT and ends at once on a second one, with 130", async () => {
+    const { url, child, ended } = await serve();
+    // A request whose body never ends keeps the server draining.
+    const session = await fetch(`${url}/v2/a/blobs/uploads/`, { method: "POST" });
+    const upload = http.request(new URL(session.headers.get("location") ?? "", url), {
+      method: "PATCH",
+    });
+    upload.on("error", () => undefined).write("begun");
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    child.kill("SIGINT");
+    while (await accepts(url)) await new Promise((resolve) => setTimeout(resolve, 20));
+    assert.equal(child.exitCode, null);
+    child.kill("SIGINT");
+    assert.equal((await ended).code, 130);
+  });
+
+  test("needs to be told that it runs open, and that on the network", async () => {
+    const closed = await berth(["serve", "--listen", "127.0.0.1:0"], memory);
+    assert.equal(closed.code, 2);
+    assert.match(closed.stderr, /auth\.open: found false[^]*--open/);
+    const network = await berth(["serve", "--open", "--listen", "0.0.0.0:0"], memory);
+    assert.equal(network.code, 2);
+    assert.match(
+      network.stderr,
+      /auth\.openOnNetwork[^]*0\.0\.0\.0:0[^]*BERTH_AUTH_OPEN_ON_NETWORK=true/,
+    );
+  });
+
+  test("told so, listens on all interfaces and names this machine localhost", async () => {
+    const { until, url } = await serve(["--listen", ":0"], { BERTH_AUTH_OPEN_ON_NETWORK: "true" });
+    assert.match(url, /^http:\/\/(?:\[::\]|0\.0\.0\.0):\d+$/);
+    assert.match(await until("docker push"), /docker push localhost:\d+\/alpine/);
+  });
+
+  test("names the public URL's host in the commands", async () => {
+    const { until } = await serve([], { BERTH_PUBLIC_URL: "https://registry.example.com" });
+    assert.match(await until("docker push"), /docker push registry\.example\.com\/alpine/);
+  });
+});
+
+describe("berth serve that cannot start ends with 1 and one line", { concurrency: 2 }, () => {
+  const oneLine = async (env: NodeJS.ProcessEnv, told: RegExp): Promise<void> => {
+    const { code, stdout, stderr } = await berth(["serve", "--open"], {
+      ...memory,
+      BERTH_LISTEN: "127.0.0.1:0",
+      ...env,
+    });
+    assert.deepEqual([code, stdout], [1, ""], stderr);
+    assert.match(stderr, told);
+    assert.equal(stderr.trimEnd().split("\n").length, 1, stderr);
+  };
+
+  test("when the port is in use", async () => {
+    const other = net.createServer().listen(0, "127.0.0.1");
+    after(() => other.close());
+    await once(other, "listening");
+    const listen = `127.0.0.1:${(other.address() as AddressInfo).port}`;
+    await oneLine(
+      { BERTH_LISTEN: listen },
+      new RegExp(`^berth: ${listen} is already in use;.*--listen`),
+    );
+  });
+
+  test("when the address is not this machine's", async () => {
+    const env = { BERTH_LISTEN: "192.0.2.1:0", BERTH_AUTH_OPEN_ON_NETWORK: "true" };
+    await oneLine(env, /^berth: 192\.0\.2\.1:0 is not an address of this machine/);
+  });
+
+  test("when the data folder is a file", async () => {
+    const file = path.join(folder, "file");
+    await writeFile(file, "");
+    for (const data of [file, path.join(file, "below")]) {
+      await oneLine(
+        { BERTH_STORAGE_DRIVER: "filesystem", BERTH_DATA: data },
+        /^berth: cannot use the data folder .*(?:is not a folder|not a directory)/,
+      );
+    }
+  });
+
+  test("when the certificate cannot be read", async () => {
+    await oneLine(
+      { BERTH_TLS_CERT: "/no/cert", BERTH_TLS_KEY: "/no/key" },
+      /tls\.cert \/no\/cert cannot be read: no such file/,
+    );
+  });
+
+  test("and shows the stack at log.level debug", async () => {
+    const env = {
+      ...memory,
+      BERTH_TLS_CERT: "/no",
+      BERTH_TLS_KEY: "/no",
+      BERTH_LOG_LEVEL: "debug",
+    };
+    const { code, stderr } = await berth(["serve", "--open", "--listen", "127.0.0.1:0"], env);
+    assert.equal(code, 1);
+    assert.match(stderr, /at async/);
+  });
+});
+
+async function accepts(url: string): Promise<boolean> {
+  const { hostname, port } = new URL(url);
+  return await new Promise((resolve) => {
+    const socket = net.connect(Number(port), hostname);
+    socket.once("connect", () => resolve(true)).once("error", () => resolve(false));
+    socket.once("connect", () => socket.destroy());
+  });
+}

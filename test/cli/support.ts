@@ -1,0 +1,65 @@
+import { spawn, type ChildProcess } from "node:child_process";
+import { once } from "node:events";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { after } from "node:test";
+import process from "node:process";
+
+const root = path.join(import.meta.dirname, "../..");
+
+export interface Ended {
+  /** `null` if a signal ended it. */
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export interface Running {
+  readonly child: ChildProcess;
+  /** All of standard output once the text is in it; rejects if the process ends before. */
+  readonly until: (text: string) => Promise<string>;
+  readonly ended: Promise<Ended>;
+}
+
+/** Starts the real command line, with no `BERTH_…` variables but the given ones. */
+export function launch(args: readonly string[], env: NodeJS.ProcessEnv = {}): Running {
+  const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith("BERTH_"));
+  const child = spawn(
+    process.execPath,
+    ["--import", "./test/support/register.mjs", "src/cli/main.ts", ...args],
+    {
+      cwd: root,
+      env: { ...Object.fromEntries(inherited), ...env },
+      stdio: ["ignore", "pipe", "pipe"],
+    },
+  );
+  let [stdout, stderr] = ["", ""];
+  child.stdout.setEncoding("utf8").on("data", (text: string) => (stdout += text));
+  child.stderr.setEncoding("utf8").on("data", (text: string) => (stderr += text));
+  const ended = once(child, "close").then(([code]: unknown[]) => ({
+    code: typeof code === "number" ? code : null,
+    stdout,
+    stderr,
+  }));
+  const until = async (text: string): Promise<string> => {
+    while (!stdout.includes(text)) {
+      const more = await Promise.race([once(child.stdout, "data"), ended]);
+      if ("code" in more) throw new Error(`ended before "${text}": ${JSON.stringify(more)}`);
+    }
+    return stdout;
+  };
+  return { child, until, ended };
+}
+
+/** Runs a command to its end. */
+export async function berth(args: readonly string[], env?: NodeJS.ProcessEnv): Promise<Ended> {
+  return await launch(args, env).ended;
+}
+
+/** A folder that is gone after the tests of the calling file. */
+export async function createFolder(): Promise<string> {
+  const folder = await mkdtemp(path.join(tmpdir(), "berth-cli-"));
+  after(() => rm(folder, { recursive: true }));
+  return folder;
+}

@@ -1,0 +1,35 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { createLogger, type LoggerSettings } from "../../src/observability/logger.ts";
+
+function lines(settings: LoggerSettings) {
+  const written: string[] = [];
+  return { written, logger: createLogger(settings, { write: (line) => void written.push(line) }) };
+}
+
+describe("the log", () => {
+  test("writes JSON lines with the time as text, from its level on", () => {
+    const { written, logger } = lines({ level: "info", format: "json" });
+    logger.debug("not this one");
+    logger.info({ port: 5000 }, "listening");
+    assert.equal(written.length, 1);
+    const { time, ...line } = JSON.parse(written[0] ?? "") as Record<string, unknown>;
+    assert.deepEqual(line, { level: 30, port: 5000, msg: "listening" });
+    assert.match(String(time), /^\d{4}-\d\d-\d\dT.*Z$/);
+  });
+
+  test("never holds credentials", () => {
+    const { written, logger } = lines({ level: "info", format: "json" });
+    const secret = "canary";
+    const headers = {
+      authorization: secret,
+      cookie: secret,
+      "set-cookie": secret,
+      "proxy-authorization": secret,
+    };
+    logger.info({ headers, password: secret, token: secret, authorization: secret });
+    logger.info({ req: { headers }, account: { password: secret, token: secret } });
+    assert.doesNotMatch(written.join(""), /canary/);
+    assert.match(written.join(""), /\[redacted\]/);
+  });
+});
