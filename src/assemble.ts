@@ -3,7 +3,6 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import path from "node:path";
 import { createOpenPolicy } from "./auth/policy.ts";
 import type { Config } from "./config/schema.ts";
-import { createApp } from "./http/app.ts";
 import { openSqliteMetadata, type Metadata } from "./metadata/metadata.ts";
 import type { Logger } from "./observability/logger.ts";
 import { createRegistry, type Registry } from "./registry/registry.ts";
@@ -28,7 +27,11 @@ export async function assemble(config: Config, logger: Logger): Promise<Assemble
   await makeFolder(config.data);
   const clock = Date.now;
   const store = await openStore(config);
-  const metadata = await openSqliteMetadata(path.join(config.data, "berth.db"));
+  // The wire's modules load while the database opens.
+  const [metadata, { createApp }] = await Promise.all([
+    openSqliteMetadata(path.join(config.data, "berth.db")),
+    import("./http/app.ts"),
+  ]);
   const registry = createRegistry({ store, metadata, clock, sparse: config.sparse });
 
   const tidyUploads = (): Promise<void> =>

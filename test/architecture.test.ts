@@ -63,9 +63,9 @@ const files = ["src", "storage"].flatMap((folder) =>
 const imports: readonly Import[] = files.flatMap((from) =>
   [
     ...readFileSync(path.join(root, from), "utf8").matchAll(
-      /^(?:import|export)\s[^;]*?\bfrom\s+"([^"]+)"|^import\s+"([^"]+)"/gm,
+      /^(?:import|export)\s[^;]*?\bfrom\s+"([^"]+)"|^import\s+"([^"]+)"|\bimport\("([^"]+)"\)/gm,
     ),
-  ].map((match) => ({ from, target: match[1] ?? match[2] ?? "" })),
+  ].map((match) => ({ from, target: match[1] ?? match[2] ?? match[3] ?? "" })),
 );
 
 function roomOf(file: string): string {

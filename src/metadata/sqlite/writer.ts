@@ -1,6 +1,7 @@
 import path from "node:path";
 import { Worker } from "node:worker_threads";
-import { DatabaseError, type CommandName, type CommandResult, type Writer } from "../commands.ts";
+import type { CommandName, CommandResult } from "../commands.ts";
+import { DatabaseError, type Writer } from "../writer.ts";
 
 export interface WriterData {
   readonly file: string;
@@ -12,9 +13,15 @@ export interface Request {
   readonly input: unknown;
 }
 
+/** An error as it crosses threads, which takes away its class. */
+export interface Failure {
+  readonly message: string;
+  readonly code: string;
+}
+
 export type Answer =
   | { readonly id: number; readonly result: unknown }
-  | { readonly id: number; readonly error: { readonly message: string; readonly code: string } };
+  | { readonly id: number; readonly error: Failure };
 
 interface Pending {
   readonly resolve: (result: unknown) => void;
@@ -63,7 +70,10 @@ export async function startWriter(file: string): Promise<Writer> {
     });
   });
   await new Promise<void>((resolve, reject) => {
-    thread.once("message", () => resolve());
+    thread.once("message", (message: "ready" | Failure) => {
+      if (message === "ready") resolve();
+      else reject(new DatabaseError(message.message, message.code));
+    });
     thread.once("error", reject);
   });
   thread.on("error", fail);

@@ -1,0 +1,69 @@
+import type { Database as SqliteConnection } from "better-sqlite3";
+import { commands, type AnyCommand } from "../commands.ts";
+import { queriesOn } from "./connection.ts";
+import type { Answer, Failure, Request } from "./writer.ts";
+
+/** So that the first of a long queue need not wait for the last. */
+const atMostTogether = 64;
+
+/** Performs requests, as many in one transaction as `next` gives. */
+export type GroupCommit = (next: () => Request | undefined) => Promise<readonly Answer[]>;
+
+/**
+ * Commands that wait are taken together: one transaction, one flush of the disk, each in a savepoint of its own so
+ * that one that fails takes nobody with it. The answers are there only after the commit.
+ */
+export function createGroupCommit(connection: SqliteConnection): GroupCommit {
+  const queries = queriesOn(connection);
+  const begin = connection.prepare("BEGIN IMMEDIATE");
+  const commit = connection.prepare("COMMIT");
+  const rollback = connection.prepare("ROLLBACK");
+  const savepoint = connection.prepare("SAVEPOINT command");
+  const release = connection.prepare("RELEASE command");
+  const undo = connection.prepare("ROLLBACK TO command");
+  const byName = commands as unknown as Readonly<Record<string, AnyCommand>>;
+
+  const perform = async ({ id, command: name, input }: Request): Promise<Answer> => {
+    if (name === "probe") return { id, result: undefined };
+    const command = byName[name];
+    if (command === undefined) return { id, error: describe(new Error(`no command ${name}`)) };
+    savepoint.run();
+    try {
+      const result = await command(queries, input);
+      release.run();
+      return { id, result };
+    } catch (error) {
+      // A full disk or an I/O error may have ended the whole transaction already: then all in it have failed.
+      if (!connection.inTransaction) throw error;
+      undo.run();
+      release.run();
+      return { id, error: describe(error) };
+    }
+  };
+
+  return async (next) => {
+    const taken: Request[] = [];
+    const take = (): Request | undefined => {
+      const request = taken.length < atMostTogether ? next() : undefined;
+      if (request !== undefined) taken.push(request);
+      return request;
+    };
+    let request = take();
+    try {
+      begin.run();
+      const answers: Answer[] = [];
+      for (; request !== undefined; request = take()) answers.push(await perform(request));
+      commit.run();
+      return answers;
+    } catch (error) {
+      if (connection.inTransaction) rollback.run();
+      return taken.map(({ id }) => ({ id, error: describe(error) }));
+    }
+  };
+}
+
+/** An error as it crosses threads. */
+export function describe(error: unknown): Failure {
+  const code = error instanceof Error && "code" in error ? String(error.code) : "INTERNAL";
+  return { message: error instanceof Error ? error.message : String(error), code };
+}
