@@ -1,7 +1,7 @@
 import { sql } from "kysely";
 import type { Digest } from "../oci/digest.ts";
 import type { RepositoryName } from "../oci/name.ts";
-import { ensureRepository, findRepository } from "./repositories.ts";
+import { ensureRepository } from "./repositories.ts";
 import type { Database } from "./schema.ts";
 
 /** A blob as one repository shows it. */
@@ -189,29 +189,31 @@ async function unlinkBlob(
   tx: Database,
   { repository, digest }: { readonly repository: RepositoryName; readonly digest: Digest },
 ): Promise<Unlinked> {
-  const home = await findRepository(tx, repository);
-  if (home === undefined) return { outcome: "unknown" };
+  const linked = await tx
+    .selectFrom("repositories")
+    .innerJoin("blob_links", "blob_links.repository_id", "repositories.id")
+    .innerJoin("blobs", "blobs.id", "blob_links.blob_id")
+    .select(["blobs.id as blobId", "repositories.id as repositoryId"])
+    .where("repositories.name", "=", repository)
+    .where("blobs.digest", "=", digest)
+    .where(inForce)
+    .where("blobs.state", "=", "live")
+    .executeTakeFirst();
+  if (linked === undefined) return { outcome: "unknown" };
   const user = await tx
     .selectFrom("manifest_references")
     .innerJoin("manifests", "manifests.id", "manifest_references.manifest_id")
     .select("manifests.digest as digest")
     .where("manifest_references.digest", "=", digest)
-    .where("manifests.repository_id", "=", home.id)
+    .where("manifests.repository_id", "=", linked.repositoryId)
     .executeTakeFirst();
   if (user !== undefined) return { outcome: "referenced", by: user.digest };
-  const removed = await tx
+  await tx
     .deleteFrom("blob_links")
-    .where("repository_id", "=", home.id)
-    .where("blob_id", "in", (query) =>
-      query
-        .selectFrom("blobs")
-        .select("id")
-        .where("digest", "=", digest)
-        .where(inForce)
-        .where("state", "=", "live"),
-    )
-    .executeTakeFirst();
-  return { outcome: removed.numDeletedRows > 0n ? "unlinked" : "unknown" };
+    .where("repository_id", "=", linked.repositoryId)
+    .where("blob_id", "=", linked.blobId)
+    .execute();
+  return { outcome: "unlinked" };
 }
 
 export const blobCommands = { storeBlob, mountBlob, leaseBlob, unlinkBlob };

@@ -43,9 +43,13 @@ export function createReferrers({ metadata }: { readonly metadata: Pick<Metadata
       const descriptors: string[] = [];
       let bytes = 0;
       for (const row of rows.slice(0, limit)) {
-        const text = descriptorOf(row);
+        let text = descriptorOf(row);
+        if (Buffer.byteLength(text) > largestDocumentBytes) {
+          // Even alone it would be too long a document: who wants its annotations finds them in the manifest.
+          text = descriptorOf({ ...row, annotations: null });
+        }
         bytes += Buffer.byteLength(text) + 1;
-        if (bytes > largestDocumentBytes && descriptors.length > 0) break;
+        if (bytes > largestDocumentBytes) break;
         descriptors.push(text);
       }
       const last = rows[descriptors.length - 1];
