@@ -1,0 +1,31 @@
+#!/usr/bin/env bash
+# `npm run clients`: the real clients, each against a freshly started Berth.
+# `npm run clients -- crane oras` runs those files alone; REGISTRY=host:port puts another registry in Berth's place.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+# shellcheck source=test/clients/support/environment.sh
+source test/clients/support/environment.sh
+
+if [[ $(id -u) -ne 0 ]]; then
+  echo 'the engines need root: run it with sudo, or in a container' >&2
+  exit 1
+fi
+require_tools '.*'
+require_build
+
+files=()
+for name in "$@"; do files+=("test/clients/$name.test.ts"); done
+[[ $# -gt 0 ]] || files=(test/clients/*.test.ts)
+
+BERTH_CLIENTS_SCRATCH=$(mktemp -d "${TMPDIR:-/tmp}/berth-clients.XXXXXX")
+export BERTH_CLIENTS_SCRATCH
+trap 'sweep "$BERTH_CLIENTS_SCRATCH"' EXIT
+trap 'exit 143' TERM
+trap 'exit 130' INT
+
+# In a mount namespace of their own the engines find an empty /run and /var/lib, and leave none of their mounts.
+unshare --mount --propagation private bash -c '
+  mount -t tmpfs tmpfs /run && mount -t tmpfs tmpfs /var/lib && mkdir /run/lock && exec "$@"
+' bash "$node" --import ./test/support/register.mjs --test --test-concurrency=1 \
+  --test-reporter=spec "${files[@]}" &
+wait $!

@@ -1,0 +1,51 @@
+import { spawn } from "node:child_process";
+import { closeSync, openSync, readFileSync } from "node:fs";
+import path from "node:path";
+import process from "node:process";
+import { createRegistryReader, type RegistryReader } from "./registry-reader.ts";
+import { atEnd, createScratch, endProcess, untilReady } from "./scratch.ts";
+
+const program = path.join(import.meta.dirname, "../../../dist/main.js");
+const listening = /listens on http:\/\/(127\.0\.0\.1:\d+)/;
+
+export type Berth = RegistryReader & {
+  /** `127.0.0.1:PORT`, the first part of an image's name. */
+  host: string;
+};
+
+/**
+ * A Berth of its own, on an empty data folder and a free port, ended after the file's last test.
+ * `REGISTRY=host:port` in the environment puts another registry in its place, to look into a failure.
+ */
+export async function startBerth({ sparse = false } = {}): Promise<Berth> {
+  const other = process.env["REGISTRY"];
+  if (other !== undefined && other !== "") return { host: other, ...createRegistryReader(other) };
+
+  const folder = createScratch("berth");
+  const log = path.join(folder, "berth.log");
+  const output = openSync(log, "w");
+  const child = spawn(
+    process.execPath,
+    [program, "serve", "--open", "--data", path.join(folder, "data"), "--listen", "127.0.0.1:0"],
+    {
+      cwd: folder,
+      env: { PATH: process.env["PATH"], ...(sparse ? { BERTH_SPARSE: "true" } : {}) },
+      stdio: ["ignore", output, output],
+    },
+  );
+  closeSync(output);
+  const pid = child.pid;
+  if (pid === undefined) throw new Error("node could not be started");
+  const ended = new Promise<void>((resolve) => child.once("exit", () => resolve()));
+  atEnd(async () => {
+    const asked = await endProcess(pid, { waitSeconds: 40 });
+    if (!asked) throw new Error(`Berth ignored SIGTERM:\n${readFileSync(log, "utf8")}`);
+    await ended;
+    if (child.exitCode !== 0) {
+      throw new Error(`Berth ended with ${child.exitCode}:\n${readFileSync(log, "utf8")}`);
+    }
+  });
+  await untilReady(child, log, () => listening.test(readFileSync(log, "utf8")));
+  const host = listening.exec(readFileSync(log, "utf8"))?.[1] ?? "";
+  return { host, ...createRegistryReader(host) };
+}

@@ -1,0 +1,82 @@
+import { spawn } from "node:child_process";
+import process from "node:process";
+import { temporaryFolder } from "./scratch.ts";
+
+export type Output = { code: number; stdout: string; stderr: string; bytes: Buffer };
+
+export type CommandOptions = {
+  env?: Record<string, string>;
+  cwd?: string;
+  input?: Uint8Array | string;
+  timeoutSeconds?: number;
+};
+
+/** Runs a client and answers what it said, whatever its exit code was. */
+export function attempt(
+  command: string,
+  args: readonly string[],
+  { env = {}, cwd, input, timeoutSeconds = 120 }: CommandOptions = {},
+): Promise<Output> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(command, args, {
+      cwd: cwd ?? temporaryFolder(),
+      env: { PATH: process.env["PATH"], TMPDIR: temporaryFolder(), LC_ALL: "C.UTF-8", ...env },
+    });
+    const stdout: Buffer[] = [];
+    const stderr: Buffer[] = [];
+    const timer = setTimeout(() => {
+      stderr.push(Buffer.from(`\n(ended after ${timeoutSeconds} s)\n`));
+      child.kill("SIGKILL");
+    }, timeoutSeconds * 1000);
+    child.stdout.on("data", (chunk: Buffer) => stdout.push(chunk));
+    child.stderr.on("data", (chunk: Buffer) => stderr.push(chunk));
+    child.stdin.on("error", () => {}); // a client that does not read its input closes it
+    child.on("error", (error) => {
+      clearTimeout(timer);
+      reject(error);
+    });
+    child.on("close", (code) => {
+      clearTimeout(timer);
+      const bytes = Buffer.concat(stdout);
+      resolve({
+        code: code ?? -1,
+        stdout: bytes.toString(),
+        stderr: Buffer.concat(stderr).toString(),
+        bytes,
+      });
+    });
+    child.stdin.end(input);
+  });
+}
+
+/** Runs a client that must succeed; the error of one that does not shows all that it said. */
+export async function run(
+  command: string,
+  args: readonly string[],
+  options: CommandOptions = {},
+): Promise<Output> {
+  const output = await attempt(command, args, options);
+  if (output.code !== 0) {
+    throw new Error(
+      `${command} ${args.join(" ")}\nexit code ${output.code}\n${output.stdout}${output.stderr}`,
+    );
+  }
+  return output;
+}
+
+export type Tool = (...args: string[]) => Promise<Output>;
+
+/** A client with its settings, ready to be called with arguments. */
+export function tool(command: string, options: CommandOptions = {}, first: string[] = []): Tool {
+  return (...args) => run(command, [...first, ...args], options);
+}
+
+/** What a client that must fail said. */
+export async function refusal(running: Promise<Output>): Promise<string> {
+  try {
+    await running;
+  } catch (error) {
+    return String(error);
+  }
+  throw new Error("the command succeeded where it had to fail");
+}

@@ -1,0 +1,49 @@
+import { mkdirSync, writeFileSync } from "node:fs";
+import path from "node:path";
+
+/**
+ * Settings for podman, buildah and skopeo below one folder, so that nothing on the machine counts and
+ * nothing is left there: plain HTTP for loopback, any signature policy, the vfs store (it needs no
+ * kernel support), and limits that the kernel grants inside a container too.
+ */
+export function writeContainersSettings(folder: string): Record<string, string> {
+  const at = (...parts: string[]): string => path.join(folder, ...parts);
+  const settings = at(".config/containers");
+  mkdirSync(settings, { recursive: true });
+  mkdirSync(at("run"));
+  writeFileSync(
+    path.join(settings, "policy.json"),
+    JSON.stringify({ default: [{ type: "insecureAcceptAnything" }] }),
+  );
+  writeFileSync(
+    path.join(settings, "registries.conf"),
+    'unqualified-search-registries = []\n[[registry]]\nlocation = "127.0.0.1"\ninsecure = true\n',
+  );
+  writeFileSync(
+    path.join(settings, "storage.conf"),
+    `[storage]\ndriver = "vfs"\ngraphroot = "${at("store")}"\nrunroot = "${at("run/store")}"\n`,
+  );
+  writeFileSync(
+    path.join(settings, "containers.conf"),
+    `[containers]
+default_ulimits = ["nofile=1024:1024", "nproc=1024:1024"]
+netns = "none"
+[engine]
+cgroup_manager = "cgroupfs"
+events_logger = "none"
+runtime = "runc"
+tmp_dir = "${at("run/libpod")}"
+static_dir = "${at("store/libpod")}"
+`,
+  );
+  return {
+    HOME: folder,
+    XDG_RUNTIME_DIR: at("run"),
+    XDG_CONFIG_HOME: at(".config"),
+    XDG_DATA_HOME: at(".local"),
+    CONTAINERS_CONF: path.join(settings, "containers.conf"),
+    CONTAINERS_REGISTRIES_CONF: path.join(settings, "registries.conf"),
+    CONTAINERS_STORAGE_CONF: path.join(settings, "storage.conf"),
+    BUILDAH_ISOLATION: "chroot",
+  };
+}

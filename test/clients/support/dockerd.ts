@@ -1,0 +1,54 @@
+import { spawn } from "node:child_process";
+import { closeSync, mkdirSync, openSync, writeFileSync } from "node:fs";
+import path from "node:path";
+import process from "node:process";
+import { attempt, tool, type Tool } from "./command.ts";
+import { atEnd, createScratch, endProcess, untilReady } from "./scratch.ts";
+
+/** The engines under test: Debian's with its graph driver, and a current one with containerd's store. */
+export type Engine = "dockerd" | "dockerd-containerd-store";
+
+/**
+ * A Docker engine of its own: its folders, socket and containerd lie in one scratch folder, and it
+ * touches no network settings. Answers the docker command that talks to it.
+ */
+export async function startDockerd(engine: Engine): Promise<Tool> {
+  const folder = createScratch(engine);
+  const at = (name: string): string => path.join(folder, name);
+  const socket = `unix://${at("docker.sock")}`;
+  const log = at("dockerd.log");
+  const output = openSync(log, "w");
+  mkdirSync(at("home"));
+  writeFileSync(at("daemon.json"), "{}");
+  const child = spawn(
+    engine,
+    [
+      ...["--host", socket, "--pidfile", at("dockerd.pid"), "--config-file", at("daemon.json")],
+      ...["--data-root", at("data"), "--exec-root", at("exec")],
+      ...["--bridge", "none", "--iptables=false", "--ip6tables=false"],
+      ...["--insecure-registry", "127.0.0.0/8"],
+    ],
+    {
+      cwd: folder,
+      // The current engine would otherwise refuse the older docker command.
+      env: { PATH: process.env["PATH"], HOME: at("home"), DOCKER_MIN_API_VERSION: "1.24" },
+      stdio: ["ignore", output, output],
+    },
+  );
+  closeSync(output);
+  let error: Error | undefined;
+  child.on("error", (problem) => (error = problem));
+  const pid = child.pid;
+  if (pid === undefined) throw new Error(`${engine} could not be started`, { cause: error });
+  atEnd(async () => {
+    if (!(await endProcess(pid))) throw new Error(`${engine} did not end when asked`);
+  });
+
+  const settings = { cwd: folder, env: { HOME: at("home") } };
+  const first = ["--host", socket, "--config", at("home")];
+  await untilReady(child, log, async () => {
+    const { code } = await attempt("docker", [...first, "version"], settings);
+    return code === 0;
+  });
+  return tool("docker", settings, first);
+}

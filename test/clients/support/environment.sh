@@ -1,0 +1,64 @@
+# Sourced by the run.sh files: finds the tools, and leaves nothing behind.
+# shellcheck shell=bash disable=SC2034
+
+tools="$PWD/test/clients/tools.txt"
+
+# Debian's own clients come before others of the same name on this machine, then those that go installed.
+node=$(command -v node)
+if command -v go > /dev/null; then
+  gobin=$(go env GOBIN)
+  gobin=${gobin:-$(go env GOPATH)/bin}
+else
+  gobin=${GOBIN:-${GOPATH:-$HOME/go}/bin}
+fi
+export PATH="/usr/sbin:/usr/bin:/sbin:/bin:$gobin:$PATH"
+
+# require_tools PATTERN: fails with a list when a tool whose name matches is missing.
+require_tools() {
+  local command how from missing=0
+  while read -r command how from; do
+    [[ $command != "#" && $command =~ ^($1)$ ]] || continue
+    command -v "$command" > /dev/null && continue
+    missing=$((missing + 1))
+    [[ $missing -gt 1 ]] || echo 'missing:' >&2
+    case $how in
+      apt) echo "  $command: apt-get install $from" >&2 ;;
+      go) echo "  $command: go install $from (as $gobin/$command)" >&2 ;;
+    esac
+  done < "$tools"
+  if [[ $missing -gt 0 ]]; then
+    echo "$missing missing; .ci/run installs them all" >&2
+    return 1
+  fi
+}
+
+require_build() {
+  [[ -f dist/main.js ]] && return
+  echo 'dist/main.js is missing: run npm ci, or npm run build' >&2
+  return 1
+}
+
+# The processes that were started below a scratch folder: its name is in their arguments or environment.
+processes_of() {
+  local folder=$1 file pid
+  for file in /proc/[0-9]*/cmdline; do
+    pid=${file//[!0-9]/}
+    [[ $pid -ne $$ && $pid -ne $BASHPID ]] || continue
+    if grep -qsaF "$folder" "$file" "/proc/$pid/environ" 2> /dev/null; then echo "$pid"; fi
+  done
+}
+
+# Ends what is still running below a scratch folder, each process by its id, and removes the folder.
+sweep() {
+  local folder=$1 pid tries
+  for signal in TERM KILL; do
+    for pid in $(processes_of "$folder"); do kill -s "$signal" "$pid" 2> /dev/null || true; done
+    for ((tries = 0; tries < 100; tries++)); do
+      [[ -n $(processes_of "$folder") ]] || break
+      sleep 0.2
+    done
+  done
+  awk -v folder="$folder/" 'index($2, folder) == 1 { print $2 }' /proc/self/mounts |
+    sort -r | while read -r point; do umount -l "$point"; done
+  rm -rf "$folder"
+}

@@ -1,0 +1,20 @@
+#!/usr/bin/env bash
+# `npm run conformance`: the official distribution-spec suite against a freshly started Berth, in two profiles.
+# REGISTRY=host:port puts another registry in Berth's place. The suite's reports stay in test-results/conformance.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+# shellcheck source=test/clients/support/environment.sh
+source test/clients/support/environment.sh
+
+require_tools conformance
+require_build
+
+BERTH_CLIENTS_SCRATCH=$(mktemp -d "${TMPDIR:-/tmp}/berth-conformance.XXXXXX")
+export BERTH_CLIENTS_SCRATCH
+trap 'sweep "$BERTH_CLIENTS_SCRATCH"' EXIT
+trap 'exit 143' TERM
+trap 'exit 130' INT
+
+"$node" --import ./test/support/register.mjs --test --test-concurrency=1 --test-reporter=spec \
+  test/conformance/*.test.ts &
+wait $!

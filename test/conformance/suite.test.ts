@@ -1,0 +1,58 @@
+import assert from "node:assert/strict";
+import { mkdirSync, readFileSync, rmSync } from "node:fs";
+import path from "node:path";
+import { test } from "node:test";
+import { startBerth } from "../clients/support/berth.ts";
+import { attempt } from "../clients/support/command.ts";
+import { parseResults, problemsIn } from "./results.ts";
+
+const reports = path.join(import.meta.dirname, "../../test-results/conformance");
+
+const profiles = [
+  {
+    name: "stable",
+    sparse: false,
+    settings: {},
+    // Parts of the next version of the specification, and what a registry may refuse.
+    turnedOff: [
+      ...["Blob upload cancel", "blob-post-cancel", "Manifest put with tag params"],
+      ...["Tag Param", "Tag Param sha512", "Sparse Manifests"],
+    ],
+  },
+  {
+    name: "dev",
+    sparse: true,
+    settings: { OCI_VERSION: "dev", OCI_DATA_SPARSE: "true" },
+    turnedOff: [],
+  },
+];
+
+for (const { name, sparse, settings, turnedOff } of profiles) {
+  test(`every check of the distribution-spec suite passes in the ${name} profile`, async () => {
+    const berth = await startBerth({ sparse });
+    const folder = path.join(reports, name);
+    rmSync(folder, { recursive: true, force: true });
+    mkdirSync(folder, { recursive: true });
+    const { code } = await attempt("conformance", [], {
+      env: {
+        OCI_REGISTRY: berth.host,
+        OCI_TLS: "disabled",
+        OCI_RESULTS_DIR: folder,
+        OCI_REPO1: `conformance-${name}/repo1`,
+        OCI_REPO2: `conformance-${name}/repo2`,
+        ...settings,
+      },
+      timeoutSeconds: 300,
+    });
+    const results = parseResults({
+      junit: readFileSync(path.join(folder, "junit.xml"), "utf8"),
+      yaml: readFileSync(path.join(folder, "results.yaml"), "utf8"),
+    });
+    const counts = Object.entries(results.counts).map(([status, count]) => `${count} ${status}`);
+    console.log(`conformance ${name}: ${counts.join(", ")}`);
+    const problems = problemsIn(results, turnedOff);
+    for (const problem of problems) console.log(`conformance ${name}: ${problem}`);
+    assert.deepEqual(problems, []);
+    assert.equal(code, 0);
+  });
+}

@@ -1,0 +1,128 @@
+import assert from "node:assert/strict";
+import path from "node:path";
+import process from "node:process";
+import { after, test } from "node:test";
+import { setTimeout as pause } from "node:timers/promises";
+import { launch, type Running } from "../cli/support.ts";
+import { temporaryFolder } from "../support/temporary.ts";
+import { createRandom } from "./content.ts";
+import { blobProblem, readManifest, walkRegistry } from "./invariants.ts";
+import { createLedger, type Ledger } from "./ledger.ts";
+import { pushImages } from "./pusher.ts";
+import { compareStored } from "./stored.ts";
+import { keepOpen, resume } from "./uploader.ts";
+import { createWire, type Wire } from "./wire.ts";
+
+/*
+ * BERTH_CRASH_ROUNDS: how often the server is killed. BERTH_CRASH_SEED: repeats the contents, sizes and ways of a run
+ * (and the moments of the kills, as far as two runs are alike).
+ */
+const rounds = Number(process.env["BERTH_CRASH_ROUNDS"] ?? 2);
+const seed = process.env["BERTH_CRASH_SEED"] ?? String(Date.now());
+const pushers = 10;
+const latestKillMs = 900;
+
+test("nothing that was acknowledged is lost to kill -9, and open uploads go on", async (t) => {
+  const data = path.join(temporaryFolder(), "data");
+  const random = createRandom(seed);
+  const told = { images: 0, blobs: 0, resumed: 0, lost: [] as string[], slowestStartMs: 0 };
+  let server = await start(data);
+
+  for (let round = 0; round < rounds; round += 1) {
+    const ledger = createLedger();
+    const ended = load(server.wire, ledger, `${seed}-${round}`);
+    // The first round has something to lose however slow the machine is; the others may be cut off at their first byte.
+    for (let waits = 0; round === 0 && ledger.images.length === 0 && waits < 500; waits += 1)
+      await pause(20);
+    await pause(random.below(latestKillMs));
+    await server.kill();
+    await ended;
+    assert.deepEqual(compareStored(data).problems, []);
+
+    const before = performance.now();
+    server = await start(data);
+    told.slowestStartMs = Math.max(told.slowestStartMs, performance.now() - before);
+    assert.equal(compareStored(data).orphanUploads, 0, "uploads without a row after a start");
+    for (const upload of ledger.uploads) {
+      await resume({ ...upload, name: "", wire: server.wire, ledger }, upload);
+      told.resumed += 1;
+    }
+    told.images += ledger.images.length;
+    told.blobs += ledger.blobs.length;
+    told.lost.push(...(await losses(server.wire, ledger)));
+  }
+
+  const walk = await walkRegistry(server.wire);
+  await server.kill();
+  const stored = compareStored(data);
+  t.diagnostic(
+    `seed ${seed}: ${rounds} rounds, ${told.images} images and ${told.blobs} blobs acknowledged, ${told.resumed} ` +
+      `uploads went on, ${told.lost.length} lost; slowest start ${Math.round(told.slowestStartMs)} ms; ` +
+      `${stored.orphanBlobs} files wait for the collector`,
+  );
+  assert.deepEqual([...told.lost, ...walk.problems, ...stored.problems], []);
+  assert.ok(told.images > 0 && told.resumed > 0 && walk.manifests >= told.images);
+});
+
+interface Server {
+  readonly wire: Wire;
+  /** kill -9, and waits until it is gone. */
+  readonly kill: () => Promise<void>;
+}
+
+async function start(data: string): Promise<Server> {
+  const running: Running = launch(["serve", "--open", "--data", data, "--listen", "127.0.0.1:0"], {
+    BERTH_LOG_LEVEL: "warn",
+  });
+  after(() => running.child.kill("SIGKILL"));
+  const url = /listens on (http:\/\/\S+)/.exec(await running.until("docker push"))?.[1];
+  assert.ok(url);
+  const wire = createWire(url);
+  const kill = async (): Promise<void> => {
+    assert.equal(running.child.exitCode ?? running.child.signalCode, null, "it had ended before");
+    running.child.kill("SIGKILL");
+    await running.ended;
+    wire.close();
+  };
+  return { wire, kill };
+}
+
+/** Ten clients that push images, and three whose uploads stay open; resolves when the server has gone. */
+async function load(wire: Wire, ledger: Ledger, name: string): Promise<void> {
+  const pusher = (index: number) => ({
+    wire,
+    ledger,
+    name: `${name}-${index}`,
+    repository: `crash/r${index}`,
+  });
+  await Promise.all([
+    ...Array.from({ length: pushers }, (_, index) => pushImages(pusher(index))),
+    keepOpen(pusher(pushers), "sha256", false),
+    keepOpen(pusher(pushers + 1), "sha512", true),
+    keepOpen(pusher(pushers + 2), "sha512", false),
+  ]);
+}
+
+/** What the ledger says was acknowledged and the server does not give back. */
+async function losses(wire: Wire, ledger: Ledger): Promise<string[]> {
+  const problems = await Promise.all([
+    ...ledger.blobs.map(({ repository, digest, sizeBytes }) =>
+      blobProblem(wire, repository, digest, sizeBytes),
+    ),
+    ...ledger.images.flatMap(({ repository, tag, digest, manifest }) =>
+      [tag, digest].map(async (reference) => {
+        const { status, body } = await readManifest(wire, repository, reference);
+        if (status === 200 && body.equals(manifest)) return undefined;
+        return `manifest ${repository} ${reference}: ${status}`;
+      }),
+    ),
+    ...[...ledger.latest].map(async ([repository, { acknowledged, asked }]) => {
+      if (acknowledged === undefined) return undefined;
+      const { status, headers } = await readManifest(wire, repository, "latest");
+      const points = headers["docker-content-digest"];
+      if (status === 200 && (points === acknowledged || points === asked)) return undefined;
+      return `latest of ${repository}: ${status}, ${String(points)} instead of ${acknowledged}`;
+    }),
+  ]);
+  return problems.filter((problem) => problem !== undefined);
+}

@@ -1,0 +1,71 @@
+import { readdirSync, statSync } from "node:fs";
+import path from "node:path";
+import SqliteDatabase from "better-sqlite3";
+
+export interface Stored {
+  readonly blobRows: number;
+  /** Files in `blobs/` without a row: a crash may leave them, the collector takes them. */
+  readonly orphanBlobs: number;
+  /** Files in `uploads/` without a row: none after a start. */
+  readonly orphanUploads: number;
+  /** What must never be, crash or no crash; empty if all is well. */
+  readonly problems: readonly string[];
+}
+
+/** Holds the rows of `berth.db` against the files in the data folder; nobody may be writing to either. */
+export function compareStored(data: string): Stored {
+  const database = new SqliteDatabase(path.join(data, "berth.db"), { readonly: true });
+  const rows = <T>(query: string): T[] => database.prepare<[], T>(query).all();
+  try {
+    const blobs = rows<{ storage_key: string; size_bytes: number }>(
+      "SELECT storage_key, size_bytes FROM blobs WHERE state = 'live'",
+    );
+    const uploads = rows<{ storage_reference: string }>("SELECT storage_reference FROM uploads");
+    const dangling = rows<{ name: string; digest: string }>(
+      `SELECT repositories.name, manifest_references.digest FROM manifest_references
+       JOIN manifests ON manifests.id = manifest_references.manifest_id
+       JOIN repositories ON repositories.id = manifests.repository_id
+       WHERE manifest_references.required = 1 AND manifest_references.kind <> 'child' AND NOT EXISTS (
+         SELECT 1 FROM blob_links JOIN blobs ON blobs.id = blob_links.blob_id
+         WHERE blob_links.repository_id = manifests.repository_id AND blobs.state = 'live'
+           AND blobs.digest = manifest_references.digest)`,
+    );
+    const check = rows<{ quick_check: string }>("PRAGMA quick_check").map((row) => row.quick_check);
+    const broken = rows<{ table: string }>("PRAGMA foreign_key_check");
+
+    const blobFiles = filesBelow(data, "blobs");
+    const uploadFiles = filesBelow(data, "uploads");
+    const keys = new Set(blobs.map((blob) => blob.storage_key));
+    const references = new Set(uploads.map((row) => `uploads/${row.storage_reference}`));
+    return {
+      blobRows: blobs.length,
+      orphanBlobs: [...blobFiles.keys()].filter((file) => !keys.has(file)).length,
+      orphanUploads: [...uploadFiles.keys()].filter((file) => !references.has(file)).length,
+      problems: [
+        ...check.filter((told) => told !== "ok"),
+        ...broken.map(({ table }) => `${table}: a row refers to one that is not there`),
+        ...dangling.map(({ name, digest }) => `${name}: a manifest names ${digest}, not here`),
+        ...blobs
+          .filter((blob) => blobFiles.get(blob.storage_key) !== blob.size_bytes)
+          .map(
+            ({ storage_key: key, size_bytes: size }) =>
+              `${key}: ${size} bytes by its row, ${blobFiles.get(key) ?? "no"} in its file`,
+          ),
+      ],
+    };
+  } finally {
+    database.close();
+  }
+}
+
+/** Size of every file below a folder of the data, by its path in the data. */
+function filesBelow(data: string, folder: string): ReadonlyMap<string, number> {
+  const names = readdirSync(path.join(data, folder), { recursive: true, encoding: "utf8" });
+  return new Map(
+    names.flatMap((name) => {
+      const file = path.posix.join(folder, name);
+      const found = statSync(path.join(data, file));
+      return found.isFile() ? [[file, found.size] as const] : [];
+    }),
+  );
+}

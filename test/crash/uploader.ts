@@ -1,0 +1,114 @@
+import { setTimeout as pause } from "node:timers/promises";
+import { digestOf, type DigestAlgorithm } from "../../src/oci/digest.ts";
+import { contentOf } from "./content.ts";
+import type { Content, Ledger, OpenUpload } from "./ledger.ts";
+import { ServerGone, type Wire } from "./wire.ts";
+
+const KiB = 1024;
+const MiB = 1024 * KiB;
+export const octets = { "Content-Type": "application/octet-stream" };
+
+export interface Pusher {
+  readonly wire: Wire;
+  readonly repository: string;
+  /** Nobody else's: names the tags and seeds the contents. */
+  readonly name: string;
+  readonly ledger: Ledger;
+}
+
+/** Opens an upload, appends it bit by bit and never closes it. */
+export async function keepOpen(
+  pusher: Pusher,
+  algorithm: DigestAlgorithm,
+  announced: boolean,
+): Promise<void> {
+  const content = { seed: `${pusher.name}-open`, sizeBytes: 6 * MiB };
+  await untilGone(async () => {
+    const upload = await begin(pusher, content, algorithm, announced);
+    const bytes = contentOf(content.seed, content.sizeBytes);
+    while (upload.acknowledgedBytes < bytes.length) {
+      await append(pusher, upload, bytes, 96 * KiB);
+      await pause(5);
+    }
+  });
+}
+
+/** Goes on with an upload from the offset that the server reports, and closes it. */
+export async function resume(pusher: Pusher, upload: OpenUpload): Promise<void> {
+  const { wire, ledger, repository } = pusher;
+  const bytes = contentOf(upload.seed, upload.sizeBytes);
+  const digest = digestOf(bytes, upload.algorithm);
+  const { status, headers } = await wire.send("GET", upload.location);
+  if (status === 404 && upload.closing) {
+    // The PUT had happened; only its answer was lost.
+    await wire.expect(200, "HEAD", `/v2/${repository}/blobs/${digest}`);
+  } else {
+    if (status !== 204) throw new Error(`GET of an open upload: ${status}`);
+    const offset = offsetOf(headers.range);
+    if (offset < upload.acknowledgedBytes && !(upload.closing && offset === 0))
+      throw new Error(`${upload.acknowledgedBytes} bytes acknowledged, ${offset} are left`);
+    upload.location = headers.location ?? upload.location;
+    upload.acknowledgedBytes = offset;
+    while (upload.acknowledgedBytes < bytes.length) await append(pusher, upload, bytes, MiB);
+    await wire.expect(201, "PUT", withDigest(upload.location, digest));
+  }
+  ledger.uploads.delete(upload);
+  ledger.blobs.push({ repository, digest, sizeBytes: bytes.length });
+}
+
+/** Opens a session; `announced`: the client says at once with which algorithm it will close it. */
+export async function begin(
+  { wire, repository, ledger }: Pusher,
+  content: Content,
+  algorithm: DigestAlgorithm,
+  announced: boolean,
+): Promise<OpenUpload> {
+  const hint = announced ? `?digest-algorithm=${algorithm}` : "";
+  const { headers } = await wire.expect(202, "POST", `/v2/${repository}/blobs/uploads/${hint}`);
+  const upload: OpenUpload = {
+    ...content,
+    repository,
+    algorithm,
+    location: headers.location ?? "",
+    acknowledgedBytes: 0,
+    closing: false,
+  };
+  ledger.uploads.add(upload);
+  return upload;
+}
+
+/** Appends the next bytes of the content. */
+export async function append(
+  { wire }: Pusher,
+  upload: OpenUpload,
+  bytes: Buffer,
+  stepBytes: number,
+  chunked = false,
+): Promise<void> {
+  const start = upload.acknowledgedBytes;
+  const body = bytes.subarray(start, start + stepBytes);
+  const range = chunked ? {} : { "Content-Range": `${start}-${start + body.length - 1}` };
+  const headers = { ...octets, ...range };
+  const answer = await wire.expect(202, "PATCH", upload.location, { body, headers, chunked });
+  upload.location = answer.headers.location ?? upload.location;
+  upload.acknowledgedBytes = start + body.length;
+}
+
+/** Works until the server is gone; any other failure is a failure. */
+export async function untilGone(work: () => Promise<void>): Promise<void> {
+  try {
+    await work();
+  } catch (error) {
+    if (!(error instanceof ServerGone)) throw error;
+  }
+}
+
+export const withDigest = (location: string, digest: string): string =>
+  `${location}${location.includes("?") ? "&" : "?"}digest=${digest}`;
+
+/** `0-0` is what an upload without bytes says. */
+function offsetOf(range: string | undefined): number {
+  const end = Number(/^0-(\d+)$/.exec(range ?? "")?.[1]);
+  if (Number.isNaN(end)) throw new Error(`Range: ${range}`);
+  return end === 0 ? 0 : end + 1;
+}

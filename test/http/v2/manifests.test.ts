@@ -1,0 +1,711 @@
+import fc from "fast-check";
+import assert from "node:assert/strict";
+import { Agent, request as httpRequest, type IncomingHttpHeaders } from "node:http";
+import { describe, test } from "node:test";
+import { digestOf, type Digest } from "../../../src/oci/digest.ts";
+import * as types from "../../../src/oci/media-types.ts";
+import {
+  collect,
+  describeApi,
+  pushBlob,
+  pushImageParts,
+  putManifest,
+  type TestBerth,
+} from "../../support/berth.ts";
+
+const pathOf = (repository: string, reference: string): string =>
+  `/v2/${repository}/manifests/${reference}`;
+
+const nowhere = digestOf(Buffer.from("nobody ever pushed this"));
+
+/** The manifest's bytes, after its status was checked. */
+async function read(berth: TestBerth, repository: string, reference: string): Promise<Buffer> {
+  const got = await berth.api
+    .get(pathOf(repository, reference))
+    .buffer(true)
+    .parse(collect)
+    .expect(200);
+  return got.body;
+}
+
+/** Bytes that are a manifest of exactly this size. */
+function manifestOf(size: number): Buffer {
+  const text = (filler: string): string =>
+    JSON.stringify({ schemaVersion: 2, mediaType: types.OCI_INDEX, manifests: [], filler });
+  return Buffer.from(text("x".repeat(size - text("").length)));
+}
+
+interface Answer {
+  readonly status: number | undefined;
+  readonly headers: IncomingHttpHeaders;
+  readonly text: string;
+}
+
+/** A request that says what it is told to say and nothing more; without a length its body is chunked. */
+function send(
+  berth: TestBerth,
+  method: string,
+  path: string,
+  options: { headers?: Record<string, string>; pieces?: readonly Buffer[]; agent?: Agent } = {},
+): Promise<Answer> {
+  const { headers = {}, pieces = [], agent } = options;
+  return new Promise((resolve, reject) => {
+    const request = httpRequest(
+      { port: berth.port, path, method, headers, ...(agent && { agent }) },
+      (response) => {
+        const parts: Buffer[] = [];
+        response.on("data", (part: Buffer) => parts.push(part));
+        response.on("end", () =>
+          resolve({
+            status: response.statusCode,
+            headers: response.headers,
+            text: Buffer.concat(parts).toString(),
+          }),
+        );
+      },
+    );
+    request.on("error", reject);
+    for (const piece of pieces) request.write(piece);
+    request.end();
+  });
+}
+
+describeApi("manifests", (berth) => {
+  const pushImage = async (repository: string, tag: string, layer = "a layer") => {
+    const image = await pushImageParts(berth(), repository, { layer });
+    await putManifest(berth(), repository, tag, image.manifest).expect(201);
+    return image;
+  };
+  const tagsOf = async (repository: string): Promise<unknown> =>
+    (await berth().api.get(`/v2/${repository}/tags/list`)).body.tags;
+
+  describe("pushing", () => {
+    test("a push by tag answers where the manifest is, and is read by tag and by digest", async () => {
+      const image = await pushImageParts(berth(), "push/tag");
+      const { headers } = await putManifest(berth(), "push/tag", "1", image.manifest).expect(201);
+      assert.equal(headers["location"], pathOf("push/tag", image.digest));
+      assert.equal(headers["docker-content-digest"], image.digest);
+      assert.equal(headers["content-length"], "0");
+      assert.equal(headers["oci-subject"], undefined);
+      assert.equal(headers["oci-tag"], undefined);
+      assert.deepEqual(await read(berth(), "push/tag", "1"), image.manifest);
+      assert.deepEqual(await read(berth(), "push/tag", image.digest), image.manifest);
+    });
+
+    test("a push by digest makes no tag", async () => {
+      const image = await pushImageParts(berth(), "push/digest");
+      await putManifest(berth(), "push/digest", image.digest, image.manifest).expect(201);
+      assert.deepEqual(await read(berth(), "push/digest", image.digest), image.manifest);
+      assert.deepEqual(await tagsOf("push/digest"), []);
+    });
+
+    test("bytes come back as they were pushed, spaces and unknown fields too", async () => {
+      const { config } = await pushImageParts(berth(), "push/exact");
+      const odd = Buffer.from(
+        `{ "layers" : [ ],\n\t"org.example" : {"b":1,"a":[2.50]}, "schemaVersion":2,
+         "config":{"size":2,"digest":"${config}","mediaType":"application/vnd.example\\u002bjson"}}\r\n `,
+      );
+      await putManifest(berth(), "push/exact", "odd", odd).expect(201);
+      assert.deepEqual(await read(berth(), "push/exact", "odd"), odd);
+    });
+
+    test("the same bytes again are 201 again", async () => {
+      const image = await pushImage("push/again", "1");
+      await putManifest(berth(), "push/again", "1", image.manifest).expect(201);
+      await putManifest(berth(), "push/again", image.digest, image.manifest).expect(201);
+      assert.deepEqual(await tagsOf("push/again"), ["1"]);
+    });
+
+    test("a tag that is pushed again points at the new manifest at once; the old one stays", async () => {
+      const before = await pushImage("push/moved", "1", "before");
+      const after = await pushImage("push/moved", "1", "after");
+      const { headers } = await berth().api.head(pathOf("push/moved", "1")).expect(200);
+      assert.equal(headers["docker-content-digest"], after.digest);
+      assert.deepEqual(await read(berth(), "push/moved", before.digest), before.manifest);
+    });
+
+    test("bytes that have another digest are refused and not stored", async () => {
+      const image = await pushImageParts(berth(), "push/wrong");
+      const padded = Buffer.concat([image.manifest, Buffer.from("  ")]);
+      const { body } = await putManifest(berth(), "push/wrong", image.digest, padded).expect(400);
+      assert.equal(body.errors[0].code, "DIGEST_INVALID");
+      await berth().api.get(pathOf("push/wrong", image.digest)).expect(404);
+      await berth()
+        .api.get(pathOf("push/wrong", digestOf(padded)))
+        .expect(404);
+    });
+
+    for (const [reference, code] of [
+      ["sha256:baddigeststring", "DIGEST_INVALID"],
+      ["md5:d41d8cd98f00b204e9800998ecf8427e", "DIGEST_INVALID"],
+      ["-starts-with-a-dash", "TAG_INVALID"],
+      ["a".repeat(129), "TAG_INVALID"],
+      ["a%2Fb", "TAG_INVALID"],
+      ["%C3%A9", "TAG_INVALID"],
+    ] as const) {
+      test(`${reference.slice(0, 30)} is no reference, neither to push nor to pull`, async () => {
+        const image = await pushImageParts(berth(), "push/reference");
+        const put = await putManifest(berth(), "push/reference", reference, image.manifest);
+        assert.deepEqual([put.status, put.body.errors?.[0].code], [400, code]);
+        const got = await berth().api.get(pathOf("push/reference", reference)).expect(400);
+        assert.equal(got.body.errors[0].code, code);
+      });
+    }
+
+    test("a tag may be 128 characters long", async () => {
+      const image = await pushImageParts(berth(), "push/long");
+      const tag = `_${"A.-".repeat(42)}z`;
+      assert.equal(tag.length, 128);
+      await putManifest(berth(), "push/long", tag, image.manifest).expect(201);
+      assert.deepEqual(await read(berth(), "push/long", tag), image.manifest);
+    });
+
+    test("OCI-Subject tells the client that the registry knows referrers", async () => {
+      const subject = { mediaType: types.OCI_MANIFEST, digest: nowhere, size: 7 };
+      const image = await pushImageParts(berth(), "push/subject", { extra: { subject } });
+      const { headers } = await putManifest(
+        berth(),
+        "push/subject",
+        image.digest,
+        image.manifest,
+      ).expect(201);
+      assert.equal(headers["oci-subject"], nowhere);
+    });
+
+    test("without a Content-Type the body says what it is, or its fields do", async () => {
+      const image = await pushImageParts(berth(), "push/untyped");
+      const { mediaType, ...untyped } = JSON.parse(image.manifest.toString());
+      const emptyIndex = { schemaVersion: 2, manifests: [] };
+      for (const [tag, document, expected] of [
+        ["said", { ...untyped, mediaType }, types.OCI_MANIFEST],
+        ["config", untyped, types.OCI_MANIFEST],
+        ["manifests", emptyIndex, types.OCI_INDEX],
+      ]) {
+        const pieces = [Buffer.from(JSON.stringify(document))];
+        const put = await send(berth(), "PUT", pathOf("push/untyped", tag), { pieces });
+        assert.equal(put.status, 201, put.text);
+        const { headers } = await berth().api.head(pathOf("push/untyped", tag)).expect(200);
+        assert.equal(headers["content-type"], expected);
+      }
+    });
+
+    test("parameters of the Content-Type are dropped", async () => {
+      const image = await pushImageParts(berth(), "push/charset");
+      const type = `${types.OCI_MANIFEST}; charset=utf-8`;
+      await putManifest(berth(), "push/charset", "1", image.manifest, type).expect(201);
+      const { headers } = await berth().api.head(pathOf("push/charset", "1")).expect(200);
+      assert.equal(headers["content-type"], types.OCI_MANIFEST);
+    });
+
+    test("of a type nobody knows, JSON is kept and served as it is", async () => {
+      const type = "application/vnd.example.thing.v9+json";
+      const document = Buffer.from('{"anything": ["goes"]}');
+      await putManifest(berth(), "push/opaque", "1", document, type).expect(201);
+      const { headers } = await berth().api.head(pathOf("push/opaque", "1")).expect(200);
+      assert.equal(headers["content-type"], type);
+      assert.deepEqual(await read(berth(), "push/opaque", "1"), document);
+    });
+  });
+
+  describe("several tags at once", () => {
+    const put = (manifest: Buffer, digest: string, tags: readonly string[]) =>
+      putManifest(
+        berth(),
+        "many/tags",
+        `${digest}?${tags.map((tag) => `tag=${tag}`).join("&")}`,
+        manifest,
+      );
+
+    test("a push by digest sets every tag it names and says so", async () => {
+      const image = await pushImageParts(berth(), "many/tags", { layer: "of many tags" });
+      const { headers } = await put(image.manifest, image.digest, ["1.2", "1", "x"]).expect(201);
+      assert.deepEqual(headers["oci-tag"]?.split(/, ?/), ["1.2", "1", "x"]);
+      for (const tag of ["1.2", "1", "x"])
+        assert.deepEqual(await read(berth(), "many/tags", tag), image.manifest);
+    });
+
+    test("a manifest pushed by sha512 is shown by its sha512 under its tags", async () => {
+      const image = await pushImageParts(berth(), "many/sha512");
+      const digest = digestOf(image.manifest, "sha512");
+      const { headers } = await putManifest(
+        berth(),
+        "many/sha512",
+        `${digest}?tag=a&tag=b`,
+        image.manifest,
+      ).expect(201);
+      assert.equal(headers["docker-content-digest"], digest);
+      assert.equal(headers["location"], pathOf("many/sha512", digest));
+      for (const reference of ["a", "b", digest]) {
+        const got = await berth().api.head(pathOf("many/sha512", reference)).expect(200);
+        assert.equal(got.headers["docker-content-digest"], digest);
+      }
+      await berth().api.get(pathOf("many/sha512", image.digest)).expect(404);
+    });
+
+    test("a hundred tags are taken, one more is 414 and sets none", async () => {
+      const image = await pushImageParts(berth(), "many/hundred");
+      const tags = Array.from({ length: 101 }, (_, index) => `t${index}`);
+      const query = (count: number): string =>
+        `${image.digest}?tag=${tags.slice(0, count).join("&tag=")}`;
+      const refused = await putManifest(berth(), "many/hundred", query(101), image.manifest);
+      assert.equal(refused.status, 414);
+      await berth().api.get(pathOf("many/hundred", image.digest)).expect(404);
+      assert.deepEqual(await tagsOf("many/hundred"), []);
+      await putManifest(berth(), "many/hundred", query(100), image.manifest).expect(201);
+      assert.deepEqual(await tagsOf("many/hundred"), tags.slice(0, 100).toSorted());
+    });
+
+    test("one tag that is none refuses the whole push", async () => {
+      const image = await pushImageParts(berth(), "many/invalid");
+      const { body } = await putManifest(
+        berth(),
+        "many/invalid",
+        `${image.digest}?tag=good&tag=not%20good`,
+        image.manifest,
+      ).expect(400);
+      assert.equal(body.errors[0].code, "TAG_INVALID");
+      await berth().api.get(pathOf("many/invalid", image.digest)).expect(404);
+      assert.deepEqual(await tagsOf("many/invalid"), []);
+    });
+
+    test("a push by tag sets that tag only", async () => {
+      const image = await pushImageParts(berth(), "many/plain");
+      const { headers } = await putManifest(
+        berth(),
+        "many/plain",
+        "here?tag=there",
+        image.manifest,
+      ).expect(201);
+      assert.equal(headers["oci-tag"], undefined);
+      assert.deepEqual(await tagsOf("many/plain"), ["here"]);
+    });
+  });
+
+  describe("what a manifest names", () => {
+    test("everything that is missing is told, an entry each, and nothing is stored", async () => {
+      const image = await pushImageParts(berth(), "names/missing");
+      const absent = ["one", "two"].map((text) => digestOf(Buffer.from(`absent ${text}`)));
+      const manifest = JSON.parse(image.manifest.toString());
+      manifest.config.digest = absent[0];
+      manifest.layers.push({ mediaType: types.OCI_LAYER, digest: absent[1], size: 3 });
+      const document = Buffer.from(JSON.stringify(manifest));
+      const { body } = await putManifest(berth(), "names/missing", "1", document).expect(400);
+      assert.deepEqual(
+        body.errors.map((error: { code: string; detail: unknown }) => [error.code, error.detail]),
+        absent.map((digest) => ["MANIFEST_BLOB_UNKNOWN", { digest }]),
+      );
+      await berth().api.get(pathOf("names/missing", "1")).expect(404);
+      await berth()
+        .api.get(pathOf("names/missing", digestOf(document)))
+        .expect(404);
+      assert.deepEqual(await tagsOf("names/missing"), []);
+    });
+
+    test("a blob of another repository is missing, and the refused repository does not come to be", async () => {
+      const image = await pushImageParts(berth(), "names/here");
+      await putManifest(berth(), "names/elsewhere", "1", image.manifest).expect(400);
+      const { body } = await berth().api.get("/v2/names/elsewhere/tags/list").expect(404);
+      assert.equal(body.errors[0].code, "NAME_UNKNOWN");
+    });
+
+    test("an index needs its children, in this repository", async () => {
+      const image = await pushImage("names/children", "1");
+      const index = {
+        schemaVersion: 2,
+        mediaType: types.OCI_INDEX,
+        manifests: [image.digest, nowhere].map((digest) => ({
+          mediaType: types.OCI_MANIFEST,
+          digest,
+          size: image.manifest.length,
+        })),
+      };
+      const refused = await putManifest(berth(), "names/children", "i", index, types.OCI_INDEX);
+      assert.equal(refused.status, 400);
+      assert.deepEqual(
+        refused.body.errors.map((error: { detail: { digest: string } }) => error.detail.digest),
+        [nowhere],
+      );
+      index.manifests.pop();
+      await putManifest(berth(), "names/children", "i", index, types.OCI_INDEX).expect(201);
+      await putManifest(berth(), "names/other", "i", index, types.OCI_INDEX).expect(400);
+    });
+
+    test("an index may hold indexes, or nothing", async () => {
+      const empty = Buffer.from(
+        JSON.stringify({ schemaVersion: 2, mediaType: types.OCI_INDEX, manifests: [] }),
+      );
+      await putManifest(berth(), "names/nested", "empty", empty, types.OCI_INDEX).expect(201);
+      const outer = {
+        schemaVersion: 2,
+        mediaType: types.OCI_INDEX,
+        manifests: [{ mediaType: types.OCI_INDEX, digest: digestOf(empty), size: empty.length }],
+      };
+      await putManifest(berth(), "names/nested", "outer", outer, types.OCI_INDEX).expect(201);
+    });
+
+    test("BuildKit's cache, an index whose children are blobs, is taken", async () => {
+      const children = [];
+      for (const [text, mediaType] of [
+        ["layer of a cache", types.OCI_LAYER_GZIP],
+        ["{}", "application/vnd.buildkit.cacheconfig.v0"],
+      ] as const) {
+        const digest = await pushBlob(berth(), "names/cache", text);
+        children.push({ mediaType, digest, size: text.length });
+      }
+      const index = { schemaVersion: 2, mediaType: types.OCI_INDEX, manifests: children };
+      await putManifest(berth(), "names/cache", "buildcache", index, types.OCI_INDEX).expect(201);
+    });
+
+    test("an image can't have a manifest for a layer", async () => {
+      const image = await pushImage("names/mixed", "1");
+      const odd = JSON.parse(image.manifest.toString());
+      odd.layers[0].digest = image.digest;
+      await putManifest(berth(), "names/mixed", "2", odd).expect(400);
+    });
+
+    test("docker's image and list are stored under their own types", async () => {
+      const config = await pushBlob(berth(), "names/docker", "{}");
+      const layer = await pushBlob(berth(), "names/docker", "docker layer");
+      const image = Buffer.from(
+        JSON.stringify({
+          schemaVersion: 2,
+          mediaType: types.DOCKER_MANIFEST,
+          config: { mediaType: types.DOCKER_IMAGE_CONFIG, digest: config, size: 2 },
+          layers: [{ mediaType: types.DOCKER_LAYER, digest: layer, size: 12 }],
+        }),
+      );
+      const list = Buffer.from(
+        JSON.stringify({
+          schemaVersion: 2,
+          mediaType: types.DOCKER_MANIFEST_LIST,
+          manifests: [
+            {
+              mediaType: types.DOCKER_MANIFEST,
+              digest: digestOf(image),
+              size: image.length,
+              platform: { architecture: "amd64", os: "linux", features: ["sse4"] },
+            },
+          ],
+        }),
+      );
+      for (const [tag, document, type] of [
+        ["image", image, types.DOCKER_MANIFEST],
+        ["list", list, types.DOCKER_MANIFEST_LIST],
+      ] as const) {
+        await putManifest(berth(), "names/docker", tag, document, type).expect(201);
+        const { headers } = await berth().api.head(pathOf("names/docker", tag)).expect(200);
+        assert.equal(headers["content-type"], type);
+        assert.deepEqual(await read(berth(), "names/docker", tag), document);
+      }
+    });
+
+    for (const type of [types.DOCKER_SCHEMA1, types.DOCKER_SCHEMA1_SIGNED]) {
+      test(`${type} is refused`, async () => {
+        const document = { schemaVersion: 1, name: "a", tag: "b", fsLayers: [], history: [] };
+        const { body } = await putManifest(berth(), "names/old", "1", document, type).expect(400);
+        assert.equal(body.errors[0].code, "MANIFEST_INVALID");
+      });
+    }
+  });
+
+  describe("layers that lie elsewhere", () => {
+    const elsewhere = digestOf(Buffer.from("a base layer that only its vendor hands out"));
+    const putLayer = async (repository: string, layer: object) => {
+      const image = await pushImageParts(berth(), repository);
+      const manifest = JSON.parse(image.manifest.toString());
+      manifest.layers.unshift({ digest: elsewhere, size: 44, ...layer });
+      return putManifest(berth(), repository, "1", manifest);
+    };
+
+    for (const mediaType of [
+      types.DOCKER_FOREIGN_LAYER,
+      types.DOCKER_FOREIGN_LAYER_GZIP,
+      types.OCI_NONDISTRIBUTABLE_LAYER,
+      types.OCI_NONDISTRIBUTABLE_LAYER_GZIP,
+      types.OCI_NONDISTRIBUTABLE_LAYER_ZSTD,
+    ]) {
+      test(`${mediaType} with urls need not be here`, async () => {
+        const urls = ["https://layers.example/base", "http://mirror.example/base?x=1"];
+        assert.equal((await putLayer("foreign/layers", { mediaType, urls })).status, 201);
+        await berth().api.get(`/v2/foreign/layers/blobs/${elsewhere}`).expect(404);
+      });
+
+      for (const url of [
+        "ftp://layers.example/base",
+        "file:///etc/passwd",
+        "https://layers.example/#part",
+        "layers.example/base",
+        "",
+      ]) {
+        test(`${mediaType} can't lie at ${JSON.stringify(url)}`, async () => {
+          const { status, body } = await putLayer("foreign/urls", { mediaType, urls: [url] });
+          assert.deepEqual([status, body.errors[0].code], [400, "MANIFEST_INVALID"]);
+        });
+      }
+    }
+
+    for (const [mediaType, code] of [
+      [types.DOCKER_FOREIGN_LAYER_GZIP, "MANIFEST_INVALID"],
+      [types.OCI_NONDISTRIBUTABLE_LAYER_GZIP, "MANIFEST_BLOB_UNKNOWN"],
+    ] as const) {
+      for (const layer of [{ mediaType, urls: [] }, { mediaType }]) {
+        test(`${mediaType} ${"urls" in layer ? "with empty" : "without"} urls is ${code}`, async () => {
+          const { status, body } = await putLayer("foreign/empty", layer);
+          assert.deepEqual([status, body.errors[0].code], [400, code]);
+        });
+      }
+    }
+
+    test("an ordinary layer must be here, urls or not", async () => {
+      const urls = ["https://layers.example/base"];
+      const { status, body } = await putLayer("foreign/ordinary", {
+        mediaType: types.OCI_LAYER,
+        urls,
+      });
+      assert.deepEqual([status, body.errors[0].code], [400, "MANIFEST_BLOB_UNKNOWN"]);
+    });
+
+    test("a layer that is not here can't be deleted, though a manifest names it", async () => {
+      const mediaType = types.DOCKER_FOREIGN_LAYER_GZIP;
+      const urls = ["https://layers.example/base"];
+      assert.equal((await putLayer("foreign/absent", { mediaType, urls })).status, 201);
+      const { body } = await berth()
+        .api.delete(`/v2/foreign/absent/blobs/${elsewhere}`)
+        .expect(404);
+      assert.equal(body.errors[0].code, "BLOB_UNKNOWN");
+    });
+  });
+
+  describe("size", () => {
+    const limit = 4_194_304;
+    const halves = (bytes: Buffer): readonly Buffer[] => [
+      bytes.subarray(0, 2_000_000),
+      bytes.subarray(2_000_000),
+    ];
+    const headers = { "Content-Type": types.OCI_INDEX };
+
+    test("4,194,304 bytes are taken with chunked transfer coding", async () => {
+      const bytes = manifestOf(limit);
+      assert.equal(bytes.length, limit);
+      const path = pathOf("size/limit", "chunked");
+      const { status, text } = await send(berth(), "PUT", path, { headers, pieces: halves(bytes) });
+      assert.equal(status, 201, text);
+      assert.equal(Buffer.compare(await read(berth(), "size/limit", "chunked"), bytes), 0);
+    });
+
+    for (const [coding, length] of [
+      ["chunked transfer coding", undefined],
+      ["a Content-Length", limit + 1],
+    ] as const) {
+      test(`one byte more with ${coding} is 413, and the connection still answers`, async () => {
+        const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+        const declared = length === undefined ? {} : { "Content-Length": String(length) };
+        const over = await send(berth(), "PUT", pathOf("size/over", "1"), {
+          headers: { ...headers, ...declared },
+          pieces: halves(manifestOf(limit + 1)),
+          agent,
+        });
+        assert.equal(over.status, 413);
+        assert.equal(JSON.parse(over.text).errors[0].code, "MANIFEST_INVALID");
+        const next = await send(berth(), "GET", "/v2/", { agent });
+        assert.equal(next.status, 200);
+        const { status } = await send(berth(), "GET", pathOf("size/over", "1"), { agent });
+        assert.equal(status, 404);
+        agent.destroy();
+      });
+    }
+  });
+
+  describe("reading", () => {
+    test("GET and HEAD have the same headers, and HEAD no body", async () => {
+      const image = await pushImage("read/headers", "1");
+      for (const reference of ["1", image.digest, image.digest.replace(":", "%3A")]) {
+        const path = pathOf("read/headers", reference);
+        const get = await send(berth(), "GET", path, { headers: { "Accept-Encoding": "gzip" } });
+        const head = await send(berth(), "HEAD", path, { headers: { "Accept-Encoding": "gzip" } });
+        assert.deepEqual([get.text, head.text], [image.manifest.toString(), ""]);
+        for (const { status, headers } of [get, head]) {
+          assert.equal(status, 200);
+          assert.equal(headers["content-type"], types.OCI_MANIFEST);
+          assert.equal(headers["content-length"], String(image.manifest.length));
+          assert.equal(headers["docker-content-digest"], image.digest);
+          assert.equal(headers["etag"], `"${image.digest}"`);
+          assert.equal(headers["cache-control"], "no-cache");
+          assert.equal(headers["docker-distribution-api-version"], "registry/2.0");
+          assert.equal(headers["content-encoding"], undefined);
+          assert.equal(headers["transfer-encoding"], undefined);
+        }
+      }
+    });
+
+    test("If-None-Match, quoted or bare, answers 304 without a body; another digest 200", async () => {
+      const { digest } = await pushImage("read/etag", "1");
+      for (const value of [`"${digest}"`, digest, `W/"${digest}"`, `"x", "${digest}"`]) {
+        for (const method of ["get", "head"] as const) {
+          const answer = await berth()
+            .api[method](pathOf("read/etag", "1"))
+            .set("If-None-Match", value);
+          assert.equal(answer.status, 304);
+          assert.equal(answer.text ?? "", "");
+          assert.equal(answer.headers["etag"], `"${digest}"`);
+        }
+      }
+      await berth()
+        .api.get(pathOf("read/etag", "1"))
+        .set("If-None-Match", `"${nowhere}"`)
+        .expect(200);
+    });
+
+    test("whatever Accept says, the stored bytes are served with the stored type", async () => {
+      const image = await pushImage("read/accept", "1");
+      const range = fc
+        .tuple(
+          fc.constantFrom(
+            ...Object.values(types).filter((value) => typeof value === "string"),
+            "*/*",
+            "application/*",
+            "text/html",
+          ),
+          fc.constantFrom("", ";q=0", "; q=0.5", ";q=nonsense", "; charset=utf-8"),
+        )
+        .map((parts) => parts.join(""));
+      const printable = fc
+        .string({ unit: "grapheme-ascii", maxLength: 40 })
+        .map((text) => text.trim());
+      const accept = fc.oneof(
+        fc.array(range, { maxLength: 6 }).map((ranges) => ranges.join(", ")),
+        printable,
+      );
+      await fc.assert(
+        fc.asyncProperty(accept, async (value) => {
+          const got = await berth()
+            .api.get(pathOf("read/accept", "1"))
+            .set("Accept", value)
+            .buffer(true)
+            .parse(collect);
+          assert.equal(got.status, 200);
+          assert.equal(got.headers["content-type"], types.OCI_MANIFEST);
+          assert.deepEqual(got.body, image.manifest);
+        }),
+        { numRuns: 60 },
+      );
+    });
+
+    test("unknown tag, unknown digest and unknown repository are 404", async () => {
+      await pushImage("read/unknown", "1");
+      for (const [repository, reference, code, detail] of [
+        ["read/unknown", "edge", "MANIFEST_UNKNOWN", { tag: "edge" }],
+        ["read/unknown", nowhere, "MANIFEST_UNKNOWN", { digest: nowhere }],
+        ["read/nothing", "edge", "NAME_UNKNOWN", { name: "read/nothing" }],
+      ] as const) {
+        const { body } = await berth().api.get(pathOf(repository, reference)).expect(404);
+        assert.equal(body.errors[0].code, code);
+        assert.deepEqual(body.errors[0].detail, detail);
+        const head = await berth().api.head(pathOf(repository, reference)).expect(404);
+        assert.equal(head.text ?? "", "");
+      }
+    });
+
+    test("a repository's name may look like a path of the API", async () => {
+      for (const repository of ["a/manifests/b", "a/tags", "a/blobs/uploads", "a/tags/list"]) {
+        const image = await pushImage(repository, "latest", repository);
+        assert.deepEqual(await read(berth(), repository, "latest"), image.manifest);
+        assert.deepEqual(await tagsOf(repository), ["latest"]);
+      }
+    });
+  });
+
+  describe("deleting", () => {
+    test("by tag only the tag goes", async () => {
+      const image = await pushImage("delete/tag", "1");
+      await putManifest(berth(), "delete/tag", "2", image.manifest).expect(201);
+      await berth().api.delete(pathOf("delete/tag", "1")).expect(202);
+      await berth().api.head(pathOf("delete/tag", "1")).expect(404);
+      assert.deepEqual(await tagsOf("delete/tag"), ["2"]);
+      assert.deepEqual(await read(berth(), "delete/tag", image.digest), image.manifest);
+    });
+
+    test("by digest the manifest goes with all its tags, and no other", async () => {
+      const kept = await pushImage("delete/digest", "kept", "kept");
+      const image = await pushImage("delete/digest", "1", "gone");
+      await putManifest(berth(), "delete/digest", "2", image.manifest).expect(201);
+      await berth().api.delete(pathOf("delete/digest", image.digest)).expect(202);
+      for (const reference of ["1", "2", image.digest])
+        await berth().api.head(pathOf("delete/digest", reference)).expect(404);
+      assert.deepEqual(await tagsOf("delete/digest"), ["kept"]);
+      assert.deepEqual(await read(berth(), "delete/digest", "kept"), kept.manifest);
+    });
+
+    test("what is not there is 404", async () => {
+      const image = await pushImage("delete/unknown", "1");
+      await berth().api.delete(pathOf("delete/unknown", image.digest)).expect(202);
+      for (const reference of ["1", "2", image.digest, nowhere]) {
+        const { body } = await berth().api.delete(pathOf("delete/unknown", reference)).expect(404);
+        assert.equal(body.errors[0].code, "MANIFEST_UNKNOWN");
+      }
+      await berth().api.delete(pathOf("delete/nothing", "1")).expect(404);
+    });
+
+    test("in one repository it stays in another", async () => {
+      const image = await pushImage("delete/one", "1");
+      await pushImage("delete/two", "1");
+      await berth().api.delete(pathOf("delete/one", image.digest)).expect(202);
+      assert.deepEqual(await read(berth(), "delete/two", "1"), image.manifest);
+    });
+
+    test("what was deleted can be pushed again at once", async () => {
+      const image = await pushImage("delete/again", "1");
+      await berth().api.delete(pathOf("delete/again", image.digest)).expect(202);
+      await putManifest(berth(), "delete/again", "1", image.manifest).expect(201);
+      assert.deepEqual(await read(berth(), "delete/again", "1"), image.manifest);
+    });
+
+    test("children outlive their index", async () => {
+      const image = await pushImage("delete/index", "1");
+      const index = Buffer.from(
+        JSON.stringify({
+          schemaVersion: 2,
+          mediaType: types.OCI_INDEX,
+          manifests: [
+            { mediaType: types.OCI_MANIFEST, digest: image.digest, size: image.manifest.length },
+          ],
+        }),
+      );
+      await putManifest(berth(), "delete/index", "i", index, types.OCI_INDEX).expect(201);
+      await berth()
+        .api.delete(pathOf("delete/index", digestOf(index)))
+        .expect(202);
+      assert.deepEqual(await read(berth(), "delete/index", image.digest), image.manifest);
+    });
+  });
+});
+
+describeApi(
+  "manifests, sparse",
+  (berth) => {
+    const index = (digest: Digest) => ({
+      schemaVersion: 2,
+      mediaType: types.OCI_INDEX,
+      manifests: [{ mediaType: types.OCI_MANIFEST, digest, size: 7 }],
+    });
+
+    test("an index may name children that are not here", async () => {
+      const document = index(nowhere);
+      await putManifest(berth(), "sparse/index", "1", document, types.OCI_INDEX).expect(201);
+      await berth().api.get(pathOf("sparse/index", "1")).expect(200);
+      await berth().api.get(pathOf("sparse/index", nowhere)).expect(404);
+    });
+
+    test("an image may name a config and layers that are not here", async () => {
+      const image = await pushImageParts(berth(), "sparse/source");
+      await putManifest(berth(), "sparse/image", "1", image.manifest).expect(201);
+      assert.deepEqual(await read(berth(), "sparse/image", "1"), image.manifest);
+      await berth().api.get(`/v2/sparse/image/blobs/${image.layer}`).expect(404);
+    });
+
+    test("a body that is no manifest is refused all the same", async () => {
+      await putManifest(berth(), "sparse/body", "1", Buffer.from("{}")).expect(400);
+    });
+  },
+  { sparse: "true" },
+);

@@ -1,0 +1,362 @@
+import assert from "node:assert/strict";
+import type { Test } from "supertest";
+import { isEmptyDigest, type Digest } from "../../src/oci/digest.ts";
+import { OCI_INDEX } from "../../src/oci/media-types.ts";
+import { collect, putManifest, type TestBerth } from "../support/berth.ts";
+import type { Command, Range, Reference } from "./commands.ts";
+import type { Model, Outcome, Session } from "./model.ts";
+import { repositoryCount } from "./universe.ts";
+
+const of = <T>(list: readonly T[], place: number): T => {
+  const item = list[place % list.length];
+  assert.ok(item !== undefined);
+  return item;
+};
+
+/** Does the command to the registry and to the model, and compares what they say. */
+export async function perform(command: Command, model: Model, berth: TestBerth): Promise<void> {
+  const { universe } = model;
+  const repository = (place: number): string => of(universe.repositories, place);
+  const digestOfBlob = (place: number): Digest => universe.blobs[place]?.digest ?? universe.foreign;
+
+  switch (command.do) {
+    case "start": {
+      const name = repository(command.repository);
+      const query = command.hint ? "?digest-algorithm=sha512" : "";
+      const { headers } = await berth.api.post(`/v2/${name}/blobs/uploads/${query}`).expect(202);
+      model.begin(name, String(headers["location"]));
+      return;
+    }
+    case "append": {
+      const session = sessionAt(model, command.session);
+      if (session === undefined) return;
+      // The next part of a blob, so that what is closed later is now and then right.
+      const { bytes } = of(universe.blobs, command.blob);
+      const rest = bytes.subarray(session.bytes.length);
+      const part = rest.subarray(0, Math.ceil((rest.length * command.share) / 4));
+      const { offset, request } = ranged(
+        berth.api.patch(session.location),
+        session,
+        command.range,
+        part,
+      );
+      const answer = await send(request, part);
+      agree(answer, model.append(session, part, offset));
+      if (answer.status !== 404) assert.equal(answer.headers["range"], rangeOf(session));
+      return;
+    }
+    case "close": {
+      const session = sessionAt(model, command.session);
+      if (session === undefined) return;
+      const { bytes, digest } = of(universe.blobs, command.blob);
+      const last = command.last ? bytes.subarray(session.bytes.length) : Buffer.of();
+      const closing = berth.api.put(`${session.location}&digest=${digest}`);
+      const { offset, request } = ranged(closing, session, command.range, last);
+      const answer = await send(request, last);
+      agree(answer, model.close(session, digest, last, offset));
+      if (answer.status === 201) {
+        assert.equal(answer.headers["location"], `/v2/${session.repository}/blobs/${digest}`);
+        assert.equal(answer.headers["docker-content-digest"], digest);
+      }
+      return;
+    }
+    case "cancel": {
+      const session = sessionAt(model, command.session);
+      if (session === undefined) return;
+      agree(await berth.api.delete(session.location), model.cancel(session));
+      return;
+    }
+    case "status": {
+      const session = sessionAt(model, command.session);
+      if (session !== undefined) await checkSession(session, berth);
+      return;
+    }
+    case "pushWhole":
+      return pushWhole(
+        model,
+        berth,
+        repository(command.repository),
+        of(universe.blobs, command.blob).bytes,
+        of(universe.blobs, command.claim).digest,
+      );
+    case "mount": {
+      const name = repository(command.repository);
+      const digest = digestOfBlob(command.blob);
+      const named = universe.repositories[command.from ?? repositoryCount] ?? "no/such/repository";
+      // The empty blob is the one that other runs on this server have too.
+      const from = command.from === undefined && !isEmptyDigest(digest) ? undefined : named;
+      const query = from === undefined ? "" : `&from=${from}`;
+      const answer = await berth.api.post(`/v2/${name}/blobs/uploads/?mount=${digest}${query}`);
+      agree(answer, model.mount(name, digest, from));
+      const location = String(answer.headers["location"]);
+      if (answer.status === 202) model.begin(name, location);
+      else assert.equal(location, `/v2/${name}/blobs/${digest}`);
+      return;
+    }
+    case "deleteBlob": {
+      const name = repository(command.repository);
+      const digest = digestOfBlob(command.blob);
+      const answer = await berth.api.delete(`/v2/${name}/blobs/${digest}`);
+      agree(answer, model.deleteBlob(name, digest));
+      return checkBlob(model, berth, name, digest);
+    }
+    case "readBlob":
+      return checkBlob(model, berth, repository(command.repository), digestOfBlob(command.blob));
+    case "putByTag": {
+      const manifest = of(universe.manifests, command.manifest);
+      const name = repository(command.repository);
+      return put(model, berth, name, command.manifest, manifest.digests[0], command.tag);
+    }
+    case "putByDigest": {
+      const digest = of(of(universe.manifests, command.claim).digests, command.which);
+      const name = repository(command.repository);
+      return put(model, berth, name, command.manifest, digest, command.tags);
+    }
+    case "pushImage": {
+      const name = repository(command.repository);
+      const { required, digests } = of(universe.manifests, command.manifest);
+      for (const blob of universe.blobs)
+        if (required.includes(blob.digest))
+          await pushWhole(model, berth, name, blob.bytes, blob.digest);
+      return put(model, berth, name, command.manifest, digests[0], command.tag);
+    }
+    case "deleteManifest": {
+      const name = repository(command.repository);
+      const reference = textOf(model, command.reference);
+      const answer = await berth.api.delete(`/v2/${name}/manifests/${reference}`);
+      agree(answer, model.deleteManifest(name, reference));
+      return checkManifest(model, berth, name, reference);
+    }
+    case "readManifest": {
+      const reference = textOf(model, command.reference);
+      return checkManifest(model, berth, repository(command.repository), reference);
+    }
+    case "listTags":
+      return checkTags(model, berth, repository(command.repository), command.n, command.last);
+    case "referrers": {
+      const subject = of(of(universe.manifests, command.subject).digests, command.which);
+      const name = repository(command.repository);
+      return checkReferrers(model, berth, name, subject, command.artifactType);
+    }
+    case "catalog":
+      return checkCatalog(model, berth);
+    case "restart":
+      // Blobs in memory do not outlive a restart, and are not meant to.
+      if (berth.config.storage.driver !== "memory") await berth.restart();
+      return;
+  }
+}
+
+/** Everything the model knows, and everything it knows to be absent, asked of the registry. */
+export async function checkEverything(model: Model, berth: TestBerth): Promise<void> {
+  const { universe } = model;
+  await checkCatalog(model, berth);
+  for (const session of model.sessions) await checkSession(session, berth);
+  await Promise.all(universe.repositories.map((name) => checkRepository(name, model, berth)));
+}
+
+async function checkRepository(name: string, model: Model, berth: TestBerth): Promise<void> {
+  const { universe } = model;
+  await checkTags(model, berth, name, undefined, undefined);
+  for (const { digest } of universe.blobs) await checkBlob(model, berth, name, digest);
+  await checkBlob(model, berth, name, universe.foreign);
+  for (const tag of universe.tags) await checkManifest(model, berth, name, tag);
+  for (const digest of universe.manifests.flatMap(({ digests }) => digests)) {
+    await checkManifest(model, berth, name, digest);
+    await checkReferrers(model, berth, name, digest, undefined);
+  }
+}
+
+interface Answer {
+  readonly status: number;
+  readonly headers: Record<string, string>;
+  readonly body: {
+    readonly errors?: readonly { readonly code: string; readonly detail?: unknown }[];
+  };
+}
+
+function agree({ status, body }: Answer, expected: Outcome): void {
+  const code = body?.errors?.[0]?.code;
+  const said = code === undefined ? status : [status, code];
+  assert.deepEqual(said, expected);
+}
+
+const send = (request: Test, bytes: Buffer): Test =>
+  request.set("Content-Type", "application/octet-stream").send(bytes);
+
+const rangeOf = (session: Session): string => `0-${Math.max(0, session.bytes.length - 1)}`;
+
+function sessionAt(model: Model, place: number): Session | undefined {
+  // The newest ones, so that old and closed ones do not crowd them out.
+  return model.sessions.at(-1 - place);
+}
+
+const textOf = ({ universe }: Model, reference: Reference): string =>
+  "tag" in reference
+    ? reference.tag
+    : of(of(universe.manifests, reference.manifest).digests, reference.which);
+
+/** Adds the Content-Range a command asks for; nothing at all has none. */
+function ranged(request: Test, session: Session, range: Range, part: Buffer) {
+  if (range === "none" || part.length === 0) return { request, offset: undefined };
+  const offset = session.bytes.length + (range === "wrong" ? 1 : 0);
+  return { request: request.set("Content-Range", `${offset}-${offset + part.length - 1}`), offset };
+}
+
+async function pushWhole(
+  model: Model,
+  berth: TestBerth,
+  name: string,
+  bytes: Buffer,
+  digest: Digest,
+): Promise<void> {
+  const request = berth.api.post(`/v2/${name}/blobs/uploads/?digest=${digest}`);
+  const answer = await send(request, bytes);
+  agree(answer, model.pushWhole(name, digest, bytes));
+  if (answer.status === 202) model.begin(name, String(answer.headers["location"]));
+}
+
+/** Pushes by one tag, or by digest with any number of them. */
+async function put(
+  model: Model,
+  berth: TestBerth,
+  name: string,
+  place: number,
+  digest: Digest,
+  tags: string | readonly string[],
+): Promise<void> {
+  const manifest = of(model.universe.manifests, place);
+  const parameters = typeof tags === "string" ? [] : tags.map((tag) => `tag=${tag}`);
+  const reference = typeof tags === "string" ? tags : `${digest}?${parameters.join("&")}`;
+  const answer = await putManifest(berth, name, reference, manifest.bytes, manifest.mediaType);
+  const missing = model.missing(name, manifest);
+  agree(answer, model.putManifest(name, digest, manifest, [tags].flat()));
+  if (answer.status === 201) {
+    assert.equal(answer.headers["docker-content-digest"], digest);
+    assert.equal(answer.headers["location"], `/v2/${name}/manifests/${digest}`);
+    assert.equal(answer.headers["oci-subject"], manifest.subject);
+    const said = answer.headers["oci-tag"]?.split(/, ?/) ?? [];
+    assert.deepEqual(said, typeof tags === "string" ? [] : tags);
+  } else if (answer.body.errors[0].code === "MANIFEST_BLOB_UNKNOWN") {
+    const named = answer.body.errors.map(
+      (error: { detail: { digest: string } }) => error.detail.digest,
+    );
+    assert.deepEqual(named, missing);
+  }
+}
+
+async function checkSession(session: Session, berth: TestBerth): Promise<void> {
+  const answer = await berth.api.get(session.location);
+  agree(answer, session.open ? 204 : [404, "BLOB_UPLOAD_UNKNOWN"]);
+  if (session.open) assert.equal(answer.headers["range"], rangeOf(session));
+}
+
+async function checkBlob(
+  model: Model,
+  berth: TestBerth,
+  name: string,
+  digest: Digest,
+): Promise<void> {
+  const bytes = model.blob(name, digest);
+  await checkContent(berth, `/v2/${name}/blobs/${digest}`, {
+    absent: model.unknown(name, "BLOB_UNKNOWN"),
+    present: bytes && { bytes, digest, type: "application/octet-stream" },
+  });
+}
+
+async function checkManifest(
+  model: Model,
+  berth: TestBerth,
+  name: string,
+  reference: string,
+): Promise<void> {
+  const found = model.manifest(name, reference);
+  await checkContent(berth, `/v2/${name}/manifests/${reference}`, {
+    absent: model.unknown(name, "MANIFEST_UNKNOWN"),
+    present: found && {
+      bytes: found.manifest.bytes,
+      digest: found.digest,
+      type: found.manifest.mediaType,
+    },
+  });
+}
+
+async function checkContent(
+  berth: TestBerth,
+  path: string,
+  expected: {
+    readonly absent: Outcome;
+    readonly present:
+      | { readonly bytes: Buffer; readonly digest: Digest; readonly type: string }
+      | undefined;
+  },
+): Promise<void> {
+  const { absent, present } = expected;
+  const head = await berth.api.head(path);
+  if (present === undefined) {
+    agree(await berth.api.get(path), absent);
+    assert.equal(head.status, 404);
+    return;
+  }
+  const got = await berth.api.get(path).buffer(true).parse(collect);
+  for (const { status, headers } of [head, got]) {
+    assert.equal(status, 200, path);
+    assert.equal(headers["content-type"], present.type);
+    assert.equal(headers["content-length"], String(present.bytes.length));
+    assert.equal(headers["docker-content-digest"], present.digest);
+    assert.equal(headers["etag"], `"${present.digest}"`);
+  }
+  assert.equal(Buffer.compare(got.body, present.bytes), 0);
+}
+
+async function checkTags(
+  model: Model,
+  berth: TestBerth,
+  name: string,
+  n: number | undefined,
+  last: string | undefined,
+): Promise<void> {
+  const parameters = [
+    ...(n === undefined ? [] : [`n=${n}`]),
+    ...(last === undefined ? [] : [`last=${last}`]),
+  ];
+  const answer = await berth.api.get(`/v2/${name}/tags/list?${parameters.join("&")}`);
+  const all = model.tagsOf(name);
+  if (all === undefined) return agree(answer, [404, "NAME_UNKNOWN"]);
+  const behind = all.filter((tag) => last === undefined || tag > last);
+  const page = behind.slice(0, n);
+  assert.deepEqual(answer.body, { name, tags: page });
+  const more = page.length < behind.length && page.length > 0;
+  const link = `</v2/${name}/tags/list?last=${page.at(-1)}&n=${n}>; rel="next"`;
+  assert.equal(answer.headers["link"], more ? link : undefined);
+}
+
+async function checkReferrers(
+  model: Model,
+  berth: TestBerth,
+  name: string,
+  subject: Digest,
+  artifactType: string | undefined,
+): Promise<void> {
+  const filter =
+    artifactType === undefined ? "" : `?artifactType=${encodeURIComponent(artifactType)}`;
+  const { status, headers, body } = await berth.api
+    .get(`/v2/${name}/referrers/${subject}${filter}`)
+    .buffer(true)
+    .parse(collect);
+  assert.equal(status, 200);
+  assert.equal(headers["content-type"], OCI_INDEX);
+  assert.deepEqual(JSON.parse(body.toString()), {
+    schemaVersion: 2,
+    mediaType: OCI_INDEX,
+    manifests: model.referrers(name, subject, artifactType),
+  });
+}
+
+/** The repositories of this run; those of others on the same server are none of its business. */
+async function checkCatalog(model: Model, berth: TestBerth): Promise<void> {
+  const [salt] = of(model.universe.repositories, 0).split("/");
+  const { body } = await berth.api.get(`/v2/_catalog?last=${salt}`).expect(200);
+  const own = body.repositories.filter((name: string) => name.startsWith(`${salt}/`));
+  assert.deepEqual(own, model.names());
+}

@@ -1,0 +1,53 @@
+import fc from "fast-check";
+import { mkdtempSync } from "node:fs";
+import path from "node:path";
+import process from "node:process";
+import { after, before, describe, test } from "node:test";
+import { startBerth, type TestBerth } from "../support/berth.ts";
+import { temporaryFolder } from "../support/temporary.ts";
+import { checkEverything, perform } from "./client.ts";
+import { commands } from "./commands.ts";
+import { Model } from "./model.ts";
+import { createUniverse } from "./universe.ts";
+
+/**
+ * Sequences of random commands, done to a registry and to a model of one. `BERTH_MODEL_RUNS` asks for more of them;
+ * a failure is printed with the seed and the path that bring it back, and with the shortest sequence that fails.
+ */
+const runs = Number(process.env["BERTH_MODEL_RUNS"] ?? 6);
+
+for (const driver of ["filesystem", "memory"]) {
+  describe(`a registry on ${driver}`, () => {
+    const folder = temporaryFolder();
+    let berth: TestBerth;
+    before(async () => {
+      const data = mkdtempSync(path.join(folder, "data-"));
+      berth = await startBerth(data, { "storage.driver": driver });
+    });
+    after(() => berth.close());
+
+    test("answers every sequence of commands as the model does, and keeps what it acknowledged", async () => {
+      let run = 0;
+      await fc.assert(
+        fc.asyncProperty(commands, async (sequence) => {
+          run += 1;
+          // Names grow, so that a catalog after this run's name begins with this run's repositories.
+          const model = new Model(createUniverse(`run${String(run).padStart(6, "0")}`));
+          for (const [place, command] of sequence.entries()) {
+            try {
+              await perform(command, model, berth);
+            } catch (error) {
+              throw new Error(`command ${place}: ${JSON.stringify(command)}`, { cause: error });
+            }
+          }
+          await checkEverything(model, berth);
+          if (driver !== "memory" && run % 4 === 0) {
+            await berth.restart();
+            await checkEverything(model, berth);
+          }
+        }),
+        { numRuns: runs, endOnFailure: false },
+      );
+    });
+  });
+}
