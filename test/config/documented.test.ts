@@ -1,0 +1,21 @@
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import path from "node:path";
+import { test } from "node:test";
+import { allowedFor } from "../../src/config/explain.ts";
+import { keysOf } from "../../src/config/keys.ts";
+import { configSchema } from "../../src/config/schema.ts";
+
+test("docs/configuration.md has every key with its description and what is allowed, and no other", () => {
+  const file = path.join(import.meta.dirname, "../../docs/configuration.md");
+  const rows = [
+    ...readFileSync(file, "utf8").matchAll(/^\| `([^`]+)` \| .* \| (.*) \| (.*) \|$/gm),
+  ];
+  const documented = rows.map(([, key, description, allowed]) => ({ key, description, allowed }));
+  const known = keysOf(configSchema).map(({ name, description, schema }) => ({
+    key: name,
+    description,
+    allowed: allowedFor(schema),
+  }));
+  assert.deepEqual(documented, known);
+});
