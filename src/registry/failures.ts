@@ -2,7 +2,12 @@ import { OciError } from "../oci/errors.ts";
 
 const fullCodes = new Set(["ENOSPC", "EDQUOT", "EFBIG", "SQLITE_FULL"]);
 const readOnlyCodes = new Set(["EROFS", "SQLITE_READONLY"]);
-const unreachableCodes = new Set(["EIO", "EMFILE", "ENFILE", "ENOTCONN", "EBUSY", "WRITER_GONE"]);
+/** The folder is gone, not ours any more, or the disk fails. */
+const unreachableCodes = new Set([
+  ...["EIO", "EBUSY", "ENOTCONN", "EMFILE", "ENFILE"],
+  ...["EACCES", "EPERM", "ENOENT", "ENOTDIR"],
+  "WRITER_GONE",
+]);
 
 /**
  * What a failure of the store or the database is to a client. `undefined`: nobody foresaw it, it is a fault of ours.

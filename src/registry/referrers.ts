@@ -6,13 +6,14 @@ import type { Metadata } from "../metadata/metadata.ts";
 
 /** Clients read one document of at most 4 MiB; a page ends before that. */
 const largestDocumentBytes = 4 * 1024 * 1024 - 64 * 1024;
-const rowsAtOnce = 1_000;
+const rowsAtFirst = 8;
+const rowsAtMost = 500;
 
 export interface ReferrersPage {
   /** An image index, as JSON text. */
   readonly document: string;
   /** The next page begins behind this digest; `undefined` on the last one. */
-  readonly next: Digest | undefined;
+  readonly next: string | undefined;
 }
 
 export type Referrers = ReturnType<typeof createReferrers>;
@@ -35,30 +36,49 @@ export function createReferrers({ metadata }: { readonly metadata: Pick<Metadata
         readonly artifactTypes: readonly string[];
       },
     ): Promise<ReferrersPage> {
-      const limit = Math.min(page.limit, rowsAtOnce);
-      const rows = await metadata.manifests.referrers(repository, subject, {
-        ...page,
-        limit: limit + 1,
-      });
+      if (page.limit === 0) return document([], undefined);
       const descriptors: string[] = [];
       let bytes = 0;
-      for (const row of rows.slice(0, limit)) {
-        let text = descriptorOf(row);
-        if (Buffer.byteLength(text) > largestDocumentBytes) {
-          // Even alone it would be too long a document: who wants its annotations finds them in the manifest.
-          text = descriptorOf({ ...row, annotations: null });
+      let last = page.last;
+      let rowsAtOnce = rowsAtFirst;
+      for (;;) {
+        const wanted = Math.min(page.limit - descriptors.length, rowsAtOnce);
+        const query = { last, limit: wanted + 1, artifactTypes: page.artifactTypes };
+        const rows = await metadata.manifests.referrers(repository, subject, query);
+        for (const row of rows.slice(0, wanted)) {
+          const text = fittingDescriptor(row);
+          if (bytes + Buffer.byteLength(text) > largestDocumentBytes)
+            return document(descriptors, last);
+          bytes += Buffer.byteLength(text) + 1;
+          descriptors.push(text);
+          last = row.digest;
         }
-        bytes += Buffer.byteLength(text) + 1;
-        if (bytes > largestDocumentBytes) break;
-        descriptors.push(text);
+        if (rows.length <= wanted) return document(descriptors, undefined);
+        if (descriptors.length >= page.limit) return document(descriptors, last);
+        // As many as will fit if the next are like these; annotations may be megabytes.
+        const room = largestDocumentBytes - bytes;
+        rowsAtOnce = Math.min(
+          Math.max(1, Math.floor((room * descriptors.length) / bytes)),
+          rowsAtMost,
+        );
       }
-      const last = rows[descriptors.length - 1];
-      return {
-        document: `{"schemaVersion":2,"mediaType":"${OCI_INDEX}","manifests":[${descriptors.join(",")}]}`,
-        next: rows.length > descriptors.length ? last?.digest : undefined,
-      };
     },
   };
+}
+
+function document(descriptors: readonly string[], next: string | undefined): ReferrersPage {
+  const manifests = descriptors.join(",");
+  return {
+    document: `{"schemaVersion":2,"mediaType":"${OCI_INDEX}","manifests":[${manifests}]}`,
+    next,
+  };
+}
+
+/** Where even one descriptor would be too long a document, its annotations stay in the manifest. */
+function fittingDescriptor(referrer: Referrer): string {
+  const text = descriptorOf(referrer);
+  if (Buffer.byteLength(text) <= largestDocumentBytes) return text;
+  return descriptorOf({ ...referrer, annotations: null });
 }
 
 function descriptorOf(referrer: Referrer): string {

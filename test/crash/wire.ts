@@ -24,14 +24,23 @@ export class ServerGone extends Error {
 
 /** Connections to one server, kept alive. */
 export interface Wire {
-  /** `target` is a path, or a Location as the server gave it. Throws {@link ServerGone}. */
+  /** `target` is a path, or a Location as the server gave it. Throws {@link ServerGone}, or another error if it is silent. */
   send(method: string, target: string, message?: Message): Promise<Answer>;
   /** The same, and throws unless the status is the expected one. */
   expect(status: number, method: string, target: string, message?: Message): Promise<Answer>;
   close(): void;
 }
 
+/** The connection stands and nothing comes: a server that is there must answer. */
+class Silence extends Error {
+  constructor(request: string) {
+    super(`${request}: nothing came for ${silentMs} ms`);
+    this.name = "Silence";
+  }
+}
+
 const pieceBytes = 64 * 1024;
+const silentMs = 20_000;
 
 export function createWire(url: string): Wire {
   const agent = new http.Agent({ keepAlive: true });
@@ -43,6 +52,7 @@ export function createWire(url: string): Wire {
       const answered = once(request, "response");
       // An error after the answer began is the answer's as well.
       request.on("error", () => undefined);
+      request.setTimeout(silentMs, () => request.destroy(new Silence(`${method} ${target}`)));
       if (body !== undefined && !chunked) request.setHeader("Content-Length", body.length);
       for (let at = 0; body !== undefined && at < body.length; at += pieceBytes)
         request.write(body.subarray(at, at + pieceBytes));
@@ -56,7 +66,7 @@ export function createWire(url: string): Wire {
         body: Buffer.concat(pieces),
       };
     } catch (error) {
-      throw new ServerGone(error);
+      throw error instanceof Silence ? error : new ServerGone(error);
     }
   };
 
