@@ -23,6 +23,8 @@ export interface RunningServer {
 
 type Settings = Pick<Config, "listen" | "tls" | "limits">;
 
+/** Connections that may wait to be accepted; the system may allow fewer. Hundreds of clients start a pull at one moment. */
+const backlog = 4096;
 const headersTimeoutMs = 60_000;
 /** Longer than the 60 s that proxies usually keep a connection, so that it is the proxy who closes it. */
 const keepAliveTimeoutMs = 75_000;
@@ -70,7 +72,8 @@ export async function startServer(
 
   await new Promise<void>((resolve, reject) => {
     server.once("error", reject);
-    server.listen({ port: listen.port, ...(listen.host !== "" && { host: listen.host }) }, resolve);
+    const host = listen.host === "" ? {} : { host: listen.host };
+    server.listen({ port: listen.port, backlog, ...host }, resolve);
   });
   server.on("error", (error) => logger.error({ err: error }, "listening failed"));
 

@@ -12,6 +12,9 @@ const goneCodes = new Set([
   "ABORT_ERR",
 ]);
 
+/** As Node keeps it; on every answer below `/v2/`. */
+const versionHeader = "docker-distribution-api-version";
+
 /**
  * The outermost middleware: every error becomes the body and the headers of its surface. Koa's own error path would
  * drop headers and answer in text.
@@ -41,10 +44,11 @@ function errorOf(error: unknown, ctx: Context, logger: Logger): OciError {
 }
 
 function render(ctx: Context, error: OciError): void {
+  // Nothing that was said of the answer that should have been: an error is not to be cached, nor taken for content.
+  for (const name of ctx.res.getHeaderNames()) if (name !== versionHeader) ctx.remove(name);
+  ctx.respond = true;
   ctx.status = error.status;
   if (error.headers !== undefined) ctx.set({ ...error.headers });
-  ctx.remove("ETag");
-  ctx.remove("Content-Length");
   ctx.type = "application/json";
   ctx.body = JSON.stringify(renderErrors(error));
   // What is left of the body is read and dropped, so that the answer arrives and the connection stays usable.

@@ -1,8 +1,16 @@
 import type { FileHandle } from "node:fs/promises";
 import type { ByteSource } from "../blob-store.ts";
 
-/** Chunks wait here while earlier ones are being written; more than this holds the source back. */
-const waitingLimit = 1024 * 1024;
+const KIB = 1024;
+/** What chunks of all writers together may hold while earlier ones are being written. */
+const writerBudget = 16 * 1024 * KIB;
+
+let writers = 0;
+
+/** More than this waiting holds a source back: much while few write, so that one call takes many chunks. */
+function waitingLimit(): number {
+  return Math.min(1024 * KIB, Math.max(64 * KIB, writerBudget / writers));
+}
 
 /**
  * Writes a source into an open file from `position` on, many chunks in one call: while one write runs, the next
@@ -35,6 +43,7 @@ export async function writeFrom(
     }
   };
 
+  writers += 1;
   try {
     for await (const chunk of source) {
       if (failure !== undefined) break;
@@ -42,9 +51,10 @@ export async function writeFrom(
       waiting.push(chunk);
       waitingBytes += chunk.length;
       running ??= pump();
-      if (waitingBytes >= waitingLimit) await running;
+      if (waitingBytes >= waitingLimit()) await running;
     }
   } finally {
+    writers -= 1;
     while (running !== undefined) await running;
   }
   if (failure !== undefined) throw failure.error;

@@ -96,7 +96,6 @@ export async function pushBlob(
 }
 
 export const ociManifest = "application/vnd.oci.image.manifest.v1+json";
-export const ociIndex = "application/vnd.oci.image.index.v1+json";
 
 /** An image of one layer whose blobs are pushed; the manifest is not. */
 export async function pushImageParts(

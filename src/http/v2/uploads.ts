@@ -50,16 +50,14 @@ export function uploadRoutes({
       repository,
       algorithm === undefined ? undefined : parseDigestAlgorithm(algorithm),
     );
-    describe(ctx, asked, id, 0);
+    ctx.set(placeOf(asked, id, 0));
     sendNothing(ctx, 202);
   };
 
   const append = async (ctx: Context, { repository, asked }: Target): Promise<void> => {
     const id = uploadId(ctx);
-    const offset = await withRange(ctx, asked, id, () =>
-      uploads.append(repository, id, chunkOf(ctx)),
-    );
-    describe(ctx, asked, id, offset);
+    const offset = await withRange(asked, id, () => uploads.append(repository, id, chunkOf(ctx)));
+    ctx.set(placeOf(asked, id, offset));
     sendNothing(ctx, 202);
   };
 
@@ -68,13 +66,13 @@ export function uploadRoutes({
     const digest = closingDigest(ctx);
     const chunk = chunkOf(ctx);
     const last = chunk.lengthBytes === 0 && chunk.range === undefined ? undefined : chunk;
-    await withRange(ctx, asked, id, () => uploads.finish(repository, id, digest, last));
+    await withRange(asked, id, () => uploads.finish(repository, id, digest, last));
     created(ctx, asked, digest);
   };
 
   const status = async (ctx: Context, { repository, asked }: Target): Promise<void> => {
     const id = uploadId(ctx);
-    describe(ctx, asked, id, await uploads.status(repository, id));
+    ctx.set(placeOf(asked, id, await uploads.status(repository, id)));
     sendNothing(ctx, 204);
   };
 
@@ -132,28 +130,24 @@ function chunkOf(ctx: Context): Chunk {
 }
 
 /** A chunk in the wrong place is told where to go on: clients resume straight from the headers of the 416. */
-async function withRange<T>(
-  ctx: Context,
-  asked: string,
-  id: string,
-  work: () => Promise<T>,
-): Promise<T> {
+async function withRange<T>(asked: string, id: string, work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {
-    if (error instanceof UploadRangeError) describe(ctx, asked, id, error.offset);
-    throw error;
+    if (!(error instanceof UploadRangeError)) throw error;
+    const headers = placeOf(asked, id, error.offset);
+    throw new OciError(error.code, error.message, { detail: error.detail, headers, cause: error });
   }
 }
 
 /** Where the session goes on. `0-0` stands for nothing yet, as it always has in registries. */
-function describe(ctx: Context, asked: string, id: string, offset: number): void {
-  ctx.set({
+function placeOf(asked: string, id: string, offset: number): Record<string, string> {
+  return {
     // A parameter, so that clients that append `&digest=…` work as well as those that edit the URL.
     Location: `/v2/${asked}/blobs/uploads/${id}?_state=open`,
     Range: `0-${Math.max(0, offset - 1)}`,
     "Docker-Upload-UUID": id,
-  });
+  };
 }
 
 function created(ctx: Context, asked: string, digest: Digest): void {
