@@ -1,15 +1,12 @@
-import { mkdir } from "node:fs/promises";
 import type { IncomingMessage, ServerResponse } from "node:http";
-import path from "node:path";
 import { createOpenPolicy } from "./auth/policy.ts";
 import type { Config } from "./config/schema.ts";
 import { openSqliteMetadata, type Metadata } from "./metadata/metadata.ts";
 import type { Logger } from "./observability/logger.ts";
-import { createRegistry, type Registry } from "./registry/registry.ts";
-import { expireUploads, sweepUploads } from "./registry/uploads/tidy.ts";
+import { createRegistry } from "./registry/registry.ts";
+import { startUpkeep } from "./registry/upkeep/serving.ts";
+import { databaseFile, forgetMemory, openStore } from "./stores.ts";
 import type { BlobStore } from "../storage/blob-store.ts";
-import { openFilesystemStore } from "../storage/filesystem/store.ts";
-import { createMemoryStore } from "../storage/memory/store.ts";
 
 export interface Assembled {
   /** Request listener for node:http. */
@@ -20,25 +17,32 @@ export interface Assembled {
   readonly close: () => Promise<void>;
 }
 
-const hourMs = 3_600_000;
-
 /** The composition root: from a checked configuration to a registry that answers requests. */
 export async function assemble(config: Config, logger: Logger): Promise<Assembled> {
-  await makeFolder(config.data);
   const clock = Date.now;
   const store = await openStore(config);
   // The wire's modules load while the database opens.
   const [metadata, { createApp }] = await Promise.all([
-    openSqliteMetadata(path.join(config.data, "berth.db")),
+    openSqliteMetadata(databaseFile(config)),
     import("./http/app.ts"),
   ]);
-  const registry = createRegistry({ store, metadata, clock, sparse: config.sparse });
-
-  const tidyUploads = (): Promise<void> =>
-    tidy({ metadata, uploads: registry.uploads }, clock() - config.limits.uploadIdle, logger);
-  await tidyUploads();
-  await sweepUploads({ store, metadata });
-  const timer = setInterval(() => void tidyUploads(), hourMs).unref();
+  const keeping = { leaseMs: config.gc.lease, graceMs: config.gc.grace };
+  const registry = createRegistry({ store, metadata, clock, sparse: config.sparse, keeping });
+  const upkeep = await startUpkeep({
+    store,
+    metadata,
+    clock,
+    uploads: registry.uploads,
+    report: logger,
+    keeping,
+    gc: config.gc,
+    scrub: config.scrub,
+    uploadIdleMs: config.limits.uploadIdle,
+  }).catch(async (error: unknown) => {
+    await metadata.close();
+    await store.close();
+    throw error;
+  });
 
   let draining = false;
   return {
@@ -55,41 +59,12 @@ export async function assemble(config: Config, logger: Logger): Promise<Assemble
       draining = true;
     },
     close: async () => {
-      clearInterval(timer);
+      await upkeep.close();
       await metadata.close();
       await store.close();
+      await forgetMemory(config);
     },
   };
-}
-
-/** Not all in one go: where a file system makes no folders (`/proc`), Node's recursive mkdir never comes back. */
-async function makeFolder(folder: string): Promise<void> {
-  await mkdir(path.dirname(folder), { recursive: true });
-  await mkdir(folder).catch((error: NodeJS.ErrnoException) => {
-    if (error.code !== "EEXIST") throw error;
-  });
-}
-
-function openStore(config: Config): Promise<BlobStore> | BlobStore {
-  switch (config.storage.driver) {
-    case "filesystem":
-      return openFilesystemStore(config.data);
-    case "memory":
-      return createMemoryStore();
-  }
-}
-
-async function tidy(
-  parts: { readonly metadata: Metadata; readonly uploads: Registry["uploads"] },
-  beforeMs: number,
-  logger: Logger,
-): Promise<void> {
-  try {
-    const expired = await expireUploads(parts, beforeMs);
-    if (expired > 0) logger.info({ expired }, "uploads that nobody went on with have expired");
-  } catch (error) {
-    logger.error({ err: error }, "uploads could not be expired");
-  }
 }
 
 async function problemsOf(parts: {

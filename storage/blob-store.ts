@@ -18,8 +18,8 @@ export interface BlobStat {
 
 export interface StoredObject extends BlobStat {
   readonly key: BlobKey;
-  /** Milliseconds since the epoch, on the store's own clock: for reports, never for a decision. */
-  readonly modifiedAtMs: number;
+  /** When its key was made, in milliseconds since the epoch, as the key itself says: no copy or restore changes it. */
+  readonly bornAtMs: number;
 }
 
 /** First and last byte, both included, as in `Range: bytes=first-last`. */
@@ -99,6 +99,12 @@ export interface BlobStore {
 
   /** Every upload in the store, in no order: what a start finds that no row knows is swept. */
   listUploads(): AsyncIterable<UploadReference>;
+
+  /** The id that {@link claim} has left here; `undefined` in a store that nobody has claimed. */
+  identity(): Promise<string | undefined>;
+
+  /** Marks the store as the one that a database speaks of. Durable when it resolves. */
+  claim(id: string): Promise<void>;
 
   /** Rejects, saying what is wrong, unless the store can be written to and read from right now. */
   probe(): Promise<void>;

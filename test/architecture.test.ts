@@ -21,7 +21,9 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
   observability: [],
   http: ["oci", "registry", "auth", "observability"],
   config: [],
+  stores: ["contract", "driver", "config"],
   assemble: [
+    "stores",
     "oci",
     "contract",
     "driver",
@@ -32,8 +34,9 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
     "http",
     "config",
   ],
+  upkeep: ["stores", "contract", "metadata", "registry", "config"],
   server: ["assemble", "config", "observability", "oci"],
-  cli: ["assemble", "config", "server", "observability"],
+  cli: ["assemble", "upkeep", "config", "server", "observability"],
 };
 
 /** Packages that only some places may import. */
@@ -45,6 +48,7 @@ const owners: Readonly<Record<string, readonly RegExp[]>> = {
   zod: [/^src\/config\//],
   yaml: [/^src\/config\//],
   commander: [/^src\/cli\//],
+  "cli-progress": [/^src\/cli\//],
   pino: [/^src\/observability\//],
   "pino-pretty": [/^src\/observability\//],
 };

@@ -1,5 +1,8 @@
 import { Command } from "commander";
+import { checkCommand } from "./check.ts";
 import { configCommand } from "./config.ts";
+import { gcCommand } from "./gc.ts";
+import { scrubCommand } from "./scrub.ts";
 import { serveCommand } from "./serve.ts";
 import { version } from "./version.ts";
 
@@ -9,12 +12,14 @@ Examples:
   $ berth serve --open --data /srv/berth          keep the data somewhere else than in ./data
   $ berth serve --open --listen 127.0.0.1:8080    listen on another port
   $ berth serve --config /etc/berth/berth.yaml    take the settings from a file
+  $ berth gc --dry-run                            list what nothing needs any more
+  $ berth check                                   see whether rows and files agree
   $ berth config check --config berth.yaml        see whether the file is right
   $ berth config --help                           list every key and its environment variable
 
 Exit codes:
   0  all is well
-  1  a failure, such as a port in use or a data folder that cannot be written
+  1  a failure, such as a port in use, or something wrong that check or scrub found
   2  a wrong command line or configuration
 `;
 
@@ -25,7 +30,7 @@ export function createProgram(): Command {
     .version(version(), "-V, --version", "print the version")
     .helpOption("-h, --help", "print this help")
     .addHelpText("after", notes);
-  const commands = [serveCommand(), configCommand()];
+  const commands = [serveCommand(), gcCommand(), checkCommand(), scrubCommand(), configCommand()];
   for (const command of commands) program.addCommand(command);
   for (const command of [
     program,

@@ -63,6 +63,37 @@ export const configSchema = z.object({
     })
     .prefault({}),
   sparse: bool().prefault(false).describe("A manifest may name things that are not here"),
+  gc: z
+    .object({
+      untagged: choice(["keep", "after"])
+        .prefault("keep")
+        .describe(
+          "What becomes of a manifest that no tag, index or subject keeps: after gc.grace it may go",
+        ),
+      lease: duration({ min: 1000, max: 7 * day })
+        .prefault("1h")
+        .describe("What was just pushed, mounted or asked for by a pusher is kept this long"),
+      grace: duration({ min: 0 })
+        .prefault("24h")
+        .describe("What is no longer needed is kept this much longer"),
+      every: duration({ min: 0, max: 14 * day })
+        .prefault("1h")
+        .describe("Time between two collections while serving; 0s for none"),
+      rate: integer({ min: 1, max: 100_000 })
+        .prefault(200)
+        .describe("Steps that a collection takes in a second while serving"),
+    })
+    .prefault({}),
+  scrub: z
+    .object({
+      every: duration({ min: 0, max: 24 * day })
+        .prefault("7d")
+        .describe("Time between two readings of every blob while serving; 0s for none"),
+      rate: size({ min: 64 * KiB })
+        .prefault("8MiB")
+        .describe("Bytes that are read again in a second while serving"),
+    })
+    .prefault({}),
   limits: z
     .object({
       drain: duration({ min: 0, max: day })

@@ -46,7 +46,7 @@ export function routesOf({ registry, policy, readiness, limits }: AppParts): rea
     ...catalogRoutes({ repositories: registry.repositories, pageSize }),
     ...uploadRoutes({ uploads: registry.uploads, blobs: registry.blobs, policy }),
     ...blobRoutes({ blobs: registry.blobs, policy }),
-    ...manifestRoutes({ manifests: registry.manifests, readBody, tagsPerPush }),
+    ...manifestRoutes({ manifests: registry.manifests, policy, readBody, tagsPerPush }),
     ...tagRoutes({ tags: registry.tags, pageSize }),
     ...referrerRoutes({ referrers: registry.referrers, pageSize }),
   ];

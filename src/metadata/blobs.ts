@@ -1,7 +1,9 @@
-import { sql } from "kysely";
+import { inForce } from "./in-force.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { RepositoryName } from "../oci/name.ts";
+import type { Keeping } from "./keeping.ts";
 import { ensureRepository } from "./repositories.ts";
+import { retireUnlinked, reviewLink } from "./reviews.ts";
 import type { Database } from "./schema.ts";
 
 /** A blob as one repository shows it. */
@@ -11,9 +13,6 @@ export interface LinkedBlob {
   readonly storageKey: string;
   readonly leasedUntilMs: number;
 }
-
-/** Said literally, so that the planner sees that the unique index on digests in force answers the query. */
-export const inForce = sql<boolean>`blobs.state <> 'deleting'`;
 
 export function createBlobReads(db: Database) {
   return {
@@ -53,13 +52,11 @@ export function createBlobReads(db: Database) {
   };
 }
 
-export interface StoreBlob {
+export interface StoreBlob extends Keeping {
   readonly repository: RepositoryName;
   readonly digest: Digest;
   readonly sizeBytes: number;
   readonly storageKey: string;
-  readonly leasedUntilMs: number;
-  readonly nowMs: number;
   /** The session that brought it, which ends with this. */
   readonly uploadId?: string | undefined;
 }
@@ -87,7 +84,13 @@ async function storeBlob(tx: Database, blob: StoreBlob): Promise<"stored" | "dup
     // The bytes had gone missing: the new ones heal every repository that links to the row.
     await tx
       .updateTable("blobs")
-      .set({ state: "live", storage_key: blob.storageKey, size_bytes: blob.sizeBytes })
+      .set({
+        state: "live",
+        storage_key: blob.storageKey,
+        size_bytes: blob.sizeBytes,
+        created_at: blob.nowMs,
+        scrubbed_at: 0,
+      })
       .where("id", "=", known.id)
       .execute();
     await link(tx, repositoryId, known.id, blob);
@@ -107,12 +110,10 @@ async function storeBlob(tx: Database, blob: StoreBlob): Promise<"stored" | "dup
   return "stored";
 }
 
-export interface MountBlob {
+export interface MountBlob extends Keeping {
   readonly from: RepositoryName;
   readonly repository: RepositoryName;
   readonly digest: Digest;
-  readonly leasedUntilMs: number;
-  readonly nowMs: number;
 }
 
 /** Links a blob of one repository to another. False if the source does not show it (any more). */
@@ -136,22 +137,23 @@ async function link(
   tx: Database,
   repositoryId: number,
   blobId: number,
-  lease: { readonly leasedUntilMs: number; readonly nowMs: number },
+  keeping: Keeping,
 ): Promise<void> {
   await tx
     .insertInto("blob_links")
     .values({
       repository_id: repositoryId,
       blob_id: blobId,
-      created_at: lease.nowMs,
-      leased_until: lease.leasedUntilMs,
+      created_at: keeping.nowMs,
+      leased_until: keeping.leasedUntilMs,
     })
     .onConflict((conflict) =>
       conflict
         .columns(["repository_id", "blob_id"])
-        .doUpdateSet({ leased_until: lease.leasedUntilMs }),
+        .doUpdateSet({ leased_until: keeping.leasedUntilMs }),
     )
     .execute();
+  await reviewLink(tx, { repositoryId, blobId, reviewAtMs: keeping.reviewAtMs });
 }
 
 export interface LeaseBlob {
@@ -213,6 +215,7 @@ async function unlinkBlob(
     .where("repository_id", "=", linked.repositoryId)
     .where("blob_id", "=", linked.blobId)
     .execute();
+  await retireUnlinked(tx, linked.blobId);
   return { outcome: "unlinked" };
 }
 

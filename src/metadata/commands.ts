@@ -1,14 +1,25 @@
 import { blobCommands } from "./blobs.ts";
+import { collectionCommands } from "./collection.ts";
+import { instanceCommands } from "./instance.ts";
 import { manifestCommands } from "./manifests.ts";
 import type { Database } from "./schema.ts";
 import { tagCommands } from "./tags.ts";
+import { upkeepCommands } from "./upkeep.ts";
 import { uploadCommands } from "./uploads.ts";
 
 /**
  * Everything that changes the database: one function, one transaction. Arguments and results are plain data, since
  * they may cross a thread; a refusal is a result, not an error.
  */
-export const commands = { ...blobCommands, ...manifestCommands, ...tagCommands, ...uploadCommands };
+export const commands = {
+  ...blobCommands,
+  ...collectionCommands,
+  ...instanceCommands,
+  ...manifestCommands,
+  ...tagCommands,
+  ...upkeepCommands,
+  ...uploadCommands,
+};
 
 type Commands = typeof commands;
 export type CommandName = keyof Commands;

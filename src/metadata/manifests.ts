@@ -1,8 +1,10 @@
 import type { Digest } from "../oci/digest.ts";
 import type { RepositoryName } from "../oci/name.ts";
 import type { Reference, Tag } from "../oci/reference.ts";
-import { inForce } from "./blobs.ts";
+import { inForce } from "./in-force.ts";
+import type { Change } from "./keeping.ts";
 import { ensureRepository, findRepository, touchRepository } from "./repositories.ts";
+import { reviewManifest, reviewWhatItKept } from "./reviews.ts";
 import type { Database, NewManifest, NewManifestReference } from "./schema.ts";
 import { pointTag, removeTagsOf } from "./tags.ts";
 
@@ -10,6 +12,7 @@ export interface StoredManifest {
   readonly digest: Digest;
   readonly mediaType: string;
   readonly content: Uint8Array;
+  readonly leasedUntilMs: number;
 }
 
 export interface Referrer {
@@ -34,6 +37,7 @@ export function createManifestReads(db: Database) {
           "manifests.digest as digest",
           "manifests.media_type as mediaType",
           "manifests.content as content",
+          "manifests.leased_until as leasedUntilMs",
         ])
         .where("repositories.name", "=", repository);
       const found =
@@ -82,7 +86,7 @@ export function createManifestReads(db: Database) {
   };
 }
 
-export interface PutManifest {
+export interface PutManifest extends Change {
   readonly repository: RepositoryName;
   readonly manifest: NewManifest;
   /** In the order of the document. */
@@ -90,7 +94,6 @@ export interface PutManifest {
   readonly tags: readonly Tag[];
   /** What the manifest names may be absent. */
   readonly sparse: boolean;
-  readonly nowMs: number;
 }
 
 export type ManifestPut =
@@ -131,8 +134,8 @@ async function putManifest(tx: Database, put: PutManifest): Promise<ManifestPut>
       await insertReferences(tx, manifestId, put.references);
     }
   }
-  for (const name of put.tags)
-    await pointTag(tx, { repositoryId, name, manifestId, digest, nowMs: put.nowMs });
+  for (const name of put.tags) await pointTag(tx, { repositoryId, name, manifestId, digest }, put);
+  if (put.tags.length === 0) await reviewManifest(tx, manifestId, put.reviewAtMs);
   await touchRepository(tx, repositoryId, put.nowMs);
   return { outcome: "stored" };
 }
@@ -196,16 +199,18 @@ async function missingReferences(
   return required.filter((row) => !isPresent(row)).map(({ digest, kind }) => ({ digest, kind }));
 }
 
+export interface DeleteManifest extends Change {
+  readonly repository: RepositoryName;
+  readonly digest: Digest;
+}
+
 /** Removes a manifest and every tag that points at it. `undefined` if it was not there. */
 async function deleteManifest(
   tx: Database,
-  {
-    repository,
-    digest,
-    nowMs,
-  }: { readonly repository: RepositoryName; readonly digest: Digest; readonly nowMs: number },
+  deletion: DeleteManifest,
 ): Promise<{ readonly tags: readonly Tag[] } | undefined> {
-  const home = await findRepository(tx, repository);
+  const { digest } = deletion;
+  const home = await findRepository(tx, deletion.repository);
   if (home === undefined) return undefined;
   const manifest = await tx
     .selectFrom("manifests")
@@ -214,10 +219,39 @@ async function deleteManifest(
     .where("digest", "=", digest)
     .executeTakeFirst();
   if (manifest === undefined) return undefined;
-  const tags = await removeTagsOf(tx, home.id, manifest.id, nowMs);
-  await tx.deleteFrom("manifests").where("id", "=", manifest.id).execute();
-  await touchRepository(tx, home.id, nowMs);
+  const tags = await removeTagsOf(tx, home.id, manifest.id, deletion.nowMs);
+  await removeManifest(tx, { id: manifest.id, repositoryId: home.id, digest }, deletion);
   return { tags };
 }
 
-export const manifestCommands = { putManifest, deleteManifest };
+/** Removes a manifest that no tag points at; what it kept is looked at later. */
+export async function removeManifest(
+  tx: Database,
+  manifest: { readonly id: number; readonly repositoryId: number; readonly digest: Digest },
+  { nowMs, reviewAtMs }: Change,
+): Promise<void> {
+  await reviewWhatItKept(tx, manifest, reviewAtMs);
+  await tx.deleteFrom("manifests").where("id", "=", manifest.id).execute();
+  await touchRepository(tx, manifest.repositoryId, nowMs);
+}
+
+export interface LeaseManifest {
+  readonly repository: RepositoryName;
+  readonly digest: Digest;
+  readonly leasedUntilMs: number;
+}
+
+/** Keeps a manifest from the collector until then. False if it is not there (any more). */
+async function leaseManifest(tx: Database, lease: LeaseManifest): Promise<boolean> {
+  const changed = await tx
+    .updateTable("manifests")
+    .set({ leased_until: lease.leasedUntilMs })
+    .where("repository_id", "=", (query) =>
+      query.selectFrom("repositories").select("id").where("name", "=", lease.repository),
+    )
+    .where("digest", "=", lease.digest)
+    .executeTakeFirst();
+  return changed.numUpdatedRows > 0n;
+}
+
+export const manifestCommands = { putManifest, deleteManifest, leaseManifest };

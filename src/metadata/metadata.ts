@@ -28,3 +28,14 @@ export async function openSqliteMetadata(file: string): Promise<Metadata> {
     },
   };
 }
+
+/** A consistent copy of the database in `file`, taken while others write to it. */
+export async function snapshotSqlite(file: string, target: string): Promise<void> {
+  const { openReadConnection } = await import("./sqlite/connection.ts");
+  const connection = openReadConnection(file);
+  try {
+    await connection.backup(target);
+  } finally {
+    connection.close();
+  }
+}

@@ -13,6 +13,9 @@ export interface Schema {
   tags: TagsTable;
   tag_history: TagHistoryTable;
   uploads: UploadsTable;
+  manifest_reviews: ManifestReviewsTable;
+  blob_reviews: BlobReviewsTable;
+  instance: InstanceTable;
 }
 
 /** A connection, or a transaction on one. */
@@ -33,6 +36,7 @@ interface BlobsTable {
   storage_key: string;
   state: Generated<"live" | "missing" | "deleting">;
   created_at: number;
+  scrubbed_at: Generated<number>;
 }
 
 interface BlobLinksTable {
@@ -100,6 +104,24 @@ interface UploadsTable {
   storage_reference: string;
   started_at: number;
   touched_at: number;
+}
+
+interface ManifestReviewsTable {
+  manifest_id: number;
+  due_at: number;
+}
+
+interface BlobReviewsTable {
+  repository_id: number;
+  blob_id: number;
+  due_at: number;
+}
+
+interface InstanceTable {
+  only_row: 1;
+  id: string;
+  clean_stop: 0 | 1;
+  checkpointed_at: number;
 }
 
 export type NewManifest = Omit<Insertable<ManifestsTable>, "id" | "repository_id">;

@@ -1,7 +1,9 @@
 import type { Digest } from "../oci/digest.ts";
 import type { RepositoryName } from "../oci/name.ts";
 import type { Tag } from "../oci/reference.ts";
+import type { Change } from "./keeping.ts";
 import { findRepository, pageOf, touchRepository, type Page } from "./repositories.ts";
+import { reviewManifest } from "./reviews.ts";
 import type { Database } from "./schema.ts";
 
 export function createTagReads(db: Database) {
@@ -37,8 +39,8 @@ export async function pointTag(
     readonly name: Tag;
     readonly manifestId: number;
     readonly digest: Digest;
-    readonly nowMs: number;
   },
+  { nowMs, reviewAtMs }: Change,
 ): Promise<void> {
   const before = await tx
     .selectFrom("tags")
@@ -52,16 +54,17 @@ export async function pointTag(
       repository_id: tag.repositoryId,
       name: tag.name,
       manifest_id: tag.manifestId,
-      updated_at: tag.nowMs,
+      updated_at: nowMs,
     })
     .onConflict((conflict) =>
       conflict
         .columns(["repository_id", "name"])
-        .doUpdateSet({ manifest_id: tag.manifestId, updated_at: tag.nowMs }),
+        .doUpdateSet({ manifest_id: tag.manifestId, updated_at: nowMs }),
     )
     .execute();
-  if (before?.manifest_id !== tag.manifestId)
-    await rememberTag(tx, tag.repositoryId, tag.name, tag.digest, tag.nowMs);
+  if (before?.manifest_id === tag.manifestId) return;
+  await rememberTag(tx, tag.repositoryId, tag.name, tag.digest, nowMs);
+  if (before !== undefined) await reviewManifest(tx, before.manifest_id, reviewAtMs);
 }
 
 /** Removes every tag that points at a manifest. Resolves with their names. */
@@ -80,14 +83,15 @@ export async function removeTagsOf(
   return removed.map((row) => row.name);
 }
 
+export interface DeleteTag extends Change {
+  readonly repository: RepositoryName;
+  readonly tag: Tag;
+}
+
 /** Removes a tag; the manifest stays. False if it was not there. */
 async function deleteTag(
   tx: Database,
-  {
-    repository,
-    tag,
-    nowMs,
-  }: { readonly repository: RepositoryName; readonly tag: Tag; readonly nowMs: number },
+  { repository, tag, nowMs, reviewAtMs }: DeleteTag,
 ): Promise<boolean> {
   const home = await findRepository(tx, repository);
   if (home === undefined) return false;
@@ -95,8 +99,10 @@ async function deleteTag(
     .deleteFrom("tags")
     .where("repository_id", "=", home.id)
     .where("name", "=", tag)
+    .returning("manifest_id")
     .executeTakeFirst();
-  if (removed.numDeletedRows === 0n) return false;
+  if (removed === undefined) return false;
+  await reviewManifest(tx, removed.manifest_id, reviewAtMs);
   await rememberTag(tx, home.id, tag, null, nowMs);
   await touchRepository(tx, home.id, nowMs);
   return true;

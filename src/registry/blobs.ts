@@ -4,7 +4,7 @@ import type { RepositoryName } from "../oci/name.ts";
 import type { LinkedBlob } from "../metadata/blobs.ts";
 import type { Metadata } from "../metadata/metadata.ts";
 import type { BlobStore, ByteRange, LentBytes } from "../../storage/blob-store.ts";
-import { leaseMs, rewriteAfterMs, type Clock } from "./clock.ts";
+import type { Keeper } from "./clock.ts";
 
 /** Whether the caller may read a repository: what a mount without a source may look into. */
 export type MayRead = (repository: RepositoryName) => boolean | Promise<boolean>;
@@ -17,9 +17,9 @@ export type Blobs = ReturnType<typeof createBlobs>;
 export function createBlobs(parts: {
   readonly store: BlobStore;
   readonly metadata: Pick<Metadata, "blobs" | "repositories" | "run">;
-  readonly clock: Clock;
+  readonly keeper: Keeper;
 }) {
-  const { store, metadata, clock } = parts;
+  const { store, metadata, keeper } = parts;
 
   return {
     /** The blob as this repository shows it. Throws BLOB_UNKNOWN, or NAME_UNKNOWN if there is no such repository. */
@@ -35,21 +35,20 @@ export function createBlobs(parts: {
      * is kept until the manifest has had time to follow.
      */
     async promise(repository: RepositoryName, blob: LinkedBlob): Promise<void> {
-      const leasedUntilMs = clock() + leaseMs;
-      if (blob.leasedUntilMs >= leasedUntilMs - rewriteAfterMs) return;
-      const kept = await metadata.run("leaseBlob", {
-        repository,
-        digest: blob.digest,
-        leasedUntilMs,
-      });
+      const leasedUntilMs = keeper.renewal(blob.leasedUntilMs);
+      if (leasedUntilMs === undefined) return;
+      const lease = { repository, digest: blob.digest, leasedUntilMs };
+      const kept = await metadata.run("leaseBlob", lease);
       if (!kept) throw unknownBlob(blob.digest);
     },
 
     /** The bytes of a blob, or of a part of it. Throws BLOB_UNKNOWN if the store has lost them. */
     async open(blob: LinkedBlob, range: ByteRange): Promise<LentBytes> {
       const bytes = await store.open(blob.storageKey, range);
-      if (bytes === undefined) throw unknownBlob(blob.digest);
-      return bytes;
+      if (bytes !== undefined) return bytes;
+      // Out of sight from now on, so that a client that asks before it pushes brings the bytes back.
+      await metadata.run("loseBlob", { storageKey: blob.storageKey });
+      throw unknownBlob(blob.digest);
     },
 
     /**
@@ -69,17 +68,13 @@ export function createBlobs(parts: {
           : [mount.from];
       for (const from of sources) {
         if (!(await mount.mayRead(from))) continue;
-        const nowMs = clock();
-        if (
-          await metadata.run("mountBlob", {
-            from,
-            repository,
-            digest,
-            nowMs,
-            leasedUntilMs: nowMs + leaseMs,
-          })
-        )
-          return true;
+        const mounted = await metadata.run("mountBlob", {
+          from,
+          repository,
+          digest,
+          ...keeper.keep(),
+        });
+        if (mounted) return true;
       }
       return false;
     },

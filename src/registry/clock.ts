@@ -1,10 +1,40 @@
+import type { Change, Keeping } from "../metadata/keeping.ts";
+
 /** Milliseconds since the epoch, passed in wherever behaviour depends on the time, so that a test can hold it still. */
 export type Clock = () => number;
 
-const minuteMs = 60_000;
+export interface KeepingTimes {
+  /** What was just pushed, mounted or asked for by a pusher is kept this long, though no manifest names it yet. */
+  readonly leaseMs: number;
+  /** The collector looks at what an event may have freed only this long after the event. */
+  readonly graceMs: number;
+}
 
-/** How long what was just pushed, mounted or asked for by a pusher is kept, though no manifest names it yet. */
-export const leaseMs = 60 * minuteMs;
+export interface Keeper {
+  /** What an event that happens now means to the collector. */
+  keep(): Keeping;
+  change(): Change;
+  /** When a lease that is written now ends; `undefined` while one that ends at `leasedUntilMs` is still long enough. */
+  renewal(leasedUntilMs: number): number | undefined;
+}
 
 /** A lease, and the last touch of an upload, are written again only when they move by this much. */
-export const rewriteAfterMs = 15 * minuteMs;
+export const rewriteAfterMs = 15 * 60_000;
+
+export function createKeeper(clock: Clock, { leaseMs, graceMs }: KeepingTimes): Keeper {
+  const change = (): Change => {
+    const nowMs = clock();
+    return { nowMs, reviewAtMs: nowMs + graceMs };
+  };
+  return {
+    change,
+    keep: () => {
+      const event = change();
+      return { ...event, leasedUntilMs: event.nowMs + leaseMs };
+    },
+    renewal: (leasedUntilMs) => {
+      const ends = clock() + leaseMs;
+      return leasedUntilMs < ends - Math.min(rewriteAfterMs, leaseMs / 4) ? ends : undefined;
+    },
+  };
+}

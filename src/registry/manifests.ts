@@ -9,7 +9,8 @@ import type { StoredManifest } from "../metadata/manifests.ts";
 import type { Metadata } from "../metadata/metadata.ts";
 import type { NewManifest, NewManifestReference } from "../metadata/schema.ts";
 import type { BlobStore } from "../../storage/blob-store.ts";
-import { leaseMs, type Clock } from "./clock.ts";
+import type { Keeping } from "../metadata/keeping.ts";
+import type { Keeper } from "./clock.ts";
 
 /** Configs of images are a few KiB; one larger than this is not looked into. */
 const largestConfigBytes = 4 * 1024 * 1024;
@@ -26,11 +27,11 @@ export type Manifests = ReturnType<typeof createManifests>;
 export function createManifests(parts: {
   readonly store: BlobStore;
   readonly metadata: Pick<Metadata, "manifests" | "blobs" | "repositories" | "run">;
-  readonly clock: Clock;
+  readonly keeper: Keeper;
   /** Whether a manifest may name things that are not here. */
   readonly sparse: boolean;
 }) {
-  const { store, metadata, clock, sparse } = parts;
+  const { store, metadata, keeper, sparse } = parts;
 
   /** The platform an image says it is for. A config that is missing or odd says nothing, and the push decides the rest. */
   const platformOf = async (
@@ -84,20 +85,15 @@ export function createManifests(parts: {
       }
       const manifest = parseManifest(bytes, push.contentType);
       const tags = reference.kind === "tag" ? [reference.tag] : push.tags;
-      const nowMs = clock();
+      const platform = await platformOf(repository, manifest);
+      const keeping = keeper.keep();
       const result = await metadata.run("putManifest", {
         repository,
-        manifest: manifestRow(
-          manifest,
-          digest,
-          bytes,
-          await platformOf(repository, manifest),
-          nowMs,
-        ),
+        manifest: manifestRow(manifest, digest, bytes, platform, keeping),
         references: manifest.references.map(referenceRow),
         tags,
         sparse,
-        nowMs,
+        ...keeping,
       });
       if (result.outcome === "missing") throw missing(result.missing);
       return { digest, mediaType: manifest.mediaType, subject: manifest.subject?.digest, tags };
@@ -112,15 +108,28 @@ export function createManifests(parts: {
       throw new OciError("NAME_UNKNOWN", undefined, { detail: { name: repository } });
     },
 
+    /** Somebody who may push has asked whether the manifest is here: it is kept until what names it has had time to follow. */
+    async promise(repository: RepositoryName, manifest: StoredManifest): Promise<void> {
+      const leasedUntilMs = keeper.renewal(manifest.leasedUntilMs);
+      if (leasedUntilMs === undefined) return;
+      const lease = { repository, digest: manifest.digest, leasedUntilMs };
+      const kept = await metadata.run("leaseManifest", lease);
+      if (!kept) throw unknownManifest({ kind: "digest", digest: manifest.digest });
+    },
+
     /**
      * Removes a tag (the manifest stays), or a manifest with every tag that points at it. Throws MANIFEST_UNKNOWN.
      */
     async delete(repository: RepositoryName, reference: Reference): Promise<void> {
-      const nowMs = clock();
+      const change = keeper.change();
       const removed =
         reference.kind === "tag"
-          ? await metadata.run("deleteTag", { repository, tag: reference.tag, nowMs })
-          : await metadata.run("deleteManifest", { repository, digest: reference.digest, nowMs });
+          ? await metadata.run("deleteTag", { repository, tag: reference.tag, ...change })
+          : await metadata.run("deleteManifest", {
+              repository,
+              digest: reference.digest,
+              ...change,
+            });
       if (removed === undefined || removed === false) throw unknownManifest(reference);
     },
   };
@@ -131,7 +140,7 @@ function manifestRow(
   digest: Digest,
   bytes: Uint8Array,
   platform: Platform | undefined,
-  nowMs: number,
+  keeping: Keeping,
 ): NewManifest {
   return {
     digest,
@@ -144,8 +153,8 @@ function manifestRow(
     subject_digest: manifest.subject?.digest ?? null,
     annotations: json(manifest.annotations),
     ...platformColumns(platform),
-    pushed_at: nowMs,
-    leased_until: nowMs + leaseMs,
+    pushed_at: keeping.nowMs,
+    leased_until: keeping.leasedUntilMs,
     content: bytes,
   };
 }

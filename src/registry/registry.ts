@@ -1,7 +1,7 @@
 import type { Metadata } from "../metadata/metadata.ts";
 import type { BlobStore } from "../../storage/blob-store.ts";
 import { createBlobs, type Blobs } from "./blobs.ts";
-import type { Clock } from "./clock.ts";
+import { createKeeper, type Clock, type KeepingTimes } from "./clock.ts";
 import { createManifests, type Manifests } from "./manifests.ts";
 import { createReferrers, type Referrers } from "./referrers.ts";
 import { createRepositories, type Repositories } from "./repositories.ts";
@@ -23,11 +23,13 @@ export function createRegistry(parts: {
   readonly metadata: Metadata;
   readonly clock: Clock;
   readonly sparse: boolean;
+  readonly keeping: KeepingTimes;
 }): Registry {
+  const keeper = createKeeper(parts.clock, parts.keeping);
   return {
-    blobs: createBlobs(parts),
-    uploads: createUploads(parts),
-    manifests: createManifests(parts),
+    blobs: createBlobs({ ...parts, keeper }),
+    uploads: createUploads({ ...parts, keeper }),
+    manifests: createManifests({ ...parts, keeper }),
     tags: createTags(parts),
     referrers: createReferrers(parts),
     repositories: createRepositories(parts),

@@ -1,11 +1,12 @@
 import path from "node:path";
-import { ulid } from "ulid";
+import { decodeTime, ulid } from "ulid";
 import type { BlobKey, UploadReference } from "../blob-store.ts";
 import { algorithmOf, encodedOf, type Digest } from "../../src/oci/digest.ts";
 
 /*
  * What lies in the folder of a file-system store:
  *
+ *   <root>/blobs/instance            the id of the database that speaks of these blobs
  *   <root>/blobs/sha256/ab/abcd….01J9…   one blob: its digest, and a ULID of its own so that no name is ever used twice
  *   <root>/uploads/01J9…                 the bytes of an upload that is not closed yet
  *
@@ -19,6 +20,7 @@ const uploadGrammar = /^[0-9A-HJKMNP-TV-Z]{26}$/;
 export interface Paths {
   readonly blobs: string;
   readonly uploads: string;
+  readonly instance: string;
   /** The file of a blob. Throws if the key is not of the form this driver makes. */
   blob(key: BlobKey): string;
   /** The file of an upload. Throws if the reference is not of the form this driver makes. */
@@ -29,6 +31,7 @@ export function createPaths(root: string): Paths {
   return {
     blobs: path.join(root, "blobs"),
     uploads: path.join(root, "uploads"),
+    instance: path.join(root, "blobs", "instance"),
     blob(key) {
       if (!keyGrammar.test(key)) throw new TypeError(`not a key of this store: ${key}`);
       return path.join(root, key);
@@ -46,6 +49,9 @@ export function newKey(digest: Digest): BlobKey {
   const hex = encodedOf(digest);
   return `blobs/${algorithmOf(digest)}/${hex.slice(0, 2)}/${hex}.${ulid()}`;
 }
+
+/** When a key was made; milliseconds since the epoch. */
+export const bornAtMs = (key: BlobKey): number => decodeTime(key.slice(-26));
 
 export function newUploadReference(): UploadReference {
   return ulid();

@@ -1,5 +1,14 @@
 import { constants } from "node:fs";
-import { mkdir, open, readdir, rename, stat, unlink, type FileHandle } from "node:fs/promises";
+import {
+  mkdir,
+  open,
+  readFile,
+  readdir,
+  rename,
+  stat,
+  unlink,
+  type FileHandle,
+} from "node:fs/promises";
 import path from "node:path";
 import {
   UploadOffsetError,
@@ -8,7 +17,14 @@ import {
   type StoredObject,
 } from "../blob-store.ts";
 import { createDurableDirectories, syncDirectory } from "./directories.ts";
-import { createPaths, isKey, isUploadReference, newKey, newUploadReference } from "./paths.ts";
+import {
+  bornAtMs,
+  createPaths,
+  isKey,
+  isUploadReference,
+  newKey,
+  newUploadReference,
+} from "./paths.ts";
 import { readRange } from "./read.ts";
 import { writeAll, writeFrom } from "./write.ts";
 
@@ -126,6 +142,19 @@ export async function openFilesystemStore(root: string): Promise<BlobStore> {
       for (const name of await readdir(paths.uploads)) if (isUploadReference(name)) yield name;
     },
 
+    async identity() {
+      return (await readFile(paths.instance, "utf8").catch(absent))?.trim();
+    },
+
+    async claim(id) {
+      const unfinished = `${paths.instance}.new`;
+      await unlink(unfinished).catch(absent);
+      const file = await open(unfinished, "wx");
+      await flushed(file, unfinished, () => writeAll(file, [Buffer.from(`${id}\n`)], 0));
+      await rename(unfinished, paths.instance);
+      await syncDirectory(paths.blobs);
+    },
+
     async probe() {
       const target = paths.upload(newUploadReference());
       const file = await open(target, "wx");
@@ -171,7 +200,7 @@ async function* listBlobs(root: string, blobs: string): AsyncIterable<StoredObje
       for (const name of (await readdir(path.join(blobs, algorithm, fanOut)).catch(absent)) ?? []) {
         const key: BlobKey = `blobs/${algorithm}/${fanOut}/${name}`;
         const found = isKey(key) ? await stat(path.join(root, key)).catch(absent) : undefined;
-        if (found !== undefined) yield { key, sizeBytes: found.size, modifiedAtMs: found.mtimeMs };
+        if (found !== undefined) yield { key, sizeBytes: found.size, bornAtMs: bornAtMs(key) };
       }
     }
   }

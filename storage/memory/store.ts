@@ -4,19 +4,20 @@ import type { Digest } from "../../src/oci/digest.ts";
 
 interface HeldBlob {
   readonly bytes: Uint8Array;
-  readonly storedAtMs: number;
+  readonly bornAtMs: number;
 }
 
 /** Blobs in memory, gone with the process: for tests and for trying things out. Memory grows with what it holds. */
 export function createMemoryStore(): BlobStore {
   const blobs = new Map<string, HeldBlob>();
   const uploads = new Map<string, Uint8Array[]>();
+  let identity: string | undefined;
 
   const uploadSize = (upload: string): number =>
     (uploads.get(upload) ?? []).reduce((sum, chunk) => sum + chunk.length, 0);
   const keep = (digest: Digest, bytes: Uint8Array): string => {
     const key = `${digest}.${ulid()}`;
-    blobs.set(key, { bytes, storedAtMs: Date.now() });
+    blobs.set(key, { bytes, bornAtMs: Date.now() });
     return key;
   };
 
@@ -54,10 +55,14 @@ export function createMemoryStore(): BlobStore {
     delete: async (key) => void blobs.delete(key),
     async *list() {
       for (const [key, blob] of blobs)
-        yield { key, sizeBytes: blob.bytes.length, modifiedAtMs: blob.storedAtMs };
+        yield { key, sizeBytes: blob.bytes.length, bornAtMs: blob.bornAtMs };
     },
     async *listUploads() {
       yield* uploads.keys();
+    },
+    identity: async () => identity,
+    claim: async (id) => {
+      identity = id;
     },
     probe: async () => undefined,
     close: async () => undefined,

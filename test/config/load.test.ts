@@ -17,6 +17,8 @@ describe("what nobody sets", () => {
       storage: { driver: "filesystem" },
       log: { level: "info", format: "auto" },
       sparse: false,
+      gc: { untagged: "keep", lease: 3_600_000, grace: 86_400_000, every: 3_600_000, rate: 200 },
+      scrub: { every: 604_800_000, rate: 8_388_608 },
       limits: {
         drain: 30_000,
         idle: 300_000,

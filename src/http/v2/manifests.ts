@@ -1,4 +1,5 @@
 import type { Context } from "koa";
+import type { Policy } from "../../auth/policy.ts";
 import { matchesIfNoneMatch } from "../../oci/conditional.ts";
 import { OciError } from "../../oci/errors.ts";
 import { parseReference, parseTag, type Reference, type Tag } from "../../oci/reference.ts";
@@ -10,10 +11,12 @@ import { sendNothing } from "../send.ts";
 
 export function manifestRoutes({
   manifests,
+  policy,
   readBody,
   tagsPerPush,
 }: {
   readonly manifests: Manifests;
+  readonly policy: Policy;
   readonly readBody: BodyReader;
   readonly tagsPerPush: number;
 }): readonly Route[] {
@@ -25,6 +28,12 @@ export function manifestRoutes({
       // A tag may point elsewhere a moment later.
       "Cache-Control": "no-cache",
     });
+    if (
+      ctx.method === "HEAD" &&
+      policy.allows({ permission: { kind: "repository", actions: ["push"] }, repository })
+    ) {
+      await manifests.promise(repository, found);
+    }
     if (matchesIfNoneMatch(ctx.get("If-None-Match") || undefined, found.digest))
       return sendNothing(ctx, 304);
     // The stored type to the letter, whatever Accept says: a stored manifest is never converted nor hidden.

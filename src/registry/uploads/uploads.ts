@@ -5,7 +5,7 @@ import type { UploadRow } from "../../metadata/schema.ts";
 import { algorithmOf, digestOf, type Digest, type DigestAlgorithm } from "../../oci/digest.ts";
 import { OciError } from "../../oci/errors.ts";
 import type { RepositoryName } from "../../oci/name.ts";
-import { leaseMs, rewriteAfterMs, type Clock } from "../clock.ts";
+import { rewriteAfterMs, type Clock, type Keeper } from "../clock.ts";
 import { checkRange, gather, measured, UploadRangeError, type Chunk } from "./chunk.ts";
 import { createUploadHashes } from "./hashes.ts";
 import { createUploadLocks, type UploadHold } from "./locks.ts";
@@ -25,8 +25,9 @@ export function createUploads(parts: {
   readonly store: BlobStore;
   readonly metadata: Pick<Metadata, "uploads" | "blobs" | "run">;
   readonly clock: Clock;
+  readonly keeper: Keeper;
 }) {
-  const { store, metadata, clock } = parts;
+  const { store, metadata, clock, keeper } = parts;
   const locks = createUploadLocks();
   const hashes = createUploadHashes(store);
   let heldInMemoryBytes = 0;
@@ -72,9 +73,7 @@ export function createUploads(parts: {
     readonly storageKey: string;
     readonly uploadId: string | undefined;
   }): Promise<void> => {
-    const nowMs = clock();
-    const lease = { nowMs, leasedUntilMs: nowMs + leaseMs };
-    const outcome = await metadata.run("storeBlob", { ...blob, ...lease });
+    const outcome = await metadata.run("storeBlob", { ...blob, ...keeper.keep() });
     if (outcome === "duplicate") await store.delete(blob.storageKey);
   };
 

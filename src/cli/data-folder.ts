@@ -1,0 +1,44 @@
+import { Command } from "commander";
+import { loadConfig } from "../config/load.ts";
+import { ConfigError } from "../config/problems.ts";
+import type { Config } from "../config/schema.ts";
+import type { Upkeep } from "../upkeep.ts";
+import { Failure, startFailure } from "./failure.ts";
+
+export interface DataFolderOptions {
+  readonly config?: string;
+  readonly data?: string;
+  readonly json?: true;
+}
+
+/** A command that works on a data folder, also while a server runs on it. */
+export function dataFolderCommand(name: string, description: string): Command {
+  return new Command(name)
+    .description(description)
+    .option("--config <file>", "YAML file to read (BERTH_CONFIG)")
+    .option("--data <folder>", "folder of the data (default: ./data)")
+    .option("--json", "one JSON object a line, for programs");
+}
+
+/** Opens the folder, does the work, closes it. Failures become one line. */
+export async function withDataFolder<T>(
+  { config: configFile, data }: DataFolderOptions,
+  work: (upkeep: Upkeep, config: Config) => Promise<T>,
+): Promise<T> {
+  const loaded = await loadConfig({ configFile, flags: data === undefined ? {} : { data } });
+  if (!loaded.ok) throw new ConfigError(loaded.problems);
+  const { config } = loaded;
+  const { openUpkeep, NoRegistryError } = await import("../upkeep.ts");
+  let upkeep: Upkeep;
+  try {
+    upkeep = await openUpkeep(config);
+  } catch (error) {
+    if (error instanceof NoRegistryError) throw new Failure(error.message, { cause: error });
+    throw startFailure(error, config);
+  }
+  try {
+    return await work(upkeep, config);
+  } finally {
+    await upkeep.close();
+  }
+}

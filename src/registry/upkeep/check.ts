@@ -1,0 +1,117 @@
+import type { BlobStore } from "../../../storage/blob-store.ts";
+import type { Metadata } from "../../metadata/metadata.ts";
+import { algorithmOf, digestOf } from "../../oci/digest.ts";
+import type { Clock } from "../clock.ts";
+import { inspectBlobs } from "./inspection.ts";
+import { findOrphans } from "./orphans.ts";
+
+/** One thing that is not as it must be. */
+export interface Finding {
+  readonly invariant:
+    | "the database is sound"
+    | "a manifest's bytes have its digest"
+    | "what a manifest names is in its repository"
+    | "a blob's bytes are in the store"
+    | "every file has a row";
+  /** What it is about, and what was found. */
+  readonly subject: string;
+  /** What `--repair` does about it; `undefined`: only a push or a restored backup can. */
+  readonly repair?: {
+    readonly what: string;
+    readonly mends: boolean;
+    readonly apply: () => Promise<unknown>;
+  };
+}
+
+const manifestsAtOnce = 64;
+
+export interface CheckParts {
+  readonly store: BlobStore;
+  readonly metadata: Metadata;
+  readonly clock: Clock;
+  /** A file without a row is left alone for this long: its row may be on the way. */
+  readonly graceMs: number;
+  /** Whether manifests may name what is not here. */
+  readonly sparse: boolean;
+}
+
+/** Walks rows and store and says what is broken. Changes nothing. `seen` is told of each thing looked at. */
+export async function* check(parts: CheckParts, seen: () => void): AsyncGenerator<Finding> {
+  for (const message of await parts.metadata.upkeep.integrity(false)) {
+    yield { invariant: "the database is sound", subject: message };
+  }
+  yield* checkManifests(parts, seen);
+  yield* checkBlobs(parts, seen);
+  for await (const orphan of findOrphans(parts)) {
+    yield {
+      invariant: "every file has a row",
+      subject: `${orphan.key}, ${orphan.sizeBytes} bytes`,
+      repair: {
+        what: "removed the file",
+        mends: true,
+        apply: () => parts.store.delete(orphan.key),
+      },
+    };
+  }
+}
+
+async function* checkManifests(
+  { metadata, sparse }: CheckParts,
+  seen: () => void,
+): AsyncGenerator<Finding> {
+  let after = 0;
+  for (;;) {
+    const manifests = await metadata.upkeep.manifests({ after, limit: manifestsAtOnce });
+    for (const { id, repository, digest, content } of manifests) {
+      seen();
+      after = id;
+      if (digestOf(content, algorithmOf(digest)) !== digest) {
+        yield {
+          invariant: "a manifest's bytes have its digest",
+          subject: `${repository}@${digest}`,
+        };
+      }
+      if (sparse) continue;
+      for (const absent of await metadata.upkeep.absentReferences(id)) {
+        yield {
+          invariant: "what a manifest names is in its repository",
+          subject: `${repository}@${digest} names ${absent.kind} ${absent.digest}`,
+        };
+      }
+    }
+    if (manifests.length < manifestsAtOnce) return;
+  }
+}
+
+async function* checkBlobs(
+  { store, metadata }: CheckParts,
+  seen: () => void,
+): AsyncGenerator<Finding> {
+  // Those that are known first: a repair on the way would bring them up twice.
+  let after = 0;
+  for (;;) {
+    const missing = await metadata.upkeep.missing({ after, limit: manifestsAtOnce });
+    for (const { id, digest } of missing) {
+      after = id;
+      yield {
+        invariant: "a blob's bytes are in the store",
+        subject: `${digest}: known to be missing; push it again`,
+      };
+    }
+    if (missing.length < manifestsAtOnce) break;
+  }
+  const blobs = metadata.upkeep.blobs;
+  for await (const { blob, state } of inspectBlobs({ store, blobs })) {
+    seen();
+    if (state === "whole") continue;
+    yield {
+      invariant: "a blob's bytes are in the store",
+      subject: `${blob.digest}: ${state === "absent" ? "no file" : "a file of another size"}`,
+      repair: {
+        what: "took it out of sight; push it again to heal it",
+        mends: false,
+        apply: () => metadata.run("loseBlob", { storageKey: blob.storageKey }),
+      },
+    };
+  }
+}

@@ -1,0 +1,118 @@
+import type { BlobStore } from "../../../storage/blob-store.ts";
+import type { CollectedManifest, RetiredBlob } from "../../metadata/collection.ts";
+import type { Metadata } from "../../metadata/metadata.ts";
+import type { Digest } from "../../oci/digest.ts";
+import type { RepositoryName } from "../../oci/name.ts";
+import type { Clock, Keeper } from "../clock.ts";
+import { findOrphans } from "./orphans.ts";
+
+/** One thing the collector did. Between two of them anything else may happen; that is what the steps are for. */
+export type CollectionStep =
+  | { readonly kind: "manifest"; readonly repository: RepositoryName; readonly digest: Digest }
+  | { readonly kind: "link"; readonly repository: RepositoryName; readonly digest: Digest }
+  | { readonly kind: "bytes"; readonly digest: Digest; readonly sizeBytes: number }
+  | { readonly kind: "orphan"; readonly key: string; readonly sizeBytes: number }
+  | { readonly kind: "failed"; readonly digest: Digest; readonly error: unknown }
+  /** Nothing was taken; a place to pause all the same. */
+  | { readonly kind: "looked" };
+
+export interface CollectorParts {
+  readonly store: Pick<BlobStore, "delete" | "list">;
+  readonly metadata: Pick<Metadata, "collection" | "upkeep" | "run">;
+  readonly keeper: Keeper;
+  /** Whether manifests without a tag are taken at all. */
+  readonly untagged: "keep" | "after";
+  readonly clock: Clock;
+  readonly graceMs: number;
+  /** Whether the whole store is walked for files that no row names. */
+  readonly orphans: boolean;
+}
+
+/** Reviews in one transaction: short enough that a push in between does not notice. */
+const reviewsAtOnce = 50;
+const deletesAtOnce = 100;
+
+/**
+ * Frees what nothing needs any more, while people push. Safe without locks because a key is never used twice: whoever
+ * pushes a digest again gets a new row and new bytes, and a delete that comes late hits only the old ones.
+ *
+ * 1. Manifests that are due and that no tag, index, subject or lease keeps.
+ * 2. Links of blobs that are due and that no manifest of their repository names. A blob without a link becomes
+ *    `deleting`, which nobody sees; that is committed.
+ * 3. The bytes of such blobs; then their rows. A crash in between leaves a row that the next run finishes.
+ * 4. Files that no row has named for longer than the grace time.
+ */
+export async function* collect(parts: CollectorParts): AsyncGenerator<CollectionStep> {
+  const { metadata, keeper, untagged } = parts;
+  // What is due is what was due at the beginning: what this run uncovers waits for its own grace.
+  const { nowMs } = keeper.change();
+  if (untagged === "after") {
+    yield* review(async () => {
+      const { reviewAtMs } = keeper.change();
+      const input = { nowMs, reviewAtMs, limit: reviewsAtOnce };
+      const { reviewed, collected } = await metadata.run("reviewManifests", input);
+      return { reviewed, steps: collected.map(manifestStep) };
+    });
+  }
+  yield* review(async () => {
+    const { reviewAtMs } = keeper.change();
+    const input = { nowMs, reviewAtMs, limit: reviewsAtOnce };
+    const { reviewed, collected } = await metadata.run("reviewBlobs", input);
+    return { reviewed, steps: collected.map((link) => ({ kind: "link" as const, ...link })) };
+  });
+  yield* removeRetired(parts);
+  if (!parts.orphans) return;
+  for await (const { key, sizeBytes } of findOrphans(parts)) {
+    yield { kind: "looked" };
+    await parts.store.delete(key);
+    yield { kind: "orphan", key, sizeBytes };
+  }
+}
+
+const manifestStep = (manifest: CollectedManifest): CollectionStep => ({
+  kind: "manifest",
+  ...manifest,
+});
+
+async function* review(
+  once: () => Promise<{ readonly reviewed: number; readonly steps: readonly CollectionStep[] }>,
+): AsyncGenerator<CollectionStep> {
+  for (;;) {
+    const { reviewed, steps } = await once();
+    yield* steps;
+    if (reviewed === 0) return;
+    yield { kind: "looked" };
+  }
+}
+
+interface Removal {
+  readonly store: Pick<BlobStore, "delete">;
+  readonly metadata: Pick<Metadata, "collection" | "run">;
+}
+
+/** Finishes what is on its way out. A delete that fails is left for the next run, and stops nobody else's. */
+export async function* removeRetired(parts: Removal): AsyncGenerator<CollectionStep> {
+  let after = 0;
+  for (;;) {
+    const retired = await parts.metadata.collection.retired({ after, limit: deletesAtOnce });
+    for (const blob of retired) {
+      after = blob.id;
+      yield { kind: "looked" };
+      yield await remove(parts, blob);
+    }
+    if (retired.length < deletesAtOnce) return;
+  }
+}
+
+async function remove(
+  { store, metadata }: Removal,
+  { id, digest, sizeBytes, storageKey }: RetiredBlob,
+): Promise<CollectionStep> {
+  try {
+    await store.delete(storageKey);
+    await metadata.run("dropBlob", { id });
+    return { kind: "bytes", digest, sizeBytes };
+  } catch (error) {
+    return { kind: "failed", digest, error };
+  }
+}

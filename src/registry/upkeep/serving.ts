@@ -1,0 +1,138 @@
+import type { BlobStore } from "../../../storage/blob-store.ts";
+import type { Metadata } from "../../metadata/metadata.ts";
+import { createKeeper, type Clock, type KeepingTimes } from "../clock.ts";
+import { expireUploads, sweepUploads } from "../uploads/tidy.ts";
+import type { Uploads } from "../uploads/uploads.ts";
+import { startBackground } from "./background.ts";
+import { collect, removeRetired } from "./collector.ts";
+import { matchInstance, recover } from "./opening.ts";
+import { scrub } from "./scrub.ts";
+import { tallied } from "./tally.ts";
+
+/** Where the upkeep says what it did; a logger fits. */
+export interface Report {
+  info(facts: object, message: string): void;
+  warn(facts: object, message: string): void;
+  error(facts: object, message: string): void;
+}
+
+export interface UpkeepParts {
+  readonly store: BlobStore;
+  readonly metadata: Metadata;
+  readonly clock: Clock;
+  readonly uploads: Uploads;
+  readonly report: Report;
+  readonly keeping: KeepingTimes;
+  /** Milliseconds between two collections (0: none), and steps a second. */
+  readonly gc: {
+    readonly untagged: "keep" | "after";
+    readonly every: number;
+    readonly rate: number;
+  };
+  /** Milliseconds between two readings of everything (0: none), and bytes a second. */
+  readonly scrub: { readonly every: number; readonly rate: number };
+  readonly uploadIdleMs: number;
+}
+
+const hourMs = 3_600_000;
+const dayMs = 24 * hourMs;
+
+/**
+ * What a serving process does besides answering. Resolves when the start is over: the store is the right one, what a
+ * crash left is tidied, lost blobs are out of sight. From then on it collects and scrubs in the background.
+ */
+export async function startUpkeep(parts: UpkeepParts): Promise<{ close(): Promise<void> }> {
+  const { store, metadata, clock, report } = parts;
+  await matchInstance(parts);
+  const recovery = await recover(parts);
+  if (recovery !== undefined)
+    report.warn(recovery, "the last process was cut off; its blobs were inspected");
+  await tidyUploads(parts);
+  await sweepUploads({ store, metadata });
+  for await (const step of removeRetired({ store, metadata })) {
+    if (step.kind === "failed") report.error({ err: step.error }, "a blob could not be removed");
+  }
+
+  const collecting = startCollecting(parts);
+  const scrubbing = startScrubbing(parts);
+  const hourly = setInterval(() => {
+    void tidyUploads(parts);
+    // Whatever is older than this was flushed before its row was written, and nothing has failed since.
+    const checkpoint = { checkpointedAtMs: clock() - hourMs, cleanStop: false };
+    metadata.run("checkpoint", checkpoint).catch((error: unknown) => {
+      report.error({ err: error }, "no checkpoint could be written");
+    });
+  }, hourMs).unref();
+
+  return {
+    close: async () => {
+      clearInterval(hourly);
+      await Promise.all([collecting.stop(), scrubbing.stop()]);
+      await metadata
+        .run("checkpoint", { checkpointedAtMs: clock(), cleanStop: true })
+        .catch((error: unknown) => report.error({ err: error }, "the end could not be recorded"));
+    },
+  };
+}
+
+function startCollecting({ store, metadata, clock, report, keeping, gc }: UpkeepParts) {
+  const keeper = createKeeper(clock, keeping);
+  const { untagged } = gc;
+  let walkedAtMs = 0;
+  return startBackground({
+    everyMs: gc.every,
+    leaseMs: keeping.leaseMs,
+    stepsPerSecond: gc.rate,
+    clock,
+    steps: () => {
+      // The walk costs a look at every file, the rest only what is due.
+      const orphans = performance.now() - walkedAtMs > dayMs;
+      if (orphans) walkedAtMs = performance.now();
+      const parts = { store, metadata, clock, keeper, untagged, orphans, graceMs: keeping.graceMs };
+      return tallied(collect(parts), (freed) => {
+        if (Object.values(freed).some((count) => count > 0)) report.info(freed, "collected");
+      });
+    },
+    onError: (error) => report.error({ err: error }, "a collection failed; the next one goes on"),
+  });
+}
+
+function startScrubbing({ store, metadata, clock, report, scrub: { every, rate } }: UpkeepParts) {
+  const steps = async function* (): AsyncGenerator<void> {
+    for await (const { blob, state, error } of scrub({
+      store,
+      metadata,
+      clock,
+      bytesPerSecond: rate,
+    })) {
+      const { digest } = blob;
+      if (state === "unreadable") report.error({ err: error, digest }, "a blob could not be read");
+      else if (state !== "whole")
+        report.error({ digest, state }, "a blob is quarantined: push it again");
+      yield;
+    }
+  };
+  return startBackground({
+    everyMs: every,
+    leaseMs: 60_000,
+    stepsPerSecond: 1_000,
+    clock,
+    steps,
+    onError: (error) => report.error({ err: error }, "scrubbing failed; it starts again later"),
+  });
+}
+
+async function tidyUploads({
+  metadata,
+  uploads,
+  clock,
+  uploadIdleMs,
+  report,
+}: UpkeepParts): Promise<void> {
+  try {
+    const expired = await expireUploads({ metadata, uploads }, clock() - uploadIdleMs);
+    if (expired > 0) report.info({ expired }, "uploads that nobody went on with have expired");
+  } catch (error) {
+    report.error({ err: error }, "uploads could not be expired");
+  }
+}

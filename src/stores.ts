@@ -1,0 +1,40 @@
+import { mkdir, rm } from "node:fs/promises";
+import path from "node:path";
+import process from "node:process";
+import type { BlobStore } from "../storage/blob-store.ts";
+import { openFilesystemStore } from "../storage/filesystem/store.ts";
+import { createMemoryStore } from "../storage/memory/store.ts";
+import type { Config } from "./config/schema.ts";
+
+/** Blobs in memory end with the process, and so must what is known of them: each process has a database of its own. */
+export function databaseFile({ data, storage }: Config): string {
+  return path.join(data, storage.driver === "memory" ? `memory-${process.pid}.db` : "berth.db");
+}
+
+/** Removes the database of blobs that were in memory. */
+export async function forgetMemory(config: Config): Promise<void> {
+  if (config.storage.driver !== "memory") return;
+  for (const suffix of ["", "-wal", "-shm"]) {
+    await rm(`${databaseFile(config)}${suffix}`, { force: true });
+  }
+}
+
+/** Opens the blob store that the configuration names; makes the data folder if there is none. */
+export async function openStore(config: Config): Promise<BlobStore> {
+  await makeFolder(config.data);
+  switch (config.storage.driver) {
+    case "filesystem":
+      return openFilesystemStore(config.data);
+    case "memory":
+      await forgetMemory(config);
+      return createMemoryStore();
+  }
+}
+
+/** Not all in one go: where a file system makes no folders (`/proc`), Node's recursive mkdir never comes back. */
+async function makeFolder(folder: string): Promise<void> {
+  await mkdir(path.dirname(folder), { recursive: true });
+  await mkdir(folder).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== "EEXIST") throw error;
+  });
+}

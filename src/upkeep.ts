@@ -1,0 +1,99 @@
+import { existsSync } from "node:fs";
+import { mkdtemp, rm } from "node:fs/promises";
+import path from "node:path";
+import type { BlobStore } from "../storage/blob-store.ts";
+import type { Config } from "./config/schema.ts";
+import { openSqliteMetadata, snapshotSqlite, type Metadata } from "./metadata/metadata.ts";
+import { createKeeper } from "./registry/clock.ts";
+import { check, type Finding } from "./registry/upkeep/check.ts";
+import { collect, type CollectionStep } from "./registry/upkeep/collector.ts";
+import type { Reading } from "./registry/upkeep/inspection.ts";
+import { matchInstance } from "./registry/upkeep/opening.ts";
+import { scrub } from "./registry/upkeep/scrub.ts";
+import { databaseFile, openStore } from "./stores.ts";
+
+export { tallied, type CollectionTally } from "./registry/upkeep/tally.ts";
+export type { CollectionStep, Finding, Reading };
+
+/** What the maintenance commands do to a data folder, also while a server runs on it. */
+export interface Upkeep {
+  collect(): AsyncIterable<CollectionStep>;
+  /** What {@link collect} would do now, found out on a copy of the database; nothing is changed. */
+  rehearse(): AsyncIterable<CollectionStep>;
+  check(seen: () => void): AsyncIterable<Finding>;
+  scrub(bytesPerSecond: number): AsyncIterable<Reading>;
+  /** Blobs and their bytes, for a progress bar. */
+  counts(): Promise<{ readonly blobs: number; readonly bytes: number }>;
+  close(): Promise<void>;
+}
+
+/** There is no registry in the data folder. */
+export class NoRegistryError extends Error {
+  override readonly name = "NoRegistryError";
+}
+
+/** The other composition root: the same parts without the wire. Throws where database and store do not belong together. */
+export async function openUpkeep(config: Config): Promise<Upkeep> {
+  const file = databaseFile(config);
+  if (!existsSync(file)) throw new NoRegistryError(`there is no registry in ${config.data}`);
+  const store = await openStore(config);
+  const metadata = await openSqliteMetadata(file);
+  const close = async (): Promise<void> => {
+    await metadata.close();
+    await store.close();
+  };
+  try {
+    await matchInstance({ store, metadata });
+  } catch (error) {
+    await close();
+    throw error;
+  }
+  const clock = Date.now;
+  const keeping = { leaseMs: config.gc.lease, graceMs: config.gc.grace };
+  const collection = (over: Metadata) => ({
+    store,
+    metadata: over,
+    clock,
+    keeper: createKeeper(clock, keeping),
+    untagged: config.gc.untagged,
+    graceMs: keeping.graceMs,
+    orphans: true,
+  });
+
+  return {
+    collect: () => collect(collection(metadata)),
+    async *rehearse() {
+      const folder = await mkdtemp(path.join(config.data, "rehearsal-"));
+      try {
+        const copy = path.join(folder, "berth.db");
+        await snapshotSqlite(file, copy);
+        const rehearsal = await openSqliteMetadata(copy);
+        try {
+          yield* collect({ ...collection(rehearsal), store: rehearsalOf(store) });
+        } finally {
+          await rehearsal.close();
+        }
+      } finally {
+        await rm(folder, { recursive: true, force: true });
+      }
+    },
+    check: (seen) =>
+      check({ store, metadata, clock, graceMs: keeping.graceMs, sparse: config.sparse }, seen),
+    scrub: (bytesPerSecond) => scrub({ store, metadata, clock, bytesPerSecond }),
+    counts: () => metadata.upkeep.counts(),
+    close,
+  };
+}
+
+/** A store that only believes what it is told to delete. */
+function rehearsalOf(store: BlobStore): Pick<BlobStore, "list" | "delete"> {
+  const deleted = new Set<string>();
+  return {
+    async delete(key) {
+      deleted.add(key);
+    },
+    async *list() {
+      for await (const object of store.list()) if (!deleted.has(object.key)) yield object;
+    },
+  };
+}

@@ -1,0 +1,44 @@
+import SqliteDatabase from "better-sqlite3";
+import type { CommandName, CommandResult } from "../../src/metadata/commands.ts";
+import type { Metadata } from "../../src/metadata/metadata.ts";
+import { createReads } from "../../src/metadata/reads.ts";
+import { queriesOn } from "../../src/metadata/sqlite/connection.ts";
+import { createGroupCommit } from "../../src/metadata/sqlite/group-commit.ts";
+import { migrate } from "../../src/metadata/sqlite/migrate.ts";
+import { DatabaseError } from "../../src/metadata/writer.ts";
+
+/**
+ * Real metadata in memory, with the writer's commands and transactions but without its thread: opens in a millisecond
+ * and does one thing after another, so that a test can hold every place where two could meet.
+ */
+export function openMetadataInMemory(): Metadata {
+  const connection = new SqliteDatabase(":memory:");
+  connection.pragma("foreign_keys = ON");
+  migrate(connection);
+  const commit = createGroupCommit(connection);
+  const reads = createReads(queriesOn(connection));
+  let last: Promise<unknown> = Promise.resolve();
+
+  const run = async (command: string, input: unknown): Promise<unknown> => {
+    const request = { id: 1, command, input };
+    let given = false;
+    const [answer] = await commit(() => {
+      if (given) return undefined;
+      given = true;
+      return request;
+    });
+    if (answer === undefined) throw new Error("the command was not performed");
+    if ("error" in answer) throw new DatabaseError(answer.error.message, answer.error.code);
+    return answer.result;
+  };
+  return {
+    ...reads,
+    run: <N extends CommandName>(name: N, input: unknown) => {
+      const result = last.then(() => run(name, input));
+      last = result.catch(() => undefined);
+      return result as Promise<CommandResult<N>>;
+    },
+    probe: () => reads.probe(),
+    close: () => reads.close(),
+  };
+}
