@@ -4,11 +4,12 @@ import type { Policy } from "../auth/policy.ts";
 import type { Logger } from "../observability/logger.ts";
 import type { Registry } from "../registry/registry.ts";
 import { createBodyReader } from "./body.ts";
-import { renderFailures } from "./errors.ts";
+import { renderFailures, versionHeader } from "./errors.ts";
 import { opsRoutes, type Readiness } from "./ops.ts";
 import { logRequests } from "./request-log.ts";
 import { createRouter } from "./router.ts";
 import type { Route } from "./route.ts";
+import { withShortWay } from "./short-way.ts";
 import { blobRoutes } from "./v2/blobs.ts";
 import { catalogRoutes } from "./v2/catalog.ts";
 import { manifestRoutes } from "./v2/manifests.ts";
@@ -60,11 +61,16 @@ export function createApp(
   app.use(renderFailures(parts.logger));
   app.use(async (ctx, next) => {
     // Old clients still look for it on the ping.
-    if (ctx.path.startsWith("/v2")) ctx.set("Docker-Distribution-API-Version", "registry/2.0");
+    if (ctx.path.startsWith("/v2")) ctx.set(versionHeader, "registry/2.0");
     await next();
   });
   app.use(createRouter(routesOf(parts), parts.policy));
   app.on("error", (error) => parts.logger.debug({ err: error }, "a connection failed"));
   const handle = app.callback();
-  return (request, response) => void handle(request, response);
+  const { registry, policy, logger } = parts;
+  return withShortWay((request, response) => void handle(request, response), {
+    manifests: registry.manifests,
+    policy,
+    logger,
+  });
 }

@@ -13,7 +13,7 @@ const goneCodes = new Set([
 ]);
 
 /** As Node keeps it; on every answer below `/v2/`. */
-const versionHeader = "docker-distribution-api-version";
+export const versionHeader = "docker-distribution-api-version";
 
 /**
  * The outermost middleware: every error becomes the body and the headers of its surface. Koa's own error path would

@@ -17,7 +17,10 @@ export async function openSqliteMetadata(file: string): Promise<Metadata> {
   const reads = openReads(file);
   return {
     ...reads,
-    run: (name, input) => writer.run(name, input),
+    run: (name, input) =>
+      writer.run(name, input).finally(() => {
+        reads.hotManifests.recheck();
+      }),
     probe: async () => {
       await reads.probe();
       await writer.probe();

@@ -3,8 +3,8 @@ import { createCollectionReads } from "./collection.ts";
 import { createInstanceReads } from "./instance.ts";
 import { createManifestReads } from "./manifests.ts";
 import { createRepositoryReads } from "./repositories.ts";
-import { openReadConnection, queriesOn } from "./sqlite/connection.ts";
-import type { Database } from "./schema.ts";
+import { openReadConnection, queriesOn, type SqliteConnection } from "./sqlite/connection.ts";
+import { createHotManifests } from "./sqlite/hot-manifests.ts";
 import { createTagReads } from "./tags.ts";
 import { createUpkeepReads } from "./upkeep.ts";
 import { createUploadReads } from "./uploads.ts";
@@ -12,15 +12,17 @@ import { createUploadReads } from "./uploads.ts";
 export type Reads = ReturnType<typeof createReads>;
 
 /** Everything that can be read from the database in `file`, on a connection of its own. */
-export const openReads = (file: string) => createReads(queriesOn(openReadConnection(file)));
+export const openReads = (file: string) => createReads(openReadConnection(file));
 
 /** The same on a connection that is open already. */
-export function createReads(db: Database) {
+export function createReads(connection: SqliteConnection) {
+  const db = queriesOn(connection);
   return {
     repositories: createRepositoryReads(db),
     blobs: createBlobReads(db),
     collection: createCollectionReads(db),
     manifests: createManifestReads(db),
+    hotManifests: createHotManifests(connection),
     tags: createTagReads(db),
     uploads: createUploadReads(db),
     instance: createInstanceReads(db),

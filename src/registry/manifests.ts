@@ -15,6 +15,8 @@ import type { Keeper } from "./clock.ts";
 /** Configs of images are a few KiB; one larger than this is not looked into. */
 const largestConfigBytes = 4 * 1024 * 1024;
 
+export type { StoredManifest };
+
 export interface PushedManifest {
   readonly digest: Digest;
   readonly mediaType: string;
@@ -26,7 +28,10 @@ export type Manifests = ReturnType<typeof createManifests>;
 
 export function createManifests(parts: {
   readonly store: BlobStore;
-  readonly metadata: Pick<Metadata, "manifests" | "blobs" | "repositories" | "run">;
+  readonly metadata: Pick<
+    Metadata,
+    "manifests" | "hotManifests" | "blobs" | "repositories" | "run"
+  >;
   readonly keeper: Keeper;
   /** Whether a manifest may name things that are not here. */
   readonly sparse: boolean;
@@ -99,6 +104,10 @@ export function createManifests(parts: {
       return { digest, mediaType: manifest.mediaType, subject: manifest.subject?.digest, tags };
     },
 
+    /** What {@link get} resolves with, if it can be said at once. */
+    peek: (repository: RepositoryName, reference: Reference): StoredManifest | undefined =>
+      metadata.hotManifests.find(repository, reference),
+
     /** Throws MANIFEST_UNKNOWN, or NAME_UNKNOWN if there is no such repository. */
     async get(repository: RepositoryName, reference: Reference): Promise<StoredManifest> {
       const found = await metadata.manifests.find(repository, reference);
@@ -107,6 +116,10 @@ export function createManifests(parts: {
         throw unknownManifest(reference);
       throw new OciError("NAME_UNKNOWN", undefined, { detail: { name: repository } });
     },
+
+    /** Whether {@link promise} has nothing to do. */
+    isPromised: (manifest: StoredManifest): boolean =>
+      keeper.renewal(manifest.leasedUntilMs) === undefined,
 
     /** Somebody who may push has asked whether the manifest is here: it is kept until what names it has had time to follow. */
     async promise(repository: RepositoryName, manifest: StoredManifest): Promise<void> {

@@ -102,6 +102,21 @@ export async function blobProblem(
   return digestOf(body, algorithmIn(digest)) === digest ? undefined : `blob ${digest}: other bytes`;
 }
 
+/** What is wrong with the blobs that an image's manifest names. */
+export async function imageProblems(
+  wire: Wire,
+  repository: string,
+  manifest: Buffer,
+): Promise<string[]> {
+  const { config, layers = [] } = JSON.parse(String(manifest)) as ManifestBody;
+  const problems: string[] = [];
+  for (const { digest, size } of config === undefined ? layers : [config, ...layers]) {
+    const problem = await blobProblem(wire, repository, digest, size);
+    if (problem !== undefined) problems.push(`${repository}: ${problem}`);
+  }
+  return problems;
+}
+
 /** The items of a list, page by page as its Link headers say. */
 async function* pages<T>(wire: Wire, first: string, key: string): AsyncIterable<T> {
   for (let target: string | undefined = first; target !== undefined;) {

@@ -6,11 +6,12 @@ import { setTimeout as pause } from "node:timers/promises";
 import { launch, type Running } from "../cli/support.ts";
 import { temporaryFolder } from "../support/temporary.ts";
 import { createRandom } from "./content.ts";
-import { blobProblem, readManifest, walkRegistry } from "./invariants.ts";
-import { createLedger, type Ledger } from "./ledger.ts";
-import { pushImages } from "./pusher.ts";
+import { walkRegistry } from "./invariants.ts";
+import { createLedger } from "./ledger.ts";
+import { load } from "./load.ts";
+import { losses } from "./losses.ts";
 import { compareStored } from "./stored.ts";
-import { keepOpen, resume } from "./uploader.ts";
+import { resume } from "./uploader.ts";
 import { createWire, type Wire } from "./wire.ts";
 
 /*
@@ -19,7 +20,6 @@ import { createWire, type Wire } from "./wire.ts";
  */
 const rounds = Number(process.env["BERTH_CRASH_ROUNDS"] ?? 2);
 const seed = process.env["BERTH_CRASH_SEED"] ?? String(Date.now());
-const pushers = 10;
 const latestKillMs = 900;
 
 test("nothing that was acknowledged is lost to kill -9, and open uploads go on", async (t) => {
@@ -30,7 +30,7 @@ test("nothing that was acknowledged is lost to kill -9, and open uploads go on",
 
   for (let round = 0; round < rounds; round += 1) {
     const ledger = createLedger();
-    const ended = load(server.wire, ledger, `${seed}-${round}`);
+    const ended = load({ wire: server.wire, ledger, name: `${seed}-${round}`, mixed: true });
     // The first round has something to lose however slow the machine is; the others may be cut off at their first byte.
     for (let waits = 0; round === 0 && ledger.images.length === 0 && waits < 500; waits += 1)
       await pause(20);
@@ -85,44 +85,4 @@ async function start(data: string): Promise<Server> {
     wire.close();
   };
   return { wire, kill };
-}
-
-/** Ten clients that push images, and three whose uploads stay open; resolves when the server has gone. */
-async function load(wire: Wire, ledger: Ledger, name: string): Promise<void> {
-  const pusher = (index: number) => ({
-    wire,
-    ledger,
-    name: `${name}-${index}`,
-    repository: `crash/r${index}`,
-  });
-  await Promise.all([
-    ...Array.from({ length: pushers }, (_, index) => pushImages(pusher(index))),
-    keepOpen(pusher(pushers), "sha256", false),
-    keepOpen(pusher(pushers + 1), "sha512", true),
-    keepOpen(pusher(pushers + 2), "sha512", false),
-  ]);
-}
-
-/** What the ledger says was acknowledged and the server does not give back. */
-async function losses(wire: Wire, ledger: Ledger): Promise<string[]> {
-  const problems = await Promise.all([
-    ...ledger.blobs.map(({ repository, digest, sizeBytes }) =>
-      blobProblem(wire, repository, digest, sizeBytes),
-    ),
-    ...ledger.images.flatMap(({ repository, tag, digest, manifest }) =>
-      [tag, digest].map(async (reference) => {
-        const { status, body } = await readManifest(wire, repository, reference);
-        if (status === 200 && body.equals(manifest)) return undefined;
-        return `manifest ${repository} ${reference}: ${status}`;
-      }),
-    ),
-    ...[...ledger.latest].map(async ([repository, { acknowledged, asked }]) => {
-      if (acknowledged === undefined) return undefined;
-      const { status, headers } = await readManifest(wire, repository, "latest");
-      const points = headers["docker-content-digest"];
-      if (status === 200 && (points === acknowledged || points === asked)) return undefined;
-      return `latest of ${repository}: ${status}, ${String(points)} instead of ${acknowledged}`;
-    }),
-  ]);
-  return problems.filter((problem) => problem !== undefined);
 }

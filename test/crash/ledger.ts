@@ -37,15 +37,23 @@ export interface MovingTag {
   asked?: Digest;
 }
 
+/** A tag or digest whose deletion was acknowledged; nobody pushes it again. */
+export interface Deleted {
+  readonly repository: string;
+  readonly reference: string;
+}
+
 /** What the server has promised its clients, written down by the clients. */
 export interface Ledger {
   readonly blobs: HeldBlob[];
+  /** An image whose deletion has been asked for is taken out: it may be there or not. */
   readonly images: HeldImage[];
+  readonly deleted: Deleted[];
   readonly uploads: Set<OpenUpload>;
   /** `latest` of each repository. */
   readonly latest: Map<string, MovingTag>;
 }
 
 export function createLedger(): Ledger {
-  return { blobs: [], images: [], uploads: new Set(), latest: new Map() };
+  return { blobs: [], images: [], deleted: [], uploads: new Set(), latest: new Map() };
 }

@@ -6,7 +6,7 @@ import { append, begin, octets, untilGone, withDigest, type Pusher } from "./upl
 const KiB = 1024;
 const MiB = 1024 * KiB;
 const imageType = "application/vnd.oci.image.manifest.v1+json";
-const sizes = [90, 700, 40 * KiB, 300 * KiB, 2 * MiB, 5 * MiB] as const;
+const sizes: NonNullable<Pusher["layerSizes"]> = [90, 700, 40 * KiB, 300 * KiB, 2 * MiB, 5 * MiB];
 const ways = ["chunks", "stream", "put", "single", "mount"] as const;
 
 /** Pushes one image after the other until the server is gone. */
@@ -18,7 +18,7 @@ export async function pushImages(pusher: Pusher): Promise<void> {
 }
 
 /** Pushes one blob in one of the ways that clients have. */
-async function pushBlob(
+export async function pushBlob(
   pusher: Pusher,
   way: (typeof ways)[number],
   content: Content,
@@ -60,13 +60,14 @@ async function pushBlob(
   return blob;
 }
 
-async function pushImage(pusher: Pusher, random: Random, name: string): Promise<void> {
+/** Pushes layers, config and manifest, and tags it with its name and `latest`; the ledger hears of each 201. */
+export async function pushImage(pusher: Pusher, random: Random, name: string): Promise<void> {
   const { wire, ledger, repository } = pusher;
   const config = await pushBlob(pusher, "single", { seed: `${name}/config`, sizeBytes: 600 });
   const layers: HeldBlob[] = [];
   const count = 1 + random.below(3);
   for (let layer = 0; layer < count; layer += 1) {
-    const sizeBytes = random.oneOf(sizes);
+    const sizeBytes = random.oneOf(pusher.layerSizes ?? sizes);
     // Some layers are everybody's: several pushes of one digest at the same time.
     const seed = random.below(4) === 0 ? `base/${sizeBytes}` : `${name}/${layer}`;
     const algorithm = random.below(5) === 0 ? "sha512" : "sha256";

@@ -39,7 +39,8 @@ export function compareStored(data: string): Stored {
     const references = new Set(uploads.map((row) => `uploads/${row.storage_reference}`));
     return {
       blobRows: blobs.length,
-      orphanBlobs: [...blobFiles.keys()].filter((file) => !keys.has(file)).length,
+      orphanBlobs: [...blobFiles.keys()].filter((file) => isBlob.test(file) && !keys.has(file))
+        .length,
       orphanUploads: [...uploadFiles.keys()].filter((file) => !references.has(file)).length,
       problems: [
         ...check.filter((told) => told !== "ok"),
@@ -57,6 +58,9 @@ export function compareStored(data: string): Stored {
     database.close();
   }
 }
+
+/** By its key: there is also the mark that says whose folder it is. */
+const isBlob = /\.[0-9A-Z]{26}$/;
 
 /** Size of every file below a folder of the data, by its path in the data. */
 function filesBelow(data: string, folder: string): ReadonlyMap<string, number> {

@@ -14,6 +14,8 @@ export interface Pusher {
   /** Nobody else's: names the tags and seeds the contents. */
   readonly name: string;
   readonly ledger: Ledger;
+  /** Sizes that layers have; missing: from some bytes to some MiB. */
+  readonly layerSizes?: readonly [number, ...number[]] | undefined;
 }
 
 /** Opens an upload, appends it bit by bit and never closes it. */
@@ -33,8 +35,11 @@ export async function keepOpen(
   });
 }
 
-/** Goes on with an upload from the offset that the server reports, and closes it. */
-export async function resume(pusher: Pusher, upload: OpenUpload): Promise<void> {
+/**
+ * Goes on with an upload from the offset that the server reports, and closes it. `flushed`: what a 202 has
+ * acknowledged must still be there, which holds as long as the machine keeps running.
+ */
+export async function resume(pusher: Pusher, upload: OpenUpload, flushed = true): Promise<void> {
   const { wire, ledger, repository } = pusher;
   const bytes = contentOf(upload.seed, upload.sizeBytes);
   const digest = digestOf(bytes, upload.algorithm);
@@ -45,7 +50,7 @@ export async function resume(pusher: Pusher, upload: OpenUpload): Promise<void> 
   } else {
     if (status !== 204) throw new Error(`GET of an open upload: ${status}`);
     const offset = offsetOf(headers.range);
-    if (offset < upload.acknowledgedBytes && !(upload.closing && offset === 0))
+    if (flushed && offset < upload.acknowledgedBytes && !(upload.closing && offset === 0))
       throw new Error(`${upload.acknowledgedBytes} bytes acknowledged, ${offset} are left`);
     upload.location = headers.location ?? upload.location;
     upload.acknowledgedBytes = offset;

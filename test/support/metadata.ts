@@ -2,7 +2,6 @@ import SqliteDatabase from "better-sqlite3";
 import type { CommandName, CommandResult } from "../../src/metadata/commands.ts";
 import type { Metadata } from "../../src/metadata/metadata.ts";
 import { createReads } from "../../src/metadata/reads.ts";
-import { queriesOn } from "../../src/metadata/sqlite/connection.ts";
 import { createGroupCommit } from "../../src/metadata/sqlite/group-commit.ts";
 import { migrate } from "../../src/metadata/sqlite/migrate.ts";
 import { DatabaseError } from "../../src/metadata/writer.ts";
@@ -16,7 +15,7 @@ export function openMetadataInMemory(): Metadata {
   connection.pragma("foreign_keys = ON");
   migrate(connection);
   const commit = createGroupCommit(connection);
-  const reads = createReads(queriesOn(connection));
+  const reads = createReads(connection);
   let last: Promise<unknown> = Promise.resolve();
 
   const run = async (command: string, input: unknown): Promise<unknown> => {

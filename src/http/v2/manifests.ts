@@ -3,7 +3,7 @@ import type { Policy } from "../../auth/policy.ts";
 import { matchesIfNoneMatch } from "../../oci/conditional.ts";
 import { OciError } from "../../oci/errors.ts";
 import { parseReference, parseTag, type Reference, type Tag } from "../../oci/reference.ts";
-import type { Manifests } from "../../registry/manifests.ts";
+import type { Manifests, StoredManifest } from "../../registry/manifests.ts";
 import type { BodyReader } from "../body.ts";
 import { queryValues } from "../links.ts";
 import type { Route, Target } from "../route.ts";
@@ -22,12 +22,7 @@ export function manifestRoutes({
 }): readonly Route[] {
   const get = async (ctx: Context, { repository }: Target): Promise<void> => {
     const found = await manifests.get(repository, referenceOf(ctx));
-    ctx.set({
-      "Docker-Content-Digest": found.digest,
-      ETag: `"${found.digest}"`,
-      // A tag may point elsewhere a moment later.
-      "Cache-Control": "no-cache",
-    });
+    ctx.set(manifestHeaders(found));
     if (
       ctx.method === "HEAD" &&
       policy.allows({ permission: { kind: "repository", actions: ["push"] }, repository })
@@ -36,8 +31,6 @@ export function manifestRoutes({
     }
     if (matchesIfNoneMatch(ctx.get("If-None-Match") || undefined, found.digest))
       return sendNothing(ctx, 304);
-    // The stored type to the letter, whatever Accept says: a stored manifest is never converted nor hidden.
-    ctx.set("Content-Type", found.mediaType);
     ctx.body = Buffer.from(
       found.content.buffer,
       found.content.byteOffset,
@@ -88,6 +81,18 @@ export function manifestRoutes({
       },
     },
   ];
+}
+
+/** What every 200 and 304 of a manifest says. */
+export function manifestHeaders(found: StoredManifest): Record<string, string> {
+  return {
+    "Docker-Content-Digest": found.digest,
+    ETag: `"${found.digest}"`,
+    // A tag may point elsewhere a moment later.
+    "Cache-Control": "no-cache",
+    // The stored type to the letter, whatever Accept says: a stored manifest is never converted nor hidden.
+    "Content-Type": found.mediaType,
+  };
 }
 
 const referenceOf = (ctx: Context): Reference => parseReference(ctx["params"].reference);

@@ -5,6 +5,8 @@ import type { Database, Schema } from "../schema.ts";
 /** How long the writer waits for a lock that another process holds before it gives up. */
 const busyTimeoutMs = 10_000;
 
+export type { SqliteConnection };
+
 /** The one connection that writes. FULL: an acknowledged commit survives a power cut, which NORMAL does not promise in WAL. */
 export function openWriteConnection(file: string): SqliteConnection {
   const connection = new SqliteDatabase(file, { timeout: busyTimeoutMs });

@@ -1,0 +1,69 @@
+import path from "node:path";
+import { test } from "node:test";
+import { createLedger } from "../crash/ledger.ts";
+import { losses } from "../crash/losses.ts";
+import { startBerth } from "./support/berth.ts";
+import { finish } from "./support/finish.ts";
+import { findThreads, inject, type Threads } from "./support/injection.ts";
+import { becomesReady, isRefused, misanswered, tryAllWays } from "./support/requests.ts";
+import { newFolder } from "./support/scratch.ts";
+import { startTally } from "./support/tally.ts";
+
+/*
+ * Call k of a kind fails, for k = 1, 2, … until a client that writes in every way makes no such call any more. One
+ * thread does the work on files and one that on the database, so that k counts the same calls in every run.
+ */
+const faults: readonly {
+  readonly fault: string;
+  readonly thread: keyof Threads;
+  readonly call: string;
+}[] = [
+  { fault: "EIO on fsync of a blob, an upload or a folder", thread: "files", call: "fsync" },
+  { fault: "EIO on rename", thread: "files", call: "rename" },
+  { fault: "EIO on close", thread: "files", call: "close" },
+  { fault: "EIO on mkdir", thread: "files", call: "mkdir" },
+  { fault: "EIO on fsync of the database", thread: "database", call: "fsync" },
+  { fault: "EIO on write to the database", thread: "database", call: "pwrite64" },
+];
+/** A client that writes in every way makes no more calls of a kind than this. */
+const farEnough = 200;
+/** From here on, only every so many: writes to the database are many and alike. */
+const closely = 16;
+
+for (const { fault, thread, call } of faults) {
+  test(fault, async (t) => {
+    const tally = startTally(t, fault);
+    const data = path.join(newFolder("errors"), "data");
+    const ledger = createLedger();
+    const berth = await startBerth(data, { env: { UV_THREADPOOL_SIZE: "1" } });
+    const { wire } = berth;
+    const threads = await findThreads(berth, () => tryAllWays(wire, ledger, "before"));
+
+    for (let k = 1; k < farEnough; k += k < closely ? 1 : 7) {
+      const name = `call-${k}`;
+      const before = new Set(ledger.blobs.map(({ digest }) => digest));
+      const injection = await inject(threads[thread], call, k);
+      const attempts = await tryAllWays(wire, ledger, name);
+      const injected = await injection.end();
+      if (injected.length === 0) break;
+      tally.rounds += 1;
+
+      const refused = attempts.filter(isRefused);
+      // No answer hangs on a write into the database itself: that is a checkpoint, and the log has all of it.
+      if (refused.length === 0 && !injected.every((line) => line.includes("/berth.db>")))
+        tally.lost.push(`${name}: nothing was refused`);
+      tally.lost.push(...misanswered(attempts, [500, 503]).map((told) => `${name}: ${told}`));
+      for (const { way, repository, digest } of refused) {
+        if (digest === undefined || before.has(digest)) continue;
+        const { status } = await wire.send("HEAD", `/v2/${repository}/blobs/${digest}`);
+        if (status !== 404) tally.lost.push(`${name}: ${way} was refused, and is there: ${status}`);
+      }
+      await becomesReady(berth);
+      // The same content again, as a client does after a failure.
+      const again = misanswered(await tryAllWays(wire, ledger, name), []);
+      tally.lost.push(...again.map((told) => `${name}, again: ${told}`));
+    }
+    tally.lost.push(...(await losses(wire, ledger)));
+    await finish({ berth, data, ledger, tally }, { how: "kill" });
+  });
+}

@@ -1,0 +1,72 @@
+import { test } from "node:test";
+import { setTimeout as pause } from "node:timers/promises";
+import assert from "node:assert/strict";
+import path from "node:path";
+import { createRandom } from "../crash/content.ts";
+import { walkRegistry } from "../crash/invariants.ts";
+import { createLedger } from "../crash/ledger.ts";
+import { load } from "../crash/load.ts";
+import { acknowledgedIn, losses } from "../crash/losses.ts";
+import { compareStored } from "../crash/stored.ts";
+import { audit } from "./support/audit.ts";
+import { startBerth } from "./support/berth.ts";
+import { long, newFolder } from "./support/scratch.ts";
+import { startTally } from "./support/tally.ts";
+
+const rounds = long ? 200 : 5;
+const roundsOnOneFolder = 10;
+const latestKillMs = 1_200;
+/** A collector that has just started waits one lease before it takes anything. */
+const leaseMs = 2_000;
+const mustStartWithinMs = 5_000;
+/** The collector takes what it may as soon as it may. */
+const collecting = {
+  BERTH_GC_LEASE: `${leaseMs / 1000}s`,
+  BERTH_GC_GRACE: "0s",
+  BERTH_GC_EVERY: "100ms",
+  BERTH_GC_UNTAGGED: "after",
+  BERTH_LOG_LEVEL: "info",
+};
+const random = createRandom(String(Date.now()));
+
+for (const [manner, env] of [
+  ["push, pull and delete", {}],
+  ["push, pull, delete and collect", collecting],
+] as const) {
+  const fault = `kill -9 amid ${manner}`;
+  test(fault, async (t) => {
+    const tally = startTally(t, fault);
+    const collected = env === collecting;
+    let slowestStartMs = 0;
+    let collections = 0;
+    while (tally.rounds < rounds / 2 && tally.lost.length === 0) {
+      const data = path.join(newFolder("kill"), "data");
+      const ledger = createLedger();
+      let berth = await startBerth(data, { env });
+      for (let round = 0; round < roundsOnOneFolder && tally.rounds < rounds / 2; round += 1) {
+        const name = `${manner.length}-${tally.rounds}`;
+        // Pushes that end well before their lease.
+        const layerSizes = collected ? ([90, 700, 40_000] as const) : undefined;
+        const ended = load({ wire: berth.wire, ledger, name, mixed: true, layerSizes });
+        await pause((collected ? leaseMs : 0) + random.below(latestKillMs));
+        await berth.kill();
+        await ended;
+        collections += berth.log().split('"collected"').length - 1;
+        tally.lost.push(...compareStored(data).problems);
+        berth = await startBerth(data, { env });
+        slowestStartMs = Math.max(slowestStartMs, berth.startMs);
+        if (compareStored(data).orphanUploads > 0) tally.lost.push("uploads without a row");
+        tally.lost.push(...(await losses(berth.wire, ledger, { collected })));
+        tally.rounds += 1;
+      }
+      const walk = await walkRegistry(berth.wire);
+      await berth.stop();
+      tally.lost.push(...walk.problems, ...(await audit(data)));
+      tally.acknowledged += acknowledgedIn(ledger);
+    }
+    tally.notes.push(`slowest start ${Math.round(slowestStartMs)} ms`);
+    if (collected) tally.notes.push(`${collections} collections`);
+    tally.check();
+    assert.ok(slowestStartMs < mustStartWithinMs, `a start took ${slowestStartMs} ms`);
+  });
+}

@@ -1,0 +1,45 @@
+import assert from "node:assert/strict";
+import { writeFile } from "node:fs/promises";
+import path from "node:path";
+import { test } from "node:test";
+import { createLedger } from "../crash/ledger.ts";
+import { losses } from "../crash/losses.ts";
+import { startBerth } from "./support/berth.ts";
+import { mountImage } from "./support/disks.ts";
+import { finish } from "./support/finish.ts";
+import { isRefused, misanswered, tryAllWays } from "./support/requests.ts";
+import { newPath } from "./support/scratch.ts";
+import { run } from "./support/shell.ts";
+import { startTally } from "./support/tally.ts";
+
+const MiB = 2 ** 20;
+
+/* What ext4 does when it finds itself broken: nobody can write any more, also not through files that are open. */
+test("the file system turns read-only", async (t) => {
+  const tally = startTally(t, "the file system turns read-only");
+  const image = newPath("read-only");
+  const make = ["mkfs.ext4", "-q", "-F"] as const;
+  const point = await mountImage(image, 256 * MiB, make, "loop,errors=remount-ro");
+  const data = path.join(point, "data");
+  const ledger = createLedger();
+  const berth = await startBerth(data);
+  assert.deepEqual(misanswered(await tryAllWays(berth.wire, ledger, "before"), []), []);
+
+  const device = path.basename(await run("findmnt", "-no", "SOURCE", point));
+  await writeFile(`/sys/fs/ext4/${device}/trigger_fs_error`, "1");
+  const attempts = await tryAllWays(berth.wire, ledger, "meanwhile");
+  tally.lost.push(...misanswered(attempts, [503]));
+  if (!attempts.every(isRefused)) tally.lost.push("a write was acknowledged");
+  const { status, body } = await berth.wire.send("GET", "/readyz");
+  if (status !== 503 || !/EROFS|read-only/i.test(String(body)))
+    tally.lost.push(`readiness: ${status} ${String(body)}`);
+  tally.lost.push(...(await losses(berth.wire, ledger)));
+  tally.rounds = 1;
+
+  await berth.kill();
+  await run("umount", point);
+  await run("mount", "-o", "loop", image, point);
+  const again = await startBerth(data);
+  tally.lost.push(...misanswered(await tryAllWays(again.wire, ledger, "meanwhile"), []));
+  await finish({ berth: again, data, ledger, tally });
+});

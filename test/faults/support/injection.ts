@@ -1,0 +1,74 @@
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { readFile } from "node:fs/promises";
+import { after } from "node:test";
+import type { Berth } from "./berth.ts";
+import { newPath } from "./scratch.ts";
+
+/** Ids of the threads that do a server's work on files; it must run with UV_THREADPOOL_SIZE=1. */
+export interface Threads {
+  readonly files: number;
+  readonly database: number;
+}
+
+interface Trace {
+  /** Lets the process run on alone, and resolves with the lines of the trace. */
+  end(): Promise<readonly string[]>;
+}
+
+/** Follows calls of a process or thread that runs. */
+async function trace(id: number, ...options: readonly string[]): Promise<Trace> {
+  const output = newPath("trace");
+  const child = spawn("strace", ["-p", String(id), "-o", output, ...options], {
+    stdio: ["ignore", "ignore", "pipe"],
+  });
+  after(() => child.kill("SIGTERM"));
+  const ended = once(child, "exit");
+  let told = "";
+  child.stderr.setEncoding("utf8");
+  while (!told.includes("attached")) {
+    const [more] = (await Promise.race([once(child.stderr, "data"), ended])) as unknown[];
+    if (typeof more !== "string") throw new Error(`strace: ${told}`);
+    told += more;
+  }
+  return {
+    async end() {
+      child.kill("SIGTERM");
+      await ended;
+      return (await readFile(output, "utf8")).split("\n");
+    },
+  };
+}
+
+/** Which threads flush while the work is done. */
+export async function findThreads({ pid }: Berth, work: () => Promise<unknown>): Promise<Threads> {
+  const tracing = await trace(pid, "-f", "-y", "-e", "trace=fsync");
+  await work();
+  const lines = await tracing.end();
+  const threadOf = (file: RegExp): number => {
+    const ids = new Set(lines.filter((line) => file.test(line)).map((line) => parseInt(line, 10)));
+    const [id] = ids;
+    assert.ok(
+      id !== undefined && ids.size === 1,
+      `threads that flush ${file}: ${[...ids].join(", ")}`,
+    );
+    return id;
+  };
+  return { files: threadOf(/fsync\(\d+<[^>]*\/blobs\//), database: threadOf(/\/berth\.db-wal>/) };
+}
+
+/** From now on, call `k` of this name by the thread fails with EIO. `end` resolves with the calls that did. */
+export async function inject(
+  thread: number,
+  call: string,
+  k: number,
+): Promise<{ end(): Promise<readonly string[]> }> {
+  const tracing = await trace(
+    thread,
+    ...["-y", "-e", `trace=${call}`, "-e", `inject=${call}:error=EIO:when=${k}`],
+  );
+  return {
+    end: async () => (await tracing.end()).filter((line) => line.includes("(INJECTED)")),
+  };
+}

@@ -1,0 +1,122 @@
+import { setTimeout as pause } from "node:timers/promises";
+import { digestOf, type Digest } from "../../../src/oci/digest.ts";
+import { contentOf } from "../../crash/content.ts";
+import type { Ledger } from "../../crash/ledger.ts";
+import { octets, withDigest } from "../../crash/uploader.ts";
+import type { Answer, Wire } from "../../crash/wire.ts";
+import type { Berth } from "./berth.ts";
+
+const KiB = 1024;
+const largeBytes = 900 * KiB;
+const imageType = "application/vnd.oci.image.manifest.v1+json";
+
+/** A request that changes something, and how it ended. */
+export interface Attempt {
+  readonly way: string;
+  readonly answer: Answer;
+  readonly repository: string;
+  /** The blob that it would have put there. */
+  readonly digest: Digest | undefined;
+}
+
+/**
+ * A client that tries every way to write, whatever the answers are; the ledger hears of each 201. The same name
+ * writes the same content.
+ */
+export async function tryAllWays(
+  wire: Wire,
+  ledger: Ledger,
+  name: string,
+  repository = "faults/ways",
+): Promise<Attempt[]> {
+  const attempts: Attempt[] = [];
+  const uploads = `/v2/${repository}/blobs/uploads/`;
+  const attempt = async (
+    way: string,
+    target: string,
+    { body, creates }: { readonly body?: Buffer; readonly creates?: Buffer } = {},
+  ): Promise<Answer> => {
+    const [method = ""] = way.split(" ");
+    const message = body === undefined ? {} : { body, headers: octets };
+    const answer = await wire.send(method, target, message);
+    const digest = creates === undefined ? undefined : digestOf(creates);
+    attempts.push({ way, answer, repository, digest });
+    if (answer.status === 201 && creates !== undefined)
+      ledger.blobs.push({ repository, digest: digestOf(creates), sizeBytes: creates.length });
+    return answer;
+  };
+
+  for (const sizeBytes of [500, largeBytes]) {
+    const body = contentOf(`${name}/whole/${sizeBytes}`, sizeBytes);
+    const target = `${uploads}?digest=${digestOf(body)}`;
+    await attempt(`POST of ${sizeBytes} bytes`, target, { body, creates: body });
+  }
+  for (const way of ["PATCH", "PUT"] as const) {
+    const bytes = contentOf(`${name}/${way}`, largeBytes);
+    let { status, headers } = await attempt("POST", uploads);
+    if (status === 202 && way === "PATCH")
+      ({ status, headers } = await attempt("PATCH", headers.location ?? "", { body: bytes }));
+    if (status !== 202) continue;
+    const body = way === "PUT" ? { body: bytes } : {};
+    const target = withDigest(headers.location ?? "", digestOf(bytes));
+    await attempt(`PUT with ${way}`, target, { ...body, creates: bytes });
+  }
+  const [held] = ledger.blobs;
+  if (held !== undefined) {
+    const mounting = `/v2/${repository}/${name}/blobs/uploads/?mount=${held.digest}&from=${held.repository}`;
+    await attempt("POST to mount", mounting);
+  }
+
+  const config = ledger.blobs.find((blob) => blob.repository === repository);
+  if (config === undefined) return attempts;
+  const manifest = manifestOf(config, name);
+  const target = `/v2/${repository}/manifests/${name}`;
+  const message = { body: manifest, headers: { "Content-Type": imageType } };
+  const answer = await wire.send("PUT", target, message);
+  attempts.push({ way: "PUT of a manifest", answer, repository, digest: undefined });
+  if (answer.status === 201)
+    ledger.images.push({ repository, tag: name, digest: digestOf(manifest), manifest });
+  return attempts;
+}
+
+function manifestOf(
+  { digest, sizeBytes }: { readonly digest: Digest; readonly sizeBytes: number },
+  name: string,
+): Buffer {
+  const config = { mediaType: octets["Content-Type"], digest, size: sizeBytes };
+  const annotations = { name };
+  return Buffer.from(
+    JSON.stringify({ schemaVersion: 2, mediaType: imageType, config, layers: [], annotations }),
+  );
+}
+
+export const isRefused = ({ answer }: Attempt): boolean => answer.status >= 300;
+
+/** What is wrong with answers that must be a success or one of these statuses with an error body of the protocol. */
+export function misanswered(attempts: readonly Attempt[], statuses: readonly number[]): string[] {
+  return attempts
+    .filter(isRefused)
+    .filter(({ answer }) => !statuses.includes(answer.status) || !hasErrors(answer))
+    .map(({ way, answer }) => `${way}: ${answer.status} ${String(answer.body).slice(0, 200)}`);
+}
+
+export function hasErrors({ body }: Answer): boolean {
+  try {
+    const { errors } = JSON.parse(String(body)) as { readonly errors?: readonly unknown[] };
+    return Array.isArray(errors) && errors.length > 0;
+  } catch {
+    return false;
+  }
+}
+
+/** Waits until it says that it is ready; resolves with the time that took, or throws with what it said last. */
+export async function becomesReady({ wire }: Berth, withinMs = 10_000): Promise<number> {
+  const before = performance.now();
+  for (;;) {
+    const { status, body } = await wire.send("GET", "/readyz");
+    const tookMs = performance.now() - before;
+    if (status === 200) return tookMs;
+    if (tookMs > withinMs) throw new Error(`not ready after ${withinMs} ms: ${String(body)}`);
+    await pause(50);
+  }
+}

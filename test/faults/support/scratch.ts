@@ -1,0 +1,26 @@
+import { mkdirSync } from "node:fs";
+import path from "node:path";
+import process from "node:process";
+
+const folder = process.env["FAULTS_SCRATCH"];
+if (folder === undefined) throw new Error("the faults are run by `npm run faults`");
+
+/** The folder of this run; gone after it, with all that is mounted below. */
+export const scratch: string = folder;
+
+/** More rounds, for a run by hand. */
+export const long = process.env["FAULTS_LONG"] === "1";
+
+let last = 0;
+
+/** A path that nothing has had. */
+export function newPath(name: string): string {
+  last += 1;
+  return path.join(scratch, `${name}-${process.pid}-${last}`);
+}
+
+export function newFolder(name: string): string {
+  const made = newPath(name);
+  mkdirSync(made);
+  return made;
+}
