@@ -1,7 +1,7 @@
 import SqliteDatabase from "better-sqlite3";
 import assert from "node:assert/strict";
-import path from "node:path";
 import { before, describe, test } from "node:test";
+import { databaseFile } from "../../../src/stores.ts";
 import { digestOf, type Digest } from "../../../src/oci/digest.ts";
 import * as types from "../../../src/oci/media-types.ts";
 import {
@@ -156,7 +156,7 @@ async function pushAttestation(berth: TestBerth, repository: string) {
 
 /** What the database knows, asked beside the running server. */
 function rowsOf(berth: TestBerth, query: string, ...parameters: string[]): unknown[] {
-  const database = new SqliteDatabase(path.join(berth.data, "berth.db"), { readonly: true });
+  const database = new SqliteDatabase(databaseFile(berth.config), { readonly: true });
   try {
     return database.prepare(query).all(...parameters);
   } finally {
