@@ -13,7 +13,10 @@ export async function syncDirectory(directory: string): Promise<void> {
 
 /** Makes a directory and its own entry in its parent durable, also when a run that was cut off left it there. */
 async function makeDurable(directory: string): Promise<void> {
-  await mkdir(directory, { recursive: true });
+  // Not recursive: that reports a full disk as "no such file".
+  await mkdir(directory).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== "EEXIST") throw error;
+  });
   await syncDirectory(path.dirname(directory));
 }
 

@@ -24,6 +24,7 @@ import {
   isUploadReference,
   newKey,
   newUploadReference,
+  type Paths,
 } from "./paths.ts";
 import { readRange } from "./read.ts";
 import { writeAll, writeFrom } from "./write.ts";
@@ -33,7 +34,7 @@ import { writeAll, writeFrom } from "./write.ts";
  * nobody has had, fsync of the directory. A failed fsync is final: the kernel may have dropped the bytes, and a
  * second fsync would say that all is well.
  *
- * Rejects at once if `uploads` and `blobs` lie on different devices, where a rename would become a copy.
+ * Rejects at once if no file can be renamed from `uploads` to `blobs`, where a rename would have to become a copy.
  */
 export async function openFilesystemStore(root: string): Promise<BlobStore> {
   const paths = createPaths(root);
@@ -48,15 +49,7 @@ export async function openFilesystemStore(root: string): Promise<BlobStore> {
   ]) {
     await makeDurable(directory);
   }
-  const [blobsDevice, uploadsDevice] = [
-    (await stat(paths.blobs)).dev,
-    (await stat(paths.uploads)).dev,
-  ];
-  if (blobsDevice !== uploadsDevice) {
-    throw new Error(
-      `${paths.blobs} and ${paths.uploads} must lie on one file system: mount their parent folder instead`,
-    );
-  }
+  await tryRename(paths);
 
   return {
     abilities: { signedRedirect: false },
@@ -77,11 +70,11 @@ export async function openFilesystemStore(root: string): Promise<BlobStore> {
       const target = paths.blob(key);
       const directory = path.dirname(target);
       await makeDurable(directory);
-      const file = await open(target, "wx");
+      const file = await open(target, "wx", 0o640);
       await flushed(file, target, () =>
         bytes.length === 0 ? Promise.resolve(0) : writeAll(file, [bytes], 0),
       );
-      await syncDirectory(directory);
+      await settle(target, directory);
       return key;
     },
 
@@ -124,7 +117,7 @@ export async function openFilesystemStore(root: string): Promise<BlobStore> {
       );
       await flushed(file, source);
       await rename(source, target);
-      await syncDirectory(directory);
+      await settle(target, directory);
       return key;
     },
 
@@ -166,6 +159,27 @@ export async function openFilesystemStore(root: string): Promise<BlobStore> {
   };
 }
 
+/** Two mounts of one file system share a device number and yet allow no rename: so it is tried. */
+async function tryRename(paths: Paths): Promise<void> {
+  const source = paths.upload(newUploadReference());
+  const target = `${paths.instance}.rename`;
+  const file = await open(source, "wx").catch(() => undefined);
+  // A full or read-only disk is no reason not to start: pulls go on.
+  if (file === undefined) return;
+  await file.close();
+  try {
+    await rename(source, target);
+    await unlink(target);
+  } catch (error) {
+    await unlink(source).catch(() => undefined);
+    if (!(error instanceof Error && "code" in error && error.code === "EXDEV")) throw error;
+    throw new Error(
+      `${paths.blobs} and ${paths.uploads} must lie on one file system: mount their parent folder instead`,
+      { cause: error },
+    );
+  }
+}
+
 /** Does the work, flushes the file to the disk and closes it; if anything fails, the file is removed. */
 async function flushed(
   file: FileHandle,
@@ -179,6 +193,16 @@ async function flushed(
     } finally {
       await file.close();
     }
+  } catch (error) {
+    await unlink(target).catch(() => undefined);
+    throw error;
+  }
+}
+
+/** Makes a new name durable; if that fails, nobody will ask for the file, and it is removed. */
+async function settle(target: string, directory: string): Promise<void> {
+  try {
+    await syncDirectory(directory);
   } catch (error) {
     await unlink(target).catch(() => undefined);
     throw error;

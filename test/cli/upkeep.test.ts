@@ -71,6 +71,8 @@ describe("maintenance of a data folder", async () => {
   test("check --repair removes a file that no row names and hides a blob without a file", async () => {
     const [lost = ""] = filesOf(data).filter((file) => file.includes(image.config.slice(7)));
     rmSync(lost);
+    // As a crash between a file and its row leaves it; the key says that this was years ago.
+    writeFileSync(lost.replace(/\.[^.]+$/, ".01J00000000000000000000000"), "orphan");
     const before = await berthRun("check", "--json");
     const findings = before.stdout
       .trim()

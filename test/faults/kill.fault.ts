@@ -24,6 +24,7 @@ const collecting = {
   BERTH_GC_LEASE: `${leaseMs / 1000}s`,
   BERTH_GC_GRACE: "0s",
   BERTH_GC_EVERY: "100ms",
+  BERTH_GC_RATE: "5000",
   BERTH_GC_UNTAGGED: "after",
   BERTH_LOG_LEVEL: "info",
 };

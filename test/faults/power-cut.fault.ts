@@ -69,7 +69,13 @@ async function cutAgainAndAgain(
     await disks.restore();
 
     const found = compareStored(disks.data).problems;
-    berth = await startBerth(disks.data);
+    try {
+      berth = await startBerth(disks.data);
+    } catch (error) {
+      // Then all of it is lost, however well it may be kept.
+      tally.lost.push(...Array.from({ length: acknowledgedIn(ledger) }, () => String(error)));
+      throw error;
+    }
     tally.lost.push(...found, ...(await losses(berth.wire, ledger)));
     if (compareStored(disks.data).orphanUploads > 0) tally.lost.push("uploads without a row");
     tally.rounds += 1;

@@ -45,18 +45,21 @@ const deletesAtOnce = 100;
 export async function* collect(parts: CollectorParts): AsyncGenerator<CollectionStep> {
   const { metadata, keeper, untagged } = parts;
   // What is due is what was due at the beginning: what this run uncovers waits for its own grace.
-  const { nowMs } = keeper.change();
+  const { nowMs: begunAtMs } = keeper.change();
+  const dueNow = () => {
+    const { nowMs, reviewAtMs } = keeper.change();
+    // If the clock has been set back meanwhile, leases that were written since are the ones that count.
+    return { nowMs: Math.min(begunAtMs, nowMs), reviewAtMs, limit: reviewsAtOnce };
+  };
   if (untagged === "after") {
     yield* review(async () => {
-      const { reviewAtMs } = keeper.change();
-      const input = { nowMs, reviewAtMs, limit: reviewsAtOnce };
+      const input = dueNow();
       const { reviewed, collected } = await metadata.run("reviewManifests", input);
       return { reviewed, steps: collected.map(manifestStep) };
     });
   }
   yield* review(async () => {
-    const { reviewAtMs } = keeper.change();
-    const input = { nowMs, reviewAtMs, limit: reviewsAtOnce };
+    const input = dueNow();
     const { reviewed, collected } = await metadata.run("reviewBlobs", input);
     return { reviewed, steps: collected.map((link) => ({ kind: "link" as const, ...link })) };
   });

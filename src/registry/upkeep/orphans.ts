@@ -3,6 +3,8 @@ import type { Metadata } from "../../metadata/metadata.ts";
 import type { Clock } from "../clock.ts";
 
 const keysAtOnce = 500;
+/** However short the grace: a file may be older than its row by the time that a slow disk takes for one flush. */
+const leastAgeMs = 3_600_000;
 
 /**
  * Files that no row names and that are older than the grace time: what a crash between a file and its row left. Their
@@ -23,7 +25,7 @@ export async function* findOrphans(parts: {
     return orphans;
   };
   for await (const object of store.list()) {
-    if (object.bornAtMs > clock() - graceMs) continue;
+    if (object.bornAtMs > clock() - Math.max(graceMs, leastAgeMs)) continue;
     batch.push(object);
     if (batch.length >= keysAtOnce) yield* await unknown();
   }
