@@ -1,5 +1,6 @@
 import path from "node:path";
-import { decodeTime, ulid } from "ulid";
+import { randomFillSync } from "node:crypto";
+import { decodeTime, monotonicFactory } from "ulid";
 import type { BlobKey, UploadReference } from "../blob-store.ts";
 import { algorithmOf, encodedOf, type Digest } from "../../src/oci/digest.ts";
 
@@ -12,6 +13,23 @@ import { algorithmOf, encodedOf, type Digest } from "../../src/oci/digest.ts";
  *
  * Both lie on one device: a blob comes into being by a rename.
  */
+
+/** Random numbers from 0 to 1, many from one call to the system: ULIDs take sixteen each. */
+function createPooledRandom(): () => number {
+  const pool = new Uint8Array(4096);
+  let used = pool.length;
+  return () => {
+    if (used === pool.length) {
+      randomFillSync(pool);
+      used = 0;
+    }
+    const byte = pool[used] ?? 0;
+    used += 1;
+    return byte / 256;
+  };
+}
+
+const ulid = monotonicFactory(createPooledRandom());
 
 const keyGrammar =
   /^blobs\/(?:sha256|sha512)\/[0-9a-f]{2}\/[0-9a-f]{64,128}\.[0-9A-HJKMNP-TV-Z]{26}$/;

@@ -46,14 +46,16 @@ export function createUploads(parts: {
     id: string,
     work: (row: UploadRow, hold: UploadHold) => Promise<T>,
   ): Promise<T> => {
-    await find(repository, id);
+    const row = await find(repository, id);
+    const free = !locks.isHeld(id);
     const hold = await locks.acquire(id);
     if (hold === undefined) {
       const offset = await store.uploadSize((await find(repository, id)).storage_reference);
       throw new UploadRangeError("another request is writing to this upload", offset);
     }
     try {
-      return await work(await find(repository, id), hold);
+      // Who had it before may have closed it.
+      return await work(free ? row : await find(repository, id), hold);
     } finally {
       hold.release();
     }
