@@ -232,7 +232,7 @@ describe("the collector", () => {
     inWorld(async (world) => {
       const key = await world.store.put(digestOf(text("orphan")), text("orphan"));
       assert.deepEqual(await drain(world.collect()), []);
-      world.wait(hourMs);
+      world.wait(hourMs + leaseMs);
       assert.deepEqual(await drain(world.collect()), [{ kind: "orphan", key, sizeBytes: 6 }]);
     }),
   );
