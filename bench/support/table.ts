@@ -1,4 +1,5 @@
-export const MiB = 1024 * 1024;
+export const KiB = 1024;
+export const MiB = 1024 * KiB;
 
 /** A Markdown table, as the README wants it. */
 export function formatTable(
@@ -12,7 +13,9 @@ export function formatTable(
 export const inMiB = (bytes: number): string => `${(bytes / MiB).toFixed(0)} MiB`;
 export const inMs = (ms: number): string => `${ms.toFixed(ms < 10 ? 1 : 0)} ms`;
 
+/** NaN of none. */
 export function medianOf(values: readonly number[]): number {
   const sorted = values.toSorted((one, other) => one - other);
-  return sorted[Math.floor(sorted.length / 2)] ?? NaN;
+  const [low, high] = [sorted.length - 1, sorted.length].map((twice) => sorted[twice >> 1] ?? NaN);
+  return ((low ?? NaN) + (high ?? NaN)) / 2;
 }

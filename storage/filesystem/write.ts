@@ -26,16 +26,14 @@ export async function writeFrom(
   let waitingBytes = 0;
   let end = position;
   let running: Promise<void> | undefined;
-  let failure: { error: unknown } | undefined;
+  let failure: { readonly error: unknown } | undefined;
 
-  const pump = async (): Promise<void> => {
+  const write = async (): Promise<void> => {
+    const batch = waiting;
+    waiting = [];
+    waitingBytes = 0;
     try {
-      while (waiting.length > 0 && failure === undefined) {
-        const batch = waiting;
-        waiting = [];
-        waitingBytes = 0;
-        end += await writeAll(file, batch, end);
-      }
+      end += await writeAll(file, batch, end);
     } catch (error) {
       failure = { error };
     } finally {
@@ -50,12 +48,15 @@ export async function writeFrom(
       if (chunk.length === 0) continue;
       waiting.push(chunk);
       waitingBytes += chunk.length;
-      running ??= pump();
-      if (waitingBytes >= waitingLimit()) await running;
+      const limit = waitingLimit();
+      // Only the write under way is waited for: while the next one runs, the source goes on.
+      if (waitingBytes >= limit) await running;
+      if (running === undefined && waitingBytes >= limit / 4) running = write();
     }
   } finally {
     writers -= 1;
-    while (running !== undefined) await running;
+    await running;
+    if (waiting.length > 0 && failure === undefined) await write();
   }
   if (failure !== undefined) throw failure.error;
   return end;

@@ -1,0 +1,185 @@
+import { once } from "node:events";
+import net, { type OnReadOpts } from "node:net";
+
+export interface Answer {
+  readonly status: number;
+  /** The value of a header field, by its name in lower case. */
+  readonly header: (name: string) => string | undefined;
+  /** Empty if a sink took it. */
+  readonly body: Buffer;
+  readonly bodyBytes: number;
+}
+
+export interface Call {
+  readonly method: string;
+  /** Path and query, or a whole URL as `Location` gives it. */
+  readonly target: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: Uint8Array;
+  /** A body that is sent as it is made; with its size, or else in chunks of HTTP/1.1. */
+  readonly stream?: { readonly chunks: Iterable<Uint8Array>; readonly sizeBytes?: number };
+  /** Takes the body of the answer piece by piece; a piece is only valid until it returns. */
+  readonly sink?: (chunk: Uint8Array, offset: number) => void;
+}
+
+/** One connection, one request at a time. As little between the socket and the caller as HTTP/1.1 allows. */
+export interface Connection {
+  readonly send: (call: Call) => Promise<Answer>;
+  readonly close: () => void;
+}
+
+const endOfHead = Buffer.from("\r\n\r\n");
+/** libuv fills and hands it over in one go, so one buffer serves every socket of this thread. */
+const arriving = Buffer.allocUnsafeSlow(256 * 1024);
+
+interface Pending {
+  readonly call: Call;
+  readonly resolve: (answer: Answer) => void;
+  readonly reject: (error: Error) => void;
+}
+
+/** Rejects if nobody listens there. `host` is `127.0.0.1:PORT`. */
+export async function openConnection(host: string): Promise<Connection> {
+  const [name = "", port = ""] = host.split(":");
+  let pending: Pending | undefined;
+  let held: Buffer = Buffer.alloc(0);
+  let head: Head | undefined;
+  let parts: Buffer[] = [];
+  let received = 0;
+
+  const finish = (): void => {
+    if (pending === undefined || head === undefined) return;
+    const { resolve } = pending;
+    const body = parts.length === 1 && parts[0] ? parts[0] : Buffer.concat(parts);
+    const { status, header } = head;
+    const bodyBytes = received;
+    [pending, head, parts, received] = [undefined, undefined, [], 0];
+    resolve({ status, header, body, bodyBytes });
+  };
+  const take = (chunk: Buffer): void => {
+    if (pending?.call.sink) pending.call.sink(chunk, received);
+    else parts.push(Buffer.from(chunk));
+    received += chunk.length;
+  };
+  const read = (chunk: Buffer): void => {
+    if (pending === undefined) throw new Error("an answer that nobody waits for");
+    let rest = chunk;
+    if (head === undefined) {
+      const whole = held.length === 0 ? chunk : Buffer.concat([held, chunk]);
+      const end = whole.indexOf(endOfHead);
+      held = end === -1 ? Buffer.from(whole) : Buffer.alloc(0);
+      if (end === -1) return;
+      head = parseHead(whole.toString("latin1", 0, end), pending.call.method);
+      rest = whole.subarray(end + endOfHead.length);
+    }
+    if (head.length === "chunked") {
+      held = held.length === 0 ? Buffer.from(rest) : Buffer.concat([held, rest]);
+      const body = joinChunks(held);
+      if (body === undefined) return;
+      held = Buffer.alloc(0);
+      take(body);
+      finish();
+      return;
+    }
+    if (rest.length > 0) take(rest);
+    if (received > head.length) throw new Error("more bytes than the answer's Content-Length");
+    if (received === head.length) finish();
+  };
+
+  const fail = (error: Error): void => {
+    pending?.reject(error);
+    pending = undefined;
+  };
+  const onread: OnReadOpts = {
+    buffer: arriving,
+    callback: (length) => {
+      try {
+        read(arriving.subarray(0, length));
+      } catch (error) {
+        fail(error as Error);
+        socket.destroy();
+      }
+      return true;
+    },
+  };
+  const socket = net.connect({ host: name, port: Number(port), noDelay: true, onread });
+  await once(socket, "connect");
+  socket.on("error", fail).on("close", () => fail(new Error("the server closed the connection")));
+
+  const send = (call: Call): Promise<Answer> =>
+    new Promise((resolve, reject) => {
+      if (socket.destroyed) {
+        reject(new Error("the connection is closed"));
+        return;
+      }
+      pending = { call, resolve, reject };
+      const text = headOf(host, call);
+      if (call.stream) {
+        socket.write(text, "latin1");
+        sendStream(socket, call.stream).catch(fail);
+      } else if (call.body) {
+        socket.write(Buffer.concat([Buffer.from(text, "latin1"), call.body]));
+      } else socket.write(text, "latin1");
+    });
+  return { send, close: () => socket.destroy() };
+}
+
+function headOf(host: string, { method, target, headers = {}, body, stream }: Call): string {
+  const path = target.startsWith("http") ? target.slice(target.indexOf("/", 8)) : target;
+  let text = `${method} ${path} HTTP/1.1\r\nHost: ${host}\r\n`;
+  for (const [name, value] of Object.entries(headers)) text += `${name}: ${value}\r\n`;
+  if (stream && stream.sizeBytes === undefined) text += "Transfer-Encoding: chunked\r\n";
+  else if (method !== "GET" && method !== "HEAD")
+    text += `Content-Length: ${stream?.sizeBytes ?? body?.length ?? 0}\r\n`;
+  return `${text}\r\n`;
+}
+
+async function sendStream(socket: net.Socket, stream: NonNullable<Call["stream"]>): Promise<void> {
+  const chunked = stream.sizeBytes === undefined;
+  for (const chunk of stream.chunks) {
+    if (socket.destroyed) return;
+    socket.cork();
+    if (chunked) socket.write(`${chunk.length.toString(16)}\r\n`);
+    socket.write(chunk);
+    if (chunked) socket.write("\r\n");
+    socket.uncork();
+    if (socket.writableNeedDrain) await once(socket, "drain");
+  }
+  if (chunked) socket.write("0\r\n\r\n");
+}
+
+interface Head {
+  readonly status: number;
+  readonly length: number | "chunked";
+  readonly header: (name: string) => string | undefined;
+}
+
+function parseHead(text: string, method: string): Head {
+  const status = Number(text.slice(9, 12));
+  let lower: string | undefined;
+  const header = (name: string): string | undefined => {
+    lower ??= text.toLowerCase();
+    const start = lower.indexOf(`\r\n${name}:`);
+    if (start === -1) return undefined;
+    const end = text.indexOf("\r\n", start + 2);
+    return text.slice(start + name.length + 3, end === -1 ? undefined : end).trim();
+  };
+  if (method === "HEAD" || status === 204 || status === 304) return { status, length: 0, header };
+  const chunked = header("transfer-encoding") === "chunked";
+  return { status, length: chunked ? "chunked" : Number(header("content-length") ?? 0), header };
+}
+
+/** The body of an answer in chunks of HTTP/1.1, or undefined until its last byte is here. */
+function joinChunks(text: Buffer): Buffer | undefined {
+  const parts: Buffer[] = [];
+  for (let at = 0; ;) {
+    const end = text.indexOf("\r\n", at);
+    if (end === -1) return undefined;
+    const size = Number.parseInt(text.toString("latin1", at, end), 16);
+    const next = end + 2 + size + 2;
+    if (text.length < next) return undefined;
+    if (size === 0) return Buffer.concat(parts);
+    parts.push(text.subarray(end + 2, end + 2 + size));
+    at = next;
+  }
+}

@@ -1,0 +1,49 @@
+import type { Connection } from "./connection.ts";
+import { digestOf } from "./content.ts";
+import { manifestType, type Blob, type Image } from "./image.ts";
+import { expectStatus } from "./push.ts";
+
+/** Throws unless the manifest is there under `reference`, byte for byte. */
+export async function pullManifest(
+  connection: Connection,
+  repository: string,
+  reference: string,
+  { manifest, digest }: Image,
+): Promise<void> {
+  const target = `/v2/${repository}/manifests/${reference}`;
+  const headers = { Accept: manifestType };
+  const { body } = await expectStatus(connection, 200, { method: "GET", target, headers });
+  if (digestOf(body) !== digest || !body.equals(manifest))
+    throw new Error(`wrong bytes: ${target}`);
+}
+
+/** Compares every byte as it arrives; throws if one is wrong or missing. */
+export async function pullBlob(
+  connection: Connection,
+  repository: string,
+  { digest, content }: Blob,
+): Promise<number> {
+  const target = `/v2/${repository}/blobs/${digest}`;
+  let wrong = false;
+  const { bodyBytes } = await expectStatus(connection, 200, {
+    method: "GET",
+    target,
+    sink: (chunk, offset) => (wrong ||= !content.matches(offset, chunk)),
+  });
+  if (wrong || bodyBytes !== content.sizeBytes) throw new Error(`wrong bytes: ${target}`);
+  return bodyBytes;
+}
+
+/** As a client does that knows nothing yet: the manifest by tag, then by digest, then what it names. */
+export async function pullImage(
+  connection: Connection,
+  repository: string,
+  tag: string,
+  image: Image,
+): Promise<number> {
+  await pullManifest(connection, repository, tag, image);
+  await pullManifest(connection, repository, image.digest, image);
+  let sizeBytes = 2 * image.manifest.length;
+  for (const blob of image.blobs) sizeBytes += await pullBlob(connection, repository, blob);
+  return sizeBytes;
+}

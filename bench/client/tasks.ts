@@ -1,0 +1,155 @@
+import { createContent, digestOf } from "./content.ts";
+import { openConnection, type Connection } from "./connection.ts";
+import { createImage, manifestType, type Image } from "./image.ts";
+import { pullBlob, pullImage, pullManifest } from "./pull.ts";
+import { pushBlob, pushImage, type Way } from "./push.ts";
+
+/** What a run of the client counted. `amount` is in requests, images or bytes. */
+export interface Outcome {
+  readonly seconds: number;
+  readonly amount: number;
+  readonly failures: readonly string[];
+}
+
+interface Target {
+  /** `127.0.0.1:PORT` */
+  readonly host: string;
+  readonly repository: string;
+}
+
+export interface SmallPush extends Target {
+  readonly seed: string;
+  readonly images: number;
+  readonly writers: number;
+  /** Repositories that the images are spread over; a writer has its own unless there is only one. */
+  readonly repositories: number;
+  readonly way: Way;
+}
+
+export interface LargePush extends Target {
+  readonly seed: string;
+  readonly sizeBytes: number;
+  readonly way: Way;
+}
+
+/** An image that both sides can make. */
+export interface SeededImage extends Target {
+  readonly seed: string;
+  readonly layerBytes: readonly number[];
+  readonly tag: string;
+}
+
+export interface ManyPulls extends SeededImage {
+  readonly clients: number;
+}
+
+/** One request again and again, for so many seconds. */
+export interface Repeated extends SeededImage {
+  readonly connections: number;
+  readonly seconds: number;
+}
+
+/** Runs `work` on every connection at once; a failure ends only its own. The clock starts before they are opened. */
+async function onEach(
+  host: string,
+  connections: number,
+  work: (connection: Connection, at: number) => Promise<number>,
+): Promise<Outcome> {
+  const failures: string[] = [];
+  const begunAtMs = performance.now();
+  const one = async (at: number): Promise<number> => {
+    let connection: Connection | undefined;
+    try {
+      connection = await openConnection(host);
+      return await work(connection, at);
+    } catch (error) {
+      failures.push(error instanceof Error ? error.message : String(error));
+      return 0;
+    } finally {
+      connection?.close();
+    }
+  };
+  const amounts = await Promise.all(Array.from({ length: connections }, (_, at) => one(at)));
+  const seconds = (performance.now() - begunAtMs) / 1000;
+  return { seconds, amount: amounts.reduce((sum, amount) => sum + amount, 0), failures };
+}
+
+async function pushSmall(task: SmallPush): Promise<Outcome> {
+  const { host, repository, seed, images, writers, repositories, way } = task;
+  const made: Image[] = Array.from({ length: images }, (_, at) =>
+    createImage(`${seed} ${at}`, [2048]),
+  );
+  const name = (at: number): string =>
+    repositories === 1 ? repository : `${repository}/${at % repositories}`;
+  const pushed = await onEach(host, writers, async (connection, writer) => {
+    let count = 0;
+    for (let at = writer; at < images; at += writers, count += 1)
+      await pushImage(connection, name(at), `t${at}`, made[at]!, way);
+    return count;
+  });
+  const readBack = await onEach(host, writers, async (connection, writer) => {
+    for (let at = writer; at < images; at += writers)
+      await pullManifest(connection, name(at), `t${at}`, made[at]!);
+    return 0;
+  });
+  return { ...pushed, failures: [...pushed.failures, ...readBack.failures] };
+}
+
+async function pushLarge({ host, repository, seed, sizeBytes, way }: LargePush): Promise<Outcome> {
+  const content = createContent(seed, sizeBytes);
+  const blob = { content, digest: digestOf(content) };
+  const pushed = await onEach(host, 1, async (connection) => {
+    await pushBlob(connection, repository, blob, way);
+    return sizeBytes;
+  });
+  const readBack = await onEach(host, 1, (connection) => pullBlob(connection, repository, blob));
+  return { ...pushed, failures: [...pushed.failures, ...readBack.failures] };
+}
+
+async function seedImage(task: SeededImage): Promise<Outcome> {
+  const image = createImage(task.seed, task.layerBytes);
+  return onEach(task.host, 1, async (connection) => {
+    await pushImage(connection, task.repository, task.tag, image, "put");
+    return 1;
+  });
+}
+
+async function pullMany(task: ManyPulls): Promise<Outcome> {
+  const image = createImage(task.seed, task.layerBytes);
+  return onEach(task.host, task.clients, (connection) =>
+    pullImage(connection, task.repository, task.tag, image),
+  );
+}
+
+/** GET of the first layer. */
+async function repeatBlob(task: Repeated): Promise<Outcome> {
+  const [, blob] = createImage(task.seed, task.layerBytes).blobs;
+  if (blob === undefined) throw new Error("an image without a layer");
+  const until = performance.now() + task.seconds * 1000;
+  return onEach(task.host, task.connections, async (connection) => {
+    let sizeBytes = 0;
+    while (performance.now() < until)
+      sizeBytes += await pullBlob(connection, task.repository, blob);
+    return sizeBytes;
+  });
+}
+
+/** HEAD of the tag. */
+async function repeatHead(task: Repeated): Promise<Outcome> {
+  const { manifest } = createImage(task.seed, task.layerBytes);
+  const target = `/v2/${task.repository}/manifests/${task.tag}`;
+  const call = { method: "HEAD", target, headers: { Accept: manifestType } };
+  const until = performance.now() + task.seconds * 1000;
+  return onEach(task.host, task.connections, async (connection) => {
+    let count = 0;
+    for (; performance.now() < until; count += 1) {
+      const answer = await connection.send(call);
+      if (answer.status !== 200 || answer.header("content-length") !== String(manifest.length))
+        throw new Error(`HEAD ${target}: ${answer.status}, ${answer.header("content-length")}`);
+    }
+    return count;
+  });
+}
+
+export const tasks = { pushSmall, pushLarge, seedImage, pullMany, repeatBlob, repeatHead };
+export type TaskName = keyof typeof tasks;

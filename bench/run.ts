@@ -1,0 +1,141 @@
+/**
+ * `npm run bench`: Berth beside other registries, and beside nginx as the limit for reading. All of them run, one of
+ * them works: for each kind of work every server has its turn, again for each round. README.md says what is measured.
+ */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import process from "node:process";
+import { parseArgs } from "node:util";
+import { createBerth } from "./servers/berth.ts";
+import { choosePeers } from "./servers/choose.ts";
+import { startServer, type RunningServer, type Server } from "./servers/program.ts";
+import { describeMachine } from "./support/machine.ts";
+import { measureQuietly, type Sample } from "./support/measuring.ts";
+import { memoryOf } from "./support/processes.ts";
+import { failuresOf } from "./support/report.ts";
+import { writeResults } from "./support/results.ts";
+import { MiB } from "./support/table.ts";
+import { seed } from "./work/seeded.ts";
+import type { Place, Scale, Work } from "./work/work.ts";
+import { works } from "./work/works.ts";
+
+const { values: options } = parseArgs({
+  options: {
+    /** A short run: one round of less work. */
+    quick: { type: "boolean", default: false },
+    /** Names of works, with commas between. */
+    only: { type: "string", default: works.map(({ name }) => name).join(",") },
+    rounds: { type: "string" },
+    peer: { type: "string", multiple: true, default: [] },
+    /** Times that a measurement is taken while other processes are busy. */
+    attempts: { type: "string" },
+    /** Where the folders are made; some 20 GB for a whole run. */
+    folder: { type: "string", default: tmpdir() },
+    /** For Berth's Node, such as --cpu-prof. */
+    node: { type: "string", multiple: true, default: [] },
+    /** For `berth serve`, in place of --open. */
+    serve: { type: "string", multiple: true, default: [] },
+  },
+});
+
+const scale: Scale = options.quick
+  ? { seconds: 2, images: 240, largeBytes: 512 * MiB, clients: 200 }
+  : { seconds: 3, images: 480, largeBytes: 512 * MiB, clients: 200 };
+const rounds = Number(options.rounds ?? (options.quick ? 1 : 3));
+const attempts = Number(options.attempts ?? (options.quick ? 1 : 2));
+const names = options.only.split(",");
+const chosen = works.filter(({ name }) => names.includes(name));
+if (chosen.length < names.length)
+  throw new Error(`--only takes ${works.map(({ name }) => name).join(", ")}`);
+
+interface Contender {
+  readonly server: Server;
+  readonly running: RunningServer;
+  readonly folder: string;
+}
+
+const root = mkdtempSync(path.join(options.folder, "berth-bench-"));
+const createFolder = (name: string): string => mkdtempSync(path.join(root, `${name}-`));
+const contenders: Contender[] = [];
+const samples = new Map<string, Map<string, Sample[]>>();
+let turns = 0;
+
+async function startAll(): Promise<void> {
+  const berth = createBerth({
+    programFolder: createFolder("program"),
+    nodeOptions: options.node,
+    serveOptions: options.serve,
+  });
+  for (const server of [berth, ...choosePeers(options.peer)]) {
+    const folder = createFolder(server.name);
+    const running = await startServer(server, folder, { watched: true });
+    contenders.push({ server, running, folder });
+    await seed({ server, running }, folder);
+  }
+}
+
+/** Every server's turn at this work. */
+async function measureRound(work: Work): Promise<void> {
+  const seen = samples.get(work.name) ?? new Map<string, Sample[]>();
+  samples.set(work.name, seen);
+  for (const { server, running, folder } of contenders) {
+    if (server.limit && !work.reads) continue;
+    const createPlace = (): Place => {
+      turns += 1;
+      return {
+        server,
+        running,
+        scale,
+        turn: String(turns),
+        createFolder: () => createFolder("turn"),
+      };
+    };
+    const watched = server.name === "berth" && !work.alone ? folder : undefined;
+    const sample = await measureQuietly(work, createPlace, watched, attempts);
+    seen.set(server.name, [...(seen.get(server.name) ?? []), sample]);
+    const { value, othersShare, failures } = sample;
+    const notes = [`others ${(100 * othersShare).toFixed(0)} %`, ...failures.slice(0, 1)];
+    console.error(
+      `${work.name}, ${server.name}: ${value.toPrecision(4)} ${work.unit}, ${notes.join(", ")}`,
+    );
+  }
+}
+
+function report(): string {
+  return writeResults({
+    works: chosen,
+    servers: contenders.map(({ server: { name, version }, running }) => ({
+      name,
+      version,
+      peakBytes: memoryOf(running.pid, "VmHWM"),
+    })),
+    samples,
+    machine: describeMachine(root),
+    scale,
+    rounds,
+    whole: !options.quick && chosen.length === works.length,
+  });
+}
+
+async function end(): Promise<void> {
+  for (const { running } of contenders) await running.stop();
+  rmSync(root, { recursive: true, force: true });
+}
+
+for (const signal of ["SIGINT", "SIGTERM"] as const)
+  process.once(signal, () => void end().finally(() => process.exit(1)));
+
+try {
+  await startAll();
+  for (let round = 0; round < rounds; round += 1) {
+    for (const work of chosen) await measureRound(work);
+    report();
+  }
+  console.log(report());
+  const failures = failuresOf(samples);
+  for (const failure of failures) console.error(failure);
+  if (failures.length > 0) process.exitCode = 1;
+} finally {
+  await end();
+}

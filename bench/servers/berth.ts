@@ -1,0 +1,77 @@
+import { execFileSync } from "node:child_process";
+import { cpSync, existsSync, readFileSync, rmSync, symlinkSync } from "node:fs";
+import path from "node:path";
+import process from "node:process";
+import { setTimeout as pause } from "node:timers/promises";
+import { pathToFileURL } from "node:url";
+import type { Server } from "./program.ts";
+
+const repository = path.join(import.meta.dirname, "../..");
+const probe = path.join(import.meta.dirname, "event-loop-probe.mjs");
+
+export interface BerthOptions {
+  /** Empty; takes a copy of `dist`, so that a build while it runs changes nothing. */
+  readonly programFolder: string;
+  readonly nodeOptions: readonly string[];
+  /** In place of `--open`. */
+  readonly serveOptions: readonly string[];
+}
+
+/** As `npm run build` has left it. */
+export function createBerth({ programFolder, nodeOptions, serveOptions }: BerthOptions): Server {
+  const dist = path.join(repository, "dist");
+  if (!existsSync(dist)) throw new Error("there is no dist: npm run build");
+  cpSync(dist, path.join(programFolder, "dist"), { recursive: true });
+  for (const name of ["node_modules", "migrations", "package.json"])
+    symlinkSync(path.join(repository, name), path.join(programFolder, name));
+  const program = path.join(programFolder, "dist/main.js");
+  return {
+    name: "berth",
+    version: git("rev-parse", "--short", "HEAD"),
+    program: (folder, port, watched) => ({
+      command: process.execPath,
+      args: [...nodeOptions].concat(
+        watched ? ["--import", pathToFileURL(probe).href] : [],
+        [program, "serve", ...(serveOptions.length > 0 ? serveOptions : ["--open"])],
+        ["--data", path.join(folder, "data"), "--listen", `127.0.0.1:${port}`],
+      ),
+      env: { BERTH_LOG_LEVEL: "error", EVENT_LOOP_DELAYS: folder },
+    }),
+  };
+}
+
+/** Whether what is measured may be more than the commit says. */
+export function hasChanges(): boolean {
+  return git("status", "--porcelain", "--", "src", "storage", "migrations", "build.mjs") !== "";
+}
+
+function git(...args: readonly string[]): string {
+  return execFileSync("git", args, { cwd: repository }).toString().trim();
+}
+
+export interface Delays {
+  readonly p50Ms: number;
+  readonly p99Ms: number;
+  readonly maxMs: number;
+}
+
+/**
+ * Ends the interval that the last call began: how late the event loops of these processes were, the worst of them.
+ * The files are those of event-loop-probe.mjs.
+ */
+export async function takeDelays(folder: string, pids: readonly number[]): Promise<Delays> {
+  const seen: Delays[] = [];
+  for (const pid of pids) {
+    const file = path.join(folder, `delays-${pid}.json`);
+    rmSync(file, { force: true });
+    process.kill(pid, "SIGUSR2");
+    for (let waited = 0; !existsSync(file) && waited < 5000; waited += 5) await pause(5);
+    seen.push(JSON.parse(readFileSync(file, "utf8")) as Delays);
+  }
+  const worst = (of: (delays: Delays) => number): number => Math.max(...seen.map(of));
+  return {
+    p50Ms: worst((delays) => delays.p50Ms),
+    p99Ms: worst((delays) => delays.p99Ms),
+    maxMs: worst((delays) => delays.maxMs),
+  };
+}

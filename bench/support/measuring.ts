@@ -1,0 +1,71 @@
+import { execFile } from "node:child_process";
+import { availableParallelism, loadavg } from "node:os";
+import { promisify } from "node:util";
+import { takeDelays, type Delays } from "../servers/berth.ts";
+import type { Measurement, Place, Work } from "../work/work.ts";
+import { clientCpuSeconds, cpuSecondsOf, machineCpuSeconds, treeOf } from "./processes.ts";
+
+const run = promisify(execFile);
+
+/** One measurement, and what else went on. */
+export interface Sample extends Measurement {
+  /** Of the server and of the client, over warm-up and reading back too. */
+  readonly cpuSeconds: number;
+  readonly clientCpuSeconds: number;
+  readonly loadAverage: number;
+  /** The part of all cores that processes took which are neither the server nor its client. */
+  readonly othersShare: number;
+  /** How late the event loop was; of Berth only. */
+  readonly delays?: Delays;
+}
+
+/** With more than this taken by others a measurement says little. */
+const noisyShare = 0.2;
+
+/** Again while others are busy, at most so many times; the quietest counts. Failures are never tried away. */
+export async function measureQuietly(
+  work: Work,
+  createPlace: () => Place,
+  watchedFolder: string | undefined,
+  attempts: number,
+): Promise<Sample> {
+  let best: Sample | undefined;
+  for (let attempt = 0; attempt < attempts; attempt += 1) {
+    const sample = await measure(work, createPlace(), watchedFolder);
+    if (sample.failures.length > 0) return sample;
+    if (best === undefined || sample.othersShare < best.othersShare) best = sample;
+    if (best.othersShare <= noisyShare) break;
+  }
+  if (best === undefined) throw new Error("at least one attempt");
+  return best;
+}
+
+async function measure(
+  work: Work,
+  place: Place,
+  watchedFolder: string | undefined,
+): Promise<Sample> {
+  const { pid } = place.running;
+  // What the last one wrote is not this one's work.
+  await run("sync", ["-f", place.createFolder()]);
+  const takenDelays = async (): Promise<Delays | undefined> =>
+    watchedFolder === undefined ? undefined : takeDelays(watchedFolder, treeOf(pid));
+
+  await takenDelays();
+  const before = [machineCpuSeconds(), cpuSecondsOf(pid), clientCpuSeconds()] as const;
+  const begunAtMs = performance.now();
+  const measurement = await work.measure(place);
+  const seconds = (performance.now() - begunAtMs) / 1000;
+  const cpuSeconds = cpuSecondsOf(pid) - before[1];
+  const clientSeconds = clientCpuSeconds() - before[2];
+  const others = machineCpuSeconds() - before[0] - cpuSeconds - clientSeconds;
+  const delays = await takenDelays();
+  return {
+    ...measurement,
+    cpuSeconds,
+    clientCpuSeconds: clientSeconds,
+    loadAverage: loadavg()[0] ?? NaN,
+    othersShare: Math.max(0, others / seconds / availableParallelism()),
+    ...(delays && { delays }),
+  };
+}

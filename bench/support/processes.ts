@@ -1,0 +1,79 @@
+import { readdirSync, readFileSync } from "node:fs";
+import process from "node:process";
+
+/** sysconf(_SC_CLK_TCK) of every Linux that Node runs on. */
+const ticksPerSecond = 100;
+/** kthreadd, the parent of them all. */
+const kernelThreads = 2;
+
+interface Stat {
+  readonly parent: number;
+  readonly cpuSeconds: number;
+  /** Of children that have ended. */
+  readonly childrenCpuSeconds: number;
+}
+
+/** proc(5), /proc/PID/stat: the name in brackets may hold spaces, so count from its end. */
+function statOf(pid: number): Stat | undefined {
+  try {
+    const text = readFileSync(`/proc/${pid}/stat`, "utf8");
+    const fields = text
+      .slice(text.lastIndexOf(")") + 2)
+      .split(" ")
+      .map(Number);
+    const [user = 0, system = 0, childUser = 0, childSystem = 0] = fields.slice(11, 15);
+    return {
+      parent: fields[1] ?? 0,
+      cpuSeconds: (user + system) / ticksPerSecond,
+      childrenCpuSeconds: (childUser + childSystem) / ticksPerSecond,
+    };
+  } catch {
+    return undefined;
+  }
+}
+
+/** A process and all that came from it. */
+export function treeOf(root: number): readonly number[] {
+  const parents = new Map<number, number>();
+  for (const name of readdirSync("/proc")) {
+    const stat = /^\d+$/.test(name) ? statOf(Number(name)) : undefined;
+    if (stat) parents.set(Number(name), stat.parent);
+  }
+  const tree = [root];
+  for (const pid of tree)
+    for (const [child, parent] of parents) if (parent === pid) tree.push(child);
+  return tree;
+}
+
+/** A line of /proc/PID/status, in bytes, of a process and all that came from it. */
+export function memoryOf(root: number, line: "VmRSS" | "VmHWM"): number {
+  let bytes = 0;
+  for (const pid of treeOf(root)) {
+    const status = readFileSync(`/proc/${pid}/status`, "utf8");
+    bytes += Number(new RegExp(`^${line}:\\s+(\\d+) kB`, "m").exec(status)?.[1] ?? 0) * 1024;
+  }
+  return bytes;
+}
+
+export function cpuSecondsOf(root: number): number {
+  return treeOf(root).reduce((sum, pid) => sum + (statOf(pid)?.cpuSeconds ?? 0), 0);
+}
+
+/** This process and those of its children that have ended: the clients. */
+export function clientCpuSeconds(): number {
+  const stat = statOf(process.pid);
+  return (stat?.cpuSeconds ?? 0) + (stat?.childrenCpuSeconds ?? 0);
+}
+
+/**
+ * What every process of this machine has used, and what its host took from it. Not interrupts, nor the kernel's own
+ * threads: they work for whoever sends and writes.
+ */
+export function machineCpuSeconds(): number {
+  const line = readFileSync("/proc/stat", "utf8").split("\n", 1)[0] ?? "";
+  const [user = 0, nice = 0, system = 0, , , , , steal = 0] = line
+    .split(/\s+/)
+    .slice(1)
+    .map(Number);
+  return (user + nice + system + steal) / ticksPerSecond - cpuSecondsOf(kernelThreads);
+}

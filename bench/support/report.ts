@@ -1,0 +1,110 @@
+import type { Unit, Work } from "../work/work.ts";
+import type { Sample } from "./measuring.ts";
+import { formatTable, inMiB, inMs, medianOf, MiB } from "./table.ts";
+
+/** Every sample by the name of the work, then by the name of the server. */
+export type Samples = ReadonlyMap<string, ReadonlyMap<string, readonly Sample[]>>;
+
+export interface ReportedServer {
+  readonly name: string;
+  readonly version: string;
+  readonly peakBytes: number;
+}
+
+const format: Record<Unit, (value: number) => string> = {
+  "req/s": (value) => `${(value / 1000).toFixed(1)}k/s`,
+  "images/s": (value) => `${value.toFixed(0)}/s`,
+  "B/s": (value) => `${(value / 1e9).toFixed(2)} GB/s`,
+  ms: inMs,
+  B: inMiB,
+};
+
+export const medianValue = (samples: readonly Sample[] | undefined): number =>
+  medianOf((samples ?? []).map(({ value }) => value));
+
+/** The servers side by side; in brackets what Berth is of each. */
+export function figuresTable(
+  works: readonly Work[],
+  servers: readonly ReportedServer[],
+  samples: Samples,
+): string {
+  const rows = works.map((work) => {
+    const seen = samples.get(work.name);
+    const berth = medianValue(seen?.get("berth"));
+    const cells = servers.map(({ name }) => {
+      const value = medianValue(seen?.get(name));
+      if (Number.isNaN(value)) return "";
+      const text = format[work.unit](value);
+      return name === "berth" ? text : `${text} (${(berth / value).toFixed(2)}×)`;
+    });
+    return [work.title, ...cells, mustOf(work, seen)];
+  });
+  const peaks = servers.map(({ name, peakBytes }) => (name === "nginx" ? "" : inMiB(peakBytes)));
+  const peak = servers.find(({ name }) => name === "berth")?.peakBytes ?? NaN;
+  const peakMust = `< 300 MiB: ${verdict(peak < 300 * MiB)}`;
+  rows.push(["RSS peak over the run", ...peaks, peakMust]);
+  const late = worstDelay(samples);
+  if (!Number.isNaN(late)) {
+    const cells = servers.map(({ name }) => (name === "berth" ? inMs(late) : ""));
+    rows.push(["event loop p99, of the worst work", ...cells, `< 50 ms: ${verdict(late < 50)}`]);
+  }
+  return formatTable(["work", ...servers.map(({ name }) => name), "must"], rows);
+}
+
+function mustOf(
+  { must, unit }: Work,
+  seen: ReadonlyMap<string, readonly Sample[]> | undefined,
+): string {
+  if (must === undefined) return "";
+  const berth = medianValue(seen?.get("berth"));
+  if ("under" in must) return `< ${format[unit](must.under)}: ${verdict(berth < must.under)}`;
+  const ratio = berth / medianValue(seen?.get(must.of));
+  const text = `≥ ${must.factor} × ${must.of}`;
+  return Number.isNaN(ratio) ? text : `${text}: ${verdict(ratio >= must.factor)}`;
+}
+
+/** The median over the rounds, of the work where it is highest. */
+function worstDelay(samples: Samples): number {
+  const medians = [...samples.values()]
+    .map((seen) => (seen.get("berth") ?? []).flatMap(({ delays }) => delays?.p99Ms ?? []))
+    .filter((seen) => seen.length > 0)
+    .map(medianOf);
+  return medians.length === 0 ? NaN : Math.max(...medians);
+}
+
+const verdict = (met: boolean): string => (met ? "yes" : "**no**");
+
+/** What went on inside Berth, and beside it. */
+export function insideTable(works: readonly Work[], samples: Samples): string {
+  const rows = works.flatMap((work) => {
+    const seen = samples.get(work.name)?.get("berth") ?? [];
+    const delays = seen.flatMap((sample) => sample.delays ?? []);
+    if (delays.length === 0) return [];
+    const median = (of: (sample: Sample) => number): number => medianOf(seen.map(of));
+    const p99 = median((sample) => sample.p99Ms ?? NaN);
+    return [
+      [
+        work.title,
+        `${inMs(medianOf(delays.map(({ p99Ms }) => p99Ms)))} / ${inMs(Math.max(...delays.map(({ maxMs }) => maxMs)))}`,
+        Number.isNaN(p99) ? "" : inMs(p99),
+        `${median(({ cpuSeconds }) => cpuSeconds).toFixed(1)} s`,
+        median(({ loadAverage }) => loadAverage).toFixed(1),
+        `${(100 * median(({ othersShare }) => othersShare)).toFixed(0)} %`,
+      ],
+    ];
+  });
+  const heads = ["work (Berth)", "event loop p99 / max", "answers p99", "CPU", "load", "others"];
+  return formatTable(heads, rows);
+}
+
+export function failuresOf(samples: Samples): readonly string[] {
+  return [...samples].flatMap(([work, seen]) =>
+    [...seen].flatMap(([server, rounds]) =>
+      rounds.flatMap(({ failures }) =>
+        failures.length === 0
+          ? []
+          : `${work}, ${server}: ${failures.length} failures: ${failures[0]}`,
+      ),
+    ),
+  );
+}

@@ -1,0 +1,62 @@
+import { mkdirSync, writeFileSync } from "node:fs";
+import path from "node:path";
+import { hasChanges } from "../servers/berth.ts";
+import type { Scale, Work } from "../work/work.ts";
+import type { Machine } from "./machine.ts";
+import {
+  figuresTable,
+  insideTable,
+  medianValue,
+  type ReportedServer,
+  type Samples,
+} from "./report.ts";
+
+export interface Run {
+  readonly works: readonly Work[];
+  readonly servers: readonly ReportedServer[];
+  readonly samples: Samples;
+  readonly machine: Machine;
+  readonly scale: Scale;
+  readonly rounds: number;
+  /** All works, at full size. */
+  readonly whole: boolean;
+}
+
+/**
+ * The tables. They are also in `results/latest.tmp`, and every sample in `results/DATE-COMMIT.json`, or in
+ * `results/part.tmp` if it was not the whole run.
+ */
+export function writeResults(run: Run): string {
+  const { works, servers, samples, machine, scale, rounds } = run;
+  const date = new Date().toISOString().slice(0, 10);
+  const commit = servers.find(({ name }) => name === "berth")?.version ?? "unknown";
+  const changed = hasChanges();
+  const figures = works.map(({ name, title, unit }) => ({
+    name,
+    title,
+    unit,
+    servers: [...(samples.get(name) ?? [])].map(([server, rounds]) => ({
+      server,
+      median: medianValue(rounds),
+      rounds,
+    })),
+  }));
+  const result = { date, commit, changed, machine, scale, rounds, servers, figures };
+
+  const folder = path.join(import.meta.dirname, "../results");
+  mkdirSync(folder, { recursive: true });
+  const file = run.whole ? `${date}-${commit}.json` : "part.tmp";
+  writeFileSync(path.join(folder, file), `${JSON.stringify(result, undefined, 2)}\n`);
+
+  const loads = machine.loadAverage.map((load) => load.toFixed(1)).join(" ");
+  const text = [
+    figuresTable(works, servers, samples),
+    insideTable(works, samples),
+    `${servers.map(({ name, version }) => `${name} ${version}`).join(", ")}${changed ? "; berth with changes" : ""}. ` +
+      `${machine.cores} cores with the client on the same, ${machine.processor}, ${machine.memoryGiB} GiB, ` +
+      `${machine.fileSystem}, Linux ${machine.kernel}, Node ${machine.node}; medians of ${rounds} rounds; ` +
+      `load average at the end ${loads}`,
+  ].join("\n\n");
+  writeFileSync(path.join(folder, "latest.tmp"), `${text}\n`);
+  return text;
+}

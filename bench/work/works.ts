@@ -1,0 +1,199 @@
+import type { Outcome } from "../client/tasks.ts";
+import { createImage, manifestType } from "../client/image.ts";
+import { memoryOf } from "../support/processes.ts";
+import { KiB, MiB } from "../support/table.ts";
+import { setTimeout as pause } from "node:timers/promises";
+import { startServer } from "../servers/program.ts";
+import { large, pulled, small } from "./seeded.ts";
+import { rateOf, runClient, runWrk, type Measurement, type Place, type Work } from "./work.ts";
+
+const connections = 32;
+const writers = 16;
+const idleMs = 2_000;
+
+const smallImage = createImage(small.seed, small.layerBytes);
+const blobDigest = smallImage.blobs[1]?.digest ?? "";
+
+const get =
+  (target: string, bodyBytes: number, accept = "*/*") =>
+  ({ running, scale }: Place): Promise<Measurement> =>
+    runWrk(`http://${running.host}${target}`, {
+      connections,
+      seconds: scale.seconds,
+      accept,
+      bodyBytes,
+    });
+
+const pushSmall =
+  (repositories: number, way: "put" | "patch") =>
+  async ({ running, scale, turn }: Place): Promise<Measurement> => {
+    const push = (name: string, images: number): Promise<Outcome> =>
+      runClient("pushSmall", {
+        host: running.host,
+        repository: `bench/${name}-${turn}`,
+        seed: `${name} ${turn}`,
+        images,
+        writers,
+        repositories,
+        way,
+      });
+    const warmUp = await push("warm-up", 4 * writers);
+    const pushed = await push("push", scale.images);
+    return rateOf({ ...pushed, failures: [...warmUp.failures, ...pushed.failures] });
+  };
+
+const pushLarge =
+  (way: "put" | "patch") =>
+  async ({ running, scale, turn }: Place): Promise<Measurement> =>
+    rateOf(
+      await runClient("pushLarge", {
+        host: running.host,
+        repository: "bench/pushed-large",
+        seed: turn,
+        sizeBytes: scale.largeBytes,
+        way,
+      }),
+    );
+
+/** A server that is only started for it, on an empty folder; nothing else measures from inside. */
+async function startAlone(
+  { server, createFolder }: Place,
+  value: (startMs: number, pid: number) => number | Promise<number>,
+): Promise<Measurement> {
+  const { startMs, pid, stop } = await startServer(server, createFolder());
+  try {
+    return { value: await value(startMs, pid), failures: [] };
+  } finally {
+    await stop();
+  }
+}
+
+const distribution = (factor: number): NonNullable<Work["must"]> => ({
+  factor,
+  of: "distribution",
+});
+
+export const works: readonly Work[] = [
+  {
+    name: "start",
+    title: "start to first 200",
+    unit: "ms",
+    reads: false,
+    alone: true,
+    must: { under: 500 },
+    measure: (place) => startAlone(place, (startMs) => startMs),
+  },
+  {
+    name: "idle",
+    title: "RSS idle",
+    unit: "B",
+    reads: false,
+    alone: true,
+    must: { under: 100 * MiB },
+    measure: (place) =>
+      startAlone(place, async (_, pid) => {
+        await pause(idleMs);
+        return memoryOf(pid, "VmRSS");
+      }),
+  },
+  {
+    name: "ping",
+    title: "GET /v2/ ×32",
+    unit: "req/s",
+    reads: true,
+    measure: get("/v2/", 2),
+  },
+  {
+    name: "manifest",
+    title: "GET manifest by tag ×32",
+    unit: "req/s",
+    reads: true,
+    must: distribution(4),
+    measure: get(
+      `/v2/${small.repository}/manifests/${small.tag}`,
+      smallImage.manifest.length,
+      manifestType,
+    ),
+  },
+  {
+    name: "head",
+    title: "HEAD manifest by tag ×32",
+    unit: "req/s",
+    reads: true,
+    measure: async ({ running, scale }) => {
+      const task = { host: running.host, ...small, connections };
+      await runClient("repeatHead", { ...task, seconds: 1 });
+      return rateOf(await runClient("repeatHead", { ...task, seconds: scale.seconds }));
+    },
+  },
+  {
+    name: "blob-small",
+    title: "GET blob 10 KiB ×32",
+    unit: "req/s",
+    reads: true,
+    measure: get(`/v2/${small.repository}/blobs/${blobDigest}`, 10 * KiB),
+  },
+  {
+    name: "blob-large",
+    title: "GET blob 64 MiB ×4",
+    unit: "B/s",
+    reads: true,
+    must: { factor: 0.85, of: "nginx" },
+    measure: async ({ running, scale }) => {
+      const task = { host: running.host, ...large, connections: 4 };
+      await runClient("repeatBlob", { ...task, seconds: 0.5 });
+      return rateOf(await runClient("repeatBlob", { ...task, seconds: scale.seconds }));
+    },
+  },
+  {
+    name: "pull",
+    title: "200 clients pull 10 MB",
+    unit: "B/s",
+    reads: true,
+    must: distribution(1),
+    measure: async ({ running, scale }) =>
+      rateOf(
+        await runClient("pullMany", { host: running.host, ...pulled, clients: scale.clients }),
+      ),
+  },
+  {
+    name: "push-spread",
+    title: "push small images ×16, 64 repositories, PUT",
+    unit: "images/s",
+    reads: false,
+    must: distribution(3),
+    measure: pushSmall(64, "put"),
+  },
+  {
+    name: "push-one",
+    title: "push small images ×16, one repository, PUT",
+    unit: "images/s",
+    reads: false,
+    must: distribution(3),
+    measure: pushSmall(1, "put"),
+  },
+  {
+    name: "push-patch",
+    title: "push small images ×16, 64 repositories, PATCH",
+    unit: "images/s",
+    reads: false,
+    must: distribution(3),
+    measure: pushSmall(64, "patch"),
+  },
+  {
+    name: "large-put",
+    title: "push 512 MiB, PUT",
+    unit: "B/s",
+    reads: false,
+    must: distribution(1.2),
+    measure: pushLarge("put"),
+  },
+  {
+    name: "large-patch",
+    title: "push 512 MiB, PATCH",
+    unit: "B/s",
+    reads: false,
+    must: distribution(1.2),
+    measure: pushLarge("patch"),
+  },
+];
