@@ -16,9 +16,9 @@ import { memoryOf } from "./support/processes.ts";
 import { failuresOf } from "./support/report.ts";
 import { writeResults } from "./support/results.ts";
 import { MiB } from "./support/table.ts";
-import { seed } from "./work/seeded.ts";
-import type { Place, Scale, Work } from "./work/work.ts";
-import { works } from "./work/works.ts";
+import { seed } from "./workload/seeded.ts";
+import type { Place, Scale, Work } from "./workload/work.ts";
+import { works } from "./workload/works.ts";
 
 const { values: options } = parseArgs({
   options: {

@@ -2,7 +2,7 @@ import { execFile } from "node:child_process";
 import { availableParallelism, loadavg } from "node:os";
 import { promisify } from "node:util";
 import { takeDelays, type Delays } from "../servers/berth.ts";
-import type { Measurement, Place, Work } from "../work/work.ts";
+import type { Measurement, Place, Work } from "../workload/work.ts";
 import { clientCpuSeconds, cpuSecondsOf, machineCpuSeconds, treeOf } from "./processes.ts";
 
 const run = promisify(execFile);

@@ -1,4 +1,4 @@
-import type { Unit, Work } from "../work/work.ts";
+import type { Unit, Work } from "../workload/work.ts";
 import type { Sample } from "./measuring.ts";
 import { formatTable, inMiB, inMs, medianOf, MiB } from "./table.ts";
 

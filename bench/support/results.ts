@@ -1,7 +1,7 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { hasChanges } from "../servers/berth.ts";
-import type { Scale, Work } from "../work/work.ts";
+import type { Scale, Work } from "../workload/work.ts";
 import type { Machine } from "./machine.ts";
 import {
   figuresTable,
