@@ -59,6 +59,7 @@ export async function assemble(config: Config, logger: Logger): Promise<Assemble
       draining = true;
     },
     close: async () => {
+      await registry.uploads.close();
       await upkeep.close();
       await metadata.close();
       await store.close();

@@ -27,6 +27,7 @@ import {
   type Paths,
 } from "./paths.ts";
 import { readRange } from "./read.ts";
+import { createSmallFiles } from "./small-files.ts";
 import { writeAll, writeFrom } from "./write.ts";
 
 /**
@@ -39,6 +40,7 @@ import { writeAll, writeFrom } from "./write.ts";
 export async function openFilesystemStore(root: string): Promise<BlobStore> {
   const paths = createPaths(root);
   const makeDurable = createDurableDirectories();
+  const smallFiles = createSmallFiles();
 
   await mkdir(root, { recursive: true });
   for (const directory of [
@@ -68,13 +70,8 @@ export async function openFilesystemStore(root: string): Promise<BlobStore> {
     async put(digest, bytes) {
       const key = newKey(digest);
       const target = paths.blob(key);
-      const directory = path.dirname(target);
-      await makeDurable(directory);
-      const file = await open(target, "wx", 0o640);
-      await flushed(file, target, () =>
-        bytes.length === 0 ? Promise.resolve(0) : writeAll(file, [bytes], 0),
-      );
-      await settle(target, directory);
+      await makeDurable(path.dirname(target));
+      await smallFiles.write(target, bytes);
       return key;
     },
 
@@ -155,7 +152,7 @@ export async function openFilesystemStore(root: string): Promise<BlobStore> {
       await unlink(target);
     },
 
-    close: () => Promise.resolve(),
+    close: () => smallFiles.close(),
   };
 }
 
