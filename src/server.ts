@@ -7,6 +7,7 @@ import { formatListenAddress } from "./config/addresses.ts";
 import type { Config } from "./config/schema.ts";
 import type { Logger } from "./observability/logger.ts";
 import { readCertificate } from "./server/certificate.ts";
+import { connectionLimit, limitConnections } from "./server/connection-limit.ts";
 import { createConnections, type Connections } from "./server/connections.ts";
 import { refusalOf, refuse, refuseRaw, takeAbsoluteForm } from "./server/refusals.ts";
 import { endOnSignals, type SignalSource } from "./server/signals.ts";
@@ -26,8 +27,6 @@ type Settings = Pick<Config, "listen" | "tls" | "limits">;
 /** Connections that may wait to be accepted; the system may allow fewer. Hundreds of clients start a pull at one moment. */
 const backlog = 4096;
 const headersTimeoutMs = 60_000;
-/** Longer than the 60 s that proxies usually keep a connection, so that it is the proxy who closes it. */
-const keepAliveTimeoutMs = 75_000;
 
 /**
  * Listens, and ends on a signal. SIGTERM or SIGINT drains: no new connections, running requests get `limits.drain`,
@@ -56,8 +55,8 @@ export async function startServer(
   const connections = createConnections(server, certificate !== undefined);
 
   server.timeout = limits.idle;
-  server.keepAliveTimeout = Math.min(keepAliveTimeoutMs, limits.idle);
-  if (limits.connections > 0) server.maxConnections = limits.connections;
+  const limit = connectionLimit(limits.connections);
+  limitConnections(server, { connections: limit, idleMs: limits.idle });
   server.on("request", requestListener(assembled.handle, connections));
   server.on("clientError", (error: NodeJS.ErrnoException, socket) => {
     logger.debug({ err: error }, "request could not be read");
@@ -67,7 +66,7 @@ export async function startServer(
   });
   server.on("tlsClientError", (error) => logger.debug({ err: error }, "TLS handshake failed"));
   server.on("drop", () =>
-    logger.warn({ limit: limits.connections }, "connection refused: limits.connections is reached"),
+    logger.warn({ limit }, "connection refused: as many as there may be are open"),
   );
 
   await new Promise<void>((resolve, reject) => {

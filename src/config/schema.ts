@@ -120,7 +120,7 @@ export const configSchema = z.object({
       tagsPerPush: integer({ min: 1, max: 10_000 })
         .prefault(100)
         .describe("Tags that one manifest push may set"),
-      connections: integer({ min: 0 }, " (0: no limit)")
+      connections: integer({ min: 0 }, " (0: what the limit of open files carries)")
         .prefault(0)
         .describe("Connections that are open at the same time"),
     })

@@ -12,31 +12,11 @@ if [[ $(id -u) -ne 0 ]]; then
   exit 1
 fi
 
-# command and the Debian package that brings it
-needed='mkfs.ext4 e2fsprogs
-mkfs.xfs xfsprogs
-mkfs.btrfs btrfs-progs
-mount mount
-umount mount
-losetup mount
-unshare util-linux
-prlimit util-linux
-findmnt util-linux
-fallocate util-linux
-cp coreutils
-strace strace
-faketime faketime'
-missing=0
-while read -r command package; do
-  command -v "$command" > /dev/null && continue
-  missing=$((missing + 1))
-  echo "missing: $command: apt-get install $package" >&2
-done <<< "$needed"
+require_tools '.*' test/faults/tools.txt
 if [[ ! -e /dev/loop-control ]]; then
-  missing=$((missing + 1))
   echo 'missing: /dev/loop-control: the kernel has no loop devices here' >&2
+  exit 1
 fi
-[[ $missing -eq 0 ]] || exit 1
 require_build
 
 FAULTS_LONG=${FAULTS_LONG:-0}

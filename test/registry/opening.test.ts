@@ -46,6 +46,14 @@ describe("opening a data folder", () => {
     assert.equal((await parts.metadata.instance.get())?.id, "half");
   });
 
+  test("finishes a first start on a folder from before marks that was cut off there", async () => {
+    const parts = openParts();
+    await storeBlob(parts, "old");
+    await parts.store.claim("half");
+    await matchInstance(parts);
+    assert.equal((await parts.metadata.instance.get())?.id, "half");
+  });
+
   test("refuses a store without its mark: the volume is not mounted", async () => {
     const parts = openParts();
     await matchInstance(parts);
@@ -58,6 +66,9 @@ describe("opening a data folder", () => {
     await storeBlob(theirs, "theirs");
     const ours = openParts();
     await assert.rejects(matchInstance({ ...ours, store: theirs.store }), MismatchError);
+    const older = openParts();
+    await storeBlob(older, "of a folder from before marks");
+    await assert.rejects(matchInstance({ ...older, store: theirs.store }), MismatchError);
     await matchInstance(ours);
     await assert.rejects(matchInstance({ ...ours, store: theirs.store }), /do not belong together/);
   });

@@ -16,12 +16,12 @@ export class MismatchError extends Error {
  */
 export async function matchInstance(parts: {
   readonly store: BlobStore;
-  readonly metadata: Pick<Metadata, "instance" | "repositories" | "run">;
+  readonly metadata: Pick<Metadata, "instance" | "repositories" | "upkeep" | "run">;
 }): Promise<void> {
   const { store, metadata } = parts;
   const [row, mark] = await Promise.all([metadata.instance.get(), store.identity()]);
   if (row === undefined) {
-    if (mark !== undefined && !(await isUntouched(parts))) {
+    if (mark !== undefined && !(await isUntouched(parts)) && !(await knowsItsBlobs(parts))) {
       throw new MismatchError(
         "the blobs here belong to another database: restore that database, or start with an empty data folder",
       );
@@ -53,6 +53,18 @@ async function isUntouched(parts: {
   for await (const _ of parts.store.list()) return false;
   return true;
 }
+
+/** The same on a folder from before marks: no key is ever used twice, so one blob that both know says that they match. */
+async function knowsItsBlobs(parts: {
+  readonly store: BlobStore;
+  readonly metadata: Pick<Metadata, "upkeep">;
+}): Promise<boolean> {
+  const rows = await parts.metadata.upkeep.blobs({ after: 0, limit: lookedAt });
+  const found = await Promise.all(rows.map(({ storageKey }) => parts.store.stat(storageKey)));
+  return found.some((blob) => blob !== undefined);
+}
+
+const lookedAt = 16;
 
 export interface Recovery {
   /** Blobs that were looked at, and those that were not whole and are out of sight now. */

@@ -1,7 +1,13 @@
 import type { BlobStore } from "../../../storage/blob-store.ts";
 import type { Metadata } from "../../metadata/metadata.ts";
 import type { UploadRow } from "../../metadata/schema.ts";
-import { algorithmOf, digestOf, type Digest, type DigestAlgorithm } from "../../oci/digest.ts";
+import {
+  algorithmOf,
+  digestOf,
+  isEmptyDigest,
+  type Digest,
+  type DigestAlgorithm,
+} from "../../oci/digest.ts";
 import { OciError } from "../../oci/errors.ts";
 import type { RepositoryName } from "../../oci/name.ts";
 import { rewriteAfterMs, type Clock, type Keeper } from "../clock.ts";
@@ -155,6 +161,12 @@ export function createUploads(parts: {
     const reference = row.storage_reference;
     await sessions.settle(row.id);
     const sizeBytes = await store.uploadSize(reference);
+    // An end between the file's new name and its row has taken the bytes out of the session: it can't be closed any
+    // more, and a client that hears so begins again, where a wrong digest would have told it that its content is bad.
+    if (sizeBytes === 0 && !isEmptyDigest(digest)) {
+      await discard(row);
+      throw new OciError("BLOB_UPLOAD_UNKNOWN", "the upload holds nothing: begin again");
+    }
     const found = await hashes.digest(row.id, algorithmOf(digest), reference, sizeBytes);
     if (found !== digest) throw mismatch(digest, found);
     let storageKey: string;
@@ -208,8 +220,8 @@ export function createUploads(parts: {
 
   /**
    * Closes the session, with a last chunk if one is given: when it resolves, the blob is durable. Throws
-   * DIGEST_INVALID (and forgets the session) if the bytes have another digest. A session that is gone because the same
-   * request succeeded before is a success again.
+   * DIGEST_INVALID (and forgets the session) if the bytes have another digest, BLOB_UPLOAD_UNKNOWN if there are none. A
+   * session that is gone because the same request succeeded before is a success again.
    */
   const finish = async (
     repository: RepositoryName,

@@ -13,9 +13,9 @@ else
 fi
 export PATH="/usr/sbin:/usr/bin:/sbin:/bin:$gobin:$PATH"
 
-# require_tools PATTERN: fails with a list when a tool whose name matches is missing.
+# require_tools PATTERN [LIST]: fails with a list when a tool whose name matches is missing.
 require_tools() {
-  local command how from missing=0
+  local command how from missing=0 list=${2:-$tools}
   while read -r command how from; do
     [[ $command != "#" && $command =~ ^($1)$ ]] || continue
     command -v "$command" > /dev/null && continue
@@ -25,7 +25,7 @@ require_tools() {
       apt) echo "  $command: apt-get install $from" >&2 ;;
       go) echo "  $command: go install $from (as $gobin/$command)" >&2 ;;
     esac
-  done < "$tools"
+  done < "$list"
   if [[ $missing -gt 0 ]]; then
     echo "$missing missing; .ci/run installs them all" >&2
     return 1

@@ -1,0 +1,64 @@
+import assert from "node:assert/strict";
+import path from "node:path";
+import { Readable } from "node:stream";
+import { test } from "node:test";
+import { openSqliteMetadata, type Metadata } from "../../../src/metadata/metadata.ts";
+import { digestOf } from "../../../src/oci/digest.ts";
+import { parseRepositoryName } from "../../../src/oci/name.ts";
+import { createRegistry } from "../../../src/registry/registry.ts";
+import type { Chunk } from "../../../src/registry/uploads/chunk.ts";
+import { sweepUploads } from "../../../src/registry/uploads/tidy.ts";
+import { openFilesystemStore } from "../../../storage/filesystem/store.ts";
+import type { BlobStore } from "../../../storage/blob-store.ts";
+import { temporaryFolder } from "../../support/temporary.ts";
+
+const repository = parseRepositoryName("team/app");
+const keeping = { leaseMs: 1_000, graceMs: 1_000 };
+const bytes = Buffer.alloc(300_000, "cut off");
+const digest = digestOf(bytes);
+
+const registryOn = (store: BlobStore, metadata: Metadata) =>
+  createRegistry({ store, metadata, clock: Date.now, sparse: false, keeping });
+const chunkOf = (content: Buffer): Chunk => ({
+  source: Readable.from([content]),
+  lengthBytes: content.length,
+  range: undefined,
+});
+
+test("a closing PUT that was cut off between the file's name and its row is told to begin again", async () => {
+  const data = temporaryFolder();
+  const store = await openFilesystemStore(data);
+  const metadata = await openSqliteMetadata(path.join(data, "berth.db"));
+  // Ends where a crash would: the file has its name, and nobody is told.
+  let named: (() => void) | undefined;
+  const cutOff = new Promise<void>((resolve) => (named = resolve));
+  const dying: Metadata = {
+    ...metadata,
+    run: (name, input) => {
+      if (name !== "storeBlob") return metadata.run(name, input);
+      named?.();
+      return new Promise(() => undefined);
+    },
+  };
+  const before = registryOn(store, dying).uploads;
+  const id = await before.start(repository);
+  await before.append(repository, id, chunkOf(bytes));
+  void before.finish(repository, id, digest, undefined);
+  await cutOff;
+
+  await sweepUploads({ store, metadata });
+  const { uploads, blobs } = registryOn(store, metadata);
+  assert.equal(await uploads.status(repository, id), 0);
+  const unknown = { code: "BLOB_UPLOAD_UNKNOWN" };
+  await assert.rejects(uploads.finish(repository, id, digest, undefined), unknown);
+  await assert.rejects(uploads.status(repository, id), unknown);
+
+  const again = await uploads.start(repository);
+  await uploads.append(repository, again, chunkOf(bytes));
+  await uploads.finish(repository, again, digest, undefined);
+  assert.equal((await blobs.get(repository, digest)).sizeBytes, bytes.length);
+  // Whoever still has the old session's address hears that its blob is there.
+  await uploads.finish(repository, id, digest, undefined);
+  await metadata.close();
+  await store.close();
+});
