@@ -13,7 +13,7 @@ const atMostTogether = 16;
 
 function writeWhole(file: number, bytes: Uint8Array): void {
   for (let at = 0; at < bytes.length;) {
-    const written = writeSync(file, bytes, at);
+    const written = writeSync(file, bytes, at, bytes.length - at, at);
     if (written === 0) throw new Error("the kernel takes no more bytes");
     at += written;
   }

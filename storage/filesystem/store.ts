@@ -28,7 +28,7 @@ import {
 } from "./paths.ts";
 import { readRange } from "./read.ts";
 import { createSmallFiles } from "./small-files.ts";
-import { writeAll, writeFrom } from "./write.ts";
+import { FlushError, writeAll, writeFrom } from "./write.ts";
 
 /**
  * Blobs as files below `root` (see `paths.ts`). Order of a commit: bytes, fsync of the file, rename to a name
@@ -91,6 +91,10 @@ export async function openFilesystemStore(root: string): Promise<BlobStore> {
         const { size } = await file.stat();
         if (size !== offset) throw new UploadOffsetError(offset, size);
         return await writeFrom(file, offset, source);
+      } catch (error) {
+        // Nobody goes on with bytes of which some may be gone.
+        if (error instanceof FlushError) await unlink(paths.upload(upload)).catch(absent);
+        throw error;
       } finally {
         await file.close();
       }
