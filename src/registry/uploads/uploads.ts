@@ -171,7 +171,13 @@ export function createUploads(parts: {
     const nowMs = clock();
     const storage_reference = await store.begin();
     const times = { started_at: nowMs, touched_at: nowMs };
-    await metadata.run("startUpload", { id, repository, storage_reference, ...times });
+    await metadata.run("startUpload", {
+      id,
+      repository,
+      storage_reference,
+      ...times,
+      account_id: null,
+    });
     if (algorithm !== undefined) hashes.expect(id, algorithm);
     return id;
   };
