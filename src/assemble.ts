@@ -1,5 +1,4 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { createOpenPolicy } from "./auth/policy.ts";
 import type { Config } from "./config/schema.ts";
 import { openSqliteMetadata, type Metadata } from "./metadata/metadata.ts";
 import type { Logger } from "./observability/logger.ts";
@@ -22,9 +21,10 @@ export async function assemble(config: Config, logger: Logger): Promise<Assemble
   const clock = Date.now;
   const store = await openStore(config);
   // The wire's modules load while the database opens.
-  const [metadata, { createApp }] = await Promise.all([
+  const [metadata, { createApp }, { openAccess }] = await Promise.all([
     openSqliteMetadata(databaseFile(config)),
     import("./http/app.ts"),
+    import("./access.ts"),
   ]);
   const keeping = { leaseMs: config.gc.lease, graceMs: config.gc.grace };
   const registry = createRegistry({ store, metadata, clock, sparse: config.sparse, keeping });
@@ -43,16 +43,17 @@ export async function assemble(config: Config, logger: Logger): Promise<Assemble
     await store.close();
     throw error;
   });
+  const accounts = { authenticator: undefined as never, rights: undefined as never };
+  const access = await openAccess(config, { accounts, metadata, clock, logger });
 
   let draining = false;
   return {
     handle: createApp({
       registry,
-      policy: createOpenPolicy(),
+      ...access,
       readiness: async () =>
         draining ? { server: "is shutting down" } : await problemsOf({ store, metadata }),
       logger,
-      trustedProxies: config.trustedProxies,
       limits: config.limits,
     }),
     drain: () => {

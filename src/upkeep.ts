@@ -2,6 +2,7 @@ import { existsSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import path from "node:path";
 import type { BlobStore } from "../storage/blob-store.ts";
+import { createKeyRing, type KeyRing } from "./auth/key-ring.ts";
 import type { Config } from "./config/schema.ts";
 import { openSqliteMetadata, snapshotSqlite, type Metadata } from "./metadata/metadata.ts";
 import { createKeeper } from "./registry/clock.ts";
@@ -10,10 +11,10 @@ import { collect, type CollectionStep } from "./registry/upkeep/collector.ts";
 import type { Reading } from "./registry/upkeep/inspection.ts";
 import { matchInstance } from "./registry/upkeep/opening.ts";
 import { scrub } from "./registry/upkeep/scrub.ts";
-import { databaseFile, openStore } from "./stores.ts";
+import { databaseFile, keysFolder, openStore } from "./stores.ts";
 
 export { tallied, type CollectionTally } from "./registry/upkeep/tally.ts";
-export type { CollectionStep, Finding, Reading };
+export type { CollectionStep, Finding, KeyRing, Reading };
 
 /** What the maintenance commands do to a data folder, also while a server runs on it. */
 export interface Upkeep {
@@ -83,6 +84,14 @@ export async function openUpkeep(config: Config): Promise<Upkeep> {
     counts: () => metadata.upkeep.counts(),
     close,
   };
+}
+
+/** The keys that tokens are signed with. Throws NoRegistryError. */
+export function openKeyRing(config: Config): KeyRing {
+  if (!existsSync(databaseFile(config)))
+    throw new NoRegistryError(`there is no registry in ${config.data}`);
+  const { algorithm } = config.auth;
+  return createKeyRing({ folder: keysFolder(config), algorithm, clock: Date.now });
 }
 
 /** A store that only believes what it is told to delete. */

@@ -23,6 +23,7 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
   config: [],
   stores: ["contract", "driver", "config"],
   assemble: [
+    "access",
     "stores",
     "oci",
     "contract",
@@ -34,7 +35,8 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
     "http",
     "config",
   ],
-  upkeep: ["stores", "contract", "metadata", "registry", "config"],
+  access: ["stores", "metadata", "auth", "http", "config", "observability"],
+  upkeep: ["stores", "contract", "metadata", "auth", "registry", "config"],
   server: ["assemble", "config", "observability", "oci"],
   cli: ["assemble", "upkeep", "config", "server", "observability"],
 };
@@ -46,6 +48,7 @@ const owners: Readonly<Record<string, readonly RegExp[]>> = {
   "better-sqlite3": [/^src\/metadata\/sqlite\//],
   kysely: [/^src\/metadata\//],
   zod: [/^src\/config\//],
+  jsonwebtoken: [/^src\/auth\//],
   yaml: [/^src\/config\//],
   commander: [/^src\/cli\//],
   "cli-progress": [/^src\/cli\//],

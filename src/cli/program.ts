@@ -2,6 +2,7 @@ import { Command } from "commander";
 import { checkCommand } from "./check.ts";
 import { configCommand } from "./config.ts";
 import { gcCommand } from "./gc.ts";
+import { keysCommand } from "./keys.ts";
 import { scrubCommand } from "./scrub.ts";
 import { serveCommand } from "./serve.ts";
 import { version } from "./version.ts";
@@ -30,7 +31,14 @@ export function createProgram(): Command {
     .version(version(), "-V, --version", "print the version")
     .helpOption("-h, --help", "print this help")
     .addHelpText("after", notes);
-  const commands = [serveCommand(), gcCommand(), checkCommand(), scrubCommand(), configCommand()];
+  const commands = [
+    serveCommand(),
+    gcCommand(),
+    checkCommand(),
+    scrubCommand(),
+    keysCommand(),
+    configCommand(),
+  ];
   for (const command of commands) program.addCommand(command);
   for (const command of [
     program,

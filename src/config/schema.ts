@@ -43,6 +43,9 @@ export const configSchema = z.object({
       openOnNetwork: bool()
         .prefault(false)
         .describe("Allow auth.open on an address that other machines reach"),
+      algorithm: choice(["ES256", "RS256"])
+        .prefault("ES256")
+        .describe("How tokens are signed, from the next key on"),
     })
     .prefault({}),
   storage: z

@@ -2,6 +2,7 @@ import type { Context, Middleware } from "koa";
 import { OciError, renderErrors } from "../oci/errors.ts";
 import { describeFailure } from "../registry/failures.ts";
 import type { Logger } from "../observability/logger.ts";
+import { renderTokenError } from "./token-errors.ts";
 
 /** A request that its client gave up: there is nobody to tell. */
 const goneCodes = new Set([
@@ -48,9 +49,10 @@ function render(ctx: Context, error: OciError): void {
   for (const name of ctx.res.getHeaderNames()) if (name !== versionHeader) ctx.remove(name);
   ctx.respond = true;
   ctx.status = error.status;
+  if (ctx.path === "/token") ctx.set("Cache-Control", "no-store");
   if (error.headers !== undefined) ctx.set({ ...error.headers });
   ctx.type = "application/json";
-  ctx.body = JSON.stringify(renderErrors(error));
+  ctx.body = JSON.stringify(ctx.path === "/token" ? renderTokenError(error) : renderErrors(error));
   // What is left of the body is read and dropped, so that the answer arrives and the connection stays usable.
   if (!ctx.req.complete) ctx.req.resume();
 }

@@ -13,7 +13,7 @@ describe("what nobody sets", () => {
       listen: { host: "127.0.0.1", port: 5000 },
       data: path.resolve("data"),
       trustedProxies: [],
-      auth: { open: false, openOnNetwork: false },
+      auth: { open: false, openOnNetwork: false, algorithm: "ES256" },
       storage: { driver: "filesystem" },
       log: { level: "info", format: "auto" },
       sparse: false,
