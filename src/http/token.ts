@@ -100,7 +100,7 @@ export function tokenRoutes(parts: TokenParts): readonly Route[] {
 /** Whatever keeps us from looking is 503: a wrong password it is not, and a client may try again. */
 function unavailable(error: unknown): unknown {
   if (error instanceof OciError || describeFailure(error) !== undefined) return error;
-  if (error instanceof Error && "code" in error && /^SQLITE_/.test(String(error.code)))
+  if (error instanceof Error && "code" in error && String(error.code).startsWith("SQLITE_"))
     return new OciError("UNAVAILABLE", "accounts can't be looked up at the moment", {
       cause: error,
     });
