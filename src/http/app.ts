@@ -1,5 +1,6 @@
 import Koa from "koa";
 import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Viewer } from "../auth/catalog.ts";
 import type { Policy } from "../auth/policy.ts";
 import type { Logger } from "../observability/logger.ts";
 import type { Registry } from "../registry/registry.ts";
@@ -44,7 +45,7 @@ export function routesOf({ registry, policy, readiness, limits }: AppParts): rea
   return [
     ...opsRoutes({ readiness }),
     ...pingRoutes,
-    ...catalogRoutes({ repositories: registry.repositories, pageSize }),
+    ...catalogRoutes({ repositories: registry.repositories, viewerOf, pageSize }),
     ...uploadRoutes({ uploads: registry.uploads, blobs: registry.blobs, policy }),
     ...blobRoutes({ blobs: registry.blobs, policy }),
     ...manifestRoutes({ manifests: registry.manifests, policy, readBody, tagsPerPush }),
@@ -52,6 +53,9 @@ export function routesOf({ registry, policy, readiness, limits }: AppParts): rea
     ...referrerRoutes({ referrers: registry.referrers, pageSize }),
   ];
 }
+
+/** In open mode everybody sees everything. */
+const viewerOf = (): Viewer => ({ kind: "everything" });
 
 export function createApp(
   parts: AppParts,

@@ -2,6 +2,7 @@ import ipaddr from "ipaddr.js";
 import type { IncomingMessage } from "node:http";
 import type { Middleware } from "koa";
 import type { Logger } from "../observability/logger.ts";
+import { setPeer } from "./actor.ts";
 
 /**
  * One line a request: `debug` where all went well, `info` where the client was refused, `warn` where we failed.
@@ -11,6 +12,8 @@ export function logRequests(logger: Logger, trustedProxies: readonly string[]): 
   const isTrusted = createTrust(trustedProxies);
   return async (ctx, next) => {
     const startedAt = performance.now();
+    const peer = peerOf(ctx.req, isTrusted);
+    setPeer(ctx, peer);
     await next();
     ctx.res.once("close", () => {
       const { statusCode } = ctx.res;
@@ -23,7 +26,7 @@ export function logRequests(logger: Logger, trustedProxies: readonly string[]): 
           path: ctx.path,
           status: statusCode,
           ms: Math.round(performance.now() - startedAt),
-          peer: peerOf(ctx.req, isTrusted),
+          peer,
           agent: ctx.get("User-Agent") || undefined,
         },
         "request",

@@ -1,7 +1,9 @@
 import { createBlobReads } from "./blobs.ts";
+import { createCatalogReads } from "./catalog.ts";
 import { createCollectionReads } from "./collection.ts";
 import { createInstanceReads } from "./instance.ts";
 import { createManifestReads } from "./manifests.ts";
+import { createQuotaReads } from "./quotas.ts";
 import { createRepositoryReads } from "./repositories.ts";
 import { openReadConnection, queriesOn, type SqliteConnection } from "./sqlite/connection.ts";
 import { createHotManifests } from "./sqlite/hot-manifests.ts";
@@ -20,9 +22,11 @@ export function createReads(connection: SqliteConnection) {
   return {
     repositories: createRepositoryReads(db),
     blobs: createBlobReads(db),
+    catalog: createCatalogReads(db),
     collection: createCollectionReads(db),
     manifests: createManifestReads(db),
     hotManifests: createHotManifests(connection),
+    quotas: createQuotaReads(db),
     tags: createTagReads(db),
     uploads: createUploadReads(db),
     instance: createInstanceReads(db),

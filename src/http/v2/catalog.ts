@@ -1,4 +1,5 @@
 import type { Context } from "koa";
+import type { Viewer } from "../../auth/catalog.ts";
 import { parsePageSize } from "../../oci/page.ts";
 import type { Repositories } from "../../registry/repositories.ts";
 import { queryValue, setNextLink } from "../links.ts";
@@ -8,9 +9,12 @@ const defaultPageSize = 100;
 
 export function catalogRoutes({
   repositories,
+  viewerOf,
   pageSize,
 }: {
   readonly repositories: Repositories;
+  /** Whose catalog a request sees. */
+  readonly viewerOf: (ctx: Context) => Viewer;
   readonly pageSize: number;
 }): readonly Route[] {
   return [
@@ -21,7 +25,10 @@ export function catalogRoutes({
       handle: async (ctx: Context) => {
         const limit =
           parsePageSize(queryValue(ctx, "n"), pageSize) ?? Math.min(defaultPageSize, pageSize);
-        const page = await repositories.list({ last: queryValue(ctx, "last"), limit });
+        const page = await repositories.list(viewerOf(ctx), {
+          last: queryValue(ctx, "last"),
+          limit,
+        });
         const last = page.items.at(-1);
         if (page.more && last !== undefined) {
           setNextLink(ctx, "/v2/_catalog", [

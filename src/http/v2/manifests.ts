@@ -4,6 +4,7 @@ import { matchesIfNoneMatch } from "../../oci/conditional.ts";
 import { OciError } from "../../oci/errors.ts";
 import { parseReference, parseTag, type Reference, type Tag } from "../../oci/reference.ts";
 import type { Manifests, StoredManifest } from "../../registry/manifests.ts";
+import { actorOf } from "../actor.ts";
 import type { BodyReader } from "../body.ts";
 import { queryValues } from "../links.ts";
 import type { Route, Target } from "../route.ts";
@@ -43,6 +44,7 @@ export function manifestRoutes({
     const tags = reference.kind === "digest" ? tagParameters(ctx, tagsPerPush) : [];
     const contentType = ctx.get("Content-Type") || undefined;
     const pushed = await manifests.put({
+      actor: actorOf(ctx),
       repository,
       reference,
       tags,
@@ -76,7 +78,7 @@ export function manifestRoutes({
       path: "/v2/*name/manifests/:reference",
       permission: { kind: "repository", actions: ["delete"] },
       handle: async (ctx, { repository }) => {
-        await manifests.delete(repository, referenceOf(ctx));
+        await manifests.delete(actorOf(ctx), repository, referenceOf(ctx));
         sendNothing(ctx, 202);
       },
     },
