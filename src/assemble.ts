@@ -27,7 +27,12 @@ export async function assemble(config: Config, logger: Logger): Promise<Assemble
     import("./access.ts"),
   ]);
   const keeping = { leaseMs: config.gc.lease, graceMs: config.gc.grace };
-  const registry = createRegistry({ store, metadata, clock, sparse: config.sparse, keeping });
+  const rules = {
+    ...config.repositories,
+    defaultQuotaBytes: config.quotas.default ?? null,
+  };
+  const { sparse } = config;
+  const registry = createRegistry({ store, metadata, clock, sparse, rules, keeping });
   const upkeep = await startUpkeep({
     store,
     metadata,

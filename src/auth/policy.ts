@@ -1,6 +1,7 @@
 import type { RepositoryFacts } from "../metadata/sqlite/hot-repositories.ts";
 import type { RepositoryName } from "../oci/name.ts";
 import type { Caller } from "./caller.ts";
+import { viewerOf, type Viewer } from "./catalog.ts";
 import type { LiveRights } from "./grants.ts";
 
 export type Action = "pull" | "push" | "delete";
@@ -28,11 +29,17 @@ export interface Policy {
   }): boolean;
   /** Whether the caller may read a repository besides the one that the request is about. */
   mayRead(caller: Caller, repository: RepositoryName): boolean | Promise<boolean>;
+  /** Whose list of repositories the caller sees. */
+  viewerFor(caller: Caller): Viewer;
 }
 
 /** `auth.open`: there are no accounts, and everybody may do everything. */
 export function createOpenPolicy(): Policy {
-  return { allows: () => true, mayRead: () => true };
+  return {
+    allows: () => true,
+    mayRead: () => true,
+    viewerFor: () => ({ kind: "everything" }),
+  };
 }
 
 /** Grants decide; whoever has none for a repository learns nothing about it, not even whether it is there. */
@@ -68,5 +75,6 @@ export function createPolicy(parts: {
       const live = await rights.of(caller.identity, [repository]);
       return live.get(repository)?.has("pull") ?? false;
     },
+    viewerFor: ({ identity }) => viewerOf(identity),
   };
 }

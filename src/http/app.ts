@@ -56,7 +56,7 @@ export function routesOf(parts: AppParts): readonly Route[] {
     ...opsRoutes({ readiness }),
     ...(tokens === undefined ? [] : [...tokenRoutes(tokens), ...jwksRoutes(tokens)]),
     ...pingRoutes,
-    ...catalogRoutes({ repositories: registry.repositories, pageSize }),
+    ...catalogRoutes({ repositories: registry.repositories, policy, pageSize }),
     ...uploadRoutes({ uploads: registry.uploads, blobs: registry.blobs, policy }),
     ...blobRoutes({ blobs: registry.blobs, policy }),
     ...manifestRoutes({ manifests: registry.manifests, policy, readBody, tagsPerPush }),

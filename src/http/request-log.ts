@@ -1,5 +1,6 @@
 import type { Middleware } from "koa";
 import type { Logger } from "../observability/logger.ts";
+import { setPeer } from "./caller.ts";
 import type { Origins } from "./origins.ts";
 
 /**
@@ -9,6 +10,8 @@ import type { Origins } from "./origins.ts";
 export function logRequests(logger: Logger, origins: Origins): Middleware {
   return async (ctx, next) => {
     const startedAt = performance.now();
+    const peer = origins.peerOf(ctx.req);
+    setPeer(ctx, peer);
     await next();
     ctx.res.once("close", () => {
       const { statusCode } = ctx.res;
@@ -21,7 +24,7 @@ export function logRequests(logger: Logger, origins: Origins): Middleware {
           path: ctx.path,
           status: statusCode,
           ms: Math.round(performance.now() - startedAt),
-          peer: origins.peerOf(ctx.req),
+          peer,
           agent: ctx.get("User-Agent") || undefined,
         },
         "request",

@@ -2,6 +2,10 @@ import { blobCommands } from "./blobs.ts";
 import { collectionCommands } from "./collection.ts";
 import { instanceCommands } from "./instance.ts";
 import { manifestCommands } from "./manifests.ts";
+import { quotaCommands } from "./quotas.ts";
+import { repositoryCreationCommands } from "./repository-creation.ts";
+import { repositoryRemovalCommands } from "./repository-removal.ts";
+import { repositorySettingsCommands } from "./repository-settings.ts";
 import type { Database } from "./schema.ts";
 import { tagCommands } from "./tags.ts";
 import { upkeepCommands } from "./upkeep.ts";
@@ -16,6 +20,10 @@ export const commands = {
   ...collectionCommands,
   ...instanceCommands,
   ...manifestCommands,
+  ...quotaCommands,
+  ...repositoryCreationCommands,
+  ...repositoryRemovalCommands,
+  ...repositorySettingsCommands,
   ...tagCommands,
   ...upkeepCommands,
   ...uploadCommands,

@@ -1,8 +1,10 @@
 import { createBlobReads } from "./blobs.ts";
+import { createCatalogReads } from "./catalog.ts";
 import { createCollectionReads } from "./collection.ts";
 import { createInstanceReads } from "./instance.ts";
 import { createManifestReads } from "./manifests.ts";
 import { createRemovalReads } from "./removals.ts";
+import { createQuotaReads } from "./quotas.ts";
 import { createRepositoryReads } from "./repositories.ts";
 import { openReadConnection, queriesOn, type SqliteConnection } from "./sqlite/connection.ts";
 import { createFreshness } from "./sqlite/freshness.ts";
@@ -24,11 +26,13 @@ export function createReads(connection: SqliteConnection) {
   return {
     repositories: createRepositoryReads(db),
     blobs: createBlobReads(db),
+    catalog: createCatalogReads(db),
     collection: createCollectionReads(db),
     manifests: createManifestReads(db),
     hotManifests: createHotManifests(connection, freshness),
     hotRepositories: createHotRepositories(connection, freshness),
     removals: createRemovalReads(db),
+    quotas: createQuotaReads(db),
     tags: createTagReads(db),
     uploads: createUploadReads(db),
     instance: createInstanceReads(db),

@@ -16,6 +16,8 @@ describe("what nobody sets", () => {
       auth: { open: false, openOnNetwork: false, algorithm: "ES256" },
       storage: { driver: "filesystem" },
       log: { level: "info", format: "auto" },
+      repositories: { createOnPush: true, defaultVisibility: "private" },
+      quotas: {},
       sparse: false,
       gc: { untagged: "keep", lease: 3_600_000, grace: 86_400_000, every: 3_600_000, rate: 200 },
       scrub: { every: 604_800_000, rate: 8_388_608 },

@@ -7,7 +7,7 @@ import { OciError } from "../../oci/errors.ts";
 import { OCTET_STREAM } from "../../oci/media-types.ts";
 import { parseRange, type ByteRange } from "../../oci/range.ts";
 import type { Blobs } from "../../registry/blobs.ts";
-import { callerOf } from "../caller.ts";
+import { actorOf, callerOf } from "../caller.ts";
 import type { Route, Target } from "../route.ts";
 import { sendNothing, writeBytes } from "../send.ts";
 
@@ -116,7 +116,7 @@ export function blobRoutes({
       path: "/v2/*name/blobs/:digest",
       permission: { kind: "repository", actions: ["delete"] },
       handle: async (ctx, { repository }) => {
-        await blobs.delete(repository, parseDigest(ctx["params"].digest));
+        await blobs.delete(actorOf(ctx), repository, parseDigest(ctx["params"].digest));
         sendNothing(ctx, 202);
       },
     },

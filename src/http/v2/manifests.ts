@@ -6,7 +6,7 @@ import { parseReference, parseTag, type Reference, type Tag } from "../../oci/re
 import type { Manifests, StoredManifest } from "../../registry/manifests.ts";
 import type { BodyReader } from "../body.ts";
 import { queryValues } from "../links.ts";
-import { callerOf } from "../caller.ts";
+import { actorOf, callerOf } from "../caller.ts";
 import type { Route, Target } from "../route.ts";
 import { sendNothing } from "../send.ts";
 
@@ -47,6 +47,7 @@ export function manifestRoutes({
     const tags = reference.kind === "digest" ? tagParameters(ctx, tagsPerPush) : [];
     const contentType = ctx.get("Content-Type") || undefined;
     const pushed = await manifests.put({
+      actor: actorOf(ctx),
       repository,
       reference,
       tags,
@@ -80,7 +81,7 @@ export function manifestRoutes({
       path: "/v2/*name/manifests/:reference",
       permission: { kind: "repository", actions: ["delete"] },
       handle: async (ctx, { repository }) => {
-        await manifests.delete(repository, referenceOf(ctx));
+        await manifests.delete(actorOf(ctx), repository, referenceOf(ctx));
         sendNothing(ctx, 202);
       },
     },
