@@ -8,6 +8,10 @@ import { databaseFile, forgetMemory, openStore } from "./stores.ts";
 import type { BlobStore } from "../storage/blob-store.ts";
 
 export interface Assembled {
+  /** An account that may do everything, to be named to whoever starts; `undefined` in open mode. */
+  readonly administrator:
+    | { readonly name: string; readonly password?: string | undefined }
+    | undefined;
   /** Request listener for node:http. */
   readonly handle: (request: IncomingMessage, response: ServerResponse) => void;
   /** From now on: not ready, so that nobody sends new work. */
