@@ -1,8 +1,11 @@
+import { createAccessTokenReads } from "./access-tokens.ts";
+import { createAccountReads } from "./accounts.ts";
 import { createBlobReads } from "./blobs.ts";
 import { createCollectionReads } from "./collection.ts";
 import { createInstanceReads } from "./instance.ts";
 import { createManifestReads } from "./manifests.ts";
 import { createRepositoryReads } from "./repositories.ts";
+import { createRightsReads } from "./rights.ts";
 import { openReadConnection, queriesOn, type SqliteConnection } from "./sqlite/connection.ts";
 import { createHotManifests } from "./sqlite/hot-manifests.ts";
 import { createTagReads } from "./tags.ts";
@@ -18,6 +21,9 @@ export const openReads = (file: string) => createReads(openReadConnection(file))
 export function createReads(connection: SqliteConnection) {
   const db = queriesOn(connection);
   return {
+    accounts: createAccountReads(db),
+    accessTokens: createAccessTokenReads(db),
+    rights: createRightsReads(db),
     repositories: createRepositoryReads(db),
     blobs: createBlobReads(db),
     collection: createCollectionReads(db),
