@@ -1,3 +1,5 @@
+import { createAccessTokenReads } from "./access-tokens.ts";
+import { createAccountReads } from "./accounts.ts";
 import { createBlobReads } from "./blobs.ts";
 import { createCatalogReads } from "./catalog.ts";
 import { createCollectionReads } from "./collection.ts";
@@ -6,6 +8,7 @@ import { createManifestReads } from "./manifests.ts";
 import { createRemovalReads } from "./removals.ts";
 import { createQuotaReads } from "./quotas.ts";
 import { createRepositoryReads } from "./repositories.ts";
+import { createRightsReads } from "./rights.ts";
 import { openReadConnection, queriesOn, type SqliteConnection } from "./sqlite/connection.ts";
 import { createFreshness } from "./sqlite/freshness.ts";
 import { createHotManifests } from "./sqlite/hot-manifests.ts";
@@ -24,6 +27,9 @@ export function createReads(connection: SqliteConnection) {
   const db = queriesOn(connection);
   const freshness = createFreshness(connection);
   return {
+    accounts: createAccountReads(db),
+    accessTokens: createAccessTokenReads(db),
+    rights: createRightsReads(db),
     repositories: createRepositoryReads(db),
     blobs: createBlobReads(db),
     catalog: createCatalogReads(db),
