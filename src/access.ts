@@ -1,6 +1,6 @@
-import type { Authenticator } from "./auth/authenticate.ts";
+import { createAccounts } from "./auth/accounts.ts";
 import { createBearer } from "./auth/bearer.ts";
-import { createGrants, type LiveRights } from "./auth/grants.ts";
+import { createGrants } from "./auth/grants.ts";
 import { openKeys } from "./auth/keys.ts";
 import { createOpenPolicy, createPolicy } from "./auth/policy.ts";
 import type { Config } from "./config/schema.ts";
@@ -12,29 +12,40 @@ import type { Metadata } from "./metadata/metadata.ts";
 import type { Logger } from "./observability/logger.ts";
 import { keysFolder } from "./stores.ts";
 
-type AccessParts = Pick<AppParts, "callers" | "policy" | "challenger" | "tokens" | "origins">;
+export interface Access {
+  readonly parts: Pick<AppParts, "callers" | "policy" | "challenger" | "tokens" | "origins">;
+  /** Somebody who may do everything, with the password if the account was just made; `undefined` in open mode. */
+  readonly administrator:
+    | { readonly name: string; readonly password?: string | undefined }
+    | undefined;
+}
 
-/** Who is let in, and to what. Makes the keys that tokens are signed with, if there are none. */
+/**
+ * Who is let in, and to what. The first start makes what is missing: an administrator, and the key that tokens are
+ * signed with.
+ */
 export async function openAccess(
   config: Config,
-  parts: {
-    readonly accounts: { readonly authenticator: Authenticator; readonly rights: LiveRights };
-    readonly metadata: Metadata;
-    readonly clock: () => number;
-    readonly logger: Logger;
-  },
-): Promise<AccessParts> {
+  parts: { readonly metadata: Metadata; readonly clock: () => number; readonly logger: Logger },
+): Promise<Access> {
   const { metadata, clock, logger } = parts;
-  const { authenticator, rights } = parts.accounts;
-  const { removals } = metadata;
   const service = serviceOf(config);
   const origins = createOrigins(config.trustedProxies, config.publicUrl);
   const challenger = createChallenger({ origins, service });
   if (config.auth.open) {
     const [callers, policy] = [createOpenCallers(), createOpenPolicy()];
-    return { origins, challenger, callers, policy, tokens: undefined };
+    return {
+      parts: { origins, challenger, callers, policy, tokens: undefined },
+      administrator: undefined,
+    };
   }
 
+  const { createOnPush } = config.repositories;
+  const accounts = createAccounts({ metadata, clock, createOnPush });
+  const { authenticator, rights } = accounts;
+  const { removals } = metadata;
+  const administrator =
+    (await accounts.firstStart(config.auth.adminPassword)) ?? (await findAdministrator(metadata));
   const keys = await openKeys({
     folder: keysFolder(config),
     algorithm: config.auth.algorithm,
@@ -44,12 +55,20 @@ export async function openAccess(
   const bearer = createBearer({ keys, issuer: service, service, clock });
   const grants = createGrants({ rights, removals });
   return {
-    origins,
-    challenger,
-    callers: createCallers({ bearer, authenticator, rights, removals, origins, clock }),
-    policy: createPolicy({ factsOf: (name) => metadata.hotRepositories.factsOf(name), rights }),
-    tokens: { authenticator, grants, bearer, origins, service, keys },
+    administrator,
+    parts: {
+      origins,
+      challenger,
+      callers: createCallers({ bearer, authenticator, rights, removals, origins }),
+      policy: createPolicy({ factsOf: (name) => metadata.hotRepositories.factsOf(name), rights }),
+      tokens: { authenticator, grants, bearer, origins, service, keys },
+    },
   };
+}
+
+async function findAdministrator({ accounts }: Metadata): Promise<Access["administrator"]> {
+  const { items } = await accounts.list({ kind: "user", limit: 100 });
+  return items.find(({ isAdmin, disabled }) => isAdmin && !disabled);
 }
 
 /** Names the token service in every challenge, and issuer and audience in every token. */

@@ -37,29 +37,36 @@ export async function assemble(config: Config, logger: Logger): Promise<Assemble
   };
   const { sparse } = config;
   const registry = createRegistry({ store, metadata, clock, sparse, rules, keeping });
-  const upkeep = await startUpkeep({
-    store,
-    metadata,
-    clock,
-    uploads: registry.uploads,
-    report: logger,
-    keeping,
-    gc: config.gc,
-    scrub: config.scrub,
-    uploadIdleMs: config.limits.uploadIdle,
-  }).catch(async (error: unknown) => {
+  const closeStores = async (): Promise<void> => {
     await metadata.close();
     await store.close();
+  };
+  const open = async () => {
+    const access = await openAccess(config, { metadata, clock, logger });
+    const upkeep = await startUpkeep({
+      store,
+      metadata,
+      clock,
+      uploads: registry.uploads,
+      report: logger,
+      keeping,
+      gc: config.gc,
+      scrub: config.scrub,
+      uploadIdleMs: config.limits.uploadIdle,
+    });
+    return { access, upkeep };
+  };
+  const { access, upkeep } = await open().catch(async (error: unknown) => {
+    await closeStores();
     throw error;
   });
-  const accounts = { authenticator: undefined as never, rights: undefined as never };
-  const access = await openAccess(config, { accounts, metadata, clock, logger });
 
   let draining = false;
   return {
+    administrator: access.administrator,
     handle: createApp({
       registry,
-      ...access,
+      ...access.parts,
       readiness: async () =>
         draining ? { server: "is shutting down" } : await problemsOf({ store, metadata }),
       logger,
@@ -70,8 +77,7 @@ export async function assemble(config: Config, logger: Logger): Promise<Assemble
     },
     close: async () => {
       await upkeep.close();
-      await metadata.close();
-      await store.close();
+      await closeStores();
       await forgetMemory(config);
     },
   };

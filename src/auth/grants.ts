@@ -1,7 +1,6 @@
-import type { RepositoryName } from "../oci/name.ts";
-import type { Access } from "./caller.ts";
 import type { Identity } from "./identity.ts";
 import type { Action } from "./policy.ts";
+import type { Rights } from "./rights.ts";
 import type { Scope } from "./scope.ts";
 
 /** One entry of a token's `access`, as every registry reads it. */
@@ -18,11 +17,6 @@ export interface Grant {
   readonly removals: number;
 }
 
-/** What an identity may do now, asked from the database; every name has an answer. */
-export interface LiveRights {
-  of(identity: Identity, names: readonly RepositoryName[]): Promise<Access>;
-}
-
 export interface Grants {
   /**
    * What of the scopes the identity may have. Less than was asked for is no error, down to nothing: what is missing
@@ -34,7 +28,7 @@ export interface Grants {
 const order: readonly Action[] = ["pull", "push", "delete"];
 
 export function createGrants(parts: {
-  readonly rights: LiveRights;
+  readonly rights: Rights;
   readonly removals: { highest(): Promise<number> };
 }): Grants {
   return {

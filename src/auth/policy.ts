@@ -2,7 +2,7 @@ import type { RepositoryFacts } from "../metadata/sqlite/hot-repositories.ts";
 import type { RepositoryName } from "../oci/name.ts";
 import type { Caller } from "./caller.ts";
 import { viewerOf, type Viewer } from "./catalog.ts";
-import type { LiveRights } from "./grants.ts";
+import type { Rights } from "./rights.ts";
 
 export type Action = "pull" | "push" | "delete";
 
@@ -45,7 +45,7 @@ export function createOpenPolicy(): Policy {
 /** Grants decide; whoever has none for a repository learns nothing about it, not even whether it is there. */
 export function createPolicy(parts: {
   readonly factsOf: (repository: RepositoryName) => RepositoryFacts;
-  readonly rights: LiveRights;
+  readonly rights: Rights;
 }): Policy {
   const { factsOf, rights } = parts;
   const isGranted = (caller: Caller, repository: RepositoryName, actions: readonly Action[]) => {

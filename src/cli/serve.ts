@@ -9,7 +9,7 @@ import { createLogger, type Logger } from "../observability/logger.ts";
 import type { RunningServer } from "../server.ts";
 import { startFailure } from "./failure.ts";
 import { version } from "./version.ts";
-import { welcome } from "./welcome.ts";
+import { firstPassword, welcome } from "./welcome.ts";
 
 interface Options {
   readonly config?: string;
@@ -73,6 +73,8 @@ async function start(
       const server = await startServer(config, assembled, logger);
       return { server, administrator: assembled.administrator };
     } catch (error) {
+      // The account is there now, and nobody will be told again.
+      process.stdout.write(firstPassword(assembled.administrator));
       await assembled.close();
       throw error;
     }

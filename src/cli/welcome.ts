@@ -36,7 +36,8 @@ ${commands.map((command) => `  ${command}\n`).join("")}
 ${firstPassword(administrator)}`;
 }
 
-function firstPassword(administrator: Welcome["administrator"]): string {
+/** The password of an account that was just made, with its name; empty where there is none to tell. */
+export function firstPassword(administrator: Welcome["administrator"]): string {
   if (administrator?.password === undefined) return "";
   const { name, password } = administrator;
   return `The administrator is ${name}, with the password

@@ -1,13 +1,12 @@
-import { createHash } from "node:crypto";
 import type { IncomingMessage } from "node:http";
-import type { Authenticator } from "../auth/authenticate.ts";
+import type { Authenticator, Credentials } from "../auth/authenticate.ts";
 import type { Bearer } from "../auth/bearer.ts";
 import { stranger, type Caller } from "../auth/caller.ts";
-import type { LiveRights } from "../auth/grants.ts";
-import type { Identity } from "../auth/identity.ts";
+import type { Rights } from "../auth/rights.ts";
 import type { RepositoryName } from "../oci/name.ts";
 import { readAuthorization } from "./authorization.ts";
 import type { Origins } from "./origins.ts";
+import { lookUp } from "./unavailable.ts";
 
 export interface Callers {
   /**
@@ -34,25 +33,24 @@ export function createOpenCallers(): Callers {
 export function createCallers(parts: {
   readonly bearer: Bearer;
   readonly authenticator: Authenticator;
-  readonly rights: LiveRights;
+  readonly rights: Rights;
   readonly removals: { highest(): Promise<number> };
   readonly origins: Origins;
-  readonly clock: () => number;
 }): Callers {
   const { bearer, authenticator, rights, removals, origins } = parts;
-  const proved = createProvedCredentials(parts.clock);
 
-  const identify = async (request: IncomingMessage, name: string, secret: string) => {
-    const header = request.headers.authorization ?? "";
-    const known = proved.find(header);
-    if (known !== undefined) return known;
-    const from = {
-      peer: origins.peerOf(request),
-      agent: request.headers["user-agent"] ?? "",
-    };
-    const identity = await authenticator.authenticate({ name, secret }, from);
-    if (identity !== undefined) proved.keep(header, identity);
-    return identity;
+  const credentialed = async (
+    request: IncomingMessage,
+    credentials: Credentials,
+    repository: RepositoryName | undefined,
+  ): Promise<Caller | "invalid"> => {
+    const agent = request.headers["user-agent"] ?? "";
+    const from = { peer: origins.peerOf(request), agent };
+    const identity = await authenticator.authenticate(credentials, from);
+    if (identity === undefined) return "invalid";
+    const highest = await removals.highest();
+    const access = await rights.of(identity, repository === undefined ? [] : [repository]);
+    return { identity, access, catalog: true, removals: highest, live: true };
   };
 
   return {
@@ -65,41 +63,13 @@ export function createCallers(parts: {
           return "invalid";
         case "bearer":
           return (await bearer.verify(authorization.token)) ?? "invalid";
-        case "basic": {
-          const identity = await identify(request, authorization.name, authorization.secret);
-          if (identity === undefined) return "invalid";
-          const highest = await removals.highest();
-          const names = repository === undefined ? [] : [repository];
-          const access = await rights.of(identity, names);
-          return { identity, access, catalog: true, removals: highest, live: true };
-        }
+        case "basic":
+          return lookUp(() => credentialed(request, authorization, repository));
       }
     },
     peek(request) {
       const header = request.headers.authorization;
       return header?.startsWith("Bearer ") ? bearer.peek(header.slice(7)) : undefined;
-    },
-  };
-}
-
-const provedForMs = 10_000;
-const provedAtMost = 1000;
-
-/**
- * A client that sends its password with each of the hundred requests of one push is asked to prove it once in a
- * while, not each time: the proof is made to cost work. What they may do is looked up each time all the same.
- */
-function createProvedCredentials(clock: () => number) {
-  const held = new Map<string, { readonly identity: Identity; readonly untilMs: number }>();
-  const keyOf = (header: string) => createHash("sha256").update(header).digest("base64");
-  return {
-    find(header: string): Identity | undefined {
-      const found = held.get(keyOf(header));
-      return found !== undefined && found.untilMs > clock() ? found.identity : undefined;
-    },
-    keep(header: string, identity: Identity): void {
-      if (held.size >= provedAtMost) held.clear();
-      held.set(keyOf(header), { identity, untilMs: clock() + provedForMs });
     },
   };
 }

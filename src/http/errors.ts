@@ -32,7 +32,12 @@ export function renderFailures(logger: Logger): Middleware {
 }
 
 function errorOf(error: unknown, ctx: Context, logger: Logger): OciError {
-  if (error instanceof OciError) return error;
+  if (error instanceof OciError) {
+    const { cause } = error;
+    if (error.status >= 500 && cause !== undefined)
+      logger.error({ err: cause, method: ctx.method, path: ctx.path }, error.message);
+    return error;
+  }
   const foreseen = describeFailure(error);
   if (foreseen !== undefined) {
     logger.error({ err: error, method: ctx.method, path: ctx.path }, foreseen.message);

@@ -6,12 +6,12 @@ import type { Grant, Grants } from "../auth/grants.ts";
 import type { Identity } from "../auth/identity.ts";
 import { formatScope, parseScopes, TooManyScopesError, type Scope } from "../auth/scope.ts";
 import { OciError } from "../oci/errors.ts";
-import { describeFailure } from "../registry/failures.ts";
 import { readAuthorization } from "./authorization.ts";
 import { queryValues } from "./links.ts";
 import type { Origins } from "./origins.ts";
 import type { Route } from "./route.ts";
 import { badRequest, invalidGrant, wrongCredentials } from "./token-errors.ts";
+import { lookUp } from "./unavailable.ts";
 
 export interface TokenParts {
   readonly authenticator: Authenticator;
@@ -30,7 +30,7 @@ export function tokenRoutes(parts: TokenParts): readonly Route[] {
 
   const identify = async (ctx: Context, name: string, secret: string): Promise<Identity> => {
     const from = { peer: origins.peerOf(ctx.req), agent: ctx.get("User-Agent") };
-    const identity = await authenticator.authenticate({ name, secret }, from);
+    const identity = await lookUp(() => authenticator.authenticate({ name, secret }, from));
     if (identity === undefined) throw wrongCredentials();
     return identity;
   };
@@ -44,7 +44,7 @@ export function tokenRoutes(parts: TokenParts): readonly Route[] {
   };
 
   const answer = async (ctx: Context, identity: Identity, scopes: readonly Scope[]) => {
-    const grant = await grants.grant(identity, scopes);
+    const grant = await lookUp(() => grants.grant(identity, scopes));
     const { token, expiresInSeconds, issuedAtMs } = await bearer.sign(identity, grant);
     ctx.body = {
       token,
@@ -84,27 +84,13 @@ export function tokenRoutes(parts: TokenParts): readonly Route[] {
 
   const answered = (handle: (ctx: Context) => Promise<void>) => async (ctx: Context) => {
     ctx.set("Cache-Control", "no-store");
-    try {
-      await handle(ctx);
-    } catch (error) {
-      throw unavailable(error);
-    }
+    await handle(ctx);
   };
   const permission = { kind: "none" } as const;
   return [
     { method: "get", path: "/token", permission, handle: answered(get) },
     { method: "post", path: "/token", permission, handle: answered(post) },
   ];
-}
-
-/** Whatever keeps us from looking is 503: a wrong password it is not, and a client may try again. */
-function unavailable(error: unknown): unknown {
-  if (error instanceof OciError || describeFailure(error) !== undefined) return error;
-  if (error instanceof Error && "code" in error && String(error.code).startsWith("SQLITE_"))
-    return new OciError("UNAVAILABLE", "accounts can't be looked up at the moment", {
-      cause: error,
-    });
-  return error;
 }
 
 function demandService(given: readonly string[], service: string): void {

@@ -21,8 +21,8 @@ export function createHotRepositories(
   freshness: Freshness,
 ): HotRepositories {
   const statement = connection.prepare(
-    `SELECT (SELECT visibility = 'public' FROM repositories WHERE name = ?1) AS isPublic,
-            (SELECT sequence FROM repository_removals WHERE name = ?1) AS removal`,
+    `SELECT (SELECT visibility = 'public' FROM repositories WHERE name = ?) AS isPublic,
+            (SELECT sequence FROM repository_removals WHERE name = ?) AS removal`,
   );
   const held = new Map<RepositoryName, RepositoryFacts>();
   let known: unknown;
@@ -34,7 +34,7 @@ export function createHotRepositories(
       known = version;
       const facts = held.get(name);
       if (facts !== undefined) return facts;
-      const row = statement.get(name) as { isPublic: 0 | 1 | null; removal: number | null };
+      const row = statement.get(name, name) as { isPublic: 0 | 1 | null; removal: number | null };
       const found = { isPublic: row.isPublic === 1, removal: row.removal ?? 0 };
       held.set(name, found);
       return found;
