@@ -3,6 +3,7 @@ import type { BlobStore } from "../../../storage/blob-store.ts";
 import type { Actor } from "../../metadata/audit.ts";
 import type { Metadata } from "../../metadata/metadata.ts";
 import type { PushRules } from "../../metadata/repository-creation.ts";
+import type { EndedUpload } from "../../metadata/repository-removal.ts";
 import type { UploadRow } from "../../metadata/schema.ts";
 import { algorithmOf, digestOf, type Digest, type DigestAlgorithm } from "../../oci/digest.ts";
 import { OciError } from "../../oci/errors.ts";
@@ -236,6 +237,14 @@ export function createUploads(parts: {
         await cancel({ actor, repository, id }).catch(() => undefined);
         throw error;
       }
+    },
+
+    /** Removes the bytes of a session whose row is gone, once whoever still writes to it has let go. */
+    async abandon({ id, storageReference }: EndedUpload): Promise<void> {
+      const hold = await locks.acquire(id);
+      hashes.forget(id);
+      await store.abort(storageReference);
+      hold?.release();
     },
 
     /** Whether a request is writing to the session right now. */
