@@ -3,6 +3,7 @@ import { createOpenPolicy } from "./auth/policy.ts";
 import type { Config } from "./config/schema.ts";
 import { openSqliteMetadata, type Metadata } from "./metadata/metadata.ts";
 import type { Logger } from "./observability/logger.ts";
+import { pushRules } from "./push-rules.ts";
 import { createRegistry } from "./registry/registry.ts";
 import { startUpkeep } from "./registry/upkeep/serving.ts";
 import { databaseFile, forgetMemory, openStore } from "./stores.ts";
@@ -27,11 +28,8 @@ export async function assemble(config: Config, logger: Logger): Promise<Assemble
     import("./http/app.ts"),
   ]);
   const keeping = { leaseMs: config.gc.lease, graceMs: config.gc.grace };
-  const rules = {
-    ...config.repositories,
-    defaultQuotaBytes: config.quotas.default ?? null,
-  };
   const { sparse } = config;
+  const rules = pushRules(config);
   const registry = createRegistry({ store, metadata, clock, sparse, rules, keeping });
   const upkeep = await startUpkeep({
     store,

@@ -24,6 +24,7 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
   stores: ["contract", "driver", "config"],
   assemble: [
     "stores",
+    "push-rules",
     "oci",
     "contract",
     "driver",
@@ -34,9 +35,15 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
     "http",
     "config",
   ],
-  upkeep: ["stores", "contract", "metadata", "registry", "config"],
+  "data-folder": ["stores", "contract", "metadata", "registry", "config"],
+  "push-rules": ["metadata", "config"],
+  upkeep: ["data-folder", "stores", "contract", "metadata", "registry", "config"],
+  repositories: ["data-folder", "push-rules", "metadata", "registry", "config"],
   server: ["assemble", "config", "observability", "oci"],
-  cli: ["assemble", "upkeep", "config", "server", "observability"],
+  cli: [
+    ...["assemble", "data-folder", "upkeep", "repositories", "config", "server", "observability"],
+    "oci",
+  ],
 };
 
 /** Packages that only some places may import. */
@@ -47,6 +54,7 @@ const owners: Readonly<Record<string, readonly RegExp[]>> = {
   kysely: [/^src\/metadata\//],
   zod: [/^src\/config\//],
   yaml: [/^src\/config\//],
+  re2js: [/^src\/oci\//],
   commander: [/^src\/cli\//],
   "cli-progress": [/^src\/cli\//],
   pino: [/^src\/observability\//],
