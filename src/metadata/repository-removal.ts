@@ -46,12 +46,12 @@ async function deleteRepository(
     .returning(["id", "storage_reference as storageReference"])
     .execute();
   await tx.deleteFrom("repositories").where("id", "=", here).execute();
-  await recountQuota(tx, namespaceOf(repository));
+  const account = namespaceOf(repository);
+  await recountQuota(tx, { namespace: account });
   await sql`
     INSERT INTO repository_removals (name, sequence)
     SELECT ${repository}, coalesce(max(sequence), 0) + 1 FROM repository_removals WHERE true
     ON CONFLICT (name) DO UPDATE SET sequence = excluded.sequence`.execute(tx);
-  const account = namespaceOf(repository);
   await writeAudit(tx, { nowMs, actor, account, action: "repo.delete", subject: repository });
   return { uploads };
 }

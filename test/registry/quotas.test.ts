@@ -157,6 +157,21 @@ describe("a quota", () => {
     ),
   );
 
+  test(
+    "that is wrong is found by a check, and mended",
+    inWorld(async (world) => {
+      await limit(world, "team", 100);
+      await pushBlob(world, "team/a", "eight...");
+      world.connection.exec("UPDATE quotas SET used_bytes = 7");
+      const [finding, ...others] = await world.findings();
+      assert.equal(finding?.subject, "team: 7 bytes are written down, 8 are linked");
+      assert.deepEqual(others, []);
+      await finding.repair?.apply();
+      assert.equal(await used(world, "team"), 8);
+      assert.deepEqual(await world.findings(), []);
+    }),
+  );
+
   test("is exact after whatever happens", async () => {
     const place = fc.nat(2);
     const event = fc.oneof(
