@@ -24,7 +24,7 @@ describe("patterns of tags", () => {
       ["(?=a)", /invalid or unsupported Perl syntax/],
       ["(a)\\1", /invalid escape sequence/],
       ["(a{1000}){1000}", /invalid repeat count/],
-      ["(a{500}b?){3}".repeat(2), /repeats too much/],
+      ["a{1000}b{1000}c", /repeats too much/],
       ["", /1 to 256 characters/],
       ["a".repeat(257), /1 to 256 characters/],
     ] as const)
