@@ -3,17 +3,14 @@ import type { BlobStore } from "../storage/blob-store.ts";
 import type { Config } from "./config/schema.ts";
 import { openSqliteMetadata, type Metadata } from "./metadata/metadata.ts";
 import { matchInstance } from "./registry/upkeep/opening.ts";
-import { databaseFile, openStore } from "./stores.ts";
+import { databaseFile, NoRegistryError, openStore } from "./stores.ts";
+
+export { NoRegistryError };
 
 export interface DataFolder {
   readonly store: BlobStore;
   readonly metadata: Metadata;
   close(): Promise<void>;
-}
-
-/** There is no registry in the data folder. */
-export class NoRegistryError extends Error {
-  override readonly name = "NoRegistryError";
 }
 
 /**

@@ -23,6 +23,7 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
   config: [],
   stores: ["contract", "driver", "config"],
   assemble: [
+    "access",
     "stores",
     "push-rules",
     "oci",
@@ -35,9 +36,10 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
     "http",
     "config",
   ],
+  access: ["stores", "metadata", "auth", "http", "config", "observability"],
   "data-folder": ["stores", "contract", "metadata", "registry", "config"],
   "push-rules": ["metadata", "config"],
-  upkeep: ["data-folder", "stores", "contract", "metadata", "registry", "config"],
+  upkeep: ["data-folder", "stores", "contract", "metadata", "auth", "registry", "config"],
   repositories: ["data-folder", "push-rules", "metadata", "registry", "config"],
   server: ["assemble", "config", "observability", "oci"],
   cli: [
@@ -53,6 +55,7 @@ const owners: Readonly<Record<string, readonly RegExp[]>> = {
   "better-sqlite3": [/^src\/metadata\/sqlite\//],
   kysely: [/^src\/metadata\//],
   zod: [/^src\/config\//],
+  jsonwebtoken: [/^src\/auth\//],
   yaml: [/^src\/config\//],
   re2js: [/^src\/oci\//],
   commander: [/^src\/cli\//],

@@ -1,14 +1,9 @@
+import type { TokenResource } from "../metadata/access-tokens.ts";
+
+export type { TokenResource };
+
 /** What a personal access token may at most do; each includes those after it. */
 export type PersonalScope = "repo:admin" | "repo:write" | "repo:read" | "repo:public_read";
-
-/** What an organisation access token opens: a repository, or repositories by a glob, or the organisation itself. */
-export interface TokenResource {
-  readonly type: "TYPE_REPO" | "TYPE_ORG";
-  /** `org/repo`, `org/*`, or every public repository with the globs of the Hub API. */
-  readonly path: string;
-  /** `scope-image-pull`, `scope-image-push`, … */
-  readonly scopes: readonly string[];
-}
 
 /** Who asks, as far as it has been proved. What they may do is not known here. */
 export type Identity =

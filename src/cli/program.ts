@@ -2,6 +2,7 @@ import { Command } from "commander";
 import { checkCommand } from "./check.ts";
 import { configCommand } from "./config.ts";
 import { gcCommand } from "./gc.ts";
+import { keysCommand } from "./keys.ts";
 import { quotaCommand } from "./quota.ts";
 import { repoCommand } from "./repo.ts";
 import { scrubCommand } from "./scrub.ts";
@@ -36,7 +37,7 @@ export function createProgram(): Command {
     .addHelpText("after", notes);
   const commands = [
     ...[serveCommand(), repoCommand(), quotaCommand()],
-    ...[gcCommand(), checkCommand(), scrubCommand(), configCommand()],
+    ...[gcCommand(), checkCommand(), scrubCommand(), keysCommand(), configCommand()],
   ];
   for (const command of commands) program.addCommand(command);
   for (const command of [

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { ipRange, listenAddress, serverUrl } from "./addresses.ts";
-import { bool, choice, duration, filePath, integer, size } from "./values.ts";
+import { bool, choice, duration, filePath, integer, secret, size } from "./values.ts";
 
 const logLevels = ["trace", "debug", "info", "warn", "error", "fatal", "silent"] as const;
 const day = 86_400_000;
@@ -43,6 +43,14 @@ export const configSchema = z.object({
       openOnNetwork: bool()
         .prefault(false)
         .describe("Allow auth.open on an address that other machines reach"),
+      algorithm: choice(["ES256", "RS256"])
+        .prefault("ES256")
+        .describe("How tokens are signed, from the next key on"),
+      adminPassword: secret("8 to 1024 characters, or a file to read it from")
+        .optional()
+        .describe(
+          "Password of the administrator that the first start makes; without it, a random one",
+        ),
     })
     .prefault({}),
   storage: z

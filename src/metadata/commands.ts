@@ -1,3 +1,6 @@
+import { accountRemovalCommands } from "./account-removal.ts";
+import { accessTokenCommands } from "./access-tokens.ts";
+import { accountCommands } from "./accounts.ts";
 import { blobCommands } from "./blobs.ts";
 import { collectionCommands } from "./collection.ts";
 import { instanceCommands } from "./instance.ts";
@@ -10,12 +13,16 @@ import type { Database } from "./schema.ts";
 import { tagCommands } from "./tags.ts";
 import { upkeepCommands } from "./upkeep.ts";
 import { uploadCommands } from "./uploads.ts";
+import { userCommands } from "./users.ts";
 
 /**
  * Everything that changes the database: one function, one transaction. Arguments and results are plain data, since
  * they may cross a thread; a refusal is a result, not an error.
  */
 export const commands = {
+  ...accessTokenCommands,
+  ...accountCommands,
+  ...accountRemovalCommands,
   ...blobCommands,
   ...collectionCommands,
   ...instanceCommands,
@@ -27,6 +34,7 @@ export const commands = {
   ...tagCommands,
   ...upkeepCommands,
   ...uploadCommands,
+  ...userCommands,
 };
 
 type Commands = typeof commands;

@@ -1,7 +1,8 @@
 import type { Context } from "koa";
-import type { Viewer } from "../../auth/catalog.ts";
+import type { Policy } from "../../auth/policy.ts";
 import { parsePageSize } from "../../oci/page.ts";
 import type { Repositories } from "../../registry/repositories.ts";
+import { callerOf } from "../caller.ts";
 import { queryValue, setNextLink } from "../links.ts";
 import type { Route } from "../route.ts";
 
@@ -9,12 +10,11 @@ const defaultPageSize = 100;
 
 export function catalogRoutes({
   repositories,
-  viewerOf,
+  policy,
   pageSize,
 }: {
   readonly repositories: Repositories;
-  /** Whose catalog a request sees. */
-  readonly viewerOf: (ctx: Context) => Viewer;
+  readonly policy: Policy;
   readonly pageSize: number;
 }): readonly Route[] {
   return [
@@ -25,7 +25,7 @@ export function catalogRoutes({
       handle: async (ctx: Context) => {
         const limit =
           parsePageSize(queryValue(ctx, "n"), pageSize) ?? Math.min(defaultPageSize, pageSize);
-        const page = await repositories.list(viewerOf(ctx), {
+        const page = await repositories.list(policy.viewerFor(callerOf(ctx)), {
           last: queryValue(ctx, "last"),
           limit,
         });

@@ -4,11 +4,14 @@ import { matchesIfNoneMatch } from "../../oci/conditional.ts";
 import { OciError } from "../../oci/errors.ts";
 import { parseReference, parseTag, type Reference, type Tag } from "../../oci/reference.ts";
 import type { Manifests, StoredManifest } from "../../registry/manifests.ts";
-import { actorOf } from "../actor.ts";
 import type { BodyReader } from "../body.ts";
 import { queryValues } from "../links.ts";
+import { actorOf, callerOf } from "../caller.ts";
 import type { Route, Target } from "../route.ts";
 import { sendNothing } from "../send.ts";
+
+/** Whoever may push has asked before a push, and relies on the answer. */
+const push = { kind: "repository", actions: ["push"] } as const;
 
 export function manifestRoutes({
   manifests,
@@ -26,7 +29,7 @@ export function manifestRoutes({
     ctx.set(manifestHeaders(found));
     if (
       ctx.method === "HEAD" &&
-      policy.allows({ permission: { kind: "repository", actions: ["push"] }, repository })
+      policy.allows({ caller: callerOf(ctx), permission: push, repository })
     ) {
       await manifests.promise(repository, found);
     }

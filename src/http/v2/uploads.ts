@@ -8,8 +8,8 @@ import type { Blobs } from "../../registry/blobs.ts";
 import { UploadRangeError, type Chunk } from "../../registry/uploads/chunk.ts";
 import type { Claim } from "../../registry/uploads/session.ts";
 import type { Uploads } from "../../registry/uploads/uploads.ts";
-import { actorOf } from "../actor.ts";
 import { bodyLength } from "../body.ts";
+import { actorOf, callerOf } from "../caller.ts";
 import { queryValue, queryValues } from "../links.ts";
 import type { Route, Target } from "../route.ts";
 import { sendNothing } from "../send.ts";
@@ -26,15 +26,13 @@ export function uploadRoutes({
   readonly blobs: Blobs;
   readonly policy: Policy;
 }): readonly Route[] {
-  const mayRead = (repository: RepositoryName): boolean =>
-    policy.allows({ permission: { kind: "repository", actions: ["pull"] }, repository });
-
   const start = async (ctx: Context, { repository, asked }: Target): Promise<void> => {
     const actor = actorOf(ctx);
     const mounted = queryValue(ctx, "mount");
     if (mounted !== undefined) {
       const digest = parseDigest(mounted);
       const from = mountSource(ctx);
+      const mayRead = (source: RepositoryName) => policy.mayRead(callerOf(ctx), source);
       if (from !== "unusable" && (await blobs.mount({ actor, repository, digest, from, mayRead })))
         return created(ctx, asked, digest);
     }
@@ -86,13 +84,14 @@ export function uploadRoutes({
   };
 
   const push = { kind: "repository", actions: ["pull", "push"] } as const;
+  const end = { kind: "repository", actions: ["push"], scope: push.actions } as const;
   return [
     { method: "post", path: "/v2/*name/blobs/uploads", permission: push, handle: start },
     { method: "post", path: "/v2/*name/blobs/uploads/", permission: push, handle: start },
     { method: "patch", path: "/v2/*name/blobs/uploads/:id", permission: push, handle: append },
     { method: "put", path: "/v2/*name/blobs/uploads/:id", permission: push, handle: finish },
     { method: "get", path: "/v2/*name/blobs/uploads/:id", permission: push, handle: status },
-    { method: "delete", path: "/v2/*name/blobs/uploads/:id", permission: push, handle: cancel },
+    { method: "delete", path: "/v2/*name/blobs/uploads/:id", permission: end, handle: cancel },
   ];
 }
 
