@@ -10,9 +10,10 @@ import { collect, type CollectionStep } from "./registry/upkeep/collector.ts";
 import type { Reading } from "./registry/upkeep/inspection.ts";
 import { matchInstance } from "./registry/upkeep/opening.ts";
 import { scrub } from "./registry/upkeep/scrub.ts";
-import { databaseFile, openStore } from "./stores.ts";
+import { databaseFile, NoRegistryError, openStore } from "./stores.ts";
 
 export { tallied, type CollectionTally } from "./registry/upkeep/tally.ts";
+export { NoRegistryError };
 export type { CollectionStep, Finding, Reading };
 
 /** What the maintenance commands do to a data folder, also while a server runs on it. */
@@ -27,12 +28,7 @@ export interface Upkeep {
   close(): Promise<void>;
 }
 
-/** There is no registry in the data folder. */
-export class NoRegistryError extends Error {
-  override readonly name = "NoRegistryError";
-}
-
-/** The other composition root: the same parts without the wire. Throws where database and store do not belong together. */
+/** The composition root of upkeep: the same parts without the wire. Throws where database and store do not belong together. */
 export async function openUpkeep(config: Config): Promise<Upkeep> {
   const file = databaseFile(config);
   if (!existsSync(file)) throw new NoRegistryError(`there is no registry in ${config.data}`);

@@ -2,11 +2,15 @@ import { accountRemovalCommands } from "./account-removal.ts";
 import { accessTokenCommands } from "./access-tokens.ts";
 import { accountCommands } from "./accounts.ts";
 import { blobCommands } from "./blobs.ts";
+import { collaboratorCommands } from "./collaborators.ts";
 import { collectionCommands } from "./collection.ts";
 import { instanceCommands } from "./instance.ts";
 import { manifestCommands } from "./manifests.ts";
+import { memberCommands } from "./members.ts";
 import type { Database } from "./schema.ts";
 import { tagCommands } from "./tags.ts";
+import { teamPermissionCommands } from "./team-permissions.ts";
+import { teamCommands } from "./teams.ts";
 import { upkeepCommands } from "./upkeep.ts";
 import { uploadCommands } from "./uploads.ts";
 import { userCommands } from "./users.ts";
@@ -20,10 +24,14 @@ export const commands = {
   ...accountCommands,
   ...accountRemovalCommands,
   ...blobCommands,
+  ...collaboratorCommands,
   ...collectionCommands,
   ...instanceCommands,
   ...manifestCommands,
+  ...memberCommands,
   ...tagCommands,
+  ...teamCommands,
+  ...teamPermissionCommands,
   ...upkeepCommands,
   ...uploadCommands,
   ...userCommands,

@@ -1,14 +1,19 @@
 import { createAccessTokenReads } from "./access-tokens.ts";
 import { createAccountReads } from "./accounts.ts";
+import { createAuditReads } from "./audit.ts";
 import { createBlobReads } from "./blobs.ts";
+import { createCollaboratorReads } from "./collaborators.ts";
 import { createCollectionReads } from "./collection.ts";
 import { createInstanceReads } from "./instance.ts";
 import { createManifestReads } from "./manifests.ts";
+import { createMemberReads } from "./members.ts";
 import { createRepositoryReads } from "./repositories.ts";
 import { createRightsReads } from "./rights.ts";
 import { openReadConnection, queriesOn, type SqliteConnection } from "./sqlite/connection.ts";
 import { createHotManifests } from "./sqlite/hot-manifests.ts";
 import { createTagReads } from "./tags.ts";
+import { createTeamPermissionReads } from "./team-permissions.ts";
+import { createTeamReads } from "./teams.ts";
 import { createUpkeepReads } from "./upkeep.ts";
 import { createUploadReads } from "./uploads.ts";
 
@@ -23,6 +28,11 @@ export function createReads(connection: SqliteConnection) {
   return {
     accounts: createAccountReads(db),
     accessTokens: createAccessTokenReads(db),
+    audit: createAuditReads(db),
+    members: createMemberReads(db),
+    teams: createTeamReads(db),
+    teamPermissions: createTeamPermissionReads(db),
+    collaborators: createCollaboratorReads(db),
     rights: createRightsReads(db),
     repositories: createRepositoryReads(db),
     blobs: createBlobReads(db),
