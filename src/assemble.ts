@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Config } from "./config/schema.ts";
 import { openSqliteMetadata, type Metadata } from "./metadata/metadata.ts";
 import type { Logger } from "./observability/logger.ts";
+import { pushRules } from "./push-rules.ts";
 import { createRegistry } from "./registry/registry.ts";
 import { startUpkeep } from "./registry/upkeep/serving.ts";
 import { databaseFile, forgetMemory, openStore } from "./stores.ts";
@@ -31,11 +32,8 @@ export async function assemble(config: Config, logger: Logger): Promise<Assemble
     import("./access.ts"),
   ]);
   const keeping = { leaseMs: config.gc.lease, graceMs: config.gc.grace };
-  const rules = {
-    ...config.repositories,
-    defaultQuotaBytes: config.quotas.default ?? null,
-  };
   const { sparse } = config;
+  const rules = pushRules(config);
   const registry = createRegistry({ store, metadata, clock, sparse, rules, keeping });
   const closeStores = async (): Promise<void> => {
     await metadata.close();

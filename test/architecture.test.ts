@@ -25,6 +25,7 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
   assemble: [
     "access",
     "stores",
+    "push-rules",
     "oci",
     "contract",
     "driver",
@@ -36,9 +37,15 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
     "config",
   ],
   access: ["stores", "metadata", "auth", "http", "config", "observability"],
-  upkeep: ["stores", "contract", "metadata", "auth", "registry", "config"],
+  "data-folder": ["stores", "contract", "metadata", "registry", "config"],
+  "push-rules": ["metadata", "config"],
+  upkeep: ["data-folder", "stores", "contract", "metadata", "auth", "registry", "config"],
+  repositories: ["data-folder", "push-rules", "metadata", "registry", "config"],
   server: ["assemble", "config", "observability", "oci"],
-  cli: ["assemble", "upkeep", "config", "server", "observability"],
+  cli: [
+    ...["assemble", "data-folder", "upkeep", "repositories", "config", "server", "observability"],
+    "oci",
+  ],
 };
 
 /** Packages that only some places may import. */
@@ -50,6 +57,7 @@ const owners: Readonly<Record<string, readonly RegExp[]>> = {
   zod: [/^src\/config\//],
   jsonwebtoken: [/^src\/auth\//],
   yaml: [/^src\/config\//],
+  re2js: [/^src\/oci\//],
   commander: [/^src\/cli\//],
   "cli-progress": [/^src\/cli\//],
   pino: [/^src\/observability\//],

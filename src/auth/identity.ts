@@ -3,7 +3,13 @@ import type { TokenResource } from "../metadata/access-tokens.ts";
 export type { TokenResource };
 
 /** What a personal access token may at most do; each includes those after it. */
-export type PersonalScope = "repo:admin" | "repo:write" | "repo:read" | "repo:public_read";
+export const personalScopes = [
+  "repo:admin",
+  "repo:write",
+  "repo:read",
+  "repo:public_read",
+] as const;
+export type PersonalScope = (typeof personalScopes)[number];
 
 /** Who asks, as far as it has been proved. What they may do is not known here. */
 export type Identity =

@@ -22,6 +22,62 @@ export interface NewAuditRow {
   readonly data?: Record<string, string>;
 }
 
+export interface AuditEntry {
+  readonly id: number;
+  readonly atMs: number;
+  readonly actor: string;
+  readonly account: string;
+  readonly action: string;
+  readonly subject: string;
+  readonly data: Readonly<Record<string, string>>;
+  readonly peer: string;
+}
+
+export interface AuditQuery {
+  readonly account?: string | undefined;
+  readonly actor?: string | undefined;
+  /** An action, or the beginning of some: `repo` and `repo.tag` mean `repo.tag.push`. */
+  readonly action?: string | undefined;
+  /** Included. */
+  readonly fromMs?: number | undefined;
+  /** Not included. */
+  readonly toMs?: number | undefined;
+  readonly limit: number;
+}
+
+export function createAuditReads(db: Database) {
+  return {
+    /** The newest first. */
+    async list(query: AuditQuery): Promise<readonly AuditEntry[]> {
+      const { account, actor, action, fromMs, toMs } = query;
+      let rows = db.selectFrom("audit_log").selectAll();
+      if (account !== undefined) rows = rows.where("account", "=", account);
+      if (actor !== undefined) rows = rows.where("actor", "=", actor);
+      if (fromMs !== undefined) rows = rows.where("at", ">=", fromMs);
+      if (toMs !== undefined) rows = rows.where("at", "<", toMs);
+      if (action !== undefined) {
+        rows = rows.where(({ eb, or, and }) =>
+          or([
+            eb("action", "=", action),
+            // "/" comes right behind "." in ASCII.
+            and([eb("action", ">=", `${action}.`), eb("action", "<", `${action}/`)]),
+          ]),
+        );
+      }
+      const found = await rows
+        .orderBy("at", "desc")
+        .orderBy("id", "desc")
+        .limit(query.limit)
+        .execute();
+      return found.map(({ at, data, ...row }) => ({
+        ...row,
+        atMs: at,
+        data: JSON.parse(data) as Record<string, string>,
+      }));
+    },
+  };
+}
+
 /** Writes down what a command does, in its own transaction: what did not happen leaves no row. */
 export async function writeAudit(tx: Database, row: NewAuditRow): Promise<void> {
   await tx

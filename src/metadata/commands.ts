@@ -2,6 +2,7 @@ import { accountRemovalCommands } from "./account-removal.ts";
 import { accessTokenCommands } from "./access-tokens.ts";
 import { accountCommands } from "./accounts.ts";
 import { blobCommands } from "./blobs.ts";
+import { collaboratorCommands } from "./collaborators.ts";
 import { collectionCommands } from "./collection.ts";
 import { instanceCommands } from "./instance.ts";
 import { manifestCommands } from "./manifests.ts";
@@ -9,8 +10,11 @@ import { quotaCommands } from "./quotas.ts";
 import { repositoryCreationCommands } from "./repository-creation.ts";
 import { repositoryRemovalCommands } from "./repository-removal.ts";
 import { repositorySettingsCommands } from "./repository-settings.ts";
+import { memberCommands } from "./members.ts";
 import type { Database } from "./schema.ts";
 import { tagCommands } from "./tags.ts";
+import { teamPermissionCommands } from "./team-permissions.ts";
+import { teamCommands } from "./teams.ts";
 import { upkeepCommands } from "./upkeep.ts";
 import { uploadCommands } from "./uploads.ts";
 import { userCommands } from "./users.ts";
@@ -24,6 +28,7 @@ export const commands = {
   ...accountCommands,
   ...accountRemovalCommands,
   ...blobCommands,
+  ...collaboratorCommands,
   ...collectionCommands,
   ...instanceCommands,
   ...manifestCommands,
@@ -31,7 +36,10 @@ export const commands = {
   ...repositoryCreationCommands,
   ...repositoryRemovalCommands,
   ...repositorySettingsCommands,
+  ...memberCommands,
   ...tagCommands,
+  ...teamCommands,
+  ...teamPermissionCommands,
   ...upkeepCommands,
   ...uploadCommands,
   ...userCommands,

@@ -17,6 +17,8 @@ export interface Quota {
 
 export interface NamespaceUse extends Quota {
   readonly namespace: string;
+  /** What the row says, which should be `usedBytes`; `null` if there is none. */
+  readonly keptBytes: number | null;
 }
 
 export function createQuotaReads(db: Database) {
@@ -26,7 +28,8 @@ export function createQuotaReads(db: Database) {
     /** Every namespace that has repositories or a quota, in order, counted now. */
     async list(): Promise<readonly NamespaceUse[]> {
       const { rows } = await sql<NamespaceUse>`
-        SELECT names.namespace AS namespace, quotas.limit_bytes AS limitBytes, coalesce(sizes.bytes, 0) AS usedBytes
+        SELECT names.namespace AS namespace, quotas.limit_bytes AS limitBytes, quotas.used_bytes AS keptBytes,
+          coalesce(sizes.bytes, 0) AS usedBytes
         FROM (SELECT namespace FROM repositories UNION SELECT namespace FROM quotas) AS names
         LEFT JOIN quotas ON quotas.namespace = names.namespace
         LEFT JOIN (
@@ -107,8 +110,11 @@ export async function creditQuota(
   );
 }
 
-/** After many links have gone at once. */
-export async function recountQuota(tx: Database, namespace: string): Promise<void> {
+/** After many links have gone at once, or where the row is wrong. */
+export async function recountQuota(
+  tx: Database,
+  { namespace }: { readonly namespace: string },
+): Promise<void> {
   await tx
     .updateTable("quotas")
     .set({ used_bytes: linkedBytes(namespace) })
@@ -171,4 +177,4 @@ async function removeQuota(
   return true;
 }
 
-export const quotaCommands = { setQuota, removeQuota };
+export const quotaCommands = { setQuota, removeQuota, recountQuota };

@@ -1,5 +1,6 @@
 import { createAccessTokenReads } from "./access-tokens.ts";
 import { createAccountReads } from "./accounts.ts";
+import { createAuditReads } from "./audit.ts";
 import { createBlobReads } from "./blobs.ts";
 import { createCatalogReads } from "./catalog.ts";
 import { createCollectionReads } from "./collection.ts";
@@ -7,6 +8,8 @@ import { createInstanceReads } from "./instance.ts";
 import { createManifestReads } from "./manifests.ts";
 import { createRemovalReads } from "./removals.ts";
 import { createQuotaReads } from "./quotas.ts";
+import { createCollaboratorReads } from "./collaborators.ts";
+import { createMemberReads } from "./members.ts";
 import { createRepositoryReads } from "./repositories.ts";
 import { createRightsReads } from "./rights.ts";
 import { openReadConnection, queriesOn, type SqliteConnection } from "./sqlite/connection.ts";
@@ -14,6 +17,8 @@ import { createFreshness } from "./sqlite/freshness.ts";
 import { createHotManifests } from "./sqlite/hot-manifests.ts";
 import { createHotRepositories } from "./sqlite/hot-repositories.ts";
 import { createTagReads } from "./tags.ts";
+import { createTeamPermissionReads } from "./team-permissions.ts";
+import { createTeamReads } from "./teams.ts";
 import { createUpkeepReads } from "./upkeep.ts";
 import { createUploadReads } from "./uploads.ts";
 
@@ -29,6 +34,11 @@ export function createReads(connection: SqliteConnection) {
   return {
     accounts: createAccountReads(db),
     accessTokens: createAccessTokenReads(db),
+    audit: createAuditReads(db),
+    members: createMemberReads(db),
+    teams: createTeamReads(db),
+    teamPermissions: createTeamPermissionReads(db),
+    collaborators: createCollaboratorReads(db),
     rights: createRightsReads(db),
     repositories: createRepositoryReads(db),
     blobs: createBlobReads(db),

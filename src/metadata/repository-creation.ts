@@ -1,5 +1,6 @@
 import { namespaceOf, type RepositoryName } from "../oci/name.ts";
 import { writeAudit, type Actor } from "./audit.ts";
+import { addCollaborator } from "./collaborators.ts";
 import { chargeQuota, findQuota, type Quota } from "./quotas.ts";
 import { isRefusal, type OverQuota, type Refusal } from "./refusals.ts";
 import { findRepository } from "./repositories.ts";
@@ -118,12 +119,7 @@ async function create(
     .values({ name, namespace, visibility, created_at: nowMs, updated_at: nowMs })
     .returning("id")
     .executeTakeFirstOrThrow();
-  if (right.by === "editor") {
-    await tx
-      .insertInto("collaborators")
-      .values({ repository_id: id, user_id: right.accountId, permission: "admin" })
-      .execute();
-  }
+  if (right.by === "editor") await addCollaborator(tx, id, right.accountId, "admin");
   await writeAudit(tx, {
     ...{ nowMs, actor, account: namespace, action: "repo.create", subject: name },
     data: { visibility },

@@ -11,20 +11,21 @@ export interface DeleteRepository {
   readonly actor: Actor;
 }
 
-export interface RemovedRepository {
-  /** Sessions that were open in it; their bytes are still in the store. */
-  readonly uploads: readonly { readonly id: string; readonly storageReference: string }[];
+/** A session without a row; its bytes are still in the store. */
+export interface EndedUpload {
+  readonly id: string;
+  readonly storageReference: string;
 }
 
 /**
- * Removes a repository and everything that is known of it, at once; `undefined` if there is none. Blobs that no other
+ * Removes a repository, everything that is known of it and the uploads into it, at once; `undefined` if there is none. Blobs that no other
  * repository shows are on their way out, as after the delete of each of them. The removal gets a number, so that what
  * was granted for this repository does not open a later one of its name.
  */
 async function deleteRepository(
   tx: Database,
   { repository, nowMs, actor }: DeleteRepository,
-): Promise<RemovedRepository | undefined> {
+): Promise<{ readonly uploads: readonly EndedUpload[] } | undefined> {
   const home = await findRepository(tx, repository);
   if (home === undefined) return undefined;
   const here = home.id;
@@ -45,12 +46,12 @@ async function deleteRepository(
     .returning(["id", "storage_reference as storageReference"])
     .execute();
   await tx.deleteFrom("repositories").where("id", "=", here).execute();
-  await recountQuota(tx, namespaceOf(repository));
+  const account = namespaceOf(repository);
+  await recountQuota(tx, { namespace: account });
   await sql`
     INSERT INTO repository_removals (name, sequence)
     SELECT ${repository}, coalesce(max(sequence), 0) + 1 FROM repository_removals WHERE true
     ON CONFLICT (name) DO UPDATE SET sequence = excluded.sequence`.execute(tx);
-  const account = namespaceOf(repository);
   await writeAudit(tx, { nowMs, actor, account, action: "repo.delete", subject: repository });
   return { uploads };
 }

@@ -9,6 +9,8 @@ export type TagPatterns = readonly string[];
 
 const patternsAtMost = 100;
 const longestPattern = 256;
+/** Instructions of all of them together: each may look at each character of a tag, while other pushes wait. */
+const largestProgram = 2_000;
 
 /** Only when it is needed: loading it takes longer than everything else that a push of a manifest does. */
 const compiler = async () => (await import("re2js")).RE2JS;
@@ -18,14 +20,16 @@ export async function parseTagPatterns(texts: readonly string[]): Promise<TagPat
   if (texts.length > patternsAtMost)
     throw new OciError("TAG_INVALID", `at most ${patternsAtMost} patterns of tags`);
   const re2 = await compiler();
+  let instructions = 0;
   for (const text of texts) {
     if (text === "" || text.length > longestPattern)
       throw invalid(text, `must have 1 to ${longestPattern} characters`);
     try {
-      re2.compile(text);
+      instructions += re2.compile(text).programSize();
     } catch (error) {
       throw invalid(text, error instanceof Error ? error.message : String(error));
     }
+    if (instructions > largestProgram) throw invalid(text, "repeats too much");
   }
   return texts;
 }

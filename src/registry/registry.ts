@@ -31,12 +31,13 @@ export function createRegistry(parts: {
   readonly keeping: KeepingTimes;
 }): Registry {
   const keeper = createKeeper(parts.clock, parts.keeping);
+  const uploads = createUploads({ ...parts, keeper });
   return {
     blobs: createBlobs({ ...parts, keeper }),
-    uploads: createUploads({ ...parts, keeper }),
+    uploads,
     manifests: createManifests({ ...parts, keeper }),
     tags: createTags(parts),
     referrers: createReferrers(parts),
-    repositories: createRepositories(parts),
+    repositories: createRepositories({ ...parts, abandon: (upload) => uploads.abandon(upload) }),
   };
 }

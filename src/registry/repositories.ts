@@ -2,9 +2,9 @@ import type { Actor } from "../metadata/audit.ts";
 import type { Viewer } from "../metadata/catalog.ts";
 import type { Metadata } from "../metadata/metadata.ts";
 import { isRefusal } from "../metadata/refusals.ts";
+import type { EndedUpload } from "../metadata/repository-removal.ts";
 import type { Page, Repository } from "../metadata/repositories.ts";
 import type { Visibility } from "../metadata/schema.ts";
-import type { BlobStore } from "../../storage/blob-store.ts";
 import { OciError } from "../oci/errors.ts";
 import type { RepositoryName } from "../oci/name.ts";
 import { parseTagPatterns } from "../oci/tag-patterns.ts";
@@ -16,11 +16,12 @@ export type Repositories = ReturnType<typeof createRepositories>;
 
 /** All but the first throw NAME_UNKNOWN if there is no such repository. */
 export function createRepositories(parts: {
-  readonly store: Pick<BlobStore, "abort">;
   readonly metadata: Pick<Metadata, "catalog" | "repositories" | "run">;
   readonly clock: Clock;
+  /** Removes the bytes of an upload that has been ended. */
+  readonly abandon: (upload: EndedUpload) => Promise<void>;
 }) {
-  const { store, metadata, clock } = parts;
+  const { metadata, clock, abandon } = parts;
 
   return {
     /** Names that the viewer may pull from, in bytewise order. */
@@ -74,7 +75,7 @@ export function createRepositories(parts: {
         ...{ actor, repository, nowMs: clock() },
       });
       if (removed === undefined) throw unknownName(repository);
-      for (const { storageReference } of removed.uploads) await store.abort(storageReference);
+      await Promise.all(removed.uploads.map(abandon));
     },
   };
 }

@@ -2,9 +2,12 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import SqliteDatabase from "better-sqlite3";
 import { createCatalogReads } from "../../src/metadata/catalog.ts";
+import { createAccessTokenReads } from "../../src/metadata/access-tokens.ts";
+import { createAccountReads } from "../../src/metadata/accounts.ts";
 import { createBlobReads } from "../../src/metadata/blobs.ts";
 import { createManifestReads } from "../../src/metadata/manifests.ts";
 import { createRepositoryReads } from "../../src/metadata/repositories.ts";
+import { createRightsReads } from "../../src/metadata/rights.ts";
 import { queriesOn } from "../../src/metadata/sqlite/connection.ts";
 import { migrate } from "../../src/metadata/sqlite/migrate.ts";
 import { createTagReads } from "../../src/metadata/tags.ts";
@@ -42,6 +45,9 @@ describe("reads", () => {
     await createCatalogReads(db).list({ kind: "everything" }, page);
     await createCatalogReads(db).list({ kind: "public" }, page);
     await createTagReads(db).list(name, page);
+    await createAccountReads(db).login("mia");
+    await createAccessTokenReads(db).login("a hash");
+    await createRightsReads(db).facts(1, [name, parseRepositoryName("alpine")]);
 
     assert.ok(asked.length >= 8);
     for (const text of asked) {

@@ -3,6 +3,7 @@ import type { BlobStore } from "../../../storage/blob-store.ts";
 import type { Actor } from "../../metadata/audit.ts";
 import type { Metadata } from "../../metadata/metadata.ts";
 import type { PushRules } from "../../metadata/repository-creation.ts";
+import type { EndedUpload } from "../../metadata/repository-removal.ts";
 import type { UploadRow } from "../../metadata/schema.ts";
 import { algorithmOf, digestOf, type Digest, type DigestAlgorithm } from "../../oci/digest.ts";
 import { OciError } from "../../oci/errors.ts";
@@ -10,7 +11,7 @@ import type { RepositoryName } from "../../oci/name.ts";
 import { rewriteAfterMs, type Clock, type Keeper } from "../clock.ts";
 import { refusalError } from "../refusals.ts";
 import { checkRange, gather, measured, UploadRangeError, type Chunk } from "./chunk.ts";
-import { createUploadHashes } from "./hashes.ts";
+import { createUploadHashes, mismatch } from "./hashes.ts";
 import { createUploadLocks, type UploadHold } from "./locks.ts";
 import { findSession, type Claim, type Session } from "./session.ts";
 
@@ -22,9 +23,8 @@ const memoryBudgetBytes = 32 * 1024 * 1024;
 export type Uploads = ReturnType<typeof createUploads>;
 
 /**
- * Uploads of blobs. A session is a row bound to its repository and to the account that began it; its bytes lie in the
- * store, so that it outlives this process. All methods throw BLOB_UPLOAD_UNKNOWN for a session that is not (or no
- * longer) one of this repository and this account.
+ * Uploads of blobs. A session is a row bound to its repository and its account; its bytes lie in the store, so that it
+ * outlives this process. Whoever claims one that is not (or no longer) theirs is told BLOB_UPLOAD_UNKNOWN.
  */
 export function createUploads(parts: {
   readonly store: BlobStore;
@@ -176,14 +176,8 @@ export function createUploads(parts: {
     const id = randomUUID();
     const nowMs = clock();
     const storage_reference = await store.begin();
-    const times = { started_at: nowMs, touched_at: nowMs };
-    await metadata.run("startUpload", {
-      id,
-      repository,
-      storage_reference,
-      ...times,
-      account_id: actor.accountId,
-    });
+    const begun = { started_at: nowMs, touched_at: nowMs, account_id: actor.accountId };
+    await metadata.run("startUpload", { id, repository, storage_reference, ...begun });
     if (algorithm !== undefined) hashes.expect(id, algorithm);
     return id;
   };
@@ -238,12 +232,15 @@ export function createUploads(parts: {
       }
     },
 
+    /** Removes the bytes of a session whose row is gone, once whoever still writes to it has let go. */
+    async abandon({ id, storageReference }: EndedUpload): Promise<void> {
+      const hold = await locks.acquire(id);
+      hashes.forget(id);
+      await store.abort(storageReference);
+      hold?.release();
+    },
+
     /** Whether a request is writing to the session right now. */
     isHeld: (id: string): boolean => locks.isHeld(id),
   };
-}
-
-function mismatch(expected: Digest, found: Digest): OciError {
-  const detail = { expected, found };
-  return new OciError("DIGEST_INVALID", "the content has another digest", { detail });
 }
