@@ -1,6 +1,9 @@
 import assert from "node:assert/strict";
+import path from "node:path";
 import { describe, test } from "node:test";
+import { openSqliteMetadata } from "../../src/metadata/metadata.ts";
 import { digestOf } from "../../src/oci/digest.ts";
+import { parseRepositoryName } from "../../src/oci/name.ts";
 import { forgedTokens, resign } from "../auth/forged-tokens.ts";
 import { password, startClosedBerth } from "../support/closed.ts";
 import { pushBlob } from "../support/berth.ts";
@@ -110,10 +113,11 @@ describe("a token", () => {
     const scope = "repository:team/again:pull,push,delete";
     const old = berth.with(await berth.token("ann", scope)).api;
     await old.get("/v2/team/again/manifests/1").expect(200);
-    berth.exec(`
-      DELETE FROM tags WHERE repository_id = (SELECT id FROM repositories WHERE name = 'team/again');
-      DELETE FROM manifests WHERE repository_id = (SELECT id FROM repositories WHERE name = 'team/again');
-      INSERT INTO repository_removals SELECT 'team/again', coalesce(max(sequence), 0) + 1 FROM repository_removals`);
+    const metadata = await openSqliteMetadata(path.join(berth.data, "berth.db"));
+    const actor = { accountId: null, name: "berth", peer: "" };
+    const repository = parseRepositoryName("team/again");
+    await metadata.run("deleteRepository", { repository, actor, nowMs: Date.now() });
+    await metadata.close();
     await berth.pushImage("team/again", "ann", "private");
     for (const path of ["manifests/1", "tags/list"]) {
       const { headers } = await old.get(`/v2/team/again/${path}`).expect(401);
