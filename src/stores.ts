@@ -6,10 +6,18 @@ import { openFilesystemStore } from "../storage/filesystem/store.ts";
 import { createMemoryStore } from "../storage/memory/store.ts";
 import type { Config } from "./config/schema.ts";
 
+/** There is no registry in the data folder. */
+export class NoRegistryError extends Error {
+  override readonly name = "NoRegistryError";
+}
+
 /** Blobs in memory end with the process, and so must what is known of them: each process has a database of its own. */
 export function databaseFile({ data, storage }: Config): string {
   return path.join(data, storage.driver === "memory" ? `memory-${process.pid}.db` : "berth.db");
 }
+
+/** Where the keys that sign tokens lie. */
+export const keysFolder = ({ data }: Config): string => path.join(data, "keys");
 
 /** Removes the database of blobs that were in memory. */
 export async function forgetMemory(config: Config): Promise<void> {

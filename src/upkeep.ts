@@ -2,18 +2,20 @@ import { existsSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import path from "node:path";
 import type { BlobStore } from "../storage/blob-store.ts";
+import { createKeyRing, type KeyRing } from "./auth/key-ring.ts";
 import type { Config } from "./config/schema.ts";
+import { openDataFolder } from "./data-folder.ts";
 import { openSqliteMetadata, snapshotSqlite, type Metadata } from "./metadata/metadata.ts";
 import { createKeeper } from "./registry/clock.ts";
 import { check, type Finding } from "./registry/upkeep/check.ts";
 import { collect, type CollectionStep } from "./registry/upkeep/collector.ts";
 import type { Reading } from "./registry/upkeep/inspection.ts";
-import { matchInstance } from "./registry/upkeep/opening.ts";
 import { scrub } from "./registry/upkeep/scrub.ts";
-import { databaseFile, openStore } from "./stores.ts";
+import { databaseFile, keysFolder, NoRegistryError } from "./stores.ts";
 
 export { tallied, type CollectionTally } from "./registry/upkeep/tally.ts";
-export type { CollectionStep, Finding, Reading };
+export { NoRegistryError };
+export type { CollectionStep, Finding, KeyRing, Reading };
 
 /** What the maintenance commands do to a data folder, also while a server runs on it. */
 export interface Upkeep {
@@ -27,27 +29,9 @@ export interface Upkeep {
   close(): Promise<void>;
 }
 
-/** There is no registry in the data folder. */
-export class NoRegistryError extends Error {
-  override readonly name = "NoRegistryError";
-}
-
-/** The other composition root: the same parts without the wire. Throws where database and store do not belong together. */
+/** The other composition root: the same parts without the wire. Throws as {@link openDataFolder}. */
 export async function openUpkeep(config: Config): Promise<Upkeep> {
-  const file = databaseFile(config);
-  if (!existsSync(file)) throw new NoRegistryError(`there is no registry in ${config.data}`);
-  const store = await openStore(config);
-  const metadata = await openSqliteMetadata(file);
-  const close = async (): Promise<void> => {
-    await metadata.close();
-    await store.close();
-  };
-  try {
-    await matchInstance({ store, metadata });
-  } catch (error) {
-    await close();
-    throw error;
-  }
+  const { store, metadata, close } = await openDataFolder(config);
   const clock = Date.now;
   const keeping = { leaseMs: config.gc.lease, graceMs: config.gc.grace };
   const collection = (over: Metadata) => ({
@@ -66,7 +50,7 @@ export async function openUpkeep(config: Config): Promise<Upkeep> {
       const folder = await mkdtemp(path.join(config.data, "rehearsal-"));
       try {
         const copy = path.join(folder, "berth.db");
-        await snapshotSqlite(file, copy);
+        await snapshotSqlite(databaseFile(config), copy);
         const rehearsal = await openSqliteMetadata(copy);
         try {
           yield* collect({ ...collection(rehearsal), store: rehearsalOf(store) });
@@ -83,6 +67,14 @@ export async function openUpkeep(config: Config): Promise<Upkeep> {
     counts: () => metadata.upkeep.counts(),
     close,
   };
+}
+
+/** The keys that tokens are signed with. Throws NoRegistryError. */
+export function openKeyRing(config: Config): KeyRing {
+  if (!existsSync(databaseFile(config)))
+    throw new NoRegistryError(`there is no registry in ${config.data}`);
+  const { algorithm } = config.auth;
+  return createKeyRing({ folder: keysFolder(config), algorithm, clock: Date.now });
 }
 
 /** A store that only believes what it is told to delete. */

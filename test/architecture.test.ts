@@ -23,7 +23,9 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
   config: [],
   stores: ["contract", "driver", "config"],
   assemble: [
+    "access",
     "stores",
+    "push-rules",
     "oci",
     "contract",
     "driver",
@@ -34,9 +36,16 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
     "http",
     "config",
   ],
-  upkeep: ["stores", "contract", "metadata", "registry", "config"],
+  access: ["stores", "metadata", "auth", "http", "config", "observability"],
+  "data-folder": ["stores", "contract", "metadata", "registry", "config"],
+  "push-rules": ["metadata", "config"],
+  upkeep: ["data-folder", "stores", "contract", "metadata", "auth", "registry", "config"],
+  repositories: ["data-folder", "push-rules", "metadata", "registry", "config"],
   server: ["assemble", "config", "observability", "oci"],
-  cli: ["assemble", "upkeep", "config", "server", "observability"],
+  cli: [
+    ...["assemble", "data-folder", "upkeep", "repositories", "config", "server", "observability"],
+    "oci",
+  ],
 };
 
 /** Packages that only some places may import. */
@@ -46,7 +55,9 @@ const owners: Readonly<Record<string, readonly RegExp[]>> = {
   "better-sqlite3": [/^src\/metadata\/sqlite\//],
   kysely: [/^src\/metadata\//],
   zod: [/^src\/config\//],
+  jsonwebtoken: [/^src\/auth\//],
   yaml: [/^src\/config\//],
+  re2js: [/^src\/oci\//],
   commander: [/^src\/cli\//],
   "cli-progress": [/^src\/cli\//],
   pino: [/^src\/observability\//],

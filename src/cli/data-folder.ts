@@ -20,25 +20,35 @@ export function dataFolderCommand(name: string, description: string): Command {
     .option("--json", "one JSON object a line, for programs");
 }
 
-/** Opens the folder, does the work, closes it. Failures become one line. */
+/** Opens the folder to look after it, does the work, closes it. Failures become one line. */
 export async function withDataFolder<T>(
-  { config: configFile, data }: DataFolderOptions,
+  options: DataFolderOptions,
   work: (upkeep: Upkeep, config: Config) => Promise<T>,
+): Promise<T> {
+  const { openUpkeep } = await import("../upkeep.ts");
+  return withOpened(options, openUpkeep, work);
+}
+
+/** The same for whatever is to be opened. */
+export async function withOpened<Opened extends { close(): Promise<void> }, T>(
+  { config: configFile, data }: DataFolderOptions,
+  open: (config: Config) => Promise<Opened>,
+  work: (opened: Opened, config: Config) => Promise<T>,
 ): Promise<T> {
   const loaded = await loadConfig({ configFile, flags: data === undefined ? {} : { data } });
   if (!loaded.ok) throw new ConfigError(loaded.problems);
   const { config } = loaded;
-  const { openUpkeep, NoRegistryError } = await import("../upkeep.ts");
-  let upkeep: Upkeep;
+  const { NoRegistryError } = await import("../data-folder.ts");
+  let opened: Opened;
   try {
-    upkeep = await openUpkeep(config);
+    opened = await open(config);
   } catch (error) {
     if (error instanceof NoRegistryError) throw new Failure(error.message, { cause: error });
     throw startFailure(error, config);
   }
   try {
-    return await work(upkeep, config);
+    return await work(opened, config);
   } finally {
-    await upkeep.close();
+    await opened.close();
   }
 }

@@ -2,6 +2,9 @@ import { Command } from "commander";
 import { checkCommand } from "./check.ts";
 import { configCommand } from "./config.ts";
 import { gcCommand } from "./gc.ts";
+import { keysCommand } from "./keys.ts";
+import { quotaCommand } from "./quota.ts";
+import { repoCommand } from "./repo.ts";
 import { scrubCommand } from "./scrub.ts";
 import { serveCommand } from "./serve.ts";
 import { version } from "./version.ts";
@@ -12,6 +15,8 @@ Examples:
   $ berth serve --open --data /srv/berth          keep the data somewhere else than in ./data
   $ berth serve --open --listen 127.0.0.1:8080    listen on another port
   $ berth serve --config /etc/berth/berth.yaml    take the settings from a file
+  $ berth repo delete team/app --yes              delete a repository with everything in it
+  $ berth quota set team 50GB                     limit what a namespace may hold
   $ berth gc --dry-run                            list what nothing needs any more
   $ berth check                                   see whether rows and files agree
   $ berth config check --config berth.yaml        see whether the file is right
@@ -30,7 +35,10 @@ export function createProgram(): Command {
     .version(version(), "-V, --version", "print the version")
     .helpOption("-h, --help", "print this help")
     .addHelpText("after", notes);
-  const commands = [serveCommand(), gcCommand(), checkCommand(), scrubCommand(), configCommand()];
+  const commands = [
+    ...[serveCommand(), repoCommand(), quotaCommand()],
+    ...[gcCommand(), checkCommand(), scrubCommand(), keysCommand(), configCommand()],
+  ];
   for (const command of commands) program.addCommand(command);
   for (const command of [
     program,

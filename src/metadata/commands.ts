@@ -1,24 +1,48 @@
+import { accountRemovalCommands } from "./account-removal.ts";
+import { accessTokenCommands } from "./access-tokens.ts";
+import { accountCommands } from "./accounts.ts";
 import { blobCommands } from "./blobs.ts";
+import { collaboratorCommands } from "./collaborators.ts";
 import { collectionCommands } from "./collection.ts";
 import { instanceCommands } from "./instance.ts";
 import { manifestCommands } from "./manifests.ts";
+import { quotaCommands } from "./quotas.ts";
+import { repositoryCreationCommands } from "./repository-creation.ts";
+import { repositoryRemovalCommands } from "./repository-removal.ts";
+import { repositorySettingsCommands } from "./repository-settings.ts";
+import { memberCommands } from "./members.ts";
 import type { Database } from "./schema.ts";
 import { tagCommands } from "./tags.ts";
+import { teamPermissionCommands } from "./team-permissions.ts";
+import { teamCommands } from "./teams.ts";
 import { upkeepCommands } from "./upkeep.ts";
 import { uploadCommands } from "./uploads.ts";
+import { userCommands } from "./users.ts";
 
 /**
  * Everything that changes the database: one function, one transaction. Arguments and results are plain data, since
  * they may cross a thread; a refusal is a result, not an error.
  */
 export const commands = {
+  ...accessTokenCommands,
+  ...accountCommands,
+  ...accountRemovalCommands,
   ...blobCommands,
+  ...collaboratorCommands,
   ...collectionCommands,
   ...instanceCommands,
   ...manifestCommands,
+  ...quotaCommands,
+  ...repositoryCreationCommands,
+  ...repositoryRemovalCommands,
+  ...repositorySettingsCommands,
+  ...memberCommands,
   ...tagCommands,
+  ...teamCommands,
+  ...teamPermissionCommands,
   ...upkeepCommands,
   ...uploadCommands,
+  ...userCommands,
 };
 
 type Commands = typeof commands;

@@ -16,6 +16,16 @@ export interface Schema {
   manifest_reviews: ManifestReviewsTable;
   blob_reviews: BlobReviewsTable;
   instance: InstanceTable;
+  accounts: AccountsTable;
+  members: MembersTable;
+  teams: TeamsTable;
+  team_members: TeamMembersTable;
+  team_permissions: TeamPermissionsTable;
+  collaborators: CollaboratorsTable;
+  access_tokens: AccessTokensTable;
+  audit_log: AuditLogTable;
+  quotas: QuotasTable;
+  repository_removals: RepositoryRemovalsTable;
 }
 
 /** A connection, or a transaction on one. */
@@ -27,6 +37,8 @@ interface RepositoriesTable {
   namespace: string;
   created_at: number;
   updated_at: number;
+  visibility: Generated<Visibility>;
+  immutable_tags: string | null;
 }
 
 interface BlobsTable {
@@ -96,6 +108,7 @@ interface TagHistoryTable {
   name: Tag;
   digest: Digest | null;
   changed_at: number;
+  actor: string | null;
 }
 
 interface UploadsTable {
@@ -104,6 +117,7 @@ interface UploadsTable {
   storage_reference: string;
   started_at: number;
   touched_at: number;
+  account_id: number | null;
 }
 
 interface ManifestReviewsTable {
@@ -122,6 +136,95 @@ interface InstanceTable {
   id: string;
   clean_stop: 0 | 1;
   checkpointed_at: number;
+}
+
+export type Visibility = "private" | "public";
+export type PermissionLevel = "read" | "write" | "admin";
+export type MemberRole = "owner" | "editor" | "member";
+
+interface AccountsTable {
+  id: Generated<number>;
+  name: string;
+  kind: "user" | "organisation";
+  full_name: Generated<string>;
+  email: string | null;
+  is_admin: Generated<0 | 1>;
+  disabled: Generated<0 | 1>;
+  password_hash: string | null;
+  password_changed_at: number | null;
+  created_at: number;
+}
+
+interface MembersTable {
+  organisation_id: number;
+  user_id: number;
+  role: MemberRole;
+  created_at: number;
+}
+
+interface TeamsTable {
+  id: Generated<number>;
+  organisation_id: number;
+  name: string;
+  description: Generated<string>;
+  created_at: number;
+}
+
+interface TeamMembersTable {
+  team_id: number;
+  user_id: number;
+  created_at: number;
+}
+
+interface TeamPermissionsTable {
+  team_id: number;
+  repository_id: number;
+  permission: PermissionLevel;
+}
+
+interface CollaboratorsTable {
+  repository_id: number;
+  user_id: number;
+  permission: PermissionLevel;
+}
+
+interface AccessTokensTable {
+  id: string;
+  account_id: number;
+  label: string;
+  description: Generated<string>;
+  secret_hash: string;
+  scopes: string;
+  resources: string | null;
+  created_by: number | null;
+  creator_peer: Generated<string>;
+  creator_agent: Generated<string>;
+  is_active: Generated<0 | 1>;
+  created_at: number;
+  expires_at: number | null;
+  last_used_at: number | null;
+}
+
+interface AuditLogTable {
+  id: Generated<number>;
+  at: number;
+  actor: string;
+  account: string;
+  action: string;
+  subject: string;
+  data: Generated<string>;
+  peer: Generated<string>;
+}
+
+interface QuotasTable {
+  namespace: string;
+  limit_bytes: number | null;
+  used_bytes: number;
+}
+
+interface RepositoryRemovalsTable {
+  name: RepositoryName;
+  sequence: number;
 }
 
 export type NewManifest = Omit<Insertable<ManifestsTable>, "id" | "repository_id">;

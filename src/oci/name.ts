@@ -22,8 +22,10 @@ export const reservedNamespaces: ReadonlySet<string> = new Set([
   "categories",
 ]);
 
-const DEFAULT_NAMESPACE = "library";
+/** The namespace of names with one component, which belongs to administrators. */
+export const defaultNamespace = "library";
 const MAX_LENGTH = 255;
+const MAX_NAMESPACE_LENGTH = 100;
 
 // Separators and alphanumerics exclude each other, so there is one way to match: linear time.
 const GRAMMAR = /^[a-z0-9]+(?:(?:\.|__?|-+)[a-z0-9]+)*(?:\/[a-z0-9]+(?:(?:\.|__?|-+)[a-z0-9]+)*)*$/;
@@ -39,12 +41,23 @@ export function parseRepositoryName(text: string): RepositoryName {
   if (!GRAMMAR.test(bare)) {
     throw invalid(text, "components are lower-case letters and digits, separated by . _ __ or -");
   }
-  if (!bare.includes("/")) return `${DEFAULT_NAMESPACE}/${bare}` as RepositoryName;
+  if (!bare.includes("/")) return `${defaultNamespace}/${bare}` as RepositoryName;
   const name = bare as RepositoryName;
   if (reservedNamespaces.has(namespaceOf(name))) {
     throw invalid(text, `the namespace ${namespaceOf(name)} is reserved`);
   }
   return name;
+}
+
+/** The name of an account: one component, not reserved, short enough to leave room for what comes behind it. Throws NAME_INVALID. */
+export function parseNamespace(text: string): string {
+  if (text.length > MAX_NAMESPACE_LENGTH)
+    throw invalid(text, `longer than ${MAX_NAMESPACE_LENGTH} characters`, "account");
+  if (text.includes("/") || !GRAMMAR.test(text)) {
+    throw invalid(text, "lower-case letters and digits, separated by . _ __ or -", "account");
+  }
+  if (reservedNamespaces.has(text)) throw invalid(text, "the word is reserved", "account");
+  return text;
 }
 
 /** The first component: a user, an organisation, `library`, or the host of a mirrored registry. */
@@ -54,13 +67,13 @@ export function namespaceOf(name: RepositoryName): string {
 
 /** `library/alpine` becomes `alpine`; names with more components, or another namespace, stay as they are. */
 function withoutDefaultNamespace(text: string): string {
-  const prefix = `${DEFAULT_NAMESPACE}/`;
+  const prefix = `${defaultNamespace}/`;
   const isShort = text.startsWith(prefix) && text.indexOf("/", prefix.length) === -1;
   return isShort ? text.slice(prefix.length) : text;
 }
 
-function invalid(text: string, reason: string): OciError {
-  return new OciError("NAME_INVALID", `invalid repository name: ${reason}`, {
+function invalid(text: string, reason: string, what = "repository"): OciError {
+  return new OciError("NAME_INVALID", `invalid ${what} name: ${reason}`, {
     detail: { name: text.slice(0, MAX_LENGTH) },
   });
 }

@@ -13,6 +13,7 @@ function begin(sessions: Sessions): UploadRow {
     storage_reference: "a reference",
     started_at: 1,
     touched_at: 1,
+    account_id: null,
   };
   sessions.begin(row);
   return row;

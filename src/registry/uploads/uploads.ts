@@ -1,5 +1,8 @@
 import type { BlobStore } from "../../../storage/blob-store.ts";
+import type { Actor } from "../../metadata/audit.ts";
 import type { Metadata } from "../../metadata/metadata.ts";
+import type { PushRules } from "../../metadata/repository-creation.ts";
+import type { EndedUpload } from "../../metadata/repository-removal.ts";
 import type { UploadRow } from "../../metadata/schema.ts";
 import {
   algorithmOf,
@@ -12,9 +15,11 @@ import { OciError } from "../../oci/errors.ts";
 import type { RepositoryName } from "../../oci/name.ts";
 import { rewriteAfterMs, type Clock, type Keeper } from "../clock.ts";
 import type { RecentBlobs } from "../recent-blobs.ts";
+import { refusalError } from "../refusals.ts";
 import { checkRange, gather, measured, UploadRangeError, type Chunk } from "./chunk.ts";
-import { createUploadHashes } from "./hashes.ts";
+import { createUploadHashes, mismatch } from "./hashes.ts";
 import { createUploadLocks, type UploadHold } from "./locks.ts";
+import { findSession, rowOf, type Claim, type Session } from "./session.ts";
 import { createSessions } from "./sessions.ts";
 
 /** A blob no larger than this that comes in one request is held in memory and written once, under its own key. */
@@ -25,8 +30,8 @@ const memoryBudgetBytes = 32 * 1024 * 1024;
 export type Uploads = ReturnType<typeof createUploads>;
 
 /**
- * Uploads of blobs. A session is a row bound to its repository; its bytes lie in the store, so that it outlives this
- * process. All methods throw BLOB_UPLOAD_UNKNOWN for a session that is not (or no longer) one of this repository.
+ * Uploads of blobs. A session is a row bound to its repository and its account; its bytes lie in the store, so that it
+ * outlives this process. Whoever claims one that is not (or no longer) theirs is told BLOB_UPLOAD_UNKNOWN.
  */
 export function createUploads(parts: {
   readonly store: BlobStore;
@@ -34,20 +39,15 @@ export function createUploads(parts: {
   readonly clock: Clock;
   readonly keeper: Keeper;
   readonly recentBlobs: RecentBlobs;
+  readonly rules: PushRules;
 }) {
-  const { store, metadata, clock, keeper, recentBlobs } = parts;
+  const { store, metadata, clock, keeper, recentBlobs, rules } = parts;
   const sessions = createSessions(metadata);
   const locks = createUploadLocks();
   const hashes = createUploadHashes(store);
   let heldInMemoryBytes = 0;
 
-  const find = async (repository: RepositoryName, id: string): Promise<UploadRow> => {
-    const row = await sessions.find(id);
-    if (row === undefined || row.repository !== repository) {
-      throw new OciError("BLOB_UPLOAD_UNKNOWN");
-    }
-    return row;
-  };
+  const find = (claim: Claim): Promise<Session> => findSession(sessions, claim);
 
   /** Bytes that the store holds of it. */
   const sizeOf = async ({ id, storage_reference }: UploadRow): Promise<number> =>
@@ -55,20 +55,19 @@ export function createUploads(parts: {
 
   /** Does the work as the upload's only writer. */
   const asWriter = async <T>(
-    repository: RepositoryName,
-    id: string,
-    work: (row: UploadRow, hold: UploadHold) => Promise<T>,
+    claim: Claim,
+    work: (row: Session, hold: UploadHold) => Promise<T>,
   ): Promise<T> => {
-    const row = await find(repository, id);
-    const free = !locks.isHeld(id);
-    const hold = await locks.acquire(id);
+    const row = await find(claim);
+    const free = !locks.isHeld(row.id);
+    const hold = await locks.acquire(row.id);
     if (hold === undefined) {
-      const offset = await sizeOf(await find(repository, id));
+      const offset = await sizeOf(await find(claim));
       throw new UploadRangeError("another request is writing to this upload", offset);
     }
     try {
       // Who had it before may have closed it.
-      return await work(free ? row : await find(repository, id), hold);
+      return await work(free ? row : await find(claim), hold);
     } finally {
       hold.release();
     }
@@ -83,14 +82,18 @@ export function createUploads(parts: {
 
   /** Records a blob whose bytes are durable under `storageKey`; bytes that were here already are not kept twice. */
   const record = async (blob: {
+    readonly actor: Actor;
     readonly repository: RepositoryName;
     readonly digest: Digest;
     readonly sizeBytes: number;
     readonly storageKey: string;
     readonly uploadId: string | undefined;
   }): Promise<void> => {
-    const outcome = await metadata.run("storeBlob", { ...blob, ...keeper.keep() });
-    if (outcome === "duplicate") await store.delete(blob.storageKey);
+    const outcome = await metadata.run("storeBlob", { ...blob, rules, ...keeper.keep() });
+    if (outcome === "stored") return;
+    await store.delete(blob.storageKey);
+    if (outcome === "gone") throw new OciError("BLOB_UPLOAD_UNKNOWN");
+    if (outcome !== "duplicate") throw refusalError(outcome, blob.repository);
   };
 
   const fitsInMemory = ({ lengthBytes }: Chunk): boolean =>
@@ -100,26 +103,27 @@ export function createUploads(parts: {
 
   /** Records the blob that a session has brought; it ends with that, and goes on if that fails. */
   const recordSession = async (
-    row: UploadRow,
+    row: Session,
     blob: Omit<Parameters<typeof record>[0], "uploadId">,
   ): Promise<void> => {
     const hasRow = await sessions.forget(row.id);
     try {
       await record({ ...blob, uploadId: hasRow ? row.id : undefined });
     } catch (error) {
-      if (!hasRow) sessions.begin(row);
+      if (!hasRow) sessions.begin(rowOf(row));
       throw error;
     }
   };
 
   /** Takes a small blob into memory, checks it, and writes it once, under its own key. */
   const storeWhole = async (blob: {
+    readonly actor: Actor;
     readonly repository: RepositoryName;
     readonly digest: Digest;
     readonly chunk: Chunk;
-    readonly session?: { readonly row: UploadRow; readonly hold: UploadHold };
+    readonly session?: { readonly row: Session; readonly hold: UploadHold };
   }): Promise<void> => {
-    const { repository, digest, chunk, session } = blob;
+    const { actor, repository, digest, chunk, session } = blob;
     const held = chunk.lengthBytes ?? 0;
     heldInMemoryBytes += held;
     try {
@@ -128,7 +132,7 @@ export function createUploads(parts: {
       if (found !== digest) throw mismatch(digest, found);
       const storageKey = await store.put(digest, bytes);
       recentBlobs.keep(repository, digest, bytes);
-      const stored = { repository, digest, sizeBytes: bytes.length, storageKey };
+      const stored = { actor, repository, digest, sizeBytes: bytes.length, storageKey };
       await (session === undefined
         ? record({ ...stored, uploadId: undefined })
         : recordSession(session.row, stored));
@@ -157,7 +161,7 @@ export function createUploads(parts: {
   };
 
   /** Turns what the upload holds into a blob; if it is not what the client says it is, or fails, the upload is gone. */
-  const closeStored = async (row: UploadRow, digest: Digest): Promise<void> => {
+  const closeStored = async (row: Session, digest: Digest): Promise<void> => {
     const reference = row.storage_reference;
     await sessions.settle(row.id);
     const sizeBytes = await store.uploadSize(reference);
@@ -176,22 +180,23 @@ export function createUploads(parts: {
       await discard(row).catch(() => undefined);
       throw error;
     }
-    await record({ repository: row.repository, digest, sizeBytes, storageKey, uploadId: row.id });
+    const { actor, repository, id: uploadId } = row;
+    await record({ actor, repository, digest, sizeBytes, storageKey, uploadId });
   };
 
   /** The closing request of a session: a blob that comes whole with it takes the short way. */
   const close = async (
-    row: UploadRow,
+    row: Session,
     hold: UploadHold,
     digest: Digest,
     chunk: Chunk | undefined,
   ): Promise<void> => {
-    const { repository } = row;
+    const { actor, repository } = row;
     try {
       if (chunk === undefined) return await closeStored(row, digest);
       if (fitsInMemory(chunk) && (await sizeOf(row)) === 0) {
         checkRange(chunk, 0);
-        return await storeWhole({ repository, digest, chunk, session: { row, hold } });
+        return await storeWhole({ actor, repository, digest, chunk, session: { row, hold } });
       }
       await append(row, hold, chunk);
       await closeStored(row, digest);
@@ -203,37 +208,36 @@ export function createUploads(parts: {
 
   /** Opens a session. `algorithm` is a hint: the session may close with another. */
   const start = async (
+    actor: Actor,
     repository: RepositoryName,
     algorithm?: DigestAlgorithm,
   ): Promise<string> => {
     const id = sessions.newId();
     const nowMs = clock();
     const storage_reference = await store.begin();
-    sessions.begin({ id, repository, storage_reference, started_at: nowMs, touched_at: nowMs });
+    const times = { started_at: nowMs, touched_at: nowMs };
+    sessions.begin({ id, repository, storage_reference, ...times, account_id: actor.accountId });
     if (algorithm !== undefined) hashes.expect(id, algorithm);
     return id;
   };
 
   /** Forgets a session and its bytes. */
-  const cancel = (repository: RepositoryName, id: string): Promise<void> =>
-    asWriter(repository, id, discard);
+  const cancel = (claim: Claim): Promise<void> => asWriter(claim, discard);
 
   /**
    * Closes the session, with a last chunk if one is given: when it resolves, the blob is durable. Throws
-   * DIGEST_INVALID (and forgets the session) if the bytes have another digest, BLOB_UPLOAD_UNKNOWN if there are none. A
-   * session that is gone because the same request succeeded before is a success again.
+   * DIGEST_INVALID (and forgets the session) if the bytes have another digest, DENIED (and forgets it) if there is no
+   * room for them, BLOB_UPLOAD_UNKNOWN if there are none. A session that is gone because the same request succeeded
+   * before is a success again.
    */
-  const finish = async (
-    repository: RepositoryName,
-    id: string,
-    digest: Digest,
-    chunk: Chunk | undefined,
-  ): Promise<void> => {
+  const finish = async (claim: Claim, digest: Digest, chunk: Chunk | undefined): Promise<void> => {
     try {
-      await asWriter(repository, id, (row, hold) => close(row, hold, digest, chunk));
+      await asWriter(claim, (row, hold) => close(row, hold, digest, chunk));
     } catch (error) {
-      const gone = error instanceof OciError && error.code === "BLOB_UPLOAD_UNKNOWN";
-      if (!gone || (await metadata.blobs.find(repository, digest)) === undefined) throw error;
+      if (!(error instanceof OciError && error.code === "BLOB_UPLOAD_UNKNOWN")) throw error;
+      const isOpen = (await sessions.find(claim.id)) !== undefined;
+      if (isOpen || (await metadata.blobs.find(claim.repository, digest)) === undefined)
+        throw error;
     }
   };
 
@@ -243,24 +247,37 @@ export function createUploads(parts: {
     finish,
 
     /** Bytes the session holds. */
-    async status(repository: RepositoryName, id: string): Promise<number> {
-      return sizeOf(await find(repository, id));
+    async status(claim: Claim): Promise<number> {
+      return sizeOf(await find(claim));
     },
 
     /** Appends a chunk and resolves with the new size. Throws {@link UploadRangeError} if it belongs elsewhere. */
-    append: (repository: RepositoryName, id: string, chunk: Chunk): Promise<number> =>
-      asWriter(repository, id, (row, hold) => append(row, hold, chunk)),
+    append: (claim: Claim, chunk: Chunk): Promise<number> =>
+      asWriter(claim, (row, hold) => append(row, hold, chunk)),
 
-    /** A whole blob in one request, without a session that the client would see. Throws DIGEST_INVALID. */
-    async pushWhole(repository: RepositoryName, digest: Digest, chunk: Chunk): Promise<void> {
-      if (fitsInMemory(chunk)) return await storeWhole({ repository, digest, chunk });
-      const id = await start(repository, algorithmOf(digest));
+    /** A whole blob in one request, without a session that the client would see. Throws as {@link finish}. */
+    async pushWhole(
+      actor: Actor,
+      repository: RepositoryName,
+      digest: Digest,
+      chunk: Chunk,
+    ): Promise<void> {
+      if (fitsInMemory(chunk)) return await storeWhole({ actor, repository, digest, chunk });
+      const id = await start(actor, repository, algorithmOf(digest));
       try {
-        await finish(repository, id, digest, chunk);
+        await finish({ actor, repository, id }, digest, chunk);
       } catch (error) {
-        await cancel(repository, id).catch(() => undefined);
+        await cancel({ actor, repository, id }).catch(() => undefined);
         throw error;
       }
+    },
+
+    /** Removes the bytes of a session whose row is gone, once whoever still writes to it has let go. */
+    async abandon({ id, storageReference }: EndedUpload): Promise<void> {
+      const hold = await locks.acquire(id);
+      hashes.forget(id);
+      await store.abort(storageReference);
+      hold?.release();
     },
 
     /** Whether a request is writing to the session right now. */
@@ -269,9 +286,4 @@ export function createUploads(parts: {
     /** Makes durable what is open, for whoever goes on with it. */
     close: (): Promise<void> => sessions.close(),
   };
-}
-
-function mismatch(expected: Digest, found: Digest): OciError {
-  const detail = { expected, found };
-  return new OciError("DIGEST_INVALID", "the content has another digest", { detail });
 }

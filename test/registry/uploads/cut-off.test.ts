@@ -10,6 +10,7 @@ import type { Chunk } from "../../../src/registry/uploads/chunk.ts";
 import { sweepUploads } from "../../../src/registry/uploads/tidy.ts";
 import { openFilesystemStore } from "../../../storage/filesystem/store.ts";
 import type { BlobStore } from "../../../storage/blob-store.ts";
+import { nobody, rules } from "../../support/pushes.ts";
 import { temporaryFolder } from "../../support/temporary.ts";
 
 const repository = parseRepositoryName("team/app");
@@ -18,7 +19,8 @@ const bytes = Buffer.alloc(300_000, "cut off");
 const digest = digestOf(bytes);
 
 const registryOn = (store: BlobStore, metadata: Metadata) =>
-  createRegistry({ store, metadata, clock: Date.now, sparse: false, keeping });
+  createRegistry({ store, metadata, clock: Date.now, sparse: false, rules, keeping });
+const open = (id: string) => ({ actor: nobody, repository, id });
 const chunkOf = (content: Buffer): Chunk => ({
   source: Readable.from([content]),
   lengthBytes: content.length,
@@ -41,24 +43,24 @@ test("a closing PUT that was cut off between the file's name and its row is told
     },
   };
   const before = registryOn(store, dying).uploads;
-  const id = await before.start(repository);
-  await before.append(repository, id, chunkOf(bytes));
-  void before.finish(repository, id, digest, undefined);
+  const id = await before.start(nobody, repository);
+  await before.append(open(id), chunkOf(bytes));
+  void before.finish(open(id), digest, undefined);
   await cutOff;
 
   await sweepUploads({ store, metadata });
   const { uploads, blobs } = registryOn(store, metadata);
-  assert.equal(await uploads.status(repository, id), 0);
+  assert.equal(await uploads.status(open(id)), 0);
   const unknown = { code: "BLOB_UPLOAD_UNKNOWN" };
-  await assert.rejects(uploads.finish(repository, id, digest, undefined), unknown);
-  await assert.rejects(uploads.status(repository, id), unknown);
+  await assert.rejects(uploads.finish(open(id), digest, undefined), unknown);
+  await assert.rejects(uploads.status(open(id)), unknown);
 
-  const again = await uploads.start(repository);
-  await uploads.append(repository, again, chunkOf(bytes));
-  await uploads.finish(repository, again, digest, undefined);
+  const again = await uploads.start(nobody, repository);
+  await uploads.append(open(again), chunkOf(bytes));
+  await uploads.finish(open(again), digest, undefined);
   assert.equal((await blobs.get(repository, digest)).sizeBytes, bytes.length);
   // Whoever still has the old session's address hears that its blob is there.
-  await uploads.finish(repository, id, digest, undefined);
+  await uploads.finish(open(id), digest, undefined);
   await metadata.close();
   await store.close();
 });

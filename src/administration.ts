@@ -1,0 +1,29 @@
+import { existsSync } from "node:fs";
+import { createAccounts, type Accounts } from "./auth/accounts.ts";
+import type { Config } from "./config/schema.ts";
+import { openSqliteMetadata } from "./metadata/metadata.ts";
+import type { Actor } from "./metadata/audit.ts";
+import { databaseFile, NoRegistryError } from "./stores.ts";
+
+export { AccountError } from "./auth/account-error.ts";
+export { generatePassword } from "./auth/first-start.ts";
+
+/** What the commands for accounts do to a data folder, also while a server runs on it. */
+export interface Administration {
+  readonly accounts: Accounts;
+  /** The command line, as the audit log names it. */
+  readonly actor: Actor;
+  close(): Promise<void>;
+}
+
+/** The composition root of whoever keeps the accounts: the database, without blobs and without the wire. */
+export async function openAdministration(config: Config): Promise<Administration> {
+  const file = databaseFile(config);
+  if (!existsSync(file)) throw new NoRegistryError(`there is no registry in ${config.data}`);
+  const metadata = await openSqliteMetadata(file);
+  return {
+    accounts: createAccounts({ metadata, clock: Date.now, createOnPush: true }),
+    actor: { accountId: null, name: "berth", peer: "" },
+    close: () => metadata.close(),
+  };
+}

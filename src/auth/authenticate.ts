@@ -1,0 +1,111 @@
+import type { Metadata } from "../metadata/metadata.ts";
+import { OciError } from "../oci/errors.ts";
+import type { Identity, PersonalScope } from "./identity.ts";
+import type { Passwords } from "./passwords.ts";
+import type { Attempt, RateLimit } from "./rate-limit.ts";
+import { hashTokenSecret, isTokenSecret, looksLikeToken } from "./token-secret.ts";
+import { createTurns } from "./turns.ts";
+
+export interface Credentials {
+  readonly name: string;
+  /** A password, or an access token in its place. */
+  readonly secret: string;
+}
+
+export interface From {
+  /** The address of the client. */
+  readonly peer: string;
+  readonly agent: string;
+}
+
+export interface Authenticator {
+  /**
+   * Who it is; `undefined` if name and secret do not belong together, which takes the same time whether there is such
+   * a name or not. Rejects with TOOMANYREQUESTS and Retry-After after too many wrong ones for the account or from the
+   * peer, and with the database's error when that fails: never is a failure taken for a wrong password.
+   */
+  authenticate(credentials: Credentials, from: From): Promise<Identity | undefined>;
+}
+
+/** The last use of a token is written again only after this long. */
+const touchAfterMs = 60_000;
+/** No name of an account is longer; what is kept of a wrong one is bounded. */
+const keptOfName = 255;
+
+export function createAuthenticator(parts: {
+  readonly metadata: Pick<Metadata, "accounts" | "accessTokens" | "run">;
+  readonly passwords: Passwords;
+  readonly rateLimit: RateLimit;
+  readonly clock: () => number;
+}): Authenticator {
+  const { metadata, passwords, rateLimit, clock } = parts;
+
+  // One after another for a name: many at once are no way round the limit, and when a whole cluster begins to pull
+  // with one password, only the first waits for the work that it costs.
+  const turns = createTurns({ atOnce: 1, atMostWaiting: 256 });
+
+  const byPassword = async (
+    name: string,
+    secret: string,
+    peer: string,
+  ): Promise<Identity | undefined> => {
+    const login = await metadata.accounts.login(name);
+    const attempt = admitted(rateLimit.begin(name.slice(0, keptOfName), peer));
+    const isRight = await passwords
+      .verify(secret, login?.passwordHash ?? undefined)
+      .catch((error: unknown) => {
+        attempt.forget();
+        throw error;
+      });
+    if (!isRight) return undefined;
+    attempt.succeed();
+    const account = login?.account;
+    if (account?.kind !== "user" || account.disabled) return undefined;
+    return { kind: "user", accountId: account.id, name: account.name, isAdmin: account.isAdmin };
+  };
+
+  const byToken = async (
+    name: string,
+    secret: string,
+    peer: string,
+  ): Promise<Identity | undefined> => {
+    const nowMs = clock();
+    const login = isTokenSecret(secret)
+      ? await metadata.accessTokens.login(hashTokenSecret(secret))
+      : undefined;
+    const isGood =
+      login?.account.name === name &&
+      !login.account.disabled &&
+      login.token.isActive &&
+      (login.token.expiresAtMs === null || login.token.expiresAtMs > nowMs);
+    if (!isGood) {
+      admitted(rateLimit.beginToken(peer));
+      return undefined;
+    }
+    const { account, token } = login;
+    // Not waited for: a disk that is full or slow keeps nobody from pulling.
+    if (nowMs - (token.lastUsedAtMs ?? 0) >= touchAfterMs)
+      void metadata.run("touchAccessToken", { id: token.id, nowMs }).catch(() => undefined);
+    const who = { accountId: account.id, name: account.name };
+    if (account.kind === "organisation")
+      return { kind: "organisation", ...who, resources: token.resources };
+    const [scope] = token.scopes as PersonalScope[];
+    return { kind: "user", ...who, isAdmin: account.isAdmin, scope: scope ?? "repo:public_read" };
+  };
+
+  return {
+    async authenticate({ name: given, secret }, { peer }) {
+      const name = given.toLowerCase();
+      if (looksLikeToken(secret)) return byToken(name, secret, peer);
+      return turns(name, () => byPassword(name, secret, peer));
+    },
+  };
+}
+
+function admitted(attempt: ReturnType<RateLimit["begin"]>): Attempt {
+  if ("succeed" in attempt) return attempt;
+  const seconds = Math.ceil(attempt.retryAfterMs / 1000);
+  throw new OciError("TOOMANYREQUESTS", "too many wrong passwords; try again later", {
+    headers: { "Retry-After": String(seconds) },
+  });
+}

@@ -1,0 +1,29 @@
+import { OciError } from "../oci/errors.ts";
+import { parseNamespace, parseRepositoryName, type RepositoryName } from "../oci/name.ts";
+import { AccountError } from "./account-error.ts";
+
+/** The name that a new account may have. Throws AccountError. */
+export function parseAccountName(text: string): string {
+  return inAccountTerms(() => parseNamespace(text));
+}
+
+/** The name of a repository that a permission is about. Throws AccountError. */
+export function parseRepository(text: string): RepositoryName {
+  return inAccountTerms(() => parseRepositoryName(text));
+}
+
+/** The name that a new team may have. Throws AccountError. */
+export function parseTeamName(text: string): string {
+  if (/^[a-z0-9][\w.-]{0,99}$/i.test(text)) return text;
+  const allowed = "up to 100 letters, digits and . _ -, a letter or digit first";
+  throw new AccountError("invalid", `invalid team name: ${allowed}`);
+}
+
+function inAccountTerms<T>(parse: () => T): T {
+  try {
+    return parse();
+  } catch (error) {
+    if (error instanceof OciError) throw new AccountError("invalid", error.message);
+    throw error;
+  }
+}

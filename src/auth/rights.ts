@@ -1,0 +1,122 @@
+import type { Metadata } from "../metadata/metadata.ts";
+import type { RightsFacts } from "../metadata/rights.ts";
+import type { PermissionLevel } from "../metadata/schema.ts";
+import { namespaceOf, type RepositoryName } from "../oci/name.ts";
+import type { Identity, PersonalScope, TokenResource } from "./identity.ts";
+import type { Action } from "./policy.ts";
+import { opensPath } from "./token-resources.ts";
+
+export interface Rights {
+  /**
+   * What an identity may do, as the database says at this moment: every name has an entry, maybe an empty one. A
+   * repository that is not there may be pushed to by who may create it. A disabled account has nothing.
+   */
+  of(
+    identity: Identity,
+    names: readonly RepositoryName[],
+  ): Promise<ReadonlyMap<RepositoryName, ReadonlySet<Action>>>;
+}
+
+type Level = "none" | PermissionLevel;
+
+const actionsOf: Readonly<Record<Level, ReadonlySet<Action>>> = {
+  none: new Set(),
+  read: new Set(["pull"]),
+  write: new Set(["pull", "push"]),
+  admin: new Set(["pull", "push", "delete"]),
+};
+const ranks: Readonly<Record<Level, number>> = { none: 0, read: 1, write: 2, admin: 3 };
+const lower = (a: Level, b: Level): Level => (ranks[a] < ranks[b] ? a : b);
+const higher = (a: Level, b: Level): Level => (ranks[a] < ranks[b] ? b : a);
+
+/** What a personal access token leaves of its owner's rights where the repository is not public. */
+const caps: Readonly<Record<PersonalScope, Level>> = {
+  "repo:admin": "admin",
+  "repo:write": "write",
+  "repo:read": "read",
+  "repo:public_read": "none",
+};
+
+export function createRights(parts: {
+  readonly metadata: Pick<Metadata, "rights">;
+  /** `repositories.createOnPush`. */
+  readonly createOnPush: boolean;
+}): Rights {
+  const { metadata, createOnPush } = parts;
+
+  return {
+    async of(identity, names) {
+      if (names.length === 0) return new Map();
+      const accountId = identity.kind === "anonymous" ? undefined : identity.accountId;
+      const facts = await metadata.rights.facts(accountId, names);
+      const isGone = facts.account === undefined || facts.account.disabled;
+      if (identity.kind !== "anonymous" && isGone)
+        return new Map(names.map((name) => [name, actionsOf.none]));
+      const judge = judgeOf(identity, facts, createOnPush);
+      return new Map(names.map((name) => [name, judge(name)]));
+    },
+  };
+}
+
+function judgeOf(
+  identity: Identity,
+  facts: RightsFacts,
+  createOnPush: boolean,
+): (name: RepositoryName) => ReadonlySet<Action> {
+  const levelOf = (name: RepositoryName): Level => {
+    switch (identity.kind) {
+      case "anonymous":
+        return "none";
+      case "user": {
+        const level = userLevel(facts, name);
+        return identity.scope === undefined ? level : lower(level, caps[identity.scope]);
+      }
+      case "organisation":
+        return tokenLevel(facts, identity.resources, name);
+    }
+  };
+  return (name) => {
+    const repository = facts.repositories.get(name);
+    const level = levelOf(name);
+    if (repository !== undefined)
+      return actionsOf[repository.visibility === "public" ? higher(level, "read") : level];
+    if (createOnPush) return actionsOf[level];
+    return new Set([...actionsOf[level]].filter((action) => action !== "push"));
+  };
+}
+
+/** A user's own rights on what is there, or on what they could make where nothing is. */
+function userLevel({ account, roles, repositories }: RightsFacts, name: RepositoryName): Level {
+  const namespace = namespaceOf(name);
+  const role = roles.get(namespace);
+  if (account?.isAdmin || account?.name === namespace || role === "owner") return "admin";
+  const repository = repositories.get(name);
+  if (repository === undefined) return role === "editor" ? "write" : "none";
+  return repository.permission ?? "none";
+}
+
+/** Of an organisation access token: only in its own organisation, whatever a resource says. */
+function tokenLevel(
+  { account, repositories }: RightsFacts,
+  resources: readonly TokenResource[],
+  name: RepositoryName,
+): Level {
+  if (account?.name !== namespaceOf(name)) return "none";
+  const scopes = new Set(
+    resources
+      .filter(({ type, path }) => type === "TYPE_REPO" && opensPath(path, name))
+      .flatMap((resource) => resource.scopes),
+  );
+  const level: Level = scopes.has("scope-image-delete")
+    ? "admin"
+    : scopes.has("scope-image-push")
+      ? "write"
+      : scopes.has("scope-image-pull")
+        ? "read"
+        : "none";
+  if (repositories.has(name)) return level;
+  const mayCreate = resources.some(
+    ({ type, scopes }) => type === "TYPE_ORG" && scopes.includes("scope-repository-create"),
+  );
+  return mayCreate ? level : lower(level, "read");
+}

@@ -1,0 +1,33 @@
+import type { Command } from "commander";
+import { OciError } from "../oci/errors.ts";
+import type { RepositoryFolder } from "../repositories.ts";
+import { withOpened, type DataFolderOptions } from "./data-folder.ts";
+import { Failure } from "./failure.ts";
+import { createOutput, type Output } from "./output.ts";
+
+export interface Work {
+  readonly folder: RepositoryFolder;
+  readonly output: Output;
+}
+
+/** Does the work on the repositories of a data folder; what is refused becomes one line. */
+export async function withRepositories(
+  options: DataFolderOptions,
+  work: (work: Work) => Promise<void>,
+): Promise<void> {
+  const { openRepositories } = await import("../repositories.ts");
+  await withOpened(options, openRepositories, async (folder) => {
+    try {
+      await work({ folder, output: createOutput(options) });
+    } catch (error) {
+      if (error instanceof OciError) throw new Failure(error.message, { cause: error });
+      throw error;
+    }
+  });
+}
+
+/** A command that has others below it and does nothing by itself. */
+export function group(command: Command, inner: readonly Command[]): Command {
+  for (const one of inner) command.addCommand(one);
+  return command;
+}

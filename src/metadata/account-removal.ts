@@ -1,0 +1,47 @@
+import { sql } from "kysely";
+import { findAccount, type AccountKind, type Deed } from "./accounts.ts";
+import { writeAudit } from "./audit.ts";
+import type { Database } from "./schema.ts";
+import { isLastAdministrator } from "./users.ts";
+
+export type AccountRemoval =
+  | { readonly kind: "deleted" | "unknown" | "last-administrator" }
+  /** They would fall to whoever takes the name next. */
+  | { readonly kind: "has-repositories"; readonly count: number }
+  /** Organisations that would have no owner any more. */
+  | { readonly kind: "last-owner"; readonly organisations: readonly string[] };
+
+/** Removes an account and what hangs on it: memberships, teams, permissions, access tokens. */
+async function deleteAccount(
+  tx: Database,
+  { actor, nowMs, name, kind }: Deed & { readonly name: string; readonly kind: AccountKind },
+): Promise<AccountRemoval> {
+  const account = await findAccount(tx, name);
+  if (account?.kind !== kind) return { kind: "unknown" };
+  if (await isLastAdministrator(tx, account)) return { kind: "last-administrator" };
+  const { count } = await tx
+    .selectFrom("repositories")
+    .select(({ fn }) => fn.countAll<number>().as("count"))
+    .where("namespace", "=", name)
+    .executeTakeFirstOrThrow();
+  if (count > 0) return { kind: "has-repositories", count };
+  const owned = await tx
+    .selectFrom("members as own")
+    .innerJoin("accounts", "accounts.id", "own.organisation_id")
+    .select("accounts.name")
+    .where("own.user_id", "=", account.id)
+    .where("own.role", "=", "owner")
+    .where(
+      sql<boolean>`NOT EXISTS (SELECT 1 FROM members AS other WHERE other.organisation_id = own.organisation_id
+        AND other.role = 'owner' AND other.user_id <> own.user_id)`,
+    )
+    .orderBy("accounts.name")
+    .execute();
+  if (owned.length > 0) return { kind: "last-owner", organisations: owned.map((row) => row.name) };
+  await tx.deleteFrom("accounts").where("id", "=", account.id).execute();
+  const action = kind === "user" ? "user.delete" : "org.delete";
+  await writeAudit(tx, { nowMs, actor, account: name, action, subject: name });
+  return { kind: "deleted" };
+}
+
+export const accountRemovalCommands = { deleteAccount };

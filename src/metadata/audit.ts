@@ -1,0 +1,95 @@
+import type { Database } from "./schema.ts";
+
+/** Who does something, and from where, as the audit log keeps it. */
+export interface Actor {
+  /** `null`: anonymous, open mode, or the command line. */
+  readonly accountId: number | null;
+  /** Of the account; empty for anonymous, `berth` for the command line. */
+  readonly name: string;
+  /** The address it came from; empty where there is none. */
+  readonly peer: string;
+}
+
+export interface NewAuditRow {
+  readonly nowMs: number;
+  readonly actor: Actor;
+  /** The namespace it happened to. */
+  readonly account: string;
+  /** `repo.tag.push`, `org.member.add`, … */
+  readonly action: string;
+  /** `team/app`, `team/app:1.4`, a user's or team's name. */
+  readonly subject: string;
+  readonly data?: Record<string, string>;
+}
+
+export interface AuditEntry {
+  readonly id: number;
+  readonly atMs: number;
+  readonly actor: string;
+  readonly account: string;
+  readonly action: string;
+  readonly subject: string;
+  readonly data: Readonly<Record<string, string>>;
+  readonly peer: string;
+}
+
+export interface AuditQuery {
+  readonly account?: string | undefined;
+  readonly actor?: string | undefined;
+  /** An action, or the beginning of some: `repo` and `repo.tag` mean `repo.tag.push`. */
+  readonly action?: string | undefined;
+  /** Included. */
+  readonly fromMs?: number | undefined;
+  /** Not included. */
+  readonly toMs?: number | undefined;
+  readonly limit: number;
+}
+
+export function createAuditReads(db: Database) {
+  return {
+    /** The newest first. */
+    async list(query: AuditQuery): Promise<readonly AuditEntry[]> {
+      const { account, actor, action, fromMs, toMs } = query;
+      let rows = db.selectFrom("audit_log").selectAll();
+      if (account !== undefined) rows = rows.where("account", "=", account);
+      if (actor !== undefined) rows = rows.where("actor", "=", actor);
+      if (fromMs !== undefined) rows = rows.where("at", ">=", fromMs);
+      if (toMs !== undefined) rows = rows.where("at", "<", toMs);
+      if (action !== undefined) {
+        rows = rows.where(({ eb, or, and }) =>
+          or([
+            eb("action", "=", action),
+            // "/" comes right behind "." in ASCII.
+            and([eb("action", ">=", `${action}.`), eb("action", "<", `${action}/`)]),
+          ]),
+        );
+      }
+      const found = await rows
+        .orderBy("at", "desc")
+        .orderBy("id", "desc")
+        .limit(query.limit)
+        .execute();
+      return found.map(({ at, data, ...row }) => ({
+        ...row,
+        atMs: at,
+        data: JSON.parse(data) as Record<string, string>,
+      }));
+    },
+  };
+}
+
+/** Writes down what a command does, in its own transaction: what did not happen leaves no row. */
+export async function writeAudit(tx: Database, row: NewAuditRow): Promise<void> {
+  await tx
+    .insertInto("audit_log")
+    .values({
+      at: row.nowMs,
+      actor: row.actor.name,
+      account: row.account,
+      action: row.action,
+      subject: row.subject,
+      data: JSON.stringify(row.data ?? {}),
+      peer: row.actor.peer,
+    })
+    .execute();
+}

@@ -1,0 +1,138 @@
+import { findAccount, type Account, type Deed } from "./accounts.ts";
+import { writeAudit } from "./audit.ts";
+import { pageOf, type Page } from "./repositories.ts";
+import type { Database, MemberRole } from "./schema.ts";
+
+export interface Member {
+  readonly name: string;
+  readonly role: MemberRole;
+  readonly sinceMs: number;
+}
+
+export function createMemberReads(db: Database) {
+  return {
+    /** Of an organisation, in the order of their names, after `last`. */
+    async list(
+      organisationId: number,
+      page: { readonly last?: string | undefined; readonly limit: number },
+    ): Promise<Page<Member>> {
+      const rows = await db
+        .selectFrom("members")
+        .innerJoin("accounts", "accounts.id", "members.user_id")
+        .select(["accounts.name as name", "members.role as role", "members.created_at as sinceMs"])
+        .where("members.organisation_id", "=", organisationId)
+        .where("accounts.name", ">", page.last ?? "")
+        .orderBy("accounts.name")
+        .limit(page.limit + 1)
+        .execute();
+      return pageOf(rows, page.limit);
+    },
+  };
+}
+
+export interface MemberDeed extends Deed {
+  readonly organisation: string;
+  readonly user: string;
+}
+
+/** `last-owner`: the organisation would have none any more. */
+export type MemberRefusal = "unknown-organisation" | "unknown-user" | "last-owner";
+
+/** Gives a role to a member; without `onlyMembers` also to a user who was none. */
+async function setMember(
+  tx: Database,
+  given: MemberDeed & { readonly role: MemberRole; readonly onlyMembers: boolean },
+): Promise<"added" | "changed" | "unchanged" | "not-a-member" | MemberRefusal> {
+  const found = await findBoth(tx, given);
+  if (typeof found === "string") return found;
+  const { organisation, user, before } = found;
+  if (before === undefined && given.onlyMembers) return "not-a-member";
+  if (before === given.role) return "unchanged";
+  if (given.role !== "owner" && (await isLastOwner(tx, organisation, user))) return "last-owner";
+  await tx
+    .insertInto("members")
+    .values({
+      organisation_id: organisation.id,
+      user_id: user.id,
+      role: given.role,
+      created_at: given.nowMs,
+    })
+    .onConflict((conflict) =>
+      conflict.columns(["organisation_id", "user_id"]).doUpdateSet({ role: given.role }),
+    )
+    .execute();
+  await audit(tx, given, before === undefined ? "org.member.add" : "org.member.role.change", {
+    role: given.role,
+  });
+  return before === undefined ? "added" : "changed";
+}
+
+/** Takes a user out of an organisation and of its teams. */
+async function removeMember(
+  tx: Database,
+  given: MemberDeed,
+): Promise<"removed" | "not-a-member" | MemberRefusal> {
+  const found = await findBoth(tx, given);
+  if (typeof found === "string") return found;
+  const { organisation, user, before } = found;
+  if (before === undefined) return "not-a-member";
+  if (await isLastOwner(tx, organisation, user)) return "last-owner";
+  await tx
+    .deleteFrom("team_members")
+    .where("user_id", "=", user.id)
+    .where("team_id", "in", (query) =>
+      query.selectFrom("teams").select("id").where("organisation_id", "=", organisation.id),
+    )
+    .execute();
+  await tx
+    .deleteFrom("members")
+    .where("organisation_id", "=", organisation.id)
+    .where("user_id", "=", user.id)
+    .execute();
+  await audit(tx, given, "org.member.remove");
+  return "removed";
+}
+
+async function findBoth(tx: Database, given: MemberDeed) {
+  const organisation = await findAccount(tx, given.organisation);
+  if (organisation?.kind !== "organisation") return "unknown-organisation" as const;
+  const user = await findAccount(tx, given.user);
+  if (user?.kind !== "user") return "unknown-user" as const;
+  return { organisation, user, before: await findRole(tx, organisation.id, user.id) };
+}
+
+export async function findRole(
+  tx: Database,
+  organisationId: number,
+  userId: number,
+): Promise<MemberRole | undefined> {
+  const row = await tx
+    .selectFrom("members")
+    .select("role")
+    .where("organisation_id", "=", organisationId)
+    .where("user_id", "=", userId)
+    .executeTakeFirst();
+  return row?.role;
+}
+
+async function isLastOwner(tx: Database, organisation: Account, user: Account): Promise<boolean> {
+  const owners = await tx
+    .selectFrom("members")
+    .select("user_id")
+    .where("organisation_id", "=", organisation.id)
+    .where("role", "=", "owner")
+    .limit(2)
+    .execute();
+  return owners.length === 1 && owners[0]?.user_id === user.id;
+}
+
+function audit(
+  tx: Database,
+  { actor, nowMs, organisation, user }: MemberDeed,
+  action: string,
+  data: Record<string, string> = {},
+): Promise<void> {
+  return writeAudit(tx, { nowMs, actor, account: organisation, action, subject: user, data });
+}
+
+export const memberCommands = { setMember, removeMember };

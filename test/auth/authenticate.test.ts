@@ -1,0 +1,270 @@
+import assert from "node:assert/strict";
+import { randomUUID } from "node:crypto";
+import { describe, test } from "node:test";
+import { createAuthenticator } from "../../src/auth/authenticate.ts";
+import type { Identity } from "../../src/auth/identity.ts";
+import { createPasswords } from "../../src/auth/passwords.ts";
+import { createRateLimit } from "../../src/auth/rate-limit.ts";
+import { hashTokenSecret, mintTokenSecret, type TokenKind } from "../../src/auth/token-secret.ts";
+import type { CreateAccessToken } from "../../src/metadata/access-tokens.ts";
+import type { OciError } from "../../src/oci/errors.ts";
+import { openMetadataInMemory } from "../support/metadata.ts";
+
+const actor = { accountId: null, name: "berth", peer: "" };
+const start = 1_700_000_000_000;
+const secret = "correct horse battery";
+
+async function open() {
+  const metadata = openMetadataInMemory();
+  let nowMs = start;
+  let hashings = 0;
+  const clock = (): number => nowMs;
+  const cheap = createPasswords({ clock, cost: { ln: 4, r: 8, p: 1 } });
+  const passwords = {
+    ...cheap,
+    verify: (password: string, stored: string | undefined) => {
+      hashings += 1;
+      return cheap.verify(password, stored);
+    },
+  };
+  const rateLimit = createRateLimit(clock, {
+    perAccount: { burst: 3, everyMs: 30_000 },
+    perPeer: { burst: 5, everyMs: 10_000 },
+  });
+  const authenticator = createAuthenticator({ metadata, passwords, rateLimit, clock });
+  const passwordHash = await cheap.hash(secret);
+  const account = async (name: string, kind: "user" | "organisation" = "user"): Promise<number> => {
+    const input = { name, kind, actor, nowMs, ...(kind === "user" ? { passwordHash } : {}) };
+    return (await metadata.run("createAccount", input)) ?? assert.fail("the name is taken");
+  };
+  return {
+    metadata,
+    account,
+    wait: (ms: number) => void (nowMs += ms),
+    hashings: () => hashings,
+    login: (name: string, secret: string, peer = "192.0.2.1"): Promise<Identity | undefined> =>
+      authenticator.authenticate({ name, secret }, { peer, agent: "docker" }),
+    token: async (accountId: number, kind: TokenKind, given: Partial<CreateAccessToken> = {}) => {
+      const secret = mintTokenSecret(kind);
+      const id = randomUUID();
+      await metadata.run("createAccessToken", {
+        id,
+        accountId,
+        label: "ci",
+        description: "",
+        secretHash: hashTokenSecret(secret),
+        scopes: ["repo:read"],
+        expiresAtMs: null,
+        creatorAgent: "",
+        actor,
+        nowMs,
+        ...given,
+      });
+      return { id, secret };
+    },
+  };
+}
+
+const refused = (error: OciError): boolean => {
+  assert.equal(error.code, "TOOMANYREQUESTS");
+  assert.match(error.headers?.["Retry-After"] ?? "", /^[1-9]\d*$/);
+  return true;
+};
+
+describe("authentication by password", () => {
+  test("knows a user by name, in any case of its letters, and password", async () => {
+    const { account, login } = await open();
+    const accountId = await account("mia");
+    const mia = { kind: "user", accountId, name: "mia", isAdmin: false };
+    assert.deepEqual(await login("mia", secret), mia);
+    assert.deepEqual(await login("Mia", secret), mia);
+    assert.equal(await login("mia", "wrong"), undefined);
+    assert.equal(await login("mia", ""), undefined);
+  });
+
+  test("does the same work for names that nobody has, organisations, and accounts without a password", async () => {
+    const { account, login, hashings } = await open();
+    await account("team", "organisation");
+    for (const [index, name] of ["nobody", "team", "NOT A NAME/../"].entries()) {
+      assert.equal(await login(name, secret), undefined);
+      assert.equal(hashings(), index + 1);
+    }
+  });
+
+  test("a disabled user is nobody, with password or token, until enabled again", async () => {
+    const { account, login, metadata, token } = await open();
+    const accountId = await account("mia");
+    const { secret: pat } = await token(accountId, "personal");
+    assert.ok(await login("mia", secret));
+    await metadata.run("changeUser", { name: "mia", disabled: true, actor, nowMs: start });
+    assert.equal(await login("mia", secret), undefined);
+    assert.equal(await login("mia", pat), undefined);
+    await metadata.run("changeUser", { name: "mia", disabled: false, actor, nowMs: start });
+    assert.ok(await login("mia", secret));
+    assert.ok(await login("mia", pat));
+  });
+
+  test("a password that was changed opens nothing more, though it was right a moment ago", async () => {
+    const { account, login, metadata } = await open();
+    await account("mia");
+    assert.ok(await login("mia", secret));
+    const passwordHash = await createPasswords({ clock: Date.now }).hash("another one");
+    await metadata.run("changeUser", { name: "mia", passwordHash, actor, nowMs: start });
+    assert.equal(await login("mia", secret), undefined);
+    assert.ok(await login("mia", "another one"));
+  });
+
+  test("a database that fails is an error, not a wrong password", async () => {
+    const { account, login, metadata } = await open();
+    await account("mia");
+    assert.ok(await login("mia", secret));
+    await metadata.close();
+    await assert.rejects(login("mia", secret));
+    await assert.rejects(login("mia", mintTokenSecret("personal")));
+  });
+});
+
+describe("the limit of wrong passwords", () => {
+  test("holds for an account, wherever they come from and whether it exists or not", async () => {
+    for (const name of ["mia", "nobody"]) {
+      const { account, login, wait } = await open();
+      await account("mia");
+      for (const peer of ["192.0.2.1", "192.0.2.2", "192.0.2.3"])
+        assert.equal(await login(name, "wrong", peer), undefined);
+      await assert.rejects(login(name, secret, "192.0.2.4"), refused);
+      wait(30_000);
+      assert.equal(await login(name, "wrong", "192.0.2.4"), undefined);
+      await assert.rejects(login(name, "wrong", "192.0.2.4"), refused);
+    }
+  });
+
+  test("holds for a peer, whichever names it tries; a network of IPv6 is one peer", async () => {
+    for (const peer of ["192.0.2.1", "2001:db8::"]) {
+      const { login, account } = await open();
+      await account("mia");
+      for (let index = 0; index < 5; index += 1) {
+        const from = peer.includes(":") ? `${peer}${index}` : peer;
+        assert.equal(await login(`nobody-${index}`, "wrong", from), undefined);
+      }
+      await assert.rejects(login("mia", secret, peer.includes(":") ? `${peer}ff` : peer), refused);
+      assert.ok(await login("mia", secret, "198.51.100.1"));
+    }
+  });
+
+  test("can't be got round by many at once", async () => {
+    const { account, login } = await open();
+    await account("mia");
+    const guesses = Array.from({ length: 20 }, (_, index) =>
+      login("mia", `guess ${index}`, `192.0.2.${index}`),
+    );
+    const outcomes = await Promise.allSettled(guesses);
+    assert.equal(outcomes.filter(({ status }) => status === "fulfilled").length, 3);
+  });
+
+  test("lets a whole cluster in at once with the right password", async () => {
+    const { account, login } = await open();
+    await account("mia");
+    const logins = Array.from({ length: 50 }, (_, index) =>
+      login("mia", secret, `192.0.2.${index}`),
+    );
+    assert.ok((await Promise.all(logins)).every((identity) => identity !== undefined));
+  });
+
+  test("of strangers does not lock out who has logged in from the same place before", async () => {
+    const { account, login } = await open();
+    await account("mia");
+    assert.ok(await login("mia", secret, "198.51.100.1"));
+    for (const peer of ["192.0.2.1", "192.0.2.2", "192.0.2.3"]) await login("mia", "wrong", peer);
+    await assert.rejects(login("mia", secret, "192.0.2.4"), refused);
+    assert.ok(await login("mia", secret, "198.51.100.1"));
+  });
+
+  test("counts nothing while the database fails", async () => {
+    const clock = (): number => start;
+    const limit = createRateLimit(clock, {
+      perAccount: { burst: 1, everyMs: 1000 },
+      perPeer: { burst: 1, everyMs: 1000 },
+    });
+    const first = limit.begin("mia", "192.0.2.1");
+    assert.ok("forget" in first);
+    first.forget();
+    assert.ok("forget" in limit.begin("mia", "192.0.2.1"));
+    assert.deepEqual(limit.begin("mia", "192.0.2.1"), { retryAfterMs: 1000 });
+  });
+});
+
+describe("authentication by access token", () => {
+  test("a personal one is its owner with the scope as a cap, and under no other name", async () => {
+    const { account, login, token } = await open();
+    const accountId = await account("mia");
+    await account("tom");
+    const { secret: pat } = await token(accountId, "personal", { scopes: ["repo:write"] });
+    const mia = { kind: "user", accountId, name: "mia", isAdmin: false, scope: "repo:write" };
+    assert.deepEqual(await login("mia", pat), mia);
+    assert.equal(await login("tom", pat), undefined);
+    assert.equal(
+      await login("mia", `${pat.slice(0, -1)}${pat.endsWith("0") ? "1" : "0"}`),
+      undefined,
+    );
+  });
+
+  test("one of an organisation is the organisation with its resources", async () => {
+    const { account, login, token } = await open();
+    const accountId = await account("team", "organisation");
+    const resources = [
+      { type: "TYPE_REPO", path: "team/*", scopes: ["scope-image-pull"] },
+    ] as const;
+    const { secret: oat } = await token(accountId, "organisation", { scopes: [], resources });
+    assert.deepEqual(await login("team", oat), {
+      kind: "organisation",
+      accountId,
+      name: "team",
+      resources,
+    });
+  });
+
+  test("expires, and ends when it is deleted", async () => {
+    const { account, login, metadata, token, wait } = await open();
+    const accountId = await account("mia");
+    const { secret: short } = await token(accountId, "personal", { expiresAtMs: start + 1000 });
+    const { secret: long, id } = await token(accountId, "personal");
+    wait(999);
+    assert.ok(await login("mia", short));
+    wait(1);
+    assert.equal(await login("mia", short), undefined);
+    assert.ok(await login("mia", long));
+    await metadata.run("deleteAccessToken", { id, accountId, actor, nowMs: start });
+    assert.equal(await login("mia", long), undefined);
+  });
+
+  test("remembers its last use to the minute", async () => {
+    const { account, login, metadata, token, wait } = await open();
+    const accountId = await account("mia");
+    const { secret: pat } = await token(accountId, "personal");
+    const lastUsed = async (): Promise<number | null | undefined> => {
+      // Behind what the login has asked to be written.
+      await metadata.run("touchAccessToken", { id: "none", nowMs: 0 });
+      return (await metadata.accessTokens.list(accountId))[0]?.lastUsedAtMs;
+    };
+    assert.equal(await lastUsed(), null);
+    await login("mia", pat);
+    assert.equal(await lastUsed(), start);
+    wait(59_000);
+    await login("mia", pat);
+    assert.equal(await lastUsed(), start);
+    wait(1_000);
+    await login("mia", pat);
+    assert.equal(await lastUsed(), start + 60_000);
+  });
+
+  test("that is wrong again and again locks out its peer, neither the account nor right tokens", async () => {
+    const { account, login, token } = await open();
+    const accountId = await account("mia");
+    const { secret: pat } = await token(accountId, "personal");
+    for (let index = 0; index < 5; index += 1)
+      assert.equal(await login("mia", mintTokenSecret("personal")), undefined);
+    await assert.rejects(login("mia", mintTokenSecret("personal")), refused);
+    assert.ok(await login("mia", pat));
+    assert.ok(await login("mia", secret, "198.51.100.1"));
+  });
+});

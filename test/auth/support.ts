@@ -1,0 +1,43 @@
+import SqliteDatabase from "better-sqlite3";
+import { after } from "node:test";
+import path from "node:path";
+import { openSqliteMetadata } from "../../src/metadata/metadata.ts";
+import { temporaryFolder } from "../support/temporary.ts";
+
+const people = `
+  INSERT INTO accounts (name, kind, is_admin, disabled, created_at) VALUES
+    ('team', 'organisation', 0, 0, 1), ('root', 'user', 1, 0, 1), ('gone', 'user', 0, 1, 1), ('mia', 'user', 0, 0, 1),
+    ('ann', 'user', 0, 0, 1), ('ed', 'user', 0, 0, 1), ('tom', 'user', 0, 0, 1), ('bob', 'user', 0, 0, 1);
+  INSERT INTO repositories (name, namespace, created_at, updated_at, visibility) VALUES
+    ('team/app', 'team', 1, 1, 'private'), ('team/public', 'team', 1, 1, 'public'), ('mia/own', 'mia', 1, 1, 'private');
+  INSERT INTO members SELECT team.id, user.id, role, 1 FROM accounts AS team, accounts AS user
+    JOIN (SELECT 'ann' AS name, 'owner' AS role UNION SELECT 'ed', 'editor' UNION SELECT 'tom', 'member') AS given
+    ON given.name = user.name WHERE team.name = 'team';
+  INSERT INTO teams (organisation_id, name, created_at) SELECT id, 'devs', 1 FROM accounts WHERE name = 'team';
+  INSERT INTO team_members SELECT teams.id, accounts.id, 1 FROM teams, accounts WHERE accounts.name = 'tom';
+  INSERT INTO team_permissions SELECT teams.id, repositories.id, 'write' FROM teams, repositories
+    WHERE repositories.name = 'team/app';
+  INSERT INTO collaborators SELECT repositories.id, accounts.id, 'read' FROM repositories, accounts
+    WHERE repositories.name = 'team/app' AND accounts.name IN ('bob', 'tom');
+`;
+
+/** Metadata in a file, with people in it; closed after the tests of the calling file. */
+export async function openWithAccounts() {
+  const file = path.join(temporaryFolder(), "berth.db");
+  const metadata = await openSqliteMetadata(file);
+  const connection = new SqliteDatabase(file);
+  after(async () => {
+    connection.close();
+    await metadata.close();
+  });
+  connection.exec(people);
+  const rows = connection.prepare("SELECT name, id FROM accounts").all() as {
+    name: string;
+    id: number;
+  }[];
+  return {
+    metadata,
+    ids: new Map(rows.map(({ name, id }) => [name, id])),
+    exec: (text: string) => void connection.exec(text),
+  };
+}
