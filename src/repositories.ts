@@ -21,8 +21,12 @@ export async function openRepositories(config: Config): Promise<RepositoryFolder
   return {
     repositories: createRepositories({
       ...{ metadata, clock },
-      // A server that is still writing to it finds out by itself.
-      abandon: ({ storageReference }) => store.abort(storageReference),
+      uploads: {
+        // Those are a server's own.
+        forgetYoung: () => undefined,
+        // A server that is still writing to it finds out by itself.
+        abandon: ({ storageReference }) => store.abort(storageReference),
+      },
     }),
     quotas: createQuotas({ metadata, clock, rules: pushRules(config) }),
     actor: { accountId: null, name: "berth", peer: "" },

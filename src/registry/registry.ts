@@ -40,6 +40,6 @@ export function createRegistry(parts: {
     manifests: createManifests({ ...parts, keeper, recentBlobs }),
     tags: createTags(parts),
     referrers: createReferrers(parts),
-    repositories: createRepositories({ ...parts, abandon: (upload) => uploads.abandon(upload) }),
+    repositories: createRepositories({ ...parts, uploads }),
   };
 }

@@ -2,7 +2,6 @@ import type { Actor } from "../metadata/audit.ts";
 import type { Viewer } from "../metadata/catalog.ts";
 import type { Metadata } from "../metadata/metadata.ts";
 import { isRefusal } from "../metadata/refusals.ts";
-import type { EndedUpload } from "../metadata/repository-removal.ts";
 import type { Page, Repository } from "../metadata/repositories.ts";
 import type { Visibility } from "../metadata/schema.ts";
 import { OciError } from "../oci/errors.ts";
@@ -11,6 +10,7 @@ import { parseTagPatterns } from "../oci/tag-patterns.ts";
 import type { Clock } from "./clock.ts";
 import { refusalError } from "./refusals.ts";
 import type { PageRequest } from "./tags.ts";
+import type { Uploads } from "./uploads/uploads.ts";
 
 export type Repositories = ReturnType<typeof createRepositories>;
 
@@ -18,10 +18,9 @@ export type Repositories = ReturnType<typeof createRepositories>;
 export function createRepositories(parts: {
   readonly metadata: Pick<Metadata, "catalog" | "repositories" | "run">;
   readonly clock: Clock;
-  /** Removes the bytes of an upload that has been ended. */
-  readonly abandon: (upload: EndedUpload) => Promise<void>;
+  readonly uploads: Pick<Uploads, "forgetYoung" | "abandon">;
 }) {
-  const { metadata, clock, abandon } = parts;
+  const { metadata, clock, uploads } = parts;
 
   return {
     /** Names that the viewer may pull from, in bytewise order. */
@@ -71,11 +70,12 @@ export function createRepositories(parts: {
      * the collector.
      */
     async delete(actor: Actor, repository: RepositoryName): Promise<void> {
+      uploads.forgetYoung(repository);
       const removed = await metadata.run("deleteRepository", {
         ...{ actor, repository, nowMs: clock() },
       });
       if (removed === undefined) throw unknownName(repository);
-      await Promise.all(removed.uploads.map(abandon));
+      await Promise.all(removed.uploads.map(uploads.abandon));
     },
   };
 }

@@ -26,6 +26,7 @@ export async function findSession(
 }
 
 /** The session as it is recorded. */
-export function rowOf({ actor: _, ...row }: Session): UploadRow {
-  return row;
+export function rowOf(session: Session): UploadRow {
+  const { id, repository, storage_reference, started_at, touched_at, account_id } = session;
+  return { id, repository, storage_reference, started_at, touched_at, account_id };
 }

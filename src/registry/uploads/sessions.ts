@@ -2,6 +2,7 @@ import { randomBytes, randomUUID } from "node:crypto";
 import { setTimeout as pause } from "node:timers/promises";
 import type { Metadata } from "../../metadata/metadata.ts";
 import type { UploadRow } from "../../metadata/schema.ts";
+import type { RepositoryName } from "../../oci/name.ts";
 
 /** A session that is used at once never needs a row; one that is not gets it after this time. */
 const youngMs = 50;
@@ -28,6 +29,8 @@ export interface Sessions {
   settle(id: string): Promise<void>;
   /** Ends the session in this process. True: it has a row, which has to go too. */
   forget(id: string): Promise<boolean>;
+  /** Ends those of a repository that have no row: whoever closes one later finds that it is gone. */
+  forgetAll(repository: RepositoryName): void;
   /** Writes the rows that are still to be written. */
   close(): Promise<void>;
 }
@@ -81,6 +84,14 @@ export function createSessions(metadata: Pick<Metadata, "uploads" | "run">): Ses
       if (session.writing === undefined) return false;
       await session.writing;
       return true;
+    },
+
+    forgetAll(repository) {
+      for (const [id, { row, timer, writing }] of young) {
+        if (row.repository !== repository || writing !== undefined) continue;
+        clearTimeout(timer);
+        young.delete(id);
+      }
     },
 
     async close() {

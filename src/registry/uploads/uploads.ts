@@ -272,8 +272,11 @@ export function createUploads(parts: {
       }
     },
 
+    /** The repository is about to go, and with it the sessions that have no row yet. */
+    forgetYoung: (repository: RepositoryName): void => sessions.forgetAll(repository),
+
     /** Removes the bytes of a session whose row is gone, once whoever still writes to it has let go. */
-    async abandon({ id, storageReference }: EndedUpload): Promise<void> {
+    abandon: async ({ id, storageReference }: EndedUpload): Promise<void> => {
       const hold = await locks.acquire(id);
       hashes.forget(id);
       await store.abort(storageReference);
