@@ -5,7 +5,6 @@ import { openSqliteMetadata } from "./metadata/metadata.ts";
 import type { Actor } from "./metadata/audit.ts";
 import { databaseFile, NoRegistryError } from "./stores.ts";
 
-export { AccountError } from "./auth/account-error.ts";
 export { generatePassword } from "./auth/first-start.ts";
 
 /** What the commands for accounts do to a data folder, also while a server runs on it. */

@@ -34,9 +34,10 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
     "http",
     "config",
   ],
+  administration: ["stores", "metadata", "auth", "config"],
   upkeep: ["stores", "contract", "metadata", "registry", "config"],
   server: ["assemble", "config", "observability", "oci"],
-  cli: ["assemble", "upkeep", "config", "server", "observability"],
+  cli: ["assemble", "upkeep", "administration", "config", "server", "observability"],
 };
 
 /** Packages that only some places may import. */

@@ -21,24 +21,39 @@ export function dataFolderCommand(name: string, description: string): Command {
 }
 
 /** Opens the folder, does the work, closes it. Failures become one line. */
-export async function withDataFolder<T>(
-  { config: configFile, data }: DataFolderOptions,
+export function withDataFolder<T>(
+  options: DataFolderOptions,
   work: (upkeep: Upkeep, config: Config) => Promise<T>,
+): Promise<T> {
+  const open = async (config: Config): Promise<Upkeep> =>
+    (await import("../upkeep.ts")).openUpkeep(config);
+  return withOpened(options, open, work);
+}
+
+interface Closable {
+  close(): Promise<void>;
+}
+
+/** The same with any composition root. */
+export async function withOpened<Root extends Closable, T>(
+  { config: configFile, data }: DataFolderOptions,
+  open: (config: Config) => Promise<Root>,
+  work: (root: Root, config: Config) => Promise<T>,
 ): Promise<T> {
   const loaded = await loadConfig({ configFile, flags: data === undefined ? {} : { data } });
   if (!loaded.ok) throw new ConfigError(loaded.problems);
   const { config } = loaded;
-  const { openUpkeep, NoRegistryError } = await import("../upkeep.ts");
-  let upkeep: Upkeep;
+  let root: Root;
   try {
-    upkeep = await openUpkeep(config);
+    root = await open(config);
   } catch (error) {
-    if (error instanceof NoRegistryError) throw new Failure(error.message, { cause: error });
+    if (error instanceof Error && error.name === "NoRegistryError")
+      throw new Failure(error.message, { cause: error });
     throw startFailure(error, config);
   }
   try {
-    return await work(upkeep, config);
+    return await work(root, config);
   } finally {
-    await upkeep.close();
+    await root.close();
   }
 }

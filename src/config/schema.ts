@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { ipRange, listenAddress, serverUrl } from "./addresses.ts";
-import { bool, choice, duration, filePath, integer, size } from "./values.ts";
+import { bool, choice, duration, filePath, integer, secret, size } from "./values.ts";
 
 const logLevels = ["trace", "debug", "info", "warn", "error", "fatal", "silent"] as const;
 const day = 86_400_000;
@@ -43,6 +43,11 @@ export const configSchema = z.object({
       openOnNetwork: bool()
         .prefault(false)
         .describe("Allow auth.open on an address that other machines reach"),
+      adminPassword: secret()
+        .optional()
+        .describe(
+          "Password of the administrator that a first start makes, instead of a random one",
+        ),
     })
     .prefault({}),
   storage: z
