@@ -146,7 +146,12 @@ async function createAccessToken(tx: Database, given: CreateAccessToken): Promis
       secret_hash: given.secretHash,
       scopes: JSON.stringify(given.scopes),
       resources: given.resources === undefined ? null : JSON.stringify(given.resources),
-      created_by: actor.accountId,
+      // Whoever made it may be gone by now.
+      created_by: (query) =>
+        query
+          .selectFrom("accounts")
+          .select("id")
+          .where("id", "=", actor.accountId ?? -1),
       creator_peer: actor.peer,
       creator_agent: given.creatorAgent,
       created_at: nowMs,
