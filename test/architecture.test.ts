@@ -39,11 +39,21 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
   access: ["stores", "metadata", "auth", "http", "config", "observability"],
   "data-folder": ["stores", "contract", "metadata", "registry", "config"],
   "push-rules": ["metadata", "config"],
-  upkeep: ["data-folder", "stores", "contract", "metadata", "auth", "registry", "config"],
+  upkeep: ["data-folder", "stores", "contract", "metadata", "registry", "config"],
   repositories: ["data-folder", "push-rules", "metadata", "registry", "config"],
+  administration: ["stores", "metadata", "auth", "config"],
   server: ["assemble", "config", "observability", "oci"],
   cli: [
-    ...["assemble", "data-folder", "upkeep", "repositories", "config", "server", "observability"],
+    ...[
+      "assemble",
+      "data-folder",
+      "upkeep",
+      "repositories",
+      "administration",
+      "config",
+      "server",
+      "observability",
+    ],
     "oci",
   ],
 };
