@@ -40,17 +40,17 @@ export function createProgram(): Command {
     ...[gcCommand(), checkCommand(), scrubCommand(), keysCommand(), configCommand()],
   ];
   for (const command of commands) program.addCommand(command);
-  for (const command of [
-    program,
-    ...commands,
-    ...commands.flatMap(({ commands: inner }) => inner),
-  ]) {
+  for (const command of withInner(program)) {
     command
       .exitOverride()
       .helpOption("-h, --help", "print this help")
       .showHelpAfterError(`See "${nameOf(command)} --help".`);
   }
   return program;
+}
+
+function withInner(command: Command): readonly Command[] {
+  return [command, ...command.commands.flatMap(withInner)];
 }
 
 /** `berth config check` */
