@@ -37,6 +37,7 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
     "config",
   ],
   access: ["stores", "metadata", "auth", "http", "config", "observability"],
+  administration: ["stores", "metadata", "auth", "config"],
   "data-folder": ["stores", "contract", "metadata", "registry", "config"],
   "push-rules": ["metadata", "config"],
   upkeep: ["data-folder", "stores", "contract", "metadata", "auth", "registry", "config"],
