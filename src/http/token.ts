@@ -5,7 +5,6 @@ import type { Bearer } from "../auth/bearer.ts";
 import type { Grant, Grants } from "../auth/grants.ts";
 import type { Identity } from "../auth/identity.ts";
 import { formatScope, parseScopes, TooManyScopesError, type Scope } from "../auth/scope.ts";
-import { OciError } from "../oci/errors.ts";
 import { readAuthorization } from "./authorization.ts";
 import { queryValues } from "./links.ts";
 import type { Origins } from "./origins.ts";

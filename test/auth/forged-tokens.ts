@@ -113,7 +113,7 @@ export function forgedTokens(
     "of many dots": ".".repeat(10_000),
     "of nothing": "",
     "that is no JSON": "bm90.bm90.bm90",
-    "with a space at its end": `${token} `,
+    "with a space in it": `${head}. ${body}.${signature}`,
     "in base64 that is not for URLs": `${head}.${body}.${"+/".repeat(40)}`,
     "of a megabyte": `${head}.${"A".repeat(1_000_000)}.${signature}`,
     "with a header of a megabyte": `${encode({ ...header, x: "y".repeat(1_000_000) })}.${body}.${signature}`,
