@@ -1,14 +1,18 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { createOpenPolicy } from "./auth/policy.ts";
 import type { Config } from "./config/schema.ts";
 import { openSqliteMetadata, type Metadata } from "./metadata/metadata.ts";
 import type { Logger } from "./observability/logger.ts";
+import { pushRules } from "./push-rules.ts";
 import { createRegistry } from "./registry/registry.ts";
 import { startUpkeep } from "./registry/upkeep/serving.ts";
 import { databaseFile, forgetMemory, openStore } from "./stores.ts";
 import type { BlobStore } from "../storage/blob-store.ts";
 
 export interface Assembled {
+  /** An account that may do everything, to be named to whoever starts; `undefined` in open mode. */
+  readonly administrator:
+    | { readonly name: string; readonly password?: string | undefined }
+    | undefined;
   /** Request listener for node:http. */
   readonly handle: (request: IncomingMessage, response: ServerResponse) => void;
   /** From now on: not ready, so that nobody sends new work. */
@@ -22,37 +26,48 @@ export async function assemble(config: Config, logger: Logger): Promise<Assemble
   const clock = Date.now;
   const store = await openStore(config);
   // The wire's modules load while the database opens.
-  const [metadata, { createApp }] = await Promise.all([
+  const [metadata, { createApp }, { openAccess }] = await Promise.all([
     openSqliteMetadata(databaseFile(config)),
     import("./http/app.ts"),
+    import("./access.ts"),
   ]);
   const keeping = { leaseMs: config.gc.lease, graceMs: config.gc.grace };
-  const registry = createRegistry({ store, metadata, clock, sparse: config.sparse, keeping });
-  const upkeep = await startUpkeep({
-    store,
-    metadata,
-    clock,
-    uploads: registry.uploads,
-    report: logger,
-    keeping,
-    gc: config.gc,
-    scrub: config.scrub,
-    uploadIdleMs: config.limits.uploadIdle,
-  }).catch(async (error: unknown) => {
+  const { sparse } = config;
+  const rules = pushRules(config);
+  const registry = createRegistry({ store, metadata, clock, sparse, rules, keeping });
+  const closeStores = async (): Promise<void> => {
     await metadata.close();
     await store.close();
+  };
+  const open = async () => {
+    const access = await openAccess(config, { metadata, clock, logger });
+    const upkeep = await startUpkeep({
+      store,
+      metadata,
+      clock,
+      uploads: registry.uploads,
+      report: logger,
+      keeping,
+      gc: config.gc,
+      scrub: config.scrub,
+      uploadIdleMs: config.limits.uploadIdle,
+    });
+    return { access, upkeep };
+  };
+  const { access, upkeep } = await open().catch(async (error: unknown) => {
+    await closeStores();
     throw error;
   });
 
   let draining = false;
   return {
+    administrator: access.administrator,
     handle: createApp({
       registry,
-      policy: createOpenPolicy(),
+      ...access.parts,
       readiness: async () =>
         draining ? { server: "is shutting down" } : await problemsOf({ store, metadata }),
       logger,
-      trustedProxies: config.trustedProxies,
       limits: config.limits,
     }),
     drain: () => {
@@ -60,8 +75,7 @@ export async function assemble(config: Config, logger: Logger): Promise<Assemble
     },
     close: async () => {
       await upkeep.close();
-      await metadata.close();
-      await store.close();
+      await closeStores();
       await forgetMemory(config);
     },
   };

@@ -16,6 +16,9 @@ export function databaseFile({ data, storage }: Config): string {
   return path.join(data, storage.driver === "memory" ? `memory-${process.pid}.db` : "berth.db");
 }
 
+/** Where the keys that sign tokens lie. */
+export const keysFolder = ({ data }: Config): string => path.join(data, "keys");
+
 /** Removes the database of blobs that were in memory. */
 export async function forgetMemory(config: Config): Promise<void> {
   if (config.storage.driver !== "memory") return;

@@ -1,16 +1,15 @@
-import { existsSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import path from "node:path";
 import type { BlobStore } from "../storage/blob-store.ts";
 import type { Config } from "./config/schema.ts";
+import { openDataFolder } from "./data-folder.ts";
 import { openSqliteMetadata, snapshotSqlite, type Metadata } from "./metadata/metadata.ts";
 import { createKeeper } from "./registry/clock.ts";
 import { check, type Finding } from "./registry/upkeep/check.ts";
 import { collect, type CollectionStep } from "./registry/upkeep/collector.ts";
 import type { Reading } from "./registry/upkeep/inspection.ts";
-import { matchInstance } from "./registry/upkeep/opening.ts";
 import { scrub } from "./registry/upkeep/scrub.ts";
-import { databaseFile, NoRegistryError, openStore } from "./stores.ts";
+import { databaseFile, NoRegistryError } from "./stores.ts";
 
 export { tallied, type CollectionTally } from "./registry/upkeep/tally.ts";
 export { NoRegistryError };
@@ -28,22 +27,9 @@ export interface Upkeep {
   close(): Promise<void>;
 }
 
-/** The composition root of upkeep: the same parts without the wire. Throws where database and store do not belong together. */
+/** The other composition root: the same parts without the wire. Throws as {@link openDataFolder}. */
 export async function openUpkeep(config: Config): Promise<Upkeep> {
-  const file = databaseFile(config);
-  if (!existsSync(file)) throw new NoRegistryError(`there is no registry in ${config.data}`);
-  const store = await openStore(config);
-  const metadata = await openSqliteMetadata(file);
-  const close = async (): Promise<void> => {
-    await metadata.close();
-    await store.close();
-  };
-  try {
-    await matchInstance({ store, metadata });
-  } catch (error) {
-    await close();
-    throw error;
-  }
+  const { store, metadata, close } = await openDataFolder(config);
   const clock = Date.now;
   const keeping = { leaseMs: config.gc.lease, graceMs: config.gc.grace };
   const collection = (over: Metadata) => ({
@@ -62,7 +48,7 @@ export async function openUpkeep(config: Config): Promise<Upkeep> {
       const folder = await mkdtemp(path.join(config.data, "rehearsal-"));
       try {
         const copy = path.join(folder, "berth.db");
-        await snapshotSqlite(file, copy);
+        await snapshotSqlite(databaseFile(config), copy);
         const rehearsal = await openSqliteMetadata(copy);
         try {
           yield* collect({ ...collection(rehearsal), store: rehearsalOf(store) });

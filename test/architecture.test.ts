@@ -23,7 +23,9 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
   config: [],
   stores: ["contract", "driver", "config"],
   assemble: [
+    "access",
     "stores",
+    "push-rules",
     "oci",
     "contract",
     "driver",
@@ -34,10 +36,17 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
     "http",
     "config",
   ],
+  access: ["stores", "metadata", "auth", "http", "config", "observability"],
   administration: ["stores", "metadata", "auth", "config"],
-  upkeep: ["stores", "contract", "metadata", "registry", "config"],
+  "data-folder": ["stores", "contract", "metadata", "registry", "config"],
+  "push-rules": ["metadata", "config"],
+  upkeep: ["data-folder", "stores", "contract", "metadata", "registry", "config"],
+  repositories: ["data-folder", "push-rules", "metadata", "registry", "auth", "config"],
   server: ["assemble", "config", "observability", "oci"],
-  cli: ["assemble", "upkeep", "administration", "config", "server", "observability"],
+  cli: [
+    ...["assemble", "data-folder", "upkeep", "repositories", "administration"],
+    ...["config", "server", "observability", "oci"],
+  ],
 };
 
 /** Packages that only some places may import. */
@@ -47,7 +56,9 @@ const owners: Readonly<Record<string, readonly RegExp[]>> = {
   "better-sqlite3": [/^src\/metadata\/sqlite\//],
   kysely: [/^src\/metadata\//],
   zod: [/^src\/config\//],
+  jsonwebtoken: [/^src\/auth\//],
   yaml: [/^src\/config\//],
+  re2js: [/^src\/oci\//],
   commander: [/^src\/cli\//],
   "cli-progress": [/^src\/cli\//],
   pino: [/^src\/observability\//],

@@ -99,7 +99,7 @@ CREATE INDEX audit_log_by_time ON audit_log (at);
 -- Bytes of the distinct blobs that a namespace links to, kept exact only where there is a limit.
 CREATE TABLE quotas (
   namespace   TEXT    PRIMARY KEY,
-  limit_bytes INTEGER NOT NULL CHECK (limit_bytes >= 0),
+  limit_bytes INTEGER CHECK (limit_bytes >= 0),  -- NULL: what the configuration says
   used_bytes  INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 

@@ -1,4 +1,8 @@
+import type { RepositoryFacts } from "../metadata/sqlite/hot-repositories.ts";
 import type { RepositoryName } from "../oci/name.ts";
+import type { Caller } from "./caller.ts";
+import { viewerOf, type Viewer } from "./catalog.ts";
+import type { Rights } from "./rights.ts";
 
 export type Action = "pull" | "push" | "delete";
 
@@ -8,17 +12,69 @@ export type Permission =
   | { readonly kind: "none" }
   /** Being known to the registry, whatever else one may do. */
   | { readonly kind: "access" }
-  | { readonly kind: "repository"; readonly actions: readonly Action[] }
+  | {
+      readonly kind: "repository";
+      readonly actions: readonly Action[];
+      /** What to ask a token for, where that is more than is needed. */
+      readonly scope?: readonly Action[];
+    }
   | { readonly kind: "catalog" };
 
 export interface Policy {
+  /** Decided at once, from what was granted to the caller and what is known of the repository. */
   allows(request: {
+    readonly caller: Caller;
     readonly permission: Permission;
     readonly repository: RepositoryName | undefined;
   }): boolean;
+  /** Whether the caller may read a repository besides the one that the request is about. */
+  mayRead(caller: Caller, repository: RepositoryName): boolean | Promise<boolean>;
+  /** Whose list of repositories the caller sees. */
+  viewerFor(caller: Caller): Viewer;
 }
 
 /** `auth.open`: there are no accounts, and everybody may do everything. */
 export function createOpenPolicy(): Policy {
-  return { allows: () => true };
+  return {
+    allows: () => true,
+    mayRead: () => true,
+    viewerFor: () => ({ kind: "everything" }),
+  };
+}
+
+/** Grants decide; whoever has none for a repository learns nothing about it, not even whether it is there. */
+export function createPolicy(parts: {
+  readonly factsOf: (repository: RepositoryName) => RepositoryFacts;
+  readonly rights: Rights;
+}): Policy {
+  const { factsOf, rights } = parts;
+  const isGranted = (caller: Caller, repository: RepositoryName, actions: readonly Action[]) => {
+    const granted = caller.access.get(repository);
+    return (
+      granted !== undefined &&
+      actions.every((action) => granted.has(action)) &&
+      factsOf(repository).removal <= caller.removals
+    );
+  };
+
+  return {
+    allows({ caller, permission, repository }) {
+      switch (permission.kind) {
+        case "none":
+        case "access":
+          return true;
+        case "catalog":
+          return caller.catalog;
+        case "repository":
+          return repository !== undefined && isGranted(caller, repository, permission.actions);
+      }
+    },
+    async mayRead(caller, repository) {
+      if (isGranted(caller, repository, ["pull"]) || factsOf(repository).isPublic) return true;
+      if (!caller.live) return false;
+      const live = await rights.of(caller.identity, [repository]);
+      return live.get(repository)?.has("pull") ?? false;
+    },
+    viewerFor: ({ identity }) => viewerOf(identity),
+  };
 }

@@ -2,6 +2,8 @@ import process from "node:process";
 import { Presets, SingleBar } from "cli-progress";
 import type { DataFolderOptions } from "./data-folder.ts";
 
+export type Output = ReturnType<typeof createOutput>;
+
 /** Lines for people, or one JSON object a line for programs. */
 export function createOutput({ json }: DataFolderOptions) {
   return {

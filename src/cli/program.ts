@@ -3,7 +3,10 @@ import { auditCommand } from "./audit.ts";
 import { checkCommand } from "./check.ts";
 import { configCommand } from "./config.ts";
 import { gcCommand } from "./gc.ts";
+import { keysCommand } from "./keys.ts";
 import { orgCommand } from "./org.ts";
+import { quotaCommand } from "./quota.ts";
+import { repoCommand } from "./repo.ts";
 import { scrubCommand } from "./scrub.ts";
 import { serveCommand } from "./serve.ts";
 import { teamCommand } from "./team.ts";
@@ -20,6 +23,8 @@ Examples:
   $ berth user add mia                            let somebody in; asks for the password
   $ berth token create mia --label ci --scope repo:read
                                                   make a secret that stands in for the password
+  $ berth repo delete team/app --yes              delete a repository with everything in it
+  $ berth quota set team 50GB                     limit what a namespace may hold
   $ berth gc --dry-run                            list what nothing needs any more
   $ berth check                                   see whether rows and files agree
   $ berth config check --config berth.yaml        see whether the file is right
@@ -39,16 +44,9 @@ export function createProgram(): Command {
     .helpOption("-h, --help", "print this help")
     .addHelpText("after", notes);
   const commands = [
-    serveCommand(),
-    userCommand(),
-    orgCommand(),
-    teamCommand(),
-    tokenCommand(),
-    auditCommand(),
-    gcCommand(),
-    checkCommand(),
-    scrubCommand(),
-    configCommand(),
+    ...[serveCommand(), userCommand(), orgCommand(), teamCommand(), tokenCommand()],
+    ...[repoCommand(), quotaCommand(), auditCommand(), keysCommand()],
+    ...[gcCommand(), checkCommand(), scrubCommand(), configCommand()],
   ];
   for (const command of commands) program.addCommand(command);
   for (const command of withInner(program)) {

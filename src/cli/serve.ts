@@ -1,5 +1,6 @@
 import process from "node:process";
 import { Command } from "commander";
+import type { Assembled } from "../assemble.ts";
 import { loadConfig } from "../config/load.ts";
 import { ConfigError } from "../config/problems.ts";
 import type { Config } from "../config/schema.ts";
@@ -8,7 +9,7 @@ import { createLogger, type Logger } from "../observability/logger.ts";
 import type { RunningServer } from "../server.ts";
 import { startFailure } from "./failure.ts";
 import { version } from "./version.ts";
-import { welcome } from "./welcome.ts";
+import { firstPassword, welcome } from "./welcome.ts";
 
 interface Options {
   readonly config?: string;
@@ -39,20 +40,17 @@ export function serveCommand(): Command {
 }
 
 async function serve(options: Options): Promise<void> {
-  const loaded = await loadConfig({
-    configFile: options.config,
-    flags: flagsOf(options),
-    forServing: true,
-  });
+  const loaded = await loadConfig({ configFile: options.config, flags: flagsOf(options) });
   if (!loaded.ok) throw new ConfigError(loaded.problems);
 
   const { config } = loaded;
   const logger = createLogger(config.log);
-  const server = await start(config, logger);
+  const { server, administrator } = await start(config, logger);
   if (config.auth.open) {
     logger.warn("open mode: everybody who can reach this address may pull, push and delete");
   }
-  process.stdout.write(welcome({ version: version(), url: server.url, port: server.port, config }));
+  const { url, port } = server;
+  process.stdout.write(welcome({ version: version(), url, port, config, administrator }));
 
   const code = await server.ended;
   process.exitCode = code;
@@ -60,7 +58,10 @@ async function serve(options: Options): Promise<void> {
   if (code > 128) process.exit();
 }
 
-async function start(config: Config, logger: Logger): Promise<RunningServer> {
+async function start(
+  config: Config,
+  logger: Logger,
+): Promise<{ readonly server: RunningServer } & Pick<Assembled, "administrator">> {
   try {
     // Only now, so that every other command starts without them.
     const [{ assemble }, { startServer }] = await Promise.all([
@@ -69,8 +70,11 @@ async function start(config: Config, logger: Logger): Promise<RunningServer> {
     ]);
     const assembled = await assemble(config, logger);
     try {
-      return await startServer(config, assembled, logger);
+      const server = await startServer(config, assembled, logger);
+      return { server, administrator: assembled.administrator };
     } catch (error) {
+      // The account is there now, and nobody will be told again.
+      process.stdout.write(firstPassword(assembled.administrator));
       await assembled.close();
       throw error;
     }

@@ -7,16 +7,44 @@ export interface Welcome {
   readonly url: string;
   readonly port: number;
   readonly config: Pick<Config, "listen" | "publicUrl" | "data">;
+  /** An administrator; `undefined` in open mode, where nobody logs in. */
+  readonly administrator:
+    | {
+        readonly name: string;
+        /** Of an account that was just made; it is shown here and nowhere else. */
+        readonly password?: string | undefined;
+      }
+    | undefined;
 }
 
-/** What `berth serve` prints once it listens: one line that says where, and three commands that push a first image. */
-export function welcome({ version, url, port, config }: Welcome): string {
+/** What `berth serve` prints once it listens: one line that says where, and the commands that push a first image. */
+export function welcome({ version, url, port, config, administrator }: Welcome): string {
   const host = registryHost(config, port);
+  const image =
+    administrator === undefined ? `${host}/alpine` : `${host}/${administrator.name}/alpine`;
+  const login =
+    administrator === undefined ? [] : [`docker login -u ${administrator.name} ${host}`];
+  const commands = [
+    ...login,
+    "docker pull alpine",
+    `docker tag alpine ${image}`,
+    `docker push ${image}`,
+  ];
   return `Berth ${version} listens on ${url} (data in ${config.data}). Push a first image:
 
-  docker pull alpine
-  docker tag alpine ${host}/alpine
-  docker push ${host}/alpine
+${commands.map((command) => `  ${command}\n`).join("")}
+${firstPassword(administrator)}`;
+}
+
+/** The password of an account that was just made, with its name; empty where there is none to tell. */
+export function firstPassword(administrator: Welcome["administrator"]): string {
+  if (administrator?.password === undefined) return "";
+  const { name, password } = administrator;
+  return `The administrator is ${name}, with the password
+
+  ${password}
+
+It is shown only now. "berth user password ${name}" sets another.
 
 `;
 }

@@ -2,7 +2,7 @@ import process from "node:process";
 import { configVariable } from "./environment.ts";
 import { keysOf, type ConfigKey } from "./keys.ts";
 import type { ConfigProblem } from "./problems.ts";
-import { generalRules, servingRules } from "./rules.ts";
+import { rules } from "./rules.ts";
 import { configSchema, type Config } from "./schema.ts";
 import { readSettings, type Flags, type Sources } from "./settings.ts";
 
@@ -13,8 +13,6 @@ export interface ConfigInput {
   readonly flags?: Flags;
   /** The process's own environment if left out. Nothing else in the project reads it. */
   readonly env?: NodeJS.ProcessEnv;
-  /** Whether a server is to be started with it, which asks for more than a check of the file does. */
-  readonly forServing?: boolean;
 }
 
 export type LoadedConfig =
@@ -36,7 +34,6 @@ export async function loadConfig(input: ConfigInput): Promise<LoadedConfig> {
   });
 
   const { output, sources, refused } = settings;
-  const rules = input.forServing ? [...generalRules, ...servingRules] : generalRules;
   const broken = rules.flatMap(({ keys, check }) => {
     if (output === undefined || keys.some((key) => refused.has(key))) return [];
     const problem = check(output);

@@ -9,33 +9,11 @@ export interface Rule {
   readonly check: (config: Config) => Omit<ConfigProblem, "key"> | undefined;
 }
 
-/** Hold for every configuration. */
-export const generalRules: readonly Rule[] = [
+export const rules: readonly Rule[] = [
   {
     keys: ["auth.openOnNetwork", "auth.open", "listen"],
     check: ({ auth, listen }) =>
       auth.open ? openOnNetwork(auth.openOnNetwork, listen) : undefined,
-  },
-];
-
-/** Hold for `berth serve` besides. */
-export const servingRules: readonly Rule[] = [
-  {
-    keys: ["auth.open"],
-    check: ({ auth }) =>
-      auth.open
-        ? undefined
-        : {
-            what: "there are no accounts yet, so Berth can only run open to everybody",
-            found: "false",
-            allowed: "true: pass --open, or set auth.open: true or BERTH_AUTH_OPEN=true",
-          },
-  },
-  {
-    // What would be said next, once --open is passed.
-    keys: ["auth.openOnNetwork", "auth.open", "listen"],
-    check: ({ auth, listen }) =>
-      auth.open ? undefined : openOnNetwork(auth.openOnNetwork, listen),
   },
 ];
 

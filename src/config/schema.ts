@@ -43,6 +43,9 @@ export const configSchema = z.object({
       openOnNetwork: bool()
         .prefault(false)
         .describe("Allow auth.open on an address that other machines reach"),
+      algorithm: choice(["ES256", "RS256"])
+        .prefault("ES256")
+        .describe("How tokens are signed, from the next key on"),
       adminPassword: secret()
         .optional()
         .describe(
@@ -65,6 +68,23 @@ export const configSchema = z.object({
       format: choice(["auto", "pretty", "json"])
         .prefault("auto")
         .describe("auto is pretty on a terminal and json elsewhere"),
+    })
+    .prefault({}),
+  repositories: z
+    .object({
+      createOnPush: bool()
+        .prefault(true)
+        .describe("A push to a repository that is not there makes it, where the pusher may"),
+      defaultVisibility: choice(["private", "public"])
+        .prefault("private")
+        .describe("Who may pull from a repository that a push makes: its members, or everybody"),
+    })
+    .prefault({}),
+  quotas: z
+    .object({
+      default: size({ min: 0 })
+        .optional()
+        .describe("Bytes that a namespace may hold where it has no quota of its own"),
     })
     .prefault({}),
   sparse: bool().prefault(false).describe("A manifest may name things that are not here"),

@@ -86,7 +86,9 @@ export function choice<const Word extends string>(words: readonly Word[]): z.Zod
   return value({
     allowed: `one of ${words.join(", ")}`,
     parse: (raw) =>
-      words.find((word) => typeof raw === "string" && raw.trim().toLowerCase() === word),
+      words.find(
+        (word) => typeof raw === "string" && raw.trim().toLowerCase() === word.toLowerCase(),
+      ),
   });
 }
 

@@ -1,15 +1,21 @@
 import Koa from "koa";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Policy } from "../auth/policy.ts";
+import type { Keys } from "../auth/keys.ts";
 import type { Logger } from "../observability/logger.ts";
 import type { Registry } from "../registry/registry.ts";
+import type { Callers } from "./authenticate.ts";
 import { createBodyReader } from "./body.ts";
+import type { Challenger } from "./challenge.ts";
 import { renderFailures, versionHeader } from "./errors.ts";
+import { jwksRoutes } from "./jwks.ts";
 import { opsRoutes, type Readiness } from "./ops.ts";
+import type { Origins } from "./origins.ts";
 import { logRequests } from "./request-log.ts";
 import { createRouter } from "./router.ts";
 import type { Route } from "./route.ts";
 import { withShortWay } from "./short-way.ts";
+import { tokenRoutes, type TokenParts } from "./token.ts";
 import { blobRoutes } from "./v2/blobs.ts";
 import { catalogRoutes } from "./v2/catalog.ts";
 import { manifestRoutes } from "./v2/manifests.ts";
@@ -20,10 +26,14 @@ import { uploadRoutes } from "./v2/uploads.ts";
 
 export interface AppParts {
   readonly registry: Registry;
+  readonly callers: Callers;
   readonly policy: Policy;
+  readonly challenger: Challenger;
+  /** Where tokens come from; without it there are none, and everybody is let in. */
+  readonly tokens: (TokenParts & { readonly keys: Keys }) | undefined;
+  readonly origins: Origins;
   readonly readiness: Readiness;
   readonly logger: Logger;
-  readonly trustedProxies: readonly string[];
   readonly limits: {
     /** Bytes of one manifest. */
     readonly manifestSize: number;
@@ -35,7 +45,8 @@ export interface AppParts {
 }
 
 /** Everything that is served, each with the permission it needs. */
-export function routesOf({ registry, policy, readiness, limits }: AppParts): readonly Route[] {
+export function routesOf(parts: AppParts): readonly Route[] {
+  const { registry, policy, tokens, readiness, limits } = parts;
   const { pageSize, tagsPerPush } = limits;
   const readBody = createBodyReader(
     limits.manifestSize,
@@ -43,8 +54,9 @@ export function routesOf({ registry, policy, readiness, limits }: AppParts): rea
   );
   return [
     ...opsRoutes({ readiness }),
+    ...(tokens === undefined ? [] : [...tokenRoutes(tokens), ...jwksRoutes(tokens)]),
     ...pingRoutes,
-    ...catalogRoutes({ repositories: registry.repositories, pageSize }),
+    ...catalogRoutes({ repositories: registry.repositories, policy, pageSize }),
     ...uploadRoutes({ uploads: registry.uploads, blobs: registry.blobs, policy }),
     ...blobRoutes({ blobs: registry.blobs, policy }),
     ...manifestRoutes({ manifests: registry.manifests, policy, readBody, tagsPerPush }),
@@ -57,19 +69,20 @@ export function createApp(
   parts: AppParts,
 ): (request: IncomingMessage, response: ServerResponse) => void {
   const app = new Koa();
-  app.use(logRequests(parts.logger, parts.trustedProxies));
+  app.use(logRequests(parts.logger, parts.origins));
   app.use(renderFailures(parts.logger));
   app.use(async (ctx, next) => {
     // Old clients still look for it on the ping.
     if (ctx.path.startsWith("/v2")) ctx.set(versionHeader, "registry/2.0");
     await next();
   });
-  app.use(createRouter(routesOf(parts), parts.policy));
+  app.use(createRouter(routesOf(parts), parts));
   app.on("error", (error) => parts.logger.debug({ err: error }, "a connection failed"));
   const handle = app.callback();
-  const { registry, policy, logger } = parts;
+  const { registry, callers, policy, logger } = parts;
   return withShortWay((request, response) => void handle(request, response), {
     manifests: registry.manifests,
+    callers,
     policy,
     logger,
   });

@@ -2,6 +2,7 @@ import type { Context, Middleware } from "koa";
 import { OciError, renderErrors } from "../oci/errors.ts";
 import { describeFailure } from "../registry/failures.ts";
 import type { Logger } from "../observability/logger.ts";
+import { renderTokenError } from "./token-errors.ts";
 
 /** A request that its client gave up: there is nobody to tell. */
 const goneCodes = new Set([
@@ -31,7 +32,12 @@ export function renderFailures(logger: Logger): Middleware {
 }
 
 function errorOf(error: unknown, ctx: Context, logger: Logger): OciError {
-  if (error instanceof OciError) return error;
+  if (error instanceof OciError) {
+    const { cause } = error;
+    if (error.status >= 500 && cause !== undefined)
+      logger.error({ err: cause, method: ctx.method, path: ctx.path }, error.message);
+    return error;
+  }
   const foreseen = describeFailure(error);
   if (foreseen !== undefined) {
     logger.error({ err: error, method: ctx.method, path: ctx.path }, foreseen.message);
@@ -48,9 +54,10 @@ function render(ctx: Context, error: OciError): void {
   for (const name of ctx.res.getHeaderNames()) if (name !== versionHeader) ctx.remove(name);
   ctx.respond = true;
   ctx.status = error.status;
+  if (ctx.path === "/token") ctx.set("Cache-Control", "no-store");
   if (error.headers !== undefined) ctx.set({ ...error.headers });
   ctx.type = "application/json";
-  ctx.body = JSON.stringify(renderErrors(error));
+  ctx.body = JSON.stringify(ctx.path === "/token" ? renderTokenError(error) : renderErrors(error));
   // What is left of the body is read and dropped, so that the answer arrives and the connection stays usable.
   if (!ctx.req.complete) ctx.req.resume();
 }

@@ -1,16 +1,17 @@
-import ipaddr from "ipaddr.js";
-import type { IncomingMessage } from "node:http";
 import type { Middleware } from "koa";
 import type { Logger } from "../observability/logger.ts";
+import { setPeer } from "./caller.ts";
+import type { Origins } from "./origins.ts";
 
 /**
  * One line a request: `debug` where all went well, `info` where the client was refused, `warn` where we failed.
  * The query is left out: it may carry what nobody should read.
  */
-export function logRequests(logger: Logger, trustedProxies: readonly string[]): Middleware {
-  const isTrusted = createTrust(trustedProxies);
+export function logRequests(logger: Logger, origins: Origins): Middleware {
   return async (ctx, next) => {
     const startedAt = performance.now();
+    const peer = origins.peerOf(ctx.req);
+    setPeer(ctx, peer);
     await next();
     ctx.res.once("close", () => {
       const { statusCode } = ctx.res;
@@ -23,42 +24,11 @@ export function logRequests(logger: Logger, trustedProxies: readonly string[]): 
           path: ctx.path,
           status: statusCode,
           ms: Math.round(performance.now() - startedAt),
-          peer: peerOf(ctx.req, isTrusted),
+          peer,
           agent: ctx.get("User-Agent") || undefined,
         },
         "request",
       );
     });
   };
-}
-
-type Trust = (address: string) => boolean;
-
-function createTrust(proxies: readonly string[]): Trust {
-  const ranges = proxies.map((proxy) => {
-    if (proxy.includes("/")) return ipaddr.parseCIDR(proxy);
-    const address = ipaddr.process(proxy);
-    return [address, address.kind() === "ipv4" ? 32 : 128] as const;
-  });
-  return (address) => {
-    if (!ipaddr.isValid(address)) return false;
-    const parsed = ipaddr.process(address);
-    return ranges.some(
-      ([range, bits]) => parsed.kind() === range.kind() && parsed.match(range, bits),
-    );
-  };
-}
-
-/** Who asked: the connection's address, or what proxies we trust say of theirs, from the nearest on. */
-export function peerOf(request: IncomingMessage, isTrusted: Trust): string {
-  let peer = request.socket.remoteAddress ?? "";
-  const forwarded = String(request.headers["x-forwarded-for"] ?? "")
-    .split(",")
-    .map((part) => part.trim());
-  while (isTrusted(peer) && forwarded.length > 0) {
-    const next = forwarded.pop();
-    if (next === undefined || !ipaddr.isValid(next)) break;
-    peer = next;
-  }
-  return peer;
 }

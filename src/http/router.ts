@@ -1,18 +1,28 @@
 import Router from "@koa/router";
 import type { Context, Middleware } from "koa";
-import type { Policy } from "../auth/policy.ts";
+import type { Permission, Policy } from "../auth/policy.ts";
 import { OciError } from "../oci/errors.ts";
 import { parseRepositoryName } from "../oci/name.ts";
-import type { Route } from "./route.ts";
+import type { Callers } from "./authenticate.ts";
+import { setCaller } from "./caller.ts";
+import type { Challenger } from "./challenge.ts";
+import type { Route, Target } from "./route.ts";
+
+/** Who may do what, as the wire asks. */
+export interface Access {
+  readonly callers: Callers;
+  readonly policy: Policy;
+  readonly challenger: Challenger;
+}
 
 /**
  * The route table as middleware. Names are parsed here, once, and the same value is used for the permission and for
  * the work. Throws UNAUTHORIZED where the policy refuses, UNSUPPORTED for a method or a path that is not served.
  */
-export function createRouter(routes: readonly Route[], policy: Policy): Middleware {
+export function createRouter(routes: readonly Route[], access: Access): Middleware {
   // A path means one thing: no folding of case.
   const router = new Router({ sensitive: true });
-  for (const route of routes) router[route.method](route.path, (ctx) => answer(route, ctx, policy));
+  for (const route of routes) router[route.method](route.path, (ctx) => answer(route, ctx, access));
   const matched = router.routes();
 
   return (ctx) =>
@@ -29,22 +39,34 @@ export function createRouter(routes: readonly Route[], policy: Policy): Middlewa
 async function answer(
   route: Route,
   ctx: Context & { readonly params: Readonly<Record<string, string>> },
-  policy: Policy,
+  access: Access,
 ): Promise<void> {
   if (route.permission.kind === "repository") {
     const asked = ctx.params["name"] ?? "";
     const repository = parseRepositoryName(asked);
-    demand(policy.allows({ permission: route.permission, repository }));
+    await admit(ctx, access, route.permission, { repository, asked });
     await (route.handle as Extract<Route, { permission: { kind: "repository" } }>["handle"])(ctx, {
       repository,
       asked,
     });
     return;
   }
-  demand(policy.allows({ permission: route.permission, repository: undefined }));
+  await admit(ctx, access, route.permission, undefined);
   await (route.handle as (ctx: Context) => Promise<void> | void)(ctx);
 }
 
-function demand(allowed: boolean): void {
-  if (!allowed) throw new OciError("UNAUTHORIZED");
+/** Lets the request in, or throws the 401 that says how to get in; nothing of the request has been looked up before. */
+async function admit(
+  ctx: Context,
+  { callers, policy, challenger }: Access,
+  permission: Permission,
+  target: Target | undefined,
+): Promise<void> {
+  if (permission.kind === "none") return;
+  const caller = await callers.of(ctx.req, target?.repository);
+  if (caller === "nothing" || caller === "invalid")
+    throw challenger.challenge(ctx, permission, target?.asked, caller);
+  if (!policy.allows({ caller, permission, repository: target?.repository }))
+    throw challenger.challenge(ctx, permission, target?.asked, "valid");
+  setCaller(ctx, caller);
 }

@@ -5,6 +5,7 @@ import { OciError } from "../oci/errors.ts";
 import { parseRepositoryName, type RepositoryName } from "../oci/name.ts";
 import { parseReference, type Reference } from "../oci/reference.ts";
 import type { Manifests } from "../registry/manifests.ts";
+import type { Callers } from "./authenticate.ts";
 import { versionHeader } from "./errors.ts";
 import { manifestHeaders } from "./v2/manifests.ts";
 
@@ -15,13 +16,18 @@ const separator = "/manifests/";
 /**
  * Answers reads of manifests in front of Koa, whose layers cost several times the work. Parser, policy and presenter are
  * those of the long way; whatever is unusual (a query, an escape, a condition, anything that is not there or not
- * allowed) goes there untouched, so that no rule is written twice.
+ * allowed, a token that has not been seen before) goes there untouched, so that no rule is written twice.
  */
 export function withShortWay(
   longWay: RequestListener,
-  parts: { readonly manifests: Manifests; readonly policy: Policy; readonly logger: Logger },
+  parts: {
+    readonly manifests: Manifests;
+    readonly callers: Callers;
+    readonly policy: Policy;
+    readonly logger: Logger;
+  },
 ): RequestListener {
-  const { manifests, policy, logger } = parts;
+  const { manifests, callers, policy, logger } = parts;
   // Requests that went well are logged at this level, and the log is written on the long way.
   if (logger.isLevelEnabled("debug")) return longWay;
 
@@ -32,10 +38,12 @@ export function withShortWay(
     const asked = askedFor(request.url ?? "");
     if (asked === undefined) return false;
     const { repository, reference } = asked;
-    if (!policy.allows({ permission: pull, repository })) return false;
+    const caller = callers.peek(request);
+    if (caller === undefined || !policy.allows({ caller, permission: pull, repository }))
+      return false;
     const found = manifests.peek(repository, reference);
     if (found === undefined) return false;
-    const promises = method === "HEAD" && policy.allows({ permission: push, repository });
+    const promises = method === "HEAD" && policy.allows({ caller, permission: push, repository });
     if (promises && !manifests.isPromised(found)) return false;
 
     response.writeHead(200, {
@@ -48,7 +56,14 @@ export function withShortWay(
   };
 
   return (request, response) => {
-    if (!answered(request, response)) longWay(request, response);
+    let isAnswered = false;
+    try {
+      isAnswered = answered(request, response);
+    } catch (error) {
+      // A database that fails has an answer of its own on the long way.
+      logger.debug({ err: error }, "the short way failed");
+    }
+    if (!isAnswered) longWay(request, response);
   };
 }
 

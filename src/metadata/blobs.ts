@@ -1,8 +1,11 @@
 import { inForce } from "./in-force.ts";
 import type { Digest } from "../oci/digest.ts";
-import type { RepositoryName } from "../oci/name.ts";
+import { namespaceOf, type RepositoryName } from "../oci/name.ts";
 import type { Keeping } from "./keeping.ts";
-import { ensureRepository } from "./repositories.ts";
+import { writeAudit, type Actor } from "./audit.ts";
+import { creditQuota } from "./quotas.ts";
+import { isRefusal, type Refusal } from "./refusals.ts";
+import { openForPush, type Push } from "./repository-creation.ts";
 import { retireUnlinked, reviewLink } from "./reviews.ts";
 import type { Database } from "./schema.ts";
 
@@ -52,8 +55,7 @@ export function createBlobReads(db: Database) {
   };
 }
 
-export interface StoreBlob extends Keeping {
-  readonly repository: RepositoryName;
+export interface StoreBlob extends Keeping, Push {
   readonly digest: Digest;
   readonly sizeBytes: number;
   readonly storageKey: string;
@@ -63,19 +65,26 @@ export interface StoreBlob extends Keeping {
 
 /**
  * Records bytes that are durable in the store, links them to the repository and ends the upload. `duplicate`: the
- * digest was here already, the link points at the earlier bytes, and those under `storageKey` are nobody's.
+ * digest was here already, the link points at the earlier bytes. `gone`: the upload has been ended by somebody else.
+ * Unless it is `stored`, the bytes under `storageKey` are nobody's.
  */
-async function storeBlob(tx: Database, blob: StoreBlob): Promise<"stored" | "duplicate"> {
-  const repositoryId = await ensureRepository(tx, blob.repository, blob.nowMs);
-  if (blob.uploadId !== undefined)
-    await tx.deleteFrom("uploads").where("id", "=", blob.uploadId).execute();
-
+async function storeBlob(
+  tx: Database,
+  blob: StoreBlob,
+): Promise<"stored" | "duplicate" | "gone" | Refusal> {
+  if (blob.uploadId !== undefined) {
+    const ended = await tx.deleteFrom("uploads").where("id", "=", blob.uploadId).executeTakeFirst();
+    if (ended.numDeletedRows === 0n) return "gone";
+  }
   const known = await tx
     .selectFrom("blobs")
     .select(["id", "state"])
     .where("digest", "=", blob.digest)
     .where(inForce)
     .executeTakeFirst();
+  const opened = await openForPush(tx, blob, { id: known?.id, sizeBytes: blob.sizeBytes });
+  if (isRefusal(opened)) return opened;
+  const { repositoryId } = opened;
   if (known !== undefined && known.state === "live") {
     await link(tx, repositoryId, known.id, blob);
     return "duplicate";
@@ -110,26 +119,27 @@ async function storeBlob(tx: Database, blob: StoreBlob): Promise<"stored" | "dup
   return "stored";
 }
 
-export interface MountBlob extends Keeping {
+export interface MountBlob extends Keeping, Push {
   readonly from: RepositoryName;
-  readonly repository: RepositoryName;
   readonly digest: Digest;
 }
 
 /** Links a blob of one repository to another. False if the source does not show it (any more). */
-async function mountBlob(tx: Database, mount: MountBlob): Promise<boolean> {
+async function mountBlob(tx: Database, mount: MountBlob): Promise<boolean | Refusal> {
   const source = await tx
     .selectFrom("repositories")
     .innerJoin("blob_links", "blob_links.repository_id", "repositories.id")
     .innerJoin("blobs", "blobs.id", "blob_links.blob_id")
-    .select("blobs.id as id")
+    .select(["blobs.id as id", "blobs.size_bytes as sizeBytes"])
     .where("repositories.name", "=", mount.from)
     .where("blobs.digest", "=", mount.digest)
     .where(inForce)
     .where("blobs.state", "=", "live")
     .executeTakeFirst();
   if (source === undefined) return false;
-  await link(tx, await ensureRepository(tx, mount.repository, mount.nowMs), source.id, mount);
+  const opened = await openForPush(tx, mount, source);
+  if (isRefusal(opened)) return opened;
+  await link(tx, opened.repositoryId, source.id, mount);
   return true;
 }
 
@@ -186,10 +196,17 @@ export type Unlinked =
   | { readonly outcome: "unlinked" | "unknown" }
   | { readonly outcome: "referenced"; readonly by: Digest };
 
+export interface UnlinkBlob {
+  readonly repository: RepositoryName;
+  readonly digest: Digest;
+  readonly nowMs: number;
+  readonly actor: Actor;
+}
+
 /** Takes a blob out of a repository, unless a manifest there names it. Its bytes are the collector's business. */
 async function unlinkBlob(
   tx: Database,
-  { repository, digest }: { readonly repository: RepositoryName; readonly digest: Digest },
+  { repository, digest, nowMs, actor }: UnlinkBlob,
 ): Promise<Unlinked> {
   const linked = await tx
     .selectFrom("repositories")
@@ -215,7 +232,11 @@ async function unlinkBlob(
     .where("repository_id", "=", linked.repositoryId)
     .where("blob_id", "=", linked.blobId)
     .execute();
+  await creditQuota(tx, linked);
   await retireUnlinked(tx, linked.blobId);
+  const account = namespaceOf(repository);
+  const subject = `${repository}@${digest}`;
+  await writeAudit(tx, { nowMs, actor, account, action: "repo.blob.delete", subject });
   return { outcome: "unlinked" };
 }
 

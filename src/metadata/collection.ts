@@ -2,6 +2,7 @@ import { sql } from "kysely";
 import type { Digest } from "../oci/digest.ts";
 import type { RepositoryName } from "../oci/name.ts";
 import { removeManifest } from "./manifests.ts";
+import { creditQuota } from "./quotas.ts";
 import { retireUnlinked } from "./reviews.ts";
 import type { Database } from "./schema.ts";
 
@@ -186,6 +187,7 @@ async function reviewBlobs(
       .where("blob_id", "=", blobId)
       .execute();
     if (user !== undefined) continue;
+    await creditQuota(tx, { repositoryId, blobId });
     await retireUnlinked(tx, blobId);
     collected.push({ repository, digest });
   }

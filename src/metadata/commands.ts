@@ -6,6 +6,10 @@ import { collaboratorCommands } from "./collaborators.ts";
 import { collectionCommands } from "./collection.ts";
 import { instanceCommands } from "./instance.ts";
 import { manifestCommands } from "./manifests.ts";
+import { quotaCommands } from "./quotas.ts";
+import { repositoryCreationCommands } from "./repository-creation.ts";
+import { repositoryRemovalCommands } from "./repository-removal.ts";
+import { repositorySettingsCommands } from "./repository-settings.ts";
 import { memberCommands } from "./members.ts";
 import type { Database } from "./schema.ts";
 import { tagCommands } from "./tags.ts";
@@ -28,6 +32,10 @@ export const commands = {
   ...collectionCommands,
   ...instanceCommands,
   ...manifestCommands,
+  ...quotaCommands,
+  ...repositoryCreationCommands,
+  ...repositoryRemovalCommands,
+  ...repositorySettingsCommands,
   ...memberCommands,
   ...tagCommands,
   ...teamCommands,

@@ -1,12 +1,16 @@
 import type { Digest } from "../oci/digest.ts";
-import type { RepositoryName } from "../oci/name.ts";
+import { namespaceOf, type RepositoryName } from "../oci/name.ts";
 import type { Reference, Tag } from "../oci/reference.ts";
-import { inForce } from "./in-force.ts";
+import { writeAudit } from "./audit.ts";
+import { findImmutable, findImmutableOver } from "./immutable-tags.ts";
 import type { Change } from "./keeping.ts";
-import { ensureRepository, findRepository, touchRepository } from "./repositories.ts";
+import { insertReferences, missingReferences } from "./manifest-references.ts";
+import { isRefusal, type ImmutableTag, type Refusal } from "./refusals.ts";
+import { findRepository, touchRepository } from "./repositories.ts";
+import { openForPush, type Push } from "./repository-creation.ts";
 import { reviewManifest, reviewWhatItKept } from "./reviews.ts";
 import type { Database, NewManifest, NewManifestReference } from "./schema.ts";
-import { pointTag, removeTagsOf } from "./tags.ts";
+import { pointTag, removeTagsOf, type TagChange } from "./tags.ts";
 
 export interface StoredManifest {
   readonly digest: Digest;
@@ -86,8 +90,7 @@ export function createManifestReads(db: Database) {
   };
 }
 
-export interface PutManifest extends Change {
-  readonly repository: RepositoryName;
+export interface PutManifest extends Change, Push {
   readonly manifest: NewManifest;
   /** In the order of the document. */
   readonly references: readonly NewManifestReference[];
@@ -104,19 +107,31 @@ export type ManifestPut =
     };
 
 /** Stores a manifest with its tags at once, or says which of the things it names this repository does not show. */
-async function putManifest(tx: Database, put: PutManifest): Promise<ManifestPut> {
+async function putManifest(tx: Database, put: PutManifest): Promise<ManifestPut | Refusal> {
+  const { digest } = put.manifest;
   const known = await findRepository(tx, put.repository);
   const missing = await missingReferences(tx, known?.id, put);
   if (missing.length > 0) return { outcome: "missing", missing };
+  const immutable = known && (await findImmutable(tx, known, put.tags, digest));
+  if (immutable !== undefined) return immutable;
 
-  const repositoryId = known?.id ?? (await ensureRepository(tx, put.repository, put.nowMs));
-  const { digest } = put.manifest;
+  const opened = known === undefined ? await openForPush(tx, put) : { repositoryId: known.id };
+  if (isRefusal(opened)) return opened;
+  const { repositoryId } = opened;
   const existing = await tx
     .selectFrom("manifests")
     .select(["id", "media_type"])
     .where("repository_id", "=", repositoryId)
     .where("digest", "=", digest)
     .executeTakeFirst();
+  if (
+    known !== undefined &&
+    existing !== undefined &&
+    existing.media_type !== put.manifest.media_type
+  ) {
+    const over = await findImmutableOver(tx, known, digest);
+    if (over !== undefined) return over;
+  }
 
   let manifestId = existing?.id;
   if (manifestId === undefined) {
@@ -140,67 +155,7 @@ async function putManifest(tx: Database, put: PutManifest): Promise<ManifestPut>
   return { outcome: "stored" };
 }
 
-/** SQLite takes 32,766 parameters a statement; a manifest of 4 MiB can name about as many things. */
-const rowsAtOnce = 500;
-
-function* slices<T>(items: readonly T[]): Generator<readonly T[]> {
-  for (let start = 0; start < items.length; start += rowsAtOnce)
-    yield items.slice(start, start + rowsAtOnce);
-}
-
-async function insertReferences(
-  tx: Database,
-  manifestId: number,
-  references: readonly NewManifestReference[],
-): Promise<void> {
-  for (const rows of slices(references)) {
-    await tx
-      .insertInto("manifest_references")
-      .values(rows.map((row) => ({ ...row, manifest_id: manifestId })))
-      .execute();
-  }
-}
-
-async function missingReferences(
-  tx: Database,
-  repositoryId: number | undefined,
-  put: PutManifest,
-): Promise<readonly { digest: Digest; kind: string }[]> {
-  if (put.sparse) return [];
-  const required = put.references.filter((row) => row.required === 1);
-  if (repositoryId === undefined) return required.map(({ digest, kind }) => ({ digest, kind }));
-
-  const presentBlobs = new Set<Digest>();
-  const presentManifests = new Set<Digest>();
-  for (const rows of slices(required)) {
-    const digests = rows.map((row) => row.digest);
-    const blobs = await tx
-      .selectFrom("blobs")
-      .innerJoin("blob_links", "blob_links.blob_id", "blobs.id")
-      .select("blobs.digest as digest")
-      .where("blob_links.repository_id", "=", repositoryId)
-      .where(inForce)
-      .where("blobs.state", "=", "live")
-      .where("blobs.digest", "in", digests)
-      .execute();
-    for (const row of blobs) presentBlobs.add(row.digest);
-    if (put.manifest.kind !== "index") continue;
-    const manifests = await tx
-      .selectFrom("manifests")
-      .select("digest")
-      .where("repository_id", "=", repositoryId)
-      .where("digest", "in", digests)
-      .execute();
-    for (const row of manifests) presentManifests.add(row.digest);
-  }
-  // A child may be a blob too: BuildKit keeps its cache as an index of layers.
-  const isPresent = ({ kind, digest }: NewManifestReference): boolean =>
-    presentBlobs.has(digest) || (kind === "child" && presentManifests.has(digest));
-  return required.filter((row) => !isPresent(row)).map(({ digest, kind }) => ({ digest, kind }));
-}
-
-export interface DeleteManifest extends Change {
-  readonly repository: RepositoryName;
+export interface DeleteManifest extends TagChange {
   readonly digest: Digest;
 }
 
@@ -208,9 +163,9 @@ export interface DeleteManifest extends Change {
 async function deleteManifest(
   tx: Database,
   deletion: DeleteManifest,
-): Promise<{ readonly tags: readonly Tag[] } | undefined> {
-  const { digest } = deletion;
-  const home = await findRepository(tx, deletion.repository);
+): Promise<{ readonly tags: readonly Tag[] } | ImmutableTag | undefined> {
+  const { repository, digest, nowMs, actor } = deletion;
+  const home = await findRepository(tx, repository);
   if (home === undefined) return undefined;
   const manifest = await tx
     .selectFrom("manifests")
@@ -219,8 +174,13 @@ async function deleteManifest(
     .where("digest", "=", digest)
     .executeTakeFirst();
   if (manifest === undefined) return undefined;
-  const tags = await removeTagsOf(tx, home.id, manifest.id, deletion.nowMs);
+  const immutable = await findImmutableOver(tx, home, digest);
+  if (immutable !== undefined) return immutable;
+  const tags = await removeTagsOf(tx, home.id, manifest.id, deletion);
   await removeManifest(tx, { id: manifest.id, repositoryId: home.id, digest }, deletion);
+  const account = namespaceOf(repository);
+  const subject = `${repository}@${digest}`;
+  await writeAudit(tx, { nowMs, actor, account, action: "repo.manifest.delete", subject });
   return { tags };
 }
 

@@ -3,7 +3,7 @@ import { startWriter } from "./sqlite/writer.ts";
 import type { Writer } from "./writer.ts";
 
 /** What we know about bytes: reads that never wait for a writer, and commands that are durable when they resolve. */
-export interface Metadata extends Omit<Reads, "probe" | "close"> {
+export interface Metadata extends Omit<Reads, "probe" | "close" | "recheck"> {
   readonly run: Writer["run"];
   /** Rejects, saying what is wrong, unless the database answers and takes writes. */
   probe(): Promise<void>;
@@ -19,7 +19,7 @@ export async function openSqliteMetadata(file: string): Promise<Metadata> {
     ...reads,
     run: (name, input) =>
       writer.run(name, input).finally(() => {
-        reads.hotManifests.recheck();
+        reads.recheck();
       }),
     probe: async () => {
       await reads.probe();

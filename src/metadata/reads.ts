@@ -2,15 +2,20 @@ import { createAccessTokenReads } from "./access-tokens.ts";
 import { createAccountReads } from "./accounts.ts";
 import { createAuditReads } from "./audit.ts";
 import { createBlobReads } from "./blobs.ts";
-import { createCollaboratorReads } from "./collaborators.ts";
+import { createCatalogReads } from "./catalog.ts";
 import { createCollectionReads } from "./collection.ts";
 import { createInstanceReads } from "./instance.ts";
 import { createManifestReads } from "./manifests.ts";
+import { createRemovalReads } from "./removals.ts";
+import { createQuotaReads } from "./quotas.ts";
+import { createCollaboratorReads } from "./collaborators.ts";
 import { createMemberReads } from "./members.ts";
 import { createRepositoryReads } from "./repositories.ts";
 import { createRightsReads } from "./rights.ts";
 import { openReadConnection, queriesOn, type SqliteConnection } from "./sqlite/connection.ts";
+import { createFreshness } from "./sqlite/freshness.ts";
 import { createHotManifests } from "./sqlite/hot-manifests.ts";
+import { createHotRepositories } from "./sqlite/hot-repositories.ts";
 import { createTagReads } from "./tags.ts";
 import { createTeamPermissionReads } from "./team-permissions.ts";
 import { createTeamReads } from "./teams.ts";
@@ -25,6 +30,7 @@ export const openReads = (file: string) => createReads(openReadConnection(file))
 /** The same on a connection that is open already. */
 export function createReads(connection: SqliteConnection) {
   const db = queriesOn(connection);
+  const freshness = createFreshness(connection);
   return {
     accounts: createAccountReads(db),
     accessTokens: createAccessTokenReads(db),
@@ -36,13 +42,19 @@ export function createReads(connection: SqliteConnection) {
     rights: createRightsReads(db),
     repositories: createRepositoryReads(db),
     blobs: createBlobReads(db),
+    catalog: createCatalogReads(db),
     collection: createCollectionReads(db),
     manifests: createManifestReads(db),
-    hotManifests: createHotManifests(connection),
+    hotManifests: createHotManifests(connection, freshness),
+    hotRepositories: createHotRepositories(connection, freshness),
+    removals: createRemovalReads(db),
+    quotas: createQuotaReads(db),
     tags: createTagReads(db),
     uploads: createUploadReads(db),
     instance: createInstanceReads(db),
     upkeep: createUpkeepReads(db),
+    /** Before an answer that has to see what was just written. */
+    recheck: () => freshness.recheck(),
     probe: async (): Promise<void> => {
       await db.selectFrom("repositories").select("id").limit(1).execute();
     },

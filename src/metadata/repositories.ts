@@ -1,9 +1,14 @@
-import { namespaceOf, type RepositoryName } from "../oci/name.ts";
-import type { Database } from "./schema.ts";
+import type { RepositoryName } from "../oci/name.ts";
+import type { TagPatterns } from "../oci/tag-patterns.ts";
+import type { Quota } from "./quotas.ts";
+import type { Database, Visibility } from "./schema.ts";
 
 export interface Repository {
   readonly id: number;
   readonly name: RepositoryName;
+  readonly visibility: Visibility;
+  /** Tags that stay as they are; `null`: none. */
+  readonly immutableTags: TagPatterns | null;
 }
 
 /** One page of a listing: what was asked for, and whether there is more behind it. */
@@ -20,52 +25,34 @@ export function pageOf<T>(rows: readonly T[], limit: number): Page<T> {
 export function createRepositoryReads(db: Database) {
   return {
     find: (name: RepositoryName): Promise<Repository | undefined> => findRepository(db, name),
-
-    /** Names in bytewise order, after `last`. */
-    async list(page: {
-      readonly last?: string | undefined;
-      readonly limit: number;
-    }): Promise<Page<RepositoryName>> {
-      const rows = await db
-        .selectFrom("repositories")
-        .select("name")
-        .where("name", ">", (page.last ?? "") as RepositoryName)
-        .orderBy("name")
-        .limit(page.limit + 1)
-        .execute();
-      return pageOf(
-        rows.map((row) => row.name),
-        page.limit,
-      );
-    },
   };
 }
 
-export function findRepository(
+/** A repository, with the quota of its namespace if there is one. */
+export async function findRepository(
   db: Database,
   name: RepositoryName,
-): Promise<Repository | undefined> {
-  return db
+): Promise<(Repository & { readonly quota: Quota | undefined }) | undefined> {
+  const row = await db
     .selectFrom("repositories")
-    .select(["id", "name"])
-    .where("name", "=", name)
+    .leftJoin("quotas", "quotas.namespace", "repositories.namespace")
+    .select([
+      "repositories.id as id",
+      "repositories.name as name",
+      "repositories.visibility as visibility",
+      "repositories.immutable_tags as immutableTags",
+      "quotas.limit_bytes as limitBytes",
+      "quotas.used_bytes as usedBytes",
+    ])
+    .where("repositories.name", "=", name)
     .executeTakeFirst();
-}
-
-/** The repository's id; it comes into being with the first thing that is stored in it. */
-export async function ensureRepository(
-  tx: Database,
-  name: RepositoryName,
-  nowMs: number,
-): Promise<number> {
-  const found = await findRepository(tx, name);
-  if (found !== undefined) return found.id;
-  const made = await tx
-    .insertInto("repositories")
-    .values({ name, namespace: namespaceOf(name), created_at: nowMs, updated_at: nowMs })
-    .returning("id")
-    .executeTakeFirstOrThrow();
-  return made.id;
+  if (row === undefined) return undefined;
+  const { limitBytes, usedBytes, immutableTags, ...repository } = row;
+  return {
+    ...repository,
+    immutableTags: immutableTags === null ? null : (JSON.parse(immutableTags) as TagPatterns),
+    quota: usedBytes === null ? undefined : { limitBytes, usedBytes },
+  };
 }
 
 export async function touchRepository(tx: Database, id: number, nowMs: number): Promise<void> {

@@ -218,7 +218,7 @@ interface AuditLogTable {
 
 interface QuotasTable {
   namespace: string;
-  limit_bytes: number;
+  limit_bytes: number | null;
   used_bytes: number;
 }
 

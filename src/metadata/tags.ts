@@ -1,7 +1,10 @@
 import type { Digest } from "../oci/digest.ts";
-import type { RepositoryName } from "../oci/name.ts";
+import { namespaceOf, type RepositoryName } from "../oci/name.ts";
 import type { Tag } from "../oci/reference.ts";
+import { writeAudit, type Actor } from "./audit.ts";
+import { findImmutableTag } from "./immutable-tags.ts";
 import type { Change } from "./keeping.ts";
+import type { ImmutableTag } from "./refusals.ts";
 import { findRepository, pageOf, touchRepository, type Page } from "./repositories.ts";
 import { reviewManifest } from "./reviews.ts";
 import type { Database } from "./schema.ts";
@@ -31,7 +34,13 @@ export function createTagReads(db: Database) {
   };
 }
 
-/** Points a tag at a manifest and remembers the change; pointing it where it points already is no change. */
+/** A change to the tags of a repository, and whose it is. */
+export interface TagChange extends Change {
+  readonly repository: RepositoryName;
+  readonly actor: Actor;
+}
+
+/** Points a tag at a manifest and remembers the change; pointing it where it points already is a push, but no change. */
 export async function pointTag(
   tx: Database,
   tag: {
@@ -40,8 +49,9 @@ export async function pointTag(
     readonly manifestId: number;
     readonly digest: Digest;
   },
-  { nowMs, reviewAtMs }: Change,
+  change: TagChange,
 ): Promise<void> {
+  const { nowMs, reviewAtMs } = change;
   const before = await tx
     .selectFrom("tags")
     .select("manifest_id")
@@ -62,8 +72,9 @@ export async function pointTag(
         .doUpdateSet({ manifest_id: tag.manifestId, updated_at: nowMs }),
     )
     .execute();
+  await auditTag(tx, "repo.tag.push", tag.name, change, { digest: tag.digest });
   if (before?.manifest_id === tag.manifestId) return;
-  await rememberTag(tx, tag.repositoryId, tag.name, tag.digest, nowMs);
+  await rememberTag(tx, tag.repositoryId, tag.name, tag.digest, change);
   if (before !== undefined) await reviewManifest(tx, before.manifest_id, reviewAtMs);
 }
 
@@ -72,38 +83,46 @@ export async function removeTagsOf(
   tx: Database,
   repositoryId: number,
   manifestId: number,
-  nowMs: number,
+  change: TagChange,
 ): Promise<readonly Tag[]> {
   const removed = await tx
     .deleteFrom("tags")
     .where("manifest_id", "=", manifestId)
     .returning("name")
     .execute();
-  for (const { name } of removed) await rememberTag(tx, repositoryId, name, null, nowMs);
+  for (const { name } of removed) {
+    await rememberTag(tx, repositoryId, name, null, change);
+    await auditTag(tx, "repo.tag.delete", name, change);
+  }
   return removed.map((row) => row.name);
 }
 
-export interface DeleteTag extends Change {
-  readonly repository: RepositoryName;
+export interface DeleteTag extends TagChange {
   readonly tag: Tag;
 }
 
 /** Removes a tag; the manifest stays. False if it was not there. */
-async function deleteTag(
-  tx: Database,
-  { repository, tag, nowMs, reviewAtMs }: DeleteTag,
-): Promise<boolean> {
+async function deleteTag(tx: Database, deletion: DeleteTag): Promise<boolean | ImmutableTag> {
+  const { repository, tag, nowMs, reviewAtMs } = deletion;
   const home = await findRepository(tx, repository);
   if (home === undefined) return false;
-  const removed = await tx
+  const found = await tx
+    .selectFrom("tags")
+    .select("manifest_id")
+    .where("repository_id", "=", home.id)
+    .where("name", "=", tag)
+    .executeTakeFirst();
+  if (found === undefined) return false;
+  const immutable = await findImmutableTag(home, tag);
+  if (immutable !== undefined) return immutable;
+  await tx
     .deleteFrom("tags")
     .where("repository_id", "=", home.id)
     .where("name", "=", tag)
-    .returning("manifest_id")
-    .executeTakeFirst();
-  if (removed === undefined) return false;
-  await reviewManifest(tx, removed.manifest_id, reviewAtMs);
-  await rememberTag(tx, home.id, tag, null, nowMs);
+    .execute();
+  await reviewManifest(tx, found.manifest_id, reviewAtMs);
+  await rememberTag(tx, home.id, tag, null, deletion);
+  await auditTag(tx, "repo.tag.delete", tag, deletion);
   await touchRepository(tx, home.id, nowMs);
   return true;
 }
@@ -113,12 +132,29 @@ async function rememberTag(
   repositoryId: number,
   name: Tag,
   digest: Digest | null,
-  nowMs: number,
+  { nowMs, actor }: TagChange,
 ): Promise<void> {
   await tx
     .insertInto("tag_history")
-    .values({ repository_id: repositoryId, name, digest, changed_at: nowMs })
+    .values({
+      repository_id: repositoryId,
+      name,
+      digest,
+      changed_at: nowMs,
+      actor: actor.name || null,
+    })
     .execute();
+}
+
+function auditTag(
+  tx: Database,
+  action: "repo.tag.push" | "repo.tag.delete",
+  name: Tag,
+  { repository, nowMs, actor }: TagChange,
+  data: Record<string, string> = {},
+): Promise<void> {
+  const account = namespaceOf(repository);
+  return writeAudit(tx, { nowMs, actor, account, action, subject: `${repository}:${name}`, data });
 }
 
 export const tagCommands = { deleteTag };

@@ -1,10 +1,14 @@
 import { OciError } from "../oci/errors.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { RepositoryName } from "../oci/name.ts";
+import type { Actor } from "../metadata/audit.ts";
 import type { LinkedBlob } from "../metadata/blobs.ts";
 import type { Metadata } from "../metadata/metadata.ts";
+import { isRefusal } from "../metadata/refusals.ts";
+import type { PushRules } from "../metadata/repository-creation.ts";
 import type { BlobStore, ByteRange, LentBytes } from "../../storage/blob-store.ts";
 import type { Keeper } from "./clock.ts";
+import { refusalError } from "./refusals.ts";
 
 /** Whether the caller may read a repository: what a mount without a source may look into. */
 export type MayRead = (repository: RepositoryName) => boolean | Promise<boolean>;
@@ -18,8 +22,9 @@ export function createBlobs(parts: {
   readonly store: BlobStore;
   readonly metadata: Pick<Metadata, "blobs" | "repositories" | "run">;
   readonly keeper: Keeper;
+  readonly rules: PushRules;
 }) {
-  const { store, metadata, keeper } = parts;
+  const { store, metadata, keeper, rules } = parts;
 
   return {
     /** The blob as this repository shows it. Throws BLOB_UNKNOWN, or NAME_UNKNOWN if there is no such repository. */
@@ -53,15 +58,17 @@ export function createBlobs(parts: {
 
     /**
      * Makes a blob of another repository one of this repository too. Without `from`, any repository will do that the
-     * caller may read. False: it is nowhere that the caller may read, which looks the same as nowhere at all.
+     * caller may read. False: it is nowhere that the caller may read, which looks the same as nowhere at all. Throws
+     * DENIED where the repository has no room for it.
      */
     async mount(mount: {
+      readonly actor: Actor;
       readonly repository: RepositoryName;
       readonly digest: Digest;
       readonly from: RepositoryName | undefined;
       readonly mayRead: MayRead;
     }): Promise<boolean> {
-      const { repository, digest } = mount;
+      const { actor, repository, digest } = mount;
       const sources =
         mount.from === undefined
           ? await metadata.blobs.holders(digest, sourcesTried)
@@ -69,19 +76,19 @@ export function createBlobs(parts: {
       for (const from of sources) {
         if (!(await mount.mayRead(from))) continue;
         const mounted = await metadata.run("mountBlob", {
-          from,
-          repository,
-          digest,
+          ...{ actor, rules, from, repository, digest },
           ...keeper.keep(),
         });
+        if (isRefusal(mounted)) throw refusalError(mounted, repository);
         if (mounted) return true;
       }
       return false;
     },
 
     /** Takes a blob out of a repository. Throws BLOB_UNKNOWN, or UNSUPPORTED while a manifest there names it. */
-    async delete(repository: RepositoryName, digest: Digest): Promise<void> {
-      const result = await metadata.run("unlinkBlob", { repository, digest });
+    async delete(actor: Actor, repository: RepositoryName, digest: Digest): Promise<void> {
+      const { nowMs } = keeper.change();
+      const result = await metadata.run("unlinkBlob", { actor, repository, digest, nowMs });
       if (result.outcome === "unknown") throw unknownBlob(digest);
       if (result.outcome === "referenced") {
         throw new OciError(

@@ -5,12 +5,16 @@ import { parseManifest, type Manifest, type ManifestReference } from "../oci/man
 import { isImageConfig } from "../oci/media-types.ts";
 import type { RepositoryName } from "../oci/name.ts";
 import type { Reference, Tag } from "../oci/reference.ts";
+import type { Actor } from "../metadata/audit.ts";
 import type { StoredManifest } from "../metadata/manifests.ts";
 import type { Metadata } from "../metadata/metadata.ts";
+import { isRefusal } from "../metadata/refusals.ts";
+import type { PushRules } from "../metadata/repository-creation.ts";
 import type { NewManifest, NewManifestReference } from "../metadata/schema.ts";
 import type { BlobStore } from "../../storage/blob-store.ts";
 import type { Keeping } from "../metadata/keeping.ts";
 import type { Keeper } from "./clock.ts";
+import { refusalError } from "./refusals.ts";
 
 /** Configs of images are a few KiB; one larger than this is not looked into. */
 const largestConfigBytes = 4 * 1024 * 1024;
@@ -33,10 +37,11 @@ export function createManifests(parts: {
     "manifests" | "hotManifests" | "blobs" | "repositories" | "run"
   >;
   readonly keeper: Keeper;
+  readonly rules: PushRules;
   /** Whether a manifest may name things that are not here. */
   readonly sparse: boolean;
 }) {
-  const { store, metadata, keeper, sparse } = parts;
+  const { store, metadata, keeper, rules, sparse } = parts;
 
   /** The platform an image says it is for. A config that is missing or odd says nothing, and the push decides the rest. */
   const platformOf = async (
@@ -68,9 +73,10 @@ export function createManifests(parts: {
     /**
      * Stores a manifest under its digest and its tags, all at once. Throws MANIFEST_INVALID, DIGEST_INVALID if
      * `reference` is the digest of other bytes, MANIFEST_BLOB_UNKNOWN with one entry for each thing it names that
-     * this repository does not show.
+     * this repository does not show, DENIED if one of the tags is immutable and points elsewhere.
      */
     async put(push: {
+      readonly actor: Actor;
       readonly repository: RepositoryName;
       readonly reference: Reference;
       /** Further tags, of a push by digest. */
@@ -78,7 +84,7 @@ export function createManifests(parts: {
       readonly contentType: string | undefined;
       readonly bytes: Uint8Array;
     }): Promise<PushedManifest> {
-      const { repository, reference, bytes } = push;
+      const { actor, repository, reference, bytes } = push;
       const digest = digestOf(
         bytes,
         reference.kind === "digest" ? algorithmOf(reference.digest) : "sha256",
@@ -93,13 +99,14 @@ export function createManifests(parts: {
       const platform = await platformOf(repository, manifest);
       const keeping = keeper.keep();
       const result = await metadata.run("putManifest", {
-        repository,
+        ...{ actor, rules, repository },
         manifest: manifestRow(manifest, digest, bytes, platform, keeping),
         references: manifest.references.map(referenceRow),
         tags,
         sparse,
         ...keeping,
       });
+      if (isRefusal(result)) throw refusalError(result, repository);
       if (result.outcome === "missing") throw missing(result.missing);
       return { digest, mediaType: manifest.mediaType, subject: manifest.subject?.digest, tags };
     },
@@ -131,19 +138,17 @@ export function createManifests(parts: {
     },
 
     /**
-     * Removes a tag (the manifest stays), or a manifest with every tag that points at it. Throws MANIFEST_UNKNOWN.
+     * Removes a tag (the manifest stays), or a manifest with every tag that points at it. Throws MANIFEST_UNKNOWN, or
+     * DENIED if that would change what an immutable tag says.
      */
-    async delete(repository: RepositoryName, reference: Reference): Promise<void> {
-      const change = keeper.change();
+    async delete(actor: Actor, repository: RepositoryName, reference: Reference): Promise<void> {
+      const change = { actor, repository, ...keeper.change() };
       const removed =
         reference.kind === "tag"
-          ? await metadata.run("deleteTag", { repository, tag: reference.tag, ...change })
-          : await metadata.run("deleteManifest", {
-              repository,
-              digest: reference.digest,
-              ...change,
-            });
+          ? await metadata.run("deleteTag", { tag: reference.tag, ...change })
+          : await metadata.run("deleteManifest", { digest: reference.digest, ...change });
       if (removed === undefined || removed === false) throw unknownManifest(reference);
+      if (isRefusal(removed)) throw refusalError(removed, repository);
     },
   };
 }

@@ -1,4 +1,6 @@
+import type { Actor } from "../metadata/audit.ts";
 import type { Metadata } from "../metadata/metadata.ts";
+import type { PushRules } from "../metadata/repository-creation.ts";
 import type { BlobStore } from "../../storage/blob-store.ts";
 import { createBlobs, type Blobs } from "./blobs.ts";
 import { createKeeper, type Clock, type KeepingTimes } from "./clock.ts";
@@ -7,6 +9,8 @@ import { createReferrers, type Referrers } from "./referrers.ts";
 import { createRepositories, type Repositories } from "./repositories.ts";
 import { createTags, type Tags } from "./tags.ts";
 import { createUploads, type Uploads } from "./uploads/uploads.ts";
+
+export type { Actor };
 
 /** The domain, as the wire sees it. */
 export interface Registry {
@@ -23,15 +27,17 @@ export function createRegistry(parts: {
   readonly metadata: Metadata;
   readonly clock: Clock;
   readonly sparse: boolean;
+  readonly rules: PushRules;
   readonly keeping: KeepingTimes;
 }): Registry {
   const keeper = createKeeper(parts.clock, parts.keeping);
+  const uploads = createUploads({ ...parts, keeper });
   return {
     blobs: createBlobs({ ...parts, keeper }),
-    uploads: createUploads({ ...parts, keeper }),
+    uploads,
     manifests: createManifests({ ...parts, keeper }),
     tags: createTags(parts),
     referrers: createReferrers(parts),
-    repositories: createRepositories(parts),
+    repositories: createRepositories({ ...parts, abandon: (upload) => uploads.abandon(upload) }),
   };
 }

@@ -1,17 +1,85 @@
-import type { RepositoryName } from "../oci/name.ts";
+import type { Actor } from "../metadata/audit.ts";
+import type { Viewer } from "../metadata/catalog.ts";
 import type { Metadata } from "../metadata/metadata.ts";
-import type { Page } from "../metadata/repositories.ts";
+import { isRefusal } from "../metadata/refusals.ts";
+import type { EndedUpload } from "../metadata/repository-removal.ts";
+import type { Page, Repository } from "../metadata/repositories.ts";
+import type { Visibility } from "../metadata/schema.ts";
+import { OciError } from "../oci/errors.ts";
+import type { RepositoryName } from "../oci/name.ts";
+import { parseTagPatterns } from "../oci/tag-patterns.ts";
+import type { Clock } from "./clock.ts";
+import { refusalError } from "./refusals.ts";
 import type { PageRequest } from "./tags.ts";
 
 export type Repositories = ReturnType<typeof createRepositories>;
 
-export function createRepositories({
-  metadata,
-}: {
-  readonly metadata: Pick<Metadata, "repositories">;
+/** All but the first throw NAME_UNKNOWN if there is no such repository. */
+export function createRepositories(parts: {
+  readonly metadata: Pick<Metadata, "catalog" | "repositories" | "run">;
+  readonly clock: Clock;
+  /** Removes the bytes of an upload that has been ended. */
+  readonly abandon: (upload: EndedUpload) => Promise<void>;
 }) {
+  const { metadata, clock, abandon } = parts;
+
   return {
-    /** Names in bytewise order. */
-    list: (page: PageRequest): Promise<Page<RepositoryName>> => metadata.repositories.list(page),
+    /** Names that the viewer may pull from, in bytewise order. */
+    list: (viewer: Viewer, page: PageRequest): Promise<Page<RepositoryName>> =>
+      metadata.catalog.list(viewer, page),
+
+    async get(repository: RepositoryName): Promise<Repository> {
+      const found = await metadata.repositories.find(repository);
+      if (found === undefined) throw unknownName(repository);
+      return found;
+    },
+
+    /** Makes an empty repository. False if it was there already: it is as it was. Throws DENIED. */
+    async create(
+      actor: Actor,
+      repository: RepositoryName,
+      visibility: Visibility,
+    ): Promise<boolean> {
+      const making = { actor, repository, visibility, nowMs: clock() };
+      const made = await metadata.run("createRepository", making);
+      if (isRefusal(made)) throw refusalError(made, repository);
+      return made === "created";
+    },
+
+    async setVisibility(
+      actor: Actor,
+      repository: RepositoryName,
+      visibility: Visibility,
+    ): Promise<void> {
+      const set = { actor, repository, visibility, nowMs: clock() };
+      if (!(await metadata.run("setVisibility", set))) throw unknownName(repository);
+    },
+
+    /** `null`: no tag is immutable; an empty list: all are. Throws TAG_INVALID for a pattern that is none. */
+    async setImmutableTags(
+      actor: Actor,
+      repository: RepositoryName,
+      texts: readonly string[] | null,
+    ): Promise<void> {
+      const patterns = texts === null ? null : await parseTagPatterns(texts);
+      const set = { actor, repository, patterns, nowMs: clock() };
+      if (!(await metadata.run("setImmutableTags", set))) throw unknownName(repository);
+    },
+
+    /**
+     * Removes a repository with all that is in it; uploads that are open in it end. What only it showed is freed by
+     * the collector.
+     */
+    async delete(actor: Actor, repository: RepositoryName): Promise<void> {
+      const removed = await metadata.run("deleteRepository", {
+        ...{ actor, repository, nowMs: clock() },
+      });
+      if (removed === undefined) throw unknownName(repository);
+      await Promise.all(removed.uploads.map(abandon));
+    },
   };
+}
+
+function unknownName(repository: RepositoryName): OciError {
+  return new OciError("NAME_UNKNOWN", undefined, { detail: { name: repository } });
 }

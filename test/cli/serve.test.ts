@@ -64,10 +64,68 @@ describe("berth serve", { concurrency: 2 }, () => {
     assert.equal((await ended).code, 130);
   });
 
-  test("needs to be told that it runs open, and that on the network", async () => {
-    const closed = await berth(["serve", "--listen", "127.0.0.1:0"], memory);
-    assert.equal(closed.code, 2);
-    assert.match(closed.stderr, /auth\.open: found false[^]*--open/);
+  test("is closed unless told otherwise, and tells the administrator's password once", async () => {
+    const data = path.join(folder, "closed");
+    const args = ["serve", "--listen", "127.0.0.1:0", "--data", data];
+    const run = async (): Promise<{ stdout: string; stderr: string }> => {
+      const running = launch(args);
+      after(() => running.child.kill("SIGKILL"));
+      const printed = await running.until("docker push");
+      const url = /listens on (http:\/\/\S+)/.exec(printed)?.[1] ?? "";
+      const { host } = new URL(url);
+      assert.equal((await fetch(`${url}/v2/`)).status, 401);
+      for (const command of [
+        `docker login -u admin ${host}`,
+        `docker tag alpine ${host}/admin/alpine`,
+        `docker push ${host}/admin/alpine`,
+      ])
+        assert.ok(printed.includes(`\n  ${command}\n`), printed);
+      running.child.kill("SIGTERM");
+      const { code, ...ended } = await running.ended;
+      assert.equal(code, 0);
+      const password = /^ {2}([a-z2-9]{5}(?:-[a-z2-9]{5}){3})$/m.exec(ended.stdout)?.[1];
+      if (password !== undefined) {
+        assert.ok(!ended.stderr.includes(password));
+        assert.match(ended.stdout, /The administrator is admin, with the password/);
+      }
+      return ended;
+    };
+    assert.match((await run()).stdout, /It is shown only now/);
+    assert.doesNotMatch((await run()).stdout, /password/);
+  });
+
+  test("tells the password also when it can't listen, since the account is there from then on", async () => {
+    const other = net.createServer().listen(0, "127.0.0.1");
+    after(() => other.close());
+    await once(other, "listening");
+    const data = path.join(folder, "unheard");
+    const listen = `127.0.0.1:${(other.address() as AddressInfo).port}`;
+    const { code, stdout } = await berth(["serve", "--listen", listen, "--data", data]);
+    assert.equal(code, 1);
+    assert.match(stdout, /The administrator is admin, with the password/);
+  });
+
+  test("takes the administrator's password from the configuration, and then tells none", async () => {
+    const file = path.join(folder, "password");
+    await writeFile(file, "correct horse battery\n");
+    const running = launch(
+      ["serve", "--listen", "127.0.0.1:0", "--data", path.join(folder, "given")],
+      {
+        BERTH_AUTH_ADMIN_PASSWORD_FILE: file,
+      },
+    );
+    after(() => running.child.kill("SIGKILL"));
+    const printed = await running.until("docker push");
+    assert.doesNotMatch(printed, /password|correct horse/);
+    const url = /listens on (http:\/\/\S+)/.exec(printed)?.[1] ?? "";
+    const authorization = `Basic ${Buffer.from("admin:correct horse battery").toString("base64")}`;
+    const answer = await fetch(`${url}/token`, { headers: { authorization } });
+    assert.equal(answer.status, 200);
+    running.child.kill("SIGTERM");
+    assert.equal((await running.ended).stdout.includes("correct horse"), false);
+  });
+
+  test("needs to be told that it may run open on the network", async () => {
     const network = await berth(["serve", "--open", "--listen", "0.0.0.0:0"], memory);
     assert.equal(network.code, 2);
     assert.match(

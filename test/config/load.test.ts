@@ -13,9 +13,11 @@ describe("what nobody sets", () => {
       listen: { host: "127.0.0.1", port: 5000 },
       data: path.resolve("data"),
       trustedProxies: [],
-      auth: { open: false, openOnNetwork: false },
+      auth: { open: false, openOnNetwork: false, algorithm: "ES256" },
       storage: { driver: "filesystem" },
       log: { level: "info", format: "auto" },
+      repositories: { createOnPush: true, defaultVisibility: "private" },
+      quotas: {},
       sparse: false,
       gc: { untagged: "keep", lease: 3_600_000, grace: 86_400_000, every: 3_600_000, rate: 200 },
       scrub: { every: 604_800_000, rate: 8_388_608 },
@@ -126,14 +128,6 @@ describe("precedence", () => {
 });
 
 describe("open mode", () => {
-  test("is what a server needs as long as there are no accounts", async () => {
-    const problems = await refuse({ forServing: true });
-    assert.deepEqual([...problems.keys()], ["auth.open"]);
-    assert.match(problems.get("auth.open")?.allowed ?? "", /--open/);
-    await accept({ forServing: true, flags: { "auth.open": true } });
-    await accept({ forServing: false });
-  });
-
   test("listens on the network only when told so", async () => {
     for (const listen of [
       ":5000",
@@ -150,16 +144,11 @@ describe("open mode", () => {
       await accept({ flags: { "auth.open": true, listen } });
   });
 
-  test("has both things said at once", async () => {
-    const problems = await refuse({ forServing: true, flags: { listen: ":5000" } });
-    assert.deepEqual([...problems.keys()], ["auth.open", "auth.openOnNetwork"]);
-  });
-
   test("is not asked for while a key it depends on is wrong, or the file cannot be read", async () => {
-    const wrong = await refuse({ forServing: true, env: { BERTH_AUTH_OPEN: "maybe" } });
+    const wrong = await refuse({ env: { BERTH_AUTH_OPEN: "maybe" } });
     assert.deepEqual([...wrong.keys()], ["auth.open"]);
     assert.equal(wrong.get("auth.open")?.found, '"maybe"');
-    const unread = await refuse({ forServing: true, configFile: "/does/not/exist.yaml" });
+    const unread = await refuse({ configFile: "/does/not/exist.yaml" });
     assert.deepEqual([...unread.keys()], ["--config"]);
   });
 });

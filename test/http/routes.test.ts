@@ -1,12 +1,11 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { createOpenPolicy } from "../../src/auth/policy.ts";
 import { routesOf, type AppParts } from "../../src/http/app.ts";
 
 describe("the route table", () => {
   const parts = {
     registry: {},
-    policy: createOpenPolicy(),
+    tokens: {},
     readiness: () => Promise.resolve({}),
     limits: { manifestSize: 1, manifestsInFlight: 1, pageSize: 1, tagsPerPush: 1 },
   } as unknown as AppParts;
@@ -44,10 +43,10 @@ describe("the route table", () => {
     }
   });
 
-  test("leaves only the probes of whoever runs the process without a permission", () => {
+  test("leaves only the probes of whoever runs the process, and the way to a token, without a permission", () => {
     assert.deepEqual(
       routes.filter(({ permission }) => permission.kind === "none").map(({ path }) => path),
-      ["/healthz", "/readyz"],
+      ["/healthz", "/readyz", "/token", "/token", "/.well-known/jwks.json"],
     );
   });
 });

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { connect } from "node:net";
-import { test } from "node:test";
+import { describe, test } from "node:test";
+import { password, startClosedBerth } from "../support/closed.ts";
 import { describeApi, pushImageParts, putManifest } from "../support/berth.ts";
 
 /** One request on a connection of its own; the whole answer as it came, without what differs by the moment. */
@@ -21,6 +22,41 @@ function exchange(port: number, method: string, path: string, headers: string): 
     });
   });
 }
+
+describe("the short way with tokens", () => {
+  test("answers everybody as the long way does", async () => {
+    const berth = await startClosedBerth();
+    berth.addUser("ann");
+    berth.addUser("mia");
+    await berth.pushImage("ann/private", "ann", "private");
+    await berth.pushImage("ann/public", "ann", "public");
+    const scopes = ["private", "public", "missing"].map((name) => `repository:ann/${name}:*`);
+    const tokens = [
+      await berth.token("ann", ...scopes),
+      await berth.token("ann", "repository:ann/private:pull"),
+      await berth.token("mia", ...scopes),
+      await berth.token(undefined, ...scopes),
+      "nonsense",
+    ];
+    const basic = Buffer.from(`ann:${password}`).toString("base64");
+    const headers = ["", `Basic ${basic}`, ...tokens.map((token) => `Bearer ${token}`)];
+    let found = 0;
+    for (const name of ["ann/private", "ann/public", "ann/missing"]) {
+      for (const header of headers) {
+        for (const method of ["GET", "HEAD"]) {
+          const path = `/v2/${name}/manifests/1`;
+          const line = header === "" ? "" : `Authorization: ${header}\r\n`;
+          const long = await exchange(berth.port, method, `${path}?long`, line);
+          // By now the token is known, and this is the short way.
+          const short = await exchange(berth.port, method, path, line);
+          assert.equal(short, long, `${method} ${path} ${header}`);
+          if (short.startsWith("HTTP/1.1 200")) found += 1;
+        }
+      }
+    }
+    assert.equal(found, 2 * (2 + 1 + 1 + 1 + 2), "answers that were 200");
+  });
+});
 
 describeApi("the short way", (berth) => {
   test("gives every read of a manifest the same bytes as the long way", async () => {

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import SqliteDatabase from "better-sqlite3";
+import { createCatalogReads } from "../../src/metadata/catalog.ts";
 import { createAccessTokenReads } from "../../src/metadata/access-tokens.ts";
 import { createAccountReads } from "../../src/metadata/accounts.ts";
 import { createBlobReads } from "../../src/metadata/blobs.ts";
@@ -41,7 +42,8 @@ describe("reads", () => {
     await createManifestReads(db).find(name, parseReference(digest));
     await createManifestReads(db).referrers(name, digest, { ...page, artifactTypes: ["a/b"] });
     await createRepositoryReads(db).find(name);
-    await createRepositoryReads(db).list(page);
+    await createCatalogReads(db).list({ kind: "everything" }, page);
+    await createCatalogReads(db).list({ kind: "public" }, page);
     await createTagReads(db).list(name, page);
     await createAccountReads(db).login("mia");
     await createAccessTokenReads(db).login("a hash");

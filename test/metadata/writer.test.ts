@@ -6,6 +6,7 @@ import SqliteDatabase from "better-sqlite3";
 import { openSqliteMetadata } from "../../src/metadata/metadata.ts";
 import { digestOf } from "../../src/oci/digest.ts";
 import { parseRepositoryName } from "../../src/oci/name.ts";
+import { nobody, rules } from "../support/pushes.ts";
 import { temporaryFolder } from "../support/temporary.ts";
 
 const folder = temporaryFolder();
@@ -14,6 +15,8 @@ const newFile = (): string => path.join(mkdtempSync(path.join(folder, "db-")), "
 
 const blob = (index: number) => ({
   repository,
+  actor: nobody,
+  rules,
   digest: digestOf(Buffer.from(String(index))),
   sizeBytes: 1,
   storageKey: `key-${index}`,

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import type { Test } from "supertest";
 import { isEmptyDigest, type Digest } from "../../src/oci/digest.ts";
+import { OciError } from "../../src/oci/errors.ts";
 import { OCI_INDEX } from "../../src/oci/media-types.ts";
 import { collect, putManifest, type TestBerth } from "../support/berth.ts";
 import type { Command, Range, Reference } from "./commands.ts";
@@ -137,6 +138,20 @@ export async function perform(command: Command, model: Model, berth: TestBerth):
       const subject = of(of(universe.manifests, command.subject).digests, command.which);
       const name = repository(command.repository);
       return checkReferrers(model, berth, name, subject, command.artifactType);
+    }
+    case "deleteRepository": {
+      // Nobody but the server itself reaches blobs in memory.
+      if (berth.config.storage.driver === "memory") return;
+      const name = repository(command.repository);
+      const deleted = await berth.deleteRepository(name).then(
+        () => true,
+        (error: unknown) => {
+          if (error instanceof OciError && error.code === "NAME_UNKNOWN") return false;
+          throw error;
+        },
+      );
+      assert.equal(deleted, model.deleteRepository(name));
+      return checkRepository(name, model, berth);
     }
     case "catalog":
       return checkCatalog(model, berth);

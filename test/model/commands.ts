@@ -73,6 +73,7 @@ export type Command =
       readonly manifest: number;
       readonly tag: string;
     }
+  | { readonly do: "deleteRepository"; readonly repository: number }
   | { readonly do: "catalog" }
   | { readonly do: "restart" };
 
@@ -163,6 +164,7 @@ const weighted: readonly (readonly [weight: number, command: fc.Arbitrary<Comman
       artifactType: fc.option(fc.constantFrom(...artifactTypes), { nil: undefined }),
     }),
   ],
+  [2, fc.record({ do: fc.constant("deleteRepository"), repository })],
   [2, fc.record({ do: fc.constant("catalog") })],
   [1, fc.record({ do: fc.constant("restart") })],
 ] as readonly (readonly [number, fc.Arbitrary<Command>])[];

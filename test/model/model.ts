@@ -148,6 +148,15 @@ export class Model {
     return 201;
   }
 
+  // --- repositories ---
+
+  /** False if it was not there. Sessions in it end with it. */
+  deleteRepository(name: string): boolean {
+    if (!this.#repositories.delete(name)) return false;
+    for (const session of this.sessions) if (session.repository === name) session.open = false;
+    return true;
+  }
+
   // --- manifests and tags ---
 
   /** What a manifest names and the repository does not have, in the order of the document. */

@@ -12,6 +12,7 @@ import { collect, type CollectionStep } from "../../src/registry/upkeep/collecto
 import type { BlobStore } from "../../storage/blob-store.ts";
 import { createMemoryStore } from "../../storage/memory/store.ts";
 import { openMetadataInMemory } from "../support/metadata.ts";
+import { nobody, rules } from "../support/pushes.ts";
 
 const here = parseRepositoryName("team/app");
 const elsewhere = parseRepositoryName("team/other");
@@ -39,7 +40,7 @@ function openWorld(): World {
   return {
     store,
     metadata,
-    registry: createRegistry({ store, metadata, clock, sparse: false, keeping }),
+    registry: createRegistry({ store, metadata, clock, sparse: false, rules, keeping }),
     wait: (ms) => {
       nowMs += ms;
     },
@@ -66,7 +67,7 @@ async function pushBlob({ registry }: World, content: string, repository = here)
     lengthBytes: content.length,
     range: undefined,
   };
-  await registry.uploads.pushWhole(repository, digest, chunk);
+  await registry.uploads.pushWhole(nobody, repository, digest, chunk);
   return digest;
 }
 
@@ -88,6 +89,7 @@ function manifestOf(layer: string, config = "{}"): Buffer {
 
 const putManifest = ({ registry }: World, reference: string, bytes: Buffer, repository = here) =>
   registry.manifests.put({
+    actor: nobody,
     repository,
     reference: parseReference(reference),
     tags: [],
@@ -150,7 +152,7 @@ describe("the collector", () => {
       const image = await pushImage(world, "layer", "1");
       world.wait(2 * graceMs);
       await drain(world.collect());
-      await world.registry.manifests.delete(here, parseReference("1"));
+      await world.registry.manifests.delete(nobody, here, parseReference("1"));
       assert.deepEqual(await drain(world.collect()), []);
       world.wait(graceMs);
       assert.deepEqual(await drain(world.collect()), [
@@ -196,7 +198,7 @@ describe("the collector", () => {
         }),
       );
       await putManifest(world, "all", index);
-      await world.registry.manifests.delete(here, parseReference("child"));
+      await world.registry.manifests.delete(nobody, here, parseReference("child"));
       const signature = text(
         JSON.stringify({
           schemaVersion: 2,
@@ -214,7 +216,7 @@ describe("the collector", () => {
       assert.deepEqual(await drain(world.collect()), []);
       await world.registry.manifests.get(here, parseReference(signed.digest));
 
-      await world.registry.manifests.delete(here, parseReference("all"));
+      await world.registry.manifests.delete(nobody, here, parseReference("all"));
       for (const gone of [digestOf(index), child, signed.digest]) {
         world.wait(graceMs);
         assert.deepEqual(
@@ -307,6 +309,7 @@ describe("the collector", () => {
     },
     "a mount": async (world) => {
       const mounted = await world.registry.blobs.mount({
+        actor: nobody,
         repository: elsewhere,
         digest,
         from: here,

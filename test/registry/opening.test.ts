@@ -5,6 +5,7 @@ import { parseRepositoryName } from "../../src/oci/name.ts";
 import { matchInstance, MismatchError, recover } from "../../src/registry/upkeep/opening.ts";
 import { createMemoryStore } from "../../storage/memory/store.ts";
 import { openMetadataInMemory } from "../support/metadata.ts";
+import { nobody, rules } from "../support/pushes.ts";
 
 const repository = parseRepositoryName("team/app");
 const clock = Date.now;
@@ -17,7 +18,13 @@ async function storeBlob({ store, metadata }: ReturnType<typeof openParts>, cont
   const bytes = Buffer.from(content);
   const digest = digestOf(bytes);
   const storageKey = await store.put(digest, bytes);
-  const times = { nowMs: clock(), leasedUntilMs: clock(), reviewAtMs: clock() };
+  const times = {
+    actor: nobody,
+    rules,
+    nowMs: clock(),
+    leasedUntilMs: clock(),
+    reviewAtMs: clock(),
+  };
   const blob = { repository, digest, sizeBytes: bytes.length, storageKey, ...times };
   await metadata.run("storeBlob", blob);
   return blob;

@@ -28,6 +28,7 @@ export async function start(options: StartOptions = {}): Promise<Started> {
   const signals = new EventEmitter();
   const [asked, log]: [string[], string[]] = [[], []];
   const assembled: Assembled = {
+    administrator: undefined,
     handle: options.handle ?? ((request, response) => void response.end(request.url)),
     drain: () => void asked.push("drain"),
     close: async () => {

@@ -8,7 +8,9 @@ import { assemble, type Assembled } from "../../src/assemble.ts";
 import { loadConfig } from "../../src/config/load.ts";
 import type { Config } from "../../src/config/schema.ts";
 import { digestOf, type Digest, type DigestAlgorithm } from "../../src/oci/digest.ts";
+import { parseRepositoryName } from "../../src/oci/name.ts";
 import { createLogger } from "../../src/observability/logger.ts";
+import { openRepositories } from "../../src/repositories.ts";
 import { temporaryFolder } from "./temporary.ts";
 
 export type Settings = Readonly<Record<string, string>>;
@@ -19,6 +21,8 @@ export interface TestBerth {
   readonly port: number;
   readonly config: Config;
   readonly api: ReturnType<typeof supertest>;
+  /** Deletes a repository as the command line does, beside the server. Throws NAME_UNKNOWN. */
+  deleteRepository(name: string): Promise<void>;
   /** Closes it and opens it again on the same data folder. */
   restart(): Promise<void>;
   close(): Promise<void>;
@@ -51,6 +55,14 @@ export async function startBerth(data: string, settings: Settings = {}): Promise
     config,
     api: supertest(`http://127.0.0.1:${port}`),
     close,
+    deleteRepository: async (name) => {
+      const folder = await openRepositories(config);
+      try {
+        await folder.repositories.delete(folder.actor, parseRepositoryName(name));
+      } finally {
+        await folder.close();
+      }
+    },
     restart: async () => {
       await close();
       await open(port);

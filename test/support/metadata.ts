@@ -1,4 +1,4 @@
-import SqliteDatabase from "better-sqlite3";
+import SqliteDatabase, { type Database as SqliteConnection } from "better-sqlite3";
 import type { CommandName, CommandResult } from "../../src/metadata/commands.ts";
 import type { Metadata } from "../../src/metadata/metadata.ts";
 import { createReads } from "../../src/metadata/reads.ts";
@@ -9,9 +9,11 @@ import { DatabaseError } from "../../src/metadata/writer.ts";
 /**
  * Real metadata in memory, with the writer's commands and transactions but without its thread: opens in a millisecond
  * and does one thing after another, so that a test can hold every place where two could meet.
+ * @param connection to an empty database, for a test that wants to look behind
  */
-export function openMetadataInMemory(): Metadata {
-  const connection = new SqliteDatabase(":memory:");
+export function openMetadataInMemory(
+  connection: SqliteConnection = new SqliteDatabase(":memory:"),
+): Metadata {
   connection.pragma("foreign_keys = ON");
   migrate(connection);
   const commit = createGroupCommit(connection);

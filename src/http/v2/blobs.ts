@@ -7,10 +7,14 @@ import { OciError } from "../../oci/errors.ts";
 import { OCTET_STREAM } from "../../oci/media-types.ts";
 import { parseRange, type ByteRange } from "../../oci/range.ts";
 import type { Blobs } from "../../registry/blobs.ts";
+import { actorOf, callerOf } from "../caller.ts";
 import type { Route, Target } from "../route.ts";
 import { sendNothing, writeBytes } from "../send.ts";
 
 type Blob = Awaited<ReturnType<Blobs["get"]>>;
+
+/** Whoever may push has asked before a push, and relies on the answer. */
+const push = { kind: "repository", actions: ["push"] } as const;
 
 export function blobRoutes({
   blobs,
@@ -31,7 +35,7 @@ export function blobRoutes({
     });
     if (
       ctx.method === "HEAD" &&
-      policy.allows({ permission: { kind: "repository", actions: ["push"] }, repository })
+      policy.allows({ caller: callerOf(ctx), permission: push, repository })
     ) {
       await blobs.promise(repository, blob);
     }
@@ -112,7 +116,7 @@ export function blobRoutes({
       path: "/v2/*name/blobs/:digest",
       permission: { kind: "repository", actions: ["delete"] },
       handle: async (ctx, { repository }) => {
-        await blobs.delete(repository, parseDigest(ctx["params"].digest));
+        await blobs.delete(actorOf(ctx), repository, parseDigest(ctx["params"].digest));
         sendNothing(ctx, 202);
       },
     },

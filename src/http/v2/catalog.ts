@@ -1,6 +1,8 @@
 import type { Context } from "koa";
+import type { Policy } from "../../auth/policy.ts";
 import { parsePageSize } from "../../oci/page.ts";
 import type { Repositories } from "../../registry/repositories.ts";
+import { callerOf } from "../caller.ts";
 import { queryValue, setNextLink } from "../links.ts";
 import type { Route } from "../route.ts";
 
@@ -8,9 +10,11 @@ const defaultPageSize = 100;
 
 export function catalogRoutes({
   repositories,
+  policy,
   pageSize,
 }: {
   readonly repositories: Repositories;
+  readonly policy: Policy;
   readonly pageSize: number;
 }): readonly Route[] {
   return [
@@ -21,7 +25,10 @@ export function catalogRoutes({
       handle: async (ctx: Context) => {
         const limit =
           parsePageSize(queryValue(ctx, "n"), pageSize) ?? Math.min(defaultPageSize, pageSize);
-        const page = await repositories.list({ last: queryValue(ctx, "last"), limit });
+        const page = await repositories.list(policy.viewerFor(callerOf(ctx)), {
+          last: queryValue(ctx, "last"),
+          limit,
+        });
         const last = page.items.at(-1);
         if (page.more && last !== undefined) {
           setNextLink(ctx, "/v2/_catalog", [

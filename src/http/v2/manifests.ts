@@ -6,8 +6,12 @@ import { parseReference, parseTag, type Reference, type Tag } from "../../oci/re
 import type { Manifests, StoredManifest } from "../../registry/manifests.ts";
 import type { BodyReader } from "../body.ts";
 import { queryValues } from "../links.ts";
+import { actorOf, callerOf } from "../caller.ts";
 import type { Route, Target } from "../route.ts";
 import { sendNothing } from "../send.ts";
+
+/** Whoever may push has asked before a push, and relies on the answer. */
+const push = { kind: "repository", actions: ["push"] } as const;
 
 export function manifestRoutes({
   manifests,
@@ -25,7 +29,7 @@ export function manifestRoutes({
     ctx.set(manifestHeaders(found));
     if (
       ctx.method === "HEAD" &&
-      policy.allows({ permission: { kind: "repository", actions: ["push"] }, repository })
+      policy.allows({ caller: callerOf(ctx), permission: push, repository })
     ) {
       await manifests.promise(repository, found);
     }
@@ -43,6 +47,7 @@ export function manifestRoutes({
     const tags = reference.kind === "digest" ? tagParameters(ctx, tagsPerPush) : [];
     const contentType = ctx.get("Content-Type") || undefined;
     const pushed = await manifests.put({
+      actor: actorOf(ctx),
       repository,
       reference,
       tags,
@@ -76,7 +81,7 @@ export function manifestRoutes({
       path: "/v2/*name/manifests/:reference",
       permission: { kind: "repository", actions: ["delete"] },
       handle: async (ctx, { repository }) => {
-        await manifests.delete(repository, referenceOf(ctx));
+        await manifests.delete(actorOf(ctx), repository, referenceOf(ctx));
         sendNothing(ctx, 202);
       },
     },

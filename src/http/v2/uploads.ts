@@ -6,8 +6,10 @@ import { parseRepositoryName, type RepositoryName } from "../../oci/name.ts";
 import { parseChunkRange } from "../../oci/range.ts";
 import type { Blobs } from "../../registry/blobs.ts";
 import { UploadRangeError, type Chunk } from "../../registry/uploads/chunk.ts";
+import type { Claim } from "../../registry/uploads/session.ts";
 import type { Uploads } from "../../registry/uploads/uploads.ts";
 import { bodyLength } from "../body.ts";
+import { actorOf, callerOf } from "../caller.ts";
 import { queryValue, queryValues } from "../links.ts";
 import type { Route, Target } from "../route.ts";
 import { sendNothing } from "../send.ts";
@@ -24,15 +26,14 @@ export function uploadRoutes({
   readonly blobs: Blobs;
   readonly policy: Policy;
 }): readonly Route[] {
-  const mayRead = (repository: RepositoryName): boolean =>
-    policy.allows({ permission: { kind: "repository", actions: ["pull"] }, repository });
-
   const start = async (ctx: Context, { repository, asked }: Target): Promise<void> => {
+    const actor = actorOf(ctx);
     const mounted = queryValue(ctx, "mount");
     if (mounted !== undefined) {
       const digest = parseDigest(mounted);
       const from = mountSource(ctx);
-      if (from !== "unusable" && (await blobs.mount({ repository, digest, from, mayRead })))
+      const mayRead = (source: RepositoryName) => policy.mayRead(callerOf(ctx), source);
+      if (from !== "unusable" && (await blobs.mount({ actor, repository, digest, from, mayRead })))
         return created(ctx, asked, digest);
     }
     const whole = queryValue(ctx, "digest");
@@ -41,12 +42,13 @@ export function uploadRoutes({
       const chunk = chunkOf(ctx);
       // Sloppy clients ask for a session with the digest they will close it with, and send nothing yet.
       if (chunk.lengthBytes !== 0 || isEmptyDigest(digest)) {
-        await uploads.pushWhole(repository, digest, chunk);
+        await uploads.pushWhole(actor, repository, digest, chunk);
         return created(ctx, asked, digest);
       }
     }
     const algorithm = queryValue(ctx, "digest-algorithm");
     const id = await uploads.start(
+      actor,
       repository,
       algorithm === undefined ? undefined : parseDigestAlgorithm(algorithm),
     );
@@ -55,40 +57,41 @@ export function uploadRoutes({
   };
 
   const append = async (ctx: Context, { repository, asked }: Target): Promise<void> => {
-    const id = uploadId(ctx);
-    const offset = await withRange(asked, id, () => uploads.append(repository, id, chunkOf(ctx)));
-    ctx.set(placeOf(asked, id, offset));
+    const claim = claimOf(ctx, repository);
+    const work = () => uploads.append(claim, chunkOf(ctx));
+    ctx.set(placeOf(asked, claim.id, await withRange(asked, claim.id, work)));
     sendNothing(ctx, 202);
   };
 
   const finish = async (ctx: Context, { repository, asked }: Target): Promise<void> => {
-    const id = uploadId(ctx);
+    const claim = claimOf(ctx, repository);
     const digest = closingDigest(ctx);
     const chunk = chunkOf(ctx);
     const last = chunk.lengthBytes === 0 && chunk.range === undefined ? undefined : chunk;
-    await withRange(asked, id, () => uploads.finish(repository, id, digest, last));
+    await withRange(asked, claim.id, () => uploads.finish(claim, digest, last));
     created(ctx, asked, digest);
   };
 
   const status = async (ctx: Context, { repository, asked }: Target): Promise<void> => {
-    const id = uploadId(ctx);
-    ctx.set(placeOf(asked, id, await uploads.status(repository, id)));
+    const claim = claimOf(ctx, repository);
+    ctx.set(placeOf(asked, claim.id, await uploads.status(claim)));
     sendNothing(ctx, 204);
   };
 
   const cancel = async (ctx: Context, { repository }: Target): Promise<void> => {
-    await uploads.cancel(repository, uploadId(ctx));
+    await uploads.cancel(claimOf(ctx, repository));
     sendNothing(ctx, 204);
   };
 
   const push = { kind: "repository", actions: ["pull", "push"] } as const;
+  const end = { kind: "repository", actions: ["push"], scope: push.actions } as const;
   return [
     { method: "post", path: "/v2/*name/blobs/uploads", permission: push, handle: start },
     { method: "post", path: "/v2/*name/blobs/uploads/", permission: push, handle: start },
     { method: "patch", path: "/v2/*name/blobs/uploads/:id", permission: push, handle: append },
     { method: "put", path: "/v2/*name/blobs/uploads/:id", permission: push, handle: finish },
     { method: "get", path: "/v2/*name/blobs/uploads/:id", permission: push, handle: status },
-    { method: "delete", path: "/v2/*name/blobs/uploads/:id", permission: push, handle: cancel },
+    { method: "delete", path: "/v2/*name/blobs/uploads/:id", permission: end, handle: cancel },
   ];
 }
 
@@ -103,10 +106,10 @@ function mountSource(ctx: Context): RepositoryName | undefined | "unusable" {
   }
 }
 
-function uploadId(ctx: Context): string {
+function claimOf(ctx: Context, repository: RepositoryName): Claim {
   const id: string = ctx["params"].id;
   if (!idGrammar.test(id)) throw new OciError("BLOB_UPLOAD_UNKNOWN");
-  return id;
+  return { actor: actorOf(ctx), repository, id };
 }
 
 function closingDigest(ctx: Context): Digest {

@@ -12,7 +12,8 @@ export interface Finding {
     | "a manifest's bytes have its digest"
     | "what a manifest names is in its repository"
     | "a blob's bytes are in the store"
-    | "every file has a row";
+    | "every file has a row"
+    | "a quota counts what its namespace links to";
   /** What it is about, and what was found. */
   readonly subject: string;
   /** What `--repair` does about it; `undefined`: only a push or a restored backup can. */
@@ -42,6 +43,7 @@ export async function* check(parts: CheckParts, seen: () => void): AsyncGenerato
   }
   yield* checkManifests(parts, seen);
   yield* checkBlobs(parts, seen);
+  yield* checkQuotas(parts);
   for await (const orphan of findOrphans(parts)) {
     yield {
       invariant: "every file has a row",
@@ -80,6 +82,21 @@ async function* checkManifests(
       }
     }
     if (manifests.length < manifestsAtOnce) return;
+  }
+}
+
+async function* checkQuotas({ metadata }: CheckParts): AsyncGenerator<Finding> {
+  for (const { namespace, usedBytes, keptBytes } of await metadata.quotas.list()) {
+    if (keptBytes === null || keptBytes === usedBytes) continue;
+    yield {
+      invariant: "a quota counts what its namespace links to",
+      subject: `${namespace}: ${keptBytes} bytes are written down, ${usedBytes} are linked`,
+      repair: {
+        what: "counted again",
+        mends: true,
+        apply: () => metadata.run("recountQuota", { namespace }),
+      },
+    };
   }
 }
 

@@ -16,7 +16,7 @@ export class MismatchError extends Error {
  */
 export async function matchInstance(parts: {
   readonly store: BlobStore;
-  readonly metadata: Pick<Metadata, "instance" | "repositories" | "run">;
+  readonly metadata: Pick<Metadata, "instance" | "catalog" | "run">;
 }): Promise<void> {
   const { store, metadata } = parts;
   const [row, mark] = await Promise.all([metadata.instance.get(), store.identity()]);
@@ -46,9 +46,9 @@ export async function matchInstance(parts: {
 /** Neither side holds anything: a first start was cut off between the mark and the row. */
 async function isUntouched(parts: {
   readonly store: BlobStore;
-  readonly metadata: Pick<Metadata, "repositories">;
+  readonly metadata: Pick<Metadata, "catalog">;
 }): Promise<boolean> {
-  const { items } = await parts.metadata.repositories.list({ limit: 1 });
+  const { items } = await parts.metadata.catalog.list({ kind: "everything" }, { limit: 1 });
   if (items.length > 0) return false;
   for await (const _ of parts.store.list()) return false;
   return true;

@@ -4,7 +4,14 @@ import {
   type Digester,
   type DigestAlgorithm,
 } from "../../oci/digest.ts";
+import { OciError } from "../../oci/errors.ts";
 import type { BlobStore, ByteSource, UploadReference } from "../../../storage/blob-store.ts";
+
+/** Bytes are not those of the digest that a client named for them. */
+export function mismatch(expected: Digest, found: Digest): OciError {
+  const detail = { expected, found };
+  return new OciError("DIGEST_INVALID", "the content has another digest", { detail });
+}
 
 interface RunningHash {
   readonly algorithm: DigestAlgorithm;

@@ -12,8 +12,9 @@ export async function expireUploads(
 ): Promise<number> {
   const rows = await parts.metadata.uploads.idleSince(beforeMs, expiredAtOnce);
   const idle = rows.filter((row) => !parts.uploads.isHeld(row.id));
-  for (const { repository, id } of idle) {
-    await parts.uploads.cancel(repository, id).catch(ignoreUnknown);
+  for (const { repository, id, account_id: accountId } of idle) {
+    const actor = { accountId, name: "", peer: "" };
+    await parts.uploads.cancel({ actor, repository, id }).catch(ignoreUnknown);
   }
   return idle.length;
 }

@@ -1,14 +1,19 @@
 import { randomUUID } from "node:crypto";
 import type { BlobStore } from "../../../storage/blob-store.ts";
+import type { Actor } from "../../metadata/audit.ts";
 import type { Metadata } from "../../metadata/metadata.ts";
+import type { PushRules } from "../../metadata/repository-creation.ts";
+import type { EndedUpload } from "../../metadata/repository-removal.ts";
 import type { UploadRow } from "../../metadata/schema.ts";
 import { algorithmOf, digestOf, type Digest, type DigestAlgorithm } from "../../oci/digest.ts";
 import { OciError } from "../../oci/errors.ts";
 import type { RepositoryName } from "../../oci/name.ts";
 import { rewriteAfterMs, type Clock, type Keeper } from "../clock.ts";
+import { refusalError } from "../refusals.ts";
 import { checkRange, gather, measured, UploadRangeError, type Chunk } from "./chunk.ts";
-import { createUploadHashes } from "./hashes.ts";
+import { createUploadHashes, mismatch } from "./hashes.ts";
 import { createUploadLocks, type UploadHold } from "./locks.ts";
+import { findSession, type Claim, type Session } from "./session.ts";
 
 /** A blob no larger than this that comes in one request is held in memory and written once, under its own key. */
 const wholeInMemoryBytes = 256 * 1024;
@@ -18,44 +23,38 @@ const memoryBudgetBytes = 32 * 1024 * 1024;
 export type Uploads = ReturnType<typeof createUploads>;
 
 /**
- * Uploads of blobs. A session is a row bound to its repository; its bytes lie in the store, so that it outlives this
- * process. All methods throw BLOB_UPLOAD_UNKNOWN for a session that is not (or no longer) one of this repository.
+ * Uploads of blobs. A session is a row bound to its repository and its account; its bytes lie in the store, so that it
+ * outlives this process. Whoever claims one that is not (or no longer) theirs is told BLOB_UPLOAD_UNKNOWN.
  */
 export function createUploads(parts: {
   readonly store: BlobStore;
   readonly metadata: Pick<Metadata, "uploads" | "blobs" | "run">;
   readonly clock: Clock;
   readonly keeper: Keeper;
+  readonly rules: PushRules;
 }) {
-  const { store, metadata, clock, keeper } = parts;
+  const { store, metadata, clock, keeper, rules } = parts;
   const locks = createUploadLocks();
   const hashes = createUploadHashes(store);
   let heldInMemoryBytes = 0;
 
-  const find = async (repository: RepositoryName, id: string): Promise<UploadRow> => {
-    const row = await metadata.uploads.find(id);
-    if (row === undefined || row.repository !== repository) {
-      throw new OciError("BLOB_UPLOAD_UNKNOWN");
-    }
-    return row;
-  };
+  const find = (claim: Claim): Promise<Session> => findSession(metadata, claim);
 
   /** Does the work as the upload's only writer. */
   const asWriter = async <T>(
-    repository: RepositoryName,
-    id: string,
-    work: (row: UploadRow, hold: UploadHold) => Promise<T>,
+    claim: Claim,
+    work: (row: Session, hold: UploadHold) => Promise<T>,
   ): Promise<T> => {
-    const row = await find(repository, id);
-    const free = !locks.isHeld(id);
-    const hold = await locks.acquire(id);
+    const row = await find(claim);
+    const free = !locks.isHeld(row.id);
+    const hold = await locks.acquire(row.id);
     if (hold === undefined) {
-      const offset = await store.uploadSize((await find(repository, id)).storage_reference);
+      const offset = await store.uploadSize((await find(claim)).storage_reference);
       throw new UploadRangeError("another request is writing to this upload", offset);
     }
     try {
       // Who had it before may have closed it.
-      return await work(free ? row : await find(repository, id), hold);
+      return await work(free ? row : await find(claim), hold);
     } finally {
       hold.release();
     }
@@ -69,14 +68,18 @@ export function createUploads(parts: {
 
   /** Records a blob whose bytes are durable under `storageKey`; bytes that were here already are not kept twice. */
   const record = async (blob: {
+    readonly actor: Actor;
     readonly repository: RepositoryName;
     readonly digest: Digest;
     readonly sizeBytes: number;
     readonly storageKey: string;
     readonly uploadId: string | undefined;
   }): Promise<void> => {
-    const outcome = await metadata.run("storeBlob", { ...blob, ...keeper.keep() });
-    if (outcome === "duplicate") await store.delete(blob.storageKey);
+    const outcome = await metadata.run("storeBlob", { ...blob, rules, ...keeper.keep() });
+    if (outcome === "stored") return;
+    await store.delete(blob.storageKey);
+    if (outcome === "gone") throw new OciError("BLOB_UPLOAD_UNKNOWN");
+    if (outcome !== "duplicate") throw refusalError(outcome, blob.repository);
   };
 
   const fitsInMemory = ({ lengthBytes }: Chunk): boolean =>
@@ -86,13 +89,14 @@ export function createUploads(parts: {
 
   /** Takes a small blob into memory, checks it, and writes it once, under its own key. */
   const storeWhole = async (blob: {
+    readonly actor: Actor;
     readonly repository: RepositoryName;
     readonly digest: Digest;
     readonly chunk: Chunk;
     readonly hold?: UploadHold;
     readonly uploadId?: string;
   }): Promise<void> => {
-    const { repository, digest, chunk, hold, uploadId } = blob;
+    const { actor, repository, digest, chunk, hold, uploadId } = blob;
     const held = chunk.lengthBytes ?? 0;
     heldInMemoryBytes += held;
     try {
@@ -100,7 +104,7 @@ export function createUploads(parts: {
       const found = digestOf(bytes, algorithmOf(digest));
       if (found !== digest) throw mismatch(digest, found);
       const storageKey = await store.put(digest, bytes);
-      await record({ repository, digest, sizeBytes: bytes.length, storageKey, uploadId });
+      await record({ actor, repository, digest, sizeBytes: bytes.length, storageKey, uploadId });
     } finally {
       heldInMemoryBytes -= held;
     }
@@ -125,7 +129,7 @@ export function createUploads(parts: {
   };
 
   /** Turns what the upload holds into a blob; if it is not what the client says it is, or fails, the upload is gone. */
-  const closeStored = async (row: UploadRow, digest: Digest): Promise<void> => {
+  const closeStored = async (row: Session, digest: Digest): Promise<void> => {
     const reference = row.storage_reference;
     const sizeBytes = await store.uploadSize(reference);
     const found = await hashes.digest(row.id, algorithmOf(digest), reference, sizeBytes);
@@ -137,22 +141,23 @@ export function createUploads(parts: {
       await discard(row).catch(() => undefined);
       throw error;
     }
-    await record({ repository: row.repository, digest, sizeBytes, storageKey, uploadId: row.id });
+    const { actor, repository, id: uploadId } = row;
+    await record({ actor, repository, digest, sizeBytes, storageKey, uploadId });
   };
 
   /** The closing request of a session: a blob that comes whole with it takes the short way. */
   const close = async (
-    row: UploadRow,
+    row: Session,
     hold: UploadHold,
     digest: Digest,
     chunk: Chunk | undefined,
   ): Promise<void> => {
-    const { repository, id: uploadId } = row;
+    const { actor, repository, id: uploadId } = row;
     try {
       if (chunk === undefined) return await closeStored(row, digest);
       if (fitsInMemory(chunk) && (await store.uploadSize(row.storage_reference)) === 0) {
         checkRange(chunk, 0);
-        return await storeWhole({ repository, digest, chunk, hold, uploadId });
+        return await storeWhole({ actor, repository, digest, chunk, hold, uploadId });
       }
       await append(row, hold, chunk);
       await closeStored(row, digest);
@@ -164,44 +169,35 @@ export function createUploads(parts: {
 
   /** Opens a session. `algorithm` is a hint: the session may close with another. */
   const start = async (
+    actor: Actor,
     repository: RepositoryName,
     algorithm?: DigestAlgorithm,
   ): Promise<string> => {
     const id = randomUUID();
     const nowMs = clock();
     const storage_reference = await store.begin();
-    const times = { started_at: nowMs, touched_at: nowMs };
-    await metadata.run("startUpload", {
-      id,
-      repository,
-      storage_reference,
-      ...times,
-      account_id: null,
-    });
+    const begun = { started_at: nowMs, touched_at: nowMs, account_id: actor.accountId };
+    await metadata.run("startUpload", { id, repository, storage_reference, ...begun });
     if (algorithm !== undefined) hashes.expect(id, algorithm);
     return id;
   };
 
   /** Forgets a session and its bytes. */
-  const cancel = (repository: RepositoryName, id: string): Promise<void> =>
-    asWriter(repository, id, discard);
+  const cancel = (claim: Claim): Promise<void> => asWriter(claim, discard);
 
   /**
    * Closes the session, with a last chunk if one is given: when it resolves, the blob is durable. Throws
-   * DIGEST_INVALID (and forgets the session) if the bytes have another digest. A session that is gone because the same
-   * request succeeded before is a success again.
+   * DIGEST_INVALID (and forgets the session) if the bytes have another digest, DENIED (and forgets it) if there is no
+   * room for them. A session that is gone because the same request succeeded before is a success again.
    */
-  const finish = async (
-    repository: RepositoryName,
-    id: string,
-    digest: Digest,
-    chunk: Chunk | undefined,
-  ): Promise<void> => {
+  const finish = async (claim: Claim, digest: Digest, chunk: Chunk | undefined): Promise<void> => {
     try {
-      await asWriter(repository, id, (row, hold) => close(row, hold, digest, chunk));
+      await asWriter(claim, (row, hold) => close(row, hold, digest, chunk));
     } catch (error) {
-      const gone = error instanceof OciError && error.code === "BLOB_UPLOAD_UNKNOWN";
-      if (!gone || (await metadata.blobs.find(repository, digest)) === undefined) throw error;
+      if (!(error instanceof OciError && error.code === "BLOB_UPLOAD_UNKNOWN")) throw error;
+      const isOpen = (await metadata.uploads.find(claim.id)) !== undefined;
+      if (isOpen || (await metadata.blobs.find(claim.repository, digest)) === undefined)
+        throw error;
     }
   };
 
@@ -211,32 +207,40 @@ export function createUploads(parts: {
     finish,
 
     /** Bytes the session holds. */
-    async status(repository: RepositoryName, id: string): Promise<number> {
-      return store.uploadSize((await find(repository, id)).storage_reference);
+    async status(claim: Claim): Promise<number> {
+      return store.uploadSize((await find(claim)).storage_reference);
     },
 
     /** Appends a chunk and resolves with the new size. Throws {@link UploadRangeError} if it belongs elsewhere. */
-    append: (repository: RepositoryName, id: string, chunk: Chunk): Promise<number> =>
-      asWriter(repository, id, (row, hold) => append(row, hold, chunk)),
+    append: (claim: Claim, chunk: Chunk): Promise<number> =>
+      asWriter(claim, (row, hold) => append(row, hold, chunk)),
 
-    /** A whole blob in one request, without a session that the client would see. Throws DIGEST_INVALID. */
-    async pushWhole(repository: RepositoryName, digest: Digest, chunk: Chunk): Promise<void> {
-      if (fitsInMemory(chunk)) return await storeWhole({ repository, digest, chunk });
-      const id = await start(repository, algorithmOf(digest));
+    /** A whole blob in one request, without a session that the client would see. Throws as {@link finish}. */
+    async pushWhole(
+      actor: Actor,
+      repository: RepositoryName,
+      digest: Digest,
+      chunk: Chunk,
+    ): Promise<void> {
+      if (fitsInMemory(chunk)) return await storeWhole({ actor, repository, digest, chunk });
+      const id = await start(actor, repository, algorithmOf(digest));
       try {
-        await finish(repository, id, digest, chunk);
+        await finish({ actor, repository, id }, digest, chunk);
       } catch (error) {
-        await cancel(repository, id).catch(() => undefined);
+        await cancel({ actor, repository, id }).catch(() => undefined);
         throw error;
       }
+    },
+
+    /** Removes the bytes of a session whose row is gone, once whoever still writes to it has let go. */
+    async abandon({ id, storageReference }: EndedUpload): Promise<void> {
+      const hold = await locks.acquire(id);
+      hashes.forget(id);
+      await store.abort(storageReference);
+      hold?.release();
     },
 
     /** Whether a request is writing to the session right now. */
     isHeld: (id: string): boolean => locks.isHeld(id),
   };
-}
-
-function mismatch(expected: Digest, found: Digest): OciError {
-  const detail = { expected, found };
-  return new OciError("DIGEST_INVALID", "the content has another digest", { detail });
 }

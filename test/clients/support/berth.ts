@@ -13,11 +13,26 @@ export type Berth = RegistryReader & {
   host: string;
 };
 
+/** Of the administrator of a Berth that is not open. */
+export const adminPassword = "correct horse battery";
+
+interface Options {
+  readonly sparse?: boolean;
+  /** `false`: with accounts, and an administrator `admin` with {@link adminPassword}. */
+  readonly open?: boolean;
+  /** More settings, as environment variables. */
+  readonly settings?: Readonly<Record<string, string>>;
+}
+
 /**
  * A Berth of its own, on an empty data folder and a free port, ended after the file's last test.
  * `REGISTRY=host:port` in the environment puts another registry in its place, to look into a failure.
  */
-export async function startBerth({ sparse = false } = {}): Promise<Berth> {
+export async function startBerth({
+  sparse = false,
+  open = true,
+  settings = {},
+}: Options = {}): Promise<Berth> {
   const other = process.env["REGISTRY"];
   if (other !== undefined && other !== "") return { host: other, ...createRegistryReader(other) };
 
@@ -26,10 +41,14 @@ export async function startBerth({ sparse = false } = {}): Promise<Berth> {
   const output = openSync(log, "w");
   const child = spawn(
     process.execPath,
-    [program, "serve", "--open", "--data", path.join(folder, "data"), "--listen", "127.0.0.1:0"],
+    [program, "serve", "--data", path.join(folder, "data"), "--listen", "127.0.0.1:0"],
     {
       cwd: folder,
-      env: { PATH: process.env["PATH"], ...(sparse ? { BERTH_SPARSE: "true" } : {}) },
+      env: {
+        ...{ PATH: process.env["PATH"], BERTH_SPARSE: String(sparse) },
+        ...(open ? { BERTH_AUTH_OPEN: "true" } : { BERTH_AUTH_ADMIN_PASSWORD: adminPassword }),
+        ...settings,
+      },
       stdio: ["ignore", output, output],
     },
   );

@@ -1,0 +1,76 @@
+import { createAccounts } from "./auth/accounts.ts";
+import { createBearer } from "./auth/bearer.ts";
+import { createGrants } from "./auth/grants.ts";
+import { openKeys } from "./auth/keys.ts";
+import { createOpenPolicy, createPolicy } from "./auth/policy.ts";
+import type { Config } from "./config/schema.ts";
+import type { AppParts } from "./http/app.ts";
+import { createCallers, createOpenCallers } from "./http/authenticate.ts";
+import { createChallenger } from "./http/challenge.ts";
+import { createOrigins } from "./http/origins.ts";
+import type { Metadata } from "./metadata/metadata.ts";
+import type { Logger } from "./observability/logger.ts";
+import { keysFolder } from "./stores.ts";
+
+export interface Access {
+  readonly parts: Pick<AppParts, "callers" | "policy" | "challenger" | "tokens" | "origins">;
+  /** Somebody who may do everything, with the password if the account was just made; `undefined` in open mode. */
+  readonly administrator:
+    | { readonly name: string; readonly password?: string | undefined }
+    | undefined;
+}
+
+/**
+ * Who is let in, and to what. The first start makes what is missing: an administrator, and the key that tokens are
+ * signed with.
+ */
+export async function openAccess(
+  config: Config,
+  parts: { readonly metadata: Metadata; readonly clock: () => number; readonly logger: Logger },
+): Promise<Access> {
+  const { metadata, clock, logger } = parts;
+  const service = serviceOf(config);
+  const origins = createOrigins(config.trustedProxies, config.publicUrl);
+  const challenger = createChallenger({ origins, service });
+  if (config.auth.open) {
+    const [callers, policy] = [createOpenCallers(), createOpenPolicy()];
+    return {
+      parts: { origins, challenger, callers, policy, tokens: undefined },
+      administrator: undefined,
+    };
+  }
+
+  const { createOnPush } = config.repositories;
+  const accounts = createAccounts({ metadata, clock, createOnPush });
+  const { authenticator, rights } = accounts;
+  const { removals } = metadata;
+  const administrator =
+    (await accounts.firstStart(config.auth.adminPassword)) ?? (await findAdministrator(metadata));
+  const keys = await openKeys({
+    folder: keysFolder(config),
+    algorithm: config.auth.algorithm,
+    clock,
+    report: (error) => logger.error({ err: error }, "the keys can't be read; those known stay"),
+  });
+  const bearer = createBearer({ keys, issuer: service, service, clock });
+  const grants = createGrants({ rights, removals });
+  return {
+    administrator,
+    parts: {
+      origins,
+      challenger,
+      callers: createCallers({ bearer, authenticator, rights, removals, origins }),
+      policy: createPolicy({ factsOf: (name) => metadata.hotRepositories.factsOf(name), rights }),
+      tokens: { authenticator, grants, bearer, origins, service, keys },
+    },
+  };
+}
+
+async function findAdministrator({ accounts }: Metadata): Promise<Access["administrator"]> {
+  const { items } = await accounts.list({ kind: "user", limit: 100 });
+  return items.find(({ isAdmin, disabled }) => isAdmin && !disabled);
+}
+
+/** Names the token service in every challenge, and issuer and audience in every token. */
+const serviceOf = ({ publicUrl }: Config): string =>
+  publicUrl === undefined ? "berth" : new URL(publicUrl).host;

@@ -1,0 +1,35 @@
+import type { RepositoryName } from "../oci/name.ts";
+import type { Identity } from "./identity.ts";
+import type { Action } from "./policy.ts";
+
+/** What may be done where; a name that is missing has nothing. */
+export type Access = ReadonlyMap<RepositoryName, ReadonlySet<Action>>;
+
+/** Who a request comes from, with what has been granted to them. */
+export interface Caller {
+  readonly identity: Identity;
+  readonly access: Access;
+  /** Whether they may list repositories; which ones they see is another question. */
+  readonly catalog: boolean;
+  /** The highest number of a removal when this was granted: nothing is open that was removed since. */
+  readonly removals: number;
+  /** Asked with credentials instead of a token: `access` speaks of this request's repository only, others have to be asked for. */
+  readonly live: boolean;
+}
+
+/** Nobody that we know. */
+export const stranger: Caller = {
+  identity: { kind: "anonymous" },
+  access: new Map(),
+  catalog: false,
+  removals: 0,
+  live: false,
+};
+
+/** Name of the caller's account, empty for anonymous. */
+export const nameOf = ({ identity }: Caller): string =>
+  identity.kind === "anonymous" ? "" : identity.name;
+
+/** Id of the caller's account. */
+export const accountIdOf = ({ identity }: Caller): number | null =>
+  identity.kind === "anonymous" ? null : identity.accountId;

@@ -1,0 +1,66 @@
+import { parseRepositoryName, type RepositoryName } from "../oci/name.ts";
+import type { Access, Caller } from "./caller.ts";
+import type { Identity } from "./identity.ts";
+import type { Action } from "./policy.ts";
+
+/** What a token of ours says, once its signature has been verified. */
+export interface Claims {
+  readonly caller: Caller;
+  readonly expiresAtMs: number;
+}
+
+const actions: readonly Action[] = ["pull", "push", "delete"];
+
+/** `undefined` where something is missing that every token of ours has. */
+export function claimsOf(payload: unknown): Claims | undefined {
+  if (!isObject(payload)) return undefined;
+  const { exp, nbf, access, berth } = payload;
+  if (
+    typeof exp !== "number" ||
+    typeof nbf !== "number" ||
+    !Array.isArray(access) ||
+    !isObject(berth)
+  )
+    return undefined;
+  const { identity, removals } = berth;
+  if (!isIdentity(identity) || typeof removals !== "number") return undefined;
+  const caller: Caller = {
+    identity,
+    access: accessOf(access),
+    catalog: access.some(
+      (entry) => isObject(entry) && entry["type"] === "registry" && entry["name"] === "catalog",
+    ),
+    removals,
+    live: false,
+  };
+  return { caller, expiresAtMs: exp * 1000 };
+}
+
+/** By canonical name: a token for `alpine` opens `library/alpine`. */
+function accessOf(entries: readonly unknown[]): Access {
+  const access = new Map<RepositoryName, Set<Action>>();
+  for (const entry of entries) {
+    if (!isObject(entry) || entry["type"] !== "repository") continue;
+    const { name, actions: granted } = entry;
+    if (typeof name !== "string" || !Array.isArray(granted)) continue;
+    const repository = parseRepositoryName(name);
+    const held = access.get(repository) ?? new Set();
+    for (const action of actions)
+      if (granted.includes(action) || granted.includes("*")) held.add(action);
+    access.set(repository, held);
+  }
+  return access;
+}
+
+function isIdentity(value: unknown): value is Identity {
+  if (!isObject(value)) return false;
+  if (value["kind"] === "anonymous") return true;
+  if (typeof value["accountId"] !== "number" || typeof value["name"] !== "string") return false;
+  return value["kind"] === "organisation"
+    ? Array.isArray(value["resources"])
+    : value["kind"] === "user" && typeof value["isAdmin"] === "boolean";
+}
+
+function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}

@@ -1,0 +1,55 @@
+import type { Identity } from "./identity.ts";
+import type { Action } from "./policy.ts";
+import type { Rights } from "./rights.ts";
+import type { Scope } from "./scope.ts";
+
+/** One entry of a token's `access`, as every registry reads it. */
+export interface AccessEntry {
+  readonly type: string;
+  readonly name: string;
+  readonly actions: readonly string[];
+}
+
+/** What somebody gets of what they asked for. */
+export interface Grant {
+  readonly entries: readonly AccessEntry[];
+  /** The highest number of a removal so far. */
+  readonly removals: number;
+}
+
+export interface Grants {
+  /**
+   * What of the scopes the identity may have. Less than was asked for is no error, down to nothing: what is missing
+   * and what is forbidden look the same.
+   */
+  grant(identity: Identity, scopes: readonly Scope[]): Promise<Grant>;
+}
+
+const order: readonly Action[] = ["pull", "push", "delete"];
+
+export function createGrants(parts: {
+  readonly rights: Rights;
+  readonly removals: { highest(): Promise<number> };
+}): Grants {
+  return {
+    async grant(identity, scopes) {
+      // Before the rights: a repository that is removed in between is closed again.
+      const removals = await parts.removals.highest();
+      const names = scopes.flatMap((scope) =>
+        scope.type === "repository" ? [scope.repository] : [],
+      );
+      const rights = await parts.rights.of(identity, [...new Set(names)]);
+      const entries = scopes.flatMap((scope): readonly AccessEntry[] => {
+        // Everybody may list; the list has only what they may pull.
+        if (scope.type === "registry") return [scope];
+        const has = rights.get(scope.repository) ?? new Set();
+        const all = scope.actions.includes("*");
+        const actions = order.filter(
+          (action) => has.has(action) && (all || scope.actions.includes(action)),
+        );
+        return actions.length === 0 ? [] : [{ type: scope.type, name: scope.name, actions }];
+      });
+      return { entries, removals };
+    },
+  };
+}

@@ -1,0 +1,130 @@
+import type { IncomingMessage } from "node:http";
+import type { Context } from "koa";
+import type { Authenticator } from "../auth/authenticate.ts";
+import type { Bearer } from "../auth/bearer.ts";
+import type { Grant, Grants } from "../auth/grants.ts";
+import type { Identity } from "../auth/identity.ts";
+import { formatScope, parseScopes, TooManyScopesError, type Scope } from "../auth/scope.ts";
+import { readAuthorization } from "./authorization.ts";
+import { queryValues } from "./links.ts";
+import type { Origins } from "./origins.ts";
+import type { Route } from "./route.ts";
+import { badRequest, invalidGrant, wrongCredentials } from "./token-errors.ts";
+import { lookUp } from "./unavailable.ts";
+
+export interface TokenParts {
+  readonly authenticator: Authenticator;
+  readonly grants: Grants;
+  readonly bearer: Bearer;
+  readonly origins: Origins;
+  readonly service: string;
+}
+
+/** Credentials, scopes and the name of a service in a form are a few KiB. */
+const longestForm = 64 * 1024;
+
+/** The token endpoint: who you are, and what of that you want to do, for a token that says so for five minutes. */
+export function tokenRoutes(parts: TokenParts): readonly Route[] {
+  const { authenticator, grants, bearer, origins, service } = parts;
+
+  const identify = async (ctx: Context, name: string, secret: string): Promise<Identity> => {
+    const from = { peer: origins.peerOf(ctx.req), agent: ctx.get("User-Agent") };
+    const identity = await lookUp(() => authenticator.authenticate({ name, secret }, from));
+    if (identity === undefined) throw wrongCredentials();
+    return identity;
+  };
+
+  /** Nobody who shows something wrong gets a token for nobody: the failure of a login depends on it. */
+  const identifyByHeader = async (ctx: Context): Promise<Identity> => {
+    const authorization = readAuthorization(ctx.get("Authorization"));
+    if (authorization.kind === "none") return { kind: "anonymous" };
+    if (authorization.kind !== "basic") throw wrongCredentials();
+    return identify(ctx, authorization.name, authorization.secret);
+  };
+
+  const answer = async (ctx: Context, identity: Identity, scopes: readonly Scope[]) => {
+    const grant = await lookUp(() => grants.grant(identity, scopes));
+    const { token, expiresInSeconds, issuedAtMs } = await bearer.sign(identity, grant);
+    ctx.body = {
+      token,
+      access_token: token,
+      expires_in: expiresInSeconds,
+      issued_at: new Date(issuedAtMs).toISOString().replace(/\.\d+Z$/, "Z"),
+      ...(ctx.method === "POST" ? { token_type: "bearer", scope: scopeText(grant) } : {}),
+    };
+  };
+
+  const get = async (ctx: Context): Promise<void> => {
+    demandService(queryValues(ctx, "service"), service);
+    // Parsed first, so that a request that can't be answered costs no work on its password.
+    const scopes = scopesOf(queryValues(ctx, "scope"));
+    await answer(ctx, await identifyByHeader(ctx), scopes);
+  };
+
+  const post = async (ctx: Context): Promise<void> => {
+    const form = await readForm(ctx.req);
+    demandService([demanded(form, "service")], service);
+    demanded(form, "client_id");
+    const scopes = scopesOf(form.getAll("scope"));
+    switch (demanded(form, "grant_type")) {
+      case "password":
+        return answer(
+          ctx,
+          await identify(ctx, demanded(form, "username"), demanded(form, "password")),
+          scopes,
+        );
+      case "refresh_token":
+        // None was ever given out: with one, docker would forget the password that it can always come back with.
+        throw invalidGrant("there are no refresh tokens here: log in again");
+      default:
+        throw badRequest("unsupported_grant_type", "grant_type is password");
+    }
+  };
+
+  const answered = (handle: (ctx: Context) => Promise<void>) => async (ctx: Context) => {
+    ctx.set("Cache-Control", "no-store");
+    await handle(ctx);
+  };
+  const permission = { kind: "none" } as const;
+  return [
+    { method: "get", path: "/token", permission, handle: answered(get) },
+    { method: "post", path: "/token", permission, handle: answered(post) },
+  ];
+}
+
+function demandService(given: readonly string[], service: string): void {
+  if (given.some((name) => name !== "" && name !== service))
+    throw badRequest("invalid_request", `this is the token service of ${service}`);
+}
+
+function scopesOf(parameters: readonly string[]): readonly Scope[] {
+  try {
+    return parseScopes(parameters);
+  } catch (error) {
+    if (error instanceof TooManyScopesError) throw badRequest("invalid_scope", error.message);
+    throw error;
+  }
+}
+
+const scopeText = (grant: Grant): string => grant.entries.map(formatScope).join(" ");
+
+function demanded(form: URLSearchParams, field: string): string {
+  const value = form.get(field);
+  if (value === null || value === "")
+    throw badRequest("invalid_request", `the field ${field} is missing`);
+  return value;
+}
+
+async function readForm(request: IncomingMessage): Promise<URLSearchParams> {
+  const type = (request.headers["content-type"] ?? "").split(";", 1)[0]?.trim().toLowerCase();
+  if (type !== "application/x-www-form-urlencoded")
+    throw badRequest("invalid_request", "the body is application/x-www-form-urlencoded");
+  const pieces: Buffer[] = [];
+  let size = 0;
+  for await (const piece of request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
+    size += piece.length;
+    if (size > longestForm) throw badRequest("invalid_request", "the form is too long");
+    pieces.push(piece);
+  }
+  return new URLSearchParams(Buffer.concat(pieces).toString("utf8"));
+}

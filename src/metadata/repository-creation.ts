@@ -1,0 +1,147 @@
+import { namespaceOf, type RepositoryName } from "../oci/name.ts";
+import { writeAudit, type Actor } from "./audit.ts";
+import { addCollaborator } from "./collaborators.ts";
+import { chargeQuota, findQuota, type Quota } from "./quotas.ts";
+import { isRefusal, type OverQuota, type Refusal } from "./refusals.ts";
+import { findRepository } from "./repositories.ts";
+import type { Database, Visibility } from "./schema.ts";
+
+/** What the configuration says of pushes. */
+export interface PushRules {
+  readonly createOnPush: boolean;
+  /** Of repositories that a push makes. */
+  readonly defaultVisibility: Visibility;
+  /** What a namespace without a quota of its own may hold; `null`: as much as it wants. */
+  readonly defaultQuotaBytes: number | null;
+}
+
+/** Somebody brings something into a repository, which need not exist yet. */
+export interface Push {
+  readonly repository: RepositoryName;
+  readonly actor: Actor;
+  readonly rules: PushRules;
+  readonly nowMs: number;
+}
+
+/**
+ * The repository of a push, which comes into being with the first thing that is stored in it, and room in it for a
+ * blob if one is to be linked. A refusal has changed nothing.
+ */
+export async function openForPush(
+  tx: Database,
+  push: Push,
+  blob?: { readonly id: number | undefined; readonly sizeBytes: number },
+): Promise<{ readonly repositoryId: number } | Refusal> {
+  const { repository, rules } = push;
+  const namespace = namespaceOf(repository);
+  const room = async (quota: Quota | undefined): Promise<OverQuota | undefined> =>
+    blob &&
+    chargeQuota(tx, {
+      ...{ namespace, quota, defaultBytes: rules.defaultQuotaBytes },
+      ...{ blobId: blob.id, sizeBytes: blob.sizeBytes },
+    });
+
+  const known = await findRepository(tx, repository);
+  if (known !== undefined) return (await room(known.quota)) ?? { repositoryId: known.id };
+  const right = await rightToCreate(tx, push);
+  if (isRefusal(right)) return right;
+  const over = await room(await findQuota(tx, namespace));
+  return over ?? { repositoryId: await create(tx, push, right, rules.defaultVisibility) };
+}
+
+/** What makes somebody the one who may create a repository, and what comes of it. */
+type Right =
+  /** They look after all that is in the namespace already, or there are no accounts. */
+  | { readonly by: "namespace" }
+  /** An editor looks after what they made. */
+  | { readonly by: "editor"; readonly accountId: number }
+  /** An administrator in a namespace that is nobody's: it becomes an organisation of theirs. */
+  | { readonly by: "administrator"; readonly accountId: number };
+
+async function rightToCreate(
+  tx: Database,
+  { repository, actor, rules }: Omit<Push, "nowMs">,
+): Promise<Right | Refusal> {
+  if (!rules.createOnPush) return { refused: "absent" };
+  if (actor.accountId === null) return { by: "namespace" };
+  const { accountId } = actor;
+  const account = await tx
+    .selectFrom("accounts")
+    .select("is_admin")
+    .where("id", "=", accountId)
+    .where("disabled", "=", 0)
+    .executeTakeFirst();
+  if (account === undefined) return { refused: "forbidden" };
+  const home = await tx
+    .selectFrom("accounts")
+    .leftJoin("members", (join) =>
+      join
+        .onRef("members.organisation_id", "=", "accounts.id")
+        .on("members.user_id", "=", accountId),
+    )
+    .select(["accounts.id as id", "members.role as role"])
+    .where("accounts.name", "=", namespaceOf(repository))
+    .executeTakeFirst();
+  if (home === undefined)
+    return account.is_admin === 1 ? { by: "administrator", accountId } : { refused: "forbidden" };
+  if (account.is_admin === 1 || home.id === accountId || home.role === "owner")
+    return { by: "namespace" };
+  return home.role === "editor" ? { by: "editor", accountId } : { refused: "forbidden" };
+}
+
+async function create(
+  tx: Database,
+  { repository: name, actor, nowMs }: Omit<Push, "rules">,
+  right: Right,
+  visibility: Visibility,
+): Promise<number> {
+  const namespace = namespaceOf(name);
+  if (right.by === "administrator") {
+    const made = await tx
+      .insertInto("accounts")
+      .values({ name: namespace, kind: "organisation", created_at: nowMs })
+      .returning("id")
+      .executeTakeFirstOrThrow();
+    await tx
+      .insertInto("members")
+      .values({
+        organisation_id: made.id,
+        user_id: right.accountId,
+        role: "owner",
+        created_at: nowMs,
+      })
+      .execute();
+    const organisation = { account: namespace, action: "org.create", subject: namespace };
+    await writeAudit(tx, { nowMs, actor, ...organisation });
+  }
+  const { id } = await tx
+    .insertInto("repositories")
+    .values({ name, namespace, visibility, created_at: nowMs, updated_at: nowMs })
+    .returning("id")
+    .executeTakeFirstOrThrow();
+  if (right.by === "editor") await addCollaborator(tx, id, right.accountId, "admin");
+  await writeAudit(tx, {
+    ...{ nowMs, actor, account: namespace, action: "repo.create", subject: name },
+    data: { visibility },
+  });
+  return id;
+}
+
+export interface CreateRepository extends Omit<Push, "rules"> {
+  readonly visibility: Visibility;
+}
+
+/** Makes an empty repository. `exists`: it was there already, and is as it was. */
+async function createRepository(
+  tx: Database,
+  { visibility, ...making }: CreateRepository,
+): Promise<"created" | "exists" | Refusal> {
+  if ((await findRepository(tx, making.repository)) !== undefined) return "exists";
+  const rules = { createOnPush: true, defaultVisibility: visibility, defaultQuotaBytes: null };
+  const right = await rightToCreate(tx, { ...making, rules });
+  if (isRefusal(right)) return right;
+  await create(tx, making, right, visibility);
+  return "created";
+}
+
+export const repositoryCreationCommands = { createRepository };

@@ -1,0 +1,238 @@
+import assert from "node:assert/strict";
+import path from "node:path";
+import { describe, test } from "node:test";
+import { openSqliteMetadata } from "../../src/metadata/metadata.ts";
+import { digestOf } from "../../src/oci/digest.ts";
+import { parseRepositoryName } from "../../src/oci/name.ts";
+import { forgedTokens, resign } from "../auth/forged-tokens.ts";
+import { password, startClosedBerth } from "../support/closed.ts";
+import { pushBlob } from "../support/berth.ts";
+
+const berth = await startClosedBerth();
+for (const name of ["mia", "ann", "bob"]) berth.addUser(name);
+berth.addOrganisation("team", "ann");
+await berth.pushImage("team/private", "ann", "private");
+await berth.pushImage("team/public", "ann", "public");
+const secret = await pushBlob(berth.as("ann"), "team/private", "only in team/private");
+const open = await pushBlob(berth.as("ann"), "team/public", "only in team/public");
+
+describe("GET /v2/", () => {
+  test("asks everybody without a token for one, whatever is public", async () => {
+    const { headers, body } = await berth.api.get("/v2/").expect(401);
+    assert.equal(
+      headers["www-authenticate"],
+      `Bearer realm="http://127.0.0.1:${berth.port}/token",service="berth"`,
+    );
+    assert.equal(headers["docker-distribution-api-version"], "registry/2.0");
+    assert.equal(body.errors[0].code, "UNAUTHORIZED");
+    await berth.api.get("/v2/team/public/manifests/1").expect(401);
+  });
+
+  test("takes a token without any scope, and a password without saying so", async () => {
+    await berth
+      .with(await berth.token(undefined))
+      .api.get("/v2/")
+      .expect(200);
+    await berth.as("mia").api.get("/v2/").expect(200);
+    await berth.as("ann").api.get("/v2/team/private/manifests/1").expect(200);
+    await berth.as("mia").api.get("/v2/team/private/manifests/1").expect(401);
+    await berth.as("mia", "wrong").api.get("/v2/").expect(401);
+  });
+});
+
+describe("a token", () => {
+  test("opens what it says, and not what else its owner may do", async () => {
+    const pulling = berth.with(await berth.token("ann", "repository:team/private:pull")).api;
+    await pulling.get("/v2/team/private/manifests/1").expect(200);
+    const { headers } = await pulling.get("/v2/team/public/manifests/1").expect(401);
+    assert.match(
+      headers["www-authenticate"] ?? "",
+      /,scope="repository:team\/public:pull",error="insufficient_scope"$/,
+    );
+    const { body } = await pulling.post("/v2/team/private/blobs/uploads/").expect(401);
+    assert.deepEqual(body.errors[0].detail, [
+      { Type: "repository", Class: "", Name: "team/private", Action: "pull" },
+      { Type: "repository", Class: "", Name: "team/private", Action: "push" },
+    ]);
+  });
+
+  test("for alpine opens library/alpine, and the challenge keeps what was asked for", async () => {
+    await berth.pushImage("alpine", "admin", "public");
+    const { api } = berth.with(await berth.token(undefined, "repository:alpine:pull"));
+    await api.get("/v2/alpine/manifests/1").expect(200);
+    await api.get("/v2/library/alpine/manifests/1").expect(200);
+    const { headers } = await berth.api.get("/v2/alpine/manifests/1").expect(401);
+    assert.match(headers["www-authenticate"] ?? "", /scope="repository:alpine:pull"$/);
+  });
+
+  test("with * opens everything there is a right to, a delete too", async () => {
+    await berth.pushImage("team/doomed", "ann", "private");
+    const { api } = berth.with(await berth.token("ann", "repository:team/doomed:*"));
+    await api.delete("/v2/team/doomed/manifests/1").expect(202);
+  });
+
+  test("that is forged is refused on the wire, long way and short way", async () => {
+    const good = await berth.token("ann", "repository:team/private:pull");
+    const { privateKey, publicKey } = await berth.key();
+    const path = "/v2/team/private/manifests/1";
+    await berth
+      .with(resign(good, privateKey, {}))
+      .api.get(path)
+      .expect(200);
+    for (const [name, token] of Object.entries(forgedTokens(good, { privateKey, publicKey }))) {
+      for (const url of [path, `${path}?long`]) {
+        const { status, headers } = await berth.with(token).api.get(url);
+        // Node itself takes no header of a megabyte.
+        if (token.length > 16_000) assert.ok([401, 431].includes(status), `${name}: ${status}`);
+        else {
+          assert.equal(status, 401, name);
+          assert.match(headers["www-authenticate"] ?? "", /error="invalid_token"$/, name);
+        }
+      }
+    }
+  });
+
+  test("in another header, or in the query, is not looked at", async () => {
+    const token = await berth.token("ann", "repository:team/private:pull");
+    const path = "/v2/team/private/manifests/1";
+    await berth.api.get(`${path}?access_token=${token}&token=${token}`).expect(401);
+    await berth.api.get(path).set("X-Token", token).set("Cookie", `token=${token}`).expect(401);
+  });
+
+  test("says in any case that it is one", async () => {
+    const token = await berth.token("ann", "repository:team/private:pull");
+    for (const scheme of ["Bearer", "bearer", "BEARER"])
+      await berth.api
+        .get("/v2/team/private/manifests/1")
+        .set("Authorization", `${scheme} ${token}`)
+        .expect(200);
+  });
+
+  test("for a repository that was removed does not open the next one of its name", async () => {
+    await berth.pushImage("team/again", "ann", "private");
+    const scope = "repository:team/again:pull,push,delete";
+    const old = berth.with(await berth.token("ann", scope)).api;
+    await old.get("/v2/team/again/manifests/1").expect(200);
+    const metadata = await openSqliteMetadata(path.join(berth.data, "berth.db"));
+    const actor = { accountId: null, name: "berth", peer: "" };
+    const repository = parseRepositoryName("team/again");
+    await metadata.run("deleteRepository", { repository, actor, nowMs: Date.now() });
+    await metadata.close();
+    await berth.pushImage("team/again", "ann", "private");
+    for (const path of ["manifests/1", "tags/list"]) {
+      const { headers } = await old.get(`/v2/team/again/${path}`).expect(401);
+      assert.match(headers["www-authenticate"] ?? "", /error="insufficient_scope"$/);
+    }
+    await old.post("/v2/team/again/blobs/uploads/").expect(401);
+    const fresh = berth.with(await berth.token("ann", scope)).api;
+    await fresh.get("/v2/team/again/manifests/1").expect(200);
+    // And nothing else of what the old one opened.
+    const other = await berth.token("ann", "repository:team/private:pull", scope);
+    await berth.with(other).api.get("/v2/team/private/manifests/1").expect(200);
+  });
+
+  test("is reduced at once when a right is taken away, and gone with its account", async () => {
+    berth.exec(`INSERT INTO collaborators SELECT repositories.id, accounts.id, 'write'
+      FROM repositories, accounts WHERE repositories.name = 'team/private' AND accounts.name = 'bob'`);
+    const scope = "repository:team/private:pull,push";
+    const before = berth.with(await berth.token("bob", scope)).api;
+    await before.get("/v2/team/private/manifests/1").expect(200);
+    berth.exec("UPDATE collaborators SET permission = 'read'");
+    const reduced = berth.with(await berth.token("bob", scope)).api;
+    await reduced.get("/v2/team/private/manifests/1").expect(200);
+    await reduced.post("/v2/team/private/blobs/uploads/").expect(401);
+    berth.exec("UPDATE accounts SET disabled = 1 WHERE name = 'bob'");
+    await berth.api.get("/token").auth("bob", password).expect(401);
+    await berth.as("bob").api.get("/v2/team/private/manifests/1").expect(401);
+  });
+});
+
+describe("a mount", () => {
+  const mount = async (
+    name: string,
+    digest: string,
+    from: string | undefined,
+    ...more: string[]
+  ) => {
+    const token = await berth.token(name, `repository:${name}/app:pull,push`, ...more);
+    const source = from === undefined ? "" : `&from=${from}`;
+    const { api } = berth.with(token);
+    const { status } = await api.post(`/v2/${name}/app/blobs/uploads/?mount=${digest}${source}`);
+    return status;
+  };
+  const scope = "repository:team/private:pull";
+
+  test("from what the token may not read opens an upload, as from what is not there", async () => {
+    assert.equal(await mount("mia", secret, "team/private", scope), 202);
+    assert.equal(await mount("mia", secret, "team/nothing", "repository:team/nothing:pull"), 202);
+    assert.equal(await mount("ann", secret, "team/private"), 202, "the token does not say so");
+    assert.equal(await mount("mia", secret, "NOT A NAME"), 202);
+  });
+
+  test("from what the token may read, or everybody, lands", async () => {
+    assert.equal(await mount("ann", secret, "team/private", scope), 201);
+    assert.equal(await mount("mia", open, "team/public"), 201);
+  });
+
+  test("without a source looks only where the caller may read", async () => {
+    const elsewhere = await pushBlob(berth.as("ann"), "team/private", "looked for everywhere");
+    assert.equal(await mount("mia", elsewhere, undefined, scope), 202);
+    assert.equal(await mount("mia", digestOf(Buffer.from("nowhere")), undefined), 202);
+    assert.equal(await mount("ann", elsewhere, undefined, scope), 201);
+    assert.equal(await mount("mia", open, undefined), 201);
+  });
+
+  test("with a password looks where its owner may read", async () => {
+    const elsewhere = await pushBlob(berth.as("ann"), "team/private", "with a password");
+    const path = (name: string, from: string) =>
+      `/v2/${name}/basic/blobs/uploads/?mount=${elsewhere}${from}`;
+    await berth.as("mia").api.post(path("mia", "&from=team/private")).expect(202);
+    await berth.as("mia").api.post(path("mia", "")).expect(202);
+    await berth.as("ann").api.post(path("ann", "&from=team/private")).expect(201);
+    await berth.as("ann").api.post(path("ann", "")).expect(201);
+  });
+});
+
+describe("the catalog", () => {
+  const listed = async (name: string | undefined) => {
+    const { api } = berth.with(await berth.token(name, "registry:catalog:*"));
+    const { body } = await api.get("/v2/_catalog").expect(200);
+    return (body as { repositories: string[] }).repositories;
+  };
+
+  test("has only what may be pulled", async () => {
+    assert.ok((await listed("ann")).includes("team/private"));
+    for (const name of ["mia", undefined]) {
+      const names = await listed(name);
+      assert.ok(names.includes("team/public"), String(name));
+      assert.ok(!names.includes("team/private"), String(name));
+    }
+  });
+
+  test("asks for a scope of its own", async () => {
+    const { headers } = await berth
+      .with(await berth.token("ann"))
+      .api.get("/v2/_catalog")
+      .expect(401);
+    assert.match(headers["www-authenticate"] ?? "", /scope="registry:catalog:\*",error=/);
+    assert.ok((await berth.as("ann").api.get("/v2/_catalog")).body.repositories.length > 0);
+  });
+});
+
+describe("an upload", () => {
+  test("is nobody's but who began it", async () => {
+    berth.exec(`INSERT INTO collaborators SELECT repositories.id, accounts.id, 'write'
+      FROM repositories, accounts WHERE repositories.name = 'team/public' AND accounts.name = 'mia'`);
+    const scope = "repository:team/public:pull,push";
+    const mia = berth.with(await berth.token("mia", scope)).api;
+    const ann = berth.with(await berth.token("ann", scope)).api;
+    const { headers } = await mia.post("/v2/team/public/blobs/uploads/").expect(202);
+    const place = headers["location"] ?? "";
+    await ann.get(place).expect(404);
+    await ann.delete(place).expect(404);
+    await mia.get(place).expect(204);
+    const pushing = berth.with(await berth.token("mia", "repository:team/public:push")).api;
+    await pushing.get(place).expect(401);
+    await pushing.delete(place).expect(204);
+  });
+});

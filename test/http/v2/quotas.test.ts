@@ -1,0 +1,64 @@
+import assert from "node:assert/strict";
+import { randomBytes } from "node:crypto";
+import { readdirSync } from "node:fs";
+import path from "node:path";
+import process from "node:process";
+import { after, describe, test } from "node:test";
+import { digestOf } from "../../../src/oci/digest.ts";
+import { startBerth } from "../../support/berth.ts";
+import { temporaryFolder } from "../../support/temporary.ts";
+
+/** Bytes of one blob; more than is held in memory. `BERTH_QUOTA_BLOB` asks for larger ones. */
+const blobBytes = Number(process.env["BERTH_QUOTA_BLOB"] ?? 300_000);
+const pushes = 10;
+
+const filesIn = (folder: string): readonly string[] =>
+  readdirSync(folder, { recursive: true, encoding: "utf8", withFileTypes: true })
+    .filter((entry) => entry.isFile() && entry.name !== "instance")
+    .map(({ name }) => name);
+
+describe("pushes that together are more than their namespace may hold", async () => {
+  const data = temporaryFolder();
+  const limit = Math.floor((blobBytes * 10) / 3);
+  const berth = await startBerth(data, { "quotas.default": String(limit) });
+  after(() => berth.close());
+
+  for (const way of ["in one request", "in a session"]) {
+    test(`${way}: as many as fit are there, the others are told the numbers and leave nothing`, async () => {
+      const namespace = way.replaceAll(" ", "-");
+      const before = filesIn(path.join(data, "blobs")).length;
+      const answers = await Promise.all(
+        Array.from({ length: pushes }, async (_, place) => {
+          const bytes = randomBytes(blobBytes);
+          const target = `/v2/${namespace}/app${place % 2}/blobs/uploads/`;
+          const digest = digestOf(bytes);
+          const type = "application/octet-stream";
+          if (way === "in one request")
+            return berth.api
+              .post(`${target}?digest=${digest}`)
+              .set("Content-Type", type)
+              .send(bytes);
+          const { headers } = await berth.api.post(target).expect(202);
+          const location = String(headers["location"]);
+          await berth.api.patch(location).set("Content-Type", type).send(bytes).expect(202);
+          return berth.api.put(`${location}&digest=${digest}`);
+        }),
+      );
+      const statuses = answers.map(({ status }) => status).toSorted();
+      assert.deepEqual(statuses, [...Array(3).fill(201), ...Array(pushes - 3).fill(403)]);
+      const used = 3 * blobBytes;
+      for (const { status, body } of answers) {
+        if (status !== 403) continue;
+        const [error] = body.errors;
+        assert.equal(error.code, "DENIED");
+        assert.equal(
+          error.message,
+          `the quota of ${namespace} is ${limit} bytes: ${error.detail.usedBytes} are used, and this blob has ${blobBytes}`,
+        );
+        assert.ok(error.detail.usedBytes <= used);
+      }
+      assert.equal(filesIn(path.join(data, "blobs")).length, before + 3);
+      assert.deepEqual(filesIn(path.join(data, "uploads")), []);
+    });
+  }
+});

@@ -1,0 +1,78 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { openWorld, outcomeOf, repositories, servedRoutes, walk, type Cell } from "./matrix.ts";
+import { routes } from "./table.ts";
+
+const cells: Cell[] = [];
+for await (const cell of walk(await openWorld())) cells.push(cell);
+const nameOf = ({ method, route, caller, way, visibility }: Cell): string =>
+  `${method} ${route.split(" ")[1]} by ${caller} (${way}), ${visibility}`;
+
+describe("the policy", () => {
+  test("has a row in the table for every route, and a route for every row", () => {
+    assert.deepEqual(servedRoutes().toSorted(), Object.keys(routes).toSorted());
+  });
+
+  test("lets everybody do on every route what the table says, and nothing else", () => {
+    assert.ok(cells.length > 1500, `only ${cells.length} requests were made`);
+    const wrong = cells.flatMap((cell) => {
+      const outcome = outcomeOf(cell.answer);
+      const isRight =
+        JSON.stringify(outcome) === JSON.stringify(cell.expected) && cell.answer.status !== 403;
+      return isRight ? [] : [{ name: nameOf(cell), status: cell.answer.status, outcome }];
+    });
+    assert.deepEqual(wrong, []);
+  });
+
+  test("finds what is there for who is let in, and says that it is missing to who may know", () => {
+    const found = cells.filter(
+      ({ route, answer }) => route.endsWith("manifests/:reference") && answer.status === 200,
+    );
+    assert.ok(found.length > 20);
+    const unknown = cells.filter(
+      ({ method, route, visibility, answer }) =>
+        method === "GET" &&
+        route.endsWith("/tags/list") &&
+        visibility === "missing" &&
+        answer.status !== 401,
+    );
+    assert.ok(unknown.length > 0);
+    for (const { answer } of unknown) assert.match(answer.body, /NAME_UNKNOWN/);
+  });
+
+  test("refuses what is forbidden and what is missing with the same bytes", () => {
+    const refused = cells.filter(
+      ({ answer, visibility }) => answer.status === 401 && visibility !== "public",
+    );
+    const pairs = new Map<string, Cell[]>();
+    for (const cell of refused) {
+      const key = nameOf({ ...cell, visibility: "private" });
+      pairs.set(key, [...(pairs.get(key) ?? []), cell]);
+    }
+    let compared = 0;
+    for (const [name, [first, second]] of pairs) {
+      if (first === undefined || second === undefined) continue;
+      assert.deepEqual(telling(second), telling(first), name);
+      compared += 1;
+    }
+    assert.ok(compared > 200, `only ${compared} pairs were compared`);
+  });
+
+  test("answers every refusal with one challenge in one header", () => {
+    for (const cell of cells.filter(({ answer }) => answer.status === 401)) {
+      const challenge = String(cell.answer.headers["www-authenticate"]);
+      assert.match(
+        challenge,
+        /^Bearer realm="http:\/\/localhost:\d+\/token",service="berth"(?:,scope="[^" ]+")?(?:,error="[a-z_]+")?$/,
+        nameOf(cell),
+      );
+      if (cell.method !== "HEAD") assert.match(cell.answer.body, /"code":"UNAUTHORIZED"/);
+    }
+  });
+});
+
+/** Everything in an answer but the moment and the name that was asked for; both names are of one length. */
+function telling({ answer, visibility }: Cell): unknown {
+  const { date: _, ...headers } = answer.headers;
+  return JSON.stringify({ ...answer, headers }).replaceAll(repositories[visibility], "NAME");
+}

@@ -1,0 +1,180 @@
+import { request } from "node:http";
+import { createOpenPolicy } from "../../src/auth/policy.ts";
+import { routesOf, type AppParts } from "../../src/http/app.ts";
+import { digestOf } from "../../src/oci/digest.ts";
+import { resign } from "../auth/forged-tokens.ts";
+import { password, startClosedBerth, type ClosedBerth } from "../support/closed.ts";
+import {
+  callers,
+  expectedOf,
+  routes,
+  type CallerName,
+  type Expected,
+  type Visibility,
+} from "./table.ts";
+
+export interface Cell {
+  readonly route: string;
+  readonly method: string;
+  readonly caller: CallerName;
+  /** Which of the ways to say who one is. */
+  readonly way: "nothing" | "bearer" | "basic";
+  readonly visibility: Visibility;
+  readonly expected: Expected;
+  readonly answer: Answer;
+}
+
+export interface Answer {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, unknown>>;
+  readonly body: string;
+}
+
+export const repositories: Readonly<Record<Visibility, string>> = {
+  private: "team/private",
+  public: "team/public",
+  missing: "team/missing",
+};
+const visibilities = ["private", "public", "missing"] as const;
+const names: Readonly<Record<Exclude<CallerName, "nobody" | "anonymous" | "robot">, string>> = {
+  stranger: "mia",
+  reader: "rita",
+  writer: "walt",
+  "admin of the repository": "adam",
+  "owner of the organisation": "ann",
+  "owner of another organisation": "olga",
+  administrator: "admin",
+  expired: "adam",
+  disabled: "dora",
+  "wrong audience": "adam",
+};
+const absent = digestOf(Buffer.from("nobody pushed this"));
+
+/** Every route as the server has it: `GET /v2/…`. */
+export function servedRoutes(): readonly string[] {
+  const parts = {
+    ...{ registry: {}, tokens: {}, policy: createOpenPolicy() },
+    readiness: () => Promise.resolve({}),
+    limits: { manifestSize: 1, manifestsInFlight: 1, pageSize: 1, tagsPerPush: 1 },
+  } as unknown as AppParts;
+  return routesOf(parts).map(({ method, path }) => `${method.toUpperCase()} ${path}`);
+}
+
+/** A registry with everybody in it that the table speaks of. */
+export async function openWorld(): Promise<ClosedBerth> {
+  const berth = await startClosedBerth();
+  for (const name of ["mia", "rita", "walt", "adam", "ann", "olga", "dora"]) berth.addUser(name);
+  berth.addOrganisation("team", "ann");
+  berth.addOrganisation("other", "olga");
+  await berth.pushImage(repositories.private, "ann", "private");
+  await berth.pushImage(repositories.public, "ann", "public");
+  for (const [name, permission] of [
+    ["rita", "read"],
+    ["walt", "write"],
+    ["adam", "admin"],
+    ["dora", "admin"],
+  ]) {
+    berth.exec(`INSERT INTO collaborators SELECT repositories.id, accounts.id, '${permission}'
+      FROM repositories, accounts WHERE accounts.name = '${name}'`);
+  }
+  return berth;
+}
+
+/** Asks for everything, as everybody, in every way, and says what was expected and what came. */
+export async function* walk(berth: ClosedBerth): AsyncGenerator<Cell> {
+  const robot = berth.addRobot("team", [
+    { type: "TYPE_REPO", path: "team/*", scopes: ["scope-image-push"] },
+  ]);
+  const key = await berth.key();
+  const scopes = [...visibilities.map((kind) => `repository:${repositories[kind]}:*`)];
+  const tokenOf = (name: string | undefined, secret = password) =>
+    tokenFor(berth, name, secret, [...scopes, "registry:catalog:*"]);
+
+  const now = Math.floor(Date.now() / 1000);
+  const adams = await tokenOf("adam");
+  berth.exec("UPDATE accounts SET disabled = 1 WHERE name = 'dora'");
+  for (const caller of Object.keys(callers) as CallerName[]) {
+    const ways: [Cell["way"], string | undefined][] = [];
+    const basic = (name: string, secret = password): string =>
+      `Basic ${Buffer.from(`${name}:${secret}`).toString("base64")}`;
+    if (caller === "nobody") ways.push(["nothing", undefined]);
+    else if (caller === "anonymous") ways.push(["bearer", `Bearer ${await tokenOf(undefined)}`]);
+    else if (caller === "robot") {
+      ways.push(["bearer", `Bearer ${await tokenOf("team", robot)}`]);
+      ways.push(["basic", basic("team", robot)]);
+    } else if (caller === "expired")
+      ways.push(["bearer", `Bearer ${resign(adams, key.privateKey, { exp: now - 1 })}`]);
+    else if (caller === "wrong audience")
+      ways.push(["bearer", `Bearer ${resign(adams, key.privateKey, { aud: "other" })}`]);
+    // What was given to the disabled before lives on for its five minutes; nothing new is given.
+    else {
+      if (caller !== "disabled") ways.push(["bearer", `Bearer ${await tokenOf(names[caller])}`]);
+      ways.push(["basic", basic(names[caller])]);
+    }
+    for (const [way, authorization] of ways)
+      for (const route of Object.keys(routes))
+        for (const visibility of visibilities)
+          yield* ask(berth, { route, caller, way, visibility }, authorization);
+  }
+}
+
+async function* ask(
+  berth: ClosedBerth,
+  cell: Pick<Cell, "route" | "caller" | "way" | "visibility">,
+  authorization: string | undefined,
+): AsyncGenerator<Cell> {
+  const repository = repositories[cell.visibility];
+  const [method = "", path = ""] = cell.route.split(" ");
+  const target = path
+    .replace("*name", repository)
+    .replace(":digest", absent)
+    .replace(":reference", method === "GET" ? "1" : "absent")
+    .replace(":id", "01234567-0123-0123-0123-0123456789ab");
+  const body = routes[cell.route]?.body;
+  // At the token endpoint credentials are what is asked for; who shows wrong ones is another test's matter.
+  const shown = path === "/token" ? undefined : authorization;
+  const expected = expectedOf(cell.route, cell.caller, cell.visibility, repository);
+  for (const spelled of method === "GET" ? ["GET", "HEAD"] : [method]) {
+    const answer = await send(berth.port, spelled, target, shown, body);
+    yield { ...cell, method: spelled, expected, answer };
+  }
+}
+
+function send(
+  port: number,
+  method: string,
+  path: string,
+  authorization: string | undefined,
+  body: string | undefined,
+): Promise<Answer> {
+  return new Promise((resolve, reject) => {
+    const headers = authorization === undefined ? {} : { authorization };
+    const sent = request({ port, method, path, headers }, (response) => {
+      let text = "";
+      response.setEncoding("utf8").on("data", (piece: string) => (text += piece));
+      response.on("end", () =>
+        resolve({ status: response.statusCode ?? 0, headers: response.headers, body: text }),
+      );
+    });
+    sent.on("error", reject).end(body);
+  });
+}
+
+async function tokenFor(
+  berth: ClosedBerth,
+  name: string | undefined,
+  secret: string,
+  scopes: readonly string[],
+): Promise<string> {
+  const { api } = name === undefined ? berth : berth.as(name, secret);
+  const { body } = await api.get("/token").query({ scope: scopes }).expect(200);
+  return (body as { token: string }).token;
+}
+
+/** What came, in the words of the table. */
+export function outcomeOf({ status, headers }: Answer): Expected {
+  if (status !== 401) return { admitted: true };
+  const challenge = String(headers["www-authenticate"]);
+  const error = /error="([^"]*)"/.exec(challenge)?.[1] as "invalid_token" | undefined;
+  return { admitted: false, scope: /scope="([^"]*)"/.exec(challenge)?.[1], error };
+}

@@ -1,0 +1,122 @@
+/*
+ * Who may do what, written down once more and by hand: what the matrix expects is made of these three tables, and of
+ * nothing that the server is made of.
+ */
+
+export type Visibility = "private" | "public" | "missing";
+type Action = "pull" | "push" | "delete";
+
+/** How somebody comes to a registry: with nothing, with something that is no good, or with something that is. */
+export type Standing = "nothing" | "no good" | "good";
+
+interface CallerRow {
+  readonly standing: Standing;
+  /** What they may do to a repository of `team`, by what it is. `missing`: there is none of that name. */
+  readonly may: Readonly<Record<Visibility, readonly Action[]>>;
+}
+
+const nothing = { private: [], public: [], missing: [] } as const;
+const strangers = { private: [], public: ["pull"], missing: [] } as const;
+const all = ["pull", "push", "delete"] as const;
+
+export const callers = {
+  nobody: { standing: "nothing", may: nothing },
+  anonymous: { standing: "good", may: strangers },
+  stranger: { standing: "good", may: strangers },
+  reader: { standing: "good", may: { private: ["pull"], public: ["pull"], missing: [] } },
+  writer: {
+    standing: "good",
+    may: { private: ["pull", "push"], public: ["pull", "push"], missing: [] },
+  },
+  "admin of the repository": { standing: "good", may: { private: all, public: all, missing: [] } },
+  "owner of the organisation": {
+    standing: "good",
+    may: { private: all, public: all, missing: all },
+  },
+  "owner of another organisation": { standing: "good", may: strangers },
+  administrator: { standing: "good", may: { private: all, public: all, missing: all } },
+  robot: {
+    standing: "good",
+    may: { private: ["pull", "push"], public: ["pull", "push"], missing: ["pull"] },
+  },
+  expired: { standing: "no good", may: nothing },
+  disabled: { standing: "no good", may: nothing },
+  "wrong audience": { standing: "no good", may: nothing },
+} satisfies Readonly<Record<string, CallerRow>>;
+
+export type CallerName = keyof typeof callers;
+
+/** What a route needs; `known` is any good token, `open` is nothing at all. */
+type Need = "open" | "known" | "catalog" | readonly Action[];
+
+interface RouteRow {
+  readonly needs: Need;
+  /** What the challenge asks for where that is more than is needed. */
+  readonly challenge?: readonly Action[];
+  /** What follows the name in the path, where it matters to be found. */
+  readonly body?: string;
+}
+
+const push = ["pull", "push"] as const;
+
+/** Every route; one that is not here fails the tests, and one that is here and nowhere else too. */
+export const routes: Readonly<Record<string, RouteRow>> = {
+  "GET /healthz": { needs: "open" },
+  "GET /readyz": { needs: "open" },
+  "GET /token": { needs: "open" },
+  "POST /token": { needs: "open" },
+  "GET /.well-known/jwks.json": { needs: "open" },
+  "GET /v2": { needs: "known" },
+  "GET /v2/": { needs: "known" },
+  "GET /v2/_catalog": { needs: "catalog" },
+  "GET /v2/*name/tags/list": { needs: ["pull"] },
+  "GET /v2/*name/referrers/:digest": { needs: ["pull"] },
+  "GET /v2/*name/blobs/:digest": { needs: ["pull"] },
+  "DELETE /v2/*name/blobs/:digest": { needs: ["delete"] },
+  "GET /v2/*name/manifests/:reference": { needs: ["pull"] },
+  "PUT /v2/*name/manifests/:reference": { needs: push, body: "{}" },
+  "DELETE /v2/*name/manifests/:reference": { needs: ["delete"] },
+  "POST /v2/*name/blobs/uploads": { needs: push },
+  "POST /v2/*name/blobs/uploads/": { needs: push },
+  "GET /v2/*name/blobs/uploads/:id": { needs: push },
+  "PATCH /v2/*name/blobs/uploads/:id": { needs: push, body: "x" },
+  "PUT /v2/*name/blobs/uploads/:id": { needs: push },
+  "DELETE /v2/*name/blobs/uploads/:id": { needs: ["push"], challenge: push },
+};
+
+/** What must come of a request: it is let in (whatever it then finds), or refused with this challenge. */
+export type Expected =
+  | { readonly admitted: true }
+  | {
+      readonly admitted: false;
+      readonly scope: string | undefined;
+      readonly error: "invalid_token" | "insufficient_scope" | undefined;
+    };
+
+export function expectedOf(
+  route: string,
+  caller: CallerName,
+  visibility: Visibility,
+  repository: string,
+): Expected {
+  const { needs, challenge } = routes[route] ?? { needs: "open" };
+  const row: CallerRow = callers[caller];
+  if (needs === "open") return { admitted: true };
+  const scope = scopeOf(needs, challenge, repository);
+  if (row.standing === "nothing") return { admitted: false, scope, error: undefined };
+  if (row.standing === "no good") return { admitted: false, scope, error: "invalid_token" };
+  const has = row.may[visibility];
+  if (typeof needs === "string" || needs.every((action) => has.includes(action)))
+    return { admitted: true };
+  return { admitted: false, scope, error: "insufficient_scope" };
+}
+
+function scopeOf(
+  needs: Exclude<Need, "open">,
+  challenge: readonly Action[] | undefined,
+  repository: string,
+): string | undefined {
+  if (needs === "known") return undefined;
+  if (needs === "catalog") return "registry:catalog:*";
+  return `repository:${repository}:${(challenge ?? needs).join(",")}`;
+}

@@ -1,0 +1,234 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import fc from "fast-check";
+import { digestOf } from "../../src/oci/digest.ts";
+import { OciError } from "../../src/oci/errors.ts";
+import { parseReference } from "../../src/oci/reference.ts";
+import { nobody } from "../support/pushes.ts";
+import { chunkOf, inWorld, isCode, named, pushBlob, pushImage, type World } from "./support.ts";
+
+const limit = async ({ metadata }: World, namespace: string, limitBytes: number): Promise<void> => {
+  await metadata.run("setQuota", { namespace, limitBytes, nowMs: 0, actor: nobody });
+};
+
+/** What the row says, which must be what a count says. */
+async function used({ metadata }: World, namespace: string): Promise<number | undefined> {
+  const kept = await metadata.quotas.find(namespace);
+  const counted = (await metadata.quotas.list()).find((row) => row.namespace === namespace);
+  if (kept !== undefined) assert.equal(kept.usedBytes, counted?.usedBytes);
+  return kept?.usedBytes;
+}
+
+const isDenied = isCode("DENIED");
+
+describe("a quota", () => {
+  test(
+    "counts a blob once for all repositories of its namespace, and not those of others",
+    inWorld(async (world) => {
+      await pushBlob(world, "team/a", "before");
+      await limit(world, "team", 100);
+      assert.equal(await used(world, "team"), 6);
+      await pushBlob(world, "team/a", "shared");
+      await pushBlob(world, "team/b", "shared");
+      const digest = await pushBlob(world, "other/c", "elsewhere");
+      assert.equal(await used(world, "team"), 12);
+      const mount = { actor: nobody, digest, from: named("other/c"), mayRead: () => true };
+      await world.registry.blobs.mount({ ...mount, repository: named("team/a") });
+      await world.registry.blobs.mount({ ...mount, repository: named("team/b") });
+      assert.equal(await used(world, "team"), 21);
+    }),
+  );
+
+  test(
+    "refuses what does not fit with the numbers, and leaves nothing of it behind",
+    inWorld(async (world) => {
+      await limit(world, "team", 10);
+      await pushBlob(world, "team/a", "eight...");
+      await assert.rejects(pushBlob(world, "team/new", "four"), (error: unknown) => {
+        assert.ok(error instanceof OciError && error.status === 403 && isDenied(error));
+        assert.equal(
+          error.message,
+          "the quota of team is 10 bytes: 8 are used, and this blob has 4",
+        );
+        return true;
+      });
+      assert.equal(await used(world, "team"), 8);
+      assert.equal(await world.metadata.repositories.find(named("team/new")), undefined);
+      assert.deepEqual(await world.stored(), { blobs: 1, uploads: 0 });
+      await pushBlob(world, "team/a", "2!");
+    }),
+  );
+
+  test(
+    "ends a session whose blob does not fit, and frees its bytes",
+    inWorld(async (world) => {
+      await limit(world, "team", 10);
+      const repository = named("team/a");
+      const id = await world.registry.uploads.start(nobody, repository);
+      const claim = { actor: nobody, repository, id };
+      await world.registry.uploads.append(claim, chunkOf("too much "));
+      const digest = await pushBlob(world, "other/a", "too much for it");
+      const { uploads } = world.registry;
+      await assert.rejects(uploads.finish(claim, digest, chunkOf("for it")), isDenied);
+      await assert.rejects(uploads.status(claim), isCode("BLOB_UPLOAD_UNKNOWN"));
+      assert.deepEqual(await world.stored(), { blobs: 1, uploads: 0 });
+    }),
+  );
+
+  test(
+    "refuses a mount that does not fit",
+    inWorld(async (world) => {
+      await limit(world, "team", 5);
+      const digest = await pushBlob(world, "other/c", "elsewhere");
+      const mount = { actor: nobody, digest, from: named("other/c"), mayRead: () => true };
+      const mounting = world.registry.blobs.mount({ ...mount, repository: named("team/a") });
+      await assert.rejects(mounting, isDenied);
+      assert.equal(await used(world, "team"), 0);
+    }),
+  );
+
+  test(
+    "is never exceeded by pushes at the same time, and holds as many as fit",
+    inWorld(async (world) => {
+      await limit(world, "team", 100);
+      const pushes = Array.from({ length: 10 }, (_, place) =>
+        pushBlob(world, `team/${place % 3}`, String(place).repeat(30)),
+      );
+      const outcomes = await Promise.allSettled(pushes);
+      assert.equal(outcomes.filter(({ status }) => status === "fulfilled").length, 3);
+      for (const outcome of outcomes)
+        if (outcome.status === "rejected") assert.ok(isDenied(outcome.reason));
+      assert.equal(await used(world, "team"), 90);
+      assert.deepEqual(await world.stored(), { blobs: 3, uploads: 0 });
+    }),
+  );
+
+  test(
+    "that is lower than what is there keeps it all, also pushed again, and lets nothing new in",
+    inWorld(async (world) => {
+      await pushBlob(world, "team/a", "eight...");
+      await limit(world, "team", 1);
+      await pushBlob(world, "team/b", "eight...");
+      await assert.rejects(pushBlob(world, "team/b", "2!"), isDenied);
+    }),
+  );
+
+  test(
+    "has room again after a delete of a blob, a collection, and a delete of the repository",
+    inWorld(async (world) => {
+      await limit(world, "team", 100);
+      const { registry } = world;
+      const digest = await pushBlob(world, "team/a", "deleted");
+      await pushBlob(world, "team/b", "deleted");
+      await registry.blobs.delete(nobody, named("team/a"), digest);
+      assert.equal(await used(world, "team"), 7);
+      await registry.blobs.delete(nobody, named("team/b"), digest);
+      assert.equal(await used(world, "team"), 0);
+
+      await pushImage(world, "team/a", "1", "a layer");
+      assert.equal(await used(world, "team"), 9);
+      await registry.manifests.delete(nobody, named("team/a"), parseReference("1"));
+      await world.collectAll();
+      assert.equal(await used(world, "team"), 0);
+
+      await pushImage(world, "team/a", "1", "a layer");
+      await pushBlob(world, "team/b", "a layer");
+      await registry.repositories.delete(nobody, named("team/a"));
+      assert.equal(await used(world, "team"), 7);
+    }),
+  );
+
+  test(
+    "of the configuration holds where a namespace has none of its own",
+    inWorld(
+      async (world) => {
+        await pushBlob(world, "team/a", "eight...");
+        await assert.rejects(pushBlob(world, "team/a", "four"), isDenied);
+        assert.equal(await used(world, "team"), 8);
+        await limit(world, "team", 12);
+        await pushBlob(world, "team/a", "four");
+        const remove = { namespace: "team", nowMs: 0, actor: nobody };
+        assert.equal(await world.metadata.run("removeQuota", remove), true);
+        assert.equal(await world.metadata.run("removeQuota", remove), false);
+        await assert.rejects(pushBlob(world, "team/a", "2!"), isDenied);
+        await pushBlob(world, "other/a", "ten bytes.");
+      },
+      { defaultQuotaBytes: 10 },
+    ),
+  );
+
+  test(
+    "that is wrong is found by a check, and mended",
+    inWorld(async (world) => {
+      await limit(world, "team", 100);
+      await pushBlob(world, "team/a", "eight...");
+      world.connection.exec("UPDATE quotas SET used_bytes = 7");
+      const [finding, ...others] = await world.findings();
+      assert.equal(finding?.subject, "team: 7 bytes are written down, 8 are linked");
+      assert.deepEqual(others, []);
+      await finding.repair?.apply();
+      assert.equal(await used(world, "team"), 8);
+      assert.deepEqual(await world.findings(), []);
+    }),
+  );
+
+  test("is exact after whatever happens", async () => {
+    const place = fc.nat(2);
+    const event = fc.oneof(
+      fc.record({ do: fc.constant("push" as const), to: place, blob: fc.nat(5) }),
+      fc.record({ do: fc.constant("image" as const), to: place, blob: fc.nat(5) }),
+      fc.record({ do: fc.constant("mount" as const), to: place, from: place, blob: fc.nat(5) }),
+      fc.record({ do: fc.constant("unlink" as const), to: place, blob: fc.nat(5) }),
+      fc.record({ do: fc.constant("untag" as const), to: place, blob: fc.nat(5) }),
+      fc.record({ do: fc.constant("drop" as const), to: place }),
+      fc.record({ do: fc.constant("collect" as const) }),
+    );
+    const names = ["team/a", "team/b", "other/c"];
+    const name = (place: number): string => names[place] ?? "";
+    const layer = (blob: number): string => "x".repeat(blob + 1);
+    const perform = async (
+      world: World,
+      step: typeof event extends fc.Arbitrary<infer Step> ? Step : never,
+    ): Promise<unknown> => {
+      const { blobs, manifests, repositories } = world.registry;
+      switch (step.do) {
+        case "push":
+          return pushBlob(world, name(step.to), layer(step.blob));
+        case "image":
+          return pushImage(world, name(step.to), String(step.blob), layer(step.blob));
+        case "mount":
+          return blobs.mount({
+            ...{ actor: nobody, repository: named(name(step.to)), mayRead: () => true },
+            ...{ from: named(name(step.from)), digest: digestOf(Buffer.from(layer(step.blob))) },
+          });
+        case "unlink":
+          return blobs.delete(
+            nobody,
+            named(name(step.to)),
+            digestOf(Buffer.from(layer(step.blob))),
+          );
+        case "untag":
+          return manifests.delete(nobody, named(name(step.to)), parseReference(String(step.blob)));
+        case "drop":
+          return repositories.delete(nobody, named(name(step.to)));
+        case "collect":
+          return world.collectAll();
+      }
+    };
+    await fc.assert(
+      fc.asyncProperty(fc.array(event, { maxLength: 30 }), async (steps) => {
+        await inWorld(async (world) => {
+          await limit(world, "team", 12);
+          for (const step of steps) {
+            await perform(world, step).catch((error: unknown) => {
+              if (!(error instanceof OciError)) throw error;
+            });
+            assert.ok(((await used(world, "team")) ?? 0) <= 12);
+          }
+          assert.deepEqual(await world.findings(), []);
+        })();
+      }),
+      { numRuns: 40 },
+    );
+  });
+});

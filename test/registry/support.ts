@@ -1,0 +1,177 @@
+import { Readable } from "node:stream";
+import SqliteDatabase, { type Database as SqliteConnection } from "better-sqlite3";
+import type { Actor } from "../../src/metadata/audit.ts";
+import type { Metadata } from "../../src/metadata/metadata.ts";
+import type { PushRules } from "../../src/metadata/repository-creation.ts";
+import { digestOf, type Digest } from "../../src/oci/digest.ts";
+import { OciError } from "../../src/oci/errors.ts";
+import { parseRepositoryName, type RepositoryName } from "../../src/oci/name.ts";
+import { parseReference, parseTag } from "../../src/oci/reference.ts";
+import { createKeeper } from "../../src/registry/clock.ts";
+import { createRegistry, type Registry } from "../../src/registry/registry.ts";
+import { check, type Finding } from "../../src/registry/upkeep/check.ts";
+import { collect } from "../../src/registry/upkeep/collector.ts";
+import type { BlobStore } from "../../storage/blob-store.ts";
+import { createMemoryStore } from "../../storage/memory/store.ts";
+import { openMetadataInMemory } from "../support/metadata.ts";
+import { nobody, rules as usualRules } from "../support/pushes.ts";
+
+const keeping = { leaseMs: 1_000, graceMs: 10_000 };
+
+/** A registry in memory, with a clock that a test moves, and the database behind it to look into. */
+export interface World {
+  readonly store: BlobStore;
+  readonly metadata: Metadata;
+  readonly registry: Registry;
+  readonly connection: SqliteConnection;
+  /** Collects as long after the last event as it takes for everything to be due, until nothing is left to do. */
+  collectAll(): Promise<void>;
+  /** What is not as it must be. */
+  findings(): Promise<readonly Finding[]>;
+  /** Number of blobs, and of uploads, whose bytes lie in the store. */
+  stored(): Promise<{ readonly blobs: number; readonly uploads: number }>;
+  /** Rows of the audit log: `action subject`. */
+  audit(): readonly string[];
+  close(): Promise<void>;
+}
+
+export function openWorld(rules: Partial<PushRules> = {}): World {
+  const store = createMemoryStore();
+  const connection = new SqliteDatabase(":memory:");
+  const metadata = openMetadataInMemory(connection);
+  let nowMs = Date.now();
+  const clock = (): number => nowMs;
+  const parts = { store, metadata, clock };
+  const registry = createRegistry({
+    ...parts,
+    ...{ sparse: false, keeping, rules: { ...usualRules, ...rules } },
+  });
+  const collector = {
+    ...{ ...parts, keeper: createKeeper(clock, keeping), graceMs: keeping.graceMs },
+    ...({ untagged: "after", orphans: true } as const),
+  };
+  return {
+    ...parts,
+    registry,
+    connection,
+    async collectAll() {
+      for (let round = 0; round < 5; round += 1) {
+        nowMs += keeping.graceMs + keeping.leaseMs;
+        for await (const _ of collect(collector));
+      }
+    },
+    async findings() {
+      const found: Finding[] = [];
+      const checked = { ...parts, graceMs: keeping.graceMs, sparse: false };
+      for await (const finding of check(checked, () => undefined)) found.push(finding);
+      return found;
+    },
+    async stored() {
+      const counts = { blobs: 0, uploads: 0 };
+      for await (const _ of store.list()) counts.blobs += 1;
+      for await (const _ of store.listUploads()) counts.uploads += 1;
+      return counts;
+    },
+    audit: () =>
+      connection
+        .prepare("SELECT action || ' ' || subject FROM audit_log ORDER BY id")
+        .pluck()
+        .all() as string[],
+    close: () => metadata.close(),
+  };
+}
+
+/** A test in a world of its own. */
+export const inWorld =
+  (work: (world: World) => Promise<void>, rules: Partial<PushRules> = {}) =>
+  async (): Promise<void> => {
+    const world = openWorld(rules);
+    try {
+      await work(world);
+    } finally {
+      await world.close();
+    }
+  };
+
+/** Somebody with an account of this id. */
+export const as = (accountId: number, name = `account${accountId}`): Actor => ({
+  ...{ accountId, name, peer: "192.0.2.1" },
+});
+
+export const chunkOf = (content: string) => ({
+  source: Readable.from([Buffer.from(content)]),
+  lengthBytes: Buffer.byteLength(content),
+  range: undefined,
+});
+
+export async function pushBlob(
+  { registry }: World,
+  name: string,
+  content: string,
+  actor: Actor = nobody,
+): Promise<Digest> {
+  const digest = digestOf(Buffer.from(content));
+  await registry.uploads.pushWhole(actor, parseRepositoryName(name), digest, chunkOf(content));
+  return digest;
+}
+
+export function imageOf(layer: string): Buffer {
+  const descriptor = (content: string, mediaType: string) => ({
+    ...{ mediaType, digest: digestOf(Buffer.from(content)), size: Buffer.byteLength(content) },
+  });
+  return Buffer.from(
+    JSON.stringify({
+      schemaVersion: 2,
+      mediaType: "application/vnd.oci.image.manifest.v1+json",
+      config: descriptor("{}", "application/vnd.oci.empty.v1+json"),
+      layers: [descriptor(layer, "application/vnd.oci.image.layer.v1.tar")],
+    }),
+  );
+}
+
+export function indexOf(...children: readonly Buffer[]): Buffer {
+  return Buffer.from(
+    JSON.stringify({
+      schemaVersion: 2,
+      mediaType: "application/vnd.oci.image.index.v1+json",
+      manifests: children.map((child) => ({
+        mediaType: JSON.parse(child.toString()).mediaType as string,
+        digest: digestOf(child),
+        size: child.length,
+      })),
+    }),
+  );
+}
+
+/** Pushes a manifest by tag or digest, a digest perhaps with tags. */
+export const put = (
+  { registry }: World,
+  name: string,
+  reference: string,
+  bytes: Buffer,
+  { tags = [], actor = nobody }: { readonly tags?: readonly string[]; readonly actor?: Actor } = {},
+) =>
+  registry.manifests.put({
+    ...{ actor, repository: parseRepositoryName(name), reference: parseReference(reference) },
+    ...{ tags: tags.map(parseTag), contentType: undefined, bytes },
+  });
+
+/** An image of one layer, with its blobs. */
+export async function pushImage(
+  world: World,
+  name: string,
+  tag: string,
+  layer: string,
+  actor: Actor = nobody,
+): Promise<Digest> {
+  await pushBlob(world, name, "{}", actor);
+  await pushBlob(world, name, layer, actor);
+  return (await put(world, name, tag, imageOf(layer), { actor })).digest;
+}
+
+export const named = (name: string): RepositoryName => parseRepositoryName(name);
+
+export const isCode =
+  (code: string) =>
+  (error: unknown): boolean =>
+    error instanceof OciError && error.code === code;

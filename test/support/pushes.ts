@@ -1,0 +1,12 @@
+import type { Actor } from "../../src/metadata/audit.ts";
+import type { PushRules } from "../../src/metadata/repository-creation.ts";
+
+/** Who pushes in open mode. */
+export const nobody: Actor = { accountId: null, name: "", peer: "" };
+
+/** The rules of a configuration that says nothing of pushes. */
+export const rules: PushRules = {
+  createOnPush: true,
+  defaultVisibility: "private",
+  defaultQuotaBytes: null,
+};
