@@ -20,7 +20,10 @@ export interface Administration {
 /** The composition root of whoever keeps the accounts: the database, without blobs and without the wire. */
 export async function openAdministration(config: Config): Promise<Administration> {
   const file = databaseFile(config);
-  if (!existsSync(file)) throw new NoRegistryError(`there is no registry in ${config.data}`);
+  if (!existsSync(file)) {
+    const advice = 'start "berth serve" once, or name the folder with --data';
+    throw new NoRegistryError(`there is no registry in ${config.data}: ${advice}`);
+  }
   const metadata = await openSqliteMetadata(file);
   const clock = Date.now;
   const { algorithm } = config.auth;
