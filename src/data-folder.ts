@@ -5,12 +5,10 @@ import { openSqliteMetadata, type Metadata } from "./metadata/metadata.ts";
 import { matchInstance } from "./registry/upkeep/opening.ts";
 import { databaseFile, NoRegistryError, openStore } from "./stores.ts";
 
-export { NoRegistryError };
-
 export interface DataFolder {
   readonly store: BlobStore;
   readonly metadata: Metadata;
-  close(): Promise<void>;
+  readonly close: () => Promise<void>;
 }
 
 /**

@@ -1,3 +1,4 @@
+import { createCollaborators, type Collaborators } from "./auth/collaborators.ts";
 import type { Config } from "./config/schema.ts";
 import { openDataFolder } from "./data-folder.ts";
 import type { Actor } from "./metadata/audit.ts";
@@ -9,6 +10,7 @@ import { createRepositories, type Repositories } from "./registry/repositories.t
 export interface RepositoryFolder {
   readonly repositories: Repositories;
   readonly quotas: Quotas;
+  readonly collaborators: Collaborators;
   /** Who the audit log says did it. */
   readonly actor: Actor;
   close(): Promise<void>;
@@ -28,6 +30,7 @@ export async function openRepositories(config: Config): Promise<RepositoryFolder
         abandon: ({ storageReference }) => store.abort(storageReference),
       },
     }),
+    collaborators: createCollaborators({ metadata, clock }),
     quotas: createQuotas({ metadata, clock, rules: pushRules(config) }),
     actor: { accountId: null, name: "berth", peer: "" },
     close,

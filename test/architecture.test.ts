@@ -37,14 +37,15 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
     "config",
   ],
   access: ["stores", "metadata", "auth", "http", "config", "observability"],
+  administration: ["stores", "metadata", "auth", "config"],
   "data-folder": ["stores", "contract", "metadata", "registry", "config"],
   "push-rules": ["metadata", "config"],
-  upkeep: ["data-folder", "stores", "contract", "metadata", "auth", "registry", "config"],
-  repositories: ["data-folder", "push-rules", "metadata", "registry", "config"],
+  upkeep: ["data-folder", "stores", "contract", "metadata", "registry", "config"],
+  repositories: ["data-folder", "push-rules", "metadata", "registry", "auth", "config"],
   server: ["assemble", "config", "observability", "oci"],
   cli: [
-    ...["assemble", "data-folder", "upkeep", "repositories", "config", "server", "observability"],
-    "oci",
+    ...["assemble", "data-folder", "upkeep", "repositories", "administration"],
+    ...["config", "server", "observability", "oci"],
   ],
 };
 

@@ -20,35 +20,40 @@ export function dataFolderCommand(name: string, description: string): Command {
     .option("--json", "one JSON object a line, for programs");
 }
 
-/** Opens the folder to look after it, does the work, closes it. Failures become one line. */
-export async function withDataFolder<T>(
+/** Opens the folder, does the work, closes it. Failures become one line. */
+export function withDataFolder<T>(
   options: DataFolderOptions,
   work: (upkeep: Upkeep, config: Config) => Promise<T>,
 ): Promise<T> {
-  const { openUpkeep } = await import("../upkeep.ts");
-  return withOpened(options, openUpkeep, work);
+  const open = async (config: Config): Promise<Upkeep> =>
+    (await import("../upkeep.ts")).openUpkeep(config);
+  return withOpened(options, open, work);
 }
 
-/** The same for whatever is to be opened. */
-export async function withOpened<Opened extends { close(): Promise<void> }, T>(
+interface Closable {
+  close(): Promise<void>;
+}
+
+/** The same with any composition root. */
+export async function withOpened<Root extends Closable, T>(
   { config: configFile, data }: DataFolderOptions,
-  open: (config: Config) => Promise<Opened>,
-  work: (opened: Opened, config: Config) => Promise<T>,
+  open: (config: Config) => Promise<Root>,
+  work: (root: Root, config: Config) => Promise<T>,
 ): Promise<T> {
   const loaded = await loadConfig({ configFile, flags: data === undefined ? {} : { data } });
   if (!loaded.ok) throw new ConfigError(loaded.problems);
   const { config } = loaded;
-  const { NoRegistryError } = await import("../data-folder.ts");
-  let opened: Opened;
+  let root: Root;
   try {
-    opened = await open(config);
+    root = await open(config);
   } catch (error) {
-    if (error instanceof NoRegistryError) throw new Failure(error.message, { cause: error });
+    if (error instanceof Error && error.name === "NoRegistryError")
+      throw new Failure(error.message, { cause: error });
     throw startFailure(error, config);
   }
   try {
-    return await work(opened, config);
+    return await work(root, config);
   } finally {
-    await opened.close();
+    await root.close();
   }
 }

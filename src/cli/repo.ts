@@ -3,6 +3,7 @@ import { parseRepositoryName, type RepositoryName } from "../oci/name.ts";
 import type { RepositoryFolder } from "../repositories.ts";
 import { dataFolderCommand, type DataFolderOptions } from "./data-folder.ts";
 import { Failure } from "./failure.ts";
+import { accessCommand } from "./repo-access.ts";
 import { group, withRepositories } from "./repositories.ts";
 
 const notes = `
@@ -11,16 +12,17 @@ Examples:
   $ berth repo visibility team/app private    only those who were given access
   $ berth repo immutable team/app 'v\\d.*'     tags that match stay as they are, once they exist
   $ berth repo immutable team/app --all       all tags do
+  $ berth repo access grant team/app mia write
   $ berth repo delete team/app --yes          with its tags, manifests and blobs
 `;
 
 /** `berth repo …`: repositories of a data folder, also while a server runs on it. */
 export function repoCommand(): Command {
   const command = new Command("repo").description("list, make, change and delete repositories");
-  return group(command, [list(), create(), visibility(), immutable(), remove()]).addHelpText(
-    "after",
-    notes,
-  );
+  return group(command, [
+    ...[list(), create(), visibility(), immutable()],
+    ...[accessCommand(), remove()],
+  ]).addHelpText("after", notes);
 }
 
 const namesAtOnce = 500;

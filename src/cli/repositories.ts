@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import { OciError } from "../oci/errors.ts";
+import type { Config } from "../config/schema.ts";
 import type { RepositoryFolder } from "../repositories.ts";
 import { withOpened, type DataFolderOptions } from "./data-folder.ts";
 import { Failure } from "./failure.ts";
@@ -10,17 +10,22 @@ export interface Work {
   readonly output: Output;
 }
 
+/** Errors that say what is wrong with what was asked for. */
+const refusals = new Set(["OciError", "AccountError"]);
+
 /** Does the work on the repositories of a data folder; what is refused becomes one line. */
 export async function withRepositories(
   options: DataFolderOptions,
   work: (work: Work) => Promise<void>,
 ): Promise<void> {
-  const { openRepositories } = await import("../repositories.ts");
-  await withOpened(options, openRepositories, async (folder) => {
+  const open = async (config: Config): Promise<RepositoryFolder> =>
+    (await import("../repositories.ts")).openRepositories(config);
+  await withOpened(options, open, async (folder) => {
     try {
       await work({ folder, output: createOutput(options) });
     } catch (error) {
-      if (error instanceof OciError) throw new Failure(error.message, { cause: error });
+      const isRefused = error instanceof Error && refusals.has(error.name);
+      if (isRefused) throw new Failure(error.message, { cause: error });
       throw error;
     }
   });

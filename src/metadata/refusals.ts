@@ -23,6 +23,6 @@ export interface ImmutableTag {
   readonly tag: Tag;
 }
 
-export function isRefusal<T>(result: T | Refusal): result is Refusal {
+export function isRefusal(result: unknown): result is Refusal {
   return typeof result === "object" && result !== null && "refused" in result;
 }

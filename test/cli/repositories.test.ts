@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { after, describe, test } from "node:test";
+import { openAdministration } from "../../src/administration.ts";
 import { createProgram } from "../../src/cli/program.ts";
 import { pushBlob, pushImageParts, putManifest, startBerth } from "../support/berth.ts";
 import { temporaryFolder } from "../support/temporary.ts";
@@ -48,6 +49,26 @@ describe("berth repo and berth quota, beside a server that runs", async () => {
     await fails(["quota", "set", "team/app", "1MB"], /no namespace/);
     await fails(["quota", "remove", "team"], /team has no quota of its own/);
     await fails(["repo", "delete", "team/app"], /say --yes if that is meant/);
+  });
+
+  test("give a user access of their own, and take it away", async () => {
+    const { accounts, actor, close } = await openAdministration(berth.config);
+    await accounts.users.add(actor, { name: "mia", password: "correct horse battery staple" });
+    await close();
+    await says(
+      ["repo", "access", "grant", "team/app", "mia", "write"],
+      "mia has write on team/app",
+    );
+    await says(["repo", "access", "list", "team/app"], "write  mia");
+    await fails(
+      ["repo", "access", "grant", "team/app", "nobody", "read"],
+      /there is no user nobody/,
+    );
+    await fails(["repo", "access", "list", "no/such"], /there is no repository no\/such/);
+    await says(
+      ["repo", "access", "revoke", "team/app", "mia", "--json"],
+      '{"name":"team/app","user":"mia","permission":null}',
+    );
   });
 
   test("hold the next push to what they have set", async () => {
