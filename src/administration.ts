@@ -1,16 +1,17 @@
 import { existsSync } from "node:fs";
 import { createAccounts, type Accounts } from "./auth/accounts.ts";
+import { createKeyRing, type KeyRing } from "./auth/key-ring.ts";
 import type { Config } from "./config/schema.ts";
 import { openSqliteMetadata } from "./metadata/metadata.ts";
 import type { Actor } from "./metadata/audit.ts";
-import { databaseFile, NoRegistryError } from "./stores.ts";
+import { databaseFile, keysFolder, NoRegistryError } from "./stores.ts";
 
-export { AccountError } from "./auth/account-error.ts";
 export { generatePassword } from "./auth/first-start.ts";
 
 /** What the commands for accounts do to a data folder, also while a server runs on it. */
 export interface Administration {
   readonly accounts: Accounts;
+  readonly keys: KeyRing;
   /** The command line, as the audit log names it. */
   readonly actor: Actor;
   close(): Promise<void>;
@@ -19,10 +20,16 @@ export interface Administration {
 /** The composition root of whoever keeps the accounts: the database, without blobs and without the wire. */
 export async function openAdministration(config: Config): Promise<Administration> {
   const file = databaseFile(config);
-  if (!existsSync(file)) throw new NoRegistryError(`there is no registry in ${config.data}`);
+  if (!existsSync(file)) {
+    const advice = 'start "berth serve" once, or name the folder with --data';
+    throw new NoRegistryError(`there is no registry in ${config.data}: ${advice}`);
+  }
   const metadata = await openSqliteMetadata(file);
+  const clock = Date.now;
+  const { algorithm } = config.auth;
   return {
-    accounts: createAccounts({ metadata, clock: Date.now, createOnPush: true }),
+    accounts: createAccounts({ metadata, clock, createOnPush: true }),
+    keys: createKeyRing({ folder: keysFolder(config), algorithm, clock }),
     actor: { accountId: null, name: "berth", peer: "" },
     close: () => metadata.close(),
   };

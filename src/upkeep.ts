@@ -1,8 +1,6 @@
-import { existsSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import path from "node:path";
 import type { BlobStore } from "../storage/blob-store.ts";
-import { createKeyRing, type KeyRing } from "./auth/key-ring.ts";
 import type { Config } from "./config/schema.ts";
 import { openDataFolder } from "./data-folder.ts";
 import { openSqliteMetadata, snapshotSqlite, type Metadata } from "./metadata/metadata.ts";
@@ -11,11 +9,11 @@ import { check, type Finding } from "./registry/upkeep/check.ts";
 import { collect, type CollectionStep } from "./registry/upkeep/collector.ts";
 import type { Reading } from "./registry/upkeep/inspection.ts";
 import { scrub } from "./registry/upkeep/scrub.ts";
-import { databaseFile, keysFolder, NoRegistryError } from "./stores.ts";
+import { databaseFile, NoRegistryError } from "./stores.ts";
 
 export { tallied, type CollectionTally } from "./registry/upkeep/tally.ts";
 export { NoRegistryError };
-export type { CollectionStep, Finding, KeyRing, Reading };
+export type { CollectionStep, Finding, Reading };
 
 /** What the maintenance commands do to a data folder, also while a server runs on it. */
 export interface Upkeep {
@@ -67,14 +65,6 @@ export async function openUpkeep(config: Config): Promise<Upkeep> {
     counts: () => metadata.upkeep.counts(),
     close,
   };
-}
-
-/** The keys that tokens are signed with. Throws NoRegistryError. */
-export function openKeyRing(config: Config): KeyRing {
-  if (!existsSync(databaseFile(config)))
-    throw new NoRegistryError(`there is no registry in ${config.data}`);
-  const { algorithm } = config.auth;
-  return createKeyRing({ folder: keysFolder(config), algorithm, clock: Date.now });
 }
 
 /** A store that only believes what it is told to delete. */

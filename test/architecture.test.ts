@@ -40,10 +40,13 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
   administration: ["stores", "metadata", "auth", "config"],
   "data-folder": ["stores", "contract", "metadata", "registry", "config"],
   "push-rules": ["metadata", "config"],
-  upkeep: ["data-folder", "stores", "contract", "metadata", "auth", "registry", "config"],
+  upkeep: ["data-folder", "stores", "contract", "metadata", "registry", "config"],
   repositories: ["data-folder", "push-rules", "metadata", "registry", "auth", "config"],
   server: ["assemble", "config", "observability", "oci"],
-  cli: [...["assemble", "upkeep", "repositories", "config", "server", "observability"], "oci"],
+  cli: [
+    ...["assemble", "data-folder", "upkeep", "repositories", "administration"],
+    ...["config", "server", "observability", "oci"],
+  ],
 };
 
 /** Packages that only some places may import. */

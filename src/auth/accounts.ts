@@ -19,7 +19,9 @@ export interface Accounts {
   readonly accessTokens: AccessTokens;
   readonly audit: Metadata["audit"];
   /** To be called before anybody is served; see {@link createFirstAdministrator}. */
-  firstStart(configuredPassword: string | undefined): Promise<FirstAdministrator | undefined>;
+  readonly firstStart: (
+    configuredPassword: string | undefined,
+  ) => Promise<FirstAdministrator | undefined>;
 }
 
 export function createAccounts(parts: {

@@ -1,11 +1,7 @@
 import { Command } from "commander";
-import { loadConfig } from "../config/load.ts";
-import { ConfigError } from "../config/problems.ts";
-import type { Config } from "../config/schema.ts";
-import type { KeyRing } from "../upkeep.ts";
+import { administer, group } from "./administration.ts";
 import { dataFolderCommand, type DataFolderOptions } from "./data-folder.ts";
-import { Failure, startFailure } from "./failure.ts";
-import { createOutput } from "./output.ts";
+import { Failure } from "./failure.ts";
 
 interface RemoveOptions extends DataFolderOptions {
   readonly force?: true;
@@ -22,48 +18,37 @@ export function keysCommand(): Command {
   const command = new Command("keys")
     .description("the keys that tokens are signed with")
     .addHelpText("after", notes);
-  command.addCommand(
+  return group(command, [
     dataFolderCommand("list", "list the keys, the one that signs first").action(list),
-  );
-  command.addCommand(
     dataFolderCommand("rotate", "make the key that signs from now on").action(rotate),
-  );
-  command.addCommand(
     dataFolderCommand("remove", "remove a key; no token of it is good any more")
       .argument("<id>", "as list shows it")
       .option("--force", "also while tokens of it are good: whoever holds one asks for another")
       .action(remove),
-  );
-  return command;
+  ]);
 }
 
 async function list(options: DataFolderOptions): Promise<void> {
-  const output = createOutput(options);
-  await withKeys(options, async (ring) => {
+  await administer(options, async ({ keys: ring }, say) => {
     for (const { id, algorithm, createdAtMs, endsAtMs } of await ring.list()) {
       const createdAt = new Date(createdAtMs).toISOString();
       const endsAt = endsAtMs === undefined ? null : new Date(endsAtMs).toISOString();
       const state =
         endsAt === null ? "signs" : `${ring.isOver(endsAtMs) ? "over since" : "until"} ${endsAt}`;
-      output.say(
-        { id, algorithm, createdAt, endsAt },
-        `${id}  ${algorithm}  ${createdAt}  ${state}`,
-      );
+      say({ id, algorithm, createdAt, endsAt }, `${id}  ${algorithm}  ${createdAt}  ${state}`);
     }
   });
 }
 
 async function rotate(options: DataFolderOptions): Promise<void> {
-  const output = createOutput(options);
-  await withKeys(options, async (ring) => {
+  await administer(options, async ({ keys: ring }, say) => {
     const { id, algorithm } = await ring.rotate();
-    output.say({ id, algorithm }, `${id} (${algorithm}) signs from now on`);
+    say({ id, algorithm }, `${id} (${algorithm}) signs from now on`);
   });
 }
 
 async function remove(id: string, options: RemoveOptions): Promise<void> {
-  const output = createOutput(options);
-  await withKeys(options, async (ring) => {
+  await administer(options, async ({ keys: ring }, say) => {
     const outcome = await ring.remove(id, options.force === true);
     if (outcome.kind === "unknown") throw new Failure(`there is no key ${id}`);
     if (outcome.kind === "signs")
@@ -72,24 +57,6 @@ async function remove(id: string, options: RemoveOptions): Promise<void> {
       const until = new Date(outcome.endsAtMs).toISOString();
       throw new Failure(`tokens of ${id} are good until ${until}; --force ends them now`);
     }
-    output.say({ id, removed: true }, `removed ${id}`);
+    say({ id, removed: true }, `removed ${id}`);
   });
-}
-
-/** Runs `work` on the keys in the data folder. Neither database nor store is opened. */
-async function withKeys(
-  { config: configFile, data }: DataFolderOptions,
-  work: (ring: KeyRing) => Promise<void>,
-): Promise<void> {
-  const loaded = await loadConfig({ configFile, flags: data === undefined ? {} : { data } });
-  if (!loaded.ok) throw new ConfigError(loaded.problems);
-  const config: Config = loaded.config;
-  const { openKeyRing, NoRegistryError } = await import("../upkeep.ts");
-  try {
-    await work(openKeyRing(config));
-  } catch (error) {
-    if (error instanceof Failure) throw error;
-    if (error instanceof NoRegistryError) throw new Failure(error.message, { cause: error });
-    throw startFailure(error, config);
-  }
 }

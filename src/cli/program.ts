@@ -1,22 +1,32 @@
 import { Command } from "commander";
+import { auditCommand } from "./audit.ts";
 import { checkCommand } from "./check.ts";
 import { configCommand } from "./config.ts";
 import { gcCommand } from "./gc.ts";
 import { keysCommand } from "./keys.ts";
+import { orgCommand } from "./org.ts";
 import { quotaCommand } from "./quota.ts";
 import { repoCommand } from "./repo.ts";
 import { scrubCommand } from "./scrub.ts";
 import { serveCommand } from "./serve.ts";
+import { teamCommand } from "./team.ts";
+import { tokenCommand } from "./token.ts";
+import { userCommand } from "./user.ts";
 import { version } from "./version.ts";
 
 const notes = `
 Examples:
+  $ berth serve                                   the first start tells the administrator's password
+  $ berth serve --data /srv/berth                 keep the data somewhere else than in ./data
+  $ berth serve --listen 127.0.0.1:8080           listen on another port
   $ berth serve --open                            everybody on this machine may pull, push and delete
-  $ berth serve --open --data /srv/berth          keep the data somewhere else than in ./data
-  $ berth serve --open --listen 127.0.0.1:8080    listen on another port
   $ berth serve --config /etc/berth/berth.yaml    take the settings from a file
+  $ berth user add mia                            let somebody in; asks for the password
+  $ berth token create mia --label ci --scope repo:read
+                                                  make a secret that stands in for the password
   $ berth repo delete team/app --yes              delete a repository with everything in it
   $ berth quota set team 50GB                     limit what a namespace may hold
+  $ berth keys rotate                             sign tokens with another key from now on
   $ berth gc --dry-run                            list what nothing needs any more
   $ berth check                                   see whether rows and files agree
   $ berth config check --config berth.yaml        see whether the file is right
@@ -36,8 +46,9 @@ export function createProgram(): Command {
     .helpOption("-h, --help", "print this help")
     .addHelpText("after", notes);
   const commands = [
-    ...[serveCommand(), repoCommand(), quotaCommand()],
-    ...[gcCommand(), checkCommand(), scrubCommand(), keysCommand(), configCommand()],
+    ...[serveCommand(), userCommand(), orgCommand(), teamCommand(), tokenCommand()],
+    ...[repoCommand(), quotaCommand(), auditCommand(), keysCommand()],
+    ...[gcCommand(), checkCommand(), scrubCommand(), configCommand()],
   ];
   for (const command of commands) program.addCommand(command);
   for (const command of withInner(program)) {

@@ -46,10 +46,10 @@ export const configSchema = z.object({
       algorithm: choice(["ES256", "RS256"])
         .prefault("ES256")
         .describe("How tokens are signed, from the next key on"),
-      adminPassword: secret("8 to 1024 characters, or a file to read it from")
+      adminPassword: secret()
         .optional()
         .describe(
-          "Password of the administrator that the first start makes; without it, a random one",
+          "Password of the administrator that a first start makes, instead of a random one",
         ),
     })
     .prefault({}),

@@ -136,6 +136,8 @@ async function createAccessToken(tx: Database, given: CreateAccessToken): Promis
   const { actor, nowMs } = given;
   const owner = await ownerOf(tx, given.accountId);
   if (owner === undefined) return false;
+  // Whoever makes it may be gone by now.
+  const creator = await ownerOf(tx, actor.accountId ?? -1);
   await tx
     .insertInto("access_tokens")
     .values({
@@ -146,7 +148,7 @@ async function createAccessToken(tx: Database, given: CreateAccessToken): Promis
       secret_hash: given.secretHash,
       scopes: JSON.stringify(given.scopes),
       resources: given.resources === undefined ? null : JSON.stringify(given.resources),
-      created_by: actor.accountId,
+      created_by: creator?.id ?? null,
       creator_peer: actor.peer,
       creator_agent: given.creatorAgent,
       created_at: nowMs,
@@ -189,10 +191,10 @@ async function touchAccessToken(
 async function ownerOf(tx: Database, accountId: number) {
   const row = await tx
     .selectFrom("accounts")
-    .select(["name", "kind"])
+    .select(["id", "name", "kind"])
     .where("id", "=", accountId)
     .executeTakeFirst();
-  return row && { name: row.name, prefix: row.kind === "user" ? "user" : "org" };
+  return row && { id: row.id, name: row.name, prefix: row.kind === "user" ? "user" : "org" };
 }
 
 export const accessTokenCommands = { createAccessToken, deleteAccessToken, touchAccessToken };

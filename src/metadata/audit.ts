@@ -56,11 +56,11 @@ export function createAuditReads(db: Database) {
       if (fromMs !== undefined) rows = rows.where("at", ">=", fromMs);
       if (toMs !== undefined) rows = rows.where("at", "<", toMs);
       if (action !== undefined) {
-        rows = rows.where(({ eb, or, and }) =>
-          or([
-            eb("action", "=", action),
+        rows = rows.where((where) =>
+          where.or([
+            where("action", "=", action),
             // "/" comes right behind "." in ASCII.
-            and([eb("action", ">=", `${action}.`), eb("action", "<", `${action}/`)]),
+            where.and([where("action", ">=", `${action}.`), where("action", "<", `${action}/`)]),
           ]),
         );
       }

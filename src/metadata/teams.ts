@@ -51,8 +51,6 @@ export interface TeamDeed extends Deed {
   readonly team: string;
 }
 
-export type TeamRefusal = "unknown-organisation" | "unknown-team";
-
 async function createTeam(
   tx: Database,
   given: TeamDeed & { readonly description: string },

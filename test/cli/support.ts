@@ -22,8 +22,12 @@ export interface Running {
   readonly ended: Promise<Ended>;
 }
 
-/** Starts the real command line, with no `BERTH_…` variables but the given ones. */
-export function launch(args: readonly string[], env: NodeJS.ProcessEnv = {}): Running {
+/** Starts the real command line, with no `BERTH_…` variables but the given ones, and `input` on standard input. */
+export function launch(
+  args: readonly string[],
+  env: NodeJS.ProcessEnv = {},
+  input?: string,
+): Running {
   const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith("BERTH_"));
   const child = spawn(
     process.execPath,
@@ -31,9 +35,10 @@ export function launch(args: readonly string[], env: NodeJS.ProcessEnv = {}): Ru
     {
       cwd: root,
       env: { ...Object.fromEntries(inherited), ...env },
-      stdio: ["ignore", "pipe", "pipe"],
+      stdio: ["pipe", "pipe", "pipe"],
     },
   );
+  child.stdin.on("error", () => undefined).end(input);
   let [stdout, stderr] = ["", ""];
   child.stdout.setEncoding("utf8").on("data", (text: string) => (stdout += text));
   child.stderr.setEncoding("utf8").on("data", (text: string) => (stderr += text));
@@ -53,8 +58,12 @@ export function launch(args: readonly string[], env: NodeJS.ProcessEnv = {}): Ru
 }
 
 /** Runs a command to its end. */
-export async function berth(args: readonly string[], env?: NodeJS.ProcessEnv): Promise<Ended> {
-  return await launch(args, env).ended;
+export async function berth(
+  args: readonly string[],
+  env?: NodeJS.ProcessEnv,
+  input?: string,
+): Promise<Ended> {
+  return await launch(args, env, input).ended;
 }
 
 /** A folder that is gone after the tests of the calling file. */

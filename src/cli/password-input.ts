@@ -1,0 +1,54 @@
+import process from "node:process";
+import { Failure } from "./failure.ts";
+
+/**
+ * A password from standard input (its first line) or, where somebody sits at a terminal, typed twice without an echo.
+ * Never from an argument, which everybody on the machine can read.
+ */
+export async function readNewPassword(name: string): Promise<string> {
+  if (!process.stdin.isTTY) return firstLine();
+  const password = await prompt(`Password for ${name}: `);
+  if ((await prompt("The same again: ")) !== password)
+    throw new Failure("the two passwords differ; nothing was changed");
+  return password;
+}
+
+const maxInputBytes = 64 * 1024;
+
+async function firstLine(): Promise<string> {
+  let input = "";
+  for await (const piece of process.stdin.setEncoding("utf8")) {
+    input += String(piece);
+    if (input.includes("\n") || input.length > maxInputBytes) break;
+  }
+  const [line = ""] = input.split(/\r?\n/);
+  if (line === "")
+    throw new Failure("there is no password on standard input; write one there, or use --generate");
+  return line;
+}
+
+function prompt(question: string): Promise<string> {
+  const { stdin, stderr } = process;
+  stderr.write(question);
+  stdin.setRawMode(true).setEncoding("utf8").resume();
+  return new Promise<string>((resolve, reject) => {
+    let typed = "";
+    const end = (finish: () => void): void => {
+      stdin.off("data", onData).setRawMode(false).pause();
+      stderr.write("\n");
+      finish();
+    };
+    const onData = (keys: string): void => {
+      // Arrows and other keys that write nothing.
+      if (keys.startsWith("\u001B")) return;
+      for (const key of keys) {
+        if (key === "\r" || key === "\n") return end(() => resolve(typed));
+        if (key === "\u0003" || key === "\u0004")
+          return end(() => reject(new Failure("given up; nothing was changed")));
+        if (key === "\u007F" || key === "\b") typed = typed.replace(/.$/su, "");
+        else typed += key;
+      }
+    };
+    stdin.on("data", onData);
+  });
+}

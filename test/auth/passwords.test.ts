@@ -1,0 +1,69 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { createPasswords } from "../../src/auth/passwords.ts";
+import type { OciError } from "../../src/oci/errors.ts";
+
+const cost = { ln: 4, r: 8, p: 1 };
+const open = () => createPasswords({ clock: Date.now, cost });
+
+describe("passwords", () => {
+  test("are kept as scrypt with its parameters and a salt of their own", async () => {
+    const kept = await createPasswords({ clock: Date.now }).hash("correct horse");
+    assert.match(kept, /^\$scrypt\$ln=15,r=8,p=1\$[\w+/]{22}\$[\w+/]{43}$/);
+    assert.notEqual(await open().hash("correct horse"), await open().hash("correct horse"));
+  });
+
+  test("are right only for the hash that was made of them, whatever it cost then", async () => {
+    const old = await createPasswords({ clock: Date.now, cost: { ln: 5, r: 4, p: 2 } }).hash(
+      "right",
+    );
+    for (const passwords of [open(), open()]) {
+      assert.equal(await passwords.verify("right", old), true);
+      assert.equal(await passwords.verify("right", old), true);
+      assert.equal(await passwords.verify("Right", old), false);
+      assert.equal(await passwords.verify("right", await passwords.hash("other")), false);
+      assert.equal(await passwords.verify("right", undefined), false);
+    }
+  });
+
+  test("are the same however a keyboard composes them", async () => {
+    const passwords = open();
+    assert.equal(await passwords.verify("caf\u00E9", await passwords.hash("cafe\u0301")), true);
+  });
+
+  test("cost their work again once they have not been used for a while", async () => {
+    let nowMs = 0;
+    const passwords = createPasswords({ clock: () => nowMs, cost });
+    const kept = await passwords.hash("right");
+    const isAtOnce = async (): Promise<boolean> => {
+      let settled = false;
+      const verified = passwords.verify("right", kept).then(() => (settled = true));
+      for (let turn = 0; turn < 5; turn += 1) await Promise.resolve();
+      const atOnce = settled;
+      await verified;
+      return atOnce;
+    };
+    assert.equal(await isAtOnce(), false);
+    assert.equal(await isAtOnce(), true);
+    nowMs += 5 * 60_000;
+    assert.equal(await isAtOnce(), false);
+  });
+
+  test("that come by the hundred are refused with a time to come back, not queued for ever", async () => {
+    const passwords = open();
+    const kept = await passwords.hash("right");
+    const outcomes = await Promise.allSettled(
+      Array.from({ length: 100 }, (_, index) => passwords.verify(`wrong ${index}`, kept)),
+    );
+    const refused = outcomes.filter((outcome) => outcome.status === "rejected");
+    assert.equal(refused.length, 100 - 2 - 64);
+    const error = refused[0]?.reason as OciError;
+    assert.equal(error.code, "TOOMANYREQUESTS");
+    assert.equal(error.headers?.["Retry-After"], "2");
+    assert.equal(await passwords.verify("right", kept), true);
+  });
+
+  test("whose hash nobody can read are an error", async () => {
+    await assert.rejects(open().verify("right", "plain"), /can't be read/);
+  });
+});

@@ -1,0 +1,108 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import type { Caller } from "../../src/auth/caller.ts";
+import { createOpenPolicy, createPolicy, type Action } from "../../src/auth/policy.ts";
+import { parseRepositoryName } from "../../src/oci/name.ts";
+
+const there = parseRepositoryName("team/private");
+const absent = parseRepositoryName("team/missing");
+const open = parseRepositoryName("team/public");
+
+/** A policy over these repositories, and what it has looked up. */
+function setting(removals: Readonly<Record<string, number>> = {}) {
+  const asked: string[] = [];
+  const policy = createPolicy({
+    factsOf: (name) => {
+      asked.push(name);
+      return { isPublic: name === open, removal: removals[name] ?? 0 };
+    },
+    rights: {
+      of: (_, names) => {
+        asked.push(`rights of ${names.join(" ")}`);
+        return Promise.resolve(new Map(names.map((name) => [name, new Set<Action>(["pull"])])));
+      },
+    },
+  });
+  return { policy, asked };
+}
+
+const caller = (more: Partial<Caller> = {}): Caller => ({
+  identity: { kind: "user", accountId: 7, name: "mia", isAdmin: false },
+  access: new Map(),
+  catalog: false,
+  removals: 0,
+  live: false,
+  ...more,
+});
+const repository = (...actions: Action[]) => ({ kind: "repository", actions }) as const;
+
+describe("the policy", () => {
+  test("asks for every action that a route declares", () => {
+    const { policy } = setting();
+    const pulling = caller({ access: new Map([[there, new Set<Action>(["pull"])]]) });
+    const allows = (...actions: Action[]): boolean =>
+      policy.allows({ caller: pulling, permission: repository(...actions), repository: there });
+    assert.deepEqual(
+      [allows("pull"), allows("push"), allows("pull", "push"), allows("delete")],
+      [true, false, false, false],
+    );
+  });
+
+  test("looks nothing up for who has no grant, be the repository there or not", () => {
+    const { policy, asked } = setting();
+    for (const name of [there, absent, open]) {
+      const permission = repository("pull");
+      assert.equal(policy.allows({ caller: caller(), permission, repository: name }), false);
+    }
+    assert.deepEqual(asked, []);
+  });
+
+  test("does not believe a grant that is older than the removal of what it speaks of", () => {
+    const { policy } = setting({ [there]: 5 });
+    const access = new Map([
+      [there, new Set<Action>(["pull"])],
+      [absent, new Set<Action>(["pull"])],
+    ]);
+    const allows = (removals: number, name = there): boolean =>
+      policy.allows({
+        ...{ caller: caller({ access, removals }), permission: repository("pull") },
+        repository: name,
+      });
+    assert.deepEqual([allows(4), allows(5), allows(6)], [false, true, true]);
+    assert.equal(allows(4, absent), true);
+  });
+
+  test("lets a mount look where the grant says, or everybody may", async () => {
+    const { policy, asked } = setting({ [there]: 5 });
+    const access = new Map([[there, new Set<Action>(["pull"])]]);
+    assert.equal(await policy.mayRead(caller({ access, removals: 5 }), there), true);
+    assert.equal(await policy.mayRead(caller({ access, removals: 4 }), there), false);
+    assert.equal(await policy.mayRead(caller(), open), true);
+    assert.equal(await policy.mayRead(caller(), there), false);
+    assert.ok(!asked.some((text) => text.startsWith("rights")));
+  });
+
+  test("asks the database for who came with a password", async () => {
+    const { policy, asked } = setting();
+    assert.equal(await policy.mayRead(caller({ live: true }), there), true);
+    assert.deepEqual(asked, [there, `rights of ${there}`]);
+  });
+
+  test("lists for whom the catalog was granted", () => {
+    const { policy } = setting();
+    const allows = (catalog: boolean): boolean =>
+      policy.allows({
+        ...{ caller: caller({ catalog }), permission: { kind: "catalog" } },
+        repository: undefined,
+      });
+    assert.deepEqual([allows(true), allows(false)], [true, false]);
+  });
+
+  test("that is open allows everything", async () => {
+    const policy = createOpenPolicy();
+    const permission = repository("pull", "push", "delete");
+    assert.equal(policy.allows({ caller: caller(), permission, repository: there }), true);
+    assert.equal(await policy.mayRead(caller(), there), true);
+    assert.deepEqual(policy.viewerFor(caller()), { kind: "everything" });
+  });
+});
