@@ -29,8 +29,6 @@ async function open() {
     leasedUntilMs: start,
     reviewAtMs: start,
     nowMs: start,
-    actor,
-    rules,
   });
   return { metadata, ...accounts };
 }
