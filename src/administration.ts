@@ -14,7 +14,7 @@ export interface Administration {
   readonly keys: KeyRing;
   /** The command line, as the audit log names it. */
   readonly actor: Actor;
-  close(): Promise<void>;
+  readonly close: () => Promise<void>;
 }
 
 /** The composition root of whoever keeps the accounts: the database, without blobs and without the wire. */

@@ -29,8 +29,9 @@ async function firstLine(): Promise<string> {
 
 function prompt(question: string): Promise<string> {
   const { stdin, stderr } = process;
-  stderr.write(question);
+  // The echo ends before the question stands there: somebody may type ahead.
   stdin.setRawMode(true).setEncoding("utf8").resume();
+  stderr.write(question);
   return new Promise<string>((resolve, reject) => {
     let typed = "";
     const end = (finish: () => void): void => {

@@ -5,6 +5,7 @@ import { createAccounts } from "../../src/auth/accounts.ts";
 import { digestOf } from "../../src/oci/digest.ts";
 import { parseRepositoryName } from "../../src/oci/name.ts";
 import { openMetadataInMemory } from "../support/metadata.ts";
+import { rules } from "../support/pushes.ts";
 
 const actor = { accountId: 7, name: "root", peer: "192.0.2.1" };
 const password = "correct horse battery";
@@ -26,6 +27,8 @@ async function open() {
     leasedUntilMs: start,
     reviewAtMs: start,
     nowMs: start,
+    actor,
+    rules,
   });
   return { metadata, ...accounts };
 }
