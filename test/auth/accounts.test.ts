@@ -5,7 +5,7 @@ import { createAccounts } from "../../src/auth/accounts.ts";
 import { digestOf } from "../../src/oci/digest.ts";
 import { parseRepositoryName } from "../../src/oci/name.ts";
 import { openMetadataInMemory } from "../support/metadata.ts";
-import { rules } from "../support/pushes.ts";
+import { nobody, rules } from "../support/pushes.ts";
 
 const actor = { accountId: 7, name: "root", peer: "192.0.2.1" };
 const password = "correct horse battery";
@@ -27,7 +27,7 @@ async function open() {
     leasedUntilMs: start,
     reviewAtMs: start,
     nowMs: start,
-    actor,
+    actor: nobody,
     rules,
   });
   return { metadata, ...accounts };
@@ -244,13 +244,13 @@ describe("the audit log", () => {
         ({ action, subject }) => `${action} ${subject}`,
       );
     const ofTeam = ["org.member.add tom", "org.member.add ann", "org.create team"];
-    assert.deepEqual(await actions({ account: "team" }), ofTeam);
+    assert.deepEqual(await actions({ account: "team" }), ["repo.create team/app", ...ofTeam]);
     assert.deepEqual(await actions({ action: "org.member" }), ofTeam.slice(0, 2));
     assert.deepEqual(await actions({ action: "org.mem" }), []);
     assert.deepEqual(await actions({ account: "team", action: "org.create" }), ofTeam.slice(2));
     assert.deepEqual(await actions({ actor: "ann" }), []);
     assert.equal((await actions({ fromMs: start, toMs: start + 1, actor: "root" })).length, 6);
     assert.deepEqual(await actions({ toMs: start }), []);
-    assert.deepEqual(await actions({ account: "team", limit: 1 }), ofTeam.slice(0, 1));
+    assert.deepEqual(await actions({ account: "team", limit: 1 }), ["repo.create team/app"]);
   });
 });
