@@ -1,10 +1,11 @@
 import { Command } from "commander";
 import { parseSize } from "../config/units.ts";
 import { namespaceOf, parseRepositoryName } from "../oci/name.ts";
+import { group } from "./administration.ts";
 import { dataFolderCommand, type DataFolderOptions } from "./data-folder.ts";
 import { Failure } from "./failure.ts";
 import { formatBytes } from "./output.ts";
-import { group, withRepositories } from "./repositories.ts";
+import { withRepositories } from "./repositories.ts";
 
 const notes = `
 What counts is each blob once for all repositories of the namespace. A push that does not fit is

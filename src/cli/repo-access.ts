@@ -1,7 +1,8 @@
 import { Argument, Command } from "commander";
 import { parseRepositoryName } from "../oci/name.ts";
+import { group } from "./administration.ts";
 import { dataFolderCommand, type DataFolderOptions } from "./data-folder.ts";
-import { group, withRepositories } from "./repositories.ts";
+import { withRepositories } from "./repositories.ts";
 
 const levels = ["read", "write", "admin"] as const;
 

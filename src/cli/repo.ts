@@ -1,10 +1,11 @@
 import { Command } from "commander";
 import { parseRepositoryName, type RepositoryName } from "../oci/name.ts";
 import type { RepositoryFolder } from "../repositories.ts";
+import { group } from "./administration.ts";
 import { dataFolderCommand, type DataFolderOptions } from "./data-folder.ts";
 import { Failure } from "./failure.ts";
 import { accessCommand } from "./repo-access.ts";
-import { group, withRepositories } from "./repositories.ts";
+import { withRepositories } from "./repositories.ts";
 
 const notes = `
 Examples:

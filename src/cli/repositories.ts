@@ -1,4 +1,3 @@
-import type { Command } from "commander";
 import type { Config } from "../config/schema.ts";
 import type { RepositoryFolder } from "../repositories.ts";
 import { withOpened, type DataFolderOptions } from "./data-folder.ts";
@@ -29,10 +28,4 @@ export async function withRepositories(
       throw error;
     }
   });
-}
-
-/** A command that has others below it and does nothing by itself. */
-export function group(command: Command, inner: readonly Command[]): Command {
-  for (const one of inner) command.addCommand(one);
-  return command;
 }

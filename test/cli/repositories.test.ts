@@ -52,9 +52,10 @@ describe("berth repo and berth quota, beside a server that runs", async () => {
   });
 
   test("give a user access of their own, and take it away", async () => {
-    const { accounts, actor, close } = await openAdministration(berth.config);
+    const administration = await openAdministration(berth.config);
+    const { accounts, actor } = administration;
     await accounts.users.add(actor, { name: "mia", password: "correct horse battery staple" });
-    await close();
+    await administration.close();
     await says(
       ["repo", "access", "grant", "team/app", "mia", "write"],
       "mia has write on team/app",
