@@ -5,7 +5,7 @@ import { createAccounts } from "../../src/auth/accounts.ts";
 import { digestOf } from "../../src/oci/digest.ts";
 import { parseRepositoryName } from "../../src/oci/name.ts";
 import { openMetadataInMemory } from "../support/metadata.ts";
-import { rules } from "../support/pushes.ts";
+import { nobody, rules } from "../support/pushes.ts";
 
 const actor = { accountId: 7, name: "root", peer: "192.0.2.1" };
 const password = "correct horse battery";
@@ -20,6 +20,8 @@ async function open() {
   await accounts.organisations.add(actor, { name: "team", owner: "ann" });
   await accounts.organisations.addMember(actor, "team", "tom", "member");
   await metadata.run("storeBlob", {
+    actor: nobody,
+    rules,
     repository: parseRepositoryName("team/app"),
     digest: digestOf(Buffer.from("x")),
     sizeBytes: 1,
@@ -27,8 +29,6 @@ async function open() {
     leasedUntilMs: start,
     reviewAtMs: start,
     nowMs: start,
-    actor,
-    rules,
   });
   return { metadata, ...accounts };
 }
