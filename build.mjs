@@ -1,11 +1,11 @@
-// `npm run build`: the command line and the writer's thread, each one file with what they share beside them. One file
+// `npm run build`: the command line, the writer's thread and the worker, each one file with what they share beside them. One file
 // instead of hundreds is what makes a start fast; types are checked by `npm run check:types`.
 import { rmSync } from "node:fs";
 import { build } from "esbuild";
 
 rmSync("dist", { recursive: true, force: true });
 await build({
-  entryPoints: ["src/cli/main.ts", "src/metadata/sqlite/writer-thread.ts"],
+  entryPoints: ["src/cli/main.ts", "src/metadata/sqlite/writer-thread.ts", "src/workers/worker.ts"],
   outdir: "dist",
   entryNames: "[name]",
   bundle: true,

@@ -36,7 +36,8 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
   ],
   upkeep: ["stores", "contract", "metadata", "registry", "config"],
   server: ["assemble", "config", "observability", "oci"],
-  cli: ["assemble", "upkeep", "config", "server", "observability"],
+  workers: ["assemble", "server", "metadata", "registry", "config", "observability"],
+  cli: ["assemble", "upkeep", "config", "server", "workers", "observability"],
 };
 
 /** Packages that only some places may import. */

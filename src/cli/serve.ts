@@ -63,6 +63,10 @@ async function serve(options: Options): Promise<void> {
 async function start(config: Config, logger: Logger): Promise<RunningServer> {
   try {
     // Only now, so that every other command starts without them.
+    if (config.workers > 1) {
+      const { startWorkers } = await import("../workers/primary.ts");
+      return await startWorkers(config, logger);
+    }
     const [{ assemble }, { startServer }] = await Promise.all([
       import("../assemble.ts"),
       import("../server.ts"),

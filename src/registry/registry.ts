@@ -6,6 +6,7 @@ import { createManifests, type Manifests } from "./manifests.ts";
 import { createReferrers, type Referrers } from "./referrers.ts";
 import { createRepositories, type Repositories } from "./repositories.ts";
 import { createTags, type Tags } from "./tags.ts";
+import type { UploadLocks } from "./uploads/locks.ts";
 import { createUploads, type Uploads } from "./uploads/uploads.ts";
 
 /** The domain, as the wire sees it. */
@@ -24,6 +25,8 @@ export function createRegistry(parts: {
   readonly clock: Clock;
   readonly sparse: boolean;
   readonly keeping: KeepingTimes;
+  /** Those of all processes that write to the store; missing: there is only this one. */
+  readonly locks?: UploadLocks | undefined;
 }): Registry {
   const keeper = createKeeper(parts.clock, parts.keeping);
   return {

@@ -11,11 +11,13 @@ export async function expireUploads(
   beforeMs: number,
 ): Promise<number> {
   const rows = await parts.metadata.uploads.idleSince(beforeMs, expiredAtOnce);
-  const idle = rows.filter((row) => !parts.uploads.isHeld(row.id));
-  for (const { repository, id } of idle) {
+  let expired = 0;
+  for (const { repository, id } of rows) {
+    if (await parts.uploads.isHeld(id)) continue;
     await parts.uploads.cancel(repository, id).catch(ignoreUnknown);
+    expired += 1;
   }
-  return idle.length;
+  return expired;
 }
 
 /** Removes bytes in the store that belong to no session: what a crash between two steps left behind. */

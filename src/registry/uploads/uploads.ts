@@ -14,7 +14,7 @@ import type { RepositoryName } from "../../oci/name.ts";
 import { rewriteAfterMs, type Clock, type Keeper } from "../clock.ts";
 import { checkRange, gather, measured, UploadRangeError, type Chunk } from "./chunk.ts";
 import { createUploadHashes } from "./hashes.ts";
-import { createUploadLocks, type UploadHold } from "./locks.ts";
+import { createUploadLocks, type UploadHold, type UploadLocks } from "./locks.ts";
 
 /** A blob no larger than this that comes in one request is held in memory and written once, under its own key. */
 const wholeInMemoryBytes = 256 * 1024;
@@ -32,9 +32,9 @@ export function createUploads(parts: {
   readonly metadata: Pick<Metadata, "uploads" | "blobs" | "run">;
   readonly clock: Clock;
   readonly keeper: Keeper;
+  readonly locks?: UploadLocks | undefined;
 }) {
-  const { store, metadata, clock, keeper } = parts;
-  const locks = createUploadLocks();
+  const { store, metadata, clock, keeper, locks = createUploadLocks() } = parts;
   const hashes = createUploadHashes(store);
   let heldInMemoryBytes = 0;
 
@@ -53,7 +53,6 @@ export function createUploads(parts: {
     work: (row: UploadRow, hold: UploadHold) => Promise<T>,
   ): Promise<T> => {
     const row = await find(repository, id);
-    const free = !locks.isHeld(id);
     const hold = await locks.acquire(id);
     if (hold === undefined) {
       const offset = await store.uploadSize((await find(repository, id)).storage_reference);
@@ -61,7 +60,7 @@ export function createUploads(parts: {
     }
     try {
       // Who had it before may have closed it.
-      return await work(free ? row : await find(repository, id), hold);
+      return await work(hold.uncontested ? row : await find(repository, id), hold);
     } finally {
       hold.release();
     }
@@ -125,6 +124,10 @@ export function createUploads(parts: {
     try {
       const bytes = hashes.tap(row.id, offset, measured(chunk, hold.moved));
       return await store.append(row.storage_reference, offset, bytes);
+    } catch (error) {
+      // Perhaps hashed and not written; what another process puts in its place would not be hashed here.
+      hashes.forget(row.id);
+      throw error;
     } finally {
       hold.letGo.removeEventListener("abort", stop);
     }
@@ -238,7 +241,7 @@ export function createUploads(parts: {
     },
 
     /** Whether a request is writing to the session right now. */
-    isHeld: (id: string): boolean => locks.isHeld(id),
+    isHeld: (id: string): Promise<boolean> => locks.isHeld(id),
   };
 }
 
