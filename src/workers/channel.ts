@@ -93,9 +93,8 @@ export function createChannel(port: Port, { answers = {}, notes = {} }: Handlers
 }
 
 export function failureOf(error: unknown): Failure {
-  const given: Partial<Record<string, unknown>> = error instanceof Error ? { ...error } : {};
   const textOf = (name: string): string | undefined => {
-    const value = given[name];
+    const value: unknown = error instanceof Error ? Reflect.get(error, name) : undefined;
     return typeof value === "string" ? value : undefined;
   };
   return {

@@ -21,7 +21,7 @@ const movedEveryMs = 200;
 export function lend(
   { writer, locks }: Lent,
   channel: () => Channel,
-): Handlers & { reclaim(): void } {
+): Handlers & { readonly reclaim: () => void } {
   const held = new Map<number, UploadHold>();
   let gone = false;
 
@@ -53,7 +53,7 @@ export function lend(
       moved: (id: number) => held.get(id)?.moved(),
       release,
     },
-    reclaim() {
+    reclaim: () => {
       gone = true;
       for (const id of [...held.keys()]) release(id);
     },

@@ -1,22 +1,16 @@
-import cluster, { type Worker } from "node:cluster";
-import { once } from "node:events";
+import type { Worker } from "node:cluster";
 import { constants } from "node:os";
-import path from "node:path";
 import process from "node:process";
-import { setTimeout as pause } from "node:timers/promises";
 import { assembleLender, type Lent } from "../assemble.ts";
 import type { Config } from "../config/schema.ts";
 import type { Logger } from "../observability/logger.ts";
 import type { RunningServer } from "../server.ts";
-import { createChannel, errorOf, type Channel, type Failure } from "./channel.ts";
-import { lend } from "./lending.ts";
+import { forkWorker, type Forked, type Place } from "./fork.ts";
 
 /*
  * The process behind those that answer: it has the one writer of the database and the locks of uploads, does the upkeep,
  * starts the workers, and puts another in the place of one that has died.
  */
-
-type Place = Pick<RunningServer, "url" | "port">;
 
 /** A worker that lived less long was not ended by chance: its successor waits, longer each time. */
 const quickDeathMs = 10_000;
@@ -25,171 +19,130 @@ const longestWaitMs = 10_000;
 const lastMs = 1_000;
 
 /**
- * Starts `config.workers` processes that share one address. Resolves when all of them listen.
+ * Starts `config.workers` processes that share one address. Resolves when all of them listen; from then on as
+ * {@link RunningServer} says, with the signals of this process.
  * @throws what the first one that could not start has failed with
  */
 export async function startWorkers(config: Config, logger: Logger): Promise<RunningServer> {
   const lender = await assembleLender(config, logger);
+  const crew = createCrew(lender, config, logger);
+  let place: Place;
   try {
-    return await superviseWorkers(config, logger, lender);
+    place = await crew.start();
   } catch (error) {
+    crew.kill();
     await lender.close();
     throw error;
   }
-}
-
-async function superviseWorkers(
-  config: Config,
-  logger: Logger,
-  lender: Awaited<ReturnType<typeof assembleLender>>,
-): Promise<RunningServer> {
-  const extension = path.extname(import.meta.url);
-  cluster.setupPrimary({
-    exec: path.join(import.meta.dirname, `worker${extension}`),
-    args: [],
-    serialization: "advanced",
-  });
-  const alive = new Map<Worker, Channel>();
-  let quickDeaths = 0;
-  let exitCode = 0;
-  let ending = false;
-  let place: Place | undefined;
-  let settings = config;
-  let onLast: (() => void) | undefined;
-
-  /** Resolves when the worker listens. */
-  const startOne = (): Promise<Place> => {
-    // A port that the system chose is given up with the last worker; its successors are to have it again.
-    if (place !== undefined && alive.size === 0) settings = listeningAt(config, place.port);
-    const bornAtMs = performance.now();
-    const { worker, channel, listening, reclaim } = forkWorker(lender, settings);
-    alive.set(worker, channel);
-    const { pid } = worker.process;
-    listening
-      .then(() => {
-        logger.info({ worker: worker.id, pid }, "a worker listens");
-        // It was not there to hear it.
-        if (ending) channel.tell("signal", "SIGTERM");
-      })
-      .catch(() => undefined);
-    worker.once("exit", (code: number | null, signal: string | null) => {
-      alive.delete(worker);
-      reclaim();
-      if (ending) {
-        if (code !== 0 && exitCode === 0) exitCode = 1;
-        if (alive.size === 0) onLast?.();
-        return;
-      }
-      if (place === undefined) return;
-      quickDeaths = performance.now() - bornAtMs < quickDeathMs ? quickDeaths + 1 : 0;
-      const waitMs = quickDeaths === 0 ? 0 : Math.min(longestWaitMs, 50 * 2 ** quickDeaths);
-      logger.error(
-        { worker: worker.id, code, signal, waitMs },
-        "a worker has died; another starts",
-      );
-      void pause(waitMs).then(() => {
-        if (!ending) startOne().catch((error: unknown) => logger.error({ err: error }, "no start"));
-      });
-    });
-    return listening;
-  };
-
-  const endAll = async (signal: string): Promise<void> => {
-    ending = true;
-    const last = new Promise<void>((resolve) => (onLast = resolve));
-    for (const channel of alive.values()) channel.tell("signal", signal);
-    if (alive.size > 0) await last;
-  };
-  const killAll = (): void => {
-    for (const worker of alive.keys()) worker.process.kill("SIGKILL");
-  };
-
-  try {
-    [place] = await Promise.all(Array.from({ length: config.workers }, startOne));
-  } catch (error) {
-    ending = true;
-    killAll();
-    throw error;
-  }
-  if (place === undefined) throw new Error("there is no worker");
 
   let finish: (code: number) => void;
   const ended = new Promise<number>((resolve) => (finish = resolve));
-  const drain = (signal = "SIGTERM"): void => {
-    if (ending) return;
-    endAll(signal)
-      .then(() => lender.close())
-      .then(() => {
-        logger.info("all ended");
-        finish(exitCode);
-      })
-      .catch((error: unknown) => {
-        logger.error({ err: error }, "closing failed");
-        finish(1);
-      });
+  let ending = false;
+  let forced: number | undefined;
+  const end = async (signal: string): Promise<void> => {
+    ending = true;
+    const code = await crew.end(signal);
+    await lender.close();
+    logger.info("all ended");
+    finish(forced ?? code);
+  };
+  const drain = (signal: string): void => {
+    end(signal).catch((error: unknown) => {
+      logger.error({ err: error }, "closing failed");
+      finish(1);
+    });
   };
   const onSignal = (signal: "SIGTERM" | "SIGINT"): void => {
     if (!ending) return drain(signal);
-    exitCode = 128 + constants.signals[signal];
-    for (const channel of alive.values()) channel.tell("signal", signal);
-    void pause(lastMs, undefined, { ref: false }).then(() => {
-      killAll();
-      finish(exitCode);
-    });
+    const code = 128 + constants.signals[signal];
+    forced = code;
+    crew.tell(signal);
+    setTimeout(() => {
+      crew.kill();
+      finish(code);
+    }, lastMs).unref();
   };
-  const onHangup = (): void => {
-    for (const channel of alive.values()) channel.tell("signal", "SIGHUP");
-  };
+  const onHangup = (): void => crew.tell("SIGHUP");
   process.on("SIGTERM", onSignal).on("SIGINT", onSignal);
+  // Without a certificate a closed terminal ends the process, as it does by default.
   if (config.tls !== undefined) process.on("SIGHUP", onHangup);
   void ended.then(() =>
     process.off("SIGTERM", onSignal).off("SIGINT", onSignal).off("SIGHUP", onHangup),
   );
-  return { ...place, drain: () => drain(), ended };
+  return { ...place, drain: () => void (ending || drain("SIGTERM")), ended };
 }
 
-/** Starts a worker, serves what it asks for, and tells it its configuration. */
-function forkWorker(lent: Lent, config: Config) {
-  const worker = cluster.fork();
-  const { answers, notes, reclaim } = lend(lent, (): Channel => channel);
-  let onListening: (place: Place) => void;
-  let onFailed: (error: Error) => void;
-  const listening = new Promise<Place>((resolve, reject) => {
-    onListening = resolve;
-    onFailed = reject;
-  });
-  const channel = createChannel(
-    {
-      send: (message) => {
-        if (worker.isConnected()) worker.send(message as object, () => undefined);
-      },
-      onMessage: (listener) => void worker.on("message", listener),
-      onGone: (listener) => void worker.once("disconnect", listener),
+/** As many workers as there are to be, until they are told to end. */
+function createCrew(lent: Lent, config: Config, logger: Logger) {
+  const alive = new Map<Worker, Forked>();
+  let settings = config;
+  let place: Place | undefined;
+  let ending = false;
+  let failed = false;
+  let quickDeaths = 0;
+  let onLast = (): void => undefined;
+
+  const replace = (): void => {
+    // Its death is seen, and waited for, by `onExit`.
+    if (!ending) startOne().catch(() => undefined);
+  };
+  const onExit = (one: Forked, livedMs: number, code: number | null, signal: string | null) => {
+    alive.delete(one.worker);
+    one.reclaim();
+    if (ending) {
+      if (code !== 0) failed = true;
+      if (alive.size === 0) onLast();
+      return;
+    }
+    if (place === undefined) return;
+    quickDeaths = livedMs < quickDeathMs ? quickDeaths + 1 : 0;
+    const waitMs = quickDeaths === 0 ? 0 : Math.min(longestWaitMs, 50 * 2 ** quickDeaths);
+    const { id } = one.worker;
+    logger.error({ worker: id, code, signal, waitMs }, "a worker has died; another starts");
+    setTimeout(replace, waitMs);
+  };
+  const startOne = async (): Promise<Place> => {
+    // A port that the system chose is given up with the last worker; its successors are to have it again.
+    if (place !== undefined && alive.size === 0)
+      settings = { ...config, listen: { ...config.listen, port: place.port } };
+    const bornAtMs = performance.now();
+    const one = forkWorker(lent, settings);
+    const { worker } = one;
+    alive.set(worker, one);
+    worker.once("exit", (code: number | null, signal: string | null) =>
+      onExit(one, performance.now() - bornAtMs, code, signal),
+    );
+    const found = await one.listening;
+    logger.info({ worker: worker.id, pid: worker.process.pid }, "a worker listens");
+    // It was not there yet to hear of it.
+    if (ending) one.signal("SIGTERM");
+    return found;
+  };
+  const tell = (signal: string): void => {
+    for (const { signal: hear } of alive.values()) hear(signal);
+  };
+
+  return {
+    async start(): Promise<Place> {
+      const [first] = await Promise.all(Array.from({ length: config.workers }, startOne));
+      if (first === undefined) throw new Error("there is no worker");
+      place = first;
+      // Whoever died meanwhile.
+      for (let missing = config.workers - alive.size; missing > 0; missing -= 1) replace();
+      return first;
     },
-    {
-      answers: { ...answers, begin: async () => shareOf(config) },
-      notes: {
-        ...notes,
-        listening: (place: Place) => onListening(place),
-        failed: (failure: Failure) => onFailed(errorOf(failure)),
-      },
+    tell,
+    /** Resolves when the last one has ended: 0, or 1 if one of them did not end well. */
+    async end(signal: string): Promise<number> {
+      ending = true;
+      const last = new Promise<void>((resolve) => (onLast = resolve));
+      tell(signal);
+      if (alive.size > 0) await last;
+      return failed ? 1 : 0;
     },
-  );
-  // Not its exit, which may come before what it said last.
-  void once(worker, "disconnect").then(() =>
-    onFailed(new Error("a worker has ended before it listened")),
-  );
-  return { worker, channel, listening, reclaim };
+    kill(): void {
+      ending = true;
+      for (const { process: child } of alive.keys()) child.kill("SIGKILL");
+    },
+  };
 }
-
-/** What one of the workers gets: limits of connections are for all of them together. */
-function shareOf(config: Config): Config {
-  const { limits, workers } = config;
-  const connections = Math.ceil(limits.connections / workers);
-  return { ...config, limits: { ...limits, connections } };
-}
-
-const listeningAt = (config: Config, port: number): Config => ({
-  ...config,
-  listen: { ...config.listen, port },
-});
