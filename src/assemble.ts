@@ -5,6 +5,7 @@ import { openSqliteMetadata, type Metadata } from "./metadata/metadata.ts";
 import type { Writer } from "./metadata/writer.ts";
 import type { Logger } from "./observability/logger.ts";
 import { createKeeper, type KeepingTimes } from "./registry/clock.ts";
+import { createRecentBlobs } from "./registry/recent-blobs.ts";
 import { createRegistry } from "./registry/registry.ts";
 import { createUploadLocks, type UploadLocks } from "./registry/uploads/locks.ts";
 import { startUpkeep } from "./registry/upkeep/serving.ts";
@@ -60,6 +61,7 @@ export async function assemble(config: Config, logger: Logger, lent?: Lent): Pro
       draining = true;
     },
     close: async () => {
+      await registry.uploads.close();
       await upkeep?.close();
       await metadata.close();
       await store.close();
@@ -77,7 +79,10 @@ export async function assembleLender(
   const metadata = await openSqliteMetadata(databaseFile(config));
   const locks = createUploadLocks();
   const keeper = createKeeper(Date.now, keepingOf(config));
-  const uploads = createUploads({ store, metadata, clock: Date.now, keeper, locks });
+  const recentBlobs = createRecentBlobs();
+  const uploads = createUploads({
+    ...{ store, metadata, clock: Date.now, keeper, locks, recentBlobs },
+  });
   const upkeep = await beginUpkeep(config, logger, { store, metadata, uploads });
   return {
     writer: metadata,

@@ -11,6 +11,7 @@ import type { NewManifest, NewManifestReference } from "../metadata/schema.ts";
 import type { BlobStore } from "../../storage/blob-store.ts";
 import type { Keeping } from "../metadata/keeping.ts";
 import type { Keeper } from "./clock.ts";
+import type { RecentBlobs } from "./recent-blobs.ts";
 
 /** Configs of images are a few KiB; one larger than this is not looked into. */
 const largestConfigBytes = 4 * 1024 * 1024;
@@ -33,10 +34,26 @@ export function createManifests(parts: {
     "manifests" | "hotManifests" | "blobs" | "repositories" | "run"
   >;
   readonly keeper: Keeper;
+  readonly recentBlobs: RecentBlobs;
   /** Whether a manifest may name things that are not here. */
   readonly sparse: boolean;
 }) {
-  const { store, metadata, keeper, sparse } = parts;
+  const { store, metadata, keeper, recentBlobs, sparse } = parts;
+
+  /** The bytes of a blob, if they are few and here. */
+  const readSmall = async (
+    repository: RepositoryName,
+    digest: Digest,
+  ): Promise<Uint8Array | undefined> => {
+    const blob = await metadata.blobs.find(repository, digest);
+    if (blob === undefined || blob.sizeBytes === 0 || blob.sizeBytes > largestConfigBytes)
+      return undefined;
+    const bytes = await store.open(blob.storageKey, { start: 0, end: blob.sizeBytes - 1 });
+    if (bytes === undefined) return undefined;
+    const pieces: Uint8Array[] = [];
+    for await (const piece of bytes) pieces.push(Uint8Array.from(piece));
+    return Buffer.concat(pieces);
+  };
 
   /** The platform an image says it is for. A config that is missing or odd says nothing, and the push decides the rest. */
   const platformOf = async (
@@ -50,15 +67,11 @@ export function createManifests(parts: {
       config.sizeBytes > largestConfigBytes
     )
       return undefined;
-    const blob = await metadata.blobs.find(repository, config.digest);
-    if (blob === undefined || blob.sizeBytes === 0 || blob.sizeBytes > largestConfigBytes)
-      return undefined;
-    const bytes = await store.open(blob.storageKey, { start: 0, end: blob.sizeBytes - 1 });
+    const bytes =
+      recentBlobs.find(repository, config.digest) ?? (await readSmall(repository, config.digest));
     if (bytes === undefined) return undefined;
-    const pieces: Uint8Array[] = [];
-    for await (const piece of bytes) pieces.push(Uint8Array.from(piece));
     try {
-      return platformOfConfig(JSON.parse(Buffer.concat(pieces).toString("utf8")));
+      return platformOfConfig(JSON.parse(Buffer.from(bytes).toString("utf8")));
     } catch {
       return undefined;
     }

@@ -3,6 +3,7 @@ import type { BlobStore } from "../../storage/blob-store.ts";
 import { createBlobs, type Blobs } from "./blobs.ts";
 import { createKeeper, type Clock, type KeepingTimes } from "./clock.ts";
 import { createManifests, type Manifests } from "./manifests.ts";
+import { createRecentBlobs } from "./recent-blobs.ts";
 import { createReferrers, type Referrers } from "./referrers.ts";
 import { createRepositories, type Repositories } from "./repositories.ts";
 import { createTags, type Tags } from "./tags.ts";
@@ -29,10 +30,11 @@ export function createRegistry(parts: {
   readonly locks?: UploadLocks | undefined;
 }): Registry {
   const keeper = createKeeper(parts.clock, parts.keeping);
+  const recentBlobs = createRecentBlobs();
   return {
     blobs: createBlobs({ ...parts, keeper }),
-    uploads: createUploads({ ...parts, keeper }),
-    manifests: createManifests({ ...parts, keeper }),
+    uploads: createUploads({ ...parts, keeper, recentBlobs }),
+    manifests: createManifests({ ...parts, keeper, recentBlobs }),
     tags: createTags(parts),
     referrers: createReferrers(parts),
     repositories: createRepositories(parts),

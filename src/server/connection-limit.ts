@@ -1,8 +1,8 @@
 import { readFileSync } from "node:fs";
 import type { Server } from "node:http";
 
-/** What the program holds open for itself, with room for what it does besides answering. */
-const ownDescriptors = 40;
+/** What the program and its threads hold open for themselves, with room for what it does besides answering. */
+const ownDescriptors = 52;
 /** A connection's socket, and the file that its request reads or writes. */
 const descriptorsEach = 2;
 

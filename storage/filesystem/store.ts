@@ -27,7 +27,8 @@ import {
   type Paths,
 } from "./paths.ts";
 import { readRange } from "./read.ts";
-import { writeAll, writeFrom } from "./write.ts";
+import { createSmallFiles } from "./small-files.ts";
+import { FlushError, writeAll, writeFrom } from "./write.ts";
 
 /**
  * Blobs as files below `root` (see `paths.ts`). Order of a commit: bytes, fsync of the file, rename to a name
@@ -39,6 +40,7 @@ import { writeAll, writeFrom } from "./write.ts";
 export async function openFilesystemStore(root: string): Promise<BlobStore> {
   const paths = createPaths(root);
   const makeDurable = createDurableDirectories();
+  const smallFiles = createSmallFiles();
 
   await mkdir(root, { recursive: true });
   for (const directory of [
@@ -68,13 +70,8 @@ export async function openFilesystemStore(root: string): Promise<BlobStore> {
     async put(digest, bytes) {
       const key = newKey(digest);
       const target = paths.blob(key);
-      const directory = path.dirname(target);
-      await makeDurable(directory);
-      const file = await open(target, "wx", 0o640);
-      await flushed(file, target, () =>
-        bytes.length === 0 ? Promise.resolve(0) : writeAll(file, [bytes], 0),
-      );
-      await settle(target, directory);
+      await makeDurable(path.dirname(target));
+      await smallFiles.write(target, bytes);
       return key;
     },
 
@@ -94,6 +91,10 @@ export async function openFilesystemStore(root: string): Promise<BlobStore> {
         const { size } = await file.stat();
         if (size !== offset) throw new UploadOffsetError(offset, size);
         return await writeFrom(file, offset, source);
+      } catch (error) {
+        // Nobody goes on with bytes of which some may be gone.
+        if (error instanceof FlushError) await unlink(paths.upload(upload)).catch(absent);
+        throw error;
       } finally {
         await file.close();
       }
@@ -155,7 +156,7 @@ export async function openFilesystemStore(root: string): Promise<BlobStore> {
       await unlink(target);
     },
 
-    close: () => Promise.resolve(),
+    close: () => smallFiles.close(),
   };
 }
 

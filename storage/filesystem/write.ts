@@ -5,17 +5,35 @@ const KIB = 1024;
 /** What chunks of all writers together may hold while earlier ones are being written. */
 const writerBudget = 16 * 1024 * KIB;
 
+/** So many bytes that are written but not flushed start a flush beside the writing, so that the last one has little to do. */
+const flushEveryBytes = 32 * 1024 * KIB;
+/** Flushes hold threads of Node's pool, which readers need too. */
+const flushesAtMost = 2;
+
 let writers = 0;
+let flushes = 0;
 
 /** More than this waiting holds a source back: much while few write, so that one call takes many chunks. */
 function waitingLimit(): number {
   return Math.min(1024 * KIB, Math.max(64 * KIB, writerBudget / writers));
 }
 
+/** A flush has failed: what was written before it may be gone, whatever a later flush says. */
+export class FlushError extends Error {
+  override readonly name = "FlushError";
+  /** As Node gave it: EIO, ENOSPC, … */
+  readonly code: string | undefined;
+
+  constructor(cause: unknown) {
+    super("what was uploaded could not be flushed", { cause });
+    this.code = cause instanceof Error && "code" in cause ? String(cause.code) : undefined;
+  }
+}
+
 /**
  * Writes a source into an open file from `position` on, many chunks in one call: while one write runs, the next
  * chunks gather. Resolves with the position after the last byte. If the source throws, what it gave before is
- * written, then its error is thrown.
+ * written, then its error is thrown. Throws {@link FlushError} where the file can't be used any more.
  */
 export async function writeFrom(
   file: FileHandle,
@@ -27,6 +45,21 @@ export async function writeFrom(
   let end = position;
   let running: Promise<void> | undefined;
   let failure: { readonly error: unknown } | undefined;
+  let flushed = position;
+  let flushing: Promise<void> | undefined;
+
+  const flush = async (): Promise<void> => {
+    flushes += 1;
+    flushed = end;
+    try {
+      await file.datasync();
+    } catch (cause) {
+      failure = { error: new FlushError(cause) };
+    } finally {
+      flushes -= 1;
+      flushing = undefined;
+    }
+  };
 
   const write = async (): Promise<void> => {
     const batch = waiting;
@@ -34,6 +67,8 @@ export async function writeFrom(
     waitingBytes = 0;
     try {
       end += await writeAll(file, batch, end);
+      if (end - flushed >= flushEveryBytes && flushing === undefined && flushes < flushesAtMost)
+        flushing = flush();
     } catch (error) {
       failure = { error };
     } finally {
@@ -57,6 +92,7 @@ export async function writeFrom(
     writers -= 1;
     await running;
     if (waiting.length > 0 && failure === undefined) await write();
+    await flushing;
   }
   if (failure !== undefined) throw failure.error;
   return end;

@@ -43,10 +43,18 @@ export async function resume(pusher: Pusher, upload: OpenUpload, flushed = true)
   const { wire, ledger, repository } = pusher;
   const bytes = contentOf(upload.seed, upload.sizeBytes);
   const digest = digestOf(bytes, upload.algorithm);
+  const blob = `/v2/${repository}/blobs/${digest}`;
   const { status, headers } = await wire.send("GET", upload.location);
+  const isHere = async (): Promise<boolean> => (await wire.send("HEAD", blob)).status === 200;
+  if (status === 404 && upload.acknowledgedBytes === 0 && !(upload.closing && (await isHere()))) {
+    // A session that nothing was sent to may go with the process: its client begins again.
+    ledger.uploads.delete(upload);
+    await resume(pusher, await begin(pusher, upload, upload.algorithm, false), flushed);
+    return;
+  }
   if (status === 404 && upload.closing) {
     // The PUT had happened; only its answer was lost.
-    await wire.expect(200, "HEAD", `/v2/${repository}/blobs/${digest}`);
+    await wire.expect(200, "HEAD", blob);
   } else {
     if (status !== 204) throw new Error(`GET of an open upload: ${status}`);
     const offset = offsetOf(headers.range);

@@ -1,7 +1,10 @@
 import path from "node:path";
 import { test } from "node:test";
+import { digestOf } from "../../src/oci/digest.ts";
+import { contentOf } from "../crash/content.ts";
 import { createLedger } from "../crash/ledger.ts";
 import { losses } from "../crash/losses.ts";
+import { octets, withDigest } from "../crash/uploader.ts";
 import { startBerth } from "./support/berth.ts";
 import { finish } from "./support/finish.ts";
 import { findThreads, inject, type Threads } from "./support/injection.ts";
@@ -11,14 +14,18 @@ import { startTally } from "./support/tally.ts";
 
 /*
  * Call k of a kind fails, for k = 1, 2, … until a client that writes in every way makes no such call any more. One
- * thread does the work on files and one that on the database, so that k counts the same calls in every run.
+ * thread does the work on files and one that on the database, so that k counts the same calls in every run. Small blobs have
+ * a thread of their own.
  */
 const faults: readonly {
   readonly fault: string;
   readonly thread: keyof Threads;
   readonly call: string;
 }[] = [
-  { fault: "EIO on fsync of a blob, an upload or a folder", thread: "files", call: "fsync" },
+  { fault: "EIO on fsync of an upload or a folder", thread: "files", call: "fsync" },
+  { fault: "EIO on fsync of a small blob or its folder", thread: "smallFiles", call: "fsync" },
+  { fault: "EIO on write of a small blob", thread: "smallFiles", call: "pwrite64" },
+  { fault: "EIO on close of a small blob", thread: "smallFiles", call: "close" },
   { fault: "EIO on rename", thread: "files", call: "rename" },
   { fault: "EIO on close", thread: "files", call: "close" },
   { fault: "EIO on mkdir", thread: "files", call: "mkdir" },
@@ -67,3 +74,35 @@ for (const { fault, thread, call } of faults) {
     await finish({ berth, data, ledger, tally }, { how: "kill" });
   });
 }
+
+test("EIO on a flush amid a large upload", async (t) => {
+  const tally = startTally(t, "EIO on a flush amid a large upload");
+  const data = path.join(newFolder("errors"), "data");
+  const ledger = createLedger();
+  const berth = await startBerth(data, { env: { UV_THREADPOOL_SIZE: "1" } });
+  const { wire } = berth;
+  const { files } = await findThreads(berth, () => tryAllWays(wire, ledger, "before"));
+  const repository = "faults/large";
+  const body = contentOf("large", 80 * 1024 * 1024);
+  const digest = digestOf(body);
+  const begin = async (): Promise<string> => {
+    const { headers } = await wire.expect(202, "POST", `/v2/${repository}/blobs/uploads/`);
+    return headers.location ?? "";
+  };
+
+  const injection = await inject(files, "fdatasync", 1);
+  const location = await begin();
+  const patched = await wire.send("PATCH", location, { body, headers: octets });
+  if ((await injection.end()).length === 0) tally.lost.push("nothing was flushed meanwhile");
+  tally.rounds += 1;
+  if (patched.status < 500) tally.lost.push(`the PATCH was answered ${patched.status}`);
+  // Of what came before the failure nothing is kept, since nobody knows what of it is there.
+  const closed = await wire.send("PUT", withDigest(location, digest));
+  if (closed.status !== 404) tally.lost.push(`the closing PUT was answered ${closed.status}`);
+  const again = await begin();
+  await wire.expect(202, "PATCH", again, { body, headers: octets });
+  await wire.expect(201, "PUT", withDigest(again, digest));
+  ledger.blobs.push({ repository, digest, sizeBytes: body.length });
+  tally.lost.push(...(await losses(wire, ledger)));
+  await finish({ berth, data, ledger, tally }, { how: "kill" });
+});

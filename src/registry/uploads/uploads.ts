@@ -1,4 +1,3 @@
-import { randomUUID } from "node:crypto";
 import type { BlobStore } from "../../../storage/blob-store.ts";
 import type { Metadata } from "../../metadata/metadata.ts";
 import type { UploadRow } from "../../metadata/schema.ts";
@@ -12,9 +11,11 @@ import {
 import { OciError } from "../../oci/errors.ts";
 import type { RepositoryName } from "../../oci/name.ts";
 import { rewriteAfterMs, type Clock, type Keeper } from "../clock.ts";
+import type { RecentBlobs } from "../recent-blobs.ts";
 import { checkRange, gather, measured, UploadRangeError, type Chunk } from "./chunk.ts";
 import { createUploadHashes } from "./hashes.ts";
 import { createUploadLocks, type UploadHold, type UploadLocks } from "./locks.ts";
+import { createSessions } from "./sessions.ts";
 
 /** A blob no larger than this that comes in one request is held in memory and written once, under its own key. */
 const wholeInMemoryBytes = 256 * 1024;
@@ -32,19 +33,26 @@ export function createUploads(parts: {
   readonly metadata: Pick<Metadata, "uploads" | "blobs" | "run">;
   readonly clock: Clock;
   readonly keeper: Keeper;
+  readonly recentBlobs: RecentBlobs;
+  /** Those of all processes that answer; missing: there is only this one. */
   readonly locks?: UploadLocks | undefined;
 }) {
-  const { store, metadata, clock, keeper, locks = createUploadLocks() } = parts;
+  const { store, metadata, clock, keeper, recentBlobs, locks = createUploadLocks() } = parts;
+  const sessions = createSessions(metadata);
   const hashes = createUploadHashes(store);
   let heldInMemoryBytes = 0;
 
   const find = async (repository: RepositoryName, id: string): Promise<UploadRow> => {
-    const row = await metadata.uploads.find(id);
+    const row = await sessions.find(id);
     if (row === undefined || row.repository !== repository) {
       throw new OciError("BLOB_UPLOAD_UNKNOWN");
     }
     return row;
   };
+
+  /** Bytes that the store holds of it. */
+  const sizeOf = async ({ id, storage_reference }: UploadRow): Promise<number> =>
+    sessions.isYoung(id) ? 0 : store.uploadSize(storage_reference);
 
   /** Does the work as the upload's only writer. */
   const asWriter = async <T>(
@@ -55,7 +63,7 @@ export function createUploads(parts: {
     const row = await find(repository, id);
     const hold = await locks.acquire(id);
     if (hold === undefined) {
-      const offset = await store.uploadSize((await find(repository, id)).storage_reference);
+      const offset = await sizeOf(await find(repository, id));
       throw new UploadRangeError("another request is writing to this upload", offset);
     }
     try {
@@ -68,6 +76,7 @@ export function createUploads(parts: {
 
   const discard = async (row: UploadRow): Promise<void> => {
     hashes.forget(row.id);
+    if (!(await sessions.forget(row.id))) return;
     await metadata.run("endUpload", { id: row.id });
     await store.abort(row.storage_reference);
   };
@@ -89,23 +98,40 @@ export function createUploads(parts: {
     lengthBytes <= wholeInMemoryBytes &&
     heldInMemoryBytes + lengthBytes <= memoryBudgetBytes;
 
+  /** Records the blob that a session has brought; it ends with that, and goes on if that fails. */
+  const recordSession = async (
+    row: UploadRow,
+    blob: Omit<Parameters<typeof record>[0], "uploadId">,
+  ): Promise<void> => {
+    const hasRow = await sessions.forget(row.id);
+    try {
+      await record({ ...blob, uploadId: hasRow ? row.id : undefined });
+    } catch (error) {
+      if (!hasRow) sessions.begin(row);
+      throw error;
+    }
+  };
+
   /** Takes a small blob into memory, checks it, and writes it once, under its own key. */
   const storeWhole = async (blob: {
     readonly repository: RepositoryName;
     readonly digest: Digest;
     readonly chunk: Chunk;
-    readonly hold?: UploadHold;
-    readonly uploadId?: string;
+    readonly session?: { readonly row: UploadRow; readonly hold: UploadHold };
   }): Promise<void> => {
-    const { repository, digest, chunk, hold, uploadId } = blob;
+    const { repository, digest, chunk, session } = blob;
     const held = chunk.lengthBytes ?? 0;
     heldInMemoryBytes += held;
     try {
-      const bytes = await gather(measured(chunk, hold?.moved ?? (() => undefined)));
+      const bytes = await gather(measured(chunk, session?.hold.moved ?? (() => undefined)));
       const found = digestOf(bytes, algorithmOf(digest));
       if (found !== digest) throw mismatch(digest, found);
       const storageKey = await store.put(digest, bytes);
-      await record({ repository, digest, sizeBytes: bytes.length, storageKey, uploadId });
+      recentBlobs.keep(repository, digest, bytes);
+      const stored = { repository, digest, sizeBytes: bytes.length, storageKey };
+      await (session === undefined
+        ? record({ ...stored, uploadId: undefined })
+        : recordSession(session.row, stored));
     } finally {
       heldInMemoryBytes -= held;
     }
@@ -113,8 +139,9 @@ export function createUploads(parts: {
 
   /** Appends a chunk at the upload's end. What arrived before the client went away is kept. */
   const append = async (row: UploadRow, hold: UploadHold, chunk: Chunk): Promise<number> => {
-    const offset = await store.uploadSize(row.storage_reference);
+    const offset = await sizeOf(row);
     checkRange(chunk, offset);
+    await sessions.settle(row.id);
     if (clock() - row.touched_at > rewriteAfterMs) {
       await metadata.run("touchUpload", { id: row.id, nowMs: clock() });
     }
@@ -136,6 +163,7 @@ export function createUploads(parts: {
   /** Turns what the upload holds into a blob; if it is not what the client says it is, or fails, the upload is gone. */
   const closeStored = async (row: UploadRow, digest: Digest): Promise<void> => {
     const reference = row.storage_reference;
+    await sessions.settle(row.id);
     const sizeBytes = await store.uploadSize(reference);
     // An end between the file's new name and its row has taken the bytes out of the session: it can't be closed any
     // more, and a client that hears so begins again, where a wrong digest would have told it that its content is bad.
@@ -162,12 +190,12 @@ export function createUploads(parts: {
     digest: Digest,
     chunk: Chunk | undefined,
   ): Promise<void> => {
-    const { repository, id: uploadId } = row;
+    const { repository } = row;
     try {
       if (chunk === undefined) return await closeStored(row, digest);
-      if (fitsInMemory(chunk) && (await store.uploadSize(row.storage_reference)) === 0) {
+      if (fitsInMemory(chunk) && (await sizeOf(row)) === 0) {
         checkRange(chunk, 0);
-        return await storeWhole({ repository, digest, chunk, hold, uploadId });
+        return await storeWhole({ repository, digest, chunk, session: { row, hold } });
       }
       await append(row, hold, chunk);
       await closeStored(row, digest);
@@ -182,11 +210,12 @@ export function createUploads(parts: {
     repository: RepositoryName,
     algorithm?: DigestAlgorithm,
   ): Promise<string> => {
-    const id = randomUUID();
+    const id = sessions.newId();
     const nowMs = clock();
     const storage_reference = await store.begin();
-    const times = { started_at: nowMs, touched_at: nowMs };
-    await metadata.run("startUpload", { id, repository, storage_reference, ...times });
+    sessions.begin({ id, repository, storage_reference, started_at: nowMs, touched_at: nowMs });
+    // Another process may have the client's next request.
+    if (parts.locks !== undefined) await sessions.settle(id);
     if (algorithm !== undefined) hashes.expect(id, algorithm);
     return id;
   };
@@ -221,7 +250,7 @@ export function createUploads(parts: {
 
     /** Bytes the session holds. */
     async status(repository: RepositoryName, id: string): Promise<number> {
-      return store.uploadSize((await find(repository, id)).storage_reference);
+      return sizeOf(await find(repository, id));
     },
 
     /** Appends a chunk and resolves with the new size. Throws {@link UploadRangeError} if it belongs elsewhere. */
@@ -242,6 +271,9 @@ export function createUploads(parts: {
 
     /** Whether a request is writing to the session right now. */
     isHeld: (id: string): Promise<boolean> => locks.isHeld(id),
+
+    /** Makes durable what is open, for whoever goes on with it. */
+    close: (): Promise<void> => sessions.close(),
   };
 }
 

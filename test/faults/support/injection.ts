@@ -8,7 +8,9 @@ import { newPath } from "./scratch.ts";
 
 /** Ids of the threads that do a server's work on files; it must run with UV_THREADPOOL_SIZE=1. */
 export interface Threads {
+  /** Of Node's pool. */
   readonly files: number;
+  readonly smallFiles: number;
   readonly database: number;
 }
 
@@ -55,7 +57,11 @@ export async function findThreads({ pid }: Berth, work: () => Promise<unknown>):
     );
     return id;
   };
-  return { files: threadOf(/fsync\(\d+<[^>]*\/blobs\//), database: threadOf(/\/berth\.db-wal>/) };
+  return {
+    files: threadOf(/\/uploads\/\w+>/),
+    smallFiles: threadOf(/\/blobs\/\w+\/\w+\/\w+\.\w+>/),
+    database: threadOf(/\/berth\.db-wal>/),
+  };
 }
 
 /** From now on, call `k` of this name by the thread fails with EIO. `end` resolves with the calls that did. */

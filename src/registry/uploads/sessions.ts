@@ -1,0 +1,90 @@
+import { randomBytes, randomUUID } from "node:crypto";
+import { setTimeout as pause } from "node:timers/promises";
+import type { Metadata } from "../../metadata/metadata.ts";
+import type { UploadRow } from "../../metadata/schema.ts";
+
+/** A session that is used at once never needs a row; one that is not gets it after this time. */
+const youngMs = 50;
+
+interface Young {
+  readonly row: UploadRow;
+  readonly timer: NodeJS.Timeout;
+  writing?: Promise<void>;
+}
+
+/**
+ * Upload sessions, as rows that are written no sooner than somebody needs them: before the first byte goes to the store,
+ * or when the session is a moment old. A blob that comes whole with the closing request, which is how small ones come,
+ * costs one transaction instead of two. What a crash takes are sessions that hold nothing.
+ */
+export interface Sessions {
+  /** An id that nobody has had. */
+  newId(): string;
+  begin(row: UploadRow): void;
+  find(id: string): Promise<UploadRow | undefined>;
+  /** Whether the store can't hold anything of it yet. */
+  isYoung(id: string): boolean;
+  /** Resolves when the row is durable. */
+  settle(id: string): Promise<void>;
+  /** Ends the session in this process. True: it has a row, which has to go too. */
+  forget(id: string): Promise<boolean>;
+  /** Writes the rows that are still to be written. */
+  close(): Promise<void>;
+}
+
+export function createSessions(metadata: Pick<Metadata, "uploads" | "run">): Sessions {
+  const young = new Map<string, Young>();
+  // Ids of this process begin with it: what it does not know of them has ended, or never was.
+  const ours = randomBytes(4).toString("hex");
+
+  const settle = async (id: string): Promise<void> => {
+    const session = young.get(id);
+    if (session === undefined) return;
+    clearTimeout(session.timer);
+    session.writing ??= metadata.run("startUpload", session.row);
+    try {
+      await session.writing;
+      if (young.get(id) === session) young.delete(id);
+    } catch (error) {
+      delete session.writing;
+      throw error;
+    }
+  };
+
+  return {
+    newId: () => ours + randomUUID().slice(ours.length),
+
+    begin(row) {
+      // If it can't be written now, the request that needs it says so.
+      const timer = setTimeout(() => void settle(row.id).catch(() => undefined), youngMs);
+      young.set(row.id, { row, timer: timer.unref() });
+    },
+
+    async find(id) {
+      const session = young.get(id);
+      if (session !== undefined) return session.row;
+      const row = await metadata.uploads.find(id);
+      if (row !== undefined || id.startsWith(ours)) return row;
+      // Another process may have begun it a moment ago.
+      await pause(2 * youngMs);
+      return metadata.uploads.find(id);
+    },
+
+    isYoung: (id) => young.has(id),
+    settle,
+
+    async forget(id) {
+      const session = young.get(id);
+      if (session === undefined) return true;
+      clearTimeout(session.timer);
+      young.delete(id);
+      if (session.writing === undefined) return false;
+      await session.writing;
+      return true;
+    },
+
+    async close() {
+      await Promise.all([...young.keys()].map(settle));
+    },
+  };
+}
