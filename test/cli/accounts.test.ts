@@ -111,7 +111,6 @@ describe("accounts on the command line", async () => {
         "org.member.add root",
         "org.member.add mia",
         "org.create team",
-        "repo.create team/app",
       ],
     );
     // Whoever pushed it, in open mode, is nobody.
