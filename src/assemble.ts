@@ -53,6 +53,7 @@ export async function assemble(config: Config, logger: Logger): Promise<Assemble
         draining ? { server: "is shutting down" } : await problemsOf({ store, metadata }),
       logger,
       trustedProxies: config.trustedProxies,
+      redirectExcept: config.storage.s3.redirectExcept,
       limits: config.limits,
     }),
     drain: () => {

@@ -14,6 +14,7 @@ import { blobRoutes } from "./v2/blobs.ts";
 import { catalogRoutes } from "./v2/catalog.ts";
 import { manifestRoutes } from "./v2/manifests.ts";
 import { pingRoutes } from "./v2/ping.ts";
+import { createRedirectRule } from "./v2/redirect.ts";
 import { referrerRoutes } from "./v2/referrers.ts";
 import { tagRoutes } from "./v2/tags.ts";
 import { uploadRoutes } from "./v2/uploads.ts";
@@ -24,6 +25,8 @@ export interface AppParts {
   readonly readiness: Readiness;
   readonly logger: Logger;
   readonly trustedProxies: readonly string[];
+  /** Clients that read blobs from here also where the store could give them a link. */
+  readonly redirectExcept: readonly string[];
   readonly limits: {
     /** Bytes of one manifest. */
     readonly manifestSize: number;
@@ -35,18 +38,20 @@ export interface AppParts {
 }
 
 /** Everything that is served, each with the permission it needs. */
-export function routesOf({ registry, policy, readiness, limits }: AppParts): readonly Route[] {
+export function routesOf(parts: AppParts): readonly Route[] {
+  const { registry, policy, readiness, limits, trustedProxies } = parts;
   const { pageSize, tagsPerPush } = limits;
   const readBody = createBodyReader(
     limits.manifestSize,
     limits.manifestSize * limits.manifestsInFlight,
   );
+  const mayRedirect = createRedirectRule({ except: parts.redirectExcept, trustedProxies });
   return [
     ...opsRoutes({ readiness }),
     ...pingRoutes,
     ...catalogRoutes({ repositories: registry.repositories, pageSize }),
     ...uploadRoutes({ uploads: registry.uploads, blobs: registry.blobs, policy }),
-    ...blobRoutes({ blobs: registry.blobs, policy }),
+    ...blobRoutes({ blobs: registry.blobs, policy, mayRedirect }),
     ...manifestRoutes({ manifests: registry.manifests, policy, readBody, tagsPerPush }),
     ...tagRoutes({ tags: registry.tags, pageSize }),
     ...referrerRoutes({ referrers: registry.referrers, pageSize }),

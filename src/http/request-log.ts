@@ -32,9 +32,10 @@ export function logRequests(logger: Logger, trustedProxies: readonly string[]): 
   };
 }
 
-type Trust = (address: string) => boolean;
+/** Whether an address lies in one of some networks. */
+export type Trust = (address: string) => boolean;
 
-function createTrust(proxies: readonly string[]): Trust {
+export function createTrust(proxies: readonly string[]): Trust {
   const ranges = proxies.map((proxy) => {
     if (proxy.includes("/")) return ipaddr.parseCIDR(proxy);
     const address = ipaddr.process(proxy);

@@ -65,6 +65,8 @@ export async function openFilesystemStore(root: string): Promise<BlobStore> {
       return readRange(file, range?.start ?? 0, range?.end ?? (await sizeOrClose(file)) - 1);
     },
 
+    link: () => Promise.resolve(undefined),
+
     async put(digest, bytes) {
       const key = newKey(digest);
       const target = paths.blob(key);

@@ -34,6 +34,7 @@ export function createMemoryStore(): BlobStore {
       if (end >= blob.bytes.length) throw new Error(`the blob ends before byte ${end}`);
       return chunksOf([blob.bytes.subarray(range?.start ?? 0, end + 1)]);
     },
+    link: () => Promise.resolve(undefined),
     put: async (digest, bytes) => keep(digest, Uint8Array.from(bytes)),
     begin: async () => ulid(),
     uploadSize: async (upload) => uploadSize(upload),

@@ -2,6 +2,7 @@ import { mkdirSync, mkdtempSync } from "node:fs";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import path from "node:path";
+import process from "node:process";
 import { after, describe } from "node:test";
 import supertest from "supertest";
 import { assemble, type Assembled } from "../../src/assemble.ts";
@@ -12,6 +13,12 @@ import { createLogger } from "../../src/observability/logger.ts";
 import { temporaryFolder } from "./temporary.ts";
 
 export type Settings = Readonly<Record<string, string>>;
+
+/** The server of `npm run s3`; `undefined` in `npm test`. */
+export function s3Settings(): readonly Settings[] | undefined {
+  const given = process.env["BERTH_TEST_S3"];
+  return given === undefined ? undefined : [JSON.parse(given) as Settings];
+}
 
 /** A Berth of its own on a free port of the loopback, as `berth serve --open` would put it together. */
 export interface TestBerth {
@@ -58,18 +65,24 @@ export async function startBerth(data: string, settings: Settings = {}): Promise
   };
 }
 
-/** Runs the tests against a Berth on every driver that needs nothing but Node. */
+/** Runs the tests against a Berth on every driver that needs nothing but Node, or on the S3 server that `npm run s3` names. */
 export function describeApi(
   name: string,
   tests: (berth: () => TestBerth) => void,
   settings: Settings = {},
 ): void {
-  for (const driver of ["filesystem", "memory"]) {
-    describe(`${name} (${driver})`, async () => {
+  const storages = s3Settings() ?? [
+    { "storage.driver": "filesystem" },
+    { "storage.driver": "memory" },
+  ];
+  for (const storage of storages) {
+    describe(`${name} (${Object.values(storage)[0]})`, async () => {
       const folder = temporaryFolder();
       mkdirSync(folder, { recursive: true });
-      const berth = await startBerth(mkdtempSync(path.join(folder, "data-")), {
-        "storage.driver": driver,
+      const data = mkdtempSync(path.join(folder, "data-"));
+      const berth = await startBerth(data, {
+        ...storage,
+        ...("storage.s3.bucket" in storage && { "storage.s3.prefix": path.basename(data) }),
         ...settings,
       });
       after(() => berth.close());

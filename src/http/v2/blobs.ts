@@ -9,15 +9,18 @@ import { parseRange, type ByteRange } from "../../oci/range.ts";
 import type { Blobs } from "../../registry/blobs.ts";
 import type { Route, Target } from "../route.ts";
 import { sendNothing, writeBytes } from "../send.ts";
+import type { MayRedirect } from "./redirect.ts";
 
 type Blob = Awaited<ReturnType<Blobs["get"]>>;
 
 export function blobRoutes({
   blobs,
   policy,
+  mayRedirect,
 }: {
   readonly blobs: Blobs;
   readonly policy: Policy;
+  readonly mayRedirect: MayRedirect;
 }): readonly Route[] {
   const get = async (ctx: Context, { repository }: Target): Promise<void> => {
     const blob = await blobs.get(repository, parseDigest(ctx["params"].digest));
@@ -37,7 +40,18 @@ export function blobRoutes({
     }
     if (matchesIfNoneMatch(ctx.get("If-None-Match") || undefined, blob.digest))
       return sendNothing(ctx, 304);
+    if (ctx.method === "GET" && mayRedirect(ctx)) {
+      const link = await blobs.link(blob);
+      if (link !== undefined) return redirect(ctx, link);
+    }
     await sendRange(ctx, blob, etag);
+  };
+
+  /** The permission has been checked; the URL is good for whoever has it, and so no cache may keep it. */
+  const redirect = (ctx: Context, link: string): void => {
+    ctx.set({ Location: link, "Cache-Control": "no-store" });
+    ctx.remove("ETag");
+    sendNothing(ctx, 307);
   };
 
   const sendRange = async (ctx: Context, blob: Blob, etag: string): Promise<void> => {

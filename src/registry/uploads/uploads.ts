@@ -110,6 +110,7 @@ export function createUploads(parts: {
   const append = async (row: UploadRow, hold: UploadHold, chunk: Chunk): Promise<number> => {
     const offset = await store.uploadSize(row.storage_reference);
     checkRange(chunk, offset);
+    refuseTooLarge(offset + (chunk.lengthBytes ?? 0), store.abilities.largestBlobBytes);
     if (clock() - row.touched_at > rewriteAfterMs) {
       await metadata.run("touchUpload", { id: row.id, nowMs: clock() });
     }
@@ -228,6 +229,13 @@ export function createUploads(parts: {
     /** Whether a request is writing to the session right now. */
     isHeld: (id: string): boolean => locks.isHeld(id),
   };
+}
+
+/** Before the first byte, where the client has said how many there will be. */
+function refuseTooLarge(sizeBytes: number, most = Infinity): void {
+  if (sizeBytes <= most) return;
+  const message = `the storage takes blobs of up to ${most} bytes`;
+  throw new OciError("SIZE_INVALID", message, { status: 413 });
 }
 
 function mismatch(expected: Digest, found: Digest): OciError {

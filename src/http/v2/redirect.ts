@@ -1,0 +1,27 @@
+import { isIP } from "node:net";
+import type { Context } from "koa";
+import { createTrust, peerOf } from "../request-log.ts";
+
+/** Whether this client is to read blobs from the store itself, if the store gives a link. */
+export type MayRedirect = (ctx: Context) => boolean;
+
+/**
+ * Everybody, except those whose address lies in a network of `except`, or whose User-Agent begins with a text of it.
+ * Behind a proxy that is trusted, the address is the one that the proxy tells.
+ */
+export function createRedirectRule(parts: {
+  readonly except: readonly string[];
+  readonly trustedProxies: readonly string[];
+}): MayRedirect {
+  const networks = parts.except.filter((entry) => isIP(entry.split("/")[0] ?? "") !== 0);
+  const agents = parts.except
+    .filter((entry) => !networks.includes(entry))
+    .map((entry) => entry.toLowerCase());
+  const isExcepted = createTrust(networks);
+  const isTrusted = createTrust(parts.trustedProxies);
+  return (ctx) => {
+    const agent = ctx.get("User-Agent").toLowerCase();
+    if (agents.some((entry) => agent.startsWith(entry))) return false;
+    return networks.length === 0 || !isExcepted(peerOf(ctx.req, isTrusted));
+  };
+}
