@@ -4,7 +4,11 @@ import { digestOf } from "../../src/oci/digest.ts";
 import { UploadOffsetError, type BlobStore, type ByteSource } from "../../storage/blob-store.ts";
 
 /** What any driver is run through. Every test leaves the store as it found it: empty. */
-export function describeDriver(name: string, openStore: () => Promise<BlobStore>): void {
+export function describeDriver(
+  name: string,
+  openStore: () => Promise<BlobStore>,
+  moreSizes: readonly number[] = [],
+): void {
   describe(`${name} keeps the blob store contract:`, () => {
     const withStore = (work: (store: BlobStore) => Promise<void>) => async (): Promise<void> => {
       const store = await openStore();
@@ -17,7 +21,7 @@ export function describeDriver(name: string, openStore: () => Promise<BlobStore>
       }
     };
 
-    for (const size of [0, 1, 65_535, 65_536, 1_048_576, 1_048_577, 5_000_000]) {
+    for (const size of [0, 1, 65_535, 65_536, 1_048_576, 1_048_577, 5_000_000, ...moreSizes]) {
       test(
         `a blob of ${size} bytes put whole reads back the same`,
         withStore(async (store) => {

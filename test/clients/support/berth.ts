@@ -13,6 +13,15 @@ export type Berth = RegistryReader & {
   host: string;
 };
 
+/** The storage that `npm run s3` gives to everybody, with a place of its own in it. */
+function storageOf(folder: string): Record<string, string> {
+  const given = Object.entries(process.env).flatMap(([name, value]) =>
+    name.startsWith("BERTH_STORAGE_") && value !== undefined ? [[name, value] as const] : [],
+  );
+  if (given.length === 0) return {};
+  return { ...Object.fromEntries(given), BERTH_STORAGE_S3_PREFIX: path.basename(folder) };
+}
+
 /**
  * A Berth of its own, on an empty data folder and a free port, ended after the file's last test.
  * `REGISTRY=host:port` in the environment puts another registry in its place, to look into a failure.
@@ -29,7 +38,11 @@ export async function startBerth({ sparse = false } = {}): Promise<Berth> {
     [program, "serve", "--open", "--data", path.join(folder, "data"), "--listen", "127.0.0.1:0"],
     {
       cwd: folder,
-      env: { PATH: process.env["PATH"], ...(sparse ? { BERTH_SPARSE: "true" } : {}) },
+      env: {
+        PATH: process.env["PATH"],
+        ...storageOf(folder),
+        ...(sparse ? { BERTH_SPARSE: "true" } : {}),
+      },
       stdio: ["ignore", output, output],
     },
   );
