@@ -56,13 +56,31 @@ export async function startBerth(data: string, settings: Settings = {}): Promise
     data,
     port,
     config,
-    api: supertest(`http://127.0.0.1:${port}`),
+    api: following(supertest(`http://127.0.0.1:${port}`), config.storage.s3.redirect),
     close,
     restart: async () => {
       await close();
       await open(port);
     },
   };
+}
+
+/** With a redirect to the store a GET goes on there, as every client does; what we said on the way it has seen too. */
+function following(api: TestBerth["api"], redirect: boolean): TestBerth["api"] {
+  if (!redirect) return api;
+  const get = (url: string): supertest.Test => {
+    const request = api.get(url).redirects(1);
+    let said: Record<string, string> = {};
+    request.on("redirect", (response: supertest.Response) => {
+      said = { ...response.headers, etag: `"${response.headers["docker-content-digest"]}"` };
+    });
+    request.on("response", (response: supertest.Response) => {
+      const { headers } = response;
+      Object.assign(headers, { ...said, ...headers, etag: said["etag"] ?? headers["etag"] });
+    });
+    return request;
+  };
+  return Object.assign(Object.create(api) as TestBerth["api"], { get });
 }
 
 /** Runs the tests against a Berth on every driver that needs nothing but Node, or on the S3 server that `npm run s3` names. */

@@ -40,18 +40,23 @@ export function blobRoutes({
     }
     if (matchesIfNoneMatch(ctx.get("If-None-Match") || undefined, blob.digest))
       return sendNothing(ctx, 304);
-    if (ctx.method === "GET" && mayRedirect(ctx)) {
-      const link = await blobs.link(blob);
-      if (link !== undefined) return redirect(ctx, link);
-    }
     await sendRange(ctx, blob, etag);
   };
 
-  /** The permission has been checked; the URL is good for whoever has it, and so no cache may keep it. */
-  const redirect = (ctx: Context, link: string): void => {
+  /**
+   * Sends the client to the store, which reads its Range itself. The permission has been checked; the URL is good for
+   * whoever has it, and so no cache may keep it.
+   */
+  const redirected = async (ctx: Context, blob: Blob): Promise<boolean> => {
+    // If-Range names our ETag, which the store does not know.
+    const ours = blob.sizeBytes === 0 || ctx.get("If-Range") !== "";
+    if (ctx.method !== "GET" || ours || !mayRedirect(ctx)) return false;
+    const link = await blobs.link(blob);
+    if (link === undefined) return false;
     ctx.set({ Location: link, "Cache-Control": "no-store" });
     ctx.remove("ETag");
     sendNothing(ctx, 307);
+    return true;
   };
 
   const sendRange = async (ctx: Context, blob: Blob, etag: string): Promise<void> => {
@@ -64,8 +69,10 @@ export function blobRoutes({
           headers: { "Content-Range": `bytes */${blob.sizeBytes}` },
         });
       case "full":
+        if (await redirected(ctx, blob)) return;
         return send(ctx, blob, 200, OCTET_STREAM, [{ start: 0, end: blob.sizeBytes - 1 }]);
       case "single":
+        if (await redirected(ctx, blob)) return;
         ctx.set("Content-Range", contentRange(range, blob));
         return send(ctx, blob, 206, OCTET_STREAM, [range]);
       case "multi": {
