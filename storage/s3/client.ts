@@ -5,9 +5,11 @@ import { NodeHttpHandler } from "@smithy/node-http-handler";
 import { payloadHash } from "./integrity.ts";
 import type { S3Settings } from "./settings.ts";
 
-/** Two clients over the same connections: they differ in what they take for a dead connection. */
+/** Clients over the same connections: they differ in what they take for a dead connection. */
 export interface S3Clients {
-  /** For requests whose answer is short. */
+  /** For requests that say and are told little. */
+  readonly ask: S3Client;
+  /** For bodies that we send, and for joining parts, over which a server may copy them. */
   readonly write: S3Client;
   /** For bodies that somebody reads as slowly as they like. */
   readonly read: S3Client;
@@ -25,8 +27,16 @@ export function createClients(settings: S3Settings, idleMs: number): S3Clients {
     httpsAgent: new HttpsAgent({ keepAlive: true, keepAliveMsecs: 10_000 }),
   };
   const connectionTimeout = 5_000;
-  const write = createClient(settings, {
+  const ask = createClient(settings, {
     requestHandler: new NodeHttpHandler({ ...agents, connectionTimeout, socketTimeout: idleMs }),
+  });
+  const write = createClient(settings, {
+    requestHandler: new NodeHttpHandler({
+      ...agents,
+      connectionTimeout,
+      // What the kernel has taken moves without our seeing it, some megabytes on a slow line.
+      socketTimeout: 4 * idleMs,
+    }),
   });
   const read = createClient(settings, {
     requestHandler: new NodeHttpHandler({
@@ -39,9 +49,11 @@ export function createClients(settings: S3Settings, idleMs: number): S3Clients {
     }),
   });
   return {
+    ask,
     write,
     read,
     destroy() {
+      ask.destroy();
       write.destroy();
       read.destroy();
     },

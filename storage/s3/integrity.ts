@@ -34,6 +34,10 @@ export function payloadHash(headers: Readonly<Record<string, string>>): string |
   return headers["x-amz-checksum-crc32"] === undefined ? undefined : "UNSIGNED-PAYLOAD";
 }
 
+/** The ETag that S3 gives to a part, unless it encrypts with a key of one's own. */
+export const partEtag = (bytes: Uint8Array): string =>
+  `"${createHash("md5").update(bytes).digest("hex")}"`;
+
 /** The ETag that S3 gives to parts joined, if it gives MD5 sums to the parts. */
 export function joinedEtag(etags: readonly string[]): string {
   const hash = createHash("md5");

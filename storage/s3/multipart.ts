@@ -58,7 +58,7 @@ export function createMultiparts(
   return {
     async create(key: string): Promise<Multipart> {
       const answer = await persist(patience, `begin ${key}`, () =>
-        clients.write.send(
+        clients.ask.send(
           new CreateMultipartUploadCommand({
             ...at(key),
             ...writeOptions(settings),
@@ -126,7 +126,7 @@ export function createMultiparts(
     async abort({ key, uploadId }: Multipart): Promise<void> {
       try {
         await persist(patience, `abort ${key}`, () =>
-          clients.write.send(new AbortMultipartUploadCommand({ ...at(key), UploadId: uploadId })),
+          clients.ask.send(new AbortMultipartUploadCommand({ ...at(key), UploadId: uploadId })),
         );
       } catch (error) {
         if (!(error instanceof S3Failure && isAbsent(error))) throw error;
@@ -138,7 +138,7 @@ export function createMultiparts(
       let marker: { readonly KeyMarker: string; readonly UploadIdMarker?: string } | undefined;
       do {
         const page = await persist(patience, `LIST uploads ${keyPrefix}`, () =>
-          clients.write.send(
+          clients.ask.send(
             new ListMultipartUploadsCommand({
               Bucket,
               Prefix: `${prefix}${keyPrefix}`,

@@ -49,13 +49,13 @@ export function createObjects(clients: S3Clients, settings: S3Settings, patience
   const head = async (name: string): Promise<ObjectFacts | undefined> => {
     try {
       const found = await persist(patience, `HEAD ${name}`, () =>
-        clients.write.send(new HeadObjectCommand(at(name))),
+        clients.ask.send(new HeadObjectCommand(at(name))),
       );
       return factsOf(found);
     } catch (error) {
       if (!(error instanceof S3Failure && isAbsent(error))) throw error;
       await persist(patience, `HEAD bucket ${Bucket}`, () =>
-        clients.write.send(new HeadBucketCommand({ Bucket })),
+        clients.ask.send(new HeadBucketCommand({ Bucket })),
       );
       return undefined;
     }
@@ -97,7 +97,7 @@ export function createObjects(clients: S3Clients, settings: S3Settings, patience
     async delete(name: string): Promise<void> {
       try {
         await persist(patience, `DELETE ${name}`, () =>
-          clients.write.send(new DeleteObjectCommand(at(name))),
+          clients.ask.send(new DeleteObjectCommand(at(name))),
         );
       } catch (error) {
         // Amazon says 204 to what is not there, others 404.
@@ -112,7 +112,7 @@ export function createObjects(clients: S3Clients, settings: S3Settings, patience
       let token: string | undefined;
       do {
         const page = await persist(patience, `LIST ${namePrefix}`, () =>
-          clients.write.send(
+          clients.ask.send(
             new ListObjectsV2Command({
               Bucket,
               Prefix: `${prefix}${namePrefix}`,

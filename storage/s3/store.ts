@@ -23,6 +23,7 @@ import { createUploads } from "./uploads.ts";
 export function createS3Store(
   settings: S3Settings,
   patience: Patience = usualPatience,
+  { undisturbedMs }: { readonly undisturbedMs?: number } = {},
 ): BlobStore & { readonly heldBytes: () => number } {
   const clients = createClients(settings, patience.idleMs);
   const objects = createObjects(clients, settings, patience);
@@ -30,7 +31,7 @@ export function createS3Store(
   const { partSize, sse } = settings;
   const { idleMs } = patience;
   const states = createStates(objects, sse, idleMs);
-  const buffers = createPartBuffers(settings.buffer);
+  const buffers = createPartBuffers(settings.buffer, undisturbedMs);
   const openObject = async (key: BlobKey, range?: string): Promise<LentBytes | undefined> => {
     const found = await objects.get(key, range);
     if (found === undefined) return undefined;

@@ -6,7 +6,8 @@ import {
   type UploadReference,
 } from "../blob-store.ts";
 import { appendTo } from "./append.ts";
-import { S3Failure, UploadChangedError } from "./failure.ts";
+import { isAbsent, S3Failure, UploadChangedError } from "./failure.ts";
+import { partEtag } from "./integrity.ts";
 import {
   isUploadReference,
   multipartPrefix,
@@ -17,7 +18,7 @@ import {
   uploadsPrefix,
 } from "./keys.ts";
 import { createKnowledge } from "./knowledge.ts";
-import type { Multiparts } from "./multipart.ts";
+import type { Multipart, Multiparts, Part } from "./multipart.ts";
 import { writeOptions, type Objects } from "./objects.ts";
 import type { PartBuffers } from "./part-buffers.ts";
 import type { S3Settings } from "./settings.ts";
@@ -78,17 +79,25 @@ export function createUploads(parts: {
     }
   };
 
+  const sendTail = (
+    upload: UploadReference,
+    state: UploadState,
+    multipart: Multipart,
+  ): Promise<Part> =>
+    withTail(upload, state, (tail) =>
+      multiparts.uploadPart(multipart, state.parts.length + 1, tail).catch((error: unknown) => {
+        if (!(error instanceof S3Failure && isAbsent(error))) throw error;
+        // Joined already, by an attempt that was cut off: the completion finds out whether of these parts.
+        return { etag: partEtag(tail) };
+      }),
+    );
+
   /** Joins the parts, the tail as the last of them, under the key they were sent to. */
   const join = async (upload: UploadReference, state: UploadState): Promise<BlobKey> => {
     const { multipart, parts, tailBytes, sealedBytes } = state;
     if (multipart === undefined) throw new UploadChangedError(upload);
     if (sealedBytes === undefined) {
-      const last =
-        tailBytes === 0
-          ? []
-          : await withTail(upload, state, async (tail) => [
-              await multiparts.uploadPart(multipart, parts.length + 1, tail),
-            ]);
+      const last = tailBytes === 0 ? [] : [await sendTail(upload, state, multipart)];
       await multiparts.complete(multipart, [...parts, ...last], sizeOf(state));
     } else if ((await objects.head(multipart.key))?.sizeBytes !== sealedBytes) {
       throw new S3Failure(`HEAD ${multipart.key}`, "WrongSize", "the joined parts are not there");

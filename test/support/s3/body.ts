@@ -8,6 +8,8 @@ import { Refusal, type Body } from "./bucket.ts";
 export interface Pace {
   readonly bytesPerSecond?: number;
   readonly cutAfterBytes?: number;
+  /** After so many nothing more comes, and nothing ends. */
+  readonly stallAfterBytes?: number;
 }
 
 const keptBytes = 64 * 1024 * 1024;
@@ -58,10 +60,15 @@ export async function receive(
 export async function send(response: ServerResponse, bytes: Buffer, pace: Pace): Promise<void> {
   const step = pace.bytesPerSecond === undefined ? bytes.length : pace.bytesPerSecond / 20;
   for (let start = 0; start < bytes.length; start += step) {
-    const end = Math.min(bytes.length, start + step, pace.cutAfterBytes ?? Infinity);
+    const end = Math.min(
+      bytes.length,
+      start + step,
+      pace.cutAfterBytes ?? pace.stallAfterBytes ?? Infinity,
+    );
     if (end > start)
       await new Promise((resolve) => response.write(bytes.subarray(start, end), resolve));
     if (end === pace.cutAfterBytes) return void response.socket?.resetAndDestroy();
+    if (end === pace.stallAfterBytes) return;
     if (pace.bytesPerSecond !== undefined) await pause(50);
     if (response.destroyed) return;
   }

@@ -36,6 +36,8 @@ export interface StubRequest {
 export interface Fault extends Pace {
   /** The answer, without doing what was asked for. */
   readonly refuse?: { readonly status: number; readonly code: string };
+  /** The same, with a body of its own. */
+  readonly refuseWith?: { readonly status: number; readonly body: string };
   /** The answer, after it was done. */
   readonly lie?: { readonly status: number; readonly body: string };
   /** No answer at all. */
@@ -90,6 +92,8 @@ export async function startS3Stub(options: StubOptions = {}): Promise<S3Stub> {
     const body = await receive(request, pace, sparse && asked.operation === "part");
     if (body === undefined) return;
     if (fault.refuse) throw new Refusal(fault.refuse.status, fault.refuse.code);
+    const { refuseWith } = fault;
+    if (refuseWith) return void response.writeHead(refuseWith.status).end(refuseWith.body);
     const reply = perform(asked, query, request, body);
     if (fault.dropAnswer) return void request.socket.resetAndDestroy();
     if (fault.lie) return void response.writeHead(fault.lie.status).end(fault.lie.body);
