@@ -106,6 +106,12 @@ export interface BlobStore {
    */
   abort(upload: UploadReference): Promise<void>;
 
+  /**
+   * Takes over a blob of another store, under the key that it has there. If the source throws, nothing is kept, and its
+   * error is thrown: that is how the caller refuses wrong bytes. When it resolves, the blob survives a power cut.
+   */
+  adopt(key: BlobKey, source: ByteSource): Promise<void>;
+
   /** Removes a blob. */
   delete(key: BlobKey): Promise<void>;
 

@@ -4,6 +4,7 @@ import { configCommand } from "./config.ts";
 import { gcCommand } from "./gc.ts";
 import { scrubCommand } from "./scrub.ts";
 import { serveCommand } from "./serve.ts";
+import { storageCommand } from "./storage.ts";
 import { version } from "./version.ts";
 
 const notes = `
@@ -14,6 +15,7 @@ Examples:
   $ berth serve --config /etc/berth/berth.yaml    take the settings from a file
   $ berth gc --dry-run                            list what nothing needs any more
   $ berth check                                   see whether rows and files agree
+  $ berth storage copy --to s3.yaml               copy all blobs to another store
   $ berth config check --config berth.yaml        see whether the file is right
   $ berth config --help                           list every key and its environment variable
 
@@ -30,7 +32,14 @@ export function createProgram(): Command {
     .version(version(), "-V, --version", "print the version")
     .helpOption("-h, --help", "print this help")
     .addHelpText("after", notes);
-  const commands = [serveCommand(), gcCommand(), checkCommand(), scrubCommand(), configCommand()];
+  const commands = [
+    serveCommand(),
+    gcCommand(),
+    checkCommand(),
+    scrubCommand(),
+    storageCommand(),
+    configCommand(),
+  ];
   for (const command of commands) program.addCommand(command);
   for (const command of [
     program,

@@ -1,6 +1,5 @@
-import type { ByteSource, UploadReference } from "../blob-store.ts";
+import type { BlobKey, ByteSource, UploadReference } from "../blob-store.ts";
 import { UploadTooLargeError } from "./failure.ts";
-import { newMultipartKey } from "./keys.ts";
 import type { Multipart, Multiparts, Part } from "./multipart.ts";
 import type { PartBuffer, PartBuffers } from "./part-buffers.ts";
 import { mostParts } from "./settings.ts";
@@ -19,6 +18,8 @@ export interface AppendParts {
 
 export interface Append {
   readonly upload: UploadReference;
+  /** The key that a multipart upload is begun under. */
+  readonly key: () => BlobKey;
   /** Where it goes on. */
   readonly from: UploadState;
   /** Reads the tail of a state into a part's buffer. */
@@ -34,7 +35,7 @@ export interface Append {
  */
 export async function appendTo(
   { states, multiparts, buffers, concurrency }: AppendParts,
-  { upload, from, loadTail, onSaved }: Append,
+  { upload, key, from, loadTail, onSaved }: Append,
   source: ByteSource,
 ): Promise<UploadState> {
   const { partSize } = from;
@@ -68,7 +69,7 @@ export async function appendTo(
 
   /** The id is written down before the first part: whoever finds the state finds what there is to abort. */
   const begin = async (bytes: Buffer): Promise<Multipart> => {
-    multipart = await multiparts.create(newMultipartKey(upload));
+    multipart = await multiparts.create(key());
     await save(state.parts, state.tailBytes, bytes);
     return multipart;
   };

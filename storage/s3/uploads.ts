@@ -2,6 +2,7 @@ import {
   UploadOffsetError,
   type BlobKey,
   type BlobStore,
+  type ByteSource,
   type LentBytes,
   type UploadReference,
 } from "../blob-store.ts";
@@ -13,6 +14,7 @@ import {
   multipartPrefix,
   multipartsOf,
   newKey,
+  newMultipartKey,
   newUploadReference,
   uploadOf,
   uploadsPrefix,
@@ -26,7 +28,7 @@ import { headRoom, nothingYet, sizeOf, type States, type UploadState } from "./s
 
 type UploadMethods = Pick<
   BlobStore,
-  "begin" | "uploadSize" | "append" | "openUpload" | "commit" | "abort" | "listUploads"
+  "adopt" | "begin" | "uploadSize" | "append" | "openUpload" | "commit" | "abort" | "listUploads"
 >;
 
 /**
@@ -105,6 +107,58 @@ export function createUploads(parts: {
     return multipart.key;
   };
 
+  /** Leaves joined parts alone, which may be a blob by now; if they are not, they are found as an object without a row. */
+  const abort = async (upload: UploadReference): Promise<void> => {
+    knowledge.forget(upload);
+    const state = await states.load(upload);
+    if (state?.multipart !== undefined && state.sealedBytes === undefined)
+      await multiparts.abort(state.multipart);
+    // Begun, but never written down: by a process that was cut off, or by two at once.
+    for await (const multipart of multiparts.list(multipartsOf(upload)))
+      await multiparts.abort(multipart);
+    if (state !== undefined) await states.forget(upload);
+  };
+
+  const appendAs = async (
+    upload: UploadReference,
+    from: UploadState,
+    key: () => BlobKey,
+    source: ByteSource,
+  ): Promise<UploadState> => {
+    busy.add(upload);
+    try {
+      const append = {
+        upload,
+        key,
+        from,
+        loadTail: (state: UploadState, buffer: Buffer) => readTail(upload, state, buffer),
+        onSaved: (state: UploadState, tail: Uint8Array) => knowledge.set(upload, state, tail),
+      };
+      return await appendTo({ states, multiparts, buffers, concurrency }, append, source);
+    } finally {
+      busy.delete(upload);
+    }
+  };
+
+  /** Makes a blob of the upload; `keyOfWhole` names it where no multipart upload has. */
+  const finish = async (
+    upload: UploadReference,
+    state: UploadState,
+    keyOfWhole: () => BlobKey,
+  ): Promise<BlobKey> => {
+    let key: BlobKey;
+    if (state.multipart !== undefined && sizeOf(state) > 0) key = await join(upload, state);
+    else {
+      key = keyOfWhole();
+      await withTail(upload, state, (tail) => objects.put(key, tail, writeOptions(settings)));
+      if (state.multipart !== undefined) await multiparts.abort(state.multipart).catch(unasked);
+    }
+    knowledge.forget(upload);
+    // If it stays, no row names it any more, and it is swept.
+    await states.forget(upload).catch(unasked);
+    return key;
+  };
+
   return {
     begin: () => Promise.resolve(newUploadReference()),
 
@@ -125,19 +179,7 @@ export function createUploads(parts: {
       }
       // It was to be read back, so that its parts are joined: there is nothing to append to.
       if (from.sealedBytes !== undefined) throw new UploadChangedError(upload);
-      busy.add(upload);
-      try {
-        const append = {
-          upload,
-          from,
-          loadTail: (state: UploadState, buffer: Buffer) => readTail(upload, state, buffer),
-          onSaved: (state: UploadState, tail: Uint8Array) => knowledge.set(upload, state, tail),
-        };
-        const parts = { states, multiparts, buffers, concurrency };
-        return sizeOf(await appendTo(parts, append, source));
-      } finally {
-        busy.delete(upload);
-      }
+      return sizeOf(await appendAs(upload, from, () => newMultipartKey(upload), source));
     },
 
     async openUpload(upload) {
@@ -162,30 +204,21 @@ export function createUploads(parts: {
     async commit(upload, digest) {
       const state = knowledge.get(upload)?.state;
       if (state === undefined) throw new UploadChangedError(upload);
-      let key: BlobKey;
-      if (state.multipart !== undefined && sizeOf(state) > 0) key = await join(upload, state);
-      else {
-        key = newKey(digest);
-        await withTail(upload, state, (tail) => objects.put(key, tail, writeOptions(settings)));
-        if (state.multipart !== undefined) await multiparts.abort(state.multipart).catch(unasked);
-      }
-      knowledge.forget(upload);
-      // If it stays, no row names it any more, and it is swept.
-      await states.forget(upload).catch(unasked);
-      return key;
+      return await finish(upload, state, () => newKey(digest));
     },
 
-    /** Leaves joined parts alone, which may be a blob by now; if they are not, they are found as an object without a row. */
-    async abort(upload) {
-      knowledge.forget(upload);
-      const state = await states.load(upload);
-      if (state?.multipart !== undefined && state.sealedBytes === undefined)
-        await multiparts.abort(state.multipart);
-      // Begun, but never written down: by a process that was cut off, or by two at once.
-      for await (const multipart of multiparts.list(multipartsOf(upload)))
-        await multiparts.abort(multipart);
-      if (state !== undefined) await states.forget(upload);
+    async adopt(key, source) {
+      const upload = newUploadReference();
+      try {
+        const state = await appendAs(upload, nothingYet(partSize), () => key, source);
+        await finish(upload, state, () => key);
+      } catch (error) {
+        await abort(upload).catch(unasked);
+        throw error;
+      }
     },
+
+    abort,
 
     async *listUploads() {
       const seen = new Set<UploadReference>();

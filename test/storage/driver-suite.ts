@@ -107,6 +107,36 @@ export function describeDriver(
       }),
     );
 
+    for (const size of [0, 10, 300_000, ...moreSizes]) {
+      test(
+        `${size} bytes of another store are taken over under the key they have there, or not at all`,
+        withStore(async (store) => {
+          const bytes = pattern(size);
+          const ulid = (last: string): string => `01J9ZZZZZZZZZZZZZZZZZZZZZ${last}`;
+          const keys = [
+            `blobs/sha256/ab/${"ab".repeat(32)}.${ulid("A")}`,
+            `blobs/multipart/ZZ/${ulid("Z")}.${ulid("B")}`,
+          ];
+          const wrong = new Error("not the bytes that were meant");
+          const failing = async function* (): ByteSource {
+            yield* chunks(bytes, 40_000);
+            throw wrong;
+          };
+          for (const key of keys) {
+            await assert.rejects(store.adopt(key, failing()), wrong);
+            assert.equal(await store.stat(key), undefined);
+            await store.adopt(key, chunks(bytes, 40_000));
+            assert.equal(Buffer.compare(await read(await store.open(key)), bytes), 0);
+            assert.deepEqual(
+              (await all(store.list())).map((object) => object.key),
+              [key],
+            );
+            await store.delete(key);
+          }
+        }),
+      );
+    }
+
     test(
       "what is not there is undefined, and deleting or aborting it is no error",
       withStore(async (store) => {
