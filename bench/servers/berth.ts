@@ -15,10 +15,13 @@ export interface BerthOptions {
   readonly nodeOptions: readonly string[];
   /** In place of `--open`. */
   readonly serveOptions: readonly string[];
+  /** Settings as environment variables. */
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 /** As `npm run build` has left it. */
-export function createBerth({ programFolder, nodeOptions, serveOptions }: BerthOptions): Server {
+export function createBerth(options: BerthOptions): Server {
+  const { programFolder, nodeOptions, serveOptions } = options;
   const dist = path.join(repository, "dist");
   if (!existsSync(dist)) throw new Error("there is no dist: npm run build");
   cpSync(dist, path.join(programFolder, "dist"), { recursive: true });
@@ -35,7 +38,7 @@ export function createBerth({ programFolder, nodeOptions, serveOptions }: BerthO
         [program, "serve", ...(serveOptions.length > 0 ? serveOptions : ["--open"])],
         ["--data", path.join(folder, "data"), "--listen", `127.0.0.1:${port}`],
       ),
-      env: { BERTH_LOG_LEVEL: "error", EVENT_LOOP_DELAYS: folder },
+      env: { BERTH_LOG_LEVEL: "error", EVENT_LOOP_DELAYS: folder, ...options.env },
     }),
   };
 }

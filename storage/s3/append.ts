@@ -78,7 +78,7 @@ export async function appendTo(
     try {
       beginning ??=
         from.multipart === undefined ? begin(full.bytes) : Promise.resolve(from.multipart);
-      const bytes = full.bytes.subarray(headRoom);
+      const bytes = full.bytes.subarray(headRoom, headRoom + partSize);
       done[number - 1] = await multiparts.uploadPart(await beginning, number, bytes);
     } catch (error) {
       failure ??= { error };
@@ -108,7 +108,7 @@ export async function appendTo(
       wake?.();
     });
     try {
-      if (filled > 0) await loadTail(state, opened.bytes);
+      if (filled > 0) await loadTail(state, opened.reach(filled));
     } catch (error) {
       opened.release();
       throw error;
@@ -122,7 +122,7 @@ export async function appendTo(
       if (done.length >= mostParts) throw new UploadTooLargeError(mostParts * partSize);
       buffer ??= await openBuffer();
       const fits = Math.min(rest.length, partSize - filled);
-      buffer.bytes.set(rest.subarray(0, fits), headRoom + filled);
+      buffer.reach(filled + fits).set(rest.subarray(0, fits), headRoom + filled);
       filled += fits;
       rest = rest.subarray(fits);
       if (filled < partSize) continue;

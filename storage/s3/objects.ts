@@ -45,7 +45,6 @@ export function createObjects(clients: S3Clients, settings: S3Settings, patience
   const { bucket: Bucket, prefix, checksum } = settings;
   const at = (name: string) => ({ Bucket, Key: `${prefix}${name}` });
 
-  /** A HEAD has no body that would tell a missing object from a missing bucket, which must not look like lost blobs. */
   const head = async (name: string): Promise<ObjectFacts | undefined> => {
     try {
       const found = await persist(patience, `HEAD ${name}`, () =>
@@ -53,16 +52,23 @@ export function createObjects(clients: S3Clients, settings: S3Settings, patience
       );
       return factsOf(found);
     } catch (error) {
-      if (!(error instanceof S3Failure && isAbsent(error))) throw error;
-      await persist(patience, `HEAD bucket ${Bucket}`, () =>
-        clients.ask.send(new HeadBucketCommand({ Bucket })),
-      );
-      return undefined;
+      if (error instanceof S3Failure && isAbsent(error)) return undefined;
+      throw error;
     }
   };
 
   return {
     head,
+
+    /** A HEAD has no body that would tell a missing object from a missing bucket, which must not look like lost blobs. */
+    async headInBucket(name: string): Promise<ObjectFacts | undefined> {
+      const found = await head(name);
+      if (found === undefined)
+        await persist(patience, `HEAD bucket ${Bucket}`, () =>
+          clients.ask.send(new HeadBucketCommand({ Bucket })),
+        );
+      return found;
+    },
 
     /** The whole object or `first-last` of it; resolves when the answer has begun. */
     async get(name: string, range?: string): Promise<OpenObject | undefined> {

@@ -10,8 +10,10 @@ import { headRoom } from "./state.ts";
  */
 
 export interface PartBuffer {
-  /** `headRoom` bytes, then the part. */
+  /** `headRoom` bytes, then the part, or as much of it as has been asked for. */
   readonly bytes: Buffer;
+  /** Room for so many bytes of the part; what is there stays. Small uploads never touch a whole part's memory. */
+  reach(partBytes: number): Buffer;
   /** It is not being filled by a client any more, but on its way: no use in asking for it. */
   sending(): void;
   release(): void;
@@ -32,6 +34,9 @@ interface Holder {
 /** Who has been filling a buffer for less is left alone. */
 const undisturbedMs = 5_000;
 const lookEveryMs = 500;
+/** What a buffer begins with. */
+const firstBytes = 64 * 1024;
+const sparesAtMost = 8;
 
 export function createPartBuffers(
   budgetBytes: number,
@@ -67,9 +72,10 @@ export function createPartBuffers(
     oldest.onWanted();
   };
 
-  const takeSpare = (size: number): Buffer => {
+  const take = (size: number, full: number): Buffer => {
+    if (size < full) return Buffer.allocUnsafeSlow(size);
     const known = spare.pop();
-    return known?.length === size ? known : Buffer.allocUnsafeSlow(size);
+    return known?.length === full ? known : Buffer.allocUnsafeSlow(full);
   };
 
   return {
@@ -83,18 +89,27 @@ export function createPartBuffers(
       });
       const holder: Holder = { sinceMs: performance.now(), onWanted };
       filling.add(holder);
-      const bytes = takeSpare(size);
+      let bytes = take(Math.min(size, headRoom + firstBytes), size);
       let released = false;
       return {
-        bytes,
+        get bytes() {
+          return bytes;
+        },
+        reach(partBytes) {
+          if (headRoom + partBytes <= bytes.length) return bytes;
+          const small = bytes;
+          bytes = take(headRoom + partBytes > size / 8 ? size : size / 8, size);
+          small.copy(bytes);
+          return bytes;
+        },
         sending: () => void filling.delete(holder),
         release() {
           if (released) return;
           released = true;
           filling.delete(holder);
           held -= size;
-          // One is kept for whoever comes next; the rest goes with the load.
-          if (spare.length < 4 && (spare.length + 1) * size <= budgetBytes) spare.push(bytes);
+          // Some are kept for whoever comes next; the rest goes with the load.
+          if (bytes.length === size && spare.length < sparesAtMost) spare.push(bytes);
           admitNext();
         },
       };

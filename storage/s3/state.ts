@@ -114,17 +114,18 @@ export function createStates(objects: Objects, sse: string | undefined, idleMs: 
     async save(
       upload: UploadReference,
       state: Omit<UploadState, "version">,
-      buffer: Buffer = Buffer.alloc(headRoom),
+      buffer?: Buffer,
     ): Promise<UploadState> {
       const version = newVersion();
       const saved = { ...state, version };
       const line = Buffer.from(`${JSON.stringify(saved)}\n`);
-      const tail = buffer.subarray(headRoom, headRoom + state.tailBytes);
-      let bytes: Buffer;
-      if (line.length <= headRoom) {
+      let bytes: Buffer = line;
+      if (buffer !== undefined && line.length <= headRoom) {
         line.copy(buffer, headRoom - line.length);
         bytes = buffer.subarray(headRoom - line.length, headRoom + state.tailBytes);
-      } else bytes = Buffer.concat([line, tail]);
+      } else if (buffer !== undefined) {
+        bytes = Buffer.concat([line, buffer.subarray(headRoom, headRoom + state.tailBytes)]);
+      }
       await objects.put(stateName(upload), bytes, {
         ...encryption(sse),
         Metadata: { size: String(sizeOf(saved)), version },

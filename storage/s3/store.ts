@@ -57,7 +57,7 @@ export function createS3Store(
     heldBytes: () => buffers.heldBytes(),
 
     async stat(key) {
-      const found = await objects.head(checkedKey(key));
+      const found = await objects.headInBucket(checkedKey(key));
       return found === undefined ? undefined : { sizeBytes: found.sizeBytes };
     },
 

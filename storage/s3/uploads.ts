@@ -71,10 +71,13 @@ export function createUploads(parts: {
     work: (tail: Uint8Array) => Promise<T>,
   ): Promise<T> => {
     if (state.tailBytes === 0) return await work(new Uint8Array());
+    const known = knowledge.get(upload);
+    if (known?.tail !== undefined && known.state.version === state.version)
+      return await work(known.tail);
     const held = await buffers.acquire(state.partSize, unasked);
     held.sending();
     try {
-      await readTail(upload, state, held.bytes);
+      await readTail(upload, state, held.reach(state.tailBytes));
       return await work(held.bytes.subarray(headRoom, headRoom + state.tailBytes));
     } finally {
       held.release();
@@ -239,7 +242,7 @@ export function createUploads(parts: {
     const held = await buffers.acquire(state.partSize, unasked);
     held.sending();
     try {
-      await readTail(upload, state, held.bytes);
+      await readTail(upload, state, held.reach(state.tailBytes));
       yield held.bytes.subarray(headRoom, headRoom + state.tailBytes);
     } finally {
       held.release();

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # `npm run s3`: the driver and everything above it on a real S3 server, versitygw on a folder of its own.
-# `npm run s3 -- driver api` runs those parts alone; the parts are driver, server, api, redirect, conformance and clients.
+# `npm run s3 -- driver api` runs those parts alone; the parts are driver, sizes, server, api, redirect, conformance and clients.
 # Without names it runs all but clients, which needs root and the tools of `npm run clients`.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
@@ -10,7 +10,7 @@ source test/clients/support/environment.sh
 require_tools versitygw
 require_build
 parts=("$@")
-[[ ${#parts[@]} -gt 0 ]] || parts=(driver server api redirect conformance)
+[[ ${#parts[@]} -gt 0 ]] || parts=(driver sizes server api redirect conformance)
 
 BERTH_CLIENTS_SCRATCH=$(mktemp -d "${TMPDIR:-/tmp}/berth-s3.XXXXXX")
 export BERTH_CLIENTS_SCRATCH
@@ -56,8 +56,7 @@ failed=0
 for part in "${parts[@]}"; do
   echo "== $part"
   case $part in
-    driver) tests test/s3/driver.test.ts || failed=1 ;;
-    server) tests test/s3/server.test.ts || failed=1 ;;
+    driver | sizes | server) tests "test/s3/$part.test.ts" || failed=1 ;;
     api) api false || failed=1 ;;
     redirect) api true || failed=1 ;;
     conformance | clients)
