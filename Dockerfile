@@ -30,7 +30,7 @@ USER 1000:1000
 EXPOSE 5000
 # Running transfers get limits.drain.
 STOPSIGNAL SIGTERM
-HEALTHCHECK --interval=30s --timeout=5s --start-period=20s \
+HEALTHCHECK --interval=10s --timeout=5s --start-period=20s \
   CMD ["node", "-e", "fetch('http://127.0.0.1:' + (process.env.BERTH_LISTEN.split(':').pop()) + '/healthz').then((a) => process.exit(a.ok ? 0 : 1), () => process.exit(1))"]
 ENTRYPOINT ["node", "/berth/dist/main.js"]
 CMD ["serve"]

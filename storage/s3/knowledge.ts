@@ -18,8 +18,6 @@ const mostUploads = 10_000;
 const longestTailBytes = 1024 * 1024;
 const tailBudgetBytes = 32 * 1024 * 1024;
 
-export type Knowledge = ReturnType<typeof createKnowledge>;
-
 export function createKnowledge() {
   const uploads = new Map<UploadReference, Known>();
   let tailBytes = 0;
