@@ -89,7 +89,9 @@ before(
 
 async function untilAnswers(url: string): Promise<void> {
   for (let tries = 0; tries < 300; tries += 1) {
-    const answer = await fetch(url).catch(() => undefined);
+    // The engine's proxy takes connections before the registry does, and may keep one without a word.
+    const signal = AbortSignal.timeout(2_000);
+    const answer = await fetch(url, { signal }).catch(() => undefined);
     if (answer?.ok) return;
     await new Promise((resolve) => setTimeout(resolve, 200));
   }
