@@ -124,7 +124,7 @@ try {
       unit === "B/s" ? `${(value / 1e6).toFixed(0)} MB/s` : `${value.toFixed(0)} ${unit}`;
     if (!(ratio >= must)) failed = true;
     return [
-      title,
+      title.replace("200 clients", `${scale.clients} clients`),
       show(berth),
       show(distribution),
       `${ratio.toFixed(2)}×`,
