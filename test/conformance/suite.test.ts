@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { mkdirSync, readFileSync, rmSync } from "node:fs";
 import path from "node:path";
+import process from "node:process";
 import { test } from "node:test";
 import { adminPassword, startBerth } from "../clients/support/berth.ts";
 import { attempt } from "../clients/support/command.ts";
@@ -41,8 +42,12 @@ const modes = [
   },
 ];
 
+// What a store answers after a redirect has no Docker-Content-Digest, which the next version asks of every blob.
+const redirected = process.env["BERTH_STORAGE_S3_REDIRECT"] === "true";
+const asked = profiles.filter(({ name }) => !(redirected && name === "dev"));
+
 const runs = modes.flatMap((mode) =>
-  profiles.map((profile) => ({ ...profile, ...mode, name: `${profile.name} ${mode.mode}` })),
+  asked.map((profile) => ({ ...profile, ...mode, name: `${profile.name} ${mode.mode}` })),
 );
 
 for (const run of runs) {

@@ -146,6 +146,7 @@ export function createUploads(parts: {
   const append = async (row: UploadRow, hold: UploadHold, chunk: Chunk): Promise<number> => {
     const offset = await sizeOf(row);
     checkRange(chunk, offset);
+    refuseTooLarge(offset + (chunk.lengthBytes ?? 0), store.abilities.largestBlobBytes);
     await sessions.settle(row.id);
     if (clock() - row.touched_at > rewriteAfterMs) {
       await metadata.run("touchUpload", { id: row.id, nowMs: clock() });
@@ -296,4 +297,11 @@ export function createUploads(parts: {
     /** Makes durable what is open, for whoever goes on with it. */
     close: (): Promise<void> => sessions.close(),
   };
+}
+
+/** Before the first byte, where the client has said how many there will be. */
+function refuseTooLarge(sizeBytes: number, most = Infinity): void {
+  if (sizeBytes <= most) return;
+  const message = `the storage takes blobs of up to ${most} bytes`;
+  throw new OciError("SIZE_INVALID", message, { status: 413 });
 }

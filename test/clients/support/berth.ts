@@ -28,6 +28,15 @@ interface Options {
   readonly settings?: Readonly<Record<string, string>>;
 }
 
+/** The storage that `npm run s3` gives to everybody, with a place of its own in it. */
+function storageOf(folder: string): Record<string, string> {
+  const given = Object.entries(process.env).flatMap(([name, value]) =>
+    name.startsWith("BERTH_STORAGE_") && value !== undefined ? [[name, value] as const] : [],
+  );
+  if (given.length === 0) return {};
+  return { ...Object.fromEntries(given), BERTH_STORAGE_S3_PREFIX: path.basename(folder) };
+}
+
 /**
  * A Berth of its own, on an empty data folder and a free port, ended after the file's last test.
  * `REGISTRY=host:port` in the environment puts another registry in its place, to look into a failure.
@@ -53,6 +62,7 @@ export async function startBerth({
       cwd: folder,
       env: {
         ...{ PATH: process.env["PATH"], BERTH_SPARSE: String(sparse) },
+        ...storageOf(folder),
         ...(open ? { BERTH_AUTH_OPEN: "true" } : { BERTH_AUTH_ADMIN_PASSWORD: adminPassword }),
         ...settings,
       },
