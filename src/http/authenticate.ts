@@ -50,7 +50,11 @@ export function createCallers(parts: {
     if (identity === undefined) return "invalid";
     const highest = await removals.highest();
     const access = await rights.of(identity, repository === undefined ? [] : [repository]);
-    return { identity, access, catalog: true, removals: highest, live: true };
+    return {
+      ...{ identity, access, catalog: true, removals: highest, live: true },
+      // Asked at this moment: there is nothing between the grant and the request.
+      absent: new Set(),
+    };
   };
 
   return {
