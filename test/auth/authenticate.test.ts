@@ -35,7 +35,8 @@ async function open() {
   const passwordHash = await cheap.hash(secret);
   const account = async (name: string, kind: "user" | "organisation" = "user"): Promise<number> => {
     const input = { name, kind, actor, nowMs, ...(kind === "user" ? { passwordHash } : {}) };
-    return (await metadata.run("createAccount", input)) ?? assert.fail("the name is taken");
+    const made = await metadata.run("createAccount", input);
+    return typeof made === "number" ? made : assert.fail("the name is taken");
   };
   return {
     metadata,
