@@ -27,6 +27,9 @@ async function firstLine(): Promise<string> {
   return line;
 }
 
+/** Arrows and other keys that write nothing; somebody who types fast, or pastes, sends them among others. */
+const silentKeys = /\u001B(?:\[[\d;]*[ -/]*[@-~]|O.|.)?/gsu;
+
 function prompt(question: string): Promise<string> {
   const { stdin, stderr } = process;
   // The echo ends before the question stands there: somebody may type ahead.
@@ -40,9 +43,7 @@ function prompt(question: string): Promise<string> {
       finish();
     };
     const onData = (keys: string): void => {
-      // Arrows and other keys that write nothing.
-      if (keys.startsWith("\u001B")) return;
-      for (const key of keys) {
+      for (const key of keys.replace(silentKeys, "")) {
         if (key === "\r" || key === "\n") return end(() => resolve(typed));
         if (key === "\u0003" || key === "\u0004")
           return end(() => reject(new Failure("given up; nothing was changed")));
