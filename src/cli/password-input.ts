@@ -27,8 +27,11 @@ async function firstLine(): Promise<string> {
   return line;
 }
 
-/** Arrows and other keys that write nothing; somebody who types fast, or pastes, sends them among others. */
-const silentKeys = /\u001B(?:\[[\d;]*[ -/]*[@-~]|O.|.)?/gsu;
+/** Leaves out arrows and other keys that write nothing; somebody who types fast, or pastes, sends them among others. */
+function written(keys: string): string {
+  const [first = "", ...others] = keys.split("\u001B");
+  return first + others.map((part) => part.replace(/^(?:\[[\d;]*[ -/]*[@-~]|O.|.)/su, "")).join("");
+}
 
 function prompt(question: string): Promise<string> {
   const { stdin, stderr } = process;
@@ -43,7 +46,7 @@ function prompt(question: string): Promise<string> {
       finish();
     };
     const onData = (keys: string): void => {
-      for (const key of keys.replace(silentKeys, "")) {
+      for (const key of written(keys)) {
         if (key === "\r" || key === "\n") return end(() => resolve(typed));
         if (key === "\u0003" || key === "\u0004")
           return end(() => reject(new Failure("given up; nothing was changed")));
