@@ -22,6 +22,12 @@ function disguises(name: string, secret: string): readonly string[] {
   return [secret, bytes.toString("hex"), bytes.toString("base64").replace(/=+$/, ""), pair];
 }
 
+interface Sent {
+  readonly method?: string;
+  readonly body?: string | URLSearchParams;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
 /** Every process below one, with what others can see of it. */
 function processesBelow(pid: number): readonly { commandLine: string; environment: string }[] {
   const children = readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").trim();
@@ -69,7 +75,7 @@ describe(
     };
     const basic = (name: string, secret: string): string =>
       `Basic ${Buffer.from(`${name}:${secret}`).toString("base64")}`;
-    const ask = async (target: string, authorization?: string, init: RequestInit = {}) => {
+    const ask = async (target: string, authorization?: string, init: Sent = {}) => {
       const headers = { ...(authorization === undefined ? {} : { authorization }) };
       const answer = await fetch(`${url}${target}`, {
         redirect: "manual",
