@@ -31,7 +31,7 @@ export function blobRoutes({
       ETag: etag,
       "Accept-Ranges": "bytes",
       // The bytes of a digest never change.
-      "Cache-Control": "max-age=31536000",
+      "Cache-Control": `${policy.isPublic(repository) ? "" : "private, "}max-age=31536000`,
     });
     if (
       ctx.method === "HEAD" &&

@@ -1,7 +1,9 @@
+import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { closeSync, openSync, readFileSync } from "node:fs";
 import path from "node:path";
 import process from "node:process";
+import { run, type Tool } from "./command.ts";
 import { createRegistryReader, type RegistryReader } from "./registry-reader.ts";
 import { atEnd, createScratch, endProcess, untilReady } from "./scratch.ts";
 
@@ -11,6 +13,8 @@ const listening = /listens on http:\/\/(127\.0\.0\.1:\d+)/;
 export type Berth = RegistryReader & {
   /** `127.0.0.1:PORT`, the first part of an image's name. */
   host: string;
+  /** Runs a command of Berth's own on its data folder. */
+  berth: Tool;
 };
 
 /** Of the administrator of a Berth that is not open. */
@@ -34,7 +38,10 @@ export async function startBerth({
   settings = {},
 }: Options = {}): Promise<Berth> {
   const other = process.env["REGISTRY"];
-  if (other !== undefined && other !== "") return { host: other, ...createRegistryReader(other) };
+  if (other !== undefined && other !== "") {
+    const berth = (): never => assert.fail("another registry has no commands of Berth's");
+    return { host: other, berth, ...createRegistryReader(other) };
+  }
 
   const folder = createScratch("berth");
   const log = path.join(folder, "berth.log");
@@ -66,5 +73,7 @@ export async function startBerth({
   });
   await untilReady(child, log, () => listening.test(readFileSync(log, "utf8")));
   const host = listening.exec(readFileSync(log, "utf8"))?.[1] ?? "";
-  return { host, ...createRegistryReader(host) };
+  const data = ["--data", path.join(folder, "data")];
+  const berth: Tool = (...args) => run(process.execPath, [program, ...args, ...data]);
+  return { host, berth, ...createRegistryReader(host) };
 }
