@@ -66,7 +66,9 @@ async function admit(
   const caller = await callers.of(ctx.req, target?.repository);
   if (caller === "nothing" || caller === "invalid")
     throw challenger.challenge(ctx, permission, target?.asked, caller);
-  if (!policy.allows({ caller, permission, repository: target?.repository }))
-    throw challenger.challenge(ctx, permission, target?.asked, "valid");
+  if (!policy.allows({ caller, permission, repository: target?.repository })) {
+    const presented = caller.identity.kind === "anonymous" ? "anonymous" : "valid";
+    throw challenger.challenge(ctx, permission, target?.asked, presented);
+  }
   setCaller(ctx, caller);
 }

@@ -9,11 +9,10 @@ import { createPlatformIndex } from "./support/platform-index.ts";
 const { ctr, hostsFor } = await startContainerd();
 const index = createPlatformIndex("oci", "http://127.0.0.1:9");
 const says = {
-  wrongLogin: undefined,
-  wrongPull: /XX/,
-  pullDenied: /XX/,
+  wrongLogin: /XX/,
+  pullDenied: /pull access denied, repository does not exist or may require authorization/,
   pushDenied: /XX/,
-  pushForbidden: /XX/,
+  pushForbidden: /insufficient_scope: authorization failed/,
 };
 
 /** containerd keeps nobody's login: `credentials` are the options of a command that has one. */
@@ -25,8 +24,7 @@ function createContainerdLogins(
   let who: Login | undefined;
   let pulls = 0;
   return {
-    name,
-    says,
+    ...{ name, says, keepsUnseen: true },
     login: async (somebody) => void (who = somebody),
     logout: async () => void (who = undefined),
     async push(repository) {
@@ -45,22 +43,17 @@ function createContainerdLogins(
   };
 }
 
-{
-  const stage = await openAccountsStage("ctr");
-  // ctr reads a password from a terminal, or from its arguments.
-  const client = createContainerdLogins("ctr --user", stage, (who) => [
-    "--plain-http",
-    ...(who === undefined ? [] : ["--user", `${who.name}:${who.secret}`]),
-  ]);
-  tellLoginStory(client, stage);
-}
+const stages = [await openAccountsStage("ctr"), await openAccountsStage("hosts-toml")] as const;
+// ctr reads a password from a terminal, or from its arguments.
+const byOption = createContainerdLogins("ctr --user", stages[0], (who) => [
+  "--plain-http",
+  ...(who === undefined ? [] : ["--user", `${who.name}:${who.secret}`]),
+]);
+tellLoginStory(byOption, stages[0]);
 
-{
-  const stage = await openAccountsStage("hosts-toml");
-  const { host } = stage.berth;
-  const client = createContainerdLogins("ctr with a hosts.toml", stage, (who) => [
-    "--hosts-dir",
-    hostsFor(host, host, who && `Basic ${btoa(`${who.name}:${who.secret}`)}`),
-  ]);
-  tellLoginStory(client, stage);
-}
+const { host } = stages[1].berth;
+const byHeader = createContainerdLogins("ctr with a hosts.toml", stages[1], (who) => [
+  "--hosts-dir",
+  hostsFor(host, host, who && `Basic ${btoa(`${who.name}:${who.secret}`)}`),
+]);
+tellLoginStory(byHeader, stages[1]);

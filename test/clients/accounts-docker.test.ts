@@ -3,25 +3,12 @@ import { startDockerd } from "./support/dockerd.ts";
 import { createEngineLogins } from "./support/engine-logins.ts";
 import { tellLoginStory } from "./support/login-story.ts";
 
-const denied =
-  /pull access denied for \S+, repository does not exist or may require 'docker login'/;
-const engines = [
-  {
-    engine: "dockerd",
-    pushDenied: /denied: requested access to the resource is denied/,
-  },
-  {
-    engine: "dockerd-containerd-store",
-    pushDenied: /push access denied, repository does not exist or may require authorization/,
-  },
-] as const;
-
-for (const { engine, pushDenied } of engines) {
-  const stage = await openAccountsStage(engine);
-  const docker = await startDockerd(engine);
-  const says = {
-    wrongLogin: /unauthorized: incorrect username or password/,
-    ...{ pullDenied: denied, pushDenied, wrongPull: denied, pushForbidden: pushDenied },
-  };
-  tellLoginStory(createEngineLogins(`docker (${engine})`, docker, stage, says), stage);
-}
+const says = {
+  wrongLogin: /unauthorized: incorrect username or password/,
+  pullDenied: /pull access denied for \S+, repository does not exist or may require 'docker login'/,
+  pushDenied: /denied: requested access to the resource is denied/,
+  pushForbidden: /denied: requested access to the resource is denied/,
+};
+const stage = await openAccountsStage("docker");
+const docker = await startDockerd("dockerd");
+tellLoginStory(createEngineLogins("docker", docker, stage, says), stage);
