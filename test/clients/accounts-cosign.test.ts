@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { openAccountsStage, tag } from "./support/accounts.ts";
@@ -5,10 +6,10 @@ import { tool } from "./support/command.ts";
 import { tellLoginStory } from "./support/login-story.ts";
 
 const says = {
-  wrongLogin: /XX/,
-  pullDenied: /XX/,
-  pushDenied: /XX/,
-  pushForbidden: /XX/,
+  wrongLogin: /UNAUTHORIZED: incorrect username or password/,
+  pullDenied: /UNAUTHORIZED: authentication required/,
+  pushDenied: /UNAUTHORIZED: authentication required|unexpected status code 401/,
+  pushForbidden: /UNAUTHORIZED: the token does not allow this|unexpected status code 401/,
 };
 const stage = await openAccountsStage("cosign");
 const { berth, folder } = stage;
@@ -20,7 +21,6 @@ const cosign = tool("cosign", {
   },
 });
 await cosign("generate-key-pair");
-writeFileSync(path.join(folder, "notes"), "a signed file\n");
 const insecure = ["--allow-http-registry", "--allow-insecure-registry"];
 const at = (repository: string) => `${berth.host}/${repository}:${tag}`;
 tellLoginStory(
@@ -35,6 +35,7 @@ tellLoginStory(
     /** The file is what others push, the signature what cosign adds. */
     async push(repository) {
       const signing = ["--key", "cosign.key", "--tlog-upload=false", "--yes", ...insecure];
+      writeFileSync(path.join(folder, "notes"), randomUUID());
       await cosign("upload", "blob", ...insecure, "-f", "notes", at(repository));
       await cosign("sign", ...signing, at(repository));
     },

@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { mkdirSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { openAccountsStage, tag } from "./support/accounts.ts";
@@ -6,10 +7,10 @@ import { tellLoginStory } from "./support/login-story.ts";
 import { createScratch } from "./support/scratch.ts";
 
 const says = {
-  wrongLogin: /XX/,
-  pullDenied: /XX/,
-  pushDenied: /XX/,
-  pushForbidden: /XX/,
+  wrongLogin: /unauthorized: incorrect username or password/,
+  pullDenied: /unauthorized: authentication required/,
+  pushDenied: /unauthorized: authentication required|401: Unauthorized/,
+  pushForbidden: /unauthorized: the token does not allow this|401: Unauthorized/,
 };
 const stage = await openAccountsStage("helm");
 const { berth, folder } = stage;
@@ -30,7 +31,7 @@ tellLoginStory(
       mkdirSync(chart);
       writeFileSync(
         path.join(chart, "Chart.yaml"),
-        `apiVersion: v2\nname: ${name}\nversion: ${tag}\ndescription: greets\n`,
+        `apiVersion: v2\nname: ${name}\nversion: ${tag}\ndescription: ${randomUUID()}\n`,
       );
       await helm("package", chart, "--destination", folder);
       const file = path.join(folder, `${name}-${tag}.tgz`);

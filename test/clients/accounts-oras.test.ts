@@ -7,10 +7,10 @@ const says = {
   wrongLogin: /unauthorized: incorrect username or password/,
   pullDenied: /unauthorized: authentication required/,
   pushDenied: /unauthorized/i,
-  pushForbidden: /unauthorized/i,
+  pushForbidden: /unauthorized: the token does not allow this|401: Unauthorized/,
 };
 const stage = await openAccountsStage("oras");
-const { berth, folder, layout } = stage;
+const { berth, folder, newLayout } = stage;
 const oras = tool("oras", { cwd: folder, env: { HOME: folder, DOCKER_CONFIG: folder } });
 const at = (repository: string) => `${berth.host}/${repository}:${tag}`;
 tellLoginStory(
@@ -23,7 +23,7 @@ tellLoginStory(
       ),
     logout: () => oras("logout", berth.host),
     push: (repository) =>
-      oras("cp", "--from-oci-layout", "--to-plain-http", `${layout}:${tag}`, at(repository)),
+      oras("cp", "--from-oci-layout", "--to-plain-http", `${newLayout()}:${tag}`, at(repository)),
     pull: (repository) =>
       oras(
         ...["cp", "--from-plain-http", "--to-oci-layout", at(repository)],

@@ -5,13 +5,13 @@ import { tellLoginStory } from "./support/login-story.ts";
 import { createScratch } from "./support/scratch.ts";
 
 const says = {
-  wrongLogin: /XX/,
-  pullDenied: /XX/,
-  pushDenied: /XX/,
-  pushForbidden: /XX/,
+  wrongLogin: /failed to ping registry \S+: unauthorized/,
+  pullDenied: /failed to get manifest \S+: unauthorized/,
+  pushDenied: /failed to send blob post, ref \S+: unauthorized/,
+  pushForbidden: /failed to send blob post, ref \S+: unauthorized/,
 };
 const stage = await openAccountsStage("regctl");
-const { berth, folder, layout } = stage;
+const { berth, folder, newLayout } = stage;
 const env = {
   ...{ HOME: folder, DOCKER_CONFIG: folder },
   REGCTL_CONFIG: path.join(folder, "config.json"),
@@ -26,7 +26,7 @@ tellLoginStory(
     login: ({ name, secret }) =>
       regctl.reading(secret)("registry", "login", "-u", name, "--pass-stdin", berth.host),
     logout: () => regctl("registry", "logout", berth.host),
-    push: (repository) => regctl("image", "copy", `ocidir://${layout}:${tag}`, at(repository)),
+    push: (repository) => regctl("image", "copy", `ocidir://${newLayout()}:${tag}`, at(repository)),
     pull: (repository) =>
       regctl("image", "copy", at(repository), `ocidir://${createScratch("pulled")}:${tag}`),
   },

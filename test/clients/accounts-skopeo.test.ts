@@ -11,7 +11,7 @@ const says = {
   pushForbidden: /denied: requested access to the resource is denied/,
 };
 const stage = await openAccountsStage("skopeo");
-const { berth, folder, layout } = stage;
+const { berth, folder, newLayout } = stage;
 const env = { ...writeContainersSettings(folder), _CONTAINERS_ROOTLESS_UID: "65534" };
 const skopeo = tool("skopeo", { cwd: folder, env });
 const at = (repository: string) => `docker://${berth.host}/${repository}:${tag}`;
@@ -22,7 +22,7 @@ tellLoginStory(
     login: ({ name, secret }) =>
       skopeo.reading(secret)("login", "-u", name, "--password-stdin", berth.host),
     logout: () => skopeo("logout", berth.host),
-    push: (repository) => skopeo("copy", `oci:${layout}:${tag}`, at(repository)),
+    push: (repository) => skopeo("copy", `oci:${newLayout()}:${tag}`, at(repository)),
     pull: (repository) => skopeo("copy", at(repository), `dir:${createScratch("pulled")}`),
   },
   stage,

@@ -1,8 +1,7 @@
-import path from "node:path";
 import { startBerth, type Berth } from "./berth.ts";
 import { writeOciLayout } from "./oci-layout.ts";
-import { createPlatformIndex } from "./platform-index.ts";
 import { createScratch } from "./scratch.ts";
+import { createSmallImage } from "./small-image.ts";
 
 /** Somebody with a secret to log in with. */
 export interface Login {
@@ -15,8 +14,8 @@ export interface AccountsStage {
   readonly berth: Berth;
   /** The client's home. */
   readonly folder: string;
-  /** An index for Linux and Windows in a folder, under the tag {@link tag}. */
-  readonly layout: string;
+  /** Writes an image that was never there before into a new folder, as an OCI layout with the tag {@link tag}. */
+  readonly newLayout: () => string;
   readonly mia: Login;
   /** Mia with an access token that may push, and with one that may only pull. */
   readonly miaWriting: Login;
@@ -53,10 +52,13 @@ export async function openAccountsStage(client: string): Promise<AccountsStage> 
     ...resources,
   ]);
   const folder = createScratch(client);
-  const layout = path.join(folder, "layout");
-  writeOciLayout(layout, tag, createPlatformIndex("oci", "http://127.0.0.1:9"));
   return {
-    ...{ berth, folder, layout },
+    ...{ berth, folder },
+    newLayout() {
+      const layout = createScratch("layout");
+      writeOciLayout(layout, tag, createSmallImage());
+      return layout;
+    },
     mia: { name: "mia", secret },
     miaWriting: await personal("repo:write"),
     miaReading: await personal("repo:read"),
