@@ -62,7 +62,7 @@ const withHosts = (who: Login | undefined): readonly string[] => {
   return ["--hosts-dir", hostsFor(berth.host, berth.host, authorization)];
 };
 // What the header says is not good, and so it asks once more as nobody.
-const asNobody = /insufficient_scope: authorization failed/;
+const asNobody = /(insufficient_scope|invalid_token): authorization failed/;
 const byHeader = createContainerdLogins("ctr with a hosts.toml", stages[1], asNobody, withHosts);
 tellLoginStory(byHeader, stages[1]);
 
