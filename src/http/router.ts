@@ -72,6 +72,9 @@ async function admit(
     const settled = repository === undefined ? found : await policy.settle(found, repository);
     return policy.allows({ caller: settled, permission, repository }) ? settled : undefined;
   });
-  if (caller === undefined) throw challenger.challenge(ctx, permission, target?.asked, "valid");
+  if (caller === undefined) {
+    const presented = found.identity.kind === "anonymous" ? "anonymous" : "valid";
+    throw challenger.challenge(ctx, permission, target?.asked, presented);
+  }
   setCaller(ctx, caller);
 }

@@ -135,7 +135,7 @@ describe("the limit of wrong passwords", () => {
       await assert.rejects(login(name, secret, "192.0.2.4"), refused);
       wait(30_000);
       assert.equal(await login(name, "wrong", "192.0.2.4"), undefined);
-      await assert.rejects(login(name, "wrong", "192.0.2.4"), refused);
+      await assert.rejects(login(name, "wrong too", "192.0.2.4"), refused);
     }
   });
 
@@ -150,6 +150,27 @@ describe("the limit of wrong passwords", () => {
       await assert.rejects(login("mia", secret, peer.includes(":") ? `${peer}ff` : peer), refused);
       assert.ok(await login("mia", secret, "198.51.100.1"));
     }
+  });
+
+  test("counts the same one from the same place once, and does its work once, whether the account exists or not", async () => {
+    for (const name of ["mia", "nobody"]) {
+      const { account, login, hashings } = await open();
+      await account("mia");
+      for (let again = 0; again < 20; again += 1)
+        assert.equal(await login(name, "an old one"), undefined);
+      assert.equal(hashings(), 1);
+      for (const guess of ["one", "two"]) assert.equal(await login(name, guess), undefined);
+      await assert.rejects(login(name, "three"), refused);
+    }
+  });
+
+  test("of one that is made the right one ends with that", async () => {
+    const { account, login, metadata } = await open();
+    await account("mia");
+    assert.equal(await login("mia", "a new one"), undefined);
+    const passwordHash = await createPasswords({ clock: Date.now }).hash("a new one");
+    await metadata.run("changeUser", { name: "mia", passwordHash, actor, nowMs: start });
+    assert.ok(await login("mia", "a new one"));
   });
 
   test("can't be got round by many at once", async () => {
