@@ -56,20 +56,19 @@ export function createAuthenticator(parts: {
     const mark = wrong.markOf(name, peer, login?.passwordHash ?? "", secret);
     if (wrong.has(mark)) return undefined;
     const attempt = admitted(rateLimit.begin(name.slice(0, keptOfName), peer));
-    const account = login?.account;
-    const isOpen = account?.kind === "user" && !account.disabled;
-    // Nobody learns from a disabled account what its password is.
     const isRight = await passwords
-      .verify(secret, (isOpen ? login?.passwordHash : undefined) ?? undefined)
+      .verify(secret, login?.passwordHash ?? undefined)
       .catch((error: unknown) => {
         attempt.forget();
         throw error;
       });
-    if (!isRight || !isOpen) {
+    if (!isRight) {
       wrong.add(mark);
       return undefined;
     }
     attempt.succeed();
+    const account = login?.account;
+    if (account?.kind !== "user" || account.disabled) return undefined;
     return { kind: "user", accountId: account.id, name: account.name, isAdmin: account.isAdmin };
   };
 

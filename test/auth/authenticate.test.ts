@@ -201,14 +201,6 @@ describe("the limit of wrong passwords", () => {
     assert.ok(await login("mia", secret, "198.51.100.1"));
   });
 
-  test("counts the right password of a disabled user as any other", async () => {
-    const { account, login, metadata } = await open();
-    await account("mia");
-    await metadata.run("changeUser", { name: "mia", disabled: true, actor, nowMs: start });
-    for (let index = 0; index < 3; index += 1) assert.equal(await login("mia", secret), undefined);
-    await assert.rejects(login("mia", secret), refused);
-  });
-
   test("of others behind the same address does not lock out who has logged in from there before", async () => {
     const { account, login } = await open();
     await account("mia");
@@ -216,7 +208,7 @@ describe("the limit of wrong passwords", () => {
     for (let index = 0; index < 5; index += 1) await login(`nobody${index}`, "wrong");
     await assert.rejects(login("tom", secret), refused);
     assert.ok(await login("mia", secret));
-    for (let index = 0; index < 3; index += 1) await login("mia", "wrong");
+    for (let index = 0; index < 3; index += 1) await login("mia", `wrong ${index}`);
     await assert.rejects(login("mia", secret), refused);
   });
 
