@@ -4,6 +4,7 @@ import { createServer, type AddressInfo } from "node:net";
 import path from "node:path";
 import process from "node:process";
 import { before, test } from "node:test";
+import { adminPassword } from "./support/berth.ts";
 import { run, type Output } from "./support/command.ts";
 import { startDockerd } from "./support/dockerd.ts";
 import { busyboxFiles } from "./support/platform-index.ts";
@@ -109,7 +110,12 @@ for (const [driver, profile] of [
       run("docker-compose", ["--project-name", project, ...profile, ...args], {
         cwd: root,
         timeoutSeconds: 300,
-        env: { DOCKER_HOST: docker.socket, BERTH_PORT: String(port), BERTH_STORAGE_DRIVER: driver },
+        env: {
+          DOCKER_HOST: docker.socket,
+          BERTH_PORT: String(port),
+          BERTH_STORAGE_DRIVER: driver,
+          BERTH_AUTH_ADMIN_PASSWORD: adminPassword,
+        },
       });
     const url = `http://127.0.0.1:${port}`;
     const image = `127.0.0.1:${port}/compose/app:1`;
@@ -123,6 +129,8 @@ for (const [driver, profile] of [
     try {
       await compose("up", "--detach");
       await untilAnswers(`${url}/readyz`);
+      await assert.rejects(docker("push", image), /denied|unauthorized|authentication required/);
+      await docker.reading(adminPassword)("login", "-u", "admin", "--password-stdin", url);
       await docker("push", image);
       const container = (await compose("ps", "--quiet", "registry")).stdout.trim();
       const format = "{{.Config.User}} {{.HostConfig.ReadonlyRootfs}} {{.Config.StopSignal}}";
