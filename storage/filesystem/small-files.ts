@@ -51,7 +51,10 @@ export function createSmallFiles(): SmallFiles {
 
   const start = (): Thread => {
     const extension = path.extname(import.meta.url);
-    const worker = new Worker(new URL(`./small-files-thread${extension}`, import.meta.url));
+    const worker = new Worker(new URL(`./small-files-thread${extension}`, import.meta.url), {
+      // What it gets is short-lived; Node's default would let that grow to tens of megabytes.
+      resourceLimits: { maxYoungGenerationSizeMb: 4 },
+    });
     const thread: Thread = { worker, waiting: new Map() };
     const fail = (error: Error): void => {
       const at = threads.indexOf(thread);

@@ -6,7 +6,7 @@ const KIB = 1024;
 const writerBudget = 16 * 1024 * KIB;
 
 /** So many bytes that are written but not flushed start a flush beside the writing, so that the last one has little to do. */
-const flushEveryBytes = 32 * 1024 * KIB;
+const flushEveryBytes = 8 * 1024 * KIB;
 /** Flushes hold threads of Node's pool, which readers need too. */
 const flushesAtMost = 2;
 
