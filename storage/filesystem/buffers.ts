@@ -1,7 +1,12 @@
 const KIB = 1024;
 const largest = 1024 * KIB;
+/** What a reader gets when many read. It has only one then: while it waits for its receiver, others are served. */
+export const modest = 256 * KIB;
+/** And when so many read that even these would be too much. */
 const smallest = 64 * KIB;
-/** What readers hold together, apart from the smallest buffers, which nobody is refused. */
+/** A blob of less needs no more. */
+const least = 16 * KIB;
+/** What readers hold together, apart from modest buffers, which go on to twice that, and the smallest, refused to nobody. */
 const budget = 48 * 1024 * KIB;
 /** What is kept for the next reader instead of being left to the garbage collector. */
 const spareBytesAtMost = 16 * 1024 * KIB;
@@ -15,10 +20,10 @@ let heldBytes = 0;
  * when many do (bounded memory). Must be given back.
  */
 export function takeBuffer(wantedBytes: number): Buffer {
-  const share = Math.max(smallest, Math.min(largest, (budget - heldBytes) / 16));
+  const floor = heldBytes < 2 * budget ? modest : smallest;
+  const share = Math.max(floor, Math.min(largest, (budget - heldBytes) / 16));
   // Sizes are powers of two, so that what one reader gives back fits the next.
-  const size =
-    2 ** Math.floor(Math.log2(Math.min(share, Math.max(smallest, roundUp(wantedBytes)))));
+  const size = 2 ** Math.floor(Math.log2(Math.min(share, Math.max(least, roundUp(wantedBytes)))));
   heldBytes += size;
   const known = spare.get(size)?.pop();
   if (known === undefined) return Buffer.allocUnsafeSlow(size);

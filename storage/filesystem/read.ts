@@ -1,10 +1,10 @@
 import type { FileHandle } from "node:fs/promises";
 import type { LentBytes } from "../blob-store.ts";
-import { giveBack, takeBuffer } from "./buffers.ts";
+import { giveBack, modest, takeBuffer } from "./buffers.ts";
 
 /**
  * Reads `[start, end]` of an open file and closes it. While one chunk is with the receiver, the next is being
- * read into the other of two buffers. Throws if the file ends before `end`.
+ * read into the other of two buffers, unless many read. Throws if the file ends before `end`.
  */
 export async function* readRange(file: FileHandle, start: number, end: number): LentBytes {
   const buffers: Buffer[] = [];
@@ -14,16 +14,16 @@ export async function* readRange(file: FileHandle, start: number, end: number): 
     let filling = takeBuffer(end - start + 1);
     buffers.push(filling);
     let lent = filling;
-    if (end - start + 1 > filling.length) {
+    if (end - start + 1 > filling.length && filling.length > modest) {
       lent = takeBuffer(filling.length);
       buffers.push(lent);
     }
-    next = readFully(file, filling, position, end);
     while (position <= end) {
-      const chunk = await next;
+      const chunk = await (next ?? readFully(file, filling, position, end));
+      next = undefined;
       position += chunk.length;
       [filling, lent] = [lent, filling];
-      if (position <= end) {
+      if (position <= end && filling !== lent) {
         next = readFully(file, filling, position, end);
         // A receiver that leaves while the read runs must not leave a rejection that nobody hears.
         next.catch(() => undefined);
