@@ -37,7 +37,7 @@ export async function startBerth(options: BerthOptions): Promise<Berth> {
       : ["sh", "-c", 'echo $$ > "$0" && exec "$@"', processList, ...node];
   const spawnedAtMs = performance.now();
   const child = spawn(command, args, {
-    env: { PATH: process.env["PATH"], BERTH_LOG_LEVEL: "error" },
+    env: { PATH: process.env["PATH"], BERTH_LOG_LEVEL: "error", ...storageOf(process.env) },
     stdio: ["ignore", "pipe", "inherit"],
   });
   const url = await listening(child);
@@ -47,6 +47,12 @@ export async function startBerth(options: BerthOptions): Promise<Berth> {
     await ended;
   };
   return { url, pid: child.pid ?? 0, spawnedAtMs, stop };
+}
+
+/** The store that the environment names, if it names one: `BERTH_STORAGE_DRIVER=s3` and what belongs to it. */
+function storageOf(environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  const named = Object.entries(environment).filter(([key]) => key.startsWith("BERTH_STORAGE_"));
+  return Object.fromEntries(named);
 }
 
 async function listening(child: ChildProcess): Promise<string> {
