@@ -19,7 +19,7 @@ export interface PlainReader {
 
 /** More readers than this get small buffers. */
 const fewReaders = 64;
-const [largeBytes, smallBytes] = [256 * 1024, 64 * 1024];
+const [largeBytes, smallBytes] = [1024 * 1024, 128 * 1024];
 const idleConnections = 8;
 /** Servers close what rests for longer, and what is closed under us is asked twice. */
 const restMs = 3_000;

@@ -14,6 +14,7 @@ import { createMultiparts } from "./multipart.ts";
 import { createObjects, writeOptions } from "./objects.ts";
 import { createPartBuffers } from "./part-buffers.ts";
 import { createPlainReader } from "./plain-read.ts";
+import { createReadLinks } from "./read-links.ts";
 import { readBody } from "./read.ts";
 import { usualPatience, type Patience } from "./retry.ts";
 import { mostParts, type S3Settings } from "./settings.ts";
@@ -33,13 +34,14 @@ export function createS3Store(
   const { idleMs } = patience;
   const states = createStates(objects, sse, idleMs);
   const buffers = createPartBuffers(settings.buffer, undisturbedMs);
+  const linkTo = createReadLinks(objects.signedUrl);
   const plain = settings.endpoint?.startsWith("http:")
     ? createPlainReader(settings.endpoint, idleMs)
     : undefined;
 
   const openBytes = async (name: string, range: string | undefined) => {
     const what = `GET ${name}`;
-    const url = plain && (await objects.signedUrl(name, 60_000));
+    const url = plain && (await linkTo(name));
     const read = url === undefined ? undefined : await plain?.open(url, what, range);
     if (read !== undefined) return read;
     const found = await objects.get(name, range);
