@@ -1,3 +1,8 @@
+import { accessTokenChangeCommands } from "./access-token-changes.ts";
+import { descriptionCommands } from "./descriptions.ts";
+import { inviteCommands } from "./invites.ts";
+import { starCommands } from "./stars.ts";
+import { teamChangeCommands } from "./team-changes.ts";
 import { accountRemovalCommands } from "./account-removal.ts";
 import { accessTokenCommands } from "./access-tokens.ts";
 import { accountCommands } from "./accounts.ts";
@@ -24,20 +29,25 @@ import { userCommands } from "./users.ts";
  * they may cross a thread; a refusal is a result, not an error.
  */
 export const commands = {
+  ...accessTokenChangeCommands,
   ...accessTokenCommands,
   ...accountCommands,
   ...accountRemovalCommands,
   ...blobCommands,
   ...collaboratorCommands,
   ...collectionCommands,
+  ...descriptionCommands,
   ...instanceCommands,
+  ...inviteCommands,
   ...manifestCommands,
   ...quotaCommands,
   ...repositoryCreationCommands,
   ...repositoryRemovalCommands,
   ...repositorySettingsCommands,
   ...memberCommands,
+  ...starCommands,
   ...tagCommands,
+  ...teamChangeCommands,
   ...teamCommands,
   ...teamPermissionCommands,
   ...upkeepCommands,
