@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Config } from "./config/schema.ts";
+import { noActivities } from "./hub/activity.ts";
 import { openSqliteMetadata, type Metadata } from "./metadata/metadata.ts";
 import type { Logger } from "./observability/logger.ts";
 import { pushRules } from "./push-rules.ts";
@@ -26,10 +27,11 @@ export async function assemble(config: Config, logger: Logger): Promise<Assemble
   const clock = Date.now;
   const store = await openStore(config);
   // The wire's modules load while the database opens.
-  const [metadata, { createApp }, { openAccess }] = await Promise.all([
+  const [metadata, { createApp }, { openAccess }, { createHub }] = await Promise.all([
     openSqliteMetadata(databaseFile(config)),
     import("./http/app.ts"),
     import("./access.ts"),
+    import("./hub/hub.ts"),
   ]);
   const keeping = { leaseMs: config.gc.lease, graceMs: config.gc.grace };
   const { sparse } = config;
@@ -65,6 +67,10 @@ export async function assemble(config: Config, logger: Logger): Promise<Assemble
     handle: createApp({
       registry,
       ...access.parts,
+      hub: {
+        ...access.hub,
+        hub: createHub({ metadata, ...access.hub, activities: noActivities, clock }),
+      },
       readiness: async () =>
         draining ? { server: "is shutting down" } : await problemsOf({ store, metadata }),
       logger,

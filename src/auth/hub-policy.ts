@@ -18,6 +18,8 @@ import { opensPath } from "./token-resources.ts";
 export type HubNeed =
   /** Nothing; lists show only what the caller may see. */
   | { readonly of: "nobody" }
+  /** To have logged in; what may be done shows only in the body of the call. */
+  | { readonly of: "session" }
   /** To be a user. */
   | { readonly of: "user" }
   /** To be a user who has logged in with the password: what makes or ends credentials. */
@@ -58,12 +60,15 @@ export interface HubPolicy {
 /** `auth.open`: nobody is known, and everybody may do everything that needs no account of their own. */
 export function createOpenHubPolicy(): HubPolicy {
   return {
-    judge: async (_, need) => (need.of === "user" || need.of === "password" ? "login" : "allowed"),
+    judge: async (_, need) => (needsAccount(need) ? "login" : "allowed"),
     standing: async () => ({ read: true, write: true, admin: true }),
     visible: async (_, names) => new Set(names),
     viewOf: async () => ({ kind: "all" }),
   };
 }
+
+const needsAccount = ({ of }: HubNeed): boolean =>
+  of === "session" || of === "user" || of === "password";
 
 /** A personal access token takes from what its owner may do to organisations, too. */
 const mayRead = (scope: PersonalScope | undefined): boolean => scope !== "repo:public_read";
@@ -169,6 +174,8 @@ export function createHubPolicy(parts: {
         return repository === undefined ? "unknown" : ofRepository(session, need.deed, repository);
       if (session === undefined) return "login";
       switch (need.of) {
+        case "session":
+          return "allowed";
         case "user":
           return session.identity.kind === "user" ? "allowed" : "forbidden";
         case "password":

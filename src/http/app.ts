@@ -8,8 +8,13 @@ import type { Callers } from "./authenticate.ts";
 import { createBodyReader } from "./body.ts";
 import type { Challenger } from "./challenge.ts";
 import { renderFailures, versionHeader } from "./errors.ts";
+import { documentRoutes } from "./document.ts";
+import type { HubRoute } from "./hub/call.ts";
+import { createHubRouter } from "./hub/router.ts";
+import { hubRoutes, type HubParts } from "./hub/routes.ts";
 import { jwksRoutes } from "./jwks.ts";
 import { opsRoutes, type Readiness } from "./ops.ts";
+import { isHubRoute, openApiOf } from "./openapi.ts";
 import type { Origins } from "./origins.ts";
 import { logRequests } from "./request-log.ts";
 import { createRouter } from "./router.ts";
@@ -26,6 +31,7 @@ import { uploadRoutes } from "./v2/uploads.ts";
 
 export interface AppParts {
   readonly registry: Registry;
+  readonly hub: HubParts;
   readonly callers: Callers;
   readonly policy: Policy;
   readonly challenger: Challenger;
@@ -45,15 +51,16 @@ export interface AppParts {
 }
 
 /** Everything that is served, each with the permission it needs. */
-export function routesOf(parts: AppParts): readonly Route[] {
-  const { registry, policy, tokens, readiness, limits } = parts;
+export function routesOf(parts: AppParts): readonly (Route | HubRoute)[] {
+  const { registry, policy, tokens, readiness, limits, origins } = parts;
   const { pageSize, tagsPerPush } = limits;
   const readBody = createBodyReader(
     limits.manifestSize,
     limits.manifestSize * limits.manifestsInFlight,
   );
-  return [
+  const served: readonly (Route | HubRoute)[] = [
     ...opsRoutes({ readiness }),
+    ...documentRoutes({ document: () => openApiOf(served) }),
     ...(tokens === undefined ? [] : [...tokenRoutes(tokens), ...jwksRoutes(tokens)]),
     ...pingRoutes,
     ...catalogRoutes({ repositories: registry.repositories, policy, pageSize }),
@@ -62,7 +69,9 @@ export function routesOf(parts: AppParts): readonly Route[] {
     ...manifestRoutes({ manifests: registry.manifests, policy, readBody, tagsPerPush }),
     ...tagRoutes({ tags: registry.tags, pageSize }),
     ...referrerRoutes({ referrers: registry.referrers, pageSize }),
+    ...hubRoutes({ ...parts.hub, registry, origins }),
   ];
+  return served;
 }
 
 export function createApp(
@@ -76,7 +85,10 @@ export function createApp(
     if (ctx.path.startsWith("/v2")) ctx.set(versionHeader, "registry/2.0");
     await next();
   });
-  app.use(createRouter(routesOf(parts), parts));
+  const routes = routesOf(parts);
+  app.use(createHubRouter(routes.filter(isHubRoute), parts.hub));
+  const others = routes.filter((route): route is Route => !isHubRoute(route));
+  app.use(createRouter(others, parts));
   app.on("error", (error) => parts.logger.debug({ err: error }, "a connection failed"));
   const handle = app.callback();
   const { registry, callers, policy, logger } = parts;

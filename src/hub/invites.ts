@@ -35,7 +35,7 @@ export function createInvites(parts: {
 
   const find = async (id: string): Promise<Invite> => {
     const found = await metadata.invites.find(id);
-    if (found === undefined) throw new AccountError("unknown", "there is no such invite");
+    if (found === undefined) throw new AccountError("unknown", "object not found");
     return found;
   };
 
@@ -83,7 +83,7 @@ export function createInvites(parts: {
     async cancel(actor: Actor, id: string): Promise<void> {
       const action = "org.member.invite.cancel";
       if (!(await metadata.run("deleteInvite", { id, actor, nowMs: clock(), action })))
-        throw new AccountError("unknown", "there is no such invite");
+        throw new AccountError("unknown", "object not found");
     },
 
     /** Makes the user whom it is for a member, and one of the team if it names one. */

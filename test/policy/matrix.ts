@@ -53,7 +53,7 @@ const absent = digestOf(Buffer.from("nobody pushed this"));
 /** Every route as the server has it: `GET /v2/…`. */
 export function servedRoutes(): readonly string[] {
   const parts = {
-    ...{ registry: {}, tokens: {}, policy: createOpenPolicy() },
+    ...{ registry: {}, tokens: {}, hub: { hub: {}, accounts: {} }, policy: createOpenPolicy() },
     readiness: () => Promise.resolve({}),
     limits: { manifestSize: 1, manifestsInFlight: 1, pageSize: 1, tagsPerPush: 1 },
   } as unknown as AppParts;
