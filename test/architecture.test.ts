@@ -45,9 +45,10 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
   upkeep: ["data-folder", "stores", "contract", "metadata", "registry", "config"],
   repositories: ["data-folder", "push-rules", "metadata", "registry", "auth", "config"],
   server: ["assemble", "config", "observability", "oci"],
+  workers: ["assemble", "server", "metadata", "registry", "config", "observability"],
   cli: [
     ...["assemble", "data-folder", "upkeep", "repositories", "administration"],
-    ...["config", "server", "observability", "oci"],
+    ...["config", "server", "workers", "observability", "oci"],
   ],
 };
 

@@ -1,4 +1,5 @@
 import { execFileSync } from "node:child_process";
+import { randomBytes } from "node:crypto";
 import { cpSync, existsSync, readFileSync, rmSync, symlinkSync } from "node:fs";
 import path from "node:path";
 import process from "node:process";
@@ -25,18 +26,23 @@ export function createBerth({ programFolder, nodeOptions, serveOptions }: BerthO
   for (const name of ["node_modules", "migrations", "package.json"])
     symlinkSync(path.join(repository, name), path.join(programFolder, name));
   const program = path.join(programFolder, "dist/main.js");
-  return {
+  const serve = (options: readonly string[], env: Readonly<Record<string, string>>): Server => ({
     name: "berth",
     version: git("rev-parse", "--short", "HEAD"),
     program: (folder, port, watched) => ({
       command: process.execPath,
       args: [...nodeOptions].concat(
         watched ? ["--import", pathToFileURL(probe).href] : [],
-        [program, "serve", ...(serveOptions.length > 0 ? serveOptions : ["--open"])],
+        [program, "serve", ...options],
         ["--data", path.join(folder, "data"), "--listen", `127.0.0.1:${port}`],
       ),
-      env: { BERTH_LOG_LEVEL: "error", EVENT_LOOP_DELAYS: folder },
+      env: { BERTH_LOG_LEVEL: "error", EVENT_LOOP_DELAYS: folder, ...env },
     }),
+  });
+  const secret = randomBytes(12).toString("hex");
+  return {
+    ...serve(serveOptions.length > 0 ? serveOptions : ["--open"], {}),
+    guarded: { server: serve([], { BERTH_AUTH_ADMIN_PASSWORD: secret }), secret },
   };
 }
 

@@ -15,6 +15,17 @@ export const rules: readonly Rule[] = [
     check: ({ auth, listen }) =>
       auth.open ? openOnNetwork(auth.openOnNetwork, listen) : undefined,
   },
+  {
+    keys: ["workers", "storage.driver"],
+    check: ({ workers, storage }) =>
+      workers === 1 || storage.driver !== "memory"
+        ? undefined
+        : {
+            what: "blobs in memory are in the memory of one process, and the others would not find them",
+            found: String(workers),
+            allowed: "1, or another storage.driver",
+          },
+  },
 ];
 
 function openOnNetwork(

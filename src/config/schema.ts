@@ -22,6 +22,9 @@ export const configSchema = z.object({
   data: filePath("the path of a folder")
     .prefault("./data")
     .describe("Folder of the database and, by default, the blobs"),
+  workers: integer({ min: 1, max: 64 })
+    .prefault(1)
+    .describe("Processes that answer; more than one on a machine with the cores for it"),
   trustedProxies: z
     .array(ipRange())
     .prefault([])

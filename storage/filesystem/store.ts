@@ -170,7 +170,8 @@ async function tryRename(paths: Paths): Promise<void> {
   await file.close();
   try {
     await rename(source, target);
-    await unlink(target);
+    // Another process may be trying the same.
+    await unlink(target).catch(absent);
   } catch (error) {
     await unlink(source).catch(() => undefined);
     if (!(error instanceof Error && "code" in error && error.code === "EXDEV")) throw error;

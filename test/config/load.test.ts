@@ -12,6 +12,7 @@ describe("what nobody sets", () => {
     assert.deepEqual(await accept({}), {
       listen: { host: "127.0.0.1", port: 5000 },
       data: path.resolve("data"),
+      workers: 1,
       trustedProxies: [],
       auth: { open: false, openOnNetwork: false, algorithm: "ES256" },
       storage: { driver: "filesystem" },

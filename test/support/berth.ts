@@ -11,6 +11,7 @@ import { digestOf, type Digest, type DigestAlgorithm } from "../../src/oci/diges
 import { parseRepositoryName } from "../../src/oci/name.ts";
 import { createLogger } from "../../src/observability/logger.ts";
 import { openRepositories } from "../../src/repositories.ts";
+import { assembleTwo } from "./two-processes.ts";
 import { temporaryFolder } from "./temporary.ts";
 
 export type Settings = Readonly<Record<string, string>>;
@@ -38,7 +39,7 @@ export async function startBerth(data: string, settings: Settings = {}): Promise
   let server: Server | undefined;
 
   const open = async (port: number): Promise<number> => {
-    assembled = await assemble(config, logger);
+    assembled = await (config.workers > 1 ? assembleTwo : assemble)(config, logger);
     server = createServer(assembled.handle);
     await new Promise<void>((resolve) => server?.listen(port, "127.0.0.1", resolve));
     return (server.address() as AddressInfo).port;
@@ -70,18 +71,34 @@ export async function startBerth(data: string, settings: Settings = {}): Promise
   };
 }
 
+const drivers: Readonly<Record<string, Settings>> = {
+  filesystem: { "storage.driver": "filesystem" },
+  memory: { "storage.driver": "memory" },
+};
+const shared: Readonly<Record<string, Settings>> = { "two processes": { workers: "2" } };
+
+/** {@link describeApi}, and once more where two processes share one folder and take turns in answering. */
+export function describeSharedApi(
+  name: string,
+  tests: (berth: () => TestBerth) => void,
+  settings: Settings = {},
+): void {
+  describeApi(name, tests, settings, { ...drivers, ...shared });
+}
+
 /** Runs the tests against a Berth on every driver that needs nothing but Node. */
 export function describeApi(
   name: string,
   tests: (berth: () => TestBerth) => void,
   settings: Settings = {},
+  kinds = drivers,
 ): void {
-  for (const driver of ["filesystem", "memory"]) {
-    describe(`${name} (${driver})`, async () => {
+  for (const [kind, kindSettings] of Object.entries(kinds)) {
+    describe(`${name} (${kind})`, async () => {
       const folder = temporaryFolder();
       mkdirSync(folder, { recursive: true });
       const berth = await startBerth(mkdtempSync(path.join(folder, "data-")), {
-        "storage.driver": driver,
+        ...kindSettings,
         ...settings,
       });
       after(() => berth.close());
