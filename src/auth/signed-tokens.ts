@@ -53,7 +53,8 @@ export function createSignedTokens(parts: {
           ...{ algorithms: [key.algorithm], issuer, audience, clockTimestamp: clock() / 1000 },
         });
       } catch (error) {
-        if (error instanceof jwt.JsonWebTokenError) return undefined;
+        // A signature of another length than ES256 has is a TypeError.
+        if (error instanceof jwt.JsonWebTokenError || error instanceof TypeError) return undefined;
         throw error;
       }
     },
