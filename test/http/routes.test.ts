@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { routesOf, type AppParts } from "../../src/http/app.ts";
+import { isHubRoute } from "../../src/http/openapi.ts";
 
 describe("the route table", () => {
   const parts = {
@@ -13,7 +14,7 @@ describe("the route table", () => {
   const routes = routesOf(parts);
 
   test("names a permission for every route", () => {
-    const kinds = new Set(["none", "access", "repository", "catalog"]);
+    const kinds = new Set(["none", "access", "repository", "catalog", "hub"]);
     for (const route of routes) {
       assert.ok(
         kinds.has(route.permission?.kind),
@@ -44,10 +45,21 @@ describe("the route table", () => {
     }
   });
 
+  test("asks for what is declared wherever the Hub-shaped API has a repository in its path", () => {
+    const hub = routes.filter(isHubRoute);
+    assert.ok(hub.length > 60);
+    for (const { method, path, permission } of hub)
+      assert.equal(
+        path.includes(":repository"),
+        permission.needs.of === "repository",
+        `${method} ${path}`,
+      );
+  });
+
   test("leaves only the probes of whoever runs the process, and the way to a token, without a permission", () => {
     assert.deepEqual(
       routes.filter(({ permission }) => permission.kind === "none").map(({ path }) => path),
-      ["/healthz", "/readyz", "/token", "/token", "/.well-known/jwks.json"],
+      ["/healthz", "/readyz", "/openapi.json", "/token", "/token", "/.well-known/jwks.json"],
     );
   });
 });
