@@ -100,6 +100,7 @@ export const hubTable: Readonly<Record<string, HubNeedWord>> = {
   "GET /v2/user/orgs": "user",
   "GET /v2/user/invites": "user",
   "GET /v2/repositories/namespaces": "user",
+  "GET /api/billing/v4/accounts/:id/hub-plan": "session",
   "POST /v2/namespaces/:namespace/repositories": "create",
   ...under("/v2/namespaces/:namespace/repositories/:repository"),
   ...under("/v2/repositories/:namespace/:repository"),

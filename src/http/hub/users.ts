@@ -20,6 +20,19 @@ const membership = organisationObject.extend({
   parent_name: z.string(),
 });
 
+const plan = z.object({
+  name: z.string(),
+  legacy: z.boolean(),
+  duration: z.string(),
+  seats: z.int(),
+  teams: z.int(),
+  private_repos: z.int(),
+  collaborators: z.int(),
+  parallel_builds: z.int(),
+});
+/** As clients read it. */
+const unlimited = 9999;
+
 /** Who the caller is, and who others are. */
 export function userRoutes(parts: {
   readonly hub: Pick<Hub, "people">;
@@ -70,6 +83,17 @@ export function userRoutes(parts: {
       summary: "Where the user that asks may make repositories",
       answer: z.object({ namespaces: z.array(z.string()) }),
       handle: async (call) => ({ namespaces: [...(await people.namespacesOf(userOf(call)))] }),
+    }),
+    hubRoute({
+      method: "get",
+      path: "/api/billing/v4/accounts/:id/hub-plan",
+      needs: { of: "session" },
+      summary: "What an account may have: as much as it wants",
+      answer: plan,
+      handle: async () => ({
+        ...{ name: "Berth", legacy: false, duration: "", seats: unlimited, teams: unlimited },
+        ...{ private_repos: unlimited, collaborators: unlimited, parallel_builds: unlimited },
+      }),
     }),
     hubRoute({
       method: "get",
