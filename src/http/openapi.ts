@@ -59,6 +59,7 @@ export function openApiOf(routes: readonly (Route | HubRoute)[]): Json {
     paths,
     components: {
       schemas: { HubError: errorsOf.hub, RegistryErrors: errorsOf.registry },
+      responses: { HubError: errorOf("HubError"), RegistryErrors: errorOf("RegistryErrors") },
       securitySchemes: {
         session: {
           type: "http",
@@ -95,7 +96,9 @@ function hubOperation(route: HubRoute): Json {
         description: route.summary,
         ...(route.answer === undefined ? {} : { content: answerContent(route.answer) }),
       },
-      ...errorResponses("HubError", ["400", "401", "403", "404", "409", "413", "429", "503"]),
+      ...Object.fromEntries(
+        refusals.map((status) => [status, { $ref: "#/components/responses/HubError" }]),
+      ),
     },
   };
 }
@@ -160,12 +163,12 @@ function answerContent(answer: z.ZodType): Json {
 
 const jsonContent = (schema: Json): Json => ({ "application/json": { schema } });
 
-function errorResponses(name: string, statuses: readonly string[]): Json {
-  const content = { "application/json": { schema: { $ref: `#/components/schemas/${name}` } } };
-  return Object.fromEntries(
-    statuses.map((status) => [status, { description: "An error", content }]),
-  );
-}
+const errorOf = (schema: string): Json => ({
+  description: "An error",
+  content: jsonContent({ $ref: `#/components/schemas/${schema}` }),
+});
+
+const refusals = ["400", "401", "403", "404", "409", "413", "429", "503"];
 
 /** The same answers, without their bodies. */
 function headOf(operation: Json): Json {
@@ -174,7 +177,7 @@ function headOf(operation: Json): Json {
     ...operation,
     operationId: `head-${String(operation["operationId"])}`,
     responses: Object.fromEntries(
-      responses.map(([status, { description }]) => [status, { description }]),
+      responses.map(([status, { content: _, ...rest }]) => [status, rest]),
     ),
   };
 }

@@ -69,7 +69,8 @@ export function servedHubRoutes(): readonly { readonly name: string; readonly ne
 const nameOfRoute = ({ method, path }: { readonly method: string; readonly path: string }) =>
   `${method.toUpperCase()} ${path}`;
 
-function served() {
+/** The whole route table, with nothing behind it. */
+export function served() {
   const parts = {
     ...{ registry: {}, tokens: {}, hub: { hub: {}, accounts: {} }, policy: createOpenPolicy() },
     readiness: () => Promise.resolve({}),

@@ -76,6 +76,7 @@ export function repositorySettingRoutes(parts: {
     hubRoute({
       method: "get",
       path: "/v2/users/:name/repositories/starred",
+      legacy: true,
       needs: { of: "nobody" },
       summary: "What a user has starred, as far as the caller sees it",
       query: z.object(pageQuery),

@@ -25,12 +25,14 @@ export type Ask = (method: Method, path: string, body?: object) => Promise<Answe
 
 interface Document {
   readonly paths: Readonly<Record<string, Readonly<Record<string, Operation>>>>;
-  readonly components: object;
+  readonly components: { readonly responses: Readonly<Record<string, Response>> };
 }
 interface Operation {
-  readonly responses: Readonly<
-    Record<string, { readonly content?: Readonly<Record<string, { readonly schema: object }>> }>
-  >;
+  readonly responses: Readonly<Record<string, Response>>;
+}
+interface Response {
+  readonly $ref?: string;
+  readonly content?: Readonly<Record<string, { readonly schema: object }>>;
 }
 
 const documents = new Map<number, Document>();
@@ -90,7 +92,8 @@ function check(
     assert.ok([404, 405].includes(answer.status), `${what} is not in the document`);
     return;
   }
-  const response = operation.responses[String(answer.status)];
+  const told = operation.responses[String(answer.status)];
+  const response = told?.$ref === undefined ? told : document.components.responses["HubError"];
   assert.ok(response !== undefined, `${what}: the document does not know the status`);
   if (method === "head" || response.content === undefined) return;
   const schema = response.content[answer.type]?.schema;
