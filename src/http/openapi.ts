@@ -177,7 +177,10 @@ function headOf(operation: Json): Json {
     ...operation,
     operationId: `head-${String(operation["operationId"])}`,
     responses: Object.fromEntries(
-      responses.map(([status, { content: _, ...rest }]) => [status, rest]),
+      responses.map(([status, response]) => [
+        status,
+        "content" in response ? { description: response["description"] } : response,
+      ]),
     ),
   };
 }

@@ -1,5 +1,5 @@
 import type { Account } from "../metadata/accounts.ts";
-import type { Actor, AuditEntry, AuditQuery } from "../metadata/audit.ts";
+import type { AuditEntry, AuditQuery } from "../metadata/audit.ts";
 import type { MemberDetails, Membership } from "../metadata/memberships.ts";
 import type { Metadata } from "../metadata/metadata.ts";
 import type { MemberRole } from "../metadata/schema.ts";
@@ -80,5 +80,3 @@ export function createPeople({ metadata }: { readonly metadata: Metadata }) {
 const everything = { limit: 10_000, offset: 0 };
 
 export const windowOf = ({ page, size }: PageAsked) => ({ limit: size, offset: (page - 1) * size });
-
-export type { Actor };

@@ -95,8 +95,8 @@ export function createMembershipReads(db: Database) {
       if (search !== undefined && search !== "") {
         const found = (column: "accounts.name" | "accounts.full_name" | "accounts.email") =>
           sql<boolean>`instr(lower(coalesce(${sql.ref(column)}, '')), ${search.toLowerCase()}) > 0`;
-        members = members.where(({ or }) =>
-          or([found("accounts.name"), found("accounts.full_name"), found("accounts.email")]),
+        members = members.where((where) =>
+          where.or([found("accounts.name"), found("accounts.full_name"), found("accounts.email")]),
         );
       }
       if (teamId !== undefined)

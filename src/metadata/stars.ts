@@ -51,7 +51,11 @@ async function star(tx: Database, { userId, repository, nowMs }: Star): Promise<
     .expression((query) =>
       query
         .selectFrom(["accounts", "repositories"])
-        .select(({ val }) => ["accounts.id", "repositories.id as repository", val(nowMs).as("at")])
+        .select((given) => [
+          "accounts.id",
+          "repositories.id as repository",
+          given.val(nowMs).as("at"),
+        ])
         .where("accounts.id", "=", userId)
         .where("repositories.name", "=", repository),
     )

@@ -2,7 +2,6 @@ import { z } from "zod";
 import type { Hub } from "../../hub/hub.ts";
 import type { ShownToken } from "../../hub/tokens.ts";
 import { hubRoute, userOf, type HubRoute } from "./call.ts";
-import { HubError } from "./errors.ts";
 import { pageOf, pageQuery, type Pager } from "./pages.ts";
 import { time, timeOf, timeOrNull } from "./times.ts";
 
@@ -103,8 +102,6 @@ export function personalTokenRoutes(parts: {
       answer: tokenObject,
       handle: async (call) => {
         const { actor, body, params } = call;
-        if (body.token_label === undefined && body.is_active === undefined)
-          throw new HubError(400, "nothing is to be changed");
         const change = { label: body.token_label, isActive: body.is_active };
         return tokenOf(await tokens.update(actor, userOf(call).name, params["id"] ?? "", change));
       },

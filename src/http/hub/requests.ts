@@ -1,5 +1,5 @@
 import type { IncomingMessage } from "node:http";
-import { z } from "zod";
+import type { z } from "zod";
 import { HubError } from "./errors.ts";
 
 /** A full description of 25 000 characters, each of them six bytes of JSON, and some more. */
@@ -33,8 +33,8 @@ function parse(schema: z.ZodType, value: unknown): unknown {
     const field = path.map(String).join(".") || "body";
     fields[field] = [...(Object.hasOwn(fields, field) ? (fields[field] ?? []) : []), message];
   }
-  const [[field, [message] = []] = ["body"]] = Object.entries(fields);
-  throw new HubError(400, `${field}: ${message ?? "invalid"}`, { fields });
+  const told = Object.entries(fields).map(([field, [message]]) => `${field}: ${message}`);
+  throw new HubError(400, told.join("; "), { fields });
 }
 
 async function readText(request: IncomingMessage): Promise<string> {

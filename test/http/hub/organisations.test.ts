@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { startClosedBerth } from "../../support/closed.ts";
-import { hubAs, type Body } from "./support.ts";
+import { hubAs, textOf, type Body } from "./support.ts";
 
 const column = (body: Body, list: string, field: string): readonly unknown[] =>
   (body[list] as unknown as Record<string, unknown>[]).map((row) => row[field]);
@@ -61,7 +61,7 @@ describe("organisations in the Hub-shaped API", async () => {
   test("have members with roles, listed, searched and exported", async () => {
     const { body } = await ann("get", "/v2/orgs/team/members?page_size=1");
     assert.equal(body["count"], 2);
-    assert.match(String(body["next"]), /page_size=1&page=2$/);
+    assert.match(textOf(body["next"]), /page_size=1&page=2$/);
     const found = await ann("get", "/v2/orgs/team/members?search=MI");
     assert.deepEqual(column(found.body, "results", "username"), ["mia"]);
     const raised = await ann("put", "/v2/orgs/team/members/mia", { role: "editor" });

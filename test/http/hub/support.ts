@@ -18,6 +18,9 @@ export interface Body {
   readonly [index: number]: Body;
 }
 
+/** What is a text in an answer. */
+export const textOf = (value: unknown): string => value as string;
+
 type Method = "get" | "head" | "post" | "put" | "patch" | "delete";
 
 /** Asks the Hub-shaped API, and holds every answer against the document that the server gives of itself. */
@@ -70,7 +73,7 @@ export function hubWith(berth: TestBerth, authorization: string | undefined): As
     if (authorization !== undefined) request.set("Authorization", authorization);
     const answer = await (body === undefined ? request : request.send(body));
     check(await documentOf(berth), method, path, answer);
-    return answer as unknown as Answer;
+    return answer;
   };
 }
 

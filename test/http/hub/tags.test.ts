@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { pushImageParts, putManifest, type TestBerth } from "../../support/berth.ts";
 import { startClosedBerth } from "../../support/closed.ts";
-import { hubAs, type Body } from "./support.ts";
+import { hubAs, textOf, type Body } from "./support.ts";
 
 const indexType = "application/vnd.oci.image.index.v1+json";
 
@@ -137,8 +137,8 @@ describe("tags in the Hub-shaped API", async () => {
     const after = (await nobody("get", `${path}/1.3`)).body;
     assert.equal(after["id"], before["id"]);
     assert.notEqual(after["digest"], before["digest"]);
-    assert.ok(String(after["last_updated"]) >= String(before["last_updated"]));
-    assert.match(String(after["last_updated"]), /Z$/);
+    assert.ok(textOf(after["last_updated"]) >= textOf(before["last_updated"]));
+    assert.match(textOf(after["last_updated"]), /Z$/);
   });
 
   test("are walked by their links, each once, and their count is what was pushed", async () => {
