@@ -74,6 +74,7 @@ export async function assemble(config: Config, logger: Logger, lent?: Lent): Pro
       readiness: async () =>
         draining ? { server: "is shutting down" } : await problemsOf({ store, metadata }),
       logger,
+      redirectExcept: config.storage.s3.redirectExcept,
       limits: config.limits,
     }),
     drain: () => {

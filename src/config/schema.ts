@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { ipRange, listenAddress, serverUrl } from "./addresses.ts";
+import { s3Schema } from "./s3.ts";
 import { bool, choice, duration, filePath, integer, secret, size } from "./values.ts";
 
 const logLevels = ["trace", "debug", "info", "warn", "error", "fatal", "silent"] as const;
@@ -58,9 +59,10 @@ export const configSchema = z.object({
     .prefault({}),
   storage: z
     .object({
-      driver: choice(["filesystem", "memory"])
+      driver: choice(["filesystem", "memory", "s3"])
         .prefault("filesystem")
         .describe("Where blobs lie; memory forgets them at the end"),
+      s3: s3Schema,
     })
     .prefault({}),
   log: z

@@ -25,6 +25,7 @@ import { blobRoutes } from "./v2/blobs.ts";
 import { catalogRoutes } from "./v2/catalog.ts";
 import { manifestRoutes } from "./v2/manifests.ts";
 import { pingRoutes } from "./v2/ping.ts";
+import { createRedirectRule } from "./v2/redirect.ts";
 import { referrerRoutes } from "./v2/referrers.ts";
 import { tagRoutes } from "./v2/tags.ts";
 import { uploadRoutes } from "./v2/uploads.ts";
@@ -40,6 +41,8 @@ export interface AppParts {
   readonly origins: Origins;
   readonly readiness: Readiness;
   readonly logger: Logger;
+  /** Clients that read blobs from here also where the store could give them a link. */
+  readonly redirectExcept: readonly string[];
   readonly limits: {
     /** Bytes of one manifest. */
     readonly manifestSize: number;
@@ -52,12 +55,13 @@ export interface AppParts {
 
 /** Everything that is served, each with the permission it needs. */
 export function routesOf(parts: AppParts): readonly (Route | HubRoute)[] {
-  const { registry, policy, tokens, readiness, limits, origins } = parts;
+  const { registry, policy, tokens, origins, readiness, limits } = parts;
   const { pageSize, tagsPerPush } = limits;
   const readBody = createBodyReader(
     limits.manifestSize,
     limits.manifestSize * limits.manifestsInFlight,
   );
+  const mayRedirect = createRedirectRule({ except: parts.redirectExcept, origins });
   const served: readonly (Route | HubRoute)[] = [
     ...opsRoutes({ readiness }),
     ...documentRoutes({ document: () => openApiOf(served) }),
@@ -65,7 +69,7 @@ export function routesOf(parts: AppParts): readonly (Route | HubRoute)[] {
     ...pingRoutes,
     ...catalogRoutes({ repositories: registry.repositories, policy, pageSize }),
     ...uploadRoutes({ uploads: registry.uploads, blobs: registry.blobs, policy }),
-    ...blobRoutes({ blobs: registry.blobs, policy }),
+    ...blobRoutes({ blobs: registry.blobs, policy, mayRedirect }),
     ...manifestRoutes({ manifests: registry.manifests, policy, readBody, tagsPerPush }),
     ...tagRoutes({ tags: registry.tags, pageSize }),
     ...referrerRoutes({ referrers: registry.referrers, pageSize }),

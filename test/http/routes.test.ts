@@ -9,6 +9,8 @@ describe("the route table", () => {
     tokens: {},
     hub: { hub: {}, accounts: {} },
     readiness: () => Promise.resolve({}),
+    redirectExcept: [],
+    trustedProxies: [],
     limits: { manifestSize: 1, manifestsInFlight: 1, pageSize: 1, tagsPerPush: 1 },
   } as unknown as AppParts;
   const routes = routesOf(parts);

@@ -10,6 +10,7 @@ import type { Blobs } from "../../registry/blobs.ts";
 import { actorOf, callerOf } from "../caller.ts";
 import type { Route, Target } from "../route.ts";
 import { sendNothing, writeBytes } from "../send.ts";
+import type { MayRedirect } from "./redirect.ts";
 
 type Blob = Awaited<ReturnType<Blobs["get"]>>;
 
@@ -19,9 +20,11 @@ const push = { kind: "repository", actions: ["push"] } as const;
 export function blobRoutes({
   blobs,
   policy,
+  mayRedirect,
 }: {
   readonly blobs: Blobs;
   readonly policy: Policy;
+  readonly mayRedirect: MayRedirect;
 }): readonly Route[] {
   const get = async (ctx: Context, { repository }: Target): Promise<void> => {
     const blob = await blobs.get(repository, parseDigest(ctx["params"].digest));
@@ -31,7 +34,7 @@ export function blobRoutes({
       ETag: etag,
       "Accept-Ranges": "bytes",
       // The bytes of a digest never change.
-      "Cache-Control": "max-age=31536000",
+      "Cache-Control": `${policy.isPublic(repository) ? "" : "private, "}max-age=31536000`,
     });
     if (
       ctx.method === "HEAD" &&
@@ -44,6 +47,22 @@ export function blobRoutes({
     await sendRange(ctx, blob, etag);
   };
 
+  /**
+   * Sends the client to the store, which reads its Range itself. The permission has been checked; the URL is good for
+   * whoever has it, and so no cache may keep it.
+   */
+  const redirected = async (ctx: Context, blob: Blob): Promise<boolean> => {
+    // If-Range names our ETag, which the store does not know.
+    const ours = blob.sizeBytes === 0 || ctx.get("If-Range") !== "";
+    if (ctx.method !== "GET" || ours || !mayRedirect(ctx)) return false;
+    const link = await blobs.link(blob);
+    if (link === undefined) return false;
+    ctx.set({ Location: link, "Cache-Control": "no-store" });
+    ctx.remove("ETag");
+    sendNothing(ctx, 307);
+    return true;
+  };
+
   const sendRange = async (ctx: Context, blob: Blob, etag: string): Promise<void> => {
     const ifRange = ctx.get("If-Range");
     const asked = ifRange !== "" && ifRange !== etag ? undefined : ctx.get("Range") || undefined;
@@ -54,8 +73,10 @@ export function blobRoutes({
           headers: { "Content-Range": `bytes */${blob.sizeBytes}` },
         });
       case "full":
+        if (await redirected(ctx, blob)) return;
         return send(ctx, blob, 200, OCTET_STREAM, [{ start: 0, end: blob.sizeBytes - 1 }]);
       case "single":
+        if (await redirected(ctx, blob)) return;
         ctx.set("Content-Range", contentRange(range, blob));
         return send(ctx, blob, 206, OCTET_STREAM, [range]);
       case "multi": {

@@ -4,6 +4,7 @@ import type { Freshness } from "./freshness.ts";
 
 /** What the policy asks of a repository on every request, whether there is one or not. */
 export interface RepositoryFacts {
+  readonly isThere: boolean;
   readonly isPublic: boolean;
   /** Number of the last removal of a repository of this name; 0 if there was none. */
   readonly removal: number;
@@ -35,7 +36,12 @@ export function createHotRepositories(
       const facts = held.get(name);
       if (facts !== undefined) return facts;
       const row = statement.get(name, name) as { isPublic: 0 | 1 | null; removal: number | null };
-      const found = { isPublic: row.isPublic === 1, removal: row.removal ?? 0 };
+      const { isPublic, removal } = row;
+      const found = {
+        isThere: isPublic !== null,
+        isPublic: isPublic === 1,
+        removal: removal ?? 0,
+      };
       held.set(name, found);
       return found;
     },

@@ -30,8 +30,8 @@ export interface UploadLocks {
 }
 
 /**
- * One writer an upload, for those who share these locks. A client that lost its connection comes back before we notice: the newer
- * request then takes over from the silent one.
+ * One writer an upload, for all who share these locks. A client that lost its connection comes back before we notice:
+ * the newer request then takes over from the silent one.
  */
 export function createUploadLocks(): UploadLocks {
   const holders = new Map<string, Holder>();

@@ -35,7 +35,7 @@ export type Uploads = ReturnType<typeof createUploads>;
  */
 export function createUploads(parts: {
   readonly store: BlobStore;
-  readonly metadata: Pick<Metadata, "uploads" | "blobs" | "run">;
+  readonly metadata: Pick<Metadata, "uploads" | "blobs" | "repositories" | "run">;
   readonly clock: Clock;
   readonly keeper: Keeper;
   readonly recentBlobs: RecentBlobs;
@@ -146,6 +146,7 @@ export function createUploads(parts: {
   const append = async (row: UploadRow, hold: UploadHold, chunk: Chunk): Promise<number> => {
     const offset = await sizeOf(row);
     checkRange(chunk, offset);
+    refuseTooLarge(offset + (chunk.lengthBytes ?? 0), store.abilities.largestBlobBytes);
     await sessions.settle(row.id);
     if (clock() - row.touched_at > rewriteAfterMs) {
       await metadata.run("touchUpload", { id: row.id, nowMs: clock() });
@@ -211,12 +212,15 @@ export function createUploads(parts: {
     }
   };
 
-  /** Opens a session. `algorithm` is a hint: the session may close with another. */
+  /** Opens a session. `algorithm` is a hint: the session may close with another. Throws NAME_UNKNOWN where a push makes none. */
   const start = async (
     actor: Actor,
     repository: RepositoryName,
     algorithm?: DigestAlgorithm,
   ): Promise<string> => {
+    // A whole upload for nothing; where a push may make the repository, its rights are looked at with the first thing stored.
+    if (!rules.createOnPush && (await metadata.repositories.find(repository)) === undefined)
+      throw refusalError({ refused: "absent" }, repository);
     const id = sessions.newId();
     const nowMs = clock();
     const storage_reference = await store.begin();
@@ -296,4 +300,11 @@ export function createUploads(parts: {
     /** Makes durable what is open, for whoever goes on with it. */
     close: (): Promise<void> => sessions.close(),
   };
+}
+
+/** Before the first byte, where the client has said how many there will be. */
+function refuseTooLarge(sizeBytes: number, most = Infinity): void {
+  if (sizeBytes <= most) return;
+  const message = `the storage takes blobs of up to ${most} bytes`;
+  throw new OciError("SIZE_INVALID", message, { status: 413 });
 }
