@@ -50,11 +50,11 @@ export function createHubRouter(routes: readonly HubRoute[], access: HubAccess):
 const isRegistryPath = (path: string): boolean =>
   /^\/v2\/repositories\/(?:tags\/list|(?:manifests|blobs|referrers)\/[^/]+\/?)$/.test(path);
 
-/** Below a reserved word, unless it is an image of that name. */
+/** Below a reserved word, unless it has the form of the registry's paths: that has its own answer to such a name. */
 function isHubPath(path: string): boolean {
-  const [, first = "", word = "", ...rest] = path.split("/");
+  const [, first = "", word = ""] = path.split("/");
   if (first !== "v2" || !reservedNamespaces.has(word)) return false;
-  return !/^(?:tags\/list|(?:manifests|referrers)\/[^/]+|blobs\/.+)$/.test(rest.join("/"));
+  return !/\/(?:tags\/list|(?:manifests|referrers|blobs)\/[^/]+|blobs\/uploads\/[^/]*)$/.test(path);
 }
 
 async function answer(
