@@ -8,6 +8,7 @@ await build({
   entryPoints: [
     "src/cli/main.ts",
     "src/metadata/sqlite/writer-thread.ts",
+    "src/metadata/sqlite/counts-thread.ts",
     "storage/filesystem/small-files-thread.ts",
   ],
   outdir: "dist",

@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Config } from "./config/schema.ts";
 import { openSqliteMetadata, type Metadata } from "./metadata/metadata.ts";
 import type { Logger } from "./observability/logger.ts";
+import { openCounting } from "./counting.ts";
 import { pushRules } from "./push-rules.ts";
 import { createRegistry } from "./registry/registry.ts";
 import { startUpkeep } from "./registry/upkeep/serving.ts";
@@ -35,7 +36,9 @@ export async function assemble(config: Config, logger: Logger): Promise<Assemble
   const { sparse } = config;
   const rules = pushRules(config);
   const registry = createRegistry({ store, metadata, clock, sparse, rules, keeping });
+  const counting = await openCounting(config, { metadata, clock, logger });
   const closeStores = async (): Promise<void> => {
+    await counting.close();
     await metadata.close();
     await store.close();
   };
@@ -64,6 +67,7 @@ export async function assemble(config: Config, logger: Logger): Promise<Assemble
     administrator: access.administrator,
     handle: createApp({
       registry,
+      tally: counting.tally,
       ...access.parts,
       readiness: async () =>
         draining ? { server: "is shutting down" } : await problemsOf({ store, metadata }),

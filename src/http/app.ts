@@ -2,6 +2,7 @@ import Koa from "koa";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Policy } from "../auth/policy.ts";
 import type { Keys } from "../auth/keys.ts";
+import type { Tally } from "../hub/tally.ts";
 import type { Logger } from "../observability/logger.ts";
 import type { Registry } from "../registry/registry.ts";
 import type { Callers } from "./authenticate.ts";
@@ -26,6 +27,7 @@ import { uploadRoutes } from "./v2/uploads.ts";
 
 export interface AppParts {
   readonly registry: Registry;
+  readonly tally: Tally;
   readonly callers: Callers;
   readonly policy: Policy;
   readonly challenger: Challenger;
@@ -46,7 +48,7 @@ export interface AppParts {
 
 /** Everything that is served, each with the permission it needs. */
 export function routesOf(parts: AppParts): readonly Route[] {
-  const { registry, policy, tokens, readiness, limits } = parts;
+  const { registry, tally, policy, tokens, readiness, limits } = parts;
   const { pageSize, tagsPerPush } = limits;
   const readBody = createBodyReader(
     limits.manifestSize,
@@ -59,7 +61,7 @@ export function routesOf(parts: AppParts): readonly Route[] {
     ...catalogRoutes({ repositories: registry.repositories, policy, pageSize }),
     ...uploadRoutes({ uploads: registry.uploads, blobs: registry.blobs, policy }),
     ...blobRoutes({ blobs: registry.blobs, policy }),
-    ...manifestRoutes({ manifests: registry.manifests, policy, readBody, tagsPerPush }),
+    ...manifestRoutes({ manifests: registry.manifests, policy, tally, readBody, tagsPerPush }),
     ...tagRoutes({ tags: registry.tags, pageSize }),
     ...referrerRoutes({ referrers: registry.referrers, pageSize }),
   ];
@@ -79,11 +81,12 @@ export function createApp(
   app.use(createRouter(routesOf(parts), parts));
   app.on("error", (error) => parts.logger.debug({ err: error }, "a connection failed"));
   const handle = app.callback();
-  const { registry, callers, policy, logger } = parts;
+  const { registry, callers, policy, tally, logger } = parts;
   return withShortWay((request, response) => void handle(request, response), {
     manifests: registry.manifests,
     callers,
     policy,
+    tally,
     logger,
   });
 }

@@ -1,3 +1,5 @@
+import type { CountRow, CountsStore } from "../metadata/counts.ts";
+import type { Metadata } from "../metadata/metadata.ts";
 import type { RepositoryName } from "../oci/name.ts";
 import type { Tag } from "../oci/reference.ts";
 
@@ -17,4 +19,34 @@ export interface Count {
 export interface Counts {
   of(repositories: readonly RepositoryName[]): Promise<ReadonlyMap<RepositoryName, Count>>;
   ofTags(repository: RepositoryName, tags: readonly Tag[]): Promise<ReadonlyMap<Tag, Count>>;
+}
+
+export function createCounts(parts: {
+  readonly store: Pick<CountsStore, "of" | "ofTags">;
+  readonly metadata: Pick<Metadata, "repositories">;
+}): Counts {
+  const { store, metadata } = parts;
+  return {
+    async of(repositories) {
+      if (repositories.length === 0) return new Map();
+      return counted(store.of(await metadata.repositories.registrations(repositories)));
+    },
+    async ofTags(repository, tags) {
+      const [home] = await metadata.repositories.registrations([repository]);
+      return home === undefined ? new Map() : counted(store.ofTags(home, tags));
+    },
+  };
+}
+
+function counted<Name>(rows: ReadonlyMap<Name, CountRow>): ReadonlyMap<Name, Count> {
+  return new Map(
+    [...rows].map(([name, { pulls, pushes, lastPulledAtMs, lastPushedAtMs }]) => [
+      name,
+      {
+        ...{ pulls, pushes },
+        lastPulledAtMs: lastPulledAtMs ?? undefined,
+        lastPushedAtMs: lastPushedAtMs ?? undefined,
+      },
+    ]),
+  );
 }

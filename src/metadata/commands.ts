@@ -13,6 +13,7 @@ import { repositorySettingsCommands } from "./repository-settings.ts";
 import { memberCommands } from "./members.ts";
 import type { Database } from "./schema.ts";
 import { tagCommands } from "./tags.ts";
+import { searchCommands } from "./search.ts";
 import { teamPermissionCommands } from "./team-permissions.ts";
 import { teamCommands } from "./teams.ts";
 import { upkeepCommands } from "./upkeep.ts";
@@ -37,6 +38,7 @@ export const commands = {
   ...repositoryRemovalCommands,
   ...repositorySettingsCommands,
   ...memberCommands,
+  ...searchCommands,
   ...tagCommands,
   ...teamCommands,
   ...teamPermissionCommands,

@@ -16,6 +16,7 @@ import { openReadConnection, queriesOn, type SqliteConnection } from "./sqlite/c
 import { createFreshness } from "./sqlite/freshness.ts";
 import { createHotManifests } from "./sqlite/hot-manifests.ts";
 import { createHotRepositories } from "./sqlite/hot-repositories.ts";
+import { createSearchReads } from "./search.ts";
 import { createTagReads } from "./tags.ts";
 import { createTeamPermissionReads } from "./team-permissions.ts";
 import { createTeamReads } from "./teams.ts";
@@ -49,6 +50,7 @@ export function createReads(connection: SqliteConnection) {
     hotRepositories: createHotRepositories(connection, freshness),
     removals: createRemovalReads(db),
     quotas: createQuotaReads(db),
+    search: createSearchReads(db),
     tags: createTagReads(db),
     uploads: createUploadReads(db),
     instance: createInstanceReads(db),

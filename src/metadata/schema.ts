@@ -1,4 +1,4 @@
-import type { Generated, Insertable, Kysely, Selectable } from "kysely";
+import type { Generated, GeneratedAlways, Insertable, Kysely, Selectable } from "kysely";
 import type { Digest } from "../oci/digest.ts";
 import type { RepositoryName } from "../oci/name.ts";
 import type { Tag } from "../oci/reference.ts";
@@ -26,6 +26,8 @@ export interface Schema {
   audit_log: AuditLogTable;
   quotas: QuotasTable;
   repository_removals: RepositoryRemovalsTable;
+  search_documents: SearchDocumentsTable;
+  repository_facets: RepositoryFacetsTable;
 }
 
 /** A connection, or a transaction on one. */
@@ -39,6 +41,23 @@ interface RepositoriesTable {
   updated_at: number;
   visibility: Generated<Visibility>;
   immutable_tags: string | null;
+  description: Generated<string>;
+  full_description: Generated<string>;
+}
+
+interface RepositoryFacetsTable {
+  repository_id: number;
+  facet: "os" | "architecture" | "os_version" | "type";
+  value: string;
+  uses: number;
+}
+
+interface SearchDocumentsTable {
+  repository_id: number;
+  is_official: 0 | 1;
+  stars: Generated<number>;
+  pull_rank: Generated<number>;
+  rank: GeneratedAlways<number>;
 }
 
 interface BlobsTable {

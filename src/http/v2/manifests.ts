@@ -1,5 +1,6 @@
 import type { Context } from "koa";
 import type { Policy } from "../../auth/policy.ts";
+import type { Tally } from "../../hub/tally.ts";
 import { matchesIfNoneMatch } from "../../oci/conditional.ts";
 import { OciError } from "../../oci/errors.ts";
 import { parseReference, parseTag, type Reference, type Tag } from "../../oci/reference.ts";
@@ -16,16 +17,19 @@ const push = { kind: "repository", actions: ["push"] } as const;
 export function manifestRoutes({
   manifests,
   policy,
+  tally,
   readBody,
   tagsPerPush,
 }: {
   readonly manifests: Manifests;
   readonly policy: Policy;
+  readonly tally: Tally;
   readonly readBody: BodyReader;
   readonly tagsPerPush: number;
 }): readonly Route[] {
   const get = async (ctx: Context, { repository }: Target): Promise<void> => {
-    const found = await manifests.get(repository, referenceOf(ctx));
+    const reference = referenceOf(ctx);
+    const found = await manifests.get(repository, reference);
     ctx.set(manifestHeaders(found));
     if (
       ctx.method === "HEAD" &&
@@ -35,6 +39,7 @@ export function manifestRoutes({
     }
     if (matchesIfNoneMatch(ctx.get("If-None-Match") || undefined, found.digest))
       return sendNothing(ctx, 304);
+    if (ctx.method === "GET") tally.pulled(repository, reference);
     ctx.body = Buffer.from(
       found.content.buffer,
       found.content.byteOffset,
@@ -54,6 +59,7 @@ export function manifestRoutes({
       contentType,
       bytes: await readBody(ctx.req),
     });
+    tally.pushed(repository, pushed.tags);
     ctx.set({
       Location: `/v2/${asked}/manifests/${pushed.digest}`,
       "Docker-Content-Digest": pushed.digest,
