@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Config } from "./config/schema.ts";
+import { createBrowsing } from "./hub/browsing.ts";
 import { openSqliteMetadata, type Metadata } from "./metadata/metadata.ts";
 import type { Logger } from "./observability/logger.ts";
 import { openCounting } from "./counting.ts";
@@ -68,6 +69,7 @@ export async function assemble(config: Config, logger: Logger): Promise<Assemble
     handle: createApp({
       registry,
       tally: counting.tally,
+      browsing: createBrowsing({ metadata, counts: counting.counts, registry }),
       ...access.parts,
       readiness: async () =>
         draining ? { server: "is shutting down" } : await problemsOf({ store, metadata }),

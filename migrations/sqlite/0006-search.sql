@@ -51,15 +51,16 @@ CREATE VIEW manifest_facets (manifest_id, facet, value) AS
     FROM manifests WHERE kind = 'image' AND subject_digest IS NULL AND coalesce(os, '') <> 'unknown';
 
 CREATE VIEW search_texts (repository_id, name, description, readme, access, facet) AS
-  SELECT id, name, description, full_description,
+  SELECT id, name, short_text, full_text,
     concat_ws(' ',
       CASE visibility WHEN 'public' THEN 'v' END,
       'n' || lower(hex(namespace)),
-      (SELECT group_concat('u' || user_id, ' ') FROM collaborators WHERE repository_id = repositories.id),
-      (SELECT group_concat('t' || team_id, ' ') FROM team_permissions WHERE repository_id = repositories.id)),
+      (SELECT group_concat('u' || user_id, ' ') FROM collaborators WHERE collaborators.repository_id = repositories.id),
+      (SELECT group_concat('t' || team_id, ' ') FROM team_permissions
+        WHERE team_permissions.repository_id = repositories.id)),
     (SELECT group_concat(replace(facet, '_', '') || lower(hex(value)), ' ')
-      FROM repository_facets WHERE repository_id = repositories.id)
-  FROM repositories;
+      FROM repository_facets WHERE repository_facets.repository_id = repositories.id)
+  FROM repositories LEFT JOIN repository_descriptions ON repository_descriptions.repository_id = repositories.id;
 
 CREATE TRIGGER search_document_comes AFTER INSERT ON search_documents BEGIN
   INSERT INTO search_index (rowid, name, description, readme, access, facet)
@@ -78,15 +79,24 @@ END;
 CREATE TRIGGER search_repository_comes AFTER INSERT ON repositories BEGIN
   INSERT INTO search_documents (repository_id, is_official) VALUES (NEW.id, NEW.namespace = 'library');
 END;
-CREATE TRIGGER search_repository_changes AFTER UPDATE OF visibility, description, full_description ON repositories
-  WHEN OLD.visibility <> NEW.visibility OR OLD.description <> NEW.description
-    OR OLD.full_description <> NEW.full_description
+CREATE TRIGGER search_repository_changes AFTER UPDATE OF visibility, star_count ON repositories
+  WHEN OLD.visibility <> NEW.visibility OR OLD.star_count <> NEW.star_count
 BEGIN
-  UPDATE search_documents SET stars = stars WHERE repository_id = NEW.id;
+  UPDATE search_documents SET stars = NEW.star_count WHERE repository_id = NEW.id;
 END;
 CREATE TRIGGER search_repository_goes AFTER DELETE ON repositories BEGIN
   DELETE FROM search_documents WHERE repository_id = OLD.id;
   DELETE FROM repository_facets WHERE repository_id = OLD.id;
+END;
+
+CREATE TRIGGER search_description_comes AFTER INSERT ON repository_descriptions BEGIN
+  UPDATE search_documents SET stars = stars WHERE repository_id = NEW.repository_id;
+END;
+CREATE TRIGGER search_description_changes AFTER UPDATE ON repository_descriptions BEGIN
+  UPDATE search_documents SET stars = stars WHERE repository_id = NEW.repository_id;
+END;
+CREATE TRIGGER search_description_goes AFTER DELETE ON repository_descriptions BEGIN
+  UPDATE search_documents SET stars = stars WHERE repository_id = OLD.repository_id;
 END;
 
 CREATE TRIGGER search_collaborator_comes AFTER INSERT ON collaborators BEGIN
@@ -145,4 +155,4 @@ INSERT INTO repository_facets (repository_id, facet, value, uses)
   SELECT manifests.repository_id, facet, value, count(*)
   FROM manifest_facets JOIN manifests ON manifests.id = manifest_facets.manifest_id
   GROUP BY manifests.repository_id, facet, value;
-INSERT INTO search_documents (repository_id, is_official) SELECT id, namespace = 'library' FROM repositories;
+INSERT INTO search_documents (repository_id, is_official, stars) SELECT id, namespace = 'library', star_count FROM repositories;

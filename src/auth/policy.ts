@@ -18,7 +18,14 @@ export type Permission =
       /** What to ask a token for, where that is more than is needed. */
       readonly scope?: readonly Action[];
     }
-  | { readonly kind: "catalog" };
+  | { readonly kind: "catalog" }
+  /** Nothing: whoever asks, also nobody, sees what they may read. */
+  | { readonly kind: "browse" }
+  /**
+   * Reading the repository, or it is not there, whoever asks; and these, or they are refused. What is public can be read
+   * without a token.
+   */
+  | { readonly kind: "page"; readonly actions: readonly Action[] };
 
 export interface Policy {
   /** Decided at once, from what was granted to the caller and what is known of the repository. */
@@ -62,9 +69,11 @@ export function createPolicy(parts: {
       switch (permission.kind) {
         case "none":
         case "access":
+        case "browse":
           return true;
         case "catalog":
           return caller.catalog;
+        case "page":
         case "repository":
           return repository !== undefined && isGranted(caller, repository, permission.actions);
       }

@@ -2,6 +2,7 @@ import Koa from "koa";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Policy } from "../auth/policy.ts";
 import type { Keys } from "../auth/keys.ts";
+import type { Browsing } from "../hub/browsing.ts";
 import type { Tally } from "../hub/tally.ts";
 import type { Logger } from "../observability/logger.ts";
 import type { Registry } from "../registry/registry.ts";
@@ -15,6 +16,8 @@ import type { Origins } from "./origins.ts";
 import { logRequests } from "./request-log.ts";
 import { createRouter } from "./router.ts";
 import type { Route } from "./route.ts";
+import { hubSearchRoutes } from "./search/hub.ts";
+import { searchV1Routes } from "./search/v1.ts";
 import { withShortWay } from "./short-way.ts";
 import { tokenRoutes, type TokenParts } from "./token.ts";
 import { blobRoutes } from "./v2/blobs.ts";
@@ -28,6 +31,7 @@ import { uploadRoutes } from "./v2/uploads.ts";
 export interface AppParts {
   readonly registry: Registry;
   readonly tally: Tally;
+  readonly browsing: Browsing;
   readonly callers: Callers;
   readonly policy: Policy;
   readonly challenger: Challenger;
@@ -48,7 +52,7 @@ export interface AppParts {
 
 /** Everything that is served, each with the permission it needs. */
 export function routesOf(parts: AppParts): readonly Route[] {
-  const { registry, tally, policy, tokens, readiness, limits } = parts;
+  const { registry, tally, browsing, policy, origins, tokens, readiness, limits } = parts;
   const { pageSize, tagsPerPush } = limits;
   const readBody = createBodyReader(
     limits.manifestSize,
@@ -64,6 +68,8 @@ export function routesOf(parts: AppParts): readonly Route[] {
     ...manifestRoutes({ manifests: registry.manifests, policy, tally, readBody, tagsPerPush }),
     ...tagRoutes({ tags: registry.tags, pageSize }),
     ...referrerRoutes({ referrers: registry.referrers, pageSize }),
+    ...searchV1Routes({ search: browsing.search, policy }),
+    ...hubSearchRoutes({ search: browsing.search, policy, origins }),
   ];
 }
 

@@ -60,9 +60,12 @@ function scopeOf(
   switch (permission.kind) {
     case "none":
     case "access":
+    case "browse":
       return undefined;
     case "catalog":
       return { type: "registry", name: "catalog", actions: ["*"] };
+    case "page":
+      return { type: "repository", name: asked ?? "", actions: ["pull", ...permission.actions] };
     case "repository": {
       const actions = permission.scope ?? permission.actions;
       return { type: "repository", name: asked ?? "", actions };

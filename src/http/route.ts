@@ -17,12 +17,12 @@ interface RouteBase {
 }
 
 export interface PlainRoute extends RouteBase {
-  readonly permission: Permission & { readonly kind: "none" | "access" | "catalog" };
+  readonly permission: Permission & { readonly kind: "none" | "access" | "catalog" | "browse" };
   readonly handle: (ctx: Context) => Promise<void> | void;
 }
 
 export interface RepositoryRoute extends RouteBase {
-  readonly permission: Permission & { readonly kind: "repository" };
+  readonly permission: Permission & { readonly kind: "repository" | "page" };
   readonly handle: (ctx: Context, target: Target) => Promise<void>;
 }
 

@@ -1,12 +1,13 @@
 import Router from "@koa/router";
 import type { Context, Middleware } from "koa";
+import { stranger } from "../auth/caller.ts";
 import type { Permission, Policy } from "../auth/policy.ts";
 import { OciError } from "../oci/errors.ts";
 import { parseRepositoryName } from "../oci/name.ts";
 import type { Callers } from "./authenticate.ts";
 import { setCaller } from "./caller.ts";
 import type { Challenger } from "./challenge.ts";
-import type { Route, Target } from "./route.ts";
+import type { RepositoryRoute, Route, Target } from "./route.ts";
 
 /** Who may do what, as the wire asks. */
 export interface Access {
@@ -41,11 +42,13 @@ async function answer(
   ctx: Context & { readonly params: Readonly<Record<string, string>> },
   access: Access,
 ): Promise<void> {
-  if (route.permission.kind === "repository") {
+  if (route.permission.kind === "repository" || route.permission.kind === "page") {
     const asked = ctx.params["name"] ?? "";
     const repository = parseRepositoryName(asked);
-    await admit(ctx, access, route.permission, { repository, asked });
-    await (route.handle as Extract<Route, { permission: { kind: "repository" } }>["handle"])(ctx, {
+    if (route.permission.kind === "page")
+      await admitToPage(ctx, access, route.permission, { repository, asked });
+    else await admit(ctx, access, route.permission, { repository, asked });
+    await (route.handle as RepositoryRoute["handle"])(ctx, {
       repository,
       asked,
     });
@@ -63,10 +66,31 @@ async function admit(
   target: Target | undefined,
 ): Promise<void> {
   if (permission.kind === "none") return;
-  const caller = await callers.of(ctx.req, target?.repository);
+  const found = await callers.of(ctx.req, target?.repository);
+  const caller = found === "nothing" && permission.kind === "browse" ? stranger : found;
   if (caller === "nothing" || caller === "invalid")
     throw challenger.challenge(ctx, permission, target?.asked, caller);
   if (!policy.allows({ caller, permission, repository: target?.repository }))
     throw challenger.challenge(ctx, permission, target?.asked, "valid");
+  setCaller(ctx, caller);
+}
+
+/** Reading first: who may not do that learns nothing, not even from what else they may not do. */
+async function admitToPage(
+  ctx: Context,
+  { callers, policy, challenger }: Access,
+  permission: Permission & { readonly kind: "page" },
+  target: Target,
+): Promise<void> {
+  const { repository, asked } = target;
+  const found = await callers.of(ctx.req, repository);
+  if (found === "invalid") throw challenger.challenge(ctx, permission, asked, found);
+  const caller = found === "nothing" ? stranger : found;
+  if (!(await policy.mayRead(caller, repository)))
+    throw new OciError("NAME_UNKNOWN", undefined, { detail: { name: repository } });
+  if (permission.actions.length > 0 && !policy.allows({ caller, permission, repository })) {
+    if (found === "nothing") throw challenger.challenge(ctx, permission, asked, found);
+    throw new OciError("DENIED", `this takes ${permission.actions.join(" and ")}`);
+  }
   setCaller(ctx, caller);
 }

@@ -26,6 +26,7 @@ export interface Schema {
   audit_log: AuditLogTable;
   quotas: QuotasTable;
   repository_removals: RepositoryRemovalsTable;
+  repository_descriptions: RepositoryDescriptionsTable;
   search_documents: SearchDocumentsTable;
   repository_facets: RepositoryFacetsTable;
 }
@@ -41,8 +42,15 @@ interface RepositoriesTable {
   updated_at: number;
   visibility: Generated<Visibility>;
   immutable_tags: string | null;
-  description: Generated<string>;
-  full_description: Generated<string>;
+  tag_count: Generated<number>;
+  star_count: Generated<number>;
+  size_bytes: Generated<number>;
+}
+
+interface RepositoryDescriptionsTable {
+  repository_id: number;
+  short_text: Generated<string>;
+  full_text: Generated<string>;
 }
 
 interface RepositoryFacetsTable {

@@ -90,9 +90,10 @@ async function describe(
   const ids = ranks.map(idOf);
   const rows = await db
     .selectFrom("repositories")
-    .innerJoin("search_documents", "search_documents.repository_id", "repositories.id")
-    .select(["id", "name", "description", "visibility", "search_documents.stars as stars"])
+    .leftJoin("repository_descriptions", "repository_descriptions.repository_id", "repositories.id")
+    .select(["id", "name", "visibility", "star_count as stars"])
     .select(["created_at as createdAtMs", "updated_at as updatedAtMs"])
+    .select((row) => row.fn.coalesce("short_text", row.val("")).as("description"))
     .where("id", "in", ids)
     .execute();
   const facets = await db
@@ -100,11 +101,16 @@ async function describe(
     .select(["repository_id", "facet", "value"])
     .where("repository_id", "in", ids)
     .execute();
+  const facetsOf = new Map<number, { facet: Facet; value: string }[]>();
+  for (const { repository_id: id, facet, value } of facets) {
+    const own = facetsOf.get(id);
+    if (own === undefined) facetsOf.set(id, [{ facet, value }]);
+    else own.push({ facet, value });
+  }
   const byId = new Map(rows.map((row) => [row.id, row]));
   return ids.flatMap((id) => {
     const row = byId.get(id);
-    const own = facets.filter(({ repository_id }) => repository_id === id);
-    return row === undefined ? [] : [{ ...row, facets: own }];
+    return row === undefined ? [] : [{ ...row, facets: facetsOf.get(id) ?? [] }];
   });
 }
 
@@ -115,9 +121,9 @@ async function expressionOf(db: Database, query: SearchQuery): Promise<string | 
     ...(words.length === 0
       ? []
       : [`{name description readme} : (${words.map((word) => `"${word}" *`).join(" AND ")})`]),
-    ...Object.entries(facets).map(([facet, values]) => {
+    ...Object.entries(facets).flatMap(([facet, values]) => {
       const tokens = values.map((value) => `${facet.replace("_", "")}${hex(value)}`);
-      return `facet : (${tokens.join(" OR ")})`;
+      return tokens.length === 0 ? [] : [`facet : (${tokens.join(" OR ")})`];
     }),
   ];
   const access = await accessTokens(db, viewer);

@@ -49,16 +49,13 @@ export function createCountsBook(counts: SqliteConnection, main: SqliteConnectio
         ${sum("pulls")}, ${sum("pushes")}, ${latest("last_pulled_at")}, ${latest("last_pushed_at")}
       RETURNING pulls`;
   };
-  const addToRepository = counts
-    .prepare(upsert("repository_counts", ["repository"]))
-    .pluck(true);
+  const addToRepository = counts.prepare(upsert("repository_counts", ["repository"])).pluck(true);
   const addToTag = counts.prepare(upsert("tag_counts", ["repository", "tag"]));
 
-  /** The tags that it counts for, which may be none; `undefined`: it does not count at all. */
-  const tagsFor = (home: Home, { reference, pushes }: Counted): readonly Tag[] | undefined => {
+  /** The tags that a pull counts for, which may be none; `undefined`: it does not count at all. */
+  const tagsFor = (home: Home, { reference }: Counted): readonly Tag[] | undefined => {
     if (reference.kind === "tag") {
       const { tag } = reference;
-      if (pushes > 0) return [tag];
       const isPart = fallbackTag.test(tag) || refersByTag.get(home.id, tag)?.isReferrer === 1;
       return isPart ? undefined : [tag];
     }
@@ -67,13 +64,16 @@ export function createCountsBook(counts: SqliteConnection, main: SqliteConnectio
   };
 
   const addOne = (counted: Counted): PullRank | undefined => {
-    const { repository } = counted;
+    const { repository, reference, pushes, lastPushedAtMs } = counted;
     const home = homeOf.get(repository);
-    const tags = home && tagsFor(home, counted);
-    if (home === undefined || tags === undefined) return undefined;
-    const { pulls, pushes, lastPulledAtMs, lastPushedAtMs } = counted;
+    if (home === undefined) return undefined;
+    const pulled = counted.pulls === 0 ? undefined : tagsFor(home, counted);
+    const pulls = pulled === undefined ? 0 : counted.pulls;
+    if (pulls + pushes === 0) return undefined;
+    const lastPulledAtMs = pulls === 0 ? 0 : counted.lastPulledAtMs;
     const sums = [home.registeredAtMs, pulls, pushes, lastPulledAtMs, lastPushedAtMs];
     const total = addToRepository.get(repository, ...sums) as number;
+    const tags = pulled ?? (reference.kind === "tag" ? [reference.tag] : []);
     for (const tag of tags) addToTag.all(repository, tag, ...sums);
     const pullRank = pullRankOf(total);
     return pullRank === pullRankOf(total - pulls) ? undefined : { repositoryId: home.id, pullRank };
