@@ -29,6 +29,9 @@ export interface Schema {
   repository_descriptions: RepositoryDescriptionsTable;
   search_documents: SearchDocumentsTable;
   repository_facets: RepositoryFacetsTable;
+  stars: StarsTable;
+  invites: InvitesTable;
+  namespace_counts: NamespaceCountsTable;
 }
 
 /** A connection, or a transaction on one. */
@@ -45,12 +48,6 @@ interface RepositoriesTable {
   tag_count: Generated<number>;
   star_count: Generated<number>;
   size_bytes: Generated<number>;
-}
-
-interface RepositoryDescriptionsTable {
-  repository_id: number;
-  short_text: Generated<string>;
-  full_text: Generated<string>;
 }
 
 interface RepositoryFacetsTable {
@@ -252,6 +249,34 @@ interface QuotasTable {
 interface RepositoryRemovalsTable {
   name: RepositoryName;
   sequence: number;
+}
+
+interface RepositoryDescriptionsTable {
+  repository_id: number;
+  short_text: Generated<string>;
+  full_text: Generated<string>;
+}
+
+interface StarsTable {
+  user_id: number;
+  repository_id: number;
+  created_at: number;
+}
+
+interface InvitesTable {
+  id: string;
+  organisation_id: number;
+  user_id: number;
+  team_id: number | null;
+  role: MemberRole;
+  inviter: string;
+  created_at: number;
+}
+
+interface NamespaceCountsTable {
+  namespace: string;
+  public: number;
+  private: number;
 }
 
 export type NewManifest = Omit<Insertable<ManifestsTable>, "id" | "repository_id">;

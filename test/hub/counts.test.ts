@@ -31,14 +31,13 @@ async function written(berth: TestBerth): Promise<Record<string, readonly [numbe
   }
 }
 
-describe(
-  "counts",
-  async () => {
-    const folder = temporaryFolder();
-    mkdirSync(folder, { recursive: true });
-    const started = await startBerth(mkdtempSync(path.join(folder, "counts-")));
-    after(() => started.close());
-    const berth = () => started;
+const folder = temporaryFolder();
+mkdirSync(folder, { recursive: true });
+const started = await startBerth(mkdtempSync(path.join(folder, "counts-")));
+after(() => started.close());
+const berth = (): TestBerth => started;
+
+describe("counts", () => {
     const get = (path_: string, headers: Record<string, string> = {}) =>
       berth().api.get(path_).set(headers);
 
@@ -118,9 +117,7 @@ describe(
         ],
       );
     });
-  },
-  {},
-);
+});
 
 describe("a tally", () => {
   const name = parseRepositoryName("team/app");
