@@ -7,6 +7,8 @@ import type { Tally } from "../hub/tally.ts";
 import type { Logger } from "../observability/logger.ts";
 import type { Registry } from "../registry/registry.ts";
 import type { Callers } from "./authenticate.ts";
+import { berthRepositoryRoutes } from "./berth/repositories.ts";
+import { berthTagRoutes } from "./berth/tags.ts";
 import { createBodyReader } from "./body.ts";
 import type { Challenger } from "./challenge.ts";
 import { renderFailures, versionHeader } from "./errors.ts";
@@ -69,6 +71,8 @@ export function routesOf(parts: AppParts): readonly Route[] {
     ...tagRoutes({ tags: registry.tags, pageSize }),
     ...referrerRoutes({ referrers: registry.referrers, pageSize }),
     ...searchV1Routes({ search: browsing.search, policy }),
+    ...berthTagRoutes({ browsing, registry, origins }),
+    ...berthRepositoryRoutes({ browsing, repositories: registry.repositories, policy, origins }),
     ...hubSearchRoutes({ search: browsing.search, policy, origins }),
   ];
 }

@@ -14,6 +14,7 @@ export interface SearchQuery {
   /** Of each facet one of the values. */
   readonly facets?: Readonly<Partial<Record<Facet, readonly string[]>>>;
   readonly isOfficial?: boolean | undefined;
+  readonly namespace?: string | undefined;
   readonly offset: number;
   readonly limit: number;
   /** Matches beyond this are not counted. */
@@ -30,7 +31,12 @@ export interface FoundRepository {
   readonly stars: number;
   readonly createdAtMs: number;
   readonly updatedAtMs: number;
-  readonly facets: readonly { readonly facet: Facet; readonly value: string }[];
+  readonly facets: readonly FacetValue[];
+}
+
+export interface FacetValue {
+  readonly facet: Facet;
+  readonly value: string;
 }
 
 export interface SearchPage {
@@ -41,6 +47,9 @@ export interface SearchPage {
 
 export function createSearchReads(db: Database) {
   return {
+    /** What repositories have images for, by their ids. */
+    facetsOf: (ids: readonly number[]) => facetsOf(db, ids),
+
     /** The best first: the exact name, then official, by stars, and by the order of magnitude of the pulls. */
     async find(query: SearchQuery): Promise<SearchPage> {
       const { exact, offset, limit, countAtMost } = query;
@@ -96,27 +105,36 @@ async function describe(
     .select((row) => row.fn.coalesce("short_text", row.val("")).as("description"))
     .where("id", "in", ids)
     .execute();
-  const facets = await db
+  const facets = await facetsOf(db, ids);
+  const byId = new Map(rows.map((row) => [row.id, row]));
+  return ids.flatMap((id) => {
+    const row = byId.get(id);
+    return row === undefined ? [] : [{ ...row, facets: facets.get(id) ?? [] }];
+  });
+}
+
+async function facetsOf(
+  db: Database,
+  ids: readonly number[],
+): Promise<ReadonlyMap<number, readonly FacetValue[]>> {
+  const found = new Map<number, FacetValue[]>();
+  if (ids.length === 0) return found;
+  const rows = await db
     .selectFrom("repository_facets")
     .select(["repository_id", "facet", "value"])
     .where("repository_id", "in", ids)
     .execute();
-  const facetsOf = new Map<number, { facet: Facet; value: string }[]>();
-  for (const { repository_id: id, facet, value } of facets) {
-    const own = facetsOf.get(id);
-    if (own === undefined) facetsOf.set(id, [{ facet, value }]);
+  for (const { repository_id: id, facet, value } of rows) {
+    const own = found.get(id);
+    if (own === undefined) found.set(id, [{ facet, value }]);
     else own.push({ facet, value });
   }
-  const byId = new Map(rows.map((row) => [row.id, row]));
-  return ids.flatMap((id) => {
-    const row = byId.get(id);
-    return row === undefined ? [] : [{ ...row, facets: facetsOf.get(id) ?? [] }];
-  });
+  return found;
 }
 
 /** As FTS5 takes it (https://sqlite.org/fts5.html, "Full-text Query Syntax"); `undefined`: nothing can match. */
 async function expressionOf(db: Database, query: SearchQuery): Promise<string | undefined> {
-  const { viewer, words, facets = {}, isOfficial } = query;
+  const { viewer, words, facets = {}, isOfficial, namespace } = query;
   const parts = [
     ...(words.length === 0
       ? []
@@ -128,6 +146,7 @@ async function expressionOf(db: Database, query: SearchQuery): Promise<string | 
   ];
   const access = await accessTokens(db, viewer);
   if (access !== undefined) parts.push(`access : (${access.join(" OR ")})`);
+  if (namespace !== undefined) parts.push(`access : (${namespaceToken(namespace)})`);
   const official = `access : (${namespaceToken("library")})`;
   if (isOfficial === true) parts.push(official);
   // Every row is in some namespace: what matches everything is written as what everything has.

@@ -4,10 +4,13 @@ import type { Digest } from "../oci/digest.ts";
 import { OciError } from "../oci/errors.ts";
 import type { RepositoryName } from "../oci/name.ts";
 import type { Tag } from "../oci/reference.ts";
+import type { TagMove } from "../metadata/tag-history.ts";
 import type { Metadata } from "../metadata/metadata.ts";
 import type { Keeper } from "./clock.ts";
 import { refusalError } from "./refusals.ts";
 import type { Page } from "../metadata/repositories.ts";
+
+export type { TagMove };
 
 /** Where a listing goes on: behind `last`, which need not exist (any more), and how many entries at most. */
 export interface PageRequest {

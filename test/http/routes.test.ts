@@ -5,6 +5,7 @@ import { routesOf, type AppParts } from "../../src/http/app.ts";
 describe("the route table", () => {
   const parts = {
     registry: {},
+    browsing: {},
     tokens: {},
     readiness: () => Promise.resolve({}),
     limits: { manifestSize: 1, manifestsInFlight: 1, pageSize: 1, tagsPerPush: 1 },
@@ -12,7 +13,7 @@ describe("the route table", () => {
   const routes = routesOf(parts);
 
   test("names a permission for every route", () => {
-    const kinds = new Set(["none", "access", "repository", "catalog"]);
+    const kinds = new Set(["none", "access", "repository", "page", "catalog", "browse"]);
     for (const route of routes) {
       assert.ok(
         kinds.has(route.permission?.kind),
@@ -24,7 +25,8 @@ describe("the route table", () => {
 
   test("asks for a permission on the repository wherever the path names one", () => {
     for (const { method, path, permission } of routes) {
-      assert.equal(path.includes("*name"), permission.kind === "repository", `${method} ${path}`);
+      const isOfRepository = permission.kind === "repository" || permission.kind === "page";
+      assert.equal(path.includes("*name"), isOfRepository, `${method} ${path}`);
     }
   });
 
@@ -37,6 +39,8 @@ describe("the route table", () => {
       delete: "delete",
     } as const;
     for (const { method, path, permission } of routes) {
+      if (permission.kind === "page" && method !== "get")
+        assert.ok(permission.actions.includes(wanted[method]), `${method} ${path}`);
       if (permission.kind !== "repository") continue;
       const action = path.includes("/uploads/") ? "push" : wanted[method];
       assert.ok(permission.actions.includes(action), `${method} ${path}`);
@@ -46,7 +50,7 @@ describe("the route table", () => {
   test("leaves only the probes of whoever runs the process, and the way to a token, without a permission", () => {
     assert.deepEqual(
       routes.filter(({ permission }) => permission.kind === "none").map(({ path }) => path),
-      ["/healthz", "/readyz", "/token", "/token", "/.well-known/jwks.json"],
+      ["/healthz", "/readyz", "/token", "/token", "/.well-known/jwks.json", "/v1/_ping"],
     );
   });
 });

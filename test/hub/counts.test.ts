@@ -38,85 +38,85 @@ after(() => started.close());
 const berth = (): TestBerth => started;
 
 describe("counts", () => {
-    const get = (path_: string, headers: Record<string, string> = {}) =>
-      berth().api.get(path_).set(headers);
+  const get = (path_: string, headers: Record<string, string> = {}) =>
+    berth().api.get(path_).set(headers);
 
-    test("take a GET for a pull, by tag and by digest; no HEAD, no 304 and nothing that failed", async () => {
-      const { manifest, digest } = await pushImageParts(berth(), "team/app");
-      await putManifest(berth(), "team/app", "1", manifest).expect(201);
-      await putManifest(berth(), "team/app", "2", manifest).expect(201);
-      const at = "/v2/team/app/manifests";
-      await get(`${at}/1`).expect(200);
-      await get(`${at}/1?the-long-way`).expect(200);
-      await get(`${at}/${digest}`).expect(200);
-      await berth().api.head(`${at}/1`).expect(200);
-      await berth().api.head(`${at}/1?the-long-way`).expect(200);
-      await get(`${at}/1`, { "If-None-Match": `"${digest}"` }).expect(304);
-      await get(`${at}/absent`).expect(404);
-      await get("/v2/team/none/manifests/1").expect(404);
-      assert.deepEqual(await written(berth()), {
-        "team/app": [3, 2],
-        "team/app:1": [3, 1],
-        "team/app:2": [1, 1],
-      });
+  test("take a GET for a pull, by tag and by digest; no HEAD, no 304 and nothing that failed", async () => {
+    const { manifest, digest } = await pushImageParts(berth(), "team/app");
+    await putManifest(berth(), "team/app", "1", manifest).expect(201);
+    await putManifest(berth(), "team/app", "2", manifest).expect(201);
+    const at = "/v2/team/app/manifests";
+    await get(`${at}/1`).expect(200);
+    await get(`${at}/1?the-long-way`).expect(200);
+    await get(`${at}/${digest}`).expect(200);
+    await berth().api.head(`${at}/1`).expect(200);
+    await berth().api.head(`${at}/1?the-long-way`).expect(200);
+    await get(`${at}/1`, { "If-None-Match": `"${digest}"` }).expect(304);
+    await get(`${at}/absent`).expect(404);
+    await get("/v2/team/none/manifests/1").expect(404);
+    assert.deepEqual(await written(berth()), {
+      "team/app": [3, 2],
+      "team/app:1": [3, 1],
+      "team/app:2": [1, 1],
     });
+  });
 
-    test("take an index for one pull, with its children, and no referrer for any", async () => {
-      const child = await pushImageParts(berth(), "team/multi", { layer: "child" });
-      await putManifest(berth(), "team/multi", child.digest, child.manifest).expect(201);
-      const index = { mediaType: ociIndex, schemaVersion: 2 };
-      const descriptor = { mediaType: "application/vnd.oci.image.manifest.v1+json" };
-      const manifests = [{ ...descriptor, digest: child.digest, size: child.manifest.length }];
-      await putManifest(berth(), "team/multi", "1", { ...index, manifests }, ociIndex).expect(201);
-      const subject = { ...descriptor, digest: child.digest, size: child.manifest.length };
-      const signature = await pushImageParts(berth(), "team/multi", {
-        layer: "signature",
-        extra: { subject, artifactType: "a/signature" },
-      });
-      await putManifest(berth(), "team/multi", "signed", signature.manifest).expect(201);
-      const at = "/v2/team/multi/manifests";
-      await get(`${at}/1`).expect(200);
-      await get(`${at}/${child.digest}`).expect(200);
-      await get(`${at}/${signature.digest}`).expect(200);
-      await get(`${at}/signed`).expect(200);
-      const counts = await written(berth());
-      assert.deepEqual(counts["team/multi"], [1, 2]);
-      assert.deepEqual(counts["team/multi:1"], [1, 1]);
-      assert.deepEqual(counts["team/multi:signed"], [0, 1]);
+  test("take an index for one pull, with its children, and no referrer for any", async () => {
+    const child = await pushImageParts(berth(), "team/multi", { layer: "child" });
+    await putManifest(berth(), "team/multi", child.digest, child.manifest).expect(201);
+    const index = { mediaType: ociIndex, schemaVersion: 2 };
+    const descriptor = { mediaType: "application/vnd.oci.image.manifest.v1+json" };
+    const manifests = [{ ...descriptor, digest: child.digest, size: child.manifest.length }];
+    await putManifest(berth(), "team/multi", "1", { ...index, manifests }, ociIndex).expect(201);
+    const subject = { ...descriptor, digest: child.digest, size: child.manifest.length };
+    const signature = await pushImageParts(berth(), "team/multi", {
+      layer: "signature",
+      extra: { subject, artifactType: "a/signature" },
     });
+    await putManifest(berth(), "team/multi", "signed", signature.manifest).expect(201);
+    const at = "/v2/team/multi/manifests";
+    await get(`${at}/1`).expect(200);
+    await get(`${at}/${child.digest}`).expect(200);
+    await get(`${at}/${signature.digest}`).expect(200);
+    await get(`${at}/signed`).expect(200);
+    const counts = await written(berth());
+    assert.deepEqual(counts["team/multi"], [1, 2]);
+    assert.deepEqual(counts["team/multi:1"], [1, 1]);
+    assert.deepEqual(counts["team/multi:signed"], [0, 1]);
+  });
 
-    test("begin at nothing for a repository that is made again", async () => {
-      const push = async (): Promise<void> => {
-        const { manifest } = await pushImageParts(berth(), "team/again");
-        await putManifest(berth(), "team/again", "1", manifest).expect(201);
-        await get("/v2/team/again/manifests/1").expect(200);
-      };
-      await push();
-      await push();
-      assert.deepEqual((await written(berth()))["team/again"], [2, 2]);
-      await berth().deleteRepository("team/again");
-      await push();
-      assert.deepEqual((await written(berth()))["team/again"], [1, 1]);
-    });
+  test("begin at nothing for a repository that is made again", async () => {
+    const push = async (): Promise<void> => {
+      const { manifest } = await pushImageParts(berth(), "team/again");
+      await putManifest(berth(), "team/again", "1", manifest).expect(201);
+      await get("/v2/team/again/manifests/1").expect(200);
+    };
+    await push();
+    await push();
+    assert.deepEqual((await written(berth()))["team/again"], [2, 2]);
+    await berth().deleteRepository("team/again");
+    await push();
+    assert.deepEqual((await written(berth()))["team/again"], [1, 1]);
+  });
 
-    test("are shown by a search, and say who comes first", async () => {
-      for (const name of ["few", "many"]) {
-        const { manifest } = await pushImageParts(berth(), `rank/${name}`);
-        await putManifest(berth(), `rank/${name}`, "1", manifest).expect(201);
-        for (let pulls = name === "few" ? 2 : 9; pulls > 0; pulls -= 1)
-          await get(`/v2/rank/${name}/manifests/1`).expect(200);
-      }
-      await berth().restart();
-      const { body } = await get("/v1/search?q=rank").expect(200);
-      const { results } = body as { results: { name: string; pull_count: number }[] };
-      assert.deepEqual(
-        results.map(({ name, pull_count }) => [name, pull_count]),
-        [
-          ["rank/many", 9],
-          ["rank/few", 2],
-        ],
-      );
-    });
+  test("are shown by a search, and say who comes first", async () => {
+    for (const name of ["few", "many"]) {
+      const { manifest } = await pushImageParts(berth(), `rank/${name}`);
+      await putManifest(berth(), `rank/${name}`, "1", manifest).expect(201);
+      for (let pulls = name === "few" ? 2 : 9; pulls > 0; pulls -= 1)
+        await get(`/v2/rank/${name}/manifests/1`).expect(200);
+    }
+    await berth().restart();
+    const { body } = await get("/v1/search?q=rank").expect(200);
+    const { results } = body as { results: { name: string; pull_count: number }[] };
+    assert.deepEqual(
+      results.map(({ name, pull_count }) => [name, pull_count]),
+      [
+        ["rank/many", 9],
+        ["rank/few", 2],
+      ],
+    );
+  });
 });
 
 describe("a tally", () => {

@@ -53,7 +53,7 @@ const absent = digestOf(Buffer.from("nobody pushed this"));
 /** Every route as the server has it: `GET /v2/…`. */
 export function servedRoutes(): readonly string[] {
   const parts = {
-    ...{ registry: {}, tokens: {}, policy: createOpenPolicy() },
+    ...{ registry: {}, browsing: {}, tokens: {}, policy: createOpenPolicy() },
     readiness: () => Promise.resolve({}),
     limits: { manifestSize: 1, manifestsInFlight: 1, pageSize: 1, tagsPerPush: 1 },
   } as unknown as AppParts;
@@ -125,15 +125,19 @@ async function* ask(
 ): AsyncGenerator<Cell> {
   const repository = repositories[cell.visibility];
   const [method = "", path = ""] = cell.route.split(" ");
-  const target = path
+  const named = path
     .replace("*name", repository)
     .replace(":digest", absent)
+    .replace(":tag", method === "GET" ? "1" : "absent")
+    .replace(":namespace", "team")
     .replace(":reference", method === "GET" ? "1" : "absent")
     .replace(":id", "01234567-0123-0123-0123-0123456789ab");
+  const target = `${named}${routes[cell.route]?.query ?? ""}`;
   const body = routes[cell.route]?.body;
   // At the token endpoint credentials are what is asked for; who shows wrong ones is another test's matter.
   const shown = path === "/token" ? undefined : authorization;
   const expected = expectedOf(cell.route, cell.caller, cell.visibility, repository);
+  if (routes[cell.route]?.destroys && expected.admitted) return;
   for (const spelled of method === "GET" ? ["GET", "HEAD"] : [method]) {
     const answer = await send(berth.port, spelled, target, shown, body);
     yield { ...cell, method: spelled, expected, answer };
@@ -172,7 +176,14 @@ async function tokenFor(
 }
 
 /** What came, in the words of the table. */
-export function outcomeOf({ status, headers }: Answer): Expected {
+export function outcomeOf({ route, method, answer }: Cell): Expected {
+  const { status, headers, body } = answer;
+  if (routes[route]?.isPage) {
+    if (status === 403) return { admitted: false, forbidden: true };
+    // An answer to HEAD says no more than its status.
+    const isUnknown = method === "HEAD" || body.includes("NAME_UNKNOWN");
+    if (status === 404 && isUnknown) return { admitted: false, unknown: true };
+  }
   if (status !== 401) return { admitted: true };
   const challenge = String(headers["www-authenticate"]);
   const error = /error="([^"]*)"/.exec(challenge)?.[1] as "invalid_token" | undefined;

@@ -46,18 +46,26 @@ export const callers = {
 
 export type CallerName = keyof typeof callers;
 
-/** What a route needs; `known` is any good token, `open` is nothing at all. */
-type Need = "open" | "known" | "catalog" | readonly Action[];
+/** What a route needs; `known` is any good token, `open` is nothing at all, `browse` is nothing that is no good. */
+type Need = "open" | "known" | "catalog" | "browse" | readonly Action[];
 
 interface RouteRow {
   readonly needs: Need;
+  /** A page of a repository: who may not read it is told that it is not there, and who may read it that the rest is forbidden. */
+  readonly isPage?: true;
+  /** Where somebody is let in, what they find is gone for the rest: those are not asked. */
+  readonly destroys?: true;
   /** What the challenge asks for where that is more than is needed. */
   readonly challenge?: readonly Action[];
   /** What follows the name in the path, where it matters to be found. */
   readonly body?: string;
+  /** What the request has to say to be understood. */
+  readonly query?: string;
 }
 
 const push = ["pull", "push"] as const;
+
+const page = { isPage: true, needs: ["pull"] } as const;
 
 /** Every route; one that is not here fails the tests, and one that is here and nowhere else too. */
 export const routes: Readonly<Record<string, RouteRow>> = {
@@ -82,11 +90,38 @@ export const routes: Readonly<Record<string, RouteRow>> = {
   "PATCH /v2/*name/blobs/uploads/:id": { needs: push, body: "x" },
   "PUT /v2/*name/blobs/uploads/:id": { needs: push },
   "DELETE /v2/*name/blobs/uploads/:id": { needs: ["push"], challenge: push },
+  "GET /v1/_ping": { needs: "open" },
+  "GET /v1/search": { needs: "browse" },
+  "GET /v2/search/repositories": { needs: "browse" },
+  "GET /api/search/v4": { needs: "browse" },
+  "GET /api/content/v1/products/search": { needs: "browse" },
+  "GET /api/berth/v1/search": { needs: "browse" },
+  "GET /api/berth/v1/repositories": { needs: "browse" },
+  "GET /api/berth/v1/namespaces/:namespace/sizes": { needs: "browse" },
+  "GET /api/berth/v1/repositories/*name": page,
+  "DELETE /api/berth/v1/repositories/*name": {
+    ...{ isPage: true, needs: ["pull", "delete"], destroys: true },
+  },
+  "GET /api/berth/v1/repositories/*name/-/sizes": page,
+  "GET /api/berth/v1/repositories/*name/-/diff": { ...page, query: "?from=1&to=1" },
+  "GET /api/berth/v1/repositories/*name/-/tags": page,
+  "GET /api/berth/v1/repositories/*name/-/tags/:tag": page,
+  "DELETE /api/berth/v1/repositories/*name/-/tags/:tag": {
+    ...{ isPage: true, needs: ["pull", "delete"] },
+  },
+  "GET /api/berth/v1/repositories/*name/-/tags/:tag/history": page,
+  "POST /api/berth/v1/repositories/*name/-/tags/:tag/rollback": {
+    ...{ isPage: true, needs: push, body: "{}" },
+  },
 };
 
 /** What must come of a request: it is let in (whatever it then finds), or refused with this challenge. */
 export type Expected =
   | { readonly admitted: true }
+  /** 404, as for a repository that is not there. */
+  | { readonly admitted: false; readonly unknown: true }
+  /** 403 */
+  | { readonly admitted: false; readonly forbidden: true }
   | {
       readonly admitted: false;
       readonly scope: string | undefined;
@@ -99,9 +134,14 @@ export function expectedOf(
   visibility: Visibility,
   repository: string,
 ): Expected {
-  const { needs, challenge } = routes[route] ?? { needs: "open" };
+  const { needs, challenge, isPage } = routes[route] ?? { needs: "open" };
   const row: CallerRow = callers[caller];
   if (needs === "open") return { admitted: true };
+  if (needs === "browse")
+    return row.standing === "no good"
+      ? { admitted: false, scope: undefined, error: "invalid_token" }
+      : { admitted: true };
+  if (isPage) return expectedOfPage(row, needs, visibility, repository);
   const scope = scopeOf(needs, challenge, repository);
   if (row.standing === "nothing") return { admitted: false, scope, error: undefined };
   if (row.standing === "no good") return { admitted: false, scope, error: "invalid_token" };
@@ -111,8 +151,26 @@ export function expectedOf(
   return { admitted: false, scope, error: "insufficient_scope" };
 }
 
+function expectedOfPage(
+  { standing, may }: CallerRow,
+  needs: Exclude<Need, "open" | "browse">,
+  visibility: Visibility,
+  repository: string,
+): Expected {
+  const actions = typeof needs === "string" ? [] : needs;
+  const scope = scopeOf(needs, undefined, repository);
+  if (standing === "no good") return { admitted: false, scope, error: "invalid_token" };
+  const isRead = may[visibility].includes("pull") || visibility === "public";
+  if (!isRead) return { admitted: false, unknown: true };
+  if (actions.some((action) => action !== "pull" && !may[visibility].includes(action)))
+    return standing === "nothing"
+      ? { admitted: false, scope, error: undefined }
+      : { admitted: false, forbidden: true };
+  return visibility === "missing" ? { admitted: false, unknown: true } : { admitted: true };
+}
+
 function scopeOf(
-  needs: Exclude<Need, "open">,
+  needs: Exclude<Need, "open" | "browse">,
   challenge: readonly Action[] | undefined,
   repository: string,
 ): string | undefined {

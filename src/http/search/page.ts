@@ -20,13 +20,14 @@ export function numberedPage(ctx: Context): NumberedPage {
   return { page, size, offset: (page - 1) * size };
 }
 
-/** The envelope of every list: absolute addresses that keep all other parameters. */
+/** The envelope of every list: absolute addresses that keep all other parameters. Throws 404 behind the last page. */
 export function envelope<T>(
   ctx: Context,
   origins: Origins,
-  { page, size }: NumberedPage,
+  { page, size, offset }: NumberedPage,
   { count, results }: { readonly count: number; readonly results: readonly T[] },
 ) {
+  if (page > 1 && offset >= count) throw new OciError("NAME_UNKNOWN", "there is no such page");
   const at = (number: number): string => {
     const query = new URLSearchParams(ctx.querystring);
     query.set("page", String(number));
@@ -38,6 +39,19 @@ export function envelope<T>(
     previous: page > 1 ? at(page - 1) : null,
     results,
   };
+}
+
+/** The envelope of a list that goes on behind a name, which costs the same however far on that is. */
+export function followedBy<T>(
+  ctx: Context,
+  origins: Origins,
+  last: string | undefined,
+  { count, results }: { readonly count: number; readonly results: readonly T[] },
+) {
+  const query = new URLSearchParams(ctx.querystring);
+  if (last !== undefined) query.set("last", last);
+  const next = `${origins.originOf(ctx.req)}${ctx.path}?${query.toString()}`;
+  return { count, next: last === undefined ? null : next, previous: null, results };
 }
 
 /** A whole number of a query; `undefined` where there is none. Throws PAGINATION_NUMBER_INVALID. */
