@@ -30,7 +30,7 @@ CREATE TABLE repository_facets (
 
 CREATE VIRTUAL TABLE search_index USING fts5 (
   name, description, readme, access, facet,
-  content = '', contentless_delete = 1, detail = column, prefix = '1 2 3 4 5 6 7 8',
+  content = '', contentless_delete = 1, detail = column, prefix = '1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16',
   tokenize = 'unicode61 remove_diacritics 2'
 );
 

@@ -62,7 +62,7 @@ export function createReads(connection: SqliteConnection) {
     hotRepositories: createHotRepositories(connection, freshness),
     removals: createRemovalReads(db),
     quotas: createQuotaReads(db),
-    search: createSearchReads(db),
+    search: createSearchReads(db, freshness),
     sizes: createSizeReads(db),
     tagHistory: createTagHistoryReads(db),
     tags: createTagReads(db),

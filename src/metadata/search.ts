@@ -1,8 +1,9 @@
-import { sql } from "kysely";
+import { sql, type RawBuilder } from "kysely";
 import type { RepositoryName } from "../oci/name.ts";
 import type { Viewer } from "./catalog.ts";
 import type { PullRank } from "./counts.ts";
 import type { Database, Visibility } from "./schema.ts";
+import type { Freshness } from "./sqlite/freshness.ts";
 
 /** What is looked for; what is left out says nothing. */
 export interface SearchQuery {
@@ -45,7 +46,30 @@ export interface SearchPage {
   readonly total: number;
 }
 
-export function createSearchReads(db: Database) {
+/** Counts that are kept while nobody has written anything. */
+const countsAtMost = 1_000;
+
+export function createSearchReads(db: Database, freshness: Freshness) {
+  const counts = new Map<string, number>();
+  let known: unknown;
+
+  const countOf = async (
+    key: string,
+    from: RawBuilder<unknown>,
+    countAtMost: number,
+  ): Promise<number> => {
+    const version = freshness.version();
+    if (version !== known || counts.size >= countsAtMost) counts.clear();
+    known = version;
+    const held = counts.get(key);
+    if (held !== undefined) return held;
+    const { rows } = await sql<{ readonly total: number }>`
+      SELECT count(*) AS total FROM (SELECT rowid ${from} LIMIT ${countAtMost})`.execute(db);
+    const total = rows[0]?.total ?? 0;
+    counts.set(key, total);
+    return total;
+  };
+
   return {
     /** What repositories have images for, by their ids. */
     facetsOf: (ids: readonly number[]) => facetsOf(db, ids),
@@ -56,9 +80,8 @@ export function createSearchReads(db: Database) {
       const match = await expressionOf(db, query);
       if (match === undefined) return { items: [], total: 0 };
       const from = sql`FROM search_index WHERE search_index MATCH ${match} ${pathsOf(query.viewer)}`;
-      const { rows: counts } = await sql<{ readonly total: number }>`
-        SELECT count(*) AS total FROM (SELECT rowid ${from} LIMIT ${countAtMost})`.execute(db);
-      const total = counts[0]?.total ?? 0;
+      const paths = query.viewer.kind === "paths" ? query.viewer.paths : [];
+      const total = await countOf(JSON.stringify([match, paths, countAtMost]), from, countAtMost);
       if (total === 0) return { items: [], total };
 
       const ranks: number[] = [];
