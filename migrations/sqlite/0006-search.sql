@@ -6,7 +6,8 @@
 --
 -- The index keeps no text and no positions. A row's id is its rank, so that the best come first without any sorting,
 -- and who may read it stands in the index like a word, so that a page and a count cost the same whoever asks:
--- 'v' for everybody, 'n' and the namespace, 'u' and a user's id, 't' and a team's; names as hexadecimal digits.
+-- 'v' for everybody, 'n' and the namespace, 'u' and a user's id, 't' and a team's; names as hexadecimal digits. 'o' is
+-- what is official, 'c' all else.
 -- Triggers keep all of it in the transaction of what it follows from.
 
 CREATE TABLE search_documents (
@@ -54,6 +55,7 @@ CREATE VIEW search_texts (repository_id, name, description, readme, access, face
   SELECT id, name, short_text, full_text,
     concat_ws(' ',
       CASE visibility WHEN 'public' THEN 'v' END,
+      CASE namespace WHEN 'library' THEN 'o' ELSE 'c' END,
       'n' || lower(hex(namespace)),
       (SELECT group_concat('u' || user_id, ' ') FROM collaborators WHERE collaborators.repository_id = repositories.id),
       (SELECT group_concat('t' || team_id, ' ') FROM team_permissions

@@ -12,10 +12,13 @@ export interface RemoteOptions {
 /** One Berth, asked over the network with what `docker login` knows. */
 export interface Remote {
   readonly output: Output;
-  get<T>(path: string, query?: Query): Promise<T>;
-  send<T>(method: "POST" | "DELETE", path: string, body?: object): Promise<T>;
+  readonly get: <T>(path: string, query?: Query) => Promise<T>;
+  readonly send: <T>(method: "POST" | "DELETE", path: string, body?: object) => Promise<T>;
   /** Every item of a list, page by page, as many as are asked for. */
-  items<T>(path: string, query: Query & { readonly limit?: number }): AsyncGenerator<T>;
+  readonly items: <T>(
+    path: string,
+    query: Query & { readonly limit?: number },
+  ) => AsyncGenerator<T>;
 }
 
 type Query = Readonly<Record<string, string | number | undefined>>;

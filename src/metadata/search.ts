@@ -78,7 +78,6 @@ export function createSearchReads(db: Database, freshness: Freshness) {
     async find(query: SearchQuery): Promise<SearchPage> {
       const { exact, offset, limit, countAtMost } = query;
       const match = await expressionOf(db, query);
-      if (match === undefined) return { items: [], total: 0 };
       const from = sql`FROM search_index WHERE search_index MATCH ${match} ${pathsOf(query.viewer)}`;
       const paths = query.viewer.kind === "paths" ? query.viewer.paths : [];
       const total = await countOf(JSON.stringify([match, paths, countAtMost]), from, countAtMost);
@@ -86,9 +85,11 @@ export function createSearchReads(db: Database, freshness: Freshness) {
 
       const ranks: number[] = [];
       const first = exact === undefined ? undefined : await rankOf(db, exact);
+      // Numbers are bound as REAL, and FTS5 takes a row that is no INTEGER for every row.
       const isThere =
         first !== undefined &&
-        (await sql`SELECT rowid ${from} AND rowid = ${first}`.execute(db)).rows.length > 0;
+        (await sql`SELECT rowid ${from} AND rowid = CAST(${first} AS INTEGER)`.execute(db)).rows
+          .length > 0;
       if (isThere && offset === 0 && limit > 0) ranks.push(first);
       const others = isThere ? sql`AND rowid <> ${first}` : sql``;
       const skipped = isThere ? Math.max(0, offset - 1) : offset;
@@ -155,8 +156,8 @@ async function facetsOf(
   return found;
 }
 
-/** As FTS5 takes it (https://sqlite.org/fts5.html, "Full-text Query Syntax"); `undefined`: nothing can match. */
-async function expressionOf(db: Database, query: SearchQuery): Promise<string | undefined> {
+/** As FTS5 takes it (https://sqlite.org/fts5.html, "Full-text Query Syntax"). */
+async function expressionOf(db: Database, query: SearchQuery): Promise<string> {
   const { viewer, words, facets = {}, isOfficial, namespace } = query;
   const parts = [
     ...(words.length === 0
@@ -170,12 +171,10 @@ async function expressionOf(db: Database, query: SearchQuery): Promise<string | 
   const access = await accessTokens(db, viewer);
   if (access !== undefined) parts.push(`access : (${access.join(" OR ")})`);
   if (namespace !== undefined) parts.push(`access : (${namespaceToken(namespace)})`);
-  const official = `access : (${namespaceToken("library")})`;
-  if (isOfficial === true) parts.push(official);
-  // Every row is in some namespace: what matches everything is written as what everything has.
-  if (parts.length === 0) parts.push("access : (v OR n*)");
-  const all = parts.map((part) => `(${part})`).join(" AND ");
-  return isOfficial === false ? `(${all}) NOT (${official})` : all;
+  if (isOfficial !== undefined) parts.push(`access : (${isOfficial ? "o" : "c"})`);
+  // What matches everything is written as what everything has one of.
+  if (parts.length === 0) parts.push("access : (o OR c)");
+  return parts.map((part) => `(${part})`).join(" AND ");
 }
 
 const hex = (text: string): string => Buffer.from(text).toString("hex");

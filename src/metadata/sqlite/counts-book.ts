@@ -79,15 +79,17 @@ export function createCountsBook(counts: SqliteConnection, main: SqliteConnectio
     return pullRank === pullRankOf(total - pulls) ? undefined : { repositoryId: home.id, pullRank };
   };
 
+  const addAll = counts.transaction((batch: readonly Counted[]): readonly PullRank[] => {
+    const ranks = new Map<number, PullRank>();
+    for (const counted of batch) {
+      const rank = addOne(counted);
+      if (rank !== undefined) ranks.set(rank.repositoryId, rank);
+    }
+    return [...ranks.values()];
+  });
+
   return {
     /** All or nothing. Answers the repositories whose pulls have reached another rank, each once. */
-    add: counts.transaction((batch: readonly Counted[]): readonly PullRank[] => {
-      const ranks = new Map<number, PullRank>();
-      for (const counted of batch) {
-        const rank = addOne(counted);
-        if (rank !== undefined) ranks.set(rank.repositoryId, rank);
-      }
-      return [...ranks.values()];
-    }).immediate,
+    add: (batch: readonly Counted[]): readonly PullRank[] => addAll.immediate(batch),
   };
 }

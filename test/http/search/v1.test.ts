@@ -62,6 +62,15 @@ describe("docker's and podman's search", () => {
     assert.deepEqual(await seenBy(berth.as("rita")), []);
   });
 
+  test("shows nobody a private repository for its exact name", async () => {
+    const berth = await openWorld();
+    await berth.pushImage("team/tool", "ann", "private");
+    await berth.pushImage("team/tool-open", "ann", "public");
+    assert.deepEqual(await namesFor(berth, "team/tool"), ["team/tool-open"]);
+    assert.deepEqual(await namesFor(berth.as("mia"), "team/tool"), ["team/tool-open"]);
+    assert.deepEqual(await namesFor(berth.as("ann"), "team/tool"), ["team/tool", "team/tool-open"]);
+  });
+
   test("refuses wrong credentials instead of showing what is public", async () => {
     const berth = await openWorld();
     await berth.pushImage("team/open", "ann", "public");
