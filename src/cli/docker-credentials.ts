@@ -68,12 +68,18 @@ function askHelper(helper: string, host: string): Promise<Credentials | undefine
         else reject(new Failure(`${command} has failed: ${said.trim()}`));
         return;
       }
-      try {
-        const { Username, Secret } = JSON.parse(said) as Record<string, string>;
-        resolve({ name: Username ?? "", secret: Secret ?? "" });
-      } catch (error) {
-        reject(new Failure(`${command} has not answered JSON`, { cause: error }));
-      }
+      const answer = parseAnswer(said);
+      if (answer === undefined) reject(new Failure(`${command} has not answered JSON`));
+      else resolve(answer);
     });
   });
+}
+
+function parseAnswer(text: string): Credentials | undefined {
+  try {
+    const { Username = "", Secret = "" } = JSON.parse(text) as Record<string, string>;
+    return { name: Username, secret: Secret };
+  } catch {
+    return undefined;
+  }
 }

@@ -78,7 +78,7 @@ export function wordsOf(text: string): readonly string[] {
     .toLowerCase();
   // New Tai Lue signs have become letters since SQLite's tables were made.
   const words = bare.split(/[^\p{L}\p{N}\p{Co}]+|[\u19b0-\u19c9]+/u).filter((word) => word !== "");
-  return [...new Set(words.map((word) => [...word].slice(0, longestWord).join("")))].slice(
+  return [...new Set(words.map((word) => Array.from(word).slice(0, longestWord).join("")))].slice(
     ...[0, wordsAtMost],
   );
 }

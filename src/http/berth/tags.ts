@@ -114,5 +114,6 @@ function digestIn(body: Buffer): Digest | undefined {
   if (typeof json !== "object" || json === null || Array.isArray(json))
     throw new OciError("UNSUPPORTED", "the body is a JSON object", { status: 400 });
   const { digest } = json as { readonly digest?: unknown };
-  return digest === undefined || digest === null ? undefined : parseDigest(String(digest));
+  if (digest === undefined || digest === null) return undefined;
+  return parseDigest(typeof digest === "string" ? digest : "");
 }

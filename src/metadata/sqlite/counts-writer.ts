@@ -38,7 +38,8 @@ export function createCountsWriter(workerData: CountsWriterData) {
       };
       const onEnd = (reason: unknown): void => {
         forget();
-        const said = reason instanceof Error ? reason.message : `the thread has ended (${reason})`;
+        const said =
+          reason instanceof Error ? reason.message : `the thread has ended (${String(reason)})`;
         reject(new DatabaseError(said, "COUNTS_GONE"));
       };
       const forget = (): void => {
