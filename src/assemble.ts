@@ -2,6 +2,9 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Config } from "./config/schema.ts";
 import { openSqliteMetadata, type Metadata } from "./metadata/metadata.ts";
 import type { Logger } from "./observability/logger.ts";
+import type { Mirror } from "./mirror/mirror.ts";
+import { openMirroring } from "./mirroring.ts";
+import { createMetrics } from "./observability/metrics.ts";
 import { pushRules } from "./push-rules.ts";
 import { createRegistry } from "./registry/registry.ts";
 import { startUpkeep } from "./registry/upkeep/serving.ts";
@@ -40,7 +43,9 @@ export async function assemble(config: Config, logger: Logger): Promise<Assemble
     await store.close();
   };
   const open = async () => {
-    const access = await openAccess(config, { metadata, clock, logger });
+    const parts = { store, metadata, registry, clock, keeping, logger };
+    const mirrors = await openMirroring(config, parts);
+    const access = await openAccess(config, { metadata, clock, logger, mirrors });
     const upkeep = await startUpkeep({
       store,
       metadata,
@@ -52,9 +57,9 @@ export async function assemble(config: Config, logger: Logger): Promise<Assemble
       scrub: config.scrub,
       uploadIdleMs: config.limits.uploadIdle,
     });
-    return { access, upkeep };
+    return { access, upkeep, mirrors };
   };
-  const { access, upkeep } = await open().catch(async (error: unknown) => {
+  const { access, upkeep, mirrors } = await open().catch(async (error: unknown) => {
     await closeStores();
     throw error;
   });
@@ -65,6 +70,11 @@ export async function assemble(config: Config, logger: Logger): Promise<Assemble
     handle: createApp({
       registry,
       ...access.parts,
+      mirrors,
+      metrics: {
+        text: createMetrics(() => mirrors?.list.map(measured) ?? []),
+        allow: config.metrics.allow,
+      },
       readiness: async () =>
         draining ? { server: "is shutting down" } : await problemsOf({ store, metadata }),
       logger,
@@ -75,12 +85,19 @@ export async function assemble(config: Config, logger: Logger): Promise<Assemble
     },
     close: async () => {
       await registry.uploads.close();
+      await mirrors?.close();
       await upkeep.close();
       await closeStores();
       await forgetMemory(config);
     },
   };
 }
+
+const measured = ({ settings, counters, upstream }: Mirror) => ({
+  namespace: settings.namespace,
+  counters: counters.values(),
+  remaining: upstream.allowance.remaining(),
+});
 
 async function problemsOf(parts: {
   readonly store: BlobStore;

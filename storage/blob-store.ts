@@ -41,6 +41,8 @@ export type LentBytes = AsyncIterable<Uint8Array>;
 export interface BlobStoreAbilities {
   /** Bytes can be fetched by a client from the store itself, by a signed URL of short life. */
   readonly signedRedirect: boolean;
+  /** What an upload holds can be read while more is being appended, also by another process. */
+  readonly readsOpenUploads: boolean;
 }
 
 /**
@@ -79,8 +81,11 @@ export interface BlobStore {
    */
   append(upload: UploadReference, offset: number, source: ByteSource): Promise<number>;
 
-  /** All bytes an upload holds so far; for hashing them again after a restart. */
-  openUpload(upload: UploadReference): Promise<LentBytes>;
+  /**
+   * The bytes an upload holds so far, from byte `start` on: for hashing them again after a restart, and where the
+   * store's ability says so for reading what is still growing. An upload that is gone, or ends before, has none.
+   */
+  openUpload(upload: UploadReference, start?: number): Promise<LentBytes>;
 
   /**
    * Turns the upload into a blob. When it resolves, the blob survives a power cut and the upload is gone.

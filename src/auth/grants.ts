@@ -1,3 +1,4 @@
+import type { RepositoryName } from "../oci/name.ts";
 import type { Identity } from "./identity.ts";
 import type { Action } from "./policy.ts";
 import type { Rights } from "./rights.ts";
@@ -30,16 +31,25 @@ const order: readonly Action[] = ["pull", "push", "delete"];
 export function createGrants(parts: {
   readonly rights: Rights;
   readonly removals: { highest(): Promise<number> };
+  /** The repository of a mirror that answers for a name that is not hosted here. */
+  readonly behind?: ((repository: RepositoryName, asked: string) => RepositoryName | undefined) | undefined;
 }): Grants {
   return {
     async grant(identity, scopes) {
       // Before the rights: a repository that is removed in between is closed again.
       const removals = await parts.removals.highest();
-      const names = scopes.flatMap((scope) =>
+      const withBehind = scopes.flatMap((scope): readonly Scope[] => {
+        if (scope.type !== "repository") return [scope];
+        const repository = parts.behind?.(scope.repository, scope.name);
+        return repository === undefined
+          ? [scope]
+          : [scope, { ...scope, name: repository, repository }];
+      });
+      const names = withBehind.flatMap((scope) =>
         scope.type === "repository" ? [scope.repository] : [],
       );
       const rights = await parts.rights.of(identity, [...new Set(names)]);
-      const entries = scopes.flatMap((scope): readonly AccessEntry[] => {
+      const entries = withBehind.flatMap((scope): readonly AccessEntry[] => {
         // Everybody may list; the list has only what they may pull.
         if (scope.type === "registry") return [scope];
         const has = rights.get(scope.repository) ?? new Set();

@@ -44,7 +44,7 @@ export function createOpenPolicy(): Policy {
 
 /** Grants decide; whoever has none for a repository learns nothing about it, not even whether it is there. */
 export function createPolicy(parts: {
-  readonly factsOf: (repository: RepositoryName) => RepositoryFacts;
+  readonly factsOf: (repository: RepositoryName) => Pick<RepositoryFacts, "isPublic" | "removal">;
   readonly rights: Rights;
 }): Policy {
   const { factsOf, rights } = parts;

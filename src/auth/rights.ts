@@ -1,6 +1,6 @@
 import type { Metadata } from "../metadata/metadata.ts";
 import type { RightsFacts } from "../metadata/rights.ts";
-import type { PermissionLevel } from "../metadata/schema.ts";
+import type { PermissionLevel, Visibility } from "../metadata/schema.ts";
 import { namespaceOf, type RepositoryName } from "../oci/name.ts";
 import type { Identity, PersonalScope, TokenResource } from "./identity.ts";
 import type { Action } from "./policy.ts";
@@ -16,6 +16,9 @@ export interface Rights {
     names: readonly RepositoryName[],
   ): Promise<ReadonlyMap<RepositoryName, ReadonlySet<Action>>>;
 }
+
+/** By namespace. */
+export type MirrorVisibility = ReadonlyMap<string, Visibility>;
 
 type Level = "none" | PermissionLevel;
 
@@ -41,8 +44,10 @@ export function createRights(parts: {
   readonly metadata: Pick<Metadata, "rights">;
   /** `repositories.createOnPush`. */
   readonly createOnPush: boolean;
+  /** Namespaces of mirrors, which fill by being pulled from: who may pull from what is not there yet. */
+  readonly mirrors?: MirrorVisibility | undefined;
 }): Rights {
-  const { metadata, createOnPush } = parts;
+  const { metadata, createOnPush, mirrors = new Map() } = parts;
 
   return {
     async of(identity, names) {
@@ -53,10 +58,24 @@ export function createRights(parts: {
       if (identity.kind !== "anonymous" && isGone)
         return new Map(names.map((name) => [name, actionsOf.none]));
       const judge = judgeOf(identity, facts, createOnPush);
-      return new Map(names.map((name) => [name, judge(name)]));
+      const opens = (name: RepositoryName): boolean => {
+        const visibility = mirrors.get(namespaceOf(name));
+        return visibility === "public" || (visibility !== undefined && isMember(identity, facts, name));
+      };
+      return new Map(
+        names.map((name) => [name, opens(name) ? withPull(judge(name)) : judge(name)]),
+      );
     },
   };
 }
+
+/** Whether a private mirror is open to somebody: to every member of the organisation that has its name. */
+function isMember(identity: Identity, { roles }: RightsFacts, name: RepositoryName): boolean {
+  return identity.kind === "user" && identity.scope !== "repo:public_read" && roles.has(namespaceOf(name));
+}
+
+const withPull = (actions: ReadonlySet<Action>): ReadonlySet<Action> =>
+  new Set<Action>([...actions, "pull"]);
 
 function judgeOf(
   identity: Identity,

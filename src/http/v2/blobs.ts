@@ -2,16 +2,23 @@ import { randomBytes } from "node:crypto";
 import type { Context } from "koa";
 import type { Policy } from "../../auth/policy.ts";
 import { matchesIfNoneMatch } from "../../oci/conditional.ts";
-import { parseDigest } from "../../oci/digest.ts";
+import { parseDigest, type Digest } from "../../oci/digest.ts";
 import { OciError } from "../../oci/errors.ts";
 import { OCTET_STREAM } from "../../oci/media-types.ts";
 import { parseRange, type ByteRange } from "../../oci/range.ts";
 import type { Blobs } from "../../registry/blobs.ts";
+import type { Mirrored } from "../../mirror/mirrors.ts";
+import { cacheHeaders } from "../cache-status.ts";
 import { actorOf, callerOf } from "../caller.ts";
 import type { Route, Target } from "../route.ts";
 import { sendNothing, writeBytes } from "../send.ts";
 
-type Blob = Awaited<ReturnType<Blobs["get"]>>;
+/** What is served, wherever its bytes come from. */
+interface Blob {
+  readonly digest: Digest;
+  readonly sizeBytes: number;
+  open(range: ByteRange): Promise<AsyncIterable<Uint8Array>>;
+}
 
 /** Whoever may push has asked before a push, and relies on the answer. */
 const push = { kind: "repository", actions: ["push"] } as const;
@@ -23,16 +30,21 @@ export function blobRoutes({
   readonly blobs: Blobs;
   readonly policy: Policy;
 }): readonly Route[] {
-  const get = async (ctx: Context, { repository }: Target): Promise<void> => {
+  const getMirrored = async (ctx: Context, { mirror, place }: Mirrored): Promise<void> => {
+    const digest = parseDigest(ctx["params"].digest);
+    const blob = await (ctx.method === "HEAD"
+      ? mirror.blobs.head(place, digest)
+      : mirror.blobs.get(place, digest));
+    ctx.set({ ...blobHeaders(blob), ...cacheHeaders(blob.status) });
+    if (matchesIfNoneMatch(ctx.get("If-None-Match") || undefined, digest))
+      return sendNothing(ctx, 304);
+    await sendRange(ctx, blob);
+  };
+
+  const get = async (ctx: Context, { repository, mirrored }: Target): Promise<void> => {
+    if (mirrored !== undefined) return await getMirrored(ctx, mirrored);
     const blob = await blobs.get(repository, parseDigest(ctx["params"].digest));
-    const etag = `"${blob.digest}"`;
-    ctx.set({
-      "Docker-Content-Digest": blob.digest,
-      ETag: etag,
-      "Accept-Ranges": "bytes",
-      // The bytes of a digest never change.
-      "Cache-Control": "max-age=31536000",
-    });
+    ctx.set(blobHeaders(blob));
     if (
       ctx.method === "HEAD" &&
       policy.allows({ caller: callerOf(ctx), permission: push, repository })
@@ -41,10 +53,11 @@ export function blobRoutes({
     }
     if (matchesIfNoneMatch(ctx.get("If-None-Match") || undefined, blob.digest))
       return sendNothing(ctx, 304);
-    await sendRange(ctx, blob, etag);
+    await sendRange(ctx, { ...blob, open: (range) => blobs.open(blob, range) });
   };
 
-  const sendRange = async (ctx: Context, blob: Blob, etag: string): Promise<void> => {
+  const sendRange = async (ctx: Context, blob: Blob): Promise<void> => {
+    const etag = `"${blob.digest}"`;
     const ifRange = ctx.get("If-Range");
     const asked = ifRange !== "" && ifRange !== etag ? undefined : ctx.get("Range") || undefined;
     const range = parseRange(asked, blob.sizeBytes);
@@ -92,12 +105,12 @@ export function blobRoutes({
       return;
     }
     // Opened before the status goes out: a blob whose bytes are gone is a 404, not a cut 200.
-    let bytes = await blobs.open(blob, parts[0] ?? { start: 0, end: -1 });
+    let bytes = await blob.open(parts[0] ?? { start: 0, end: -1 });
     ctx.respond = false;
     ctx.status = status;
     ctx.set({ "Content-Type": type, "Content-Length": String(length) });
     for (const [index, part] of parts.entries()) {
-      if (index > 0) bytes = await blobs.open(blob, part);
+      if (index > 0) bytes = await blob.open(part);
       if (frame !== undefined) res.write(frame.heads[index]);
       await writeBytes(res, bytes);
     }
@@ -121,6 +134,16 @@ export function blobRoutes({
       },
     },
   ];
+}
+
+function blobHeaders({ digest }: Pick<Blob, "digest">): Record<string, string> {
+  return {
+    "Docker-Content-Digest": digest,
+    ETag: `"${digest}"`,
+    "Accept-Ranges": "bytes",
+    // The bytes of a digest never change.
+    "Cache-Control": "max-age=31536000",
+  };
 }
 
 const contentRange = (range: ByteRange, blob: Blob): string =>
