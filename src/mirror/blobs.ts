@@ -55,13 +55,22 @@ export function createMirrorBlobs(parts: {
     }
   }
 
+  /** Where nothing has gone out yet, the client can still be told what is wrong. */
+  async function* told(bytes: LentBytes, digest: Digest): LentBytes {
+    try {
+      yield* bytes;
+    } catch (error) {
+      throw clientError(error, unknownBlob(digest));
+    }
+  }
+
   const asking = async <T>(
     { repository }: MirrorPlace,
     digest: Digest,
     work: () => Promise<T>,
   ): Promise<T> => {
     const key = `${repository}@${digest}`;
-    const absent = new OciError("BLOB_UNKNOWN", undefined, { detail: { digest } });
+    const absent = unknownBlob(digest);
     if (missing.has(key)) throw absent;
     try {
       return await work();
@@ -92,7 +101,9 @@ export function createMirrorBlobs(parts: {
           sizeBytes,
           status: { kind: "miss", collapsed },
           open: (range) =>
-            Promise.resolve(counted(uses.hold(digest, readGrowing(store, growth, range)))),
+            Promise.resolve(
+              told(counted(uses.hold(digest, readGrowing(store, growth, range))), digest),
+            ),
         };
       });
     },
@@ -113,6 +124,10 @@ export function createMirrorBlobs(parts: {
       });
     },
   };
+}
+
+function unknownBlob(digest: Digest): OciError {
+  return new OciError("BLOB_UNKNOWN", undefined, { detail: { digest } });
 }
 
 /** The size of a blob as the upstream says. Throws {@link UpstreamFailure}. */

@@ -120,10 +120,12 @@ export function startFetch(parts: FetchParts): Fetch {
       if ((await store.uploadSize(upload)) !== received)
         throw new Error("what was fetched before could not be read back");
     }
+    let isUnderWay = received > 0;
     for (let tries = 1; ; tries += 1) {
       const start = received;
       try {
         const opened = await parts.open(start);
+        isUnderWay = true;
         learnSize(opened.sizeBytes);
         await store.append(upload, start, pump(opened));
         return;
@@ -132,7 +134,6 @@ export function startFetch(parts: FetchParts): Fetch {
         const mayPass =
           error instanceof UpstreamFailure &&
           (error.kind === "unreachable" || error.kind === "slow" || error.kind === "broken");
-        const isUnderWay = received > 0;
         if (!mayPass || !isUnderWay || tries >= triesAtMost || state.failure !== undefined)
           throw error;
         await sleep(firstPauseMs * 2 ** tries);

@@ -11,6 +11,8 @@ export type Fault =
   | { readonly kind: "corrupt" }
   /** The connection breaks after so many bytes of the body. */
   | { readonly kind: "cut"; readonly atByte: number }
+  /** Nothing more comes after so many bytes, until the promise resolves. */
+  | { readonly kind: "stall"; readonly atByte: number; readonly until: Promise<unknown> }
   | { readonly kind: "redirect"; readonly to: string };
 
 export interface FaultyProxy {
@@ -63,8 +65,18 @@ export async function startFaultyProxy(targetPort: number): Promise<FaultyProxy>
       if (chosen?.kind === "corrupt" && sent === 0 && bytes.length > 0)
         bytes[bytes.length - 1] = (bytes.at(-1) ?? 0) ^ 1;
       if (chosen?.kind === "cut" && sent + bytes.length > chosen.atByte) {
-        outgoing.write(bytes.subarray(0, Math.max(0, chosen.atByte - sent)), () => outgoing.destroy());
+        // What was sent before the end arrives.
+        outgoing.write(bytes.subarray(0, Math.max(0, chosen.atByte - sent)));
+        outgoing.socket?.end();
         return;
+      }
+      if (chosen?.kind === "stall" && sent + bytes.length > chosen.atByte) {
+        const first = bytes.subarray(0, Math.max(0, chosen.atByte - sent));
+        outgoing.write(first);
+        await chosen.until;
+        outgoing.write(bytes.subarray(first.length));
+        sent += bytes.length;
+        continue;
       }
       sent += bytes.length;
       await new Promise<void>((resolve) => outgoing.write(bytes, () => resolve()));
