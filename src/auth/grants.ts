@@ -32,7 +32,9 @@ export function createGrants(parts: {
   readonly rights: Rights;
   readonly removals: { highest(): Promise<number> };
   /** The repository of a mirror that answers for a name that is not hosted here. */
-  readonly behind?: ((repository: RepositoryName, asked: string) => RepositoryName | undefined) | undefined;
+  readonly behind?:
+    | ((repository: RepositoryName, asked: string) => RepositoryName | undefined)
+    | undefined;
 }): Grants {
   return {
     async grant(identity, scopes) {

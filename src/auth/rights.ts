@@ -60,7 +60,9 @@ export function createRights(parts: {
       const judge = judgeOf(identity, facts, createOnPush);
       const opens = (name: RepositoryName): boolean => {
         const visibility = mirrors.get(namespaceOf(name));
-        return visibility === "public" || (visibility !== undefined && isMember(identity, facts, name));
+        return (
+          visibility === "public" || (visibility !== undefined && isMember(identity, facts, name))
+        );
       };
       return new Map(
         names.map((name) => [name, opens(name) ? withPull(judge(name)) : judge(name)]),
@@ -71,7 +73,11 @@ export function createRights(parts: {
 
 /** Whether a private mirror is open to somebody: to every member of the organisation that has its name. */
 function isMember(identity: Identity, { roles }: RightsFacts, name: RepositoryName): boolean {
-  return identity.kind === "user" && identity.scope !== "repo:public_read" && roles.has(namespaceOf(name));
+  return (
+    identity.kind === "user" &&
+    identity.scope !== "repo:public_read" &&
+    roles.has(namespaceOf(name))
+  );
 }
 
 const withPull = (actions: ReadonlySet<Action>): ReadonlySet<Action> =>

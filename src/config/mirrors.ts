@@ -1,3 +1,5 @@
+import { Cron } from "croner";
+import { validRange } from "semver";
 import { z } from "zod";
 import { upstreamUrl } from "./addresses.ts";
 import { bool, choice, duration, filePath, integer, secret, size, text, value } from "./values.ts";
@@ -21,20 +23,40 @@ const host = (): z.ZodType<string> =>
 
 const glob = (): z.ZodType<string> => text("a glob, such as library/* or **/base-*");
 
+const cron = (): z.ZodType<string> =>
+  value({
+    allowed: "five or six fields, such as 0 3 * * *",
+    parse: (raw) => (typeof raw === "string" && isCron(raw) ? raw : undefined),
+  });
+
+function isCron(text: string): boolean {
+  try {
+    return new Cron(text, { paused: true }).nextRun() !== null;
+  } catch {
+    return false;
+  }
+}
+
+const versionRange = (): z.ZodType<string> =>
+  value({
+    allowed: "a range of versions, such as >=3.18 <4",
+    parse: (raw) => (typeof raw === "string" ? (validRange(raw) ?? undefined) : undefined),
+  });
+
 const ttl = (initial: string, description: string) =>
-  duration({ min: 0, max: 365 * day }).prefault(initial).describe(description);
+  duration({ min: 0, max: 365 * day })
+    .prefault(initial)
+    .describe(description);
 
 const scheduleSchema = z.object({
   image: text("a repository as the upstream knows it, such as library/alpine").describe(
     "The repository to copy, as the upstream knows it",
   ),
-  cron: text("five or six fields, such as 0 3 * * *")
+  cron: cron()
     .optional()
     .describe("When to copy while serving; without it only berth mirror sync does"),
   tags: z.array(glob()).prefault(["*"]).describe("Tags to copy; one of them is enough"),
-  semver: text("a range of versions, such as >=3.18 <4")
-    .optional()
-    .describe("Of these only tags that are versions in this range"),
+  semver: versionRange().optional().describe("Of these only tags that are versions in this range"),
   newest: integer({ min: 1, max: 100_000 })
     .optional()
     .describe("Of these only so many of the newest versions"),
@@ -57,7 +79,9 @@ export const mirrorSchema = z.object({
     .describe("Who may pull: members of the namespace's organisation, or everybody"),
   root: bool()
     .prefault(false)
-    .describe("Look names up there that are not hosted here, as registry-mirrors of docker need it"),
+    .describe(
+      "Look names up there that are not hosted here, as registry-mirrors of docker need it",
+    ),
   allow: z.array(glob()).prefault([]).describe("Repositories to mirror; none means all"),
   deny: z.array(glob()).prefault([]).describe("Repositories not to mirror"),
   ttl: z

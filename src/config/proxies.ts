@@ -8,6 +8,7 @@ export interface Proxies {
 }
 
 export function readProxies(env: NodeJS.ProcessEnv = process.env): Proxies {
-  const read = (name: string): string | undefined => env[name.toLowerCase()] || env[name] || undefined;
+  const read = (name: string): string | undefined =>
+    env[name.toLowerCase()] || env[name] || undefined;
   return { http: read("HTTP_PROXY"), https: read("HTTPS_PROXY"), no: read("NO_PROXY") };
 }

@@ -25,7 +25,10 @@ function mirrorsApart(mirrors: Config["mirrors"]): Omit<ConfigProblem, "key"> | 
     return { what: `two mirrors have the namespace ${twice}`, allowed: "one mirror a namespace" };
   const reserved = namespaces.find((name) => name === "library");
   if (reserved !== undefined)
-    return { what: "library is where images without a namespace are", allowed: "another namespace" };
+    return {
+      what: "library is where images without a namespace are",
+      allowed: "another namespace",
+    };
   const roots = mirrors.filter(({ root }) => root).map(({ namespace }) => namespace);
   if (roots.length > 1)
     return { what: `${roots.join(" and ")} both have root: true`, allowed: "one root" };

@@ -94,10 +94,7 @@ export const configSchema = z.object({
     .describe("Registries whose images come through here; see docs/mirror.md"),
   metrics: z
     .object({
-      allow: z
-        .array(ipRange())
-        .prefault(["127.0.0.0/8", "::1"])
-        .describe("Who may read /metrics"),
+      allow: z.array(ipRange()).prefault(["127.0.0.0/8", "::1"]).describe("Who may read /metrics"),
     })
     .prefault({}),
   sparse: bool().prefault(false).describe("A manifest may name things that are not here"),

@@ -23,7 +23,9 @@ export function metricsRoutes({
   const mayRead = (peer: string): boolean => {
     if (!ipaddr.isValid(peer)) return false;
     const address = ipaddr.process(peer);
-    return ranges.some(([base, bits]) => base.kind() === address.kind() && address.match(base, bits));
+    return ranges.some(
+      ([base, bits]) => base.kind() === address.kind() && address.match(base, bits),
+    );
   };
   return [
     {

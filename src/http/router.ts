@@ -46,7 +46,10 @@ async function answer(
     const target = access.targets.of(ctx, ctx.params["name"] ?? "");
     await admit(ctx, access, route.permission, target);
     if (target.mirrored !== undefined && route.method !== "get")
-      throw new OciError("UNSUPPORTED", "a mirror holds what its upstream has, and takes nothing else");
+      throw new OciError(
+        "UNSUPPORTED",
+        "a mirror holds what its upstream has, and takes nothing else",
+      );
     await (route.handle as Extract<Route, { permission: { kind: "repository" } }>["handle"])(
       ctx,
       target,

@@ -74,7 +74,9 @@ export function withShortWay(
 /** The manifest that a path names, if it does so plainly. */
 function askedFor(
   url: string,
-): { readonly repository: RepositoryName; readonly reference: Reference; readonly name: string } | undefined {
+):
+  | { readonly repository: RepositoryName; readonly reference: Reference; readonly name: string }
+  | undefined {
   if (!url.startsWith("/v2/") || /[?%#]/.test(url)) return undefined;
   const at = url.lastIndexOf(separator);
   if (at < 0 || url.includes("/", at + separator.length)) return undefined;

@@ -9,6 +9,7 @@ import { manifestCommands } from "./manifests.ts";
 import { mirrorCounterCommands } from "./mirror-counters.ts";
 import { mirrorFetchCommands } from "./mirror-fetches.ts";
 import { mirrorNamespaceCommands } from "./mirror-namespaces.ts";
+import { mirrorPinCommands } from "./mirror-pins.ts";
 import { mirrorTagCommands } from "./mirror-tags.ts";
 import { mirrorUseCommands } from "./mirror-uses.ts";
 import { quotaCommands } from "./quotas.ts";
@@ -40,6 +41,7 @@ export const commands = {
   ...mirrorCounterCommands,
   ...mirrorFetchCommands,
   ...mirrorNamespaceCommands,
+  ...mirrorPinCommands,
   ...mirrorTagCommands,
   ...mirrorUseCommands,
   ...quotaCommands,

@@ -33,4 +33,20 @@ async function addMirrorCounters(
   }
 }
 
-export const mirrorCounterCommands = { addMirrorCounters };
+/** A number that goes up and down; the last that was seen counts. */
+async function setMirrorGauge(
+  tx: Database,
+  {
+    namespace,
+    name,
+    value,
+  }: { readonly namespace: string; readonly name: string; readonly value: number },
+): Promise<void> {
+  await tx
+    .insertInto("mirror_counters")
+    .values({ namespace, name, value })
+    .onConflict((conflict) => conflict.columns(["namespace", "name"]).doUpdateSet({ value }))
+    .execute();
+}
+
+export const mirrorCounterCommands = { addMirrorCounters, setMirrorGauge };

@@ -38,10 +38,7 @@ export function createMirrorFetchReads(db: Database) {
   };
 }
 
-function findFetch(
-  db: Database,
-  { repository, digest }: Place,
-): Promise<MirrorFetch | undefined> {
+function findFetch(db: Database, { repository, digest }: Place): Promise<MirrorFetch | undefined> {
   return db
     .selectFrom("mirror_fetches")
     .select([
@@ -69,10 +66,7 @@ export type MirrorFetchBegun =
   | { readonly role: "follower"; readonly fetch: MirrorFetch };
 
 /** One of all that want the same blob becomes its leader. */
-async function beginMirrorFetch(
-  tx: Database,
-  begin: BeginMirrorFetch,
-): Promise<MirrorFetchBegun> {
+async function beginMirrorFetch(tx: Database, begin: BeginMirrorFetch): Promise<MirrorFetchBegun> {
   const { repository, digest, owner, storageReference, nowMs } = begin;
   const before = await findFetch(tx, begin);
   if (before !== undefined && before.owner !== owner && before.touchedAtMs >= begin.aliveSinceMs)

@@ -8,6 +8,7 @@ import { createInstanceReads } from "./instance.ts";
 import { createManifestReads } from "./manifests.ts";
 import { createMirrorCounterReads } from "./mirror-counters.ts";
 import { createMirrorFetchReads } from "./mirror-fetches.ts";
+import { createMirrorPinReads } from "./mirror-pins.ts";
 import { createMirrorTagReads } from "./mirror-tags.ts";
 import { createMirrorUseReads } from "./mirror-uses.ts";
 import { createRemovalReads } from "./removals.ts";
@@ -55,6 +56,7 @@ export function createReads(connection: SqliteConnection) {
     quotas: createQuotaReads(db),
     mirrorCounters: createMirrorCounterReads(db),
     mirrorFetches: createMirrorFetchReads(db),
+    mirrorPins: createMirrorPinReads(db),
     mirrorTags: createMirrorTagReads(db),
     mirrorUses: createMirrorUseReads(db),
     tags: createTagReads(db),

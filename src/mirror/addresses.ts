@@ -8,7 +8,9 @@ export class PrivateAddressError extends Error {
   readonly code = "EPRIVATE";
 
   constructor(host: string, address: string) {
-    super(`${host} is ${address}, an address that is not public (allowPrivateNetwork: true allows it)`);
+    super(
+      `${host} is ${address}, an address that is not public (allowPrivateNetwork: true allows it)`,
+    );
   }
 }
 
@@ -31,8 +33,7 @@ export const publicLookup: LookupFunction = (host, options, callback) => {
   resolve(host, { ...options, all: true }, (error, found: LookupAddress[]) => {
     if (error !== null) return callback(error, "", 0);
     const wrong = found.find(({ address }) => !isPublicAddress(address));
-    if (wrong !== undefined)
-      return callback(new PrivateAddressError(host, wrong.address), "", 0);
+    if (wrong !== undefined) return callback(new PrivateAddressError(host, wrong.address), "", 0);
     if (options.all === true) return callback(null, found);
     const [first] = found;
     callback(null, first?.address ?? "", first?.family ?? 0);

@@ -159,8 +159,7 @@ export function createArrivals(parts: {
     if (begun.role === "follower") return { follow: begun.fetch };
     try {
       // Whoever had it may have ended just before.
-      const here =
-        (await metadata.blobs.find(repository, digest)) ?? (await adopt(place, digest));
+      const here = (await metadata.blobs.find(repository, digest)) ?? (await adopt(place, digest));
       if (here === undefined) return await lead(place, digest, upload, begun.before);
       await metadata.run("endMirrorFetch", { repository, digest, owner });
       return here;
@@ -181,7 +180,13 @@ export function createArrivals(parts: {
     if (!("follow" in begun)) {
       begun.done.then(forget, forget);
       const { sized, done } = begun;
-      return { kind: "coming", growth: begun, collapsed: false, sized: () => sized, done: () => done };
+      return {
+        kind: "coming",
+        growth: begun,
+        collapsed: false,
+        sized: () => sized,
+        done: () => done,
+      };
     }
     const takeOver = async (): Promise<Growth> => {
       forget();

@@ -108,6 +108,17 @@ export function createMirrorBlobs(parts: {
       });
     },
 
+    /** Brings the blob here, if it is not. Throws as {@link get}. */
+    async fetch(place: MirrorPlace, digest: Digest): Promise<void> {
+      if ((await metadata.blobs.find(place.repository, digest)) !== undefined) return;
+      await asking(place, digest, async () => {
+        const arrival = await arrivals.get(place, digest);
+        if (arrival.kind === "here") return;
+        counters.add("misses");
+        await arrival.done();
+      });
+    },
+
     /** What {@link get} would say of it, at the price of a HEAD. */
     async head(place: MirrorPlace, digest: Digest): Promise<MirroredBlob> {
       const here = await metadata.blobs.find(place.repository, digest);

@@ -25,7 +25,10 @@ export interface FetchParts {
   readonly before: string | undefined;
   readonly open: (start: number) => Promise<Opened>;
   /** The whole blob is durable under this key; resolves with the one it is to be read from. */
-  readonly record: (blob: { readonly storageKey: string; readonly sizeBytes: number }) => Promise<string>;
+  readonly record: (blob: {
+    readonly storageKey: string;
+    readonly sizeBytes: number;
+  }) => Promise<string>;
   /** Bytes came in. */
   readonly count: (bytes: number) => void;
 }

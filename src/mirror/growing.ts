@@ -21,11 +21,7 @@ const lookAgainMs = 20;
  * Reads a part of a blob while it grows: what has just arrived from memory, what lies further back from the store, and
  * the rest when it comes. The bytes are lent, as those of the store are.
  */
-export async function* readGrowing(
-  store: BlobStore,
-  growth: Growth,
-  range: ByteRange,
-): LentBytes {
+export async function* readGrowing(store: BlobStore, growth: Growth, range: ByteRange): LentBytes {
   let at = range.start;
   while (at <= range.end) {
     await growth.until(at);

@@ -24,6 +24,8 @@ export interface Incoming {
   head(place: MirrorPlace, reference: Reference): Promise<ManifestHead>;
   /** Fetches, verifies and stores a manifest, under its tag if it has one. */
   get(place: MirrorPlace, reference: Reference, tag?: Tag): Promise<StoredManifest>;
+  /** What is being stored under a tag right now. */
+  pending(place: MirrorPlace, tag: Tag): Promise<StoredManifest> | undefined;
 }
 
 export function createIncoming(parts: {
@@ -35,6 +37,7 @@ export function createIncoming(parts: {
 }): Incoming {
   const { metadata, manifests, upstream, limitBytes, clock } = parts;
   const running = new Map<string, Promise<unknown>>();
+  const pending = new Map<string, Promise<StoredManifest>>();
 
   const once = <T>(key: string, work: () => Promise<T>): Promise<T> => {
     const known = running.get(key) as Promise<T> | undefined;
@@ -79,7 +82,8 @@ export function createIncoming(parts: {
       if (!(error instanceof OciError) || error.status !== 400) throw error;
       throw new UpstreamFailure("wrong", "the upstream's manifest is none", { cause: error });
     }
-    for (const tag of tags) await metadata.run("checkMirrorTag", { repository, tag, nowMs: clock() });
+    for (const tag of tags)
+      await metadata.run("checkMirrorTag", { repository, tag, nowMs: clock() });
     const stored = await metadata.manifests.find(repository, reference);
     if (stored === undefined) throw new Error("a manifest has gone while it was being stored");
     return stored;
@@ -104,25 +108,40 @@ export function createIncoming(parts: {
   };
 
   return {
-    get,
+    get(place, reference, tag) {
+      const work = get(place, reference, tag);
+      const name = reference.kind === "tag" ? reference.tag : tag;
+      if (name === undefined) return work;
+      const key = `${place.repository}:${name}`;
+      pending.set(key, work);
+      const forget = (): void => {
+        if (pending.get(key) === work) pending.delete(key);
+      };
+      work.then(forget, forget);
+      return work;
+    },
+    pending: ({ repository }, tag) => pending.get(`${repository}:${tag}`),
     head: (place, reference) =>
-      once(`${place.repository} ${reference.kind === "tag" ? reference.tag : reference.digest} head`, async () => {
-        const text = reference.kind === "tag" ? reference.tag : reference.digest;
-        const asked = { name: place.name, path: `manifests/${text}`, headers: { accept } };
-        const answer = await upstream.ask({ method: "HEAD", ...asked });
-        await answer.body.dump();
-        const digest = digestHeader(answer.headers);
-        const mediaType = bareMediaType(oneOf(answer.headers["content-type"]) ?? "");
-        const sizeBytes = Number(oneOf(answer.headers["content-length"]) ?? Number.NaN);
-        if (digest !== undefined && mediaType !== undefined && Number.isSafeInteger(sizeBytes))
-          return { digest, mediaType, sizeBytes };
-        const found = await get(place, reference);
-        return {
-          digest: found.digest,
-          mediaType: found.mediaType,
-          sizeBytes: found.content.length,
-        };
-      }),
+      once(
+        `${place.repository} ${reference.kind === "tag" ? reference.tag : reference.digest} head`,
+        async () => {
+          const text = reference.kind === "tag" ? reference.tag : reference.digest;
+          const asked = { name: place.name, path: `manifests/${text}`, headers: { accept } };
+          const answer = await upstream.ask({ method: "HEAD", ...asked });
+          await answer.body.dump();
+          const digest = digestHeader(answer.headers);
+          const mediaType = bareMediaType(oneOf(answer.headers["content-type"]) ?? "");
+          const sizeBytes = Number(oneOf(answer.headers["content-length"]) ?? Number.NaN);
+          if (digest !== undefined && mediaType !== undefined && Number.isSafeInteger(sizeBytes))
+            return { digest, mediaType, sizeBytes };
+          const found = await get(place, reference);
+          return {
+            digest: found.digest,
+            mediaType: found.mediaType,
+            sizeBytes: found.content.length,
+          };
+        },
+      ),
   };
 }
 

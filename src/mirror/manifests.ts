@@ -88,7 +88,11 @@ export function createMirrorManifests(parts: {
     if (here !== undefined) return served(here, { kind: "hit" });
     if (!isHead) return served(await incoming.get(place, { kind: "digest", digest }), miss);
     counters.add("misses");
-    return { ...(await incoming.head(place, { kind: "digest", digest })), content: undefined, status: miss };
+    return {
+      ...(await incoming.head(place, { kind: "digest", digest })),
+      content: undefined,
+      status: miss,
+    };
   };
 
   /** The manifest that a tag points at by now, which may have to come. */
@@ -121,7 +125,8 @@ export function createMirrorManifests(parts: {
   const stale = (here: StoredManifest, checkedAtMs: number, error: unknown): MirroredManifest => {
     const ageSeconds = Math.round((clock() - checkedAtMs - ttl.tag) / 1000);
     const failure = error instanceof UpstreamFailure ? error : undefined;
-    const reason = failure?.status === undefined ? (failure?.kind ?? "slow") : `status-${failure.status}`;
+    const reason =
+      failure?.status === undefined ? (failure?.kind ?? "slow") : `status-${failure.status}`;
     return served(here, { kind: "stale", ageSeconds, reason });
   };
 
@@ -138,13 +143,15 @@ export function createMirrorManifests(parts: {
     if (head !== undefined && head.atMs + ttl.tag > nowMs && head.atMs >= checkedAtMs)
       return await byHead(place, tag, head, isHead, { kind: "hit" });
     if (here === undefined) {
-      if (isHead)
-        return await byHead(place, tag, await check(place, tag), true, miss);
+      if (isHead) return await byHead(place, tag, await check(place, tag), true, miss);
       return served(await incoming.get(place, { kind: "tag", tag }), miss);
     }
     const freshForMs = checkedAtMs + tagTtlMs() - nowMs;
     if (freshForMs > 0)
       return served(here, { kind: "hit", ttlSeconds: Math.round(freshForMs / 1000) });
+
+    const pending = incoming.pending(place, tag);
+    if (pending !== undefined) return served(await pending, miss);
 
     try {
       // The check goes on when nobody waits for it any more, and the next one profits.

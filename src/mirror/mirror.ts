@@ -68,7 +68,8 @@ export function createMirror(settings: MirrorSettings, parts: MirrorParts): Mirr
     ...{ metadata, manifests, upstream, clock },
     limitBytes: parts.manifestBytes,
   });
-  const foreign = settings.hydrate.length === 0 ? undefined : openConnections(settings, parts.proxies);
+  const foreign =
+    settings.hydrate.length === 0 ? undefined : openConnections(settings, parts.proxies);
   const foreignLayers = foreign && createForeignLayers(settings, foreign);
   const eviction: Eviction = createEviction({
     ...{ namespace, store, metadata, uses, counters, report },
@@ -81,11 +82,17 @@ export function createMirror(settings: MirrorSettings, parts: MirrorParts): Mirr
     eviction: () => eviction,
   });
 
+  let told: number | undefined;
   const flush = async (): Promise<void> => {
     await uses.flush();
     const counts = counters.take();
     if (Object.values(counts).some((count) => count > 0))
       await metadata.run("addMirrorCounters", { namespace, counts });
+    const remaining = upstream.allowance.remaining();
+    if (remaining === undefined || remaining === told) return;
+    told = remaining;
+    const gauge = { namespace, name: "upstreamRemaining", value: remaining };
+    await metadata.run("setMirrorGauge", gauge);
   };
   return {
     settings,

@@ -3,6 +3,7 @@ import { createMirror, type Mirror, type MirrorParts } from "./mirror.ts";
 import { claimOwner } from "./owner.ts";
 import type { MirrorPlace } from "./place.ts";
 import { createRouting } from "./routing.ts";
+import { startSchedules } from "./schedule.ts";
 import type { MirrorSettings } from "./settings.ts";
 
 /** A repository of a mirror, and the mirror. */
@@ -27,6 +28,7 @@ const flushEveryMs = 5_000;
 export async function openMirrors(
   settings: readonly MirrorSettings[],
   parts: Omit<MirrorParts, "owner">,
+  { runsSchedules }: { readonly runsSchedules: boolean },
 ): Promise<Mirrors> {
   const { metadata, clock, report } = parts;
   const { owner, release } = claimOwner();
@@ -47,16 +49,19 @@ export async function openMirrors(
     const { repository, name, isDirect } = route;
     return { mirror, place: { repository, name }, isDirect };
   };
+  const byRegistry = (ns: string, asked: string): Mirrored => {
+    const mirrored = found(routing.byRegistry(ns, asked));
+    if (mirrored === undefined) throw new TypeError(`the mirror of ${ns} has not been opened`);
+    return mirrored;
+  };
+  const schedules = runsSchedules ? startSchedules({ list, byRegistry }, parts) : undefined;
   return {
     list,
     byName: (repository, asked) => found(routing.byName(repository, asked)),
-    byRegistry(ns, asked) {
-      const mirrored = found(routing.byRegistry(ns, asked));
-      if (mirrored === undefined) throw new TypeError(`the mirror of ${ns} has not been opened`);
-      return mirrored;
-    },
+    byRegistry,
     async close() {
       clearInterval(flushing);
+      schedules?.stop();
       await Promise.all(list.map((mirror) => mirror.close()));
       release();
     },

@@ -22,7 +22,7 @@ export function hasEnded(owner: string, ours: string): boolean {
 }
 
 /** Names a registry in one process of one machine, once: `host/pid/random`. */
-export function claimOwner(): { readonly owner: string; release(): void } {
+export function claimOwner(): { readonly owner: string; readonly release: () => void } {
   const owner = `${hostname()}/${process.pid}/${randomBytes(8).toString("hex")}`;
   owners.add(owner);
   return { owner, release: () => void owners.delete(owner) };

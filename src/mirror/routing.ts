@@ -1,6 +1,11 @@
 import picomatch from "picomatch";
 import { OciError } from "../oci/errors.ts";
-import { defaultNamespace, namespaceOf, parseRepositoryName, type RepositoryName } from "../oci/name.ts";
+import {
+  defaultNamespace,
+  namespaceOf,
+  parseRepositoryName,
+  type RepositoryName,
+} from "../oci/name.ts";
 import type { MirrorPlace } from "./place.ts";
 import type { MirrorSettings } from "./settings.ts";
 

@@ -14,7 +14,11 @@ export interface Tokens {
   /** The header that was good for the scope before, or that what is known of the upstream says will be. */
   known(scope: string): Promise<string | undefined>;
   /** The header that meets a challenge. `undefined`: we have nothing (more) to show. */
-  meet(challenge: Challenge, scope: string, refused: string | undefined): Promise<string | undefined>;
+  meet(
+    challenge: Challenge,
+    scope: string,
+    refused: string | undefined,
+  ): Promise<string | undefined>;
 }
 
 interface HeldToken {

@@ -38,7 +38,11 @@ const agent = "berth-mirror";
 /** The client of one upstream registry. What clients of ours send never goes there, nor its answers' credentials to them. */
 export function createUpstream(
   settings: MirrorSettings,
-  parts: { readonly proxies: ProxySettings; readonly clock: () => number; readonly counters: Counters },
+  parts: {
+    readonly proxies: ProxySettings;
+    readonly clock: () => number;
+    readonly counters: Counters;
+  },
 ): Upstream {
   const { clock, counters } = parts;
   const base = new URL(settings.upstream);
@@ -120,9 +124,13 @@ export function createUpstream(
     throw new UpstreamFailure("broken", `${base.host} redirects us without end`);
   };
 
-  const judge = async (
-    { answer, url }: { readonly answer: Dispatcher.ResponseData; readonly url: URL },
-  ): Promise<UpstreamAnswer> => {
+  const judge = async ({
+    answer,
+    url,
+  }: {
+    readonly answer: Dispatcher.ResponseData;
+    readonly url: URL;
+  }): Promise<UpstreamAnswer> => {
     const { statusCode: status, headers, body } = answer;
     const isPage = /^text\/html\b/i.test(oneOf(headers["content-type"]) ?? "");
     if (status >= 200 && status < 300 && !isPage) return { status, headers, body };
@@ -215,10 +223,7 @@ async function readText({ body }: Dispatcher.ResponseData, limit: number): Promi
 }
 
 /** A body that must be in memory as a whole; one of more than `limit` bytes is taken for broken. */
-export async function readWhole(
-  body: AsyncIterable<Uint8Array>,
-  limit: number,
-): Promise<Buffer> {
+export async function readWhole(body: AsyncIterable<Uint8Array>, limit: number): Promise<Buffer> {
   const pieces: Uint8Array[] = [];
   let size = 0;
   try {

@@ -2,7 +2,14 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { collect, startBerth } from "../support/berth.ts";
 import { startFaultyProxy, type Fault } from "../support/faulty-proxy.ts";
-import { bulk, mirrorSettings, newFolder, pushUpstream, startMirrorPair, untilHere } from "./support.ts";
+import {
+  bulk,
+  mirrorSettings,
+  newFolder,
+  pushUpstream,
+  startMirrorPair,
+  untilHere,
+} from "./support.ts";
 
 /** What a client is told of a manifest and of a blob that are not here, while the upstream is so. `cut off`: 502,
  * or the connection breaks if something has gone out already. */
@@ -25,8 +32,18 @@ const table: readonly {
   { name: "hangs", fault: { kind: "hang" }, manifest: 504, blob: 504 },
   { name: "answers with a page", fault: { kind: "html" }, manifest: 502, blob: 502 },
   { name: "sends other bytes", fault: { kind: "corrupt" }, manifest: 502, blob: "cut off" },
-  { name: "cuts at the first byte", fault: { kind: "cut", atByte: 0 }, manifest: 502, blob: "cut off" },
-  { name: "cuts in the middle", fault: { kind: "cut", atByte: 100 }, manifest: 502, blob: "cut off" },
+  {
+    name: "cuts at the first byte",
+    fault: { kind: "cut", atByte: 0 },
+    manifest: 502,
+    blob: "cut off",
+  },
+  {
+    name: "cuts in the middle",
+    fault: { kind: "cut", atByte: 100 },
+    manifest: 502,
+    blob: "cut off",
+  },
 ];
 
 describe("a mirror whose upstream", async () => {
@@ -74,7 +91,12 @@ describe("a mirror whose upstream", async () => {
 
   test("cuts at any byte: the fetch goes on where it was, and the client notices nothing", async () => {
     for (const atByte of [1, 1_000, 49_999, 65_536, 150_000, 199_999]) {
-      const image = await pushUpstream(pair, "library/cuts", "1", bulk(200_000, `cut at ${atByte}`));
+      const image = await pushUpstream(
+        pair,
+        "library/cuts",
+        "1",
+        bulk(200_000, `cut at ${atByte}`),
+      );
       proxy.reset();
       proxy.fail({ kind: "cut", atByte }, /\/blobs\//, 1);
       const got = await mirror.api
@@ -129,7 +151,9 @@ describe("a mirror whose upstream", async () => {
   test("has an address that is not public is never connected to, unless that is allowed", async () => {
     const victim = await startFaultyProxy(1);
     for (const host of ["127.0.0.1", "localhost", "[::1]", "[::ffff:127.0.0.1]"]) {
-      const settings = mirrorSettings(`http://${host}:${victim.port}`, { allowPrivateNetwork: false });
+      const settings = mirrorSettings(`http://${host}:${victim.port}`, {
+        allowPrivateNetwork: false,
+      });
       const mirror = await startBerth(newFolder(), settings);
       await mirror.api.get("/v2/any/manifests/1").expect(502);
       await mirror.close();

@@ -128,7 +128,10 @@ describe("a blob on its way through a mirror", async () => {
       const read = async (path: string) => (await openClient(mirror.port, path)).readAll();
       assert.equal(Buffer.compare(await read("/v2/herd/manifests/1"), image.manifest), 0);
       await read(`/v2/herd/blobs/${image.config}`);
-      assert.equal(Buffer.compare(await read(`/v2/herd/blobs/${image.layer}`), image.layerBytes), 0);
+      assert.equal(
+        Buffer.compare(await read(`/v2/herd/blobs/${image.layer}`), image.layerBytes),
+        0,
+      );
     };
     await Promise.all(Array.from({ length: 500 }, pull));
     assert.deepEqual(

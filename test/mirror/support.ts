@@ -2,7 +2,14 @@ import { mkdirSync, mkdtempSync } from "node:fs";
 import path from "node:path";
 import { after } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
-import { collect, pushImageParts, putManifest, startBerth, type Settings, type TestBerth } from "../support/berth.ts";
+import {
+  collect,
+  pushImageParts,
+  putManifest,
+  startBerth,
+  type Settings,
+  type TestBerth,
+} from "../support/berth.ts";
 import { startFaultyProxy, type FaultyProxy } from "../support/faulty-proxy.ts";
 import { temporaryFolder } from "../support/temporary.ts";
 
@@ -21,7 +28,10 @@ export function newFolder(): string {
 }
 
 /** The settings of a mirror of `docker.io`, which is at `url`. */
-export function mirrorSettings(url: string, more: Readonly<Record<string, unknown>> = {}): Settings {
+export function mirrorSettings(
+  url: string,
+  more: Readonly<Record<string, unknown>> = {},
+): Settings {
   const one = {
     namespace: "docker.io",
     upstream: url,

@@ -21,7 +21,11 @@ export interface FaultyProxy {
   /** Requests by `METHOD path`. */
   readonly counts: ReadonlyMap<string, number>;
   /** The headers of each request, in order. */
-  readonly seen: readonly { readonly method: string; readonly url: string; readonly headers: IncomingMessage["headers"] }[];
+  readonly seen: readonly {
+    readonly method: string;
+    readonly url: string;
+    readonly headers: IncomingMessage["headers"];
+  }[];
   /** Requests of a method for paths that match. */
   count(method: string, path?: RegExp): number;
   reset(): void;
@@ -54,7 +58,10 @@ export async function startFaultyProxy(targetPort: number): Promise<FaultyProxy>
   ): Promise<void> => {
     const { method, url = "/", headers } = incoming;
     const answer = await new Promise<IncomingMessage>((resolve, reject) => {
-      const sent = request({ host: "127.0.0.1", port: targetPort, method, path: url, headers }, resolve);
+      const sent = request(
+        { host: "127.0.0.1", port: targetPort, method, path: url, headers },
+        resolve,
+      );
       sent.on("error", reject);
       incoming.pipe(sent);
     });
@@ -94,7 +101,10 @@ export async function startFaultyProxy(targetPort: number): Promise<FaultyProxy>
     const chosen = faultOf(url);
     switch (chosen?.kind) {
       case "status":
-        outgoing.writeHead(chosen.status, { "Content-Type": "application/json", ...chosen.headers });
+        outgoing.writeHead(chosen.status, {
+          "Content-Type": "application/json",
+          ...chosen.headers,
+        });
         outgoing.end('{"errors":[]}');
         return;
       case "hang":
@@ -107,7 +117,10 @@ export async function startFaultyProxy(targetPort: number): Promise<FaultyProxy>
         outgoing.writeHead(307, { Location: `${chosen.to}${url}` });
         outgoing.end();
         return;
-      default:
+      case "corrupt":
+      case "cut":
+      case "stall":
+      case undefined:
         forward(incoming, outgoing, chosen).catch(() => outgoing.destroy());
     }
   });
