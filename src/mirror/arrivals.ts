@@ -169,9 +169,16 @@ export function createArrivals(parts: {
     }
   };
 
-  const arrive = async (place: MirrorPlace, digest: Digest, key: string): Promise<Arrival> => {
+  const arrive = async (
+    place: MirrorPlace,
+    digest: Digest,
+    key: string,
+    ours: () => Promise<Arrival> | undefined,
+  ): Promise<Arrival> => {
     const { repository } = place;
-    const forget = (): void => void arrivals.delete(key);
+    const forget = (): void => {
+      if (arrivals.get(key) === ours()) arrivals.delete(key);
+    };
     const begun = await begin(place, digest);
     if ("storageKey" in begun && "leasedUntilMs" in begun) {
       forget();
@@ -215,7 +222,7 @@ export function createArrivals(parts: {
       return known.then((arrival) =>
         arrival.kind === "here" ? arrival : { ...arrival, collapsed: true },
       );
-    const arrival = arrive(place, digest, key);
+    const arrival: Promise<Arrival> = arrive(place, digest, key, () => arrival);
     arrivals.set(key, arrival);
     arrival.catch(() => arrivals.delete(key));
     return arrival;

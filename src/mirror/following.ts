@@ -24,7 +24,7 @@ export function followFetch(parts: {
   let key: string | undefined;
   let inner: Growth | undefined;
 
-  const step = async (): Promise<void> => {
+  const lookOnce = async (): Promise<void> => {
     const fetch = await look();
     if (fetch === undefined || !parts.isAlive(fetch)) {
       key = await find();
@@ -35,6 +35,15 @@ export function followFetch(parts: {
     // The last byte waits until all of them have been verified.
     if (size !== undefined && store.abilities.readsOpenUploads)
       available = Math.min(await store.uploadSize(upload), size - 1);
+  };
+
+  // All readers look together, so that there is one that takes over.
+  let looking: Promise<void> | undefined;
+  const step = (): Promise<void> => {
+    looking ??= lookOnce().finally(() => {
+      looking = undefined;
+    });
+    return looking;
   };
 
   return {
