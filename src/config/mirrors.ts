@@ -21,7 +21,7 @@ const host = (): z.ZodType<string> =>
       typeof raw === "string" && /^[\w.-]+(?::\d{1,5})?$/.test(raw) ? raw.toLowerCase() : undefined,
   });
 
-const glob = (): z.ZodType<string> => text("a glob, such as library/* or **/base-*");
+const glob = (): z.ZodType<string> => text("a glob, such as library/*");
 
 const cron = (): z.ZodType<string> =>
   value({

@@ -6,6 +6,7 @@ describe("the route table", () => {
   const parts = {
     registry: {},
     tokens: {},
+    metrics: { allow: [] },
     readiness: () => Promise.resolve({}),
     limits: { manifestSize: 1, manifestsInFlight: 1, pageSize: 1, tagsPerPush: 1 },
   } as unknown as AppParts;

@@ -55,6 +55,7 @@ export function servedRoutes(): readonly string[] {
   const parts = {
     ...{ registry: {}, tokens: {}, policy: createOpenPolicy() },
     readiness: () => Promise.resolve({}),
+    metrics: { allow: [] },
     limits: { manifestSize: 1, manifestsInFlight: 1, pageSize: 1, tagsPerPush: 1 },
   } as unknown as AppParts;
   return routesOf(parts).map(({ method, path }) => `${method.toUpperCase()} ${path}`);
