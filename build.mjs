@@ -1,5 +1,5 @@
-// `npm run build`: the command line and the threads that write, each one file with what they share beside them. One file
-// instead of hundreds is what makes a start fast; types are checked by `npm run check:types`.
+// `npm run build`: the command line, the threads that write and the worker, each one file with what they share beside
+// them. One file instead of hundreds is what makes a start fast; types are checked by `npm run check:types`.
 import { rmSync } from "node:fs";
 import { build } from "esbuild";
 
@@ -8,6 +8,7 @@ await build({
   entryPoints: [
     "src/cli/main.ts",
     "src/metadata/sqlite/writer-thread.ts",
+    "src/workers/worker.ts",
     "storage/filesystem/small-files-thread.ts",
   ],
   outdir: "dist",

@@ -40,8 +40,8 @@ const { values: options } = parseArgs({
 });
 
 const scale: Scale = options.quick
-  ? { seconds: 2, images: 240, largeBytes: 512 * MiB, clients: 200 }
-  : { seconds: 3, images: 480, largeBytes: 512 * MiB, clients: 200 };
+  ? { seconds: 2, images: 800, largeBytes: 512 * MiB, clients: 200 }
+  : { seconds: 3, images: 1600, largeBytes: 512 * MiB, clients: 200 };
 const rounds = Number(options.rounds ?? (options.quick ? 1 : 3));
 const attempts = Number(options.attempts ?? (options.quick ? 1 : 2));
 const names = options.only.split(",");

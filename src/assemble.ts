@@ -1,13 +1,19 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Config } from "./config/schema.ts";
 import { openSqliteMetadata, type Metadata } from "./metadata/metadata.ts";
+import type { Writer } from "./metadata/writer.ts";
 import type { Logger } from "./observability/logger.ts";
 import type { Mirror } from "./mirror/mirror.ts";
 import { openMirroring } from "./mirroring.ts";
 import { createMetrics } from "./observability/metrics.ts";
 import { pushRules } from "./push-rules.ts";
+import { createBlobs } from "./registry/blobs.ts";
+import { createKeeper, type KeepingTimes } from "./registry/clock.ts";
+import { createRecentBlobs } from "./registry/recent-blobs.ts";
 import { createRegistry } from "./registry/registry.ts";
+import { createUploadLocks, type UploadLocks } from "./registry/uploads/locks.ts";
 import { startUpkeep } from "./registry/upkeep/serving.ts";
+import { createUploads, type Uploads } from "./registry/uploads/uploads.ts";
 import { databaseFile, forgetMemory, openStore } from "./stores.ts";
 import type { BlobStore } from "../storage/blob-store.ts";
 
@@ -24,44 +30,42 @@ export interface Assembled {
   readonly close: () => Promise<void>;
 }
 
+/** What there may only be one of on a data folder, from the process that has it and that sees to the upkeep. */
+export interface Lent {
+  readonly writer: Writer;
+  readonly locks: UploadLocks;
+}
+
+/** A process that answers nobody itself. */
+export interface Lender extends Lent, Pick<Assembled, "administrator"> {
+  close(): Promise<void>;
+}
+
 /** The composition root: from a checked configuration to a registry that answers requests. */
-export async function assemble(config: Config, logger: Logger): Promise<Assembled> {
+export async function assemble(config: Config, logger: Logger, lent?: Lent): Promise<Assembled> {
   const clock = Date.now;
   const store = await openStore(config);
   // The wire's modules load while the database opens.
   const [metadata, { createApp }, { openAccess }] = await Promise.all([
-    openSqliteMetadata(databaseFile(config)),
+    openSqliteMetadata(databaseFile(config), lent?.writer),
     import("./http/app.ts"),
     import("./access.ts"),
   ]);
-  const keeping = { leaseMs: config.gc.lease, graceMs: config.gc.grace };
+  const keeping = keepingOf(config);
   const { sparse } = config;
-  const rules = pushRules(config);
-  const registry = createRegistry({ store, metadata, clock, sparse, rules, keeping });
-  const closeStores = async (): Promise<void> => {
-    await metadata.close();
-    await store.close();
-  };
-  const open = async () => {
+  const registry = createRegistry({
+    ...{ store, metadata, clock, sparse, rules: pushRules(config), keeping },
+    locks: lent?.locks,
+  });
+  const { uploads } = registry;
+  const { access, upkeep, mirrors } = await closingIfItFails({ store, metadata }, async () => {
     const parts = { store, metadata, registry, clock, keeping, logger };
-    const mirrors = await openMirroring(config, parts);
-    const access = await openAccess(config, { metadata, clock, logger, mirrors });
-    const upkeep = await startUpkeep({
-      store,
-      metadata,
-      clock,
-      uploads: registry.uploads,
-      report: logger,
-      keeping,
-      gc: config.gc,
-      scrub: config.scrub,
-      uploadIdleMs: config.limits.uploadIdle,
-    });
-    return { access, upkeep, mirrors };
-  };
-  const { access, upkeep, mirrors } = await open().catch(async (error: unknown) => {
-    await closeStores();
-    throw error;
+    const mirrors = await openMirroring(config, parts, { runsSchedules: lent === undefined });
+    return {
+      mirrors,
+      access: await openAccess(config, { metadata, clock, logger, mirrors }),
+      upkeep: lent ? undefined : await beginUpkeep(config, logger, { store, metadata, uploads }),
+    };
   });
 
   let draining = false;
@@ -78,6 +82,7 @@ export async function assemble(config: Config, logger: Logger): Promise<Assemble
       readiness: async () =>
         draining ? { server: "is shutting down" } : await problemsOf({ store, metadata }),
       logger,
+      redirectExcept: config.storage.s3.redirectExcept,
       limits: config.limits,
     }),
     drain: () => {
@@ -86,8 +91,9 @@ export async function assemble(config: Config, logger: Logger): Promise<Assemble
     close: async () => {
       await registry.uploads.close();
       await mirrors?.close();
-      await upkeep.close();
-      await closeStores();
+      await upkeep?.close();
+      await metadata.close();
+      await store.close();
       await forgetMemory(config);
     },
   };
@@ -98,6 +104,76 @@ const measured = ({ settings, counters, upstream }: Mirror) => ({
   counters: counters.values(),
   remaining: upstream.allowance.remaining(),
 });
+
+/** What a process has that answers nobody itself and lends to those that do; see `workers/`. */
+export async function assembleLender(config: Config, logger: Logger): Promise<Lender> {
+  const clock = Date.now;
+  const store = await openStore(config);
+  const metadata = await openSqliteMetadata(databaseFile(config));
+  const locks = createUploadLocks();
+  const keeper = createKeeper(clock, keepingOf(config));
+  const recentBlobs = createRecentBlobs();
+  const uploads = createUploads({
+    ...{ store, metadata, clock, keeper, locks, recentBlobs, rules: pushRules(config) },
+  });
+  const { openAccess } = await import("./access.ts");
+  const { access, upkeep, mirrors } = await closingIfItFails({ store, metadata }, async () => {
+    const registry = { blobs: createBlobs({ store, metadata, keeper, rules: pushRules(config) }) };
+    const keeping = keepingOf(config);
+    const parts = { store, metadata, registry, clock, keeping, logger };
+    return {
+      // Schedules run here, once; who answers has mirrors of its own.
+      mirrors: await openMirroring(config, parts, { runsSchedules: true }),
+      // The first start is made here, once.
+      access: await openAccess(config, { metadata, clock, logger, mirrors: undefined }),
+      upkeep: await beginUpkeep(config, logger, { store, metadata, uploads }),
+    };
+  });
+  return {
+    administrator: access.administrator,
+    writer: metadata,
+    locks,
+    close: async () => {
+      await mirrors?.close();
+      await upkeep.close();
+      await metadata.close();
+      await store.close();
+    },
+  };
+}
+
+interface Opened {
+  readonly store: BlobStore;
+  readonly metadata: Metadata;
+  readonly uploads: Uploads;
+}
+
+async function closingIfItFails<T>(
+  { store, metadata }: Pick<Opened, "store" | "metadata">,
+  start: () => Promise<T>,
+): Promise<T> {
+  try {
+    return await start();
+  } catch (error) {
+    await metadata.close();
+    await store.close();
+    throw error;
+  }
+}
+
+function beginUpkeep(config: Config, logger: Logger, opened: Opened) {
+  const { gc, scrub, limits } = config;
+  return startUpkeep({
+    ...opened,
+    clock: Date.now,
+    report: logger,
+    keeping: keepingOf(config),
+    ...{ gc, scrub },
+    uploadIdleMs: limits.uploadIdle,
+  });
+}
+
+const keepingOf = ({ gc }: Config): KeepingTimes => ({ leaseMs: gc.lease, graceMs: gc.grace });
 
 async function problemsOf(parts: {
   readonly store: BlobStore;

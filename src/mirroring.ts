@@ -25,6 +25,7 @@ export async function openMirroring(
     readonly keeping: KeepingTimes;
     readonly logger: Pick<Logger, "error">;
   },
+  options: { readonly runsSchedules: boolean },
 ): Promise<Mirrors | undefined> {
   if (config.mirrors.length === 0) return undefined;
   const { registry, logger, ...rest } = parts;
@@ -38,7 +39,7 @@ export async function openMirroring(
       proxies: readProxies(),
       report: (error) => logger.error({ err: error }, "the mirror could not do what it should"),
     },
-    { runsSchedules: true },
+    options,
   );
 }
 

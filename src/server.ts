@@ -56,7 +56,11 @@ export async function startServer(
 
   server.timeout = limits.idle;
   const limit = connectionLimit(limits.connections);
-  limitConnections(server, { connections: limit, idleMs: limits.idle });
+  limitConnections(server, {
+    connections: limit,
+    idleMs: limits.idle,
+    onRefused: () => logger.warn({ limit }, "connection refused: as many as there may be are open"),
+  });
   server.on("request", requestListener(assembled.handle, connections));
   server.on("clientError", (error: NodeJS.ErrnoException, socket) => {
     logger.debug({ err: error }, "request could not be read");
@@ -65,9 +69,6 @@ export async function startServer(
     else refuseRaw(error, socket);
   });
   server.on("tlsClientError", (error) => logger.debug({ err: error }, "TLS handshake failed"));
-  server.on("drop", () =>
-    logger.warn({ limit }, "connection refused: as many as there may be are open"),
-  );
 
   await new Promise<void>((resolve, reject) => {
     server.once("error", reject);

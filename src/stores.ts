@@ -36,7 +36,21 @@ export async function openStore(config: Config): Promise<BlobStore> {
     case "memory":
       await forgetMemory(config);
       return createMemoryStore();
+    case "s3":
+      return await openS3Store(config.storage.s3);
   }
+}
+
+async function openS3Store(s3: Config["storage"]["s3"]): Promise<BlobStore> {
+  const { bucket, prefix = "" } = s3;
+  if (bucket === undefined) throw new TypeError("storage.s3.bucket is checked with the rest");
+  // Only for those who use it: the SDK is larger than all the rest.
+  const { createS3Store } = await import("../storage/s3/store.ts");
+  return createS3Store({
+    ...s3,
+    bucket,
+    prefix: prefix.replace(/^\/+|\/*$/g, "") && `${prefix.replace(/^\/+|\/+$/g, "")}/`,
+  });
 }
 
 /** Not all in one go: where a file system makes no folders (`/proc`), Node's recursive mkdir never comes back. */

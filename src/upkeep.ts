@@ -8,12 +8,13 @@ import { createKeeper } from "./registry/clock.ts";
 import { check, type Finding } from "./registry/upkeep/check.ts";
 import { collect, type CollectionStep } from "./registry/upkeep/collector.ts";
 import type { Reading } from "./registry/upkeep/inspection.ts";
+import { copyBlobs, type Copied } from "./registry/upkeep/copy.ts";
 import { scrub } from "./registry/upkeep/scrub.ts";
-import { databaseFile, NoRegistryError } from "./stores.ts";
+import { databaseFile, NoRegistryError, openStore } from "./stores.ts";
 
 export { tallied, type CollectionTally } from "./registry/upkeep/tally.ts";
 export { NoRegistryError };
-export type { CollectionStep, Finding, Reading };
+export type { CollectionStep, Copied, Finding, Reading };
 
 /** What the maintenance commands do to a data folder, also while a server runs on it. */
 export interface Upkeep {
@@ -22,6 +23,8 @@ export interface Upkeep {
   rehearse(): AsyncIterable<CollectionStep>;
   check(seen: () => void): AsyncIterable<Finding>;
   scrub(bytesPerSecond: number): AsyncIterable<Reading>;
+  /** Copies every blob to the store of another configuration, which is opened for it. */
+  copyTo(other: Config): AsyncIterable<Copied>;
   /** Blobs and their bytes, for a progress bar. */
   counts(): Promise<{ readonly blobs: number; readonly bytes: number }>;
   close(): Promise<void>;
@@ -62,6 +65,14 @@ export async function openUpkeep(config: Config): Promise<Upkeep> {
     check: (seen) =>
       check({ store, metadata, clock, graceMs: keeping.graceMs, sparse: config.sparse }, seen),
     scrub: (bytesPerSecond) => scrub({ store, metadata, clock, bytesPerSecond }),
+    async *copyTo(other) {
+      const to = await openStore(other);
+      try {
+        yield* copyBlobs({ from: store, to, metadata });
+      } finally {
+        await to.close();
+      }
+    },
     counts: () => metadata.upkeep.counts(),
     close,
   };

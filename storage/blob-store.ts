@@ -43,6 +43,8 @@ export interface BlobStoreAbilities {
   readonly signedRedirect: boolean;
   /** What an upload holds can be read while more is being appended, also by another process. */
   readonly readsOpenUploads: boolean;
+  /** No upload takes more bytes than this; `undefined` where only the disk sets a limit. */
+  readonly largestBlobBytes?: number;
 }
 
 /**
@@ -65,13 +67,19 @@ export interface BlobStore {
    */
   open(key: BlobKey, range?: ByteRange): Promise<LentBytes | undefined>;
 
+  /**
+   * A URL of short life at which the blob's bytes can be read by whoever has it, so that it belongs into no log;
+   * `undefined` unless {@link BlobStoreAbilities.signedRedirect}. Says nothing of whether the blob is there.
+   */
+  link(key: BlobKey): Promise<string | undefined>;
+
   /** Writes a whole small blob held in memory. When it resolves, the blob survives a power cut. */
   put(digest: Digest, bytes: Uint8Array): Promise<BlobKey>;
 
   /** Names a new upload. Nothing needs to be written, let alone durable, yet. */
   begin(): Promise<UploadReference>;
 
-  /** Bytes the upload holds now: 0 before the first append, and after a commit or an abort. */
+  /** Bytes the upload holds safely now, also for another process: 0 before the first append, and after a commit or an abort. */
   uploadSize(upload: UploadReference): Promise<number>;
 
   /**
@@ -82,19 +90,31 @@ export interface BlobStore {
   append(upload: UploadReference, offset: number, source: ByteSource): Promise<number>;
 
   /**
-   * The bytes an upload holds so far, from byte `start` on: for hashing them again after a restart, and where the
-   * store's ability says so for reading what is still growing. An upload that is gone, or ends before, has none.
+   * The bytes an upload holds, none if it is gone. For hashing them again after a
+   * restart, or with another algorithm: then only commit and abort may follow, as a store may have to end the upload
+   * before it can be read. Where {@link BlobStoreAbilities.readsOpenUploads} says so it ends nothing, and what is still
+   * growing can be read, from byte `start` on.
    */
   openUpload(upload: UploadReference, start?: number): Promise<LentBytes>;
 
   /**
-   * Turns the upload into a blob. When it resolves, the blob survives a power cut and the upload is gone.
+   * Turns the upload into a blob, of just those bytes that this store's last append or {@link openUpload} left there: an
+   * upload that another process has changed since is refused. When it resolves, the blob survives a power cut and the upload is gone.
    * If it rejects, there is no blob, and the upload must be aborted: a failed flush is never tried again.
    */
   commit(upload: UploadReference, digest: Digest): Promise<BlobKey>;
 
-  /** Forgets an upload and its bytes. */
+  /**
+   * Forgets an upload and its bytes. What had to be made one object to be read ({@link openUpload}) may stay, as an
+   * object that no row names: it can't be told from one that has just become a blob.
+   */
   abort(upload: UploadReference): Promise<void>;
+
+  /**
+   * Takes over a blob of another store, under the key that it has there. If the source throws, nothing is kept, and its
+   * error is thrown: that is how the caller refuses wrong bytes. When it resolves, the blob survives a power cut.
+   */
+  adopt(key: BlobKey, source: ByteSource): Promise<void>;
 
   /** Removes a blob. */
   delete(key: BlobKey): Promise<void>;

@@ -50,9 +50,10 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
   upkeep: ["data-folder", "stores", "contract", "metadata", "registry", "config"],
   repositories: ["data-folder", "push-rules", "metadata", "registry", "auth", "config"],
   server: ["assemble", "config", "observability", "oci"],
+  workers: ["assemble", "server", "metadata", "registry", "config", "observability"],
   cli: [
     ...["assemble", "data-folder", "upkeep", "repositories", "mirroring", "administration"],
-    ...["config", "server", "observability", "oci"],
+    ...["config", "server", "workers", "observability", "oci"],
   ],
 };
 
@@ -73,6 +74,8 @@ const owners: Readonly<Record<string, readonly RegExp[]>> = {
   croner: [/^src\/mirror\//, /^src\/config\//],
   semver: [/^src\/mirror\//, /^src\/config\//],
   "prom-client": [/^src\/observability\//],
+  "@aws-sdk": [/^storage\/s3\//],
+  "@smithy": [/^storage\/s3\//],
   pino: [/^src\/observability\//],
   "pino-pretty": [/^src\/observability\//],
 };
@@ -141,7 +144,7 @@ describe("the house", () => {
             .split("/")
             .slice(0, target.startsWith("@") ? 2 : 1)
             .join("/")
-        ];
+        ] ?? owners[target.split("/")[0] ?? ""];
       return places !== undefined && !places.some((place) => place.test(from));
     });
     assert.deepEqual(wrong, []);

@@ -38,8 +38,9 @@ interface Pending {
   readonly reject: (error: Error) => void;
 }
 
-/** Rejects if nobody listens there. `host` is `127.0.0.1:PORT`. */
-export async function openConnection(host: string): Promise<Connection> {
+/** Rejects if nobody listens there. `host` is `127.0.0.1:PORT`; `authorization` goes with every request. */
+export async function openConnection(host: string, authorization?: string): Promise<Connection> {
+  const fields = authorization === undefined ? {} : { Authorization: authorization };
   const [name = "", port = ""] = host.split(":");
   let pending: Pending | undefined;
   let held: Buffer = Buffer.alloc(0);
@@ -113,7 +114,7 @@ export async function openConnection(host: string): Promise<Connection> {
         return;
       }
       pending = { call, resolve, reject };
-      const text = headOf(host, call);
+      const text = headOf(host, { ...call, headers: { ...fields, ...call.headers } });
       if (call.stream) {
         socket.write(text, "latin1");
         sendStream(socket, call.stream).catch(fail);

@@ -15,6 +15,8 @@ interface Target {
   /** `127.0.0.1:PORT` */
   readonly host: string;
   readonly repository: string;
+  /** The field of every request's header. */
+  readonly authorization?: string;
 }
 
 export interface SmallPush extends Target {
@@ -51,7 +53,7 @@ export interface Repeated extends SeededImage {
 
 /** Runs `work` on every connection at once; a failure ends only its own. The clock starts before they are opened. */
 async function onEach(
-  host: string,
+  { host, authorization }: Pick<Target, "host" | "authorization">,
   connections: number,
   work: (connection: Connection, at: number) => Promise<number>,
 ): Promise<Outcome> {
@@ -60,7 +62,7 @@ async function onEach(
   const one = async (at: number): Promise<number> => {
     let connection: Connection | undefined;
     try {
-      connection = await openConnection(host);
+      connection = await openConnection(host, authorization);
       return await work(connection, at);
     } catch (error) {
       failures.push(error instanceof Error ? error.message : String(error));
@@ -75,19 +77,19 @@ async function onEach(
 }
 
 async function pushSmall(task: SmallPush): Promise<Outcome> {
-  const { host, repository, seed, images, writers, repositories, way } = task;
+  const { repository, seed, images, writers, repositories, way } = task;
   const made: Image[] = Array.from({ length: images }, (_, at) =>
     createImage(`${seed} ${at}`, [2048]),
   );
   const name = (at: number): string =>
     repositories === 1 ? repository : `${repository}/${at % repositories}`;
-  const pushed = await onEach(host, writers, async (connection, writer) => {
+  const pushed = await onEach(task, writers, async (connection, writer) => {
     let count = 0;
     for (let at = writer; at < images; at += writers, count += 1)
       await pushImage(connection, name(at), `t${at}`, made[at]!, way);
     return count;
   });
-  const readBack = await onEach(host, writers, async (connection, writer) => {
+  const readBack = await onEach(task, writers, async (connection, writer) => {
     for (let at = writer; at < images; at += writers)
       await pullManifest(connection, name(at), `t${at}`, made[at]!);
     return 0;
@@ -95,20 +97,21 @@ async function pushSmall(task: SmallPush): Promise<Outcome> {
   return { ...pushed, failures: [...pushed.failures, ...readBack.failures] };
 }
 
-async function pushLarge({ host, repository, seed, sizeBytes, way }: LargePush): Promise<Outcome> {
+async function pushLarge(task: LargePush): Promise<Outcome> {
+  const { repository, seed, sizeBytes, way } = task;
   const content = createContent(seed, sizeBytes);
   const blob = { content, digest: digestOf(content) };
-  const pushed = await onEach(host, 1, async (connection) => {
+  const pushed = await onEach(task, 1, async (connection) => {
     await pushBlob(connection, repository, blob, way);
     return sizeBytes;
   });
-  const readBack = await onEach(host, 1, (connection) => pullBlob(connection, repository, blob));
+  const readBack = await onEach(task, 1, (connection) => pullBlob(connection, repository, blob));
   return { ...pushed, failures: [...pushed.failures, ...readBack.failures] };
 }
 
 async function seedImage(task: SeededImage): Promise<Outcome> {
   const image = createImage(task.seed, task.layerBytes);
-  return onEach(task.host, 1, async (connection) => {
+  return onEach(task, 1, async (connection) => {
     await pushImage(connection, task.repository, task.tag, image, "put");
     return 1;
   });
@@ -116,7 +119,7 @@ async function seedImage(task: SeededImage): Promise<Outcome> {
 
 async function pullMany(task: ManyPulls): Promise<Outcome> {
   const image = createImage(task.seed, task.layerBytes);
-  return onEach(task.host, task.clients, (connection) =>
+  return onEach(task, task.clients, (connection) =>
     pullImage(connection, task.repository, task.tag, image),
   );
 }
@@ -126,7 +129,7 @@ async function repeatBlob(task: Repeated): Promise<Outcome> {
   const [, blob] = createImage(task.seed, task.layerBytes).blobs;
   if (blob === undefined) throw new Error("an image without a layer");
   const until = performance.now() + task.seconds * 1000;
-  return onEach(task.host, task.connections, async (connection) => {
+  return onEach(task, task.connections, async (connection) => {
     let sizeBytes = 0;
     while (performance.now() < until)
       sizeBytes += await pullBlob(connection, task.repository, blob);
@@ -140,7 +143,7 @@ async function repeatHead(task: Repeated): Promise<Outcome> {
   const target = `/v2/${task.repository}/manifests/${task.tag}`;
   const call = { method: "HEAD", target, headers: { Accept: manifestType } };
   const until = performance.now() + task.seconds * 1000;
-  return onEach(task.host, task.connections, async (connection) => {
+  return onEach(task, task.connections, async (connection) => {
     let count = 0;
     for (; performance.now() < until; count += 1) {
       const answer = await connection.send(call);

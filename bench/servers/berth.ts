@@ -1,4 +1,5 @@
 import { execFileSync } from "node:child_process";
+import { randomBytes } from "node:crypto";
 import { cpSync, existsSync, readFileSync, rmSync, symlinkSync } from "node:fs";
 import path from "node:path";
 import process from "node:process";
@@ -15,28 +16,36 @@ export interface BerthOptions {
   readonly nodeOptions: readonly string[];
   /** In place of `--open`. */
   readonly serveOptions: readonly string[];
+  /** Settings as environment variables. */
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 /** As `npm run build` has left it. */
-export function createBerth({ programFolder, nodeOptions, serveOptions }: BerthOptions): Server {
+export function createBerth(options: BerthOptions): Server {
+  const { programFolder, nodeOptions, serveOptions } = options;
   const dist = path.join(repository, "dist");
   if (!existsSync(dist)) throw new Error("there is no dist: npm run build");
   cpSync(dist, path.join(programFolder, "dist"), { recursive: true });
   for (const name of ["node_modules", "migrations", "package.json"])
     symlinkSync(path.join(repository, name), path.join(programFolder, name));
   const program = path.join(programFolder, "dist/main.js");
-  return {
+  const serve = (flags: readonly string[], env: Readonly<Record<string, string>>): Server => ({
     name: "berth",
     version: git("rev-parse", "--short", "HEAD"),
     program: (folder, port, watched) => ({
       command: process.execPath,
       args: [...nodeOptions].concat(
         watched ? ["--import", pathToFileURL(probe).href] : [],
-        [program, "serve", ...(serveOptions.length > 0 ? serveOptions : ["--open"])],
+        [program, "serve", ...flags],
         ["--data", path.join(folder, "data"), "--listen", `127.0.0.1:${port}`],
       ),
-      env: { BERTH_LOG_LEVEL: "error", EVENT_LOOP_DELAYS: folder },
+      env: { BERTH_LOG_LEVEL: "error", EVENT_LOOP_DELAYS: folder, ...options.env, ...env },
     }),
+  });
+  const secret = randomBytes(12).toString("hex");
+  return {
+    ...serve(serveOptions.length > 0 ? serveOptions : ["--open"], {}),
+    guarded: { server: serve([], { BERTH_AUTH_ADMIN_PASSWORD: secret }), secret },
   };
 }
 

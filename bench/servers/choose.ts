@@ -24,13 +24,14 @@ export function choosePeers(given: readonly string[]): readonly Server[] {
 }
 
 const peers: Record<string, { create: (command: string) => Server; installed?: string }> = {
-  distribution: { create: createDistribution, installed: "registry" },
+  distribution: { create: (command) => createDistribution(command), installed: "registry" },
   olareg: { create: createOlareg },
   zot: { create: createZot },
   nginx: { create: createNginx, installed: "nginx" },
 };
 
-function find(name: string): string | undefined {
+/** An installed program by its name. */
+export function find(name: string): string | undefined {
   const go = process.env["GOBIN"] ?? path.join(homedir(), "go/bin");
   const folders = [go, ...(process.env["PATH"] ?? "").split(":"), "/usr/sbin"];
   return folders.map((folder) => path.join(folder, name)).find((file) => existsSync(file));

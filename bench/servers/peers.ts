@@ -3,8 +3,11 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import type { Server } from "./program.ts";
 
-/** As its example configuration has it (v3.1.0, cmd/registry), without accounts and with nothing written per request. */
-export function createDistribution(command: string): Server {
+/**
+ * As its example configuration has it (v3.1.0, cmd/registry), without accounts and with nothing written per request.
+ * `storage` says in YAML where blobs lie, if not in the folder.
+ */
+export function createDistribution(command: string, storage?: string): Server {
   return {
     name: "distribution",
     version: versionOf(command, "--version"),
@@ -20,8 +23,7 @@ log:
 storage:
   cache:
     blobdescriptor: inmemory
-  filesystem:
-    rootdirectory: ${folder}/data
+${storage ?? `  filesystem:\n    rootdirectory: ${folder}/data`}
   tag:
     concurrencylimit: 8
 http:

@@ -17,7 +17,7 @@ export interface RunningServer {
   /** `127.0.0.1:PORT` */
   readonly host: string;
   readonly pid: number;
-  /** From the spawn to the first 200 on /v2/. */
+  /** From the spawn to the first answer on /v2/. */
   readonly startMs: number;
   readonly stop: () => Promise<void>;
 }
@@ -30,6 +30,8 @@ export interface Server {
   readonly limit?: true;
   /** Its own files lie in `folder`, which is empty. `watched`: with whatever measures from inside. */
   readonly program: (folder: string, port: number, watched: boolean) => Program;
+  /** The same with accounts; this is the secret of `admin`. */
+  readonly guarded?: { readonly server: Server; readonly secret: string };
 }
 
 const patienceMs = 30_000;
@@ -60,7 +62,8 @@ export async function startServer(
     await ended;
     clearTimeout(patience);
   };
-  while ((await statusOf(`http://${host}/v2/`)) !== 200) {
+  // 401 is an answer too: of a server with accounts.
+  while (![200, 401].includes(await statusOf(`http://${host}/v2/`))) {
     if (child.exitCode !== null || performance.now() - begunAtMs > patienceMs) {
       await stop();
       throw new Error(`${server.name} did not start:\n${readFileSync(log, "utf8")}`);

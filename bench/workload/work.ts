@@ -84,6 +84,7 @@ export interface WrkOptions {
   readonly connections: number;
   readonly seconds: number;
   readonly accept: string;
+  readonly authorization?: string;
   /** Bytes of the body that every answer must have. */
   readonly bodyBytes: number;
 }
@@ -100,10 +101,12 @@ export async function runWrk(url: string, options: WrkOptions): Promise<Measurem
   return { value: requests / seconds, failures: failed, p50Ms: p50Us / 1000, p99Ms: p99Us / 1000 };
 }
 
-async function wrk(url: string, { connections, seconds, accept }: WrkOptions): Promise<Counted> {
+async function wrk(url: string, options: WrkOptions): Promise<Counted> {
+  const { connections, seconds, accept, authorization } = options;
   const script = path.join(folder, "client/counters.lua");
   const { stdout } = await run("wrk", [
     ...["-t1", `-c${connections}`, `-d${seconds}s`, "--latency", "-H", `Accept: ${accept}`],
+    ...(authorization === undefined ? [] : ["-H", `Authorization: ${authorization}`]),
     ...["-s", script, url],
   ]);
   return JSON.parse(stdout.trimEnd().split("\n").at(-1) ?? "") as Counted;

@@ -16,13 +16,44 @@ const blobDigest = smallImage.blobs[1]?.digest ?? "";
 
 const get =
   (target: string, bodyBytes: number, accept = "*/*") =>
-  ({ running, scale }: Place): Promise<Measurement> =>
+  ({ running, scale }: Place, authorization?: string): Promise<Measurement> =>
     runWrk(`http://${running.host}${target}`, {
       connections,
       seconds: scale.seconds,
       accept,
       bodyBytes,
+      ...(authorization !== undefined && { authorization }),
     });
+
+const ping = get("/v2/", 2);
+const getBlob = get(`/v2/${small.repository}/blobs/${blobDigest}`, 10 * KiB);
+const getManifest = get(
+  `/v2/${small.repository}/manifests/${small.tag}`,
+  smallImage.manifest.length,
+  manifestType,
+);
+
+/** Berth with accounts and a bearer token that it verifies; the others as they are, which check nothing. */
+async function getManifestWithToken(place: Place): Promise<Measurement> {
+  const { guarded } = place.server;
+  if (guarded === undefined) return getManifest(place);
+  const running = await startServer(guarded.server, place.createFolder());
+  try {
+    const basic = `Basic ${Buffer.from(`admin:${guarded.secret}`).toString("base64")}`;
+    const seeded = await runClient("seedImage", {
+      ...{ host: running.host, ...small, authorization: basic },
+    });
+    const scope = `repository:${small.repository}:pull`;
+    const answer = await fetch(`http://${running.host}/token?scope=${encodeURIComponent(scope)}`, {
+      headers: { Authorization: basic },
+    });
+    const { token } = (await answer.json()) as { readonly token: string };
+    const measured = await getManifest({ ...place, running }, `Bearer ${token}`);
+    return { ...measured, failures: [...seeded.failures, ...measured.failures] };
+  } finally {
+    await running.stop();
+  }
+}
 
 const pushSmall =
   (repositories: number, way: "put" | "patch") =>
@@ -37,7 +68,8 @@ const pushSmall =
         repositories,
         way,
       });
-    const warmUp = await push("warm-up", 4 * writers);
+    // A program that compiles itself while it runs is slower in its first second; who serves has that behind them.
+    const warmUp = await push("warm-up", scale.images);
     const pushed = await push("push", scale.images);
     return rateOf({ ...pushed, failures: [...warmUp.failures, ...pushed.failures] });
   };
@@ -101,7 +133,7 @@ export const works: readonly Work[] = [
     title: "GET /v2/ ×32",
     unit: "req/s",
     reads: true,
-    measure: get("/v2/", 2),
+    measure: (place) => ping(place),
   },
   {
     name: "manifest",
@@ -109,11 +141,15 @@ export const works: readonly Work[] = [
     unit: "req/s",
     reads: true,
     must: distribution(4),
-    measure: get(
-      `/v2/${small.repository}/manifests/${small.tag}`,
-      smallImage.manifest.length,
-      manifestType,
-    ),
+    measure: (place) => getManifest(place),
+  },
+  {
+    name: "manifest-token",
+    title: "GET manifest by tag ×32, Berth with a token",
+    unit: "req/s",
+    reads: true,
+    must: distribution(4),
+    measure: getManifestWithToken,
   },
   {
     name: "head",
@@ -131,7 +167,7 @@ export const works: readonly Work[] = [
     title: "GET blob 10 KiB ×32",
     unit: "req/s",
     reads: true,
-    measure: get(`/v2/${small.repository}/blobs/${blobDigest}`, 10 * KiB),
+    measure: (place) => getBlob(place),
   },
   {
     name: "blob-large",

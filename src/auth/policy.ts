@@ -29,6 +29,8 @@ export interface Policy {
   }): boolean;
   /** Whether the caller may read a repository besides the one that the request is about. */
   mayRead(caller: Caller, repository: RepositoryName): boolean | Promise<boolean>;
+  /** Whether anybody may read it, so that caches between us and the caller may keep what is read. */
+  isPublic(repository: RepositoryName): boolean;
   /** Whose list of repositories the caller sees. */
   viewerFor(caller: Caller): Viewer;
 }
@@ -38,6 +40,7 @@ export function createOpenPolicy(): Policy {
   return {
     allows: () => true,
     mayRead: () => true,
+    isPublic: () => true,
     viewerFor: () => ({ kind: "everything" }),
   };
 }
@@ -75,6 +78,7 @@ export function createPolicy(parts: {
       const live = await rights.of(caller.identity, [repository]);
       return live.get(repository)?.has("pull") ?? false;
     },
+    isPublic: (repository) => factsOf(repository).isPublic,
     viewerFor: ({ identity }) => viewerOf(identity),
   };
 }

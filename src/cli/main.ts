@@ -10,6 +10,9 @@ import { createProgram } from "./program.ts";
  * What a command answers goes to standard output, everything else to standard error.
  */
 
+// The S3 SDK tells everybody on Node 20 to take a newer one; which of its versions runs here is our lock file's business.
+process.env["AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED"] ??= "true";
+
 // `berth config print | head -1` is no failure.
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {
   if (error.code !== "EPIPE") throw error;

@@ -10,6 +10,7 @@ import { quotaCommand } from "./quota.ts";
 import { repoCommand } from "./repo.ts";
 import { scrubCommand } from "./scrub.ts";
 import { serveCommand } from "./serve.ts";
+import { storageCommand } from "./storage.ts";
 import { teamCommand } from "./team.ts";
 import { tokenCommand } from "./token.ts";
 import { userCommand } from "./user.ts";
@@ -30,6 +31,7 @@ Examples:
   $ berth keys rotate                             sign tokens with another key from now on
   $ berth gc --dry-run                            list what nothing needs any more
   $ berth check                                   see whether rows and files agree
+  $ berth storage copy --to s3.yaml               copy all blobs to another store
   $ berth config check --config berth.yaml        see whether the file is right
   $ berth config --help                           list every key and its environment variable
 
@@ -49,7 +51,7 @@ export function createProgram(): Command {
   const commands = [
     ...[serveCommand(), userCommand(), orgCommand(), teamCommand(), tokenCommand()],
     ...[repoCommand(), mirrorCommand(), quotaCommand(), auditCommand(), keysCommand()],
-    ...[gcCommand(), checkCommand(), scrubCommand(), configCommand()],
+    ...[gcCommand(), checkCommand(), scrubCommand(), storageCommand(), configCommand()],
   ];
   for (const command of commands) program.addCommand(command);
   for (const command of withInner(program)) {

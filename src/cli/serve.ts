@@ -58,29 +58,39 @@ async function serve(options: Options): Promise<void> {
   if (code > 128) process.exit();
 }
 
-async function start(
-  config: Config,
-  logger: Logger,
-): Promise<{ readonly server: RunningServer } & Pick<Assembled, "administrator">> {
+interface Started extends Pick<Assembled, "administrator"> {
+  readonly server: RunningServer;
+}
+
+async function start(config: Config, logger: Logger): Promise<Started> {
   try {
     // Only now, so that every other command starts without them.
-    const [{ assemble }, { startServer }] = await Promise.all([
-      import("../assemble.ts"),
-      import("../server.ts"),
-    ]);
-    const assembled = await assemble(config, logger);
-    try {
-      const server = await startServer(config, assembled, logger);
-      return { server, administrator: assembled.administrator };
-    } catch (error) {
-      // The account is there now, and nobody will be told again.
-      process.stdout.write(firstPassword(assembled.administrator));
-      await assembled.close();
-      throw error;
+    const { assemble, assembleLender } = await import("../assemble.ts");
+    if (config.workers === 1) {
+      const { startServer } = await import("../server.ts");
+      const assembled = await assemble(config, logger);
+      return await orTell(assembled, () => startServer(config, assembled, logger));
     }
+    const { startWorkers } = await import("../workers/primary.ts");
+    const lender = await assembleLender(config, logger);
+    return await orTell(lender, () => startWorkers(lender, config, logger));
   } catch (error) {
     logger.debug({ err: error }, "start failed");
     throw startFailure(error, config);
+  }
+}
+
+/** If it can't be reached: the account is there now, and nobody would be told its password again. */
+async function orTell(
+  { administrator, close }: Pick<Assembled, "administrator" | "close">,
+  listen: () => Promise<RunningServer>,
+): Promise<Started> {
+  try {
+    return { server: await listen(), administrator };
+  } catch (error) {
+    process.stdout.write(firstPassword(administrator));
+    await close();
+    throw error;
   }
 }
 

@@ -16,6 +16,35 @@ export const rules: readonly Rule[] = [
       auth.open ? openOnNetwork(auth.openOnNetwork, listen) : undefined,
   },
   { keys: ["mirrors"], check: ({ mirrors }) => mirrorsApart(mirrors) },
+  {
+    keys: ["storage.s3.bucket", "storage.driver"],
+    check: ({ storage }) =>
+      storage.driver !== "s3" || storage.s3.bucket !== undefined
+        ? undefined
+        : { what: "storage.driver is s3", found: "nothing", allowed: "the name of a bucket" },
+  },
+  {
+    keys: ["storage.s3.accessKeyId", "storage.s3.secretAccessKey"],
+    check: ({ storage: { s3 } }) =>
+      (s3.accessKeyId === undefined) === (s3.secretAccessKey === undefined)
+        ? undefined
+        : {
+            what: "storage.s3.accessKeyId and storage.s3.secretAccessKey belong together",
+            found: "one of them",
+            allowed: "both, or none",
+          },
+  },
+  {
+    keys: ["workers", "storage.driver"],
+    check: ({ workers, storage }) =>
+      workers === 1 || storage.driver !== "memory"
+        ? undefined
+        : {
+            what: "blobs in memory are in the memory of one process, and the others would not find them",
+            found: String(workers),
+            allowed: "1, or another storage.driver",
+          },
+  },
 ];
 
 function mirrorsApart(mirrors: Config["mirrors"]): Omit<ConfigProblem, "key"> | undefined {

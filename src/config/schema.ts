@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { ipRange, listenAddress, serverUrl } from "./addresses.ts";
 import { mirrorSchema } from "./mirrors.ts";
+import { s3Schema } from "./s3.ts";
 import { bool, choice, duration, filePath, integer, secret, size } from "./values.ts";
 
 const logLevels = ["trace", "debug", "info", "warn", "error", "fatal", "silent"] as const;
@@ -23,6 +24,9 @@ export const configSchema = z.object({
   data: filePath("the path of a folder")
     .prefault("./data")
     .describe("Folder of the database and, by default, the blobs"),
+  workers: integer({ min: 1, max: 64 })
+    .prefault(1)
+    .describe("Processes that answer; more than one on a machine with the cores for it"),
   trustedProxies: z
     .array(ipRange())
     .prefault([])
@@ -56,9 +60,10 @@ export const configSchema = z.object({
     .prefault({}),
   storage: z
     .object({
-      driver: choice(["filesystem", "memory"])
+      driver: choice(["filesystem", "memory", "s3"])
         .prefault("filesystem")
         .describe("Where blobs lie; memory forgets them at the end"),
+      s3: s3Schema,
     })
     .prefault({}),
   log: z

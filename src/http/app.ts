@@ -23,6 +23,7 @@ import { blobRoutes } from "./v2/blobs.ts";
 import { catalogRoutes } from "./v2/catalog.ts";
 import { manifestRoutes } from "./v2/manifests.ts";
 import { pingRoutes } from "./v2/ping.ts";
+import { createRedirectRule } from "./v2/redirect.ts";
 import { referrerRoutes } from "./v2/referrers.ts";
 import { tagRoutes } from "./v2/tags.ts";
 import { uploadRoutes } from "./v2/uploads.ts";
@@ -39,6 +40,8 @@ export interface AppParts {
   readonly metrics: MetricsParts;
   readonly readiness: Readiness;
   readonly logger: Logger;
+  /** Clients that read blobs from here also where the store could give them a link. */
+  readonly redirectExcept: readonly string[];
   readonly limits: {
     /** Bytes of one manifest. */
     readonly manifestSize: number;
@@ -51,12 +54,13 @@ export interface AppParts {
 
 /** Everything that is served, each with the permission it needs. */
 export function routesOf(parts: AppParts): readonly Route[] {
-  const { registry, policy, tokens, readiness, limits } = parts;
+  const { registry, policy, tokens, origins, readiness, limits } = parts;
   const { pageSize, tagsPerPush } = limits;
   const readBody = createBodyReader(
     limits.manifestSize,
     limits.manifestSize * limits.manifestsInFlight,
   );
+  const mayRedirect = createRedirectRule({ except: parts.redirectExcept, origins });
   return [
     ...opsRoutes({ readiness }),
     ...metricsRoutes({ ...parts.metrics, origins: parts.origins }),
@@ -64,7 +68,7 @@ export function routesOf(parts: AppParts): readonly Route[] {
     ...pingRoutes,
     ...catalogRoutes({ repositories: registry.repositories, policy, pageSize }),
     ...uploadRoutes({ uploads: registry.uploads, blobs: registry.blobs, policy }),
-    ...blobRoutes({ blobs: registry.blobs, policy }),
+    ...blobRoutes({ blobs: registry.blobs, policy, mayRedirect }),
     ...manifestRoutes({ manifests: registry.manifests, policy, readBody, tagsPerPush }),
     ...tagRoutes({ tags: registry.tags, pageSize }),
     ...referrerRoutes({ referrers: registry.referrers, pageSize }),

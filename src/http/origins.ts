@@ -67,8 +67,9 @@ function localHost({ socket }: IncomingMessage): string {
   return `${address.includes(":") ? `[${address}]` : address}:${socket.localPort}`;
 }
 
-function createTrust(proxies: readonly string[]): (address: string) => boolean {
-  const ranges = proxies.map((proxy) => {
+/** Whether an address lies in one of some networks. */
+export function createTrust(networks: readonly string[]): (address: string) => boolean {
+  const ranges = networks.map((proxy) => {
     if (proxy.includes("/")) return ipaddr.parseCIDR(proxy);
     const address = ipaddr.process(proxy);
     return [address, address.kind() === "ipv4" ? 32 : 128] as const;

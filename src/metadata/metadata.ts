@@ -10,10 +10,16 @@ export interface Metadata extends Omit<Reads, "probe" | "close" | "recheck"> {
   close(): Promise<void>;
 }
 
-/** Opens (and if need be makes, or brings up to date) the SQLite database in `file`. */
-export async function openSqliteMetadata(file: string): Promise<Metadata> {
+/**
+ * Opens (and if need be makes, or brings up to date) the SQLite database in `file`. `lent`: another process writes to
+ * it for us, and has brought it up to date.
+ */
+export async function openSqliteMetadata(file: string, lent?: Writer): Promise<Metadata> {
   // The writer's thread loads its modules while this one loads its own: half of the time to start.
-  const [writer, { openReads }] = await Promise.all([startWriter(file), import("./reads.ts")]);
+  const [writer, { openReads }] = await Promise.all([
+    lent ?? startWriter(file),
+    import("./reads.ts"),
+  ]);
   const reads = openReads(file);
   return {
     ...reads,

@@ -47,6 +47,9 @@ export function createBlobs(parts: {
       if (!kept) throw unknownBlob(blob.digest);
     },
 
+    /** A URL of short life at which the store itself gives the blob's bytes; `undefined` where it does not. */
+    link: (blob: LinkedBlob): Promise<string | undefined> => store.link(blob.storageKey),
+
     /** The bytes of a blob, or of a part of it. Throws BLOB_UNKNOWN if the store has lost them. */
     async open(blob: LinkedBlob, range: ByteRange): Promise<LentBytes> {
       const bytes = await store.open(blob.storageKey, range);

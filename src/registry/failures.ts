@@ -1,6 +1,10 @@
 import { OciError } from "../oci/errors.ts";
 
-const fullCodes = new Set(["ENOSPC", "EDQUOT", "EFBIG", "SQLITE_FULL"]);
+const fullCodes = new Set([
+  ...["ENOSPC", "EDQUOT", "EFBIG", "SQLITE_FULL"],
+  // What servers of S3 say; no two say the same.
+  ...["S3_QuotaExceeded", "S3_InsufficientStorage", "S3_XMinioStorageFull"],
+]);
 const readOnlyCodes = new Set(["EROFS", "SQLITE_READONLY"]);
 /** The folder is gone, not ours any more, or the disk fails. */
 const unreachableCodes = new Set([
@@ -8,6 +12,8 @@ const unreachableCodes = new Set([
   ...["EACCES", "EPERM", "ENOENT", "ENOTDIR"],
   "WRITER_GONE",
 ]);
+
+const unreachableGrammar = /^(?:SQLITE_(?:BUSY|IOERR|CANTOPEN|LOCKED|PROTOCOL)|S3_)/;
 
 /**
  * What a failure of the store or the database is to a client. `undefined`: nobody foresaw it, it is a fault of ours.
@@ -23,7 +29,12 @@ export function describeFailure(error: unknown): OciError | undefined {
     });
   if (readOnlyCodes.has(code))
     return new OciError("UNAVAILABLE", "the registry can only be read at the moment", options);
-  if (unreachableCodes.has(code) || /^SQLITE_(?:BUSY|IOERR|CANTOPEN|LOCKED|PROTOCOL)/.test(code)) {
+  if (code === "UPLOAD_TOO_LARGE")
+    return new OciError("SIZE_INVALID", "the blob is larger than the storage takes", {
+      ...options,
+      status: 413,
+    });
+  if (unreachableCodes.has(code) || unreachableGrammar.test(code)) {
     return new OciError(
       "UNAVAILABLE",
       "the registry cannot reach its storage at the moment",

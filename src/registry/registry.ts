@@ -9,6 +9,7 @@ import { createRecentBlobs } from "./recent-blobs.ts";
 import { createReferrers, type Referrers } from "./referrers.ts";
 import { createRepositories, type Repositories } from "./repositories.ts";
 import { createTags, type Tags } from "./tags.ts";
+import type { UploadLocks } from "./uploads/locks.ts";
 import { createUploads, type Uploads } from "./uploads/uploads.ts";
 
 export type { Actor };
@@ -30,6 +31,8 @@ export function createRegistry(parts: {
   readonly sparse: boolean;
   readonly rules: PushRules;
   readonly keeping: KeepingTimes;
+  /** Those of all processes that write to the store; missing: there is only this one. */
+  readonly locks?: UploadLocks | undefined;
 }): Registry {
   const keeper = createKeeper(parts.clock, parts.keeping);
   const recentBlobs = createRecentBlobs();

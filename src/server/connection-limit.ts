@@ -1,8 +1,8 @@
 import { readFileSync } from "node:fs";
 import type { Server } from "node:http";
 
-/** What the program holds open for itself, with room for what it does besides answering. */
-const ownDescriptors = 40;
+/** What the program and its threads hold open for themselves, with room for what it does besides answering. */
+const ownDescriptors = 52;
 /** A connection's socket, and the file that its request reads or writes. */
 const descriptorsEach = 2;
 
@@ -23,7 +23,15 @@ export function connectionLimit(asked: number, openFiles = openFileLimit()): num
 /** Refuses connections beyond the limit, and sees to it that idle ones do not hold the last places for long. */
 export function limitConnections(
   server: Server,
-  { connections, idleMs }: { readonly connections: number; readonly idleMs: number },
+  {
+    connections,
+    idleMs,
+    onRefused,
+  }: {
+    readonly connections: number;
+    readonly idleMs: number;
+    readonly onRefused: () => void;
+  },
 ): void {
   const patient = Math.min(keepAliveMs, idleMs);
   const crowded = Math.min(crowdedKeepAliveMs, idleMs);
@@ -33,8 +41,13 @@ export function limitConnections(
     server.keepAliveTimeout = open > connections / 2 ? crowded : patient;
   };
   server.keepAliveTimeout = patient;
-  if (Number.isFinite(connections)) server.maxConnections = connections;
+  // Not `maxConnections`: a worker that refuses a connection so has it handed to it again, and again.
   server.on("connection", (socket) => {
+    if (open >= connections) {
+      socket.destroy();
+      onRefused();
+      return;
+    }
     count(1);
     socket.once("close", () => count(-1));
   });

@@ -9,6 +9,7 @@ import { algorithmOf, encodedOf, type Digest } from "../../src/oci/digest.ts";
  *
  *   <root>/blobs/instance            the id of the database that speaks of these blobs
  *   <root>/blobs/sha256/ab/abcd….01J9…   one blob: its digest, and a ULID of its own so that no name is ever used twice
+ *   <root>/blobs/multipart/X7/01J8….01J9…   the same, brought here from a store that names them otherwise
  *   <root>/uploads/01J9…                 the bytes of an upload that is not closed yet
  *
  * Both lie on one device: a blob comes into being by a rename.
@@ -32,7 +33,7 @@ function createPooledRandom(): () => number {
 const ulid = monotonicFactory(createPooledRandom());
 
 const keyGrammar =
-  /^blobs\/(?:sha256|sha512)\/[0-9a-f]{2}\/[0-9a-f]{64,128}\.[0-9A-HJKMNP-TV-Z]{26}$/;
+  /^blobs\/(?:(?:sha256|sha512)\/[0-9a-f]{2}\/[0-9a-f]{64,128}|multipart\/[0-9A-Z]{2}\/[0-9A-HJKMNP-TV-Z]{26})\.[0-9A-HJKMNP-TV-Z]{26}$/;
 const uploadGrammar = /^[0-9A-HJKMNP-TV-Z]{26}$/;
 
 export interface Paths {

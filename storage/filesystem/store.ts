@@ -10,22 +10,11 @@ import {
   type FileHandle,
 } from "node:fs/promises";
 import path from "node:path";
-import {
-  UploadOffsetError,
-  type BlobKey,
-  type BlobStore,
-  type StoredObject,
-} from "../blob-store.ts";
+import { UploadOffsetError, type BlobStore } from "../blob-store.ts";
+import { absent } from "./absent.ts";
 import { createDurableDirectories, syncDirectory } from "./directories.ts";
-import {
-  bornAtMs,
-  createPaths,
-  isKey,
-  isUploadReference,
-  newKey,
-  newUploadReference,
-  type Paths,
-} from "./paths.ts";
+import { listBlobs } from "./list.ts";
+import { createPaths, isUploadReference, newKey, newUploadReference, type Paths } from "./paths.ts";
 import { readRange } from "./read.ts";
 import { createSmallFiles } from "./small-files.ts";
 import { FlushError, writeAll, writeFrom } from "./write.ts";
@@ -66,6 +55,8 @@ export async function openFilesystemStore(root: string): Promise<BlobStore> {
       if (file === undefined) return undefined;
       return readRange(file, range?.start ?? 0, range?.end ?? (await sizeOrClose(file)) - 1);
     },
+
+    link: () => Promise.resolve(undefined),
 
     async put(digest, bytes) {
       const key = newKey(digest);
@@ -126,6 +117,18 @@ export async function openFilesystemStore(root: string): Promise<BlobStore> {
       await unlink(paths.upload(upload)).catch(absent);
     },
 
+    async adopt(key, source) {
+      const unfinished = paths.upload(newUploadReference());
+      const target = paths.blob(key);
+      const directory = path.dirname(target);
+      await makeDurable(path.dirname(directory));
+      await makeDurable(directory);
+      const file = await open(unfinished, "wx", 0o640);
+      await flushed(file, unfinished, () => writeFrom(file, 0, source));
+      await rename(unfinished, target);
+      await settle(target, directory);
+    },
+
     async delete(key) {
       await unlink(paths.blob(key)).catch(absent);
     },
@@ -170,7 +173,8 @@ async function tryRename(paths: Paths): Promise<void> {
   await file.close();
   try {
     await rename(source, target);
-    await unlink(target);
+    // Another process may be trying the same.
+    await unlink(target).catch(absent);
   } catch (error) {
     await unlink(source).catch(() => undefined);
     if (!(error instanceof Error && "code" in error && error.code === "EXDEV")) throw error;
@@ -219,24 +223,5 @@ async function sizeOrClose(file: FileHandle): Promise<number> {
   }
 }
 
-async function* listBlobs(root: string, blobs: string): AsyncIterable<StoredObject> {
-  for (const algorithm of await readdir(blobs)) {
-    for (const fanOut of (await readdir(path.join(blobs, algorithm)).catch(absent)) ?? []) {
-      for (const name of (await readdir(path.join(blobs, algorithm, fanOut)).catch(absent)) ?? []) {
-        const key: BlobKey = `blobs/${algorithm}/${fanOut}/${name}`;
-        const found = isKey(key) ? await stat(path.join(root, key)).catch(absent) : undefined;
-        if (found !== undefined) yield { key, sizeBytes: found.size, bornAtMs: bornAtMs(key) };
-      }
-    }
-  }
-}
-
 /** An upload that holds nothing has no file yet. */
 async function* nothing(): AsyncIterable<Uint8Array> {}
-
-/** "Not there" as a value; everything else stays an error. */
-function absent(error: unknown): undefined {
-  const code = error instanceof Error && "code" in error ? error.code : undefined;
-  if (code === "ENOENT" || code === "ENOTDIR") return undefined;
-  throw error;
-}

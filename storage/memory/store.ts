@@ -34,6 +34,7 @@ export function createMemoryStore(): BlobStore {
       if (end >= blob.bytes.length) throw new Error(`the blob ends before byte ${end}`);
       return chunksOf([blob.bytes.subarray(range?.start ?? 0, end + 1)]);
     },
+    link: () => Promise.resolve(undefined),
     put: async (digest, bytes) => keep(digest, Uint8Array.from(bytes)),
     begin: async () => ulid(),
     uploadSize: async (upload) => uploadSize(upload),
@@ -52,6 +53,11 @@ export function createMemoryStore(): BlobStore {
       return keep(digest, bytes);
     },
     abort: async (upload) => void uploads.delete(upload),
+    adopt: async (key, source) => {
+      const chunks: Uint8Array[] = [];
+      for await (const chunk of source) chunks.push(Uint8Array.from(chunk));
+      blobs.set(key, { bytes: Buffer.concat(chunks), bornAtMs: Date.now() });
+    },
     delete: async (key) => void blobs.delete(key),
     async *list() {
       for (const [key, blob] of blobs)

@@ -244,13 +244,14 @@ describe("the audit log", () => {
         ({ action, subject }) => `${action} ${subject}`,
       );
     const ofTeam = ["org.member.add tom", "org.member.add ann", "org.create team"];
-    assert.deepEqual(await actions({ account: "team" }), ofTeam);
+    const pushed = "repo.create team/app";
+    assert.deepEqual(await actions({ account: "team" }), [pushed, ...ofTeam]);
     assert.deepEqual(await actions({ action: "org.member" }), ofTeam.slice(0, 2));
     assert.deepEqual(await actions({ action: "org.mem" }), []);
     assert.deepEqual(await actions({ account: "team", action: "org.create" }), ofTeam.slice(2));
     assert.deepEqual(await actions({ actor: "ann" }), []);
     assert.equal((await actions({ fromMs: start, toMs: start + 1, actor: "root" })).length, 6);
     assert.deepEqual(await actions({ toMs: start }), []);
-    assert.deepEqual(await actions({ account: "team", limit: 1 }), ofTeam.slice(0, 1));
+    assert.deepEqual(await actions({ account: "team", limit: 1 }), [pushed]);
   });
 });

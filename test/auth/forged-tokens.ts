@@ -94,7 +94,7 @@ export function forgedTokens(
     "by another issuer": ours({ iss: "other" }),
     "that is over": ours({ exp: now - 1 }),
     "that is over this second": ours({ exp: now }),
-    "that is not good yet": ours({ nbf: now + 1 }),
+    "that is not good yet": ours({ nbf: now + 3600 }),
     "that never expires": without("exp"),
     "with a text for exp": ours({ exp: "2999999999" }),
     "without nbf": without("nbf"),

@@ -54,9 +54,7 @@ describe("berth keys", { concurrency: 2 }, () => {
 
   test("says so where there is no registry", async () => {
     const { code, stderr } = await berth(["keys", "list", "--data", path.join(folder, "none")]);
-    assert.deepEqual(
-      [code, stderr],
-      [1, `berth: there is no registry in ${path.join(folder, "none")}\n`],
-    );
+    assert.ok(stderr.startsWith(`berth: there is no registry in ${path.join(folder, "none")}`));
+    assert.equal(code, 1);
   });
 });

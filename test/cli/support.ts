@@ -22,22 +22,18 @@ export interface Running {
   readonly ended: Promise<Ended>;
 }
 
-/** Starts the real command line, with no `BERTH_…` variables but the given ones, and `input` on standard input. */
+/** Starts the real command line as `test/run.ts` has built it, with no `BERTH_…` variables but the given ones, and `input` on standard input. */
 export function launch(
   args: readonly string[],
   env: NodeJS.ProcessEnv = {},
   input?: string,
 ): Running {
   const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith("BERTH_"));
-  const child = spawn(
-    process.execPath,
-    ["--import", "./test/support/register.mjs", "src/cli/main.ts", ...args],
-    {
-      cwd: root,
-      env: { ...Object.fromEntries(inherited), ...env },
-      stdio: ["pipe", "pipe", "pipe"],
-    },
-  );
+  const child = spawn(process.execPath, ["dist/main.js", ...args], {
+    cwd: root,
+    env: { ...Object.fromEntries(inherited), ...env },
+    stdio: ["pipe", "pipe", "pipe"],
+  });
   child.stdin.on("error", () => undefined).end(input);
   let [stdout, stderr] = ["", ""];
   child.stdout.setEncoding("utf8").on("data", (text: string) => (stdout += text));

@@ -12,9 +12,22 @@ describe("what nobody sets", () => {
     assert.deepEqual(await accept({}), {
       listen: { host: "127.0.0.1", port: 5000 },
       data: path.resolve("data"),
+      workers: 1,
       trustedProxies: [],
       auth: { open: false, openOnNetwork: false, algorithm: "ES256" },
-      storage: { driver: "filesystem" },
+      storage: {
+        driver: "filesystem",
+        s3: {
+          forcePathStyle: false,
+          partSize: 8 * 2 ** 20,
+          concurrency: 4,
+          buffer: 128 * 2 ** 20,
+          redirect: false,
+          redirectLifetime: 300_000,
+          redirectExcept: [],
+          checksum: "crc32",
+        },
+      },
       log: { level: "info", format: "auto" },
       repositories: { createOnPush: true, defaultVisibility: "private" },
       quotas: {},

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import path from "node:path";
-import { test } from "node:test";
+import { test, type TestContext } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
 import { createRandom } from "../crash/content.ts";
 import { createLedger } from "../crash/ledger.ts";
@@ -25,11 +25,17 @@ const collecting = {
   BERTH_LOG_LEVEL: "info",
 };
 
-test("the collector loops while clients reuse what it is about to take", async (t) => {
-  const tally = startTally(t, "the collector loops while clients reuse what it is about to take");
+test("the collector loops while clients reuse what it is about to take", (t) =>
+  loop(t, "the collector loops while clients reuse what it is about to take", {}));
+
+test("the same with two workers", (t) =>
+  loop(t, "the same with two workers", { BERTH_WORKERS: "2" }));
+
+async function loop(t: TestContext, fault: string, env: NodeJS.ProcessEnv): Promise<void> {
+  const tally = startTally(t, fault);
   const data = path.join(newFolder("collector"), "data");
   const ledger = createLedger();
-  const berth = await startBerth(data, { env: collecting });
+  const berth = await startBerth(data, { env: { ...collecting, ...env } });
   const counts = { pushed: 0, skipped: 0, mounted: 0, uploaded: 0, late: 0 };
 
   const client = async (index: number): Promise<void> => {
@@ -60,4 +66,4 @@ test("the collector loops while clients reuse what it is about to take", async (
   assert.ok(sum > 0, "the collector took nothing");
   tally.lost.push(...compareStored(data).problems.filter((told) => !told.includes("file")));
   await finish({ berth, data, ledger, tally }, { collected: true });
-});
+}

@@ -13,7 +13,8 @@ import { startBerth } from "./support/berth.ts";
 import { long, newFolder } from "./support/scratch.ts";
 import { startTally } from "./support/tally.ts";
 
-const rounds = long ? 200 : 5;
+/** Of each manner. */
+const rounds = long ? 100 : 3;
 const roundsOnOneFolder = 10;
 const latestKillMs = 1_200;
 const leaseMs = 2_000;
@@ -32,6 +33,7 @@ const random = createRandom(String(Date.now()));
 for (const [manner, env] of [
   ["push, pull and delete", {}],
   ["push, pull, delete and collect", collecting],
+  ["push, pull and delete with two workers", { BERTH_WORKERS: "2" }],
 ] as const) {
   const fault = `kill -9 amid ${manner}`;
   test(fault, async (t) => {
@@ -39,11 +41,11 @@ for (const [manner, env] of [
     const collected = env === collecting;
     let slowestStartMs = 0;
     let collections = 0;
-    while (tally.rounds < rounds / 2 && tally.lost.length === 0) {
+    while (tally.rounds < rounds && tally.lost.length === 0) {
       const data = path.join(newFolder("kill"), "data");
       const ledger = createLedger();
       let berth = await startBerth(data, { env });
-      for (let round = 0; round < roundsOnOneFolder && tally.rounds < rounds / 2; round += 1) {
+      for (let round = 0; round < roundsOnOneFolder && tally.rounds < rounds; round += 1) {
         const name = `${manner.length}-${tally.rounds}`;
         // Pushes that end well before their lease.
         const layerSizes = collected ? ([90, 700, 40_000] as const) : undefined;

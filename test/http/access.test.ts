@@ -65,6 +65,16 @@ describe("a token", () => {
     assert.match(headers["www-authenticate"] ?? "", /scope="repository:alpine:pull"$/);
   });
 
+  test("reads of what is private what no cache in between may keep", async () => {
+    const { api } = berth.as("ann");
+    const lines = await Promise.all(
+      [`/v2/team/private/blobs/${secret}`, `/v2/team/public/blobs/${open}`].map(
+        async (path) => (await api.get(path).expect(200)).headers["cache-control"],
+      ),
+    );
+    assert.deepEqual(lines, ["private, max-age=31536000", "max-age=31536000"]);
+  });
+
   test("with * opens everything there is a right to, a delete too", async () => {
     await berth.pushImage("team/doomed", "ann", "private");
     const { api } = berth.with(await berth.token("ann", "repository:team/doomed:*"));

@@ -8,6 +8,8 @@ describe("the route table", () => {
     tokens: {},
     metrics: { allow: [] },
     readiness: () => Promise.resolve({}),
+    redirectExcept: [],
+    trustedProxies: [],
     limits: { manifestSize: 1, manifestsInFlight: 1, pageSize: 1, tagsPerPush: 1 },
   } as unknown as AppParts;
   const routes = routesOf(parts);

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { connect } from "node:net";
 import { describe, test } from "node:test";
 import { password, startClosedBerth } from "../support/closed.ts";
-import { describeApi, pushImageParts, putManifest } from "../support/berth.ts";
+import { describeSharedApi, pushImageParts, putManifest } from "../support/berth.ts";
 
 /** One request on a connection of its own; the whole answer as it came, without what differs by the moment. */
 function exchange(port: number, method: string, path: string, headers: string): Promise<string> {
@@ -58,7 +58,7 @@ describe("the short way with tokens", () => {
   });
 });
 
-describeApi("the short way", (berth) => {
+describeSharedApi("the short way", (berth) => {
   test("gives every read of a manifest the same bytes as the long way", async () => {
     const image = await pushImageParts(berth(), "team/app");
     await putManifest(berth(), "team/app", "1", image.manifest).expect(201);

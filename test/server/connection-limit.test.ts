@@ -6,8 +6,8 @@ import { connect, get, start } from "./support.ts";
 describe("the number of connections", () => {
   test("is the configured one, and otherwise leaves descriptors for the program and for a file each", () => {
     assert.equal(connectionLimit(500, 64), 500);
-    assert.equal(connectionLimit(0, 64), 12);
-    assert.equal(connectionLimit(0, 1024), 492);
+    assert.equal(connectionLimit(0, 64), 6);
+    assert.equal(connectionLimit(0, 1024), 486);
     assert.equal(connectionLimit(0, 20), 1);
     assert.equal(connectionLimit(0, Infinity), Infinity);
   });

@@ -4,7 +4,11 @@ import { digestOf } from "../../src/oci/digest.ts";
 import { UploadOffsetError, type BlobStore, type ByteSource } from "../../storage/blob-store.ts";
 
 /** What any driver is run through. Every test leaves the store as it found it: empty. */
-export function describeDriver(name: string, openStore: () => Promise<BlobStore>): void {
+export function describeDriver(
+  name: string,
+  openStore: () => Promise<BlobStore>,
+  moreSizes: readonly number[] = [],
+): void {
   describe(`${name} keeps the blob store contract:`, () => {
     const withStore = (work: (store: BlobStore) => Promise<void>) => async (): Promise<void> => {
       const store = await openStore();
@@ -17,7 +21,7 @@ export function describeDriver(name: string, openStore: () => Promise<BlobStore>
       }
     };
 
-    for (const size of [0, 1, 65_535, 65_536, 1_048_576, 1_048_577, 5_000_000]) {
+    for (const size of [0, 1, 65_535, 65_536, 1_048_576, 1_048_577, 5_000_000, ...moreSizes]) {
       test(
         `a blob of ${size} bytes put whole reads back the same`,
         withStore(async (store) => {
@@ -103,6 +107,36 @@ export function describeDriver(name: string, openStore: () => Promise<BlobStore>
       }),
     );
 
+    for (const size of [0, 10, 300_000, ...moreSizes]) {
+      test(
+        `${size} bytes of another store are taken over under the key they have there, or not at all`,
+        withStore(async (store) => {
+          const bytes = pattern(size);
+          const ulid = (last: string): string => `01J9ZZZZZZZZZZZZZZZZZZZZZ${last}`;
+          const keys = [
+            `blobs/sha256/ab/${"ab".repeat(32)}.${ulid("A")}`,
+            `blobs/multipart/ZZ/${ulid("Z")}.${ulid("B")}`,
+          ];
+          const wrong = new Error("not the bytes that were meant");
+          const failing = async function* (): ByteSource {
+            yield* chunks(bytes, 40_000);
+            throw wrong;
+          };
+          for (const key of keys) {
+            await assert.rejects(store.adopt(key, failing()), wrong);
+            assert.equal(await store.stat(key), undefined);
+            await store.adopt(key, chunks(bytes, 40_000));
+            assert.equal(Buffer.compare(await read(await store.open(key)), bytes), 0);
+            assert.deepEqual(
+              (await all(store.list())).map((object) => object.key),
+              [key],
+            );
+            await store.delete(key);
+          }
+        }),
+      );
+    }
+
     test(
       "what is not there is undefined, and deleting or aborting it is no error",
       withStore(async (store) => {
@@ -148,7 +182,7 @@ export function describeDriver(name: string, openStore: () => Promise<BlobStore>
         await assert.rejects(store.append(upload, 0, failing()), cut);
         assert.equal(await store.uploadSize(upload), bytes.length);
         assert.equal(Buffer.compare(await read(await store.openUpload(upload)), bytes), 0);
-        await store.abort(upload);
+        await store.delete(await store.commit(upload, digestOf(bytes)));
       }),
     );
 

@@ -2,6 +2,7 @@ import { mkdirSync, mkdtempSync } from "node:fs";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import path from "node:path";
+import process from "node:process";
 import { after, describe } from "node:test";
 import supertest from "supertest";
 import { assemble, type Assembled } from "../../src/assemble.ts";
@@ -11,9 +12,16 @@ import { digestOf, type Digest, type DigestAlgorithm } from "../../src/oci/diges
 import { parseRepositoryName } from "../../src/oci/name.ts";
 import { createLogger } from "../../src/observability/logger.ts";
 import { openRepositories } from "../../src/repositories.ts";
+import { assembleTwo } from "./two-processes.ts";
 import { temporaryFolder } from "./temporary.ts";
 
 export type Settings = Readonly<Record<string, string>>;
+
+/** The server of `npm run s3`; `undefined` in `npm test`. */
+export function s3Settings(): readonly Settings[] | undefined {
+  const given = process.env["BERTH_TEST_S3"];
+  return given === undefined ? undefined : [JSON.parse(given) as Settings];
+}
 
 /** A Berth of its own on a free port of the loopback, as `berth serve --open` would put it together. */
 export interface TestBerth {
@@ -38,7 +46,7 @@ export async function startBerth(data: string, settings: Settings = {}): Promise
   let server: Server | undefined;
 
   const open = async (port: number): Promise<number> => {
-    assembled = await assemble(config, logger);
+    assembled = await (config.workers > 1 ? assembleTwo : assemble)(config, logger);
     server = createServer(assembled.handle);
     await new Promise<void>((resolve) => server?.listen(port, "127.0.0.1", resolve));
     return (server.address() as AddressInfo).port;
@@ -53,7 +61,7 @@ export async function startBerth(data: string, settings: Settings = {}): Promise
     data,
     port,
     config,
-    api: supertest(`http://127.0.0.1:${port}`),
+    api: following(supertest(`http://127.0.0.1:${port}`), config.storage.s3.redirect),
     close,
     deleteRepository: async (name) => {
       const folder = await openRepositories(config);
@@ -70,18 +78,62 @@ export async function startBerth(data: string, settings: Settings = {}): Promise
   };
 }
 
-/** Runs the tests against a Berth on every driver that needs nothing but Node. */
-export function describeApi(
+/** With a redirect to the store a GET goes on there, as every client does; what we said on the way it has seen too. */
+function following(api: TestBerth["api"], redirect: boolean): TestBerth["api"] {
+  if (!redirect) return api;
+  const get = (url: string): supertest.Test => {
+    const request = api.get(url).redirects(1);
+    let said: Record<string, string> = {};
+    request.on("redirect", (response: supertest.Response) => {
+      said = { ...response.headers, etag: `"${response.headers["docker-content-digest"]}"` };
+    });
+    request.on("response", (response: supertest.Response) => {
+      const { headers } = response;
+      Object.assign(headers, { ...said, ...headers, etag: said["etag"] ?? headers["etag"] });
+    });
+    return request;
+  };
+  return Object.assign(Object.create(api) as TestBerth["api"], { get });
+}
+
+const drivers: Readonly<Record<string, Settings>> = {
+  filesystem: { "storage.driver": "filesystem" },
+  memory: { "storage.driver": "memory" },
+};
+
+const kindsOfDrivers = (): Readonly<Record<string, Settings>> => {
+  const given = s3Settings();
+  if (given === undefined) return drivers;
+  return Object.fromEntries(
+    given.map((settings) => [Object.values(settings)[0] ?? "s3", settings]),
+  );
+};
+const shared: Readonly<Record<string, Settings>> = { "two processes": { workers: "2" } };
+
+/** {@link describeApi}, and once more where two processes share one folder and take turns in answering. */
+export function describeSharedApi(
   name: string,
   tests: (berth: () => TestBerth) => void,
   settings: Settings = {},
 ): void {
-  for (const driver of ["filesystem", "memory"]) {
-    describe(`${name} (${driver})`, async () => {
+  describeApi(name, tests, settings, { ...kindsOfDrivers(), ...shared });
+}
+
+/** Runs the tests against a Berth on every driver that needs nothing but Node, or on the S3 server that `npm run s3` names. */
+export function describeApi(
+  name: string,
+  tests: (berth: () => TestBerth) => void,
+  settings: Settings = {},
+  kinds = kindsOfDrivers(),
+): void {
+  for (const [kind, kindSettings] of Object.entries(kinds)) {
+    describe(`${name} (${kind})`, async () => {
       const folder = temporaryFolder();
       mkdirSync(folder, { recursive: true });
-      const berth = await startBerth(mkdtempSync(path.join(folder, "data-")), {
-        "storage.driver": driver,
+      const data = mkdtempSync(path.join(folder, "data-"));
+      const berth = await startBerth(data, {
+        ...kindSettings,
+        ...("storage.s3.bucket" in kindSettings && { "storage.s3.prefix": path.basename(data) }),
         ...settings,
       });
       after(() => berth.close());

@@ -12,12 +12,15 @@ import { cacheHeaders } from "../cache-status.ts";
 import { actorOf, callerOf } from "../caller.ts";
 import type { Route, Target } from "../route.ts";
 import { sendNothing, writeBytes } from "../send.ts";
+import type { MayRedirect } from "./redirect.ts";
 
 /** What is served, wherever its bytes come from. */
 interface Blob {
   readonly digest: Digest;
   readonly sizeBytes: number;
   open(range: ByteRange): Promise<AsyncIterable<Uint8Array>>;
+  /** Where a client may read it from the store itself, if it may. */
+  link?(): Promise<string | undefined>;
 }
 
 /** Whoever may push has asked before a push, and relies on the answer. */
@@ -26,16 +29,19 @@ const push = { kind: "repository", actions: ["push"] } as const;
 export function blobRoutes({
   blobs,
   policy,
+  mayRedirect,
 }: {
   readonly blobs: Blobs;
   readonly policy: Policy;
+  readonly mayRedirect: MayRedirect;
 }): readonly Route[] {
   const getMirrored = async (ctx: Context, { mirror, place }: Mirrored): Promise<void> => {
     const digest = parseDigest(ctx["params"].digest);
     const blob = await (ctx.method === "HEAD"
       ? mirror.blobs.head(place, digest)
       : mirror.blobs.get(place, digest));
-    ctx.set({ ...blobHeaders(blob), ...cacheHeaders(blob.status) });
+    const headers = blobHeaders(blob, mirror.settings.visibility === "public");
+    ctx.set({ ...headers, ...cacheHeaders(blob.status) });
     if (matchesIfNoneMatch(ctx.get("If-None-Match") || undefined, digest))
       return sendNothing(ctx, 304);
     await sendRange(ctx, blob);
@@ -44,7 +50,7 @@ export function blobRoutes({
   const get = async (ctx: Context, { repository, mirrored }: Target): Promise<void> => {
     if (mirrored !== undefined) return await getMirrored(ctx, mirrored);
     const blob = await blobs.get(repository, parseDigest(ctx["params"].digest));
-    ctx.set(blobHeaders(blob));
+    ctx.set(blobHeaders(blob, policy.isPublic(repository)));
     if (
       ctx.method === "HEAD" &&
       policy.allows({ caller: callerOf(ctx), permission: push, repository })
@@ -53,7 +59,24 @@ export function blobRoutes({
     }
     if (matchesIfNoneMatch(ctx.get("If-None-Match") || undefined, blob.digest))
       return sendNothing(ctx, 304);
-    await sendRange(ctx, { ...blob, open: (range) => blobs.open(blob, range) });
+    const open = (range: ByteRange) => blobs.open(blob, range);
+    await sendRange(ctx, { ...blob, open, link: () => blobs.link(blob) });
+  };
+
+  /**
+   * Sends the client to the store, which reads its Range itself. The permission has been checked; the URL is good for
+   * whoever has it, and so no cache may keep it.
+   */
+  const redirected = async (ctx: Context, blob: Blob): Promise<boolean> => {
+    // If-Range names our ETag, which the store does not know.
+    const ours = blob.sizeBytes === 0 || ctx.get("If-Range") !== "";
+    if (ctx.method !== "GET" || ours || !mayRedirect(ctx)) return false;
+    const link = await blob.link?.();
+    if (link === undefined) return false;
+    ctx.set({ Location: link, "Cache-Control": "no-store" });
+    ctx.remove("ETag");
+    sendNothing(ctx, 307);
+    return true;
   };
 
   const sendRange = async (ctx: Context, blob: Blob): Promise<void> => {
@@ -67,8 +90,10 @@ export function blobRoutes({
           headers: { "Content-Range": `bytes */${blob.sizeBytes}` },
         });
       case "full":
+        if (await redirected(ctx, blob)) return;
         return send(ctx, blob, 200, OCTET_STREAM, [{ start: 0, end: blob.sizeBytes - 1 }]);
       case "single":
+        if (await redirected(ctx, blob)) return;
         ctx.set("Content-Range", contentRange(range, blob));
         return send(ctx, blob, 206, OCTET_STREAM, [range]);
       case "multi": {
@@ -136,13 +161,13 @@ export function blobRoutes({
   ];
 }
 
-function blobHeaders({ digest }: Pick<Blob, "digest">): Record<string, string> {
+function blobHeaders({ digest }: Pick<Blob, "digest">, isPublic: boolean): Record<string, string> {
   return {
     "Docker-Content-Digest": digest,
     ETag: `"${digest}"`,
     "Accept-Ranges": "bytes",
     // The bytes of a digest never change.
-    "Cache-Control": "max-age=31536000",
+    "Cache-Control": `${isPublic ? "" : "private, "}max-age=31536000`,
   };
 }
 

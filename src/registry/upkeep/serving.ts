@@ -48,7 +48,6 @@ export async function startUpkeep(parts: UpkeepParts): Promise<{ close(): Promis
   if (recovery !== undefined)
     report.warn(recovery, "the last process was cut off; its blobs were inspected");
   await tidyUploads(parts);
-  await sweepUploads({ store, metadata });
   for await (const step of removeRetired({ store, metadata })) {
     if (step.kind === "failed") report.error({ err: step.error }, "a blob could not be removed");
   }
@@ -123,6 +122,7 @@ function startScrubbing({ store, metadata, clock, report, scrub: { every, rate }
 }
 
 async function tidyUploads({
+  store,
   metadata,
   uploads,
   clock,
@@ -132,6 +132,8 @@ async function tidyUploads({
   try {
     const expired = await expireUploads({ metadata, uploads }, clock() - uploadIdleMs);
     if (expired > 0) report.info({ expired }, "uploads that nobody went on with have expired");
+    const swept = await sweepUploads({ store, metadata });
+    if (swept > 0) report.info({ swept }, "bytes that belonged to no upload any more are gone");
   } catch (error) {
     report.error({ err: error }, "uploads could not be expired");
   }

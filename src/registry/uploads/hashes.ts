@@ -39,19 +39,27 @@ export interface UploadHashes {
   forget(upload: string): void;
 }
 
+/** Beyond it the oldest go: uploads that were left alone, or closed by another process. */
+const runningAtMost = 4_096;
+
 export function createUploadHashes(store: BlobStore): UploadHashes {
   const running = new Map<string, RunningHash>();
+  const keep = (upload: string, hash: RunningHash): void => {
+    const [oldest] = running.keys();
+    if (running.size >= runningAtMost && oldest !== undefined) running.delete(oldest);
+    running.set(upload, hash);
+  };
 
   return {
     expect(upload, algorithm) {
-      running.set(upload, { algorithm, digester: createDigester(algorithm), hashedBytes: 0 });
+      keep(upload, { algorithm, digester: createDigester(algorithm), hashedBytes: 0 });
     },
 
     async *tap(upload, offset, source) {
       let hash = running.get(upload);
       if (hash === undefined && offset === 0) {
         hash = { algorithm: "sha256", digester: createDigester("sha256"), hashedBytes: 0 };
-        running.set(upload, hash);
+        keep(upload, hash);
       }
       if (hash !== undefined && hash.hashedBytes !== offset) {
         running.delete(upload);

@@ -7,6 +7,8 @@ export interface UploadHold {
   /** Says that bytes still arrive. */
   readonly moved: () => void;
   readonly release: () => void;
+  /** Nobody can have held the upload since the caller last looked, had it looked without waiting in between. */
+  readonly uncontested: boolean;
 }
 
 interface Holder {
@@ -24,17 +26,17 @@ const lookEveryMs = 100;
 export interface UploadLocks {
   /** The hold, or `undefined` if somebody else is busy with the upload and stays so. */
   acquire(upload: string): Promise<UploadHold | undefined>;
-  isHeld(upload: string): boolean;
+  isHeld(upload: string): Promise<boolean>;
 }
 
 /**
- * One writer an upload in this process. A client that lost its connection comes back before we notice: the newer
- * request then takes over from the silent one.
+ * One writer an upload, for all who share these locks. A client that lost its connection comes back before we notice:
+ * the newer request then takes over from the silent one.
  */
 export function createUploadLocks(): UploadLocks {
   const holders = new Map<string, Holder>();
 
-  const hold = (upload: string): UploadHold => {
+  const hold = (upload: string, uncontested: boolean): UploadHold => {
     let release = (): void => undefined;
     const letGo = new AbortController();
     const holder: Holder = {
@@ -54,20 +56,21 @@ export function createUploadLocks(): UploadLocks {
         holder.movedAtMs = performance.now();
       },
       release: () => release(),
+      uncontested,
     };
   };
 
   return {
     async acquire(upload) {
       const deadline = performance.now() + patienceMs;
-      for (;;) {
+      for (let waited = false; ; waited = true) {
         const holder = holders.get(upload);
-        if (holder === undefined) return hold(upload);
+        if (holder === undefined) return hold(upload, !waited);
         if (performance.now() > deadline) return undefined;
         if (performance.now() - holder.movedAtMs > silentMs) holder.letGo.abort();
         await Promise.race([holder.released, pause(lookEveryMs)]);
       }
     },
-    isHeld: (upload) => holders.has(upload),
+    isHeld: async (upload) => holders.has(upload),
   };
 }

@@ -11,12 +11,14 @@ export async function expireUploads(
   beforeMs: number,
 ): Promise<number> {
   const rows = await parts.metadata.uploads.idleSince(beforeMs, expiredAtOnce);
-  const idle = rows.filter((row) => !parts.uploads.isHeld(row.id));
-  for (const { repository, id, account_id: accountId } of idle) {
+  let expired = 0;
+  for (const { repository, id, account_id: accountId } of rows) {
+    if (await parts.uploads.isHeld(id)) continue;
     const actor = { accountId, name: "", peer: "" };
     await parts.uploads.cancel({ actor, repository, id }).catch(ignoreUnknown);
+    expired += 1;
   }
-  return idle.length;
+  return expired;
 }
 
 /** Removes bytes in the store that belong to no session: what a crash between two steps left behind. */

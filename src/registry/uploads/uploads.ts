@@ -18,7 +18,7 @@ import type { RecentBlobs } from "../recent-blobs.ts";
 import { refusalError } from "../refusals.ts";
 import { checkRange, gather, measured, UploadRangeError, type Chunk } from "./chunk.ts";
 import { createUploadHashes, mismatch } from "./hashes.ts";
-import { createUploadLocks, type UploadHold } from "./locks.ts";
+import { createUploadLocks, type UploadHold, type UploadLocks } from "./locks.ts";
 import { findSession, rowOf, type Claim, type Session } from "./session.ts";
 import { createSessions } from "./sessions.ts";
 
@@ -40,10 +40,12 @@ export function createUploads(parts: {
   readonly keeper: Keeper;
   readonly recentBlobs: RecentBlobs;
   readonly rules: PushRules;
+  /** Those of all processes that answer; missing: there is only this one. */
+  readonly locks?: UploadLocks | undefined;
 }) {
   const { store, metadata, clock, keeper, recentBlobs, rules } = parts;
+  const { locks = createUploadLocks() } = parts;
   const sessions = createSessions(metadata);
-  const locks = createUploadLocks();
   const hashes = createUploadHashes(store);
   let heldInMemoryBytes = 0;
 
@@ -59,7 +61,6 @@ export function createUploads(parts: {
     work: (row: Session, hold: UploadHold) => Promise<T>,
   ): Promise<T> => {
     const row = await find(claim);
-    const free = !locks.isHeld(row.id);
     const hold = await locks.acquire(row.id);
     if (hold === undefined) {
       const offset = await sizeOf(await find(claim));
@@ -67,7 +68,7 @@ export function createUploads(parts: {
     }
     try {
       // Who had it before may have closed it.
-      return await work(free ? row : await find(claim), hold);
+      return await work(hold.uncontested ? row : await find(claim), hold);
     } finally {
       hold.release();
     }
@@ -145,6 +146,7 @@ export function createUploads(parts: {
   const append = async (row: UploadRow, hold: UploadHold, chunk: Chunk): Promise<number> => {
     const offset = await sizeOf(row);
     checkRange(chunk, offset);
+    refuseTooLarge(offset + (chunk.lengthBytes ?? 0), store.abilities.largestBlobBytes);
     await sessions.settle(row.id);
     if (clock() - row.touched_at > rewriteAfterMs) {
       await metadata.run("touchUpload", { id: row.id, nowMs: clock() });
@@ -155,6 +157,10 @@ export function createUploads(parts: {
     try {
       const bytes = hashes.tap(row.id, offset, measured(chunk, hold.moved));
       return await store.append(row.storage_reference, offset, bytes);
+    } catch (error) {
+      // Perhaps hashed and not written; what another process puts in its place would not be hashed here.
+      hashes.forget(row.id);
+      throw error;
     } finally {
       hold.letGo.removeEventListener("abort", stop);
     }
@@ -217,6 +223,8 @@ export function createUploads(parts: {
     const storage_reference = await store.begin();
     const times = { started_at: nowMs, touched_at: nowMs };
     sessions.begin({ id, repository, storage_reference, ...times, account_id: actor.accountId });
+    // Another process may have the client's next request.
+    if (parts.locks !== undefined) await sessions.settle(id);
     if (algorithm !== undefined) hashes.expect(id, algorithm);
     return id;
   };
@@ -284,9 +292,16 @@ export function createUploads(parts: {
     },
 
     /** Whether a request is writing to the session right now. */
-    isHeld: (id: string): boolean => locks.isHeld(id),
+    isHeld: (id: string): Promise<boolean> => locks.isHeld(id),
 
     /** Makes durable what is open, for whoever goes on with it. */
     close: (): Promise<void> => sessions.close(),
   };
+}
+
+/** Before the first byte, where the client has said how many there will be. */
+function refuseTooLarge(sizeBytes: number, most = Infinity): void {
+  if (sizeBytes <= most) return;
+  const message = `the storage takes blobs of up to ${most} bytes`;
+  throw new OciError("SIZE_INVALID", message, { status: 413 });
 }

@@ -1,7 +1,9 @@
+import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { closeSync, openSync, readFileSync } from "node:fs";
 import path from "node:path";
 import process from "node:process";
+import { run, type Tool } from "./command.ts";
 import { createRegistryReader, type RegistryReader } from "./registry-reader.ts";
 import { atEnd, createScratch, endProcess, untilReady } from "./scratch.ts";
 
@@ -11,6 +13,8 @@ const listening = /listens on http:\/\/(127\.0\.0\.1:\d+)/;
 export type Berth = RegistryReader & {
   /** `127.0.0.1:PORT`, the first part of an image's name. */
   host: string;
+  /** Runs a command of Berth's own on its data folder. */
+  berth: Tool;
 };
 
 /** Of the administrator of a Berth that is not open. */
@@ -24,6 +28,15 @@ interface Options {
   readonly settings?: Readonly<Record<string, string>>;
 }
 
+/** The storage that `npm run s3` gives to everybody, with a place of its own in it. */
+function storageOf(folder: string): Record<string, string> {
+  const given = Object.entries(process.env).flatMap(([name, value]) =>
+    name.startsWith("BERTH_STORAGE_") && value !== undefined ? [[name, value] as const] : [],
+  );
+  if (given.length === 0) return {};
+  return { ...Object.fromEntries(given), BERTH_STORAGE_S3_PREFIX: path.basename(folder) };
+}
+
 /**
  * A Berth of its own, on an empty data folder and a free port, ended after the file's last test.
  * `REGISTRY=host:port` in the environment puts another registry in its place, to look into a failure.
@@ -34,7 +47,10 @@ export async function startBerth({
   settings = {},
 }: Options = {}): Promise<Berth> {
   const other = process.env["REGISTRY"];
-  if (other !== undefined && other !== "") return { host: other, ...createRegistryReader(other) };
+  if (other !== undefined && other !== "") {
+    const berth = (): never => assert.fail("another registry has no commands of Berth's");
+    return { host: other, berth, ...createRegistryReader(other) };
+  }
 
   const folder = createScratch("berth");
   const log = path.join(folder, "berth.log");
@@ -46,6 +62,7 @@ export async function startBerth({
       cwd: folder,
       env: {
         ...{ PATH: process.env["PATH"], BERTH_SPARSE: String(sparse) },
+        ...storageOf(folder),
         ...(open ? { BERTH_AUTH_OPEN: "true" } : { BERTH_AUTH_ADMIN_PASSWORD: adminPassword }),
         ...settings,
       },
@@ -66,5 +83,7 @@ export async function startBerth({
   });
   await untilReady(child, log, () => listening.test(readFileSync(log, "utf8")));
   const host = listening.exec(readFileSync(log, "utf8"))?.[1] ?? "";
-  return { host, ...createRegistryReader(host) };
+  const data = ["--data", path.join(folder, "data")];
+  const berth: Tool = (...args) => run(process.execPath, [program, ...args, ...data]);
+  return { host, berth, ...createRegistryReader(host) };
 }

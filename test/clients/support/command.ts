@@ -72,7 +72,7 @@ export function tool(command: string, options: CommandOptions = {}, first: strin
 }
 
 /** What a client that must fail said. */
-export async function refusal(running: Promise<Output>): Promise<string> {
+export async function refusal(running: Promise<unknown>): Promise<string> {
   try {
     await running;
   } catch (error) {

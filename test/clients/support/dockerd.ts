@@ -8,11 +8,14 @@ import { atEnd, createScratch, endProcess, untilReady } from "./scratch.ts";
 /** The engines under test: Debian's with its graph driver, and a current one with containerd's store. */
 export type Engine = "dockerd" | "dockerd-containerd-store";
 
+/** The docker command that talks to an engine, and the engine's socket, for other programs. */
+export type Docker = Tool & { readonly socket: string };
+
 /**
  * A Docker engine of its own: its folders, socket and containerd lie in one scratch folder, and it
  * touches no network settings. Answers the docker command that talks to it.
  */
-export async function startDockerd(engine: Engine): Promise<Tool> {
+export async function startDockerd(engine: Engine): Promise<Docker> {
   const folder = createScratch(engine);
   const at = (name: string): string => path.join(folder, name);
   const socket = `unix://${at("docker.sock")}`;
@@ -50,5 +53,5 @@ export async function startDockerd(engine: Engine): Promise<Tool> {
     const { code } = await attempt("docker", [...first, "version"], settings);
     return code === 0;
   });
-  return tool("docker", settings, first);
+  return Object.assign(tool("docker", { timeoutSeconds: 1_200, ...settings }, first), { socket });
 }

@@ -5,7 +5,7 @@ import { test } from "node:test";
 import { digestOf } from "../../../src/oci/digest.ts";
 import {
   collect,
-  describeApi,
+  describeSharedApi,
   pushBlob,
   pushImageParts,
   putManifest,
@@ -14,7 +14,7 @@ import {
 const repository = "team/app";
 const bytes = Buffer.from(Array.from({ length: 2048 }, (_, index) => (index * 7) & 0xff));
 
-describeApi("blobs", (berth) => {
+describeSharedApi("blobs", (berth) => {
   const blobPath = (digest: string, name = repository): string => `/v2/${name}/blobs/${digest}`;
 
   test("GET gives the bytes with length, digest, etag and type; HEAD the same without the bytes", async () => {

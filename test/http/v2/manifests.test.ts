@@ -6,7 +6,7 @@ import { digestOf, type Digest } from "../../../src/oci/digest.ts";
 import * as types from "../../../src/oci/media-types.ts";
 import {
   collect,
-  describeApi,
+  describeSharedApi,
   pushBlob,
   pushImageParts,
   putManifest,
@@ -70,7 +70,7 @@ function send(
   });
 }
 
-describeApi("manifests", (berth) => {
+describeSharedApi("manifests", (berth) => {
   const pushImage = async (repository: string, tag: string, layer = "a layer") => {
     const image = await pushImageParts(berth(), repository, { layer });
     await putManifest(berth(), repository, tag, image.manifest).expect(201);
@@ -680,7 +680,7 @@ describeApi("manifests", (berth) => {
   });
 });
 
-describeApi(
+describeSharedApi(
   "manifests, sparse",
   (berth) => {
     const index = (digest: Digest) => ({

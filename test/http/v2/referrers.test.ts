@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { digestOf, type Digest } from "../../../src/oci/digest.ts";
 import { OCI_EMPTY, OCI_INDEX, OCI_MANIFEST } from "../../../src/oci/media-types.ts";
 import { fallbackTagOf } from "../../../src/oci/reference.ts";
-import { collect, describeApi, pushBlob, putManifest } from "../../support/berth.ts";
+import { collect, describeSharedApi, pushBlob, putManifest } from "../../support/berth.ts";
 
 interface Entry {
   readonly mediaType: string;
@@ -42,7 +42,7 @@ const index = (fields: object): Buffer =>
     }),
   );
 
-describeApi("referrers", (berth) => {
+describeSharedApi("referrers", (berth) => {
   const attach = async (repository: string, manifest: Buffer): Promise<Digest> => {
     await pushBlob(berth(), repository, "{}");
     const type = JSON.parse(manifest.toString()).mediaType;

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { digestOf } from "../../../src/oci/digest.ts";
 import { OCI_INDEX } from "../../../src/oci/media-types.ts";
-import { describeApi, pushBlob, putManifest, type TestBerth } from "../../support/berth.ts";
+import { describeSharedApi, pushBlob, putManifest, type TestBerth } from "../../support/berth.ts";
 
 const manifest = Buffer.from(
   JSON.stringify({ schemaVersion: 2, mediaType: OCI_INDEX, manifests: [] }),
@@ -32,7 +32,7 @@ function nextOf(headers: Record<string, string>): string | undefined {
 
 const bytewise = (a: string, b: string): number => Buffer.compare(Buffer.from(a), Buffer.from(b));
 
-describeApi("tags", (berth) => {
+describeSharedApi("tags", (berth) => {
   const list = async (repository: string, query = "") => {
     const { body, headers } = await berth()
       .api.get(`/v2/${repository}/tags/list${query}`)
@@ -172,7 +172,7 @@ describeApi("tags", (berth) => {
   });
 });
 
-describeApi(
+describeSharedApi(
   "tags, a hundred a page",
   (berth) => {
     const tags = Array.from({ length: 101 }, (_, index) => `t${String(index).padStart(3, "0")}`);

@@ -6,7 +6,7 @@ import path from "node:path";
 import { test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
 import { digestOf } from "../../../src/oci/digest.ts";
-import { collect, describeApi, pushBlob, type TestBerth } from "../../support/berth.ts";
+import { collect, describeSharedApi, pushBlob, type TestBerth } from "../../support/berth.ts";
 
 const repository = "team/app";
 
@@ -25,7 +25,7 @@ const closing = (
   algorithm: "sha256" | "sha512" = "sha256",
 ): string => `${location}&digest=${digestOf(bytes, algorithm)}`;
 
-describeApi("uploads", (berth) => {
+describeSharedApi("uploads", (berth) => {
   const patch = (location: string, bytes: Buffer, range?: string) => {
     const request = berth().api.patch(location).set("Content-Type", "application/octet-stream");
     if (range !== undefined) void request.set("Content-Range", range);

@@ -1,0 +1,111 @@
+/*
+ * Questions and notes between two processes. What crosses is plain data and bytes; an error crosses as its message and
+ * its code.
+ */
+
+/** One end of what carries messages, in their order: a child process, or the process itself as a child. */
+export interface Port {
+  send(message: unknown): void;
+  onMessage(listener: (message: unknown) => void): void;
+  /** The other process has gone. */
+  onGone(listener: () => void): void;
+}
+
+/** What this side does when it is asked or told something, by name. */
+export interface Handlers {
+  readonly answers?: Readonly<Record<string, (input: never) => Promise<unknown>>>;
+  readonly notes?: Readonly<Record<string, (input: never) => void>>;
+}
+
+export interface Channel {
+  /** Resolves with the other side's answer, rejects with its error, or with `GONE` if it is not there any more. */
+  ask(name: string, input?: unknown): Promise<unknown>;
+  tell(name: string, input?: unknown): void;
+}
+
+type Message =
+  | { readonly kind: "ask"; readonly id: number; readonly name: string; readonly input: unknown }
+  | { readonly kind: "answer"; readonly id: number; readonly result: unknown }
+  | { readonly kind: "failure"; readonly id: number; readonly failure: Failure }
+  | { readonly kind: "tell"; readonly name: string; readonly input: unknown };
+
+/** What is left of an error in another process. */
+export interface Failure {
+  readonly message: string;
+  readonly code: string | undefined;
+  readonly syscall?: string | undefined;
+  readonly path?: string | undefined;
+}
+
+interface Pending {
+  readonly resolve: (result: unknown) => void;
+  readonly reject: (error: Error) => void;
+}
+
+export function createChannel(port: Port, { answers = {}, notes = {} }: Handlers): Channel {
+  const pending = new Map<number, Pending>();
+  let lastId = 0;
+  let gone = false;
+
+  const send = (message: Message): void => port.send(message);
+  const answer = async (id: number, name: string, input: unknown): Promise<void> => {
+    try {
+      const answering = answers[name];
+      if (answering === undefined) throw new Error(`nobody answers ${name}`);
+      send({ kind: "answer", id, result: await answering(input as never) });
+    } catch (error) {
+      send({ kind: "failure", id, failure: failureOf(error) });
+    }
+  };
+  const settle = (id: number, by: (waiting: Pending) => void): void => {
+    const waiting = pending.get(id);
+    pending.delete(id);
+    if (waiting !== undefined) by(waiting);
+  };
+
+  port.onMessage((received) => {
+    const message = received as Message;
+    if (message.kind === "ask") void answer(message.id, message.name, message.input);
+    else if (message.kind === "tell") notes[message.name]?.(message.input as never);
+    else if (message.kind === "answer")
+      settle(message.id, ({ resolve }) => resolve(message.result));
+    else settle(message.id, ({ reject }) => reject(errorOf(message.failure)));
+  });
+  port.onGone(() => {
+    gone = true;
+    for (const { reject } of pending.values()) reject(goneError());
+    pending.clear();
+  });
+
+  return {
+    ask(name, input) {
+      if (gone) return Promise.reject(goneError());
+      return new Promise((resolve, reject) => {
+        lastId += 1;
+        pending.set(lastId, { resolve, reject });
+        send({ kind: "ask", id: lastId, name, input });
+      });
+    },
+    tell(name, input) {
+      if (!gone) send({ kind: "tell", name, input });
+    },
+  };
+}
+
+export function failureOf(error: unknown): Failure {
+  const textOf = (name: string): string | undefined => {
+    const value: unknown = error instanceof Error ? Reflect.get(error, name) : undefined;
+    return typeof value === "string" ? value : undefined;
+  };
+  return {
+    message: error instanceof Error ? error.message : String(error),
+    code: textOf("code"),
+    syscall: textOf("syscall"),
+    path: textOf("path"),
+  };
+}
+
+export const errorOf = ({ message, ...details }: Failure): Error =>
+  Object.assign(new Error(message), details);
+
+const goneError = (): Error => errorOf({ message: "the other process has gone", code: "GONE" });

@@ -1,0 +1,69 @@
+import cluster, { type Worker } from "node:cluster";
+import path from "node:path";
+import type { Lent } from "../assemble.ts";
+import type { Config } from "../config/schema.ts";
+import type { RunningServer } from "../server.ts";
+import { createChannel, errorOf, type Channel, type Failure } from "./channel.ts";
+import { lend } from "./lending.ts";
+
+/** Where all workers listen. */
+export type Place = Pick<RunningServer, "url" | "port">;
+
+export interface Forked {
+  readonly worker: Worker;
+  /** Tells it of a signal. */
+  readonly signal: (name: string) => void;
+  /** Resolves when it listens, rejects with what it failed with. */
+  readonly listening: Promise<Place>;
+  /** Takes back what it had borrowed; when it is gone. */
+  readonly reclaim: () => void;
+}
+
+/** Starts a worker, tells it its configuration, and serves what it asks for. */
+export function forkWorker(lent: Lent, config: Config): Forked {
+  cluster.setupPrimary({
+    exec: path.join(import.meta.dirname, `worker${path.extname(import.meta.url)}`),
+    args: [],
+    serialization: "advanced",
+  });
+  const worker = cluster.fork();
+  const lending = lend(lent, (): Channel => channel);
+  let onListening: (place: Place) => void;
+  let onFailed: (error: Error) => void;
+  const listening = new Promise<Place>((resolve, reject) => {
+    onListening = resolve;
+    onFailed = reject;
+  });
+  const channel = createChannel(
+    {
+      send: (message) => {
+        if (worker.isConnected()) worker.send(message as object, () => undefined);
+      },
+      onMessage: (listener) => void worker.on("message", listener),
+      onGone: (listener) => void worker.once("disconnect", listener),
+    },
+    {
+      answers: { ...lending.answers, begin: async () => shareOf(config) },
+      notes: {
+        ...lending.notes,
+        listening: (place: Place) => onListening(place),
+        failed: (failure: Failure) => onFailed(errorOf(failure)),
+      },
+    },
+  );
+  // Not its exit, which may come before what it said last.
+  worker.once("disconnect", () => onFailed(new Error("a worker has ended before it listened")));
+  return {
+    worker,
+    signal: (name) => channel.tell("signal", name),
+    listening,
+    reclaim: lending.reclaim,
+  };
+}
+
+/** What one of the workers gets: connections are limited for all of them together. */
+function shareOf(config: Config): Config {
+  const { limits, workers } = config;
+  const connections = Math.ceil(limits.connections / workers);
+  return { ...config, limits: { ...limits, connections } };
+}

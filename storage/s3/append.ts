@@ -1,0 +1,198 @@
+import type { BlobKey, ByteSource, UploadReference } from "../blob-store.ts";
+import { UploadTooLargeError } from "./failure.ts";
+import type { Multipart, Multiparts, Part } from "./multipart.ts";
+import type { PartBuffer, PartBuffers } from "./part-buffers.ts";
+import { mostParts } from "./settings.ts";
+import { headRoom, type States, type UploadState } from "./state.ts";
+
+/** A long append writes down how far it has come this often: what a crash loses is no more. */
+const saveEveryMs = 10_000;
+
+export interface AppendParts {
+  readonly states: States;
+  readonly multiparts: Multiparts;
+  readonly buffers: PartBuffers;
+  /** Parts on their way at once. */
+  readonly concurrency: number;
+}
+
+export interface Append {
+  readonly upload: UploadReference;
+  /** The key that a multipart upload is begun under. */
+  readonly key: () => BlobKey;
+  /** Where it goes on. */
+  readonly from: UploadState;
+  /** Reads the tail of a state into a part's buffer. */
+  readonly loadTail: (state: UploadState, buffer: Buffer) => Promise<void>;
+  /** Told of every state that has been written; `tail` is lent. */
+  readonly onSaved: (state: UploadState, tail: Uint8Array) => void;
+}
+
+/**
+ * Sends a source into parts, several at once, while it is still coming; the last bytes, which fill no part, go into the
+ * upload's state. Resolves when all of it is in S3 and written down. If the source throws, that holds for what came
+ * before; if S3 fails, for the parts before the first that failed.
+ */
+export async function appendTo(
+  { states, multiparts, buffers, concurrency }: AppendParts,
+  { upload, key, from, loadTail, onSaved }: Append,
+  source: ByteSource,
+): Promise<UploadState> {
+  const { partSize } = from;
+  const done: (Part | undefined)[] = [...from.parts];
+  const onTheirWay = new Set<Promise<void>>();
+  let state = from;
+  let multipart = from.multipart;
+  let beginning: Promise<Multipart> | undefined;
+  let failure: { readonly error: unknown } | undefined;
+  /** The part that is being filled; `undefined` while its first `filled` bytes lie in the store only. */
+  let buffer: PartBuffer | undefined;
+  let filled = from.tailBytes;
+  let wanted = false;
+  let wake: (() => void) | undefined;
+  let savedAtMs = performance.now();
+
+  const save = async (
+    parts: readonly Part[],
+    tailBytes: number,
+    bytes: Buffer | undefined,
+  ): Promise<void> => {
+    const { sealedBytes } = state;
+    state = await states.save(
+      upload,
+      { partSize, multipart, parts, tailBytes, sealedBytes },
+      bytes,
+    );
+    savedAtMs = performance.now();
+    onSaved(state, bytes?.subarray(headRoom, headRoom + tailBytes) ?? new Uint8Array());
+  };
+
+  /** The id is written down before the first part: whoever finds the state finds what there is to abort. */
+  const begin = async (bytes: Buffer): Promise<Multipart> => {
+    multipart = await multiparts.create(key());
+    await save(state.parts, state.tailBytes, bytes);
+    return multipart;
+  };
+
+  const deliver = async (full: PartBuffer, number: number): Promise<void> => {
+    try {
+      beginning ??=
+        from.multipart === undefined ? begin(full.bytes) : Promise.resolve(from.multipart);
+      const bytes = full.bytes.subarray(headRoom, headRoom + partSize);
+      done[number - 1] = await multiparts.uploadPart(await beginning, number, bytes);
+    } catch (error) {
+      failure ??= { error };
+    } finally {
+      full.release();
+    }
+  };
+
+  const send = (full: PartBuffer): void => {
+    full.sending();
+    done.push(undefined);
+    const sending = deliver(full, done.length).finally(() => onTheirWay.delete(sending));
+    onTheirWay.add(sending);
+  };
+
+  /** Parts from the first on, up to one that has not arrived. */
+  const arrived = (): readonly Part[] => {
+    const end = done.indexOf(undefined);
+    return (end < 0 ? done : done.slice(0, end)) as readonly Part[];
+  };
+
+  const openBuffer = async (): Promise<PartBuffer> => {
+    while (onTheirWay.size >= concurrency) await Promise.race(onTheirWay);
+    wanted = false;
+    const opened = await buffers.acquire(partSize, () => {
+      wanted = true;
+      wake?.();
+    });
+    try {
+      if (filled > 0) await loadTail(state, opened.reach(filled));
+    } catch (error) {
+      opened.release();
+      throw error;
+    }
+    return opened;
+  };
+
+  const take = async (chunk: Uint8Array): Promise<void> => {
+    let rest = chunk;
+    while (rest.length > 0) {
+      if (done.length >= mostParts) throw new UploadTooLargeError(mostParts * partSize);
+      buffer ??= await openBuffer();
+      const fits = Math.min(rest.length, partSize - filled);
+      buffer.reach(filled + fits).set(rest.subarray(0, fits), headRoom + filled);
+      filled += fits;
+      rest = rest.subarray(fits);
+      if (filled < partSize) continue;
+      send(buffer);
+      buffer = undefined;
+      filled = 0;
+      if (performance.now() - savedAtMs < saveEveryMs) continue;
+      const parts = arrived();
+      if (parts.length > state.parts.length) await save(parts, 0, undefined);
+    }
+  };
+
+  /** Somebody else waits for memory: what is here goes into the store until more comes. */
+  const putAside = async (): Promise<void> => {
+    wanted = false;
+    if (buffer === undefined) return;
+    await Promise.all(onTheirWay);
+    if (failure !== undefined) return;
+    await save(arrived(), filled, buffer.bytes);
+    buffer.release();
+    buffer = undefined;
+  };
+
+  const settle = async (): Promise<void> => {
+    await Promise.all(onTheirWay);
+    const parts = arrived();
+    if (failure !== undefined) {
+      if (parts.length > state.parts.length) await save(parts, 0, undefined).catch(() => undefined);
+      throw failure.error;
+    }
+    // Without a buffer, all that is behind the parts is in the store already.
+    if (buffer !== undefined || parts.length > state.parts.length)
+      await save(parts, filled, buffer?.bytes);
+  };
+
+  const iterator = source[Symbol.asyncIterator]();
+  try {
+    try {
+      let pending: Promise<IteratorResult<Uint8Array>> | undefined;
+      while (failure === undefined) {
+        pending ??= iterator.next();
+        const step = wanted ? undefined : await either(pending, (call) => (wake = call));
+        if (step === undefined) {
+          await putAside();
+          continue;
+        }
+        pending = undefined;
+        if (step.done) break;
+        await take(step.value);
+      }
+    } catch (error) {
+      await settle();
+      throw error;
+    }
+    await settle();
+    return state;
+  } finally {
+    // Nothing happens to a source that has come to its end.
+    await iterator.return?.()?.catch(() => undefined);
+    buffer?.release();
+  }
+}
+
+/** What is pending, or `undefined` if somebody calls first. No promise outlives its step, so nothing piles up on one. */
+function either<T>(
+  pending: Promise<T>,
+  onCall: (call: (() => void) | undefined) => void,
+): Promise<T | undefined> {
+  return new Promise<T | undefined>((resolve, reject) => {
+    onCall(() => resolve(undefined));
+    pending.then(resolve, reject);
+  }).finally(() => onCall(undefined));
+}

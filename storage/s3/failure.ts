@@ -1,0 +1,49 @@
+/** A request that S3 refused, or that did not get through, after all retries. `code` is `S3_` and the name S3 gives it. */
+export class S3Failure extends Error {
+  override readonly name = "S3Failure";
+  readonly code: string;
+  /** Status of the last answer; `undefined` when there was none. */
+  readonly status: number | undefined;
+
+  constructor(what: string, name: string, message: string, status?: number, cause?: unknown) {
+    super(`${what}: ${name}${status === undefined ? "" : ` (${status})`}: ${message}`, { cause });
+    this.code = `S3_${name}`;
+    this.status = status;
+  }
+}
+
+/** More bytes than 10,000 parts hold. */
+export class UploadTooLargeError extends Error {
+  override readonly name = "UploadTooLargeError";
+  readonly code = "UPLOAD_TOO_LARGE";
+
+  constructor(largestBytes: number) {
+    super(
+      `S3 joins 10,000 parts at most, ${largestBytes} bytes here: a larger storage.s3.partSize is needed`,
+    );
+  }
+}
+
+/** Another process has gone on with the upload in a way that this one's knowledge of it does not cover. */
+export class UploadChangedError extends Error {
+  override readonly name = "UploadChangedError";
+  readonly code = "S3_UPLOAD_CHANGED";
+
+  constructor(upload: string) {
+    super(`upload ${upload} is not as this process left it`);
+  }
+}
+
+/** What the SDK threw, as an error of this driver. */
+export function failureOf(what: string, error: unknown): S3Failure {
+  if (!(error instanceof Error)) return new S3Failure(what, "Unknown", String(error));
+  const { $metadata: metadata } = error as { readonly $metadata?: { httpStatusCode?: number } };
+  const { code } = error as { readonly code?: unknown };
+  const name = error.name === "Error" && typeof code === "string" ? code : error.name;
+  return new S3Failure(what, name, error.message, metadata?.httpStatusCode, error);
+}
+
+/** Whether S3 says that there is no such object (or multipart upload), which is no failure. */
+export function isAbsent(failure: S3Failure): boolean {
+  return failure.status === 404 && failure.code !== "S3_NoSuchBucket";
+}

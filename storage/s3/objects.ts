@@ -1,0 +1,159 @@
+import {
+  DeleteObjectCommand,
+  GetObjectCommand,
+  HeadBucketCommand,
+  HeadObjectCommand,
+  ListObjectsV2Command,
+  PutObjectCommand,
+  type GetObjectCommandOutput,
+} from "@aws-sdk/client-s3";
+import { getSignedUrl } from "@aws-sdk/s3-request-presigner";
+import type { S3Clients } from "./client.ts";
+import { isAbsent, S3Failure } from "./failure.ts";
+import { checksumOf } from "./integrity.ts";
+import { persist, type Patience } from "./retry.ts";
+import type { S3Settings } from "./settings.ts";
+
+export interface ObjectFacts {
+  readonly sizeBytes: number;
+  readonly etag: string;
+  readonly metadata: Readonly<Record<string, string>>;
+}
+
+export interface OpenObject extends ObjectFacts {
+  readonly body: NonNullable<GetObjectCommandOutput["Body"]>;
+}
+
+/** What encrypts a new object, and which class of storage it goes to. */
+export function writeOptions({ sse, storageClass }: Pick<S3Settings, "sse" | "storageClass">) {
+  return {
+    ...encryption(sse),
+    ...(storageClass !== undefined && { StorageClass: storageClass as "STANDARD" }),
+  };
+}
+
+export function encryption(sse: string | undefined) {
+  if (sse === undefined) return {};
+  if (sse === "AES256" || sse === "aws:kms") return { ServerSideEncryption: sse } as const;
+  return { ServerSideEncryption: "aws:kms", SSEKMSKeyId: sse } as const;
+}
+
+export type Objects = ReturnType<typeof createObjects>;
+
+/** Single objects of the bucket, by their names below the prefix. What is not there is `undefined`, or a no-op. */
+export function createObjects(clients: S3Clients, settings: S3Settings, patience: Patience) {
+  const { bucket: Bucket, prefix, checksum } = settings;
+  const at = (name: string) => ({ Bucket, Key: `${prefix}${name}` });
+
+  const head = async (name: string): Promise<ObjectFacts | undefined> => {
+    try {
+      const found = await persist(patience, `HEAD ${name}`, () =>
+        clients.ask.send(new HeadObjectCommand(at(name))),
+      );
+      return factsOf(found);
+    } catch (error) {
+      if (error instanceof S3Failure && isAbsent(error)) return undefined;
+      throw error;
+    }
+  };
+
+  return {
+    head,
+
+    /** A HEAD has no body that would tell a missing object from a missing bucket, which must not look like lost blobs. */
+    async headInBucket(name: string): Promise<ObjectFacts | undefined> {
+      const found = await head(name);
+      if (found === undefined)
+        await persist(patience, `HEAD bucket ${Bucket}`, () =>
+          clients.ask.send(new HeadBucketCommand({ Bucket })),
+        );
+      return found;
+    },
+
+    /** The whole object or `first-last` of it; resolves when the answer has begun. */
+    async get(name: string, range?: string): Promise<OpenObject | undefined> {
+      try {
+        const found = await persist(patience, `GET ${name}`, () =>
+          clients.read.send(
+            new GetObjectCommand({ ...at(name), ...(range && { Range: `bytes=${range}` }) }),
+          ),
+        );
+        if (found.Body === undefined) throw new S3Failure(`GET ${name}`, "NoBody", "no body came");
+        return { ...factsOf(found), body: found.Body };
+      } catch (error) {
+        if (error instanceof S3Failure && isAbsent(error)) return undefined;
+        throw error;
+      }
+    },
+
+    /** When it resolves, S3 has the bytes: it compares their checksum before it answers. */
+    async put(
+      name: string,
+      bytes: Uint8Array,
+      options: ReturnType<typeof writeOptions> & { readonly Metadata?: Record<string, string> },
+    ): Promise<void> {
+      const input = { ...at(name), Body: bytes, ...checksumOf(checksum, bytes), ...options };
+      await persist(patience, `PUT ${name}`, () =>
+        clients.write.send(
+          new PutObjectCommand({ ...input, ContentType: "application/octet-stream" }),
+        ),
+      );
+    },
+
+    async delete(name: string): Promise<void> {
+      try {
+        await persist(patience, `DELETE ${name}`, () =>
+          clients.ask.send(new DeleteObjectCommand(at(name))),
+        );
+      } catch (error) {
+        // Amazon says 204 to what is not there, others 404.
+        if (!(error instanceof S3Failure && isAbsent(error))) throw error;
+      }
+    },
+
+    /** Names below the prefix and their sizes, a page at a time. What was just written or deleted may be wrong in it. */
+    async *list(
+      namePrefix: string,
+    ): AsyncGenerator<{ readonly name: string; readonly sizeBytes: number }> {
+      let token: string | undefined;
+      do {
+        const page = await persist(patience, `LIST ${namePrefix}`, () =>
+          clients.ask.send(
+            new ListObjectsV2Command({
+              Bucket,
+              Prefix: `${prefix}${namePrefix}`,
+              ...(token && { ContinuationToken: token }),
+            }),
+          ),
+        );
+        for (const { Key, Size } of page.Contents ?? []) {
+          if (Key !== undefined) yield { name: Key.slice(prefix.length), sizeBytes: Size ?? 0 };
+        }
+        token = page.IsTruncated ? page.NextContinuationToken : undefined;
+      } while (token !== undefined);
+    },
+
+    /** A URL at which anybody can read the object for so long. No request is made. */
+    signedUrl: (name: string, lifetimeMs: number): Promise<string> =>
+      getSignedUrl(
+        clients.read,
+        new GetObjectCommand({
+          ...at(name),
+          ResponseContentType: "application/octet-stream",
+        }),
+        { expiresIn: Math.ceil(lifetimeMs / 1_000) },
+      ),
+  };
+}
+
+function factsOf(answer: {
+  readonly ContentLength?: number | undefined;
+  readonly ETag?: string | undefined;
+  readonly Metadata?: Record<string, string> | undefined;
+}): ObjectFacts {
+  return {
+    sizeBytes: answer.ContentLength ?? 0,
+    etag: answer.ETag ?? "",
+    metadata: answer.Metadata ?? {},
+  };
+}

@@ -1,0 +1,253 @@
+import {
+  UploadOffsetError,
+  type BlobKey,
+  type BlobStore,
+  type ByteSource,
+  type LentBytes,
+  type UploadReference,
+} from "../blob-store.ts";
+import { appendTo } from "./append.ts";
+import { isAbsent, S3Failure, UploadChangedError } from "./failure.ts";
+import { partEtag } from "./integrity.ts";
+import {
+  isUploadReference,
+  multipartPrefix,
+  multipartsOf,
+  newKey,
+  newMultipartKey,
+  newUploadReference,
+  uploadOf,
+  uploadsPrefix,
+} from "./keys.ts";
+import { createKnowledge } from "./knowledge.ts";
+import type { Multipart, Multiparts, Part } from "./multipart.ts";
+import { writeOptions, type Objects } from "./objects.ts";
+import type { PartBuffers } from "./part-buffers.ts";
+import type { S3Settings } from "./settings.ts";
+import { headRoom, nothingYet, sizeOf, type States, type UploadState } from "./state.ts";
+
+type UploadMethods = Pick<
+  BlobStore,
+  "adopt" | "begin" | "uploadSize" | "append" | "openUpload" | "commit" | "abort" | "listUploads"
+>;
+
+/**
+ * Uploads. Large ones are sent in parts straight to the key that the blob will have, and a commit joins the parts: no
+ * byte is copied. The other way, parts as objects of their own that the commit copies together, could be read back
+ * before; but it moves every byte twice, and reading back is rare. So a multipart upload that must be read before its
+ * commit (to hash it again after a restart, or with another algorithm) is joined first and read then. Nobody sees that
+ * object: no row names it until the commit.
+ */
+export function createUploads(parts: {
+  readonly settings: S3Settings;
+  readonly objects: Objects;
+  readonly multiparts: Multiparts;
+  readonly states: States;
+  readonly buffers: PartBuffers;
+  readonly openObject: (key: BlobKey) => Promise<LentBytes | undefined>;
+}): UploadMethods {
+  const { settings, objects, multiparts, states, buffers, openObject } = parts;
+  const { partSize, concurrency } = settings;
+  const knowledge = createKnowledge();
+  /** Uploads that this process is appending to: their state changes under whoever looks. */
+  const busy = new Set<UploadReference>();
+  const unasked = (): void => undefined;
+
+  const readTail = async (
+    upload: UploadReference,
+    state: UploadState,
+    buffer: Buffer,
+  ): Promise<void> => {
+    const known = knowledge.get(upload);
+    if (known?.tail === undefined || known.state.version !== state.version)
+      return await states.loadTail(upload, state, buffer);
+    buffer.set(known.tail, headRoom);
+  };
+
+  /** Lends the bytes behind the last part. */
+  const withTail = async <T>(
+    upload: UploadReference,
+    state: UploadState,
+    work: (tail: Uint8Array) => Promise<T>,
+  ): Promise<T> => {
+    if (state.tailBytes === 0) return await work(new Uint8Array());
+    const known = knowledge.get(upload);
+    if (known?.tail !== undefined && known.state.version === state.version)
+      return await work(known.tail);
+    const held = await buffers.acquire(state.partSize, unasked);
+    held.sending();
+    try {
+      await readTail(upload, state, held.reach(state.tailBytes));
+      return await work(held.bytes.subarray(headRoom, headRoom + state.tailBytes));
+    } finally {
+      held.release();
+    }
+  };
+
+  const sendTail = (
+    upload: UploadReference,
+    state: UploadState,
+    multipart: Multipart,
+  ): Promise<Part> =>
+    withTail(upload, state, (tail) =>
+      multiparts.uploadPart(multipart, state.parts.length + 1, tail).catch((error: unknown) => {
+        if (!(error instanceof S3Failure && isAbsent(error))) throw error;
+        // Joined already, by an attempt that was cut off: the completion finds out whether of these parts.
+        return { etag: partEtag(tail) };
+      }),
+    );
+
+  /** Joins the parts, the tail as the last of them, under the key they were sent to. */
+  const join = async (upload: UploadReference, state: UploadState): Promise<BlobKey> => {
+    const { multipart, parts, tailBytes, sealedBytes } = state;
+    if (multipart === undefined) throw new UploadChangedError(upload);
+    if (sealedBytes === undefined) {
+      const last = tailBytes === 0 ? [] : [await sendTail(upload, state, multipart)];
+      await multiparts.complete(multipart, [...parts, ...last], sizeOf(state));
+    } else if ((await objects.head(multipart.key))?.sizeBytes !== sealedBytes) {
+      throw new S3Failure(`HEAD ${multipart.key}`, "WrongSize", "the joined parts are not there");
+    }
+    return multipart.key;
+  };
+
+  /** Leaves joined parts alone, which may be a blob by now; if they are not, they are found as an object without a row. */
+  const abort = async (upload: UploadReference): Promise<void> => {
+    knowledge.forget(upload);
+    const state = await states.load(upload);
+    if (state?.multipart !== undefined && state.sealedBytes === undefined)
+      await multiparts.abort(state.multipart);
+    // Begun, but never written down: by a process that was cut off, or by two at once.
+    for await (const multipart of multiparts.list(multipartsOf(upload)))
+      await multiparts.abort(multipart);
+    if (state !== undefined) await states.forget(upload);
+  };
+
+  const appendAs = async (
+    upload: UploadReference,
+    from: UploadState,
+    key: () => BlobKey,
+    source: ByteSource,
+  ): Promise<UploadState> => {
+    busy.add(upload);
+    try {
+      const append = {
+        upload,
+        key,
+        from,
+        loadTail: (state: UploadState, buffer: Buffer) => readTail(upload, state, buffer),
+        onSaved: (state: UploadState, tail: Uint8Array) => knowledge.set(upload, state, tail),
+      };
+      return await appendTo({ states, multiparts, buffers, concurrency }, append, source);
+    } finally {
+      busy.delete(upload);
+    }
+  };
+
+  /** Makes a blob of the upload; `keyOfWhole` names it where no multipart upload has. */
+  const finish = async (
+    upload: UploadReference,
+    state: UploadState,
+    keyOfWhole: () => BlobKey,
+  ): Promise<BlobKey> => {
+    let key: BlobKey;
+    if (state.multipart !== undefined && sizeOf(state) > 0) key = await join(upload, state);
+    else {
+      key = keyOfWhole();
+      await withTail(upload, state, (tail) => objects.put(key, tail, writeOptions(settings)));
+      if (state.multipart !== undefined) await multiparts.abort(state.multipart).catch(unasked);
+    }
+    knowledge.forget(upload);
+    // If it stays, no row names it any more, and it is swept.
+    await states.forget(upload).catch(unasked);
+    return key;
+  };
+
+  return {
+    begin: () => Promise.resolve(newUploadReference()),
+
+    async uploadSize(upload) {
+      const found = await states.look(upload);
+      if (busy.has(upload)) return found?.sizeBytes ?? 0;
+      if (found === undefined) knowledge.set(upload, nothingYet(partSize));
+      else knowledge.compare(upload, found);
+      return found?.sizeBytes ?? 0;
+    },
+
+    async append(upload, offset, source) {
+      let from = knowledge.get(upload)?.state;
+      if (from === undefined || sizeOf(from) !== offset) {
+        from = (await states.load(upload)) ?? nothingYet(partSize);
+        if (sizeOf(from) !== offset) throw new UploadOffsetError(offset, sizeOf(from));
+        knowledge.set(upload, from);
+      }
+      // It was to be read back, so that its parts are joined: there is nothing to append to.
+      if (from.sealedBytes !== undefined) throw new UploadChangedError(upload);
+      return sizeOf(await appendAs(upload, from, () => newMultipartKey(upload), source));
+    },
+
+    async openUpload(upload) {
+      let state = (await states.load(upload)) ?? nothingYet(partSize);
+      knowledge.set(upload, state);
+      if (state.multipart === undefined || sizeOf(state) === 0) {
+        const { tailBytes } = state;
+        if (tailBytes === 0) return nothing();
+        return readStored(upload, state);
+      }
+      const key = await join(upload, state);
+      if (state.sealedBytes === undefined) {
+        const sealedBytes = sizeOf(state);
+        state = await states.save(upload, { ...state, parts: [], tailBytes: 0, sealedBytes });
+        knowledge.set(upload, state);
+      }
+      const bytes = await openObject(key);
+      if (bytes === undefined) throw new S3Failure(`GET ${key}`, "NotThere", "it was just joined");
+      return bytes;
+    },
+
+    async commit(upload, digest) {
+      const state = knowledge.get(upload)?.state;
+      if (state === undefined) throw new UploadChangedError(upload);
+      return await finish(upload, state, () => newKey(digest));
+    },
+
+    async adopt(key, source) {
+      const upload = newUploadReference();
+      try {
+        const state = await appendAs(upload, nothingYet(partSize), () => key, source);
+        await finish(upload, state, () => key);
+      } catch (error) {
+        await abort(upload).catch(unasked);
+        throw error;
+      }
+    },
+
+    abort,
+
+    async *listUploads() {
+      const seen = new Set<UploadReference>();
+      const isNew = (upload: UploadReference | undefined): upload is UploadReference =>
+        upload !== undefined && !seen.has(upload) && seen.add(upload) !== undefined;
+      for await (const { name } of objects.list(uploadsPrefix)) {
+        const upload = name.slice(uploadsPrefix.length);
+        if (isUploadReference(upload) && isNew(upload)) yield upload;
+      }
+      for await (const { key } of multiparts.list(multipartPrefix)) {
+        const upload = uploadOf(key);
+        if (isNew(upload)) yield upload;
+      }
+    },
+  };
+
+  async function* readStored(upload: UploadReference, state: UploadState): LentBytes {
+    const held = await buffers.acquire(state.partSize, unasked);
+    held.sending();
+    try {
+      await readTail(upload, state, held.reach(state.tailBytes));
+      yield held.bytes.subarray(headRoom, headRoom + state.tailBytes);
+    } finally {
+      held.release();
+    }
+  }
+}
+
+async function* nothing(): LentBytes {}

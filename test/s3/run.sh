@@ -1,0 +1,73 @@
+#!/usr/bin/env bash
+# `npm run s3`: the driver and everything above it on a real S3 server, versitygw on a folder of its own.
+# `npm run s3 -- driver api` runs those parts alone; the parts are driver, sizes, server, api, redirect, conformance and clients.
+# Without names it runs all but clients, which needs root and the tools of `npm run clients`.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+# shellcheck source=test/clients/support/environment.sh
+source test/clients/support/environment.sh
+
+require_tools versitygw
+require_build
+parts=("$@")
+[[ ${#parts[@]} -gt 0 ]] || parts=(driver sizes server api redirect conformance)
+
+BERTH_CLIENTS_SCRATCH=$(mktemp -d "${TMPDIR:-/tmp}/berth-s3.XXXXXX")
+export BERTH_CLIENTS_SCRATCH
+trap 'sweep "$BERTH_CLIENTS_SCRATCH"' EXIT
+trap 'exit 143' TERM
+trap 'exit 130' INT
+
+mkdir -p "$BERTH_CLIENTS_SCRATCH/s3/berth"
+export BERTH_STORAGE_DRIVER=s3
+export BERTH_STORAGE_S3_BUCKET=berth
+export BERTH_STORAGE_S3_FORCE_PATH_STYLE=true
+export BERTH_STORAGE_S3_ACCESS_KEY_ID=berth
+export BERTH_STORAGE_S3_SECRET_ACCESS_KEY=berth-secret
+
+# A port that is free now may not be in a moment: then the next is tried.
+for ((tries = 0; tries < 10; tries++)); do
+  port=$((20000 + RANDOM % 20000))
+  ROOT_ACCESS_KEY=berth ROOT_SECRET_KEY=berth-secret versitygw --quiet --keep-alive \
+    --port "127.0.0.1:$port" posix "$BERTH_CLIENTS_SCRATCH/s3" > "$BERTH_CLIENTS_SCRATCH/versitygw.log" 2>&1 &
+  server=$!
+  for ((waited = 0; waited < 100; waited++)); do
+    if ! kill -0 "$server" 2> /dev/null; then break; fi
+    if (exec 3<> "/dev/tcp/127.0.0.1/$port") 2> /dev/null; then break 2; fi
+    sleep 0.1
+  done
+done
+export BERTH_STORAGE_S3_ENDPOINT="http://127.0.0.1:$port"
+
+tests() {
+  "$node" --import ./test/support/register.mjs --test --test-concurrency=2 --test-reporter=spec "$@" &
+  wait $!
+}
+
+# api REDIRECT: the suite of the HTTP API, whose settings are handed over as keys of the configuration.
+api() {
+  BERTH_TEST_S3=$(printf '{"storage.driver":"s3","storage.s3.bucket":"berth","storage.s3.endpoint":"%s","storage.s3.forcePathStyle":"true","storage.s3.accessKeyId":"berth","storage.s3.secretAccessKey":"berth-secret","storage.s3.redirect":"%s"}' \
+    "$BERTH_STORAGE_S3_ENDPOINT" "$1")
+  export BERTH_TEST_S3
+  tests test/http/*.test.ts test/http/v2/*.test.ts
+}
+
+failed=0
+for part in "${parts[@]}"; do
+  echo "== $part"
+  case $part in
+    driver | sizes | server) tests "test/s3/$part.test.ts" || failed=1 ;;
+    api) api false || failed=1 ;;
+    redirect) api true || failed=1 ;;
+    conformance | clients)
+      for redirect in false true; do
+        BERTH_STORAGE_S3_REDIRECT=$redirect bash "test/$part/run.sh" || failed=1
+      done
+      ;;
+    *)
+      echo "there is no part $part" >&2
+      failed=1
+      ;;
+  esac
+done
+exit "$failed"

@@ -1,0 +1,267 @@
+import assert from "node:assert/strict";
+import { afterEach, beforeEach, describe, test } from "node:test";
+import { digestOf } from "../../../src/oci/digest.ts";
+import { createS3Store } from "../../../storage/s3/store.ts";
+import type { ByteSource } from "../../../storage/blob-store.ts";
+import { startS3Stub, type Fault, type Operation, type S3Stub } from "../../support/s3/stub.ts";
+import { chunks, pattern, read } from "../driver-suite.ts";
+import { impatience, settingsFor } from "./settings.ts";
+
+const partSize = 64 * 1024;
+
+describe("s3, when the server fails:", () => {
+  let stub: S3Stub;
+  let store: ReturnType<typeof createS3Store>;
+
+  beforeEach(async () => {
+    stub = await startS3Stub();
+    store = createS3Store(settingsFor(stub.endpoint), impatience);
+  });
+  afterEach(async () => {
+    assert.equal(store.heldBytes(), 0, "a part's buffer was kept");
+    await store.close();
+    await stub.close();
+  });
+
+  /** The fault meets the first `times` requests of the kind. */
+  const failing = (operation: Operation, fault: Fault, times = Infinity): void => {
+    let left = times;
+    stub.fault = (request) => {
+      if (request.operation !== operation || left <= 0) return undefined;
+      left -= 1;
+      return fault;
+    };
+  };
+  const count = (operation: Operation): number =>
+    stub.requests.filter((request) => request.operation === operation).length;
+  const begun = async (bytes: Buffer): Promise<string> => {
+    const upload = await store.begin();
+    await store.append(upload, 0, chunks(bytes, 10_000));
+    return upload;
+  };
+  /** What every acknowledged blob must do. */
+  const readsBack = async (key: string, bytes: Buffer): Promise<void> => {
+    stub.fault = () => undefined;
+    assert.equal(Buffer.compare(await read(await store.open(key)), bytes), 0);
+  };
+  const blobs = (): readonly string[] =>
+    [...stub.bucket.objects.keys()].filter((key) => key.includes("/blobs/"));
+
+  for (const end of ["", "\n", "  \n"]) {
+    test(`a completion answered 200 with an error is none (error body ending in ${JSON.stringify(end)})`, async () => {
+      const bytes = pattern(3 * partSize + 5);
+      const upload = await begun(bytes);
+      const body = `<?xml version="1.0"?>\n<Error><Code>InternalError</Code></Error>${end}`;
+      stub.fault = ({ operation }) =>
+        operation === "complete" ? { refuseWith: { status: 200, body } } : undefined;
+      await assert.rejects(store.commit(upload, digestOf(bytes)), { code: /^S3_/ });
+      assert.deepEqual(blobs(), []);
+      stub.fault = () => undefined;
+      await store.abort(upload);
+      assert.equal(stub.bucket.multiparts.size, 0);
+    });
+  }
+
+  test("a completion that fails and then succeeds is one", async () => {
+    const bytes = pattern(3 * partSize);
+    const upload = await begun(bytes);
+    failing("complete", { refuse: { status: 500, code: "InternalError" } }, 2);
+    await readsBack(await store.commit(upload, digestOf(bytes)), bytes);
+  });
+
+  test("a completion whose answer is lost is found to have happened", async () => {
+    const bytes = pattern(2 * partSize + 1);
+    const upload = await begun(bytes);
+    failing("complete", { dropAnswer: true }, 1);
+    await readsBack(await store.commit(upload, digestOf(bytes)), bytes);
+    assert.equal(count("complete"), 2);
+  });
+
+  test("a completion of somebody else's parts, of the same size, is not taken for ours", async () => {
+    const bytes = pattern(2 * partSize);
+    const upload = await begun(bytes);
+    stub.fault = ({ operation, key }) => {
+      if (operation !== "complete") return undefined;
+      stub.bucket.put(
+        key,
+        { sizeBytes: bytes.length, bytes: Buffer.alloc(bytes.length), md5: "0".repeat(32) },
+        {},
+      );
+      stub.bucket.multiparts.clear();
+      return undefined;
+    };
+    await assert.rejects(store.commit(upload, digestOf(bytes)), { code: "S3_NoSuchUpload" });
+  });
+
+  test("a blob that HEAD shows in another size is not acknowledged", async () => {
+    const bytes = pattern(2 * partSize);
+    const upload = await begun(bytes);
+    stub.fault = ({ operation, key }) =>
+      operation === "head" && key.includes("multipart") ? { moreBytes: 1 } : undefined;
+    await assert.rejects(store.commit(upload, digestOf(bytes)), { code: "S3_WrongSize" });
+  });
+
+  for (const [status, code] of [
+    [500, "InternalError"],
+    [503, "SlowDown"],
+    [429, "TooManyRequests"],
+  ] as const) {
+    test(`a burst of ${status} is outlived, and one that does not end is an error`, async () => {
+      const bytes = pattern(5 * partSize + 100);
+      const met = new Map<string, number>();
+      stub.fault = ({ operation, key, partNumber }) => {
+        const name = `${operation} ${key} ${partNumber}`;
+        met.set(name, (met.get(name) ?? 0) + 1);
+        return (met.get(name) ?? 0) < impatience.attempts
+          ? { refuse: { status, code } }
+          : undefined;
+      };
+      const upload = await begun(bytes);
+      await readsBack(await store.commit(upload, digestOf(bytes)), bytes);
+
+      stub.fault = () => ({ refuse: { status, code } });
+      await assert.rejects(store.put(digestOf(bytes), bytes), { code: `S3_${code}`, status });
+    });
+  }
+
+  test("a refusal that no retry can change is not tried again", async () => {
+    failing("put", { refuse: { status: 403, code: "AccessDenied" } });
+    await assert.rejects(store.put(digestOf(pattern(5)), pattern(5)), { code: "S3_AccessDenied" });
+    assert.equal(count("put"), 1);
+  });
+
+  test("a reset in the middle of a part is tried again with all of its bytes", async () => {
+    const bytes = pattern(4 * partSize);
+    failing("part", { cutAfterBytes: 30_000 }, 3);
+    const upload = await begun(bytes);
+    await readsBack(await store.commit(upload, digestOf(bytes)), bytes);
+  });
+
+  test("bytes that arrive damaged are sent again", async () => {
+    const bytes = pattern(2 * partSize);
+    failing("part", { refuse: { status: 400, code: "BadDigest" } }, 2);
+    const upload = await begun(bytes);
+    await readsBack(await store.commit(upload, digestOf(bytes)), bytes);
+  });
+
+  test("a slow server is waited for as long as bytes move", async () => {
+    const bytes = pattern(3 * partSize);
+    const slow = createS3Store(settingsFor(stub.endpoint), { ...impatience, idleMs: 1_000 });
+    stub.fault = ({ operation }) =>
+      operation === "part" || operation === "get" ? { bytesPerSecond: 40_000 } : undefined;
+    const upload = await slow.begin();
+    await slow.append(upload, 0, chunks(bytes, 10_000));
+    const key = await slow.commit(upload, digestOf(bytes));
+    assert.equal(Buffer.compare(await read(await slow.open(key)), bytes), 0);
+    await slow.close();
+  });
+
+  for (const operation of ["put", "head", "get", "part"] as const) {
+    test(`a server that never answers a ${operation} is given up and asked again`, async () => {
+      const bytes = pattern(2 * partSize);
+      const hasty = createS3Store(settingsFor(stub.endpoint), { ...impatience, idleMs: 200 });
+      const upload = await hasty.begin();
+      failing(operation, { hang: true }, 1);
+      await hasty.append(upload, 0, chunks(bytes, 10_000));
+      const key = await hasty.commit(upload, digestOf(bytes));
+      const small = await hasty.put(digestOf(pattern(3)), pattern(3));
+      assert.deepEqual(await hasty.stat(small), { sizeBytes: 3 });
+      assert.equal(Buffer.compare(await read(await hasty.open(key)), bytes), 0);
+      await hasty.close();
+    });
+  }
+
+  for (const [what, fault] of [
+    ["is reset", { cutAfterBytes: 50_000 }],
+    ["ends early", { moreBytes: 10 }],
+  ] as const) {
+    test(`a read that ${what} throws and never looks complete`, async () => {
+      const bytes = pattern(200_000);
+      const key = await store.put(digestOf(bytes), bytes);
+      failing("get", fault);
+      await assert.rejects(async () => read(await store.open(key)), { code: /^S3_/ });
+    });
+  }
+
+  test("a read that stops coming throws, while a slow reader is waited for", async () => {
+    const bytes = pattern(2_000_000);
+    const hasty = createS3Store(settingsFor(stub.endpoint), { ...impatience, idleMs: 200 });
+    const key = await hasty.put(digestOf(bytes), bytes);
+    const pieces: Buffer[] = [];
+    for await (const piece of (await hasty.open(key)) ?? []) {
+      if (pieces.length < 2) await new Promise((resolve) => setTimeout(resolve, 500));
+      pieces.push(Buffer.from(piece));
+    }
+    assert.equal(Buffer.compare(Buffer.concat(pieces), bytes), 0);
+    failing("get", { stallAfterBytes: 1_000 });
+    await assert.rejects(async () => read(await hasty.open(key)), { code: "S3_TimeoutError" });
+    await hasty.close();
+  });
+
+  test("a delete that fails says so, and one of what is not there is none", async () => {
+    const key = await store.put(digestOf(pattern(9)), pattern(9));
+    failing("delete", { refuse: { status: 500, code: "InternalError" } });
+    await assert.rejects(store.delete(key), { code: "S3_InternalError" });
+    failing("delete", { refuse: { status: 404, code: "NoSuchKey" } });
+    await store.delete(key);
+    await readsBack(key, pattern(9));
+  });
+
+  test("an object that is gone is missing; a bucket that is gone is an error, and no blob is lost over it", async () => {
+    const key = await store.put(digestOf(pattern(9)), pattern(9));
+    stub.bucket.objects.clear();
+    assert.equal(await store.stat(key), undefined);
+    assert.equal(await store.open(key), undefined);
+    stub.fault = () => ({ refuse: { status: 404, code: "NoSuchBucket" } });
+    await assert.rejects(store.stat(key), { code: "S3_NotFound" });
+    await assert.rejects(store.open(key), { code: "S3_NoSuchBucket" });
+    await assert.rejects(store.probe(), { code: "S3_NoSuchBucket" });
+  });
+
+  test("what one part lost is lost behind it too: the size tells where to go on", async () => {
+    const bytes = pattern(6 * partSize);
+    stub.fault = ({ operation, partNumber }) =>
+      operation === "part" && partNumber === 3
+        ? { refuse: { status: 403, code: "AccessDenied" } }
+        : undefined;
+    const upload = await store.begin();
+    await assert.rejects(store.append(upload, 0, chunks(bytes, 10_000)), {
+      code: "S3_AccessDenied",
+    });
+    const size = await store.uploadSize(upload);
+    assert.equal(size, 2 * partSize);
+    stub.fault = () => undefined;
+    await store.append(upload, size, chunks(bytes.subarray(size), 10_000));
+    await readsBack(await store.commit(upload, digestOf(bytes)), bytes);
+  });
+
+  test("an upload that can't be begun holds nothing, and is begun by the next append", async () => {
+    const bytes = pattern(3 * partSize);
+    failing("create", { refuse: { status: 403, code: "AccessDenied" } }, 1);
+    const upload = await store.begin();
+    await assert.rejects(store.append(upload, 0, chunks(bytes, 10_000)));
+    assert.equal(await store.uploadSize(upload), 0);
+    await store.append(upload, 0, chunks(bytes, 10_000));
+    await readsBack(await store.commit(upload, digestOf(bytes)), bytes);
+  });
+
+  test("a list that is behind hides an upload from the sweep and nothing from readers", async () => {
+    const bytes = pattern(2 * partSize + 3);
+    const upload = await begun(bytes);
+    failing("list", { lie: { status: 200, body: "<ListBucketResult></ListBucketResult>" } });
+    const listed: string[] = [];
+    for await (const reference of store.listUploads()) listed.push(reference);
+    assert.deepEqual(listed, [upload], "the multipart upload still tells of it");
+    await readsBack(await store.commit(upload, digestOf(bytes)), bytes);
+  });
+
+  test("a source that fails while the store fails too is told of the store", async () => {
+    failing("put", { refuse: { status: 403, code: "AccessDenied" } });
+    const source = async function* (): ByteSource {
+      yield pattern(10);
+      throw new Error("the client went away");
+    };
+    const upload = await store.begin();
+    await assert.rejects(store.append(upload, 0, source()), { code: "S3_AccessDenied" });
+  });
+});

@@ -1,0 +1,56 @@
+import { assemble, assembleLender, type Assembled } from "../../src/assemble.ts";
+import type { Config } from "../../src/config/schema.ts";
+import type { Logger } from "../../src/observability/logger.ts";
+import { createChannel, type Channel, type Port } from "../../src/workers/channel.ts";
+import { borrow, lend } from "../../src/workers/lending.ts";
+
+/** The two ends of a connection between processes: what is sent arrives as a copy, later, in its order. */
+export function connectedPorts(): readonly [Port, Port] & { cut(): void } {
+  const listeners: [((message: unknown) => void)[], (() => void)[]][] = [
+    [[], []],
+    [[], []],
+  ];
+  const end = (mine: 0 | 1): Port => ({
+    send: (message) => {
+      const copy: unknown = structuredClone(message);
+      setImmediate(() => listeners[1 - mine]?.[0].forEach((listener) => listener(copy)));
+    },
+    onMessage: (listener) => void listeners[mine]?.[0].push(listener),
+    onGone: (listener) => void listeners[mine]?.[1].push(listener),
+  });
+  const cut = (): void => listeners.forEach(([, gone]) => gone.forEach((listener) => listener()));
+  return Object.assign([end(0), end(1)] as const, { cut });
+}
+
+/**
+ * What `workers: 2` starts, in one process: one that lends, and two that borrow and take turns in answering, so that no
+ * request finds anything in memory that the one before it left there.
+ */
+export async function assembleTwo(config: Config, logger: Logger): Promise<Assembled> {
+  const lender = await assembleLender(config, logger);
+  const two = await Promise.all(
+    [1, 2].map(async () => {
+      const [theirs, ours] = connectedPorts();
+      const lenders: Channel = createChannel(
+        theirs,
+        lend(lender, () => lenders),
+      );
+      const { lent, notes } = borrow((): Channel => borrowers);
+      const borrowers: Channel = createChannel(ours, notes);
+      return await assemble(config, logger, lent);
+    }),
+  );
+  let turn = 0;
+  return {
+    administrator: lender.administrator,
+    handle: (request, response) => {
+      turn += 1;
+      two[turn % 2]?.handle(request, response);
+    },
+    drain: () => two.forEach(({ drain }) => drain()),
+    close: async () => {
+      for (const one of two) await one.close();
+      await lender.close();
+    },
+  };
+}
