@@ -3,6 +3,7 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { after, describe, test } from "node:test";
 import { parseChallenge, isNeighbour } from "../../src/mirror/challenge.ts";
+import { digestOf } from "../../src/oci/digest.ts";
 import { pushBlob, startBerth, type TestBerth } from "../support/berth.ts";
 import { mirrorSettings, newFolder, pushUpstream, startMirrorPair } from "./support.ts";
 
@@ -47,25 +48,22 @@ describe("a mirror with accounts", async () => {
 
   test("gives out no token that opens what is pushed here under the name later", async () => {
     const token = await tokenFor(mirror, "repository:later:pull");
-    await mirror.api
+    const bytes = Buffer.from("private");
+    const digest = digestOf(bytes);
+    const begun = await mirror.api
       .post("/v2/later/blobs/uploads/")
       .set("Authorization", admin)
-      .expect(202)
-      .then(async ({ headers }) => {
-        const place = headers["location"] ?? "";
-        const bytes = Buffer.from("private");
-        const { digestOf } = await import("../../src/oci/digest.ts");
-        await mirror.api
-          .put(`${place}&digest=${digestOf(bytes)}`)
-          .set("Authorization", admin)
-          .set("Content-Type", "application/octet-stream")
-          .send(bytes)
-          .expect(201);
-        await mirror.api
-          .get(`/v2/later/blobs/${digestOf(bytes)}`)
-          .set("Authorization", `Bearer ${token}`)
-          .expect(401);
-      });
+      .expect(202);
+    await mirror.api
+      .put(`${begun.headers["location"] ?? ""}&digest=${digest}`)
+      .set("Authorization", admin)
+      .set("Content-Type", "application/octet-stream")
+      .send(bytes)
+      .expect(201);
+    await mirror.api
+      .get(`/v2/later/blobs/${digest}`)
+      .set("Authorization", `Bearer ${token}`)
+      .expect(401);
   });
 
   test("that is private is closed to strangers, whatever is here of it", async () => {
