@@ -3,6 +3,7 @@ import { OciError } from "../oci/errors.ts";
 import type { Identity, PersonalScope } from "./identity.ts";
 import type { Passwords } from "./passwords.ts";
 import type { Attempt, RateLimit } from "./rate-limit.ts";
+import { createRemembered } from "./remembered.ts";
 import { hashTokenSecret, isTokenSecret, looksLikeToken } from "./token-secret.ts";
 import { createTurns } from "./turns.ts";
 
@@ -22,7 +23,7 @@ export interface Authenticator {
   /**
    * Who it is; `undefined` if name and secret do not belong together, which takes the same time whether there is such
    * a name or not. Rejects with TOOMANYREQUESTS and Retry-After after too many wrong ones for the account or from the
-   * peer, and with the database's error when that fails: never is a failure taken for a wrong password.
+   * peer, where the same one again is one and costs nothing, and with the database's error when that fails: never is a failure taken for a wrong password.
    */
   authenticate(credentials: Credentials, from: From): Promise<Identity | undefined>;
 }
@@ -43,6 +44,8 @@ export function createAuthenticator(parts: {
   // One after another for a name: many at once are no way round the limit, and when a whole cluster begins to pull
   // with one password, only the first waits for the work that it costs.
   const turns = createTurns({ atOnce: 1, atMostWaiting: 256 });
+  // A client that has kept an old password shows it with every request of a push: that is no guessing.
+  const wrong = createRemembered(clock);
 
   const byPassword = async (
     name: string,
@@ -50,17 +53,23 @@ export function createAuthenticator(parts: {
     peer: string,
   ): Promise<Identity | undefined> => {
     const login = await metadata.accounts.login(name);
+    const mark = wrong.markOf(name, peer, login?.passwordHash ?? "", secret);
+    if (wrong.has(mark)) return undefined;
     const attempt = admitted(rateLimit.begin(name.slice(0, keptOfName), peer));
+    const account = login?.account;
+    const isOpen = account?.kind === "user" && !account.disabled;
+    // Nobody learns from a disabled account what its password is.
     const isRight = await passwords
-      .verify(secret, login?.passwordHash ?? undefined)
+      .verify(secret, (isOpen ? login?.passwordHash : undefined) ?? undefined)
       .catch((error: unknown) => {
         attempt.forget();
         throw error;
       });
-    if (!isRight) return undefined;
+    if (!isRight || !isOpen) {
+      wrong.add(mark);
+      return undefined;
+    }
     attempt.succeed();
-    const account = login?.account;
-    if (account?.kind !== "user" || account.disabled) return undefined;
     return { kind: "user", accountId: account.id, name: account.name, isAdmin: account.isAdmin };
   };
 

@@ -5,6 +5,7 @@ import { claimsOf, type Claims } from "./claims.ts";
 import type { Grant } from "./grants.ts";
 import type { Identity } from "./identity.ts";
 import { tokenLifeSeconds, type Keys } from "./keys.ts";
+import { opensPath } from "./token-resources.ts";
 import { createVerifiedTokens } from "./verified-tokens.ts";
 
 /** A token that was given out, and what its receiver has to know. */
@@ -64,7 +65,8 @@ export function createBearer(parts: {
   };
 
   return {
-    async sign(identity, { entries, removals }) {
+    async sign(identity, grant) {
+      const { entries, removals, absent } = grant;
       const key = await keys.signing();
       const issuedAtMs = clock();
       const now = Math.floor(issuedAtMs / 1000);
@@ -77,7 +79,7 @@ export function createBearer(parts: {
         iat: now,
         jti: randomUUID(),
         access: entries,
-        berth: { identity: spoken(identity, entries), removals },
+        berth: { identity: spoken(identity, grant), removals, absent },
       };
       const token = jwt.sign(claims, key.privateKey, { algorithm: key.algorithm, keyid: key.id });
       return { token, expiresInSeconds: tokenLifeSeconds, issuedAtMs };
@@ -94,12 +96,17 @@ export function createBearer(parts: {
   };
 }
 
-/** What an organisation's token opens is told only where it is needed, for the list of repositories: it may be long. */
-function spoken(identity: Identity, entries: Grant["entries"]): Identity {
-  if (identity.kind !== "organisation") return identity;
-  return entries.some(({ type }) => type === "registry")
-    ? identity
-    : { ...identity, resources: [] };
+/**
+ * What an organisation's token opens is told only where it is asked for again, since it may be long: for the list of
+ * repositories, and for those that are still to be made.
+ */
+function spoken(identity: Identity, { entries, absent }: Grant): Identity {
+  if (identity.kind !== "organisation" || entries.some(({ type }) => type === "registry"))
+    return identity;
+  const resources = identity.resources.filter(({ path }) =>
+    absent.some((name) => opensPath(path, name)),
+  );
+  return { ...identity, resources };
 }
 
 /** The header of a token, if it is the kind that {@link createBearer} writes: `alg`, `typ` and `kid`, and nothing else. */

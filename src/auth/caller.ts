@@ -13,6 +13,8 @@ export interface Caller {
   readonly catalog: boolean;
   /** The highest number of a removal when this was granted: nothing is open that was removed since. */
   readonly removals: number;
+  /** Of the names in `access` those of which there was no repository when this was granted. */
+  readonly absent: ReadonlySet<RepositoryName>;
   /** Asked with credentials instead of a token: `access` speaks of this request's repository only, others have to be asked for. */
   readonly live: boolean;
 }
@@ -23,6 +25,7 @@ export const stranger: Caller = {
   access: new Map(),
   catalog: false,
   removals: 0,
+  absent: new Set(),
   live: false,
 };
 

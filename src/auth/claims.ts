@@ -22,8 +22,9 @@ export function claimsOf(payload: unknown): Claims | undefined {
     !isObject(berth)
   )
     return undefined;
-  const { identity, removals } = berth;
-  if (!isIdentity(identity) || typeof removals !== "number") return undefined;
+  const { identity, removals, absent } = berth;
+  if (!isIdentity(identity) || typeof removals !== "number" || !Array.isArray(absent))
+    return undefined;
   const caller: Caller = {
     identity,
     access: accessOf(access),
@@ -31,6 +32,7 @@ export function claimsOf(payload: unknown): Claims | undefined {
       (entry) => isObject(entry) && entry["type"] === "registry" && entry["name"] === "catalog",
     ),
     removals,
+    absent: new Set(absent.map(parseRepositoryName)),
     live: false,
   };
   return { caller, expiresAtMs: exp * 1000 };

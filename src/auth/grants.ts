@@ -16,6 +16,8 @@ export interface Grant {
   readonly entries: readonly AccessEntry[];
   /** The highest number of a removal so far. */
   readonly removals: number;
+  /** What is granted for names of which there is no repository yet holds for the one that its receiver makes, and for no other. */
+  readonly absent: readonly RepositoryName[];
 }
 
 export interface Grants {
@@ -29,7 +31,7 @@ export interface Grants {
 const order: readonly Action[] = ["pull", "push", "delete"];
 
 export function createGrants(parts: {
-  readonly rights: Rights;
+  readonly rights: Pick<Rights, "standing">;
   readonly removals: { highest(): Promise<number> };
   /** The repository of a mirror that answers for a name that is not hosted here. */
   readonly behind?:
@@ -50,18 +52,23 @@ export function createGrants(parts: {
       const names = withBehind.flatMap((scope) =>
         scope.type === "repository" ? [scope.repository] : [],
       );
-      const rights = await parts.rights.of(identity, [...new Set(names)]);
+      const { access, absent } = await parts.rights.standing(identity, [...new Set(names)]);
       const entries = withBehind.flatMap((scope): readonly AccessEntry[] => {
         // Everybody may list; the list has only what they may pull.
         if (scope.type === "registry") return [scope];
-        const has = rights.get(scope.repository) ?? new Set();
+        const has = access.get(scope.repository) ?? new Set();
         const all = scope.actions.includes("*");
         const actions = order.filter(
           (action) => has.has(action) && (all || scope.actions.includes(action)),
         );
         return actions.length === 0 ? [] : [{ type: scope.type, name: scope.name, actions }];
       });
-      return { entries, removals };
+      const granted = names.filter((name) => (access.get(name)?.size ?? 0) > 0);
+      return {
+        entries,
+        removals,
+        absent: [...new Set(granted)].filter((name) => absent.has(name)),
+      };
     },
   };
 }

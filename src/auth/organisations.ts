@@ -8,7 +8,7 @@ import { defaultNamespace } from "../oci/name.ts";
 import { AccountError } from "./account-error.ts";
 import { removeAccount } from "./account-removal.ts";
 import { parseAccountName } from "./names.ts";
-import { nameTaken, unknownUser } from "./users.ts";
+import { namespaceInUse, nameTaken, unknownUser } from "./users.ts";
 
 interface PageAsked {
   readonly last?: string | undefined;
@@ -40,15 +40,22 @@ export function createOrganisations(parts: {
     /** Without an owner it belongs to the administrators. */
     async add(
       actor: Actor,
-      given: { name: string; fullName?: string | undefined; owner?: string | undefined },
+      given: {
+        name: string;
+        fullName?: string | undefined;
+        owner?: string | undefined;
+        takeOver?: boolean | undefined;
+      },
     ): Promise<void> {
       const name = parseAccountName(given.name);
-      const { fullName, owner } = given;
+      const { fullName, owner, takeOver } = given;
       if (owner !== undefined && (await metadata.accounts.find(owner))?.kind !== "user")
         throw unknownUser(owner);
       const nowMs = clock();
-      const input = { name, kind: "organisation", fullName, actor, nowMs } as const;
-      if ((await metadata.run("createAccount", input)) === undefined) throw nameTaken(name);
+      const input = { name, kind: "organisation", fullName, takeOver, actor, nowMs } as const;
+      const made = await metadata.run("createAccount", input);
+      if (made === undefined) throw nameTaken(name);
+      if (typeof made === "object") throw namespaceInUse(name, made.repositories);
       if (owner !== undefined)
         await setRole(actor, { organisation: name, user: owner, role: "owner" }, false);
     },

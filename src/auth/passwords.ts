@@ -1,11 +1,11 @@
 import {
-  createHmac,
   randomBytes,
   scrypt as scryptWithCallback,
   timingSafeEqual,
   type ScryptOptions,
 } from "node:crypto";
 import { promisify } from "node:util";
+import { createRemembered } from "./remembered.ts";
 import { createTurns } from "./turns.ts";
 
 /** Only a password that somebody chose needs these; tokens are as long as they are random. */
@@ -41,8 +41,6 @@ const format = /^\$scrypt\$ln=(\d{1,2}),r=(\d{1,2}),p=(\d{1,2})\$([\w+/]+)\$([\w
 /** Of the four threads that also read files. */
 const atOnce = 2;
 const atMostWaiting = 64;
-const rememberedMs = 5 * 60_000;
-const atMostRemembered = 1000;
 
 /** Passwords by scrypt. */
 export function createPasswords(parts: {
@@ -52,17 +50,8 @@ export function createPasswords(parts: {
   const { clock, cost = defaultCost } = parts;
   const turns = createTurns({ atOnce, atMostWaiting });
   const nobody = encode(cost, randomBytes(16), randomBytes(hashBytes));
-  // Clients send a password with every request for a token. Known by a keyed hash, and by the row it was right for.
-  const key = randomBytes(32);
-  const remembered = new Map<string, number>();
-  const markOf = (password: string, stored: string): string =>
-    createHmac("sha256", key).update(`${stored}\0${password}`).digest("base64");
-  const remember = (mark: string): void => {
-    remembered.delete(mark);
-    const [oldest] = remembered.keys();
-    if (remembered.size >= atMostRemembered && oldest !== undefined) remembered.delete(oldest);
-    remembered.set(mark, clock() + rememberedMs);
-  };
+  // Clients send a password with every request for a token. Known with the row it was right for.
+  const right = createRemembered(clock);
 
   return {
     async hash(password) {
@@ -72,12 +61,12 @@ export function createPasswords(parts: {
     },
 
     async verify(password, stored) {
-      const mark = markOf(password, stored ?? nobody);
-      if ((remembered.get(mark) ?? 0) > clock()) return true;
+      const mark = right.markOf(stored ?? nobody, password);
+      if (right.has(mark)) return true;
       const { salt, hash, ...ofStored } = decode(stored ?? nobody);
       const made = await turns("", () => derive(password, salt, ofStored));
       const isRight = timingSafeEqual(made, hash) && stored !== undefined;
-      if (isRight) remember(mark);
+      if (isRight) right.add(mark);
       return isRight;
     },
   };

@@ -21,6 +21,11 @@ export type Permission =
   | { readonly kind: "catalog" };
 
 export interface Policy {
+  /**
+   * The caller as to this repository. What was granted while there was none of that name is asked for again once there
+   * is: it may be somebody else's by now, or of somebody else who has the name of its account.
+   */
+  settle(caller: Caller, repository: RepositoryName): Caller | Promise<Caller>;
   /** Decided at once, from what was granted to the caller and what is known of the repository. */
   allows(request: {
     readonly caller: Caller;
@@ -38,6 +43,7 @@ export interface Policy {
 /** `auth.open`: there are no accounts, and everybody may do everything. */
 export function createOpenPolicy(): Policy {
   return {
+    settle: (caller) => caller,
     allows: () => true,
     mayRead: () => true,
     isPublic: () => true,
@@ -47,20 +53,29 @@ export function createOpenPolicy(): Policy {
 
 /** Grants decide; whoever has none for a repository learns nothing about it, not even whether it is there. */
 export function createPolicy(parts: {
-  readonly factsOf: (repository: RepositoryName) => Pick<RepositoryFacts, "isPublic" | "removal">;
-  readonly rights: Rights;
+  readonly factsOf: (repository: RepositoryName) => RepositoryFacts;
+  readonly rights: Pick<Rights, "of">;
 }): Policy {
   const { factsOf, rights } = parts;
   const isGranted = (caller: Caller, repository: RepositoryName, actions: readonly Action[]) => {
     const granted = caller.access.get(repository);
-    return (
-      granted !== undefined &&
-      actions.every((action) => granted.has(action)) &&
-      factsOf(repository).removal <= caller.removals
-    );
+    if (granted === undefined || !actions.every((action) => granted.has(action))) return false;
+    return factsOf(repository).removal <= caller.removals && !isUnsettled(caller, repository);
+  };
+  const isUnsettled = ({ absent }: Caller, repository: RepositoryName): boolean =>
+    absent.has(repository) && factsOf(repository).isThere;
+
+  const settle = async (caller: Caller, repository: RepositoryName): Promise<Caller> => {
+    const held = (await rights.of(caller.identity, [repository])).get(repository);
+    const granted = caller.access.get(repository) ?? new Set();
+    const left = new Set([...granted].filter((action) => held?.has(action)));
+    const absent = new Set([...caller.absent].filter((name) => name !== repository));
+    return { ...caller, access: new Map(caller.access).set(repository, left), absent };
   };
 
   return {
+    settle: (caller, repository) =>
+      isUnsettled(caller, repository) ? settle(caller, repository) : caller,
     allows({ caller, permission, repository }) {
       switch (permission.kind) {
         case "none":
@@ -72,7 +87,8 @@ export function createPolicy(parts: {
           return repository !== undefined && isGranted(caller, repository, permission.actions);
       }
     },
-    async mayRead(caller, repository) {
+    async mayRead(asking, repository) {
+      const caller = isUnsettled(asking, repository) ? await settle(asking, repository) : asking;
       if (isGranted(caller, repository, ["pull"]) || factsOf(repository).isPublic) return true;
       if (!caller.live) return false;
       const live = await rights.of(caller.identity, [repository]);

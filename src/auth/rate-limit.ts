@@ -52,10 +52,14 @@ export function createRateLimit(
   const begin = (account: string | undefined, address: string): ReturnType<RateLimit["begin"]> => {
     const peer = networkOf(address);
     const pair = `${account} ${peer}`;
-    const taken = [{ buckets: peers, key: peer }];
-    if (account !== undefined)
-      taken.push({ buckets: accounts, key: known.has(pair) ? pair : account });
-    const retryAfterMs = Math.max(...taken.map(({ buckets, key }) => buckets.waitMs(key)));
+    const ofPeer = { buckets: peers, key: peer };
+    const isKnown = account !== undefined && known.has(pair);
+    const ofAccount =
+      account === undefined ? [] : [{ buckets: accounts, key: isKnown ? pair : account }];
+    const taken = [ofPeer, ...ofAccount];
+    // What others behind the same address get wrong is not in the way of who has been right from there.
+    const asked = isKnown ? ofAccount : taken;
+    const retryAfterMs = Math.max(...asked.map(({ buckets, key }) => buckets.waitMs(key)));
     if (retryAfterMs > 0) return { retryAfterMs };
     for (const { buckets, key } of taken) buckets.take(key);
     const forget = (): void => {

@@ -2,6 +2,7 @@ import type { Metadata } from "../metadata/metadata.ts";
 import type { RightsFacts } from "../metadata/rights.ts";
 import type { PermissionLevel, Visibility } from "../metadata/schema.ts";
 import { namespaceOf, type RepositoryName } from "../oci/name.ts";
+import type { Access } from "./caller.ts";
 import type { Identity, PersonalScope, TokenResource } from "./identity.ts";
 import type { Action } from "./policy.ts";
 import { opensPath } from "./token-resources.ts";
@@ -11,10 +12,14 @@ export interface Rights {
    * What an identity may do, as the database says at this moment: every name has an entry, maybe an empty one. A
    * repository that is not there may be pushed to by who may create it. A disabled account has nothing.
    */
-  of(
-    identity: Identity,
-    names: readonly RepositoryName[],
-  ): Promise<ReadonlyMap<RepositoryName, ReadonlySet<Action>>>;
+  of(identity: Identity, names: readonly RepositoryName[]): Promise<Access>;
+  /** The same, and of which of the names there is no repository. */
+  standing(identity: Identity, names: readonly RepositoryName[]): Promise<Standing>;
+}
+
+export interface Standing {
+  readonly access: Access;
+  readonly absent: ReadonlySet<RepositoryName>;
 }
 
 /** By namespace. */
@@ -49,25 +54,31 @@ export function createRights(parts: {
 }): Rights {
   const { metadata, createOnPush, mirrors = new Map() } = parts;
 
+  const standing: Rights["standing"] = async (identity, names) => {
+    if (names.length === 0) return { access: new Map(), absent: new Set() };
+    const accountId = identity.kind === "anonymous" ? undefined : identity.accountId;
+    const facts = await metadata.rights.facts(accountId, names);
+    const isGone = facts.account === undefined || facts.account.disabled;
+    const isClosed = identity.kind !== "anonymous" && isGone;
+    const judge = isClosed ? () => actionsOf.none : judgeOf(identity, facts, createOnPush);
+    const opens = (name: RepositoryName): boolean => {
+      const visibility = mirrors.get(namespaceOf(name));
+      if (visibility === undefined) return false;
+      return visibility === "public" || isMember(identity, facts, name);
+    };
+    // A mirror's repository that comes with the first pull is the one that was meant.
+    const isAbsent = (name: RepositoryName): boolean =>
+      !facts.repositories.has(name) && !mirrors.has(namespaceOf(name));
+    return {
+      access: new Map(
+        names.map((name) => [name, !isClosed && opens(name) ? withPull(judge(name)) : judge(name)]),
+      ),
+      absent: new Set(names.filter(isAbsent)),
+    };
+  };
   return {
-    async of(identity, names) {
-      if (names.length === 0) return new Map();
-      const accountId = identity.kind === "anonymous" ? undefined : identity.accountId;
-      const facts = await metadata.rights.facts(accountId, names);
-      const isGone = facts.account === undefined || facts.account.disabled;
-      if (identity.kind !== "anonymous" && isGone)
-        return new Map(names.map((name) => [name, actionsOf.none]));
-      const judge = judgeOf(identity, facts, createOnPush);
-      const opens = (name: RepositoryName): boolean => {
-        const visibility = mirrors.get(namespaceOf(name));
-        return (
-          visibility === "public" || (visibility !== undefined && isMember(identity, facts, name))
-        );
-      };
-      return new Map(
-        names.map((name) => [name, opens(name) ? withPull(judge(name)) : judge(name)]),
-      );
-    },
+    standing,
+    of: async (identity, names) => (await standing(identity, names)).access,
   };
 }
 

@@ -14,6 +14,8 @@ export interface NewUser {
   readonly isAdmin?: boolean | undefined;
   readonly fullName?: string | undefined;
   readonly email?: string | undefined;
+  /** The repositories become theirs that are in the namespace of the name already, from before there were accounts. */
+  readonly takeOver?: boolean | undefined;
 }
 
 export type Users = ReturnType<typeof createUsers>;
@@ -68,6 +70,7 @@ export function createUsers(parts: {
         nowMs: clock(),
       });
       if (made === undefined) throw nameTaken(name);
+      if (typeof made === "object") throw namespaceInUse(name, made.repositories);
     },
     list: (page: {
       readonly last?: string | undefined;
@@ -88,6 +91,15 @@ export function createUsers(parts: {
 
 export function nameTaken(name: string): AccountError {
   return new AccountError("exists", `there is an account ${name} already`);
+}
+
+/** Whoever gets the name gets what is in the namespace, and that must be meant. */
+export function namespaceInUse(name: string, repositories: number): AccountError {
+  const advice = "say --take-over if they are to be theirs, or take another name";
+  return new AccountError(
+    "conflict",
+    `there are repositories in ${name} (${repositories}) that no account has: ${advice}`,
+  );
 }
 
 export function unknownUser(name: string): AccountError {

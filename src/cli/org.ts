@@ -8,6 +8,7 @@ type Role = (typeof roles)[number];
 interface AddOptions extends DataFolderOptions {
   readonly owner?: string;
   readonly fullName?: string;
+  readonly takeOver?: true;
 }
 
 interface MemberOptions extends DataFolderOptions {
@@ -26,6 +27,7 @@ export function orgCommand(): Command {
       .argument("<name>")
       .option("--owner <user>", "its first owner; without one it belongs to the administrators")
       .option("--full-name <text>", "for people to read")
+      .option("--take-over", "also the repositories of that name that no account has")
       .action(add),
     dataFolderCommand("list", "list all organisations").action(list),
     dataFolderCommand("delete", "delete an organisation without repositories")
@@ -61,8 +63,8 @@ function memberCommand(): Command {
 
 function add(name: string, options: AddOptions): Promise<void> {
   return administer(options, async ({ accounts, actor }, say) => {
-    const { owner, fullName } = options;
-    await accounts.organisations.add(actor, { name, fullName, owner });
+    const { owner, fullName, takeOver } = options;
+    await accounts.organisations.add(actor, { name, fullName, owner, takeOver });
     const of = owner === undefined ? "the administrators" : owner;
     say({ kind: "organisation", name, owner }, `organisation ${name} added; it belongs to ${of}`);
   });

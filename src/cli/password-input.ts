@@ -27,6 +27,12 @@ async function firstLine(): Promise<string> {
   return line;
 }
 
+/** Leaves out arrows and other keys that write nothing; somebody who types fast, or pastes, sends them among others. */
+function written(keys: string): string {
+  const [first = "", ...others] = keys.split("\u001B");
+  return first + others.map((part) => part.replace(/^(?:\[[\d;]*[ -/]*[@-~]|O.|.)/su, "")).join("");
+}
+
 function prompt(question: string): Promise<string> {
   const { stdin, stderr } = process;
   // The echo ends before the question stands there: somebody may type ahead.
@@ -40,9 +46,7 @@ function prompt(question: string): Promise<string> {
       finish();
     };
     const onData = (keys: string): void => {
-      // Arrows and other keys that write nothing.
-      if (keys.startsWith("\u001B")) return;
-      for (const key of keys) {
+      for (const key of written(keys)) {
         if (key === "\r" || key === "\n") return end(() => resolve(typed));
         if (key === "\u0003" || key === "\u0004")
           return end(() => reject(new Failure("given up; nothing was changed")));

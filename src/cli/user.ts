@@ -11,6 +11,7 @@ interface AddOptions extends PasswordOptions {
   readonly admin?: true;
   readonly fullName?: string;
   readonly email?: string;
+  readonly takeOver?: true;
 }
 
 const passwordNotes = `
@@ -32,6 +33,7 @@ export function userCommand(): Command {
       .option("--admin", "who may do everything everywhere")
       .option("--full-name <text>", "for people to read")
       .option("--email <address>", "where to reach them")
+      .option("--take-over", "also the repositories of that name that no account has")
       .action(add),
     dataFolderCommand("list", "list all users").action(list),
     dataFolderCommand("disable", "keep a user out, and everything of theirs in")
@@ -73,8 +75,8 @@ async function newPassword(name: string, { generate }: PasswordOptions) {
 function add(name: string, options: AddOptions): Promise<void> {
   return administer(options, async ({ accounts, actor }, say) => {
     const { password, facts, text } = await newPassword(name, options);
-    const { admin, fullName, email } = options;
-    await accounts.users.add(actor, { name, password, isAdmin: admin, fullName, email });
+    const { admin, fullName, email, takeOver } = options;
+    await accounts.users.add(actor, { name, password, isAdmin: admin, fullName, email, takeOver });
     say(
       { kind: "user", name, admin: admin === true, ...facts },
       `${admin ? "administrator" : "user"} ${name} added${text}`,

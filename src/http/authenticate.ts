@@ -49,8 +49,8 @@ export function createCallers(parts: {
     const identity = await authenticator.authenticate(credentials, from);
     if (identity === undefined) return "invalid";
     const highest = await removals.highest();
-    const access = await rights.of(identity, repository === undefined ? [] : [repository]);
-    return { identity, access, catalog: true, removals: highest, live: true };
+    const standing = await rights.standing(identity, repository === undefined ? [] : [repository]);
+    return { identity, ...standing, catalog: true, removals: highest, live: true };
   };
 
   return {

@@ -4,20 +4,25 @@ import { formatScope } from "../auth/scope.ts";
 import { OciError } from "../oci/errors.ts";
 import type { Origins } from "./origins.ts";
 
+const errors = {
+  nothing: undefined,
+  invalid: "invalid_token",
+  valid: "insufficient_scope",
+  anonymous: "insufficient_scope",
+} as const;
+
 export interface Challenger {
   /**
    * The 401 that asks for a token. `presented`: something was shown, and it was no good (`invalid`), or not good for
-   * this (`valid`). What is missing and what is forbidden get the same answer to the letter.
+   * this (`valid`; `anonymous` if it is a token for nobody, whose user has to log in). What is missing and what is forbidden get the same answer to the letter.
    */
   challenge(
     ctx: Context,
     permission: Permission,
     asked: string | undefined,
-    presented: "nothing" | "invalid" | "valid",
+    presented: keyof typeof errors,
   ): OciError;
 }
-
-const errors = { nothing: undefined, invalid: "invalid_token", valid: "insufficient_scope" };
 
 /**
  * One challenge in one header (RFC 6750, and the order of parameters that clients are used to): beside a second

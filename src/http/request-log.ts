@@ -4,7 +4,8 @@ import { setPeer } from "./caller.ts";
 import type { Origins } from "./origins.ts";
 
 /**
- * One line a request: `debug` where all went well, `info` where the client was refused, `warn` where we failed.
+ * One line a request: `debug` where all went well, `info` where the client was refused, `warn` where we failed. The 401
+ * that tells a client where to get a token is how every login and pull begins, and no refusal.
  * The query is left out: it may carry what nobody should read.
  */
 export function logRequests(logger: Logger, origins: Origins): Middleware {
@@ -15,8 +16,7 @@ export function logRequests(logger: Logger, origins: Origins): Middleware {
     await next();
     ctx.res.once("close", () => {
       const { statusCode } = ctx.res;
-      const level =
-        statusCode >= 500 ? "warn" : statusCode >= 400 && statusCode !== 404 ? "info" : "debug";
+      const level = levelOf(statusCode, ctx.req.headers.authorization !== undefined);
       if (!logger.isLevelEnabled(level)) return;
       logger[level](
         {
@@ -31,4 +31,10 @@ export function logRequests(logger: Logger, origins: Origins): Middleware {
       );
     });
   };
+}
+
+function levelOf(status: number, isPresented: boolean): "warn" | "info" | "debug" {
+  if (status >= 500) return "warn";
+  if (status < 400 || status === 404) return "debug";
+  return status === 401 && !isPresented ? "debug" : "info";
 }

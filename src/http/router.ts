@@ -7,6 +7,7 @@ import { setCaller } from "./caller.ts";
 import type { Challenger } from "./challenge.ts";
 import type { Route, Target } from "./route.ts";
 import type { Targets } from "./targets.ts";
+import { lookUp } from "./unavailable.ts";
 
 /** Who may do what, as the wire asks. */
 export interface Access {
@@ -68,10 +69,17 @@ async function admit(
   target: Target | undefined,
 ): Promise<void> {
   if (permission.kind === "none") return;
-  const caller = await callers.of(ctx.req, target?.repository);
-  if (caller === "nothing" || caller === "invalid")
-    throw challenger.challenge(ctx, permission, target?.asked, caller);
-  if (!policy.allows({ caller, permission, repository: target?.repository }))
-    throw challenger.challenge(ctx, permission, target?.asked, "valid");
+  const found = await callers.of(ctx.req, target?.repository);
+  if (found === "nothing" || found === "invalid")
+    throw challenger.challenge(ctx, permission, target?.asked, found);
+  const repository = target?.repository;
+  const caller = await lookUp(async () => {
+    const settled = repository === undefined ? found : await policy.settle(found, repository);
+    return policy.allows({ caller: settled, permission, repository }) ? settled : undefined;
+  });
+  if (caller === undefined) {
+    const presented = found.identity.kind === "anonymous" ? "anonymous" : "valid";
+    throw challenger.challenge(ctx, permission, target?.asked, presented);
+  }
   setCaller(ctx, caller);
 }

@@ -1,5 +1,5 @@
 import { sql } from "kysely";
-import { findAccount, type AccountKind, type Deed } from "./accounts.ts";
+import { countRepositories, findAccount, type AccountKind, type Deed } from "./accounts.ts";
 import { writeAudit } from "./audit.ts";
 import type { Database } from "./schema.ts";
 import { isLastAdministrator } from "./users.ts";
@@ -19,11 +19,7 @@ async function deleteAccount(
   const account = await findAccount(tx, name);
   if (account?.kind !== kind) return { kind: "unknown" };
   if (await isLastAdministrator(tx, account)) return { kind: "last-administrator" };
-  const { count } = await tx
-    .selectFrom("repositories")
-    .select(({ fn }) => fn.countAll<number>().as("count"))
-    .where("namespace", "=", name)
-    .executeTakeFirstOrThrow();
+  const count = await countRepositories(tx, name);
   if (count > 0) return { kind: "has-repositories", count };
   const owned = await tx
     .selectFrom("members as own")

@@ -111,14 +111,18 @@ export interface CreateAccount extends Deed {
   readonly email?: string | undefined;
   readonly isAdmin?: boolean | undefined;
   readonly passwordHash?: string | undefined;
+  /** The repositories of the namespace become the account's, where there are some that nobody has had so far. */
+  readonly takeOver?: boolean | undefined;
 }
 
-/** The new account's id; `undefined` if the name is taken. */
+/** The new account's id; `undefined` if the name is taken; how many repositories it would have to take over. */
 export async function createAccount(
   tx: Database,
   { actor, nowMs, ...given }: CreateAccount,
-): Promise<number | undefined> {
+): Promise<number | { readonly repositories: number } | undefined> {
   if ((await findAccount(tx, given.name)) !== undefined) return undefined;
+  const repositories = await countRepositories(tx, given.name);
+  if (repositories > 0 && !given.takeOver) return { repositories };
   const made = await tx
     .insertInto("accounts")
     .values({
@@ -139,9 +143,21 @@ export async function createAccount(
     account: given.name,
     action: given.kind === "user" ? "user.create" : "org.create",
     subject: given.name,
-    ...(given.isAdmin ? { data: { admin: "true" } } : {}),
+    data: {
+      ...(given.isAdmin ? { admin: "true" } : {}),
+      ...(repositories > 0 ? { repositories: String(repositories) } : {}),
+    },
   });
   return made.id;
+}
+
+export async function countRepositories(tx: Database, namespace: string): Promise<number> {
+  const { count } = await tx
+    .selectFrom("repositories")
+    .select(({ fn }) => fn.countAll<number>().as("count"))
+    .where("namespace", "=", namespace)
+    .executeTakeFirstOrThrow();
+  return count;
 }
 
 export const accountCommands = { createAccount };

@@ -18,8 +18,10 @@ async function createFirstAdministrator(
   if (user !== undefined) return undefined;
   const { actor, nowMs, passwordHash } = given;
   for (const name of given.names) {
-    const input = { name, kind: "user", isAdmin: true, passwordHash, actor, nowMs } as const;
-    if ((await createAccount(tx, input)) !== undefined) return name;
+    // What is in a namespace of that name is an administrator's in any case.
+    const input = { name, kind: "user", isAdmin: true, takeOver: true } as const;
+    const made = await createAccount(tx, { ...input, passwordHash, actor, nowMs });
+    if (made !== undefined) return name;
   }
   throw new Error("every name for the first administrator belongs to an organisation");
 }

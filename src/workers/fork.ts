@@ -1,6 +1,7 @@
 import cluster, { type Worker } from "node:cluster";
 import path from "node:path";
 import type { Lent } from "../assemble.ts";
+import { configKeys } from "../config/load.ts";
 import type { Config } from "../config/schema.ts";
 import type { RunningServer } from "../server.ts";
 import { createChannel, errorOf, type Channel, type Failure } from "./channel.ts";
@@ -19,6 +20,11 @@ export interface Forked {
   readonly reclaim: () => void;
 }
 
+/** A worker has its configuration from us: in its environment, which it would hand on, no secret has to stand. */
+const withoutSecrets = Object.fromEntries(
+  configKeys.filter(({ secret }) => secret).map(({ variable }) => [variable, undefined]),
+);
+
 /** Starts a worker, tells it its configuration, and serves what it asks for. */
 export function forkWorker(lent: Lent, config: Config): Forked {
   cluster.setupPrimary({
@@ -26,7 +32,7 @@ export function forkWorker(lent: Lent, config: Config): Forked {
     args: [],
     serialization: "advanced",
   });
-  const worker = cluster.fork();
+  const worker = cluster.fork(withoutSecrets);
   const lending = lend(lent, (): Channel => channel);
   let onListening: (place: Place) => void;
   let onFailed: (error: Error) => void;

@@ -35,7 +35,8 @@ async function open() {
   const passwordHash = await cheap.hash(secret);
   const account = async (name: string, kind: "user" | "organisation" = "user"): Promise<number> => {
     const input = { name, kind, actor, nowMs, ...(kind === "user" ? { passwordHash } : {}) };
-    return (await metadata.run("createAccount", input)) ?? assert.fail("the name is taken");
+    const made = await metadata.run("createAccount", input);
+    return typeof made === "number" ? made : assert.fail("the name is taken");
   };
   return {
     metadata,
@@ -134,7 +135,7 @@ describe("the limit of wrong passwords", () => {
       await assert.rejects(login(name, secret, "192.0.2.4"), refused);
       wait(30_000);
       assert.equal(await login(name, "wrong", "192.0.2.4"), undefined);
-      await assert.rejects(login(name, "wrong", "192.0.2.4"), refused);
+      await assert.rejects(login(name, "wrong too", "192.0.2.4"), refused);
     }
   });
 
@@ -149,6 +150,27 @@ describe("the limit of wrong passwords", () => {
       await assert.rejects(login("mia", secret, peer.includes(":") ? `${peer}ff` : peer), refused);
       assert.ok(await login("mia", secret, "198.51.100.1"));
     }
+  });
+
+  test("counts the same one from the same place once, and does its work once, whether the account exists or not", async () => {
+    for (const name of ["mia", "nobody"]) {
+      const { account, login, hashings } = await open();
+      await account("mia");
+      for (let again = 0; again < 20; again += 1)
+        assert.equal(await login(name, "an old one"), undefined);
+      assert.equal(hashings(), 1);
+      for (const guess of ["one", "two"]) assert.equal(await login(name, guess), undefined);
+      await assert.rejects(login(name, "three"), refused);
+    }
+  });
+
+  test("of one that is made the right one ends with that", async () => {
+    const { account, login, metadata } = await open();
+    await account("mia");
+    assert.equal(await login("mia", "a new one"), undefined);
+    const passwordHash = await createPasswords({ clock: Date.now }).hash("a new one");
+    await metadata.run("changeUser", { name: "mia", passwordHash, actor, nowMs: start });
+    assert.ok(await login("mia", "a new one"));
   });
 
   test("can't be got round by many at once", async () => {
@@ -177,6 +199,25 @@ describe("the limit of wrong passwords", () => {
     for (const peer of ["192.0.2.1", "192.0.2.2", "192.0.2.3"]) await login("mia", "wrong", peer);
     await assert.rejects(login("mia", secret, "192.0.2.4"), refused);
     assert.ok(await login("mia", secret, "198.51.100.1"));
+  });
+
+  test("counts the right password of a disabled user as any other", async () => {
+    const { account, login, metadata } = await open();
+    await account("mia");
+    await metadata.run("changeUser", { name: "mia", disabled: true, actor, nowMs: start });
+    for (let index = 0; index < 3; index += 1) assert.equal(await login("mia", secret), undefined);
+    await assert.rejects(login("mia", secret), refused);
+  });
+
+  test("of others behind the same address does not lock out who has logged in from there before", async () => {
+    const { account, login } = await open();
+    await account("mia");
+    assert.ok(await login("mia", secret));
+    for (let index = 0; index < 5; index += 1) await login(`nobody${index}`, "wrong");
+    await assert.rejects(login("tom", secret), refused);
+    assert.ok(await login("mia", secret));
+    for (let index = 0; index < 3; index += 1) await login("mia", "wrong");
+    await assert.rejects(login("mia", secret), refused);
   });
 
   test("counts nothing while the database fails", async () => {

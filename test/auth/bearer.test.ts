@@ -17,6 +17,7 @@ const mia: Identity = { kind: "user", accountId: 7, name: "mia", isAdmin: false 
 const pullAlpine = {
   entries: [{ type: "repository", name: "alpine", actions: ["pull"] }],
   removals: 3,
+  absent: [],
 };
 
 async function setting(algorithm: "ES256" | "RS256" = "ES256") {
@@ -47,7 +48,7 @@ describe("a bearer token", () => {
       nbf: 1_699_999_940,
       iat: 1_700_000_000,
       access: [{ type: "repository", name: "alpine", actions: ["pull"] }],
-      berth: { identity: mia, removals: 3 },
+      berth: { identity: mia, removals: 3, absent: [] },
     });
   });
 
@@ -57,6 +58,7 @@ describe("a bearer token", () => {
       const { token } = await bearer.sign(mia, {
         entries: [...pullAlpine.entries, { type: "registry", name: "catalog", actions: ["*"] }],
         removals: 3,
+        absent: [parseRepositoryName("alpine")],
       });
       assert.equal(bearer.peek(token), undefined);
       const caller = await bearer.verify(token);
@@ -65,6 +67,7 @@ describe("a bearer token", () => {
         access: new Map([[parseRepositoryName("library/alpine"), new Set(["pull"])]]),
         catalog: true,
         removals: 3,
+        absent: new Set([parseRepositoryName("library/alpine")]),
         live: false,
       });
       assert.equal(bearer.peek(token), caller);
@@ -100,7 +103,8 @@ describe("a bearer token", () => {
 
   test("is kept for the next request only while there is room", async () => {
     const { bearer } = await setting();
-    const long = { entries: [{ type: "x", name: "y".repeat(20_000), actions: [] }], removals: 0 };
+    const entries = [{ type: "x", name: "y".repeat(20_000), actions: [] }];
+    const long = { entries, removals: 0, absent: [] };
     const { token: first } = await bearer.sign(mia, long);
     await bearer.verify(first);
     for (let count = 0; count < 1300; count += 1)

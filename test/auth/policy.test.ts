@@ -14,7 +14,7 @@ function setting(removals: Readonly<Record<string, number>> = {}) {
   const policy = createPolicy({
     factsOf: (name) => {
       asked.push(name);
-      return { isPublic: name === open, removal: removals[name] ?? 0 };
+      return { isThere: name !== absent, isPublic: name === open, removal: removals[name] ?? 0 };
     },
     rights: {
       of: (_, names) => {
@@ -31,6 +31,7 @@ const caller = (more: Partial<Caller> = {}): Caller => ({
   access: new Map(),
   catalog: false,
   removals: 0,
+  absent: new Set(),
   live: false,
   ...more,
 });

@@ -65,8 +65,18 @@ describe("accounts on the command line", async () => {
     assert.ok(await login("mia", `${canary} again`));
   });
 
+  test("a name that repositories are pushed under is taken over only where that is meant", async () => {
+    const reason = /there are repositories in team \(1\) that no account has: say --take-over/;
+    await refused("user add team", reason, `${canary}\n`);
+    await refused("org add team --owner mia", reason);
+    assert.equal(await login("team", canary), undefined);
+    await pushBlob(server, "solo/app", "of nobody so far");
+    assert.equal(await done("user add solo --take-over", `${canary}\n`), "user solo added\n");
+    assert.match(await done("audit --account solo"), /user\.create solo .*repositories=1/);
+  });
+
   test("an organisation, its members and its teams are kept", async () => {
-    await done("org add team --owner mia");
+    await done("org add team --owner mia --take-over");
     await done("org member add team root --role editor");
     assert.equal(await done("org member list team"), "mia (owner)\nroot (editor)\n");
     await done("team add team devs");

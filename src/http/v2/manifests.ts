@@ -11,9 +11,11 @@ import { cacheHeaders } from "../cache-status.ts";
 import { actorOf, callerOf } from "../caller.ts";
 import type { Route, Target } from "../route.ts";
 import { sendNothing } from "../send.ts";
+import { demandStillAllowed } from "../still-allowed.ts";
 
 /** Whoever may push has asked before a push, and relies on the answer. */
 const push = { kind: "repository", actions: ["push"] } as const;
+const pullAndPush = { kind: "repository", actions: ["pull", "push"] } as const;
 
 export function manifestRoutes({
   manifests,
@@ -65,13 +67,15 @@ export function manifestRoutes({
     const reference = referenceOf(ctx);
     const tags = reference.kind === "digest" ? tagParameters(ctx, tagsPerPush) : [];
     const contentType = ctx.get("Content-Type") || undefined;
+    const bytes = await readBody(ctx.req);
+    await demandStillAllowed(ctx, policy, pullAndPush, repository);
     const pushed = await manifests.put({
       actor: actorOf(ctx),
       repository,
       reference,
       tags,
       contentType,
-      bytes: await readBody(ctx.req),
+      bytes,
     });
     ctx.set({
       Location: `/v2/${asked}/manifests/${pushed.digest}`,
@@ -92,7 +96,7 @@ export function manifestRoutes({
     {
       method: "put",
       path: "/v2/*name/manifests/:reference",
-      permission: { kind: "repository", actions: ["pull", "push"] },
+      permission: pullAndPush,
       handle: put,
     },
     {

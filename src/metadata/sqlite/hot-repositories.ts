@@ -4,6 +4,7 @@ import type { Freshness } from "./freshness.ts";
 
 /** What the policy asks of a repository on every request, whether there is one or not. */
 export interface RepositoryFacts {
+  readonly isThere: boolean;
   readonly isPublic: boolean;
   /** Number of the last removal of a repository of this name; 0 if there was none. */
   readonly removal: number;
@@ -47,6 +48,7 @@ export function createHotRepositories(
         hasNamespace: 0 | 1;
       };
       const found = {
+        isThere: row.isPublic !== null,
         isPublic: row.isPublic === 1,
         removal: row.removal ?? 0,
         isHosted: row.isPublic !== null || row.removal !== null,

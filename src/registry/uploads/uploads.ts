@@ -35,7 +35,7 @@ export type Uploads = ReturnType<typeof createUploads>;
  */
 export function createUploads(parts: {
   readonly store: BlobStore;
-  readonly metadata: Pick<Metadata, "uploads" | "blobs" | "run">;
+  readonly metadata: Pick<Metadata, "uploads" | "blobs" | "repositories" | "run">;
   readonly clock: Clock;
   readonly keeper: Keeper;
   readonly recentBlobs: RecentBlobs;
@@ -212,12 +212,15 @@ export function createUploads(parts: {
     }
   };
 
-  /** Opens a session. `algorithm` is a hint: the session may close with another. */
+  /** Opens a session. `algorithm` is a hint: the session may close with another. Throws NAME_UNKNOWN where a push makes none. */
   const start = async (
     actor: Actor,
     repository: RepositoryName,
     algorithm?: DigestAlgorithm,
   ): Promise<string> => {
+    // A whole upload for nothing; where a push may make the repository, its rights are looked at with the first thing stored.
+    if (!rules.createOnPush && (await metadata.repositories.find(repository)) === undefined)
+      throw refusalError({ refused: "absent" }, repository);
     const id = sessions.newId();
     const nowMs = clock();
     const storage_reference = await store.begin();

@@ -3,18 +3,22 @@ import { spawn } from "node:child_process";
 import { closeSync, openSync, readFileSync } from "node:fs";
 import path from "node:path";
 import process from "node:process";
-import { run, type Tool } from "./command.ts";
+import { run } from "./command.ts";
 import { createRegistryReader, type RegistryReader } from "./registry-reader.ts";
 import { atEnd, createScratch, endProcess, untilReady } from "./scratch.ts";
 
 const program = path.join(import.meta.dirname, "../../../dist/main.js");
+/** What a first start prints of the administrator that it has made. */
+export const printedPassword = /^The administrator is admin, with the password\n\n {2}(\S+)$/m;
 const listening = /listens on http:\/\/(127\.0\.0\.1:\d+)/;
 
 export type Berth = RegistryReader & {
   /** `127.0.0.1:PORT`, the first part of an image's name. */
   host: string;
-  /** Runs a command of Berth's own on its data folder. */
-  berth: Tool;
+  /** All that it has printed and logged. */
+  said(): string;
+  /** Runs `berth ARGS` on its data folder, with `input` on the standard input. Answers what that printed. */
+  administer(args: readonly string[], input?: string): Promise<string>;
 };
 
 /** Of the administrator of a Berth that is not open. */
@@ -24,6 +28,8 @@ interface Options {
   readonly sparse?: boolean;
   /** `false`: with accounts, and an administrator `admin` with {@link adminPassword}. */
   readonly open?: boolean;
+  /** The administrator's password is for Berth to make up and to print. */
+  readonly madeUp?: boolean;
   /** More settings, as environment variables. */
   readonly settings?: Readonly<Record<string, string>>;
 }
@@ -44,26 +50,29 @@ function storageOf(folder: string): Record<string, string> {
 export async function startBerth({
   sparse = false,
   open = true,
+  madeUp = false,
   settings = {},
 }: Options = {}): Promise<Berth> {
   const other = process.env["REGISTRY"];
   if (other !== undefined && other !== "") {
-    const berth = (): never => assert.fail("another registry has no commands of Berth's");
-    return { host: other, berth, ...createRegistryReader(other) };
+    const administer = (): never => assert.fail("another registry has no accounts of Berth");
+    return { host: other, said: () => "", administer, ...createRegistryReader(other) };
   }
 
   const folder = createScratch("berth");
+  const data = path.join(folder, "data");
   const log = path.join(folder, "berth.log");
   const output = openSync(log, "w");
   const child = spawn(
     process.execPath,
-    [program, "serve", "--data", path.join(folder, "data"), "--listen", "127.0.0.1:0"],
+    [program, "serve", "--data", data, "--listen", "127.0.0.1:0"],
     {
       cwd: folder,
       env: {
         ...{ PATH: process.env["PATH"], BERTH_SPARSE: String(sparse) },
         ...storageOf(folder),
-        ...(open ? { BERTH_AUTH_OPEN: "true" } : { BERTH_AUTH_ADMIN_PASSWORD: adminPassword }),
+        ...(open ? { BERTH_AUTH_OPEN: "true" } : {}),
+        ...(open || madeUp ? {} : { BERTH_AUTH_ADMIN_PASSWORD: adminPassword }),
         ...settings,
       },
       stdio: ["ignore", output, output],
@@ -81,9 +90,17 @@ export async function startBerth({
       throw new Error(`Berth ended with ${child.exitCode}:\n${readFileSync(log, "utf8")}`);
     }
   });
-  await untilReady(child, log, () => listening.test(readFileSync(log, "utf8")));
-  const host = listening.exec(readFileSync(log, "utf8"))?.[1] ?? "";
-  const data = ["--data", path.join(folder, "data")];
-  const berth: Tool = (...args) => run(process.execPath, [program, ...args, ...data]);
-  return { host, berth, ...createRegistryReader(host) };
+  const said = (): string => readFileSync(log, "utf8");
+  await untilReady(child, log, () => listening.test(said()));
+  const host = listening.exec(said())?.[1] ?? "";
+  const password = madeUp ? (printedPassword.exec(said())?.[1] ?? "") : adminPassword;
+  return {
+    host,
+    said,
+    async administer(args, input = "") {
+      const berth = [program, ...args, "--data", data];
+      return (await run(process.execPath, berth, { cwd: folder, input })).stdout;
+    },
+    ...createRegistryReader(host, open ? undefined : `admin:${password}`),
+  };
 }

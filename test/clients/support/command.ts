@@ -64,11 +64,17 @@ export async function run(
   return output;
 }
 
-export type Tool = (...args: string[]) => Promise<Output>;
+export type Tool = {
+  (...args: string[]): Promise<Output>;
+  /** The same with something on its standard input, as secrets are given. */
+  reading(input: string): Tool;
+};
 
 /** A client with its settings, ready to be called with arguments. */
 export function tool(command: string, options: CommandOptions = {}, first: string[] = []): Tool {
-  return (...args) => run(command, [...first, ...args], options);
+  return Object.assign((...args: string[]) => run(command, [...first, ...args], options), {
+    reading: (input: string) => tool(command, { ...options, input }, first),
+  });
 }
 
 /** What a client that must fail said. */

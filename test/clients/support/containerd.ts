@@ -7,8 +7,11 @@ import { atEnd, createScratch, endProcess, untilReady } from "./scratch.ts";
 
 export type Containerd = {
   ctr: Tool;
-  /** A folder with a `hosts.toml` that sends `registryName` to `host` over plain HTTP. */
-  hostsFor: (registryName: string, host: string) => string;
+  /**
+   * A folder with a `hosts.toml` that sends `registryName` to `host` over plain HTTP; if `authorization` is given, with
+   * that header.
+   */
+  hostsFor: (registryName: string, host: string, authorization?: string) => string;
 };
 
 // A namespace must not find what another one has fetched.
@@ -48,13 +51,14 @@ export async function startContainerd(): Promise<Containerd> {
   });
   return {
     ctr: tool("ctr", settings, first),
-    hostsFor(registryName, host) {
+    hostsFor(registryName, host, authorization) {
       const hosts = at(`hosts-of-${registryName}`);
       mkdirSync(path.join(hosts, registryName), { recursive: true });
       const can = 'capabilities = ["pull", "resolve", "push"]';
+      const header = `[host."http://${host}".header]\nauthorization = "${authorization}"\n`;
       writeFileSync(
         path.join(hosts, registryName, "hosts.toml"),
-        `server = "http://${host}"\n[host."http://${host}"]\n${can}\n`,
+        `server = "http://${host}"\n[host."http://${host}"]\n${can}\n${authorization === undefined ? "" : header}`,
       );
       return hosts;
     },

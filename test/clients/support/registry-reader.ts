@@ -61,9 +61,13 @@ const accept = [
   "application/vnd.docker.distribution.manifest.v2+json",
 ].join(", ");
 
-export function createRegistryReader(host: string): RegistryReader {
-  const request = (pathname: string, init?: RequestInit): Promise<Response> =>
-    fetch(`http://${host}${pathname}`, init);
+/** @param credentials `NAME:PASSWORD`, for a registry that is not open to everybody */
+export function createRegistryReader(host: string, credentials?: string): RegistryReader {
+  const request = (pathname: string, init: RequestInit = {}): Promise<Response> => {
+    const headers = new Headers(init.headers);
+    if (credentials !== undefined) headers.set("authorization", `Basic ${btoa(credentials)}`);
+    return fetch(`http://${host}${pathname}`, { ...init, headers });
+  };
 
   return {
     request,

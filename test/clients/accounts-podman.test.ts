@@ -1,0 +1,16 @@
+import { openAccountsStage } from "./support/accounts.ts";
+import { tool } from "./support/command.ts";
+import { writeContainersSettings } from "./support/containers-settings.ts";
+import { createEngineLogins } from "./support/engine-logins.ts";
+import { tellLoginStory } from "./support/login-story.ts";
+
+const says = {
+  wrongLogin: /invalid username\/password/,
+  pullDenied: /denied: requested access to the resource is denied/,
+  pushDenied: /denied: requested access to the resource is denied/,
+  pushForbidden: /denied: requested access to the resource is denied/,
+};
+const stage = await openAccountsStage("podman");
+const env = writeContainersSettings(stage.folder);
+const podman = tool("podman", { cwd: stage.folder, env });
+tellLoginStory(createEngineLogins("podman", podman, stage, says), stage);

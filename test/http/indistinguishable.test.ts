@@ -1,0 +1,170 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { openAdministration } from "../../src/administration.ts";
+import { startClosedBerth, password } from "../support/closed.ts";
+import { connect } from "../server/support.ts";
+
+/*
+ * What is forbidden and what is missing, compared as they come over the wire: status line, headers in their order, body.
+ * Names are of one length, so that nothing has to be forgiven but the name itself and the time.
+ */
+const berth = await startClosedBerth();
+for (const name of ["ann", "mia"]) berth.addUser(name);
+await berth.pushImage("ann/private", "ann", "private");
+await berth.pushImage("mia/own", "mia", "private");
+const [there, missing] = ["ann/private", "ann/missing"];
+const zero = `sha256:${"0".repeat(64)}`;
+/** In place of a name, where none is asked for. */
+const nothing = "\0";
+const basic = (name: string, secret: string): string =>
+  `Basic ${Buffer.from(`${name}:${secret}`).toString("base64")}`;
+
+/** The answer to the last byte, but for its date and the name that was asked for. */
+async function raw(name: string, method: string, path: string, ...lines: string[]) {
+  const head = [`${method} ${path.replaceAll("NAME", name)} HTTP/1.1`, "Host: berth"];
+  const ended = [...head, ...lines, "Content-Length: 0", "Connection: close"];
+  const sent = await connect(berth.port, `${ended.join("\r\n")}\r\n\r\n`);
+  const answer = await sent.all();
+  const status = Number(answer.split(" ")[1]);
+  const text = answer
+    .replace(/^Date: .*\r\n/im, "")
+    .replaceAll(name, "NAME")
+    .replaceAll(encodeURIComponent(name), "NAME");
+  return { status, text };
+}
+
+const requests = [
+  ["GET", "/v2/NAME/manifests/1"],
+  ["GET", "/v2/NAME/manifests/1?x"],
+  ["HEAD", "/v2/NAME/manifests/1"],
+  ["GET", `/v2/NAME/manifests/${zero}`],
+  ["PUT", "/v2/NAME/manifests/1"],
+  ["DELETE", "/v2/NAME/manifests/1"],
+  ["GET", "/v2/NAME/tags/list"],
+  ["HEAD", "/v2/NAME/tags/list?n=1"],
+  ["GET", "/v2/NAME/tags/list?n=-1"],
+  ["GET", `/v2/NAME/referrers/${zero}?n=1`],
+  ["HEAD", `/v2/NAME/blobs/${zero}`],
+  ["GET", `/v2/NAME/blobs/${zero}`],
+  ["GET", "/v2/NAME/blobs/no-digest"],
+  ["DELETE", `/v2/NAME/blobs/${zero}`],
+  ["POST", "/v2/NAME/blobs/uploads/"],
+  ["POST", `/v2/NAME/blobs/uploads/?mount=${zero}&from=mia/own`],
+  ["POST", `/v2/NAME/blobs/uploads/?digest=${zero}`],
+  ["GET", "/v2/NAME/blobs/uploads/00000000-0000-0000-0000-000000000000"],
+  ["PATCH", "/v2/NAME/blobs/uploads/00000000-0000-0000-0000-000000000000"],
+  ["PUT", `/v2/NAME/blobs/uploads/00000000-0000-0000-0000-000000000000?digest=${zero}`],
+  ["DELETE", "/v2/NAME/blobs/uploads/x"],
+  ["OPTIONS", "/v2/NAME/tags/list"],
+] as const;
+
+describe("a private repository and one that is missing", () => {
+  const scopes = [there, missing].map((name) => `repository:${name}:*`);
+  const callers: [string, () => Promise<string[]>][] = [
+    ["nobody", () => Promise.resolve([])],
+    [
+      "a stranger with a token for both",
+      async () => [`Authorization: Bearer ${await berth.token("mia", ...scopes)}`],
+    ],
+    [
+      "somebody anonymous",
+      async () => [`Authorization: Bearer ${await berth.token(undefined, ...scopes)}`],
+    ],
+    [
+      "a stranger with a password",
+      () => Promise.resolve([`Authorization: ${basic("mia", password)}`]),
+    ],
+    [
+      "a stranger's access token",
+      () =>
+        Promise.resolve([
+          `Authorization: ${basic("mia", berth.addPersonalToken("mia", "repo:admin"))}`,
+        ]),
+    ],
+    ["a broken token", () => Promise.resolve(["Authorization: Bearer x.y.z"])],
+  ];
+  for (const [caller, lines] of callers) {
+    test(`are the same to the byte to ${caller}`, async () => {
+      const shown = await lines();
+      for (const [method, path] of requests) {
+        const first = await raw(there, method, path, ...shown);
+        const second = await raw(missing, method, path, ...shown);
+        assert.equal(second.text, first.text, `${method} ${path}`);
+        assert.ok([401, 405].includes(first.status), `${method} ${path}: ${first.status}`);
+      }
+    });
+  }
+
+  test("are the same in a token and in what POST says of it", async () => {
+    for (const name of [undefined, "mia"]) {
+      const [first, second] = await Promise.all(
+        [there, missing].map((repository) => berth.token(name, `repository:${repository}:*`)),
+      );
+      const claims = [first, second].map((token = "") => {
+        const text = Buffer.from(token.split(".")[1] ?? "", "base64url").toString();
+        const {
+          jti: _,
+          exp: __,
+          nbf: ___,
+          iat: ____,
+          ...rest
+        } = JSON.parse(text) as Record<string, unknown>;
+        return rest;
+      });
+      assert.deepEqual(claims[1], claims[0]);
+      assert.deepEqual(claims[0]?.["access"], []);
+    }
+  });
+
+  test("are the same as the source of a mount", async () => {
+    const { api } = berth.as("ann");
+    const { headers } = await api.get(`/v2/${there}/manifests/1`).expect(200);
+    const token = await berth.token("mia", "repository:mia/own:pull,push", ...scopes);
+    const told = async (name: string) => {
+      const digest = String(headers["docker-content-digest"]);
+      const path = `/v2/mia/own/blobs/uploads/?mount=${digest}&from=NAME`;
+      const { status, text } = await raw(name, "POST", path, `Authorization: Bearer ${token}`);
+      return {
+        status,
+        text: text.replaceAll(/[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}/g, "ID"),
+      };
+    };
+    const first = await told(there);
+    assert.equal(first.status, 202);
+    assert.deepEqual(await told(missing), first);
+  });
+
+  test("are the same beside a list that goes on", async () => {
+    const { headers } = await berth.as("mia").api.get("/v2/_catalog?n=1").expect(200);
+    assert.equal(headers["link"], undefined, "what may not be seen is no reason for a next page");
+    const { body } = await berth.as("mia").api.get("/v2/_catalog?last=ann/pri").expect(200);
+    assert.deepEqual(body.repositories, ["mia/own"]);
+  });
+});
+
+describe("a user that is there and one that is not", () => {
+  test("are the same to the byte with a wrong password, up to the 429 and in it", async () => {
+    const answers = async (name: string): Promise<ReadonlyMap<number, string>> => {
+      const told = new Map<number, string>();
+      for (let attempt = 0; !told.has(429); attempt += 1) {
+        const shown = `Authorization: ${basic(name, `wrong ${attempt}`)}`;
+        const { status, text } = await raw(nothing, "GET", "/token", shown);
+        assert.equal(/^Retry-After: /im.test(text), status === 429);
+        told.set(status, text.replace(/^Retry-After: \d+/im, "Retry-After: N"));
+      }
+      return told;
+    };
+    const known = await answers("ann");
+    assert.deepEqual([...known.keys()], [401, 429]);
+    assert.deepEqual(await answers("nun"), known);
+  });
+
+  test("are the same when the one is disabled and the password right", async () => {
+    const { accounts, actor, close } = await openAdministration(berth.config);
+    await accounts.users.setDisabled(actor, "mia", true);
+    await close();
+    const asked = (name: string) =>
+      raw(nothing, "GET", "/token", `Authorization: ${basic(name, password)}`);
+    assert.deepEqual(await asked("mia"), await asked("mio"));
+  });
+});
