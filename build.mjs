@@ -9,6 +9,7 @@ await build({
     "src/cli/main.ts",
     "src/metadata/sqlite/writer-thread.ts",
     "src/workers/worker.ts",
+    "src/metadata/sqlite/counts-thread.ts",
     "storage/filesystem/small-files-thread.ts",
   ],
   outdir: "dist",

@@ -1,12 +1,15 @@
 import { createAccounts } from "./auth/accounts.ts";
 import { createBearer } from "./auth/bearer.ts";
 import { createGrants } from "./auth/grants.ts";
+import { createHubPolicy, createOpenHubPolicy } from "./auth/hub-policy.ts";
 import { openKeys } from "./auth/keys.ts";
 import { createOpenPolicy, createPolicy } from "./auth/policy.ts";
+import { createSessions } from "./auth/sessions.ts";
 import type { Config } from "./config/schema.ts";
 import type { AppParts } from "./http/app.ts";
 import { createCallers, createOpenCallers } from "./http/authenticate.ts";
 import { createChallenger } from "./http/challenge.ts";
+import type { HubParts } from "./http/hub/routes.ts";
 import { createOrigins } from "./http/origins.ts";
 import type { Metadata } from "./metadata/metadata.ts";
 import type { Logger } from "./observability/logger.ts";
@@ -14,6 +17,8 @@ import { keysFolder } from "./stores.ts";
 
 export interface Access {
   readonly parts: Pick<AppParts, "callers" | "policy" | "challenger" | "tokens" | "origins">;
+  /** The same for the Hub-shaped API. */
+  readonly hub: Omit<HubParts, "hub">;
   /** Somebody who may do everything, with the password if the account was just made; `undefined` in open mode. */
   readonly administrator:
     | { readonly name: string; readonly password?: string | undefined }
@@ -32,16 +37,17 @@ export async function openAccess(
   const service = serviceOf(config);
   const origins = createOrigins(config.trustedProxies, config.publicUrl);
   const challenger = createChallenger({ origins, service });
+  const { createOnPush } = config.repositories;
+  const accounts = createAccounts({ metadata, clock, createOnPush });
   if (config.auth.open) {
     const [callers, policy] = [createOpenCallers(), createOpenPolicy()];
     return {
       parts: { origins, challenger, callers, policy, tokens: undefined },
+      hub: { accounts, policy: createOpenHubPolicy(), sessions: undefined },
       administrator: undefined,
     };
   }
 
-  const { createOnPush } = config.repositories;
-  const accounts = createAccounts({ metadata, clock, createOnPush });
   const { authenticator, rights } = accounts;
   const { removals } = metadata;
   const administrator =
@@ -56,6 +62,11 @@ export async function openAccess(
   const grants = createGrants({ rights, removals });
   return {
     administrator,
+    hub: {
+      accounts,
+      policy: createHubPolicy({ metadata }),
+      sessions: createSessions({ keys, issuer: service, authenticator, metadata, clock }),
+    },
     parts: {
       origins,
       challenger,

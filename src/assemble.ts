@@ -1,8 +1,10 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Config } from "./config/schema.ts";
+import { createBrowsing } from "./hub/browsing.ts";
 import { openSqliteMetadata, type Metadata } from "./metadata/metadata.ts";
 import type { Writer } from "./metadata/writer.ts";
 import type { Logger } from "./observability/logger.ts";
+import { openCounting } from "./counting.ts";
 import { pushRules } from "./push-rules.ts";
 import { createKeeper, type KeepingTimes } from "./registry/clock.ts";
 import { createRecentBlobs } from "./registry/recent-blobs.ts";
@@ -42,10 +44,11 @@ export async function assemble(config: Config, logger: Logger, lent?: Lent): Pro
   const clock = Date.now;
   const store = await openStore(config);
   // The wire's modules load while the database opens.
-  const [metadata, { createApp }, { openAccess }] = await Promise.all([
+  const [metadata, { createApp }, { openAccess }, { createHub }] = await Promise.all([
     openSqliteMetadata(databaseFile(config), lent?.writer),
     import("./http/app.ts"),
     import("./access.ts"),
+    import("./hub/hub.ts"),
   ]);
   const keeping = keepingOf(config);
   const { sparse } = config;
@@ -54,7 +57,13 @@ export async function assemble(config: Config, logger: Logger, lent?: Lent): Pro
     locks: lent?.locks,
   });
   const { uploads } = registry;
-  const { access, upkeep } = await closingIfItFails({ store, metadata }, async () => ({
+  const counting = await openCounting(config, { metadata, clock, logger });
+  const closeStores = async (): Promise<void> => {
+    await counting.close();
+    await metadata.close();
+    await store.close();
+  };
+  const { access, upkeep } = await closingIfItFails(closeStores, async () => ({
     access: await openAccess(config, { metadata, clock, logger }),
     upkeep: lent ? undefined : await beginUpkeep(config, logger, { store, metadata, uploads }),
   }));
@@ -64,7 +73,13 @@ export async function assemble(config: Config, logger: Logger, lent?: Lent): Pro
     administrator: access.administrator,
     handle: createApp({
       registry,
+      tally: counting.tally,
+      browsing: createBrowsing({ metadata, counts: counting.counts, registry }),
       ...access.parts,
+      hub: {
+        ...access.hub,
+        hub: createHub({ metadata, ...access.hub, counts: counting.counts, clock }),
+      },
       readiness: async () =>
         draining ? { server: "is shutting down" } : await problemsOf({ store, metadata }),
       logger,
@@ -77,8 +92,7 @@ export async function assemble(config: Config, logger: Logger, lent?: Lent): Pro
     close: async () => {
       await registry.uploads.close();
       await upkeep?.close();
-      await metadata.close();
-      await store.close();
+      await closeStores();
       await forgetMemory(config);
     },
   };
@@ -96,7 +110,11 @@ export async function assembleLender(config: Config, logger: Logger): Promise<Le
     ...{ store, metadata, clock, keeper, locks, recentBlobs, rules: pushRules(config) },
   });
   const { openAccess } = await import("./access.ts");
-  const { access, upkeep } = await closingIfItFails({ store, metadata }, async () => ({
+  const closeStores = async (): Promise<void> => {
+    await metadata.close();
+    await store.close();
+  };
+  const { access, upkeep } = await closingIfItFails(closeStores, async () => ({
     // The first start is made here, once.
     access: await openAccess(config, { metadata, clock, logger }),
     upkeep: await beginUpkeep(config, logger, { store, metadata, uploads }),
@@ -107,8 +125,7 @@ export async function assembleLender(config: Config, logger: Logger): Promise<Le
     locks,
     close: async () => {
       await upkeep.close();
-      await metadata.close();
-      await store.close();
+      await closeStores();
     },
   };
 }
@@ -120,14 +137,13 @@ interface Opened {
 }
 
 async function closingIfItFails<T>(
-  { store, metadata }: Pick<Opened, "store" | "metadata">,
+  close: () => Promise<void>,
   start: () => Promise<T>,
 ): Promise<T> {
   try {
     return await start();
   } catch (error) {
-    await metadata.close();
-    await store.close();
+    await close();
     throw error;
   }
 }

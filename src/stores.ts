@@ -16,14 +16,18 @@ export function databaseFile({ data, storage }: Config): string {
   return path.join(data, storage.driver === "memory" ? `memory-${process.pid}.db` : "berth.db");
 }
 
+/** What is counted lies in a file of its own beside it. */
+export const countsFile = (config: Config): string =>
+  databaseFile(config).replace(/\.db$/, "-counts.db");
+
 /** Where the keys that sign tokens lie. */
 export const keysFolder = ({ data }: Config): string => path.join(data, "keys");
 
 /** Removes the database of blobs that were in memory. */
 export async function forgetMemory(config: Config): Promise<void> {
   if (config.storage.driver !== "memory") return;
-  for (const suffix of ["", "-wal", "-shm"]) {
-    await rm(`${databaseFile(config)}${suffix}`, { force: true });
+  for (const file of [databaseFile(config), countsFile(config)]) {
+    for (const suffix of ["", "-wal", "-shm"]) await rm(`${file}${suffix}`, { force: true });
   }
 }
 

@@ -18,7 +18,9 @@ export type Permission =
       /** What to ask a token for, where that is more than is needed. */
       readonly scope?: readonly Action[];
     }
-  | { readonly kind: "catalog" };
+  | { readonly kind: "catalog" }
+  /** Nothing: whoever asks, also nobody, sees what they may read. */
+  | { readonly kind: "browse" };
 
 export interface Policy {
   /**
@@ -80,6 +82,7 @@ export function createPolicy(parts: {
       switch (permission.kind) {
         case "none":
         case "access":
+        case "browse":
           return true;
         case "catalog":
           return caller.catalog;

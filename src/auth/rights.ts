@@ -22,7 +22,7 @@ export interface Standing {
   readonly absent: ReadonlySet<RepositoryName>;
 }
 
-type Level = "none" | PermissionLevel;
+export type Level = "none" | PermissionLevel;
 
 const actionsOf: Readonly<Record<Level, ReadonlySet<Action>>> = {
   none: new Set(),
@@ -41,6 +41,11 @@ const caps: Readonly<Record<PersonalScope, Level>> = {
   "repo:read": "read",
   "repo:public_read": "none",
 };
+
+/** What is left of a user's level where an access token stood in for the password. */
+export function capLevel(level: Level, scope: PersonalScope | undefined): Level {
+  return scope === undefined ? level : lower(level, caps[scope]);
+}
 
 export function createRights(parts: {
   readonly metadata: Pick<Metadata, "rights">;
@@ -79,8 +84,7 @@ function judgeOf(
       case "anonymous":
         return "none";
       case "user": {
-        const level = userLevel(facts, name);
-        return identity.scope === undefined ? level : lower(level, caps[identity.scope]);
+        return capLevel(userLevel(facts, name), identity.scope);
       }
       case "organisation":
         return tokenLevel(facts, identity.resources, name);
@@ -97,7 +101,10 @@ function judgeOf(
 }
 
 /** A user's own rights on what is there, or on what they could make where nothing is. */
-function userLevel({ account, roles, repositories }: RightsFacts, name: RepositoryName): Level {
+export function userLevel(
+  { account, roles, repositories }: RightsFacts,
+  name: RepositoryName,
+): Level {
   const namespace = namespaceOf(name);
   const role = roles.get(namespace);
   if (account?.isAdmin || account?.name === namespace || role === "owner") return "admin";

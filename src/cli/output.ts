@@ -5,7 +5,7 @@ import type { DataFolderOptions } from "./data-folder.ts";
 export type Output = ReturnType<typeof createOutput>;
 
 /** Lines for people, or one JSON object a line for programs. */
-export function createOutput({ json }: DataFolderOptions) {
+export function createOutput({ json }: Pick<DataFolderOptions, "json">) {
   return {
     say(facts: object, text: string): void {
       process.stdout.write(json ? `${JSON.stringify(facts)}\n` : `${text}\n`);

@@ -7,9 +7,11 @@ import { keysCommand } from "./keys.ts";
 import { orgCommand } from "./org.ts";
 import { quotaCommand } from "./quota.ts";
 import { repoCommand } from "./repo.ts";
+import { searchCommand } from "./search.ts";
 import { scrubCommand } from "./scrub.ts";
 import { serveCommand } from "./serve.ts";
 import { storageCommand } from "./storage.ts";
+import { tagCommand } from "./tag.ts";
 import { teamCommand } from "./team.ts";
 import { tokenCommand } from "./token.ts";
 import { userCommand } from "./user.ts";
@@ -25,6 +27,9 @@ Examples:
   $ berth user add mia                            let somebody in; asks for the password
   $ berth token create mia --label ci --scope repo:read
                                                   make a secret that stands in for the password
+  $ berth search nginx --host registry.example.com
+                                                  find something on any server
+  $ berth tag rollback team/app:1.4               point a tag where it pointed before
   $ berth repo delete team/app --yes              delete a repository with everything in it
   $ berth quota set team 50GB                     limit what a namespace may hold
   $ berth keys rotate                             sign tokens with another key from now on
@@ -49,7 +54,8 @@ export function createProgram(): Command {
     .addHelpText("after", notes);
   const commands = [
     ...[serveCommand(), userCommand(), orgCommand(), teamCommand(), tokenCommand()],
-    ...[repoCommand(), quotaCommand(), auditCommand(), keysCommand()],
+    ...[repoCommand(), tagCommand(), searchCommand()],
+    ...[quotaCommand(), auditCommand(), keysCommand()],
     ...[gcCommand(), checkCommand(), scrubCommand(), storageCommand(), configCommand()],
   ];
   for (const command of commands) program.addCommand(command);

@@ -5,10 +5,12 @@ import { group } from "./administration.ts";
 import { dataFolderCommand, type DataFolderOptions } from "./data-folder.ts";
 import { Failure } from "./failure.ts";
 import { accessCommand } from "./repo-access.ts";
+import { remoteList, remoteRemove, remoteShow } from "./repo-remote.ts";
 import { withRepositories } from "./repositories.ts";
 
 const notes = `
 Examples:
+  $ berth repo ls team --host registry.example.com
   $ berth repo create team/app --public       everybody may pull from it
   $ berth repo visibility team/app private    only those who were given access
   $ berth repo immutable team/app 'v\\d.*'     tags that match stay as they are, once they exist
@@ -17,12 +19,14 @@ Examples:
   $ berth repo delete team/app --yes          with its tags, manifests and blobs
 `;
 
-/** `berth repo …`: repositories of a data folder, also while a server runs on it. */
+/** `berth repo …`: repositories on any server, and those of a data folder, also while a server runs on it. */
 export function repoCommand(): Command {
   const command = new Command("repo").description("list, make, change and delete repositories");
+  const ofServers = [remoteList(), remoteShow(), remoteRemove()];
+  const ofFolders = [list(), create(), visibility(), immutable(), accessCommand(), remove()];
   return group(command, [
-    ...[list(), create(), visibility(), immutable()],
-    ...[accessCommand(), remove()],
+    ...ofServers.map((inner) => inner.helpGroup("On any server (--host):")),
+    ...ofFolders.map((inner) => inner.helpGroup("In a data folder (--data):")),
   ]).addHelpText("after", notes);
 }
 

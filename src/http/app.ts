@@ -2,18 +2,26 @@ import Koa from "koa";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Policy } from "../auth/policy.ts";
 import type { Keys } from "../auth/keys.ts";
+import type { Browsing } from "../hub/browsing.ts";
+import type { Tally } from "../hub/tally.ts";
 import type { Logger } from "../observability/logger.ts";
 import type { Registry } from "../registry/registry.ts";
 import type { Callers } from "./authenticate.ts";
 import { createBodyReader } from "./body.ts";
 import type { Challenger } from "./challenge.ts";
 import { renderFailures, versionHeader } from "./errors.ts";
+import { documentRoutes } from "./document.ts";
+import type { HubRoute } from "./hub/call.ts";
+import { createHubRouter } from "./hub/router.ts";
+import { hubRoutes, type HubParts } from "./hub/routes.ts";
 import { jwksRoutes } from "./jwks.ts";
 import { opsRoutes, type Readiness } from "./ops.ts";
+import { isHubRoute, openApiOf } from "./openapi.ts";
 import type { Origins } from "./origins.ts";
 import { logRequests } from "./request-log.ts";
 import { createRouter } from "./router.ts";
 import type { Route } from "./route.ts";
+import { searchV1Routes } from "./v1/search.ts";
 import { withShortWay } from "./short-way.ts";
 import { tokenRoutes, type TokenParts } from "./token.ts";
 import { blobRoutes } from "./v2/blobs.ts";
@@ -27,6 +35,9 @@ import { uploadRoutes } from "./v2/uploads.ts";
 
 export interface AppParts {
   readonly registry: Registry;
+  readonly hub: HubParts;
+  readonly tally: Tally;
+  readonly browsing: Browsing;
   readonly callers: Callers;
   readonly policy: Policy;
   readonly challenger: Challenger;
@@ -48,25 +59,29 @@ export interface AppParts {
 }
 
 /** Everything that is served, each with the permission it needs. */
-export function routesOf(parts: AppParts): readonly Route[] {
-  const { registry, policy, tokens, origins, readiness, limits } = parts;
+export function routesOf(parts: AppParts): readonly (Route | HubRoute)[] {
+  const { registry, tally, browsing, policy, tokens, origins, readiness, limits } = parts;
   const { pageSize, tagsPerPush } = limits;
   const readBody = createBodyReader(
     limits.manifestSize,
     limits.manifestSize * limits.manifestsInFlight,
   );
   const mayRedirect = createRedirectRule({ except: parts.redirectExcept, origins });
-  return [
+  const served: readonly (Route | HubRoute)[] = [
     ...opsRoutes({ readiness }),
+    ...documentRoutes({ document: () => openApiOf(served) }),
     ...(tokens === undefined ? [] : [...tokenRoutes(tokens), ...jwksRoutes(tokens)]),
     ...pingRoutes,
     ...catalogRoutes({ repositories: registry.repositories, policy, pageSize }),
     ...uploadRoutes({ uploads: registry.uploads, blobs: registry.blobs, policy }),
     ...blobRoutes({ blobs: registry.blobs, policy, mayRedirect }),
-    ...manifestRoutes({ manifests: registry.manifests, policy, readBody, tagsPerPush }),
+    ...manifestRoutes({ manifests: registry.manifests, policy, tally, readBody, tagsPerPush }),
     ...tagRoutes({ tags: registry.tags, pageSize }),
     ...referrerRoutes({ referrers: registry.referrers, pageSize }),
+    ...hubRoutes({ ...parts.hub, registry, browsing, origins }),
+    ...searchV1Routes({ search: browsing.search, policy }),
   ];
+  return served;
 }
 
 export function createApp(
@@ -80,14 +95,18 @@ export function createApp(
     if (ctx.path.startsWith("/v2")) ctx.set(versionHeader, "registry/2.0");
     await next();
   });
-  app.use(createRouter(routesOf(parts), parts));
+  const routes = routesOf(parts);
+  app.use(createHubRouter(routes.filter(isHubRoute), { ...parts.hub, origins: parts.origins }));
+  const others = routes.filter((route): route is Route => !isHubRoute(route));
+  app.use(createRouter(others, parts));
   app.on("error", (error) => parts.logger.debug({ err: error }, "a connection failed"));
   const handle = app.callback();
-  const { registry, callers, policy, logger } = parts;
+  const { registry, callers, policy, tally, logger } = parts;
   return withShortWay((request, response) => void handle(request, response), {
     manifests: registry.manifests,
     callers,
     policy,
+    tally,
     logger,
   });
 }

@@ -65,6 +65,7 @@ function scopeOf(
   switch (permission.kind) {
     case "none":
     case "access":
+    case "browse":
       return undefined;
     case "catalog":
       return { type: "registry", name: "catalog", actions: ["*"] };

@@ -2,6 +2,8 @@ import type { Context, Middleware } from "koa";
 import { OciError, renderErrors } from "../oci/errors.ts";
 import { describeFailure } from "../registry/failures.ts";
 import type { Logger } from "../observability/logger.ts";
+import { surfaceOf } from "./caller.ts";
+import { renderHubError } from "./hub/errors.ts";
 import { renderTokenError } from "./token-errors.ts";
 
 /** A request that its client gave up: there is nobody to tell. */
@@ -57,9 +59,14 @@ function render(ctx: Context, error: OciError): void {
   if (ctx.path === "/token") ctx.set("Cache-Control", "no-store");
   if (error.headers !== undefined) ctx.set({ ...error.headers });
   ctx.type = "application/json";
-  ctx.body = JSON.stringify(ctx.path === "/token" ? renderTokenError(error) : renderErrors(error));
+  ctx.body = JSON.stringify(bodyOf(ctx, error));
   // What is left of the body is read and dropped, so that the answer arrives and the connection stays usable.
   if (!ctx.req.complete) ctx.req.resume();
+}
+
+function bodyOf(ctx: Context, error: OciError): object {
+  if (ctx.path === "/token") return renderTokenError(error);
+  return surfaceOf(ctx) === "hub" ? renderHubError(error) : renderErrors(error);
 }
 
 /** The answer can't be given any more: the connection is cut, so that nobody takes a part of it for the whole. */

@@ -1,4 +1,5 @@
 import type { Context } from "koa";
+import type { ZodObject, ZodType } from "zod";
 import type { Permission } from "../auth/policy.ts";
 import type { RepositoryName } from "../oci/name.ts";
 
@@ -17,7 +18,13 @@ interface RouteBase {
 }
 
 export interface PlainRoute extends RouteBase {
-  readonly permission: Permission & { readonly kind: "none" | "access" | "catalog" };
+  /** What it parses and what it answers, where that is not a matter of the OCI specification. */
+  readonly told?: {
+    readonly summary: string;
+    readonly query?: ZodObject;
+    readonly answer: ZodType;
+  };
+  readonly permission: Permission & { readonly kind: "none" | "access" | "catalog" | "browse" };
   readonly handle: (ctx: Context) => Promise<void> | void;
 }
 

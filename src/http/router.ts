@@ -1,12 +1,13 @@
 import Router from "@koa/router";
 import type { Context, Middleware } from "koa";
+import { stranger } from "../auth/caller.ts";
 import type { Permission, Policy } from "../auth/policy.ts";
 import { OciError } from "../oci/errors.ts";
 import { parseRepositoryName } from "../oci/name.ts";
 import type { Callers } from "./authenticate.ts";
 import { setCaller } from "./caller.ts";
 import type { Challenger } from "./challenge.ts";
-import type { Route, Target } from "./route.ts";
+import type { RepositoryRoute, Route, Target } from "./route.ts";
 import { lookUp } from "./unavailable.ts";
 
 /** Who may do what, as the wire asks. */
@@ -46,7 +47,7 @@ async function answer(
     const asked = ctx.params["name"] ?? "";
     const repository = parseRepositoryName(asked);
     await admit(ctx, access, route.permission, { repository, asked });
-    await (route.handle as Extract<Route, { permission: { kind: "repository" } }>["handle"])(ctx, {
+    await (route.handle as RepositoryRoute["handle"])(ctx, {
       repository,
       asked,
     });
@@ -64,7 +65,8 @@ async function admit(
   target: Target | undefined,
 ): Promise<void> {
   if (permission.kind === "none") return;
-  const found = await callers.of(ctx.req, target?.repository);
+  const presented = await callers.of(ctx.req, target?.repository);
+  const found = presented === "nothing" && permission.kind === "browse" ? stranger : presented;
   if (found === "nothing" || found === "invalid")
     throw challenger.challenge(ctx, permission, target?.asked, found);
   const repository = target?.repository;
@@ -73,8 +75,8 @@ async function admit(
     return policy.allows({ caller: settled, permission, repository }) ? settled : undefined;
   });
   if (caller === undefined) {
-    const presented = found.identity.kind === "anonymous" ? "anonymous" : "valid";
-    throw challenger.challenge(ctx, permission, target?.asked, presented);
+    const shown = found.identity.kind === "anonymous" ? "anonymous" : "valid";
+    throw challenger.challenge(ctx, permission, target?.asked, shown);
   }
   setCaller(ctx, caller);
 }

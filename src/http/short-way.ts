@@ -1,5 +1,6 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from "node:http";
 import type { Policy } from "../auth/policy.ts";
+import type { Tally } from "../hub/tally.ts";
 import type { Logger } from "../observability/logger.ts";
 import { OciError } from "../oci/errors.ts";
 import { parseRepositoryName, type RepositoryName } from "../oci/name.ts";
@@ -24,10 +25,11 @@ export function withShortWay(
     readonly manifests: Manifests;
     readonly callers: Callers;
     readonly policy: Policy;
+    readonly tally: Tally;
     readonly logger: Logger;
   },
 ): RequestListener {
-  const { manifests, callers, policy, logger } = parts;
+  const { manifests, callers, policy, tally, logger } = parts;
   // Requests that went well are logged at this level, and the log is written on the long way.
   if (logger.isLevelEnabled("debug")) return longWay;
 
@@ -52,6 +54,7 @@ export function withShortWay(
       "Content-Length": found.content.length,
     });
     response.end(method === "HEAD" ? undefined : found.content);
+    if (method === "GET") tally.pulled(repository, reference);
     return true;
   };
 

@@ -38,6 +38,10 @@ export interface AuditQuery {
   readonly actor?: string | undefined;
   /** An action, or the beginning of some: `repo` and `repo.tag` mean `repo.tag.push`. */
   readonly action?: string | undefined;
+  /** What it happened to. */
+  readonly subject?: string | undefined;
+  /** So many of the newest are left out. */
+  readonly skip?: number | undefined;
   /** Included. */
   readonly fromMs?: number | undefined;
   /** Not included. */
@@ -49,10 +53,11 @@ export function createAuditReads(db: Database) {
   return {
     /** The newest first. */
     async list(query: AuditQuery): Promise<readonly AuditEntry[]> {
-      const { account, actor, action, fromMs, toMs } = query;
+      const { account, actor, action, subject, fromMs, toMs } = query;
       let rows = db.selectFrom("audit_log").selectAll();
       if (account !== undefined) rows = rows.where("account", "=", account);
       if (actor !== undefined) rows = rows.where("actor", "=", actor);
+      if (subject !== undefined) rows = rows.where("subject", "=", subject);
       if (fromMs !== undefined) rows = rows.where("at", ">=", fromMs);
       if (toMs !== undefined) rows = rows.where("at", "<", toMs);
       if (action !== undefined) {
@@ -68,6 +73,7 @@ export function createAuditReads(db: Database) {
         .orderBy("at", "desc")
         .orderBy("id", "desc")
         .limit(query.limit)
+        .offset(query.skip ?? 0)
         .execute();
       return found.map(({ at, data, ...row }) => ({
         ...row,

@@ -1,3 +1,8 @@
+import { accessTokenChangeCommands } from "./access-token-changes.ts";
+import { descriptionCommands } from "./descriptions.ts";
+import { inviteCommands } from "./invites.ts";
+import { starCommands } from "./stars.ts";
+import { teamChangeCommands } from "./team-changes.ts";
 import { accountRemovalCommands } from "./account-removal.ts";
 import { accessTokenCommands } from "./access-tokens.ts";
 import { accountCommands } from "./accounts.ts";
@@ -12,7 +17,9 @@ import { repositoryRemovalCommands } from "./repository-removal.ts";
 import { repositorySettingsCommands } from "./repository-settings.ts";
 import { memberCommands } from "./members.ts";
 import type { Database } from "./schema.ts";
+import { tagHistoryCommands } from "./tag-history.ts";
 import { tagCommands } from "./tags.ts";
+import { searchCommands } from "./search.ts";
 import { teamPermissionCommands } from "./team-permissions.ts";
 import { teamCommands } from "./teams.ts";
 import { upkeepCommands } from "./upkeep.ts";
@@ -24,20 +31,27 @@ import { userCommands } from "./users.ts";
  * they may cross a thread; a refusal is a result, not an error.
  */
 export const commands = {
+  ...accessTokenChangeCommands,
   ...accessTokenCommands,
   ...accountCommands,
   ...accountRemovalCommands,
   ...blobCommands,
   ...collaboratorCommands,
   ...collectionCommands,
+  ...descriptionCommands,
   ...instanceCommands,
+  ...inviteCommands,
   ...manifestCommands,
   ...quotaCommands,
   ...repositoryCreationCommands,
   ...repositoryRemovalCommands,
   ...repositorySettingsCommands,
   ...memberCommands,
+  ...searchCommands,
+  ...starCommands,
   ...tagCommands,
+  ...tagHistoryCommands,
+  ...teamChangeCommands,
   ...teamCommands,
   ...teamPermissionCommands,
   ...upkeepCommands,

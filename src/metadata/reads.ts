@@ -1,3 +1,13 @@
+import { createTokenOriginReads } from "./access-token-changes.ts";
+import { createImageReads } from "./images.ts";
+import { createInviteReads } from "./invites.ts";
+import { createMembershipReads } from "./memberships.ts";
+import { createRepositoryDetailReads } from "./repository-details.ts";
+import { createRepositoryPageReads } from "./repository-pages.ts";
+import { createSessionReads } from "./sessions.ts";
+import { createStarReads } from "./stars.ts";
+import { createTagPageReads } from "./tag-pages.ts";
+import { createTeamGrantReads } from "./team-changes.ts";
 import { createAccessTokenReads } from "./access-tokens.ts";
 import { createAccountReads } from "./accounts.ts";
 import { createAuditReads } from "./audit.ts";
@@ -16,6 +26,9 @@ import { openReadConnection, queriesOn, type SqliteConnection } from "./sqlite/c
 import { createFreshness } from "./sqlite/freshness.ts";
 import { createHotManifests } from "./sqlite/hot-manifests.ts";
 import { createHotRepositories } from "./sqlite/hot-repositories.ts";
+import { createSearchReads } from "./search.ts";
+import { createSizeReads } from "./sizes.ts";
+import { createTagHistoryReads } from "./tag-history.ts";
 import { createTagReads } from "./tags.ts";
 import { createTeamPermissionReads } from "./team-permissions.ts";
 import { createTeamReads } from "./teams.ts";
@@ -49,9 +62,22 @@ export function createReads(connection: SqliteConnection) {
     hotRepositories: createHotRepositories(connection, freshness),
     removals: createRemovalReads(db),
     quotas: createQuotaReads(db),
+    search: createSearchReads(db, freshness),
+    sizes: createSizeReads(db),
+    tagHistory: createTagHistoryReads(db),
     tags: createTagReads(db),
     uploads: createUploadReads(db),
     instance: createInstanceReads(db),
+    tokenOrigins: createTokenOriginReads(db),
+    images: createImageReads(db),
+    invites: createInviteReads(db),
+    memberships: createMembershipReads(db),
+    repositoryDetails: createRepositoryDetailReads(db),
+    repositoryPages: createRepositoryPageReads(db),
+    sessions: createSessionReads(db),
+    stars: createStarReads(db),
+    tagPages: createTagPageReads(db),
+    teamGrants: createTeamGrantReads(db),
     upkeep: createUpkeepReads(db),
     /** Before an answer that has to see what was just written. */
     recheck: () => freshness.recheck(),

@@ -25,6 +25,16 @@ export function pageOf<T>(rows: readonly T[], limit: number): Page<T> {
 export function createRepositoryReads(db: Database) {
   return {
     find: (name: RepositoryName): Promise<Repository | undefined> => findRepository(db, name),
+
+    /** When those that are there were made: tells one from an earlier one of its name. */
+    registrations: (
+      names: readonly RepositoryName[],
+    ): Promise<readonly { readonly name: RepositoryName; readonly registeredAtMs: number }[]> =>
+      db
+        .selectFrom("repositories")
+        .select(["name", "created_at as registeredAtMs"])
+        .where("name", "in", names)
+        .execute(),
   };
 }
 

@@ -1,4 +1,4 @@
-import type { Generated, Insertable, Kysely, Selectable } from "kysely";
+import type { Generated, GeneratedAlways, Insertable, Kysely, Selectable } from "kysely";
 import type { Digest } from "../oci/digest.ts";
 import type { RepositoryName } from "../oci/name.ts";
 import type { Tag } from "../oci/reference.ts";
@@ -26,6 +26,12 @@ export interface Schema {
   audit_log: AuditLogTable;
   quotas: QuotasTable;
   repository_removals: RepositoryRemovalsTable;
+  repository_descriptions: RepositoryDescriptionsTable;
+  search_documents: SearchDocumentsTable;
+  repository_facets: RepositoryFacetsTable;
+  stars: StarsTable;
+  invites: InvitesTable;
+  namespace_counts: NamespaceCountsTable;
 }
 
 /** A connection, or a transaction on one. */
@@ -39,6 +45,24 @@ interface RepositoriesTable {
   updated_at: number;
   visibility: Generated<Visibility>;
   immutable_tags: string | null;
+  tag_count: Generated<number>;
+  star_count: Generated<number>;
+  size_bytes: Generated<number>;
+}
+
+interface RepositoryFacetsTable {
+  repository_id: number;
+  facet: "os" | "architecture" | "os_version" | "type";
+  value: string;
+  uses: number;
+}
+
+interface SearchDocumentsTable {
+  repository_id: number;
+  is_official: 0 | 1;
+  stars: Generated<number>;
+  pull_rank: Generated<number>;
+  rank: GeneratedAlways<number>;
 }
 
 interface BlobsTable {
@@ -225,6 +249,34 @@ interface QuotasTable {
 interface RepositoryRemovalsTable {
   name: RepositoryName;
   sequence: number;
+}
+
+interface RepositoryDescriptionsTable {
+  repository_id: number;
+  short_text: Generated<string>;
+  full_text: Generated<string>;
+}
+
+interface StarsTable {
+  user_id: number;
+  repository_id: number;
+  created_at: number;
+}
+
+interface InvitesTable {
+  id: string;
+  organisation_id: number;
+  user_id: number;
+  team_id: number | null;
+  role: MemberRole;
+  inviter: string;
+  created_at: number;
+}
+
+interface NamespaceCountsTable {
+  namespace: string;
+  public: number;
+  private: number;
 }
 
 export type NewManifest = Omit<Insertable<ManifestsTable>, "id" | "repository_id">;

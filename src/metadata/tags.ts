@@ -50,6 +50,7 @@ export async function pointTag(
     readonly digest: Digest;
   },
   change: TagChange,
+  data: Record<string, string> = {},
 ): Promise<void> {
   const { nowMs, reviewAtMs } = change;
   const before = await tx
@@ -72,7 +73,7 @@ export async function pointTag(
         .doUpdateSet({ manifest_id: tag.manifestId, updated_at: nowMs }),
     )
     .execute();
-  await auditTag(tx, "repo.tag.push", tag.name, change, { digest: tag.digest });
+  await auditTag(tx, "repo.tag.push", tag.name, change, { digest: tag.digest, ...data });
   if (before?.manifest_id === tag.manifestId) return;
   await rememberTag(tx, tag.repositoryId, tag.name, tag.digest, change);
   if (before !== undefined) await reviewManifest(tx, before.manifest_id, reviewAtMs);

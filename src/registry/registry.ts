@@ -41,7 +41,7 @@ export function createRegistry(parts: {
     blobs: createBlobs({ ...parts, keeper }),
     uploads,
     manifests: createManifests({ ...parts, keeper, recentBlobs }),
-    tags: createTags(parts),
+    tags: createTags({ ...parts, keeper }),
     referrers: createReferrers(parts),
     repositories: createRepositories({ ...parts, uploads }),
   };

@@ -1,8 +1,16 @@
+import type { Actor } from "../metadata/audit.ts";
+import { isRefusal } from "../metadata/refusals.ts";
+import type { Digest } from "../oci/digest.ts";
 import { OciError } from "../oci/errors.ts";
 import type { RepositoryName } from "../oci/name.ts";
 import type { Tag } from "../oci/reference.ts";
+import type { TagMove } from "../metadata/tag-history.ts";
 import type { Metadata } from "../metadata/metadata.ts";
+import type { Keeper } from "./clock.ts";
+import { refusalError } from "./refusals.ts";
 import type { Page } from "../metadata/repositories.ts";
+
+export type { TagMove };
 
 /** Where a listing goes on: behind `last`, which need not exist (any more), and how many entries at most. */
 export interface PageRequest {
@@ -12,7 +20,11 @@ export interface PageRequest {
 
 export type Tags = ReturnType<typeof createTags>;
 
-export function createTags({ metadata }: { readonly metadata: Pick<Metadata, "tags"> }) {
+export function createTags(parts: {
+  readonly metadata: Pick<Metadata, "tags" | "run">;
+  readonly keeper: Keeper;
+}) {
+  const { metadata, keeper } = parts;
   return {
     /** In bytewise order. Throws NAME_UNKNOWN if there is no such repository. */
     async list(repository: RepositoryName, page: PageRequest): Promise<Page<Tag>> {
@@ -20,6 +32,36 @@ export function createTags({ metadata }: { readonly metadata: Pick<Metadata, "ta
       if (found === undefined)
         throw new OciError("NAME_UNKNOWN", undefined, { detail: { name: repository } });
       return found;
+    },
+
+    /**
+     * Points a tag where it pointed before: at `digest`, or at the last other one that is still here. Throws
+     * NAME_UNKNOWN, MANIFEST_UNKNOWN if the tag never pointed there or what it pointed at is gone, and DENIED if it is
+     * immutable.
+     */
+    async rollBack(
+      actor: Actor,
+      repository: RepositoryName,
+      tag: Tag,
+      digest: Digest | undefined,
+    ): Promise<Digest> {
+      const change = { actor, repository, tag, digest, ...keeper.change() };
+      const result = await metadata.run("rollBackTag", change);
+      if (isRefusal(result)) throw refusalError(result, repository);
+      switch (result.outcome) {
+        case "done":
+          return result.digest;
+        case "no repository":
+          throw new OciError("NAME_UNKNOWN", undefined, { detail: { name: repository } });
+        case "no such past":
+          throw new OciError(
+            "MANIFEST_UNKNOWN",
+            digest === undefined
+              ? `${tag} has not pointed at anything else that is still here`
+              : `${tag} has not pointed at ${digest}, or it is gone`,
+            { detail: { tag, digest } },
+          );
+      }
     },
   };
 }

@@ -56,6 +56,7 @@ export function forgedTokens(
   const rsa = generateKeyPairSync("rsa", { modulusLength: 2048 });
   return {
     "without a signature": `${head}.${body}.`,
+    "with a signature that goes on": `${token}AA`,
     "with alg none": `${encode({ alg: "none", typ: "JWT" })}.${body}.`,
     "with alg none, our kid and a signature": forge({ ...header, alg: "none" }, claims, () =>
       Buffer.from("x"),

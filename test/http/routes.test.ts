@@ -1,11 +1,14 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { routesOf, type AppParts } from "../../src/http/app.ts";
+import { isHubRoute } from "../../src/http/openapi.ts";
 
 describe("the route table", () => {
   const parts = {
     registry: {},
+    browsing: { search: {} },
     tokens: {},
+    hub: { hub: {}, accounts: {} },
     readiness: () => Promise.resolve({}),
     redirectExcept: [],
     trustedProxies: [],
@@ -14,7 +17,7 @@ describe("the route table", () => {
   const routes = routesOf(parts);
 
   test("names a permission for every route", () => {
-    const kinds = new Set(["none", "access", "repository", "catalog"]);
+    const kinds = new Set(["none", "access", "repository", "catalog", "browse", "hub"]);
     for (const route of routes) {
       assert.ok(
         kinds.has(route.permission?.kind),
@@ -25,9 +28,8 @@ describe("the route table", () => {
   });
 
   test("asks for a permission on the repository wherever the path names one", () => {
-    for (const { method, path, permission } of routes) {
+    for (const { method, path, permission } of routes)
       assert.equal(path.includes("*name"), permission.kind === "repository", `${method} ${path}`);
-    }
   });
 
   test("asks for push where something is added, and for delete where something is removed", () => {
@@ -45,10 +47,29 @@ describe("the route table", () => {
     }
   });
 
+  test("asks for what is declared wherever the Hub-shaped API has a repository in its path", () => {
+    const hub = routes.filter(isHubRoute);
+    assert.ok(hub.length > 60);
+    for (const { method, path, permission } of hub)
+      assert.equal(
+        /[:*]repository/.test(path),
+        permission.needs.of === "repository",
+        `${method} ${path}`,
+      );
+  });
+
   test("leaves only the probes of whoever runs the process, and the way to a token, without a permission", () => {
     assert.deepEqual(
       routes.filter(({ permission }) => permission.kind === "none").map(({ path }) => path),
-      ["/healthz", "/readyz", "/token", "/token", "/.well-known/jwks.json"],
+      [
+        "/healthz",
+        "/readyz",
+        "/openapi.json",
+        "/token",
+        "/token",
+        "/.well-known/jwks.json",
+        "/v1/_ping",
+      ],
     );
   });
 });

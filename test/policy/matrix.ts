@@ -1,6 +1,8 @@
 import { request } from "node:http";
+import type { HubNeed } from "../../src/auth/hub-policy.ts";
 import { createOpenPolicy } from "../../src/auth/policy.ts";
 import { routesOf, type AppParts } from "../../src/http/app.ts";
+import { isHubRoute } from "../../src/http/openapi.ts";
 import { digestOf } from "../../src/oci/digest.ts";
 import { resign } from "../auth/forged-tokens.ts";
 import { password, startClosedBerth, type ClosedBerth } from "../support/closed.ts";
@@ -50,15 +52,33 @@ const names: Readonly<Record<Exclude<CallerName, "nobody" | "anonymous" | "robot
 };
 const absent = digestOf(Buffer.from("nobody pushed this"));
 
-/** Every route as the server has it: `GET /v2/…`. */
+/** Every route of the registry as the server has it: `GET /v2/…`. */
 export function servedRoutes(): readonly string[] {
+  return served()
+    .filter((route) => !isHubRoute(route))
+    .map(nameOfRoute);
+}
+
+/** Those of the Hub-shaped API, with what they need. */
+export function servedHubRoutes(): readonly { readonly name: string; readonly needs: HubNeed }[] {
+  return served()
+    .filter(isHubRoute)
+    .map((route) => ({ name: nameOfRoute(route), needs: route.permission.needs }));
+}
+
+const nameOfRoute = ({ method, path }: { readonly method: string; readonly path: string }) =>
+  `${method.toUpperCase()} ${path}`;
+
+/** The whole route table, with nothing behind it. */
+export function served() {
   const parts = {
-    ...{ registry: {}, tokens: {}, policy: createOpenPolicy() },
+    ...{ registry: {}, tokens: {}, browsing: { search: {} }, policy: createOpenPolicy() },
+    hub: { hub: {}, accounts: {} },
     readiness: () => Promise.resolve({}),
     redirectExcept: [],
     limits: { manifestSize: 1, manifestsInFlight: 1, pageSize: 1, tagsPerPush: 1 },
   } as unknown as AppParts;
-  return routesOf(parts).map(({ method, path }) => `${method.toUpperCase()} ${path}`);
+  return routesOf(parts);
 }
 
 /** A registry with everybody in it that the table speaks of. */
@@ -173,7 +193,8 @@ async function tokenFor(
 }
 
 /** What came, in the words of the table. */
-export function outcomeOf({ status, headers }: Answer): Expected {
+export function outcomeOf({ answer }: Cell): Expected {
+  const { status, headers } = answer;
   if (status !== 401) return { admitted: true };
   const challenge = String(headers["www-authenticate"]);
   const error = /error="([^"]*)"/.exec(challenge)?.[1] as "invalid_token" | undefined;

@@ -46,8 +46,8 @@ export const callers = {
 
 export type CallerName = keyof typeof callers;
 
-/** What a route needs; `known` is any good token, `open` is nothing at all. */
-type Need = "open" | "known" | "catalog" | readonly Action[];
+/** What a route needs; `known` is any good token, `open` is nothing at all, `browse` is nothing that is no good. */
+type Need = "open" | "known" | "catalog" | "browse" | readonly Action[];
 
 interface RouteRow {
   readonly needs: Need;
@@ -63,6 +63,7 @@ const push = ["pull", "push"] as const;
 export const routes: Readonly<Record<string, RouteRow>> = {
   "GET /healthz": { needs: "open" },
   "GET /readyz": { needs: "open" },
+  "GET /openapi.json": { needs: "open" },
   "GET /token": { needs: "open" },
   "POST /token": { needs: "open" },
   "GET /.well-known/jwks.json": { needs: "open" },
@@ -82,6 +83,8 @@ export const routes: Readonly<Record<string, RouteRow>> = {
   "PATCH /v2/*name/blobs/uploads/:id": { needs: push, body: "x" },
   "PUT /v2/*name/blobs/uploads/:id": { needs: push },
   "DELETE /v2/*name/blobs/uploads/:id": { needs: ["push"], challenge: push },
+  "GET /v1/_ping": { needs: "open" },
+  "GET /v1/search": { needs: "browse" },
 };
 
 /** What must come of a request: it is let in (whatever it then finds), or refused with this challenge. */
@@ -102,6 +105,10 @@ export function expectedOf(
   const { needs, challenge } = routes[route] ?? { needs: "open" };
   const row: CallerRow = callers[caller];
   if (needs === "open") return { admitted: true };
+  if (needs === "browse")
+    return row.standing === "no good"
+      ? { admitted: false, scope: undefined, error: "invalid_token" }
+      : { admitted: true };
   const scope = scopeOf(needs, challenge, repository);
   if (row.standing === "nothing") return { admitted: false, scope, error: undefined };
   if (row.standing === "no good") return { admitted: false, scope, error: "invalid_token" };
@@ -112,7 +119,7 @@ export function expectedOf(
 }
 
 function scopeOf(
-  needs: Exclude<Need, "open">,
+  needs: Exclude<Need, "open" | "browse">,
   challenge: readonly Action[] | undefined,
   repository: string,
 ): string | undefined {

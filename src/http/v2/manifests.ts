@@ -1,5 +1,6 @@
 import type { Context } from "koa";
 import type { Policy } from "../../auth/policy.ts";
+import type { Tally } from "../../hub/tally.ts";
 import { matchesIfNoneMatch } from "../../oci/conditional.ts";
 import { OciError } from "../../oci/errors.ts";
 import { parseReference, parseTag, type Reference, type Tag } from "../../oci/reference.ts";
@@ -18,16 +19,19 @@ const pullAndPush = { kind: "repository", actions: ["pull", "push"] } as const;
 export function manifestRoutes({
   manifests,
   policy,
+  tally,
   readBody,
   tagsPerPush,
 }: {
   readonly manifests: Manifests;
   readonly policy: Policy;
+  readonly tally: Tally;
   readonly readBody: BodyReader;
   readonly tagsPerPush: number;
 }): readonly Route[] {
   const get = async (ctx: Context, { repository }: Target): Promise<void> => {
-    const found = await manifests.get(repository, referenceOf(ctx));
+    const reference = referenceOf(ctx);
+    const found = await manifests.get(repository, reference);
     ctx.set(manifestHeaders(found));
     if (
       ctx.method === "HEAD" &&
@@ -37,6 +41,7 @@ export function manifestRoutes({
     }
     if (matchesIfNoneMatch(ctx.get("If-None-Match") || undefined, found.digest))
       return sendNothing(ctx, 304);
+    if (ctx.method === "GET") tally.pulled(repository, reference);
     ctx.body = Buffer.from(
       found.content.buffer,
       found.content.byteOffset,
@@ -58,6 +63,7 @@ export function manifestRoutes({
       contentType,
       bytes,
     });
+    tally.pushed(repository, pushed.tags);
     ctx.set({
       Location: `/v2/${asked}/manifests/${pushed.digest}`,
       "Docker-Content-Digest": pushed.digest,

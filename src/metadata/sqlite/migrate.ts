@@ -46,9 +46,9 @@ export function migrate(
   }
 }
 
-/** `migrations/sqlite/NNNN-name.sql`, which lies beside `src` and is not compiled. */
-export function readMigrations(): readonly Migration[] {
-  const folder = path.join(projectRoot(import.meta.dirname), "migrations", "sqlite");
+/** `migrations/sqlite/NNNN-name.sql`, or those of another database, which lie beside `src` and are not compiled. */
+export function readMigrations(database: "sqlite" | "counts" = "sqlite"): readonly Migration[] {
+  const folder = path.join(projectRoot(import.meta.dirname), "migrations", database);
   return readdirSync(folder)
     .filter((file) => /^\d{4}-.*\.sql$/.test(file))
     .toSorted()

@@ -1,0 +1,56 @@
+import type { PermissionLevel } from "../metadata/schema.ts";
+
+/*
+ * What the Hub-shaped API lets people do, and to whom: the level or the role that a user needs, and the scopes of an
+ * organisation's access token.
+ */
+
+/** What can be done to a repository; each by whom is in {@link repositoryDeeds}. */
+export type RepositoryDeed = keyof typeof repositoryDeeds;
+export type OrganisationDeed = keyof typeof organisationDeeds;
+
+export interface RepositoryRule {
+  /** `public`: everybody, where the repository is public, and else whoever may read. */
+  readonly level: "public" | PermissionLevel;
+  /** Scopes of an organisation's access token, each of which is enough. */
+  readonly scopes: readonly string[];
+}
+
+const images = ["scope-image-pull", "scope-image-push", "scope-image-delete"];
+const repositoryScopes = [
+  "scope-repository-read",
+  "scope-repository-edit",
+  "scope-repository-admin",
+];
+const tagScopes = ["scope-tag-read", "scope-tag-admin"];
+const teamScopes = ["scope-repo-group-edit", "scope-repo-group-admin"];
+const settings = "scope-repository-settings-admin";
+
+export const repositoryDeeds = {
+  see: { level: "public", scopes: [...images, ...repositoryScopes, ...tagScopes] },
+  "see tags": { level: "public", scopes: [...images, ...repositoryScopes, ...tagScopes] },
+  describe: { level: "admin", scopes: ["scope-repository-edit", "scope-repository-admin"] },
+  remove: { level: "admin", scopes: ["scope-repository-admin"] },
+  "move tags": { level: "write", scopes: ["scope-image-push", "scope-image-delete"] },
+  "delete tags": { level: "admin", scopes: ["scope-tag-admin", "scope-image-delete"] },
+  "fix tags": { level: "admin", scopes: [settings, "scope-repository-admin"] },
+  "see teams": { level: "admin", scopes: ["scope-repo-group-read", ...teamScopes] },
+  "admit teams": { level: "admin", scopes: teamScopes },
+} as const satisfies Readonly<Record<string, RepositoryRule>>;
+
+export interface OrganisationRule {
+  readonly role: "member" | "owner";
+  readonly scopes: readonly string[];
+  readonly password?: true;
+}
+
+export const organisationDeeds = {
+  "see members": { role: "member", scopes: ["scope-member-read", "scope-member-edit"] },
+  "change members": { role: "owner", scopes: ["scope-member-edit"] },
+  "see teams": { role: "member", scopes: ["scope-group-read", "scope-group-edit"] },
+  "change teams": { role: "owner", scopes: ["scope-group-edit"] },
+  "see invites": { role: "owner", scopes: ["scope-invite-read", "scope-invite-edit"] },
+  invite: { role: "owner", scopes: ["scope-invite-edit"] },
+  "see settings": { role: "owner", scopes: [] },
+  "make tokens": { role: "owner", scopes: [], password: true },
+} as const satisfies Readonly<Record<string, OrganisationRule>>;

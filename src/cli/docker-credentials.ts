@@ -1,0 +1,85 @@
+import { spawn } from "node:child_process";
+import { readFile } from "node:fs/promises";
+import { homedir } from "node:os";
+import path from "node:path";
+import process from "node:process";
+import { Failure } from "./failure.ts";
+
+export interface Credentials {
+  readonly name: string;
+  readonly secret: string;
+}
+
+interface DockerConfig {
+  readonly auths?: Readonly<Record<string, { readonly auth?: string }>>;
+  readonly credsStore?: string;
+  readonly credHelpers?: Readonly<Record<string, string>>;
+}
+
+/**
+ * What `docker login HOST` has kept: in `config.json` itself, or with the helper that it names for the host or for all
+ * (https://docs.docker.com/reference/cli/docker/login/). `undefined`: nothing.
+ */
+export async function dockerCredentials(host: string): Promise<Credentials | undefined> {
+  const folder = process.env["DOCKER_CONFIG"] ?? path.join(homedir(), ".docker");
+  const config = await readConfig(path.join(folder, "config.json"));
+  const spellings = [host, `https://${host}`, `http://${host}`, `https://${host}/v1/`];
+  const named = spellings.map((spelling) => config.credHelpers?.[spelling]).find(Boolean);
+  const helper = named ?? config.credsStore;
+  if (helper !== undefined && helper !== "") return askHelper(helper, host);
+  const { auth } = spellings.map((spelling) => config.auths?.[spelling]).find(Boolean) ?? {};
+  if (auth === undefined || auth === "") return undefined;
+  const text = Buffer.from(auth, "base64").toString("utf8");
+  const colon = text.indexOf(":");
+  return colon < 0
+    ? undefined
+    : { name: text.slice(0, colon), secret: text.slice(colon + 1).replace(/\0+$/, "") };
+}
+
+async function readConfig(file: string): Promise<DockerConfig> {
+  let text: string;
+  try {
+    text = await readFile(file, "utf8");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return {};
+    throw new Failure(`${file} can't be read: ${(error as Error).message}`, { cause: error });
+  }
+  try {
+    return JSON.parse(text) as DockerConfig;
+  } catch (error) {
+    throw new Failure(`${file} is not JSON`, { cause: error });
+  }
+}
+
+/** The protocol of docker-credential-helpers: the host on standard input, JSON on standard output. */
+function askHelper(helper: string, host: string): Promise<Credentials | undefined> {
+  const command = `docker-credential-${helper}`;
+  return new Promise((resolve, reject) => {
+    const child = spawn(command, ["get"], { stdio: ["pipe", "pipe", "inherit"] });
+    let said = "";
+    child.stdout.setEncoding("utf8").on("data", (text: string) => (said += text));
+    child.stdin.on("error", () => undefined).end(host);
+    child.on("error", (error) =>
+      reject(new Failure(`${command} can't be run: ${error.message}`, { cause: error })),
+    );
+    child.on("close", (code) => {
+      if (code !== 0) {
+        if (/not found/i.test(said)) resolve(undefined);
+        else reject(new Failure(`${command} has failed: ${said.trim()}`));
+        return;
+      }
+      const answer = parseAnswer(said);
+      if (answer === undefined) reject(new Failure(`${command} has not answered JSON`));
+      else resolve(answer);
+    });
+  });
+}
+
+function parseAnswer(text: string): Credentials | undefined {
+  try {
+    const { Username = "", Secret = "" } = JSON.parse(text) as Record<string, string>;
+    return { name: Username, secret: Secret };
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,59 @@
+/** What a Berth answers about tags (docs/api.md). */
+export interface ImageOfTag {
+  readonly os: string;
+  readonly architecture: string;
+  readonly variant: string | null;
+  readonly os_version: string | null;
+  readonly digest: string;
+  readonly size: number;
+}
+
+export interface TagShown {
+  readonly name: string;
+  readonly digest: string;
+  readonly media_type: string;
+  readonly last_updated: string;
+  readonly last_updater: string | null;
+  readonly pull_count: number;
+  readonly last_pulled: string | null;
+  readonly size: number;
+  readonly images: readonly ImageOfTag[];
+  readonly referrers?: readonly {
+    readonly digest: string;
+    readonly artifact_type: string | null;
+    readonly media_type: string;
+    readonly size: number;
+    readonly tag: string | null;
+  }[];
+}
+
+export interface TagMoved {
+  readonly digest: string | null;
+  readonly actor: string | null;
+  readonly changed_at: string;
+  readonly is_here: boolean;
+}
+
+interface LayerShown {
+  readonly digest: string;
+  readonly size: number;
+}
+
+export interface Difference {
+  readonly from: { readonly tag: string; readonly size: number; readonly image: ImageOfTag };
+  readonly to: { readonly tag: string; readonly size: number; readonly image: ImageOfTag };
+  readonly layers: Readonly<Record<"shared" | "added" | "removed", readonly LayerShown[]>>;
+  readonly size_change: number;
+  readonly download_size: number;
+  readonly config: readonly {
+    readonly field: string;
+    readonly from: unknown;
+    readonly to: unknown;
+  }[];
+}
+
+/** `linux/arm64/v8`, `windows/amd64 10.0.20348.2762` */
+export function platformOf({ os, architecture, variant, os_version }: ImageOfTag): string {
+  const platform = [os || "?", architecture || "?", ...(variant === null ? [] : [variant])];
+  return `${platform.join("/")}${os_version === null ? "" : ` ${os_version}`}`;
+}

@@ -1,0 +1,52 @@
+import type { Config } from "./config/schema.ts";
+import { createCounts, type Counts } from "./hub/counts.ts";
+import { createTally, type Tally } from "./hub/tally.ts";
+import { openSqliteCounts, type CountsStore } from "./metadata/counts.ts";
+import type { Metadata } from "./metadata/metadata.ts";
+import type { Logger } from "./observability/logger.ts";
+import { countsFile, databaseFile } from "./stores.ts";
+
+/** What a crash may lose of pulls and pushes. */
+const everyMs = 2_000;
+
+export interface Counting {
+  readonly tally: Tally;
+  readonly counts: Counts;
+  /** Writes down what is still in memory. */
+  close(): Promise<void>;
+}
+
+/** Opens the file of counts. Nobody is kept from a pull because it can't be counted: without the file, nothing is. */
+export async function openCounting(
+  config: Config,
+  parts: { readonly metadata: Metadata; readonly clock: () => number; readonly logger: Logger },
+): Promise<Counting> {
+  const { metadata, clock, logger } = parts;
+  let store: CountsStore;
+  try {
+    store = await openSqliteCounts(countsFile(config), databaseFile(config));
+  } catch (error) {
+    logger.error({ err: error }, "the file of counts can't be opened: pulls are not counted");
+    return {
+      tally: { pulled: () => undefined, pushed: () => undefined },
+      counts: {
+        of: () => Promise.resolve(new Map()),
+        ofTags: () => Promise.resolve(new Map()),
+      },
+      close: () => Promise.resolve(),
+    };
+  }
+  const tally = createTally({
+    ...{ store, clock, everyMs },
+    rank: (ranks) => metadata.run("rankRepositories", { ranks }),
+    report: (error) => logger.warn({ err: error }, "pulls could not be written down"),
+  });
+  return {
+    tally,
+    counts: createCounts({ store, metadata }),
+    async close() {
+      await tally.close();
+      await store.close();
+    },
+  };
+}

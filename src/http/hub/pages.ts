@@ -1,0 +1,84 @@
+import type { Context } from "koa";
+import { z } from "zod";
+import type { Origins } from "../origins.ts";
+import { notFound } from "./errors.ts";
+
+const sizeAtMost = 100;
+const pageAtMost = 1_000_000;
+
+const pageSizeOf = (byDefault: number) =>
+  z.coerce
+    .number()
+    .int()
+    .min(1)
+    .transform((size) => Math.min(size, sizeAtMost))
+    .default(byDefault)
+    .describe(`More than ${sizeAtMost} is taken for ${sizeAtMost}.`);
+
+/** Parameters of a page; more than the largest size is the largest size, since clients send 1000. */
+export const pageQuery = {
+  page: z.coerce.number().int().min(1).max(pageAtMost).default(1),
+  page_size: pageSizeOf(10),
+};
+export const auditPageQuery = { ...pageQuery, page_size: pageSizeOf(25) };
+
+/** Parameters of a list that goes on behind a name, which costs the same however far on that is. */
+export const followingQuery = {
+  page_size: pageQuery.page_size,
+  last: z.string().max(255).optional().describe("The name that the page before ended with."),
+};
+
+/** The envelope of a list. */
+export const pageOf = <T extends z.ZodType>(item: T) =>
+  z.object({
+    count: z.number().int(),
+    next: z.url().nullable(),
+    previous: z.url().nullable(),
+    results: z.array(item),
+  });
+
+export interface PageParts<T> {
+  readonly count: number;
+  readonly next: string | null;
+  readonly previous: string | null;
+  readonly results: T[];
+}
+
+export type Pager = ReturnType<typeof createPager>;
+
+/** Links are absolute and keep every other parameter. */
+export function createPager(origins: Origins) {
+  const linkTo = (ctx: Context, key: "page" | "last", value: string): string => {
+    const url = new URL(ctx.URL.pathname + ctx.URL.search, origins.originOf(ctx.req));
+    url.searchParams.set(key, value);
+    return url.href;
+  };
+  return {
+    /** @param last the name that the next page begins behind; `undefined` on the last page */
+    following<T>(
+      ctx: Context,
+      last: string | undefined,
+      count: number,
+      results: readonly T[],
+    ): PageParts<T> {
+      const next = last === undefined ? null : linkTo(ctx, "last", last);
+      return { count, next, previous: null, results: [...results] };
+    },
+
+    /** Throws 404 for a page beyond the last one, unless it is the first. */
+    envelope<T>(
+      ctx: Context,
+      { page, page_size: size }: { readonly page: number; readonly page_size: number },
+      count: number,
+      results: readonly T[],
+    ): PageParts<T> {
+      if (page > 1 && (page - 1) * size >= count) throw notFound();
+      return {
+        count,
+        next: page * size < count ? linkTo(ctx, "page", String(page + 1)) : null,
+        previous: page > 1 ? linkTo(ctx, "page", String(page - 1)) : null,
+        results: [...results],
+      };
+    },
+  };
+}

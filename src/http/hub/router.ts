@@ -1,0 +1,134 @@
+import Router from "@koa/router";
+import type { Context, Middleware } from "koa";
+import type { HubPolicy } from "../../auth/hub-policy.ts";
+import type { Session, Sessions } from "../../auth/sessions.ts";
+import { parseRepositoryName, reservedNamespaces, type RepositoryName } from "../../oci/name.ts";
+import { OciError } from "../../oci/errors.ts";
+import { peerOf, setSurface } from "../caller.ts";
+import { lookUp } from "../unavailable.ts";
+import { readAuthorization } from "../authorization.ts";
+import type { Origins } from "../origins.ts";
+import type { HubCall, HubRoute } from "./call.ts";
+import { forbidden, HubError, hubErrorOf, notFound } from "./errors.ts";
+import { parseBody, parseQuery } from "./requests.ts";
+
+export interface HubAccess {
+  readonly origins: Pick<Origins, "peerOf">;
+  /** Without it nobody can log in. */
+  readonly sessions: Sessions | undefined;
+  readonly policy: HubPolicy;
+}
+
+/**
+ * The Hub-shaped routes as middleware; what is no business of theirs goes on. Paths may end in a slash. A path below a
+ * word that Docker Hub uses and Berth serves nothing at is 404 in Docker Hub's form.
+ */
+export function createHubRouter(routes: readonly HubRoute[], access: HubAccess): Middleware {
+  const router = new Router({ sensitive: true });
+  for (const route of routes) router[route.method](route.path, (ctx) => answer(route, ctx, access));
+  const matched = router.routes();
+
+  return async (ctx, next) => {
+    if (isRegistryPath(ctx.path)) return next();
+    const { path, route: isServed } = router.match(ctx.path, ctx.method);
+    if (path.length === 0 && !isHubPath(ctx.path)) return next();
+    setSurface(ctx, "hub");
+    try {
+      if (isServed) {
+        await matched(ctx as Parameters<typeof matched>[0], async () => undefined);
+        return;
+      }
+    } catch (error) {
+      throw hubErrorOf(error);
+    }
+    if (path.length === 0) throw new HubError(404, "Berth serves nothing at this path");
+    const allowed = [...new Set(path.flatMap((layer) => layer.methods))].join(", ");
+    throw new HubError(405, `${ctx.method} is not served at this path`, {
+      headers: { Allow: allowed },
+    });
+  };
+}
+
+/** An image may be called `repositories`; its own paths have the form that two components have in Docker Hub's API. */
+const isRegistryPath = (path: string): boolean =>
+  /^\/v2\/repositories\/(?:tags\/list|(?:manifests|blobs|referrers)\/[^/]+\/?)$/.test(path);
+
+/** Below `/api`, or below a reserved word, unless it has the form of the registry's paths: that has its own answer to such a name. */
+function isHubPath(path: string): boolean {
+  const [, first = "", word = ""] = path.split("/");
+  if (first === "api") return true;
+  if (first !== "v2" || !reservedNamespaces.has(word)) return false;
+  return !/\/(?:tags\/list|(?:manifests|referrers|blobs)\/[^/]+|blobs\/uploads\/[^/]*)$/.test(path);
+}
+
+async function answer(
+  route: HubRoute,
+  ctx: Context & { readonly params: Readonly<Record<string, string>> },
+  access: HubAccess,
+): Promise<void> {
+  const { params } = ctx;
+  const { policy } = access;
+  const session = await sessionOf(ctx, access);
+  if (route.legacy && session?.identity.kind === "organisation")
+    throw forbidden("access tokens of organisations do not open this path");
+  const namespace = params["namespace"] ?? params["org"] ?? params["account"] ?? "";
+  const repository = repositoryOf(params);
+  const verdict = await lookUp(() =>
+    policy.judge(session, route.permission.needs, {
+      namespace,
+      ...(repository === undefined ? {} : { repository }),
+    }),
+  );
+  if (verdict === "login") throw needsLogin("authentication credentials were not provided");
+  if (verdict === "unknown") throw notFound();
+  if (verdict === "forbidden") throw forbidden();
+
+  const call: HubCall = {
+    ...{ ctx, session, params, namespace },
+    actor: {
+      accountId: session?.identity.accountId ?? null,
+      name: session?.identity.name ?? "",
+      peer: peerOf(ctx),
+    },
+    repository: repository ?? ("" as RepositoryName),
+    query: route.query === undefined ? undefined : parseQuery(route.query, ctx.query),
+    body: route.body === undefined ? undefined : await parseBody(route.body, ctx.req),
+  };
+  const body = await route.handle(call);
+  if (ctx.body !== undefined && ctx.body !== null) return;
+  ctx.body = route.answer === undefined ? null : body;
+  ctx.status = route.status;
+}
+
+/** `JWT` is the word for the scheme that most scripts for Docker Hub write; a command line sends a password each time. */
+async function sessionOf(
+  ctx: Context,
+  { sessions, origins }: HubAccess,
+): Promise<Session | undefined> {
+  const authorization = readAuthorization(ctx.get("Authorization").replace(/^jwt /i, "Bearer "));
+  // In open mode nobody is asked who they are.
+  if (authorization.kind === "none" || sessions === undefined) return undefined;
+  const session = await lookUp(async () => {
+    if (authorization.kind === "bearer") return sessions.resume(authorization.token.trim());
+    if (authorization.kind !== "basic") return undefined;
+    const from = { peer: origins.peerOf(ctx.req), agent: ctx.get("User-Agent") };
+    return sessions.identify(authorization, from);
+  });
+  if (session === undefined) throw needsLogin("what you log in with is not valid, or not any more");
+  return session;
+}
+
+const needsLogin = (message: string): HubError =>
+  new HubError(401, message, { headers: { "WWW-Authenticate": 'Bearer realm="berth-hub"' } });
+
+/** A name that can't be one is not there. */
+function repositoryOf(params: Readonly<Record<string, string>>): RepositoryName | undefined {
+  const { namespace, repository } = params;
+  if (repository === undefined) return undefined;
+  try {
+    return parseRepositoryName(namespace === undefined ? repository : `${namespace}/${repository}`);
+  } catch (error) {
+    if (error instanceof OciError) throw notFound();
+    throw error;
+  }
+}

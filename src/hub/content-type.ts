@@ -1,0 +1,34 @@
+/** What a tag holds, in the words of Docker Hub. */
+export type ContentType =
+  | "image"
+  | "plugin"
+  | "helm"
+  | "wasm"
+  | "compose"
+  | "model"
+  | "unrecognized";
+
+interface Kind {
+  readonly kind: "image" | "index" | "opaque";
+  readonly artifactType: string | null;
+  readonly configMediaType: string | null;
+}
+
+const known: readonly (readonly [prefix: string, type: ContentType])[] = [
+  ["application/vnd.docker.container.image.v1+json", "image"],
+  ["application/vnd.oci.image.config.v1+json", "image"],
+  ["application/vnd.docker.plugin.", "plugin"],
+  ["application/vnd.cncf.helm.", "helm"],
+  ["application/vnd.wasm.", "wasm"],
+  ["application/vnd.docker.compose.project", "compose"],
+  ["application/vnd.docker.ai.", "model"],
+  ["application/vnd.cncf.model.", "model"],
+];
+
+/** By the artifact's type, or that of its config; an index without either is one of images. */
+export function contentTypeOf({ kind, artifactType, configMediaType }: Kind): ContentType {
+  const told = [artifactType, configMediaType].filter((type) => type !== null);
+  if (told.length === 0) return kind === "opaque" ? "unrecognized" : "image";
+  const found = known.find(([prefix]) => told.some((type) => type.startsWith(prefix)));
+  return found?.[1] ?? "unrecognized";
+}

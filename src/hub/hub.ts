@@ -1,0 +1,37 @@
+import type { Accounts } from "../auth/accounts.ts";
+import type { HubPolicy } from "../auth/hub-policy.ts";
+import type { Metadata } from "../metadata/metadata.ts";
+import type { Counts } from "./counts.ts";
+import { createGroups, type Groups } from "./groups.ts";
+import { createInvites, type Invites } from "./invites.ts";
+import { createPeople, type People } from "./people.ts";
+import { createHubRepositories, type HubRepositories } from "./repositories.ts";
+import { createHubTags, type HubTags } from "./tags.ts";
+import { createTokens, type Tokens } from "./tokens.ts";
+
+/** What the Hub-shaped API shows and does, beyond what a registry does. */
+export interface Hub {
+  readonly repositories: HubRepositories;
+  readonly tags: HubTags;
+  readonly people: People;
+  readonly groups: Groups;
+  readonly invites: Invites;
+  readonly tokens: Tokens;
+}
+
+export function createHub(parts: {
+  readonly metadata: Metadata;
+  readonly accounts: Accounts;
+  readonly policy: HubPolicy;
+  readonly counts: Counts;
+  readonly clock: () => number;
+}): Hub {
+  return {
+    repositories: createHubRepositories(parts),
+    tags: createHubTags(parts),
+    people: createPeople(parts),
+    groups: createGroups(parts),
+    invites: createInvites(parts),
+    tokens: createTokens(parts),
+  };
+}

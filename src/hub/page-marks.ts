@@ -1,0 +1,41 @@
+/**
+ * Where the pages of lists end that were given out lately. Clients ask for pages by number; whoever walks a list finds
+ * each page by the end of the one before, which costs the same for page 500 as for page 1 and skips nothing when the
+ * list grows meanwhile. A jump to a page counts its way there in an index. A mark opens nothing: what may be seen is
+ * asked on every page.
+ */
+export interface PageMarks<Place> {
+  /** Where to begin a page: behind a place, and then so many further on. */
+  begin(
+    list: string,
+    page: number,
+    size: number,
+  ): { readonly after?: Place; readonly skip: number };
+  /** A page ends with this entry. */
+  end(list: string, page: number, size: number, last: Place | undefined): void;
+}
+
+const marksAtMost = 20_000;
+const goodForMs = 60_000;
+
+export function createPageMarks<Place>(clock: () => number): PageMarks<Place> {
+  const marks = new Map<string, { readonly place: Place; readonly untilMs: number }>();
+  const keyOf = (list: string, page: number, size: number): string => `${page} ${size} ${list}`;
+  return {
+    begin(list, page, size) {
+      if (page === 1) return { skip: 0 };
+      const mark = marks.get(keyOf(list, page - 1, size));
+      return mark !== undefined && mark.untilMs > clock()
+        ? { after: mark.place, skip: 0 }
+        : { skip: (page - 1) * size };
+    },
+    end(list, page, size, last) {
+      if (last === undefined) return;
+      const key = keyOf(list, page, size);
+      marks.delete(key);
+      marks.set(key, { place: last, untilMs: clock() + goodForMs });
+      const [oldest] = marks.keys();
+      if (marks.size > marksAtMost && oldest !== undefined) marks.delete(oldest);
+    },
+  };
+}

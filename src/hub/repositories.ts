@@ -1,0 +1,168 @@
+import type { HubPolicy, Standing } from "../auth/hub-policy.ts";
+import type { Session } from "../auth/sessions.ts";
+import type { Actor } from "../metadata/audit.ts";
+import type { Metadata } from "../metadata/metadata.ts";
+import type { RepositoryDetails } from "../metadata/repository-details.ts";
+import type { RepositoryPlace } from "../metadata/repository-pages.ts";
+import { OciError } from "../oci/errors.ts";
+import type { RepositoryName } from "../oci/name.ts";
+import type { Counts } from "./counts.ts";
+import { contentTypeOf, type ContentType } from "./content-type.ts";
+import { createPageMarks } from "./page-marks.ts";
+
+/** What a list shows of a repository. */
+export interface ListedRepository extends RepositoryDetails {
+  readonly pulls: number;
+  readonly mediaTypes: readonly string[];
+  readonly contentTypes: readonly ContentType[];
+}
+
+/** What its own page shows. */
+export interface ShownRepository extends ListedRepository {
+  readonly standing: Standing;
+  readonly collaborators: number;
+  readonly isStarred: boolean;
+}
+
+export type RepositoryOrdering = "name" | "last_updated" | "pull_count";
+
+export interface RepositoryList {
+  readonly namespace: string;
+  readonly page: number;
+  readonly size: number;
+  readonly search?: string | undefined;
+  readonly ordering: RepositoryOrdering;
+  readonly descending: boolean;
+}
+
+export interface Listing<T> {
+  /** On all pages. */
+  readonly count: number;
+  readonly items: readonly T[];
+}
+
+export type HubRepositories = ReturnType<typeof createHubRepositories>;
+
+/** Pull counts lie elsewhere: to order by them, this many names are looked at. */
+const countedAtMost = 10_000;
+
+export function createHubRepositories(parts: {
+  readonly metadata: Metadata;
+  readonly policy: HubPolicy;
+  readonly counts: Counts;
+  readonly clock: () => number;
+}) {
+  const { metadata, policy, counts, clock } = parts;
+  const marks = createPageMarks<RepositoryPlace>(clock);
+
+  /** In the order of the names, without those that are gone. */
+  const describe = async (
+    names: readonly RepositoryName[],
+    fullTexts = false,
+  ): Promise<readonly ListedRepository[]> => {
+    const found = await metadata.repositoryDetails.find(names, { fullTexts });
+    const kinds = await metadata.repositoryDetails.kinds(found.map(({ id }) => id));
+    const counted = await counts.of(names);
+    const byName = new Map(found.map((details) => [details.name, details]));
+    return names.flatMap((name) => {
+      const details = byName.get(name);
+      if (details === undefined) return [];
+      const own = kinds.filter(({ repositoryId }) => repositoryId === details.id);
+      return [
+        {
+          ...details,
+          pulls: counted.get(name)?.pulls ?? 0,
+          mediaTypes: [...new Set(own.map(({ mediaType }) => mediaType))],
+          contentTypes: [...new Set(own.map(contentTypeOf))],
+        },
+      ];
+    });
+  };
+
+  const byPulls = async (
+    list: RepositoryList,
+    request: Parameters<Metadata["repositoryPages"]["list"]>[0],
+  ): Promise<readonly RepositoryName[]> => {
+    const places = await metadata.repositoryPages.list({
+      ...{ ...request, order: "name", descending: false, skip: 0, limit: countedAtMost },
+    });
+    const names = places.map(({ name }) => name);
+    const counted = await counts.of(names);
+    const pullsOf = (name: RepositoryName): number => counted.get(name)?.pulls ?? 0;
+    const way = list.descending ? -1 : 1;
+    const sorted = names.toSorted((a, b) => way * (pullsOf(a) - pullsOf(b)));
+    return sorted.slice((list.page - 1) * list.size, list.page * list.size);
+  };
+
+  return {
+    /** What the caller sees of a namespace; that there is no such namespace looks like an empty one. */
+    async list(
+      session: Session | undefined,
+      list: RepositoryList,
+    ): Promise<Listing<ListedRepository>> {
+      const { namespace, page, size, search, ordering, descending } = list;
+      const view = await policy.viewOf(session, namespace);
+      const count = await metadata.repositoryPages.count({ namespace, view, search });
+      if ((page - 1) * size >= count) return { count, items: [] };
+      const order = ordering === "name" ? "name" : "updated";
+      const base = { namespace, view, search, order, descending, skip: 0, limit: size } as const;
+      if (ordering === "pull_count")
+        return { count, items: await describe(await byPulls(list, base)) };
+      const key = JSON.stringify([view, namespace, search, order, descending]);
+      const places = await metadata.repositoryPages.list({
+        ...{ ...base, ...marks.begin(key, page, size) },
+      });
+      marks.end(key, page, size, places.at(-1));
+      return { count, items: await describe(places.map(({ name }) => name)) };
+    },
+
+    /** Throws NAME_UNKNOWN if it went meanwhile. */
+    async get(session: Session | undefined, name: RepositoryName): Promise<ShownRepository> {
+      const [shown] = await describe([name], true);
+      if (shown === undefined) throw new OciError("NAME_UNKNOWN");
+      const { identity } = session ?? {};
+      return {
+        ...shown,
+        standing: await policy.standing(session, name),
+        collaborators: await metadata.repositoryDetails.collaborators(shown.id),
+        isStarred:
+          identity?.kind === "user" && (await metadata.stars.has(identity.accountId, shown.id)),
+      };
+    },
+
+    /** What a user has starred, as far as the caller sees it. */
+    async starred(
+      session: Session | undefined,
+      userId: number,
+      { page, size }: { readonly page: number; readonly size: number },
+    ): Promise<Listing<ListedRepository>> {
+      const names = await metadata.stars.of(userId);
+      const seen = await policy.visible(session, names);
+      const visible = names.filter((name) => seen.has(name));
+      const items = await describe(visible.slice((page - 1) * size, page * size));
+      return { count: visible.length, items };
+    },
+
+    /** Throws NAME_UNKNOWN if there is no such repository. */
+    async describe(
+      actor: Actor,
+      repository: RepositoryName,
+      texts: { readonly short?: string | undefined; readonly full?: string | undefined },
+    ): Promise<void> {
+      const set = { actor, repository, ...texts, nowMs: clock() };
+      if (!(await metadata.run("setDescription", set))) throw new OciError("NAME_UNKNOWN");
+    },
+
+    /** False if the user has too many stars. */
+    star: (userId: number, repository: RepositoryName): Promise<boolean> =>
+      metadata.run("star", { userId, repository, nowMs: clock() }),
+    unstar: (userId: number, repository: RepositoryName): Promise<void> =>
+      metadata.run("unstar", { userId, repository }),
+
+    /** The teams that have a permission on a repository. */
+    async teams(repository: RepositoryName) {
+      const found = await metadata.repositories.find(repository);
+      return found === undefined ? [] : metadata.teamGrants.ofRepository(found.id);
+    },
+  };
+}

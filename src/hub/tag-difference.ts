@@ -1,0 +1,148 @@
+import type { Metadata } from "../metadata/metadata.ts";
+import type { TaggedManifest } from "../metadata/tag-pages.ts";
+import type { Digest } from "../oci/digest.ts";
+import { OciError } from "../oci/errors.ts";
+import { parseManifest } from "../oci/manifest.ts";
+import type { RepositoryName } from "../oci/name.ts";
+import type { Tag } from "../oci/reference.ts";
+import type { Registry } from "../registry/registry.ts";
+import { differingFields, type FieldChange } from "./config-difference.ts";
+import { holdingsOf, type Image } from "./images.ts";
+
+export interface Layer {
+  readonly digest: Digest;
+  readonly sizeBytes: number;
+}
+
+export interface ComparedImage {
+  readonly tag: Tag;
+  /** What the tag points at, and the image of it that was compared. */
+  readonly digest: Digest;
+  readonly image: Image;
+  readonly sizeBytes: number;
+}
+
+export interface TagDifference {
+  readonly from: ComparedImage;
+  readonly to: ComparedImage;
+  readonly layers: {
+    readonly shared: readonly Layer[];
+    readonly added: readonly Layer[];
+    readonly removed: readonly Layer[];
+  };
+  /** What the second has more, and what somebody who has the first has to fetch. */
+  readonly sizeChangeBytes: number;
+  readonly downloadBytes: number;
+  readonly config: readonly FieldChange[];
+}
+
+export interface DifferenceRequest {
+  readonly repository: RepositoryName;
+  readonly from: Tag;
+  readonly to: Tag;
+  /** `os/architecture` or `os/architecture/variant`; without it linux/amd64, or the first that both have. */
+  readonly platform?: string | undefined;
+}
+
+/** Configs of images are a few KiB; one larger than this is not compared. */
+const largestConfigBytes = 4 * 1024 * 1024;
+
+export type TagDifferences = ReturnType<typeof createTagDifferences>;
+
+export function createTagDifferences(parts: {
+  readonly metadata: Metadata;
+  readonly registry: Pick<Registry, "manifests" | "blobs">;
+}) {
+  const { metadata, registry } = parts;
+
+  const readConfig = async (repository: RepositoryName, digest: Digest): Promise<unknown> => {
+    const blob = await registry.blobs.get(repository, digest);
+    if (blob.sizeBytes === 0 || blob.sizeBytes > largestConfigBytes) return {};
+    const pieces: Uint8Array[] = [];
+    const bytes = await registry.blobs.open(blob, { start: 0, end: blob.sizeBytes - 1 });
+    for await (const piece of bytes) pieces.push(Uint8Array.from(piece));
+    try {
+      return JSON.parse(Buffer.concat(pieces).toString("utf8"));
+    } catch {
+      return {};
+    }
+  };
+
+  /** The layers and the config of an image. */
+  const open = async (repository: RepositoryName, { digest }: Image) => {
+    const { content, mediaType } = await registry.manifests.get(repository, {
+      ...{ kind: "digest", digest },
+    });
+    const { references } = parseManifest(content, mediaType);
+    const config = references.find(({ kind }) => kind === "config");
+    return {
+      layers: references
+        .filter(({ kind }) => kind === "layer")
+        .map((layer): Layer => ({ digest: layer.digest, sizeBytes: layer.sizeBytes })),
+      config: config === undefined ? {} : await readConfig(repository, config.digest),
+    };
+  };
+
+  return {
+    /** Throws NAME_UNKNOWN, and MANIFEST_UNKNOWN where a tag is not there or has no image for the platform. */
+    async compare({ repository, from, to, platform }: DifferenceRequest): Promise<TagDifference> {
+      const [home] = await metadata.repositoryDetails.find([repository], { fullTexts: false });
+      if (home === undefined) throw new OciError("NAME_UNKNOWN");
+      const tags = await metadata.tagPages.find(home.id, [from, to]);
+      const manifestOf = (tag: Tag): TaggedManifest => {
+        const found = tags.find(({ name }) => name === tag);
+        if (found === undefined)
+          throw new OciError("MANIFEST_UNKNOWN", undefined, { detail: { tag } });
+        return found.manifest;
+      };
+      const [before, after] = [manifestOf(from), manifestOf(to)];
+      const held = await holdingsOf(metadata, home.id, [before, after]);
+      const imagesOf = ({ id }: TaggedManifest): readonly Image[] => held.get(id)?.images ?? [];
+      const [older, newer] = pairOf(imagesOf(before), imagesOf(after), platform);
+      const [old, fresh] = [await open(repository, older), await open(repository, newer)];
+      const had = new Set(old.layers.map(({ digest }) => digest));
+      const has = new Set(fresh.layers.map(({ digest }) => digest));
+      const added = fresh.layers.filter(({ digest }) => !had.has(digest));
+      return {
+        from: { tag: from, digest: before.digest, image: older, sizeBytes: older.sizeBytes },
+        to: { tag: to, digest: after.digest, image: newer, sizeBytes: newer.sizeBytes },
+        layers: {
+          shared: fresh.layers.filter(({ digest }) => had.has(digest)),
+          added,
+          removed: old.layers.filter(({ digest }) => !has.has(digest)),
+        },
+        sizeChangeBytes: newer.sizeBytes - older.sizeBytes,
+        downloadBytes: added.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0),
+        config: differingFields(old.config, fresh.config),
+      };
+    },
+  };
+}
+
+export function platformText({ os, architecture, variant }: Image): string {
+  return [os, architecture, ...(variant === null ? [] : [variant])].join("/");
+}
+
+/** The images of two tags that stand for each other. */
+function pairOf(
+  from: readonly Image[],
+  to: readonly Image[],
+  platform: string | undefined,
+): readonly [Image, Image] {
+  const isWanted = (image: Image): boolean =>
+    platform === undefined ||
+    platformText(image) === platform ||
+    `${image.os}/${image.architecture}` === platform;
+  const candidates = to.filter(isWanted).toSorted((a, b) => rankOf(a) - rankOf(b));
+  for (const newer of candidates) {
+    const same = from.filter((image) => platformText(image) === platformText(newer));
+    const older = same.find(({ osVersion }) => osVersion === newer.osVersion) ?? same[0];
+    if (older !== undefined) return [older, newer];
+  }
+  throw new OciError(
+    "MANIFEST_UNKNOWN",
+    `the tags have no image for ${platform ?? "the same platform"} in common`,
+  );
+}
+
+const rankOf = (image: Image): number => (platformText(image) === "linux/amd64" ? 0 : 1);

@@ -1,0 +1,101 @@
+import type { Counted, PullRank } from "../metadata/counts.ts";
+import type { RepositoryName } from "../oci/name.ts";
+import type { Reference, Tag } from "../oci/reference.ts";
+import type { Clock } from "../registry/clock.ts";
+
+/** Takes note of pulls and pushes, at the cost of a look into a map. */
+export interface Tally {
+  /** A manifest was given out, with its bytes. Whether that is a pull is found out later. */
+  pulled(repository: RepositoryName, reference: Reference): void;
+  pushed(repository: RepositoryName, tags: readonly Tag[]): void;
+}
+
+type Note = { -readonly [key in keyof Counted]: Counted[key] };
+
+/** So many different things are not waited for. */
+const notesAtMost = 10_000;
+
+/**
+ * Notes are kept in memory and written down every few seconds, which is what a crash may lose. If they can't be
+ * written they are kept for the next time, as many as there is room for.
+ */
+export function createTally(parts: {
+  readonly store: {
+    add(counted: readonly Counted[]): Promise<readonly PullRank[]>;
+  };
+  readonly rank: (ranks: readonly PullRank[]) => Promise<unknown>;
+  readonly clock: Clock;
+  readonly everyMs: number;
+  readonly report: (error: unknown) => void;
+}): Tally & { flush(): Promise<void>; close(): Promise<void> } {
+  const { store, rank, clock, everyMs, report } = parts;
+  let notes = new Map<string, Note>();
+  let timer: NodeJS.Timeout | undefined;
+  let flushing: Promise<void> = Promise.resolve();
+
+  const noteOf = (repository: RepositoryName, reference: Reference): Note => {
+    const text = reference.kind === "tag" ? reference.tag : reference.digest;
+    const key = `${repository} ${text}`;
+    const held = notes.get(key);
+    if (held !== undefined) return held;
+    const nothing = { pulls: 0, pushes: 0, lastPulledAtMs: 0, lastPushedAtMs: 0 };
+    const note: Note = { repository, reference, ...nothing };
+    notes.set(key, note);
+    if (notes.size >= notesAtMost) void flush();
+    else timer ??= setTimeout(() => void flush(), everyMs).unref();
+    return note;
+  };
+  const keep = (batch: ReadonlyMap<string, Note>): void => {
+    for (const [key, note] of batch) {
+      if (notes.size >= notesAtMost) return;
+      const newer = notes.get(key);
+      if (newer === undefined) notes.set(key, note);
+      else {
+        newer.pulls += note.pulls;
+        newer.pushes += note.pushes;
+        newer.lastPulledAtMs = Math.max(newer.lastPulledAtMs, note.lastPulledAtMs);
+        newer.lastPushedAtMs = Math.max(newer.lastPushedAtMs, note.lastPushedAtMs);
+      }
+    }
+    if (notes.size > 0) timer ??= setTimeout(() => void flush(), everyMs).unref();
+  };
+  const write = async (batch: ReadonlyMap<string, Note>): Promise<void> => {
+    let ranks: readonly PullRank[];
+    try {
+      ranks = await store.add([...batch.values()]);
+    } catch (error) {
+      report(error);
+      keep(batch);
+      return;
+    }
+    if (ranks.length > 0) await rank(ranks).catch(report);
+  };
+  const flush = (): Promise<void> => {
+    clearTimeout(timer);
+    timer = undefined;
+    const batch = notes;
+    notes = new Map();
+    if (batch.size > 0) flushing = flushing.then(() => write(batch));
+    return flushing;
+  };
+
+  return {
+    pulled(repository, reference) {
+      const note = noteOf(repository, reference);
+      note.pulls += 1;
+      note.lastPulledAtMs = clock();
+    },
+    pushed(repository, tags) {
+      for (const tag of tags) {
+        const note = noteOf(repository, { kind: "tag", tag });
+        note.pushes += 1;
+        note.lastPushedAtMs = clock();
+      }
+    },
+    flush,
+    async close() {
+      await flush();
+      clearTimeout(timer);
+    },
+  };
+}

@@ -1,0 +1,53 @@
+import type { Digest } from "../oci/digest.ts";
+import type { RepositoryName } from "../oci/name.ts";
+import type { Tag } from "../oci/reference.ts";
+
+/** Pulls and pushes of one thing since the last time they were written down. */
+export interface Counted {
+  readonly repository: RepositoryName;
+  readonly reference:
+    | { readonly kind: "tag"; readonly tag: Tag }
+    | { readonly kind: "digest"; readonly digest: Digest };
+  readonly pulls: number;
+  readonly pushes: number;
+  /** 0: not at all. */
+  readonly lastPulledAtMs: number;
+  readonly lastPushedAtMs: number;
+}
+
+/** A repository whose pulls have grown enough to change its place among others. */
+export interface PullRank {
+  readonly repositoryId: number;
+  readonly pullRank: number;
+}
+
+export interface CountRow {
+  readonly pulls: number;
+  readonly pushes: number;
+  readonly lastPulledAtMs: number | null;
+  readonly lastPushedAtMs: number | null;
+}
+
+/** The file of counts. What it speaks of may be gone, or another of its name: `registeredAtMs` tells. */
+export interface CountsStore {
+  /** Writes down what was counted, all or nothing; things that are gone are left out. */
+  add(counted: readonly Counted[]): Promise<readonly PullRank[]>;
+  of(
+    repositories: readonly { readonly name: RepositoryName; readonly registeredAtMs: number }[],
+  ): ReadonlyMap<RepositoryName, CountRow>;
+  ofTags(
+    repository: { readonly name: RepositoryName; readonly registeredAtMs: number },
+    tags: readonly Tag[],
+  ): ReadonlyMap<Tag, CountRow>;
+  close(): Promise<void>;
+}
+
+/** Opens (and if need be makes) the counts in `file`, which speak of what is in the database in `mainFile`. */
+export async function openSqliteCounts(file: string, mainFile: string): Promise<CountsStore> {
+  const { openCounts } = await import("./sqlite/counts.ts");
+  return openCounts(file, mainFile);
+}
+
+/** Four steps for each doubling, so that a place changes seldom. */
+export const pullRankOf = (pulls: number): number =>
+  Math.min(127, Math.floor(4 * Math.log2(1 + pulls)));

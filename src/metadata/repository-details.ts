@@ -1,0 +1,100 @@
+import { sql } from "kysely";
+import type { RepositoryName } from "../oci/name.ts";
+import type { TagPatterns } from "../oci/tag-patterns.ts";
+import type { Database, Visibility } from "./schema.ts";
+
+/** What a list, or a page of its own, shows of a repository. */
+export interface RepositoryDetails {
+  readonly id: number;
+  readonly name: RepositoryName;
+  readonly visibility: Visibility;
+  readonly createdAtMs: number;
+  readonly updatedAtMs: number;
+  readonly immutableTags: TagPatterns | null;
+  readonly tags: number;
+  readonly stars: number;
+  readonly sizeBytes: number;
+  readonly shortText: string;
+  /** Empty in lists. */
+  readonly fullText: string;
+}
+
+/** What the newest tags of a repository point at. */
+export interface TaggedKind {
+  readonly repositoryId: number;
+  readonly mediaType: string;
+  readonly kind: "image" | "index" | "opaque";
+  readonly artifactType: string | null;
+  readonly configMediaType: string | null;
+}
+
+/** Tags whose kinds stand for the whole repository. */
+const newestTags = 10;
+
+export function createRepositoryDetailReads(db: Database) {
+  return {
+    /** Those of the names that are there, in any order, in one query. */
+    async find(
+      names: readonly RepositoryName[],
+      { fullTexts }: { readonly fullTexts: boolean },
+    ): Promise<readonly RepositoryDetails[]> {
+      if (names.length === 0) return [];
+      const rows = await db
+        .selectFrom("repositories")
+        .leftJoin(
+          "repository_descriptions",
+          "repository_descriptions.repository_id",
+          "repositories.id",
+        )
+        .select([
+          "repositories.id as id",
+          "repositories.name as name",
+          "repositories.visibility as visibility",
+          "repositories.created_at as createdAtMs",
+          "repositories.updated_at as updatedAtMs",
+          "repositories.immutable_tags as immutableTags",
+          "repositories.tag_count as tags",
+          "repositories.star_count as stars",
+          "repositories.size_bytes as sizeBytes",
+          "repository_descriptions.short_text as shortText",
+          fullTexts
+            ? sql<string | null>`repository_descriptions.full_text`.as("fullText")
+            : sql<string | null>`NULL`.as("fullText"),
+        ])
+        .where("repositories.name", "in", names)
+        .execute();
+      return rows.map(({ immutableTags, shortText, fullText, ...row }) => ({
+        ...row,
+        immutableTags: immutableTags === null ? null : (JSON.parse(immutableTags) as TagPatterns),
+        shortText: shortText ?? "",
+        fullText: fullText ?? "",
+      }));
+    },
+
+    /** What the newest tags of these repositories are: bounded, however many tags there are. */
+    async kinds(ids: readonly number[]): Promise<readonly TaggedKind[]> {
+      if (ids.length === 0) return [];
+      const { rows } = await sql<TaggedKind>`
+        SELECT DISTINCT repositories.id AS repositoryId, manifests.media_type AS mediaType, manifests.kind AS kind,
+          manifests.artifact_type AS artifactType, manifests.config_media_type AS configMediaType
+        FROM repositories
+        JOIN tags ON tags.repository_id = repositories.id AND tags.name IN (
+          SELECT name FROM tags AS newest WHERE newest.repository_id = repositories.id
+          ORDER BY newest.updated_at DESC, newest.name DESC LIMIT ${newestTags})
+        JOIN manifests ON manifests.id = tags.manifest_id
+        WHERE repositories.id IN (${sql.join(ids)})
+        ORDER BY manifests.media_type`.execute(db);
+      return rows;
+    },
+
+    /** People who have a permission of their own. */
+    async collaborators(repositoryId: number): Promise<number> {
+      const row = await db
+        .selectFrom("collaborators")
+        .select(({ fn }) => fn.countAll<number>().as("count"))
+        .where("repository_id", "=", repositoryId)
+        .executeTakeFirstOrThrow();
+      return row.count;
+    },
+  };
+}

@@ -1,0 +1,233 @@
+import { sql, type RawBuilder } from "kysely";
+import type { RepositoryName } from "../oci/name.ts";
+import type { Viewer } from "./catalog.ts";
+import type { PullRank } from "./counts.ts";
+import type { Database, Visibility } from "./schema.ts";
+import type { Freshness } from "./sqlite/freshness.ts";
+
+/** What is looked for; what is left out says nothing. */
+export interface SearchQuery {
+  readonly viewer: Viewer;
+  /** Words, in lower case, each the beginning of one in the name, the description or the README. None: everything. */
+  readonly words: readonly string[];
+  /** The repository that comes before all others if it matches too. */
+  readonly exact?: RepositoryName | undefined;
+  /** Of each facet one of the values. */
+  readonly facets?: Readonly<Partial<Record<Facet, readonly string[]>>>;
+  readonly isOfficial?: boolean | undefined;
+  readonly namespace?: string | undefined;
+  readonly offset: number;
+  readonly limit: number;
+  /** Matches beyond this are not counted. */
+  readonly countAtMost: number;
+}
+
+export type Facet = "os" | "architecture" | "os_version" | "type";
+
+export interface FoundRepository {
+  readonly id: number;
+  readonly name: RepositoryName;
+  readonly description: string;
+  readonly visibility: Visibility;
+  readonly stars: number;
+  readonly createdAtMs: number;
+  readonly updatedAtMs: number;
+  readonly facets: readonly FacetValue[];
+}
+
+export interface FacetValue {
+  readonly facet: Facet;
+  readonly value: string;
+}
+
+export interface SearchPage {
+  readonly items: readonly FoundRepository[];
+  /** Of all that matches and that the viewer may read; no more than `countAtMost`. */
+  readonly total: number;
+}
+
+/** Counts that are kept while nobody has written anything. */
+const countsAtMost = 1_000;
+
+export function createSearchReads(db: Database, freshness: Freshness) {
+  const counts = new Map<string, number>();
+  let known: unknown;
+
+  const countOf = async (
+    key: string,
+    from: RawBuilder<unknown>,
+    countAtMost: number,
+  ): Promise<number> => {
+    const version = freshness.version();
+    if (version !== known || counts.size >= countsAtMost) counts.clear();
+    known = version;
+    const held = counts.get(key);
+    if (held !== undefined) return held;
+    const { rows } = await sql<{ readonly total: number }>`
+      SELECT count(*) AS total FROM (SELECT rowid ${from} LIMIT ${countAtMost})`.execute(db);
+    const total = rows[0]?.total ?? 0;
+    counts.set(key, total);
+    return total;
+  };
+
+  return {
+    /** What repositories have images for, by their ids. */
+    facetsOf: (ids: readonly number[]) => facetsOf(db, ids),
+
+    /** The best first: the exact name, then official, by stars, and by the order of magnitude of the pulls. */
+    async find(query: SearchQuery): Promise<SearchPage> {
+      const { exact, offset, limit, countAtMost } = query;
+      const match = await expressionOf(db, query);
+      const from = sql`FROM search_index WHERE search_index MATCH ${match} ${pathsOf(query.viewer)}`;
+      const paths = query.viewer.kind === "paths" ? query.viewer.paths : [];
+      const total = await countOf(JSON.stringify([match, paths, countAtMost]), from, countAtMost);
+      if (total === 0) return { items: [], total };
+
+      const ranks: number[] = [];
+      const first = exact === undefined ? undefined : await rankOf(db, exact);
+      // Numbers are bound as REAL, and FTS5 takes a row that is no INTEGER for every row.
+      const isThere =
+        first !== undefined &&
+        (await sql`SELECT rowid ${from} AND rowid = CAST(${first} AS INTEGER)`.execute(db)).rows
+          .length > 0;
+      if (isThere && offset === 0 && limit > 0) ranks.push(first);
+      const others = isThere ? sql`AND rowid <> ${first}` : sql``;
+      const skipped = isThere ? Math.max(0, offset - 1) : offset;
+      const { rows } = await sql<{ readonly rank: number }>`
+        SELECT rowid AS rank ${from} ${others} ORDER BY rowid
+        LIMIT ${limit - ranks.length} OFFSET ${skipped}`.execute(db);
+      ranks.push(...rows.map(({ rank }) => rank));
+      return { items: await describe(db, ranks), total };
+    },
+  };
+}
+
+/** The lower half of a rank is the id. */
+const idOf = (rank: number): number => rank % 2 ** 32;
+
+async function rankOf(db: Database, name: RepositoryName): Promise<number | undefined> {
+  const found = await db
+    .selectFrom("repositories")
+    .innerJoin("search_documents", "search_documents.repository_id", "repositories.id")
+    .select("search_documents.rank as rank")
+    .where("repositories.name", "=", name)
+    .executeTakeFirst();
+  return found?.rank;
+}
+
+async function describe(
+  db: Database,
+  ranks: readonly number[],
+): Promise<readonly FoundRepository[]> {
+  if (ranks.length === 0) return [];
+  const ids = ranks.map(idOf);
+  const rows = await db
+    .selectFrom("repositories")
+    .leftJoin("repository_descriptions", "repository_descriptions.repository_id", "repositories.id")
+    .select(["id", "name", "visibility", "star_count as stars"])
+    .select(["created_at as createdAtMs", "updated_at as updatedAtMs"])
+    .select((row) => row.fn.coalesce("short_text", row.val("")).as("description"))
+    .where("id", "in", ids)
+    .execute();
+  const facets = await facetsOf(db, ids);
+  const byId = new Map(rows.map((row) => [row.id, row]));
+  return ids.flatMap((id) => {
+    const row = byId.get(id);
+    return row === undefined ? [] : [{ ...row, facets: facets.get(id) ?? [] }];
+  });
+}
+
+async function facetsOf(
+  db: Database,
+  ids: readonly number[],
+): Promise<ReadonlyMap<number, readonly FacetValue[]>> {
+  const found = new Map<number, FacetValue[]>();
+  if (ids.length === 0) return found;
+  const rows = await db
+    .selectFrom("repository_facets")
+    .select(["repository_id", "facet", "value"])
+    .where("repository_id", "in", ids)
+    .execute();
+  for (const { repository_id: id, facet, value } of rows) {
+    const own = found.get(id);
+    if (own === undefined) found.set(id, [{ facet, value }]);
+    else own.push({ facet, value });
+  }
+  return found;
+}
+
+/** As FTS5 takes it (https://sqlite.org/fts5.html, "Full-text Query Syntax"). */
+async function expressionOf(db: Database, query: SearchQuery): Promise<string> {
+  const { viewer, words, facets = {}, isOfficial, namespace } = query;
+  const parts = [
+    ...(words.length === 0
+      ? []
+      : [`{name description readme} : (${words.map((word) => `"${word}" *`).join(" AND ")})`]),
+    ...Object.entries(facets).flatMap(([facet, values]) => {
+      const tokens = values.map((value) => `${facet.replace("_", "")}${hex(value)}`);
+      return tokens.length === 0 ? [] : [`facet : (${tokens.join(" OR ")})`];
+    }),
+  ];
+  const access = await accessTokens(db, viewer);
+  if (access !== undefined) parts.push(`access : (${access.join(" OR ")})`);
+  if (namespace !== undefined) parts.push(`access : (${namespaceToken(namespace)})`);
+  if (isOfficial !== undefined) parts.push(`access : (${isOfficial ? "o" : "c"})`);
+  // What matches everything is written as what everything has one of.
+  if (parts.length === 0) parts.push("access : (o OR c)");
+  return parts.map((part) => `(${part})`).join(" AND ");
+}
+
+const hex = (text: string): string => Buffer.from(text).toString("hex");
+const namespaceToken = (namespace: string): string => `n${hex(namespace)}`;
+
+/** The tokens that the index has for what the viewer may read; `undefined`: there is nothing that they may not. */
+async function accessTokens(db: Database, viewer: Viewer): Promise<readonly string[] | undefined> {
+  switch (viewer.kind) {
+    case "everything":
+      return undefined;
+    case "public":
+      return ["v"];
+    case "paths":
+      return ["v", namespaceToken(viewer.namespace)];
+    case "user": {
+      const { accountId } = viewer;
+      const { rows } = await sql<{ readonly namespace: string | null; readonly team: number }>`
+        SELECT name AS namespace, 0 AS team FROM accounts WHERE id = ${accountId}
+        UNION ALL SELECT accounts.name, 0 FROM members JOIN accounts ON accounts.id = members.organisation_id
+          WHERE members.user_id = ${accountId} AND members.role = 'owner'
+        UNION ALL SELECT NULL, team_id FROM team_members WHERE user_id = ${accountId}`.execute(db);
+      const tokens = rows.map(({ namespace, team }) =>
+        namespace === null ? `t${team}` : namespaceToken(namespace),
+      );
+      return ["v", `u${accountId}`, ...tokens];
+    }
+  }
+}
+
+/** What a token's paths leave of its namespace; asked of each row that matches, which only such a token pays for. */
+function pathsOf(viewer: Viewer) {
+  if (viewer.kind !== "paths") return sql``;
+  const globs = viewer.paths.filter((path) => !/[?[\]]/.test(path));
+  const isNamed = sql.join(
+    [sql`visibility = 'public'`, ...globs.map((glob) => sql`name GLOB ${glob}`)],
+    sql` OR `,
+  );
+  return sql`AND EXISTS (
+    SELECT 1 FROM repositories WHERE id = search_index.rowid & 4294967295 AND (${isNamed}))`;
+}
+
+/** Puts repositories where their pulls have brought them. */
+async function rankRepositories(
+  tx: Database,
+  { ranks }: { readonly ranks: readonly PullRank[] },
+): Promise<void> {
+  for (const { repositoryId, pullRank } of ranks) {
+    await tx
+      .updateTable("search_documents")
+      .set({ pull_rank: pullRank })
+      .where("repository_id", "=", repositoryId)
+      .execute();
+  }
+}
+
+export const searchCommands = { rankRepositories };

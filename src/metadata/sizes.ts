@@ -1,0 +1,34 @@
+import { sql } from "kysely";
+import type { Viewer } from "./catalog.ts";
+import { isReadableBy } from "./readable.ts";
+import type { Database } from "./schema.ts";
+
+/** A blob that a repository shows. */
+export interface ShownBlob {
+  readonly blobId: number;
+  readonly sizeBytes: number;
+  /** Whether another repository shows it too that the viewer may read. */
+  readonly isShared: 0 | 1;
+}
+
+export function createSizeReads(db: Database) {
+  return {
+    /** The blobs of a repository in the order of their ids, after `last`: a repository may show very many. */
+    async blobsOf(
+      repositoryId: number,
+      viewer: Viewer,
+      { last, limit }: { readonly last: number; readonly limit: number },
+    ): Promise<readonly ShownBlob[]> {
+      const { rows } = await sql<ShownBlob>`
+        SELECT blobs.id AS blobId, blobs.size_bytes AS sizeBytes, EXISTS (
+          SELECT 1 FROM blob_links AS others JOIN repositories ON repositories.id = others.repository_id
+          WHERE others.blob_id = blobs.id AND others.repository_id <> ${repositoryId}
+            AND ${isReadableBy(viewer)}) AS isShared
+        FROM blob_links JOIN blobs ON blobs.id = blob_links.blob_id
+        WHERE blob_links.repository_id = ${repositoryId} AND blob_links.blob_id > ${last}
+          AND blobs.state <> 'deleting'
+        ORDER BY blob_links.blob_id LIMIT ${limit}`.execute(db);
+      return rows;
+    },
+  };
+}

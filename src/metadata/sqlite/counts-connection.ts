@@ -1,0 +1,17 @@
+import SqliteDatabase, { type Database as SqliteConnection } from "better-sqlite3";
+import { migrate, readMigrations } from "./migrate.ts";
+
+const busyTimeoutMs = 10_000;
+
+/**
+ * A connection to the file of counts, which is made and brought up to date if need be. NORMAL: a commit costs no flush,
+ * and a power cut the last of them, but never the file.
+ */
+export function openCountsConnection(file: string): SqliteConnection {
+  const connection = new SqliteDatabase(file, { timeout: busyTimeoutMs });
+  connection.pragma("journal_mode = WAL");
+  connection.pragma("synchronous = NORMAL");
+  connection.pragma("cache_size = -4096");
+  migrate(connection, readMigrations("counts"));
+  return connection;
+}

@@ -1,0 +1,77 @@
+import type { RepositoryName } from "../oci/name.ts";
+import type { Database } from "./schema.ts";
+
+interface Star {
+  readonly userId: number;
+  readonly repository: RepositoryName;
+  readonly nowMs: number;
+}
+
+export function createStarReads(db: Database) {
+  return {
+    async has(userId: number, repositoryId: number): Promise<boolean> {
+      const row = await db
+        .selectFrom("stars")
+        .select("user_id")
+        .where("user_id", "=", userId)
+        .where("repository_id", "=", repositoryId)
+        .executeTakeFirst();
+      return row !== undefined;
+    },
+
+    /** Everything that the user has starred, in the order of the names. */
+    async of(userId: number): Promise<readonly RepositoryName[]> {
+      const rows = await db
+        .selectFrom("stars")
+        .innerJoin("repositories", "repositories.id", "stars.repository_id")
+        .select("repositories.name as name")
+        .where("stars.user_id", "=", userId)
+        .orderBy("repositories.name")
+        .limit(starsAtMost)
+        .execute();
+      return rows.map(({ name }) => name);
+    },
+  };
+}
+
+/** Of one user. */
+const starsAtMost = 5000;
+
+/** Once or again: a user has at most one star for a repository. False if that, or the user, is gone, or has too many. */
+async function star(tx: Database, { userId, repository, nowMs }: Star): Promise<boolean> {
+  const held = await tx
+    .selectFrom("stars")
+    .select(({ fn }) => fn.countAll<number>().as("count"))
+    .where("user_id", "=", userId)
+    .executeTakeFirstOrThrow();
+  if (held.count >= starsAtMost) return false;
+  await tx
+    .insertInto("stars")
+    .columns(["user_id", "repository_id", "created_at"])
+    .expression((query) =>
+      query
+        .selectFrom(["accounts", "repositories"])
+        .select((given) => [
+          "accounts.id",
+          "repositories.id as repository",
+          given.val(nowMs).as("at"),
+        ])
+        .where("accounts.id", "=", userId)
+        .where("repositories.name", "=", repository),
+    )
+    .onConflict((conflict) => conflict.doNothing())
+    .execute();
+  return true;
+}
+
+async function unstar(tx: Database, { userId, repository }: Omit<Star, "nowMs">): Promise<void> {
+  await tx
+    .deleteFrom("stars")
+    .where("user_id", "=", userId)
+    .where("repository_id", "in", (query) =>
+      query.selectFrom("repositories").select("id").where("name", "=", repository),
+    )
+    .execute();
+}
+
+export const starCommands = { star, unstar };

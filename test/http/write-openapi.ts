@@ -1,0 +1,8 @@
+/** `npm run openapi`: writes down in `docs/openapi.json` what `/openapi.json` says. */
+import { writeFileSync } from "node:fs";
+import path from "node:path";
+import { openApiOf } from "../../src/http/openapi.ts";
+import { served } from "../policy/matrix.ts";
+
+const file = path.join(import.meta.dirname, "../../docs/openapi.json");
+writeFileSync(file, `${JSON.stringify(openApiOf(served()), null, 2)}\n`);

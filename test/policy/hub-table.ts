@@ -1,0 +1,183 @@
+/*
+ * Who may do what in the Hub-shaped API, written down once more and by hand: what every route needs, and what everybody
+ * has. `test/policy/hub.test.ts` asks the policy about all of it.
+ */
+
+import type { Visibility } from "./table.ts";
+
+export type HubCaller = keyof typeof hubCallers;
+
+interface CallerRow {
+  /** What they may do to a repository of `team`, where it is private and where it is public. */
+  readonly private: "nothing" | "read" | "write" | "admin";
+  readonly public: "read" | "write" | "admin";
+  /** In the organisation `team`. */
+  readonly role: "none" | "member" | "owner";
+  readonly is: "nobody" | "user" | "user by token" | "robot";
+  /** To make repositories in `team`. */
+  readonly mayCreate: boolean;
+}
+
+const stranger = { private: "nothing", public: "read", role: "none", mayCreate: false } as const;
+const owner = { private: "admin", public: "admin", role: "owner", mayCreate: true } as const;
+
+export const hubCallers = {
+  nobody: { ...stranger, is: "nobody" },
+  stranger: { ...stranger, is: "user" },
+  reader: { ...stranger, private: "read", is: "user" },
+  writer: { ...stranger, private: "write", public: "write", is: "user" },
+  "admin of the repository": { ...stranger, private: "admin", public: "admin", is: "user" },
+  member: { ...stranger, role: "member", is: "user" },
+  editor: { ...stranger, role: "member", mayCreate: true, is: "user" },
+  "owner of the organisation": { ...owner, is: "user" },
+  "owner of another organisation": { ...stranger, is: "user" },
+  administrator: { ...owner, is: "user" },
+  "owner with repo:admin": { ...owner, is: "user by token" },
+  "owner with repo:read": {
+    ...{ private: "read", public: "read", role: "member", mayCreate: false, is: "user by token" },
+  },
+  "owner with repo:public_read": { ...stranger, is: "user by token" },
+  "robot that pulls": { ...stranger, private: "read", is: "robot" },
+} satisfies Readonly<Record<string, CallerRow>>;
+
+export type HubNeedWord =
+  | "open"
+  | "session"
+  | "user"
+  | "password"
+  | "create"
+  | "read"
+  | "write"
+  | "admin"
+  | "member"
+  | "owner"
+  | "owner with password"
+  | "account";
+
+const repositoryRows: Readonly<Record<string, HubNeedWord>> = {
+  "GET ": "read",
+  "PATCH ": "admin",
+  "DELETE ": "admin",
+  "GET /tags": "read",
+  "GET /tags/:tag": "read",
+  "GET /tags/:tag/images": "read",
+  "DELETE /tags/:tag": "admin",
+  "PATCH /immutabletags": "admin",
+  "POST /immutabletags/verify": "admin",
+  // A star is for users; the route says so itself.
+  "POST /stars": "read",
+  "DELETE /stars": "read",
+  "GET /groups": "admin",
+  "POST /groups": "admin",
+  "PATCH /groups/:group": "admin",
+  "DELETE /groups/:group": "admin",
+};
+
+const under = (base: string): Readonly<Record<string, HubNeedWord>> =>
+  Object.fromEntries(
+    Object.entries(repositoryRows).map(([row, need]) => {
+      const [method = "", rest = ""] = row.split(" ");
+      return [`${method} ${base}${rest}`, need];
+    }),
+  );
+const berth = "/api/berth/v1";
+const tokens = (base: string): Readonly<Record<string, HubNeedWord>> => ({
+  [`POST ${base}`]: "password",
+  [`GET ${base}`]: "password",
+  [`GET ${base}/:id`]: "password",
+  [`PATCH ${base}/:id`]: "password",
+  [`DELETE ${base}/:id`]: "password",
+});
+
+export const hubTable: Readonly<Record<string, HubNeedWord>> = {
+  "POST /v2/users/login": "open",
+  "POST /v2/auth/token": "open",
+  "GET /v2/users/:name": "open",
+  "GET /v2/orgs/:org": "open",
+  "GET /v2/namespaces/:namespace/repositories": "open",
+  "GET /v2/repositories/:namespace": "open",
+  "GET /v2/users/:namespace/repositories": "open",
+  "GET /v2/users/:name/repositories/starred": "open",
+  "GET /v2/user": "user",
+  "GET /v2/user/orgs": "user",
+  "GET /v2/user/invites": "user",
+  "GET /v2/repositories/namespaces": "user",
+  "GET /api/billing/v4/accounts/:id/hub-plan": "session",
+  "POST /v2/namespaces/:namespace/repositories": "create",
+  ...under("/v2/namespaces/:namespace/repositories/:repository"),
+  ...under("/v2/repositories/:namespace/:repository"),
+  ...tokens("/v2/access-tokens"),
+  ...tokens("/v2/api_tokens"),
+  "POST /v2/orgs/:org/access-tokens": "owner with password",
+  "GET /v2/orgs/:org/access-tokens": "owner with password",
+  "GET /v2/orgs/:org/access-tokens/:id": "owner with password",
+  "PATCH /v2/orgs/:org/access-tokens/:id": "owner with password",
+  "DELETE /v2/orgs/:org/access-tokens/:id": "owner with password",
+  "GET /v2/orgs/:org/members": "member",
+  "GET /v2/orgs/:org/members/export": "owner",
+  "PUT /v2/orgs/:org/members/:user": "owner",
+  "DELETE /v2/orgs/:org/members/:user": "owner",
+  "GET /v2/orgs/:org/groups": "member",
+  "POST /v2/orgs/:org/groups": "owner",
+  "GET /v2/orgs/:org/groups/:group": "member",
+  "PUT /v2/orgs/:org/groups/:group": "owner",
+  "PATCH /v2/orgs/:org/groups/:group": "owner",
+  "DELETE /v2/orgs/:org/groups/:group": "owner",
+  "GET /v2/orgs/:org/groups/:group/members": "member",
+  "POST /v2/orgs/:org/groups/:group/members": "owner",
+  "DELETE /v2/orgs/:org/groups/:group/members/:user": "owner",
+  "GET /v2/orgs/:org/invites": "owner",
+  "POST /v2/invites/bulk": "session",
+  "DELETE /v2/invites/:id": "session",
+  "PATCH /v2/invites/:id/resend": "session",
+  "POST /v2/invites/:id/accept": "user",
+  "GET /v2/search/repositories": "open",
+  "GET /api/search/v4": "open",
+  "GET /api/content/v1/products/search": "open",
+  [`GET ${berth}/search`]: "open",
+  [`GET ${berth}/repositories`]: "open",
+  [`GET ${berth}/namespaces/:namespace/sizes`]: "open",
+  [`GET ${berth}/repositories/*repository`]: "read",
+  [`DELETE ${berth}/repositories/*repository`]: "admin",
+  [`GET ${berth}/repositories/*repository/-/sizes`]: "read",
+  [`GET ${berth}/repositories/*repository/-/diff`]: "read",
+  [`GET ${berth}/repositories/*repository/-/tags`]: "read",
+  [`GET ${berth}/repositories/*repository/-/tags/:tag`]: "read",
+  [`DELETE ${berth}/repositories/*repository/-/tags/:tag`]: "admin",
+  [`GET ${berth}/repositories/*repository/-/tags/:tag/history`]: "read",
+  [`POST ${berth}/repositories/*repository/-/tags/:tag/rollback`]: "write",
+  "GET /v2/auditlogs/:account": "account",
+  "GET /v2/auditlogs/:account/actions": "account",
+};
+
+type Verdict = "allowed" | "login" | "unknown" | "forbidden";
+
+export function hubExpected(need: HubNeedWord, caller: HubCaller, visibility: Visibility): Verdict {
+  const row: CallerRow = hubCallers[caller];
+  const allowedIf = (is: boolean): Verdict => (is ? "allowed" : "forbidden");
+  if (need === "open") return "allowed";
+  if (need === "read" || need === "write" || need === "admin") {
+    if (row.is === "nobody" && need !== "read") return "login";
+    const has = visibility === "missing" ? "nothing" : row[visibility];
+    if (has === "nothing") return "unknown";
+    return allowedIf(need === "read" || has === "admin" || has === need);
+  }
+  if (row.is === "nobody") return "login";
+  switch (need) {
+    case "session":
+      return "allowed";
+    case "user":
+      return allowedIf(row.is !== "robot");
+    case "password":
+      return allowedIf(row.is === "user");
+    case "create":
+      return allowedIf(row.mayCreate);
+    case "member":
+      return allowedIf(row.role !== "none");
+    case "owner":
+    case "account":
+      return allowedIf(row.role === "owner");
+    case "owner with password":
+      return allowedIf(row.role === "owner" && row.is === "user");
+  }
+}

@@ -1,0 +1,122 @@
+import assert from "node:assert/strict";
+import path from "node:path";
+import { after, describe, test } from "node:test";
+import { createHubPolicy, createOpenHubPolicy } from "../../src/auth/hub-policy.ts";
+import type { PersonalScope } from "../../src/auth/identity.ts";
+import type { Session } from "../../src/auth/sessions.ts";
+import { openReads } from "../../src/metadata/reads.ts";
+import { parseRepositoryName } from "../../src/oci/name.ts";
+import { startClosedBerth } from "../support/closed.ts";
+import { hubCallers, hubExpected, hubTable, type HubCaller } from "./hub-table.ts";
+import { repositories, servedHubRoutes } from "./matrix.ts";
+
+const berth = await startClosedBerth();
+const ids = new Map<string, number>();
+for (const name of ["mia", "rita", "walt", "adam", "mel", "ed", "ann", "olga", "root"])
+  ids.set(name, berth.addUser(name, name === "root" ? { is_admin: 1 } : {}));
+const team = berth.addOrganisation("team", "ann");
+berth.addOrganisation("other", "olga");
+await berth.pushImage(repositories.private, "ann", "private");
+await berth.pushImage(repositories.public, "ann", "public");
+for (const [name, permission] of [
+  ["rita", "read"],
+  ["walt", "write"],
+  ["adam", "admin"],
+])
+  berth.exec(`INSERT INTO collaborators SELECT repositories.id, accounts.id, '${permission}'
+    FROM repositories, accounts WHERE accounts.name = '${name}'`);
+for (const [name, role] of [
+  ["mel", "member"],
+  ["ed", "editor"],
+])
+  berth.exec(
+    `INSERT INTO members SELECT ${team}, id, '${role}', 0 FROM accounts WHERE name = '${name}'`,
+  );
+
+const user = (name: string, scope?: PersonalScope): Session => ({
+  identity: {
+    ...{ kind: "user", accountId: ids.get(name) ?? 0, name, isAdmin: name === "root" },
+    ...(scope === undefined ? {} : { scope }),
+  },
+  byPassword: scope === undefined,
+});
+const sessions: Readonly<Record<HubCaller, Session | undefined>> = {
+  nobody: undefined,
+  stranger: user("mia"),
+  reader: user("rita"),
+  writer: user("walt"),
+  "admin of the repository": user("adam"),
+  member: user("mel"),
+  editor: user("ed"),
+  "owner of the organisation": user("ann"),
+  "owner of another organisation": user("olga"),
+  administrator: user("root"),
+  "owner with repo:admin": user("ann", "repo:admin"),
+  "owner with repo:read": user("ann", "repo:read"),
+  "owner with repo:public_read": user("ann", "repo:public_read"),
+  "robot that pulls": {
+    identity: {
+      ...{ kind: "organisation", accountId: team, name: "team" },
+      resources: [{ type: "TYPE_REPO", path: "team/*", scopes: ["scope-image-pull"] }],
+    },
+    byPassword: false,
+  },
+};
+
+describe("the policy of the Hub-shaped API", () => {
+  const metadata = openReads(path.join(berth.data, "berth.db"));
+  after(() => metadata.close());
+  const policy = createHubPolicy({ metadata });
+  const routes = servedHubRoutes();
+
+  test("has a row in the table for every route, and a route for every row", () => {
+    assert.deepEqual(routes.map(({ name }) => name).toSorted(), Object.keys(hubTable).toSorted());
+  });
+
+  test("says of every route to everybody what the table says", async () => {
+    const wrong: unknown[] = [];
+    let asked = 0;
+    for (const { name, needs } of routes)
+      for (const caller of Object.keys(hubCallers) as HubCaller[])
+        for (const visibility of ["private", "public", "missing"] as const) {
+          const repository = parseRepositoryName(repositories[visibility]);
+          const target = { repository, namespace: "team" };
+          const verdict = await policy.judge(sessions[caller], needs, target);
+          const expected = hubExpected(hubTable[name] ?? "open", caller, visibility);
+          if (verdict !== expected) wrong.push({ name, caller, visibility, verdict, expected });
+          asked += 1;
+        }
+    assert.ok(asked > 2500, `only ${asked} were asked`);
+    assert.deepEqual(wrong, []);
+  });
+
+  test("tells nobody apart from what is missing what they may not see", async () => {
+    for (const session of Object.values(sessions)) {
+      const names = [
+        parseRepositoryName(repositories.private),
+        parseRepositoryName(repositories.missing),
+      ];
+      const seen = await policy.visible(session, names);
+      assert.ok(!seen.has(parseRepositoryName(repositories.missing)));
+      const needs = { of: "repository", deed: "see" } as const;
+      const [repository] = names;
+      assert.ok(repository);
+      assert.equal(
+        seen.has(repository),
+        (await policy.judge(session, needs, { repository })) === "allowed",
+      );
+    }
+  });
+
+  test("in open mode refuses only what needs an account of one's own", async () => {
+    const open = createOpenHubPolicy();
+    for (const { name, needs } of routes) {
+      const needsAccount = ["session", "user", "password"].includes(hubTable[name] ?? "");
+      assert.equal(
+        await open.judge(undefined, needs, {}),
+        needsAccount ? "login" : "allowed",
+        name,
+      );
+    }
+  });
+});
