@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { mkdirSync, writeFileSync } from "node:fs";
 import path from "node:path";
-import { test as nodeTest } from "node:test";
+import { test } from "node:test";
 import { adminPassword, startBerth } from "./support/berth.ts";
 import { attempt, tool } from "./support/command.ts";
 import { createScratch } from "./support/scratch.ts";
@@ -11,11 +11,6 @@ import { createTarball } from "./support/tarball.ts";
  * Docker's own command line for Docker Hub, with two variables that say where that is. It asks for the password on a
  * terminal alone, so that `script` has to give it one.
  */
-
-const isHere = (await attempt("which", ["hub-tool"])).code === 0;
-/** It has no release that `go install` finds: build github.com/docker/hub-tool and put it on the PATH. */
-const test = (name: string, work: () => Promise<void>): void =>
-  void nodeTest(name, { skip: isHere ? false : "there is no hub-tool on the PATH" }, work);
 
 const berth = await startBerth({ open: false });
 const folder = createScratch("hub-tool");

@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
 import { readFileSync, readdirSync } from "node:fs";
 import path from "node:path";
+import process from "node:process";
 import { test } from "node:test";
 import { startBerth } from "./support/berth.ts";
-import { refusal, tool } from "./support/command.ts";
+import { refusal, run, tool } from "./support/command.ts";
 import { writeContainersSettings } from "./support/containers-settings.ts";
 import { assertLayoutHolds } from "./support/oci-layout.ts";
 import { windowsVersions } from "./support/platform-index.ts";
@@ -17,6 +18,9 @@ const skopeo = tool("skopeo", {
   env: { ...writeContainersSettings(folder), _CONTAINERS_ROOTLESS_UID: "65534" },
 });
 const registry = `docker://${berth.host}`;
+const program = path.join(import.meta.dirname, "../../dist/main.js");
+const berthOf = (...args: readonly string[]) =>
+  run(process.execPath, [program, ...args, "--host", berth.host], { cwd: folder });
 const { digest } = indexes.oci.root.descriptor;
 
 test("skopeo copy --all from a layout to the registry and back keeps every byte", async () => {
@@ -70,6 +74,37 @@ test("skopeo list-tags lists them all", async () => {
   const { stdout } = await skopeo("list-tags", `${registry}/skopeo/oci`);
   const { Tags: tags } = JSON.parse(stdout) as { Tags: string[] };
   assert.deepEqual(tags, ["linux", "multi"]);
+});
+
+test("both Windows builds of what skopeo has pushed are found wherever it is browsed", async () => {
+  const ask = async <T>(route: string): Promise<T> =>
+    (await (await fetch(`http://${berth.host}${route}`)).json()) as T;
+  type Images = readonly { readonly os: string; readonly os_version: string | null }[];
+  const buildsOf = (images: Images) => images.flatMap((image) => image.os_version ?? []);
+  const hub = "/v2/namespaces/skopeo/repositories/oci/tags";
+  const own = "/api/berth/v1/repositories/skopeo/oci/-/tags";
+  const tag = await ask<{ images: Images }>(`${hub}/multi`);
+  const list = await ask<{ results: { name: string; images: Images }[] }>(hub);
+  const listed = list.results.find(({ name }) => name === "multi")?.images ?? [];
+  const images = await ask<Images>(`/v2/repositories/skopeo/oci/tags/multi/images`);
+  const shown = await ask<{ images: Images }>(`${own}/multi`);
+  for (const found of [tag.images, listed, images, shown.images]) {
+    assert.deepEqual(buildsOf(found), windowsVersions);
+    assert.ok(found.some(({ os }) => os === "linux"));
+  }
+  for (const build of windowsVersions) {
+    const query = `query=skopeo&os=windows&os_version=${build}`;
+    const { results } = await ask<{ results: { name: string }[] }>(`/api/berth/v1/search?${query}`);
+    assert.ok(results.some(({ name }) => name === "skopeo/oci"));
+    const found = await berthOf("search", "oci", "--os-version", build, "--json");
+    assert.match(found.stdout, /"name":"skopeo\/oci"/);
+  }
+  const none = await ask<{ count: number }>(
+    "/api/berth/v1/search?query=skopeo&os_version=10.0.1.1",
+  );
+  assert.equal(none.count, 0);
+  const { stdout } = await berthOf("tag", "show", "skopeo/oci:multi");
+  for (const build of windowsVersions) assert.ok(stdout.includes(`windows/amd64 ${build}`), stdout);
 });
 
 test("skopeo sync takes a repository to a folder and back", async () => {
