@@ -10,7 +10,7 @@ import { atEnd, createScratch, endProcess, untilReady } from "./scratch.ts";
 const program = path.join(import.meta.dirname, "../../../dist/main.js");
 /** What a first start prints of the administrator that it has made. */
 export const printedPassword = /^The administrator is admin, with the password\n\n {2}(\S+)$/m;
-const listening = /listens on http:\/\/(127\.0\.0\.1:\d+)/;
+const listening = /listens on https?:\/\/(127(?:\.\d+){3}:\d+)/;
 
 export type Berth = RegistryReader & {
   /** `127.0.0.1:PORT`, the first part of an image's name. */
@@ -30,6 +30,8 @@ interface Options {
   readonly open?: boolean;
   /** The administrator's password is for Berth to make up and to print. */
   readonly madeUp?: boolean;
+  /** Where it listens; a free port of the loopback without it. */
+  readonly listen?: string;
   /** More settings, as environment variables. */
   readonly settings?: Readonly<Record<string, string>>;
 }
@@ -51,6 +53,7 @@ export async function startBerth({
   sparse = false,
   open = true,
   madeUp = false,
+  listen = "127.0.0.1:0",
   settings = {},
 }: Options = {}): Promise<Berth> {
   const other = process.env["REGISTRY"];
@@ -63,21 +66,17 @@ export async function startBerth({
   const data = path.join(folder, "data");
   const log = path.join(folder, "berth.log");
   const output = openSync(log, "w");
-  const child = spawn(
-    process.execPath,
-    [program, "serve", "--data", data, "--listen", "127.0.0.1:0"],
-    {
-      cwd: folder,
-      env: {
-        ...{ PATH: process.env["PATH"], BERTH_SPARSE: String(sparse) },
-        ...storageOf(folder),
-        ...(open ? { BERTH_AUTH_OPEN: "true" } : {}),
-        ...(open || madeUp ? {} : { BERTH_AUTH_ADMIN_PASSWORD: adminPassword }),
-        ...settings,
-      },
-      stdio: ["ignore", output, output],
+  const child = spawn(process.execPath, [program, "serve", "--data", data, "--listen", listen], {
+    cwd: folder,
+    env: {
+      ...{ PATH: process.env["PATH"], BERTH_SPARSE: String(sparse) },
+      ...storageOf(folder),
+      ...(open ? { BERTH_AUTH_OPEN: "true" } : {}),
+      ...(open || madeUp ? {} : { BERTH_AUTH_ADMIN_PASSWORD: adminPassword }),
+      ...settings,
     },
-  );
+    stdio: ["ignore", output, output],
+  });
   closeSync(output);
   const pid = child.pid;
   if (pid === undefined) throw new Error("node could not be started");

@@ -24,6 +24,7 @@ require_tools() {
     case $how in
       apt) echo "  $command: apt-get install $from" >&2 ;;
       go) echo "  $command: go install $from (as $gobin/$command)" >&2 ;;
+      npm) echo "  $command: npm install --global $from" >&2 ;;
       src) echo "  $command: go build, in the source of $from (as $gobin/$command)" >&2 ;;
     esac
   done < "$list"
