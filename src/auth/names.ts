@@ -12,11 +12,14 @@ export function parseRepository(text: string): RepositoryName {
   return inAccountTerms(() => parseRepositoryName(text));
 }
 
+/** Of a team's name. */
+export const teamGrammar = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$/;
+export const teamGrammarInWords = "up to 100 letters, digits and . _ -, a letter or digit first";
+
 /** The name that a new team may have. Throws AccountError. */
 export function parseTeamName(text: string): string {
-  if (/^[a-z0-9][\w.-]{0,99}$/i.test(text)) return text;
-  const allowed = "up to 100 letters, digits and . _ -, a letter or digit first";
-  throw new AccountError("invalid", `invalid team name: ${allowed}`);
+  if (teamGrammar.test(text)) return text;
+  throw new AccountError("invalid", `invalid team name: ${teamGrammarInWords}`);
 }
 
 function inAccountTerms<T>(parse: () => T): T {

@@ -1,4 +1,7 @@
 import { z } from "zod";
+import { digestGrammar } from "../oci/digest.ts";
+import { nameGrammar } from "../oci/name.ts";
+import { tagGrammar } from "../oci/reference.ts";
 import type { HubRoute } from "./hub/call.ts";
 import type { Route } from "./route.ts";
 
@@ -88,9 +91,7 @@ function hubOperation(route: HubRoute): Json {
       ? { description: "Access tokens of organisations do not open this path." }
       : {}),
     parameters: [...pathParameters(route.path), ...queryParameters(route.query)],
-    ...(route.body === undefined
-      ? {}
-      : { requestBody: { required: true, content: jsonContent(schemaOf(route.body, "input")) } }),
+    ...(route.body === undefined ? {} : { requestBody: bodyOf(route.body) }),
     security: [...(isOpen ? [{}] : []), { session: [] }, { password: [] }],
     responses: {
       [route.status]: {
@@ -106,17 +107,25 @@ function hubOperation(route: HubRoute): Json {
 
 function registryOperation(route: Route): Json {
   const { kind } = route.permission;
-  const told = "told" in route ? route.told : undefined;
+  const { told } = route;
   return {
     operationId: operationId(route),
     tags: ["registry"],
     ...(told === undefined ? {} : { summary: told.summary }),
-    parameters: [...pathParameters(route.path), ...queryParameters(told?.query)],
+    parameters: [...pathParameters(route.path, grammars), ...queryParameters(told?.query)],
+    ...(told?.form === undefined
+      ? {}
+      : { requestBody: { required: true, content: formContent(schemaOf(told.form, "input")) } }),
     security: kind === "none" ? [{}] : kind === "browse" ? anybody : [{ registry: [] }],
     responses: {
       ...(told === undefined
         ? { "2XX": { description: "As the OCI distribution specification says" } }
-        : { 200: { description: told.summary, content: answerContent(told.answer) } }),
+        : {
+            200: {
+              description: told.summary,
+              content: answerContent(told.answer),
+            },
+          }),
       default: {
         description: "An error",
         content: {
@@ -137,12 +146,19 @@ function operationId({ method, path }: Pick<Route, "method" | "path">): string {
   );
 }
 
-function pathParameters(path: string): Json[] {
-  return [...path.matchAll(/[:*](\w+)/g)].map(([, name]) => ({
+/** What the paths of the registry have in them. */
+const grammars: Readonly<Record<string, Json>> = {
+  name: { pattern: nameGrammar.source, maxLength: 255 },
+  digest: { pattern: digestGrammar.source },
+  reference: { anyOf: [{ pattern: tagGrammar.source }, { pattern: digestGrammar.source }] },
+};
+
+function pathParameters(path: string, known: Readonly<Record<string, Json>> = {}): Json[] {
+  return [...path.matchAll(/[:*](\w+)/g)].map(([, name = ""]) => ({
     name,
     in: "path",
     required: true,
-    schema: { type: "string" },
+    schema: { type: "string", ...known[name] },
   }));
 }
 
@@ -169,6 +185,13 @@ function answerContent(answer: z.ZodType): Json {
     : jsonContent(schemaOf(answer, "output"));
 }
 
+/** A request without a body is one with `{}`. */
+const bodyOf = (body: z.ZodType): Json => ({
+  required: !body.safeParse({}).success,
+  content: jsonContent(schemaOf(body, "input")),
+});
+
+const formContent = (schema: Json): Json => ({ "application/x-www-form-urlencoded": { schema } });
 const jsonContent = (schema: Json): Json => ({ "application/json": { schema } });
 
 const errorOf = (schema: string): Json => ({

@@ -15,15 +15,16 @@ interface RouteBase {
   readonly method: "get" | "post" | "put" | "patch" | "delete";
   /** As @koa/router takes it; `*name` stands for a repository name of any depth. */
   readonly path: string;
-}
-
-export interface PlainRoute extends RouteBase {
   /** What it parses and what it answers, where that is not a matter of the OCI specification. */
   readonly told?: {
     readonly summary: string;
     readonly query?: ZodObject;
+    readonly form?: ZodObject;
     readonly answer: ZodType;
   };
+}
+
+export interface PlainRoute extends RouteBase {
   readonly permission: Permission & { readonly kind: "none" | "access" | "catalog" | "browse" };
   readonly handle: (ctx: Context) => Promise<void> | void;
 }

@@ -27,15 +27,27 @@ export function createRouter(routes: readonly Route[], access: Access): Middlewa
   for (const route of routes) router[route.method](route.path, (ctx) => answer(route, ctx, access));
   const matched = router.routes();
 
-  return (ctx) =>
-    matched(ctx as Parameters<typeof matched>[0], () => {
-      const known = router.match(ctx.path, ctx.method).path.flatMap((layer) => layer.methods);
-      if (known.length === 0)
-        throw new OciError("UNSUPPORTED", "there is nothing at this path", { status: 404 });
+  return async (ctx) => {
+    const known = methodsAt(router, ctx);
+    if (known.length === 0)
+      throw new OciError("UNSUPPORTED", "there is nothing at this path", { status: 404 });
+    if (!known.includes(ctx.method))
       throw new OciError("UNSUPPORTED", `${ctx.method} is not served at this path`, {
-        headers: { Allow: [...new Set(known)].join(", ") },
+        headers: { Allow: known.join(", ") },
       });
-    });
+    await matched(ctx as Parameters<typeof matched>[0], async () => undefined);
+  };
+}
+
+/** What a path is served with; of several that fit, the more particular. None: there is nothing at it. */
+export function methodsAt(
+  router: Pick<Router, "match">,
+  { path, method }: Context,
+): readonly string[] {
+  const [first, ...others] = router.match(path, method).path;
+  if (first === undefined) return [];
+  const same = [first, ...others].filter((layer) => layer.path === first.path);
+  return [...new Set(same.flatMap(({ methods }) => methods))];
 }
 
 async function answer(

@@ -1,5 +1,6 @@
 import type { IncomingMessage } from "node:http";
 import type { Context } from "koa";
+import { z } from "zod";
 import type { Authenticator } from "../auth/authenticate.ts";
 import type { Bearer } from "../auth/bearer.ts";
 import type { Grant, Grants } from "../auth/grants.ts";
@@ -22,6 +23,29 @@ export interface TokenParts {
 
 /** Credentials, scopes and the name of a service in a form are a few KiB. */
 const longestForm = 64 * 1024;
+
+const given = z.string({ error: "is missing" }).min(1, "is missing");
+const tokenForm = z.object({
+  service: given,
+  client_id: given,
+  grant_type: given.describe("password"),
+  username: z.string().optional(),
+  password: z.string().optional(),
+  scope: z.string().optional().describe("May come several times."),
+});
+const credentials = z.object({ username: given, password: given });
+const tokenQuery = z.object({
+  service: z.string().optional(),
+  scope: z.string().optional().describe("May come several times."),
+});
+const tokenAnswer = z.object({
+  token: z.string(),
+  access_token: z.string(),
+  expires_in: z.int(),
+  issued_at: z.iso.datetime(),
+  token_type: z.string().optional(),
+  scope: z.string().optional(),
+});
 
 /** The token endpoint: who you are, and what of that you want to do, for a token that says so for five minutes. */
 export function tokenRoutes(parts: TokenParts): readonly Route[] {
@@ -63,16 +87,14 @@ export function tokenRoutes(parts: TokenParts): readonly Route[] {
 
   const post = async (ctx: Context): Promise<void> => {
     const form = await readForm(ctx.req);
-    demandService([demanded(form, "service")], service);
-    demanded(form, "client_id");
+    const fields = demanded(tokenForm, form);
+    demandService([fields.service], service);
     const scopes = scopesOf(form.getAll("scope"));
-    switch (demanded(form, "grant_type")) {
-      case "password":
-        return answer(
-          ctx,
-          await identify(ctx, demanded(form, "username"), demanded(form, "password")),
-          scopes,
-        );
+    switch (fields.grant_type) {
+      case "password": {
+        const { username, password } = demanded(credentials, form);
+        return answer(ctx, await identify(ctx, username, password), scopes);
+      }
       case "refresh_token":
         // None was ever given out: with one, docker would forget the password that it can always come back with.
         throw invalidGrant("there are no refresh tokens here: log in again");
@@ -87,8 +109,14 @@ export function tokenRoutes(parts: TokenParts): readonly Route[] {
   };
   const permission = { kind: "none" } as const;
   return [
-    { method: "get", path: "/token", permission, handle: answered(get) },
-    { method: "post", path: "/token", permission, handle: answered(post) },
+    {
+      ...{ method: "get", path: "/token", permission, handle: answered(get) },
+      told: { summary: "A token for the registry", query: tokenQuery, answer: tokenAnswer },
+    },
+    {
+      ...{ method: "post", path: "/token", permission, handle: answered(post) },
+      told: { summary: "A token for the registry", form: tokenForm, answer: tokenAnswer },
+    },
   ];
 }
 
@@ -108,11 +136,11 @@ function scopesOf(parameters: readonly string[]): readonly Scope[] {
 
 const scopeText = (grant: Grant): string => grant.entries.map(formatScope).join(" ");
 
-function demanded(form: URLSearchParams, field: string): string {
-  const value = form.get(field);
-  if (value === null || value === "")
-    throw badRequest("invalid_request", `the field ${field} is missing`);
-  return value;
+function demanded<S extends z.ZodObject>(schema: S, form: URLSearchParams): z.output<S> {
+  const parsed = schema.safeParse(Object.fromEntries(form));
+  if (parsed.success) return parsed.data;
+  const [issue] = parsed.error.issues;
+  throw badRequest("invalid_request", `the field ${issue?.path.join(".")} ${issue?.message}`);
 }
 
 async function readForm(request: IncomingMessage): Promise<URLSearchParams> {

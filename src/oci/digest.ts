@@ -14,7 +14,8 @@ export interface Digester {
   digest(): Digest;
 }
 
-const SUPPORTED = /^(?:sha256:[a-f0-9]{64}|sha512:[a-f0-9]{128})$/;
+/** Of a digest of a supported algorithm. */
+export const digestGrammar = /^(?:sha256:[a-f0-9]{64}|sha512:[a-f0-9]{128})$/;
 const GRAMMAR = /^([a-z0-9]+(?:[+._-][a-z0-9]+)*):[a-zA-Z0-9=_-]+$/;
 const HEX_LENGTH: Readonly<Record<DigestAlgorithm, number>> = { sha256: 64, sha512: 128 };
 
@@ -23,7 +24,7 @@ const MAX_LENGTH = 512;
 
 /** Whether the text is a digest of a supported algorithm. */
 export function isDigest(text: string): text is Digest {
-  return text.length <= MAX_LENGTH && SUPPORTED.test(text);
+  return text.length <= MAX_LENGTH && digestGrammar.test(text);
 }
 
 /**

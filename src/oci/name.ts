@@ -27,8 +27,10 @@ export const defaultNamespace = "library";
 const MAX_LENGTH = 255;
 const MAX_NAMESPACE_LENGTH = 100;
 
+/** Of a repository's name, or of a namespace where there is no slash. */
 // Separators and alphanumerics exclude each other, so there is one way to match: linear time.
-const GRAMMAR = /^[a-z0-9]+(?:(?:\.|__?|-+)[a-z0-9]+)*(?:\/[a-z0-9]+(?:(?:\.|__?|-+)[a-z0-9]+)*)*$/;
+export const nameGrammar =
+  /^[a-z0-9]+(?:(?:\.|__?|-+)[a-z0-9]+)*(?:\/[a-z0-9]+(?:(?:\.|__?|-+)[a-z0-9]+)*)*$/;
 
 /**
  * Reads a repository name (distribution-spec, "Pulling manifests") into its canonical form. The limit
@@ -38,7 +40,7 @@ const GRAMMAR = /^[a-z0-9]+(?:(?:\.|__?|-+)[a-z0-9]+)*(?:\/[a-z0-9]+(?:(?:\.|__?
 export function parseRepositoryName(text: string): RepositoryName {
   const bare = withoutDefaultNamespace(text);
   if (bare.length > MAX_LENGTH) throw invalid(text, `longer than ${MAX_LENGTH} characters`);
-  if (!GRAMMAR.test(bare)) {
+  if (!nameGrammar.test(bare)) {
     throw invalid(text, "components are lower-case letters and digits, separated by . _ __ or -");
   }
   if (!bare.includes("/")) return `${defaultNamespace}/${bare}` as RepositoryName;
@@ -53,7 +55,7 @@ export function parseRepositoryName(text: string): RepositoryName {
 export function parseNamespace(text: string): string {
   if (text.length > MAX_NAMESPACE_LENGTH)
     throw invalid(text, `longer than ${MAX_NAMESPACE_LENGTH} characters`, "account");
-  if (text.includes("/") || !GRAMMAR.test(text)) {
+  if (text.includes("/") || !nameGrammar.test(text)) {
     throw invalid(text, "lower-case letters and digits, separated by . _ __ or -", "account");
   }
   if (reservedNamespaces.has(text)) throw invalid(text, "the word is reserved", "account");

@@ -13,11 +13,12 @@ export type Reference =
   | { readonly kind: "digest"; readonly digest: Digest };
 
 const MAX_LENGTH = 128;
-const TAG = /^[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}$/;
+/** Of a tag. */
+export const tagGrammar = /^[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}$/;
 
 /** Reads a tag (distribution-spec, "Pulling manifests"). Throws TAG_INVALID. */
 export function parseTag(text: string): Tag {
-  if (text.length <= MAX_LENGTH && TAG.test(text)) return text as Tag;
+  if (text.length <= MAX_LENGTH && tagGrammar.test(text)) return text as Tag;
   throw new OciError(
     "TAG_INVALID",
     `invalid tag: up to ${MAX_LENGTH} letters, digits, dots, dashes and underscores, not starting with a dot or dash`,

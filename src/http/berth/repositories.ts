@@ -21,6 +21,10 @@ import {
 /** Below this everything is our own; `/-/` ends the name of a repository, in which no component is a dash. */
 export const root = "/api/berth/v1";
 
+const namespace = z
+  .string()
+  .max(100)
+  .regex(/^[a-z0-9._-]*$/, "is no name of an account");
 const searchQuery = z.object({
   ...pageQuery,
   ...sortQuery,
@@ -31,7 +35,7 @@ const searchQuery = z.object({
   type: words,
   is_official: flag,
 });
-const listQuery = z.object({ ...followingQuery, namespace: z.string().max(255).optional() });
+const listQuery = z.object({ ...followingQuery, namespace: namespace.optional() });
 
 export function berthRepositoryRoutes(parts: {
   readonly browsing: Browsing;

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { teamGrammar, teamGrammarInWords } from "../../auth/names.ts";
 import type { Group } from "../../hub/groups.ts";
 import type { Hub } from "../../hub/hub.ts";
 import { userObject, userShown, uuidOf } from "./account-shapes.ts";
@@ -12,7 +13,7 @@ const groupObject = z.object({
   description: z.string(),
   member_count: z.number().int(),
 });
-const name = z.string().min(1).max(100);
+const name = z.string().regex(teamGrammar, `invalid team name: ${teamGrammarInWords}`);
 const description = z.string().max(1000);
 const path = "/v2/orgs/:org/groups";
 const seeing = { of: "organisation", deed: "see teams" } as const;

@@ -5,6 +5,7 @@ import type { Session, Sessions } from "../../auth/sessions.ts";
 import { parseRepositoryName, reservedNamespaces, type RepositoryName } from "../../oci/name.ts";
 import { OciError } from "../../oci/errors.ts";
 import { peerOf, setSurface } from "../caller.ts";
+import { methodsAt } from "../router.ts";
 import { lookUp } from "../unavailable.ts";
 import { readAuthorization } from "../authorization.ts";
 import type { Origins } from "../origins.ts";
@@ -30,22 +31,19 @@ export function createHubRouter(routes: readonly HubRoute[], access: HubAccess):
 
   return async (ctx, next) => {
     if (isRegistryPath(ctx.path)) return next();
-    const { path, route: isServed } = router.match(ctx.path, ctx.method);
-    if (path.length === 0 && !isHubPath(ctx.path)) return next();
+    const known = methodsAt(router, ctx);
+    if (known.length === 0 && !isHubPath(ctx.path)) return next();
     setSurface(ctx, "hub");
+    if (known.length === 0) throw new HubError(404, "Berth serves nothing at this path");
+    if (!known.includes(ctx.method))
+      throw new HubError(405, `${ctx.method} is not served at this path`, {
+        headers: { Allow: known.join(", ") },
+      });
     try {
-      if (isServed) {
-        await matched(ctx as Parameters<typeof matched>[0], async () => undefined);
-        return;
-      }
+      await matched(ctx as Parameters<typeof matched>[0], async () => undefined);
     } catch (error) {
       throw hubErrorOf(error);
     }
-    if (path.length === 0) throw new HubError(404, "Berth serves nothing at this path");
-    const allowed = [...new Set(path.flatMap((layer) => layer.methods))].join(", ");
-    throw new HubError(405, `${ctx.method} is not served at this path`, {
-      headers: { Allow: allowed },
-    });
   };
 }
 

@@ -11,7 +11,7 @@ if command -v go > /dev/null; then
 else
   gobin=${GOBIN:-${GOPATH:-$HOME/go}/bin}
 fi
-export PATH="/usr/sbin:/usr/bin:/sbin:/bin:$gobin:$PATH"
+export PATH="/usr/sbin:/usr/bin:/sbin:/bin:$gobin:${PIPX_BIN_DIR:-$HOME/.local/bin}:$PATH"
 
 # require_tools PATTERN [LIST]: fails with a list when a tool whose name matches is missing.
 require_tools() {
@@ -25,6 +25,7 @@ require_tools() {
       apt) echo "  $command: apt-get install $from" >&2 ;;
       go) echo "  $command: go install $from (as $gobin/$command)" >&2 ;;
       npm) echo "  $command: npm install --global $from" >&2 ;;
+      pip) echo "  $command: pipx install $from" >&2 ;;
       src) echo "  $command: go build, in the source of $from (as $gobin/$command)" >&2 ;;
     esac
   done < "$list"
