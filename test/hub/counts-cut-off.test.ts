@@ -1,0 +1,82 @@
+import assert from "node:assert/strict";
+import path from "node:path";
+import { after, describe, test } from "node:test";
+import { setTimeout as pause } from "node:timers/promises";
+import { launch } from "../cli/support.ts";
+import { temporaryFolder } from "../support/temporary.ts";
+
+const index = {
+  schemaVersion: 2,
+  mediaType: "application/vnd.oci.image.index.v1+json",
+  manifests: [],
+};
+const manifest = "/v2/team/app/manifests/1";
+const shown = "/v2/repositories/team/app/";
+
+/** A server of its own process, or several, on a folder of its own. */
+async function start(data: string, settings: Readonly<Record<string, string>> = {}) {
+  const args = ["serve", "--open", "--data", data, "--listen", "127.0.0.1:0"];
+  const running = launch(args, settings);
+  after(() => running.child.kill("SIGKILL"));
+  const url = /listens on (http:\/\/\S+)/.exec(await running.until("docker push"))?.[1] ?? "";
+  const ask = (route: string, init: RequestInit = {}) =>
+    fetch(new URL(route, url), {
+      ...init,
+      // The next request is another worker's.
+      headers: { connection: "close", "content-type": index.mediaType },
+    });
+  return {
+    push: async () => {
+      const { status } = await ask(manifest, { method: "PUT", body: JSON.stringify(index) });
+      assert.equal(status, 201);
+    },
+    pull: async (times: number) => {
+      for (let time = 0; time < times; time += 1) assert.equal((await ask(manifest)).status, 200);
+    },
+    pulls: async () => ((await (await ask(shown)).json()) as { pull_count: number }).pull_count,
+    async end(signal: NodeJS.Signals) {
+      running.child.kill(signal);
+      await running.ended;
+    },
+  };
+}
+
+async function until(read: () => Promise<number>, wanted: number): Promise<void> {
+  for (let tries = 0; (await read()) !== wanted; tries += 1) {
+    assert.ok(tries < 600, `still not ${wanted}`);
+    await pause(50);
+  }
+}
+
+describe("counts", () => {
+  test("of several processes are one sum, and all of it is there after an orderly end", async () => {
+    const data = path.join(temporaryFolder(), "workers");
+    const first = await start(data, { BERTH_WORKERS: "2" });
+    await first.push();
+    await first.pull(60);
+    await first.end("SIGTERM");
+    const second = await start(data, { BERTH_WORKERS: "2" });
+    assert.equal(await second.pulls(), 60);
+    await second.pull(5);
+    await until(second.pulls, 65);
+    await second.end("SIGTERM");
+  });
+
+  test("lose to kill -9 what was not written down, and nothing before or besides that", async () => {
+    const data = path.join(temporaryFolder(), "killed");
+    let berth = await start(data);
+    await berth.push();
+    let known = 0;
+    for (let round = 0; round < 3; round += 1) {
+      await berth.pull(20);
+      await until(berth.pulls, known + 20);
+      await berth.pull(10);
+      await berth.end("SIGKILL");
+      berth = await start(data);
+      const counted = await berth.pulls();
+      assert.ok(counted >= known + 20 && counted <= known + 30, `${counted} after ${known}`);
+      known = counted;
+    }
+    await berth.end("SIGTERM");
+  });
+});
