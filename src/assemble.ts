@@ -78,7 +78,7 @@ export async function assemble(config: Config, logger: Logger, lent?: Lent): Pro
       ...access.parts,
       hub: {
         ...access.hub,
-        hub: createHub({ metadata, ...access.hub, counts: counting.counts, clock }),
+        hub: createHub({ metadata, registry, ...access.hub, counts: counting.counts, clock }),
       },
       readiness: async () =>
         draining ? { server: "is shutting down" } : await problemsOf({ store, metadata }),

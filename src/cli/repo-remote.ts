@@ -2,7 +2,7 @@ import type { Command } from "commander";
 import { Failure } from "./failure.ts";
 import { formatBytes } from "./output.ts";
 import { limitOf, remoteCommand, withRemote, type RemoteOptions } from "./remote.ts";
-import { factsOf, shortTime, tableOf } from "./table.ts";
+import { factsOf, printable, shortTime, tableOf } from "./table.ts";
 
 interface Repository {
   readonly name: string;
@@ -79,7 +79,10 @@ export function remoteShow(): Command {
         ];
         const about = repository.full_description ?? "";
         const said = factsOf(facts.filter(([, value]) => value !== ""));
-        output.say({ ...repository, sizes }, about === "" ? said : `${said}\n\n${about}`);
+        output.say(
+          { ...repository, sizes },
+          about === "" ? said : `${said}\n\n${printable(about)}`,
+        );
       }),
     );
 }

@@ -9,8 +9,12 @@ export const faint = (text: string): string => (isSeen() ? styleText("dim", text
 export const green = (text: string): string => (isSeen() ? styleText("green", text) : text);
 export const red = (text: string): string => (isSeen() ? styleText("red", text) : text);
 
+/** What a server says goes to a terminal without the signs that would steer it. */
+export const printable = (text: string): string => text.replaceAll(/[^\P{Cc}\n\t]/gu, "");
+
 /** Columns as wide as what is in them, the last one as it is. */
-export function tableOf(heads: readonly string[], rows: readonly (readonly string[])[]): string {
+export function tableOf(heads: readonly string[], given: readonly (readonly string[])[]): string {
+  const rows = given.map((row) => row.map((cell) => printable(cell).replaceAll(/\s/g, " ")));
   const widths = heads.map((head, at) =>
     Math.max(head.length, ...rows.map((row) => row[at]?.length ?? 0)),
   );
@@ -25,7 +29,9 @@ export function tableOf(heads: readonly string[], rows: readonly (readonly strin
 /** `name    value`, a line each. */
 export function factsOf(facts: readonly (readonly [string, string])[]): string {
   const width = Math.max(...facts.map(([name]) => name.length));
-  return facts.map(([name, value]) => `${faint(name.padEnd(width))}  ${value}`).join("\n");
+  return facts
+    .map(([name, value]) => `${faint(name.padEnd(width))}  ${printable(value)}`)
+    .join("\n");
 }
 
 /** `2026-01-02 03:04` */

@@ -2,7 +2,7 @@ import type { Command } from "commander";
 import { parseImage } from "./image-argument.ts";
 import { formatBytes } from "./output.ts";
 import { remoteCommand, withRemote, type RemoteOptions } from "./remote.ts";
-import { factsOf, green, red, shortDigest, strong } from "./table.ts";
+import { factsOf, green, printable, red, shortDigest, strong } from "./table.ts";
 import { platformOf, type Difference } from "./tag-shapes.ts";
 
 interface Options extends RemoteOptions {
@@ -47,11 +47,11 @@ function textOf({ from, to, layers, config, ...sums }: Difference): string {
   if (config.length === 0) return [...lines, "", "Settings are the same."].join("\n");
   lines.push("", strong("Settings"));
   for (const { field, from: old, to: fresh } of config) {
-    if (old !== null) lines.push(red(`- ${field}: ${valueText(old)}`));
-    if (fresh !== null) lines.push(green(`+ ${field}: ${valueText(fresh)}`));
+    if (old !== null) lines.push(red(`- ${printable(field)}: ${valueText(old)}`));
+    if (fresh !== null) lines.push(green(`+ ${printable(field)}: ${valueText(fresh)}`));
   }
   return lines.join("\n");
 }
 
 const valueText = (value: unknown): string =>
-  typeof value === "string" ? value : JSON.stringify(value);
+  printable(typeof value === "string" ? value : JSON.stringify(value));

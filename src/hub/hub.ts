@@ -1,5 +1,6 @@
 import type { Accounts } from "../auth/accounts.ts";
 import type { HubPolicy } from "../auth/hub-policy.ts";
+import type { Registry } from "../registry/registry.ts";
 import type { Metadata } from "../metadata/metadata.ts";
 import type { Counts } from "./counts.ts";
 import { createGroups, type Groups } from "./groups.ts";
@@ -21,6 +22,7 @@ export interface Hub {
 
 export function createHub(parts: {
   readonly metadata: Metadata;
+  readonly registry: Pick<Registry, "manifests" | "blobs">;
   readonly accounts: Accounts;
   readonly policy: HubPolicy;
   readonly counts: Counts;

@@ -2,17 +2,12 @@ import type { Metadata } from "../metadata/metadata.ts";
 import type { TaggedManifest } from "../metadata/tag-pages.ts";
 import type { Digest } from "../oci/digest.ts";
 import { OciError } from "../oci/errors.ts";
-import { parseManifest } from "../oci/manifest.ts";
 import type { RepositoryName } from "../oci/name.ts";
 import type { Tag } from "../oci/reference.ts";
 import type { Registry } from "../registry/registry.ts";
 import { differingFields, type FieldChange } from "./config-difference.ts";
+import { createImageContents, type Layer } from "./image-contents.ts";
 import { holdingsOf, type Image } from "./images.ts";
-
-export interface Layer {
-  readonly digest: Digest;
-  readonly sizeBytes: number;
-}
 
 export interface ComparedImage {
   readonly tag: Tag;
@@ -44,9 +39,6 @@ export interface DifferenceRequest {
   readonly platform?: string | undefined;
 }
 
-/** Configs of images are a few KiB; one larger than this is not compared. */
-const largestConfigBytes = 4 * 1024 * 1024;
-
 export type TagDifferences = ReturnType<typeof createTagDifferences>;
 
 export function createTagDifferences(parts: {
@@ -55,33 +47,7 @@ export function createTagDifferences(parts: {
 }) {
   const { metadata, registry } = parts;
 
-  const readConfig = async (repository: RepositoryName, digest: Digest): Promise<unknown> => {
-    const blob = await registry.blobs.get(repository, digest);
-    if (blob.sizeBytes === 0 || blob.sizeBytes > largestConfigBytes) return {};
-    const pieces: Uint8Array[] = [];
-    const bytes = await registry.blobs.open(blob, { start: 0, end: blob.sizeBytes - 1 });
-    for await (const piece of bytes) pieces.push(Uint8Array.from(piece));
-    try {
-      return JSON.parse(Buffer.concat(pieces).toString("utf8"));
-    } catch {
-      return {};
-    }
-  };
-
-  /** The layers and the config of an image. */
-  const open = async (repository: RepositoryName, { digest }: Image) => {
-    const { content, mediaType } = await registry.manifests.get(repository, {
-      ...{ kind: "digest", digest },
-    });
-    const { references } = parseManifest(content, mediaType);
-    const config = references.find(({ kind }) => kind === "config");
-    return {
-      layers: references
-        .filter(({ kind }) => kind === "layer")
-        .map((layer): Layer => ({ digest: layer.digest, sizeBytes: layer.sizeBytes })),
-      config: config === undefined ? {} : await readConfig(repository, config.digest),
-    };
-  };
+  const open = createImageContents(registry);
 
   return {
     /** Throws NAME_UNKNOWN, and MANIFEST_UNKNOWN where a tag is not there or has no image for the platform. */
@@ -99,7 +65,10 @@ export function createTagDifferences(parts: {
       const held = await holdingsOf(metadata, home.id, [before, after]);
       const imagesOf = ({ id }: TaggedManifest): readonly Image[] => held.get(id)?.images ?? [];
       const [older, newer] = pairOf(imagesOf(before), imagesOf(after), platform);
-      const [old, fresh] = [await open(repository, older), await open(repository, newer)];
+      const [old, fresh] = [
+        await open(repository, older.digest),
+        await open(repository, newer.digest),
+      ];
       const had = new Set(old.layers.map(({ digest }) => digest));
       const has = new Set(fresh.layers.map(({ digest }) => digest));
       const added = fresh.layers.filter(({ digest }) => !had.has(digest));

@@ -5,9 +5,11 @@ import { OciError } from "../oci/errors.ts";
 import type { RepositoryName } from "../oci/name.ts";
 import type { Tag } from "../oci/reference.ts";
 import { matcherOf, parseTagPatterns } from "../oci/tag-patterns.ts";
+import type { Registry } from "../registry/registry.ts";
 import type { Counts } from "./counts.ts";
 import { contentTypeOf, type ContentType } from "./content-type.ts";
-import { groupedBy, type Image } from "./images.ts";
+import { createImageContents, instructionsOf, type Layer } from "./image-contents.ts";
+import type { Image } from "./images.ts";
 import { createPageMarks } from "./page-marks.ts";
 import type { Listing } from "./repositories.ts";
 import { createTagContents, type TagContents } from "./tag-contents.ts";
@@ -32,10 +34,7 @@ export interface TagList {
 }
 
 export interface ImageWithLayers extends Image {
-  readonly layers: readonly {
-    readonly digest: string;
-    readonly sizeBytes: number;
-  }[];
+  readonly layers: readonly (Layer & { readonly instruction: string })[];
 }
 
 export type HubTags = ReturnType<typeof createHubTags>;
@@ -46,10 +45,12 @@ const triedAtMost = 10_000;
 
 export function createHubTags(parts: {
   readonly metadata: Metadata;
+  readonly registry: Pick<Registry, "manifests" | "blobs">;
   readonly counts: Counts;
   readonly clock: () => number;
 }) {
-  const { metadata, clock } = parts;
+  const { metadata, registry, clock } = parts;
+  const open = createImageContents(registry);
   const contents = createTagContents(parts);
   const marks = createPageMarks<TagPlace>(clock);
 
@@ -68,6 +69,13 @@ export function createHubTags(parts: {
         isStale: clock() - usedAtMs > staleAfterMs,
       };
     });
+
+  const layersOf = async (repository: RepositoryName, image: Image) => {
+    if (image.manifestId === undefined) return [];
+    const held = await open(repository, image.digest);
+    const instructions = instructionsOf(held);
+    return held.layers.map((layer, at) => ({ ...layer, instruction: instructions[at] ?? "" }));
+  };
 
   return {
     /** Throws NAME_UNKNOWN if there is no such repository. */
@@ -100,14 +108,10 @@ export function createHubTags(parts: {
     /** The images of a tag with their layers. Throws as {@link get} does. */
     async images(repository: RepositoryName, tag: Tag): Promise<readonly ImageWithLayers[]> {
       const { images } = await this.get(repository, tag);
-      const ids = images.flatMap(({ manifestId }) =>
-        manifestId === undefined ? [] : [manifestId],
-      );
-      const layers = groupedBy(await metadata.images.layers(ids), (layer) => layer.manifestId);
-      return images.map((image) => ({
-        ...image,
-        layers: image.manifestId === undefined ? [] : (layers.get(image.manifestId) ?? []),
-      }));
+      const shown: ImageWithLayers[] = [];
+      for (const image of images)
+        shown.push({ ...image, layers: await layersOf(repository, image) });
+      return shown;
     },
 
     /** The tags that a pattern would fix, of the first ten thousand. Throws TAG_INVALID for a pattern that is none. */

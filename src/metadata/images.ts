@@ -1,5 +1,4 @@
 import { sql } from "kysely";
-import type { Digest } from "../oci/digest.ts";
 import type { Database } from "./schema.ts";
 import type { TaggedManifest } from "./tag-pages.ts";
 
@@ -10,12 +9,6 @@ export interface IndexEntry extends Omit<TaggedManifest, "id" | "kind" | "pushed
   readonly pushedAtMs: number | null;
   /** JSON object. */
   readonly annotations: string | null;
-}
-
-export interface LayerDetails {
-  readonly manifestId: number;
-  readonly digest: Digest;
-  readonly sizeBytes: number;
 }
 
 export function createImageReads(db: Database) {
@@ -58,19 +51,6 @@ export function createImageReads(db: Database) {
         .groupBy("manifest_id")
         .execute();
       return new Map(rows.map(({ id, bytes }) => [id, bytes]));
-    },
-
-    /** Layers in the order of the manifest. */
-    async layers(manifestIds: readonly number[]): Promise<readonly LayerDetails[]> {
-      if (manifestIds.length === 0) return [];
-      return db
-        .selectFrom("manifest_references")
-        .select(["manifest_id as manifestId", "digest", "size_bytes as sizeBytes"])
-        .where("manifest_id", "in", manifestIds)
-        .where("kind", "=", "layer")
-        .orderBy("manifest_id")
-        .orderBy("position")
-        .execute();
     },
   };
 }

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import type { FieldChange } from "../../hub/config-difference.ts";
-import type { ComparedImage, Layer, TagDifference } from "../../hub/tag-difference.ts";
+import type { Layer } from "../../hub/image-contents.ts";
+import type { ComparedImage, TagDifference } from "../../hub/tag-difference.ts";
 import { imageObject, imageShape } from "./tag-shapes.ts";
 
 const compared = z.object({

@@ -175,4 +175,4 @@ function imageOf(one: ShownTag["images"][number], tag: ShownTag): z.infer<typeof
 }
 
 const layersOf = ({ layers }: ImageWithLayers) =>
-  layers.map(({ digest, sizeBytes }) => ({ digest, size: sizeBytes, instruction: "" }));
+  layers.map(({ digest, sizeBytes: size, instruction }) => ({ digest, size, instruction }));

@@ -107,6 +107,31 @@ describe("tags in the Hub-shaped API", async () => {
     );
   });
 
+  test("say what made each layer, where the config's history says it of all", async () => {
+    const history = [
+      { created_by: "/bin/sh -c #(nop) ADD file:1 in /" },
+      { created_by: "ENV A=b", empty_layer: true },
+    ];
+    const config = { os: "linux", architecture: "amd64", history };
+    const told = await pushImageParts(own, "team/told", { layer: "told", config });
+    await putManifest(own, "team/told", "1", told.manifest).expect(201);
+    const broken = { ...config, history: history.slice(1) };
+    const other = await pushImageParts(own, "team/told", { layer: "other", config: broken });
+    await putManifest(own, "team/told", "2", other.manifest).expect(201);
+    const ask = await hubAs(berth, "mia");
+    for (const [tag, instruction] of [
+      ["1", "/bin/sh -c #(nop) ADD file:1 in /"],
+      ["2", ""],
+    ]) {
+      const { body } = await ask("get", `/v2/repositories/team/told/tags/${tag}/images`);
+      const images = body as unknown as { layers: { instruction: string }[] }[];
+      assert.deepEqual(
+        images.map(({ layers }) => layers.map((layer) => layer.instruction)),
+        [[instruction]],
+      );
+    }
+  });
+
   test("come the newest first for either spelling of that, and by name", async () => {
     const { manifest } = await pushImageParts(own, "team/multi");
     for (const tag of ["1.5", "1.3", "Old"]) {
