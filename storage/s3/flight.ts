@@ -1,4 +1,5 @@
 import type { BlobKey, ByteRange } from "../blob-store.ts";
+import { S3Failure } from "./failure.ts";
 import type { Filled } from "./read-buffers.ts";
 
 /** The bytes of one answer of S3. */
@@ -23,19 +24,32 @@ export interface Lent {
 export interface Flight {
   /** Whether there is such an object. */
   readonly opened: Promise<boolean>;
-  enter(): void;
-  leave(): void;
-  /** Whether a reader that is there can be given what comes next. */
+  /** Whether a reader that is there can go on with this read, and need not wait until it has come so far. */
   covers(position: number): boolean;
+  /** A new reader who is there. */
+  enter(position: number): Seat;
+}
+
+export interface Seat {
   /** What is there at a position, waited for if it is to come; `undefined` if it has gone by, or lies beyond the end. */
   at(position: number): Promise<Lent | undefined>;
+  leave(): void;
 }
 
 /** What all flights keep of what they have read. */
 export interface Kept {
   bytes: number;
 }
-const [mostOfAll, mostOfOne] = [32 * 1024 * 1024, 4 * 1024 * 1024];
+
+const KiB = 1024;
+const [mostOfAll, mostOfOne] = [32 * 1024 * KiB, 4 * 1024 * KiB];
+/** A read of the connection, and a segment, are not larger. */
+const mostAtOnce = 512 * KiB;
+/**
+ * For the sake of readers that would fall out, a read rests so long at once; altogether not longer than this part of its
+ * time, and a little more.
+ */
+const [longestRestMs, restingPart, restingMs] = [50, 0.1, 100];
 
 interface Segment {
   readonly start: number;
@@ -51,7 +65,11 @@ export function createFlight(
 ): Flight {
   const segments: Segment[] = [];
   let frontier = range.start;
-  let readers = 0;
+  /** Where each reader will ask next. */
+  const seats = new Set<{ next: number }>();
+  const begunAtMs = performance.now();
+  let restedMs = 0;
+  let onMove: (() => void) | undefined;
   let source: Source | undefined;
   let failure: { readonly error: unknown } | undefined;
   let advancing: Promise<void> | undefined;
@@ -79,11 +97,34 @@ export function createFlight(
     frontier += size;
     kept.bytes += size;
     // The last one is what somebody waits for.
-    const limit = Math.min(mostOfOne, (mostOfAll - kept.bytes) / 4);
-    while (segments.length > 1 && frontier - (segments[0]?.start ?? 0) > limit) drop();
+    while (segments.length > 1 && frontier - behind() > keepable()) drop();
+  };
+  const keepable = (): number => Math.min(mostOfOne, (mostOfAll - kept.bytes) / 4);
+  /** Whether to read on may take from somebody what comes next for them. */
+  const overtakes = (): boolean => {
+    const gone = frontier - keepable() + 2 * mostAtOnce;
+    return [...seats].some(({ next }) => next >= behind() && next < gone && next < frontier);
+  };
+  const waitForSlower = async (): Promise<void> => {
+    const sinceMs = performance.now();
+    const untilMs =
+      sinceMs + Math.min(longestRestMs, restingMs + restingPart * (sinceMs - begunAtMs) - restedMs);
+    while (overtakes()) {
+      const leftMs = untilMs - performance.now();
+      if (leftMs <= 0) break;
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, leftMs);
+        onMove = () => {
+          clearTimeout(timer);
+          resolve();
+        };
+      });
+    }
+    restedMs += performance.now() - sinceMs;
   };
   const advance = async (): Promise<void> => {
     try {
+      if (overtakes()) await waitForSlower();
       append(await sourceOf().next());
     } catch (error) {
       failure = { error };
@@ -93,41 +134,55 @@ export function createFlight(
     }
   };
   const sourceOf = (): Source => {
-    if (source === undefined) throw new Error("nothing was opened");
+    if (source === undefined)
+      throw new S3Failure("GET", "NoSuchKey", "the object went while it was being read");
     return source;
   };
   const behind = (): number => segments[0]?.start ?? frontier;
 
+  const at = async (position: number): Promise<Lent | undefined> => {
+    await opened;
+    for (;;) {
+      if (position < behind() || position > range.end) return undefined;
+      const found = segments.findLast((segment) => segment.start <= position);
+      if (found !== undefined && position < found.end) {
+        const { buffer, from } = found.filled;
+        const start = from + position - found.start;
+        buffer.keep();
+        return {
+          bytes: buffer.bytes.subarray(start, from + found.end - found.start),
+          release: () => buffer.release(),
+        };
+      }
+      if (failure !== undefined) throw failure.error;
+      await (advancing ??= advance());
+    }
+  };
+
   return {
     opened,
-    enter() {
-      readers += 1;
-    },
-    leave() {
-      readers -= 1;
-      if (readers > 0) return;
-      while (segments.length > 0) drop();
-      source?.end();
-      onEnd();
-    },
-    covers: (position) => failure === undefined && position >= behind() && position <= range.end,
-    async at(position) {
-      await opened;
-      for (;;) {
-        if (position < behind() || position > range.end) return undefined;
-        const found = segments.findLast((segment) => segment.start <= position);
-        if (found !== undefined && position < found.end) {
-          const { buffer, from } = found.filled;
-          const at = from + position - found.start;
-          buffer.keep();
-          return {
-            bytes: buffer.bytes.subarray(at, from + found.end - found.start),
-            release: () => buffer.release(),
-          };
-        }
-        if (failure !== undefined) throw failure.error;
-        await (advancing ??= advance());
-      }
+    covers: (position) =>
+      failure === undefined && position >= behind() && position <= Math.min(frontier, range.end),
+    enter(position) {
+      const seat = { next: position };
+      seats.add(seat);
+      return {
+        async at(asked) {
+          seat.next = asked;
+          onMove?.();
+          const lent = await at(asked);
+          seat.next += lent?.bytes.length ?? 0;
+          return lent;
+        },
+        leave() {
+          seats.delete(seat);
+          onMove?.();
+          if (seats.size > 0) return;
+          while (segments.length > 0) drop();
+          source?.end();
+          onEnd();
+        },
+      };
     },
   };
 }

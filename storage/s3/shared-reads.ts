@@ -1,5 +1,5 @@
 import type { BlobKey, ByteRange, LentBytes } from "../blob-store.ts";
-import { createFlight, type Flight, type Lent, type OpenSource } from "./flight.ts";
+import { createFlight, type Flight, type Lent, type Seat, type OpenSource } from "./flight.ts";
 
 export interface SharedReads {
   /** Resolves when the first byte can be read; `undefined` if there is no such object. */
@@ -34,27 +34,26 @@ export function createSharedReads(openSource: OpenSource): SharedReads {
   const board = (key: BlobKey, range: ByteRange, mayJoin: boolean): Boarded => {
     const known = mayJoin ? joinable(key, range.start) : undefined;
     const flight = known ?? begin(key, range);
-    flight.enter();
-    return { flight, isOurs: known === undefined };
+    return { flight, seat: flight.enter(range.start), isOurs: known === undefined };
   };
 
   async function* read(key: BlobKey, { start, end }: ByteRange, first: Boarded): LentBytes {
-    let { flight, isOurs } = first;
+    let { seat, isOurs } = first;
     let position = start;
     try {
       while (position <= end) {
         let lent: Lent | undefined;
         let mayJoin = true;
         try {
-          lent = await flight.at(position);
+          lent = await seat.at(position);
         } catch (error) {
           if (isOurs) throw error;
           // Whose read it was is told so. Who joined it has a try of their own, and only one.
           mayJoin = false;
         }
         if (lent === undefined) {
-          flight.leave();
-          ({ flight, isOurs } = board(key, { start: position, end }, mayJoin));
+          seat.leave();
+          ({ seat, isOurs } = board(key, { start: position, end }, mayJoin));
           continue;
         }
         const bytes = lent.bytes.subarray(0, end + 1 - position);
@@ -66,7 +65,7 @@ export function createSharedReads(openSource: OpenSource): SharedReads {
         }
       }
     } finally {
-      flight.leave();
+      seat.leave();
     }
   }
 
@@ -77,7 +76,7 @@ export function createSharedReads(openSource: OpenSource): SharedReads {
       try {
         isThere = await boarded.flight.opened;
       } finally {
-        if (!isThere) boarded.flight.leave();
+        if (!isThere) boarded.seat.leave();
       }
       return isThere ? read(key, range, boarded) : undefined;
     },
@@ -87,6 +86,7 @@ export function createSharedReads(openSource: OpenSource): SharedReads {
 
 interface Boarded {
   readonly flight: Flight;
+  readonly seat: Seat;
   /** Begun for this reader, not joined. */
   readonly isOurs: boolean;
 }
