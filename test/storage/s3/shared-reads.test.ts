@@ -11,138 +11,149 @@ import { impatience, settingsFor } from "./settings.ts";
 
 const MiB = 2 ** 20;
 
-describe("reads of one object at the same time", () => {
-  let stub: S3Stub;
-  let store: ReturnType<typeof createS3Store>;
-  beforeEach(async () => {
-    stub = await startS3Stub();
-    store = createS3Store(settingsFor(stub.endpoint), impatience);
-  });
-  afterEach(async () => {
-    await store.close();
-    await stub.close();
-  });
+// Read by the SDK wherever it is not plain HTTP, which this driver looks for in lower case.
+for (const [reader, scheme] of [
+  ["plainly", "http:"],
+  ["by the SDK", "HTTP:"],
+] as const)
+  describe(`reads of one object at the same time, ${reader}`, () => {
+    let stub: S3Stub;
+    let store: ReturnType<typeof createS3Store>;
+    beforeEach(async () => {
+      stub = await startS3Stub();
+      store = createS3Store(settingsFor(stub.endpoint.replace("http:", scheme)), impatience);
+    });
+    afterEach(async () => {
+      await store.close();
+      await stub.close();
+    });
 
-  const gets = (): number => stub.requests.filter(({ operation }) => operation === "get").length;
-  const faultOfFirstGets = (fault: Fault, times: number): void => {
-    let left = times;
-    stub.fault = ({ operation }) => (operation === "get" && left-- > 0 ? fault : undefined);
-  };
-  const whole = (bytes: Buffer): ByteRange => ({ start: 0, end: bytes.length - 1 });
-  const put = (bytes: Buffer): Promise<string> => store.put(digestOf(bytes), bytes);
-  const isSame = (found: Buffer, bytes: Buffer): void =>
-    assert.equal(Buffer.compare(found, bytes), 0);
-
-  test("are one read of S3, and each has every byte", async () => {
-    const bytes = pattern(3 * MiB + 17);
-    const key = await put(bytes);
-    const readers = Array.from({ length: 20 }, async () =>
-      isSame(await read(await store.open(key, whole(bytes))), bytes),
-    );
-    await Promise.all(readers);
-    assert.equal(gets(), 1);
-  });
-
-  test("that are over leave nothing behind: the next one asks S3 again", async () => {
-    const bytes = pattern(1_000);
-    const key = await put(bytes);
-    isSame(await read(await store.open(key, whole(bytes))), bytes);
-    stub.bucket.objects.clear();
-    assert.equal(await store.open(key, whole(bytes)), undefined);
-  });
-
-  test("may be of different parts that overlap", async () => {
-    const bytes = pattern(2 * MiB);
-    const key = await put(bytes);
-    const ranges = [0, 1, 500_000, 2 * MiB - 1].flatMap((start) =>
-      [start, start + 70_000, 2 * MiB - 1].map((end) => ({
-        start,
-        end: Math.min(end, 2 * MiB - 1),
-      })),
-    );
-    const readers = ranges.map(async (range) =>
-      isSame(await read(await store.open(key, range)), bytes.subarray(range.start, range.end + 1)),
-    );
-    await Promise.all(readers);
-  });
-
-  test("a reader that stops holds nobody up, and still gets its bytes", async () => {
-    const bytes = pattern(24 * MiB + 3);
-    const key = await put(bytes);
-    const [slow, fast] = [await store.open(key, whole(bytes)), await store.open(key, whole(bytes))];
-    assert.ok(slow !== undefined);
-    const pieces: Buffer[] = [];
-    for await (const piece of slow) {
-      // What is lent stays as it is for as long as it is lent.
-      if (pieces.length === 0) isSame(await read(fast), bytes);
-      pieces.push(Buffer.from(piece));
-    }
-    isSame(Buffer.concat(pieces), bytes);
-    assert.equal(gets(), 2);
-  });
-
-  test("a read that breaks fails whoever began it; who joined has a try of their own", async () => {
-    const bytes = pattern(300_000);
-    const key = await put(bytes);
-    faultOfFirstGets({ cutAfterBytes: 100_000 }, 1);
-    const [began, ...joined] = await Promise.allSettled(
-      Array.from({ length: 4 }, async () => read(await store.open(key, whole(bytes)))),
-    );
-    assert.equal(began?.status, "rejected");
-    for (const found of joined) {
-      assert.ok(found.status === "fulfilled");
-      isSame(found.value, bytes);
-    }
-  });
-
-  test("reads that always break fail everybody, each after two at most", async () => {
-    const bytes = pattern(300_000);
-    const key = await put(bytes);
-    faultOfFirstGets({ cutAfterBytes: 100_000 }, Infinity);
-    const found = await Promise.allSettled(
-      Array.from({ length: 4 }, async () => read(await store.open(key, whole(bytes)))),
-    );
-    for (const one of found) {
-      assert.ok(one.status === "rejected");
-      assert.match(String((one.reason as { code?: unknown }).code), /^S3_/);
-    }
-    assert.ok(gets() <= 4, `${gets()} reads`);
-  });
-
-  test("of an object that is gone find nothing, and one that cannot be read is an error for all", async () => {
-    const bytes = pattern(10);
-    const key = await put(bytes);
-    faultOfFirstGets({ refuse: { status: 403, code: "AccessDenied" } }, Infinity);
-    const open = (): Promise<unknown> => store.open(key, whole(bytes));
-    for (const one of await Promise.allSettled([open(), open(), open()]))
-      assert.equal(one.status, "rejected");
-    stub.fault = () => undefined;
-    stub.bucket.objects.clear();
-    assert.deepEqual(await Promise.all([open(), open()]), [undefined, undefined]);
-  });
-
-  test("one that leaves early ends nobody else's", async () => {
-    const bytes = pattern(6 * MiB);
-    const key = await put(bytes);
-    const leaves = async (): Promise<void> => {
-      for await (const _ of (await store.open(key, whole(bytes))) ?? []) return;
+    const gets = (): number => stub.requests.filter(({ operation }) => operation === "get").length;
+    const faultOfFirstGets = (fault: Fault, times: number): void => {
+      let left = times;
+      stub.fault = ({ operation }) => (operation === "get" && left-- > 0 ? fault : undefined);
     };
-    const stays = async (): Promise<void> =>
-      isSame(await read(await store.open(key, whole(bytes))), bytes);
-    await Promise.all([leaves(), stays(), leaves()]);
-    assert.equal(gets(), 1);
-  });
+    const whole = (bytes: Buffer): ByteRange => ({ start: 0, end: bytes.length - 1 });
+    const put = (bytes: Buffer): Promise<string> => store.put(digestOf(bytes), bytes);
+    const isSame = (found: Buffer, bytes: Buffer): void =>
+      assert.equal(Buffer.compare(found, bytes), 0);
 
-  test("a deleted object is joined by nobody", async () => {
-    const bytes = pattern(6 * MiB);
-    const key = await put(bytes);
-    for await (const _ of (await store.open(key, whole(bytes))) ?? []) {
-      await store.delete(key);
+    test("are one read of S3, and each has every byte", async () => {
+      const bytes = pattern(3 * MiB + 17);
+      const key = await put(bytes);
+      const readers = Array.from({ length: 20 }, async () =>
+        isSame(await read(await store.open(key, whole(bytes))), bytes),
+      );
+      await Promise.all(readers);
+      assert.equal(gets(), 1);
+    });
+
+    test("that are over leave nothing behind: the next one asks S3 again", async () => {
+      const bytes = pattern(1_000);
+      const key = await put(bytes);
+      isSame(await read(await store.open(key, whole(bytes))), bytes);
+      stub.bucket.objects.clear();
       assert.equal(await store.open(key, whole(bytes)), undefined);
-      break;
-    }
+    });
+
+    test("may be of different parts that overlap", async () => {
+      const bytes = pattern(2 * MiB);
+      const key = await put(bytes);
+      const ranges = [0, 1, 500_000, 2 * MiB - 1].flatMap((start) =>
+        [start, start + 70_000, 2 * MiB - 1].map((end) => ({
+          start,
+          end: Math.min(end, 2 * MiB - 1),
+        })),
+      );
+      const readers = ranges.map(async (range) =>
+        isSame(
+          await read(await store.open(key, range)),
+          bytes.subarray(range.start, range.end + 1),
+        ),
+      );
+      await Promise.all(readers);
+    });
+
+    test("a reader that stops holds nobody up, and still gets its bytes", async () => {
+      const bytes = pattern(24 * MiB + 3);
+      const key = await put(bytes);
+      const [slow, fast] = [
+        await store.open(key, whole(bytes)),
+        await store.open(key, whole(bytes)),
+      ];
+      assert.ok(slow !== undefined);
+      const pieces: Buffer[] = [];
+      for await (const piece of slow) {
+        // What is lent stays as it is for as long as it is lent.
+        if (pieces.length === 0) isSame(await read(fast), bytes);
+        pieces.push(Buffer.from(piece));
+      }
+      isSame(Buffer.concat(pieces), bytes);
+      assert.equal(gets(), 2);
+    });
+
+    test("a read that breaks fails whoever began it; who joined has a try of their own", async () => {
+      const bytes = pattern(300_000);
+      const key = await put(bytes);
+      faultOfFirstGets({ cutAfterBytes: 100_000 }, 1);
+      const [began, ...joined] = await Promise.allSettled(
+        Array.from({ length: 4 }, async () => read(await store.open(key, whole(bytes)))),
+      );
+      assert.equal(began?.status, "rejected");
+      for (const found of joined) {
+        assert.ok(found.status === "fulfilled");
+        isSame(found.value, bytes);
+      }
+    });
+
+    test("reads that always break fail everybody, each after two at most", async () => {
+      const bytes = pattern(300_000);
+      const key = await put(bytes);
+      faultOfFirstGets({ cutAfterBytes: 100_000 }, Infinity);
+      const found = await Promise.allSettled(
+        Array.from({ length: 4 }, async () => read(await store.open(key, whole(bytes)))),
+      );
+      for (const one of found) {
+        assert.ok(one.status === "rejected");
+        assert.match(String((one.reason as { code?: unknown }).code), /^S3_/);
+      }
+      assert.ok(gets() <= 4, `${gets()} reads`);
+    });
+
+    test("of an object that is gone find nothing, and one that cannot be read is an error for all", async () => {
+      const bytes = pattern(10);
+      const key = await put(bytes);
+      faultOfFirstGets({ refuse: { status: 403, code: "AccessDenied" } }, Infinity);
+      const open = (): Promise<unknown> => store.open(key, whole(bytes));
+      for (const one of await Promise.allSettled([open(), open(), open()]))
+        assert.equal(one.status, "rejected");
+      stub.fault = () => undefined;
+      stub.bucket.objects.clear();
+      assert.deepEqual(await Promise.all([open(), open()]), [undefined, undefined]);
+    });
+
+    test("one that leaves early ends nobody else's", async () => {
+      const bytes = pattern(6 * MiB);
+      const key = await put(bytes);
+      const leaves = async (): Promise<void> => {
+        for await (const _ of (await store.open(key, whole(bytes))) ?? []) return;
+      };
+      const stays = async (): Promise<void> =>
+        isSame(await read(await store.open(key, whole(bytes))), bytes);
+      await Promise.all([leaves(), stays(), leaves()]);
+      assert.equal(gets(), 1);
+    });
+
+    test("a deleted object is joined by nobody", async () => {
+      const bytes = pattern(6 * MiB);
+      const key = await put(bytes);
+      for await (const _ of (await store.open(key, whole(bytes))) ?? []) {
+        await store.delete(key);
+        assert.equal(await store.open(key, whole(bytes)), undefined);
+        break;
+      }
+    });
   });
-});
 
 describe("the memory of shared reads", () => {
   const blobBytes = 32 * MiB;
