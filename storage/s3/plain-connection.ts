@@ -1,16 +1,20 @@
 import { connect } from "node:net";
+import type { Filled, ReadBuffers } from "./read-buffers.ts";
 
-/** A connection whose bytes come into two buffers of its own, again and again. */
+/** A connection whose bytes come into buffers that are used again. */
 export interface PlainConnection {
   write(text: string): void;
   /**
-   * What came next, lent until the next call: while it is with the caller, the other buffer is being filled, and then
-   * nothing more is read. Rejects when the connection ends, or when nothing comes for `idleMs`.
+   * What came next. While it is with the caller one more read is made, and then nothing more is read. Rejects when the
+   * connection ends, or when nothing comes for `idleMs`.
    */
-  next(): Promise<Uint8Array>;
+  next(): Promise<Filled>;
   readonly isOpen: () => boolean;
   end(): void;
 }
+
+/** With less room than this the rest of a buffer is left empty. */
+const leastRead = 64 * 1024;
 
 /**
  * Node's HTTP client makes a new buffer for every 64 KiB, and collecting them takes a third of the time that a large
@@ -18,17 +22,14 @@ export interface PlainConnection {
  */
 export function openPlainConnection(
   place: { readonly host: string; readonly port: number },
-  bufferBytes: number,
+  buffers: ReadBuffers,
   idleMs: number,
 ): PlainConnection {
-  const buffers = [
-    Buffer.allocUnsafeSlow(bufferBytes),
-    Buffer.allocUnsafeSlow(bufferBytes),
-  ] as const;
-  let filling: 0 | 1 = 0;
-  let ready: Uint8Array | undefined;
+  let filling = buffers.take();
+  let filledBytes = 0;
+  let ready: Filled | undefined;
   let taker:
-    | { readonly give: (chunk: Uint8Array) => void; readonly fail: (error: Error) => void }
+    | { readonly give: (filled: Filled) => void; readonly fail: (error: Error) => void }
     | undefined;
   let failure: Error | undefined;
 
@@ -37,20 +38,30 @@ export function openPlainConnection(
     taker?.fail(failure);
     taker = undefined;
   };
+  /** What was read, after which the rest of the buffer, or another one, is being filled. */
+  const takeRead = (bytes: number): Filled => {
+    const filled = { buffer: filling, from: filledBytes, to: filledBytes + bytes };
+    filledBytes = filled.to;
+    if (filling.bytes.length - filledBytes < leastRead) {
+      filling = buffers.take();
+      filledBytes = 0;
+    } else filling.keep();
+    return filled;
+  };
   const socket = connect({
     ...place,
     noDelay: true,
     onread: {
-      buffer: () => buffers[filling],
-      callback(bytes, buffer) {
-        const chunk = buffer.subarray(0, bytes);
-        filling = filling === 0 ? 1 : 0;
+      // Asked for after each read, for the next one.
+      buffer: () => filling.bytes.subarray(filledBytes),
+      callback(bytes) {
+        const filled = takeRead(bytes);
         if (taker !== undefined) {
-          taker.give(chunk);
+          taker.give(filled);
           taker = undefined;
           return true;
         }
-        ready = chunk;
+        ready = filled;
         return false;
       },
     },
@@ -58,16 +69,20 @@ export function openPlainConnection(
   // Flowing, so that its end is noticed while it rests.
   socket.resume();
   socket.on("error", fail);
-  socket.on("close", () => fail(connectionError("ECONNRESET", "the connection was closed")));
+  // Not before: until it is closed, the kernel may still write there.
+  socket.on("close", () => {
+    fail(connectionError("ECONNRESET", "the connection was closed"));
+    filling.release();
+  });
 
   return {
     write: (text) => void socket.write(text),
     next() {
       if (ready !== undefined) {
-        const chunk = ready;
+        const filled = ready;
         ready = undefined;
         socket.resume();
-        return Promise.resolve(chunk);
+        return Promise.resolve(filled);
       }
       if (failure !== undefined) return Promise.reject(failure);
       return new Promise((resolve, reject) => {
@@ -77,9 +92,9 @@ export function openPlainConnection(
           socket.destroy();
         }, idleMs);
         taker = {
-          give(chunk) {
+          give(filled) {
             clearTimeout(timer);
-            resolve(chunk);
+            resolve(filled);
           },
           fail(error) {
             clearTimeout(timer);
@@ -89,7 +104,11 @@ export function openPlainConnection(
       });
     },
     isOpen: () => failure === undefined && ready === undefined && !socket.destroyed,
-    end: () => void socket.destroy(),
+    end() {
+      socket.destroy();
+      ready?.buffer.release();
+      ready = undefined;
+    },
   };
 }
 

@@ -1,6 +1,8 @@
 import type { LentBytes } from "../blob-store.ts";
 import { failureOf, S3Failure } from "./failure.ts";
+import type { Source } from "./flight.ts";
 import type { OpenObject } from "./objects.ts";
+import { bytesOf } from "./read-buffers.ts";
 
 /**
  * The bytes of an answer, exactly as many as it must have: throws if it ends before, or if nothing comes for `idleMs`
@@ -39,3 +41,47 @@ export async function* readBody(
     throw new S3Failure(what, "Incomplete", `${received} of ${expected} bytes came`);
   }
 }
+
+/** What the SDK has opened, as {@link readBody} reads it. */
+export function sourceOfAnswer(answer: OpenObject, what: string, idleMs: number): Source {
+  const { sizeBytes } = answer;
+  const chunks = readBody(answer, what, sizeBytes, idleMs)[Symbol.asyncIterator]();
+  let left = sizeBytes;
+  return {
+    sizeBytes,
+    async next() {
+      const { value } = await chunks.next();
+      const bytes: Uint8Array = value ?? new Uint8Array();
+      left -= bytes.length;
+      // The end is read too: only then can the connection be used again.
+      if (left <= 0 && !(await chunks.next()).done)
+        throw new S3Failure(what, "TooMuch", "more bytes came than were announced");
+      return { buffer: { bytes, keep: nothing, release: nothing }, from: 0, to: bytes.length };
+    },
+    end() {
+      (answer.body as { destroy?: () => void }).destroy?.();
+      void chunks.return?.(undefined);
+    },
+  };
+}
+
+/** For one reader, who has it to themselves. */
+export async function* lend(source: Source): LentBytes {
+  let left = source.sizeBytes;
+  try {
+    while (left > 0) {
+      const filled = await source.next();
+      left -= filled.to - filled.from;
+      try {
+        yield bytesOf(filled);
+      } finally {
+        filled.buffer.release();
+      }
+    }
+  } finally {
+    source.end();
+  }
+}
+
+/** The memory of these chunks is the garbage collector's. */
+const nothing = (): void => undefined;

@@ -1,6 +1,7 @@
-import type { BlobKey, BlobStore, LentBytes } from "../blob-store.ts";
+import type { BlobKey, BlobStore, ByteRange, LentBytes } from "../blob-store.ts";
 import { createClients } from "./client.ts";
 import { S3Failure } from "./failure.ts";
+import type { Source } from "./flight.ts";
 import {
   blobsPrefix,
   bornAtMs,
@@ -15,9 +16,10 @@ import { createObjects, writeOptions } from "./objects.ts";
 import { createPartBuffers } from "./part-buffers.ts";
 import { createPlainReader } from "./plain-read.ts";
 import { createReadLinks } from "./read-links.ts";
-import { readBody } from "./read.ts";
+import { lend, readBody, sourceOfAnswer } from "./read.ts";
 import { usualPatience, type Patience } from "./retry.ts";
 import { mostParts, type S3Settings } from "./settings.ts";
+import { createSharedReads } from "./shared-reads.ts";
 import { createStates } from "./state.ts";
 import { createUploads } from "./uploads.ts";
 
@@ -39,24 +41,25 @@ export function createS3Store(
     ? createPlainReader(settings.endpoint, idleMs)
     : undefined;
 
-  const openBytes = async (name: string, range: string | undefined) => {
-    const what = `GET ${name}`;
-    const url = plain && (await linkTo(name));
-    const read = url === undefined ? undefined : await plain?.open(url, what, range);
+  const openSource = async (key: BlobKey, range?: ByteRange): Promise<Source | undefined> => {
+    const what = `GET ${key}`;
+    const part = range && `${range.start}-${range.end}`;
+    const url = plain && (await linkTo(key));
+    const read = url === undefined ? undefined : await plain?.open(url, what, part);
     if (read !== undefined) return read;
-    const found = await objects.get(name, range);
-    const sizeBytes = found?.sizeBytes ?? 0;
-    return found && { sizeBytes, bytes: readBody(found, what, sizeBytes, idleMs) };
+    const found = await objects.get(key, part);
+    return found && sourceOfAnswer(found, what, idleMs);
   };
-
-  const openObject = async (key: BlobKey, range?: string): Promise<LentBytes | undefined> => {
-    const found = await openBytes(key, range);
-    if (found === undefined) return undefined;
-    const [first = 0, last = found.sizeBytes - 1] = range?.split("-").map(Number) ?? [];
-    if (found.sizeBytes === last - first + 1) return found.bytes;
-    // Begun, so that its end lets go of the connection.
-    for await (const _ of found.bytes) break;
-    throw new S3Failure(`GET ${key}`, "InvalidRange", `the blob ends before byte ${last}`);
+  const shared = createSharedReads(async (key, range) => {
+    const source = await openSource(key, range);
+    if (source === undefined || source.sizeBytes === range.end - range.start + 1) return source;
+    source.end();
+    throw new S3Failure(`GET ${key}`, "InvalidRange", `the blob ends before byte ${range.end}`);
+  });
+  /** Read from S3 for this caller alone: who reads a whole object wants to know what is there. */
+  const openObject = async (key: BlobKey): Promise<LentBytes | undefined> => {
+    const source = await openSource(key);
+    return source && lend(source);
   };
 
   let probing: Promise<void> | undefined;
@@ -78,7 +81,8 @@ export function createS3Store(
       return found === undefined ? undefined : { sizeBytes: found.sizeBytes };
     },
 
-    open: async (key, range) => openObject(checkedKey(key), range && `${range.start}-${range.end}`),
+    open: async (key, range) =>
+      range === undefined ? openObject(checkedKey(key)) : shared.open(checkedKey(key), range),
 
     async link(key) {
       if (!settings.redirect) return undefined;
@@ -93,7 +97,10 @@ export function createS3Store(
 
     ...createUploads({ settings, objects, multiparts, states, buffers, openObject }),
 
-    delete: (key) => objects.delete(checkedKey(key)),
+    delete(key) {
+      shared.forget(key);
+      return objects.delete(checkedKey(key));
+    },
 
     async *list() {
       for await (const { name, sizeBytes } of objects.list(blobsPrefix))

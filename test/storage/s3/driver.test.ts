@@ -18,3 +18,6 @@ for (const checksum of ["sha256", "none"] as const)
   describeDriver(`s3 with checksum: ${checksum}`, async () =>
     createS3Store(settingsFor(stub.endpoint, { checksum, prefix: prefix() })),
   );
+describeDriver("s3 read by the SDK", async () =>
+  createS3Store(settingsFor(stub.endpoint.replace("http:", "HTTP:"), { prefix: prefix() })),
+);

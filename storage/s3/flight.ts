@@ -1,0 +1,188 @@
+import type { BlobKey, ByteRange } from "../blob-store.ts";
+import { S3Failure } from "./failure.ts";
+import type { Filled } from "./read-buffers.ts";
+
+/** The bytes of one answer of S3. */
+export interface Source {
+  readonly sizeBytes: number;
+  /** What comes next, exactly `sizeBytes` all together. Rejects if the answer ends before, or with more. */
+  next(): Promise<Filled>;
+  /** Lets go of the connection. Whatever has not been taken is lost. */
+  end(): void;
+}
+
+/** Must have just as many bytes as the range. `undefined`: there is no such object. */
+export type OpenSource = (key: BlobKey, range: ByteRange) => Promise<Source | undefined>;
+
+/** Bytes that stay as they are until they are released. */
+export interface Lent {
+  readonly bytes: Uint8Array;
+  release(): void;
+}
+
+/** One read of S3 that several readers look at; see `shared-reads.ts`. Ends when the last of them has left. */
+export interface Flight {
+  /** Whether there is such an object. */
+  readonly opened: Promise<boolean>;
+  /** Whether a reader that is there can go on with this read, and need not wait until it has come so far. */
+  covers(position: number): boolean;
+  /** A new reader who is there. */
+  enter(position: number): Seat;
+}
+
+export interface Seat {
+  /** What is there at a position, waited for if it is to come; `undefined` if it has gone by, or lies beyond the end. */
+  at(position: number): Promise<Lent | undefined>;
+  leave(): void;
+}
+
+/** What all flights keep of what they have read. */
+export interface Kept {
+  bytes: number;
+}
+
+const KiB = 1024;
+const [mostOfAll, mostOfOne] = [32 * 1024 * KiB, 4 * 1024 * KiB];
+/** A read of the connection, and a segment, are not larger. */
+const mostAtOnce = 512 * KiB;
+/**
+ * For the sake of readers that would fall out, a read rests so long at once; altogether not longer than this part of its
+ * time, and a little more.
+ */
+const [longestRestMs, restingPart, restingMs] = [50, 0.1, 100];
+
+interface Segment {
+  readonly start: number;
+  end: number;
+  readonly filled: Filled;
+}
+
+export function createFlight(
+  opening: Promise<Source | undefined>,
+  range: ByteRange,
+  kept: Kept,
+  onEnd: () => void,
+): Flight {
+  const segments: Segment[] = [];
+  let frontier = range.start;
+  /** Where each reader will ask next. */
+  const seats = new Set<{ next: number }>();
+  const begunAtMs = performance.now();
+  let restedMs = 0;
+  let onMove: (() => void) | undefined;
+  let source: Source | undefined;
+  let failure: { readonly error: unknown } | undefined;
+  let advancing: Promise<void> | undefined;
+
+  const opened = opening.then((found) => {
+    source = found;
+    return found !== undefined;
+  });
+  opened.catch((error: unknown) => (failure = { error }));
+
+  const drop = (): void => {
+    const segment = segments.shift();
+    if (segment === undefined) return;
+    kept.bytes -= segment.end - segment.start;
+    segment.filled.buffer.release();
+  };
+  const append = (filled: Filled): void => {
+    const size = filled.to - filled.from;
+    const last = segments.at(-1);
+    const offset = last === undefined ? 0 : last.filled.from + last.end - last.start;
+    if (last !== undefined && last.filled.buffer === filled.buffer && offset === filled.from) {
+      last.end += size;
+      filled.buffer.release();
+    } else segments.push({ start: frontier, end: frontier + size, filled });
+    frontier += size;
+    kept.bytes += size;
+    // The last one is what somebody waits for.
+    while (segments.length > 1 && frontier - behind() > keepable()) drop();
+  };
+  const keepable = (): number => Math.min(mostOfOne, (mostOfAll - kept.bytes) / 4);
+  /** Whether to read on may take from somebody what comes next for them. */
+  const overtakes = (): boolean => {
+    const gone = frontier - keepable() + 2 * mostAtOnce;
+    return [...seats].some(({ next }) => next >= behind() && next < gone && next < frontier);
+  };
+  const waitForSlower = async (): Promise<void> => {
+    const sinceMs = performance.now();
+    const untilMs =
+      sinceMs + Math.min(longestRestMs, restingMs + restingPart * (sinceMs - begunAtMs) - restedMs);
+    while (overtakes()) {
+      const leftMs = untilMs - performance.now();
+      if (leftMs <= 0) break;
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, leftMs);
+        onMove = () => {
+          clearTimeout(timer);
+          resolve();
+        };
+      });
+    }
+    restedMs += performance.now() - sinceMs;
+  };
+  const advance = async (): Promise<void> => {
+    try {
+      if (overtakes()) await waitForSlower();
+      append(await sourceOf().next());
+    } catch (error) {
+      failure = { error };
+      throw error;
+    } finally {
+      advancing = undefined;
+    }
+  };
+  const sourceOf = (): Source => {
+    if (source === undefined)
+      throw new S3Failure("GET", "NoSuchKey", "the object went while it was being read");
+    return source;
+  };
+  const behind = (): number => segments[0]?.start ?? frontier;
+
+  const at = async (position: number): Promise<Lent | undefined> => {
+    await opened;
+    for (;;) {
+      if (position < behind() || position > range.end) return undefined;
+      const found = segments.findLast((segment) => segment.start <= position);
+      if (found !== undefined && position < found.end) {
+        const { buffer, from } = found.filled;
+        const start = from + position - found.start;
+        buffer.keep();
+        return {
+          bytes: buffer.bytes.subarray(start, from + found.end - found.start),
+          release: () => buffer.release(),
+        };
+      }
+      if (failure !== undefined) throw failure.error;
+      await (advancing ??= advance());
+    }
+  };
+
+  return {
+    opened,
+    covers: (position) =>
+      failure === undefined && position >= behind() && position <= Math.min(frontier, range.end),
+    enter(position) {
+      const seat = { next: position };
+      seats.add(seat);
+      return {
+        async at(asked) {
+          seat.next = asked;
+          onMove?.();
+          const lent = await at(asked);
+          seat.next += lent?.bytes.length ?? 0;
+          return lent;
+        },
+        leave() {
+          seats.delete(seat);
+          onMove?.();
+          if (seats.size > 0) return;
+          while (segments.length > 0) drop();
+          source?.end();
+          onEnd();
+        },
+      };
+    },
+  };
+}
