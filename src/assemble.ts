@@ -44,9 +44,10 @@ export async function assemble(config: Config, logger: Logger, lent?: Lent): Pro
   const clock = Date.now;
   const store = await openStore(config);
   // The wire's modules load while the database opens.
-  const [metadata, { createApp }, { openAccess }, { createHub }] = await Promise.all([
+  const [metadata, { createApp }, { createKeptAnswers }, { openAccess }, { createHub }] = await Promise.all([
     openSqliteMetadata(databaseFile(config), lent?.writer),
     import("./http/app.ts"),
+    import("./http/kept-answers.ts"),
     import("./access.ts"),
     import("./hub/hub.ts"),
   ]);
@@ -80,6 +81,7 @@ export async function assemble(config: Config, logger: Logger, lent?: Lent): Pro
         ...access.hub,
         hub: createHub({ metadata, ...access.hub, counts: counting.counts, clock }),
       },
+      kept: createKeptAnswers(() => `${metadata.version()} ${counting.version()}`),
       readiness: async () =>
         draining ? { server: "is shutting down" } : await problemsOf({ store, metadata }),
       logger,

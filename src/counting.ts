@@ -12,6 +12,8 @@ const everyMs = 2_000;
 export interface Counting {
   readonly tally: Tally;
   readonly counts: Counts;
+  /** Another value as soon as anything was written down. */
+  version(): unknown;
   /** Writes down what is still in memory. */
   close(): Promise<void>;
 }
@@ -33,6 +35,7 @@ export async function openCounting(
         of: () => Promise.resolve(new Map()),
         ofTags: () => Promise.resolve(new Map()),
       },
+      version: () => 0,
       close: () => Promise.resolve(),
     };
   }
@@ -44,6 +47,7 @@ export async function openCounting(
   return {
     tally,
     counts: createCounts({ store, metadata }),
+    version: () => store.version(),
     async close() {
       await tally.close();
       await store.close();

@@ -39,6 +39,8 @@ export interface CountsStore {
     repository: { readonly name: RepositoryName; readonly registeredAtMs: number },
     tags: readonly Tag[],
   ): ReadonlyMap<Tag, CountRow>;
+  /** Another value as soon as anybody has written. */
+  version(): unknown;
   close(): Promise<void>;
 }
 

@@ -2,6 +2,7 @@ import type { RepositoryName } from "../../oci/name.ts";
 import type { Tag } from "../../oci/reference.ts";
 import type { CountRow, CountsStore } from "../counts.ts";
 import { openCountsConnection } from "./counts-connection.ts";
+import { createFreshness } from "./freshness.ts";
 import { createCountsWriter } from "./counts-writer.ts";
 
 const columns =
@@ -21,7 +22,10 @@ export function openCounts(file: string, mainFile: string): CountsStore {
   );
   const writer = createCountsWriter({ file, mainFile });
 
+  const freshness = createFreshness(connection);
+
   return {
+    version: () => freshness.version(),
     add: (counted) => writer.add(counted),
     of(repositories) {
       const found = new Map<RepositoryName, CountRow>();
