@@ -16,6 +16,8 @@ const { values } = parseArgs({
     seconds: { type: "string", default: "3" },
     /** Manifests that are pushed each second meanwhile, so that no page stays as it is for long. */
     pushes: { type: "string", default: "0" },
+    /** Every request a little different, so that no answer is kept. */
+    distinct: { type: "boolean", default: false },
     /** Only what has this in its name. */
     only: { type: "string", default: "" },
     node: { type: "string", multiple: true, default: [] },
@@ -28,7 +30,7 @@ try {
   const idle = memoryOf(berth.pid, "VmRSS");
   const rows = await measurePages(
     { host: new URL(berth.url).host, pid: berth.pid },
-    { pages, seconds: Number(values.seconds), pushesPerSecond: Number(values.pushes) },
+    { pages, seconds: Number(values.seconds), pushesPerSecond: Number(values.pushes), distinct: values.distinct },
   );
   const heads = ["", "first, ms", "p50, ms", "p99, ms", "CPU, ms", "requests/s", "RSS"];
   process.stdout.write(`${formatTable(heads, rows)}\n\nRSS at the start: ${inMiB(idle)}\n`);

@@ -32,8 +32,8 @@ export async function openCounting(
     return {
       tally: { pulled: () => undefined, pushed: () => undefined },
       counts: {
-        of: () => Promise.resolve(new Map()),
-        ofTags: () => Promise.resolve(new Map()),
+        of: () => new Map(),
+        ofTags: () => new Map(),
       },
       version: () => 0,
       close: () => Promise.resolve(),
@@ -46,7 +46,7 @@ export async function openCounting(
   });
   return {
     tally,
-    counts: createCounts({ store, metadata }),
+    counts: createCounts(store),
     version: () => store.version(),
     async close() {
       await tally.close();

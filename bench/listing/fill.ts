@@ -29,10 +29,8 @@ export function fillDatabase(file: string, countsFile: string, amounts: Amounts)
   db.transaction(() => {
     for (const { name } of late) db.exec(`DROP TRIGGER ${name}`);
     fill(db, amounts);
-    db.function("rank_of", (pulls: number) => pullRankOf(pulls));
     db.exec(`INSERT INTO search_documents (repository_id, is_official, stars, pull_rank)
-      SELECT id, namespace = 'library', star_count, rank_of(coalesce(pulls, 0)) FROM repositories
-      LEFT JOIN counts.repository_counts ON repository = name
+      SELECT id, namespace = 'library', star_count, pull_rank FROM repositories
       WHERE id NOT IN (SELECT repository_id FROM search_documents)`);
     for (const { sql } of late) db.exec(sql);
   })();
@@ -55,8 +53,8 @@ function fill(db: Database, { repositories, tags }: Amounts): void {
     .pluck()
     .all(baseId) as number[];
   const repository = db.prepare(
-    `INSERT INTO repositories (name, namespace, visibility, created_at, updated_at)
-     VALUES (@name, @namespace, @visibility, @at, @at)`,
+    `INSERT INTO repositories (name, namespace, visibility, created_at, updated_at, pull_rank)
+     VALUES (@name, @namespace, @visibility, @at, @at, @pullRank)`,
   );
   const description = db.prepare("INSERT INTO repository_descriptions VALUES (?, ?, ?)");
   const manifest = db.prepare(
@@ -83,7 +81,7 @@ function fill(db: Database, { repositories, tags }: Amounts): void {
   for (let number = 0; number < repositories; number += 1) {
     const { short, full, pulls, ...row } = describeRepository(number);
     const at = nowMs + number * 1000;
-    const repositoryId = Number(repository.run({ ...row, at }).lastInsertRowid);
+    const repositoryId = Number(repository.run({ ...row, at, pullRank: pullRankOf(pulls) }).lastInsertRowid);
     description.run(repositoryId, short, full);
     if (pulls > 0) count.run({ name: row.name, at, pulls });
     const imageId = images[number % images.length] ?? 0;

@@ -15,12 +15,14 @@ export interface Plan {
   readonly pages: readonly (readonly [name: string, pages: Pages])[];
   readonly seconds: number;
   readonly pushesPerSecond: number;
+  /** Each request has a parameter of its own, so that no answer is one that was kept. */
+  readonly distinct: boolean;
 }
 
 /** One row each: milliseconds of the first request, then of all of them by 16 clients at once, and what that cost. */
 export async function measurePages(
   { host, pid }: Measured,
-  { pages, seconds, pushesPerSecond }: Plan,
+  { pages, seconds, pushesPerSecond, distinct }: Plan,
 ): Promise<readonly string[][]> {
   const rows: string[][] = [];
   const connections = await Promise.all(
@@ -33,7 +35,7 @@ export async function measurePages(
       if (connections[0]) await ask(connections[0], asked.first);
       const first = performance.now() - begun;
       const used = cpuSecondsOf(pid);
-      const times = await measure(connections, asked, seconds * 1000);
+      const times = await measure(connections, asked, { forMs: seconds * 1000, distinct });
       const cpuMs = ((cpuSecondsOf(pid) - used) * 1000) / times.length;
       const at = (part: number) => (times[Math.floor(times.length * part)] ?? NaN).toFixed(1);
       rows.push([
@@ -59,16 +61,18 @@ async function ask(connection: Connection, target: string): Promise<Answer> {
 async function measure(
   connections: readonly Connection[],
   { first, follows }: Pages,
-  forMs: number,
+  { forMs, distinct }: { readonly forMs: number; readonly distinct: boolean },
 ): Promise<readonly number[]> {
   const times: number[] = [];
+  let asked = 0;
   const until = performance.now() + forMs;
   await Promise.all(
     connections.map(async (connection) => {
       let target = first;
+      const own = first.includes("?") ? "&berth-bench=" : "?berth-bench=";
       while (performance.now() < until) {
         const begun = performance.now();
-        const answer = await ask(connection, target);
+        const answer = await ask(connection, distinct ? `${target}${own}${(asked += 1)}` : target);
         times.push(performance.now() - begun);
         const link = follows ? /<([^>]+)>/.exec(answer.header("link") ?? "")?.[1] : undefined;
         target = link ?? first;

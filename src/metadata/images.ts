@@ -1,5 +1,6 @@
 import { sql } from "kysely";
 import type { Digest } from "../oci/digest.ts";
+import { oneOf } from "./one-of.ts";
 import type { Database } from "./schema.ts";
 import type { TaggedManifest } from "./tag-pages.ts";
 
@@ -42,7 +43,7 @@ export function createImageReads(db: Database) {
           manifests.id AS manifestId, manifests.pushed_at AS pushedAtMs
         FROM manifest_references AS entry
         LEFT JOIN manifests ON manifests.repository_id = ${repositoryId} AND manifests.digest = entry.digest
-        WHERE entry.manifest_id IN (${sql.join(indexIds)}) AND entry.kind = 'child'
+        WHERE entry.manifest_id IN ${oneOf(indexIds)} AND entry.kind = 'child'
         ORDER BY entry.manifest_id, entry.position`.execute(db);
       return rows;
     },
@@ -53,7 +54,7 @@ export function createImageReads(db: Database) {
       const rows = await db
         .selectFrom("manifest_references")
         .select(({ fn }) => ["manifest_id as id", fn.sum<number>("size_bytes").as("bytes")])
-        .where("manifest_id", "in", manifestIds)
+        .where("manifest_id", "in", oneOf(manifestIds))
         .where("kind", "in", ["config", "layer"])
         .groupBy("manifest_id")
         .execute();
@@ -66,7 +67,7 @@ export function createImageReads(db: Database) {
       return db
         .selectFrom("manifest_references")
         .select(["manifest_id as manifestId", "digest", "size_bytes as sizeBytes"])
-        .where("manifest_id", "in", manifestIds)
+        .where("manifest_id", "in", oneOf(manifestIds))
         .where("kind", "=", "layer")
         .orderBy("manifest_id")
         .orderBy("position")
