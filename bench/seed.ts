@@ -30,7 +30,7 @@ try {
 } finally {
   await berth.stop();
 }
-fillDatabase(file, { repositories, tags });
+fillDatabase(file, path.join(values.data, "berth-counts.db"), { repositories, tags });
 const seconds = (performance.now() - begun) / 1000;
 process.stdout.write(
   `${repositories} repositories and ${tags} tags in ${values.data} after ${seconds.toFixed(1)} s\n`,

@@ -44,12 +44,14 @@ export async function assemble(config: Config, logger: Logger, lent?: Lent): Pro
   const clock = Date.now;
   const store = await openStore(config);
   // The wire's modules load while the database opens.
-  const [metadata, { createApp }, { openAccess }, { createHub }] = await Promise.all([
-    openSqliteMetadata(databaseFile(config), lent?.writer),
-    import("./http/app.ts"),
-    import("./access.ts"),
-    import("./hub/hub.ts"),
-  ]);
+  const [metadata, { createApp }, { createKeptAnswers }, { openAccess }, { createHub }] =
+    await Promise.all([
+      openSqliteMetadata(databaseFile(config), lent?.writer),
+      import("./http/app.ts"),
+      import("./http/kept-answers.ts"),
+      import("./access.ts"),
+      import("./hub/hub.ts"),
+    ]);
   const keeping = keepingOf(config);
   const { sparse } = config;
   const registry = createRegistry({
@@ -80,6 +82,7 @@ export async function assemble(config: Config, logger: Logger, lent?: Lent): Pro
         ...access.hub,
         hub: createHub({ metadata, registry, ...access.hub, counts: counting.counts, clock }),
       },
+      kept: createKeptAnswers(() => JSON.stringify([metadata.version(), counting.version()])),
       readiness: async () =>
         draining ? { server: "is shutting down" } : await problemsOf({ store, metadata }),
       logger,

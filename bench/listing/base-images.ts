@@ -7,38 +7,48 @@ export const platforms = [
   { os: "linux", architecture: "arm64" },
   { os: "windows", architecture: "amd64", "os.version": "10.0.20348.2762" },
 ] as const;
+type Platform = (typeof platforms)[number];
 
 const digestOf = (bytes: Buffer): string =>
   `sha256:${createHash("sha256").update(bytes).digest("hex")}`;
 
 export async function pushBaseImages(url: string): Promise<void> {
   for (const platform of platforms) {
-    const config = Buffer.from(JSON.stringify({ ...platform, rootfs: { type: "layers" } }));
-    const layer = Buffer.from(`a layer for ${platform.os}/${platform.architecture}`);
-    for (const blob of [config, layer])
+    for (const blob of [configOf(platform), layerOf(platform)])
       await send(
         "POST",
         `${url}/v2/${baseRepository}/blobs/uploads/?digest=${digestOf(blob)}`,
         blob,
       );
-    const manifest = {
-      schemaVersion: 2,
-      mediaType: "application/vnd.oci.image.manifest.v1+json",
-      config: {
-        mediaType: "application/vnd.oci.image.config.v1+json",
-        ...{ digest: digestOf(config), size: config.length },
-      },
-      layers: [
-        {
-          mediaType: "application/vnd.oci.image.layer.v1.tar",
-          ...{ digest: digestOf(layer), size: layer.length },
-        },
-      ],
-    };
+    const { bytes, mediaType } = baseManifest(platform);
     const tag = `${platform.os}-${platform.architecture}`;
-    const bytes = Buffer.from(JSON.stringify(manifest));
-    await send("PUT", `${url}/v2/${baseRepository}/manifests/${tag}`, bytes, manifest.mediaType);
+    await send("PUT", `${url}/v2/${baseRepository}/manifests/${tag}`, bytes, mediaType);
   }
+}
+
+const configOf = (platform: Platform): Buffer =>
+  Buffer.from(JSON.stringify({ ...platform, rootfs: { type: "layers" } }));
+const layerOf = ({ os, architecture }: Platform): Buffer =>
+  Buffer.from(`a layer for ${os}/${architecture}`);
+
+export function baseManifest(platform: Platform = platforms[0]) {
+  const config = configOf(platform);
+  const layer = layerOf(platform);
+  const mediaType = "application/vnd.oci.image.manifest.v1+json";
+  const manifest = {
+    ...{ schemaVersion: 2, mediaType },
+    config: {
+      mediaType: "application/vnd.oci.image.config.v1+json",
+      ...{ digest: digestOf(config), size: config.length },
+    },
+    layers: [
+      {
+        mediaType: "application/vnd.oci.image.layer.v1.tar",
+        ...{ digest: digestOf(layer), size: layer.length },
+      },
+    ],
+  };
+  return { bytes: Buffer.from(JSON.stringify(manifest)), mediaType };
 }
 
 async function send(

@@ -1,4 +1,5 @@
 import SqliteDatabase, { type Database } from "better-sqlite3";
+import { pullRankOf } from "../../src/metadata/counts.ts";
 import { describeRepository, namespaces } from "./names.ts";
 import { baseRepository } from "./base-images.ts";
 
@@ -14,10 +15,11 @@ export const largest = describeRepository(0).name;
  * Copies the rows of the base images into as many repositories, without the server. What triggers would do row by row
  * for the search is done once, at the end, by the same triggers.
  */
-export function fillDatabase(file: string, amounts: Amounts): void {
+export function fillDatabase(file: string, countsFile: string, amounts: Amounts): void {
   const db = new SqliteDatabase(file);
   db.pragma("synchronous = OFF");
   db.pragma("cache_size = -262144");
+  db.prepare("ATTACH ? AS counts").run(countsFile);
   const set = db
     .prepare(
       "SELECT name, sql FROM sqlite_master WHERE type = 'trigger' AND name LIKE 'search!_%' ESCAPE '!'",
@@ -27,11 +29,12 @@ export function fillDatabase(file: string, amounts: Amounts): void {
   db.transaction(() => {
     for (const { name } of late) db.exec(`DROP TRIGGER ${name}`);
     fill(db, amounts);
-    db.exec(`INSERT INTO search_documents (repository_id, is_official, stars)
-      SELECT id, namespace = 'library', star_count FROM repositories
+    db.exec(`INSERT INTO search_documents (repository_id, is_official, stars, pull_rank)
+      SELECT id, namespace = 'library', star_count, pull_rank FROM repositories
       WHERE id NOT IN (SELECT repository_id FROM search_documents)`);
     for (const { sql } of late) db.exec(sql);
   })();
+  db.exec("DETACH counts");
   db.exec("ANALYZE");
   db.pragma("wal_checkpoint(TRUNCATE)");
   db.close();
@@ -50,8 +53,8 @@ function fill(db: Database, { repositories, tags }: Amounts): void {
     .pluck()
     .all(baseId) as number[];
   const repository = db.prepare(
-    `INSERT INTO repositories (name, namespace, visibility, created_at, updated_at)
-     VALUES (@name, @namespace, @visibility, @at, @at)`,
+    `INSERT INTO repositories (name, namespace, visibility, created_at, updated_at, pull_rank)
+     VALUES (@name, @namespace, @visibility, @at, @at, @pullRank)`,
   );
   const description = db.prepare("INSERT INTO repository_descriptions VALUES (?, ?, ?)");
   const manifest = db.prepare(
@@ -65,6 +68,10 @@ function fill(db: Database, { repositories, tags }: Amounts): void {
      SELECT @repositoryId, blobs.id, 0, 0 FROM manifest_references JOIN blobs ON blobs.digest = manifest_references.digest
      WHERE manifest_references.manifest_id = @imageId`,
   );
+  const count = db.prepare(
+    `INSERT INTO counts.repository_counts (repository, registered_at, pulls, pushes, last_pulled_at, last_pushed_at)
+     VALUES (@name, @at, @pulls, 1, @at, @at)`,
+  );
   const tag = db.prepare(
     "INSERT INTO tags (repository_id, name, manifest_id, updated_at) VALUES (?, ?, ?, ?)",
   );
@@ -72,10 +79,13 @@ function fill(db: Database, { repositories, tags }: Amounts): void {
   const perRepository = (tags - inLargest) / Math.max(1, repositories - 1);
   let made = 0;
   for (let number = 0; number < repositories; number += 1) {
-    const { short, full, ...row } = describeRepository(number);
+    const { short, full, pulls, ...row } = describeRepository(number);
     const at = nowMs + number * 1000;
-    const repositoryId = Number(repository.run({ ...row, at }).lastInsertRowid);
+    const repositoryId = Number(
+      repository.run({ ...row, at, pullRank: pullRankOf(pulls) }).lastInsertRowid,
+    );
     description.run(repositoryId, short, full);
+    if (pulls > 0) count.run({ name: row.name, at, pulls });
     const imageId = images[number % images.length] ?? 0;
     const manifestId = Number(manifest.run({ repositoryId, imageId }).lastInsertRowid);
     references.run({ manifestId, imageId });

@@ -6,6 +6,8 @@ const things = [
 const kinds = ["api", "web", "cli", "job", "base", "tools", "init", "agent"];
 const organisations = 1000;
 
+export const largestNamespace = "acme";
+
 /** In every description, in one of twenty-five names, and in one name. */
 export const commonWord = "container";
 export const usualWord = "billing";
@@ -13,22 +15,33 @@ export const rareWord = "n4242";
 
 export function* namespaces(): Generator<string> {
   yield "library";
+  yield largestNamespace;
   for (let number = 0; number < organisations; number += 1) yield organisation(number);
 }
 
 const organisation = (number: number): string => `org${String(number).padStart(4, "0")}`;
 
-/** One in a hundred is official, one in ten private. */
+/**
+ * Three of five are in the largest namespace, so that it has a page 500 of a hundred each; one in a hundred is official,
+ * one in ten private.
+ */
 export function describeRepository(number: number) {
   const thing = things[number % things.length] ?? "thing";
   const kind = kinds[Math.floor(number / things.length) % kinds.length] ?? "kind";
-  const isOfficial = number % 100 === 99;
-  const namespace = isOfficial ? "library" : organisation((number * 7919) % organisations);
+  const namespace = namespaceOf(number);
   return {
     name: `${namespace}/${thing}-${kind}-n${number}`,
     namespace,
-    visibility: number % 10 === 3 ? "private" : "public",
+    /** Few have many, half have none. */
+    pulls: Math.floor(50_000 / (1 + ((number * 7919) % 100_003))),
+    visibility: number % 20 === 7 || number % 20 === 13 ? "private" : "public",
     short: `A ${commonWord} for ${thing} ${kind}`,
     full: `# ${thing} ${kind}\n\nThe ${commonWord} number ${number} runs ${thing} as ${kind}.\n`,
   };
+}
+
+function namespaceOf(number: number): string {
+  if (number % 100 === 99) return "library";
+  if (number % 5 < 3) return largestNamespace;
+  return organisation((Math.floor(number / 5) * 7919) % organisations);
 }

@@ -10,11 +10,15 @@
 -- what is official, 'c' all else.
 -- Triggers keep all of it in the transaction of what it follows from.
 
+ALTER TABLE repositories ADD COLUMN pull_rank INTEGER NOT NULL DEFAULT 0;   -- logarithm of the pulls
+CREATE INDEX repositories_by_pulls ON repositories (namespace, pull_rank, name);
+CREATE INDEX repositories_public_by_pulls ON repositories (namespace, pull_rank, name) WHERE visibility = 'public';
+
 CREATE TABLE search_documents (
   repository_id INTEGER PRIMARY KEY CHECK (repository_id BETWEEN 1 AND 4294967295),
   is_official   INTEGER NOT NULL CHECK (is_official IN (0, 1)),
   stars         INTEGER NOT NULL DEFAULT 0,
-  pull_rank     INTEGER NOT NULL DEFAULT 0 CHECK (pull_rank BETWEEN 0 AND 127),  -- logarithm of the pulls
+  pull_rank     INTEGER NOT NULL DEFAULT 0 CHECK (pull_rank BETWEEN 0 AND 127),
   -- Official, stars, pulls, and the older first; below 2^53.
   rank          INTEGER NOT NULL GENERATED ALWAYS AS (
     ((1 - is_official) << 51) | ((4095 - min(stars, 4095)) << 39) | ((127 - pull_rank) << 32) | repository_id
@@ -81,10 +85,10 @@ END;
 CREATE TRIGGER search_repository_comes AFTER INSERT ON repositories BEGIN
   INSERT INTO search_documents (repository_id, is_official) VALUES (NEW.id, NEW.namespace = 'library');
 END;
-CREATE TRIGGER search_repository_changes AFTER UPDATE OF visibility, star_count ON repositories
-  WHEN OLD.visibility <> NEW.visibility OR OLD.star_count <> NEW.star_count
+CREATE TRIGGER search_repository_changes AFTER UPDATE OF visibility, star_count, pull_rank ON repositories
+  WHEN OLD.visibility <> NEW.visibility OR OLD.star_count <> NEW.star_count OR OLD.pull_rank <> NEW.pull_rank
 BEGIN
-  UPDATE search_documents SET stars = NEW.star_count WHERE repository_id = NEW.id;
+  UPDATE search_documents SET stars = NEW.star_count, pull_rank = NEW.pull_rank WHERE repository_id = NEW.id;
 END;
 CREATE TRIGGER search_repository_goes AFTER DELETE ON repositories BEGIN
   DELETE FROM search_documents WHERE repository_id = OLD.id;

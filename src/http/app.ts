@@ -15,6 +15,7 @@ import type { HubRoute } from "./hub/call.ts";
 import { createHubRouter } from "./hub/router.ts";
 import { hubRoutes, type HubParts } from "./hub/routes.ts";
 import { jwksRoutes } from "./jwks.ts";
+import type { KeptAnswers } from "./kept-answers.ts";
 import { opsRoutes, type Readiness } from "./ops.ts";
 import { isHubRoute, openApiOf } from "./openapi.ts";
 import type { Origins } from "./origins.ts";
@@ -45,6 +46,7 @@ export interface AppParts {
   readonly tokens: (TokenParts & { readonly keys: Keys }) | undefined;
   readonly origins: Origins;
   readonly readiness: Readiness;
+  readonly kept: KeptAnswers;
   readonly logger: Logger;
   /** Clients that read blobs from here also where the store could give them a link. */
   readonly redirectExcept: readonly string[];
@@ -79,7 +81,7 @@ export function routesOf(parts: AppParts): readonly (Route | HubRoute)[] {
     ...tagRoutes({ tags: registry.tags, pageSize }),
     ...referrerRoutes({ referrers: registry.referrers, pageSize }),
     ...hubRoutes({ ...parts.hub, registry, browsing, origins }),
-    ...searchV1Routes({ search: browsing.search, policy }),
+    ...searchV1Routes({ search: browsing.search, policy, kept: parts.kept }),
   ];
   return served;
 }
@@ -96,7 +98,8 @@ export function createApp(
     await next();
   });
   const routes = routesOf(parts);
-  app.use(createHubRouter(routes.filter(isHubRoute), { ...parts.hub, origins: parts.origins }));
+  const { origins, kept } = parts;
+  app.use(createHubRouter(routes.filter(isHubRoute), { ...parts.hub, origins, kept }));
   const others = routes.filter((route): route is Route => !isHubRoute(route));
   app.use(createRouter(others, parts));
   app.on("error", (error) => parts.logger.debug({ err: error }, "a connection failed"));

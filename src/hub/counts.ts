@@ -1,5 +1,4 @@
-import type { CountRow, CountsStore } from "../metadata/counts.ts";
-import type { Metadata } from "../metadata/metadata.ts";
+import type { CountRow, CountsStore, Registration } from "../metadata/counts.ts";
 import type { RepositoryName } from "../oci/name.ts";
 import type { Tag } from "../oci/reference.ts";
 
@@ -17,24 +16,14 @@ export interface Count {
  * entry. Whether the caller may know of them is not asked here.
  */
 export interface Counts {
-  of(repositories: readonly RepositoryName[]): Promise<ReadonlyMap<RepositoryName, Count>>;
-  ofTags(repository: RepositoryName, tags: readonly Tag[]): Promise<ReadonlyMap<Tag, Count>>;
+  of(repositories: readonly Registration[]): ReadonlyMap<RepositoryName, Count>;
+  ofTags(repository: Registration, tags: readonly Tag[]): ReadonlyMap<Tag, Count>;
 }
 
-export function createCounts(parts: {
-  readonly store: Pick<CountsStore, "of" | "ofTags">;
-  readonly metadata: Pick<Metadata, "repositories">;
-}): Counts {
-  const { store, metadata } = parts;
+export function createCounts(store: Pick<CountsStore, "of" | "ofTags">): Counts {
   return {
-    async of(repositories) {
-      if (repositories.length === 0) return new Map();
-      return counted(store.of(await metadata.repositories.registrations(repositories)));
-    },
-    async ofTags(repository, tags) {
-      const [home] = await metadata.repositories.registrations([repository]);
-      return home === undefined ? new Map() : counted(store.ofTags(home, tags));
-    },
+    of: (repositories) => counted(store.of(repositories)),
+    ofTags: (repository, tags) => counted(store.ofTags(repository, tags)),
   };
 }
 

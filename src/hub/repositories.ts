@@ -8,6 +8,7 @@ import { OciError } from "../oci/errors.ts";
 import type { RepositoryName } from "../oci/name.ts";
 import type { Counts } from "./counts.ts";
 import { contentTypeOf, type ContentType } from "./content-type.ts";
+import { groupedBy } from "./images.ts";
 import { createPageMarks } from "./page-marks.ts";
 
 /** What a list shows of a repository. */
@@ -41,10 +42,15 @@ export interface Listing<T> {
   readonly items: readonly T[];
 }
 
+const orders = { name: "name", last_updated: "updated", pull_count: "pulls" } as const;
+
 export type HubRepositories = ReturnType<typeof createHubRepositories>;
 
-/** Pull counts lie elsewhere: to order by them, this many names are looked at. */
-const countedAtMost = 10_000;
+/**
+ * Pull counts lie elsewhere. So many repositories are put in their order exactly; beyond that by the ranks that pulls
+ * have brought them (`pullRankOf`), and exactly within a page.
+ */
+const countedAtMost = 1_000;
 
 export function createHubRepositories(parts: {
   readonly metadata: Metadata;
@@ -62,12 +68,13 @@ export function createHubRepositories(parts: {
   ): Promise<readonly ListedRepository[]> => {
     const found = await metadata.repositoryDetails.find(names, { fullTexts });
     const kinds = await metadata.repositoryDetails.kinds(found.map(({ id }) => id));
-    const counted = await counts.of(names);
+    const kindsOf = groupedBy(kinds, ({ repositoryId }) => repositoryId);
+    const counted = counts.of(found);
     const byName = new Map(found.map((details) => [details.name, details]));
     return names.flatMap((name) => {
       const details = byName.get(name);
       if (details === undefined) return [];
-      const own = kinds.filter(({ repositoryId }) => repositoryId === details.id);
+      const own = kindsOf.get(details.id) ?? [];
       return [
         {
           ...details,
@@ -79,19 +86,24 @@ export function createHubRepositories(parts: {
     });
   };
 
+  const mostPulled = (descending: boolean) => {
+    const way = descending ? -1 : 1;
+    return (a: { readonly pulls: number }, b: { readonly pulls: number }) =>
+      way * (a.pulls - b.pulls);
+  };
   const byPulls = async (
-    list: RepositoryList,
+    { page, size, descending }: RepositoryList,
     request: Parameters<Metadata["repositoryPages"]["list"]>[0],
   ): Promise<readonly RepositoryName[]> => {
-    const places = await metadata.repositoryPages.list({
-      ...{ ...request, order: "name", descending: false, skip: 0, limit: countedAtMost },
-    });
+    const all = { order: "name", descending: false, skip: 0, limit: countedAtMost } as const;
+    const places = await metadata.repositoryPages.list({ ...request, ...all });
     const names = places.map(({ name }) => name);
-    const counted = await counts.of(names);
-    const pullsOf = (name: RepositoryName): number => counted.get(name)?.pulls ?? 0;
-    const way = list.descending ? -1 : 1;
-    const sorted = names.toSorted((a, b) => way * (pullsOf(a) - pullsOf(b)));
-    return sorted.slice((list.page - 1) * list.size, list.page * list.size);
+    const counted = counts.of(await metadata.repositories.registrations(names));
+    return names
+      .map((name) => ({ name, pulls: counted.get(name)?.pulls ?? 0 }))
+      .toSorted(mostPulled(descending))
+      .slice((page - 1) * size, page * size)
+      .map(({ name }) => name);
   };
 
   return {
@@ -104,16 +116,17 @@ export function createHubRepositories(parts: {
       const view = await policy.viewOf(session, namespace);
       const count = await metadata.repositoryPages.count({ namespace, view, search });
       if ((page - 1) * size >= count) return { count, items: [] };
-      const order = ordering === "name" ? "name" : "updated";
+      const order = orders[ordering];
       const base = { namespace, view, search, order, descending, skip: 0, limit: size } as const;
-      if (ordering === "pull_count")
+      if (order === "pulls" && count <= countedAtMost)
         return { count, items: await describe(await byPulls(list, base)) };
       const key = JSON.stringify([view, namespace, search, order, descending]);
       const places = await metadata.repositoryPages.list({
         ...{ ...base, ...marks.begin(key, page, size) },
       });
       marks.end(key, page, size, places.at(-1));
-      return { count, items: await describe(places.map(({ name }) => name)) };
+      const items = await describe(places.map(({ name }) => name));
+      return { count, items: order === "pulls" ? items.toSorted(mostPulled(descending)) : items };
     },
 
     /** Throws NAME_UNKNOWN if it went meanwhile. */

@@ -1,7 +1,7 @@
 import type { Viewer } from "../auth/catalog.ts";
 import type { Metadata } from "../metadata/metadata.ts";
 import type { RepositoryDetails } from "../metadata/repository-details.ts";
-import type { FacetValue } from "../metadata/search.ts";
+import type { FacetValue } from "../metadata/found-repositories.ts";
 import { OciError } from "../oci/errors.ts";
 import type { RepositoryName } from "../oci/name.ts";
 import type { Count, Counts } from "./counts.ts";
@@ -26,7 +26,7 @@ export function createRepositoryViews(parts: {
   ): Promise<readonly RepositoryView[]> => {
     const found = await metadata.repositoryDetails.find(names, { fullTexts });
     const facets = await metadata.search.facetsOf(found.map(({ id }) => id));
-    const counted = await counts.of(names);
+    const counted = counts.of(found);
     const byName = new Map(found.map((details) => [details.name, details]));
     return names.flatMap((name) => {
       const details = byName.get(name);

@@ -1,6 +1,6 @@
 import type { Viewer } from "../auth/catalog.ts";
 import type { Metadata } from "../metadata/metadata.ts";
-import type { Facet, FoundRepository } from "../metadata/search.ts";
+import type { Facet, FoundRepository, SearchMeasures } from "../metadata/found-repositories.ts";
 import { defaultNamespace, namespaceOf, parseRepositoryName } from "../oci/name.ts";
 import type { RepositoryName } from "../oci/name.ts";
 import type { Count, Counts } from "./counts.ts";
@@ -41,8 +41,13 @@ export interface SearchResults {
 
 /** As far as Docker Hub counts too. */
 export const countAtMost = 10_000;
+/** As many of the best as another order than that of the index is made of. */
+const sortedAtMost = 1000;
 const wordsAtMost = 16;
 const longestWord = 64;
+
+/** What results can be ordered by instead of by how good they are. */
+export type SearchMeasure = "pulls" | "stars" | "updatedAtMs";
 
 export type Search = ReturnType<typeof createSearch>;
 
@@ -51,6 +56,10 @@ export function createSearch(parts: {
   readonly counts: Counts;
 }) {
   const { metadata, counts } = parts;
+  const resultsOf = (found: readonly FoundRepository[]): readonly SearchResult[] => {
+    const counted = counts.of(found);
+    return found.map((item) => resultOf(item, counted.get(item.name)));
+  };
   return {
     async find({ text, ...request }: SearchRequest): Promise<SearchResults> {
       const words = wordsOf(text);
@@ -59,8 +68,30 @@ export function createSearch(parts: {
       const { items, total } = await metadata.search.find({
         ...{ ...request, words, exact: nameIn(text), countAtMost },
       });
-      const counted = await counts.of(items.map(({ name }) => name));
-      return { results: items.map((item) => resultOf(item, counted.get(item.name))), total };
+      return { results: resultsOf(items), total };
+    },
+
+    /** A page of the best thousand in another order, the largest first unless `ascending`. */
+    async findBy(
+      measure: SearchMeasure,
+      { text, offset, limit, ...request }: SearchRequest,
+      ascending: boolean,
+    ): Promise<SearchResults> {
+      const words = wordsOf(text);
+      if (words.length === 0 && text.trim() !== "") return { results: [], total: 0 };
+      const { items, total } = await metadata.search.measures({
+        ...{ ...request, words, exact: nameIn(text), offset: 0, limit: sortedAtMost, countAtMost },
+      });
+      const counted = measure === "pulls" ? counts.of(items) : undefined;
+      const valueOf = (item: SearchMeasures): number =>
+        measure === "pulls" ? (counted?.get(item.name)?.pulls ?? 0) : item[measure];
+      const way = ascending ? 1 : -1;
+      const ids = items
+        .map((item) => ({ id: item.id, value: valueOf(item) }))
+        .toSorted((a, b) => way * (a.value - b.value))
+        .slice(offset, offset + limit)
+        .map(({ id }) => id);
+      return { results: resultsOf(await metadata.search.describe(ids)), total };
     },
 
     /** Whether the viewer can find anything at all. */

@@ -1,4 +1,5 @@
 import type { Metadata } from "../metadata/metadata.ts";
+import type { Registration } from "../metadata/counts.ts";
 import type { TagDetails } from "../metadata/tag-pages.ts";
 import { OciError } from "../oci/errors.ts";
 import type { RepositoryName } from "../oci/name.ts";
@@ -24,13 +25,13 @@ export function createTagContents(parts: { readonly metadata: Metadata; readonly
 
     /** In the order of the names, without those that are gone. */
     async of(
-      repository: { readonly id: number; readonly name: RepositoryName },
+      repository: Registration & { readonly id: number },
       names: readonly Tag[],
     ): Promise<readonly TagContents[]> {
       const tags = await metadata.tagPages.find(repository.id, names);
       const manifests = tags.map(({ manifest }) => manifest);
       const held = await holdingsOf(metadata, repository.id, manifests);
-      const counted = await counts.ofTags(repository.name, names);
+      const counted = counts.ofTags(repository, names);
       const byName = new Map(tags.map((tag) => [tag.name, tag]));
       return names.flatMap((name) => {
         const tag = byName.get(name);

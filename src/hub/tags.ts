@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import type { Metadata } from "../metadata/metadata.ts";
+import type { Registration } from "../metadata/counts.ts";
 import type { TagPlace } from "../metadata/tag-pages.ts";
 import { OciError } from "../oci/errors.ts";
 import type { RepositoryName } from "../oci/name.ts";
@@ -55,7 +56,7 @@ export function createHubTags(parts: {
   const marks = createPageMarks<TagPlace>(clock);
 
   const show = async (
-    home: { readonly id: number; readonly name: RepositoryName },
+    home: Registration & { readonly id: number },
     names: readonly Tag[],
   ): Promise<readonly ShownTag[]> =>
     (await contents.of(home, names)).map((tag) => {

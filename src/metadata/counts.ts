@@ -28,17 +28,20 @@ export interface CountRow {
   readonly lastPushedAtMs: number | null;
 }
 
-/** The file of counts. What it speaks of may be gone, or another of its name: `registeredAtMs` tells. */
+/** A repository as counts know it: of those that had the name one after another, the one that was made then. */
+export interface Registration {
+  readonly name: RepositoryName;
+  readonly createdAtMs: number;
+}
+
+/** The file of counts. What it speaks of may be gone, or another of its name. */
 export interface CountsStore {
   /** Writes down what was counted, all or nothing; things that are gone are left out. */
   add(counted: readonly Counted[]): Promise<readonly PullRank[]>;
-  of(
-    repositories: readonly { readonly name: RepositoryName; readonly registeredAtMs: number }[],
-  ): ReadonlyMap<RepositoryName, CountRow>;
-  ofTags(
-    repository: { readonly name: RepositoryName; readonly registeredAtMs: number },
-    tags: readonly Tag[],
-  ): ReadonlyMap<Tag, CountRow>;
+  of(repositories: readonly Registration[]): ReadonlyMap<RepositoryName, CountRow>;
+  ofTags(repository: Registration, tags: readonly Tag[]): ReadonlyMap<Tag, CountRow>;
+  /** Another value as soon as anybody has written. */
+  version(): unknown;
   close(): Promise<void>;
 }
 

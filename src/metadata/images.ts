@@ -1,4 +1,5 @@
 import { sql } from "kysely";
+import { oneOf } from "./one-of.ts";
 import type { Database } from "./schema.ts";
 import type { TaggedManifest } from "./tag-pages.ts";
 
@@ -35,7 +36,7 @@ export function createImageReads(db: Database) {
           manifests.id AS manifestId, manifests.pushed_at AS pushedAtMs
         FROM manifest_references AS entry
         LEFT JOIN manifests ON manifests.repository_id = ${repositoryId} AND manifests.digest = entry.digest
-        WHERE entry.manifest_id IN (${sql.join(indexIds)}) AND entry.kind = 'child'
+        WHERE entry.manifest_id IN ${oneOf(indexIds)} AND entry.kind = 'child'
         ORDER BY entry.manifest_id, entry.position`.execute(db);
       return rows;
     },
@@ -46,7 +47,7 @@ export function createImageReads(db: Database) {
       const rows = await db
         .selectFrom("manifest_references")
         .select(({ fn }) => ["manifest_id as id", fn.sum<number>("size_bytes").as("bytes")])
-        .where("manifest_id", "in", manifestIds)
+        .where("manifest_id", "in", oneOf(manifestIds))
         .where("kind", "in", ["config", "layer"])
         .groupBy("manifest_id")
         .execute();

@@ -79,6 +79,8 @@ export function createReads(connection: SqliteConnection) {
     tagPages: createTagPageReads(db),
     teamGrants: createTeamGrantReads(db),
     upkeep: createUpkeepReads(db),
+    /** Another value as soon as anybody has committed. */
+    version: () => freshness.version(),
     /** Before an answer that has to see what was just written. */
     recheck: () => freshness.recheck(),
     probe: async (): Promise<void> => {

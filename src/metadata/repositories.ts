@@ -1,5 +1,7 @@
 import type { RepositoryName } from "../oci/name.ts";
 import type { TagPatterns } from "../oci/tag-patterns.ts";
+import type { Registration } from "./counts.ts";
+import { oneOf } from "./one-of.ts";
 import type { Quota } from "./quotas.ts";
 import type { Database, Visibility } from "./schema.ts";
 
@@ -27,13 +29,11 @@ export function createRepositoryReads(db: Database) {
     find: (name: RepositoryName): Promise<Repository | undefined> => findRepository(db, name),
 
     /** When those that are there were made: tells one from an earlier one of its name. */
-    registrations: (
-      names: readonly RepositoryName[],
-    ): Promise<readonly { readonly name: RepositoryName; readonly registeredAtMs: number }[]> =>
+    registrations: (names: readonly RepositoryName[]): Promise<readonly Registration[]> =>
       db
         .selectFrom("repositories")
-        .select(["name", "created_at as registeredAtMs"])
-        .where("name", "in", names)
+        .select(["name", "created_at as createdAtMs"])
+        .where("name", "in", oneOf(names))
         .execute(),
   };
 }

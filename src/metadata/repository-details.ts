@@ -1,6 +1,7 @@
 import { sql } from "kysely";
 import type { RepositoryName } from "../oci/name.ts";
 import type { TagPatterns } from "../oci/tag-patterns.ts";
+import { oneOf } from "./one-of.ts";
 import type { Database, Visibility } from "./schema.ts";
 
 /** What a list, or a page of its own, shows of a repository. */
@@ -61,7 +62,7 @@ export function createRepositoryDetailReads(db: Database) {
             ? sql<string | null>`repository_descriptions.full_text`.as("fullText")
             : sql<string | null>`NULL`.as("fullText"),
         ])
-        .where("repositories.name", "in", names)
+        .where("repositories.name", "in", oneOf(names))
         .execute();
       return rows.map(({ immutableTags, shortText, fullText, ...row }) => ({
         ...row,
@@ -82,7 +83,7 @@ export function createRepositoryDetailReads(db: Database) {
           SELECT name FROM tags AS newest WHERE newest.repository_id = repositories.id
           ORDER BY newest.updated_at DESC, newest.name DESC LIMIT ${newestTags})
         JOIN manifests ON manifests.id = tags.manifest_id
-        WHERE repositories.id IN (${sql.join(ids)})
+        WHERE repositories.id IN ${oneOf(ids)}
         ORDER BY manifests.media_type`.execute(db);
       return rows;
     },

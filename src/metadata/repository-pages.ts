@@ -11,12 +11,14 @@ export type NamespaceView =
   /** And what one of these paths means, in which `*` stands for any characters. */
   | { readonly kind: "paths"; readonly paths: readonly string[] };
 
-export type RepositoryOrder = "name" | "updated";
+/** `pulls`: by the rank that they have brought. */
+export type RepositoryOrder = "name" | "updated" | "pulls";
 
 /** Where a repository stands in an order. */
 export interface RepositoryPlace {
   readonly name: RepositoryName;
   readonly updatedAtMs: number;
+  readonly pullRank: number;
 }
 
 export interface RepositoryPageRequest {
@@ -36,27 +38,30 @@ export interface RepositoryPageRequest {
 export function createRepositoryPageReads(db: Database) {
   return {
     /**
-     * Names only, from indexes alone: public ones and others are each cut to what the page can need before they are
-     * put together.
+     * Names only, from indexes alone: of public ones no more than the page can need are put together with those that
+     * were given.
      */
     async list(request: RepositoryPageRequest): Promise<readonly RepositoryPlace[]> {
       const { view, skip, limit } = request;
-      const all = sql`SELECT name, updated_at FROM repositories WHERE ${within(request)}`;
-      const open = sql`SELECT name, updated_at FROM repositories
-        WHERE visibility = 'public' AND ${within(request)}`;
       const order = orderOf(request);
-      const parts = (): RawBuilder<unknown> => {
-        if (view.kind === "all") return all;
-        if (view.kind === "public") return open;
-        return sql`SELECT name, updated_at FROM (${open} ${order} LIMIT ${skip + limit})
-          UNION SELECT name, updated_at FROM repositories
-            WHERE ${isGiven(view)} AND ${within(request)}`;
-      };
-      const { rows } = await sql<{ readonly name: RepositoryName; readonly updated_at: number }>`
-        SELECT name, updated_at FROM (${parts()}) ${order} LIMIT ${limit} OFFSET ${skip}`.execute(
+      const places = sql`SELECT name, updated_at, pull_rank FROM repositories`;
+      const open = sql`${places} WHERE visibility = 'public' AND ${within(request)}`;
+      if (view.kind === "all")
+        return placesOf(
+          db,
+          sql`${places} WHERE ${within(request)} ${order} LIMIT ${limit} OFFSET ${skip}`,
+        );
+      if (view.kind === "public")
+        return placesOf(db, sql`${open} ${order} LIMIT ${limit} OFFSET ${skip}`);
+      const given = sql`visibility = 'private' AND ${isGiven(view)} AND ${within(request)}`;
+      // All that were given may come first: so many fewer public ones are surely skipped.
+      const skipped = skip === 0 ? 0 : Math.max(0, skip - (await countOf(db, given)));
+      return placesOf(
         db,
+        sql`SELECT * FROM (
+          SELECT * FROM (${open} ${order} LIMIT ${limit + skip - skipped} OFFSET ${skipped})
+          UNION ALL ${places} WHERE ${given}) ${order} LIMIT ${limit} OFFSET ${skip - skipped}`,
       );
-      return rows.map(({ name, updated_at }) => ({ name, updatedAtMs: updated_at }));
     },
 
     /** How many there are on all pages. Without a search nothing is counted that is public. */
@@ -73,14 +78,35 @@ export function createRepositoryPageReads(db: Database) {
       if (row === undefined) return 0;
       if (view.kind === "all") return row.public + row.private;
       if (view.kind === "public" || row.private === 0) return row.public;
-      const given = await sql<{ readonly count: number }>`SELECT count(*) AS count FROM repositories
-        WHERE namespace = ${namespace} AND visibility = 'private' AND ${isGiven(view)}`.execute(db);
-      return row.public + (given.rows[0]?.count ?? 0);
+      const given = sql`namespace = ${namespace} AND visibility = 'private' AND ${isGiven(view)}`;
+      return row.public + (await countOf(db, given));
     },
   };
 }
 
-async function countRows(
+interface PlaceRow {
+  readonly name: RepositoryName;
+  readonly updated_at: number;
+  readonly pull_rank: number;
+}
+
+async function placesOf(
+  db: Database,
+  query: RawBuilder<unknown>,
+): Promise<readonly RepositoryPlace[]> {
+  const { rows } = await sql<PlaceRow>`${query}`.execute(db);
+  return rows.map((row) => ({
+    ...{ name: row.name, updatedAtMs: row.updated_at, pullRank: row.pull_rank },
+  }));
+}
+
+async function countOf(db: Database, condition: RawBuilder<unknown>): Promise<number> {
+  const { rows } = await sql<{ readonly count: number }>`
+    SELECT count(*) AS count FROM repositories WHERE ${condition}`.execute(db);
+  return rows[0]?.count ?? 0;
+}
+
+function countRows(
   db: Database,
   request: Pick<RepositoryPageRequest, "namespace" | "view" | "search">,
 ): Promise<number> {
@@ -91,9 +117,7 @@ async function countRows(
       : view.kind === "public"
         ? sql`visibility = 'public'`
         : sql`(visibility = 'public' OR ${isGiven(view)})`;
-  const { rows } = await sql<{ readonly count: number }>`SELECT count(*) AS count FROM repositories
-    WHERE ${seen} AND ${within(request)}`.execute(db);
-  return rows[0]?.count ?? 0;
+  return countOf(db, sql`${seen} AND ${within(request)}`);
 }
 
 /** The namespace, what is searched for, and where the page begins. */
@@ -103,13 +127,15 @@ function within(
   const { namespace, search, after, order, descending } = request;
   const conditions = [sql`namespace = ${namespace}`];
   if (search !== undefined && search !== "")
-    conditions.push(sql`instr(substr(name, ${namespace.length + 2}), ${search.toLowerCase()}) > 0`);
+    conditions.push(sql`name GLOB ${`${namespace}/*${asItIs(search.toLowerCase())}*`}`);
   if (after !== undefined) {
     const beyond = descending ? sql`<` : sql`>`;
     conditions.push(
       order === "name"
         ? sql`name ${beyond} ${after.name}`
-        : sql`(updated_at, name) ${beyond} (${after.updatedAtMs}, ${after.name})`,
+        : order === "updated"
+          ? sql`(updated_at, name) ${beyond} (${after.updatedAtMs}, ${after.name})`
+          : sql`(pull_rank, name) ${beyond} (${after.pullRank}, ${after.name})`,
     );
   }
   return sql.join(conditions, sql` AND `);
@@ -117,10 +143,18 @@ function within(
 
 function orderOf({ order, descending }: RepositoryPageRequest): RawBuilder<unknown> {
   const way = descending ? sql`DESC` : sql`ASC`;
-  return order === "name"
-    ? sql`ORDER BY name ${way}`
-    : sql`ORDER BY updated_at ${way}, name ${way}`;
+  switch (order) {
+    case "name":
+      return sql`ORDER BY name ${way}`;
+    case "updated":
+      return sql`ORDER BY updated_at ${way}, name ${way}`;
+    case "pulls":
+      return sql`ORDER BY pull_rank ${way}, name ${way}`;
+  }
 }
+
+/** For GLOB, which takes some characters for others. */
+const asItIs = (text: string): string => text.replaceAll(/[*?[]/g, "[$&]");
 
 function isGiven(view: Extract<NamespaceView, { kind: "granted" | "paths" }>): RawBuilder<unknown> {
   if (view.kind === "granted")

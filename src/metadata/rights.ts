@@ -1,5 +1,6 @@
 import { sql } from "kysely";
 import { namespaceOf, type RepositoryName } from "../oci/name.ts";
+import { oneOf } from "./one-of.ts";
 import type { Database, MemberRole, PermissionLevel, Visibility } from "./schema.ts";
 
 /** What the database says of an account and some repositories; what follows from it is not known here. */
@@ -46,7 +47,7 @@ export function createRightsReads(db: Database) {
               WHERE team_permissions.repository_id = repositories.id), 0)
           )`.as("rank"),
         ])
-        .where("name", "in", names)
+        .where("name", "in", oneOf(names))
         .execute();
       const roles = await db
         .selectFrom("accounts")

@@ -47,6 +47,7 @@ interface RepositoriesTable {
   immutable_tags: string | null;
   tag_count: Generated<number>;
   star_count: Generated<number>;
+  pull_rank: Generated<number>;
   size_bytes: Generated<number>;
 }
 

@@ -2,7 +2,15 @@ import { sql, type RawBuilder } from "kysely";
 import type { RepositoryName } from "../oci/name.ts";
 import type { Viewer } from "./catalog.ts";
 import type { PullRank } from "./counts.ts";
-import type { Database, Visibility } from "./schema.ts";
+import {
+  describeFound,
+  facetsOf,
+  type Facet,
+  type FoundRepository,
+  type SearchMeasures,
+} from "./found-repositories.ts";
+import { oneOf } from "./one-of.ts";
+import type { Database } from "./schema.ts";
 import type { Freshness } from "./sqlite/freshness.ts";
 
 /** What is looked for; what is left out says nothing. */
@@ -20,24 +28,6 @@ export interface SearchQuery {
   readonly limit: number;
   /** Matches beyond this are not counted. */
   readonly countAtMost: number;
-}
-
-export type Facet = "os" | "architecture" | "os_version" | "type";
-
-export interface FoundRepository {
-  readonly id: number;
-  readonly name: RepositoryName;
-  readonly description: string;
-  readonly visibility: Visibility;
-  readonly stars: number;
-  readonly createdAtMs: number;
-  readonly updatedAtMs: number;
-  readonly facets: readonly FacetValue[];
-}
-
-export interface FacetValue {
-  readonly facet: Facet;
-  readonly value: string;
 }
 
 export interface SearchPage {
@@ -70,35 +60,59 @@ export function createSearchReads(db: Database, freshness: Freshness) {
     return total;
   };
 
+  const idsOf = async (query: SearchQuery): Promise<{ ids: number[]; total: number }> => {
+    const { exact, offset, limit, countAtMost } = query;
+    const match = await expressionOf(db, query);
+    const from = sql`FROM search_index WHERE search_index MATCH ${match} ${pathsOf(query.viewer)}`;
+    const paths = query.viewer.kind === "paths" ? query.viewer.paths : [];
+    const total = await countOf(JSON.stringify([match, paths, countAtMost]), from, countAtMost);
+    if (total === 0) return { ids: [], total };
+
+    const ranks: number[] = [];
+    const first = exact === undefined ? undefined : await rankOf(db, exact);
+    // Numbers are bound as REAL, and FTS5 takes a row that is no INTEGER for every row.
+    const isThere =
+      first !== undefined &&
+      (await sql`SELECT rowid ${from} AND rowid = CAST(${first} AS INTEGER)`.execute(db)).rows
+        .length > 0;
+    if (isThere && offset === 0 && limit > 0) ranks.push(first);
+    const others = isThere ? sql`AND rowid <> ${first}` : sql``;
+    const skipped = isThere ? Math.max(0, offset - 1) : offset;
+    const { rows } = await sql<{ readonly rank: number }>`
+      SELECT rowid AS rank ${from} ${others} ORDER BY rowid
+      LIMIT ${limit - ranks.length} OFFSET ${skipped}`.execute(db);
+    ranks.push(...rows.map(({ rank }) => rank));
+    return { ids: ranks.map(idOf), total };
+  };
+
   return {
     /** What repositories have images for, by their ids. */
     facetsOf: (ids: readonly number[]) => facetsOf(db, ids),
 
     /** The best first: the exact name, then official, by stars, and by the order of magnitude of the pulls. */
     async find(query: SearchQuery): Promise<SearchPage> {
-      const { exact, offset, limit, countAtMost } = query;
-      const match = await expressionOf(db, query);
-      const from = sql`FROM search_index WHERE search_index MATCH ${match} ${pathsOf(query.viewer)}`;
-      const paths = query.viewer.kind === "paths" ? query.viewer.paths : [];
-      const total = await countOf(JSON.stringify([match, paths, countAtMost]), from, countAtMost);
-      if (total === 0) return { items: [], total };
-
-      const ranks: number[] = [];
-      const first = exact === undefined ? undefined : await rankOf(db, exact);
-      // Numbers are bound as REAL, and FTS5 takes a row that is no INTEGER for every row.
-      const isThere =
-        first !== undefined &&
-        (await sql`SELECT rowid ${from} AND rowid = CAST(${first} AS INTEGER)`.execute(db)).rows
-          .length > 0;
-      if (isThere && offset === 0 && limit > 0) ranks.push(first);
-      const others = isThere ? sql`AND rowid <> ${first}` : sql``;
-      const skipped = isThere ? Math.max(0, offset - 1) : offset;
-      const { rows } = await sql<{ readonly rank: number }>`
-        SELECT rowid AS rank ${from} ${others} ORDER BY rowid
-        LIMIT ${limit - ranks.length} OFFSET ${skipped}`.execute(db);
-      ranks.push(...rows.map(({ rank }) => rank));
-      return { items: await describe(db, ranks), total };
+      const { ids, total } = await idsOf(query);
+      return { items: await describeFound(db, ids), total };
     },
+
+    /** The same, to be put into another order: what that can go by, and no more. */
+    async measures(query: SearchQuery): Promise<{
+      readonly items: readonly SearchMeasures[];
+      readonly total: number;
+    }> {
+      const { ids, total } = await idsOf(query);
+      const rows = await db
+        .selectFrom("repositories")
+        .select(["id", "name", "star_count as stars"])
+        .select(["created_at as createdAtMs", "updated_at as updatedAtMs"])
+        .where("id", "in", oneOf(ids))
+        .execute();
+      const byId = new Map(rows.map((row) => [row.id, row]));
+      return { items: ids.flatMap((id) => byId.get(id) ?? []), total };
+    },
+
+    /** In the order of the ids, without those that are gone. */
+    describe: (ids: readonly number[]) => describeFound(db, ids),
   };
 }
 
@@ -113,47 +127,6 @@ async function rankOf(db: Database, name: RepositoryName): Promise<number | unde
     .where("repositories.name", "=", name)
     .executeTakeFirst();
   return found?.rank;
-}
-
-async function describe(
-  db: Database,
-  ranks: readonly number[],
-): Promise<readonly FoundRepository[]> {
-  if (ranks.length === 0) return [];
-  const ids = ranks.map(idOf);
-  const rows = await db
-    .selectFrom("repositories")
-    .leftJoin("repository_descriptions", "repository_descriptions.repository_id", "repositories.id")
-    .select(["id", "name", "visibility", "star_count as stars"])
-    .select(["created_at as createdAtMs", "updated_at as updatedAtMs"])
-    .select((row) => row.fn.coalesce("short_text", row.val("")).as("description"))
-    .where("id", "in", ids)
-    .execute();
-  const facets = await facetsOf(db, ids);
-  const byId = new Map(rows.map((row) => [row.id, row]));
-  return ids.flatMap((id) => {
-    const row = byId.get(id);
-    return row === undefined ? [] : [{ ...row, facets: facets.get(id) ?? [] }];
-  });
-}
-
-async function facetsOf(
-  db: Database,
-  ids: readonly number[],
-): Promise<ReadonlyMap<number, readonly FacetValue[]>> {
-  const found = new Map<number, FacetValue[]>();
-  if (ids.length === 0) return found;
-  const rows = await db
-    .selectFrom("repository_facets")
-    .select(["repository_id", "facet", "value"])
-    .where("repository_id", "in", ids)
-    .execute();
-  for (const { repository_id: id, facet, value } of rows) {
-    const own = found.get(id);
-    if (own === undefined) found.set(id, [{ facet, value }]);
-    else own.push({ facet, value });
-  }
-  return found;
 }
 
 /** As FTS5 takes it (https://sqlite.org/fts5.html, "Full-text Query Syntax"). */
@@ -223,9 +196,9 @@ async function rankRepositories(
 ): Promise<void> {
   for (const { repositoryId, pullRank } of ranks) {
     await tx
-      .updateTable("search_documents")
+      .updateTable("repositories")
       .set({ pull_rank: pullRank })
-      .where("repository_id", "=", repositoryId)
+      .where("id", "=", repositoryId)
       .execute();
   }
 }

@@ -1,6 +1,7 @@
 import { sql } from "kysely";
 import type { Digest } from "../oci/digest.ts";
 import type { Tag } from "../oci/reference.ts";
+import { oneOf } from "./one-of.ts";
 import type { Database } from "./schema.ts";
 
 /** Where a tag stands in an order. */
@@ -97,9 +98,7 @@ export function createTagPageReads(db: Database) {
         JOIN manifests ON manifests.id = tags.manifest_id
         LEFT JOIN tag_history AS updater ON updater.id = (SELECT max(id) FROM tag_history AS last
           WHERE last.repository_id = tags.repository_id AND last.name = tags.name)
-        WHERE tags.repository_id = ${repositoryId} AND tags.name IN (${sql.join(names)})`.execute(
-        db,
-      );
+        WHERE tags.repository_id = ${repositoryId} AND tags.name IN ${oneOf(names)}`.execute(db);
       return rows.map(({ name, updatedAtMs, updater, updaterId, creatorId, ...manifest }) => ({
         ...{ repositoryId, name, updatedAtMs, updater, updaterId, creatorId, manifest },
       }));
@@ -109,4 +108,6 @@ export function createTagPageReads(db: Database) {
 
 type TagRow = TaggedManifest & Omit<TagDetails, "manifest" | "repositoryId">;
 
-const isNamed = (search: string) => sql`instr(lower(name), ${search.toLowerCase()}) > 0`;
+/** LIKE does not look at the case. */
+const isNamed = (search: string) =>
+  sql`name LIKE ${`%${search.replaceAll(/[\\%_]/g, "\\$&")}%`} ESCAPE '\\'`;

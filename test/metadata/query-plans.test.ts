@@ -48,8 +48,9 @@ function watchedDatabase() {
   return { db: queriesOn(watched), asked, planOf };
 }
 
-/** The index of words in its own order, and what a subquery gives. */
-const isOfWords = /^SCAN (?:search_index VIRTUAL TABLE INDEX \d+:[=<>]*M|\(subquery|CONSTANT ROW)/;
+/** The index of words in its own order, what a subquery gives, and the values that a statement is given. */
+const isOfWords =
+  /^SCAN (?:search_index VIRTUAL TABLE INDEX \d+:[=<>]*M|json_each VIRTUAL TABLE INDEX 1:$|\(subquery|CONSTANT ROW)/;
 
 describe("reads", () => {
   test("find everything by an index: what they cost does not grow with the registry", async () => {
@@ -103,7 +104,7 @@ describe("reads", () => {
     const tags = createTagPageReads(db);
     for (const order of ["name", "updated"] as const)
       for (const descending of [true, false]) {
-        const after = { name: parseRepositoryName("team/a"), updatedAtMs: 1 };
+        const after = { name: parseRepositoryName("team/a"), updatedAtMs: 1, pullRank: 1 };
         for (const kind of ["all", "public"] as const) {
           const list = { namespace: "team", view: { kind }, order, descending, ...window };
           await pages.list(list);
@@ -138,7 +139,7 @@ describe("reads", () => {
     assert.equal(asked.length, 6);
     for (const text of asked)
       assert.deepEqual(
-        planOf(text).filter((detail) => detail.startsWith("SCAN")),
+        planOf(text).filter((detail) => detail.startsWith("SCAN") && !isOfWords.test(detail)),
         [],
         text,
       );

@@ -52,6 +52,7 @@ export function berthRepositoryRoutes(parts: {
       path: `${root}/search`,
       needs: { of: "nobody" },
       summary: "The repositories that match and that the caller may read, the best first",
+      kept: true,
       query: searchQuery,
       answer: pageOf(searchResult),
       handle: async ({ ctx, session, query }) => {
@@ -73,6 +74,7 @@ export function berthRepositoryRoutes(parts: {
       path: `${root}/repositories`,
       needs: { of: "nobody" },
       summary: "The repositories that the caller may read, by name",
+      kept: true,
       query: listQuery,
       answer: pageOf(repositoryObject),
       handle: async ({ ctx, session, query }) => {

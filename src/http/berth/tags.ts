@@ -43,6 +43,7 @@ export function berthTagRoutes(parts: {
       path: tags,
       needs: see,
       summary: "The tags of a repository, by name",
+      kept: true,
       query: z.object(followingQuery),
       answer: pageOf(tagObject),
       handle: async ({ ctx, repository, query }) => {

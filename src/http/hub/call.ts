@@ -32,6 +32,8 @@ export interface HubRoute {
   readonly query: z.ZodObject | undefined;
   readonly body: z.ZodType | undefined;
   readonly status: number;
+  /** A list or a search, which may be answered as before while nothing has changed. */
+  readonly kept: boolean;
   /** `undefined`: an answer without a body. */
   readonly answer: z.ZodType | undefined;
   handle(call: HubCall): Promise<unknown>;
@@ -51,6 +53,7 @@ interface RouteGiven<Q, B, A> {
   readonly answer?: A;
   /** 200, or 204 without an answer. */
   readonly status?: number;
+  readonly kept?: boolean;
   handle(call: HubCall<Parsed<Q>, Parsed<B>>): Promise<Answered<A>>;
 }
 
@@ -63,6 +66,7 @@ export function hubRoute<
   return {
     ...{ method, path, summary, legacy, query, body, answer },
     permission: { kind: "hub", needs },
+    kept: given.kept ?? false,
     status: given.status ?? (answer === undefined ? 204 : 200),
     handle: (call) => given.handle(call as HubCall<Parsed<Q>, Parsed<B>>),
   };

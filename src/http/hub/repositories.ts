@@ -40,6 +40,7 @@ export function hubRepositoryRoutes(parts: RepositoryRouteParts): readonly HubRo
   const list = {
     method: "get",
     needs: { of: "nobody" },
+    kept: true,
     query: listQuery,
     answer: pageOf(listedRepository),
     handle: async ({

@@ -8,16 +8,24 @@ import { peerOf, setSurface } from "../caller.ts";
 import { methodsAt } from "../router.ts";
 import { lookUp } from "../unavailable.ts";
 import { readAuthorization } from "../authorization.ts";
+import type { KeptAnswers } from "../kept-answers.ts";
 import type { Origins } from "../origins.ts";
 import type { HubCall, HubRoute } from "./call.ts";
 import { forbidden, HubError, hubErrorOf, notFound } from "./errors.ts";
 import { parseBody, parseQuery } from "./requests.ts";
 
 export interface HubAccess {
-  readonly origins: Pick<Origins, "peerOf">;
+  readonly origins: Pick<Origins, "peerOf" | "originOf">;
   /** Without it nobody can log in. */
   readonly sessions: Sessions | undefined;
   readonly policy: HubPolicy;
+  readonly kept: KeptAnswers;
+}
+
+interface Asked {
+  readonly session: Session | undefined;
+  readonly namespace: string;
+  readonly repository: RepositoryName | undefined;
 }
 
 /**
@@ -81,8 +89,29 @@ async function answer(
   if (verdict === "unknown") throw notFound();
   if (verdict === "forbidden") throw forbidden();
 
-  const call: HubCall = {
-    ...{ ctx, session, params, namespace },
+  if (route.kept) {
+    const key = [session?.identity, access.origins.originOf(ctx.req), ctx.url];
+    const body = await access.kept.of(JSON.stringify(key), async () =>
+      route.handle(await callOf(route, ctx, { session, namespace, repository })),
+    );
+    ctx.type = "json";
+    ctx.body = body;
+    ctx.status = route.status;
+    return;
+  }
+  const body = await route.handle(await callOf(route, ctx, { session, namespace, repository }));
+  if (ctx.body !== undefined && ctx.body !== null) return;
+  ctx.body = route.answer === undefined ? null : body;
+  ctx.status = route.status;
+}
+
+async function callOf(
+  route: HubRoute,
+  ctx: Context & { readonly params: Readonly<Record<string, string>> },
+  { session, namespace, repository }: Asked,
+): Promise<HubCall> {
+  return {
+    ...{ ctx, session, params: ctx.params, namespace },
     actor: {
       accountId: session?.identity.accountId ?? null,
       name: session?.identity.name ?? "",
@@ -92,10 +121,6 @@ async function answer(
     query: route.query === undefined ? undefined : parseQuery(route.query, ctx.query),
     body: route.body === undefined ? undefined : await parseBody(route.body, ctx.req),
   };
-  const body = await route.handle(call);
-  if (ctx.body !== undefined && ctx.body !== null) return;
-  ctx.body = route.answer === undefined ? null : body;
-  ctx.status = route.status;
 }
 
 /** `JWT` is the word for the scheme that most scripts for Docker Hub write; a command line sends a password each time. */

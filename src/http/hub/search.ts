@@ -74,7 +74,7 @@ export function hubSearchRoutes(parts: {
   readonly pager: Pager;
 }): readonly HubRoute[] {
   const { search, policy, pager } = parts;
-  const base = { method: "get", needs: { of: "nobody" } } as const;
+  const base = { method: "get", needs: { of: "nobody" }, kept: true } as const;
   const viewerOf = ({ session }: Pick<HubCall, "session">) => policy.viewerFor(session);
   return [
     hubRoute({

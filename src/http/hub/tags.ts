@@ -72,6 +72,7 @@ export function hubTagRoutes(parts: {
       rest: "/tags",
       needs,
       summary: "The tags of a repository, the newest first",
+      kept: true,
       query: listQuery,
       answer: pageOf(tagObject),
       handle: async ({ ctx, repository, query }) => {

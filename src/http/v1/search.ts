@@ -1,9 +1,11 @@
 import type { Context } from "koa";
 import { z } from "zod";
+import type { Viewer } from "../../auth/catalog.ts";
 import type { Policy } from "../../auth/policy.ts";
 import type { Search } from "../../hub/search.ts";
 import { OciError } from "../../oci/errors.ts";
 import { callerOf } from "../caller.ts";
+import type { KeptAnswers } from "../kept-answers.ts";
 import { parseQuery } from "../hub/requests.ts";
 import type { Route } from "../route.ts";
 
@@ -48,21 +50,22 @@ const searchAnswer = z.object({
 export function searchV1Routes({
   search,
   policy,
+  kept,
 }: {
   readonly search: Search;
   readonly policy: Policy;
+  readonly kept: KeptAnswers;
 }): readonly Route[] {
-  const find = async (ctx: Context): Promise<z.input<typeof searchAnswer>> => {
+  const isDocker = (ctx: Context): boolean => ctx.get("X-Docker-Token") !== "";
+  const find = async (ctx: Context, viewer: Viewer): Promise<z.input<typeof searchAnswer>> => {
     const { q: text, n: limit, page } = parseQuery(searchQuery, ctx.query);
-    const viewer = policy.viewerFor(callerOf(ctx));
     if (viewer.kind === "public" && !(await search.hasContent(viewer)))
       throw new OciError("UNAUTHORIZED", "nothing here is public: log in");
     const { results, total } =
       text.trim() === ""
         ? { results: [], total: 0 }
         : await search.find({ viewer, text, offset: (page - 1) * limit, limit });
-    const isDocker = ctx.get("X-Docker-Token") !== "";
-    if (viewer.kind === "public" && total === 0 && text.trim() !== "" && !isDocker)
+    if (viewer.kind === "public" && total === 0 && text.trim() !== "" && !isDocker(ctx))
       throw new OciError("NAME_UNKNOWN", "nothing public matches");
     return {
       query: text,
@@ -102,7 +105,11 @@ export function searchV1Routes({
       permission: { kind: "browse" },
       told: { summary: "docker search", query: searchQuery, answer: searchAnswer },
       handle: async (ctx: Context) => {
-        ctx.body = await find(ctx);
+        const viewer = policy.viewerFor(callerOf(ctx));
+        const key = ["v1", viewer, isDocker(ctx), ctx.search];
+        const body = await kept.of(JSON.stringify(key), () => find(ctx, viewer));
+        ctx.type = "json";
+        ctx.body = body;
       },
     },
   ];

@@ -1,0 +1,106 @@
+import { openConnection, type Answer, type Connection } from "../client/connection.ts";
+import { cpuSecondsOf, memoryOf } from "../support/processes.ts";
+import { inMiB } from "../support/table.ts";
+import { baseManifest, baseRepository } from "./base-images.ts";
+import type { Pages } from "./pages.ts";
+
+const clients = 16;
+
+export interface Measured {
+  readonly host: string;
+  readonly pid: number;
+}
+
+export interface Plan {
+  readonly pages: readonly (readonly [name: string, pages: Pages])[];
+  readonly seconds: number;
+  readonly pushesPerSecond: number;
+  /** Each request has a parameter of its own, so that no answer is one that was kept. */
+  readonly distinct: boolean;
+}
+
+/** One row each: milliseconds of the first request, then of all of them by 16 clients at once, and what that cost. */
+export async function measurePages(
+  { host, pid }: Measured,
+  { pages, seconds, pushesPerSecond, distinct }: Plan,
+): Promise<readonly string[][]> {
+  const rows: string[][] = [];
+  const connections = await Promise.all(
+    Array.from({ length: clients }, () => openConnection(host)),
+  );
+  const pusher = pushesPerSecond > 0 ? await startPushing(host, pushesPerSecond) : undefined;
+  try {
+    for (const [name, asked] of pages) {
+      const begun = performance.now();
+      if (connections[0]) await ask(connections[0], asked.first);
+      const first = performance.now() - begun;
+      const used = cpuSecondsOf(pid);
+      const times = await measure(connections, asked, { forMs: seconds * 1000, distinct });
+      const cpuMs = ((cpuSecondsOf(pid) - used) * 1000) / times.length;
+      const at = (part: number) => (times[Math.floor(times.length * part)] ?? NaN).toFixed(1);
+      rows.push([
+        ...[name, first.toFixed(1), at(0.5), at(0.99), cpuMs.toFixed(2)],
+        String(Math.round(times.length / seconds)),
+        inMiB(memoryOf(pid, "VmRSS")),
+      ]);
+    }
+  } finally {
+    pusher?.();
+    for (const connection of connections) connection.close();
+  }
+  return rows;
+}
+
+async function ask(connection: Connection, target: string): Promise<Answer> {
+  const answer = await connection.send({ method: "GET", target });
+  // `/v1/search` says 404 where podman is to look elsewhere.
+  if (answer.status !== 200) throw new Error(`${answer.status} ${target}: ${String(answer.body)}`);
+  return answer;
+}
+
+async function measure(
+  connections: readonly Connection[],
+  { first, follows }: Pages,
+  { forMs, distinct }: { readonly forMs: number; readonly distinct: boolean },
+): Promise<readonly number[]> {
+  const times: number[] = [];
+  let asked = 0;
+  const until = performance.now() + forMs;
+  await Promise.all(
+    connections.map(async (connection) => {
+      let target = first;
+      const own = first.includes("?") ? "&berth-bench=" : "?berth-bench=";
+      while (performance.now() < until) {
+        const begun = performance.now();
+        const answer = await ask(connection, distinct ? `${target}${own}${(asked += 1)}` : target);
+        times.push(performance.now() - begun);
+        const link = follows ? /<([^>]+)>/.exec(answer.header("link") ?? "")?.[1] : undefined;
+        target = link ?? first;
+      }
+    }),
+  );
+  return times.toSorted((a, b) => a - b);
+}
+
+/** Pushes one manifest again and again. Returns what ends that. */
+async function startPushing(host: string, perSecond: number): Promise<() => void> {
+  const { bytes, mediaType } = baseManifest();
+  const connection = await openConnection(host);
+  let number = 0;
+  let isBusy = false;
+  const timer = setInterval(() => {
+    if (isBusy) return;
+    isBusy = true;
+    number += 1;
+    void connection
+      .send({
+        ...{ method: "PUT", target: `/v2/${baseRepository}/manifests/pushed-${number % 10}` },
+        ...{ headers: { "Content-Type": mediaType }, body: bytes },
+      })
+      .finally(() => (isBusy = false));
+  }, 1000 / perSecond);
+  return () => {
+    clearInterval(timer);
+    connection.close();
+  };
+}
