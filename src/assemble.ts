@@ -3,7 +3,11 @@ import type { Config } from "./config/schema.ts";
 import { openSqliteMetadata, type Metadata } from "./metadata/metadata.ts";
 import type { Writer } from "./metadata/writer.ts";
 import type { Logger } from "./observability/logger.ts";
+import type { Mirror } from "./mirror/mirror.ts";
+import { openMirroring } from "./mirroring.ts";
+import { createMetrics } from "./observability/metrics.ts";
 import { pushRules } from "./push-rules.ts";
+import { createBlobs } from "./registry/blobs.ts";
 import { createKeeper, type KeepingTimes } from "./registry/clock.ts";
 import { createRecentBlobs } from "./registry/recent-blobs.ts";
 import { createRegistry } from "./registry/registry.ts";
@@ -54,10 +58,15 @@ export async function assemble(config: Config, logger: Logger, lent?: Lent): Pro
     locks: lent?.locks,
   });
   const { uploads } = registry;
-  const { access, upkeep } = await closingIfItFails({ store, metadata }, async () => ({
-    access: await openAccess(config, { metadata, clock, logger }),
-    upkeep: lent ? undefined : await beginUpkeep(config, logger, { store, metadata, uploads }),
-  }));
+  const { access, upkeep, mirrors } = await closingIfItFails({ store, metadata }, async () => {
+    const parts = { store, metadata, registry, clock, keeping, logger };
+    const mirrors = await openMirroring(config, parts, { runsSchedules: lent === undefined });
+    return {
+      mirrors,
+      access: await openAccess(config, { metadata, clock, logger, mirrors }),
+      upkeep: lent ? undefined : await beginUpkeep(config, logger, { store, metadata, uploads }),
+    };
+  });
 
   let draining = false;
   return {
@@ -65,6 +74,11 @@ export async function assemble(config: Config, logger: Logger, lent?: Lent): Pro
     handle: createApp({
       registry,
       ...access.parts,
+      mirrors,
+      metrics: {
+        text: createMetrics(() => mirrors?.list.map(measured) ?? []),
+        allow: config.metrics.allow,
+      },
       readiness: async () =>
         draining ? { server: "is shutting down" } : await problemsOf({ store, metadata }),
       logger,
@@ -76,6 +90,7 @@ export async function assemble(config: Config, logger: Logger, lent?: Lent): Pro
     },
     close: async () => {
       await registry.uploads.close();
+      await mirrors?.close();
       await upkeep?.close();
       await metadata.close();
       await store.close();
@@ -83,6 +98,12 @@ export async function assemble(config: Config, logger: Logger, lent?: Lent): Pro
     },
   };
 }
+
+const measured = ({ settings, counters, upstream }: Mirror) => ({
+  namespace: settings.namespace,
+  counters: counters.values(),
+  remaining: upstream.allowance.remaining(),
+});
 
 /** What a process has that answers nobody itself and lends to those that do; see `workers/`. */
 export async function assembleLender(config: Config, logger: Logger): Promise<Lender> {
@@ -96,16 +117,24 @@ export async function assembleLender(config: Config, logger: Logger): Promise<Le
     ...{ store, metadata, clock, keeper, locks, recentBlobs, rules: pushRules(config) },
   });
   const { openAccess } = await import("./access.ts");
-  const { access, upkeep } = await closingIfItFails({ store, metadata }, async () => ({
-    // The first start is made here, once.
-    access: await openAccess(config, { metadata, clock, logger }),
-    upkeep: await beginUpkeep(config, logger, { store, metadata, uploads }),
-  }));
+  const { access, upkeep, mirrors } = await closingIfItFails({ store, metadata }, async () => {
+    const registry = { blobs: createBlobs({ store, metadata, keeper, rules: pushRules(config) }) };
+    const keeping = keepingOf(config);
+    const parts = { store, metadata, registry, clock, keeping, logger };
+    return {
+      // Schedules run here, once; who answers has mirrors of its own.
+      mirrors: await openMirroring(config, parts, { runsSchedules: true }),
+      // The first start is made here, once.
+      access: await openAccess(config, { metadata, clock, logger, mirrors: undefined }),
+      upkeep: await beginUpkeep(config, logger, { store, metadata, uploads }),
+    };
+  });
   return {
     administrator: access.administrator,
     writer: metadata,
     locks,
     close: async () => {
+      await mirrors?.close();
       await upkeep.close();
       await metadata.close();
       await store.close();

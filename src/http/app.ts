@@ -9,12 +9,15 @@ import { createBodyReader } from "./body.ts";
 import type { Challenger } from "./challenge.ts";
 import { renderFailures, versionHeader } from "./errors.ts";
 import { jwksRoutes } from "./jwks.ts";
+import type { Mirrors } from "../mirror/mirrors.ts";
+import { metricsRoutes, type MetricsParts } from "./metrics.ts";
 import { opsRoutes, type Readiness } from "./ops.ts";
 import type { Origins } from "./origins.ts";
 import { logRequests } from "./request-log.ts";
 import { createRouter } from "./router.ts";
 import type { Route } from "./route.ts";
 import { withShortWay } from "./short-way.ts";
+import { createTargets } from "./targets.ts";
 import { tokenRoutes, type TokenParts } from "./token.ts";
 import { blobRoutes } from "./v2/blobs.ts";
 import { catalogRoutes } from "./v2/catalog.ts";
@@ -33,6 +36,8 @@ export interface AppParts {
   /** Where tokens come from; without it there are none, and everybody is let in. */
   readonly tokens: (TokenParts & { readonly keys: Keys }) | undefined;
   readonly origins: Origins;
+  readonly mirrors: Mirrors | undefined;
+  readonly metrics: MetricsParts;
   readonly readiness: Readiness;
   readonly logger: Logger;
   /** Clients that read blobs from here also where the store could give them a link. */
@@ -58,6 +63,7 @@ export function routesOf(parts: AppParts): readonly Route[] {
   const mayRedirect = createRedirectRule({ except: parts.redirectExcept, origins });
   return [
     ...opsRoutes({ readiness }),
+    ...metricsRoutes({ ...parts.metrics, origins: parts.origins }),
     ...(tokens === undefined ? [] : [...tokenRoutes(tokens), ...jwksRoutes(tokens)]),
     ...pingRoutes,
     ...catalogRoutes({ repositories: registry.repositories, policy, pageSize }),
@@ -80,7 +86,8 @@ export function createApp(
     if (ctx.path.startsWith("/v2")) ctx.set(versionHeader, "registry/2.0");
     await next();
   });
-  app.use(createRouter(routesOf(parts), parts));
+  const targets = createTargets(parts);
+  app.use(createRouter(routesOf(parts), { ...parts, targets }));
   app.on("error", (error) => parts.logger.debug({ err: error }, "a connection failed"));
   const handle = app.callback();
   const { registry, callers, policy, logger } = parts;
@@ -88,6 +95,7 @@ export function createApp(
     manifests: registry.manifests,
     callers,
     policy,
+    mirrors: parts.mirrors,
     logger,
   });
 }

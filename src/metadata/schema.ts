@@ -26,6 +26,11 @@ export interface Schema {
   audit_log: AuditLogTable;
   quotas: QuotasTable;
   repository_removals: RepositoryRemovalsTable;
+  mirror_fetches: MirrorFetchesTable;
+  mirror_tags: MirrorTagsTable;
+  mirror_uses: MirrorUsesTable;
+  mirror_pins: MirrorPinsTable;
+  mirror_counters: MirrorCountersTable;
 }
 
 /** A connection, or a transaction on one. */
@@ -225,6 +230,39 @@ interface QuotasTable {
 interface RepositoryRemovalsTable {
   name: RepositoryName;
   sequence: number;
+}
+
+interface MirrorFetchesTable {
+  repository: RepositoryName;
+  digest: Digest;
+  owner: string;
+  storage_reference: string;
+  size_bytes: number | null;
+  touched_at: number;
+}
+
+interface MirrorTagsTable {
+  repository: RepositoryName;
+  tag: Tag;
+  checked_at: number;
+}
+
+interface MirrorUsesTable {
+  namespace: string;
+  blob_id: number;
+  used_at: number;
+}
+
+interface MirrorPinsTable {
+  repository: RepositoryName;
+  tag: Tag;
+  pinned_at: number;
+}
+
+interface MirrorCountersTable {
+  namespace: string;
+  name: string;
+  value: number;
 }
 
 export type NewManifest = Omit<Insertable<ManifestsTable>, "id" | "repository_id">;

@@ -6,6 +6,7 @@ describe("the route table", () => {
   const parts = {
     registry: {},
     tokens: {},
+    metrics: { allow: [] },
     readiness: () => Promise.resolve({}),
     redirectExcept: [],
     trustedProxies: [],
@@ -45,10 +46,10 @@ describe("the route table", () => {
     }
   });
 
-  test("leaves only the probes of whoever runs the process, and the way to a token, without a permission", () => {
+  test("leaves only what is for whoever runs the process, and the way to a token, without a permission", () => {
     assert.deepEqual(
       routes.filter(({ permission }) => permission.kind === "none").map(({ path }) => path),
-      ["/healthz", "/readyz", "/token", "/token", "/.well-known/jwks.json"],
+      ["/healthz", "/readyz", "/metrics", "/token", "/token", "/.well-known/jwks.json"],
     );
   });
 });

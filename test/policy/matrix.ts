@@ -56,6 +56,7 @@ export function servedRoutes(): readonly string[] {
     ...{ registry: {}, tokens: {}, policy: createOpenPolicy() },
     readiness: () => Promise.resolve({}),
     redirectExcept: [],
+    metrics: { allow: [] },
     limits: { manifestSize: 1, manifestsInFlight: 1, pageSize: 1, tagsPerPush: 1 },
   } as unknown as AppParts;
   return routesOf(parts).map(({ method, path }) => `${method.toUpperCase()} ${path}`);

@@ -63,6 +63,7 @@ const push = ["pull", "push"] as const;
 export const routes: Readonly<Record<string, RouteRow>> = {
   "GET /healthz": { needs: "open" },
   "GET /readyz": { needs: "open" },
+  "GET /metrics": { needs: "open" },
   "GET /token": { needs: "open" },
   "POST /token": { needs: "open" },
   "GET /.well-known/jwks.json": { needs: "open" },
