@@ -4,6 +4,7 @@ import type { Config } from "./config/schema.ts";
 import { openDataFolder } from "./data-folder.ts";
 import type { Metadata } from "./metadata/metadata.ts";
 import type { CopyOptions, CopyStep } from "./mirror/copying.ts";
+import type { Schedule } from "./mirror/schedule.ts";
 import type { Mirrored, Mirrors } from "./mirror/mirrors.ts";
 import { namespaceOf, parseRepositoryName } from "./oci/name.ts";
 import { parseTag, type Tag } from "./oci/reference.ts";
@@ -64,10 +65,7 @@ export interface MirrorFolder {
   parseImage(text: string): MirroredImage;
   warm(image: MirroredImage, options: CopyOptions): AsyncIterable<CopyStep>;
   /** By mirror and image, all that the configuration schedules. */
-  readonly schedules: readonly {
-    readonly name: string;
-    readonly run: (isDryRun: boolean) => AsyncIterable<CopyStep>;
-  }[];
+  readonly schedules: readonly Schedule[];
   /** False: it was so already. */
   pin(image: MirroredImage, isPinned: boolean): Promise<boolean>;
   /** Throws NAME_UNKNOWN if nothing of it is here. */
@@ -86,14 +84,16 @@ export async function openMirrorFolder(config: Config): Promise<MirrorFolder> {
   const keeper = createKeeper(Date.now, keeping);
   const rules = pushRules(config);
   const parts = { store, metadata, keeper, rules };
-  const [{ openMirrors }, { createCopying }] = await Promise.all([
+  const blobs = createBlobs(parts);
+  const [{ openMirrors }, { createCopying }, { schedulesOf }] = await Promise.all([
     import("./mirror/mirrors.ts"),
     import("./mirror/copying.ts"),
+    import("./mirror/schedule.ts"),
   ]);
   const mirrors = await openMirrors(
     config.mirrors,
     {
-      ...{ store, metadata, keeping, clock: Date.now, blobs: createBlobs(parts) },
+      ...{ store, metadata, keeping, clock: Date.now, blobs },
       manifestBytes: config.limits.manifestSize,
       proxies: readProxies(),
       report: () => undefined,
@@ -128,16 +128,7 @@ export async function openMirrorFolder(config: Config): Promise<MirrorFolder> {
     },
     warm: ({ mirror, place, tag }, options) =>
       createCopying(mirror, metadata).image(place, tag, options),
-    schedules: mirrors.list.flatMap((mirror) =>
-      mirror.settings.schedule.map((schedule) => {
-        const { place } = mirrors.byRegistry(mirror.settings.namespace, schedule.image);
-        return {
-          name: place.repository,
-          run: (isDryRun: boolean) =>
-            createCopying(mirror, metadata).schedule(place, schedule, isDryRun),
-        };
-      }),
-    ),
+    schedules: schedulesOf(mirrors, { metadata, blobs }),
     pin: ({ place: { repository }, tag }, isPinned) =>
       isPinned
         ? metadata.run("pinMirrorTag", { repository, tag, nowMs: Date.now() })

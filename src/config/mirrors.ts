@@ -50,8 +50,11 @@ const ttl = (initial: string, description: string) =>
 
 const scheduleSchema = z.object({
   image: text("a repository as the upstream knows it, such as library/alpine").describe(
-    "The repository to copy, as the upstream knows it",
+    "The repository to copy, as the upstream knows it; with to, one that is hosted here",
   ),
+  to: text("a repository at the upstream, such as acme/app")
+    .optional()
+    .describe("Push image to the upstream instead, under this name; whole images, so no platforms"),
   cron: cron()
     .optional()
     .describe("When to copy while serving; without it only berth mirror sync does"),

@@ -61,6 +61,14 @@ function mirrorsApart(mirrors: Config["mirrors"]): Omit<ConfigProblem, "key"> | 
   const roots = mirrors.filter(({ root }) => root).map(({ namespace }) => namespace);
   if (roots.length > 1)
     return { what: `${roots.join(" and ")} both have root: true`, allowed: "one root" };
+  const pushed = mirrors
+    .flatMap(({ schedule }) => schedule)
+    .find(({ to, platforms }) => to !== undefined && platforms.length > 0);
+  if (pushed !== undefined)
+    return {
+      what: `${pushed.image} is pushed to ${pushed.to}, and an index goes with all its platforms or not at all`,
+      allowed: "no platforms beside to",
+    };
   return undefined;
 }
 

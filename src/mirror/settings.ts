@@ -33,8 +33,10 @@ export interface MirrorSettings {
 export interface ScheduleSettings {
   /** When, as cron writes it; without it only `berth mirror sync` does it. */
   readonly cron?: string | undefined;
-  /** The repository as the upstream knows it: `library/alpine`. */
+  /** The repository as the upstream knows it: `library/alpine`; with `to` one that is hosted here. */
   readonly image: string;
+  /** What it is to be called at the upstream, to which it is pushed; without it, it is copied from there. */
+  readonly to?: string | undefined;
   /** Globs. */
   readonly tags: readonly string[];
   /** A range of versions. */

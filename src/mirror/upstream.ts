@@ -1,3 +1,4 @@
+import { Readable } from "node:stream";
 import { request, type Dispatcher } from "undici";
 import { checkLiteral } from "./addresses.ts";
 import { createAllowance, readRetryAfter, type Allowance } from "./allowance.ts";
@@ -10,11 +11,16 @@ import type { MirrorSettings, ProxySettings } from "./settings.ts";
 import { createTokens, type AskTokenService } from "./tokens.ts";
 
 export interface UpstreamRequest {
-  readonly method: "GET" | "HEAD";
+  readonly method: "GET" | "HEAD" | "POST" | "PUT";
   /** The repository, as the upstream knows it; what is asked for is below `/v2/<name>/`. */
   readonly name: string;
   readonly path: string;
+  /** Where the upstream has sent us itself, instead of `path`; `query` is added to what it has. */
+  readonly location?: string;
+  readonly query?: Readonly<Record<string, string>>;
   readonly headers?: Readonly<Record<string, string>>;
+  /** Begun anew where the request has to be repeated. */
+  readonly body?: () => Iterable<Uint8Array> | AsyncIterable<Uint8Array>;
 }
 
 /** An answer of 2xx. Its body has to be read to the end, or destroyed. */
@@ -60,8 +66,9 @@ export function createUpstream(
 
   const send = async (
     url: URL,
-    method: "GET" | "HEAD",
+    method: UpstreamRequest["method"],
     headers: Readonly<Record<string, string>>,
+    body?: UpstreamRequest["body"],
   ): Promise<Dispatcher.ResponseData> => {
     try {
       check(url);
@@ -70,6 +77,7 @@ export function createUpstream(
         method,
         headers: { "user-agent": agent, ...headers },
         dispatcher,
+        ...(body === undefined ? {} : { body: Readable.from(body(), { objectMode: false }) }),
       });
     } catch (error) {
       throw connectionFailure(error, url.host);
@@ -103,20 +111,31 @@ export function createUpstream(
     return new UpstreamFailure("limited", message, { status: 429, retryAfterSeconds });
   };
 
-  /** Follows redirects. A credential goes to the upstream's own host and nowhere else. */
+  const placeOf = ({ name, path, location, query = {} }: UpstreamRequest): URL => {
+    const home = `${settings.upstream}/v2/${name}/`;
+    const text = location ?? `${home}${path}`;
+    if (!URL.canParse(text, home)) throw broken(base.host, 202);
+    const url = new URL(text, home);
+    for (const [key, value] of Object.entries(query)) url.searchParams.set(key, value);
+    return url;
+  };
+
+  /** Follows redirects, but with nothing that writes. A credential goes to the upstream's own host and nowhere else. */
   const follow = async (
     asked: UpstreamRequest,
     authorization: string | undefined,
   ): Promise<{ readonly answer: Dispatcher.ResponseData; readonly url: URL }> => {
-    let url = new URL(`${settings.upstream}/v2/${asked.name}/${asked.path}`);
+    let url = placeOf(asked);
     for (let redirects = 0; redirects <= redirectsAtMost; redirects += 1) {
       const isHome = url.origin === base.origin;
       const credential = isHome && authorization !== undefined ? { authorization } : {};
-      const answer = await send(url, asked.method, { ...asked.headers, ...credential });
+      const headers = { ...asked.headers, ...credential };
+      const answer = await send(url, asked.method, headers, asked.body);
       if (isHome) allowance.read(answer.headers);
       const location = oneOf(answer.headers["location"]);
       if (![301, 302, 303, 307, 308].includes(answer.statusCode) || location === undefined)
         return { answer, url };
+      if (asked.method === "POST" || asked.method === "PUT") return { answer, url };
       await discard(answer);
       if (!URL.canParse(location, url.href)) throw broken(url.host, answer.statusCode);
       url = new URL(location, url);
@@ -148,7 +167,8 @@ export function createUpstream(
   };
 
   const attempt = async (asked: UpstreamRequest): Promise<UpstreamAnswer> => {
-    const scope = `repository:${asked.name}:pull`;
+    const isWrite = asked.method === "POST" || asked.method === "PUT";
+    const scope = `repository:${asked.name}:${isWrite ? "pull,push" : "pull"}`;
     const shown = await tokens.known(scope);
     const first = await follow(asked, shown);
     if (first.answer.statusCode !== 401 || first.url.origin !== base.origin)
