@@ -3,8 +3,7 @@ import type { Config } from "./config/schema.ts";
 import { openSqliteMetadata, type Metadata } from "./metadata/metadata.ts";
 import type { Writer } from "./metadata/writer.ts";
 import type { Logger } from "./observability/logger.ts";
-import type { Mirror } from "./mirror/mirror.ts";
-import { openMirroring } from "./mirroring.ts";
+import { measureMirrors, openMirroring } from "./mirroring.ts";
 import { createMetrics } from "./observability/metrics.ts";
 import { pushRules } from "./push-rules.ts";
 import { createBlobs } from "./registry/blobs.ts";
@@ -76,7 +75,7 @@ export async function assemble(config: Config, logger: Logger, lent?: Lent): Pro
       ...access.parts,
       mirrors,
       metrics: {
-        text: createMetrics(() => mirrors?.list.map(measured) ?? []),
+        text: createMetrics(() => measureMirrors(mirrors, metadata)),
         allow: config.metrics.allow,
       },
       readiness: async () =>
@@ -98,12 +97,6 @@ export async function assemble(config: Config, logger: Logger, lent?: Lent): Pro
     },
   };
 }
-
-const measured = ({ settings, counters, upstream }: Mirror) => ({
-  namespace: settings.namespace,
-  counters: counters.values(),
-  remaining: upstream.allowance.remaining(),
-});
 
 /** What a process has that answers nobody itself and lends to those that do; see `workers/`. */
 export async function assembleLender(config: Config, logger: Logger): Promise<Lender> {

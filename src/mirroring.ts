@@ -4,6 +4,7 @@ import type { Config } from "./config/schema.ts";
 import { openDataFolder } from "./data-folder.ts";
 import type { Metadata } from "./metadata/metadata.ts";
 import type { CopyOptions, CopyStep } from "./mirror/copying.ts";
+import { counterNames } from "./mirror/counters.ts";
 import type { Schedule } from "./mirror/schedule.ts";
 import type { Mirrored, Mirrors } from "./mirror/mirrors.ts";
 import { namespaceOf, parseRepositoryName } from "./oci/name.ts";
@@ -45,6 +46,26 @@ export async function openMirroring(
 }
 
 export type { CopyStep };
+
+/** What all processes on the data folder have counted; this one's to the moment, others' seconds old. */
+export async function measureMirrors(
+  mirrors: Mirrors | undefined,
+  metadata: Pick<Metadata, "mirrorCounters">,
+) {
+  if (mirrors === undefined) return [];
+  await Promise.all(mirrors.list.map((mirror) => mirror.flush()));
+  const sums = await metadata.mirrorCounters.list();
+  return mirrors.list.map(({ settings: { namespace, budget } }) => {
+    const { upstreamRemaining, ...counted } = sums.get(namespace) ?? {};
+    return {
+      namespace,
+      counters: { ...noCounts, ...counted },
+      gauges: { budgetBytes: budget, upstreamRequestsRemaining: upstreamRemaining },
+    };
+  });
+}
+
+const noCounts = Object.fromEntries(counterNames.map((name) => [name, 0]));
 
 /** A mirror as `berth mirror status` shows it. */
 export interface MirrorReport {

@@ -15,8 +15,6 @@ export type CounterName = (typeof counterNames)[number];
 
 export interface Counters {
   add(name: CounterName, by?: number): void;
-  /** Since this process began. */
-  values(): Readonly<Record<CounterName, number>>;
   /** What has been added since the last call. */
   take(): Readonly<Record<CounterName, number>>;
 }
@@ -25,14 +23,11 @@ const zeros = (): Record<CounterName, number> =>
   Object.fromEntries(counterNames.map((name) => [name, 0])) as Record<CounterName, number>;
 
 export function createCounters(): Counters {
-  const sums = zeros();
   let fresh = zeros();
   return {
     add(name, by = 1) {
-      sums[name] += by;
       fresh[name] += by;
     },
-    values: () => ({ ...sums }),
     take() {
       const taken = fresh;
       fresh = zeros();
