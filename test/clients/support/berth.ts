@@ -99,7 +99,7 @@ export async function startBerth({
     said,
     async administer(args, input = "") {
       const berth = [program, ...args, "--data", data];
-      return (await run(process.execPath, berth, { cwd: folder, input })).stdout;
+      return (await run(process.execPath, berth, { cwd: folder, input, env: settings })).stdout;
     },
     ...createRegistryReader(host, open ? undefined : `admin:${password}`),
   };
