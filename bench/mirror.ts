@@ -7,7 +7,7 @@ import process from "node:process";
 import { randomBytes } from "node:crypto";
 import { pushImage, startDistribution } from "../test/support/distribution.ts";
 import { startFaultyProxy } from "../test/support/faulty-proxy.ts";
-import { runHerd } from "../test/support/herd.ts";
+import { runHerd } from "./client/herd.ts";
 
 /*
  * `node --import ./test/support/register.mjs bench/mirror.ts [clients]`: one client and then a herd pull an image of four
@@ -76,6 +76,12 @@ async function measure(server: string, port: number): Promise<void> {
       ...{ port, name: `library/${name}`, tag: "1" },
       ...{ blobs: image.digests, bytes: image.bytes },
     });
+  const direct = await newImage(`${server}-direct`);
+  const straight = await runHerd(1, {
+    ...{ port: proxy.port, name: `library/${server}-direct`, tag: "1" },
+    ...{ blobs: direct.digests, bytes: direct.bytes },
+  });
+  line("upstream itself", straight);
   const one = await newImage(`${server}-one`);
   proxy.reset();
   line("cold, 1 client", await pull(1, `${server}-one`, one));
