@@ -12,7 +12,10 @@ import { createChallenger } from "./http/challenge.ts";
 import type { HubParts } from "./http/hub/routes.ts";
 import { createOrigins } from "./http/origins.ts";
 import type { Metadata } from "./metadata/metadata.ts";
+import type { Mirrors } from "./mirror/mirrors.ts";
 import type { Logger } from "./observability/logger.ts";
+import { OciError } from "./oci/errors.ts";
+import type { RepositoryName } from "./oci/name.ts";
 import { keysFolder } from "./stores.ts";
 
 export interface Access {
@@ -31,14 +34,20 @@ export interface Access {
  */
 export async function openAccess(
   config: Config,
-  parts: { readonly metadata: Metadata; readonly clock: () => number; readonly logger: Logger },
+  parts: {
+    readonly metadata: Metadata;
+    readonly clock: () => number;
+    readonly logger: Logger;
+    readonly mirrors: Pick<Mirrors, "byName"> | undefined;
+  },
 ): Promise<Access> {
-  const { metadata, clock, logger } = parts;
+  const { metadata, clock, logger, mirrors } = parts;
   const service = serviceOf(config);
   const origins = createOrigins(config.trustedProxies, config.publicUrl);
   const challenger = createChallenger({ origins, service });
   const { createOnPush } = config.repositories;
-  const accounts = createAccounts({ metadata, clock, createOnPush });
+  const visibilities = new Map(config.mirrors.map((one) => [one.namespace, one.visibility]));
+  const accounts = createAccounts({ metadata, clock, createOnPush, mirrors: visibilities });
   if (config.auth.open) {
     const [callers, policy] = [createOpenCallers(), createOpenPolicy()];
     return {
@@ -59,7 +68,7 @@ export async function openAccess(
     report: (error) => logger.error({ err: error }, "the keys can't be read; those known stay"),
   });
   const bearer = createBearer({ keys, issuer: service, service, clock });
-  const grants = createGrants({ rights, removals });
+  const grants = createGrants({ rights, removals, behind: mirrors && behindOf(mirrors) });
   return {
     administrator,
     hub: {
@@ -74,6 +83,17 @@ export async function openAccess(
       policy: createPolicy({ factsOf: (name) => metadata.hotRepositories.factsOf(name), rights }),
       tokens: { authenticator, grants, bearer, origins, service, keys },
     },
+  };
+}
+
+function behindOf(mirrors: Pick<Mirrors, "byName">) {
+  return (repository: RepositoryName, asked: string): RepositoryName | undefined => {
+    try {
+      return mirrors.byName(repository, asked)?.place.repository;
+    } catch (error) {
+      if (error instanceof OciError) return undefined;
+      throw error;
+    }
   };
 }
 

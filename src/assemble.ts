@@ -5,7 +5,10 @@ import { openSqliteMetadata, type Metadata } from "./metadata/metadata.ts";
 import type { Writer } from "./metadata/writer.ts";
 import type { Logger } from "./observability/logger.ts";
 import { openCounting } from "./counting.ts";
+import { measureMirrors, openMirroring } from "./mirroring.ts";
+import { createMetrics } from "./observability/metrics.ts";
 import { pushRules } from "./push-rules.ts";
+import { createBlobs } from "./registry/blobs.ts";
 import { createKeeper, type KeepingTimes } from "./registry/clock.ts";
 import { createRecentBlobs } from "./registry/recent-blobs.ts";
 import { createRegistry } from "./registry/registry.ts";
@@ -65,10 +68,15 @@ export async function assemble(config: Config, logger: Logger, lent?: Lent): Pro
     await metadata.close();
     await store.close();
   };
-  const { access, upkeep } = await closingIfItFails(closeStores, async () => ({
-    access: await openAccess(config, { metadata, clock, logger }),
-    upkeep: lent ? undefined : await beginUpkeep(config, logger, { store, metadata, uploads }),
-  }));
+  const { access, upkeep, mirrors } = await closingIfItFails(closeStores, async () => {
+    const parts = { store, metadata, registry, clock, keeping, logger };
+    const mirrors = await openMirroring(config, parts, { runsSchedules: lent === undefined });
+    return {
+      mirrors,
+      access: await openAccess(config, { metadata, clock, logger, mirrors }),
+      upkeep: lent ? undefined : await beginUpkeep(config, logger, { store, metadata, uploads }),
+    };
+  });
 
   let draining = false;
   return {
@@ -83,6 +91,11 @@ export async function assemble(config: Config, logger: Logger, lent?: Lent): Pro
         hub: createHub({ metadata, registry, ...access.hub, counts: counting.counts, clock }),
       },
       kept: createKeptAnswers(() => JSON.stringify([metadata.version(), counting.version()])),
+      mirrors,
+      metrics: {
+        text: createMetrics(() => measureMirrors(mirrors, metadata)),
+        allow: config.metrics.allow,
+      },
       readiness: async () =>
         draining ? { server: "is shutting down" } : await problemsOf({ store, metadata }),
       logger,
@@ -94,6 +107,7 @@ export async function assemble(config: Config, logger: Logger, lent?: Lent): Pro
     },
     close: async () => {
       await registry.uploads.close();
+      await mirrors?.close();
       await upkeep?.close();
       await closeStores();
       await forgetMemory(config);
@@ -117,16 +131,24 @@ export async function assembleLender(config: Config, logger: Logger): Promise<Le
     await metadata.close();
     await store.close();
   };
-  const { access, upkeep } = await closingIfItFails(closeStores, async () => ({
-    // The first start is made here, once.
-    access: await openAccess(config, { metadata, clock, logger }),
-    upkeep: await beginUpkeep(config, logger, { store, metadata, uploads }),
-  }));
+  const { access, upkeep, mirrors } = await closingIfItFails(closeStores, async () => {
+    const registry = { blobs: createBlobs({ store, metadata, keeper, rules: pushRules(config) }) };
+    const keeping = keepingOf(config);
+    const parts = { store, metadata, registry, clock, keeping, logger };
+    return {
+      // Schedules run here, once; who answers has mirrors of its own.
+      mirrors: await openMirroring(config, parts, { runsSchedules: true }),
+      // The first start is made here, once.
+      access: await openAccess(config, { metadata, clock, logger, mirrors: undefined }),
+      upkeep: await beginUpkeep(config, logger, { store, metadata, uploads }),
+    };
+  });
   return {
     administrator: access.administrator,
     writer: metadata,
     locks,
     close: async () => {
+      await mirrors?.close();
       await upkeep.close();
       await closeStores();
     },

@@ -41,6 +41,8 @@ export type LentBytes = AsyncIterable<Uint8Array>;
 export interface BlobStoreAbilities {
   /** Bytes can be fetched by a client from the store itself, by a signed URL of short life. */
   readonly signedRedirect: boolean;
+  /** What an upload holds can be read while more is being appended, also by another process. */
+  readonly readsOpenUploads: boolean;
   /** No upload takes more bytes than this; `undefined` where only the disk sets a limit. */
   readonly largestBlobBytes?: number;
 }
@@ -88,10 +90,12 @@ export interface BlobStore {
   append(upload: UploadReference, offset: number, source: ByteSource): Promise<number>;
 
   /**
-   * All bytes an upload holds; for hashing them again after a restart, or with another algorithm. Only commit and abort
-   * may follow: a store may have to end the upload before it can be read.
+   * The bytes an upload holds, none if it is gone. For hashing them again after a
+   * restart, or with another algorithm: then only commit and abort may follow, as a store may have to end the upload
+   * before it can be read. Where {@link BlobStoreAbilities.readsOpenUploads} says so it ends nothing, and what is still
+   * growing can be read, from byte `start` on.
    */
-  openUpload(upload: UploadReference): Promise<LentBytes>;
+  openUpload(upload: UploadReference, start?: number): Promise<LentBytes>;
 
   /**
    * Turns the upload into a blob, of just those bytes that this store's last append or {@link openUpload} left there: an

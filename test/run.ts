@@ -11,7 +11,7 @@ import { run } from "node:test";
 import { spec as Spec } from "node:test/reporters";
 
 const root = import.meta.dirname;
-const elsewhere = ["clients", "conformance", "s3"];
+const elsewhere = ["clients", "conformance", "mirror-distribution", "s3"];
 const wanted = process.argv.slice(2);
 
 const files = readdirSync(root, { recursive: true, encoding: "utf8" })

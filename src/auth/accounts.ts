@@ -5,7 +5,7 @@ import { createFirstAdministrator, type FirstAdministrator } from "./first-start
 import { createOrganisations, type Organisations } from "./organisations.ts";
 import { createPasswords } from "./passwords.ts";
 import { createRateLimit, type RateLimits } from "./rate-limit.ts";
-import { createRights, type Rights } from "./rights.ts";
+import { createRights, type MirrorVisibility, type Rights } from "./rights.ts";
 import { createTeams, type Teams } from "./teams.ts";
 import { createUsers, type Users } from "./users.ts";
 
@@ -30,13 +30,14 @@ export function createAccounts(parts: {
   /** `repositories.createOnPush`. */
   readonly createOnPush: boolean;
   readonly rateLimits?: RateLimits | undefined;
+  readonly mirrors?: MirrorVisibility | undefined;
 }): Accounts {
   const { metadata, clock, createOnPush } = parts;
   const passwords = createPasswords({ clock });
   const rateLimit = createRateLimit(clock, parts.rateLimits);
   return {
     authenticator: createAuthenticator({ metadata, passwords, rateLimit, clock }),
-    rights: createRights({ metadata, createOnPush }),
+    rights: createRights({ metadata, createOnPush, mirrors: parts.mirrors }),
     users: createUsers({ metadata, passwords, clock }),
     organisations: createOrganisations({ metadata, clock }),
     teams: createTeams({ metadata, clock }),

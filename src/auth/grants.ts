@@ -33,16 +33,27 @@ const order: readonly Action[] = ["pull", "push", "delete"];
 export function createGrants(parts: {
   readonly rights: Pick<Rights, "standing">;
   readonly removals: { highest(): Promise<number> };
+  /** The repository of a mirror that answers for a name that is not hosted here. */
+  readonly behind?:
+    | ((repository: RepositoryName, asked: string) => RepositoryName | undefined)
+    | undefined;
 }): Grants {
   return {
     async grant(identity, scopes) {
       // Before the rights: a repository that is removed in between is closed again.
       const removals = await parts.removals.highest();
-      const names = scopes.flatMap((scope) =>
+      const withBehind = scopes.flatMap((scope): readonly Scope[] => {
+        if (scope.type !== "repository") return [scope];
+        const repository = parts.behind?.(scope.repository, scope.name);
+        return repository === undefined
+          ? [scope]
+          : [scope, { ...scope, name: repository, repository }];
+      });
+      const names = withBehind.flatMap((scope) =>
         scope.type === "repository" ? [scope.repository] : [],
       );
       const { access, absent } = await parts.rights.standing(identity, [...new Set(names)]);
-      const entries = scopes.flatMap((scope): readonly AccessEntry[] => {
+      const entries = withBehind.flatMap((scope): readonly AccessEntry[] => {
         // Everybody may list; the list has only what they may pull.
         if (scope.type === "registry") return [scope];
         const has = access.get(scope.repository) ?? new Set();

@@ -55,7 +55,9 @@ export function createOpenPolicy(): Policy {
 
 /** Grants decide; whoever has none for a repository learns nothing about it, not even whether it is there. */
 export function createPolicy(parts: {
-  readonly factsOf: (repository: RepositoryName) => RepositoryFacts;
+  readonly factsOf: (
+    repository: RepositoryName,
+  ) => Pick<RepositoryFacts, "isThere" | "isPublic" | "removal">;
   readonly rights: Pick<Rights, "of">;
 }): Policy {
   const { factsOf, rights } = parts;

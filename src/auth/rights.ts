@@ -1,6 +1,6 @@
 import type { Metadata } from "../metadata/metadata.ts";
 import type { RightsFacts } from "../metadata/rights.ts";
-import type { PermissionLevel } from "../metadata/schema.ts";
+import type { PermissionLevel, Visibility } from "../metadata/schema.ts";
 import { namespaceOf, type RepositoryName } from "../oci/name.ts";
 import type { Access } from "./caller.ts";
 import type { Identity, PersonalScope, TokenResource } from "./identity.ts";
@@ -23,6 +23,8 @@ export interface Standing {
 }
 
 export type Level = "none" | PermissionLevel;
+/** By namespace. */
+export type MirrorVisibility = ReadonlyMap<string, Visibility>;
 
 const actionsOf: Readonly<Record<Level, ReadonlySet<Action>>> = {
   none: new Set(),
@@ -51,21 +53,31 @@ export function createRights(parts: {
   readonly metadata: Pick<Metadata, "rights">;
   /** `repositories.createOnPush`. */
   readonly createOnPush: boolean;
+  /** Namespaces of mirrors, which fill by being pulled from: who may pull from what is not there yet. */
+  readonly mirrors?: MirrorVisibility | undefined;
 }): Rights {
-  const { metadata, createOnPush } = parts;
+  const { metadata, createOnPush, mirrors = new Map() } = parts;
 
   const standing: Rights["standing"] = async (identity, names) => {
     if (names.length === 0) return { access: new Map(), absent: new Set() };
     const accountId = identity.kind === "anonymous" ? undefined : identity.accountId;
     const facts = await metadata.rights.facts(accountId, names);
     const isGone = facts.account === undefined || facts.account.disabled;
-    const judge =
-      identity.kind !== "anonymous" && isGone
-        ? () => actionsOf.none
-        : judgeOf(identity, facts, createOnPush);
+    const isClosed = identity.kind !== "anonymous" && isGone;
+    const judge = isClosed ? () => actionsOf.none : judgeOf(identity, facts, createOnPush);
+    const opens = (name: RepositoryName): boolean => {
+      const visibility = mirrors.get(namespaceOf(name));
+      if (visibility === undefined) return false;
+      return visibility === "public" || isMember(identity, facts, name);
+    };
+    // A mirror's repository that comes with the first pull is the one that was meant.
+    const isAbsent = (name: RepositoryName): boolean =>
+      !facts.repositories.has(name) && !mirrors.has(namespaceOf(name));
     return {
-      access: new Map(names.map((name) => [name, judge(name)])),
-      absent: new Set(names.filter((name) => !facts.repositories.has(name))),
+      access: new Map(
+        names.map((name) => [name, !isClosed && opens(name) ? withPull(judge(name)) : judge(name)]),
+      ),
+      absent: new Set(names.filter(isAbsent)),
     };
   };
   return {
@@ -73,6 +85,18 @@ export function createRights(parts: {
     of: async (identity, names) => (await standing(identity, names)).access,
   };
 }
+
+/** Whether a private mirror is open to somebody: to every member of the organisation that has its name. */
+function isMember(identity: Identity, { roles }: RightsFacts, name: RepositoryName): boolean {
+  return (
+    identity.kind === "user" &&
+    identity.scope !== "repo:public_read" &&
+    roles.has(namespaceOf(name))
+  );
+}
+
+const withPull = (actions: ReadonlySet<Action>): ReadonlySet<Action> =>
+  new Set<Action>([...actions, "pull"]);
 
 function judgeOf(
   identity: Identity,

@@ -1,6 +1,7 @@
 import process from "node:process";
 import { Command } from "commander";
 import { allowedFor } from "../config/explain.ts";
+import { entryKeysOf } from "../config/keys.ts";
 import { configKeys, loadConfig, type LoadedConfig } from "../config/load.ts";
 import { defaultOf, printConfig } from "../config/print.ts";
 import { ConfigError } from "../config/problems.ts";
@@ -47,10 +48,15 @@ async function load({ config: configFile }: Options): Promise<Extract<LoadedConf
 /** Three lines a key: its name, variable and default; what it is for; what it may be. */
 function keyList(): string {
   return configKeys
+    .flatMap((key) => [
+      key,
+      ...entryKeysOf(key).map((entry) => ({ ...entry, variable: undefined })),
+    ])
     .map(({ name, variable, description, schema }) => {
       const initial = defaultOf(schema);
       const otherwise = initial === undefined ? "" : `, default ${initial}`;
-      const heading = `${name} (${variable}${otherwise})`;
+      const facts = `${variable ?? "in the entries of the list"}${otherwise}`;
+      const heading = `${name} (${facts})`;
       return `  ${heading}\n      ${description}.\n      Allowed: ${allowedFor(schema)}.\n`;
     })
     .join("");

@@ -4,6 +4,7 @@ import { checkCommand } from "./check.ts";
 import { configCommand } from "./config.ts";
 import { gcCommand } from "./gc.ts";
 import { keysCommand } from "./keys.ts";
+import { mirrorCommand } from "./mirror.ts";
 import { orgCommand } from "./org.ts";
 import { quotaCommand } from "./quota.ts";
 import { repoCommand } from "./repo.ts";
@@ -55,7 +56,7 @@ export function createProgram(): Command {
   const commands = [
     ...[serveCommand(), userCommand(), orgCommand(), teamCommand(), tokenCommand()],
     ...[repoCommand(), tagCommand(), searchCommand()],
-    ...[quotaCommand(), auditCommand(), keysCommand()],
+    ...[mirrorCommand(), quotaCommand(), auditCommand(), keysCommand()],
     ...[gcCommand(), checkCommand(), scrubCommand(), storageCommand(), configCommand()],
   ];
   for (const command of commands) program.addCommand(command);

@@ -47,10 +47,14 @@ export function listenAddress(): z.ZodType<ListenAddress> {
 }
 
 /** An absolute URL of this server as clients see it, without a slash at its end. */
-export function serverUrl(): z.ZodType<string> {
+export const serverUrl = (): z.ZodType<string> => bareUrl("https://registry.example.com");
+
+/** The same of a registry that is mirrored. */
+export const upstreamUrl = (): z.ZodType<string> => bareUrl("https://registry-1.docker.io");
+
+function bareUrl(example: string): z.ZodType<string> {
   return value({
-    allowed:
-      "an absolute http:// or https:// URL without user, query or fragment, such as https://registry.example.com",
+    allowed: `an absolute http:// or https:// URL without user, query or fragment, such as ${example}`,
     parse: (raw) => {
       if (
         typeof raw !== "string" ||

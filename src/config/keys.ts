@@ -89,6 +89,16 @@ export function schemaAt(schema: Schema, path: KeyPath): Schema | undefined {
   return next === undefined ? undefined : schemaAt(next, rest);
 }
 
+/** The keys of each entry of a list of groups: `mirrors[].upstream`; none for other keys. */
+export function entryKeysOf({ name, schema }: ConfigKey): ConfigKey[] {
+  const item = itemOf(schema);
+  if (item === undefined || groupOf(item) === undefined) return [];
+  return keysOf(item).flatMap((key) => {
+    const inner = { ...key, name: `${name}[].${key.name}` };
+    return [inner, ...entryKeysOf(inner)];
+  });
+}
+
 function descriptionOf(schema: Schema): string {
   return z.globalRegistry.get(schema)?.description ?? "";
 }

@@ -15,6 +15,7 @@ export const rules: readonly Rule[] = [
     check: ({ auth, listen }) =>
       auth.open ? openOnNetwork(auth.openOnNetwork, listen) : undefined,
   },
+  { keys: ["mirrors"], check: ({ mirrors }) => mirrorsApart(mirrors) },
   {
     keys: ["storage.s3.bucket", "storage.driver"],
     check: ({ storage }) =>
@@ -45,6 +46,31 @@ export const rules: readonly Rule[] = [
           },
   },
 ];
+
+function mirrorsApart(mirrors: Config["mirrors"]): Omit<ConfigProblem, "key"> | undefined {
+  const namespaces = mirrors.map(({ namespace }) => namespace);
+  const twice = namespaces.find((name, at) => namespaces.indexOf(name) !== at);
+  if (twice !== undefined)
+    return { what: `two mirrors have the namespace ${twice}`, allowed: "one mirror a namespace" };
+  const reserved = namespaces.find((name) => name === "library");
+  if (reserved !== undefined)
+    return {
+      what: "library is where images without a namespace are",
+      allowed: "another namespace",
+    };
+  const roots = mirrors.filter(({ root }) => root).map(({ namespace }) => namespace);
+  if (roots.length > 1)
+    return { what: `${roots.join(" and ")} both have root: true`, allowed: "one root" };
+  const pushed = mirrors
+    .flatMap(({ schedule }) => schedule)
+    .find(({ to, platforms }) => to !== undefined && platforms.length > 0);
+  if (pushed !== undefined)
+    return {
+      what: `${pushed.image} is pushed to ${pushed.to}, and an index goes with all its platforms or not at all`,
+      allowed: "no platforms beside to",
+    };
+  return undefined;
+}
 
 function openOnNetwork(
   allowed: boolean,

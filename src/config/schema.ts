@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { ipRange, listenAddress, serverUrl } from "./addresses.ts";
+import { mirrorSchema } from "./mirrors.ts";
 import { s3Schema } from "./s3.ts";
 import { bool, choice, duration, filePath, integer, secret, size } from "./values.ts";
 
@@ -90,6 +91,15 @@ export const configSchema = z.object({
       default: size({ min: 0 })
         .optional()
         .describe("Bytes that a namespace may hold where it has no quota of its own"),
+    })
+    .prefault({}),
+  mirrors: z
+    .array(mirrorSchema)
+    .prefault([])
+    .describe("Registries whose images come through here; see docs/mirror.md"),
+  metrics: z
+    .object({
+      allow: z.array(ipRange()).prefault(["127.0.0.0/8", "::1"]).describe("Who may read /metrics"),
     })
     .prefault({}),
   sparse: bool().prefault(false).describe("A manifest may name things that are not here"),

@@ -16,6 +16,8 @@ import { createHubRouter } from "./hub/router.ts";
 import { hubRoutes, type HubParts } from "./hub/routes.ts";
 import { jwksRoutes } from "./jwks.ts";
 import type { KeptAnswers } from "./kept-answers.ts";
+import type { Mirrors } from "../mirror/mirrors.ts";
+import { metricsRoutes, type MetricsParts } from "./metrics.ts";
 import { opsRoutes, type Readiness } from "./ops.ts";
 import { isHubRoute, openApiOf } from "./openapi.ts";
 import type { Origins } from "./origins.ts";
@@ -24,6 +26,7 @@ import { createRouter } from "./router.ts";
 import type { Route } from "./route.ts";
 import { searchV1Routes } from "./v1/search.ts";
 import { withShortWay } from "./short-way.ts";
+import { createTargets } from "./targets.ts";
 import { tokenRoutes, type TokenParts } from "./token.ts";
 import { blobRoutes } from "./v2/blobs.ts";
 import { catalogRoutes } from "./v2/catalog.ts";
@@ -45,6 +48,8 @@ export interface AppParts {
   /** Where tokens come from; without it there are none, and everybody is let in. */
   readonly tokens: (TokenParts & { readonly keys: Keys }) | undefined;
   readonly origins: Origins;
+  readonly mirrors: Mirrors | undefined;
+  readonly metrics: MetricsParts;
   readonly readiness: Readiness;
   readonly kept: KeptAnswers;
   readonly logger: Logger;
@@ -72,6 +77,7 @@ export function routesOf(parts: AppParts): readonly (Route | HubRoute)[] {
   const served: readonly (Route | HubRoute)[] = [
     ...opsRoutes({ readiness }),
     ...documentRoutes({ document: () => openApiOf(served) }),
+    ...metricsRoutes({ ...parts.metrics, origins: parts.origins }),
     ...(tokens === undefined ? [] : [...tokenRoutes(tokens), ...jwksRoutes(tokens)]),
     ...pingRoutes,
     ...catalogRoutes({ repositories: registry.repositories, policy, pageSize }),
@@ -101,7 +107,7 @@ export function createApp(
   const { origins, kept } = parts;
   app.use(createHubRouter(routes.filter(isHubRoute), { ...parts.hub, origins, kept }));
   const others = routes.filter((route): route is Route => !isHubRoute(route));
-  app.use(createRouter(others, parts));
+  app.use(createRouter(others, { ...parts, targets: createTargets(parts) }));
   app.on("error", (error) => parts.logger.debug({ err: error }, "a connection failed"));
   const handle = app.callback();
   const { registry, callers, policy, tally, logger } = parts;
@@ -110,6 +116,7 @@ export function createApp(
     callers,
     policy,
     tally,
+    mirrors: parts.mirrors,
     logger,
   });
 }

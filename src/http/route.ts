@@ -1,6 +1,7 @@
 import type { Context } from "koa";
 import type { ZodObject, ZodType } from "zod";
 import type { Permission } from "../auth/policy.ts";
+import type { Mirrored } from "../mirror/mirrors.ts";
 import type { RepositoryName } from "../oci/name.ts";
 
 /** The repository a request is about: as the domain knows it, and as the client wrote it (`library/alpine`, `alpine`). */
@@ -8,6 +9,8 @@ export interface Target {
   readonly repository: RepositoryName;
   /** Goes into every path that we give back: clients compute the scope of their token from it. */
   readonly asked: string;
+  /** Where it comes from, if it is not ours. */
+  readonly mirrored: Mirrored | undefined;
 }
 
 interface RouteBase {

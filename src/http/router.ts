@@ -3,11 +3,11 @@ import type { Context, Middleware } from "koa";
 import { stranger } from "../auth/caller.ts";
 import type { Permission, Policy } from "../auth/policy.ts";
 import { OciError } from "../oci/errors.ts";
-import { parseRepositoryName } from "../oci/name.ts";
 import type { Callers } from "./authenticate.ts";
 import { setCaller } from "./caller.ts";
 import type { Challenger } from "./challenge.ts";
 import type { RepositoryRoute, Route, Target } from "./route.ts";
+import type { Targets } from "./targets.ts";
 import { lookUp } from "./unavailable.ts";
 
 /** Who may do what, as the wire asks. */
@@ -15,6 +15,7 @@ export interface Access {
   readonly callers: Callers;
   readonly policy: Policy;
   readonly challenger: Challenger;
+  readonly targets: Targets;
 }
 
 /**
@@ -56,13 +57,14 @@ async function answer(
   access: Access,
 ): Promise<void> {
   if (route.permission.kind === "repository") {
-    const asked = ctx.params["name"] ?? "";
-    const repository = parseRepositoryName(asked);
-    await admit(ctx, access, route.permission, { repository, asked });
-    await (route.handle as RepositoryRoute["handle"])(ctx, {
-      repository,
-      asked,
-    });
+    const target = access.targets.of(ctx, ctx.params["name"] ?? "");
+    await admit(ctx, access, route.permission, target);
+    if (target.mirrored !== undefined && route.method !== "get")
+      throw new OciError(
+        "UNSUPPORTED",
+        "a mirror holds what its upstream has, and takes nothing else",
+      );
+    await (route.handle as RepositoryRoute["handle"])(ctx, target);
     return;
   }
   await admit(ctx, access, route.permission, undefined);

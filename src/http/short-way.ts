@@ -2,6 +2,7 @@ import type { IncomingMessage, RequestListener, ServerResponse } from "node:http
 import type { Policy } from "../auth/policy.ts";
 import type { Tally } from "../hub/tally.ts";
 import type { Logger } from "../observability/logger.ts";
+import type { Mirrors } from "../mirror/mirrors.ts";
 import { OciError } from "../oci/errors.ts";
 import { parseRepositoryName, type RepositoryName } from "../oci/name.ts";
 import { parseReference, type Reference } from "../oci/reference.ts";
@@ -26,10 +27,11 @@ export function withShortWay(
     readonly callers: Callers;
     readonly policy: Policy;
     readonly tally: Tally;
+    readonly mirrors: Pick<Mirrors, "byName"> | undefined;
     readonly logger: Logger;
   },
 ): RequestListener {
-  const { manifests, callers, policy, tally, logger } = parts;
+  const { manifests, callers, policy, tally, mirrors, logger } = parts;
   // Requests that went well are logged at this level, and the log is written on the long way.
   if (logger.isLevelEnabled("debug")) return longWay;
 
@@ -39,7 +41,9 @@ export function withShortWay(
       return false;
     const asked = askedFor(request.url ?? "");
     if (asked === undefined) return false;
-    const { repository, reference } = asked;
+    const { repository, reference, name } = asked;
+    // What is mirrored may have to be asked for.
+    if (mirrors?.byName(repository, name) !== undefined) return false;
     const caller = callers.peek(request);
     if (caller === undefined || !policy.allows({ caller, permission: pull, repository }))
       return false;
@@ -73,13 +77,17 @@ export function withShortWay(
 /** The manifest that a path names, if it does so plainly. */
 function askedFor(
   url: string,
-): { readonly repository: RepositoryName; readonly reference: Reference } | undefined {
+):
+  | { readonly repository: RepositoryName; readonly reference: Reference; readonly name: string }
+  | undefined {
   if (!url.startsWith("/v2/") || /[?%#]/.test(url)) return undefined;
   const at = url.lastIndexOf(separator);
   if (at < 0 || url.includes("/", at + separator.length)) return undefined;
+  const name = url.slice("/v2/".length, at);
   try {
     return {
-      repository: parseRepositoryName(url.slice("/v2/".length, at)),
+      name,
+      repository: parseRepositoryName(name),
       reference: parseReference(url.slice(at + separator.length)),
     };
   } catch (error) {

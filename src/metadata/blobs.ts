@@ -68,7 +68,7 @@ export interface StoreBlob extends Keeping, Push {
  * digest was here already, the link points at the earlier bytes. `gone`: the upload has been ended by somebody else.
  * Unless it is `stored`, the bytes under `storageKey` are nobody's.
  */
-async function storeBlob(
+export async function storeBlob(
   tx: Database,
   blob: StoreBlob,
 ): Promise<"stored" | "duplicate" | "gone" | Refusal> {

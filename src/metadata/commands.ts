@@ -11,6 +11,12 @@ import { collaboratorCommands } from "./collaborators.ts";
 import { collectionCommands } from "./collection.ts";
 import { instanceCommands } from "./instance.ts";
 import { manifestCommands } from "./manifests.ts";
+import { mirrorCounterCommands } from "./mirror-counters.ts";
+import { mirrorFetchCommands } from "./mirror-fetches.ts";
+import { mirrorNamespaceCommands } from "./mirror-namespaces.ts";
+import { mirrorPinCommands } from "./mirror-pins.ts";
+import { mirrorTagCommands } from "./mirror-tags.ts";
+import { mirrorUseCommands } from "./mirror-uses.ts";
 import { quotaCommands } from "./quotas.ts";
 import { repositoryCreationCommands } from "./repository-creation.ts";
 import { repositoryRemovalCommands } from "./repository-removal.ts";
@@ -42,6 +48,12 @@ export const commands = {
   ...instanceCommands,
   ...inviteCommands,
   ...manifestCommands,
+  ...mirrorCounterCommands,
+  ...mirrorFetchCommands,
+  ...mirrorNamespaceCommands,
+  ...mirrorPinCommands,
+  ...mirrorTagCommands,
+  ...mirrorUseCommands,
   ...quotaCommands,
   ...repositoryCreationCommands,
   ...repositoryRemovalCommands,

@@ -16,6 +16,11 @@ import { createCatalogReads } from "./catalog.ts";
 import { createCollectionReads } from "./collection.ts";
 import { createInstanceReads } from "./instance.ts";
 import { createManifestReads } from "./manifests.ts";
+import { createMirrorCounterReads } from "./mirror-counters.ts";
+import { createMirrorFetchReads } from "./mirror-fetches.ts";
+import { createMirrorPinReads } from "./mirror-pins.ts";
+import { createMirrorTagReads } from "./mirror-tags.ts";
+import { createMirrorUseReads } from "./mirror-uses.ts";
 import { createRemovalReads } from "./removals.ts";
 import { createQuotaReads } from "./quotas.ts";
 import { createCollaboratorReads } from "./collaborators.ts";
@@ -65,6 +70,11 @@ export function createReads(connection: SqliteConnection) {
     search: createSearchReads(db, freshness),
     sizes: createSizeReads(db),
     tagHistory: createTagHistoryReads(db),
+    mirrorCounters: createMirrorCounterReads(db),
+    mirrorFetches: createMirrorFetchReads(db),
+    mirrorPins: createMirrorPinReads(db),
+    mirrorTags: createMirrorTagReads(db),
+    mirrorUses: createMirrorUseReads(db),
     tags: createTagReads(db),
     uploads: createUploadReads(db),
     instance: createInstanceReads(db),

@@ -32,6 +32,11 @@ export interface Schema {
   stars: StarsTable;
   invites: InvitesTable;
   namespace_counts: NamespaceCountsTable;
+  mirror_fetches: MirrorFetchesTable;
+  mirror_tags: MirrorTagsTable;
+  mirror_uses: MirrorUsesTable;
+  mirror_pins: MirrorPinsTable;
+  mirror_counters: MirrorCountersTable;
 }
 
 /** A connection, or a transaction on one. */
@@ -278,6 +283,39 @@ interface NamespaceCountsTable {
   namespace: string;
   public: number;
   private: number;
+}
+
+interface MirrorFetchesTable {
+  repository: RepositoryName;
+  digest: Digest;
+  owner: string;
+  storage_reference: string;
+  size_bytes: number | null;
+  touched_at: number;
+}
+
+interface MirrorTagsTable {
+  repository: RepositoryName;
+  tag: Tag;
+  checked_at: number;
+}
+
+interface MirrorUsesTable {
+  namespace: string;
+  blob_id: number;
+  used_at: number;
+}
+
+interface MirrorPinsTable {
+  repository: RepositoryName;
+  tag: Tag;
+  pinned_at: number;
+}
+
+interface MirrorCountersTable {
+  namespace: string;
+  name: string;
+  value: number;
 }
 
 export type NewManifest = Omit<Insertable<ManifestsTable>, "id" | "repository_id">;

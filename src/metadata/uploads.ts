@@ -15,9 +15,13 @@ export function createUploadReads(db: Database) {
         .limit(limit)
         .execute(),
 
-    /** What the store needs to find the bytes of each open session. */
+    /** What the store needs to find the bytes of each open session, and of what a mirror is bringing in. */
     async storageReferences(): Promise<ReadonlySet<string>> {
-      const rows = await db.selectFrom("uploads").select("storage_reference").execute();
+      const rows = await db
+        .selectFrom("uploads")
+        .select("storage_reference")
+        .unionAll(db.selectFrom("mirror_fetches").select("storage_reference"))
+        .execute();
       return new Set(rows.map((row) => row.storage_reference));
     },
   };

@@ -43,7 +43,7 @@ export async function openFilesystemStore(root: string): Promise<BlobStore> {
   await tryRename(paths);
 
   return {
-    abilities: { signedRedirect: false },
+    abilities: { signedRedirect: false, readsOpenUploads: true },
 
     async stat(key) {
       const found = await stat(paths.blob(key)).catch(absent);
@@ -91,9 +91,9 @@ export async function openFilesystemStore(root: string): Promise<BlobStore> {
       }
     },
 
-    async openUpload(upload) {
+    async openUpload(upload, start = 0) {
       const file = await open(paths.upload(upload), "r").catch(absent);
-      return file === undefined ? nothing() : readRange(file, 0, (await sizeOrClose(file)) - 1);
+      return file === undefined ? nothing() : readRange(file, start, (await sizeOrClose(file)) - 1);
     },
 
     async commit(upload, digest) {

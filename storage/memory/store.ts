@@ -22,7 +22,7 @@ export function createMemoryStore(): BlobStore {
   };
 
   return {
-    abilities: { signedRedirect: false },
+    abilities: { signedRedirect: false, readsOpenUploads: true },
     stat: async (key) => {
       const blob = blobs.get(key);
       return blob === undefined ? undefined : { sizeBytes: blob.bytes.length };
@@ -46,7 +46,7 @@ export function createMemoryStore(): BlobStore {
       for await (const chunk of source) chunks.push(chunk);
       return uploadSize(upload);
     },
-    openUpload: async (upload) => chunksOf(uploads.get(upload) ?? []),
+    openUpload: async (upload, start = 0) => chunksFrom(uploads.get(upload) ?? [], start),
     commit: async (upload, digest) => {
       const bytes = Buffer.concat(uploads.get(upload) ?? []);
       uploads.delete(upload);
@@ -73,6 +73,15 @@ export function createMemoryStore(): BlobStore {
     probe: async () => undefined,
     close: async () => undefined,
   };
+}
+
+async function* chunksFrom(chunks: readonly Uint8Array[], start: number): LentBytes {
+  let at = 0;
+  for (const chunk of chunks) {
+    const skipped = Math.max(0, start - at);
+    if (skipped < chunk.length) yield chunk.subarray(skipped);
+    at += chunk.length;
+  }
 }
 
 async function* chunksOf(chunks: readonly Uint8Array[]): LentBytes {

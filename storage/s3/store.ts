@@ -73,7 +73,11 @@ export function createS3Store(
   const encryptionOnly = writeOptions({ sse });
 
   return {
-    abilities: { signedRedirect: settings.redirect, largestBlobBytes: mostParts * partSize },
+    abilities: {
+      signedRedirect: settings.redirect,
+      readsOpenUploads: false,
+      largestBlobBytes: mostParts * partSize,
+    },
     heldBytes: () => buffers.heldBytes(),
 
     async stat(key) {

@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import path from "node:path";
 import { test } from "node:test";
 import { allowedFor } from "../../src/config/explain.ts";
-import { keysOf } from "../../src/config/keys.ts";
+import { entryKeysOf, keysOf } from "../../src/config/keys.ts";
 import { configSchema } from "../../src/config/schema.ts";
 
 test("docs/configuration.md has every key with its description and what is allowed, and no other", () => {
@@ -17,7 +17,8 @@ test("docs/configuration.md has every key with its description and what is allow
       description,
       allowed,
     }));
-  const known = keysOf(configSchema).map(({ name, description, schema }) => ({
+  const all = keysOf(configSchema).flatMap((key) => [key, ...entryKeysOf(key)]);
+  const known = all.map(({ name, description, schema }) => ({
     key: name,
     description,
     allowed: allowedFor(schema),

@@ -31,6 +31,8 @@ describe("what nobody sets", () => {
       log: { level: "info", format: "auto" },
       repositories: { createOnPush: true, defaultVisibility: "private" },
       quotas: {},
+      mirrors: [],
+      metrics: { allow: ["127.0.0.0/8", "::1"] },
       sparse: false,
       gc: { untagged: "keep", lease: 3_600_000, grace: 86_400_000, every: 3_600_000, rate: 200 },
       scrub: { every: 604_800_000, rate: 8_388_608 },

@@ -9,6 +9,7 @@ describe("the route table", () => {
     browsing: { search: {} },
     tokens: {},
     hub: { hub: {}, accounts: {} },
+    metrics: { allow: [] },
     readiness: () => Promise.resolve({}),
     redirectExcept: [],
     trustedProxies: [],
@@ -58,12 +59,13 @@ describe("the route table", () => {
       );
   });
 
-  test("leaves only the probes of whoever runs the process, and the way to a token, without a permission", () => {
+  test("leaves only what is for whoever runs the process, and the way to a token, without a permission", () => {
     assert.deepEqual(
       routes.filter(({ permission }) => permission.kind === "none").map(({ path }) => path),
       [
         "/healthz",
         "/readyz",
+        "/metrics",
         "/openapi.json",
         "/token",
         "/token",

@@ -76,6 +76,7 @@ export function served() {
     hub: { hub: {}, accounts: {} },
     readiness: () => Promise.resolve({}),
     redirectExcept: [],
+    metrics: { allow: [] },
     limits: { manifestSize: 1, manifestsInFlight: 1, pageSize: 1, tagsPerPush: 1 },
   } as unknown as AppParts;
   return routesOf(parts);

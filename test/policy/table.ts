@@ -64,6 +64,7 @@ export const routes: Readonly<Record<string, RouteRow>> = {
   "GET /healthz": { needs: "open" },
   "GET /readyz": { needs: "open" },
   "GET /openapi.json": { needs: "open" },
+  "GET /metrics": { needs: "open" },
   "GET /token": { needs: "open" },
   "POST /token": { needs: "open" },
   "GET /.well-known/jwks.json": { needs: "open" },

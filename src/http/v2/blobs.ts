@@ -2,17 +2,26 @@ import { randomBytes } from "node:crypto";
 import type { Context } from "koa";
 import type { Policy } from "../../auth/policy.ts";
 import { matchesIfNoneMatch } from "../../oci/conditional.ts";
-import { parseDigest } from "../../oci/digest.ts";
+import { parseDigest, type Digest } from "../../oci/digest.ts";
 import { OciError } from "../../oci/errors.ts";
 import { OCTET_STREAM } from "../../oci/media-types.ts";
 import { parseRange, type ByteRange } from "../../oci/range.ts";
 import type { Blobs } from "../../registry/blobs.ts";
+import type { Mirrored } from "../../mirror/mirrors.ts";
+import { cacheHeaders } from "../cache-status.ts";
 import { actorOf, callerOf } from "../caller.ts";
 import type { Route, Target } from "../route.ts";
 import { sendNothing, writeBytes } from "../send.ts";
 import type { MayRedirect } from "./redirect.ts";
 
-type Blob = Awaited<ReturnType<Blobs["get"]>>;
+/** What is served, wherever its bytes come from. */
+interface Blob {
+  readonly digest: Digest;
+  readonly sizeBytes: number;
+  open(range: ByteRange): Promise<AsyncIterable<Uint8Array>>;
+  /** Where a client may read it from the store itself, if it may. */
+  link?(): Promise<string | undefined>;
+}
 
 /** Whoever may push has asked before a push, and relies on the answer. */
 const push = { kind: "repository", actions: ["push"] } as const;
@@ -26,16 +35,22 @@ export function blobRoutes({
   readonly policy: Policy;
   readonly mayRedirect: MayRedirect;
 }): readonly Route[] {
-  const get = async (ctx: Context, { repository }: Target): Promise<void> => {
+  const getMirrored = async (ctx: Context, { mirror, place }: Mirrored): Promise<void> => {
+    const digest = parseDigest(ctx["params"].digest);
+    const blob = await (ctx.method === "HEAD"
+      ? mirror.blobs.head(place, digest)
+      : mirror.blobs.get(place, digest));
+    const headers = blobHeaders(blob, mirror.settings.visibility === "public");
+    ctx.set({ ...headers, ...cacheHeaders(blob.status) });
+    if (matchesIfNoneMatch(ctx.get("If-None-Match") || undefined, digest))
+      return sendNothing(ctx, 304);
+    await sendRange(ctx, blob);
+  };
+
+  const get = async (ctx: Context, { repository, mirrored }: Target): Promise<void> => {
+    if (mirrored !== undefined) return await getMirrored(ctx, mirrored);
     const blob = await blobs.get(repository, parseDigest(ctx["params"].digest));
-    const etag = `"${blob.digest}"`;
-    ctx.set({
-      "Docker-Content-Digest": blob.digest,
-      ETag: etag,
-      "Accept-Ranges": "bytes",
-      // The bytes of a digest never change.
-      "Cache-Control": `${policy.isPublic(repository) ? "" : "private, "}max-age=31536000`,
-    });
+    ctx.set(blobHeaders(blob, policy.isPublic(repository)));
     if (
       ctx.method === "HEAD" &&
       policy.allows({ caller: callerOf(ctx), permission: push, repository })
@@ -44,7 +59,8 @@ export function blobRoutes({
     }
     if (matchesIfNoneMatch(ctx.get("If-None-Match") || undefined, blob.digest))
       return sendNothing(ctx, 304);
-    await sendRange(ctx, blob, etag);
+    const open = (range: ByteRange) => blobs.open(blob, range);
+    await sendRange(ctx, { ...blob, open, link: () => blobs.link(blob) });
   };
 
   /**
@@ -55,7 +71,7 @@ export function blobRoutes({
     // If-Range names our ETag, which the store does not know.
     const ours = blob.sizeBytes === 0 || ctx.get("If-Range") !== "";
     if (ctx.method !== "GET" || ours || !mayRedirect(ctx)) return false;
-    const link = await blobs.link(blob);
+    const link = await blob.link?.();
     if (link === undefined) return false;
     ctx.set({ Location: link, "Cache-Control": "no-store" });
     ctx.remove("ETag");
@@ -63,7 +79,8 @@ export function blobRoutes({
     return true;
   };
 
-  const sendRange = async (ctx: Context, blob: Blob, etag: string): Promise<void> => {
+  const sendRange = async (ctx: Context, blob: Blob): Promise<void> => {
+    const etag = `"${blob.digest}"`;
     const ifRange = ctx.get("If-Range");
     const asked = ifRange !== "" && ifRange !== etag ? undefined : ctx.get("Range") || undefined;
     const range = parseRange(asked, blob.sizeBytes);
@@ -113,12 +130,12 @@ export function blobRoutes({
       return;
     }
     // Opened before the status goes out: a blob whose bytes are gone is a 404, not a cut 200.
-    let bytes = await blobs.open(blob, parts[0] ?? { start: 0, end: -1 });
+    let bytes = await blob.open(parts[0] ?? { start: 0, end: -1 });
     ctx.respond = false;
     ctx.status = status;
     ctx.set({ "Content-Type": type, "Content-Length": String(length) });
     for (const [index, part] of parts.entries()) {
-      if (index > 0) bytes = await blobs.open(blob, part);
+      if (index > 0) bytes = await blob.open(part);
       if (frame !== undefined) res.write(frame.heads[index]);
       await writeBytes(res, bytes);
     }
@@ -142,6 +159,16 @@ export function blobRoutes({
       },
     },
   ];
+}
+
+function blobHeaders({ digest }: Pick<Blob, "digest">, isPublic: boolean): Record<string, string> {
+  return {
+    "Docker-Content-Digest": digest,
+    ETag: `"${digest}"`,
+    "Accept-Ranges": "bytes",
+    // The bytes of a digest never change.
+    "Cache-Control": `${isPublic ? "" : "private, "}max-age=31536000`,
+  };
 }
 
 const contentRange = (range: ByteRange, blob: Blob): string =>

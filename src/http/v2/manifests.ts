@@ -5,8 +5,10 @@ import { matchesIfNoneMatch } from "../../oci/conditional.ts";
 import { OciError } from "../../oci/errors.ts";
 import { parseReference, parseTag, type Reference, type Tag } from "../../oci/reference.ts";
 import type { Manifests, StoredManifest } from "../../registry/manifests.ts";
+import type { Mirrored } from "../../mirror/mirrors.ts";
 import type { BodyReader } from "../body.ts";
 import { queryValues } from "../links.ts";
+import { cacheHeaders } from "../cache-status.ts";
 import { actorOf, callerOf } from "../caller.ts";
 import type { Route, Target } from "../route.ts";
 import { sendNothing } from "../send.ts";
@@ -29,7 +31,26 @@ export function manifestRoutes({
   readonly readBody: BodyReader;
   readonly tagsPerPush: number;
 }): readonly Route[] {
-  const get = async (ctx: Context, { repository }: Target): Promise<void> => {
+  const getMirrored = async (ctx: Context, { mirror, place }: Mirrored): Promise<void> => {
+    const reference = referenceOf(ctx);
+    const isHead = ctx.method === "HEAD";
+    const found = await mirror.manifests.get(place, reference, { isHead });
+    ctx.set({ ...manifestHeaders(found), ...cacheHeaders(found.status) });
+    if (matchesIfNoneMatch(ctx.get("If-None-Match") || undefined, found.digest))
+      return sendNothing(ctx, 304);
+    if (found.content === undefined) {
+      ctx.set("Content-Length", String(found.sizeBytes));
+      ctx.respond = false;
+      ctx.res.statusCode = 200;
+      ctx.res.end();
+      return;
+    }
+    if (!isHead) tally.pulled(place.repository, reference);
+    ctx.body = Buffer.from(found.content);
+  };
+
+  const get = async (ctx: Context, { repository, mirrored }: Target): Promise<void> => {
+    if (mirrored !== undefined) return await getMirrored(ctx, mirrored);
     const reference = referenceOf(ctx);
     const found = await manifests.get(repository, reference);
     ctx.set(manifestHeaders(found));
@@ -99,7 +120,9 @@ export function manifestRoutes({
 }
 
 /** What every 200 and 304 of a manifest says. */
-export function manifestHeaders(found: StoredManifest): Record<string, string> {
+export function manifestHeaders(
+  found: Pick<StoredManifest, "digest" | "mediaType">,
+): Record<string, string> {
   return {
     "Docker-Content-Digest": found.digest,
     ETag: `"${found.digest}"`,

@@ -2,6 +2,7 @@ import { parseDigest } from "../../oci/digest.ts";
 import { OCI_INDEX } from "../../oci/media-types.ts";
 import { parsePageSize } from "../../oci/page.ts";
 import type { Referrers } from "../../registry/referrers.ts";
+import { cacheHeaders } from "../cache-status.ts";
 import { queryValue, queryValues, setNextLink } from "../links.ts";
 import type { Route } from "../route.ts";
 
@@ -17,12 +18,20 @@ export function referrerRoutes({
       method: "get",
       path: "/v2/*name/referrers/:digest",
       permission: { kind: "repository", actions: ["pull"] },
-      handle: async (ctx, { repository, asked }) => {
+      handle: async (ctx, { repository, asked, mirrored }) => {
         const subject = parseDigest(ctx["params"].digest);
         // A `+` that was not percent-encoded arrives as a space; media types have none.
         const artifactTypes = queryValues(ctx, "artifactType").map((type) =>
           type.replaceAll(" ", "+"),
         );
+        if (mirrored !== undefined) {
+          const { mirror, place } = mirrored;
+          const found = await mirror.lists.referrers(place, subject, artifactTypes);
+          if (artifactTypes.length > 0) ctx.set("OCI-Filters-Applied", "artifactType");
+          ctx.set({ "Content-Type": OCI_INDEX, ...cacheHeaders(found.status) });
+          ctx.body = Buffer.from(found.document);
+          return;
+        }
         const asksFor = parsePageSize(queryValue(ctx, "n"), pageSize);
         const page = await referrers.list(repository, subject, {
           last: queryValue(ctx, "last"),

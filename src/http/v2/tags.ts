@@ -1,5 +1,6 @@
 import { parsePageSize } from "../../oci/page.ts";
 import type { Tags } from "../../registry/tags.ts";
+import { cacheHeaders } from "../cache-status.ts";
 import { queryValue, setNextLink } from "../links.ts";
 import type { Route } from "../route.ts";
 
@@ -15,7 +16,18 @@ export function tagRoutes({
       method: "get",
       path: "/v2/*name/tags/list",
       permission: { kind: "repository", actions: ["pull"] },
-      handle: async (ctx, { repository, asked }) => {
+      handle: async (ctx, { repository, asked, mirrored }) => {
+        if (mirrored !== undefined) {
+          parsePageSize(queryValue(ctx, "n"), pageSize);
+          const query = new URLSearchParams(ctx.querystring);
+          query.delete("ns");
+          const found = await mirrored.mirror.lists.tags(mirrored.place, query.toString());
+          if (found.next !== undefined)
+            ctx.set("Link", `</v2/${asked}/tags/list?${found.next}>; rel="next"`);
+          ctx.set(cacheHeaders(found.status));
+          ctx.body = { name: asked, tags: found.tags };
+          return;
+        }
         const limit = parsePageSize(queryValue(ctx, "n"), pageSize) ?? pageSize;
         const page = await tags.list(repository, { last: queryValue(ctx, "last"), limit });
         const last = page.items.at(-1);

@@ -1,5 +1,5 @@
 import type { Database as SqliteConnection } from "better-sqlite3";
-import type { RepositoryName } from "../../oci/name.ts";
+import { namespaceOf, type RepositoryName } from "../../oci/name.ts";
 import type { Freshness } from "./freshness.ts";
 
 /** What the policy asks of a repository on every request, whether there is one or not. */
@@ -8,6 +8,10 @@ export interface RepositoryFacts {
   readonly isPublic: boolean;
   /** Number of the last removal of a repository of this name; 0 if there was none. */
   readonly removal: number;
+  /** It is here, or was. */
+  readonly isHosted: boolean;
+  /** Somebody has the namespace, or there are repositories in it. */
+  readonly hasNamespace: boolean;
 }
 
 export interface HotRepositories {
@@ -23,7 +27,9 @@ export function createHotRepositories(
 ): HotRepositories {
   const statement = connection.prepare(
     `SELECT (SELECT visibility = 'public' FROM repositories WHERE name = ?) AS isPublic,
-            (SELECT sequence FROM repository_removals WHERE name = ?) AS removal`,
+            (SELECT sequence FROM repository_removals WHERE name = ?) AS removal,
+            (EXISTS (SELECT 1 FROM accounts WHERE name = ?)
+             OR EXISTS (SELECT 1 FROM repositories WHERE namespace = ?)) AS hasNamespace`,
   );
   const held = new Map<RepositoryName, RepositoryFacts>();
   let known: unknown;
@@ -35,12 +41,18 @@ export function createHotRepositories(
       known = version;
       const facts = held.get(name);
       if (facts !== undefined) return facts;
-      const row = statement.get(name, name) as { isPublic: 0 | 1 | null; removal: number | null };
-      const { isPublic, removal } = row;
+      const namespace = namespaceOf(name);
+      const row = statement.get(name, name, namespace, namespace) as {
+        isPublic: 0 | 1 | null;
+        removal: number | null;
+        hasNamespace: 0 | 1;
+      };
       const found = {
-        isThere: isPublic !== null,
-        isPublic: isPublic === 1,
-        removal: removal ?? 0,
+        isThere: row.isPublic !== null,
+        isPublic: row.isPublic === 1,
+        removal: row.removal ?? 0,
+        isHosted: row.isPublic !== null || row.removal !== null,
+        hasNamespace: row.hasNamespace === 1,
       };
       held.set(name, found);
       return found;

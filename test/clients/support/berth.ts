@@ -98,8 +98,13 @@ export async function startBerth({
     said,
     async administer(args, input = "") {
       const berth = [program, ...args, "--data", data];
-      return (await run(process.execPath, berth, { cwd: folder, input, env: storageOf(folder) }))
-        .stdout;
+      return (
+        await run(process.execPath, berth, {
+          cwd: folder,
+          input,
+          env: { ...storageOf(folder), ...settings },
+        })
+      ).stdout;
     },
     ...createRegistryReader(host, open ? undefined : `admin:${password}`),
   };

@@ -2,35 +2,42 @@ import assert from "node:assert/strict";
 import type { Berth } from "./berth.ts";
 import type { ForeignServer } from "./foreign-server.ts";
 import type { Content, PlatformIndex } from "./platform-index.ts";
+import type { RegistryReader } from "./registry-reader.ts";
 
 /** Puts an index with all that belongs to it into a repository, by plain HTTP. */
 export async function seed(
-  berth: Berth,
+  registry: Pick<RegistryReader, "request">,
   name: string,
   tag: string,
   { root, children, blobs }: PlatformIndex,
 ): Promise<void> {
-  for (const { descriptor, bytes } of blobs) await pushBlob(berth, name, descriptor.digest, bytes);
-  for (const child of children) await pushManifest(berth, name, child.descriptor.digest, child);
-  await pushManifest(berth, name, tag, root);
+  for (const { descriptor, bytes } of blobs)
+    await pushBlob(registry, name, descriptor.digest, bytes);
+  for (const child of children) await pushManifest(registry, name, child.descriptor.digest, child);
+  await pushManifest(registry, name, tag, root);
 }
 
-async function pushBlob(berth: Berth, name: string, digest: string, bytes: Buffer): Promise<void> {
-  const start = await berth.request(`/v2/${name}/blobs/uploads/`, { method: "POST" });
+async function pushBlob(
+  registry: Pick<RegistryReader, "request">,
+  name: string,
+  digest: string,
+  bytes: Buffer,
+): Promise<void> {
+  const start = await registry.request(`/v2/${name}/blobs/uploads/`, { method: "POST" });
   assert.equal(start.status, 202);
-  const location = new URL(start.headers.get("location") ?? "", `http://${berth.host}`);
+  const location = new URL(start.headers.get("location") ?? "", start.url);
   location.searchParams.set("digest", digest);
   const end = await fetch(location, { method: "PUT", body: bytes });
   assert.equal(end.status, 201, await end.text());
 }
 
 async function pushManifest(
-  berth: Berth,
+  registry: Pick<RegistryReader, "request">,
   name: string,
   reference: string,
   { descriptor, bytes }: Content,
 ): Promise<void> {
-  const response = await berth.request(`/v2/${name}/manifests/${reference}`, {
+  const response = await registry.request(`/v2/${name}/manifests/${reference}`, {
     method: "PUT",
     headers: { "content-type": descriptor.mediaType },
     body: bytes,

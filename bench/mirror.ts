@@ -1,0 +1,103 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import process from "node:process";
+import { randomBytes } from "node:crypto";
+import { pushImage, startDistribution } from "../test/support/distribution.ts";
+import { startFaultyProxy } from "../test/support/faulty-proxy.ts";
+import { runHerd } from "./client/herd.ts";
+
+/*
+ * `node --import ./test/support/register.mjs bench/mirror.ts [clients]`: one client and then a herd pull an image of four
+ * layers of 4 MB that is not here yet, and then is, through Berth and through distribution as a pull-through cache, from a
+ * distribution whose blobs come at 20 MB/s. Needs the program `registry`, and a build.
+ */
+
+const clients = Number(process.argv[2] ?? 300);
+const MB = 1_000_000;
+const folder = mkdtempSync(path.join(tmpdir(), "berth-mirror-"));
+const upstream = await startDistribution(path.join(folder, "upstream"));
+const proxy = await startFaultyProxy(upstream.port);
+proxy.rate(20 * MB);
+
+async function startBerth(data: string): Promise<{ port: number; stop(): Promise<void> }> {
+  const mirror = {
+    namespace: "docker.io",
+    upstream: proxy.url,
+    visibility: "public",
+    root: true,
+    allowPrivateNetwork: true,
+  };
+  const args = ["dist/main.js", "serve", "--open", "--data", data, "--listen", "127.0.0.1:0"];
+  const env = { ...process.env, BERTH_MIRRORS: JSON.stringify([mirror]) };
+  const child = spawn(process.execPath, args, { env, stdio: ["ignore", "pipe", "inherit"] });
+  const ended = once(child, "close");
+  let text = "";
+  child.stdout.setEncoding("utf8").on("data", (chunk: string) => (text += chunk));
+  while (!/127\.0\.0\.1:\d+/.test(text)) await once(child.stdout, "data");
+  return {
+    port: Number(/127\.0\.0\.1:(\d+)/.exec(text)?.[1]),
+    async stop() {
+      child.kill("SIGTERM");
+      await ended;
+    },
+  };
+}
+
+const newImage = (name: string) =>
+  pushImage(
+    upstream.url,
+    `library/${name}`,
+    "1",
+    Array.from({ length: 4 }, () => randomBytes(4 * MB)),
+  );
+
+async function measure(server: string, port: number): Promise<void> {
+  const line = (what: string, result: Awaited<ReturnType<typeof runHerd>>): void => {
+    const requests = `${proxy.count("GET")} GET ${proxy.count("HEAD")} HEAD`;
+    const ms = `${Math.round(result.ms)} ms`;
+    const first = `${Math.round(result.firstByteMs)} ms`;
+    console.log(
+      [
+        server.padEnd(13),
+        what.padEnd(18),
+        ms.padStart(9),
+        first.padStart(9),
+        `${result.failures.length} failed`,
+        requests,
+      ].join("  "),
+    );
+    proxy.reset();
+  };
+  const pull = (count: number, name: string, image: Awaited<ReturnType<typeof newImage>>) =>
+    runHerd(count, {
+      ...{ port, name: `library/${name}`, tag: "1" },
+      ...{ blobs: image.digests, bytes: image.bytes },
+    });
+  const direct = await newImage(`${server}-direct`);
+  const straight = await runHerd(1, {
+    ...{ port: proxy.port, name: `library/${server}-direct`, tag: "1" },
+    ...{ blobs: direct.digests, bytes: direct.bytes },
+  });
+  line("upstream itself", straight);
+  const one = await newImage(`${server}-one`);
+  proxy.reset();
+  line("cold, 1 client", await pull(1, `${server}-one`, one));
+  const many = await newImage(`${server}-many`);
+  proxy.reset();
+  line(`cold, ${clients} clients`, await pull(clients, `${server}-many`, many));
+  line(`warm, ${clients} clients`, await pull(clients, `${server}-many`, many));
+}
+
+console.log("server         what                     whole  1st byte  failures  upstream");
+const berth = await startBerth(path.join(folder, "berth"));
+await measure("berth", berth.port);
+await berth.stop();
+const distribution = await startDistribution(path.join(folder, "distribution"), proxy.url);
+await measure("distribution", distribution.port);
+await distribution.stop();
+await proxy.close();
+await upstream.stop();
+rmSync(folder, { recursive: true });

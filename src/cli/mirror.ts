@@ -1,0 +1,177 @@
+import { Command } from "commander";
+import type { Config } from "../config/schema.ts";
+import type { CopyStep, MirrorFolder } from "../mirroring.ts";
+import { group } from "./administration.ts";
+import { dataFolderCommand, withOpened, type DataFolderOptions } from "./data-folder.ts";
+import { Failure } from "./failure.ts";
+import { createOutput, createProgress, formatBytes, type Output } from "./output.ts";
+
+const notes = `
+Examples:
+  $ berth mirror status                                what each mirror holds, and what it was asked
+  $ berth mirror warm docker.io/library/alpine:3.20 --platform linux/amd64
+  $ berth mirror pin docker.io/library/alpine:3.20     its blobs stay, whatever the budget says
+  $ berth mirror purge docker.io/library/alpine        forget the repository; the next pull fetches it again
+  $ berth mirror sync --dry-run                        what the schedules would fetch now
+`;
+
+/** `berth mirror …`: the mirrors of a configuration, also while a server runs on its data folder. */
+export function mirrorCommand(): Command {
+  const command = new Command("mirror").description("look after mirrored registries");
+  return group(command, [status(), warm(), pin(), unpin(), purge(), sync()]).addHelpText(
+    "after",
+    notes,
+  );
+}
+
+interface Work {
+  readonly folder: MirrorFolder;
+  readonly output: Output;
+}
+
+const refusals = new Set(["OciError", "NoMirrorError"]);
+
+async function withMirrors(
+  options: DataFolderOptions,
+  work: (work: Work) => Promise<void>,
+): Promise<void> {
+  const open = async (config: Config): Promise<MirrorFolder> =>
+    (await import("../mirroring.ts")).openMirrorFolder(config);
+  await withOpened(options, open, async (folder) => {
+    try {
+      await work({ folder, output: createOutput(options) });
+    } catch (error) {
+      const isRefused = error instanceof Error && refusals.has(error.name);
+      if (isRefused) throw new Failure(error.message, { cause: error });
+      throw error;
+    }
+  });
+}
+
+function status(): Command {
+  return dataFolderCommand("status", "what each mirror holds and has been asked").action(
+    (options: DataFolderOptions) =>
+      withMirrors(options, async ({ folder, output }) => {
+        for (const report of await folder.report()) {
+          const { namespace, upstream, blobs, bytes, budgetBytes, pins, counters } = report;
+          const budget = budgetBytes === undefined ? "" : ` of ${formatBytes(budgetBytes)}`;
+          const counts = Object.entries(counters).map(([name, value]) => `    ${name}: ${value}\n`);
+          const pinned = pins.map((image) => `    pinned: ${image}\n`);
+          const heading = `${namespace}  ${upstream}  ${blobs} blobs, ${formatBytes(bytes)}${budget}`;
+          output.say(report, `${heading}\n${[...counts, ...pinned].join("")}`.trimEnd());
+        }
+      }),
+  );
+}
+
+interface WarmOptions extends DataFolderOptions {
+  readonly platform?: readonly string[];
+  readonly referrers?: true;
+}
+
+function warm(): Command {
+  return dataFolderCommand("warm", "fetch an image before somebody asks for it")
+    .argument("<image>", "as it is pulled from here: docker.io/library/alpine:3.20")
+    .option("--platform <os/arch...>", "only these platforms of a multi-platform image")
+    .option("--referrers", "signatures and what else refers to it, too")
+    .action((text: string, options: WarmOptions) =>
+      withMirrors(options, async ({ folder, output }) => {
+        const image = folder.parseImage(text);
+        const platforms = options.platform ?? [];
+        const copy = { platforms, referrers: options.referrers ?? false, isDryRun: false };
+        await tell(text, folder.warm(image, copy), output);
+      }),
+    );
+}
+
+function pin(): Command {
+  return dataFolderCommand("pin", "keep an image, whatever the budget says")
+    .argument("<image>", "docker.io/library/alpine:3.20")
+    .action((text: string, options: DataFolderOptions) =>
+      withMirrors(options, async ({ folder, output }) => {
+        const isNew = await folder.pin(folder.parseImage(text), true);
+        output.say({ image: text, pinned: true }, isNew ? `pinned ${text}` : "it was pinned");
+      }),
+    );
+}
+
+function unpin(): Command {
+  return dataFolderCommand("unpin", "let an image go when the budget says so")
+    .argument("<image>", "docker.io/library/alpine:3.20")
+    .action((text: string, options: DataFolderOptions) =>
+      withMirrors(options, async ({ folder, output }) => {
+        if (!(await folder.pin(folder.parseImage(text), false)))
+          throw new Failure(`${text} is not pinned`);
+        output.say({ image: text, pinned: false }, `unpinned ${text}`);
+      }),
+    );
+}
+
+function purge(): Command {
+  return dataFolderCommand("purge", "forget a mirrored repository with all that is in it")
+    .argument("<repository>", "docker.io/library/alpine")
+    .action((text: string, options: DataFolderOptions) =>
+      withMirrors(options, async ({ folder, output }) => {
+        await folder.purge(folder.parseImage(text));
+        output.say({ repository: text, purged: true }, `purged ${text}`);
+      }),
+    );
+}
+
+interface SyncOptions extends DataFolderOptions {
+  readonly dryRun?: true;
+}
+
+function sync(): Command {
+  return dataFolderCommand("sync", "copy what the configuration schedules, now")
+    .option("--dry-run", "say what would be fetched; only manifests are")
+    .action((options: SyncOptions) =>
+      withMirrors(options, async ({ folder, output }) => {
+        let failures = 0;
+        for (const { name, run } of folder.schedules)
+          failures += await tell(name, run(options.dryRun ?? false), output);
+        if (failures > 0) throw new Failure(`${failures} images could not be copied`);
+      }),
+    );
+}
+
+/** Shows how a copy goes, and says at the end what it came to. Resolves with the number of failures. */
+async function tell(name: string, steps: AsyncIterable<CopyStep>, output: Output): Promise<number> {
+  const sums = { tags: 0, manifests: 0, newManifests: 0, blobs: 0, newBlobs: 0, newBytes: 0 };
+  let failures = 0;
+  let bar: ReturnType<typeof createProgress> | undefined;
+  for await (const step of steps) {
+    switch (step.kind) {
+      case "tag":
+        bar ??= createProgress(name, step.of);
+        if (sums.tags > 0) bar.advance(1);
+        sums.tags += 1;
+        break;
+      case "manifest":
+        sums.manifests += 1;
+        sums.newManifests += step.isNew ? 1 : 0;
+        break;
+      case "blob":
+        sums.blobs += 1;
+        sums.newBlobs += step.isNew ? 1 : 0;
+        sums.newBytes += step.isNew ? step.sizeBytes : 0;
+        break;
+      case "failed": {
+        failures += 1;
+        const message = step.error instanceof Error ? step.error.message : String(step.error);
+        const line = () =>
+          output.say({ failed: step.what, message }, `failed: ${step.what}: ${message}`);
+        if (bar === undefined) line();
+        else bar.pause(line);
+        break;
+      }
+    }
+  }
+  bar?.end();
+  const { tags, newManifests, newBlobs, newBytes } = sums;
+  output.say(
+    { name, ...sums, failures },
+    `${name}: ${tags} tags; new: ${newManifests} manifests, ${newBlobs} blobs, ${formatBytes(newBytes)}`,
+  );
+  return failures;
+}

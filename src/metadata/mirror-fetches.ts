@@ -1,0 +1,129 @@
+import type { Digest } from "../oci/digest.ts";
+import type { RepositoryName } from "../oci/name.ts";
+import { storeBlob, type StoreBlob } from "./blobs.ts";
+import type { Refusal } from "./refusals.ts";
+import type { Database } from "./schema.ts";
+
+/** A blob that somebody is bringing into a repository of a mirror. */
+export interface MirrorFetch {
+  readonly owner: string;
+  readonly storageReference: string;
+  readonly sizeBytes: number | null;
+  readonly touchedAtMs: number;
+}
+
+interface Place {
+  readonly repository: RepositoryName;
+  readonly digest: Digest;
+}
+
+export function createMirrorFetchReads(db: Database) {
+  return {
+    find: (place: Place): Promise<MirrorFetch | undefined> => findFetch(db, place),
+
+    /** Those whose owner has not been heard of since. */
+    idleSince: (beforeMs: number): Promise<readonly (Place & MirrorFetch)[]> =>
+      db
+        .selectFrom("mirror_fetches")
+        .select([
+          "repository",
+          "digest",
+          "owner",
+          "storage_reference as storageReference",
+          "size_bytes as sizeBytes",
+          "touched_at as touchedAtMs",
+        ])
+        .where("touched_at", "<", beforeMs)
+        .execute(),
+  };
+}
+
+function findFetch(db: Database, { repository, digest }: Place): Promise<MirrorFetch | undefined> {
+  return db
+    .selectFrom("mirror_fetches")
+    .select([
+      "owner",
+      "storage_reference as storageReference",
+      "size_bytes as sizeBytes",
+      "touched_at as touchedAtMs",
+    ])
+    .where("repository", "=", repository)
+    .where("digest", "=", digest)
+    .executeTakeFirst();
+}
+
+export interface BeginMirrorFetch extends Place {
+  readonly owner: string;
+  readonly storageReference: string;
+  readonly nowMs: number;
+  /** An owner that was not heard of since has died. */
+  readonly aliveSinceMs: number;
+}
+
+export type MirrorFetchBegun =
+  /** It is ours; `before` is what a dead owner has left. */
+  | { readonly role: "leader"; readonly before: MirrorFetch | undefined }
+  | { readonly role: "follower"; readonly fetch: MirrorFetch };
+
+/** One of all that want the same blob becomes its leader. */
+async function beginMirrorFetch(tx: Database, begin: BeginMirrorFetch): Promise<MirrorFetchBegun> {
+  const { repository, digest, owner, storageReference, nowMs } = begin;
+  const before = await findFetch(tx, begin);
+  if (before !== undefined && before.owner !== owner && before.touchedAtMs >= begin.aliveSinceMs)
+    return { role: "follower", fetch: before };
+  const row = { owner, storage_reference: storageReference, size_bytes: null, touched_at: nowMs };
+  await tx
+    .insertInto("mirror_fetches")
+    .values({ repository, digest, ...row })
+    .onConflict((conflict) => conflict.columns(["repository", "digest"]).doUpdateSet(row))
+    .execute();
+  return { role: "leader", before };
+}
+
+export interface TouchMirrorFetch extends Place {
+  readonly owner: string;
+  readonly sizeBytes: number | null;
+  readonly nowMs: number;
+}
+
+/** The owner lives. False: it is somebody else's by now. */
+async function touchMirrorFetch(tx: Database, touch: TouchMirrorFetch): Promise<boolean> {
+  const touched = await tx
+    .updateTable("mirror_fetches")
+    .set({ touched_at: touch.nowMs, size_bytes: touch.sizeBytes })
+    .where("repository", "=", touch.repository)
+    .where("digest", "=", touch.digest)
+    .where("owner", "=", touch.owner)
+    .executeTakeFirst();
+  return touched.numUpdatedRows > 0n;
+}
+
+/** Forgets a fetch. False: it is somebody else's by now, or nobody's. */
+async function endMirrorFetch(
+  tx: Database,
+  { repository, digest, owner }: Place & { readonly owner: string },
+): Promise<boolean> {
+  const ended = await tx
+    .deleteFrom("mirror_fetches")
+    .where("repository", "=", repository)
+    .where("digest", "=", digest)
+    .where("owner", "=", owner)
+    .executeTakeFirst();
+  return ended.numDeletedRows > 0n;
+}
+
+/** Records what a fetch has brought and ends it, so that who follows finds either the one or the other. */
+async function storeMirrorBlob(
+  tx: Database,
+  { owner, ...blob }: StoreBlob & { readonly owner: string },
+): Promise<"stored" | "duplicate" | "gone" | Refusal> {
+  await endMirrorFetch(tx, { repository: blob.repository, digest: blob.digest, owner });
+  return await storeBlob(tx, blob);
+}
+
+export const mirrorFetchCommands = {
+  beginMirrorFetch,
+  touchMirrorFetch,
+  endMirrorFetch,
+  storeMirrorBlob,
+};

@@ -1,0 +1,37 @@
+/** What is counted of one mirror; the names are those of `berth mirror status --json`. */
+export const counterNames = [
+  "hits",
+  "misses",
+  "stale",
+  "bytesFetched",
+  "bytesServed",
+  "upstreamRequests",
+  "upstreamFailures",
+  "upstreamLimited",
+  "evictedBlobs",
+  "evictedBytes",
+] as const;
+export type CounterName = (typeof counterNames)[number];
+
+export interface Counters {
+  add(name: CounterName, by?: number): void;
+  /** What has been added since the last call. */
+  take(): Readonly<Record<CounterName, number>>;
+}
+
+const zeros = (): Record<CounterName, number> =>
+  Object.fromEntries(counterNames.map((name) => [name, 0])) as Record<CounterName, number>;
+
+export function createCounters(): Counters {
+  let fresh = zeros();
+  return {
+    add(name, by = 1) {
+      fresh[name] += by;
+    },
+    take() {
+      const taken = fresh;
+      fresh = zeros();
+      return taken;
+    },
+  };
+}

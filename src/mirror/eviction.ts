@@ -1,0 +1,62 @@
+import type { Metadata } from "../metadata/metadata.ts";
+import type { Digest } from "../oci/digest.ts";
+import { removeRetired } from "../registry/upkeep/collector.ts";
+import type { BlobStore } from "../../storage/blob-store.ts";
+import type { Counters } from "./counters.ts";
+import type { Uses } from "./uses.ts";
+
+/** Keeps a mirror within its budget. */
+export interface Eviction {
+  /** Makes room for so many bytes, before they count. Never fails: what can't be freed now is tried again with the next blob. */
+  makeRoom(sizeBytes: number): Promise<void>;
+  /** Bytes that are here now, on top of those that were. */
+  added(sizeBytes: number): void;
+}
+
+export function createEviction(parts: {
+  readonly namespace: string;
+  readonly budgetBytes: number | undefined;
+  readonly store: BlobStore;
+  readonly metadata: Pick<Metadata, "run" | "mirrorUses" | "collection">;
+  readonly uses: Uses;
+  readonly counters: Counters;
+  /** Being brought in, or just so. */
+  readonly inFlight: () => readonly Digest[];
+  readonly report: (error: unknown) => void;
+}): Eviction {
+  const { namespace, budgetBytes, store, metadata, uses, counters } = parts;
+  let heldBytes: number | undefined;
+  let turn: Promise<void> = Promise.resolve();
+
+  const evict = async (leaveBytes: number): Promise<void> => {
+    await uses.flush();
+    const except = [...uses.held(), ...parts.inFlight()];
+    const gone = await metadata.run("evictMirrorBlobs", { namespace, leaveBytes, except });
+    counters.add("evictedBlobs", gone.blobs);
+    counters.add("evictedBytes", gone.bytes);
+    for await (const step of removeRetired({ store, metadata })) {
+      if (step.kind === "failed") parts.report(step.error);
+    }
+    heldBytes = (await metadata.mirrorUses.stock(namespace)).bytes;
+  };
+
+  const makeRoom = async (sizeBytes: number, budget: number): Promise<void> => {
+    try {
+      heldBytes ??= (await metadata.mirrorUses.stock(namespace)).bytes;
+      if (heldBytes + sizeBytes > budget) await evict(Math.max(0, budget - sizeBytes));
+    } catch (error) {
+      parts.report(error);
+    }
+  };
+
+  return {
+    async makeRoom(sizeBytes) {
+      if (budgetBytes === undefined) return;
+      turn = turn.then(() => makeRoom(sizeBytes, budgetBytes));
+      await turn;
+    },
+    added(sizeBytes) {
+      if (heldBytes !== undefined) heldBytes += sizeBytes;
+    },
+  };
+}

@@ -1,0 +1,74 @@
+import { OciError } from "../oci/errors.ts";
+
+/**
+ * What went wrong at the upstream.
+ * - `absent`: it says that there is no such thing
+ * - `refused`: we may not see it, or it is not there: registries say the same of both
+ * - `limited`: too many requests
+ * - `broken`: a 5xx, or an answer that makes no sense
+ * - `wrong`: bytes that are not those of the digest
+ * - `unreachable`, `slow`: no connection, or nothing on it for too long
+ * - `resting`: not asked, since it has failed too often just now
+ */
+export type FailureKind =
+  | "absent"
+  | "refused"
+  | "limited"
+  | "broken"
+  | "wrong"
+  | "unreachable"
+  | "slow"
+  | "resting";
+
+export class UpstreamFailure extends Error {
+  override readonly name = "UpstreamFailure";
+  readonly kind: FailureKind;
+  readonly status: number | undefined;
+  readonly retryAfterSeconds: number | undefined;
+
+  constructor(
+    kind: FailureKind,
+    message: string,
+    options: {
+      readonly status?: number | undefined;
+      readonly retryAfterSeconds?: number | undefined;
+      readonly cause?: unknown;
+    } = {},
+  ) {
+    super(message, "cause" in options ? { cause: options.cause } : undefined);
+    this.kind = kind;
+    this.status = options.status;
+    this.retryAfterSeconds = options.retryAfterSeconds;
+  }
+}
+
+/** The upstream has answered, and what was asked for is not there for us. */
+export function saysAbsent(error: unknown): boolean {
+  return error instanceof UpstreamFailure && (error.kind === "absent" || error.kind === "refused");
+}
+
+/** Clients wait so long at most, whatever they are told. */
+const longestWaitSeconds = 60;
+
+/** What a client is told. `absent` is the answer where the upstream has said that there is no such thing, and only there. */
+export function clientError(error: unknown, absent: OciError): unknown {
+  if (!(error instanceof UpstreamFailure)) return error;
+  const { kind, message } = error;
+  const wait = String(Math.max(1, Math.min(error.retryAfterSeconds ?? 30, longestWaitSeconds)));
+  const headers = { "Retry-After": wait };
+  switch (kind) {
+    case "absent":
+    case "refused":
+      return absent;
+    case "limited":
+      return new OciError("TOOMANYREQUESTS", message, { headers, cause: error });
+    case "slow":
+      return new OciError("UNAVAILABLE", message, { status: 504 });
+    case "resting":
+      return new OciError("UNAVAILABLE", message, { headers });
+    case "broken":
+    case "wrong":
+    case "unreachable":
+      return new OciError("UNAVAILABLE", message, { status: 502 });
+  }
+}

@@ -1,0 +1,201 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import type { BlobStore, ByteSource } from "../../storage/blob-store.ts";
+import { algorithmOf, createDigester, type Digest } from "../oci/digest.ts";
+import { UpstreamFailure } from "./failure.ts";
+import type { Growth } from "./growing.ts";
+import { openTail } from "./tail.ts";
+import { connectionFailure } from "./upstream.ts";
+
+/** The bytes of a blob from `start` on, as a source gives them. */
+export interface Opened {
+  /** Where they begin: `start`, or 0 where the source knows no ranges. */
+  readonly start: number;
+  /** Of the whole blob; `undefined` if the source does not say. */
+  readonly sizeBytes: number | undefined;
+  readonly bytes: AsyncIterable<Uint8Array>;
+}
+
+export interface FetchParts {
+  readonly store: BlobStore;
+  readonly digest: Digest;
+  /** What manifests say. */
+  readonly expectedBytes: number | undefined;
+  readonly upload: string;
+  /** What an earlier try has left, in an upload that nobody writes to any more. */
+  readonly before: string | undefined;
+  readonly open: (start: number) => Promise<Opened>;
+  /** The whole blob is durable under this key; resolves with the one it is to be read from. */
+  readonly record: (blob: {
+    readonly storageKey: string;
+    readonly sizeBytes: number;
+  }) => Promise<string>;
+  /** Bytes came in. */
+  readonly count: (bytes: number) => void;
+}
+
+/** One blob being brought from an upstream, for everybody who waits for it. */
+export interface Fetch extends Growth {
+  /** Resolves when the size is known; rejects if it never is. */
+  readonly sized: Promise<number>;
+  /** Resolves with the blob's key when it is stored; rejects if it never is. */
+  readonly done: Promise<string>;
+  /** Gives up: readers are told so, and what has come is thrown away. */
+  stop(reason: Error): void;
+  /** The same, but what has come stays for whoever goes on with it. */
+  pause(reason: Error): void;
+}
+
+/** A transfer that is cut begins again where it was, so often without a byte in between. */
+const triesAtMost = 3;
+const firstPauseMs = 100;
+
+/** Begins at once, and goes on whoever leaves. */
+export function startFetch(parts: FetchParts): Fetch {
+  const { store, digest, upload, expectedBytes } = parts;
+  const tail = openTail();
+  const hash = createDigester(algorithmOf(digest));
+  const waiting = new Set<() => void>();
+  const state: { size?: number; key?: string; failure?: unknown } = {};
+  let received = 0;
+  let isVerified = false;
+  let isPaused = false;
+  let announce: (size: number) => void = () => undefined;
+  let giveUp: (error: unknown) => void = () => undefined;
+  const sized = new Promise<number>((resolve, reject) => {
+    announce = resolve;
+    giveUp = reject;
+  });
+
+  const wake = (): void => {
+    for (const go of waiting) go();
+    waiting.clear();
+  };
+  const available = (): number =>
+    isVerified ? received : Math.max(0, Math.min(received, (state.size ?? Infinity) - 1));
+  const learnSize = (size: number | undefined): void => {
+    if (size === undefined) return;
+    const known = state.size ?? expectedBytes;
+    if (known !== undefined && known !== size)
+      throw new UpstreamFailure("wrong", `the upstream's blob has ${size} bytes, not ${known}`);
+    state.size = size;
+    announce(size);
+  };
+
+  const take = (chunk: Uint8Array): Uint8Array => {
+    if (received + chunk.length > (state.size ?? Infinity))
+      throw new UpstreamFailure("wrong", "the upstream sends more bytes than the blob has");
+    hash.update(chunk);
+    tail.push(chunk);
+    received += chunk.length;
+    wake();
+    return chunk;
+  };
+
+  /** The next bytes of the upstream; its failures become {@link UpstreamFailure}. */
+  async function* pump(opened: Opened): ByteSource {
+    let skip = received - opened.start;
+    try {
+      for await (const chunk of opened.bytes) {
+        if (state.failure !== undefined) throw state.failure;
+        const part = skip > 0 ? chunk.subarray(skip) : chunk;
+        skip = Math.max(0, skip - chunk.length);
+        if (part.length === 0) continue;
+        parts.count(part.length);
+        yield take(part);
+      }
+    } catch (error) {
+      throw connectionFailure(error, "the upstream");
+    }
+    if (state.size === undefined) learnSize(received);
+    if (received < (state.size ?? 0))
+      throw new UpstreamFailure("unreachable", "the upstream has cut the transfer");
+  }
+
+  async function* prefix(before: string): ByteSource {
+    // Lent bytes: whoever reads them later needs some of their own.
+    for await (const chunk of await store.openUpload(before)) yield take(Buffer.from(chunk));
+  }
+
+  const transfer = async (): Promise<void> => {
+    if (parts.before !== undefined) {
+      await store.append(upload, 0, prefix(parts.before)).catch(() => undefined);
+      await store.abort(parts.before);
+      if ((await store.uploadSize(upload)) !== received)
+        throw new Error("what was fetched before could not be read back");
+    }
+    let isUnderWay = received > 0;
+    for (let tries = 1; ; tries += 1) {
+      const start = received;
+      try {
+        const opened = await parts.open(start);
+        isUnderWay = true;
+        learnSize(opened.sizeBytes);
+        await store.append(upload, start, pump(opened));
+        return;
+      } catch (error) {
+        if (received > start) tries = 1;
+        const mayPass =
+          error instanceof UpstreamFailure &&
+          (error.kind === "unreachable" || error.kind === "slow" || error.kind === "broken");
+        if (!mayPass || !isUnderWay || tries >= triesAtMost || state.failure !== undefined)
+          throw error;
+        await sleep(firstPauseMs * 2 ** tries);
+      }
+    }
+  };
+
+  const run = async (): Promise<string> => {
+    await transfer();
+    const found = hash.digest();
+    if (found !== digest)
+      throw new UpstreamFailure("wrong", `the upstream's bytes are ${found}, not ${digest}`);
+    isVerified = true;
+    wake();
+    const storageKey = await store.commit(upload, digest);
+    state.key = await parts.record({ storageKey, sizeBytes: received });
+    wake();
+    return state.key;
+  };
+
+  const done = run().catch(async (error: unknown) => {
+    state.failure ??= error;
+    giveUp(error);
+    wake();
+    if (!isPaused) await store.abort(upload).catch(() => undefined);
+    throw error;
+  });
+  const stop = (reason: Error): void => {
+    state.failure ??= reason;
+    giveUp(reason);
+    wake();
+  };
+  const finished = (): void => tail.close();
+  done.then(finished, finished);
+  // Readers hear of a failure where they wait.
+  sized.catch(() => undefined);
+
+  return {
+    upload,
+    sized,
+    done,
+    tail,
+    get storageKey() {
+      return state.key;
+    },
+    get availableBytes() {
+      return available();
+    },
+    async until(at) {
+      while (available() <= at && state.key === undefined) {
+        if (state.failure !== undefined) throw state.failure;
+        await new Promise<void>((resolve) => waiting.add(resolve));
+      }
+      if (state.failure !== undefined && !isVerified) throw state.failure;
+    },
+    stop,
+    pause(reason) {
+      isPaused = true;
+      stop(reason);
+    },
+  };
+}

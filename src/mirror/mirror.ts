@@ -1,0 +1,121 @@
+import type { BlobStore } from "../../storage/blob-store.ts";
+import type { Metadata } from "../metadata/metadata.ts";
+import type { PushRules } from "../metadata/repository-creation.ts";
+import type { Blobs } from "../registry/blobs.ts";
+import { createKeeper, type KeepingTimes } from "../registry/clock.ts";
+import { createManifests } from "../registry/manifests.ts";
+import { createRecentBlobs } from "../registry/recent-blobs.ts";
+import { createReferrers } from "../registry/referrers.ts";
+import { createTags } from "../registry/tags.ts";
+import { createArrivals } from "./arrivals.ts";
+import { createMirrorBlobs, type MirrorBlobs } from "./blobs.ts";
+import { openConnections } from "./connection.ts";
+import { createCounters, type Counters } from "./counters.ts";
+import { createEviction, type Eviction } from "./eviction.ts";
+import { createForeignLayers } from "./foreign-layers.ts";
+import { createIncoming } from "./incoming.ts";
+import { createMirrorLists, type MirrorLists } from "./lists.ts";
+import { createMirrorManifests, type MirrorManifests } from "./manifests.ts";
+import { createMissing } from "./missing.ts";
+import type { MirrorSettings, ProxySettings } from "./settings.ts";
+import { createSources } from "./sources.ts";
+import { createUpstream, type Upstream } from "./upstream.ts";
+import { createUses } from "./uses.ts";
+
+/** One registry that is mirrored. */
+export interface Mirror {
+  readonly settings: MirrorSettings;
+  readonly blobs: MirrorBlobs;
+  readonly manifests: MirrorManifests;
+  readonly lists: MirrorLists;
+  readonly upstream: Upstream;
+  readonly counters: Counters;
+  /** Writes down what was counted and used. */
+  flush(): Promise<void>;
+  close(): Promise<void>;
+}
+
+export interface MirrorParts {
+  readonly store: BlobStore;
+  readonly metadata: Metadata;
+  readonly blobs: Pick<Blobs, "open">;
+  readonly clock: () => number;
+  readonly keeping: KeepingTimes;
+  readonly manifestBytes: number;
+  readonly proxies: ProxySettings;
+  /** A process of its own, among those that share the database. */
+  readonly owner: string;
+  readonly report: (error: unknown) => void;
+}
+
+export function createMirror(settings: MirrorSettings, parts: MirrorParts): Mirror {
+  const { store, metadata, clock, owner, report } = parts;
+  const { namespace, visibility, ttl } = settings;
+  const rules: PushRules = {
+    createOnPush: true,
+    defaultVisibility: visibility,
+    defaultQuotaBytes: null,
+  };
+  const keeper = createKeeper(clock, parts.keeping);
+  const counters = createCounters();
+  const missing = createMissing(clock);
+  const uses = createUses({ namespace, metadata, clock });
+  const upstream = createUpstream(settings, { proxies: parts.proxies, clock, counters });
+  const recentBlobs = createRecentBlobs();
+  // What a manifest names comes when somebody asks for it.
+  const manifests = createManifests({ store, metadata, keeper, recentBlobs, rules, sparse: true });
+  const incoming = createIncoming({
+    ...{ metadata, manifests, upstream, clock },
+    limitBytes: parts.manifestBytes,
+  });
+  const foreign =
+    settings.hydrate.length === 0 ? undefined : openConnections(settings, parts.proxies);
+  const foreignLayers = foreign && createForeignLayers(settings, foreign);
+  const eviction: Eviction = createEviction({
+    ...{ namespace, store, metadata, uses, counters, report },
+    budgetBytes: settings.budget,
+    inFlight: () => arrivals.running(),
+  });
+  const arrivals = createArrivals({
+    ...{ store, metadata, upstream, rules, keeper, clock, counters, owner },
+    open: createSources({ upstream, foreignLayers, metadata }),
+    eviction: () => eviction,
+  });
+
+  let told: number | undefined;
+  const flush = async (): Promise<void> => {
+    await uses.flush();
+    const counts = counters.take();
+    if (Object.values(counts).some((count) => count > 0))
+      await metadata.run("addMirrorCounters", { namespace, counts });
+    const remaining = upstream.allowance.remaining();
+    if (remaining === undefined || remaining === told) return;
+    told = remaining;
+    const gauge = { namespace, name: "upstreamRemaining", value: remaining };
+    await metadata.run("setMirrorGauge", gauge);
+  };
+  return {
+    settings,
+    upstream,
+    counters,
+    flush,
+    blobs: createMirrorBlobs({
+      ...{ store, metadata, arrivals, upstream, missing, uses, counters },
+      blobs: parts.blobs,
+      missingTtlMs: ttl.missing,
+    }),
+    manifests: createMirrorManifests({
+      ...{ metadata, manifests, incoming, upstream, missing, ttl, clock, counters },
+    }),
+    lists: createMirrorLists({
+      ...{ upstream, ttl, clock },
+      tags: createTags({ metadata, keeper }),
+      referrers: createReferrers({ metadata }),
+    }),
+    async close() {
+      await arrivals.close();
+      await foreign?.destroy();
+      await flush().catch(report);
+    },
+  };
+}

@@ -1,0 +1,69 @@
+import type { RepositoryName } from "../oci/name.ts";
+import { createMirror, type Mirror, type MirrorParts } from "./mirror.ts";
+import { claimOwner } from "./owner.ts";
+import type { MirrorPlace } from "./place.ts";
+import { createRouting } from "./routing.ts";
+import { startSchedules } from "./schedule.ts";
+import type { MirrorSettings } from "./settings.ts";
+
+/** A repository of a mirror, and the mirror. */
+export interface Mirrored {
+  readonly mirror: Mirror;
+  readonly place: MirrorPlace;
+  /** It was asked for by the mirror's own name, not because nobody has it here. */
+  readonly isDirect: boolean;
+}
+
+/** All registries that are mirrored. */
+export interface Mirrors {
+  readonly list: readonly Mirror[];
+  /** See `routing.ts`. */
+  byName(repository: RepositoryName, asked: string): Mirrored | undefined;
+  byRegistry(ns: string, asked: string): Mirrored;
+  close(): Promise<void>;
+}
+
+const flushEveryMs = 5_000;
+
+export async function openMirrors(
+  settings: readonly MirrorSettings[],
+  parts: Omit<MirrorParts, "owner">,
+  { runsSchedules }: { readonly runsSchedules: boolean },
+): Promise<Mirrors> {
+  const { metadata, clock, report } = parts;
+  const { owner, release } = claimOwner();
+  for (const { namespace, visibility } of settings)
+    await metadata.run("alignMirror", { namespace, visibility, nowMs: clock() });
+  const list = settings.map((one) => createMirror(one, { ...parts, owner }));
+  const byNamespace = new Map(list.map((mirror) => [mirror.settings.namespace, mirror]));
+  const routing = createRouting(settings, (name) => metadata.hotRepositories.factsOf(name));
+  const flushing = setInterval(() => {
+    for (const mirror of list) mirror.flush().catch(report);
+  }, flushEveryMs).unref();
+
+  const found = (
+    route: ReturnType<typeof routing.byRegistry> | undefined,
+  ): Mirrored | undefined => {
+    const mirror = route && byNamespace.get(route.namespace);
+    if (route === undefined || mirror === undefined) return undefined;
+    const { repository, name, isDirect } = route;
+    return { mirror, place: { repository, name }, isDirect };
+  };
+  const byRegistry = (ns: string, asked: string): Mirrored => {
+    const mirrored = found(routing.byRegistry(ns, asked));
+    if (mirrored === undefined) throw new TypeError(`the mirror of ${ns} has not been opened`);
+    return mirrored;
+  };
+  const schedules = runsSchedules ? startSchedules({ list, byRegistry }, parts) : undefined;
+  return {
+    list,
+    byName: (repository, asked) => found(routing.byName(repository, asked)),
+    byRegistry,
+    async close() {
+      clearInterval(flushing);
+      schedules?.stop();
+      await Promise.all(list.map((mirror) => mirror.close()));
+      release();
+    },
+  };
+}

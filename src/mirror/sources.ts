@@ -1,0 +1,49 @@
+import type { Metadata } from "../metadata/metadata.ts";
+import type { Digest } from "../oci/digest.ts";
+import { UpstreamFailure } from "./failure.ts";
+import type { Opened } from "./fetch.ts";
+import type { ForeignLayers } from "./foreign-layers.ts";
+import type { MirrorPlace } from "./place.ts";
+import { oneOf, type Upstream, type UpstreamAnswer } from "./upstream.ts";
+
+/** Opens blobs at the upstream, and foreign layers where manifests say that they lie. Throws {@link UpstreamFailure}. */
+export function createSources(parts: {
+  readonly upstream: Upstream;
+  readonly foreignLayers: ForeignLayers | undefined;
+  readonly metadata: Pick<Metadata, "mirrorTags">;
+}): (place: MirrorPlace, digest: Digest, start: number) => Promise<Opened> {
+  const { upstream, foreignLayers, metadata } = parts;
+
+  return async (place, digest, start) => {
+    const headers = rangeFrom(start);
+    const { name } = place;
+    try {
+      const asked = { method: "GET", name, path: `blobs/${digest}`, headers } as const;
+      return readOpened(await upstream.ask(asked), start);
+    } catch (error) {
+      const isAbsent = error instanceof UpstreamFailure && error.kind === "absent";
+      if (foreignLayers === undefined || !isAbsent) throw error;
+      const urls = await metadata.mirrorTags.urlsOf(place.repository, digest);
+      const found = await foreignLayers.open(urls, headers);
+      if (found === undefined) throw error;
+      return readOpened(found, start);
+    }
+  };
+}
+
+const rangeFrom = (start: number): Record<string, string> =>
+  start === 0 ? {} : { range: `bytes=${start}-` };
+
+function readOpened({ status, headers, body }: UpstreamAnswer, start: number): Opened {
+  if (status === 206) {
+    const [, from, total] =
+      /^bytes (\d+)-\d+\/(\d+)$/.exec(oneOf(headers["content-range"]) ?? "") ?? [];
+    if (from === undefined || Number(from) !== start) {
+      body.destroy();
+      throw new UpstreamFailure("wrong", "the upstream sends another part than was asked for");
+    }
+    return { start, sizeBytes: Number(total), bytes: body };
+  }
+  const length = oneOf(headers["content-length"]);
+  return { start: 0, sizeBytes: length === undefined ? undefined : Number(length), bytes: body };
+}

@@ -1,0 +1,259 @@
+import { Readable } from "node:stream";
+import { request, type Dispatcher } from "undici";
+import { checkLiteral } from "./addresses.ts";
+import { createAllowance, readRetryAfter, type Allowance } from "./allowance.ts";
+import { createBreaker } from "./breaker.ts";
+import { parseChallenge } from "./challenge.ts";
+import { openConnections } from "./connection.ts";
+import type { Counters } from "./counters.ts";
+import { UpstreamFailure } from "./failure.ts";
+import type { MirrorSettings, ProxySettings } from "./settings.ts";
+import { createTokens, type AskTokenService } from "./tokens.ts";
+
+export interface UpstreamRequest {
+  readonly method: "GET" | "HEAD" | "POST" | "PUT";
+  /** The repository, as the upstream knows it; what is asked for is below `/v2/<name>/`. */
+  readonly name: string;
+  readonly path: string;
+  /** Where the upstream has sent us itself, instead of `path`; `query` is added to what it has. */
+  readonly location?: string;
+  readonly query?: Readonly<Record<string, string>>;
+  readonly headers?: Readonly<Record<string, string>>;
+  /** Begun anew where the request has to be repeated. */
+  readonly body?: () => Iterable<Uint8Array> | AsyncIterable<Uint8Array>;
+}
+
+/** An answer of 2xx. Its body has to be read to the end, or destroyed. */
+export interface UpstreamAnswer {
+  readonly status: number;
+  readonly headers: Dispatcher.ResponseData["headers"];
+  readonly body: Dispatcher.ResponseData["body"];
+}
+
+export interface Upstream {
+  /** Throws {@link UpstreamFailure} for everything that is not 2xx. */
+  ask(request: UpstreamRequest): Promise<UpstreamAnswer>;
+  readonly allowance: Allowance;
+  close(): Promise<void>;
+}
+
+const redirectsAtMost = 5;
+const tokenBytesAtMost = 256 * 1024;
+const agent = "berth-mirror";
+
+/** The client of one upstream registry. What clients of ours send never goes there, nor its answers' credentials to them. */
+export function createUpstream(
+  settings: MirrorSettings,
+  parts: {
+    readonly proxies: ProxySettings;
+    readonly clock: () => number;
+    readonly counters: Counters;
+  },
+): Upstream {
+  const { clock, counters } = parts;
+  const base = new URL(settings.upstream);
+  const dispatcher = openConnections(settings, parts.proxies);
+  const breaker = createBreaker(clock);
+  const allowance = createAllowance(clock);
+
+  /** Only to where it may go: encrypted, unless the upstream itself is not. */
+  const check = (url: URL): void => {
+    const plain = url.protocol === "http:" && base.protocol === "http:";
+    if (url.protocol !== "https:" && !plain)
+      throw new UpstreamFailure("broken", `${base.host} sends us to ${url.protocol}//${url.host}`);
+    if (!settings.allowPrivateNetwork) checkLiteral(url);
+  };
+
+  const send = async (
+    url: URL,
+    method: UpstreamRequest["method"],
+    headers: Readonly<Record<string, string>>,
+    body?: UpstreamRequest["body"],
+  ): Promise<Dispatcher.ResponseData> => {
+    try {
+      check(url);
+      counters.add("upstreamRequests");
+      return await request(url, {
+        method,
+        headers: { "user-agent": agent, ...headers },
+        dispatcher,
+        ...(body === undefined ? {} : { body: Readable.from(body(), { objectMode: false }) }),
+      });
+    } catch (error) {
+      throw connectionFailure(error, url.host);
+    }
+  };
+
+  const askTokenService: AskTokenService = async ({ url, authorization }) => {
+    const answer = await send(url, "GET", authorization === undefined ? {} : { authorization });
+    const text = await readText(answer, tokenBytesAtMost);
+    const { statusCode: status } = answer;
+    if (status === 429) throw limited(answer, url.host);
+    if (status === 401 && authorization !== undefined)
+      throw new UpstreamFailure("broken", `${url.host} does not take our password`, { status });
+    if (status === 401 || status === 403)
+      throw new UpstreamFailure("refused", `${url.host} gives us no token`, { status });
+    if (status !== 200) throw broken(url.host, status);
+    try {
+      return JSON.parse(text) as unknown;
+    } catch (cause) {
+      throw new UpstreamFailure("broken", `${url.host} answers with what is no JSON`, { cause });
+    }
+  };
+  const { username, password } = settings;
+  const tokens = createTokens({ upstream: base, username, password, ask: askTokenService, clock });
+
+  const limited = (answer: Dispatcher.ResponseData, host: string): UpstreamFailure => {
+    counters.add("upstreamLimited");
+    const retryAfterSeconds = readRetryAfter(oneOf(answer.headers["retry-after"]), clock());
+    allowance.limited(retryAfterSeconds);
+    const message = `${host} wants fewer requests`;
+    return new UpstreamFailure("limited", message, { status: 429, retryAfterSeconds });
+  };
+
+  const placeOf = ({ name, path, location, query = {} }: UpstreamRequest): URL => {
+    const home = `${settings.upstream}/v2/${name}/`;
+    const text = location ?? `${home}${path}`;
+    if (!URL.canParse(text, home)) throw broken(base.host, 202);
+    const url = new URL(text, home);
+    for (const [key, value] of Object.entries(query)) url.searchParams.set(key, value);
+    return url;
+  };
+
+  /** Follows redirects, but with nothing that writes. A credential goes to the upstream's own host and nowhere else. */
+  const follow = async (
+    asked: UpstreamRequest,
+    authorization: string | undefined,
+  ): Promise<{ readonly answer: Dispatcher.ResponseData; readonly url: URL }> => {
+    let url = placeOf(asked);
+    for (let redirects = 0; redirects <= redirectsAtMost; redirects += 1) {
+      const isHome = url.origin === base.origin;
+      const credential = isHome && authorization !== undefined ? { authorization } : {};
+      const headers = { ...asked.headers, ...credential };
+      const answer = await send(url, asked.method, headers, asked.body);
+      if (isHome) allowance.read(answer.headers);
+      const location = oneOf(answer.headers["location"]);
+      if (![301, 302, 303, 307, 308].includes(answer.statusCode) || location === undefined)
+        return { answer, url };
+      if (asked.method === "POST" || asked.method === "PUT") return { answer, url };
+      await discard(answer);
+      if (!URL.canParse(location, url.href)) throw broken(url.host, answer.statusCode);
+      url = new URL(location, url);
+    }
+    throw new UpstreamFailure("broken", `${base.host} redirects us without end`);
+  };
+
+  const judge = async ({
+    answer,
+    url,
+  }: {
+    readonly answer: Dispatcher.ResponseData;
+    readonly url: URL;
+  }): Promise<UpstreamAnswer> => {
+    const { statusCode: status, headers, body } = answer;
+    const isPage = /^text\/html\b/i.test(oneOf(headers["content-type"]) ?? "");
+    if (status >= 200 && status < 300 && !isPage) return { status, headers, body };
+    await discard(answer);
+    const isHome = url.origin === base.origin;
+    if (status === 429) throw limited(answer, url.host);
+    // A page is what a proxy or a portal on the way says, whatever its status.
+    if (isHome && !isPage && status === 404)
+      throw new UpstreamFailure("absent", `${url.host} does not have it`, { status });
+    if (isHome && !isPage && (status === 401 || status === 403))
+      throw new UpstreamFailure("refused", `${url.host} does not show it to us`, { status });
+    if (isHome && !isPage && status === 416)
+      throw new UpstreamFailure("wrong", `${url.host} has fewer bytes`, { status });
+    throw broken(url.host, status);
+  };
+
+  const attempt = async (asked: UpstreamRequest): Promise<UpstreamAnswer> => {
+    const isWrite = asked.method === "POST" || asked.method === "PUT";
+    const scope = `repository:${asked.name}:${isWrite ? "pull,push" : "pull"}`;
+    const shown = await tokens.known(scope);
+    const first = await follow(asked, shown);
+    if (first.answer.statusCode !== 401 || first.url.origin !== base.origin)
+      return await judge(first);
+    const challenge = parseChallenge(oneOf(first.answer.headers["www-authenticate"]));
+    const header = challenge && (await tokens.meet(challenge, scope, shown));
+    if (header === undefined) return await judge(first);
+    await discard(first.answer);
+    return await judge(await follow(asked, header));
+  };
+
+  return {
+    allowance,
+    async ask(asked) {
+      const wait = allowance.waitSeconds();
+      if (wait > 0 && asked.path.startsWith("manifests/")) {
+        const options = { retryAfterSeconds: wait };
+        throw new UpstreamFailure("limited", `${base.host} wants fewer requests`, options);
+      }
+      const rest = breaker.restMs();
+      if (rest > 0) {
+        const options = { retryAfterSeconds: Math.ceil(rest / 1000) };
+        throw new UpstreamFailure("resting", `${base.host} has failed just now`, options);
+      }
+      try {
+        const answer = await attempt(asked);
+        breaker.succeeded();
+        return answer;
+      } catch (error) {
+        const kind = error instanceof UpstreamFailure ? error.kind : undefined;
+        if (kind === "broken" || kind === "unreachable" || kind === "slow") {
+          counters.add("upstreamFailures");
+          breaker.failed();
+        } else if (kind !== undefined) breaker.succeeded();
+        throw error;
+      }
+    },
+    close: () => dispatcher.destroy(),
+  };
+}
+
+export const oneOf = (value: string | string[] | undefined): string | undefined =>
+  Array.isArray(value) ? value[0] : value;
+
+const slowCodes = new Set([
+  "UND_ERR_HEADERS_TIMEOUT",
+  "UND_ERR_BODY_TIMEOUT",
+  "UND_ERR_CONNECT_TIMEOUT",
+  "ETIMEDOUT",
+]);
+
+/** A connection that failed before or in an answer. */
+export function connectionFailure(error: unknown, host: string): unknown {
+  if (!(error instanceof Error) || error instanceof UpstreamFailure) return error;
+  const code = "code" in error ? String(error.code) : "";
+  if (slowCodes.has(code))
+    return new UpstreamFailure("slow", `${host} does not answer`, { cause: error });
+  return new UpstreamFailure("unreachable", `${host} cannot be reached`, { cause: error });
+}
+
+function broken(host: string, status: number): UpstreamFailure {
+  return new UpstreamFailure("broken", `${host} answers with ${status}`, { status });
+}
+
+/** So that the connection can be used again. */
+async function discard({ body }: Dispatcher.ResponseData): Promise<void> {
+  await body.dump({ limit: 64 * 1024 }).catch(() => undefined);
+}
+
+async function readText({ body }: Dispatcher.ResponseData, limit: number): Promise<string> {
+  return (await readWhole(body, limit)).toString("utf8");
+}
+
+/** A body that must be in memory as a whole; one of more than `limit` bytes is taken for broken. */
+export async function readWhole(body: AsyncIterable<Uint8Array>, limit: number): Promise<Buffer> {
+  const pieces: Uint8Array[] = [];
+  let size = 0;
+  try {
+    for await (const piece of body) {
+      size += piece.length;
+      if (size > limit) throw new UpstreamFailure("broken", "the upstream's answer is too long");
+      pieces.push(piece);
+    }
+  } catch (error) {
+    throw connectionFailure(error, "the upstream");
+  }
+  return Buffer.concat(pieces, size);
+}

@@ -1,0 +1,164 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { collect, startBerth } from "../support/berth.ts";
+import { startFaultyProxy, type Fault } from "../support/faulty-proxy.ts";
+import {
+  bulk,
+  mirrorSettings,
+  newFolder,
+  pushUpstream,
+  startMirrorPair,
+  untilHere,
+} from "./support.ts";
+
+/** What a client is told of a manifest and of a blob that are not here, while the upstream is so. `cut off`: 502,
+ * or the connection breaks if something has gone out already. */
+const table: readonly {
+  readonly name: string;
+  readonly fault: Fault;
+  readonly manifest: number;
+  readonly blob: number | "cut off";
+  readonly retryAfter?: string;
+}[] = [
+  {
+    name: "says 429",
+    fault: { kind: "status", status: 429, headers: { "Retry-After": "7" } },
+    manifest: 429,
+    blob: 429,
+    retryAfter: "7",
+  },
+  { name: "says 500", fault: { kind: "status", status: 500 }, manifest: 502, blob: 502 },
+  { name: "says 503", fault: { kind: "status", status: 503 }, manifest: 502, blob: 502 },
+  { name: "hangs", fault: { kind: "hang" }, manifest: 504, blob: 504 },
+  { name: "answers with a page", fault: { kind: "html" }, manifest: 502, blob: 502 },
+  { name: "sends other bytes", fault: { kind: "corrupt" }, manifest: 502, blob: "cut off" },
+  {
+    name: "cuts at the first byte",
+    fault: { kind: "cut", atByte: 0 },
+    manifest: 502,
+    blob: "cut off",
+  },
+  {
+    name: "cuts in the middle",
+    fault: { kind: "cut", atByte: 100 },
+    manifest: 502,
+    blob: "cut off",
+  },
+];
+
+describe("a mirror whose upstream", async () => {
+  const pair = await startMirrorPair({ ttl: { tag: "0s", missing: "0s" }, idle: "300ms" });
+  const { mirror, proxy } = pair;
+  const get = (path: string) => mirror.api.get(path).buffer(true).parse(collect);
+
+  for (const [index, { name, fault, ...expected }] of table.entries()) {
+    test(`${name}: says so of what is not here, serves what is, and the next good pull is right`, async () => {
+      const [here, absent] = [`here${index}`, `absent${index}`];
+      const cached = await pushUpstream(pair, `library/${here}`, "1", bulk(50_000, here));
+      const other = await pushUpstream(pair, `library/${absent}`, "1", bulk(50_000, absent));
+      await get(`/v2/${here}/manifests/1`).expect(200);
+      await untilHere(mirror, `/v2/${here}/blobs/${cached.layer}`);
+      proxy.fail(fault);
+
+      const manifest = await get(`/v2/${absent}/manifests/1`);
+      assert.equal(manifest.status, expected.manifest);
+      if (expected.retryAfter !== undefined)
+        assert.equal(manifest.headers["retry-after"], expected.retryAfter);
+      const blob = await get(`/v2/${absent}/blobs/${other.layer}`).catch((error: Error) => error);
+      if (blob instanceof Error) assert.equal(expected.blob, "cut off", blob.message);
+      else assert.equal(blob.status, expected.blob === "cut off" ? 502 : expected.blob);
+
+      const stale = await get(`/v2/${here}/manifests/1`).expect(200);
+      assert.equal(Buffer.compare(stale.body, cached.manifest), 0);
+      // A HEAD has no bytes that could be wrong or cut.
+      if (fault.kind !== "corrupt" && fault.kind !== "cut") {
+        const status = stale.headers["cache-status"] ?? "";
+        assert.match(status, /^Berth; hit; ttl=-\d+; detail=[a-z0-9-]+$/);
+        assert.equal(stale.headers["warning"], '299 - "upstream unreachable, cached copy"');
+      }
+      const layer = await get(`/v2/${here}/blobs/${cached.layer}`).expect(200);
+      assert.equal(Buffer.compare(layer.body, cached.layerBytes), 0);
+
+      proxy.fail(undefined);
+      // It would rest for a while, or wait for as long as it was told to.
+      await mirror.restart();
+      const good = await get(`/v2/${absent}/manifests/1`).expect(200);
+      assert.equal(Buffer.compare(good.body, other.manifest), 0);
+      const bytes = await get(`/v2/${absent}/blobs/${other.layer}`).expect(200);
+      assert.equal(Buffer.compare(bytes.body, other.layerBytes), 0);
+    });
+  }
+
+  test("cuts at any byte: the fetch goes on where it was, and the client notices nothing", async () => {
+    for (const atByte of [1, 1_000, 49_999, 65_536, 150_000, 199_999]) {
+      const image = await pushUpstream(
+        pair,
+        "library/cuts",
+        "1",
+        bulk(200_000, `cut at ${atByte}`),
+      );
+      proxy.reset();
+      proxy.fail({ kind: "cut", atByte }, /\/blobs\//, 1);
+      const got = await mirror.api
+        .get(`/v2/cuts/blobs/${image.layer}`)
+        .buffer(true)
+        .parse(collect)
+        .expect(200);
+      assert.equal(Buffer.compare(got.body, image.layerBytes), 0);
+      const ranges = proxy.seen.map(({ headers }) => headers.range);
+      assert.equal(ranges.length, 2);
+      assert.match(ranges[1] ?? "", /^bytes=\d+-$/);
+    }
+  });
+
+  test("rests after many failures, and is asked again after a while", async () => {
+    await mirror.restart();
+    proxy.reset();
+    proxy.fail({ kind: "status", status: 500 });
+    for (let request = 0; request < 8; request += 1) await mirror.api.get("/v2/rest/manifests/1");
+    assert.equal(proxy.count("GET"), 5);
+    const refused = await mirror.api.get("/v2/rest/manifests/1").expect(503);
+    assert.match(String(refused.headers["retry-after"]), /^\d+$/);
+    proxy.fail(undefined);
+    await new Promise((resolve) => setTimeout(resolve, 2_100));
+    await mirror.api.get("/v2/rest/manifests/1").expect(404);
+  });
+
+  test("redirects blobs to another host: the credential stays at home", async () => {
+    const settings = mirrorSettings(proxy.url, { username: "mia", password: "secret" });
+    const mirror = await startBerth(newFolder(), settings);
+    proxy.reset();
+    const elsewhere = await startFaultyProxy(pair.upstream.port);
+    const image = await pushUpstream(pair, "library/moved", "1", bulk(10_000, "moved"));
+    proxy.fail(
+      { kind: "status", status: 401, headers: { "WWW-Authenticate": 'Basic realm="here"' } },
+      /manifests/,
+      1,
+    );
+    await mirror.api.get("/v2/moved/manifests/1").expect(200);
+    proxy.fail({ kind: "redirect", to: elsewhere.url }, /\/blobs\//);
+    await mirror.api.get(`/v2/moved/blobs/${image.layer}`).expect(200);
+    const [, second, third] = proxy.seen;
+    assert.match(second?.headers.authorization ?? "", /^Basic /);
+    assert.match(third?.headers.authorization ?? "", /^Basic /);
+    assert.equal(elsewhere.seen.length, 1);
+    assert.equal(elsewhere.seen[0]?.headers.authorization, undefined);
+    proxy.fail(undefined);
+    await mirror.close();
+    await elsewhere.close();
+  });
+
+  test("has an address that is not public is never connected to, unless that is allowed", async () => {
+    const victim = await startFaultyProxy(1);
+    for (const host of ["127.0.0.1", "localhost", "[::1]", "[::ffff:127.0.0.1]"]) {
+      const settings = mirrorSettings(`http://${host}:${victim.port}`, {
+        allowPrivateNetwork: false,
+      });
+      const mirror = await startBerth(newFolder(), settings);
+      await mirror.api.get("/v2/any/manifests/1").expect(502);
+      await mirror.close();
+    }
+    assert.equal(victim.counts.size, 0);
+    await victim.close();
+  });
+});

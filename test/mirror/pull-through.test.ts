@@ -1,0 +1,141 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { collect, pushBlob, putManifest } from "../support/berth.ts";
+import { bulk, pushUpstream, startMirrorPair, untilHere } from "./support.ts";
+
+describe("pulling through a mirror", async () => {
+  const pair = await startMirrorPair();
+  const { mirror, proxy } = pair;
+  const get = (path: string) => mirror.api.get(path).buffer(true).parse(collect);
+
+  test("an image comes from the upstream once, and from here afterwards, by every way to name it", async () => {
+    const image = await pushUpstream(pair, "library/first", "1", bulk(300_000, "first"));
+    proxy.reset();
+    for (const [name, query] of [
+      ["first", ""],
+      ["library/first", ""],
+      ["docker.io/first", ""],
+      ["docker.io/library/first", ""],
+      ["library/first", "?ns=docker.io"],
+      ["first", "?ns=registry-1.docker.io"],
+    ]) {
+      const manifest = await get(`/v2/${name}/manifests/1${query}`).expect(200);
+      assert.equal(Buffer.compare(manifest.body, image.manifest), 0);
+      assert.equal(manifest.headers["docker-content-digest"], image.digest);
+      const layer = await get(`/v2/${name}/blobs/${image.layer}${query}`).expect(200);
+      assert.equal(Buffer.compare(layer.body, image.layerBytes), 0);
+      await get(`/v2/${name}/blobs/${image.config}${query}`).expect(200);
+      const ns = new URLSearchParams(query).get("ns") ?? undefined;
+      assert.equal(layer.headers["oci-namespace"], ns);
+    }
+    assert.equal(proxy.count("GET"), 3);
+    assert.equal(proxy.count("HEAD"), 0);
+  });
+
+  test("Cache-Status says whether an answer came from here", async () => {
+    const image = await pushUpstream(pair, "library/status", "1", "status");
+    const cold = await get("/v2/status/manifests/1").expect(200);
+    assert.equal(cold.headers["cache-status"], "Berth; fwd=miss; stored");
+    const warm = await get("/v2/status/manifests/1").expect(200);
+    assert.match(warm.headers["cache-status"] ?? "", /^Berth; hit; ttl=\d+$/);
+    const blob = await get(`/v2/status/blobs/${image.layer}`).expect(200);
+    assert.equal(blob.headers["cache-status"], "Berth; fwd=miss; stored");
+  });
+
+  test("HEAD costs at most a HEAD", async () => {
+    const image = await pushUpstream(pair, "library/heads", "1", "for heads");
+    proxy.reset();
+    const manifest = await mirror.api.head("/v2/heads/manifests/1").expect(200);
+    assert.equal(manifest.headers["docker-content-digest"], image.digest);
+    assert.equal(manifest.headers["content-length"], String(image.manifest.length));
+    const blob = await mirror.api.head(`/v2/heads/blobs/${image.layer}`).expect(200);
+    assert.equal(blob.headers["content-length"], "9");
+    assert.equal(proxy.count("HEAD"), 2);
+    assert.equal(proxy.count("GET"), 0);
+    await get("/v2/heads/manifests/1").expect(200);
+    assert.equal(proxy.count("GET"), 1);
+    assert.equal(proxy.count("HEAD"), 2);
+  });
+
+  test("a range of what is not here yet is served, and the whole is fetched once", async () => {
+    const image = await pushUpstream(pair, "library/ranges", "1", bulk(500_000, "ranges"));
+    proxy.reset();
+    const part = await get(`/v2/ranges/blobs/${image.layer}`)
+      .set("Range", "bytes=200000-200009")
+      .expect(206);
+    assert.equal(part.headers["content-range"], "bytes 200000-200009/500000");
+    assert.equal(Buffer.compare(part.body, image.layerBytes.subarray(200_000, 200_010)), 0);
+    const end = await get(`/v2/ranges/blobs/${image.layer}`).set("Range", "bytes=-5").expect(206);
+    assert.equal(Buffer.compare(end.body, image.layerBytes.subarray(-5)), 0);
+    await get(`/v2/ranges/blobs/${image.layer}`).set("Range", "bytes=500000-").expect(416);
+    assert.equal(proxy.count("GET"), 1);
+  });
+
+  test("what the upstream does not have is 404, a registry that is not mirrored is 404 without asking anybody", async () => {
+    const absent = await get("/v2/nowhere/manifests/1").expect(404);
+    assert.equal(JSON.parse(absent.body.toString()).errors[0].code, "MANIFEST_UNKNOWN");
+    proxy.reset();
+    const unknown = await get("/v2/library/first/manifests/1?ns=registry.example.com").expect(404);
+    assert.equal(JSON.parse(unknown.body.toString()).errors[0].code, "NAME_UNKNOWN");
+    assert.equal(proxy.counts.size, 0);
+  });
+
+  test("what is hosted here wins, and a namespace that is somebody's never falls through", async () => {
+    await pushUpstream(pair, "library/both", "1", "theirs");
+    await pushUpstream(pair, "ours/secret", "1", "theirs too");
+    await pushBlob(mirror, "library/both", "ours");
+    await pushBlob(mirror, "ours/app", "ours");
+    proxy.reset();
+    await get("/v2/both/manifests/1").expect(404);
+    await get("/v2/ours/secret/manifests/1").expect(404);
+    assert.equal(proxy.counts.size, 0);
+    await get("/v2/docker.io/library/both/manifests/1").expect(200);
+  });
+
+  test("a push to a mirror is refused, one to a name that nobody has here makes a repository of ours", async () => {
+    await mirror.api.post("/v2/docker.io/library/first/blobs/uploads/").expect(405);
+    await putManifest(mirror, "docker.io/library/first", "1", {}).expect(405);
+    await mirror.api.delete("/v2/docker.io/library/first/manifests/1").expect(405);
+    await pushBlob(mirror, "nobody/app", "ours from now on");
+    proxy.reset();
+    await get("/v2/nobody/app/manifests/1").expect(404);
+    assert.equal(proxy.counts.size, 0);
+  });
+
+  test("lists of tags and referrers are the upstream's", async () => {
+    const subject = await pushUpstream(pair, "library/lists", "1", "of lists");
+    await pushUpstream(pair, "library/lists", "2", "of lists, too");
+    const { manifest } = await pushUpstream(pair, "library/lists", "3", "of lists, three");
+    const signature = {
+      ...JSON.parse(manifest.toString()),
+      artifactType: "application/x.signature",
+      subject: {
+        mediaType: "application/vnd.oci.image.manifest.v1+json",
+        digest: subject.digest,
+        size: subject.manifest.length,
+      },
+    };
+    await putManifest(pair.upstream, "library/lists", "sig", signature).expect(201);
+    const first = await mirror.api.get("/v2/lists/tags/list?n=2").expect(200);
+    assert.deepEqual(first.body, { name: "lists", tags: ["1", "2"] });
+    const next = /<([^>]+)>; rel="next"/.exec(first.headers["link"] ?? "")?.[1] ?? "";
+    const second = await mirror.api.get(next).expect(200);
+    assert.deepEqual(second.body.tags, ["3", "sig"]);
+    const found = await get(`/v2/lists/referrers/${subject.digest}`).expect(200);
+    assert.equal(JSON.parse(found.body.toString()).manifests.length, 1);
+    const other = `/v2/lists/referrers/${subject.digest}?artifactType=application/x.other`;
+    assert.equal(JSON.parse((await get(other).expect(200)).body.toString()).manifests.length, 0);
+  });
+
+  test("a blob that another mirrored repository brought is asked for, and not fetched again", async () => {
+    const layer = bulk(50_000, "shared");
+    const one = await pushUpstream(pair, "library/one", "1", layer);
+    const two = await pushUpstream(pair, "library/two", "1", layer);
+    await untilHere(mirror, `/v2/one/blobs/${one.layer}`);
+    proxy.reset();
+    const got = await get(`/v2/two/blobs/${two.layer}`).expect(200);
+    assert.equal(Buffer.compare(got.body, two.layerBytes), 0);
+    assert.equal(proxy.count("GET"), 0);
+    assert.equal(proxy.count("HEAD"), 1);
+  });
+});

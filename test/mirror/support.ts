@@ -1,0 +1,87 @@
+import { mkdirSync, mkdtempSync } from "node:fs";
+import path from "node:path";
+import { after } from "node:test";
+import { setTimeout as pause } from "node:timers/promises";
+import {
+  collect,
+  pushImageParts,
+  putManifest,
+  startBerth,
+  type Settings,
+  type TestBerth,
+} from "../support/berth.ts";
+import { startFaultyProxy, type FaultyProxy } from "../support/faulty-proxy.ts";
+import { temporaryFolder } from "../support/temporary.ts";
+
+/** A mirror, and the registry that it mirrors behind a front that counts and fails. */
+export interface MirrorPair {
+  readonly upstream: TestBerth;
+  readonly proxy: FaultyProxy;
+  readonly mirror: TestBerth;
+  readonly settings: Settings;
+}
+
+export function newFolder(): string {
+  const folder = temporaryFolder();
+  mkdirSync(folder, { recursive: true });
+  return mkdtempSync(path.join(folder, "data-"));
+}
+
+/** The settings of a mirror of `docker.io`, which is at `url`. */
+export function mirrorSettings(
+  url: string,
+  more: Readonly<Record<string, unknown>> = {},
+): Settings {
+  const one = {
+    namespace: "docker.io",
+    upstream: url,
+    visibility: "public",
+    root: true,
+    allowPrivateNetwork: true,
+    idle: "2s",
+    ttl: { missing: "0s" },
+    ...more,
+  };
+  return { mirrors: JSON.stringify([one]) };
+}
+
+export async function startMirrorPair(
+  more: Readonly<Record<string, unknown>> = {},
+  settings: Settings = {},
+): Promise<MirrorPair> {
+  const upstream = await startBerth(newFolder());
+  const proxy = await startFaultyProxy(upstream.port);
+  const all = { ...mirrorSettings(proxy.url, more), ...settings };
+  const mirror = await startBerth(newFolder(), all);
+  after(async () => {
+    await mirror.close();
+    await proxy.close();
+    await upstream.close();
+  });
+  return { upstream, proxy, mirror, settings: all };
+}
+
+/** Pushes an image of one layer to the upstream and says where its parts are. */
+export async function pushUpstream(
+  { upstream }: Pick<MirrorPair, "upstream">,
+  repository: string,
+  tag: string,
+  layer: string,
+) {
+  const image = await pushImageParts(upstream, repository, { layer });
+  await putManifest(upstream, repository, tag, image.manifest).expect(201);
+  return { ...image, layerBytes: Buffer.from(layer) };
+}
+
+/** Until a blob is stored: the last byte goes out a moment before. */
+export async function untilHere(mirror: TestBerth, path: string): Promise<void> {
+  for (;;) {
+    const { headers } = await mirror.api.get(path).buffer(true).parse(collect).expect(200);
+    if (headers["cache-status"] === "Berth; hit") return;
+    await pause(10);
+  }
+}
+
+/** Text of so many bytes that is like no other. */
+export const bulk = (bytes: number, seed: string): string =>
+  seed + Buffer.alloc(bytes, `${seed} 0123456789 `).toString("latin1").slice(seed.length);

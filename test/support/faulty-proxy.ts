@@ -1,0 +1,156 @@
+import { createServer, request, type IncomingMessage, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import { setTimeout as pause } from "node:timers/promises";
+
+/** What goes wrong with an answer. */
+export type Fault =
+  | { readonly kind: "status"; readonly status: number; readonly headers?: Record<string, string> }
+  | { readonly kind: "hang" }
+  | { readonly kind: "html" }
+  /** One byte is another. */
+  | { readonly kind: "corrupt" }
+  /** The connection breaks after so many bytes of the body. */
+  | { readonly kind: "cut"; readonly atByte: number }
+  /** Nothing more comes after so many bytes, until the promise resolves. */
+  | { readonly kind: "stall"; readonly atByte: number; readonly until: Promise<unknown> }
+  | { readonly kind: "redirect"; readonly to: string };
+
+export interface FaultyProxy {
+  readonly url: string;
+  readonly port: number;
+  /** Requests by `METHOD path`. */
+  readonly counts: ReadonlyMap<string, number>;
+  /** The headers of each request, in order. */
+  readonly seen: readonly {
+    readonly method: string;
+    readonly url: string;
+    readonly headers: IncomingMessage["headers"];
+  }[];
+  /** Requests of a method for paths that match. */
+  count(method: string, path?: RegExp): number;
+  reset(): void;
+  /** From now on; `times` of the requests that match, all if left out. `undefined` heals. */
+  fail(fault: Fault | undefined, path?: RegExp, times?: number): void;
+  /** Bytes a second of one answer's body. */
+  rate(bytesPerSecond: number | undefined): void;
+  close(): Promise<void>;
+}
+
+/** A registry's front that counts, and is slow and faulty when told to be. */
+export async function startFaultyProxy(targetPort: number): Promise<FaultyProxy> {
+  const counts = new Map<string, number>();
+  const seen: { method: string; url: string; headers: IncomingMessage["headers"] }[] = [];
+  let fault: Fault | undefined;
+  let faultyPath = /./;
+  let faultsLeft = Infinity;
+  let bytesPerSecond: number | undefined;
+
+  const faultOf = (url: string): Fault | undefined => {
+    if (fault === undefined || !faultyPath.test(url) || faultsLeft <= 0) return undefined;
+    faultsLeft -= 1;
+    return fault;
+  };
+
+  const forward = async (
+    incoming: IncomingMessage,
+    outgoing: ServerResponse,
+    chosen: Fault | undefined,
+  ): Promise<void> => {
+    const { method, url = "/", headers } = incoming;
+    const answer = await new Promise<IncomingMessage>((resolve, reject) => {
+      const sent = request(
+        { host: "127.0.0.1", port: targetPort, method, path: url, headers },
+        resolve,
+      );
+      sent.on("error", reject);
+      incoming.pipe(sent);
+    });
+    outgoing.writeHead(answer.statusCode ?? 502, answer.headers);
+    let sent = 0;
+    for await (const chunk of answer as AsyncIterable<Buffer>) {
+      const bytes = Buffer.from(chunk);
+      if (chosen?.kind === "corrupt" && sent === 0 && bytes.length > 0)
+        bytes[bytes.length - 1] = (bytes.at(-1) ?? 0) ^ 1;
+      if (chosen?.kind === "cut" && sent + bytes.length > chosen.atByte) {
+        // What was sent before the end arrives.
+        outgoing.write(bytes.subarray(0, Math.max(0, chosen.atByte - sent)));
+        outgoing.socket?.end();
+        return;
+      }
+      if (chosen?.kind === "stall" && sent + bytes.length > chosen.atByte) {
+        const first = bytes.subarray(0, Math.max(0, chosen.atByte - sent));
+        outgoing.write(first);
+        await chosen.until;
+        outgoing.write(bytes.subarray(first.length));
+        sent += bytes.length;
+        continue;
+      }
+      sent += bytes.length;
+      await new Promise<void>((resolve) => outgoing.write(bytes, () => resolve()));
+      if (bytesPerSecond !== undefined) await pause((bytes.length * 1000) / bytesPerSecond);
+      if (outgoing.destroyed) return;
+    }
+    outgoing.end();
+  };
+
+  const server = createServer((incoming, outgoing) => {
+    const { method = "", url = "/" } = incoming;
+    const key = `${method} ${url}`;
+    counts.set(key, (counts.get(key) ?? 0) + 1);
+    seen.push({ method, url, headers: incoming.headers });
+    const chosen = faultOf(url);
+    switch (chosen?.kind) {
+      case "status":
+        outgoing.writeHead(chosen.status, {
+          "Content-Type": "application/json",
+          ...chosen.headers,
+        });
+        outgoing.end('{"errors":[]}');
+        return;
+      case "hang":
+        return;
+      case "html":
+        outgoing.writeHead(200, { "Content-Type": "text/html" });
+        outgoing.end("<html>log in first</html>");
+        return;
+      case "redirect":
+        outgoing.writeHead(307, { Location: `${chosen.to}${url}` });
+        outgoing.end();
+        return;
+      case "corrupt":
+      case "cut":
+      case "stall":
+      case undefined:
+        forward(incoming, outgoing, chosen).catch(() => outgoing.destroy());
+    }
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address() as AddressInfo;
+
+  return {
+    url: `http://127.0.0.1:${port}`,
+    port,
+    counts,
+    seen,
+    count: (method, path = /./) =>
+      [...counts]
+        .filter(([key]) => key.startsWith(`${method} `) && path.test(key))
+        .reduce((sum, [, number]) => sum + number, 0),
+    reset() {
+      counts.clear();
+      seen.length = 0;
+    },
+    fail(next, path = /./, times = Infinity) {
+      fault = next;
+      faultyPath = path;
+      faultsLeft = times;
+    },
+    rate(next) {
+      bytesPerSecond = next;
+    },
+    async close() {
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
+}
