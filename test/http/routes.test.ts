@@ -65,8 +65,8 @@ describe("the route table", () => {
       [
         "/healthz",
         "/readyz",
-        "/metrics",
         "/openapi.json",
+        "/metrics",
         "/token",
         "/token",
         "/.well-known/jwks.json",
