@@ -42,6 +42,8 @@ export async function startDistribution(folder: string, remoteUrl?: string): Pro
     log: { level: "error", accesslog: { disabled: true } },
     storage: { filesystem: { rootdirectory: path.join(folder, "data") } },
     http: { addr: `127.0.0.1:${port}` },
+    // It would not take Windows images, whose layers lie elsewhere.
+    validation: { disabled: true },
     ...(remoteUrl === undefined ? {} : { proxy: { remoteurl: remoteUrl } }),
   };
   writeFileSync(file, JSON.stringify(config));

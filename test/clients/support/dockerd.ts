@@ -15,14 +15,17 @@ export type Docker = Tool & { readonly socket: string };
  * A Docker engine of its own: its folders, socket and containerd lie in one scratch folder, and it
  * touches no network settings. Answers the docker command that talks to it.
  */
-export async function startDockerd(engine: Engine): Promise<Docker> {
+export async function startDockerd(
+  engine: Engine,
+  registryMirrors: readonly string[] = [],
+): Promise<Docker> {
   const folder = createScratch(engine);
   const at = (name: string): string => path.join(folder, name);
   const socket = `unix://${at("docker.sock")}`;
   const log = at("dockerd.log");
   const output = openSync(log, "w");
   mkdirSync(at("home"));
-  writeFileSync(at("daemon.json"), "{}");
+  writeFileSync(at("daemon.json"), JSON.stringify({ "registry-mirrors": registryMirrors }));
   const child = spawn(
     engine,
     [

@@ -8,6 +8,8 @@ export type ForeignServer = {
   /** The user agents of everybody who asked for one so far. */
   askedBy: string[];
   offer(name: string, bytes: Uint8Array): void;
+  /** From now on there is nobody. */
+  stop(): void;
 };
 
 /** The place outside the registry that foreign layers point to. The registry itself must never ask it. */
@@ -23,14 +25,16 @@ export async function startForeignServer(): Promise<ForeignServer> {
   await new Promise<void>((resolve) => {
     server.listen(0, "127.0.0.1", resolve);
   });
-  atEnd(() => {
-    server.closeAllConnections();
+  const stop = (): void => {
     server.close();
-  });
+    server.closeAllConnections();
+  };
+  atEnd(stop);
   const { port } = server.address() as AddressInfo;
   return {
     url: `http://127.0.0.1:${port}`,
     askedBy,
+    stop,
     offer(name, bytes) {
       offered.set(`/${name}`, bytes);
     },

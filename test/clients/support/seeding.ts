@@ -3,9 +3,12 @@ import type { Berth } from "./berth.ts";
 import type { ForeignServer } from "./foreign-server.ts";
 import type { Content, PlatformIndex } from "./platform-index.ts";
 
+/** Where something can be pushed, which need not be a Berth. */
+export type Target = Pick<Berth, "host" | "request">;
+
 /** Puts an index with all that belongs to it into a repository, by plain HTTP. */
 export async function seed(
-  berth: Berth,
+  berth: Target,
   name: string,
   tag: string,
   { root, children, blobs }: PlatformIndex,
@@ -15,7 +18,7 @@ export async function seed(
   await pushManifest(berth, name, tag, root);
 }
 
-async function pushBlob(berth: Berth, name: string, digest: string, bytes: Buffer): Promise<void> {
+async function pushBlob(berth: Target, name: string, digest: string, bytes: Buffer): Promise<void> {
   const start = await berth.request(`/v2/${name}/blobs/uploads/`, { method: "POST" });
   assert.equal(start.status, 202);
   const location = new URL(start.headers.get("location") ?? "", `http://${berth.host}`);
@@ -25,7 +28,7 @@ async function pushBlob(berth: Berth, name: string, digest: string, bytes: Buffe
 }
 
 async function pushManifest(
-  berth: Berth,
+  berth: Target,
   name: string,
   reference: string,
   { descriptor, bytes }: Content,
