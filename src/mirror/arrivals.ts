@@ -135,7 +135,11 @@ export function createArrivals(parts: {
       clearInterval(timer);
       fetches.delete(fetch);
     };
-    fetch.done.then(end, async () => {
+    const stored = (): void => {
+      end();
+      void parts.eviction().settle();
+    };
+    fetch.done.then(stored, async () => {
       end();
       // Who comes after us goes on with what is here.
       if (isClosing) return;

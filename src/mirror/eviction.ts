@@ -11,6 +11,8 @@ export interface Eviction {
   makeRoom(sizeBytes: number): Promise<void>;
   /** Bytes that are here now, on top of those that were. */
   added(sizeBytes: number): void;
+  /** Something is no longer read or brought in: what had to stay for it may go now. Never fails. */
+  settle(): Promise<void>;
 }
 
 export function createEviction(parts: {
@@ -57,6 +59,11 @@ export function createEviction(parts: {
     },
     added(sizeBytes) {
       if (heldBytes !== undefined) heldBytes += sizeBytes;
+    },
+    async settle() {
+      if (budgetBytes === undefined || heldBytes === undefined || heldBytes <= budgetBytes) return;
+      turn = turn.then(() => makeRoom(0, budgetBytes));
+      await turn;
     },
   };
 }

@@ -5,6 +5,7 @@ import { OciError } from "../oci/errors.ts";
 import type { Reference, Tag } from "../oci/reference.ts";
 import type { Manifests, StoredManifest } from "../registry/manifests.ts";
 import type { Counters } from "./counters.ts";
+import { createAwaitedTags } from "./awaited-tags.ts";
 import { clientError, saysAbsent, UpstreamFailure } from "./failure.ts";
 import type { Incoming } from "./incoming.ts";
 import type { Missing } from "./missing.ts";
@@ -47,17 +48,24 @@ export function createMirrorManifests(parts: {
   /** Where tags point, as the upstream has just told; the manifests themselves may not be here. */
   const heads = new Map<string, ManifestHead & { readonly atMs: number }>();
   const checks = new Map<string, Promise<ManifestHead>>();
+  const awaited = createAwaitedTags(clock);
 
   const tagTtlMs = (): number =>
     upstream.allowance.isShort() ? ttl.tag * shortAllowanceFactor : ttl.tag;
 
   const ask = async (place: MirrorPlace, tag: Tag): Promise<ManifestHead> => {
+    const { repository } = place;
     const head = await incoming.head(place, { kind: "tag", tag });
+    const { digest } = head;
     if (heads.size >= headsAtMost) heads.clear();
-    heads.set(`${place.repository}:${tag}`, { ...head, atMs: clock() });
-    const here = await metadata.manifests.find(place.repository, { kind: "tag", tag });
-    if (here?.digest === head.digest)
-      await metadata.run("checkMirrorTag", { repository: place.repository, tag, nowMs: clock() });
+    heads.set(`${repository}:${tag}`, { ...head, atMs: clock() });
+    const here = await metadata.manifests.find(repository, { kind: "tag", tag });
+    if (here?.digest === digest)
+      await metadata.run("checkMirrorTag", { repository, tag, nowMs: clock() });
+    // Many clients ask for the tag by HEAD alone and then for its digest, which may be here or come.
+    else if ((await metadata.manifests.find(repository, { kind: "digest", digest })) !== undefined)
+      await incoming.get(place, { kind: "digest", digest }, tag);
+    else awaited.add(repository, digest, tag);
     return head;
   };
 
@@ -86,7 +94,12 @@ export function createMirrorManifests(parts: {
   ): Promise<MirroredManifest> => {
     const here = await metadata.manifests.find(place.repository, { kind: "digest", digest });
     if (here !== undefined) return served(here, { kind: "hit" });
-    if (!isHead) return served(await incoming.get(place, { kind: "digest", digest }), miss);
+    if (!isHead) {
+      const found = await incoming.get(place, { kind: "digest", digest });
+      for (const tag of awaited.take(place.repository, digest))
+        await incoming.get(place, { kind: "digest", digest }, tag);
+      return served(found, miss);
+    }
     counters.add("misses");
     return {
       ...(await incoming.head(place, { kind: "digest", digest })),

@@ -59,7 +59,7 @@ export function createMirror(settings: MirrorSettings, parts: MirrorParts): Mirr
   const keeper = createKeeper(clock, parts.keeping);
   const counters = createCounters();
   const missing = createMissing(clock);
-  const uses = createUses({ namespace, metadata, clock });
+  const uses = createUses({ namespace, metadata, clock, released: () => void eviction.settle() });
   const upstream = createUpstream(settings, { proxies: parts.proxies, clock, counters });
   const recentBlobs = createRecentBlobs();
   // What a manifest names comes when somebody asks for it.

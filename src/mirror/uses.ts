@@ -16,8 +16,10 @@ export function createUses(parts: {
   readonly namespace: string;
   readonly metadata: Pick<Metadata, "run">;
   readonly clock: () => number;
+  /** A blob is no longer being read. */
+  readonly released: () => void;
 }): Uses {
-  const { namespace, metadata, clock } = parts;
+  const { namespace, metadata, clock, released } = parts;
   const holds = new Map<Digest, number>();
   let uses = new Map<Digest, number>();
 
@@ -32,6 +34,7 @@ export function createUses(parts: {
         if (left === 0) holds.delete(digest);
         else holds.set(digest, left);
         uses.set(digest, clock());
+        released();
       }
     },
     held: () => new Set(holds.keys()),

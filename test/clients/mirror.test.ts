@@ -1,157 +1,159 @@
 import assert from "node:assert/strict";
-import { appendFileSync } from "node:fs";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
-import { test } from "node:test";
-import { startDistribution } from "../support/distribution.ts";
-import { startFaultyProxy } from "../support/faulty-proxy.ts";
-import { startBerth } from "./support/berth.ts";
+import { describe, test } from "node:test";
 import { tool } from "./support/command.ts";
 import { startContainerd } from "./support/containerd.ts";
 import { writeContainersSettings } from "./support/containers-settings.ts";
-import { startDockerd } from "./support/dockerd.ts";
+import { startDockerd, type Engine } from "./support/dockerd.ts";
 import { startForeignServer } from "./support/foreign-server.ts";
-import { createPlatformIndex, greeting } from "./support/platform-index.ts";
-import { createRegistryReader } from "./support/registry-reader.ts";
-import { atEnd, createScratch } from "./support/scratch.ts";
+import { openMirrorStage } from "./support/mirror-stage.ts";
+import { assertLayoutHolds } from "./support/oci-layout.ts";
+import { createPlatformIndex, greeting, type Content } from "./support/platform-index.ts";
+import { digestOf } from "./support/registry-reader.ts";
+import { createScratch } from "./support/scratch.ts";
 import { offerForeign, seed } from "./support/seeding.ts";
 
 /*
- * Docker Hub can't be reached from a test. In its place stands distribution, behind a front that counts; every client asks
- * for names of Docker Hub, and only through Berth can they come to anything.
+ * Every client pulls an image of "Docker Hub" by the way that its own documentation gives for mirrors, first while the
+ * Hub is there and then, from nothing, when it is gone. Nothing here can reach the real one.
  */
-
+const foreignServer = await startForeignServer();
+const index = createPlatformIndex("docker", foreignServer.url);
+offerForeign(foreignServer, index);
+const { berth, hub, front, stopHub } = await openMirrorStage([new URL(foreignServer.url).host]);
 const folder = createScratch("mirror");
-const upstream = await startDistribution(path.join(folder, "upstream"));
-atEnd(() => upstream.stop());
-const front = await startFaultyProxy(upstream.port);
-atEnd(() => front.close());
-const elsewhere = await startForeignServer();
-const index = createPlatformIndex("oci", elsewhere.url);
-offerForeign(elsewhere, index);
-await seed(createRegistryReader(`127.0.0.1:${upstream.port}`), "library/alpine", "3.20", index);
+const at = (...parts: string[]): string => path.join(folder, ...parts);
+const isBlob = /\/blobs\//;
 
-const berth = await startBerth({
-  settings: {
-    BERTH_MIRRORS: JSON.stringify([
-      {
-        ...{ namespace: "docker.io", upstream: front.url, root: true, visibility: "public" },
-        // Every pull asks whether the tag has moved.
-        ...{ allowPrivateNetwork: true, ttl: { tag: "0s" }, idle: "2s" },
-        hydrate: [new URL(elsewhere.url).host],
-      },
-    ]),
-  },
-});
-const mirrors = { "registry-mirrors": [`http://${berth.host}`] };
-const docker = await startDockerd("dockerd", mirrors);
-const newer = await startDockerd("dockerd-containerd-store", mirrors);
-const { ctr, hostsFor } = await startContainerd();
-const hosts = hostsFor("docker.io", berth.host);
-const env = writeContainersSettings(folder);
-appendFileSync(
-  env["CONTAINERS_REGISTRIES_CONF"] ?? "",
-  `[[registry]]\nprefix = "docker.io"\nlocation = "docker.io"\n[[registry.mirror]]\nlocation = "${berth.host}/docker.io"\ninsecure = true\n`,
-);
-const podman = tool("podman", { cwd: folder, env });
-const skopeo = tool("skopeo", { cwd: folder, env: { ...env, _CONTAINERS_ROOTLESS_UID: "65534" } });
-const crane = tool("crane", { cwd: folder, env: { HOME: folder } }, ["--insecure"]);
-const prefixed = `${berth.host}/docker.io/library/alpine:3.20`;
-let round = 0;
+/** An image that only one client asks for, so that what it costs can be counted. */
+async function publish(name: string): Promise<string> {
+  await seed(hub, `library/${name}`, "multi", index);
+  return name;
+}
 
-/** Each of them takes the image to where it is not yet, and shows that it is right. */
-const pulls: Readonly<Record<string, () => Promise<void>>> = {
-  "docker, by registry-mirrors": async () => {
-    await docker("pull", "alpine:3.20");
-    const ran = await docker("run", "--rm", "--network", "none", "alpine:3.20");
-    assert.equal(ran.stdout, greeting);
-    await docker("rmi", "alpine:3.20");
+/** The upstream was asked for each manifest once, and for each blob once whichever images it is in. */
+function assertOnceEach(name: string): void {
+  const gets = [...front.counts].filter(([key]) => key.startsWith("GET"));
+  const manifests = gets.filter(([key]) => key.startsWith(`GET /v2/library/${name}/manifests/`));
+  assert.ok(manifests.length >= 2, "the list, and an image of it");
+  for (const [key, count] of manifests) assert.equal(count, 1, key);
+  const blobs = gets.filter(([key]) => isBlob.test(key));
+  for (const { descriptor } of index.blobs) {
+    const found = blobs.filter(([key]) => key.endsWith(descriptor.digest));
+    assert.ok(found.length <= 1 && (found[0]?.[1] ?? 1) === 1, `${descriptor.digest} came twice`);
+  }
+}
+
+/** Pulls the image into what was emptied before, and checks it. */
+type Pull = () => Promise<void>;
+const pulls = new Map<string, { readonly name: string; readonly pull: Pull }>();
+
+const clients: Readonly<Record<string, (name: string) => Promise<Pull>>> = {
+  "docker with registry-mirrors": (name) => engine("dockerd", name),
+  "docker on the containerd store with registry-mirrors": (name) =>
+    engine("dockerd-containerd-store", name),
+
+  "containerd with certs.d/docker.io/hosts.toml": async (name) => {
+    const { ctr } = await startContainerd();
+    const hosts = at("certs.d");
+    mkdirSync(path.join(hosts, "docker.io"), { recursive: true });
+    writeFileSync(
+      path.join(hosts, "docker.io", "hosts.toml"),
+      `server = "https://registry-1.docker.io"\n[host."http://${berth.host}"]\ncapabilities = ["pull", "resolve"]\n`,
+    );
+    const image = `docker.io/library/${name}:multi`;
+    let pulled = 0;
+    return async () => {
+      // A namespace that has nothing yet.
+      const own = ["--namespace", `pull-${(pulled += 1)}`];
+      await ctr(...own, "images", "pull", "--hosts-dir", hosts, image);
+      const ran = await ctr(...own, "run", "--rm", image, `greeter-${pulled}`);
+      assert.equal(ran.stdout, greeting);
+    };
   },
-  "docker with containerd's store, by registry-mirrors": async () => {
-    await newer("pull", "alpine:3.20");
-    const inspected = await newer("image", "inspect", "--format", "{{.Os}}", "alpine:3.20");
-    assert.equal(inspected.stdout.trim(), "linux");
-    await newer("rmi", "alpine:3.20");
+
+  "podman with a mirror in registries.conf": async (name) => {
+    const home = at("podman");
+    mkdirSync(home);
+    const mirror = `[[registry]]\nprefix = "docker.io"\nlocation = "docker.io"\n[[registry.mirror]]\nlocation = "${berth.host}/docker.io"\ninsecure = true\n`;
+    const podman = tool("podman", { cwd: home, env: writeContainersSettings(home, mirror) });
+    const image = `docker.io/library/${name}:multi`;
+    return async () => {
+      await podman("pull", image);
+      assert.equal((await podman("run", "--rm", image)).stdout, greeting);
+      await podman("rmi", image);
+    };
   },
-  "docker, by the host's name alone": async () => {
-    await docker("pull", `${berth.host}/alpine:3.20`);
-    await docker("rmi", `${berth.host}/alpine:3.20`);
+
+  "skopeo by prefix": async (name) => {
+    const home = at("skopeo");
+    mkdirSync(home);
+    const env = { ...writeContainersSettings(home), _CONTAINERS_ROOTLESS_UID: "65534" };
+    const skopeo = tool("skopeo", { cwd: home, env });
+    let copied = 0;
+    return async () => {
+      const target = path.join(home, `copy-${(copied += 1)}`);
+      const image = `docker://${berth.host}/docker.io/library/${name}:multi`;
+      await skopeo("copy", image, `dir:${target}`);
+      const linux = index.children[0] ?? assert.fail();
+      assert.ok(readFileSync(path.join(target, "manifest.json")).equals(linux.bytes));
+    };
   },
-  "containerd, by hosts.toml and ns": async () => {
-    const image = "docker.io/library/alpine:3.20";
-    const namespace = ["--namespace", `mirror-${round}`];
-    await ctr(...namespace, "images", "pull", "--hosts-dir", hosts, image);
-    const ran = await ctr(...namespace, "run", "--rm", image, `greeter-${round}`);
-    assert.equal(ran.stdout, greeting);
-  },
-  "podman, by a mirror in registries.conf": async () => {
-    await podman("pull", "docker.io/library/alpine:3.20");
-    const ran = await podman("run", "--rm", "docker.io/library/alpine:3.20");
-    assert.equal(ran.stdout, greeting);
-    await podman("rmi", "docker.io/library/alpine:3.20");
-  },
-  "skopeo, by prefix": async () => {
-    const target = path.join(folder, `skopeo-${round}`);
-    await skopeo("copy", `docker://${prefixed}`, `dir:${target}`);
-  },
-  "crane, by prefix": async () => {
-    const { stdout } = await crane("digest", prefixed);
-    assert.equal(stdout.trim(), index.root.descriptor.digest);
-    await crane("pull", "--platform", "linux/amd64", prefixed, path.join(folder, `${round}.tar`));
+
+  "crane by prefix, Windows with its foreign layers": async (name) => {
+    const crane = tool("crane", { env: { HOME: folder, DOCKER_CONFIG: folder } }, ["--insecure"]);
+    let pulled = 0;
+    return async () => {
+      const layout = at(`layout-${(pulled += 1)}`);
+      const image = `${berth.host}/docker.io/library/${name}:multi`;
+      await crane("pull", "--format", "oci", image, layout);
+      assertLayoutHolds(layout, index);
+      for (const layer of index.foreign) assertInLayout(layout, layer);
+    };
   },
 };
 
-for (const [name, pull] of Object.entries(pulls)) {
-  test(`a name of Docker Hub comes through Berth: ${name}`, pull);
+async function engine(program: Engine, name: string): Promise<Pull> {
+  const docker = await startDockerd(program, [`http://${berth.host}`]);
+  const image = `${name}:multi`;
+  return async () => {
+    await docker("pull", image);
+    const container = (await docker("create", "--network", "none", image)).stdout.trim();
+    const archive = await docker("cp", `${container}:/greeting`, "-");
+    assert.equal(archive.bytes.subarray(512).toString().replace(/\0+$/, ""), greeting);
+    await docker("rm", container);
+    await docker("rmi", image);
+  };
 }
 
-test("berth mirror warm brings all platforms, Windows' foreign layers from their own host", async () => {
-  const said = await berth.administer(["mirror", "warm", "docker.io/library/alpine:3.20"]);
-  assert.match(said, /1 tags; new: \d+ manifests, \d+ blobs/);
-  assert.equal(elsewhere.askedBy.length, index.foreign.length);
-  for (const { descriptor, bytes } of index.foreign) {
-    const found = await berth.blob("docker.io/library/alpine", descriptor.digest);
-    assert.ok(found.status === 200 && found.bytes.equals(bytes));
-  }
-  assert.equal(elsewhere.askedBy.length, index.foreign.length);
-});
-
-test("the upstream was asked once for each object, however many came", () => {
-  const gets = [...front.counts].filter(([key]) => key.startsWith("GET "));
-  assert.ok(gets.length >= index.blobs.length, `only ${gets.length} objects`);
-  const often = gets.filter(([key, count]) => count > 1 && !key.includes("/tags/"));
-  assert.deepEqual(often, []);
-});
-
-test("the upstream is gone, and the foreign layers from where they were", async () => {
-  await upstream.stop();
-  elsewhere.empty();
-  round += 1;
-});
-
-for (const [name, pull] of Object.entries(pulls)) {
-  test(`with the upstream down it comes from what Berth has: ${name}`, pull);
+function assertInLayout(layout: string, { descriptor: { digest } }: Content): void {
+  const bytes = readFileSync(path.join(layout, "blobs", ...digest.split(":")));
+  assert.equal(digestOf(bytes), digest);
 }
 
-test("containerd takes the Windows layers from Berth where their own host has them no more", async () => {
-  const namespace = ["--namespace", "isolated"];
-  const image = "docker.io/library/alpine:3.20";
-  await ctr(...namespace, "content", "fetch", "--all-platforms", "--hosts-dir", hosts, image);
-  for (const { descriptor, bytes } of [index.root, ...index.children, ...index.foreign]) {
-    const content = await ctr(...namespace, "content", "get", descriptor.digest);
-    assert.ok(content.bytes.equals(bytes), `${descriptor.digest} came with other bytes`);
-  }
+describe("while the upstream is there", () => {
+  for (const [client, prepare] of Object.entries(clients))
+    test(`${client} pulls through the mirror, which asks for each object once`, async () => {
+      const name = await publish(`image-${pulls.size}`);
+      const pull = await prepare(name);
+      await pull();
+      assertOnceEach(name);
+      const asked = front.count("GET", isBlob);
+      await pull();
+      assert.equal(front.count("GET", isBlob), asked, "the second pull brings no blob again");
+      pulls.set(client, { name, pull });
+    });
 });
 
-test("whoever asks the registry first, as docker does on Windows, needs nobody else", async () => {
-  // containerd asks the URLs first, and gives up when it can't connect to them.
-  elsewhere.stop();
-  const { root, children, blobs, foreign } = index;
-  for (const { descriptor, bytes } of [...blobs, ...foreign]) {
-    const found = await berth.blob("library/alpine", descriptor.digest);
-    assert.ok(found.status === 200 && found.bytes.equals(bytes), descriptor.digest);
-  }
-  for (const { descriptor, bytes } of [root, ...children]) {
-    const found = await berth.manifest("library/alpine", descriptor.digest);
-    assert.ok(found.status === 200 && found.bytes.equals(bytes), descriptor.digest);
-  }
+describe("when the upstream and the hosts of foreign layers are gone", () => {
+  for (const client of Object.keys(clients))
+    test(`${client} pulls it again`, async () => {
+      await stopHub();
+      foreignServer.stop();
+      const { name, pull } = pulls.get(client) ?? assert.fail("it has never been pulled");
+      await pull();
+      const stale = await berth.request(`/v2/library/${name}/manifests/multi`);
+      assert.equal(stale.headers.get("warning"), '299 - "upstream unreachable, cached copy"');
+    });
 });

@@ -1,41 +1,8 @@
 import assert from "node:assert/strict";
-import { get as httpGet, type IncomingMessage } from "node:http";
 import { after, describe, test } from "node:test";
 import { collect, startBerth } from "../support/berth.ts";
+import { newGate, openClient } from "./client.ts";
 import { bulk, pushUpstream, startMirrorPair, untilHere } from "./support.ts";
-
-/** A client that reads when it is told to. */
-async function openClient(port: number, path: string, headers: Record<string, string> = {}) {
-  const answer = await new Promise<IncomingMessage>((resolve, reject) => {
-    httpGet({ host: "127.0.0.1", port, path, headers, agent: false }, resolve).on("error", reject);
-  });
-  const pieces: Buffer[] = [];
-  const chunks = (answer as AsyncIterable<Buffer>)[Symbol.asyncIterator]();
-  const size = (): number => pieces.reduce((sum, piece) => sum + piece.length, 0);
-  const read = async (bytes: number): Promise<void> => {
-    while (size() < bytes) {
-      const next = await chunks.next();
-      if (next.done === true) return;
-      pieces.push(next.value);
-    }
-  };
-  return {
-    answer,
-    read,
-    readAll: async () => {
-      await read(Infinity);
-      return Buffer.concat(pieces);
-    },
-  };
-}
-
-function newGate() {
-  let open: () => void = () => undefined;
-  const until = new Promise<void>((resolve) => {
-    open = resolve;
-  });
-  return { until, open };
-}
 
 describe("a blob on its way through a mirror", async () => {
   const pair = await startMirrorPair({ idle: "1m" });

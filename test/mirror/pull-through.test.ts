@@ -57,6 +57,30 @@ describe("pulling through a mirror", async () => {
     assert.equal(proxy.count("HEAD"), 2);
   });
 
+  test("a HEAD of the tag and a GET of its digest bring the tag here too", async () => {
+    const image = await pushUpstream(pair, "library/resolved", "1", "resolved");
+    await mirror.api.head("/v2/resolved/manifests/1").expect(200);
+    await get(`/v2/resolved/manifests/${image.digest}`).expect(200);
+    await mirror.api.head("/v2/resolved/manifests/1").expect(200);
+    // What was learnt by the HEAD is in memory; what is kept is not.
+    await mirror.restart();
+    proxy.fail({ kind: "status", status: 500 });
+    const found = await get("/v2/resolved/manifests/1").expect(200);
+    assert.equal(found.headers["docker-content-digest"], image.digest);
+    proxy.fail(undefined);
+  });
+
+  test("a second tag of what is here is kept by its HEAD alone", async () => {
+    const image = await pushUpstream(pair, "library/again", "1", "again");
+    await putManifest(pair.upstream, "library/again", "2", image.manifest).expect(201);
+    await get("/v2/again/manifests/1").expect(200);
+    await mirror.api.head("/v2/again/manifests/2").expect(200);
+    await mirror.restart();
+    proxy.fail({ kind: "status", status: 500 });
+    await get("/v2/again/manifests/2").expect(200);
+    proxy.fail(undefined);
+  });
+
   test("a range of what is not here yet is served, and the whole is fetched once", async () => {
     const image = await pushUpstream(pair, "library/ranges", "1", bulk(500_000, "ranges"));
     proxy.reset();

@@ -9,8 +9,8 @@ export type Fault =
   | { readonly kind: "html" }
   /** One byte is another. */
   | { readonly kind: "corrupt" }
-  /** The connection breaks after so many bytes of the body. */
-  | { readonly kind: "cut"; readonly atByte: number }
+  /** The connection breaks after so many bytes of the body, when the promise resolves. */
+  | { readonly kind: "cut"; readonly atByte: number; readonly when?: Promise<unknown> }
   /** Nothing more comes after so many bytes, until the promise resolves. */
   | { readonly kind: "stall"; readonly atByte: number; readonly until: Promise<unknown> }
   | { readonly kind: "redirect"; readonly to: string };
@@ -74,6 +74,7 @@ export async function startFaultyProxy(targetPort: number): Promise<FaultyProxy>
       if (chosen?.kind === "cut" && sent + bytes.length > chosen.atByte) {
         // What was sent before the end arrives.
         outgoing.write(bytes.subarray(0, Math.max(0, chosen.atByte - sent)));
+        await chosen.when;
         outgoing.socket?.end();
         return;
       }

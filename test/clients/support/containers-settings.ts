@@ -5,8 +5,10 @@ import path from "node:path";
  * Settings for podman, buildah and skopeo below one folder, so that nothing on the machine counts and
  * nothing is left there: plain HTTP for loopback, any signature policy, the vfs store (it needs no
  * kernel support), and limits that the kernel grants inside a container too.
+ *
+ * @param registries more of registries.conf
  */
-export function writeContainersSettings(folder: string): Record<string, string> {
+export function writeContainersSettings(folder: string, registries = ""): Record<string, string> {
   const at = (...parts: string[]): string => path.join(folder, ...parts);
   const settings = at(".config/containers");
   mkdirSync(settings, { recursive: true });
@@ -17,7 +19,7 @@ export function writeContainersSettings(folder: string): Record<string, string> 
   );
   writeFileSync(
     path.join(settings, "registries.conf"),
-    'unqualified-search-registries = []\n[[registry]]\nlocation = "127.0.0.1"\ninsecure = true\n',
+    `unqualified-search-registries = []\n[[registry]]\nlocation = "127.0.0.1"\ninsecure = true\n${registries}`,
   );
   writeFileSync(
     path.join(settings, "storage.conf"),

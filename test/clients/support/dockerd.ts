@@ -15,14 +15,17 @@ export type Docker = Tool & { readonly socket: string };
  * A Docker engine of its own: its folders, socket and containerd lie in one scratch folder, and it
  * touches no network settings. Answers the docker command that talks to it.
  */
-export async function startDockerd(engine: Engine, settings: object = {}): Promise<Docker> {
+export async function startDockerd(
+  engine: Engine,
+  registryMirrors: readonly string[] = [],
+): Promise<Docker> {
   const folder = createScratch(engine);
   const at = (name: string): string => path.join(folder, name);
   const socket = `unix://${at("docker.sock")}`;
   const log = at("dockerd.log");
   const output = openSync(log, "w");
   mkdirSync(at("home"));
-  writeFileSync(at("daemon.json"), JSON.stringify(settings));
+  writeFileSync(at("daemon.json"), JSON.stringify({ "registry-mirrors": registryMirrors }));
   const child = spawn(
     engine,
     [
@@ -47,11 +50,11 @@ export async function startDockerd(engine: Engine, settings: object = {}): Promi
     if (!(await endProcess(pid))) throw new Error(`${engine} did not end when asked`);
   });
 
-  const place = { cwd: folder, env: { HOME: at("home") } };
+  const settings = { cwd: folder, env: { HOME: at("home") } };
   const first = ["--host", socket, "--config", at("home")];
   await untilReady(child, log, async () => {
-    const { code } = await attempt("docker", [...first, "version"], place);
+    const { code } = await attempt("docker", [...first, "version"], settings);
     return code === 0;
   });
-  return Object.assign(tool("docker", { timeoutSeconds: 1_200, ...place }, first), { socket });
+  return Object.assign(tool("docker", { timeoutSeconds: 1_200, ...settings }, first), { socket });
 }

@@ -1,0 +1,42 @@
+import { startDistribution } from "../../support/distribution.ts";
+import { startFaultyProxy, type FaultyProxy } from "../../support/faulty-proxy.ts";
+import { startBerth, type Berth } from "./berth.ts";
+import { createRegistryReader, type RegistryReader } from "./registry-reader.ts";
+import { atEnd, createScratch } from "./scratch.ts";
+
+/** A Berth that mirrors what stands for Docker Hub: a real distribution, behind a front that counts. */
+export interface MirrorStage {
+  readonly berth: Berth;
+  /** Where images are pushed for clients to find them on "Docker Hub". */
+  readonly hub: RegistryReader;
+  readonly front: FaultyProxy;
+  /** Takes it from the network: its connections are refused from now on. */
+  stopHub(): Promise<void>;
+}
+
+/** @param hydrate hosts to fetch foreign layers from */
+export async function openMirrorStage(hydrate: readonly string[]): Promise<MirrorStage> {
+  const distribution = await startDistribution(createScratch("hub"));
+  const front = await startFaultyProxy(distribution.port);
+  let isUp = true;
+  const stopHub = async (): Promise<void> => {
+    if (!isUp) return;
+    isUp = false;
+    await front.close();
+    await distribution.stop();
+  };
+  atEnd(stopHub);
+  const mirror = {
+    namespace: "docker.io",
+    upstream: front.url,
+    visibility: "public",
+    root: true,
+    allowPrivateNetwork: true,
+    hydrate,
+    // A tag is asked for each time: what comes while the upstream is gone comes in spite of it.
+    ttl: { tag: "0s" },
+  };
+  const berth = await startBerth({ settings: { BERTH_MIRRORS: JSON.stringify([mirror]) } });
+  const hub = createRegistryReader(`127.0.0.1:${distribution.port}`);
+  return { berth, hub, front, stopHub };
+}
