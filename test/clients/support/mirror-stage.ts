@@ -11,7 +11,7 @@ export interface MirrorStage {
   readonly hub: RegistryReader;
   readonly front: FaultyProxy;
   /** Takes it from the network: its connections are refused from now on. */
-  stopHub(): Promise<void>;
+  readonly stopHub: () => Promise<void>;
 }
 
 /** @param hydrate hosts to fetch foreign layers from */
