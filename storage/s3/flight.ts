@@ -44,7 +44,7 @@ export interface Kept {
 const KiB = 1024;
 const [mostOfAll, mostOfOne] = [32 * 1024 * KiB, 4 * 1024 * KiB];
 /** A read of the connection, and a segment, are not larger. */
-const mostAtOnce = 512 * KiB;
+const mostAtOnce = 1024 * KiB;
 /**
  * For the sake of readers that would fall out, a read rests so long at once; altogether not longer than this part of its
  * time, and a little more.
@@ -99,7 +99,11 @@ export function createFlight(
     // The last one is what somebody waits for.
     while (segments.length > 1 && frontier - behind() > keepable()) drop();
   };
-  const keepable = (): number => Math.min(mostOfOne, (mostOfAll - kept.bytes) / 4);
+  const keepable = (): number => {
+    // Behind a single reader nobody comes any more once its start is out of reach: the same few buffers serve it.
+    if (seats.size === 1 && frontier - range.start > mostOfOne) return 0;
+    return Math.min(mostOfOne, (mostOfAll - kept.bytes) / 4);
+  };
   /** Whether to read on may take from somebody what comes next for them. */
   const overtakes = (): boolean => {
     const gone = frontier - keepable() + 2 * mostAtOnce;

@@ -12,7 +12,7 @@ export interface PlainReader {
   close(): void;
 }
 
-const idleConnections = 32;
+const idleConnections = 16;
 /** Servers close what rests for longer, and what is closed under us is asked twice. */
 const restMs = 3_000;
 const longestHead = 32 * 1024;

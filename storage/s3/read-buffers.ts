@@ -22,10 +22,10 @@ export interface ReadBuffers {
 }
 
 const MiB = 1024 * 1024;
-const [largeBytes, smallBytes] = [MiB / 2, MiB / 8];
+const [largeBytes, smallBytes] = [MiB, MiB / 8];
 /** What large buffers may hold together. Small ones are refused to nobody: their number is bounded by that of readers. */
 const budget = 48 * MiB;
-const sparesAtMost = 32;
+const sparesAtMost = 16;
 
 export function createReadBuffers(): ReadBuffers {
   const spares = new Map<number, Uint8Array[]>([
