@@ -76,12 +76,11 @@ export function createHubRepositories(parts: {
       if (details === undefined) return [];
       const own = kindsOf.get(details.id) ?? [];
       return [
-        {
-          ...details,
+        Object.assign(details, {
           pulls: counted.get(name)?.pulls ?? 0,
-          mediaTypes: [...new Set(own.map(({ mediaType }) => mediaType))],
-          contentTypes: [...new Set(own.map(contentTypeOf))],
-        },
+          mediaTypes: [...new Set(own.map(({ mediaType }) => mediaType))].toSorted(),
+          contentTypes: [...new Set(own.map(contentTypeOf))].toSorted(),
+        }),
       ];
     });
   };
