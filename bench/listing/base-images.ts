@@ -14,7 +14,7 @@ const digestOf = (bytes: Buffer): string =>
 
 export async function pushBaseImages(url: string): Promise<void> {
   for (const platform of platforms) {
-    for (const blob of [configOf(platform), layerOf(platform)])
+    for (const blob of baseBlobs(platform))
       await send(
         "POST",
         `${url}/v2/${baseRepository}/blobs/uploads/?digest=${digestOf(blob)}`,
@@ -30,6 +30,11 @@ const configOf = (platform: Platform): Buffer =>
   Buffer.from(JSON.stringify({ ...platform, rootfs: { type: "layers" } }));
 const layerOf = ({ os, architecture }: Platform): Buffer =>
   Buffer.from(`a layer for ${os}/${architecture}`);
+
+export const baseBlobs = (platform: Platform = platforms[0]): readonly Buffer[] => [
+  configOf(platform),
+  layerOf(platform),
+];
 
 export function baseManifest(platform: Platform = platforms[0]) {
   const config = configOf(platform);

@@ -96,6 +96,10 @@ function fill(db: Database, { repositories, tags }: Amounts): void {
   }
 }
 
+/** The names of so many tags of one repository. */
+export const tagNames = (count: number): readonly string[] =>
+  Array.from({ length: count }, (_, number) => versionOf(number));
+
 const versionOf = (number: number): string =>
   `${Math.floor(number / 10_000)}.${Math.floor(number / 100) % 100}.${number % 100}`;
 

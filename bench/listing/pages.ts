@@ -7,8 +7,8 @@ export interface Pages {
   readonly follows: boolean;
 }
 
-const again = (first: string): Pages => ({ first, follows: false });
-const walk = (first: string): Pages => ({ first, follows: true });
+export const again = (first: string): Pages => ({ first, follows: false });
+export const walk = (first: string): Pages => ({ first, follows: true });
 
 const berthApi = "/api/berth/v1";
 const ofNamespace = `/v2/namespaces/${largestNamespace}/repositories?page_size=100`;

@@ -58,7 +58,8 @@ export function createOlareg(command: string): Server {
   };
 }
 
-export function createZot(command: string): Server {
+/** @param extensions what it does beyond serving images */
+export function createZot(command: string, extensions: object = {}): Server {
   return {
     name: "zot",
     version: versionOf(command, "--version"),
@@ -70,6 +71,7 @@ export function createZot(command: string): Server {
           storage: { rootDirectory: path.join(folder, "data") },
           http: { address: "127.0.0.1", port: String(port) },
           log: { level: "error" },
+          extensions,
         }),
       );
       return { command, args: ["serve", config] };

@@ -34,14 +34,14 @@ export interface Server {
   readonly guarded?: { readonly server: Server; readonly secret: string };
 }
 
-const patienceMs = 30_000;
+const usualPatienceMs = 30_000;
 const asksEveryMs = 2;
 
 /** Resolves when it answers. What it says goes to `server.log` in `folder`. */
 export async function startServer(
   server: Server,
   folder: string,
-  { watched = false } = {},
+  { watched = false, patienceMs = usualPatienceMs } = {},
 ): Promise<RunningServer> {
   const port = await freePort();
   const host = `127.0.0.1:${port}`;

@@ -93,4 +93,4 @@ END;
 CREATE INDEX repositories_by_update ON repositories (namespace, updated_at, name);
 CREATE INDEX repositories_public_by_name ON repositories (namespace, name) WHERE visibility = 'public';
 CREATE INDEX repositories_public_by_update ON repositories (namespace, updated_at, name) WHERE visibility = 'public';
-CREATE INDEX tags_by_update ON tags (repository_id, updated_at, name);
+CREATE INDEX tags_by_update ON tags (repository_id, updated_at, name, manifest_id);

@@ -18,6 +18,18 @@ export interface PageMarks<Place> {
 const marksAtMost = 20_000;
 const goodForMs = 60_000;
 
+/** A page of a whole list, or `undefined` if the place where it begins is not where it was. */
+export function cutFrom<Place>(
+  all: readonly Place[],
+  { after, skip }: { readonly after?: Place; readonly skip: number },
+  size: number,
+  isSame: (a: Place, b: Place) => boolean,
+): readonly Place[] | undefined {
+  if (after === undefined) return all.slice(skip, skip + size);
+  const at = all.findIndex((place) => isSame(place, after));
+  return at < 0 ? undefined : all.slice(at + 1, at + 1 + size);
+}
+
 export function createPageMarks<Place>(clock: () => number): PageMarks<Place> {
   const marks = new Map<string, { readonly place: Place; readonly untilMs: number }>();
   const keyOf = (list: string, page: number, size: number): string => `${page} ${size} ${list}`;

@@ -9,7 +9,7 @@ import type { RepositoryName } from "../oci/name.ts";
 import type { Counts } from "./counts.ts";
 import { contentTypeOf, type ContentType } from "./content-type.ts";
 import { groupedBy } from "./images.ts";
-import { createPageMarks } from "./page-marks.ts";
+import { createPageMarks, cutFrom } from "./page-marks.ts";
 
 /** What a list shows of a repository. */
 export interface ListedRepository extends RepositoryDetails {
@@ -41,6 +41,11 @@ export interface Listing<T> {
   readonly count: number;
   readonly items: readonly T[];
 }
+
+/** A part of a name is looked for in all of them: so many that have it need no second look to be counted. */
+const foundAtOnce = 1_000;
+const isSamePlace = (a: RepositoryPlace, b: RepositoryPlace): boolean =>
+  a.name === b.name && a.updatedAtMs === b.updatedAtMs && a.pullRank === b.pullRank;
 
 const orders = { name: "name", last_updated: "updated", pull_count: "pulls" } as const;
 
@@ -76,12 +81,11 @@ export function createHubRepositories(parts: {
       if (details === undefined) return [];
       const own = kindsOf.get(details.id) ?? [];
       return [
-        {
-          ...details,
+        Object.assign(details, {
           pulls: counted.get(name)?.pulls ?? 0,
-          mediaTypes: [...new Set(own.map(({ mediaType }) => mediaType))],
-          contentTypes: [...new Set(own.map(contentTypeOf))],
-        },
+          mediaTypes: [...new Set(own.map(({ mediaType }) => mediaType))].toSorted(),
+          contentTypes: [...new Set(own.map(contentTypeOf))].toSorted(),
+        }),
       ];
     });
   };
@@ -114,16 +118,25 @@ export function createHubRepositories(parts: {
     ): Promise<Listing<ListedRepository>> {
       const { namespace, page, size, search, ordering, descending } = list;
       const view = await policy.viewOf(session, namespace);
-      const count = await metadata.repositoryPages.count({ namespace, view, search });
-      if ((page - 1) * size >= count) return { count, items: [] };
       const order = orders[ordering];
+      const few = search
+        ? await metadata.repositoryPages.list({
+            ...{ namespace, view, search, order, descending, skip: 0, limit: foundAtOnce + 1 },
+          })
+        : undefined;
+      const isAll = few !== undefined && few.length <= foundAtOnce;
+      const count = isAll
+        ? few.length
+        : await metadata.repositoryPages.count({ namespace, view, search });
+      if ((page - 1) * size >= count) return { count, items: [] };
       const base = { namespace, view, search, order, descending, skip: 0, limit: size } as const;
       if (order === "pulls" && count <= countedAtMost)
         return { count, items: await describe(await byPulls(list, base)) };
       const key = JSON.stringify([view, namespace, search, order, descending]);
-      const places = await metadata.repositoryPages.list({
-        ...{ ...base, ...marks.begin(key, page, size) },
-      });
+      const begin = marks.begin(key, page, size);
+      const places =
+        (isAll ? cutFrom(few, begin, size, isSamePlace) : undefined) ??
+        (await metadata.repositoryPages.list({ ...base, ...begin }));
       marks.end(key, page, size, places.at(-1));
       const items = await describe(places.map(({ name }) => name));
       return { count, items: order === "pulls" ? items.toSorted(mostPulled(descending)) : items };

@@ -32,7 +32,7 @@ export function createRepositoryViews(parts: {
       const details = byName.get(name);
       if (details === undefined) return [];
       const own = facets.get(details.id) ?? [];
-      return [{ ...details, count: counted.get(name), facets: own }];
+      return [Object.assign(details, { count: counted.get(name), facets: own })];
     });
   };
 

@@ -11,7 +11,7 @@ import type { Counts } from "./counts.ts";
 import { contentTypeOf, type ContentType } from "./content-type.ts";
 import { createImageContents, instructionsOf, type Layer } from "./image-contents.ts";
 import type { Image } from "./images.ts";
-import { createPageMarks } from "./page-marks.ts";
+import { createPageMarks, cutFrom } from "./page-marks.ts";
 import type { Listing } from "./repositories.ts";
 import { createTagContents, type TagContents } from "./tag-contents.ts";
 
@@ -37,6 +37,11 @@ export interface TagList {
 export interface ImageWithLayers extends Image {
   readonly layers: readonly (Layer & { readonly instruction: string })[];
 }
+
+/** As for repositories: so many with a part of a name need no second look to be counted. */
+const foundAtOnce = 1_000;
+const isSamePlace = (a: TagPlace, b: TagPlace): boolean =>
+  a.name === b.name && a.updatedAtMs === b.updatedAtMs;
 
 export type HubTags = ReturnType<typeof createHubTags>;
 
@@ -84,16 +89,24 @@ export function createHubTags(parts: {
       const { page, size, search, order, descending } = list;
       const home = await contents.homeOf(repository);
       const { id: repositoryId, tags } = home;
-      const count =
-        search === undefined || search === ""
-          ? tags
-          : await metadata.tagPages.countNamed(repositoryId, search);
+      const few = search
+        ? await metadata.tagPages.list({
+            ...{ repositoryId, search, order, descending, skip: 0, limit: foundAtOnce + 1 },
+          })
+        : undefined;
+      const isAll = few !== undefined && few.length <= foundAtOnce;
+      const countOfAll = async (): Promise<number> =>
+        search ? metadata.tagPages.countNamed(repositoryId, search) : tags;
+      const count = isAll ? few.length : await countOfAll();
       if ((page - 1) * size >= count) return { count, items: [] };
       const key = JSON.stringify([repositoryId, search, order, descending]);
-      const places = await metadata.tagPages.list({
-        ...{ repositoryId, search, order, descending, limit: size },
-        ...marks.begin(key, page, size),
-      });
+      const begin = marks.begin(key, page, size);
+      const places =
+        (isAll ? cutFrom(few, begin, size, isSamePlace) : undefined) ??
+        (await metadata.tagPages.list({
+          ...{ repositoryId, search, order, descending, limit: size },
+          ...begin,
+        }));
       marks.end(key, page, size, places.at(-1));
       const names = places.map(({ name }) => name);
       return { count, items: await show(home, names) };

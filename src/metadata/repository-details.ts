@@ -57,34 +57,32 @@ export function createRepositoryDetailReads(db: Database) {
           "repositories.tag_count as tags",
           "repositories.star_count as stars",
           "repositories.size_bytes as sizeBytes",
-          "repository_descriptions.short_text as shortText",
+          sql<string>`coalesce(repository_descriptions.short_text, '')`.as("shortText"),
           fullTexts
-            ? sql<string | null>`repository_descriptions.full_text`.as("fullText")
-            : sql<string | null>`NULL`.as("fullText"),
+            ? sql<string>`coalesce(repository_descriptions.full_text, '')`.as("fullText")
+            : sql<string>`''`.as("fullText"),
         ])
         .where("repositories.name", "in", oneOf(names))
         .execute();
-      return rows.map(({ immutableTags, shortText, fullText, ...row }) => ({
-        ...row,
-        immutableTags: immutableTags === null ? null : (JSON.parse(immutableTags) as TagPatterns),
-        shortText: shortText ?? "",
-        fullText: fullText ?? "",
-      }));
+      // A copy of every row would cost as much as to read them.
+      return rows.map((row) =>
+        Object.assign(row, {
+          immutableTags:
+            row.immutableTags === null ? null : (JSON.parse(row.immutableTags) as TagPatterns),
+        }),
+      );
     },
 
     /** What the newest tags of these repositories are: bounded, however many tags there are. */
     async kinds(ids: readonly number[]): Promise<readonly TaggedKind[]> {
       if (ids.length === 0) return [];
       const { rows } = await sql<TaggedKind>`
-        SELECT DISTINCT repositories.id AS repositoryId, manifests.media_type AS mediaType, manifests.kind AS kind,
+        SELECT repositories.value AS repositoryId, manifests.media_type AS mediaType, manifests.kind AS kind,
           manifests.artifact_type AS artifactType, manifests.config_media_type AS configMediaType
-        FROM repositories
-        JOIN tags ON tags.repository_id = repositories.id AND tags.name IN (
-          SELECT name FROM tags AS newest WHERE newest.repository_id = repositories.id
-          ORDER BY newest.updated_at DESC, newest.name DESC LIMIT ${newestTags})
-        JOIN manifests ON manifests.id = tags.manifest_id
-        WHERE repositories.id IN ${oneOf(ids)}
-        ORDER BY manifests.media_type`.execute(db);
+        FROM json_each(${JSON.stringify(ids)}) AS repositories
+        JOIN manifests ON manifests.id IN (
+          SELECT manifest_id FROM tags WHERE repository_id = repositories.value
+          ORDER BY updated_at DESC, name DESC LIMIT ${newestTags})`.execute(db);
       return rows;
     },
 

@@ -1,0 +1,64 @@
+/**
+ * The lists that others have too, on the same names: `node … bench/listing-peers.ts --folder FOLDER [--distribution PATH]
+ * [--zot PATH]`. The folder is filled the first time.
+ */
+import { existsSync, mkdirSync } from "node:fs";
+import path from "node:path";
+import process from "node:process";
+import { parseArgs } from "node:util";
+import { measurePages } from "./listing/measure.ts";
+import { distributionPages, fillDistribution, fillZot, zotPages } from "./listing/peers.ts";
+import type { Pages } from "./listing/pages.ts";
+import { createDistribution, createZot } from "./servers/peers.ts";
+import { startServer, type Server } from "./servers/program.ts";
+import { memoryOf } from "./support/processes.ts";
+import { formatTable, inMiB } from "./support/table.ts";
+
+const { values } = parseArgs({
+  options: {
+    folder: { type: "string" },
+    distribution: { type: "string" },
+    zot: { type: "string" },
+    repositories: { type: "string", default: "100000" },
+    /** It reads every one of them before it answers. */
+    "zot-repositories": { type: "string", default: "100000" },
+    seconds: { type: "string", default: "3" },
+  },
+});
+if (values.folder === undefined) throw new Error("say which --folder");
+const home = values.folder;
+
+async function show(
+  server: Server,
+  pages: Readonly<Record<string, Pages>>,
+  fill: (data: string) => void,
+): Promise<void> {
+  const folder = path.join(home, server.name);
+  if (!existsSync(folder)) {
+    mkdirSync(folder, { recursive: true });
+    fill(path.join(folder, "data"));
+  }
+  const running = await startServer(server, folder, { patienceMs: 600_000 });
+  try {
+    const idle = memoryOf(running.pid, "VmRSS");
+    const rows = await measurePages(running, {
+      ...{ pages: Object.entries(pages), seconds: Number(values.seconds) },
+      ...{ pushesPerSecond: 0, distinct: false },
+    });
+    const heads = [`${server.name} ${server.version}`, "first, ms", "p50, ms", "p99, ms"];
+    const table = formatTable([...heads, "CPU, ms", "requests/s", "RSS"], rows);
+    const start = `${(running.startMs / 1000).toFixed(1)} s`;
+    process.stdout.write(`${table}\n\nstart ${start}, RSS at the start ${inMiB(idle)}\n\n`);
+  } finally {
+    await running.stop();
+  }
+}
+
+if (values.distribution !== undefined)
+  await show(createDistribution(values.distribution), distributionPages, (data) =>
+    fillDistribution(data, Number(values.repositories), 100_000),
+  );
+if (values.zot !== undefined)
+  await show(createZot(values.zot, { search: { enable: true } }), zotPages, (data) =>
+    fillZot(data, Number(values["zot-repositories"])),
+  );
