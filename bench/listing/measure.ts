@@ -88,16 +88,18 @@ async function startPushing(host: string, perSecond: number): Promise<() => void
   const connection = await openConnection(host);
   let number = 0;
   let isBusy = false;
+  const push = async (): Promise<void> => {
+    const { status, body } = await connection.send({
+      ...{ method: "PUT", target: `/v2/${baseRepository}/manifests/pushed-${number % 10}` },
+      ...{ headers: { "Content-Type": mediaType }, body: bytes },
+    });
+    if (status !== 201) throw new Error(`a push was answered ${status}: ${String(body)}`);
+  };
   const timer = setInterval(() => {
     if (isBusy) return;
     isBusy = true;
     number += 1;
-    void connection
-      .send({
-        ...{ method: "PUT", target: `/v2/${baseRepository}/manifests/pushed-${number % 10}` },
-        ...{ headers: { "Content-Type": mediaType }, body: bytes },
-      })
-      .finally(() => (isBusy = false));
+    void push().then(() => (isBusy = false));
   }, 1000 / perSecond);
   return () => {
     clearInterval(timer);
