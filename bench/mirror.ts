@@ -7,10 +7,10 @@ import process from "node:process";
 import { randomBytes } from "node:crypto";
 import { pushImage, startDistribution } from "../test/support/distribution.ts";
 import { startFaultyProxy } from "../test/support/faulty-proxy.ts";
-import { runHerd } from "./client/herd.ts";
+import { runHerd, type HerdResult } from "./client/herd.ts";
 
 /*
- * `node --import ./test/support/register.mjs bench/mirror.ts [clients]`: one client and then a herd pull an image of four
+ * `node --import ./test/support/register.mjs bench/mirror.ts [clients]`: one client (the middle of seven) and then a herd pull an image of four
  * layers of 4 MB that is not here yet, and then is, through Berth and through distribution as a pull-through cache, from a
  * distribution whose blobs come at 20 MB/s. Needs the program `registry`, and a build.
  */
@@ -54,6 +54,19 @@ const newImage = (name: string) =>
     Array.from({ length: 4 }, () => randomBytes(4 * MB)),
   );
 
+const rounds = 7;
+
+/** Of several runs; each figure for itself. */
+function medianOf(runs: readonly HerdResult[]): HerdResult {
+  const middle = (values: readonly number[]): number =>
+    values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
+  return {
+    failures: runs.flatMap(({ failures }) => failures),
+    ms: middle(runs.map(({ ms }) => ms)),
+    firstByteMs: middle(runs.map(({ firstByteMs }) => firstByteMs)),
+  };
+}
+
 async function measure(server: string, port: number): Promise<void> {
   const line = (what: string, result: Awaited<ReturnType<typeof runHerd>>): void => {
     const requests = `${proxy.count("GET")} GET ${proxy.count("HEAD")} HEAD`;
@@ -76,15 +89,26 @@ async function measure(server: string, port: number): Promise<void> {
       ...{ port, name: `library/${name}`, tag: "1" },
       ...{ blobs: image.digests, bytes: image.bytes },
     });
-  const direct = await newImage(`${server}-direct`);
-  const straight = await runHerd(1, {
-    ...{ port: proxy.port, name: `library/${server}-direct`, tag: "1" },
-    ...{ blobs: direct.digests, bytes: direct.bytes },
-  });
-  line("upstream itself", straight);
-  const one = await newImage(`${server}-one`);
+  // A process that has just begun is not what anybody has in front of them.
+  const warmUp = await newImage(`${server}-warm-up`);
+  await pull(1, `${server}-warm-up`, warmUp);
+  const [straight, through]: [HerdResult[], HerdResult[]] = [[], []];
+  for (let round = 0; round < rounds; round += 1) {
+    const [direct, one] = [`${server}-direct-${round}`, `${server}-one-${round}`];
+    const there = await newImage(direct);
+    straight.push(
+      await runHerd(1, {
+        ...{ port: proxy.port, name: `library/${direct}`, tag: "1" },
+        ...{ blobs: there.digests, bytes: there.bytes },
+      }),
+    );
+    const image = await newImage(one);
+    proxy.reset();
+    through.push(await pull(1, one, image));
+  }
   proxy.reset();
-  line("cold, 1 client", await pull(1, `${server}-one`, one));
+  line("upstream itself", medianOf(straight));
+  line("cold, 1 client", medianOf(through));
   const many = await newImage(`${server}-many`);
   proxy.reset();
   line(`cold, ${clients} clients`, await pull(clients, `${server}-many`, many));
