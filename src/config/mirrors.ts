@@ -96,6 +96,9 @@ export const mirrorSchema = z.object({
     })
     .prefault({}),
   budget: size({ min: 1 }).optional().describe("Bytes to keep; the longest unused blobs go first"),
+  prefetch: integer({ min: 0, max: 100 })
+    .prefault(3)
+    .describe("Layers that follow one that is pulled, and are fetched with it"),
   idle: duration({ min: 100, max: day })
     .prefault("30s")
     .describe("An upstream that sends nothing for so long is given up"),

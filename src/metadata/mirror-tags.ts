@@ -29,6 +29,34 @@ export function createMirrorTagReads(db: Database) {
       return row?.sizeBytes;
     },
 
+    /** The layers that follow this one in an image of the repository, in their order; those that lie elsewhere left out. */
+    async layersBehind(
+      repository: RepositoryName,
+      digest: Digest,
+      limit: number,
+    ): Promise<readonly Digest[]> {
+      const rows = await db
+        .selectFrom("manifest_references as this")
+        .innerJoin("manifests", "manifests.id", "this.manifest_id")
+        .innerJoin("repositories", "repositories.id", "manifests.repository_id")
+        .innerJoin("manifest_references as next", (join) =>
+          join
+            .onRef("next.manifest_id", "=", "this.manifest_id")
+            .onRef("next.position", ">", "this.position"),
+        )
+        .select("next.digest as digest")
+        .where("this.digest", "=", digest)
+        .where("this.kind", "=", "layer")
+        .where("repositories.name", "=", repository)
+        .where("next.kind", "=", "layer")
+        .where("next.urls", "is", null)
+        .orderBy("this.manifest_id", "desc")
+        .orderBy("next.position")
+        .limit(limit)
+        .execute();
+      return [...new Set(rows.map((row) => row.digest))];
+    },
+
     /** Where a foreign layer lies, as manifests of the repository say. */
     async urlsOf(repository: RepositoryName, digest: Digest): Promise<readonly string[]> {
       const rows = await db

@@ -32,6 +32,8 @@ export function createMirrorBlobs(parts: {
   readonly upstream: Upstream;
   readonly missing: Missing;
   readonly missingTtlMs: number;
+  /** So many layers behind one that is pulled come with it. */
+  readonly prefetch: number;
   readonly uses: Uses;
   readonly counters: Counters;
 }) {
@@ -46,6 +48,19 @@ export function createMirrorBlobs(parts: {
       status: { kind: "hit" },
       open: async (range) => counted(uses.hold(blob.digest, await blobs.open(blob, range))),
     };
+  };
+
+  /** Clients that take one layer after the other find the next ones under way. That they can't come is told when they are asked for. */
+  const bringNext = async (place: MirrorPlace, digest: Digest): Promise<void> => {
+    const { repository } = place;
+    const behind = await metadata.mirrorTags.layersBehind(repository, digest, parts.prefetch);
+    await Promise.allSettled(
+      behind.map(async (layer) => {
+        if ((await metadata.blobs.find(repository, layer)) !== undefined) return;
+        const arrival = await arrivals.get(place, layer);
+        if (arrival.kind === "coming") await arrival.done();
+      }),
+    );
   };
 
   async function* counted(bytes: LentBytes): LentBytes {
@@ -93,6 +108,7 @@ export function createMirrorBlobs(parts: {
         if (arrival.kind === "here") return cached(arrival.blob);
         const { growth, collapsed } = arrival;
         counters.add("misses");
+        if (!collapsed && parts.prefetch > 0) bringNext(place, digest).catch(() => undefined);
         const sizeBytes = await arrival.sized();
         // No byte is held back of a blob that has none: it is told when it is verified.
         if (sizeBytes === 0) await arrival.done();

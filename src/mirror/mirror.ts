@@ -103,6 +103,7 @@ export function createMirror(settings: MirrorSettings, parts: MirrorParts): Mirr
       ...{ store, metadata, arrivals, upstream, missing, uses, counters },
       blobs: parts.blobs,
       missingTtlMs: ttl.missing,
+      prefetch: settings.prefetch,
     }),
     manifests: createMirrorManifests({
       ...{ metadata, manifests, incoming, upstream, missing, ttl, clock, counters },

@@ -21,6 +21,8 @@ export interface MirrorSettings {
     readonly referrers: number;
   };
   readonly budget?: number | undefined;
+  /** So many layers behind one that is pulled come with it, before they are asked for. */
+  readonly prefetch: number;
   readonly allowPrivateNetwork: boolean;
   readonly tls: { readonly ca?: string | undefined; readonly insecure: boolean };
   /** Hosts from which foreign layers may be fetched; none: they stay where they are. */

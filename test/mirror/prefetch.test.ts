@@ -1,0 +1,72 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { setTimeout as pause } from "node:timers/promises";
+import { pushBlob, putManifest } from "../support/berth.ts";
+import { bulk, startMirrorPair, untilHere, type MirrorPair } from "./support.ts";
+
+const image = "application/vnd.oci.image.manifest.v1+json";
+const layerType = "application/vnd.oci.image.layer.v1.tar";
+
+/** An image of six layers at the upstream, whose manifest has been pulled. */
+async function publish({ upstream, mirror }: MirrorPair, name: string): Promise<readonly string[]> {
+  const text = JSON.stringify({ os: "linux", architecture: "amd64", name });
+  const config = await pushBlob(upstream, `library/${name}`, text);
+  const layers = [];
+  for (let number = 0; number < 6; number += 1) {
+    const bytes = bulk(20_000, `${name} ${number}`);
+    const digest = await pushBlob(upstream, `library/${name}`, bytes);
+    layers.push({ mediaType: layerType, digest, size: bytes.length });
+  }
+  const manifest = {
+    ...{ schemaVersion: 2, mediaType: image, layers },
+    config: {
+      ...{ mediaType: "application/vnd.oci.image.config.v1+json", digest: config },
+      size: text.length,
+    },
+  };
+  await putManifest(upstream, `library/${name}`, "1", manifest).expect(201);
+  await mirror.api.get(`/v2/${name}/manifests/1`).expect(200);
+  return layers.map(({ digest }) => digest);
+}
+
+describe("layers that follow one that is pulled", async () => {
+  const pair = await startMirrorPair();
+  const { mirror, proxy } = pair;
+  const asked = (layers: readonly string[]): readonly number[] =>
+    layers.map((digest) => proxy.count("GET", new RegExp(`/blobs/${digest}$`)));
+
+  test("come with it, three of them, each once, and nothing before a layer is asked for", async () => {
+    const layers = await publish(pair, "ahead");
+    assert.deepEqual(asked(layers), [0, 0, 0, 0, 0, 0]);
+    const [first = "", second = "", , , fifth = ""] = layers;
+    await mirror.api.get(`/v2/ahead/blobs/${first}`).expect(200);
+    while (asked(layers)[3] === 0) await pause(5);
+    for (const digest of layers.slice(0, 4)) await untilHere(mirror, `/v2/ahead/blobs/${digest}`);
+    assert.deepEqual(asked(layers), [1, 1, 1, 1, 0, 0]);
+    await mirror.api.get(`/v2/ahead/blobs/${second}`).expect(200);
+    await mirror.api.get(`/v2/ahead/blobs/${fifth}`).expect(200);
+    while (asked(layers)[5] === 0) await pause(5);
+    assert.deepEqual(asked(layers), [1, 1, 1, 1, 1, 1]);
+  });
+
+  test("that can't come are no matter for the one that was asked for", async () => {
+    const layers = await publish(pair, "failing");
+    const [first = "", second = ""] = layers;
+    proxy.fail({ kind: "status", status: 500 }, new RegExp(`/blobs/${second}$`));
+    await mirror.api.get(`/v2/failing/blobs/${first}`).expect(200);
+    while (asked(layers)[1] === 0) await pause(5);
+    await untilHere(mirror, `/v2/failing/blobs/${first}`);
+    proxy.fail(undefined);
+    await mirror.api.get(`/v2/failing/blobs/${second}`).expect(200);
+  });
+
+  test("stay where they are with prefetch: 0", async () => {
+    const other = await startMirrorPair({ prefetch: 0 });
+    const layers = await publish(other, "alone");
+    const [first = ""] = layers;
+    await other.mirror.api.get(`/v2/alone/blobs/${first}`).expect(200);
+    await untilHere(other.mirror, `/v2/alone/blobs/${first}`);
+    await pause(100);
+    assert.equal(other.proxy.count("GET", /\/blobs\//), 1);
+  });
+});
