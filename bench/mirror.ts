@@ -1,16 +1,18 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import process from "node:process";
 import { randomBytes } from "node:crypto";
 import { pushImage, startDistribution } from "../test/support/distribution.ts";
 import { startFaultyProxy } from "../test/support/faulty-proxy.ts";
+import { createZot } from "./servers/peers.ts";
+import { startServer } from "./servers/program.ts";
 import { runHerd, type HerdResult } from "./client/herd.ts";
 
 /*
- * `node --import ./test/support/register.mjs bench/mirror.ts [clients]`: one client (the middle of seven) and then a herd pull an image of four
+ * `node --import ./test/support/register.mjs bench/mirror.ts [clients] [zot]`: one client (the middle of seven) and then a herd pull an image of four
  * layers of 4 MB that is not here yet, and then is, through Berth and through distribution as a pull-through cache, from a
  * distribution whose blobs come at 20 MB/s. Needs the program `registry`, and a build.
  */
@@ -122,6 +124,16 @@ await berth.stop();
 const distribution = await startDistribution(path.join(folder, "distribution"), proxy.url);
 await measure("distribution", distribution.port);
 await distribution.stop();
+const zotProgram = process.argv[3];
+if (zotProgram !== undefined) {
+  const registry = { urls: [proxy.url], onDemand: true, tlsVerify: false };
+  const sync = { enable: true, registries: [{ ...registry, content: [{ prefix: "**" }] }] };
+  const home = path.join(folder, "zot");
+  mkdirSync(home);
+  const zot = await startServer(createZot(zotProgram, { sync }), home);
+  await measure("zot", Number(zot.host.split(":")[1]));
+  await zot.stop();
+}
 await proxy.close();
 await upstream.stop();
 rmSync(folder, { recursive: true });
