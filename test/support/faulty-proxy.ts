@@ -1,3 +1,4 @@
+import { once } from "node:events";
 import { createServer, request, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { setTimeout as pause } from "node:timers/promises";
@@ -66,6 +67,8 @@ export async function startFaultyProxy(targetPort: number): Promise<FaultyProxy>
       incoming.pipe(sent);
     });
     outgoing.writeHead(answer.statusCode ?? 502, answer.headers);
+    // Who has gone lets go of the upstream's answer too, which would otherwise wait to be read for ever.
+    const left = once(outgoing, "close");
     let sent = 0;
     for await (const chunk of answer as AsyncIterable<Buffer>) {
       const bytes = Buffer.from(chunk);
@@ -81,7 +84,8 @@ export async function startFaultyProxy(targetPort: number): Promise<FaultyProxy>
       if (chosen?.kind === "stall" && sent + bytes.length > chosen.atByte) {
         const first = bytes.subarray(0, Math.max(0, chosen.atByte - sent));
         outgoing.write(first);
-        await chosen.until;
+        await Promise.race([chosen.until, left]);
+        if (outgoing.destroyed) return;
         outgoing.write(bytes.subarray(first.length));
         sent += bytes.length;
         continue;
