@@ -94,23 +94,28 @@ async function measure(server: string, port: number): Promise<void> {
   // A process that has just begun is not what anybody has in front of them.
   const warmUp = await newImage(`${server}-warm-up`);
   await pull(1, `${server}-warm-up`, warmUp);
-  const [straight, through]: [HerdResult[], HerdResult[]] = [[], []];
-  for (let round = 0; round < rounds; round += 1) {
-    const [direct, one] = [`${server}-direct-${round}`, `${server}-one-${round}`];
-    const there = await newImage(direct);
-    straight.push(
-      await runHerd(1, {
-        ...{ port: proxy.port, name: `library/${direct}`, tag: "1" },
-        ...{ blobs: there.digests, bytes: there.bytes },
-      }),
-    );
-    const image = await newImage(one);
+  const single = async (what: string): Promise<void> => {
+    const [straight, through]: [HerdResult[], HerdResult[]] = [[], []];
+    for (let round = 0; round < rounds; round += 1) {
+      const [direct, one] = [`${server}-direct${what}-${round}`, `${server}-one${what}-${round}`];
+      const there = await newImage(direct);
+      straight.push(
+        await runHerd(1, {
+          ...{ port: proxy.port, name: `library/${direct}`, tag: "1" },
+          ...{ blobs: there.digests, bytes: there.bytes },
+        }),
+      );
+      through.push(await pull(1, one, await newImage(one)));
+    }
     proxy.reset();
-    through.push(await pull(1, one, image));
-  }
-  proxy.reset();
-  line("upstream itself", medianOf(straight));
-  line("cold, 1 client", medianOf(through));
+    line(`upstream itself${what}`, medianOf(straight));
+    line(`cold, 1 client${what}`, medianOf(through));
+  };
+  await single("");
+  // As a registry is that is not on the same machine.
+  proxy.distance(20);
+  await single("-20ms");
+  proxy.distance(0);
   const many = await newImage(`${server}-many`);
   proxy.reset();
   line(`cold, ${clients} clients`, await pull(clients, `${server}-many`, many));

@@ -34,6 +34,8 @@ export interface FaultyProxy {
   fail(fault: Fault | undefined, path?: RegExp, times?: number): void;
   /** Bytes a second of one answer's body. */
   rate(bytesPerSecond: number | undefined): void;
+  /** Until an answer begins: how far away it is. */
+  distance(ms: number): void;
   close(): Promise<void>;
 }
 
@@ -98,7 +100,8 @@ export async function startFaultyProxy(targetPort: number): Promise<FaultyProxy>
     outgoing.end();
   };
 
-  const server = createServer((incoming, outgoing) => {
+  let awayMs = 0;
+  const serve = (incoming: IncomingMessage, outgoing: ServerResponse): void => {
     const { method = "", url = "/" } = incoming;
     const key = `${method} ${url}`;
     counts.set(key, (counts.get(key) ?? 0) + 1);
@@ -128,6 +131,10 @@ export async function startFaultyProxy(targetPort: number): Promise<FaultyProxy>
       case undefined:
         forward(incoming, outgoing, chosen).catch(() => outgoing.destroy());
     }
+  };
+  const server = createServer((incoming, outgoing) => {
+    if (awayMs === 0) serve(incoming, outgoing);
+    else setTimeout(serve, awayMs, incoming, outgoing);
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const { port } = server.address() as AddressInfo;
@@ -152,6 +159,9 @@ export async function startFaultyProxy(targetPort: number): Promise<FaultyProxy>
     },
     rate(next) {
       bytesPerSecond = next;
+    },
+    distance(ms) {
+      awayMs = ms;
     },
     async close() {
       server.closeAllConnections();
