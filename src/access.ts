@@ -1,7 +1,7 @@
 import { createAccounts } from "./auth/accounts.ts";
 import { createBearer } from "./auth/bearer.ts";
 import { createGrants } from "./auth/grants.ts";
-import { createHubPolicy, createOpenHubPolicy } from "./auth/hub-policy.ts";
+import { createHubPolicy, createOpenHubPolicy, keepingMirrors } from "./auth/hub-policy.ts";
 import { openKeys } from "./auth/keys.ts";
 import { createOpenPolicy, createPolicy } from "./auth/policy.ts";
 import { createSessions } from "./auth/sessions.ts";
@@ -47,12 +47,17 @@ export async function openAccess(
   const challenger = createChallenger({ origins, service });
   const { createOnPush } = config.repositories;
   const visibilities = new Map(config.mirrors.map((one) => [one.namespace, one.visibility]));
+  const mirrored = new Set(visibilities.keys());
   const accounts = createAccounts({ metadata, clock, createOnPush, mirrors: visibilities });
   if (config.auth.open) {
     const [callers, policy] = [createOpenCallers(), createOpenPolicy()];
     return {
       parts: { origins, challenger, callers, policy, tokens: undefined },
-      hub: { accounts, policy: createOpenHubPolicy(), sessions: undefined },
+      hub: {
+        accounts,
+        policy: keepingMirrors(createOpenHubPolicy(), mirrored),
+        sessions: undefined,
+      },
       administrator: undefined,
     };
   }
@@ -73,7 +78,7 @@ export async function openAccess(
     administrator,
     hub: {
       accounts,
-      policy: createHubPolicy({ metadata }),
+      policy: keepingMirrors(createHubPolicy({ metadata }), mirrored),
       sessions: createSessions({ keys, issuer: service, authenticator, metadata, clock }),
     },
     parts: {

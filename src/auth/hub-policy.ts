@@ -74,6 +74,27 @@ export function createOpenHubPolicy(): HubPolicy {
 const needsAccount = ({ of }: HubNeed): boolean =>
   of === "session" || of === "user" || of === "password";
 
+/**
+ * A mirror holds what its upstream has, as on the registry's own paths: nothing is made in its namespace, no tag of it is
+ * moved, or kept from moving. What is here of it may be removed.
+ */
+export function keepingMirrors(policy: HubPolicy, mirrors: ReadonlySet<string>): HubPolicy {
+  return {
+    ...policy,
+    async judge(session, need, target) {
+      const verdict = await policy.judge(session, need, target);
+      if (verdict !== "allowed" || !changesContents(need)) return verdict;
+      const { repository, namespace = "" } = target;
+      const home = repository === undefined ? namespace : namespaceOf(repository);
+      return mirrors.has(home) ? "forbidden" : verdict;
+    },
+  };
+}
+
+const changesContents = (need: HubNeed): boolean =>
+  need.of === "namespace" ||
+  (need.of === "repository" && (need.deed === "move tags" || need.deed === "fix tags"));
+
 /** A personal access token takes from what its owner may do to organisations, too. */
 const mayRead = (scope: PersonalScope | undefined): boolean => scope !== "repo:public_read";
 const mayChange = (scope: PersonalScope | undefined): boolean =>

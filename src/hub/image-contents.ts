@@ -1,4 +1,5 @@
 import type { Digest } from "../oci/digest.ts";
+import { OciError } from "../oci/errors.ts";
 import { parseManifest } from "../oci/manifest.ts";
 import type { RepositoryName } from "../oci/name.ts";
 import type { Registry } from "../registry/registry.ts";
@@ -10,17 +11,19 @@ export interface Layer {
 
 export interface ImageContents {
   readonly layers: readonly Layer[];
-  /** As its author wrote it (image-spec config.md); `{}` where it is no JSON, or very large. */
+  /** As its author wrote it (image-spec config.md); `{}` where it is no JSON, very large, or not here. */
   readonly config: unknown;
 }
 
 /** Configs of images are a few KiB; one larger than this is not read. */
 const largestConfigBytes = 4 * 1024 * 1024;
 
-/** Reads an image's manifest and config. Throws MANIFEST_UNKNOWN, or BLOB_UNKNOWN where the config is not here. */
+/** Reads an image's manifest and config. Throws MANIFEST_UNKNOWN. */
 export function createImageContents(registry: Pick<Registry, "manifests" | "blobs">) {
   const readConfig = async (repository: RepositoryName, digest: Digest): Promise<unknown> => {
-    const blob = await registry.blobs.get(repository, digest);
+    const blob = await registry.blobs.get(repository, digest).catch(ignoreUnknown);
+    // A mirror brings it when somebody pulls it, and a sparse registry never had it.
+    if (blob === undefined) return {};
     if (blob.sizeBytes === 0 || blob.sizeBytes > largestConfigBytes) return {};
     const pieces: Uint8Array[] = [];
     const bytes = await registry.blobs.open(blob, { start: 0, end: blob.sizeBytes - 1 });
@@ -45,6 +48,11 @@ export function createImageContents(registry: Pick<Registry, "manifests" | "blob
       config: config === undefined ? {} : await readConfig(repository, config.digest),
     };
   };
+}
+
+function ignoreUnknown(error: unknown): undefined {
+  if (error instanceof OciError && error.code === "BLOB_UNKNOWN") return;
+  throw error;
 }
 
 /** The command that made each layer, from the config's history; an empty text where that does not fit the layers. */

@@ -1,0 +1,45 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { pushUpstream, startMirrorPair } from "./support.ts";
+
+describe("what a mirror has, in the Hub-shaped API", async () => {
+  const pair = await startMirrorPair();
+  const { mirror } = pair;
+  const first = await pushUpstream(pair, "library/shown", "1", "a layer");
+  await mirror.api.get("/v2/shown/manifests/1").expect(200);
+  const hub = "/v2/namespaces/docker.io/repositories";
+  const shown = `${hub}/library%2Fshown`;
+  const own = "/api/berth/v1/repositories/docker.io/library/shown/-/tags/1";
+
+  test("shows images whose config nobody has pulled yet", async () => {
+    const { body } = await mirror.api
+      .get("/v2/repositories/docker.io/library%2Fshown/tags/1/images")
+      .expect(200);
+    const [image] = body as { layers: { digest: string; instruction: string }[] }[];
+    assert.deepEqual(
+      image?.layers.map(({ digest, instruction }) => [digest, instruction]),
+      [[first.layer, ""]],
+    );
+    const query = "from=1&to=1";
+    await mirror.api
+      .get(`/api/berth/v1/repositories/docker.io/library/shown/-/diff?${query}`)
+      .expect(200);
+  });
+
+  test("is what the upstream has: nothing is made there, and no tag moved or kept from moving", async () => {
+    const made = { name: "mine", namespace: "docker.io" };
+    await mirror.api.post(hub).send(made).expect(403);
+    await mirror.api.post(`${own}/rollback`).send({}).expect(403);
+    const fixed = { immutable_tags: true, immutable_tags_rules: [] };
+    await mirror.api.patch(`${shown}/immutabletags`).send(fixed).expect(403);
+    const elsewhere = { name: "mine", namespace: "team" };
+    await mirror.api.post("/v2/namespaces/team/repositories").send(elsewhere).expect(201);
+  });
+
+  test("may be removed, and comes again with the next pull", async () => {
+    await mirror.api.delete(own).expect(204);
+    await mirror.api.get(own).expect(404);
+    await mirror.api.get("/v2/shown/manifests/1").expect(200);
+    await mirror.api.get(own).expect(200);
+  });
+});
