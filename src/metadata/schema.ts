@@ -1,7 +1,22 @@
-import type { Generated, GeneratedAlways, Insertable, Kysely, Selectable } from "kysely";
+import type { Generated, Insertable, Kysely, Selectable } from "kysely";
 import type { Digest } from "../oci/digest.ts";
 import type { RepositoryName } from "../oci/name.ts";
 import type { Tag } from "../oci/reference.ts";
+import type {
+  RepositoryDescriptionsTable,
+  SearchDocumentsTable,
+  RepositoryFacetsTable,
+  StarsTable,
+  InvitesTable,
+  NamespaceCountsTable,
+} from "./hub-schema.ts";
+import type {
+  MirrorFetchesTable,
+  MirrorTagsTable,
+  MirrorUsesTable,
+  MirrorPinsTable,
+  MirrorCountersTable,
+} from "./mirror-schema.ts";
 
 /** The tables as `migrations/` makes them; what a column means is said there. */
 export interface Schema {
@@ -54,21 +69,6 @@ interface RepositoriesTable {
   star_count: Generated<number>;
   pull_rank: Generated<number>;
   size_bytes: Generated<number>;
-}
-
-interface RepositoryFacetsTable {
-  repository_id: number;
-  facet: "os" | "architecture" | "os_version" | "type";
-  value: string;
-  uses: number;
-}
-
-interface SearchDocumentsTable {
-  repository_id: number;
-  is_official: 0 | 1;
-  stars: Generated<number>;
-  pull_rank: Generated<number>;
-  rank: GeneratedAlways<number>;
 }
 
 interface BlobsTable {
@@ -255,67 +255,6 @@ interface QuotasTable {
 interface RepositoryRemovalsTable {
   name: RepositoryName;
   sequence: number;
-}
-
-interface RepositoryDescriptionsTable {
-  repository_id: number;
-  short_text: Generated<string>;
-  full_text: Generated<string>;
-}
-
-interface StarsTable {
-  user_id: number;
-  repository_id: number;
-  created_at: number;
-}
-
-interface InvitesTable {
-  id: string;
-  organisation_id: number;
-  user_id: number;
-  team_id: number | null;
-  role: MemberRole;
-  inviter: string;
-  created_at: number;
-}
-
-interface NamespaceCountsTable {
-  namespace: string;
-  public: number;
-  private: number;
-}
-
-interface MirrorFetchesTable {
-  repository: RepositoryName;
-  digest: Digest;
-  owner: string;
-  storage_reference: string;
-  size_bytes: number | null;
-  touched_at: number;
-}
-
-interface MirrorTagsTable {
-  repository: RepositoryName;
-  tag: Tag;
-  checked_at: number;
-}
-
-interface MirrorUsesTable {
-  namespace: string;
-  blob_id: number;
-  used_at: number;
-}
-
-interface MirrorPinsTable {
-  repository: RepositoryName;
-  tag: Tag;
-  pinned_at: number;
-}
-
-interface MirrorCountersTable {
-  namespace: string;
-  name: string;
-  value: number;
 }
 
 export type NewManifest = Omit<Insertable<ManifestsTable>, "id" | "repository_id">;
