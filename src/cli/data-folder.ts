@@ -34,6 +34,20 @@ interface Closable {
   close(): Promise<void>;
 }
 
+/** The work on an opened folder; of errors with these names the message is all that somebody needs. */
+export async function refusing(
+  names: ReadonlySet<string>,
+  work: () => Promise<void>,
+): Promise<void> {
+  try {
+    await work();
+  } catch (error) {
+    const isRefused = error instanceof Error && names.has(error.name);
+    if (isRefused) throw new Failure(error.message, { cause: error });
+    throw error;
+  }
+}
+
 /** The same with any composition root. */
 export async function withOpened<Root extends Closable, T>(
   { config: configFile, data }: DataFolderOptions,

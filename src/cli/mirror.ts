@@ -2,7 +2,7 @@ import { Command } from "commander";
 import type { Config } from "../config/schema.ts";
 import type { CopyStep, MirrorFolder } from "../mirroring.ts";
 import { group } from "./administration.ts";
-import { dataFolderCommand, withOpened, type DataFolderOptions } from "./data-folder.ts";
+import { dataFolderCommand, refusing, withOpened, type DataFolderOptions } from "./data-folder.ts";
 import { Failure } from "./failure.ts";
 import { createOutput, createProgress, formatBytes, type Output } from "./output.ts";
 
@@ -37,15 +37,9 @@ async function withMirrors(
 ): Promise<void> {
   const open = async (config: Config): Promise<MirrorFolder> =>
     (await import("../mirroring.ts")).openMirrorFolder(config);
-  await withOpened(options, open, async (folder) => {
-    try {
-      await work({ folder, output: createOutput(options) });
-    } catch (error) {
-      const isRefused = error instanceof Error && refusals.has(error.name);
-      if (isRefused) throw new Failure(error.message, { cause: error });
-      throw error;
-    }
-  });
+  await withOpened(options, open, (folder) =>
+    refusing(refusals, () => work({ folder, output: createOutput(options) })),
+  );
 }
 
 function status(): Command {

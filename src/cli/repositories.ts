@@ -1,7 +1,6 @@
 import type { Config } from "../config/schema.ts";
 import type { RepositoryFolder } from "../repositories.ts";
-import { withOpened, type DataFolderOptions } from "./data-folder.ts";
-import { Failure } from "./failure.ts";
+import { refusing, withOpened, type DataFolderOptions } from "./data-folder.ts";
 import { createOutput, type Output } from "./output.ts";
 
 export interface Work {
@@ -19,13 +18,7 @@ export async function withRepositories(
 ): Promise<void> {
   const open = async (config: Config): Promise<RepositoryFolder> =>
     (await import("../repositories.ts")).openRepositories(config);
-  await withOpened(options, open, async (folder) => {
-    try {
-      await work({ folder, output: createOutput(options) });
-    } catch (error) {
-      const isRefused = error instanceof Error && refusals.has(error.name);
-      if (isRefused) throw new Failure(error.message, { cause: error });
-      throw error;
-    }
-  });
+  await withOpened(options, open, (folder) =>
+    refusing(refusals, () => work({ folder, output: createOutput(options) })),
+  );
 }
