@@ -9,7 +9,8 @@ interface Migration {
 }
 
 /**
- * Brings the database to what this program knows, each step in a transaction of its own. Steps only go forward.
+ * Brings the database to what this program knows, each step in a transaction of its own. Steps only go forward. Several
+ * processes may do so at once: which step is next is read in the transaction that takes it.
  * Throws if a newer program has written to it, or if a step that was taken is not one of ours.
  */
 export function migrate(
@@ -18,32 +19,39 @@ export function migrate(
 ): void {
   connection.exec(`CREATE TABLE IF NOT EXISTS schema_migrations (
     version INTEGER PRIMARY KEY, name TEXT NOT NULL, applied_at INTEGER NOT NULL) STRICT`);
-  const taken = connection
-    .prepare<[], { version: number; name: string }>(
-      "SELECT version, name FROM schema_migrations ORDER BY version",
-    )
-    .all();
-  for (const { version, name } of taken) {
-    const ours = migrations.find((migration) => migration.version === version);
-    if (ours === undefined) {
-      throw new Error(
-        `the database is newer than this program: it has step ${name}. Start the newer Berth, or restore a backup.`,
-      );
-    }
-    if (ours.name !== name)
-      throw new Error(`the database has step ${name} where this program has ${ours.name}`);
-  }
+  const taken = connection.prepare<[], { version: number; name: string }>(
+    "SELECT version, name FROM schema_migrations ORDER BY version",
+  );
   const record = connection.prepare(
     "INSERT INTO schema_migrations (version, name, applied_at) VALUES (?, ?, ?)",
   );
-  for (const { version, name, text } of migrations.slice(taken.length)) {
-    connection
-      .transaction(() => {
-        connection.exec(text);
-        record.run(version, name, Date.now());
-      })
-      .immediate();
+  const next = (): Migration | undefined => {
+    const steps = taken.all();
+    for (const step of steps) demandOurs(step, migrations);
+    return migrations[steps.length];
+  };
+  const takeNext = connection.transaction(() => {
+    const step = next();
+    if (step === undefined) return;
+    connection.exec(step.text);
+    record.run(step.version, step.name, Date.now());
+  });
+  // A database that is up to date is not locked for that.
+  while (next() !== undefined) takeNext.immediate();
+}
+
+function demandOurs(
+  { version, name }: { readonly version: number; readonly name: string },
+  migrations: readonly Migration[],
+): void {
+  const ours = migrations.find((migration) => migration.version === version);
+  if (ours === undefined) {
+    throw new Error(
+      `the database is newer than this program: it has step ${name}. Start the newer Berth, or restore a backup.`,
+    );
   }
+  if (ours.name !== name)
+    throw new Error(`the database has step ${name} where this program has ${ours.name}`);
 }
 
 /** `migrations/sqlite/NNNN-name.sql`, or those of another database, which lie beside `src` and are not compiled. */
