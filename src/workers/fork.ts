@@ -33,6 +33,8 @@ export function forkWorker(lent: Lent, config: Config): Forked {
     serialization: "advanced",
   });
   const worker = cluster.fork(withoutSecrets);
+  // What Node itself tells a worker that has just gone finds nobody: `disconnect` says so.
+  worker.on("error", () => undefined);
   const lending = lend(lent, (): Channel => channel);
   let onListening: (place: Place) => void;
   let onFailed: (error: Error) => void;

@@ -36,7 +36,7 @@ async function start(data: string, settings: Readonly<Record<string, string>> = 
     pulls: async () => ((await (await ask(shown)).json()) as { pull_count: number }).pull_count,
     async end(signal: NodeJS.Signals) {
       running.child.kill(signal);
-      await running.ended;
+      return (await running.ended).stderr;
     },
   };
 }
@@ -54,9 +54,9 @@ describe("counts", () => {
     const first = await start(data, { BERTH_WORKERS: "2" });
     await first.push();
     await first.pull(60);
-    await first.end("SIGTERM");
+    const said = await first.end("SIGTERM");
     const second = await start(data, { BERTH_WORKERS: "2" });
-    assert.equal(await second.pulls(), 60);
+    assert.equal(await second.pulls(), 60, said);
     await second.pull(5);
     await until(second.pulls, 65);
     await second.end("SIGTERM");
