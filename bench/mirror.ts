@@ -12,7 +12,7 @@ import { startServer } from "./servers/program.ts";
 import { runHerd, type HerdResult } from "./client/herd.ts";
 
 /*
- * `node --import ./test/support/register.mjs bench/mirror.ts [clients] [zot]`: one client (the middle of seven) and then a herd pull an image of four
+ * `node --import ./test/support/register.mjs bench/mirror.ts [clients] [zot]`: one client (the middle of nine) and then a herd pull an image of four
  * layers of 4 MB that is not here yet, and then is, through Berth and through distribution as a pull-through cache, from a
  * distribution whose blobs come at 20 MB/s. Needs the program `registry`, and a build.
  */
@@ -48,15 +48,16 @@ async function startBerth(data: string): Promise<{ port: number; stop(): Promise
   };
 }
 
-const newImage = (name: string) =>
+const newImage = (name: string, layerBytes = 4 * MB) =>
   pushImage(
     upstream.url,
     `library/${name}`,
     "1",
-    Array.from({ length: 4 }, () => randomBytes(4 * MB)),
+    Array.from({ length: 4 }, () => randomBytes(layerBytes)),
   );
 
-const rounds = 7;
+const rounds = 9;
+const warmUps = 20;
 
 /** Of several runs; each figure for itself. */
 function medianOf(runs: readonly HerdResult[]): HerdResult {
@@ -92,8 +93,10 @@ async function measure(server: string, port: number): Promise<void> {
       ...{ blobs: image.digests, bytes: image.bytes },
     });
   // A process that has just begun is not what anybody has in front of them.
-  const warmUp = await newImage(`${server}-warm-up`);
-  await pull(1, `${server}-warm-up`, warmUp);
+  for (let round = 0; round < warmUps; round += 1) {
+    const name = `${server}-warm-up-${round}`;
+    await pull(1, name, await newImage(name, 100_000));
+  }
   const single = async (what: string): Promise<void> => {
     const [straight, through]: [HerdResult[], HerdResult[]] = [[], []];
     for (let round = 0; round < rounds; round += 1) {
@@ -117,7 +120,10 @@ async function measure(server: string, port: number): Promise<void> {
   await single("-20ms");
   proxy.distance(0);
   const many = await newImage(`${server}-many`);
+  const herd = { port: proxy.port, name: `library/${server}-many`, tag: "1" };
+  const straight = await runHerd(clients, { ...herd, blobs: many.digests, bytes: many.bytes });
   proxy.reset();
+  line(`upstream, ${clients} clients`, straight);
   line(`cold, ${clients} clients`, await pull(clients, `${server}-many`, many));
   line(`warm, ${clients} clients`, await pull(clients, `${server}-many`, many));
 }

@@ -12,6 +12,8 @@ export interface Tally {
 
 type Note = { -readonly [key in keyof Counted]: Counted[key] };
 
+/** A file that can't be written is tried again ever less often, but at least so often. */
+const longestWaitMs = 60_000;
 /** So many different things are not waited for. */
 const notesAtMost = 10_000;
 
@@ -32,6 +34,9 @@ export function createTally(parts: {
   let notes = new Map<string, Note>();
   let timer: NodeJS.Timeout | undefined;
   let flushing: Promise<void> = Promise.resolve();
+  let failures = 0;
+  const later = (): NodeJS.Timeout =>
+    setTimeout(() => void flush(), Math.min(everyMs * 2 ** failures, longestWaitMs)).unref();
 
   const noteOf = (repository: RepositoryName, reference: Reference): Note => {
     const text = reference.kind === "tag" ? reference.tag : reference.digest;
@@ -42,7 +47,7 @@ export function createTally(parts: {
     const note: Note = { repository, reference, ...nothing };
     notes.set(key, note);
     if (notes.size >= notesAtMost) void flush();
-    else timer ??= setTimeout(() => void flush(), everyMs).unref();
+    else timer ??= later();
     return note;
   };
   const keep = (batch: ReadonlyMap<string, Note>): void => {
@@ -57,13 +62,15 @@ export function createTally(parts: {
         newer.lastPushedAtMs = Math.max(newer.lastPushedAtMs, note.lastPushedAtMs);
       }
     }
-    if (notes.size > 0) timer ??= setTimeout(() => void flush(), everyMs).unref();
+    if (notes.size > 0) timer ??= later();
   };
   const write = async (batch: ReadonlyMap<string, Note>): Promise<void> => {
     let ranks: readonly PullRank[];
     try {
       ranks = await store.add([...batch.values()]);
+      failures = 0;
     } catch (error) {
+      failures = Math.min(failures + 1, 16);
       report(error);
       keep(batch);
       return;

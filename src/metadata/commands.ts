@@ -13,6 +13,7 @@ import { instanceCommands } from "./instance.ts";
 import { manifestCommands } from "./manifests.ts";
 import { mirrorCounterCommands } from "./mirror-counters.ts";
 import { mirrorFetchCommands } from "./mirror-fetches.ts";
+import { mirrorProcessCommands } from "./mirror-processes.ts";
 import { mirrorNamespaceCommands } from "./mirror-namespaces.ts";
 import { mirrorPinCommands } from "./mirror-pins.ts";
 import { mirrorTagCommands } from "./mirror-tags.ts";
@@ -52,6 +53,7 @@ export const commands = {
   ...mirrorFetchCommands,
   ...mirrorNamespaceCommands,
   ...mirrorPinCommands,
+  ...mirrorProcessCommands,
   ...mirrorTagCommands,
   ...mirrorUseCommands,
   ...quotaCommands,

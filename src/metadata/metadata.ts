@@ -23,8 +23,8 @@ export async function openSqliteMetadata(file: string, lent?: Writer): Promise<M
   const reads = openReads(file);
   return {
     ...reads,
-    run: (name, input) =>
-      writer.run(name, input).finally(() => {
+    run: (name, input, durability) =>
+      writer.run(name, input, durability).finally(() => {
         reads.recheck();
       }),
     probe: async () => {

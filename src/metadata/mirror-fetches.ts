@@ -1,12 +1,14 @@
 import type { Digest } from "../oci/digest.ts";
 import type { RepositoryName } from "../oci/name.ts";
+import type { Tag } from "../oci/reference.ts";
 import { storeBlob, type StoreBlob } from "./blobs.ts";
 import type { Refusal } from "./refusals.ts";
 import type { Database } from "./schema.ts";
 
-/** A blob that somebody is bringing into a repository of a mirror. */
+/** A blob or a manifest that somebody is bringing into a repository of a mirror. */
 export interface MirrorFetch {
   readonly owner: string;
+  /** Where its bytes gather; empty for a manifest. */
   readonly storageReference: string;
   readonly sizeBytes: number | null;
   readonly touchedAtMs: number;
@@ -14,7 +16,7 @@ export interface MirrorFetch {
 
 interface Place {
   readonly repository: RepositoryName;
-  readonly digest: Digest;
+  readonly reference: Digest | Tag;
 }
 
 export function createMirrorFetchReads(db: Database) {
@@ -27,7 +29,7 @@ export function createMirrorFetchReads(db: Database) {
         .selectFrom("mirror_fetches")
         .select([
           "repository",
-          "digest",
+          "reference",
           "owner",
           "storage_reference as storageReference",
           "size_bytes as sizeBytes",
@@ -38,7 +40,10 @@ export function createMirrorFetchReads(db: Database) {
   };
 }
 
-function findFetch(db: Database, { repository, digest }: Place): Promise<MirrorFetch | undefined> {
+function findFetch(
+  db: Database,
+  { repository, reference }: Place,
+): Promise<MirrorFetch | undefined> {
   return db
     .selectFrom("mirror_fetches")
     .select([
@@ -48,7 +53,7 @@ function findFetch(db: Database, { repository, digest }: Place): Promise<MirrorF
       "touched_at as touchedAtMs",
     ])
     .where("repository", "=", repository)
-    .where("digest", "=", digest)
+    .where("reference", "=", reference)
     .executeTakeFirst();
 }
 
@@ -56,8 +61,8 @@ export interface BeginMirrorFetch extends Place {
   readonly owner: string;
   readonly storageReference: string;
   readonly nowMs: number;
-  /** An owner that was not heard of since has died. */
-  readonly aliveSinceMs: number;
+  /** An owner that is known to have died. */
+  readonly takesFrom: string | undefined;
 }
 
 export type MirrorFetchBegun =
@@ -67,15 +72,15 @@ export type MirrorFetchBegun =
 
 /** One of all that want the same blob becomes its leader. */
 async function beginMirrorFetch(tx: Database, begin: BeginMirrorFetch): Promise<MirrorFetchBegun> {
-  const { repository, digest, owner, storageReference, nowMs } = begin;
+  const { repository, reference, owner, storageReference, nowMs } = begin;
   const before = await findFetch(tx, begin);
-  if (before !== undefined && before.owner !== owner && before.touchedAtMs >= begin.aliveSinceMs)
+  if (before !== undefined && before.owner !== owner && before.owner !== begin.takesFrom)
     return { role: "follower", fetch: before };
   const row = { owner, storage_reference: storageReference, size_bytes: null, touched_at: nowMs };
   await tx
     .insertInto("mirror_fetches")
-    .values({ repository, digest, ...row })
-    .onConflict((conflict) => conflict.columns(["repository", "digest"]).doUpdateSet(row))
+    .values({ repository, reference, ...row })
+    .onConflict((conflict) => conflict.columns(["repository", "reference"]).doUpdateSet(row))
     .execute();
   return { role: "leader", before };
 }
@@ -92,7 +97,7 @@ async function touchMirrorFetch(tx: Database, touch: TouchMirrorFetch): Promise<
     .updateTable("mirror_fetches")
     .set({ touched_at: touch.nowMs, size_bytes: touch.sizeBytes })
     .where("repository", "=", touch.repository)
-    .where("digest", "=", touch.digest)
+    .where("reference", "=", touch.reference)
     .where("owner", "=", touch.owner)
     .executeTakeFirst();
   return touched.numUpdatedRows > 0n;
@@ -101,12 +106,12 @@ async function touchMirrorFetch(tx: Database, touch: TouchMirrorFetch): Promise<
 /** Forgets a fetch. False: it is somebody else's by now, or nobody's. */
 async function endMirrorFetch(
   tx: Database,
-  { repository, digest, owner }: Place & { readonly owner: string },
+  { repository, reference, owner }: Place & { readonly owner: string },
 ): Promise<boolean> {
   const ended = await tx
     .deleteFrom("mirror_fetches")
     .where("repository", "=", repository)
-    .where("digest", "=", digest)
+    .where("reference", "=", reference)
     .where("owner", "=", owner)
     .executeTakeFirst();
   return ended.numDeletedRows > 0n;
@@ -117,7 +122,7 @@ async function storeMirrorBlob(
   tx: Database,
   { owner, ...blob }: StoreBlob & { readonly owner: string },
 ): Promise<"stored" | "duplicate" | "gone" | Refusal> {
-  await endMirrorFetch(tx, { repository: blob.repository, digest: blob.digest, owner });
+  await endMirrorFetch(tx, { repository: blob.repository, reference: blob.digest, owner });
   return await storeBlob(tx, blob);
 }
 

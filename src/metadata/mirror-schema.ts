@@ -6,11 +6,16 @@ import type { Tag } from "../oci/reference.ts";
 
 export interface MirrorFetchesTable {
   repository: RepositoryName;
-  digest: Digest;
+  reference: Digest | Tag;
   owner: string;
   storage_reference: string;
   size_bytes: number | null;
   touched_at: number;
+}
+
+export interface MirrorProcessesTable {
+  owner: string;
+  seen_at: number;
 }
 
 export interface MirrorTagsTable {

@@ -18,6 +18,7 @@ import { createInstanceReads } from "./instance.ts";
 import { createManifestReads } from "./manifests.ts";
 import { createMirrorCounterReads } from "./mirror-counters.ts";
 import { createMirrorFetchReads } from "./mirror-fetches.ts";
+import { createMirrorProcessReads } from "./mirror-processes.ts";
 import { createMirrorPinReads } from "./mirror-pins.ts";
 import { createMirrorTagReads } from "./mirror-tags.ts";
 import { createMirrorUseReads } from "./mirror-uses.ts";
@@ -72,6 +73,7 @@ export function createReads(connection: SqliteConnection) {
     tagHistory: createTagHistoryReads(db),
     mirrorCounters: createMirrorCounterReads(db),
     mirrorFetches: createMirrorFetchReads(db),
+    mirrorProcesses: createMirrorProcessReads(db),
     mirrorPins: createMirrorPinReads(db),
     mirrorTags: createMirrorTagReads(db),
     mirrorUses: createMirrorUseReads(db),

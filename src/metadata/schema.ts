@@ -12,6 +12,7 @@ import type {
 } from "./hub-schema.ts";
 import type {
   MirrorFetchesTable,
+  MirrorProcessesTable,
   MirrorTagsTable,
   MirrorUsesTable,
   MirrorPinsTable,
@@ -48,6 +49,7 @@ export interface Schema {
   invites: InvitesTable;
   namespace_counts: NamespaceCountsTable;
   mirror_fetches: MirrorFetchesTable;
+  mirror_processes: MirrorProcessesTable;
   mirror_tags: MirrorTagsTable;
   mirror_uses: MirrorUsesTable;
   mirror_pins: MirrorPinsTable;

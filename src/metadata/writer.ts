@@ -1,8 +1,18 @@
 import type { CommandInput, CommandName, CommandResult } from "./commands.ts";
 
-/** Runs commands one after another; what it resolves with survives a power cut. */
+/** How sure a command is once it has resolved. */
+export interface Durability {
+  /** False: a power cut may take it back, until the next command that flushes. For what can be had again. */
+  readonly flush: boolean;
+}
+
+/** Runs commands one after another; what it resolves with survives a power cut, unless it is told otherwise. */
 export interface Writer {
-  run<N extends CommandName>(name: N, input: CommandInput<N>): Promise<CommandResult<N>>;
+  run<N extends CommandName>(
+    name: N,
+    input: CommandInput<N>,
+    durability?: Durability,
+  ): Promise<CommandResult<N>>;
   /** Rejects unless the database takes writes. */
   probe(): Promise<void>;
   close(): Promise<void>;

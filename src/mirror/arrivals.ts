@@ -1,19 +1,15 @@
-import type { BlobStore } from "../../storage/blob-store.ts";
 import type { LinkedBlob } from "../metadata/blobs.ts";
-import type { Metadata } from "../metadata/metadata.ts";
 import type { MirrorFetch } from "../metadata/mirror-fetches.ts";
 import { isRefusal } from "../metadata/refusals.ts";
-import type { PushRules } from "../metadata/repository-creation.ts";
 import type { Digest } from "../oci/digest.ts";
-import type { Keeper } from "../registry/clock.ts";
+import type { RepositoryName } from "../oci/name.ts";
 import { refusalError } from "../registry/refusals.ts";
 import { askSize } from "./blobs.ts";
-import type { Counters } from "./counters.ts";
-import type { Eviction } from "./eviction.ts";
-import { startFetch, type Fetch, type Opened } from "./fetch.ts";
+import type { Company } from "./company.ts";
+import type { Fetch, Opened } from "./fetch.ts";
 import { followFetch } from "./following.ts";
 import type { Growth } from "./growing.ts";
-import { hasEnded } from "./owner.ts";
+import { createLeading, type LeadingParts } from "./leading.ts";
 import { mirrorActor, type MirrorPlace } from "./place.ts";
 import type { Upstream } from "./upstream.ts";
 
@@ -38,35 +34,23 @@ export interface Arrivals {
   close(): Promise<void>;
 }
 
-const heartbeatMs = 2_000;
-/** An owner of a fetch that was not heard of for so long is taken for dead. */
-const deadAfterMs = 15_000;
-
-export function createArrivals(parts: {
-  readonly store: BlobStore;
-  readonly metadata: Pick<Metadata, "blobs" | "mirrorFetches" | "mirrorTags" | "run">;
-  readonly upstream: Upstream;
-  /** Where a blob's bytes come from. */
-  readonly open: (place: MirrorPlace, digest: Digest, start: number) => Promise<Opened>;
-  readonly eviction: () => Eviction;
-  readonly rules: PushRules;
-  readonly keeper: Keeper;
-  readonly clock: () => number;
-  readonly counters: Counters;
-  readonly owner: string;
-}): Arrivals {
-  const { store, metadata, upstream, rules, keeper, clock, counters, owner } = parts;
+export function createArrivals(
+  parts: LeadingParts & {
+    readonly upstream: Upstream;
+    readonly company: Pick<Company, "isAlone">;
+  },
+): Arrivals {
+  const { store, metadata, upstream, rules, keeper, claims } = parts;
   const arrivals = new Map<string, Promise<Arrival>>();
-  const fetches = new Map<Fetch, Digest>();
-  let isClosing = false;
+  const leading = createLeading(parts);
 
-  const isAlive = (fetch: MirrorFetch): boolean =>
-    !hasEnded(fetch.owner, owner) && fetch.touchedAtMs >= clock() - deadAfterMs;
+  const holderOf = async (digest: Digest): Promise<RepositoryName | undefined> =>
+    (await metadata.blobs.holders(digest, 1))[0];
 
   /** Whether the upstream shows in this repository what is here already for another one: then it need not come again. */
   const adopt = async (place: MirrorPlace, digest: Digest): Promise<LinkedBlob | undefined> => {
     const { repository } = place;
-    const [from] = await metadata.blobs.holders(digest, 1);
+    const from = await holderOf(digest);
     if (from === undefined) return undefined;
     await askSize(upstream, place, digest);
     const mount = { actor: mirrorActor, rules, from, repository, digest, ...keeper.keep() };
@@ -75,77 +59,17 @@ export function createArrivals(parts: {
     return await metadata.blobs.find(repository, digest);
   };
 
-  const record = async (
-    { repository }: MirrorPlace,
-    digest: Digest,
-    blob: { readonly storageKey: string; readonly sizeBytes: number },
-  ): Promise<string> => {
-    await parts.eviction().makeRoom(blob.sizeBytes);
-    const stored = { actor: mirrorActor, rules, repository, digest, ...blob, ...keeper.keep() };
-    const outcome = await metadata.run("storeMirrorBlob", { ...stored, owner });
-    if (outcome === "stored") {
-      parts.eviction().added(blob.sizeBytes);
-      return blob.storageKey;
-    }
-    await store.delete(blob.storageKey);
-    if (isRefusal(outcome)) throw refusalError(outcome, repository);
-    const winner = await metadata.blobs.find(repository, digest);
-    if (winner === undefined) throw new Error("a blob has gone while it was being stored");
-    return winner.storageKey;
-  };
-
-  /** This process brings it. */
-  const lead = async (
+  /** Where nobody else can be fetching it, nor has it, the upstream is asked while the row is being written that says so. */
+  const askAtOnce = async (
     place: MirrorPlace,
     digest: Digest,
-    upload: string,
-    before: MirrorFetch | undefined,
-  ): Promise<Fetch> => {
-    const { repository } = place;
-    const expectedBytes = await metadata.mirrorTags.sizeOf(repository, digest);
-    let sizeBytes: number | null = null;
-    // The row goes with the recording, or at the end.
-    let isRowOurs = true;
-    const fetch = startFetch({
-      ...{ store, digest, expectedBytes, upload, before: before?.storageReference },
-      open: (start) => parts.open(place, digest, start),
-      record: (blob) => {
-        isRowOurs = false;
-        return record(place, digest, blob);
-      },
-      count: (bytes) => counters.add("bytesFetched", bytes),
-    });
-    fetches.set(fetch, digest);
-    const touch = async (): Promise<void> => {
-      const isOurs = await metadata
-        .run("touchMirrorFetch", { repository, digest, owner, sizeBytes, nowMs: clock() })
-        .catch(() => true);
-      if (!isOurs && isRowOurs) fetch.stop(new Error("another process has taken the fetch over"));
-    };
-    const timer = setInterval(() => void touch(), heartbeatMs).unref();
-    fetch.sized.then(
-      (size) => {
-        sizeBytes = size;
-        return touch();
-      },
-      () => undefined,
-    );
-    const end = (): void => {
-      isRowOurs = false;
-      clearInterval(timer);
-      fetches.delete(fetch);
-    };
-    const stored = (): void => {
-      end();
-      void parts.eviction().settle();
-    };
-    fetch.done.then(stored, async () => {
-      end();
-      // Who comes after us goes on with what is here.
-      if (isClosing) return;
-      await metadata.run("endMirrorFetch", { repository, digest, owner }).catch(() => undefined);
-    });
-    return fetch;
+  ): Promise<{ readonly opened: Promise<Opened>; discard(): void } | undefined> => {
+    if ((await holderOf(digest)) !== undefined || !(await parts.company.isAlone()))
+      return undefined;
+    const opened = parts.open(place, digest, 0);
+    const discard = (): void => void opened.then((it) => it.discard(), ignore);
+    opened.catch(ignore);
+    return { opened, discard };
   };
 
   const begin = async (
@@ -153,22 +77,32 @@ export function createArrivals(parts: {
     digest: Digest,
   ): Promise<LinkedBlob | Fetch | { readonly follow: MirrorFetch }> => {
     const { repository } = place;
-    const running = await metadata.mirrorFetches.find({ repository, digest });
-    const isDead = running !== undefined && !isAlive(running);
+    const claimed = { repository, reference: digest };
+    const running = await claims.find(claimed);
+    const asked = running === undefined ? await askAtOnce(place, digest) : undefined;
     const upload = await store.begin();
-    const begun = await metadata.run("beginMirrorFetch", {
-      ...{ repository, digest, owner, storageReference: upload, nowMs: clock() },
-      aliveSinceMs: isDead ? Number.MAX_SAFE_INTEGER : clock() - deadAfterMs,
+    const begun = await claims.begin(claimed, running, upload).catch((error: unknown) => {
+      asked?.discard();
+      throw error;
     });
-    if (begun.role === "follower") return { follow: begun.fetch };
+    if (begun.role === "follower") {
+      asked?.discard();
+      return { follow: begun.fetch };
+    }
+    const before = begun.before?.storageReference;
     try {
       // Whoever had it may have ended just before.
-      const here = (await metadata.blobs.find(repository, digest)) ?? (await adopt(place, digest));
-      if (here === undefined) return await lead(place, digest, upload, begun.before);
-      await metadata.run("endMirrorFetch", { repository, digest, owner });
+      const here =
+        (await metadata.blobs.find(repository, digest)) ??
+        (asked === undefined ? await adopt(place, digest) : undefined);
+      if (here === undefined)
+        return await leading.lead(place, digest, { upload, before, asked: asked?.opened });
+      asked?.discard();
+      await claims.end(claimed);
       return here;
     } catch (error) {
-      await metadata.run("endMirrorFetch", { repository, digest, owner });
+      asked?.discard();
+      await claims.end(claimed);
       throw error;
     }
   };
@@ -207,15 +141,18 @@ export function createArrivals(parts: {
     };
     const find = async () => (await metadata.blobs.find(repository, digest))?.storageKey;
     const { growth, sized } = followFetch({
-      ...{ store, begun: begun.follow, find, isAlive, takeOver },
-      look: () => metadata.mirrorFetches.find({ repository, digest }),
+      ...{ store, begun: begun.follow, find, takeOver, isAlive: (fetch) => claims.isAlive(fetch) },
+      look: () => claims.find({ repository, reference: digest }),
     });
     const done = (async () => {
       while (growth.storageKey === undefined) await growth.until(growth.availableBytes);
     })();
     done.then(forget, forget);
+    // One that was found here already has never been sized.
     const size = async (): Promise<number> =>
-      (await sized()) ?? (await askSize(upstream, place, digest));
+      (await sized()) ??
+      (await metadata.blobs.find(repository, digest))?.sizeBytes ??
+      (await askSize(upstream, place, digest));
     return { kind: "coming", growth, collapsed: true, sized: size, done: () => done };
   };
 
@@ -239,16 +176,16 @@ export function createArrivals(parts: {
       if (arrival === undefined) return undefined;
       return arrival.kind === "here" ? arrival.blob.sizeBytes : await arrival.sized();
     },
-    running: () => [...fetches.values()],
+    running: () => leading.running(),
     async close() {
-      isClosing = true;
-      const open = [...fetches.keys()];
-      for (const fetch of open) fetch.pause(new Error("the registry is closing"));
+      leading.pause();
       await upstream.close();
-      await Promise.allSettled(open.map(({ done }) => done));
+      await leading.settled();
     },
   };
 }
+
+const ignore = (): void => undefined;
 
 /** A blob that is here, as if it had grown. */
 function arrivedGrowth({ storageKey, sizeBytes }: LinkedBlob): Growth {

@@ -7,9 +7,10 @@ import type { Blobs } from "../registry/blobs.ts";
 import type { Arrivals } from "./arrivals.ts";
 import type { Counters } from "./counters.ts";
 import { clientError, saysAbsent, UpstreamFailure } from "./failure.ts";
-import { readGrowing } from "./growing.ts";
+import { readGrowing, type Growth } from "./growing.ts";
 import type { Missing } from "./missing.ts";
 import type { CacheStatus, MirrorPlace } from "./place.ts";
+import type { Storing } from "./storing.ts";
 import type { Upstream } from "./upstream.ts";
 import { oneOf } from "./upstream.ts";
 import type { Uses } from "./uses.ts";
@@ -28,6 +29,7 @@ export function createMirrorBlobs(parts: {
   readonly store: BlobStore;
   readonly metadata: Pick<Metadata, "blobs" | "mirrorTags">;
   readonly blobs: Pick<Blobs, "open">;
+  readonly storing: Pick<Storing, "settled">;
   readonly arrivals: Arrivals;
   readonly upstream: Upstream;
   readonly missing: Missing;
@@ -50,17 +52,22 @@ export function createMirrorBlobs(parts: {
     };
   };
 
-  /** Clients that take one layer after the other find the next ones under way. That they can't come is told when they are asked for. */
-  const bringNext = async (place: MirrorPlace, digest: Digest): Promise<void> => {
+  /** Nobody has asked for it yet. That it can't come is told when somebody does. */
+  const bring = async (place: MirrorPlace, digest: Digest): Promise<void> => {
+    try {
+      if ((await metadata.blobs.find(place.repository, digest)) !== undefined) return;
+      const arrival = await arrivals.get(place, digest);
+      if (arrival.kind === "coming") await arrival.done();
+    } catch {}
+  };
+
+  /** Clients that take one layer after the other find the next ones under way, once the first byte of this one is. */
+  const bringNext = async (place: MirrorPlace, digest: Digest, growth: Growth): Promise<void> => {
     const { repository } = place;
+    await growth.until(0);
+    await parts.storing.settled(repository);
     const behind = await metadata.mirrorTags.layersBehind(repository, digest, parts.prefetch);
-    await Promise.allSettled(
-      behind.map(async (layer) => {
-        if ((await metadata.blobs.find(repository, layer)) !== undefined) return;
-        const arrival = await arrivals.get(place, layer);
-        if (arrival.kind === "coming") await arrival.done();
-      }),
-    );
+    for (const layer of behind) void bring(place, layer);
   };
 
   async function* counted(bytes: LentBytes): LentBytes {
@@ -108,7 +115,8 @@ export function createMirrorBlobs(parts: {
         if (arrival.kind === "here") return cached(arrival.blob);
         const { growth, collapsed } = arrival;
         counters.add("misses");
-        if (!collapsed && parts.prefetch > 0) bringNext(place, digest).catch(() => undefined);
+        if (!collapsed && parts.prefetch > 0)
+          bringNext(place, digest, growth).catch(() => undefined);
         const sizeBytes = await arrival.sized();
         // No byte is held back of a blob that has none: it is told when it is verified.
         if (sizeBytes === 0) await arrival.done();
@@ -122,6 +130,11 @@ export function createMirrorBlobs(parts: {
             ),
         };
       });
+    },
+
+    /** Begins to bring a blob that is likely to be asked for, where a mirror brings such (`prefetch`). Never fails. */
+    bring(place: MirrorPlace, digest: Digest): void {
+      if (parts.prefetch > 0) void bring(place, digest);
     },
 
     /** Brings the blob here, if it is not. Throws as {@link get}. */

@@ -49,7 +49,9 @@ export function createCopying(mirror: Mirror, metadata: Pick<Metadata, "blobs">)
     options: CopyOptions,
     seen: Set<string>,
   ): AsyncGenerator<CopyStep> {
-    const found = await mirror.manifests.get(place, reference, { isHead: false });
+    const question = { isHead: false, isPull: false };
+    const found = await mirror.manifests.get(place, reference, question);
+    await found.stored;
     if (seen.has(found.digest) || found.content === undefined) return;
     seen.add(found.digest);
     yield { kind: "manifest", digest: found.digest, isNew: found.status.kind === "miss" };

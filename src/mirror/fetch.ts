@@ -13,6 +13,8 @@ export interface Opened {
   /** Of the whole blob; `undefined` if the source does not say. */
   readonly sizeBytes: number | undefined;
   readonly bytes: AsyncIterable<Uint8Array>;
+  /** Lets go of bytes that nobody will read. */
+  discard(): void;
 }
 
 export interface FetchParts {
@@ -45,9 +47,29 @@ export interface Fetch extends Growth {
   pause(reason: Error): void;
 }
 
-/** A transfer that is cut begins again where it was, so often without a byte in between. */
+/** A transfer that is cut begins again where it was, so often without as many bytes in between as are worth a request. */
 const triesAtMost = 3;
+const worthBytes = 64 * 1024;
 const firstPauseMs = 100;
+
+/** Asks for the first piece at once: it need not wait for the file it goes to. */
+function ahead(bytes: AsyncGenerator<Uint8Array, void>): AsyncGenerator<Uint8Array, void> {
+  const first = bytes.next();
+  first.catch(() => undefined);
+  let isFirst = true;
+  return {
+    next: () => {
+      if (!isFirst) return bytes.next();
+      isFirst = false;
+      return first;
+    },
+    return: (value) => bytes.return(value),
+    throw: (error) => bytes.throw(error),
+    [Symbol.asyncIterator]() {
+      return this;
+    },
+  };
+}
 
 /** Begins at once, and goes on whoever leaves. */
 export function startFetch(parts: FetchParts): Fetch {
@@ -92,7 +114,7 @@ export function startFetch(parts: FetchParts): Fetch {
   };
 
   /** The next bytes of the upstream; its failures become {@link UpstreamFailure}. */
-  async function* pump(opened: Opened): ByteSource {
+  async function* pump(opened: Opened): AsyncGenerator<Uint8Array, void> {
     let skip = received - opened.start;
     try {
       for await (const chunk of opened.bytes) {
@@ -109,7 +131,17 @@ export function startFetch(parts: FetchParts): Fetch {
     if (state.size === undefined) learnSize(received);
     if (received < (state.size ?? 0))
       throw new UpstreamFailure("unreachable", "the upstream has cut the transfer");
+    verify();
   }
+
+  /** What is right may be read to the end, whether it is on the disk yet or not. */
+  const verify = (): void => {
+    const found = hash.digest();
+    if (found !== digest)
+      throw new UpstreamFailure("wrong", `the upstream's bytes are ${found}, not ${digest}`);
+    isVerified = true;
+    wake();
+  };
 
   async function* prefix(before: string): ByteSource {
     // Lent bytes: whoever reads them later needs some of their own.
@@ -123,6 +155,10 @@ export function startFetch(parts: FetchParts): Fetch {
       if ((await store.uploadSize(upload)) !== received)
         throw new Error("what was fetched before could not be read back");
     }
+    if (received > 0 && received === expectedBytes) {
+      learnSize(received);
+      return verify();
+    }
     let isUnderWay = received > 0;
     for (let tries = 1; ; tries += 1) {
       const start = received;
@@ -130,10 +166,15 @@ export function startFetch(parts: FetchParts): Fetch {
         const opened = await parts.open(start);
         isUnderWay = true;
         learnSize(opened.sizeBytes);
-        await store.append(upload, start, pump(opened));
+        const bytes = ahead(pump(opened));
+        try {
+          await store.append(upload, start, bytes);
+        } finally {
+          bytes.return(undefined).catch(() => undefined);
+        }
         return;
       } catch (error) {
-        if (received > start) tries = 1;
+        if (received - start >= worthBytes) tries = 1;
         const mayPass =
           error instanceof UpstreamFailure &&
           (error.kind === "unreachable" || error.kind === "slow" || error.kind === "broken");
@@ -146,11 +187,6 @@ export function startFetch(parts: FetchParts): Fetch {
 
   const run = async (): Promise<string> => {
     await transfer();
-    const found = hash.digest();
-    if (found !== digest)
-      throw new UpstreamFailure("wrong", `the upstream's bytes are ${found}, not ${digest}`);
-    isVerified = true;
-    wake();
     const storageKey = await store.commit(upload, digest);
     state.key = await parts.record({ storageKey, sizeBytes: received });
     wake();

@@ -1,6 +1,7 @@
+import { setTimeout as pause } from "node:timers/promises";
 import type { Metadata } from "../metadata/metadata.ts";
+import type { MirrorFetch } from "../metadata/mirror-fetches.ts";
 import { algorithmOf, digestOf, isDigest, type Digest } from "../oci/digest.ts";
-import { OciError } from "../oci/errors.ts";
 import {
   bareMediaType,
   DOCKER_MANIFEST,
@@ -9,41 +10,54 @@ import {
   OCI_MANIFEST,
 } from "../oci/media-types.ts";
 import type { Reference, Tag } from "../oci/reference.ts";
-import type { Manifests, StoredManifest } from "../registry/manifests.ts";
+import type { Claims } from "./claims.ts";
+import type { Company } from "./company.ts";
 import { UpstreamFailure } from "./failure.ts";
 import type { ManifestHead } from "./manifests.ts";
-import { mirrorActor, type MirrorPlace } from "./place.ts";
+import type { MirrorPlace } from "./place.ts";
+import type { ArrivedManifest, Storing } from "./storing.ts";
 import { oneOf, readWhole, type Upstream } from "./upstream.ts";
 
 /** All of them: some registries answer an incomplete list with another object, or with 404. */
 const accept = [OCI_INDEX, DOCKER_MANIFEST_LIST, OCI_MANIFEST, DOCKER_MANIFEST, "*/*"].join(", ");
 
+/** How often a fetch of another process is looked at. */
+const lookEveryMs = 20;
+
 /** Manifests on their way from the upstream: one request for all that wait for the same. Throws {@link UpstreamFailure}. */
 export interface Incoming {
   /** What a HEAD tells; where the upstream's HEAD has no digest, the manifest is fetched. */
   head(place: MirrorPlace, reference: Reference): Promise<ManifestHead>;
-  /** Fetches, verifies and stores a manifest, under its tag if it has one. */
-  get(place: MirrorPlace, reference: Reference, tag?: Tag): Promise<StoredManifest>;
-  /** What is being stored under a tag right now. */
-  pending(place: MirrorPlace, tag: Tag): Promise<StoredManifest> | undefined;
+  /** Fetches and verifies a manifest, and begins to store it, under its tag if it has one. */
+  get(place: MirrorPlace, reference: Reference, tag?: Tag): Promise<ArrivedManifest>;
+  /** What is on its way to a tag right now. */
+  pending(place: MirrorPlace, tag: Tag): Promise<ArrivedManifest> | undefined;
 }
 
 export function createIncoming(parts: {
   readonly metadata: Pick<Metadata, "manifests" | "run">;
-  readonly manifests: Pick<Manifests, "put">;
+  readonly storing: Storing;
   readonly upstream: Upstream;
+  readonly company: Pick<Company, "isAlone">;
+  readonly claims: Claims;
   readonly limitBytes: number;
-  readonly clock: () => number;
+  readonly report: (error: unknown) => void;
 }): Incoming {
-  const { metadata, manifests, upstream, limitBytes, clock } = parts;
+  const { metadata, storing, upstream, company, claims, limitBytes, report } = parts;
   const running = new Map<string, Promise<unknown>>();
-  const pending = new Map<string, Promise<StoredManifest>>();
+  const pending = new Map<string, Promise<ArrivedManifest>>();
 
-  const once = <T>(key: string, work: () => Promise<T>): Promise<T> => {
+  const once = <T>(
+    key: string,
+    work: () => Promise<T>,
+    end: (result: T) => Promise<void> = nothingMore,
+  ): Promise<T> => {
     const known = running.get(key) as Promise<T> | undefined;
     if (known !== undefined) return known;
-    const begun = work().finally(() => running.delete(key));
+    const begun = work();
     running.set(key, begun);
+    const forget = (): void => void running.delete(key);
+    begun.then(end).then(forget, forget);
     return begun;
   };
 
@@ -51,8 +65,7 @@ export function createIncoming(parts: {
     { name }: MirrorPlace,
     reference: Reference,
   ): Promise<{ readonly bytes: Buffer; readonly mediaType: string | undefined }> => {
-    const text = reference.kind === "tag" ? reference.tag : reference.digest;
-    const path = `manifests/${text}`;
+    const path = `manifests/${textOf(reference)}`;
     const answer = await upstream.ask({ method: "GET", name, path, headers: { accept } });
     const bytes = await readWhole(answer.body, limitBytes);
     const length = oneOf(answer.headers["content-length"]);
@@ -64,47 +77,65 @@ export function createIncoming(parts: {
     return { bytes, mediaType: bareMediaType(oneOf(answer.headers["content-type"]) ?? "") };
   };
 
-  const keep = async (
-    { repository }: MirrorPlace,
-    tags: readonly Tag[],
-    bytes: Uint8Array,
-    mediaType: string | undefined,
-    digest = digestOf(bytes),
-  ): Promise<StoredManifest> => {
-    const reference = { kind: "digest", digest } as const;
-    // A type that says nothing is left to what the manifest says of itself.
-    const contentType = mediaType === undefined || isVague(mediaType) ? undefined : mediaType;
-    try {
-      await manifests.put({
-        ...{ actor: mirrorActor, repository, reference, tags, contentType, bytes },
-      });
-    } catch (error) {
-      if (!(error instanceof OciError) || error.status !== 400) throw error;
-      throw new UpstreamFailure("wrong", "the upstream's manifest is none", { cause: error });
+  /** Where other processes may be at it too, one of them fetches; the others find what it has stored. */
+  const forAll = async (
+    place: MirrorPlace,
+    reference: Reference,
+    fetch: () => Promise<ArrivedManifest>,
+  ): Promise<ArrivedManifest> => {
+    if (await company.isAlone()) return await fetch();
+    const { repository } = place;
+    const claimed = { repository, reference: textOf(reference) };
+    for (let isOurs = false; ;) {
+      const running: MirrorFetch | undefined = isOurs ? undefined : await claims.find(claimed);
+      const here = await metadata.manifests.find(repository, reference);
+      if (here !== undefined) {
+        if (isOurs) await claims.end(claimed);
+        return { ...here, config: undefined, stored: Promise.resolve() };
+      }
+      if (isOurs) break;
+      if (running !== undefined && claims.isAlive(running)) await pause(lookEveryMs);
+      else isOurs = (await claims.begin(claimed, running, "")).role === "leader";
     }
-    for (const tag of tags)
-      await metadata.run("checkMirrorTag", { repository, tag, nowMs: clock() });
-    const stored = await metadata.manifests.find(repository, reference);
-    if (stored === undefined) throw new Error("a manifest has gone while it was being stored");
-    return stored;
+    const end = (): Promise<unknown> => claims.end(claimed).catch(report);
+    try {
+      const arrived = await fetch();
+      void arrived.stored.then(end, end);
+      return arrived;
+    } catch (error) {
+      await end();
+      throw error;
+    }
   };
 
-  const get = (place: MirrorPlace, reference: Reference, tag?: Tag): Promise<StoredManifest> => {
-    const text = reference.kind === "tag" ? reference.tag : reference.digest;
-    return once(`${place.repository} ${text} ${tag ?? ""}`, async () => {
-      if (reference.kind === "tag") {
-        const { bytes, mediaType } = await download(place, reference);
-        return await keep(place, [reference.tag], bytes, mediaType);
-      }
+  const whenStored = ({ stored }: ArrivedManifest): Promise<void> => stored;
+
+  const get = (place: MirrorPlace, reference: Reference, tag?: Tag): Promise<ArrivedManifest> => {
+    const fetch = async (): Promise<ArrivedManifest> => {
+      const { bytes, mediaType } = await download(place, reference);
+      return reference.kind === "tag"
+        ? storing.keep(place, [reference.tag], bytes, mediaType)
+        : storing.keep(place, [], bytes, mediaType, reference.digest);
+    };
+    const work = async (): Promise<ArrivedManifest> => {
+      if (reference.kind === "tag") return await forAll(place, reference, fetch);
       const { digest } = reference;
       const tags = tag === undefined ? [] : [tag];
-      const here = await metadata.manifests.find(place.repository, reference);
-      if (here !== undefined) return await keep(place, tags, here.content, here.mediaType, digest);
-      const { bytes, mediaType } = await once(`${place.repository} ${digest} bytes`, () =>
-        download(place, reference),
+      const here =
+        storing.held(place, reference) ??
+        (await metadata.manifests.find(place.repository, reference));
+      if (here !== undefined)
+        return storing.keep(place, tags, here.content, here.mediaType, digest);
+      const found = await once(`${place.repository} ${digest} itself`, () =>
+        forAll(place, reference, fetch),
       );
-      return await keep(place, tags, bytes, mediaType, digest);
-    });
+      if (tags.length === 0) return found;
+      return {
+        ...storing.keep(place, tags, found.content, found.mediaType, digest),
+        config: found.config,
+      };
+    };
+    return once(`${place.repository} ${textOf(reference)} ${tag ?? ""}`, work, whenStored);
   };
 
   return {
@@ -117,36 +148,35 @@ export function createIncoming(parts: {
       const forget = (): void => {
         if (pending.get(key) === work) pending.delete(key);
       };
-      work.then(forget, forget);
+      work.then(whenStored).then(forget, forget);
       return work;
     },
     pending: ({ repository }, tag) => pending.get(`${repository}:${tag}`),
     head: (place, reference) =>
-      once(
-        `${place.repository} ${reference.kind === "tag" ? reference.tag : reference.digest} head`,
-        async () => {
-          const text = reference.kind === "tag" ? reference.tag : reference.digest;
-          const asked = { name: place.name, path: `manifests/${text}`, headers: { accept } };
-          const answer = await upstream.ask({ method: "HEAD", ...asked });
-          await answer.body.dump();
-          const digest = digestHeader(answer.headers);
-          const mediaType = bareMediaType(oneOf(answer.headers["content-type"]) ?? "");
-          const sizeBytes = Number(oneOf(answer.headers["content-length"]) ?? Number.NaN);
-          if (digest !== undefined && mediaType !== undefined && Number.isSafeInteger(sizeBytes))
-            return { digest, mediaType, sizeBytes };
-          const found = await get(place, reference);
-          return {
-            digest: found.digest,
-            mediaType: found.mediaType,
-            sizeBytes: found.content.length,
-          };
-        },
-      ),
+      once(`${place.repository} ${textOf(reference)} head`, async () => {
+        const path = `manifests/${textOf(reference)}`;
+        const asked = { name: place.name, path, headers: { accept } };
+        const answer = await upstream.ask({ method: "HEAD", ...asked });
+        await answer.body.dump();
+        const digest = digestHeader(answer.headers);
+        const mediaType = bareMediaType(oneOf(answer.headers["content-type"]) ?? "");
+        const sizeBytes = Number(oneOf(answer.headers["content-length"]) ?? Number.NaN);
+        if (digest !== undefined && mediaType !== undefined && Number.isSafeInteger(sizeBytes))
+          return { digest, mediaType, sizeBytes };
+        const found = await get(place, reference);
+        return {
+          digest: found.digest,
+          mediaType: found.mediaType,
+          sizeBytes: found.content.length,
+        };
+      }),
   };
 }
 
-const isVague = (mediaType: string): boolean =>
-  ["application/octet-stream", "application/json", "text/plain"].includes(mediaType.toLowerCase());
+const textOf = (reference: Reference): Tag | Digest =>
+  reference.kind === "tag" ? reference.tag : reference.digest;
+
+const nothingMore = (): Promise<void> => Promise.resolve();
 
 /** The digest that an answer says it has. */
 function digestHeader(

@@ -11,6 +11,7 @@ import type { Incoming } from "./incoming.ts";
 import type { Missing } from "./missing.ts";
 import { mirrorActor, type CacheStatus, type MirrorPlace } from "./place.ts";
 import type { MirrorSettings } from "./settings.ts";
+import type { ArrivedManifest, Storing } from "./storing.ts";
 import type { Upstream } from "./upstream.ts";
 
 /** What a HEAD tells. */
@@ -24,7 +25,18 @@ export interface MirroredManifest extends ManifestHead {
   /** `undefined` where a HEAD was enough. */
   readonly content: Uint8Array | undefined;
   readonly status: CacheStatus;
+  /** Resolves when it is stored, where it has just come; rejects if it can't be. */
+  readonly stored: Promise<void>;
 }
+
+/** What a manifest is asked for. */
+export interface ManifestQuestion {
+  readonly isHead: boolean;
+  /** A client asks, whose next question will be for the config. */
+  readonly isPull: boolean;
+}
+
+const isStored = Promise.resolve();
 
 /** Somebody whose copy is here does not wait longer for an upstream that does not answer. */
 const patienceMs = 1_000;
@@ -38,13 +50,16 @@ export function createMirrorManifests(parts: {
   readonly metadata: Pick<Metadata, "manifests" | "mirrorTags" | "run">;
   readonly manifests: Pick<Manifests, "delete">;
   readonly incoming: Incoming;
+  readonly storing: Pick<Storing, "held">;
   readonly upstream: Upstream;
   readonly missing: Missing;
   readonly ttl: MirrorSettings["ttl"];
   readonly clock: () => number;
   readonly counters: Counters;
+  /** A blob that will be asked for next. */
+  readonly bring: (place: MirrorPlace, digest: Digest) => void;
 }) {
-  const { metadata, manifests, incoming, upstream, missing, ttl, clock, counters } = parts;
+  const { metadata, manifests, incoming, storing, upstream, missing, ttl, clock, counters } = parts;
   /** Where tags point, as the upstream has just told; the manifests themselves may not be here. */
   const heads = new Map<string, ManifestHead & { readonly atMs: number }>();
   const checks = new Map<string, Promise<ManifestHead>>();
@@ -52,6 +67,12 @@ export function createMirrorManifests(parts: {
 
   const tagTtlMs = (): number =>
     upstream.allowance.isShort() ? ttl.tag * shortAllowanceFactor : ttl.tag;
+
+  const isHere = async (place: MirrorPlace, digest: Digest): Promise<boolean> => {
+    const reference = { kind: "digest", digest } as const;
+    if (storing.held(place, reference) !== undefined) return true;
+    return (await metadata.manifests.find(place.repository, reference)) !== undefined;
+  };
 
   const ask = async (place: MirrorPlace, tag: Tag): Promise<ManifestHead> => {
     const { repository } = place;
@@ -63,7 +84,7 @@ export function createMirrorManifests(parts: {
     if (here?.digest === digest)
       await metadata.run("checkMirrorTag", { repository, tag, nowMs: clock() });
     // Many clients ask for the tag by HEAD alone and then for its digest, which may be here or come.
-    else if ((await metadata.manifests.find(repository, { kind: "digest", digest })) !== undefined)
+    else if (await isHere(place, digest))
       await incoming.get(place, { kind: "digest", digest }, tag);
     else awaited.add(repository, digest, tag);
     return head;
@@ -80,32 +101,44 @@ export function createMirrorManifests(parts: {
     return work;
   };
 
-  const served = (found: StoredManifest, status: CacheStatus): MirroredManifest => {
+  const served = (
+    found: Pick<ArrivedManifest, "digest" | "mediaType" | "content">,
+    status: CacheStatus,
+    stored = isStored,
+  ): MirroredManifest => {
     counters.add(status.kind === "hit" ? "hits" : status.kind === "miss" ? "misses" : "stale");
     const { digest, mediaType, content } = found;
-    return { digest, mediaType, content, sizeBytes: content.length, status };
+    return { digest, mediaType, content, sizeBytes: content.length, status, stored };
   };
   const miss: CacheStatus = { kind: "miss" };
+
+  const fetched = async (
+    place: MirrorPlace,
+    { isPull }: ManifestQuestion,
+    work: Promise<ArrivedManifest>,
+  ): Promise<MirroredManifest> => {
+    const found = await work;
+    if (isPull && found.config !== undefined) parts.bring(place, found.config);
+    return served(found, miss, found.stored);
+  };
 
   const byDigest = async (
     place: MirrorPlace,
     digest: Digest,
-    isHead: boolean,
+    question: ManifestQuestion,
   ): Promise<MirroredManifest> => {
     const here = await metadata.manifests.find(place.repository, { kind: "digest", digest });
     if (here !== undefined) return served(here, { kind: "hit" });
-    if (!isHead) {
-      const found = await incoming.get(place, { kind: "digest", digest });
+    const reference = { kind: "digest", digest } as const;
+    if (!question.isHead) {
+      const found = await fetched(place, question, incoming.get(place, reference));
       for (const tag of awaited.take(place.repository, digest))
-        await incoming.get(place, { kind: "digest", digest }, tag);
-      return served(found, miss);
+        await incoming.get(place, reference, tag);
+      return found;
     }
     counters.add("misses");
-    return {
-      ...(await incoming.head(place, { kind: "digest", digest })),
-      content: undefined,
-      status: miss,
-    };
+    const head = await incoming.head(place, reference);
+    return { ...head, content: undefined, status: miss, stored: isStored };
   };
 
   /** The manifest that a tag points at by now, which may have to come. */
@@ -113,18 +146,18 @@ export function createMirrorManifests(parts: {
     place: MirrorPlace,
     tag: Tag,
     head: ManifestHead,
-    isHead: boolean,
+    question: ManifestQuestion,
     status: CacheStatus,
   ): Promise<MirroredManifest> => {
     const { repository } = place;
     const here = await metadata.manifests.find(repository, { kind: "tag", tag });
     if (here?.digest === head.digest) return served(here, status);
-    if (isHead) {
+    if (question.isHead) {
       counters.add("misses");
-      return { ...head, content: undefined, status: miss };
+      return { ...head, content: undefined, status: miss, stored: isStored };
     }
     const { digest } = head;
-    return served(await incoming.get(place, { kind: "digest", digest }, tag), miss);
+    return await fetched(place, question, incoming.get(place, { kind: "digest", digest }, tag));
   };
 
   const forget = async (place: MirrorPlace, tag: Tag): Promise<void> => {
@@ -146,7 +179,7 @@ export function createMirrorManifests(parts: {
   const byTag = async (
     place: MirrorPlace,
     tag: Tag,
-    isHead: boolean,
+    question: ManifestQuestion,
   ): Promise<MirroredManifest> => {
     const { repository } = place;
     const here = await metadata.manifests.find(repository, { kind: "tag", tag });
@@ -154,17 +187,17 @@ export function createMirrorManifests(parts: {
     const nowMs = clock();
     const head = heads.get(`${repository}:${tag}`);
     if (head !== undefined && head.atMs + ttl.tag > nowMs && head.atMs >= checkedAtMs)
-      return await byHead(place, tag, head, isHead, { kind: "hit" });
+      return await byHead(place, tag, head, question, { kind: "hit" });
     if (here === undefined) {
-      if (isHead) return await byHead(place, tag, await check(place, tag), true, miss);
-      return served(await incoming.get(place, { kind: "tag", tag }), miss);
+      if (question.isHead) return await byHead(place, tag, await check(place, tag), question, miss);
+      return await fetched(place, question, incoming.get(place, { kind: "tag", tag }));
     }
     const freshForMs = checkedAtMs + tagTtlMs() - nowMs;
     if (freshForMs > 0)
       return served(here, { kind: "hit", ttlSeconds: Math.round(freshForMs / 1000) });
 
     const pending = incoming.pending(place, tag);
-    if (pending !== undefined) return served(await pending, miss);
+    if (pending !== undefined) return await fetched(place, question, pending);
 
     try {
       // The check goes on when nobody waits for it any more, and the next one profits.
@@ -174,7 +207,7 @@ export function createMirrorManifests(parts: {
         pause(patienceMs, undefined, { signal: late.signal }).catch(() => undefined),
       ]).finally(() => late.abort());
       if (checked === undefined) return stale(here, checkedAtMs, undefined);
-      return await byHead(place, tag, checked, isHead, { kind: "hit" });
+      return await byHead(place, tag, checked, question, { kind: "hit" });
     } catch (error) {
       if (saysAbsent(error)) {
         await forget(place, tag);
@@ -193,7 +226,7 @@ export function createMirrorManifests(parts: {
     async get(
       place: MirrorPlace,
       reference: Reference,
-      { isHead }: { readonly isHead: boolean },
+      question: ManifestQuestion,
     ): Promise<MirroredManifest> {
       const text = reference.kind === "tag" ? reference.tag : reference.digest;
       const key = `${place.repository}:${text}`;
@@ -201,10 +234,15 @@ export function createMirrorManifests(parts: {
         detail: reference.kind === "tag" ? { tag: text } : { digest: text },
       });
       if (missing.has(key)) throw absent;
+      const held = storing.held(place, reference);
+      const ttlSeconds = Math.round(ttl.tag / 1000);
+      const status: CacheStatus =
+        reference.kind === "tag" ? { kind: "hit", ttlSeconds } : { kind: "hit" };
+      if (held !== undefined) return served(held, status, held.stored);
       try {
         return reference.kind === "tag"
-          ? await byTag(place, reference.tag, isHead)
-          : await byDigest(place, reference.digest, isHead);
+          ? await byTag(place, reference.tag, question)
+          : await byDigest(place, reference.digest, question);
       } catch (error) {
         if (saysAbsent(error)) missing.add(key, ttl.missing);
         throw clientError(error, absent);

@@ -10,6 +10,8 @@ import { createTags } from "../registry/tags.ts";
 import { createArrivals } from "./arrivals.ts";
 import { createMirrorBlobs, type MirrorBlobs } from "./blobs.ts";
 import { openConnections } from "./connection.ts";
+import { createClaims } from "./claims.ts";
+import type { Company } from "./company.ts";
 import { createCounters, type Counters } from "./counters.ts";
 import { createEviction, type Eviction } from "./eviction.ts";
 import { createForeignLayers } from "./foreign-layers.ts";
@@ -19,6 +21,7 @@ import { createMirrorManifests, type MirrorManifests } from "./manifests.ts";
 import { createMissing } from "./missing.ts";
 import type { MirrorSettings, ProxySettings } from "./settings.ts";
 import { createSources } from "./sources.ts";
+import { createStoring } from "./storing.ts";
 import { createUpstream, type Upstream } from "./upstream.ts";
 import { createUses } from "./uses.ts";
 
@@ -45,11 +48,17 @@ export interface MirrorParts {
   readonly proxies: ProxySettings;
   /** A process of its own, among those that share the database. */
   readonly owner: string;
+  readonly company: Company;
   readonly report: (error: unknown) => void;
 }
 
 export function createMirror(settings: MirrorSettings, parts: MirrorParts): Mirror {
-  const { store, metadata, clock, owner, report } = parts;
+  const { store, clock, owner, company, report } = parts;
+  // Whatever a power cut takes can be fetched again; that the disk has it is nothing to wait for.
+  const metadata: Metadata = {
+    ...parts.metadata,
+    run: (name, input) => parts.metadata.run(name, input, { flush: false }),
+  };
   const { namespace, visibility, ttl } = settings;
   const rules: PushRules = {
     createOnPush: true,
@@ -64,21 +73,25 @@ export function createMirror(settings: MirrorSettings, parts: MirrorParts): Mirr
   const recentBlobs = createRecentBlobs();
   // What a manifest names comes when somebody asks for it.
   const manifests = createManifests({ store, metadata, keeper, recentBlobs, rules, sparse: true });
+  const claims = createClaims({ metadata, owner, clock });
+  const storing = createStoring({ metadata, manifests, clock, report });
   const incoming = createIncoming({
-    ...{ metadata, manifests, upstream, clock },
+    ...{ metadata, storing, upstream, company, claims, report },
     limitBytes: parts.manifestBytes,
   });
   const foreign =
     settings.hydrate.length === 0 ? undefined : openConnections(settings, parts.proxies);
   const foreignLayers = foreign && createForeignLayers(settings, foreign);
   const eviction: Eviction = createEviction({
-    ...{ namespace, store, metadata, uses, counters, report },
+    ...{ namespace, store, uses, counters, report },
+    // Files go after the rows that know them.
+    metadata: parts.metadata,
     budgetBytes: settings.budget,
     inFlight: () => arrivals.running(),
   });
   const arrivals = createArrivals({
-    ...{ store, metadata, upstream, rules, keeper, clock, counters, owner },
-    open: createSources({ upstream, foreignLayers, metadata }),
+    ...{ store, metadata, upstream, rules, keeper, counters, owner, company, claims },
+    open: createSources({ upstream, foreignLayers, metadata, storing }),
     eviction: () => eviction,
   });
 
@@ -94,19 +107,21 @@ export function createMirror(settings: MirrorSettings, parts: MirrorParts): Mirr
     const gauge = { namespace, name: "upstreamRemaining", value: remaining };
     await metadata.run("setMirrorGauge", gauge);
   };
+  const blobs = createMirrorBlobs({
+    ...{ store, metadata, storing, arrivals, upstream, missing, uses, counters },
+    blobs: parts.blobs,
+    missingTtlMs: ttl.missing,
+    prefetch: settings.prefetch,
+  });
   return {
     settings,
     upstream,
     counters,
     flush,
-    blobs: createMirrorBlobs({
-      ...{ store, metadata, arrivals, upstream, missing, uses, counters },
-      blobs: parts.blobs,
-      missingTtlMs: ttl.missing,
-      prefetch: settings.prefetch,
-    }),
+    blobs,
     manifests: createMirrorManifests({
-      ...{ metadata, manifests, incoming, upstream, missing, ttl, clock, counters },
+      ...{ metadata, manifests, incoming, storing, upstream, missing, ttl, clock, counters },
+      bring: (place, digest) => blobs.bring(place, digest),
     }),
     lists: createMirrorLists({
       ...{ upstream, ttl, clock },
@@ -115,6 +130,7 @@ export function createMirror(settings: MirrorSettings, parts: MirrorParts): Mirr
     }),
     async close() {
       await arrivals.close();
+      await storing.settled();
       await foreign?.destroy();
       await flush().catch(report);
     },

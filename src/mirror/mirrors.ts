@@ -1,4 +1,6 @@
 import type { RepositoryName } from "../oci/name.ts";
+import { joinCompany } from "./company.ts";
+import { clearLeftovers } from "./leftovers.ts";
 import { createMirror, type Mirror, type MirrorParts } from "./mirror.ts";
 import { claimOwner } from "./owner.ts";
 import type { MirrorPlace } from "./place.ts";
@@ -24,22 +26,28 @@ export interface Mirrors {
 }
 
 const flushEveryMs = 5_000;
+const clearEveryMs = 60 * 60 * 1000;
 
 export async function openMirrors(
   settings: readonly MirrorSettings[],
-  parts: Omit<MirrorParts, "owner">,
+  parts: Omit<MirrorParts, "owner" | "company">,
   { runsSchedules }: { readonly runsSchedules: boolean },
 ): Promise<Mirrors> {
   const { metadata, clock, report } = parts;
   const { owner, release } = claimOwner();
   for (const { namespace, visibility } of settings)
     await metadata.run("alignMirror", { namespace, visibility, nowMs: clock() });
-  const list = settings.map((one) => createMirror(one, { ...parts, owner }));
+  const company = await joinCompany({ metadata, owner, clock, report });
+  const list = settings.map((one) => createMirror(one, { ...parts, owner, company }));
   const byNamespace = new Map(list.map((mirror) => [mirror.settings.namespace, mirror]));
   const routing = createRouting(settings, (name) => metadata.hotRepositories.factsOf(name));
   const flushing = setInterval(() => {
     for (const mirror of list) mirror.flush().catch(report);
   }, flushEveryMs).unref();
+
+  const clear = (): Promise<void> => clearLeftovers(parts).catch(report);
+  await clear();
+  const clearing = setInterval(() => void clear(), clearEveryMs).unref();
 
   const found = (
     route: ReturnType<typeof routing.byRegistry> | undefined,
@@ -61,8 +69,10 @@ export async function openMirrors(
     byRegistry,
     async close() {
       clearInterval(flushing);
+      clearInterval(clearing);
       schedules?.stop();
       await Promise.all(list.map((mirror) => mirror.close()));
+      await company.leave().catch(report);
       release();
     },
   };

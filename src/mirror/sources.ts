@@ -4,6 +4,7 @@ import { UpstreamFailure } from "./failure.ts";
 import type { Opened } from "./fetch.ts";
 import type { ForeignLayers } from "./foreign-layers.ts";
 import type { MirrorPlace } from "./place.ts";
+import type { Storing } from "./storing.ts";
 import { oneOf, type Upstream, type UpstreamAnswer } from "./upstream.ts";
 
 /** Opens blobs at the upstream, and foreign layers where manifests say that they lie. Throws {@link UpstreamFailure}. */
@@ -11,8 +12,9 @@ export function createSources(parts: {
   readonly upstream: Upstream;
   readonly foreignLayers: ForeignLayers | undefined;
   readonly metadata: Pick<Metadata, "mirrorTags">;
+  readonly storing: Pick<Storing, "settled">;
 }): (place: MirrorPlace, digest: Digest, start: number) => Promise<Opened> {
-  const { upstream, foreignLayers, metadata } = parts;
+  const { upstream, foreignLayers, metadata, storing } = parts;
 
   return async (place, digest, start) => {
     const headers = rangeFrom(start);
@@ -23,6 +25,7 @@ export function createSources(parts: {
     } catch (error) {
       const isAbsent = error instanceof UpstreamFailure && error.kind === "absent";
       if (foreignLayers === undefined || !isAbsent) throw error;
+      await storing.settled(place.repository);
       const urls = await metadata.mirrorTags.urlsOf(place.repository, digest);
       const found = await foreignLayers.open(urls, headers);
       if (found === undefined) throw error;
@@ -35,15 +38,19 @@ const rangeFrom = (start: number): Record<string, string> =>
   start === 0 ? {} : { range: `bytes=${start}-` };
 
 function readOpened({ status, headers, body }: UpstreamAnswer, start: number): Opened {
+  const discard = (): void => {
+    body.on("error", () => undefined).destroy();
+  };
   if (status === 206) {
     const [, from, total] =
       /^bytes (\d+)-\d+\/(\d+)$/.exec(oneOf(headers["content-range"]) ?? "") ?? [];
     if (from === undefined || Number(from) !== start) {
-      body.destroy();
+      discard();
       throw new UpstreamFailure("wrong", "the upstream sends another part than was asked for");
     }
-    return { start, sizeBytes: Number(total), bytes: body };
+    return { start, sizeBytes: Number(total), bytes: body, discard };
   }
   const length = oneOf(headers["content-length"]);
-  return { start: 0, sizeBytes: length === undefined ? undefined : Number(length), bytes: body };
+  const sizeBytes = length === undefined ? undefined : Number(length);
+  return { start: 0, sizeBytes, bytes: body, discard };
 }

@@ -1,6 +1,6 @@
 import type { Lent } from "../assemble.ts";
 import type { CommandInput, CommandName, CommandResult } from "../metadata/commands.ts";
-import { DatabaseError } from "../metadata/writer.ts";
+import { DatabaseError, type Durability } from "../metadata/writer.ts";
 import type { UploadHold } from "../registry/uploads/locks.ts";
 import type { Channel, Handlers } from "./channel.ts";
 
@@ -12,6 +12,12 @@ import type { Channel, Handlers } from "./channel.ts";
 interface Acquire {
   readonly id: number;
   readonly upload: string;
+}
+
+interface Run {
+  readonly name: CommandName;
+  readonly input: CommandInput<CommandName>;
+  readonly durability: Durability | undefined;
 }
 
 /** How often at most a holder says that its bytes move; far more often than a silent one is cut off. */
@@ -43,8 +49,7 @@ export function lend(
 
   return {
     answers: {
-      run: ({ name, input }: { name: CommandName; input: CommandInput<CommandName> }) =>
-        writer.run(name, input),
+      run: ({ name, input, durability }: Run) => writer.run(name, input, durability),
       probe: () => writer.probe(),
       acquire,
       isHeld: (upload: string) => locks.isHeld(upload),
@@ -75,8 +80,8 @@ export function borrow(channel: () => Channel): { readonly lent: Lent; readonly 
 
   const lent: Lent = {
     writer: {
-      run: <N extends CommandName>(name: N, input: CommandInput<N>) =>
-        ask("run", { name, input }) as Promise<CommandResult<N>>,
+      run: <N extends CommandName>(name: N, input: CommandInput<N>, durability?: Durability) =>
+        ask("run", { name, input, durability } satisfies Run) as Promise<CommandResult<N>>,
       probe: async () => void (await ask("probe")),
       // Not ours to close.
       close: () => Promise.resolve(),

@@ -1,15 +1,16 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { pushUpstream, startMirrorPair } from "./support.ts";
+import { pushUpstream, startMirrorPair, untilShown } from "./support.ts";
 
 describe("what a mirror has, in the Hub-shaped API", async () => {
-  const pair = await startMirrorPair();
+  const pair = await startMirrorPair({ prefetch: 0 });
   const { mirror } = pair;
   const first = await pushUpstream(pair, "library/shown", "1", "a layer");
   await mirror.api.get("/v2/shown/manifests/1").expect(200);
   const hub = "/v2/namespaces/docker.io/repositories";
   const shown = `${hub}/library%2Fshown`;
   const own = "/api/berth/v1/repositories/docker.io/library/shown/-/tags/1";
+  await untilShown(mirror, own);
 
   test("shows images whose config nobody has pulled yet", async () => {
     const { body } = await mirror.api
@@ -40,6 +41,6 @@ describe("what a mirror has, in the Hub-shaped API", async () => {
     await mirror.api.delete(own).expect(204);
     await mirror.api.get(own).expect(404);
     await mirror.api.get("/v2/shown/manifests/1").expect(200);
-    await mirror.api.get(own).expect(200);
+    await untilShown(mirror, own);
   });
 });

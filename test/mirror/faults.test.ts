@@ -121,7 +121,8 @@ describe("a mirror whose upstream", async () => {
   });
 
   test("redirects blobs to another host: the credential stays at home", async () => {
-    const settings = mirrorSettings(proxy.url, { username: "mia", password: "secret" });
+    const credential = { username: "mia", password: "secret" };
+    const settings = mirrorSettings(proxy.url, { ...credential, prefetch: 0 });
     const mirror = await startBerth(newFolder(), settings);
     proxy.reset();
     const elsewhere = await startFaultyProxy(pair.upstream.port);

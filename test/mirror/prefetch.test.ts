@@ -8,7 +8,10 @@ const image = "application/vnd.oci.image.manifest.v1+json";
 const layerType = "application/vnd.oci.image.layer.v1.tar";
 
 /** An image of six layers at the upstream, whose manifest has been pulled. */
-async function publish({ upstream, mirror }: MirrorPair, name: string): Promise<readonly string[]> {
+async function publish(
+  { upstream, mirror }: MirrorPair,
+  name: string,
+): Promise<{ readonly config: string; readonly layers: readonly string[] }> {
   const text = JSON.stringify({ os: "linux", architecture: "amd64", name });
   const config = await pushBlob(upstream, `library/${name}`, text);
   const layers = [];
@@ -26,17 +29,17 @@ async function publish({ upstream, mirror }: MirrorPair, name: string): Promise<
   };
   await putManifest(upstream, `library/${name}`, "1", manifest).expect(201);
   await mirror.api.get(`/v2/${name}/manifests/1`).expect(200);
-  return layers.map(({ digest }) => digest);
+  return { config, layers: layers.map(({ digest }) => digest) };
 }
 
-describe("layers that follow one that is pulled", async () => {
+describe("layers that follow what is pulled", async () => {
   const pair = await startMirrorPair();
   const { mirror, proxy } = pair;
   const asked = (layers: readonly string[]): readonly number[] =>
     layers.map((digest) => proxy.count("GET", new RegExp(`/blobs/${digest}$`)));
 
   test("come with it, three of them, each once, and nothing before a layer is asked for", async () => {
-    const layers = await publish(pair, "ahead");
+    const { layers } = await publish(pair, "ahead");
     assert.deepEqual(asked(layers), [0, 0, 0, 0, 0, 0]);
     const [first = "", second = "", , , fifth = ""] = layers;
     await mirror.api.get(`/v2/ahead/blobs/${first}`).expect(200);
@@ -49,8 +52,16 @@ describe("layers that follow one that is pulled", async () => {
     assert.deepEqual(asked(layers), [1, 1, 1, 1, 1, 1]);
   });
 
+  test("are behind the config, which comes with the manifest and once", async () => {
+    const { config } = await publish(pair, "configured");
+    while (asked([config])[0] === 0) await pause(5);
+    await mirror.api.get(`/v2/configured/blobs/${config}`).expect(200);
+    await untilHere(mirror, `/v2/configured/blobs/${config}`);
+    assert.deepEqual(asked([config]), [1]);
+  });
+
   test("that can't come are no matter for the one that was asked for", async () => {
-    const layers = await publish(pair, "failing");
+    const { layers } = await publish(pair, "failing");
     const [first = "", second = ""] = layers;
     proxy.fail({ kind: "status", status: 500 }, new RegExp(`/blobs/${second}$`));
     await mirror.api.get(`/v2/failing/blobs/${first}`).expect(200);
@@ -62,7 +73,7 @@ describe("layers that follow one that is pulled", async () => {
 
   test("stay where they are with prefetch: 0", async () => {
     const other = await startMirrorPair({ prefetch: 0 });
-    const layers = await publish(other, "alone");
+    const { layers } = await publish(other, "alone");
     const [first = ""] = layers;
     await other.mirror.api.get(`/v2/alone/blobs/${first}`).expect(200);
     await untilHere(other.mirror, `/v2/alone/blobs/${first}`);

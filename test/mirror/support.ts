@@ -82,6 +82,11 @@ export async function untilHere(mirror: TestBerth, path: string): Promise<void> 
   }
 }
 
+/** Until something is shown: a manifest is served before it is written down. */
+export async function untilShown(mirror: TestBerth, path: string): Promise<void> {
+  while ((await mirror.api.get(path)).status === 404) await pause(10);
+}
+
 /** Text of so many bytes that is like no other. */
 export const bulk = (bytes: number, seed: string): string =>
   seed + Buffer.alloc(bytes, `${seed} 0123456789 `).toString("latin1").slice(seed.length);

@@ -21,7 +21,7 @@ export function openMetadataInMemory(
   let last: Promise<unknown> = Promise.resolve();
 
   const run = async (command: string, input: unknown): Promise<unknown> => {
-    const request = { id: 1, command, input };
+    const request = { id: 1, command, input, flush: true };
     let given = false;
     const [answer] = await commit(() => {
       if (given) return undefined;

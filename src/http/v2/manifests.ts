@@ -34,7 +34,7 @@ export function manifestRoutes({
   const getMirrored = async (ctx: Context, { mirror, place }: Mirrored): Promise<void> => {
     const reference = referenceOf(ctx);
     const isHead = ctx.method === "HEAD";
-    const found = await mirror.manifests.get(place, reference, { isHead });
+    const found = await mirror.manifests.get(place, reference, { isHead, isPull: !isHead });
     ctx.set({ ...manifestHeaders(found), ...cacheHeaders(found.status) });
     if (matchesIfNoneMatch(ctx.get("If-None-Match") || undefined, found.digest))
       return sendNothing(ctx, 304);

@@ -6,12 +6,15 @@ import type { Answer, Failure, Request } from "./writer.ts";
 /** So that the first of a long queue need not wait for the last. */
 const atMostTogether = 64;
 
+/** Gives the next request if it is fit to be taken now. */
+export type NextRequest = (isFit: (request: Request) => boolean) => Request | undefined;
+
 /** Performs requests, as many in one transaction as `next` gives. */
-export type GroupCommit = (next: () => Request | undefined) => Promise<readonly Answer[]>;
+export type GroupCommit = (next: NextRequest) => Promise<readonly Answer[]>;
 
 /**
  * Commands that wait are taken together: one transaction, one flush of the disk, each in a savepoint of its own so
- * that one that fails takes nobody with it. The answers are there only after the commit.
+ * that one that fails takes nobody with it. The answers are there only after the commit. The order is kept.
  */
 export function createGroupCommit(connection: SqliteConnection): GroupCommit {
   const queries = queriesOn(connection);
@@ -21,6 +24,12 @@ export function createGroupCommit(connection: SqliteConnection): GroupCommit {
   const savepoint = connection.prepare("SAVEPOINT command");
   const release = connection.prepare("RELEASE command");
   const undo = connection.prepare("ROLLBACK TO command");
+  let flushes: boolean | undefined;
+  /** FULL: a commit is flushed. NORMAL: it is not, but whatever is flushed later flushes it too (one log, in order). */
+  const setFlush = (flush: boolean): void => {
+    if (flush !== flushes) connection.pragma(`synchronous = ${flush ? "FULL" : "NORMAL"}`);
+    flushes = flush;
+  };
   const byName = commands as unknown as Readonly<Record<string, AnyCommand>>;
 
   const perform = async ({ id, command: name, input }: Request): Promise<Answer> => {
@@ -43,13 +52,18 @@ export function createGroupCommit(connection: SqliteConnection): GroupCommit {
 
   return async (next) => {
     const taken: Request[] = [];
+    let mayFlush = true;
     const take = (): Request | undefined => {
-      const request = taken.length < atMostTogether ? next() : undefined;
+      if (taken.length >= atMostTogether) return undefined;
+      const request = next(({ flush }) => mayFlush || !flush);
       if (request !== undefined) taken.push(request);
       return request;
     };
     let request = take();
     try {
+      // What needs no flush does not wait for one that it could do without.
+      mayFlush = request?.flush ?? false;
+      setFlush(mayFlush);
       begin.run();
       const answers: Answer[] = [];
       for (; request !== undefined; request = take()) answers.push(await perform(request));

@@ -5,7 +5,7 @@ import {
   type MessagePort,
 } from "node:worker_threads";
 import { openWriteConnection } from "./connection.ts";
-import { createGroupCommit, describe } from "./group-commit.ts";
+import { createGroupCommit, describe, type NextRequest } from "./group-commit.ts";
 import { migrate } from "./migrate.ts";
 import type { Request, WriterData } from "./writer.ts";
 
@@ -29,9 +29,10 @@ function serve(port: MessagePort, file: string): void {
     else if (message !== undefined) waiting.push(message);
   };
   /** The next request, also one that arrived while this thread was busy: its event loop need not come round. */
-  const next = (): Request | undefined => {
+  const next: NextRequest = (isFit) => {
     if (waiting.length === 0) accept(receiveMessageOnPort(port)?.message as Message | undefined);
-    return waiting.shift();
+    const [request] = waiting;
+    return request !== undefined && isFit(request) ? waiting.shift() : undefined;
   };
   const work = async (): Promise<void> => {
     working = true;

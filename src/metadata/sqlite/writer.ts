@@ -1,7 +1,7 @@
 import path from "node:path";
 import { Worker } from "node:worker_threads";
 import type { CommandName, CommandResult } from "../commands.ts";
-import { DatabaseError, type Writer } from "../writer.ts";
+import { DatabaseError, type Durability, type Writer } from "../writer.ts";
 
 export interface WriterData {
   readonly file: string;
@@ -11,6 +11,7 @@ export interface Request {
   readonly id: number;
   readonly command: string;
   readonly input: unknown;
+  readonly flush: boolean;
 }
 
 /** An error as it crosses threads, which takes away its class. */
@@ -54,12 +55,12 @@ export async function startWriter(file: string): Promise<Writer> {
     for (const { reject } of pending.values()) reject(gone);
     pending.clear();
   };
-  const ask = (command: string, input: unknown): Promise<unknown> => {
+  const ask = (command: string, input: unknown, flush: boolean): Promise<unknown> => {
     if (gone !== undefined) return Promise.reject(gone);
     return new Promise((resolve, reject) => {
       lastId += 1;
       pending.set(lastId, { resolve, reject });
-      thread.postMessage({ id: lastId, command, input } satisfies Request);
+      thread.postMessage({ id: lastId, command, input, flush } satisfies Request);
     });
   };
 
@@ -82,10 +83,10 @@ export async function startWriter(file: string): Promise<Writer> {
   });
 
   return {
-    run: <N extends CommandName>(name: N, input: unknown) =>
-      ask(name, input) as Promise<CommandResult<N>>,
+    run: <N extends CommandName>(name: N, input: unknown, durability?: Durability) =>
+      ask(name, input, durability?.flush ?? true) as Promise<CommandResult<N>>,
     async probe() {
-      await ask("probe", undefined);
+      await ask("probe", undefined, false);
     },
     async close() {
       if (gone === undefined) thread.postMessage("close");

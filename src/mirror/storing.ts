@@ -1,0 +1,110 @@
+import { setImmediate } from "node:timers/promises";
+import type { Metadata } from "../metadata/metadata.ts";
+import { digestOf, type Digest } from "../oci/digest.ts";
+import { OciError } from "../oci/errors.ts";
+import { parseManifest, type Manifest } from "../oci/manifest.ts";
+import type { RepositoryName } from "../oci/name.ts";
+import type { Reference, Tag } from "../oci/reference.ts";
+import type { Manifests } from "../registry/manifests.ts";
+import { UpstreamFailure } from "./failure.ts";
+import { mirrorActor, type MirrorPlace } from "./place.ts";
+
+/** A manifest that has come and is what it should be. It can be served while it is being stored. */
+export interface ArrivedManifest {
+  readonly digest: Digest;
+  readonly mediaType: string;
+  readonly content: Uint8Array;
+  /** The config of an image. */
+  readonly config: Digest | undefined;
+  /** Resolves when it is stored, under its tags too; rejects if it can't be. */
+  readonly stored: Promise<void>;
+}
+
+/** Manifests on their way into the database. Nobody waits for the disk: one that is not stored in the end is fetched again. */
+export interface Storing {
+  /** Begins to store a manifest, under its tags too. Throws {@link UpstreamFailure} if it is none. */
+  keep(
+    place: MirrorPlace,
+    tags: readonly Tag[],
+    content: Uint8Array,
+    mediaType: string | undefined,
+    digest?: Digest,
+  ): ArrivedManifest;
+  /** What has come and is not stored yet. */
+  held(place: MirrorPlace, reference: Reference): ArrivedManifest | undefined;
+  /** Resolves when what has come of a repository, or of all, is stored: before what manifests say is looked up. */
+  settled(repository?: RepositoryName): Promise<void>;
+}
+
+export function createStoring(parts: {
+  readonly metadata: Pick<Metadata, "run">;
+  readonly manifests: Pick<Manifests, "put">;
+  readonly clock: () => number;
+  readonly report: (error: unknown) => void;
+}): Storing {
+  const { metadata, manifests, clock, report } = parts;
+  /** By repository and digest, and by repository and tag. */
+  const storing = new Map<string, ArrivedManifest>();
+
+  const store = async (
+    { repository }: MirrorPlace,
+    { digest, content }: Pick<ArrivedManifest, "digest" | "content">,
+    contentType: string | undefined,
+    tags: readonly Tag[],
+  ): Promise<void> => {
+    const reference = { kind: "digest", digest } as const;
+    const actor = mirrorActor;
+    await manifests.put({ actor, repository, reference, tags, contentType, bytes: content });
+    for (const tag of tags)
+      await metadata.run("checkMirrorTag", { repository, tag, nowMs: clock() });
+  };
+
+  const keep: Storing["keep"] = (place, tags, content, mediaType, digest = digestOf(content)) => {
+    // A type that says nothing is left to what the manifest says of itself.
+    const contentType = mediaType === undefined || isVague(mediaType) ? undefined : mediaType;
+    const manifest = read(content, contentType);
+    const key = `${place.repository}@${digest}`;
+    const before = storing.get(key)?.stored.catch(() => undefined) ?? Promise.resolve();
+    // The client's answer goes out first.
+    const stored = before
+      .then(() => setImmediate())
+      .then(() => store(place, { digest, content }, contentType, tags));
+    const config = manifest.references.find(({ kind }) => kind === "config")?.digest;
+    const arrived = { digest, mediaType: manifest.mediaType, content, config, stored };
+    const keys = [key, ...tags.map((tag) => `${place.repository}:${tag}`)];
+    for (const one of keys) storing.set(one, arrived);
+    const forget = (): void => {
+      for (const one of keys) if (storing.get(one) === arrived) storing.delete(one);
+    };
+    stored.catch(report).finally(forget);
+    return arrived;
+  };
+
+  return {
+    keep,
+    held: ({ repository }, reference) =>
+      storing.get(
+        reference.kind === "tag"
+          ? `${repository}:${reference.tag}`
+          : `${repository}@${reference.digest}`,
+      ),
+    async settled(repository) {
+      const of = [...storing].filter(
+        ([key]) => repository === undefined || key.startsWith(`${repository}@`),
+      );
+      await Promise.allSettled(of.map(([, { stored }]) => stored));
+    },
+  };
+}
+
+function read(content: Uint8Array, contentType: string | undefined): Manifest {
+  try {
+    return parseManifest(content, contentType);
+  } catch (error) {
+    if (!(error instanceof OciError) || error.status !== 400) throw error;
+    throw new UpstreamFailure("wrong", "the upstream's manifest is none", { cause: error });
+  }
+}
+
+const isVague = (mediaType: string): boolean =>
+  ["application/octet-stream", "application/json", "text/plain"].includes(mediaType.toLowerCase());

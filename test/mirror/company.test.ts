@@ -1,0 +1,109 @@
+import assert from "node:assert/strict";
+import { hostname } from "node:os";
+import { after, describe, test } from "node:test";
+import { createMemoryStore } from "../../storage/memory/store.ts";
+import { joinCompany } from "../../src/mirror/company.ts";
+import { clearLeftovers } from "../../src/mirror/leftovers.ts";
+import { claimOwner } from "../../src/mirror/owner.ts";
+import { parseDigest } from "../../src/oci/digest.ts";
+import { parseRepositoryName } from "../../src/oci/name.ts";
+import { startBerth } from "../support/berth.ts";
+import { openMetadataInMemory } from "../support/metadata.ts";
+import { openClient } from "./client.ts";
+import { bulk, pushUpstream, startMirrorPair } from "./support.ts";
+
+test("two processes on one database ask the upstream for each manifest and blob once", async () => {
+  const pair = await startMirrorPair();
+  const { mirror, proxy } = pair;
+  const other = await startBerth(mirror.data, pair.settings);
+  after(() => other.close());
+  for (const round of [1, 2, 3]) {
+    const name = `both${round}`;
+    const image = await pushUpstream(pair, `library/${name}`, "1", bulk(100_000, name));
+    proxy.reset();
+    const pull = async (port: number, reference: string): Promise<void> => {
+      const read = async (what: string) =>
+        (await openClient(port, `/v2/${name}/${what}`)).readAll();
+      assert.equal(Buffer.compare(await read(`manifests/${reference}`), image.manifest), 0);
+      await read(`blobs/${image.config}`);
+      assert.equal(Buffer.compare(await read(`blobs/${image.layer}`), image.layerBytes), 0);
+    };
+    // Some ask by tag, as most clients do, or all by digest, as those that have resolved it.
+    const reference = round === 2 ? image.digest : "1";
+    const clients = Array.from({ length: 20 }, (_, index) =>
+      pull(index % 2 === 0 ? mirror.port : other.port, reference),
+    );
+    await Promise.all(clients);
+    assert.deepEqual([...proxy.counts.values()], [1, 1, 1], [...proxy.counts.keys()].join("\n"));
+  }
+});
+
+test("a manifest that one process is refused is asked for by the other too, and neither waits", async () => {
+  const pair = await startMirrorPair();
+  const other = await startBerth(pair.mirror.data, pair.settings);
+  after(() => other.close());
+  const answers = await Promise.all(
+    [pair.mirror, other].map(({ api }) => api.get("/v2/nothing/manifests/1")),
+  );
+  assert.deepEqual(
+    answers.map(({ status }) => status),
+    [404, 404],
+  );
+});
+
+describe("a process that fills mirrors", () => {
+  const nowMs = 1_000_000_000;
+  const join = async (others: Readonly<Record<string, number>>) => {
+    const metadata = openMetadataInMemory();
+    for (const [owner, seenAtMs] of Object.entries(others))
+      await metadata.run("seeMirrorProcess", { owner, nowMs: seenAtMs });
+    const { owner, release } = claimOwner();
+    const parts = { metadata, owner, clock: () => nowMs, report: assert.ifError };
+    const company = await joinCompany(parts);
+    const owners = async () =>
+      (await metadata.mirrorProcesses.othersThan("")).map((one) => one.owner);
+    return { company, owner, owners, release };
+  };
+
+  test("is alone where all others have died, and forgets them", async () => {
+    const died = { [`${hostname()}/999999999/a`]: nowMs, "another/1/b": nowMs - 121_000 };
+    const { company, owner, owners, release } = await join(died);
+    assert.equal(await company.isAlone(), true);
+    assert.deepEqual(await owners(), [owner]);
+    await company.leave();
+    assert.deepEqual(await owners(), []);
+    release();
+  });
+
+  test("is not alone beside one of another machine that was seen just now", async () => {
+    const { company, release } = await join({ "another/1/b": nowMs - 1_000 });
+    assert.equal(await company.isAlone(), false);
+    await company.leave();
+    release();
+  });
+});
+
+async function* oneChunk(text: string): AsyncGenerator<Uint8Array> {
+  yield Buffer.from(text);
+}
+
+test("what a fetch has left that nobody goes on with is thrown away after an hour", async () => {
+  const hourMs = 3_600_000;
+  const metadata = openMetadataInMemory();
+  const store = createMemoryStore();
+  const repository = parseRepositoryName("docker.io/library/left");
+  const begin = async (digit: string, nowMs: number): Promise<string> => {
+    const upload = await store.begin();
+    await store.append(upload, 0, oneChunk("half of it"));
+    const reference = parseDigest(`sha256:${digit.repeat(64)}`);
+    const fetch = { repository, reference, owner: "another/1/a", nowMs, takesFrom: undefined };
+    await metadata.run("beginMirrorFetch", { ...fetch, storageReference: upload });
+    return upload;
+  };
+  const old = await begin("a", 1);
+  const young = await begin("b", hourMs);
+  await clearLeftovers({ store, metadata, clock: () => hourMs + 2 });
+  assert.equal(await store.uploadSize(old), 0);
+  assert.equal(await store.uploadSize(young), "half of it".length);
+  assert.deepEqual([...(await metadata.uploads.storageReferences())], [young]);
+});
