@@ -16,6 +16,7 @@ import { createDurableDirectories, syncDirectory } from "./directories.ts";
 import { listBlobs } from "./list.ts";
 import { createPaths, isUploadReference, newKey, newUploadReference, type Paths } from "./paths.ts";
 import { readRange } from "./read.ts";
+import { createFileReads } from "./reads.ts";
 import { createSmallFiles } from "./small-files.ts";
 import { FlushError, writeAll, writeFrom } from "./write.ts";
 
@@ -30,6 +31,7 @@ export async function openFilesystemStore(root: string): Promise<BlobStore> {
   const paths = createPaths(root);
   const makeDurable = createDurableDirectories();
   const smallFiles = createSmallFiles();
+  const reads = createFileReads((key) => open(paths.blob(key), "r").catch(absent));
 
   await mkdir(root, { recursive: true });
   for (const directory of [
@@ -51,9 +53,10 @@ export async function openFilesystemStore(root: string): Promise<BlobStore> {
     },
 
     async open(key, range) {
+      if (range !== undefined) return await reads.open(key, range);
+      // Who reads a whole blob wants to know what is on the disk.
       const file = await open(paths.blob(key), "r").catch(absent);
-      if (file === undefined) return undefined;
-      return readRange(file, range?.start ?? 0, range?.end ?? (await sizeOrClose(file)) - 1);
+      return file && readRange(file, 0, (await sizeOrClose(file)) - 1);
     },
 
     link: () => Promise.resolve(undefined),
@@ -130,6 +133,7 @@ export async function openFilesystemStore(root: string): Promise<BlobStore> {
     },
 
     async delete(key) {
+      reads.forget(key);
       await unlink(paths.blob(key)).catch(absent);
     },
 

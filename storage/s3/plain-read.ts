@@ -1,7 +1,7 @@
 import { failureOf, S3Failure } from "./failure.ts";
-import type { Source } from "./flight.ts";
+import type { Source } from "../shared/flight.ts";
 import { openPlainConnection, type PlainConnection } from "./plain-connection.ts";
-import { bytesOf, createReadBuffers, type Filled } from "./read-buffers.ts";
+import { bytesOf, createReadBuffers, type Filled } from "../shared/buffers.ts";
 
 export interface PlainReader {
   /**

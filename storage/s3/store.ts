@@ -1,7 +1,7 @@
 import type { BlobKey, BlobStore, ByteRange, LentBytes } from "../blob-store.ts";
 import { createClients } from "./client.ts";
 import { S3Failure } from "./failure.ts";
-import type { Source } from "./flight.ts";
+import type { Source } from "../shared/flight.ts";
 import {
   blobsPrefix,
   bornAtMs,
@@ -19,7 +19,7 @@ import { createReadLinks } from "./read-links.ts";
 import { lend, readBody, sourceOfAnswer } from "./read.ts";
 import { usualPatience, type Patience } from "./retry.ts";
 import { mostParts, type S3Settings } from "./settings.ts";
-import { createSharedReads } from "./shared-reads.ts";
+import { createSharedReads } from "../shared/reads.ts";
 import { createStates } from "./state.ts";
 import { createUploads } from "./uploads.ts";
 

@@ -1,6 +1,5 @@
 import type { BlobKey, ByteRange } from "../blob-store.ts";
-import { S3Failure } from "./failure.ts";
-import type { Filled } from "./read-buffers.ts";
+import type { Filled } from "./buffers.ts";
 
 /** The bytes of one answer of S3. */
 export interface Source {
@@ -50,6 +49,9 @@ const mostAtOnce = 1024 * KiB;
  * time, and a little more.
  */
 const [longestRestMs, restingPart, restingMs] = [50, 0.1, 100];
+
+/** Hundreds who have waited for the same bytes go on at the same moment: each then takes little, for the others' sake. */
+const [mostTogether, leastEach] = [48 * 1024 * KiB, 128 * KiB];
 
 interface Segment {
   readonly start: number;
@@ -138,8 +140,7 @@ export function createFlight(
     }
   };
   const sourceOf = (): Source => {
-    if (source === undefined)
-      throw new S3Failure("GET", "NoSuchKey", "the object went while it was being read");
+    if (source === undefined) throw new Error("the object went while it was being read");
     return source;
   };
   const behind = (): number => segments[0]?.start ?? frontier;
@@ -152,9 +153,13 @@ export function createFlight(
       if (found !== undefined && position < found.end) {
         const { buffer, from } = found.filled;
         const start = from + position - found.start;
+        const most = Math.max(leastEach, Math.floor(mostTogether / seats.size));
         buffer.keep();
         return {
-          bytes: buffer.bytes.subarray(start, from + found.end - found.start),
+          bytes: buffer.bytes.subarray(
+            start,
+            Math.min(start + most, from + found.end - found.start),
+          ),
           release: () => buffer.release(),
         };
       }

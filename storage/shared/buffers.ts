@@ -22,12 +22,12 @@ export interface ReadBuffers {
 }
 
 const MiB = 1024 * 1024;
-const [largeBytes, smallBytes] = [MiB, MiB / 8];
+const largeBytes = MiB;
 /** What large buffers may hold together. Small ones are refused to nobody: their number is bounded by that of readers. */
 const budget = 48 * MiB;
 const sparesAtMost = 16;
 
-export function createReadBuffers(): ReadBuffers {
+export function createReadBuffers(smallBytes = MiB / 8): ReadBuffers {
   const spares = new Map<number, Uint8Array[]>([
     [largeBytes, []],
     [smallBytes, []],

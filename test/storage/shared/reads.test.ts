@@ -1,13 +1,13 @@
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, describe, test } from "node:test";
 import type { ByteRange, LentBytes } from "../../../storage/blob-store.ts";
-import { createReadBuffers } from "../../../storage/s3/read-buffers.ts";
-import { createSharedReads } from "../../../storage/s3/shared-reads.ts";
+import { createReadBuffers } from "../../../storage/shared/buffers.ts";
+import { createSharedReads } from "../../../storage/shared/reads.ts";
 import { createS3Store } from "../../../storage/s3/store.ts";
 import { digestOf } from "../../../src/oci/digest.ts";
 import { startS3Stub, type Fault, type S3Stub } from "../../support/s3/stub.ts";
 import { pattern, read } from "../driver-suite.ts";
-import { impatience, settingsFor } from "./settings.ts";
+import { impatience, settingsFor } from "../s3/settings.ts";
 
 const MiB = 2 ** 20;
 

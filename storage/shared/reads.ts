@@ -4,6 +4,8 @@ import { createFlight, type Flight, type Lent, type Seat, type OpenSource } from
 export interface SharedReads {
   /** Resolves when the first byte can be read; `undefined` if there is no such object. */
   open(key: BlobKey, range: ByteRange): Promise<LentBytes | undefined>;
+  /** Whether a read of it is under way. */
+  isRead(key: BlobKey): boolean;
   /** Nobody joins the reads of it that are under way. */
   forget(key: BlobKey): void;
 }
@@ -80,6 +82,7 @@ export function createSharedReads(openSource: OpenSource): SharedReads {
       }
       return isThere ? read(key, range, boarded) : undefined;
     },
+    isRead: (key) => flights.has(key),
     forget: (key) => void flights.delete(key),
   };
 }

@@ -1,0 +1,85 @@
+import type { FileHandle } from "node:fs/promises";
+import type { BlobKey, ByteRange, LentBytes } from "../blob-store.ts";
+import { createReadBuffers, type ReadBuffers } from "../shared/buffers.ts";
+import type { Source } from "../shared/flight.ts";
+import { createSharedReads } from "../shared/reads.ts";
+import { readRange } from "./read.ts";
+
+export interface FileReads {
+  /** `undefined` if there is no such blob. */
+  open(key: BlobKey, range: ByteRange): Promise<LentBytes | undefined>;
+  /** It has been deleted. */
+  forget(key: BlobKey): void;
+}
+
+/** Less than this is read at once, by everybody. */
+const sharedFromBytes = 256 * 1024;
+const smallBufferBytes = 64 * 1024;
+
+/**
+ * Reads of blobs. One alone is fastest with two buffers of its own; those that come while it runs look at one read
+ * together (`shared/reads.ts`): what a hundred clients pull at the same time is copied out of the page cache once.
+ */
+export function createFileReads(
+  openFile: (key: BlobKey) => Promise<FileHandle | undefined>,
+): FileReads {
+  const buffers = createReadBuffers(smallBufferBytes);
+  const shared = createSharedReads(async (key, range) => {
+    const file = await openFile(key);
+    return file && openSource(file, range, buffers);
+  });
+  const alone = new Set<BlobKey>();
+
+  async function* readAlone(key: BlobKey, file: FileHandle, { start, end }: ByteRange): LentBytes {
+    try {
+      yield* readRange(file, start, end);
+    } finally {
+      alone.delete(key);
+    }
+  }
+
+  return {
+    async open(key, range) {
+      if (range.end - range.start < sharedFromBytes) {
+        const file = await openFile(key);
+        return file && readRange(file, range.start, range.end);
+      }
+      if (alone.has(key) || shared.isRead(key)) return await shared.open(key, range);
+      alone.add(key);
+      let file: FileHandle | undefined;
+      try {
+        file = await openFile(key);
+      } finally {
+        if (file === undefined) alone.delete(key);
+      }
+      return file && readAlone(key, file, range);
+    },
+    forget: (key) => shared.forget(key),
+  };
+}
+
+/** A part of an open file, which is closed at the end. Rejects if the file ends before. */
+function openSource(file: FileHandle, { start, end }: ByteRange, buffers: ReadBuffers): Source {
+  let position = start;
+  let reading: Promise<unknown> = Promise.resolve();
+  return {
+    sizeBytes: end - start + 1,
+    async next() {
+      const buffer = buffers.take();
+      try {
+        const wanted = Math.min(buffer.bytes.length, end - position + 1);
+        const read = file.read(buffer.bytes, 0, wanted, position);
+        reading = read.catch(() => undefined);
+        const { bytesRead } = await read;
+        if (bytesRead === 0)
+          throw new Error(`the file ends at byte ${position}, before byte ${end}`);
+        position += bytesRead;
+        return { buffer, from: 0, to: bytesRead };
+      } catch (error) {
+        buffer.release();
+        throw error;
+      }
+    },
+    end: () => void reading.then(() => file.close()).catch(() => undefined),
+  };
+}
