@@ -81,6 +81,7 @@ async function useMirrorBlobs(
 
 export interface EvictMirrorBlobs {
   readonly namespace: string;
+  readonly ifOverBytes: number;
   /** What may be left. */
   readonly leaveBytes: number;
   /** Being read, or just brought in. */
@@ -89,33 +90,35 @@ export interface EvictMirrorBlobs {
 
 /**
  * Takes the longest unused blobs out of a mirror until no more is left than may be; those that other repositories have,
- * or a pinned image needs, stay. From now on nobody sees them. Resolves with their number and bytes.
+ * or a pinned image needs, stay. From now on nobody sees them. Nothing is done where no more is left than `ifOverBytes`.
+ * Resolves with the number and bytes of those that went, and the bytes that are left.
  */
 async function evictMirrorBlobs(
   tx: Database,
-  { namespace, leaveBytes, except }: EvictMirrorBlobs,
-): Promise<{ readonly blobs: number; readonly bytes: number }> {
+  { namespace, ifOverBytes, leaveBytes, except }: EvictMirrorBlobs,
+): Promise<{ readonly blobs: number; readonly bytes: number; readonly leftBytes: number }> {
   const { rows: stock } = await sql<{ id: number; digest: Digest; sizeBytes: number; keep: 0 | 1 }>`
     SELECT own.id AS id, own.digest AS digest, own.sizeBytes AS sizeBytes,
       own.digest IN (${pinned(namespace)}) AS keep
     FROM (${own(namespace)}) AS own
     LEFT JOIN mirror_uses ON mirror_uses.blob_id = own.id AND mirror_uses.namespace = ${namespace}
     ORDER BY coalesce(mirror_uses.used_at, 0), own.id`.execute(tx);
-  let left = stock.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
+  let leftBytes = stock.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
+  if (leftBytes <= ifOverBytes) return { blobs: 0, bytes: 0, leftBytes };
   const spared = new Set(except);
   let blobs = 0;
   let bytes = 0;
   for (const { id, digest, sizeBytes, keep } of stock) {
-    if (left <= leaveBytes) break;
+    if (leftBytes <= leaveBytes) break;
     if (keep === 1 || spared.has(digest)) continue;
     await tx.deleteFrom("blob_links").where("blob_id", "=", id).execute();
     await tx.deleteFrom("mirror_uses").where("blob_id", "=", id).execute();
     await retireUnlinked(tx, id);
-    left -= sizeBytes;
+    leftBytes -= sizeBytes;
     blobs += 1;
     bytes += sizeBytes;
   }
-  return { blobs, bytes };
+  return { blobs, bytes, leftBytes };
 }
 
 export const mirrorUseCommands = { useMirrorBlobs, evictMirrorBlobs };

@@ -2,6 +2,7 @@ import type { Metadata } from "../metadata/metadata.ts";
 import type { Digest } from "../oci/digest.ts";
 import { removeRetired } from "../registry/upkeep/collector.ts";
 import type { BlobStore } from "../../storage/blob-store.ts";
+import type { Company } from "./company.ts";
 import type { Counters } from "./counters.ts";
 import type { Uses } from "./uses.ts";
 
@@ -15,6 +16,9 @@ export interface Eviction {
   settle(): Promise<void>;
 }
 
+/** To find out what has to go costs a look at all that is there: so a little more goes at once. */
+const spare = 0.03;
+
 export function createEviction(parts: {
   readonly namespace: string;
   readonly budgetBytes: number | undefined;
@@ -24,28 +28,34 @@ export function createEviction(parts: {
   readonly counters: Counters;
   /** Being brought in, or just so. */
   readonly inFlight: () => readonly Digest[];
+  readonly company: Pick<Company, "isAlone">;
   readonly report: (error: unknown) => void;
 }): Eviction {
   const { namespace, budgetBytes, store, metadata, uses, counters } = parts;
   let heldBytes: number | undefined;
   let turn: Promise<void> = Promise.resolve();
 
-  const evict = async (leaveBytes: number): Promise<void> => {
+  const evict = async (ifOverBytes: number, leaveBytes: number): Promise<void> => {
     await uses.flush();
     const except = [...uses.held(), ...parts.inFlight()];
-    const gone = await metadata.run("evictMirrorBlobs", { namespace, leaveBytes, except });
+    const range = { ifOverBytes, leaveBytes };
+    const gone = await metadata.run("evictMirrorBlobs", { namespace, ...range, except });
+    heldBytes = gone.leftBytes;
+    if (gone.blobs === 0) return;
     counters.add("evictedBlobs", gone.blobs);
     counters.add("evictedBytes", gone.bytes);
     for await (const step of removeRetired({ store, metadata })) {
       if (step.kind === "failed") parts.report(step.error);
     }
-    heldBytes = (await metadata.mirrorUses.stock(namespace)).bytes;
   };
 
   const makeRoom = async (sizeBytes: number, budget: number): Promise<void> => {
     try {
       heldBytes ??= (await metadata.mirrorUses.stock(namespace)).bytes;
-      if (heldBytes + sizeBytes > budget) await evict(Math.max(0, budget - sizeBytes));
+      const room = Math.max(0, budget - sizeBytes);
+      // What others have brought meanwhile is known to the database alone.
+      const isKnown = await parts.company.isAlone();
+      if (heldBytes > room || !isKnown) await evict(room, room - Math.min(room, budget * spare));
     } catch (error) {
       parts.report(error);
     }

@@ -47,6 +47,8 @@ export interface Fetch extends Growth {
   pause(reason: Error): void;
 }
 
+/** What is further back is read from the store, or, where that can't be yet, kept as long as there is room. */
+const [shortTail, longTail] = [4 * 1024 * 1024, 64 * 1024 * 1024];
 /** A transfer that is cut begins again where it was, so often without as many bytes in between as are worth a request. */
 const triesAtMost = 3;
 const worthBytes = 64 * 1024;
@@ -74,7 +76,7 @@ function ahead(bytes: AsyncGenerator<Uint8Array, void>): AsyncGenerator<Uint8Arr
 /** Begins at once, and goes on whoever leaves. */
 export function startFetch(parts: FetchParts): Fetch {
   const { store, digest, upload, expectedBytes } = parts;
-  const tail = openTail();
+  const tail = openTail(store.abilities.readsOpenUploads ? shortTail : longTail);
   const hash = createDigester(algorithmOf(digest));
   const waiting = new Set<() => void>();
   const state: { size?: number; key?: string; failure?: unknown } = {};

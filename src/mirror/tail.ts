@@ -11,10 +11,10 @@ export interface Tail {
 }
 
 const budgetBytes = 64 * 1024 * 1024;
-const mostBytes = 4 * 1024 * 1024;
 let tails = 0;
 
-export function openTail(): Tail & { close(): void } {
+/** @param mostBytes what it keeps at most, where others leave it as much */
+export function openTail(mostBytes: number): Tail & { close(): void } {
   tails += 1;
   let pieces: { readonly at: number; readonly bytes: Uint8Array }[] = [];
   let end = 0;

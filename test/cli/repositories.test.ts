@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import process from "node:process";
 import { after, describe, test } from "node:test";
 import { openAdministration } from "../../src/administration.ts";
 import { createProgram } from "../../src/cli/program.ts";
@@ -37,6 +38,18 @@ describe("berth repo and berth quota, beside a server that runs", async () => {
         '{"name":"team/new","visibility":"private","immutableTags":null}',
       ].join("\n"),
     );
+  });
+
+  test("leave a mirror what its upstream has", async (t) => {
+    const mirror = { namespace: "docker.io", upstream: "https://registry-1.docker.io" };
+    process.env["BERTH_MIRRORS"] = JSON.stringify([mirror]);
+    t.after(() => delete process.env["BERTH_MIRRORS"]);
+    for (const words of [
+      ["create", "docker.io/library/mine"],
+      ["visibility", "docker.io/library/alpine", "public"],
+      ["immutable", "docker.io/library/alpine", "--all"],
+    ])
+      await fails(["repo", ...words], /^docker\.io is a mirror: it has what its upstream has/);
   });
 
   test("say what is wrong in a line", async () => {

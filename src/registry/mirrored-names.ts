@@ -1,0 +1,31 @@
+import { OciError } from "../oci/errors.ts";
+import { namespaceOf, type RepositoryName } from "../oci/name.ts";
+import type { Repositories } from "./repositories.ts";
+
+/** A mirror holds what its upstream has, for those that it is for, as over the wire. Throws DENIED. */
+export function keepingMirrors(
+  repositories: Repositories,
+  namespaces: ReadonlySet<string>,
+): Repositories {
+  const demandOurs = (repository: RepositoryName): void => {
+    const namespace = namespaceOf(repository);
+    if (!namespaces.has(namespace)) return;
+    const message = `${namespace} is a mirror: it has what its upstream has; who may pull is said in "mirrors"`;
+    throw new OciError("DENIED", message);
+  };
+  return {
+    ...repositories,
+    async create(actor, repository, visibility) {
+      demandOurs(repository);
+      return await repositories.create(actor, repository, visibility);
+    },
+    async setVisibility(actor, repository, visibility) {
+      demandOurs(repository);
+      await repositories.setVisibility(actor, repository, visibility);
+    },
+    async setImmutableTags(actor, repository, texts) {
+      demandOurs(repository);
+      await repositories.setImmutableTags(actor, repository, texts);
+    },
+  };
+}
