@@ -5,5 +5,6 @@ CREATE TABLE mirror_processes (
   seen_at INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
--- Manifests are fetched by one process for all, too: by digest or by tag. They gather in memory (storage_reference is '').
+-- Manifests are fetched by one process for all, too: 'manifests/' and a digest or a tag, where a blob has its digest. They
+-- gather in memory (storage_reference is '').
 ALTER TABLE mirror_fetches RENAME COLUMN digest TO reference;

@@ -1,6 +1,5 @@
-import type { Digest } from "../oci/digest.ts";
 import type { RepositoryName } from "../oci/name.ts";
-import type { Tag } from "../oci/reference.ts";
+import type { FetchReference } from "./mirror-schema.ts";
 import { storeBlob, type StoreBlob } from "./blobs.ts";
 import type { Refusal } from "./refusals.ts";
 import type { Database } from "./schema.ts";
@@ -16,7 +15,7 @@ export interface MirrorFetch {
 
 interface Place {
   readonly repository: RepositoryName;
-  readonly reference: Digest | Tag;
+  readonly reference: FetchReference;
 }
 
 export function createMirrorFetchReads(db: Database) {

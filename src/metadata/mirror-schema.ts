@@ -4,9 +4,12 @@ import type { Tag } from "../oci/reference.ts";
 
 /* What mirrors know beside the repositories that they fill. */
 
+/** A blob, or a manifest by its digest or tag. */
+export type FetchReference = Digest | `manifests/${string}`;
+
 export interface MirrorFetchesTable {
   repository: RepositoryName;
-  reference: Digest | Tag;
+  reference: FetchReference;
   owner: string;
   storage_reference: string;
   size_bytes: number | null;

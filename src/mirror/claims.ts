@@ -1,14 +1,13 @@
 import type { Metadata } from "../metadata/metadata.ts";
 import type { MirrorFetch, MirrorFetchBegun } from "../metadata/mirror-fetches.ts";
-import type { Digest } from "../oci/digest.ts";
+import type { FetchReference } from "../metadata/mirror-schema.ts";
 import type { RepositoryName } from "../oci/name.ts";
-import type { Tag } from "../oci/reference.ts";
 import { hasEnded } from "./owner.ts";
 
 /** Something of a mirrored repository that can be fetched. */
 export interface Claimed {
   readonly repository: RepositoryName;
-  readonly reference: Digest | Tag;
+  readonly reference: FetchReference;
 }
 
 /** Who of all processes on the database fetches what: one row for each fetch. */

@@ -167,7 +167,12 @@ export function startFetch(parts: FetchParts): Fetch {
       try {
         const opened = await parts.open(start);
         isUnderWay = true;
-        learnSize(opened.sizeBytes);
+        try {
+          learnSize(opened.sizeBytes);
+        } catch (error) {
+          opened.discard();
+          throw error;
+        }
         const bytes = ahead(pump(opened));
         try {
           await store.append(upload, start, bytes);
@@ -228,7 +233,8 @@ export function startFetch(parts: FetchParts): Fetch {
         if (state.failure !== undefined) throw state.failure;
         await new Promise<void>((resolve) => waiting.add(resolve));
       }
-      if (state.failure !== undefined && !isVerified) throw state.failure;
+      // What has been verified and could not be stored is no longer anywhere.
+      if (state.failure !== undefined && state.key === undefined) throw state.failure;
     },
     stop,
     pause(reason) {

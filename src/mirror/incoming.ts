@@ -1,6 +1,5 @@
 import { setTimeout as pause } from "node:timers/promises";
 import type { Metadata } from "../metadata/metadata.ts";
-import type { MirrorFetch } from "../metadata/mirror-fetches.ts";
 import { algorithmOf, digestOf, isDigest, type Digest } from "../oci/digest.ts";
 import {
   bareMediaType,
@@ -35,15 +34,16 @@ export interface Incoming {
 }
 
 export function createIncoming(parts: {
-  readonly metadata: Pick<Metadata, "manifests" | "run">;
+  readonly metadata: Pick<Metadata, "manifests" | "mirrorTags">;
   readonly storing: Storing;
   readonly upstream: Upstream;
   readonly company: Pick<Company, "isAlone">;
   readonly claims: Claims;
   readonly limitBytes: number;
+  readonly clock: () => number;
   readonly report: (error: unknown) => void;
 }): Incoming {
-  const { metadata, storing, upstream, company, claims, limitBytes, report } = parts;
+  const { metadata, storing, upstream, company, claims, limitBytes, clock, report } = parts;
   const running = new Map<string, Promise<unknown>>();
   const pending = new Map<string, Promise<ArrivedManifest>>();
 
@@ -77,29 +77,39 @@ export function createIncoming(parts: {
     return { bytes, mediaType: bareMediaType(oneOf(answer.headers["content-type"]) ?? "") };
   };
 
-  /** Where other processes may be at it too, one of them fetches; the others find what it has stored. */
+  /**
+   * Where other processes may be at it too, one of them fetches; the others find what it has stored: of a tag, what has
+   * been true at some time from `notBeforeMs` on.
+   */
   const forAll = async (
     place: MirrorPlace,
     reference: Reference,
+    notBeforeMs: number,
     fetch: () => Promise<ArrivedManifest>,
   ): Promise<ArrivedManifest> => {
     if (await company.isAlone()) return await fetch();
     const { repository } = place;
-    const claimed = { repository, reference: textOf(reference) };
-    for (let isOurs = false; ;) {
-      const running: MirrorFetch | undefined = isOurs ? undefined : await claims.find(claimed);
+    const claimed = { repository, reference: `manifests/${textOf(reference)}` } as const;
+    const find = async (): Promise<ArrivedManifest | undefined> => {
+      const checkedAtMs =
+        reference.kind === "digest"
+          ? Infinity
+          : await metadata.mirrorTags.checkedAtMs(repository, reference.tag);
       const here = await metadata.manifests.find(repository, reference);
-      if (here !== undefined) {
-        if (isOurs) await claims.end(claimed);
-        return { ...here, config: undefined, stored: Promise.resolve() };
-      }
-      if (isOurs) break;
+      if (here === undefined || checkedAtMs < notBeforeMs) return undefined;
+      return { ...here, config: undefined, stored: Promise.resolve() };
+    };
+    for (;;) {
+      const running = await claims.find(claimed);
+      const here = await find();
+      if (here !== undefined) return here;
       if (running !== undefined && claims.isAlive(running)) await pause(lookEveryMs);
-      else isOurs = (await claims.begin(claimed, running, "")).role === "leader";
+      else if ((await claims.begin(claimed, running, "")).role === "leader") break;
     }
     const end = (): Promise<unknown> => claims.end(claimed).catch(report);
     try {
-      const arrived = await fetch();
+      // Whoever had it may have ended just before.
+      const arrived = (await find()) ?? (await fetch());
       void arrived.stored.then(end, end);
       return arrived;
     } catch (error) {
@@ -110,15 +120,21 @@ export function createIncoming(parts: {
 
   const whenStored = ({ stored }: ArrivedManifest): Promise<void> => stored;
 
-  const get = (place: MirrorPlace, reference: Reference, tag?: Tag): Promise<ArrivedManifest> => {
+  const get = (
+    place: MirrorPlace,
+    reference: Reference,
+    tag?: Tag,
+    notBeforeMs = 0,
+  ): Promise<ArrivedManifest> => {
     const fetch = async (): Promise<ArrivedManifest> => {
+      await storing.room();
       const { bytes, mediaType } = await download(place, reference);
       return reference.kind === "tag"
         ? storing.keep(place, [reference.tag], bytes, mediaType)
         : storing.keep(place, [], bytes, mediaType, reference.digest);
     };
     const work = async (): Promise<ArrivedManifest> => {
-      if (reference.kind === "tag") return await forAll(place, reference, fetch);
+      if (reference.kind === "tag") return await forAll(place, reference, notBeforeMs, fetch);
       const { digest } = reference;
       const tags = tag === undefined ? [] : [tag];
       const here =
@@ -127,7 +143,7 @@ export function createIncoming(parts: {
       if (here !== undefined)
         return storing.keep(place, tags, here.content, here.mediaType, digest);
       const found = await once(`${place.repository} ${digest} itself`, () =>
-        forAll(place, reference, fetch),
+        forAll(place, reference, notBeforeMs, fetch),
       );
       if (tags.length === 0) return found;
       return {
@@ -163,7 +179,7 @@ export function createIncoming(parts: {
         const sizeBytes = Number(oneOf(answer.headers["content-length"]) ?? Number.NaN);
         if (digest !== undefined && mediaType !== undefined && Number.isSafeInteger(sizeBytes))
           return { digest, mediaType, sizeBytes };
-        const found = await get(place, reference);
+        const found = await get(place, reference, undefined, clock());
         return {
           digest: found.digest,
           mediaType: found.mediaType,

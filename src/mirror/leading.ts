@@ -111,6 +111,7 @@ export function createLeading(parts: LeadingParts): Leading {
     const end = (): void => {
       isRowOurs = false;
       clearInterval(timer);
+      first?.then((opened) => opened.discard()).catch(() => undefined);
       fetches.delete(fetch);
     };
     const stored = (): void => {

@@ -76,7 +76,7 @@ export function createMirror(settings: MirrorSettings, parts: MirrorParts): Mirr
   const claims = createClaims({ metadata, owner, clock });
   const storing = createStoring({ metadata, manifests, clock, report });
   const incoming = createIncoming({
-    ...{ metadata, storing, upstream, company, claims, report },
+    ...{ metadata, storing, upstream, company, claims, clock, report },
     limitBytes: parts.manifestBytes,
   });
   const foreign =

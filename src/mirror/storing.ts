@@ -30,11 +30,15 @@ export interface Storing {
     mediaType: string | undefined,
     digest?: Digest,
   ): ArrivedManifest;
+  /** Resolves when what waits for the database is not too much to have more of it in memory. */
+  room(): Promise<void>;
   /** What has come and is not stored yet. */
   held(place: MirrorPlace, reference: Reference): ArrivedManifest | undefined;
   /** Resolves when what has come of a repository, or of all, is stored: before what manifests say is looked up. */
   settled(repository?: RepositoryName): Promise<void>;
 }
+
+const mostHeldBytes = 32 * 1024 * 1024;
 
 export function createStoring(parts: {
   readonly metadata: Pick<Metadata, "run">;
@@ -45,6 +49,7 @@ export function createStoring(parts: {
   const { metadata, manifests, clock, report } = parts;
   /** By repository and digest, and by repository and tag. */
   const storing = new Map<string, ArrivedManifest>();
+  let heldBytes = 0;
 
   const store = async (
     { repository }: MirrorPlace,
@@ -73,7 +78,9 @@ export function createStoring(parts: {
     const arrived = { digest, mediaType: manifest.mediaType, content, config, stored };
     const keys = [key, ...tags.map((tag) => `${place.repository}:${tag}`)];
     for (const one of keys) storing.set(one, arrived);
+    heldBytes += content.length;
     const forget = (): void => {
+      heldBytes -= content.length;
       for (const one of keys) if (storing.get(one) === arrived) storing.delete(one);
     };
     stored.catch(report).finally(forget);
@@ -82,6 +89,12 @@ export function createStoring(parts: {
 
   return {
     keep,
+    async room() {
+      while (heldBytes > mostHeldBytes)
+        await Promise.race(
+          [...storing.values()].map(({ stored }) => stored.catch(() => undefined)),
+        );
+    },
     held: ({ repository }, reference) =>
       storing.get(
         reference.kind === "tag"

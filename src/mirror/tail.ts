@@ -6,27 +6,31 @@ export interface Tail {
   push(piece: Uint8Array): void;
   /** Bytes from `at` on, as many as lie together; `undefined` if they are not here (any more). */
   from(at: number): Uint8Array | undefined;
-  /** Forgets everything; what is pushed next begins at `at`. */
-  clear(at: number): void;
 }
 
 const budgetBytes = 64 * 1024 * 1024;
-let tails = 0;
+/** Each open one, by what makes it as short as it must be among so many. */
+const tails = new Set<() => void>();
 
 /** @param mostBytes what it keeps at most, where others leave it as much */
 export function openTail(mostBytes: number): Tail & { close(): void } {
-  tails += 1;
   let pieces: { readonly at: number; readonly bytes: Uint8Array }[] = [];
   let end = 0;
   let held = 0;
+
+  const trim = (): void => {
+    const limit = Math.min(mostBytes, budgetBytes / tails.size);
+    while (held > limit && pieces.length > 1) held -= pieces.shift()?.bytes.length ?? 0;
+  };
+  tails.add(trim);
+  for (const other of tails) other();
 
   return {
     push(bytes) {
       pieces.push({ at: end, bytes });
       end += bytes.length;
       held += bytes.length;
-      const limit = Math.min(mostBytes, budgetBytes / tails);
-      while (held > limit && pieces.length > 1) held -= pieces.shift()?.bytes.length ?? 0;
+      trim();
     },
     from(at) {
       const first = pieces[0];
@@ -41,13 +45,8 @@ export function openTail(mostBytes: number): Tail & { close(): void } {
       const piece = pieces[low];
       return piece?.bytes.subarray(at - piece.at);
     },
-    clear(at) {
-      pieces = [];
-      held = 0;
-      end = at;
-    },
     close() {
-      tails -= 1;
+      tails.delete(trim);
       pieces = [];
     },
   };

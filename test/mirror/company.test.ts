@@ -1,4 +1,7 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
+import { createServer, request } from "node:http";
+import type { AddressInfo } from "node:net";
 import { hostname } from "node:os";
 import { after, describe, test } from "node:test";
 import { createMemoryStore } from "../../storage/memory/store.ts";
@@ -10,7 +13,7 @@ import { parseRepositoryName } from "../../src/oci/name.ts";
 import { startBerth } from "../support/berth.ts";
 import { openMetadataInMemory } from "../support/metadata.ts";
 import { openClient } from "./client.ts";
-import { bulk, pushUpstream, startMirrorPair } from "./support.ts";
+import { bulk, mirrorSettings, newFolder, pushUpstream, startMirrorPair } from "./support.ts";
 
 test("two processes on one database ask the upstream for each manifest and blob once", async () => {
   const pair = await startMirrorPair();
@@ -49,6 +52,39 @@ test("a manifest that one process is refused is asked for by the other too, and 
     answers.map(({ status }) => status),
     [404, 404],
   );
+});
+
+test("a tag that moves is followed by two processes, also where the upstream's HEAD says little", async () => {
+  const upstream = await startBerth(newFolder());
+  // Its HEAD has no digest, so that the manifest has to be fetched to know one.
+  const front = createServer((incoming, outgoing) => {
+    const { method = "GET", url, headers } = incoming;
+    const target = { host: "127.0.0.1", port: upstream.port, method, path: url, headers };
+    request(target, (answer) => {
+      const { "docker-content-digest": digest, ...rest } = answer.headers;
+      const shown = method === "HEAD" || digest === undefined ? rest : answer.headers;
+      outgoing.writeHead(answer.statusCode ?? 502, shown);
+      answer.pipe(outgoing);
+    }).end();
+  }).listen(0, "127.0.0.1");
+  await once(front, "listening");
+  const { port } = front.address() as AddressInfo;
+  const settings = mirrorSettings(`http://127.0.0.1:${port}`, { ttl: { tag: "0s" } });
+  const data = newFolder();
+  const both = [await startBerth(data, settings), await startBerth(data, settings)] as const;
+  after(async () => {
+    for (const one of both) await one.close();
+    front.closeAllConnections();
+    front.close();
+    await upstream.close();
+  });
+  for (const layer of ["first", "second", "third"]) {
+    const { digest } = await pushUpstream({ upstream }, "library/moving", "1", layer);
+    for (const { api } of both) {
+      const answer = await api.get("/v2/moving/manifests/1").expect(200);
+      assert.equal(answer.headers["docker-content-digest"], digest);
+    }
+  }
 });
 
 describe("a process that fills mirrors", () => {

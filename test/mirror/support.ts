@@ -84,7 +84,9 @@ export async function untilHere(mirror: TestBerth, path: string): Promise<void> 
 
 /** Until something is shown: a manifest is served before it is written down. */
 export async function untilShown(mirror: TestBerth, path: string): Promise<void> {
-  while ((await mirror.api.get(path)).status === 404) await pause(10);
+  for (const untilMs = Date.now() + 10_000; Date.now() < untilMs; await pause(10))
+    if ((await mirror.api.get(path)).status !== 404) return;
+  throw new Error(`${path} is not shown`);
 }
 
 /** Text of so many bytes that is like no other. */
