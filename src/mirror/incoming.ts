@@ -15,6 +15,7 @@ import { UpstreamFailure } from "./failure.ts";
 import type { ManifestHead } from "./manifests.ts";
 import type { MirrorPlace } from "./place.ts";
 import type { ArrivedManifest, Storing } from "./storing.ts";
+import { createTurns } from "./turns.ts";
 import { oneOf, readWhole, type Upstream } from "./upstream.ts";
 
 /** All of them: some registries answer an incomplete list with another object, or with 404. */
@@ -46,6 +47,7 @@ export function createIncoming(parts: {
   const { metadata, storing, upstream, company, claims, limitBytes, clock, report } = parts;
   const running = new Map<string, Promise<unknown>>();
   const pending = new Map<string, Promise<ArrivedManifest>>();
+  const turn = createTurns();
 
   const once = <T>(
     key: string,
@@ -53,7 +55,7 @@ export function createIncoming(parts: {
     end: (result: T) => Promise<void> = nothingMore,
   ): Promise<T> => {
     const known = running.get(key) as Promise<T> | undefined;
-    if (known !== undefined) return known;
+    if (known !== undefined) return known.then((result) => turn().then(() => result));
     const begun = work();
     running.set(key, begun);
     const forget = (): void => void running.delete(key);
