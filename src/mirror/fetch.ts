@@ -49,6 +49,8 @@ export interface Fetch extends Growth {
 
 /** What is further back is read from the store, or, where that can't be yet, kept as long as there is room. */
 const [shortTail, longTail] = [4 * 1024 * 1024, 64 * 1024 * 1024];
+/** Hundreds who read what has just come are woken for more of it at once, and in any case so soon. */
+const [fewReaders, worthWakingBytes, longestNapMs] = [16, 512 * 1024, 40];
 /** A transfer that is cut begins again where it was, so often without as many bytes in between as are worth a request. */
 const triesAtMost = 3;
 const worthBytes = 64 * 1024;
@@ -90,7 +92,12 @@ export function startFetch(parts: FetchParts): Fetch {
     giveUp = reject;
   });
 
+  let wokenAt = 0;
+  let waking: NodeJS.Timeout | undefined;
   const wake = (): void => {
+    clearTimeout(waking);
+    waking = undefined;
+    wokenAt = received;
     for (const go of waiting) go();
     waiting.clear();
   };
@@ -111,7 +118,9 @@ export function startFetch(parts: FetchParts): Fetch {
     hash.update(chunk);
     tail.push(chunk);
     received += chunk.length;
-    wake();
+    if (waiting.size <= fewReaders || wokenAt === 0 || received - wokenAt >= worthWakingBytes)
+      wake();
+    else waking ??= setTimeout(wake, longestNapMs);
     return chunk;
   };
 

@@ -1,53 +1,69 @@
 /**
  * The last bytes that have arrived of something, for readers that keep up: they need no disk, and the first byte need
- * not wait for one. Pieces are never changed once they are here.
+ * not wait for one. Bytes are never changed once they are here.
  */
 export interface Tail {
-  push(piece: Uint8Array): void;
+  push(bytes: Uint8Array): void;
   /** Bytes from `at` on, as many as lie together; `undefined` if they are not here (any more). */
   from(at: number): Uint8Array | undefined;
 }
 
-const budgetBytes = 64 * 1024 * 1024;
+/** What has arrived in small pieces lies together, so that hundreds of readers have fewer and larger writes to do. */
+interface Block {
+  readonly at: number;
+  readonly bytes: Buffer;
+  filled: number;
+}
+
+const KiB = 1024;
+const budgetBytes = 64 * 1024 * KiB;
+const [smallestBlock, largestBlock] = [64 * KiB, 1024 * KiB];
 /** Each open one, by what makes it as short as it must be among so many. */
 const tails = new Set<() => void>();
 
 /** @param mostBytes what it keeps at most, where others leave it as much */
 export function openTail(mostBytes: number): Tail & { close(): void } {
-  let pieces: { readonly at: number; readonly bytes: Uint8Array }[] = [];
+  let blocks: Block[] = [];
   let end = 0;
   let held = 0;
 
   const trim = (): void => {
     const limit = Math.min(mostBytes, budgetBytes / tails.size);
-    while (held > limit && pieces.length > 1) held -= pieces.shift()?.bytes.length ?? 0;
+    while (held > limit && blocks.length > 1) held -= blocks.shift()?.bytes.length ?? 0;
   };
   tails.add(trim);
   for (const other of tails) other();
 
+  /** As large as all that has come before, within limits: a small blob takes little. */
+  const grow = (): Block => {
+    const size = Math.min(largestBlock, Math.max(smallestBlock, end));
+    const block = { at: end, bytes: Buffer.allocUnsafeSlow(size), filled: 0 };
+    blocks.push(block);
+    held += size;
+    return block;
+  };
+
   return {
     push(bytes) {
-      pieces.push({ at: end, bytes });
-      end += bytes.length;
-      held += bytes.length;
+      for (let taken = 0; taken < bytes.length;) {
+        const last = blocks.at(-1);
+        const block = last !== undefined && last.filled < last.bytes.length ? last : grow();
+        const part = bytes.subarray(taken, taken + block.bytes.length - block.filled);
+        block.bytes.set(part, block.filled);
+        block.filled += part.length;
+        taken += part.length;
+        end += part.length;
+      }
       trim();
     },
     from(at) {
-      const first = pieces[0];
-      if (first === undefined || at < first.at || at >= end) return undefined;
-      let low = 0;
-      let high = pieces.length - 1;
-      while (low < high) {
-        const middle = (low + high + 1) >> 1;
-        if ((pieces[middle]?.at ?? 0) <= at) low = middle;
-        else high = middle - 1;
-      }
-      const piece = pieces[low];
-      return piece?.bytes.subarray(at - piece.at);
+      const block = blocks.findLast((one) => one.at <= at);
+      if (block === undefined || at >= end) return undefined;
+      return block.bytes.subarray(at - block.at, block.filled);
     },
     close() {
       tails.delete(trim);
-      pieces = [];
+      blocks = [];
     },
   };
 }
