@@ -51,6 +51,7 @@ export interface Fetch extends Growth {
 const [shortTail, longTail] = [4 * 1024 * 1024, 64 * 1024 * 1024];
 /** Hundreds who read what has just come are woken for more of it at once, and in any case so soon. */
 const [fewReaders, worthWakingBytes, longestNapMs] = [16, 512 * 1024, 40];
+const lingerMs = 2_000;
 /** A transfer that is cut begins again where it was, so often without as many bytes in between as are worth a request. */
 const triesAtMost = 3;
 const worthBytes = 64 * 1024;
@@ -221,8 +222,9 @@ export function startFetch(parts: FetchParts): Fetch {
     giveUp(reason);
     wake();
   };
-  const finished = (): void => tail.close();
-  done.then(finished, finished);
+  // Who is in the middle of it reads on where it is.
+  const linger = (): void => void setTimeout(() => tail.close(), lingerMs).unref();
+  done.then(linger, () => tail.close());
   // Readers hear of a failure where they wait.
   sized.catch(() => undefined);
 
