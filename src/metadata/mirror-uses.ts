@@ -81,6 +81,7 @@ async function useMirrorBlobs(
 
 export interface EvictMirrorBlobs {
   readonly namespace: string;
+  /** Only where more than this is there. */
   readonly ifOverBytes: number;
   /** What may be left. */
   readonly leaveBytes: number;

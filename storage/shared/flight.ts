@@ -1,12 +1,12 @@
 import type { BlobKey, ByteRange } from "../blob-store.ts";
 import type { Filled } from "./buffers.ts";
 
-/** The bytes of one answer of S3. */
+/** Bytes as they are read: of a file, or of one answer of S3. */
 export interface Source {
   readonly sizeBytes: number;
-  /** What comes next, exactly `sizeBytes` all together. Rejects if the answer ends before, or with more. */
+  /** What comes next, exactly `sizeBytes` all together. Rejects if they end before, or go on. */
   next(): Promise<Filled>;
-  /** Lets go of the connection. Whatever has not been taken is lost. */
+  /** Lets go of the file, or of the connection. Whatever has not been taken is lost. */
   end(): void;
 }
 
@@ -19,7 +19,7 @@ export interface Lent {
   release(): void;
 }
 
-/** One read of S3 that several readers look at; see `shared-reads.ts`. Ends when the last of them has left. */
+/** One read that several readers look at; see `shared-reads.ts`. Ends when the last of them has left. */
 export interface Flight {
   /** Whether there is such an object. */
   readonly opened: Promise<boolean>;

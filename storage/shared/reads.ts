@@ -11,7 +11,7 @@ export interface SharedReads {
 }
 
 /**
- * Reads of the same bytes at about the same time are one read of S3, as when many machines pull an image that is new. It
+ * Reads of the same bytes at about the same time are one read, as when many machines pull an image that is new. It
  * goes as fast as the fastest of its readers, and keeps a few megabytes behind it. Who falls out of these reads on by
  * itself, so that nobody waits for a slow client. Nothing is kept once its last reader has left.
  */
