@@ -3,6 +3,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { connect, get, start } from "./server/support.ts";
+import { waitUntil } from "./support/wait.ts";
 
 /** An application whose responses the test ends by itself. */
 function createHeld() {
@@ -11,9 +12,8 @@ function createHeld() {
     if (request.url === "/begun") response.write("first half, ");
     held.push(response);
   };
-  const arrival = async (count: number): Promise<void> => {
-    while (held.length < count) await sleep(5);
-  };
+  const arrival = (count: number): Promise<void> =>
+    waitUntil(`${count} requests have arrived`, () => held.length >= count);
   return { held, handle, arrival };
 }
 

@@ -35,8 +35,12 @@ export function createTally(parts: {
   let timer: NodeJS.Timeout | undefined;
   let flushing: Promise<void> = Promise.resolve();
   let failures = 0;
-  const later = (): NodeJS.Timeout =>
-    setTimeout(() => void flush(), Math.min(everyMs * 2 ** failures, longestWaitMs)).unref();
+  let isClosed = false;
+  /** What is counted when all is over, by an answer that was cut off, is lost. */
+  const wait = (): void => {
+    const waitMs = Math.min(everyMs * 2 ** failures, longestWaitMs);
+    if (!isClosed) timer ??= setTimeout(() => void flush(), waitMs).unref();
+  };
 
   const noteOf = (repository: RepositoryName, reference: Reference): Note => {
     const text = reference.kind === "tag" ? reference.tag : reference.digest;
@@ -47,7 +51,7 @@ export function createTally(parts: {
     const note: Note = { repository, reference, ...nothing };
     notes.set(key, note);
     if (notes.size >= notesAtMost) void flush();
-    else timer ??= later();
+    else wait();
     return note;
   };
   const keep = (batch: ReadonlyMap<string, Note>): void => {
@@ -62,7 +66,7 @@ export function createTally(parts: {
         newer.lastPushedAtMs = Math.max(newer.lastPushedAtMs, note.lastPushedAtMs);
       }
     }
-    if (notes.size > 0) timer ??= later();
+    if (notes.size > 0) wait();
   };
   const write = async (batch: ReadonlyMap<string, Note>): Promise<void> => {
     let ranks: readonly PullRank[];
@@ -101,8 +105,8 @@ export function createTally(parts: {
     },
     flush,
     async close() {
+      isClosed = true;
       await flush();
-      clearTimeout(timer);
     },
   };
 }

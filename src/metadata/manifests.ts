@@ -5,6 +5,7 @@ import { writeAudit } from "./audit.ts";
 import { findImmutable, findImmutableOver } from "./immutable-tags.ts";
 import type { Change } from "./keeping.ts";
 import { insertReferences, missingReferences } from "./manifest-references.ts";
+import { checkMirrorTag } from "./mirror-tags.ts";
 import { isRefusal, type ImmutableTag, type Refusal } from "./refusals.ts";
 import { findRepository, touchRepository } from "./repositories.ts";
 import { openForPush, type Push } from "./repository-creation.ts";
@@ -95,6 +96,8 @@ export interface PutManifest extends Change, Push {
   /** In the order of the document. */
   readonly references: readonly NewManifestReference[];
   readonly tags: readonly Tag[];
+  /** In a mirror: when the upstream has said that they point here. Another process sees the one with the other. */
+  readonly tagsCheckedAtMs: number | undefined;
   /** What the manifest names may be absent. */
   readonly sparse: boolean;
 }
@@ -150,6 +153,9 @@ async function putManifest(tx: Database, put: PutManifest): Promise<ManifestPut 
     }
   }
   for (const name of put.tags) await pointTag(tx, { repositoryId, name, manifestId, digest }, put);
+  if (put.tagsCheckedAtMs !== undefined)
+    for (const tag of put.tags)
+      await checkMirrorTag(tx, { repository: put.repository, tag, nowMs: put.tagsCheckedAtMs });
   if (put.tags.length === 0) await reviewManifest(tx, manifestId, put.reviewAtMs);
   await touchRepository(tx, repositoryId, put.nowMs);
   return { outcome: "stored" };

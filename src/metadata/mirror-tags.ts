@@ -75,7 +75,7 @@ export function createMirrorTagReads(db: Database) {
 }
 
 /** The upstream has said where a tag points. */
-async function checkMirrorTag(
+export async function checkMirrorTag(
   tx: Database,
   check: { readonly repository: RepositoryName; readonly tag: Tag; readonly nowMs: number },
 ): Promise<void> {

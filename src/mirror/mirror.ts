@@ -74,7 +74,7 @@ export function createMirror(settings: MirrorSettings, parts: MirrorParts): Mirr
   // What a manifest names comes when somebody asks for it.
   const manifests = createManifests({ store, metadata, keeper, recentBlobs, rules, sparse: true });
   const claims = createClaims({ metadata, owner, clock });
-  const storing = createStoring({ metadata, manifests, clock, report });
+  const storing = createStoring({ manifests, clock, report });
   const incoming = createIncoming({
     ...{ metadata, storing, upstream, company, claims, clock, report },
     limitBytes: parts.manifestBytes,

@@ -1,5 +1,4 @@
 import { setImmediate } from "node:timers/promises";
-import type { Metadata } from "../metadata/metadata.ts";
 import { digestOf, type Digest } from "../oci/digest.ts";
 import { OciError } from "../oci/errors.ts";
 import { parseManifest, type Manifest } from "../oci/manifest.ts";
@@ -41,12 +40,11 @@ export interface Storing {
 const mostHeldBytes = 32 * 1024 * 1024;
 
 export function createStoring(parts: {
-  readonly metadata: Pick<Metadata, "run">;
   readonly manifests: Pick<Manifests, "put">;
   readonly clock: () => number;
   readonly report: (error: unknown) => void;
 }): Storing {
-  const { metadata, manifests, clock, report } = parts;
+  const { manifests, clock, report } = parts;
   /** By repository and digest, and by repository and tag. */
   const storing = new Map<string, ArrivedManifest>();
   let heldBytes = 0;
@@ -59,9 +57,8 @@ export function createStoring(parts: {
   ): Promise<void> => {
     const reference = { kind: "digest", digest } as const;
     const actor = mirrorActor;
-    await manifests.put({ actor, repository, reference, tags, contentType, bytes: content });
-    for (const tag of tags)
-      await metadata.run("checkMirrorTag", { repository, tag, nowMs: clock() });
+    const push = { actor, repository, reference, tags, contentType, bytes: content };
+    await manifests.put({ ...push, tagsCheckedAtMs: clock() });
   };
 
   const keep: Storing["keep"] = (place, tags, content, mediaType, digest = digestOf(content)) => {

@@ -94,6 +94,8 @@ export function createManifests(parts: {
       readonly reference: Reference;
       /** Further tags, of a push by digest. */
       readonly tags: readonly Tag[];
+      /** In a mirror: when the upstream has said that they point here. */
+      readonly tagsCheckedAtMs?: number;
       readonly contentType: string | undefined;
       readonly bytes: Uint8Array;
     }): Promise<PushedManifest> {
@@ -116,6 +118,7 @@ export function createManifests(parts: {
         manifest: manifestRow(manifest, digest, bytes, platform, keeping),
         references: manifest.references.map(referenceRow),
         tags,
+        tagsCheckedAtMs: push.tagsCheckedAtMs,
         sparse,
         ...keeping,
       });

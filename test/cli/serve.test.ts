@@ -5,6 +5,7 @@ import http from "node:http";
 import net, { type AddressInfo } from "node:net";
 import path from "node:path";
 import { after, describe, test } from "node:test";
+import { waitUntil } from "../support/wait.ts";
 import { berth, createFolder, launch, type Running } from "./support.ts";
 
 const folder = await createFolder();
@@ -58,7 +59,7 @@ describe("berth serve", { concurrency: 2 }, () => {
     upload.on("error", () => undefined).write("begun");
     await new Promise((resolve) => setTimeout(resolve, 200));
     child.kill("SIGINT");
-    while (await accepts(url)) await new Promise((resolve) => setTimeout(resolve, 20));
+    await waitUntil("nobody is let in any more", async () => !(await accepts(url)));
     assert.equal(child.exitCode, null);
     child.kill("SIGINT");
     assert.equal((await ended).code, 130);

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { mkdirSync, mkdtempSync } from "node:fs";
 import path from "node:path";
 import { after, describe, test } from "node:test";
+import { setTimeout as pause } from "node:timers/promises";
 import SqliteDatabase from "better-sqlite3";
 import { createTally } from "../../src/hub/tally.ts";
 import type { Counted } from "../../src/metadata/counts.ts";
@@ -150,5 +151,24 @@ describe("a tally", () => {
       batches.map((batch) => batch.map(({ pulls, lastPulledAtMs }) => [pulls, lastPulledAtMs])),
       [[[2, 5]]],
     );
+  });
+
+  test("writes nothing more once it is closed, whatever an answer that was cut off still counts", async () => {
+    let writes = 0;
+    const tally = createTally({
+      store: {
+        add: () => {
+          writes += 1;
+          return Promise.resolve([]);
+        },
+      },
+      ...{ rank: () => Promise.resolve(), clock: () => 5, everyMs: 1, report: assert.ifError },
+    });
+    tally.pulled(name, one);
+    await tally.close();
+    assert.equal(writes, 1);
+    tally.pulled(name, one);
+    await pause(50);
+    assert.equal(writes, 1);
   });
 });

@@ -10,6 +10,7 @@ import { after, describe, test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
 import { startBerth } from "../support/berth.ts";
 import { startFaultyProxy } from "../support/faulty-proxy.ts";
+import { waitUntil } from "../support/wait.ts";
 import { mirrorSettings, newFolder, pushUpstream, startMirrorPair, untilHere } from "./support.ts";
 
 const pairs = path.join(import.meta.dirname, "../support/tls");
@@ -138,7 +139,7 @@ test("a schedule copies by itself while the server runs", async () => {
   const settings = mirrorSettings(pair.proxy.url, { schedule });
   const mirror = await startBerth(newFolder(), settings);
   const blob = new RegExp(`/blobs/${pushed.layer}$`);
-  while (pair.proxy.count("GET", blob) === 0) await pause(20);
+  await waitUntil("the layer is asked for", () => pair.proxy.count("GET", blob) > 0);
   await untilHere(mirror, `/v2/early/blobs/${pushed.layer}`);
   await pair.proxy.close();
   await mirror.api.get("/v2/early/manifests/1").expect(200);

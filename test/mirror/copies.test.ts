@@ -8,6 +8,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import { digestOf } from "../../src/oci/digest.ts";
 import { openMirrorFolder, type CopyStep, type MirrorFolder } from "../../src/mirroring.ts";
 import { collect, pushBlob, putManifest, startBerth, type TestBerth } from "../support/berth.ts";
+import { waitUntil } from "../support/wait.ts";
 import {
   bulk,
   mirrorSettings,
@@ -130,7 +131,10 @@ test("a budget is held: the longest unused go, what is pinned or hosted too stay
   assert.match((await status(old.path)) ?? "", /fwd=miss/);
   await withFolder(mirror, async (folder) => {
     // What was still being read may stay a moment longer.
-    while (((await folder.report())[0]?.bytes ?? Infinity) > 1_000_000) await pause(20);
+    await waitUntil("the budget is held", async () => {
+      const [report] = await folder.report();
+      return report !== undefined && report.bytes <= 1_000_000;
+    });
     const [report] = await folder.report();
     assert.deepEqual(report?.pins, ["docker.io/library/pinned:1"]);
   });

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
 import { pushBlob, putManifest } from "../support/berth.ts";
+import { waitUntil } from "../support/wait.ts";
 import { bulk, startMirrorPair, untilHere, type MirrorPair } from "./support.ts";
 
 const image = "application/vnd.oci.image.manifest.v1+json";
@@ -37,24 +38,26 @@ describe("layers that follow what is pulled", async () => {
   const { mirror, proxy } = pair;
   const asked = (layers: readonly string[]): readonly number[] =>
     layers.map((digest) => proxy.count("GET", new RegExp(`/blobs/${digest}$`)));
+  const untilAsked = (digest = ""): Promise<void> =>
+    waitUntil(`${digest} is asked for`, () => asked([digest])[0] !== 0);
 
   test("come with it, three of them, each once, and nothing before a layer is asked for", async () => {
     const { layers } = await publish(pair, "ahead");
     assert.deepEqual(asked(layers), [0, 0, 0, 0, 0, 0]);
     const [first = "", second = "", , , fifth = ""] = layers;
     await mirror.api.get(`/v2/ahead/blobs/${first}`).expect(200);
-    while (asked(layers)[3] === 0) await pause(5);
+    await untilAsked(layers[3]);
     for (const digest of layers.slice(0, 4)) await untilHere(mirror, `/v2/ahead/blobs/${digest}`);
     assert.deepEqual(asked(layers), [1, 1, 1, 1, 0, 0]);
     await mirror.api.get(`/v2/ahead/blobs/${second}`).expect(200);
     await mirror.api.get(`/v2/ahead/blobs/${fifth}`).expect(200);
-    while (asked(layers)[5] === 0) await pause(5);
+    await untilAsked(layers[5]);
     assert.deepEqual(asked(layers), [1, 1, 1, 1, 1, 1]);
   });
 
   test("are behind the config, which comes with the manifest and once", async () => {
     const { config } = await publish(pair, "configured");
-    while (asked([config])[0] === 0) await pause(5);
+    await untilAsked(config);
     await mirror.api.get(`/v2/configured/blobs/${config}`).expect(200);
     await untilHere(mirror, `/v2/configured/blobs/${config}`);
     assert.deepEqual(asked([config]), [1]);
@@ -65,7 +68,7 @@ describe("layers that follow what is pulled", async () => {
     const [first = "", second = ""] = layers;
     proxy.fail({ kind: "status", status: 500 }, new RegExp(`/blobs/${second}$`));
     await mirror.api.get(`/v2/failing/blobs/${first}`).expect(200);
-    while (asked(layers)[1] === 0) await pause(5);
+    await untilAsked(second);
     await untilHere(mirror, `/v2/failing/blobs/${first}`);
     proxy.fail(undefined);
     await mirror.api.get(`/v2/failing/blobs/${second}`).expect(200);

@@ -1,7 +1,6 @@
 import { mkdirSync, mkdtempSync } from "node:fs";
 import path from "node:path";
 import { after } from "node:test";
-import { setTimeout as pause } from "node:timers/promises";
 import {
   collect,
   pushImageParts,
@@ -12,6 +11,7 @@ import {
 } from "../support/berth.ts";
 import { startFaultyProxy, type FaultyProxy } from "../support/faulty-proxy.ts";
 import { temporaryFolder } from "../support/temporary.ts";
+import { waitUntil } from "../support/wait.ts";
 
 /** A mirror, and the registry that it mirrors behind a front that counts and fails. */
 export interface MirrorPair {
@@ -75,18 +75,15 @@ export async function pushUpstream(
 
 /** Until a blob is stored: the last byte goes out a moment before. */
 export async function untilHere(mirror: TestBerth, path: string): Promise<void> {
-  for (;;) {
+  await waitUntil(`${path} is stored`, async () => {
     const { headers } = await mirror.api.get(path).buffer(true).parse(collect).expect(200);
-    if (headers["cache-status"] === "Berth; hit") return;
-    await pause(10);
-  }
+    return headers["cache-status"] === "Berth; hit";
+  });
 }
 
 /** Until something is shown: a manifest is served before it is written down. */
 export async function untilShown(mirror: TestBerth, path: string): Promise<void> {
-  for (const untilMs = Date.now() + 10_000; Date.now() < untilMs; await pause(10))
-    if ((await mirror.api.get(path)).status !== 404) return;
-  throw new Error(`${path} is not shown`);
+  await waitUntil(`${path} is shown`, async () => (await mirror.api.get(path)).status !== 404);
 }
 
 /** Text of so many bytes that is like no other. */

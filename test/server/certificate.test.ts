@@ -4,9 +4,9 @@ import { copyFile, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { after, describe, test } from "node:test";
-import { setTimeout as sleep } from "node:timers/promises";
 import tls from "node:tls";
 import { readCertificate } from "../../src/server/certificate.ts";
+import { waitUntil } from "../support/wait.ts";
 import { get, start, type Started } from "./support.ts";
 
 const pairs = path.join(import.meta.dirname, "../support/tls");
@@ -37,7 +37,7 @@ async function subject({ server }: Started): Promise<unknown> {
 async function hangUp({ signals, log }: Started): Promise<string> {
   const before = log.length;
   signals.emit("SIGHUP", "SIGHUP");
-  while (log.length === before) await sleep(5);
+  await waitUntil("the log says something", () => log.length > before);
   return log.at(-1) ?? "";
 }
 

@@ -1,11 +1,16 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { after } from "node:test";
+import process from "node:process";
 
-/** A folder of its own that is removed when the test file, or the test that asks for it, ends. */
+/** A folder of its own that is removed when the test file ends: whatever was opened on it has been closed by then. */
 export function temporaryFolder(): string {
   const folder = mkdtempSync(path.join(tmpdir(), "berth-"));
-  after(() => rmSync(folder, { recursive: true, force: true }));
+  folders.push(folder);
   return folder;
 }
+
+const folders: string[] = [];
+process.once("exit", () => {
+  for (const folder of folders) rmSync(folder, { recursive: true, force: true });
+});

@@ -5,7 +5,6 @@ import net, { type AddressInfo } from "node:net";
 import path from "node:path";
 import process from "node:process";
 import { after, describe, test } from "node:test";
-import { setTimeout as pause } from "node:timers/promises";
 import { digestOf } from "../../src/oci/digest.ts";
 import { berth, launch } from "../cli/support.ts";
 import { contentOf } from "../crash/content.ts";
@@ -13,6 +12,7 @@ import { compareStored } from "../crash/stored.ts";
 import { withDigest } from "../crash/uploader.ts";
 import { createWire, type Wire } from "../crash/wire.ts";
 import { temporaryFolder } from "../support/temporary.ts";
+import { waitUntil } from "../support/wait.ts";
 
 const repository = "team/app";
 const uploads = `/v2/${repository}/blobs/uploads/`;
@@ -56,11 +56,10 @@ async function start(): Promise<Cluster> {
   return {
     ...{ url, data, wire, log },
     async told(message, times) {
-      for (;;) {
-        const lines = log().filter(({ msg }) => msg === message);
-        if (lines.length >= times) return lines;
-        await Promise.race([pause(20), running.ended.then(() => assert.fail(stderr))]);
-      }
+      const lines = () => log().filter(({ msg }) => msg === message);
+      const isTold = waitUntil(`the log says "${message}"`, () => lines().length >= times);
+      await Promise.race([isTold, running.ended.then(() => assert.fail(stderr))]);
+      return lines();
     },
     signal: (name) => void running.child.kill(name),
     ended: running.ended.then(({ code }) => code),
@@ -74,11 +73,10 @@ const append = async (wire: Wire, location: string, bytes: Buffer): Promise<stri
 async function beginWriting(url: string, wire: Wire, to: string, bytes: Buffer): Promise<void> {
   const writing = http.request(new URL(to, url), { method: "PATCH" });
   writing.on("error", () => undefined).write(bytes);
-  for (;;) {
+  await waitUntil("some of it has arrived", async () => {
     const { range } = (await wire.expect(204, "GET", to, { headers })).headers;
-    if (range !== "0-0") return;
-    await pause(20);
-  }
+    return range !== "0-0";
+  });
 }
 
 describe("two workers", () => {

@@ -15,6 +15,7 @@ export type CountsAnswer = { readonly ranks: readonly PullRank[] } | { readonly 
 export function createCountsWriter(workerData: CountsWriterData) {
   let thread: Worker | undefined;
   let busy: Promise<unknown> = Promise.resolve();
+  let isClosed = false;
 
   const start = (): Worker => {
     const extension = path.extname(import.meta.url);
@@ -51,11 +52,13 @@ export function createCountsWriter(workerData: CountsWriterData) {
 
   return {
     add(counted: readonly Counted[]): Promise<readonly PullRank[]> {
+      if (isClosed) return Promise.reject(new DatabaseError("counts are closed", "COUNTS_GONE"));
       const sent = busy.then(() => send(counted));
       busy = sent.catch(() => undefined);
       return sent;
     },
     async close(): Promise<void> {
+      isClosed = true;
       await busy;
       const worker = thread;
       if (worker === undefined) return;
