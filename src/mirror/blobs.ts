@@ -9,6 +9,7 @@ import type { Counters } from "./counters.ts";
 import { clientError, saysAbsent, UpstreamFailure } from "./failure.ts";
 import { readGrowing, type Growth } from "./growing.ts";
 import type { Missing } from "./missing.ts";
+import type { Pace } from "./pace.ts";
 import type { CacheStatus, MirrorPlace } from "./place.ts";
 import type { Storing } from "./storing.ts";
 import type { Upstream } from "./upstream.ts";
@@ -38,6 +39,7 @@ export function createMirrorBlobs(parts: {
   readonly prefetch: number;
   readonly uses: Uses;
   readonly counters: Counters;
+  readonly pace: Pick<Pace, "rest">;
 }) {
   const { store, metadata, blobs, arrivals, upstream, missing, uses, counters } = parts;
 
@@ -126,7 +128,10 @@ export function createMirrorBlobs(parts: {
           status: { kind: "miss", collapsed },
           open: (range) =>
             Promise.resolve(
-              told(counted(uses.hold(digest, readGrowing(store, growth, range))), digest),
+              told(
+                counted(uses.hold(digest, readGrowing(store, growth, range, parts.pace))),
+                digest,
+              ),
             ),
         };
       });

@@ -1,5 +1,6 @@
 import { setTimeout as pause } from "node:timers/promises";
 import type { BlobStore, ByteRange, LentBytes } from "../../storage/blob-store.ts";
+import type { Pace } from "./pace.ts";
 import type { Tail } from "./tail.ts";
 
 /** A blob on its way in, as its readers see it. */
@@ -21,7 +22,12 @@ const lookAgainMs = 20;
  * Reads a part of a blob while it grows: what has just arrived from memory, what lies further back from the store, and
  * the rest when it comes. The bytes are lent, as those of the store are.
  */
-export async function* readGrowing(store: BlobStore, growth: Growth, range: ByteRange): LentBytes {
+export async function* readGrowing(
+  store: BlobStore,
+  growth: Growth,
+  range: ByteRange,
+  pace: Pick<Pace, "rest">,
+): LentBytes {
   let at = range.start;
   while (at <= range.end) {
     await growth.until(at);
@@ -31,6 +37,7 @@ export async function* readGrowing(store: BlobStore, growth: Growth, range: Byte
       const part = piece.subarray(0, end - at + 1);
       at += part.length;
       yield part;
+      await pace.rest();
       continue;
     }
     const before = at;

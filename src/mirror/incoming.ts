@@ -13,9 +13,9 @@ import type { Claims } from "./claims.ts";
 import type { Company } from "./company.ts";
 import { UpstreamFailure } from "./failure.ts";
 import type { ManifestHead } from "./manifests.ts";
+import type { Pace } from "./pace.ts";
 import type { MirrorPlace } from "./place.ts";
 import type { ArrivedManifest, Storing } from "./storing.ts";
-import { createTurns } from "./turns.ts";
 import { oneOf, readWhole, type Upstream } from "./upstream.ts";
 
 /** All of them: some registries answer an incomplete list with another object, or with 404. */
@@ -40,14 +40,14 @@ export function createIncoming(parts: {
   readonly upstream: Upstream;
   readonly company: Pick<Company, "isAlone">;
   readonly claims: Claims;
+  readonly pace: Pick<Pace, "turn">;
   readonly limitBytes: number;
   readonly clock: () => number;
   readonly report: (error: unknown) => void;
 }): Incoming {
-  const { metadata, storing, upstream, company, claims, limitBytes, clock, report } = parts;
+  const { metadata, storing, upstream, company, claims, pace, limitBytes, clock, report } = parts;
   const running = new Map<string, Promise<unknown>>();
   const pending = new Map<string, Promise<ArrivedManifest>>();
-  const turn = createTurns();
 
   const once = <T>(
     key: string,
@@ -55,7 +55,7 @@ export function createIncoming(parts: {
     end: (result: T) => Promise<void> = nothingMore,
   ): Promise<T> => {
     const known = running.get(key) as Promise<T> | undefined;
-    if (known !== undefined) return known.then((result) => turn().then(() => result));
+    if (known !== undefined) return known.then((result) => pace.turn().then(() => result));
     const begun = work();
     running.set(key, begun);
     const forget = (): void => void running.delete(key);

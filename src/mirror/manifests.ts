@@ -9,6 +9,7 @@ import { createAwaitedTags } from "./awaited-tags.ts";
 import { clientError, saysAbsent, UpstreamFailure } from "./failure.ts";
 import type { Incoming } from "./incoming.ts";
 import type { Missing } from "./missing.ts";
+import type { Pace } from "./pace.ts";
 import { mirrorActor, type CacheStatus, type MirrorPlace } from "./place.ts";
 import type { MirrorSettings } from "./settings.ts";
 import type { ArrivedManifest, Storing } from "./storing.ts";
@@ -56,6 +57,7 @@ export function createMirrorManifests(parts: {
   readonly ttl: MirrorSettings["ttl"];
   readonly clock: () => number;
   readonly counters: Counters;
+  readonly pace: Pick<Pace, "arrived">;
   /** A blob that will be asked for next. */
   readonly bring: (place: MirrorPlace, digest: Digest) => void;
 }) {
@@ -228,6 +230,7 @@ export function createMirrorManifests(parts: {
       reference: Reference,
       question: ManifestQuestion,
     ): Promise<MirroredManifest> {
+      parts.pace.arrived();
       const text = reference.kind === "tag" ? reference.tag : reference.digest;
       const key = `${place.repository}:${text}`;
       const absent = new OciError("MANIFEST_UNKNOWN", undefined, {

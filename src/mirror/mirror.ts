@@ -19,6 +19,7 @@ import { createIncoming } from "./incoming.ts";
 import { createMirrorLists, type MirrorLists } from "./lists.ts";
 import { createMirrorManifests, type MirrorManifests } from "./manifests.ts";
 import { createMissing } from "./missing.ts";
+import type { Pace } from "./pace.ts";
 import type { MirrorSettings, ProxySettings } from "./settings.ts";
 import { createSources } from "./sources.ts";
 import { createStoring } from "./storing.ts";
@@ -49,11 +50,12 @@ export interface MirrorParts {
   /** A process of its own, among those that share the database. */
   readonly owner: string;
   readonly company: Company;
+  readonly pace: Pace;
   readonly report: (error: unknown) => void;
 }
 
 export function createMirror(settings: MirrorSettings, parts: MirrorParts): Mirror {
-  const { store, clock, owner, company, report } = parts;
+  const { store, clock, owner, company, pace, report } = parts;
   // Whatever a power cut takes can be fetched again; that the disk has it is nothing to wait for.
   const metadata: Metadata = {
     ...parts.metadata,
@@ -76,7 +78,7 @@ export function createMirror(settings: MirrorSettings, parts: MirrorParts): Mirr
   const claims = createClaims({ metadata, owner, clock });
   const storing = createStoring({ manifests, clock, report });
   const incoming = createIncoming({
-    ...{ metadata, storing, upstream, company, claims, clock, report },
+    ...{ metadata, storing, upstream, company, claims, pace, clock, report },
     limitBytes: parts.manifestBytes,
   });
   const foreign =
@@ -108,7 +110,7 @@ export function createMirror(settings: MirrorSettings, parts: MirrorParts): Mirr
     await metadata.run("setMirrorGauge", gauge);
   };
   const blobs = createMirrorBlobs({
-    ...{ store, metadata, storing, arrivals, upstream, missing, uses, counters },
+    ...{ store, metadata, storing, arrivals, upstream, missing, uses, counters, pace },
     blobs: parts.blobs,
     missingTtlMs: ttl.missing,
     prefetch: settings.prefetch,
@@ -120,7 +122,7 @@ export function createMirror(settings: MirrorSettings, parts: MirrorParts): Mirr
     flush,
     blobs,
     manifests: createMirrorManifests({
-      ...{ metadata, manifests, incoming, storing, upstream, missing, ttl, clock, counters },
+      ...{ metadata, manifests, incoming, storing, upstream, missing, ttl, clock, counters, pace },
       bring: (place, digest) => blobs.bring(place, digest),
     }),
     lists: createMirrorLists({

@@ -3,6 +3,7 @@ import { joinCompany } from "./company.ts";
 import { clearLeftovers } from "./leftovers.ts";
 import { createMirror, type Mirror, type MirrorParts } from "./mirror.ts";
 import { claimOwner } from "./owner.ts";
+import { createPace } from "./pace.ts";
 import type { MirrorPlace } from "./place.ts";
 import { createRouting } from "./routing.ts";
 import { startSchedules } from "./schedule.ts";
@@ -30,7 +31,7 @@ const clearEveryMs = 60 * 60 * 1000;
 
 export async function openMirrors(
   settings: readonly MirrorSettings[],
-  parts: Omit<MirrorParts, "owner" | "company">,
+  parts: Omit<MirrorParts, "owner" | "company" | "pace">,
   { runsSchedules }: { readonly runsSchedules: boolean },
 ): Promise<Mirrors> {
   const { metadata, clock, report } = parts;
@@ -38,7 +39,8 @@ export async function openMirrors(
   for (const { namespace, visibility } of settings)
     await metadata.run("alignMirror", { namespace, visibility, nowMs: clock() });
   const company = await joinCompany({ metadata, owner, clock, report });
-  const list = settings.map((one) => createMirror(one, { ...parts, owner, company }));
+  const pace = createPace();
+  const list = settings.map((one) => createMirror(one, { ...parts, owner, company, pace }));
   const byNamespace = new Map(list.map((mirror) => [mirror.settings.namespace, mirror]));
   const routing = createRouting(settings, (name) => metadata.hotRepositories.factsOf(name));
   const flushing = setInterval(() => {

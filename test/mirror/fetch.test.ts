@@ -4,6 +4,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import { createMemoryStore } from "../../storage/memory/store.ts";
 import { startFetch, type FetchParts, type Opened } from "../../src/mirror/fetch.ts";
 import { readGrowing } from "../../src/mirror/growing.ts";
+import { createPace } from "../../src/mirror/pace.ts";
 import { digestOf } from "../../src/oci/digest.ts";
 
 const MiB = 1024 * 1024;
@@ -39,7 +40,7 @@ describe("a fetch", () => {
       throw new Error("the database is full");
     };
     const { store, fetch } = await begin(bytes, { record });
-    const growing = readGrowing(store, fetch, { start: 0, end: bytes.length - 1 });
+    const growing = readGrowing(store, fetch, { start: 0, end: bytes.length - 1 }, createPace());
     const reader = growing[Symbol.asyncIterator]();
     await reader.next();
     await assert.rejects(fetch.done, /the database is full/);
