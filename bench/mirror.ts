@@ -12,9 +12,11 @@ import { startServer } from "./servers/program.ts";
 import { runHerd, type HerdResult } from "./client/herd.ts";
 
 /*
- * `node --import ./test/support/register.mjs bench/mirror.ts [clients] [zot]`: one client (the middle of nine) and then a herd pull an image of four
- * layers of 4 MB that is not here yet, and then is, through Berth and through distribution as a pull-through cache, from a
- * distribution whose blobs come at 20 MB/s. Needs the program `registry`, and a build.
+ * `node --import ./test/support/register.mjs bench/mirror.ts [clients] [zot]`: one client (the middle of nine) and then herds
+ * pull an image of four layers of 4 MB that is not here yet, and then is, through Berth and through distribution as a
+ * pull-through cache, from a distribution whose blobs come at 20 MB/s. "herd" is how long it takes when it is not here,
+ * beside the same herd when it is and one and a half times a single client, all three in turn, round by round: the
+ * middle, the least and the most. Needs the program `registry`, and a build.
  */
 
 const clients = Number(process.argv[2] ?? 300);
@@ -58,13 +60,14 @@ const newImage = (name: string, layerBytes = 4 * MB) =>
 
 const rounds = 9;
 const warmUps = 20;
-/** Of each new image; the middle counts, and the requests of the last. */
-const herds = 3;
+/** Each of a new image, cold and then warm; the middle counts, and the requests of the last. */
+const herds = 7;
+
+const middle = (values: readonly number[]): number =>
+  values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
 
 /** Of several runs; each figure for itself. */
 function medianOf(runs: readonly HerdResult[]): HerdResult {
-  const middle = (values: readonly number[]): number =>
-    values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
   return {
     failures: runs.flatMap(({ failures }) => failures),
     ms: middle(runs.map(({ ms }) => ms)),
@@ -99,6 +102,8 @@ async function measure(server: string, port: number): Promise<void> {
     const name = `${server}-warm-up-${round}`;
     await pull(1, name, await newImage(name, 100_000));
   }
+  const first = `${server}-first-herd`;
+  await pull(clients, first, await newImage(first));
   const single = async (what: string): Promise<void> => {
     const [straight, through]: [HerdResult[], HerdResult[]] = [[], []];
     for (let round = 0; round < rounds; round += 1) {
@@ -121,19 +126,33 @@ async function measure(server: string, port: number): Promise<void> {
   proxy.distance(20);
   await single("-20ms");
   proxy.distance(0);
-  const [straight, through]: [HerdResult[], HerdResult[]] = [[], []];
+  const many = await newImage(`${server}-straight`);
+  const straight = await runHerd(clients, {
+    ...{ port: proxy.port, name: `library/${server}-straight`, tag: "1" },
+    ...{ blobs: many.digests, bytes: many.bytes },
+  });
+  proxy.reset();
+  line(`upstream, ${clients} clients`, straight);
+  const [cold, warm]: [HerdResult[], HerdResult[]] = [[], []];
+  const ratios: number[] = [];
   for (let round = 1; round <= herds; round += 1) {
-    const name = `${server}-many-${round}`;
-    const many = await newImage(name);
-    const image = { name: `library/${name}`, tag: "1", blobs: many.digests, bytes: many.bytes };
-    straight.push(await runHerd(clients, { port: proxy.port, ...image }));
+    const [alone, name] = [`${server}-alone-${round}`, `${server}-many-${round}`];
+    const one = await pull(1, alone, await newImage(alone));
+    const image = await newImage(name);
     proxy.reset();
-    through.push(await runHerd(clients, { port, ...image }));
-    if (round < herds) continue;
-    line(`cold, ${clients} clients`, medianOf(through));
-    line(`upstream, ${clients} clients`, medianOf(straight));
-    line(`warm, ${clients} clients`, await runHerd(clients, { port, ...image }));
+    const now = await pull(clients, name, image);
+    cold.push(now);
+    if (round === herds) line(`cold, ${clients} clients`, medianOf(cold));
+    const again = await pull(clients, name, image);
+    warm.push(again);
+    if (round === herds) line(`warm, ${clients} clients`, medianOf(warm));
+    ratios.push(now.ms / (again.ms + 1.5 * one.ms));
   }
+  const ratio = [middle(ratios), Math.min(...ratios), Math.max(...ratios)];
+  const [usual, least, most] = ratio.map((value) => value.toFixed(2));
+  console.log(
+    `${server.padEnd(13)}  herd, cold / (warm + 1.5 x one)  ${usual} (${least} to ${most})`,
+  );
 }
 
 console.log("server         what                     whole  1st byte  failures  upstream");
