@@ -2,18 +2,38 @@ import SqliteDatabase, { type Database as SqliteConnection, type Statement } fro
 import { Kysely, SqliteDialect } from "kysely";
 import type { Database, Schema } from "../schema.ts";
 
-/** How long the writer waits for a lock that another process holds before it gives up. */
-const busyTimeoutMs = 10_000;
+/** How long whoever writes waits for a lock that another process holds before it gives up. */
+export const busyTimeoutMs = 10_000;
 
 export type { SqliteConnection };
 
 /** The one connection that writes. FULL: an acknowledged commit survives a power cut, which NORMAL does not promise in WAL. */
 export function openWriteConnection(file: string): SqliteConnection {
   const connection = new SqliteDatabase(file, { timeout: busyTimeoutMs });
-  connection.pragma("journal_mode = WAL");
+  useWriteAheadLog(connection);
   connection.pragma("synchronous = FULL");
   connection.pragma("foreign_keys = ON");
   return connection;
+}
+
+const lookAgainMs = 5;
+
+/**
+ * Turns on WAL, which the file then keeps. Of several that do so in the same moment SQLite refuses some at once, without
+ * waiting as it does for other locks: these try again.
+ */
+export function useWriteAheadLog(connection: SqliteConnection): void {
+  const untilMs = performance.now() + busyTimeoutMs;
+  for (;;) {
+    try {
+      connection.pragma("journal_mode = WAL");
+      return;
+    } catch (error) {
+      const code = error instanceof SqliteDatabase.SqliteError ? error.code : "";
+      if (!code.startsWith("SQLITE_BUSY") || performance.now() > untilMs) throw error;
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, lookAgainMs);
+    }
+  }
 }
 
 /** A connection that reads: in WAL it never waits for a writer, whoever that is. */

@@ -1,7 +1,6 @@
 import SqliteDatabase, { type Database as SqliteConnection } from "better-sqlite3";
+import { busyTimeoutMs, useWriteAheadLog } from "./connection.ts";
 import { migrate, readMigrations } from "./migrate.ts";
-
-const busyTimeoutMs = 10_000;
 
 /**
  * A connection to the file of counts, which is made and brought up to date if need be. NORMAL: a commit costs no flush,
@@ -9,7 +8,7 @@ const busyTimeoutMs = 10_000;
  */
 export function openCountsConnection(file: string): SqliteConnection {
   const connection = new SqliteDatabase(file, { timeout: busyTimeoutMs });
-  connection.pragma("journal_mode = WAL");
+  useWriteAheadLog(connection);
   connection.pragma("synchronous = NORMAL");
   connection.pragma("cache_size = -4096");
   migrate(connection, readMigrations("counts"));
