@@ -42,8 +42,8 @@ export function scanString(text: string, start: number): number {
   throw failure("unterminated string", text, text.length);
 }
 
-/** Behind a number whose value every reader gets alike. */
-export function scanNumber(text: string, start: number): number {
+/** Behind a number; where it is `strict`, one whose value every reader gets alike. */
+export function scanNumber(text: string, start: number, strict: boolean): number {
   const first = text.charCodeAt(start) === MINUS ? start + 1 : start;
   let at = scanDigits(text, first);
   if (text.charCodeAt(first) === ZERO && at > first + 1) throw unexpected(text, first + 1);
@@ -56,7 +56,7 @@ export function scanNumber(text: string, start: number): number {
   }
   // Up to 15 digits and no exponent are always safe, and what nearly every number is.
   const isPlain = !isScaled && at - start <= 15;
-  if (isPlain || keepsValue(text.slice(start, at))) return at;
+  if (isPlain || !strict || keepsValue(text.slice(start, at))) return at;
   throw failure("number out of the safe range", text, start);
 }
 

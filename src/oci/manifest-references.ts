@@ -44,9 +44,20 @@ function readLayer(value: unknown, i: number): ManifestReference {
   return { ...layer, kind: "layer", required };
 }
 
+/**
+ * Layers, or children, of one manifest. Images have up to 127 layers, models and datasets several thousand; each costs
+ * a row, and reads of the whole list.
+ */
+export const descriptorsAtMost = 10_000;
+
 /** A list that must be there, but may be null: Go programs write an empty list so. */
 function readList(fields: Fields, key: string): readonly unknown[] {
   const value = fields.get(key) ?? (fields.has(key) ? [] : undefined);
   if (!Array.isArray(value)) throw invalidManifest(key, "must be a list");
+  if (value.length > descriptorsAtMost)
+    throw invalidManifest(
+      key,
+      `has ${value.length} entries, more than ${descriptorsAtMost}: split it into several manifests`,
+    );
   return value;
 }

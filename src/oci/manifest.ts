@@ -1,6 +1,6 @@
 import { parseDescriptor, readArtifactType } from "./descriptor.ts";
 import type { Descriptor } from "./descriptor.ts";
-import { JsonError, parseStrictJson } from "./json.ts";
+import { JsonBoundError, JsonError, parseStrictJson } from "./json.ts";
 import {
   invalidManifest,
   knownKeys,
@@ -54,7 +54,7 @@ const MANIFEST_KEYS = knownKeys(
  * as two kinds of manifest (image-spec manifest.md, image-index.md). The caller limits the size.
  */
 export function parseManifest(bytes: Uint8Array, contentType: string | undefined): Manifest {
-  const fields = readFields(parseJson(bytes), "", MANIFEST_KEYS);
+  const fields = readFields(readJson(bytes), "", MANIFEST_KEYS);
   if (fields.has("manifests") && IMAGE_KEYS.some((key) => fields.has(key))) {
     throw invalidManifest("", "has manifests and config or layers: is it an index or an image?");
   }
@@ -79,11 +79,16 @@ export function parseManifest(bytes: Uint8Array, contentType: string | undefined
   return { mediaType, kind, ...parts, references };
 }
 
-function parseJson(bytes: Uint8Array): unknown {
+function readJson(bytes: Uint8Array): unknown {
   try {
     return parseStrictJson(bytes);
   } catch (error) {
     if (!(error instanceof JsonError)) throw error;
+    if (error instanceof JsonBoundError)
+      throw invalidManifest(
+        "",
+        `is too complex: ${error.message}; split it into several manifests`,
+      );
     throw invalidManifest("", `is not strict JSON: ${error.message}`);
   }
 }

@@ -1,13 +1,20 @@
 import fc from "fast-check";
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { JsonError, isJsonObject, parseStrictJson } from "../../src/oci/json.ts";
+import {
+  JsonBoundError,
+  JsonError,
+  isJsonObject,
+  parseJson,
+  parseStrictJson,
+  type JsonBounds,
+} from "../../src/oci/json.ts";
 import { nearly, textOver } from "./oracle.ts";
 
 const encoder = new TextEncoder();
 
-function parse(text: string, options?: { maxDepth?: number }): unknown {
-  return parseStrictJson(encoder.encode(text), options);
+function parse(text: string, bounds?: Partial<JsonBounds>): unknown {
+  return parseStrictJson(encoder.encode(text), bounds);
 }
 
 /** The text as UTF-8 can carry it: half a surrogate pair becomes U+FFFD. */
@@ -16,9 +23,9 @@ function wellFormed(text: string): string {
 }
 
 /** The reason and the position of the refusal; fails when there is none. */
-function refusalOf(bytes: Uint8Array | string, options?: { maxDepth?: number }): [string, number] {
+function refusalOf(bytes: Uint8Array | string, bounds?: Partial<JsonBounds>): [string, number] {
   try {
-    parseStrictJson(typeof bytes === "string" ? encoder.encode(bytes) : bytes, options);
+    parseStrictJson(typeof bytes === "string" ? encoder.encode(bytes) : bytes, bounds);
   } catch (error) {
     assert.ok(error instanceof JsonError, String(error));
     return [error.message.replace(/ at byte \d+$/, ""), error.position];
@@ -55,6 +62,13 @@ function hasDuplicate(tree: Node): boolean {
     keys.some((name, i) => keys.indexOf(name) !== i) ||
     tree.entries.some(([, value]) => hasDuplicate(value))
   );
+}
+
+function valueOf(tree: Node): unknown {
+  if (tree.kind === "scalar")
+    return typeof tree.value === "string" ? wellFormed(tree.value) : tree.value;
+  if (tree.kind === "array") return tree.items.map(valueOf);
+  return Object.fromEntries(tree.entries.map(([name, value]) => [name, valueOf(value)]));
 }
 
 function depthOf(tree: Node): number {
@@ -115,7 +129,7 @@ describe("strict JSON", () => {
       fc.property(document, ([tree, choices]) => {
         const text = textOf([tree, choices]);
         if (hasDuplicate(tree)) return assert.match(refusalOf(text)[0], /^duplicate key/);
-        return assert.deepEqual(parse(text), JSON.parse(text));
+        return assert.deepEqual(parse(text), valueOf(tree));
       }),
       { numRuns: 500 },
     );
@@ -169,7 +183,9 @@ describe("strict JSON", () => {
         }
         if (expected === undefined) return void refusalOf(text);
         try {
-          assert.deepEqual(parse(text), expected.value);
+          const value = parse(text);
+          // JSON.parse cannot be trusted with escaped keys; the test below holds what they are.
+          if (!text.includes("\\")) assert.deepEqual(value, expected.value);
         } catch (error) {
           assert.ok(error instanceof JsonError, String(error));
           assert.match(error.message, /^(duplicate key|number out of the safe range)/, text);
@@ -305,16 +321,75 @@ describe("strict JSON", () => {
     refusalOf('{"__proto__":1,"__proto__":2}');
   });
 
-  test("of 4 MiB is read in a fraction of a second", () => {
-    const layer = { mediaType: "a/b", digest: `sha256:${"a".repeat(64)}`, size: 123_456 };
-    const layers = encoder.encode(`[${`${JSON.stringify(layer)},`.repeat(35_000)}0]`);
-    assert.ok(layers.length > 4_000_000);
-    const fastest = [1, 2, 3].map(() => {
-      const started = performance.now();
-      parseStrictJson(layers);
-      return performance.now() - started;
-    });
-    assert.ok(Math.min(...fastest) < 500, `${Math.min(...fastest)} ms`);
+  test("with escaped keys is read as it is written, whatever JSON.parse has read before", () => {
+    // Node 24 and 26 read the second document with the keys of the first (https://github.com/nodejs/node/issues/63785).
+    const known = [
+      ['{"h":[],"\\\\":0}', '{"h":1,"\\"":2}', { h: 1, '"': 2 }],
+      ['{"h":[],"\\\\":0}', '{"h":1,"\\n":2}', { h: 1, "\n": 2 }],
+      ['{"a":{},"\\\\":0}', '{"a":1,"\\u0073ubject":2}', { a: 1, subject: 2 }],
+    ] as const;
+    for (const [before, text, expected] of known) {
+      JSON.parse(before);
+      assert.deepEqual(parse(text), expected);
+      assert.deepEqual(parseJson(encoder.encode(text)), expected);
+    }
+    const clean = document.filter(([tree]) => !hasDuplicate(tree));
+    fc.assert(
+      fc.property(fc.array(clean, { minLength: 1, maxLength: 8 }), (inputs) => {
+        for (const input of inputs) JSON.parse(textOf(input));
+        for (const input of inputs) {
+          const text = textOf(input);
+          const expected = valueOf(input[0]);
+          assert.deepEqual(parse(text), expected);
+          assert.deepEqual(parseJson(encoder.encode(text)), expected);
+        }
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  test("has a bounded number of values, and of keys in one object, which are counted before it is built", () => {
+    const list = (values: number): string =>
+      `[${Array(values - 1)
+        .fill("{}")
+        .join()}]`;
+    const object = (keys: number): string =>
+      `{${Array.from({ length: keys }, (_, key) => `"${key}":0`).join()}}`;
+    assert.doesNotThrow(() => parse(list(100_000)));
+    assert.equal(refusalOf(list(100_001))[0], "more than 100000 values");
+    assert.doesNotThrow(() => parse(object(10_000)));
+    assert.equal(refusalOf(object(10_001))[0], "more than 10000 keys in one object");
+    assert.throws(() => parse(list(5), { maxValues: 4 }), JsonBoundError);
+    assert.throws(() => parseJson(encoder.encode(list(5)), { maxValues: 4 }), JsonBoundError);
+    assert.throws(() => parseJson(encoder.encode(object(3)), { maxKeys: 2 }), JsonBoundError);
+    assert.throws(() => parseJson(encoder.encode("[[[]]]"), { maxDepth: 2 }), JsonBoundError);
+  });
+});
+
+describe("JSON that need not be strict", () => {
+  test("is what JSON.parse makes of it, and refused where JSON.parse refuses it", () => {
+    const candidates = fc.oneof(
+      document.map(textOf),
+      nearly(document.map(textOf), '{}[]:,"\\0-.eEtu \n\u00a0\ufeff'),
+      textOver('[]{},:"a1 ', 10),
+      textOver("-+.eE019", 8),
+    );
+    fc.assert(
+      fc.property(candidates.map(wellFormed), (text) => {
+        // Written without escapes, which JSON.parse cannot be trusted with.
+        if (text.includes("\\")) return;
+        let expected: { value: unknown } | undefined;
+        try {
+          expected = { value: JSON.parse(text) };
+        } catch {
+          // refused
+        }
+        if (expected === undefined)
+          assert.throws(() => parseJson(encoder.encode(text)), JsonError, text);
+        else assert.deepEqual(parseJson(encoder.encode(text)), expected.value);
+      }),
+      { numRuns: 1000 },
+    );
   });
 });
 

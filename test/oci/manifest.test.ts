@@ -418,6 +418,55 @@ describe("layers with urls", () => {
   });
 });
 
+describe("a manifest of many things", () => {
+  const many = (count: number): readonly Body[] =>
+    Array.from({ length: count }, (_, i) => ({
+      mediaType: types.OCI_LAYER_GZIP,
+      digest: `sha256:${i.toString(16).padStart(64, "0")}`,
+      size: i,
+      annotations: { "org.opencontainers.image.title": `part-${i}`, a: "b", c: "d" },
+    }));
+  const annotated = (keys: number): Body => ({
+    ...ociImage,
+    annotations: Object.fromEntries(Array.from({ length: keys }, (_, key) => [`k${key}`, ""])),
+  });
+  const refusal = (body: Body, type: string): string =>
+    errorOf("MANIFEST_INVALID", () => parseManifest(bytesOf(body), type)).message;
+
+  test("may have 10,000 layers with annotations, as a model or a dataset has", () => {
+    const manifest = parseManifest(
+      bytesOf({ ...ociImage, layers: many(10_000) }),
+      types.OCI_MANIFEST,
+    );
+    assert.equal(manifest.references.length, 10_001);
+  });
+
+  test("is refused above 10,000 layers or children, and the answer says what to do", () => {
+    const layers = refusal({ ...ociImage, layers: many(10_001) }, types.OCI_MANIFEST);
+    assert.match(layers, /^layers has 10001 entries, more than 10000: split it/);
+    const children = refusal({ ...ociIndex, manifests: many(10_001) }, types.OCI_INDEX);
+    assert.match(children, /^manifests has 10001 entries/);
+  });
+
+  test("is refused above 10,000 annotations, before any of them is read", () => {
+    assert.doesNotThrow(() => parseManifest(bytesOf(annotated(10_000)), types.OCI_MANIFEST));
+    assert.match(
+      refusal(annotated(350_000), types.OCI_MANIFEST),
+      /^the manifest is too complex: more than 10000 keys in one object at byte \d+; split it/,
+    );
+  });
+});
+
+test("a subject whose key is spelled with an escape is the manifest's subject", () => {
+  const subject = descriptor(types.OCI_MANIFEST, "subject");
+  const plain = JSON.stringify({ ...ociImage, subject });
+  const text = plain.replace('"subject"', '"\\u0073ubject"');
+  // With this manifest of another pusher before it, JSON.parse of Node 24 and 26 reads the key as "\\u0073u".
+  JSON.parse(plain.replace('"subject"', '"\\\\u0073u"'));
+  const manifest = parseManifest(Buffer.from(text), types.OCI_MANIFEST);
+  assert.equal(manifest.subject?.digest, subject["digest"]);
+});
+
 test("any JSON at all is a manifest or MANIFEST_INVALID", () => {
   const field = fc.constantFrom(
     "config",
