@@ -38,8 +38,15 @@ export function createBlobReads(db: Database) {
         .executeTakeFirst();
     },
 
-    /** Repositories that show the blob: candidates for a mount that names no source. */
-    async holders(digest: Digest, limit: number): Promise<readonly RepositoryName[]> {
+    /**
+     * Repositories that show the blob: candidates for a mount that names no source. With `namespace` only those in this
+     * namespace.
+     */
+    async holders(
+      digest: Digest,
+      limit: number,
+      namespace?: string,
+    ): Promise<readonly RepositoryName[]> {
       const rows = await db
         .selectFrom("blobs")
         .innerJoin("blob_links", "blob_links.blob_id", "blobs.id")
@@ -48,6 +55,9 @@ export function createBlobReads(db: Database) {
         .where("blobs.digest", "=", digest)
         .where(inForce)
         .where("blobs.state", "=", "live")
+        .$if(namespace !== undefined, (query) =>
+          query.where("repositories.namespace", "=", namespace ?? ""),
+        )
         .limit(limit)
         .execute();
       return rows.map((row) => row.name);

@@ -2,7 +2,7 @@ import type { LinkedBlob } from "../metadata/blobs.ts";
 import type { MirrorFetch } from "../metadata/mirror-fetches.ts";
 import { isRefusal } from "../metadata/refusals.ts";
 import type { Digest } from "../oci/digest.ts";
-import type { RepositoryName } from "../oci/name.ts";
+import { namespaceOf, type RepositoryName } from "../oci/name.ts";
 import { refusalError } from "../registry/refusals.ts";
 import { askSize } from "./blobs.ts";
 import type { Company } from "./company.ts";
@@ -44,15 +44,24 @@ export function createArrivals(
   const arrivals = new Map<string, Promise<Arrival>>();
   const leading = createLeading(parts);
 
-  const holderOf = async (digest: Digest): Promise<RepositoryName | undefined> =>
-    (await metadata.blobs.holders(digest, 1))[0];
+  /**
+   * A repository of the same mirror that has the blob. Other repositories are never asked: an upstream that answers 200
+   * to a HEAD would otherwise be given what is private here. Their bytes are shared only after the upstream has delivered
+   * the same bytes (`storeMirrorBlob`).
+   */
+  const holderOf = async (
+    { repository }: MirrorPlace,
+    digest: Digest,
+  ): Promise<RepositoryName | undefined> =>
+    (await metadata.blobs.holders(digest, 1, namespaceOf(repository)))[0];
 
-  /** Whether the upstream shows in this repository what is here already for another one: then it need not come again. */
+  /** Links a blob of the same mirror where the upstream has it in this repository too, with the same size. */
   const adopt = async (place: MirrorPlace, digest: Digest): Promise<LinkedBlob | undefined> => {
     const { repository } = place;
-    const from = await holderOf(digest);
-    if (from === undefined) return undefined;
-    await askSize(upstream, place, digest);
+    const from = await holderOf(place, digest);
+    const known = from && (await metadata.blobs.find(from, digest));
+    if (from === undefined || known === undefined) return undefined;
+    if ((await askSize(upstream, place, digest)) !== known.sizeBytes) return undefined;
     const mount = { actor: mirrorActor, rules, from, repository, digest, ...keeper.keep() };
     const mounted = await metadata.run("mountBlob", mount);
     if (isRefusal(mounted)) throw refusalError(mounted, repository);
@@ -64,7 +73,7 @@ export function createArrivals(
     place: MirrorPlace,
     digest: Digest,
   ): Promise<{ readonly opened: Promise<Opened>; discard(): void } | undefined> => {
-    if ((await holderOf(digest)) !== undefined || !(await parts.company.isAlone()))
+    if ((await holderOf(place, digest)) !== undefined || !(await parts.company.isAlone()))
       return undefined;
     const opened = parts.open(place, digest, 0);
     const discard = (): void => void opened.then((it) => it.discard(), ignore);

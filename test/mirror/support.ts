@@ -1,4 +1,6 @@
 import { mkdirSync, mkdtempSync } from "node:fs";
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
 import path from "node:path";
 import { after } from "node:test";
 import {
@@ -89,3 +91,32 @@ export async function untilShown(mirror: TestBerth, path: string): Promise<void>
 /** Text of so many bytes that is like no other. */
 export const bulk = (bytes: number, seed: string): string =>
   seed + Buffer.alloc(bytes, `${seed} 0123456789 `).toString("latin1").slice(seed.length);
+
+/** An upstream whose answers the test writes. It is closed after the test file. */
+export async function startScriptedUpstream(
+  answer: (request: IncomingMessage, response: ServerResponse) => void,
+): Promise<{ readonly url: string; readonly port: number; readonly seen: string[] }> {
+  const seen: string[] = [];
+  const server = createServer((request, response) => {
+    seen.push(`${request.method} ${request.url}`);
+    answer(request, response);
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  after(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  const { port } = server.address() as AddressInfo;
+  return { url: `http://127.0.0.1:${port}`, port, seen };
+}
+
+/** A mirror of `docker.io` at this address. It is closed after the test file. */
+export async function startMirrorOf(
+  url: string,
+  more: Readonly<Record<string, unknown>> = {},
+  settings: Settings = {},
+): Promise<TestBerth> {
+  const mirror = await startBerth(newFolder(), { ...mirrorSettings(url, more), ...settings });
+  after(() => mirror.close());
+  return mirror;
+}
