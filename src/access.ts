@@ -4,6 +4,7 @@ import { createGrants } from "./auth/grants.ts";
 import { createHubPolicy, createOpenHubPolicy, keepingMirrors } from "./auth/hub-policy.ts";
 import { openKeys } from "./auth/keys.ts";
 import { createOpenPolicy, createPolicy } from "./auth/policy.ts";
+import { rateLimitsOf } from "./auth/rate-limit.ts";
 import { createSessions } from "./auth/sessions.ts";
 import type { Config } from "./config/schema.ts";
 import type { AppParts } from "./http/app.ts";
@@ -48,7 +49,11 @@ export async function openAccess(
   const { createOnPush } = config.repositories;
   const visibilities = new Map(config.mirrors.map((one) => [one.namespace, one.visibility]));
   const mirrored = new Set(visibilities.keys());
-  const accounts = createAccounts({ metadata, clock, createOnPush, mirrors: visibilities });
+  const rateLimits = rateLimitsOf(config.workers);
+  const accounts = createAccounts({
+    ...{ metadata, clock, createOnPush, rateLimits },
+    mirrors: visibilities,
+  });
   if (config.auth.open) {
     const [callers, policy] = [createOpenCallers(), createOpenPolicy()];
     return {

@@ -13,15 +13,16 @@ const root = path.join(import.meta.dirname, "..");
 /** A room, and the rooms it may import besides itself. `contract` is the blob store contract without its drivers. */
 const rooms: Readonly<Record<string, readonly string[]>> = {
   oci: [],
+  concurrency: [],
   contract: ["oci"],
   driver: ["oci", "contract"],
   metadata: ["oci"],
-  auth: ["oci", "metadata"],
+  auth: ["oci", "metadata", "concurrency"],
   registry: ["oci", "contract", "metadata"],
   hub: ["oci", "metadata", "registry", "auth"],
   observability: [],
   mirror: ["oci", "contract", "metadata", "registry"],
-  http: ["oci", "registry", "auth", "hub", "mirror", "observability"],
+  http: ["oci", "registry", "auth", "hub", "mirror", "observability", "concurrency"],
   config: [],
   stores: ["contract", "driver", "config"],
   assemble: [
@@ -54,7 +55,7 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
   "push-rules": ["metadata", "config"],
   upkeep: ["data-folder", "stores", "contract", "metadata", "registry", "config"],
   repositories: ["data-folder", "push-rules", "metadata", "registry", "auth", "config"],
-  server: ["assemble", "config", "observability", "oci"],
+  server: ["assemble", "http", "config", "observability", "oci", "concurrency"],
   workers: ["assemble", "server", "metadata", "registry", "config", "observability"],
   cli: [
     ...["assemble", "data-folder", "upkeep", "repositories", "mirroring", "administration"],

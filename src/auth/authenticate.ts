@@ -1,3 +1,4 @@
+import { addressKey } from "../concurrency/budgets.ts";
 import type { Metadata } from "../metadata/metadata.ts";
 import { OciError } from "../oci/errors.ts";
 import type { Identity, PersonalScope } from "./identity.ts";
@@ -22,8 +23,8 @@ export interface From {
 export interface Authenticator {
   /**
    * Who it is; `undefined` if name and secret do not belong together, which takes the same time whether there is such
-   * a name or not. Rejects with TOOMANYREQUESTS and Retry-After after too many wrong ones for the account or from the
-   * peer, where the same one again is one and costs nothing, and with the database's error when that fails: never is a failure taken for a wrong password.
+   * a name or not. Rejects with TOOMANYREQUESTS and Retry-After after too many wrong ones from the peer, or from there
+   * for the account, where the same one again is one and costs nothing, and with the database's error when that fails: never is a failure taken for a wrong password.
    */
   authenticate(credentials: Credentials, from: From): Promise<Identity | undefined>;
 }
@@ -41,8 +42,8 @@ export function createAuthenticator(parts: {
 }): Authenticator {
   const { metadata, passwords, rateLimit, clock } = parts;
 
-  // One after another for a name: many at once are no way round the limit, and when a whole cluster begins to pull
-  // with one password, only the first waits for the work that it costs.
+  // One after another for a name and an address: a client with an old password that sends it many times at once is
+  // counted once. Not for a name alone: then the requests of strangers would be in the way of its owner.
   const turns = createTurns({ atOnce: 1, atMostWaiting: 256 });
   // A client that has kept an old password shows it with every request of a push: that is no guessing.
   const wrong = createRemembered(clock);
@@ -57,7 +58,10 @@ export function createAuthenticator(parts: {
     if (wrong.has(mark)) return undefined;
     const attempt = admitted(rateLimit.begin(name.slice(0, keptOfName), peer));
     const isRight = await passwords
-      .verify(secret, login?.passwordHash ?? undefined)
+      .verify(secret, login?.passwordHash ?? undefined, {
+        key: addressKey(peer),
+        isKnown: attempt.isKnown,
+      })
       .catch((error: unknown) => {
         attempt.forget();
         throw error;
@@ -105,7 +109,7 @@ export function createAuthenticator(parts: {
     async authenticate({ name: given, secret }, { peer }) {
       const name = given.toLowerCase();
       if (looksLikeToken(secret)) return byToken(name, secret, peer);
-      return turns(name, () => byPassword(name, secret, peer));
+      return turns(`${addressKey(peer)} ${name}`, () => byPassword(name, secret, peer));
     },
   };
 }

@@ -1,22 +1,22 @@
-import ipaddr from "ipaddr.js";
-
-/** How many wrong attempts are free, and how soon another one is. */
-export interface Allowance {
-  readonly burst: number;
-  readonly everyMs: number;
-}
+import { LRUCache } from "lru-cache";
+import { addressKey, createRateBudget, shareOfRate, type Rate } from "../concurrency/budgets.ts";
 
 export interface RateLimits {
-  readonly perAccount: Allowance;
-  readonly perPeer: Allowance;
+  /** Wrong passwords for one account from one address. */
+  readonly perAccount: Rate;
+  /** Wrong passwords and access tokens from one address. */
+  readonly perPeer: Rate;
 }
 
-export const defaultRateLimits: RateLimits = {
-  perAccount: { burst: 10, everyMs: 30_000 },
-  perPeer: { burst: 30, everyMs: 5_000 },
-};
+/** What one of so many processes allows. */
+export const rateLimitsOf = (processes: number): RateLimits => ({
+  perAccount: shareOfRate({ burst: 10, everyMs: 30_000 }, processes),
+  perPeer: shareOfRate({ burst: 30, everyMs: 5_000 }, processes),
+});
 
 export interface Attempt {
+  /** The account has logged in from this address before: it goes first where logins wait. */
+  readonly isKnown: boolean;
   /** It was right: it costs nothing, and its peer is from now on known to the account. */
   succeed(): void;
   /** Nothing is known of it: a database that fails must not lock people out. */
@@ -33,75 +33,44 @@ export interface RateLimit {
   beginToken(peer: string): Attempt | { readonly retryAfterMs: number };
 }
 
-/** Keys that are kept; the oldest goes first. */
-const atMostKept = 50_000;
+/** Pairs of account and address that are known. */
+const knownAtMost = 50_000;
 
 /**
- * Wrong attempts at passwords, per account and per peer (an IPv4 address or an IPv6 network of 64 bits). A peer from
- * which the account has logged in before has an allowance of its own with it: strangers who try passwords lock out
- * strangers.
+ * Wrong attempts at passwords, per address and per pair of account and address (an IPv4 address or an IPv6 network of
+ * 64 bits). There is no limit per account alone: with one, any client could lock every account out. An address from
+ * which the account has logged in before answers for that account only, whatever other clients behind it get wrong.
  */
 export function createRateLimit(
   clock: () => number,
-  { perAccount, perPeer }: RateLimits = defaultRateLimits,
+  { perAccount, perPeer }: RateLimits = rateLimitsOf(1),
 ): RateLimit {
-  const accounts = createBuckets(clock, perAccount);
-  const peers = createBuckets(clock, perPeer);
-  const known = new Set<string>();
+  const pairs = createRateBudget(clock, perAccount);
+  const peers = createRateBudget(clock, perPeer);
+  const known = new LRUCache<string, true>({ max: knownAtMost });
 
   const begin = (account: string | undefined, address: string): ReturnType<RateLimit["begin"]> => {
-    const peer = networkOf(address);
-    const pair = `${account} ${peer}`;
-    const ofPeer = { buckets: peers, key: peer };
-    const isKnown = account !== undefined && known.has(pair);
-    const ofAccount =
-      account === undefined ? [] : [{ buckets: accounts, key: isKnown ? pair : account }];
-    const taken = [ofPeer, ...ofAccount];
-    // What others behind the same address get wrong is not in the way of who has been right from there.
-    const asked = isKnown ? ofAccount : taken;
-    const retryAfterMs = Math.max(...asked.map(({ buckets, key }) => buckets.waitMs(key)));
+    const peer = addressKey(address);
+    const pair = account === undefined ? undefined : `${account} ${peer}`;
+    const isKnown = pair !== undefined && known.has(pair);
+    const ofPeer = { budget: peers, key: peer };
+    const ofPair = pair === undefined ? [] : [{ budget: pairs, key: pair }];
+    const taken = [ofPeer, ...ofPair];
+    const asked = isKnown ? ofPair : taken;
+    const retryAfterMs = Math.max(...asked.map(({ budget, key }) => budget.waitMs(key)));
     if (retryAfterMs > 0) return { retryAfterMs };
-    for (const { buckets, key } of taken) buckets.take(key);
+    for (const { budget, key } of taken) budget.take(key);
     const forget = (): void => {
-      for (const { buckets, key } of taken) buckets.giveBack(key);
+      for (const { budget, key } of taken) budget.giveBack(key);
     };
     return {
+      isKnown,
       forget,
       succeed: () => {
         forget();
-        if (account === undefined) return;
-        const [oldest] = known;
-        if (known.size >= atMostKept && oldest !== undefined) known.delete(oldest);
-        known.add(pair);
+        if (pair !== undefined) known.set(pair, true);
       },
     };
   };
   return { begin, beginToken: (peer) => begin(undefined, peer) };
-}
-
-/** A bucket fills by one every so often; what is kept of it is the time when it will be full. */
-function createBuckets(clock: () => number, { burst, everyMs }: Allowance) {
-  const fullAt = new Map<string, number>();
-  const spentMs = (key: string): number => Math.max(0, (fullAt.get(key) ?? 0) - clock());
-  const set = (key: string, spent: number): void => {
-    fullAt.delete(key);
-    if (spent <= 0) return;
-    const [oldest] = fullAt.keys();
-    if (fullAt.size >= atMostKept && oldest !== undefined) fullAt.delete(oldest);
-    fullAt.set(key, clock() + spent);
-  };
-  return {
-    /** Milliseconds until there is one; 0 when there is. */
-    waitMs: (key: string) => Math.max(0, spentMs(key) + everyMs - burst * everyMs),
-    take: (key: string) => set(key, spentMs(key) + everyMs),
-    giveBack: (key: string) => set(key, spentMs(key) - everyMs),
-  };
-}
-
-/** Whoever has one address of an IPv6 network has 2^64 of them. */
-function networkOf(address: string): string {
-  if (!ipaddr.isValid(address)) return address;
-  const parsed = ipaddr.process(address);
-  if (parsed.kind() === "ipv4") return parsed.toString();
-  return ipaddr.IPv6.networkAddressFromCIDR(`${parsed.toString()}/64`).toString();
 }

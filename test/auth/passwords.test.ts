@@ -49,18 +49,43 @@ describe("passwords", () => {
     assert.equal(await isAtOnce(), false);
   });
 
-  test("that come by the hundred are refused with a time to come back, not queued for ever", async () => {
+  test("that come by the thousand are refused with a time to come back, not queued for ever", async () => {
     const passwords = open();
     const kept = await passwords.hash("right");
     const outcomes = await Promise.allSettled(
-      Array.from({ length: 100 }, (_, index) => passwords.verify(`wrong ${index}`, kept)),
+      Array.from({ length: 600 }, (_, index) => passwords.verify(`wrong ${index}`, kept)),
     );
     const refused = outcomes.filter((outcome) => outcome.status === "rejected");
-    assert.equal(refused.length, 100 - 2 - 64);
+    assert.equal(refused.length, 600 - 2 - 512);
     const error = refused[0]?.reason as OciError;
     assert.equal(error.code, "TOOMANYREQUESTS");
     assert.equal(error.headers?.["Retry-After"], "2");
     assert.equal(await passwords.verify("right", kept), true);
+  });
+
+  test("of a client that sends one are verified second, however many another client sends", async () => {
+    const passwords = open();
+    const kept = await passwords.hash("right");
+    const order: string[] = [];
+    const send = (key: string, count: number, isKnown = false): Promise<unknown> =>
+      Promise.allSettled(
+        Array.from({ length: count }, async (_, index) => {
+          await passwords.verify(`${key} ${index}`, kept, { key, isKnown });
+          order.push(key);
+        }),
+      );
+    const flood = send("198.51.100.1", 1_000);
+    const [one, known] = [send("192.0.2.1", 1), send("192.0.2.2", 1, true)];
+    await Promise.all([flood, one, known]);
+    // Two were running before the others came, and two run at once.
+    assert.ok(
+      order.indexOf("192.0.2.2") <= 4,
+      `the known client was number ${order.indexOf("192.0.2.2")}`,
+    );
+    assert.ok(
+      order.indexOf("192.0.2.1") <= 6,
+      `the other client was number ${order.indexOf("192.0.2.1")}`,
+    );
   });
 
   test("whose hash nobody can read are an error", async () => {
