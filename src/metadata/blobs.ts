@@ -20,23 +20,8 @@ export interface LinkedBlob {
 export function createBlobReads(db: Database) {
   return {
     /** The blob, if this repository may show it and its bytes are there. */
-    async find(repository: RepositoryName, digest: Digest): Promise<LinkedBlob | undefined> {
-      return db
-        .selectFrom("repositories")
-        .innerJoin("blob_links", "blob_links.repository_id", "repositories.id")
-        .innerJoin("blobs", "blobs.id", "blob_links.blob_id")
-        .select([
-          "blobs.digest as digest",
-          "blobs.size_bytes as sizeBytes",
-          "blobs.storage_key as storageKey",
-          "blob_links.leased_until as leasedUntilMs",
-        ])
-        .where("repositories.name", "=", repository)
-        .where("blobs.digest", "=", digest)
-        .where(inForce)
-        .where("blobs.state", "=", "live")
-        .executeTakeFirst();
-    },
+    find: (repository: RepositoryName, digest: Digest): Promise<LinkedBlob | undefined> =>
+      linkedBlob(db, repository, digest),
 
     /**
      * Repositories that show the blob: candidates for a mount that names no source. With `namespace` only those in this
@@ -65,68 +50,27 @@ export function createBlobReads(db: Database) {
   };
 }
 
-export interface StoreBlob extends Keeping, Push {
-  readonly digest: Digest;
-  readonly sizeBytes: number;
-  readonly storageKey: string;
-  /** The session that brought it, which ends with this. */
-  readonly uploadId?: string | undefined;
-}
-
-/**
- * Records bytes that are durable in the store, links them to the repository and ends the upload. `duplicate`: the
- * digest was here already, the link points at the earlier bytes. `gone`: the upload has been ended by somebody else.
- * Unless it is `stored`, the bytes under `storageKey` are nobody's.
- */
-export async function storeBlob(
-  tx: Database,
-  blob: StoreBlob,
-): Promise<"stored" | "duplicate" | "gone" | Refusal> {
-  if (blob.uploadId !== undefined) {
-    const ended = await tx.deleteFrom("uploads").where("id", "=", blob.uploadId).executeTakeFirst();
-    if (ended.numDeletedRows === 0n) return "gone";
-  }
-  const known = await tx
-    .selectFrom("blobs")
-    .select(["id", "state"])
-    .where("digest", "=", blob.digest)
+/** As {@link createBlobReads} `find`, also inside a transaction. */
+export async function linkedBlob(
+  db: Database,
+  repository: RepositoryName,
+  digest: Digest,
+): Promise<LinkedBlob | undefined> {
+  return db
+    .selectFrom("repositories")
+    .innerJoin("blob_links", "blob_links.repository_id", "repositories.id")
+    .innerJoin("blobs", "blobs.id", "blob_links.blob_id")
+    .select([
+      "blobs.digest as digest",
+      "blobs.size_bytes as sizeBytes",
+      "blobs.storage_key as storageKey",
+      "blob_links.leased_until as leasedUntilMs",
+    ])
+    .where("repositories.name", "=", repository)
+    .where("blobs.digest", "=", digest)
     .where(inForce)
+    .where("blobs.state", "=", "live")
     .executeTakeFirst();
-  const opened = await openForPush(tx, blob, { id: known?.id, sizeBytes: blob.sizeBytes });
-  if (isRefusal(opened)) return opened;
-  const { repositoryId } = opened;
-  if (known !== undefined && known.state === "live") {
-    await link(tx, repositoryId, known.id, blob);
-    return "duplicate";
-  }
-  if (known !== undefined) {
-    // The bytes had gone missing: the new ones heal every repository that links to the row.
-    await tx
-      .updateTable("blobs")
-      .set({
-        state: "live",
-        storage_key: blob.storageKey,
-        size_bytes: blob.sizeBytes,
-        created_at: blob.nowMs,
-        scrubbed_at: 0,
-      })
-      .where("id", "=", known.id)
-      .execute();
-    await link(tx, repositoryId, known.id, blob);
-    return "stored";
-  }
-  const made = await tx
-    .insertInto("blobs")
-    .values({
-      digest: blob.digest,
-      size_bytes: blob.sizeBytes,
-      storage_key: blob.storageKey,
-      created_at: blob.nowMs,
-    })
-    .returning("id")
-    .executeTakeFirstOrThrow();
-  await link(tx, repositoryId, made.id, blob);
-  return "stored";
 }
 
 export interface MountBlob extends Keeping, Push {
@@ -149,11 +93,12 @@ async function mountBlob(tx: Database, mount: MountBlob): Promise<boolean | Refu
   if (source === undefined) return false;
   const opened = await openForPush(tx, mount, source);
   if (isRefusal(opened)) return opened;
-  await link(tx, opened.repositoryId, source.id, mount);
+  await linkBlob(tx, opened.repositoryId, source.id, mount);
   return true;
 }
 
-async function link(
+/** Links a blob to a repository, or extends the lease of its link. */
+export async function linkBlob(
   tx: Database,
   repositoryId: number,
   blobId: number,
@@ -250,4 +195,4 @@ async function unlinkBlob(
   return { outcome: "unlinked" };
 }
 
-export const blobCommands = { storeBlob, mountBlob, leaseBlob, unlinkBlob };
+export const blobCommands = { mountBlob, leaseBlob, unlinkBlob };

@@ -2,6 +2,7 @@ import { accessTokenChangeCommands } from "./access-token-changes.ts";
 import { descriptionCommands } from "./descriptions.ts";
 import { inviteCommands } from "./invites.ts";
 import { starCommands } from "./stars.ts";
+import { storeBlobCommands } from "./store-blob.ts";
 import { teamChangeCommands } from "./team-changes.ts";
 import { accountRemovalCommands } from "./account-removal.ts";
 import { accessTokenCommands } from "./access-tokens.ts";
@@ -63,6 +64,7 @@ export const commands = {
   ...memberCommands,
   ...searchCommands,
   ...starCommands,
+  ...storeBlobCommands,
   ...tagCommands,
   ...tagHistoryCommands,
   ...teamChangeCommands,

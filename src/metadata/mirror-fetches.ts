@@ -1,6 +1,6 @@
 import type { RepositoryName } from "../oci/name.ts";
 import type { FetchReference } from "./mirror-schema.ts";
-import { storeBlob, type StoreBlob } from "./blobs.ts";
+import { storeBlob, type StoreBlob } from "./store-blob.ts";
 import type { Refusal } from "./refusals.ts";
 import type { Database } from "./schema.ts";
 

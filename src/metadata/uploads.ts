@@ -27,8 +27,13 @@ export function createUploadReads(db: Database) {
   };
 }
 
+/** Records a session; a second time it changes nothing. */
 async function startUpload(tx: Database, upload: UploadRow): Promise<void> {
-  await tx.insertInto("uploads").values(upload).execute();
+  await tx
+    .insertInto("uploads")
+    .values(upload)
+    .onConflict((conflict) => conflict.column("id").doNothing())
+    .execute();
 }
 
 async function touchUpload(

@@ -94,7 +94,9 @@ export function createUploads(parts: {
     if (outcome === "stored") return;
     await store.delete(blob.storageKey);
     if (outcome === "gone") throw new OciError("BLOB_UPLOAD_UNKNOWN");
-    if (outcome !== "duplicate") throw refusalError(outcome, blob.repository);
+    if (outcome === "duplicate") return;
+    if (blob.uploadId !== undefined) await metadata.run("endUpload", { id: blob.uploadId });
+    throw refusalError(outcome, blob.repository);
   };
 
   const fitsInMemory = ({ lengthBytes }: Chunk): boolean =>
