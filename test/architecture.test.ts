@@ -174,6 +174,15 @@ describe("the house", () => {
     );
   });
 
+  test("writes to the terminal in one place, which removes control characters", () => {
+    const writers = files.filter((file) =>
+      /\bstd(?:out|err)\s*\.\s*write\b|\bconsole\s*[.[]/.test(
+        readFileSync(path.join(root, file), "utf8"),
+      ),
+    );
+    assert.deepEqual(writers, ["src/cli/output.ts"]);
+  });
+
   test("has no drawer for what nobody could name, and no barrel", () => {
     const drawers = files.filter((file) =>
       /(?:^|\/)(?:utils?|helpers?|common|types|index)(?:\.ts$|\/)/.test(file),

@@ -3,10 +3,10 @@ import type { Administration } from "../administration.ts";
 import type { Config } from "../config/schema.ts";
 import { withOpened, type DataFolderOptions } from "./data-folder.ts";
 import { Failure } from "./failure.ts";
-import { createOutput } from "./output.ts";
+import { createOutput, type Output } from "./output.ts";
 
-/** Writes one answer: facts for programs, a line for people. */
-export type Say = (facts: object, text: string) => void;
+/** Writes one answer: facts for programs, lines for people. */
+export type Say = Output["say"];
 
 /** Every command for accounts: what it can't do becomes one line that says why, and what to do first. */
 export function administer<T>(
@@ -18,7 +18,7 @@ export function administer<T>(
     (await import("../administration.ts")).openAdministration(config);
   return withOpened(options, open, async (administration) => {
     try {
-      return await work(administration, (facts, text) => output.say(facts, text));
+      return await work(administration, (facts, ...lines) => output.say(facts, ...lines));
     } catch (error) {
       if (error instanceof Error && error.name === "AccountError")
         throw new Failure(error.message, { cause: error });

@@ -1,10 +1,10 @@
-import process from "node:process";
 import { Command } from "commander";
 import { allowedFor } from "../config/explain.ts";
 import { entryKeysOf } from "../config/keys.ts";
 import { configKeys, loadConfig, type LoadedConfig } from "../config/load.ts";
 import { defaultOf, printConfig } from "../config/print.ts";
 import { ConfigError } from "../config/problems.ts";
+import { print } from "./output.ts";
 
 interface Options {
   readonly config?: string;
@@ -26,7 +26,7 @@ export function configCommand(): Command {
     .option("--config <file>", "YAML file to read (BERTH_CONFIG)")
     .action(async (options: Options) => {
       const { sources } = await load(options);
-      process.stdout.write(`The configuration is right; keys that are set: ${sources.size}.\n`);
+      print(`The configuration is right; keys that are set: ${sources.size}.\n`);
     });
   command
     .command("print")
@@ -34,7 +34,7 @@ export function configCommand(): Command {
     .option("--config <file>", "YAML file to read (BERTH_CONFIG)")
     .action(async (options: Options) => {
       const { config, sources } = await load(options);
-      process.stdout.write(printConfig(config, sources));
+      print(printConfig(config, sources));
     });
   return command.addHelpText("after", () => `${intro}\nKeys:\n${keyList()}`);
 }

@@ -2,7 +2,9 @@
 import process from "node:process";
 import { CommanderError } from "commander";
 import { ConfigError } from "../config/problems.ts";
+import { printableLine } from "../observability/printable.ts";
 import { Failure } from "./failure.ts";
+import { printError } from "./output.ts";
 import { createProgram } from "./program.ts";
 
 /*
@@ -28,10 +30,10 @@ try {
 function exitCodeOf(error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
   if (error instanceof ConfigError) {
-    process.stderr.write(`${error.message}\n`);
+    printError(`${error.message}\n`);
     return 2;
   }
   if (!(error instanceof Failure)) throw error;
-  process.stderr.write(`berth: ${error.message}\n`);
+  printError(`berth: ${printableLine(error.message)}\n`);
   return 1;
 }

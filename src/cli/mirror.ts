@@ -49,10 +49,10 @@ function status(): Command {
         for (const report of await folder.report()) {
           const { namespace, upstream, blobs, bytes, budgetBytes, pins, counters } = report;
           const budget = budgetBytes === undefined ? "" : ` of ${formatBytes(budgetBytes)}`;
-          const counts = Object.entries(counters).map(([name, value]) => `    ${name}: ${value}\n`);
-          const pinned = pins.map((image) => `    pinned: ${image}\n`);
+          const counts = Object.entries(counters).map(([name, value]) => `    ${name}: ${value}`);
+          const pinned = pins.map((image) => `    pinned: ${image}`);
           const heading = `${namespace}  ${upstream}  ${blobs} blobs, ${formatBytes(bytes)}${budget}`;
-          output.say(report, `${heading}\n${[...counts, ...pinned].join("")}`.trimEnd());
+          output.say(report, heading, ...counts, ...pinned);
         }
       }),
   );

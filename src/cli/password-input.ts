@@ -1,5 +1,6 @@
 import process from "node:process";
 import { Failure } from "./failure.ts";
+import { printError } from "./output.ts";
 
 /**
  * A password from standard input (its first line) or, where somebody sits at a terminal, typed twice without an echo.
@@ -34,15 +35,15 @@ function written(keys: string): string {
 }
 
 function prompt(question: string): Promise<string> {
-  const { stdin, stderr } = process;
+  const { stdin } = process;
   // The echo ends before the question stands there: somebody may type ahead.
   stdin.setRawMode(true).setEncoding("utf8").resume();
-  stderr.write(question);
+  printError(question);
   return new Promise<string>((resolve, reject) => {
     let typed = "";
     const end = (finish: () => void): void => {
       stdin.off("data", onData).setRawMode(false).pause();
-      stderr.write("\n");
+      printError("\n");
       finish();
     };
     const onData = (keys: string): void => {

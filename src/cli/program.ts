@@ -1,4 +1,5 @@
-import { Command } from "commander";
+import { Command, CommanderError } from "commander";
+import { isPrintableLine } from "../observability/printable.ts";
 import { auditCommand } from "./audit.ts";
 import { checkCommand } from "./check.ts";
 import { configCommand } from "./config.ts";
@@ -6,6 +7,7 @@ import { gcCommand } from "./gc.ts";
 import { keysCommand } from "./keys.ts";
 import { mirrorCommand } from "./mirror.ts";
 import { orgCommand } from "./org.ts";
+import { print, printError } from "./output.ts";
 import { quotaCommand } from "./quota.ts";
 import { repoCommand } from "./repo.ts";
 import { searchCommand } from "./search.ts";
@@ -52,7 +54,8 @@ export function createProgram(): Command {
     .description("An OCI image registry with what people know from Docker Hub around it.")
     .version(version(), "-V, --version", "print the version")
     .helpOption("-h, --help", "print this help")
-    .addHelpText("after", notes);
+    .addHelpText("after", notes)
+    .hook("preAction", (_, command) => demandPrintable(command));
   const commands = [
     ...[serveCommand(), userCommand(), orgCommand(), teamCommand(), tokenCommand()],
     ...[repoCommand(), tagCommand(), searchCommand()],
@@ -63,10 +66,26 @@ export function createProgram(): Command {
   for (const command of withInner(program)) {
     command
       .exitOverride()
+      .configureOutput({ writeOut: print, writeErr: printError })
       .helpOption("-h, --help", "print this help")
       .showHelpAfterError(`See "${nameOf(command)} --help".`);
   }
   return program;
+}
+
+/** Nothing that is given on the command line, and may be stored, holds control characters. Throws where it does. */
+function demandPrintable(command: Command): void {
+  const given = [
+    ...command.args.map((text) => ["an argument", text] as const),
+    ...Object.entries(command.opts()).flatMap(([name, value]: [string, unknown]) =>
+      [value].flat().map((one) => [`--${name}`, one] as const),
+    ),
+  ];
+  const wrong = given.find(([, text]) => typeof text === "string" && !isPrintableLine(text));
+  if (wrong === undefined) return;
+  const message = `error: ${wrong[0]} holds a control character, such as a line break or an escape`;
+  printError(`${message}\n`);
+  throw new CommanderError(2, "berth.unprintable", message);
 }
 
 function withInner(command: Command): readonly Command[] {

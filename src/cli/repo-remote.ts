@@ -1,8 +1,8 @@
 import type { Command } from "commander";
 import { Failure } from "./failure.ts";
-import { formatBytes } from "./output.ts";
+import { formatBytes, linesOf } from "./output.ts";
 import { limitOf, remoteCommand, withRemote, type RemoteOptions } from "./remote.ts";
-import { factsOf, printable, shortTime, tableOf } from "./table.ts";
+import { factsOf, shortTime, tableOf } from "./table.ts";
 
 interface Repository {
   readonly name: string;
@@ -48,7 +48,7 @@ export function remoteList(): Command {
             ]);
         }
         const heads = ["NAME", "VISIBILITY", "TAGS", "SIZE", "PULLS", "STARS", "UPDATED"];
-        if (!options.json) output.say({}, tableOf(heads, rows));
+        if (!options.json) output.say({}, ...tableOf(heads, rows));
       }),
     );
 }
@@ -79,10 +79,8 @@ export function remoteShow(): Command {
         ];
         const about = repository.full_description ?? "";
         const said = factsOf(facts.filter(([, value]) => value !== ""));
-        output.say(
-          { ...repository, sizes },
-          about === "" ? said : `${said}\n\n${printable(about)}`,
-        );
+        const text = about === "" ? [] : ["", ...linesOf(about)];
+        output.say({ ...repository, sizes }, ...said, ...text);
       }),
     );
 }

@@ -41,7 +41,7 @@ export function searchCommand(): Command {
           else rows.push(rowOf(result));
         }
         if (!options.json)
-          output.say({}, tableOf(["NAME", "STARS", "PULLS", "", "DESCRIPTION"], rows));
+          output.say({}, ...tableOf(["NAME", "STARS", "PULLS", "", "DESCRIPTION"], rows));
       }),
     );
 }

@@ -8,6 +8,7 @@ import type { Flags } from "../config/settings.ts";
 import { createLogger, type Logger } from "../observability/logger.ts";
 import type { RunningServer } from "../server.ts";
 import { startFailure } from "./failure.ts";
+import { print } from "./output.ts";
 import { version } from "./version.ts";
 import { firstPassword, welcome } from "./welcome.ts";
 
@@ -50,7 +51,7 @@ async function serve(options: Options): Promise<void> {
     logger.warn("open mode: everybody who can reach this address may pull, push and delete");
   }
   const { url, port } = server;
-  process.stdout.write(welcome({ version: version(), url, port, config, administrator }));
+  print(welcome({ version: version(), url, port, config, administrator }));
 
   const code = await server.ended;
   process.exitCode = code;
@@ -88,7 +89,7 @@ async function orTell(
   try {
     return { server: await listen(), administrator };
   } catch (error) {
-    process.stdout.write(firstPassword(administrator));
+    print(firstPassword(administrator));
     await close();
     throw error;
   }

@@ -1,8 +1,8 @@
 import type { Command } from "commander";
 import { parseImage } from "./image-argument.ts";
-import { formatBytes } from "./output.ts";
+import { formatBytes, type Line } from "./output.ts";
 import { remoteCommand, withRemote, type RemoteOptions } from "./remote.ts";
-import { factsOf, green, printable, red, shortDigest, strong } from "./table.ts";
+import { factsOf, green, red, shortDigest, strong } from "./table.ts";
 import { platformOf, type Difference } from "./tag-shapes.ts";
 
 interface Options extends RemoteOptions {
@@ -22,36 +22,36 @@ export function diffCommand(): Command {
         const { name, tag: from } = parseImage(image);
         const query = { from, to, platform: options.platform };
         const difference = await get<Difference>(`/repositories/${name}/-/diff`, query);
-        output.say(difference, textOf(difference));
+        output.say(difference, ...textOf(difference));
       }),
     );
 }
 
-function textOf({ from, to, layers, config, ...sums }: Difference): string {
+function textOf({ from, to, layers, config, ...sums }: Difference): readonly Line[] {
   const change = `${sums.size_change < 0 ? "-" : "+"}${formatBytes(Math.abs(sums.size_change))}`;
-  const lines = [
-    factsOf([
+  const lines: Line[] = [
+    ...factsOf([
       ["compared", `${from.tag} and ${to.tag}, ${platformOf(to.image)}`],
       ["size", `${formatBytes(from.size)} → ${formatBytes(to.size)} (${change})`],
       ["to fetch", `${formatBytes(sums.download_size)} by who has ${from.tag}`],
     ]),
     "",
-    strong(`Layers: ${layers.shared.length} shared`),
-    ...layers.removed.map(({ digest, size }) =>
+    [strong(`Layers: ${layers.shared.length} shared`)],
+    ...layers.removed.map(({ digest, size }) => [
       red(`- ${shortDigest(digest)}  ${formatBytes(size)}`),
-    ),
-    ...layers.added.map(({ digest, size }) =>
+    ]),
+    ...layers.added.map(({ digest, size }) => [
       green(`+ ${shortDigest(digest)}  ${formatBytes(size)}`),
-    ),
+    ]),
   ];
-  if (config.length === 0) return [...lines, "", "Settings are the same."].join("\n");
-  lines.push("", strong("Settings"));
+  if (config.length === 0) return [...lines, "", "Settings are the same."];
+  lines.push("", [strong("Settings")]);
   for (const { field, from: old, to: fresh } of config) {
-    if (old !== null) lines.push(red(`- ${printable(field)}: ${valueText(old)}`));
-    if (fresh !== null) lines.push(green(`+ ${printable(field)}: ${valueText(fresh)}`));
+    if (old !== null) lines.push([red(`- ${field}: ${valueText(old)}`)]);
+    if (fresh !== null) lines.push([green(`+ ${field}: ${valueText(fresh)}`)]);
   }
-  return lines.join("\n");
+  return lines;
 }
 
 const valueText = (value: unknown): string =>
-  printable(typeof value === "string" ? value : JSON.stringify(value));
+  typeof value === "string" ? value : JSON.stringify(value);

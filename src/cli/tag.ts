@@ -50,7 +50,7 @@ function list(): Command {
             ]);
         }
         const heads = ["TAG", "DIGEST", "SIZE", "PULLS", "UPDATED", "PLATFORMS"];
-        if (!options.json) output.say({}, tableOf(heads, rows));
+        if (!options.json) output.say({}, ...tableOf(heads, rows));
       }),
     );
 }
@@ -77,9 +77,9 @@ function show(): Command {
         const others = referrers.map(({ artifact_type, media_type, size, digest, tag: named }) => [
           ...[named ?? artifact_type ?? media_type, formatBytes(size), digest],
         ]);
-        const parts = [facts, tableOf(["PLATFORM", "SIZE", "DIGEST"], platforms)];
-        if (others.length > 0) parts.push(tableOf(["REFERRER", "SIZE", "DIGEST"], others));
-        output.say(tag, parts.join("\n\n"));
+        const lines = [...facts, "", ...tableOf(["PLATFORM", "SIZE", "DIGEST"], platforms)];
+        if (others.length > 0) lines.push("", ...tableOf(["REFERRER", "SIZE", "DIGEST"], others));
+        output.say(tag, ...lines);
       }),
   );
 }
@@ -98,7 +98,7 @@ function history(): Command {
               move.digest !== null && !move.is_here ? "gone" : "",
             ]);
         }
-        if (!options.json) output.say({}, tableOf(["SINCE", "BY", "DIGEST", ""], rows));
+        if (!options.json) output.say({}, ...tableOf(["SINCE", "BY", "DIGEST", ""], rows));
       }),
     );
 }

@@ -1,6 +1,7 @@
 import { Command, InvalidArgumentError, Option } from "commander";
 import { administer, group } from "./administration.ts";
 import { dataFolderCommand, type DataFolderOptions } from "./data-folder.ts";
+import { printError } from "./output.ts";
 import { parseFuture } from "./points-in-time.ts";
 
 interface Resource {
@@ -92,7 +93,7 @@ function create(account: string, options: CreateOptions): Promise<void> {
     // The secret alone on standard output, for a pipe.
     say({ kind: "token", account, id, label, token: secret, expires: expiry }, secret);
     if (!options.json)
-      process.stderr.write(`Token ${id} of ${account}; this is the only time that it is shown.\n`);
+      printError(`Token ${id} of ${account}; this is the only time that it is shown.\n`);
   });
 }
 

@@ -1,6 +1,7 @@
 import process from "node:process";
 import { pino, type DestinationStream, type Logger } from "pino";
 import pretty from "pino-pretty";
+import { printableJson, withoutEscapedControls } from "./printable.ts";
 
 export type { Logger };
 
@@ -40,6 +41,8 @@ export function createLogger(
       paths: places.flatMap((place) => secrets.map((name) => pathOf(place, name))),
       censor: "[redacted]",
     },
+    // Paths, user agents and messages of other servers are in the lines, and the lines are read at a terminal.
+    hooks: { streamWrite: isPretty ? withoutEscapedControls : printableJson },
   };
   const sink = destination ?? pino.destination({ dest: process.stderr.fd, sync: false });
   if (!isPretty) return pino(options, sink);

@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
+import { PassThrough } from "node:stream";
 import { describe, test } from "node:test";
 import { createLogger, type LoggerSettings } from "../../src/observability/logger.ts";
+import { waitUntil } from "../support/wait.ts";
 
 function lines(settings: LoggerSettings) {
   const written: string[] = [];
@@ -32,4 +34,17 @@ describe("the log", () => {
     assert.doesNotMatch(written.join(""), /canary/);
     assert.match(written.join(""), /\[redacted\]/);
   });
+
+  for (const format of ["json", "pretty"] as const)
+    test(`holds no control characters of a client or of another server, in the format ${format}`, async () => {
+      const written: string[] = [];
+      const stream = new PassThrough().setEncoding("utf8");
+      stream.on("data", (text: string) => void written.push(text));
+      const logger = createLogger({ level: "info", format }, stream);
+      const text = "\u001B]0;title\u0007 \u009B2J \u202Eabc";
+      logger.warn({ agent: text, err: new Error(text) }, text);
+      await waitUntil("the line is written", () => written.join("").includes("\n"));
+      for (const character of ["\u0007", "\u009B", "\u202E", "\u001B]"])
+        assert.equal(written.join("").includes(character), false);
+    });
 });

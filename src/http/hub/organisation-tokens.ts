@@ -1,6 +1,7 @@
 import { z } from "zod";
 import type { Hub } from "../../hub/hub.ts";
 import type { ShownToken } from "../../hub/tokens.ts";
+import { printableLine } from "../../observability/printable.ts";
 import { hubRoute, type HubRoute } from "./call.ts";
 import { pageOf, pageQuery, type Pager } from "./pages.ts";
 import { time, timeOf, timeOrNull } from "./times.ts";
@@ -56,7 +57,7 @@ export function organisationTokenRoutes(parts: {
           description: body.description,
           resources: body.resources,
           expiresAtMs: body.expires_at ? Date.parse(body.expires_at) : undefined,
-          agent: ctx.get("User-Agent"),
+          agent: printableLine(ctx.get("User-Agent")),
         });
         ctx.set("Cache-Control", "no-store");
         return { ...shownOf(made), token: made.secret };

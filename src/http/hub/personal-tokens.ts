@@ -1,6 +1,7 @@
 import { z } from "zod";
 import type { Hub } from "../../hub/hub.ts";
 import type { ShownToken } from "../../hub/tokens.ts";
+import { printableLine } from "../../observability/printable.ts";
 import { hubRoute, userOf, type HubRoute } from "./call.ts";
 import { pageOf, pageQuery, type Pager } from "./pages.ts";
 import { time, timeOf, timeOrNull } from "./times.ts";
@@ -58,7 +59,7 @@ export function personalTokenRoutes(parts: {
           // The higher ones include the lower.
           scope: highestFirst.find((one) => body.scopes.includes(one)),
           expiresAtMs,
-          agent: ctx.get("User-Agent"),
+          agent: printableLine(ctx.get("User-Agent")),
         });
         ctx.set("Cache-Control", "no-store");
         return tokenOf(issued, issued.secret);

@@ -1,5 +1,6 @@
 import type { IncomingMessage } from "node:http";
 import { z } from "zod";
+import { isPrintableLine, isPrintableText } from "../../observability/printable.ts";
 import { HubError } from "./errors.ts";
 
 /** A full description of 25 000 characters, each of them six bytes of JSON, and some more. */
@@ -40,7 +41,32 @@ export async function parseBody(schema: z.ZodType, request: IncomingMessage): Pr
   } catch {
     throw new HubError(400, "the body is not JSON");
   }
+  refuseControls(json, []);
   return parse(schema, json);
+}
+
+/** Fields that may have several lines. */
+const longTexts = new Set(["description", "full_description"]);
+/** Compared with a hash, never stored and never shown. */
+const secrets = new Set(["password", "secret"]);
+
+/**
+ * Every text of every body: a name, a label or any other text that is stored holds no control characters, so that it
+ * forges no line of a log or of a terminal later. Throws 400 with the field.
+ */
+function refuseControls(value: unknown, path: readonly string[]): void {
+  if (typeof value === "object" && value !== null) {
+    for (const [key, inner] of Object.entries(value)) refuseControls(inner, [...path, key]);
+    return;
+  }
+  const field = path.findLast((key) => !/^\d+$/.test(key)) ?? "body";
+  if (typeof value !== "string" || secrets.has(field)) return;
+  if (longTexts.has(field) ? isPrintableText(value) : isPrintableLine(value)) return;
+  const message =
+    "holds a control character, such as an escape, or a line break where one line is meant";
+  throw new HubError(400, `${path.join(".")}: ${message}`, {
+    fields: { [path.join(".")]: [message] },
+  });
 }
 
 function parse(schema: z.ZodType, value: unknown): unknown {
