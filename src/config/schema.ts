@@ -145,6 +145,9 @@ export const configSchema = z.object({
       header: size({ min: 16 * KiB, max: MiB })
         .prefault("64KiB")
         .describe("Longest header of a request"),
+      bodyTimeout: duration({ min: 1000, max: day })
+        .prefault("30s")
+        .describe("Time in which a small body (a manifest, JSON, a form) has to arrive"),
       manifestSize: size({ min: 4 * MiB, max: 64 * MiB })
         .prefault("4MiB")
         .describe("Largest manifest"),

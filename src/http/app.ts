@@ -7,7 +7,7 @@ import type { Tally } from "../hub/tally.ts";
 import type { Logger } from "../observability/logger.ts";
 import type { Registry } from "../registry/registry.ts";
 import type { Callers } from "./authenticate.ts";
-import { createBodyReader } from "./body.ts";
+import { createBodyReader, type BodyLimits } from "./body.ts";
 import type { Challenger } from "./challenge.ts";
 import { renderFailures, versionHeader } from "./errors.ts";
 import { documentRoutes } from "./document.ts";
@@ -55,11 +55,7 @@ export interface AppParts {
   readonly logger: Logger;
   /** Clients that read blobs from here also where the store could give them a link. */
   readonly redirectExcept: readonly string[];
-  readonly limits: {
-    /** Bytes of one manifest. */
-    readonly manifestSize: number;
-    /** Manifests of that size that may be in memory at once. */
-    readonly manifestsInFlight: number;
+  readonly limits: BodyLimits & {
     readonly pageSize: number;
     readonly tagsPerPush: number;
   };
@@ -69,10 +65,6 @@ export interface AppParts {
 export function routesOf(parts: AppParts): readonly (Route | HubRoute)[] {
   const { registry, tally, browsing, policy, tokens, origins, readiness, limits } = parts;
   const { pageSize, tagsPerPush } = limits;
-  const readBody = createBodyReader(
-    limits.manifestSize,
-    limits.manifestSize * limits.manifestsInFlight,
-  );
   const mayRedirect = createRedirectRule({ except: parts.redirectExcept, origins });
   const served: readonly (Route | HubRoute)[] = [
     ...opsRoutes({ readiness }),
@@ -83,7 +75,7 @@ export function routesOf(parts: AppParts): readonly (Route | HubRoute)[] {
     ...catalogRoutes({ repositories: registry.repositories, policy, pageSize }),
     ...uploadRoutes({ uploads: registry.uploads, blobs: registry.blobs, policy }),
     ...blobRoutes({ blobs: registry.blobs, policy, mayRedirect }),
-    ...manifestRoutes({ manifests: registry.manifests, policy, tally, readBody, tagsPerPush }),
+    ...manifestRoutes({ manifests: registry.manifests, policy, tally, tagsPerPush }),
     ...tagRoutes({ tags: registry.tags, pageSize }),
     ...referrerRoutes({ referrers: registry.referrers, pageSize }),
     ...hubRoutes({ ...parts.hub, registry, browsing, origins }),
@@ -105,9 +97,10 @@ export function createApp(
   });
   const routes = routesOf(parts);
   const { origins, kept } = parts;
-  app.use(createHubRouter(routes.filter(isHubRoute), { ...parts.hub, origins, kept }));
+  const bodies = createBodyReader(parts.limits);
+  app.use(createHubRouter(routes.filter(isHubRoute), { ...parts.hub, origins, kept, bodies }));
   const others = routes.filter((route): route is Route => !isHubRoute(route));
-  app.use(createRouter(others, { ...parts, targets: createTargets(parts) }));
+  app.use(createRouter(others, { ...parts, targets: createTargets(parts), bodies }));
   app.on("error", (error) => parts.logger.debug({ err: error }, "a connection failed"));
   const handle = app.callback();
   const { registry, callers, policy, tally, logger } = parts;

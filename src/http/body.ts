@@ -1,55 +1,199 @@
-import type { IncomingMessage } from "node:http";
+import type { IncomingMessage, ServerResponse } from "node:http";
 import { OciError } from "../oci/errors.ts";
+import { HubError } from "./hub/errors.ts";
+import { badRequest } from "./token-errors.ts";
+
+/*
+ * The only place that takes bytes out of a request. A small body (a manifest, JSON, a form) is read as a whole before
+ * the permission is judged; a stream (a blob) is handed to the handler of a route that declares it.
+ */
 
 /** Length of a request's body in bytes; `undefined` if only its end will tell (chunked transfer coding). */
-export function bodyLength(request: IncomingMessage): number | undefined {
+function bodyLength(request: IncomingMessage): number | undefined {
   const declared = request.headers["content-length"];
   if (declared !== undefined) return Number(declared);
   return request.headers["transfer-encoding"] === undefined ? 0 : undefined;
 }
 
-export type BodyReader = (request: IncomingMessage) => Promise<Buffer>;
+/** A body that does not fit into memory. */
+export interface StreamBody {
+  readonly source: IncomingMessage;
+  /** `undefined` with chunked transfer coding. */
+  readonly lengthBytes: number | undefined;
+}
 
-/**
- * Reads bodies that must be in memory as a whole. A body over `limitBytes` is 413, and 503 is the answer when all
- * such bodies together would hold more than `budgetBytes`.
- */
-export function createBodyReader(limitBytes: number, budgetBytes: number): BodyReader {
-  let held = 0;
+export const streamOf = (request: IncomingMessage): StreamBody => ({
+  source: request,
+  lengthBytes: bodyLength(request),
+});
 
-  return async (request) => {
-    const declared = bodyLength(request);
-    if (declared !== undefined && declared > limitBytes) throw tooLarge(limitBytes);
-    const pieces: Buffer[] = [];
+interface Exchange {
+  readonly req: IncomingMessage;
+  readonly res: ServerResponse;
+}
+
+/** Does what may refuse a request before its body is here; then the connection ends with the answer. */
+export async function orClose<T>({ req, res }: Exchange, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (!req.complete) res.shouldKeepAlive = false;
+    throw error;
+  }
+}
+
+export type SmallBody = "manifest" | "json" | "form";
+
+export interface BodyReader {
+  /**
+   * Reads a small body as a whole. Rejects with 413 (too large), 408 (not here in time, or too slow), 503 (all bodies
+   * of the kind together hold too much), in the error format of the kind, and with ECONNRESET if the client goes away.
+   */
+  read(exchange: Exchange, kind: SmallBody): Promise<Buffer>;
+}
+
+export interface BodyLimits {
+  /** Bytes of one manifest. */
+  readonly manifestSize: number;
+  /** Manifests of that size that may be in memory at once. */
+  readonly manifestsInFlight: number;
+  /** Milliseconds in which a small body has to be here. */
+  readonly bodyTimeout: number;
+}
+
+/** After `afterMs` a body must have come at `bytesPerSecond` on average, counted from there. */
+export interface BodyRate {
+  readonly afterMs: number;
+  readonly bytesPerSecond: number;
+}
+
+const KiB = 1024;
+/** A full description of 25,000 characters, each of them six bytes of JSON, and some more. */
+const jsonBytes = 256 * KiB;
+/** Credentials, scopes and the name of a service are a few KiB. */
+const formBytes = 64 * KiB;
+/** JSON bodies and forms of that size that may be in memory at once. */
+const othersInFlight = 256;
+const defaultRate: BodyRate = { afterMs: 5000, bytesPerSecond: 256 };
+
+interface Kind {
+  readonly limitBytes: number;
+  /** Of all bodies of the kind together. */
+  readonly budgetBytes: number;
+  /** The only media type that is read, if there is one. */
+  readonly type?: string;
+  readonly error: (status: 400 | 408 | 413 | 503, message: string) => OciError;
+}
+
+export function createBodyReader(limits: BodyLimits, rate: BodyRate = defaultRate): BodyReader {
+  const { manifestSize, manifestsInFlight, bodyTimeout } = limits;
+  const kinds: Readonly<Record<SmallBody, Kind>> = {
+    manifest: {
+      limitBytes: manifestSize,
+      budgetBytes: manifestSize * manifestsInFlight,
+      error: manifestError,
+    },
+    json: {
+      limitBytes: jsonBytes,
+      budgetBytes: jsonBytes * othersInFlight,
+      error: (status, message) => new HubError(status, message),
+    },
+    form: {
+      limitBytes: formBytes,
+      budgetBytes: formBytes * othersInFlight,
+      type: "application/x-www-form-urlencoded",
+      // RFC 6749, 5.2: a request that can't be read is 400.
+      error: (status, message) =>
+        badRequest("invalid_request", message, status === 413 ? 400 : status),
+    },
+  };
+  // Bytes held in memory, by kind. Every byte of a small body passes here: budgets of accounts and addresses belong here.
+  const held: Record<SmallBody, number> = { manifest: 0, json: 0, form: 0 };
+
+  const readWhole = async (request: IncomingMessage, name: SmallBody): Promise<Buffer> => {
+    const { limitBytes, budgetBytes, type, error } = kinds[name];
+    if (type !== undefined && mediaTypeOf(request) !== type)
+      throw error(400, `the body is ${type}`);
+    const tooLarge = () => error(413, `the body is larger than ${limitBytes} bytes`);
+    if ((bodyLength(request) ?? 0) > limitBytes) throw tooLarge();
     let size = 0;
+    const take = (bytes: number): void => {
+      size += bytes;
+      held[name] += bytes;
+      if (size > limitBytes) throw tooLarge();
+      if (held[name] > budgetBytes)
+        throw error(503, "too many bodies are being read at once: try again in a second");
+    };
+    const check = (elapsedMs: number): void => {
+      const overMs = elapsedMs - rate.afterMs;
+      if (overMs > 0 && size < (overMs / 1000) * rate.bytesPerSecond)
+        throw error(408, `the body came at less than ${rate.bytesPerSecond} bytes a second`);
+      if (elapsedMs >= bodyTimeout)
+        throw error(408, `the body did not arrive within ${bodyTimeout / 1000} s`);
+    };
     try {
-      for await (const piece of request.iterator({
-        destroyOnReturn: false,
-      }) as AsyncIterable<Buffer>) {
-        size += piece.length;
-        held += piece.length;
-        if (size > limitBytes) throw tooLarge(limitBytes);
-        if (held > budgetBytes) throw tooMany();
-        pieces.push(piece);
-      }
-      return pieces.length === 1 && pieces[0] !== undefined
-        ? pieces[0]
-        : Buffer.concat(pieces, size);
+      return await gather(request, take, check);
     } finally {
-      held -= size;
+      held[name] -= size;
     }
   };
+
+  return { read: (exchange, name) => orClose(exchange, () => readWhole(exchange.req, name)) };
 }
 
-function tooLarge(limitBytes: number): OciError {
-  return new OciError("MANIFEST_INVALID", `the manifest is larger than ${limitBytes} bytes`, {
-    status: 413,
-    detail: { limitBytes },
+/** How often a body is compared with its deadline. */
+const checkEveryMs = 250;
+
+/**
+ * The bytes of a request. `take` and `check` refuse by throwing; then the rest stays unread, and the connection ends
+ * with the response.
+ */
+function gather(
+  request: IncomingMessage,
+  take: (bytes: number) => void,
+  check: (elapsedMs: number) => void,
+): Promise<Buffer> {
+  const pieces: Buffer[] = [];
+  const startedAtMs = performance.now();
+  return new Promise((resolve, reject) => {
+    const finish = (settle: () => void): void => {
+      clearInterval(timer);
+      request.off("data", onData).off("end", onEnd).off("error", onClose).off("close", onClose);
+      // An abort after this is an error event that would end the process if it had no listener.
+      request.on("error", () => undefined);
+      settle();
+    };
+    const orFail = (work: () => void): void => {
+      try {
+        work();
+      } catch (error) {
+        finish(() => reject(error));
+      }
+    };
+    const onData = (piece: Buffer): void =>
+      orFail(() => {
+        take(piece.length);
+        pieces.push(piece);
+      });
+    const onEnd = (): void =>
+      finish(() => resolve(pieces.length === 1 && pieces[0] ? pieces[0] : Buffer.concat(pieces)));
+    const onClose = (): void => finish(() => reject(gone()));
+    const timer = setInterval(
+      () => orFail(() => check(performance.now() - startedAtMs)),
+      checkEveryMs,
+    );
+    request.on("data", onData).on("end", onEnd).on("error", onClose).on("close", onClose);
+    if (request.destroyed && !request.readableEnded) onClose();
   });
 }
 
-function tooMany(): OciError {
-  return new OciError("UNAVAILABLE", "too many manifests are being pushed at once", {
-    headers: { "Retry-After": "1" },
-  });
+const gone = (): Error => Object.assign(new Error("the client went away"), { code: "ECONNRESET" });
+
+const mediaTypeOf = ({ headers }: IncomingMessage): string | undefined =>
+  headers["content-type"]?.split(";", 1)[0]?.trim().toLowerCase();
+
+function manifestError(status: 400 | 408 | 413 | 503, message: string): OciError {
+  return status === 503
+    ? new OciError("UNAVAILABLE", message, { headers: { "Retry-After": "1" } })
+    : new OciError("MANIFEST_INVALID", message, { status });
 }

@@ -3,6 +3,7 @@ import type { ZodObject, ZodType } from "zod";
 import type { Permission } from "../auth/policy.ts";
 import type { Mirrored } from "../mirror/mirrors.ts";
 import type { RepositoryName } from "../oci/name.ts";
+import type { StreamBody } from "./body.ts";
 
 /** The repository a request is about: as the domain knows it, and as the client wrote it (`library/alpine`, `alpine`). */
 export interface Target {
@@ -27,14 +28,34 @@ interface RouteBase {
   };
 }
 
-export interface PlainRoute extends RouteBase {
-  readonly permission: Permission & { readonly kind: "none" | "access" | "catalog" | "browse" };
-  readonly handle: (ctx: Context) => Promise<void> | void;
+/** What a handler gets, by what its route declares as the body. */
+interface Bodies {
+  readonly none: undefined;
+  /** Read, parsed and then judged by the router. */
+  readonly form: URLSearchParams;
+  /** Read and then judged by the router. */
+  readonly manifest: Buffer;
+  /** Judged, then read by the handler: the command that records it checks the permission again. */
+  readonly stream: StreamBody;
 }
 
-export interface RepositoryRoute extends RouteBase {
+/** Missing: `none`. A handler never reads the request itself; see `body.ts`. */
+type Taking<Work extends Record<keyof Bodies, unknown>> =
+  | { readonly body?: "none"; readonly handle: Work["none"] }
+  | { readonly body: "form"; readonly handle: Work["form"] }
+  | { readonly body: "manifest"; readonly handle: Work["manifest"] }
+  | { readonly body: "stream"; readonly handle: Work["stream"] };
+
+export type PlainRoute = RouteBase & {
+  readonly permission: Permission & { readonly kind: "none" | "access" | "catalog" | "browse" };
+} & Taking<{
+    readonly [K in keyof Bodies]: (ctx: Context, body: Bodies[K]) => Promise<void> | void;
+  }>;
+
+export type RepositoryRoute = RouteBase & {
   readonly permission: Permission & { readonly kind: "repository" };
-  readonly handle: (ctx: Context, target: Target) => Promise<void>;
-}
+} & Taking<{
+    readonly [K in keyof Bodies]: (ctx: Context, target: Target, body: Bodies[K]) => Promise<void>;
+  }>;
 
 export type Route = PlainRoute | RepositoryRoute;

@@ -1,12 +1,13 @@
 import Router from "@koa/router";
 import type { Context, Middleware } from "koa";
-import { stranger } from "../auth/caller.ts";
+import { stranger, type Caller } from "../auth/caller.ts";
 import type { Permission, Policy } from "../auth/policy.ts";
 import { OciError } from "../oci/errors.ts";
 import type { Callers } from "./authenticate.ts";
+import { orClose, streamOf, type BodyReader, type StreamBody } from "./body.ts";
 import { setCaller } from "./caller.ts";
 import type { Challenger } from "./challenge.ts";
-import type { RepositoryRoute, Route, Target } from "./route.ts";
+import type { Route, Target } from "./route.ts";
 import type { Targets } from "./targets.ts";
 import { lookUp } from "./unavailable.ts";
 
@@ -16,6 +17,7 @@ export interface Access {
   readonly policy: Policy;
   readonly challenger: Challenger;
   readonly targets: Targets;
+  readonly bodies: BodyReader;
 }
 
 /**
@@ -51,46 +53,80 @@ export function methodsAt(
   return [...new Set(same.flatMap(({ methods }) => methods))];
 }
 
+/**
+ * A small body is read before the judgement that counts, since it may take as long as its client likes. A client that
+ * is not let in with what it says of itself before the body is refused at once, and its body is not read.
+ */
 async function answer(
   route: Route,
   ctx: Context & { readonly params: Readonly<Record<string, string>> },
   access: Access,
 ): Promise<void> {
-  if (route.permission.kind === "repository") {
-    const target = access.targets.of(ctx, ctx.params["name"] ?? "");
-    await admit(ctx, access, route.permission, target);
-    if (target.mirrored !== undefined && route.method !== "get")
-      throw new OciError(
-        "UNSUPPORTED",
-        "a mirror holds what its upstream has, and takes nothing else",
-      );
-    await (route.handle as RepositoryRoute["handle"])(ctx, target);
-    return;
-  }
-  await admit(ctx, access, route.permission, undefined);
-  await (route.handle as (ctx: Context) => Promise<void> | void)(ctx);
+  const target =
+    route.permission.kind === "repository"
+      ? access.targets.of(ctx, ctx.params["name"] ?? "")
+      : undefined;
+  const takesSmall = route.body === "form" || route.body === "manifest";
+  const first = () => admit(ctx, access, route.permission, target);
+  const before = await (takesSmall ? orClose(ctx, first) : first());
+  if (target?.mirrored !== undefined && route.method !== "get")
+    throw new OciError(
+      "UNSUPPORTED",
+      "a mirror holds what its upstream has, and takes nothing else",
+    );
+  const body = await bodyOf(route, ctx, access.bodies);
+  if (takesSmall) await admit(ctx, access, route.permission, target, before);
+  type Handle = (...given: readonly unknown[]) => Promise<void> | void;
+  await (route.handle as Handle)(ctx, ...(target === undefined ? [] : [target]), body);
 }
 
-/** Lets the request in, or throws the 401 that says how to get in; nothing of the request has been looked up before. */
+async function bodyOf(
+  route: Route,
+  ctx: Context,
+  bodies: BodyReader,
+): Promise<URLSearchParams | Buffer | StreamBody | undefined> {
+  const { body = "none" } = route;
+  switch (body) {
+    case "form":
+      return new URLSearchParams((await bodies.read(ctx, "form")).toString("utf8"));
+    case "manifest":
+      return bodies.read(ctx, "manifest");
+    case "stream":
+      return streamOf(ctx.req);
+    case "none":
+      return undefined;
+  }
+}
+
+/**
+ * Lets the request in, or throws the 401 that says how to get in; nothing of the request has been looked up before.
+ * @param before as what it was let in before its body was read: what has been removed since is not open to it
+ */
 async function admit(
   ctx: Context,
   { callers, policy, challenger }: Access,
   permission: Permission,
   target: Target | undefined,
-): Promise<void> {
-  if (permission.kind === "none") return;
+  before?: Caller,
+): Promise<Caller | undefined> {
+  if (permission.kind === "none") return undefined;
   const presented = await callers.of(ctx.req, target?.repository);
   const found = presented === "nothing" && permission.kind === "browse" ? stranger : presented;
   if (found === "nothing" || found === "invalid")
     throw challenger.challenge(ctx, permission, target?.asked, found);
   const repository = target?.repository;
+  const removals = Math.min(found.removals, before?.removals ?? Infinity);
   const caller = await lookUp(async () => {
-    const settled = repository === undefined ? found : await policy.settle(found, repository);
+    const asked = { ...found, removals };
+    const settled = repository === undefined ? asked : await policy.settle(asked, repository);
     return policy.allows({ caller: settled, permission, repository }) ? settled : undefined;
   });
   if (caller === undefined) {
+    if (before !== undefined)
+      throw new OciError("DENIED", "the permission has ended while the body was on its way");
     const shown = found.identity.kind === "anonymous" ? "anonymous" : "valid";
     throw challenger.challenge(ctx, permission, target?.asked, shown);
   }
   setCaller(ctx, caller);
+  return caller;
 }

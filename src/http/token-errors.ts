@@ -12,8 +12,8 @@ class TokenError extends OciError {
 }
 
 /** A request that makes no sense, or not here. */
-export const badRequest = (oauth: string, message: string): OciError =>
-  new TokenError(oauth, "UNSUPPORTED", message, { status: 400 });
+export const badRequest = (oauth: string, message: string, status = 400): OciError =>
+  new TokenError(oauth, "UNSUPPORTED", message, { status });
 
 /** What was shown in place of credentials is not good (any more). */
 export const invalidGrant = (message: string): OciError =>

@@ -1,4 +1,3 @@
-import type { IncomingMessage } from "node:http";
 import type { Context } from "koa";
 import { z } from "zod";
 import type { Authenticator } from "../auth/authenticate.ts";
@@ -20,9 +19,6 @@ export interface TokenParts {
   readonly origins: Origins;
   readonly service: string;
 }
-
-/** Credentials, scopes and the name of a service in a form are a few KiB. */
-const longestForm = 64 * 1024;
 
 const given = z.string({ error: "is missing" }).min(1, "is missing");
 const tokenForm = z.object({
@@ -85,8 +81,7 @@ export function tokenRoutes(parts: TokenParts): readonly Route[] {
     await answer(ctx, await identifyByHeader(ctx), scopes);
   };
 
-  const post = async (ctx: Context): Promise<void> => {
-    const form = await readForm(ctx.req);
+  const post = async (ctx: Context, form: URLSearchParams): Promise<void> => {
     const fields = demanded(tokenForm, form);
     demandService([fields.service], service);
     const scopes = scopesOf(form.getAll("scope"));
@@ -103,18 +98,25 @@ export function tokenRoutes(parts: TokenParts): readonly Route[] {
     }
   };
 
-  const answered = (handle: (ctx: Context) => Promise<void>) => async (ctx: Context) => {
+  const uncached = (ctx: Context): Context => {
     ctx.set("Cache-Control", "no-store");
-    await handle(ctx);
+    return ctx;
   };
   const permission = { kind: "none" } as const;
   return [
     {
-      ...{ method: "get", path: "/token", permission, handle: answered(get) },
+      ...{
+        method: "get",
+        path: "/token",
+        permission,
+        handle: (ctx: Context) => get(uncached(ctx)),
+      },
       told: { summary: "A token for the registry", query: tokenQuery, answer: tokenAnswer },
     },
     {
-      ...{ method: "post", path: "/token", permission, handle: answered(post) },
+      ...{ method: "post", path: "/token", permission },
+      body: "form",
+      handle: (ctx: Context, form: URLSearchParams) => post(uncached(ctx), form),
       told: { summary: "A token for the registry", form: tokenForm, answer: tokenAnswer },
     },
   ];
@@ -141,18 +143,4 @@ function demanded<S extends z.ZodObject>(schema: S, form: URLSearchParams): z.ou
   if (parsed.success) return parsed.data;
   const [issue] = parsed.error.issues;
   throw badRequest("invalid_request", `the field ${issue?.path.join(".")} ${issue?.message}`);
-}
-
-async function readForm(request: IncomingMessage): Promise<URLSearchParams> {
-  const type = (request.headers["content-type"] ?? "").split(";", 1)[0]?.trim().toLowerCase();
-  if (type !== "application/x-www-form-urlencoded")
-    throw badRequest("invalid_request", "the body is application/x-www-form-urlencoded");
-  const pieces: Buffer[] = [];
-  let size = 0;
-  for await (const piece of request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
-    size += piece.length;
-    if (size > longestForm) throw badRequest("invalid_request", "the form is too long");
-    pieces.push(piece);
-  }
-  return new URLSearchParams(Buffer.concat(pieces).toString("utf8"));
 }

@@ -40,6 +40,7 @@ describe("what nobody sets", () => {
         drain: 30_000,
         idle: 300_000,
         header: 65_536,
+        bodyTimeout: 30_000,
         manifestSize: 4_194_304,
         manifestsInFlight: 16,
         uploadIdle: 7 * day,

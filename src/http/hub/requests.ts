@@ -1,10 +1,6 @@
-import type { IncomingMessage } from "node:http";
 import { z } from "zod";
 import { isPrintableLine, isPrintableText } from "../../observability/printable.ts";
 import { HubError } from "./errors.ts";
-
-/** A full description of 25 000 characters, each of them six bytes of JSON, and some more. */
-const longestBody = 256 * 1024;
 
 /** Words with commas between them, or a parameter that comes several times. */
 export const words = z
@@ -32,9 +28,9 @@ export function parseQuery<S extends z.ZodObject>(
   return parse(schema, Object.fromEntries(Object.entries(query).map(one))) as z.output<S>;
 }
 
-/** Throws 400 with what is wrong with which field, 413 for a body that is too large. */
-export async function parseBody(schema: z.ZodType, request: IncomingMessage): Promise<unknown> {
-  const text = await readText(request);
+/** Throws 400 with what is wrong with which field. No body is `{}`. */
+export function parseBody(schema: z.ZodType, bytes: Buffer): unknown {
+  const text = bytes.toString("utf8");
   let json: unknown;
   try {
     json = text === "" ? {} : JSON.parse(text);
@@ -79,15 +75,4 @@ function parse(schema: z.ZodType, value: unknown): unknown {
   }
   const told = Object.entries(fields).map(([field, [message]]) => `${field}: ${message}`);
   throw new HubError(400, told.join("; "), { fields });
-}
-
-async function readText(request: IncomingMessage): Promise<string> {
-  const pieces: Buffer[] = [];
-  let size = 0;
-  for await (const piece of request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
-    size += piece.length;
-    if (size > longestBody) throw new HubError(413, `the body is larger than ${longestBody} bytes`);
-    pieces.push(piece);
-  }
-  return Buffer.concat(pieces).toString("utf8");
 }

@@ -8,6 +8,7 @@ import { peerOf, setSurface } from "../caller.ts";
 import { methodsAt } from "../router.ts";
 import { lookUp } from "../unavailable.ts";
 import { readAuthorization } from "../authorization.ts";
+import { orClose, type BodyReader } from "../body.ts";
 import type { KeptAnswers } from "../kept-answers.ts";
 import type { Origins } from "../origins.ts";
 import type { HubCall, HubRoute } from "./call.ts";
@@ -20,10 +21,10 @@ export interface HubAccess {
   readonly sessions: Sessions | undefined;
   readonly policy: HubPolicy;
   readonly kept: KeptAnswers;
+  readonly bodies: BodyReader;
 }
 
 interface Asked {
-  readonly session: Session | undefined;
   readonly namespace: string;
   readonly repository: RepositoryName | undefined;
 }
@@ -67,60 +68,64 @@ function isHubPath(path: string): boolean {
   return !/\/(?:tags\/list|(?:manifests|referrers|blobs)\/[^/]+|blobs\/uploads\/[^/]*)$/.test(path);
 }
 
+/**
+ * A body is read and parsed before the judgement that counts, since it may take as long as its client likes. A client
+ * that is not let in with what it says of itself before the body is refused at once, and its body is not read.
+ */
 async function answer(
   route: HubRoute,
   ctx: Context & { readonly params: Readonly<Record<string, string>> },
   access: HubAccess,
 ): Promise<void> {
   const { params } = ctx;
-  const { policy } = access;
-  const session = await sessionOf(ctx, access);
-  if (route.legacy && session?.identity.kind === "organisation")
-    throw forbidden("access tokens of organisations do not open this path");
   const namespace = params["namespace"] ?? params["org"] ?? params["account"] ?? "";
-  const repository = repositoryOf(params);
-  const verdict = await lookUp(() =>
-    policy.judge(session, route.permission.needs, {
-      namespace,
-      ...(repository === undefined ? {} : { repository }),
-    }),
-  );
-  if (verdict === "login") throw needsLogin("authentication credentials were not provided");
-  if (verdict === "unknown") throw notFound();
-  if (verdict === "forbidden") throw forbidden();
-
-  if (route.kept) {
-    const key = [session?.identity, access.origins.originOf(ctx.req), ctx.url];
-    const body = await access.kept.of(JSON.stringify(key), async () =>
-      route.handle(await callOf(route, ctx, { session, namespace, repository })),
-    );
-    ctx.type = "json";
-    ctx.body = body;
-    ctx.status = route.status;
-    return;
+  const asked: Asked = { namespace, repository: repositoryOf(params) };
+  const first = () => admit(route, ctx, asked, access);
+  let session = await (route.body === undefined ? first() : orClose(ctx, first));
+  const query = route.query === undefined ? undefined : parseQuery(route.query, ctx.query);
+  let body: unknown;
+  if (route.body !== undefined) {
+    body = parseBody(route.body, await access.bodies.read(ctx, "json"));
+    session = await admit(route, ctx, asked, access);
   }
-  const body = await route.handle(await callOf(route, ctx, { session, namespace, repository }));
-  if (ctx.body !== undefined && ctx.body !== null) return;
-  ctx.body = route.answer === undefined ? null : body;
-  ctx.status = route.status;
-}
-
-async function callOf(
-  route: HubRoute,
-  ctx: Context & { readonly params: Readonly<Record<string, string>> },
-  { session, namespace, repository }: Asked,
-): Promise<HubCall> {
-  return {
-    ...{ ctx, session, params: ctx.params, namespace },
+  const call: HubCall = {
+    ...{ ctx, session, params, namespace, query, body },
     actor: {
       accountId: session?.identity.accountId ?? null,
       name: session?.identity.name ?? "",
       peer: peerOf(ctx),
     },
-    repository: repository ?? ("" as RepositoryName),
-    query: route.query === undefined ? undefined : parseQuery(route.query, ctx.query),
-    body: route.body === undefined ? undefined : await parseBody(route.body, ctx.req),
+    repository: asked.repository ?? ("" as RepositoryName),
   };
+  if (route.kept) {
+    const key = [session?.identity, access.origins.originOf(ctx.req), ctx.url];
+    ctx.body = await access.kept.of(JSON.stringify(key), () => route.handle(call));
+    ctx.type = "json";
+    ctx.status = route.status;
+    return;
+  }
+  const answered = await route.handle(call);
+  if (ctx.body !== undefined && ctx.body !== null) return;
+  ctx.body = route.answer === undefined ? null : answered;
+  ctx.status = route.status;
+}
+
+/** The session of a client that may do what the route does, or throws what the client is told. */
+async function admit(
+  route: HubRoute,
+  ctx: Context,
+  { namespace, repository }: Asked,
+  access: HubAccess,
+): Promise<Session | undefined> {
+  const session = await sessionOf(ctx, access);
+  if (route.legacy && session?.identity.kind === "organisation")
+    throw forbidden("access tokens of organisations do not open this path");
+  const target = { namespace, ...(repository === undefined ? {} : { repository }) };
+  const verdict = await lookUp(() => access.policy.judge(session, route.permission.needs, target));
+  if (verdict === "login") throw needsLogin("authentication credentials were not provided");
+  if (verdict === "unknown") throw notFound();
+  if (verdict === "forbidden") throw forbidden();
+  return session;
 }
 
 /** `JWT` is the word for the scheme that most scripts for Docker Hub write; a command line sends a password each time. */

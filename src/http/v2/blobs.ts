@@ -153,7 +153,7 @@ export function blobRoutes({
       method: "delete",
       path: "/v2/*name/blobs/:digest",
       permission: { kind: "repository", actions: ["delete"] },
-      handle: async (ctx, { repository }) => {
+      handle: async (ctx: Context, { repository }: Target) => {
         await blobs.delete(actorOf(ctx), repository, parseDigest(ctx["params"].digest));
         sendNothing(ctx, 202);
       },

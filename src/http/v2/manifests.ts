@@ -6,29 +6,24 @@ import { OciError } from "../../oci/errors.ts";
 import { parseReference, parseTag, type Reference, type Tag } from "../../oci/reference.ts";
 import type { Manifests, StoredManifest } from "../../registry/manifests.ts";
 import type { Mirrored } from "../../mirror/mirrors.ts";
-import type { BodyReader } from "../body.ts";
 import { queryValues } from "../links.ts";
 import { cacheHeaders } from "../cache-status.ts";
 import { actorOf, callerOf } from "../caller.ts";
 import type { Route, Target } from "../route.ts";
 import { sendNothing } from "../send.ts";
-import { demandStillAllowed } from "../still-allowed.ts";
 
 /** Whoever may push has asked before a push, and relies on the answer. */
 const push = { kind: "repository", actions: ["push"] } as const;
-const pullAndPush = { kind: "repository", actions: ["pull", "push"] } as const;
 
 export function manifestRoutes({
   manifests,
   policy,
   tally,
-  readBody,
   tagsPerPush,
 }: {
   readonly manifests: Manifests;
   readonly policy: Policy;
   readonly tally: Tally;
-  readonly readBody: BodyReader;
   readonly tagsPerPush: number;
 }): readonly Route[] {
   const getMirrored = async (ctx: Context, { mirror, place }: Mirrored): Promise<void> => {
@@ -70,12 +65,10 @@ export function manifestRoutes({
     );
   };
 
-  const put = async (ctx: Context, { repository, asked }: Target): Promise<void> => {
+  const put = async (ctx: Context, { repository, asked }: Target, bytes: Buffer): Promise<void> => {
     const reference = referenceOf(ctx);
     const tags = reference.kind === "digest" ? tagParameters(ctx, tagsPerPush) : [];
     const contentType = ctx.get("Content-Type") || undefined;
-    const bytes = await readBody(ctx.req);
-    await demandStillAllowed(ctx, policy, pullAndPush, repository);
     const pushed = await manifests.put({
       actor: actorOf(ctx),
       repository,
@@ -104,14 +97,15 @@ export function manifestRoutes({
     {
       method: "put",
       path: "/v2/*name/manifests/:reference",
-      permission: pullAndPush,
+      permission: { kind: "repository", actions: ["pull", "push"] },
+      body: "manifest",
       handle: put,
     },
     {
       method: "delete",
       path: "/v2/*name/manifests/:reference",
       permission: { kind: "repository", actions: ["delete"] },
-      handle: async (ctx, { repository }) => {
+      handle: async (ctx: Context, { repository }: Target) => {
         await manifests.delete(actorOf(ctx), repository, referenceOf(ctx));
         sendNothing(ctx, 202);
       },

@@ -1,10 +1,11 @@
+import type { Context } from "koa";
 import { parseDigest } from "../../oci/digest.ts";
 import { OCI_INDEX } from "../../oci/media-types.ts";
 import { parsePageSize } from "../../oci/page.ts";
 import type { Referrers } from "../../registry/referrers.ts";
 import { cacheHeaders } from "../cache-status.ts";
 import { queryValue, queryValues, setNextLink } from "../links.ts";
-import type { Route } from "../route.ts";
+import type { Route, Target } from "../route.ts";
 
 export function referrerRoutes({
   referrers,
@@ -18,7 +19,7 @@ export function referrerRoutes({
       method: "get",
       path: "/v2/*name/referrers/:digest",
       permission: { kind: "repository", actions: ["pull"] },
-      handle: async (ctx, { repository, asked, mirrored }) => {
+      handle: async (ctx: Context, { repository, asked, mirrored }: Target) => {
         const subject = parseDigest(ctx["params"].digest);
         // A `+` that was not percent-encoded arrives as a space; media types have none.
         const artifactTypes = queryValues(ctx, "artifactType").map((type) =>

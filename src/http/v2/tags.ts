@@ -1,8 +1,9 @@
+import type { Context } from "koa";
 import { parsePageSize } from "../../oci/page.ts";
 import type { Tags } from "../../registry/tags.ts";
 import { cacheHeaders } from "../cache-status.ts";
 import { queryValue, setNextLink } from "../links.ts";
-import type { Route } from "../route.ts";
+import type { Route, Target } from "../route.ts";
 
 export function tagRoutes({
   tags,
@@ -16,7 +17,7 @@ export function tagRoutes({
       method: "get",
       path: "/v2/*name/tags/list",
       permission: { kind: "repository", actions: ["pull"] },
-      handle: async (ctx, { repository, asked, mirrored }) => {
+      handle: async (ctx: Context, { repository, asked, mirrored }: Target) => {
         if (mirrored !== undefined) {
           parsePageSize(queryValue(ctx, "n"), pageSize);
           const query = new URLSearchParams(ctx.querystring);

@@ -8,7 +8,7 @@ import type { Blobs } from "../../registry/blobs.ts";
 import { UploadRangeError, type Chunk } from "../../registry/uploads/chunk.ts";
 import type { Claim } from "../../registry/uploads/session.ts";
 import type { Uploads } from "../../registry/uploads/uploads.ts";
-import { bodyLength } from "../body.ts";
+import type { StreamBody } from "../body.ts";
 import { actorOf, callerOf } from "../caller.ts";
 import { queryValue, queryValues } from "../links.ts";
 import type { Route, Target } from "../route.ts";
@@ -26,7 +26,8 @@ export function uploadRoutes({
   readonly blobs: Blobs;
   readonly policy: Policy;
 }): readonly Route[] {
-  const start = async (ctx: Context, { repository, asked }: Target): Promise<void> => {
+  const start = async (ctx: Context, target: Target, body: StreamBody): Promise<void> => {
+    const { repository, asked } = target;
     const actor = actorOf(ctx);
     const mounted = queryValue(ctx, "mount");
     if (mounted !== undefined) {
@@ -39,7 +40,7 @@ export function uploadRoutes({
     const whole = queryValue(ctx, "digest");
     if (mounted === undefined && whole !== undefined) {
       const digest = parseDigest(whole);
-      const chunk = chunkOf(ctx);
+      const chunk = chunkOf(ctx, body);
       // Sloppy clients ask for a session with the digest they will close it with, and send nothing yet.
       if (chunk.lengthBytes !== 0 || isEmptyDigest(digest)) {
         await uploads.pushWhole(actor, repository, digest, chunk);
@@ -56,17 +57,19 @@ export function uploadRoutes({
     sendNothing(ctx, 202);
   };
 
-  const append = async (ctx: Context, { repository, asked }: Target): Promise<void> => {
+  const append = async (ctx: Context, target: Target, body: StreamBody): Promise<void> => {
+    const { repository, asked } = target;
     const claim = claimOf(ctx, repository);
-    const work = () => uploads.append(claim, chunkOf(ctx));
+    const work = () => uploads.append(claim, chunkOf(ctx, body));
     ctx.set(placeOf(asked, claim.id, await withRange(asked, claim.id, work)));
     sendNothing(ctx, 202);
   };
 
-  const finish = async (ctx: Context, { repository, asked }: Target): Promise<void> => {
+  const finish = async (ctx: Context, target: Target, body: StreamBody): Promise<void> => {
+    const { repository, asked } = target;
     const claim = claimOf(ctx, repository);
     const digest = closingDigest(ctx);
-    const chunk = chunkOf(ctx);
+    const chunk = chunkOf(ctx, body);
     const last = chunk.lengthBytes === 0 && chunk.range === undefined ? undefined : chunk;
     await withRange(asked, claim.id, () => uploads.finish(claim, digest, last));
     created(ctx, asked, digest);
@@ -85,13 +88,15 @@ export function uploadRoutes({
 
   const push = { kind: "repository", actions: ["pull", "push"] } as const;
   const end = { kind: "repository", actions: ["push"], scope: push.actions } as const;
+  const body = "stream";
+  const session = "/v2/*name/blobs/uploads/:id";
   return [
-    { method: "post", path: "/v2/*name/blobs/uploads", permission: push, handle: start },
-    { method: "post", path: "/v2/*name/blobs/uploads/", permission: push, handle: start },
-    { method: "patch", path: "/v2/*name/blobs/uploads/:id", permission: push, handle: append },
-    { method: "put", path: "/v2/*name/blobs/uploads/:id", permission: push, handle: finish },
-    { method: "get", path: "/v2/*name/blobs/uploads/:id", permission: push, handle: status },
-    { method: "delete", path: "/v2/*name/blobs/uploads/:id", permission: end, handle: cancel },
+    { method: "post", path: "/v2/*name/blobs/uploads", permission: push, body, handle: start },
+    { method: "post", path: "/v2/*name/blobs/uploads/", permission: push, body, handle: start },
+    { ...{ method: "patch", path: session, permission: push }, body, handle: append },
+    { ...{ method: "put", path: session, permission: push }, body, handle: finish },
+    { method: "get", path: session, permission: push, handle: status },
+    { method: "delete", path: session, permission: end, handle: cancel },
   ];
 }
 
@@ -124,10 +129,9 @@ function closingDigest(ctx: Context): Digest {
   return parseDigest(first);
 }
 
-function chunkOf(ctx: Context): Chunk {
+function chunkOf(ctx: Context, body: StreamBody): Chunk {
   return {
-    source: ctx.req,
-    lengthBytes: bodyLength(ctx.req),
+    ...body,
     range: parseChunkRange(ctx.get("Content-Range") || undefined),
   };
 }
