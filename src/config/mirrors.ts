@@ -77,6 +77,10 @@ export const mirrorSchema = z.object({
   aliases: z.array(host()).prefault([]).describe("Other values of ns that mean it"),
   username: text().optional().describe("Account at the upstream"),
   password: secret().optional().describe("Its password or access token"),
+  tokenHosts: z
+    .array(host())
+    .prefault([])
+    .describe("Token services that get the password, if they are at another host or port"),
   visibility: choice(["private", "public"])
     .prefault("private")
     .describe("Who may pull: members of the namespace's organisation, or everybody"),

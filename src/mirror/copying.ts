@@ -2,6 +2,8 @@ import type { Metadata } from "../metadata/metadata.ts";
 import type { Digest } from "../oci/digest.ts";
 import { parseManifest, type Manifest, type ManifestReference } from "../oci/manifest.ts";
 import { parseTag, type Reference, type Tag } from "../oci/reference.ts";
+import { UpstreamFailure } from "./failure.ts";
+import type { MirroredTags, TagPage } from "./lists.ts";
 import type { Mirror } from "./mirror.ts";
 import type { MirrorPlace } from "./place.ts";
 import type { ScheduleSettings } from "./settings.ts";
@@ -28,6 +30,8 @@ export interface CopyOptions {
 }
 
 const tagsPerPage = 1_000;
+/** Of one repository. A list without end would fill the memory. */
+const tagsAtMost = 500_000;
 
 /** Brings whole images here, as pulls would: what is here is not fetched again, and what was cut off goes on. */
 export function createCopying(mirror: Mirror, metadata: Pick<Metadata, "blobs">) {
@@ -75,17 +79,22 @@ export function createCopying(mirror: Mirror, metadata: Pick<Metadata, "blobs">)
     seen: Set<string>,
   ): AsyncGenerator<CopyStep> {
     const { document } = await mirror.lists.referrers(place, subject, []);
-    const { manifests } = JSON.parse(document) as { manifests: readonly { digest: Digest }[] };
+    const { manifests } = JSON.parse(document.toString("utf8")) as {
+      manifests: readonly { digest: Digest }[];
+    };
     for (const { digest } of manifests)
       yield* copyManifest(place, { kind: "digest", digest }, options, seen);
   }
 
   const listTags = async (place: MirrorPlace): Promise<readonly string[]> => {
     const tags: string[] = [];
-    for (let query: string | undefined = `n=${tagsPerPage}`; query !== undefined;) {
-      const page = await mirror.lists.tags(place, query);
+    let next: TagPage | undefined = { n: tagsPerPage, last: undefined };
+    while (next !== undefined) {
+      const page: MirroredTags = await mirror.lists.tags(place, next);
       tags.push(...page.tags);
-      query = page.next;
+      if (tags.length > tagsAtMost)
+        throw new UpstreamFailure("broken", `the list has more than ${tagsAtMost} tags`);
+      next = page.next;
     }
     return tags;
   };

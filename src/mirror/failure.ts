@@ -5,6 +5,7 @@ import { OciError } from "../oci/errors.ts";
  * - `absent`: it says that there is no such thing
  * - `refused`: we may not see it, or it is not there: registries say the same of both
  * - `limited`: too many requests
+ * - `rejected`: another 4xx: it does not like this request, and works
  * - `broken`: a 5xx, or an answer that makes no sense
  * - `wrong`: bytes that are not those of the digest
  * - `unreachable`, `slow`: no connection, or nothing on it for too long
@@ -14,6 +15,7 @@ export type FailureKind =
   | "absent"
   | "refused"
   | "limited"
+  | "rejected"
   | "broken"
   | "wrong"
   | "unreachable"
@@ -42,6 +44,17 @@ export class UpstreamFailure extends Error {
   }
 }
 
+/**
+ * Whether the upstream itself does not work, and not only this request. A 4xx is an answer: a client could provoke any
+ * number of them, and must not be able to cut the others off.
+ */
+export function isOutage(error: unknown): error is UpstreamFailure {
+  if (!(error instanceof UpstreamFailure)) return false;
+  const { kind, status = 0 } = error;
+  const isAnswer = status >= 400 && status < 500;
+  return !isAnswer && (kind === "broken" || kind === "unreachable" || kind === "slow");
+}
+
 /** The upstream has answered, and what was asked for is not there for us. */
 export function saysAbsent(error: unknown): boolean {
   return error instanceof UpstreamFailure && (error.kind === "absent" || error.kind === "refused");
@@ -66,6 +79,7 @@ export function clientError(error: unknown, absent: OciError): unknown {
       return new OciError("UNAVAILABLE", message, { status: 504 });
     case "resting":
       return new OciError("UNAVAILABLE", message, { headers });
+    case "rejected":
     case "broken":
     case "wrong":
     case "unreachable":

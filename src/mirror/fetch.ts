@@ -194,7 +194,7 @@ export function startFetch(parts: FetchParts): Fetch {
         if (received - start >= worthBytes) tries = 1;
         const mayPass =
           error instanceof UpstreamFailure &&
-          (error.kind === "unreachable" || error.kind === "slow" || error.kind === "broken");
+          ["unreachable", "slow", "broken", "rejected"].includes(error.kind);
         if (!mayPass || !isUnderWay || tries >= triesAtMost || state.failure !== undefined)
           throw error;
         await sleep(firstPauseMs * 2 ** tries);

@@ -9,6 +9,7 @@ import {
   OCI_MANIFEST,
 } from "../oci/media-types.ts";
 import type { Reference, Tag } from "../oci/reference.ts";
+import type { Bodies } from "./bodies.ts";
 import type { Claims } from "./claims.ts";
 import type { Company } from "./company.ts";
 import { UpstreamFailure } from "./failure.ts";
@@ -16,7 +17,7 @@ import type { ManifestHead } from "./manifests.ts";
 import type { Pace } from "./pace.ts";
 import type { MirrorPlace } from "./place.ts";
 import type { ArrivedManifest, Storing } from "./storing.ts";
-import { oneOf, readWhole, type Upstream } from "./upstream.ts";
+import { oneOf, type Upstream } from "./upstream.ts";
 
 /** All of them: some registries answer an incomplete list with another object, or with 404. */
 const accept = [OCI_INDEX, DOCKER_MANIFEST_LIST, OCI_MANIFEST, DOCKER_MANIFEST, "*/*"].join(", ");
@@ -38,6 +39,7 @@ export function createIncoming(parts: {
   readonly metadata: Pick<Metadata, "manifests" | "mirrorTags">;
   readonly storing: Storing;
   readonly upstream: Upstream;
+  readonly bodies: Bodies;
   readonly company: Pick<Company, "isAlone">;
   readonly claims: Claims;
   readonly pace: Pick<Pace, "turn">;
@@ -45,7 +47,8 @@ export function createIncoming(parts: {
   readonly clock: () => number;
   readonly report: (error: unknown) => void;
 }): Incoming {
-  const { metadata, storing, upstream, company, claims, pace, limitBytes, clock, report } = parts;
+  const { metadata, storing, upstream, company, claims, pace, clock, report } = parts;
+  const { bodies, limitBytes } = parts;
   const running = new Map<string, Promise<unknown>>();
   const pending = new Map<string, Promise<ArrivedManifest>>();
 
@@ -69,7 +72,7 @@ export function createIncoming(parts: {
   ): Promise<{ readonly bytes: Buffer; readonly mediaType: string | undefined }> => {
     const path = `manifests/${textOf(reference)}`;
     const answer = await upstream.ask({ method: "GET", name, path, headers: { accept } });
-    const bytes = await readWhole(answer.body, limitBytes);
+    const bytes = await bodies.read(answer, { limitBytes }, (whole) => whole);
     const length = oneOf(answer.headers["content-length"]);
     if (length !== undefined && Number(length) !== bytes.length)
       throw new UpstreamFailure("unreachable", "the upstream has cut a manifest");

@@ -16,6 +16,8 @@ import { createCounters, type Counters } from "./counters.ts";
 import { createEviction, type Eviction } from "./eviction.ts";
 import { createForeignLayers } from "./foreign-layers.ts";
 import { createIncoming } from "./incoming.ts";
+import type { Bodies } from "./bodies.ts";
+import type { ListStore } from "./list-cache.ts";
 import { createMirrorLists, type MirrorLists } from "./lists.ts";
 import { createMirrorManifests, type MirrorManifests } from "./manifests.ts";
 import { createMissing } from "./missing.ts";
@@ -51,11 +53,13 @@ export interface MirrorParts {
   readonly owner: string;
   readonly company: Company;
   readonly pace: Pace;
+  readonly bodies: Bodies;
+  readonly lists: ListStore;
   readonly report: (error: unknown) => void;
 }
 
 export function createMirror(settings: MirrorSettings, parts: MirrorParts): Mirror {
-  const { store, clock, owner, company, pace, report } = parts;
+  const { store, clock, owner, company, pace, bodies, report } = parts;
   // Whatever a power cut takes can be fetched again; that the disk has it is nothing to wait for.
   const metadata: Metadata = {
     ...parts.metadata,
@@ -71,14 +75,14 @@ export function createMirror(settings: MirrorSettings, parts: MirrorParts): Mirr
   const counters = createCounters();
   const missing = createMissing(clock);
   const uses = createUses({ namespace, metadata, clock, released: () => void eviction.settle() });
-  const upstream = createUpstream(settings, { proxies: parts.proxies, clock, counters });
+  const upstream = createUpstream(settings, { proxies: parts.proxies, bodies, clock, counters });
   const recentBlobs = createRecentBlobs();
   // What a manifest names comes when somebody asks for it.
   const manifests = createManifests({ store, metadata, keeper, recentBlobs, rules, sparse: true });
   const claims = createClaims({ metadata, owner, clock });
   const storing = createStoring({ manifests, clock, report });
   const incoming = createIncoming({
-    ...{ metadata, storing, upstream, company, claims, pace, clock, report },
+    ...{ metadata, storing, upstream, bodies, company, claims, pace, clock, report },
     limitBytes: parts.manifestBytes,
   });
   const foreign =
@@ -126,7 +130,7 @@ export function createMirror(settings: MirrorSettings, parts: MirrorParts): Mirr
       bring: (place, digest) => blobs.bring(place, digest),
     }),
     lists: createMirrorLists({
-      ...{ upstream, ttl, clock },
+      ...{ upstream, bodies, lists: parts.lists, ttl, clock },
       tags: createTags({ metadata, keeper }),
       referrers: createReferrers({ metadata }),
     }),

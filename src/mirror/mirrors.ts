@@ -1,6 +1,8 @@
 import type { RepositoryName } from "../oci/name.ts";
+import { createBodies } from "./bodies.ts";
 import { joinCompany } from "./company.ts";
 import { clearLeftovers } from "./leftovers.ts";
+import { createListStore } from "./list-cache.ts";
 import { createMirror, type Mirror, type MirrorParts } from "./mirror.ts";
 import { claimOwner } from "./owner.ts";
 import { createPace } from "./pace.ts";
@@ -31,7 +33,7 @@ const clearEveryMs = 60 * 60 * 1000;
 
 export async function openMirrors(
   settings: readonly MirrorSettings[],
-  parts: Omit<MirrorParts, "owner" | "company" | "pace">,
+  parts: Omit<MirrorParts, "owner" | "company" | "pace" | "bodies" | "lists">,
   { runsSchedules }: { readonly runsSchedules: boolean },
 ): Promise<Mirrors> {
   const { metadata, clock, report } = parts;
@@ -39,8 +41,11 @@ export async function openMirrors(
   for (const { namespace, visibility } of settings)
     await metadata.run("alignMirror", { namespace, visibility, nowMs: clock() });
   const company = await joinCompany({ metadata, owner, clock, report });
-  const pace = createPace();
-  const list = settings.map((one) => createMirror(one, { ...parts, owner, company, pace }));
+  const shared = {
+    ...{ owner, company, pace: createPace() },
+    ...{ bodies: createBodies(), lists: createListStore() },
+  };
+  const list = settings.map((one) => createMirror(one, { ...parts, ...shared }));
   const byNamespace = new Map(list.map((mirror) => [mirror.settings.namespace, mirror]));
   const routing = createRouting(settings, (name) => metadata.hotRepositories.factsOf(name));
   const flushing = setInterval(() => {

@@ -8,6 +8,8 @@ export interface MirrorSettings {
   readonly aliases: readonly string[];
   readonly username?: string | undefined;
   readonly password?: string | undefined;
+  /** `HOST` or `HOST:PORT` of token services that may be sent the password, beside the upstream itself. */
+  readonly tokenHosts: readonly string[];
   readonly visibility: "private" | "public";
   /** Names that are not hosted here are looked up there. */
   readonly root: boolean;

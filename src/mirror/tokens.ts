@@ -1,4 +1,6 @@
-import { isNeighbour, type Challenge } from "./challenge.ts";
+import { LRUCache } from "lru-cache";
+import type { Challenge } from "./challenge.ts";
+import type { Credential } from "./credential.ts";
 import { UpstreamFailure } from "./failure.ts";
 
 export interface TokenRequest {
@@ -11,7 +13,10 @@ export interface TokenRequest {
 export type AskTokenService = (request: TokenRequest) => Promise<unknown>;
 
 export interface Tokens {
-  /** The header that was good for the scope before, or that what is known of the upstream says will be. */
+  /**
+   * The header that was accepted for the scope before, or that the last challenge of the upstream leads to. `undefined`:
+   * ask without one. A challenge whose token service fails is forgotten, so that the upstream can name another.
+   */
   known(scope: string): Promise<string | undefined>;
   /** The header that meets a challenge. `undefined`: we have nothing (more) to show. */
   meet(
@@ -26,54 +31,53 @@ interface HeldToken {
   readonly untilMs: number;
 }
 
+type BearerChallenge = Extract<Challenge, { scheme: "bearer" }>;
+
 const shortestLifeSeconds = 60;
 const slackMs = 10_000;
-const scopesAtMost = 5_000;
+/** In characters. */
+const heldAtMost = 4 * 1024 * 1024;
 
-/** Tokens of one upstream, by scope; whoever needs the same one at the same time waits for one request. */
+/** Tokens of one upstream, by scope; requests that need the same one at the same time wait for one request. */
 export function createTokens(parts: {
   readonly upstream: URL;
-  readonly username: string | undefined;
-  readonly password: string | undefined;
+  readonly credential: Credential;
   readonly ask: AskTokenService;
   readonly clock: () => number;
 }): Tokens {
-  const { upstream, username, password, ask, clock } = parts;
-  const basic =
-    username === undefined
-      ? undefined
-      : `Basic ${Buffer.from(`${username}:${password ?? ""}`).toString("base64")}`;
-  const held = new Map<string, HeldToken>();
+  const { upstream, credential, ask, clock } = parts;
+  const { basic } = credential;
+  const held = new LRUCache<string, HeldToken>({
+    maxSize: heldAtMost,
+    sizeCalculation: ({ header }, scope) => header.length + scope.length,
+  });
   const asking = new Map<string, Promise<string>>();
-  let scheme: Challenge | undefined;
+  let last: Challenge | undefined;
 
   const fetchToken = async (
-    { realm, service }: Extract<Challenge, { scheme: "bearer" }>,
+    { realm, service }: BearerChallenge,
     scope: string,
   ): Promise<string> => {
     const url = new URL(realm);
     if (service !== undefined) url.searchParams.set("service", service);
     url.searchParams.set("scope", scope);
-    if (basic !== undefined && !isNeighbour(url.hostname, upstream.hostname)) {
-      const message = `${upstream.host} sends us to ${url.host} for a token, which does not get its password`;
+    if (basic !== undefined && !credential.mayGoTo(url)) {
+      const message = `${upstream.host} names ${url.host} as its token service; the password is not sent there unless tokenHosts lists ${url.host}`;
       throw new UpstreamFailure("broken", message);
     }
     const answer = await ask({ url, authorization: basic });
     const { token, lifeSeconds } = readToken(answer);
     const header = `Bearer ${token}`;
-    if (held.size >= scopesAtMost) held.clear();
     held.set(scope, { header, untilMs: clock() + lifeSeconds * 1000 - slackMs });
     return header;
   };
 
-  const obtain = (
-    challenge: Extract<Challenge, { scheme: "bearer" }>,
-    scope: string,
-  ): Promise<string> => {
-    const running = asking.get(scope);
+  const obtain = (challenge: BearerChallenge, scope: string): Promise<string> => {
+    const key = `${challenge.realm} ${challenge.service ?? ""} ${scope}`;
+    const running = asking.get(key);
     if (running !== undefined) return running;
-    const work = fetchToken(challenge, scope).finally(() => asking.delete(scope));
-    asking.set(scope, work);
+    const work = fetchToken(challenge, scope).finally(() => asking.delete(key));
+    asking.set(key, work);
     return work;
   };
 
@@ -84,11 +88,21 @@ export function createTokens(parts: {
 
   return {
     async known(scope) {
-      if (scheme?.scheme === "basic") return basic;
-      return current(scope) ?? (scheme === undefined ? undefined : await obtain(scheme, scope));
+      const challenge = last;
+      if (challenge?.scheme === "basic") return basic;
+      const token = current(scope);
+      if (token !== undefined || challenge === undefined) return token;
+      try {
+        return await obtain(challenge, scope);
+      } catch (error) {
+        const kind = error instanceof UpstreamFailure ? error.kind : undefined;
+        if (kind === undefined || kind === "limited" || kind === "refused") throw error;
+        if (last === challenge) last = undefined;
+        return undefined;
+      }
     },
     async meet(challenge, scope, refused) {
-      scheme = challenge;
+      last = challenge;
       if (challenge.scheme === "basic") return basic === refused ? undefined : basic;
       const token = current(scope);
       if (token !== undefined && token !== refused) return token;

@@ -3,10 +3,12 @@ import { request, type Dispatcher } from "undici";
 import { checkLiteral } from "./addresses.ts";
 import { createAllowance, readRetryAfter, type Allowance } from "./allowance.ts";
 import { createBreaker } from "./breaker.ts";
+import type { Bodies } from "./bodies.ts";
 import { parseChallenge } from "./challenge.ts";
 import { openConnections } from "./connection.ts";
 import type { Counters } from "./counters.ts";
-import { UpstreamFailure } from "./failure.ts";
+import { createCredential } from "./credential.ts";
+import { isOutage, UpstreamFailure } from "./failure.ts";
 import type { MirrorSettings, ProxySettings } from "./settings.ts";
 import { createTokens, type AskTokenService } from "./tokens.ts";
 
@@ -38,7 +40,7 @@ export interface Upstream {
 }
 
 const redirectsAtMost = 5;
-const tokenBytesAtMost = 256 * 1024;
+const tokenBytesAtMost = 128 * 1024;
 const agent = "berth-mirror";
 
 /** The client of one upstream registry. What clients of ours send never goes there, nor its answers' credentials to them. */
@@ -46,32 +48,33 @@ export function createUpstream(
   settings: MirrorSettings,
   parts: {
     readonly proxies: ProxySettings;
+    readonly bodies: Bodies;
     readonly clock: () => number;
     readonly counters: Counters;
   },
 ): Upstream {
-  const { clock, counters } = parts;
+  const { bodies, clock, counters } = parts;
   const base = new URL(settings.upstream);
   const dispatcher = openConnections(settings, parts.proxies);
   const breaker = createBreaker(clock);
   const allowance = createAllowance(clock);
 
-  /** Only to where it may go: encrypted, unless the upstream itself is not. */
-  const check = (url: URL): void => {
-    const plain = url.protocol === "http:" && base.protocol === "http:";
+  /** Where a request may go: encrypted, unless what has sent us there is not encrypted either. */
+  const check = (url: URL, from: URL): void => {
+    const plain = url.protocol === "http:" && from.protocol === "http:";
     if (url.protocol !== "https:" && !plain)
       throw new UpstreamFailure("broken", `${base.host} sends us to ${url.protocol}//${url.host}`);
     if (!settings.allowPrivateNetwork) checkLiteral(url);
   };
 
   const send = async (
-    url: URL,
+    { url, from = base }: { readonly url: URL; readonly from?: URL },
     method: UpstreamRequest["method"],
     headers: Readonly<Record<string, string>>,
     body?: UpstreamRequest["body"],
   ): Promise<Dispatcher.ResponseData> => {
     try {
-      check(url);
+      check(url, from);
       counters.add("upstreamRequests");
       return await request(url, {
         method,
@@ -85,23 +88,25 @@ export function createUpstream(
   };
 
   const askTokenService: AskTokenService = async ({ url, authorization }) => {
-    const answer = await send(url, "GET", authorization === undefined ? {} : { authorization });
-    const text = await readText(answer, tokenBytesAtMost);
+    const sent = authorization === undefined ? {} : { authorization };
+    const answer = await send({ url }, "GET", sent);
+    const options = { limitBytes: tokenBytesAtMost };
+    const text = await bodies.read(answer, options, (bytes) => bytes.toString("utf8"));
     const { statusCode: status } = answer;
     if (status === 429) throw limited(answer, url.host);
     if (status === 401 && authorization !== undefined)
       throw new UpstreamFailure("broken", `${url.host} does not take our password`, { status });
     if (status === 401 || status === 403)
       throw new UpstreamFailure("refused", `${url.host} gives us no token`, { status });
-    if (status !== 200) throw broken(url.host, status);
+    if (status !== 200) throw unexpected(url.host, status);
     try {
       return JSON.parse(text) as unknown;
     } catch (cause) {
       throw new UpstreamFailure("broken", `${url.host} answers with what is no JSON`, { cause });
     }
   };
-  const { username, password } = settings;
-  const tokens = createTokens({ upstream: base, username, password, ask: askTokenService, clock });
+  const credential = createCredential(settings);
+  const tokens = createTokens({ upstream: base, credential, ask: askTokenService, clock });
 
   const limited = (answer: Dispatcher.ResponseData, host: string): UpstreamFailure => {
     counters.add("upstreamLimited");
@@ -114,30 +119,37 @@ export function createUpstream(
   const placeOf = ({ name, path, location, query = {} }: UpstreamRequest): URL => {
     const home = `${settings.upstream}/v2/${name}/`;
     const text = location ?? `${home}${path}`;
-    if (!URL.canParse(text, home)) throw broken(base.host, 202);
+    if (!URL.canParse(text, home)) throw unexpected(base.host, 202);
     const url = new URL(text, home);
     for (const [key, value] of Object.entries(query)) url.searchParams.set(key, value);
     return url;
   };
 
-  /** Follows redirects, but with nothing that writes. A credential goes to the upstream's own host and nowhere else. */
+  /**
+   * Follows redirects, but with nothing that writes. The credential goes to the upstream's own host only, and no longer
+   * once a redirect has left it: another host could send us back to what only our account may see.
+   */
   const follow = async (
     asked: UpstreamRequest,
     authorization: string | undefined,
   ): Promise<{ readonly answer: Dispatcher.ResponseData; readonly url: URL }> => {
     let url = placeOf(asked);
+    let from = base;
+    let hasLeft = false;
     for (let redirects = 0; redirects <= redirectsAtMost; redirects += 1) {
       const isHome = url.origin === base.origin;
-      const credential = isHome && authorization !== undefined ? { authorization } : {};
-      const headers = { ...asked.headers, ...credential };
-      const answer = await send(url, asked.method, headers, asked.body);
+      hasLeft ||= !isHome;
+      const shown = hasLeft || authorization === undefined ? {} : { authorization };
+      const headers = { ...asked.headers, ...shown };
+      const answer = await send({ url, from }, asked.method, headers, asked.body);
       if (isHome) allowance.read(answer.headers);
       const location = oneOf(answer.headers["location"]);
       if (![301, 302, 303, 307, 308].includes(answer.statusCode) || location === undefined)
         return { answer, url };
       if (asked.method === "POST" || asked.method === "PUT") return { answer, url };
       await discard(answer);
-      if (!URL.canParse(location, url.href)) throw broken(url.host, answer.statusCode);
+      if (!URL.canParse(location, url.href)) throw unexpected(url.host, answer.statusCode);
+      from = url;
       url = new URL(location, url);
     }
     throw new UpstreamFailure("broken", `${base.host} redirects us without end`);
@@ -163,7 +175,7 @@ export function createUpstream(
       throw new UpstreamFailure("refused", `${url.host} does not show it to us`, { status });
     if (isHome && !isPage && status === 416)
       throw new UpstreamFailure("wrong", `${url.host} has fewer bytes`, { status });
-    throw broken(url.host, status);
+    throw unexpected(url.host, status);
   };
 
   const attempt = async (asked: UpstreamRequest): Promise<UpstreamAnswer> => {
@@ -173,7 +185,9 @@ export function createUpstream(
     const first = await follow(asked, shown);
     if (first.answer.statusCode !== 401 || first.url.origin !== base.origin)
       return await judge(first);
-    const challenge = parseChallenge(oneOf(first.answer.headers["www-authenticate"]));
+    const challenge = parseChallenge(
+      [first.answer.headers["www-authenticate"] ?? []].flat().join(", "),
+    );
     const header = challenge && (await tokens.meet(challenge, scope, shown));
     if (header === undefined) return await judge(first);
     await discard(first.answer);
@@ -198,11 +212,10 @@ export function createUpstream(
         breaker.succeeded();
         return answer;
       } catch (error) {
-        const kind = error instanceof UpstreamFailure ? error.kind : undefined;
-        if (kind === "broken" || kind === "unreachable" || kind === "slow") {
+        if (isOutage(error)) {
           counters.add("upstreamFailures");
           breaker.failed();
-        } else if (kind !== undefined) breaker.succeeded();
+        } else if (error instanceof UpstreamFailure) breaker.succeeded();
         throw error;
       }
     },
@@ -229,31 +242,12 @@ export function connectionFailure(error: unknown, host: string): unknown {
   return new UpstreamFailure("unreachable", `${host} cannot be reached`, { cause: error });
 }
 
-function broken(host: string, status: number): UpstreamFailure {
-  return new UpstreamFailure("broken", `${host} answers with ${status}`, { status });
+function unexpected(host: string, status: number): UpstreamFailure {
+  const kind = status >= 400 && status < 500 ? "rejected" : "broken";
+  return new UpstreamFailure(kind, `${host} answers with ${status}`, { status });
 }
 
 /** So that the connection can be used again. */
 async function discard({ body }: Dispatcher.ResponseData): Promise<void> {
   await body.dump({ limit: 64 * 1024 }).catch(() => undefined);
-}
-
-async function readText({ body }: Dispatcher.ResponseData, limit: number): Promise<string> {
-  return (await readWhole(body, limit)).toString("utf8");
-}
-
-/** A body that must be in memory as a whole; one of more than `limit` bytes is taken for broken. */
-export async function readWhole(body: AsyncIterable<Uint8Array>, limit: number): Promise<Buffer> {
-  const pieces: Uint8Array[] = [];
-  let size = 0;
-  try {
-    for await (const piece of body) {
-      size += piece.length;
-      if (size > limit) throw new UpstreamFailure("broken", "the upstream's answer is too long");
-      pieces.push(piece);
-    }
-  } catch (error) {
-    throw connectionFailure(error, "the upstream");
-  }
-  return Buffer.concat(pieces, size);
 }

@@ -30,7 +30,7 @@ export function referrerRoutes({
           const found = await mirror.lists.referrers(place, subject, artifactTypes);
           if (artifactTypes.length > 0) ctx.set("OCI-Filters-Applied", "artifactType");
           ctx.set({ "Content-Type": OCI_INDEX, ...cacheHeaders(found.status) });
-          ctx.body = Buffer.from(found.document);
+          ctx.body = found.document;
           return;
         }
         const asksFor = parsePageSize(queryValue(ctx, "n"), pageSize);

@@ -19,12 +19,14 @@ export function tagRoutes({
       permission: { kind: "repository", actions: ["pull"] },
       handle: async (ctx: Context, { repository, asked, mirrored }: Target) => {
         if (mirrored !== undefined) {
-          parsePageSize(queryValue(ctx, "n"), pageSize);
-          const query = new URLSearchParams(ctx.querystring);
-          query.delete("ns");
-          const found = await mirrored.mirror.lists.tags(mirrored.place, query.toString());
+          const n = parsePageSize(queryValue(ctx, "n"), pageSize) ?? pageSize;
+          const wanted = { n, last: queryValue(ctx, "last") };
+          const found = await mirrored.mirror.lists.tags(mirrored.place, wanted);
           if (found.next !== undefined)
-            ctx.set("Link", `</v2/${asked}/tags/list?${found.next}>; rel="next"`);
+            setNextLink(ctx, `/v2/${asked}/tags/list`, [
+              ["last", found.next.last],
+              ["n", String(n)],
+            ]);
           ctx.set(cacheHeaders(found.status));
           ctx.body = { name: asked, tags: found.tags };
           return;
