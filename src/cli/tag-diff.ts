@@ -36,13 +36,17 @@ function textOf({ from, to, layers, config, ...sums }: Difference): readonly Lin
       ["to fetch", `${formatBytes(sums.download_size)} by who has ${from.tag}`],
     ]),
     "",
-    [strong(`Layers: ${layers.shared.length} shared`)],
+    [strong(`Layers: ${sums.layer_counts.shared} shared`)],
     ...layers.removed.map(({ digest, size }) => [
       red(`- ${shortDigest(digest)}  ${formatBytes(size)}`),
     ]),
     ...layers.added.map(({ digest, size }) => [
       green(`+ ${shortDigest(digest)}  ${formatBytes(size)}`),
     ]),
+    ...more(
+      sums.layer_counts.removed - layers.removed.length,
+      sums.layer_counts.added - layers.added.length,
+    ),
   ];
   if (config.length === 0) return [...lines, "", "Settings are the same."];
   lines.push("", [strong("Settings")]);
@@ -50,7 +54,14 @@ function textOf({ from, to, layers, config, ...sums }: Difference): readonly Lin
     if (old !== null) lines.push([red(`- ${field}: ${valueText(old)}`)]);
     if (fresh !== null) lines.push([green(`+ ${field}: ${valueText(fresh)}`)]);
   }
+  lines.push(...more(sums.config_change_count - config.length));
   return lines;
+}
+
+/** A line for what the answer leaves out. */
+function more(...counts: readonly number[]): readonly string[] {
+  const sum = counts.reduce((all, count) => all + count, 0);
+  return sum === 0 ? [] : [`… and ${sum} more`];
 }
 
 const valueText = (value: unknown): string =>

@@ -18,6 +18,8 @@ export interface TagShown {
   readonly last_pulled: string | null;
   readonly size: number;
   readonly images: readonly ImageOfTag[];
+  /** Of all of them; `images` has the first 100. */
+  readonly image_count: number;
   readonly referrers?: readonly {
     readonly digest: string;
     readonly artifact_type: string | null;
@@ -43,6 +45,7 @@ export interface Difference {
   readonly from: { readonly tag: string; readonly size: number; readonly image: ImageOfTag };
   readonly to: { readonly tag: string; readonly size: number; readonly image: ImageOfTag };
   readonly layers: Readonly<Record<"shared" | "added" | "removed", readonly LayerShown[]>>;
+  readonly layer_counts: Readonly<Record<"shared" | "added" | "removed", number>>;
   readonly size_change: number;
   readonly download_size: number;
   readonly config: readonly {
@@ -50,10 +53,17 @@ export interface Difference {
     readonly from: unknown;
     readonly to: unknown;
   }[];
+  readonly config_change_count: number;
 }
 
 /** `linux/arm64/v8`, `windows/amd64 10.0.20348.2762` */
 export function platformOf({ os, architecture, variant, os_version }: ImageOfTag): string {
   const platform = [os || "?", architecture || "?", ...(variant === null ? [] : [variant])];
   return `${platform.join("/")}${os_version === null ? "" : ` ${os_version}`}`;
+}
+
+/** All platforms of a tag in one line. */
+export function platformsOf({ images, image_count }: TagShown): string {
+  const more = image_count - images.length;
+  return [...images.map(platformOf), ...(more > 0 ? [`… and ${more} more`] : [])].join(", ");
 }

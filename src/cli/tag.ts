@@ -5,7 +5,7 @@ import { formatBytes } from "./output.ts";
 import { limitOf, remoteCommand, withRemote, type RemoteOptions } from "./remote.ts";
 import { factsOf, shortDigest, shortTime, tableOf } from "./table.ts";
 import { diffCommand } from "./tag-diff.ts";
-import { platformOf, type TagMoved, type TagShown } from "./tag-shapes.ts";
+import { platformOf, platformsOf, type TagMoved, type TagShown } from "./tag-shapes.ts";
 
 const notes = `
 Examples:
@@ -46,7 +46,7 @@ function list(): Command {
             rows.push([
               ...[tag.name, shortDigest(tag.digest), formatBytes(tag.size)],
               ...[String(tag.pull_count), shortTime(tag.last_updated)],
-              tag.images.map(platformOf).join(", "),
+              platformsOf(tag),
             ]);
         }
         const heads = ["TAG", "DIGEST", "SIZE", "PULLS", "UPDATED", "PLATFORMS"];
@@ -78,6 +78,8 @@ function show(): Command {
           ...[named ?? artifact_type ?? media_type, formatBytes(size), digest],
         ]);
         const lines = [...facts, "", ...tableOf(["PLATFORM", "SIZE", "DIGEST"], platforms)];
+        if (tag.image_count > images.length)
+          lines.push(`… and ${tag.image_count - images.length} more platforms`);
         if (others.length > 0) lines.push("", ...tableOf(["REFERRER", "SIZE", "DIGEST"], others));
         output.say(tag, ...lines);
       }),

@@ -19,7 +19,7 @@ export interface Browsing {
 export function createBrowsing(parts: {
   readonly metadata: Metadata;
   readonly counts: Counts;
-  readonly registry: Pick<Registry, "manifests" | "blobs">;
+  readonly registry: Pick<Registry, "blobs">;
 }): Browsing {
   return {
     search: createSearch(parts),

@@ -22,7 +22,7 @@ export interface Hub {
 
 export function createHub(parts: {
   readonly metadata: Metadata;
-  readonly registry: Pick<Registry, "manifests" | "blobs">;
+  readonly registry: Pick<Registry, "blobs">;
   readonly accounts: Accounts;
   readonly policy: HubPolicy;
   readonly counts: Counts;

@@ -1,6 +1,7 @@
+import type { Metadata } from "../metadata/metadata.ts";
 import type { Digest } from "../oci/digest.ts";
 import { OciError } from "../oci/errors.ts";
-import { parseManifest } from "../oci/manifest.ts";
+import { JsonError, parseJson } from "../oci/json.ts";
 import type { RepositoryName } from "../oci/name.ts";
 import type { Registry } from "../registry/registry.ts";
 
@@ -10,42 +11,58 @@ export interface Layer {
 }
 
 export interface ImageContents {
+  /** The first ones. */
   readonly layers: readonly Layer[];
+  readonly layerCount: number;
   /** As its author wrote it (image-spec config.md); `{}` where it is no JSON, very large, or not here. */
   readonly config: unknown;
 }
 
-/** Configs of images are a few KiB; one larger than this is not read. */
-const largestConfigBytes = 4 * 1024 * 1024;
+/** Configs of images have a few KiB. Views read none that is larger, since several may be read for one answer. */
+const configBytesAtMost = 256 * 1024;
 
-/** Reads an image's manifest and config. Throws MANIFEST_UNKNOWN. */
-export function createImageContents(registry: Pick<Registry, "manifests" | "blobs">) {
-  const readConfig = async (repository: RepositoryName, digest: Digest): Promise<unknown> => {
+/** Reads images for one answer: a config that several of them share is read once. */
+export function createImageContents(
+  parts: {
+    readonly metadata: Pick<Metadata, "images">;
+    readonly registry: Pick<Registry, "blobs">;
+  },
+  repository: RepositoryName,
+) {
+  const { metadata, registry } = parts;
+  const configs = new Map<Digest, unknown>();
+
+  const readConfig = async (digest: Digest): Promise<unknown> => {
     const blob = await registry.blobs.get(repository, digest).catch(ignoreUnknown);
     // A mirror brings it when somebody pulls it, and a sparse registry never had it.
     if (blob === undefined) return {};
-    if (blob.sizeBytes === 0 || blob.sizeBytes > largestConfigBytes) return {};
+    if (blob.sizeBytes === 0 || blob.sizeBytes > configBytesAtMost) return {};
     const pieces: Uint8Array[] = [];
     const bytes = await registry.blobs.open(blob, { start: 0, end: blob.sizeBytes - 1 });
     for await (const piece of bytes) pieces.push(Uint8Array.from(piece));
     try {
-      return JSON.parse(Buffer.concat(pieces).toString("utf8"));
-    } catch {
-      return {};
+      return parseJson(Buffer.concat(pieces));
+    } catch (error) {
+      if (error instanceof JsonError) return {};
+      throw error;
     }
   };
+  const configOf = async (digest: Digest): Promise<unknown> => {
+    if (!configs.has(digest)) configs.set(digest, await readConfig(digest));
+    return configs.get(digest);
+  };
 
-  return async (repository: RepositoryName, digest: Digest): Promise<ImageContents> => {
-    const { content, mediaType } = await registry.manifests.get(repository, {
-      ...{ kind: "digest", digest },
-    });
-    const { references } = parseManifest(content, mediaType);
-    const config = references.find(({ kind }) => kind === "config");
+  /** @param layersAtMost of the image that are of interest */
+  return async (manifestId: number, layersAtMost: number): Promise<ImageContents> => {
+    const { items, total } = await metadata.images.parts(manifestId, layersAtMost + 1);
+    const config = items.find(({ kind }) => kind === "config");
     return {
-      layers: references
+      layers: items
         .filter(({ kind }) => kind === "layer")
-        .map((layer): Layer => ({ digest: layer.digest, sizeBytes: layer.sizeBytes })),
-      config: config === undefined ? {} : await readConfig(repository, config.digest),
+        .slice(0, layersAtMost)
+        .map(({ digest, sizeBytes }) => ({ digest, sizeBytes })),
+      layerCount: config === undefined ? total : total - 1,
+      config: config === undefined ? {} : await configOf(config.digest),
     };
   };
 }
@@ -56,13 +73,13 @@ function ignoreUnknown(error: unknown): undefined {
 }
 
 /** The command that made each layer, from the config's history; an empty text where that does not fit the layers. */
-export function instructionsOf({ layers, config }: ImageContents): readonly string[] {
+export function instructionsOf({ layers, layerCount, config }: ImageContents): readonly string[] {
   const { history } = (config ?? {}) as { readonly history?: unknown };
   const steps = (Array.isArray(history) ? history : []).filter(
     (step: unknown) => typeof step === "object" && step !== null && !("empty_layer" in step),
   ) as readonly { readonly created_by?: unknown }[];
   return layers.map((_, at) => {
-    const said = steps.length === layers.length ? steps[at]?.created_by : "";
+    const said = steps.length === layerCount ? steps[at]?.created_by : "";
     return typeof said === "string" ? said : "";
   });
 }

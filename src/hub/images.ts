@@ -2,6 +2,7 @@ import type { IndexEntry } from "../metadata/images.ts";
 import type { Metadata } from "../metadata/metadata.ts";
 import type { TaggedManifest } from "../metadata/tag-pages.ts";
 import type { Digest } from "../oci/digest.ts";
+import type { PacedWork } from "./paced-work.ts";
 
 /** One platform of a tag. */
 export interface Image {
@@ -27,63 +28,68 @@ export interface Attestation {
   readonly sizeBytes: number;
 }
 
-/** What a manifest holds for whoever pulls. */
+/** What a view shows of a manifest. */
 export interface Holdings {
+  /** The first {@link imagesAtMost}. */
   readonly images: readonly Image[];
+  /** How many there are; where an index has more entries than are looked at, all of these count as images. */
+  readonly imageCount: number;
   readonly attestations: readonly Attestation[];
 }
 
-/** Of many manifests of one repository at once, by their ids, in three queries. */
+/** Platforms that a view shows of one tag; the largest indexes of real images have about 30. */
+export const imagesAtMost = 100;
+/** Entries of an index that a view looks at: each image may come with an attestation. */
+const entriesAtMost = 2 * imagesAtMost;
+
+/** Of many manifests of one repository, by their ids; an index costs what is shown of it. */
 export async function holdingsOf(
   metadata: Pick<Metadata, "images">,
   repositoryId: number,
   manifests: readonly TaggedManifest[],
+  work: PacedWork,
 ): Promise<ReadonlyMap<number, Holdings>> {
-  const indexes = manifests.filter(({ kind }) => kind === "index").map(({ id }) => id);
-  const entries = await metadata.images.entries(repositoryId, [...new Set(indexes)]);
-  const ids = [
-    ...manifests.filter(({ kind }) => kind !== "index").map(({ id }) => id),
-    ...entries.flatMap(({ manifestId }) => (manifestId === null ? [] : [manifestId])),
-  ];
-  const sizes = await metadata.images.sizes([...new Set(ids)]);
-  const byIndex = groupedBy(entries, ({ indexId }) => indexId);
-  return new Map(
-    manifests.map((manifest) => [
-      manifest.id,
-      manifest.kind === "index"
-        ? holdingsOfIndex(byIndex.get(manifest.id) ?? [], sizes)
-        : { images: [imageOf(manifest, manifest.id, sizes)], attestations: [] },
-    ]),
-  );
-}
-
-function holdingsOfIndex(
-  entries: readonly IndexEntry[],
-  sizes: ReadonlyMap<number, number>,
-): Holdings {
-  const images: Image[] = [];
-  const attestations: Attestation[] = [];
-  for (const entry of entries) {
-    const annotations = (
-      entry.annotations === null ? {} : JSON.parse(entry.annotations)
-    ) as Readonly<Record<string, string>>;
-    if (isAttestation(entry, annotations)) {
-      const { digest, sizeBytes } = entry;
-      const subject = annotations["vnd.docker.reference.digest"] ?? null;
-      attestations.push({ digest, subject, sizeBytes });
-    } else images.push(imageOf(entry, entry.manifestId ?? undefined, sizes));
+  const held = new Map<number, Holdings>();
+  const single = manifests.filter(({ kind }) => kind !== "index");
+  const sizes = await metadata.images.sizes(single.map(({ id }) => id));
+  for (const manifest of manifests) {
+    if (held.has(manifest.id)) continue;
+    if (manifest.kind === "index") {
+      await work.step();
+      held.set(manifest.id, await holdingsOfIndex(metadata, repositoryId, manifest.id));
+    } else {
+      const images = [imageOf(manifest, manifest.id, sizes)];
+      held.set(manifest.id, { images, imageCount: 1, attestations: [] });
+    }
   }
-  return { images, attestations };
+  return held;
 }
 
-/** By the annotation that BuildKit writes, or by a platform that nobody has. */
-function isAttestation(
-  { os, architecture }: IndexEntry,
-  annotations: Readonly<Record<string, string>>,
-): boolean {
+async function holdingsOfIndex(
+  metadata: Pick<Metadata, "images">,
+  repositoryId: number,
+  indexId: number,
+): Promise<Holdings> {
+  const { items, total } = await metadata.images.entries(repositoryId, indexId, entriesAtMost);
+  const ids = items.flatMap(({ manifestId }) => (manifestId === null ? [] : [manifestId]));
+  const sizes = await metadata.images.sizes(ids);
+  const attestations = items.filter(isAttestation);
+  const images = items.filter((entry) => !isAttestation(entry));
+  return {
+    images: images
+      .slice(0, imagesAtMost)
+      .map((entry) => imageOf(entry, entry.manifestId ?? undefined, sizes)),
+    imageCount: images.length + total - items.length,
+    attestations: attestations.slice(0, imagesAtMost).map((entry) => ({
+      ...{ digest: entry.digest, subject: entry.referenceDigest, sizeBytes: entry.sizeBytes },
+    })),
+  };
+}
+
+/** By the annotation that BuildKit writes, or by the platform unknown/unknown. */
+function isAttestation({ os, architecture, referenceType }: IndexEntry): boolean {
   return (
-    annotations["vnd.docker.reference.type"] === "attestation-manifest" ||
-    (os === "unknown" && architecture === "unknown")
+    referenceType === "attestation-manifest" || (os === "unknown" && architecture === "unknown")
   );
 }
 

@@ -6,6 +6,7 @@ import type { RepositoryName } from "../oci/name.ts";
 import type { Tag } from "../oci/reference.ts";
 import type { Count, Counts } from "./counts.ts";
 import { holdingsOf, type Holdings } from "./images.ts";
+import type { PacedWork } from "./paced-work.ts";
 
 /** A tag with what it holds, and how often it was pulled. */
 export interface TagContents extends TagDetails, Holdings {
@@ -27,17 +28,18 @@ export function createTagContents(parts: { readonly metadata: Metadata; readonly
     async of(
       repository: Registration & { readonly id: number },
       names: readonly Tag[],
+      work: PacedWork,
     ): Promise<readonly TagContents[]> {
       const tags = await metadata.tagPages.find(repository.id, names);
       const manifests = tags.map(({ manifest }) => manifest);
-      const held = await holdingsOf(metadata, repository.id, manifests);
+      const held = await holdingsOf(metadata, repository.id, manifests, work);
       const counted = counts.ofTags(repository, names);
       const byName = new Map(tags.map((tag) => [tag.name, tag]));
       return names.flatMap((name) => {
         const tag = byName.get(name);
         if (tag === undefined) return [];
-        const { images = [], attestations = [] } = held.get(tag.manifest.id) ?? {};
-        return [{ ...tag, images, attestations, count: counted.get(name) }];
+        const { images = [], imageCount = 0, attestations = [] } = held.get(tag.manifest.id) ?? {};
+        return [{ ...tag, images, imageCount, attestations, count: counted.get(name) }];
       });
     },
   };

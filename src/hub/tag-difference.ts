@@ -2,12 +2,14 @@ import type { Metadata } from "../metadata/metadata.ts";
 import type { TaggedManifest } from "../metadata/tag-pages.ts";
 import type { Digest } from "../oci/digest.ts";
 import { OciError } from "../oci/errors.ts";
+import { descriptorsAtMost } from "../oci/manifest-references.ts";
 import type { RepositoryName } from "../oci/name.ts";
 import type { Tag } from "../oci/reference.ts";
 import type { Registry } from "../registry/registry.ts";
 import { differingFields, type FieldChange } from "./config-difference.ts";
-import { createImageContents, type Layer } from "./image-contents.ts";
+import { createImageContents, type ImageContents, type Layer } from "./image-contents.ts";
 import { holdingsOf, type Image } from "./images.ts";
+import type { PacedWork } from "./paced-work.ts";
 
 export interface ComparedImage {
   readonly tag: Tag;
@@ -21,15 +23,27 @@ export interface TagDifference {
   readonly from: ComparedImage;
   readonly to: ComparedImage;
   readonly layers: {
-    readonly shared: readonly Layer[];
-    readonly added: readonly Layer[];
-    readonly removed: readonly Layer[];
+    readonly shared: LayerList;
+    readonly added: LayerList;
+    readonly removed: LayerList;
   };
   /** What the second has more, and what somebody who has the first has to fetch. */
   readonly sizeChangeBytes: number;
   readonly downloadBytes: number;
+  /** The first {@link fieldsAtMost}. */
   readonly config: readonly FieldChange[];
+  readonly configChangeCount: number;
 }
+
+export interface LayerList {
+  /** The first {@link layersAtMost}. */
+  readonly layers: readonly Layer[];
+  readonly count: number;
+}
+
+/** Layers of one list, and fields, that a comparison shows. */
+export const layersAtMost = 500;
+export const fieldsAtMost = 1_000;
 
 export interface DifferenceRequest {
   readonly repository: RepositoryName;
@@ -43,15 +57,16 @@ export type TagDifferences = ReturnType<typeof createTagDifferences>;
 
 export function createTagDifferences(parts: {
   readonly metadata: Metadata;
-  readonly registry: Pick<Registry, "manifests" | "blobs">;
+  readonly registry: Pick<Registry, "blobs">;
 }) {
-  const { metadata, registry } = parts;
-
-  const open = createImageContents(registry);
+  const { metadata } = parts;
 
   return {
     /** Throws NAME_UNKNOWN, and MANIFEST_UNKNOWN where a tag is not there or has no image for the platform. */
-    async compare({ repository, from, to, platform }: DifferenceRequest): Promise<TagDifference> {
+    async compare(
+      { repository, from, to, platform }: DifferenceRequest,
+      work: PacedWork,
+    ): Promise<TagDifference> {
       const [home] = await metadata.repositoryDetails.find([repository], { fullTexts: false });
       if (home === undefined) throw new OciError("NAME_UNKNOWN");
       const tags = await metadata.tagPages.find(home.id, [from, to]);
@@ -62,13 +77,20 @@ export function createTagDifferences(parts: {
         return found.manifest;
       };
       const [before, after] = [manifestOf(from), manifestOf(to)];
-      const held = await holdingsOf(metadata, home.id, [before, after]);
+      const held = await holdingsOf(metadata, home.id, [before, after], work);
       const imagesOf = ({ id }: TaggedManifest): readonly Image[] => held.get(id)?.images ?? [];
       const [older, newer] = pairOf(imagesOf(before), imagesOf(after), platform);
-      const [old, fresh] = [
-        await open(repository, older.digest),
-        await open(repository, newer.digest),
-      ];
+      const open = createImageContents(parts, repository);
+      const read = async ({ manifestId, digest }: Image): Promise<ImageContents> => {
+        await work.step();
+        if (manifestId === undefined)
+          throw new OciError("MANIFEST_UNKNOWN", undefined, { detail: { digest } });
+        return open(manifestId, descriptorsAtMost);
+      };
+      const old = await read(older);
+      const fresh = await read(newer);
+      await work.step();
+      const config = differingFields(old.config, fresh.config);
       const had = new Set(old.layers.map(({ digest }) => digest));
       const has = new Set(fresh.layers.map(({ digest }) => digest));
       const added = fresh.layers.filter(({ digest }) => !had.has(digest));
@@ -76,17 +98,23 @@ export function createTagDifferences(parts: {
         from: { tag: from, digest: before.digest, image: older, sizeBytes: older.sizeBytes },
         to: { tag: to, digest: after.digest, image: newer, sizeBytes: newer.sizeBytes },
         layers: {
-          shared: fresh.layers.filter(({ digest }) => had.has(digest)),
-          added,
-          removed: old.layers.filter(({ digest }) => !has.has(digest)),
+          shared: listOf(fresh.layers.filter(({ digest }) => had.has(digest))),
+          added: listOf(added),
+          removed: listOf(old.layers.filter(({ digest }) => !has.has(digest))),
         },
         sizeChangeBytes: newer.sizeBytes - older.sizeBytes,
         downloadBytes: added.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0),
-        config: differingFields(old.config, fresh.config),
+        config: config.slice(0, fieldsAtMost),
+        configChangeCount: config.length,
       };
     },
   };
 }
+
+const listOf = (layers: readonly Layer[]): LayerList => ({
+  layers: layers.slice(0, layersAtMost),
+  count: layers.length,
+});
 
 export function platformText({ os, architecture, variant }: Image): string {
   return [os, architecture, ...(variant === null ? [] : [variant])].join("/");

@@ -5,6 +5,7 @@ import { OciError } from "../oci/errors.ts";
 import type { RepositoryName } from "../oci/name.ts";
 import { fallbackTagOf, parseTag, type Tag } from "../oci/reference.ts";
 import type { Counts } from "./counts.ts";
+import type { PacedWork } from "./paced-work.ts";
 import { createTagContents, type TagContents } from "./tag-contents.ts";
 
 /** What says something of a tag's images: a signature, an SBOM, where it comes from. */
@@ -30,7 +31,10 @@ export type TagViews = ReturnType<typeof createTagViews>;
 
 /** An index may have many images; so many of them are asked for what refers to them. */
 const subjectsAtMost = 20;
-const referrersAtMost = 100;
+/** Referrers of one tag and its images that a view shows; the registry API lists all of them. */
+const referrersAtMost = 200;
+/** The last subject asked may add its signatures under cosign's tags. */
+export const shownReferrersAtMost = referrersAtMost + 3;
 const cosignSuffixes = [".sig", ".att", ".sbom"];
 
 /** All of it throws NAME_UNKNOWN if there is no such repository. */
@@ -43,34 +47,33 @@ export function createTagViews(parts: { readonly metadata: Metadata; readonly co
     async list(
       repository: RepositoryName,
       page: { readonly last?: Tag | undefined; readonly limit: number },
+      work: PacedWork,
     ): Promise<TagPage> {
       const home = await contents.homeOf(repository);
       const found = await metadata.tags.list(repository, page);
       const { items = [], more = false } = found ?? {};
-      return { items: await contents.of(home, items), total: home.tags, more };
+      return { items: await contents.of(home, items, work), total: home.tags, more };
     },
 
     /** Throws MANIFEST_UNKNOWN if there is no such tag. */
     async get(
       repository: RepositoryName,
       tag: Tag,
+      work: PacedWork,
     ): Promise<TagContents & { readonly referrers: readonly TagReferrer[] }> {
       const home = await contents.homeOf(repository);
-      const [shown] = await contents.of(home, [tag]);
+      const [shown] = await contents.of(home, [tag], work);
       if (shown === undefined)
         throw new OciError("MANIFEST_UNKNOWN", undefined, { detail: { tag } });
       const { manifest, images } = shown;
       const subjects = [...new Set([manifest.digest, ...images.map(({ digest }) => digest)])];
       const referrers: TagReferrer[] = [];
       for (const subject of subjects.slice(0, subjectsAtMost)) {
-        const page = { limit: referrersAtMost, artifactTypes: [] };
-        for (const found of await metadata.manifests.referrers(repository, subject, page)) {
-          const { digest, mediaType, artifactType, sizeBytes } = found;
-          referrers.push({
-            ...{ digest, subject, mediaType, artifactType, sizeBytes },
-            tag: undefined,
-          });
-        }
+        await work.step();
+        const left = referrersAtMost - referrers.length;
+        if (left <= 0) break;
+        for (const found of await metadata.images.referrers(home.id, subject, left))
+          referrers.push({ ...found, subject, tag: undefined });
         const fallback = fallbackTagOf(subject);
         const names = cosignSuffixes.map((suffix) => parseTag(`${fallback}${suffix}`));
         for (const { name, manifest: found } of await metadata.tagPages.find(home.id, names)) {

@@ -12,6 +12,7 @@ import { contentTypeOf, type ContentType } from "./content-type.ts";
 import { createImageContents, instructionsOf, type Layer } from "./image-contents.ts";
 import type { Image } from "./images.ts";
 import { createPageMarks, cutFrom } from "./page-marks.ts";
+import type { PacedWork } from "./paced-work.ts";
 import type { Listing } from "./repositories.ts";
 import { createTagContents, type TagContents } from "./tag-contents.ts";
 
@@ -35,8 +36,17 @@ export interface TagList {
 }
 
 export interface ImageWithLayers extends Image {
+  /** The first ones, as far as the bounds of one answer go. */
   readonly layers: readonly (Layer & { readonly instruction: string })[];
+  readonly layerCount: number;
 }
+
+/** Layers of one image, and of all images in one answer. Container runtimes take up to 127 in an image. */
+export const layersAtMost = 500;
+const layersInAll = 5_000;
+/** Characters of one instruction, and of all in one answer; `RUN` with a script of its own has a few hundred. */
+const instructionAtMost = 4_000;
+const instructionsInAll = 1_000_000;
 
 /** As for repositories: so many with a part of a name need no second look to be counted. */
 const foundAtOnce = 1_000;
@@ -51,20 +61,20 @@ const triedAtMost = 10_000;
 
 export function createHubTags(parts: {
   readonly metadata: Metadata;
-  readonly registry: Pick<Registry, "manifests" | "blobs">;
+  readonly registry: Pick<Registry, "blobs">;
   readonly counts: Counts;
   readonly clock: () => number;
 }) {
-  const { metadata, registry, clock } = parts;
-  const open = createImageContents(registry);
+  const { metadata, clock } = parts;
   const contents = createTagContents(parts);
   const marks = createPageMarks<TagPlace>(clock);
 
   const show = async (
     home: Registration & { readonly id: number },
     names: readonly Tag[],
+    work: PacedWork,
   ): Promise<readonly ShownTag[]> =>
-    (await contents.of(home, names)).map((tag) => {
+    (await contents.of(home, names, work)).map((tag) => {
       const lastPulledAtMs = tag.count?.lastPulledAtMs;
       const usedAtMs = Math.max(lastPulledAtMs ?? 0, tag.updatedAtMs);
       return {
@@ -76,16 +86,13 @@ export function createHubTags(parts: {
       };
     });
 
-  const layersOf = async (repository: RepositoryName, image: Image) => {
-    if (image.manifestId === undefined) return [];
-    const held = await open(repository, image.digest);
-    const instructions = instructionsOf(held);
-    return held.layers.map((layer, at) => ({ ...layer, instruction: instructions[at] ?? "" }));
-  };
-
   return {
     /** Throws NAME_UNKNOWN if there is no such repository. */
-    async list(repository: RepositoryName, list: TagList): Promise<Listing<ShownTag>> {
+    async list(
+      repository: RepositoryName,
+      list: TagList,
+      work: PacedWork,
+    ): Promise<Listing<ShownTag>> {
       const { page, size, search, order, descending } = list;
       const home = await contents.homeOf(repository);
       const { id: repositoryId, tags } = home;
@@ -109,22 +116,42 @@ export function createHubTags(parts: {
         }));
       marks.end(key, page, size, places.at(-1));
       const names = places.map(({ name }) => name);
-      return { count, items: await show(home, names) };
+      return { count, items: await show(home, names, work) };
     },
 
     /** Throws NAME_UNKNOWN, or MANIFEST_UNKNOWN if there is no such tag. */
-    async get(repository: RepositoryName, tag: Tag): Promise<ShownTag> {
-      const [shown] = await show(await contents.homeOf(repository), [tag]);
+    async get(repository: RepositoryName, tag: Tag, work: PacedWork): Promise<ShownTag> {
+      const [shown] = await show(await contents.homeOf(repository), [tag], work);
       if (shown === undefined) throw new OciError("MANIFEST_UNKNOWN");
       return shown;
     },
 
-    /** The images of a tag with their layers. Throws as {@link get} does. */
-    async images(repository: RepositoryName, tag: Tag): Promise<readonly ImageWithLayers[]> {
-      const { images } = await this.get(repository, tag);
+    /** The images of a tag with their layers. */
+    async images(
+      repository: RepositoryName,
+      { images }: Pick<ShownTag, "images">,
+      work: PacedWork,
+    ): Promise<readonly ImageWithLayers[]> {
+      const open = createImageContents(parts, repository);
+      let layersLeft = layersInAll;
+      let charactersLeft = instructionsInAll;
       const shown: ImageWithLayers[] = [];
-      for (const image of images)
-        shown.push({ ...image, layers: await layersOf(repository, image) });
+      for (const image of images) {
+        await work.step();
+        const held =
+          image.manifestId === undefined
+            ? { layers: [], layerCount: 0, config: {} }
+            : await open(image.manifestId, Math.min(layersAtMost, layersLeft));
+        layersLeft -= held.layers.length;
+        const instructions = instructionsOf(held);
+        const layers = held.layers.map((layer, at) => {
+          const text = instructions[at] ?? "";
+          const instruction = text.slice(0, Math.min(instructionAtMost, charactersLeft));
+          charactersLeft -= instruction.length;
+          return { ...layer, instruction };
+        });
+        shown.push({ ...image, layers, layerCount: held.layerCount });
+      }
       return shown;
     },
 

@@ -45,3 +45,8 @@ export interface NamespaceCountsTable {
   public: number;
   private: number;
 }
+
+export interface ImageSizesTable {
+  manifest_id: number;
+  size_bytes: number;
+}

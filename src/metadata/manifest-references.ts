@@ -10,6 +10,7 @@ function* slices<T>(items: readonly T[]): Generator<readonly T[]> {
     yield items.slice(start, start + rowsAtOnce);
 }
 
+/** Writes down what a manifest names, and for an image the bytes of it all. */
 export async function insertReferences(
   tx: Database,
   manifestId: number,
@@ -21,6 +22,13 @@ export async function insertReferences(
       .values(rows.map((row) => ({ ...row, manifest_id: manifestId })))
       .execute();
   }
+  const parts = references.filter(({ kind }) => kind !== "child");
+  if (parts.length === 0) return;
+  const bytes = parts.reduce((sum, part) => sum + part.size_bytes, 0);
+  await tx
+    .insertInto("image_sizes")
+    .values({ manifest_id: manifestId, size_bytes: Math.min(bytes, Number.MAX_SAFE_INTEGER) })
+    .execute();
 }
 
 /** What a manifest has to find in its repository and does not, in the order of the document. */

@@ -149,6 +149,7 @@ async function putManifest(tx: Database, put: PutManifest): Promise<ManifestPut 
     await tx.updateTable("manifests").set(put.manifest).where("id", "=", manifestId).execute();
     if (existing?.media_type !== put.manifest.media_type) {
       await tx.deleteFrom("manifest_references").where("manifest_id", "=", manifestId).execute();
+      await tx.deleteFrom("image_sizes").where("manifest_id", "=", manifestId).execute();
       await insertReferences(tx, manifestId, put.references);
     }
   }

@@ -9,6 +9,7 @@ import type {
   StarsTable,
   InvitesTable,
   NamespaceCountsTable,
+  ImageSizesTable,
 } from "./hub-schema.ts";
 import type {
   MirrorFetchesTable,
@@ -48,6 +49,7 @@ export interface Schema {
   stars: StarsTable;
   invites: InvitesTable;
   namespace_counts: NamespaceCountsTable;
+  image_sizes: ImageSizesTable;
   mirror_fetches: MirrorFetchesTable;
   mirror_processes: MirrorProcessesTable;
   mirror_tags: MirrorTagsTable;

@@ -133,11 +133,14 @@ describe("reads", () => {
     const details = createRepositoryDetailReads(db);
     await details.find([parseRepositoryName("team/app")], { fullTexts: true });
     await tags.find(1, [parseTag("1.4")]);
-    await createImageReads(db).entries(1, [1, 2]);
-    await createImageReads(db).sizes([1, 2]);
+    const images = createImageReads(db);
+    await images.entries(1, 1, 200);
+    await images.parts(1, 500);
+    await images.referrers(1, digestOf(Buffer.from("subject")), 100);
+    await images.sizes([1, 2]);
     await createSessionReads(db).find(1, "a token");
     await pages.count({ namespace: "team", view: { kind: "all" } });
-    assert.equal(asked.length, 6);
+    assert.equal(asked.length, 9);
     for (const text of asked)
       assert.deepEqual(
         planOf(text).filter((detail) => detail.startsWith("SCAN") && !isOfWords.test(detail)),

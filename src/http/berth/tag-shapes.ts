@@ -1,16 +1,18 @@
 import { z } from "zod";
-import type { Image } from "../../hub/images.ts";
+import { imagesAtMost, type Image } from "../../hub/images.ts";
 import type { TagContents } from "../../hub/tag-contents.ts";
-import type { TagReferrer } from "../../hub/tag-views.ts";
+import { shownReferrersAtMost, type TagReferrer } from "../../hub/tag-views.ts";
 import type { TagMove } from "../../registry/tags.ts";
 import { time, timeOf, timeOrNull } from "../hub/times.ts";
+
+const featuresAtMost = 100;
 
 export const imageObject = z.object({
   os: z.string(),
   architecture: z.string(),
   variant: z.string().nullable(),
   os_version: z.string().nullable().describe("The build of Windows."),
-  os_features: z.array(z.string()),
+  os_features: z.array(z.string()).max(featuresAtMost),
   digest: z.string(),
   size: z.int().describe("Bytes of config and layers."),
   is_here: z.boolean().describe("False where an index names it and the repository has it not."),
@@ -24,11 +26,12 @@ export const tagObject = z.object({
   last_updater: z.string().nullable(),
   pull_count: z.int(),
   last_pulled: time.nullable(),
-  size: z.int().describe("Bytes of all its images."),
-  images: z.array(imageObject),
-  attestations: z.array(
-    z.object({ digest: z.string(), subject: z.string().nullable(), size: z.int() }),
-  ),
+  size: z.int().describe("Bytes of the images that are shown."),
+  images: z.array(imageObject).max(imagesAtMost).describe("The first 100."),
+  image_count: z.int().describe("How many there are."),
+  attestations: z
+    .array(z.object({ digest: z.string(), subject: z.string().nullable(), size: z.int() }))
+    .max(imagesAtMost),
 });
 
 const referrerObject = z.object({
@@ -40,7 +43,9 @@ const referrerObject = z.object({
   tag: z.string().nullable().describe("Where it hangs on a tag like sha256-….sig."),
 });
 
-export const tagPage = tagObject.extend({ referrers: z.array(referrerObject) });
+export const tagPage = tagObject.extend({
+  referrers: z.array(referrerObject).max(shownReferrersAtMost),
+});
 
 export const moveObject = z.object({
   digest: z.string().nullable().describe("Null: the tag was removed."),
@@ -55,7 +60,7 @@ export function imageShape(image: Image): z.input<typeof imageObject> {
     architecture: image.architecture,
     variant: image.variant,
     os_version: image.osVersion,
-    os_features: [...image.osFeatures],
+    os_features: image.osFeatures.slice(0, featuresAtMost),
     digest: image.digest,
     size: image.sizeBytes,
     is_here: image.manifestId !== undefined,
@@ -73,6 +78,7 @@ export function tagShape(tag: TagContents): z.input<typeof tagObject> {
     last_pulled: timeOrNull(tag.count?.lastPulledAtMs),
     size: tag.images.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0),
     images: tag.images.map(imageShape),
+    image_count: tag.imageCount,
     attestations: tag.attestations.map(({ digest, subject, sizeBytes }) => ({
       ...{ digest, subject, size: sizeBytes },
     })),

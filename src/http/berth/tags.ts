@@ -46,9 +46,9 @@ export function berthTagRoutes(parts: {
       kept: true,
       query: z.object(followingQuery),
       answer: pageOf(tagObject),
-      handle: async ({ ctx, repository, query }) => {
+      handle: async ({ ctx, repository, query, work }) => {
         const page = { last: query.last as Tag | undefined, limit: query.page_size };
-        const { items, total, more } = await browsing.tags.list(repository, page);
+        const { items, total, more } = await browsing.tags.list(repository, page, work);
         return pager.following(
           ...([ctx, more ? items.at(-1)?.name : undefined, total, items.map(tagShape)] as const),
         );
@@ -61,11 +61,11 @@ export function berthTagRoutes(parts: {
       summary: "What makes two tags different: layers, sizes, configuration",
       query: differenceQuery,
       answer: differenceObject,
-      handle: async ({ repository, query }) => {
+      handle: async ({ repository, query, work }) => {
         const [from, to] = [parseTag(query.from), parseTag(query.to)];
         const { platform } = query;
         const wanted = { repository, from, to, platform };
-        return differenceShape(await browsing.differences.compare(wanted));
+        return differenceShape(await browsing.differences.compare(wanted, work));
       },
     }),
     hubRoute({
@@ -103,8 +103,8 @@ export function berthTagRoutes(parts: {
       needs: see,
       summary: "A tag with its images and with what refers to them",
       answer: tagPage,
-      handle: async ({ repository, params }) => {
-        const tag = await browsing.tags.get(repository, tagFrom(params["tag"]));
+      handle: async ({ repository, params, work }) => {
+        const tag = await browsing.tags.get(repository, tagFrom(params["tag"]), work);
         return { ...tagShape(tag), referrers: tag.referrers.map(referrerShape) };
       },
     }),

@@ -2,6 +2,7 @@ import type { Context } from "koa";
 import type { z } from "zod";
 import type { HubNeed } from "../../auth/hub-policy.ts";
 import type { Session } from "../../auth/sessions.ts";
+import type { PacedWork } from "../../hub/paced-work.ts";
 import type { RepositoryName } from "../../oci/name.ts";
 import type { Actor } from "../../registry/registry.ts";
 import { forbidden, HubError } from "./errors.ts";
@@ -12,6 +13,8 @@ export interface HubCall<Query = unknown, Body = unknown> {
   /** `undefined`: nobody that we know. */
   readonly session: Session | undefined;
   readonly actor: Actor;
+  /** For what takes many steps: it ends when the client is gone. */
+  readonly work: PacedWork;
   readonly query: Query;
   readonly body: Body;
   readonly params: Readonly<Record<string, string>>;

@@ -2,6 +2,7 @@ import Router from "@koa/router";
 import type { Context, Middleware } from "koa";
 import type { HubPolicy } from "../../auth/hub-policy.ts";
 import type { Session, Sessions } from "../../auth/sessions.ts";
+import { createPacedWork, type PacedWork } from "../../hub/paced-work.ts";
 import { parseRepositoryName, reservedNamespaces, type RepositoryName } from "../../oci/name.ts";
 import { OciError } from "../../oci/errors.ts";
 import { peerOf, setSurface } from "../caller.ts";
@@ -95,6 +96,7 @@ async function answer(
       name: session?.identity.name ?? "",
       peer: peerOf(ctx),
     },
+    work: workFor(ctx),
     repository: asked.repository ?? ("" as RepositoryName),
   };
   if (route.kept) {
@@ -126,6 +128,12 @@ async function admit(
   if (verdict === "unknown") throw notFound();
   if (verdict === "forbidden") throw forbidden();
   return session;
+}
+
+function workFor(ctx: Context): PacedWork {
+  const gone = new AbortController();
+  ctx.res.once("close", () => gone.abort());
+  return createPacedWork(gone.signal);
 }
 
 /** `JWT` is the word for the scheme that most scripts for Docker Hub write; a command line sends a password each time. */

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import type { Hub } from "../../hub/hub.ts";
-import type { ImageWithLayers, ShownTag } from "../../hub/tags.ts";
+import { imagesAtMost } from "../../hub/images.ts";
+import { layersAtMost, type ImageWithLayers, type ShownTag } from "../../hub/tags.ts";
 import { OciError } from "../../oci/errors.ts";
 import { parseTag, type Tag } from "../../oci/reference.ts";
 import type { Registry } from "../../registry/registry.ts";
@@ -24,9 +25,11 @@ const image = z.object({
   last_pushed: time.nullable(),
 });
 const imageWithLayers = image.extend({
-  layers: z.array(
-    z.object({ digest: z.string(), size: z.number().int(), instruction: z.string() }),
-  ),
+  layers: z
+    .array(z.object({ digest: z.string(), size: z.number().int(), instruction: z.string() }))
+    .max(layersAtMost)
+    .describe("The first 500, as far as an answer of 5000 layers goes."),
+  layer_count: z.int().describe("How many there are."),
 });
 const tagObject = z.object({
   id: z.number().int(),
@@ -45,9 +48,11 @@ const tagObject = z.object({
   media_type: z.string(),
   content_type: z.string(),
   digest: z.string(),
-  images: z.array(image),
+  images: z.array(image).max(imagesAtMost).describe("The first 100."),
+  image_count: z.int().describe("How many there are."),
   attestations: z
     .array(z.object({ digest: z.string(), reference_digest: z.string().nullable(), size: z.int() }))
+    .max(imagesAtMost)
     .describe("Provenance and SBOMs among the entries of the index; they are no images."),
 });
 
@@ -75,12 +80,12 @@ export function hubTagRoutes(parts: {
       kept: true,
       query: listQuery,
       answer: pageOf(tagObject),
-      handle: async ({ ctx, repository, query }) => {
+      handle: async ({ ctx, repository, query, work }) => {
         const order = query.ordering.endsWith("name") ? "name" : "updated";
         const descending = query.ordering !== "name";
         const { page, page_size: size, name: search } = query;
         const asked = { page, size, search, order, descending } as const;
-        const { count, items } = await hub.tags.list(repository, asked);
+        const { count, items } = await hub.tags.list(repository, asked, work);
         return pager.envelope(ctx, query, count, items.map(tagOf));
       },
     }),
@@ -90,22 +95,22 @@ export function hubTagRoutes(parts: {
       needs,
       summary: "A tag",
       answer: tagObject,
-      handle: async ({ repository, params }) =>
-        tagOf(await hub.tags.get(repository, tagFrom(params["tag"]))),
+      handle: async ({ repository, params, work }) =>
+        tagOf(await hub.tags.get(repository, tagFrom(params["tag"]), work)),
     }),
     ...repositoryRoutes({
       method: "get",
       rest: "/tags/:tag/images",
       needs,
       summary: "The images of a tag, with their layers",
-      answer: z.array(imageWithLayers),
-      handle: async ({ repository, params }) => {
-        const tag = tagFrom(params["tag"]);
-        const shown = await hub.tags.get(repository, tag);
-        const images = await hub.tags.images(repository, tag);
+      answer: z.array(imageWithLayers).max(imagesAtMost),
+      handle: async ({ repository, params, work }) => {
+        const shown = await hub.tags.get(repository, tagFrom(params["tag"]), work);
+        const images = await hub.tags.images(repository, shown, work);
         return images.map((one) => ({
           ...imageOf(one, shown),
-          layers: layersOf(one),
+          layers: [...one.layers.map(layerOf)],
+          layer_count: one.layerCount,
         }));
       },
     }),
@@ -151,6 +156,7 @@ function tagOf(tag: ShownTag): z.infer<typeof tagObject> {
     content_type: tag.contentType,
     digest: tag.manifest.digest,
     images: tag.images.map((one) => imageOf(one, tag)),
+    image_count: tag.imageCount,
     attestations: tag.attestations.map(({ digest, subject, sizeBytes }) => ({
       ...{ digest, reference_digest: subject, size: sizeBytes },
     })),
@@ -175,5 +181,6 @@ function imageOf(one: ShownTag["images"][number], tag: ShownTag): z.infer<typeof
   };
 }
 
-const layersOf = ({ layers }: ImageWithLayers) =>
-  layers.map(({ digest, sizeBytes: size, instruction }) => ({ digest, size, instruction }));
+const layerOf = ({ digest, sizeBytes: size, instruction }: ImageWithLayers["layers"][number]) => ({
+  ...{ digest, size, instruction },
+});
