@@ -23,7 +23,8 @@ COPY --from=build /berth/node_modules node_modules
 COPY --from=build /berth/dist dist
 COPY LICENSE ./
 # The only place that is written to; a volume that is new takes its owner from here.
-RUN mkdir /var/lib/berth && chown 1000:1000 /var/lib/berth
+RUN mkdir -m 0700 /var/lib/berth && chown 1000:1000 /var/lib/berth \
+ && chmod +x /berth/dist/main.js && ln -s /berth/dist/main.js /usr/local/bin/berth
 VOLUME /var/lib/berth
 ENV BERTH_DATA=/var/lib/berth BERTH_LISTEN=:5000
 USER 1000:1000

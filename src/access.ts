@@ -19,14 +19,18 @@ import { OciError } from "./oci/errors.ts";
 import type { RepositoryName } from "./oci/name.ts";
 import { keysFolder } from "./stores.ts";
 
+/** An account that may do everything, for the start banner; open mode has none. */
+export interface Administrator {
+  readonly name: string;
+  /** `false` after a first start, until `berth user password` sets one. */
+  readonly hasPassword: boolean;
+}
+
 export interface Access {
   readonly parts: Pick<AppParts, "callers" | "policy" | "challenger" | "tokens" | "origins">;
   /** The same for the Hub-shaped API. */
   readonly hub: Omit<HubParts, "hub">;
-  /** Somebody who may do everything, with the password if the account was just made; `undefined` in open mode. */
-  readonly administrator:
-    | { readonly name: string; readonly password?: string | undefined }
-    | undefined;
+  readonly administrator: Administrator | undefined;
 }
 
 /**
@@ -69,8 +73,8 @@ export async function openAccess(
 
   const { authenticator, rights } = accounts;
   const { removals } = metadata;
-  const administrator =
-    (await accounts.firstStart(config.auth.adminPassword)) ?? (await findAdministrator(metadata));
+  await accounts.firstStart(config.auth.adminPassword);
+  const administrator = await findAdministrator(metadata);
   const keys = await openKeys({
     folder: keysFolder(config),
     algorithm: config.auth.algorithm,
@@ -107,9 +111,12 @@ function behindOf(mirrors: Pick<Mirrors, "byName">) {
   };
 }
 
-async function findAdministrator({ accounts }: Metadata): Promise<Access["administrator"]> {
+async function findAdministrator({ accounts }: Metadata): Promise<Administrator | undefined> {
   const { items } = await accounts.list({ kind: "user", limit: 100 });
-  return items.find(({ isAdmin, disabled }) => isAdmin && !disabled);
+  const found = items.find(({ isAdmin, disabled }) => isAdmin && !disabled);
+  if (found === undefined) return undefined;
+  const login = await accounts.login(found.name);
+  return { name: found.name, hasPassword: login?.passwordHash != null };
 }
 
 /** Names the token service in every challenge, and issuer and audience in every token. */

@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Administrator } from "./access.ts";
 import type { Config } from "./config/schema.ts";
 import { createBrowsing } from "./hub/browsing.ts";
 import { openSqliteMetadata, type Metadata } from "./metadata/metadata.ts";
@@ -20,9 +21,7 @@ import type { BlobStore } from "../storage/blob-store.ts";
 
 export interface Assembled {
   /** An account that may do everything, to be named to whoever starts; `undefined` in open mode. */
-  readonly administrator:
-    | { readonly name: string; readonly password?: string | undefined }
-    | undefined;
+  readonly administrator: Administrator | undefined;
   /** Request listener for node:http. */
   readonly handle: (request: IncomingMessage, response: ServerResponse) => void;
   /** From now on: not ready, so that nobody sends new work. */

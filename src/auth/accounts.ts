@@ -1,7 +1,7 @@
 import type { Metadata } from "../metadata/metadata.ts";
 import { createAccessTokens, type AccessTokens } from "./access-tokens.ts";
 import { createAuthenticator, type Authenticator } from "./authenticate.ts";
-import { createFirstAdministrator, type FirstAdministrator } from "./first-start.ts";
+import { createFirstAdministrator } from "./first-start.ts";
 import { createOrganisations, type Organisations } from "./organisations.ts";
 import { createPasswords } from "./passwords.ts";
 import { createRateLimit, type RateLimits } from "./rate-limit.ts";
@@ -19,9 +19,7 @@ export interface Accounts {
   readonly accessTokens: AccessTokens;
   readonly audit: Metadata["audit"];
   /** To be called before anybody is served; see {@link createFirstAdministrator}. */
-  readonly firstStart: (
-    configuredPassword: string | undefined,
-  ) => Promise<FirstAdministrator | undefined>;
+  readonly firstStart: (configuredPassword: string | undefined) => Promise<void>;
 }
 
 export function createAccounts(parts: {

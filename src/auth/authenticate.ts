@@ -54,6 +54,12 @@ export function createAuthenticator(parts: {
     peer: string,
   ): Promise<Identity | undefined> => {
     const login = await metadata.accounts.login(name);
+    // Only the administrator of a first start has no password, until the operator sets one.
+    if (login?.account.kind === "user" && login.passwordHash === null)
+      throw new OciError(
+        "DENIED",
+        `${name} has no password yet; set one on the server: berth user password ${name}`,
+      );
     const mark = wrong.markOf(name, peer, login?.passwordHash ?? "", secret);
     if (wrong.has(mark)) return undefined;
     const attempt = admitted(rateLimit.begin(name.slice(0, keptOfName), peer));

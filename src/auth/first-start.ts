@@ -2,13 +2,6 @@ import { randomInt } from "node:crypto";
 import type { Metadata } from "../metadata/metadata.ts";
 import { passwordLength, type Passwords } from "./passwords.ts";
 
-/** The administrator that a first start has made. */
-export interface FirstAdministrator {
-  readonly name: string;
-  /** To be shown once, and never to be logged; `undefined` if it was configured. */
-  readonly password: string | undefined;
-}
-
 /** In case organisations have the first ones. */
 const names = ["admin", "administrator", "berth-admin", "berth-administrator"];
 /** Without what is easily taken for something else. */
@@ -17,8 +10,10 @@ const groups = 4;
 const groupLength = 5;
 
 /**
- * Makes an administrator where there is no user yet. `undefined` if there is one: the configured password is then
- * not looked at. Throws if that is too short.
+ * Makes an administrator where there is no user yet, and does nothing if there is one: the configured password is then
+ * not read. Without a configured password the account has none until `berth user password` sets it: a password
+ * that is made up here would have to be printed, and what a server prints stays in the logs of a container.
+ * Throws if the configured password is too short.
  */
 export async function createFirstAdministrator(parts: {
   readonly metadata: Pick<Metadata, "accounts" | "run">;
@@ -26,21 +21,18 @@ export async function createFirstAdministrator(parts: {
   readonly clock: () => number;
   /** `auth.adminPassword`. */
   readonly configured: string | undefined;
-}): Promise<FirstAdministrator | undefined> {
+}): Promise<void> {
   const { metadata, passwords, clock, configured } = parts;
   const { items } = await metadata.accounts.list({ kind: "user", limit: 1 });
-  if (items.length > 0) return undefined;
+  if (items.length > 0) return;
   if (configured !== undefined && configured.length < passwordLength.min)
     throw new Error(`auth.adminPassword has less than ${passwordLength.min} characters`);
-  const password = configured ?? generatePassword();
-  const name = await metadata.run("createFirstAdministrator", {
+  await metadata.run("createFirstAdministrator", {
     names,
-    passwordHash: await passwords.hash(password),
+    passwordHash: configured === undefined ? undefined : await passwords.hash(configured),
     actor: { accountId: null, name: "berth", peer: "" },
     nowMs: clock(),
   });
-  if (name === undefined) return undefined;
-  return { name, password: configured === undefined ? password : undefined };
 }
 
 /** 100 random bits that can be typed: `k3fqa-…`. */

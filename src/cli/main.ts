@@ -15,6 +15,9 @@ import { createProgram } from "./program.ts";
 // The S3 SDK tells everybody on Node 20 to take a newer one; which of its versions runs here is our lock file's business.
 process.env["AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED"] ??= "true";
 
+// Database, keys and blobs are for the user that runs Berth, whatever the shell or the service manager has set.
+process.umask(0o077);
+
 // `berth config print | head -1` is no failure.
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {
   if (error.code !== "EPIPE") throw error;

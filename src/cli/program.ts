@@ -22,11 +22,12 @@ import { version } from "./version.ts";
 
 const notes = `
 Examples:
-  $ berth serve                                   the first start tells the administrator's password
+  $ berth serve                                   the first start makes the administrator admin
   $ berth serve --data /srv/berth                 keep the data somewhere else than in ./data
   $ berth serve --listen 127.0.0.1:8080           listen on another port
   $ berth serve --open                            everybody on this machine may pull, push and delete
   $ berth serve --config /etc/berth/berth.yaml    take the settings from a file
+  $ berth user password admin                     set the administrator's password; asks for it
   $ berth user add mia                            let somebody in; asks for the password
   $ berth token create mia --label ci --scope repo:read
                                                   make a secret that stands in for the password

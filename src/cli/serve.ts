@@ -1,3 +1,4 @@
+import { stat } from "node:fs/promises";
 import process from "node:process";
 import { Command } from "commander";
 import type { Assembled } from "../assemble.ts";
@@ -10,7 +11,7 @@ import type { RunningServer } from "../server.ts";
 import { startFailure } from "./failure.ts";
 import { print } from "./output.ts";
 import { version } from "./version.ts";
-import { firstPassword, welcome } from "./welcome.ts";
+import { welcome } from "./welcome.ts";
 
 interface Options {
   readonly config?: string;
@@ -47,6 +48,7 @@ async function serve(options: Options): Promise<void> {
   const { config } = loaded;
   const logger = createLogger(config.log);
   const { server, administrator } = await start(config, logger);
+  await warnIfReadable(config.data, logger);
   if (config.auth.open) {
     logger.warn("open mode: everybody who can reach this address may pull, push and delete");
   }
@@ -57,6 +59,16 @@ async function serve(options: Options): Promise<void> {
   process.exitCode = code;
   // After a second signal nothing has been closed, and so nothing would let the process end.
   if (code > 128) process.exit();
+}
+
+/** What Berth writes is readable by its own user only; a folder that was made before, or by another program, may not be. */
+async function warnIfReadable(data: string, logger: Logger): Promise<void> {
+  const { mode } = await stat(data);
+  if ((mode & 0o007) === 0) return;
+  logger.warn(
+    { data, mode: (mode & 0o777).toString(8) },
+    `other users of this machine may read the data folder: chmod -R o-rwx ${data}`,
+  );
 }
 
 interface Started extends Pick<Assembled, "administrator"> {
@@ -70,26 +82,25 @@ async function start(config: Config, logger: Logger): Promise<Started> {
     if (config.workers === 1) {
       const { startServer } = await import("../server.ts");
       const assembled = await assemble(config, logger);
-      return await orTell(assembled, () => startServer(config, assembled, logger));
+      return await orClose(assembled, () => startServer(config, assembled, logger));
     }
     const { startWorkers } = await import("../workers/primary.ts");
     const lender = await assembleLender(config, logger);
-    return await orTell(lender, () => startWorkers(lender, config, logger));
+    return await orClose(lender, () => startWorkers(lender, config, logger));
   } catch (error) {
     logger.debug({ err: error }, "start failed");
     throw startFailure(error, config);
   }
 }
 
-/** If it can't be reached: the account is there now, and nobody would be told its password again. */
-async function orTell(
+/** Listens, and closes what was opened if that fails. */
+async function orClose(
   { administrator, close }: Pick<Assembled, "administrator" | "close">,
   listen: () => Promise<RunningServer>,
 ): Promise<Started> {
   try {
     return { server: await listen(), administrator };
   } catch (error) {
-    print(firstPassword(administrator));
     await close();
     throw error;
   }

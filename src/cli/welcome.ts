@@ -1,4 +1,5 @@
 import { formatListenAddress } from "../config/addresses.ts";
+import type { Assembled } from "../assemble.ts";
 import type { Config } from "../config/schema.ts";
 
 export interface Welcome {
@@ -7,14 +8,8 @@ export interface Welcome {
   readonly url: string;
   readonly port: number;
   readonly config: Pick<Config, "listen" | "publicUrl" | "data">;
-  /** An administrator; `undefined` in open mode, where nobody logs in. */
-  readonly administrator:
-    | {
-        readonly name: string;
-        /** Of an account that was just made; it is shown here and nowhere else. */
-        readonly password?: string | undefined;
-      }
-    | undefined;
+  /** `undefined` in open mode, where no account is needed. */
+  readonly administrator: Assembled["administrator"];
 }
 
 /** What `berth serve` prints once it listens: one line that says where, and the commands that push a first image. */
@@ -30,24 +25,30 @@ export function welcome({ version, url, port, config, administrator }: Welcome):
     `docker tag alpine ${image}`,
     `docker push ${image}`,
   ];
-  return `Berth ${version} listens on ${url} (data in ${config.data}). Push a first image:
+  return `Berth ${version} listens on ${url} (data in ${config.data}).${passwordStep(administrator, config)} Push a first image:
 
-${commands.map((command) => `  ${command}\n`).join("")}
-${firstPassword(administrator)}`;
-}
-
-/** The password of an account that was just made, with its name; empty where there is none to tell. */
-export function firstPassword(administrator: Welcome["administrator"]): string {
-  if (administrator?.password === undefined) return "";
-  const { name, password } = administrator;
-  return `The administrator is ${name}, with the password
-
-  ${password}
-
-It is shown only now. "berth user password ${name}" sets another.
-
+${linesOf(commands)}
 `;
 }
+
+/** The command that opens the account of a first start; it reads the password from the terminal or from standard input. */
+function passwordStep(
+  administrator: Welcome["administrator"],
+  { data }: Welcome["config"],
+): string {
+  if (administrator === undefined || administrator.hasPassword) return "";
+  const { name } = administrator;
+  const folder = /^[\w./-]+$/.test(data) ? data : `'${data.replaceAll("'", "'\\''")}'`;
+  return `
+
+The administrator ${name} has no password yet. Set one, in another terminal or inside of the container:
+
+${linesOf([`berth user password ${name} --data ${folder}`])}
+`;
+}
+
+const linesOf = (commands: readonly string[]): string =>
+  commands.map((command) => `  ${command}\n`).join("");
 
 /** The host that goes in front of an image's name on this machine, or everywhere if the public URL is known. */
 function registryHost({ listen, publicUrl }: Welcome["config"], port: number): string {

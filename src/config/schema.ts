@@ -53,9 +53,7 @@ export const configSchema = z.object({
         .describe("How tokens are signed, from the next key on"),
       adminPassword: secret()
         .optional()
-        .describe(
-          "Password of the administrator that a first start makes, instead of a random one",
-        ),
+        .describe("Password of the administrator that a first start makes; none is set without it"),
     })
     .prefault({}),
   storage: z

@@ -8,7 +8,7 @@ import type { Database } from "./schema.ts";
  */
 async function createFirstAdministrator(
   tx: Database,
-  given: Deed & { readonly names: readonly string[]; readonly passwordHash: string },
+  given: Deed & { readonly names: readonly string[]; readonly passwordHash: string | undefined },
 ): Promise<string | undefined> {
   const user = await tx
     .selectFrom("accounts")

@@ -20,6 +20,8 @@ const secrets = [
   "token",
   "secret",
   "secretAccessKey",
+  // What Node could not parse of a request, as bytes, with every header that came before.
+  "rawPacket",
 ];
 const places = ["", "*.", "headers.", "*.headers."];
 

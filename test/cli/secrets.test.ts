@@ -19,7 +19,9 @@ const wrongPassword = "canary-that-is-wrong";
 function disguises(name: string, secret: string): readonly string[] {
   const bytes = Buffer.from(secret);
   const pair = Buffer.from(`${name}:${secret}`).toString("base64").replace(/=+$/, "");
-  return [secret, bytes.toString("hex"), bytes.toString("base64").replace(/=+$/, ""), pair];
+  const base64 = bytes.toString("base64").replace(/=+$/, "");
+  // As JSON writes a buffer.
+  return [secret, bytes.toString("hex"), base64, pair, [...bytes].join(",")];
 }
 
 interface Sent {
@@ -117,6 +119,9 @@ describe(
       await ask("/v2/mia/app/tags/list", basic(name, secret));
       await ask("/v2/nobody/app/blobs/uploads/", basic(name, secret), { method: "POST" });
     }
+    // Before so many secrets are wrong that this address has to wait.
+    await cli(`user password mia`, `${keep("mia", "canary-of-another-day")}\n`);
+    await tokenFor("mia", "canary-of-another-day");
     for (const secret of [wrongPassword, mistyped]) {
       assert.equal((await ask("/token", basic("mia", secret))).status, 401);
       assert.equal((await ask("/v2/", basic("mia", secret))).status, 401);
@@ -153,6 +158,12 @@ describe(
         [`GET /v2/ HTTP/1.1`, `Host: ${host}`, `Authorization: Bearer ${secret}`, `Host: ${host}`],
         [`GET /v2/ HTTP/1.1`, `Host: ${host}`, `Authorization : Basic ${secret}`],
         [`GET /v2/ HTTP/1.1`, `Host: ${host}`, `Authorization: ${secret.repeat(10_000)}`],
+        [
+          `GET /v2/ HTTP/1.1`,
+          `Host: ${host}`,
+          `Authorization: Bearer ${secret}`,
+          "Broken\u0000: x",
+        ],
       ])
         answers.push(
           await (
@@ -181,8 +192,6 @@ describe(
     connection.exec(
       "ALTER TABLE gone RENAME TO accounts; ALTER TABLE lost RENAME TO access_tokens",
     );
-    await cli(`user password mia`, `${keep("mia", "canary-of-another-day")}\n`);
-    await tokenFor("mia", "canary-of-another-day");
     const workers = processesBelow(running.child.pid ?? 0);
     const ownCommandLine = readFileSync(`/proc/${running.child.pid}/cmdline`, "utf8");
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { writeFile } from "node:fs/promises";
+import { chmod, readdir, stat, writeFile } from "node:fs/promises";
 import http from "node:http";
 import net, { type AddressInfo } from "node:net";
 import path from "node:path";
@@ -65,48 +65,68 @@ describe("berth serve", { concurrency: 2 }, () => {
     assert.equal((await ended).code, 130);
   });
 
-  test("is closed unless told otherwise, and tells the administrator's password once", async () => {
+  test("needs accounts unless told otherwise, and prints no password but the command that sets one", async () => {
     const data = path.join(folder, "closed");
-    const args = ["serve", "--listen", "127.0.0.1:0", "--data", data];
-    const run = async (): Promise<{ stdout: string; stderr: string }> => {
-      const running = launch(args);
+    const login = (url: string, password: string): Promise<Response> =>
+      fetch(`${url}/token`, {
+        headers: { authorization: `Basic ${Buffer.from(`admin:${password}`).toString("base64")}` },
+      });
+    const run = async (work: (url: string, printed: string) => Promise<void>): Promise<string> => {
+      const running = launch(["serve", "--listen", "127.0.0.1:0", "--data", data]);
       after(() => running.child.kill("SIGKILL"));
       const printed = await running.until("docker push");
       const url = /listens on (http:\/\/\S+)/.exec(printed)?.[1] ?? "";
-      const { host } = new URL(url);
       assert.equal((await fetch(`${url}/v2/`)).status, 401);
-      for (const command of [
+      await work(url, printed);
+      running.child.kill("SIGTERM");
+      const { code, stdout } = await running.ended;
+      assert.equal(code, 0);
+      return stdout;
+    };
+    const password = "correct horse battery";
+    await run(async (url, printed) => {
+      const command = `berth user password admin --data ${data}`;
+      assert.ok(printed.includes(`\n  ${command}\n`), printed);
+      const { host } = new URL(url);
+      for (const line of [
         `docker login -u admin ${host}`,
         `docker tag alpine ${host}/admin/alpine`,
         `docker push ${host}/admin/alpine`,
       ])
-        assert.ok(printed.includes(`\n  ${command}\n`), printed);
-      running.child.kill("SIGTERM");
-      const { code, ...ended } = await running.ended;
+        assert.ok(printed.includes(`\n  ${line}\n`), printed);
+      const refused = await login(url, "admin");
+      assert.equal(refused.status, 403);
+      assert.match(await refused.text(), /berth user password admin/);
+      const { code } = await berth(command.split(" ").slice(1), {}, `${password}\n`);
       assert.equal(code, 0);
-      const password = /^ {2}([a-z2-9]{5}(?:-[a-z2-9]{5}){3})$/m.exec(ended.stdout)?.[1];
-      if (password !== undefined) {
-        assert.ok(!ended.stderr.includes(password));
-        assert.match(ended.stdout, /The administrator is admin, with the password/);
-      }
-      return ended;
-    };
-    assert.match((await run()).stdout, /It is shown only now/);
-    assert.doesNotMatch((await run()).stdout, /password/);
+      assert.equal((await login(url, password)).status, 200);
+    });
+    const later = await run(async (url) => {
+      assert.equal((await login(url, password)).status, 200);
+    });
+    assert.doesNotMatch(later, /password/);
   });
 
-  test("tells the password also when it can't listen, since the account is there from then on", async () => {
-    const other = net.createServer().listen(0, "127.0.0.1");
-    after(() => other.close());
-    await once(other, "listening");
-    const data = path.join(folder, "unheard");
-    const listen = `127.0.0.1:${(other.address() as AddressInfo).port}`;
-    const { code, stdout } = await berth(["serve", "--listen", listen, "--data", data]);
-    assert.equal(code, 1);
-    assert.match(stdout, /The administrator is admin, with the password/);
+  test("makes a data folder that no other user can read, whatever the umask, and warns of one that can be", async () => {
+    const data = path.join(folder, "readable");
+    const { child, ended } = await serve(["--data", data]);
+    child.kill("SIGTERM");
+    assert.doesNotMatch((await ended).stderr, /may read the data folder/);
+    const files = await readdir(data, { recursive: true });
+    for (const file of ["", ...files]) {
+      const { mode } = await stat(path.join(data, file));
+      assert.equal(mode & 0o077, 0, `${file} has the mode ${mode.toString(8)}`);
+    }
+    await chmod(data, 0o755);
+    const again = await serve(["--data", data]);
+    again.child.kill("SIGTERM");
+    assert.match(
+      (await again.ended).stderr,
+      /other users of this machine may read the data folder/,
+    );
   });
 
-  test("takes the administrator's password from the configuration, and then tells none", async () => {
+  test("takes the administrator's password from the configuration, and then asks for none", async () => {
     const file = path.join(folder, "password");
     await writeFile(file, "correct horse battery\n");
     const running = launch(

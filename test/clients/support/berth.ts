@@ -8,8 +8,6 @@ import { createRegistryReader, type RegistryReader } from "./registry-reader.ts"
 import { atEnd, createScratch, endProcess, untilReady } from "./scratch.ts";
 
 const program = path.join(import.meta.dirname, "../../../dist/main.js");
-/** What a first start prints of the administrator that it has made. */
-export const printedPassword = /^The administrator is admin, with the password\n\n {2}(\S+)$/m;
 const listening = /listens on https?:\/\/(127(?:\.\d+){3}:\d+)/;
 
 export type Berth = RegistryReader & {
@@ -28,8 +26,8 @@ interface Options {
   readonly sparse?: boolean;
   /** `false`: with accounts, and an administrator `admin` with {@link adminPassword}. */
   readonly open?: boolean;
-  /** The administrator's password is for Berth to make up and to print. */
-  readonly madeUp?: boolean;
+  /** The administrator has no password until the test sets {@link adminPassword}. */
+  readonly unset?: boolean;
   /** Where it listens; a free port of the loopback without it. */
   readonly listen?: string;
   /** More settings, as environment variables. */
@@ -52,7 +50,7 @@ function storageOf(folder: string): Record<string, string> {
 export async function startBerth({
   sparse = false,
   open = true,
-  madeUp = false,
+  unset = false,
   listen = "127.0.0.1:0",
   settings = {},
 }: Options = {}): Promise<Berth> {
@@ -72,7 +70,7 @@ export async function startBerth({
       ...{ PATH: process.env["PATH"], BERTH_SPARSE: String(sparse) },
       ...storageOf(folder),
       ...(open ? { BERTH_AUTH_OPEN: "true" } : {}),
-      ...(open || madeUp ? {} : { BERTH_AUTH_ADMIN_PASSWORD: adminPassword }),
+      ...(open || unset ? {} : { BERTH_AUTH_ADMIN_PASSWORD: adminPassword }),
       ...settings,
     },
     stdio: ["ignore", output, output],
@@ -92,7 +90,6 @@ export async function startBerth({
   const said = (): string => readFileSync(log, "utf8");
   await untilReady(child, log, () => listening.test(said()));
   const host = listening.exec(said())?.[1] ?? "";
-  const password = madeUp ? (printedPassword.exec(said())?.[1] ?? "") : adminPassword;
   return {
     host,
     said,
@@ -106,6 +103,6 @@ export async function startBerth({
         })
       ).stdout;
     },
-    ...createRegistryReader(host, open ? undefined : `admin:${password}`),
+    ...createRegistryReader(host, open ? undefined : `admin:${adminPassword}`),
   };
 }
