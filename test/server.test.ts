@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { describe, test } from "node:test";
-import { setTimeout as sleep } from "node:timers/promises";
 import { connect, get, start } from "./server/support.ts";
 import { waitUntil } from "./support/wait.ts";
 
@@ -27,7 +26,7 @@ describe("the first signal", () => {
       await arrival(2);
 
       signals.emit(signal, signal);
-      await sleep(50);
+      await waitUntil("it drains", () => asked.length > 0);
       assert.deepEqual(asked, ["drain"]);
       for (const response of held) response.end("whole");
 
@@ -78,9 +77,9 @@ describe("the first signal", () => {
   });
 
   test("takes an upload to its end", async () => {
-    const { server, signals } = await start({
+    let sizeBytes = 0;
+    const { server, signals, asked } = await start({
       handle: (request, response) => {
-        let sizeBytes = 0;
         request
           .on("data", (chunk: Buffer) => (sizeBytes += chunk.length))
           .on("end", () => response.end(`took ${sizeBytes}`));
@@ -90,9 +89,9 @@ describe("the first signal", () => {
       server.port,
       "PUT / HTTP/1.1\r\nHost: berth\r\nContent-Length: 8\r\n\r\n1234",
     );
-    await sleep(50);
+    await waitUntil("half of it has arrived", () => sizeBytes === 4);
     signals.emit("SIGTERM", "SIGTERM");
-    await sleep(50);
+    await waitUntil("it drains", () => asked.length > 0);
     upload.socket.write("5678");
     assert.match(await upload.all(), /connection: close[^]*took 8$/i);
     assert.equal(await server.ended, 0);

@@ -53,11 +53,13 @@ describe("berth serve", { concurrency: 2 }, () => {
     const { url, child, ended } = await serve();
     // A request whose body never ends keeps the server draining.
     const session = await fetch(`${url}/v2/a/blobs/uploads/`, { method: "POST" });
-    const upload = http.request(new URL(session.headers.get("location") ?? "", url), {
-      method: "PATCH",
-    });
+    const location = new URL(session.headers.get("location") ?? "", url);
+    const upload = http.request(location, { method: "PATCH" });
     upload.on("error", () => undefined).write("begun");
-    await new Promise((resolve) => setTimeout(resolve, 200));
+    await waitUntil("it has begun", async () => {
+      const { headers } = await fetch(location);
+      return headers.get("range") === "0-4";
+    });
     child.kill("SIGINT");
     await waitUntil("nobody is let in any more", async () => !(await accepts(url)));
     assert.equal(child.exitCode, null);

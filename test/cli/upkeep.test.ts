@@ -4,6 +4,7 @@ import path from "node:path";
 import { describe, test } from "node:test";
 import { pushBlob, pushImageParts, putManifest, startBerth } from "../support/berth.ts";
 import { temporaryFolder } from "../support/temporary.ts";
+import { waitUntil } from "../support/wait.ts";
 import { berth as run } from "./support.ts";
 
 const filesOf = (data: string): string[] =>
@@ -23,8 +24,11 @@ describe("maintenance of a data folder", async () => {
 
   test("gc --dry-run lists what gc then frees, while the server runs, and no more", async () => {
     try {
-      await new Promise((resolve) => setTimeout(resolve, 1_100));
-      const rehearsed = await berthRun("gc", "--dry-run");
+      let rehearsed = await berthRun("gc", "--dry-run");
+      await waitUntil("the lease is over", async () => {
+        rehearsed = await berthRun("gc", "--dry-run");
+        return rehearsed.stdout.includes("17 B");
+      });
       assert.equal(filesOf(data).length, 3);
       const freed = await berthRun("gc");
       assert.equal(

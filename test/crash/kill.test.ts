@@ -5,6 +5,7 @@ import { after, test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
 import { launch, type Running } from "../cli/support.ts";
 import { temporaryFolder } from "../support/temporary.ts";
+import { waitUntil } from "../support/wait.ts";
 import { createRandom } from "./content.ts";
 import { walkRegistry } from "./invariants.ts";
 import { createLedger } from "./ledger.ts";
@@ -32,8 +33,7 @@ test("nothing that was acknowledged is lost to kill -9, and open uploads go on",
     const ledger = createLedger();
     const ended = load({ wire: server.wire, ledger, name: `${seed}-${round}`, mixed: true });
     // The first round has something to lose however slow the machine is; the others may be cut off at their first byte.
-    for (let waits = 0; round === 0 && ledger.images.length === 0 && waits < 500; waits += 1)
-      await pause(20);
+    if (round === 0) await waitUntil("an image is pushed", () => ledger.images.length > 0);
     await pause(random.below(latestKillMs));
     await server.kill();
     await ended;

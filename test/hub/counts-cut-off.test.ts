@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import path from "node:path";
 import { after, describe, test } from "node:test";
-import { setTimeout as pause } from "node:timers/promises";
 import { launch } from "../cli/support.ts";
 import { temporaryFolder } from "../support/temporary.ts";
+import { waitUntil } from "../support/wait.ts";
 
 const index = {
   schemaVersion: 2,
@@ -41,12 +41,8 @@ async function start(data: string, settings: Readonly<Record<string, string>> = 
   };
 }
 
-async function until(read: () => Promise<number>, wanted: number): Promise<void> {
-  for (let tries = 0; (await read()) !== wanted; tries += 1) {
-    assert.ok(tries < 600, `still not ${wanted}`);
-    await pause(50);
-  }
-}
+const until = (read: () => Promise<number>, wanted: number): Promise<void> =>
+  waitUntil(`there are ${wanted} pulls`, async () => (await read()) === wanted);
 
 describe("counts", () => {
   test("of several processes are one sum, and all of it is there after an orderly end", async () => {

@@ -1,13 +1,12 @@
 import process from "node:process";
 import { openWriteConnection } from "../../src/metadata/sqlite/connection.ts";
 import { migrate, readMigrations } from "../../src/metadata/sqlite/migrate.ts";
-import { statementsOf } from "./statements.ts";
 
 /*
- * Brings a database up to date, and is killed behind so many statements of one step:
- *   node … migrate-and-die.ts FILE VERSION STATEMENTS
+ * Brings a database up to date, and is killed behind the last statement of one step, before its commit:
+ *   node … migrate-and-die.ts FILE VERSION
  */
-const [file = "", version, behind] = process.argv.slice(2);
+const [file = "", version] = process.argv.slice(2);
 const connection = openWriteConnection(file);
 connection.function("die", () => {
   process.kill(process.pid, "SIGKILL");
@@ -16,9 +15,7 @@ connection.function("die", () => {
 });
 migrate(
   connection,
-  readMigrations().map((step) => {
-    if (step.version !== Number(version)) return step;
-    const statements = statementsOf(step.text).toSpliced(Number(behind), 0, "SELECT die()");
-    return { ...step, text: statements.join(";\n") };
-  }),
+  readMigrations().map((step) =>
+    step.version === Number(version) ? { ...step, text: `${step.text};\nSELECT die();` } : step,
+  ),
 );

@@ -1,13 +1,13 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { cpSync } from "node:fs";
+import { copyFileSync, cpSync } from "node:fs";
 import path from "node:path";
 import process from "node:process";
 import { describe, test } from "node:test";
 import SqliteDatabase from "better-sqlite3";
 import { openWriteConnection } from "../../src/metadata/sqlite/connection.ts";
-import { migrate, readMigrations } from "../../src/metadata/sqlite/migrate.ts";
+import { migrate, readMigrations, type Migration } from "../../src/metadata/sqlite/migrate.ts";
 import { walkRegistry } from "../crash/invariants.ts";
 import type { Ledger } from "../crash/ledger.ts";
 import { losses } from "../crash/losses.ts";
@@ -68,15 +68,47 @@ function migrateAgain(data: string): void {
   assert.deepEqual(compareStored(data).problems, []);
 }
 
-async function killed(data: string, version: number, behind: number): Promise<void> {
+/** The step with a call of `cut_off(version)` before, between and behind its statements. */
+function interrupted(step: Migration): Migration {
+  const call = `SELECT cut_off(${step.version})`;
+  const statements = statementsOf(step.text).flatMap((statement) => [call, statement]);
+  return { ...step, text: [...statements, call].join(";\n") };
+}
+
+/**
+ * Copies of the folder as kill -9 would leave it at each place of each step. Only what the process has written survives
+ * kill -9, and that is what another reader of the files sees at this moment.
+ */
+function cutOffs(): ReadonlyMap<number, readonly string[]> {
+  const running = copyOld();
+  const found = new Map<number, string[]>();
+  const connection = openWriteConnection(path.join(running, "berth.db"));
+  connection.function("cut_off", (version: number) => {
+    const copy = copyOld();
+    for (const file of ["berth.db", "berth.db-wal"])
+      copyFileSync(path.join(running, file), path.join(copy, file));
+    found.set(version, [...(found.get(version) ?? []), copy]);
+    return null;
+  });
+  migrate(connection, migrations.map(interrupted));
+  connection.close();
+  return found;
+}
+
+/** A process that is killed behind the last statement of the step, before its commit. */
+async function killed(data: string, version: number): Promise<void> {
   const program = path.join(import.meta.dirname, "migrate-and-die.ts");
   const register = path.join(import.meta.dirname, "../support/register.mjs");
-  const args = [path.join(data, "berth.db"), version, behind].map(String);
-  const child = spawn(process.execPath, ["--import", register, program, ...args], {
-    stdio: ["ignore", "inherit", "inherit"],
-  });
+  const args = ["--import", register, program, path.join(data, "berth.db"), String(version)];
+  const child = spawn(process.execPath, args, { stdio: ["ignore", "inherit", "inherit"] });
   const [, signal] = (await once(child, "exit")) as [number | null, string | null];
   assert.equal(signal, "SIGKILL");
+}
+
+/** Readers of the older program, and of this one, see the step wholly or not at all. */
+function assertUntouched(data: string, version: number): void {
+  assert.equal(versionOf(data), version - 1);
+  assert.deepEqual(compareStored(data).problems, []);
 }
 
 describe("a start on an older folder", () => {
@@ -85,19 +117,22 @@ describe("a start on an older folder", () => {
     await startsWhole(copyOld());
   });
 
+  const copiesOf = cutOffs();
   for (const { version, name, text } of migrations.slice(oldest)) {
-    const statements = statementsOf(text);
-    test(`that is killed at any of the ${statements.length + 1} places of ${name} is finished by the next`, async () => {
-      for (let behind = 0; behind <= statements.length; behind += 1) {
-        const data = copyOld();
-        await killed(data, version, behind);
-        // Readers of the older program, and of this one, see the step wholly or not at all.
-        assert.equal(versionOf(data), version - 1);
-        assert.deepEqual(compareStored(data).problems, []);
-        // A whole start takes its time; that every place leaves the same is seen by the steps alone.
-        if (behind === statements.length) await startsWhole(data);
-        else migrateAgain(data);
+    const places = copiesOf.get(version) ?? [];
+    test(`that is cut off at any of the ${places.length} places of ${name} is finished by the next`, () => {
+      assert.equal(places.length, statementsOf(text).length + 1);
+      for (const data of places) {
+        assertUntouched(data, version);
+        migrateAgain(data);
       }
+    });
+
+    test(`that is killed before the commit of ${name} is finished by the next`, async () => {
+      const data = copyOld();
+      await killed(data, version);
+      assertUntouched(data, version);
+      await startsWhole(data);
     });
   }
 

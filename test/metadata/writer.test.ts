@@ -79,9 +79,9 @@ describe("the writer", () => {
     stranger.exec("BEGIN IMMEDIATE");
     let written = false;
     const write = metadata.run("storeBlob", blob(2)).then(() => (written = true));
-    for (let turn = 0; turn < 20; turn += 1) {
+    for (let turn = 0; turn < 200; turn += 1) {
       assert.ok(await metadata.blobs.find(repository, blob(1).digest));
-      await new Promise((resolve) => setTimeout(resolve, 10));
+      await new Promise((resolve) => setImmediate(resolve));
     }
     assert.equal(written, false);
     stranger.exec("COMMIT");

@@ -4,7 +4,6 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import path from "node:path";
 import { after, describe, test } from "node:test";
-import { setTimeout as pause } from "node:timers/promises";
 import { digestOf } from "../../src/oci/digest.ts";
 import { openMirrorFolder, type CopyStep, type MirrorFolder } from "../../src/mirroring.ts";
 import { collect, pushBlob, putManifest, startBerth, type TestBerth } from "../support/berth.ts";
@@ -215,8 +214,11 @@ test("numbers are on /metrics for who may read them", async () => {
   await pushUpstream(pair, "library/counted", "1", "counted");
   await pair.mirror.api.get("/v2/counted/manifests/1").expect(200);
   await pair.mirror.api.get("/v2/counted/manifests/1").expect(200);
-  await pause(0);
-  const { text } = await pair.mirror.api.get("/metrics").expect(200);
+  let text = "";
+  await waitUntil("the hit is counted", async () => {
+    ({ text } = await pair.mirror.api.get("/metrics").expect(200));
+    return text.includes("\nberth_mirror_hits_total");
+  });
   assert.match(text, /^berth_mirror_hits_total\{upstream="docker\.io"\} 1$/m);
   assert.match(text, /^berth_mirror_misses_total\{upstream="docker\.io"\} 1$/m);
   const closed = await startBerth(newFolder(), { "metrics.allow": "10.0.0.0/8" });

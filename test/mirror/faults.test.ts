@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { collect, startBerth } from "../support/berth.ts";
 import { startFaultyProxy, type Fault } from "../support/faulty-proxy.ts";
+import { waitUntil } from "../support/wait.ts";
 import { newGate, openClient } from "./client.ts";
 import {
   bulk,
@@ -116,8 +117,10 @@ describe("a mirror whose upstream", async () => {
     const refused = await mirror.api.get("/v2/rest/manifests/1").expect(503);
     assert.match(String(refused.headers["retry-after"]), /^\d+$/);
     proxy.fail(undefined);
-    await new Promise((resolve) => setTimeout(resolve, 2_100));
-    await mirror.api.get("/v2/rest/manifests/1").expect(404);
+    await waitUntil("it is asked again", async () => {
+      const { status } = await mirror.api.get("/v2/rest/manifests/1");
+      return status === 404;
+    });
   });
 
   test("redirects blobs to another host: the credential stays at home", async () => {

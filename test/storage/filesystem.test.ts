@@ -57,7 +57,7 @@ describe("filesystem", () => {
     try {
       elsewhere = mkdtempSync("/dev/shm/berth-");
     } catch {
-      return t.diagnostic("no second file system to try it on");
+      return t.skip("needs a second file system at /dev/shm");
     }
     t.after(() => rmSync(elsewhere, { recursive: true }));
     mkdirSync(path.join(root, "blobs"));

@@ -2,7 +2,7 @@ import { existsSync, readFileSync, readdirSync } from "node:fs";
 import path from "node:path";
 import type { Database as SqliteConnection } from "better-sqlite3";
 
-interface Migration {
+export interface Migration {
   readonly version: number;
   readonly name: string;
   readonly text: string;

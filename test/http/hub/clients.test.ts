@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { pushImageParts, putManifest } from "../../support/berth.ts";
 import { password, startClosedBerth } from "../../support/closed.ts";
+import { waitUntil } from "../../support/wait.ts";
 import { hubAs } from "./support.ts";
 
 /* What programs for Docker Hub send and read, from their sources. hub-tool itself is in test/clients. */
@@ -12,7 +13,8 @@ describe("programs for Docker Hub", async () => {
   for (const tag of ["1.4.0", "1.5.0"]) {
     const { manifest } = await pushImageParts(berth.as("mia"), "mia/app", { layer: tag });
     await putManifest(berth.as("mia"), "mia/app", tag, manifest).expect(201);
-    await new Promise((resolve) => setTimeout(resolve, 3));
+    const pushedAtMs = Date.now();
+    await waitUntil("the next tag is younger", () => Date.now() > pushedAtMs);
   }
   berth.exec("UPDATE repositories SET visibility = 'public'");
 

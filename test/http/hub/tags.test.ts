@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { pushImageParts, putManifest, type TestBerth } from "../../support/berth.ts";
 import { startClosedBerth } from "../../support/closed.ts";
+import { waitUntil } from "../../support/wait.ts";
 import { hubAs, textOf, type Body } from "./support.ts";
 
 const indexType = "application/vnd.oci.image.index.v1+json";
@@ -135,7 +136,8 @@ describe("tags in the Hub-shaped API", async () => {
   test("come the newest first for either spelling of that, and by name", async () => {
     const { manifest } = await pushImageParts(own, "team/multi");
     for (const tag of ["1.5", "1.3", "Old"]) {
-      await new Promise((resolve) => setTimeout(resolve, 3));
+      const beforeMs = Date.now();
+      await waitUntil("the next tag is younger", () => Date.now() > beforeMs);
       await putManifest(own, "team/multi", tag, manifest).expect(201);
     }
     for (const ordering of ["", "?ordering=last_updated", "?ordering=-last_updated"])

@@ -183,24 +183,30 @@ describeSharedApi("blobs", (berth) => {
     await berth().api.delete(blobPath(image.layer, "team/kept")).expect(202);
   });
 
-  test("a blob whose bytes are lost or cut is never a complete 200, and no error is to be cached", async (t) => {
-    if (berth().config.storage.driver !== "filesystem")
-      return t.diagnostic("files are what is lost");
-    const digest = await pushBlob(berth(), "team/lost", "bytes that will be cut short");
-    const hex = digest.slice("sha256:".length);
-    const folder = path.join(berth().data, "blobs", "sha256", hex.slice(0, 2));
-    const file = path.join(folder, readdirSync(folder).find((name) => name.startsWith(hex)) ?? "");
-    truncateSync(file, 5);
-    const cut = await berth().api.get(blobPath(digest, "team/lost"));
-    assert.equal(cut.status, 500);
-    assert.equal(cut.body.errors[0].code, "UNKNOWN");
-    rmSync(file);
-    const lost = await berth().api.get(blobPath(digest, "team/lost")).expect(404);
-    for (const { headers } of [cut, lost]) {
-      assert.equal(headers["cache-control"], undefined);
-      assert.equal(headers["docker-content-digest"], undefined);
-    }
-  });
+  // With other drivers there is no file to damage.
+  const testFiles = berth().config.storage.driver === "filesystem" ? test : undefined;
+  void testFiles?.(
+    "a blob whose bytes are lost or cut is never a complete 200, and no error is to be cached",
+    async () => {
+      const digest = await pushBlob(berth(), "team/lost", "bytes that will be cut short");
+      const hex = digest.slice("sha256:".length);
+      const folder = path.join(berth().data, "blobs", "sha256", hex.slice(0, 2));
+      const file = path.join(
+        folder,
+        readdirSync(folder).find((name) => name.startsWith(hex)) ?? "",
+      );
+      truncateSync(file, 5);
+      const cut = await berth().api.get(blobPath(digest, "team/lost"));
+      assert.equal(cut.status, 500);
+      assert.equal(cut.body.errors[0].code, "UNKNOWN");
+      rmSync(file);
+      const lost = await berth().api.get(blobPath(digest, "team/lost")).expect(404);
+      for (const { headers } of [cut, lost]) {
+        assert.equal(headers["cache-control"], undefined);
+        assert.equal(headers["docker-content-digest"], undefined);
+      }
+    },
+  );
 
   test("`alpine` and `library/alpine` are one repository, and answers keep the name that was asked for", async () => {
     const digest = await pushBlob(berth(), "alpine", "short name");

@@ -1,12 +1,13 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { readdirSync } from "node:fs";
 import { request as httpRequest } from "node:http";
 import { connect } from "node:net";
 import path from "node:path";
 import { test } from "node:test";
-import { setTimeout as pause } from "node:timers/promises";
 import { digestOf } from "../../../src/oci/digest.ts";
 import { collect, describeSharedApi, pushBlob, type TestBerth } from "../../support/berth.ts";
+import { waitUntil } from "../../support/wait.ts";
 
 const repository = "team/app";
 
@@ -31,6 +32,8 @@ describeSharedApi("uploads", (berth) => {
     if (range !== undefined) void request.set("Content-Range", range);
     return request.send(bytes);
   };
+  const rangeOf = async (location: string): Promise<string | undefined> =>
+    (await berth().api.get(location).expect(204)).headers["range"];
   const holds = async (digest: string, bytes: Buffer): Promise<void> => {
     const got = await berth()
       .api.get(`/v2/${repository}/blobs/${digest}`)
@@ -250,13 +253,10 @@ describeSharedApi("uploads", (berth) => {
   test("what arrived before the client went away is kept, and the status tells the truth", async () => {
     const location = await startUpload(berth());
     const socket = connect(berth().port, "127.0.0.1");
-    socket.write(
-      `PATCH ${location} HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n${"a".repeat(70_000)}`,
-    );
-    await pause(200);
+    const head = `PATCH ${location} HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n`;
+    await new Promise((resolve) => socket.write(head + "a".repeat(70_000), resolve));
     socket.destroy();
-    await pause(200);
-    assert.equal((await berth().api.get(location).expect(204)).headers["range"], "0-69999");
+    await waitUntil("the status tells it", async () => (await rangeOf(location)) === "0-69999");
     const rest = Buffer.alloc(30_000, "b");
     await patch(location, rest, "70000-99999").expect(202);
     const whole = Buffer.concat([Buffer.alloc(70_000, "a"), rest]);
@@ -271,8 +271,10 @@ describeSharedApi("uploads", (berth) => {
     silent.write(
       `PATCH ${location} HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n${"a".repeat(5_000)}`,
     );
-    await pause(200);
-    await patch(location, Buffer.alloc(10, "b"), "5000-5009").expect(202);
+    await waitUntil("the newer request is let in behind what has arrived", async () => {
+      const { status } = await patch(location, Buffer.alloc(10, "b"), "5000-5009");
+      return status === 202;
+    });
     const whole = Buffer.concat([Buffer.alloc(5_000, "a"), Buffer.alloc(10, "b")]);
     await berth().api.put(closing(location, whole)).expect(201);
     await holds(digestOf(whole), whole);
@@ -281,18 +283,22 @@ describeSharedApi("uploads", (berth) => {
 
   test("two writers that both move never mix: one gets through, the other is told where it stands", async () => {
     const location = await startUpload(berth());
-    const busy = httpRequest({ port: berth().port, path: location, method: "PATCH" });
+    const busy = httpRequest({
+      ...{ port: berth().port, path: location, method: "PATCH" },
+      headers: { Expect: "100-continue" },
+    });
     const answered = new Promise<number | undefined>((resolve) =>
       busy.on("response", (response) => resolve(response.resume().statusCode)),
     );
+    const isRead = once(busy, "continue");
     const timer = setInterval(() => busy.write("a".repeat(100)), 50);
-    await pause(200);
+    await isRead;
     const second = await patch(location, Buffer.alloc(50, "b")).expect(416);
     assert.match(second.headers["range"] ?? "", /^0-\d+$/);
     clearInterval(timer);
     busy.end();
     assert.equal(await answered, 202);
-    const end = Number((await berth().api.get(location).expect(204)).headers["range"]?.slice(2));
+    const end = Number((await rangeOf(location))?.slice(2));
     const whole = Buffer.alloc(end + 1, "a");
     await berth().api.put(closing(location, whole)).expect(201);
   });
