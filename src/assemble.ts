@@ -1,6 +1,8 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Administrator } from "./access.ts";
+import { openAll, type Closing } from "./concurrency/closing.ts";
 import type { Config } from "./config/schema.ts";
+import { lockDataFolder } from "./data-folder.ts";
 import { createBrowsing } from "./hub/browsing.ts";
 import { openSqliteMetadata, type Metadata } from "./metadata/metadata.ts";
 import type { Writer } from "./metadata/writer.ts";
@@ -41,10 +43,25 @@ export interface Lender extends Lent, Pick<Assembled, "administrator"> {
   close(): Promise<void>;
 }
 
-/** The composition root: from a checked configuration to a registry that answers requests. */
-export async function assemble(config: Config, logger: Logger, lent?: Lent): Promise<Assembled> {
+/**
+ * The composition root: from a checked configuration to a registry that answers requests.
+ * @throws OwnerError, FolderInUseError, MismatchError, and what the store or the database says
+ */
+export function assemble(config: Config, logger: Logger, lent?: Lent): Promise<Assembled> {
+  return openAll((closing) => assembleParts(config, logger, lent, closing));
+}
+
+async function assembleParts(
+  config: Config,
+  logger: Logger,
+  lent: Lent | undefined,
+  closing: Closing,
+): Promise<Assembled> {
   const clock = Date.now;
+  if (lent === undefined) closing.add((await lockDataFolder(config)).release);
   const store = await openStore(config);
+  closing.add(() => forgetMemory(config));
+  closing.add(() => store.close());
   // The wire's modules load while the database opens.
   const [metadata, { createApp }, { createKeptAnswers }, { openAccess }, { createHub }] =
     await Promise.all([
@@ -54,28 +71,25 @@ export async function assemble(config: Config, logger: Logger, lent?: Lent): Pro
       import("./access.ts"),
       import("./hub/hub.ts"),
     ]);
+  closing.add(() => metadata.close());
   const keeping = keepingOf(config);
   const { sparse } = config;
   const registry = createRegistry({
-    ...{ store, metadata, clock, sparse, rules: pushRules(config), keeping },
+    ...{ store, metadata, clock, sparse, rules: pushRules(config), keeping, report: logger },
     locks: lent?.locks,
   });
   const { uploads } = registry;
   const counting = await openCounting(config, { metadata, clock, logger });
-  const closeStores = async (): Promise<void> => {
-    await counting.close();
-    await metadata.close();
-    await store.close();
-  };
-  const { access, upkeep, mirrors } = await closingIfItFails(closeStores, async () => {
-    const parts = { store, metadata, registry, clock, keeping, logger };
-    const mirrors = await openMirroring(config, parts, { runsSchedules: lent === undefined });
-    return {
-      mirrors,
-      access: await openAccess(config, { metadata, clock, logger, mirrors }),
-      upkeep: lent ? undefined : await beginUpkeep(config, logger, { store, metadata, uploads }),
-    };
-  });
+  closing.add(() => counting.close());
+  if (lent === undefined) {
+    const upkeep = await beginUpkeep(config, logger, { store, metadata, uploads });
+    closing.add(() => upkeep.close());
+  }
+  const parts = { store, metadata, registry, clock, keeping, logger };
+  const mirrors = await openMirroring(config, parts, { runsSchedules: lent === undefined });
+  closing.add(() => mirrors?.close());
+  closing.add(() => uploads.close());
+  const access = await openAccess(config, { metadata, clock, logger, mirrors });
 
   let draining = false;
   return {
@@ -104,72 +118,48 @@ export async function assemble(config: Config, logger: Logger, lent?: Lent): Pro
     drain: () => {
       draining = true;
     },
-    close: async () => {
-      await registry.uploads.close();
-      await mirrors?.close();
-      await upkeep?.close();
-      await closeStores();
-      await forgetMemory(config);
-    },
+    close: () => closing.run(),
   };
 }
 
-/** What a process has that answers nobody itself and lends to those that do; see `workers/`. */
-export async function assembleLender(config: Config, logger: Logger): Promise<Lender> {
-  const clock = Date.now;
-  const store = await openStore(config);
-  const metadata = await openSqliteMetadata(databaseFile(config));
-  const locks = createUploadLocks();
-  const keeper = createKeeper(clock, keepingOf(config));
-  const recentBlobs = createRecentBlobs();
-  const uploads = createUploads({
-    ...{ store, metadata, clock, keeper, locks, recentBlobs, rules: pushRules(config) },
-  });
-  const { openAccess } = await import("./access.ts");
-  const closeStores = async (): Promise<void> => {
-    await metadata.close();
-    await store.close();
-  };
-  const { access, upkeep, mirrors } = await closingIfItFails(closeStores, async () => {
-    const registry = { blobs: createBlobs({ store, metadata, keeper, rules: pushRules(config) }) };
+/** What a process has that answers nobody itself and lends to those that do; see `workers/`. Throws as {@link assemble}. */
+export function assembleLender(config: Config, logger: Logger): Promise<Lender> {
+  return openAll(async (closing) => {
+    const clock = Date.now;
+    closing.add((await lockDataFolder(config)).release);
+    const store = await openStore(config);
+    closing.add(() => store.close());
+    const metadata = await openSqliteMetadata(databaseFile(config));
+    closing.add(() => metadata.close());
+    const locks = createUploadLocks();
     const keeping = keepingOf(config);
+    const keeper = createKeeper(clock, keeping);
+    const rules = pushRules(config);
+    const recentBlobs = createRecentBlobs();
+    const uploads = createUploads({ store, metadata, clock, keeper, locks, recentBlobs, rules });
+    const upkeep = await beginUpkeep(config, logger, { store, metadata, uploads });
+    closing.add(() => upkeep.close());
+    const registry = { blobs: createBlobs({ store, metadata, keeper, rules, report: logger }) };
     const parts = { store, metadata, registry, clock, keeping, logger };
+    // Schedules run here, once; a worker has mirrors of its own.
+    const mirrors = await openMirroring(config, parts, { runsSchedules: true });
+    closing.add(() => mirrors?.close());
+    // The first start is made here, once.
+    const { openAccess } = await import("./access.ts");
+    const access = await openAccess(config, { metadata, clock, logger, mirrors: undefined });
     return {
-      // Schedules run here, once; who answers has mirrors of its own.
-      mirrors: await openMirroring(config, parts, { runsSchedules: true }),
-      // The first start is made here, once.
-      access: await openAccess(config, { metadata, clock, logger, mirrors: undefined }),
-      upkeep: await beginUpkeep(config, logger, { store, metadata, uploads }),
+      administrator: access.administrator,
+      writer: metadata,
+      locks,
+      close: () => closing.run(),
     };
   });
-  return {
-    administrator: access.administrator,
-    writer: metadata,
-    locks,
-    close: async () => {
-      await mirrors?.close();
-      await upkeep.close();
-      await closeStores();
-    },
-  };
 }
 
 interface Opened {
   readonly store: BlobStore;
   readonly metadata: Metadata;
   readonly uploads: Uploads;
-}
-
-async function closingIfItFails<T>(
-  close: () => Promise<void>,
-  start: () => Promise<T>,
-): Promise<T> {
-  try {
-    return await start();
-  } catch (error) {
-    await close();
-    throw error;
-  }
 }
 
 function beginUpkeep(config: Config, logger: Logger, opened: Opened) {

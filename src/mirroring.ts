@@ -14,7 +14,7 @@ import { createBlobs, type Blobs } from "./registry/blobs.ts";
 import { createKeeper, type KeepingTimes } from "./registry/clock.ts";
 import { createRepositories } from "./registry/repositories.ts";
 import { removeRetired } from "./registry/upkeep/collector.ts";
-import type { Logger } from "./observability/logger.ts";
+import { createLogger, type Logger } from "./observability/logger.ts";
 
 /** The mirrors that a configuration names; `undefined` if it names none, and then nothing of them is loaded. */
 export async function openMirroring(
@@ -104,7 +104,7 @@ export async function openMirrorFolder(config: Config): Promise<MirrorFolder> {
   const keeping = { leaseMs: config.gc.lease, graceMs: config.gc.grace };
   const keeper = createKeeper(Date.now, keeping);
   const rules = pushRules(config);
-  const parts = { store, metadata, keeper, rules };
+  const parts = { store, metadata, keeper, rules, report: createLogger(config.log) };
   const blobs = createBlobs(parts);
   const [{ openMirrors }, { createCopying }, { schedulesOf }] = await Promise.all([
     import("./mirror/mirrors.ts"),

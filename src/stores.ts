@@ -58,7 +58,7 @@ async function openS3Store(s3: Config["storage"]["s3"]): Promise<BlobStore> {
 }
 
 /** Not all in one go: where a file system makes no folders (`/proc`), Node's recursive mkdir never comes back. */
-async function makeFolder(folder: string): Promise<void> {
+export async function makeFolder(folder: string): Promise<void> {
   await mkdir(path.dirname(folder), { recursive: true });
   await mkdir(folder, { mode: 0o700 }).catch((error: NodeJS.ErrnoException) => {
     if (error.code !== "EEXIST") throw error;

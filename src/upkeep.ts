@@ -1,20 +1,20 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import path from "node:path";
 import type { BlobStore } from "../storage/blob-store.ts";
+import { createClosing } from "./concurrency/closing.ts";
 import type { Config } from "./config/schema.ts";
-import { openDataFolder } from "./data-folder.ts";
+import { lockUnlessServed, openDataFolder } from "./data-folder.ts";
 import { openSqliteMetadata, snapshotSqlite, type Metadata } from "./metadata/metadata.ts";
 import { createKeeper } from "./registry/clock.ts";
 import { check, type Finding } from "./registry/upkeep/check.ts";
 import { collect, type CollectionStep } from "./registry/upkeep/collector.ts";
-import type { Reading } from "./registry/upkeep/inspection.ts";
-import { copyBlobs, type Copied } from "./registry/upkeep/copy.ts";
-import { scrub } from "./registry/upkeep/scrub.ts";
+import { copyBlobs, retireStore, type Copied } from "./registry/upkeep/copy.ts";
+import { scrub, type Scrubbed } from "./registry/upkeep/scrub.ts";
 import { databaseFile, NoRegistryError, openStore } from "./stores.ts";
 
 export { tallied, type CollectionTally } from "./registry/upkeep/tally.ts";
 export { NoRegistryError };
-export type { CollectionStep, Copied, Finding, Reading };
+export type { CollectionStep, Copied, Finding };
 
 /** What the maintenance commands do to a data folder, also while a server runs on it. */
 export interface Upkeep {
@@ -22,11 +22,20 @@ export interface Upkeep {
   /** What {@link collect} would do now, found out on a copy of the database; nothing is changed. */
   rehearse(): AsyncIterable<CollectionStep>;
   check(seen: () => void): AsyncIterable<Finding>;
-  scrub(bytesPerSecond: number): AsyncIterable<Reading>;
+  scrub(bytesPerSecond: number): AsyncIterable<Scrubbed>;
   /** Copies every blob to the store of another configuration, which is opened for it. */
-  copyTo(other: Config): AsyncIterable<Copied>;
+  openCopy(other: Config): Promise<StoreCopy>;
   /** Blobs and their bytes, for a progress bar. */
   counts(): Promise<{ readonly blobs: number; readonly bytes: number }>;
+  close(): Promise<void>;
+}
+
+export interface StoreCopy {
+  readonly steps: AsyncIterable<Copied>;
+  /** Whether a server runs on the data folder: what is pushed meanwhile has to be copied by another run. */
+  readonly isServed: boolean;
+  /** See {@link retireStore}; only unless `isServed`. */
+  readonly retireSource: () => Promise<void>;
   close(): Promise<void>;
 }
 
@@ -34,6 +43,8 @@ export interface Upkeep {
 export async function openUpkeep(config: Config): Promise<Upkeep> {
   const { store, metadata, close } = await openDataFolder(config);
   const clock = Date.now;
+  // The command says itself what it has found.
+  const report = { warn: () => undefined };
   const keeping = { leaseMs: config.gc.lease, graceMs: config.gc.grace };
   const collection = (over: Metadata) => ({
     store,
@@ -63,15 +74,24 @@ export async function openUpkeep(config: Config): Promise<Upkeep> {
       }
     },
     check: (seen) =>
-      check({ store, metadata, clock, graceMs: keeping.graceMs, sparse: config.sparse }, seen),
-    scrub: (bytesPerSecond) => scrub({ store, metadata, clock, bytesPerSecond }),
-    async *copyTo(other) {
+      check(
+        { store, metadata, clock, report, graceMs: keeping.graceMs, sparse: config.sparse },
+        seen,
+      ),
+    scrub: (bytesPerSecond) => scrub({ store, metadata, clock, report, bytesPerSecond }),
+    async openCopy(other) {
+      const closing = createClosing();
+      // Held until the end, so that no server begins meanwhile.
+      const lock = lockUnlessServed(config);
+      closing.add(() => lock?.release());
       const to = await openStore(other);
-      try {
-        yield* copyBlobs({ from: store, to, metadata });
-      } finally {
-        await to.close();
-      }
+      closing.add(() => to.close());
+      return {
+        steps: copyBlobs({ from: store, to, metadata }),
+        isServed: lock === undefined,
+        retireSource: () => retireStore({ store, metadata }),
+        close: () => closing.run(),
+      };
     },
     counts: () => metadata.upkeep.counts(),
     close,

@@ -27,7 +27,9 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
   stores: ["contract", "driver", "config"],
   assemble: [
     "access",
+    "concurrency",
     "counting",
+    "data-folder",
     "hub",
     "mirroring",
     "mirror",
@@ -53,7 +55,7 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
   administration: ["stores", "metadata", "auth", "config"],
   "data-folder": ["stores", "contract", "metadata", "registry", "config"],
   "push-rules": ["metadata", "config"],
-  upkeep: ["data-folder", "stores", "contract", "metadata", "registry", "config"],
+  upkeep: ["concurrency", "data-folder", "stores", "contract", "metadata", "registry", "config"],
   repositories: ["data-folder", "push-rules", "metadata", "registry", "auth", "config"],
   server: ["assemble", "http", "config", "observability", "oci", "concurrency"],
   workers: ["assemble", "server", "metadata", "registry", "config", "observability"],

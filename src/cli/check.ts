@@ -8,8 +8,9 @@ interface Options extends DataFolderOptions {
 
 const notes = `
 Looks at every row and every file and changes nothing; exit code 1 when something is wrong. It compares
-sizes; "berth scrub" reads every byte. --repair does only what loses nothing: it takes blobs without
-bytes out of sight, so that the next push heals them, and removes files that no row names.
+sizes; "berth scrub" reads every byte. --repair does only what loses nothing: it marks blobs without
+bytes as missing, so that the next push heals them, shows missing blobs again whose bytes are back, and
+removes files that no row names.
 `;
 
 /** `berth check`: says which invariant is broken. */

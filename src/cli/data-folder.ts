@@ -34,6 +34,11 @@ interface Closable {
   close(): Promise<void>;
 }
 
+/** Errors of an opening whose message is all that is needed. */
+const openingErrors = new Set([
+  ...["NoRegistryError", "OwnerError", "FolderInUseError", "MismatchError"],
+]);
+
 /** The work on an opened folder; of errors with these names the message is all that somebody needs. */
 export async function refusing(
   names: ReadonlySet<string>,
@@ -59,9 +64,10 @@ export async function withOpened<Root extends Closable, T>(
   const { config } = loaded;
   let root: Root;
   try {
+    await (await import("../data-folder.ts")).demandOwner(config);
     root = await open(config);
   } catch (error) {
-    if (error instanceof Error && error.name === "NoRegistryError")
+    if (error instanceof Error && openingErrors.has(error.name))
       throw new Failure(error.message, { cause: error });
     throw startFailure(error, config);
   }

@@ -4,7 +4,8 @@ import { createOutput, createProgress, formatBytes } from "./output.ts";
 
 const notes = `
 Reads every blob from the first to the last byte and compares its digest. Wrong bytes are quarantined:
-nobody sees them any more, and the next push of the digest heals it. A server does the same in the
+clients get 404, and the next push of the digest heals it. A blob that was marked as missing and whose
+bytes are right is shown again. A server does the same in the
 background every scrub.every (7d), at scrub.rate (8 MiB a second). Exit code 1 when something was wrong.
 `;
 
@@ -20,25 +21,26 @@ async function scrub(options: DataFolderOptions): Promise<void> {
   await withDataFolder(options, async (upkeep) => {
     const { bytes } = await upkeep.counts();
     const progress = createProgress("reading", bytes);
-    const sum = { blobs: 0, bytes: 0, quarantined: 0, unreadable: 0 };
+    const sum = { blobs: 0, bytes: 0, restored: 0, quarantined: 0, unreadable: 0 };
     for await (const { blob, state, error } of upkeep.scrub(0)) {
       sum.blobs += 1;
       sum.bytes += blob.sizeBytes;
       progress.advance(blob.sizeBytes);
       if (state === "whole") continue;
       const { digest } = blob;
-      if (state === "unreadable") sum.unreadable += 1;
+      if (state === "unreadable" || state === "restored") sum[state] += 1;
       else sum.quarantined += 1;
-      const text =
-        state === "unreadable"
-          ? `unreadable: ${digest}: ${String(error)}`
-          : `quarantined: ${digest}: ${state}`;
+      const texts: Partial<Record<typeof state, string>> = {
+        unreadable: `unreadable: ${digest}: ${String(error)}`,
+        restored: `restored: ${digest}: it was missing, and its bytes are back`,
+      };
+      const text = texts[state] ?? `quarantined: ${digest}: ${state}`;
       progress.pause(() => output.say({ kind: "finding", digest, state }, text));
     }
     progress.end();
     output.say(
       { kind: "sum", ...sum },
-      `read ${sum.blobs} blobs, ${formatBytes(sum.bytes)}: ${sum.quarantined} quarantined, ${sum.unreadable} unreadable`,
+      `read ${sum.blobs} blobs, ${formatBytes(sum.bytes)}: ${sum.restored} restored, ${sum.quarantined} quarantined, ${sum.unreadable} unreadable`,
     );
     if (sum.quarantined + sum.unreadable > 0) process.exitCode = 1;
   });

@@ -57,8 +57,8 @@ async function serve(options: Options): Promise<void> {
 
   const code = await server.ended;
   process.exitCode = code;
-  // After a second signal nothing has been closed, and so nothing would let the process end.
-  if (code > 128) process.exit();
+  // What could not be closed would keep the process from ending.
+  if (code !== 0) process.exit();
 }
 
 /** What Berth writes is readable by its own user only; a folder that was made before, or by another program, may not be. */

@@ -176,7 +176,7 @@ export function createUpkeepReads(db: Database) {
   };
 }
 
-/** Takes a blob whose bytes are gone or wrong out of sight; the next push of its digest heals it everywhere. */
+/** Marks a blob as missing whose bytes are gone or wrong; the next push of its digest heals it. False if it was not live. */
 async function loseBlob(
   tx: Database,
   { storageKey }: { readonly storageKey: string },
@@ -190,6 +190,20 @@ async function loseBlob(
   return lost.numUpdatedRows > 0n;
 }
 
+/** Shows a missing blob again, whose bytes have been read and are right. False if it was not missing. */
+async function restoreBlob(
+  tx: Database,
+  { storageKey }: { readonly storageKey: string },
+): Promise<boolean> {
+  const restored = await tx
+    .updateTable("blobs")
+    .set({ state: "live" })
+    .where("storage_key", "=", storageKey)
+    .where("state", "=", "missing")
+    .executeTakeFirst();
+  return restored.numUpdatedRows > 0n;
+}
+
 /** The bytes have been read and are right. */
 async function recordScrub(
   tx: Database,
@@ -198,4 +212,4 @@ async function recordScrub(
   await tx.updateTable("blobs").set({ scrubbed_at: nowMs }).where("id", "in", ids).execute();
 }
 
-export const upkeepCommands = { loseBlob, recordScrub };
+export const upkeepCommands = { loseBlob, restoreBlob, recordScrub };

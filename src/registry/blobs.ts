@@ -8,6 +8,7 @@ import { isRefusal } from "../metadata/refusals.ts";
 import type { PushRules } from "../metadata/repository-creation.ts";
 import type { BlobStore, ByteRange, LentBytes } from "../../storage/blob-store.ts";
 import type { Keeper } from "./clock.ts";
+import { markMissing, type Warnings } from "./missing-blobs.ts";
 import { refusalError } from "./refusals.ts";
 
 /** Whether the caller may read a repository: what a mount without a source may look into. */
@@ -23,6 +24,7 @@ export function createBlobs(parts: {
   readonly metadata: Pick<Metadata, "blobs" | "repositories" | "run">;
   readonly keeper: Keeper;
   readonly rules: PushRules;
+  readonly report: Warnings;
 }) {
   const { store, metadata, keeper, rules } = parts;
 
@@ -54,8 +56,7 @@ export function createBlobs(parts: {
     async open(blob: LinkedBlob, range: ByteRange): Promise<LentBytes> {
       const bytes = await store.open(blob.storageKey, range);
       if (bytes !== undefined) return bytes;
-      // Out of sight from now on, so that a client that asks before it pushes brings the bytes back.
-      await metadata.run("loseBlob", { storageKey: blob.storageKey });
+      await markMissing(parts, blob, "a pull found no bytes");
       throw unknownBlob(blob.digest);
     },
 

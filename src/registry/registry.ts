@@ -5,6 +5,7 @@ import type { BlobStore } from "../../storage/blob-store.ts";
 import { createBlobs, type Blobs } from "./blobs.ts";
 import { createKeeper, type Clock, type KeepingTimes } from "./clock.ts";
 import { createManifests, type Manifests } from "./manifests.ts";
+import type { Warnings } from "./missing-blobs.ts";
 import { createRecentBlobs } from "./recent-blobs.ts";
 import { createReferrers, type Referrers } from "./referrers.ts";
 import { createRepositories, type Repositories } from "./repositories.ts";
@@ -31,6 +32,7 @@ export function createRegistry(parts: {
   readonly sparse: boolean;
   readonly rules: PushRules;
   readonly keeping: KeepingTimes;
+  readonly report: Warnings;
   /** Those of all processes that write to the store; missing: there is only this one. */
   readonly locks?: UploadLocks | undefined;
 }): Registry {

@@ -51,11 +51,14 @@ describe("berth storage copy", () => {
     const whole = await copy(["--data", data], toS3);
     assert.equal(whole.code, 0, whole.stdout + whole.stderr);
     assert.match(whole.stdout, /^copied 1 blobs, 11.0 MiB; 2 were there already; 0 failed$/m);
+    assert.match(whole.stdout, /a server runs: stop it and copy again to finish the move\n$/);
     assert.equal(stub.bucket.multiparts.size, 0);
 
     const late = await pushBlob(berth, "team/app", "pushed meanwhile");
     await berth.close();
-    assert.equal((await copy(["--data", data], toS3)).code, 0);
+    const last = await copy(["--data", data], toS3);
+    assert.match(last.stdout, /nothing starts on this store any more\n$/);
+    assert.equal(last.code, 0);
 
     const check = await run(["check", "--config", toS3]);
     assert.equal(check.code, 0, check.stdout + check.stderr);
@@ -85,6 +88,53 @@ describe("berth storage copy", () => {
     assert.equal(Buffer.compare(got.body, pattern(6 * MiB)), 0);
     await returned.close();
     assert.equal((await run(["check", "--data", home])).code, 0);
+  });
+
+  test("marks the store that was copied from, so that nothing starts on it until it is copied back to", async () => {
+    const [from, to] = ["from", "to"].map((name) => mkdtempSync(path.join(folder, `${name}-`)));
+    assert.ok(from !== undefined && to !== undefined);
+    const berth = await startBerth(from);
+    await pushBlob(berth, "team/app", "moved");
+    await berth.close();
+    const toTarget = file("target.yaml", { data: to });
+    assert.equal((await run(["storage", "copy", "--data", from, "--to", toTarget])).code, 0);
+
+    const started = await run(["serve", "--data", from, "--listen", "127.0.0.1:0"]);
+    assert.match(started.stderr, /have been moved to another store by "berth storage copy"/);
+    assert.equal(started.code, 1);
+
+    for (const name of readdirSync(from).filter((entry) => entry.startsWith("berth.db")))
+      copyFileSync(path.join(from, name), path.join(to, name));
+    const toSource = file("source.yaml", { data: from });
+    assert.equal((await run(["storage", "copy", "--data", to, "--to", toSource])).code, 0);
+    assert.equal((await run(["check", "--data", from])).code, 0);
+  });
+
+  test("leaves the store that was copied from usable with --keep-source", async () => {
+    const [from, to] = ["kept", "backup"].map((name) => mkdtempSync(path.join(folder, `${name}-`)));
+    assert.ok(from !== undefined && to !== undefined);
+    await (await startBerth(from)).close();
+    const target = file("backup.yaml", { data: to });
+    const copied = await run(["storage", "copy", "--keep-source", "--data", from, "--to", target]);
+    assert.equal(copied.code, 0);
+    await (await startBerth(from)).close();
+  });
+
+  test("does not keep bytes in the other store that have another digest than their blob", async () => {
+    const [from, to] = ["bad", "clean"].map((name) => mkdtempSync(path.join(folder, `${name}-`)));
+    assert.ok(from !== undefined && to !== undefined);
+    const berth = await startBerth(from);
+    const digest = await pushBlob(berth, "team/app", "right");
+    await berth.close();
+    const shard = path.join("blobs", "sha256", digest.slice(7, 9));
+    const [name = ""] = readdirSync(path.join(from, shard));
+    writeFileSync(path.join(from, shard, name), "wrong");
+    const target = file("clean.yaml", { data: to });
+    const { code, stdout } = await run(["storage", "copy", "--data", from, "--to", target]);
+    assert.match(stdout, new RegExp(`^failed: ${digest}: .*the bytes have the digest`, "m"));
+    assert.equal(code, 1);
+    assert.deepEqual(readdirSync(path.join(to, shard)), []);
+    await (await startBerth(from)).close();
   });
 
   test("refuses a store that belongs to another database, and one that can't be copied to", async () => {

@@ -8,7 +8,7 @@ import { digestOf, type Digest } from "../../src/oci/digest.ts";
 import { createRegistry } from "../../src/registry/registry.ts";
 import { createMemoryStore } from "../../storage/memory/store.ts";
 import { openMetadataInMemory } from "../support/metadata.ts";
-import { nobody, rules } from "../support/pushes.ts";
+import { nobody, rules, silent } from "../support/pushes.ts";
 import { isCode, named } from "../registry/support.ts";
 
 const repository = named("team/app");
@@ -117,7 +117,7 @@ describe("a registry whose commands all run twice", () => {
       },
     };
     const registry = createRegistry({
-      ...{ store, metadata: doubled, clock: Date.now, sparse: false },
+      ...{ store, metadata: doubled, report: silent, clock: Date.now, sparse: false },
       rules: { ...rules, defaultQuotaBytes: quotaBytes },
       keeping: { leaseMs: 1_000, graceMs: 1_000 },
     });

@@ -12,7 +12,7 @@ import { collect, type CollectionStep } from "../../src/registry/upkeep/collecto
 import type { BlobStore } from "../../storage/blob-store.ts";
 import { createMemoryStore } from "../../storage/memory/store.ts";
 import { openMetadataInMemory } from "../support/metadata.ts";
-import { nobody, rules } from "../support/pushes.ts";
+import { nobody, rules, silent } from "../support/pushes.ts";
 
 const here = parseRepositoryName("team/app");
 const elsewhere = parseRepositoryName("team/other");
@@ -40,7 +40,15 @@ function openWorld(): World {
   return {
     store,
     metadata,
-    registry: createRegistry({ store, metadata, clock, sparse: false, rules, keeping }),
+    registry: createRegistry({
+      store,
+      metadata,
+      report: silent,
+      clock,
+      sparse: false,
+      rules,
+      keeping,
+    }),
     wait: (ms) => {
       nowMs += ms;
     },

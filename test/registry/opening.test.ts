@@ -5,13 +5,13 @@ import { parseRepositoryName } from "../../src/oci/name.ts";
 import { matchInstance, MismatchError, recover } from "../../src/registry/upkeep/opening.ts";
 import { createMemoryStore } from "../../storage/memory/store.ts";
 import { openMetadataInMemory } from "../support/metadata.ts";
-import { nobody, rules } from "../support/pushes.ts";
+import { nobody, rules, silent } from "../support/pushes.ts";
 
 const repository = parseRepositoryName("team/app");
 const clock = Date.now;
 
 function openParts() {
-  return { store: createMemoryStore(), metadata: openMetadataInMemory(), clock };
+  return { store: createMemoryStore(), metadata: openMetadataInMemory(), clock, report: silent };
 }
 
 async function storeBlob({ store, metadata }: ReturnType<typeof openParts>, content: string) {

@@ -14,7 +14,7 @@ import { collect } from "../../src/registry/upkeep/collector.ts";
 import type { BlobStore } from "../../storage/blob-store.ts";
 import { createMemoryStore } from "../../storage/memory/store.ts";
 import { openMetadataInMemory } from "../support/metadata.ts";
-import { nobody, rules as usualRules } from "../support/pushes.ts";
+import { nobody, rules as usualRules, silent } from "../support/pushes.ts";
 
 const keeping = { leaseMs: 1_000, graceMs: 10_000 };
 
@@ -41,7 +41,7 @@ export function openWorld(rules: Partial<PushRules> = {}): World {
   const metadata = openMetadataInMemory(connection);
   let nowMs = Date.now();
   const clock = (): number => nowMs;
-  const parts = { store, metadata, clock };
+  const parts = { store, metadata, clock, report: silent };
   const registry = createRegistry({
     ...parts,
     ...{ sparse: false, keeping, rules: { ...usualRules, ...rules } },

@@ -10,3 +10,6 @@ export const rules: PushRules = {
   defaultVisibility: "private",
   defaultQuotaBytes: null,
 };
+
+/** For parts that report what they did, where a test does not look at it. */
+export const silent = { info: () => undefined, warn: () => undefined, error: () => undefined };

@@ -2,7 +2,8 @@ import type { BlobStore } from "../../../storage/blob-store.ts";
 import type { Metadata } from "../../metadata/metadata.ts";
 import { algorithmOf, digestOf } from "../../oci/digest.ts";
 import type { Clock } from "../clock.ts";
-import { inspectBlobs } from "./inspection.ts";
+import { markMissing, missingBlobs, restore, type Warnings } from "../missing-blobs.ts";
+import { inspectBlobs, readBlob } from "./inspection.ts";
 import { findOrphans } from "./orphans.ts";
 
 /** One thing that is not as it must be. */
@@ -30,6 +31,8 @@ export interface CheckParts {
   readonly store: BlobStore;
   readonly metadata: Metadata;
   readonly clock: Clock;
+  /** Hears of repairs. */
+  readonly report: Warnings;
   /** A file without a row is left alone for this long: its row may be on the way. */
   readonly graceMs: number;
   /** Whether manifests may name what is not here. */
@@ -101,21 +104,24 @@ async function* checkQuotas({ metadata }: CheckParts): AsyncGenerator<Finding> {
 }
 
 async function* checkBlobs(
-  { store, metadata }: CheckParts,
+  { store, metadata, report }: CheckParts,
   seen: () => void,
 ): AsyncGenerator<Finding> {
-  // Those that are known first: a repair on the way would bring them up twice.
-  let after = 0;
-  for (;;) {
-    const missing = await metadata.upkeep.missing({ after, limit: manifestsAtOnce });
-    for (const { id, digest } of missing) {
-      after = id;
-      yield {
-        invariant: "a blob's bytes are in the store",
-        subject: `${digest}: known to be missing; push it again`,
-      };
-    }
-    if (missing.length < manifestsAtOnce) break;
+  // Missing blobs first: those that a repair marks below would come up twice.
+  for await (const blob of missingBlobs(metadata)) {
+    const { state } = await readBlob(store, blob, () => Promise.resolve());
+    const isBack = state === "whole";
+    yield {
+      invariant: "a blob's bytes are in the store",
+      subject: `${blob.digest}: ${isBack ? "marked as missing, but its bytes are there" : "known to be missing; push it again"}`,
+      ...(isBack && {
+        repair: {
+          what: "showed it again",
+          mends: true,
+          apply: () => restore({ metadata, report }, blob),
+        },
+      }),
+    };
   }
   const blobs = metadata.upkeep.blobs;
   for await (const { blob, state } of inspectBlobs({ store, blobs })) {
@@ -125,9 +131,9 @@ async function* checkBlobs(
       invariant: "a blob's bytes are in the store",
       subject: `${blob.digest}: ${state === "absent" ? "no file" : "a file of another size"}`,
       repair: {
-        what: "took it out of sight; push it again to heal it",
+        what: "marked it as missing; push it again to heal it",
         mends: false,
-        apply: () => metadata.run("loseBlob", { storageKey: blob.storageKey }),
+        apply: () => markMissing({ metadata, report }, blob, `check: ${state}`),
       },
     };
   }

@@ -2,7 +2,7 @@ import type { BlobStore, ByteSource } from "../../../storage/blob-store.ts";
 import type { Metadata } from "../../metadata/metadata.ts";
 import type { StoredBlob } from "../../metadata/upkeep.ts";
 import { algorithmOf, createDigester, type Digest } from "../../oci/digest.ts";
-import { MismatchError } from "./opening.ts";
+import { MismatchError, retiredMark } from "./opening.ts";
 
 export interface Copied {
   readonly blob: StoredBlob;
@@ -40,6 +40,18 @@ export async function* copyBlobs(parts: {
   }
 }
 
+/**
+ * Marks the store that was copied from as moved away, so that no server starts on it by mistake: it would take every
+ * blob that was pushed since for missing. Only while no server runs on the database.
+ */
+export async function retireStore(parts: {
+  readonly store: Pick<BlobStore, "claim">;
+  readonly metadata: Pick<Metadata, "instance">;
+}): Promise<void> {
+  const row = await parts.metadata.instance.get();
+  if (row !== undefined) await parts.store.claim(retiredMark(row.id));
+}
+
 async function claimFor({
   to,
   metadata,
@@ -51,7 +63,7 @@ async function claimFor({
   const mark = await to.identity();
   if (row === undefined) throw new MismatchError("no server has run on this database yet");
   if (mark === row.id) return;
-  if (mark !== undefined)
+  if (mark !== undefined && mark !== retiredMark(row.id))
     throw new MismatchError("the store to copy to belongs to another database: take an empty one");
   await to.claim(row.id);
 }

@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import type { BlobStore } from "../../../storage/blob-store.ts";
 import type { Metadata } from "../../metadata/metadata.ts";
 import type { Clock } from "../clock.ts";
+import { markMissing, type Warnings } from "../missing-blobs.ts";
 import { inspectBlobs } from "./inspection.ts";
 
 /** The database and the store do not belong together, or the database is damaged: nothing may be touched. */
@@ -36,12 +37,21 @@ export async function matchInstance(parts: {
       "the blobs that the database speaks of are not here: is their volume mounted?",
     );
   }
+  if (mark === retiredMark(row.id)) {
+    throw new MismatchError(
+      'these blobs have been moved to another store by "berth storage copy": start with the storage keys of that store. ' +
+        'To return, copy back from there with "berth storage copy"',
+    );
+  }
   if (mark !== row.id) {
     throw new MismatchError(
       `the database speaks of blobs marked ${row.id}, those here are marked ${mark}: they do not belong together`,
     );
   }
 }
+
+/** The mark of a store whose blobs have been moved away: newer rows speak of bytes that it does not have. */
+export const retiredMark = (id: string): string => `moved-away-from ${id}`;
 
 /** Neither side holds anything: a first start was cut off between the mark and the row. */
 async function isUntouched(parts: {
@@ -80,6 +90,7 @@ export async function recover(parts: {
   readonly store: BlobStore;
   readonly metadata: Pick<Metadata, "instance" | "upkeep" | "run">;
   readonly clock: Clock;
+  readonly report: Warnings;
 }): Promise<Recovery | undefined> {
   const { store, metadata, clock } = parts;
   const instance = await metadata.instance.get();
@@ -99,7 +110,7 @@ export async function recover(parts: {
   })) {
     inspected += 1;
     if (found.state === "whole") continue;
-    await metadata.run("loseBlob", { storageKey: found.blob.storageKey });
+    await markMissing(parts, found.blob, `after a crash: ${found.state}`);
     lost += 1;
   }
   await metadata.run("checkpoint", { checkpointedAtMs: startedAtMs, cleanStop: false });

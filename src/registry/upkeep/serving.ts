@@ -1,9 +1,10 @@
 import type { BlobStore } from "../../../storage/blob-store.ts";
 import type { Metadata } from "../../metadata/metadata.ts";
+import { restoreMissing } from "../missing-blobs.ts";
 import { createKeeper, type Clock, type KeepingTimes } from "../clock.ts";
 import { expireUploads, sweepUploads } from "../uploads/tidy.ts";
 import type { Uploads } from "../uploads/uploads.ts";
-import { startBackground } from "./background.ts";
+import { startBackground, type Background } from "./background.ts";
 import { collect, removeRetired } from "./collector.ts";
 import { matchInstance, recover } from "./opening.ts";
 import { scrub } from "./scrub.ts";
@@ -52,6 +53,7 @@ export async function startUpkeep(parts: UpkeepParts): Promise<{ close(): Promis
     if (step.kind === "failed") report.error({ err: step.error }, "a blob could not be removed");
   }
 
+  const restoring = startRestoring(parts);
   const collecting = startCollecting(parts);
   const scrubbing = startScrubbing(parts);
   const hourly = setInterval(() => {
@@ -66,10 +68,32 @@ export async function startUpkeep(parts: UpkeepParts): Promise<{ close(): Promis
   return {
     close: async () => {
       clearInterval(hourly);
-      await Promise.all([collecting.stop(), scrubbing.stop()]);
+      await Promise.all([restoring.stop(), collecting.stop(), scrubbing.stop()]);
       await metadata
         .run("checkpoint", { checkpointedAtMs: clock(), cleanStop: true })
         .catch((error: unknown) => report.error({ err: error }, "the end could not be recorded"));
+    },
+  };
+}
+
+/** Shows missing blobs again whose bytes are back, beside the requests of clients. */
+function startRestoring({ store, metadata, report }: UpkeepParts): Background {
+  let isEnding = false;
+  const pace = async (): Promise<void> => {
+    if (isEnding) throw new Error("the server ends");
+  };
+  const run = async (): Promise<void> => {
+    try {
+      for await (const _ of restoreMissing({ store, metadata, report, pace })) if (isEnding) return;
+    } catch (error) {
+      report.error({ err: error }, "missing blobs could not be looked for");
+    }
+  };
+  const running = run();
+  return {
+    stop: async () => {
+      isEnding = true;
+      await running;
     },
   };
 }
@@ -102,12 +126,11 @@ function startScrubbing({ store, metadata, clock, report, scrub: { every, rate }
       store,
       metadata,
       clock,
+      report,
       bytesPerSecond: rate,
     })) {
       const { digest } = blob;
       if (state === "unreadable") report.error({ err: error, digest }, "a blob could not be read");
-      else if (state !== "whole")
-        report.error({ digest, state }, "a blob is quarantined: push it again");
       yield;
     }
   };

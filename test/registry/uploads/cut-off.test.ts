@@ -10,7 +10,7 @@ import type { Chunk } from "../../../src/registry/uploads/chunk.ts";
 import { sweepUploads } from "../../../src/registry/uploads/tidy.ts";
 import { openFilesystemStore } from "../../../storage/filesystem/store.ts";
 import type { BlobStore } from "../../../storage/blob-store.ts";
-import { nobody, rules } from "../../support/pushes.ts";
+import { nobody, rules, silent } from "../../support/pushes.ts";
 import { temporaryFolder } from "../../support/temporary.ts";
 
 const repository = parseRepositoryName("team/app");
@@ -19,7 +19,15 @@ const bytes = Buffer.alloc(300_000, "cut off");
 const digest = digestOf(bytes);
 
 const registryOn = (store: BlobStore, metadata: Metadata) =>
-  createRegistry({ store, metadata, clock: Date.now, sparse: false, rules, keeping });
+  createRegistry({
+    store,
+    metadata,
+    report: silent,
+    clock: Date.now,
+    sparse: false,
+    rules,
+    keeping,
+  });
 const open = (id: string) => ({ actor: nobody, repository, id });
 const chunkOf = (content: Buffer): Chunk => ({
   source: Readable.from([content]),

@@ -1,0 +1,38 @@
+import path from "node:path";
+import SqliteDatabase from "better-sqlite3";
+
+/** Another server has the data folder. */
+export class FolderInUseError extends Error {
+  override readonly name = "FolderInUseError";
+}
+
+export interface FolderLock {
+  readonly release: () => void;
+}
+
+const lockFile = "server.lock";
+/** A server that has been killed loses its lock with its process; this much is for one that is just ending. */
+const waitMs = 1_000;
+
+/**
+ * Makes this process the only server of a data folder, until it releases the lock or ends, however it ends. Node has no
+ * `flock`, so the lock is SQLite's: an exclusive transaction that stays open on an empty database of its own. It is a
+ * POSIX record lock (https://www.sqlite.org/lockingv3.html), which the kernel takes back from a process that is gone.
+ * Worker processes are covered by the lock of their primary.
+ * @throws FolderInUseError if another server has it
+ */
+export function lockFolder(folder: string): FolderLock {
+  const connection = new SqliteDatabase(path.join(folder, lockFile), { timeout: waitMs });
+  try {
+    connection.exec("BEGIN EXCLUSIVE");
+  } catch (error) {
+    connection.close();
+    const isBusy = error instanceof SqliteDatabase.SqliteError && error.code === "SQLITE_BUSY";
+    if (!isBusy) throw error;
+    throw new FolderInUseError(
+      `another Berth server runs on the folder ${folder}: stop it first, or give this one a folder of its own with --data`,
+      { cause: error },
+    );
+  }
+  return { release: () => void connection.close() };
+}

@@ -1,0 +1,74 @@
+import type { BlobStore } from "../../storage/blob-store.ts";
+import type { Metadata } from "../metadata/metadata.ts";
+import type { StoredBlob } from "../metadata/upkeep.ts";
+import type { Digest } from "../oci/digest.ts";
+import { readBlob, type Reading } from "./upkeep/inspection.ts";
+
+/** Where warnings go; a logger fits. */
+export interface Warnings {
+  warn(facts: object, message: string): void;
+}
+
+/**
+ * A blob whose bytes the store does not have, or has wrong, is marked `missing`: its digest is answered with 404, so
+ * that a client which asks before it pushes sends the bytes again. Logged once per change, with the digest. Only
+ * {@link restoreMissing} or a push undo it.
+ */
+export async function markMissing(
+  parts: { readonly metadata: Pick<Metadata, "run">; readonly report: Warnings },
+  blob: { readonly digest: Digest; readonly storageKey: string },
+  reason: string,
+): Promise<void> {
+  const { digest, storageKey } = blob;
+  const isChanged = await parts.metadata.run("loseBlob", { storageKey });
+  if (!isChanged) return;
+  parts.report.warn(
+    { digest, storageKey, reason },
+    "a blob is marked as missing; push it again, or bring its file back and run berth check --repair",
+  );
+}
+
+const rowsAtOnce = 64;
+
+/**
+ * Reads the bytes of every blob that is marked `missing`; where they are there and have the digest, the blob is shown
+ * again. Yields each blob that it has looked at: `whole` means restored, everything else that it stays missing.
+ * `pace` is told of every chunk.
+ */
+export async function* restoreMissing(parts: {
+  readonly store: Pick<BlobStore, "stat" | "open">;
+  readonly metadata: Pick<Metadata, "upkeep" | "run">;
+  readonly report: Warnings;
+  readonly pace?: (bytes: number) => Promise<void>;
+}): AsyncGenerator<Reading> {
+  const { store, metadata, report, pace = () => Promise.resolve() } = parts;
+  for await (const blob of missingBlobs(metadata)) {
+    const reading = await readBlob(store, blob, pace);
+    if (reading.state === "whole") await restore({ metadata, report }, blob);
+    yield reading;
+  }
+}
+
+/** Shows a blob again whose bytes have been read and are right. */
+export async function restore(
+  { metadata, report }: { readonly metadata: Pick<Metadata, "run">; readonly report: Warnings },
+  { digest, storageKey }: StoredBlob,
+): Promise<void> {
+  const isChanged = await metadata.run("restoreBlob", { storageKey });
+  if (isChanged) report.warn({ digest, storageKey }, "a missing blob is back, and is shown again");
+}
+
+/** Blobs that are marked `missing`, in the order of their rows. */
+export async function* missingBlobs(
+  metadata: Pick<Metadata, "upkeep">,
+): AsyncGenerator<StoredBlob> {
+  let after = 0;
+  for (;;) {
+    const rows = await metadata.upkeep.missing({ after, limit: rowsAtOnce });
+    for (const blob of rows) {
+      after = blob.id;
+      yield blob;
+    }
+    if (rows.length < rowsAtOnce) return;
+  }
+}

@@ -1,0 +1,94 @@
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { describe, test } from "node:test";
+import { openDataFolder } from "../../src/data-folder.ts";
+import { loadConfig } from "../../src/config/load.ts";
+import { temporaryFolder } from "../support/temporary.ts";
+import { berth, launch, type Running } from "./support.ts";
+
+const env = { BERTH_AUTH_OPEN: "true" };
+
+async function serve(data: string, workers = 1): Promise<Running> {
+  const running = launch(["serve", "--data", data, "--listen", "127.0.0.1:0"], {
+    ...env,
+    BERTH_WORKERS: String(workers),
+  });
+  await running.until("http://");
+  return running;
+}
+
+async function end({ child, ended }: Running, signal: NodeJS.Signals): Promise<void> {
+  child.kill(signal);
+  await ended;
+}
+
+/** Whether the server that has the folder, or had it last, is known to have ended well. */
+async function stoppedCleanly(data: string): Promise<boolean | undefined> {
+  const loaded = await loadConfig({ flags: { data }, env: {} });
+  assert.ok(loaded.ok);
+  const folder = await openDataFolder(loaded.config);
+  try {
+    return (await folder.metadata.instance.get())?.cleanStop;
+  } finally {
+    await folder.close();
+  }
+}
+
+describe("a data folder has one server", () => {
+  for (const workers of [1, 2]) {
+    test(`a second server is refused in one sentence and changes nothing (workers: ${workers})`, async () => {
+      const data = temporaryFolder();
+      const first = await serve(data, workers);
+      try {
+        const second = await berth(["serve", "--data", data, "--listen", "127.0.0.1:0"], env);
+        assert.match(
+          second.stderr,
+          /^berth: cannot start: another Berth server runs on the folder .*: stop it first/m,
+        );
+        assert.doesNotMatch(second.stderr, /^\s+at /m);
+        assert.equal(second.code, 1);
+        assert.equal(await stoppedCleanly(data), false);
+      } finally {
+        await end(first, "SIGTERM");
+      }
+      assert.equal(await stoppedCleanly(data), true);
+    });
+
+    test(`the next server starts after kill -9 of the first (workers: ${workers})`, async () => {
+      const data = temporaryFolder();
+      await end(await serve(data, workers), "SIGKILL");
+      const second = await serve(data, workers);
+      await end(second, "SIGTERM");
+      assert.equal(second.child.exitCode, 0);
+    });
+  }
+
+  test("commands run beside a server", async () => {
+    const data = temporaryFolder();
+    const server = await serve(data);
+    try {
+      for (const command of [["check"], ["gc"], ["scrub"], ["keys", "rotate"]]) {
+        const { code, stderr } = await berth([...command, "--data", data]);
+        assert.equal(code, 0, `${command.join(" ")}: ${stderr}`);
+      }
+    } finally {
+      await end(server, "SIGTERM");
+    }
+  });
+
+  test("a server whose start fails gives the folder back to the next one", async () => {
+    const data = temporaryFolder();
+    const blocker = await import("node:net").then(({ createServer }) => createServer());
+    blocker.listen(0, "127.0.0.1");
+    await once(blocker, "listening");
+    const address = blocker.address();
+    assert.ok(typeof address === "object" && address !== null);
+    const refused = await berth(
+      ["serve", "--data", data, "--listen", `127.0.0.1:${address.port}`],
+      env,
+    );
+    assert.match(refused.stderr, /already in use/);
+    blocker.close();
+    await end(await serve(data), "SIGTERM");
+  });
+});

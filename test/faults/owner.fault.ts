@@ -1,0 +1,36 @@
+import assert from "node:assert/strict";
+import { chownSync, mkdirSync, readdirSync } from "node:fs";
+import path from "node:path";
+import { test } from "node:test";
+import { spawnSync } from "node:child_process";
+import process from "node:process";
+import { newFolder } from "./support/scratch.ts";
+
+const owner = 12_345;
+const env = { PATH: process.env["PATH"] };
+
+/** Runs the command line as a user; without one as root. */
+function berth(words: readonly string[], user?: number) {
+  const node = [process.execPath, path.resolve("dist/main.js"), ...words];
+  const as = ["setpriv", `--reuid=${user}`, `--regid=${user}`, "--clear-groups"];
+  const [file = "", ...rest] = user === undefined ? node : [...as, ...node];
+  const { status, stdout, stderr } = spawnSync(file, rest, { env, encoding: "utf8" });
+  return { status, stdout, stderr };
+}
+
+test("a command that root runs on the folder of a service user is refused, and leaves nothing there", () => {
+  const data = path.join(newFolder("owner"), "data");
+  mkdirSync(data);
+  chownSync(data, owner, owner);
+  const listen = ["--listen", "192.0.2.1:1"];
+  // Its address is nobody's: it makes the folder and ends.
+  assert.match(berth(["serve", "--data", data, ...listen], owner).stderr, /not an address/);
+  const before = readdirSync(data, { recursive: true }).toSorted();
+  for (const words of [["keys", "rotate"], ["gc"], ["repo", "list"], ["serve", ...listen]]) {
+    const { status, stderr } = berth([...words, "--data", data]);
+    assert.equal(status, 1);
+    assert.match(stderr, /belongs to the user #12345, and this is root.*sudo -u '#12345' berth …/);
+  }
+  assert.deepEqual(readdirSync(data, { recursive: true }).toSorted(), before);
+  assert.equal(berth(["keys", "rotate", "--data", data], owner).status, 0);
+});
