@@ -65,6 +65,7 @@ export function createHubRepositories(parts: {
 }) {
   const { metadata, policy, counts, clock } = parts;
   const marks = createPageMarks<RepositoryPlace>(clock);
+  const rankSoon = createStarRanking(metadata);
 
   /** In the order of the names, without those that are gone. */
   const describe = async (
@@ -179,11 +180,16 @@ export function createHubRepositories(parts: {
       if (!(await metadata.run("setDescription", set))) throw new OciError("NAME_UNKNOWN");
     },
 
-    /** False if the user has too many stars. */
-    star: (userId: number, repository: RepositoryName): Promise<boolean> =>
-      metadata.run("star", { userId, repository, nowMs: clock() }),
-    unstar: (userId: number, repository: RepositoryName): Promise<void> =>
-      metadata.run("unstar", { userId, repository }),
+    /** False if the user has too many stars. Searches follow within seconds. */
+    async star(userId: number, repository: RepositoryName): Promise<boolean> {
+      const isDone = await metadata.run("star", { userId, repository, nowMs: clock() });
+      rankSoon();
+      return isDone;
+    },
+    async unstar(userId: number, repository: RepositoryName): Promise<void> {
+      await metadata.run("unstar", { userId, repository });
+      rankSoon();
+    },
 
     /** The teams that have a permission on a repository. */
     async teams(repository: RepositoryName) {
@@ -191,4 +197,25 @@ export function createHubRepositories(parts: {
       return found === undefined ? [] : metadata.teamGrants.ofRepository(found.id);
     },
   };
+}
+
+/** Search documents that are written again in one go, and the time between: a user may give 5,000 stars in a row. */
+const rankedAtOnce = 10;
+const rankEveryMs = 1_000;
+
+/** Puts repositories whose stars have changed where they belong in searches. What a crash leaves is done with the next star. */
+function createStarRanking(metadata: Pick<Metadata, "run">): () => void {
+  let timer: NodeJS.Timeout | undefined;
+  const rank = async (): Promise<void> => {
+    const hasMore = await metadata.run("rankByStars", { limit: rankedAtOnce }, { flush: false });
+    if (hasMore) rankSoon();
+  };
+  const rankSoon = (): void => {
+    timer ??= setTimeout(() => {
+      timer = undefined;
+      // A database that is closed or cannot be written keeps what is to be done for the next star.
+      rank().catch(() => undefined);
+    }, rankEveryMs).unref();
+  };
+  return rankSoon;
 }

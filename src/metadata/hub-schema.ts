@@ -50,3 +50,7 @@ export interface ImageSizesTable {
   manifest_id: number;
   size_bytes: number;
 }
+
+export interface SearchStarChangesTable {
+  repository_id: number;
+}

@@ -10,6 +10,7 @@ import type {
   InvitesTable,
   NamespaceCountsTable,
   ImageSizesTable,
+  SearchStarChangesTable,
 } from "./hub-schema.ts";
 import type {
   MirrorFetchesTable,
@@ -50,6 +51,7 @@ export interface Schema {
   invites: InvitesTable;
   namespace_counts: NamespaceCountsTable;
   image_sizes: ImageSizesTable;
+  search_star_changes: SearchStarChangesTable;
   mirror_fetches: MirrorFetchesTable;
   mirror_processes: MirrorProcessesTable;
   mirror_tags: MirrorTagsTable;

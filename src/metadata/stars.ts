@@ -74,4 +74,28 @@ async function unstar(tx: Database, { userId, repository }: Omit<Star, "nowMs">)
     .execute();
 }
 
-export const starCommands = { star, unstar };
+/**
+ * Brings the search documents of the next few repositories up to date whose stars have changed. Each document
+ * has all words of a README. True if there are more.
+ */
+async function rankByStars(tx: Database, { limit }: { readonly limit: number }): Promise<boolean> {
+  const changed = await tx
+    .selectFrom("search_star_changes")
+    .leftJoin("repositories", "repositories.id", "search_star_changes.repository_id")
+    .select(["search_star_changes.repository_id as id", "star_count as stars"])
+    .limit(limit + 1)
+    .execute();
+  for (const { id, stars } of changed.slice(0, limit)) {
+    await tx
+      .updateTable("search_documents")
+      .set({ stars: stars ?? 0 })
+      .where("repository_id", "=", id)
+      // A star that came and went is written nowhere.
+      .where("stars", "<>", stars ?? 0)
+      .execute();
+    await tx.deleteFrom("search_star_changes").where("repository_id", "=", id).execute();
+  }
+  return changed.length > limit;
+}
+
+export const starCommands = { star, unstar, rankByStars };

@@ -2,6 +2,8 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { startClosedBerth, type ClosedBerth } from "../../support/closed.ts";
 import type { TestBerth } from "../../support/berth.ts";
+import { waitUntil } from "../../support/wait.ts";
+import { hubAs } from "../hub/support.ts";
 
 /** Names in the order in which they are found. */
 async function namesFor(berth: TestBerth, text: string, docker = true): Promise<readonly string[]> {
@@ -98,8 +100,14 @@ describe("docker's and podman's search", () => {
     await berth.pushImage("library/nginx-z", "admin", "public");
     berth.exec(`
       UPDATE search_documents SET pull_rank = 9 WHERE repository_id IN
-        (SELECT id FROM repositories WHERE name = 'mia/nginx-c');
-      INSERT INTO stars SELECT a.id, r.id, 0 FROM accounts a, repositories r WHERE a.name = 'ann' AND r.name = 'mia/nginx-b'`);
+        (SELECT id FROM repositories WHERE name = 'mia/nginx-c')`);
+    await (
+      await hubAs(berth, "ann")
+    )("post", "/v2/repositories/mia/nginx-b/stars/", {});
+    await waitUntil(
+      "the star has reached the search",
+      async () => (await namesFor(berth, "mia/nginx"))[1] === "mia/nginx-b",
+    );
     assert.deepEqual(await namesFor(berth, "mia/nginx"), [
       ...["mia/nginx", "mia/nginx-b", "mia/nginx-c", "mia/nginx-a"],
     ]);
