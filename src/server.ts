@@ -7,7 +7,8 @@ import { formatListenAddress } from "./config/addresses.ts";
 import type { Config } from "./config/schema.ts";
 import type { Logger } from "./observability/logger.ts";
 import { readCertificate } from "./server/certificate.ts";
-import { connectionLimit, limitConnections } from "./server/connection-limit.ts";
+import { createTrust } from "./http/origins.ts";
+import { addressLimit, connectionLimit, limitConnections } from "./server/connection-limit.ts";
 import { createConnections, type Connections } from "./server/connections.ts";
 import { refusalOf, refuse, refuseRaw, takeAbsoluteForm } from "./server/refusals.ts";
 import { endOnSignals, type SignalSource } from "./server/signals.ts";
@@ -22,7 +23,7 @@ export interface RunningServer {
   readonly ended: Promise<number>;
 }
 
-type Settings = Pick<Config, "listen" | "tls" | "limits">;
+type Settings = Pick<Config, "listen" | "tls" | "limits" | "trustedProxies">;
 
 /** Connections that may wait to be accepted; the system may allow fewer. Hundreds of clients start a pull at one moment. */
 const backlog = 4096;
@@ -41,7 +42,7 @@ export async function startServer(
   logger: Logger,
   signals: SignalSource = process,
 ): Promise<RunningServer> {
-  const { listen, tls, limits } = settings;
+  const { listen, tls, limits, trustedProxies } = settings;
   const options = {
     maxHeaderSize: limits.header,
     requireHostHeader: false,
@@ -52,14 +53,19 @@ export async function startServer(
   const server = certificate
     ? https.createServer({ ...options, ...certificate })
     : http.createServer(options);
-  const connections = createConnections(server, certificate !== undefined);
+  const connections = createConnections(server, certificate !== undefined, {
+    bytesPerSecond: limits.uploadRate,
+    overMs: limits.idle,
+  });
 
   server.timeout = limits.idle;
   const limit = connectionLimit(limits.connections);
   limitConnections(server, {
     connections: limit,
+    perAddress: addressLimit(limits.connectionsPerAddress, limit),
     idleMs: limits.idle,
-    onRefused: () => logger.warn({ limit }, "connection refused: as many as there may be are open"),
+    isProxy: createTrust(trustedProxies),
+    onRefused: createRefusalLog(logger),
   });
   server.on("request", requestListener(assembled.handle, connections));
   server.on("clientError", (error: NodeJS.ErrnoException, socket) => {
@@ -107,5 +113,24 @@ function requestListener(handle: Assembled["handle"], connections: Connections):
     const refusal = refusalOf(request);
     if (refusal === undefined) handle(request, response);
     else refuse(response, refusal);
+  };
+}
+
+/** A flood of connections does not become a flood of lines: at most one in this time. */
+const refusalLogMs = 1000;
+
+function createRefusalLog(logger: Logger) {
+  let silentUntilMs = 0;
+  let refused = 0;
+  return (why: { readonly limit: number; readonly address?: string }): void => {
+    refused += 1;
+    if (performance.now() < silentUntilMs) return;
+    silentUntilMs = performance.now() + refusalLogMs;
+    const whose = why.address === undefined ? "" : " by this address";
+    logger.warn(
+      { ...why, refused },
+      `connections refused: the most that may be open${whose} are open`,
+    );
+    refused = 0;
   };
 }

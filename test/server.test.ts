@@ -56,6 +56,22 @@ describe("the first signal", () => {
     assert.equal(await server.ended, 0);
   });
 
+  test("closes a connection with its response, though that promised to keep it, while others still run", async () => {
+    const { held, handle, arrival } = createHeld();
+    const { server, signals } = await start({ handle, limits: { drain: 60_000 } });
+    const begun = await connect(server.port, get("/begun"));
+    const waiting = await connect(server.port, get("/waiting"));
+    await arrival(2);
+    await begun.until("first half");
+    signals.emit("SIGTERM", "SIGTERM");
+    const response = held.find(({ req }) => req.url === "/begun");
+    response?.end("whole");
+    assert.match(await begun.all(), /^connection: keep-alive\r$[^]*whole/im);
+    for (const other of held) other.end();
+    await waiting.all();
+    assert.equal(await server.ended, 0);
+  });
+
   test("ends at once when nothing runs", async () => {
     const { server, signals } = await start({ limits: { drain: 60_000 } });
     await connect(server.port);
@@ -138,6 +154,36 @@ describe("limits", () => {
     await first.until("/first");
     const second = await connect(server.port, get("/second"));
     assert.equal(await second.all(), "");
-    assert.match(log.join(""), /connection refused/);
+    assert.match(log.join(""), /connections refused/);
+  });
+
+  test("an upload that is slower than limits.uploadRate over limits.idle is told so and ended", async () => {
+    const { server } = await start({
+      handle: (request) => void request.resume(),
+      limits: { idle: 1000, uploadRate: 1024 },
+    });
+    const head = "PUT / HTTP/1.1\r\nHost: berth\r\nContent-Length: 100000\r\n\r\n";
+    const upload = await connect(server.port, head);
+    const drip = setInterval(() => upload.socket.write("x"), 50);
+    try {
+      const answer = await upload.all();
+      assert.match(answer, /^HTTP\/1\.1 408 /);
+      assert.match(answer, /^connection: close\r$/im);
+      assert.match(answer, /arrives too slowly/);
+    } finally {
+      clearInterval(drip);
+    }
+  });
+
+  test("the rest of a request that was answered before its end is not waited for without end", async () => {
+    const { server } = await start({ limits: { idle: 1000 } });
+    const head = "PUT /answered HTTP/1.1\r\nHost: berth\r\nContent-Length: 100000\r\n\r\n";
+    const upload = await connect(server.port, head);
+    const drip = setInterval(() => upload.socket.write("x"), 50);
+    try {
+      assert.match(await upload.all(), /^HTTP\/1\.1 200 [^]*\/answered/);
+    } finally {
+      clearInterval(drip);
+    }
   });
 });

@@ -164,6 +164,15 @@ export const configSchema = z.object({
       connections: integer({ min: 0 }, " (0: what the limit of open files carries)")
         .prefault(0)
         .describe("Connections that are open at the same time"),
+      connectionsPerAddress: integer(
+        { min: 0 },
+        " (0: half of limits.connections, from 64 to 10000)",
+      )
+        .prefault(0)
+        .describe("Of these, those of one address; trusted proxies have no such limit"),
+      uploadRate: size({ min: 0, max: MiB })
+        .prefault("1KiB")
+        .describe("Bytes a second that an upload brings at least, on average over limits.idle"),
     })
     .prefault({}),
 });

@@ -1,4 +1,4 @@
-import type { IncomingMessage, ServerResponse } from "node:http";
+import type { IncomingMessage } from "node:http";
 import { OciError } from "../oci/errors.ts";
 import { HubError } from "./hub/errors.ts";
 import { badRequest } from "./token-errors.ts";
@@ -27,21 +27,6 @@ export const streamOf = (request: IncomingMessage): StreamBody => ({
   lengthBytes: bodyLength(request),
 });
 
-interface Exchange {
-  readonly req: IncomingMessage;
-  readonly res: ServerResponse;
-}
-
-/** Does what may refuse a request before its body is here; then the connection ends with the answer. */
-export async function orClose<T>({ req, res }: Exchange, work: () => Promise<T>): Promise<T> {
-  try {
-    return await work();
-  } catch (error) {
-    if (!req.complete) res.shouldKeepAlive = false;
-    throw error;
-  }
-}
-
 export type SmallBody = "manifest" | "json" | "form";
 
 export interface BodyReader {
@@ -49,7 +34,7 @@ export interface BodyReader {
    * Reads a small body as a whole. Rejects with 413 (too large), 408 (not here in time, or too slow), 503 (all bodies
    * of the kind together hold too much), in the error format of the kind, and with ECONNRESET if the client goes away.
    */
-  read(exchange: Exchange, kind: SmallBody): Promise<Buffer>;
+  read(request: IncomingMessage, kind: SmallBody): Promise<Buffer>;
 }
 
 export interface BodyLimits {
@@ -138,16 +123,13 @@ export function createBodyReader(limits: BodyLimits, rate: BodyRate = defaultRat
     }
   };
 
-  return { read: (exchange, name) => orClose(exchange, () => readWhole(exchange.req, name)) };
+  return { read: readWhole };
 }
 
 /** How often a body is compared with its deadline. */
 const checkEveryMs = 250;
 
-/**
- * The bytes of a request. `take` and `check` refuse by throwing; then the rest stays unread, and the connection ends
- * with the response.
- */
+/** The bytes of a request. `take` and `check` refuse by throwing; then `early-end.ts` ends the connection with the answer. */
 function gather(
   request: IncomingMessage,
   take: (bytes: number) => void,

@@ -3,6 +3,7 @@ import { OciError, renderErrors } from "../oci/errors.ts";
 import { describeFailure } from "../registry/failures.ts";
 import type { Logger } from "../observability/logger.ts";
 import { surfaceOf } from "./caller.ts";
+import { endBeforeBody } from "./early-end.ts";
 import { renderHubError } from "./hub/errors.ts";
 import { renderTokenError } from "./token-errors.ts";
 
@@ -59,9 +60,12 @@ function render(ctx: Context, error: OciError): void {
   if (ctx.path === "/token") ctx.set("Cache-Control", "no-store");
   if (error.headers !== undefined) ctx.set({ ...error.headers });
   ctx.type = "application/json";
-  ctx.body = JSON.stringify(bodyOf(ctx, error));
-  // What is left of the body is read and dropped, so that the answer arrives and the connection stays usable.
-  if (!ctx.req.complete) ctx.req.resume();
+  const body = JSON.stringify(bodyOf(ctx, error));
+  if (!ctx.req.complete) {
+    ctx.respond = false;
+    ctx.set("Content-Length", String(Buffer.byteLength(body)));
+    void endBeforeBody(ctx.req, ctx.res, body);
+  } else ctx.body = body;
 }
 
 function bodyOf(ctx: Context, error: OciError): object {

@@ -4,7 +4,7 @@ import { stranger, type Caller } from "../auth/caller.ts";
 import type { Permission, Policy } from "../auth/policy.ts";
 import { OciError } from "../oci/errors.ts";
 import type { Callers } from "./authenticate.ts";
-import { orClose, streamOf, type BodyReader, type StreamBody } from "./body.ts";
+import { streamOf, type BodyReader, type StreamBody } from "./body.ts";
 import { setCaller } from "./caller.ts";
 import type { Challenger } from "./challenge.ts";
 import type { Route, Target } from "./route.ts";
@@ -67,8 +67,7 @@ async function answer(
       ? access.targets.of(ctx, ctx.params["name"] ?? "")
       : undefined;
   const takesSmall = route.body === "form" || route.body === "manifest";
-  const first = () => admit(ctx, access, route.permission, target);
-  const before = await (takesSmall ? orClose(ctx, first) : first());
+  const before = await admit(ctx, access, route.permission, target);
   if (target?.mirrored !== undefined && route.method !== "get")
     throw new OciError(
       "UNSUPPORTED",
@@ -88,9 +87,9 @@ async function bodyOf(
   const { body = "none" } = route;
   switch (body) {
     case "form":
-      return new URLSearchParams((await bodies.read(ctx, "form")).toString("utf8"));
+      return new URLSearchParams((await bodies.read(ctx.req, "form")).toString("utf8"));
     case "manifest":
-      return bodies.read(ctx, "manifest");
+      return bodies.read(ctx.req, "manifest");
     case "stream":
       return streamOf(ctx.req);
     case "none":

@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import type { Server } from "node:http";
+import { addressKey, createHeldBudget } from "../concurrency/budgets.ts";
 
 /** What the program and its threads hold open for themselves, with room for what it does besides answering. */
 const ownDescriptors = 52;
@@ -20,21 +21,35 @@ export function connectionLimit(asked: number, openFiles = openFileLimit()): num
   return Math.max(1, Math.floor((openFiles - ownDescriptors) / descriptorsEach));
 }
 
-/** Refuses connections beyond the limit, and sees to it that idle ones do not hold the last places for long. */
-export function limitConnections(
-  server: Server,
-  {
-    connections,
-    idleMs,
-    onRefused,
-  }: {
-    readonly connections: number;
-    readonly idleMs: number;
-    readonly onRefused: () => void;
-  },
-): void {
+/** However few connections there may be, one address gets this many: what a CI machine opens at once. */
+const addressAtLeast = 64;
+/** However many there may be, one address gets no more. */
+const addressAtMost = 10_000;
+
+/** Connections that one address may have open: as many as were asked for, and with 0 half of all. */
+export function addressLimit(asked: number, connections: number): number {
+  if (asked > 0) return asked;
+  return Math.min(addressAtMost, Math.max(addressAtLeast, Math.ceil(connections / 2)));
+}
+
+export interface ConnectionLimits {
+  /** Of all clients together. */
+  readonly connections: number;
+  /** Of one address; see `addressKey`. */
+  readonly perAddress: number;
+  /** Milliseconds. */
+  readonly idleMs: number;
+  /** Addresses of trusted proxies, whose connections are those of many clients. */
+  readonly isProxy: (address: string) => boolean;
+  readonly onRefused: (why: { readonly limit: number; readonly address?: string }) => void;
+}
+
+/** Refuses connections beyond the limits, and sees to it that idle ones do not hold the last places for long. */
+export function limitConnections(server: Server, limits: ConnectionLimits): void {
+  const { connections, perAddress, idleMs, isProxy, onRefused } = limits;
   const patient = Math.min(keepAliveMs, idleMs);
   const crowded = Math.min(crowdedKeepAliveMs, idleMs);
+  const addresses = createHeldBudget(perAddress);
   let open = 0;
   const count = (by: 1 | -1): void => {
     open += by;
@@ -43,13 +58,23 @@ export function limitConnections(
   server.keepAliveTimeout = patient;
   // Not `maxConnections`: a worker that refuses a connection so has it handed to it again, and again.
   server.on("connection", (socket) => {
+    const { remoteAddress = "" } = socket;
+    const key = isProxy(remoteAddress) ? undefined : addressKey(remoteAddress);
     if (open >= connections) {
       socket.destroy();
-      onRefused();
+      onRefused({ limit: connections });
+      return;
+    }
+    if (key !== undefined && !addresses.acquire(key)) {
+      socket.destroy();
+      onRefused({ limit: perAddress, address: key });
       return;
     }
     count(1);
-    socket.once("close", () => count(-1));
+    socket.once("close", () => {
+      count(-1);
+      if (key !== undefined) addresses.release(key);
+    });
   });
 }
 

@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Server, Socket } from "node:net";
+import { refuse } from "./refusals.ts";
 
 /** What goes on on the connections of a server, so that it can end without cutting a transfer. */
 export interface Connections {
@@ -18,9 +19,26 @@ export interface Connections {
 
 /** The time that responses which have ended get to leave the machine. */
 const lingerMs = 1000;
+/** The time that the rest of a request gets whose response has ended. */
+const restMs = 5000;
 
-export function createConnections(server: Server, isTls: boolean): Connections {
-  const running = new Map<ServerResponse, Socket>();
+/** What the body of a running request has to bring. */
+export interface BodyPace {
+  readonly bytesPerSecond: number;
+  /** Milliseconds over which it is averaged. */
+  readonly overMs: number;
+}
+
+interface Running {
+  readonly request: IncomingMessage;
+  readonly socket: Socket;
+  /** Where the time began that is being looked at, and what the socket had read then. */
+  sinceMs: number;
+  bytesRead: number;
+}
+
+export function createConnections(server: Server, isTls: boolean, pace: BodyPace): Connections {
+  const running = new Map<ServerResponse, Running>();
   // Below TLS lies a socket of its own, which is there before the handshake is.
   const raw = new Set<Socket>();
   const open = isTls ? new Set<Socket>() : raw;
@@ -30,10 +48,20 @@ export function createConnections(server: Server, isTls: boolean): Connections {
   track(server, "connection", raw);
   if (isTls) track(server, "secureConnection", open);
   const isBusy = (socket: unknown): boolean =>
-    [...running.values()].some((other) => other === socket);
+    [...running.values()].some((other) => other.socket === socket);
 
-  const end = (response: ServerResponse, socket: Socket): void => {
+  const slow = setInterval(
+    () => {
+      for (const [response, one] of running) if (isSlow(one, pace)) cutSlow(response, one);
+    },
+    Math.min(5000, pace.overMs / 2),
+  ).unref();
+  server.once("close", () => clearInterval(slow));
+
+  const end = (response: ServerResponse, { request, socket }: Running): void => {
     running.delete(response);
+    if (!request.complete && !socket.destroyed)
+      cutUnlessComplete(request, socket, Math.min(restMs, pace.overMs));
     if (!draining) return;
     if (!isBusy(socket)) socket.destroySoon();
     if (running.size === 0) onQuiet?.();
@@ -46,12 +74,13 @@ export function createConnections(server: Server, isTls: boolean): Connections {
   return {
     begin(request, response) {
       const { socket } = request;
-      running.set(response, socket);
+      const one = { request, socket, sinceMs: performance.now(), bytesRead: socket.bytesRead };
+      running.set(response, one);
       if (draining) response.setHeader("Connection", "close");
-      response.once("close", () => end(response, socket));
+      response.once("close", () => end(response, one));
     },
     isAnswering: (socket) =>
-      [...running].some(([response, other]) => other === socket && response.headersSent),
+      [...running].some(([response, other]) => other.socket === socket && response.headersSent),
     async drain(limitMs) {
       draining = true;
       // A handshake that was under way.
@@ -69,6 +98,35 @@ export function createConnections(server: Server, isTls: boolean): Connections {
     },
     destroy,
   };
+}
+
+/**
+ * Whether a body has come too slowly since it was last looked at, over at least the time of the pace. Bytes that wait for
+ * us, because a disk is slow, are not the client's fault.
+ */
+function isSlow(one: Running, { bytesPerSecond, overMs }: BodyPace): boolean {
+  const { request, socket } = one;
+  const nowMs = performance.now();
+  const elapsedMs = nowMs - one.sinceMs;
+  const arrived = socket.bytesRead - one.bytesRead;
+  if (request.complete || socket.destroyed) return false;
+  if (request.readableLength === 0 && arrived < (bytesPerSecond * elapsedMs) / 1000)
+    return elapsedMs >= overMs;
+  one.sinceMs = nowMs;
+  one.bytesRead = socket.bytesRead;
+  return false;
+}
+
+function cutSlow(response: ServerResponse, { socket }: Running): void {
+  if (response.headersSent) socket.destroy();
+  else refuse(response, "the body of the request arrives too slowly: send it again", 408);
+}
+
+/** A response that ended before its request leaves a connection on which the rest may take for ever. */
+function cutUnlessComplete(request: IncomingMessage, socket: Socket, afterMs: number): void {
+  const timer = setTimeout(() => request.complete || socket.destroy(), afterMs).unref();
+  socket.once("close", () => clearTimeout(timer));
+  request.once("end", () => clearTimeout(timer));
 }
 
 function track(server: Server, event: string, sockets: Set<Socket>): void {

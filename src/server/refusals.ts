@@ -1,5 +1,6 @@
 import { STATUS_CODES, type IncomingMessage, type ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
+import { endBeforeBody } from "../http/early-end.ts";
 
 /*
  * Requests that never reach the application, because they are not HTTP or do not say whom they ask for. They get the
@@ -41,16 +42,15 @@ export function takeAbsoluteForm(request: IncomingMessage): void {
   if (request.headers.host !== undefined) request.headers.host = host;
 }
 
-/** Answers 400 and ends the connection. */
-export function refuse(response: ServerResponse, reason: string): void {
+/** Answers and ends the connection. */
+export function refuse(response: ServerResponse, reason: string, status = 400): void {
   const body = bodyOf(reason);
-  response
-    .writeHead(400, {
-      "Content-Type": "application/json",
-      "Content-Length": Buffer.byteLength(body),
-      Connection: "close",
-    })
-    .end(body);
+  response.writeHead(status, {
+    "Content-Type": "application/json",
+    "Content-Length": Buffer.byteLength(body),
+    Connection: "close",
+  });
+  void endBeforeBody(response.req, response, body);
 }
 
 /** Answers on a connection whose request could not be parsed or did not arrive in time, and ends it. */

@@ -72,6 +72,8 @@ export function forkWorker(lent: Lent, config: Config): Forked {
 /** What one of the workers gets: connections are limited for all of them together. */
 function shareOf(config: Config): Config {
   const { limits, workers } = config;
-  const connections = Math.ceil(limits.connections / workers);
-  return { ...config, limits: { ...limits, connections } };
+  const share = (limit: number): number => Math.ceil(limit / workers);
+  const connections = share(limits.connections);
+  const connectionsPerAddress = share(limits.connectionsPerAddress);
+  return { ...config, limits: { ...limits, connections, connectionsPerAddress } };
 }

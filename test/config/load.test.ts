@@ -47,6 +47,8 @@ describe("what nobody sets", () => {
         pageSize: 1000,
         tagsPerPush: 100,
         connections: 0,
+        connectionsPerAddress: 0,
+        uploadRate: 1024,
       },
     });
   });

@@ -1,6 +1,11 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { connectionLimit, parseOpenFileLimit } from "../../src/server/connection-limit.ts";
+import {
+  addressLimit,
+  connectionLimit,
+  parseOpenFileLimit,
+} from "../../src/server/connection-limit.ts";
+import { waitUntil } from "../support/wait.ts";
 import { connect, get, start } from "./support.ts";
 
 describe("the number of connections", () => {
@@ -27,5 +32,38 @@ describe("the number of connections", () => {
     await connect(server.port);
     const third = await connect(server.port, get("/"));
     assert.match(await third.until("\r\n\r\n"), /^keep-alive: timeout=5\r$/im);
+  });
+});
+
+describe("the number of connections of one address", () => {
+  test("is the configured one, and otherwise half of all, but enough for a machine that builds", () => {
+    assert.equal(addressLimit(7, 1000), 7);
+    assert.equal(addressLimit(0, 1000), 500);
+    assert.equal(addressLimit(0, 100), 64);
+    assert.equal(addressLimit(0, Infinity), 10_000);
+  });
+
+  test("is a limit for that address alone, and a closed connection makes room", async () => {
+    const { server, log } = await start({ limits: { connectionsPerAddress: 2 } });
+    const [first] = [await connect(server.port), await connect(server.port)];
+    assert.equal(await (await connect(server.port, get("/"))).all(), "");
+    assert.match(log.join(""), /"address":"127\.0\.0\.1".*by this address/);
+    const other = await connect(server.port, get("/"), "127.0.0.2");
+    assert.match(await other.until("\r\n\r\n"), /^HTTP\/1\.1 200 /);
+    first.socket.destroy();
+    await waitUntil("a connection is let in again", async () => {
+      const again = await connect(server.port, get("/", "Connection: close"));
+      return (await again.all()) !== "";
+    });
+  });
+
+  test("does not hold for a trusted proxy, behind which there are many clients", async () => {
+    const { server } = await start({
+      limits: { connectionsPerAddress: 1 },
+      trustedProxies: ["127.0.0.1"],
+    });
+    await connect(server.port);
+    const second = await connect(server.port, get("/"));
+    assert.match(await second.until("\r\n\r\n"), /^HTTP\/1\.1 200 /);
   });
 });

@@ -19,6 +19,7 @@ export interface Started {
 export interface StartOptions {
   readonly handle?: Assembled["handle"];
   readonly limits?: Partial<Config["limits"]>;
+  readonly trustedProxies?: readonly string[];
   readonly tls?: { readonly cert: string; readonly key: string };
   readonly close?: () => Promise<void>;
 }
@@ -36,7 +37,11 @@ export async function start(options: StartOptions = {}): Promise<Started> {
       await options.close?.();
     },
   };
-  const config = configSchema.parse({ listen: "127.0.0.1:0", tls: options.tls });
+  const config = configSchema.parse({
+    listen: "127.0.0.1:0",
+    tls: options.tls,
+    trustedProxies: options.trustedProxies,
+  });
   const logger = createLogger(
     { level: "debug", format: "json" },
     { write: (line) => void log.push(line) },
@@ -59,8 +64,12 @@ export interface Connection {
 }
 
 /** A bare connection, on which tests write what no client library would. */
-export async function connect(port: number, request = ""): Promise<Connection> {
-  const socket = net.connect(port, "127.0.0.1");
+export async function connect(
+  port: number,
+  request = "",
+  localAddress = "127.0.0.1",
+): Promise<Connection> {
+  const socket = net.connect({ port, host: "127.0.0.1", localAddress });
   let received = "";
   socket.setEncoding("latin1").on("data", (text: string) => (received += text));
   socket.on("error", () => undefined);

@@ -11,6 +11,7 @@ import { contentOf } from "../crash/content.ts";
 import { compareStored } from "../crash/stored.ts";
 import { withDigest } from "../crash/uploader.ts";
 import { createWire, type Wire } from "../crash/wire.ts";
+import { connect, get, type Connection } from "../server/support.ts";
 import { temporaryFolder } from "../support/temporary.ts";
 import { waitUntil } from "../support/wait.ts";
 
@@ -38,10 +39,13 @@ interface Cluster {
   readonly ended: Promise<number | null>;
 }
 
-async function start(): Promise<Cluster> {
+async function start(env: Readonly<Record<string, string>> = {}): Promise<Cluster> {
   const data = path.join(temporaryFolder(), "data");
   const args = ["serve", "--open", "--data", data, "--listen", "127.0.0.1:0"];
-  const running = launch(args, { BERTH_WORKERS: "2", BERTH_LOG_LEVEL: "debug" });
+  const running = launch(args, {
+    ...{ BERTH_WORKERS: "2", BERTH_LOG_LEVEL: "debug" },
+    ...env,
+  });
   after(() => running.child.kill("SIGKILL"));
   let stderr = "";
   running.child.stderr?.on("data", (text: string) => (stderr += text));
@@ -133,6 +137,25 @@ describe("two workers", () => {
     assert.ok(blob.body.equals(bytes));
     signal("SIGINT");
     assert.equal(await ended, 0);
+  });
+
+  test("share limits.connections, so that together they have as many as one process would", async () => {
+    const { url, told } = await start({ BERTH_LIMITS_CONNECTIONS: "4" });
+    const port = Number(new URL(url).port);
+    const open: Connection[] = [];
+    after(() => {
+      for (const { socket } of open) socket.destroy();
+    });
+    for (let index = 0; index < 8; index += 1) open.push(await connect(port, get("/healthz")));
+    const answers = await Promise.all(
+      open.map(({ until }) =>
+        until("\r\n\r\n")
+          .then(() => 1)
+          .catch(() => 0),
+      ),
+    );
+    assert.equal(answers.filter((answer) => answer === 1).length, 4);
+    await told("connections refused: the most that may be open are open", 1);
   });
 
   test("end at once on a second signal", async () => {

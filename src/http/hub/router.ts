@@ -9,7 +9,7 @@ import { peerOf, setSurface } from "../caller.ts";
 import { methodsAt } from "../router.ts";
 import { lookUp } from "../unavailable.ts";
 import { readAuthorization } from "../authorization.ts";
-import { orClose, type BodyReader } from "../body.ts";
+import type { BodyReader } from "../body.ts";
 import type { KeptAnswers } from "../kept-answers.ts";
 import type { Origins } from "../origins.ts";
 import type { HubCall, HubRoute } from "./call.ts";
@@ -81,12 +81,11 @@ async function answer(
   const { params } = ctx;
   const namespace = params["namespace"] ?? params["org"] ?? params["account"] ?? "";
   const asked: Asked = { namespace, repository: repositoryOf(params) };
-  const first = () => admit(route, ctx, asked, access);
-  let session = await (route.body === undefined ? first() : orClose(ctx, first));
+  let session = await admit(route, ctx, asked, access);
   const query = route.query === undefined ? undefined : parseQuery(route.query, ctx.query);
   let body: unknown;
   if (route.body !== undefined) {
-    body = parseBody(route.body, await access.bodies.read(ctx, "json"));
+    body = parseBody(route.body, await access.bodies.read(ctx.req, "json"));
     session = await admit(route, ctx, asked, access);
   }
   const call: HubCall = {
