@@ -174,7 +174,9 @@ function beginUpkeep(config: Config, logger: Logger, opened: Opened) {
   });
 }
 
-const keepingOf = ({ gc }: Config): KeepingTimes => ({ leaseMs: gc.lease, graceMs: gc.grace });
+const keepingOf = ({ gc }: Config): KeepingTimes => ({
+  ...{ leaseMs: gc.lease, graceMs: gc.grace, deleteDelayMs: gc.deleteDelay },
+});
 
 async function problemsOf(parts: {
   readonly store: BlobStore;

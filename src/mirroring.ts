@@ -101,7 +101,10 @@ export interface MirroredImage extends Mirrored {
 /** Throws NoRegistryError, and where database and store do not belong together. */
 export async function openMirrorFolder(config: Config): Promise<MirrorFolder> {
   const { store, metadata, close } = await openDataFolder(config);
-  const keeping = { leaseMs: config.gc.lease, graceMs: config.gc.grace };
+  const keeping = {
+    ...{ leaseMs: config.gc.lease, graceMs: config.gc.grace },
+    deleteDelayMs: config.gc.deleteDelay,
+  };
   const keeper = createKeeper(Date.now, keeping);
   const rules = pushRules(config);
   const parts = { store, metadata, keeper, rules, report: createLogger(config.log) };
@@ -156,7 +159,7 @@ export async function openMirrorFolder(config: Config): Promise<MirrorFolder> {
         : metadata.run("unpinMirrorTag", { repository, tag }),
     async purge({ place }) {
       await repositories.delete({ accountId: null, name: "berth", peer: "" }, place.repository);
-      for await (const step of removeRetired({ store, metadata }))
+      for await (const step of removeRetired({ store, metadata, keeper }))
         if (step.kind === "failed") throw step.error;
     },
     async close() {

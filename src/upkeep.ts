@@ -18,9 +18,10 @@ export type { CollectionStep, Copied, Finding };
 
 /** What the maintenance commands do to a data folder, also while a server runs on it. */
 export interface Upkeep {
-  collect(): AsyncIterable<CollectionStep>;
+  /** `deletesNow`: bytes do not stay for `gc.deleteDelay`. */
+  collect(deletesNow: boolean): AsyncIterable<CollectionStep>;
   /** What {@link collect} would do now, found out on a copy of the database; nothing is changed. */
-  rehearse(): AsyncIterable<CollectionStep>;
+  rehearse(deletesNow: boolean): AsyncIterable<CollectionStep>;
   check(seen: () => void): AsyncIterable<Finding>;
   scrub(bytesPerSecond: number): AsyncIterable<Scrubbed>;
   /** Copies every blob to the store of another configuration, which is opened for it. */
@@ -45,27 +46,30 @@ export async function openUpkeep(config: Config): Promise<Upkeep> {
   const clock = Date.now;
   // The command says itself what it has found.
   const report = { warn: () => undefined };
-  const keeping = { leaseMs: config.gc.lease, graceMs: config.gc.grace };
-  const collection = (over: Metadata) => ({
+  const keeping = {
+    ...{ leaseMs: config.gc.lease, graceMs: config.gc.grace },
+    deleteDelayMs: config.gc.deleteDelay,
+  };
+  const collection = (over: Metadata, deletesNow: boolean) => ({
     store,
     metadata: over,
     clock,
-    keeper: createKeeper(clock, keeping),
+    keeper: createKeeper(clock, deletesNow ? { ...keeping, deleteDelayMs: 0 } : keeping),
     untagged: config.gc.untagged,
     graceMs: keeping.graceMs,
     orphans: true,
   });
 
   return {
-    collect: () => collect(collection(metadata)),
-    async *rehearse() {
+    collect: (deletesNow) => collect(collection(metadata, deletesNow)),
+    async *rehearse(deletesNow) {
       const folder = await mkdtemp(path.join(config.data, "rehearsal-"));
       try {
         const copy = path.join(folder, "berth.db");
         await snapshotSqlite(databaseFile(config), copy);
         const rehearsal = await openSqliteMetadata(copy);
         try {
-          yield* collect({ ...collection(rehearsal), store: rehearsalOf(store) });
+          yield* collect({ ...collection(rehearsal, deletesNow), store: rehearsalOf(store) });
         } finally {
           await rehearsal.close();
         }

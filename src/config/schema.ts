@@ -114,6 +114,9 @@ export const configSchema = z.object({
       grace: duration({ min: 0 })
         .prefault("24h")
         .describe("What is no longer needed is kept this much longer"),
+      deleteDelay: duration({ min: 0, max: day })
+        .prefault("10m")
+        .describe("The bytes of a collected blob are deleted this long after its row"),
       every: duration({ min: 0, max: 14 * day })
         .prefault("1h")
         .describe("Time between two collections while serving; 0s for none"),

@@ -188,7 +188,7 @@ async function unlinkBlob(
     .where("blob_id", "=", linked.blobId)
     .execute();
   await creditQuota(tx, linked);
-  await retireUnlinked(tx, linked.blobId);
+  await retireUnlinked(tx, { blobId: linked.blobId, nowMs });
   const account = namespaceOf(repository);
   const subject = `${repository}@${digest}`;
   await writeAudit(tx, { nowMs, actor, account, action: "repo.blob.delete", subject });

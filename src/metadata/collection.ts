@@ -26,7 +26,10 @@ export interface ReviewResult<T> {
 }
 
 export interface Review {
+  /** What is due until then. */
   readonly nowMs: number;
+  /** Recorded with the blobs that this review retires. */
+  readonly retiredAtMs: number;
   /** When what this review uncovers is looked at. */
   readonly reviewAtMs: number;
   /** Reviews in this transaction. */
@@ -38,19 +41,34 @@ const retired = sql<boolean>`state = 'deleting'`;
 
 export function createCollectionReads(db: Database) {
   return {
-    /** In the order of their rows, behind `after`. */
+    /** Those that were retired before `beforeMs`, in the order of their rows, behind `after`. */
     retired: (page: {
       readonly after: number;
       readonly limit: number;
+      readonly beforeMs: number;
     }): Promise<readonly RetiredBlob[]> =>
       db
         .selectFrom("blobs")
         .select(["id", "digest", "size_bytes as sizeBytes", "storage_key as storageKey"])
         .where(retired)
         .where("id", ">", page.after)
+        .where("retired_at", "<=", page.beforeMs)
         .orderBy("id")
         .limit(page.limit)
         .execute(),
+
+    /** All that are retired and whose bytes are still there. */
+    async waiting(): Promise<{ readonly blobs: number; readonly bytes: number }> {
+      const { blobs, bytes } = await db
+        .selectFrom("blobs")
+        .select(({ fn }) => [
+          fn.countAll<number>().as("blobs"),
+          fn.coalesce(fn.sum<number>("size_bytes"), sql<number>`0`).as("bytes"),
+        ])
+        .where(retired)
+        .executeTakeFirstOrThrow();
+      return { blobs, bytes };
+    },
   };
 }
 
@@ -188,7 +206,7 @@ async function reviewBlobs(
       .execute();
     if (user !== undefined) continue;
     await creditQuota(tx, { repositoryId, blobId });
-    await retireUnlinked(tx, blobId);
+    await retireUnlinked(tx, { blobId, nowMs: review.retiredAtMs });
     collected.push({ repository, digest });
   }
   return { reviewed: due.length, collected };

@@ -80,6 +80,7 @@ async function useMirrorBlobs(
 }
 
 export interface EvictMirrorBlobs {
+  readonly nowMs: number;
   readonly namespace: string;
   /** Only where more than this is there. */
   readonly ifOverBytes: number;
@@ -96,7 +97,7 @@ export interface EvictMirrorBlobs {
  */
 async function evictMirrorBlobs(
   tx: Database,
-  { namespace, ifOverBytes, leaveBytes, except }: EvictMirrorBlobs,
+  { namespace, ifOverBytes, leaveBytes, except, nowMs }: EvictMirrorBlobs,
 ): Promise<{ readonly blobs: number; readonly bytes: number; readonly leftBytes: number }> {
   const { rows: stock } = await sql<{ id: number; digest: Digest; sizeBytes: number; keep: 0 | 1 }>`
     SELECT own.id AS id, own.digest AS digest, own.sizeBytes AS sizeBytes,
@@ -114,7 +115,7 @@ async function evictMirrorBlobs(
     if (keep === 1 || spared.has(digest)) continue;
     await tx.deleteFrom("blob_links").where("blob_id", "=", id).execute();
     await tx.deleteFrom("mirror_uses").where("blob_id", "=", id).execute();
-    await retireUnlinked(tx, id);
+    await retireUnlinked(tx, { blobId: id, nowMs });
     leftBytes -= sizeBytes;
     blobs += 1;
     bytes += sizeBytes;

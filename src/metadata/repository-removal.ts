@@ -33,7 +33,7 @@ async function deleteRepository(
   await tx.deleteFrom("tag_history").where("repository_id", "=", here).execute();
   await tx.deleteFrom("manifests").where("repository_id", "=", here).execute();
   await sql`
-    UPDATE blobs SET state = 'deleting'
+    UPDATE blobs SET state = 'deleting', retired_at = ${nowMs}
     WHERE id IN (SELECT blob_id FROM blob_links WHERE repository_id = ${here})
       AND NOT EXISTS (
         SELECT 1 FROM blob_links WHERE blob_links.blob_id = blobs.id AND blob_links.repository_id <> ${here})`.execute(

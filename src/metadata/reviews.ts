@@ -79,11 +79,14 @@ export async function reviewWhatItKept(
   for (const row of kept) await reviewManifest(tx, row.id, reviewAtMs);
 }
 
-/** A blob that no repository shows any more is on its way out: from now on nobody sees it. */
-export async function retireUnlinked(tx: Database, blobId: number): Promise<void> {
+/** A blob that no repository links to becomes `deleting`: no reader sees it, and its bytes go after `gc.deleteDelay`. */
+export async function retireUnlinked(
+  tx: Database,
+  { blobId, nowMs }: { readonly blobId: number; readonly nowMs: number },
+): Promise<void> {
   await tx
     .updateTable("blobs")
-    .set({ state: "deleting" })
+    .set({ state: "deleting", retired_at: nowMs })
     .where("id", "=", blobId)
     .where((query) =>
       query.not(

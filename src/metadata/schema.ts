@@ -82,6 +82,8 @@ interface BlobsTable {
   digest: Digest;
   size_bytes: number;
   storage_key: string;
+  /** When it became `deleting`. */
+  retired_at: Generated<number | null>;
   state: Generated<"live" | "missing" | "deleting">;
   created_at: number;
   scrubbed_at: Generated<number>;

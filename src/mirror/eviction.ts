@@ -1,5 +1,6 @@
 import type { Metadata } from "../metadata/metadata.ts";
 import type { Digest } from "../oci/digest.ts";
+import type { Keeper } from "../registry/clock.ts";
 import { removeRetired } from "../registry/upkeep/collector.ts";
 import type { BlobStore } from "../../storage/blob-store.ts";
 import type { Company } from "./company.ts";
@@ -18,12 +19,15 @@ export interface Eviction {
 
 /** To find out what has to go costs a look at all that is there: so a little more goes at once. */
 const spare = 0.03;
+/** Evicted bytes stay for `gc.deleteDelay`, unless they come to more than this share of the budget. */
+const waitingShare = 0.1;
 
 export function createEviction(parts: {
   readonly namespace: string;
   readonly budgetBytes: number | undefined;
   readonly store: BlobStore;
   readonly metadata: Pick<Metadata, "run" | "mirrorUses" | "collection">;
+  readonly keeper: Keeper;
   readonly uses: Uses;
   readonly counters: Counters;
   /** Being brought in, or just so. */
@@ -31,20 +35,26 @@ export function createEviction(parts: {
   readonly company: Pick<Company, "isAlone">;
   readonly report: (error: unknown) => void;
 }): Eviction {
-  const { namespace, budgetBytes, store, metadata, uses, counters } = parts;
+  const { namespace, budgetBytes, store, metadata, keeper, uses, counters } = parts;
   let heldBytes: number | undefined;
   let turn: Promise<void> = Promise.resolve();
 
-  const evict = async (ifOverBytes: number, leaveBytes: number): Promise<void> => {
+  const evict = async (budget: number, ifOverBytes: number, leaveBytes: number): Promise<void> => {
     await uses.flush();
     const except = [...uses.held(), ...parts.inFlight()];
     const range = { ifOverBytes, leaveBytes };
-    const gone = await metadata.run("evictMirrorBlobs", { namespace, ...range, except });
+    const gone = await metadata.run("evictMirrorBlobs", {
+      ...{ namespace, ...range, except },
+      nowMs: keeper.change().nowMs,
+    });
     heldBytes = gone.leftBytes;
     if (gone.blobs === 0) return;
     counters.add("evictedBlobs", gone.blobs);
     counters.add("evictedBytes", gone.bytes);
-    for await (const step of removeRetired({ store, metadata })) {
+    const { bytes } = await metadata.collection.waiting();
+    const isTooMuch = bytes > budget * waitingShare;
+    const due = isTooMuch ? { retiredBeforeMs: () => keeper.change().nowMs } : keeper;
+    for await (const step of removeRetired({ store, metadata, keeper: due })) {
       if (step.kind === "failed") parts.report(step.error);
     }
   };
@@ -55,7 +65,8 @@ export function createEviction(parts: {
       const room = Math.max(0, budget - sizeBytes);
       // What others have brought meanwhile is known to the database alone.
       const isKnown = await parts.company.isAlone();
-      if (heldBytes > room || !isKnown) await evict(room, room - Math.min(room, budget * spare));
+      if (heldBytes > room || !isKnown)
+        await evict(budget, room, room - Math.min(room, budget * spare));
     } catch (error) {
       parts.report(error);
     }

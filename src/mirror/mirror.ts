@@ -89,7 +89,7 @@ export function createMirror(settings: MirrorSettings, parts: MirrorParts): Mirr
     settings.hydrate.length === 0 ? undefined : openConnections(settings, parts.proxies);
   const foreignLayers = foreign && createForeignLayers(settings, foreign);
   const eviction: Eviction = createEviction({
-    ...{ namespace, store, uses, counters, company, report },
+    ...{ namespace, store, keeper, uses, counters, company, report },
     // Files go after the rows that know them.
     metadata: parts.metadata,
     budgetBytes: settings.budget,

@@ -8,12 +8,16 @@ export interface KeepingTimes {
   readonly leaseMs: number;
   /** The collector looks at what an event may have freed only this long after the event. */
   readonly graceMs: number;
+  /** The bytes of a collected blob stay in the store this long after its row is `deleting`. */
+  readonly deleteDelayMs: number;
 }
 
 export interface Keeper {
   /** What an event that happens now means to the collector. */
   keep(): Keeping;
   change(): Change;
+  /** The bytes of blobs that were retired before this time may be deleted. */
+  retiredBeforeMs(): number;
   /** When a lease that is written now ends; `undefined` while one that ends at `leasedUntilMs` is still long enough. */
   renewal(leasedUntilMs: number): number | undefined;
 }
@@ -21,13 +25,17 @@ export interface Keeper {
 /** A lease, and the last touch of an upload, are written again only when they move by this much. */
 export const rewriteAfterMs = 15 * 60_000;
 
-export function createKeeper(clock: Clock, { leaseMs, graceMs }: KeepingTimes): Keeper {
+export function createKeeper(
+  clock: Clock,
+  { leaseMs, graceMs, deleteDelayMs }: KeepingTimes,
+): Keeper {
   const change = (): Change => {
     const nowMs = clock();
     return { nowMs, reviewAtMs: nowMs + graceMs };
   };
   return {
     change,
+    retiredBeforeMs: () => clock() - deleteDelayMs,
     keep: () => {
       const event = change();
       return { ...event, leasedUntilMs: event.nowMs + leaseMs };

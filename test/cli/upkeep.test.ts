@@ -14,12 +14,17 @@ const filesOf = (data: string): string[] =>
 
 describe("maintenance of a data folder", async () => {
   const data = temporaryFolder();
-  const collectable = { "gc.lease": "1s", "gc.grace": "0s", "gc.every": "0s" };
+  const collectable = {
+    "gc.lease": "1s",
+    "gc.grace": "0s",
+    "gc.deleteDelay": "0s",
+    "gc.every": "0s",
+  };
   const berth = await startBerth(data, collectable);
   const image = await pushImageParts(berth, "team/app", { layer: "a layer of the image" });
   await putManifest(berth, "team/app", "1", image.manifest).expect(201);
   await pushBlob(berth, "team/app", "nobody needs this");
-  const env = { BERTH_GC_GRACE: "0s", BERTH_GC_LEASE: "1s" };
+  const env = { BERTH_GC_GRACE: "0s", BERTH_GC_LEASE: "1s", BERTH_GC_DELETE_DELAY: "0s" };
   const berthRun = (...words: string[]) => run([...words, "--data", data], env);
 
   test("gc --dry-run lists what gc then frees, while the server runs, and no more", async () => {
@@ -40,6 +45,23 @@ describe("maintenance of a data folder", async () => {
       await berth.api.get("/v2/team/app/manifests/1").expect(200);
     } finally {
       await berth.close();
+    }
+  });
+
+  test("gc leaves the bytes of what it collects for gc.deleteDelay, and gc --now deletes them", async () => {
+    const again = await startBerth(data, { "gc.every": "0s" });
+    try {
+      const digest = await pushBlob(again, "team/app", "nobody needs this either");
+      await again.api.delete(`/v2/team/app/blobs/${digest}`).expect(202);
+      const delay = { ...env, BERTH_GC_DELETE_DELAY: "10m" };
+      const first = await run(["gc", "--data", data], delay);
+      assert.match(first.stdout, /freed 0 B: .*; 24 B of 1 blobs follow after gc.deleteDelay\n$/);
+      assert.equal(filesOf(data).length, 3);
+      const second = await run(["gc", "--now", "--data", data], delay);
+      assert.match(second.stdout, /freed 24 B: 0 manifests, 1 blobs, 0 files without a row\n$/);
+      assert.equal(filesOf(data).length, 2);
+    } finally {
+      await again.close();
     }
   });
 

@@ -34,7 +34,14 @@ describe("what nobody sets", () => {
       mirrors: [],
       metrics: { allow: ["127.0.0.0/8", "::1"] },
       sparse: false,
-      gc: { untagged: "keep", lease: 3_600_000, grace: 86_400_000, every: 3_600_000, rate: 200 },
+      gc: {
+        untagged: "keep",
+        lease: 3_600_000,
+        grace: 86_400_000,
+        deleteDelay: 600_000,
+        every: 3_600_000,
+        rate: 200,
+      },
       scrub: { every: 604_800_000, rate: 8_388_608 },
       limits: {
         drain: 30_000,

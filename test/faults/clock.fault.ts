@@ -14,6 +14,7 @@ const leaseMs = 3_000;
 const collecting = {
   BERTH_GC_LEASE: `${leaseMs / 1000}s`,
   BERTH_GC_GRACE: "0s",
+  BERTH_GC_DELETE_DELAY: "0s",
   // One after the other, so that a jump comes in the middle of one.
   BERTH_GC_EVERY: "50ms",
   BERTH_GC_UNTAGGED: "after",

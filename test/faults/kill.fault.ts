@@ -23,6 +23,7 @@ const mustStartWithinMs = 5_000;
 const collecting = {
   BERTH_GC_LEASE: `${leaseMs / 1000}s`,
   BERTH_GC_GRACE: "0s",
+  BERTH_GC_DELETE_DELAY: "0s",
   BERTH_GC_EVERY: "100ms",
   BERTH_GC_RATE: "5000",
   BERTH_GC_UNTAGGED: "after",

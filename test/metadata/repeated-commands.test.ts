@@ -119,7 +119,7 @@ describe("a registry whose commands all run twice", () => {
     const registry = createRegistry({
       ...{ store, metadata: doubled, report: silent, clock: Date.now, sparse: false },
       rules: { ...rules, defaultQuotaBytes: quotaBytes },
-      keeping: { leaseMs: 1_000, graceMs: 1_000 },
+      keeping: { leaseMs: 1_000, graceMs: 1_000, deleteDelayMs: 0 },
     });
     const push = async (content: Buffer): Promise<Digest> => {
       const pushed = digestOf(content);

@@ -30,13 +30,13 @@ interface World {
   close(): Promise<void>;
 }
 
-function openWorld(): World {
+function openWorld(deleteDelayMs = 0): World {
   const store = createMemoryStore();
   const metadata = openMetadataInMemory();
   // Keys carry the real time; a world that begins now keeps both in step.
   let nowMs = Date.now();
   const clock = (): number => nowMs;
-  const keeping = { leaseMs, graceMs };
+  const keeping = { leaseMs, graceMs, deleteDelayMs };
   return {
     store,
     metadata,
@@ -153,6 +153,34 @@ describe("the collector", () => {
       assert.equal(await readBlob(world, digestOf(text("layer"))), "layer");
     }),
   );
+
+  test("keeps the bytes of a collected blob for the delay, so that a process that sends them can finish", async () => {
+    const delayMs = 600_000;
+    const world = openWorld(delayMs);
+    try {
+      const digest = await pushBlob(world, "unused");
+      const blob = await world.registry.blobs.get(here, digest);
+      world.wait(graceMs + leaseMs);
+      const collected = await drain(world.collect());
+      assert.deepEqual(
+        collected.map(({ kind }) => kind),
+        ["link", "waiting"],
+      );
+      await assert.rejects(world.registry.blobs.get(here, digest), isCode("BLOB_UNKNOWN"));
+      world.wait(delayMs - 1);
+      await drain(world.collect());
+      assert.equal((await world.store.stat(blob.storageKey))?.sizeBytes, "unused".length);
+      world.wait(1);
+      const removed = await drain(world.collect());
+      assert.deepEqual(
+        removed.map(({ kind }) => kind),
+        ["bytes"],
+      );
+      assert.equal(await bytesIn(world.store), 0);
+    } finally {
+      await world.close();
+    }
+  });
 
   test(
     "takes an image whose tag is gone: first the manifest, a grace later its blobs",
@@ -275,8 +303,8 @@ describe("the collector", () => {
             ? Promise.reject(new Error("EIO"))
             : world.store.delete(key),
       };
-      const keeper = createKeeper(Date.now, { leaseMs, graceMs });
       const clock = (): number => Date.now() + graceMs;
+      const keeper = createKeeper(clock, { leaseMs, graceMs, deleteDelayMs: 0 });
       const steps = await drain(
         collect({
           ...world,
@@ -293,8 +321,10 @@ describe("the collector", () => {
         "failed",
         "link",
         "link",
+        "waiting",
       ]);
       assert.equal(await bytesIn(world.store), 1);
+      world.wait(graceMs);
       await drain(world.collect());
       assert.equal(await bytesIn(world.store), 0);
     }),

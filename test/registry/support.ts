@@ -16,7 +16,7 @@ import { createMemoryStore } from "../../storage/memory/store.ts";
 import { openMetadataInMemory } from "../support/metadata.ts";
 import { nobody, rules as usualRules, silent } from "../support/pushes.ts";
 
-const keeping = { leaseMs: 1_000, graceMs: 10_000 };
+const keeping = { leaseMs: 1_000, graceMs: 10_000, deleteDelayMs: 0 };
 
 /** A registry in memory, with a clock that a test moves, and the database behind it to look into. */
 export interface World {

@@ -88,7 +88,12 @@ test("two processes that push one digest at once both succeed, and it is there o
 
 test("one process collects while another pushes and deletes, and nothing that was promised is gone", async () => {
   const [data, prefix] = place();
-  const env = { BERTH_GC_LEASE: "1s", BERTH_GC_GRACE: "0s", BERTH_GC_UNTAGGED: "after" };
+  const env = {
+    BERTH_GC_LEASE: "1s",
+    BERTH_GC_GRACE: "0s",
+    BERTH_GC_DELETE_DELAY: "0s",
+    BERTH_GC_UNTAGGED: "after",
+  };
   const { url, ...rest } = await startProcess(data, prefix, env);
   const pusher = { url, ...rest };
   const kept: { readonly digest: Digest; readonly bytes: Buffer }[] = [];

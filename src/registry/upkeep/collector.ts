@@ -13,6 +13,8 @@ export type CollectionStep =
   | { readonly kind: "bytes"; readonly digest: Digest; readonly sizeBytes: number }
   | { readonly kind: "orphan"; readonly key: string; readonly sizeBytes: number }
   | { readonly kind: "failed"; readonly digest: Digest; readonly error: unknown }
+  /** What is deleted later, after `gc.deleteDelay`; the last step. */
+  | { readonly kind: "waiting"; readonly blobs: number; readonly bytes: number }
   /** Nothing was taken; a place to pause all the same. */
   | { readonly kind: "looked" };
 
@@ -39,7 +41,8 @@ const deletesAtOnce = 100;
  * 1. Manifests that are due and that no tag, index, subject or lease keeps.
  * 2. Links of blobs that are due and that no manifest of their repository names. A blob without a link becomes
  *    `deleting`, which nobody sees; that is committed.
- * 3. The bytes of such blobs; then their rows. A crash in between leaves a row that the next run finishes.
+ * 3. The bytes of such blobs, once their rows have been `deleting` for `gc.deleteDelay`, since another process may be
+ *    sending them; then their rows. A crash in between leaves a row that the next run finishes.
  * 4. Files that no row has named for longer than the grace time.
  */
 export async function* collect(parts: CollectorParts): AsyncGenerator<CollectionStep> {
@@ -49,7 +52,12 @@ export async function* collect(parts: CollectorParts): AsyncGenerator<Collection
   const dueNow = () => {
     const { nowMs, reviewAtMs } = keeper.change();
     // If the clock has been set back meanwhile, leases that were written since are the ones that count.
-    return { nowMs: Math.min(begunAtMs, nowMs), reviewAtMs, limit: reviewsAtOnce };
+    return {
+      nowMs: Math.min(begunAtMs, nowMs),
+      retiredAtMs: nowMs,
+      reviewAtMs,
+      limit: reviewsAtOnce,
+    };
   };
   if (untagged === "after") {
     yield* review(async () => {
@@ -64,7 +72,12 @@ export async function* collect(parts: CollectorParts): AsyncGenerator<Collection
     return { reviewed, steps: collected.map((link) => ({ kind: "link" as const, ...link })) };
   });
   yield* removeRetired(parts);
-  if (!parts.orphans) return;
+  if (parts.orphans) yield* removeOrphans(parts);
+  const waiting = await metadata.collection.waiting();
+  if (waiting.blobs > 0) yield { kind: "waiting", ...waiting };
+}
+
+async function* removeOrphans(parts: CollectorParts): AsyncGenerator<CollectionStep> {
   for await (const { key, sizeBytes } of findOrphans(parts)) {
     yield { kind: "looked" };
     await parts.store.delete(key);
@@ -89,15 +102,18 @@ async function* review(
 }
 
 interface Removal {
+  readonly keeper: Pick<Keeper, "retiredBeforeMs">;
   readonly store: Pick<BlobStore, "delete">;
   readonly metadata: Pick<Metadata, "collection" | "run">;
 }
 
-/** Finishes what is on its way out. A delete that fails is left for the next run, and stops nobody else's. */
+/** Deletes the bytes of retired blobs that are due. A delete that fails is left for the next run, and stops nobody else's. */
 export async function* removeRetired(parts: Removal): AsyncGenerator<CollectionStep> {
+  const beforeMs = parts.keeper.retiredBeforeMs();
   let after = 0;
   for (;;) {
-    const retired = await parts.metadata.collection.retired({ after, limit: deletesAtOnce });
+    const page = { after, limit: deletesAtOnce, beforeMs };
+    const retired = await parts.metadata.collection.retired(page);
     for (const blob of retired) {
       after = blob.id;
       yield { kind: "looked" };

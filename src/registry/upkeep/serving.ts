@@ -5,7 +5,7 @@ import { createKeeper, type Clock, type KeepingTimes } from "../clock.ts";
 import { expireUploads, sweepUploads } from "../uploads/tidy.ts";
 import type { Uploads } from "../uploads/uploads.ts";
 import { startBackground, type Background } from "./background.ts";
-import { collect, removeRetired } from "./collector.ts";
+import { collect, removeRetired, type CollectionStep } from "./collector.ts";
 import { matchInstance, recover } from "./opening.ts";
 import { scrub } from "./scrub.ts";
 import { tallied } from "./tally.ts";
@@ -49,12 +49,13 @@ export async function startUpkeep(parts: UpkeepParts): Promise<{ close(): Promis
   if (recovery !== undefined)
     report.warn(recovery, "the last process was cut off; its blobs were inspected");
   await tidyUploads(parts);
-  for await (const step of removeRetired({ store, metadata })) {
-    if (step.kind === "failed") report.error({ err: step.error }, "a blob could not be removed");
-  }
+  const keeper = createKeeper(clock, parts.keeping);
+  const removals = () => reported(removeRetired({ store, metadata, keeper }), report);
+  for await (const _ of removals());
 
   const restoring = startRestoring(parts);
   const collecting = startCollecting(parts);
+  const removing = startRemoving(parts, removals);
   const scrubbing = startScrubbing(parts);
   const hourly = setInterval(() => {
     void tidyUploads(parts);
@@ -68,7 +69,7 @@ export async function startUpkeep(parts: UpkeepParts): Promise<{ close(): Promis
   return {
     close: async () => {
       clearInterval(hourly);
-      await Promise.all([restoring.stop(), collecting.stop(), scrubbing.stop()]);
+      await Promise.all([restoring.stop(), collecting.stop(), removing.stop(), scrubbing.stop()]);
       await metadata
         .run("checkpoint", { checkpointedAtMs: clock(), cleanStop: true })
         .catch((error: unknown) => report.error({ err: error }, "the end could not be recorded"));
@@ -96,6 +97,32 @@ function startRestoring({ store, metadata, report }: UpkeepParts): Background {
       await running;
     },
   };
+}
+
+/** Deletes the bytes of what a collection has retired when they are due, which is between two collections. */
+function startRemoving(
+  { clock, keeping: { deleteDelayMs }, report, gc }: UpkeepParts,
+  steps: () => AsyncIterable<unknown>,
+): Background {
+  return startBackground({
+    everyMs: gc.every === 0 ? 0 : Math.max(1_000, deleteDelayMs),
+    leaseMs: deleteDelayMs,
+    stepsPerSecond: gc.rate,
+    clock,
+    steps,
+    onError: (error) =>
+      report.error({ err: error }, "bytes could not be deleted; the next run does it"),
+  });
+}
+
+async function* reported(
+  steps: AsyncIterable<CollectionStep>,
+  report: Report,
+): AsyncGenerator<CollectionStep> {
+  for await (const step of steps) {
+    if (step.kind === "failed") report.error({ err: step.error }, "a blob could not be removed");
+    yield step;
+  }
 }
 
 function startCollecting({ store, metadata, clock, report, keeping, gc }: UpkeepParts) {

@@ -9,6 +9,9 @@ export interface CollectionTally {
   orphans: number;
   bytes: number;
   failed: number;
+  /** Blobs that are retired, and whose bytes are deleted later. */
+  waiting: number;
+  waitingBytes: number;
 }
 
 /** Passes the steps on and keeps count; `done` hears of the sum when they end. */
@@ -23,6 +26,8 @@ export async function* tallied(
     orphans: 0,
     bytes: 0,
     failed: 0,
+    waiting: 0,
+    waitingBytes: 0,
   };
   try {
     for await (const step of steps) {
@@ -52,6 +57,10 @@ function count(tally: CollectionTally, step: CollectionStep): void {
       return;
     case "failed":
       tally.failed += 1;
+      return;
+    case "waiting":
+      tally.waiting += step.blobs;
+      tally.waitingBytes += step.bytes;
       return;
     case "looked":
   }

@@ -14,7 +14,7 @@ import { nobody, rules, silent } from "../../support/pushes.ts";
 import { temporaryFolder } from "../../support/temporary.ts";
 
 const repository = parseRepositoryName("team/app");
-const keeping = { leaseMs: 1_000, graceMs: 1_000 };
+const keeping = { leaseMs: 1_000, graceMs: 1_000, deleteDelayMs: 0 };
 const bytes = Buffer.alloc(300_000, "cut off");
 const digest = digestOf(bytes);
 
