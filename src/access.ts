@@ -50,7 +50,7 @@ export async function openAccess(
   const service = serviceOf(config);
   const origins = createOrigins(config.trustedProxies, config.publicUrl);
   const challenger = createChallenger({ origins, service });
-  const { createOnPush } = config.repositories;
+  const { createOnPush, defaultVisibility } = config.repositories;
   const visibilities = new Map(config.mirrors.map((one) => [one.namespace, one.visibility]));
   const mirrored = new Set(visibilities.keys());
   const rateLimits = rateLimitsOf(config.workers);
@@ -66,6 +66,7 @@ export async function openAccess(
         accounts,
         policy: keepingMirrors(createOpenHubPolicy(), mirrored),
         sessions: undefined,
+        defaultVisibility,
       },
       administrator: undefined,
     };
@@ -87,6 +88,7 @@ export async function openAccess(
     administrator,
     hub: {
       accounts,
+      defaultVisibility,
       policy: keepingMirrors(createHubPolicy({ metadata }), mirrored),
       sessions: createSessions({ keys, issuer: service, authenticator, metadata, clock }),
     },

@@ -112,6 +112,8 @@ async function assembleParts(
       readiness: async () =>
         draining ? { server: "is shutting down" } : await problemsOf({ store, metadata }),
       logger,
+      isOpen: config.auth.open,
+      publicUrl: config.publicUrl,
       redirectExcept: config.storage.s3.redirectExcept,
       limits: config.limits,
     }),

@@ -29,6 +29,8 @@ const settings = "scope-repository-settings-admin";
 export const repositoryDeeds = {
   see: { level: "public", scopes: [...images, ...repositoryScopes, ...tagScopes] },
   "see tags": { level: "public", scopes: [...images, ...repositoryScopes, ...tagScopes] },
+  // Environment, commands and labels of images: what the configs hold that a pull would give.
+  "see contents": { level: "public", scopes: images },
   describe: { level: "admin", scopes: ["scope-repository-edit", "scope-repository-admin"] },
   remove: { level: "admin", scopes: ["scope-repository-admin"] },
   "move tags": { level: "write", scopes: ["scope-image-push", "scope-image-delete"] },

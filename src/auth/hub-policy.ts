@@ -60,7 +60,10 @@ export interface HubPolicy {
   viewerFor(session: Session | undefined): Viewer;
 }
 
-/** `auth.open`: nobody is known, and everybody may do everything that needs no account of their own. */
+/**
+ * `auth.open`: nobody is known, and everybody may do what changes images. Accounts, organisations, their tokens, and what
+ * gives anyone rights need a login: otherwise a right that was taken in open mode would hold after accounts are needed again.
+ */
 export function createOpenHubPolicy(): HubPolicy {
   return {
     judge: async (_, need) => (needsAccount(need) ? "login" : "allowed"),
@@ -71,8 +74,10 @@ export function createOpenHubPolicy(): HubPolicy {
   };
 }
 
-const needsAccount = ({ of }: HubNeed): boolean =>
-  of === "session" || of === "user" || of === "password";
+const needsAccount = (need: HubNeed): boolean =>
+  need.of === "repository"
+    ? need.deed === "see teams" || need.deed === "admit teams"
+    : need.of !== "nobody" && need.of !== "namespace";
 
 /**
  * A mirror holds what its upstream has, as on the registry's own paths: nothing is made in its namespace, no tag of it is

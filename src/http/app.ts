@@ -9,10 +9,11 @@ import type { Registry } from "../registry/registry.ts";
 import type { Callers } from "./authenticate.ts";
 import { createBodyReader, type BodyLimits } from "./body.ts";
 import type { Challenger } from "./challenge.ts";
+import { createBrowserRules, nosniff } from "./browsers.ts";
 import { renderFailures, versionHeader } from "./errors.ts";
 import { documentRoutes } from "./document.ts";
 import type { HubRoute } from "./hub/call.ts";
-import { createHubRouter } from "./hub/router.ts";
+import { createHubRouter, setHubSurface } from "./hub/router.ts";
 import { hubRoutes, type HubParts } from "./hub/routes.ts";
 import { jwksRoutes } from "./jwks.ts";
 import type { KeptAnswers } from "./kept-answers.ts";
@@ -53,6 +54,9 @@ export interface AppParts {
   readonly readiness: Readiness;
   readonly kept: KeptAnswers;
   readonly logger: Logger;
+  /** `auth.open`: nobody needs credentials. */
+  readonly isOpen: boolean;
+  readonly publicUrl: string | undefined;
   /** Clients that read blobs from here also where the store could give them a link. */
   readonly redirectExcept: readonly string[];
   readonly limits: BodyLimits & {
@@ -90,6 +94,8 @@ export function createApp(
   const app = new Koa();
   app.use(logRequests(parts.logger, parts.origins));
   app.use(renderFailures(parts.logger));
+  const browsers = createBrowserRules({ ...parts, prepare: setHubSurface });
+  app.use(browsers.middleware);
   app.use(async (ctx, next) => {
     // Old clients still look for it on the ping.
     if (ctx.path.startsWith("/v2")) ctx.set(versionHeader, "registry/2.0");
@@ -104,7 +110,12 @@ export function createApp(
   app.on("error", (error) => parts.logger.debug({ err: error }, "a connection failed"));
   const handle = app.callback();
   const { registry, callers, policy, tally, logger } = parts;
-  return withShortWay((request, response) => void handle(request, response), {
+  const longWay = (request: IncomingMessage, response: ServerResponse): void => {
+    response.setHeader(nosniff, "nosniff");
+    void handle(request, response);
+  };
+  return withShortWay(longWay, {
+    isKnownHost: browsers.isKnownHost,
     manifests: registry.manifests,
     callers,
     policy,

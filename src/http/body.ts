@@ -65,8 +65,8 @@ interface Kind {
   readonly limitBytes: number;
   /** Of all bodies of the kind together. */
   readonly budgetBytes: number;
-  /** The only media type that is read, if there is one. */
-  readonly type?: string;
+  /** The media types that are read, if not all; what a body of another type, or of none, is answered with. */
+  readonly type?: { readonly matches: RegExp; readonly refuse: () => OciError };
   readonly error: (status: 400 | 408 | 413 | 503, message: string) => OciError;
 }
 
@@ -81,12 +81,25 @@ export function createBodyReader(limits: BodyLimits, rate: BodyRate = defaultRat
     json: {
       limitBytes: jsonBytes,
       budgetBytes: jsonBytes * othersInFlight,
+      // A page of another site can send a form or plain text without asking, but no JSON.
+      type: {
+        matches: /^application\/(?:[\w.-]+\+)?json$/,
+        refuse: () =>
+          new HubError(
+            415,
+            "the body is JSON: send it with the header Content-Type: application/json",
+          ),
+      },
       error: (status, message) => new HubError(status, message),
     },
     form: {
       limitBytes: formBytes,
       budgetBytes: formBytes * othersInFlight,
-      type: "application/x-www-form-urlencoded",
+      type: {
+        matches: /^application\/x-www-form-urlencoded$/,
+        refuse: () =>
+          badRequest("invalid_request", "the body is application/x-www-form-urlencoded"),
+      },
       // RFC 6749, 5.2: a request that can't be read is 400.
       error: (status, message) =>
         badRequest("invalid_request", message, status === 413 ? 400 : status),
@@ -97,8 +110,8 @@ export function createBodyReader(limits: BodyLimits, rate: BodyRate = defaultRat
 
   const readWhole = async (request: IncomingMessage, name: SmallBody): Promise<Buffer> => {
     const { limitBytes, budgetBytes, type, error } = kinds[name];
-    if (type !== undefined && mediaTypeOf(request) !== type)
-      throw error(400, `the body is ${type}`);
+    const isRead = bodyLength(request) === 0 || type?.matches.test(mediaTypeOf(request)) !== false;
+    if (type !== undefined && !isRead) throw type.refuse();
     const tooLarge = () => error(413, `the body is larger than ${limitBytes} bytes`);
     if ((bodyLength(request) ?? 0) > limitBytes) throw tooLarge();
     let size = 0;
@@ -171,8 +184,8 @@ function gather(
 
 const gone = (): Error => Object.assign(new Error("the client went away"), { code: "ECONNRESET" });
 
-const mediaTypeOf = ({ headers }: IncomingMessage): string | undefined =>
-  headers["content-type"]?.split(";", 1)[0]?.trim().toLowerCase();
+const mediaTypeOf = ({ headers }: IncomingMessage): string =>
+  headers["content-type"]?.split(";", 1)[0]?.trim().toLowerCase() ?? "";
 
 function manifestError(status: 400 | 408 | 413 | 503, message: string): OciError {
   return status === 503

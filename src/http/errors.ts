@@ -2,6 +2,7 @@ import type { Context, Middleware } from "koa";
 import { OciError, renderErrors } from "../oci/errors.ts";
 import { describeFailure } from "../registry/failures.ts";
 import type { Logger } from "../observability/logger.ts";
+import { nosniff } from "./browsers.ts";
 import { surfaceOf } from "./caller.ts";
 import { endBeforeBody } from "./early-end.ts";
 import { renderHubError } from "./hub/errors.ts";
@@ -54,7 +55,8 @@ function errorOf(error: unknown, ctx: Context, logger: Logger): OciError {
 
 function render(ctx: Context, error: OciError): void {
   // Nothing that was said of the answer that should have been: an error is not to be cached, nor taken for content.
-  for (const name of ctx.res.getHeaderNames()) if (name !== versionHeader) ctx.remove(name);
+  for (const name of ctx.res.getHeaderNames())
+    if (name !== versionHeader && name !== nosniff) ctx.remove(name);
   ctx.respond = true;
   ctx.status = error.status;
   if (ctx.path === "/token") ctx.set("Cache-Control", "no-store");

@@ -32,7 +32,7 @@ export function createOrigins(
     const told = forwarded ? firstOf(request.headers["x-forwarded-host"]) : "";
     const host = (request.headers.host ?? "").toLowerCase();
     // HTTP/1.0 knows no Host.
-    return [told, host].find((name) => hostGrammar.test(name)) ?? localHost(request);
+    return [told, host].find(isHost) ?? localHost(request);
   };
 
   return {
@@ -55,6 +55,8 @@ export function createOrigins(
     },
   };
 }
+
+const isHost = (name: string): boolean => hostGrammar.test(name) && URL.canParse(`http://${name}`);
 
 /** A chain of proxies writes a list; its first entry is what the client saw. */
 function firstOf(header: string | readonly string[] | undefined): string {

@@ -8,6 +8,7 @@ import { parseRepositoryName, type RepositoryName } from "../oci/name.ts";
 import { parseReference, type Reference } from "../oci/reference.ts";
 import type { Manifests } from "../registry/manifests.ts";
 import type { Callers } from "./authenticate.ts";
+import { nosniff } from "./browsers.ts";
 import { versionHeader } from "./errors.ts";
 import { manifestHeaders } from "./v2/manifests.ts";
 
@@ -29,9 +30,10 @@ export function withShortWay(
     readonly tally: Tally;
     readonly mirrors: Pick<Mirrors, "byName"> | undefined;
     readonly logger: Logger;
+    readonly isKnownHost: (request: IncomingMessage) => boolean;
   },
 ): RequestListener {
-  const { manifests, callers, policy, tally, mirrors, logger } = parts;
+  const { manifests, callers, policy, tally, mirrors, logger, isKnownHost } = parts;
   // Requests that went well are logged at this level, and the log is written on the long way.
   if (logger.isLevelEnabled("debug")) return longWay;
 
@@ -44,7 +46,7 @@ export function withShortWay(
     const { repository, reference, name } = asked;
     // What is mirrored may have to be asked for.
     if (mirrors?.byName(repository, name) !== undefined) return false;
-    const caller = callers.peek(request);
+    const caller = isKnownHost(request) ? callers.peek(request) : undefined;
     if (caller === undefined || !policy.allows({ caller, permission: pull, repository }))
       return false;
     const found = manifests.peek(repository, reference);
@@ -53,6 +55,7 @@ export function withShortWay(
     if (promises && !manifests.isPromised(found)) return false;
 
     response.writeHead(200, {
+      [nosniff]: "nosniff",
       [versionHeader]: "registry/2.0",
       ...manifestHeaders(found),
       "Content-Length": found.content.length,

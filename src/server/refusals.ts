@@ -15,7 +15,8 @@ export function refusalOf(request: IncomingMessage): string | undefined {
   // HTTP/1.0 has no Host header.
   if (host === undefined)
     return request.httpVersion === "1.0" ? undefined : "the request has no Host header";
-  if (!/^(?:[\w.-]+|\[[0-9a-f:.]+\])(?::\d{0,5})?$/i.test(host))
+  // Also a port above 65,535, or four numbers that are no address: whoever makes a URL of it later would throw.
+  if (!/^(?:[\w.-]+|\[[0-9a-f:.]+\])(?::\d{0,5})?$/i.test(host) || !URL.canParse(`http://${host}`))
     return "the Host header is not a host name";
   if (request.url?.startsWith("/") !== true) return "the request target is not a path";
   return undefined;
@@ -47,6 +48,7 @@ export function refuse(response: ServerResponse, reason: string, status = 400): 
   const body = bodyOf(reason);
   response.writeHead(status, {
     "Content-Type": "application/json",
+    "X-Content-Type-Options": "nosniff",
     "Content-Length": Buffer.byteLength(body),
     Connection: "close",
   });
@@ -60,6 +62,7 @@ export function refuseRaw(error: NodeJS.ErrnoException, socket: Duplex): void {
   socket.end(
     `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n` +
       "Content-Type: application/json\r\n" +
+      "X-Content-Type-Options: nosniff\r\n" +
       `Content-Length: ${Buffer.byteLength(body)}\r\n` +
       "Connection: close\r\n\r\n" +
       body,

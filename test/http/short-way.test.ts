@@ -9,7 +9,9 @@ function exchange(port: number, method: string, path: string, headers: string): 
   return new Promise((resolve, reject) => {
     const pieces: Buffer[] = [];
     const socket = connect(port, "127.0.0.1", () => {
-      socket.write(`${method} ${path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n${headers}\r\n`);
+      socket.write(
+        `${method} ${path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n${headers}\r\n`,
+      );
     });
     socket.on("data", (piece) => pieces.push(piece));
     socket.on("error", reject);

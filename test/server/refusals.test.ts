@@ -26,6 +26,18 @@ describe("a request that is not taken", () => {
       /more than one Host/,
     ],
     ["no Host", `GET / HTTP/1.1\r\n${close}`, 400, /no Host/],
+    [
+      "a Host with a port above 65535",
+      `GET / HTTP/1.1\r\nHost: a:99999\r\n${close}`,
+      400,
+      /not a host name/,
+    ],
+    [
+      "a Host that is half an address",
+      `GET / HTTP/1.1\r\nHost: 1.2.3.256\r\n${close}`,
+      400,
+      /not a host name/,
+    ],
     ["an empty Host", `GET / HTTP/1.1\r\nHost:\r\n${close}`, 400, /not a host name/],
     ["a Host with a path", `GET / HTTP/1.1\r\nHost: a/b\r\n${close}`, 400, /not a host name/],
     ["a Host with a user", `GET / HTTP/1.1\r\nHost: a@b\r\n${close}`, 400, /not a host name/],
@@ -41,6 +53,7 @@ describe("a request that is not taken", () => {
       assert.match(head, new RegExp(`^HTTP/1\\.1 ${status} `));
       assert.match(head, /^connection: close$/im);
       assert.match(head, /^content-type: application\/json$/im);
+      assert.match(head, /^x-content-type-options: nosniff$/im);
       assert.match(head, new RegExp(`^content-length: ${Buffer.byteLength(body)}$`, "im"));
       const { errors } = JSON.parse(body) as { errors: { code: string; message: string }[] };
       assert.equal(errors.length, 1);

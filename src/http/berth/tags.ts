@@ -57,7 +57,7 @@ export function berthTagRoutes(parts: {
     hubRoute({
       method: "get",
       path: `${name}/-/diff`,
-      needs: see,
+      needs: { of: "repository", deed: "see contents" },
       summary: "What makes two tags different: layers, sizes, configuration",
       query: differenceQuery,
       answer: differenceObject,

@@ -6,6 +6,7 @@ import type { Registry } from "../../registry/registry.ts";
 import { hubRoute, repositoryRoutes, type HubCall, type HubRoute } from "./call.ts";
 import { HubError } from "./errors.ts";
 import { pageOf, pageQuery, type Pager } from "./pages.ts";
+import type { HubParts } from "./routes.ts";
 import { infoOf, listedRepository, listEntry, repositoryInfo } from "./repository-shapes.ts";
 
 const orderings = ["name", "last_updated", "pull_count"] as const;
@@ -28,10 +29,11 @@ export interface RepositoryRouteParts {
   readonly hub: Pick<Hub, "repositories" | "people">;
   readonly registry: Pick<Registry, "repositories">;
   readonly pager: Pager;
+  readonly defaultVisibility: HubParts["defaultVisibility"];
 }
 
 export function hubRepositoryRoutes(parts: RepositoryRouteParts): readonly HubRoute[] {
-  const { hub, registry, pager } = parts;
+  const { hub, registry, pager, defaultVisibility } = parts;
   const { repositories } = hub;
 
   const info = async ({ session, repository }: HubCall) =>
@@ -69,14 +71,18 @@ export function hubRepositoryRoutes(parts: RepositoryRouteParts): readonly HubRo
     description: shortText.nullish(),
     full_description: fullText.nullish(),
     registry: z.string().nullish(),
-    is_private: z.boolean().default(false),
+    is_private: z
+      .boolean()
+      .optional()
+      .describe("Otherwise as repositories.defaultVisibility says."),
   });
   const create = async (call: HubCall<unknown, z.output<typeof createBody>>, namespace: string) => {
     const { actor, body } = call;
     if (body.namespace !== undefined && body.namespace !== namespace)
       throw wrongField("namespace", "is another one than that of the path");
     const repository = nameFrom(namespace, body.name);
-    const visibility = body.is_private ? "private" : "public";
+    const isPrivate = body.is_private ?? defaultVisibility === "private";
+    const visibility = isPrivate ? "private" : "public";
     if (!(await registry.repositories.create(actor, repository, visibility)))
       throw wrongField("name", "Repository with this name already exists");
     await repositories.describe(actor, repository, {

@@ -41,6 +41,8 @@ export function parseBody(schema: z.ZodType, bytes: Buffer): unknown {
   return parse(schema, json);
 }
 
+/** No body that is taken has more objects and lists in one another than three. */
+const deepestBody = 16;
 /** Fields that may have several lines. */
 const longTexts = new Set(["description", "full_description"]);
 /** Compared with a hash, never stored and never shown. */
@@ -51,6 +53,7 @@ const secrets = new Set(["password", "secret"]);
  * forges no line of a log or of a terminal later. Throws 400 with the field.
  */
 function refuseControls(value: unknown, path: readonly string[]): void {
+  if (path.length > deepestBody) throw new HubError(400, "the body is nested too deep");
   if (typeof value === "object" && value !== null) {
     for (const [key, inner] of Object.entries(value)) refuseControls(inner, [...path, key]);
     return;

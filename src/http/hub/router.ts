@@ -69,6 +69,11 @@ function isHubPath(path: string): boolean {
   return !/\/(?:tags\/list|(?:manifests|referrers|blobs)\/[^/]+|blobs\/uploads\/[^/]*)$/.test(path);
 }
 
+/** Errors on the paths of this API have its format, also those from in front of its routes. */
+export function setHubSurface(ctx: Context): void {
+  if (isHubPath(ctx.path)) setSurface(ctx, "hub");
+}
+
 /**
  * A body is read and parsed before the judgement that counts, since it may take as long as its client likes. A client
  * that is not let in with what it says of itself before the body is refused at once, and its body is not read.

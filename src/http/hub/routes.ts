@@ -28,6 +28,8 @@ export interface HubParts {
   readonly policy: HubPolicy;
   /** Without it nobody can log in. */
   readonly sessions: Sessions | undefined;
+  /** `repositories.defaultVisibility`. */
+  readonly defaultVisibility: "private" | "public";
 }
 
 /** Everything of Docker Hub's API that Berth serves, and what it shows beyond that; the more particular path first. */

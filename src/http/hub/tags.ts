@@ -1,4 +1,5 @@
 import { z } from "zod";
+import type { HubPolicy } from "../../auth/hub-policy.ts";
 import type { Hub } from "../../hub/hub.ts";
 import { imagesAtMost } from "../../hub/images.ts";
 import { layersAtMost, type ImageWithLayers, type ShownTag } from "../../hub/tags.ts";
@@ -65,10 +66,12 @@ const listQuery = z.object({
 
 export function hubTagRoutes(parts: {
   readonly hub: Pick<Hub, "tags">;
+  readonly policy: HubPolicy;
   readonly registry: Pick<Registry, "manifests">;
   readonly pager: Pager;
 }): readonly HubRoute[] {
-  const { hub, registry, pager } = parts;
+  const { hub, registry, pager, policy } = parts;
+  const contents = { of: "repository", deed: "see contents" } as const;
   const needs = { of: "repository", deed: "see tags" } as const;
 
   return [
@@ -104,12 +107,16 @@ export function hubTagRoutes(parts: {
       needs,
       summary: "The images of a tag, with their layers",
       answer: z.array(imageWithLayers).max(imagesAtMost),
-      handle: async ({ repository, params, work }) => {
+      handle: async ({ session, repository, params, work }) => {
         const shown = await hub.tags.get(repository, tagFrom(params["tag"]), work);
+        // An instruction may be `ENV …`: it is for callers that may pull the config.
+        const isOpen = (await policy.judge(session, contents, { repository })) === "allowed";
         const images = await hub.tags.images(repository, shown, work);
         return images.map((one) => ({
           ...imageOf(one, shown),
-          layers: [...one.layers.map(layerOf)],
+          layers: one.layers.map((layer) =>
+            layerOf(isOpen ? layer : { ...layer, instruction: "" }),
+          ),
           layer_count: one.layerCount,
         }));
       },

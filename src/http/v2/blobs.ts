@@ -8,6 +8,7 @@ import { OCTET_STREAM } from "../../oci/media-types.ts";
 import { parseRange, type ByteRange } from "../../oci/range.ts";
 import type { Blobs } from "../../registry/blobs.ts";
 import type { Mirrored } from "../../mirror/mirrors.ts";
+import { pushedContentHeaders } from "../browsers.ts";
 import { cacheHeaders } from "../cache-status.ts";
 import { actorOf, callerOf } from "../caller.ts";
 import type { Route, Target } from "../route.ts";
@@ -166,6 +167,7 @@ function blobHeaders({ digest }: Pick<Blob, "digest">, isPublic: boolean): Recor
     "Docker-Content-Digest": digest,
     ETag: `"${digest}"`,
     "Accept-Ranges": "bytes",
+    ...pushedContentHeaders,
     // The bytes of a digest never change.
     "Cache-Control": `${isPublic ? "" : "private, "}max-age=31536000`,
   };

@@ -7,6 +7,7 @@ import { parseReference, parseTag, type Reference, type Tag } from "../../oci/re
 import type { Manifests, StoredManifest } from "../../registry/manifests.ts";
 import type { Mirrored } from "../../mirror/mirrors.ts";
 import { queryValues } from "../links.ts";
+import { pushedContentHeaders } from "../browsers.ts";
 import { cacheHeaders } from "../cache-status.ts";
 import { actorOf, callerOf } from "../caller.ts";
 import type { Route, Target } from "../route.ts";
@@ -124,6 +125,7 @@ export function manifestHeaders(
     "Cache-Control": "no-cache",
     // The stored type to the letter, whatever Accept says: a stored manifest is never converted nor hidden.
     "Content-Type": found.mediaType,
+    ...pushedContentHeaders,
   };
 }
 
