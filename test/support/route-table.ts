@@ -1,0 +1,37 @@
+import { routesOf, type AppParts } from "../../src/http/app.ts";
+import type { HubRoute } from "../../src/http/hub/call.ts";
+import type { Route } from "../../src/http/route.ts";
+
+/*
+ * Every route that Berth serves, made from parts that do nothing: for tests that read the table and never call a
+ * handler.
+ */
+const parts = {
+  registry: {},
+  browsing: { search: {} },
+  tokens: {},
+  hub: { hub: {}, accounts: {} },
+  metrics: { allow: [] },
+  readiness: () => Promise.resolve({}),
+  redirectExcept: [],
+  trustedProxies: [],
+  limits: {
+    manifestSize: 1,
+    manifestsInFlight: 1,
+    bodyTimeout: 1,
+    pageSize: 1,
+    tagsPerPush: 1,
+  },
+} as unknown as AppParts;
+
+export const everyRoute: readonly (Route | HubRoute)[] = routesOf(parts);
+
+/** `get /v2/*name/tags/list`: how a message names a route. */
+export const titleOf = ({ method, path }: Route | HubRoute): string => `${method} ${path}`;
+
+/** The route with this method and path. Throws if there is none, so that a list of exceptions stays true. */
+export function routeAt(title: string): Route | HubRoute {
+  const found = everyRoute.find((route) => titleOf(route) === title);
+  if (found === undefined) throw new Error(`there is no route ${title}`);
+  return found;
+}
