@@ -37,12 +37,34 @@ export function parseBody(schema: z.ZodType, bytes: Buffer): unknown {
   } catch {
     throw new HubError(400, "the body is not JSON");
   }
+  refuseCostly(json);
   refuseControls(json, []);
   return parse(schema, json);
 }
 
-/** No body that is taken has more objects and lists in one another than three. */
-const deepestBody = 16;
+/** Far more than any body of this API needs. */
+const deepest = 16;
+const mostValues = 10_000;
+
+/**
+ * Bounds what every later step costs: throws 400 for JSON nested deeper than 16, or with more than 10,000 values. It
+ * walks level by level, since a recursion would end with the stack.
+ */
+function refuseCostly(json: unknown): void {
+  let level = [json];
+  let count = 0;
+  for (let depth = 0; level.length > 0; depth += 1) {
+    count += level.length;
+    if (depth > deepest)
+      throw new HubError(400, `the body is nested deeper than ${deepest} levels`);
+    if (count > mostValues)
+      throw new HubError(400, `the body holds more than ${mostValues} values`);
+    level = level.flatMap((value) =>
+      typeof value === "object" && value !== null ? Object.values(value) : [],
+    );
+  }
+}
+
 /** Fields that may have several lines. */
 const longTexts = new Set(["description", "full_description"]);
 /** Compared with a hash, never stored and never shown. */
@@ -53,7 +75,6 @@ const secrets = new Set(["password", "secret"]);
  * forges no line of a log or of a terminal later. Throws 400 with the field.
  */
 function refuseControls(value: unknown, path: readonly string[]): void {
-  if (path.length > deepestBody) throw new HubError(400, "the body is nested too deep");
   if (typeof value === "object" && value !== null) {
     for (const [key, inner] of Object.entries(value)) refuseControls(inner, [...path, key]);
     return;
@@ -68,11 +89,14 @@ function refuseControls(value: unknown, path: readonly string[]): void {
   });
 }
 
+/** Of what is wrong, as much as a person reads. */
+const issuesTold = 20;
+
 function parse(schema: z.ZodType, value: unknown): unknown {
   const parsed = schema.safeParse(value);
   if (parsed.success) return parsed.data;
   const fields: Record<string, string[]> = {};
-  for (const { path, message } of parsed.error.issues) {
+  for (const { path, message } of parsed.error.issues.slice(0, issuesTold)) {
     const field = path.map(String).join(".") || "body";
     fields[field] = [...(Object.hasOwn(fields, field) ? (fields[field] ?? []) : []), message];
   }
