@@ -1,21 +1,10 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { routesOf, type AppParts } from "../../src/http/app.ts";
 import { isHubRoute } from "../../src/http/openapi.ts";
+import { everyRoute } from "../support/route-table.ts";
 
 describe("the route table", () => {
-  const parts = {
-    registry: {},
-    browsing: { search: {} },
-    tokens: {},
-    hub: { hub: {}, accounts: {} },
-    metrics: { allow: [] },
-    readiness: () => Promise.resolve({}),
-    redirectExcept: [],
-    trustedProxies: [],
-    limits: { manifestSize: 1, manifestsInFlight: 1, pageSize: 1, tagsPerPush: 1 },
-  } as unknown as AppParts;
-  const routes = routesOf(parts);
+  const routes = everyRoute;
 
   test("names a permission for every route", () => {
     const kinds = new Set(["none", "access", "repository", "catalog", "browse", "hub"]);
