@@ -21,6 +21,8 @@ export type Arrival =
       readonly growth: Growth;
       readonly collapsed: boolean;
       readonly sized: () => Promise<number>;
+      /** One more reader, until the result is called. */
+      readonly join: () => () => void;
       /** Resolves when it is stored. */
       readonly done: () => Promise<unknown>;
     };
@@ -139,6 +141,7 @@ export function createArrivals(
         growth: begun,
         collapsed: false,
         sized: () => sized,
+        join: () => begun.join(),
         done: () => done,
       };
     }
@@ -162,7 +165,9 @@ export function createArrivals(
       (await sized()) ??
       (await metadata.blobs.find(repository, digest))?.sizeBytes ??
       (await askSize(upstream, place, digest));
-    return { kind: "coming", growth, collapsed: true, sized: size, done: () => done };
+    // The process that fetches it knows its own readers only; where it stops, this one goes on.
+    const join = () => ignore;
+    return { kind: "coming", growth, collapsed: true, sized: size, join, done: () => done };
   };
 
   const get = (place: MirrorPlace, digest: Digest): Promise<Arrival> => {

@@ -59,7 +59,11 @@ export function createMirrorBlobs(parts: {
     try {
       if ((await metadata.blobs.find(place.repository, digest)) !== undefined) return;
       const arrival = await arrivals.get(place, digest);
-      if (arrival.kind === "coming") await arrival.done();
+      if (arrival.kind !== "coming") return;
+      // What is fetched ahead must be worth keeping by itself.
+      const leave = arrival.join();
+      arrival.sized().then(leave, leave);
+      await arrival.done();
     } catch {}
   };
 
@@ -108,8 +112,9 @@ export function createMirrorBlobs(parts: {
     /**
      * The blob, from here or from the upstream, which is asked for it once however many want it. Throws BLOB_UNKNOWN only
      * where the upstream has said so.
+     * @param left aborts when the client is gone: a blob that could not be kept is then no longer fetched
      */
-    async get(place: MirrorPlace, digest: Digest): Promise<MirroredBlob> {
+    async get(place: MirrorPlace, digest: Digest, left: AbortSignal): Promise<MirroredBlob> {
       const here = await metadata.blobs.find(place.repository, digest);
       if (here !== undefined) return cached(here);
       return await asking(place, digest, async () => {
@@ -117,6 +122,9 @@ export function createMirrorBlobs(parts: {
         if (arrival.kind === "here") return cached(arrival.blob);
         const { growth, collapsed } = arrival;
         counters.add("misses");
+        const leave = arrival.join();
+        if (left.aborted) leave();
+        else left.addEventListener("abort", leave, { once: true });
         if (!collapsed && parts.prefetch > 0)
           bringNext(place, digest, growth).catch(() => undefined);
         const sizeBytes = await arrival.sized();
@@ -149,7 +157,8 @@ export function createMirrorBlobs(parts: {
         const arrival = await arrivals.get(place, digest);
         if (arrival.kind === "here") return;
         counters.add("misses");
-        await arrival.done();
+        const leave = arrival.join();
+        await arrival.done().finally(leave);
       });
     },
 

@@ -3,6 +3,8 @@ import type { BlobStore, ByteSource } from "../../storage/blob-store.ts";
 import { algorithmOf, createDigester, type Digest } from "../oci/digest.ts";
 import { UpstreamFailure } from "./failure.ts";
 import type { Growth } from "./growing.ts";
+import { createReaders } from "./readers.ts";
+import { readAhead } from "./sources.ts";
 import { openTail } from "./tail.ts";
 import { connectionFailure } from "./upstream.ts";
 
@@ -20,8 +22,12 @@ export interface Opened {
 export interface FetchParts {
   readonly store: BlobStore;
   readonly digest: Digest;
-  /** What manifests say. */
+  /** What manifests say; the source may not send more. */
   readonly expectedBytes: number | undefined;
+  /** How long a blob may be that no manifest names. */
+  readonly unnamedBytesAtMost: number;
+  /** Whether there is room to keep it: then it comes to its end also when nobody reads it any more. */
+  readonly isWorthKeeping: () => boolean;
   readonly upload: string;
   /** What an earlier try has left, in an upload that nobody writes to any more. */
   readonly before: string | undefined;
@@ -41,6 +47,11 @@ export interface Fetch extends Growth {
   readonly sized: Promise<number>;
   /** Resolves with the blob's key when it is stored; rejects if it never is. */
   readonly done: Promise<string>;
+  /**
+   * One more reader, until the result is called. When the last one leaves a blob that could not be kept, or of which
+   * nobody knows how long it is, the fetch stops.
+   */
+  join(): () => void;
   /** Gives up: readers are told so, and what has come is thrown away. */
   stop(reason: Error): void;
   /** The same, but what has come stays for whoever goes on with it. */
@@ -49,39 +60,17 @@ export interface Fetch extends Growth {
 
 /** What is further back is read from the store, or, where that can't be yet, kept as long as there is room. */
 const [shortTail, longTail] = [4 * 1024 * 1024, 64 * 1024 * 1024];
-/** Hundreds who read what has just come are woken for more of it at once, and in any case so soon. */
-const [fewReaders, worthWakingBytes, longestNapMs] = [16, 512 * 1024, 40];
 const lingerMs = 2_000;
 /** A transfer that is cut begins again where it was, so often without as many bytes in between as are worth a request. */
 const triesAtMost = 3;
 const worthBytes = 64 * 1024;
 const firstPauseMs = 100;
 
-/** Asks for the first piece at once: it need not wait for the file it goes to. */
-function ahead(bytes: AsyncGenerator<Uint8Array, void>): AsyncGenerator<Uint8Array, void> {
-  const first = bytes.next();
-  first.catch(() => undefined);
-  let isFirst = true;
-  return {
-    next: () => {
-      if (!isFirst) return bytes.next();
-      isFirst = false;
-      return first;
-    },
-    return: (value) => bytes.return(value),
-    throw: (error) => bytes.throw(error),
-    [Symbol.asyncIterator]() {
-      return this;
-    },
-  };
-}
-
-/** Begins at once, and goes on whoever leaves. */
+/** Begins at once, and goes on whoever leaves, unless the blob could not be kept (see {@link Fetch.join}). */
 export function startFetch(parts: FetchParts): Fetch {
   const { store, digest, upload, expectedBytes } = parts;
   const tail = openTail(store.abilities.readsOpenUploads ? shortTail : longTail);
   const hash = createDigester(algorithmOf(digest));
-  const waiting = new Set<() => void>();
   const state: { size?: number; key?: string; failure?: unknown } = {};
   let received = 0;
   let isVerified = false;
@@ -93,35 +82,34 @@ export function startFetch(parts: FetchParts): Fetch {
     giveUp = reject;
   });
 
-  let wokenAt = 0;
-  let waking: NodeJS.Timeout | undefined;
-  const wake = (): void => {
-    clearTimeout(waking);
-    waking = undefined;
-    wokenAt = received;
-    for (const go of waiting) go();
-    waiting.clear();
-  };
+  const readers = createReaders(() => {
+    const isSized = (state.size ?? expectedBytes) !== undefined;
+    if (!isVerified && !(isSized && parts.isWorthKeeping()))
+      stop(new UpstreamFailure("unreachable", "no client reads the blob any more"));
+  });
+  const wake = (): void => readers.wake(received);
   const available = (): number =>
     isVerified ? received : Math.max(0, Math.min(received, (state.size ?? Infinity) - 1));
-  const learnSize = (size: number | undefined): void => {
-    if (size === undefined) return;
+  const learnSize = (said: number | undefined): void => {
     const known = state.size ?? expectedBytes;
+    const size = said ?? known;
+    if (size === undefined) return;
     if (known !== undefined && known !== size)
       throw new UpstreamFailure("wrong", `the upstream's blob has ${size} bytes, not ${known}`);
+    if (known === undefined && size > parts.unnamedBytesAtMost) throw tooLong();
     state.size = size;
     announce(size);
   };
 
   const take = (chunk: Uint8Array): Uint8Array => {
-    if (received + chunk.length > (state.size ?? Infinity))
+    const end = received + chunk.length;
+    if (end > (state.size ?? expectedBytes ?? Infinity))
       throw new UpstreamFailure("wrong", "the upstream sends more bytes than the blob has");
+    if (state.size === undefined && end > parts.unnamedBytesAtMost) throw tooLong();
     hash.update(chunk);
     tail.push(chunk);
-    received += chunk.length;
-    if (waiting.size <= fewReaders || wokenAt === 0 || received - wokenAt >= worthWakingBytes)
-      wake();
-    else waking ??= setTimeout(wake, longestNapMs);
+    received = end;
+    readers.arrived(received);
     return chunk;
   };
 
@@ -183,7 +171,7 @@ export function startFetch(parts: FetchParts): Fetch {
           opened.discard();
           throw error;
         }
-        const bytes = ahead(pump(opened));
+        const bytes = readAhead(pump(opened));
         try {
           await store.append(upload, start, bytes);
         } finally {
@@ -242,11 +230,12 @@ export function startFetch(parts: FetchParts): Fetch {
     async until(at) {
       while (available() <= at && state.key === undefined) {
         if (state.failure !== undefined) throw state.failure;
-        await new Promise<void>((resolve) => waiting.add(resolve));
+        await readers.wait();
       }
       // What has been verified and could not be stored is no longer anywhere.
       if (state.failure !== undefined && state.key === undefined) throw state.failure;
     },
+    join: () => readers.join(),
     stop,
     pause(reason) {
       isPaused = true;
@@ -254,3 +243,6 @@ export function startFetch(parts: FetchParts): Fetch {
     },
   };
 }
+
+const tooLong = (): UpstreamFailure =>
+  new UpstreamFailure("wrong", "the blob is too long for a mirror, and no manifest here names it");

@@ -10,6 +10,7 @@ import type { Counters } from "./counters.ts";
 import type { Eviction } from "./eviction.ts";
 import { startFetch, type Fetch, type Opened } from "./fetch.ts";
 import { mirrorActor, type MirrorPlace } from "./place.ts";
+import type { Storing } from "./storing.ts";
 
 /** A fetch that is ours. */
 export interface Begun {
@@ -27,6 +28,10 @@ export interface LeadingParts {
   /** Where a blob's bytes come from. */
   readonly open: (place: MirrorPlace, digest: Digest, start: number) => Promise<Opened>;
   readonly eviction: () => Eviction;
+  /** What the mirror may keep; `undefined`: no limit. */
+  readonly budgetBytes: number | undefined;
+  /** What a manifest that is still being stored says how long a blob is. */
+  readonly storing: Pick<Storing, "sizeOf">;
   readonly rules: PushRules;
   readonly keeper: Keeper;
   readonly counters: Counters;
@@ -45,10 +50,12 @@ export interface Leading {
 }
 
 const heartbeatMs = 2_000;
+/** A blob that no manifest names may be so long, where the mirror has no budget. */
+const unnamedBytesAtMost = 10 * 1024 ** 3;
 
 export function createLeading(parts: LeadingParts): Leading {
   const { store, metadata, rules, keeper, counters, owner, claims } = parts;
-  const fetches = new Map<Fetch, Digest>();
+  const fetches = new Map<Fetch, { readonly digest: Digest; readonly sizeBytes: () => number }>();
   let isClosing = false;
 
   const record = async (
@@ -70,13 +77,21 @@ export function createLeading(parts: LeadingParts): Leading {
     return winner.storageKey;
   };
 
+  /** All that is arriving must have room together: else who leaves large blobs half read could fill the disk. */
+  const isWorthKeeping = (): boolean => {
+    const { budgetBytes = Infinity } = parts;
+    return [...fetches.values()].reduce((sum, one) => sum + one.sizeBytes(), 0) <= budgetBytes;
+  };
+
   const lead = async (
     place: MirrorPlace,
     digest: Digest,
     { upload, before, asked }: Begun,
   ): Promise<Fetch> => {
     const { repository } = place;
-    const expectedBytes = await metadata.mirrorTags.sizeOf(repository, digest);
+    const expectedBytes =
+      parts.storing.sizeOf(repository, digest) ??
+      (await metadata.mirrorTags.sizeOf(repository, digest));
     const claimed = { repository, reference: digest };
     let sizeBytes: number | null = null;
     // The row goes with the recording, or at the end.
@@ -88,14 +103,15 @@ export function createLeading(parts: LeadingParts): Leading {
       return opened;
     };
     const fetch = startFetch({
-      ...{ store, digest, expectedBytes, upload, open, before },
+      ...{ store, digest, expectedBytes, upload, open, before, isWorthKeeping },
+      unnamedBytesAtMost: parts.budgetBytes ?? unnamedBytesAtMost,
       record: (blob) => {
         isRowOurs = false;
         return record(place, digest, blob);
       },
       count: (bytes) => counters.add("bytesFetched", bytes),
     });
-    fetches.set(fetch, digest);
+    fetches.set(fetch, { digest, sizeBytes: () => sizeBytes ?? expectedBytes ?? 0 });
     const touch = async (): Promise<void> => {
       const isOurs = await claims.touch(claimed, sizeBytes).catch(() => true);
       if (!isOurs && isRowOurs) fetch.stop(new Error("another process has taken the fetch over"));
@@ -129,7 +145,7 @@ export function createLeading(parts: LeadingParts): Leading {
 
   return {
     lead,
-    running: () => [...fetches.values()],
+    running: () => [...fetches.values()].map(({ digest }) => digest),
     pause() {
       isClosing = true;
       for (const fetch of fetches.keys()) fetch.pause(new Error("the registry is closing"));

@@ -97,6 +97,8 @@ export function createMirror(settings: MirrorSettings, parts: MirrorParts): Mirr
   });
   const arrivals = createArrivals({
     ...{ store, metadata, upstream, rules, keeper, counters, owner, company, claims },
+    storing,
+    budgetBytes: settings.budget,
     open: createSources({ upstream, foreignLayers, metadata, storing }),
     eviction: () => eviction,
   });

@@ -54,3 +54,24 @@ function readOpened({ status, headers, body }: UpstreamAnswer, start: number): O
   const sizeBytes = length === undefined ? undefined : Number(length);
   return { start: 0, sizeBytes, bytes: body, discard };
 }
+
+/** Asks for the first piece at once: it need not wait for the file it goes to. */
+export function readAhead(
+  bytes: AsyncGenerator<Uint8Array, void>,
+): AsyncGenerator<Uint8Array, void> {
+  const first = bytes.next();
+  first.catch(() => undefined);
+  let isFirst = true;
+  return {
+    next: () => {
+      if (!isFirst) return bytes.next();
+      isFirst = false;
+      return first;
+    },
+    return: (value) => bytes.return(value),
+    throw: (error) => bytes.throw(error),
+    [Symbol.asyncIterator]() {
+      return this;
+    },
+  };
+}

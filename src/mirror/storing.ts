@@ -33,6 +33,8 @@ export interface Storing {
   room(): Promise<void>;
   /** What has come and is not stored yet. */
   held(place: MirrorPlace, reference: Reference): ArrivedManifest | undefined;
+  /** What manifests of the repository that are not stored yet say how long a blob is. */
+  sizeOf(repository: RepositoryName, digest: Digest): number | undefined;
   /** Resolves when what has come of a repository, or of all, is stored: before what manifests say is looked up. */
   settled(repository?: RepositoryName): Promise<void>;
 }
@@ -47,6 +49,7 @@ export function createStoring(parts: {
   const { manifests, clock, report } = parts;
   /** By repository and digest, and by repository and tag. */
   const storing = new Map<string, ArrivedManifest>();
+  const references = new Map<string, Manifest["references"]>();
   let heldBytes = 0;
 
   const store = async (
@@ -75,10 +78,12 @@ export function createStoring(parts: {
     const arrived = { digest, mediaType: manifest.mediaType, content, config, stored };
     const keys = [key, ...tags.map((tag) => `${place.repository}:${tag}`)];
     for (const one of keys) storing.set(one, arrived);
+    references.set(key, manifest.references);
     heldBytes += content.length;
     const forget = (): void => {
       heldBytes -= content.length;
       for (const one of keys) if (storing.get(one) === arrived) storing.delete(one);
+      if (!storing.has(key)) references.delete(key);
     };
     stored.catch(report).finally(forget);
     return arrived;
@@ -98,6 +103,14 @@ export function createStoring(parts: {
           ? `${repository}:${reference.tag}`
           : `${repository}@${reference.digest}`,
       ),
+    sizeOf(repository, digest) {
+      for (const [key, named] of references)
+        if (key.startsWith(`${repository}@`)) {
+          const found = named.find((reference) => reference.digest === digest);
+          if (found !== undefined) return found.sizeBytes;
+        }
+      return undefined;
+    },
     async settled(repository) {
       const of = [...storing].filter(
         ([key]) => repository === undefined || key.startsWith(`${repository}@`),

@@ -23,6 +23,7 @@ async function begin(bytes: Buffer, more: Partial<FetchParts>) {
     });
   const fetch = startFetch({
     ...{ store, open, digest: digestOf(bytes), expectedBytes: undefined, before: undefined },
+    ...{ unnamedBytesAtMost: Infinity, isWorthKeeping: () => true },
     upload: await store.begin(),
     record: ({ storageKey }) => Promise.resolve(storageKey),
     count: () => undefined,

@@ -1,8 +1,27 @@
 import assert from "node:assert/strict";
+import { existsSync, readdirSync } from "node:fs";
+import path from "node:path";
 import { describe, test } from "node:test";
 import { digestOf } from "../../src/oci/digest.ts";
-import { collect, pushBlob } from "../support/berth.ts";
-import { startMirrorOf, startScriptedUpstream } from "./support.ts";
+import { collect, ociManifest, pushBlob } from "../support/berth.ts";
+import { waitUntil } from "../support/wait.ts";
+import { newGate, openClient } from "./client.ts";
+import {
+  bulk,
+  pushUpstream,
+  startMirrorOf,
+  startMirrorPair,
+  startScriptedUpstream,
+} from "./support.ts";
+
+/** Files of uploads that have begun and not ended. */
+function openUploads(data: string): number {
+  const folder = path.join(data, "uploads");
+  if (!existsSync(folder)) return 0;
+  return readdirSync(folder, { recursive: true, withFileTypes: true }).filter((entry) =>
+    entry.isFile(),
+  ).length;
+}
 
 describe("a blob that is private here and that an upstream claims to have", () => {
   const secret = Buffer.from("the bytes of a private image");
@@ -20,11 +39,118 @@ describe("a blob that is private here and that an upstream claims to have", () =
     });
     const mirror = await startMirrorOf(upstream.url);
     await pushBlob(mirror, "team/private", secret);
-    const path = `/v2/docker.io/attacker/app/blobs/${digest}`;
-    const stolen = await mirror.api.get(path).buffer(true).parse(collect);
+    const blob = `/v2/docker.io/attacker/app/blobs/${digest}`;
+    const stolen = await mirror.api.get(blob).buffer(true).parse(collect);
     assert.equal(stolen.status, 404);
     delivers = true;
-    const got = await mirror.api.get(path).buffer(true).parse(collect).expect(200);
+    const got = await mirror.api.get(blob).buffer(true).parse(collect).expect(200);
     assert.deepEqual(got.body, secret);
   });
+});
+
+/** Sends blobs without end until the connection breaks, with this Content-Length or none. */
+async function startEndless(headers: Readonly<Record<string, string>>) {
+  const sent = { bytes: 0, connections: 0 };
+  const upstream = await startScriptedUpstream((request, response) => {
+    if (!(request.url ?? "").includes("/blobs/")) return void response.writeHead(404).end();
+    sent.connections += 1;
+    response.writeHead(200, headers);
+    const chunk = Buffer.alloc(64 * 1024);
+    const more = (): void => {
+      while (!response.destroyed) {
+        sent.bytes += chunk.length;
+        if (!response.write(chunk)) return;
+      }
+    };
+    response.on("drain", more).on("error", () => undefined);
+    response.on("close", () => (sent.connections -= 1));
+    more();
+  });
+  return { upstream, sent };
+}
+
+describe("a blob without end", () => {
+  const blob = `/v2/docker.io/team/app/blobs/${digestOf(Buffer.from("endless"))}`;
+
+  test("is given up at the cache size of the mirror, and nothing of it is left", async () => {
+    const { upstream, sent } = await startEndless({});
+    const mirror = await startMirrorOf(upstream.url, { budget: "5MiB" });
+    await mirror.api.get(blob).expect(502);
+    await waitUntil("the upstream's connection is closed", () => sent.connections === 0);
+    // What lies in the buffers of sockets comes on top.
+    assert.ok(sent.bytes < 30 * 1024 * 1024, `${sent.bytes} bytes were sent`);
+    await waitUntil("nothing is left", () => openUploads(mirror.data) === 0);
+  });
+
+  test("is given up when its client leaves, where the mirror has no cache size", async () => {
+    const { upstream, sent } = await startEndless({});
+    const mirror = await startMirrorOf(upstream.url);
+    const client = new AbortController();
+    const { signal } = client;
+    const asked = fetch(`http://127.0.0.1:${mirror.port}${blob}`, { signal }).catch(() => "left");
+    await waitUntil("bytes are sent", () => sent.bytes > 0);
+    client.abort();
+    assert.equal(await asked, "left");
+    await waitUntil("the upstream's connection is closed", () => sent.connections === 0);
+    await waitUntil("nothing is left", () => openUploads(mirror.data) === 0);
+  });
+
+  test("that says to be longer than the cache size is not begun where no manifest here names it", async () => {
+    const { upstream, sent } = await startEndless({ "Content-Length": "600000000" });
+    const mirror = await startMirrorOf(upstream.url, { budget: "5MiB" });
+    const { body } = await mirror.api.get(blob).expect(502);
+    assert.match(body.errors[0].message, /too long for a mirror/);
+    await waitUntil("the upstream's connection is closed", () => sent.connections === 0);
+  });
+});
+
+test("a blob is at most as long as the manifest says, also where the upstream says no length", async () => {
+  const layer = Buffer.alloc(100_000, "layer");
+  const manifest = JSON.stringify({
+    ...{ schemaVersion: 2, mediaType: ociManifest },
+    config: { mediaType: "application/x", digest: digestOf(Buffer.from("{}")), size: 2 },
+    layers: [{ mediaType: "application/y", digest: digestOf(layer), size: layer.length }],
+  });
+  let sent = 0;
+  const upstream = await startScriptedUpstream((request, response) => {
+    if ((request.url ?? "").includes("/manifests/"))
+      return void response.writeHead(200, { "Content-Type": ociManifest }).end(manifest);
+    const more = (): void => {
+      while (!response.destroyed) {
+        sent += layer.length;
+        if (!response.write(layer)) return;
+      }
+    };
+    response.on("drain", more).on("error", () => undefined);
+    more();
+  });
+  const mirror = await startMirrorOf(upstream.url, { prefetch: 0 });
+  await mirror.api.get("/v2/docker.io/team/app/manifests/1").expect(200);
+  const blob = `/v2/docker.io/team/app/blobs/${digestOf(layer)}`;
+  const status = await mirror.api.get(blob).then(
+    (answer) => answer.status,
+    () => "cut off",
+  );
+  assert.ok(status === 502 || status === "cut off", String(status));
+  assert.ok(sent < 20_000_000, `${sent} bytes were sent`);
+});
+
+test("a blob that is larger than the cache size is served, and no longer fetched when its client leaves", async () => {
+  const pair = await startMirrorPair({ budget: "1MiB", prefetch: 0 });
+  const image = await pushUpstream(pair, "library/large", "1", bulk(3_000_000, "large"));
+  const large = `/v2/large/blobs/${image.layer}`;
+  await pair.mirror.api.get("/v2/large/manifests/1").expect(200);
+  const got = await pair.mirror.api.get(large).buffer(true).parse(collect).expect(200);
+  assert.equal(Buffer.compare(got.body, image.layerBytes), 0);
+  const other = await pushUpstream(pair, "library/other", "1", bulk(3_000_000, "other"));
+  await pair.mirror.api.get("/v2/other/manifests/1").expect(200);
+  const gate = newGate();
+  pair.proxy.fail({ kind: "stall", atByte: 1_000_000, until: gate.until }, /\/blobs\//, 1);
+  const client = await openClient(pair.mirror.port, `/v2/other/blobs/${other.layer}`);
+  await client.read(500_000);
+  client.answer.destroy();
+  gate.open();
+  await waitUntil("the fetch has stopped", () => openUploads(pair.mirror.data) === 0);
+  const { headers } = await pair.mirror.api.get(`/v2/other/blobs/${other.layer}`).expect(200);
+  assert.match(headers["cache-status"] ?? "", /fwd=miss/);
 });

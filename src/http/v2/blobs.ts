@@ -38,9 +38,11 @@ export function blobRoutes({
 }): readonly Route[] {
   const getMirrored = async (ctx: Context, { mirror, place }: Mirrored): Promise<void> => {
     const digest = parseDigest(ctx["params"].digest);
+    const left = new AbortController();
+    ctx.res.once("close", () => left.abort());
     const blob = await (ctx.method === "HEAD"
       ? mirror.blobs.head(place, digest)
-      : mirror.blobs.get(place, digest));
+      : mirror.blobs.get(place, digest, left.signal));
     const headers = blobHeaders(blob, mirror.settings.visibility === "public");
     ctx.set({ ...headers, ...cacheHeaders(blob.status) });
     if (matchesIfNoneMatch(ctx.get("If-None-Match") || undefined, digest))
