@@ -26,6 +26,8 @@ export interface Assembled {
   readonly administrator: Administrator | undefined;
   /** Request listener for node:http. */
   readonly handle: (request: IncomingMessage, response: ServerResponse) => void;
+  /** The same for the address of `metrics.listen`. */
+  readonly handleOps: (request: IncomingMessage, response: ServerResponse) => void;
   /** From now on: not ready, so that nobody sends new work. */
   readonly drain: () => void;
   /** Closes the store and the database. Requests that still run fail. */
@@ -63,14 +65,16 @@ async function assembleParts(
   closing.add(() => forgetMemory(config));
   closing.add(() => store.close());
   // The wire's modules load while the database opens.
-  const [metadata, { createApp }, { createKeptAnswers }, { openAccess }, { createHub }] =
+  const [metadata, { createApp }, { createKeptAnswers }, { openAccess }, { createHub }, opsModule] =
     await Promise.all([
       openSqliteMetadata(databaseFile(config), lent?.writer),
       import("./http/app.ts"),
       import("./http/kept-answers.ts"),
       import("./access.ts"),
       import("./hub/hub.ts"),
+      import("./http/ops.ts"),
     ]);
+  const { createOperatorCheck, createOpsApp, probeAtMostEvery } = opsModule;
   closing.add(() => metadata.close());
   const keeping = keepingOf(config);
   const { sparse } = config;
@@ -92,8 +96,16 @@ async function assembleParts(
   const access = await openAccess(config, { metadata, clock, logger, mirrors });
 
   let draining = false;
+  const probe = probeAtMostEvery(probeEveryMs, () => problemsOf({ store, metadata }), logger);
+  const ops = {
+    metrics: createMetrics(() => measureMirrors(mirrors, metadata)),
+    readiness: async () => (draining ? { server: "is shutting down" } : await probe()),
+  };
+  const isElsewhere = config.metrics.listen !== undefined;
+  const isOperator = createOperatorCheck(config.metrics.allow, access.parts.origins);
   return {
     administrator: access.administrator,
+    handleOps: createOpsApp(ops, logger),
     handle: createApp({
       registry,
       tally: counting.tally,
@@ -105,12 +117,7 @@ async function assembleParts(
       },
       kept: createKeptAnswers(() => JSON.stringify([metadata.version(), counting.version()])),
       mirrors,
-      metrics: {
-        text: createMetrics(() => measureMirrors(mirrors, metadata)),
-        allow: config.metrics.allow,
-      },
-      readiness: async () =>
-        draining ? { server: "is shutting down" } : await problemsOf({ store, metadata }),
+      ops: { ...ops, isOperator: isElsewhere ? () => false : isOperator },
       logger,
       isOpen: config.auth.open,
       publicUrl: config.publicUrl,
@@ -157,6 +164,9 @@ export function assembleLender(config: Config, logger: Logger): Promise<Lender> 
     };
   });
 }
+
+/** The result of a readiness probe holds so long: short beside the interval of any prober. */
+const probeEveryMs = 2_000;
 
 interface Opened {
   readonly store: BlobStore;

@@ -23,7 +23,9 @@ export interface RunningServer {
   readonly ended: Promise<number>;
 }
 
-type Settings = Pick<Config, "listen" | "tls" | "limits" | "trustedProxies">;
+type Settings = Pick<Config, "listen" | "tls" | "limits" | "trustedProxies"> & {
+  readonly metrics?: Pick<Config["metrics"], "listen">;
+};
 
 /** Connections that may wait to be accepted; the system may allow fewer. Hundreds of clients start a pull at one moment. */
 const backlog = 4096;
@@ -76,6 +78,8 @@ export async function startServer(
   });
   server.on("tlsClientError", (error) => logger.debug({ err: error }, "TLS handshake failed"));
 
+  const opsAddress = settings.metrics?.listen;
+  const ops = opsAddress && (await listenForOperators(opsAddress, assembled, logger));
   await new Promise<void>((resolve, reject) => {
     server.once("error", reject);
     const host = listen.host === "" ? {} : { host: listen.host };
@@ -103,7 +107,27 @@ export async function startServer(
     drainMs: limits.drain,
     reload: tls && reload,
   });
+  void ending.ended.then(() => ops?.close().closeAllConnections());
   return { url, port, ...ending };
+}
+
+/** A second server on the address of `metrics.listen`, for few and short requests of monitoring. */
+async function listenForOperators(
+  { host, port }: Config["listen"],
+  { handleOps }: Assembled,
+  logger: Logger,
+): Promise<http.Server> {
+  const server = http.createServer({ headersTimeout: 10_000, requestTimeout: 10_000 }, handleOps);
+  server.maxConnections = 64;
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", ({ message }) => reject(new Error(`metrics.listen: ${message}`)));
+    server.listen({ port, ...(host === "" ? {} : { host }) }, resolve);
+  });
+  server.on("error", (error) => logger.error({ err: error }, "listening failed"));
+  const { port: taken } = server.address() as AddressInfo;
+  const address = formatListenAddress({ host, port: taken });
+  logger.info({ address }, "metrics and readiness are at an address of their own");
+  return server;
 }
 
 function requestListener(handle: Assembled["handle"], connections: Connections): RequestListener {

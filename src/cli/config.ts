@@ -4,7 +4,8 @@ import { entryKeysOf } from "../config/keys.ts";
 import { configKeys, loadConfig, type LoadedConfig } from "../config/load.ts";
 import { defaultOf, printConfig } from "../config/print.ts";
 import { ConfigError } from "../config/problems.ts";
-import { print } from "./output.ts";
+import { warningsOf } from "../config/rules.ts";
+import { print, printError } from "./output.ts";
 
 interface Options {
   readonly config?: string;
@@ -25,7 +26,8 @@ export function configCommand(): Command {
     .description("say everything that is wrong with the configuration")
     .option("--config <file>", "YAML file to read (BERTH_CONFIG)")
     .action(async (options: Options) => {
-      const { sources } = await load(options);
+      const { config, sources } = await load(options);
+      for (const warning of warningsOf(config)) printError(`warning: ${warning}\n`);
       print(`The configuration is right; keys that are set: ${sources.size}.\n`);
     });
   command

@@ -4,6 +4,7 @@ import { Command } from "commander";
 import type { Assembled } from "../assemble.ts";
 import { loadConfig } from "../config/load.ts";
 import { ConfigError } from "../config/problems.ts";
+import { warningsOf } from "../config/rules.ts";
 import type { Config } from "../config/schema.ts";
 import type { Flags } from "../config/settings.ts";
 import { createLogger, type Logger } from "../observability/logger.ts";
@@ -49,6 +50,7 @@ async function serve(options: Options): Promise<void> {
   const logger = createLogger(config.log);
   const { server, administrator } = await start(config, logger);
   await warnIfReadable(config.data, logger);
+  for (const warning of warningsOf(config)) logger.warn(warning);
   if (config.auth.open) {
     logger.warn("open mode: everybody who can reach this address may pull, push and delete");
   }

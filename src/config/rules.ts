@@ -84,3 +84,17 @@ function openOnNetwork(
       "true, if that is what you want: auth.openOnNetwork: true or BERTH_AUTH_OPEN_ON_NETWORK=true; or listen on 127.0.0.1:5000",
   };
 }
+
+/** What is allowed but hardly meant; the server logs it at its start, and `berth config check` prints it. */
+export function warningsOf({ publicUrl, trustedProxies, tls }: Config): readonly string[] {
+  const isProxied = publicUrl?.startsWith("https:") === true && tls === undefined;
+  if (isProxied && trustedProxies.length === 0)
+    return [
+      "publicUrl is https and Berth serves http, so a proxy is in front of it: set trustedProxies to the address of the proxy, or all clients count as one address for limits, logs and /metrics",
+    ];
+  if (publicUrl === undefined && trustedProxies.length > 0)
+    return [
+      "trustedProxies is set without publicUrl: set both, or the host in URLs is what the proxy passes on from the client",
+    ];
+  return [];
+}

@@ -98,6 +98,9 @@ export const configSchema = z.object({
   metrics: z
     .object({
       allow: z.array(ipRange()).prefault(["127.0.0.0/8", "::1"]).describe("Who may read /metrics"),
+      listen: listenAddress()
+        .optional()
+        .describe("An address of its own for /metrics and the details of /readyz, without TLS"),
     })
     .prefault({}),
   sparse: bool().prefault(false).describe("A manifest may name things that are not here"),

@@ -18,8 +18,7 @@ import { hubRoutes, type HubParts } from "./hub/routes.ts";
 import { jwksRoutes } from "./jwks.ts";
 import type { KeptAnswers } from "./kept-answers.ts";
 import type { Mirrors } from "../mirror/mirrors.ts";
-import { metricsRoutes, type MetricsParts } from "./metrics.ts";
-import { opsRoutes, type Readiness } from "./ops.ts";
+import { opsRoutes, type OpsParts } from "./ops.ts";
 import { isHubRoute, openApiOf } from "./openapi.ts";
 import type { Origins } from "./origins.ts";
 import { logRequests } from "./request-log.ts";
@@ -50,8 +49,7 @@ export interface AppParts {
   readonly tokens: (TokenParts & { readonly keys: Keys }) | undefined;
   readonly origins: Origins;
   readonly mirrors: Mirrors | undefined;
-  readonly metrics: MetricsParts;
-  readonly readiness: Readiness;
+  readonly ops: OpsParts;
   readonly kept: KeptAnswers;
   readonly logger: Logger;
   /** `auth.open`: nobody needs credentials. */
@@ -67,13 +65,12 @@ export interface AppParts {
 
 /** Everything that is served, each with the permission it needs. */
 export function routesOf(parts: AppParts): readonly (Route | HubRoute)[] {
-  const { registry, tally, browsing, policy, tokens, origins, readiness, limits } = parts;
+  const { registry, tally, browsing, policy, tokens, origins, limits } = parts;
   const { pageSize, tagsPerPush } = limits;
   const mayRedirect = createRedirectRule({ except: parts.redirectExcept, origins });
   const served: readonly (Route | HubRoute)[] = [
-    ...opsRoutes({ readiness }),
+    ...opsRoutes(parts.ops),
     ...documentRoutes({ document: () => openApiOf(served) }),
-    ...metricsRoutes({ ...parts.metrics, origins: parts.origins }),
     ...(tokens === undefined ? [] : [...tokenRoutes(tokens), ...jwksRoutes(tokens)]),
     ...pingRoutes,
     ...catalogRoutes({ repositories: registry.repositories, policy, pageSize }),

@@ -6,10 +6,14 @@ import ipaddr from "ipaddr.js";
 export interface Origins {
   /** Who asked: the connection's address, or what proxies we trust say of theirs, from the nearest on. */
   peerOf(request: IncomingMessage): string;
+  /** Whether a proxy has forwarded it that is not trusted: then nobody knows whom it comes from. */
+  isForwardedByUntrusted(request: IncomingMessage): boolean;
   /** `https://registry.example.com`, without a slash at its end: what the client has to put in front of a path. */
   originOf(request: IncomingMessage): string;
 }
 
+/** What proxies write about the client that they forward for (RFC 7239, and what was there before it). */
+const forwardedHeaders = ["x-forwarded-for", "x-real-ip", "forwarded"] as const;
 /** A host that may go into a header of ours: a name or an address, perhaps a port. */
 const hostGrammar = /^(?:[a-z0-9](?:[a-z0-9._-]*[a-z0-9])?|\[[0-9a-f:.]+\])(?::\d{1,5})?$/;
 
@@ -47,6 +51,12 @@ export function createOrigins(
         peer = next;
       }
       return peer;
+    },
+    isForwardedByUntrusted({ headers, socket }) {
+      return (
+        forwardedHeaders.some((name) => headers[name] !== undefined) &&
+        !isTrusted(socket.remoteAddress ?? "")
+      );
     },
     originOf(request) {
       if (publicUrl !== undefined) return publicUrl;

@@ -9,7 +9,16 @@ import type { Origins } from "./origins.ts";
  * The query is left out: it may carry what nobody should read.
  */
 export function logRequests(logger: Logger, origins: Origins): Middleware {
+  let isWarned = false;
   return async (ctx, next) => {
+    if (!isWarned && origins.isForwardedByUntrusted(ctx.req)) {
+      isWarned = true;
+      const address = ctx.req.socket.remoteAddress;
+      logger.warn(
+        { address },
+        "a proxy that is not in trustedProxies forwards requests: all its clients count as one address, for limits, logs and /metrics; if the proxy is yours, set trustedProxies and publicUrl",
+      );
+    }
     const startedAt = performance.now();
     const peer = origins.peerOf(ctx.req);
     setPeer(ctx, peer);

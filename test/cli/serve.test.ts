@@ -148,6 +148,43 @@ describe("berth serve", { concurrency: 2 }, () => {
     assert.equal((await running.ended).stdout.includes("correct horse"), false);
   });
 
+  test("warns at the start, and at the first forwarded request, of a proxy that is not trusted", async () => {
+    const { url, child, ended } = await serve([], {
+      BERTH_PUBLIC_URL: "https://registry.example.com",
+    });
+    for (let times = 0; times < 2; times += 1)
+      await fetch(`${url}/v2/`, { headers: { "X-Forwarded-For": "203.0.113.7" } });
+    child.kill("SIGTERM");
+    const { stderr } = await ended;
+    assert.match(stderr, /a proxy is in front of it: set trustedProxies/);
+    assert.equal(
+      stderr.match(/a proxy that is not in trustedProxies forwards requests/g)?.length,
+      1,
+    );
+  });
+
+  for (const workers of ["1", "2"])
+    test(`gives metrics an address of their own, with ${workers} workers`, async () => {
+      const other = net.createServer().listen(0, "127.0.0.1");
+      await once(other, "listening");
+      const address = `127.0.0.1:${(other.address() as AddressInfo).port}`;
+      await new Promise((resolve) => other.close(resolve));
+      const { url, child, ended } = await serve(
+        ["--data", path.join(folder, `metrics-${workers}`)],
+        {
+          BERTH_STORAGE_DRIVER: "filesystem",
+          BERTH_METRICS_LISTEN: address,
+          BERTH_WORKERS: workers,
+        },
+      );
+      assert.equal((await fetch(`http://${address}/metrics`)).status, 200);
+      assert.equal((await fetch(`http://${address}/readyz`)).status, 200);
+      assert.equal((await fetch(`http://${address}/v2/`)).status, 404);
+      assert.equal((await fetch(`${url}/metrics`)).status, 404);
+      child.kill("SIGTERM");
+      assert.equal((await ended).code, 0);
+    });
+
   test("needs to be told that it may run open on the network", async () => {
     const network = await berth(["serve", "--open", "--listen", "0.0.0.0:0"], memory);
     assert.equal(network.code, 2);

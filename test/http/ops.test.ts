@@ -2,8 +2,11 @@ import assert from "node:assert/strict";
 import { renameSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { after, before, describe, test } from "node:test";
+import { probeAtMostEvery } from "../../src/http/ops.ts";
+import { createLogger } from "../../src/observability/logger.ts";
 import { describeApi, startBerth, type TestBerth } from "../support/berth.ts";
 import { temporaryFolder } from "../support/temporary.ts";
+import { waitUntil } from "../support/wait.ts";
 
 describeApi("health", (berth) => {
   test("healthz says that the process is alive", async () => {
@@ -41,13 +44,36 @@ describe("a store that can't be written", () => {
     }
   };
 
+  const untilReadyIs = (status: number): Promise<void> =>
+    waitUntil(
+      `readyz is ${status}`,
+      async () => (await berth.api.get("/readyz")).status === status,
+    );
+
   test("readyz is 503 and says what is wrong, and where", async () => {
     await broken(async () => {
+      await untilReadyIs(503);
       const { body } = await berth.api.get("/readyz").expect(503);
       assert.equal(body.status, "not ready");
       assert.deepEqual(Object.keys(body.problems), ["storage"]);
       assert.match(body.problems.storage, /ENOTDIR/);
+      const forwarded = { "X-Forwarded-For": "203.0.113.7" };
+      const shown = await berth.api.get("/readyz").set(forwarded).expect(503);
+      assert.deepEqual(shown.body, { status: "not ready" }, "of a client that nobody knows");
     });
+  });
+
+  test("readyz writes to the disk at most once in two seconds, however often it is asked", async () => {
+    let probes = 0;
+    const probe = async (): Promise<Record<string, string>> => ({ storage: String((probes += 1)) });
+    const logger = createLogger({ level: "silent", format: "json" });
+    const readiness = probeAtMostEvery(60_000, probe, logger);
+    const results = await Promise.all(Array.from({ length: 100 }, () => readiness()));
+    assert.deepEqual([probes, new Set(results.map(({ storage }) => storage))], [1, new Set(["1"])]);
+    const always = probeAtMostEvery(0, probe, logger);
+    await always();
+    await always();
+    assert.equal(probes, 3);
   });
 
   test("healthz stays 200: a restart would not help", async () => {
@@ -60,16 +86,45 @@ describe("a store that can't be written", () => {
     const { headers } = await berth.api.post("/v2/team/app/blobs/uploads/").expect(202);
     await broken(async () => {
       const { status, body } = await berth.api.patch(String(headers["location"])).send("bytes");
-      assert.ok(status >= 500, String(status));
-      assert.match(body.errors[0].code, /^(?:UNAVAILABLE|UNKNOWN)$/);
+      assert.equal(status, 503);
+      assert.equal(body.errors[0].code, "UNAVAILABLE");
       await berth.api.get("/v2/_catalog").expect(200);
     });
   });
 
   test("readyz recovers by itself", async () => {
-    await broken(async () => {
-      await berth.api.get("/readyz").expect(503);
-    });
-    await berth.api.get("/readyz").expect(200);
+    await broken(() => untilReadyIs(503));
+    await untilReadyIs(200);
+  });
+});
+
+describe("metrics", async () => {
+  const forwarded = { "X-Forwarded-For": "203.0.113.7" };
+  const [direct, proxied, elsewhere] = await Promise.all(
+    [{}, { trustedProxies: "127.0.0.1" }, { "metrics.listen": "127.0.0.1:0" }].map((settings) =>
+      startBerth(path.join(temporaryFolder(), "data"), settings),
+    ),
+  );
+  after(() => Promise.all([direct, proxied, elsewhere].map((berth) => berth?.close())));
+
+  test("are for the addresses of metrics.allow, as the client's own or as a trusted proxy says it", async () => {
+    await direct?.api.get("/metrics").expect(200);
+    await proxied?.api.get("/metrics").expect(200);
+    await proxied?.api.get("/metrics").set(forwarded).expect(404);
+    await proxied?.api.get("/metrics").set("X-Forwarded-For", "127.0.0.1").expect(200);
+  });
+
+  test("are not for a request that a proxy forwards which nobody trusts", async () => {
+    for (const [name, value] of [
+      ["X-Forwarded-For", "127.0.0.1"],
+      ["X-Real-IP", "127.0.0.1"],
+      ["Forwarded", "for=127.0.0.1"],
+    ] as const)
+      await direct?.api.get("/metrics").set(name, value).expect(404);
+  });
+
+  test("are not at the registry's address when metrics.listen gives them one of their own", async () => {
+    await elsewhere?.api.get("/metrics").expect(404);
+    await elsewhere?.api.get("/readyz").expect(200, { status: "ready" });
   });
 });

@@ -20,6 +20,7 @@ export interface StartOptions {
   readonly handle?: Assembled["handle"];
   readonly limits?: Partial<Config["limits"]>;
   readonly trustedProxies?: readonly string[];
+  readonly metrics?: { readonly listen: string };
   readonly tls?: { readonly cert: string; readonly key: string };
   readonly close?: () => Promise<void>;
 }
@@ -31,6 +32,7 @@ export async function start(options: StartOptions = {}): Promise<Started> {
   const assembled: Assembled = {
     administrator: undefined,
     handle: options.handle ?? ((request, response) => void response.end(request.url)),
+    handleOps: (request, response) => void response.end(`operator ${request.url}`),
     drain: () => void asked.push("drain"),
     close: async () => {
       asked.push("close");
@@ -41,6 +43,7 @@ export async function start(options: StartOptions = {}): Promise<Started> {
     listen: "127.0.0.1:0",
     tls: options.tls,
     trustedProxies: options.trustedProxies,
+    metrics: options.metrics,
   });
   const logger = createLogger(
     { level: "debug", format: "json" },

@@ -14,7 +14,9 @@ describe("repositories in the Hub-shaped API", async () => {
   const tom = await hubAs(berth, "tom");
   const nobody = await hubAs(berth);
   const make = (ask: Ask, namespace: string, name: string, more: object = {}) =>
-    ask("post", `/v2/namespaces/${namespace}/repositories/`, { name, namespace, ...more });
+    ask("post", `/v2/namespaces/${namespace}/repositories/`, {
+      ...{ name, namespace, is_private: false, ...more },
+    });
 
   test("are made, shown, described and removed, with a slash at the end or without", async () => {
     const made = await make(mia, "mia", "app", { description: "demo", full_description: "# Demo" });
