@@ -10,7 +10,7 @@ import type { Logger } from "./observability/logger.ts";
 import { openCounting } from "./counting.ts";
 import { measureMirrors, openMirroring } from "./mirroring.ts";
 import { createMetrics } from "./observability/metrics.ts";
-import { pushRules } from "./push-rules.ts";
+import { pushRules, uploadLimits } from "./push-rules.ts";
 import { createBlobs } from "./registry/blobs.ts";
 import { createKeeper, type KeepingTimes } from "./registry/clock.ts";
 import { createRecentBlobs } from "./registry/recent-blobs.ts";
@@ -80,6 +80,7 @@ async function assembleParts(
   const { sparse } = config;
   const registry = createRegistry({
     ...{ store, metadata, clock, sparse, rules: pushRules(config), keeping, report: logger },
+    limits: uploadLimits(config),
     locks: lent?.locks,
   });
   const { uploads } = registry;

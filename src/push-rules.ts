@@ -1,5 +1,11 @@
 import type { Config } from "./config/schema.ts";
 import type { PushRules } from "./metadata/repository-creation.ts";
+import type { UploadLimits } from "./registry/uploads/room.ts";
+
+/** What a configuration says of uploads. */
+export function uploadLimits({ limits }: Config): UploadLimits {
+  return { blobBytes: limits.blobSize, sessionsPerAccount: limits.uploadsPerAccount };
+}
 
 /** What a configuration says of pushes, as the commands of the database take it. */
 export function pushRules({ repositories, quotas }: Config): PushRules {

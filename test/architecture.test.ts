@@ -54,7 +54,7 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
   ],
   administration: ["stores", "metadata", "auth", "config"],
   "data-folder": ["stores", "contract", "metadata", "registry", "config"],
-  "push-rules": ["metadata", "config"],
+  "push-rules": ["metadata", "registry", "config"],
   upkeep: ["concurrency", "data-folder", "stores", "contract", "metadata", "registry", "config"],
   repositories: ["data-folder", "push-rules", "metadata", "registry", "auth", "config"],
   server: ["assemble", "http", "config", "observability", "oci", "concurrency"],

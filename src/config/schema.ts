@@ -158,6 +158,12 @@ export const configSchema = z.object({
       manifestsInFlight: integer({ min: 1, max: 10_000 })
         .prefault(16)
         .describe("Manifests that are read at the same time"),
+      blobSize: size({ min: MiB })
+        .optional()
+        .describe("Largest blob; none means what the storage takes"),
+      uploadsPerAccount: integer({ min: 16 })
+        .prefault(1000)
+        .describe("Uploads that one account may have open; in open mode all clients together"),
       uploadIdle: duration({ min: 1000 })
         .prefault("7d")
         .describe("An upload that nobody goes on with expires after this time"),

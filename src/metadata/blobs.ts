@@ -91,7 +91,9 @@ async function mountBlob(tx: Database, mount: MountBlob): Promise<boolean | Refu
     .where("blobs.state", "=", "live")
     .executeTakeFirst();
   if (source === undefined) return false;
-  const opened = await openForPush(tx, mount, source);
+  const opened = await openForPush(tx, mount, {
+    ...{ what: "blob", blobId: source.id, sizeBytes: source.sizeBytes },
+  });
   if (isRefusal(opened)) return opened;
   await linkBlob(tx, opened.repositoryId, source.id, mount);
   return true;

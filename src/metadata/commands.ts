@@ -31,6 +31,7 @@ import { searchCommands } from "./search.ts";
 import { teamPermissionCommands } from "./team-permissions.ts";
 import { teamCommands } from "./teams.ts";
 import { upkeepCommands } from "./upkeep.ts";
+import { uploadRoomCommands } from "./upload-room.ts";
 import { uploadCommands } from "./uploads.ts";
 import { userCommands } from "./users.ts";
 
@@ -72,6 +73,7 @@ export const commands = {
   ...teamPermissionCommands,
   ...upkeepCommands,
   ...uploadCommands,
+  ...uploadRoomCommands,
   ...userCommands,
 };
 

@@ -6,6 +6,7 @@ import { findImmutable, findImmutableOver } from "./immutable-tags.ts";
 import type { Change } from "./keeping.ts";
 import { insertReferences, missingReferences } from "./manifest-references.ts";
 import { checkMirrorTag } from "./mirror-tags.ts";
+import { creditManifest, type Quota } from "./quotas.ts";
 import { isRefusal, type ImmutableTag, type Refusal } from "./refusals.ts";
 import { findRepository, touchRepository } from "./repositories.ts";
 import { openForPush, type Push } from "./repository-creation.ts";
@@ -118,15 +119,14 @@ async function putManifest(tx: Database, put: PutManifest): Promise<ManifestPut 
   const immutable = known && (await findImmutable(tx, known, put.tags, digest));
   if (immutable !== undefined) return immutable;
 
-  const opened = known === undefined ? await openForPush(tx, put) : { repositoryId: known.id };
+  const existing = known && (await findExisting(tx, known.id, digest));
+  const item = { what: "manifest", sizeBytes: put.manifest.size_bytes } as const;
+  const opened =
+    known !== undefined && (existing !== undefined || !isCounted(known.quota, put))
+      ? { repositoryId: known.id }
+      : await openForPush(tx, put, item);
   if (isRefusal(opened)) return opened;
   const { repositoryId } = opened;
-  const existing = await tx
-    .selectFrom("manifests")
-    .select(["id", "media_type"])
-    .where("repository_id", "=", repositoryId)
-    .where("digest", "=", digest)
-    .executeTakeFirst();
   if (
     known !== undefined &&
     existing !== undefined &&
@@ -161,6 +161,17 @@ async function putManifest(tx: Database, put: PutManifest): Promise<ManifestPut 
   await touchRepository(tx, repositoryId, put.nowMs);
   return { outcome: "stored" };
 }
+
+const isCounted = (quota: Quota | undefined, { rules }: Push): boolean =>
+  quota !== undefined || rules.defaultQuotaBytes !== null;
+
+const findExisting = (tx: Database, repositoryId: number, digest: Digest) =>
+  tx
+    .selectFrom("manifests")
+    .select(["id", "media_type"])
+    .where("repository_id", "=", repositoryId)
+    .where("digest", "=", digest)
+    .executeTakeFirst();
 
 export interface DeleteManifest extends TagChange {
   readonly digest: Digest;
@@ -198,6 +209,7 @@ export async function removeManifest(
   { nowMs, reviewAtMs }: Change,
 ): Promise<void> {
   await reviewWhatItKept(tx, manifest, reviewAtMs);
+  await creditManifest(tx, manifest);
   await tx.deleteFrom("manifests").where("id", "=", manifest.id).execute();
   await touchRepository(tx, manifest.repositoryId, nowMs);
 }

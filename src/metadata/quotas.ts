@@ -2,11 +2,12 @@ import { sql } from "kysely";
 import { writeAudit, type Actor } from "./audit.ts";
 import type { OverQuota } from "./refusals.ts";
 import type { Database } from "./schema.ts";
+import { reservedBytes } from "./uploads.ts";
 
 /*
- * What a namespace may hold: the bytes of the distinct blobs that its repositories link to. The sum is kept in the row
- * of the quota, in the transaction of every link that comes or goes, and only there: a namespace without a row costs
- * nothing.
+ * What a namespace may hold: the bytes of the distinct blobs that its repositories link to, and of their manifests. The
+ * sum is kept in the row of the quota, in the transaction of every link or manifest that comes or goes, and only there: a
+ * namespace without a row costs nothing. Open uploads are counted from their rows (`reservedBytes`).
  */
 
 export interface Quota {
@@ -29,7 +30,7 @@ export function createQuotaReads(db: Database) {
     async list(): Promise<readonly NamespaceUse[]> {
       const { rows } = await sql<NamespaceUse>`
         SELECT names.namespace AS namespace, quotas.limit_bytes AS limitBytes, quotas.used_bytes AS keptBytes,
-          coalesce(sizes.bytes, 0) AS usedBytes
+          coalesce(sizes.bytes, 0) + coalesce(documents.bytes, 0) AS usedBytes
         FROM (SELECT namespace FROM repositories UNION SELECT namespace FROM quotas) AS names
         LEFT JOIN quotas ON quotas.namespace = names.namespace
         LEFT JOIN (
@@ -39,6 +40,10 @@ export function createQuotaReads(db: Database) {
             JOIN blob_links ON blob_links.repository_id = repositories.id
             JOIN blobs ON blobs.id = blob_links.blob_id)
           GROUP BY namespace) AS sizes ON sizes.namespace = names.namespace
+        LEFT JOIN (
+          SELECT repositories.namespace AS namespace, sum(manifests.size_bytes) AS bytes
+          FROM manifests JOIN repositories ON repositories.id = manifests.repository_id
+          GROUP BY repositories.namespace) AS documents ON documents.namespace = names.namespace
         ORDER BY names.namespace`.execute(db);
       return rows;
     },
@@ -59,21 +64,29 @@ export interface Charge {
   readonly quota: Quota | undefined;
   /** The limit where no row says one; `null` for none. */
   readonly defaultBytes: number | null;
-  /** The blob that is about to be linked, if it has a row already. */
-  readonly blobId: number | undefined;
+  readonly item: Item;
+}
+
+/** What is about to be stored. */
+export interface Item {
+  readonly what: "blob" | "manifest";
+  /** Of a blob that has a row already. */
+  readonly blobId?: number | undefined;
   readonly sizeBytes: number;
 }
 
-/** Counts a blob just before it is linked, or says that there is no room for it: then nothing is changed. */
+/** Counts a blob or a manifest just before it is stored, or says that there is no room for it: then nothing is changed. */
 export async function chargeQuota(tx: Database, charge: Charge): Promise<OverQuota | undefined> {
-  const { namespace, defaultBytes, blobId, sizeBytes } = charge;
+  const { namespace, defaultBytes, item } = charge;
+  const { what, blobId, sizeBytes } = item;
   if (charge.quota === undefined && defaultBytes === null) return undefined;
   const quota = charge.quota ?? (await beginCounting(tx, namespace, null));
   if (blobId !== undefined && (await isLinkedIn(tx, namespace, blobId))) return undefined;
   const limitBytes = quota.limitBytes ?? defaultBytes;
-  if (limitBytes !== null && quota.usedBytes + sizeBytes > limitBytes) {
-    const { usedBytes } = quota;
-    return { refused: "quota", namespace, limitBytes, usedBytes, blobBytes: sizeBytes };
+  if (limitBytes !== null) {
+    const usedBytes = quota.usedBytes + (await reservedBytes(tx, namespace));
+    if (usedBytes + sizeBytes > limitBytes)
+      return { refused: "quota", what, namespace, limitBytes, usedBytes, addedBytes: sizeBytes };
   }
   await tx
     .updateTable("quotas")
@@ -83,7 +96,11 @@ export async function chargeQuota(tx: Database, charge: Charge): Promise<OverQuo
   return undefined;
 }
 
-async function isLinkedIn(tx: Database, namespace: string, blobId: number): Promise<boolean> {
+export async function isLinkedIn(
+  tx: Database,
+  namespace: string,
+  blobId: number,
+): Promise<boolean> {
   const linked = await tx
     .selectFrom("blob_links")
     .innerJoin("repositories", "repositories.id", "blob_links.repository_id")
@@ -110,6 +127,18 @@ export async function creditQuota(
   );
 }
 
+/** A manifest has gone: its namespace has room again. */
+export async function creditManifest(
+  tx: Database,
+  manifest: { readonly id: number; readonly repositoryId: number },
+): Promise<void> {
+  await sql`
+    UPDATE quotas SET used_bytes = used_bytes - (SELECT size_bytes FROM manifests WHERE id = ${manifest.id})
+    WHERE namespace = (SELECT namespace FROM repositories WHERE id = ${manifest.repositoryId})`.execute(
+    tx,
+  );
+}
+
 /** After many links have gone at once, or where the row is wrong. */
 export async function recountQuota(
   tx: Database,
@@ -117,26 +146,29 @@ export async function recountQuota(
 ): Promise<void> {
   await tx
     .updateTable("quotas")
-    .set({ used_bytes: linkedBytes(namespace) })
+    .set({ used_bytes: storedBytes(namespace) })
     .where("namespace", "=", namespace)
     .execute();
 }
 
-const linkedBytes = (namespace: string) => sql<number>`(
-  SELECT coalesce(sum(size_bytes), 0) FROM blobs WHERE id IN (
+const storedBytes = (namespace: string) => sql<number>`(
+  (SELECT coalesce(sum(size_bytes), 0) FROM blobs WHERE id IN (
     SELECT blob_links.blob_id FROM repositories
     JOIN blob_links ON blob_links.repository_id = repositories.id
+    WHERE repositories.namespace = ${namespace}))
+  + (SELECT coalesce(sum(manifests.size_bytes), 0) FROM repositories
+    JOIN manifests ON manifests.repository_id = repositories.id
     WHERE repositories.namespace = ${namespace}))`;
 
 /** Makes the row of a namespace that had none, or gives it another limit. */
-async function beginCounting(
+export async function beginCounting(
   tx: Database,
   namespace: string,
   limitBytes: number | null,
 ): Promise<Quota> {
   return tx
     .insertInto("quotas")
-    .values({ namespace, limit_bytes: limitBytes, used_bytes: linkedBytes(namespace) })
+    .values({ namespace, limit_bytes: limitBytes, used_bytes: storedBytes(namespace) })
     .onConflict((conflict) => conflict.column("namespace").doUpdateSet({ limit_bytes: limitBytes }))
     .returning(["limit_bytes as limitBytes", "used_bytes as usedBytes"])
     .executeTakeFirstOrThrow();

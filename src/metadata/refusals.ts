@@ -11,11 +11,13 @@ export type Refusal =
 
 export interface OverQuota {
   readonly refused: "quota";
+  readonly what: "blob" | "manifest" | "upload";
   readonly namespace: string;
   readonly limitBytes: number;
+  /** By blobs and manifests, and by open uploads as far as they have reserved. */
   readonly usedBytes: number;
   /** What would have come on top. */
-  readonly blobBytes: number;
+  readonly addedBytes: number;
 }
 
 export interface ImmutableTag {

@@ -1,7 +1,7 @@
 import { namespaceOf, type RepositoryName } from "../oci/name.ts";
 import { writeAudit, type Actor } from "./audit.ts";
 import { addCollaborator } from "./collaborators.ts";
-import { chargeQuota, findQuota, type Quota } from "./quotas.ts";
+import { chargeQuota, findQuota, type Item, type Quota } from "./quotas.ts";
 import { isRefusal, type OverQuota, type Refusal } from "./refusals.ts";
 import { findRepository } from "./repositories.ts";
 import type { Database, Visibility } from "./schema.ts";
@@ -24,22 +24,18 @@ export interface Push {
 }
 
 /**
- * The repository of a push, which comes into being with the first thing that is stored in it, and room in it for a
- * blob if one is to be linked. A refusal has changed nothing.
+ * The repository of a push, which comes into being with the first thing that is stored in it, and room in it for what
+ * is to be stored. A refusal has changed nothing.
  */
 export async function openForPush(
   tx: Database,
   push: Push,
-  blob?: { readonly id: number | undefined; readonly sizeBytes: number },
+  item?: Item,
 ): Promise<{ readonly repositoryId: number } | Refusal> {
   const { repository, rules } = push;
   const namespace = namespaceOf(repository);
   const room = async (quota: Quota | undefined): Promise<OverQuota | undefined> =>
-    blob &&
-    chargeQuota(tx, {
-      ...{ namespace, quota, defaultBytes: rules.defaultQuotaBytes },
-      ...{ blobId: blob.id, sizeBytes: blob.sizeBytes },
-    });
+    item && chargeQuota(tx, { namespace, quota, defaultBytes: rules.defaultQuotaBytes, item });
 
   const known = await findRepository(tx, repository);
   if (known !== undefined) return (await room(known.quota)) ?? { repositoryId: known.id };

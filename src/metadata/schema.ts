@@ -156,6 +156,7 @@ interface UploadsTable {
   started_at: number;
   touched_at: number;
   account_id: number | null;
+  reserved_bytes: Generated<number>;
 }
 
 interface ManifestReviewsTable {
@@ -267,4 +268,4 @@ interface RepositoryRemovalsTable {
 
 export type NewManifest = Omit<Insertable<ManifestsTable>, "id" | "repository_id">;
 export type NewManifestReference = Omit<Insertable<ManifestReferencesTable>, "manifest_id">;
-export type UploadRow = Selectable<UploadsTable>;
+export type UploadRow = Omit<Selectable<UploadsTable>, "reserved_bytes">;

@@ -34,7 +34,9 @@ export async function storeBlob(
   if (known?.storageKey === blob.storageKey) return "stored";
   const ended = await takeUpload(tx, blob.uploadId);
   if (ended === "gone") return await answerWithoutUpload(tx, blob);
-  const opened = await openForPush(tx, blob, { id: known?.id, sizeBytes: blob.sizeBytes });
+  const opened = await openForPush(tx, blob, {
+    ...{ what: "blob", blobId: known?.id, sizeBytes: blob.sizeBytes },
+  });
   if (isRefusal(opened)) {
     if (ended !== undefined) await tx.insertInto("uploads").values(ended).execute();
     return opened;

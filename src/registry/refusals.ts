@@ -18,11 +18,12 @@ export function refusalError(refusal: Refusal, repository: RepositoryName): OciE
         detail: { name: repository, tag: refusal.tag },
       });
     case "quota": {
-      const { namespace, limitBytes, usedBytes, blobBytes } = refusal;
+      const { what, namespace, limitBytes, usedBytes, addedBytes } = refusal;
+      const needs = what === "upload" ? "needs" : "has";
       return new OciError(
         "DENIED",
-        `the quota of ${namespace} is ${limitBytes} bytes: ${usedBytes} are used, and this blob has ${blobBytes}`,
-        { detail: { namespace, limitBytes, usedBytes, blobBytes } },
+        `the quota of ${namespace} is ${limitBytes} bytes: ${usedBytes} are used, and this ${what} ${needs} ${addedBytes}`,
+        { detail: { namespace, limitBytes, usedBytes, addedBytes } },
       );
     }
   }

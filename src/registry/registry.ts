@@ -11,6 +11,7 @@ import { createReferrers, type Referrers } from "./referrers.ts";
 import { createRepositories, type Repositories } from "./repositories.ts";
 import { createTags, type Tags } from "./tags.ts";
 import type { UploadLocks } from "./uploads/locks.ts";
+import type { UploadLimits } from "./uploads/room.ts";
 import { createUploads, type Uploads } from "./uploads/uploads.ts";
 
 export type { Actor };
@@ -31,6 +32,8 @@ export function createRegistry(parts: {
   readonly clock: Clock;
   readonly sparse: boolean;
   readonly rules: PushRules;
+  /** Missing: the default ones. */
+  readonly limits?: UploadLimits | undefined;
   readonly keeping: KeepingTimes;
   readonly report: Warnings;
   /** Those of all processes that write to the store; missing: there is only this one. */

@@ -98,6 +98,8 @@ describe("berth repo and berth quota, beside a server that runs", async () => {
 
     const held =
       20 +
+      manifest.length +
+      other.manifest.length +
       JSON.stringify({
         architecture: "amd64",
         os: "linux",

@@ -11,6 +11,7 @@ import { createKeeper } from "../../src/registry/clock.ts";
 import { createRegistry, type Registry } from "../../src/registry/registry.ts";
 import { check, type Finding } from "../../src/registry/upkeep/check.ts";
 import { collect } from "../../src/registry/upkeep/collector.ts";
+import type { UploadLimits } from "../../src/registry/uploads/room.ts";
 import type { BlobStore } from "../../storage/blob-store.ts";
 import { createMemoryStore } from "../../storage/memory/store.ts";
 import { openMetadataInMemory } from "../support/metadata.ts";
@@ -35,7 +36,7 @@ export interface World {
   close(): Promise<void>;
 }
 
-export function openWorld(rules: Partial<PushRules> = {}): World {
+export function openWorld(rules: Partial<PushRules> = {}, limits?: UploadLimits): World {
   const store = createMemoryStore();
   const connection = new SqliteDatabase(":memory:");
   const metadata = openMetadataInMemory(connection);
@@ -44,7 +45,7 @@ export function openWorld(rules: Partial<PushRules> = {}): World {
   const parts = { store, metadata, clock, report: silent };
   const registry = createRegistry({
     ...parts,
-    ...{ sparse: false, keeping, rules: { ...usualRules, ...rules } },
+    ...{ sparse: false, keeping, limits, rules: { ...usualRules, ...rules } },
   });
   const collector = {
     ...{ ...parts, keeper: createKeeper(clock, keeping), graceMs: keeping.graceMs },
@@ -83,9 +84,9 @@ export function openWorld(rules: Partial<PushRules> = {}): World {
 
 /** A test in a world of its own. */
 export const inWorld =
-  (work: (world: World) => Promise<void>, rules: Partial<PushRules> = {}) =>
+  (work: (world: World) => Promise<void>, rules: Partial<PushRules> = {}, limits?: UploadLimits) =>
   async (): Promise<void> => {
-    const world = openWorld(rules);
+    const world = openWorld(rules, limits);
     try {
       await work(world);
     } finally {

@@ -25,6 +25,8 @@ export interface Sessions {
   find(id: string): Promise<UploadRow | undefined>;
   /** Whether the store can't hold anything of it yet. */
   isYoung(id: string): boolean;
+  /** Sessions of an account that have no row yet. */
+  youngOf(accountId: number | null): number;
   /** Resolves when the row is durable. */
   settle(id: string): Promise<void>;
   /** Ends the session in this process. True: it has a row, which has to go too. */
@@ -74,6 +76,8 @@ export function createSessions(metadata: Pick<Metadata, "uploads" | "run">): Ses
     },
 
     isYoung: (id) => young.has(id),
+    youngOf: (accountId) =>
+      [...young.values()].filter(({ row }) => row.account_id === accountId).length,
     settle,
 
     async forget(id) {

@@ -1,4 +1,4 @@
-import type { BlobStore } from "../../../storage/blob-store.ts";
+import type { BlobStore, ByteSource } from "../../../storage/blob-store.ts";
 import type { Actor } from "../../metadata/audit.ts";
 import type { Metadata } from "../../metadata/metadata.ts";
 import type { PushRules } from "../../metadata/repository-creation.ts";
@@ -19,6 +19,7 @@ import { refusalError } from "../refusals.ts";
 import { checkRange, gather, measured, UploadRangeError, type Chunk } from "./chunk.ts";
 import { createUploadHashes, mismatch } from "./hashes.ts";
 import { createUploadLocks, type UploadHold, type UploadLocks } from "./locks.ts";
+import { createSessionCount, createUploadRoom, type UploadLimits } from "./room.ts";
 import { findSession, rowOf, type Claim, type Session } from "./session.ts";
 import { createSessions } from "./sessions.ts";
 
@@ -26,6 +27,8 @@ import { createSessions } from "./sessions.ts";
 const wholeInMemoryBytes = 256 * 1024;
 /** What all such blobs together may hold; beyond it they go by way of an upload like large ones. */
 const memoryBudgetBytes = 32 * 1024 * 1024;
+
+const defaultLimits: UploadLimits = { blobBytes: undefined, sessionsPerAccount: 1_000 };
 
 export type Uploads = ReturnType<typeof createUploads>;
 
@@ -35,19 +38,25 @@ export type Uploads = ReturnType<typeof createUploads>;
  */
 export function createUploads(parts: {
   readonly store: BlobStore;
-  readonly metadata: Pick<Metadata, "uploads" | "blobs" | "repositories" | "run">;
+  readonly metadata: Pick<Metadata, "uploads" | "blobs" | "repositories" | "quotas" | "run">;
   readonly clock: Clock;
   readonly keeper: Keeper;
   readonly recentBlobs: RecentBlobs;
   readonly rules: PushRules;
+  readonly limits?: UploadLimits | undefined;
   /** Those of all processes that answer; missing: there is only this one. */
   readonly locks?: UploadLocks | undefined;
 }) {
   const { store, metadata, clock, keeper, recentBlobs, rules } = parts;
+  const { limits = defaultLimits } = parts;
   const { locks = createUploadLocks() } = parts;
   const sessions = createSessions(metadata);
   const hashes = createUploadHashes(store);
   let heldInMemoryBytes = 0;
+  const { largestBlobBytes = Infinity } = store.abilities;
+  const room = createUploadRoom({
+    ...{ metadata, rules, largestBytes: Math.min(largestBlobBytes, limits.blobBytes ?? Infinity) },
+  });
 
   const find = (claim: Claim): Promise<Session> => findSession(sessions, claim);
 
@@ -80,6 +89,11 @@ export function createUploads(parts: {
     await metadata.run("endUpload", { id: row.id });
     await store.abort(row.storage_reference);
   };
+
+  const countSession = createSessionCount({
+    ...{ metadata, clock, limit: limits.sessionsPerAccount, makeRoom: discard },
+    withoutRow: (accountId) => sessions.youngOf(accountId),
+  });
 
   /** Records a blob whose bytes are durable under `storageKey`; bytes that were here already are not kept twice. */
   const record = async (blob: {
@@ -128,6 +142,7 @@ export function createUploads(parts: {
   }): Promise<void> => {
     const { actor, repository, digest, chunk, session } = blob;
     const held = chunk.lengthBytes ?? 0;
+    room.checkSize(held);
     heldInMemoryBytes += held;
     try {
       const bytes = await gather(measured(chunk, session?.hold.moved ?? (() => undefined)));
@@ -144,12 +159,37 @@ export function createUploads(parts: {
     }
   };
 
-  /** Appends a chunk at the upload's end. What arrived before the client went away is kept. */
-  const append = async (row: UploadRow, hold: UploadHold, chunk: Chunk): Promise<number> => {
+  /**
+   * Appends a chunk at the upload's end. What arrived before the client went away is kept; an upload that is refused
+   * because it is too large, or has no room in the quota, ends and gives its bytes back.
+   */
+  const append = async (
+    row: UploadRow,
+    hold: UploadHold,
+    chunk: Chunk,
+    digest?: Digest,
+  ): Promise<number> => {
     const offset = await sizeOf(row);
     checkRange(chunk, offset);
-    refuseTooLarge(offset + (chunk.lengthBytes ?? 0), store.abilities.largestBlobBytes);
     await sessions.settle(row.id);
+    try {
+      const admitted = await room.admit(row, offset, chunk, digest);
+      return await appendAt(row, hold, offset, admitted(measured(chunk, hold.moved)), chunk);
+    } catch (error) {
+      const isRefused =
+        error instanceof OciError && (error.code === "DENIED" || error.status === 413);
+      if (isRefused) await discard(row);
+      throw error;
+    }
+  };
+
+  const appendAt = async (
+    row: UploadRow,
+    hold: UploadHold,
+    offset: number,
+    source: ByteSource,
+    chunk: Chunk,
+  ): Promise<number> => {
     if (clock() - row.touched_at > rewriteAfterMs) {
       await metadata.run("touchUpload", { id: row.id, nowMs: clock() });
     }
@@ -157,8 +197,7 @@ export function createUploads(parts: {
       void chunk.source.destroy(new Error("a newer request has taken over the upload"));
     hold.letGo.addEventListener("abort", stop, { once: true });
     try {
-      const bytes = hashes.tap(row.id, offset, measured(chunk, hold.moved));
-      return await store.append(row.storage_reference, offset, bytes);
+      return await store.append(row.storage_reference, offset, hashes.tap(row.id, offset, source));
     } catch (error) {
       // Perhaps hashed and not written; what another process puts in its place would not be hashed here.
       hashes.forget(row.id);
@@ -206,7 +245,7 @@ export function createUploads(parts: {
         checkRange(chunk, 0);
         return await storeWhole({ actor, repository, digest, chunk, session: { row, hold } });
       }
-      await append(row, hold, chunk);
+      await append(row, hold, chunk, digest);
       await closeStored(row, digest);
     } catch (error) {
       if (error instanceof OciError && error.code === "DIGEST_INVALID") await discard(row);
@@ -223,6 +262,7 @@ export function createUploads(parts: {
     // A whole upload for nothing; where a push may make the repository, its rights are looked at with the first thing stored.
     if (!rules.createOnPush && (await metadata.repositories.find(repository)) === undefined)
       throw refusalError({ refused: "absent" }, repository);
+    await countSession(actor);
     const id = sessions.newId();
     const nowMs = clock();
     const storage_reference = await store.begin();
@@ -302,11 +342,4 @@ export function createUploads(parts: {
     /** Makes durable what is open, for whoever goes on with it. */
     close: (): Promise<void> => sessions.close(),
   };
-}
-
-/** Before the first byte, where the client has said how many there will be. */
-function refuseTooLarge(sizeBytes: number, most = Infinity): void {
-  if (sizeBytes <= most) return;
-  const message = `the storage takes blobs of up to ${most} bytes`;
-  throw new OciError("SIZE_INVALID", message, { status: 413 });
 }
