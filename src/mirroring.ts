@@ -2,16 +2,20 @@ import type { BlobStore } from "../storage/blob-store.ts";
 import { readProxies } from "./config/proxies.ts";
 import type { Config } from "./config/schema.ts";
 import { openDataFolder } from "./data-folder.ts";
+import type { Actor } from "./metadata/audit.ts";
 import type { Metadata } from "./metadata/metadata.ts";
+import { isRefusal } from "./metadata/refusals.ts";
 import type { CopyOptions, CopyStep } from "./mirror/copying.ts";
 import { counterNames } from "./mirror/counters.ts";
 import type { Schedule } from "./mirror/schedule.ts";
 import type { Mirrored, Mirrors } from "./mirror/mirrors.ts";
-import { namespaceOf, parseRepositoryName } from "./oci/name.ts";
+import { OciError } from "./oci/errors.ts";
+import { namespaceOf, parseRepositoryName, type RepositoryName } from "./oci/name.ts";
 import { parseTag, type Tag } from "./oci/reference.ts";
 import { pushRules } from "./push-rules.ts";
 import { createBlobs, type Blobs } from "./registry/blobs.ts";
 import { createKeeper, type KeepingTimes } from "./registry/clock.ts";
+import { refusalError } from "./registry/refusals.ts";
 import { createRepositories } from "./registry/repositories.ts";
 import { removeRetired } from "./registry/upkeep/collector.ts";
 import { createLogger, type Logger } from "./observability/logger.ts";
@@ -25,7 +29,7 @@ export async function openMirroring(
     readonly registry: { readonly blobs: Pick<Blobs, "open"> };
     readonly clock: () => number;
     readonly keeping: KeepingTimes;
-    readonly logger: Pick<Logger, "error">;
+    readonly logger: Pick<Logger, "error" | "warn" | "info">;
   },
   options: { readonly runsSchedules: boolean },
 ): Promise<Mirrors | undefined> {
@@ -39,6 +43,7 @@ export async function openMirroring(
       blobs: registry.blobs,
       manifestBytes: config.limits.manifestSize,
       proxies: readProxies(),
+      log: logger,
       report: (error) => logger.error({ err: error }, "the mirror could not do what it should"),
     },
     options,
@@ -74,10 +79,14 @@ export interface MirrorReport {
   readonly blobs: number;
   readonly bytes: number;
   readonly budgetBytes: number | undefined;
+  /** Why the upstream does not work, and since when; `undefined`: it works, or was not asked yet. */
+  readonly failure: { readonly reason: string; readonly sinceMs: number } | undefined;
   readonly pins: readonly string[];
   /** Since the data folder was made. */
   readonly counters: Readonly<Record<string, number>>;
 }
+
+const cliActor: Actor = { accountId: null, name: "berth", peer: "" };
 
 /** What the commands for mirrors do to a data folder, also while a server runs on it. */
 export interface MirrorFolder {
@@ -89,13 +98,15 @@ export interface MirrorFolder {
   readonly schedules: readonly Schedule[];
   /** False: it was so already. */
   pin(image: MirroredImage, isPinned: boolean): Promise<boolean>;
-  /** Throws NAME_UNKNOWN if nothing of it is here. */
+  /** Forgets a tag, or the repository where none was said. Throws NAME_UNKNOWN, MANIFEST_UNKNOWN if nothing of it is here. */
   purge(image: MirroredImage): Promise<void>;
   close(): Promise<void>;
 }
 
 export interface MirroredImage extends Mirrored {
+  /** `latest` where none was said. */
   readonly tag: Tag;
+  readonly hasTag: boolean;
 }
 
 /** Throws NoRegistryError, and where database and store do not belong together. */
@@ -120,6 +131,8 @@ export async function openMirrorFolder(config: Config): Promise<MirrorFolder> {
       ...{ store, metadata, keeping, clock: Date.now, blobs },
       manifestBytes: config.limits.manifestSize,
       proxies: readProxies(),
+      // Commands say themselves what has failed.
+      log: { warn: () => undefined, info: () => undefined },
       report: () => undefined,
     },
     { runsSchedules: false },
@@ -129,6 +142,23 @@ export async function openMirrorFolder(config: Config): Promise<MirrorFolder> {
     uploads: { forgetYoung: () => undefined, abandon: () => Promise.resolve() },
   });
 
+  const failureOf = async (namespace: string) => {
+    const state = await metadata.mirrorStates.find(namespace);
+    if (state === undefined || state.reason === null) return undefined;
+    return { reason: state.reason, sinceMs: state.changedAtMs };
+  };
+  /** Takes one tag away; its manifest and blobs go as those of every image that lost its tag. */
+  const purgeTag = async (repository: RepositoryName, tag: Tag): Promise<void> => {
+    // A server keeps what its upstream has said of a tag: from now on that is older than this.
+    await metadata.run("checkMirrorTag", { repository, tag, nowMs: Date.now() });
+    const removed = await metadata.run("deleteTag", {
+      ...{ actor: cliActor, repository, tag },
+      ...keeper.change(),
+    });
+    if (isRefusal(removed)) throw refusalError(removed, repository);
+    if (!removed) throw new OciError("MANIFEST_UNKNOWN", `nothing of ${repository}:${tag} is here`);
+  };
+
   return {
     async report() {
       const counters = await metadata.mirrorCounters.list();
@@ -137,6 +167,7 @@ export async function openMirrorFolder(config: Config): Promise<MirrorFolder> {
         mirrors.list.map(async ({ settings: { namespace, upstream, budget } }) => ({
           ...{ namespace, upstream, budgetBytes: budget },
           ...(await metadata.mirrorUses.stock(namespace)),
+          failure: await failureOf(namespace),
           pins: pins
             .filter(({ repository }) => namespaceOf(repository) === namespace)
             .map(({ repository, tag }) => `${repository}:${tag}`),
@@ -145,10 +176,10 @@ export async function openMirrorFolder(config: Config): Promise<MirrorFolder> {
       );
     },
     parseImage(text) {
-      const [, name = "", tag = "latest"] = /^(.+?)(?::([^/:]+))?$/.exec(text) ?? [];
+      const [, name = "", tag] = /^(.+?)(?::([^/:]+))?$/.exec(text) ?? [];
       const mirrored = mirrors.byName(parseRepositoryName(name), name);
       if (mirrored === undefined) throw new NoMirrorError(`no mirror has ${name}`);
-      return { ...mirrored, tag: parseTag(tag) };
+      return { ...mirrored, tag: parseTag(tag ?? "latest"), hasTag: tag !== undefined };
     },
     warm: ({ mirror, place, tag }, options) =>
       createCopying(mirror, metadata).image(place, tag, options),
@@ -157,8 +188,9 @@ export async function openMirrorFolder(config: Config): Promise<MirrorFolder> {
       isPinned
         ? metadata.run("pinMirrorTag", { repository, tag, nowMs: Date.now() })
         : metadata.run("unpinMirrorTag", { repository, tag }),
-    async purge({ place }) {
-      await repositories.delete({ accountId: null, name: "berth", peer: "" }, place.repository);
+    async purge({ place, tag, hasTag }) {
+      if (hasTag) return await purgeTag(place.repository, tag);
+      await repositories.delete(cliActor, place.repository);
       for await (const step of removeRetired({ store, metadata, keeper }))
         if (step.kind === "failed") throw step.error;
     },

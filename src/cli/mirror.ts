@@ -11,7 +11,8 @@ Examples:
   $ berth mirror status                                what each mirror holds, and what it was asked
   $ berth mirror warm docker.io/library/alpine:3.20 --platform linux/amd64
   $ berth mirror pin docker.io/library/alpine:3.20     its blobs stay, whatever the budget says
-  $ berth mirror purge docker.io/library/alpine        forget the repository; the next pull fetches it again
+  $ berth mirror purge docker.io/library/alpine:3.20   forget the tag; the next pull asks for it again
+  $ berth mirror purge docker.io/library/alpine        forget the repository with all that is in it
   $ berth mirror sync --dry-run                        what the schedules would fetch now
 `;
 
@@ -47,12 +48,17 @@ function status(): Command {
     (options: DataFolderOptions) =>
       withMirrors(options, async ({ folder, output }) => {
         for (const report of await folder.report()) {
-          const { namespace, upstream, blobs, bytes, budgetBytes, pins, counters } = report;
+          const { namespace, upstream, blobs, bytes, budgetBytes, failure, pins, counters } =
+            report;
           const budget = budgetBytes === undefined ? "" : ` of ${formatBytes(budgetBytes)}`;
           const counts = Object.entries(counters).map(([name, value]) => `    ${name}: ${value}`);
           const pinned = pins.map((image) => `    pinned: ${image}`);
           const heading = `${namespace}  ${upstream}  ${blobs} blobs, ${formatBytes(bytes)}${budget}`;
-          output.say(report, heading, ...counts, ...pinned);
+          const failing =
+            failure === undefined
+              ? []
+              : [`    failing since ${new Date(failure.sinceMs).toISOString()}: ${failure.reason}`];
+          output.say(report, heading, ...failing, ...counts, ...pinned);
         }
       }),
   );
@@ -73,7 +79,10 @@ function warm(): Command {
         const image = folder.parseImage(text);
         const platforms = options.platform ?? [];
         const copy = { platforms, referrers: options.referrers ?? false, isDryRun: false };
-        await tell(text, folder.warm(image, copy), output);
+        const { failed, blobs } = await tell(text, folder.warm(image, copy), output);
+        if (failed.length > 0) throw new Failure(`${text} could not be fetched`);
+        if (blobs === 0 && platforms.length > 0)
+          throw new Failure(`${text} has none of the platforms ${platforms.join(", ")}`);
       }),
     );
 }
@@ -102,12 +111,12 @@ function unpin(): Command {
 }
 
 function purge(): Command {
-  return dataFolderCommand("purge", "forget a mirrored repository with all that is in it")
-    .argument("<repository>", "docker.io/library/alpine")
+  return dataFolderCommand("purge", "forget a mirrored tag, or a repository with all that is in it")
+    .argument("<image>", "docker.io/library/alpine:3.20, or docker.io/library/alpine for all of it")
     .action((text: string, options: DataFolderOptions) =>
       withMirrors(options, async ({ folder, output }) => {
         await folder.purge(folder.parseImage(text));
-        output.say({ repository: text, purged: true }, `purged ${text}`);
+        output.say({ image: text, purged: true }, `purged ${text}`);
       }),
     );
 }
@@ -121,18 +130,25 @@ function sync(): Command {
     .option("--dry-run", "say what would be fetched; only manifests are")
     .action((options: SyncOptions) =>
       withMirrors(options, async ({ folder, output }) => {
-        let failures = 0;
+        const failures: string[] = [];
         for (const { name, run } of folder.schedules)
-          failures += await tell(name, run(options.dryRun ?? false), output);
-        if (failures > 0) throw new Failure(`${failures} images could not be copied`);
+          failures.push(...(await tell(name, run(options.dryRun ?? false), output)).failed);
+        if (failures.length > 0)
+          throw new Failure(
+            `could not be copied: ${failures.slice(0, 10).join(", ")}${failures.length > 10 ? ` and ${failures.length - 10} more` : ""}`,
+          );
       }),
     );
 }
 
-/** Shows how a copy goes, and says at the end what it came to. Resolves with the number of failures. */
-async function tell(name: string, steps: AsyncIterable<CopyStep>, output: Output): Promise<number> {
+/** Shows how a copy goes, and says at the end what it came to. Resolves with what has failed, and the number of blobs. */
+async function tell(
+  name: string,
+  steps: AsyncIterable<CopyStep>,
+  output: Output,
+): Promise<{ readonly failed: readonly string[]; readonly blobs: number }> {
   const sums = { tags: 0, manifests: 0, newManifests: 0, blobs: 0, newBlobs: 0, newBytes: 0 };
-  let failures = 0;
+  const failed: string[] = [];
   let bar: ReturnType<typeof createProgress> | undefined;
   for await (const step of steps) {
     switch (step.kind) {
@@ -151,10 +167,10 @@ async function tell(name: string, steps: AsyncIterable<CopyStep>, output: Output
         sums.newBytes += step.isNew ? step.sizeBytes : 0;
         break;
       case "failed": {
-        failures += 1;
-        const message = step.error instanceof Error ? step.error.message : String(step.error);
+        failed.push(step.what);
+        const { what, reason } = step;
         const line = () =>
-          output.say({ failed: step.what, message }, `failed: ${step.what}: ${message}`);
+          output.say({ failed: what, message: reason }, `failed: ${what}: ${reason}`);
         if (bar === undefined) line();
         else bar.pause(line);
         break;
@@ -164,8 +180,8 @@ async function tell(name: string, steps: AsyncIterable<CopyStep>, output: Output
   bar?.end();
   const { tags, newManifests, newBlobs, newBytes } = sums;
   output.say(
-    { name, ...sums, failures },
+    { name, ...sums, failures: failed.length },
     `${name}: ${tags} tags; new: ${newManifests} manifests, ${newBlobs} blobs, ${formatBytes(newBytes)}`,
   );
-  return failures;
+  return { failed, blobs: sums.blobs };
 }

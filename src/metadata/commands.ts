@@ -17,6 +17,7 @@ import { mirrorFetchCommands } from "./mirror-fetches.ts";
 import { mirrorProcessCommands } from "./mirror-processes.ts";
 import { mirrorNamespaceCommands } from "./mirror-namespaces.ts";
 import { mirrorPinCommands } from "./mirror-pins.ts";
+import { mirrorStateCommands } from "./mirror-states.ts";
 import { mirrorTagCommands } from "./mirror-tags.ts";
 import { mirrorUseCommands } from "./mirror-uses.ts";
 import { quotaCommands } from "./quotas.ts";
@@ -56,6 +57,7 @@ export const commands = {
   ...mirrorNamespaceCommands,
   ...mirrorPinCommands,
   ...mirrorProcessCommands,
+  ...mirrorStateCommands,
   ...mirrorTagCommands,
   ...mirrorUseCommands,
   ...quotaCommands,

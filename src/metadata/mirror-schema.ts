@@ -39,6 +39,12 @@ export interface MirrorPinsTable {
   pinned_at: number;
 }
 
+export interface MirrorStatesTable {
+  namespace: string;
+  reason: string | null;
+  changed_at: number;
+}
+
 export interface MirrorCountersTable {
   namespace: string;
   name: string;

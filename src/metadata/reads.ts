@@ -20,6 +20,7 @@ import { createMirrorCounterReads } from "./mirror-counters.ts";
 import { createMirrorFetchReads } from "./mirror-fetches.ts";
 import { createMirrorProcessReads } from "./mirror-processes.ts";
 import { createMirrorPinReads } from "./mirror-pins.ts";
+import { createMirrorStateReads } from "./mirror-states.ts";
 import { createMirrorTagReads } from "./mirror-tags.ts";
 import { createMirrorUseReads } from "./mirror-uses.ts";
 import { createRemovalReads } from "./removals.ts";
@@ -75,6 +76,7 @@ export function createReads(connection: SqliteConnection) {
     mirrorFetches: createMirrorFetchReads(db),
     mirrorProcesses: createMirrorProcessReads(db),
     mirrorPins: createMirrorPinReads(db),
+    mirrorStates: createMirrorStateReads(db),
     mirrorTags: createMirrorTagReads(db),
     mirrorUses: createMirrorUseReads(db),
     tags: createTagReads(db),

@@ -19,6 +19,7 @@ import type {
   MirrorUsesTable,
   MirrorPinsTable,
   MirrorCountersTable,
+  MirrorStatesTable,
 } from "./mirror-schema.ts";
 
 /** The tables as `migrations/` makes them; what a column means is said there. */
@@ -58,6 +59,7 @@ export interface Schema {
   mirror_uses: MirrorUsesTable;
   mirror_pins: MirrorPinsTable;
   mirror_counters: MirrorCountersTable;
+  mirror_states: MirrorStatesTable;
 }
 
 /** A connection, or a transaction on one. */

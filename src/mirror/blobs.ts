@@ -13,7 +13,7 @@ import type { Pace } from "./pace.ts";
 import type { CacheStatus, MirrorPlace } from "./place.ts";
 import type { Storing } from "./storing.ts";
 import type { Upstream } from "./upstream.ts";
-import { oneOf } from "./upstream.ts";
+import { oneOf } from "./connection.ts";
 import type { Uses } from "./uses.ts";
 
 /** A blob that can be served, whether it is here or on its way. */

@@ -1,6 +1,7 @@
 import { OciError } from "../oci/errors.ts";
 import { UpstreamFailure } from "./failure.ts";
-import { connectionFailure, oneOf, type UpstreamAnswer } from "./upstream.ts";
+import { connectionFailure, oneOf } from "./connection.ts";
+import type { UpstreamAnswer } from "./upstream.ts";
 
 /**
  * Reads the answers of upstreams that must be in memory as a whole: manifests, lists, tokens. One budget of bytes for all

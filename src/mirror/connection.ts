@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { Agent, EnvHttpProxyAgent, type Dispatcher } from "undici";
 import { publicLookup } from "./addresses.ts";
+import { UpstreamFailure } from "./failure.ts";
 import type { MirrorSettings, ProxySettings } from "./settings.ts";
 
 const connectMs = 10_000;
@@ -37,4 +38,23 @@ export function openConnections(
     httpsProxy: proxies.https ?? proxies.http ?? "",
     noProxy: proxies.no ?? "",
   });
+}
+
+export const oneOf = (value: string | string[] | undefined): string | undefined =>
+  Array.isArray(value) ? value[0] : value;
+
+const slowCodes = new Set([
+  "UND_ERR_HEADERS_TIMEOUT",
+  "UND_ERR_BODY_TIMEOUT",
+  "UND_ERR_CONNECT_TIMEOUT",
+  "ETIMEDOUT",
+]);
+
+/** A connection that failed before or in an answer. */
+export function connectionFailure(error: unknown, host: string): unknown {
+  if (!(error instanceof Error) || error instanceof UpstreamFailure) return error;
+  const code = "code" in error ? String(error.code) : "";
+  if (slowCodes.has(code))
+    return new UpstreamFailure("slow", `${host} does not answer`, { cause: error });
+  return new UpstreamFailure("unreachable", `${host} cannot be reached`, { cause: error });
 }

@@ -2,7 +2,7 @@ import type { Metadata } from "../metadata/metadata.ts";
 import type { Digest } from "../oci/digest.ts";
 import { parseManifest, type Manifest, type ManifestReference } from "../oci/manifest.ts";
 import { parseTag, type Reference, type Tag } from "../oci/reference.ts";
-import { UpstreamFailure } from "./failure.ts";
+import { describeFailure, UpstreamFailure } from "./failure.ts";
 import type { MirroredTags, TagPage } from "./lists.ts";
 import type { Mirror } from "./mirror.ts";
 import type { MirrorPlace } from "./place.ts";
@@ -19,7 +19,18 @@ export type CopyStep =
       readonly sizeBytes: number;
       readonly isNew: boolean;
     }
-  | { readonly kind: "failed"; readonly what: string; readonly error: unknown };
+  | {
+      readonly kind: "failed";
+      readonly what: string;
+      /** In one line. */
+      readonly reason: string;
+      readonly error: unknown;
+    };
+
+export const failedStep = (what: string, error: unknown): CopyStep => ({
+  ...{ kind: "failed", what, error },
+  reason: describeFailure(error),
+});
 
 export interface CopyOptions {
   /** `os/architecture[/variant]`; none: all. */
@@ -111,7 +122,7 @@ export function createCopying(mirror: Mirror, metadata: Pick<Metadata, "blobs">)
         const tag: Tag = parseTag(text);
         yield* copyManifest(place, { kind: "tag", tag }, options, seen);
       } catch (error) {
-        yield { kind: "failed", what: `${place.repository}:${text}`, error };
+        yield failedStep(`${place.repository}:${text}`, error);
       }
     }
   }
@@ -121,13 +132,19 @@ export function createCopying(mirror: Mirror, metadata: Pick<Metadata, "blobs">)
     image: (place: MirrorPlace, tag: string, options: CopyOptions) =>
       copyTags(place, [tag], options),
 
-    /** The tags that a schedule selects of what the upstream has now. Throws where it can't list them. */
+    /** The tags that a schedule selects of what the upstream has now. Where it can't list them, the repository has failed. */
     async *schedule(
       place: MirrorPlace,
       schedule: ScheduleSettings,
       isDryRun: boolean,
     ): AsyncGenerator<CopyStep> {
-      const tags = selectTags(schedule, await listTags(place));
+      let tags: readonly string[];
+      try {
+        tags = selectTags(schedule, await listTags(place));
+      } catch (error) {
+        yield failedStep(place.repository, error);
+        return;
+      }
       const { platforms, referrers } = schedule;
       yield* copyTags(place, tags, { platforms, referrers, isDryRun });
     },

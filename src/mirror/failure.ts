@@ -48,11 +48,28 @@ export class UpstreamFailure extends Error {
  * Whether the upstream itself does not work, and not only this request. A 4xx is an answer: a client could provoke any
  * number of them, and must not be able to cut the others off.
  */
-export function isOutage(error: unknown): error is UpstreamFailure {
+export function isOutage(error: unknown): boolean {
   if (!(error instanceof UpstreamFailure)) return false;
   const { kind, status = 0 } = error;
   const isAnswer = status >= 400 && status < 500;
   return !isAnswer && (kind === "broken" || kind === "unreachable" || kind === "slow");
+}
+
+const longestReason = 300;
+
+/**
+ * Why something at an upstream failed, in one line for operators: with what the system says of it (address, DNS,
+ * certificate, connection). Never for clients, who need not know about our network.
+ */
+export function describeFailure(error: unknown): string {
+  const reasons: string[] = [];
+  for (let at: unknown = error; at instanceof Error && reasons.length < 4; at = at.cause) {
+    const code = "code" in at && typeof at.code === "string" ? at.code : at.name;
+    const reason = at.message === "" ? code : at.message;
+    if (!reasons.includes(reason)) reasons.push(reason);
+  }
+  const text = reasons.length === 0 ? String(error) : reasons.join(": ");
+  return text.replaceAll(/\s+/g, " ").slice(0, longestReason);
 }
 
 /** The upstream has answered, and what was asked for is not there for us. */
@@ -76,13 +93,13 @@ export function clientError(error: unknown, absent: OciError): unknown {
     case "limited":
       return new OciError("TOOMANYREQUESTS", message, { headers, cause: error });
     case "slow":
-      return new OciError("UNAVAILABLE", message, { status: 504 });
+      return new OciError("UNAVAILABLE", message, { status: 504, cause: error });
     case "resting":
-      return new OciError("UNAVAILABLE", message, { headers });
+      return new OciError("UNAVAILABLE", message, { headers, cause: error });
     case "rejected":
     case "broken":
     case "wrong":
     case "unreachable":
-      return new OciError("UNAVAILABLE", message, { status: 502 });
+      return new OciError("UNAVAILABLE", message, { status: 502, cause: error });
   }
 }

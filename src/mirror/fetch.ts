@@ -6,7 +6,7 @@ import type { Growth } from "./growing.ts";
 import { createReaders } from "./readers.ts";
 import { readAhead } from "./sources.ts";
 import { openTail } from "./tail.ts";
-import { connectionFailure } from "./upstream.ts";
+import { connectionFailure } from "./connection.ts";
 
 /** The bytes of a blob from `start` on, as a source gives them. */
 export interface Opened {

@@ -3,7 +3,7 @@ import { checkLiteral } from "./addresses.ts";
 import { UpstreamFailure } from "./failure.ts";
 import type { MirrorSettings } from "./settings.ts";
 import type { UpstreamAnswer } from "./upstream.ts";
-import { connectionFailure } from "./upstream.ts";
+import { connectionFailure } from "./connection.ts";
 
 /**
  * Layers that a registry does not have itself, such as those of older Windows images. They are fetched from the hosts

@@ -17,7 +17,8 @@ import type { ManifestHead } from "./manifests.ts";
 import type { Pace } from "./pace.ts";
 import type { MirrorPlace } from "./place.ts";
 import type { ArrivedManifest, Storing } from "./storing.ts";
-import { oneOf, type Upstream } from "./upstream.ts";
+import { oneOf } from "./connection.ts";
+import type { Upstream } from "./upstream.ts";
 
 /** All of them: some registries answer an incomplete list with another object, or with 404. */
 const accept = [OCI_INDEX, DOCKER_MANIFEST_LIST, OCI_MANIFEST, DOCKER_MANIFEST, "*/*"].join(", ");

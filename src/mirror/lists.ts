@@ -10,7 +10,8 @@ import { UpstreamFailure } from "./failure.ts";
 import { createListCache, type Listed, type ListStore } from "./list-cache.ts";
 import type { CacheStatus, MirrorPlace } from "./place.ts";
 import type { MirrorSettings } from "./settings.ts";
-import { oneOf, type Upstream, type UpstreamAnswer } from "./upstream.ts";
+import { oneOf } from "./connection.ts";
+import type { Upstream, UpstreamAnswer } from "./upstream.ts";
 
 /** Which part of a list of tags: at most `n` of them, those after `last`. */
 export interface TagPage {

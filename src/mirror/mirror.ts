@@ -26,6 +26,7 @@ import type { MirrorSettings, ProxySettings } from "./settings.ts";
 import { createSources } from "./sources.ts";
 import { createStoring } from "./storing.ts";
 import { createUpstream, type Upstream } from "./upstream.ts";
+import { createUpstreamState, type MirrorLog } from "./upstream-state.ts";
 import { createUses } from "./uses.ts";
 
 /** One registry that is mirrored. */
@@ -55,6 +56,7 @@ export interface MirrorParts {
   readonly pace: Pace;
   readonly bodies: Bodies;
   readonly lists: ListStore;
+  readonly log: MirrorLog;
   readonly report: (error: unknown) => void;
 }
 
@@ -75,7 +77,10 @@ export function createMirror(settings: MirrorSettings, parts: MirrorParts): Mirr
   const counters = createCounters();
   const missing = createMissing(clock);
   const uses = createUses({ namespace, metadata, clock, released: () => void eviction.settle() });
-  const upstream = createUpstream(settings, { proxies: parts.proxies, bodies, clock, counters });
+  const state = createUpstreamState({ namespace, metadata, clock, log: parts.log });
+  const upstream = createUpstream(settings, {
+    ...{ proxies: parts.proxies, bodies, clock, counters, state },
+  });
   const recentBlobs = createRecentBlobs();
   // What a manifest names comes when somebody asks for it.
   const manifests = createManifests({ store, metadata, keeper, recentBlobs, rules, sparse: true });
@@ -106,6 +111,7 @@ export function createMirror(settings: MirrorSettings, parts: MirrorParts): Mirr
   let told: number | undefined;
   const flush = async (): Promise<void> => {
     await uses.flush();
+    await state.flush();
     const counts = counters.take();
     if (Object.values(counts).some((count) => count > 0))
       await metadata.run("addMirrorCounters", { namespace, counts });

@@ -5,12 +5,13 @@ import { parseManifest, type ManifestReference } from "../oci/manifest.ts";
 import type { RepositoryName } from "../oci/name.ts";
 import type { Reference, Tag } from "../oci/reference.ts";
 import type { Blobs } from "../registry/blobs.ts";
-import type { CopyStep } from "./copying.ts";
+import { failedStep, type CopyStep } from "./copying.ts";
 import { saysAbsent, UpstreamFailure } from "./failure.ts";
 import type { Mirror } from "./mirror.ts";
 import type { ScheduleSettings } from "./settings.ts";
 import { selectTags } from "./tag-selection.ts";
-import { oneOf, type UpstreamAnswer, type UpstreamRequest } from "./upstream.ts";
+import { oneOf } from "./connection.ts";
+import type { UpstreamAnswer, UpstreamRequest } from "./upstream.ts";
 
 const tagsPerPage = 1_000;
 const referrersPerPage = 1_000;
@@ -164,7 +165,7 @@ export function createPushing(
           const options = { referrers: schedule.referrers, isDryRun, seen };
           yield* pushManifest(repository, name, { kind: "tag", tag }, options);
         } catch (error) {
-          yield { kind: "failed", what: `${name}:${tag}`, error };
+          yield failedStep(`${name}:${tag}`, error);
         }
       }
     },

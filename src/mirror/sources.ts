@@ -5,7 +5,8 @@ import type { Opened } from "./fetch.ts";
 import type { ForeignLayers } from "./foreign-layers.ts";
 import type { MirrorPlace } from "./place.ts";
 import type { Storing } from "./storing.ts";
-import { oneOf, type Upstream, type UpstreamAnswer } from "./upstream.ts";
+import { oneOf } from "./connection.ts";
+import type { Upstream, UpstreamAnswer } from "./upstream.ts";
 
 /** Opens blobs at the upstream, and foreign layers where manifests say that they lie. Throws {@link UpstreamFailure}. */
 export function createSources(parts: {

@@ -5,11 +5,12 @@ import { createAllowance, readRetryAfter, type Allowance } from "./allowance.ts"
 import { createBreaker } from "./breaker.ts";
 import type { Bodies } from "./bodies.ts";
 import { parseChallenge } from "./challenge.ts";
-import { openConnections } from "./connection.ts";
+import { connectionFailure, oneOf, openConnections } from "./connection.ts";
 import type { Counters } from "./counters.ts";
 import { createCredential } from "./credential.ts";
 import { isOutage, UpstreamFailure } from "./failure.ts";
 import type { MirrorSettings, ProxySettings } from "./settings.ts";
+import type { UpstreamState } from "./upstream-state.ts";
 import { createTokens, type AskTokenService } from "./tokens.ts";
 
 export interface UpstreamRequest {
@@ -51,6 +52,7 @@ export function createUpstream(
     readonly bodies: Bodies;
     readonly clock: () => number;
     readonly counters: Counters;
+    readonly state: Pick<UpstreamState, "failed" | "succeeded">;
   },
 ): Upstream {
   const { bodies, clock, counters } = parts;
@@ -210,8 +212,10 @@ export function createUpstream(
       try {
         const answer = await attempt(asked);
         breaker.succeeded();
+        parts.state.succeeded();
         return answer;
       } catch (error) {
+        parts.state.failed(error);
         if (isOutage(error)) {
           counters.add("upstreamFailures");
           breaker.failed();
@@ -221,25 +225,6 @@ export function createUpstream(
     },
     close: () => dispatcher.destroy(),
   };
-}
-
-export const oneOf = (value: string | string[] | undefined): string | undefined =>
-  Array.isArray(value) ? value[0] : value;
-
-const slowCodes = new Set([
-  "UND_ERR_HEADERS_TIMEOUT",
-  "UND_ERR_BODY_TIMEOUT",
-  "UND_ERR_CONNECT_TIMEOUT",
-  "ETIMEDOUT",
-]);
-
-/** A connection that failed before or in an answer. */
-export function connectionFailure(error: unknown, host: string): unknown {
-  if (!(error instanceof Error) || error instanceof UpstreamFailure) return error;
-  const code = "code" in error ? String(error.code) : "";
-  if (slowCodes.has(code))
-    return new UpstreamFailure("slow", `${host} does not answer`, { cause: error });
-  return new UpstreamFailure("unreachable", `${host} cannot be reached`, { cause: error });
 }
 
 function unexpected(host: string, status: number): UpstreamFailure {
