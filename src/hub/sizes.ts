@@ -1,7 +1,8 @@
-import { setImmediate } from "node:timers/promises";
 import type { Viewer } from "../auth/catalog.ts";
 import type { Metadata } from "../metadata/metadata.ts";
+import { OciError } from "../oci/errors.ts";
 import type { RepositoryName } from "../oci/name.ts";
+import type { PacedWork } from "./paced-work.ts";
 
 /** Bytes of distinct blobs, as they are stored. */
 export interface Sizes {
@@ -14,9 +15,11 @@ export interface Sizes {
 
 export type SizeReports = ReturnType<typeof createSizeReports>;
 
-/** Between two of these the event loop has its turn. */
-const blobsAtOnce = 1_000;
+/** Of each blob up to 1,000 other repositories are looked at. */
+const blobsAtOnce = 50;
 const namesAtOnce = 500;
+/** Distinct blobs of a namespace that are held in memory while they are added up, about 100 bytes each. */
+const blobsAtMost = 500_000;
 
 /** Other repositories count as far as the viewer may read them: what they may not, no sum tells them of. */
 export function createSizeReports(parts: {
@@ -24,15 +27,15 @@ export function createSizeReports(parts: {
 }) {
   const { metadata } = parts;
 
-  async function* blobsOf(repositoryId: number, viewer: Viewer) {
+  async function* blobsOf(repositoryId: number, viewer: Viewer | undefined, work: PacedWork) {
     for (let last = 0; ;) {
+      await work.step();
       const blobs = await metadata.sizes.blobsOf(repositoryId, viewer, {
         ...{ last, limit: blobsAtOnce },
       });
       yield* blobs;
       if (blobs.length < blobsAtOnce) return;
       last = blobs.at(-1)?.blobId ?? last;
-      await setImmediate();
     }
   }
 
@@ -51,19 +54,23 @@ export function createSizeReports(parts: {
   }
 
   return {
-    async ofRepository(repositoryId: number, viewer: Viewer): Promise<Sizes> {
+    async ofRepository(repositoryId: number, viewer: Viewer, work: PacedWork): Promise<Sizes> {
       let [bytes, sharedBytes] = [0, 0];
-      for await (const { sizeBytes, isShared } of blobsOf(repositoryId, viewer)) {
+      for await (const { sizeBytes, isShared } of blobsOf(repositoryId, viewer, work)) {
         bytes += sizeBytes;
         if (isShared) sharedBytes += sizeBytes;
       }
       return { bytes, sharedBytes, uniqueBytes: bytes - sharedBytes };
     },
 
-    /** What the viewer may read of it; shared here is what several of its repositories show. */
+    /**
+     * What the viewer may read of it; shared here is what several of its repositories show. Throws UNSUPPORTED (422) for
+     * a namespace with more than 500,000 blobs.
+     */
     async ofNamespace(
       namespace: string,
       viewer: Viewer,
+      work: PacedWork,
     ): Promise<Sizes & { readonly repositories: number }> {
       const uses = new Map<number, { readonly sizeBytes: number; count: number }>();
       let repositories = 0;
@@ -71,12 +78,15 @@ export function createSizeReports(parts: {
         const [home] = await metadata.repositoryDetails.find([name], { fullTexts: false });
         if (home === undefined) continue;
         repositories += 1;
-        for await (const { blobId, sizeBytes } of blobsOf(home.id, { kind: "public" })) {
+        for await (const { blobId, sizeBytes } of blobsOf(home.id, undefined, work)) {
           const use = uses.get(blobId);
-          if (use === undefined) uses.set(blobId, { sizeBytes, count: 1 });
-          else use.count += 1;
+          if (use !== undefined) use.count += 1;
+          else if (uses.size < blobsAtMost) uses.set(blobId, { sizeBytes, count: 1 });
+          else
+            throw new OciError("UNSUPPORTED", `more than ${blobsAtMost} blobs are not added up`, {
+              status: 422,
+            });
         }
-        await setImmediate();
       }
       let [bytes, sharedBytes] = [0, 0];
       for (const { sizeBytes, count } of uses.values()) {

@@ -57,7 +57,7 @@ export type HubTags = ReturnType<typeof createHubTags>;
 
 const staleAfterMs = 30 * 24 * 3600 * 1000;
 /** Tags that a pattern is tried on. */
-const triedAtMost = 10_000;
+export const triedAtMost = 10_000;
 
 export function createHubTags(parts: {
   readonly metadata: Metadata;
@@ -156,10 +156,19 @@ export function createHubTags(parts: {
     },
 
     /** The tags that a pattern would fix, of the first ten thousand. Throws TAG_INVALID for a pattern that is none. */
-    async matching(repository: RepositoryName, pattern: string): Promise<readonly Tag[]> {
+    async matching(
+      repository: RepositoryName,
+      pattern: string,
+      work: PacedWork,
+    ): Promise<readonly Tag[]> {
       const matches = await matcherOf(await parseTagPatterns([pattern]));
       const found = await metadata.tags.list(repository, { limit: triedAtMost });
-      return (found?.items ?? []).filter(matches);
+      const matching: Tag[] = [];
+      for (const tag of found?.items ?? []) {
+        await work.step();
+        if (matches(tag)) matching.push(tag);
+      }
+      return matching;
     },
   };
 }

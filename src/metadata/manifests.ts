@@ -103,6 +103,9 @@ export interface PutManifest extends Change, Push {
   readonly sparse: boolean;
 }
 
+/** Missing things that a refusal names; a manifest may name 10,000. */
+const missingTold = 100;
+
 export type ManifestPut =
   | { readonly outcome: "stored" }
   | {
@@ -115,7 +118,7 @@ async function putManifest(tx: Database, put: PutManifest): Promise<ManifestPut 
   const { digest } = put.manifest;
   const known = await findRepository(tx, put.repository);
   const missing = await missingReferences(tx, known?.id, put);
-  if (missing.length > 0) return { outcome: "missing", missing };
+  if (missing.length > 0) return { outcome: "missing", missing: missing.slice(0, missingTold) };
   const immutable = known && (await findImmutable(tx, known, put.tags, digest));
   if (immutable !== undefined) return immutable;
 

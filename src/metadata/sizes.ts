@@ -7,23 +7,34 @@ import type { Database } from "./schema.ts";
 export interface ShownBlob {
   readonly blobId: number;
   readonly sizeBytes: number;
-  /** Whether another repository shows it too that the viewer may read. */
+  /** Whether another repository shows it too that the viewer may read: one of the first 1,000 others. */
   readonly isShared: 0 | 1;
 }
 
+/** A blob that many repositories show is not looked for in all of them. */
+const othersAtMost = 1_000;
+
 export function createSizeReads(db: Database) {
   return {
-    /** The blobs of a repository in the order of their ids, after `last`: a repository may show very many. */
+    /**
+     * The blobs of a repository in the order of their ids, after `last`: a repository may show very many. Without a
+     * viewer none is shared.
+     */
     async blobsOf(
       repositoryId: number,
-      viewer: Viewer,
+      viewer: Viewer | undefined,
       { last, limit }: { readonly last: number; readonly limit: number },
     ): Promise<readonly ShownBlob[]> {
       const { rows } = await sql<ShownBlob>`
-        SELECT blobs.id AS blobId, blobs.size_bytes AS sizeBytes, EXISTS (
-          SELECT 1 FROM blob_links AS others JOIN repositories ON repositories.id = others.repository_id
-          WHERE others.blob_id = blobs.id AND others.repository_id <> ${repositoryId}
-            AND ${isReadableBy(viewer)}) AS isShared
+        SELECT blobs.id AS blobId, blobs.size_bytes AS sizeBytes, ${
+          viewer === undefined
+            ? sql`0`
+            : sql`EXISTS (
+          SELECT 1 FROM (
+            SELECT repository_id AS id FROM blob_links AS links
+            WHERE links.blob_id = blobs.id AND links.repository_id <> ${repositoryId} LIMIT ${othersAtMost}
+          ) AS others JOIN repositories ON repositories.id = others.id WHERE ${isReadableBy(viewer)})`
+        } AS isShared
         FROM blob_links JOIN blobs ON blobs.id = blob_links.blob_id
         WHERE blob_links.repository_id = ${repositoryId} AND blob_links.blob_id > ${last}
           AND blobs.state <> 'deleting'

@@ -1,3 +1,4 @@
+import { setImmediate } from "node:timers/promises";
 import { algorithmOf, digestOf, type Digest } from "../oci/digest.ts";
 import { platformOfConfig, type Platform } from "../oci/descriptor.ts";
 import { OciError } from "../oci/errors.ts";
@@ -19,6 +20,9 @@ import { refusalError } from "./refusals.ts";
 
 /** Configs of images are a few KiB; one larger than this is not looked into. */
 const largestConfigBytes = 4 * 1024 * 1024;
+
+/** A manifest that names more is read in one turn of the event loop and written in another. */
+const referencesInOneTurn = 1_000;
 
 export type { StoredManifest };
 
@@ -112,6 +116,8 @@ export function createManifests(parts: {
       const manifest = parseManifest(bytes, push.contentType);
       const tags = reference.kind === "tag" ? [reference.tag] : push.tags;
       const platform = await platformOf(repository, manifest);
+      // The rows of thousands of layers cost as much again as to read them.
+      if (manifest.references.length > referencesInOneTurn) await setImmediate();
       const keeping = keeper.keep();
       const result = await metadata.run("putManifest", {
         ...{ actor, rules, repository },

@@ -93,9 +93,11 @@ export function berthRepositoryRoutes(parts: {
       needs: { of: "nobody" },
       summary: "What the blobs of a namespace weigh, as far as the caller may read it",
       answer: sizesObject.extend({ namespace: z.string(), repository_count: z.int() }),
-      handle: async ({ session, namespace: text }) => {
+      handle: async ({ session, namespace: text, work }) => {
         const namespace = parseNamespace(text);
-        const report = await browsing.sizes.ofNamespace(namespace, policy.viewerFor(session));
+        const report = await browsing.sizes.ofNamespace(
+          ...([namespace, policy.viewerFor(session), work] as const),
+        );
         return { namespace, repository_count: report.repositories, ...sizesShape(report) };
       },
     }),
@@ -105,9 +107,9 @@ export function berthRepositoryRoutes(parts: {
       needs: see,
       summary: "What the blobs of a repository weigh, shared and alone",
       answer: sizesObject.extend({ name: z.string() }),
-      handle: async ({ session, repository }) => {
+      handle: async ({ session, repository, work }) => {
         const { id } = await browsing.repositories.get(repository);
-        const report = await browsing.sizes.ofRepository(id, policy.viewerFor(session));
+        const report = await browsing.sizes.ofRepository(id, policy.viewerFor(session), work);
         return { name: repository, ...sizesShape(report) };
       },
     }),

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import type { Accounts } from "../../auth/accounts.ts";
 import type { Hub } from "../../hub/hub.ts";
+import { triedAtMost } from "../../hub/tags.ts";
 import { OciError } from "../../oci/errors.ts";
 import { namespaceOf } from "../../oci/name.ts";
 import type { Registry } from "../../registry/registry.ts";
@@ -53,9 +54,11 @@ export function repositorySettingRoutes(parts: {
       needs: fixing,
       summary: "The tags that an expression would fix",
       body: z.object({ regex: z.string() }),
-      answer: z.object({ tags: z.array(z.string()) }),
-      handle: async ({ repository, body }) => ({
-        tags: [...(await withPatterns("regex", () => hub.tags.matching(repository, body.regex)))],
+      answer: z.object({ tags: z.array(z.string()).max(triedAtMost) }),
+      handle: async ({ repository, body, work }) => ({
+        tags: [
+          ...(await withPatterns("regex", () => hub.tags.matching(repository, body.regex, work))),
+        ],
       }),
     }),
 

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { isPrintableLine, isPrintableText } from "../../observability/printable.ts";
+import { JsonBoundError, JsonError, parseJson } from "../../oci/json.ts";
 import { HubError } from "./errors.ts";
 
 /** Words with commas between them, or a parameter that comes several times. */
@@ -28,41 +29,24 @@ export function parseQuery<S extends z.ZodObject>(
   return parse(schema, Object.fromEntries(Object.entries(query).map(one))) as z.output<S>;
 }
 
+/** Far more than any body of this API needs; what a body holds is counted before it is built. */
+const bodyBounds = { maxDepth: 16, maxValues: 10_000, maxKeys: 100 };
+
 /** Throws 400 with what is wrong with which field. No body is `{}`. */
 export function parseBody(schema: z.ZodType, bytes: Buffer): unknown {
-  const text = bytes.toString("utf8");
-  let json: unknown;
+  let json: unknown = {};
   try {
-    json = text === "" ? {} : JSON.parse(text);
-  } catch {
-    throw new HubError(400, "the body is not JSON");
-  }
-  refuseCostly(json);
-  refuseControls(json, []);
-  return parse(schema, json);
-}
-
-/** Far more than any body of this API needs. */
-const deepest = 16;
-const mostValues = 10_000;
-
-/**
- * Bounds what every later step costs: throws 400 for JSON nested deeper than 16, or with more than 10,000 values. It
- * walks level by level, since a recursion would end with the stack.
- */
-function refuseCostly(json: unknown): void {
-  let level = [json];
-  let count = 0;
-  for (let depth = 0; level.length > 0; depth += 1) {
-    count += level.length;
-    if (depth > deepest)
-      throw new HubError(400, `the body is nested deeper than ${deepest} levels`);
-    if (count > mostValues)
-      throw new HubError(400, `the body holds more than ${mostValues} values`);
-    level = level.flatMap((value) =>
-      typeof value === "object" && value !== null ? Object.values(value) : [],
+    if (bytes.length > 0) json = parseJson(bytes, bodyBounds);
+  } catch (error) {
+    if (!(error instanceof JsonError)) throw error;
+    const isCostly = error instanceof JsonBoundError;
+    throw new HubError(
+      400,
+      isCostly ? `the body is too complex: ${error.message}` : "the body is not JSON",
     );
   }
+  refuseControls(json, []);
+  return parse(schema, json);
 }
 
 /** Fields that may have several lines. */

@@ -14,13 +14,13 @@ describe("a JSON body of the Hub-shaped API", async () => {
   ] as const) {
     test(`of ${name} in ${name} without end is refused by 400`, async () => {
       const { body: told } = await login(body).expect(400);
-      assert.equal(told.message, "the body is nested deeper than 16 levels");
+      assert.match(told.message, /^the body is too complex: nested too deeply at byte \d+$/);
     });
   }
 
   test("of more values than any request needs is refused by 400", async () => {
     const { body: told } = await login(`[${"1,".repeat(100_000)}1]`).expect(400);
-    assert.equal(told.message, "the body holds more than 10000 values");
+    assert.match(told.message, /^the body is too complex: more than 10000 values at byte \d+$/);
   });
 
   test("of many wrong fields is told of a few of them", async () => {
