@@ -208,6 +208,20 @@ describe("with blobs in S3", () => {
       assert.equal((await ask(berth, blobPath(digestOf(pattern(4))))).status, 404);
     });
 
+    test("a read with If-Range is answered here, since S3 does not know the ETag that it names", async () => {
+      const berth = await start({ "storage.s3.redirect": "true" });
+      const digest = await pushBlob(berth, "team/app", pattern(1_000));
+      const part = { Range: "bytes=10-19" };
+      for (const [etag, status, bytes] of [
+        [`"${digest}"`, 206, pattern(1_000).subarray(10, 20)],
+        ['"another"', 200, pattern(1_000)],
+      ] as const) {
+        const answer = await ask(berth, blobPath(digest), { ...part, "If-Range": etag });
+        assert.equal(answer.status, status);
+        assert.equal(Buffer.compare(Buffer.from(await answer.arrayBuffer()), bytes), 0);
+      }
+    });
+
     test("excepted clients and networks are served from here", async () => {
       const excepted = {
         "storage.s3.redirect": "true",
