@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { mkdtempSync, statSync } from "node:fs";
 import path from "node:path";
-import { describe, test } from "node:test";
+import { describe, test, type TestContext } from "node:test";
 import SqliteDatabase from "better-sqlite3";
-import { openSqliteMetadata } from "../../src/metadata/metadata.ts";
+import { openSqliteMetadata, type Metadata } from "../../src/metadata/metadata.ts";
 import { digestOf } from "../../src/oci/digest.ts";
 import { parseRepositoryName } from "../../src/oci/name.ts";
 import { nobody, rules } from "../support/pushes.ts";
@@ -12,6 +12,20 @@ import { temporaryFolder } from "../support/temporary.ts";
 const folder = temporaryFolder();
 const repository = parseRepositoryName("team/app");
 const newFile = (): string => path.join(mkdtempSync(path.join(folder, "db-")), "berth.db");
+
+/** Closed after the test, also when it fails: the thread of the writer keeps the process alive. */
+async function open(t: TestContext, file = newFile()): Promise<Metadata> {
+  const metadata = await openSqliteMetadata(file);
+  t.after(() => metadata.close());
+  return metadata;
+}
+
+/** A connection as another process has it, closed after the test. */
+function openConnection(t: TestContext, file: string): SqliteDatabase.Database {
+  const connection = new SqliteDatabase(file);
+  t.after(() => connection.close());
+  return connection;
+}
 
 const blob = (index: number) => ({
   repository,
@@ -26,8 +40,8 @@ const blob = (index: number) => ({
 });
 
 describe("the writer", () => {
-  test("makes what it acknowledged visible to readers at once", async () => {
-    const metadata = await openSqliteMetadata(newFile());
+  test("makes what it acknowledged visible to readers at once", async (t) => {
+    const metadata = await open(t);
     assert.equal(await metadata.run("storeBlob", blob(1)), "stored");
     assert.equal((await metadata.blobs.find(repository, blob(1).digest))?.storageKey, "key-1");
     assert.equal(
@@ -35,12 +49,11 @@ describe("the writer", () => {
       "duplicate",
     );
     assert.equal((await metadata.blobs.find(repository, blob(1).digest))?.storageKey, "key-1");
-    await metadata.close();
   });
 
-  test("commits commands that wait together in far fewer transactions than commands", async () => {
+  test("commits commands that wait together in far fewer transactions than commands", async (t) => {
     const file = newFile();
-    const metadata = await openSqliteMetadata(file);
+    const metadata = await open(t, file);
     const commands = 200;
     await Promise.all(
       Array.from({ length: commands }, (_, index) => metadata.run("storeBlob", blob(index))),
@@ -51,11 +64,10 @@ describe("the writer", () => {
     // Each transaction writes every page it touched (at least six here) to the log again.
     const pagesWritten = statSync(`${file}-wal`).size / 4096;
     assert.ok(pagesWritten < commands * 2, `${pagesWritten} pages for ${commands} commands`);
-    await metadata.close();
   });
 
-  test("a command that fails takes nobody with it", async () => {
-    const metadata = await openSqliteMetadata(newFile());
+  test("a command that fails takes nobody with it", async (t) => {
+    const metadata = await open(t);
     const outcomes = await Promise.allSettled([
       metadata.run("storeBlob", blob(1)),
       // The same key under another digest breaks the promise that keys are never used twice.
@@ -68,51 +80,50 @@ describe("the writer", () => {
     );
     assert.equal(await metadata.blobs.find(repository, blob(2).digest), undefined);
     assert.ok(await metadata.blobs.find(repository, blob(3).digest));
-    await metadata.close();
   });
 
-  test("a lock that somebody else holds delays writes, and stalls no read", async () => {
+  test("a lock that somebody else holds delays writes, and stalls no read", async (t) => {
     const file = newFile();
-    const metadata = await openSqliteMetadata(file);
+    const metadata = await open(t, file);
     await metadata.run("storeBlob", blob(1));
-    const stranger = new SqliteDatabase(file);
+    const stranger = openConnection(t, file);
     stranger.exec("BEGIN IMMEDIATE");
     let written = false;
     const write = metadata.run("storeBlob", blob(2)).then(() => (written = true));
-    for (let turn = 0; turn < 200; turn += 1) {
-      assert.ok(await metadata.blobs.find(repository, blob(1).digest));
-      await new Promise((resolve) => setImmediate(resolve));
+    try {
+      for (let turn = 0; turn < 200; turn += 1) {
+        assert.ok(await metadata.blobs.find(repository, blob(1).digest));
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+      assert.equal(written, false);
+    } finally {
+      stranger.exec("COMMIT"); // the writer can't be closed while it waits for the lock
     }
-    assert.equal(written, false);
-    stranger.exec("COMMIT");
     await write;
     assert.ok(await metadata.blobs.find(repository, blob(2).digest));
-    stranger.close();
-    await metadata.close();
   });
 
-  test("finishes what was asked of it before it closes", async () => {
+  test("finishes what was asked of it before it closes", async (t) => {
     const file = newFile();
-    const metadata = await openSqliteMetadata(file);
+    const metadata = await open(t, file);
     const writes = Promise.all(
       Array.from({ length: 50 }, (_, index) => metadata.run("storeBlob", blob(index))),
     );
     await metadata.close();
     await writes;
-    const again = await openSqliteMetadata(file);
+    const again = await open(t, file);
     for (let index = 0; index < 50; index += 1)
       assert.ok(await again.blobs.find(repository, blob(index).digest));
     await again.close();
     await assert.rejects(again.run("storeBlob", blob(99)), { code: "WRITER_GONE" });
   });
 
-  test("a blob whose bytes had gone missing is healed by the next push, for every repository", async () => {
+  test("a blob whose bytes had gone missing is healed by the next push, for every repository", async (t) => {
     const file = newFile();
-    const metadata = await openSqliteMetadata(file);
+    const metadata = await open(t, file);
     await metadata.run("storeBlob", blob(1));
-    const stranger = new SqliteDatabase(file);
+    const stranger = openConnection(t, file);
     stranger.exec("UPDATE blobs SET state = 'missing'");
-    stranger.close();
     assert.equal(await metadata.blobs.find(repository, blob(1).digest), undefined);
     const elsewhere = parseRepositoryName("team/elsewhere");
     assert.equal(
@@ -120,6 +131,5 @@ describe("the writer", () => {
       "stored",
     );
     assert.equal((await metadata.blobs.find(repository, blob(1).digest))?.storageKey, "key-new");
-    await metadata.close();
   });
 });

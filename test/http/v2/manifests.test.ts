@@ -308,6 +308,25 @@ describeSharedApi("manifests", (berth) => {
       assert.equal(body.errors[0].code, "NAME_UNKNOWN");
     });
 
+    test("what only another repository holds is missing in a repository that exists", async () => {
+      const image = await pushImage("names/owner", "1");
+      await pushImage("names/exists", "1", "not the same layer");
+      const { body } = await putManifest(berth(), "names/exists", "2", image.manifest).expect(400);
+      const { digest } = JSON.parse(image.manifest.toString()).layers[0];
+      assert.deepEqual(
+        body.errors.map((error: { code: string; detail: unknown }) => [error.code, error.detail]),
+        [["MANIFEST_BLOB_UNKNOWN", { digest }]],
+      );
+      const child = {
+        mediaType: types.OCI_MANIFEST,
+        digest: image.digest,
+        size: image.manifest.length,
+      };
+      const index = { schemaVersion: 2, mediaType: types.OCI_INDEX, manifests: [child] };
+      await putManifest(berth(), "names/exists", "i", index, types.OCI_INDEX).expect(400);
+      assert.deepEqual(await tagsOf("names/exists"), ["1"]);
+    });
+
     test("an index needs its children, in this repository", async () => {
       const image = await pushImage("names/children", "1");
       const index = {

@@ -151,6 +151,26 @@ describeSharedApi("uploads", (berth) => {
     await berth().api.post(`/v2/${repository}/blobs/uploads/?digest-algorithm=md5`).expect(400);
   });
 
+  // Up to 262,144 bytes a blob that comes with one request is hashed in memory, a larger one as a stream.
+  for (const size of [1, 262_144, 262_145])
+    test(`a blob of ${size} bytes is refused under a digest that is not its own, and neither digest is stored`, async () => {
+      const bytes = Buffer.alloc(size, "right");
+      for (const algorithm of ["sha256", "sha512"] as const) {
+        const wrong = digestOf(Buffer.from(`wrong ${size}`), algorithm);
+        const inOne = `/v2/${repository}/blobs/uploads/?digest=${wrong}`;
+        const closingPut = `${await startUpload(berth())}&digest=${wrong}`;
+        for (const request of [berth().api.post(inOne), berth().api.put(closingPut)]) {
+          const { body } = await request
+            .set("Content-Type", "application/octet-stream")
+            .send(bytes)
+            .expect(400);
+          assert.equal(body.errors[0].code, "DIGEST_INVALID");
+        }
+        for (const digest of [wrong, digestOf(bytes, algorithm)])
+          await berth().api.head(`/v2/${repository}/blobs/${digest}`).expect(404);
+      }
+    });
+
   test("a wrong digest is refused on every route, stores nothing and ends the session", async () => {
     const bytes = Buffer.alloc(300_000, "right");
     const wrong = digestOf(Buffer.from("wrong"));
@@ -250,9 +270,11 @@ describeSharedApi("uploads", (berth) => {
       .expect(201);
   });
 
-  test("what arrived before the client went away is kept, and the status tells the truth", async () => {
+  test("what arrived before the client went away is kept, and the status tells the truth", async (t) => {
     const location = await startUpload(berth());
     const socket = connect(berth().port, "127.0.0.1");
+    t.after(() => socket.destroy());
+    socket.on("error", () => undefined);
     const head = `PATCH ${location} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000000\r\n\r\n`;
     await new Promise((resolve) => socket.write(head + "a".repeat(70_000), resolve));
     socket.destroy();
@@ -264,9 +286,10 @@ describeSharedApi("uploads", (berth) => {
     await holds(digestOf(whole), whole);
   });
 
-  test("a newer request takes over from a connection that has gone silent", async () => {
+  test("a newer request takes over from a connection that has gone silent", async (t) => {
     const location = await startUpload(berth());
     const silent = connect(berth().port, "127.0.0.1");
+    t.after(() => silent.destroy());
     silent.on("error", () => undefined);
     silent.write(
       `PATCH ${location} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000000\r\n\r\n${"a".repeat(5_000)}`,
@@ -278,20 +301,24 @@ describeSharedApi("uploads", (berth) => {
     const whole = Buffer.concat([Buffer.alloc(5_000, "a"), Buffer.alloc(10, "b")]);
     await berth().api.put(closing(location, whole)).expect(201);
     await holds(digestOf(whole), whole);
-    silent.destroy();
   });
 
-  test("two writers that both move never mix: one gets through, the other is told where it stands", async () => {
+  test("two writers that both move never mix: one gets through, the other is told where it stands", async (t) => {
     const location = await startUpload(berth());
     const busy = httpRequest({
       ...{ port: berth().port, path: location, method: "PATCH" },
       headers: { Expect: "100-continue" },
     });
-    const answered = new Promise<number | undefined>((resolve) =>
-      busy.on("response", (response) => resolve(response.resume().statusCode)),
+    const answered = new Promise<number | undefined>((resolve, reject) =>
+      busy.on("response", (response) => resolve(response.resume().statusCode)).on("error", reject),
     );
-    const isRead = once(busy, "continue");
+    // `once` rejects with an error of the request; an answer without "continue" ends the wait as well.
+    const isRead = Promise.race([once(busy, "continue"), answered]);
     const timer = setInterval(() => busy.write("a".repeat(100)), 50);
+    t.after(() => {
+      clearInterval(timer);
+      busy.destroy();
+    });
     await isRead;
     const second = await patch(location, Buffer.alloc(50, "b")).expect(416);
     assert.match(second.headers["range"] ?? "", /^0-\d+$/);
