@@ -35,7 +35,7 @@ const pageSize = 100;
 export function remoteCommand(name: string, description: string): Command {
   return new Command(name)
     .description(description)
-    .option("--host <url>", "the server, as for docker login", "127.0.0.1:5000")
+    .option("--host <url>", "the server, as for docker login", "localhost:5000")
     .option("--json", "one JSON object a line, for programs");
 }
 

@@ -50,9 +50,12 @@ ${linesOf([`berth user password ${name} --data ${folder}`])}
 const linesOf = (commands: readonly string[]): string =>
   commands.map((command) => `  ${command}\n`).join("");
 
-/** The host that goes in front of an image's name on this machine, or everywhere if the public URL is known. */
+/**
+ * The host in image names: that of the public URL, else how this machine reaches the server. `localhost` rather than the
+ * loopback address, because go-containerregistry 0.21.5 refuses a token realm whose host is an IP address.
+ */
 function registryHost({ listen, publicUrl }: Welcome["config"], port: number): string {
   if (publicUrl !== undefined) return new URL(publicUrl).host;
-  const everywhere = ["", "0.0.0.0", "::"].includes(listen.host);
-  return formatListenAddress({ host: everywhere ? "localhost" : listen.host, port });
+  const isLocalhost = ["", "0.0.0.0", "::", "127.0.0.1", "::1"].includes(listen.host);
+  return formatListenAddress({ host: isLocalhost ? "localhost" : listen.host, port });
 }

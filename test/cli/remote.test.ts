@@ -164,6 +164,13 @@ describe("berth as a client of a server", () => {
     assert.match(await fails("ann", "repo", "show", "ann/app"), /no such repository/);
   });
 
+  test("asks localhost:5000 by default, the name that the start banner gives for docker login", async () => {
+    for (const words of ["repo ls", "tag show", "search"]) {
+      const { stdout } = await run([...words.split(" "), "--help"]);
+      assert.match(stdout, /--host <url>[^]*\(default: *\s*"localhost:5000"\)/);
+    }
+  });
+
   test("says so where there is no Berth", async () => {
     const { code, stderr } = await run(["repo", "ls", "--host", "127.0.0.1:1"], settings.nobody);
     assert.deepEqual([code, /can't be reached/.test(stderr)], [1, true], stderr);

@@ -5,6 +5,8 @@ import http from "node:http";
 import net, { type AddressInfo } from "node:net";
 import path from "node:path";
 import { after, describe, test } from "node:test";
+import { welcome } from "../../src/cli/welcome.ts";
+import { parseListenAddress } from "../../src/config/addresses.ts";
 import { waitUntil } from "../support/wait.ts";
 import { berth, createFolder, launch, type Running } from "./support.ts";
 
@@ -35,14 +37,14 @@ describe("berth serve", { concurrency: 2 }, () => {
 
     const { code, stdout, stderr } = await ended;
     assert.equal(code, 0);
-    const { host } = new URL(url);
+    const { host, port } = new URL(url);
     assert.equal(
       stdout.replace(/^Berth \S+/, "Berth"),
       `Berth listens on http://${host} (data in ${data}). Push a first image:
 
   docker pull alpine
-  docker tag alpine ${host}/alpine
-  docker push ${host}/alpine
+  docker tag alpine localhost:${port}/alpine
+  docker push localhost:${port}/alpine
 
 `,
     );
@@ -89,7 +91,7 @@ describe("berth serve", { concurrency: 2 }, () => {
     await run(async (url, printed) => {
       const command = `berth user password admin --data ${data}`;
       assert.ok(printed.includes(`\n  ${command}\n`), printed);
-      const { host } = new URL(url);
+      const host = `localhost:${new URL(url).port}`;
       for (const line of [
         `docker login -u admin ${host}`,
         `docker tag alpine ${host}/admin/alpine`,
@@ -198,6 +200,22 @@ describe("berth serve", { concurrency: 2 }, () => {
     const { until, url } = await serve(["--listen", ":0"], { BERTH_AUTH_OPEN_ON_NETWORK: "true" });
     assert.match(url, /^http:\/\/(?:\[::\]|0\.0\.0\.0):\d+$/);
     assert.match(await until("docker push"), /docker push localhost:\d+\/alpine/);
+  });
+
+  test("the printed commands name a server on a loopback address localhost, and another address as it is", () => {
+    const pushTo = (listen: string): string | undefined => {
+      const config = { listen: parseListenAddress(listen) ?? assert.fail(listen), data: "data" };
+      const printed = welcome({
+        ...{ version: "1", url: "http://unused", port: 5000 },
+        ...{ config: { ...config, publicUrl: undefined }, administrator: undefined },
+      });
+      return /docker push (.*)\/alpine/.exec(printed)?.[1];
+    };
+    for (const listen of ["127.0.0.1:0", "[::1]:0", "localhost:0", "0.0.0.0:0", "[::]:0", ":0"])
+      assert.equal(pushTo(listen), "localhost:5000", listen);
+    // `localhost` does not lead to these.
+    assert.equal(pushTo("127.0.0.2:0"), "127.0.0.2:5000");
+    assert.equal(pushTo("[2001:db8::1]:0"), "[2001:db8::1]:5000");
   });
 
   test("names the public URL's host in the commands", async () => {

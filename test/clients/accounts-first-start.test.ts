@@ -3,7 +3,8 @@ import { writeFileSync } from "node:fs";
 import path from "node:path";
 import { test } from "node:test";
 import { adminPassword, startBerth } from "./support/berth.ts";
-import { refusal } from "./support/command.ts";
+import { refusal, run, tool } from "./support/command.ts";
+import { writeContainersSettings } from "./support/containers-settings.ts";
 import { startDockerd } from "./support/dockerd.ts";
 import { createScratch } from "./support/scratch.ts";
 import { createTarball } from "./support/tarball.ts";
@@ -37,4 +38,25 @@ test("the lines that a first start prints work as they are, beginning with the o
   const pushed = await docker(...printed("push"));
   const digest = /digest: (sha256:\w+)/.exec(pushed.stdout)?.[1];
   assert.equal((await berth.manifest("admin/alpine", "latest")).digest, digest);
+});
+
+test("curl, crane and skopeo reach a registry on 127.0.0.1 as localhost where localhost is ::1 first", async () => {
+  const [first] = (await run("getent", ["ahosts", "localhost"])).stdout.split(/\s/);
+  assert.equal(first, "::1");
+  const host = `localhost:${berth.host.split(":")[1]}`;
+  const { stdout } = await run("curl", ["--silent", "--include", `http://${host}/v2/`]);
+  assert.ok(stdout.includes(`realm="http://${host}/token"`), stdout);
+
+  const home = createScratch("home");
+  const image = `${host}/admin/alpine:latest`;
+  const { digest } = await berth.manifest("admin/alpine", "latest");
+  const crane = tool("crane", { env: { HOME: home, DOCKER_CONFIG: home } }, ["--insecure"]);
+  const login = ["login", "-u", "admin", "--password-stdin"];
+  await crane.reading(adminPassword)("auth", ...login, host);
+  assert.equal((await crane("digest", image)).stdout.trim(), digest);
+
+  const skopeo = tool("skopeo", { env: writeContainersSettings(home) });
+  await skopeo.reading(adminPassword)(...login, "--tls-verify=false", host);
+  const inspect = ["inspect", "--tls-verify=false", "--format", "{{.Digest}}", `docker://${image}`];
+  assert.equal((await skopeo(...inspect)).stdout.trim(), digest);
 });

@@ -24,8 +24,11 @@ trap 'exit 143' TERM
 trap 'exit 130' INT
 
 # In a mount namespace of their own the engines find an empty /run and /var/lib, and leave none of their mounts.
+# There localhost is ::1 first, as on many machines: clients must find a registry on 127.0.0.1 by that name.
+printf '::1 localhost\n' | cat - /etc/hosts > "$BERTH_CLIENTS_SCRATCH/hosts"
 unshare --mount --propagation private bash -c '
-  mount -t tmpfs tmpfs /run && mount -t tmpfs tmpfs /var/lib && mkdir /run/lock && exec "$@"
+  mount --bind "$BERTH_CLIENTS_SCRATCH/hosts" /etc/hosts &&
+    mount -t tmpfs tmpfs /run && mount -t tmpfs tmpfs /var/lib && mkdir /run/lock && exec "$@"
 ' bash "$node" --import ./test/support/register.mjs --test --test-concurrency=1 \
   --test-reporter=spec "${files[@]}" &
 wait $!
