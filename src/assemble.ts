@@ -5,6 +5,7 @@ import type { Config } from "./config/schema.ts";
 import { lockDataFolder } from "./data-folder.ts";
 import { createBrowsing } from "./hub/browsing.ts";
 import { openSqliteMetadata, type Metadata } from "./metadata/metadata.ts";
+import { keepReserveFile } from "./metadata/sqlite/reserve-file.ts";
 import type { Writer } from "./metadata/writer.ts";
 import type { Logger } from "./observability/logger.ts";
 import { openCounting } from "./counting.ts";
@@ -20,6 +21,7 @@ import { startUpkeep } from "./registry/upkeep/serving.ts";
 import { createUploads, type Uploads } from "./registry/uploads/uploads.ts";
 import { databaseFile, forgetMemory, openStore } from "./stores.ts";
 import type { BlobStore } from "../storage/blob-store.ts";
+import { createFreeSpace } from "../storage/filesystem/free-space.ts";
 
 export interface Assembled {
   /** An account that may do everything, to be named to whoever starts; `undefined` in open mode. */
@@ -77,11 +79,13 @@ async function assembleParts(
   const { createOperatorCheck, createOpsApp, probeAtMostEvery } = opsModule;
   closing.add(() => metadata.close());
   const keeping = keepingOf(config);
+  const space = createFreeSpace(config.data, config.storage.reserve);
   const { sparse } = config;
   const registry = createRegistry({
     ...{ store, metadata, clock, sparse, rules: pushRules(config), keeping, report: logger },
     limits: uploadLimits(config),
     locks: lent?.locks,
+    demandSpace: (bytes) => space.demand(bytes),
   });
   const { uploads } = registry;
   const counting = await openCounting(config, { metadata, clock, logger });
@@ -89,6 +93,7 @@ async function assembleParts(
   if (lent === undefined) {
     const upkeep = await beginUpkeep(config, logger, { store, metadata, uploads });
     closing.add(() => upkeep.close());
+    closing.add(keepReserve(config, logger));
   }
   const parts = { store, metadata, registry, clock, keeping, logger };
   const mirrors = await openMirroring(config, parts, { runsSchedules: lent === undefined });
@@ -149,6 +154,7 @@ export function assembleLender(config: Config, logger: Logger): Promise<Lender> 
     const uploads = createUploads({ store, metadata, clock, keeper, locks, recentBlobs, rules });
     const upkeep = await beginUpkeep(config, logger, { store, metadata, uploads });
     closing.add(() => upkeep.close());
+    closing.add(keepReserve(config, logger));
     const registry = { blobs: createBlobs({ store, metadata, keeper, rules, report: logger }) };
     const parts = { store, metadata, registry, clock, keeping, logger };
     // Schedules run here, once; a worker has mirrors of its own.
@@ -173,6 +179,28 @@ interface Opened {
   readonly store: BlobStore;
   readonly metadata: Metadata;
   readonly uploads: Uploads;
+}
+
+/** The first reserve file is made a moment after the start, further ones when there is room again. */
+const firstReserveMs = 5_000;
+const reserveEveryMs = 60_000;
+
+/** Keeps a reserve file beside the database, for the day on which the disk is full. The result stops it. */
+function keepReserve(config: Config, logger: Logger): () => void {
+  const { reserve, driver } = config.storage;
+  if (driver === "memory" || (reserve?.kind === "bytes" && reserve.bytes === 0))
+    return () => undefined;
+  const file = databaseFile(config);
+  const keep = (): void =>
+    void keepReserveFile(file).catch((error: unknown) => {
+      logger.debug({ err: error }, "no reserve file could be made");
+    });
+  const first = setTimeout(keep, firstReserveMs).unref();
+  const others = setInterval(keep, reserveEveryMs).unref();
+  return () => {
+    clearTimeout(first);
+    clearInterval(others);
+  };
 }
 
 function beginUpkeep(config: Config, logger: Logger, opened: Opened) {

@@ -36,7 +36,7 @@ export async function openStore(config: Config): Promise<BlobStore> {
   await makeFolder(config.data);
   switch (config.storage.driver) {
     case "filesystem":
-      return openFilesystemStore(config.data);
+      return openFilesystemStore(config.data, config.storage.reserve);
     case "memory":
       await forgetMemory(config);
       return createMemoryStore();

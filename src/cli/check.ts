@@ -1,4 +1,5 @@
 import type { Command } from "commander";
+import type { Upkeep } from "../upkeep.ts";
 import { dataFolderCommand, withDataFolder, type DataFolderOptions } from "./data-folder.ts";
 import { createOutput, createProgress } from "./output.ts";
 
@@ -21,10 +22,17 @@ export function checkCommand(): Command {
     .action(check);
 }
 
+/** For the progress bar; a database that cannot count them is what the check is about. */
+const blobsIn = (upkeep: Upkeep): Promise<number> =>
+  upkeep.counts().then(
+    ({ blobs }) => blobs,
+    () => 0,
+  );
+
 async function check(options: Options): Promise<void> {
   const output = createOutput(options);
   await withDataFolder(options, async (upkeep) => {
-    const progress = createProgress("checking", (await upkeep.counts()).blobs);
+    const progress = createProgress("checking", await blobsIn(upkeep));
     let wrong = 0;
     let mended = 0;
     for await (const { invariant, subject, repair } of upkeep.check(() => progress.advance(1))) {

@@ -3,7 +3,7 @@ import { loadConfig } from "../config/load.ts";
 import { ConfigError } from "../config/problems.ts";
 import type { Config } from "../config/schema.ts";
 import type { Upkeep } from "../upkeep.ts";
-import { Failure, startFailure } from "./failure.ts";
+import { Failure, startFailure, workFailure } from "./failure.ts";
 
 export interface DataFolderOptions {
   readonly config?: string;
@@ -32,6 +32,14 @@ export function withDataFolder<T>(
 
 interface Closable {
   close(): Promise<void>;
+}
+
+async function closingAfter<T>(root: Closable, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } finally {
+    await root.close();
+  }
 }
 
 /** Errors of an opening whose message is all that is needed. */
@@ -72,8 +80,8 @@ export async function withOpened<Root extends Closable, T>(
     throw startFailure(error, config);
   }
   try {
-    return await work(root, config);
-  } finally {
-    await root.close();
+    return await closingAfter(root, () => work(root, config));
+  } catch (error) {
+    throw workFailure(error, config);
   }
 }

@@ -30,10 +30,36 @@ export function startFailure(error: unknown, config: Pick<Config, "listen" | "da
     });
   }
   if (code.startsWith("SQLITE_")) {
-    const known = message === code ? code : `${message} (${code})`;
-    return new Failure(`cannot use the database in ${config.data}: ${known}`, { cause: error });
+    return new Failure(
+      `cannot use the database in ${config.data}: ${databaseReason(code, message)}`,
+      {
+        cause: error,
+      },
+    );
   }
   return new Failure(`cannot start: ${message}`, { cause: error });
+}
+
+const expectedCodes = /^(?:SQLITE_|S3_|WRITER_GONE$|E[A-Z0-9]+$)/;
+
+/**
+ * What a command that works on a data folder failed with, in one line; errors that the disk, the database or the store
+ * give. Everything else is a fault of the program, and is returned as it is, with its stack.
+ */
+export function workFailure(error: unknown, config: Pick<Config, "listen" | "data">): unknown {
+  const { code, path, message } = detailsOf(error);
+  if (error instanceof Failure || !expectedCodes.test(code)) return error;
+  if (path !== undefined || code.startsWith("SQLITE_")) return startFailure(error, config);
+  return new Failure(`${reasonOf(error)} (${message})`, { cause: error });
+}
+
+function databaseReason(code: string, message: string): string {
+  const known = message === code ? code : `${message} (${code})`;
+  if (/^SQLITE_(?:CORRUPT|NOTADB)/.test(code))
+    return `it is damaged; restore a backup. SQLite says: ${known}`;
+  if (code.startsWith("SQLITE_FULL"))
+    return `the disk is full; free some of it, for example with "berth gc --now" or "berth upload delete"`;
+  return known;
 }
 
 interface Details {

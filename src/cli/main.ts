@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 import process from "node:process";
 import { CommanderError } from "commander";
-import { ConfigError } from "../config/problems.ts";
+import { ConfigError, reasonOf } from "../config/problems.ts";
 import { printableLine } from "../observability/printable.ts";
 import { Failure } from "./failure.ts";
 import { printError } from "./output.ts";
@@ -18,10 +18,15 @@ process.env["AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED"] ??= "true";
 // Database, keys and blobs are for the user that runs Berth, whatever the shell or the service manager has set.
 process.umask(0o077);
 
-// `berth config print | head -1` is no failure.
-process.stdout.on("error", (error: NodeJS.ErrnoException) => {
-  if (error.code !== "EPIPE") throw error;
+// `berth config print | head -1` is no failure: the reader has all that it wanted.
+// A server goes on without its output.
+process.stdout.once("error", (error: NodeJS.ErrnoException) => {
+  process.stdout.on("error", () => undefined);
+  if (error.code === "EPIPE") return;
+  printError(`berth: cannot write the output: ${reasonOf(error)}\n`);
+  process.exitCode = 1;
 });
+process.stderr.on("error", () => undefined);
 
 try {
   await createProgram().parseAsync();

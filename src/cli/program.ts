@@ -17,6 +17,7 @@ import { storageCommand } from "./storage.ts";
 import { tagCommand } from "./tag.ts";
 import { teamCommand } from "./team.ts";
 import { tokenCommand } from "./token.ts";
+import { uploadCommand } from "./upload.ts";
 import { userCommand } from "./user.ts";
 import { version } from "./version.ts";
 
@@ -38,6 +39,7 @@ Examples:
   $ berth quota set team 50GB                     limit what a namespace may hold
   $ berth keys rotate                             sign tokens with another key from now on
   $ berth gc --dry-run                            list what nothing needs any more
+  $ berth upload list                             see which uploads hold bytes
   $ berth check                                   see whether rows and files agree
   $ berth storage copy --to s3.yaml               copy all blobs to another store
   $ berth config check --config berth.yaml        see whether the file is right
@@ -61,7 +63,8 @@ export function createProgram(): Command {
     ...[serveCommand(), userCommand(), orgCommand(), teamCommand(), tokenCommand()],
     ...[repoCommand(), tagCommand(), searchCommand()],
     ...[mirrorCommand(), quotaCommand(), auditCommand(), keysCommand()],
-    ...[gcCommand(), checkCommand(), scrubCommand(), storageCommand(), configCommand()],
+    ...[gcCommand(), checkCommand(), scrubCommand(), storageCommand(), uploadCommand()],
+    ...[configCommand()],
   ];
   for (const command of commands) program.addCommand(command);
   for (const command of withInner(program)) {

@@ -2,7 +2,7 @@ import { z } from "zod";
 import { ipRange, listenAddress, serverUrl } from "./addresses.ts";
 import { mirrorSchema } from "./mirrors.ts";
 import { s3Schema } from "./s3.ts";
-import { bool, choice, duration, filePath, integer, secret, size } from "./values.ts";
+import { bool, choice, duration, filePath, integer, reserve, secret, size } from "./values.ts";
 
 const logLevels = ["trace", "debug", "info", "warn", "error", "fatal", "silent"] as const;
 const day = 86_400_000;
@@ -61,6 +61,11 @@ export const configSchema = z.object({
       driver: choice(["filesystem", "memory", "s3"])
         .prefault("filesystem")
         .describe("Where blobs lie; memory forgets them at the end"),
+      reserve: reserve()
+        .optional()
+        .describe(
+          "What pushes leave free on the disk, for deletes and collections: 1% of it if not set, within 16MiB and 1GiB",
+        ),
       s3: s3Schema,
     })
     .prefault({}),

@@ -125,6 +125,26 @@ export function size(bounds: Bounds): z.ZodType<number> {
   });
 }
 
+export type ReserveSetting =
+  | { readonly kind: "bytes"; readonly bytes: number }
+  | { readonly kind: "percent"; readonly percent: number };
+
+/** A part of a disk: bytes, or a percentage. */
+export function reserve(): z.ZodType<ReserveSetting> {
+  return value<ReserveSetting>({
+    allowed: "a size, written 4096 (bytes), 64MiB or 50GB, or a percentage up to 50%; 0 for none",
+    parse: (raw) => {
+      const percent =
+        typeof raw === "string" ? /^(\d{1,2}(?:\.\d{1,3})?) ?%$/.exec(raw.trim())?.[1] : undefined;
+      if (percent !== undefined)
+        return Number(percent) <= 50 ? { kind: "percent", percent: Number(percent) } : undefined;
+      const bytes = parseSize(raw);
+      return bytes === undefined ? undefined : { kind: "bytes", bytes };
+    },
+    print: (made) => (made.kind === "percent" ? `${made.percent}%` : formatSize(made.bytes)),
+  });
+}
+
 function parseText(raw: unknown): string | undefined {
   if (typeof raw === "number") return String(raw);
   return typeof raw === "string" && raw.trim() !== "" ? raw : undefined;

@@ -46,6 +46,8 @@ export function createManifests(parts: {
   readonly rules: PushRules;
   /** Whether a manifest may name things that are not here. */
   readonly sparse: boolean;
+  /** Rejects (ENOSPC) unless the disk of the database has room for so many bytes above its reserve. */
+  readonly demandSpace?: ((bytes: number) => Promise<void> | undefined) | undefined;
 }) {
   const { store, metadata, keeper, recentBlobs, rules, sparse } = parts;
 
@@ -104,6 +106,8 @@ export function createManifests(parts: {
       readonly bytes: Uint8Array;
     }): Promise<PushedManifest> {
       const { actor, repository, reference, bytes } = push;
+      const room = parts.demandSpace?.(bytes.length);
+      if (room !== undefined) await room;
       const digest = digestOf(
         bytes,
         reference.kind === "digest" ? algorithmOf(reference.digest) : "sha256",

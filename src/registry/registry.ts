@@ -36,6 +36,8 @@ export function createRegistry(parts: {
   readonly limits?: UploadLimits | undefined;
   readonly keeping: KeepingTimes;
   readonly report: Warnings;
+  /** See {@link createManifests}. */
+  readonly demandSpace?: ((bytes: number) => Promise<void> | undefined) | undefined;
   /** Those of all processes that write to the store; missing: there is only this one. */
   readonly locks?: UploadLocks | undefined;
 }): Registry {

@@ -13,6 +13,7 @@ import path from "node:path";
 import { UploadOffsetError, type BlobStore } from "../blob-store.ts";
 import { absent } from "./absent.ts";
 import { createDurableDirectories, syncDirectory } from "./directories.ts";
+import { createFreeSpace, type Reserve } from "./free-space.ts";
 import { listBlobs } from "./list.ts";
 import { createPaths, isUploadReference, newKey, newUploadReference, type Paths } from "./paths.ts";
 import { readRange } from "./read.ts";
@@ -25,9 +26,12 @@ import { FlushError, writeAll, writeFrom } from "./write.ts";
  * nobody has had, fsync of the directory. A failed fsync is final: the kernel may have dropped the bytes, and a
  * second fsync would say that all is well.
  *
+ * Writes of uploads and blobs that would eat into `reserve` are refused as by a full disk (ENOSPC).
+ *
  * Rejects at once if no file can be renamed from `uploads` to `blobs`, where a rename would have to become a copy.
  */
-export async function openFilesystemStore(root: string): Promise<BlobStore> {
+export async function openFilesystemStore(root: string, reserve?: Reserve): Promise<BlobStore> {
+  const space = createFreeSpace(root, reserve);
   const paths = createPaths(root);
   const makeDurable = createDurableDirectories();
   const smallFiles = createSmallFiles();
@@ -64,6 +68,8 @@ export async function openFilesystemStore(root: string): Promise<BlobStore> {
     async put(digest, bytes) {
       const key = newKey(digest);
       const target = paths.blob(key);
+      const room = space.demand(bytes.length);
+      if (room !== undefined) await room;
       await makeDurable(path.dirname(target));
       await smallFiles.write(target, bytes);
       return key;
@@ -84,7 +90,7 @@ export async function openFilesystemStore(root: string): Promise<BlobStore> {
       try {
         const { size } = await file.stat();
         if (size !== offset) throw new UploadOffsetError(offset, size);
-        return await writeFrom(file, offset, source);
+        return await writeFrom(file, offset, source, (bytes) => space.demand(bytes));
       } catch (error) {
         // Nobody goes on with bytes of which some may be gone.
         if (error instanceof FlushError) await unlink(paths.upload(upload)).catch(absent);
@@ -127,7 +133,9 @@ export async function openFilesystemStore(root: string): Promise<BlobStore> {
       await makeDurable(path.dirname(directory));
       await makeDurable(directory);
       const file = await open(unfinished, "wx", 0o640);
-      await flushed(file, unfinished, () => writeFrom(file, 0, source));
+      await flushed(file, unfinished, () =>
+        writeFrom(file, 0, source, (bytes) => space.demand(bytes)),
+      );
       await rename(unfinished, target);
       await settle(target, directory);
     },
@@ -157,6 +165,7 @@ export async function openFilesystemStore(root: string): Promise<BlobStore> {
     },
 
     async probe() {
+      await space.demand(0);
       const target = paths.upload(newUploadReference());
       const file = await open(target, "wx");
       await flushed(file, target, () => writeAll(file, [Buffer.from("probe")], 0));

@@ -32,13 +32,14 @@ export class FlushError extends Error {
 
 /**
  * Writes a source into an open file from `position` on, many chunks in one call: while one write runs, the next
- * chunks gather. Resolves with the position after the last byte. If the source throws, what it gave before is
+ * chunks gather. `demand` is told of the bytes of each call before it, and may refuse them by throwing. Resolves with the position after the last byte. If the source throws, what it gave before is
  * written, then its error is thrown. Throws {@link FlushError} where the file can't be used any more.
  */
 export async function writeFrom(
   file: FileHandle,
   position: number,
   source: ByteSource,
+  demand: (bytes: number) => Promise<void> | undefined,
 ): Promise<number> {
   let waiting: Uint8Array[] = [];
   let waitingBytes = 0;
@@ -63,9 +64,12 @@ export async function writeFrom(
 
   const write = async (): Promise<void> => {
     const batch = waiting;
+    const batchBytes = waitingBytes;
     waiting = [];
     waitingBytes = 0;
     try {
+      const room = demand(batchBytes);
+      if (room !== undefined) await room;
       end += await writeAll(file, batch, end);
       if (end - flushed >= flushEveryBytes && flushing === undefined && flushes < flushesAtMost)
         flushing = flush();

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { readdirSync, rmSync, writeFileSync } from "node:fs";
+import { readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { describe, test } from "node:test";
 import { pushBlob, pushImageParts, putManifest, startBerth } from "../support/berth.ts";
@@ -123,4 +123,29 @@ describe("maintenance of a data folder", async () => {
       assert.equal(code, 1);
     }
   });
+});
+
+describe("a damaged database", () => {
+  for (const [damage, said] of [
+    [
+      "its first page is garbage",
+      /^berth: cannot use the database in .*: it is damaged; restore a backup\. SQLite says: .*\n$/,
+    ],
+    ["its last page is garbage", /^broken: the database is sound: /],
+  ] as const) {
+    test(`makes check fail in lines that say so, without a stack trace: ${damage}`, async () => {
+      const data = temporaryFolder();
+      await (await startBerth(data)).close();
+      const file = path.join(data, "berth.db");
+      const content = readFileSync(file);
+      const pageBytes = content.readUInt16BE(16);
+      const start = damage.startsWith("its first") ? 0 : content.length - pageBytes;
+      content.fill(0x5a, start, start + pageBytes);
+      writeFileSync(file, content);
+      const { code, stdout, stderr } = await run(["check", "--data", data]);
+      assert.match(stdout + stderr, said);
+      assert.doesNotMatch(stdout + stderr, /^\s+at /m);
+      assert.equal(code, 1);
+    });
+  }
 });

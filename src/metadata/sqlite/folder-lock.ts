@@ -24,6 +24,8 @@ const waitMs = 1_000;
 export function lockFolder(folder: string): FolderLock {
   const connection = new SqliteDatabase(path.join(folder, lockFile), { timeout: waitMs });
   try {
+    // Nothing is ever written, also not a journal: the disk may be full.
+    connection.pragma("journal_mode = MEMORY");
     connection.exec("BEGIN EXCLUSIVE");
   } catch (error) {
     connection.close();

@@ -7,7 +7,8 @@ import {
 import { openWriteConnection } from "./connection.ts";
 import { createGroupCommit, describe, type NextRequest } from "./group-commit.ts";
 import { migrate } from "./migrate.ts";
-import type { Request, WriterData } from "./writer.ts";
+import { releaseReserveFile, releaseReserveFileIfFull } from "./reserve-file.ts";
+import type { Answer, Request, WriterData } from "./writer.ts";
 
 /*
  * The thread that writes: the one connection that does, so that the event loop of the server never waits for a disk
@@ -17,10 +18,12 @@ import type { Request, WriterData } from "./writer.ts";
 type Message = Request | "close";
 
 function serve(port: MessagePort, file: string): void {
+  releaseReserveFileIfFull(file);
   const connection = openWriteConnection(file);
   migrate(connection);
   const performTogether = createGroupCommit(connection);
   const waiting: Request[] = [];
+  let taken: Request[] = [];
   let working = false;
   let closing = false;
 
@@ -32,11 +35,25 @@ function serve(port: MessagePort, file: string): void {
   const next: NextRequest = (isFit) => {
     if (waiting.length === 0) accept(receiveMessageOnPort(port)?.message as Message | undefined);
     const [request] = waiting;
-    return request !== undefined && isFit(request) ? waiting.shift() : undefined;
+    if (request === undefined || !isFit(request)) return undefined;
+    waiting.shift();
+    taken.push(request);
+    return request;
+  };
+  /** On a full disk the reserve file is given up, and what did not fit is done again. */
+  const perform = async (): Promise<readonly Answer[]> => {
+    taken = [];
+    const answers = await performTogether(next);
+    const isFull = (answer: Answer): boolean =>
+      "error" in answer && answer.error.code.startsWith("SQLITE_FULL");
+    const full = new Set(answers.filter(isFull).map(({ id }) => id));
+    if (full.size === 0 || !releaseReserveFile(file)) return answers;
+    waiting.unshift(...taken.filter(({ id }) => full.has(id)));
+    return answers.filter(({ id }) => !full.has(id));
   };
   const work = async (): Promise<void> => {
     working = true;
-    while (waiting.length > 0) port.postMessage(await performTogether(next));
+    while (waiting.length > 0) port.postMessage(await perform());
     working = false;
     if (!closing) return;
     connection.close();

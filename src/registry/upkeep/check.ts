@@ -41,9 +41,10 @@ export interface CheckParts {
 
 /** Walks rows and store and says what is broken. Changes nothing. `seen` is told of each thing looked at. */
 export async function* check(parts: CheckParts, seen: () => void): AsyncGenerator<Finding> {
-  for (const message of await parts.metadata.upkeep.integrity(false)) {
-    yield { invariant: "the database is sound", subject: message };
-  }
+  const damage = await damageOf(parts.metadata);
+  for (const subject of damage) yield { invariant: "the database is sound", subject };
+  // What a damaged database says of blobs and manifests means nothing.
+  if (damage.length > 0) return;
   yield* checkManifests(parts, seen);
   yield* checkBlobs(parts, seen);
   yield* checkQuotas(parts);
@@ -57,6 +58,17 @@ export async function* check(parts: CheckParts, seen: () => void): AsyncGenerato
         apply: () => parts.store.delete(orphan.key),
       },
     };
+  }
+}
+
+/** What SQLite finds wrong; one that cannot even be checked says why. */
+async function damageOf(metadata: Metadata): Promise<readonly string[]> {
+  try {
+    return await metadata.upkeep.integrity(false);
+  } catch (error) {
+    const code = error instanceof Error && "code" in error ? String(error.code) : "";
+    if (!/^SQLITE_(?:CORRUPT|NOTADB)/.test(code)) throw error;
+    return [`${error instanceof Error ? error.message : ""} (${code}); restore a backup`];
   }
 }
 

@@ -3,6 +3,7 @@ import type { BlobStore } from "../../../storage/blob-store.ts";
 import type { Metadata } from "../../metadata/metadata.ts";
 import type { Clock } from "../clock.ts";
 import { markMissing, type Warnings } from "../missing-blobs.ts";
+import { describeFailure } from "../failures.ts";
 import { inspectBlobs } from "./inspection.ts";
 
 /** The database and the store do not belong together, or the database is damaged: nothing may be touched. */
@@ -94,7 +95,16 @@ export async function recover(parts: {
 }): Promise<Recovery | undefined> {
   const { store, metadata, clock } = parts;
   const instance = await metadata.instance.get();
-  await metadata.run("beginServing", undefined);
+  try {
+    await metadata.run("beginServing", undefined);
+  } catch (error) {
+    // Pulls, deletes and collections make room again, and they need a server.
+    if (describeFailure(error)?.status !== 507) throw error;
+    parts.report.warn(
+      { err: error },
+      "the disk is full: a crash of this process will not be noticed",
+    );
+  }
   if (instance === undefined || instance.cleanStop) return undefined;
   const damage = await metadata.upkeep.integrity(true);
   if (damage.length > 0) {

@@ -15,6 +15,7 @@ import { OciError } from "../../oci/errors.ts";
 import type { RepositoryName } from "../../oci/name.ts";
 import { rewriteAfterMs, type Clock, type Keeper } from "../clock.ts";
 import type { RecentBlobs } from "../recent-blobs.ts";
+import { describeFailure } from "../failures.ts";
 import { refusalError } from "../refusals.ts";
 import { checkRange, gather, measured, UploadRangeError, type Chunk } from "./chunk.ts";
 import { createUploadHashes, mismatch } from "./hashes.ts";
@@ -25,6 +26,8 @@ import { createSessions } from "./sessions.ts";
 
 /** A blob no larger than this that comes in one request is held in memory and written once, under its own key. */
 const wholeInMemoryBytes = 256 * 1024;
+/** HTTP 507: there is no room for it. */
+const fullStatus = 507;
 /** What all such blobs together may hold; beyond it they go by way of an upload like large ones. */
 const memoryBudgetBytes = 32 * 1024 * 1024;
 
@@ -94,6 +97,15 @@ export function createUploads(parts: {
     ...{ metadata, clock, limit: limits.sessionsPerAccount, makeRoom: discard },
     withoutRow: (accountId) => sessions.youngOf(accountId),
   });
+
+  /**
+   * Ends an upload that the disk has no room for, so that its bytes do not stay there until it expires. The bytes go
+   * first: the row may need their room.
+   */
+  const giveBack = async (row: UploadRow): Promise<void> => {
+    await store.abort(row.storage_reference).catch(() => undefined);
+    await discard(row).catch(() => undefined);
+  };
 
   /** Records a blob whose bytes are durable under `storageKey`; bytes that were here already are not kept twice. */
   const record = async (blob: {
@@ -201,6 +213,7 @@ export function createUploads(parts: {
     } catch (error) {
       // Perhaps hashed and not written; what another process puts in its place would not be hashed here.
       hashes.forget(row.id);
+      if (describeFailure(error)?.status === fullStatus) await giveBack(row);
       throw error;
     } finally {
       hold.letGo.removeEventListener("abort", stop);
