@@ -56,7 +56,7 @@ describe("what nobody sets", () => {
         connections: 0,
         connectionsPerAddress: 0,
         uploadRate: 1024,
-      uploadsPerAccount: 1000,
+        uploadsPerAccount: 1000,
       },
     });
   });
