@@ -39,8 +39,10 @@ interface Cluster {
   readonly ended: Promise<number | null>;
 }
 
-async function start(env: Readonly<Record<string, string>> = {}): Promise<Cluster> {
-  const data = path.join(temporaryFolder(), "data");
+async function start(
+  env: Readonly<Record<string, string>> = {},
+  data = path.join(temporaryFolder(), "data"),
+): Promise<Cluster> {
   const args = ["serve", "--open", "--data", data, "--listen", "127.0.0.1:0"];
   const running = launch(args, {
     ...{ BERTH_WORKERS: "2", BERTH_LOG_LEVEL: "debug" },
@@ -137,6 +139,26 @@ describe("two workers", () => {
     assert.ok(blob.body.equals(bytes));
     signal("SIGINT");
     assert.equal(await ended, 0);
+  });
+
+  test("end with the first process when that is killed, and the folder can be served again", async () => {
+    const { url, wire, data, told, signal, ended } = await start();
+    const bytes = contentOf("kept", 300_000);
+    const to = `${uploads}?digest=${digestOf(bytes)}`;
+    await wire.expect(201, "POST", to, { body: bytes, headers });
+    await told("a worker listens", 2);
+    let haveEnded = false;
+    // The workers have the first process's standard error, which is closed when the last of them has ended.
+    void ended.then(() => (haveEnded = true));
+    signal("SIGKILL");
+    await waitUntil("the workers have ended, too", () => haveEnded);
+    assert.equal(await ended, null);
+    await assert.rejects(fetch(url));
+    const again = await start({}, data);
+    const blob = `/v2/${repository}/blobs/${digestOf(bytes)}`;
+    assert.ok((await again.wire.expect(200, "GET", blob, { headers })).body.equals(bytes));
+    again.signal("SIGTERM");
+    assert.equal(await again.ended, 0);
   });
 
   test("share limits.connections, so that together they have as many as one process would", async () => {
