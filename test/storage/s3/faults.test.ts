@@ -62,6 +62,29 @@ describe("s3, when the server fails:", () => {
     });
   }
 
+  test("a completion whose answer names no object is none", async () => {
+    const bytes = pattern(3 * partSize);
+    const upload = await begun(bytes);
+    const body = '<?xml version="1.0"?>\n<CompleteMultipartUploadResult/>';
+    stub.fault = ({ operation }) =>
+      operation === "complete" ? { refuseWith: { status: 200, body } } : undefined;
+    await assert.rejects(store.commit(upload, digestOf(bytes)), { code: "S3_NotCompleted" });
+    stub.fault = () => undefined;
+    await store.abort(upload);
+  });
+
+  test("a request is sent as often as it may be, and no more", async () => {
+    failing("put", { refuse: { status: 500, code: "InternalError" } });
+    await assert.rejects(store.put(digestOf(pattern(5)), pattern(5)), { code: "S3_InternalError" });
+    assert.equal(count("put"), impatience.attempts);
+  });
+
+  test("a request that finds no room is sent once", async () => {
+    failing("put", { refuse: { status: 507, code: "InsufficientStorage" } });
+    await assert.rejects(store.put(digestOf(pattern(5)), pattern(5)), { status: 507 });
+    assert.equal(count("put"), 1);
+  });
+
   test("a completion that fails and then succeeds is one", async () => {
     const bytes = pattern(3 * partSize);
     const upload = await begun(bytes);

@@ -249,7 +249,21 @@ describe("s3 uploads:", () => {
   test("bytes beyond the last part that S3 joins are refused", async () => {
     const small = createS3Store(settingsFor(stub.endpoint, { partSize: 10, prefix: "small/" }));
     assert.equal(small.abilities.largestBlobBytes, 100_000);
+    const upload = await small.begin();
+    await assert.rejects(small.append(upload, 0, chunks(pattern(100_001), 10_000)), {
+      code: "UPLOAD_TOO_LARGE",
+    });
+    assert.equal(await small.uploadSize(upload), 100_000);
+    await small.abort(upload);
     await small.close();
+  });
+
+  test("a blob that is put twice gets a key of its own each time", async () => {
+    const [first, second] = [
+      await here.put(digestOf(pattern(9)), pattern(9)),
+      await here.put(digestOf(pattern(9)), pattern(9)),
+    ];
+    assert.notEqual(first, second);
   });
 
   test("a link reads the blob, and is only given where it is wanted", async () => {

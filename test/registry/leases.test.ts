@@ -1,0 +1,89 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import SqliteDatabase from "better-sqlite3";
+import path from "node:path";
+import { parseReference } from "../../src/oci/reference.ts";
+import { startClosedBerth } from "../support/closed.ts";
+import { nobody } from "../support/pushes.ts";
+import { waitUntil } from "../support/wait.ts";
+import { inWorld, named, pushBlob, pushImage } from "./support.ts";
+
+/** Later than any test. */
+const far = 9_000_000_000_000;
+
+describe("a lease that outlasts the grace period", () => {
+  test(
+    "keeps an untagged manifest from the collector",
+    inWorld(async (world) => {
+      const { registry, connection } = world;
+      const leased = await pushImage(world, "team/app", "leased", "one layer");
+      const other = await pushImage(world, "team/app", "other", "another layer");
+      connection.prepare("UPDATE manifests SET leased_until = 0").run();
+      connection.prepare("UPDATE manifests SET leased_until = ? WHERE digest = ?").run(far, leased);
+      for (const tag of ["leased", "other"])
+        await registry.manifests.delete(nobody, named("team/app"), parseReference(tag));
+      await world.collectAll();
+      const left = connection.prepare("SELECT digest FROM manifests").pluck().all();
+      assert.deepEqual(left, [leased]);
+      assert.notEqual(leased, other);
+    }),
+  );
+
+  test(
+    "keeps a blob that no manifest names in its repository",
+    inWorld(async (world) => {
+      const { connection } = world;
+      const leased = await pushBlob(world, "team/app", "leased");
+      await pushBlob(world, "team/app", "other");
+      connection
+        .prepare(
+          "UPDATE blob_links SET leased_until = ? WHERE blob_id IN (SELECT id FROM blobs WHERE digest = ?)",
+        )
+        .run(far, leased);
+      await world.collectAll();
+      assert.deepEqual(connection.prepare("SELECT digest FROM blobs").pluck().all(), [leased]);
+    }),
+  );
+
+  test(
+    "is given again when a blob is pushed again",
+    inWorld(async (world) => {
+      const { connection } = world;
+      await pushBlob(world, "team/app", "twice");
+      connection.prepare("UPDATE blob_links SET leased_until = 0").run();
+      await pushBlob(world, "team/app", "twice");
+      const lease = connection.prepare("SELECT leased_until FROM blob_links").pluck().get();
+      assert.ok(Number(lease) > Date.now());
+    }),
+  );
+});
+
+describe("a HEAD over HTTP", async () => {
+  const berth = await startClosedBerth();
+  berth.addUser("mia");
+  await berth.pushImage("mia/app", "mia", "private");
+  const database = new SqliteDatabase(path.join(berth.data, "berth.db"), { readonly: true });
+  const leaseOf = (table: "manifests" | "blob_links"): number =>
+    Number(database.prepare(`SELECT min(leased_until) FROM ${table}`).pluck().get());
+  const scope = (actions: string): string => `repository:mia/app:${actions}`;
+
+  for (const [how, client] of [
+    ["a password", async () => berth.as("mia")],
+    ["a token", async () => berth.with(await berth.token("mia", scope("pull,push")))],
+  ] as const) {
+    test(`by a pusher with ${how} extends the lease of a manifest`, async () => {
+      berth.exec("UPDATE manifests SET leased_until = 0");
+      await (await client()).api.head("/v2/mia/app/manifests/1").expect(200);
+      await waitUntil("its lease is longer", () => leaseOf("manifests") > Date.now());
+    });
+  }
+
+  test("by a client that may only pull leaves the lease as it is", async () => {
+    berth.exec("UPDATE manifests SET leased_until = 0");
+    const reader = berth.with(await berth.token("mia", scope("pull")));
+    await reader.api.head("/v2/mia/app/manifests/1").expect(200);
+    await berth.as("mia").api.get("/v2/mia/app/tags/list").expect(200);
+    assert.equal(leaseOf("manifests"), 0);
+    database.close();
+  });
+});
