@@ -68,8 +68,9 @@ function filesBelow(data: string, folder: string): ReadonlyMap<string, number> {
   return new Map(
     names.flatMap((name) => {
       const file = path.posix.join(folder, name);
-      const found = statSync(path.join(data, file));
-      return found.isFile() ? [[file, found.size] as const] : [];
+      // A collector may delete it meanwhile.
+      const found = statSync(path.join(data, file), { throwIfNoEntry: false });
+      return found?.isFile() === true ? [[file, found.size] as const] : [];
     }),
   );
 }
