@@ -54,8 +54,8 @@ describe("the route table", () => {
       [
         "/healthz",
         "/readyz",
-        "/openapi.json",
         "/metrics",
+        "/openapi.json",
         "/token",
         "/token",
         "/.well-known/jwks.json",

@@ -74,9 +74,8 @@ export function served() {
   const parts = {
     ...{ registry: {}, tokens: {}, browsing: { search: {} }, policy: createOpenPolicy() },
     hub: { hub: {}, accounts: {} },
-    readiness: () => Promise.resolve({}),
+    ops: {},
     redirectExcept: [],
-    metrics: { allow: [] },
     limits: { manifestSize: 1, manifestsInFlight: 1, pageSize: 1, tagsPerPush: 1 },
   } as unknown as AppParts;
   return routesOf(parts);

@@ -11,8 +11,7 @@ const parts = {
   browsing: { search: {} },
   tokens: {},
   hub: { hub: {}, accounts: {} },
-  metrics: { allow: [] },
-  readiness: () => Promise.resolve({}),
+  ops: {},
   redirectExcept: [],
   trustedProxies: [],
   limits: {

@@ -1,0 +1,149 @@
+import { digestOf, type Digest } from "../../../src/oci/digest.ts";
+import { ociManifest, pushBlob, pushImageParts, putManifest } from "../../support/berth.ts";
+import type { ClosedBerth } from "../../support/closed.ts";
+
+export const ociIndex = "application/vnd.oci.image.index.v1+json";
+
+/** What the worst requests name. */
+export interface World {
+  /** Of `mia/big`: an image, and the size of its manifest. */
+  readonly image: Digest;
+  readonly imageBytes: number;
+  readonly config: Digest;
+  readonly layer: Digest;
+  /** What 1,000 manifests refer to. */
+  readonly subject: Digest;
+  /** A blob of 4 MB. */
+  readonly blob: Digest;
+}
+
+const numbers = (count: number): string =>
+  `WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < ${count})`;
+
+/**
+ * A registry in which hostile users have pushed and made as much as they could: `mia` with her namespace, and `team`,
+ * which she owns. What takes many requests is written into the database.
+ */
+export async function buildWorld(berth: ClosedBerth): Promise<World> {
+  const mia = berth.addUser("mia");
+  const team = berth.addOrganisation("team", "mia");
+  const own = berth.as("mia");
+  const parts = await pushImageParts(own, "mia/big");
+  const { manifest: bytes, digest: image, config, layer } = parts;
+  await putManifest(own, "mia/big", "one", bytes).expect(201);
+  const descriptor = { mediaType: ociManifest, digest: image, size: bytes.length };
+  const blob = await pushBlob(own, "mia/big", Buffer.alloc(4_000_000, 7));
+
+  await pushIndexes(own, descriptor);
+  await pushConfigs(own, layer);
+  writePeople(berth, mia, team);
+  writeRepositories(berth, mia);
+  writeContents(berth, image);
+  return { image, imageBytes: bytes.length, config, layer, subject: image, blob };
+}
+
+/** One with as many children as there may be under 100 tags, and a tag with 100 platforms of long names. */
+async function pushIndexes(own: Parameters<typeof putManifest>[0], descriptor: object) {
+  const index = (manifests: readonly object[]): Buffer =>
+    Buffer.from(JSON.stringify({ schemaVersion: 2, mediaType: ociIndex, manifests }));
+  const many = index(
+    Array.from({ length: 9_990 }, (_, at) => ({
+      ...descriptor,
+      platform: { os: "linux", architecture: `a${at}`, variant: "v8" },
+    })),
+  );
+  const tags = Array.from({ length: 99 }, (_, at) => `tag=z-index-${at}`).join("&");
+  await putManifest(own, "mia/big", `${digestOf(many)}?${tags}`, many, ociIndex).expect(201);
+  const long = index(
+    Array.from({ length: 100 }, () => ({
+      ...descriptor,
+      annotations: { "vnd.docker.reference.digest": "d".repeat(7_000) },
+      platform: { os: "o".repeat(20_000), "os.features": Array(20).fill("f".repeat(200)) },
+    })),
+  );
+  await putManifest(own, "mia/big", "z-long", long, ociIndex).expect(201);
+}
+
+/** Two images whose configs are as large as views read them, and indexes that name them 100 times. */
+async function pushConfigs(own: Parameters<typeof putManifest>[0], layer: Digest) {
+  for (const [tag, value] of [
+    ["first", "a"],
+    ["second", "b"],
+  ] as const) {
+    const variables = Array.from({ length: 14_000 }, (_, at) => `V${at}=${value}`);
+    const history = Array.from({ length: 100 }, (_, at) => ({ created_by: `RUN ${at}` }));
+    const text = JSON.stringify({ os: "linux", config: { Env: variables }, history });
+    const digest = await pushBlob(own, "mia/big", text);
+    const layers = Array.from({ length: 9_000 }, () => ({
+      ...{ mediaType: "application/vnd.oci.image.layer.v1.tar", digest: layer, size: 7 },
+    }));
+    const config = {
+      mediaType: "application/vnd.oci.image.config.v1+json",
+      ...{ digest, size: text.length },
+    };
+    const manifest = Buffer.from(
+      JSON.stringify({ schemaVersion: 2, mediaType: ociManifest, config, layers }),
+    );
+    await putManifest(own, "mia/big", `config-${tag}`, manifest).expect(201);
+    const child = { mediaType: ociManifest, digest: digestOf(manifest), size: manifest.length };
+    const index = {
+      schemaVersion: 2,
+      mediaType: ociIndex,
+      manifests: Array.from({ length: 100 }, () => child),
+    };
+    await putManifest(own, "mia/big", `configs-${tag}`, index, ociIndex).expect(201);
+  }
+}
+
+function writePeople(berth: ClosedBerth, mia: number, team: number): void {
+  berth.exec(`BEGIN;
+    ${numbers(2_000)} INSERT INTO accounts (name, kind, email, created_at)
+      SELECT 'user' || n, 'user', 'user' || n || '@example.com', 0 FROM numbers;
+    INSERT INTO members (organisation_id, user_id, role, created_at)
+      SELECT ${team}, id, 'member', 0 FROM accounts WHERE name LIKE 'user%';
+    ${numbers(500)} INSERT INTO teams (organisation_id, name, created_at) SELECT ${team}, 'team' || n, 0 FROM numbers;
+    INSERT INTO team_members (team_id, user_id, created_at)
+      SELECT teams.id, accounts.id, 0 FROM teams JOIN accounts ON accounts.name LIKE 'user%'
+      WHERE (teams.id + accounts.id) % 100 = 0 OR teams.name = 'team1';
+    ${numbers(500)} INSERT INTO accounts (name, kind, created_at) SELECT 'org' || n, 'organisation', 0 FROM numbers;
+    INSERT INTO members (organisation_id, user_id, role, created_at)
+      SELECT id, ${mia}, 'owner', 0 FROM accounts WHERE name LIKE 'org%' AND kind = 'organisation';
+    ${numbers(500)} INSERT INTO access_tokens (id, account_id, label, secret_hash, scopes, created_at)
+      SELECT 'personal-' || n, ${mia}, 'label', 'p' || n, '["repo:read"]', n FROM numbers;
+    ${numbers(500)} INSERT INTO access_tokens (id, account_id, label, secret_hash, scopes, resources, created_at)
+      SELECT 'team-' || n, ${team}, 'label', 't' || n, '[]', '[]', n FROM numbers;
+    ${numbers(50_000)} INSERT INTO audit_log (at, actor, account, action, subject, data, peer)
+      SELECT n, 'mia', 'mia', 'repo.tag.push', 'mia/big:one', '{}', '' FROM numbers;
+    COMMIT`);
+}
+
+function writeRepositories(berth: ClosedBerth, mia: number): void {
+  berth.exec(`BEGIN;
+    ${numbers(4_000)} INSERT INTO repositories (name, namespace, created_at, updated_at, visibility)
+      SELECT 'mia/aa-bb-cc-dd-' || n, 'mia', n, n, iif(n % 2, 'public', 'private') FROM numbers;
+    INSERT INTO stars SELECT ${mia}, id, 0 FROM repositories LIMIT 4000;
+    UPDATE repositories SET visibility = 'public' WHERE name = 'mia/big';
+    COMMIT`);
+}
+
+function writeContents(berth: ClosedBerth, image: Digest): void {
+  const big = "(SELECT id FROM repositories WHERE name = 'mia/big')";
+  const one = `(SELECT id FROM manifests WHERE digest = '${image}' AND repository_id = ${big})`;
+  berth.exec(`BEGIN;
+    ${numbers(20_000)} INSERT INTO tags (repository_id, name, manifest_id, updated_at)
+      SELECT ${big}, 't' || n || '-${"a".repeat(110)}', ${one}, n FROM numbers;
+    ${numbers(50_000)} INSERT INTO tag_history (repository_id, name, digest, changed_at, actor)
+      SELECT ${big}, 'one', '${image}', n, 'mia' FROM numbers;
+    ${numbers(1_000)} INSERT INTO manifests (repository_id, digest, media_type, kind, size_bytes, artifact_type,
+        subject_digest, annotations, pushed_at, leased_until, content)
+      SELECT ${big}, 'sha256:' || printf('%064x', n), '${ociManifest}', 'image', 10, 'a/b',
+        '${image}', '{"a":"${"x".repeat(20_000)}"}', n, 0, x'00' FROM numbers;
+    ${numbers(3_000)} INSERT INTO blobs (digest, size_bytes, storage_key, created_at)
+      SELECT 'sha256:' || printf('%064x', 1000000 + n), 1, 'none-' || n, 0 FROM numbers;
+    INSERT INTO blob_links (repository_id, blob_id, created_at, leased_until)
+      SELECT ${big}, id, 0, 0 FROM blobs WHERE storage_key LIKE 'none-%';
+    INSERT INTO blob_links (repository_id, blob_id, created_at, leased_until)
+      SELECT repositories.id, blobs.id, 0, 0 FROM blobs JOIN repositories
+      WHERE storage_key LIKE 'none-%' AND visibility = 'private' AND repositories.id % 100 = 0;
+    COMMIT`);
+}

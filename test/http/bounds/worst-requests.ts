@@ -1,0 +1,263 @@
+import { z } from "zod";
+import type { HubRoute } from "../../../src/http/hub/call.ts";
+import type { Route } from "../../../src/http/route.ts";
+import { ociManifest } from "../../support/berth.ts";
+import { ociIndex, type World } from "./world.ts";
+
+export interface WorstRequest {
+  readonly path: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: string | Buffer;
+}
+
+type AnyRoute = Route | HubRoute;
+/** The most expensive requests that a client may send to a route. */
+type Row = (world: World, route: AnyRoute) => readonly WorstRequest[];
+
+export const keyOf = ({ method, path }: AnyRoute): string => `${method.toUpperCase()} ${path}`;
+
+const json = { "Content-Type": "application/json" };
+const list = (count: number, item: (at: number) => string): string =>
+  Array.from({ length: count }, (_, at) => item(at)).join(",");
+const descriptor = (at: number, rest = ""): string =>
+  `{"mediaType":"${ociManifest}","digest":"sha256:${at.toString(16).padStart(64, "0")}","size":1${rest}}`;
+
+/** What stands in a path where the route has a parameter. */
+const parametersOf = (world: World): Readonly<Record<string, string>> => ({
+  name: "mia/big",
+  namespace: "mia",
+  repository: "big",
+  org: "team",
+  account: "mia",
+  tag: "z-index-1",
+  reference: "z-index-1",
+  digest: world.subject,
+  group: "team1",
+  user: "user1",
+  id: "00000000-0000-0000-0000-000000000000",
+});
+
+function pathOf(world: World, { path }: Pick<AnyRoute, "path">): string {
+  const user = path.startsWith("/v2/users/:name") ? { name: "mia" } : {};
+  const values: Readonly<Record<string, string>> = { ...parametersOf(world), ...user };
+  return path
+    .replace("*repository", "mia/big")
+    .replaceAll(/[:*](\w+)/g, (_, name: string) => values[name] ?? name);
+}
+
+/** As many words as a parameter takes, each the beginning of many names. */
+const manyWords = (length: number): string => "a b c d m big t 1 ".repeat(length / 18).trim();
+
+/** Every parameter that the route has, with a short value that matches much and with the longest. */
+function queriesOf(route: AnyRoute): readonly string[] {
+  const schema = "query" in route ? route.query : "told" in route ? route.told?.query : undefined;
+  if (schema === undefined) return [""];
+  const { properties = {} } = z.toJSONSchema(schema, { io: "input" }) as {
+    properties?: Record<string, { type?: string; maxLength?: number; enum?: string[] }>;
+  };
+  const filled = (textOf: (longest: number) => string): string => {
+    const query = new URLSearchParams();
+    for (const [name, { type, maxLength = 12_000, enum: allowed }] of Object.entries(properties)) {
+      if (["from", "to", "action", "actor", "role"].includes(name)) continue;
+      if (name === "page_size" || name === "n") query.set(name, "100");
+      else if (name === "page") query.set(name, "2");
+      else if (allowed !== undefined) query.set(name, allowed.at(-1) ?? "");
+      else if (type === "string" && name !== "last") query.set(name, textOf(maxLength));
+    }
+    return `?${query.toString()}`;
+  };
+  return ["?page_size=100", filled(() => "a"), filled(manyWords)];
+}
+
+const hostileBodies: readonly string[] = [
+  "[".repeat(250_000),
+  `[${list(120_000, () => "0")}]`,
+  `{${list(20_000, (at) => `"key${at}":0`)}}`,
+  `{"${"x".repeat(250_000)}":0}`,
+  ...["resources", "rules", "invitees", "immutable_tags_rules", "scopes"].map(
+    (field) => `{"${field}":[${list(80_000, () => "{}")}]}`,
+  ),
+];
+
+/** Every query that the route takes at its largest, thousands of unknown ones, and bodies that cost much to read. */
+const usual: Row = (world, route) => {
+  const path = pathOf(world, route);
+  const unknown = `?${list(4_000, (at) => `k${at}=v`).replaceAll(",", "&")}`;
+  const queries = [...queriesOf(route), unknown].map((query) => ({ path: path + query }));
+  // An older path for the same as another route.
+  if ("legacy" in route && route.legacy) return queries.slice(0, 1);
+  if (!("body" in route) || route.body === undefined) return queries;
+  return hostileBodies.map((body) => ({ path, headers: json, body }));
+};
+
+const withBody =
+  (...bodies: readonly object[]): Row =>
+  (world, route) => [
+    ...usual(world, route),
+    ...bodies.map((body) => ({
+      ...{ path: pathOf(world, route), headers: json, body: JSON.stringify(body) },
+    })),
+  ];
+
+const index = (entries: string, rest = ""): string =>
+  `{"schemaVersion":2,"mediaType":"${ociIndex}","manifests":[${entries}]${rest}}`;
+
+const manifests: Row = () =>
+  [
+    index(list(10_000, descriptor)),
+    index(list(27_412, descriptor)),
+    index(list(9_990, (at) => descriptor(at, `,"annotations":{"a":"b","c":"d","e":"f","g":"h"}`))),
+    index(
+      list(9_990, (at) =>
+        descriptor(at, `,"platform":{"os":"l","architecture":"a","variant":"v"}`),
+      ),
+    ),
+    index(descriptor(1, `,"urls":[${list(90_000, (at) => `"http://a.b/${at}"`)}]`)),
+    index(
+      list(9, (at) => descriptor(at, `,"annotations":{${list(9_999, (key) => `"k${key}":""`)}}`)),
+    ),
+    index("", `,"x":[${list(9, () => `{${list(9_990, (key) => `"\\u0041${key}":0`)}}`)}]`),
+    index("", `,"annotations":{${list(350_000, (key) => `"${key.toString(36)}":""`)}}`),
+    index("", `,"annotations":{"a":"${"x".repeat(4_000_000)}"}`),
+    index("", `,"x":[${list(90_000, () => "[[[[[[[[[[1]]]]]]]]]]")}]`),
+    index("", `,"x":"${String.raw`\u0041`.repeat(680_000)}"`),
+    index(descriptor(1, `,"data":"${"AAAA".repeat(1_000_000)}"`)),
+  ].map((body) => ({
+    path: "/v2/mia/big/manifests/pushed",
+    headers: { "Content-Type": ociIndex },
+    body,
+  }));
+
+const quotes = `"${'","'.repeat(15_000)}`;
+const conditions: Row = (world) => [
+  { path: `/v2/mia/big/manifests/${world.image}`, headers: { "If-None-Match": quotes } },
+  { path: "/v2/mia/big/manifests/z-index-1", headers: { "If-None-Match": "W/".repeat(25_000) } },
+  { path: "/v2/mia/big/manifests/z-index-1", headers: { Cookie: "a=b; ".repeat(12_000) } },
+  { path: "/v2/mia/big/manifests/z-index-1", headers: { Accept: `${ociIndex}, `.repeat(1_000) } },
+];
+const ranges: Row = ({ blob }) =>
+  [
+    `bytes=${list(10_000, (at) => `${at}-${at}`)}`,
+    `bytes=${list(100, (at) => `${at * 40_000}-${at * 40_000 + 39_000}`)}`,
+    `bytes=${"9".repeat(60_000)}-`,
+  ].map((Range) => ({ path: `/v2/mia/big/blobs/${blob}`, headers: { Range } }));
+
+const scopes = (count: number): string =>
+  list(count, (at) => `scope=repository:mia/aa-bb-cc-dd-${at}:pull,push`).replaceAll(
+    ",scope",
+    "&scope",
+  );
+const tokens: Row = () => [
+  { path: `/token?service=berth&${scopes(100)}` },
+  { path: `/token?service=berth&${scopes(900)}` },
+  { path: `/token?service=berth&scope=${"a:".repeat(20_000)}` },
+];
+const tokenForms: Row = () => {
+  const form = { "Content-Type": "application/x-www-form-urlencoded" };
+  const login = "service=berth&client_id=a&grant_type=password&username=mia&password=wrong";
+  return [
+    { path: "/token", headers: form, body: `${login}&${scopes(100)}` },
+    { path: "/token", headers: form, body: `${login}&${"a=b&".repeat(15_000)}` },
+    { path: "/token", headers: form, body: "%41".repeat(20_000) },
+  ];
+};
+
+const patterns = [
+  "(([a-z]|[0-9]|-){1,60}){1,8}",
+  "(a?){100}a{100}",
+  "((a|b|c|d)*x)*",
+  ".*.*.*.*.*.*=",
+];
+const immutable = withBody(
+  { immutable_tags: true, immutable_tags_rules: patterns.slice(1) },
+  { immutable_tags: true, immutable_tags_rules: Array(100).fill("a") },
+);
+const verified = withBody(...patterns.map((regex) => ({ regex })));
+
+const views: Row = (world, route) =>
+  ["z-index-1", "z-long", "one", "config-first", "configs-first", "configs-second"].map((tag) => ({
+    path: pathOf(world, route).replace("z-index-1", tag),
+  }));
+const comparisons: Row = () =>
+  [
+    "from=config-first&to=config-second",
+    "from=configs-first&to=configs-second",
+    "from=z-index-1&to=z-long",
+    `from=one&to=one&platform=${"a/".repeat(127)}`,
+  ].map((query) => ({ path: `/api/berth/v1/repositories/mia/big/-/diff?${query}` }));
+const histories: Row = () =>
+  [1, 2, 500].map((page) => ({
+    path: `/api/berth/v1/repositories/mia/big/-/tags/one/history?page_size=100&page=${page}`,
+  }));
+const logs: Row = () =>
+  [
+    "",
+    "&page=500",
+    "&actor=none",
+    "&action=none",
+    `&name=${"n".repeat(400)}`,
+    "&from=2020-01-01T00:00:00Z",
+  ].map((query) => ({ path: `/v2/auditlogs/mia?page_size=100${query}` }));
+const lists: Row = (world, route) =>
+  ["?n=100000", "?n=1000&last=t", `?last=${"z".repeat(10_000)}`, "?n=0"].map((query) => ({
+    path: pathOf(world, route) + query,
+  }));
+const referrers: Row = ({ subject }) =>
+  ["", "?n=1000", `?${list(1_500, (at) => `artifactType=a/${at}`).replaceAll(",", "&")}`].map(
+    (query) => ({ path: `/v2/mia/big/referrers/${subject}${query}` }),
+  );
+
+const once: Row = (world, route) => [{ path: pathOf(world, route) }];
+const uploads: Row = (world, route) => [
+  { path: `${pathOf(world, route)}?${list(4_000, (at) => `k${at}=v`).replaceAll(",", "&")}` },
+  { path: pathOf(world, route), headers: { "Content-Range": "9".repeat(50_000) } },
+];
+
+/**
+ * Routes whose worst requests are not told by their schemas. The routes of the OCI specification declare none: each
+ * has a row here, or `bounds.test.ts` fails.
+ */
+export const special: Readonly<Record<string, Row>> = {
+  "PUT /v2/*name/manifests/:reference": manifests,
+  "GET /v2/*name/manifests/:reference": conditions,
+  "GET /v2/*name/blobs/:digest": ranges,
+  "GET /v2/*name/tags/list": lists,
+  "GET /v2/_catalog": lists,
+  "GET /v2/*name/referrers/:digest": referrers,
+  "GET /token": tokens,
+  "POST /token": tokenForms,
+  "DELETE /v2/*name/manifests/:reference": once,
+  "DELETE /v2/*name/blobs/:digest": once,
+  "POST /v2/*name/blobs/uploads": uploads,
+  "POST /v2/*name/blobs/uploads/": uploads,
+  "PATCH /v2/*name/blobs/uploads/:id": uploads,
+  "PUT /v2/*name/blobs/uploads/:id": uploads,
+  "GET /v2/*name/blobs/uploads/:id": uploads,
+  "DELETE /v2/*name/blobs/uploads/:id": uploads,
+  "GET /v2": once,
+  "GET /v2/": once,
+  "GET /healthz": once,
+  "GET /readyz": once,
+  "GET /metrics": once,
+  "GET /openapi.json": once,
+  "GET /.well-known/jwks.json": once,
+  "GET /v2/auditlogs/:account": logs,
+  "GET /api/berth/v1/repositories/*repository/-/diff": comparisons,
+  "GET /api/berth/v1/repositories/*repository/-/tags/:tag/history": histories,
+  "GET /api/berth/v1/repositories/*repository/-/tags/:tag": views,
+  ...ofRepository("GET", "/tags/:tag", views),
+  ...ofRepository("GET", "/tags/:tag/images", views),
+  ...ofRepository("PATCH", "/immutabletags", immutable),
+  ...ofRepository("POST", "/immutabletags/verify", verified),
+};
+
+/** Both of Docker Hub's paths for a repository. */
+function ofRepository(method: string, rest: string, row: Row): Record<string, Row> {
+  return {
+    [`${method} /v2/namespaces/:namespace/repositories/:repository${rest}`]: row,
+    [`${method} /v2/repositories/:namespace/:repository${rest}`]: row,
+  };
+}
+
+export const worstRequests = (world: World, route: AnyRoute): readonly WorstRequest[] =>
+  (special[keyOf(route)] ?? usual)(world, route);
