@@ -1,3 +1,5 @@
+import { isIP } from "node:net";
+import ipaddr from "ipaddr.js";
 import { formatListenAddress, isLoopback } from "./addresses.ts";
 import type { ConfigProblem } from "./problems.ts";
 import type { Config } from "./schema.ts";
@@ -86,7 +88,11 @@ function openOnNetwork(
 }
 
 /** What is allowed but hardly meant; the server logs it at its start, and `berth config check` prints it. */
-export function warningsOf({ publicUrl, trustedProxies, tls }: Config): readonly string[] {
+export function warningsOf(config: Config): readonly string[] {
+  return [...proxyWarnings(config), ...config.mirrors.flatMap(mirrorWarnings)];
+}
+
+function proxyWarnings({ publicUrl, trustedProxies, tls }: Config): readonly string[] {
   const isProxied = publicUrl?.startsWith("https:") === true && tls === undefined;
   if (isProxied && trustedProxies.length === 0)
     return [
@@ -97,4 +103,20 @@ export function warningsOf({ publicUrl, trustedProxies, tls }: Config): readonly
       "trustedProxies is set without publicUrl: set both, or the host in URLs is what the proxy passes on from the client",
     ];
   return [];
+}
+
+function mirrorWarnings(mirror: Config["mirrors"][number]): readonly string[] {
+  const { namespace, upstream, username, visibility, allowPrivateNetwork } = mirror;
+  const warnings: string[] = [];
+  if (visibility === "public" && username !== undefined)
+    warnings.push(
+      `the mirror ${namespace} is public and has an account: everybody may pull what ${username} may pull at ${upstream}; set visibility: private if not all of that is public`,
+    );
+  const host = new URL(upstream).hostname.replaceAll(/^\[|\]$/g, "");
+  const isPrivate = isIP(host) !== 0 && ipaddr.process(host).range() !== "unicast";
+  if (isPrivate && !allowPrivateNetwork)
+    warnings.push(
+      `the upstream of the mirror ${namespace} has the address ${host}, which is not public: it is never asked without allowPrivateNetwork: true`,
+    );
+  return warnings;
 }

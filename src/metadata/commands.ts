@@ -12,6 +12,7 @@ import { collaboratorCommands } from "./collaborators.ts";
 import { collectionCommands } from "./collection.ts";
 import { instanceCommands } from "./instance.ts";
 import { manifestCommands } from "./manifests.ts";
+import { manifestPlatformCommands } from "./manifest-platforms.ts";
 import { mirrorCounterCommands } from "./mirror-counters.ts";
 import { mirrorFetchCommands } from "./mirror-fetches.ts";
 import { mirrorProcessCommands } from "./mirror-processes.ts";
@@ -52,6 +53,7 @@ export const commands = {
   ...instanceCommands,
   ...inviteCommands,
   ...manifestCommands,
+  ...manifestPlatformCommands,
   ...mirrorCounterCommands,
   ...mirrorFetchCommands,
   ...mirrorNamespaceCommands,

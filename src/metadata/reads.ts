@@ -16,6 +16,7 @@ import { createCatalogReads } from "./catalog.ts";
 import { createCollectionReads } from "./collection.ts";
 import { createInstanceReads } from "./instance.ts";
 import { createManifestReads } from "./manifests.ts";
+import { createManifestPlatformReads } from "./manifest-platforms.ts";
 import { createMirrorCounterReads } from "./mirror-counters.ts";
 import { createMirrorFetchReads } from "./mirror-fetches.ts";
 import { createMirrorProcessReads } from "./mirror-processes.ts";
@@ -72,6 +73,7 @@ export function createReads(connection: SqliteConnection) {
     search: createSearchReads(db, freshness),
     sizes: createSizeReads(db),
     tagHistory: createTagHistoryReads(db),
+    manifestPlatforms: createManifestPlatformReads(db),
     mirrorCounters: createMirrorCounterReads(db),
     mirrorFetches: createMirrorFetchReads(db),
     mirrorProcesses: createMirrorProcessReads(db),

@@ -67,6 +67,7 @@ export function createArrivals(
     const mount = { actor: mirrorActor, rules, from, repository, digest, ...keeper.keep() };
     const mounted = await metadata.run("mountBlob", mount);
     if (isRefusal(mounted)) throw refusalError(mounted, repository);
+    parts.arrived(place, digest, known.sizeBytes);
     return await metadata.blobs.find(repository, digest);
   };
 

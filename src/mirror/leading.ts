@@ -32,6 +32,8 @@ export interface LeadingParts {
   readonly budgetBytes: number | undefined;
   /** What a manifest that is still being stored says how long a blob is. */
   readonly storing: Pick<Storing, "sizeOf">;
+  /** A blob is here now. */
+  readonly arrived: (place: MirrorPlace, digest: Digest, sizeBytes: number) => void;
   readonly rules: PushRules;
   readonly keeper: Keeper;
   readonly counters: Counters;
@@ -59,21 +61,24 @@ export function createLeading(parts: LeadingParts): Leading {
   let isClosing = false;
 
   const record = async (
-    { repository }: MirrorPlace,
+    place: MirrorPlace,
     digest: Digest,
     blob: { readonly storageKey: string; readonly sizeBytes: number },
   ): Promise<string> => {
+    const { repository } = place;
     await parts.eviction().makeRoom(blob.sizeBytes);
     const stored = { actor: mirrorActor, rules, repository, digest, ...blob, ...keeper.keep() };
     const outcome = await metadata.run("storeMirrorBlob", { ...stored, owner });
     if (outcome === "stored") {
       parts.eviction().added(blob.sizeBytes);
+      parts.arrived(place, digest, blob.sizeBytes);
       return blob.storageKey;
     }
     await store.delete(blob.storageKey);
     if (isRefusal(outcome)) throw refusalError(outcome, repository);
     const winner = await metadata.blobs.find(repository, digest);
     if (winner === undefined) throw new Error("a blob has gone while it was being stored");
+    parts.arrived(place, digest, blob.sizeBytes);
     return winner.storageKey;
   };
 

@@ -22,6 +22,7 @@ import { createMirrorLists, type MirrorLists } from "./lists.ts";
 import { createMirrorManifests, type MirrorManifests } from "./manifests.ts";
 import { createMissing } from "./missing.ts";
 import type { Pace } from "./pace.ts";
+import { createPlatforms } from "./platforms.ts";
 import type { MirrorSettings, ProxySettings } from "./settings.ts";
 import { createSources } from "./sources.ts";
 import { createStoring } from "./storing.ts";
@@ -86,6 +87,7 @@ export function createMirror(settings: MirrorSettings, parts: MirrorParts): Mirr
   const manifests = createManifests({ store, metadata, keeper, recentBlobs, rules, sparse: true });
   const claims = createClaims({ metadata, owner, clock });
   const storing = createStoring({ manifests, clock, report });
+  const learnPlatform = createPlatforms({ store, metadata, storing });
   const incoming = createIncoming({
     ...{ metadata, storing, upstream, bodies, company, claims, pace, clock, report },
     limitBytes: parts.manifestBytes,
@@ -103,6 +105,8 @@ export function createMirror(settings: MirrorSettings, parts: MirrorParts): Mirr
   const arrivals = createArrivals({
     ...{ store, metadata, upstream, rules, keeper, counters, owner, company, claims },
     storing,
+    arrived: (place, digest, sizeBytes) =>
+      void learnPlatform(place, digest, sizeBytes).catch(report),
     budgetBytes: settings.budget,
     open: createSources({ upstream, foreignLayers, metadata, storing }),
     eviction: () => eviction,

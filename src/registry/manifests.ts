@@ -218,7 +218,7 @@ function referenceRow(reference: ManifestReference, position: number): NewManife
   };
 }
 
-function platformColumns(platform: Platform | undefined) {
+export function platformColumns(platform: Platform | undefined) {
   return {
     os: platform?.os ?? null,
     architecture: platform?.architecture ?? null,

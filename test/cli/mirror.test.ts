@@ -79,10 +79,31 @@ describe("the commands for mirrors", async () => {
   });
 });
 
+test("config check warns of a public mirror with an account, and of an upstream at a private address", async () => {
+  const config = path.join(newFolder(), "berth.yaml");
+  const open = { visibility: "public", username: "mia", password: "secret" };
+  const mirrors = [
+    { namespace: "docker.io", upstream: "https://registry-1.docker.io", ...open },
+    { namespace: "lab", upstream: "http://[::ffff:10.1.2.3]:5000" },
+    { namespace: "fine", upstream: "http://10.1.2.3:5000", allowPrivateNetwork: true },
+  ];
+  writeFileSync(config, JSON.stringify({ mirrors }));
+  const { code, stderr } = await berth(["config", "check", "--config", config]);
+  assert.equal(code, 0);
+  assert.deepEqual(
+    stderr
+      .split("\n")
+      .filter((line) => line.startsWith("warning: "))
+      .map((line) => /mirror (\S+)/.exec(line)?.[1]),
+    ["docker.io", "lab"],
+  );
+  assert.doesNotMatch(stderr, /secret/);
+});
+
 test("the log names the reason of a failing upstream once per change, at warn", () => {
   const lines: string[] = [];
   const say = (level: string) => (fields: Readonly<Record<string, unknown>>, message: string) =>
-    void lines.push(`${level} ${message} ${String(fields["reason"] ?? "")}`.trim());
+    void lines.push(`${level} ${message} ${JSON.stringify(fields["reason"] ?? "")}`.trim());
   const state = createUpstreamState({
     ...{ namespace: "docker.io", clock: () => 1, log: { warn: say("warn"), info: say("info") } },
     metadata: { run: () => Promise.reject(new Error("nothing is written without a flush")) },
@@ -94,8 +115,8 @@ test("the log names the reason of a failing upstream once per change, at warn", 
   state.failed(new UpstreamFailure("absent", "host does not have it", { status: 404 }));
   state.succeeded();
   assert.deepEqual(lines, [
-    "warn the upstream registry does not work host cannot be reached: certificate has expired",
-    "warn the upstream registry does not work host answers with 500",
-    "info the upstream registry works again",
+    'warn the upstream registry does not work "host cannot be reached: certificate has expired"',
+    'warn the upstream registry does not work "host answers with 500"',
+    'info the upstream registry works again ""',
   ]);
 });

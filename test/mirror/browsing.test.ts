@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { waitUntil } from "../support/wait.ts";
 import { pushUpstream, startMirrorPair, untilShown } from "./support.ts";
 
 describe("what a mirror has, in the Hub-shaped API", async () => {
@@ -25,6 +26,18 @@ describe("what a mirror has, in the Hub-shaped API", async () => {
     await mirror.api
       .get(`/api/berth/v1/repositories/docker.io/library/shown/-/diff?${query}`)
       .expect(200);
+  });
+
+  test("shows the platform of an image that is no index when its config has come", async () => {
+    const images = "/v2/repositories/docker.io/library%2Fshown/tags/1/images";
+    const platform = async () => {
+      const { body } = await mirror.api.get(images).expect(200);
+      const [image] = body as { os: string | null; architecture: string | null }[];
+      return `${image?.os}/${image?.architecture}`;
+    };
+    assert.doesNotMatch(await platform(), /linux/);
+    await mirror.api.get(`/v2/shown/blobs/${first.config}`).expect(200);
+    await waitUntil("the platform is known", async () => (await platform()) === "linux/amd64");
   });
 
   test("is what the upstream has: nothing is made there, and no tag moved or kept from moving", async () => {
