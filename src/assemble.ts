@@ -129,6 +129,7 @@ async function assembleParts(
       publicUrl: config.publicUrl,
       redirectExcept: config.storage.s3.redirectExcept,
       limits: config.limits,
+      processes: config.workers,
     }),
     drain: () => {
       draining = true;

@@ -178,6 +178,15 @@ export const configSchema = z.object({
       tagsPerPush: integer({ min: 1, max: 10_000 })
         .prefault(100)
         .describe("Tags that one manifest push may set"),
+      requestsPerClient: integer({ min: 1, max: 1_000_000 })
+        .prefault(1024)
+        .describe("Requests that one account, or one address without one, may have running"),
+      apiWrites: integer({ min: 1, max: 100_000 })
+        .prefault(50)
+        .describe("Changes a second by one client over the Hub-shaped API and Berth's own"),
+      anonymousTokens: integer({ min: 1, max: 100_000 })
+        .prefault(100)
+        .describe("Tokens a second for clients of one address that name no account"),
       connections: integer({ min: 0 }, " (0: what the limit of open files carries)")
         .prefault(0)
         .describe("Connections that are open at the same time"),

@@ -8,6 +8,7 @@ import type { Logger } from "../observability/logger.ts";
 import type { Registry } from "../registry/registry.ts";
 import type { Callers } from "./authenticate.ts";
 import { createBodyReader, type BodyLimits } from "./body.ts";
+import { createBudgets, type BudgetLimits } from "./budgets.ts";
 import type { Challenger } from "./challenge.ts";
 import { createBrowserRules, nosniff } from "./browsers.ts";
 import { renderFailures, versionHeader } from "./errors.ts";
@@ -57,10 +58,13 @@ export interface AppParts {
   readonly publicUrl: string | undefined;
   /** Clients that read blobs from here also where the store could give them a link. */
   readonly redirectExcept: readonly string[];
-  readonly limits: BodyLimits & {
-    readonly pageSize: number;
-    readonly tagsPerPush: number;
-  };
+  /** That answer on this address; each has its share of the budgets. */
+  readonly processes: number;
+  readonly limits: BodyLimits &
+    BudgetLimits & {
+      readonly pageSize: number;
+      readonly tagsPerPush: number;
+    };
 }
 
 /** Everything that is served, each with the permission it needs. */
@@ -101,9 +105,11 @@ export function createApp(
   const routes = routesOf(parts);
   const { origins, kept } = parts;
   const bodies = createBodyReader(parts.limits);
-  app.use(createHubRouter(routes.filter(isHubRoute), { ...parts.hub, origins, kept, bodies }));
+  const budgets = createBudgets(parts.limits, Date.now, parts.processes);
+  const shared = { bodies, budgets };
+  app.use(createHubRouter(routes.filter(isHubRoute), { ...parts.hub, origins, kept, ...shared }));
   const others = routes.filter((route): route is Route => !isHubRoute(route));
-  app.use(createRouter(others, { ...parts, targets: createTargets(parts), bodies }));
+  app.use(createRouter(others, { ...parts, targets: createTargets(parts), ...shared }));
   app.on("error", (error) => parts.logger.debug({ err: error }, "a connection failed"));
   const handle = app.callback();
   const { registry, callers, policy, tally, logger } = parts;

@@ -1,5 +1,7 @@
 import type { IncomingMessage } from "node:http";
+import { createHeldBudget } from "../concurrency/budgets.ts";
 import { OciError } from "../oci/errors.ts";
+import { tooMany, type BudgetKey } from "./budgets.ts";
 import { HubError } from "./hub/errors.ts";
 import { badRequest } from "./token-errors.ts";
 
@@ -32,9 +34,9 @@ export type SmallBody = "manifest" | "json" | "form";
 export interface BodyReader {
   /**
    * Reads a small body as a whole. Rejects with 413 (too large), 408 (not here in time, or too slow), 503 (all bodies
-   * of the kind together hold too much), in the error format of the kind, and with ECONNRESET if the client goes away.
+   * of the kind together hold too much), 429 (those of the client do), in the error format of the kind, and with ECONNRESET if the client goes away.
    */
-  read(request: IncomingMessage, kind: SmallBody): Promise<Buffer>;
+  read(request: IncomingMessage, kind: SmallBody, client: BudgetKey): Promise<Buffer>;
 }
 
 export interface BodyLimits {
@@ -59,6 +61,8 @@ const jsonBytes = 256 * KiB;
 const formBytes = 64 * KiB;
 /** JSON bodies and forms of that size that may be in memory at once. */
 const othersInFlight = 256;
+/** One client may hold this part of what all may: `1 / clientShare`. */
+const clientShare = 4;
 const defaultRate: BodyRate = { afterMs: 5000, bytesPerSecond: 256 };
 
 interface Kind {
@@ -105,20 +109,31 @@ export function createBodyReader(limits: BodyLimits, rate: BodyRate = defaultRat
         badRequest("invalid_request", message, status === 413 ? 400 : status),
     },
   };
-  // Bytes held in memory, by kind. Every byte of a small body passes here: budgets of accounts and addresses belong here.
+  // Bytes held in memory, by kind: of all clients, and of each.
   const held: Record<SmallBody, number> = { manifest: 0, json: 0, form: 0 };
+  const ofClient = createHeldBudget(Infinity);
 
-  const readWhole = async (request: IncomingMessage, name: SmallBody): Promise<Buffer> => {
+  const readWhole = async (
+    request: IncomingMessage,
+    name: SmallBody,
+    client: BudgetKey,
+  ): Promise<Buffer> => {
     const { limitBytes, budgetBytes, type, error } = kinds[name];
     const isRead = bodyLength(request) === 0 || type?.matches.test(mediaTypeOf(request)) !== false;
     if (type !== undefined && !isRead) throw type.refuse();
     const tooLarge = () => error(413, `the body is larger than ${limitBytes} bytes`);
     if ((bodyLength(request) ?? 0) > limitBytes) throw tooLarge();
     let size = 0;
+    const key = `${name} ${client}`;
     const take = (bytes: number): void => {
       size += bytes;
       held[name] += bytes;
+      ofClient.acquire(key, bytes);
       if (size > limitBytes) throw tooLarge();
+      // One body is always let in, so that a client can push at all.
+      const mostBytes = Math.max(limitBytes, budgetBytes / clientShare);
+      if (ofClient.held(key) > mostBytes)
+        throw tooMany("too many bodies of this client are being read: try again later", 1000);
       if (held[name] > budgetBytes)
         throw error(503, "too many bodies are being read at once: try again in a second");
     };
@@ -133,6 +148,7 @@ export function createBodyReader(limits: BodyLimits, rate: BodyRate = defaultRat
       return await gather(request, take, check);
     } finally {
       held[name] -= size;
+      ofClient.release(key, size);
     }
   };
 

@@ -1,10 +1,11 @@
 import Router from "@koa/router";
 import type { Context, Middleware } from "koa";
-import { stranger, type Caller } from "../auth/caller.ts";
+import { accountIdOf, stranger, type Caller } from "../auth/caller.ts";
 import type { Permission, Policy } from "../auth/policy.ts";
 import { OciError } from "../oci/errors.ts";
 import type { Callers } from "./authenticate.ts";
 import { streamOf, type BodyReader, type StreamBody } from "./body.ts";
+import type { BudgetKey, Budgets } from "./budgets.ts";
 import { setCaller } from "./caller.ts";
 import type { Challenger } from "./challenge.ts";
 import type { Route, Target } from "./route.ts";
@@ -18,6 +19,7 @@ export interface Access {
   readonly challenger: Challenger;
   readonly targets: Targets;
   readonly bodies: BodyReader;
+  readonly budgets: Budgets;
 }
 
 /**
@@ -73,7 +75,12 @@ async function answer(
       "UNSUPPORTED",
       "a mirror holds what its upstream has, and takes nothing else",
     );
-  const body = await bodyOf(route, ctx, access.bodies);
+  const client = access.budgets.enter(
+    ctx,
+    route,
+    before === undefined ? null : accountIdOf(before),
+  );
+  const body = await bodyOf(route, ctx, access.bodies, client);
   if (takesSmall) await admit(ctx, access, route.permission, target, before);
   type Handle = (...given: readonly unknown[]) => Promise<void> | void;
   await (route.handle as Handle)(ctx, ...(target === undefined ? [] : [target]), body);
@@ -83,13 +90,14 @@ async function bodyOf(
   route: Route,
   ctx: Context,
   bodies: BodyReader,
+  client: BudgetKey,
 ): Promise<URLSearchParams | Buffer | StreamBody | undefined> {
   const { body = "none" } = route;
   switch (body) {
     case "form":
-      return new URLSearchParams((await bodies.read(ctx.req, "form")).toString("utf8"));
+      return new URLSearchParams((await bodies.read(ctx.req, "form", client)).toString("utf8"));
     case "manifest":
-      return bodies.read(ctx.req, "manifest");
+      return bodies.read(ctx.req, "manifest", client);
     case "stream":
       return streamOf(ctx.req);
     case "none":

@@ -5,6 +5,7 @@ import type { AddressInfo } from "node:net";
 import path from "node:path";
 import { after, describe, test } from "node:test";
 import { createBodyReader } from "../../src/http/body.ts";
+import type { BudgetKey } from "../../src/http/budgets.ts";
 import { OciError } from "../../src/oci/errors.ts";
 import { OCI_INDEX } from "../../src/oci/media-types.ts";
 import { connect, type Connection } from "../server/support.ts";
@@ -83,7 +84,7 @@ test("a body that comes more slowly than the minimum rate is answered 408 before
     { afterMs: 50, bytesPerSecond: 100 },
   );
   const server = createServer((req, res) => {
-    reader.read(req, "manifest").then(
+    reader.read(req, "manifest", "192.0.2.1" as BudgetKey).then(
       () => res.end("read"),
       (error: unknown) => {
         res.statusCode = error instanceof OciError ? error.status : 500;

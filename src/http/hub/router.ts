@@ -10,6 +10,7 @@ import { methodsAt } from "../router.ts";
 import { lookUp } from "../unavailable.ts";
 import { readAuthorization } from "../authorization.ts";
 import type { BodyReader } from "../body.ts";
+import type { Budgets } from "../budgets.ts";
 import type { KeptAnswers } from "../kept-answers.ts";
 import type { Origins } from "../origins.ts";
 import type { HubCall, HubRoute } from "./call.ts";
@@ -23,6 +24,7 @@ export interface HubAccess {
   readonly policy: HubPolicy;
   readonly kept: KeptAnswers;
   readonly bodies: BodyReader;
+  readonly budgets: Budgets;
 }
 
 interface Asked {
@@ -87,10 +89,11 @@ async function answer(
   const namespace = params["namespace"] ?? params["org"] ?? params["account"] ?? "";
   const asked: Asked = { namespace, repository: repositoryOf(params) };
   let session = await admit(route, ctx, asked, access);
+  const client = access.budgets.enter(ctx, route, session?.identity.accountId ?? null);
   const query = route.query === undefined ? undefined : parseQuery(route.query, ctx.query);
   let body: unknown;
   if (route.body !== undefined) {
-    body = parseBody(route.body, await access.bodies.read(ctx.req, "json"));
+    body = parseBody(route.body, await access.bodies.read(ctx.req, "json", client));
     session = await admit(route, ctx, asked, access);
   }
   const call: HubCall = {
