@@ -11,7 +11,15 @@ import { setTimeout as pause } from "node:timers/promises";
 import { startBerth } from "../support/berth.ts";
 import { startFaultyProxy } from "../support/faulty-proxy.ts";
 import { waitUntil } from "../support/wait.ts";
-import { mirrorSettings, newFolder, pushUpstream, startMirrorPair, untilHere } from "./support.ts";
+import {
+  mirrorSettings,
+  newFolder,
+  pushUpstream,
+  startMirrorOf,
+  startMirrorPair,
+  startScriptedUpstream,
+  untilHere,
+} from "./support.ts";
 
 const pairs = path.join(import.meta.dirname, "../support/tls");
 const ca = path.join(pairs, "first.cert.pem");
@@ -90,6 +98,20 @@ describe("the way to an upstream", async () => {
     delete process.env["HTTPS_PROXY"];
     delete process.env["NO_PROXY"];
   });
+});
+
+test("an upstream on https can't send a mirror to http", async () => {
+  const plain = await startScriptedUpstream((_, response) => response.writeHead(404).end());
+  const front = await startScriptedUpstream((request, response) => {
+    response.writeHead(307, { Location: `${plain.url}${request.url}` }).end();
+  });
+  const mirror = await startMirrorOf(`https://127.0.0.1:${await startTls(front.port)}`, {
+    tls: { ca },
+  });
+  const { body } = await mirror.api.get("/v2/far/manifests/1").expect(502);
+  assert.match(body.errors[0].message, /sends us to http:/);
+  assert.equal(front.seen.length, 1);
+  assert.deepEqual(plain.seen, []);
 });
 
 test("an upstream that has little left to give is asked less often", async () => {

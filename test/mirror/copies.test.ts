@@ -14,6 +14,7 @@ import {
   newFolder,
   pushUpstream,
   startMirrorPair,
+  startScriptedUpstream,
   untilHere,
 } from "./support.ts";
 
@@ -162,6 +163,7 @@ describe("foreign layers of a Windows image", async () => {
   });
   await new Promise<void>((resolve) => host.listen(0, "127.0.0.1", resolve));
   const { port } = host.address() as AddressInfo;
+  const forbidden = await startScriptedUpstream((_, response) => response.end(bytes));
   const pair = await startMirrorPair({ hydrate: [`127.0.0.1:${port}`] });
   after(() => host.close());
   const config = await pushBlob(
@@ -182,7 +184,7 @@ describe("foreign layers of a Windows image", async () => {
         mediaType: "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip",
         digest,
         size: bytes.length,
-        urls: ["http://127.0.0.1:9/elsewhere", `http://127.0.0.1:${port}/layer`],
+        urls: [`${forbidden.url}/elsewhere`, `http://127.0.0.1:${port}/layer`],
       },
     ],
   };
@@ -196,6 +198,7 @@ describe("foreign layers of a Windows image", async () => {
     assert.equal(Buffer.compare(got.body, bytes), 0);
     await untilHere(pair.mirror, blob);
     assert.equal(requests, 1);
+    assert.deepEqual(forbidden.seen, [], "a host that is not listed is not asked");
     host.closeAllConnections();
     host.close();
     await pair.mirror.api.get(blob).expect(200);

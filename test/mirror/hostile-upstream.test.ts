@@ -154,3 +154,15 @@ test("a blob that is larger than the cache size is served, and no longer fetched
   const { headers } = await pair.mirror.api.get(`/v2/other/blobs/${other.layer}`).expect(200);
   assert.match(headers["cache-status"] ?? "", /fwd=miss/);
 });
+
+test("allow and deny decide which repositories a mirror asks for, and what is missing is asked for once per ttl.missing", async () => {
+  const upstream = await startScriptedUpstream((_, response) => response.writeHead(404).end());
+  const rules = { allow: ["team/*"], deny: ["team/secret"], ttl: { missing: "1h" } };
+  const mirror = await startMirrorOf(upstream.url, rules);
+  await mirror.api.get("/v2/docker.io/other/app/manifests/1").expect(403);
+  await mirror.api.get("/v2/docker.io/team/secret/manifests/1").expect(403);
+  assert.deepEqual(upstream.seen, []);
+  for (let round = 0; round < 3; round += 1)
+    await mirror.api.get("/v2/docker.io/team/app/manifests/1").expect(404);
+  assert.deepEqual(upstream.seen, ["GET /v2/team/app/manifests/1"]);
+});

@@ -8,7 +8,7 @@ export type Fault =
   | { readonly kind: "status"; readonly status: number; readonly headers?: Record<string, string> }
   | { readonly kind: "hang" }
   | { readonly kind: "html" }
-  /** One byte is another. */
+  /** One byte is another: of a manifest a digit of a size, so that it stays valid JSON. */
   | { readonly kind: "corrupt" }
   /** The connection breaks after so many bytes of the body, when the promise resolves. */
   | { readonly kind: "cut"; readonly atByte: number; readonly when?: Promise<unknown> }
@@ -74,8 +74,11 @@ export async function startFaultyProxy(targetPort: number): Promise<FaultyProxy>
     let sent = 0;
     for await (const chunk of answer as AsyncIterable<Buffer>) {
       const bytes = Buffer.from(chunk);
-      if (chosen?.kind === "corrupt" && sent === 0 && bytes.length > 0)
-        bytes[bytes.length - 1] = (bytes.at(-1) ?? 0) ^ 1;
+      if (chosen?.kind === "corrupt" && sent === 0 && bytes.length > 0) {
+        const size = bytes.lastIndexOf('"size":');
+        const at = size === -1 ? bytes.length - 1 : size + '"size":'.length;
+        bytes[at] = (bytes[at] ?? 0) ^ 1;
+      }
       if (chosen?.kind === "cut" && sent + bytes.length > chosen.atByte) {
         // What was sent before the end arrives.
         outgoing.write(bytes.subarray(0, Math.max(0, chosen.atByte - sent)));
