@@ -105,7 +105,9 @@ describe("metrics", async () => {
       startBerth(path.join(temporaryFolder(), "data"), settings),
     ),
   );
-  after(() => Promise.all([direct, proxied, elsewhere].map((berth) => berth?.close())));
+  after(async () => {
+    for (const berth of [direct, proxied, elsewhere]) await berth?.close();
+  });
 
   test("are for the addresses of metrics.allow, as the client's own or as a trusted proxy says it", async () => {
     await direct?.api.get("/metrics").expect(200);
