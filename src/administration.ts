@@ -4,7 +4,7 @@ import { createKeyRing, type KeyRing } from "./auth/key-ring.ts";
 import type { Config } from "./config/schema.ts";
 import { openSqliteMetadata } from "./metadata/metadata.ts";
 import type { Actor } from "./metadata/audit.ts";
-import { databaseFile, keysFolder, NoRegistryError } from "./stores.ts";
+import { databaseFile, keysFolder, makeFolder, NoRegistryError } from "./stores.ts";
 
 export { generatePassword } from "./auth/first-start.ts";
 
@@ -17,18 +17,29 @@ export interface Administration {
   readonly close: () => Promise<void>;
 }
 
-/** The composition root of whoever keeps the accounts: the database, without blobs and without the wire. */
-export async function openAdministration(config: Config): Promise<Administration> {
+/**
+ * The composition root of the commands for accounts: the database, without blobs and without HTTP.
+ * @param options.isNewAllowed makes the registry with its first administrator where there is none, as a first start does
+ * @throws NoRegistryError
+ */
+export async function openAdministration(
+  config: Config,
+  { isNewAllowed = false }: { readonly isNewAllowed?: boolean } = {},
+): Promise<Administration> {
   const file = databaseFile(config);
-  if (!existsSync(file)) {
+  const isNew = !existsSync(file);
+  if (isNew && !isNewAllowed) {
     const advice = 'start "berth serve" once, or name the folder with --data';
     throw new NoRegistryError(`there is no registry in ${config.data}: ${advice}`);
   }
+  if (isNew) await makeFolder(config.data);
   const metadata = await openSqliteMetadata(file);
   const clock = Date.now;
-  const { algorithm } = config.auth;
+  const { algorithm, adminPassword } = config.auth;
+  const accounts = createAccounts({ metadata, clock, createOnPush: true });
+  if (isNew) await accounts.firstStart(adminPassword);
   return {
-    accounts: createAccounts({ metadata, clock, createOnPush: true }),
+    accounts,
     keys: createKeyRing({ folder: keysFolder(config), algorithm, clock }),
     actor: { accountId: null, name: "berth", peer: "" },
     close: () => metadata.close(),

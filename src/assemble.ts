@@ -84,6 +84,7 @@ async function assembleParts(
   const registry = createRegistry({
     ...{ store, metadata, clock, sparse, rules: pushRules(config), keeping, report: logger },
     limits: uploadLimits(config),
+    moreTypes: config.manifests.mediaTypes,
     locks: lent?.locks,
     demandSpace: (bytes) => space.demand(bytes),
   });

@@ -12,10 +12,11 @@ export type Say = Output["say"];
 export function administer<T>(
   options: DataFolderOptions,
   work: (administration: Administration, say: Say) => Promise<T>,
+  { isNewAllowed = false }: { readonly isNewAllowed?: boolean } = {},
 ): Promise<T> {
   const output = createOutput(options);
   const open = async (config: Config): Promise<Administration> =>
-    (await import("../administration.ts")).openAdministration(config);
+    (await import("../administration.ts")).openAdministration(config, { isNewAllowed });
   return withOpened(options, open, async (administration) => {
     try {
       return await work(administration, (facts, ...lines) => output.say(facts, ...lines));

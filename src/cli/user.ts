@@ -3,6 +3,8 @@ import { administer, everyPage, group } from "./administration.ts";
 import { dataFolderCommand, type DataFolderOptions } from "./data-folder.ts";
 import { readNewPassword } from "./password-input.ts";
 
+type Work = Parameters<typeof administer<void>>[1];
+
 interface PasswordOptions extends DataFolderOptions {
   readonly generate?: true;
 }
@@ -72,8 +74,11 @@ async function newPassword(name: string, { generate }: PasswordOptions) {
   return { password, facts: { password }, text: `; the password is ${password}` };
 }
 
+/** Users may be made, and get their passwords, before the server has been started for the first time. */
+const beforeFirstStart = { isNewAllowed: true };
+
 function add(name: string, options: AddOptions): Promise<void> {
-  return administer(options, async ({ accounts, actor }, say) => {
+  const work: Work = async ({ accounts, actor }, say) => {
     const { password, facts, text } = await newPassword(name, options);
     const { admin, fullName, email, takeOver } = options;
     await accounts.users.add(actor, { name, password, isAdmin: admin, fullName, email, takeOver });
@@ -81,7 +86,8 @@ function add(name: string, options: AddOptions): Promise<void> {
       { kind: "user", name, admin: admin === true, ...facts },
       `${admin ? "administrator" : "user"} ${name} added${text}`,
     );
-  });
+  };
+  return administer(options, work, beforeFirstStart);
 }
 
 function list(options: DataFolderOptions): Promise<void> {
@@ -123,11 +129,12 @@ function setAdmin(name: string, admin: boolean, options: DataFolderOptions): Pro
 }
 
 function setPassword(name: string, options: PasswordOptions): Promise<void> {
-  return administer(options, async ({ accounts, actor }, say) => {
+  const work: Work = async ({ accounts, actor }, say) => {
     const { password, facts, text } = await newPassword(name, options);
     await accounts.users.setPassword(actor, name, password);
     say({ kind: "user", name, ...facts }, `${name} has a new password${text}`);
-  });
+  };
+  return administer(options, work, beforeFirstStart);
 }
 
 function remove(name: string, options: DataFolderOptions): Promise<void> {

@@ -2,7 +2,17 @@ import { z } from "zod";
 import { ipRange, listenAddress, serverUrl } from "./addresses.ts";
 import { mirrorSchema } from "./mirrors.ts";
 import { s3Schema } from "./s3.ts";
-import { bool, choice, duration, filePath, integer, reserve, secret, size } from "./values.ts";
+import {
+  bool,
+  choice,
+  duration,
+  filePath,
+  integer,
+  reserve,
+  secret,
+  size,
+  text,
+} from "./values.ts";
 
 const logLevels = ["trace", "debug", "info", "warn", "error", "fatal", "silent"] as const;
 const day = 86_400_000;
@@ -87,6 +97,14 @@ export const configSchema = z.object({
       defaultVisibility: choice(["private", "public"])
         .prefault("private")
         .describe("Who may pull from a repository that a push makes: its members, or everybody"),
+    })
+    .prefault({}),
+  manifests: z
+    .object({
+      mediaTypes: z
+        .array(text("a media type"))
+        .prefault([])
+        .describe("Manifest types that a push may have besides those of OCI and Docker"),
     })
     .prefault({}),
   quotas: z

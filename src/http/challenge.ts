@@ -2,6 +2,9 @@ import type { Context } from "koa";
 import type { Permission } from "../auth/policy.ts";
 import { formatScope } from "../auth/scope.ts";
 import { OciError } from "../oci/errors.ts";
+import { orAbsent } from "../oci/manifest-fields.ts";
+import { parseRepositoryName } from "../oci/name.ts";
+import { queryValue } from "./links.ts";
 import type { Origins } from "./origins.ts";
 
 const errors = {
@@ -35,18 +38,19 @@ export function createChallenger(parts: {
   return {
     challenge(ctx, permission, asked, presented) {
       const realm = `${parts.origins.originOf(ctx.req)}/token`;
-      const wanted = scopeOf(permission, asked);
+      const wanted = [...scopeOf(permission, asked), ...mountScopeOf(permission, ctx)];
       const error = errors[presented];
       const parameters = [
         ["realm", realm],
         ["service", parts.service],
-        ...(wanted === undefined ? [] : [["scope", formatScope(wanted)]]),
+        ...(wanted.length === 0 ? [] : [["scope", wanted.map(formatScope).join(" ")]]),
         ...(error === undefined ? [] : [["error", error]]),
       ];
       const header = parameters.map(([name, value]) => `${name}="${value}"`).join(",");
       const message = presented === "valid" ? "the token does not allow this" : undefined;
-      const { type: Type, name: Name, actions = [] } = wanted ?? {};
-      const detail = actions.map((Action) => ({ Type, Class: "", Name, Action }));
+      const detail = wanted.flatMap(({ type: Type, name: Name, actions }) =>
+        actions.map((Action) => ({ Type, Class: "", Name, Action })),
+      );
       return new OciError("UNAUTHORIZED", message, {
         headers: { "WWW-Authenticate": `Bearer ${header}` },
         ...(detail.length === 0 ? {} : { detail }),
@@ -55,23 +59,34 @@ export function createChallenger(parts: {
   };
 }
 
-/** The scope to ask a token for, with the name as the client writes it. */
-function scopeOf(
-  permission: Permission,
-  asked: string | undefined,
-):
-  | { readonly type: string; readonly name: string; readonly actions: readonly string[] }
-  | undefined {
+interface WantedScope {
+  readonly type: string;
+  readonly name: string;
+  readonly actions: readonly string[];
+}
+
+/** The scope to ask a token for, with the name as the client writes it; empty where none is needed. */
+function scopeOf(permission: Permission, asked: string | undefined): readonly WantedScope[] {
   switch (permission.kind) {
     case "none":
     case "access":
     case "browse":
-      return undefined;
+      return [];
     case "catalog":
-      return { type: "registry", name: "catalog", actions: ["*"] };
+      return [{ type: "registry", name: "catalog", actions: ["*"] }];
     case "repository": {
       const actions = permission.scope ?? permission.actions;
-      return { type: "repository", name: asked ?? "", actions };
+      return [{ type: "repository", name: asked ?? "", actions }];
     }
   }
+}
+
+/** A mount reads its source too. Clients that take the scope from the challenge, such as python-dxf, need both, as in distribution. */
+function mountScopeOf(permission: Permission, ctx: Context): readonly WantedScope[] {
+  const from = queryValue(ctx, "from");
+  const isMount = ctx.method === "POST" && queryValue(ctx, "mount") !== undefined;
+  if (permission.kind !== "repository" || !isMount || from === undefined) return [];
+  // What is no name of a repository is never repeated in a header.
+  if (orAbsent(() => parseRepositoryName(from)) === undefined) return [];
+  return [{ type: "repository", name: from, actions: ["pull"] }];
 }

@@ -84,7 +84,15 @@ export function createMirror(settings: MirrorSettings, parts: MirrorParts): Mirr
   });
   const recentBlobs = createRecentBlobs();
   // What a manifest names comes when somebody asks for it.
-  const manifests = createManifests({ store, metadata, keeper, recentBlobs, rules, sparse: true });
+  const manifests = createManifests({
+    store,
+    metadata,
+    keeper,
+    recentBlobs,
+    rules,
+    sparse: true,
+    moreTypes: "any",
+  });
   const claims = createClaims({ metadata, owner, clock });
   const storing = createStoring({ manifests, clock, report });
   const learnPlatform = createPlatforms({ store, metadata, storing });

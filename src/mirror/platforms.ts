@@ -2,7 +2,7 @@ import type { BlobStore } from "../../storage/blob-store.ts";
 import type { Metadata } from "../metadata/metadata.ts";
 import { platformOfConfig } from "../oci/descriptor.ts";
 import type { Digest } from "../oci/digest.ts";
-import { platformColumns } from "../registry/manifests.ts";
+import { platformColumns } from "../registry/manifest-rows.ts";
 import type { MirrorPlace } from "./place.ts";
 import type { Storing } from "./storing.ts";
 

@@ -1,4 +1,4 @@
-import { algorithmOf, digestOf, parseDigest } from "./digest.ts";
+import { parseDigest } from "./digest.ts";
 import type { Digest } from "./digest.ts";
 import { OciError } from "./errors.ts";
 import {
@@ -7,9 +7,9 @@ import {
   knownKeys,
   readAnnotations,
   readFields,
-  readMediaType,
   readText,
   readTexts,
+  readTypeName,
 } from "./manifest-fields.ts";
 import type { Fields } from "./manifest-fields.ts";
 import { parsePlatform } from "./platform.ts";
@@ -27,8 +27,6 @@ export interface Descriptor {
   readonly urls?: readonly string[];
   readonly annotations?: Readonly<Record<string, string>>;
   readonly platform?: Platform;
-  /** The content itself in base64; its length and digest were checked. */
-  readonly data?: string;
 }
 
 const DESCRIPTOR_KEYS = knownKeys(
@@ -43,12 +41,13 @@ const DESCRIPTOR_KEYS = knownKeys(
 );
 
 /**
- * Reads a descriptor. Inline `data` must be what size and digest say, `urls` http or https without a
- * fragment. Throws MANIFEST_INVALID naming the place, given that of the descriptor (`layers[3]`).
+ * Reads a descriptor. `urls` must be http or https without a fragment. Inline `data` is not read: consumers verify it
+ * (image-spec descriptor.md, "Embedded Content"), and clients push data that does not match (`regctl image mod
+ * --data-max`). Throws MANIFEST_INVALID naming the place, given that of the descriptor (`layers[3]`).
  */
 export function parseDescriptor(value: unknown, path: string): Descriptor {
   const fields = readFields(value, path, DESCRIPTOR_KEYS);
-  const mediaType = readMediaType(fields, "mediaType");
+  const mediaType = readTypeName(fields, "mediaType");
   if (mediaType === undefined) throw invalidManifest(join(path, "mediaType"), "is missing");
   const digest = readDigest(fields);
   const sizeBytes = readSize(fields);
@@ -56,7 +55,6 @@ export function parseDescriptor(value: unknown, path: string): Descriptor {
   const urls = readUrls(fields);
   const annotations = readAnnotations(fields);
   const platform = fields.get("platform");
-  const data = readData(fields, digest, sizeBytes);
   return {
     mediaType,
     digest,
@@ -65,13 +63,12 @@ export function parseDescriptor(value: unknown, path: string): Descriptor {
     ...(urls !== undefined && { urls }),
     ...(annotations !== undefined && { annotations }),
     ...(platform !== undefined && { platform: parsePlatform(platform, join(path, "platform")) }),
-    ...(data !== undefined && { data }),
   };
 }
 
 /** The field `artifactType`; undefined when absent, or empty as some programs write it. Throws MANIFEST_INVALID. */
 export function readArtifactType(fields: Fields): string | undefined {
-  return fields.get("artifactType") === "" ? undefined : readMediaType(fields, "artifactType");
+  return fields.get("artifactType") === "" ? undefined : readTypeName(fields, "artifactType");
 }
 
 function readDigest(fields: Fields): Digest {
@@ -102,18 +99,4 @@ function readUrls(fields: Fields): readonly string[] | undefined {
 
 function isLayerUrl(text: string): boolean {
   return /^https?:\/\/[^\s#]+$/i.test(text) && URL.canParse(text);
-}
-
-/** image-spec descriptor.md, "Embedded Content": consumers must verify it against size and digest. */
-function readData(fields: Fields, digest: Digest, sizeBytes: number): string | undefined {
-  const data = readText(fields, "data");
-  if (data === undefined) return undefined;
-  const path = join(fields.path, "data");
-  const bytes = Buffer.from(data, "base64");
-  if (bytes.toString("base64") !== data) throw invalidManifest(path, "must be base64");
-  if (bytes.length !== sizeBytes) throw invalidManifest(path, "has another length than size says");
-  if (digestOf(bytes, algorithmOf(digest)) !== digest) {
-    throw invalidManifest(path, "does not match the digest");
-  }
-  return data;
 }

@@ -21,26 +21,29 @@ export type OciErrorCode =
   | "UNAVAILABLE"
   | "UNKNOWN";
 
-/** HTTP status and default message of every code; the only place where the two meet. */
+/**
+ * HTTP status and default message of every code; the only place where the two meet. The messages are those of the
+ * distribution-spec ("Error Codes") and, for MANIFEST_UNKNOWN, of distribution: programs search for these texts.
+ */
 export const errorTable: Readonly<
   Record<OciErrorCode, { readonly status: number; readonly message: string }>
 > = {
-  BLOB_UNKNOWN: { status: 404, message: "blob unknown to the registry" },
-  BLOB_UPLOAD_INVALID: { status: 404, message: "blob upload is not usable" },
-  BLOB_UPLOAD_UNKNOWN: { status: 404, message: "blob upload unknown to the registry" },
-  DIGEST_INVALID: { status: 400, message: "digest is invalid or does not match the content" },
+  BLOB_UNKNOWN: { status: 404, message: "blob unknown to registry" },
+  BLOB_UPLOAD_INVALID: { status: 404, message: "blob upload invalid" },
+  BLOB_UPLOAD_UNKNOWN: { status: 404, message: "blob upload unknown to registry" },
+  DIGEST_INVALID: { status: 400, message: "provided digest did not match uploaded content" },
   MANIFEST_BLOB_UNKNOWN: {
     status: 400,
-    message: "manifest references content unknown to the registry",
+    message: "manifest references a manifest or blob unknown to registry",
   },
-  MANIFEST_INVALID: { status: 400, message: "manifest is invalid" },
-  MANIFEST_UNKNOWN: { status: 404, message: "manifest unknown to the registry" },
+  MANIFEST_INVALID: { status: 400, message: "manifest invalid" },
+  MANIFEST_UNKNOWN: { status: 404, message: "manifest unknown" },
   MANIFEST_UNVERIFIED: { status: 400, message: "manifest failed verification" },
   NAME_INVALID: { status: 400, message: "invalid repository name" },
-  NAME_UNKNOWN: { status: 404, message: "repository name not known to the registry" },
+  NAME_UNKNOWN: { status: 404, message: "repository name not known to registry" },
   PAGINATION_NUMBER_INVALID: { status: 400, message: "invalid number of results requested" },
   RANGE_INVALID: { status: 416, message: "invalid content range" },
-  SIZE_INVALID: { status: 400, message: "content length does not match the declared length" },
+  SIZE_INVALID: { status: 400, message: "provided length did not match content length" },
   TAG_INVALID: { status: 400, message: "invalid tag" },
   UNAUTHORIZED: { status: 401, message: "authentication required" },
   DENIED: { status: 403, message: "requested access to the resource is denied" },

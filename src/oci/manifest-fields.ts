@@ -9,6 +9,8 @@ export interface Fields {
   get(key: string): unknown;
   /** Whether the key is there, be it null. */
   has(key: string): boolean;
+  /** All of them. */
+  readonly entries: readonly (readonly [string, unknown])[];
 }
 
 /** The keys an object may have, and by their spelling without case. */
@@ -41,6 +43,9 @@ export function readFields(value: unknown, path: string, known: KnownKeys): Fiel
     path,
     get: (key) => (Object.hasOwn(value, key) ? (value[key] ?? undefined) : undefined),
     has: (key) => Object.hasOwn(value, key),
+    get entries() {
+      return Object.entries(value);
+    },
   };
 }
 
@@ -57,6 +62,21 @@ export function readMediaType(fields: Fields, key: string): string | undefined {
   throw invalidManifest(join(fields.path, key), "must be a media type");
 }
 
+/** Longest name of a type of content; RFC 6838 allows 127 characters on each side of the slash. */
+const typeNameAtMost = 255;
+
+/**
+ * The type of content that a descriptor or an artifact names; undefined when absent. The image-spec asks for a media type,
+ * but clients push other names (`oras push f.txt:sbom`, artifacts of `oras attach` before 2024) and other registries
+ * take them. Throws MANIFEST_INVALID.
+ */
+export function readTypeName(fields: Fields, key: string): string | undefined {
+  const text = readText(fields, key);
+  if (text === undefined || (text !== "" && text.length <= typeNameAtMost)) return text;
+  const path = join(fields.path, key);
+  throw invalidManifest(path, `must be a media type of at most ${typeNameAtMost} characters`);
+}
+
 /** A list of strings without control characters; undefined when absent. Throws MANIFEST_INVALID. */
 export function readTexts(fields: Fields, key: string): readonly string[] | undefined {
   const value = fields.get(key);
@@ -66,15 +86,24 @@ export function readTexts(fields: Fields, key: string): readonly string[] | unde
   return value.map((item: unknown, i) => textOf(item, `${path}[${i}]`));
 }
 
-/** Annotations: an object of strings; undefined when absent. Throws MANIFEST_INVALID. */
+/**
+ * Annotations: an object of strings; undefined when absent. A null value, which some programs write for no value, is
+ * left out. Throws MANIFEST_INVALID.
+ */
 export function readAnnotations(fields: Fields): Record<string, string> | undefined {
   const value = fields.get("annotations");
   if (value === undefined) return undefined;
   const path = join(fields.path, "annotations");
   if (!isJsonObject(value)) throw invalidManifest(path, "must be an object of strings");
-  for (const key of Object.keys(value))
-    if (typeof value[key] !== "string") throw invalidManifest(join(path, key), "must be a string");
-  return value as Record<string, string>;
+  let nulls = 0;
+  for (const key of Object.keys(value)) {
+    if (value[key] === null) nulls += 1;
+    else if (typeof value[key] !== "string")
+      throw invalidManifest(join(path, key), "must be a string");
+  }
+  const annotations = value as Record<string, string>;
+  if (nulls === 0) return annotations;
+  return Object.fromEntries(Object.entries(annotations).filter(([, text]) => text !== null));
 }
 
 /** What `read` gives, or undefined where it throws an OciError. */

@@ -1,8 +1,10 @@
 import { parseDescriptor } from "./descriptor.ts";
 import type { Descriptor } from "./descriptor.ts";
-import { invalidManifest, join } from "./manifest-fields.ts";
+import { parseDigest } from "./digest.ts";
+import { isJsonObject } from "./json.ts";
+import { invalidManifest, join, orAbsent } from "./manifest-fields.ts";
 import type { Fields } from "./manifest-fields.ts";
-import { isDockerForeignLayer, isNondistributableLayer } from "./media-types.ts";
+import { OCTET_STREAM, isDockerForeignLayer } from "./media-types.ts";
 
 /**
  * Content a manifest points at. A `child` is usually a manifest, but need not be: BuildKit's cache
@@ -10,7 +12,7 @@ import { isDockerForeignLayer, isNondistributableLayer } from "./media-types.ts"
  */
 export interface ManifestReference extends Descriptor {
   readonly kind: "config" | "layer" | "child";
-  /** False when the content may live elsewhere: a nondistributable layer with urls. */
+  /** False when the content may live elsewhere: a layer with urls, and what a manifest of a configured type names. */
   readonly required: boolean;
 }
 
@@ -33,6 +35,31 @@ export function readChildren(fields: Fields): readonly ManifestReference[] {
   }));
 }
 
+/**
+ * What a manifest of a type that we do not know names: every object with a digest, at any depth, but its subject. None
+ * of it has to be here, since we do not know what the fields mean. Throws MANIFEST_INVALID if it is too much.
+ */
+export function readNamedContent(fields: Fields): readonly ManifestReference[] {
+  const found = new Map<string, ManifestReference>();
+  const collect = (value: unknown): void => {
+    if (Array.isArray(value)) return value.forEach(collect);
+    if (!isJsonObject(value)) return;
+    const { digest: text, mediaType, size } = value;
+    const digest = typeof text === "string" ? orAbsent(() => parseDigest(text)) : undefined;
+    if (digest !== undefined && !found.has(digest))
+      found.set(digest, {
+        ...{ digest, kind: "child", required: false },
+        mediaType: typeof mediaType === "string" ? mediaType : OCTET_STREAM,
+        sizeBytes: typeof size === "number" && Number.isSafeInteger(size) && size >= 0 ? size : 0,
+      });
+    if (found.size > descriptorsAtMost)
+      throw invalidManifest("", `names more than ${descriptorsAtMost} blobs and manifests`);
+    Object.values(value).forEach(collect);
+  };
+  for (const [key, value] of fields.entries) if (key !== "subject") collect(value);
+  return [...found.values()];
+}
+
 function readLayer(value: unknown, i: number): ManifestReference {
   const path = `layers[${i}]`;
   const layer = parseDescriptor(value, path);
@@ -40,8 +67,7 @@ function readLayer(value: unknown, i: number): ManifestReference {
   if (isDockerForeignLayer(layer.mediaType) && !hasUrls) {
     throw invalidManifest(join(path, "urls"), "must not be empty: the layer is foreign");
   }
-  const required = !(hasUrls && isNondistributableLayer(layer.mediaType));
-  return { ...layer, kind: "layer", required };
+  return { ...layer, kind: "layer", required: !hasUrls };
 }
 
 /**

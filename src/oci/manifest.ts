@@ -10,7 +10,7 @@ import {
   readMediaType,
 } from "./manifest-fields.ts";
 import type { Fields } from "./manifest-fields.ts";
-import { readChildren, readImageReferences } from "./manifest-references.ts";
+import { readChildren, readImageReferences, readNamedContent } from "./manifest-references.ts";
 import type { ManifestReference } from "./manifest-references.ts";
 import {
   OCI_ARTIFACT_MANIFEST,
@@ -48,8 +48,8 @@ const MANIFEST_KEYS = knownKeys(
 );
 
 /**
- * Reads a pushed manifest. The media type is that of the Content-Type header without parameters, else
- * the body's, else inferred; a type we do not know gives an `opaque` manifest without references.
+ * Reads a manifest. The media type is that of the Content-Type header without parameters, else
+ * the body's, else inferred. A type that we do not know gives an `opaque` manifest: its references are all descriptors in it.
  * Throws MANIFEST_INVALID for whatever is not strict JSON, not of its type's shape, or could be read
  * as two kinds of manifest (image-spec manifest.md, image-index.md). The caller limits the size.
  */
@@ -115,14 +115,18 @@ function inferMediaType(fields: Fields): string {
   throw invalidManifest("mediaType", "is missing, and so is the Content-Type");
 }
 
-/** Of a type we do not know, what every manifest may have is taken where it has the shape we know. */
+/**
+ * Of a type that we do not know, the common fields are taken where they have the shape we know, and every descriptor, at
+ * any depth, is content that the manifest keeps.
+ */
 function readOpaque(fields: Fields, mediaType: string): Manifest {
   const parts = partsOf(
     orAbsent(() => readArtifactType(fields)),
     orAbsent(() => readSubject(fields)),
     orAbsent(() => readAnnotations(fields)),
   );
-  return { mediaType, kind: "opaque", ...parts, references: [] };
+  const references = readNamedContent(fields);
+  return { mediaType, kind: "opaque", ...parts, references };
 }
 
 function readSubject(fields: Fields): Descriptor | undefined {

@@ -39,12 +39,6 @@ const DOCKER_FOREIGN: ReadonlySet<string> = new Set([
   DOCKER_FOREIGN_LAYER_GZIP,
 ]);
 
-const OCI_NONDISTRIBUTABLE: ReadonlySet<string> = new Set([
-  OCI_NONDISTRIBUTABLE_LAYER,
-  OCI_NONDISTRIBUTABLE_LAYER_GZIP,
-  OCI_NONDISTRIBUTABLE_LAYER_ZSTD,
-]);
-
 // RFC 6838, section 4.2: restricted names of up to 127 characters.
 const MEDIA_TYPE =
   /^[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,126}\/[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,126}$/;
@@ -55,11 +49,6 @@ const MEDIA_TYPE =
  */
 export function manifestKindOf(mediaType: string): "image" | "index" | "schema1" | "opaque" {
   return KINDS.get(mediaType.toLowerCase()) ?? "opaque";
-}
-
-/** Whether the layer may live outside the registry: Docker foreign and OCI nondistributable types. */
-export function isNondistributableLayer(mediaType: string): boolean {
-  return isDockerForeignLayer(mediaType) || OCI_NONDISTRIBUTABLE.has(mediaType);
 }
 
 /** Whether the layer is of a Docker foreign type, which must say where it lives. */

@@ -1,11 +1,11 @@
 import { OciError } from "./errors.ts";
 
 /**
- * Reads the `n` parameter of a list (distribution-spec, "Listing Tags"): undefined when absent, 0 is a
+ * Reads the `n` parameter of a list (distribution-spec, "Listing Tags"): undefined when absent or empty, 0 is a
  * valid size, more than `max` is clamped to it. Throws PAGINATION_NUMBER_INVALID for anything but digits.
  */
 export function parsePageSize(text: string | undefined, max: number): number | undefined {
-  if (text === undefined) return undefined;
+  if (text === undefined || text === "") return undefined;
   if (!/^[0-9]+$/.test(text)) {
     throw new OciError("PAGINATION_NUMBER_INVALID", "n must be a whole number, 0 or more", {
       detail: { n: text.slice(0, 64) },

@@ -2,8 +2,8 @@ import { setImmediate } from "node:timers/promises";
 import { algorithmOf, digestOf, type Digest } from "../oci/digest.ts";
 import { platformOfConfig, type Platform } from "../oci/descriptor.ts";
 import { OciError } from "../oci/errors.ts";
-import { parseManifest, type Manifest, type ManifestReference } from "../oci/manifest.ts";
-import { isImageConfig } from "../oci/media-types.ts";
+import { parseManifest, type Manifest } from "../oci/manifest.ts";
+import { isImageConfig, OCI_MANIFEST } from "../oci/media-types.ts";
 import type { RepositoryName } from "../oci/name.ts";
 import type { Reference, Tag } from "../oci/reference.ts";
 import type { Actor } from "../metadata/audit.ts";
@@ -11,10 +11,9 @@ import type { StoredManifest } from "../metadata/manifests.ts";
 import type { Metadata } from "../metadata/metadata.ts";
 import { isRefusal } from "../metadata/refusals.ts";
 import type { PushRules } from "../metadata/repository-creation.ts";
-import type { NewManifest, NewManifestReference } from "../metadata/schema.ts";
 import type { BlobStore } from "../../storage/blob-store.ts";
-import type { Keeping } from "../metadata/keeping.ts";
 import type { Keeper } from "./clock.ts";
+import { manifestRow, referenceRow } from "./manifest-rows.ts";
 import type { RecentBlobs } from "./recent-blobs.ts";
 import { refusalError } from "./refusals.ts";
 
@@ -48,8 +47,10 @@ export function createManifests(parts: {
   readonly sparse: boolean;
   /** Rejects (ENOSPC) unless the disk of the database has room for so many bytes above its reserve. */
   readonly demandSpace?: ((bytes: number) => Promise<void> | undefined) | undefined;
+  /** Manifest types that are taken besides those of OCI and Docker; `any` in a mirror, which takes what its upstream has. */
+  readonly moreTypes?: readonly string[] | "any";
 }) {
-  const { store, metadata, keeper, recentBlobs, rules, sparse } = parts;
+  const { store, metadata, keeper, recentBlobs, rules, sparse, moreTypes = [] } = parts;
 
   /** The bytes of a blob, if they are few and here. */
   const readSmall = async (
@@ -90,7 +91,8 @@ export function createManifests(parts: {
 
   return {
     /**
-     * Stores a manifest under its digest and its tags, all at once. Throws MANIFEST_INVALID, DIGEST_INVALID if
+     * Stores a manifest under its digest and its tags, all at once. Throws MANIFEST_INVALID (also for a type that is not
+     * taken), DIGEST_INVALID if
      * `reference` is the digest of other bytes, MANIFEST_BLOB_UNKNOWN with one entry for each thing it names that
      * this repository does not show, DENIED if one of the tags is immutable and points elsewhere.
      */
@@ -118,6 +120,12 @@ export function createManifests(parts: {
         });
       }
       const manifest = parseManifest(bytes, push.contentType);
+      if (
+        manifest.kind === "opaque" &&
+        moreTypes !== "any" &&
+        !moreTypes.includes(manifest.mediaType)
+      )
+        throw unknownType(manifest.mediaType);
       const tags = reference.kind === "tag" ? [reference.tag] : push.tags;
       const platform = await platformOf(repository, manifest);
       // The rows of thousands of layers cost as much again as to read them.
@@ -141,13 +149,11 @@ export function createManifests(parts: {
     peek: (repository: RepositoryName, reference: Reference): StoredManifest | undefined =>
       metadata.hotManifests.find(repository, reference),
 
-    /** Throws MANIFEST_UNKNOWN, or NAME_UNKNOWN if there is no such repository. */
+    /** Throws MANIFEST_UNKNOWN, also if there is no such repository: distribution does so, and skopeo relies on it. */
     async get(repository: RepositoryName, reference: Reference): Promise<StoredManifest> {
       const found = await metadata.manifests.find(repository, reference);
-      if (found !== undefined) return found;
-      if ((await metadata.repositories.find(repository)) !== undefined)
-        throw unknownManifest(reference);
-      throw new OciError("NAME_UNKNOWN", undefined, { detail: { name: repository } });
+      if (found === undefined) throw unknownManifest(reference);
+      return found;
     },
 
     /** Whether {@link promise} has nothing to do. */
@@ -179,58 +185,6 @@ export function createManifests(parts: {
   };
 }
 
-function manifestRow(
-  manifest: Manifest,
-  digest: Digest,
-  bytes: Uint8Array,
-  platform: Platform | undefined,
-  keeping: Keeping,
-): NewManifest {
-  return {
-    digest,
-    media_type: manifest.mediaType,
-    kind: manifest.kind,
-    size_bytes: bytes.length,
-    artifact_type: manifest.artifactType ?? null,
-    config_media_type:
-      manifest.references.find((reference) => reference.kind === "config")?.mediaType ?? null,
-    subject_digest: manifest.subject?.digest ?? null,
-    annotations: json(manifest.annotations),
-    ...platformColumns(platform),
-    pushed_at: keeping.nowMs,
-    leased_until: keeping.leasedUntilMs,
-    content: bytes,
-  };
-}
-
-function referenceRow(reference: ManifestReference, position: number): NewManifestReference {
-  return {
-    position,
-    kind: reference.kind,
-    digest: reference.digest,
-    media_type: reference.mediaType,
-    size_bytes: reference.sizeBytes,
-    required: reference.required ? 1 : 0,
-    artifact_type: reference.artifactType ?? null,
-    urls: json(reference.urls),
-    annotations: json(reference.annotations),
-    ...platformColumns(reference.platform),
-  };
-}
-
-export function platformColumns(platform: Platform | undefined) {
-  return {
-    os: platform?.os ?? null,
-    architecture: platform?.architecture ?? null,
-    variant: platform?.variant ?? null,
-    os_version: platform?.osVersion ?? null,
-    os_features: json(platform?.osFeatures),
-  };
-}
-
-const json = (value: unknown): string | null =>
-  value === undefined ? null : JSON.stringify(value);
-
 function missing(items: readonly { readonly digest: Digest; readonly kind: string }[]): OciError {
   return OciError.many(
     items.map(({ digest, kind }) => ({
@@ -241,6 +195,16 @@ function missing(items: readonly { readonly digest: Digest; readonly kind: strin
           : "the manifest names a blob that is not in this repository",
       detail: { digest },
     })),
+  );
+}
+
+/** As in distribution. Stored as something we do not know, an image would lose its layers to the collector. */
+function unknownType(mediaType: string): OciError {
+  return new OciError(
+    "MANIFEST_INVALID",
+    `manifest invalid: ${mediaType} is not a manifest type that this registry takes; ` +
+      `send the Content-Type of the manifest, such as ${OCI_MANIFEST}`,
+    { detail: { mediaType } },
   );
 }
 

@@ -31,6 +31,8 @@ export function createRegistry(parts: {
   readonly metadata: Metadata;
   readonly clock: Clock;
   readonly sparse: boolean;
+  /** Manifest types that are taken besides those of OCI and Docker. */
+  readonly moreTypes?: readonly string[];
   readonly rules: PushRules;
   /** Missing: the default ones. */
   readonly limits?: UploadLimits | undefined;

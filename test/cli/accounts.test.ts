@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { after, describe, test } from "node:test";
 import { createAccounts } from "../../src/auth/accounts.ts";
 import { openSqliteMetadata } from "../../src/metadata/metadata.ts";
@@ -141,5 +141,30 @@ describe("accounts on the command line", async () => {
     const { code, stderr } = await run(["user", "list", "--data", temporaryFolder()]);
     assert.equal(code, 1);
     assert.match(stderr, /there is no registry in .*: start "berth serve" once/);
+  });
+});
+
+describe("accounts before the first start", () => {
+  test("a user is added and the administrator has a password, and the server finds both", async () => {
+    const data = `${temporaryFolder()}/new`;
+    const words = ["--data", data];
+    const secret = "a canary in a coal mine";
+    const added = await run(["user", "add", "mia", ...words], {}, `${secret}\n`);
+    assert.deepEqual([added.code, added.stdout], [0, "user mia added\n"]);
+    assert.equal((await run(["user", "password", "admin", ...words], {}, `${secret}\n`)).code, 0);
+    const server = await startBerth(data, { "auth.open": "false" });
+    after(() => server.close());
+    for (const name of ["mia", "admin"]) {
+      await server.api.get("/token").auth(name, secret).expect(200);
+      await server.api.get("/token").auth(name, "another password").expect(401);
+    }
+  });
+
+  test("what needs accounts that are there says so, and makes no folder", async () => {
+    const data = `${temporaryFolder()}/none`;
+    const { code, stderr } = await run(["user", "list", "--data", data]);
+    assert.equal(code, 1);
+    assert.match(stderr, /there is no registry in .*none: start "berth serve" once/);
+    assert.equal(existsSync(data), false);
   });
 });

@@ -179,6 +179,17 @@ describe("a mount", () => {
     assert.equal(await mount("mia", secret, "NOT A NAME"), 202);
   });
 
+  test("without a token names the scopes of both repositories, and no name that is none", async () => {
+    const scopeOf = async (from: string): Promise<string | undefined> => {
+      const path = `/v2/mia/app/blobs/uploads/?mount=${secret}&from=${encodeURIComponent(from)}`;
+      const { headers } = await berth.api.post(path).expect(401);
+      return /scope="([^"]*)"/.exec(headers["www-authenticate"] ?? "")?.[1];
+    };
+    const target = "repository:mia/app:pull,push";
+    assert.equal(await scopeOf("team/private"), `${target} repository:team/private:pull`);
+    assert.equal(await scopeOf('a",error="x'), target);
+  });
+
   test("from what the token may read, or everybody, lands", async () => {
     assert.equal(await mount("ann", secret, "team/private", scope), 201);
     assert.equal(await mount("mia", open, "team/public"), 201);

@@ -67,9 +67,10 @@ export class Model {
     return manifest && { digest, manifest };
   }
 
-  /** The code of a 404 in this repository. */
+  /** The code of a 404 in this repository; that of a manifest does not say whether the repository is there. */
   unknown(name: string, code: string): Outcome {
-    return [404, this.#repositories.has(name) ? code : "NAME_UNKNOWN"];
+    const isManifest = code === "MANIFEST_UNKNOWN";
+    return [404, isManifest || this.#repositories.has(name) ? code : "NAME_UNKNOWN"];
   }
 
   /** Descriptors of what refers to a digest, in the order of their digests. */

@@ -4,7 +4,7 @@ import { describe, test } from "node:test";
 import * as types from "../../src/oci/media-types.ts";
 import { isLower, isNumeral, isUpper, nearly, textOver } from "./oracle.ts";
 
-const { bareMediaType, isImageConfig, isNondistributableLayer, manifestKindOf } = types;
+const { bareMediaType, isImageConfig, manifestKindOf } = types;
 
 /** RFC 6838, section 4.2, character by character, before the first semicolon. */
 function judge(header: string): string | undefined {
@@ -71,19 +71,6 @@ test("a manifest is of the kind its media type says, in whatever case", () => {
     assert.equal(manifestKindOf(mediaType), kind);
     assert.equal(manifestKindOf(mediaType.toUpperCase()), kind);
   }
-});
-
-test("the layers that may live elsewhere are the foreign and the nondistributable ones", () => {
-  const elsewhere = Object.values(types)
-    .filter((value) => typeof value === "string")
-    .filter(isNondistributableLayer);
-  assert.deepEqual(elsewhere.toSorted(), [
-    "application/vnd.docker.image.rootfs.foreign.diff.tar",
-    "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip",
-    "application/vnd.oci.image.layer.nondistributable.v1.tar",
-    "application/vnd.oci.image.layer.nondistributable.v1.tar+gzip",
-    "application/vnd.oci.image.layer.nondistributable.v1.tar+zstd",
-  ]);
 });
 
 test("an image config is the one of Docker or of OCI, not that of a plugin or an artifact", () => {

@@ -19,6 +19,7 @@ const elsewhere = parseRepositoryName("team/other");
 const leaseMs = 1_000;
 const graceMs = 10_000;
 const hourMs = 3_600_000;
+const vendorType = "application/vnd.example.model.v1+json";
 
 interface World {
   readonly store: BlobStore;
@@ -46,6 +47,7 @@ function openWorld(deleteDelayMs = 0): World {
       report: silent,
       clock,
       sparse: false,
+      moreTypes: [vendorType],
       rules,
       keeping,
     }),
@@ -95,13 +97,19 @@ function manifestOf(layer: string, config = "{}"): Buffer {
   );
 }
 
-const putManifest = ({ registry }: World, reference: string, bytes: Buffer, repository = here) =>
+const putManifest = (
+  { registry }: World,
+  reference: string,
+  bytes: Buffer,
+  repository = here,
+  contentType?: string,
+) =>
   registry.manifests.put({
     actor: nobody,
     repository,
     reference: parseReference(reference),
     tags: [],
-    contentType: undefined,
+    contentType,
     bytes,
   });
 
@@ -151,6 +159,18 @@ describe("the collector", () => {
       world.wait(100 * graceMs);
       assert.deepEqual(await drain(world.collect()), []);
       assert.equal(await readBlob(world, digestOf(text("layer"))), "layer");
+    }),
+  );
+
+  test(
+    "takes nothing that a manifest of a configured type names, wherever in the document",
+    inWorld(async (world) => {
+      const digest = await pushBlob(world, "weights");
+      const document = text(JSON.stringify({ model: { parts: [{ digest, size: 7 }] } }));
+      await putManifest(world, "1", document, here, vendorType);
+      world.wait(100 * graceMs);
+      assert.deepEqual(await drain(world.collect()), []);
+      assert.equal(await readBlob(world, digest), "weights");
     }),
   );
 
