@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import path from "node:path";
 import { describe, test } from "node:test";
 import { openApiOf } from "../../src/http/openapi.ts";
-import { served } from "../policy/matrix.ts";
+import { everyRoute } from "../support/route-table.ts";
 
 interface Operation {
   readonly operationId: string;
@@ -11,7 +11,7 @@ interface Operation {
   readonly responses: Readonly<Record<string, unknown>>;
 }
 
-const document = openApiOf(served()) as {
+const document = openApiOf(everyRoute) as {
   readonly paths: Readonly<Record<string, Readonly<Record<string, Operation>>>>;
 };
 const operations = Object.entries(document.paths).flatMap(([path, item]) =>
@@ -28,7 +28,7 @@ describe("the OpenAPI document", () => {
   test("has every route, and HEAD where there is GET", () => {
     assert.equal(
       operations.filter(({ method }) => method !== "head").length,
-      new Set(served().map(({ method, path }) => `${method} ${path}`)).size,
+      new Set(everyRoute.map(({ method, path }) => `${method} ${path}`)).size,
     );
     for (const item of Object.values(document.paths)) assert.equal("get" in item, "head" in item);
   });

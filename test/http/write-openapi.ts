@@ -2,7 +2,7 @@
 import { writeFileSync } from "node:fs";
 import path from "node:path";
 import { openApiOf } from "../../src/http/openapi.ts";
-import { served } from "../policy/matrix.ts";
+import { everyRoute } from "../support/route-table.ts";
 
 const file = path.join(import.meta.dirname, "../../docs/openapi.json");
-writeFileSync(file, `${JSON.stringify(openApiOf(served()), null, 2)}\n`);
+writeFileSync(file, `${JSON.stringify(openApiOf(everyRoute), null, 2)}\n`);

@@ -1,11 +1,11 @@
 import { request } from "node:http";
 import type { HubNeed } from "../../src/auth/hub-policy.ts";
-import { createOpenPolicy } from "../../src/auth/policy.ts";
-import { routesOf, type AppParts } from "../../src/http/app.ts";
+
 import { isHubRoute } from "../../src/http/openapi.ts";
 import { digestOf } from "../../src/oci/digest.ts";
 import { resign } from "../auth/forged-tokens.ts";
 import { password, startClosedBerth, type ClosedBerth } from "../support/closed.ts";
+import { everyRoute } from "../support/route-table.ts";
 import {
   callers,
   expectedOf,
@@ -54,32 +54,18 @@ const absent = digestOf(Buffer.from("nobody pushed this"));
 
 /** Every route of the registry as the server has it: `GET /v2/…`. */
 export function servedRoutes(): readonly string[] {
-  return served()
-    .filter((route) => !isHubRoute(route))
-    .map(nameOfRoute);
+  return everyRoute.filter((route) => !isHubRoute(route)).map(nameOfRoute);
 }
 
 /** Those of the Hub-shaped API, with what they need. */
 export function servedHubRoutes(): readonly { readonly name: string; readonly needs: HubNeed }[] {
-  return served()
+  return everyRoute
     .filter(isHubRoute)
     .map((route) => ({ name: nameOfRoute(route), needs: route.permission.needs }));
 }
 
 const nameOfRoute = ({ method, path }: { readonly method: string; readonly path: string }) =>
   `${method.toUpperCase()} ${path}`;
-
-/** The whole route table, with nothing behind it. */
-export function served() {
-  const parts = {
-    ...{ registry: {}, tokens: {}, browsing: { search: {} }, policy: createOpenPolicy() },
-    hub: { hub: {}, accounts: {} },
-    ops: {},
-    redirectExcept: [],
-    limits: { manifestSize: 1, manifestsInFlight: 1, pageSize: 1, tagsPerPush: 1 },
-  } as unknown as AppParts;
-  return routesOf(parts);
-}
 
 /** A registry with everybody in it that the table speaks of. */
 export async function openWorld(): Promise<ClosedBerth> {

@@ -11,7 +11,7 @@ const parts = {
   browsing: { search: {} },
   tokens: {},
   hub: { hub: {}, accounts: {} },
-  ops: {},
+  ops: { readiness: () => Promise.resolve({}) },
   redirectExcept: [],
   trustedProxies: [],
   limits: {
