@@ -4,6 +4,7 @@ import { createKeyRing, type KeyRing } from "./auth/key-ring.ts";
 import type { Config } from "./config/schema.ts";
 import { openSqliteMetadata } from "./metadata/metadata.ts";
 import type { Actor } from "./metadata/audit.ts";
+import { systemActor } from "./metadata/permissions/authority.ts";
 import { databaseFile, keysFolder, makeFolder, NoRegistryError } from "./stores.ts";
 
 export { generatePassword } from "./auth/first-start.ts";
@@ -41,7 +42,7 @@ export async function openAdministration(
   return {
     accounts,
     keys: createKeyRing({ folder: keysFolder(config), algorithm, clock }),
-    actor: { accountId: null, name: "berth", peer: "" },
+    actor: systemActor("berth"),
     close: () => metadata.close(),
   };
 }

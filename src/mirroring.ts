@@ -2,7 +2,7 @@ import type { BlobStore } from "../storage/blob-store.ts";
 import { readProxies } from "./config/proxies.ts";
 import type { Config } from "./config/schema.ts";
 import { openDataFolder } from "./data-folder.ts";
-import type { Actor } from "./metadata/audit.ts";
+import { systemActor } from "./metadata/permissions/authority.ts";
 import type { Metadata } from "./metadata/metadata.ts";
 import { isRefusal } from "./metadata/refusals.ts";
 import type { CopyOptions, CopyStep } from "./mirror/copying.ts";
@@ -86,7 +86,7 @@ export interface MirrorReport {
   readonly counters: Readonly<Record<string, number>>;
 }
 
-const cliActor: Actor = { accountId: null, name: "berth", peer: "" };
+const cliActor = systemActor("berth");
 
 /** What the commands for mirrors do to a data folder, also while a server runs on it. */
 export interface MirrorFolder {

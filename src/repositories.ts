@@ -5,6 +5,7 @@ import type { Actor } from "./metadata/audit.ts";
 import { keepingMirrors } from "./registry/mirrored-names.ts";
 import { createQuotas, type Quotas } from "./registry/quotas.ts";
 import { pushRules } from "./push-rules.ts";
+import { systemActor } from "./metadata/permissions/authority.ts";
 import { createRepositories, type Repositories } from "./registry/repositories.ts";
 
 /** What the commands for repositories and quotas do to a data folder, also while a server runs on it. */
@@ -37,7 +38,7 @@ export async function openRepositories(config: Config): Promise<RepositoryFolder
     collaborators: createCollaborators({ metadata, clock }),
     quotas: createQuotas({ metadata, clock, rules: pushRules(config) }),
     uploads: openUploads({ store, metadata }),
-    actor: { accountId: null, name: "berth", peer: "" },
+    actor: systemActor("berth"),
     close,
   };
 }

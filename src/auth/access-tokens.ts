@@ -4,7 +4,11 @@ import type { Account } from "../metadata/accounts.ts";
 import type { Actor } from "../metadata/audit.ts";
 import type { Metadata } from "../metadata/metadata.ts";
 import { AccountError } from "./account-error.ts";
-import { personalScopes, type PersonalScope, type TokenResource } from "./identity.ts";
+import {
+  personalScopes,
+  type PersonalScope,
+  type TokenResource,
+} from "../metadata/permissions/identity.ts";
 import { checkResources } from "./token-resources.ts";
 import { hashTokenSecret, mintTokenSecret } from "./token-secret.ts";
 

@@ -1,7 +1,7 @@
 import { addressKey } from "../concurrency/budgets.ts";
 import type { Metadata } from "../metadata/metadata.ts";
 import { OciError } from "../oci/errors.ts";
-import type { Identity, PersonalScope } from "./identity.ts";
+import { identityNow, type KnownIdentity } from "../metadata/permissions/identity.ts";
 import type { Passwords } from "./passwords.ts";
 import type { Attempt, RateLimit } from "./rate-limit.ts";
 import { createRemembered } from "./remembered.ts";
@@ -26,7 +26,7 @@ export interface Authenticator {
    * a name or not. Rejects with TOOMANYREQUESTS and Retry-After after too many wrong ones from the peer, or from there
    * for the account, where the same one again is one and costs nothing, and with the database's error when that fails: never is a failure taken for a wrong password.
    */
-  authenticate(credentials: Credentials, from: From): Promise<Identity | undefined>;
+  authenticate(credentials: Credentials, from: From): Promise<KnownIdentity | undefined>;
 }
 
 /** The last use of a token is written again only after this long. */
@@ -52,7 +52,7 @@ export function createAuthenticator(parts: {
     name: string,
     secret: string,
     peer: string,
-  ): Promise<Identity | undefined> => {
+  ): Promise<KnownIdentity | undefined> => {
     const login = await metadata.accounts.login(name);
     // Only the administrator of a first start has no password, until the operator sets one.
     if (login?.account.kind === "user" && login.passwordHash === null)
@@ -79,36 +79,36 @@ export function createAuthenticator(parts: {
     attempt.succeed();
     const account = login?.account;
     if (account?.kind !== "user" || account.disabled) return undefined;
-    return { kind: "user", accountId: account.id, name: account.name, isAdmin: account.isAdmin };
+    const { id: accountId, name: own, isAdmin } = account;
+    return { kind: "user", accountId, name: own, isAdmin, by: "password" };
   };
 
   const byToken = async (
     name: string,
     secret: string,
     peer: string,
-  ): Promise<Identity | undefined> => {
+  ): Promise<KnownIdentity | undefined> => {
     const nowMs = clock();
     const login = isTokenSecret(secret)
       ? await metadata.accessTokens.login(hashTokenSecret(secret))
       : undefined;
-    const isGood =
-      login?.account.name === name &&
-      !login.account.disabled &&
-      login.token.isActive &&
-      (login.token.expiresAtMs === null || login.token.expiresAtMs > nowMs);
-    if (!isGood) {
+    const identity =
+      login?.account.name === name
+        ? identityNow(
+            { account: { ...login.account, passwordChangedAtMs: null }, token: login.token },
+            { accessToken: login.token.id, passwordAtMs: undefined },
+            nowMs,
+          )
+        : undefined;
+    if (login === undefined || identity === undefined) {
       admitted(rateLimit.beginToken(peer));
       return undefined;
     }
-    const { account, token } = login;
+    const { token } = login;
     // Not waited for: a disk that is full or slow keeps nobody from pulling.
     if (nowMs - (token.lastUsedAtMs ?? 0) >= touchAfterMs)
       void metadata.run("touchAccessToken", { id: token.id, nowMs }).catch(() => undefined);
-    const who = { accountId: account.id, name: account.name };
-    if (account.kind === "organisation")
-      return { kind: "organisation", ...who, resources: token.resources };
-    const [scope] = token.scopes as PersonalScope[];
-    return { kind: "user", ...who, isAdmin: account.isAdmin, scope: scope ?? "repo:public_read" };
+    return identity;
   };
 
   return {

@@ -1,11 +1,11 @@
 import { randomUUID } from "node:crypto";
+import { opensPath } from "../metadata/permissions/repository-rules.ts";
 import type { Caller } from "./caller.ts";
 import { claimsOf } from "./claims.ts";
 import type { Grant } from "./grants.ts";
-import type { Identity } from "./identity.ts";
+import type { Identity } from "../metadata/permissions/identity.ts";
 import { tokenLifeSeconds, type Keys } from "./keys.ts";
 import { createSignedTokens } from "./signed-tokens.ts";
-import { opensPath } from "./token-resources.ts";
 import { createVerifiedTokens } from "./verified-tokens.ts";
 
 /** A token that was given out, and what its receiver has to know. */

@@ -1,6 +1,8 @@
 import type { RepositoryName } from "../oci/name.ts";
-import type { Identity } from "./identity.ts";
-import type { Action } from "./policy.ts";
+import type { Identity } from "../metadata/permissions/identity.ts";
+import type { Action } from "../metadata/permissions/repository-rules.ts";
+
+export type { Identity };
 
 /** What may be done where; a name that is missing has nothing. */
 export type Access = ReadonlyMap<RepositoryName, ReadonlySet<Action>>;
@@ -17,6 +19,8 @@ export interface Caller {
   readonly absent: ReadonlySet<RepositoryName>;
   /** Asked with credentials instead of a token: `access` speaks of this request's repository only, others have to be asked for. */
   readonly live: boolean;
+  /** When the token ends that this was read from; `undefined`: there is none. */
+  readonly expiresAtMs: number | undefined;
 }
 
 /** Nobody that we know. */
@@ -27,11 +31,8 @@ export const stranger: Caller = {
   removals: 0,
   absent: new Set(),
   live: false,
+  expiresAtMs: undefined,
 };
-
-/** Name of the caller's account, empty for anonymous. */
-export const nameOf = ({ identity }: Caller): string =>
-  identity.kind === "anonymous" ? "" : identity.name;
 
 /** Id of the caller's account. */
 export const accountIdOf = ({ identity }: Caller): number | null =>

@@ -1,5 +1,5 @@
 import type { Viewer } from "../metadata/catalog.ts";
-import type { Identity } from "./identity.ts";
+import type { Identity } from "../metadata/permissions/identity.ts";
 
 export type { Viewer };
 

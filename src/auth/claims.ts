@@ -1,7 +1,7 @@
 import { parseRepositoryName, type RepositoryName } from "../oci/name.ts";
 import type { Access, Caller } from "./caller.ts";
-import type { Identity } from "./identity.ts";
-import type { Action } from "./policy.ts";
+import type { Identity } from "../metadata/permissions/identity.ts";
+import type { Action } from "../metadata/permissions/repository-rules.ts";
 
 /** What a token of ours says, once its signature has been verified. */
 export interface Claims {
@@ -34,6 +34,7 @@ export function claimsOf(payload: unknown): Claims | undefined {
     removals,
     absent: new Set(absent.map(parseRepositoryName)),
     live: false,
+    expiresAtMs: exp * 1000,
   };
   return { caller, expiresAtMs: exp * 1000 };
 }
@@ -58,9 +59,12 @@ function isIdentity(value: unknown): value is Identity {
   if (!isObject(value)) return false;
   if (value["kind"] === "anonymous") return true;
   if (typeof value["accountId"] !== "number" || typeof value["name"] !== "string") return false;
-  return value["kind"] === "organisation"
-    ? Array.isArray(value["resources"])
-    : value["kind"] === "user" && typeof value["isAdmin"] === "boolean";
+  const { kind, by, accessToken } = value;
+  if (kind === "organisation")
+    return typeof accessToken === "string" && Array.isArray(value["resources"]);
+  if (kind !== "user" || typeof value["isAdmin"] !== "boolean") return false;
+  // A token that does not say what was shown for it is from an earlier version: its client asks for another.
+  return by === "password" || (by === "access-token" && typeof accessToken === "string");
 }
 
 function isObject(value: unknown): value is Readonly<Record<string, unknown>> {

@@ -1,5 +1,6 @@
 import { randomInt } from "node:crypto";
 import type { Metadata } from "../metadata/metadata.ts";
+import { systemActor } from "../metadata/permissions/authority.ts";
 import { passwordLength, type Passwords } from "./passwords.ts";
 
 /** In case organisations have the first ones. */
@@ -30,7 +31,7 @@ export async function createFirstAdministrator(parts: {
   await metadata.run("createFirstAdministrator", {
     names,
     passwordHash: configured === undefined ? undefined : await passwords.hash(configured),
-    actor: { accountId: null, name: "berth", peer: "" },
+    actor: systemActor("berth"),
     nowMs: clock(),
   });
 }

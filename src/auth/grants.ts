@@ -1,5 +1,5 @@
 import type { RepositoryName } from "../oci/name.ts";
-import type { Identity } from "./identity.ts";
+import type { Identity } from "../metadata/permissions/identity.ts";
 import type { Action } from "./policy.ts";
 import type { Rights } from "./rights.ts";
 import type { Scope } from "./scope.ts";

@@ -1,6 +1,6 @@
 import type { Account } from "../metadata/accounts.ts";
 import type { Actor } from "../metadata/audit.ts";
-import type { Member, MemberRefusal } from "../metadata/members.ts";
+import type { Member, MemberRefusal, SetMember } from "../metadata/members.ts";
 import type { Metadata } from "../metadata/metadata.ts";
 import type { Page } from "../metadata/repositories.ts";
 import type { MemberRole } from "../metadata/schema.ts";
@@ -27,10 +27,10 @@ export function createOrganisations(parts: {
   const setRole = async (
     actor: Actor,
     member: { readonly organisation: string; readonly user: string; readonly role: MemberRole },
-    onlyMembers: boolean,
+    newcomers: SetMember["newcomers"],
   ): Promise<"added" | "changed" | "unchanged"> => {
     refuseDefault(member.organisation);
-    const input = { ...member, onlyMembers, actor, nowMs: clock() };
+    const input = { ...member, newcomers, actor, nowMs: clock() };
     const outcome = await metadata.run("setMember", input);
     if (outcome === "added" || outcome === "changed" || outcome === "unchanged") return outcome;
     throw memberError(outcome, member);
@@ -57,7 +57,7 @@ export function createOrganisations(parts: {
       if (made === undefined) throw nameTaken(name);
       if (typeof made === "object") throw namespaceInUse(name, made.repositories);
       if (owner !== undefined)
-        await setRole(actor, { organisation: name, user: owner, role: "owner" }, false);
+        await setRole(actor, { organisation: name, user: owner, role: "owner" }, "add");
     },
     list: (page: PageAsked): Promise<Page<Account>> =>
       metadata.accounts.list({ kind: "organisation", ...page }),
@@ -69,11 +69,22 @@ export function createOrganisations(parts: {
     async members(organisation: string, page: PageAsked): Promise<Page<Member>> {
       return metadata.members.list((await findOrganisation(metadata, organisation)).id, page);
     },
-    /** Makes a user a member, or gives a member another role. */
+    /** Makes a user a member without asking them, or gives a member another role: for those who run the registry. */
     addMember: (actor: Actor, organisation: string, user: string, role: MemberRole) =>
-      setRole(actor, { organisation, user, role }, false),
+      setRole(actor, { organisation, user, role }, "add"),
     changeRole: (actor: Actor, organisation: string, user: string, role: MemberRole) =>
-      setRole(actor, { organisation, user, role }, true),
+      setRole(actor, { organisation, user, role }, "refuse"),
+    /** Makes a member an owner, and somebody else if an administrator asks for it. False: they have to be invited. */
+    async makeOwner(actor: Actor, organisation: string, user: string): Promise<boolean> {
+      refuseDefault(organisation);
+      const newcomers = "add-if-actor-is-administrator";
+      const member = { organisation, user, role: "owner" } as const;
+      const input = { ...member, newcomers, actor, nowMs: clock() } as const;
+      const outcome = await metadata.run("setMember", input);
+      if (outcome === "not-a-member") return false;
+      if (outcome === "added" || outcome === "changed" || outcome === "unchanged") return true;
+      throw memberError(outcome, member);
+    },
     async removeMember(actor: Actor, organisation: string, user: string): Promise<void> {
       const member = { organisation, user };
       const outcome = await metadata.run("removeMember", { ...member, actor, nowMs: clock() });

@@ -1,10 +1,13 @@
 import type { RepositoryFacts } from "../metadata/sqlite/hot-repositories.ts";
 import type { RepositoryName } from "../oci/name.ts";
+import { clientActor, openActor, type Actor } from "../metadata/permissions/authority.ts";
+import { NotAuthorizedError } from "../metadata/permissions/check.ts";
+import type { Action } from "../metadata/permissions/repository-rules.ts";
 import type { Caller } from "./caller.ts";
 import { viewerOf, type Viewer } from "./catalog.ts";
 import type { Rights } from "./rights.ts";
 
-export type Action = "pull" | "push" | "delete";
+export { NotAuthorizedError, type Action };
 
 /** What a route needs from whoever asks; every route declares it, and a route that does not fails the tests. */
 export type Permission =
@@ -34,6 +37,13 @@ export interface Policy {
     readonly permission: Permission;
     readonly repository: RepositoryName | undefined;
   }): boolean;
+  /** The caller that {@link allows} has let in, as the actor of a command. */
+  actor(request: {
+    readonly caller: Caller;
+    readonly permission: Permission;
+    readonly repository: RepositoryName | undefined;
+    readonly peer: string;
+  }): Actor;
   /** Whether the caller may read a repository besides the one that the request is about. */
   mayRead(caller: Caller, repository: RepositoryName): boolean | Promise<boolean>;
   /** Whether anybody may read it, so that caches between us and the caller may keep what is read. */
@@ -47,6 +57,7 @@ export function createOpenPolicy(): Policy {
   return {
     settle: (caller) => caller,
     allows: () => true,
+    actor: ({ peer }) => openActor(peer),
     mayRead: () => true,
     isPublic: () => true,
     viewerFor: () => ({ kind: "everything" }),
@@ -91,6 +102,15 @@ export function createPolicy(parts: {
         case "repository":
           return repository !== undefined && isGranted(caller, repository, permission.actions);
       }
+    },
+    actor({ caller, permission, repository, peer }) {
+      const { identity, removals, expiresAtMs } = caller;
+      const actions = permission.kind === "repository" ? permission.actions : [];
+      const need = { of: "registry", actions } as const;
+      return clientActor({
+        ...{ identity, peer, need, removals, expiresAtMs },
+        target: { repository },
+      });
     },
     async mayRead(asking, repository) {
       const caller = isUnsettled(asking, repository) ? await settle(asking, repository) : asking;

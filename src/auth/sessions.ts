@@ -1,17 +1,15 @@
 import { randomUUID } from "node:crypto";
 import type { Metadata } from "../metadata/metadata.ts";
-import type { SessionFacts } from "../metadata/sessions.ts";
 import type { Authenticator, Credentials, From } from "./authenticate.ts";
-import type { Identity, PersonalScope } from "./identity.ts";
+import { identityNow, type KnownIdentity } from "../metadata/permissions/identity.ts";
 import type { Keys } from "./keys.ts";
 import { createSignedTokens } from "./signed-tokens.ts";
-import { hashTokenSecret, isTokenSecret } from "./token-secret.ts";
 
 /** Somebody who has logged in to the Hub-shaped API, as they are at this moment. */
 export interface Session {
-  readonly identity: Exclude<Identity, { kind: "anonymous" }>;
-  /** No access token stood in for the password. */
-  readonly byPassword: boolean;
+  readonly identity: KnownIdentity;
+  /** When the credential was shown: a password that was changed since ends the session. */
+  readonly sinceMs: number;
 }
 
 export interface Sessions {
@@ -39,30 +37,25 @@ export function createSessions(parts: {
   readonly keys: Keys;
   readonly issuer: string;
   readonly authenticator: Authenticator;
-  readonly metadata: Pick<Metadata, "sessions" | "accessTokens">;
+  readonly metadata: Pick<Metadata, "sessions">;
   readonly clock: () => number;
 }): Sessions {
   const { keys, issuer, authenticator, metadata, clock } = parts;
   const tokens = createSignedTokens({ keys, issuer, audience: `${issuer}/hub`, clock });
 
-  const identify = async (credentials: Credentials, from: From) => {
-    const { secret } = credentials;
+  /** The credential is read once, and the identity says what it was. */
+  const identify = async (credentials: Credentials, from: From): Promise<Session | undefined> => {
+    // Before the password is looked at: one that is changed meanwhile ends this session, too.
+    const sinceMs = clock();
     const identity = await authenticator.authenticate(credentials, from);
-    if (identity === undefined || identity.kind === "anonymous") return undefined;
-    const accessToken = isTokenSecret(secret)
-      ? (await metadata.accessTokens.login(hashTokenSecret(secret)))?.token.id
-      : undefined;
-    return { session: { identity, byPassword: accessToken === undefined }, accessToken };
+    return identity && { identity, sinceMs };
   };
 
   return {
     async login(credentials, from, lifeSeconds) {
-      // Before the password is looked at: one that is changed meanwhile ends this session, too.
-      const atMs = clock();
-      const found = await identify(credentials, from);
-      if (found === undefined) return undefined;
-      const { session, accessToken } = found;
-      const { accountId, name } = session.identity;
+      const session = await identify(credentials, from);
+      if (session === undefined) return undefined;
+      const { accountId, name, accessToken = null } = session.identity;
       const id = randomUUID();
       const { token } = await tokens.sign(
         {
@@ -70,23 +63,23 @@ export function createSessions(parts: {
           jti: id,
           session_id: id,
           [claimOfHub]: { username: name },
-          berth: { accountId, accessToken: accessToken ?? null, atMs },
+          berth: { accountId, accessToken, atMs: session.sinceMs },
         },
         lifeSeconds,
       );
       return { token, session };
     },
 
-    identify: async (credentials, from) => (await identify(credentials, from))?.session,
+    identify,
 
     async resume(token) {
       const claims = claimsOf(await tokens.verify(token));
       if (claims === undefined) return undefined;
-      const facts = await metadata.sessions.find(claims.accountId, claims.accessToken);
-      if (facts === undefined || facts.account.disabled) return undefined;
-      return claims.accessToken === undefined
-        ? passwordSession(facts, claims.atMs)
-        : tokenSession(facts, clock());
+      const { accountId, accessToken, atMs } = claims;
+      const rows = await metadata.sessions.find(accountId, accessToken);
+      const shown = { accessToken, passwordAtMs: atMs };
+      const identity = rows && identityNow(rows, shown, clock());
+      return identity && { identity, sinceMs: atMs };
     },
   };
 }
@@ -105,23 +98,4 @@ function claimsOf(payload: unknown): Claims | undefined {
   if (typeof accountId !== "number" || typeof atMs !== "number") return undefined;
   if (accessToken !== null && typeof accessToken !== "string") return undefined;
   return { accountId, accessToken: accessToken ?? undefined, atMs };
-}
-
-/** A password that was changed ends the sessions that were begun with the old one. */
-function passwordSession({ account }: SessionFacts, atMs: number): Session | undefined {
-  if (account.kind !== "user" || (account.passwordChangedAtMs ?? 0) > atMs) return undefined;
-  const { id: accountId, name, isAdmin } = account;
-  return { identity: { kind: "user", accountId, name, isAdmin }, byPassword: true };
-}
-
-function tokenSession({ account, token }: SessionFacts, nowMs: number): Session | undefined {
-  if (token === undefined || !token.isActive || (token.expiresAtMs ?? Infinity) <= nowMs)
-    return undefined;
-  const who = { accountId: account.id, name: account.name };
-  if (account.kind === "organisation") {
-    const { resources } = token;
-    return { identity: { kind: "organisation", ...who, resources }, byPassword: false };
-  }
-  const [scope = "repo:public_read"] = token.scopes as PersonalScope[];
-  return { identity: { kind: "user", ...who, isAdmin: account.isAdmin, scope }, byPassword: false };
 }

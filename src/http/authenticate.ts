@@ -50,7 +50,14 @@ export function createCallers(parts: {
     if (identity === undefined) return "invalid";
     const highest = await removals.highest();
     const standing = await rights.standing(identity, repository === undefined ? [] : [repository]);
-    return { identity, ...standing, catalog: true, removals: highest, live: true };
+    return {
+      identity,
+      ...standing,
+      catalog: true,
+      removals: highest,
+      live: true,
+      expiresAtMs: undefined,
+    };
   };
 
   return {

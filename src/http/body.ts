@@ -22,12 +22,36 @@ export interface StreamBody {
   readonly source: IncomingMessage;
   /** `undefined` with chunked transfer coding. */
   readonly lengthBytes: number | undefined;
+  /**
+   * To be asked when the last byte is here, by requests that record something. Throws if the token has ended while the
+   * body was on its way, unless the bytes kept coming: a layer of many GB takes longer than a token lives.
+   */
+  demandToken(): void;
 }
 
-export const streamOf = (request: IncomingMessage): StreamBody => ({
-  source: request,
-  lengthBytes: bodyLength(request),
-});
+/** On average over the request, so that a client that holds a byte back does not extend its token. */
+const keptComingBytesPerSecond = 16 * 1024;
+
+/** When the token of a request ends, and what the client is told then. */
+export interface StreamToken {
+  readonly expiresAtMs: number | undefined;
+  readonly ended: () => OciError;
+}
+
+export function streamOf(request: IncomingMessage, token: StreamToken): StreamBody {
+  const { socket } = request;
+  const [startedAtMs, before] = [Date.now(), socket.bytesRead];
+  return {
+    source: request,
+    lengthBytes: bodyLength(request),
+    demandToken() {
+      const nowMs = Date.now();
+      if ((token.expiresAtMs ?? Infinity) > nowMs) return;
+      const seconds = (nowMs - startedAtMs) / 1000;
+      if (socket.bytesRead - before < seconds * keptComingBytesPerSecond) throw token.ended();
+    },
+  };
+}
 
 export type SmallBody = "manifest" | "json" | "form";
 

@@ -1,16 +1,17 @@
 import type { Context } from "koa";
-import { accountIdOf, nameOf, type Caller } from "../auth/caller.ts";
+import type { Caller } from "../auth/caller.ts";
 import type { Actor } from "../registry/registry.ts";
 
 interface RequestState {
   caller?: Caller;
+  actor?: Actor;
   peer?: string;
   surface?: "hub";
 }
 
-/** Remembers who a request comes from, once the router has found it out. */
-export function setCaller(ctx: Context, caller: Caller): void {
-  (ctx.state as RequestState).caller = caller;
+/** Remembers who a request comes from, once the router has judged it. */
+export function setCaller(ctx: Context, caller: Caller, actor: Actor): void {
+  Object.assign(ctx.state, { caller, actor } satisfies RequestState);
 }
 
 /** Remembers the address that a request comes from. */
@@ -35,8 +36,9 @@ export function callerOf(ctx: Context): Caller {
   return caller;
 }
 
-/** Who does what a request asks for. In open mode nobody that we know. */
+/** Who changes what a request asks for, with the permission of its route. In open mode nobody that we know. */
 export function actorOf(ctx: Context): Actor {
-  const caller = callerOf(ctx);
-  return { accountId: accountIdOf(caller), name: nameOf(caller), peer: peerOf(ctx) };
+  const { actor } = ctx.state as RequestState;
+  if (actor === undefined) throw new TypeError("the route declares no permission");
+  return actor;
 }

@@ -1,12 +1,12 @@
 import Router from "@koa/router";
 import type { Context, Middleware } from "koa";
 import { accountIdOf, stranger, type Caller } from "../auth/caller.ts";
-import type { Permission, Policy } from "../auth/policy.ts";
+import { NotAuthorizedError, type Policy } from "../auth/policy.ts";
 import { OciError } from "../oci/errors.ts";
 import type { Callers } from "./authenticate.ts";
-import { streamOf, type BodyReader, type StreamBody } from "./body.ts";
+import { streamOf, type BodyReader, type StreamBody, type StreamToken } from "./body.ts";
 import type { BudgetKey, Budgets } from "./budgets.ts";
-import { setCaller } from "./caller.ts";
+import { peerOf, setCaller } from "./caller.ts";
 import type { Challenger } from "./challenge.ts";
 import type { Route, Target } from "./route.ts";
 import type { Targets } from "./targets.ts";
@@ -69,28 +69,33 @@ async function answer(
       ? access.targets.of(ctx, ctx.params["name"] ?? "")
       : undefined;
   const takesSmall = route.body === "form" || route.body === "manifest";
-  const before = await admit(ctx, access, route.permission, target);
+  const before = await admit(ctx, access, route, target);
   if (target?.mirrored !== undefined && route.method !== "get")
     throw new OciError(
       "UNSUPPORTED",
       "a mirror holds what its upstream has, and takes nothing else",
     );
-  const client = access.budgets.enter(
-    ctx,
-    route,
-    before === undefined ? null : accountIdOf(before),
-  );
-  const body = await bodyOf(route, ctx, access.bodies, client);
-  if (takesSmall) await admit(ctx, access, route.permission, target, before);
+  const accountId = before === undefined ? null : accountIdOf(before);
+  const client = access.budgets.enter(ctx, route, accountId);
+  const ended = () => access.challenger.challenge(ctx, route.permission, target?.asked, "invalid");
+  const token = { expiresAtMs: before?.expiresAtMs, ended };
+  const body = await bodyOf(route, ctx, access.bodies, { client, token });
+  if (takesSmall) await admit(ctx, access, route, target, before);
   type Handle = (...given: readonly unknown[]) => Promise<void> | void;
-  await (route.handle as Handle)(ctx, ...(target === undefined ? [] : [target]), body);
+  try {
+    await (route.handle as Handle)(ctx, ...(target === undefined ? [] : [target]), body);
+  } catch (error) {
+    // The transaction of the command has judged again.
+    if (!(error instanceof NotAuthorizedError)) throw error;
+    throw error.verdict === "login" ? ended() : new OciError("DENIED", error.message);
+  }
 }
 
 async function bodyOf(
   route: Route,
   ctx: Context,
   bodies: BodyReader,
-  client: BudgetKey,
+  { client, token }: { readonly client: BudgetKey; readonly token: StreamToken },
 ): Promise<URLSearchParams | Buffer | StreamBody | undefined> {
   const { body = "none" } = route;
   switch (body) {
@@ -99,7 +104,7 @@ async function bodyOf(
     case "manifest":
       return bodies.read(ctx.req, "manifest", client);
     case "stream":
-      return streamOf(ctx.req);
+      return streamOf(ctx.req, token);
     case "none":
       return undefined;
   }
@@ -112,7 +117,7 @@ async function bodyOf(
 async function admit(
   ctx: Context,
   { callers, policy, challenger }: Access,
-  permission: Permission,
+  { permission, body }: Route,
   target: Target | undefined,
   before?: Caller,
 ): Promise<Caller | undefined> {
@@ -134,6 +139,9 @@ async function admit(
     const shown = found.identity.kind === "anonymous" ? "anonymous" : "valid";
     throw challenger.challenge(ctx, permission, target?.asked, shown);
   }
-  setCaller(ctx, caller);
+  // A stream says itself when a token has ended too early for it.
+  const judged = body === "stream" ? { ...caller, expiresAtMs: undefined } : caller;
+  const actor = policy.actor({ caller: judged, permission, repository, peer: peerOf(ctx) });
+  setCaller(ctx, caller, actor);
   return caller;
 }

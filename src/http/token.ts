@@ -3,7 +3,7 @@ import { z } from "zod";
 import type { Authenticator } from "../auth/authenticate.ts";
 import type { Bearer } from "../auth/bearer.ts";
 import type { Grant, Grants } from "../auth/grants.ts";
-import type { Identity } from "../auth/identity.ts";
+import type { Identity } from "../auth/caller.ts";
 import { formatScope, parseScopes, TooManyScopesError, type Scope } from "../auth/scope.ts";
 import { readAuthorization } from "./authorization.ts";
 import { queryValues } from "./links.ts";

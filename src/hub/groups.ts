@@ -4,6 +4,7 @@ import { parseTeamName } from "../auth/names.ts";
 import type { Actor } from "../metadata/audit.ts";
 import type { MemberDetails } from "../metadata/memberships.ts";
 import type { Metadata } from "../metadata/metadata.ts";
+import type { Invites } from "./invites.ts";
 import { windowOf, type PageAsked } from "./people.ts";
 import type { Listing } from "./repositories.ts";
 
@@ -29,9 +30,10 @@ const ownersBase = 1_000_000_000;
 export function createGroups(parts: {
   readonly metadata: Metadata;
   readonly accounts: Pick<Accounts, "teams" | "organisations">;
+  readonly invites: Pick<Invites, "send">;
   readonly clock: () => number;
 }) {
-  const { metadata, accounts, clock } = parts;
+  const { metadata, accounts, invites, clock } = parts;
   const { teams, organisations } = accounts;
 
   const organisation = async (name: string) => {
@@ -58,6 +60,18 @@ export function createGroups(parts: {
     if (group.name === owners)
       throw new AccountError("conflict", `the team ${owners} can't be changed`);
     return group;
+  };
+
+  /** Somebody who is no member is asked first. */
+  const addOwner = async (actor: Actor, name: string, user: string): Promise<void> => {
+    if (await organisations.makeOwner(actor, name, user)) return;
+    const invitation = {
+      organisation: name,
+      invitees: [user],
+      role: "owner",
+      dryRun: false,
+    } as const;
+    await invites.send(actor, invitation);
   };
 
   return {
@@ -131,7 +145,7 @@ export function createGroups(parts: {
 
     async addMember(actor: Actor, name: string, group: string, user: string): Promise<void> {
       const { name: team } = await find(name, group);
-      if (team === owners) await organisations.addMember(actor, name, user, "owner");
+      if (team === owners) await addOwner(actor, name, user);
       else await teams.addMember(actor, { organisation: name, team }, user);
     },
 

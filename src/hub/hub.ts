@@ -28,12 +28,13 @@ export function createHub(parts: {
   readonly counts: Counts;
   readonly clock: () => number;
 }): Hub {
+  const invites = createInvites(parts);
   return {
     repositories: createHubRepositories(parts),
     tags: createHubTags(parts),
     people: createPeople(parts),
-    groups: createGroups(parts),
-    invites: createInvites(parts),
+    groups: createGroups({ ...parts, invites }),
+    invites,
     tokens: createTokens(parts),
   };
 }

@@ -1,6 +1,5 @@
 import { randomUUID } from "node:crypto";
 import { AccountError } from "../auth/account-error.ts";
-import type { Accounts } from "../auth/accounts.ts";
 import type { Actor } from "../metadata/audit.ts";
 import type { Invite } from "../metadata/invites.ts";
 import type { Metadata } from "../metadata/metadata.ts";
@@ -28,10 +27,9 @@ export type Invites = ReturnType<typeof createInvites>;
 /** Every method throws AccountError where it can't do what it says. */
 export function createInvites(parts: {
   readonly metadata: Metadata;
-  readonly accounts: Pick<Accounts, "teams" | "organisations">;
   readonly clock: () => number;
 }) {
-  const { metadata, accounts, clock } = parts;
+  const { metadata, clock } = parts;
 
   const find = async (id: string): Promise<Invite> => {
     const found = await metadata.invites.find(id);
@@ -81,17 +79,14 @@ export function createInvites(parts: {
     },
 
     async cancel(actor: Actor, id: string): Promise<void> {
-      const action = "org.member.invite.cancel";
-      if (!(await metadata.run("deleteInvite", { id, actor, nowMs: clock(), action })))
+      if (!(await metadata.run("deleteInvite", { id, actor, nowMs: clock() })))
         throw new AccountError("unknown", "object not found");
     },
 
-    /** Makes the user whom it is for a member, and one of the team if it names one. */
-    async accept(actor: Actor, { id, organisation, user, team, role }: Invite): Promise<void> {
-      await accounts.organisations.addMember(actor, organisation, user, role);
-      if (team !== null) await accounts.teams.addMember(actor, { organisation, team }, user);
-      const action = "org.member.invite.accept";
-      await metadata.run("deleteInvite", { id, actor, nowMs: clock(), action });
+    /** Makes the actor, whom it is for, a member, and one of the team if it names one. */
+    async accept(actor: Actor, id: string): Promise<void> {
+      if (!(await metadata.run("acceptInvite", { id, actor, nowMs: clock() })))
+        throw new AccountError("unknown", "object not found");
     },
   };
 }

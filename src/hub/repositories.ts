@@ -181,13 +181,13 @@ export function createHubRepositories(parts: {
     },
 
     /** False if the user has too many stars. Searches follow within seconds. */
-    async star(userId: number, repository: RepositoryName): Promise<boolean> {
-      const isDone = await metadata.run("star", { userId, repository, nowMs: clock() });
+    async star(actor: Actor, repository: RepositoryName): Promise<boolean> {
+      const isDone = await metadata.run("star", { actor, repository, nowMs: clock() });
       rankSoon();
       return isDone;
     },
-    async unstar(userId: number, repository: RepositoryName): Promise<void> {
-      await metadata.run("unstar", { userId, repository });
+    async unstar(actor: Actor, repository: RepositoryName): Promise<void> {
+      await metadata.run("unstar", { actor, repository, nowMs: clock() });
       rankSoon();
     },
 

@@ -1,9 +1,8 @@
 import { AccountError } from "../auth/account-error.ts";
 import type { Accounts } from "../auth/accounts.ts";
 import { checkResources } from "../auth/token-resources.ts";
-import type { TokenResource } from "../auth/identity.ts";
 import type { TokenOrigin } from "../metadata/access-token-changes.ts";
-import type { AccessToken } from "../metadata/access-tokens.ts";
+import type { AccessToken, TokenResource } from "../metadata/access-tokens.ts";
 import type { Actor } from "../metadata/audit.ts";
 import type { Metadata } from "../metadata/metadata.ts";
 

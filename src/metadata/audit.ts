@@ -1,14 +1,7 @@
+import type { Actor } from "./permissions/authority.ts";
 import type { Database } from "./schema.ts";
 
-/** Who does something, and from where, as the audit log keeps it. */
-export interface Actor {
-  /** `null`: anonymous, open mode, or the command line. */
-  readonly accountId: number | null;
-  /** Of the account; empty for anonymous, `berth` for the command line. */
-  readonly name: string;
-  /** The address it came from; empty where there is none. */
-  readonly peer: string;
-}
+export type { Actor };
 
 export interface NewAuditRow {
   readonly nowMs: number;

@@ -26,6 +26,8 @@ import { repositoryCreationCommands } from "./repository-creation.ts";
 import { repositoryRemovalCommands } from "./repository-removal.ts";
 import { repositorySettingsCommands } from "./repository-settings.ts";
 import { memberCommands } from "./members.ts";
+import type { Actor } from "./permissions/authority.ts";
+import { demandAuthority } from "./permissions/check.ts";
 import type { Database } from "./schema.ts";
 import { tagHistoryCommands } from "./tag-history.ts";
 import { tagCommands } from "./tags.ts";
@@ -86,5 +88,66 @@ export type CommandName = keyof Commands;
 export type CommandInput<N extends CommandName> = Parameters<Commands[N]>[1];
 export type CommandResult<N extends CommandName> = Awaited<ReturnType<Commands[N]>>;
 
+/**
+ * Commands that act for no client: they keep what the registry needs of its own accord, or what a client may always do
+ * with what is its own. All others take an actor, whose authority is checked before they run.
+ */
+type InternalCommand =
+  // Uploads: a session belongs to the account that began it, and shows nothing before it is closed by `storeBlob`.
+  | ("startUpload" | "touchUpload" | "reserveUpload" | "endUpload")
+  // A pusher's HEAD keeps what is there for an hour; a use of a token is noted.
+  | ("leaseBlob" | "leaseManifest" | "touchAccessToken")
+  // Maintenance and start.
+  | (
+      | "beginServing"
+      | "checkpoint"
+      | "claimInstance"
+      | "dropBlob"
+      | "loseBlob"
+      | "restoreBlob"
+      | "recordScrub"
+    )
+  | ("reviewBlobs" | "reviewManifests" | "recountQuota" | "rankRepositories" | "rankByStars")
+  // Mirrors.
+  | (
+      | "addMirrorCounters"
+      | "setMirrorGauge"
+      | "setMirrorState"
+      | "alignMirror"
+      | "checkMirrorTag"
+      | "evictMirrorBlobs"
+    )
+  | ("beginMirrorFetch" | "touchMirrorFetch" | "endMirrorFetch" | "storeMirrorBlob")
+  | ("seeMirrorProcess" | "forgetMirrorProcesses" | "useMirrorBlobs")
+  | ("pinMirrorTag" | "unpinMirrorTag" | "setPlatform");
+
+/** No function is assignable to this where a command takes no actor and is not named above: then it does not compile. */
+type EveryCommandIsAuthorized = {
+  readonly [N in CommandName]: N extends InternalCommand
+    ? unknown
+    : CommandInput<N> extends { readonly actor: Actor; readonly nowMs: number }
+      ? unknown
+      : "takes no actor, and is no InternalCommand";
+};
+
+interface GivenInput {
+  readonly actor?: Actor;
+  readonly nowMs: number;
+}
+
+/** Runs a command in the transaction at hand, for an actor only with its authority. Throws NotAuthorizedError. */
+export async function performAuthorized(
+  tx: Database,
+  name: string,
+  input: unknown,
+): Promise<unknown> {
+  const known = commands satisfies EveryCommandIsAuthorized as unknown;
+  const command = (known as Readonly<Record<string, AnyCommand | undefined>>)[name];
+  if (command === undefined) throw new Error(`no command ${name}`);
+  const { actor, nowMs } = (input ?? {}) as GivenInput;
+  if (actor !== undefined) await demandAuthority(tx, actor, nowMs);
+  return command(tx, input);
+}
+
 /** A command as the writer sees it: it looks it up by name and does not care for its types. */
-export type AnyCommand = (tx: Database, input: unknown) => Promise<unknown>;
+type AnyCommand = (tx: Database, input: unknown) => Promise<unknown>;

@@ -1,8 +1,8 @@
 import { findAccount, type Deed } from "./accounts.ts";
 import { writeAudit } from "./audit.ts";
-import { findRole } from "./members.ts";
+import { addMember, findRole } from "./members.ts";
 import type { Database, MemberRole } from "./schema.ts";
-import { findTeam } from "./teams.ts";
+import { addTeamMember, findTeam } from "./teams.ts";
 
 export interface Invite {
   /** UUID. */
@@ -83,17 +83,50 @@ async function createInvite(
   return "invited";
 }
 
-/** False if there is none (any more). */
+/** Takes an invite back, or declines it. False if there is none (any more). */
 async function deleteInvite(
   tx: Database,
-  { actor, nowMs, id, action }: Deed & { readonly id: string; readonly action: string },
+  { actor, nowMs, id }: Deed & { readonly id: string },
 ): Promise<boolean> {
-  const invite = await createInviteReads(tx).find(id);
-  if (invite === undefined) return false;
-  await tx.deleteFrom("invites").where("id", "=", id).execute();
-  const { organisation: account, user: subject } = invite;
-  await writeAudit(tx, { nowMs, actor, account, action, subject });
+  const action = "org.member.invite.cancel";
+  return (await endInvite(tx, { actor, nowMs, id, action })) !== undefined;
+}
+
+/**
+ * Makes the actor, whom the invite is for, a member with its role, and one of its team, and ends it: all at once, so
+ * that an invite is either accepted or taken back. False if there is none (any more), or it is for somebody else.
+ * Somebody who is a member already keeps the role that they have.
+ */
+async function acceptInvite(
+  tx: Database,
+  { actor, nowMs, id }: Deed & { readonly id: string },
+): Promise<boolean> {
+  const found = await tx
+    .selectFrom("invites")
+    .select(["organisation_id", "user_id", "role"])
+    .where("id", "=", id)
+    .executeTakeFirst();
+  if (found === undefined || found.user_id !== actor.accountId) return false;
+  const ended = await endInvite(tx, { actor, nowMs, id, action: "org.member.invite.accept" });
+  if (ended === undefined) return false;
+  const { organisation_id: organisationId, user_id: userId, role } = found;
+  if ((await findRole(tx, organisationId, userId)) !== undefined) return true;
+  const { organisation, user, team } = ended;
+  await addMember(tx, { organisationId, userId, role, organisation, user, actor, nowMs });
+  if (team !== null) await addTeamMember(tx, { organisation, team, user, actor, nowMs });
   return true;
 }
 
-export const inviteCommands = { createInvite, deleteInvite };
+async function endInvite(
+  tx: Database,
+  { actor, nowMs, id, action }: Deed & { readonly id: string; readonly action: string },
+): Promise<Invite | undefined> {
+  const invite = await createInviteReads(tx).find(id);
+  if (invite === undefined) return undefined;
+  await tx.deleteFrom("invites").where("id", "=", id).execute();
+  const { organisation: account, user: subject } = invite;
+  await writeAudit(tx, { nowMs, actor, account, action, subject });
+  return invite;
+}
+
+export const inviteCommands = { createInvite, deleteInvite, acceptInvite };

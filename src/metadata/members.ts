@@ -38,33 +38,84 @@ export interface MemberDeed extends Deed {
 /** `last-owner`: the organisation would have none any more. */
 export type MemberRefusal = "unknown-organisation" | "unknown-user" | "last-owner";
 
-/** Gives a role to a member; without `onlyMembers` also to a user who was none. */
+export interface SetMember extends MemberDeed {
+  readonly role: MemberRole;
+  /** Whether a user who is no member becomes one: nobody is made a member by an owner without having agreed. */
+  readonly newcomers: "add" | "refuse" | "add-if-actor-is-administrator";
+}
+
+/** Gives a role to a member, or to a user who was none if `newcomers` says so. */
 async function setMember(
   tx: Database,
-  given: MemberDeed & { readonly role: MemberRole; readonly onlyMembers: boolean },
+  given: SetMember,
 ): Promise<"added" | "changed" | "unchanged" | "not-a-member" | MemberRefusal> {
   const found = await findBoth(tx, given);
   if (typeof found === "string") return found;
   const { organisation, user, before } = found;
-  if (before === undefined && given.onlyMembers) return "not-a-member";
-  if (before === given.role) return "unchanged";
-  if (given.role !== "owner" && (await isLastOwner(tx, organisation, user))) return "last-owner";
+  const { role, actor, nowMs } = given;
+  const names = { organisation: organisation.name, user: user.name };
+  if (before === undefined) {
+    if (!(await mayAdd(tx, given))) return "not-a-member";
+    const ids = { organisationId: organisation.id, userId: user.id };
+    await addMember(tx, { ...ids, ...names, role, actor, nowMs });
+    return "added";
+  }
+  if (before === role) return "unchanged";
+  if (role !== "owner" && (await isLastOwner(tx, organisation, user))) return "last-owner";
+  await tx
+    .updateTable("members")
+    .set({ role })
+    .where("organisation_id", "=", organisation.id)
+    .where("user_id", "=", user.id)
+    .execute();
+  if (role !== "owner") await endInvitesOf(tx, organisation, user);
+  await audit(tx, given, "org.member.role.change", { role });
+  return "changed";
+}
+
+async function mayAdd(tx: Database, { newcomers, actor }: SetMember): Promise<boolean> {
+  if (newcomers !== "add-if-actor-is-administrator") return newcomers === "add";
+  const row = await tx
+    .selectFrom("accounts")
+    .select("is_admin")
+    .where("id", "=", actor.accountId ?? nobody)
+    .executeTakeFirst();
+  return row?.is_admin === 1;
+}
+
+/** No account. */
+const nobody = -1;
+
+/** Makes a user a member who is none; an invite that was open ends, so that it gives no other role later. */
+export async function addMember(
+  tx: Database,
+  given: MemberDeed & {
+    readonly organisationId: number;
+    readonly userId: number;
+    readonly role: MemberRole;
+  },
+): Promise<void> {
+  const { organisationId, userId, role, nowMs } = given;
+  const pair = { organisation_id: organisationId, user_id: userId };
   await tx
     .insertInto("members")
-    .values({
-      organisation_id: organisation.id,
-      user_id: user.id,
-      role: given.role,
-      created_at: given.nowMs,
-    })
-    .onConflict((conflict) =>
-      conflict.columns(["organisation_id", "user_id"]).doUpdateSet({ role: given.role }),
-    )
+    .values({ ...pair, role, created_at: nowMs })
     .execute();
-  await audit(tx, given, before === undefined ? "org.member.add" : "org.member.role.change", {
-    role: given.role,
-  });
-  return before === undefined ? "added" : "changed";
+  await tx
+    .deleteFrom("invites")
+    .where("organisation_id", "=", organisationId)
+    .where("user_id", "=", userId)
+    .execute();
+  await audit(tx, given, "org.member.add", { role });
+}
+
+/** Who is no owner any more has nobody come in with an invite of theirs. */
+async function endInvitesOf(tx: Database, organisation: Account, user: Account): Promise<void> {
+  await tx
+    .deleteFrom("invites")
+    .where("organisation_id", "=", organisation.id)
+    .where("inviter", "=", user.name)
+    .execute();
 }
 
 /** Takes a user out of an organisation and of its teams. */
@@ -89,6 +140,7 @@ async function removeMember(
     .where("organisation_id", "=", organisation.id)
     .where("user_id", "=", user.id)
     .execute();
+  await endInvitesOf(tx, organisation, user);
   await audit(tx, given, "org.member.remove");
   return "removed";
 }

@@ -24,6 +24,7 @@ import { createMirrorPinReads } from "./mirror-pins.ts";
 import { createMirrorStateReads } from "./mirror-states.ts";
 import { createMirrorTagReads } from "./mirror-tags.ts";
 import { createMirrorUseReads } from "./mirror-uses.ts";
+import { createPermissionReads } from "./permissions/check.ts";
 import { createRemovalReads } from "./removals.ts";
 import { createQuotaReads } from "./quotas.ts";
 import { createCollaboratorReads } from "./collaborators.ts";
@@ -68,6 +69,7 @@ export function createReads(connection: SqliteConnection) {
     manifests: createManifestReads(db),
     hotManifests: createHotManifests(connection, freshness),
     hotRepositories: createHotRepositories(connection, freshness),
+    permissions: createPermissionReads(db),
     removals: createRemovalReads(db),
     quotas: createQuotaReads(db),
     search: createSearchReads(db, freshness),

@@ -25,6 +25,13 @@ export interface RepositoryFacts {
 const nobody = -1;
 const levels = ["read", "write", "admin"] as const;
 
+/** The level of a rank of {@link rankText}; `undefined` for 0, which is no permission. */
+export const levelOfRank = (rank: number): PermissionLevel | undefined => levels[rank - 1];
+
+/** SQL for the rank of a column with a level: the higher the more. */
+export const rankText = (column: string): string =>
+  `CASE ${column} WHEN 'admin' THEN 3 WHEN 'write' THEN 2 ELSE 1 END`;
+
 export function createRightsReads(db: Database) {
   return {
     /** Three queries by index, however many the names are. */
@@ -40,9 +47,9 @@ export function createRightsReads(db: Database) {
           "visibility",
           // The numbers of `levels`, from 1 on.
           sql<number>`max(
-            coalesce((SELECT ${rankOf("permission")} FROM collaborators
+            coalesce((SELECT ${sql.raw(rankText("permission"))} FROM collaborators
               WHERE repository_id = repositories.id AND user_id = ${id}), 0),
-            coalesce((SELECT max(${rankOf("team_permissions.permission")}) FROM team_permissions
+            coalesce((SELECT max(${sql.raw(rankText("team_permissions.permission"))}) FROM team_permissions
               JOIN team_members ON team_members.team_id = team_permissions.team_id AND team_members.user_id = ${id}
               WHERE team_permissions.repository_id = repositories.id), 0)
           )`.as("rank"),
@@ -71,14 +78,10 @@ export function createRightsReads(db: Database) {
         repositories: new Map(
           rows.map(({ name, visibility, rank }) => [
             name,
-            { visibility, permission: levels[rank - 1] },
+            { visibility, permission: levelOfRank(rank) },
           ]),
         ),
       };
     },
   };
-}
-
-function rankOf(column: string) {
-  return sql`CASE ${sql.ref(column)} WHEN 'admin' THEN 3 WHEN 'write' THEN 2 ELSE 1 END`;
 }

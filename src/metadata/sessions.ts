@@ -1,34 +1,14 @@
-import type { AccountKind } from "./accounts.ts";
 import type { TokenResource } from "./access-tokens.ts";
+import type { CredentialRows } from "./permissions/identity.ts";
 import type { Database } from "./schema.ts";
-
-/** What is true at this moment of somebody who has logged in before. */
-export interface SessionFacts {
-  readonly account: {
-    readonly id: number;
-    readonly name: string;
-    readonly kind: AccountKind;
-    readonly isAdmin: boolean;
-    readonly disabled: boolean;
-    readonly passwordChangedAtMs: number | null;
-  };
-  /** The access token that stood in for the password, if one did and is still there. */
-  readonly token:
-    | {
-        readonly isActive: boolean;
-        readonly expiresAtMs: number | null;
-        readonly scopes: readonly string[];
-        readonly resources: readonly TokenResource[];
-      }
-    | undefined;
-}
 
 export function createSessionReads(db: Database) {
   return {
+    /** The rows of somebody who has logged in before; the token is the one that stood in for the password, if one did. */
     async find(
       accountId: number,
       accessTokenId: string | undefined,
-    ): Promise<SessionFacts | undefined> {
+    ): Promise<CredentialRows | undefined> {
       const row = await db
         .selectFrom("accounts")
         .leftJoin("access_tokens", (join) =>

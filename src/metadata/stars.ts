@@ -1,8 +1,10 @@
 import type { RepositoryName } from "../oci/name.ts";
+import type { Actor } from "./audit.ts";
 import type { Database } from "./schema.ts";
 
+/** The actor is the user. */
 interface Star {
-  readonly userId: number;
+  readonly actor: Actor;
   readonly repository: RepositoryName;
   readonly nowMs: number;
 }
@@ -34,11 +36,14 @@ export function createStarReads(db: Database) {
   };
 }
 
+/** No account. */
+const nobody = -1;
 /** Of one user. */
 const starsAtMost = 5000;
 
 /** Once or again: a user has at most one star for a repository. False if that, or the user, is gone, or has too many. */
-async function star(tx: Database, { userId, repository, nowMs }: Star): Promise<boolean> {
+async function star(tx: Database, { actor, repository, nowMs }: Star): Promise<boolean> {
+  const userId = actor.accountId ?? nobody;
   const held = await tx
     .selectFrom("stars")
     .select(({ fn }) => fn.countAll<number>().as("count"))
@@ -64,7 +69,8 @@ async function star(tx: Database, { userId, repository, nowMs }: Star): Promise<
   return true;
 }
 
-async function unstar(tx: Database, { userId, repository }: Omit<Star, "nowMs">): Promise<void> {
+async function unstar(tx: Database, { actor, repository }: Star): Promise<void> {
+  const userId = actor.accountId ?? nobody;
   await tx
     .deleteFrom("stars")
     .where("user_id", "=", userId)

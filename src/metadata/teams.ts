@@ -80,7 +80,7 @@ async function deleteTeam(tx: Database, given: TeamDeed): Promise<"deleted" | "u
 }
 
 /** `not-a-member`: of the organisation, which comes first. */
-async function addTeamMember(
+export async function addTeamMember(
   tx: Database,
   given: TeamDeed & { readonly user: string },
 ): Promise<"added" | "unchanged" | "unknown-team" | "not-a-member"> {

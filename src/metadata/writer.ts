@@ -1,3 +1,4 @@
+import { notAuthorizedOf } from "./permissions/check.ts";
 import type { CommandInput, CommandName, CommandResult } from "./commands.ts";
 
 /** How sure a command is once it has resolved. */
@@ -28,3 +29,7 @@ export class DatabaseError extends Error {
     this.code = code;
   }
 }
+
+/** The error of a command as it was before it crossed a thread or a process. */
+export const commandError = (message: string, code: string): Error =>
+  notAuthorizedOf(code) ?? new DatabaseError(message, code);

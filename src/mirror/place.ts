@@ -1,4 +1,4 @@
-import type { Actor } from "../metadata/audit.ts";
+import { systemActor } from "../metadata/permissions/authority.ts";
 import type { RepositoryName } from "../oci/name.ts";
 
 /** A repository of a mirror: as it is called here, and as the upstream knows it. */
@@ -16,4 +16,4 @@ export type CacheStatus =
   | { readonly kind: "stale"; readonly ageSeconds: number; readonly reason: string };
 
 /** Who the audit log says it was that brought something in. */
-export const mirrorActor: Actor = { accountId: null, name: "mirror", peer: "" };
+export const mirrorActor = systemActor("mirror");

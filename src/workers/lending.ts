@@ -1,6 +1,6 @@
 import type { Lent } from "../assemble.ts";
 import type { CommandInput, CommandName, CommandResult } from "../metadata/commands.ts";
-import { DatabaseError, type Durability } from "../metadata/writer.ts";
+import { commandError, type Durability } from "../metadata/writer.ts";
 import type { UploadHold } from "../registry/uploads/locks.ts";
 import type { Channel, Handlers } from "./channel.ts";
 
@@ -74,7 +74,7 @@ export function borrow(channel: () => Channel): { readonly lent: Lent; readonly 
       return await channel().ask(name, input);
     } catch (error) {
       const { message, code = "INTERNAL" } = error as NodeJS.ErrnoException;
-      throw new DatabaseError(message, code === "GONE" ? "WRITER_GONE" : code);
+      throw commandError(message, code === "GONE" ? "WRITER_GONE" : code);
     }
   };
 

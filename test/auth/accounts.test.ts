@@ -5,9 +5,9 @@ import { createAccounts } from "../../src/auth/accounts.ts";
 import { digestOf } from "../../src/oci/digest.ts";
 import { parseRepositoryName } from "../../src/oci/name.ts";
 import { openMetadataInMemory } from "../support/metadata.ts";
-import { nobody, rules } from "../support/pushes.ts";
+import { judged, nobody, rules } from "../support/pushes.ts";
 
-const actor = { accountId: 7, name: "root", peer: "192.0.2.1" };
+const actor = judged({ accountId: 7, name: "root", peer: "192.0.2.1" });
 const password = "correct horse battery";
 const start = 1_700_000_000_000;
 

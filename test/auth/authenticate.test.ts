@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { describe, test } from "node:test";
 import { createAuthenticator } from "../../src/auth/authenticate.ts";
-import type { Identity } from "../../src/auth/identity.ts";
+import type { Identity } from "../../src/metadata/permissions/identity.ts";
+import { systemActor } from "../../src/metadata/permissions/authority.ts";
 import { createPasswords, type Passwords } from "../../src/auth/passwords.ts";
 import { createRateLimit } from "../../src/auth/rate-limit.ts";
 import { hashTokenSecret, mintTokenSecret, type TokenKind } from "../../src/auth/token-secret.ts";
@@ -10,7 +11,7 @@ import type { CreateAccessToken } from "../../src/metadata/access-tokens.ts";
 import type { OciError } from "../../src/oci/errors.ts";
 import { openMetadataInMemory } from "../support/metadata.ts";
 
-const actor = { accountId: null, name: "berth", peer: "" };
+const actor = systemActor("berth");
 const start = 1_700_000_000_000;
 const secret = "correct horse battery";
 
@@ -76,7 +77,7 @@ describe("authentication by password", () => {
   test("knows a user by name, in any case of its letters, and password", async () => {
     const { account, login } = await open();
     const accountId = await account("mia");
-    const mia = { kind: "user", accountId, name: "mia", isAdmin: false };
+    const mia = { kind: "user", accountId, name: "mia", isAdmin: false, by: "password" };
     assert.deepEqual(await login("mia", secret), mia);
     assert.deepEqual(await login("Mia", secret), mia);
     assert.equal(await login("mia", "wrong"), undefined);
@@ -237,8 +238,9 @@ describe("authentication by access token", () => {
     const { account, login, token } = await open();
     const accountId = await account("mia");
     await account("tom");
-    const { secret: pat } = await token(accountId, "personal", { scopes: ["repo:write"] });
-    const mia = { kind: "user", accountId, name: "mia", isAdmin: false, scope: "repo:write" };
+    const { secret: pat, id } = await token(accountId, "personal", { scopes: ["repo:write"] });
+    const shown = { by: "access-token", accessToken: id, scope: "repo:write" };
+    const mia = { kind: "user", accountId, name: "mia", isAdmin: false, ...shown };
     assert.deepEqual(await login("mia", pat), mia);
     assert.equal(await login("tom", pat), undefined);
     assert.equal(
@@ -253,11 +255,12 @@ describe("authentication by access token", () => {
     const resources = [
       { type: "TYPE_REPO", path: "team/*", scopes: ["scope-image-pull"] },
     ] as const;
-    const { secret: oat } = await token(accountId, "organisation", { scopes: [], resources });
+    const { secret: oat, id } = await token(accountId, "organisation", { scopes: [], resources });
     assert.deepEqual(await login("team", oat), {
       kind: "organisation",
       accountId,
       name: "team",
+      accessToken: id,
       resources,
     });
   });

@@ -5,7 +5,7 @@ import { describe, test } from "node:test";
 import { createBearer, type Bearer } from "../../src/auth/bearer.ts";
 import { readKeys, removeKey } from "../../src/auth/key-files.ts";
 import { openKeys, rotateKeys, tokenLifeSeconds } from "../../src/auth/keys.ts";
-import type { Identity } from "../../src/auth/identity.ts";
+import type { Identity } from "../../src/metadata/permissions/identity.ts";
 import { parseRepositoryName } from "../../src/oci/name.ts";
 import { temporaryFolder } from "../support/temporary.ts";
 import { decode, forgedTokens, resign } from "./forged-tokens.ts";
@@ -13,7 +13,7 @@ import { decode, forgedTokens, resign } from "./forged-tokens.ts";
 const root = temporaryFolder();
 mkdirSync(root, { recursive: true });
 
-const mia: Identity = { kind: "user", accountId: 7, name: "mia", isAdmin: false };
+const mia: Identity = { kind: "user", accountId: 7, name: "mia", isAdmin: false, by: "password" };
 const pullAlpine = {
   entries: [{ type: "repository", name: "alpine", actions: ["pull"] }],
   removals: 3,
@@ -69,6 +69,7 @@ describe("a bearer token", () => {
         removals: 3,
         absent: new Set([parseRepositoryName("library/alpine")]),
         live: false,
+        expiresAtMs: 1_700_000_000_000 + tokenLifeSeconds * 1000,
       });
       assert.equal(bearer.peek(token), caller);
     });

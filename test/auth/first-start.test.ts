@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { createAccounts } from "../../src/auth/accounts.ts";
+import { systemActor } from "../../src/metadata/permissions/authority.ts";
 import { openMetadataInMemory } from "../support/metadata.ts";
 
 const from = { peer: "127.0.0.1", agent: "" };
@@ -24,7 +25,7 @@ describe("the first start", () => {
         /admin has no password yet; set one on the server: berth user password admin/,
       );
     const password = "correct horse battery";
-    await users.setPassword({ accountId: null, name: "berth", peer: "" }, "admin", password);
+    await users.setPassword(systemActor("berth"), "admin", password);
     const identity = await authenticator.authenticate({ name: "admin", secret: password }, from);
     assert.equal(identity?.kind === "user" && identity.isAdmin, true);
   });
@@ -56,7 +57,7 @@ describe("the first start", () => {
 
   test("takes another name where an organisation has the first", async () => {
     const { firstStart, organisations, metadata } = open();
-    await organisations.add({ accountId: null, name: "berth", peer: "" }, { name: "admin" });
+    await organisations.add(systemActor("berth"), { name: "admin" });
     await firstStart(undefined);
     const { items } = await metadata.accounts.list({ kind: "user", limit: 10 });
     assert.deepEqual(

@@ -27,12 +27,13 @@ function setting(removals: Readonly<Record<string, number>> = {}) {
 }
 
 const caller = (more: Partial<Caller> = {}): Caller => ({
-  identity: { kind: "user", accountId: 7, name: "mia", isAdmin: false },
+  identity: { kind: "user", accountId: 7, name: "mia", isAdmin: false, by: "password" },
   access: new Map(),
   catalog: false,
   removals: 0,
   absent: new Set(),
   live: false,
+  expiresAtMs: undefined,
   ...more,
 });
 const repository = (...actions: Action[]) => ({ kind: "repository", actions }) as const;

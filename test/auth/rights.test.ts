@@ -1,6 +1,10 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import type { Identity, TokenResource } from "../../src/auth/identity.ts";
+import type {
+  Identity,
+  PersonalScope,
+  TokenResource,
+} from "../../src/metadata/permissions/identity.ts";
 import { createRights } from "../../src/auth/rights.ts";
 import { parseRepositoryName } from "../../src/oci/name.ts";
 import { openWithAccounts } from "./support.ts";
@@ -12,17 +16,23 @@ import { openWithAccounts } from "./support.ts";
 const { metadata, ids, exec } = await openWithAccounts();
 const rights = createRights({ metadata, createOnPush: true });
 
-const user = (name: string, more: object = {}): Identity => ({
+const user = (
+  name: string,
+  more: { readonly scope?: PersonalScope; readonly isAdmin?: boolean } = {},
+): Identity => ({
   kind: "user",
   accountId: ids.get(name) ?? assert.fail(name),
   name,
-  isAdmin: false,
-  ...more,
+  isAdmin: more.isAdmin ?? false,
+  ...(more.scope === undefined
+    ? { by: "password" }
+    : { by: "access-token", accessToken: "a token", scope: more.scope }),
 });
 const robot = (...resources: TokenResource[]): Identity => ({
   kind: "organisation",
   accountId: ids.get("team") ?? assert.fail(),
   name: "team",
+  accessToken: "a token",
   resources,
 });
 const repositories = (path: string, ...scopes: string[]): TokenResource => ({

@@ -1,12 +1,13 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { checkResources, opensPath } from "../../src/auth/token-resources.ts";
+import { checkResources } from "../../src/auth/token-resources.ts";
 import {
   hashTokenSecret,
   isTokenSecret,
   looksLikeToken,
   mintTokenSecret,
 } from "../../src/auth/token-secret.ts";
+import { opensPath } from "../../src/metadata/permissions/repository-rules.ts";
 
 describe("the secret of an access token", () => {
   test("says what it is, and carries a checksum by which any change is seen", () => {

@@ -4,6 +4,7 @@ import { describe, test } from "node:test";
 import { openSqliteMetadata } from "../../src/metadata/metadata.ts";
 import { digestOf } from "../../src/oci/digest.ts";
 import { parseRepositoryName } from "../../src/oci/name.ts";
+import { systemActor } from "../../src/metadata/permissions/authority.ts";
 import { forgedTokens, resign } from "../auth/forged-tokens.ts";
 import { password, startClosedBerth } from "../support/closed.ts";
 import { pushBlob } from "../support/berth.ts";
@@ -124,7 +125,7 @@ describe("a token", () => {
     const old = berth.with(await berth.token("ann", scope)).api;
     await old.get("/v2/team/again/manifests/1").expect(200);
     const metadata = await openSqliteMetadata(path.join(berth.data, "berth.db"));
-    const actor = { accountId: null, name: "berth", peer: "" };
+    const actor = systemActor("berth");
     const repository = parseRepositoryName("team/again");
     await metadata.run("deleteRepository", { repository, actor, nowMs: Date.now() });
     await metadata.close();

@@ -3,7 +3,7 @@ import { describe, test } from "node:test";
 import SqliteDatabase, { type Database as SqliteConnection } from "better-sqlite3";
 import fc from "fast-check";
 import { viewerOf } from "../../src/auth/catalog.ts";
-import type { Identity } from "../../src/auth/identity.ts";
+import type { Identity, PersonalScope } from "../../src/metadata/permissions/identity.ts";
 import { createCatalogReads } from "../../src/metadata/catalog.ts";
 import { queriesOn } from "../../src/metadata/sqlite/connection.ts";
 import { migrate } from "../../src/metadata/sqlite/migrate.ts";
@@ -44,10 +44,12 @@ function openCatalog(): SqliteConnection {
 }
 
 const user = (accountId: number, name: string, isAdmin = false) => ({
-  ...({ kind: "user", accountId, name, isAdmin } as const),
+  ...({ kind: "user", accountId, name, isAdmin, by: "password" } as const),
 });
+const scoped = (scope: PersonalScope) =>
+  ({ by: "access-token", accessToken: "a token", scope }) as const;
 const robot = (path: string, ...scopes: readonly string[]): Identity => ({
-  ...{ kind: "organisation", accountId: 20, name: "org" },
+  ...{ kind: "organisation", accountId: 20, name: "org", accessToken: "a token" },
   resources: [{ type: "TYPE_REPO", path, scopes }],
 });
 const everything = repositories.map(([name]) => name);
@@ -57,8 +59,16 @@ const withOpen = (...names: readonly string[]) => [...open, ...names].toSorted()
 const catalogs: readonly (readonly [string, Identity, readonly string[]])[] = [
   ["anonymous", { kind: "anonymous" }, open],
   ["an administrator", user(11, "root", true), everything],
-  ["a token of an administrator", { ...user(11, "root", true), scope: "repo:read" }, everything],
-  ["a token for what is public", { ...user(11, "root", true), scope: "repo:public_read" }, open],
+  [
+    "a token of an administrator",
+    { ...user(11, "root", true), ...scoped("repo:read") },
+    everything,
+  ],
+  [
+    "a token for what is public",
+    { ...user(11, "root", true), ...scoped("repo:public_read") },
+    open,
+  ],
   ["a user and collaborator", user(12, "ann"), withOpen("ann/mine", "ben/given-to-ann")],
   [
     "an owner of an organisation",

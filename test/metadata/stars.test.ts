@@ -2,6 +2,8 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import SqliteDatabase from "better-sqlite3";
 import { parseRepositoryName } from "../../src/oci/name.ts";
+import { systemActor } from "../../src/metadata/permissions/authority.ts";
+import { judged } from "../support/pushes.ts";
 import { openMetadataInMemory } from "../support/metadata.ts";
 
 /** Users and repositories whose READMEs are as long as they may be. */
@@ -19,12 +21,13 @@ function openWorld(users: number, repositories: number) {
       INSERT INTO repository_descriptions (repository_id, short_text, full_text) VALUES (${id}, '', '${readme}')`);
   const starsOf = (table: string, column: string, key: string) =>
     connection.prepare(`SELECT ${column} FROM ${table} WHERE ${key} = 1`).pluck().get();
+  const by = (userId: number) => judged({ accountId: userBase + userId, name: "", peer: "" });
   return {
     metadata,
     star: (userId: number, id = 1) =>
-      metadata.run("star", { userId: userBase + userId, repository: nameOf(id), nowMs: 0 }),
+      metadata.run("star", { actor: by(userId), repository: nameOf(id), nowMs: 0 }),
     unstar: (userId: number, id = 1) =>
-      metadata.run("unstar", { userId: userBase + userId, repository: nameOf(id) }),
+      metadata.run("unstar", { actor: by(userId), repository: nameOf(id), nowMs: 0 }),
     rank: (limit: number) => metadata.run("rankByStars", { limit }),
     counted: () => starsOf("repositories", "star_count", "id"),
     searched: () => starsOf("search_documents", "stars", "repository_id"),
@@ -73,7 +76,7 @@ describe("a star", () => {
     const { metadata, star, rank, written } = openWorld(1, 1);
     await star(1);
     await metadata.run("deleteRepository", {
-      ...{ actor: { accountId: null, name: "", peer: "" }, repository: nameOf(1), nowMs: 0 },
+      ...{ actor: systemActor("berth"), repository: nameOf(1), nowMs: 0 },
     });
     const before = written();
     await rank(10);

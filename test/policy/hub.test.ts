@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import path from "node:path";
 import { after, describe, test } from "node:test";
 import { createHubPolicy, createOpenHubPolicy } from "../../src/auth/hub-policy.ts";
-import type { PersonalScope } from "../../src/auth/identity.ts";
+import type { PersonalScope } from "../../src/metadata/permissions/identity.ts";
 import type { Session } from "../../src/auth/sessions.ts";
 import { openReads } from "../../src/metadata/reads.ts";
 import { parseRepositoryName } from "../../src/oci/name.ts";
@@ -36,9 +36,11 @@ for (const [name, role] of [
 const user = (name: string, scope?: PersonalScope): Session => ({
   identity: {
     ...{ kind: "user", accountId: ids.get(name) ?? 0, name, isAdmin: name === "root" },
-    ...(scope === undefined ? {} : { scope }),
+    ...(scope === undefined
+      ? { by: "password" }
+      : { by: "access-token", accessToken: "a token", scope }),
   },
-  byPassword: scope === undefined,
+  sinceMs: Date.now(),
 });
 const sessions: Readonly<Record<HubCaller, Session | undefined>> = {
   nobody: undefined,
@@ -56,10 +58,13 @@ const sessions: Readonly<Record<HubCaller, Session | undefined>> = {
   "owner with repo:public_read": user("ann", "repo:public_read"),
   "robot that pulls": {
     identity: {
-      ...{ kind: "organisation", accountId: team, name: "team" },
+      kind: "organisation",
+      accountId: team,
+      name: "team",
+      accessToken: "a token",
       resources: [{ type: "TYPE_REPO", path: "team/*", scopes: ["scope-image-pull"] }],
     },
-    byPassword: false,
+    sinceMs: Date.now(),
   },
 };
 

@@ -15,7 +15,7 @@ import type { UploadLimits } from "../../src/registry/uploads/room.ts";
 import type { BlobStore } from "../../storage/blob-store.ts";
 import { createMemoryStore } from "../../storage/memory/store.ts";
 import { openMetadataInMemory } from "../support/metadata.ts";
-import { nobody, rules as usualRules, silent } from "../support/pushes.ts";
+import { judged, nobody, rules as usualRules, silent } from "../support/pushes.ts";
 
 const keeping = { leaseMs: 1_000, graceMs: 10_000, deleteDelayMs: 0 };
 
@@ -96,7 +96,7 @@ export const inWorld =
 
 /** Somebody with an account of this id. */
 export const as = (accountId: number, name = `account${accountId}`): Actor => ({
-  ...{ accountId, name, peer: "192.0.2.1" },
+  ...judged({ accountId, name, peer: "192.0.2.1" }),
 });
 
 export const chunkOf = (content: string) => ({

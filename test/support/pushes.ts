@@ -1,8 +1,15 @@
 import type { Actor } from "../../src/metadata/audit.ts";
+import { openActor, systemActor } from "../../src/metadata/permissions/authority.ts";
 import type { PushRules } from "../../src/metadata/repository-creation.ts";
 
 /** Who pushes in open mode. */
-export const nobody: Actor = { accountId: null, name: "", peer: "" };
+export const nobody: Actor = openActor("");
+
+/** Somebody whose permission has been judged, and is not judged again. */
+export const judged = (who: Omit<Actor, "authority">): Actor => ({
+  ...systemActor("berth"),
+  ...who,
+});
 
 /** The rules of a configuration that says nothing of pushes. */
 export const rules: PushRules = {

@@ -1,4 +1,5 @@
 import { AccountError } from "../../auth/account-error.ts";
+import { NotAuthorizedError } from "../../auth/policy.ts";
 import { OciError } from "../../oci/errors.ts";
 
 /** A refusal of the Hub-shaped API. */
@@ -24,6 +25,8 @@ export class HubError extends OciError {
 
 /** The same to the letter for what is missing and what is hidden. */
 export const notFound = (): HubError => new HubError(404, "object not found");
+export const needsLogin = (message: string): HubError =>
+  new HubError(401, message, { headers: { "WWW-Authenticate": 'Bearer realm="berth-hub"' } });
 export const forbidden = (message = "you may not do this"): HubError => new HubError(403, message);
 
 const statuses = { invalid: 400, unknown: 404, exists: 409, conflict: 400 } as const;
@@ -39,6 +42,10 @@ export function hubErrorOf(error: unknown): unknown {
       "X-Retry-After": String(Math.ceil(Date.now() / 1000) + seconds),
     };
     return new HubError(429, error.message, { headers });
+  }
+  if (error instanceof NotAuthorizedError) {
+    if (error.verdict === "login") return needsLogin(error.message);
+    return error.verdict === "unknown" ? notFound() : forbidden(error.message);
   }
   if (error instanceof OciError && error.code === "DENIED") return forbidden(error.message);
   if (error instanceof OciError && error.code === "NAME_UNKNOWN") return notFound();

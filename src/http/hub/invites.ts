@@ -1,7 +1,8 @@
 import { z } from "zod";
-import type { HubPolicy } from "../../auth/hub-policy.ts";
+import type { HubNeed, HubPolicy } from "../../auth/hub-policy.ts";
 import type { Hub } from "../../hub/hub.ts";
 import type { Invite } from "../../hub/invites.ts";
+import type { Actor } from "../../registry/registry.ts";
 import { hubRoute, userOf, type HubCall, type HubRoute } from "./call.ts";
 import { forbidden, notFound } from "./errors.ts";
 import { time, timeOf } from "./times.ts";
@@ -15,6 +16,7 @@ const invite = z.object({
   role: z.enum(["owner", "editor", "member"]),
   created_at: time,
 });
+const inFull = { of: "user-in-full" } as const;
 const inviting = { of: "organisation", deed: "invite" } as const;
 
 /** Organisations ask users to join; nobody is a member before they have said yes. */
@@ -25,6 +27,9 @@ export function inviteRoutes(parts: {
   const { policy } = parts;
   const { invites } = parts.hub;
 
+  /** The caller with the permission that the body of the call needs, since its route can't say which. */
+  const as = ({ session, actor }: HubCall, need: HubNeed, namespace?: string): Actor =>
+    policy.actor(session, need, { namespace, peer: actor.peer });
   const demandInviting = async (call: HubCall, organisation: string): Promise<void> => {
     const verdict = await policy.judge(call.session, inviting, { namespace: organisation });
     if (verdict === "unknown") throw notFound();
@@ -82,9 +87,9 @@ export function inviteRoutes(parts: {
       }),
       status: 202,
       handle: async (call) => {
-        const { actor, body } = call;
+        const { body } = call;
         await demandInviting(call, body.org);
-        const invited = await invites.send(actor, {
+        const invited = await invites.send(as(call, inviting, body.org), {
           organisation: body.org,
           invitees: body.invitees,
           team: body.team ?? undefined,
@@ -106,8 +111,10 @@ export function inviteRoutes(parts: {
       summary: "Takes an invite back, or declines it",
       handle: async (call) => {
         const found = await invites.find(call.params["id"] ?? "");
-        if (found.user !== call.actor.name || !isUserInFull(call)) await ownInvite(call);
-        await invites.cancel(call.actor, found.id);
+        const isTheirs = found.user === call.actor.name && isUserInFull(call);
+        if (!isTheirs) await ownInvite(call);
+        const actor = isTheirs ? as(call, inFull) : as(call, inviting, found.organisation);
+        await invites.cancel(actor, found.id);
       },
     }),
     hubRoute({
@@ -128,7 +135,7 @@ export function inviteRoutes(parts: {
         const found = await invites.find(call.params["id"] ?? "");
         if (found.user !== userOf(call).name) throw notFound();
         if (!isUserInFull(call)) throw forbidden("this access token is not for that");
-        await invites.accept(call.actor, found);
+        await invites.accept(as(call, inFull), found.id);
       },
     }),
   ];

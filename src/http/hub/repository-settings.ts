@@ -69,9 +69,10 @@ export function repositorySettingRoutes(parts: {
         needs: { of: "repository", deed: "see" },
         summary: method === "post" ? "Stars a repository" : "Takes the star away",
         handle: async (call) => {
-          const { accountId } = userOf(call);
-          if (method === "delete") await hub.repositories.unstar(accountId, call.repository);
-          else if (!(await hub.repositories.star(accountId, call.repository)))
+          // Stars are of users.
+          userOf(call);
+          if (method === "delete") await hub.repositories.unstar(call.actor, call.repository);
+          else if (!(await hub.repositories.star(call.actor, call.repository)))
             throw forbidden("you have too many stars");
         },
       }),

@@ -14,7 +14,7 @@ import type { Budgets } from "../budgets.ts";
 import type { KeptAnswers } from "../kept-answers.ts";
 import type { Origins } from "../origins.ts";
 import type { HubCall, HubRoute } from "./call.ts";
-import { forbidden, HubError, hubErrorOf, notFound } from "./errors.ts";
+import { forbidden, HubError, hubErrorOf, needsLogin, notFound } from "./errors.ts";
 import { parseBody, parseQuery } from "./requests.ts";
 
 export interface HubAccess {
@@ -98,11 +98,7 @@ async function answer(
   }
   const call: HubCall = {
     ...{ ctx, session, params, namespace, query, body },
-    actor: {
-      accountId: session?.identity.accountId ?? null,
-      name: session?.identity.name ?? "",
-      peer: peerOf(ctx),
-    },
+    actor: access.policy.actor(session, route.permission.needs, { ...asked, peer: peerOf(ctx) }),
     work: workFor(ctx),
     repository: asked.repository ?? ("" as RepositoryName),
   };
@@ -160,9 +156,6 @@ async function sessionOf(
   if (session === undefined) throw needsLogin("what you log in with is not valid, or not any more");
   return session;
 }
-
-const needsLogin = (message: string): HubError =>
-  new HubError(401, message, { headers: { "WWW-Authenticate": 'Bearer realm="berth-hub"' } });
 
 /** A name that can't be one is not there. */
 function repositoryOf(params: Readonly<Record<string, string>>): RepositoryName | undefined {

@@ -40,7 +40,7 @@ export function uploadRoutes({
     const whole = queryValue(ctx, "digest");
     if (mounted === undefined && whole !== undefined) {
       const digest = parseDigest(whole);
-      const chunk = chunkOf(ctx, body);
+      const chunk = lastChunkOf(ctx, body);
       // Sloppy clients ask for a session with the digest they will close it with, and send nothing yet.
       if (chunk.lengthBytes !== 0 || isEmptyDigest(digest)) {
         await uploads.pushWhole(actor, repository, digest, chunk);
@@ -69,7 +69,7 @@ export function uploadRoutes({
     const { repository, asked } = target;
     const claim = claimOf(ctx, repository);
     const digest = closingDigest(ctx);
-    const chunk = chunkOf(ctx, body);
+    const chunk = lastChunkOf(ctx, body);
     const last = chunk.lengthBytes === 0 && chunk.range === undefined ? undefined : chunk;
     await withRange(asked, claim.id, () => uploads.finish(claim, digest, last));
     created(ctx, asked, digest);
@@ -129,12 +129,18 @@ function closingDigest(ctx: Context): Digest {
   return parseDigest(first);
 }
 
-function chunkOf(ctx: Context, body: StreamBody): Chunk {
+function chunkOf(ctx: Context, { source, lengthBytes }: StreamBody): Chunk {
   return {
-    ...body,
+    ...{ source, lengthBytes },
     range: parseChunkRange(ctx.get("Content-Range") || undefined),
   };
 }
+
+/** The chunk that closes an upload. */
+const lastChunkOf = (ctx: Context, body: StreamBody): Chunk => ({
+  ...chunkOf(ctx, body),
+  demandAtEnd: () => body.demandToken(),
+});
 
 /** A chunk in the wrong place is told where to go on: clients resume straight from the headers of the 416. */
 async function withRange<T>(asked: string, id: string, work: () => Promise<T>): Promise<T> {

@@ -1,5 +1,5 @@
 import type { Database as SqliteConnection } from "better-sqlite3";
-import { commands, type AnyCommand } from "../commands.ts";
+import { performAuthorized } from "../commands.ts";
 import { queriesOn } from "./connection.ts";
 import type { Answer, Failure, Request } from "./writer.ts";
 
@@ -30,15 +30,12 @@ export function createGroupCommit(connection: SqliteConnection): GroupCommit {
     if (flush !== flushes) connection.pragma(`synchronous = ${flush ? "FULL" : "NORMAL"}`);
     flushes = flush;
   };
-  const byName = commands as unknown as Readonly<Record<string, AnyCommand>>;
 
   const perform = async ({ id, command: name, input }: Request): Promise<Answer> => {
     if (name === "probe") return { id, result: undefined };
-    const command = byName[name];
-    if (command === undefined) return { id, error: describe(new Error(`no command ${name}`)) };
     savepoint.run();
     try {
-      const result = await command(queries, input);
+      const result = await performAuthorized(queries, name, input);
       release.run();
       return { id, result };
     } catch (error) {

@@ -1,7 +1,7 @@
 import path from "node:path";
 import { Worker } from "node:worker_threads";
 import type { CommandName, CommandResult } from "../commands.ts";
-import { DatabaseError, type Durability, type Writer } from "../writer.ts";
+import { commandError, DatabaseError, type Durability, type Writer } from "../writer.ts";
 
 export interface WriterData {
   readonly file: string;
@@ -46,8 +46,7 @@ export async function startWriter(file: string): Promise<Writer> {
   const give = (answer: Answer): void => {
     const waiting = pending.get(answer.id);
     pending.delete(answer.id);
-    if ("error" in answer)
-      waiting?.reject(new DatabaseError(answer.error.message, answer.error.code));
+    if ("error" in answer) waiting?.reject(commandError(answer.error.message, answer.error.code));
     else waiting?.resolve(answer.result);
   };
   const fail = (error: Error): void => {

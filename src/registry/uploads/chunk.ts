@@ -10,6 +10,8 @@ export interface Chunk {
   readonly lengthBytes: number | undefined;
   /** Content-Range: first and last byte. */
   readonly range: ByteRange | undefined;
+  /** Throws if what has let the request in is not good any more, now that the last byte is here. */
+  readonly demandAtEnd?: () => void;
 }
 
 /** The chunk does not start where the upload ends; the upload is as it was. */
@@ -50,6 +52,7 @@ export async function* measured(chunk: Chunk, moved: () => void): ByteSource {
     yield piece;
   }
   if (declared !== undefined && received !== declared) throw sizeInvalid(declared, received);
+  chunk.demandAtEnd?.();
 }
 
 /** All bytes of a source that is known to be small. */

@@ -1,5 +1,6 @@
 import type { BlobStore } from "../../../storage/blob-store.ts";
 import type { Metadata } from "../../metadata/metadata.ts";
+import { systemActor } from "../../metadata/permissions/authority.ts";
 import { OciError } from "../../oci/errors.ts";
 import type { Uploads } from "./uploads.ts";
 
@@ -14,7 +15,7 @@ export async function expireUploads(
   let expired = 0;
   for (const { repository, id, account_id: accountId } of rows) {
     if (await parts.uploads.isHeld(id)) continue;
-    const actor = { accountId, name: "", peer: "" };
+    const actor = { ...systemActor("berth"), accountId };
     await parts.uploads.cancel({ actor, repository, id }).catch(ignoreUnknown);
     expired += 1;
   }

@@ -1,4 +1,4 @@
-import type { PermissionLevel } from "../metadata/schema.ts";
+import type { PermissionLevel } from "../schema.ts";
 
 /*
  * What the Hub-shaped API lets people do, and to whom: the level or the role that a user needs, and the scopes of an
