@@ -59,3 +59,9 @@ test("python-dxf can't push with an access token that may only read", async () =
   const push = dxf(readToken)("push-blob", "admin/dxf", newFile("other", "not allowed\n"));
   assert.match(await refusal(push), /DXFUnauthorizedError/);
 });
+
+test("python-dxf mounts a blob of another private repository", async () => {
+  const { stdout } = await dxf()("mount-blob", "admin/mounted", "admin/dxf", digest, "@here");
+  assert.equal(stdout.trim(), digest);
+  assert.equal((await dxf()("pull-blob", "admin/mounted", "@here")).stdout, content);
+});
