@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { readdirSync } from "node:fs";
-import { request as httpRequest } from "node:http";
+import { request as httpRequest, type IncomingMessage } from "node:http";
 import { connect } from "node:net";
 import path from "node:path";
 import { test } from "node:test";
@@ -125,6 +125,19 @@ describeSharedApi("uploads", (berth) => {
       .send(bytes.subarray(5))
       .expect(201);
     await holds(digestOf(bytes), bytes);
+  });
+
+  test("a chunk without a length that brings less than its range says is SIZE_INVALID", async () => {
+    const location = await startUpload(berth());
+    const short = httpRequest({
+      ...{ port: berth().port, path: location, method: "PATCH" },
+      headers: { "Content-Range": "0-9", "Transfer-Encoding": "chunked" },
+    });
+    short.end("abc");
+    const [response] = (await once(short, "response")) as [IncomingMessage];
+    const body = Buffer.concat(await response.toArray()).toString();
+    assert.equal(response.statusCode, 400, body);
+    assert.match(body, /"SIZE_INVALID"/);
   });
 
   test("a range that contradicts the length is SIZE_INVALID and appends nothing", async () => {
