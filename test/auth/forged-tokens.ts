@@ -104,6 +104,8 @@ export function forgedTokens(
     "without access": without("access"),
     "without what we know it by": without("berth"),
     "whose claims were changed": `${head}.${tampered}.${signature}`,
+    "whose claims are no JSON": `${head}.${Buffer.from("{").toString("base64url")}.${signature}`,
+    "with a number for alg": ours({}, { alg: 1 }),
     "whose claims are no object": forge(header, ["x"], es256(key.privateKey)),
     "with a dot more": `${token}.`,
     "with two dots more": `${token}..`,
