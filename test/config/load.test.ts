@@ -30,6 +30,7 @@ describe("what nobody sets", () => {
       },
       log: { level: "info", format: "auto" },
       repositories: { createOnPush: true, defaultVisibility: "private" },
+      manifests: { mediaTypes: [] },
       quotas: {},
       mirrors: [],
       metrics: { allow: ["127.0.0.0/8", "::1"] },
