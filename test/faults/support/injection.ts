@@ -20,7 +20,7 @@ interface Trace {
 }
 
 /** Follows calls of a process or thread that runs. */
-async function trace(id: number, ...options: readonly string[]): Promise<Trace> {
+export async function trace(id: number, ...options: readonly string[]): Promise<Trace> {
   const output = newPath("trace");
   const child = spawn("strace", ["-p", String(id), "-o", output, ...options], {
     stdio: ["ignore", "ignore", "pipe"],
