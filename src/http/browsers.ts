@@ -64,21 +64,21 @@ export function createBrowserRules(parts: {
   };
 
   /** Why a request is refused; `undefined` if it is not. */
-  const refusalOf = ({ req }: Context): string | undefined => {
-    if (!isKnownHost(req))
+  const refusalOf = (request: IncomingMessage): string | undefined => {
+    if (!isKnownHost(request))
       return "in open mode the registry answers only to localhost, to an IP address and to the host of publicUrl: use one of them, or set publicUrl";
-    const { method = "GET", headers } = req;
+    const { method = "GET", headers } = request;
     if (["GET", "HEAD", "OPTIONS"].includes(method)) return undefined;
     if (headers["sec-fetch-site"] === "cross-site")
       return "a page of another site may not change anything here (Sec-Fetch-Site: cross-site)";
-    if (headers.origin === undefined || isOwnOrigin(req, headers.origin)) return undefined;
+    if (headers.origin === undefined || isOwnOrigin(request, headers.origin)) return undefined;
     return "a page of another site may not change anything here: the Origin is not this registry's; behind a proxy set publicUrl";
   };
 
   return {
     isKnownHost,
     middleware: async (ctx, next) => {
-      const refusal = refusalOf(ctx);
+      const refusal = refusalOf(ctx.req);
       if (refusal === undefined) return next();
       prepare(ctx);
       throw new OciError("DENIED", refusal);
