@@ -110,8 +110,12 @@ export function tellLoginStory(client: LoginClient, stage: AccountsStage): void 
 
 /** What a client said of a repository, without what is different each time. */
 function withoutNames(said: string, repository: string): string {
-  return said
-    .replaceAll(repository, "REPOSITORY")
-    .replaceAll(/pulled-[\w-]+/g, "PLACE")
-    .replaceAll(/time="?\S+/g, "TIME");
+  return (
+    said
+      .replaceAll(repository, "REPOSITORY")
+      .replaceAll(/pulled-[\w-]+/g, "PLACE")
+      .replaceAll(/time="?\S+/g, "TIME")
+      // ctr draws its progress as often as it has time to.
+      .replaceAll(/^.*(?:resolving +\||elapsed: ).*\n/gm, "")
+  );
 }
