@@ -1,6 +1,6 @@
 /**
  * `npm test`: every `*.test.ts` below `test/` that needs nothing but Node.
- * Suites that need real clients live in `test/clients`, `test/conformance`, `test/fuzz` and `test/s3` and have commands of their own.
+ * Suites that need real clients live in `test/bounds`, `test/clients`, `test/conformance`, `test/fuzz` and `test/s3` and have commands of their own.
  * Arguments narrow the run: `npm test -- registry http/v2` runs the files whose path contains one of them.
  */
 import { readdirSync } from "node:fs";
@@ -11,7 +11,7 @@ import { run } from "node:test";
 import { spec as Spec } from "node:test/reporters";
 
 const root = import.meta.dirname;
-const elsewhere = ["clients", "conformance", "fuzz", "mirror-distribution", "s3"];
+const elsewhere = ["bounds", "clients", "conformance", "fuzz", "mirror-distribution", "s3"];
 const wanted = process.argv.slice(2);
 /** A file that has not ended by then hangs: it is ended, and has failed. */
 const longestFileMs = 10 * 60_000;

@@ -1,6 +1,6 @@
-import { digestOf, type Digest } from "../../../src/oci/digest.ts";
-import { ociManifest, pushBlob, pushImageParts, putManifest } from "../../support/berth.ts";
-import type { ClosedBerth } from "../../support/closed.ts";
+import { digestOf, type Digest } from "../../src/oci/digest.ts";
+import { ociManifest, pushBlob, pushImageParts, putManifest } from "../support/berth.ts";
+import type { ClosedBerth } from "../support/closed.ts";
 
 export const ociIndex = "application/vnd.oci.image.index.v1+json";
 

@@ -7,9 +7,9 @@ import { fileURLToPath } from "node:url";
 import { isHubRoute } from "../../src/http/openapi.ts";
 import { password } from "../support/closed.ts";
 import { everyRoute as routes } from "../support/route-table.ts";
-import type { Cost, Question, Reply } from "./bounds/server.ts";
-import type { World } from "./bounds/world.ts";
-import { keyOf, special, worstRequests, type WorstRequest } from "./bounds/worst-requests.ts";
+import type { Cost, Question, Reply } from "./server.ts";
+import type { World } from "./world.ts";
+import { keyOf, special, worstRequests, type WorstRequest } from "./worst-requests.ts";
 
 /** Nothing that a client sends or asks for keeps the event loop longer, or needs more memory. */
 const longestMs = 100;
@@ -27,7 +27,7 @@ class MeasuredServer {
 
   constructor() {
     const register = new URL("../support/register.mjs", import.meta.url).href;
-    this.#child = fork(fileURLToPath(new URL("./bounds/server.ts", import.meta.url)), {
+    this.#child = fork(fileURLToPath(new URL("./server.ts", import.meta.url)), {
       execArgv: ["--expose-gc", "--max-http-header-size=65536", "--import", register],
       stdio: ["ignore", "ignore", "inherit", "ipc"],
     });

@@ -5,7 +5,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { monitorEventLoopDelay } from "node:perf_hooks";
 import process from "node:process";
-import { startClosedBerth } from "../../support/closed.ts";
+import { startClosedBerth } from "../support/closed.ts";
 import { buildWorld, type World } from "./world.ts";
 
 export type Question = "collect" | "reset" | "read" | "calibrate" | "end";
