@@ -129,7 +129,7 @@ describe("what has been revoked, disabled, deleted and made again", () => {
       .post(`/v2/dan/app/blobs/uploads/?digest=sha256:${"0".repeat(64)}`)
       .send("x")
       .expect(400);
-    await assert.rejects(pushBlob(dan, "dan/app", "made by the disabled"), /403/);
+    await assert.rejects(pushBlob(dan, "dan/app", "made by the disabled"), /401/);
     await accounts.users.setDisabled(actor, "dan", false);
     await pushBlob(dan, "dan/app", "made by the enabled");
   });
@@ -144,7 +144,7 @@ describe("what has been revoked, disabled, deleted and made again", () => {
     await accounts.users.delete(actor, "bob");
     await berth.api.get("/token").auth("bob", password).expect(401);
     // Nobody is there whose repository it could be.
-    await assert.rejects(pushBlob(old, "bob/other", "x"), /403/);
+    await assert.rejects(pushBlob(old, "bob/other", "x"), /401/);
 
     await accounts.users.add(actor, { name: "bob", password });
     const fresh = berth.with(await berth.token("bob", all("bob/app"), all("bob/other")));
