@@ -73,7 +73,11 @@ export function createPeople({ metadata }: { readonly metadata: Metadata }) {
       return found;
     },
 
-    audit: (query: AuditQuery): Promise<readonly AuditEntry[]> => metadata.audit.list(query),
+    /** Rows of the account that has the name now; of earlier ones only where there is none, for administrators. */
+    async audit(query: AuditQuery & { readonly account: string }): Promise<readonly AuditEntry[]> {
+      const accountId = (await metadata.accounts.find(query.account))?.id;
+      return metadata.audit.list({ ...query, accountId });
+    },
   };
 }
 

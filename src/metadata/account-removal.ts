@@ -34,9 +34,10 @@ async function deleteAccount(
     .orderBy("accounts.name")
     .execute();
   if (owned.length > 0) return { kind: "last-owner", organisations: owned.map((row) => row.name) };
-  await tx.deleteFrom("accounts").where("id", "=", account.id).execute();
   const action = kind === "user" ? "user.delete" : "org.delete";
+  // Before the row goes: the audit row is of this account, and of no later one of its name.
   await writeAudit(tx, { nowMs, actor, account: name, action, subject: name });
+  await tx.deleteFrom("accounts").where("id", "=", account.id).execute();
   return { kind: "deleted" };
 }
 

@@ -27,7 +27,10 @@ export interface AuditEntry {
 }
 
 export interface AuditQuery {
+  /** A name, whichever accounts have had it. */
   readonly account?: string | undefined;
+  /** Only the rows of the account of this id. */
+  readonly accountId?: number | undefined;
   readonly actor?: string | undefined;
   /** An action, or the beginning of some: `repo` and `repo.tag` mean `repo.tag.push`. */
   readonly action?: string | undefined;
@@ -46,9 +49,20 @@ export function createAuditReads(db: Database) {
   return {
     /** The newest first. */
     async list(query: AuditQuery): Promise<readonly AuditEntry[]> {
-      const { account, actor, action, subject, fromMs, toMs } = query;
-      let rows = db.selectFrom("audit_log").selectAll();
+      const { account, accountId, actor, action, subject, fromMs, toMs } = query;
+      const columns = [
+        "id",
+        "at",
+        "actor",
+        "account",
+        "action",
+        "subject",
+        "data",
+        "peer",
+      ] as const;
+      let rows = db.selectFrom("audit_log").select(columns);
       if (account !== undefined) rows = rows.where("account", "=", account);
+      if (accountId !== undefined) rows = rows.where("account_id", "=", accountId);
       if (actor !== undefined) rows = rows.where("actor", "=", actor);
       if (subject !== undefined) rows = rows.where("subject", "=", subject);
       if (fromMs !== undefined) rows = rows.where("at", ">=", fromMs);
@@ -85,6 +99,7 @@ export async function writeAudit(tx: Database, row: NewAuditRow): Promise<void> 
       at: row.nowMs,
       actor: row.actor.name,
       account: row.account,
+      account_id: tx.selectFrom("accounts").select("id").where("name", "=", row.account),
       action: row.action,
       subject: row.subject,
       data: JSON.stringify(row.data ?? {}),

@@ -251,6 +251,7 @@ interface AuditLogTable {
   at: number;
   actor: string;
   account: string;
+  account_id: number | null;
   action: string;
   subject: string;
   data: Generated<string>;

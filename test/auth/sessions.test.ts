@@ -1,0 +1,78 @@
+import assert from "node:assert/strict";
+import { mkdirSync, mkdtempSync } from "node:fs";
+import path from "node:path";
+import { test } from "node:test";
+import fc from "fast-check";
+import { createAccounts } from "../../src/auth/accounts.ts";
+import { createHubPolicy } from "../../src/auth/hub-policy.ts";
+import { openKeys } from "../../src/auth/keys.ts";
+import { createSessions } from "../../src/auth/sessions.ts";
+import type { Metadata } from "../../src/metadata/metadata.ts";
+import { openMetadataInMemory } from "../support/metadata.ts";
+import { judged } from "../support/pushes.ts";
+import { temporaryFolder } from "../support/temporary.ts";
+
+const root = temporaryFolder();
+mkdirSync(root, { recursive: true });
+const folder = path.join(mkdtempSync(path.join(root, "sessions-")), "keys");
+const clock = Date.now;
+const keys = await openKeys({
+  ...{ folder, algorithm: "ES256", clock },
+  report: (error) => assert.fail(String(error)),
+});
+const actor = judged({ accountId: null, name: "berth", peer: "" });
+const from = { peer: "192.0.2.1", agent: "" };
+
+/** The same database, in which `happen` comes between any two reads. */
+function interrupted(metadata: Metadata, happen: () => Promise<void>): Metadata {
+  const watch = <T extends object>(reads: T): T =>
+    new Proxy(reads, {
+      get: (target, key) => {
+        const found: unknown = Reflect.get(target, key);
+        if (typeof found !== "function") return found;
+        return async (...given: readonly unknown[]) => {
+          await happen();
+          return (found as (...given: readonly unknown[]) => unknown).apply(target, [...given]);
+        };
+      },
+    });
+  const { accounts, accessTokens, sessions } = metadata;
+  return {
+    ...metadata,
+    accounts: watch(accounts),
+    accessTokens: watch(accessTokens),
+    sessions: watch(sessions),
+  };
+}
+
+test("an access token that is revoked before any read of a login makes no session that counts as one by password", async () => {
+  await fc.assert(
+    fc.asyncProperty(
+      fc.integer({ min: 0, max: 6 }),
+      fc.constantFrom("identify", "login"),
+      async (readsBefore, way) => {
+        const metadata = openMetadataInMemory();
+        const accounts = createAccounts({ metadata, clock, createOnPush: true });
+        await metadata.run("createAccount", { name: "ann", kind: "user", actor, nowMs: clock() });
+        const given = { account: "ann", label: "ci", scope: "repo:read" };
+        const { id, secret } = await accounts.accessTokens.issue(actor, given);
+        let reads = 0;
+        const watched = interrupted(metadata, async () => {
+          if (reads === readsBefore) await accounts.accessTokens.revoke(actor, "ann", id);
+          reads += 1;
+        });
+        const { authenticator } = createAccounts({ metadata: watched, clock, createOnPush: true });
+        const parts = { keys, issuer: "berth", authenticator, metadata: watched, clock };
+        const sessions = createSessions(parts);
+        const credentials = { name: "ann", secret };
+        const session =
+          way === "identify"
+            ? await sessions.identify(credentials, from)
+            : (await sessions.login(credentials, from, 60))?.session;
+        const policy = createHubPolicy({ metadata });
+        assert.notEqual(await policy.judge(session, { of: "password" }, {}), "allowed");
+      },
+    ),
+    { numRuns: 40 },
+  );
+});
