@@ -13,16 +13,17 @@ const root = path.join(import.meta.dirname, "..");
 /** A room, and the rooms it may import besides itself. `contract` is the blob store contract without its drivers. */
 const rooms: Readonly<Record<string, readonly string[]>> = {
   oci: [],
+  "byte-cache": [],
   concurrency: [],
   contract: ["oci"],
   driver: ["oci", "contract"],
-  metadata: ["oci"],
-  auth: ["oci", "metadata", "concurrency"],
-  registry: ["oci", "contract", "metadata"],
-  hub: ["oci", "metadata", "registry", "auth"],
+  metadata: ["byte-cache", "oci"],
+  auth: ["byte-cache", "oci", "metadata", "concurrency"],
+  registry: ["byte-cache", "oci", "contract", "metadata"],
+  hub: ["byte-cache", "oci", "metadata", "registry", "auth"],
   observability: [],
-  mirror: ["oci", "contract", "metadata", "registry"],
-  http: ["oci", "registry", "auth", "hub", "mirror", "observability", "concurrency"],
+  mirror: ["byte-cache", "oci", "contract", "metadata", "registry"],
+  http: ["byte-cache", "oci", "registry", "auth", "hub", "mirror", "observability", "concurrency"],
   config: [],
   stores: ["contract", "driver", "config"],
   assemble: [
@@ -174,6 +175,15 @@ describe("the house", () => {
       readers.filter((file) => !file.startsWith("src/config/") && !file.startsWith("src/cli/")),
       [],
     );
+  });
+
+  test("has no cache that empties itself when it is full: src/byte-cache.ts removes the least recently used", () => {
+    const emptied = files.filter((file) =>
+      /\.(?:size|length)\s*>=?[^;]{0,60}(?:\.clear|forget)\(\)/.test(
+        readFileSync(path.join(root, file), "utf8"),
+      ),
+    );
+    assert.deepEqual(emptied, []);
   });
 
   test("writes to the terminal in one place, which removes control characters", () => {

@@ -1,3 +1,5 @@
+import { createVersionedCache } from "../byte-cache.ts";
+
 /**
  * Answers to lists and searches, kept as bytes while nobody has written anything: what costs is to find a hundred
  * repositories and to write them down, and people ask for the same pages. Who asks is part of the key, since everybody
@@ -8,6 +10,7 @@ export interface KeptAnswers {
   of(key: string, make: () => Promise<unknown>): Promise<Buffer>;
 }
 
+/** Bytes of all kept answers with their keys; the least recently used go first, a write to any database removes all. */
 const bytesAtMost = 8 * 1024 * 1024;
 /** Some of what a page says depends on the time: whether a tag has been used lately. */
 const goodForMs = 60_000;
@@ -17,30 +20,21 @@ export function createKeptAnswers(
   versionOf: () => string,
   clock: () => number = Date.now,
 ): KeptAnswers {
-  const answers = new Map<string, Buffer>();
-  let bytes = 0;
-  let known: string | undefined;
-  let sinceMs = 0;
-
-  const forget = (): void => {
-    answers.clear();
-    bytes = 0;
-    sinceMs = clock();
-  };
+  const current = createVersionedCache<{ readonly body: Buffer; readonly atMs: number }>({
+    maxBytes: bytesAtMost,
+    sizeOf: ({ body }) => body.length,
+    version: versionOf,
+  });
   return {
     async of(key, make) {
-      const version = versionOf();
-      if (version !== known || clock() - sinceMs > goodForMs) forget();
-      known = version;
+      // Where a write happens while the answer is made, the answer goes to the cache of the version before.
+      const answers = current();
       const held = answers.get(key);
-      if (held !== undefined) return held;
-      const made = Buffer.from(JSON.stringify(await make()));
-      // Somebody may have written while it was made: then it is true, and old already.
-      if (versionOf() !== version || known !== version) return made;
-      if (bytes + made.length > bytesAtMost) forget();
-      if (!answers.has(key)) bytes += made.length;
-      answers.set(key, made);
-      return made;
+      if (held !== undefined && clock() - held.atMs <= goodForMs) return held.body;
+      const atMs = clock();
+      const body = Buffer.from(JSON.stringify(await make()));
+      answers.set(key, { body, atMs });
+      return body;
     },
   };
 }

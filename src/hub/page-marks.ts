@@ -1,3 +1,5 @@
+import { createByteCache, stringBytes } from "../byte-cache.ts";
+
 /**
  * Where the pages of lists end that were given out lately. Clients ask for pages by number; whoever walks a list finds
  * each page by the end of the one before, which costs the same for page 500 as for page 1 and skips nothing when the
@@ -15,7 +17,8 @@ export interface PageMarks<Place> {
   end(list: string, page: number, size: number, last: Place | undefined): void;
 }
 
-const marksAtMost = 20_000;
+/** Bytes of about 10,000 marks; the least recently used go first. The key has the search text of the client. */
+const bytesAtMost = 8 * 1024 * 1024;
 const goodForMs = 60_000;
 
 /** A page of a whole list, or `undefined` if the place where it begins is not where it was. */
@@ -31,7 +34,10 @@ export function cutFrom<Place>(
 }
 
 export function createPageMarks<Place>(clock: () => number): PageMarks<Place> {
-  const marks = new Map<string, { readonly place: Place; readonly untilMs: number }>();
+  const marks = createByteCache<{ readonly place: Place; readonly untilMs: number }>({
+    maxBytes: bytesAtMost,
+    sizeOf: ({ place }) => stringBytes(JSON.stringify(place)),
+  });
   const keyOf = (list: string, page: number, size: number): string => `${page} ${size} ${list}`;
   return {
     begin(list, page, size) {
@@ -43,11 +49,7 @@ export function createPageMarks<Place>(clock: () => number): PageMarks<Place> {
     },
     end(list, page, size, last) {
       if (last === undefined) return;
-      const key = keyOf(list, page, size);
-      marks.delete(key);
-      marks.set(key, { place: last, untilMs: clock() + goodForMs });
-      const [oldest] = marks.keys();
-      if (marks.size > marksAtMost && oldest !== undefined) marks.delete(oldest);
+      marks.set(keyOf(list, page, size), { place: last, untilMs: clock() + goodForMs });
     },
   };
 }

@@ -7,6 +7,7 @@ import type { Change } from "./keeping.ts";
 import { insertReferences, missingReferences } from "./manifest-references.ts";
 import { checkMirrorTag } from "./mirror-tags.ts";
 import { creditManifest, type Quota } from "./quotas.ts";
+import { oneOf } from "./one-of.ts";
 import { isRefusal, type ImmutableTag, type Refusal } from "./refusals.ts";
 import { findRepository, touchRepository } from "./repositories.ts";
 import { openForPush, type Push } from "./repository-creation.ts";
@@ -83,7 +84,7 @@ export function createManifestReads(db: Database) {
         .where("manifests.subject_digest", "=", subject)
         .where("manifests.digest", ">", (page.last ?? "") as Digest)
         .$if(page.artifactTypes.length > 0, (query) =>
-          query.where("manifests.artifact_type", "in", page.artifactTypes),
+          query.where("manifests.artifact_type", "in", oneOf(page.artifactTypes)),
         )
         .orderBy("manifests.digest")
         .limit(page.limit)

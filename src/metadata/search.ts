@@ -1,4 +1,5 @@
 import { sql, type RawBuilder } from "kysely";
+import { createVersionedCache } from "../byte-cache.ts";
 import type { RepositoryName } from "../oci/name.ts";
 import type { Viewer } from "./catalog.ts";
 import type { PullRank } from "./counts.ts";
@@ -36,21 +37,24 @@ export interface SearchPage {
   readonly total: number;
 }
 
-/** Counts that are kept while nobody has written anything. */
-const countsAtMost = 1_000;
+/** Bytes of all kept counts; the least recently used go first, a commit of any connection removes all. */
+const countsBytesAtMost = 1024 * 1024;
+/** A count; its key, which has the words of the client, is counted by the cache. */
+const countBytes = 8;
 
 export function createSearchReads(db: Database, freshness: Freshness) {
-  const counts = new Map<string, number>();
-  let known: unknown;
+  const current = createVersionedCache<number>({
+    maxBytes: countsBytesAtMost,
+    sizeOf: () => countBytes,
+    version: () => freshness.version(),
+  });
 
   const countOf = async (
     key: string,
     from: RawBuilder<unknown>,
     countAtMost: number,
   ): Promise<number> => {
-    const version = freshness.version();
-    if (version !== known || counts.size >= countsAtMost) counts.clear();
-    known = version;
+    const counts = current();
     const held = counts.get(key);
     if (held !== undefined) return held;
     const { rows } = await sql<{ readonly total: number }>`

@@ -1,3 +1,4 @@
+import { createByteCache, entryOverheadBytes } from "../byte-cache.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { RepositoryName } from "../oci/name.ts";
 import type { Tag } from "../oci/reference.ts";
@@ -11,15 +12,21 @@ export interface AwaitedTags {
 
 /** A client that wants the manifest asks for it at once; what a tag was longer ago may not be true any more. */
 const goodForMs = 60_000;
-const manifestsAtMost = 10_000;
+/** Bytes of all awaited tags; the manifests that were asked for the longest time ago go first. */
+const bytesAtMost = 8 * 1024 * 1024;
+/** Tags of one manifest; the oldest go first. */
+const tagsAtMost = 100;
 
 export function createAwaitedTags(clock: () => number): AwaitedTags {
-  const byManifest = new Map<string, Map<Tag, number>>();
+  const byManifest = createByteCache<ReadonlyMap<Tag, number>>({
+    maxBytes: bytesAtMost,
+    sizeOf: (tags) => tags.size * entryOverheadBytes,
+  });
   return {
     add(repository, digest, tag) {
-      if (byManifest.size >= manifestsAtMost) byManifest.clear();
       const key = `${repository}@${digest}`;
-      byManifest.set(key, (byManifest.get(key) ?? new Map<Tag, number>()).set(tag, clock()));
+      const before = [...(byManifest.get(key) ?? [])].filter(([other]) => other !== tag);
+      byManifest.set(key, new Map([...before.slice(1 - tagsAtMost), [tag, clock()]]));
     },
     take(repository, digest) {
       const key = `${repository}@${digest}`;

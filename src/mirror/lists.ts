@@ -49,7 +49,6 @@ const answerBytesAtMost = 4 * 1024 * 1024;
 const parsedWeight = 4;
 const longestLast = 256;
 const longestQuery = 2_048;
-const typesAtMost = 16;
 
 export type MirrorLists = ReturnType<typeof createMirrorLists>;
 
@@ -172,7 +171,7 @@ export function createMirrorLists(parts: {
         absent: unknown(place),
       });
       if (artifactTypes.length === 0) return { document: value.document, status };
-      const wanted = [...new Set(artifactTypes)].slice(0, typesAtMost).toSorted();
+      const wanted = [...artifactTypes].toSorted();
       const filtered = await cache.through(`${key} ${value.version} ${JSON.stringify(wanted)}`, {
         ttlMs: Infinity,
         ask: () => filter(value, wanted),

@@ -1,4 +1,5 @@
 import { setTimeout as pause } from "node:timers/promises";
+import { createByteCache, stringBytes } from "../byte-cache.ts";
 import type { Metadata } from "../metadata/metadata.ts";
 import type { Digest } from "../oci/digest.ts";
 import { OciError } from "../oci/errors.ts";
@@ -43,7 +44,8 @@ const isStored = Promise.resolve();
 const patienceMs = 1_000;
 /** Where the upstream counts what is asked, what is here is good for so many times as long. */
 const shortAllowanceFactor = 12;
-const headsAtMost = 10_000;
+/** Bytes of about 10,000 answers to HEAD; the least recently used go first, an answer ends with `ttl.tag`. */
+const headsBytesAtMost = 8 * 1024 * 1024;
 
 export type MirrorManifests = ReturnType<typeof createMirrorManifests>;
 
@@ -63,7 +65,10 @@ export function createMirrorManifests(parts: {
 }) {
   const { metadata, manifests, incoming, storing, upstream, missing, ttl, clock, counters } = parts;
   /** Where tags point, as the upstream has just told; the manifests themselves may not be here. */
-  const heads = new Map<string, ManifestHead & { readonly atMs: number }>();
+  const heads = createByteCache<ManifestHead & { readonly atMs: number }>({
+    maxBytes: headsBytesAtMost,
+    sizeOf: (head) => stringBytes(JSON.stringify(head)),
+  });
   const checks = new Map<string, Promise<ManifestHead>>();
   const awaited = createAwaitedTags(clock);
 
@@ -80,7 +85,6 @@ export function createMirrorManifests(parts: {
     const { repository } = place;
     const head = await incoming.head(place, { kind: "tag", tag });
     const { digest } = head;
-    if (heads.size >= headsAtMost) heads.clear();
     heads.set(`${repository}:${tag}`, { ...head, atMs: clock() });
     const here = await metadata.manifests.find(repository, { kind: "tag", tag });
     if (here?.digest === digest)

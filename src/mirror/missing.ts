@@ -1,13 +1,18 @@
+import { createByteCache } from "../byte-cache.ts";
+
 /** What the upstream has said is not there, for a while. */
 export interface Missing {
   has(key: string): boolean;
   add(key: string, ttlMs: number): void;
 }
 
-const entriesAtMost = 10_000;
+/** Bytes of about 10,000 entries; the least recently used go first, an entry ends with its time. */
+const bytesAtMost = 4 * 1024 * 1024;
+/** A time in milliseconds. */
+const timeBytes = 8;
 
 export function createMissing(clock: () => number): Missing {
-  const untilMs = new Map<string, number>();
+  const untilMs = createByteCache<number>({ maxBytes: bytesAtMost, sizeOf: () => timeBytes });
   return {
     has(key) {
       const until = untilMs.get(key);
@@ -17,7 +22,6 @@ export function createMissing(clock: () => number): Missing {
       return false;
     },
     add(key, ttlMs) {
-      if (untilMs.size >= entriesAtMost) untilMs.clear();
       untilMs.set(key, clock() + ttlMs);
     },
   };

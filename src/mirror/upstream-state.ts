@@ -1,3 +1,4 @@
+import { LRUCache } from "lru-cache";
 import type { Metadata } from "../metadata/metadata.ts";
 import { describeFailure, isOutage, UpstreamFailure } from "./failure.ts";
 
@@ -18,6 +19,8 @@ export interface MirrorLog {
 
 /** An upstream of which some requests fail and some do not changes all the time. */
 const sameLineAfterMs = 5 * 60_000;
+/** Different lines whose time is known; an upstream decides their text. The least recently used go first. */
+const linesAtMost = 100;
 
 export function createUpstreamState(parts: {
   readonly namespace: string;
@@ -29,7 +32,7 @@ export function createUpstreamState(parts: {
   let reason: string | undefined;
   let changedAtMs = 0;
   let isWritten = true;
-  const saidAtMs = new Map<string, number>();
+  const saidAtMs = new LRUCache<string, number>({ max: linesAtMost });
 
   const change = (next: string | undefined): void => {
     if (next === reason) return;
@@ -38,7 +41,6 @@ export function createUpstreamState(parts: {
     isWritten = false;
     const line = next ?? "";
     if ((saidAtMs.get(line) ?? -Infinity) > changedAtMs - sameLineAfterMs) return;
-    if (saidAtMs.size >= 100) saidAtMs.clear();
     saidAtMs.set(line, changedAtMs);
     if (next === undefined) log.info({ mirror: namespace }, "the upstream registry works again");
     else log.warn({ mirror: namespace, reason: next }, "the upstream registry does not work");

@@ -1,8 +1,10 @@
+import { createByteCache } from "../byte-cache.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { RepositoryName } from "../oci/name.ts";
 
 const largestBytes = 64 * 1024;
-const budgetBytes = 4 * 1024 * 1024;
+/** Bytes of all kept blobs with their keys; the least recently used go first. Content of a digest never changes. */
+const bytesAtMost = 4 * 1024 * 1024;
 
 /** Small blobs that were just pushed: the manifest that follows wants to look into its config, which need not be read back. */
 export interface RecentBlobs {
@@ -11,25 +13,15 @@ export interface RecentBlobs {
 }
 
 export function createRecentBlobs(): RecentBlobs {
-  const held = new Map<string, Uint8Array>();
-  let heldBytes = 0;
-  const forget = (key: string): void => {
-    heldBytes -= held.get(key)?.length ?? 0;
-    held.delete(key);
-  };
-
+  const held = createByteCache<Uint8Array>({
+    maxBytes: bytesAtMost,
+    sizeOf: (bytes) => bytes.length,
+  });
   return {
     keep(repository, digest, bytes) {
       if (bytes.length > largestBytes) return;
-      const key = `${repository} ${digest}`;
-      forget(key);
       // A copy: these bytes are a part of whatever the connection received with them.
-      held.set(key, Uint8Array.from(bytes));
-      heldBytes += bytes.length;
-      for (const oldest of held.keys()) {
-        if (heldBytes <= budgetBytes) break;
-        forget(oldest);
-      }
+      held.set(`${repository} ${digest}`, Uint8Array.from(bytes));
     },
     find: (repository, digest) => held.get(`${repository} ${digest}`),
   };

@@ -1,4 +1,7 @@
+import { LRUCache } from "lru-cache";
+
 const lifetimeMs = 5 * 60_000;
+/** Signed URLs of names that Berth makes, about 1 KB each; the least recently used go first. */
 const linksAtMost = 1_000;
 
 /**
@@ -8,13 +11,15 @@ const linksAtMost = 1_000;
 export function createReadLinks(
   sign: (name: string, lifetimeMs: number) => Promise<string>,
 ): (name: string) => Promise<string> {
-  const links = new Map<string, { readonly url: Promise<string>; readonly freshUntilMs: number }>();
+  const links = new LRUCache<
+    string,
+    { readonly url: Promise<string>; readonly freshUntilMs: number }
+  >({ max: linksAtMost });
 
   return (name) => {
     const nowMs = performance.now();
     const known = links.get(name);
     if (known !== undefined && known.freshUntilMs > nowMs) return known.url;
-    if (links.size >= linksAtMost) links.clear();
     const url = sign(name, lifetimeMs);
     url.catch(() => links.delete(name));
     links.set(name, { url, freshUntilMs: nowMs + lifetimeMs / 2 });

@@ -1,5 +1,6 @@
 import type { Context } from "koa";
 import { parseDigest } from "../../oci/digest.ts";
+import { OciError } from "../../oci/errors.ts";
 import { OCI_INDEX } from "../../oci/media-types.ts";
 import { parsePageSize } from "../../oci/page.ts";
 import type { Referrers } from "../../registry/referrers.ts";
@@ -21,10 +22,7 @@ export function referrerRoutes({
       permission: { kind: "repository", actions: ["pull"] },
       handle: async (ctx: Context, { repository, asked, mirrored }: Target) => {
         const subject = parseDigest(ctx["params"].digest);
-        // A `+` that was not percent-encoded arrives as a space; media types have none.
-        const artifactTypes = queryValues(ctx, "artifactType").map((type) =>
-          type.replaceAll(" ", "+"),
-        );
+        const artifactTypes = artifactTypesOf(queryValues(ctx, "artifactType"));
         if (mirrored !== undefined) {
           const { mirror, place } = mirrored;
           const found = await mirror.lists.referrers(place, subject, artifactTypes);
@@ -52,4 +50,15 @@ export function referrerRoutes({
       },
     },
   ];
+}
+
+/** Different values of `artifactType` in one question; a client asks for one or two. */
+const artifactTypesAtMost = 20;
+
+/** The different values, with the `+` that arrives as a space if it was not percent-encoded; media types have no space. */
+function artifactTypesOf(values: readonly string[]): readonly string[] {
+  const types = [...new Set(values.map((type) => type.replaceAll(" ", "+")))];
+  if (types.length <= artifactTypesAtMost) return types;
+  const message = `at most ${artifactTypesAtMost} different values of artifactType are accepted, ${types.length} were sent: leave artifactType out and filter the list, or ask several times`;
+  throw new OciError("UNSUPPORTED", message, { status: 400 });
 }

@@ -1,5 +1,6 @@
 import SqliteDatabase, { type Database as SqliteConnection, type Statement } from "better-sqlite3";
 import { Kysely, SqliteDialect } from "kysely";
+import { createByteCache } from "../../byte-cache.ts";
 import type { Database, Schema } from "../schema.ts";
 
 /** How long whoever writes waits for a lock that another process holds before it gives up. */
@@ -43,9 +44,17 @@ export function openReadConnection(file: string): SqliteConnection {
   return connection;
 }
 
-/** Kysely on a connection that is already open; statements are compiled once. */
+/** Bytes of all compiled statements of one connection: about 1,000. The least recently used go first. */
+const statementsBytesAtMost = 8 * 1024 * 1024;
+/** An estimate of what SQLite keeps of a statement besides its text; it does not tell the true number. */
+const statementBytes = 6 * 1024;
+
+/** Kysely on a connection that is already open; a statement is compiled once while it is in use. */
 export function queriesOn(connection: SqliteConnection): Database {
-  const statements = new Map<string, Statement>();
+  const statements = createByteCache<Statement>({
+    maxBytes: statementsBytesAtMost,
+    sizeOf: () => statementBytes,
+  });
   return new Kysely<Schema>({
     dialect: new SqliteDialect({
       database: {

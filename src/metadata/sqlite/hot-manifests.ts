@@ -1,4 +1,5 @@
 import type { Database as SqliteConnection } from "better-sqlite3";
+import { createVersionedCache } from "../../byte-cache.ts";
 import type { RepositoryName } from "../../oci/name.ts";
 import type { Reference } from "../../oci/reference.ts";
 import type { StoredManifest } from "../manifests.ts";
@@ -10,7 +11,7 @@ export interface HotManifests {
   find(repository: RepositoryName, reference: Reference): StoredManifest | undefined;
 }
 
-const rowsAtMost = 10_000;
+/** Bytes of all kept rows with their keys; the least recently used go first, a commit of any connection removes all. */
 const bytesAtMost = 32 * 1024 * 1024;
 
 const selection = `
@@ -18,7 +19,6 @@ const selection = `
          manifests.content AS content, manifests.leased_until AS leasedUntilMs
   FROM repositories JOIN manifests ON manifests.repository_id = repositories.id`;
 
-/** Once anybody has committed, all rows are dropped. */
 export function createHotManifests(
   connection: SqliteConnection,
   freshness: Freshness,
@@ -30,23 +30,15 @@ export function createHotManifests(
   const byDigest = connection.prepare(
     `${selection} WHERE repositories.name = ? AND manifests.digest = ?`,
   );
-  const rows = new Map<string, StoredManifest>();
-  let bytes = 0;
-  let known: unknown;
-
-  const forget = (): void => {
-    rows.clear();
-    bytes = 0;
-  };
-  const refresh = (): void => {
-    const version = freshness.version();
-    if (version !== known) forget();
-    known = version;
-  };
+  const current = createVersionedCache<StoredManifest>({
+    maxBytes: bytesAtMost,
+    sizeOf: ({ content, mediaType }) => content.length + mediaType.length,
+    version: () => freshness.version(),
+  });
 
   return {
     find(repository, reference) {
-      refresh();
+      const rows = current();
       const text = reference.kind === "tag" ? reference.tag : reference.digest;
       const key = `${repository} ${text}`;
       const held = rows.get(key);
@@ -54,11 +46,6 @@ export function createHotManifests(
       const statement = reference.kind === "tag" ? byTag : byDigest;
       const found = statement.get(repository, text) as StoredManifest | undefined;
       if (found === undefined) return undefined;
-      bytes += found.content.length;
-      if (rows.size >= rowsAtMost || bytes > bytesAtMost) {
-        forget();
-        bytes = found.content.length;
-      }
       rows.set(key, found);
       return found;
     },

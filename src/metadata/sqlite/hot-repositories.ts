@@ -1,4 +1,5 @@
 import type { Database as SqliteConnection } from "better-sqlite3";
+import { createVersionedCache } from "../../byte-cache.ts";
 import { namespaceOf, type RepositoryName } from "../../oci/name.ts";
 import type { Freshness } from "./freshness.ts";
 
@@ -19,7 +20,13 @@ export interface HotRepositories {
   factsOf(name: RepositoryName): RepositoryFacts;
 }
 
-const namesAtMost = 10_000;
+/**
+ * Bytes of the facts of about 10,000 names; the least recently used go first, a commit of any connection removes all.
+ * Clients decide how many names there are: a name without a repository is kept too.
+ */
+const bytesAtMost = 4 * 1024 * 1024;
+/** One object of five fields. */
+const factsBytes = 64;
 
 export function createHotRepositories(
   connection: SqliteConnection,
@@ -31,14 +38,15 @@ export function createHotRepositories(
             (EXISTS (SELECT 1 FROM accounts WHERE name = ?)
              OR EXISTS (SELECT 1 FROM repositories WHERE namespace = ?)) AS hasNamespace`,
   );
-  const held = new Map<RepositoryName, RepositoryFacts>();
-  let known: unknown;
+  const current = createVersionedCache<RepositoryFacts>({
+    maxBytes: bytesAtMost,
+    sizeOf: () => factsBytes,
+    version: () => freshness.version(),
+  });
 
   return {
     factsOf(name) {
-      const version = freshness.version();
-      if (version !== known || held.size >= namesAtMost) held.clear();
-      known = version;
+      const held = current();
       const facts = held.get(name);
       if (facts !== undefined) return facts;
       const namespace = namespaceOf(name);

@@ -175,6 +175,22 @@ describeSharedApi("referrers", (berth) => {
     assert.deepEqual(digests(page), both.toSorted());
   });
 
+  test("20 different artifact types are accepted, more are refused with a message that says so", async () => {
+    const wanted = await attach("filter/many", artifact({ artifactType: sbom }));
+    const ask = (count: number): string =>
+      ["?artifactType=" + sbom, ...Array.from({ length: count - 1 }, (_, at) => `a/${at}`)]
+        .join("&artifactType=")
+        .concat(`&artifactType=${sbom}`);
+    assert.deepEqual(digests(await list("filter/many", ask(20))), [wanted]);
+    const subject = digestOf(Buffer.from("any"));
+    const { body } = await berth()
+      .api.get(`/v2/filter/many/referrers/${subject}${ask(21)}`)
+      .expect(400);
+    const [error] = (body as { errors: { code: string; message: string }[] }).errors;
+    assert.equal(error?.code, "UNSUPPORTED");
+    assert.match(error.message, /at most 20 different values of artifactType .* 21 were sent/);
+  });
+
   test("the filter sees the config's type of an image without artifactType", async () => {
     const digest = await attach("filter/config", artifact({}));
     await attach("filter/config", index({}));
