@@ -1,6 +1,7 @@
 import type { BlobStore, ByteSource } from "../../../storage/blob-store.ts";
 import type { Actor } from "../../metadata/audit.ts";
 import type { Metadata } from "../../metadata/metadata.ts";
+import { NotAuthorizedError } from "../../metadata/permissions/check.ts";
 import type { PushRules } from "../../metadata/repository-creation.ts";
 import type { EndedUpload } from "../../metadata/repository-removal.ts";
 import type { UploadRow } from "../../metadata/schema.ts";
@@ -116,13 +117,19 @@ export function createUploads(parts: {
     readonly storageKey: string;
     readonly uploadId: string | undefined;
   }): Promise<void> => {
-    const outcome = await metadata.run("storeBlob", { ...blob, rules, ...keeper.keep() });
+    const outcome = await metadata
+      .run("storeBlob", { ...blob, rules, ...keeper.keep() })
+      .catch((error: unknown) => {
+        // Any other error may hide a commit: then the bytes are the row's.
+        if (error instanceof NotAuthorizedError) return error;
+        throw error;
+      });
     if (outcome === "stored") return;
     await store.delete(blob.storageKey);
     if (outcome === "gone") throw new OciError("BLOB_UPLOAD_UNKNOWN");
     if (outcome === "duplicate") return;
     if (blob.uploadId !== undefined) await metadata.run("endUpload", { id: blob.uploadId });
-    throw refusalError(outcome, blob.repository);
+    throw outcome instanceof NotAuthorizedError ? outcome : refusalError(outcome, blob.repository);
   };
 
   const fitsInMemory = ({ lengthBytes }: Chunk): boolean =>
