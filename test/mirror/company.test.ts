@@ -19,7 +19,7 @@ import { bulk, mirrorSettings, newFolder, pushUpstream, startMirrorPair } from "
 test("two processes on one database ask the upstream for each manifest and blob once", async () => {
   const pair = await startMirrorPair();
   const { mirror, proxy } = pair;
-  const other = await startBerth(mirror.data, pair.settings);
+  const other = await startBerth(mirror.data, pair.settings, { beside: true });
   after(() => other.close());
   for (const round of [1, 2, 3]) {
     const name = `both${round}`;
@@ -44,7 +44,7 @@ test("two processes on one database ask the upstream for each manifest and blob 
 
 test("a manifest that one process is refused is asked for by the other too, and neither waits", async () => {
   const pair = await startMirrorPair();
-  const other = await startBerth(pair.mirror.data, pair.settings);
+  const other = await startBerth(pair.mirror.data, pair.settings, { beside: true });
   after(() => other.close());
   const answers = await Promise.all(
     [pair.mirror, other].map(({ api }) => api.get("/v2/nothing/manifests/1")),
@@ -72,7 +72,8 @@ test("a tag that moves is followed by two processes, also where the upstream's H
   const { port } = front.address() as AddressInfo;
   const settings = mirrorSettings(`http://127.0.0.1:${port}`, { ttl: { tag: "0s" } });
   const data = newFolder();
-  const both = [await startBerth(data, settings), await startBerth(data, settings)] as const;
+  const first = await startBerth(data, settings);
+  const both = [first, await startBerth(data, settings, { beside: true })] as const;
   after(async () => {
     for (const one of both) await one.close();
     front.closeAllConnections();

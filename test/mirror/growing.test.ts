@@ -60,7 +60,7 @@ describe("a blob on its way through a mirror", async () => {
   });
 
   test("is fetched once by two processes on one database, and read by the other as it grows", async () => {
-    const other = await startBerth(mirror.data, pair.settings);
+    const other = await startBerth(mirror.data, pair.settings, { beside: true });
     after(() => other.close());
     const { path, gate, layerBytes } = await stalled("shared");
     const here = await openClient(mirror.port, path);
@@ -74,7 +74,7 @@ describe("a blob on its way through a mirror", async () => {
   });
 
   test("goes on in the other process when the one that fetches it ends", async () => {
-    const other = await startBerth(mirror.data, pair.settings);
+    const other = await startBerth(mirror.data, pair.settings, { beside: true });
     const { path, gate, layerBytes } = await stalled("inherited");
     const there = await openClient(other.port, path);
     await there.read(stallAt);

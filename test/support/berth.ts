@@ -5,13 +5,16 @@ import path from "node:path";
 import process from "node:process";
 import { after, describe } from "node:test";
 import supertest from "supertest";
-import { assemble, type Assembled } from "../../src/assemble.ts";
+import { assemble, type Assembled, type Lent } from "../../src/assemble.ts";
 import { loadConfig } from "../../src/config/load.ts";
 import type { Config } from "../../src/config/schema.ts";
+import { startWriter } from "../../src/metadata/sqlite/writer.ts";
 import { digestOf, type Digest, type DigestAlgorithm } from "../../src/oci/digest.ts";
 import { parseRepositoryName } from "../../src/oci/name.ts";
 import { createLogger } from "../../src/observability/logger.ts";
+import { createUploadLocks } from "../../src/registry/uploads/locks.ts";
 import { openRepositories } from "../../src/repositories.ts";
+import { databaseFile } from "../../src/stores.ts";
 import { assembleTwo } from "./two-processes.ts";
 import { temporaryFolder } from "./temporary.ts";
 
@@ -36,7 +39,12 @@ export interface TestBerth {
   close(): Promise<void>;
 }
 
-export async function startBerth(data: string, settings: Settings = {}): Promise<TestBerth> {
+/** @param beside another process serves the folder: this one is a second process on its database, as a worker is */
+export async function startBerth(
+  data: string,
+  settings: Settings = {},
+  { beside = false }: { readonly beside?: boolean } = {},
+): Promise<TestBerth> {
   const flags = { data, "auth.open": "true", "log.level": "silent", ...settings };
   const loaded = await loadConfig({ flags, env: {} });
   if (!loaded.ok) throw new Error(JSON.stringify(loaded.problems));
@@ -46,7 +54,8 @@ export async function startBerth(data: string, settings: Settings = {}): Promise
   let server: Server | undefined;
 
   const open = async (port: number): Promise<number> => {
-    assembled = await (config.workers > 1 ? assembleTwo : assemble)(config, logger);
+    if (beside) assembled = await assemble(config, logger, await openBeside(config));
+    else assembled = await (config.workers > 1 ? assembleTwo : assemble)(config, logger);
     server = createServer(assembled.handle);
     await new Promise<void>((resolve) => server?.listen(port, "127.0.0.1", resolve));
     return (server.address() as AddressInfo).port;
@@ -76,6 +85,11 @@ export async function startBerth(data: string, settings: Settings = {}): Promise
       await open(port);
     },
   };
+}
+
+/** What a worker borrows from the first process, here its own on the same database. */
+async function openBeside(config: Config): Promise<Lent> {
+  return { writer: await startWriter(databaseFile(config)), locks: createUploadLocks() };
 }
 
 /** With a redirect to the store a GET goes on there, as every client does; what we said on the way it has seen too. */
