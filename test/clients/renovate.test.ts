@@ -30,7 +30,11 @@ atEnd(async () => void (await run("umount", ["/etc/hosts"])));
 
 const berth = await startBerth({
   listen: `${address}:443`,
-  settings: { BERTH_TLS_CERT: certificate, BERTH_TLS_KEY: key, BERTH_LOG_LEVEL: "debug" },
+  settings: {
+    ...{ BERTH_TLS_CERT: certificate, BERTH_TLS_KEY: key, BERTH_LOG_LEVEL: "debug" },
+    // In open mode a host name is answered only where it is that of the registry.
+    BERTH_PUBLIC_URL: `https://${hosts[0]}`,
+  },
 });
 const crane = tool("crane", { env: { HOME: folder, SSL_CERT_FILE: certificate } });
 const layer = path.join(folder, "layer.tar");

@@ -45,8 +45,9 @@ export function parseBody(schema: z.ZodType, bytes: Buffer): unknown {
       isCostly ? `the body is too complex: ${error.message}` : "the body is not JSON",
     );
   }
-  refuseControls(json, []);
-  return parse(schema, json);
+  const body = parse(schema, json);
+  refuseControls(body, []);
+  return body;
 }
 
 /** Fields that may have several lines. */
@@ -55,7 +56,7 @@ const longTexts = new Set(["description", "full_description"]);
 const secrets = new Set(["password", "secret"]);
 
 /**
- * Every text of every body: a name, a label or any other text that is stored holds no control characters, so that it
+ * Every text that is taken from a body: a name, a label or any other text that is stored holds no control characters, so that it
  * forges no line of a log or of a terminal later. Throws 400 with the field.
  */
 function refuseControls(value: unknown, path: readonly string[]): void {

@@ -59,7 +59,7 @@ describeApi("catalog", (berth) => {
     assert.deepEqual(await list("?n=99999999"), { repositories: listed, next: undefined });
   });
 
-  for (const n of ["-1", "x", ""]) {
+  for (const n of ["-1", "x"]) {
     test(`n=${n} is 400 PAGINATION_NUMBER_INVALID`, async () => {
       const { body } = await berth().api.get(`/v2/_catalog?n=${n}`).expect(400);
       assert.equal(body.errors[0].code, "PAGINATION_NUMBER_INVALID");

@@ -206,10 +206,6 @@ const cases: readonly Case[] = [
   },
   { name: "annotations that are a list", body: withField('"annotations":[]') },
   { name: "an annotation that is a number", body: withField('"annotations":{"a":1}') },
-  {
-    name: "data that is not the content",
-    body: ({ image }) => image.replace('"size":7', '"size":7,"data":"bm90IGl0IQ=="'),
-  },
 ];
 
 describeApi("bodies that are no manifest", (berth) => {

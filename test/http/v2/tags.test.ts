@@ -100,7 +100,7 @@ describeSharedApi("tags", (berth) => {
     assert.deepEqual(await list("tags/zero", "?n=0"), { tags: [], next: undefined });
   });
 
-  for (const n of ["-1", "", "x", "1.5", "1e3", "0x10", "%201", "+1", "NaN"]) {
+  for (const n of ["-1", "x", "1.5", "1e3", "0x10", "%201", "+1", "NaN"]) {
     test(`n=${n} is 400 PAGINATION_NUMBER_INVALID`, async () => {
       await pushTags(berth(), "tags/number", ["1"]);
       const { body } = await berth().api.get(`/v2/tags/number/tags/list?n=${n}`).expect(400);
