@@ -205,6 +205,9 @@ export const configSchema = z.object({
       anonymousTokens: integer({ min: 1, max: 100_000 })
         .prefault(100)
         .describe("Tokens a second for clients of one address that name no account"),
+      mirrorMisses: integer({ min: 1, max: 1_000_000 })
+        .prefault(6000)
+        .describe("Fetches from upstreams that one client may begin in a minute"),
       connections: integer({ min: 0 }, " (0: what the limit of open files carries)")
         .prefault(0)
         .describe("Connections that are open at the same time"),

@@ -26,6 +26,11 @@ export interface Budgets {
    * Throws TOOMANYREQUESTS (429, with Retry-After) when the client has used up what it may.
    */
   enter(ctx: Context, route: BudgetedRoute, accountId: number | null): BudgetKey;
+  /**
+   * Takes one of the fetches from upstreams that the client may begin. Throws TOOMANYREQUESTS as `enter` does, and takes
+   * none then.
+   */
+  admitMiss(client: BudgetKey): void;
 }
 
 interface BudgetedRoute {
@@ -41,11 +46,14 @@ export interface BudgetLimits {
   readonly apiWrites: number;
   /** Tokens for one address without an account a second. */
   readonly anonymousTokens: number;
+  /** Fetches from upstreams that one client may begin in a minute. */
+  readonly mirrorMisses: number;
 }
 
 /** A client that did nothing for a while may do this many seconds' worth at once. */
 const writeBurst = 10;
 const tokenBurst = 50;
+const missBurst = 60;
 /** Asked by machines that decide whether the process lives: never refused. */
 const unlimited = new Set(["/healthz", "/readyz"]);
 
@@ -61,6 +69,8 @@ export function createBudgets(limits: BudgetLimits, clock: () => number, process
     createRateBudget(clock, shareOfRate(rate, processes));
   const writes = budgetOf(rateOf(limits.apiWrites, writeBurst));
   const tokens = budgetOf(rateOf(limits.anonymousTokens, tokenBurst));
+
+  const misses = budgetOf(rateOf(limits.mirrorMisses / 60, missBurst));
 
   const take = (budget: RateBudget, key: string, what: string): void => {
     const waitMs = budget.waitMs(key);
@@ -81,6 +91,7 @@ export function createBudgets(limits: BudgetLimits, clock: () => number, process
       ctx.res.once("close", () => running.release(key));
       return key;
     },
+    admitMiss: (client) => take(misses, client, "requests for what is not in the mirror yet"),
   };
 }
 

@@ -1,6 +1,7 @@
 import type { Context } from "koa";
 import type { ZodObject, ZodType } from "zod";
 import type { Permission } from "../auth/policy.ts";
+import type { AdmitMiss } from "../mirror/place.ts";
 import type { Mirrored } from "../mirror/mirrors.ts";
 import type { RepositoryName } from "../oci/name.ts";
 import type { StreamBody } from "./body.ts";
@@ -55,7 +56,12 @@ export type PlainRoute = RouteBase & {
 export type RepositoryRoute = RouteBase & {
   readonly permission: Permission & { readonly kind: "repository" };
 } & Taking<{
-    readonly [K in keyof Bodies]: (ctx: Context, target: Target, body: Bodies[K]) => Promise<void>;
+    readonly [K in keyof Bodies]: (
+      ctx: Context,
+      target: Target,
+      body: Bodies[K],
+      admitMiss: AdmitMiss,
+    ) => Promise<void>;
   }>;
 
 export type Route = PlainRoute | RepositoryRoute;

@@ -83,7 +83,9 @@ async function answer(
   if (takesSmall) await admit(ctx, access, route, target, before);
   type Handle = (...given: readonly unknown[]) => Promise<void> | void;
   try {
-    await (route.handle as Handle)(ctx, ...(target === undefined ? [] : [target]), body);
+    const admitMiss = (): void => access.budgets.admitMiss(client);
+    const handle = route.handle as Handle;
+    await (target === undefined ? handle(ctx, body) : handle(ctx, target, body, admitMiss));
   } catch (error) {
     // The transaction of the command has judged again.
     if (!(error instanceof NotAuthorizedError)) throw error;

@@ -10,7 +10,7 @@ import type { Fetch, Opened } from "./fetch.ts";
 import { followFetch } from "./following.ts";
 import type { Growth } from "./growing.ts";
 import { createLeading, type LeadingParts } from "./leading.ts";
-import { mirrorActor, type MirrorPlace } from "./place.ts";
+import { admitAll, mirrorActor, type AdmitMiss, type MirrorPlace } from "./place.ts";
 import type { Upstream } from "./upstream.ts";
 
 /** A blob that is here by now, or comes. */
@@ -29,8 +29,8 @@ export type Arrival =
 
 /** Blobs on their way in: one fetch each, in this process and in all that share the database. */
 export interface Arrivals {
-  /** Begins the fetch, or joins the one that runs. Throws {@link UpstreamFailure}. */
-  get(place: MirrorPlace, digest: Digest): Promise<Arrival>;
+  /** Begins the fetch, if `admitMiss` does not throw, or joins the one that runs. Throws {@link UpstreamFailure}. */
+  get(place: MirrorPlace, digest: Digest, admitMiss: AdmitMiss): Promise<Arrival>;
   sizeOfRunning(place: MirrorPlace, digest: Digest): Promise<number | undefined>;
   running(): readonly Digest[];
   close(): Promise<void>;
@@ -148,7 +148,7 @@ export function createArrivals(
     }
     const takeOver = async (): Promise<Growth> => {
       forget();
-      const arrival = await get(place, digest);
+      const arrival = await get(place, digest, admitAll);
       if (arrival.kind === "coming") return arrival.growth;
       return arrivedGrowth(arrival.blob);
     };
@@ -171,17 +171,23 @@ export function createArrivals(
     return { kind: "coming", growth, collapsed: true, sized: size, join, done: () => done };
   };
 
-  const get = (place: MirrorPlace, digest: Digest): Promise<Arrival> => {
+  const get = async (
+    place: MirrorPlace,
+    digest: Digest,
+    admitMiss: AdmitMiss,
+  ): Promise<Arrival> => {
     const key = `${place.repository}@${digest}`;
     const known = arrivals.get(key);
-    if (known !== undefined)
-      return known.then((arrival) =>
-        arrival.kind === "here" ? arrival : { ...arrival, collapsed: true },
-      );
+    if (known !== undefined) {
+      const arrival = await known;
+      return arrival.kind === "here" ? arrival : { ...arrival, collapsed: true };
+    }
+    // Before others can join: they must not be refused for what this client has used up.
+    admitMiss();
     const arrival: Promise<Arrival> = arrive(place, digest, key, () => arrival);
     arrivals.set(key, arrival);
     arrival.catch(() => arrivals.delete(key));
-    return arrival;
+    return await arrival;
   };
 
   return {

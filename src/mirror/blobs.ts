@@ -10,7 +10,7 @@ import { clientError, saysAbsent, UpstreamFailure } from "./failure.ts";
 import { readGrowing, type Growth } from "./growing.ts";
 import type { Missing } from "./missing.ts";
 import type { Pace } from "./pace.ts";
-import type { CacheStatus, MirrorPlace } from "./place.ts";
+import { admitAll, type AdmitMiss, type CacheStatus, type MirrorPlace } from "./place.ts";
 import type { Storing } from "./storing.ts";
 import type { Upstream } from "./upstream.ts";
 import { oneOf } from "./connection.ts";
@@ -58,7 +58,7 @@ export function createMirrorBlobs(parts: {
   const bring = async (place: MirrorPlace, digest: Digest): Promise<void> => {
     try {
       if ((await metadata.blobs.find(place.repository, digest)) !== undefined) return;
-      const arrival = await arrivals.get(place, digest);
+      const arrival = await arrivals.get(place, digest, admitAll);
       if (arrival.kind !== "coming") return;
       // What is fetched ahead must be worth keeping by itself.
       const leave = arrival.join();
@@ -114,11 +114,16 @@ export function createMirrorBlobs(parts: {
      * where the upstream has said so.
      * @param left aborts when the client is gone: a blob that could not be kept is then no longer fetched
      */
-    async get(place: MirrorPlace, digest: Digest, left: AbortSignal): Promise<MirroredBlob> {
+    async get(
+      place: MirrorPlace,
+      digest: Digest,
+      left: AbortSignal,
+      admitMiss: AdmitMiss,
+    ): Promise<MirroredBlob> {
       const here = await metadata.blobs.find(place.repository, digest);
       if (here !== undefined) return cached(here);
       return await asking(place, digest, async () => {
-        const arrival = await arrivals.get(place, digest);
+        const arrival = await arrivals.get(place, digest, admitMiss);
         if (arrival.kind === "here") return cached(arrival.blob);
         const { growth, collapsed } = arrival;
         counters.add("misses");
@@ -154,7 +159,7 @@ export function createMirrorBlobs(parts: {
     async fetch(place: MirrorPlace, digest: Digest): Promise<void> {
       if ((await metadata.blobs.find(place.repository, digest)) !== undefined) return;
       await asking(place, digest, async () => {
-        const arrival = await arrivals.get(place, digest);
+        const arrival = await arrivals.get(place, digest, admitAll);
         if (arrival.kind === "here") return;
         counters.add("misses");
         const leave = arrival.join();
@@ -163,12 +168,13 @@ export function createMirrorBlobs(parts: {
     },
 
     /** What {@link get} would say of it, at the price of a HEAD. */
-    async head(place: MirrorPlace, digest: Digest): Promise<MirroredBlob> {
+    async head(place: MirrorPlace, digest: Digest, admitMiss: AdmitMiss): Promise<MirroredBlob> {
       const here = await metadata.blobs.find(place.repository, digest);
       if (here !== undefined) return cached(here);
       return await asking(place, digest, async () => {
-        counters.add("misses");
         const sizeBytes = await arrivals.sizeOfRunning(place, digest);
+        if (sizeBytes === undefined) admitMiss();
+        counters.add("misses");
         return {
           digest,
           sizeBytes: sizeBytes ?? (await askSize(upstream, place, digest)),

@@ -5,7 +5,7 @@ import { parseTag, type Reference, type Tag } from "../oci/reference.ts";
 import { describeFailure, UpstreamFailure } from "./failure.ts";
 import type { MirroredTags, TagPage } from "./lists.ts";
 import type { Mirror } from "./mirror.ts";
-import type { MirrorPlace } from "./place.ts";
+import { admitAll, type MirrorPlace } from "./place.ts";
 import type { ScheduleSettings } from "./settings.ts";
 import { selectTags } from "./tag-selection.ts";
 
@@ -65,7 +65,7 @@ export function createCopying(mirror: Mirror, metadata: Pick<Metadata, "blobs">)
     seen: Set<string>,
   ): AsyncGenerator<CopyStep> {
     const question = { isHead: false, isPull: false };
-    const found = await mirror.manifests.get(place, reference, question);
+    const found = await mirror.manifests.get(place, reference, question, admitAll);
     await found.stored;
     if (seen.has(found.digest) || found.content === undefined) return;
     seen.add(found.digest);
@@ -89,7 +89,7 @@ export function createCopying(mirror: Mirror, metadata: Pick<Metadata, "blobs">)
     options: CopyOptions,
     seen: Set<string>,
   ): AsyncGenerator<CopyStep> {
-    const { document } = await mirror.lists.referrers(place, subject, []);
+    const { document } = await mirror.lists.referrers(place, subject, [], admitAll);
     const { manifests } = JSON.parse(document.toString("utf8")) as {
       manifests: readonly { digest: Digest }[];
     };
@@ -101,7 +101,7 @@ export function createCopying(mirror: Mirror, metadata: Pick<Metadata, "blobs">)
     const tags: string[] = [];
     let next: TagPage | undefined = { n: tagsPerPage, last: undefined };
     while (next !== undefined) {
-      const page: MirroredTags = await mirror.lists.tags(place, next);
+      const page: MirroredTags = await mirror.lists.tags(place, next, admitAll);
       tags.push(...page.tags);
       if (tags.length > tagsAtMost)
         throw new UpstreamFailure("broken", `the list has more than ${tagsAtMost} tags`);

@@ -15,7 +15,7 @@ import type { Company } from "./company.ts";
 import { UpstreamFailure } from "./failure.ts";
 import type { ManifestHead } from "./manifests.ts";
 import type { Pace } from "./pace.ts";
-import type { MirrorPlace } from "./place.ts";
+import { admitAll, type AdmitMiss, type MirrorPlace } from "./place.ts";
 import type { ArrivedManifest, Storing } from "./storing.ts";
 import { oneOf } from "./connection.ts";
 import type { Upstream } from "./upstream.ts";
@@ -26,12 +26,20 @@ const accept = [OCI_INDEX, DOCKER_MANIFEST_LIST, OCI_MANIFEST, DOCKER_MANIFEST, 
 /** How often a fetch of another process is looked at. */
 const lookEveryMs = 20;
 
-/** Manifests on their way from the upstream: one request for all that wait for the same. Throws {@link UpstreamFailure}. */
+/**
+ * Manifests on their way from the upstream: one request for all that wait for the same. Throws {@link UpstreamFailure},
+ * and at once what `admitMiss` throws.
+ */
 export interface Incoming {
   /** What a HEAD tells; where the upstream's HEAD has no digest, the manifest is fetched. */
-  head(place: MirrorPlace, reference: Reference): Promise<ManifestHead>;
+  head(place: MirrorPlace, reference: Reference, admitMiss: AdmitMiss): Promise<ManifestHead>;
   /** Fetches and verifies a manifest, and begins to store it, under its tag if it has one. */
-  get(place: MirrorPlace, reference: Reference, tag?: Tag): Promise<ArrivedManifest>;
+  get(
+    place: MirrorPlace,
+    reference: Reference,
+    admitMiss: AdmitMiss,
+    tag?: Tag,
+  ): Promise<ArrivedManifest>;
   /** What is on its way to a tag right now. */
   pending(place: MirrorPlace, tag: Tag): Promise<ArrivedManifest> | undefined;
 }
@@ -55,11 +63,14 @@ export function createIncoming(parts: {
 
   const once = <T>(
     key: string,
+    admitMiss: AdmitMiss,
     work: () => Promise<T>,
     end: (result: T) => Promise<void> = nothingMore,
   ): Promise<T> => {
     const known = running.get(key) as Promise<T> | undefined;
     if (known !== undefined) return known.then((result) => pace.turn().then(() => result));
+    // Before others can join: they must not be refused for what this client has used up.
+    admitMiss();
     const begun = work();
     running.set(key, begun);
     const forget = (): void => void running.delete(key);
@@ -129,9 +140,11 @@ export function createIncoming(parts: {
   const get = (
     place: MirrorPlace,
     reference: Reference,
+    admitMiss: AdmitMiss,
     tag?: Tag,
     notBeforeMs = 0,
   ): Promise<ArrivedManifest> => {
+    const itself = `${place.repository} ${textOf(reference)} itself`;
     const fetch = async (): Promise<ArrivedManifest> => {
       await storing.room();
       const { bytes, mediaType } = await download(place, reference);
@@ -148,7 +161,7 @@ export function createIncoming(parts: {
         (await metadata.manifests.find(place.repository, reference));
       if (here !== undefined)
         return storing.keep(place, tags, here.content, here.mediaType, digest);
-      const found = await once(`${place.repository} ${digest} itself`, () =>
+      const found = await once(itself, admitAll, () =>
         forAll(place, reference, notBeforeMs, fetch),
       );
       if (tags.length === 0) return found;
@@ -157,12 +170,13 @@ export function createIncoming(parts: {
         config: found.config,
       };
     };
-    return once(`${place.repository} ${textOf(reference)} ${tag ?? ""}`, work, whenStored);
+    const key = `${place.repository} ${textOf(reference)} ${tag ?? ""}`;
+    return once(key, running.has(itself) ? admitAll : admitMiss, work, whenStored);
   };
 
   return {
-    get(place, reference, tag) {
-      const work = get(place, reference, tag);
+    get(place, reference, admitMiss, tag) {
+      const work = get(place, reference, admitMiss, tag);
       const name = reference.kind === "tag" ? reference.tag : tag;
       if (name === undefined) return work;
       const key = `${place.repository}:${name}`;
@@ -174,8 +188,8 @@ export function createIncoming(parts: {
       return work;
     },
     pending: ({ repository }, tag) => pending.get(`${repository}:${tag}`),
-    head: (place, reference) =>
-      once(`${place.repository} ${textOf(reference)} head`, async () => {
+    head: (place, reference, admitMiss) =>
+      once(`${place.repository} ${textOf(reference)} head`, admitMiss, async () => {
         const path = `manifests/${textOf(reference)}`;
         const asked = { name: place.name, path, headers: { accept } };
         const answer = await upstream.ask({ method: "HEAD", ...asked });
@@ -185,7 +199,7 @@ export function createIncoming(parts: {
         const sizeBytes = Number(oneOf(answer.headers["content-length"]) ?? Number.NaN);
         if (digest !== undefined && mediaType !== undefined && Number.isSafeInteger(sizeBytes))
           return { digest, mediaType, sizeBytes };
-        const found = await get(place, reference, undefined, clock());
+        const found = await get(place, reference, admitAll, undefined, clock());
         return {
           digest: found.digest,
           mediaType: found.mediaType,

@@ -1,7 +1,7 @@
 import { LRUCache } from "lru-cache";
 import type { OciError } from "../oci/errors.ts";
 import { clientError, saysAbsent, UpstreamFailure } from "./failure.ts";
-import type { CacheStatus } from "./place.ts";
+import type { AdmitMiss, CacheStatus } from "./place.ts";
 
 /** A list of an upstream, and the bytes that it takes in memory. */
 export interface Listed {
@@ -27,7 +27,7 @@ export interface ListCache {
   keep(key: string, value: Listed): void;
   /**
    * From memory while it is fresh, else from the upstream (`ask`); while that fails, from memory, or what `local` says.
-   * Throws `absent` where the upstream has said so.
+   * Throws `absent` where the upstream has said so, and what `admitMiss` throws.
    */
   through<T extends Listed>(
     key: string,
@@ -36,6 +36,7 @@ export interface ListCache {
       readonly ask: () => Promise<T>;
       readonly local: () => Promise<T>;
       readonly absent: OciError;
+      readonly admitMiss: AdmitMiss;
     },
   ): Promise<{ readonly value: T; readonly status: CacheStatus }>;
 }
@@ -45,9 +46,14 @@ export function createListCache(store: ListStore, clock: () => number): ListCach
 
   const keep = (key: string, value: Listed): void => void store.set(key, { value, atMs: clock() });
 
-  const fetch = <T extends Listed>(key: string, ask: () => Promise<T>): Promise<T> => {
+  const fetch = async <T extends Listed>(
+    key: string,
+    ask: () => Promise<T>,
+    admitMiss: AdmitMiss,
+  ): Promise<T> => {
     const known = running.get(key) as Promise<T> | undefined;
-    if (known !== undefined) return known;
+    if (known !== undefined) return await known;
+    admitMiss();
     const asking = ask()
       .then((value) => {
         keep(key, value);
@@ -55,7 +61,7 @@ export function createListCache(store: ListStore, clock: () => number): ListCach
       })
       .finally(() => running.delete(key));
     running.set(key, asking);
-    return asking;
+    return await asking;
   };
 
   return {
@@ -71,13 +77,17 @@ export function createListCache(store: ListStore, clock: () => number): ListCach
         readonly ask: () => Promise<T>;
         readonly local: () => Promise<T>;
         readonly absent: OciError;
+        readonly admitMiss: AdmitMiss;
       },
     ) {
       const known = store.get(key);
       if (known !== undefined && known.atMs + list.ttlMs > clock())
         return { value: known.value as T, status: { kind: "hit" } as const };
       try {
-        return { value: await fetch(key, list.ask), status: { kind: "miss" } as const };
+        return {
+          value: await fetch(key, list.ask, list.admitMiss),
+          status: { kind: "miss" } as const,
+        };
       } catch (error) {
         if (!(error instanceof UpstreamFailure)) throw error;
         if (saysAbsent(error)) throw clientError(error, list.absent);

@@ -8,7 +8,7 @@ import type { Tags } from "../registry/tags.ts";
 import type { Bodies } from "./bodies.ts";
 import { UpstreamFailure } from "./failure.ts";
 import { createListCache, type Listed, type ListStore } from "./list-cache.ts";
-import type { CacheStatus, MirrorPlace } from "./place.ts";
+import { admitAll, type AdmitMiss, type CacheStatus, type MirrorPlace } from "./place.ts";
 import type { MirrorSettings } from "./settings.ts";
 import { oneOf } from "./connection.ts";
 import type { Upstream, UpstreamAnswer } from "./upstream.ts";
@@ -134,7 +134,7 @@ export function createMirrorLists(parts: {
     new OciError("NAME_UNKNOWN", undefined, { detail: { name: repository } });
 
   return {
-    async tags(place: MirrorPlace, page: TagPage): Promise<MirroredTags> {
+    async tags(place: MirrorPlace, page: TagPage, admitMiss: AdmitMiss): Promise<MirroredTags> {
       const { repository } = place;
       const { n } = page;
       const last = page.last === undefined ? undefined : page.last.slice(0, longestLast);
@@ -149,6 +149,7 @@ export function createMirrorLists(parts: {
           return sized(items, more ? items.at(-1) : undefined);
         },
         absent: unknown(place),
+        admitMiss,
       });
       return shown(value, n, status);
     },
@@ -157,6 +158,7 @@ export function createMirrorLists(parts: {
       place: MirrorPlace,
       subject: Digest,
       artifactTypes: readonly string[],
+      admitMiss: AdmitMiss,
     ): Promise<MirroredReferrers> {
       const { repository } = place;
       const key = `${repository} referrers ${subject}`;
@@ -169,6 +171,7 @@ export function createMirrorLists(parts: {
           return indexOf(descriptorsOf(JSON.parse(document)));
         },
         absent: unknown(place),
+        admitMiss,
       });
       if (artifactTypes.length === 0) return { document: value.document, status };
       const wanted = [...artifactTypes].toSorted();
@@ -177,6 +180,7 @@ export function createMirrorLists(parts: {
         ask: () => filter(value, wanted),
         local: () => filter(value, wanted),
         absent: unknown(place),
+        admitMiss: admitAll,
       });
       return { document: filtered.value.document, status };
     },

@@ -11,7 +11,13 @@ import { clientError, saysAbsent, UpstreamFailure } from "./failure.ts";
 import type { Incoming } from "./incoming.ts";
 import type { Missing } from "./missing.ts";
 import type { Pace } from "./pace.ts";
-import { mirrorActor, type CacheStatus, type MirrorPlace } from "./place.ts";
+import {
+  admitAll,
+  mirrorActor,
+  type AdmitMiss,
+  type CacheStatus,
+  type MirrorPlace,
+} from "./place.ts";
 import type { MirrorSettings } from "./settings.ts";
 import type { ArrivedManifest, Storing } from "./storing.ts";
 import type { Upstream } from "./upstream.ts";
@@ -83,7 +89,7 @@ export function createMirrorManifests(parts: {
 
   const ask = async (place: MirrorPlace, tag: Tag): Promise<ManifestHead> => {
     const { repository } = place;
-    const head = await incoming.head(place, { kind: "tag", tag });
+    const head = await incoming.head(place, { kind: "tag", tag }, admitAll);
     const { digest } = head;
     heads.set(`${repository}:${tag}`, { ...head, atMs: clock() });
     const here = await metadata.manifests.find(repository, { kind: "tag", tag });
@@ -91,16 +97,17 @@ export function createMirrorManifests(parts: {
       await metadata.run("checkMirrorTag", { repository, tag, nowMs: clock() });
     // Many clients ask for the tag by HEAD alone and then for its digest, which may be here or come.
     else if (await isHere(place, digest))
-      await incoming.get(place, { kind: "digest", digest }, tag);
+      await incoming.get(place, { kind: "digest", digest }, admitAll, tag);
     else awaited.add(repository, digest, tag);
     return head;
   };
 
   /** One HEAD for all that want to know. */
-  const check = (place: MirrorPlace, tag: Tag): Promise<ManifestHead> => {
+  const check = (place: MirrorPlace, tag: Tag, admitMiss: AdmitMiss): Promise<ManifestHead> => {
     const key = `${place.repository}:${tag}`;
     const running = checks.get(key);
     if (running !== undefined) return running;
+    admitMiss();
     const work = ask(place, tag).finally(() => checks.delete(key));
     checks.set(key, work);
     work.catch(() => undefined);
@@ -132,18 +139,20 @@ export function createMirrorManifests(parts: {
     place: MirrorPlace,
     digest: Digest,
     question: ManifestQuestion,
+    admitMiss: AdmitMiss,
   ): Promise<MirroredManifest> => {
     const here = await metadata.manifests.find(place.repository, { kind: "digest", digest });
     if (here !== undefined) return served(here, { kind: "hit" });
     const reference = { kind: "digest", digest } as const;
     if (!question.isHead) {
-      const found = await fetched(place, question, incoming.get(place, reference));
+      const found = await fetched(place, question, incoming.get(place, reference, admitMiss));
       for (const tag of awaited.take(place.repository, digest))
-        await incoming.get(place, reference, tag);
+        await incoming.get(place, reference, admitAll, tag);
       return found;
     }
+    const asked = incoming.head(place, reference, admitMiss);
     counters.add("misses");
-    const head = await incoming.head(place, reference);
+    const head = await asked;
     return { ...head, content: undefined, status: miss, stored: isStored };
   };
 
@@ -154,6 +163,7 @@ export function createMirrorManifests(parts: {
     head: ManifestHead,
     question: ManifestQuestion,
     status: CacheStatus,
+    admitMiss: AdmitMiss,
   ): Promise<MirroredManifest> => {
     const { repository } = place;
     const here = await metadata.manifests.find(repository, { kind: "tag", tag });
@@ -163,7 +173,9 @@ export function createMirrorManifests(parts: {
       return { ...head, content: undefined, status: miss, stored: isStored };
     }
     const { digest } = head;
-    return await fetched(place, question, incoming.get(place, { kind: "digest", digest }, tag));
+    const admit = (await isHere(place, digest)) ? admitAll : admitMiss;
+    const work = incoming.get(place, { kind: "digest", digest }, admit, tag);
+    return await fetched(place, question, work);
   };
 
   const forget = async (place: MirrorPlace, tag: Tag): Promise<void> => {
@@ -186,6 +198,7 @@ export function createMirrorManifests(parts: {
     place: MirrorPlace,
     tag: Tag,
     question: ManifestQuestion,
+    admitMiss: AdmitMiss,
   ): Promise<MirroredManifest> => {
     const { repository } = place;
     const here = await metadata.manifests.find(repository, { kind: "tag", tag });
@@ -193,10 +206,18 @@ export function createMirrorManifests(parts: {
     const nowMs = clock();
     const head = heads.get(`${repository}:${tag}`);
     if (head !== undefined && head.atMs + ttl.tag > nowMs && head.atMs >= checkedAtMs)
-      return await byHead(place, tag, head, question, { kind: "hit" });
+      return await byHead(place, tag, head, question, { kind: "hit" }, admitMiss);
     if (here === undefined) {
-      if (question.isHead) return await byHead(place, tag, await check(place, tag), question, miss);
-      return await fetched(place, question, incoming.get(place, { kind: "tag", tag }));
+      if (question.isHead)
+        return await byHead(
+          place,
+          tag,
+          await check(place, tag, admitMiss),
+          question,
+          miss,
+          admitMiss,
+        );
+      return await fetched(place, question, incoming.get(place, { kind: "tag", tag }, admitMiss));
     }
     const freshForMs = checkedAtMs + tagTtlMs() - nowMs;
     if (freshForMs > 0)
@@ -209,11 +230,11 @@ export function createMirrorManifests(parts: {
       // The check goes on when nobody waits for it any more, and the next one profits.
       const late = new AbortController();
       const checked = await Promise.race([
-        check(place, tag),
+        check(place, tag, admitAll),
         pause(patienceMs, undefined, { signal: late.signal }).catch(() => undefined),
       ]).finally(() => late.abort());
       if (checked === undefined) return stale(here, checkedAtMs, undefined);
-      return await byHead(place, tag, checked, question, { kind: "hit" });
+      return await byHead(place, tag, checked, question, { kind: "hit" }, admitMiss);
     } catch (error) {
       if (saysAbsent(error)) {
         await forget(place, tag);
@@ -233,6 +254,7 @@ export function createMirrorManifests(parts: {
       place: MirrorPlace,
       reference: Reference,
       question: ManifestQuestion,
+      admitMiss: AdmitMiss,
     ): Promise<MirroredManifest> {
       parts.pace.arrived();
       const text = reference.kind === "tag" ? reference.tag : reference.digest;
@@ -248,8 +270,8 @@ export function createMirrorManifests(parts: {
       if (held !== undefined) return served(held, status, held.stored);
       try {
         return reference.kind === "tag"
-          ? await byTag(place, reference.tag, question)
-          : await byDigest(place, reference.digest, question);
+          ? await byTag(place, reference.tag, question, admitMiss)
+          : await byDigest(place, reference.digest, question, admitMiss);
       } catch (error) {
         if (saysAbsent(error)) missing.add(key, ttl.missing);
         throw clientError(error, absent);

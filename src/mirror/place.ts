@@ -15,5 +15,14 @@ export type CacheStatus =
   /** The upstream can't say whether it is still so. */
   | { readonly kind: "stale"; readonly ageSeconds: number; readonly reason: string };
 
+/**
+ * Called before each fetch from the upstream that a request begins; not where it joins one, nor for what is here. Throws
+ * TOOMANYREQUESTS when the client has begun too many (`limits.mirrorMisses`).
+ */
+export type AdmitMiss = () => void;
+
+/** For fetches that no client has asked for: schedules, prefetches, and checks of what is here. */
+export const admitAll: AdmitMiss = () => undefined;
+
 /** Who the audit log says it was that brought something in. */
 export const mirrorActor = systemActor("mirror");

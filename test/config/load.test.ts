@@ -57,6 +57,7 @@ describe("what nobody sets", () => {
         requestsPerClient: 1024,
         apiWrites: 50,
         anonymousTokens: 100,
+        mirrorMisses: 6000,
         connections: 0,
         connectionsPerAddress: 0,
         uploadRate: 1024,

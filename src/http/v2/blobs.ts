@@ -8,6 +8,7 @@ import { OCTET_STREAM } from "../../oci/media-types.ts";
 import { parseRange, type ByteRange } from "../../oci/range.ts";
 import type { Blobs } from "../../registry/blobs.ts";
 import type { Mirrored } from "../../mirror/mirrors.ts";
+import type { AdmitMiss } from "../../mirror/place.ts";
 import { pushedContentHeaders } from "../browsers.ts";
 import { cacheHeaders } from "../cache-status.ts";
 import { actorOf, callerOf } from "../caller.ts";
@@ -36,13 +37,17 @@ export function blobRoutes({
   readonly policy: Policy;
   readonly mayRedirect: MayRedirect;
 }): readonly Route[] {
-  const getMirrored = async (ctx: Context, { mirror, place }: Mirrored): Promise<void> => {
+  const getMirrored = async (
+    ctx: Context,
+    { mirror, place }: Mirrored,
+    admitMiss: AdmitMiss,
+  ): Promise<void> => {
     const digest = parseDigest(ctx["params"].digest);
     const left = new AbortController();
     ctx.res.once("close", () => left.abort());
     const blob = await (ctx.method === "HEAD"
-      ? mirror.blobs.head(place, digest)
-      : mirror.blobs.get(place, digest, left.signal));
+      ? mirror.blobs.head(place, digest, admitMiss)
+      : mirror.blobs.get(place, digest, left.signal, admitMiss));
     const headers = blobHeaders(blob, mirror.settings.visibility === "public");
     ctx.set({ ...headers, ...cacheHeaders(blob.status) });
     if (matchesIfNoneMatch(ctx.get("If-None-Match") || undefined, digest))
@@ -50,8 +55,13 @@ export function blobRoutes({
     await sendRange(ctx, blob);
   };
 
-  const get = async (ctx: Context, { repository, mirrored }: Target): Promise<void> => {
-    if (mirrored !== undefined) return await getMirrored(ctx, mirrored);
+  const get = async (
+    ctx: Context,
+    { repository, mirrored }: Target,
+    _: undefined,
+    admitMiss: AdmitMiss,
+  ): Promise<void> => {
+    if (mirrored !== undefined) return await getMirrored(ctx, mirrored, admitMiss);
     const blob = await blobs.get(repository, parseDigest(ctx["params"].digest));
     ctx.set(blobHeaders(blob, policy.isPublic(repository)));
     if (

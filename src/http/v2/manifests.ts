@@ -6,6 +6,7 @@ import { OciError } from "../../oci/errors.ts";
 import { parseReference, parseTag, type Reference, type Tag } from "../../oci/reference.ts";
 import type { Manifests, StoredManifest } from "../../registry/manifests.ts";
 import type { Mirrored } from "../../mirror/mirrors.ts";
+import type { AdmitMiss } from "../../mirror/place.ts";
 import { queryValues } from "../links.ts";
 import { pushedContentHeaders } from "../browsers.ts";
 import { cacheHeaders } from "../cache-status.ts";
@@ -27,10 +28,15 @@ export function manifestRoutes({
   readonly tally: Tally;
   readonly tagsPerPush: number;
 }): readonly Route[] {
-  const getMirrored = async (ctx: Context, { mirror, place }: Mirrored): Promise<void> => {
+  const getMirrored = async (
+    ctx: Context,
+    { mirror, place }: Mirrored,
+    admitMiss: AdmitMiss,
+  ): Promise<void> => {
     const reference = referenceOf(ctx);
     const isHead = ctx.method === "HEAD";
-    const found = await mirror.manifests.get(place, reference, { isHead, isPull: !isHead });
+    const question = { isHead, isPull: !isHead };
+    const found = await mirror.manifests.get(place, reference, question, admitMiss);
     ctx.set({ ...manifestHeaders(found), ...cacheHeaders(found.status) });
     if (matchesIfNoneMatch(ctx.get("If-None-Match") || undefined, found.digest))
       return sendNothing(ctx, 304);
@@ -45,8 +51,13 @@ export function manifestRoutes({
     ctx.body = Buffer.from(found.content);
   };
 
-  const get = async (ctx: Context, { repository, mirrored }: Target): Promise<void> => {
-    if (mirrored !== undefined) return await getMirrored(ctx, mirrored);
+  const get = async (
+    ctx: Context,
+    { repository, mirrored }: Target,
+    _: undefined,
+    admitMiss: AdmitMiss,
+  ): Promise<void> => {
+    if (mirrored !== undefined) return await getMirrored(ctx, mirrored, admitMiss);
     const reference = referenceOf(ctx);
     const found = await manifests.get(repository, reference);
     ctx.set(manifestHeaders(found));

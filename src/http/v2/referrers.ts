@@ -20,12 +20,12 @@ export function referrerRoutes({
       method: "get",
       path: "/v2/*name/referrers/:digest",
       permission: { kind: "repository", actions: ["pull"] },
-      handle: async (ctx: Context, { repository, asked, mirrored }: Target) => {
+      handle: async (ctx: Context, { repository, asked, mirrored }: Target, _, admitMiss) => {
         const subject = parseDigest(ctx["params"].digest);
         const artifactTypes = artifactTypesOf(queryValues(ctx, "artifactType"));
         if (mirrored !== undefined) {
           const { mirror, place } = mirrored;
-          const found = await mirror.lists.referrers(place, subject, artifactTypes);
+          const found = await mirror.lists.referrers(place, subject, artifactTypes, admitMiss);
           if (artifactTypes.length > 0) ctx.set("OCI-Filters-Applied", "artifactType");
           ctx.set({ "Content-Type": OCI_INDEX, ...cacheHeaders(found.status) });
           ctx.body = found.document;

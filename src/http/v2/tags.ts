@@ -17,11 +17,11 @@ export function tagRoutes({
       method: "get",
       path: "/v2/*name/tags/list",
       permission: { kind: "repository", actions: ["pull"] },
-      handle: async (ctx: Context, { repository, asked, mirrored }: Target) => {
+      handle: async (ctx: Context, { repository, asked, mirrored }: Target, _, admitMiss) => {
         if (mirrored !== undefined) {
           const n = parsePageSize(queryValue(ctx, "n"), pageSize) ?? pageSize;
           const wanted = { n, last: queryValue(ctx, "last") };
-          const found = await mirrored.mirror.lists.tags(mirrored.place, wanted);
+          const found = await mirrored.mirror.lists.tags(mirrored.place, wanted, admitMiss);
           if (found.next !== undefined)
             setNextLink(ctx, `/v2/${asked}/tags/list`, [
               ["last", found.next.last],
