@@ -14,10 +14,10 @@ export interface JsonBounds {
 }
 
 /**
- * Room for an image manifest of 10,000 layers with five annotations each. A document at these bounds is read in less
+ * Room for an image manifest of 5,000 layers with five annotations each. A document at these bounds is read in less
  * than 100 ms; without them 4 MiB of short keys take a second.
  */
-export const defaultJsonBounds: JsonBounds = { maxDepth: 64, maxValues: 100_000, maxKeys: 10_000 };
+export const defaultJsonBounds: JsonBounds = { maxDepth: 64, maxValues: 50_000, maxKeys: 10_000 };
 
 const QUOTE = 0x22;
 const COMMA = 0x2c;

@@ -74,7 +74,7 @@ function readLayer(value: unknown, i: number): ManifestReference {
  * Layers, or children, of one manifest. Images have up to 127 layers, models and datasets several thousand; each costs
  * a row, and reads of the whole list.
  */
-export const descriptorsAtMost = 10_000;
+export const descriptorsAtMost = 5_000;
 
 /** A list that must be there, but may be null: Go programs write an empty list so. */
 function readList(fields: Fields, key: string): readonly unknown[] {

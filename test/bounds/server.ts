@@ -92,3 +92,5 @@ process.on("message", (question: Question) => {
 });
 send({ kind: "ready", port: berth.port, world });
 await new Promise((resolve) => process.once("disconnect", resolve));
+await berth.close();
+process.exit();

@@ -104,22 +104,22 @@ const index = (entries: string, rest = ""): string =>
 
 const manifests: Row = () =>
   [
-    index(list(10_000, descriptor)),
+    index(list(5_000, descriptor)),
     index(list(27_412, descriptor)),
-    index(list(9_990, (at) => descriptor(at, `,"annotations":{"a":"b","c":"d","e":"f","g":"h"}`))),
+    index(list(5_000, (at) => descriptor(at, `,"annotations":{"a":"b","c":"d","e":"f"}`))),
     index(
-      list(9_990, (at) =>
+      list(5_000, (at) =>
         descriptor(at, `,"platform":{"os":"l","architecture":"a","variant":"v"}`),
       ),
     ),
-    index(descriptor(1, `,"urls":[${list(90_000, (at) => `"http://a.b/${at}"`)}]`)),
+    index(descriptor(1, `,"urls":[${list(45_000, (at) => `"http://a.b/${at}"`)}]`)),
     index(
-      list(9, (at) => descriptor(at, `,"annotations":{${list(9_999, (key) => `"k${key}":""`)}}`)),
+      list(4, (at) => descriptor(at, `,"annotations":{${list(9_999, (key) => `"k${key}":""`)}}`)),
     ),
-    index("", `,"x":[${list(9, () => `{${list(9_990, (key) => `"\\u0041${key}":0`)}}`)}]`),
+    index("", `,"x":[${list(4, () => `{${list(9_990, (key) => `"\\u0041${key}":0`)}}`)}]`),
     index("", `,"annotations":{${list(350_000, (key) => `"${key.toString(36)}":""`)}}`),
     index("", `,"annotations":{"a":"${"x".repeat(4_000_000)}"}`),
-    index("", `,"x":[${list(90_000, () => "[[[[[[[[[[1]]]]]]]]]]")}]`),
+    index("", `,"x":[${list(4_000, () => "[[[[[[[[[[1]]]]]]]]]]")}]`),
     index("", `,"x":"${String.raw`\u0041`.repeat(680_000)}"`),
     index(descriptor(1, `,"data":"${"AAAA".repeat(1_000_000)}"`)),
   ].map((body) => ({

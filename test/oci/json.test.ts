@@ -355,8 +355,8 @@ describe("strict JSON", () => {
         .join()}]`;
     const object = (keys: number): string =>
       `{${Array.from({ length: keys }, (_, key) => `"${key}":0`).join()}}`;
-    assert.doesNotThrow(() => parse(list(100_000)));
-    assert.equal(refusalOf(list(100_001))[0], "more than 100000 values");
+    assert.doesNotThrow(() => parse(list(50_000)));
+    assert.equal(refusalOf(list(50_001))[0], "more than 50000 values");
     assert.doesNotThrow(() => parse(object(10_000)));
     assert.equal(refusalOf(object(10_001))[0], "more than 10000 keys in one object");
     assert.throws(() => parse(list(5), { maxValues: 4 }), JsonBoundError);
