@@ -17,7 +17,7 @@ const mostBytes = 100e6;
 /** The calibration takes so long on a core of 3 GHz; a slower one has more time for everything. */
 const calibratedMs = 20;
 /** Other processes may stop the server at any moment, but not each time. */
-const tries = 4;
+const tries = 8;
 
 class MeasuredServer {
   readonly #child: ChildProcess;
