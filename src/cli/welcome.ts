@@ -25,7 +25,7 @@ export function welcome({ version, url, port, config, administrator }: Welcome):
     `docker tag alpine ${image}`,
     `docker push ${image}`,
   ];
-  return `Berth ${version} listens on ${url} (data in ${config.data}).${passwordStep(administrator, config)} Push a first image:
+  return `Berth ${version} listens on ${url} (data in ${config.data}).${passwordStep(administrator, config)}Push a first image:
 
 ${linesOf(commands)}
 `;
@@ -36,7 +36,7 @@ function passwordStep(
   administrator: Welcome["administrator"],
   { data }: Welcome["config"],
 ): string {
-  if (administrator === undefined || administrator.hasPassword) return "";
+  if (administrator === undefined || administrator.hasPassword) return " ";
   const { name } = administrator;
   const folder = /^[\w./-]+$/.test(data) ? data : `'${data.replaceAll("'", "'\\''")}'`;
   return `
