@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
-import { chownSync, mkdirSync, readdirSync } from "node:fs";
+import { chmodSync, chownSync, mkdirSync, readdirSync } from "node:fs";
 import path from "node:path";
 import { test } from "node:test";
 import { spawnSync } from "node:child_process";
 import process from "node:process";
-import { newFolder } from "./support/scratch.ts";
+import { newFolder, scratch } from "./support/scratch.ts";
 
 const owner = 12_345;
 const env = { PATH: process.env["PATH"] };
@@ -12,7 +12,9 @@ const env = { PATH: process.env["PATH"] };
 /** Runs the command line as a user; without one as root. */
 function berth(words: readonly string[], user?: number) {
   const node = [process.execPath, path.resolve("dist/main.js"), ...words];
-  const as = ["setpriv", `--reuid=${user}`, `--regid=${user}`, "--clear-groups"];
+  // The folder of this checkout may be closed to other users.
+  const reads = ["--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search"];
+  const as = ["setpriv", `--reuid=${user}`, `--regid=${user}`, "--clear-groups", ...reads];
   const [file = "", ...rest] = user === undefined ? node : [...as, ...node];
   const { status, stdout, stderr } = spawnSync(file, rest, { env, encoding: "utf8" });
   return { status, stdout, stderr };
@@ -20,6 +22,7 @@ function berth(words: readonly string[], user?: number) {
 
 test("a command that root runs on the folder of a service user is refused, and leaves nothing there", () => {
   const data = path.join(newFolder("owner"), "data");
+  chmodSync(scratch, 0o711);
   mkdirSync(data);
   chownSync(data, owner, owner);
   const listen = ["--listen", "192.0.2.1:1"];

@@ -7,7 +7,7 @@ import { losses } from "../crash/losses.ts";
 import { startBerth } from "./support/berth.ts";
 import { mountImage } from "./support/disks.ts";
 import { finish } from "./support/finish.ts";
-import { misanswered, tryAllWays } from "./support/requests.ts";
+import { misanswered, saysWhy, tryAllWays } from "./support/requests.ts";
 import { newPath } from "./support/scratch.ts";
 import { run } from "./support/shell.ts";
 import { startTally } from "./support/tally.ts";
@@ -32,9 +32,7 @@ test("the file system turns read-only", async (t) => {
   // A session that is opened promises nothing yet.
   if (attempts.some(({ answer }) => answer.status === 201))
     tally.lost.push("a write was acknowledged");
-  const { status, body } = await berth.wire.send("GET", "/readyz");
-  if (status !== 503 || !/EROFS|read-only/i.test(String(body)))
-    tally.lost.push(`readiness: ${status} ${String(body)}`);
+  await saysWhy(berth, /EROFS|read-only/i);
   tally.lost.push(...(await losses(berth.wire, ledger)));
   tally.rounds = 1;
 

@@ -11,6 +11,7 @@ import {
   becomesReady,
   isRefused,
   misanswered,
+  saysWhy,
   tryAllWays,
   type Attempt,
 } from "./support/requests.ts";
@@ -115,11 +116,7 @@ for (const { fault, prepare, begin, end, statuses, named } of shortages) {
         attempts.push(...(await tryAllWays(berth.wire, ledger, `${name}-${attempt}`)));
       tally.lost.push(...misanswered(attempts, statuses));
       if (refusals(attempts) === 0) tally.lost.push("no write was refused");
-      if (named !== undefined) {
-        const { status, body } = await berth.wire.send("GET", "/readyz");
-        if (status !== 503 || !named.test(String(body)))
-          tally.lost.push(`readiness: ${status} ${String(body)}`);
-      }
+      if (named !== undefined) await saysWhy(berth, named);
       tally.lost.push(...(await losses(berth.wire, ledger)).map((told) => `meanwhile: ${told}`));
 
       await end(data, berth);

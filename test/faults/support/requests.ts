@@ -4,6 +4,7 @@ import { contentOf } from "../../crash/content.ts";
 import type { Ledger } from "../../crash/ledger.ts";
 import { octets, withDigest } from "../../crash/uploader.ts";
 import type { Answer, Wire } from "../../crash/wire.ts";
+import { waitUntil } from "../../support/wait.ts";
 import type { Berth } from "./berth.ts";
 
 const KiB = 1024;
@@ -119,4 +120,12 @@ export async function becomesReady({ wire }: Berth, withinMs = 10_000): Promise<
     if (tookMs > withinMs) throw new Error(`not ready after ${withinMs} ms: ${String(body)}`);
     await pause(50);
   }
+}
+
+/** Until readiness is 503 and says why; what it said is good for two seconds. */
+export async function saysWhy({ wire }: Berth, reason: RegExp): Promise<void> {
+  await waitUntil(`readiness says ${String(reason)}`, async () => {
+    const { status, body } = await wire.send("GET", "/readyz");
+    return status === 503 && reason.test(String(body));
+  });
 }
