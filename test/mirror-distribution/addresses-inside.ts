@@ -60,7 +60,9 @@ test("a private address is reached neither by a name, nor by a redirect, nor by 
       outgoing.writeHead(307, { Location: `${redirectTo}${incoming.url}` }).end();
       return;
     }
-    const { method, url, headers } = incoming;
+    const { method, url } = incoming;
+    // An open registry answers to no other host name than its own.
+    const headers = { ...incoming.headers, host: "127.0.0.1" };
     const target = { host: "127.0.0.1", port: upstream.port, method, path: url, headers };
     request(target, (answer) => {
       outgoing.writeHead(answer.statusCode ?? 502, { ...answer.headers, connection: "close" });

@@ -12,6 +12,8 @@ test("addresses that are not public are never reached, whatever names and redire
   const { NODE_TEST_CONTEXT: _, ...env } = process.env;
   const child = spawn("unshare", ["--net", "--mount", ...node], {
     env,
+    // What it opens may keep it from ending where it fails.
+    timeout: 120_000,
     stdio: ["ignore", "pipe", "pipe"],
   });
   let text = "";
