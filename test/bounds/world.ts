@@ -47,7 +47,7 @@ async function pushIndexes(own: Parameters<typeof putManifest>[0], descriptor: o
   const index = (manifests: readonly object[]): Buffer =>
     Buffer.from(JSON.stringify({ schemaVersion: 2, mediaType: ociIndex, manifests }));
   const many = index(
-    Array.from({ length: 5_000 }, (_, at) => ({
+    Array.from({ length: 4_900 }, (_, at) => ({
       ...descriptor,
       platform: { os: "linux", architecture: `a${at}`, variant: "v8" },
     })),
@@ -74,7 +74,7 @@ async function pushConfigs(own: Parameters<typeof putManifest>[0], layer: Digest
     const history = Array.from({ length: 100 }, (_, at) => ({ created_by: `RUN ${at}` }));
     const text = JSON.stringify({ os: "linux", config: { Env: variables }, history });
     const digest = await pushBlob(own, "mia/big", text);
-    const layers = Array.from({ length: 9_000 }, () => ({
+    const layers = Array.from({ length: 4_900 }, () => ({
       ...{ mediaType: "application/vnd.oci.image.layer.v1.tar", digest: layer, size: 7 },
     }));
     const config = {
