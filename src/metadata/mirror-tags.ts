@@ -57,7 +57,7 @@ export function createMirrorTagReads(db: Database) {
       return [...new Set(rows.map((row) => row.digest))];
     },
 
-    /** Where a foreign layer lies, as manifests of the repository say. */
+    /** The URLs that manifests of the repository give for a layer. Those of configs and children are never fetched. */
     async urlsOf(repository: RepositoryName, digest: Digest): Promise<readonly string[]> {
       const rows = await db
         .selectFrom("manifest_references")
@@ -65,6 +65,7 @@ export function createMirrorTagReads(db: Database) {
         .innerJoin("repositories", "repositories.id", "manifests.repository_id")
         .select("manifest_references.urls as urls")
         .where("manifest_references.digest", "=", digest)
+        .where("manifest_references.kind", "=", "layer")
         .where("manifest_references.urls", "is not", null)
         .where("repositories.name", "=", repository)
         .limit(10)

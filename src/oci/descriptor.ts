@@ -41,9 +41,9 @@ const DESCRIPTOR_KEYS = knownKeys(
 );
 
 /**
- * Reads a descriptor. `urls` must be http or https without a fragment. Inline `data` is not read: consumers verify it
- * (image-spec descriptor.md, "Embedded Content"), and clients push data that does not match (`regctl image mod
- * --data-max`). Throws MANIFEST_INVALID naming the place, given that of the descriptor (`layers[3]`).
+ * Reads a descriptor. `urls` may hold any text; those of a layer are checked by `readImageReferences`. Inline `data` is
+ * not read: consumers verify it (image-spec descriptor.md, "Embedded Content"), and clients push data that does not
+ * match (`regctl image mod --data-max`). Throws MANIFEST_INVALID naming the place, given that of the descriptor (`layers[3]`).
  */
 export function parseDescriptor(value: unknown, path: string): Descriptor {
   const fields = readFields(value, path, DESCRIPTOR_KEYS);
@@ -52,7 +52,7 @@ export function parseDescriptor(value: unknown, path: string): Descriptor {
   const digest = readDigest(fields);
   const sizeBytes = readSize(fields);
   const artifactType = readArtifactType(fields);
-  const urls = readUrls(fields);
+  const urls = readTexts(fields, "urls");
   const annotations = readAnnotations(fields);
   const platform = fields.get("platform");
   return {
@@ -87,16 +87,4 @@ function readSize(fields: Fields): number {
   const size = fields.get("size");
   if (typeof size === "number" && Number.isSafeInteger(size) && size >= 0) return size;
   throw invalidManifest(join(fields.path, "size"), "must be a number of bytes");
-}
-
-function readUrls(fields: Fields): readonly string[] | undefined {
-  const urls = readTexts(fields, "urls");
-  const wrong = urls?.findIndex((url) => !isLayerUrl(url)) ?? -1;
-  if (wrong === -1) return urls;
-  const path = `${join(fields.path, "urls")}[${wrong}]`;
-  throw invalidManifest(path, "must be an http or https URL without a fragment");
-}
-
-function isLayerUrl(text: string): boolean {
-  return /^https?:\/\/[^\s#]+$/i.test(text) && URL.canParse(text);
 }

@@ -63,11 +63,22 @@ export function readNamedContent(fields: Fields): readonly ManifestReference[] {
 function readLayer(value: unknown, i: number): ManifestReference {
   const path = `layers[${i}]`;
   const layer = parseDescriptor(value, path);
+  const invalid = layer.urls?.findIndex((url) => !isLayerUrl(url)) ?? -1;
+  if (invalid !== -1)
+    throw invalidManifest(
+      `${join(path, "urls")}[${invalid}]`,
+      "must be an http or https URL without a fragment",
+    );
   const hasUrls = layer.urls !== undefined && layer.urls.length > 0;
   if (isDockerForeignLayer(layer.mediaType) && !hasUrls) {
     throw invalidManifest(join(path, "urls"), "must not be empty: the layer is foreign");
   }
   return { ...layer, kind: "layer", required: !hasUrls };
+}
+
+/** Clients and mirrors fetch a layer from its URLs. Those of a config or of a child are never fetched, and not checked. */
+function isLayerUrl(text: string): boolean {
+  return /^https?:\/\/[^\s#]+$/i.test(text) && URL.canParse(text);
 }
 
 /**

@@ -3,6 +3,7 @@ import { existsSync, readdirSync } from "node:fs";
 import path from "node:path";
 import { describe, test } from "node:test";
 import { digestOf } from "../../src/oci/digest.ts";
+import { OCI_INDEX } from "../../src/oci/media-types.ts";
 import { collect, ociManifest, pushBlob } from "../support/berth.ts";
 import { waitUntil } from "../support/wait.ts";
 import { newGate, openClient } from "./client.ts";
@@ -165,4 +166,30 @@ test("allow and deny decide which repositories a mirror asks for, and what is mi
   for (let round = 0; round < 3; round += 1)
     await mirror.api.get("/v2/docker.io/team/app/manifests/1").expect(404);
   assert.deepEqual(upstream.seen, ["GET /v2/team/app/manifests/1"]);
+});
+
+test("the urls of a child or of a config are never fetched, not even from a host in mirrors[].hydrate", async () => {
+  const content = Buffer.from("content that only another host has");
+  const digest = digestOf(content);
+  const other = await startScriptedUpstream((_, response) => response.end(content));
+  const named = {
+    ...{ mediaType: "application/x", digest, size: content.length },
+    urls: [`${other.url}/content`],
+  };
+  const image = { schemaVersion: 2, mediaType: ociManifest, config: named, layers: [] };
+  const index = { schemaVersion: 2, mediaType: OCI_INDEX, manifests: [named] };
+  const upstream = await startScriptedUpstream((request, response) => {
+    const document = [index, image].find((_, at) => request.url?.endsWith(`/manifests/${at}`));
+    const { mediaType } = document ?? { mediaType: "text/plain" };
+    response.writeHead(document === undefined ? 404 : 200, { "Content-Type": mediaType });
+    response.end(document && JSON.stringify(document));
+  });
+  const { host } = new URL(other.url);
+  const mirror = await startMirrorOf(upstream.url, { hydrate: [host] });
+  for (const [tag, repository] of ["index", "image"].entries()) {
+    const path = `/v2/docker.io/team/${repository}`;
+    await mirror.api.get(`${path}/manifests/${tag}`).expect(200);
+    await mirror.api.get(`${path}/blobs/${digest}`).expect(404);
+  }
+  assert.deepEqual(other.seen, []);
 });

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { digestOf } from "../../../src/oci/digest.ts";
+import { OCI_INDEX } from "../../../src/oci/media-types.ts";
 import { describeApi, ociManifest, pushImageParts, putManifest } from "../../support/berth.ts";
 
 const absent = digestOf(Buffer.from("bytes that nobody pushed"));
@@ -38,6 +39,10 @@ describeApi(
         ...image,
         config: { ...image.config, data: "e30=" },
       }),
+      "a config with a text that is no URL in urls": (image) => ({
+        ...image,
+        config: { ...image.config, urls: ["example.com/url"] },
+      }),
       "annotations whose value is null": (image) => ({
         ...image,
         annotations: { "org.example.a": null, "org.example.b": "text" },
@@ -51,6 +56,20 @@ describeApi(
         ],
       }),
     };
+    test("an index whose child has a text that is no URL in urls is accepted and served as it was pushed", async () => {
+      const image = Buffer.from(JSON.stringify(await imageIn("lenient/app")));
+      await putManifest(berth(), "lenient/app", "1", image).expect(201);
+      const child = { mediaType: ociManifest, digest: digestOf(image), size: image.length };
+      const manifests = ["example.com/url", "ftp://a/#b", ""].map((url) => ({
+        ...child,
+        urls: [url],
+      }));
+      const index = { schemaVersion: 2, mediaType: OCI_INDEX, manifests };
+      await put("lenient/app", index, OCI_INDEX).expect(201);
+      const { text } = await berth().api.get("/v2/lenient/app/manifests/1").buffer(true);
+      assert.equal(text, JSON.stringify(index));
+    });
+
     for (const [what, change] of Object.entries(harmless))
       test(`${what}, is taken and served as it was pushed`, async () => {
         const document = change(await imageIn("lenient/app"));
@@ -63,6 +82,15 @@ describeApi(
       "a key that differs only in case from a known one": (image) => ({ ...image, Layers: [] }),
       "a negative size": (image) => ({ ...image, config: { ...image.config, size: -1 } }),
       "layers and manifests": (image) => ({ ...image, manifests: [] }),
+      "an absent layer with a text that is no URL in urls": (image) => ({
+        ...image,
+        layers: [{ ...image.layers[0], digest: absent, urls: ["example.com/url"] }],
+      }),
+      "an absent child whose urls are valid": (image) => ({
+        schemaVersion: 2,
+        mediaType: OCI_INDEX,
+        manifests: [{ ...image.layers[0], digest: absent, urls: ["https://example.com/url"] }],
+      }),
       "an absent layer without urls": (image) => ({
         ...image,
         layers: [{ ...image.layers[0], digest: absent }],
@@ -70,7 +98,9 @@ describeApi(
     };
     for (const [what, change] of Object.entries(harmful))
       test(`${what}, is still refused`, async () => {
-        await put("lenient/app", change(await imageIn("lenient/app"))).expect(400);
+        const document = change(await imageIn("lenient/app")) as Fields;
+        const type = document["mediaType"] === OCI_INDEX ? OCI_INDEX : ociManifest;
+        await put("lenient/app", document, type).expect(400);
       });
 
     test("a key twice is still refused", async () => {
