@@ -91,6 +91,19 @@ const proxies: Readonly<
     writeFileSync(file, `{\n  admin off\n  auto_https disable_redirects\n}\n${site}`);
     return ["caddy", "run", "--adapter", "caddyfile", "--config", file];
   },
+  traefik(folder, port, berth) {
+    const files = [path.join(folder, "traefik.yaml"), path.join(folder, "berth.yaml")] as const;
+    const settings = example("yaml traefik.yaml")
+      .replace(":443", `127.0.0.1:${port}`)
+      .replace("/etc/traefik/berth.yaml", files[1]);
+    // Traefik asks its makers for newer versions; the network of a test is the loopback.
+    writeFileSync(files[0], `global:\n  checkNewVersion: false\n${settings}`);
+    const routes = example("yaml berth.yaml")
+      .replaceAll("/etc/ssl", folder)
+      .replace("127.0.0.1:5000", berth);
+    writeFileSync(files[1], routes);
+    return ["traefik", `--configFile=${files[0]}`];
+  },
 };
 
 for (const [name, configure] of Object.entries(proxies)) {
