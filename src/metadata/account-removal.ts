@@ -11,7 +11,7 @@ export type AccountRemoval =
   /** Organisations that would have no owner any more. */
   | { readonly kind: "last-owner"; readonly organisations: readonly string[] };
 
-/** Removes an account and what hangs on it: memberships, teams, permissions, access tokens. */
+/** Removes an account with its memberships, teams, permissions, access tokens and the invites that it has sent. */
 async function deleteAccount(
   tx: Database,
   { actor, nowMs, name, kind }: Deed & { readonly name: string; readonly kind: AccountKind },
@@ -38,6 +38,8 @@ async function deleteAccount(
   // Before the row goes: the audit row is of this account, and of no later one of its name.
   await writeAudit(tx, { nowMs, actor, account: name, action, subject: name });
   await tx.deleteFrom("accounts").where("id", "=", account.id).execute();
+  // As when an owner is dismissed: an invite holds only as long as its inviter may send it.
+  await tx.deleteFrom("invites").where("inviter", "=", account.name).execute();
   return { kind: "deleted" };
 }
 

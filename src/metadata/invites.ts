@@ -94,8 +94,8 @@ async function deleteInvite(
 
 /**
  * Makes the actor, whom the invite is for, a member with its role, and one of its team, and ends it: all at once, so
- * that an invite is either accepted or taken back. False if there is none (any more), or it is for somebody else.
- * Somebody who is a member already keeps the role that they have.
+ * that an invite is either accepted or taken back. False if there is none (any more), if it is for another user, or if its
+ * sender could not send it now. A user who is a member already keeps the role.
  */
 async function acceptInvite(
   tx: Database,
@@ -103,10 +103,11 @@ async function acceptInvite(
 ): Promise<boolean> {
   const found = await tx
     .selectFrom("invites")
-    .select(["organisation_id", "user_id", "role"])
+    .select(["organisation_id", "user_id", "role", "inviter"])
     .where("id", "=", id)
     .executeTakeFirst();
   if (found === undefined || found.user_id !== actor.accountId) return false;
+  if (!(await mayInvite(tx, found.inviter, found.organisation_id))) return false;
   const ended = await endInvite(tx, { actor, nowMs, id, action: "org.member.invite.accept" });
   if (ended === undefined) return false;
   const { organisation_id: organisationId, user_id: userId, role } = found;
@@ -115,6 +116,14 @@ async function acceptInvite(
   await addMember(tx, { organisationId, userId, role, organisation, user, actor, nowMs });
   if (team !== null) await addTeamMember(tx, { organisation, team, user, actor, nowMs });
   return true;
+}
+
+/** Whether an account may invite to an organisation now: an owner, an administrator, or the organisation by its token. */
+async function mayInvite(tx: Database, name: string, organisationId: number): Promise<boolean> {
+  const account = await findAccount(tx, name);
+  if (account === undefined || account.disabled) return false;
+  if (account.isAdmin || account.id === organisationId) return true;
+  return (await findRole(tx, organisationId, account.id)) === "owner";
 }
 
 async function endInvite(

@@ -95,6 +95,17 @@ describe("users", () => {
       ["root", "tom"],
     );
   });
+
+  test("are deleted with the invites that they have sent", async () => {
+    const { users, organisations, metadata } = await open();
+    await organisations.addMember(actor, "team", "root", "owner");
+    await users.add(actor, { name: "mia", password });
+    const ann = judged({ accountId: 8, name: "ann", peer: "192.0.2.2" });
+    const invite = { id: "one", organisation: "team", user: "mia", role: "owner" } as const;
+    await metadata.run("createInvite", { ...invite, actor: ann, nowMs: start });
+    await users.delete(actor, "ann");
+    assert.deepEqual(await metadata.invites.ofOrganisation("team"), []);
+  });
 });
 
 describe("organisations", () => {

@@ -56,6 +56,20 @@ describe("an invite", () => {
   });
 });
 
+test("an invite is not accepted while the account that has sent it is disabled", async () => {
+  berth.exec(`INSERT INTO members SELECT ${team}, id, 'owner', 0 FROM accounts WHERE name = 'tom'`);
+  const tom = await hubAs(berth, "tom");
+  const sent = { org: "team", invitees: ["mia"], role: "owner" };
+  const { body } = await tom("post", "/v2/invites/bulk", sent);
+  const id = textOf((body["invitees"] as Body)[0]?.["invite"]?.["id"]);
+  berth.exec("UPDATE accounts SET disabled = 1 WHERE name = 'tom'");
+  assert.equal((await mia("post", `/v2/invites/${id}/accept`)).status, 404);
+  assert.equal(await roleOf("mia"), undefined);
+  berth.exec("UPDATE accounts SET disabled = 0 WHERE name = 'tom'");
+  assert.equal((await mia("post", `/v2/invites/${id}/accept`)).status, 204);
+  for (const user of ["mia", "tom"]) await ann("delete", `/v2/orgs/team/members/${user}`);
+});
+
 describe("adding somebody who is no member to the owners of an organisation", () => {
   test("by an owner invites them, and makes them an owner when they say yes", async () => {
     const added = await ann("post", "/v2/orgs/team/groups/owners/members", { member: "eve" });
