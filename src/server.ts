@@ -84,6 +84,10 @@ export async function startServer(
     server.once("error", reject);
     const host = listen.host === "" ? {} : { host: listen.host };
     server.listen({ port: listen.port, backlog, ...host }, resolve);
+  }).catch((error: unknown) => {
+    // An open server would keep the process from ending.
+    ops?.close();
+    throw error;
   });
   server.on("error", (error) => logger.error({ err: error }, "listening failed"));
 

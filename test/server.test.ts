@@ -141,6 +141,29 @@ describe("a second signal", () => {
   }
 });
 
+describe("a client that goes away", () => {
+  test("ends all responses of its connection, also those that wait behind another one", async () => {
+    const ended: (string | undefined)[] = [];
+    const { held, handle, arrival } = createHeld();
+    const { server } = await start({
+      handle(request, response) {
+        response.once("close", () => ended.push(request.url));
+        handle(request, response);
+      },
+    });
+    const client = await connect(
+      server.port,
+      ["/1", "/2", "/3", "/4"].map((url) => get(url)).join(""),
+    );
+    await arrival(4);
+    held[0]?.end("the answer to /1");
+    await client.until("the answer to /1");
+    client.socket.destroy();
+    await waitUntil("all responses have ended", () => ended.length >= 4);
+    assert.deepEqual(ended.toSorted(), ["/1", "/2", "/3", "/4"]);
+  });
+});
+
 describe("limits", () => {
   test("a connection on which nothing moves is closed after limits.idle", async () => {
     const { server } = await start({ handle: createHeld().handle, limits: { idle: 100 } });

@@ -9,6 +9,7 @@ import {
 } from "../concurrency/budgets.ts";
 import { OciError } from "../oci/errors.ts";
 import { peerOf } from "./caller.ts";
+import { whenClosed } from "./early-end.ts";
 
 /*
  * What one client may use at one time, whatever it asks for. Every request passes `enter` after its client is known and
@@ -88,7 +89,7 @@ export function createBudgets(limits: BudgetLimits, clock: () => number, process
         take(tokens, address, "tokens for clients without an account");
       if (!running.acquire(key))
         throw tooMany("too many requests of this client are running: try again later", 1000);
-      ctx.res.once("close", () => running.release(key));
+      whenClosed(ctx.res, () => running.release(key));
       return key;
     },
     admitMiss: (client) => take(misses, client, "requests for what is not in the mirror yet"),

@@ -1,5 +1,11 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 
+/** Calls the listener when the response has ended or its client is gone; at once if that was before. */
+export function whenClosed(response: ServerResponse, listener: () => void): void {
+  if (response.destroyed) listener();
+  else response.once("close", listener);
+}
+
 /** Bytes that a client which is still sending brings in this time, or the connection ends. */
 const leastBytes = 64 * 1024;
 const everyMs = 1000;

@@ -33,17 +33,25 @@ export function createOperatorCheck(
     isAllowed(origins.peerOf(request)) && !origins.isForwardedByUntrusted(request);
 }
 
-/** A probe writes to the disk, and anybody may ask: its result holds for `everyMs`. */
+/**
+ * A probe writes to the disk, and every client may ask: its result holds for `everyMs`. While a probe runs, which takes
+ * minutes on a disk that hangs, no other begins.
+ */
 export function probeAtMostEvery(everyMs: number, probe: Readiness, logger: Logger): Readiness {
   let result: ReturnType<Readiness> | undefined;
   let untilMs = 0;
-  return () => {
-    if (result !== undefined && performance.now() < untilMs) return result;
-    untilMs = performance.now() + everyMs;
-    result = probe().then((problems) => {
+  const run: Readiness = async () => {
+    untilMs = Infinity;
+    try {
+      const problems = await probe();
       if (Object.keys(problems).length > 0) logger.warn({ problems }, "not ready");
       return problems;
-    });
+    } finally {
+      untilMs = performance.now() + everyMs;
+    }
+  };
+  return () => {
+    if (result === undefined || performance.now() >= untilMs) result = run();
     return result;
   };
 }

@@ -76,6 +76,7 @@ export function createConnections(server: Server, isTls: boolean, pace: BodyPace
       const { socket } = request;
       const one = { request, socket, sinceMs: performance.now(), bytesRead: socket.bytesRead };
       running.set(response, one);
+      if (response.socket === null) endWithConnection(response, socket);
       if (draining) response.setHeader("Connection", "close");
       response.once("close", () => end(response, one));
     },
@@ -127,6 +128,29 @@ function cutUnlessComplete(request: IncomingMessage, socket: Socket, afterMs: nu
   const timer = setTimeout(() => request.complete || socket.destroy(), afterMs).unref();
   socket.once("close", () => clearTimeout(timer));
   request.once("end", () => clearTimeout(timer));
+}
+
+/** Responses that wait for their turn on a connection, behind the responses to earlier requests (HTTP/1.1 pipelining). */
+const waitingResponses = new WeakMap<Socket, Set<ServerResponse>>();
+
+/**
+ * Ends a response that waits for its turn when its connection closes. Node emits `close` only on the response that has
+ * the connection: without this, everything that is held for the others (budgets, open files, the request itself) would be
+ * held for ever.
+ */
+function endWithConnection(response: ServerResponse, socket: Socket): void {
+  const known = waitingResponses.get(socket);
+  const responses = known ?? new Set<ServerResponse>();
+  responses.add(response);
+  response.once("close", () => responses.delete(response));
+  if (known !== undefined) return;
+  waitingResponses.set(socket, responses);
+  socket.once("close", () => {
+    for (const one of [...responses].filter(({ socket: own }) => own === null)) {
+      one.destroy();
+      one.emit("close");
+    }
+  });
 }
 
 function track(server: Server, event: string, sockets: Set<Socket>): void {

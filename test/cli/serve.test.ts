@@ -247,6 +247,15 @@ describe("berth serve that cannot start ends with 1 and one line", { concurrency
     );
   });
 
+  test("when the port is in use, also where metrics have an address of their own", async () => {
+    const other = net.createServer().listen(0, "127.0.0.1");
+    after(() => other.close());
+    await once(other, "listening");
+    const listen = `127.0.0.1:${(other.address() as AddressInfo).port}`;
+    const metrics = { BERTH_METRICS_LISTEN: "127.0.0.1:0", BERTH_LOG_LEVEL: "warn" };
+    await oneLine({ BERTH_LISTEN: listen, ...metrics }, /^berth: .* is already in use/);
+  });
+
   test("when the address is not this machine's", async () => {
     const env = { BERTH_LISTEN: "192.0.2.1:0", BERTH_AUTH_OPEN_ON_NETWORK: "true" };
     await oneLine(env, /^berth: 192\.0\.2\.1:0 is not an address of this machine/);

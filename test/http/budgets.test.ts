@@ -83,6 +83,15 @@ describe("the budget of a client", () => {
     assert.deepEqual(others, ["get /healthz 200", "get /readyz 200"]);
   });
 
+  test("is free again after requests whose client went away while its password was verified", async () => {
+    const berth = await startClosedBerth({ "limits.requestsPerClient": "4" });
+    berth.addUser("ann");
+    for (let index = 0; index < 8; index += 1)
+      (await connect(berth.port, head("GET /v2/", basic("ann")))).socket.destroy();
+    // Passwords of one account from one address are verified one after another.
+    await berth.as("ann").api.get("/v2/").expect(200);
+  });
+
   test("of tokens without an account is one of an address, and no other client's", async () => {
     const berth = await startClosedBerth({ "limits.anonymousTokens": "1" });
     berth.addUser("ann");

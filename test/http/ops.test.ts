@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { renameSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { after, before, describe, test } from "node:test";
-import { probeAtMostEvery } from "../../src/http/ops.ts";
+import { probeAtMostEvery, type Readiness } from "../../src/http/ops.ts";
 import { createLogger } from "../../src/observability/logger.ts";
 import { describeApi, startBerth, type TestBerth } from "../support/berth.ts";
 import { temporaryFolder } from "../support/temporary.ts";
@@ -74,6 +74,19 @@ describe("a store that can't be written", () => {
     await always();
     await always();
     assert.equal(probes, 3);
+  });
+
+  test("readyz begins no second probe while one hangs, however long that takes", async () => {
+    const finish: (() => void)[] = [];
+    const probe = () => new Promise<object>((resolve) => finish.push(() => resolve({})));
+    const logger = createLogger({ level: "silent", format: "json" });
+    const readiness = probeAtMostEvery(0, probe as Readiness, logger);
+    const both = [readiness(), readiness()];
+    assert.equal(finish.length, 1);
+    finish[0]?.();
+    await Promise.all(both);
+    void readiness();
+    assert.equal(finish.length, 2);
   });
 
   test("healthz stays 200: a restart would not help", async () => {

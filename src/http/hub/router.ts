@@ -11,6 +11,7 @@ import { lookUp } from "../unavailable.ts";
 import { readAuthorization } from "../authorization.ts";
 import type { BodyReader } from "../body.ts";
 import type { Budgets } from "../budgets.ts";
+import { whenClosed } from "../early-end.ts";
 import type { KeptAnswers } from "../kept-answers.ts";
 import type { Origins } from "../origins.ts";
 import type { HubCall, HubRoute } from "./call.ts";
@@ -135,7 +136,7 @@ async function admit(
 
 function workFor(ctx: Context): PacedWork {
   const gone = new AbortController();
-  ctx.res.once("close", () => gone.abort());
+  whenClosed(ctx.res, () => gone.abort());
   return createPacedWork(gone.signal);
 }
 

@@ -12,6 +12,7 @@ import type { AdmitMiss } from "../../mirror/place.ts";
 import { pushedContentHeaders } from "../browsers.ts";
 import { cacheHeaders } from "../cache-status.ts";
 import { actorOf, callerOf } from "../caller.ts";
+import { whenClosed } from "../early-end.ts";
 import type { Route, Target } from "../route.ts";
 import { sendNothing, writeBytes } from "../send.ts";
 import type { MayRedirect } from "./redirect.ts";
@@ -44,7 +45,7 @@ export function blobRoutes({
   ): Promise<void> => {
     const digest = parseDigest(ctx["params"].digest);
     const left = new AbortController();
-    ctx.res.once("close", () => left.abort());
+    whenClosed(ctx.res, () => left.abort());
     const blob = await (ctx.method === "HEAD"
       ? mirror.blobs.head(place, digest, admitMiss)
       : mirror.blobs.get(place, digest, left.signal, admitMiss));
