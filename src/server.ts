@@ -70,6 +70,10 @@ export async function startServer(
     onRefused: createRefusalLog(logger),
   });
   server.on("request", requestListener(assembled.handle, connections));
+  // Node's own answer to an `Expect` other than 100-continue has no body (RFC 9110, 10.1.1).
+  server.on("checkExpectation", (_request, response) =>
+    refuse(response, "the only expectation that this server meets is 100-continue", 417),
+  );
   server.on("clientError", (error: NodeJS.ErrnoException, socket) => {
     logger.debug({ err: error }, "request could not be read");
     if (error.code === "ECONNRESET" || !socket.writable || connections.isAnswering(socket))

@@ -44,6 +44,12 @@ describe("a request that is not taken", () => {
     ["no path", `OPTIONS * HTTP/1.1\r\nHost: a\r\n${close}`, 400, /not a path/],
     ["no HTTP at all", "what is this?\r\n\r\n", 400, /not valid HTTP/],
     ["a header line without a name", get("/", ": x"), 400, /not valid HTTP/],
+    [
+      "an expectation that is not 100-continue",
+      get("/", "Expect: something"),
+      417,
+      /only expectation .* is 100-continue/,
+    ],
     ["two lengths", get("/", "Content-Length: 1", "Content-Length: 2"), 400, /not valid HTTP/],
     ["a header above limits.header", get("/", `X: ${"x".repeat(20_000)}`), 431, /too long/],
   ];
