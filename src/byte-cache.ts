@@ -32,8 +32,25 @@ export function createByteCache<V extends object | string | number>({
   });
 }
 
+/** Texts that {@link memoized} keeps; longer ones than this are computed each time. */
+const memoizedTexts = 1000;
+const memoizedLength = 256;
+
+/** A pure function of an address or a host name, with its results for the 1,000 texts that were used last. */
+export function memoized<V extends boolean | string>(
+  compute: (text: string) => V,
+): (text: string) => V {
+  const results = new LRUCache<string, V>({ max: memoizedTexts });
+  return (text) => {
+    if (text.length > memoizedLength) return compute(text);
+    let result = results.get(text);
+    if (result === undefined) results.set(text, (result = compute(text)));
+    return result;
+  };
+}
+
 /**
- * The same for what was read from a database: returns the cache of the current version, a new one as soon as the version
+ * {@link createByteCache} for what was read from a database: returns the cache of the current version, a new one as soon as the version
  * is another. Who waits between reading the database and `set` keeps the cache that was returned before the read, so
  * that old data never reaches the cache of a later version.
  */

@@ -14,7 +14,7 @@ const root = path.join(import.meta.dirname, "..");
 const rooms: Readonly<Record<string, readonly string[]>> = {
   oci: [],
   "byte-cache": [],
-  concurrency: [],
+  concurrency: ["byte-cache"],
   contract: ["oci"],
   driver: ["oci", "contract"],
   metadata: ["byte-cache", "oci"],
@@ -58,7 +58,7 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
   "push-rules": ["metadata", "registry", "config"],
   upkeep: ["concurrency", "data-folder", "stores", "contract", "metadata", "registry", "config"],
   repositories: ["data-folder", "push-rules", "metadata", "registry", "auth", "config"],
-  server: ["assemble", "http", "config", "observability", "oci", "concurrency"],
+  server: ["assemble", "byte-cache", "http", "config", "observability", "oci", "concurrency"],
   workers: ["assemble", "server", "metadata", "registry", "config", "observability"],
   cli: [
     ...["assemble", "data-folder", "upkeep", "repositories", "mirroring", "administration"],

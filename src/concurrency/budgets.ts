@@ -1,5 +1,6 @@
 import ipaddr from "ipaddr.js";
 import { LRUCache } from "lru-cache";
+import { memoized } from "../byte-cache.ts";
 
 /*
  * Budgets: what one client may use of the server, by key. A key is the id of an account, or the network of an address.
@@ -77,9 +78,9 @@ export function createHeldBudget(limit: number): HeldBudget {
  * The key of a client's address: an IPv4 address, or the network of 64 bits of an IPv6 address, because a client has
  * all addresses of its network. IPv4 addresses that are written as IPv6 (`::ffff:192.0.2.1`) have the key of IPv4.
  */
-export function addressKey(address: string): string {
+export const addressKey = memoized((address): string => {
   if (!ipaddr.isValid(address)) return address;
   const parsed = ipaddr.process(address);
   if (parsed.kind() === "ipv4") return parsed.toString();
   return ipaddr.IPv6.networkAddressFromCIDR(`${parsed.toString()}/64`).toString();
-}
+});

@@ -1,6 +1,7 @@
 import { isIP } from "node:net";
 import type { Context, Middleware } from "koa";
 import type { IncomingMessage } from "node:http";
+import { memoized } from "../byte-cache.ts";
 import { OciError } from "../oci/errors.ts";
 import type { Origins } from "./origins.ts";
 
@@ -43,17 +44,16 @@ export function createBrowserRules(parts: {
   const { origins, isOpen, publicUrl, prepare } = parts;
   const publicName = publicUrl === undefined ? undefined : new URL(publicUrl).hostname;
 
-  const isKnownHost = (request: IncomingMessage): boolean => {
-    if (!isOpen) return true;
-    // HTTP/1.0 has no Host, and no browser speaks it.
-    const { host } = request.headers;
-    if (host === undefined) return true;
+  const isKnownName = memoized((host) => {
     const name = host
       .toLowerCase()
       .replace(/:\d*$/, "")
       .replace(/^\[(.*)\]$/, "$1");
     return isIP(name) !== 0 || /^(?:.+\.)?localhost\.?$/.test(name) || name === publicName;
-  };
+  });
+  // HTTP/1.0 has no Host, and no browser speaks it.
+  const isKnownHost = ({ headers: { host } }: IncomingMessage): boolean =>
+    !isOpen || host === undefined || isKnownName(host);
 
   const isOwnOrigin = (request: IncomingMessage, origin: string): boolean => {
     if (!URL.canParse(origin)) return false;

@@ -1,6 +1,7 @@
 import type { IncomingMessage } from "node:http";
 import { TLSSocket } from "node:tls";
 import ipaddr from "ipaddr.js";
+import { memoized } from "../byte-cache.ts";
 
 /** Where requests come from, and what the registry is called where they do. */
 export interface Origins {
@@ -42,7 +43,9 @@ export function createOrigins(
   return {
     peerOf(request) {
       let peer = request.socket.remoteAddress ?? "";
-      const forwarded = String(request.headers["x-forwarded-for"] ?? "")
+      const header = request.headers["x-forwarded-for"];
+      if (header === undefined) return peer;
+      const forwarded = String(header)
         .split(",")
         .map((part) => part.trim());
       while (isTrusted(peer) && forwarded.length > 0) {
@@ -66,7 +69,7 @@ export function createOrigins(
   };
 }
 
-const isHost = (name: string): boolean => hostGrammar.test(name) && URL.canParse(`http://${name}`);
+const isHost = memoized((name) => hostGrammar.test(name) && URL.canParse(`http://${name}`));
 
 /** A chain of proxies writes a list; its first entry is what the client saw. */
 function firstOf(header: string | readonly string[] | undefined): string {
@@ -86,11 +89,12 @@ export function createTrust(networks: readonly string[]): (address: string) => b
     const address = ipaddr.process(proxy);
     return [address, address.kind() === "ipv4" ? 32 : 128] as const;
   });
-  return (address) => {
+  if (ranges.length === 0) return () => false;
+  return memoized((address) => {
     if (!ipaddr.isValid(address)) return false;
     const parsed = ipaddr.process(address);
     return ranges.some(
       ([range, bits]) => parsed.kind() === range.kind() && parsed.match(range, bits),
     );
-  };
+  });
 }

@@ -32,9 +32,8 @@ export interface BodyPace {
 interface Running {
   readonly request: IncomingMessage;
   readonly socket: Socket;
-  /** Where the time began that is being looked at, and what the socket had read then. */
-  sinceMs: number;
-  bytesRead: number;
+  /** When the time began that is being looked at, and what the socket had read then. */
+  look?: { readonly sinceMs: number; readonly bytesRead: number };
 }
 
 export function createConnections(server: Server, isTls: boolean, pace: BodyPace): Connections {
@@ -74,7 +73,7 @@ export function createConnections(server: Server, isTls: boolean, pace: BodyPace
   return {
     begin(request, response) {
       const { socket } = request;
-      const one = { request, socket, sinceMs: performance.now(), bytesRead: socket.bytesRead };
+      const one = { request, socket };
       running.set(response, one);
       if (response.socket === null) endWithConnection(response, socket);
       if (draining) response.setHeader("Connection", "close");
@@ -106,15 +105,16 @@ export function createConnections(server: Server, isTls: boolean, pace: BodyPace
  * us, because a disk is slow, are not the client's fault.
  */
 function isSlow(one: Running, { bytesPerSecond, overMs }: BodyPace): boolean {
-  const { request, socket } = one;
-  const nowMs = performance.now();
-  const elapsedMs = nowMs - one.sinceMs;
-  const arrived = socket.bytesRead - one.bytesRead;
+  const { request, socket, look } = one;
   if (request.complete || socket.destroyed) return false;
-  if (request.readableLength === 0 && arrived < (bytesPerSecond * elapsedMs) / 1000)
-    return elapsedMs >= overMs;
-  one.sinceMs = nowMs;
-  one.bytesRead = socket.bytesRead;
+  const sinceMs = performance.now();
+  const { bytesRead } = socket;
+  if (look !== undefined && request.readableLength === 0) {
+    const elapsedMs = sinceMs - look.sinceMs;
+    if (bytesRead - look.bytesRead < (bytesPerSecond * elapsedMs) / 1000)
+      return elapsedMs >= overMs;
+  }
+  one.look = { sinceMs, bytesRead };
   return false;
 }
 

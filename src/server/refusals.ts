@@ -1,5 +1,6 @@
 import { STATUS_CODES, type IncomingMessage, type ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
+import { memoized } from "../byte-cache.ts";
 import { endBeforeBody } from "../http/early-end.ts";
 
 /*
@@ -15,12 +16,16 @@ export function refusalOf(request: IncomingMessage): string | undefined {
   // HTTP/1.0 has no Host header.
   if (host === undefined)
     return request.httpVersion === "1.0" ? undefined : "the request has no Host header";
-  // Also a port above 65,535, or four numbers that are no address: whoever makes a URL of it later would throw.
-  if (!/^(?:[\w.-]+|\[[0-9a-f:.]+\])(?::\d{0,5})?$/i.test(host) || !URL.canParse(`http://${host}`))
-    return "the Host header is not a host name";
+  if (!isHost(host)) return "the Host header is not a host name";
   if (request.url?.startsWith("/") !== true) return "the request target is not a path";
   return undefined;
 }
+
+/** Refuses a port above 65,535 and four numbers that are no address too: they can't be made into a URL later. */
+const isHost = memoized(
+  (host) =>
+    /^(?:[\w.-]+|\[[0-9a-f:.]+\])(?::\d{0,5})?$/i.test(host) && URL.canParse(`http://${host}`),
+);
 
 /** Node keeps the first Host header and drops the others, so they are counted in the raw list: name, value, name, … */
 function countHosts(rawHeaders: readonly string[]): number {

@@ -1,4 +1,3 @@
-import Router from "@koa/router";
 import type { Context, Middleware } from "koa";
 import type { HubPolicy } from "../../auth/hub-policy.ts";
 import type { Session, Sessions } from "../../auth/sessions.ts";
@@ -6,7 +5,7 @@ import { createPacedWork, type PacedWork } from "../../hub/paced-work.ts";
 import { parseRepositoryName, reservedNamespaces, type RepositoryName } from "../../oci/name.ts";
 import { OciError } from "../../oci/errors.ts";
 import { peerOf, setSurface } from "../caller.ts";
-import { methodsAt } from "../router.ts";
+import { createRouteTable } from "../router.ts";
 import { lookUp } from "../unavailable.ts";
 import { readAuthorization } from "../authorization.ts";
 import type { BodyReader } from "../body.ts";
@@ -38,22 +37,20 @@ interface Asked {
  * word that Docker Hub uses and Berth serves nothing at is 404 in Docker Hub's form.
  */
 export function createHubRouter(routes: readonly HubRoute[], access: HubAccess): Middleware {
-  const router = new Router({ sensitive: true });
-  for (const route of routes) router[route.method](route.path, (ctx) => answer(route, ctx, access));
-  const matched = router.routes();
-
+  const find = createRouteTable(routes);
   return async (ctx, next) => {
     if (isRegistryPath(ctx.path)) return next();
-    const known = methodsAt(router, ctx);
-    if (known.length === 0 && !isHubPath(ctx.path)) return next();
+    const { methods, route, params } = find(ctx);
+    if (methods.length === 0 && !isHubPath(ctx.path)) return next();
     setSurface(ctx, "hub");
-    if (known.length === 0) throw new HubError(404, "Berth serves nothing at this path");
-    if (!known.includes(ctx.method))
+    if (methods.length === 0) throw new HubError(404, "Berth serves nothing at this path");
+    if (route === undefined)
       throw new HubError(405, `${ctx.method} is not served at this path`, {
-        headers: { Allow: known.join(", ") },
+        headers: { Allow: methods.join(", ") },
       });
     try {
-      await matched(ctx as Parameters<typeof matched>[0], async () => undefined);
+      ctx["params"] = params;
+      await answer(route, ctx, access);
     } catch (error) {
       throw hubErrorOf(error);
     }
@@ -81,12 +78,8 @@ export function setHubSurface(ctx: Context): void {
  * A body is read and parsed before the judgement that counts, since it may take as long as its client likes. A client
  * that is not let in with what it says of itself before the body is refused at once, and its body is not read.
  */
-async function answer(
-  route: HubRoute,
-  ctx: Context & { readonly params: Readonly<Record<string, string>> },
-  access: HubAccess,
-): Promise<void> {
-  const { params } = ctx;
+async function answer(route: HubRoute, ctx: Context, access: HubAccess): Promise<void> {
+  const params = ctx["params"] as Readonly<Record<string, string>>;
   const namespace = params["namespace"] ?? params["org"] ?? params["account"] ?? "";
   const asked: Asked = { namespace, repository: repositoryOf(params) };
   let session = await admit(route, ctx, asked, access);

@@ -49,7 +49,9 @@ export const systemActor = (name: "berth" | "mirror"): Actor => ({
 
 /** A client of a registry without accounts (`auth.open`). */
 export const openActor = (peer: string): Actor => ({
-  ...{ accountId: null, name: "", peer },
+  accountId: null,
+  name: "",
+  peer,
   authority: authorityOf({ kind: "open" }),
 });
 
@@ -66,7 +68,12 @@ export function clientActor(given: {
   const { identity, peer, need, target, passwordAtMs, expiresAtMs, removals } = given;
   const isKnown = identity.kind !== "anonymous";
   const authority: ClientAuthority = {
-    ...{ kind: "client", need, target, passwordAtMs, expiresAtMs, removals },
+    kind: "client",
+    need,
+    target,
+    passwordAtMs,
+    expiresAtMs,
+    removals,
     accountId: isKnown ? identity.accountId : undefined,
     accessToken: isKnown ? identity.accessToken : undefined,
   };

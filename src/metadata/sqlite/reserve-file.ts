@@ -43,9 +43,9 @@ export async function keepReserveFile(databaseFile: string): Promise<void> {
   try {
     const handle = await open(unfinished, "w", 0o600);
     try {
-      for (let written = 0; written < reserveFileMiB; written += 1)
-        // Random, since some file systems store nothing for zeros.
-        await handle.writeFile(randomFillSync(new Uint8Array(MiB)));
+      // Random, since some file systems store nothing for zeros.
+      const content = randomFillSync(new Uint8Array(MiB));
+      for (let written = 0; written < reserveFileMiB; written += 1) await handle.writeFile(content);
     } finally {
       await handle.close();
     }
