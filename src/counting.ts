@@ -42,6 +42,7 @@ export async function openCounting(
   const tally = createTally({
     ...{ store, clock, everyMs },
     rank: (ranks) => metadata.run("rankRepositories", { ranks }),
+    removalOf: (repository) => metadata.hotRepositories.factsOf(repository).removal,
     report: (error) => logger.warn({ err: error }, "pulls could not be written down"),
   });
   return {

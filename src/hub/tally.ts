@@ -26,11 +26,13 @@ export function createTally(parts: {
     add(counted: readonly Counted[]): Promise<readonly PullRank[]>;
   };
   readonly rank: (ranks: readonly PullRank[]) => Promise<unknown>;
+  /** Number of the last removal of a repository of this name. Throws if the database can't be read. */
+  readonly removalOf: (repository: RepositoryName) => number;
   readonly clock: Clock;
   readonly everyMs: number;
   readonly report: (error: unknown) => void;
 }): Tally & { flush(): Promise<void>; close(): Promise<void> } {
-  const { store, rank, clock, everyMs, report } = parts;
+  const { store, rank, removalOf, clock, everyMs, report } = parts;
   let notes = new Map<string, Note>();
   let timer: NodeJS.Timeout | undefined;
   let flushing: Promise<void> = Promise.resolve();
@@ -45,21 +47,35 @@ export function createTally(parts: {
   const noteOf = (repository: RepositoryName, reference: Reference): Note => {
     const text = reference.kind === "tag" ? reference.tag : reference.digest;
     const key = `${repository} ${text}`;
+    const removal = removalOf(repository);
     const held = notes.get(key);
-    if (held !== undefined) return held;
+    // Counts of a repository that was deleted since go with it.
+    if (held?.removal === removal) return held;
     const nothing = { pulls: 0, pushes: 0, lastPulledAtMs: 0, lastPushedAtMs: 0 };
-    const note: Note = { repository, reference, ...nothing };
+    const note: Note = { repository, reference, removal, ...nothing };
     notes.set(key, note);
     if (notes.size >= notesAtMost) void flush();
     else wait();
     return note;
+  };
+  /** The answer has gone out: a database that can't be read costs the count and nothing else. */
+  const count = (
+    repository: RepositoryName,
+    reference: Reference,
+    add: (note: Note) => void,
+  ): void => {
+    try {
+      add(noteOf(repository, reference));
+    } catch (error) {
+      report(error);
+    }
   };
   const keep = (batch: ReadonlyMap<string, Note>): void => {
     for (const [key, note] of batch) {
       if (notes.size >= notesAtMost) return;
       const newer = notes.get(key);
       if (newer === undefined) notes.set(key, note);
-      else {
+      else if (newer.removal === note.removal) {
         newer.pulls += note.pulls;
         newer.pushes += note.pushes;
         newer.lastPulledAtMs = Math.max(newer.lastPulledAtMs, note.lastPulledAtMs);
@@ -92,16 +108,17 @@ export function createTally(parts: {
 
   return {
     pulled(repository, reference) {
-      const note = noteOf(repository, reference);
-      note.pulls += 1;
-      note.lastPulledAtMs = clock();
+      count(repository, reference, (note) => {
+        note.pulls += 1;
+        note.lastPulledAtMs = clock();
+      });
     },
     pushed(repository, tags) {
-      for (const tag of tags) {
-        const note = noteOf(repository, { kind: "tag", tag });
-        note.pushes += 1;
-        note.lastPushedAtMs = clock();
-      }
+      for (const tag of tags)
+        count(repository, { kind: "tag", tag }, (note) => {
+          note.pushes += 1;
+          note.lastPushedAtMs = clock();
+        });
     },
     flush,
     async close() {

@@ -13,6 +13,8 @@ export interface Counted {
   /** 0: not at all. */
   readonly lastPulledAtMs: number;
   readonly lastPushedAtMs: number;
+  /** `RepositoryFacts.removal` at that time: counts of a repository that was deleted since are left out. */
+  readonly removal: number;
 }
 
 /** A repository whose pulls have grown enough to change its place among others. */

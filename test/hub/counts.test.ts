@@ -86,6 +86,25 @@ describe("counts", () => {
     assert.deepEqual(counts["team/multi:signed"], [0, 1]);
   });
 
+  test("take no pull of a fallback tag, by its name or by a digest that only such tags point to", async () => {
+    const image = await pushImageParts(berth(), "team/signed");
+    await putManifest(berth(), "team/signed", "1", image.manifest).expect(201);
+    const signature = await pushImageParts(berth(), "team/signed", { layer: "cosign's" });
+    const hex = image.digest.replace(":", "-");
+    const empty = { schemaVersion: 2, mediaType: ociIndex, manifests: [] };
+    await putManifest(berth(), "team/signed", `${hex}.sig`, signature.manifest).expect(201);
+    await putManifest(berth(), "team/signed", hex, empty, ociIndex).expect(201);
+    await putManifest(berth(), "team/signed", `${hex}.copy`, image.manifest).expect(201);
+    const at = "/v2/team/signed/manifests";
+    for (const reference of [`${hex}.sig`, hex, `${hex}.copy`, signature.digest, image.digest])
+      await get(`${at}/${reference}`).expect(200);
+    const counts = await written(berth());
+    assert.deepEqual(counts["team/signed"], [1, 4], "the image by its digest");
+    assert.deepEqual(counts["team/signed:1"], [1, 1]);
+    assert.deepEqual(counts[`team/signed:${hex}.sig`], [0, 1]);
+    assert.deepEqual(counts[`team/signed:${hex}.copy`], [0, 1]);
+  });
+
   test("begin at nothing for a repository that is made again", async () => {
     const push = async (): Promise<void> => {
       const { manifest } = await pushImageParts(berth(), "team/again");
@@ -98,6 +117,35 @@ describe("counts", () => {
     await berth().deleteRepository("team/again");
     await push();
     assert.deepEqual((await written(berth()))["team/again"], [1, 1]);
+  });
+
+  test("of a deleted repository are not shown by the next one of its name", async () => {
+    const push = async (): Promise<void> => {
+      const { manifest } = await pushImageParts(berth(), "team/anew");
+      await putManifest(berth(), "team/anew", "1", manifest).expect(201);
+    };
+    await push();
+    for (let pulls = 0; pulls < 3; pulls += 1) await get("/v2/team/anew/manifests/1").expect(200);
+    await berth().restart();
+    await berth().deleteRepository("team/anew");
+    await push();
+    const repository = await get("/v2/repositories/team/anew/").expect(200);
+    assert.equal(repository.body.pull_count, 0);
+    const tag = await get("/v2/repositories/team/anew/tags/1").expect(200);
+    assert.equal(tag.body.tag_last_pulled, null);
+  });
+
+  test("that are not yet written are lost with the repository, and not given to the next one", async () => {
+    const push = async (): Promise<void> => {
+      const { manifest } = await pushImageParts(berth(), "team/soon");
+      await putManifest(berth(), "team/soon", "1", manifest).expect(201);
+      await get("/v2/team/soon/manifests/1").expect(200);
+    };
+    await push();
+    await get("/v2/team/soon/manifests/1").expect(200);
+    await berth().deleteRepository("team/soon");
+    await push();
+    assert.deepEqual((await written(berth()))["team/soon"], [1, 1]);
   });
 
   test("are shown by a search, and say who comes first", async () => {
@@ -137,6 +185,7 @@ describe("a tally", () => {
         },
       },
       rank: () => Promise.resolve(),
+      removalOf: () => 0,
       clock: () => 5,
       everyMs: 1_000_000,
       report: (error) => reports.push(error),
@@ -153,6 +202,22 @@ describe("a tally", () => {
     );
   });
 
+  test("reports a database that can't be read, and does not fail the pull that it counts", () => {
+    const reports: unknown[] = [];
+    const tally = createTally({
+      store: { add: () => Promise.resolve([]) },
+      rank: () => Promise.resolve(),
+      removalOf: () => {
+        throw new Error("the database is damaged");
+      },
+      clock: () => 5,
+      everyMs: 1_000_000,
+      report: (error) => reports.push(error),
+    });
+    tally.pulled(name, one);
+    assert.match(String(reports), /damaged/);
+  });
+
   test("writes nothing more once it is closed, whatever an answer that was cut off still counts", async () => {
     let writes = 0;
     const tally = createTally({
@@ -162,7 +227,8 @@ describe("a tally", () => {
           return Promise.resolve([]);
         },
       },
-      ...{ rank: () => Promise.resolve(), clock: () => 5, everyMs: 1, report: assert.ifError },
+      ...{ rank: () => Promise.resolve(), removalOf: () => 0, clock: () => 5 },
+      ...{ everyMs: 1, report: assert.ifError },
     });
     tally.pulled(name, one);
     await tally.close();

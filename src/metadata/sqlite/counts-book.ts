@@ -17,8 +17,9 @@ const fallbackTag = /^sha(?:256|512)-[0-9a-f]{64}/;
  * or an attestation with what it speaks of. A pull by digest is one of every tag that points there.
  */
 export function createCountsBook(counts: SqliteConnection, main: SqliteConnection) {
-  const homeOf = main.prepare<[RepositoryName], Home>(
-    "SELECT id, created_at AS registeredAtMs FROM repositories WHERE name = ?",
+  const homeOf = main.prepare<[RepositoryName, number], Home>(
+    `SELECT id, created_at AS registeredAtMs FROM repositories WHERE name = ?
+     AND ? = coalesce((SELECT sequence FROM repository_removals AS removals WHERE removals.name = repositories.name), 0)`,
   );
   const refersByTag = main.prepare<[number, Tag], { readonly isReferrer: 0 | 1 }>(
     `SELECT manifests.subject_digest IS NOT NULL AS isReferrer FROM tags
@@ -60,12 +61,16 @@ export function createCountsBook(counts: SqliteConnection, main: SqliteConnectio
       return isPart ? undefined : [tag];
     }
     const manifest = byDigest.get(home.id, reference.digest);
-    return manifest === undefined || manifest.isPart === 1 ? undefined : tagsOf.all(manifest.id);
+    if (manifest === undefined || manifest.isPart === 1) return undefined;
+    const all = tagsOf.all(manifest.id);
+    const tags = all.filter((tag) => !fallbackTag.test(tag));
+    // A client that resolves a fallback tag with HEAD reads it by its digest.
+    return all.length > 0 && tags.length === 0 ? undefined : tags;
   };
 
   const addOne = (counted: Counted): PullRank | undefined => {
     const { repository, reference, pushes, lastPushedAtMs } = counted;
-    const home = homeOf.get(repository);
+    const home = homeOf.get(repository, counted.removal);
     if (home === undefined) return undefined;
     const pulled = counted.pulls === 0 ? undefined : tagsFor(home, counted);
     const pulls = pulled === undefined ? 0 : counted.pulls;
