@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { countAtMost } from "../../../src/hub/search.ts";
 import { startClosedBerth } from "../../support/closed.ts";
 
 const berth = await startClosedBerth();
@@ -79,4 +80,25 @@ describe("the searches of Docker Hub", () => {
     assert.deepEqual([count, page, page_size, summaries.length], [4, 1, 10, 4]);
     assert.equal(summaries[0]?.short_description, "a server");
   });
+});
+
+test("no search and no list counts more than 10,000 matches", async () => {
+  assert.equal(countAtMost, 10_000);
+  const large = await startClosedBerth();
+  large.addUser("mia");
+  large.exec(`WITH RECURSIVE numbers(number) AS (SELECT 0 UNION ALL SELECT number + 1 FROM numbers WHERE number < 10000)
+    INSERT INTO repositories (name, namespace, visibility, created_at, updated_at)
+    SELECT 'mia/many-' || number, 'mia', 'public', 0, 0 FROM numbers`);
+  const totalOf = async (url: string): Promise<number> => {
+    const { body } = await large.as("mia").api.get(url).expect(200);
+    return body.count ?? body.total;
+  };
+  for (const url of [
+    "/v2/search/repositories/?query=many",
+    "/api/search/v4?query=many",
+    "/api/search/v4?query=many&sort=updated_at&order=desc",
+    "/api/content/v1/products/search?q=many",
+    "/api/berth/v1/repositories?namespace=mia",
+  ])
+    assert.equal(await totalOf(url), countAtMost, url);
 });
