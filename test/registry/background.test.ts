@@ -1,6 +1,10 @@
 import assert from "node:assert/strict";
+import { readdirSync, writeFileSync } from "node:fs";
+import path from "node:path";
 import { describe, test } from "node:test";
 import { startBackground } from "../../src/registry/upkeep/background.ts";
+import { pushBlob, startBerth } from "../support/berth.ts";
+import { temporaryFolder } from "../support/temporary.ts";
 import { waitUntil } from "../support/wait.ts";
 
 const leaseMs = 300;
@@ -50,5 +54,35 @@ describe("work in the background", () => {
     const { steps, stop } = startRuns(Date.now, 0);
     await stop();
     assert.deepEqual(steps, []);
+  });
+});
+
+describe("a server without requests", () => {
+  test("reads its blobs again and stops showing one whose bytes have changed", async (t) => {
+    const berth = await startBerth(temporaryFolder(), { "scrub.every": "1s" });
+    t.after(() => berth.close());
+    const digest = await pushBlob(berth, "team/app", "right bytes");
+    const [, hex = ""] = digest.split(":");
+    const folder = path.join(berth.data, "blobs", "sha256", hex.slice(0, 2));
+    const [file = ""] = readdirSync(folder);
+    writeFileSync(path.join(folder, file), "wrong bytes");
+    const blob = `/v2/team/app/blobs/${digest}`;
+    await waitUntil(
+      "the blob is not shown",
+      async () => (await berth.api.head(blob)).status === 404,
+    );
+  });
+
+  test("removes an upload within an hour after limits.uploadIdle", async (t) => {
+    t.mock.timers.enable({ apis: ["setInterval"] });
+    const berth = await startBerth(temporaryFolder(), { "limits.uploadIdle": "1s" });
+    t.after(() => berth.close());
+    const { headers } = await berth.api.post("/v2/team/app/blobs/uploads/").expect(202);
+    const upload = String(headers["location"]);
+    await berth.api.get(upload).expect(204);
+    await waitUntil("the upload is gone", async () => {
+      t.mock.timers.tick(3_600_000);
+      return (await berth.api.get(upload)).status === 404;
+    });
   });
 });

@@ -163,7 +163,7 @@ function startScrubbing({ store, metadata, clock, report, scrub: { every, rate }
   };
   return startBackground({
     everyMs: every,
-    leaseMs: 60_000,
+    leaseMs: Math.min(60_000, every),
     stepsPerSecond: 1_000,
     clock,
     steps,
