@@ -1,5 +1,6 @@
 import type { RepositoryName } from "../oci/name.ts";
 import type { Digest } from "../oci/digest.ts";
+import { oneOf } from "./one-of.ts";
 import type { Database, NewManifest } from "./schema.ts";
 
 type PlatformColumns = Pick<
@@ -41,7 +42,7 @@ async function setPlatform(
   const images = await withoutPlatform(tx, config).execute();
   if (images.length === 0) return;
   const ids = images.map(({ id }) => id);
-  await tx.updateTable("manifests").set(platform).where("id", "in", ids).execute();
+  await tx.updateTable("manifests").set(platform).where("id", "in", oneOf(ids)).execute();
 }
 
 export const manifestPlatformCommands = { setPlatform };

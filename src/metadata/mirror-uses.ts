@@ -90,15 +90,21 @@ export interface EvictMirrorBlobs {
   readonly except: readonly Digest[];
 }
 
+/** A blob that a mirror has evicted: its row is `deleting`, its bytes are still in the store. */
+export interface EvictedBlob {
+  readonly id: number;
+  readonly sizeBytes: number;
+}
+
 /**
  * Takes the longest unused blobs out of a mirror until no more is left than may be; those that other repositories have,
  * or a pinned image needs, stay. From now on nobody sees them. Nothing is done where no more is left than `ifOverBytes`.
- * Resolves with the number and bytes of those that went, and the bytes that are left.
+ * Resolves with those that went, and the bytes that are left.
  */
 async function evictMirrorBlobs(
   tx: Database,
   { namespace, ifOverBytes, leaveBytes, except, nowMs }: EvictMirrorBlobs,
-): Promise<{ readonly blobs: number; readonly bytes: number; readonly leftBytes: number }> {
+): Promise<{ readonly evicted: readonly EvictedBlob[]; readonly leftBytes: number }> {
   const { rows: stock } = await sql<{ id: number; digest: Digest; sizeBytes: number; keep: 0 | 1 }>`
     SELECT own.id AS id, own.digest AS digest, own.sizeBytes AS sizeBytes,
       own.digest IN (${pinned(namespace)}) AS keep
@@ -106,10 +112,9 @@ async function evictMirrorBlobs(
     LEFT JOIN mirror_uses ON mirror_uses.blob_id = own.id AND mirror_uses.namespace = ${namespace}
     ORDER BY coalesce(mirror_uses.used_at, 0), own.id`.execute(tx);
   let leftBytes = stock.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
-  if (leftBytes <= ifOverBytes) return { blobs: 0, bytes: 0, leftBytes };
+  if (leftBytes <= ifOverBytes) return { evicted: [], leftBytes };
   const spared = new Set(except);
-  let blobs = 0;
-  let bytes = 0;
+  const evicted: EvictedBlob[] = [];
   for (const { id, digest, sizeBytes, keep } of stock) {
     if (leftBytes <= leaveBytes) break;
     if (keep === 1 || spared.has(digest)) continue;
@@ -117,10 +122,9 @@ async function evictMirrorBlobs(
     await tx.deleteFrom("mirror_uses").where("blob_id", "=", id).execute();
     await retireUnlinked(tx, { blobId: id, nowMs });
     leftBytes -= sizeBytes;
-    blobs += 1;
-    bytes += sizeBytes;
+    evicted.push({ id, sizeBytes });
   }
-  return { blobs, bytes, leftBytes };
+  return { evicted, leftBytes };
 }
 
 export const mirrorUseCommands = { useMirrorBlobs, evictMirrorBlobs };

@@ -19,7 +19,10 @@ export interface Eviction {
 
 /** To find out what has to go costs a look at all that is there: so a little more goes at once. */
 const spare = 0.03;
-/** Evicted bytes stay for `gc.deleteDelay`, unless they come to more than this share of the budget. */
+/**
+ * Evicted bytes stay for `gc.deleteDelay`, unless those of one mirror come to more than this share of its budget. Bytes of
+ * other repositories always stay: another process may be sending them, and a backup may be copying them.
+ */
 const waitingShare = 0.1;
 
 export function createEviction(parts: {
@@ -36,27 +39,35 @@ export function createEviction(parts: {
   readonly report: (error: unknown) => void;
 }): Eviction {
   const { namespace, budgetBytes, store, metadata, keeper, uses, counters } = parts;
+  /** What this process has evicted, by id of the blob, while its bytes are still in the store. */
+  const waiting = new Map<number, { readonly sizeBytes: number; readonly atMs: number }>();
   let heldBytes: number | undefined;
   let turn: Promise<void> = Promise.resolve();
+
+  const removeBytes = async (beforeMs: number, only?: ReadonlySet<number>): Promise<void> => {
+    const due = { retiredBeforeMs: () => beforeMs };
+    const removal = { store, metadata, keeper: due, ...(only !== undefined && { only }) };
+    for await (const step of removeRetired(removal))
+      if (step.kind === "failed") parts.report(step.error);
+  };
 
   const evict = async (budget: number, ifOverBytes: number, leaveBytes: number): Promise<void> => {
     await uses.flush();
     const except = [...uses.held(), ...parts.inFlight()];
     const range = { ifOverBytes, leaveBytes };
-    const gone = await metadata.run("evictMirrorBlobs", {
-      ...{ namespace, ...range, except },
-      nowMs: keeper.change().nowMs,
-    });
-    heldBytes = gone.leftBytes;
-    if (gone.blobs === 0) return;
-    counters.add("evictedBlobs", gone.blobs);
-    counters.add("evictedBytes", gone.bytes);
-    const { bytes } = await metadata.collection.waiting();
-    const isTooMuch = bytes > budget * waitingShare;
-    const due = isTooMuch ? { retiredBeforeMs: () => keeper.change().nowMs } : keeper;
-    for await (const step of removeRetired({ store, metadata, keeper: due })) {
-      if (step.kind === "failed") parts.report(step.error);
-    }
+    const { nowMs } = keeper.change();
+    const input = { namespace, ...range, except, nowMs };
+    const { evicted, leftBytes } = await metadata.run("evictMirrorBlobs", input);
+    heldBytes = leftBytes;
+    if (evicted.length === 0) return;
+    counters.add("evictedBlobs", evicted.length);
+    counters.add("evictedBytes", sumOf(evicted));
+    for (const { id, sizeBytes } of evicted) waiting.set(id, { sizeBytes, atMs: nowMs });
+    await removeBytes(keeper.retiredBeforeMs());
+    for (const [id, { atMs }] of waiting) if (atMs <= keeper.retiredBeforeMs()) waiting.delete(id);
+    if (sumOf(waiting.values()) <= budget * waitingShare) return;
+    await removeBytes(nowMs, new Set(waiting.keys()));
+    waiting.clear();
   };
 
   const makeRoom = async (sizeBytes: number, budget: number): Promise<void> => {
@@ -87,4 +98,10 @@ export function createEviction(parts: {
       await turn;
     },
   };
+}
+
+function sumOf(blobs: Iterable<{ readonly sizeBytes: number }>): number {
+  let bytes = 0;
+  for (const { sizeBytes } of blobs) bytes += sizeBytes;
+  return bytes;
 }

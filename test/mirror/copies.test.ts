@@ -142,6 +142,23 @@ test("a budget is held: the longest unused go, what is pinned or hosted too stay
   assert.match(text, /^berth_mirror_evicted_blobs_total\{upstream="docker\.io"\} [1-9]/m);
 });
 
+test("an eviction deletes no bytes of other repositories before gc.deleteDelay is over", async () => {
+  const pair = await startMirrorPair({ budget: "1MB" });
+  const { mirror } = pair;
+  const digest = await pushBlob(mirror, "ours/app", bulk(300_000, "ours"));
+  await mirror.api.delete(`/v2/ours/app/blobs/${digest}`).expect(202);
+  for (let image = 0; image < 8; image += 1) {
+    const { layer } = await pushUpstream(pair, `library/${image}`, "1", bulk(200_000, `${image}`));
+    await mirror.api.get(`/v2/docker.io/library/${image}/manifests/1`).expect(200);
+    await untilHere(mirror, `/v2/docker.io/library/${image}/blobs/${layer}`);
+  }
+  const stored = storedBytes(mirror.data);
+  assert.ok(stored <= 300_000 + 1_000_000 + 2 * 200_000, `${stored} bytes: nothing was evicted`);
+  const [, hex = ""] = digest.split(":");
+  const names = readdirSync(path.join(mirror.data, "blobs"), { recursive: true, encoding: "utf8" });
+  assert.ok(names.some((name) => path.basename(name).startsWith(hex)));
+});
+
 test("a purge forgets what was mirrored, and the next pull fetches it again", async () => {
   const pair = await startMirrorPair();
   const pushed = await pushUpstream(pair, "library/purged", "1", "to be purged");

@@ -105,6 +105,8 @@ interface Removal {
   readonly keeper: Pick<Keeper, "retiredBeforeMs">;
   readonly store: Pick<BlobStore, "delete">;
   readonly metadata: Pick<Metadata, "collection" | "run">;
+  /** Ids of the blobs that may go; missing: all of them. */
+  readonly only?: ReadonlySet<number>;
 }
 
 /** Deletes the bytes of retired blobs that are due. A delete that fails is left for the next run, and stops nobody else's. */
@@ -117,7 +119,7 @@ export async function* removeRetired(parts: Removal): AsyncGenerator<CollectionS
     for (const blob of retired) {
       after = blob.id;
       yield { kind: "looked" };
-      yield await remove(parts, blob);
+      if (parts.only?.has(blob.id) !== false) yield await remove(parts, blob);
     }
     if (retired.length < deletesAtOnce) return;
   }
