@@ -32,6 +32,14 @@ export function createByteCache<V extends object | string | number>({
   });
 }
 
+/**
+ * A cache of at most so many small entries. By `maxSize`, since with `max` lru-cache allocates for all of them at once:
+ * 1 MB for 50,000.
+ */
+export const createCountedCache = <V extends number | boolean>(
+  entries: number,
+): LRUCache<string, V> => new LRUCache({ maxSize: entries, sizeCalculation: () => 1 });
+
 /** Texts that {@link memoized} keeps; longer ones than this are computed each time. */
 const memoizedTexts = 1000;
 const memoizedLength = 256;

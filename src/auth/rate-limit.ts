@@ -1,4 +1,4 @@
-import { LRUCache } from "lru-cache";
+import { createCountedCache } from "../byte-cache.ts";
 import { addressKey, createRateBudget, shareOfRate, type Rate } from "../concurrency/budgets.ts";
 
 export interface RateLimits {
@@ -47,7 +47,7 @@ export function createRateLimit(
 ): RateLimit {
   const pairs = createRateBudget(clock, perAccount);
   const peers = createRateBudget(clock, perPeer);
-  const known = new LRUCache<string, true>({ max: knownAtMost });
+  const known = createCountedCache<true>(knownAtMost);
 
   const begin = (account: string | undefined, address: string): ReturnType<RateLimit["begin"]> => {
     const peer = addressKey(address);

@@ -1,6 +1,5 @@
 import ipaddr from "ipaddr.js";
-import { LRUCache } from "lru-cache";
-import { memoized } from "../byte-cache.ts";
+import { createCountedCache, memoized } from "../byte-cache.ts";
 
 /*
  * Budgets: what one client may use of the server, by key. A key is the id of an account, or the network of an address.
@@ -34,7 +33,7 @@ const keysAtMost = 50_000;
  */
 export function createRateBudget(clock: () => number, { burst, everyMs }: Rate): RateBudget {
   // Per key the time when its bucket is full again; a full bucket needs no entry.
-  const fullAt = new LRUCache<string, number>({ max: keysAtMost });
+  const fullAt = createCountedCache<number>(keysAtMost);
   const spentMs = (key: string): number => Math.max(0, (fullAt.get(key) ?? 0) - clock());
   const set = (key: string, spent: number): void => {
     if (spent <= 0) fullAt.delete(key);
