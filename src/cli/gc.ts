@@ -54,6 +54,8 @@ function lineOf(step: CollectionStep, dryRun: boolean): string | undefined {
       return `${did} manifest ${step.repository}@${step.digest}`;
     case "link":
       return `${did} blob ${step.digest} from ${step.repository}`;
+    case "repository":
+      return `${did} empty repository ${step.repository}`;
     case "bytes":
       return `${did} ${formatBytes(step.sizeBytes)} of blob ${step.digest}`;
     case "orphan":

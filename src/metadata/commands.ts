@@ -107,7 +107,8 @@ type InternalCommand =
       | "restoreBlob"
       | "recordScrub"
     )
-  | ("reviewBlobs" | "reviewManifests" | "recountQuota" | "rankRepositories" | "rankByStars")
+  | ("reviewBlobs" | "reviewManifests" | "reviewRepositories")
+  | ("recountQuota" | "rankRepositories" | "rankByStars")
   // Mirrors.
   | (
       | "addMirrorCounters"

@@ -42,7 +42,9 @@ export async function openForPush(
   const right = await rightToCreate(tx, push);
   if (isRefusal(right)) return right;
   const over = await room(await findQuota(tx, namespace));
-  return over ?? { repositoryId: await create(tx, push, right, rules.defaultVisibility) };
+  if (over !== undefined) return over;
+  const columns = { visibility: rules.defaultVisibility, awaits_manifest: 1 } as const;
+  return { repositoryId: await create(tx, push, right, columns) };
 }
 
 /** What makes somebody the one who may create a repository, and what comes of it. */
@@ -89,7 +91,7 @@ async function create(
   tx: Database,
   { repository: name, actor, nowMs }: Omit<Push, "rules">,
   right: Right,
-  visibility: Visibility,
+  columns: { readonly visibility: Visibility; readonly awaits_manifest: 0 | 1 },
 ): Promise<number> {
   const namespace = namespaceOf(name);
   if (right.by === "administrator") {
@@ -112,31 +114,47 @@ async function create(
   }
   const { id } = await tx
     .insertInto("repositories")
-    .values({ name, namespace, visibility, created_at: nowMs, updated_at: nowMs })
+    .values({ name, namespace, ...columns, created_at: nowMs, updated_at: nowMs })
     .returning("id")
     .executeTakeFirstOrThrow();
-  if (right.by === "editor") await addCollaborator(tx, id, right.accountId, "admin");
+  if (right.by === "editor") {
+    await addCollaborator(tx, id, right.accountId, "admin");
+    // A trigger has set it to 0 with the grant, which is none that a user gave.
+    await setAwaitsManifest(tx, id, columns.awaits_manifest);
+  }
   await writeAudit(tx, {
     ...{ nowMs, actor, account: namespace, action: "repo.create", subject: name },
-    data: { visibility },
+    data: { visibility: columns.visibility },
   });
   return id;
+}
+
+async function setAwaitsManifest(tx: Database, id: number, value: 0 | 1): Promise<void> {
+  await tx
+    .updateTable("repositories")
+    .set({ awaits_manifest: value })
+    .where("id", "=", id)
+    .execute();
 }
 
 export interface CreateRepository extends Omit<Push, "rules"> {
   readonly visibility: Visibility;
 }
 
-/** Makes an empty repository. `exists`: it was there already, and is as it was. */
+/** Makes an empty repository, which the collector keeps. `exists`: it was there already, and is as it was. */
 async function createRepository(
   tx: Database,
   { visibility, ...making }: CreateRepository,
 ): Promise<"created" | "exists" | Refusal> {
-  if ((await findRepository(tx, making.repository)) !== undefined) return "exists";
+  const known = await findRepository(tx, making.repository);
   const rules = { createOnPush: true, defaultVisibility: visibility, defaultQuotaBytes: null };
   const right = await rightToCreate(tx, { ...making, rules });
+  if (known !== undefined) {
+    if (!isRefusal(right)) await setAwaitsManifest(tx, known.id, 0);
+    return "exists";
+  }
   if (isRefusal(right)) return right;
-  await create(tx, making, right, visibility);
+  await create(tx, making, right, { visibility, awaits_manifest: 0 });
   return "created";
 }
 

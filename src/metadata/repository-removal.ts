@@ -1,6 +1,7 @@
 import { sql } from "kysely";
 import { namespaceOf, type RepositoryName } from "../oci/name.ts";
 import { writeAudit, type Actor } from "./audit.ts";
+import { systemActor } from "./permissions/authority.ts";
 import { recountQuota } from "./quotas.ts";
 import { findRepository } from "./repositories.ts";
 import type { Database } from "./schema.ts";
@@ -45,15 +46,63 @@ async function deleteRepository(
     .where("repository", "=", repository)
     .returning(["id", "storage_reference as storageReference"])
     .execute();
-  await tx.deleteFrom("repositories").where("id", "=", here).execute();
-  const account = namespaceOf(repository);
-  await recountQuota(tx, { namespace: account });
-  await sql`
-    INSERT INTO repository_removals (name, sequence)
-    SELECT ${repository}, coalesce(max(sequence), 0) + 1 FROM repository_removals WHERE true
-    ON CONFLICT (name) DO UPDATE SET sequence = excluded.sequence`.execute(tx);
-  await writeAudit(tx, { nowMs, actor, account, action: "repo.delete", subject: repository });
+  await removeRow(tx, { id: here, name: repository }, { nowMs, actor });
+  await recountQuota(tx, { namespace: namespaceOf(repository) });
   return { uploads };
 }
 
-export const repositoryRemovalCommands = { deleteRepository };
+/** Removes the row of a repository that holds nothing any more, with its number and its audit row. */
+async function removeRow(
+  tx: Database,
+  { id, name }: { readonly id: number; readonly name: RepositoryName },
+  { nowMs, actor }: Pick<DeleteRepository, "nowMs" | "actor">,
+): Promise<void> {
+  await tx.deleteFrom("repositories").where("id", "=", id).execute();
+  await sql`
+    INSERT INTO repository_removals (name, sequence)
+    SELECT ${name}, coalesce(max(sequence), 0) + 1 FROM repository_removals WHERE true
+    ON CONFLICT (name) DO UPDATE SET sequence = excluded.sequence`.execute(tx);
+  await writeAudit(tx, {
+    ...{ nowMs, actor, account: namespaceOf(name), action: "repo.delete", subject: name },
+  });
+}
+
+export interface ReviewRepositories {
+  readonly nowMs: number;
+  readonly createdBeforeMs: number;
+  /** Repositories of smaller ids have been reviewed. */
+  readonly afterId: number;
+  /** Repositories in this transaction. */
+  readonly limit: number;
+}
+
+export interface RepositoryReview {
+  /** Of the last repository that was reviewed; `undefined`: there are no more. */
+  readonly lastId: number | undefined;
+  readonly removed: readonly RepositoryName[];
+}
+
+/**
+ * Removes repositories that a push created and that no manifest came for, when their blobs and uploads are gone. A push
+ * that was refused, or that its client gave up, leaves nothing after that but two audit rows.
+ */
+async function reviewRepositories(
+  tx: Database,
+  { nowMs, createdBeforeMs, afterId, limit }: ReviewRepositories,
+): Promise<RepositoryReview> {
+  // Without the hint SQLite may read all repositories by their ids.
+  const { rows: reviewed } = await sql<{ id: number; name: RepositoryName; isEmpty: 0 | 1 }>`
+    SELECT id, name,
+      NOT EXISTS (SELECT 1 FROM blob_links WHERE repository_id = repositories.id)
+        AND NOT EXISTS (SELECT 1 FROM manifests WHERE repository_id = repositories.id)
+        AND NOT EXISTS (SELECT 1 FROM uploads WHERE repository = repositories.name) AS isEmpty
+    FROM repositories INDEXED BY repositories_awaiting_manifest
+    WHERE awaits_manifest = 1 AND id > ${afterId} AND created_at <= ${createdBeforeMs}
+    ORDER BY id LIMIT ${limit}`.execute(tx);
+  const removed = reviewed.filter(({ isEmpty }) => isEmpty === 1);
+  const actor = systemActor("berth");
+  for (const repository of removed) await removeRow(tx, repository, { nowMs, actor });
+  return { lastId: reviewed.at(-1)?.id, removed: removed.map(({ name }) => name) };
+}
+
+export const repositoryRemovalCommands = { deleteRepository, reviewRepositories };

@@ -77,6 +77,7 @@ interface RepositoriesTable {
   star_count: Generated<number>;
   pull_rank: Generated<number>;
   size_bytes: Generated<number>;
+  awaits_manifest: Generated<0 | 1>;
 }
 
 interface BlobsTable {

@@ -10,6 +10,7 @@ import { findOrphans } from "./orphans.ts";
 export type CollectionStep =
   | { readonly kind: "manifest"; readonly repository: RepositoryName; readonly digest: Digest }
   | { readonly kind: "link"; readonly repository: RepositoryName; readonly digest: Digest }
+  | { readonly kind: "repository"; readonly repository: RepositoryName }
   | { readonly kind: "bytes"; readonly digest: Digest; readonly sizeBytes: number }
   | { readonly kind: "orphan"; readonly key: string; readonly sizeBytes: number }
   | { readonly kind: "failed"; readonly digest: Digest; readonly error: unknown }
@@ -41,9 +42,11 @@ const deletesAtOnce = 100;
  * 1. Manifests that are due and that no tag, index, subject or lease keeps.
  * 2. Links of blobs that are due and that no manifest of their repository names. A blob without a link becomes
  *    `deleting`, which nobody sees; that is committed.
- * 3. The bytes of such blobs, once their rows have been `deleting` for `gc.deleteDelay`, since another process may be
+ * 3. Repositories that a push created longer than the grace time ago, that have no manifest, and whose blobs and uploads
+ *    are gone.
+ * 4. The bytes of such blobs, once their rows have been `deleting` for `gc.deleteDelay`, since another process may be
  *    sending them; then their rows. A crash in between leaves a row that the next run finishes.
- * 4. Files that no row has named for longer than the grace time.
+ * 5. Files that no row has named for longer than the grace time.
  */
 export async function* collect(parts: CollectorParts): AsyncGenerator<CollectionStep> {
   const { metadata, keeper, untagged } = parts;
@@ -71,10 +74,26 @@ export async function* collect(parts: CollectorParts): AsyncGenerator<Collection
     const { reviewed, collected } = await metadata.run("reviewBlobs", input);
     return { reviewed, steps: collected.map((link) => ({ kind: "link" as const, ...link })) };
   });
+  yield* removeRepositories(parts, begunAtMs - parts.graceMs);
   yield* removeRetired(parts);
   if (parts.orphans) yield* removeOrphans(parts);
   const waiting = await metadata.collection.waiting();
   if (waiting.blobs > 0) yield { kind: "waiting", ...waiting };
+}
+
+async function* removeRepositories(
+  { metadata, clock }: Pick<CollectorParts, "metadata" | "clock">,
+  createdBeforeMs: number,
+): AsyncGenerator<CollectionStep> {
+  let afterId = 0;
+  for (;;) {
+    const page = { nowMs: clock(), createdBeforeMs, afterId, limit: reviewsAtOnce };
+    const { lastId, removed } = await metadata.run("reviewRepositories", page);
+    for (const repository of removed) yield { kind: "repository", repository };
+    if (lastId === undefined) return;
+    afterId = lastId;
+    yield { kind: "looked" };
+  }
 }
 
 async function* removeOrphans(parts: CollectorParts): AsyncGenerator<CollectionStep> {

@@ -4,6 +4,8 @@ import type { CollectionStep } from "./collector.ts";
 export interface CollectionTally {
   manifests: number;
   links: number;
+  /** Empty ones of pushes that brought no manifest. */
+  repositories: number;
   blobs: number;
   /** Files that no row named. */
   orphans: number;
@@ -22,6 +24,7 @@ export async function* tallied(
   const tally: CollectionTally = {
     manifests: 0,
     links: 0,
+    repositories: 0,
     blobs: 0,
     orphans: 0,
     bytes: 0,
@@ -46,6 +49,9 @@ function count(tally: CollectionTally, step: CollectionStep): void {
       return;
     case "link":
       tally.links += 1;
+      return;
+    case "repository":
+      tally.repositories += 1;
       return;
     case "bytes":
       tally.blobs += 1;
