@@ -87,6 +87,21 @@ describe("a quota", () => {
   );
 
   test(
+    "ends a session at once whose whole blob comes with the closing request and does not fit",
+    inWorld(async (world) => {
+      await limit(world, "team", 10);
+      const repository = named("team/a");
+      const { uploads } = world.registry;
+      const claim = { actor: nobody, repository, id: await uploads.start(nobody, repository) };
+      const bytes = "too much for it";
+      const closing = uploads.finish(claim, digestOf(Buffer.from(bytes)), chunkOf(bytes));
+      await assert.rejects(closing, isDenied);
+      await assert.rejects(uploads.status(claim), isCode("BLOB_UPLOAD_UNKNOWN"));
+      assert.deepEqual(await world.stored(), { blobs: 0, uploads: 0 });
+    }),
+  );
+
+  test(
     "refuses the append that does not fit before its bytes, and gives back those that the session holds",
     inWorld(async (world) => {
       await limit(world, "team", 10);

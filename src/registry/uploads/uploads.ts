@@ -34,6 +34,11 @@ const memoryBudgetBytes = 32 * 1024 * 1024;
 
 const defaultLimits: UploadLimits = { blobBytes: undefined, sessionsPerAccount: 1_000 };
 
+/** Whether the registry refuses what the upload brings: too large, no room in the quota, no permission any more. */
+const isRefused = (error: unknown): boolean =>
+  error instanceof NotAuthorizedError ||
+  (error instanceof OciError && (error.code === "DENIED" || error.status === 413));
+
 export type Uploads = ReturnType<typeof createUploads>;
 
 /**
@@ -137,7 +142,7 @@ export function createUploads(parts: {
     lengthBytes <= wholeInMemoryBytes &&
     heldInMemoryBytes + lengthBytes <= memoryBudgetBytes;
 
-  /** Records the blob that a session has brought; it ends with that, and goes on if that fails. */
+  /** Records the blob that a session has brought. It ends with that, or when it is refused, and goes on after another error. */
   const recordSession = async (
     row: Session,
     blob: Omit<Parameters<typeof record>[0], "uploadId">,
@@ -146,7 +151,7 @@ export function createUploads(parts: {
     try {
       await record({ ...blob, uploadId: hasRow ? row.id : undefined });
     } catch (error) {
-      if (!hasRow) sessions.begin(rowOf(row));
+      if (!hasRow && !isRefused(error)) sessions.begin(rowOf(row));
       throw error;
     }
   };
@@ -195,9 +200,7 @@ export function createUploads(parts: {
       const admitted = await room.admit(row, offset, chunk, digest);
       return await appendAt(row, hold, offset, admitted(measured(chunk, hold.moved)), chunk);
     } catch (error) {
-      const isRefused =
-        error instanceof OciError && (error.code === "DENIED" || error.status === 413);
-      if (isRefused) await discard(row);
+      if (isRefused(error)) await discard(row);
       throw error;
     }
   };

@@ -1,0 +1,77 @@
+import assert from "node:assert/strict";
+import { randomBytes } from "node:crypto";
+import { readdirSync } from "node:fs";
+import path from "node:path";
+import { after, describe, test } from "node:test";
+import SqliteDatabase from "better-sqlite3";
+import { digestOf } from "../../../src/oci/digest.ts";
+import { connect } from "../../server/support.ts";
+import { password, startClosedBerth } from "../../support/closed.ts";
+
+/** Less, and more, than is held in memory. */
+const sizes = { small: 10_000, large: 600_000 };
+
+const berth = await startClosedBerth();
+berth.addUser("mia");
+const database = new SqliteDatabase(path.join(berth.data, "berth.db"), { readonly: true });
+after(() => database.close());
+const api = berth.as("mia").api;
+
+const filesIn = (folder: string): readonly string[] =>
+  readdirSync(path.join(berth.data, folder), { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile() && entry.name !== "instance")
+    .map(({ name }) => name);
+
+/** Bytes and sessions that are in the data folder. */
+const held = () => ({
+  ...{ uploads: filesIn("uploads"), blobs: filesIn("blobs") },
+  sessions: database.prepare("SELECT count(*) FROM uploads").pluck().get(),
+});
+
+interface Refusal {
+  readonly status: number;
+  readonly digest?: string;
+  readonly take?: string;
+  readonly giveBack?: string;
+}
+
+const refusals: Readonly<Record<string, Refusal>> = {
+  "its bytes have another digest": { status: 400, digest: digestOf(Buffer.from("other bytes")) },
+  "the quota is lowered while its body arrives": {
+    status: 403,
+    take: "INSERT INTO quotas (namespace, limit_bytes, used_bytes) VALUES ('mia', 10, 0)",
+    giveBack: "DELETE FROM quotas",
+  },
+  "the account is disabled while its body arrives": {
+    status: 401,
+    take: "UPDATE accounts SET disabled = 1 WHERE name = 'mia'",
+    giveBack: "UPDATE accounts SET disabled = 0 WHERE name = 'mia'",
+  },
+};
+
+describe("a closing upload with a body leaves neither bytes nor a session when it is refused", () => {
+  for (const [why, { status, digest, take, giveBack }] of Object.entries(refusals))
+    for (const [size, length] of Object.entries(sizes))
+      test(`because ${why} (${size})`, async () => {
+        const before = held();
+        const bytes = randomBytes(length);
+        const { headers } = await api.post("/v2/mia/app/blobs/uploads/").expect(202);
+        const target = `${String(headers["location"])}&digest=${digest ?? digestOf(bytes)}`;
+        const lines = [
+          `PUT ${target} HTTP/1.1`,
+          ...["Host: berth", "Connection: close", "Content-Type: application/octet-stream"],
+          `Authorization: Basic ${Buffer.from(`mia:${password}`).toString("base64")}`,
+          `Content-Length: ${length}`,
+        ];
+        const { socket, all } = await connect(berth.port, `${lines.join("\r\n")}\r\n\r\n`);
+        socket.write(bytes.subarray(0, -1));
+        // By when other requests of the same client have been answered, this one has been let in.
+        for (let count = 0; count < 3; count += 1) await api.get("/v2/user/orgs").expect(200);
+        if (take !== undefined) berth.exec(take);
+        socket.write(bytes.subarray(-1));
+        const [, answered] = /^HTTP\/1\.1 (\d+)/.exec(await all()) ?? [];
+        if (giveBack !== undefined) berth.exec(giveBack);
+        assert.equal(Number(answered), status);
+        assert.deepEqual(held(), before);
+      });
+});
