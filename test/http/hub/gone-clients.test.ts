@@ -1,0 +1,128 @@
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import fs from "node:fs/promises";
+import { syncBuiltinESMExports } from "node:module";
+import { after, describe, mock, test } from "node:test";
+import SqliteDatabase, { type Statement } from "better-sqlite3";
+import { OCI_INDEX } from "../../../src/oci/media-types.ts";
+import { connect } from "../../server/support.ts";
+import { ociManifest, pushImageParts, putManifest, startBerth } from "../../support/berth.ts";
+import { temporaryFolder } from "../../support/temporary.ts";
+
+/*
+ * Answers that take many steps, and whose client leaves at the first of them. Files and statements are opened and run as
+ * ever: they are only watched, and delayed where the client has to be gone before the next step.
+ */
+
+const tagsOfPage = 100;
+const repository = "team/app";
+
+// The scrubber would open configs too.
+const berth = await startBerth(temporaryFolder(), { "scrub.every": "0s" });
+after(async () => {
+  mock.restoreAll();
+  syncBuiltinESMExports();
+  await berth.close();
+});
+
+const images = await Promise.all(
+  ["a", "b", "c"].map(async (architecture) => {
+    const image = await pushImageParts(berth, repository, {
+      config: { os: "linux", architecture },
+    });
+    await putManifest(berth, repository, architecture, image.manifest).expect(201);
+    return { ...image, platform: { os: "linux", architecture } };
+  }),
+);
+const index = (annotations: object) => ({
+  ...{ schemaVersion: 2, mediaType: OCI_INDEX, annotations },
+  manifests: images.map(({ manifest, digest, platform }) => ({
+    ...{ mediaType: ociManifest, digest, size: manifest.length, platform },
+  })),
+});
+for (let place = 0; place < tagsOfPage; place += 1)
+  await putManifest(
+    ...[berth, repository, `index-${place}`, index({ place: String(place) }), OCI_INDEX],
+  ).expect(201);
+// The same platform twice, with two configs.
+const compared = await Promise.all(
+  ["from", "to"].map(async (tag) => {
+    const config = { os: "linux", architecture: "amd64", author: tag };
+    const image = await pushImageParts(berth, repository, { config });
+    await putManifest(berth, repository, tag, image.manifest).expect(201);
+    return image;
+  }),
+);
+const configs = [...images, ...compared].map(({ config }) => config.split(":")[1] ?? "");
+
+let configOpens: () => Promise<void> | void = () => undefined;
+const open = fs.open;
+mock.method(fs, "open", async (...given: Parameters<typeof open>) => {
+  if (configs.some((hex) => String(given[0]).includes(hex))) await configOpens();
+  return open(...given);
+});
+syncBuiltinESMExports();
+
+let indexIsRead: () => void = () => undefined;
+const statements = Object.getPrototypeOf(
+  new SqliteDatabase(":memory:").prepare("SELECT 1"),
+) as Statement;
+const all: (...parameters: unknown[]) => unknown[] = Reflect.get(statements, "all");
+mock.method(statements, "all", function (this: Statement, ...parameters: unknown[]) {
+  if (this.source.includes("FROM manifest_references AS entry")) indexIsRead();
+  return all.apply(this, parameters);
+});
+
+/** By when other requests have been through all of the server, it has seen that an earlier connection ended. */
+async function roundTrips(): Promise<void> {
+  for (let count = 0; count < 2; count += 1) await berth.api.get("/v2/").expect(200);
+}
+
+describe("the work for an answer ends when its client is gone", () => {
+  const answers = {
+    "the images of a tag": { path: `/v2/repositories/${repository}/tags/index-0/images`, reads: 3 },
+    "the difference of two tags": {
+      path: `/api/berth/v1/repositories/${repository}/-/diff?from=from&to=to`,
+      reads: 2,
+    },
+  };
+  for (const [what, { path, reads }] of Object.entries(answers))
+    test(`before the next config of ${what} is read`, async () => {
+      const client = await connect(berth.port);
+      let opened = 0;
+      const left = new Promise<void>((resolve) => {
+        configOpens = async () => {
+          opened += 1;
+          if (opened > 1) return;
+          client.socket.destroy();
+          await roundTrips();
+          resolve();
+        };
+      });
+      client.socket.write(`GET ${path} HTTP/1.1\r\nHost: localhost\r\n\r\n`);
+      await left;
+      await roundTrips();
+      assert.equal(opened, 1);
+      await berth.api.get(path).expect(200);
+      assert.equal(opened, 1 + reads);
+    });
+
+  test(`before all indexes of a page of ${tagsOfPage} tags are read`, async () => {
+    const client = await connect(berth.port);
+    let read = 0;
+    indexIsRead = () => {
+      read += 1;
+      client.socket.destroy();
+      // Longer than the work of one request may keep the event loop (10 ms): each step is in a turn of its own.
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 11);
+    };
+    const path = `/v2/repositories/${repository}/tags?name=index&page_size=${tagsOfPage}`;
+    client.socket.write(`GET ${path} HTTP/1.1\r\nHost: localhost\r\n\r\n`);
+    await once(client.socket, "close");
+    await roundTrips();
+    const readInTime = read;
+    await roundTrips();
+    assert.equal(read, readInTime);
+    assert.ok(read > 0 && read < tagsOfPage, `${read} indexes were read`);
+  });
+});
