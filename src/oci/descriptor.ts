@@ -15,7 +15,7 @@ import type { Fields } from "./manifest-fields.ts";
 import { parsePlatform } from "./platform.ts";
 import type { Platform } from "./platform.ts";
 
-export { parsePlatform, platformOfConfig } from "./platform.ts";
+export { parseConfigPlatform, parsePlatform, platformOfConfig } from "./platform.ts";
 export type { Platform } from "./platform.ts";
 
 /** A pointer to content (image-spec descriptor.md). */

@@ -1,4 +1,4 @@
-import { isJsonObject } from "./json.ts";
+import { isJsonObject, JsonError, parseJson } from "./json.ts";
 import { knownKeys, orAbsent, readFields, readText, readTexts } from "./manifest-fields.ts";
 
 /** What an image needs to run (image-spec image-index.md; `os.version` and `os.features` in JSON). */
@@ -30,6 +30,19 @@ export function parsePlatform(value: unknown, path: string): Platform {
     (key) => readText(fields, key),
     (key) => readTexts(fields, key),
   );
+}
+
+/**
+ * {@link platformOfConfig} of the bytes of a config blob. Undefined also for bytes that are no JSON, or JSON beyond
+ * `defaultJsonBounds`: the pusher chose them, and what they cost is bounded before a value is built.
+ */
+export function parseConfigPlatform(bytes: Uint8Array): Platform | undefined {
+  try {
+    return platformOfConfig(parseJson(bytes));
+  } catch (error) {
+    if (error instanceof JsonError) return undefined;
+    throw error;
+  }
 }
 
 /**

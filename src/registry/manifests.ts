@@ -1,6 +1,6 @@
 import { setImmediate } from "node:timers/promises";
 import { algorithmOf, digestOf, type Digest } from "../oci/digest.ts";
-import { platformOfConfig, type Platform } from "../oci/descriptor.ts";
+import { parseConfigPlatform, type Platform } from "../oci/descriptor.ts";
 import { OciError } from "../oci/errors.ts";
 import { parseManifest, type Manifest } from "../oci/manifest.ts";
 import { isImageConfig, OCI_MANIFEST } from "../oci/media-types.ts";
@@ -81,12 +81,7 @@ export function createManifests(parts: {
       return undefined;
     const bytes =
       recentBlobs.find(repository, config.digest) ?? (await readSmall(repository, config.digest));
-    if (bytes === undefined) return undefined;
-    try {
-      return platformOfConfig(JSON.parse(Buffer.from(bytes).toString("utf8")));
-    } catch {
-      return undefined;
-    }
+    return bytes && parseConfigPlatform(bytes);
   };
 
   return {

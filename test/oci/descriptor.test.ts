@@ -1,7 +1,12 @@
 import fc from "fast-check";
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { parseDescriptor, parsePlatform, platformOfConfig } from "../../src/oci/descriptor.ts";
+import {
+  parseConfigPlatform,
+  parseDescriptor,
+  parsePlatform,
+  platformOfConfig,
+} from "../../src/oci/descriptor.ts";
 import { digestOf } from "../../src/oci/digest.ts";
 import { OCI_EMPTY } from "../../src/oci/media-types.ts";
 import { accepts, errorOf, nearly } from "./oracle.ts";
@@ -245,5 +250,23 @@ describe("the platform of an image config", () => {
         platformOfConfig(json);
       }),
     );
+  });
+
+  test("is not read from a config beyond the bounds of JSON, and no such config is an exception", () => {
+    const linux = '"os": "linux", "architecture": "amd64"';
+    const keys = Array.from({ length: 60_000 }, (_, at) => `"k${at}": ${at}`).join();
+    const hostile = {
+      "60,000 values": `{${linux}, "history": [${keys.replaceAll(/"k\d+": /g, "")}]}`,
+      "60,000 keys": `{${linux}, "config": {${keys}}}`,
+      "100,000 levels": `{${linux}, "config": ${"[".repeat(100_000)}${"]".repeat(100_000)}}`,
+      "no JSON": `{${linux}`,
+      "no UTF-8": Buffer.from([0xff, 0xfe]),
+      "a list": "[]",
+    };
+    for (const [what, config] of Object.entries(hostile))
+      assert.equal(parseConfigPlatform(Buffer.from(config)), undefined, what);
+    assert.deepEqual(parseConfigPlatform(Buffer.from(`{${linux.replace("os", "\\u006fs")}}`)), {
+      ...{ os: "linux", architecture: "amd64" },
+    });
   });
 });
