@@ -38,6 +38,8 @@ export interface Mirror {
   readonly lists: MirrorLists;
   readonly upstream: Upstream;
   readonly counters: Counters;
+  /** Begins to fill in platforms that are not known (`platforms.ts`). */
+  learnPlatforms(): void;
   /** Writes down what was counted and used. */
   flush(): Promise<void>;
   close(): Promise<void>;
@@ -95,7 +97,7 @@ export function createMirror(settings: MirrorSettings, parts: MirrorParts): Mirr
   });
   const claims = createClaims({ metadata, owner, clock });
   const storing = createStoring({ manifests, clock, report });
-  const learnPlatform = createPlatforms({ store, metadata, storing });
+  const platforms = createPlatforms({ namespace, store, metadata, storing, report });
   const incoming = createIncoming({
     ...{ metadata, storing, upstream, bodies, company, claims, pace, clock, report },
     limitBytes: parts.manifestBytes,
@@ -114,7 +116,7 @@ export function createMirror(settings: MirrorSettings, parts: MirrorParts): Mirr
     ...{ store, metadata, upstream, rules, keeper, counters, owner, company, claims },
     storing,
     arrived: (place, digest, sizeBytes) =>
-      void learnPlatform(place, digest, sizeBytes).catch(report),
+      void platforms.learn(place, digest, sizeBytes).catch(report),
     budgetBytes: settings.budget,
     open: createSources({ upstream, foreignLayers, metadata, storing }),
     eviction: () => eviction,
@@ -143,6 +145,7 @@ export function createMirror(settings: MirrorSettings, parts: MirrorParts): Mirr
     settings,
     upstream,
     counters,
+    learnPlatforms: () => platforms.learnStored(),
     flush,
     blobs,
     manifests: createMirrorManifests({
@@ -155,6 +158,7 @@ export function createMirror(settings: MirrorSettings, parts: MirrorParts): Mirr
       referrers: createReferrers({ metadata }),
     }),
     async close() {
+      await platforms.close();
       await arrivals.close();
       await storing.settled();
       await foreign?.destroy();

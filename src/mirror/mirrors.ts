@@ -69,6 +69,7 @@ export async function openMirrors(
     if (mirrored === undefined) throw new TypeError(`the mirror of ${ns} has not been opened`);
     return mirrored;
   };
+  if (runsSchedules) for (const mirror of list) mirror.learnPlatforms();
   const schedules = runsSchedules ? startSchedules({ list, byRegistry }, parts) : undefined;
   return {
     list,

@@ -1,6 +1,7 @@
+import { setImmediate } from "node:timers/promises";
 import type { BlobStore } from "../../storage/blob-store.ts";
 import type { Metadata } from "../metadata/metadata.ts";
-import { platformOfConfig } from "../oci/descriptor.ts";
+import { parseConfigPlatform } from "../oci/descriptor.ts";
 import type { Digest } from "../oci/digest.ts";
 import { platformColumns } from "../registry/manifest-rows.ts";
 import type { MirrorPlace } from "./place.ts";
@@ -9,18 +10,30 @@ import type { Storing } from "./storing.ts";
 /** Configs of images are a few KiB; a larger one is not parsed. */
 const largestConfigBytes = 256 * 1024;
 
-/**
- * In a mirror the config of an image comes after its manifest. When it is here, the platform that it says is written to
- * the images that name it, as a push writes it. Resolves when that is done; a config that makes no sense says nothing.
- */
+/** Manifests that one query of {@link createPlatforms} `learnStored` looks at: less than 5 ms. */
+const manifestsAtOnce = 500;
+
+/** The platforms of mirrored images: the config of an image comes after its manifest. */
 export function createPlatforms(parts: {
+  readonly namespace: string;
   readonly store: Pick<BlobStore, "open">;
   readonly metadata: Pick<Metadata, "blobs" | "manifestPlatforms" | "run">;
   readonly storing: Pick<Storing, "settled">;
+  readonly report: (error: unknown) => void;
 }) {
-  const { store, metadata, storing } = parts;
+  const { namespace, store, metadata, storing, report } = parts;
+  let isEnding = false;
+  let learning = Promise.resolve();
 
-  return async ({ repository }: MirrorPlace, digest: Digest, sizeBytes: number): Promise<void> => {
+  /**
+   * Writes the platform that a config says to the images that name it, as a push writes it, once the config is here.
+   * Resolves when that is done. A config without a platform, or that is no JSON, changes nothing.
+   */
+  const learn = async (
+    { repository }: Pick<MirrorPlace, "repository">,
+    digest: Digest,
+    sizeBytes: number,
+  ): Promise<void> => {
     if (sizeBytes === 0 || sizeBytes > largestConfigBytes) return;
     await storing.settled(repository);
     const config = { repository, config: digest };
@@ -31,16 +44,35 @@ export function createPlatforms(parts: {
     if (bytes === undefined) return;
     const pieces: Uint8Array[] = [];
     for await (const piece of bytes) pieces.push(Uint8Array.from(piece));
-    const platform = platformOf(Buffer.concat(pieces));
+    const platform = parseConfigPlatform(Buffer.concat(pieces));
     if (platform === undefined) return;
     await metadata.run("setPlatform", { ...config, platform: platformColumns(platform) });
   };
-}
 
-function platformOf(config: Buffer): ReturnType<typeof platformOfConfig> {
-  try {
-    return platformOfConfig(JSON.parse(config.toString("utf8")));
-  } catch {
-    return undefined;
-  }
+  const learnAll = async (): Promise<void> => {
+    let afterId: number | undefined = 0;
+    while (afterId !== undefined && !isEnding) {
+      const page = { namespace, afterId, limit: manifestsAtOnce };
+      const { configs, lastId } = await metadata.manifestPlatforms.learnable(page);
+      for (const { repository, config, sizeBytes } of configs)
+        if (!isEnding) await learn({ repository }, config, sizeBytes);
+      afterId = lastId;
+      await setImmediate();
+    }
+  };
+
+  return {
+    learn,
+    /**
+     * Begins to {@link learn} from the configs that are here already, beside the requests of clients: images that Berth
+     * mirrored before it read their configs have no platform.
+     */
+    learnStored(): void {
+      learning = learnAll().catch(report);
+    },
+    async close(): Promise<void> {
+      isEnding = true;
+      await learning;
+    },
+  };
 }

@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
+import path from "node:path";
 import { describe, test } from "node:test";
+import SqliteDatabase from "better-sqlite3";
 import { waitUntil } from "../support/wait.ts";
 import { pushUpstream, startMirrorPair, untilShown } from "./support.ts";
 
@@ -28,15 +30,25 @@ describe("what a mirror has, in the Hub-shaped API", async () => {
       .expect(200);
   });
 
+  const images = "/v2/repositories/docker.io/library%2Fshown/tags/1/images";
+  const platform = async () => {
+    const { body } = await mirror.api.get(images).expect(200);
+    const [image] = body as { os: string | null; architecture: string | null }[];
+    return `${image?.os}/${image?.architecture}`;
+  };
+
   test("shows the platform of an image that is no index when its config has come", async () => {
-    const images = "/v2/repositories/docker.io/library%2Fshown/tags/1/images";
-    const platform = async () => {
-      const { body } = await mirror.api.get(images).expect(200);
-      const [image] = body as { os: string | null; architecture: string | null }[];
-      return `${image?.os}/${image?.architecture}`;
-    };
     assert.doesNotMatch(await platform(), /linux/);
     await mirror.api.get(`/v2/shown/blobs/${first.config}`).expect(200);
+    await waitUntil("the platform is known", async () => (await platform()) === "linux/amd64");
+  });
+
+  test("shows the platform of an image that an older Berth mirrored without it, after a start", async () => {
+    const database = new SqliteDatabase(path.join(mirror.data, "berth.db"));
+    database.exec("UPDATE manifests SET os = NULL, architecture = NULL");
+    database.close();
+    assert.doesNotMatch(await platform(), /linux/);
+    await mirror.restart();
     await waitUntil("the platform is known", async () => (await platform()) === "linux/amd64");
   });
 
