@@ -5,6 +5,7 @@ import { createClosing } from "./concurrency/closing.ts";
 import type { Config } from "./config/schema.ts";
 import { lockUnlessServed, openDataFolder } from "./data-folder.ts";
 import { openSqliteMetadata, snapshotSqlite, type Metadata } from "./metadata/metadata.ts";
+import { namespaceOf, type RepositoryName } from "./oci/name.ts";
 import { createKeeper } from "./registry/clock.ts";
 import { check, type Finding } from "./registry/upkeep/check.ts";
 import { collect, type CollectionStep } from "./registry/upkeep/collector.ts";
@@ -60,6 +61,10 @@ export async function openUpkeep(config: Config): Promise<Upkeep> {
     orphans: true,
   });
 
+  const mirrored = new Set(config.mirrors.map(({ namespace }) => namespace));
+  const isSparse = (name: RepositoryName): boolean =>
+    config.sparse || mirrored.has(namespaceOf(name));
+
   return {
     collect: (deletesNow) => collect(collection(metadata, deletesNow)),
     async *rehearse(deletesNow) {
@@ -78,10 +83,7 @@ export async function openUpkeep(config: Config): Promise<Upkeep> {
       }
     },
     check: (seen) =>
-      check(
-        { store, metadata, clock, report, graceMs: keeping.graceMs, sparse: config.sparse },
-        seen,
-      ),
+      check({ store, metadata, clock, report, graceMs: keeping.graceMs, isSparse }, seen),
     scrub: (bytesPerSecond) => scrub({ store, metadata, clock, report, bytesPerSecond }),
     async openCopy(other) {
       const closing = createClosing();

@@ -4,8 +4,8 @@ import path from "node:path";
 import { describe, test } from "node:test";
 import { createUpstreamState } from "../../src/mirror/upstream-state.ts";
 import { UpstreamFailure } from "../../src/mirror/failure.ts";
-import { newFolder, pushUpstream, startMirrorPair } from "../mirror/support.ts";
-import { putManifest, startBerth } from "../support/berth.ts";
+import { newFolder, pushUpstream, startMirrorPair, untilShown } from "../mirror/support.ts";
+import { ociManifest, putManifest, startBerth } from "../support/berth.ts";
 import { berth } from "./support.ts";
 
 describe("the commands for mirrors", async () => {
@@ -51,6 +51,21 @@ describe("the commands for mirrors", async () => {
       reports.map((line) => (JSON.parse(line) as { failure?: object }).failure !== undefined),
       [false, true],
     );
+  });
+
+  test("berth check finds nothing wrong with an index whose images were not pulled yet", async () => {
+    const mediaType = "application/vnd.oci.image.index.v1+json";
+    const child = { mediaType: ociManifest, digest: image.digest, size: image.manifest.length };
+    const index = { schemaVersion: 2, mediaType, manifests: [child] };
+    await pushUpstream(pair, "library/several", "1", "for commands");
+    await putManifest(pair.upstream, "library/several", "all", index, mediaType).expect(201);
+    const server = await startBerth(data, { mirrors: JSON.stringify([good]) });
+    await server.api.get("/v2/docker.io/library/several/manifests/all").expect(200);
+    await untilShown(server, "/api/berth/v1/repositories/docker.io/library/several/-/tags/all");
+    await server.close();
+    const checked = await berth(["check", "--config", config]);
+    assert.equal(checked.code, 0, checked.stdout);
+    assert.match(checked.stdout, /all is well/);
   });
 
   test("purge of a tag forgets this tag alone, and purge of a name the repository", async () => {

@@ -63,7 +63,7 @@ export function openWorld(rules: Partial<PushRules> = {}, limits?: UploadLimits)
     },
     async findings() {
       const found: Finding[] = [];
-      const checked = { ...parts, graceMs: keeping.graceMs, sparse: false };
+      const checked = { ...parts, graceMs: keeping.graceMs, isSparse: () => false };
       for await (const finding of check(checked, () => undefined)) found.push(finding);
       return found;
     },

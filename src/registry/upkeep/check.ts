@@ -1,6 +1,7 @@
 import type { BlobStore } from "../../../storage/blob-store.ts";
 import type { Metadata } from "../../metadata/metadata.ts";
 import { algorithmOf, digestOf } from "../../oci/digest.ts";
+import type { RepositoryName } from "../../oci/name.ts";
 import type { Clock } from "../clock.ts";
 import { markMissing, missingBlobs, restore, type Warnings } from "../missing-blobs.ts";
 import { inspectBlobs, readBlob } from "./inspection.ts";
@@ -35,8 +36,8 @@ export interface CheckParts {
   readonly report: Warnings;
   /** A file without a row is left alone for this long: its row may be on the way. */
   readonly graceMs: number;
-  /** Whether manifests may name what is not here. */
-  readonly sparse: boolean;
+  /** Whether the manifests of a repository may name what is not here, as those of a mirror do. */
+  readonly isSparse: (repository: RepositoryName) => boolean;
 }
 
 /** Walks rows and store and says what is broken. Changes nothing. `seen` is told of each thing looked at. */
@@ -73,7 +74,7 @@ async function damageOf(metadata: Metadata): Promise<readonly string[]> {
 }
 
 async function* checkManifests(
-  { metadata, sparse }: CheckParts,
+  { metadata, isSparse }: CheckParts,
   seen: () => void,
 ): AsyncGenerator<Finding> {
   let after = 0;
@@ -88,7 +89,7 @@ async function* checkManifests(
           subject: `${repository}@${digest}`,
         };
       }
-      if (sparse) continue;
+      if (isSparse(repository)) continue;
       for (const absent of await metadata.upkeep.absentReferences(id)) {
         yield {
           invariant: "what a manifest names is in its repository",
