@@ -56,7 +56,10 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
   administration: ["stores", "metadata", "auth", "config"],
   "data-folder": ["stores", "contract", "metadata", "registry", "config"],
   "push-rules": ["metadata", "registry", "config"],
-  upkeep: ["concurrency", "data-folder", "stores", "contract", "metadata", "registry", "config"],
+  upkeep: [
+    ...["concurrency", "data-folder", "stores", "oci", "contract", "metadata", "registry"],
+    "config",
+  ],
   repositories: ["data-folder", "push-rules", "metadata", "registry", "auth", "config"],
   server: ["assemble", "byte-cache", "http", "config", "observability", "oci", "concurrency"],
   workers: ["assemble", "server", "metadata", "registry", "config", "observability"],
