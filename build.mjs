@@ -6,11 +6,11 @@ import { build } from "esbuild";
 rmSync("dist", { recursive: true, force: true });
 await build({
   entryPoints: [
-    "src/cli/main.ts",
-    "src/metadata/sqlite/writer-thread.ts",
-    "src/workers/worker.ts",
-    "src/metadata/sqlite/counts-thread.ts",
-    "storage/filesystem/small-files-thread.ts",
+    "src/main.ts",
+    "src/database/sqlite/writer-thread.ts",
+    "src/server/cluster/worker.ts",
+    "src/database/sqlite/pull-counter-thread.ts",
+    "storage/filesystem/durable-file-writer-thread.ts",
   ],
   outdir: "dist",
   entryNames: "[name]",

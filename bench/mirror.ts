@@ -9,7 +9,7 @@ import { pushImage, startDistribution } from "../test/support/distribution.ts";
 import { startFaultyProxy } from "../test/support/faulty-proxy.ts";
 import { createZot } from "./servers/peers.ts";
 import { startServer } from "./servers/program.ts";
-import { runHerd, type HerdResult } from "./client/herd.ts";
+import { runHerd, type HerdResult } from "./client/concurrent-clients.ts";
 
 /*
  * `node --import ./test/support/register.mjs bench/mirror.ts [clients] [zot]`: one client (the middle of nine) and then herds

@@ -1,7 +1,7 @@
 /**
  * `npm test`: every `*.test.ts` below `test/` that needs nothing but Node.
  * Suites that need real clients live in `test/bounds`, `test/clients`, `test/conformance`, `test/fuzz` and `test/s3` and have commands of their own.
- * Arguments narrow the run: `npm test -- registry http/v2` runs the files whose path contains one of them.
+ * Arguments narrow the run: `npm test -- registry http/registry` runs the files whose path contains one of them.
  */
 import { readdirSync } from "node:fs";
 import { availableParallelism } from "node:os";

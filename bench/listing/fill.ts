@@ -1,5 +1,5 @@
 import SqliteDatabase, { type Database } from "better-sqlite3";
-import { pullRankOf } from "../../src/metadata/counts.ts";
+import { pullRankOf } from "../../src/database/catalog/pull-counters.ts";
 import { describeRepository, namespaces } from "./names.ts";
 import { baseRepository } from "./base-images.ts";
 

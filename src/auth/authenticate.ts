@@ -1,12 +1,12 @@
 import { addressKey } from "../concurrency/budgets.ts";
-import type { Metadata } from "../metadata/metadata.ts";
+import type { Metadata } from "../database/database.ts";
 import { OciError } from "../oci/errors.ts";
-import { identityNow, type KnownIdentity } from "../metadata/permissions/identity.ts";
+import { identityNow, type KnownIdentity } from "../database/permissions/identity.ts";
 import type { Passwords } from "./passwords.ts";
 import type { Attempt, RateLimit } from "./rate-limit.ts";
-import { createRemembered } from "./remembered.ts";
-import { hashTokenSecret, isTokenSecret, looksLikeToken } from "./token-secret.ts";
-import { createTurns } from "./turns.ts";
+import { createRemembered } from "./verified-password-cache.ts";
+import { hashTokenSecret, isTokenSecret, looksLikeToken } from "./tokens/secret.ts";
+import { createTurns } from "./keyed-semaphore.ts";
 
 export interface Credentials {
   readonly name: string;

@@ -1,6 +1,6 @@
-import type { Metadata } from "../metadata/metadata.ts";
-import { clientActor, openActor, type Actor } from "../metadata/permissions/authority.ts";
-import { repositoryDeeds } from "../metadata/permissions/hub-permissions.ts";
+import type { Metadata } from "../database/database.ts";
+import { clientActor, openActor, type Actor } from "../database/permissions/authority.ts";
+import { repositoryDeeds } from "../database/permissions/hub-permissions.ts";
 import {
   judgeByFacts,
   judgeByIdentity,
@@ -9,11 +9,11 @@ import {
   type HubNeed,
   type HubTarget,
   type Verdict,
-} from "../metadata/permissions/hub-rules.ts";
-import { hasScope, reaches } from "../metadata/permissions/repository-rules.ts";
-import type { NamespaceView } from "../metadata/repository-pages.ts";
+} from "../database/permissions/hub-rules.ts";
+import { hasScope, reaches } from "../database/permissions/repository-rules.ts";
+import type { NamespaceView } from "../database/catalog/repository-pages.ts";
 import { defaultNamespace, namespaceOf, type RepositoryName } from "../oci/name.ts";
-import { viewerOf, type Viewer } from "./catalog.ts";
+import { viewerOf, type Viewer } from "./visibility.ts";
 import type { Session } from "./sessions.ts";
 
 export type { HubNeed, HubTarget, Verdict };

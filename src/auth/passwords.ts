@@ -5,8 +5,8 @@ import {
   type ScryptOptions,
 } from "node:crypto";
 import { promisify } from "node:util";
-import { createRemembered } from "./remembered.ts";
-import { createFairQueue, type Place } from "./turns.ts";
+import { createRemembered } from "./verified-password-cache.ts";
+import { createFairQueue, type Place } from "./keyed-semaphore.ts";
 
 /** Only a password that somebody chose needs these; tokens are as long as they are random. */
 export const passwordLength = { min: 8, max: 1024 } as const;

@@ -1,11 +1,11 @@
-import type { RepositoryFacts } from "../metadata/sqlite/hot-repositories.ts";
+import type { RepositoryFacts } from "../database/sqlite/repository-cache.ts";
 import type { RepositoryName } from "../oci/name.ts";
-import { clientActor, openActor, type Actor } from "../metadata/permissions/authority.ts";
-import { NotAuthorizedError } from "../metadata/permissions/check.ts";
-import type { Action } from "../metadata/permissions/repository-rules.ts";
-import type { Caller } from "./caller.ts";
-import { viewerOf, type Viewer } from "./catalog.ts";
-import type { Rights } from "./rights.ts";
+import { clientActor, openActor, type Actor } from "../database/permissions/authority.ts";
+import { NotAuthorizedError } from "../database/permissions/check.ts";
+import type { Action } from "../database/permissions/repository-rules.ts";
+import type { Caller } from "./principal.ts";
+import { viewerOf, type Viewer } from "./visibility.ts";
+import type { Rights } from "./permissions.ts";
 
 export { NotAuthorizedError, type Action };
 

@@ -1,9 +1,9 @@
 import { randomUUID } from "node:crypto";
-import type { Metadata } from "../metadata/metadata.ts";
+import type { Metadata } from "../database/database.ts";
 import type { Authenticator, Credentials, From } from "./authenticate.ts";
-import { identityNow, type KnownIdentity } from "../metadata/permissions/identity.ts";
-import type { Keys } from "./keys.ts";
-import { createSignedTokens } from "./signed-tokens.ts";
+import { identityNow, type KnownIdentity } from "../database/permissions/identity.ts";
+import type { Keys } from "./signing-keys/keys.ts";
+import { createSignedTokens } from "./tokens/signed-tokens.ts";
 
 /** Somebody who has logged in to the Hub-shaped API, as they are at this moment. */
 export interface Session {

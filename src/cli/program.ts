@@ -1,25 +1,25 @@
 import { Command, CommanderError } from "commander";
 import { isPrintableLine } from "../observability/printable.ts";
-import { auditCommand } from "./audit.ts";
-import { checkCommand } from "./check.ts";
-import { configCommand } from "./config.ts";
-import { gcCommand } from "./gc.ts";
-import { keysCommand } from "./keys.ts";
-import { mirrorCommand } from "./mirror.ts";
-import { orgCommand } from "./org.ts";
-import { print, printError } from "./output.ts";
-import { quotaCommand } from "./quota.ts";
-import { repoCommand } from "./repo.ts";
-import { searchCommand } from "./search.ts";
-import { scrubCommand } from "./scrub.ts";
-import { serveCommand } from "./serve.ts";
-import { storageCommand } from "./storage.ts";
-import { tagCommand } from "./tag.ts";
-import { teamCommand } from "./team.ts";
-import { tokenCommand } from "./token.ts";
-import { uploadCommand } from "./upload.ts";
-import { userCommand } from "./user.ts";
-import { version } from "./version.ts";
+import { auditCommand } from "./commands/audit.ts";
+import { checkCommand } from "./commands/check.ts";
+import { configCommand } from "./commands/config.ts";
+import { gcCommand } from "./commands/gc.ts";
+import { keysCommand } from "./commands/keys.ts";
+import { mirrorCommand } from "./commands/mirror.ts";
+import { orgCommand } from "./commands/org.ts";
+import { print, printError } from "./support/output.ts";
+import { quotaCommand } from "./commands/quota.ts";
+import { repoCommand } from "./commands/repo.ts";
+import { searchCommand } from "./commands/search.ts";
+import { scrubCommand } from "./commands/scrub.ts";
+import { serveCommand } from "./commands/serve.ts";
+import { storageCommand } from "./commands/storage.ts";
+import { tagCommand } from "./commands/tag.ts";
+import { teamCommand } from "./commands/team.ts";
+import { tokenCommand } from "./commands/token.ts";
+import { uploadCommand } from "./commands/upload.ts";
+import { userCommand } from "./commands/user.ts";
+import { version } from "./support/version.ts";
 
 const notes = `
 Examples:

@@ -1,5 +1,5 @@
 import ipaddr from "ipaddr.js";
-import { createCountedCache, memoized } from "../byte-cache.ts";
+import { createCountedCache, memoized } from "./byte-cache.ts";
 
 /*
  * Budgets: what one client may use of the server, by key. A key is the id of an account, or the network of an address.

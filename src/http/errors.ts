@@ -2,11 +2,11 @@ import type { Context, Middleware } from "koa";
 import { OciError, renderErrors } from "../oci/errors.ts";
 import { describeFailure } from "../registry/failures.ts";
 import type { Logger } from "../observability/logger.ts";
-import { nosniff } from "./browsers.ts";
-import { surfaceOf } from "./caller.ts";
-import { endBeforeBody } from "./early-end.ts";
+import { nosniff } from "./middleware/csrf.ts";
+import { surfaceOf } from "./middleware/principal.ts";
+import { endBeforeBody } from "./middleware/early-end.ts";
 import { renderHubError } from "./hub/errors.ts";
-import { renderTokenError } from "./token-errors.ts";
+import { renderTokenError } from "./token/errors.ts";
 
 /** A request that its client gave up: there is nobody to tell. */
 const goneCodes = new Set([

@@ -1,10 +1,10 @@
 import type { Context } from "koa";
 import type { ZodObject, ZodType } from "zod";
 import type { Permission } from "../auth/policy.ts";
-import type { AdmitMiss } from "../mirror/place.ts";
+import type { AdmitMiss } from "../mirror/repository.ts";
 import type { Mirrored } from "../mirror/mirrors.ts";
 import type { RepositoryName } from "../oci/name.ts";
-import type { StreamBody } from "./body.ts";
+import type { StreamBody } from "./middleware/body.ts";
 
 /** The repository a request is about: as the domain knows it, and as the client wrote it (`library/alpine`, `alpine`). */
 export interface Target {
@@ -40,7 +40,7 @@ interface Bodies {
   readonly stream: StreamBody;
 }
 
-/** Missing: `none`. A handler never reads the request itself; see `body.ts`. */
+/** Missing: `none`. A handler never reads the request itself; see `http/middleware/body.ts`. */
 type Taking<Work extends Record<keyof Bodies, unknown>> =
   | { readonly body?: "none"; readonly handle: Work["none"] }
   | { readonly body: "form"; readonly handle: Work["form"] }

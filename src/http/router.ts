@@ -1,16 +1,16 @@
 import Router from "@koa/router";
 import type { Context, Middleware } from "koa";
-import { accountIdOf, stranger, type Caller } from "../auth/caller.ts";
+import { accountIdOf, stranger, type Caller } from "../auth/principal.ts";
 import { NotAuthorizedError, type Policy } from "../auth/policy.ts";
 import { OciError } from "../oci/errors.ts";
-import type { Callers } from "./authenticate.ts";
-import { streamOf, type BodyReader, type StreamBody, type StreamToken } from "./body.ts";
-import type { BudgetKey, Budgets } from "./budgets.ts";
-import { peerOf, setCaller } from "./caller.ts";
-import type { Challenger } from "./challenge.ts";
+import type { Callers } from "./middleware/authenticate.ts";
+import { streamOf, type BodyReader, type StreamBody, type StreamToken } from "./middleware/body.ts";
+import type { BudgetKey, Budgets } from "./middleware/budgets.ts";
+import { peerOf, setCaller } from "./middleware/principal.ts";
+import type { Challenger } from "./token/www-authenticate.ts";
 import type { Route, Target } from "./route.ts";
-import type { Targets } from "./targets.ts";
-import { lookUp } from "./unavailable.ts";
+import type { Targets } from "./middleware/repository-resolver.ts";
+import { lookUp } from "./middleware/unavailable.ts";
 
 /** Who may do what, as the wire asks. */
 export interface Access {

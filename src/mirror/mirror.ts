@@ -1,34 +1,34 @@
 import type { BlobStore } from "../../storage/blob-store.ts";
-import type { Metadata } from "../metadata/metadata.ts";
-import type { PushRules } from "../metadata/repository-creation.ts";
+import type { Metadata } from "../database/database.ts";
+import type { PushRules } from "../database/registry/repository-creation.ts";
 import type { Blobs } from "../registry/blobs.ts";
-import { createKeeper, type KeepingTimes } from "../registry/clock.ts";
+import { createKeeper, type KeepingTimes } from "../registry/leases.ts";
 import { createManifests } from "../registry/manifests.ts";
 import { createRecentBlobs } from "../registry/recent-blobs.ts";
 import { createReferrers } from "../registry/referrers.ts";
 import { createTags } from "../registry/tags.ts";
-import { createArrivals } from "./arrivals.ts";
-import { createMirrorBlobs, type MirrorBlobs } from "./blobs.ts";
-import { openConnections } from "./connection.ts";
-import { createClaims } from "./claims.ts";
-import type { Company } from "./company.ts";
+import { createArrivals } from "./pull/downloads.ts";
+import { createMirrorBlobs, type MirrorBlobs } from "./pull/blobs.ts";
+import { openConnections } from "./upstream/connection.ts";
+import { createClaims } from "./pull/fetch-leases.ts";
+import type { Company } from "./pull/process-registry.ts";
 import { createCounters, type Counters } from "./counters.ts";
-import { createEviction, type Eviction } from "./eviction.ts";
-import { createForeignLayers } from "./foreign-layers.ts";
-import { createIncoming } from "./incoming.ts";
-import type { Bodies } from "./bodies.ts";
-import type { ListStore } from "./list-cache.ts";
-import { createMirrorLists, type MirrorLists } from "./lists.ts";
-import { createMirrorManifests, type MirrorManifests } from "./manifests.ts";
-import { createMissing } from "./missing.ts";
-import type { Pace } from "./pace.ts";
-import { createPlatforms } from "./platforms.ts";
+import { createEviction, type Eviction } from "./cache/eviction.ts";
+import { createForeignLayers } from "./upstream/foreign-layers.ts";
+import { createIncoming } from "./pull/manifest-downloads.ts";
+import type { Bodies } from "./upstream/bodies.ts";
+import type { ListStore } from "./cache/list-cache.ts";
+import { createMirrorLists, type MirrorLists } from "./pull/lists.ts";
+import { createMirrorManifests, type MirrorManifests } from "./pull/manifests.ts";
+import { createMissing } from "./cache/negative-cache.ts";
+import type { Pace } from "./pull/event-loop-scheduler.ts";
+import { createPlatforms } from "./pull/platforms.ts";
 import type { MirrorSettings, ProxySettings } from "./settings.ts";
-import { createSources } from "./sources.ts";
-import { createStoring } from "./storing.ts";
-import { createUpstream, type Upstream } from "./upstream.ts";
-import { createUpstreamState, type MirrorLog } from "./upstream-state.ts";
-import { createUses } from "./uses.ts";
+import { createSources } from "./pull/sources.ts";
+import { createStoring } from "./pull/write-behind.ts";
+import { createUpstream, type Upstream } from "./upstream/client.ts";
+import { createUpstreamState, type MirrorLog } from "./upstream/state.ts";
+import { createUses } from "./cache/uses.ts";
 
 /** One registry that is mirrored. */
 export interface Mirror {
@@ -38,7 +38,7 @@ export interface Mirror {
   readonly lists: MirrorLists;
   readonly upstream: Upstream;
   readonly counters: Counters;
-  /** Begins to fill in platforms that are not known (`platforms.ts`). */
+  /** Begins to fill in platforms that are not known (`mirror/pull/platforms.ts`). */
   learnPlatforms(): void;
   /** Writes down what was counted and used. */
   flush(): Promise<void>;

@@ -1,14 +1,14 @@
 import type { RepositoryName } from "../oci/name.ts";
-import { createBodies } from "./bodies.ts";
-import { joinCompany } from "./company.ts";
-import { clearLeftovers } from "./leftovers.ts";
-import { createListStore } from "./list-cache.ts";
+import { createBodies } from "./upstream/bodies.ts";
+import { joinCompany } from "./pull/process-registry.ts";
+import { clearLeftovers } from "./pull/stale-downloads.ts";
+import { createListStore } from "./cache/list-cache.ts";
 import { createMirror, type Mirror, type MirrorParts } from "./mirror.ts";
-import { claimOwner } from "./owner.ts";
-import { createPace } from "./pace.ts";
-import type { MirrorPlace } from "./place.ts";
+import { claimOwner } from "./pull/process-id.ts";
+import { createPace } from "./pull/event-loop-scheduler.ts";
+import type { MirrorPlace } from "./repository.ts";
 import { createRouting } from "./routing.ts";
-import { startSchedules } from "./schedule.ts";
+import { startSchedules } from "./sync/schedule.ts";
 import type { MirrorSettings } from "./settings.ts";
 
 /** A repository of a mirror, and the mirror. */

@@ -6,7 +6,7 @@ import {
   parseRepositoryName,
   type RepositoryName,
 } from "../oci/name.ts";
-import type { MirrorPlace } from "./place.ts";
+import type { MirrorPlace } from "./repository.ts";
 import type { MirrorSettings } from "./settings.ts";
 
 /** What is known of a name here. */

@@ -1,15 +1,15 @@
 import { OciError } from "../oci/errors.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { RepositoryName } from "../oci/name.ts";
-import type { Actor } from "../metadata/audit.ts";
-import type { LinkedBlob } from "../metadata/blobs.ts";
-import type { Metadata } from "../metadata/metadata.ts";
-import { isRefusal } from "../metadata/refusals.ts";
-import type { PushRules } from "../metadata/repository-creation.ts";
+import type { Actor } from "../database/events/audit.ts";
+import type { LinkedBlob } from "../database/registry/blobs.ts";
+import type { Metadata } from "../database/database.ts";
+import { isRefusal } from "../database/rejections.ts";
+import type { PushRules } from "../database/registry/repository-creation.ts";
 import type { BlobStore, ByteRange, LentBytes } from "../../storage/blob-store.ts";
-import type { Keeper } from "./clock.ts";
+import type { Keeper } from "./leases.ts";
 import { markMissing, type Warnings } from "./missing-blobs.ts";
-import { refusalError } from "./refusals.ts";
+import { refusalError } from "./rejections.ts";
 
 /** Whether the caller may read a repository: what a mount without a source may look into. */
 export type MayRead = (repository: RepositoryName) => boolean | Promise<boolean>;

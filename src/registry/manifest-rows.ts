@@ -1,5 +1,5 @@
-import type { Keeping } from "../metadata/keeping.ts";
-import type { NewManifest, NewManifestReference } from "../metadata/schema.ts";
+import type { Keeping } from "../database/registry/lease-times.ts";
+import type { NewManifest, NewManifestReference } from "../database/schema.ts";
 import type { Platform } from "../oci/descriptor.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { Manifest, ManifestReference } from "../oci/manifest.ts";

@@ -6,16 +6,16 @@ import { parseManifest, type Manifest } from "../oci/manifest.ts";
 import { isImageConfig, OCI_MANIFEST } from "../oci/media-types.ts";
 import type { RepositoryName } from "../oci/name.ts";
 import type { Reference, Tag } from "../oci/reference.ts";
-import type { Actor } from "../metadata/audit.ts";
-import type { StoredManifest } from "../metadata/manifests.ts";
-import type { Metadata } from "../metadata/metadata.ts";
-import { isRefusal } from "../metadata/refusals.ts";
-import type { PushRules } from "../metadata/repository-creation.ts";
+import type { Actor } from "../database/events/audit.ts";
+import type { StoredManifest } from "../database/registry/manifests.ts";
+import type { Metadata } from "../database/database.ts";
+import { isRefusal } from "../database/rejections.ts";
+import type { PushRules } from "../database/registry/repository-creation.ts";
 import type { BlobStore } from "../../storage/blob-store.ts";
-import type { Keeper } from "./clock.ts";
+import type { Keeper } from "./leases.ts";
 import { manifestRow, referenceRow } from "./manifest-rows.ts";
 import type { RecentBlobs } from "./recent-blobs.ts";
-import { refusalError } from "./refusals.ts";
+import { refusalError } from "./rejections.ts";
 
 /** Configs of images are a few KiB; one larger than this is not looked into. */
 const largestConfigBytes = 4 * 1024 * 1024;

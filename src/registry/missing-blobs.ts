@@ -1,8 +1,8 @@
 import type { BlobStore } from "../../storage/blob-store.ts";
-import type { Metadata } from "../metadata/metadata.ts";
-import type { StoredBlob } from "../metadata/upkeep.ts";
+import type { Metadata } from "../database/database.ts";
+import type { StoredBlob } from "../database/maintenance/checks.ts";
 import type { Digest } from "../oci/digest.ts";
-import { readBlob, type Reading } from "./upkeep/inspection.ts";
+import { readBlob, type Reading } from "./blob-verification.ts";
 
 /** Where warnings go; a logger fits. */
 export interface Warnings {

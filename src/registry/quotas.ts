@@ -1,7 +1,7 @@
-import type { Actor } from "../metadata/audit.ts";
-import type { Metadata } from "../metadata/metadata.ts";
-import type { PushRules } from "../metadata/repository-creation.ts";
-import type { Clock } from "./clock.ts";
+import type { Actor } from "../database/events/audit.ts";
+import type { Metadata } from "../database/database.ts";
+import type { PushRules } from "../database/registry/repository-creation.ts";
+import type { Clock } from "./leases.ts";
 
 export interface Use {
   readonly namespace: string;

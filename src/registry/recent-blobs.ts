@@ -1,4 +1,4 @@
-import { createByteCache } from "../byte-cache.ts";
+import { createByteCache } from "../concurrency/byte-cache.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { RepositoryName } from "../oci/name.ts";
 

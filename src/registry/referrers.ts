@@ -1,8 +1,8 @@
 import type { Digest } from "../oci/digest.ts";
 import { OCI_INDEX } from "../oci/media-types.ts";
 import type { RepositoryName } from "../oci/name.ts";
-import type { Referrer } from "../metadata/manifests.ts";
-import type { Metadata } from "../metadata/metadata.ts";
+import type { Referrer } from "../database/registry/manifests.ts";
+import type { Metadata } from "../database/database.ts";
 
 /** Clients read one document of at most 4 MiB; a page ends before that. */
 const largestDocumentBytes = 4 * 1024 * 1024 - 64 * 1024;

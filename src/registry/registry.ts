@@ -1,9 +1,9 @@
-import type { Actor } from "../metadata/audit.ts";
-import type { Metadata } from "../metadata/metadata.ts";
-import type { PushRules } from "../metadata/repository-creation.ts";
+import type { Actor } from "../database/events/audit.ts";
+import type { Metadata } from "../database/database.ts";
+import type { PushRules } from "../database/registry/repository-creation.ts";
 import type { BlobStore } from "../../storage/blob-store.ts";
 import { createBlobs, type Blobs } from "./blobs.ts";
-import { createKeeper, type Clock, type KeepingTimes } from "./clock.ts";
+import { createKeeper, type Clock, type KeepingTimes } from "./leases.ts";
 import { createManifests, type Manifests } from "./manifests.ts";
 import type { Warnings } from "./missing-blobs.ts";
 import { createRecentBlobs } from "./recent-blobs.ts";
@@ -11,7 +11,7 @@ import { createReferrers, type Referrers } from "./referrers.ts";
 import { createRepositories, type Repositories } from "./repositories.ts";
 import { createTags, type Tags } from "./tags.ts";
 import type { UploadLocks } from "./uploads/locks.ts";
-import type { UploadLimits } from "./uploads/room.ts";
+import type { UploadLimits } from "./uploads/reservations.ts";
 import { createUploads, type Uploads } from "./uploads/uploads.ts";
 
 export type { Actor };

@@ -1,14 +1,14 @@
-import type { Actor } from "../metadata/audit.ts";
-import type { Viewer } from "../metadata/catalog.ts";
-import type { Metadata } from "../metadata/metadata.ts";
-import { isRefusal } from "../metadata/refusals.ts";
-import type { Page, Repository } from "../metadata/repositories.ts";
-import type { Visibility } from "../metadata/schema.ts";
+import type { Actor } from "../database/events/audit.ts";
+import type { Viewer } from "../database/registry/catalog.ts";
+import type { Metadata } from "../database/database.ts";
+import { isRefusal } from "../database/rejections.ts";
+import type { Page, Repository } from "../database/registry/repositories.ts";
+import type { Visibility } from "../database/schema.ts";
 import { OciError } from "../oci/errors.ts";
 import type { RepositoryName } from "../oci/name.ts";
 import { parseTagPatterns } from "../oci/tag-patterns.ts";
-import type { Clock } from "./clock.ts";
-import { refusalError } from "./refusals.ts";
+import type { Clock } from "./leases.ts";
+import { refusalError } from "./rejections.ts";
 import type { PageRequest } from "./tags.ts";
 import type { Uploads } from "./uploads/uploads.ts";
 

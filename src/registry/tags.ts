@@ -1,14 +1,14 @@
-import type { Actor } from "../metadata/audit.ts";
-import { isRefusal } from "../metadata/refusals.ts";
+import type { Actor } from "../database/events/audit.ts";
+import { isRefusal } from "../database/rejections.ts";
 import type { Digest } from "../oci/digest.ts";
 import { OciError } from "../oci/errors.ts";
 import type { RepositoryName } from "../oci/name.ts";
 import type { Tag } from "../oci/reference.ts";
-import type { TagMove } from "../metadata/tag-history.ts";
-import type { Metadata } from "../metadata/metadata.ts";
-import type { Keeper } from "./clock.ts";
-import { refusalError } from "./refusals.ts";
-import type { Page } from "../metadata/repositories.ts";
+import type { TagMove } from "../database/registry/tag-history.ts";
+import type { Metadata } from "../database/database.ts";
+import type { Keeper } from "./leases.ts";
+import { refusalError } from "./rejections.ts";
+import type { Page } from "../database/registry/repositories.ts";
 
 export type { TagMove };
 

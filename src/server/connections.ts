@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Server, Socket } from "node:net";
-import { refuse } from "./refusals.ts";
+import { refuse } from "./early-rejections.ts";
 
 /** What goes on on the connections of a server, so that it can end without cutting a transfer. */
 export interface Connections {

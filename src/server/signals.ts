@@ -1,6 +1,6 @@
 import type { EventEmitter } from "node:events";
 import { constants } from "node:os";
-import type { Assembled } from "../assemble.ts";
+import type { Assembled } from "../app/assemble.ts";
 import type { Logger } from "../observability/logger.ts";
 import type { Connections } from "./connections.ts";
 

@@ -1,7 +1,7 @@
 import { readdir, stat } from "node:fs/promises";
 import path from "node:path";
 import type { BlobKey, StoredObject } from "../blob-store.ts";
-import { absent } from "./absent.ts";
+import { absent } from "./not-found.ts";
 import { bornAtMs, isKey } from "./paths.ts";
 
 /** Every blob below the folder `blobs` of `root`. */

@@ -1,8 +1,8 @@
 import type { FileHandle } from "node:fs/promises";
 import type { BlobKey, ByteRange, LentBytes } from "../blob-store.ts";
-import { createReadBuffers, type ReadBuffers } from "../shared/buffers.ts";
-import type { Source } from "../shared/flight.ts";
-import { createSharedReads } from "../shared/reads.ts";
+import { createReadBuffers, type ReadBuffers } from "../shared-read/buffers.ts";
+import type { Source } from "../shared-read/shared-read.ts";
+import { createSharedReads } from "../shared-read/reads.ts";
 import { readRange } from "./read.ts";
 
 export interface FileReads {
@@ -18,7 +18,7 @@ const smallBufferBytes = 64 * 1024;
 
 /**
  * Reads of blobs. One alone is fastest with two buffers of its own; those that come while it runs look at one read
- * together (`shared/reads.ts`): what a hundred clients pull at the same time is copied out of the page cache once.
+ * together (`shared-read/reads.ts`): what a hundred clients pull at the same time is copied out of the page cache once.
  */
 export function createFileReads(
   openFile: (key: BlobKey) => Promise<FileHandle | undefined>,

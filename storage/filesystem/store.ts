@@ -11,14 +11,14 @@ import {
 } from "node:fs/promises";
 import path from "node:path";
 import { UploadOffsetError, type BlobStore } from "../blob-store.ts";
-import { absent } from "./absent.ts";
+import { absent } from "./not-found.ts";
 import { createDurableDirectories, syncDirectory } from "./directories.ts";
 import { createFreeSpace, type Reserve } from "./free-space.ts";
 import { listBlobs } from "./list.ts";
 import { createPaths, isUploadReference, newKey, newUploadReference, type Paths } from "./paths.ts";
 import { readRange } from "./read.ts";
 import { createFileReads } from "./reads.ts";
-import { createSmallFiles } from "./small-files.ts";
+import { createSmallFiles } from "./durable-file-writer.ts";
 import { FlushError, writeAll, writeFrom } from "./write.ts";
 
 /**

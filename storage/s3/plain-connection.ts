@@ -1,5 +1,5 @@
 import { connect } from "node:net";
-import type { Filled, ReadBuffers } from "../shared/buffers.ts";
+import type { Filled, ReadBuffers } from "../shared-read/buffers.ts";
 
 /** A connection whose bytes come into buffers that are used again. */
 export interface PlainConnection {

@@ -1,7 +1,7 @@
 import { failureOf, S3Failure } from "./failure.ts";
-import type { Source } from "../shared/flight.ts";
+import type { Source } from "../shared-read/shared-read.ts";
 import { openPlainConnection, type PlainConnection } from "./plain-connection.ts";
-import { bytesOf, createReadBuffers, type Filled } from "../shared/buffers.ts";
+import { bytesOf, createReadBuffers, type Filled } from "../shared-read/buffers.ts";
 
 export interface PlainReader {
   /**

@@ -1,8 +1,8 @@
 import type { LentBytes } from "../blob-store.ts";
 import { failureOf, S3Failure } from "./failure.ts";
-import type { Source } from "../shared/flight.ts";
+import type { Source } from "../shared-read/shared-read.ts";
 import type { OpenObject } from "./objects.ts";
-import { bytesOf } from "../shared/buffers.ts";
+import { bytesOf } from "../shared-read/buffers.ts";
 
 /**
  * The bytes of an answer, exactly as many as it must have: throws if it ends before, or if nothing comes for `idleMs`

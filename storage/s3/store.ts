@@ -1,7 +1,7 @@
 import type { BlobKey, BlobStore, ByteRange, LentBytes } from "../blob-store.ts";
 import { createClients } from "./client.ts";
 import { S3Failure } from "./failure.ts";
-import type { Source } from "../shared/flight.ts";
+import type { Source } from "../shared-read/shared-read.ts";
 import {
   blobsPrefix,
   bornAtMs,
@@ -15,11 +15,11 @@ import { createMultiparts } from "./multipart.ts";
 import { createObjects, writeOptions } from "./objects.ts";
 import { createPartBuffers } from "./part-buffers.ts";
 import { createPlainReader } from "./plain-read.ts";
-import { createReadLinks } from "./read-links.ts";
+import { createReadLinks } from "./signed-urls.ts";
 import { lend, readBody, sourceOfAnswer } from "./read.ts";
 import { usualPatience, type Patience } from "./retry.ts";
 import { mostParts, type S3Settings } from "./settings.ts";
-import { createSharedReads } from "../shared/reads.ts";
+import { createSharedReads } from "../shared-read/reads.ts";
 import { createStates } from "./state.ts";
 import { createUploads } from "./uploads.ts";
 

@@ -19,7 +19,7 @@ import {
   uploadOf,
   uploadsPrefix,
 } from "./keys.ts";
-import { createKnowledge } from "./knowledge.ts";
+import { createKnowledge } from "./upload-state-cache.ts";
 import type { Multipart, Multiparts, Part } from "./multipart.ts";
 import { writeOptions, type Objects } from "./objects.ts";
 import type { PartBuffers } from "./part-buffers.ts";

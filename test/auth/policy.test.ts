@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import type { Caller } from "../../src/auth/caller.ts";
+import type { Caller } from "../../src/auth/principal.ts";
 import { createOpenPolicy, createPolicy, type Action } from "../../src/auth/policy.ts";
 import { parseRepositoryName } from "../../src/oci/name.ts";
 

@@ -3,12 +3,12 @@ import { mkdirSync, mkdtempSync } from "node:fs";
 import path from "node:path";
 import { test } from "node:test";
 import fc from "fast-check";
-import { createAccounts } from "../../src/auth/accounts.ts";
+import { createAccounts } from "../../src/accounts/accounts.ts";
 import { createHubPolicy } from "../../src/auth/hub-policy.ts";
-import { openKeys } from "../../src/auth/keys.ts";
+import { openKeys } from "../../src/auth/signing-keys/keys.ts";
 import { createSessions } from "../../src/auth/sessions.ts";
-import type { Metadata } from "../../src/metadata/metadata.ts";
-import { openMetadataInMemory } from "../support/metadata.ts";
+import type { Metadata } from "../../src/database/database.ts";
+import { openMetadataInMemory } from "../support/database.ts";
 import { judged } from "../support/pushes.ts";
 import { temporaryFolder } from "../support/temporary.ts";
 

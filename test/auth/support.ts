@@ -1,7 +1,7 @@
 import SqliteDatabase from "better-sqlite3";
 import { after } from "node:test";
 import path from "node:path";
-import { openSqliteMetadata } from "../../src/metadata/metadata.ts";
+import { openSqliteMetadata } from "../../src/database/database.ts";
 import { temporaryFolder } from "../support/temporary.ts";
 
 const people = `

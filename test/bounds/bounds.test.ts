@@ -4,7 +4,7 @@ import { request as httpRequest } from "node:http";
 import process from "node:process";
 import { after, before, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { isHubRoute } from "../../src/http/openapi.ts";
+import { isHubRoute } from "../../src/http/ops/openapi.ts";
 import { password } from "../support/closed.ts";
 import { everyRoute as routes } from "../support/route-table.ts";
 import type { Cost, Question, Reply } from "./server.ts";

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { HubRoute } from "../../src/http/hub/call.ts";
+import type { HubRoute } from "../../src/http/hub/route.ts";
 import type { Route } from "../../src/http/route.ts";
 import { ociManifest } from "../support/berth.ts";
 import { ociIndex, type World } from "./world.ts";

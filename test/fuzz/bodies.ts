@@ -1,7 +1,7 @@
 import fc, { type Arbitrary } from "fast-check";
 import { z } from "zod";
-import type { HubRoute } from "../../src/http/hub/call.ts";
-import { isHubRoute } from "../../src/http/openapi.ts";
+import type { HubRoute } from "../../src/http/hub/route.ts";
+import { isHubRoute } from "../../src/http/ops/openapi.ts";
 import type { Route } from "../../src/http/route.ts";
 import { digestOf } from "../../src/oci/digest.ts";
 import { jsonFor, oddJson, oddText, oneOf, valueFor, wellFormed, type Known } from "./values.ts";

@@ -1,6 +1,6 @@
 import fc, { type Arbitrary } from "fast-check";
-import type { HubRoute } from "../../src/http/hub/call.ts";
-import { isHubRoute } from "../../src/http/openapi.ts";
+import type { HubRoute } from "../../src/http/hub/route.ts";
+import { isHubRoute } from "../../src/http/ops/openapi.ts";
 import type { Route } from "../../src/http/route.ts";
 import { everyRoute } from "../support/route-table.ts";
 import { bodyFor, headerText, type Body } from "./bodies.ts";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { mintTokenSecret } from "../../src/auth/token-secret.ts";
+import { mintTokenSecret } from "../../src/auth/tokens/secret.ts";
 import { digestOf } from "../../src/oci/digest.ts";
 import { DOCKER_MANIFEST, OCI_INDEX } from "../../src/oci/media-types.ts";
 import { connect } from "../server/support.ts";

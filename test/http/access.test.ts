@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import path from "node:path";
 import { describe, test } from "node:test";
-import { openSqliteMetadata } from "../../src/metadata/metadata.ts";
+import { openSqliteMetadata } from "../../src/database/database.ts";
 import { digestOf } from "../../src/oci/digest.ts";
 import { parseRepositoryName } from "../../src/oci/name.ts";
-import { systemActor } from "../../src/metadata/permissions/authority.ts";
-import { forgedTokens, resign } from "../auth/forged-tokens.ts";
+import { systemActor } from "../../src/database/permissions/authority.ts";
+import { forgedTokens, resign } from "../auth/tokens/forged-tokens.ts";
 import { password, startClosedBerth } from "../support/closed.ts";
 import { pushBlob } from "../support/berth.ts";
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { openAdministration } from "../../src/administration.ts";
+import { openAdministration } from "../../src/app/administration.ts";
 import { startClosedBerth, password } from "../support/closed.ts";
 import { connect } from "../server/support.ts";
 

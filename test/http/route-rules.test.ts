@@ -3,8 +3,8 @@ import { readdirSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { describe, test } from "node:test";
 import { z } from "zod";
-import type { HubRoute } from "../../src/http/hub/call.ts";
-import { isHubRoute } from "../../src/http/openapi.ts";
+import type { HubRoute } from "../../src/http/hub/route.ts";
+import { isHubRoute } from "../../src/http/ops/openapi.ts";
 import type { Route } from "../../src/http/route.ts";
 import { everyRoute, routeAt, titleOf } from "../support/route-table.ts";
 
@@ -116,7 +116,7 @@ describe("every route", () => {
       .filter((file) => file.endsWith(".ts"))
       .filter((file) => reads.test(readFileSync(path.join(folder, file), "utf8")));
     // The second drops what is left of the body of a refused request.
-    assert.deepEqual(readers.toSorted(), ["body.ts", "early-end.ts"]);
+    assert.deepEqual(readers.toSorted(), ["middleware/body.ts", "middleware/early-end.ts"]);
   });
 
   test("of the registry names what bounds its answer", () => {

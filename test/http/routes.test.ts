@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { isHubRoute } from "../../src/http/openapi.ts";
+import { isHubRoute } from "../../src/http/ops/openapi.ts";
 import { everyRoute } from "../support/route-table.ts";
 
 describe("the route table", () => {

@@ -6,7 +6,7 @@ import { mirrorSettings, newFolder, untilHere } from "../mirror/support.ts";
 import { collect, startBerth } from "../support/berth.ts";
 import { pushImage, startDistribution } from "../support/distribution.ts";
 import { startFaultyProxy } from "../support/faulty-proxy.ts";
-import { runHerd } from "../../bench/client/herd.ts";
+import { runHerd } from "../../bench/client/concurrent-clients.ts";
 
 describe("a mirror of distribution", async () => {
   const upstream = await startDistribution(newFolder());

@@ -1,9 +1,9 @@
 import { request } from "node:http";
 import type { HubNeed } from "../../src/auth/hub-policy.ts";
 
-import { isHubRoute } from "../../src/http/openapi.ts";
+import { isHubRoute } from "../../src/http/ops/openapi.ts";
 import { digestOf } from "../../src/oci/digest.ts";
-import { resign } from "../auth/forged-tokens.ts";
+import { resign } from "../auth/tokens/forged-tokens.ts";
 import { password, startClosedBerth, type ClosedBerth } from "../support/closed.ts";
 import { everyRoute } from "../support/route-table.ts";
 import {

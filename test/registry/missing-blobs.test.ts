@@ -7,7 +7,7 @@ import { createRegistry } from "../../src/registry/registry.ts";
 import { createMemoryStore } from "../../storage/memory/store.ts";
 import { berth as run } from "../cli/support.ts";
 import { pushBlob, startBerth, type TestBerth } from "../support/berth.ts";
-import { openMetadataInMemory } from "../support/metadata.ts";
+import { openMetadataInMemory } from "../support/database.ts";
 import { nobody, rules, silent } from "../support/pushes.ts";
 import { temporaryFolder } from "../support/temporary.ts";
 import { waitUntil } from "../support/wait.ts";

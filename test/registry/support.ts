@@ -1,20 +1,20 @@
 import { Readable } from "node:stream";
 import SqliteDatabase, { type Database as SqliteConnection } from "better-sqlite3";
-import type { Actor } from "../../src/metadata/audit.ts";
-import type { Metadata } from "../../src/metadata/metadata.ts";
-import type { PushRules } from "../../src/metadata/repository-creation.ts";
+import type { Actor } from "../../src/database/events/audit.ts";
+import type { Metadata } from "../../src/database/database.ts";
+import type { PushRules } from "../../src/database/registry/repository-creation.ts";
 import { digestOf, type Digest } from "../../src/oci/digest.ts";
 import { OciError } from "../../src/oci/errors.ts";
 import { parseRepositoryName, type RepositoryName } from "../../src/oci/name.ts";
 import { parseReference, parseTag } from "../../src/oci/reference.ts";
-import { createKeeper } from "../../src/registry/clock.ts";
+import { createKeeper } from "../../src/registry/leases.ts";
 import { createRegistry, type Registry } from "../../src/registry/registry.ts";
-import { check, type Finding } from "../../src/registry/upkeep/check.ts";
-import { collect } from "../../src/registry/upkeep/collector.ts";
-import type { UploadLimits } from "../../src/registry/uploads/room.ts";
+import { check, type Finding } from "../../src/maintenance/check.ts";
+import { collect } from "../../src/maintenance/collector.ts";
+import type { UploadLimits } from "../../src/registry/uploads/reservations.ts";
 import type { BlobStore } from "../../storage/blob-store.ts";
 import { createMemoryStore } from "../../storage/memory/store.ts";
-import { openMetadataInMemory } from "../support/metadata.ts";
+import { openMetadataInMemory } from "../support/database.ts";
 import { judged, nobody, rules as usualRules, silent } from "../support/pushes.ts";
 
 const keeping = { leaseMs: 1_000, graceMs: 10_000, deleteDelayMs: 0 };

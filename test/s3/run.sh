@@ -49,7 +49,7 @@ api() {
   BERTH_TEST_S3=$(printf '{"storage.driver":"s3","storage.s3.bucket":"berth","storage.s3.endpoint":"%s","storage.s3.forcePathStyle":"true","storage.s3.accessKeyId":"berth","storage.s3.secretAccessKey":"berth-secret","storage.s3.redirect":"%s"}' \
     "$BERTH_STORAGE_S3_ENDPOINT" "$1")
   export BERTH_TEST_S3
-  tests test/http/*.test.ts test/http/v2/*.test.ts
+  tests test/http/*.test.ts test/http/{middleware,ops,registry,token}/*.test.ts
 }
 
 failed=0

@@ -1,10 +1,10 @@
 import { EventEmitter, once } from "node:events";
 import net from "node:net";
 import { after } from "node:test";
-import type { Assembled } from "../../src/assemble.ts";
+import type { Assembled } from "../../src/app/assemble.ts";
 import { configSchema, type Config } from "../../src/config/schema.ts";
 import { createLogger } from "../../src/observability/logger.ts";
-import { startServer, type RunningServer } from "../../src/server.ts";
+import { startServer, type RunningServer } from "../../src/server/start-server.ts";
 
 export interface Started {
   readonly server: RunningServer;

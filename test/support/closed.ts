@@ -4,8 +4,8 @@ import { after } from "node:test";
 import SqliteDatabase from "better-sqlite3";
 import supertest from "supertest";
 import { createPasswords } from "../../src/auth/passwords.ts";
-import { readKeys, type SigningKey } from "../../src/auth/key-files.ts";
-import { hashTokenSecret, mintTokenSecret } from "../../src/auth/token-secret.ts";
+import { readKeys, type SigningKey } from "../../src/auth/signing-keys/files.ts";
+import { hashTokenSecret, mintTokenSecret } from "../../src/auth/tokens/secret.ts";
 import { pushImageParts, putManifest, startBerth, type Settings, type TestBerth } from "./berth.ts";
 import { temporaryFolder } from "./temporary.ts";
 

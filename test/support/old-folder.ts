@@ -1,7 +1,7 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import SqliteDatabase from "better-sqlite3";
-import { migrate, readMigrations } from "../../src/metadata/sqlite/migrate.ts";
+import { migrate, readMigrations } from "../../src/database/sqlite/migrate.ts";
 import { digestOf } from "../../src/oci/digest.ts";
 import { newKey, newUploadReference } from "../../storage/filesystem/paths.ts";
 import { contentOf } from "../crash/content.ts";

@@ -1,6 +1,6 @@
-import type { Actor } from "../../src/metadata/audit.ts";
-import { openActor, systemActor } from "../../src/metadata/permissions/authority.ts";
-import type { PushRules } from "../../src/metadata/repository-creation.ts";
+import type { Actor } from "../../src/database/events/audit.ts";
+import { openActor, systemActor } from "../../src/database/permissions/authority.ts";
+import type { PushRules } from "../../src/database/registry/repository-creation.ts";
 
 /** Who pushes in open mode. */
 export const nobody: Actor = openActor("");

@@ -1,5 +1,5 @@
 import { routesOf, type AppParts } from "../../src/http/app.ts";
-import type { HubRoute } from "../../src/http/hub/call.ts";
+import type { HubRoute } from "../../src/http/hub/route.ts";
 import type { Route } from "../../src/http/route.ts";
 
 /*

@@ -1,8 +1,8 @@
-import { assemble, assembleLender, type Assembled } from "../../src/assemble.ts";
+import { assemble, assembleLender, type Assembled } from "../../src/app/assemble.ts";
 import type { Config } from "../../src/config/schema.ts";
 import type { Logger } from "../../src/observability/logger.ts";
-import { createChannel, type Channel, type Port } from "../../src/workers/channel.ts";
-import { borrow, lend } from "../../src/workers/lending.ts";
+import { createChannel, type Channel, type Port } from "../../src/server/cluster/channel.ts";
+import { borrow, lend } from "../../src/server/cluster/shared-services.ts";
 
 /** The two ends of a connection between processes: what is sent arrives as a copy, later, in its order. */
 export function connectedPorts(): readonly [Port, Port] & { cut(): void } {

@@ -1,4 +1,4 @@
-import { AccountError } from "../../auth/account-error.ts";
+import { AccountError } from "../../accounts/errors.ts";
 import { NotAuthorizedError } from "../../auth/policy.ts";
 import { OciError } from "../../oci/errors.ts";
 

@@ -1,6 +1,6 @@
 import type { Context } from "koa";
 import { z } from "zod";
-import type { Origins } from "../origins.ts";
+import type { Origins } from "../middleware/client-info.ts";
 import { notFound } from "./errors.ts";
 
 const sizeAtMost = 100;

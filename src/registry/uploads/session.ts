@@ -1,5 +1,5 @@
-import type { Actor } from "../../metadata/audit.ts";
-import type { UploadRow } from "../../metadata/schema.ts";
+import type { Actor } from "../../database/events/audit.ts";
+import type { UploadRow } from "../../database/schema.ts";
 import { OciError } from "../../oci/errors.ts";
 import type { RepositoryName } from "../../oci/name.ts";
 import type { Sessions } from "./sessions.ts";

@@ -1,7 +1,7 @@
 import { randomBytes, randomUUID } from "node:crypto";
 import { setTimeout as pause } from "node:timers/promises";
-import type { Metadata } from "../../metadata/metadata.ts";
-import type { UploadRow } from "../../metadata/schema.ts";
+import type { Metadata } from "../../database/database.ts";
+import type { UploadRow } from "../../database/schema.ts";
 import type { RepositoryName } from "../../oci/name.ts";
 
 /** A session that is used at once never needs a row; one that is not gets it after this time. */

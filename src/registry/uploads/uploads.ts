@@ -1,10 +1,10 @@
 import type { BlobStore, ByteSource } from "../../../storage/blob-store.ts";
-import type { Actor } from "../../metadata/audit.ts";
-import type { Metadata } from "../../metadata/metadata.ts";
-import { NotAuthorizedError } from "../../metadata/permissions/check.ts";
-import type { PushRules } from "../../metadata/repository-creation.ts";
-import type { EndedUpload } from "../../metadata/repository-removal.ts";
-import type { UploadRow } from "../../metadata/schema.ts";
+import type { Actor } from "../../database/events/audit.ts";
+import type { Metadata } from "../../database/database.ts";
+import { NotAuthorizedError } from "../../database/permissions/check.ts";
+import type { PushRules } from "../../database/registry/repository-creation.ts";
+import type { EndedUpload } from "../../database/registry/repository-removal.ts";
+import type { UploadRow } from "../../database/schema.ts";
 import {
   algorithmOf,
   digestOf,
@@ -14,14 +14,14 @@ import {
 } from "../../oci/digest.ts";
 import { OciError } from "../../oci/errors.ts";
 import type { RepositoryName } from "../../oci/name.ts";
-import { rewriteAfterMs, type Clock, type Keeper } from "../clock.ts";
+import { rewriteAfterMs, type Clock, type Keeper } from "../leases.ts";
 import type { RecentBlobs } from "../recent-blobs.ts";
 import { describeFailure } from "../failures.ts";
-import { refusalError } from "../refusals.ts";
+import { refusalError } from "../rejections.ts";
 import { checkRange, gather, measured, UploadRangeError, type Chunk } from "./chunk.ts";
-import { createUploadHashes, mismatch } from "./hashes.ts";
+import { createUploadHashes, mismatch } from "./running-digest.ts";
 import { createUploadLocks, type UploadHold, type UploadLocks } from "./locks.ts";
-import { createSessionCount, createUploadRoom, type UploadLimits } from "./room.ts";
+import { createSessionCount, createUploadRoom, type UploadLimits } from "./reservations.ts";
 import { findSession, rowOf, type Claim, type Session } from "./session.ts";
 import { createSessions } from "./sessions.ts";
 

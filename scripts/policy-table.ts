@@ -1,0 +1,55 @@
+/**
+ * `npm run policy`: who may do what on every route, asked of a real Berth, as a table. Ends with 1 where an answer is
+ * not what `test/policy/table.ts` says.
+ */
+import { test } from "node:test";
+import process from "node:process";
+import { openWorld, outcomeOf, walk } from "../test/policy/matrix.ts";
+import { callers, routes, type Visibility } from "../test/policy/table.ts";
+
+const legend = `Each cell: a private repository, a public one, one that is not there.
+  +  let in          -  401, the token has no right to it
+  ?  401, no token   x  401, the token or the password is no good
+  0  404, as if it were not there     #  403, who may read it may not do that
+  !  not what was expected
+`;
+const visibilities: readonly Visibility[] = ["private", "public", "missing"];
+
+// The runner's own lines would stand between those of the table.
+await test("the table", async () => {
+  const marks = new Map<string, string>();
+  let wrong = 0;
+  for await (const cell of walk(await openWorld())) {
+    const { route, caller, visibility, expected, answer } = cell;
+    const outcome = outcomeOf(cell);
+    const isRight =
+      JSON.stringify(outcome) === JSON.stringify(expected) &&
+      (answer.status !== 403 || "forbidden" in outcome);
+    if (!isRight) wrong += 1;
+    const key = `${route} ${caller} ${visibility}`;
+    if (marks.get(key) !== "!") marks.set(key, isRight ? markOf(outcome) : "!");
+  }
+  process.stdout.write(tableOf(marks));
+  if (wrong > 0) throw new Error(`${wrong} answers are not what was expected`);
+});
+
+function markOf(outcome: ReturnType<typeof outcomeOf>): string {
+  if (outcome.admitted) return "+";
+  if ("unknown" in outcome) return "0";
+  if ("forbidden" in outcome) return "#";
+  if (outcome.error === undefined) return "?";
+  return outcome.error === "invalid_token" ? "x" : "-";
+}
+
+function tableOf(marks: ReadonlyMap<string, string>): string {
+  const columns = Object.keys(callers);
+  const widest = Math.max(...Object.keys(routes).map((route) => route.length));
+  const heads = columns.map((name, at) => `${" ".repeat(widest + 3)}${"│   ".repeat(at)}${name}\n`);
+  const lines = Object.keys(routes).map((route) => {
+    const cells = columns.map((caller) =>
+      visibilities.map((kind) => marks.get(`${route} ${caller} ${kind}`) ?? " ").join(""),
+    );
+    return `${route.padEnd(widest + 3)}${cells.join(" ")}\n`;
+  });
+  return `${legend}\n${heads.toReversed().join("")}${lines.join("")}`;
+}

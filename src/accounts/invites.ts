@@ -1,0 +1,92 @@
+import { randomUUID } from "node:crypto";
+import { AccountError } from "./errors.ts";
+import type { Actor } from "../database/events/audit.ts";
+import type { Invite } from "../database/accounts/invites.ts";
+import type { Metadata } from "../database/database.ts";
+import type { MemberRole } from "../database/schema.ts";
+
+export type { Invite };
+
+export interface Invitation {
+  readonly organisation: string;
+  readonly invitees: readonly string[];
+  readonly team?: string | undefined;
+  readonly role: MemberRole;
+  /** Says what would come of it. */
+  readonly dryRun: boolean;
+}
+
+export interface Invited {
+  readonly invitee: string;
+  readonly status: "invited" | "existing_org_member" | "invalid_email_or_docker_id";
+  readonly invite?: Invite | undefined;
+}
+
+export type Invites = ReturnType<typeof createInvites>;
+
+/** Every method throws AccountError where it can't do what it says. */
+export function createInvites(parts: {
+  readonly metadata: Metadata;
+  readonly clock: () => number;
+}) {
+  const { metadata, clock } = parts;
+
+  const find = async (id: string): Promise<Invite> => {
+    const found = await metadata.invites.find(id);
+    if (found === undefined) throw new AccountError("unknown", "object not found");
+    return found;
+  };
+
+  const inviteOne = async (
+    actor: Actor,
+    { organisation, team, role, dryRun }: Invitation,
+    invitee: string,
+  ): Promise<Invited> => {
+    const user = await metadata.accounts.find(invitee.toLowerCase());
+    if (user?.kind !== "user") return { invitee, status: "invalid_email_or_docker_id" };
+    if ((await metadata.memberships.roleIn(organisation, user.id)) !== undefined)
+      return { invitee, status: "existing_org_member" };
+    if (dryRun) return { invitee, status: "invited" };
+    const id = randomUUID();
+    const outcome = await metadata.run("createInvite", {
+      ...{ id, organisation, team, role, user: user.name, actor, nowMs: clock() },
+    });
+    switch (outcome) {
+      case "invited":
+        return { invitee, status: "invited", invite: await find(id) };
+      case "existing-member":
+        return { invitee, status: "existing_org_member" };
+      case "unknown-user":
+        return { invitee, status: "invalid_email_or_docker_id" };
+      case "unknown-team":
+        throw new AccountError("invalid", `there is no team ${team} in ${organisation}`);
+      case "unknown-organisation":
+        throw new AccountError("unknown", `there is no organisation ${organisation}`);
+    }
+  };
+
+  return {
+    find,
+    ofOrganisation: (name: string): Promise<readonly Invite[]> =>
+      metadata.invites.ofOrganisation(name),
+    ofUser: (userId: number): Promise<readonly Invite[]> => metadata.invites.ofUser(userId),
+
+    async send(actor: Actor, invitation: Invitation): Promise<readonly Invited[]> {
+      const invited: Invited[] = [];
+      for (const invitee of new Set(invitation.invitees))
+        invited.push(await inviteOne(actor, invitation, invitee));
+      return invited;
+    },
+
+    async cancel(actor: Actor, id: string): Promise<void> {
+      if (!(await metadata.run("deleteInvite", { id, actor, nowMs: clock() })))
+        throw new AccountError("unknown", "object not found");
+    },
+
+    /** Makes the actor, whom it is for, a member, and one of the team if it names one. */
+    async accept(actor: Actor, id: string): Promise<void> {
+      if (!(await metadata.run("acceptInvite", { id, actor, nowMs: clock() })))
+        throw new AccountError("unknown", "object not found");
+    },
+  };
+}

@@ -1,0 +1,86 @@
+import type { Account } from "../database/accounts/accounts.ts";
+import type { AuditEntry, AuditQuery } from "../database/events/audit.ts";
+import type { MemberDetails, Membership } from "../database/accounts/memberships.ts";
+import type { Metadata } from "../database/database.ts";
+import type { MemberRole } from "../database/schema.ts";
+import { AccountError } from "./errors.ts";
+import type { Listing } from "../catalog/repositories.ts";
+
+export type { Account, AuditEntry, MemberDetails, Membership, MemberRole };
+
+export interface PageAsked {
+  readonly page: number;
+  readonly size: number;
+}
+
+export type People = ReturnType<typeof createPeople>;
+
+const namespacesAtMost = 1000;
+
+/** Accounts as the Hub-shaped API shows them. */
+export function createPeople({ metadata }: { readonly metadata: Metadata }) {
+  const organisation = async (name: string): Promise<Account> => {
+    const found = await metadata.accounts.find(name);
+    if (found?.kind === "organisation") return found;
+    throw new AccountError("unknown", `there is no organisation ${name}`);
+  };
+
+  return {
+    /** Throws AccountError if there is no such organisation. */
+    organisation,
+
+    async user(name: string): Promise<Account> {
+      const found = await metadata.accounts.find(name);
+      if (found?.kind === "user") return found;
+      throw new AccountError("unknown", `there is no user ${name}`);
+    },
+
+    async organisationsOf(userId: number, page: PageAsked): Promise<Listing<Membership>> {
+      return {
+        count: await metadata.memberships.countOfUser(userId),
+        items: await metadata.memberships.ofUser(userId, windowOf(page)),
+      };
+    },
+
+    /** Where a user may make repositories: their own namespace first. */
+    async namespacesOf({ accountId, name }: { accountId: number; name: string }) {
+      const all = { limit: namespacesAtMost, offset: 0 };
+      const organisations = await metadata.memberships.ofUser(accountId, all);
+      const open = organisations.filter(({ role }) => role !== "member");
+      return [name, ...open.map((one) => one.name)];
+    },
+
+    /** Throws AccountError if there is no such organisation. */
+    async members(
+      name: string,
+      asked: PageAsked & {
+        readonly search?: string | undefined;
+        readonly role?: MemberRole | undefined;
+      },
+    ): Promise<Listing<MemberDetails>> {
+      const { id } = await organisation(name);
+      const { search, role } = asked;
+      return metadata.memberships.list(id, { search, role, ...windowOf(asked) });
+    },
+
+    /** Throws AccountError if there is no such member. */
+    async member(name: string, user: string): Promise<MemberDetails> {
+      const { id } = await organisation(name);
+      const { items } = await metadata.memberships.list(id, { search: user, ...everything });
+      const found = items.find((member) => member.name === user);
+      if (found === undefined)
+        throw new AccountError("unknown", `${user} is not a member of ${name}`);
+      return found;
+    },
+
+    /** Rows of the account that has the name now; of earlier ones only where there is none, for administrators. */
+    async audit(query: AuditQuery & { readonly account: string }): Promise<readonly AuditEntry[]> {
+      const accountId = (await metadata.accounts.find(query.account))?.id;
+      return metadata.audit.list({ ...query, accountId });
+    },
+  };
+}
+
+const everything = { limit: 10_000, offset: 0 };
+
+export const windowOf = ({ page, size }: PageAsked) => ({ limit: size, offset: (page - 1) * size });

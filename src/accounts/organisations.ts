@@ -1,0 +1,132 @@
+import type { Account } from "../database/accounts/accounts.ts";
+import type { Actor } from "../database/events/audit.ts";
+import type { Member, MemberRefusal, SetMember } from "../database/accounts/members.ts";
+import type { Metadata } from "../database/database.ts";
+import type { Page } from "../database/registry/repositories.ts";
+import type { MemberRole } from "../database/schema.ts";
+import { defaultNamespace } from "../oci/name.ts";
+import { AccountError } from "./errors.ts";
+import { removeAccount } from "./removal.ts";
+import { parseAccountName } from "./names.ts";
+import { namespaceInUse, nameTaken, unknownUser } from "./users.ts";
+
+interface PageAsked {
+  readonly last?: string | undefined;
+  readonly limit: number;
+}
+
+export type Organisations = ReturnType<typeof createOrganisations>;
+
+/** Every method throws AccountError where it can't do what it says. */
+export function createOrganisations(parts: {
+  readonly metadata: Pick<Metadata, "accounts" | "members" | "run">;
+  readonly clock: () => number;
+}) {
+  const { metadata, clock } = parts;
+
+  const setRole = async (
+    actor: Actor,
+    member: { readonly organisation: string; readonly user: string; readonly role: MemberRole },
+    newcomers: SetMember["newcomers"],
+  ): Promise<"added" | "changed" | "unchanged"> => {
+    refuseDefault(member.organisation);
+    const input = { ...member, newcomers, actor, nowMs: clock() };
+    const outcome = await metadata.run("setMember", input);
+    if (outcome === "added" || outcome === "changed" || outcome === "unchanged") return outcome;
+    throw memberError(outcome, member);
+  };
+
+  return {
+    /** Without an owner it belongs to the administrators. */
+    async add(
+      actor: Actor,
+      given: {
+        name: string;
+        fullName?: string | undefined;
+        owner?: string | undefined;
+        takeOver?: boolean | undefined;
+      },
+    ): Promise<void> {
+      const name = parseAccountName(given.name);
+      const { fullName, owner, takeOver } = given;
+      if (owner !== undefined && (await metadata.accounts.find(owner))?.kind !== "user")
+        throw unknownUser(owner);
+      const nowMs = clock();
+      const input = { name, kind: "organisation", fullName, takeOver, actor, nowMs } as const;
+      const made = await metadata.run("createAccount", input);
+      if (made === undefined) throw nameTaken(name);
+      if (typeof made === "object") throw namespaceInUse(name, made.repositories);
+      if (owner !== undefined)
+        await setRole(actor, { organisation: name, user: owner, role: "owner" }, "add");
+    },
+    list: (page: PageAsked): Promise<Page<Account>> =>
+      metadata.accounts.list({ kind: "organisation", ...page }),
+    async delete(actor: Actor, name: string): Promise<void> {
+      refuseDefault(name);
+      await removeAccount(metadata, { name, kind: "organisation", actor, nowMs: clock() });
+    },
+
+    async members(organisation: string, page: PageAsked): Promise<Page<Member>> {
+      return metadata.members.list((await findOrganisation(metadata, organisation)).id, page);
+    },
+    /** Makes a user a member without asking them, or gives a member another role: for those who run the registry. */
+    addMember: (actor: Actor, organisation: string, user: string, role: MemberRole) =>
+      setRole(actor, { organisation, user, role }, "add"),
+    changeRole: (actor: Actor, organisation: string, user: string, role: MemberRole) =>
+      setRole(actor, { organisation, user, role }, "refuse"),
+    /** Makes a member an owner, and somebody else if an administrator asks for it. False: they have to be invited. */
+    async makeOwner(actor: Actor, organisation: string, user: string): Promise<boolean> {
+      refuseDefault(organisation);
+      const newcomers = "add-if-actor-is-administrator";
+      const member = { organisation, user, role: "owner" } as const;
+      const input = { ...member, newcomers, actor, nowMs: clock() } as const;
+      const outcome = await metadata.run("setMember", input);
+      if (outcome === "not-a-member") return false;
+      if (outcome === "added" || outcome === "changed" || outcome === "unchanged") return true;
+      throw memberError(outcome, member);
+    },
+    async removeMember(actor: Actor, organisation: string, user: string): Promise<void> {
+      const member = { organisation, user };
+      const outcome = await metadata.run("removeMember", { ...member, actor, nowMs: clock() });
+      if (outcome !== "removed") throw memberError(outcome, member);
+    },
+  };
+}
+
+export async function findOrganisation(
+  metadata: Pick<Metadata, "accounts">,
+  name: string,
+): Promise<Account> {
+  const found = await metadata.accounts.find(name);
+  if (found?.kind === "organisation") return found;
+  throw unknownOrganisation(name);
+}
+
+export function unknownOrganisation(name: string): AccountError {
+  return new AccountError("unknown", `there is no organisation ${name}`);
+}
+
+function memberError(
+  refusal: MemberRefusal | "not-a-member",
+  { organisation, user }: { readonly organisation: string; readonly user: string },
+): AccountError {
+  switch (refusal) {
+    case "unknown-organisation":
+      return unknownOrganisation(organisation);
+    case "unknown-user":
+      return unknownUser(user);
+    case "not-a-member":
+      return new AccountError("unknown", `${user} is not a member of ${organisation}`);
+    case "last-owner":
+      return new AccountError(
+        "conflict",
+        `${user} is the last owner of ${organisation}: make somebody else an owner first`,
+      );
+  }
+}
+
+function refuseDefault(organisation: string): void {
+  if (organisation !== defaultNamespace) return;
+  const message = `${defaultNamespace} belongs to the administrators; it has no members and can't be deleted`;
+  throw new AccountError("conflict", message);
+}

@@ -1,0 +1,126 @@
+import { createAccounts } from "../accounts/accounts.ts";
+import { createBearer } from "../auth/tokens/bearer.ts";
+import { createGrants } from "../auth/tokens/grants.ts";
+import { createHubPolicy, createOpenHubPolicy, keepingMirrors } from "../auth/hub-policy.ts";
+import { openKeys } from "../auth/signing-keys/keys.ts";
+import { createOpenPolicy, createPolicy } from "../auth/policy.ts";
+import { rateLimitsOf } from "../auth/rate-limit.ts";
+import { createSessions } from "../auth/sessions.ts";
+import type { Config } from "../config/schema.ts";
+import type { AppParts } from "../http/app.ts";
+import { createCallers, createOpenCallers } from "../http/middleware/authenticate.ts";
+import { createChallenger } from "../http/token/www-authenticate.ts";
+import type { HubParts } from "../http/hub/routes.ts";
+import { createOrigins } from "../http/middleware/client-info.ts";
+import type { Metadata } from "../database/database.ts";
+import type { Mirrors } from "../mirror/mirrors.ts";
+import type { Logger } from "../observability/logger.ts";
+import { OciError } from "../oci/errors.ts";
+import type { RepositoryName } from "../oci/name.ts";
+import { keysFolder } from "./stores.ts";
+
+/** An account that may do everything, for the start banner; open mode has none. */
+export interface Administrator {
+  readonly name: string;
+  /** `false` after a first start, until `berth user password` sets one. */
+  readonly hasPassword: boolean;
+}
+
+export interface Access {
+  readonly parts: Pick<AppParts, "callers" | "policy" | "challenger" | "tokens" | "origins">;
+  /** The same for the Hub-shaped API. */
+  readonly hub: Omit<HubParts, "hub">;
+  readonly administrator: Administrator | undefined;
+}
+
+/**
+ * Who is let in, and to what. The first start makes what is missing: an administrator, and the key that tokens are
+ * signed with.
+ */
+export async function openAccess(
+  config: Config,
+  parts: {
+    readonly metadata: Metadata;
+    readonly clock: () => number;
+    readonly logger: Logger;
+    readonly mirrors: Pick<Mirrors, "byName"> | undefined;
+  },
+): Promise<Access> {
+  const { metadata, clock, logger, mirrors } = parts;
+  const service = serviceOf(config);
+  const origins = createOrigins(config.trustedProxies, config.publicUrl);
+  const challenger = createChallenger({ origins, service });
+  const { createOnPush, defaultVisibility } = config.repositories;
+  const visibilities = new Map(config.mirrors.map((one) => [one.namespace, one.visibility]));
+  const mirrored = new Set(visibilities.keys());
+  const rateLimits = rateLimitsOf(config.workers);
+  const accounts = createAccounts({
+    ...{ metadata, clock, createOnPush, rateLimits },
+    mirrors: visibilities,
+  });
+  if (config.auth.open) {
+    const [callers, policy] = [createOpenCallers(), createOpenPolicy()];
+    return {
+      parts: { origins, challenger, callers, policy, tokens: undefined },
+      hub: {
+        accounts,
+        policy: keepingMirrors(createOpenHubPolicy(), mirrored),
+        sessions: undefined,
+        defaultVisibility,
+      },
+      administrator: undefined,
+    };
+  }
+
+  const { authenticator, rights } = accounts;
+  const { removals } = metadata;
+  await accounts.firstStart(config.auth.adminPassword);
+  const administrator = await findAdministrator(metadata);
+  const keys = await openKeys({
+    folder: keysFolder(config),
+    algorithm: config.auth.algorithm,
+    clock,
+    report: (error) => logger.error({ err: error }, "the keys can't be read; those known stay"),
+  });
+  const bearer = createBearer({ keys, issuer: service, service, clock });
+  const grants = createGrants({ rights, removals, behind: mirrors && behindOf(mirrors) });
+  return {
+    administrator,
+    hub: {
+      accounts,
+      defaultVisibility,
+      policy: keepingMirrors(createHubPolicy({ metadata }), mirrored),
+      sessions: createSessions({ keys, issuer: service, authenticator, metadata, clock }),
+    },
+    parts: {
+      origins,
+      challenger,
+      callers: createCallers({ bearer, authenticator, rights, removals, origins }),
+      policy: createPolicy({ factsOf: (name) => metadata.hotRepositories.factsOf(name), rights }),
+      tokens: { authenticator, grants, bearer, origins, service, keys },
+    },
+  };
+}
+
+function behindOf(mirrors: Pick<Mirrors, "byName">) {
+  return (repository: RepositoryName, asked: string): RepositoryName | undefined => {
+    try {
+      return mirrors.byName(repository, asked)?.place.repository;
+    } catch (error) {
+      if (error instanceof OciError) return undefined;
+      throw error;
+    }
+  };
+}
+
+async function findAdministrator({ accounts }: Metadata): Promise<Administrator | undefined> {
+  const { items } = await accounts.list({ kind: "user", limit: 100 });
+  const found = items.find(({ isAdmin, disabled }) => isAdmin && !disabled);
+  if (found === undefined) return undefined;
+  const login = await accounts.login(found.name);
+  return { name: found.name, hasPassword: login?.passwordHash != null };
+}
+
+/** Names the token service in every challenge, and issuer and audience in every token. */
+const serviceOf = ({ publicUrl }: Config): string =>
+  publicUrl === undefined ? "berth" : new URL(publicUrl).host;

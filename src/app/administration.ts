@@ -1,0 +1,48 @@
+import { existsSync } from "node:fs";
+import { createAccounts, type Accounts } from "../accounts/accounts.ts";
+import { createKeyRing, type KeyRing } from "../auth/signing-keys/administration.ts";
+import type { Config } from "../config/schema.ts";
+import { openSqliteMetadata } from "../database/database.ts";
+import type { Actor } from "../database/events/audit.ts";
+import { systemActor } from "../database/permissions/authority.ts";
+import { databaseFile, keysFolder, makeFolder, NoRegistryError } from "./stores.ts";
+
+export { generatePassword } from "../accounts/bootstrap-admin.ts";
+
+/** What the commands for accounts do to a data folder, also while a server runs on it. */
+export interface Administration {
+  readonly accounts: Accounts;
+  readonly keys: KeyRing;
+  /** The command line, as the audit log names it. */
+  readonly actor: Actor;
+  readonly close: () => Promise<void>;
+}
+
+/**
+ * The composition root of the commands for accounts: the database, without blobs and without HTTP.
+ * @param options.isNewAllowed makes the registry with its first administrator where there is none, as a first start does
+ * @throws NoRegistryError
+ */
+export async function openAdministration(
+  config: Config,
+  { isNewAllowed = false }: { readonly isNewAllowed?: boolean } = {},
+): Promise<Administration> {
+  const file = databaseFile(config);
+  const isNew = !existsSync(file);
+  if (isNew && !isNewAllowed) {
+    const advice = 'start "berth serve" once, or name the folder with --data';
+    throw new NoRegistryError(`there is no registry in ${config.data}: ${advice}`);
+  }
+  if (isNew) await makeFolder(config.data);
+  const metadata = await openSqliteMetadata(file);
+  const clock = Date.now;
+  const { algorithm, adminPassword } = config.auth;
+  const accounts = createAccounts({ metadata, clock, createOnPush: true });
+  if (isNew) await accounts.firstStart(adminPassword);
+  return {
+    accounts,
+    keys: createKeyRing({ folder: keysFolder(config), algorithm, clock }),
+    actor: systemActor("berth"),
+    close: () => metadata.close(),
+  };
+}

@@ -1,0 +1,241 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Administrator } from "./access.ts";
+import { openAll, type Closing } from "../concurrency/closing.ts";
+import type { Config } from "../config/schema.ts";
+import { lockDataFolder } from "./data-folder.ts";
+import { createBrowsing } from "../catalog/catalog.ts";
+import { openSqliteMetadata, type Metadata } from "../database/database.ts";
+import { keepReserveFile } from "../database/sqlite/reserve-file.ts";
+import type { Writer } from "../database/writer.ts";
+import type { Logger } from "../observability/logger.ts";
+import { openCounting } from "./pull-counters.ts";
+import { measureMirrors, openMirroring } from "./mirrors.ts";
+import { createMetrics } from "../observability/metrics.ts";
+import { pushRules, uploadLimits } from "./push-rules.ts";
+import { createBlobs } from "../registry/blobs.ts";
+import { createKeeper, type KeepingTimes } from "../registry/leases.ts";
+import { createRecentBlobs } from "../registry/recent-blobs.ts";
+import { createRegistry } from "../registry/registry.ts";
+import { createUploadLocks, type UploadLocks } from "../registry/uploads/locks.ts";
+import { startUpkeep } from "../maintenance/scheduler.ts";
+import { createUploads, type Uploads } from "../registry/uploads/uploads.ts";
+import { databaseFile, forgetMemory, openStore } from "./stores.ts";
+import type { BlobStore } from "../../storage/blob-store.ts";
+import { createFreeSpace } from "../../storage/filesystem/free-space.ts";
+
+export interface Assembled {
+  /** An account that may do everything, to be named to whoever starts; `undefined` in open mode. */
+  readonly administrator: Administrator | undefined;
+  /** Request listener for node:http. */
+  readonly handle: (request: IncomingMessage, response: ServerResponse) => void;
+  /** The same for the address of `metrics.listen`. */
+  readonly handleOps: (request: IncomingMessage, response: ServerResponse) => void;
+  /** From now on: not ready, so that nobody sends new work. */
+  readonly drain: () => void;
+  /** Closes the store and the database. Requests that still run fail. */
+  readonly close: () => Promise<void>;
+}
+
+/** What there may only be one of on a data folder, from the process that has it and that sees to the upkeep. */
+export interface Lent {
+  readonly writer: Writer;
+  readonly locks: UploadLocks;
+}
+
+/** A process that answers nobody itself. */
+export interface Lender extends Lent, Pick<Assembled, "administrator"> {
+  close(): Promise<void>;
+}
+
+/**
+ * The composition root: from a checked configuration to a registry that answers requests.
+ * @throws OwnerError, FolderInUseError, MismatchError, and what the store or the database says
+ */
+export function assemble(config: Config, logger: Logger, lent?: Lent): Promise<Assembled> {
+  return openAll((closing) => assembleParts(config, logger, lent, closing));
+}
+
+async function assembleParts(
+  config: Config,
+  logger: Logger,
+  lent: Lent | undefined,
+  closing: Closing,
+): Promise<Assembled> {
+  const clock = Date.now;
+  if (lent === undefined) closing.add((await lockDataFolder(config)).release);
+  const store = await openStore(config);
+  closing.add(() => forgetMemory(config));
+  closing.add(() => store.close());
+  // The wire's modules load while the database opens.
+  const [metadata, { createApp }, { createKeptAnswers }, { openAccess }, { createHub }, opsModule] =
+    await Promise.all([
+      openSqliteMetadata(databaseFile(config), lent?.writer),
+      import("../http/app.ts"),
+      import("../http/middleware/response-cache.ts"),
+      import("./access.ts"),
+      import("../http/hub/hub.ts"),
+      import("../http/ops/health.ts"),
+    ]);
+  const { createOperatorCheck, createOpsApp, probeAtMostEvery } = opsModule;
+  closing.add(() => metadata.close());
+  const keeping = keepingOf(config);
+  const space = createFreeSpace(config.data, config.storage.reserve);
+  const { sparse } = config;
+  const registry = createRegistry({
+    ...{ store, metadata, clock, sparse, rules: pushRules(config), keeping, report: logger },
+    limits: uploadLimits(config),
+    moreTypes: config.manifests.mediaTypes,
+    locks: lent?.locks,
+    demandSpace: (bytes) => space.demand(bytes),
+  });
+  const { uploads } = registry;
+  const counting = await openCounting(config, { metadata, clock, logger });
+  closing.add(() => counting.close());
+  if (lent === undefined) {
+    const upkeep = await beginUpkeep(config, logger, { store, metadata, uploads });
+    closing.add(() => upkeep.close());
+    closing.add(keepReserve(config, logger));
+  }
+  const parts = { store, metadata, registry, clock, keeping, logger };
+  const mirrors = await openMirroring(config, parts, { runsSchedules: lent === undefined });
+  closing.add(() => mirrors?.close());
+  closing.add(() => uploads.close());
+  const access = await openAccess(config, { metadata, clock, logger, mirrors });
+
+  let draining = false;
+  const probe = probeAtMostEvery(probeEveryMs, () => problemsOf({ store, metadata }), logger);
+  const ops = {
+    metrics: createMetrics(() => measureMirrors(mirrors, metadata)),
+    readiness: async () => (draining ? { server: "is shutting down" } : await probe()),
+  };
+  const isElsewhere = config.metrics.listen !== undefined;
+  const isOperator = createOperatorCheck(config.metrics.allow, access.parts.origins);
+  return {
+    administrator: access.administrator,
+    handleOps: createOpsApp(ops, logger),
+    handle: createApp({
+      registry,
+      tally: counting.tally,
+      browsing: createBrowsing({ metadata, counts: counting.counts, registry }),
+      ...access.parts,
+      hub: {
+        ...access.hub,
+        hub: createHub({ metadata, registry, ...access.hub, counts: counting.counts, clock }),
+      },
+      kept: createKeptAnswers(() => JSON.stringify([metadata.version(), counting.version()])),
+      mirrors,
+      ops: { ...ops, isOperator: isElsewhere ? () => false : isOperator },
+      logger,
+      isOpen: config.auth.open,
+      publicUrl: config.publicUrl,
+      redirectExcept: config.storage.s3.redirectExcept,
+      limits: config.limits,
+      processes: config.workers,
+    }),
+    drain: () => {
+      draining = true;
+    },
+    close: () => closing.run(),
+  };
+}
+
+/** What a process has that answers nobody itself and lends to those that do; see `server/cluster/`. Throws as {@link assemble}. */
+export function assembleLender(config: Config, logger: Logger): Promise<Lender> {
+  return openAll(async (closing) => {
+    const clock = Date.now;
+    closing.add((await lockDataFolder(config)).release);
+    const store = await openStore(config);
+    closing.add(() => store.close());
+    const metadata = await openSqliteMetadata(databaseFile(config));
+    closing.add(() => metadata.close());
+    const locks = createUploadLocks();
+    const keeping = keepingOf(config);
+    const keeper = createKeeper(clock, keeping);
+    const rules = pushRules(config);
+    const recentBlobs = createRecentBlobs();
+    const uploads = createUploads({ store, metadata, clock, keeper, locks, recentBlobs, rules });
+    const upkeep = await beginUpkeep(config, logger, { store, metadata, uploads });
+    closing.add(() => upkeep.close());
+    closing.add(keepReserve(config, logger));
+    const registry = { blobs: createBlobs({ store, metadata, keeper, rules, report: logger }) };
+    const parts = { store, metadata, registry, clock, keeping, logger };
+    // Schedules run here, once; a worker has mirrors of its own.
+    const mirrors = await openMirroring(config, parts, { runsSchedules: true });
+    closing.add(() => mirrors?.close());
+    // The first start is made here, once.
+    const { openAccess } = await import("./access.ts");
+    const access = await openAccess(config, { metadata, clock, logger, mirrors: undefined });
+    return {
+      administrator: access.administrator,
+      writer: metadata,
+      locks,
+      close: () => closing.run(),
+    };
+  });
+}
+
+/** The result of a readiness probe holds so long: short beside the interval of any prober. */
+const probeEveryMs = 2_000;
+
+interface Opened {
+  readonly store: BlobStore;
+  readonly metadata: Metadata;
+  readonly uploads: Uploads;
+}
+
+/** The first reserve file is made a moment after the start, further ones when there is room again. */
+const firstReserveMs = 5_000;
+const reserveEveryMs = 60_000;
+
+/** Keeps a reserve file beside the database, for the day on which the disk is full. The result stops it. */
+function keepReserve(config: Config, logger: Logger): () => void {
+  const { reserve, driver } = config.storage;
+  if (driver === "memory" || (reserve?.kind === "bytes" && reserve.bytes === 0))
+    return () => undefined;
+  const file = databaseFile(config);
+  const keep = (): void =>
+    void keepReserveFile(file).catch((error: unknown) => {
+      logger.debug({ err: error }, "no reserve file could be made");
+    });
+  const first = setTimeout(keep, firstReserveMs).unref();
+  const others = setInterval(keep, reserveEveryMs).unref();
+  return () => {
+    clearTimeout(first);
+    clearInterval(others);
+  };
+}
+
+function beginUpkeep(config: Config, logger: Logger, opened: Opened) {
+  const { gc, scrub, limits } = config;
+  return startUpkeep({
+    ...opened,
+    clock: Date.now,
+    report: logger,
+    keeping: keepingOf(config),
+    ...{ gc, scrub },
+    uploadIdleMs: limits.uploadIdle,
+  });
+}
+
+const keepingOf = ({ gc }: Config): KeepingTimes => ({
+  ...{ leaseMs: gc.lease, graceMs: gc.grace, deleteDelayMs: gc.deleteDelay },
+});
+
+async function problemsOf(parts: {
+  readonly store: BlobStore;
+  readonly metadata: Metadata;
+}): Promise<Readonly<Record<string, string>>> {
+  const problems: Record<string, string> = {};
+  const look = async (part: string, probe: () => Promise<void>): Promise<void> => {
+    try {
+      await probe();
+    } catch (error) {
+      problems[part] = error instanceof Error ? error.message : String(error);
+    }
+  };
+  await Promise.all([
+    look("storage", () => parts.store.probe()),
+    look("database", () => parts.metadata.probe()),
+  ]);
+  return problems;
+}

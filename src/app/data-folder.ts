@@ -1,0 +1,104 @@
+import { constants, existsSync } from "node:fs";
+import { access, mkdtemp, opendir, readFile, rm, stat } from "node:fs/promises";
+import path from "node:path";
+import process from "node:process";
+import type { BlobStore } from "../../storage/blob-store.ts";
+import type { Config } from "../config/schema.ts";
+import { openSqliteMetadata, type Metadata } from "../database/database.ts";
+import { FolderInUseError, lockFolder, type FolderLock } from "../database/sqlite/folder-lock.ts";
+import { matchInstance } from "../maintenance/recovery.ts";
+import { databaseFile, makeFolder, NoRegistryError, openStore } from "./stores.ts";
+
+export interface DataFolder {
+  readonly store: BlobStore;
+  readonly metadata: Metadata;
+  readonly close: () => Promise<void>;
+}
+
+/**
+ * Opens the registry that is in the data folder, also while a server runs on it. Throws {@link NoRegistryError}, and
+ * where database and store do not belong together.
+ */
+export async function openDataFolder(config: Config): Promise<DataFolder> {
+  const file = databaseFile(config);
+  if (!existsSync(file)) throw new NoRegistryError(`there is no registry in ${config.data}`);
+  const store = await openStore(config);
+  const metadata = await openSqliteMetadata(file);
+  const close = async (): Promise<void> => {
+    await metadata.close();
+    await store.close();
+  };
+  try {
+    await matchInstance({ store, metadata });
+  } catch (error) {
+    await close();
+    throw error;
+  }
+  return { store, metadata, close };
+}
+
+/** This process would leave files in a data folder that its owner cannot read. */
+export class OwnerError extends Error {
+  override readonly name = "OwnerError";
+}
+
+/**
+ * Throws {@link OwnerError} if the registry in the data folder belongs to another user: what root writes into the folder
+ * of a service user keeps that user's server from starting.
+ */
+export async function demandOwner(config: Config): Promise<void> {
+  const ours = process.getuid?.();
+  if (ours === undefined) return;
+  const owner = (await stat(databaseFile(config)).catch(() => undefined))?.uid;
+  if (owner === undefined || owner === ours) return;
+  // Some file systems give every file one owner, whoever makes it: there a new file looks like the old ones.
+  if ((await ownerOfNewFile(config.data)) === owner) return;
+  const name = await userName(owner);
+  throw new OwnerError(
+    `${config.data} belongs to the user ${name}, and this is ${await userName(ours)}, who would leave files that ${name} cannot read. ` +
+      `Run it as its owner: sudo -u '${name}' berth …`,
+  );
+}
+
+async function ownerOfNewFile(folder: string): Promise<number | undefined> {
+  try {
+    const made = await mkdtemp(path.join(folder, ".owner-"));
+    const { uid } = await stat(made);
+    await rm(made, { recursive: true });
+    return uid;
+  } catch {
+    return undefined;
+  }
+}
+
+/** As `/etc/passwd` names the user; `#1000`, which sudo takes too, where it does not. */
+async function userName(uid: number): Promise<string> {
+  const users = await readFile("/etc/passwd", "utf8").catch(() => "");
+  const fields = users.split("\n").map((line) => line.split(":"));
+  return fields.find(([, , id]) => id === String(uid))?.[0] ?? `#${uid}`;
+}
+
+/**
+ * What a server does before it opens anything in its data folder, which it makes if there is none: it demands to be the
+ * owner of what is there, and to be the only server. Blobs in memory have a database a process, and need no lock.
+ * @throws OwnerError, FolderInUseError
+ */
+export async function lockDataFolder(config: Config): Promise<FolderLock> {
+  await makeFolder(config.data);
+  await demandOwner(config);
+  if (config.storage.driver === "memory") return { release: () => undefined };
+  // Their errors name the folder; SQLite's do not.
+  await (await opendir(config.data)).close();
+  await access(config.data, constants.W_OK);
+  return lockFolder(config.data);
+}
+
+/** The lock of a server, for a command that must know whether one runs; `undefined` if one does. */
+export function lockUnlessServed(config: Config): FolderLock | undefined {
+  try {
+    return lockFolder(config.data);
+  } catch (error) {
+    if (error instanceof FolderInUseError) return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,118 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import path from "node:path";
+import type { BlobStore } from "../../storage/blob-store.ts";
+import { createClosing } from "../concurrency/closing.ts";
+import type { Config } from "../config/schema.ts";
+import { lockUnlessServed, openDataFolder } from "./data-folder.ts";
+import { openSqliteMetadata, snapshotSqlite, type Metadata } from "../database/database.ts";
+import { namespaceOf, type RepositoryName } from "../oci/name.ts";
+import { createKeeper } from "../registry/leases.ts";
+import { check, type Finding } from "../maintenance/check.ts";
+import { collect, type CollectionStep } from "../maintenance/collector.ts";
+import { copyBlobs, retireStore, type Copied } from "../maintenance/storage-copy.ts";
+import { scrub, type Scrubbed } from "../maintenance/scrub.ts";
+import { databaseFile, NoRegistryError, openStore } from "./stores.ts";
+
+export { tallied, type CollectionTally } from "../maintenance/collection-stats.ts";
+export { NoRegistryError };
+export type { CollectionStep, Copied, Finding };
+
+/** What the maintenance commands do to a data folder, also while a server runs on it. */
+export interface Upkeep {
+  /** `deletesNow`: bytes do not stay for `gc.deleteDelay`. */
+  collect(deletesNow: boolean): AsyncIterable<CollectionStep>;
+  /** What {@link collect} would do now, found out on a copy of the database; nothing is changed. */
+  rehearse(deletesNow: boolean): AsyncIterable<CollectionStep>;
+  check(seen: () => void): AsyncIterable<Finding>;
+  scrub(bytesPerSecond: number): AsyncIterable<Scrubbed>;
+  /** Copies every blob to the store of another configuration, which is opened for it. */
+  openCopy(other: Config): Promise<StoreCopy>;
+  /** Blobs and their bytes, for a progress bar. */
+  counts(): Promise<{ readonly blobs: number; readonly bytes: number }>;
+  close(): Promise<void>;
+}
+
+export interface StoreCopy {
+  readonly steps: AsyncIterable<Copied>;
+  /** Whether a server runs on the data folder: what is pushed meanwhile has to be copied by another run. */
+  readonly isServed: boolean;
+  /** See {@link retireStore}; only unless `isServed`. */
+  readonly retireSource: () => Promise<void>;
+  close(): Promise<void>;
+}
+
+/** The other composition root: the same parts without the wire. Throws as {@link openDataFolder}. */
+export async function openUpkeep(config: Config): Promise<Upkeep> {
+  const { store, metadata, close } = await openDataFolder(config);
+  const clock = Date.now;
+  // The command says itself what it has found.
+  const report = { warn: () => undefined };
+  const keeping = {
+    ...{ leaseMs: config.gc.lease, graceMs: config.gc.grace },
+    deleteDelayMs: config.gc.deleteDelay,
+  };
+  const collection = (over: Metadata, deletesNow: boolean) => ({
+    store,
+    metadata: over,
+    clock,
+    keeper: createKeeper(clock, deletesNow ? { ...keeping, deleteDelayMs: 0 } : keeping),
+    untagged: config.gc.untagged,
+    graceMs: keeping.graceMs,
+    orphans: true,
+  });
+
+  const mirrored = new Set(config.mirrors.map(({ namespace }) => namespace));
+  const isSparse = (name: RepositoryName): boolean =>
+    config.sparse || mirrored.has(namespaceOf(name));
+
+  return {
+    collect: (deletesNow) => collect(collection(metadata, deletesNow)),
+    async *rehearse(deletesNow) {
+      const folder = await mkdtemp(path.join(config.data, "rehearsal-"));
+      try {
+        const copy = path.join(folder, "berth.db");
+        await snapshotSqlite(databaseFile(config), copy);
+        const rehearsal = await openSqliteMetadata(copy);
+        try {
+          yield* collect({ ...collection(rehearsal, deletesNow), store: rehearsalOf(store) });
+        } finally {
+          await rehearsal.close();
+        }
+      } finally {
+        await rm(folder, { recursive: true, force: true });
+      }
+    },
+    check: (seen) =>
+      check({ store, metadata, clock, report, graceMs: keeping.graceMs, isSparse }, seen),
+    scrub: (bytesPerSecond) => scrub({ store, metadata, clock, report, bytesPerSecond }),
+    async openCopy(other) {
+      const closing = createClosing();
+      // Held until the end, so that no server begins meanwhile.
+      const lock = lockUnlessServed(config);
+      closing.add(() => lock?.release());
+      const to = await openStore(other);
+      closing.add(() => to.close());
+      return {
+        steps: copyBlobs({ from: store, to, metadata }),
+        isServed: lock === undefined,
+        retireSource: () => retireStore({ store, metadata }),
+        close: () => closing.run(),
+      };
+    },
+    counts: () => metadata.upkeep.counts(),
+    close,
+  };
+}
+
+/** A store that only believes what it is told to delete. */
+function rehearsalOf(store: BlobStore): Pick<BlobStore, "list" | "delete"> {
+  const deleted = new Set<string>();
+  return {
+    async delete(key) {
+      deleted.add(key);
+    },
+    async *list() {
+      for await (const object of store.list()) if (!deleted.has(object.key)) yield object;
+    },
+  };
+}

@@ -1,0 +1,207 @@
+import type { BlobStore } from "../../storage/blob-store.ts";
+import { readProxies } from "../config/proxies.ts";
+import type { Config } from "../config/schema.ts";
+import { openDataFolder } from "./data-folder.ts";
+import { systemActor } from "../database/permissions/authority.ts";
+import type { Metadata } from "../database/database.ts";
+import { isRefusal } from "../database/rejections.ts";
+import type { CopyOptions, CopyStep } from "../mirror/sync/pull.ts";
+import { counterNames } from "../mirror/counters.ts";
+import type { Schedule } from "../mirror/sync/schedule.ts";
+import type { Mirrored, Mirrors } from "../mirror/mirrors.ts";
+import { OciError } from "../oci/errors.ts";
+import { namespaceOf, parseRepositoryName, type RepositoryName } from "../oci/name.ts";
+import { parseTag, type Tag } from "../oci/reference.ts";
+import { pushRules } from "./push-rules.ts";
+import { createBlobs, type Blobs } from "../registry/blobs.ts";
+import { createKeeper, type KeepingTimes } from "../registry/leases.ts";
+import { refusalError } from "../registry/rejections.ts";
+import { createRepositories } from "../registry/repositories.ts";
+import { removeRetired } from "../maintenance/collector.ts";
+import { createLogger, type Logger } from "../observability/logger.ts";
+
+/** The mirrors that a configuration names; `undefined` if it names none, and then nothing of them is loaded. */
+export async function openMirroring(
+  config: Pick<Config, "mirrors" | "limits">,
+  parts: {
+    readonly store: BlobStore;
+    readonly metadata: Metadata;
+    readonly registry: { readonly blobs: Pick<Blobs, "open"> };
+    readonly clock: () => number;
+    readonly keeping: KeepingTimes;
+    readonly logger: Pick<Logger, "error" | "warn" | "info">;
+  },
+  options: { readonly runsSchedules: boolean },
+): Promise<Mirrors | undefined> {
+  if (config.mirrors.length === 0) return undefined;
+  const { registry, logger, ...rest } = parts;
+  const { openMirrors } = await import("../mirror/mirrors.ts");
+  return await openMirrors(
+    config.mirrors,
+    {
+      ...rest,
+      blobs: registry.blobs,
+      manifestBytes: config.limits.manifestSize,
+      proxies: readProxies(),
+      log: logger,
+      report: (error) => logger.error({ err: error }, "the mirror could not do what it should"),
+    },
+    options,
+  );
+}
+
+export type { CopyStep };
+
+/** What all processes on the data folder have counted; this one's to the moment, others' seconds old. */
+export async function measureMirrors(
+  mirrors: Mirrors | undefined,
+  metadata: Pick<Metadata, "mirrorCounters">,
+) {
+  if (mirrors === undefined) return [];
+  await Promise.all(mirrors.list.map((mirror) => mirror.flush()));
+  const sums = await metadata.mirrorCounters.list();
+  return mirrors.list.map(({ settings: { namespace, budget } }) => {
+    const { upstreamRemaining, ...counted } = sums.get(namespace) ?? {};
+    return {
+      namespace,
+      counters: { ...noCounts, ...counted },
+      gauges: { budgetBytes: budget, upstreamRequestsRemaining: upstreamRemaining },
+    };
+  });
+}
+
+const noCounts = Object.fromEntries(counterNames.map((name) => [name, 0]));
+
+/** A mirror as `berth mirror status` shows it. */
+export interface MirrorReport {
+  readonly namespace: string;
+  readonly upstream: string;
+  readonly blobs: number;
+  readonly bytes: number;
+  readonly budgetBytes: number | undefined;
+  /** Why the upstream does not work, and since when; `undefined`: it works, or was not asked yet. */
+  readonly failure: { readonly reason: string; readonly sinceMs: number } | undefined;
+  readonly pins: readonly string[];
+  /** Since the data folder was made. */
+  readonly counters: Readonly<Record<string, number>>;
+}
+
+const cliActor = systemActor("berth");
+
+/** What the commands for mirrors do to a data folder, also while a server runs on it. */
+export interface MirrorFolder {
+  report(): Promise<readonly MirrorReport[]>;
+  /** Throws NAME_INVALID, TAG_INVALID, and where no mirror has the image. */
+  parseImage(text: string): MirroredImage;
+  warm(image: MirroredImage, options: CopyOptions): AsyncIterable<CopyStep>;
+  /** By mirror and image, all that the configuration schedules. */
+  readonly schedules: readonly Schedule[];
+  /** False: it was so already. */
+  pin(image: MirroredImage, isPinned: boolean): Promise<boolean>;
+  /** Forgets a tag, or the repository where none was said. Throws NAME_UNKNOWN, MANIFEST_UNKNOWN if nothing of it is here. */
+  purge(image: MirroredImage): Promise<void>;
+  close(): Promise<void>;
+}
+
+export interface MirroredImage extends Mirrored {
+  /** `latest` where none was said. */
+  readonly tag: Tag;
+  readonly hasTag: boolean;
+}
+
+/** Throws NoRegistryError, and where database and store do not belong together. */
+export async function openMirrorFolder(config: Config): Promise<MirrorFolder> {
+  const { store, metadata, close } = await openDataFolder(config);
+  const keeping = {
+    ...{ leaseMs: config.gc.lease, graceMs: config.gc.grace },
+    deleteDelayMs: config.gc.deleteDelay,
+  };
+  const keeper = createKeeper(Date.now, keeping);
+  const rules = pushRules(config);
+  const parts = { store, metadata, keeper, rules, report: createLogger(config.log) };
+  const blobs = createBlobs(parts);
+  const [{ openMirrors }, { createCopying }, { schedulesOf }] = await Promise.all([
+    import("../mirror/mirrors.ts"),
+    import("../mirror/sync/pull.ts"),
+    import("../mirror/sync/schedule.ts"),
+  ]);
+  const mirrors = await openMirrors(
+    config.mirrors,
+    {
+      ...{ store, metadata, keeping, clock: Date.now, blobs },
+      manifestBytes: config.limits.manifestSize,
+      proxies: readProxies(),
+      // Commands say themselves what has failed.
+      log: { warn: () => undefined, info: () => undefined },
+      report: () => undefined,
+    },
+    { runsSchedules: false },
+  );
+  const repositories = createRepositories({
+    ...{ metadata, clock: Date.now },
+    uploads: { forgetYoung: () => undefined, abandon: () => Promise.resolve() },
+  });
+
+  const failureOf = async (namespace: string) => {
+    const state = await metadata.mirrorStates.find(namespace);
+    if (state === undefined || state.reason === null) return undefined;
+    return { reason: state.reason, sinceMs: state.changedAtMs };
+  };
+  /** Takes one tag away; its manifest and blobs go as those of every image that lost its tag. */
+  const purgeTag = async (repository: RepositoryName, tag: Tag): Promise<void> => {
+    // A server keeps what its upstream has said of a tag: from now on that is older than this.
+    await metadata.run("checkMirrorTag", { repository, tag, nowMs: Date.now() });
+    const removed = await metadata.run("deleteTag", {
+      ...{ actor: cliActor, repository, tag },
+      ...keeper.change(),
+    });
+    if (isRefusal(removed)) throw refusalError(removed, repository);
+    if (!removed) throw new OciError("MANIFEST_UNKNOWN", `nothing of ${repository}:${tag} is here`);
+  };
+
+  return {
+    async report() {
+      const counters = await metadata.mirrorCounters.list();
+      const pins = await metadata.mirrorPins.list();
+      return Promise.all(
+        mirrors.list.map(async ({ settings: { namespace, upstream, budget } }) => ({
+          ...{ namespace, upstream, budgetBytes: budget },
+          ...(await metadata.mirrorUses.stock(namespace)),
+          failure: await failureOf(namespace),
+          pins: pins
+            .filter(({ repository }) => namespaceOf(repository) === namespace)
+            .map(({ repository, tag }) => `${repository}:${tag}`),
+          counters: counters.get(namespace) ?? {},
+        })),
+      );
+    },
+    parseImage(text) {
+      const [, name = "", tag] = /^(.+?)(?::([^/:]+))?$/.exec(text) ?? [];
+      const mirrored = mirrors.byName(parseRepositoryName(name), name);
+      if (mirrored === undefined) throw new NoMirrorError(`no mirror has ${name}`);
+      return { ...mirrored, tag: parseTag(tag ?? "latest"), hasTag: tag !== undefined };
+    },
+    warm: ({ mirror, place, tag }, options) =>
+      createCopying(mirror, metadata).image(place, tag, options),
+    schedules: schedulesOf(mirrors, { metadata, blobs }),
+    pin: ({ place: { repository }, tag }, isPinned) =>
+      isPinned
+        ? metadata.run("pinMirrorTag", { repository, tag, nowMs: Date.now() })
+        : metadata.run("unpinMirrorTag", { repository, tag }),
+    async purge({ place, tag, hasTag }) {
+      if (hasTag) return await purgeTag(place.repository, tag);
+      await repositories.delete(cliActor, place.repository);
+      for await (const step of removeRetired({ store, metadata, keeper }))
+        if (step.kind === "failed") throw step.error;
+    },
+    async close() {
+      await mirrors.close();
+      await close();
+    },
+  };
+}
+
+/** No mirror of the configuration has what was asked for. */
+export class NoMirrorError extends Error {
+  override readonly name = "NoMirrorError";
+}

@@ -1,0 +1,72 @@
+import { parseRepositoryName, type RepositoryName } from "../../oci/name.ts";
+import type { Access, Caller } from "../principal.ts";
+import type { Identity } from "../../database/permissions/identity.ts";
+import type { Action } from "../../database/permissions/repository-rules.ts";
+
+/** What a token of ours says, once its signature has been verified. */
+export interface Claims {
+  readonly caller: Caller;
+  readonly expiresAtMs: number;
+}
+
+const actions: readonly Action[] = ["pull", "push", "delete"];
+
+/** `undefined` where something is missing that every token of ours has. */
+export function claimsOf(payload: unknown): Claims | undefined {
+  if (!isObject(payload)) return undefined;
+  const { exp, nbf, access, berth } = payload;
+  if (
+    typeof exp !== "number" ||
+    typeof nbf !== "number" ||
+    !Array.isArray(access) ||
+    !isObject(berth)
+  )
+    return undefined;
+  const { identity, removals, absent } = berth;
+  if (!isIdentity(identity) || typeof removals !== "number" || !Array.isArray(absent))
+    return undefined;
+  const caller: Caller = {
+    identity,
+    access: accessOf(access),
+    catalog: access.some(
+      (entry) => isObject(entry) && entry["type"] === "registry" && entry["name"] === "catalog",
+    ),
+    removals,
+    absent: new Set(absent.map(parseRepositoryName)),
+    live: false,
+    expiresAtMs: exp * 1000,
+  };
+  return { caller, expiresAtMs: exp * 1000 };
+}
+
+/** By canonical name: a token for `alpine` opens `library/alpine`. */
+function accessOf(entries: readonly unknown[]): Access {
+  const access = new Map<RepositoryName, Set<Action>>();
+  for (const entry of entries) {
+    if (!isObject(entry) || entry["type"] !== "repository") continue;
+    const { name, actions: granted } = entry;
+    if (typeof name !== "string" || !Array.isArray(granted)) continue;
+    const repository = parseRepositoryName(name);
+    const held = access.get(repository) ?? new Set();
+    for (const action of actions)
+      if (granted.includes(action) || granted.includes("*")) held.add(action);
+    access.set(repository, held);
+  }
+  return access;
+}
+
+function isIdentity(value: unknown): value is Identity {
+  if (!isObject(value)) return false;
+  if (value["kind"] === "anonymous") return true;
+  if (typeof value["accountId"] !== "number" || typeof value["name"] !== "string") return false;
+  const { kind, by, accessToken } = value;
+  if (kind === "organisation")
+    return typeof accessToken === "string" && Array.isArray(value["resources"]);
+  if (kind !== "user" || typeof value["isAdmin"] !== "boolean") return false;
+  // A token that does not say what was shown for it is from an earlier version: its client asks for another.
+  return by === "password" || (by === "access-token" && typeof accessToken === "string");
+}
+
+function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}

@@ -1,0 +1,129 @@
+import type { Counted, PullRank } from "../database/catalog/pull-counters.ts";
+import type { RepositoryName } from "../oci/name.ts";
+import type { Reference, Tag } from "../oci/reference.ts";
+import type { Clock } from "../registry/leases.ts";
+
+/** Takes note of pulls and pushes, at the cost of a look into a map. */
+export interface Tally {
+  /** A manifest was given out, with its bytes. Whether that is a pull is found out later. */
+  pulled(repository: RepositoryName, reference: Reference): void;
+  pushed(repository: RepositoryName, tags: readonly Tag[]): void;
+}
+
+type Note = { -readonly [key in keyof Counted]: Counted[key] };
+
+/** A file that can't be written is tried again ever less often, but at least so often. */
+const longestWaitMs = 60_000;
+/** So many different things are not waited for. */
+const notesAtMost = 10_000;
+
+/**
+ * Notes are kept in memory and written down every few seconds, which is what a crash may lose. If they can't be
+ * written they are kept for the next time, as many as there is room for.
+ */
+export function createTally(parts: {
+  readonly store: {
+    add(counted: readonly Counted[]): Promise<readonly PullRank[]>;
+  };
+  readonly rank: (ranks: readonly PullRank[]) => Promise<unknown>;
+  /** Number of the last removal of a repository of this name. Throws if the database can't be read. */
+  readonly removalOf: (repository: RepositoryName) => number;
+  readonly clock: Clock;
+  readonly everyMs: number;
+  readonly report: (error: unknown) => void;
+}): Tally & { flush(): Promise<void>; close(): Promise<void> } {
+  const { store, rank, removalOf, clock, everyMs, report } = parts;
+  let notes = new Map<string, Note>();
+  let timer: NodeJS.Timeout | undefined;
+  let flushing: Promise<void> = Promise.resolve();
+  let failures = 0;
+  let isClosed = false;
+  /** What is counted when all is over, by an answer that was cut off, is lost. */
+  const wait = (): void => {
+    const waitMs = Math.min(everyMs * 2 ** failures, longestWaitMs);
+    if (!isClosed) timer ??= setTimeout(() => void flush(), waitMs).unref();
+  };
+
+  const noteOf = (repository: RepositoryName, reference: Reference): Note => {
+    const text = reference.kind === "tag" ? reference.tag : reference.digest;
+    const key = `${repository} ${text}`;
+    const removal = removalOf(repository);
+    const held = notes.get(key);
+    // Counts of a repository that was deleted since go with it.
+    if (held?.removal === removal) return held;
+    const nothing = { pulls: 0, pushes: 0, lastPulledAtMs: 0, lastPushedAtMs: 0 };
+    const note: Note = { repository, reference, removal, ...nothing };
+    notes.set(key, note);
+    if (notes.size >= notesAtMost) void flush();
+    else wait();
+    return note;
+  };
+  /** The answer has gone out: a database that can't be read costs the count and nothing else. */
+  const count = (
+    repository: RepositoryName,
+    reference: Reference,
+    add: (note: Note) => void,
+  ): void => {
+    try {
+      add(noteOf(repository, reference));
+    } catch (error) {
+      report(error);
+    }
+  };
+  const keep = (batch: ReadonlyMap<string, Note>): void => {
+    for (const [key, note] of batch) {
+      if (notes.size >= notesAtMost) return;
+      const newer = notes.get(key);
+      if (newer === undefined) notes.set(key, note);
+      else if (newer.removal === note.removal) {
+        newer.pulls += note.pulls;
+        newer.pushes += note.pushes;
+        newer.lastPulledAtMs = Math.max(newer.lastPulledAtMs, note.lastPulledAtMs);
+        newer.lastPushedAtMs = Math.max(newer.lastPushedAtMs, note.lastPushedAtMs);
+      }
+    }
+    if (notes.size > 0) wait();
+  };
+  const write = async (batch: ReadonlyMap<string, Note>): Promise<void> => {
+    let ranks: readonly PullRank[];
+    try {
+      ranks = await store.add([...batch.values()]);
+      failures = 0;
+    } catch (error) {
+      failures = Math.min(failures + 1, 16);
+      report(error);
+      keep(batch);
+      return;
+    }
+    if (ranks.length > 0) await rank(ranks).catch(report);
+  };
+  const flush = (): Promise<void> => {
+    clearTimeout(timer);
+    timer = undefined;
+    const batch = notes;
+    notes = new Map();
+    if (batch.size > 0) flushing = flushing.then(() => write(batch));
+    return flushing;
+  };
+
+  return {
+    pulled(repository, reference) {
+      count(repository, reference, (note) => {
+        note.pulls += 1;
+        note.lastPulledAtMs = clock();
+      });
+    },
+    pushed(repository, tags) {
+      for (const tag of tags)
+        count(repository, { kind: "tag", tag }, (note) => {
+          note.pushes += 1;
+          note.lastPushedAtMs = clock();
+        });
+    },
+    flush,
+    async close() {
+      isClosed = true;
+      await flush();
+    },
+  };
+}

@@ -1,0 +1,221 @@
+import type { HubPolicy, Standing } from "../auth/hub-policy.ts";
+import type { Session } from "../auth/sessions.ts";
+import type { Actor } from "../database/events/audit.ts";
+import type { Metadata } from "../database/database.ts";
+import type { RepositoryDetails } from "../database/catalog/repository-details.ts";
+import type { RepositoryPlace } from "../database/catalog/repository-pages.ts";
+import { OciError } from "../oci/errors.ts";
+import type { RepositoryName } from "../oci/name.ts";
+import type { Counts } from "./pull-counters.ts";
+import { contentTypeOf, type ContentType } from "./content-type.ts";
+import { groupedBy } from "./images.ts";
+import { createPageMarks, cutFrom } from "./keyset-cursors.ts";
+
+/** What a list shows of a repository. */
+export interface ListedRepository extends RepositoryDetails {
+  readonly pulls: number;
+  readonly mediaTypes: readonly string[];
+  readonly contentTypes: readonly ContentType[];
+}
+
+/** What its own page shows. */
+export interface ShownRepository extends ListedRepository {
+  readonly standing: Standing;
+  readonly collaborators: number;
+  readonly isStarred: boolean;
+}
+
+export type RepositoryOrdering = "name" | "last_updated" | "pull_count";
+
+export interface RepositoryList {
+  readonly namespace: string;
+  readonly page: number;
+  readonly size: number;
+  readonly search?: string | undefined;
+  readonly ordering: RepositoryOrdering;
+  readonly descending: boolean;
+}
+
+export interface Listing<T> {
+  /** On all pages. */
+  readonly count: number;
+  readonly items: readonly T[];
+}
+
+/** A part of a name is looked for in all of them: so many that have it need no second look to be counted. */
+const foundAtOnce = 1_000;
+const isSamePlace = (a: RepositoryPlace, b: RepositoryPlace): boolean =>
+  a.name === b.name && a.updatedAtMs === b.updatedAtMs && a.pullRank === b.pullRank;
+
+const orders = { name: "name", last_updated: "updated", pull_count: "pulls" } as const;
+
+export type HubRepositories = ReturnType<typeof createHubRepositories>;
+
+/**
+ * Pull counts lie elsewhere. So many repositories are put in their order exactly; beyond that by the ranks that pulls
+ * have brought them (`pullRankOf`), and exactly within a page.
+ */
+const countedAtMost = 1_000;
+
+export function createHubRepositories(parts: {
+  readonly metadata: Metadata;
+  readonly policy: HubPolicy;
+  readonly counts: Counts;
+  readonly clock: () => number;
+}) {
+  const { metadata, policy, counts, clock } = parts;
+  const marks = createPageMarks<RepositoryPlace>(clock);
+  const rankSoon = createStarRanking(metadata);
+
+  /** In the order of the names, without those that are gone. */
+  const describe = async (
+    names: readonly RepositoryName[],
+    fullTexts = false,
+  ): Promise<readonly ListedRepository[]> => {
+    const found = await metadata.repositoryDetails.find(names, { fullTexts });
+    const kinds = await metadata.repositoryDetails.kinds(found.map(({ id }) => id));
+    const kindsOf = groupedBy(kinds, ({ repositoryId }) => repositoryId);
+    const counted = counts.of(found);
+    const byName = new Map(found.map((details) => [details.name, details]));
+    return names.flatMap((name) => {
+      const details = byName.get(name);
+      if (details === undefined) return [];
+      const own = kindsOf.get(details.id) ?? [];
+      return [
+        Object.assign(details, {
+          pulls: counted.get(name)?.pulls ?? 0,
+          mediaTypes: [...new Set(own.map(({ mediaType }) => mediaType))].toSorted(),
+          contentTypes: [...new Set(own.map(contentTypeOf))].toSorted(),
+        }),
+      ];
+    });
+  };
+
+  const mostPulled = (descending: boolean) => {
+    const way = descending ? -1 : 1;
+    return (a: { readonly pulls: number }, b: { readonly pulls: number }) =>
+      way * (a.pulls - b.pulls);
+  };
+  const byPulls = async (
+    { page, size, descending }: RepositoryList,
+    request: Parameters<Metadata["repositoryPages"]["list"]>[0],
+  ): Promise<readonly RepositoryName[]> => {
+    const all = { order: "name", descending: false, skip: 0, limit: countedAtMost } as const;
+    const places = await metadata.repositoryPages.list({ ...request, ...all });
+    const names = places.map(({ name }) => name);
+    const counted = counts.of(await metadata.repositories.registrations(names));
+    return names
+      .map((name) => ({ name, pulls: counted.get(name)?.pulls ?? 0 }))
+      .toSorted(mostPulled(descending))
+      .slice((page - 1) * size, page * size)
+      .map(({ name }) => name);
+  };
+
+  return {
+    /** What the caller sees of a namespace; that there is no such namespace looks like an empty one. */
+    async list(
+      session: Session | undefined,
+      list: RepositoryList,
+    ): Promise<Listing<ListedRepository>> {
+      const { namespace, page, size, search, ordering, descending } = list;
+      const view = await policy.viewOf(session, namespace);
+      const order = orders[ordering];
+      const few = search
+        ? await metadata.repositoryPages.list({
+            ...{ namespace, view, search, order, descending, skip: 0, limit: foundAtOnce + 1 },
+          })
+        : undefined;
+      const isAll = few !== undefined && few.length <= foundAtOnce;
+      const count = isAll
+        ? few.length
+        : await metadata.repositoryPages.count({ namespace, view, search });
+      if ((page - 1) * size >= count) return { count, items: [] };
+      const base = { namespace, view, search, order, descending, skip: 0, limit: size } as const;
+      if (order === "pulls" && count <= countedAtMost)
+        return { count, items: await describe(await byPulls(list, base)) };
+      const key = JSON.stringify([view, namespace, search, order, descending]);
+      const begin = marks.begin(key, page, size);
+      const places =
+        (isAll ? cutFrom(few, begin, size, isSamePlace) : undefined) ??
+        (await metadata.repositoryPages.list({ ...base, ...begin }));
+      marks.end(key, page, size, places.at(-1));
+      const items = await describe(places.map(({ name }) => name));
+      return { count, items: order === "pulls" ? items.toSorted(mostPulled(descending)) : items };
+    },
+
+    /** Throws NAME_UNKNOWN if it went meanwhile. */
+    async get(session: Session | undefined, name: RepositoryName): Promise<ShownRepository> {
+      const [shown] = await describe([name], true);
+      if (shown === undefined) throw new OciError("NAME_UNKNOWN");
+      const { identity } = session ?? {};
+      return {
+        ...shown,
+        standing: await policy.standing(session, name),
+        collaborators: await metadata.repositoryDetails.collaborators(shown.id),
+        isStarred:
+          identity?.kind === "user" && (await metadata.stars.has(identity.accountId, shown.id)),
+      };
+    },
+
+    /** What a user has starred, as far as the caller sees it. */
+    async starred(
+      session: Session | undefined,
+      userId: number,
+      { page, size }: { readonly page: number; readonly size: number },
+    ): Promise<Listing<ListedRepository>> {
+      const names = await metadata.stars.of(userId);
+      const seen = await policy.visible(session, names);
+      const visible = names.filter((name) => seen.has(name));
+      const items = await describe(visible.slice((page - 1) * size, page * size));
+      return { count: visible.length, items };
+    },
+
+    /** Throws NAME_UNKNOWN if there is no such repository. */
+    async describe(
+      actor: Actor,
+      repository: RepositoryName,
+      texts: { readonly short?: string | undefined; readonly full?: string | undefined },
+    ): Promise<void> {
+      const set = { actor, repository, ...texts, nowMs: clock() };
+      if (!(await metadata.run("setDescription", set))) throw new OciError("NAME_UNKNOWN");
+    },
+
+    /** False if the user has too many stars. Searches follow within seconds. */
+    async star(actor: Actor, repository: RepositoryName): Promise<boolean> {
+      const isDone = await metadata.run("star", { actor, repository, nowMs: clock() });
+      rankSoon();
+      return isDone;
+    },
+    async unstar(actor: Actor, repository: RepositoryName): Promise<void> {
+      await metadata.run("unstar", { actor, repository, nowMs: clock() });
+      rankSoon();
+    },
+
+    /** The teams that have a permission on a repository. */
+    async teams(repository: RepositoryName) {
+      const found = await metadata.repositories.find(repository);
+      return found === undefined ? [] : metadata.teamGrants.ofRepository(found.id);
+    },
+  };
+}
+
+/** Search documents that are written again in one go, and the time between: a user may give 5,000 stars in a row. */
+const rankedAtOnce = 10;
+const rankEveryMs = 1_000;
+
+/** Puts repositories whose stars have changed where they belong in searches. What a crash leaves is done with the next star. */
+function createStarRanking(metadata: Pick<Metadata, "run">): () => void {
+  let timer: NodeJS.Timeout | undefined;
+  const rank = async (): Promise<void> => {
+    const hasMore = await metadata.run("rankByStars", { limit: rankedAtOnce }, { flush: false });
+    if (hasMore) rankSoon();
+  };
+  const rankSoon = (): void => {
+    timer ??= setTimeout(() => {
+      timer = undefined;
+      // A database that is closed or cannot be written keeps what is to be done for the next star.
+      rank().catch(() => undefined);
+    }, rankEveryMs).unref();
+  };
+  return rankSoon;
+}

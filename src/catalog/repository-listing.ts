@@ -1,0 +1,72 @@
+import type { Viewer } from "../auth/visibility.ts";
+import type { Metadata } from "../database/database.ts";
+import type { RepositoryDetails } from "../database/catalog/repository-details.ts";
+import type { FacetValue } from "../database/catalog/found-repositories.ts";
+import { OciError } from "../oci/errors.ts";
+import type { RepositoryName } from "../oci/name.ts";
+import type { Count, Counts } from "./pull-counters.ts";
+import { countAtMost } from "./search.ts";
+
+export interface RepositoryView extends RepositoryDetails {
+  readonly count: Count | undefined;
+  readonly facets: readonly FacetValue[];
+}
+
+export type RepositoryViews = ReturnType<typeof createRepositoryViews>;
+
+export function createRepositoryViews(parts: {
+  readonly metadata: Pick<Metadata, "catalog" | "repositoryDetails" | "search">;
+  readonly counts: Counts;
+}) {
+  const { metadata, counts } = parts;
+
+  const show = async (
+    names: readonly RepositoryName[],
+    fullTexts: boolean,
+  ): Promise<readonly RepositoryView[]> => {
+    const found = await metadata.repositoryDetails.find(names, { fullTexts });
+    const facets = await metadata.search.facetsOf(found.map(({ id }) => id));
+    const counted = counts.of(found);
+    const byName = new Map(found.map((details) => [details.name, details]));
+    return names.flatMap((name) => {
+      const details = byName.get(name);
+      if (details === undefined) return [];
+      const own = facets.get(details.id) ?? [];
+      return [Object.assign(details, { count: counted.get(name), facets: own })];
+    });
+  };
+
+  return {
+    /** What the viewer may read, of all or of one namespace, in the order of the names behind `last`. */
+    async list(
+      viewer: Viewer,
+      page: {
+        readonly namespace?: string | undefined;
+        readonly last?: string | undefined;
+        readonly limit: number;
+      },
+    ): Promise<{
+      readonly items: readonly RepositoryView[];
+      readonly total: number;
+      readonly more: boolean;
+    }> {
+      const { namespace, limit } = page;
+      const prefix = namespace === undefined ? "" : `${namespace}/`;
+      const begin = [page.last ?? "", prefix].toSorted().at(-1);
+      const { items, more } = await metadata.catalog.list(viewer, { last: begin, limit });
+      const names = items.filter((name) => name.startsWith(prefix));
+      const { total } = await metadata.search.find({
+        ...{ viewer, namespace, words: [], offset: 0, limit: 0, countAtMost },
+      });
+      const isMore = more && names.length === items.length;
+      return { items: await show(names, false), total, more: isMore };
+    },
+
+    /** Throws NAME_UNKNOWN. */
+    async get(name: RepositoryName): Promise<RepositoryView> {
+      const [view] = await show([name], true);
+      if (view === undefined) throw new OciError("NAME_UNKNOWN", undefined, { detail: { name } });
+      return view;
+    },
+  };
+}

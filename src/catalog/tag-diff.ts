@@ -1,0 +1,145 @@
+import type { Metadata } from "../database/database.ts";
+import type { TaggedManifest } from "../database/catalog/tag-pages.ts";
+import type { Digest } from "../oci/digest.ts";
+import { OciError } from "../oci/errors.ts";
+import { descriptorsAtMost } from "../oci/manifest-references.ts";
+import type { RepositoryName } from "../oci/name.ts";
+import type { Tag } from "../oci/reference.ts";
+import type { Registry } from "../registry/registry.ts";
+import { differingFields, type FieldChange } from "./config-diff.ts";
+import { createImageContents, type ImageContents, type Layer } from "./image-inspector.ts";
+import { holdingsOf, type Image } from "./images.ts";
+import type { PacedWork } from "../concurrency/yielding-work.ts";
+
+export interface ComparedImage {
+  readonly tag: Tag;
+  /** What the tag points at, and the image of it that was compared. */
+  readonly digest: Digest;
+  readonly image: Image;
+  readonly sizeBytes: number;
+}
+
+export interface TagDifference {
+  readonly from: ComparedImage;
+  readonly to: ComparedImage;
+  readonly layers: {
+    readonly shared: LayerList;
+    readonly added: LayerList;
+    readonly removed: LayerList;
+  };
+  /** What the second has more, and what somebody who has the first has to fetch. */
+  readonly sizeChangeBytes: number;
+  readonly downloadBytes: number;
+  /** The first {@link fieldsAtMost}. */
+  readonly config: readonly FieldChange[];
+  readonly configChangeCount: number;
+}
+
+export interface LayerList {
+  /** The first {@link layersAtMost}. */
+  readonly layers: readonly Layer[];
+  readonly count: number;
+}
+
+/** Layers of one list, and fields, that a comparison shows. */
+export const layersAtMost = 500;
+export const fieldsAtMost = 1_000;
+
+export interface DifferenceRequest {
+  readonly repository: RepositoryName;
+  readonly from: Tag;
+  readonly to: Tag;
+  /** `os/architecture` or `os/architecture/variant`; without it linux/amd64, or the first that both have. */
+  readonly platform?: string | undefined;
+}
+
+export type TagDifferences = ReturnType<typeof createTagDifferences>;
+
+export function createTagDifferences(parts: {
+  readonly metadata: Metadata;
+  readonly registry: Pick<Registry, "blobs">;
+}) {
+  const { metadata } = parts;
+
+  return {
+    /** Throws NAME_UNKNOWN, and MANIFEST_UNKNOWN where a tag is not there or has no image for the platform. */
+    async compare(
+      { repository, from, to, platform }: DifferenceRequest,
+      work: PacedWork,
+    ): Promise<TagDifference> {
+      const [home] = await metadata.repositoryDetails.find([repository], { fullTexts: false });
+      if (home === undefined) throw new OciError("NAME_UNKNOWN");
+      const tags = await metadata.tagPages.find(home.id, [from, to]);
+      const manifestOf = (tag: Tag): TaggedManifest => {
+        const found = tags.find(({ name }) => name === tag);
+        if (found === undefined)
+          throw new OciError("MANIFEST_UNKNOWN", undefined, { detail: { tag } });
+        return found.manifest;
+      };
+      const [before, after] = [manifestOf(from), manifestOf(to)];
+      const held = await holdingsOf(metadata, home.id, [before, after], work);
+      const imagesOf = ({ id }: TaggedManifest): readonly Image[] => held.get(id)?.images ?? [];
+      const [older, newer] = pairOf(imagesOf(before), imagesOf(after), platform);
+      const open = createImageContents(parts, repository);
+      const read = async ({ manifestId, digest }: Image): Promise<ImageContents> => {
+        await work.step();
+        if (manifestId === undefined)
+          throw new OciError("MANIFEST_UNKNOWN", undefined, { detail: { digest } });
+        return open(manifestId, descriptorsAtMost);
+      };
+      const old = await read(older);
+      const fresh = await read(newer);
+      await work.step();
+      const config = differingFields(old.config, fresh.config);
+      const had = new Set(old.layers.map(({ digest }) => digest));
+      const has = new Set(fresh.layers.map(({ digest }) => digest));
+      const added = fresh.layers.filter(({ digest }) => !had.has(digest));
+      return {
+        from: { tag: from, digest: before.digest, image: older, sizeBytes: older.sizeBytes },
+        to: { tag: to, digest: after.digest, image: newer, sizeBytes: newer.sizeBytes },
+        layers: {
+          shared: listOf(fresh.layers.filter(({ digest }) => had.has(digest))),
+          added: listOf(added),
+          removed: listOf(old.layers.filter(({ digest }) => !has.has(digest))),
+        },
+        sizeChangeBytes: newer.sizeBytes - older.sizeBytes,
+        downloadBytes: added.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0),
+        config: config.slice(0, fieldsAtMost),
+        configChangeCount: config.length,
+      };
+    },
+  };
+}
+
+const listOf = (layers: readonly Layer[]): LayerList => ({
+  layers: layers.slice(0, layersAtMost),
+  count: layers.length,
+});
+
+export function platformText({ os, architecture, variant }: Image): string {
+  return [os, architecture, ...(variant === null ? [] : [variant])].join("/");
+}
+
+/** The images of two tags that stand for each other. */
+function pairOf(
+  from: readonly Image[],
+  to: readonly Image[],
+  platform: string | undefined,
+): readonly [Image, Image] {
+  const isWanted = (image: Image): boolean =>
+    platform === undefined ||
+    platformText(image) === platform ||
+    `${image.os}/${image.architecture}` === platform;
+  const candidates = to.filter(isWanted).toSorted((a, b) => rankOf(a) - rankOf(b));
+  for (const newer of candidates) {
+    const same = from.filter((image) => platformText(image) === platformText(newer));
+    const older = same.find(({ osVersion }) => osVersion === newer.osVersion) ?? same[0];
+    if (older !== undefined) return [older, newer];
+  }
+  throw new OciError(
+    "MANIFEST_UNKNOWN",
+    `the tags have no image for ${platform ?? "the same platform"} in common`,
+  );
+}
+
+const rankOf = (image: Image): number => (platformText(image) === "linux/amd64" ? 0 : 1);

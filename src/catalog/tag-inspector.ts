@@ -1,0 +1,46 @@
+import type { Metadata } from "../database/database.ts";
+import type { Registration } from "../database/catalog/pull-counters.ts";
+import type { TagDetails } from "../database/catalog/tag-pages.ts";
+import { OciError } from "../oci/errors.ts";
+import type { RepositoryName } from "../oci/name.ts";
+import type { Tag } from "../oci/reference.ts";
+import type { Count, Counts } from "./pull-counters.ts";
+import { holdingsOf, type Holdings } from "./images.ts";
+import type { PacedWork } from "../concurrency/yielding-work.ts";
+
+/** A tag with what it holds, and how often it was pulled. */
+export interface TagContents extends TagDetails, Holdings {
+  readonly count: Count | undefined;
+}
+
+export function createTagContents(parts: { readonly metadata: Metadata; readonly counts: Counts }) {
+  const { metadata, counts } = parts;
+  return {
+    /** Throws NAME_UNKNOWN if there is no such repository. */
+    async homeOf(repository: RepositoryName) {
+      const [home] = await metadata.repositoryDetails.find([repository], { fullTexts: false });
+      if (home === undefined)
+        throw new OciError("NAME_UNKNOWN", undefined, { detail: { name: repository } });
+      return home;
+    },
+
+    /** In the order of the names, without those that are gone. */
+    async of(
+      repository: Registration & { readonly id: number },
+      names: readonly Tag[],
+      work: PacedWork,
+    ): Promise<readonly TagContents[]> {
+      const tags = await metadata.tagPages.find(repository.id, names);
+      const manifests = tags.map(({ manifest }) => manifest);
+      const held = await holdingsOf(metadata, repository.id, manifests, work);
+      const counted = counts.ofTags(repository, names);
+      const byName = new Map(tags.map((tag) => [tag.name, tag]));
+      return names.flatMap((name) => {
+        const tag = byName.get(name);
+        if (tag === undefined) return [];
+        const { images = [], imageCount = 0, attestations = [] } = held.get(tag.manifest.id) ?? {};
+        return [{ ...tag, images, imageCount, attestations, count: counted.get(name) }];
+      });
+    },
+  };
+}

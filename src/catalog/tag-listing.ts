@@ -1,0 +1,99 @@
+import type { Metadata } from "../database/database.ts";
+import type { TagMove } from "../database/registry/tag-history.ts";
+import type { Digest } from "../oci/digest.ts";
+import { OciError } from "../oci/errors.ts";
+import type { RepositoryName } from "../oci/name.ts";
+import { fallbackTagOf, parseTag, type Tag } from "../oci/reference.ts";
+import type { Counts } from "./pull-counters.ts";
+import type { PacedWork } from "../concurrency/yielding-work.ts";
+import { createTagContents, type TagContents } from "./tag-inspector.ts";
+
+/** What says something of a tag's images: a signature, an SBOM, where it comes from. */
+export interface TagReferrer {
+  readonly digest: Digest;
+  /** What it speaks of: what the tag points at, or an image of it. */
+  readonly subject: Digest;
+  readonly mediaType: string;
+  readonly artifactType: string | null;
+  readonly sizeBytes: number;
+  /** Where it is one of those that clients write without the referrers API (`sha256-….sig`). */
+  readonly tag: Tag | undefined;
+}
+
+export interface TagPage {
+  readonly items: readonly TagContents[];
+  /** Of the repository, on all pages. */
+  readonly total: number;
+  readonly more: boolean;
+}
+
+export type TagViews = ReturnType<typeof createTagViews>;
+
+/** An index may have many images; so many of them are asked for what refers to them. */
+const subjectsAtMost = 20;
+/** Referrers of one tag and its images that a view shows; the registry API lists all of them. */
+const referrersAtMost = 200;
+/** The last subject asked may add its signatures under cosign's tags. */
+export const shownReferrersAtMost = referrersAtMost + 3;
+const cosignSuffixes = [".sig", ".att", ".sbom"];
+
+/** All of it throws NAME_UNKNOWN if there is no such repository. */
+export function createTagViews(parts: { readonly metadata: Metadata; readonly counts: Counts }) {
+  const { metadata } = parts;
+  const contents = createTagContents(parts);
+
+  return {
+    /** In the order of the names, behind `last`. */
+    async list(
+      repository: RepositoryName,
+      page: { readonly last?: Tag | undefined; readonly limit: number },
+      work: PacedWork,
+    ): Promise<TagPage> {
+      const home = await contents.homeOf(repository);
+      const found = await metadata.tags.list(repository, page);
+      const { items = [], more = false } = found ?? {};
+      return { items: await contents.of(home, items, work), total: home.tags, more };
+    },
+
+    /** Throws MANIFEST_UNKNOWN if there is no such tag. */
+    async get(
+      repository: RepositoryName,
+      tag: Tag,
+      work: PacedWork,
+    ): Promise<TagContents & { readonly referrers: readonly TagReferrer[] }> {
+      const home = await contents.homeOf(repository);
+      const [shown] = await contents.of(home, [tag], work);
+      if (shown === undefined)
+        throw new OciError("MANIFEST_UNKNOWN", undefined, { detail: { tag } });
+      const { manifest, images } = shown;
+      const subjects = [...new Set([manifest.digest, ...images.map(({ digest }) => digest)])];
+      const referrers: TagReferrer[] = [];
+      for (const subject of subjects.slice(0, subjectsAtMost)) {
+        await work.step();
+        const left = referrersAtMost - referrers.length;
+        if (left <= 0) break;
+        for (const found of await metadata.images.referrers(home.id, subject, left))
+          referrers.push({ ...found, subject, tag: undefined });
+        const fallback = fallbackTagOf(subject);
+        const names = cosignSuffixes.map((suffix) => parseTag(`${fallback}${suffix}`));
+        for (const { name, manifest: found } of await metadata.tagPages.find(home.id, names)) {
+          const { digest, mediaType, artifactType, sizeBytes } = found;
+          referrers.push({ ...{ digest, subject, mediaType, artifactType, sizeBytes }, tag: name });
+        }
+      }
+      return { ...shown, referrers };
+    },
+
+    /** What a tag pointed at, the newest first, also of one that is gone. */
+    async history(
+      repository: RepositoryName,
+      tag: Tag,
+      page: { readonly skip: number; readonly limit: number },
+    ): Promise<{ readonly items: readonly TagMove[]; readonly total: number }> {
+      const { id } = await contents.homeOf(repository);
+      const total = await metadata.tagHistory.count(id, tag);
+      if (total === 0) throw new OciError("MANIFEST_UNKNOWN", undefined, { detail: { tag } });
+      return { items: await metadata.tagHistory.list(id, tag, page), total };
+    },
+  };
+}

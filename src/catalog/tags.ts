@@ -1,0 +1,184 @@
+import { createHash } from "node:crypto";
+import type { Metadata } from "../database/database.ts";
+import type { Registration } from "../database/catalog/pull-counters.ts";
+import type { TagPlace } from "../database/catalog/tag-pages.ts";
+import { OciError } from "../oci/errors.ts";
+import type { RepositoryName } from "../oci/name.ts";
+import type { Tag } from "../oci/reference.ts";
+import { matcherOf, parseTagPatterns } from "../oci/tag-patterns.ts";
+import type { Registry } from "../registry/registry.ts";
+import type { Counts } from "./pull-counters.ts";
+import { contentTypeOf, type ContentType } from "./content-type.ts";
+import { createImageContents, instructionsOf, type Layer } from "./image-inspector.ts";
+import type { Image } from "./images.ts";
+import { createPageMarks, cutFrom } from "./keyset-cursors.ts";
+import type { PacedWork } from "../concurrency/yielding-work.ts";
+import type { Listing } from "./repositories.ts";
+import { createTagContents, type TagContents } from "./tag-inspector.ts";
+
+export interface ShownTag extends TagContents {
+  /** Stable as long as repository and tag are of these names. */
+  readonly id: number;
+  readonly contentType: ContentType;
+  /** Bytes of the image for linux/amd64, or of the first. */
+  readonly fullSizeBytes: number;
+  readonly lastPulledAtMs: number | undefined;
+  /** Nobody has pulled or pushed it for a month. */
+  readonly isStale: boolean;
+}
+
+export interface TagList {
+  readonly page: number;
+  readonly size: number;
+  readonly search?: string | undefined;
+  readonly order: "name" | "updated";
+  readonly descending: boolean;
+}
+
+export interface ImageWithLayers extends Image {
+  /** The first ones, as far as the bounds of one answer go. */
+  readonly layers: readonly (Layer & { readonly instruction: string })[];
+  readonly layerCount: number;
+}
+
+/** Layers of one image, and of all images in one answer. Container runtimes take up to 127 in an image. */
+export const layersAtMost = 500;
+const layersInAll = 5_000;
+/** Characters of one instruction, and of all in one answer; `RUN` with a script of its own has a few hundred. */
+const instructionAtMost = 4_000;
+const instructionsInAll = 1_000_000;
+
+/** As for repositories: so many with a part of a name need no second look to be counted. */
+const foundAtOnce = 1_000;
+const isSamePlace = (a: TagPlace, b: TagPlace): boolean =>
+  a.name === b.name && a.updatedAtMs === b.updatedAtMs;
+
+export type HubTags = ReturnType<typeof createHubTags>;
+
+const staleAfterMs = 30 * 24 * 3600 * 1000;
+/** Tags that a pattern is tried on. */
+export const triedAtMost = 10_000;
+
+export function createHubTags(parts: {
+  readonly metadata: Metadata;
+  readonly registry: Pick<Registry, "blobs">;
+  readonly counts: Counts;
+  readonly clock: () => number;
+}) {
+  const { metadata, clock } = parts;
+  const contents = createTagContents(parts);
+  const marks = createPageMarks<TagPlace>(clock);
+
+  const show = async (
+    home: Registration & { readonly id: number },
+    names: readonly Tag[],
+    work: PacedWork,
+  ): Promise<readonly ShownTag[]> =>
+    (await contents.of(home, names, work)).map((tag) => {
+      const lastPulledAtMs = tag.count?.lastPulledAtMs;
+      const usedAtMs = Math.max(lastPulledAtMs ?? 0, tag.updatedAtMs);
+      return {
+        ...{ ...tag, lastPulledAtMs },
+        id: idOf(home.id, tag.name),
+        contentType: contentTypeOf(tag.manifest),
+        fullSizeBytes: fullSizeOf(tag.images),
+        isStale: clock() - usedAtMs > staleAfterMs,
+      };
+    });
+
+  return {
+    /** Throws NAME_UNKNOWN if there is no such repository. */
+    async list(
+      repository: RepositoryName,
+      list: TagList,
+      work: PacedWork,
+    ): Promise<Listing<ShownTag>> {
+      const { page, size, search, order, descending } = list;
+      const home = await contents.homeOf(repository);
+      const { id: repositoryId, tags } = home;
+      const few = search
+        ? await metadata.tagPages.list({
+            ...{ repositoryId, search, order, descending, skip: 0, limit: foundAtOnce + 1 },
+          })
+        : undefined;
+      const isAll = few !== undefined && few.length <= foundAtOnce;
+      const countOfAll = async (): Promise<number> =>
+        search ? metadata.tagPages.countNamed(repositoryId, search) : tags;
+      const count = isAll ? few.length : await countOfAll();
+      if ((page - 1) * size >= count) return { count, items: [] };
+      const key = JSON.stringify([repositoryId, search, order, descending]);
+      const begin = marks.begin(key, page, size);
+      const places =
+        (isAll ? cutFrom(few, begin, size, isSamePlace) : undefined) ??
+        (await metadata.tagPages.list({
+          ...{ repositoryId, search, order, descending, limit: size },
+          ...begin,
+        }));
+      marks.end(key, page, size, places.at(-1));
+      const names = places.map(({ name }) => name);
+      return { count, items: await show(home, names, work) };
+    },
+
+    /** Throws NAME_UNKNOWN, or MANIFEST_UNKNOWN if there is no such tag. */
+    async get(repository: RepositoryName, tag: Tag, work: PacedWork): Promise<ShownTag> {
+      const [shown] = await show(await contents.homeOf(repository), [tag], work);
+      if (shown === undefined) throw new OciError("MANIFEST_UNKNOWN");
+      return shown;
+    },
+
+    /** The images of a tag with their layers. */
+    async images(
+      repository: RepositoryName,
+      { images }: Pick<ShownTag, "images">,
+      work: PacedWork,
+    ): Promise<readonly ImageWithLayers[]> {
+      const open = createImageContents(parts, repository);
+      let layersLeft = layersInAll;
+      let charactersLeft = instructionsInAll;
+      const shown: ImageWithLayers[] = [];
+      for (const image of images) {
+        await work.step();
+        const held =
+          image.manifestId === undefined
+            ? { layers: [], layerCount: 0, config: {} }
+            : await open(image.manifestId, Math.min(layersAtMost, layersLeft));
+        layersLeft -= held.layers.length;
+        const instructions = instructionsOf(held);
+        const layers = held.layers.map((layer, at) => {
+          const text = instructions[at] ?? "";
+          const instruction = text.slice(0, Math.min(instructionAtMost, charactersLeft));
+          charactersLeft -= instruction.length;
+          return { ...layer, instruction };
+        });
+        shown.push({ ...image, layers, layerCount: held.layerCount });
+      }
+      return shown;
+    },
+
+    /** The tags that a pattern would fix, of the first ten thousand. Throws TAG_INVALID for a pattern that is none. */
+    async matching(
+      repository: RepositoryName,
+      pattern: string,
+      work: PacedWork,
+    ): Promise<readonly Tag[]> {
+      const matches = await matcherOf(await parseTagPatterns([pattern]));
+      const found = await metadata.tags.list(repository, { limit: triedAtMost });
+      const matching: Tag[] = [];
+      for (const tag of found?.items ?? []) {
+        await work.step();
+        if (matches(tag)) matching.push(tag);
+      }
+      return matching;
+    },
+  };
+}
+
+/** A number for clients that want one: 48 bits of a hash, since tags have no number of their own. */
+function idOf(repositoryId: number, tag: Tag): number {
+  return createHash("sha256").update(`${repositoryId}:${tag}`).digest().readUIntBE(0, 6);
+}
+
+function fullSizeOf(images: readonly Image[]): number {
+  const usual = images.find(({ os, architecture }) => os === "linux" && architecture === "amd64");
+  return (usual ?? images[0])?.sizeBytes ?? 0;
+}

@@ -1,0 +1,139 @@
+import { Command, InvalidArgumentError, Option } from "commander";
+import { administer, group } from "../support/administration.ts";
+import { dataFolderCommand, type DataFolderOptions } from "../support/data-folder.ts";
+import { printError } from "../support/output.ts";
+import { parseFuture } from "../support/parse-date.ts";
+
+interface Resource {
+  readonly path: string;
+  readonly scopes: readonly string[];
+}
+
+interface CreateOptions extends DataFolderOptions {
+  readonly label: string;
+  readonly description?: string;
+  readonly scope?: string;
+  readonly resource?: readonly Resource[];
+  readonly expires?: number;
+}
+
+const scopes = ["repo:admin", "repo:write", "repo:read", "repo:public_read"];
+/** The short words for what people mean most. */
+const words: Readonly<Record<string, string>> = {
+  pull: "scope-image-pull",
+  push: "scope-image-push",
+  delete: "scope-image-delete",
+  create: "scope-repository-create",
+};
+
+const notes = `
+A token stands in for a password, as in: docker login -u NAME. It is shown once.
+
+Of a user it has a scope, which caps what the user may do. Of an organisation it has resources:
+  $ berth token create mia --label laptop --scope repo:write --expires 90d
+  $ berth token create team --label ci --resource 'team/*=push' --resource team=create
+  $ berth token create team --label robot --resource team/app=pull
+
+pull, push (and pull), delete (and push) are for repositories, by name or with *; create is for the
+organisation itself: making repositories by a push. The Hub API's own words (scope-…) are taken, too.
+`;
+
+/** `berth token …` */
+export function tokenCommand(): Command {
+  return group(new Command("token").description("access tokens of users and organisations"), [
+    dataFolderCommand("create", "make an access token and show it once")
+      .argument("<account>", "a user or an organisation")
+      .requiredOption("--label <text>", "what it is for")
+      .option("--description <text>", "more about it")
+      .addOption(
+        new Option("--scope <scope>", "of a user's token: what it may at most do").choices(scopes),
+      )
+      .option(
+        "--resource <path=words>",
+        "of an organisation's token: what it opens; may be repeated",
+        collectResource,
+      )
+      .option("--expires <when>", "90d from now, or a date", parseFuture)
+      .addHelpText("after", notes)
+      .action(create),
+    dataFolderCommand("list", "list the access tokens of an account")
+      .argument("<account>")
+      .action(list),
+    dataFolderCommand("revoke", "end an access token")
+      .argument("<account>")
+      .argument("<id>", "as list shows it")
+      .action(revoke),
+  ]);
+}
+
+function collectResource(text: string, before: readonly Resource[] = []): readonly Resource[] {
+  const [path = "", list = "", ...more] = text.split("=");
+  if (path === "" || list === "" || more.length > 0)
+    throw new InvalidArgumentError("Allowed: PATH=WORD,WORD, such as team/app=push.");
+  return [...before, { path, scopes: list.split(",").map((word) => words[word] ?? word) }];
+}
+
+function create(account: string, options: CreateOptions): Promise<void> {
+  return administer(options, async ({ accounts, actor }, say) => {
+    const { label, description, scope, expires, resource } = options;
+    const resources = resource?.map(({ path, scopes }) => {
+      const type = path === account ? ("TYPE_ORG" as const) : ("TYPE_REPO" as const);
+      return { type, path, scopes };
+    });
+    const { id, secret } = await accounts.accessTokens.issue(actor, {
+      account,
+      label,
+      description,
+      scope,
+      resources,
+      expiresAtMs: expires,
+      agent: "berth",
+    });
+    const expiry = expires === undefined ? null : new Date(expires).toISOString();
+    // The secret alone on standard output, for a pipe.
+    say({ kind: "token", account, id, label, token: secret, expires: expiry }, secret);
+    if (!options.json)
+      printError(`Token ${id} of ${account}; this is the only time that it is shown.\n`);
+  });
+}
+
+function list(account: string, options: DataFolderOptions): Promise<void> {
+  return administer(options, async ({ accounts }, say) => {
+    const date = (ms: number | null): string | null =>
+      ms === null ? null : new Date(ms).toISOString();
+    for (const token of await accounts.accessTokens.list(account)) {
+      const { id, label, description, scopes, resources, isActive } = token;
+      const expires = date(token.expiresAtMs);
+      const lastUsed = date(token.lastUsedAtMs);
+      const created = date(token.createdAtMs);
+      const power = [
+        ...scopes,
+        ...resources.map((resource) => `${resource.path}=${resource.scopes.join(",")}`),
+      ].join(" ");
+      const state = `${isActive ? "" : ", inactive"}, expires ${expires ?? "never"}, used ${lastUsed ?? "never"}`;
+      say(
+        {
+          kind: "token",
+          account,
+          id,
+          label,
+          description,
+          scopes,
+          resources,
+          isActive,
+          created,
+          expires,
+          lastUsed,
+        },
+        `${id} ${label}: ${power}${state}`,
+      );
+    }
+  });
+}
+
+function revoke(account: string, id: string, options: DataFolderOptions): Promise<void> {
+  return administer(options, async ({ accounts, actor }, say) => {
+    await accounts.accessTokens.revoke(actor, account, id);
+    say({ kind: "token", account, id, revoked: true }, `token ${id} of ${account} revoked`);
+  });
+}

@@ -1,0 +1,85 @@
+import { formatListenAddress } from "../../config/addresses.ts";
+import { reasonOf } from "../../config/problems.ts";
+import type { Config } from "../../config/schema.ts";
+
+/** Ends a command with exit code 1; the message is the one line that is shown. */
+export class Failure extends Error {
+  override readonly name = "Failure";
+}
+
+/** Why a server did not start, in one line, with what can be done about it where that is known. */
+export function startFailure(error: unknown, config: Pick<Config, "listen" | "data">): Failure {
+  const { code, syscall, path, message } = detailsOf(error);
+  const address = formatListenAddress(config.listen);
+  const listening: Record<string, string> = {
+    EADDRINUSE: `${address} is already in use; stop the other server or choose another address with --listen`,
+    EACCES: `no permission to listen on ${address}; ports below 1024 need a privilege`,
+    EADDRNOTAVAIL: `${address} is not an address of this machine`,
+    ENOTFOUND: `${address}: no such host`,
+    EAI_AGAIN: `${address}: the host name cannot be looked up at the moment`,
+  };
+  if (["listen", "bind", "getaddrinfo"].includes(syscall)) {
+    return new Failure(listening[code] ?? `cannot listen on ${address}: ${message}`, {
+      cause: error,
+    });
+  }
+  if (path !== undefined) {
+    const where = path === config.data ? "" : `: ${path}`;
+    return new Failure(`cannot use the data folder ${config.data}${where}: ${reasonOf(error)}`, {
+      cause: error,
+    });
+  }
+  if (code.startsWith("SQLITE_")) {
+    return new Failure(
+      `cannot use the database in ${config.data}: ${databaseReason(code, message)}`,
+      {
+        cause: error,
+      },
+    );
+  }
+  return new Failure(`cannot start: ${message}`, { cause: error });
+}
+
+const expectedCodes = /^(?:SQLITE_|S3_|WRITER_GONE$|E[A-Z0-9]+$)/;
+
+/**
+ * What a command that works on a data folder failed with, in one line; errors that the disk, the database or the store
+ * give. Everything else is a fault of the program, and is returned as it is, with its stack.
+ */
+export function workFailure(error: unknown, config: Pick<Config, "listen" | "data">): unknown {
+  const { code, path, message } = detailsOf(error);
+  if (error instanceof Failure || !expectedCodes.test(code)) return error;
+  if (path !== undefined || code.startsWith("SQLITE_")) return startFailure(error, config);
+  return new Failure(`${reasonOf(error)} (${message})`, { cause: error });
+}
+
+function databaseReason(code: string, message: string): string {
+  const known = message === code ? code : `${message} (${code})`;
+  if (/^SQLITE_(?:CORRUPT|NOTADB)/.test(code))
+    return `it is damaged; restore a backup. SQLite says: ${known}`;
+  if (code.startsWith("SQLITE_FULL"))
+    return `the disk is full; free some of it, for example with "berth gc --now" or "berth upload delete"`;
+  return known;
+}
+
+interface Details {
+  readonly code: string;
+  readonly syscall: string;
+  readonly path: string | undefined;
+  /** In one line. */
+  readonly message: string;
+}
+
+/** What an error says of itself; one that came out of a worker thread may be a plain object with a code only. */
+function detailsOf(error: unknown): Details {
+  const given: Partial<Record<string, unknown>> = typeof error === "object" ? { ...error } : {};
+  const textOf = (value: unknown): string => (typeof value === "string" ? value : "");
+  const code = textOf(given["code"]);
+  const message = error instanceof Error ? error.message : textOf(given["message"]);
+  return {
+    code,
+    syscall: textOf(given["syscall"]),
+    path: textOf(given["path"]) || undefined,
+    message: message.replaceAll(/\s*\n\s*/g, " ") || code || "unknown error",
+  };
+}

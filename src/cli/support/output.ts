@@ -1,0 +1,96 @@
+import process from "node:process";
+import { styleText } from "node:util";
+import { Presets, SingleBar } from "cli-progress";
+import { printableJson, printableLine } from "../../observability/printable.ts";
+import type { DataFolderOptions } from "./data-folder.ts";
+
+/*
+ * The only place of the command line that writes to the terminal. Stored texts and texts of servers lose their control
+ * characters here, line breaks included: a line that a command prints is one line, whatever is in it.
+ */
+
+export type Output = ReturnType<typeof createOutput>;
+
+/** A part of a line in a colour or weight. */
+export interface Styled {
+  readonly style: "bold" | "dim" | "green" | "red";
+  readonly text: string;
+}
+
+/** One line: text, or its parts. */
+export type Line = string | readonly (string | Styled)[];
+
+/** Where a person looks; what goes into a file or another program has no colours. */
+const isSeen = (): boolean => process.stdout.isTTY && process.env["NO_COLOR"] === undefined;
+
+function render(line: Line): string {
+  const parts = typeof line === "string" ? [line] : line;
+  const printed = parts.map((part) => {
+    if (typeof part === "string") return printableLine(part);
+    const text = printableLine(part.text);
+    return isSeen() ? styleText(part.style, text) : text;
+  });
+  return `${printed.join("")}\n`;
+}
+
+/** Lines for people, or one JSON object a line for programs. */
+export function createOutput({ json }: Pick<DataFolderOptions, "json">) {
+  return {
+    say(facts: object, ...lines: readonly Line[]): void {
+      process.stdout.write(
+        json ? `${printableJson(JSON.stringify(facts))}\n` : lines.map(render).join(""),
+      );
+    },
+  };
+}
+
+/** The lines of a text. */
+export const linesOf = (text: string): readonly string[] => text.split(/\r?\n/);
+
+/** Writes a text of many lines to standard output, where a command answers. */
+export function print(text: string): void {
+  process.stdout.write(printable(text));
+}
+
+/** Writes a text of many lines to standard error, for everything that is no answer. */
+export function printError(text: string): void {
+  process.stderr.write(printable(text));
+}
+
+const printable = (text: string): string => linesOf(text).map(printableLine).join("\n");
+
+export interface Progress {
+  advance(by: number): void;
+  /** Before a line is written, so that the bar does not tear it. */
+  pause(write: () => void): void;
+  end(): void;
+}
+
+/** A bar on a terminal, nothing elsewhere. */
+export function createProgress(what: string, total: number): Progress {
+  if (!process.stderr.isTTY || total === 0) {
+    return { advance: () => undefined, pause: (write) => write(), end: () => undefined };
+  }
+  const format = `${printableLine(what)} {bar} {percentage}% | {eta_formatted} left`;
+  const bar = new SingleBar(
+    { format, stream: process.stderr, clearOnComplete: true },
+    Presets.shades_grey,
+  );
+  bar.start(total, 0);
+  return {
+    advance: (by) => bar.increment(by),
+    pause: (write) => {
+      process.stderr.write("\r\u001B[K");
+      write();
+    },
+    end: () => bar.stop(),
+  };
+}
+
+/** `1.5 MiB` */
+export function formatBytes(bytes: number): string {
+  const units = ["B", "KiB", "MiB", "GiB", "TiB"];
+  const power = Math.min(units.length - 1, bytes === 0 ? 0 : Math.floor(Math.log2(bytes) / 10));
+  const value = bytes / 1024 ** power;
+  return `${power === 0 ? value : value.toFixed(1)} ${units[power]}`;
+}

@@ -1,0 +1,25 @@
+import { InvalidArgumentError } from "commander";
+import { parseDuration } from "../../config/units.ts";
+
+/** Milliseconds since the epoch of `90d` from now on, or of a date. */
+export function parseFuture(text: string): number {
+  return parsePoint(text, 1);
+}
+
+/** The same of `7d` ago. */
+export function parsePast(text: string): number {
+  return parsePoint(text, -1);
+}
+
+function parsePoint(text: string, direction: 1 | -1): number {
+  const duration = parseDuration(text);
+  const point =
+    duration !== undefined
+      ? Date.now() + direction * duration
+      : /^\d{4}-\d\d-\d\d/.test(text)
+        ? Date.parse(text)
+        : Number.NaN;
+  if (Number.isNaN(point))
+    throw new InvalidArgumentError("Allowed: 30s, 5m, 24h, 7d, or a date such as 2027-01-31.");
+  return point;
+}

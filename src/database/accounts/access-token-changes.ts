@@ -1,0 +1,75 @@
+import type { TokenResource } from "./access-tokens.ts";
+import type { Deed } from "./accounts.ts";
+import { writeAudit } from "../events/audit.ts";
+import type { Database } from "../schema.ts";
+
+/** Where a token was made; apart from it, since only its owner looks at that. */
+export interface TokenOrigin {
+  readonly id: string;
+  readonly peer: string;
+  readonly agent: string;
+  /** Name of the account that made it; `null` if that is gone, or was the command line. */
+  readonly createdBy: string | null;
+}
+
+export function createTokenOriginReads(db: Database) {
+  return {
+    /** Of every token of the account, or of one. */
+    list: (accountId: number): Promise<readonly TokenOrigin[]> =>
+      db
+        .selectFrom("access_tokens")
+        .leftJoin("accounts", "accounts.id", "access_tokens.created_by")
+        .select([
+          "access_tokens.id as id",
+          "access_tokens.creator_peer as peer",
+          "access_tokens.creator_agent as agent",
+          "accounts.name as createdBy",
+        ])
+        .where("access_tokens.account_id", "=", accountId)
+        .execute(),
+  };
+}
+
+export interface UpdateAccessToken extends Deed {
+  readonly accountId: number;
+  readonly id: string;
+  /** What is not given stays as it is. */
+  readonly label?: string | undefined;
+  readonly description?: string | undefined;
+  readonly isActive?: boolean | undefined;
+  readonly resources?: readonly TokenResource[] | undefined;
+}
+
+/** False if the account has no such token. */
+async function updateAccessToken(
+  tx: Database,
+  { accountId, id, actor, nowMs, ...change }: UpdateAccessToken,
+): Promise<boolean> {
+  const found = await tx
+    .selectFrom("access_tokens")
+    .innerJoin("accounts", "accounts.id", "access_tokens.account_id")
+    .select(["accounts.name as account", "accounts.kind as kind", "access_tokens.label as label"])
+    .where("access_tokens.id", "=", id)
+    .where("access_tokens.account_id", "=", accountId)
+    .executeTakeFirst();
+  if (found === undefined) return false;
+  const { label = found.label, description, isActive, resources } = change;
+  await tx
+    .updateTable("access_tokens")
+    .set({
+      label,
+      ...(description === undefined ? {} : { description }),
+      ...(isActive === undefined ? {} : { is_active: isActive ? 1 : 0 }),
+      ...(resources === undefined ? {} : { resources: JSON.stringify(resources) }),
+    })
+    .where("id", "=", id)
+    .execute();
+  await writeAudit(tx, {
+    ...{ nowMs, actor, account: found.account, subject: label },
+    action: `${found.kind === "user" ? "user" : "org"}.access_token.update`,
+    data: { id, ...(isActive === undefined ? {} : { active: String(isActive) }) },
+  });
+  return true;
+}
+
+export const accessTokenChangeCommands = { updateAccessToken };

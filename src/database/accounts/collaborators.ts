@@ -1,0 +1,76 @@
+import { namespaceOf, type RepositoryName } from "../../oci/name.ts";
+import { findAccount, type Deed } from "./accounts.ts";
+import { writeAudit } from "../events/audit.ts";
+import { findRepository } from "../registry/repositories.ts";
+import type { Database, PermissionLevel } from "../schema.ts";
+
+export interface Collaborator {
+  readonly name: string;
+  readonly permission: PermissionLevel;
+}
+
+export function createCollaboratorReads(db: Database) {
+  return {
+    /** Of a repository, in the order of their names. */
+    list: (repositoryId: number): Promise<readonly Collaborator[]> =>
+      db
+        .selectFrom("collaborators")
+        .innerJoin("accounts", "accounts.id", "collaborators.user_id")
+        .select(["accounts.name as name", "collaborators.permission as permission"])
+        .where("collaborators.repository_id", "=", repositoryId)
+        .orderBy("accounts.name")
+        .execute(),
+  };
+}
+
+export interface SetCollaborator extends Deed {
+  readonly repository: RepositoryName;
+  readonly user: string;
+  /** `undefined` takes away what there was. */
+  readonly permission?: PermissionLevel | undefined;
+}
+
+/** What a user may do with one repository, besides what follows from organisations and teams. */
+async function setCollaborator(
+  tx: Database,
+  { actor, nowMs, repository, user, permission }: SetCollaborator,
+): Promise<"set" | "unknown-repository" | "unknown-user"> {
+  const home = await findRepository(tx, repository);
+  if (home === undefined) return "unknown-repository";
+  const account = await findAccount(tx, user);
+  if (account?.kind !== "user") return "unknown-user";
+  if (permission === undefined) {
+    await tx
+      .deleteFrom("collaborators")
+      .where("repository_id", "=", home.id)
+      .where("user_id", "=", account.id)
+      .execute();
+  } else await addCollaborator(tx, home.id, account.id, permission);
+  await writeAudit(tx, {
+    nowMs,
+    actor,
+    account: namespaceOf(repository),
+    action: "repo.collaborator",
+    subject: repository,
+    data: { user, permission: permission ?? "none" },
+  });
+  return "set";
+}
+
+/** For whoever makes a repository in an organisation without owning that, too. */
+export async function addCollaborator(
+  tx: Database,
+  repositoryId: number,
+  userId: number,
+  permission: PermissionLevel,
+): Promise<void> {
+  await tx
+    .insertInto("collaborators")
+    .values({ repository_id: repositoryId, user_id: userId, permission })
+    .onConflict((conflict) =>
+      conflict.columns(["repository_id", "user_id"]).doUpdateSet({ permission }),
+    )
+    .execute();
+}
+
+export const collaboratorCommands = { setCollaborator };

@@ -1,0 +1,141 @@
+import { findAccount, type Deed } from "./accounts.ts";
+import { writeAudit } from "../events/audit.ts";
+import { addMember, findRole } from "./members.ts";
+import type { Database, MemberRole } from "../schema.ts";
+import { addTeamMember, findTeam } from "./teams.ts";
+
+export interface Invite {
+  /** UUID. */
+  readonly id: string;
+  readonly organisation: string;
+  readonly user: string;
+  readonly team: string | null;
+  readonly role: MemberRole;
+  readonly inviter: string;
+  readonly createdAtMs: number;
+}
+
+const invitesAtMost = 1000;
+
+export function createInviteReads(db: Database) {
+  const invites = () =>
+    db
+      .selectFrom("invites")
+      .innerJoin("accounts as organisations", "organisations.id", "invites.organisation_id")
+      .innerJoin("accounts as users", "users.id", "invites.user_id")
+      .leftJoin("teams", "teams.id", "invites.team_id")
+      .select([
+        "invites.id as id",
+        "organisations.name as organisation",
+        "users.name as user",
+        "teams.name as team",
+        "invites.role as role",
+        "invites.inviter as inviter",
+        "invites.created_at as createdAtMs",
+      ])
+      .orderBy("users.name")
+      .limit(invitesAtMost);
+  return {
+    ofOrganisation: (name: string): Promise<readonly Invite[]> =>
+      invites().where("organisations.name", "=", name).execute(),
+    ofUser: (userId: number): Promise<readonly Invite[]> =>
+      invites().where("invites.user_id", "=", userId).execute(),
+    find: (id: string): Promise<Invite | undefined> =>
+      invites().where("invites.id", "=", id).executeTakeFirst(),
+  };
+}
+
+export interface CreateInvite extends Deed {
+  readonly id: string;
+  readonly organisation: string;
+  readonly user: string;
+  readonly team?: string | undefined;
+  readonly role: MemberRole;
+}
+
+/** `existing-member`: of the organisation. Somebody who was invited already is invited anew, under the new id. */
+async function createInvite(
+  tx: Database,
+  { actor, nowMs, id, organisation: name, user: invitee, team, role }: CreateInvite,
+): Promise<
+  "invited" | "existing-member" | "unknown-organisation" | "unknown-user" | "unknown-team"
+> {
+  const organisation = await findAccount(tx, name);
+  if (organisation?.kind !== "organisation") return "unknown-organisation";
+  const found = team === undefined ? undefined : await findTeam(tx, { organisation: name, team });
+  if (team !== undefined && found === undefined) return "unknown-team";
+  const user = await findAccount(tx, invitee);
+  if (user?.kind !== "user") return "unknown-user";
+  if ((await findRole(tx, organisation.id, user.id)) !== undefined) return "existing-member";
+  const values = {
+    ...{ id, organisation_id: organisation.id, user_id: user.id, team_id: found?.id ?? null },
+    ...{ role, inviter: actor.name, created_at: nowMs },
+  };
+  await tx
+    .insertInto("invites")
+    .values(values)
+    .onConflict((conflict) => conflict.columns(["organisation_id", "user_id"]).doUpdateSet(values))
+    .execute();
+  await writeAudit(tx, {
+    ...{ nowMs, actor, account: name, action: "org.member.invite.send", subject: invitee },
+    data: { role, ...(team === undefined ? {} : { team }) },
+  });
+  return "invited";
+}
+
+/** Takes an invite back, or declines it. False if there is none (any more). */
+async function deleteInvite(
+  tx: Database,
+  { actor, nowMs, id }: Deed & { readonly id: string },
+): Promise<boolean> {
+  const action = "org.member.invite.cancel";
+  return (await endInvite(tx, { actor, nowMs, id, action })) !== undefined;
+}
+
+/**
+ * Makes the actor, whom the invite is for, a member with its role, and one of its team, and ends it: all at once, so
+ * that an invite is either accepted or taken back. False if there is none (any more), if it is for another user, or if its
+ * sender could not send it now. A user who is a member already keeps the role.
+ */
+async function acceptInvite(
+  tx: Database,
+  { actor, nowMs, id }: Deed & { readonly id: string },
+): Promise<boolean> {
+  const found = await tx
+    .selectFrom("invites")
+    .select(["organisation_id", "user_id", "role", "inviter"])
+    .where("id", "=", id)
+    .executeTakeFirst();
+  if (found === undefined || found.user_id !== actor.accountId) return false;
+  if (!(await mayInvite(tx, found.inviter, found.organisation_id))) return false;
+  const ended = await endInvite(tx, { actor, nowMs, id, action: "org.member.invite.accept" });
+  if (ended === undefined) return false;
+  const { organisation_id: organisationId, user_id: userId, role } = found;
+  if ((await findRole(tx, organisationId, userId)) !== undefined) return true;
+  const { organisation, user, team } = ended;
+  await addMember(tx, { organisationId, userId, role, organisation, user, actor, nowMs });
+  if (team !== null) await addTeamMember(tx, { organisation, team, user, actor, nowMs });
+  return true;
+}
+
+/** Whether an account may invite to an organisation now: an owner, an administrator, or the organisation by its token. */
+async function mayInvite(tx: Database, name: string, organisationId: number): Promise<boolean> {
+  const account = await findAccount(tx, name);
+  if (account === undefined || account.disabled) return false;
+  if (account.isAdmin || account.id === organisationId) return true;
+  return (await findRole(tx, organisationId, account.id)) === "owner";
+}
+
+async function endInvite(
+  tx: Database,
+  { actor, nowMs, id, action }: Deed & { readonly id: string; readonly action: string },
+): Promise<Invite | undefined> {
+  const invite = await createInviteReads(tx).find(id);
+  if (invite === undefined) return undefined;
+  await tx.deleteFrom("invites").where("id", "=", id).execute();
+  const { organisation: account, user: subject } = invite;
+  await writeAudit(tx, { nowMs, actor, account, action, subject });
+  return invite;
+}
+
+export const inviteCommands = { createInvite, deleteInvite, acceptInvite };

@@ -1,0 +1,190 @@
+import { findAccount, type Account, type Deed } from "./accounts.ts";
+import { writeAudit } from "../events/audit.ts";
+import { pageOf, type Page } from "../registry/repositories.ts";
+import type { Database, MemberRole } from "../schema.ts";
+
+export interface Member {
+  readonly name: string;
+  readonly role: MemberRole;
+  readonly sinceMs: number;
+}
+
+export function createMemberReads(db: Database) {
+  return {
+    /** Of an organisation, in the order of their names, after `last`. */
+    async list(
+      organisationId: number,
+      page: { readonly last?: string | undefined; readonly limit: number },
+    ): Promise<Page<Member>> {
+      const rows = await db
+        .selectFrom("members")
+        .innerJoin("accounts", "accounts.id", "members.user_id")
+        .select(["accounts.name as name", "members.role as role", "members.created_at as sinceMs"])
+        .where("members.organisation_id", "=", organisationId)
+        .where("accounts.name", ">", page.last ?? "")
+        .orderBy("accounts.name")
+        .limit(page.limit + 1)
+        .execute();
+      return pageOf(rows, page.limit);
+    },
+  };
+}
+
+export interface MemberDeed extends Deed {
+  readonly organisation: string;
+  readonly user: string;
+}
+
+/** `last-owner`: the organisation would have none any more. */
+export type MemberRefusal = "unknown-organisation" | "unknown-user" | "last-owner";
+
+export interface SetMember extends MemberDeed {
+  readonly role: MemberRole;
+  /** Whether a user who is no member becomes one: nobody is made a member by an owner without having agreed. */
+  readonly newcomers: "add" | "refuse" | "add-if-actor-is-administrator";
+}
+
+/** Gives a role to a member, or to a user who was none if `newcomers` says so. */
+async function setMember(
+  tx: Database,
+  given: SetMember,
+): Promise<"added" | "changed" | "unchanged" | "not-a-member" | MemberRefusal> {
+  const found = await findBoth(tx, given);
+  if (typeof found === "string") return found;
+  const { organisation, user, before } = found;
+  const { role, actor, nowMs } = given;
+  const names = { organisation: organisation.name, user: user.name };
+  if (before === undefined) {
+    if (!(await mayAdd(tx, given))) return "not-a-member";
+    const ids = { organisationId: organisation.id, userId: user.id };
+    await addMember(tx, { ...ids, ...names, role, actor, nowMs });
+    return "added";
+  }
+  if (before === role) return "unchanged";
+  if (role !== "owner" && (await isLastOwner(tx, organisation, user))) return "last-owner";
+  await tx
+    .updateTable("members")
+    .set({ role })
+    .where("organisation_id", "=", organisation.id)
+    .where("user_id", "=", user.id)
+    .execute();
+  if (role !== "owner") await endInvitesOf(tx, organisation, user);
+  await audit(tx, given, "org.member.role.change", { role });
+  return "changed";
+}
+
+async function mayAdd(tx: Database, { newcomers, actor }: SetMember): Promise<boolean> {
+  if (newcomers !== "add-if-actor-is-administrator") return newcomers === "add";
+  const row = await tx
+    .selectFrom("accounts")
+    .select("is_admin")
+    .where("id", "=", actor.accountId ?? nobody)
+    .executeTakeFirst();
+  return row?.is_admin === 1;
+}
+
+/** No account. */
+const nobody = -1;
+
+/** Makes a user a member who is none; an invite that was open ends, so that it gives no other role later. */
+export async function addMember(
+  tx: Database,
+  given: MemberDeed & {
+    readonly organisationId: number;
+    readonly userId: number;
+    readonly role: MemberRole;
+  },
+): Promise<void> {
+  const { organisationId, userId, role, nowMs } = given;
+  const pair = { organisation_id: organisationId, user_id: userId };
+  await tx
+    .insertInto("members")
+    .values({ ...pair, role, created_at: nowMs })
+    .execute();
+  await tx
+    .deleteFrom("invites")
+    .where("organisation_id", "=", organisationId)
+    .where("user_id", "=", userId)
+    .execute();
+  await audit(tx, given, "org.member.add", { role });
+}
+
+/** Who is no owner any more has nobody come in with an invite of theirs. */
+async function endInvitesOf(tx: Database, organisation: Account, user: Account): Promise<void> {
+  await tx
+    .deleteFrom("invites")
+    .where("organisation_id", "=", organisation.id)
+    .where("inviter", "=", user.name)
+    .execute();
+}
+
+/** Takes a user out of an organisation and of its teams. */
+async function removeMember(
+  tx: Database,
+  given: MemberDeed,
+): Promise<"removed" | "not-a-member" | MemberRefusal> {
+  const found = await findBoth(tx, given);
+  if (typeof found === "string") return found;
+  const { organisation, user, before } = found;
+  if (before === undefined) return "not-a-member";
+  if (await isLastOwner(tx, organisation, user)) return "last-owner";
+  await tx
+    .deleteFrom("team_members")
+    .where("user_id", "=", user.id)
+    .where("team_id", "in", (query) =>
+      query.selectFrom("teams").select("id").where("organisation_id", "=", organisation.id),
+    )
+    .execute();
+  await tx
+    .deleteFrom("members")
+    .where("organisation_id", "=", organisation.id)
+    .where("user_id", "=", user.id)
+    .execute();
+  await endInvitesOf(tx, organisation, user);
+  await audit(tx, given, "org.member.remove");
+  return "removed";
+}
+
+async function findBoth(tx: Database, given: MemberDeed) {
+  const organisation = await findAccount(tx, given.organisation);
+  if (organisation?.kind !== "organisation") return "unknown-organisation" as const;
+  const user = await findAccount(tx, given.user);
+  if (user?.kind !== "user") return "unknown-user" as const;
+  return { organisation, user, before: await findRole(tx, organisation.id, user.id) };
+}
+
+export async function findRole(
+  tx: Database,
+  organisationId: number,
+  userId: number,
+): Promise<MemberRole | undefined> {
+  const row = await tx
+    .selectFrom("members")
+    .select("role")
+    .where("organisation_id", "=", organisationId)
+    .where("user_id", "=", userId)
+    .executeTakeFirst();
+  return row?.role;
+}
+
+async function isLastOwner(tx: Database, organisation: Account, user: Account): Promise<boolean> {
+  const owners = await tx
+    .selectFrom("members")
+    .select("user_id")
+    .where("organisation_id", "=", organisation.id)
+    .where("role", "=", "owner")
+    .limit(2)
+    .execute();
+  return owners.length === 1 && owners[0]?.user_id === user.id;
+}
+
+function audit(
+  tx: Database,
+  { actor, nowMs, organisation, user }: MemberDeed,
+  action: string,
+  data: Record<string, string> = {},
+): Promise<void> {
+  return writeAudit(tx, { nowMs, actor, account: organisation, action, subject: user, data });
+}
+
+export const memberCommands = { setMember, removeMember };

@@ -1,0 +1,132 @@
+import { sql } from "kysely";
+import type { Database, MemberRole } from "../schema.ts";
+
+/** An organisation, as one of its members sees it in a list. */
+export interface Membership {
+  readonly id: number;
+  readonly name: string;
+  readonly fullName: string;
+  readonly createdAtMs: number;
+  readonly role: MemberRole;
+  readonly teams: number;
+}
+
+/** A member of an organisation with what a list of them shows. */
+export interface MemberDetails {
+  readonly id: number;
+  readonly name: string;
+  readonly fullName: string;
+  readonly email: string | null;
+  readonly createdAtMs: number;
+  readonly role: MemberRole;
+  /** Names of the teams of the organisation that they are in. */
+  readonly teams: readonly string[];
+}
+
+interface Window {
+  readonly limit: number;
+  readonly offset: number;
+}
+
+export function createMembershipReads(db: Database) {
+  return {
+    /** The role of an account in an organisation. */
+    async roleIn(organisation: string, accountId: number): Promise<MemberRole | undefined> {
+      const row = await db
+        .selectFrom("members")
+        .innerJoin("accounts", "accounts.id", "members.organisation_id")
+        .select("members.role as role")
+        .where("accounts.name", "=", organisation)
+        .where("members.user_id", "=", accountId)
+        .executeTakeFirst();
+      return row?.role;
+    },
+
+    /** Organisations of a user, by name. */
+    async ofUser(userId: number, { limit, offset }: Window): Promise<readonly Membership[]> {
+      return db
+        .selectFrom("members")
+        .innerJoin("accounts", "accounts.id", "members.organisation_id")
+        .select((query) => [
+          "accounts.id as id",
+          "accounts.name as name",
+          "accounts.full_name as fullName",
+          "accounts.created_at as createdAtMs",
+          "members.role as role",
+          query
+            .selectFrom("teams")
+            .select(({ fn }) => fn.countAll<number>().as("count"))
+            .whereRef("teams.organisation_id", "=", "accounts.id")
+            .$asScalar()
+            .$notNull()
+            .as("teams"),
+        ])
+        .where("members.user_id", "=", userId)
+        .orderBy("accounts.name")
+        .limit(limit)
+        .offset(offset)
+        .execute();
+    },
+
+    async countOfUser(userId: number): Promise<number> {
+      const row = await db
+        .selectFrom("members")
+        .select(({ fn }) => fn.countAll<number>().as("count"))
+        .where("user_id", "=", userId)
+        .executeTakeFirstOrThrow();
+      return row.count;
+    },
+
+    /** Members by name; with a team only those of it. */
+    async list(
+      organisationId: number,
+      asked: Window & {
+        readonly search?: string | undefined;
+        readonly role?: MemberRole | undefined;
+        readonly teamId?: number | undefined;
+      },
+    ): Promise<{ readonly count: number; readonly items: readonly MemberDetails[] }> {
+      const { search, role, teamId, limit, offset } = asked;
+      let members = db
+        .selectFrom("members")
+        .innerJoin("accounts", "accounts.id", "members.user_id")
+        .where("members.organisation_id", "=", organisationId);
+      if (role !== undefined) members = members.where("members.role", "=", role);
+      if (search !== undefined && search !== "") {
+        const found = (column: "accounts.name" | "accounts.full_name" | "accounts.email") =>
+          sql<boolean>`instr(lower(coalesce(${sql.ref(column)}, '')), ${search.toLowerCase()}) > 0`;
+        members = members.where((where) =>
+          where.or([found("accounts.name"), found("accounts.full_name"), found("accounts.email")]),
+        );
+      }
+      if (teamId !== undefined)
+        members = members.where("members.user_id", "in", (query) =>
+          query.selectFrom("team_members").select("user_id").where("team_id", "=", teamId),
+        );
+      const { count } = await members
+        .select(({ fn }) => fn.countAll<number>().as("count"))
+        .executeTakeFirstOrThrow();
+      const rows = await members
+        .select([
+          "accounts.id as id",
+          "accounts.name as name",
+          "accounts.full_name as fullName",
+          "accounts.email as email",
+          "accounts.created_at as createdAtMs",
+          "members.role as role",
+          sql<string>`(SELECT json_group_array(teams.name) FROM team_members
+            JOIN teams ON teams.id = team_members.team_id
+            WHERE team_members.user_id = members.user_id
+              AND teams.organisation_id = ${organisationId})`.as("teams"),
+        ])
+        .orderBy("accounts.name")
+        .limit(limit)
+        .offset(offset)
+        .execute();
+      return {
+        count,
+        items: rows.map((row) => ({ ...row, teams: JSON.parse(row.teams) as string[] })),
+      };
+    },
+  };
+}

@@ -1,0 +1,92 @@
+import { createAccount, findAccount, type Account, type Deed } from "./accounts.ts";
+import { writeAudit } from "../events/audit.ts";
+import type { Database } from "../schema.ts";
+
+/**
+ * Makes the first administrator, under the first of the names that is free. `undefined` if there is a user already:
+ * two servers that start at once make one.
+ */
+async function createFirstAdministrator(
+  tx: Database,
+  given: Deed & { readonly names: readonly string[]; readonly passwordHash: string | undefined },
+): Promise<string | undefined> {
+  const user = await tx
+    .selectFrom("accounts")
+    .select("id")
+    .where("kind", "=", "user")
+    .executeTakeFirst();
+  if (user !== undefined) return undefined;
+  const { actor, nowMs, passwordHash } = given;
+  for (const name of given.names) {
+    // What is in a namespace of that name is an administrator's in any case.
+    const input = { name, kind: "user", isAdmin: true, takeOver: true } as const;
+    const made = await createAccount(tx, { ...input, passwordHash, actor, nowMs });
+    if (made !== undefined) return name;
+  }
+  throw new Error("every name for the first administrator belongs to an organisation");
+}
+
+export interface ChangeUser extends Deed {
+  readonly name: string;
+  readonly isAdmin?: boolean | undefined;
+  readonly disabled?: boolean | undefined;
+  readonly passwordHash?: string | undefined;
+}
+
+/** `last-administrator`: there would be nobody left who may do everything. */
+export type UserChange = "changed" | "unchanged" | "unknown" | "last-administrator";
+
+async function changeUser(
+  tx: Database,
+  { actor, nowMs, ...change }: ChangeUser,
+): Promise<UserChange> {
+  const { name } = change;
+  const before = await findAccount(tx, name);
+  if (before?.kind !== "user") return "unknown";
+  const after = {
+    isAdmin: change.isAdmin ?? before.isAdmin,
+    disabled: change.disabled ?? before.disabled,
+  };
+  if (!(after.isAdmin && !after.disabled) && (await isLastAdministrator(tx, before)))
+    return "last-administrator";
+
+  const audit = (action: string): Promise<void> =>
+    writeAudit(tx, { nowMs, actor, account: name, action, subject: name });
+  const moved = {
+    isAdmin: after.isAdmin !== before.isAdmin,
+    disabled: after.disabled !== before.disabled,
+  };
+  if (change.passwordHash !== undefined) {
+    await tx
+      .updateTable("accounts")
+      .set({ password_hash: change.passwordHash, password_changed_at: nowMs })
+      .where("id", "=", before.id)
+      .execute();
+    await audit("user.password");
+  }
+  if (moved.isAdmin || moved.disabled) {
+    await tx
+      .updateTable("accounts")
+      .set({ is_admin: after.isAdmin ? 1 : 0, disabled: after.disabled ? 1 : 0 })
+      .where("id", "=", before.id)
+      .execute();
+  }
+  if (moved.isAdmin) await audit(after.isAdmin ? "user.admin.grant" : "user.admin.revoke");
+  if (moved.disabled) await audit(after.disabled ? "user.disable" : "user.enable");
+  const isChanged = moved.isAdmin || moved.disabled || change.passwordHash !== undefined;
+  return isChanged ? "changed" : "unchanged";
+}
+
+export async function isLastAdministrator(tx: Database, account: Account): Promise<boolean> {
+  if (!account.isAdmin || account.disabled) return false;
+  const other = await tx
+    .selectFrom("accounts")
+    .select("id")
+    .where("is_admin", "=", 1)
+    .where("disabled", "=", 0)
+    .where("id", "<>", account.id)
+    .executeTakeFirst();
+  return other === undefined;
+}
+
+export const userCommands = { createFirstAdministrator, changeUser };

@@ -1,0 +1,69 @@
+import type { RepositoryName } from "../../oci/name.ts";
+import { oneOf } from "../one-of.ts";
+import type { Database, Visibility } from "../schema.ts";
+
+export type Facet = "os" | "architecture" | "os_version" | "type";
+
+export interface FoundRepository {
+  readonly id: number;
+  readonly name: RepositoryName;
+  readonly description: string;
+  readonly visibility: Visibility;
+  readonly stars: number;
+  readonly createdAtMs: number;
+  readonly updatedAtMs: number;
+  readonly facets: readonly FacetValue[];
+}
+
+/** What results can be ordered by. */
+export type SearchMeasures = Pick<
+  FoundRepository,
+  "id" | "name" | "stars" | "createdAtMs" | "updatedAtMs"
+>;
+
+export interface FacetValue {
+  readonly facet: Facet;
+  readonly value: string;
+}
+
+/** In the order of the ids, without those that are gone. */
+export async function describeFound(
+  db: Database,
+  ids: readonly number[],
+): Promise<readonly FoundRepository[]> {
+  if (ids.length === 0) return [];
+  const rows = await db
+    .selectFrom("repositories")
+    .leftJoin("repository_descriptions", "repository_descriptions.repository_id", "repositories.id")
+    .select(["id", "name", "visibility", "star_count as stars"])
+    .select(["created_at as createdAtMs", "updated_at as updatedAtMs"])
+    .select((row) => row.fn.coalesce("short_text", row.val("")).as("description"))
+    .where("id", "in", oneOf(ids))
+    .execute();
+  const facets = await facetsOf(db, ids);
+  const byId = new Map(rows.map((row) => [row.id, row]));
+  return ids.flatMap((id) => {
+    const row = byId.get(id);
+    return row === undefined ? [] : [{ ...row, facets: facets.get(id) ?? [] }];
+  });
+}
+
+/** What repositories have images for, by their ids. */
+export async function facetsOf(
+  db: Database,
+  ids: readonly number[],
+): Promise<ReadonlyMap<number, readonly FacetValue[]>> {
+  const found = new Map<number, FacetValue[]>();
+  if (ids.length === 0) return found;
+  const rows = await db
+    .selectFrom("repository_facets")
+    .select(["repository_id", "facet", "value"])
+    .where("repository_id", "in", oneOf(ids))
+    .execute();
+  for (const { repository_id: id, facet, value } of rows) {
+    const own = found.get(id);
+    if (own === undefined) found.set(id, [{ facet, value }]);
+    else own.push({ facet, value });
+  }
+  return found;
+}

@@ -1,0 +1,116 @@
+import { sql, type RawBuilder } from "kysely";
+import type { Digest } from "../../oci/digest.ts";
+import type { Referrer } from "../registry/manifests.ts";
+import { oneOf } from "../one-of.ts";
+import type { Database } from "../schema.ts";
+import type { TaggedManifest } from "./tag-pages.ts";
+
+/** An entry of an index, with the manifest that it names if the repository has it. */
+export interface IndexEntry extends Omit<TaggedManifest, "id" | "kind" | "pushedAtMs"> {
+  readonly manifestId: number | null;
+  readonly pushedAtMs: number | null;
+  /** What BuildKit's annotations say: `attestation-manifest`, and the digest of the image it is about. */
+  readonly referenceType: string | null;
+  readonly referenceDigest: string | null;
+}
+
+/** The first things that a manifest names, and how many it names. */
+export interface FirstOf<T> {
+  readonly items: readonly T[];
+  readonly total: number;
+}
+
+/** A config or a layer of an image. */
+export interface ImagePart {
+  readonly kind: "config" | "layer";
+  readonly digest: Digest;
+  readonly sizeBytes: number;
+}
+
+/** Longer annotations and lists of features are not looked into: those of BuildKit have about 150 bytes. */
+const jsonBytesAtMost = 8 * 1024;
+
+/** What a view shows of a text that a pusher chose. */
+const shownText = (column: string): RawBuilder<string> => sql.raw(`substr(${column}, 1, 255)`);
+
+export function createImageReads(db: Database) {
+  /** Positions have no gaps, so that the last one is found without reading the others. */
+  const countOf = async (manifestId: number): Promise<number> => {
+    const { rows } = await sql<{ readonly count: number }>`
+      SELECT coalesce(max(position) + 1, 0) AS count FROM manifest_references
+      WHERE manifest_id = ${manifestId}`.execute(db);
+    return rows[0]?.count ?? 0;
+  };
+
+  return {
+    /**
+     * The first entries of an index, in the order they were pushed in; a platform that an entry leaves out is the
+     * config's. Costs what `limit` is, however many entries there are.
+     */
+    async entries(
+      repositoryId: number,
+      indexId: number,
+      limit: number,
+    ): Promise<FirstOf<IndexEntry>> {
+      // Of both or of neither: an entry that names a platform says all of it.
+      const platform = (column: string): RawBuilder<string | null> =>
+        sql.raw(
+          `iif(entry.os IS NULL AND entry.architecture IS NULL, manifests.${column}, entry.${column})`,
+        );
+      const shown = (column: string) => sql`substr(${platform(column)}, 1, 255)`;
+      const features = platform("os_features");
+      const annotation = (key: string) =>
+        sql`iif(octet_length(entry.annotations) <= ${jsonBytesAtMost},
+          substr(entry.annotations ->> ${key}, 1, 255), NULL)`;
+      const { rows } = await sql<IndexEntry>`
+        SELECT entry.digest AS digest, ${shownText("entry.media_type")} AS mediaType,
+          entry.size_bytes AS sizeBytes, ${shown("os")} AS os, ${shown("architecture")} AS architecture,
+          ${shown("variant")} AS variant, ${shown("os_version")} AS osVersion,
+          iif(octet_length(${features}) <= ${jsonBytesAtMost}, ${features}, NULL) AS osFeatures,
+          ${annotation('$."vnd.docker.reference.type"')} AS referenceType,
+          ${annotation('$."vnd.docker.reference.digest"')} AS referenceDigest,
+          ${shownText("coalesce(manifests.artifact_type, entry.artifact_type)")} AS artifactType,
+          ${shownText("manifests.config_media_type")} AS configMediaType,
+          manifests.id AS manifestId, manifests.pushed_at AS pushedAtMs
+        FROM manifest_references AS entry
+        LEFT JOIN manifests ON manifests.repository_id = ${repositoryId} AND manifests.digest = entry.digest
+        WHERE entry.manifest_id = ${indexId} AND entry.position < ${limit} AND entry.kind = 'child'
+        ORDER BY entry.position`.execute(db);
+      return { items: rows, total: await countOf(indexId) };
+    },
+
+    /** The config and the first layers of an image, in the order they were pushed in. */
+    async parts(manifestId: number, limit: number): Promise<FirstOf<ImagePart>> {
+      const { rows } = await sql<ImagePart>`
+        SELECT kind, digest, size_bytes AS sizeBytes FROM manifest_references
+        WHERE manifest_id = ${manifestId} AND position < ${limit} AND kind <> 'child'
+        ORDER BY position`.execute(db);
+      return { items: rows, total: rows.length < limit ? rows.length : await countOf(manifestId) };
+    },
+
+    /** The first that refer to `subject`, by digest; without their annotations, which may be megabytes. */
+    async referrers(
+      repositoryId: number,
+      subject: Digest,
+      limit: number,
+    ): Promise<readonly Omit<Referrer, "annotations">[]> {
+      const { rows } = await sql<Omit<Referrer, "annotations">>`
+        SELECT digest, ${shownText("media_type")} AS mediaType, size_bytes AS sizeBytes,
+          ${shownText("artifact_type")} AS artifactType
+        FROM manifests WHERE repository_id = ${repositoryId} AND subject_digest = ${subject}
+        ORDER BY digest LIMIT ${limit}`.execute(db);
+      return rows;
+    },
+
+    /** Bytes of config and layers together, by the id of the manifest. */
+    async sizes(manifestIds: readonly number[]): Promise<ReadonlyMap<number, number>> {
+      if (manifestIds.length === 0) return new Map();
+      const rows = await db
+        .selectFrom("image_sizes")
+        .select(["manifest_id as id", "size_bytes as bytes"])
+        .where("manifest_id", "in", oneOf(manifestIds))
+        .execute();
+      return new Map(rows.map(({ id, bytes }) => [id, bytes]));
+    },
+  };
+}

@@ -1,0 +1,99 @@
+import { sql } from "kysely";
+import type { RepositoryName } from "../../oci/name.ts";
+import type { TagPatterns } from "../../oci/tag-patterns.ts";
+import { oneOf } from "../one-of.ts";
+import type { Database, Visibility } from "../schema.ts";
+
+/** What a list, or a page of its own, shows of a repository. */
+export interface RepositoryDetails {
+  readonly id: number;
+  readonly name: RepositoryName;
+  readonly visibility: Visibility;
+  readonly createdAtMs: number;
+  readonly updatedAtMs: number;
+  readonly immutableTags: TagPatterns | null;
+  readonly tags: number;
+  readonly stars: number;
+  readonly sizeBytes: number;
+  readonly shortText: string;
+  /** Empty in lists. */
+  readonly fullText: string;
+}
+
+/** What the newest tags of a repository point at. */
+export interface TaggedKind {
+  readonly repositoryId: number;
+  readonly mediaType: string;
+  readonly kind: "image" | "index" | "opaque";
+  readonly artifactType: string | null;
+  readonly configMediaType: string | null;
+}
+
+/** Tags whose kinds stand for the whole repository. */
+const newestTags = 10;
+
+export function createRepositoryDetailReads(db: Database) {
+  return {
+    /** Those of the names that are there, in any order, in one query. */
+    async find(
+      names: readonly RepositoryName[],
+      { fullTexts }: { readonly fullTexts: boolean },
+    ): Promise<readonly RepositoryDetails[]> {
+      if (names.length === 0) return [];
+      const rows = await db
+        .selectFrom("repositories")
+        .leftJoin(
+          "repository_descriptions",
+          "repository_descriptions.repository_id",
+          "repositories.id",
+        )
+        .select([
+          "repositories.id as id",
+          "repositories.name as name",
+          "repositories.visibility as visibility",
+          "repositories.created_at as createdAtMs",
+          "repositories.updated_at as updatedAtMs",
+          "repositories.immutable_tags as immutableTags",
+          "repositories.tag_count as tags",
+          "repositories.star_count as stars",
+          "repositories.size_bytes as sizeBytes",
+          sql<string>`coalesce(repository_descriptions.short_text, '')`.as("shortText"),
+          fullTexts
+            ? sql<string>`coalesce(repository_descriptions.full_text, '')`.as("fullText")
+            : sql<string>`''`.as("fullText"),
+        ])
+        .where("repositories.name", "in", oneOf(names))
+        .execute();
+      // A copy of every row would cost as much as to read them.
+      return rows.map((row) =>
+        Object.assign(row, {
+          immutableTags:
+            row.immutableTags === null ? null : (JSON.parse(row.immutableTags) as TagPatterns),
+        }),
+      );
+    },
+
+    /** What the newest tags of these repositories are: bounded, however many tags there are. */
+    async kinds(ids: readonly number[]): Promise<readonly TaggedKind[]> {
+      if (ids.length === 0) return [];
+      const { rows } = await sql<TaggedKind>`
+        SELECT repositories.value AS repositoryId, manifests.media_type AS mediaType, manifests.kind AS kind,
+          manifests.artifact_type AS artifactType, manifests.config_media_type AS configMediaType
+        FROM json_each(${JSON.stringify(ids)}) AS repositories
+        JOIN manifests ON manifests.id IN (
+          SELECT manifest_id FROM tags WHERE repository_id = repositories.value
+          ORDER BY updated_at DESC, name DESC LIMIT ${newestTags})`.execute(db);
+      return rows;
+    },
+
+    /** People who have a permission of their own. */
+    async collaborators(repositoryId: number): Promise<number> {
+      const row = await db
+        .selectFrom("collaborators")
+        .select(({ fn }) => fn.countAll<number>().as("count"))
+        .where("repository_id", "=", repositoryId)
+        .executeTakeFirstOrThrow();
+      return row.count;
+    },
+  };
+}

@@ -1,0 +1,113 @@
+import { sql } from "kysely";
+import type { Digest } from "../../oci/digest.ts";
+import type { Tag } from "../../oci/reference.ts";
+import { oneOf } from "../one-of.ts";
+import type { Database } from "../schema.ts";
+
+/** Where a tag stands in an order. */
+export interface TagPlace {
+  readonly name: Tag;
+  readonly updatedAtMs: number;
+}
+
+/** A tag with what it points at. */
+export interface TagDetails extends TagPlace {
+  readonly repositoryId: number;
+  readonly manifest: TaggedManifest;
+  /** Who pointed it there. */
+  readonly updaterId: number | null;
+  readonly updater: string | null;
+  /** Who made it. */
+  readonly creatorId: number | null;
+}
+
+export interface TaggedManifest {
+  readonly id: number;
+  readonly digest: Digest;
+  readonly mediaType: string;
+  readonly kind: "image" | "index" | "opaque";
+  readonly sizeBytes: number;
+  readonly artifactType: string | null;
+  readonly configMediaType: string | null;
+  readonly pushedAtMs: number;
+  readonly os: string | null;
+  readonly architecture: string | null;
+  readonly variant: string | null;
+  readonly osVersion: string | null;
+  /** JSON array. */
+  readonly osFeatures: string | null;
+}
+
+export interface TagPageRequest {
+  readonly repositoryId: number;
+  readonly order: "name" | "updated";
+  readonly descending: boolean;
+  /** Part of the name. */
+  readonly search?: string | undefined;
+  /** The page begins right behind this one … */
+  readonly after?: TagPlace | undefined;
+  /** … and then so many further on. */
+  readonly skip: number;
+  readonly limit: number;
+}
+
+export function createTagPageReads(db: Database) {
+  return {
+    /** Names only, from an index alone. */
+    async list(request: TagPageRequest): Promise<readonly TagPlace[]> {
+      const { repositoryId, order, descending, search, after, skip, limit } = request;
+      const conditions = [sql`repository_id = ${repositoryId}`];
+      if (search !== undefined && search !== "") conditions.push(isNamed(search));
+      const beyond = descending ? sql`<` : sql`>`;
+      if (after !== undefined)
+        conditions.push(
+          order === "name"
+            ? sql`name ${beyond} ${after.name}`
+            : sql`(updated_at, name) ${beyond} (${after.updatedAtMs}, ${after.name})`,
+        );
+      const way = descending ? sql`DESC` : sql`ASC`;
+      const by = order === "name" ? sql`name ${way}` : sql`updated_at ${way}, name ${way}`;
+      const { rows } = await sql<{ readonly name: Tag; readonly updated_at: number }>`
+        SELECT name, updated_at FROM tags WHERE ${sql.join(conditions, sql` AND `)}
+        ORDER BY ${by} LIMIT ${limit} OFFSET ${skip}`.execute(db);
+      return rows.map(({ name, updated_at }) => ({ name, updatedAtMs: updated_at }));
+    },
+
+    /** Tags whose names have this in them. All of them are counted in the row of the repository. */
+    async countNamed(repositoryId: number, search: string): Promise<number> {
+      const { rows } = await sql<{ readonly count: number }>`SELECT count(*) AS count FROM tags
+        WHERE repository_id = ${repositoryId} AND ${isNamed(search)}`.execute(db);
+      return rows[0]?.count ?? 0;
+    },
+
+    /** Those of the names that are there, in any order, in one query. */
+    async find(repositoryId: number, names: readonly Tag[]): Promise<readonly TagDetails[]> {
+      if (names.length === 0) return [];
+      const { rows } = await sql<TagRow>`
+        SELECT tags.name AS name, tags.updated_at AS updatedAtMs, manifests.id AS id, manifests.digest AS digest,
+          manifests.media_type AS mediaType, manifests.kind AS kind, manifests.size_bytes AS sizeBytes,
+          manifests.artifact_type AS artifactType, manifests.config_media_type AS configMediaType,
+          manifests.pushed_at AS pushedAtMs, manifests.os AS os, manifests.architecture AS architecture,
+          manifests.variant AS variant, manifests.os_version AS osVersion, manifests.os_features AS osFeatures,
+          updater.actor AS updater,
+          (SELECT id FROM accounts WHERE accounts.name = updater.actor) AS updaterId,
+          (SELECT accounts.id FROM tag_history JOIN accounts ON accounts.name = tag_history.actor
+            WHERE tag_history.id = (SELECT min(id) FROM tag_history AS first
+              WHERE first.repository_id = tags.repository_id AND first.name = tags.name)) AS creatorId
+        FROM tags
+        JOIN manifests ON manifests.id = tags.manifest_id
+        LEFT JOIN tag_history AS updater ON updater.id = (SELECT max(id) FROM tag_history AS last
+          WHERE last.repository_id = tags.repository_id AND last.name = tags.name)
+        WHERE tags.repository_id = ${repositoryId} AND tags.name IN ${oneOf(names)}`.execute(db);
+      return rows.map(({ name, updatedAtMs, updater, updaterId, creatorId, ...manifest }) => ({
+        ...{ repositoryId, name, updatedAtMs, updater, updaterId, creatorId, manifest },
+      }));
+    },
+  };
+}
+
+type TagRow = TaggedManifest & Omit<TagDetails, "manifest" | "repositoryId">;
+
+/** LIKE does not look at the case. */
+const isNamed = (search: string) =>
+  sql`name LIKE ${`%${search.replaceAll(/[\\%_]/g, "\\$&")}%`} ESCAPE '\\'`;

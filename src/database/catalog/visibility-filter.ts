@@ -1,0 +1,34 @@
+import { sql, type RawBuilder } from "kysely";
+import type { Viewer } from "../registry/catalog.ts";
+
+/** Whether the row of `repositories` at hand is one that the viewer may pull from: what the catalog asks the other way round. */
+export function isReadableBy(viewer: Viewer): RawBuilder<boolean> {
+  switch (viewer.kind) {
+    case "everything":
+      return sql`TRUE`;
+    case "public":
+      return sql`repositories.visibility = 'public'`;
+    case "user": {
+      const { accountId } = viewer;
+      return sql`(repositories.visibility = 'public'
+        OR EXISTS (SELECT 1 FROM accounts WHERE id = ${accountId} AND name = repositories.namespace)
+        OR EXISTS (SELECT 1 FROM accounts JOIN members ON members.organisation_id = accounts.id
+          WHERE accounts.name = repositories.namespace AND members.user_id = ${accountId} AND members.role = 'owner')
+        OR EXISTS (SELECT 1 FROM collaborators
+          WHERE repository_id = repositories.id AND user_id = ${accountId})
+        OR EXISTS (SELECT 1 FROM team_members
+          JOIN team_permissions ON team_permissions.team_id = team_members.team_id
+          WHERE team_members.user_id = ${accountId} AND team_permissions.repository_id = repositories.id))`;
+    }
+    case "paths": {
+      const { namespace, paths } = viewer;
+      const globs = paths.filter((path) => !/[?[\]]/.test(path));
+      const isNamed = sql.join(
+        [sql`FALSE`, ...globs.map((glob) => sql`repositories.name GLOB ${glob}`)],
+        sql` OR `,
+      );
+      return sql`(repositories.visibility = 'public'
+        OR (repositories.namespace = ${namespace} AND (${isNamed})))`;
+    }
+  }
+}

@@ -1,0 +1,154 @@
+import { accessTokenChangeCommands } from "./accounts/access-token-changes.ts";
+import { descriptionCommands } from "./catalog/descriptions.ts";
+import { inviteCommands } from "./accounts/invites.ts";
+import { starCommands } from "./catalog/stars.ts";
+import { storeBlobCommands } from "./registry/store-blob.ts";
+import { teamChangeCommands } from "./accounts/team-changes.ts";
+import { accountRemovalCommands } from "./accounts/removal.ts";
+import { accessTokenCommands } from "./accounts/access-tokens.ts";
+import { accountCommands } from "./accounts/accounts.ts";
+import { blobCommands } from "./registry/blobs.ts";
+import { collaboratorCommands } from "./accounts/collaborators.ts";
+import { collectionCommands } from "./maintenance/collection.ts";
+import { instanceCommands } from "./maintenance/instance.ts";
+import { manifestCommands } from "./registry/manifests.ts";
+import { manifestPlatformCommands } from "./registry/manifest-platforms.ts";
+import { mirrorCounterCommands } from "./mirror/counters.ts";
+import { mirrorFetchCommands } from "./mirror/fetches.ts";
+import { mirrorProcessCommands } from "./mirror/processes.ts";
+import { mirrorNamespaceCommands } from "./mirror/namespaces.ts";
+import { mirrorPinCommands } from "./mirror/pins.ts";
+import { mirrorStateCommands } from "./mirror/states.ts";
+import { mirrorTagCommands } from "./mirror/tags.ts";
+import { mirrorUseCommands } from "./mirror/uses.ts";
+import { quotaCommands } from "./registry/quotas.ts";
+import { repositoryCreationCommands } from "./registry/repository-creation.ts";
+import { repositoryRemovalCommands } from "./registry/repository-removal.ts";
+import { repositorySettingsCommands } from "./registry/repository-settings.ts";
+import { memberCommands } from "./accounts/members.ts";
+import type { Actor } from "./permissions/authority.ts";
+import { demandAuthority } from "./permissions/check.ts";
+import type { Database } from "./schema.ts";
+import { tagHistoryCommands } from "./registry/tag-history.ts";
+import { tagCommands } from "./registry/tags.ts";
+import { searchCommands } from "./catalog/search.ts";
+import { teamPermissionCommands } from "./accounts/team-permissions.ts";
+import { teamCommands } from "./accounts/teams.ts";
+import { upkeepCommands } from "./maintenance/checks.ts";
+import { uploadRoomCommands } from "./registry/upload-reservations.ts";
+import { uploadCommands } from "./registry/uploads.ts";
+import { userCommands } from "./accounts/users.ts";
+
+/**
+ * Everything that changes the database: one function, one transaction. Arguments and results are plain data, since
+ * they may cross a thread; a refusal is a result, not an error.
+ */
+export const commands = {
+  ...accessTokenChangeCommands,
+  ...accessTokenCommands,
+  ...accountCommands,
+  ...accountRemovalCommands,
+  ...blobCommands,
+  ...collaboratorCommands,
+  ...collectionCommands,
+  ...descriptionCommands,
+  ...instanceCommands,
+  ...inviteCommands,
+  ...manifestCommands,
+  ...manifestPlatformCommands,
+  ...mirrorCounterCommands,
+  ...mirrorFetchCommands,
+  ...mirrorNamespaceCommands,
+  ...mirrorPinCommands,
+  ...mirrorProcessCommands,
+  ...mirrorStateCommands,
+  ...mirrorTagCommands,
+  ...mirrorUseCommands,
+  ...quotaCommands,
+  ...repositoryCreationCommands,
+  ...repositoryRemovalCommands,
+  ...repositorySettingsCommands,
+  ...memberCommands,
+  ...searchCommands,
+  ...starCommands,
+  ...storeBlobCommands,
+  ...tagCommands,
+  ...tagHistoryCommands,
+  ...teamChangeCommands,
+  ...teamCommands,
+  ...teamPermissionCommands,
+  ...upkeepCommands,
+  ...uploadCommands,
+  ...uploadRoomCommands,
+  ...userCommands,
+};
+
+type Commands = typeof commands;
+export type CommandName = keyof Commands;
+export type CommandInput<N extends CommandName> = Parameters<Commands[N]>[1];
+export type CommandResult<N extends CommandName> = Awaited<ReturnType<Commands[N]>>;
+
+/**
+ * Commands that act for no client: they keep what the registry needs of its own accord, or what a client may always do
+ * with what is its own. All others take an actor, whose authority is checked before they run.
+ */
+type InternalCommand =
+  // Uploads: a session belongs to the account that began it, and shows nothing before it is closed by `storeBlob`.
+  | ("startUpload" | "touchUpload" | "reserveUpload" | "endUpload")
+  // A pusher's HEAD keeps what is there for an hour; a use of a token is noted.
+  | ("leaseBlob" | "leaseManifest" | "touchAccessToken")
+  // Maintenance and start.
+  | (
+      | "beginServing"
+      | "checkpoint"
+      | "claimInstance"
+      | "dropBlob"
+      | "loseBlob"
+      | "restoreBlob"
+      | "recordScrub"
+    )
+  | ("reviewBlobs" | "reviewManifests" | "reviewRepositories")
+  | ("recountQuota" | "rankRepositories" | "rankByStars")
+  // Mirrors.
+  | (
+      | "addMirrorCounters"
+      | "setMirrorGauge"
+      | "setMirrorState"
+      | "alignMirror"
+      | "checkMirrorTag"
+      | "evictMirrorBlobs"
+    )
+  | ("beginMirrorFetch" | "touchMirrorFetch" | "endMirrorFetch" | "storeMirrorBlob")
+  | ("seeMirrorProcess" | "forgetMirrorProcesses" | "useMirrorBlobs")
+  | ("pinMirrorTag" | "unpinMirrorTag" | "setPlatform");
+
+/** No function is assignable to this where a command takes no actor and is not named above: then it does not compile. */
+type EveryCommandIsAuthorized = {
+  readonly [N in CommandName]: N extends InternalCommand
+    ? unknown
+    : CommandInput<N> extends { readonly actor: Actor; readonly nowMs: number }
+      ? unknown
+      : "takes no actor, and is no InternalCommand";
+};
+
+interface GivenInput {
+  readonly actor?: Actor;
+  readonly nowMs: number;
+}
+
+/** Runs a command in the transaction at hand, for an actor only with its authority. Throws NotAuthorizedError. */
+export async function performAuthorized(
+  tx: Database,
+  name: string,
+  input: unknown,
+): Promise<unknown> {
+  const known = commands satisfies EveryCommandIsAuthorized as unknown;
+  const command = (known as Readonly<Record<string, AnyCommand | undefined>>)[name];
+  if (command === undefined) throw new Error(`no command ${name}`);
+  const { actor, nowMs } = (input ?? {}) as GivenInput;
+  if (actor !== undefined) await demandAuthority(tx, actor, nowMs);
+  return command(tx, input);
+}
+
+/** A command as the writer sees it: it looks it up by name and does not care for its types. */
+type AnyCommand = (tx: Database, input: unknown) => Promise<unknown>;

@@ -1,0 +1,109 @@
+import type { Actor } from "../permissions/authority.ts";
+import type { Database } from "../schema.ts";
+
+export type { Actor };
+
+export interface NewAuditRow {
+  readonly nowMs: number;
+  readonly actor: Actor;
+  /** The namespace it happened to. */
+  readonly account: string;
+  /** `repo.tag.push`, `org.member.add`, … */
+  readonly action: string;
+  /** `team/app`, `team/app:1.4`, a user's or team's name. */
+  readonly subject: string;
+  readonly data?: Record<string, string>;
+}
+
+export interface AuditEntry {
+  readonly id: number;
+  readonly atMs: number;
+  readonly actor: string;
+  readonly account: string;
+  readonly action: string;
+  readonly subject: string;
+  readonly data: Readonly<Record<string, string>>;
+  readonly peer: string;
+}
+
+export interface AuditQuery {
+  /** A name, whichever accounts have had it. */
+  readonly account?: string | undefined;
+  /** Only the rows of the account of this id. */
+  readonly accountId?: number | undefined;
+  readonly actor?: string | undefined;
+  /** An action, or the beginning of some: `repo` and `repo.tag` mean `repo.tag.push`. */
+  readonly action?: string | undefined;
+  /** What it happened to. */
+  readonly subject?: string | undefined;
+  /** So many of the newest are left out. */
+  readonly skip?: number | undefined;
+  /** Included. */
+  readonly fromMs?: number | undefined;
+  /** Not included. */
+  readonly toMs?: number | undefined;
+  readonly limit: number;
+}
+
+export function createAuditReads(db: Database) {
+  return {
+    /** The newest first. */
+    async list(query: AuditQuery): Promise<readonly AuditEntry[]> {
+      const { account, accountId, actor, action, subject, fromMs, toMs } = query;
+      const columns = [
+        "id",
+        "at",
+        "actor",
+        "account",
+        "action",
+        "subject",
+        "data",
+        "peer",
+      ] as const;
+      let rows = db.selectFrom("audit_log").select(columns);
+      if (account !== undefined) rows = rows.where("account", "=", account);
+      if (accountId !== undefined) rows = rows.where("account_id", "=", accountId);
+      if (actor !== undefined) rows = rows.where("actor", "=", actor);
+      if (subject !== undefined) rows = rows.where("subject", "=", subject);
+      if (fromMs !== undefined) rows = rows.where("at", ">=", fromMs);
+      if (toMs !== undefined) rows = rows.where("at", "<", toMs);
+      if (action !== undefined) {
+        rows = rows.where((where) =>
+          where.or([
+            where("action", "=", action),
+            // "/" comes right behind "." in ASCII.
+            where.and([where("action", ">=", `${action}.`), where("action", "<", `${action}/`)]),
+          ]),
+        );
+      }
+      const found = await rows
+        .orderBy("at", "desc")
+        .orderBy("id", "desc")
+        .limit(query.limit)
+        .offset(query.skip ?? 0)
+        .execute();
+      return found.map(({ at, data, ...row }) => ({
+        ...row,
+        atMs: at,
+        data: JSON.parse(data) as Record<string, string>,
+      }));
+    },
+  };
+}
+
+/** Writes down what a command does, in its own transaction: what did not happen leaves no row. */
+export async function writeAudit(tx: Database, row: NewAuditRow): Promise<void> {
+  await tx
+    .insertInto("audit_log")
+    .values({
+      at: row.nowMs,
+      actor: row.actor.name,
+      account: row.account,
+      account_id: tx.selectFrom("accounts").select("id").where("name", "=", row.account),
+      action: row.action,
+      subject: row.subject,
+      data: JSON.stringify(row.data ?? {}),
+      peer: row.actor.peer,
+    })
+    .execute();
+}

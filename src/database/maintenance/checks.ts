@@ -1,0 +1,215 @@
+import { sql } from "kysely";
+import type { Digest } from "../../oci/digest.ts";
+import type { RepositoryName } from "../../oci/name.ts";
+import type { Database } from "../schema.ts";
+
+/** A blob that readers see, as the scrubber and the checks want it. */
+export interface StoredBlob {
+  readonly id: number;
+  readonly digest: Digest;
+  readonly sizeBytes: number;
+  readonly storageKey: string;
+}
+
+export interface ManifestToCheck {
+  readonly id: number;
+  readonly repository: RepositoryName;
+  readonly digest: Digest;
+  readonly content: Uint8Array;
+}
+
+export interface AbsentReference {
+  readonly digest: Digest;
+  readonly kind: string;
+}
+
+/** Said literally, so that the planner sees the indexes on live blobs. */
+const live = sql<boolean>`state = 'live'`;
+const blobColumns = [
+  "id",
+  "digest",
+  "size_bytes as sizeBytes",
+  "storage_key as storageKey",
+] as const;
+
+export function createUpkeepReads(db: Database) {
+  return {
+    /** Live blobs in the order of their rows, behind `after`. */
+    blobs: (page: {
+      readonly after: number;
+      readonly limit: number;
+    }): Promise<readonly StoredBlob[]> =>
+      db
+        .selectFrom("blobs")
+        .select(blobColumns)
+        .where("id", ">", page.after)
+        .where(live)
+        .orderBy("id")
+        .limit(page.limit)
+        .execute(),
+
+    /** Live blobs whose rows were made since, in their order, behind `after`. */
+    blobsSince: (
+      sinceMs: number,
+      page: { readonly after: number; readonly limit: number },
+    ): Promise<readonly StoredBlob[]> =>
+      db
+        .selectFrom("blobs")
+        .select(blobColumns)
+        .where("created_at", ">=", sinceMs)
+        .where("id", ">", page.after)
+        .where(live)
+        .orderBy("id")
+        .limit(page.limit)
+        .execute(),
+
+    /** Live blobs, the longest unread first. */
+    leastRecentlyScrubbed: (limit: number, beforeMs: number): Promise<readonly StoredBlob[]> =>
+      db
+        .selectFrom("blobs")
+        .select(blobColumns)
+        .where(live)
+        .where("scrubbed_at", "<", beforeMs)
+        .orderBy("scrubbed_at")
+        .limit(limit)
+        .execute(),
+
+    /** Which of these keys a row names, whatever its state. */
+    async knownKeys(keys: readonly string[]): Promise<ReadonlySet<string>> {
+      const rows = await db
+        .selectFrom("blobs")
+        .select("storage_key")
+        .where("storage_key", "in", keys)
+        .execute();
+      return new Set(rows.map((row) => row.storage_key));
+    },
+
+    async counts(): Promise<{
+      readonly blobs: number;
+      readonly bytes: number;
+      readonly missing: number;
+    }> {
+      const row = await db
+        .selectFrom("blobs")
+        .select(({ fn }) => [
+          fn.countAll<number>().as("blobs"),
+          fn.coalesce(fn.sum<number>("size_bytes"), sql<number>`0`).as("bytes"),
+          sql<number>`coalesce(sum(state = 'missing'), 0)`.as("missing"),
+        ])
+        .executeTakeFirstOrThrow();
+      return row;
+    },
+
+    missing: (page: {
+      readonly after: number;
+      readonly limit: number;
+    }): Promise<readonly StoredBlob[]> =>
+      db
+        .selectFrom("blobs")
+        .select(blobColumns)
+        .where("id", ">", page.after)
+        .where("state", "=", "missing")
+        .orderBy("id")
+        .limit(page.limit)
+        .execute(),
+
+    manifests: (page: {
+      readonly after: number;
+      readonly limit: number;
+    }): Promise<readonly ManifestToCheck[]> =>
+      db
+        .selectFrom("manifests")
+        .innerJoin("repositories", "repositories.id", "manifests.repository_id")
+        .select([
+          "manifests.id as id",
+          "manifests.digest as digest",
+          "manifests.content as content",
+          "repositories.name as repository",
+        ])
+        .where("manifests.id", ">", page.after)
+        .orderBy("manifests.id")
+        .limit(page.limit)
+        .execute(),
+
+    /** What a manifest names and its repository does not show. */
+    absentReferences: (manifestId: number): Promise<readonly AbsentReference[]> =>
+      db
+        .selectFrom("manifest_references")
+        .innerJoin("manifests as owner", "owner.id", "manifest_references.manifest_id")
+        .select(["manifest_references.digest as digest", "manifest_references.kind as kind"])
+        .where("manifest_references.manifest_id", "=", manifestId)
+        .where("manifest_references.required", "=", 1)
+        .where((query) =>
+          query.not(
+            query.exists(
+              query
+                .selectFrom("blob_links")
+                .innerJoin("blobs", "blobs.id", "blob_links.blob_id")
+                .select("blobs.id")
+                .whereRef("blob_links.repository_id", "=", "owner.repository_id")
+                .whereRef("blobs.digest", "=", "manifest_references.digest")
+                .where(live),
+            ),
+          ),
+        )
+        .where((query) =>
+          query.not(
+            query.exists(
+              query
+                .selectFrom("manifests as child")
+                .select("child.id")
+                .whereRef("child.repository_id", "=", "owner.repository_id")
+                .whereRef("child.digest", "=", "manifest_references.digest"),
+            ),
+          ),
+        )
+        .execute(),
+
+    /** What SQLite itself finds wrong; empty when all is well. `quick` leaves out the comparison of indexes with tables. */
+    async integrity(quick: boolean): Promise<readonly string[]> {
+      const pragma = quick
+        ? sql<{ message: string }>`SELECT quick_check AS message FROM pragma_quick_check`
+        : sql<{ message: string }>`SELECT integrity_check AS message FROM pragma_integrity_check`;
+      const { rows } = await pragma.execute(db);
+      return rows.map((row) => row.message).filter((message) => message !== "ok");
+    },
+  };
+}
+
+/** Marks a blob as missing whose bytes are gone or wrong; the next push of its digest heals it. False if it was not live. */
+async function loseBlob(
+  tx: Database,
+  { storageKey }: { readonly storageKey: string },
+): Promise<boolean> {
+  const lost = await tx
+    .updateTable("blobs")
+    .set({ state: "missing" })
+    .where("storage_key", "=", storageKey)
+    .where("state", "=", "live")
+    .executeTakeFirst();
+  return lost.numUpdatedRows > 0n;
+}
+
+/** Shows a missing blob again, whose bytes have been read and are right. False if it was not missing. */
+async function restoreBlob(
+  tx: Database,
+  { storageKey }: { readonly storageKey: string },
+): Promise<boolean> {
+  const restored = await tx
+    .updateTable("blobs")
+    .set({ state: "live" })
+    .where("storage_key", "=", storageKey)
+    .where("state", "=", "missing")
+    .executeTakeFirst();
+  return restored.numUpdatedRows > 0n;
+}
+
+/** The bytes have been read and are right. */
+async function recordScrub(
+  tx: Database,
+  { ids, nowMs }: { readonly ids: readonly number[]; readonly nowMs: number },
+): Promise<void> {
+  await tx.updateTable("blobs").set({ scrubbed_at: nowMs }).where("id", "in", ids).execute();
+}
+
+export const upkeepCommands = { loseBlob, restoreBlob, recordScrub };

@@ -1,0 +1,225 @@
+import { sql } from "kysely";
+import type { Digest } from "../../oci/digest.ts";
+import type { RepositoryName } from "../../oci/name.ts";
+import { removeManifest } from "../registry/manifests.ts";
+import { creditQuota } from "../registry/quotas.ts";
+import { retireUnlinked } from "./gc-candidates.ts";
+import type { Database } from "../schema.ts";
+
+/** A blob on its way out: invisible to everybody, its bytes still there. */
+export interface RetiredBlob {
+  readonly id: number;
+  readonly digest: Digest;
+  readonly sizeBytes: number;
+  readonly storageKey: string;
+}
+
+export interface CollectedManifest {
+  readonly repository: RepositoryName;
+  readonly digest: Digest;
+}
+
+export interface ReviewResult<T> {
+  /** Reviews that were due and are done; 0: nothing is due any more. */
+  readonly reviewed: number;
+  readonly collected: readonly T[];
+}
+
+export interface Review {
+  /** What is due until then. */
+  readonly nowMs: number;
+  /** Recorded with the blobs that this review retires. */
+  readonly retiredAtMs: number;
+  /** When what this review uncovers is looked at. */
+  readonly reviewAtMs: number;
+  /** Reviews in this transaction. */
+  readonly limit: number;
+}
+
+/** Said literally, so that the planner sees the index on what is on its way out. */
+const retired = sql<boolean>`state = 'deleting'`;
+
+export function createCollectionReads(db: Database) {
+  return {
+    /** Those that were retired before `beforeMs`, in the order of their rows, behind `after`. */
+    retired: (page: {
+      readonly after: number;
+      readonly limit: number;
+      readonly beforeMs: number;
+    }): Promise<readonly RetiredBlob[]> =>
+      db
+        .selectFrom("blobs")
+        .select(["id", "digest", "size_bytes as sizeBytes", "storage_key as storageKey"])
+        .where(retired)
+        .where("id", ">", page.after)
+        .where("retired_at", "<=", page.beforeMs)
+        .orderBy("id")
+        .limit(page.limit)
+        .execute(),
+
+    /** All that are retired and whose bytes are still there. */
+    async waiting(): Promise<{ readonly blobs: number; readonly bytes: number }> {
+      const { blobs, bytes } = await db
+        .selectFrom("blobs")
+        .select(({ fn }) => [
+          fn.countAll<number>().as("blobs"),
+          fn.coalesce(fn.sum<number>("size_bytes"), sql<number>`0`).as("bytes"),
+        ])
+        .where(retired)
+        .executeTakeFirstOrThrow();
+      return { blobs, bytes };
+    },
+  };
+}
+
+/**
+ * Removes manifests that are due and that nothing keeps: no tag, no index, no subject, no lease.
+ */
+async function reviewManifests(
+  tx: Database,
+  review: Review,
+): Promise<ReviewResult<CollectedManifest>> {
+  const due = await tx
+    .selectFrom("manifest_reviews")
+    .innerJoin("manifests", "manifests.id", "manifest_reviews.manifest_id")
+    .innerJoin("repositories", "repositories.id", "manifests.repository_id")
+    .select([
+      "manifests.id as id",
+      "manifests.repository_id as repositoryId",
+      "manifests.digest as digest",
+      "manifests.subject_digest as subject",
+      "manifests.leased_until as leasedUntilMs",
+      "repositories.name as repository",
+    ])
+    .where("manifest_reviews.due_at", "<=", review.nowMs)
+    .orderBy("manifest_reviews.due_at")
+    .limit(review.limit)
+    .execute();
+  const collected: CollectedManifest[] = [];
+  for (const manifest of due) {
+    if (manifest.leasedUntilMs > review.nowMs) {
+      await tx
+        .updateTable("manifest_reviews")
+        .set({ due_at: manifest.leasedUntilMs })
+        .where("manifest_id", "=", manifest.id)
+        .execute();
+      continue;
+    }
+    if (await isKept(tx, manifest)) {
+      await tx.deleteFrom("manifest_reviews").where("manifest_id", "=", manifest.id).execute();
+      continue;
+    }
+    await removeManifest(tx, manifest, review);
+    collected.push({ repository: manifest.repository, digest: manifest.digest });
+  }
+  return { reviewed: due.length, collected };
+}
+
+async function isKept(
+  tx: Database,
+  manifest: {
+    readonly id: number;
+    readonly repositoryId: number;
+    readonly digest: Digest;
+    readonly subject: Digest | null;
+  },
+): Promise<boolean> {
+  const { id, repositoryId, digest, subject } = manifest;
+  const tag = await tx
+    .selectFrom("tags")
+    .select("name")
+    .where("manifest_id", "=", id)
+    .executeTakeFirst();
+  if (tag !== undefined) return true;
+  const parent = await tx
+    .selectFrom("manifest_references")
+    .innerJoin("manifests", "manifests.id", "manifest_references.manifest_id")
+    .select("manifests.id")
+    .where("manifest_references.digest", "=", digest)
+    .where("manifests.repository_id", "=", repositoryId)
+    .where("manifests.id", "<>", id)
+    .executeTakeFirst();
+  if (parent !== undefined) return true;
+  if (subject === null) return false;
+  const found = await tx
+    .selectFrom("manifests")
+    .select("id")
+    .where("repository_id", "=", repositoryId)
+    .where("digest", "=", subject)
+    .where("id", "<>", id)
+    .executeTakeFirst();
+  return found !== undefined;
+}
+
+/**
+ * Takes blobs that are due out of repositories where no manifest names them and no lease keeps them. A blob that no
+ * repository shows any more is retired.
+ */
+async function reviewBlobs(
+  tx: Database,
+  review: Review,
+): Promise<ReviewResult<{ readonly repository: RepositoryName; readonly digest: Digest }>> {
+  const due = await tx
+    .selectFrom("blob_reviews")
+    .innerJoin("blob_links", (join) =>
+      join
+        .onRef("blob_links.repository_id", "=", "blob_reviews.repository_id")
+        .onRef("blob_links.blob_id", "=", "blob_reviews.blob_id"),
+    )
+    .innerJoin("blobs", "blobs.id", "blob_reviews.blob_id")
+    .innerJoin("repositories", "repositories.id", "blob_reviews.repository_id")
+    .select([
+      "blob_reviews.repository_id as repositoryId",
+      "blob_reviews.blob_id as blobId",
+      "blob_links.leased_until as leasedUntilMs",
+      "blobs.digest as digest",
+      "repositories.name as repository",
+    ])
+    .where("blob_reviews.due_at", "<=", review.nowMs)
+    .orderBy("blob_reviews.due_at")
+    .limit(review.limit)
+    .execute();
+  const collected: { repository: RepositoryName; digest: Digest }[] = [];
+  for (const { repositoryId, blobId, leasedUntilMs, digest, repository } of due) {
+    const here = { repository_id: repositoryId, blob_id: blobId };
+    if (leasedUntilMs > review.nowMs) {
+      await tx
+        .updateTable("blob_reviews")
+        .set({ due_at: leasedUntilMs })
+        .where("repository_id", "=", here.repository_id)
+        .where("blob_id", "=", here.blob_id)
+        .execute();
+      continue;
+    }
+    const user = await tx
+      .selectFrom("manifest_references")
+      .innerJoin("manifests", "manifests.id", "manifest_references.manifest_id")
+      .select("manifests.id")
+      .where("manifest_references.digest", "=", digest)
+      .where("manifests.repository_id", "=", repositoryId)
+      .executeTakeFirst();
+    const table = user === undefined ? "blob_links" : "blob_reviews";
+    await tx
+      .deleteFrom(table)
+      .where("repository_id", "=", repositoryId)
+      .where("blob_id", "=", blobId)
+      .execute();
+    if (user !== undefined) continue;
+    await creditQuota(tx, { repositoryId, blobId });
+    await retireUnlinked(tx, { blobId, nowMs: review.retiredAtMs });
+    collected.push({ repository, digest });
+  }
+  return { reviewed: due.length, collected };
+}
+
+/** Forgets a blob whose bytes are gone from the store. */
+async function dropBlob(tx: Database, { id }: { readonly id: number }): Promise<boolean> {
+  const dropped = await tx
+    .deleteFrom("blobs")
+    .where("id", "=", id)
+    .where("state", "=", "deleting")
+    .executeTakeFirst();
+  return dropped.numDeletedRows > 0n;
+}
+
+export const collectionCommands = { reviewManifests, reviewBlobs, dropBlob };

@@ -1,0 +1,99 @@
+import type { Digest } from "../../oci/digest.ts";
+import { inForce } from "../registry/not-deleting.ts";
+import type { Database } from "../schema.ts";
+
+/*
+ * The collector's queues. Whatever takes away a reason to keep something puts it there, in the same transaction; a
+ * later event moves the review to a later time.
+ */
+
+export async function reviewLink(
+  tx: Database,
+  link: { readonly repositoryId: number; readonly blobId: number; readonly reviewAtMs: number },
+): Promise<void> {
+  await tx
+    .insertInto("blob_reviews")
+    .values({ repository_id: link.repositoryId, blob_id: link.blobId, due_at: link.reviewAtMs })
+    .onConflict((conflict) =>
+      conflict.columns(["repository_id", "blob_id"]).doUpdateSet({ due_at: link.reviewAtMs }),
+    )
+    .execute();
+}
+
+export async function reviewManifest(
+  tx: Database,
+  manifestId: number,
+  reviewAtMs: number,
+): Promise<void> {
+  await tx
+    .insertInto("manifest_reviews")
+    .values({ manifest_id: manifestId, due_at: reviewAtMs })
+    .onConflict((conflict) => conflict.column("manifest_id").doUpdateSet({ due_at: reviewAtMs }))
+    .execute();
+}
+
+/** Everything that a manifest kept, just before it goes: its blobs, its children and what refers to it. */
+export async function reviewWhatItKept(
+  tx: Database,
+  manifest: { readonly id: number; readonly repositoryId: number; readonly digest: Digest },
+  reviewAtMs: number,
+): Promise<void> {
+  const { id, repositoryId, digest } = manifest;
+  await tx
+    .insertInto("blob_reviews")
+    .columns(["repository_id", "blob_id", "due_at"])
+    .expression((query) =>
+      query
+        .selectFrom("manifest_references")
+        .innerJoin("blobs", "blobs.digest", "manifest_references.digest")
+        .innerJoin("blob_links", "blob_links.blob_id", "blobs.id")
+        .select((row) => [
+          "blob_links.repository_id",
+          "blob_links.blob_id",
+          row.val(reviewAtMs).as("due_at"),
+        ])
+        .distinct()
+        .where("manifest_references.manifest_id", "=", id)
+        .where("blob_links.repository_id", "=", repositoryId)
+        .where(inForce),
+    )
+    .onConflict((conflict) =>
+      conflict.columns(["repository_id", "blob_id"]).doUpdateSet({ due_at: reviewAtMs }),
+    )
+    .execute();
+  const kept = await tx
+    .selectFrom("manifest_references")
+    .innerJoin("manifests", "manifests.digest", "manifest_references.digest")
+    .select("manifests.id as id")
+    .where("manifest_references.manifest_id", "=", id)
+    .where("manifest_references.kind", "=", "child")
+    .where("manifests.repository_id", "=", repositoryId)
+    .union(
+      tx
+        .selectFrom("manifests")
+        .select("id")
+        .where("repository_id", "=", repositoryId)
+        .where("subject_digest", "=", digest),
+    )
+    .execute();
+  for (const row of kept) await reviewManifest(tx, row.id, reviewAtMs);
+}
+
+/** A blob that no repository links to becomes `deleting`: no reader sees it, and its bytes go after `gc.deleteDelay`. */
+export async function retireUnlinked(
+  tx: Database,
+  { blobId, nowMs }: { readonly blobId: number; readonly nowMs: number },
+): Promise<void> {
+  await tx
+    .updateTable("blobs")
+    .set({ state: "deleting", retired_at: nowMs })
+    .where("id", "=", blobId)
+    .where((query) =>
+      query.not(
+        query.exists(
+          query.selectFrom("blob_links").select("blob_id").where("blob_id", "=", blobId),
+        ),
+      ),
+    )
+    .execute();
+}

@@ -1,0 +1,47 @@
+import type { Database } from "../schema.ts";
+
+/** Which store the rows speak of, and how the last process that served them ended. */
+export interface Instance {
+  readonly id: string;
+  readonly cleanStop: boolean;
+  /** Every blob whose row is older was whole in the store then. */
+  readonly checkpointedAtMs: number;
+}
+
+export function createInstanceReads(db: Database) {
+  return {
+    async get(): Promise<Instance | undefined> {
+      const row = await db.selectFrom("instance").selectAll().executeTakeFirst();
+      if (row === undefined) return undefined;
+      return {
+        id: row.id,
+        cleanStop: row.clean_stop === 1,
+        checkpointedAtMs: row.checkpointed_at,
+      };
+    },
+  };
+}
+
+async function claimInstance(tx: Database, { id }: { readonly id: string }): Promise<void> {
+  await tx
+    .insertInto("instance")
+    .values({ only_row: 1, id, clean_stop: 1, checkpointed_at: 0 })
+    .execute();
+}
+
+/** A process serves from here on: until it says otherwise, its end counts as a crash. */
+async function beginServing(tx: Database): Promise<void> {
+  await tx.updateTable("instance").set({ clean_stop: 0 }).execute();
+}
+
+async function checkpoint(
+  tx: Database,
+  { checkpointedAtMs, cleanStop }: Pick<Instance, "checkpointedAtMs" | "cleanStop">,
+): Promise<void> {
+  await tx
+    .updateTable("instance")
+    .set({ checkpointed_at: checkpointedAtMs, clean_stop: cleanStop ? 1 : 0 })
+    .execute();
+}
+
+export const instanceCommands = { claimInstance, beginServing, checkpoint };

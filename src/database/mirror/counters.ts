@@ -1,0 +1,52 @@
+import { sql } from "kysely";
+import type { Database } from "../schema.ts";
+
+export function createMirrorCounterReads(db: Database) {
+  return {
+    /** By mirror and name. */
+    async list(): Promise<ReadonlyMap<string, Readonly<Record<string, number>>>> {
+      const rows = await db.selectFrom("mirror_counters").selectAll().execute();
+      const sums = new Map<string, Record<string, number>>();
+      for (const { namespace, name, value } of rows)
+        sums.set(namespace, { ...sums.get(namespace), [name]: value });
+      return sums;
+    },
+  };
+}
+
+/** Adds what a process has counted. */
+async function addMirrorCounters(
+  tx: Database,
+  add: { readonly namespace: string; readonly counts: Readonly<Record<string, number>> },
+): Promise<void> {
+  for (const [name, value] of Object.entries(add.counts)) {
+    if (value === 0) continue;
+    await tx
+      .insertInto("mirror_counters")
+      .values({ namespace: add.namespace, name, value })
+      .onConflict((conflict) =>
+        conflict
+          .columns(["namespace", "name"])
+          .doUpdateSet({ value: sql`mirror_counters.value + ${value}` }),
+      )
+      .execute();
+  }
+}
+
+/** A number that goes up and down; the last that was seen counts. */
+async function setMirrorGauge(
+  tx: Database,
+  {
+    namespace,
+    name,
+    value,
+  }: { readonly namespace: string; readonly name: string; readonly value: number },
+): Promise<void> {
+  await tx
+    .insertInto("mirror_counters")
+    .values({ namespace, name, value })
+    .onConflict((conflict) => conflict.columns(["namespace", "name"]).doUpdateSet({ value }))
+    .execute();
+}
+
+export const mirrorCounterCommands = { addMirrorCounters, setMirrorGauge };

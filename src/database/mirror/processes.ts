@@ -1,0 +1,40 @@
+import type { Database } from "../schema.ts";
+
+/** A process that fills mirrors. */
+export interface MirrorProcess {
+  readonly owner: string;
+  readonly seenAtMs: number;
+}
+
+export function createMirrorProcessReads(db: Database) {
+  return {
+    othersThan: (owner: string): Promise<readonly MirrorProcess[]> =>
+      db
+        .selectFrom("mirror_processes")
+        .select(["owner", "seen_at as seenAtMs"])
+        .where("owner", "<>", owner)
+        .execute(),
+  };
+}
+
+/** A process is there, or still is. */
+async function seeMirrorProcess(
+  tx: Database,
+  { owner, nowMs }: { readonly owner: string; readonly nowMs: number },
+): Promise<void> {
+  await tx
+    .insertInto("mirror_processes")
+    .values({ owner, seen_at: nowMs })
+    .onConflict((conflict) => conflict.column("owner").doUpdateSet({ seen_at: nowMs }))
+    .execute();
+}
+
+/** Processes have ended. */
+async function forgetMirrorProcesses(
+  tx: Database,
+  { owners }: { readonly owners: readonly string[] },
+): Promise<void> {
+  await tx.deleteFrom("mirror_processes").where("owner", "in", owners).execute();
+}
+
+export const mirrorProcessCommands = { seeMirrorProcess, forgetMirrorProcesses };

@@ -1,0 +1,35 @@
+import type { Database } from "../schema.ts";
+
+/** Whether the upstream of a mirror works, as the process saw it that asked last. */
+export interface MirrorState {
+  readonly namespace: string;
+  /** Why it does not work, in one line; `null`: it works. */
+  readonly reason: string | null;
+  readonly changedAtMs: number;
+}
+
+export function createMirrorStateReads(db: Database) {
+  return {
+    /** `undefined`: it has not failed yet. */
+    find: (namespace: string): Promise<MirrorState | undefined> =>
+      db
+        .selectFrom("mirror_states")
+        .select(["namespace", "reason", "changed_at as changedAtMs"])
+        .where("namespace", "=", namespace)
+        .executeTakeFirst(),
+  };
+}
+
+async function setMirrorState(
+  tx: Database,
+  { namespace, reason, changedAtMs }: MirrorState,
+): Promise<void> {
+  const state = { reason, changed_at: changedAtMs };
+  await tx
+    .insertInto("mirror_states")
+    .values({ namespace, ...state })
+    .onConflict((conflict) => conflict.column("namespace").doUpdateSet(state))
+    .execute();
+}
+
+export const mirrorStateCommands = { setMirrorState };

@@ -1,0 +1,130 @@
+import { sql } from "kysely";
+import type { Digest } from "../../oci/digest.ts";
+import { inForce } from "../registry/not-deleting.ts";
+import { retireUnlinked } from "../maintenance/gc-candidates.ts";
+import type { Database } from "../schema.ts";
+
+export interface MirrorStock {
+  readonly blobs: number;
+  /** Of blobs that only this mirror has. */
+  readonly bytes: number;
+}
+
+/** Blobs of a mirror's repositories that no other namespace links to: what it could give back. */
+const own = (namespace: string) => sql`
+  SELECT DISTINCT blobs.id AS id, blobs.digest AS digest, blobs.size_bytes AS sizeBytes
+  FROM repositories
+  JOIN blob_links ON blob_links.repository_id = repositories.id
+  JOIN blobs ON blobs.id = blob_links.blob_id
+  WHERE repositories.namespace = ${namespace} AND blobs.state = 'live'
+    AND NOT EXISTS (
+      SELECT 1 FROM blob_links AS others JOIN repositories AS homes ON homes.id = others.repository_id
+      WHERE others.blob_id = blobs.id AND homes.namespace <> ${namespace})`;
+
+/** Digests that a pinned tag of the mirror needs: its manifest, what that names, and what these name. */
+const pinned = (namespace: string) => sql`
+  WITH RECURSIVE kept (repository_id, digest) AS (
+    SELECT manifests.repository_id, manifests.digest FROM mirror_pins
+    JOIN repositories ON repositories.name = mirror_pins.repository AND repositories.namespace = ${namespace}
+    JOIN tags ON tags.repository_id = repositories.id AND tags.name = mirror_pins.tag
+    JOIN manifests ON manifests.id = tags.manifest_id
+    UNION
+    SELECT kept.repository_id, manifest_references.digest FROM kept
+    JOIN manifests ON manifests.repository_id = kept.repository_id AND manifests.digest = kept.digest
+    JOIN manifest_references ON manifest_references.manifest_id = manifests.id
+  )
+  SELECT digest FROM kept`;
+
+export function createMirrorUseReads(db: Database) {
+  return {
+    async stock(namespace: string): Promise<MirrorStock> {
+      const { rows } = await sql<MirrorStock>`
+        SELECT count(*) AS blobs, coalesce(sum(sizeBytes), 0) AS bytes FROM (${own(namespace)})`.execute(
+        db,
+      );
+      return rows[0] ?? { blobs: 0, bytes: 0 };
+    },
+  };
+}
+
+/** Blobs were asked for. */
+async function useMirrorBlobs(
+  tx: Database,
+  use: {
+    readonly namespace: string;
+    readonly uses: readonly { readonly digest: Digest; readonly usedAtMs: number }[];
+  },
+): Promise<void> {
+  for (const { digest, usedAtMs } of use.uses) {
+    await tx
+      .insertInto("mirror_uses")
+      .columns(["namespace", "blob_id", "used_at"])
+      .expression((query) =>
+        query
+          .selectFrom("blobs")
+          .select((row) => [
+            row.val(use.namespace).as("namespace"),
+            "blobs.id",
+            row.val(usedAtMs).as("used_at"),
+          ])
+          .where("digest", "=", digest)
+          .where(inForce),
+      )
+      .onConflict((conflict) =>
+        conflict
+          .columns(["namespace", "blob_id"])
+          .doUpdateSet({ used_at: (row) => row.ref("excluded.used_at") }),
+      )
+      .execute();
+  }
+}
+
+export interface EvictMirrorBlobs {
+  readonly nowMs: number;
+  readonly namespace: string;
+  /** Only where more than this is there. */
+  readonly ifOverBytes: number;
+  /** What may be left. */
+  readonly leaveBytes: number;
+  /** Being read, or just brought in. */
+  readonly except: readonly Digest[];
+}
+
+/** A blob that a mirror has evicted: its row is `deleting`, its bytes are still in the store. */
+export interface EvictedBlob {
+  readonly id: number;
+  readonly sizeBytes: number;
+}
+
+/**
+ * Takes the longest unused blobs out of a mirror until no more is left than may be; those that other repositories have,
+ * or a pinned image needs, stay. From now on nobody sees them. Nothing is done where no more is left than `ifOverBytes`.
+ * Resolves with those that went, and the bytes that are left.
+ */
+async function evictMirrorBlobs(
+  tx: Database,
+  { namespace, ifOverBytes, leaveBytes, except, nowMs }: EvictMirrorBlobs,
+): Promise<{ readonly evicted: readonly EvictedBlob[]; readonly leftBytes: number }> {
+  const { rows: stock } = await sql<{ id: number; digest: Digest; sizeBytes: number; keep: 0 | 1 }>`
+    SELECT own.id AS id, own.digest AS digest, own.sizeBytes AS sizeBytes,
+      own.digest IN (${pinned(namespace)}) AS keep
+    FROM (${own(namespace)}) AS own
+    LEFT JOIN mirror_uses ON mirror_uses.blob_id = own.id AND mirror_uses.namespace = ${namespace}
+    ORDER BY coalesce(mirror_uses.used_at, 0), own.id`.execute(tx);
+  let leftBytes = stock.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
+  if (leftBytes <= ifOverBytes) return { evicted: [], leftBytes };
+  const spared = new Set(except);
+  const evicted: EvictedBlob[] = [];
+  for (const { id, digest, sizeBytes, keep } of stock) {
+    if (leftBytes <= leaveBytes) break;
+    if (keep === 1 || spared.has(digest)) continue;
+    await tx.deleteFrom("blob_links").where("blob_id", "=", id).execute();
+    await tx.deleteFrom("mirror_uses").where("blob_id", "=", id).execute();
+    await retireUnlinked(tx, { blobId: id, nowMs });
+    leftBytes -= sizeBytes;
+    evicted.push({ id, sizeBytes });
+  }
+  return { evicted, leftBytes };
+}
+
+export const mirrorUseCommands = { useMirrorBlobs, evictMirrorBlobs };

@@ -1,0 +1,86 @@
+import type { HubNeed, HubTarget } from "./hub-rules.ts";
+import type { Identity, ShownCredential } from "./identity.ts";
+import type { Action } from "./repository-rules.ts";
+
+/*
+ * Who changes something, and by what authority. A command that acts for somebody takes an actor; the writer checks its
+ * authority on the rows of the command's own transaction before the command runs (`check.ts`). Only the functions
+ * below make one, and `test/database/permissions/authority.test.ts` holds who may call them.
+ */
+
+declare const authorized: unique symbol;
+
+/** By what an actor may do what it does; plain data, since it crosses threads and processes. */
+type Authority = { readonly kind: "system" } | { readonly kind: "open" } | ClientAuthority;
+
+export interface ClientAuthority extends ShownCredential {
+  readonly kind: "client";
+  /** `undefined`: anonymous. */
+  readonly accountId: number | undefined;
+  /** When the bearer token ends; `undefined`: it does not count here. */
+  readonly expiresAtMs: number | undefined;
+  readonly need: ClientNeed;
+  readonly target: HubTarget;
+  /** What was removed with a higher number than this is not what the client meant; `undefined`: that does not count. */
+  readonly removals: number | undefined;
+}
+
+/** The permission that the route of the request declares. */
+export type ClientNeed = HubNeed | { readonly of: "registry"; readonly actions: readonly Action[] };
+
+/** Who does something, and from where, as the audit log keeps it. */
+export interface Actor {
+  /** `null`: anonymous, open mode, or the command line. */
+  readonly accountId: number | null;
+  /** Of the account; empty for anonymous, `berth` for the command line. */
+  readonly name: string;
+  /** The address it came from; empty where there is none. */
+  readonly peer: string;
+  readonly authority: Authority & { readonly [authorized]: true };
+}
+
+const authorityOf = (authority: Authority): Actor["authority"] => authority as Actor["authority"];
+
+/** The command line (`berth`), a mirror (`mirror`): what acts for no client, and is never refused. */
+export const systemActor = (name: "berth" | "mirror"): Actor => ({
+  ...{ accountId: null, name, peer: "" },
+  authority: authorityOf({ kind: "system" }),
+});
+
+/** A client of a registry without accounts (`auth.open`). */
+export const openActor = (peer: string): Actor => ({
+  accountId: null,
+  name: "",
+  peer,
+  authority: authorityOf({ kind: "open" }),
+});
+
+/** A client that has just been judged. The same is judged once more in the transaction of its command. */
+export function clientActor(given: {
+  readonly identity: Identity;
+  readonly peer: string;
+  readonly need: ClientNeed;
+  readonly target: HubTarget;
+  readonly passwordAtMs?: number | undefined;
+  readonly expiresAtMs?: number | undefined;
+  readonly removals?: number | undefined;
+}): Actor {
+  const { identity, peer, need, target, passwordAtMs, expiresAtMs, removals } = given;
+  const isKnown = identity.kind !== "anonymous";
+  const authority: ClientAuthority = {
+    kind: "client",
+    need,
+    target,
+    passwordAtMs,
+    expiresAtMs,
+    removals,
+    accountId: isKnown ? identity.accountId : undefined,
+    accessToken: isKnown ? identity.accessToken : undefined,
+  };
+  return {
+    accountId: isKnown ? identity.accountId : null,
+    name: isKnown ? identity.name : "",
+    peer,
+    authority: authorityOf(authority),
+  };
+}

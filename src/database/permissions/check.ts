@@ -1,0 +1,165 @@
+import { CompiledQuery } from "kysely";
+import { namespaceOf } from "../../oci/name.ts";
+import type { TokenResource } from "../accounts/access-tokens.ts";
+import { levelOfRank, rankText, type RightsFacts } from "./facts.ts";
+import type { Database, MemberRole, Visibility } from "../schema.ts";
+import type { Actor, ClientAuthority } from "./authority.ts";
+import { judgeByFacts, type HubFacts, type HubTarget, type Verdict } from "./hub-rules.ts";
+import { identityNow, type CredentialRows } from "./identity.ts";
+import { actionsFor } from "./repository-rules.ts";
+
+/** Everything that the rules ask of the rows. */
+export interface PermissionFacts extends CredentialRows, HubFacts {
+  /** Number of the last removal of a repository of the target's name; 0 if there was none. */
+  readonly removal: number;
+}
+
+/** One statement, every table by an index. Parameters: account, access token, namespace, repository (three times). */
+const text = `
+SELECT account.id, account.name, account.kind, account.is_admin AS isAdmin, account.disabled,
+  account.password_changed_at AS passwordChangedAtMs,
+  token.is_active AS isActive, token.expires_at AS expiresAtMs, token.scopes, token.resources,
+  home.kind AS home,
+  (SELECT role FROM members WHERE organisation_id = home.id AND user_id = account.id) AS role,
+  repository.visibility,
+  max(
+    coalesce((SELECT ${rankText("permission")} FROM collaborators
+      WHERE repository_id = repository.id AND user_id = account.id), 0),
+    coalesce((SELECT max(${rankText("team_permissions.permission")}) FROM team_permissions
+      JOIN team_members ON team_members.team_id = team_permissions.team_id AND team_members.user_id = account.id
+      WHERE team_permissions.repository_id = repository.id), 0)
+  ) AS rank,
+  (SELECT sequence FROM repository_removals WHERE name = ?) AS removal
+FROM (SELECT 1)
+LEFT JOIN accounts AS account ON account.id = ?
+LEFT JOIN access_tokens AS token ON token.id = ? AND token.account_id = account.id
+LEFT JOIN accounts AS home ON home.name = ?
+LEFT JOIN repositories AS repository ON repository.name = ?`;
+
+interface Row {
+  readonly id: number | null;
+  readonly name: string;
+  readonly kind: "user" | "organisation";
+  readonly isAdmin: 0 | 1;
+  readonly disabled: 0 | 1;
+  readonly passwordChangedAtMs: number | null;
+  readonly isActive: 0 | 1;
+  readonly expiresAtMs: number | null;
+  readonly scopes: string | null;
+  readonly resources: string | null;
+  readonly home: "user" | "organisation" | null;
+  readonly role: MemberRole | null;
+  readonly visibility: Visibility | null;
+  readonly rank: number;
+  readonly removal: number | null;
+}
+
+export function createPermissionReads(db: Database) {
+  return {
+    facts: (
+      accountId: number | undefined,
+      accessToken: string | undefined,
+      target: HubTarget,
+    ): Promise<PermissionFacts> => readFacts(db, { accountId, accessToken }, target),
+  };
+}
+
+async function readFacts(
+  db: Database,
+  { accountId, accessToken }: Pick<ClientAuthority, "accountId" | "accessToken">,
+  target: HubTarget,
+): Promise<PermissionFacts> {
+  const { repository } = target;
+  const namespace = repository === undefined ? target.namespace : namespaceOf(repository);
+  const asked = [repository, accountId, accessToken, namespace, repository];
+  const query = CompiledQuery.raw(
+    text,
+    asked.map((value) => value ?? null),
+  );
+  const [row] = (await db.executeQuery<Row>(query)).rows;
+  if (row === undefined) throw new Error("the statement gives one row");
+  const account = accountOf(row);
+  const role = row.role ?? undefined;
+  const rights: RightsFacts = {
+    account,
+    roles: new Map(role === undefined || namespace === undefined ? [] : [[namespace, role]]),
+    repositories: new Map(
+      repository === undefined || row.visibility === null
+        ? []
+        : [[repository, { visibility: row.visibility, permission: levelOfRank(row.rank) }]],
+    ),
+  };
+  return {
+    ...{ account, token: tokenOf(row), rights, role },
+    home: row.home ?? undefined,
+    removal: row.removal ?? 0,
+  };
+}
+
+function accountOf(row: Row): CredentialRows["account"] {
+  if (row.id === null) return undefined;
+  const { id, name, kind, passwordChangedAtMs } = row;
+  return {
+    ...{ id, name, kind, passwordChangedAtMs },
+    ...{ isAdmin: row.isAdmin === 1, disabled: row.disabled === 1 },
+  };
+}
+
+function tokenOf({ isActive, expiresAtMs, scopes, resources }: Row): CredentialRows["token"] {
+  if (scopes === null) return undefined;
+  return {
+    ...{ isActive: isActive === 1, expiresAtMs, scopes: JSON.parse(scopes) as string[] },
+    resources: resources === null ? [] : (JSON.parse(resources) as TokenResource[]),
+  };
+}
+
+/** The actor may not (any more) do what its command does: nothing has been written. */
+export class NotAuthorizedError extends Error {
+  override readonly name = "NotAuthorizedError";
+  readonly code: string;
+  readonly verdict: Exclude<Verdict, "allowed">;
+
+  constructor(verdict: Exclude<Verdict, "allowed">) {
+    super("the permission for this has ended");
+    this.verdict = verdict;
+    // How it crosses threads and processes, which takes away its class.
+    this.code = codes[verdict];
+  }
+}
+
+const codes = {
+  login: "NOT_AUTHORIZED_LOGIN",
+  unknown: "NOT_AUTHORIZED_UNKNOWN",
+  forbidden: "NOT_AUTHORIZED_FORBIDDEN",
+} as const;
+
+/** The error that a code of {@link NotAuthorizedError} stands for. */
+export function notAuthorizedOf(code: string): NotAuthorizedError | undefined {
+  for (const verdict of ["login", "unknown", "forbidden"] as const)
+    if (codes[verdict] === code) return new NotAuthorizedError(verdict);
+  return undefined;
+}
+
+/** Checks an actor on the rows of the transaction at hand. Throws {@link NotAuthorizedError}. */
+export async function demandAuthority(
+  tx: Database,
+  { authority }: Actor,
+  nowMs: number,
+): Promise<void> {
+  if (authority.kind !== "client") return;
+  const verdict = await judge(tx, authority, nowMs);
+  if (verdict !== "allowed") throw new NotAuthorizedError(verdict);
+}
+
+async function judge(tx: Database, authority: ClientAuthority, nowMs: number): Promise<Verdict> {
+  const { accountId, need, target, expiresAtMs = Infinity, removals = Infinity } = authority;
+  if (expiresAtMs <= nowMs) return "login";
+  const facts = await readFacts(tx, authority, target);
+  const identity = accountId === undefined ? undefined : identityNow(facts, authority, nowMs);
+  if (accountId !== undefined && identity === undefined) return "login";
+  if (need.of !== "registry") return judgeByFacts(identity, need, target, facts);
+  const { repository } = target;
+  if (repository === undefined || facts.removal > removals) return "forbidden";
+  const held = actionsFor(identity ?? { kind: "anonymous" }, facts.rights, true)(repository);
+  return need.actions.every((action) => held.has(action)) ? "allowed" : "forbidden";
+}

@@ -1,0 +1,87 @@
+import { sql } from "kysely";
+import { namespaceOf, type RepositoryName } from "../../oci/name.ts";
+import { oneOf } from "../one-of.ts";
+import type { Database, MemberRole, PermissionLevel, Visibility } from "../schema.ts";
+
+/** What the database says of an account and some repositories; what follows from it is not known here. */
+export interface RightsFacts {
+  /** `undefined`: there is none of that id any more. */
+  readonly account:
+    | { readonly name: string; readonly isAdmin: boolean; readonly disabled: boolean }
+    | undefined;
+  /** The account's role in the organisations among the namespaces of the names. */
+  readonly roles: ReadonlyMap<string, MemberRole>;
+  /** The repositories that are there. */
+  readonly repositories: ReadonlyMap<RepositoryName, RepositoryFacts>;
+}
+
+export interface RepositoryFacts {
+  readonly visibility: Visibility;
+  /** Given to the account itself, or to a team of it: the highest. */
+  readonly permission: PermissionLevel | undefined;
+}
+
+/** No account at all. */
+const nobody = -1;
+const levels = ["read", "write", "admin"] as const;
+
+/** The level of a rank of {@link rankText}; `undefined` for 0, which is no permission. */
+export const levelOfRank = (rank: number): PermissionLevel | undefined => levels[rank - 1];
+
+/** SQL for the rank of a column with a level: the higher the more. */
+export const rankText = (column: string): string =>
+  `CASE ${column} WHEN 'admin' THEN 3 WHEN 'write' THEN 2 ELSE 1 END`;
+
+export function createRightsReads(db: Database) {
+  return {
+    /** Three queries by index, however many the names are. */
+    async facts(
+      accountId: number | undefined,
+      names: readonly RepositoryName[],
+    ): Promise<RightsFacts> {
+      const id = accountId ?? nobody;
+      const rows = await db
+        .selectFrom("repositories")
+        .select([
+          "name",
+          "visibility",
+          // The numbers of `levels`, from 1 on.
+          sql<number>`max(
+            coalesce((SELECT ${sql.raw(rankText("permission"))} FROM collaborators
+              WHERE repository_id = repositories.id AND user_id = ${id}), 0),
+            coalesce((SELECT max(${sql.raw(rankText("team_permissions.permission"))}) FROM team_permissions
+              JOIN team_members ON team_members.team_id = team_permissions.team_id AND team_members.user_id = ${id}
+              WHERE team_permissions.repository_id = repositories.id), 0)
+          )`.as("rank"),
+        ])
+        .where("name", "in", oneOf(names))
+        .execute();
+      const roles = await db
+        .selectFrom("accounts")
+        .innerJoin("members", "members.organisation_id", "accounts.id")
+        .select(["accounts.name as name", "members.role as role"])
+        .where("accounts.name", "in", [...new Set(names.map(namespaceOf))])
+        .where("members.user_id", "=", id)
+        .execute();
+      const account = await db
+        .selectFrom("accounts")
+        .select(["name", "is_admin", "disabled"])
+        .where("id", "=", id)
+        .executeTakeFirst();
+      return {
+        account: account && {
+          name: account.name,
+          isAdmin: account.is_admin === 1,
+          disabled: account.disabled === 1,
+        },
+        roles: new Map(roles.map(({ name, role }) => [name, role])),
+        repositories: new Map(
+          rows.map(({ name, visibility, rank }) => [
+            name,
+            { visibility, permission: levelOfRank(rank) },
+          ]),
+        ),
+      };
+    },
+  };
+}

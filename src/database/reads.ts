@@ -1,0 +1,109 @@
+import { createTokenOriginReads } from "./accounts/access-token-changes.ts";
+import { createImageReads } from "./catalog/images.ts";
+import { createInviteReads } from "./accounts/invites.ts";
+import { createMembershipReads } from "./accounts/memberships.ts";
+import { createRepositoryDetailReads } from "./catalog/repository-details.ts";
+import { createRepositoryPageReads } from "./catalog/repository-pages.ts";
+import { createSessionReads } from "./accounts/sessions.ts";
+import { createStarReads } from "./catalog/stars.ts";
+import { createTagPageReads } from "./catalog/tag-pages.ts";
+import { createTeamGrantReads } from "./accounts/team-changes.ts";
+import { createAccessTokenReads } from "./accounts/access-tokens.ts";
+import { createAccountReads } from "./accounts/accounts.ts";
+import { createAuditReads } from "./events/audit.ts";
+import { createBlobReads } from "./registry/blobs.ts";
+import { createCatalogReads } from "./registry/catalog.ts";
+import { createCollectionReads } from "./maintenance/collection.ts";
+import { createInstanceReads } from "./maintenance/instance.ts";
+import { createManifestReads } from "./registry/manifests.ts";
+import { createManifestPlatformReads } from "./registry/manifest-platforms.ts";
+import { createMirrorCounterReads } from "./mirror/counters.ts";
+import { createMirrorFetchReads } from "./mirror/fetches.ts";
+import { createMirrorProcessReads } from "./mirror/processes.ts";
+import { createMirrorPinReads } from "./mirror/pins.ts";
+import { createMirrorStateReads } from "./mirror/states.ts";
+import { createMirrorTagReads } from "./mirror/tags.ts";
+import { createMirrorUseReads } from "./mirror/uses.ts";
+import { createPermissionReads } from "./permissions/check.ts";
+import { createRemovalReads } from "./registry/removals.ts";
+import { createQuotaReads } from "./registry/quotas.ts";
+import { createCollaboratorReads } from "./accounts/collaborators.ts";
+import { createMemberReads } from "./accounts/members.ts";
+import { createRepositoryReads } from "./registry/repositories.ts";
+import { createRightsReads } from "./permissions/facts.ts";
+import { openReadConnection, queriesOn, type SqliteConnection } from "./sqlite/connection.ts";
+import { createFreshness } from "./sqlite/cache-invalidation.ts";
+import { createHotManifests } from "./sqlite/manifest-cache.ts";
+import { createHotRepositories } from "./sqlite/repository-cache.ts";
+import { createSearchReads } from "./catalog/search.ts";
+import { createSizeReads } from "./catalog/storage-usage.ts";
+import { createTagHistoryReads } from "./registry/tag-history.ts";
+import { createTagReads } from "./registry/tags.ts";
+import { createTeamPermissionReads } from "./accounts/team-permissions.ts";
+import { createTeamReads } from "./accounts/teams.ts";
+import { createUpkeepReads } from "./maintenance/checks.ts";
+import { createUploadReads } from "./registry/uploads.ts";
+
+export type Reads = ReturnType<typeof createReads>;
+
+/** Everything that can be read from the database in `file`, on a connection of its own. */
+export const openReads = (file: string) => createReads(openReadConnection(file));
+
+/** The same on a connection that is open already. */
+export function createReads(connection: SqliteConnection) {
+  const db = queriesOn(connection);
+  const freshness = createFreshness(connection);
+  return {
+    accounts: createAccountReads(db),
+    accessTokens: createAccessTokenReads(db),
+    audit: createAuditReads(db),
+    members: createMemberReads(db),
+    teams: createTeamReads(db),
+    teamPermissions: createTeamPermissionReads(db),
+    collaborators: createCollaboratorReads(db),
+    rights: createRightsReads(db),
+    repositories: createRepositoryReads(db),
+    blobs: createBlobReads(db),
+    catalog: createCatalogReads(db),
+    collection: createCollectionReads(db),
+    manifests: createManifestReads(db),
+    hotManifests: createHotManifests(connection, freshness),
+    hotRepositories: createHotRepositories(connection, freshness),
+    permissions: createPermissionReads(db),
+    removals: createRemovalReads(db),
+    quotas: createQuotaReads(db),
+    search: createSearchReads(db, freshness),
+    sizes: createSizeReads(db),
+    tagHistory: createTagHistoryReads(db),
+    manifestPlatforms: createManifestPlatformReads(db),
+    mirrorCounters: createMirrorCounterReads(db),
+    mirrorFetches: createMirrorFetchReads(db),
+    mirrorProcesses: createMirrorProcessReads(db),
+    mirrorPins: createMirrorPinReads(db),
+    mirrorStates: createMirrorStateReads(db),
+    mirrorTags: createMirrorTagReads(db),
+    mirrorUses: createMirrorUseReads(db),
+    tags: createTagReads(db),
+    uploads: createUploadReads(db),
+    instance: createInstanceReads(db),
+    tokenOrigins: createTokenOriginReads(db),
+    images: createImageReads(db),
+    invites: createInviteReads(db),
+    memberships: createMembershipReads(db),
+    repositoryDetails: createRepositoryDetailReads(db),
+    repositoryPages: createRepositoryPageReads(db),
+    sessions: createSessionReads(db),
+    stars: createStarReads(db),
+    tagPages: createTagPageReads(db),
+    teamGrants: createTeamGrantReads(db),
+    upkeep: createUpkeepReads(db),
+    /** Another value as soon as anybody has committed. */
+    version: () => freshness.version(),
+    /** Before an answer that has to see what was just written. */
+    recheck: () => freshness.recheck(),
+    probe: async (): Promise<void> => {
+      await db.selectFrom("repositories").select("id").limit(1).execute();
+    },
+    close: () => db.destroy(),
+  };
+}

@@ -1,0 +1,200 @@
+import { inForce } from "./not-deleting.ts";
+import type { Digest } from "../../oci/digest.ts";
+import { namespaceOf, type RepositoryName } from "../../oci/name.ts";
+import type { Keeping } from "./lease-times.ts";
+import { writeAudit, type Actor } from "../events/audit.ts";
+import { creditQuota } from "./quotas.ts";
+import { isRefusal, type Refusal } from "../rejections.ts";
+import { openForPush, type Push } from "./repository-creation.ts";
+import { retireUnlinked, reviewLink } from "../maintenance/gc-candidates.ts";
+import type { Database } from "../schema.ts";
+
+/** A blob as one repository shows it. */
+export interface LinkedBlob {
+  readonly digest: Digest;
+  readonly sizeBytes: number;
+  readonly storageKey: string;
+  readonly leasedUntilMs: number;
+}
+
+export function createBlobReads(db: Database) {
+  return {
+    /** The blob, if this repository may show it and its bytes are there. */
+    find: (repository: RepositoryName, digest: Digest): Promise<LinkedBlob | undefined> =>
+      linkedBlob(db, repository, digest),
+
+    /**
+     * Repositories that show the blob: candidates for a mount that names no source. With `namespace` only those in this
+     * namespace.
+     */
+    async holders(
+      digest: Digest,
+      limit: number,
+      namespace?: string,
+    ): Promise<readonly RepositoryName[]> {
+      const rows = await db
+        .selectFrom("blobs")
+        .innerJoin("blob_links", "blob_links.blob_id", "blobs.id")
+        .innerJoin("repositories", "repositories.id", "blob_links.repository_id")
+        .select("repositories.name as name")
+        .where("blobs.digest", "=", digest)
+        .where(inForce)
+        .where("blobs.state", "=", "live")
+        .$if(namespace !== undefined, (query) =>
+          query.where("repositories.namespace", "=", namespace ?? ""),
+        )
+        .limit(limit)
+        .execute();
+      return rows.map((row) => row.name);
+    },
+  };
+}
+
+/** As {@link createBlobReads} `find`, also inside a transaction. */
+export async function linkedBlob(
+  db: Database,
+  repository: RepositoryName,
+  digest: Digest,
+): Promise<LinkedBlob | undefined> {
+  return db
+    .selectFrom("repositories")
+    .innerJoin("blob_links", "blob_links.repository_id", "repositories.id")
+    .innerJoin("blobs", "blobs.id", "blob_links.blob_id")
+    .select([
+      "blobs.digest as digest",
+      "blobs.size_bytes as sizeBytes",
+      "blobs.storage_key as storageKey",
+      "blob_links.leased_until as leasedUntilMs",
+    ])
+    .where("repositories.name", "=", repository)
+    .where("blobs.digest", "=", digest)
+    .where(inForce)
+    .where("blobs.state", "=", "live")
+    .executeTakeFirst();
+}
+
+export interface MountBlob extends Keeping, Push {
+  readonly from: RepositoryName;
+  readonly digest: Digest;
+}
+
+/** Links a blob of one repository to another. False if the source does not show it (any more). */
+async function mountBlob(tx: Database, mount: MountBlob): Promise<boolean | Refusal> {
+  const source = await tx
+    .selectFrom("repositories")
+    .innerJoin("blob_links", "blob_links.repository_id", "repositories.id")
+    .innerJoin("blobs", "blobs.id", "blob_links.blob_id")
+    .select(["blobs.id as id", "blobs.size_bytes as sizeBytes"])
+    .where("repositories.name", "=", mount.from)
+    .where("blobs.digest", "=", mount.digest)
+    .where(inForce)
+    .where("blobs.state", "=", "live")
+    .executeTakeFirst();
+  if (source === undefined) return false;
+  const opened = await openForPush(tx, mount, {
+    ...{ what: "blob", blobId: source.id, sizeBytes: source.sizeBytes },
+  });
+  if (isRefusal(opened)) return opened;
+  await linkBlob(tx, opened.repositoryId, source.id, mount);
+  return true;
+}
+
+/** Links a blob to a repository, or extends the lease of its link. */
+export async function linkBlob(
+  tx: Database,
+  repositoryId: number,
+  blobId: number,
+  keeping: Keeping,
+): Promise<void> {
+  await tx
+    .insertInto("blob_links")
+    .values({
+      repository_id: repositoryId,
+      blob_id: blobId,
+      created_at: keeping.nowMs,
+      leased_until: keeping.leasedUntilMs,
+    })
+    .onConflict((conflict) =>
+      conflict
+        .columns(["repository_id", "blob_id"])
+        .doUpdateSet({ leased_until: keeping.leasedUntilMs }),
+    )
+    .execute();
+  await reviewLink(tx, { repositoryId, blobId, reviewAtMs: keeping.reviewAtMs });
+}
+
+export interface LeaseBlob {
+  readonly repository: RepositoryName;
+  readonly digest: Digest;
+  readonly leasedUntilMs: number;
+}
+
+/** Keeps a linked blob from the collector until then. False if the repository does not show it (any more). */
+async function leaseBlob(tx: Database, lease: LeaseBlob): Promise<boolean> {
+  const changed = await tx
+    .updateTable("blob_links")
+    .set({ leased_until: lease.leasedUntilMs })
+    .where("repository_id", "=", (query) =>
+      query.selectFrom("repositories").select("id").where("name", "=", lease.repository),
+    )
+    .where("blob_id", "=", (query) =>
+      query
+        .selectFrom("blobs")
+        .select("id")
+        .where("digest", "=", lease.digest)
+        .where(inForce)
+        .where("state", "=", "live"),
+    )
+    .executeTakeFirst();
+  return changed.numUpdatedRows > 0n;
+}
+
+export type Unlinked =
+  | { readonly outcome: "unlinked" | "unknown" }
+  | { readonly outcome: "referenced"; readonly by: Digest };
+
+export interface UnlinkBlob {
+  readonly repository: RepositoryName;
+  readonly digest: Digest;
+  readonly nowMs: number;
+  readonly actor: Actor;
+}
+
+/** Takes a blob out of a repository, unless a manifest there names it. Its bytes are the collector's business. */
+async function unlinkBlob(
+  tx: Database,
+  { repository, digest, nowMs, actor }: UnlinkBlob,
+): Promise<Unlinked> {
+  const linked = await tx
+    .selectFrom("repositories")
+    .innerJoin("blob_links", "blob_links.repository_id", "repositories.id")
+    .innerJoin("blobs", "blobs.id", "blob_links.blob_id")
+    .select(["blobs.id as blobId", "repositories.id as repositoryId"])
+    .where("repositories.name", "=", repository)
+    .where("blobs.digest", "=", digest)
+    .where(inForce)
+    .where("blobs.state", "=", "live")
+    .executeTakeFirst();
+  if (linked === undefined) return { outcome: "unknown" };
+  const user = await tx
+    .selectFrom("manifest_references")
+    .innerJoin("manifests", "manifests.id", "manifest_references.manifest_id")
+    .select("manifests.digest as digest")
+    .where("manifest_references.digest", "=", digest)
+    .where("manifests.repository_id", "=", linked.repositoryId)
+    .executeTakeFirst();
+  if (user !== undefined) return { outcome: "referenced", by: user.digest };
+  await tx
+    .deleteFrom("blob_links")
+    .where("repository_id", "=", linked.repositoryId)
+    .where("blob_id", "=", linked.blobId)
+    .execute();
+  await creditQuota(tx, linked);
+  await retireUnlinked(tx, { blobId: linked.blobId, nowMs });
+  const account = namespaceOf(repository);
+  const subject = `${repository}@${digest}`;
+  await writeAudit(tx, { nowMs, actor, account, action: "repo.blob.delete", subject });
+  return { outcome: "unlinked" };
+}
+
+export const blobCommands = { mountBlob, leaseBlob, unlinkBlob };

@@ -1,0 +1,84 @@
+import { sql, type RawBuilder } from "kysely";
+import type { RepositoryName } from "../../oci/name.ts";
+import { pageOf, type Page } from "./repositories.ts";
+import type { Database } from "../schema.ts";
+
+/** Whose catalog it is: which repositories may be pulled from. */
+export type Viewer =
+  | { readonly kind: "everything" }
+  | { readonly kind: "public" }
+  /** And what the user may read: their own, those of organisations they own, those given to them or a team of theirs. */
+  | { readonly kind: "user"; readonly accountId: number }
+  /** And what is in the namespace under one of these paths, in which `*` stands for any characters. */
+  | { readonly kind: "paths"; readonly namespace: string; readonly paths: readonly string[] };
+
+interface PageOfNames {
+  readonly last?: string | undefined;
+  readonly limit: number;
+}
+
+export function createCatalogReads(db: Database) {
+  return {
+    /**
+     * Names in bytewise order, after `last`. One query that costs what the page and the viewer's own repositories are,
+     * not what the registry is.
+     */
+    async list(viewer: Viewer, { last = "", limit }: PageOfNames): Promise<Page<RepositoryName>> {
+      const rows = limit + 1;
+      const { rows: names } = await sql<{ readonly name: RepositoryName }>`
+        ${namesFor(viewer, last, rows)} ORDER BY name LIMIT ${rows}`.execute(db);
+      return pageOf(
+        names.map(({ name }) => name),
+        limit,
+      );
+    },
+  };
+}
+
+function namesFor(viewer: Viewer, last: string, rows: number): RawBuilder<unknown> {
+  const open = sql`SELECT name FROM repositories WHERE visibility = 'public' AND name > ${last}`;
+  const everybodys = sql`SELECT name FROM (${open} ORDER BY name LIMIT ${rows})`;
+  switch (viewer.kind) {
+    case "everything":
+      return sql`SELECT name FROM repositories WHERE name > ${last}`;
+    case "public":
+      return open;
+    case "user":
+      return sql`${everybodys} ${ownNames(viewer.accountId, last)}`;
+    case "paths":
+      return sql`${everybodys} ${pathNames(viewer, last)}`;
+  }
+}
+
+function ownNames(accountId: number, last: string): RawBuilder<unknown> {
+  return sql`
+    UNION SELECT repositories.name FROM accounts
+      JOIN repositories ON repositories.namespace = accounts.name
+      WHERE accounts.id = ${accountId} AND repositories.name > ${last}
+    UNION SELECT repositories.name FROM members
+      JOIN accounts ON accounts.id = members.organisation_id
+      JOIN repositories ON repositories.namespace = accounts.name
+      WHERE members.user_id = ${accountId} AND members.role = 'owner' AND repositories.name > ${last}
+    UNION SELECT repositories.name FROM collaborators
+      JOIN repositories ON repositories.id = collaborators.repository_id
+      WHERE collaborators.user_id = ${accountId} AND repositories.name > ${last}
+    UNION SELECT repositories.name FROM team_members
+      JOIN team_permissions ON team_permissions.team_id = team_members.team_id
+      JOIN repositories ON repositories.id = team_permissions.repository_id
+      WHERE team_members.user_id = ${accountId} AND repositories.name > ${last}`;
+}
+
+function pathNames(
+  { namespace, paths }: Extract<Viewer, { kind: "paths" }>,
+  last: string,
+): RawBuilder<unknown> {
+  // What else GLOB gives a meaning to is in no name, so that a path with it means nothing.
+  const globs = paths.filter((path) => !/[?[\]]/.test(path));
+  const isNamed = sql.join(
+    globs.map((glob) => sql`name GLOB ${glob}`),
+    sql` OR `,
+  );
+  return globs.length === 0
+    ? sql``
+    : sql`UNION SELECT name FROM repositories WHERE namespace = ${namespace} AND name > ${last} AND (${isNamed})`;
+}

@@ -1,0 +1,74 @@
+import { sql } from "kysely";
+import type { Digest } from "../../oci/digest.ts";
+import type { Tag } from "../../oci/reference.ts";
+import { matcherOf } from "../../oci/tag-patterns.ts";
+import type { ImmutableTag } from "../rejections.ts";
+import type { Repository } from "./repositories.ts";
+import type { Database } from "../schema.ts";
+
+/*
+ * A tag that matches the repository's patterns stays as it is from the moment it exists: it can't be pointed
+ * elsewhere nor removed, nor can what it stands for. All of it is asked inside the command that would change it.
+ */
+
+type Home = Pick<Repository, "id" | "immutableTags">;
+
+/** The first of the tags that exists, may not change, and does not point at this digest. */
+export async function findImmutable(
+  tx: Database,
+  { id, immutableTags }: Home,
+  tags: readonly Tag[],
+  digest: Digest,
+): Promise<ImmutableTag | undefined> {
+  if (immutableTags === null || tags.length === 0) return undefined;
+  const others = await tx
+    .selectFrom("tags")
+    .innerJoin("manifests", "manifests.id", "tags.manifest_id")
+    .select("tags.name as name")
+    .where("tags.repository_id", "=", id)
+    .where("tags.name", "in", tags)
+    .where("manifests.digest", "<>", digest)
+    .execute();
+  return firstOf(
+    immutableTags,
+    others.map(({ name }) => name),
+  );
+}
+
+/** A tag that exists and may not be removed. */
+export async function findImmutableTag(
+  { immutableTags }: Home,
+  tag: Tag,
+): Promise<ImmutableTag | undefined> {
+  return immutableTags === null ? undefined : firstOf(immutableTags, [tag]);
+}
+
+/** A tag that may not change and that would, if this manifest did: it points at it, or at an index around it. */
+export async function findImmutableOver(
+  tx: Database,
+  { id, immutableTags }: Home,
+  digest: Digest,
+): Promise<ImmutableTag | undefined> {
+  if (immutableTags === null) return undefined;
+  const { rows } = await sql<{ readonly name: Tag }>`
+    WITH RECURSIVE above (id, digest) AS (
+      SELECT id, digest FROM manifests WHERE repository_id = ${id} AND digest = ${digest}
+      UNION
+      SELECT manifests.id, manifests.digest FROM above
+      JOIN manifest_references ON manifest_references.digest = above.digest AND manifest_references.kind = 'child'
+      JOIN manifests ON manifests.id = manifest_references.manifest_id AND manifests.repository_id = ${id})
+    SELECT tags.name AS name FROM above JOIN tags ON tags.manifest_id = above.id`.execute(tx);
+  return firstOf(
+    immutableTags,
+    rows.map(({ name }) => name),
+  );
+}
+
+async function firstOf(
+  patterns: readonly string[],
+  tags: readonly Tag[],
+): Promise<ImmutableTag | undefined> {
+  if (tags.length === 0) return undefined;
+  const tag = tags.find(await matcherOf(patterns));
+  return tag && { refused: "immutable", tag };
+}

@@ -1,0 +1,76 @@
+import type { Digest } from "../../oci/digest.ts";
+import { inForce } from "./not-deleting.ts";
+import type { Database, NewManifest, NewManifestReference } from "../schema.ts";
+
+/** SQLite takes 32,766 parameters a statement; a manifest of 4 MiB can name about as many things. */
+const rowsAtOnce = 500;
+
+function* slices<T>(items: readonly T[]): Generator<readonly T[]> {
+  for (let start = 0; start < items.length; start += rowsAtOnce)
+    yield items.slice(start, start + rowsAtOnce);
+}
+
+/** Writes down what a manifest names, and for an image the bytes of it all. */
+export async function insertReferences(
+  tx: Database,
+  manifestId: number,
+  references: readonly NewManifestReference[],
+): Promise<void> {
+  for (const rows of slices(references)) {
+    await tx
+      .insertInto("manifest_references")
+      .values(rows.map((row) => ({ ...row, manifest_id: manifestId })))
+      .execute();
+  }
+  const parts = references.filter(({ kind }) => kind !== "child");
+  if (parts.length === 0) return;
+  const bytes = parts.reduce((sum, part) => sum + part.size_bytes, 0);
+  await tx
+    .insertInto("image_sizes")
+    .values({ manifest_id: manifestId, size_bytes: Math.min(bytes, Number.MAX_SAFE_INTEGER) })
+    .execute();
+}
+
+/** What a manifest has to find in its repository and does not, in the order of the document. */
+export async function missingReferences(
+  tx: Database,
+  repositoryId: number | undefined,
+  put: {
+    readonly manifest: Pick<NewManifest, "kind">;
+    readonly references: readonly NewManifestReference[];
+    /** What the manifest names may be absent. */
+    readonly sparse: boolean;
+  },
+): Promise<readonly { digest: Digest; kind: string }[]> {
+  if (put.sparse) return [];
+  const required = put.references.filter((row) => row.required === 1);
+  if (repositoryId === undefined) return required.map(({ digest, kind }) => ({ digest, kind }));
+
+  const presentBlobs = new Set<Digest>();
+  const presentManifests = new Set<Digest>();
+  for (const rows of slices(required)) {
+    const digests = rows.map((row) => row.digest);
+    const blobs = await tx
+      .selectFrom("blobs")
+      .innerJoin("blob_links", "blob_links.blob_id", "blobs.id")
+      .select("blobs.digest as digest")
+      .where("blob_links.repository_id", "=", repositoryId)
+      .where(inForce)
+      .where("blobs.state", "=", "live")
+      .where("blobs.digest", "in", digests)
+      .execute();
+    for (const row of blobs) presentBlobs.add(row.digest);
+    if (put.manifest.kind !== "index") continue;
+    const manifests = await tx
+      .selectFrom("manifests")
+      .select("digest")
+      .where("repository_id", "=", repositoryId)
+      .where("digest", "in", digests)
+      .execute();
+    for (const row of manifests) presentManifests.add(row.digest);
+  }
+  // A child may be a blob too: BuildKit keeps its cache as an index of layers.
+  const isPresent = ({ kind, digest }: NewManifestReference): boolean =>
+    presentBlobs.has(digest) || (kind === "child" && presentManifests.has(digest));
+  return required.filter((row) => !isPresent(row)).map(({ digest, kind }) => ({ digest, kind }));
+}

@@ -1,0 +1,212 @@
+import { sql } from "kysely";
+import { writeAudit, type Actor } from "../events/audit.ts";
+import type { OverQuota } from "../rejections.ts";
+import type { Database } from "../schema.ts";
+import { reservedBytes } from "./uploads.ts";
+
+/*
+ * What a namespace may hold: the bytes of the distinct blobs that its repositories link to, and of their manifests. The
+ * sum is kept in the row of the quota, in the transaction of every link or manifest that comes or goes, and only there: a
+ * namespace without a row costs nothing. Open uploads are counted from their rows (`reservedBytes`).
+ */
+
+export interface Quota {
+  /** `null`: what the configuration says. */
+  readonly limitBytes: number | null;
+  readonly usedBytes: number;
+}
+
+export interface NamespaceUse extends Quota {
+  readonly namespace: string;
+  /** What the row says, which should be `usedBytes`; `null` if there is none. */
+  readonly keptBytes: number | null;
+}
+
+export function createQuotaReads(db: Database) {
+  return {
+    find: (namespace: string): Promise<Quota | undefined> => findQuota(db, namespace),
+
+    /** Every namespace that has repositories or a quota, in order, counted now. */
+    async list(): Promise<readonly NamespaceUse[]> {
+      const { rows } = await sql<NamespaceUse>`
+        SELECT names.namespace AS namespace, quotas.limit_bytes AS limitBytes, quotas.used_bytes AS keptBytes,
+          coalesce(sizes.bytes, 0) + coalesce(documents.bytes, 0) AS usedBytes
+        FROM (SELECT namespace FROM repositories UNION SELECT namespace FROM quotas) AS names
+        LEFT JOIN quotas ON quotas.namespace = names.namespace
+        LEFT JOIN (
+          SELECT namespace, sum(size_bytes) AS bytes FROM (
+            SELECT DISTINCT repositories.namespace, blobs.id, blobs.size_bytes
+            FROM repositories
+            JOIN blob_links ON blob_links.repository_id = repositories.id
+            JOIN blobs ON blobs.id = blob_links.blob_id)
+          GROUP BY namespace) AS sizes ON sizes.namespace = names.namespace
+        LEFT JOIN (
+          SELECT repositories.namespace AS namespace, sum(manifests.size_bytes) AS bytes
+          FROM manifests JOIN repositories ON repositories.id = manifests.repository_id
+          GROUP BY repositories.namespace) AS documents ON documents.namespace = names.namespace
+        ORDER BY names.namespace`.execute(db);
+      return rows;
+    },
+  };
+}
+
+export function findQuota(db: Database, namespace: string): Promise<Quota | undefined> {
+  return db
+    .selectFrom("quotas")
+    .select(["limit_bytes as limitBytes", "used_bytes as usedBytes"])
+    .where("namespace", "=", namespace)
+    .executeTakeFirst();
+}
+
+export interface Charge {
+  readonly namespace: string;
+  /** The row, if there is one. */
+  readonly quota: Quota | undefined;
+  /** The limit where no row says one; `null` for none. */
+  readonly defaultBytes: number | null;
+  readonly item: Item;
+}
+
+/** What is about to be stored. */
+export interface Item {
+  readonly what: "blob" | "manifest";
+  /** Of a blob that has a row already. */
+  readonly blobId?: number | undefined;
+  readonly sizeBytes: number;
+}
+
+/** Counts a blob or a manifest just before it is stored, or says that there is no room for it: then nothing is changed. */
+export async function chargeQuota(tx: Database, charge: Charge): Promise<OverQuota | undefined> {
+  const { namespace, defaultBytes, item } = charge;
+  const { what, blobId, sizeBytes } = item;
+  if (charge.quota === undefined && defaultBytes === null) return undefined;
+  const quota = charge.quota ?? (await beginCounting(tx, namespace, null));
+  if (blobId !== undefined && (await isLinkedIn(tx, namespace, blobId))) return undefined;
+  const limitBytes = quota.limitBytes ?? defaultBytes;
+  if (limitBytes !== null) {
+    const usedBytes = quota.usedBytes + (await reservedBytes(tx, namespace));
+    if (usedBytes + sizeBytes > limitBytes)
+      return { refused: "quota", what, namespace, limitBytes, usedBytes, addedBytes: sizeBytes };
+  }
+  await tx
+    .updateTable("quotas")
+    .set({ used_bytes: quota.usedBytes + sizeBytes })
+    .where("namespace", "=", namespace)
+    .execute();
+  return undefined;
+}
+
+export async function isLinkedIn(
+  tx: Database,
+  namespace: string,
+  blobId: number,
+): Promise<boolean> {
+  const linked = await tx
+    .selectFrom("blob_links")
+    .innerJoin("repositories", "repositories.id", "blob_links.repository_id")
+    .select("repositories.id")
+    .where("blob_links.blob_id", "=", blobId)
+    .where("repositories.namespace", "=", namespace)
+    .limit(1)
+    .executeTakeFirst();
+  return linked !== undefined;
+}
+
+/** A blob has lost its link to a repository: its namespace has room again, unless another of its repositories links to it. */
+export async function creditQuota(
+  tx: Database,
+  link: { readonly repositoryId: number; readonly blobId: number },
+): Promise<void> {
+  await sql`
+    UPDATE quotas SET used_bytes = used_bytes - (SELECT size_bytes FROM blobs WHERE id = ${link.blobId})
+    WHERE namespace = (SELECT namespace FROM repositories WHERE id = ${link.repositoryId})
+      AND NOT EXISTS (
+        SELECT 1 FROM blob_links JOIN repositories ON repositories.id = blob_links.repository_id
+        WHERE blob_links.blob_id = ${link.blobId} AND repositories.namespace = quotas.namespace)`.execute(
+    tx,
+  );
+}
+
+/** A manifest has gone: its namespace has room again. */
+export async function creditManifest(
+  tx: Database,
+  manifest: { readonly id: number; readonly repositoryId: number },
+): Promise<void> {
+  await sql`
+    UPDATE quotas SET used_bytes = used_bytes - (SELECT size_bytes FROM manifests WHERE id = ${manifest.id})
+    WHERE namespace = (SELECT namespace FROM repositories WHERE id = ${manifest.repositoryId})`.execute(
+    tx,
+  );
+}
+
+/** After many links have gone at once, or where the row is wrong. */
+export async function recountQuota(
+  tx: Database,
+  { namespace }: { readonly namespace: string },
+): Promise<void> {
+  await tx
+    .updateTable("quotas")
+    .set({ used_bytes: storedBytes(namespace) })
+    .where("namespace", "=", namespace)
+    .execute();
+}
+
+const storedBytes = (namespace: string) => sql<number>`(
+  (SELECT coalesce(sum(size_bytes), 0) FROM blobs WHERE id IN (
+    SELECT blob_links.blob_id FROM repositories
+    JOIN blob_links ON blob_links.repository_id = repositories.id
+    WHERE repositories.namespace = ${namespace}))
+  + (SELECT coalesce(sum(manifests.size_bytes), 0) FROM repositories
+    JOIN manifests ON manifests.repository_id = repositories.id
+    WHERE repositories.namespace = ${namespace}))`;
+
+/** Makes the row of a namespace that had none, or gives it another limit. */
+export async function beginCounting(
+  tx: Database,
+  namespace: string,
+  limitBytes: number | null,
+): Promise<Quota> {
+  return tx
+    .insertInto("quotas")
+    .values({ namespace, limit_bytes: limitBytes, used_bytes: storedBytes(namespace) })
+    .onConflict((conflict) => conflict.column("namespace").doUpdateSet({ limit_bytes: limitBytes }))
+    .returning(["limit_bytes as limitBytes", "used_bytes as usedBytes"])
+    .executeTakeFirstOrThrow();
+}
+
+export interface SetQuota {
+  readonly namespace: string;
+  readonly limitBytes: number;
+  readonly nowMs: number;
+  readonly actor: Actor;
+}
+
+/** Limits a namespace from now on. What it holds already stays, also where it is more. */
+async function setQuota(tx: Database, set: SetQuota): Promise<Quota> {
+  const { namespace, limitBytes, nowMs, actor } = set;
+  const quota = await beginCounting(tx, namespace, limitBytes);
+  await writeAudit(tx, {
+    ...{ nowMs, actor, account: namespace, action: "org.quota.set", subject: namespace },
+    data: { limitBytes: String(limitBytes) },
+  });
+  return quota;
+}
+
+/** Back to what the configuration says. False if the namespace had no limit of its own. */
+async function removeQuota(
+  tx: Database,
+  { namespace, nowMs, actor }: Omit<SetQuota, "limitBytes">,
+): Promise<boolean> {
+  const removed = await tx
+    .deleteFrom("quotas")
+    .where("namespace", "=", namespace)
+    .where("limit_bytes", "is not", null)
+    .executeTakeFirst();
+  if (removed.numDeletedRows === 0n) return false;
+  await writeAudit(tx, {
+    ...{ nowMs, actor, account: namespace, action: "org.quota.remove", subject: namespace },
+  });
+  return true;
+}
+
+export const quotaCommands = { setQuota, removeQuota, recountQuota };

@@ -1,0 +1,108 @@
+import { sql } from "kysely";
+import { namespaceOf, type RepositoryName } from "../../oci/name.ts";
+import { writeAudit, type Actor } from "../events/audit.ts";
+import { systemActor } from "../permissions/authority.ts";
+import { recountQuota } from "./quotas.ts";
+import { findRepository } from "./repositories.ts";
+import type { Database } from "../schema.ts";
+
+export interface DeleteRepository {
+  readonly repository: RepositoryName;
+  readonly nowMs: number;
+  readonly actor: Actor;
+}
+
+/** A session without a row; its bytes are still in the store. */
+export interface EndedUpload {
+  readonly id: string;
+  readonly storageReference: string;
+}
+
+/**
+ * Removes a repository, everything that is known of it and the uploads into it, at once; `undefined` if there is none. Blobs that no other
+ * repository shows are on their way out, as after the delete of each of them. The removal gets a number, so that what
+ * was granted for this repository does not open a later one of its name.
+ */
+async function deleteRepository(
+  tx: Database,
+  { repository, nowMs, actor }: DeleteRepository,
+): Promise<{ readonly uploads: readonly EndedUpload[] } | undefined> {
+  const home = await findRepository(tx, repository);
+  if (home === undefined) return undefined;
+  const here = home.id;
+  await tx.deleteFrom("tags").where("repository_id", "=", here).execute();
+  await tx.deleteFrom("tag_history").where("repository_id", "=", here).execute();
+  await tx.deleteFrom("manifests").where("repository_id", "=", here).execute();
+  await sql`
+    UPDATE blobs SET state = 'deleting', retired_at = ${nowMs}
+    WHERE id IN (SELECT blob_id FROM blob_links WHERE repository_id = ${here})
+      AND NOT EXISTS (
+        SELECT 1 FROM blob_links WHERE blob_links.blob_id = blobs.id AND blob_links.repository_id <> ${here})`.execute(
+    tx,
+  );
+  await tx.deleteFrom("blob_links").where("repository_id", "=", here).execute();
+  const uploads = await tx
+    .deleteFrom("uploads")
+    .where("repository", "=", repository)
+    .returning(["id", "storage_reference as storageReference"])
+    .execute();
+  await removeRow(tx, { id: here, name: repository }, { nowMs, actor });
+  await recountQuota(tx, { namespace: namespaceOf(repository) });
+  return { uploads };
+}
+
+/** Removes the row of a repository that holds nothing any more, with its number and its audit row. */
+async function removeRow(
+  tx: Database,
+  { id, name }: { readonly id: number; readonly name: RepositoryName },
+  { nowMs, actor }: Pick<DeleteRepository, "nowMs" | "actor">,
+): Promise<void> {
+  await tx.deleteFrom("repositories").where("id", "=", id).execute();
+  await sql`
+    INSERT INTO repository_removals (name, sequence)
+    SELECT ${name}, coalesce(max(sequence), 0) + 1 FROM repository_removals WHERE true
+    ON CONFLICT (name) DO UPDATE SET sequence = excluded.sequence`.execute(tx);
+  await writeAudit(tx, {
+    ...{ nowMs, actor, account: namespaceOf(name), action: "repo.delete", subject: name },
+  });
+}
+
+export interface ReviewRepositories {
+  readonly nowMs: number;
+  readonly createdBeforeMs: number;
+  /** Repositories of smaller ids have been reviewed. */
+  readonly afterId: number;
+  /** Repositories in this transaction. */
+  readonly limit: number;
+}
+
+export interface RepositoryReview {
+  /** Of the last repository that was reviewed; `undefined`: there are no more. */
+  readonly lastId: number | undefined;
+  readonly removed: readonly RepositoryName[];
+}
+
+/**
+ * Removes repositories that a push created and that no manifest came for, when their blobs and uploads are gone. A push
+ * that was refused, or that its client gave up, leaves nothing after that but two audit rows.
+ */
+async function reviewRepositories(
+  tx: Database,
+  { nowMs, createdBeforeMs, afterId, limit }: ReviewRepositories,
+): Promise<RepositoryReview> {
+  // Without the hint SQLite may read all repositories by their ids.
+  const { rows: reviewed } = await sql<{ id: number; name: RepositoryName; isEmpty: 0 | 1 }>`
+    SELECT id, name,
+      NOT EXISTS (SELECT 1 FROM blob_links WHERE repository_id = repositories.id)
+        AND NOT EXISTS (SELECT 1 FROM manifests WHERE repository_id = repositories.id)
+        AND NOT EXISTS (SELECT 1 FROM uploads WHERE repository = repositories.name) AS isEmpty
+    FROM repositories INDEXED BY repositories_awaiting_manifest
+    WHERE awaits_manifest = 1 AND id > ${afterId} AND created_at <= ${createdBeforeMs}
+    ORDER BY id LIMIT ${limit}`.execute(tx);
+  const removed = reviewed.filter(({ isEmpty }) => isEmpty === 1);
+  const actor = systemActor("berth");
+  for (const repository of removed) await removeRow(tx, repository, { nowMs, actor });
+  return { lastId: reviewed.at(-1)?.id, removed: removed.map(({ name }) => name) };
+}
+
+export const repositoryRemovalCommands = { deleteRepository, reviewRepositories };

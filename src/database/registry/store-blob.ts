@@ -1,0 +1,113 @@
+import type { Digest } from "../../oci/digest.ts";
+import { linkBlob, linkedBlob } from "./blobs.ts";
+import { inForce } from "./not-deleting.ts";
+import type { Keeping } from "./lease-times.ts";
+import { isRefusal, type Refusal } from "../rejections.ts";
+import { openForPush, type Push } from "./repository-creation.ts";
+import type { Database, UploadRow } from "../schema.ts";
+
+export interface StoreBlob extends Keeping, Push {
+  readonly digest: Digest;
+  readonly sizeBytes: number;
+  readonly storageKey: string;
+  /** The session that brought it, which ends with this. */
+  readonly uploadId?: string | undefined;
+}
+
+/**
+ * Records bytes that are durable in the store, links them to the repository and ends the upload. `duplicate`: the
+ * digest was here already, the link points at the earlier bytes. `gone`: another request has ended the upload.
+ *
+ * The caller deletes the bytes under `storageKey` unless the answer is `stored`. So a repeated command answers as the
+ * first time: `stored` as long as a row names `storageKey`. A refusal changes nothing, the upload stays open.
+ */
+export async function storeBlob(
+  tx: Database,
+  blob: StoreBlob,
+): Promise<"stored" | "duplicate" | "gone" | Refusal> {
+  const known = await tx
+    .selectFrom("blobs")
+    .select(["id", "state", "storage_key as storageKey"])
+    .where("digest", "=", blob.digest)
+    .where(inForce)
+    .executeTakeFirst();
+  if (known?.storageKey === blob.storageKey) return "stored";
+  const ended = await takeUpload(tx, blob.uploadId);
+  if (ended === "gone") return await answerWithoutUpload(tx, blob);
+  const opened = await openForPush(tx, blob, {
+    ...{ what: "blob", blobId: known?.id, sizeBytes: blob.sizeBytes },
+  });
+  if (isRefusal(opened)) {
+    if (ended !== undefined) await tx.insertInto("uploads").values(ended).execute();
+    return opened;
+  }
+  const { repositoryId } = opened;
+  if (known !== undefined && known.state === "live") {
+    await linkBlob(tx, repositoryId, known.id, blob);
+    return "duplicate";
+  }
+  const blobId = known === undefined ? await insertBlob(tx, blob) : known.id;
+  // A row without bytes: the new ones heal every repository that links to it.
+  if (known !== undefined) await replaceBytes(tx, known.id, blob);
+  await linkBlob(tx, repositoryId, blobId, blob);
+  return "stored";
+}
+
+/** Removes the row of an upload and returns it; `undefined` without an id, `gone` where there is no such row. */
+async function takeUpload(
+  tx: Database,
+  id: string | undefined,
+): Promise<UploadRow | "gone" | undefined> {
+  if (id === undefined) return undefined;
+  const taken = await tx
+    .deleteFrom("uploads")
+    .where("id", "=", id)
+    .returningAll()
+    .executeTakeFirst();
+  return taken ?? "gone";
+}
+
+/** What `storeBlob` answers where its upload is not there: it has run before, or another request ended the upload. */
+async function answerWithoutUpload(
+  tx: Database,
+  { storageKey, repository, digest }: StoreBlob,
+): Promise<"stored" | "duplicate" | "gone"> {
+  const ours = await tx
+    .selectFrom("blobs")
+    .select("id")
+    .where("storage_key", "=", storageKey)
+    .executeTakeFirst();
+  // It was stored and has been collected since: the collector deletes its bytes.
+  if (ours !== undefined) return "stored";
+  return (await linkedBlob(tx, repository, digest)) === undefined ? "gone" : "duplicate";
+}
+
+async function insertBlob(tx: Database, blob: StoreBlob): Promise<number> {
+  const { id } = await tx
+    .insertInto("blobs")
+    .values({
+      digest: blob.digest,
+      size_bytes: blob.sizeBytes,
+      storage_key: blob.storageKey,
+      created_at: blob.nowMs,
+    })
+    .returning("id")
+    .executeTakeFirstOrThrow();
+  return id;
+}
+
+async function replaceBytes(tx: Database, id: number, blob: StoreBlob): Promise<void> {
+  await tx
+    .updateTable("blobs")
+    .set({
+      state: "live",
+      storage_key: blob.storageKey,
+      size_bytes: blob.sizeBytes,
+      created_at: blob.nowMs,
+      scrubbed_at: 0,
+    })
+    .where("id", "=", id)
+    .execute();
+}
+
+export const storeBlobCommands = { storeBlob };

@@ -1,0 +1,110 @@
+import type { Digest } from "../../oci/digest.ts";
+import type { Tag } from "../../oci/reference.ts";
+import { findImmutable } from "./immutable-tags.ts";
+import type { ImmutableTag } from "../rejections.ts";
+import { findRepository, touchRepository } from "./repositories.ts";
+import type { Database } from "../schema.ts";
+import { pointTag, type TagChange } from "./tags.ts";
+
+/** What a tag was made to point at. */
+export interface TagMove {
+  readonly id: number;
+  /** `null`: it was removed. */
+  readonly digest: Digest | null;
+  readonly changedAtMs: number;
+  /** Name of the account; `null`: nobody that was known. */
+  readonly actor: string | null;
+  /** Whether the repository still has what it pointed at. */
+  readonly isHere: boolean;
+}
+
+export function createTagHistoryReads(db: Database) {
+  const of = (repositoryId: number, tag: Tag) =>
+    db
+      .selectFrom("tag_history")
+      .where("tag_history.repository_id", "=", repositoryId)
+      .where("tag_history.name", "=", tag);
+  return {
+    /** The newest first. */
+    async list(
+      repositoryId: number,
+      tag: Tag,
+      page: { readonly skip: number; readonly limit: number },
+    ): Promise<readonly TagMove[]> {
+      const rows = await of(repositoryId, tag)
+        .leftJoin("manifests", (join) =>
+          join
+            .onRef("manifests.repository_id", "=", "tag_history.repository_id")
+            .onRef("manifests.digest", "=", "tag_history.digest"),
+        )
+        .select(["tag_history.id as id", "tag_history.digest as digest", "actor"])
+        .select(["changed_at as changedAtMs", "manifests.id as manifestId"])
+        .orderBy("tag_history.id", "desc")
+        .limit(page.limit)
+        .offset(page.skip)
+        .execute();
+      return rows.map(({ manifestId, ...row }) => ({ ...row, isHere: manifestId !== null }));
+    },
+
+    async count(repositoryId: number, tag: Tag): Promise<number> {
+      const { count } = await of(repositoryId, tag)
+        .select(({ fn }) => fn.countAll<number>().as("count"))
+        .executeTakeFirstOrThrow();
+      return count;
+    },
+  };
+}
+
+export interface RollBackTag extends TagChange {
+  readonly tag: Tag;
+  /** `undefined`: the last that is not where it points now. */
+  readonly digest: Digest | undefined;
+}
+
+export type TagRolledBack =
+  | { readonly outcome: "done"; readonly digest: Digest }
+  | { readonly outcome: "no repository" }
+  /** It never pointed there, or what it pointed at is gone. */
+  | { readonly outcome: "no such past" };
+
+async function rollBackTag(
+  tx: Database,
+  rollback: RollBackTag,
+): Promise<TagRolledBack | ImmutableTag> {
+  const { repository, tag, digest: wanted, nowMs } = rollback;
+  const home = await findRepository(tx, repository);
+  if (home === undefined) return { outcome: "no repository" };
+  const current = await tx
+    .selectFrom("tags")
+    .select("manifest_id")
+    .where("repository_id", "=", home.id)
+    .where("name", "=", tag)
+    .executeTakeFirst();
+  const past = await tx
+    .selectFrom("tag_history")
+    .innerJoin("manifests", (join) =>
+      join
+        .onRef("manifests.repository_id", "=", "tag_history.repository_id")
+        .onRef("manifests.digest", "=", "tag_history.digest"),
+    )
+    .select(["manifests.id as manifestId", "manifests.digest as digest"])
+    .where("tag_history.repository_id", "=", home.id)
+    .where("tag_history.name", "=", tag)
+    .$if(wanted !== undefined, (query) => query.where("manifests.digest", "=", wanted as Digest))
+    .$if(wanted === undefined && current !== undefined, (query) =>
+      query.where("manifests.id", "<>", current?.manifest_id ?? 0),
+    )
+    .orderBy("tag_history.id", "desc")
+    .limit(1)
+    .executeTakeFirst();
+  if (past === undefined) return { outcome: "no such past" };
+  const { manifestId, digest } = past;
+  const immutable = await findImmutable(tx, home, [tag], digest);
+  if (immutable !== undefined) return immutable;
+  const moved = { repositoryId: home.id, name: tag, manifestId, digest };
+  await pointTag(tx, moved, rollback, { rollback: "true" });
+  await touchRepository(tx, home.id, nowMs);
+  return { outcome: "done", digest };
+}
+
+export const tagHistoryCommands = { rollBackTag };

@@ -1,0 +1,53 @@
+import type { Database as SqliteConnection } from "better-sqlite3";
+import { createVersionedCache } from "../../concurrency/byte-cache.ts";
+import type { RepositoryName } from "../../oci/name.ts";
+import type { Reference } from "../../oci/reference.ts";
+import type { StoredManifest } from "../registry/manifests.ts";
+import type { Freshness } from "./cache-invalidation.ts";
+
+/** Manifests that are asked for again and again, answered without a query while the database has not changed. */
+export interface HotManifests {
+  /** As `manifests.find`, at once. */
+  find(repository: RepositoryName, reference: Reference): StoredManifest | undefined;
+}
+
+/** Bytes of all kept rows with their keys; the least recently used go first, a commit of any connection removes all. */
+const bytesAtMost = 32 * 1024 * 1024;
+
+const selection = `
+  SELECT manifests.digest AS digest, manifests.media_type AS mediaType,
+         manifests.content AS content, manifests.leased_until AS leasedUntilMs
+  FROM repositories JOIN manifests ON manifests.repository_id = repositories.id`;
+
+export function createHotManifests(
+  connection: SqliteConnection,
+  freshness: Freshness,
+): HotManifests {
+  const byTag = connection.prepare(
+    `${selection} JOIN tags ON tags.manifest_id = manifests.id AND tags.repository_id = repositories.id
+     WHERE repositories.name = ? AND tags.name = ?`,
+  );
+  const byDigest = connection.prepare(
+    `${selection} WHERE repositories.name = ? AND manifests.digest = ?`,
+  );
+  const current = createVersionedCache<StoredManifest>({
+    maxBytes: bytesAtMost,
+    sizeOf: ({ content, mediaType }) => content.length + mediaType.length,
+    version: () => freshness.version(),
+  });
+
+  return {
+    find(repository, reference) {
+      const rows = current();
+      const text = reference.kind === "tag" ? reference.tag : reference.digest;
+      const key = `${repository} ${text}`;
+      const held = rows.get(key);
+      if (held !== undefined) return held;
+      const statement = reference.kind === "tag" ? byTag : byDigest;
+      const found = statement.get(repository, text) as StoredManifest | undefined;
+      if (found === undefined) return undefined;
+      rows.set(key, found);
+      return found;
+    },
+  };
+}

@@ -1,0 +1,100 @@
+import type { Database as SqliteConnection } from "better-sqlite3";
+import type { Digest } from "../../oci/digest.ts";
+import type { RepositoryName } from "../../oci/name.ts";
+import type { Tag } from "../../oci/reference.ts";
+import { pullRankOf, type Counted, type PullRank } from "../catalog/pull-counters.ts";
+
+interface Home {
+  readonly id: number;
+  readonly registeredAtMs: number;
+}
+
+/** Where clients without the referrers API look for signatures: `sha256-<hex>`, and what cosign makes of it. */
+const fallbackTag = /^sha(?:256|512)-[0-9a-f]{64}/;
+
+/**
+ * Which of the reads of a manifest are pulls, and of what. The child of an index is pulled with the index, a signature
+ * or an attestation with what it speaks of. A pull by digest is one of every tag that points there.
+ */
+export function createCountsBook(counts: SqliteConnection, main: SqliteConnection) {
+  const homeOf = main.prepare<[RepositoryName, number], Home>(
+    `SELECT id, created_at AS registeredAtMs FROM repositories WHERE name = ?
+     AND ? = coalesce((SELECT sequence FROM repository_removals AS removals WHERE removals.name = repositories.name), 0)`,
+  );
+  const refersByTag = main.prepare<[number, Tag], { readonly isReferrer: 0 | 1 }>(
+    `SELECT manifests.subject_digest IS NOT NULL AS isReferrer FROM tags
+     JOIN manifests ON manifests.id = tags.manifest_id WHERE tags.repository_id = ? AND tags.name = ?`,
+  );
+  const byDigest = main.prepare<[number, Digest], { readonly id: number; readonly isPart: 0 | 1 }>(
+    `SELECT id, subject_digest IS NOT NULL OR EXISTS (
+       SELECT 1 FROM manifest_references AS parents JOIN manifests AS indexes ON indexes.id = parents.manifest_id
+       WHERE parents.digest = manifests.digest AND parents.kind = 'child'
+         AND indexes.repository_id = manifests.repository_id) AS isPart
+     FROM manifests WHERE repository_id = ? AND digest = ?`,
+  );
+  const tagsOf = main
+    .prepare<[number], Tag>("SELECT name FROM tags WHERE manifest_id = ?")
+    .pluck(true);
+
+  const upsert = (table: string, key: readonly string[]): string => {
+    const isSame = `${table}.registered_at = excluded.registered_at`;
+    const sum = (column: string): string =>
+      `${column} = excluded.${column} + CASE WHEN ${isSame} THEN ${table}.${column} ELSE 0 END`;
+    const latest = (column: string): string =>
+      `${column} = CASE WHEN ${isSame} THEN nullif(max(coalesce(${table}.${column}, 0), coalesce(excluded.${column}, 0)), 0)
+        ELSE excluded.${column} END`;
+    return `INSERT INTO ${table}
+        (${key.join(", ")}, registered_at, pulls, pushes, last_pulled_at, last_pushed_at)
+      VALUES (${key.map(() => "?").join(", ")}, ?, ?, ?, nullif(?, 0), nullif(?, 0))
+      ON CONFLICT (${key.join(", ")}) DO UPDATE SET registered_at = excluded.registered_at,
+        ${sum("pulls")}, ${sum("pushes")}, ${latest("last_pulled_at")}, ${latest("last_pushed_at")}
+      RETURNING pulls`;
+  };
+  const addToRepository = counts.prepare(upsert("repository_counts", ["repository"])).pluck(true);
+  const addToTag = counts.prepare(upsert("tag_counts", ["repository", "tag"]));
+
+  /** The tags that a pull counts for, which may be none; `undefined`: it does not count at all. */
+  const tagsFor = (home: Home, { reference }: Counted): readonly Tag[] | undefined => {
+    if (reference.kind === "tag") {
+      const { tag } = reference;
+      const isPart = fallbackTag.test(tag) || refersByTag.get(home.id, tag)?.isReferrer === 1;
+      return isPart ? undefined : [tag];
+    }
+    const manifest = byDigest.get(home.id, reference.digest);
+    if (manifest === undefined || manifest.isPart === 1) return undefined;
+    const all = tagsOf.all(manifest.id);
+    const tags = all.filter((tag) => !fallbackTag.test(tag));
+    // A client that resolves a fallback tag with HEAD reads it by its digest.
+    return all.length > 0 && tags.length === 0 ? undefined : tags;
+  };
+
+  const addOne = (counted: Counted): PullRank | undefined => {
+    const { repository, reference, pushes, lastPushedAtMs } = counted;
+    const home = homeOf.get(repository, counted.removal);
+    if (home === undefined) return undefined;
+    const pulled = counted.pulls === 0 ? undefined : tagsFor(home, counted);
+    const pulls = pulled === undefined ? 0 : counted.pulls;
+    if (pulls + pushes === 0) return undefined;
+    const lastPulledAtMs = pulls === 0 ? 0 : counted.lastPulledAtMs;
+    const sums = [home.registeredAtMs, pulls, pushes, lastPulledAtMs, lastPushedAtMs];
+    const total = addToRepository.get(repository, ...sums) as number;
+    const tags = pulled ?? (reference.kind === "tag" ? [reference.tag] : []);
+    for (const tag of tags) addToTag.all(repository, tag, ...sums);
+    const pullRank = pullRankOf(total);
+    return pullRank === pullRankOf(total - pulls) ? undefined : { repositoryId: home.id, pullRank };
+  };
+
+  const addAll = counts.transaction((batch: readonly Counted[]): readonly PullRank[] => {
+    const ranks = new Map<number, PullRank>();
+    for (const counted of batch) {
+      const rank = addOne(counted);
+      if (rank !== undefined) ranks.set(rank.repositoryId, rank);
+    }
+    return [...ranks.values()];
+  });
+
+  return {
+    /** All or nothing. Answers the repositories whose pulls have reached another rank, each once. */
+    add: (batch: readonly Counted[]): readonly PullRank[] => addAll.immediate(batch),
+  };
+}

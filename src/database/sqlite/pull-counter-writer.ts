@@ -1,0 +1,70 @@
+import path from "node:path";
+import { Worker } from "node:worker_threads";
+import type { Counted, PullRank } from "../catalog/pull-counters.ts";
+import { DatabaseError } from "../writer.ts";
+import type { Failure } from "./writer.ts";
+
+export interface CountsWriterData {
+  readonly file: string;
+  readonly mainFile: string;
+}
+
+export type CountsAnswer = { readonly ranks: readonly PullRank[] } | { readonly error: Failure };
+
+/** The thread that writes counts (`pull-counter-thread.ts`): one batch at a time, started by the first. */
+export function createCountsWriter(workerData: CountsWriterData) {
+  let thread: Worker | undefined;
+  let busy: Promise<unknown> = Promise.resolve();
+  let isClosed = false;
+
+  const start = (): Worker => {
+    const extension = path.extname(import.meta.url);
+    const started = new Worker(new URL(`./pull-counter-thread${extension}`, import.meta.url), {
+      workerData,
+    });
+    // One that dies is started again by the next batch.
+    started.once("exit", () => {
+      if (thread === started) thread = undefined;
+    });
+    return started;
+  };
+  const send = (counted: readonly Counted[]): Promise<readonly PullRank[]> =>
+    new Promise((resolve, reject) => {
+      thread ??= start();
+      const worker = thread;
+      const onAnswer = (answer: CountsAnswer): void => {
+        forget();
+        if ("ranks" in answer) resolve(answer.ranks);
+        else reject(new DatabaseError(answer.error.message, answer.error.code));
+      };
+      const onEnd = (reason: unknown): void => {
+        forget();
+        const said =
+          reason instanceof Error ? reason.message : `the thread has ended (${String(reason)})`;
+        reject(new DatabaseError(said, "COUNTS_GONE"));
+      };
+      const forget = (): void => {
+        worker.off("message", onAnswer).off("error", onEnd).off("exit", onEnd);
+      };
+      worker.on("message", onAnswer).on("error", onEnd).on("exit", onEnd);
+      worker.postMessage(counted);
+    });
+
+  return {
+    add(counted: readonly Counted[]): Promise<readonly PullRank[]> {
+      if (isClosed) return Promise.reject(new DatabaseError("counts are closed", "COUNTS_GONE"));
+      const sent = busy.then(() => send(counted));
+      busy = sent.catch(() => undefined);
+      return sent;
+    },
+    async close(): Promise<void> {
+      isClosed = true;
+      await busy;
+      const worker = thread;
+      if (worker === undefined) return;
+      const ended = new Promise((resolve) => worker.once("exit", resolve));
+      worker.postMessage("close");
+      await ended;
+    },
+  };
+}

@@ -1,0 +1,69 @@
+import type { Database as SqliteConnection } from "better-sqlite3";
+import { createVersionedCache } from "../../concurrency/byte-cache.ts";
+import { namespaceOf, type RepositoryName } from "../../oci/name.ts";
+import type { Freshness } from "./cache-invalidation.ts";
+
+/** What the policy asks of a repository on every request, whether there is one or not. */
+export interface RepositoryFacts {
+  readonly isThere: boolean;
+  readonly isPublic: boolean;
+  /** Number of the last removal of a repository of this name; 0 if there was none. */
+  readonly removal: number;
+  /** It is here, or was. */
+  readonly isHosted: boolean;
+  /** Somebody has the namespace, or there are repositories in it. */
+  readonly hasNamespace: boolean;
+}
+
+export interface HotRepositories {
+  /** At once, and without a query while the database has not changed. */
+  factsOf(name: RepositoryName): RepositoryFacts;
+}
+
+/**
+ * Bytes of the facts of about 10,000 names; the least recently used go first, a commit of any connection removes all.
+ * Clients decide how many names there are: a name without a repository is kept too.
+ */
+const bytesAtMost = 4 * 1024 * 1024;
+/** One object of five fields. */
+const factsBytes = 64;
+
+export function createHotRepositories(
+  connection: SqliteConnection,
+  freshness: Freshness,
+): HotRepositories {
+  const statement = connection.prepare(
+    `SELECT (SELECT visibility = 'public' FROM repositories WHERE name = ?) AS isPublic,
+            (SELECT sequence FROM repository_removals WHERE name = ?) AS removal,
+            (EXISTS (SELECT 1 FROM accounts WHERE name = ?)
+             OR EXISTS (SELECT 1 FROM repositories WHERE namespace = ?)) AS hasNamespace`,
+  );
+  const current = createVersionedCache<RepositoryFacts>({
+    maxBytes: bytesAtMost,
+    sizeOf: () => factsBytes,
+    version: () => freshness.version(),
+  });
+
+  return {
+    factsOf(name) {
+      const held = current();
+      const facts = held.get(name);
+      if (facts !== undefined) return facts;
+      const namespace = namespaceOf(name);
+      const row = statement.get(name, name, namespace, namespace) as {
+        isPublic: 0 | 1 | null;
+        removal: number | null;
+        hasNamespace: 0 | 1;
+      };
+      const found = {
+        isThere: row.isPublic !== null,
+        isPublic: row.isPublic === 1,
+        removal: row.removal ?? 0,
+        isHosted: row.isPublic !== null || row.removal !== null,
+        hasNamespace: row.hasNamespace === 1,
+      };
+      held.set(name, found);
+      return found;
+    },
+  };
+}

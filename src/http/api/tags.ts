@@ -1,0 +1,122 @@
+import { z } from "zod";
+import type { Browsing } from "../../catalog/catalog.ts";
+import { parseDigest } from "../../oci/digest.ts";
+import { parseTag, type Tag } from "../../oci/reference.ts";
+import type { Registry } from "../../registry/registry.ts";
+import { hubRoute, type HubRoute } from "../hub/route.ts";
+import { followingQuery, pageOf, pageQuery, type Pager } from "../hub/pages.ts";
+import { tagFrom } from "../hub/tags/routes.ts";
+import { differenceObject, differenceShape } from "./diff-schemas.ts";
+import { root } from "./repositories.ts";
+import {
+  moveObject,
+  moveShape,
+  referrerShape,
+  tagObject,
+  tagPage,
+  tagShape,
+} from "./tag-schemas.ts";
+
+const name = `${root}/repositories/*repository`;
+const tags = `${name}/-/tags`;
+
+const differenceQuery = z.object({
+  from: z.string().max(128),
+  to: z.string().max(128),
+  platform: z.string().max(255).optional().describe("linux/arm64/v8"),
+});
+const rollbackBody = z.object({
+  digest: z.string().nullish().describe("One of its history; otherwise the last other one."),
+});
+
+/** A repository's tags: what is in them, what they were, and what makes two of them different. */
+export function berthTagRoutes(parts: {
+  readonly browsing: Browsing;
+  readonly registry: Pick<Registry, "tags" | "manifests">;
+  readonly pager: Pager;
+}): readonly HubRoute[] {
+  const { browsing, registry, pager } = parts;
+  const see = { of: "repository", deed: "see tags" } as const;
+  return [
+    hubRoute({
+      method: "get",
+      path: tags,
+      needs: see,
+      summary: "The tags of a repository, by name",
+      kept: true,
+      query: z.object(followingQuery),
+      answer: pageOf(tagObject),
+      handle: async ({ ctx, repository, query, work }) => {
+        const page = { last: query.last as Tag | undefined, limit: query.page_size };
+        const { items, total, more } = await browsing.tags.list(repository, page, work);
+        return pager.following(
+          ...([ctx, more ? items.at(-1)?.name : undefined, total, items.map(tagShape)] as const),
+        );
+      },
+    }),
+    hubRoute({
+      method: "get",
+      path: `${name}/-/diff`,
+      needs: { of: "repository", deed: "see contents" },
+      summary: "What makes two tags different: layers, sizes, configuration",
+      query: differenceQuery,
+      answer: differenceObject,
+      handle: async ({ repository, query, work }) => {
+        const [from, to] = [parseTag(query.from), parseTag(query.to)];
+        const { platform } = query;
+        const wanted = { repository, from, to, platform };
+        return differenceShape(await browsing.differences.compare(wanted, work));
+      },
+    }),
+    hubRoute({
+      method: "get",
+      path: `${tags}/:tag/history`,
+      needs: see,
+      summary: "What a tag pointed at, the newest first, also one that is gone",
+      query: z.object(pageQuery),
+      answer: pageOf(moveObject),
+      handle: async ({ ctx, repository, params, query }) => {
+        const { page, page_size: limit } = query;
+        const window = { skip: (page - 1) * limit, limit };
+        const tag = tagFrom(params["tag"]);
+        const { items, total } = await browsing.tags.history(repository, tag, window);
+        return pager.envelope(ctx, query, total, items.map(moveShape));
+      },
+    }),
+    hubRoute({
+      method: "post",
+      path: `${tags}/:tag/rollback`,
+      needs: { of: "repository", deed: "move tags" },
+      summary: "Points a tag where it pointed before",
+      body: rollbackBody,
+      answer: z.object({ name: z.string(), digest: z.string() }),
+      handle: async ({ actor, repository, params, body }) => {
+        const tag = tagFrom(params["tag"]);
+        const wanted = body.digest ? parseDigest(body.digest) : undefined;
+        const digest = await registry.tags.rollBack(actor, repository, tag, wanted);
+        return { name: tag, digest };
+      },
+    }),
+    hubRoute({
+      method: "get",
+      path: `${tags}/:tag`,
+      needs: see,
+      summary: "A tag with its images and with what refers to them",
+      answer: tagPage,
+      handle: async ({ repository, params, work }) => {
+        const tag = await browsing.tags.get(repository, tagFrom(params["tag"]), work);
+        return { ...tagShape(tag), referrers: tag.referrers.map(referrerShape) };
+      },
+    }),
+    hubRoute({
+      method: "delete",
+      path: `${tags}/:tag`,
+      needs: { of: "repository", deed: "delete tags" },
+      summary: "Removes a tag; what it points at stays",
+      handle: async ({ actor, repository, params }) => {
+        const tag = tagFrom(params["tag"]);
+        await registry.manifests.delete(actor, repository, { kind: "tag", tag });
+      },
+    }),
+  ];
+}

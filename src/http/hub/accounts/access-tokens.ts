@@ -1,0 +1,138 @@
+import { z } from "zod";
+import type { Hub } from "../hub.ts";
+import type { ShownToken } from "../../../accounts/access-token-management.ts";
+import { printableLine } from "../../../observability/printable.ts";
+import { hubRoute, userOf, type HubRoute } from "../route.ts";
+import { pageOf, pageQuery, type Pager } from "../pages.ts";
+import { time, timeOf, timeOrNull } from "../times.ts";
+
+const scope = z.enum(["repo:admin", "repo:write", "repo:read", "repo:public_read"]);
+const highestFirst = scope.options;
+const label = z.string().min(1).max(100);
+
+const tokenObject = z.object({
+  uuid: z.string(),
+  client_id: z.literal("HUB"),
+  creator_ip: z.string(),
+  creator_ua: z.string(),
+  created_at: time,
+  last_used: time.nullable(),
+  generated_by: z.literal("manual"),
+  is_active: z.boolean(),
+  token: z.string().describe("Shown by the request that makes it, and empty ever after."),
+  token_label: z.string(),
+  scopes: z.array(scope),
+  expires_at: time.nullable(),
+});
+
+/** Whoever has logged in with an access token can't make one that lasts longer, or may do more. */
+const needs = { of: "password" } as const;
+
+export function personalTokenRoutes(parts: {
+  readonly hub: Pick<Hub, "tokens">;
+  readonly pager: Pager;
+}): readonly HubRoute[] {
+  const { tokens } = parts.hub;
+  // The second is the older path, at which a token without scopes may do everything.
+  return [
+    { path: "/v2/access-tokens", deleted: 204, scopes: z.array(scope).min(1) },
+    { path: "/v2/api_tokens", deleted: 202, scopes: z.array(scope).min(1).default(["repo:admin"]) },
+  ].flatMap(({ path, deleted, scopes }) => [
+    hubRoute({
+      method: "post",
+      path,
+      needs,
+      summary: "Makes a personal access token",
+      body: z.object({
+        token_label: label,
+        scopes,
+        expires_at: z.iso.datetime({ offset: true }).nullish(),
+      }),
+      answer: tokenObject,
+      status: 201,
+      handle: async (call) => {
+        const { ctx, actor, body } = call;
+        const expiresAtMs = body.expires_at ? Date.parse(body.expires_at) : undefined;
+        const issued = await tokens.issue(actor, {
+          account: userOf(call).name,
+          label: body.token_label,
+          // The higher ones include the lower.
+          scope: highestFirst.find((one) => body.scopes.includes(one)),
+          expiresAtMs,
+          agent: printableLine(ctx.get("User-Agent")),
+        });
+        ctx.set("Cache-Control", "no-store");
+        return tokenOf(issued, issued.secret);
+      },
+    }),
+    hubRoute({
+      method: "get",
+      path,
+      needs,
+      summary: "The personal access tokens of the user",
+      query: z.object(pageQuery),
+      answer: pageOf(tokenObject).extend({ active_count: z.number().int() }),
+      handle: async (call) => {
+        const { ctx, query } = call;
+        const all = await tokens.list(userOf(call).name);
+        const shown = all.slice((query.page - 1) * query.page_size, query.page * query.page_size);
+        const page = parts.pager.envelope(
+          ctx,
+          query,
+          all.length,
+          shown.map((token) => tokenOf(token)),
+        );
+        return { ...page, active_count: all.filter(({ isActive }) => isActive).length };
+      },
+    }),
+    hubRoute({
+      method: "get",
+      path: `${path}/:id`,
+      needs,
+      summary: "A personal access token",
+      answer: tokenObject,
+      handle: async (call) =>
+        tokenOf(await tokens.find(userOf(call).name, call.params["id"] ?? "")),
+    }),
+    hubRoute({
+      method: "patch",
+      path: `${path}/:id`,
+      needs,
+      summary: "Renames a personal access token, or turns it off or on",
+      body: z.object({ token_label: label.optional(), is_active: z.boolean().optional() }),
+      answer: tokenObject,
+      handle: async (call) => {
+        const { actor, body, params } = call;
+        const change = { label: body.token_label, isActive: body.is_active };
+        return tokenOf(await tokens.update(actor, userOf(call).name, params["id"] ?? "", change));
+      },
+    }),
+    hubRoute({
+      method: "delete",
+      path: `${path}/:id`,
+      needs,
+      summary: "Ends a personal access token",
+      status: deleted,
+      handle: async (call) => {
+        await tokens.revoke(call.actor, userOf(call).name, call.params["id"] ?? "");
+      },
+    }),
+  ]);
+}
+
+function tokenOf(token: ShownToken, secret = ""): z.infer<typeof tokenObject> {
+  return {
+    uuid: token.id,
+    client_id: "HUB",
+    creator_ip: token.origin?.peer ?? "",
+    creator_ua: token.origin?.agent ?? "",
+    created_at: timeOf(token.createdAtMs),
+    last_used: timeOrNull(token.lastUsedAtMs),
+    generated_by: "manual",
+    is_active: token.isActive,
+    token: secret,
+    token_label: token.label,
+    scopes: highestFirst.filter((one) => token.scopes.includes(one)),
+    expires_at: timeOrNull(token.expiresAtMs),
+  };
+}

@@ -1,0 +1,58 @@
+import type { Context } from "koa";
+import { z } from "zod";
+import type { Sessions } from "../../../auth/sessions.ts";
+import type { Origins } from "../../middleware/client-info.ts";
+import { lookUp } from "../../middleware/unavailable.ts";
+import { hubRoute, type HubRoute } from "../route.ts";
+import { HubError } from "../errors.ts";
+
+/** Of `/v2/users/login`, as long as a day's work with a command line. What is taken away ends it before. */
+const loginSeconds = 24 * 3600;
+/** Of `/v2/auth/token`. */
+const tokenSeconds = 600;
+
+const secret = z.string().min(1).max(4096);
+
+export function loginRoutes(parts: {
+  readonly sessions: Sessions | undefined;
+  readonly origins: Origins;
+}): readonly HubRoute[] {
+  const { sessions, origins } = parts;
+
+  const login = async (ctx: Context, name: string, given: string, seconds: number) => {
+    const from = { peer: origins.peerOf(ctx.req), agent: ctx.get("User-Agent") };
+    const found = await lookUp(async () => sessions?.login({ name, secret: given }, from, seconds));
+    ctx.set("Cache-Control", "no-store");
+    if (found === undefined) throw new HubError(401, "Incorrect authentication credentials");
+    return found;
+  };
+
+  return [
+    hubRoute({
+      method: "post",
+      path: "/v2/users/login",
+      needs: { of: "nobody" },
+      summary: "A token for a user with a password or a personal access token",
+      body: z.object({ username: secret, password: secret }),
+      answer: z.object({ token: z.string() }),
+      handle: async ({ ctx, body }) => {
+        const { token, session } = await login(ctx, body.username, body.password, loginSeconds);
+        if (session.identity.kind !== "user")
+          throw new HubError(401, "Incorrect authentication credentials");
+        return { token };
+      },
+    }),
+    hubRoute({
+      method: "post",
+      path: "/v2/auth/token",
+      needs: { of: "nobody" },
+      summary: "A token for ten minutes, also with an access token of an organisation",
+      body: z.object({ identifier: secret, secret }),
+      answer: z.object({ access_token: z.string() }),
+      handle: async ({ ctx, body }) => {
+        const { token } = await login(ctx, body.identifier, body.secret, tokenSeconds);
+        return { access_token: token };
+      },
+    }),
+  ];
+}

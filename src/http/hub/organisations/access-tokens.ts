@@ -1,0 +1,134 @@
+import { z } from "zod";
+import type { Hub } from "../hub.ts";
+import type { ShownToken } from "../../../accounts/access-token-management.ts";
+import { printableLine } from "../../../observability/printable.ts";
+import { hubRoute, type HubRoute } from "../route.ts";
+import { pageOf, pageQuery, type Pager } from "../pages.ts";
+import { time, timeOf, timeOrNull } from "../times.ts";
+
+const resource = z.object({
+  type: z.enum(["TYPE_REPO", "TYPE_ORG"]),
+  path: z.string().min(1).max(255),
+  scopes: z.array(z.string()).min(1).max(50),
+});
+const label = z.string().min(1).max(100);
+const description = z.string().max(1000);
+
+const listed = z.object({
+  id: z.string(),
+  label: z.string(),
+  description: z.string(),
+  created_by: z.string(),
+  is_active: z.boolean(),
+  created_at: time,
+  expires_at: time.nullable(),
+  last_used_at: time.nullable(),
+});
+const shown = listed.extend({ resources: z.array(resource) });
+const issued = shown.extend({ token: z.string() });
+
+const needs = { of: "organisation", deed: "make tokens" } as const;
+const path = "/v2/orgs/:org/access-tokens";
+
+/** Access tokens of organisations, for owners who have logged in with their password. */
+export function organisationTokenRoutes(parts: {
+  readonly hub: Pick<Hub, "tokens">;
+  readonly pager: Pager;
+}): readonly HubRoute[] {
+  const { tokens } = parts.hub;
+  return [
+    hubRoute({
+      method: "post",
+      path,
+      needs,
+      summary: "Makes an access token of an organisation",
+      body: z.object({
+        label,
+        description: description.default(""),
+        resources: z.array(resource).min(1).max(50),
+        expires_at: z.iso.datetime({ offset: true }).nullish(),
+      }),
+      answer: issued,
+      status: 201,
+      handle: async ({ ctx, actor, namespace, body }) => {
+        const made = await tokens.issue(actor, {
+          account: namespace,
+          label: body.label,
+          description: body.description,
+          resources: body.resources,
+          expiresAtMs: body.expires_at ? Date.parse(body.expires_at) : undefined,
+          agent: printableLine(ctx.get("User-Agent")),
+        });
+        ctx.set("Cache-Control", "no-store");
+        return { ...shownOf(made), token: made.secret };
+      },
+    }),
+    hubRoute({
+      method: "get",
+      path,
+      needs,
+      summary: "The access tokens of an organisation",
+      query: z.object(pageQuery),
+      answer: pageOf(listed).omit({ count: true }).extend({ total: z.number().int() }),
+      handle: async ({ ctx, namespace, query }) => {
+        const all = await tokens.list(namespace);
+        const some = all.slice((query.page - 1) * query.page_size, query.page * query.page_size);
+        const page = parts.pager.envelope(ctx, query, all.length, some.map(listedOf));
+        const { count, ...rest } = page;
+        return { total: count, ...rest };
+      },
+    }),
+    hubRoute({
+      method: "get",
+      path: `${path}/:id`,
+      needs,
+      summary: "An access token of an organisation",
+      answer: shown,
+      handle: async ({ namespace, params }) =>
+        shownOf(await tokens.find(namespace, params["id"] ?? "")),
+    }),
+    hubRoute({
+      method: "patch",
+      path: `${path}/:id`,
+      needs,
+      summary: "Changes an access token of an organisation",
+      body: z.object({
+        label: label.optional(),
+        description: description.optional(),
+        resources: z.array(resource).min(1).max(50).optional(),
+        is_active: z.boolean().optional(),
+      }),
+      answer: shown,
+      handle: async ({ actor, namespace, params, body }) => {
+        const { is_active: isActive, ...change } = body;
+        const id = params["id"] ?? "";
+        return shownOf(await tokens.update(actor, namespace, id, { ...change, isActive }));
+      },
+    }),
+    hubRoute({
+      method: "delete",
+      path: `${path}/:id`,
+      needs,
+      summary: "Ends an access token of an organisation",
+      handle: ({ actor, namespace, params }) => tokens.revoke(actor, namespace, params["id"] ?? ""),
+    }),
+  ];
+}
+
+function listedOf(token: ShownToken): z.infer<typeof listed> {
+  return {
+    id: token.id,
+    label: token.label,
+    description: token.description,
+    created_by: token.origin?.createdBy ?? "",
+    is_active: token.isActive,
+    created_at: timeOf(token.createdAtMs),
+    expires_at: timeOrNull(token.expiresAtMs),
+    last_used_at: timeOrNull(token.lastUsedAtMs),
+  };
+}
+
+function shownOf(token: ShownToken): z.infer<typeof shown> {
+  const resources = token.resources.map((one) => ({ ...one, scopes: [...one.scopes] }));
+  return { ...listedOf(token), resources };
+}

@@ -1,0 +1,159 @@
+import { z } from "zod";
+import type { HubNeed, HubPolicy } from "../../../auth/hub-policy.ts";
+import type { Hub } from "../hub.ts";
+import type { Invite } from "../../../accounts/invites.ts";
+import type { Actor } from "../../../registry/registry.ts";
+import { hubRoute, userOf, type HubCall, type HubRoute } from "../route.ts";
+import { forbidden, notFound } from "../errors.ts";
+import { time, timeOf } from "../times.ts";
+
+const invite = z.object({
+  id: z.string(),
+  inviter_username: z.string(),
+  invitee: z.string(),
+  org: z.string(),
+  team: z.string(),
+  role: z.enum(["owner", "editor", "member"]),
+  created_at: time,
+});
+const inFull = { of: "user-in-full" } as const;
+const inviting = { of: "organisation", deed: "invite" } as const;
+
+/** Organisations ask users to join; nobody is a member before they have said yes. */
+export function inviteRoutes(parts: {
+  readonly hub: Pick<Hub, "invites">;
+  readonly policy: HubPolicy;
+}): readonly HubRoute[] {
+  const { policy } = parts;
+  const { invites } = parts.hub;
+
+  /** The caller with the permission that the body of the call needs, since its route can't say which. */
+  const as = ({ session, actor }: HubCall, need: HubNeed, namespace?: string): Actor =>
+    policy.actor(session, need, { namespace, peer: actor.peer });
+  const demandInviting = async (call: HubCall, organisation: string): Promise<void> => {
+    const verdict = await policy.judge(call.session, inviting, { namespace: organisation });
+    if (verdict === "unknown") throw notFound();
+    if (verdict !== "allowed") throw forbidden();
+  };
+  /** One that the caller may send, or take back; for others it is not there. */
+  const ownInvite = async (call: HubCall): Promise<Invite> => {
+    const found = await invites.find(call.params["id"] ?? "");
+    const { organisation: namespace } = found;
+    if ((await policy.judge(call.session, inviting, { namespace })) !== "allowed") throw notFound();
+    return found;
+  };
+
+  return [
+    hubRoute({
+      method: "get",
+      path: "/v2/orgs/:org/invites",
+      needs: { of: "organisation", deed: "see invites" },
+      summary: "Who was invited and has not said yes",
+      answer: z.object({ data: z.array(invite) }),
+      handle: async ({ namespace }) => ({
+        data: (await invites.ofOrganisation(namespace)).map(inviteOf),
+      }),
+    }),
+    hubRoute({
+      method: "get",
+      path: "/v2/user/invites",
+      needs: { of: "user" },
+      summary: "Where the user that asks was invited to; a path of Berth's own",
+      answer: z.object({ data: z.array(invite) }),
+      handle: async (call) => ({
+        data: (await invites.ofUser(userOf(call).accountId)).map(inviteOf),
+      }),
+    }),
+    hubRoute({
+      method: "post",
+      path: "/v2/invites/bulk",
+      needs: { of: "session" },
+      summary: "Invites users by their names",
+      body: z.object({
+        org: z.string().min(1),
+        invitees: z.array(z.string().min(1).max(255)).min(1).max(100),
+        team: z.string().nullish(),
+        role: z.enum(["owner", "editor", "member"]).default("member"),
+        dry_run: z.boolean().default(false),
+      }),
+      answer: z.object({
+        invitees: z.array(
+          z.object({
+            invitee: z.string(),
+            status: z.enum(["invited", "existing_org_member", "invalid_email_or_docker_id"]),
+            invite: invite.optional(),
+          }),
+        ),
+      }),
+      status: 202,
+      handle: async (call) => {
+        const { body } = call;
+        await demandInviting(call, body.org);
+        const invited = await invites.send(as(call, inviting, body.org), {
+          organisation: body.org,
+          invitees: body.invitees,
+          team: body.team ?? undefined,
+          role: body.role,
+          dryRun: body.dry_run,
+        });
+        return {
+          invitees: invited.map(({ invite, ...one }) => ({
+            ...one,
+            ...(invite === undefined ? {} : { invite: inviteOf(invite) }),
+          })),
+        };
+      },
+    }),
+    hubRoute({
+      method: "delete",
+      path: "/v2/invites/:id",
+      needs: { of: "session" },
+      summary: "Takes an invite back, or declines it",
+      handle: async (call) => {
+        const found = await invites.find(call.params["id"] ?? "");
+        const isTheirs = found.user === call.actor.name && isUserInFull(call);
+        if (!isTheirs) await ownInvite(call);
+        const actor = isTheirs ? as(call, inFull) : as(call, inviting, found.organisation);
+        await invites.cancel(actor, found.id);
+      },
+    }),
+    hubRoute({
+      method: "patch",
+      path: "/v2/invites/:id/resend",
+      needs: { of: "session" },
+      summary: "Does nothing: invites wait until they are answered, and no mail is sent",
+      handle: async (call) => {
+        await ownInvite(call);
+      },
+    }),
+    hubRoute({
+      method: "post",
+      path: "/v2/invites/:id/accept",
+      needs: { of: "user" },
+      summary: "Says yes to an invite; a path of Berth's own",
+      handle: async (call) => {
+        const found = await invites.find(call.params["id"] ?? "");
+        if (found.user !== userOf(call).name) throw notFound();
+        if (!isUserInFull(call)) throw forbidden("this access token is not for that");
+        await invites.accept(as(call, inFull), found.id);
+      },
+    }),
+  ];
+}
+
+/** A user, and no access token that may do less. */
+function isUserInFull({ session }: HubCall): boolean {
+  const { identity } = session ?? {};
+  if (identity?.kind !== "user") return false;
+  return identity.scope === undefined || identity.scope === "repo:admin";
+}
+
+const inviteOf = (one: Invite): z.infer<typeof invite> => ({
+  id: one.id,
+  inviter_username: one.inviter,
+  invitee: one.user,
+  org: one.organisation,
+  team: one.team ?? "",
+  role: one.role,
+  created_at: timeOf(one.createdAtMs),
+});

@@ -1,0 +1,109 @@
+import { z } from "zod";
+import type { Accounts } from "../../../accounts/accounts.ts";
+import type { HubPolicy } from "../../../auth/hub-policy.ts";
+import type { Hub } from "../hub.ts";
+import { memberObject, memberShown, roleShown } from "../accounts/schemas.ts";
+import { hubRoute, type HubCall, type HubRoute } from "../route.ts";
+import { pageOf, pageQuery, type Pager } from "../pages.ts";
+import { timeOf } from "../times.ts";
+
+const role = z.enum(["owner", "editor", "member"]);
+const path = "/v2/orgs/:org/members";
+const seeing = { of: "organisation", deed: "see members" } as const;
+const changing = { of: "organisation", deed: "change members" } as const;
+const exportedAtMost = 10_000;
+
+/** The members of an organisation. */
+export function memberRoutes(parts: {
+  readonly hub: Pick<Hub, "people">;
+  readonly accounts: Pick<Accounts, "organisations">;
+  readonly policy: HubPolicy;
+  readonly pager: Pager;
+}): readonly HubRoute[] {
+  const { hub, accounts, policy, pager } = parts;
+
+  /** Addresses are for those who look after the organisation. */
+  const mayContact = async ({ session, namespace }: HubCall): Promise<boolean> =>
+    (await policy.judge(session, changing, { namespace })) === "allowed";
+
+  return [
+    hubRoute({
+      method: "get",
+      path,
+      needs: seeing,
+      summary: "The members of an organisation",
+      query: z.object({
+        ...pageQuery,
+        search: z.string().max(255).optional(),
+        role: role.optional(),
+        type: z.enum(["all", "invitee", "member"]).default("member"),
+        invites: z.enum(["true", "false"]).optional(),
+      }),
+      answer: pageOf(memberObject),
+      handle: async (call) => {
+        const { ctx, namespace, query } = call;
+        const { page, page_size: size, search, role, type } = query;
+        const { count, items } =
+          type === "invitee"
+            ? { count: 0, items: [] }
+            : await hub.people.members(namespace, { page, size, search, role });
+        const contact = await mayContact(call);
+        return pager.envelope(
+          ctx,
+          query,
+          count,
+          items.map((item) => memberShown(item, contact)),
+        );
+      },
+    }),
+    hubRoute({
+      method: "get",
+      path: `${path}/export`,
+      needs: changing,
+      summary: "The members of an organisation as CSV",
+      answer: z.string().meta({ contentType: "text/csv" }),
+      handle: async ({ ctx, namespace }) => {
+        const all = { page: 1, size: exportedAtMost };
+        const { items } = await hub.people.members(namespace, all);
+        const rows = items.map((item) => [
+          ...[item.fullName, item.name, item.email ?? "", "User", roleShown(item.role)],
+          ...[item.teams.join(", "), timeOf(item.createdAtMs)],
+        ]);
+        const head = "Name,Username,Email,Type,Role,Teams,Date Joined".split(",");
+        const day = timeOf(Date.now()).slice(0, 10);
+        ctx.set("Content-Disposition", `attachment;filename="${namespace}-members-${day}.csv"`);
+        ctx.type = "text/csv";
+        ctx.body = [head, ...rows].map((row) => `${row.map(quote).join(",")}\r\n`).join("");
+        return "";
+      },
+    }),
+    hubRoute({
+      method: "put",
+      path: `${path}/:user`,
+      needs: changing,
+      summary: "Gives a member another role",
+      body: z.object({ role }),
+      answer: memberObject,
+      handle: async (call) => {
+        const { actor, namespace, params, body } = call;
+        const user = params["user"] ?? "";
+        await accounts.organisations.changeRole(actor, namespace, user, body.role);
+        return memberShown(await hub.people.member(namespace, user), await mayContact(call));
+      },
+    }),
+    hubRoute({
+      method: "delete",
+      path: `${path}/:user`,
+      needs: changing,
+      summary: "Takes a user out of an organisation and its teams",
+      handle: ({ actor, namespace, params }) =>
+        accounts.organisations.removeMember(actor, namespace, params["user"] ?? ""),
+    }),
+  ];
+}
+
+/** RFC 4180; what a spreadsheet would take for a formula is told apart by a quote. */
+function quote(text: string): string {
+  const safe = /^[=+\-@\t\r]/.test(text) ? `'${text}` : text;
+  return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
+}

@@ -1,0 +1,177 @@
+import { z } from "zod";
+import type { Hub } from "../hub.ts";
+import { OciError } from "../../../oci/errors.ts";
+import { parseRepositoryName } from "../../../oci/name.ts";
+import type { Registry } from "../../../registry/registry.ts";
+import { hubRoute, repositoryRoutes, type HubCall, type HubRoute } from "../route.ts";
+import { HubError } from "../errors.ts";
+import { pageOf, pageQuery, type Pager } from "../pages.ts";
+import type { HubParts } from "../routes.ts";
+import { infoOf, listedRepository, listEntry, repositoryInfo } from "./schemas.ts";
+
+const orderings = ["name", "last_updated", "pull_count"] as const;
+const listQuery = z.object({
+  ...pageQuery,
+  name: z.string().max(255).optional(),
+  ordering: z
+    .enum([...orderings, "-name", "-last_updated", "-pull_count"])
+    .default("-last_updated"),
+});
+
+const shortText = z
+  .string()
+  .refine((text) => Buffer.byteLength(text) <= 100, "has more than 100 bytes");
+const fullText = z.string().max(25_000);
+/** Hub's names are one component; Berth's may be deeper. */
+const repositoryName = z.string().min(1).max(255);
+
+export interface RepositoryRouteParts {
+  readonly hub: Pick<Hub, "repositories" | "people">;
+  readonly registry: Pick<Registry, "repositories">;
+  readonly pager: Pager;
+  readonly defaultVisibility: HubParts["defaultVisibility"];
+}
+
+export function hubRepositoryRoutes(parts: RepositoryRouteParts): readonly HubRoute[] {
+  const { hub, registry, pager, defaultVisibility } = parts;
+  const { repositories } = hub;
+
+  const info = async ({ session, repository }: HubCall) =>
+    infoOf(await repositories.get(session, repository));
+
+  const list = {
+    method: "get",
+    needs: { of: "nobody" },
+    kept: true,
+    query: listQuery,
+    answer: pageOf(listedRepository),
+    handle: async ({
+      ctx,
+      session,
+      namespace,
+      query,
+    }: HubCall<z.output<typeof listQuery>, undefined>) => {
+      const descending = query.ordering.startsWith("-");
+      const ordering = orderings.find((one) => query.ordering.endsWith(one)) ?? "name";
+      const { page, page_size: size, name: search } = query;
+      const asked = { namespace, page, size, search, ordering, descending };
+      const { count, items } = await repositories.list(session, asked);
+      return pager.envelope(
+        ctx,
+        query,
+        count,
+        items.map((item) => listEntry(item)),
+      );
+    },
+  } as const;
+
+  const createBody = z.object({
+    name: repositoryName,
+    namespace: z.string().optional(),
+    description: shortText.nullish(),
+    full_description: fullText.nullish(),
+    registry: z.string().nullish(),
+    is_private: z
+      .boolean()
+      .optional()
+      .describe("Otherwise as repositories.defaultVisibility says."),
+  });
+  const create = async (call: HubCall<unknown, z.output<typeof createBody>>, namespace: string) => {
+    const { actor, body } = call;
+    if (body.namespace !== undefined && body.namespace !== namespace)
+      throw wrongField("namespace", "is another one than that of the path");
+    const repository = nameFrom(namespace, body.name);
+    const isPrivate = body.is_private ?? defaultVisibility === "private";
+    const visibility = isPrivate ? "private" : "public";
+    if (!(await registry.repositories.create(actor, repository, visibility)))
+      throw wrongField("name", "Repository with this name already exists");
+    await repositories.describe(actor, repository, {
+      short: body.description ?? undefined,
+      full: body.full_description ?? undefined,
+    });
+    return infoOf(await repositories.get(call.session, repository));
+  };
+
+  return [
+    hubRoute({
+      ...list,
+      path: "/v2/namespaces/:namespace/repositories",
+      summary: "The repositories of a namespace that the caller sees",
+    }),
+    hubRoute({
+      ...list,
+      path: "/v2/repositories/:namespace",
+      legacy: true,
+      summary: "The repositories of a namespace that the caller sees",
+    }),
+    hubRoute({
+      ...list,
+      path: "/v2/users/:namespace/repositories",
+      legacy: true,
+      summary: "The repositories of a user that the caller sees",
+    }),
+    hubRoute({
+      method: "post",
+      path: "/v2/namespaces/:namespace/repositories",
+      needs: { of: "namespace" },
+      summary: "Makes an empty repository",
+      body: createBody,
+      answer: repositoryInfo,
+      status: 201,
+      handle: (call) => create(call, call.namespace),
+    }),
+    ...repositoryRoutes({
+      method: "get",
+      needs: { of: "repository", deed: "see" },
+      summary: "A repository",
+      answer: repositoryInfo,
+      handle: info,
+    }),
+    ...repositoryRoutes({
+      method: "patch",
+      needs: { of: "repository", deed: "describe" },
+      summary: "Changes the descriptions of a repository, or who sees it",
+      body: z.object({
+        description: shortText.nullish(),
+        full_description: fullText.nullish(),
+        is_private: z.boolean().optional(),
+        registry: z.string().nullish(),
+        status: z.int().optional(),
+      }),
+      answer: repositoryInfo,
+      handle: async (call) => {
+        const { actor, body, repository } = call;
+        await repositories.describe(actor, repository, {
+          short: body.description ?? undefined,
+          full: body.full_description ?? undefined,
+        });
+        if (body.is_private !== undefined) {
+          const visibility = body.is_private ? "private" : "public";
+          const before = await registry.repositories.get(repository);
+          if (before.visibility !== visibility)
+            await registry.repositories.setVisibility(actor, repository, visibility);
+        }
+        return info(call);
+      },
+    }),
+    ...repositoryRoutes({
+      method: "delete",
+      needs: { of: "repository", deed: "remove" },
+      summary: "Removes a repository with everything in it",
+      status: 202,
+      handle: ({ actor, repository }) => registry.repositories.delete(actor, repository),
+    }),
+  ];
+}
+
+const wrongField = (field: string, message: string): HubError =>
+  new HubError(400, message, { fields: { [field]: [message] } });
+
+function nameFrom(namespace: string, name: string) {
+  try {
+    return parseRepositoryName(`${namespace}/${name}`);
+  } catch (error) {
+    if (error instanceof OciError) throw wrongField("name", error.message);
+    throw error;
+  }
+}

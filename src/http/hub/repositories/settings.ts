@@ -1,0 +1,174 @@
+import { z } from "zod";
+import type { Accounts } from "../../../accounts/accounts.ts";
+import type { Hub } from "../hub.ts";
+import { triedAtMost } from "../../../catalog/tags.ts";
+import { OciError } from "../../../oci/errors.ts";
+import { namespaceOf } from "../../../oci/name.ts";
+import type { Registry } from "../../../registry/registry.ts";
+import { hubRoute, repositoryRoutes, userOf, type HubRoute } from "../route.ts";
+import { forbidden, HubError } from "../errors.ts";
+import { pageOf, pageQuery, type Pager } from "../pages.ts";
+import { infoOf, listedRepository, listEntry, repositoryInfo } from "./schemas.ts";
+
+const permission = z.enum(["read", "write", "admin"]);
+const teamPermission = z.object({
+  group_name: z.string(),
+  group_id: z.number().int(),
+  permission,
+});
+
+/** What belongs to a repository and is no tag: immutable tags, stars, teams. */
+export function repositorySettingRoutes(parts: {
+  readonly hub: Pick<Hub, "repositories" | "tags" | "groups" | "people">;
+  readonly registry: Pick<Registry, "repositories">;
+  readonly accounts: Pick<Accounts, "teams">;
+  readonly pager: Pager;
+}): readonly HubRoute[] {
+  const { hub, registry, accounts, pager } = parts;
+  const fixing = { of: "repository", deed: "fix tags" } as const;
+  const admitting = { of: "repository", deed: "admit teams" } as const;
+
+  return [
+    ...repositoryRoutes({
+      method: "patch",
+      rest: "/immutabletags",
+      needs: fixing,
+      summary:
+        "Says which tags may not change, by expressions of RE2 for whole tags; none means all",
+      body: z.object({
+        immutable_tags: z.boolean(),
+        immutable_tags_rules: z.array(z.string()).max(100).default([]),
+      }),
+      answer: repositoryInfo,
+      handle: async ({ actor, session, repository, body }) => {
+        const rules = body.immutable_tags ? body.immutable_tags_rules : null;
+        await withPatterns("immutable_tags_rules", () =>
+          registry.repositories.setImmutableTags(actor, repository, rules),
+        );
+        return infoOf(await hub.repositories.get(session, repository));
+      },
+    }),
+    ...repositoryRoutes({
+      method: "post",
+      rest: "/immutabletags/verify",
+      needs: fixing,
+      summary: "The tags that an expression would fix",
+      body: z.object({ regex: z.string() }),
+      answer: z.object({ tags: z.array(z.string()).max(triedAtMost) }),
+      handle: async ({ repository, body, work }) => ({
+        tags: [
+          ...(await withPatterns("regex", () => hub.tags.matching(repository, body.regex, work))),
+        ],
+      }),
+    }),
+
+    ...(["post", "delete"] as const).flatMap((method) =>
+      repositoryRoutes({
+        method,
+        rest: "/stars",
+        needs: { of: "repository", deed: "see" },
+        summary: method === "post" ? "Stars a repository" : "Takes the star away",
+        handle: async (call) => {
+          // Stars are of users.
+          userOf(call);
+          if (method === "delete") await hub.repositories.unstar(call.actor, call.repository);
+          else if (!(await hub.repositories.star(call.actor, call.repository)))
+            throw forbidden("you have too many stars");
+        },
+      }),
+    ),
+    hubRoute({
+      method: "get",
+      path: "/v2/users/:name/repositories/starred",
+      legacy: true,
+      needs: { of: "nobody" },
+      summary: "What a user has starred, as far as the caller sees it",
+      query: z.object(pageQuery),
+      answer: pageOf(listedRepository),
+      handle: async ({ ctx, session, params, query }) => {
+        const { id } = await hub.people.user(params["name"] ?? "");
+        const { page, page_size: size } = query;
+        const { count, items } = await hub.repositories.starred(session, id, { page, size });
+        return pager.envelope(
+          ctx,
+          query,
+          count,
+          items.map((item) => listEntry(item)),
+        );
+      },
+    }),
+
+    ...repositoryRoutes({
+      method: "get",
+      rest: "/groups",
+      needs: { of: "repository", deed: "see teams" },
+      summary: "The teams that have a permission on a repository",
+      query: z.object(pageQuery),
+      answer: pageOf(teamPermission),
+      handle: async ({ ctx, repository, query }) => {
+        const teams = await hub.repositories.teams(repository);
+        const { page, page_size: size } = query;
+        const shown = teams.slice((page - 1) * size, page * size);
+        return pager.envelope(
+          ctx,
+          query,
+          teams.length,
+          shown.map(({ id, name, permission }) => ({
+            ...{ group_id: id, group_name: name, permission },
+          })),
+        );
+      },
+    }),
+    ...repositoryRoutes({
+      method: "post",
+      rest: "/groups",
+      needs: admitting,
+      summary: "Gives a team a permission on a repository",
+      body: z.object({ group_id: z.int(), permission }),
+      answer: teamPermission,
+      handle: async ({ actor, repository, body }) => {
+        const organisation = namespaceOf(repository);
+        const group = await hub.groups.find(organisation, String(body.group_id));
+        const team = { organisation, team: group.name };
+        await accounts.teams.setPermission(actor, team, repository, body.permission);
+        return { group_name: group.name, group_id: group.id, permission: body.permission };
+      },
+    }),
+    ...repositoryRoutes({
+      method: "patch",
+      rest: "/groups/:group",
+      needs: admitting,
+      summary: "Gives a team another permission on a repository",
+      body: z.object({ permission }),
+      answer: teamPermission,
+      handle: async ({ actor, repository, params, body }) => {
+        const organisation = namespaceOf(repository);
+        const group = await hub.groups.find(organisation, params["group"] ?? "");
+        const team = { organisation, team: group.name };
+        await accounts.teams.setPermission(actor, team, repository, body.permission);
+        return { group_name: group.name, group_id: group.id, permission: body.permission };
+      },
+    }),
+    ...repositoryRoutes({
+      method: "delete",
+      rest: "/groups/:group",
+      needs: admitting,
+      summary: "Takes from a team what it may do with a repository",
+      handle: async ({ actor, repository, params }) => {
+        const organisation = namespaceOf(repository);
+        const group = await hub.groups.find(organisation, params["group"] ?? "");
+        const team = { organisation, team: group.name };
+        await accounts.teams.setPermission(actor, team, repository, undefined);
+      },
+    }),
+  ];
+}
+
+async function withPatterns<T>(field: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (!(error instanceof OciError) || error.code !== "TAG_INVALID") throw error;
+    throw new HubError(400, error.message, { fields: { [field]: [error.message] } });
+  }
+}

@@ -1,0 +1,44 @@
+import type { Context } from "koa";
+import type { Caller } from "../../auth/principal.ts";
+import type { Actor } from "../../registry/registry.ts";
+
+interface RequestState {
+  caller?: Caller;
+  actor?: Actor;
+  peer?: string;
+  surface?: "hub";
+}
+
+/** Remembers who a request comes from, once the router has judged it. */
+export function setCaller(ctx: Context, caller: Caller, actor: Actor): void {
+  Object.assign(ctx.state, { caller, actor } satisfies RequestState);
+}
+
+/** Remembers the address that a request comes from. */
+export function setPeer(ctx: Context, peer: string): void {
+  (ctx.state as RequestState).peer = peer;
+}
+
+/** The address that a request comes from. */
+export const peerOf = (ctx: Context): string => (ctx.state as RequestState).peer ?? "";
+
+/** Says in whose form errors are to be told. */
+export function setSurface(ctx: Context, surface: "hub"): void {
+  (ctx.state as RequestState).surface = surface;
+}
+
+export const surfaceOf = (ctx: Context): "hub" | undefined => (ctx.state as RequestState).surface;
+
+/** Who a request comes from; every route that needs a permission has one. */
+export function callerOf(ctx: Context): Caller {
+  const { caller } = ctx.state as RequestState;
+  if (caller === undefined) throw new TypeError("the route declares no permission");
+  return caller;
+}
+
+/** Who changes what a request asks for, with the permission of its route. In open mode nobody that we know. */
+export function actorOf(ctx: Context): Actor {
+  const { actor } = ctx.state as RequestState;
+  if (actor === undefined) throw new TypeError("the route declares no permission");
+  return actor;
+}

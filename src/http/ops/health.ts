@@ -1,0 +1,113 @@
+import type { IncomingMessage, RequestListener } from "node:http";
+import Router from "@koa/router";
+import Koa from "koa";
+import type { Context } from "koa";
+import { OciError } from "../../oci/errors.ts";
+import type { Metrics } from "../../observability/metrics.ts";
+import type { Logger } from "../../observability/logger.ts";
+import { nosniff } from "../middleware/csrf.ts";
+import { renderFailures } from "../errors.ts";
+import { createTrust, type Origins } from "../middleware/client-info.ts";
+import type { PlainRoute } from "../route.ts";
+
+/** What is wrong, by the part that says so; empty when all is well. */
+export type Readiness = () => Promise<Readonly<Record<string, string>>>;
+
+export interface OpsParts {
+  readonly readiness: Readiness;
+  readonly metrics: Metrics;
+  /** Whether a client may read the metrics, and what is wrong with the server; all others are told only whether it is ready. */
+  readonly isOperator: (request: IncomingMessage) => boolean;
+}
+
+/**
+ * Whether a request comes from one of the addresses of `metrics.allow`. One that was forwarded by an address that is
+ * not in `trustedProxies` does not: its sender would be unknown, and the address that of the proxy.
+ */
+export function createOperatorCheck(
+  allow: readonly string[],
+  origins: Pick<Origins, "peerOf" | "isForwardedByUntrusted">,
+): OpsParts["isOperator"] {
+  const isAllowed = createTrust(allow);
+  return (request) =>
+    isAllowed(origins.peerOf(request)) && !origins.isForwardedByUntrusted(request);
+}
+
+/**
+ * A probe writes to the disk, and every client may ask: its result holds for `everyMs`. While a probe runs, which takes
+ * minutes on a disk that hangs, no other begins.
+ */
+export function probeAtMostEvery(everyMs: number, probe: Readiness, logger: Logger): Readiness {
+  let result: ReturnType<Readiness> | undefined;
+  let untilMs = 0;
+  const run: Readiness = async () => {
+    untilMs = Infinity;
+    try {
+      const problems = await probe();
+      if (Object.keys(problems).length > 0) logger.warn({ problems }, "not ready");
+      return problems;
+    } finally {
+      untilMs = performance.now() + everyMs;
+    }
+  };
+  return () => {
+    if (result === undefined || performance.now() >= untilMs) result = run();
+    return result;
+  };
+}
+
+/** Routes for the operator: health, readiness and `GET /metrics` for Prometheus. */
+export function opsRoutes({ readiness, metrics, isOperator }: OpsParts): readonly PlainRoute[] {
+  const permission = { kind: "none" } as const;
+  return [
+    {
+      method: "get",
+      path: "/healthz",
+      permission,
+      handle: (ctx: Context) => {
+        ctx.body = { status: "alive" };
+      },
+    },
+    {
+      method: "get",
+      path: "/readyz",
+      permission,
+      handle: async (ctx: Context) => {
+        const problems = await readiness();
+        const ready = Object.keys(problems).length === 0;
+        const details = !ready && isOperator(ctx.req) ? { problems } : {};
+        ctx.status = ready ? 200 : 503;
+        ctx.set("Cache-Control", "no-store");
+        ctx.body = { status: ready ? "ready" : "not ready", ...details };
+      },
+    },
+    {
+      method: "get",
+      path: "/metrics",
+      permission,
+      handle: async (ctx: Context) => {
+        // As a path where there is nothing.
+        if (!isOperator(ctx.req))
+          throw new OciError("UNSUPPORTED", "there is nothing at this path", { status: 404 });
+        const { body, contentType } = await metrics();
+        ctx.set({ "Content-Type": contentType, "Cache-Control": "no-store" });
+        ctx.body = body;
+      },
+    },
+  ];
+}
+
+/** The same routes and nothing else, for the address of `metrics.listen`: every client that reaches it is an operator. */
+export function createOpsApp(parts: Omit<OpsParts, "isOperator">, logger: Logger): RequestListener {
+  const router = new Router();
+  for (const route of opsRoutes({ ...parts, isOperator: () => true }))
+    router.get(route.path, (ctx) => (route.handle as (ctx: Context) => Promise<void> | void)(ctx));
+  const app = new Koa();
+  app.use(renderFailures(logger)).use(router.routes() as unknown as Koa.Middleware);
+  app.on("error", (error) => logger.debug({ err: error }, "a connection failed"));
+  const handle = app.callback();
+  return (request, response) => {
+    response.setHeader(nosniff, "nosniff");
+    void handle(request, response);
+  };
+}

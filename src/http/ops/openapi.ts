@@ -1,0 +1,217 @@
+import { z } from "zod";
+import { digestGrammar } from "../../oci/digest.ts";
+import { nameGrammar } from "../../oci/name.ts";
+import { tagGrammar } from "../../oci/reference.ts";
+import type { HubRoute } from "../hub/route.ts";
+import type { Route } from "../route.ts";
+
+/** A JSON value, as far as this file looks at it. */
+type Json = Readonly<Record<string, unknown>>;
+
+const errorsOf: Readonly<Record<"hub" | "registry", Json>> = {
+  hub: {
+    type: "object",
+    required: ["message", "detail", "errinfo"],
+    properties: {
+      message: { type: "string" },
+      detail: { type: "string" },
+      errinfo: { type: "object" },
+      text: { type: "string" },
+      fields: {
+        type: "object",
+        additionalProperties: { type: "array", items: { type: "string" } },
+      },
+    },
+  },
+  registry: {
+    type: "object",
+    required: ["errors"],
+    properties: {
+      errors: {
+        type: "array",
+        minItems: 1,
+        items: {
+          type: "object",
+          required: ["code", "message"],
+          properties: { code: { type: "string" }, message: { type: "string" }, detail: {} },
+        },
+      },
+    },
+  },
+};
+
+const intro =
+  "What a Berth serves: the OCI distribution API, its token endpoint, and an API shaped like Docker Hub's.";
+
+/**
+ * The OpenAPI 3.1 document of the route table. What it says of the Hub-shaped routes is made of the schemas that parse
+ * their requests; those of the registry are described by the OCI distribution specification.
+ */
+export function openApiOf(routes: readonly (Route | HubRoute)[]): Json {
+  const paths: Record<string, Record<string, Json>> = {};
+  for (const route of routes) {
+    const path = route.path.replaceAll(/[:*](\w+)/g, "{$1}");
+    const item = (paths[path] ??= {});
+    const operation = isHubRoute(route) ? hubOperation(route) : registryOperation(route);
+    item[route.method] = operation;
+    if (route.method === "get") item["head"] = headOf(operation);
+  }
+  return {
+    openapi: "3.1.0",
+    info: { title: "Berth", version: "1", summary: intro, license: { name: "Apache-2.0" } },
+    paths,
+    components: {
+      schemas: { HubError: errorsOf.hub, RegistryErrors: errorsOf.registry },
+      responses: { HubError: errorOf("HubError"), RegistryErrors: errorOf("RegistryErrors") },
+      securitySchemes: {
+        session: {
+          type: "http",
+          scheme: "bearer",
+          description: "From /v2/users/login or /v2/auth/token; the word JWT does for Bearer.",
+        },
+        registry: { type: "http", scheme: "bearer", description: "From /token." },
+        password: { type: "http", scheme: "basic", description: "Or an access token." },
+      },
+    },
+  };
+}
+
+export const isHubRoute = (route: Route | HubRoute): route is HubRoute =>
+  route.permission.kind === "hub";
+
+function hubOperation(route: HubRoute): Json {
+  const { needs } = route.permission;
+  const isOpen =
+    needs.of === "nobody" || (needs.of === "repository" && needs.deed.startsWith("see"));
+  return {
+    operationId: operationId(route),
+    tags: ["hub"],
+    summary: route.summary,
+    ...(route.legacy
+      ? { description: "Access tokens of organisations do not open this path." }
+      : {}),
+    parameters: [...pathParameters(route.path), ...queryParameters(route.query)],
+    ...(route.body === undefined ? {} : { requestBody: bodyOf(route.body) }),
+    security: [...(isOpen ? [{}] : []), { session: [] }, { password: [] }],
+    responses: {
+      [route.status]: {
+        description: route.summary,
+        ...(route.answer === undefined ? {} : { content: answerContent(route.answer) }),
+      },
+      ...Object.fromEntries(
+        refusals.map((status) => [status, { $ref: "#/components/responses/HubError" }]),
+      ),
+    },
+  };
+}
+
+function registryOperation(route: Route): Json {
+  const { kind } = route.permission;
+  const { told } = route;
+  return {
+    operationId: operationId(route),
+    tags: ["registry"],
+    ...(told === undefined ? {} : { summary: told.summary }),
+    parameters: [...pathParameters(route.path, grammars), ...queryParameters(told?.query)],
+    ...(told?.form === undefined
+      ? {}
+      : { requestBody: { required: true, content: formContent(schemaOf(told.form, "input")) } }),
+    security: kind === "none" ? [{}] : kind === "browse" ? anybody : [{ registry: [] }],
+    responses: {
+      ...(told === undefined
+        ? { "2XX": { description: "As the OCI distribution specification says" } }
+        : {
+            200: {
+              description: told.summary,
+              content: answerContent(told.answer),
+            },
+          }),
+      default: {
+        description: "An error",
+        content: {
+          "application/json": { schema: { $ref: "#/components/schemas/RegistryErrors" } },
+        },
+      },
+    },
+  };
+}
+
+/** Without a token, or with one, or with a password. */
+const anybody = [{}, { registry: [] }, { password: [] }];
+
+function operationId({ method, path }: Pick<Route, "method" | "path">): string {
+  const words = path.split("/").map((part) => part.replaceAll(/\W/g, "_"));
+  return (
+    [method, ...words.filter((word) => word !== "")].join("-") + (path.endsWith("/") ? "-" : "")
+  );
+}
+
+/** What the paths of the registry have in them. */
+const grammars: Readonly<Record<string, Json>> = {
+  name: { pattern: nameGrammar.source, maxLength: 255 },
+  digest: { pattern: digestGrammar.source },
+  reference: { anyOf: [{ pattern: tagGrammar.source }, { pattern: digestGrammar.source }] },
+};
+
+function pathParameters(path: string, known: Readonly<Record<string, Json>> = {}): Json[] {
+  return [...path.matchAll(/[:*](\w+)/g)].map(([, name = ""]) => ({
+    name,
+    in: "path",
+    required: true,
+    schema: { type: "string", ...known[name] },
+  }));
+}
+
+function queryParameters(query: z.ZodObject | undefined): Json[] {
+  if (query === undefined) return [];
+  const { properties = {} } = schemaOf(query, "input") as { readonly properties?: Json };
+  return Object.entries(properties).map(([name, schema]) => ({
+    name,
+    in: "query",
+    required: false,
+    schema,
+  }));
+}
+
+function schemaOf(schema: z.ZodType, io: "input" | "output"): Json {
+  const { $schema: _, ...rest } = z.toJSONSchema(schema, { io }) as Json;
+  return rest;
+}
+
+function answerContent(answer: z.ZodType): Json {
+  const type = answer.meta()?.["contentType"];
+  return typeof type === "string"
+    ? { [type]: { schema: { type: "string" } } }
+    : jsonContent(schemaOf(answer, "output"));
+}
+
+/** A request without a body is one with `{}`. */
+const bodyOf = (body: z.ZodType): Json => ({
+  required: !body.safeParse({}).success,
+  content: jsonContent(schemaOf(body, "input")),
+});
+
+const formContent = (schema: Json): Json => ({ "application/x-www-form-urlencoded": { schema } });
+const jsonContent = (schema: Json): Json => ({ "application/json": { schema } });
+
+const errorOf = (schema: string): Json => ({
+  description: "An error",
+  content: jsonContent({ $ref: `#/components/schemas/${schema}` }),
+});
+
+const refusals = ["400", "401", "403", "404", "409", "413", "429", "503"];
+
+/** The same answers, without their bodies. */
+function headOf(operation: Json): Json {
+  const responses = Object.entries(operation["responses"] as Record<string, Json>);
+  return {
+    ...operation,
+    operationId: `head-${String(operation["operationId"])}`,
+    responses: Object.fromEntries(
+      responses.map(([status, response]) => [
+        status,
+        "content" in response ? { description: response["description"] } : response,
+      ]),
+    ),
+  };
+}

@@ -1,0 +1,190 @@
+import { randomBytes } from "node:crypto";
+import type { Context } from "koa";
+import type { Policy } from "../../auth/policy.ts";
+import { matchesIfNoneMatch } from "../../oci/conditional.ts";
+import { parseDigest, type Digest } from "../../oci/digest.ts";
+import { OciError } from "../../oci/errors.ts";
+import { OCTET_STREAM } from "../../oci/media-types.ts";
+import { parseRange, type ByteRange } from "../../oci/range.ts";
+import type { Blobs } from "../../registry/blobs.ts";
+import type { Mirrored } from "../../mirror/mirrors.ts";
+import type { AdmitMiss } from "../../mirror/repository.ts";
+import { pushedContentHeaders } from "../middleware/csrf.ts";
+import { cacheHeaders } from "./cache-status.ts";
+import { actorOf, callerOf } from "../middleware/principal.ts";
+import { whenClosed } from "../middleware/early-end.ts";
+import type { Route, Target } from "../route.ts";
+import { sendNothing, writeBytes } from "./send.ts";
+import type { MayRedirect } from "./redirect.ts";
+
+/** What is served, wherever its bytes come from. */
+interface Blob {
+  readonly digest: Digest;
+  readonly sizeBytes: number;
+  open(range: ByteRange): Promise<AsyncIterable<Uint8Array>>;
+  /** Where a client may read it from the store itself, if it may. */
+  link?(): Promise<string | undefined>;
+}
+
+/** Whoever may push has asked before a push, and relies on the answer. */
+const push = { kind: "repository", actions: ["push"] } as const;
+
+export function blobRoutes({
+  blobs,
+  policy,
+  mayRedirect,
+}: {
+  readonly blobs: Blobs;
+  readonly policy: Policy;
+  readonly mayRedirect: MayRedirect;
+}): readonly Route[] {
+  const getMirrored = async (
+    ctx: Context,
+    { mirror, place }: Mirrored,
+    admitMiss: AdmitMiss,
+  ): Promise<void> => {
+    const digest = parseDigest(ctx["params"].digest);
+    const left = new AbortController();
+    whenClosed(ctx.res, () => left.abort());
+    const blob = await (ctx.method === "HEAD"
+      ? mirror.blobs.head(place, digest, admitMiss)
+      : mirror.blobs.get(place, digest, left.signal, admitMiss));
+    const headers = blobHeaders(blob, mirror.settings.visibility === "public");
+    ctx.set({ ...headers, ...cacheHeaders(blob.status) });
+    if (matchesIfNoneMatch(ctx.get("If-None-Match") || undefined, digest))
+      return sendNothing(ctx, 304);
+    await sendRange(ctx, blob);
+  };
+
+  const get = async (
+    ctx: Context,
+    { repository, mirrored }: Target,
+    _: undefined,
+    admitMiss: AdmitMiss,
+  ): Promise<void> => {
+    if (mirrored !== undefined) return await getMirrored(ctx, mirrored, admitMiss);
+    const blob = await blobs.get(repository, parseDigest(ctx["params"].digest));
+    ctx.set(blobHeaders(blob, policy.isPublic(repository)));
+    if (
+      ctx.method === "HEAD" &&
+      policy.allows({ caller: callerOf(ctx), permission: push, repository })
+    ) {
+      await blobs.promise(repository, blob);
+    }
+    if (matchesIfNoneMatch(ctx.get("If-None-Match") || undefined, blob.digest))
+      return sendNothing(ctx, 304);
+    const open = (range: ByteRange) => blobs.open(blob, range);
+    await sendRange(ctx, { ...blob, open, link: () => blobs.link(blob) });
+  };
+
+  /**
+   * Sends the client to the store, which reads its Range itself. The permission has been checked; the URL is good for
+   * whoever has it, and so no cache may keep it.
+   */
+  const redirected = async (ctx: Context, blob: Blob): Promise<boolean> => {
+    // If-Range names our ETag, which the store does not know.
+    const ours = blob.sizeBytes === 0 || ctx.get("If-Range") !== "";
+    if (ctx.method !== "GET" || ours || !mayRedirect(ctx)) return false;
+    const link = await blob.link?.();
+    if (link === undefined) return false;
+    ctx.set({ Location: link, "Cache-Control": "no-store" });
+    ctx.remove("ETag");
+    sendNothing(ctx, 307);
+    return true;
+  };
+
+  const sendRange = async (ctx: Context, blob: Blob): Promise<void> => {
+    const etag = `"${blob.digest}"`;
+    const ifRange = ctx.get("If-Range");
+    const asked = ifRange !== "" && ifRange !== etag ? undefined : ctx.get("Range") || undefined;
+    const range = parseRange(asked, blob.sizeBytes);
+    switch (range.kind) {
+      case "unsatisfiable":
+        throw new OciError("RANGE_INVALID", `the blob has ${blob.sizeBytes} bytes`, {
+          headers: { "Content-Range": `bytes */${blob.sizeBytes}` },
+        });
+      case "full":
+        if (await redirected(ctx, blob)) return;
+        return send(ctx, blob, 200, OCTET_STREAM, [{ start: 0, end: blob.sizeBytes - 1 }]);
+      case "single":
+        if (await redirected(ctx, blob)) return;
+        ctx.set("Content-Range", contentRange(range, blob));
+        return send(ctx, blob, 206, OCTET_STREAM, [range]);
+      case "multi": {
+        const boundary = randomBytes(18).toString("base64url");
+        const heads = range.ranges.map(
+          (part) =>
+            `\r\n--${boundary}\r\nContent-Type: ${OCTET_STREAM}\r\nContent-Range: ${contentRange(part, blob)}\r\n\r\n`,
+        );
+        return send(ctx, blob, 206, `multipart/byteranges; boundary=${boundary}`, range.ranges, {
+          heads,
+          end: `\r\n--${boundary}--\r\n`,
+        });
+      }
+    }
+  };
+
+  /** RFC 9110, 14.6: with several parts, each has a head of its own. */
+  const send = async (
+    ctx: Context,
+    blob: Blob,
+    status: number,
+    type: string,
+    parts: readonly ByteRange[],
+    frame?: { readonly heads: readonly string[]; readonly end: string },
+  ): Promise<void> => {
+    const framing = frame === undefined ? 0 : frame.heads.join("").length + frame.end.length;
+    const length = parts.reduce((sum, part) => sum + part.end - part.start + 1, framing);
+    const { res } = ctx;
+    if (ctx.method === "HEAD" || length === 0) {
+      ctx.set({ "Content-Type": type, "Content-Length": String(length) });
+      ctx.status = status;
+      ctx.respond = false;
+      res.end();
+      return;
+    }
+    // Opened before the status goes out: a blob whose bytes are gone is a 404, not a cut 200.
+    let bytes = await blob.open(parts[0] ?? { start: 0, end: -1 });
+    ctx.respond = false;
+    ctx.status = status;
+    ctx.set({ "Content-Type": type, "Content-Length": String(length) });
+    for (const [index, part] of parts.entries()) {
+      if (index > 0) bytes = await blob.open(part);
+      if (frame !== undefined) res.write(frame.heads[index]);
+      await writeBytes(res, bytes);
+    }
+    res.end(frame?.end);
+  };
+
+  return [
+    {
+      method: "get",
+      path: "/v2/*name/blobs/:digest",
+      permission: { kind: "repository", actions: ["pull"] },
+      handle: get,
+    },
+    {
+      method: "delete",
+      path: "/v2/*name/blobs/:digest",
+      permission: { kind: "repository", actions: ["delete"] },
+      handle: async (ctx: Context, { repository }: Target) => {
+        await blobs.delete(actorOf(ctx), repository, parseDigest(ctx["params"].digest));
+        sendNothing(ctx, 202);
+      },
+    },
+  ];
+}
+
+function blobHeaders({ digest }: Pick<Blob, "digest">, isPublic: boolean): Record<string, string> {
+  return {
+    "Docker-Content-Digest": digest,
+    ETag: `"${digest}"`,
+    "Accept-Ranges": "bytes",
+    ...pushedContentHeaders,
+    // The bytes of a digest never change.
+    "Cache-Control": `${isPublic ? "" : "private, "}max-age=31536000`,
+  };
+}
+
+const contentRange = (range: ByteRange, blob: Blob): string =>
+  `bytes ${range.start}-${range.end}/${blob.sizeBytes}`;

@@ -1,0 +1,155 @@
+import type { Context } from "koa";
+import type { Policy } from "../../auth/policy.ts";
+import type { Tally } from "../../catalog/pull-counter-buffer.ts";
+import { matchesIfNoneMatch } from "../../oci/conditional.ts";
+import { OciError } from "../../oci/errors.ts";
+import { parseReference, parseTag, type Reference, type Tag } from "../../oci/reference.ts";
+import type { Manifests, StoredManifest } from "../../registry/manifests.ts";
+import type { Mirrored } from "../../mirror/mirrors.ts";
+import type { AdmitMiss } from "../../mirror/repository.ts";
+import { queryValues } from "../links.ts";
+import { pushedContentHeaders } from "../middleware/csrf.ts";
+import { cacheHeaders } from "./cache-status.ts";
+import { actorOf, callerOf } from "../middleware/principal.ts";
+import type { Route, Target } from "../route.ts";
+import { sendNothing } from "./send.ts";
+
+/** Whoever may push has asked before a push, and relies on the answer. */
+const push = { kind: "repository", actions: ["push"] } as const;
+
+export function manifestRoutes({
+  manifests,
+  policy,
+  tally,
+  tagsPerPush,
+}: {
+  readonly manifests: Manifests;
+  readonly policy: Policy;
+  readonly tally: Tally;
+  readonly tagsPerPush: number;
+}): readonly Route[] {
+  const getMirrored = async (
+    ctx: Context,
+    { mirror, place }: Mirrored,
+    admitMiss: AdmitMiss,
+  ): Promise<void> => {
+    const reference = referenceOf(ctx);
+    const isHead = ctx.method === "HEAD";
+    const question = { isHead, isPull: !isHead };
+    const found = await mirror.manifests.get(place, reference, question, admitMiss);
+    ctx.set({ ...manifestHeaders(found), ...cacheHeaders(found.status) });
+    if (matchesIfNoneMatch(ctx.get("If-None-Match") || undefined, found.digest))
+      return sendNothing(ctx, 304);
+    if (found.content === undefined) {
+      ctx.set("Content-Length", String(found.sizeBytes));
+      ctx.respond = false;
+      ctx.res.statusCode = 200;
+      ctx.res.end();
+      return;
+    }
+    if (!isHead) tally.pulled(place.repository, reference);
+    ctx.body = Buffer.from(found.content);
+  };
+
+  const get = async (
+    ctx: Context,
+    { repository, mirrored }: Target,
+    _: undefined,
+    admitMiss: AdmitMiss,
+  ): Promise<void> => {
+    if (mirrored !== undefined) return await getMirrored(ctx, mirrored, admitMiss);
+    const reference = referenceOf(ctx);
+    const found = await manifests.get(repository, reference);
+    ctx.set(manifestHeaders(found));
+    if (
+      ctx.method === "HEAD" &&
+      policy.allows({ caller: callerOf(ctx), permission: push, repository })
+    ) {
+      await manifests.promise(repository, found);
+    }
+    if (matchesIfNoneMatch(ctx.get("If-None-Match") || undefined, found.digest))
+      return sendNothing(ctx, 304);
+    if (ctx.method === "GET") tally.pulled(repository, reference);
+    ctx.body = Buffer.from(
+      found.content.buffer,
+      found.content.byteOffset,
+      found.content.byteLength,
+    );
+  };
+
+  const put = async (ctx: Context, { repository, asked }: Target, bytes: Buffer): Promise<void> => {
+    const reference = referenceOf(ctx);
+    const tags = reference.kind === "digest" ? tagParameters(ctx, tagsPerPush) : [];
+    const contentType = ctx.get("Content-Type") || undefined;
+    const pushed = await manifests.put({
+      actor: actorOf(ctx),
+      repository,
+      reference,
+      tags,
+      contentType,
+      bytes,
+    });
+    tally.pushed(repository, pushed.tags);
+    ctx.set({
+      Location: `/v2/${asked}/manifests/${pushed.digest}`,
+      "Docker-Content-Digest": pushed.digest,
+    });
+    if (pushed.subject !== undefined) ctx.set("OCI-Subject", pushed.subject);
+    if (tags.length > 0) ctx.set("OCI-Tag", [...tags]);
+    sendNothing(ctx, 201);
+  };
+
+  return [
+    {
+      method: "get",
+      path: "/v2/*name/manifests/:reference",
+      permission: { kind: "repository", actions: ["pull"] },
+      handle: get,
+    },
+    {
+      method: "put",
+      path: "/v2/*name/manifests/:reference",
+      permission: { kind: "repository", actions: ["pull", "push"] },
+      body: "manifest",
+      handle: put,
+    },
+    {
+      method: "delete",
+      path: "/v2/*name/manifests/:reference",
+      permission: { kind: "repository", actions: ["delete"] },
+      handle: async (ctx: Context, { repository }: Target) => {
+        await manifests.delete(actorOf(ctx), repository, referenceOf(ctx));
+        sendNothing(ctx, 202);
+      },
+    },
+  ];
+}
+
+/** What every 200 and 304 of a manifest says. */
+export function manifestHeaders(
+  found: Pick<StoredManifest, "digest" | "mediaType">,
+): Record<string, string> {
+  return {
+    "Docker-Content-Digest": found.digest,
+    ETag: `"${found.digest}"`,
+    // A tag may point elsewhere a moment later.
+    "Cache-Control": "no-cache",
+    // The stored type to the letter, whatever Accept says: a stored manifest is never converted nor hidden.
+    "Content-Type": found.mediaType,
+    ...pushedContentHeaders,
+  };
+}
+
+const referenceOf = (ctx: Context): Reference => parseReference(ctx["params"].reference);
+
+/** Tags that a push by digest sets too. Throws TAG_INVALID, and 414 where they are too many. */
+function tagParameters(ctx: Context, limit: number): readonly Tag[] {
+  const tags = [...new Set(queryValues(ctx, "tag").map(parseTag))];
+  if (tags.length > limit) {
+    throw new OciError("TAG_INVALID", `at most ${limit} tags can be set at once`, {
+      status: 414,
+      detail: { limit },
+    });
+  }
+  return tags;
+}

@@ -1,0 +1,169 @@
+import type { Context } from "koa";
+import type { Policy } from "../../auth/policy.ts";
+import { isEmptyDigest, parseDigest, parseDigestAlgorithm, type Digest } from "../../oci/digest.ts";
+import { OciError } from "../../oci/errors.ts";
+import { parseRepositoryName, type RepositoryName } from "../../oci/name.ts";
+import { parseChunkRange } from "../../oci/range.ts";
+import type { Blobs } from "../../registry/blobs.ts";
+import { UploadRangeError, type Chunk } from "../../registry/uploads/chunk.ts";
+import type { Claim } from "../../registry/uploads/session.ts";
+import type { Uploads } from "../../registry/uploads/uploads.ts";
+import type { StreamBody } from "../middleware/body.ts";
+import { actorOf, callerOf } from "../middleware/principal.ts";
+import { queryValue, queryValues } from "../links.ts";
+import type { Route, Target } from "../route.ts";
+import { sendNothing } from "./send.ts";
+
+/** Ids are ours; what does not look like one was never given out, and the database need not be asked. */
+const idGrammar = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+
+export function uploadRoutes({
+  uploads,
+  blobs,
+  policy,
+}: {
+  readonly uploads: Uploads;
+  readonly blobs: Blobs;
+  readonly policy: Policy;
+}): readonly Route[] {
+  const start = async (ctx: Context, target: Target, body: StreamBody): Promise<void> => {
+    const { repository, asked } = target;
+    const actor = actorOf(ctx);
+    const mounted = queryValue(ctx, "mount");
+    if (mounted !== undefined) {
+      const digest = parseDigest(mounted);
+      const from = mountSource(ctx);
+      const mayRead = (source: RepositoryName) => policy.mayRead(callerOf(ctx), source);
+      if (from !== "unusable" && (await blobs.mount({ actor, repository, digest, from, mayRead })))
+        return created(ctx, asked, digest);
+    }
+    const whole = queryValue(ctx, "digest");
+    if (mounted === undefined && whole !== undefined) {
+      const digest = parseDigest(whole);
+      const chunk = lastChunkOf(ctx, body);
+      // Sloppy clients ask for a session with the digest they will close it with, and send nothing yet.
+      if (chunk.lengthBytes !== 0 || isEmptyDigest(digest)) {
+        await uploads.pushWhole(actor, repository, digest, chunk);
+        return created(ctx, asked, digest);
+      }
+    }
+    const algorithm = queryValue(ctx, "digest-algorithm");
+    const id = await uploads.start(
+      actor,
+      repository,
+      algorithm === undefined ? undefined : parseDigestAlgorithm(algorithm),
+    );
+    ctx.set(placeOf(asked, id, 0));
+    sendNothing(ctx, 202);
+  };
+
+  const append = async (ctx: Context, target: Target, body: StreamBody): Promise<void> => {
+    const { repository, asked } = target;
+    const claim = claimOf(ctx, repository);
+    const work = () => uploads.append(claim, chunkOf(ctx, body));
+    ctx.set(placeOf(asked, claim.id, await withRange(asked, claim.id, work)));
+    sendNothing(ctx, 202);
+  };
+
+  const finish = async (ctx: Context, target: Target, body: StreamBody): Promise<void> => {
+    const { repository, asked } = target;
+    const claim = claimOf(ctx, repository);
+    const digest = closingDigest(ctx);
+    const chunk = lastChunkOf(ctx, body);
+    const last = chunk.lengthBytes === 0 && chunk.range === undefined ? undefined : chunk;
+    await withRange(asked, claim.id, () => uploads.finish(claim, digest, last));
+    created(ctx, asked, digest);
+  };
+
+  const status = async (ctx: Context, { repository, asked }: Target): Promise<void> => {
+    const claim = claimOf(ctx, repository);
+    ctx.set(placeOf(asked, claim.id, await uploads.status(claim)));
+    sendNothing(ctx, 204);
+  };
+
+  const cancel = async (ctx: Context, { repository }: Target): Promise<void> => {
+    await uploads.cancel(claimOf(ctx, repository));
+    sendNothing(ctx, 204);
+  };
+
+  const push = { kind: "repository", actions: ["pull", "push"] } as const;
+  const end = { kind: "repository", actions: ["push"], scope: push.actions } as const;
+  const body = "stream";
+  const session = "/v2/*name/blobs/uploads/:id";
+  return [
+    { method: "post", path: "/v2/*name/blobs/uploads", permission: push, body, handle: start },
+    { method: "post", path: "/v2/*name/blobs/uploads/", permission: push, body, handle: start },
+    { ...{ method: "patch", path: session, permission: push }, body, handle: append },
+    { ...{ method: "put", path: session, permission: push }, body, handle: finish },
+    { method: "get", path: session, permission: push, handle: status },
+    { method: "delete", path: session, permission: end, handle: cancel },
+  ];
+}
+
+/** `from` of a mount; a name that is none can't be mounted from, which is no reason to refuse the upload. */
+function mountSource(ctx: Context): RepositoryName | undefined | "unusable" {
+  const from = queryValue(ctx, "from");
+  if (from === undefined) return undefined;
+  try {
+    return parseRepositoryName(from);
+  } catch {
+    return "unusable";
+  }
+}
+
+function claimOf(ctx: Context, repository: RepositoryName): Claim {
+  const id: string = ctx["params"].id;
+  if (!idGrammar.test(id)) throw new OciError("BLOB_UPLOAD_UNKNOWN");
+  return { actor: actorOf(ctx), repository, id };
+}
+
+function closingDigest(ctx: Context): Digest {
+  const [first, ...others] = queryValues(ctx, "digest");
+  if (first === undefined)
+    throw new OciError(
+      "DIGEST_INVALID",
+      "the closing request must name the digest: ?digest=sha256:…",
+    );
+  if (others.some((other) => other !== first))
+    throw new OciError("DIGEST_INVALID", "the request names several digests");
+  return parseDigest(first);
+}
+
+function chunkOf(ctx: Context, { source, lengthBytes }: StreamBody): Chunk {
+  return {
+    ...{ source, lengthBytes },
+    range: parseChunkRange(ctx.get("Content-Range") || undefined),
+  };
+}
+
+/** The chunk that closes an upload. */
+const lastChunkOf = (ctx: Context, body: StreamBody): Chunk => ({
+  ...chunkOf(ctx, body),
+  demandAtEnd: () => body.demandToken(),
+});
+
+/** A chunk in the wrong place is told where to go on: clients resume straight from the headers of the 416. */
+async function withRange<T>(asked: string, id: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (!(error instanceof UploadRangeError)) throw error;
+    const headers = placeOf(asked, id, error.offset);
+    throw new OciError(error.code, error.message, { detail: error.detail, headers, cause: error });
+  }
+}
+
+/** Where the session goes on. `0-0` stands for nothing yet, as it always has in registries. */
+function placeOf(asked: string, id: string, offset: number): Record<string, string> {
+  return {
+    // A parameter, so that clients that append `&digest=…` work as well as those that edit the URL.
+    Location: `/v2/${asked}/blobs/uploads/${id}?_state=open`,
+    Range: `0-${Math.max(0, offset - 1)}`,
+    "Docker-Upload-UUID": id,
+  };
+}
+
+function created(ctx: Context, asked: string, digest: Digest): void {
+  ctx.set({ Location: `/v2/${asked}/blobs/${digest}`, "Docker-Content-Digest": digest });
+  sendNothing(ctx, 201);
+}

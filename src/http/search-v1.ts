@@ -1,0 +1,116 @@
+import type { Context } from "koa";
+import { z } from "zod";
+import type { Viewer } from "../auth/visibility.ts";
+import type { Policy } from "../auth/policy.ts";
+import type { Search } from "../catalog/search.ts";
+import { OciError } from "../oci/errors.ts";
+import { callerOf } from "./middleware/principal.ts";
+import type { KeptAnswers } from "./middleware/response-cache.ts";
+import { parseQuery } from "./hub/requests.ts";
+import type { Route } from "./route.ts";
+
+const wholeNumber = (byDefault: number, atMost: number) =>
+  z
+    .string()
+    .regex(/^\d{0,9}$/, "is a whole number")
+    .default("")
+    .transform((text) => Math.min(Math.max(text === "" ? byDefault : Number(text), 1), atMost));
+
+const searchQuery = z.object({
+  q: z.string().default(""),
+  n: wholeNumber(25, 100),
+  page: wholeNumber(1, 1_000_000),
+});
+
+const searchAnswer = z.object({
+  query: z.string(),
+  num_results: z.int(),
+  num_pages: z.int(),
+  page: z.int(),
+  page_size: z.int(),
+  results: z.array(
+    z.object({
+      name: z.string().describe("As it is pulled: alpine for library/alpine."),
+      description: z.string(),
+      star_count: z.int(),
+      pull_count: z.int(),
+      is_official: z.boolean(),
+      is_automated: z.boolean(),
+      is_trusted: z.boolean(),
+    }),
+  ),
+});
+
+/**
+ * The index protocol of Docker's first registry, which `docker search` and `podman search` still speak.
+ *
+ * podman asks without any credentials and takes every 200 for the last word, an empty one too; on anything else it reads
+ * the catalog, with credentials. docker shows its credentials unasked, and anything but 200 as an error.
+ */
+export function searchV1Routes({
+  search,
+  policy,
+  kept,
+}: {
+  readonly search: Search;
+  readonly policy: Policy;
+  readonly kept: KeptAnswers;
+}): readonly Route[] {
+  const isDocker = (ctx: Context): boolean => ctx.get("X-Docker-Token") !== "";
+  const find = async (ctx: Context, viewer: Viewer): Promise<z.input<typeof searchAnswer>> => {
+    const { q: text, n: limit, page } = parseQuery(searchQuery, ctx.query);
+    if (viewer.kind === "public" && !(await search.hasContent(viewer)))
+      throw new OciError("UNAUTHORIZED", "nothing here is public: log in");
+    const { results, total } =
+      text.trim() === ""
+        ? { results: [], total: 0 }
+        : await search.find({ viewer, text, offset: (page - 1) * limit, limit });
+    if (viewer.kind === "public" && total === 0 && text.trim() !== "" && !isDocker(ctx))
+      throw new OciError("NAME_UNKNOWN", "nothing public matches");
+    return {
+      query: text,
+      num_results: total,
+      num_pages: Math.ceil(total / limit),
+      page,
+      page_size: limit,
+      results: results.map((result) => ({
+        name: result.shortName,
+        description: result.description,
+        star_count: result.stars,
+        pull_count: result.pulls,
+        is_official: result.isOfficial,
+        is_automated: false,
+        is_trusted: false,
+      })),
+    };
+  };
+
+  return [
+    {
+      method: "get",
+      path: "/v1/_ping",
+      permission: { kind: "none" },
+      told: {
+        summary: "Whether this registry answers searches itself",
+        answer: z.object({ standalone: z.boolean() }),
+      },
+      handle: (ctx: Context) => {
+        ctx.set("X-Docker-Registry-Standalone", "true");
+        ctx.body = { standalone: true };
+      },
+    },
+    {
+      method: "get",
+      path: "/v1/search",
+      permission: { kind: "browse" },
+      told: { summary: "docker search", query: searchQuery, answer: searchAnswer },
+      handle: async (ctx: Context) => {
+        const viewer = policy.viewerFor(callerOf(ctx));
+        const key = ["v1", viewer, isDocker(ctx), ctx.search];
+        const body = await kept.of(JSON.stringify(key), () => find(ctx, viewer));
+        ctx.type = "json";
+        ctx.body = body;
+      },
+    },
+  ];
+}

@@ -1,0 +1,151 @@
+import type { Context } from "koa";
+import { z } from "zod";
+import type { Authenticator } from "../../auth/authenticate.ts";
+import type { Bearer } from "../../auth/tokens/bearer.ts";
+import type { Grant, Grants } from "../../auth/tokens/grants.ts";
+import type { Identity } from "../../auth/principal.ts";
+import {
+  formatScope,
+  parseScopes,
+  TooManyScopesError,
+  type Scope,
+} from "../../auth/tokens/scope.ts";
+import { readAuthorization } from "../middleware/authorization.ts";
+import { queryValues } from "../links.ts";
+import type { Origins } from "../middleware/client-info.ts";
+import type { Route } from "../route.ts";
+import { badRequest, invalidGrant, wrongCredentials } from "./errors.ts";
+import { lookUp } from "../middleware/unavailable.ts";
+
+export interface TokenParts {
+  readonly authenticator: Authenticator;
+  readonly grants: Grants;
+  readonly bearer: Bearer;
+  readonly origins: Origins;
+  readonly service: string;
+}
+
+const given = z.string({ error: "is missing" }).min(1, "is missing");
+const tokenForm = z.object({
+  service: given,
+  client_id: given,
+  grant_type: given.describe("password"),
+  username: z.string().optional(),
+  password: z.string().optional(),
+  scope: z.string().optional().describe("May come several times."),
+});
+const credentials = z.object({ username: given, password: given });
+const tokenQuery = z.object({
+  service: z.string().optional(),
+  scope: z.string().optional().describe("May come several times."),
+});
+const tokenAnswer = z.object({
+  token: z.string(),
+  access_token: z.string(),
+  expires_in: z.int(),
+  issued_at: z.iso.datetime(),
+  token_type: z.string().optional(),
+  scope: z.string().optional(),
+});
+
+/** The token endpoint: who you are, and what of that you want to do, for a token that says so for five minutes. */
+export function tokenRoutes(parts: TokenParts): readonly Route[] {
+  const { authenticator, grants, bearer, origins, service } = parts;
+
+  const identify = async (ctx: Context, name: string, secret: string): Promise<Identity> => {
+    const from = { peer: origins.peerOf(ctx.req), agent: ctx.get("User-Agent") };
+    const identity = await lookUp(() => authenticator.authenticate({ name, secret }, from));
+    if (identity === undefined) throw wrongCredentials();
+    return identity;
+  };
+
+  /** Nobody who shows something wrong gets a token for nobody: the failure of a login depends on it. */
+  const identifyByHeader = async (ctx: Context): Promise<Identity> => {
+    const authorization = readAuthorization(ctx.get("Authorization"));
+    if (authorization.kind === "none") return { kind: "anonymous" };
+    if (authorization.kind !== "basic") throw wrongCredentials();
+    return identify(ctx, authorization.name, authorization.secret);
+  };
+
+  const answer = async (ctx: Context, identity: Identity, scopes: readonly Scope[]) => {
+    const grant = await lookUp(() => grants.grant(identity, scopes));
+    const { token, expiresInSeconds, issuedAtMs } = await bearer.sign(identity, grant);
+    ctx.body = {
+      token,
+      access_token: token,
+      expires_in: expiresInSeconds,
+      issued_at: new Date(issuedAtMs).toISOString().replace(/\.\d+Z$/, "Z"),
+      ...(ctx.method === "POST" ? { token_type: "bearer", scope: scopeText(grant) } : {}),
+    };
+  };
+
+  const get = async (ctx: Context): Promise<void> => {
+    demandService(queryValues(ctx, "service"), service);
+    // Parsed first, so that a request that can't be answered costs no work on its password.
+    const scopes = scopesOf(queryValues(ctx, "scope"));
+    await answer(ctx, await identifyByHeader(ctx), scopes);
+  };
+
+  const post = async (ctx: Context, form: URLSearchParams): Promise<void> => {
+    const fields = demanded(tokenForm, form);
+    demandService([fields.service], service);
+    const scopes = scopesOf(form.getAll("scope"));
+    switch (fields.grant_type) {
+      case "password": {
+        const { username, password } = demanded(credentials, form);
+        return answer(ctx, await identify(ctx, username, password), scopes);
+      }
+      case "refresh_token":
+        // None was ever given out: with one, docker would forget the password that it can always come back with.
+        throw invalidGrant("there are no refresh tokens here: log in again");
+      default:
+        throw badRequest("unsupported_grant_type", "grant_type is password");
+    }
+  };
+
+  const uncached = (ctx: Context): Context => {
+    ctx.set("Cache-Control", "no-store");
+    return ctx;
+  };
+  const permission = { kind: "none" } as const;
+  return [
+    {
+      ...{
+        method: "get",
+        path: "/token",
+        permission,
+        handle: (ctx: Context) => get(uncached(ctx)),
+      },
+      told: { summary: "A token for the registry", query: tokenQuery, answer: tokenAnswer },
+    },
+    {
+      ...{ method: "post", path: "/token", permission },
+      body: "form",
+      handle: (ctx: Context, form: URLSearchParams) => post(uncached(ctx), form),
+      told: { summary: "A token for the registry", form: tokenForm, answer: tokenAnswer },
+    },
+  ];
+}
+
+function demandService(given: readonly string[], service: string): void {
+  if (given.some((name) => name !== "" && name !== service))
+    throw badRequest("invalid_request", `this is the token service of ${service}`);
+}
+
+function scopesOf(parameters: readonly string[]): readonly Scope[] {
+  try {
+    return parseScopes(parameters);
+  } catch (error) {
+    if (error instanceof TooManyScopesError) throw badRequest("invalid_scope", error.message);
+    throw error;
+  }
+}
+
+const scopeText = (grant: Grant): string => grant.entries.map(formatScope).join(" ");
+
+function demanded<S extends z.ZodObject>(schema: S, form: URLSearchParams): z.output<S> {
+  const parsed = schema.safeParse(Object.fromEntries(form));
+  if (parsed.success) return parsed.data;
+  const [issue] = parsed.error.issues;
+  throw badRequest("invalid_request", `the field ${issue?.path.join(".")} ${issue?.message}`);
+}

@@ -1,0 +1,18 @@
+import type { Context } from "koa";
+import type { Keys } from "../../auth/signing-keys/keys.ts";
+import type { Route } from "../route.ts";
+
+/** The public keys, for whoever else verifies our tokens: a JWK set (RFC 7517) as `distribution` takes it. */
+export function jwksRoutes({ keys }: { readonly keys: Pick<Keys, "published"> }): readonly Route[] {
+  return [
+    {
+      method: "get",
+      path: "/.well-known/jwks.json",
+      permission: { kind: "none" },
+      handle: async (ctx: Context) => {
+        ctx.set("Cache-Control", "public, max-age=60");
+        ctx.body = { keys: await keys.published() };
+      },
+    },
+  ];
+}

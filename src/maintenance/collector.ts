@@ -1,0 +1,158 @@
+import type { BlobStore } from "../../storage/blob-store.ts";
+import type { CollectedManifest, RetiredBlob } from "../database/maintenance/collection.ts";
+import type { Metadata } from "../database/database.ts";
+import type { Digest } from "../oci/digest.ts";
+import type { RepositoryName } from "../oci/name.ts";
+import type { Clock, Keeper } from "../registry/leases.ts";
+import { findOrphans } from "./orphans.ts";
+
+/** One thing the collector did. Between two of them anything else may happen; that is what the steps are for. */
+export type CollectionStep =
+  | { readonly kind: "manifest"; readonly repository: RepositoryName; readonly digest: Digest }
+  | { readonly kind: "link"; readonly repository: RepositoryName; readonly digest: Digest }
+  | { readonly kind: "repository"; readonly repository: RepositoryName }
+  | { readonly kind: "bytes"; readonly digest: Digest; readonly sizeBytes: number }
+  | { readonly kind: "orphan"; readonly key: string; readonly sizeBytes: number }
+  | { readonly kind: "failed"; readonly digest: Digest; readonly error: unknown }
+  /** What is deleted later, after `gc.deleteDelay`; the last step. */
+  | { readonly kind: "waiting"; readonly blobs: number; readonly bytes: number }
+  /** Nothing was taken; a place to pause all the same. */
+  | { readonly kind: "looked" };
+
+export interface CollectorParts {
+  readonly store: Pick<BlobStore, "delete" | "list">;
+  readonly metadata: Pick<Metadata, "collection" | "upkeep" | "run">;
+  readonly keeper: Keeper;
+  /** Whether manifests without a tag are taken at all. */
+  readonly untagged: "keep" | "after";
+  readonly clock: Clock;
+  readonly graceMs: number;
+  /** Whether the whole store is walked for files that no row names. */
+  readonly orphans: boolean;
+}
+
+/** Reviews in one transaction: short enough that a push in between does not notice. */
+const reviewsAtOnce = 50;
+const deletesAtOnce = 100;
+
+/**
+ * Frees what nothing needs any more, while people push. Safe without locks because a key is never used twice: whoever
+ * pushes a digest again gets a new row and new bytes, and a delete that comes late hits only the old ones.
+ *
+ * 1. Manifests that are due and that no tag, index, subject or lease keeps.
+ * 2. Links of blobs that are due and that no manifest of their repository names. A blob without a link becomes
+ *    `deleting`, which nobody sees; that is committed.
+ * 3. Repositories that a push created longer than the grace time ago, that have no manifest, and whose blobs and uploads
+ *    are gone.
+ * 4. The bytes of such blobs, once their rows have been `deleting` for `gc.deleteDelay`, since another process may be
+ *    sending them; then their rows. A crash in between leaves a row that the next run finishes.
+ * 5. Files that no row has named for longer than the grace time.
+ */
+export async function* collect(parts: CollectorParts): AsyncGenerator<CollectionStep> {
+  const { metadata, keeper, untagged } = parts;
+  // What is due is what was due at the beginning: what this run uncovers waits for its own grace.
+  const { nowMs: begunAtMs } = keeper.change();
+  const dueNow = () => {
+    const { nowMs, reviewAtMs } = keeper.change();
+    // If the clock has been set back meanwhile, leases that were written since are the ones that count.
+    return {
+      nowMs: Math.min(begunAtMs, nowMs),
+      retiredAtMs: nowMs,
+      reviewAtMs,
+      limit: reviewsAtOnce,
+    };
+  };
+  if (untagged === "after") {
+    yield* review(async () => {
+      const input = dueNow();
+      const { reviewed, collected } = await metadata.run("reviewManifests", input);
+      return { reviewed, steps: collected.map(manifestStep) };
+    });
+  }
+  yield* review(async () => {
+    const input = dueNow();
+    const { reviewed, collected } = await metadata.run("reviewBlobs", input);
+    return { reviewed, steps: collected.map((link) => ({ kind: "link" as const, ...link })) };
+  });
+  yield* removeRepositories(parts, begunAtMs - parts.graceMs);
+  yield* removeRetired(parts);
+  if (parts.orphans) yield* removeOrphans(parts);
+  const waiting = await metadata.collection.waiting();
+  if (waiting.blobs > 0) yield { kind: "waiting", ...waiting };
+}
+
+async function* removeRepositories(
+  { metadata, clock }: Pick<CollectorParts, "metadata" | "clock">,
+  createdBeforeMs: number,
+): AsyncGenerator<CollectionStep> {
+  let afterId = 0;
+  for (;;) {
+    const page = { nowMs: clock(), createdBeforeMs, afterId, limit: reviewsAtOnce };
+    const { lastId, removed } = await metadata.run("reviewRepositories", page);
+    for (const repository of removed) yield { kind: "repository", repository };
+    if (lastId === undefined) return;
+    afterId = lastId;
+    yield { kind: "looked" };
+  }
+}
+
+async function* removeOrphans(parts: CollectorParts): AsyncGenerator<CollectionStep> {
+  for await (const { key, sizeBytes } of findOrphans(parts)) {
+    yield { kind: "looked" };
+    await parts.store.delete(key);
+    yield { kind: "orphan", key, sizeBytes };
+  }
+}
+
+const manifestStep = (manifest: CollectedManifest): CollectionStep => ({
+  kind: "manifest",
+  ...manifest,
+});
+
+async function* review(
+  once: () => Promise<{ readonly reviewed: number; readonly steps: readonly CollectionStep[] }>,
+): AsyncGenerator<CollectionStep> {
+  for (;;) {
+    const { reviewed, steps } = await once();
+    yield* steps;
+    if (reviewed === 0) return;
+    yield { kind: "looked" };
+  }
+}
+
+interface Removal {
+  readonly keeper: Pick<Keeper, "retiredBeforeMs">;
+  readonly store: Pick<BlobStore, "delete">;
+  readonly metadata: Pick<Metadata, "collection" | "run">;
+  /** Ids of the blobs that may go; missing: all of them. */
+  readonly only?: ReadonlySet<number>;
+}
+
+/** Deletes the bytes of retired blobs that are due. A delete that fails is left for the next run, and stops nobody else's. */
+export async function* removeRetired(parts: Removal): AsyncGenerator<CollectionStep> {
+  const beforeMs = parts.keeper.retiredBeforeMs();
+  let after = 0;
+  for (;;) {
+    const page = { after, limit: deletesAtOnce, beforeMs };
+    const retired = await parts.metadata.collection.retired(page);
+    for (const blob of retired) {
+      after = blob.id;
+      yield { kind: "looked" };
+      if (parts.only?.has(blob.id) !== false) yield await remove(parts, blob);
+    }
+    if (retired.length < deletesAtOnce) return;
+  }
+}
+
+async function remove(
+  { store, metadata }: Removal,
+  { id, digest, sizeBytes, storageKey }: RetiredBlob,
+): Promise<CollectionStep> {
+  try {
+    await store.delete(storageKey);
+    await metadata.run("dropBlob", { id });
+    return { kind: "bytes", digest, sizeBytes };
+  } catch (error) {
+    return { kind: "failed", digest, error };
+  }
+}

@@ -1,0 +1,190 @@
+import type { BlobStore } from "../../storage/blob-store.ts";
+import type { Metadata } from "../database/database.ts";
+import { restoreMissing } from "../registry/missing-blobs.ts";
+import { createKeeper, type Clock, type KeepingTimes } from "../registry/leases.ts";
+import { expireUploads, sweepUploads } from "../registry/uploads/expire.ts";
+import type { Uploads } from "../registry/uploads/uploads.ts";
+import { startBackground, type Background } from "./background.ts";
+import { collect, removeRetired, type CollectionStep } from "./collector.ts";
+import { matchInstance, recover } from "./recovery.ts";
+import { scrub } from "./scrub.ts";
+import { tallied } from "./collection-stats.ts";
+
+/** Where the upkeep says what it did; a logger fits. */
+export interface Report {
+  info(facts: object, message: string): void;
+  warn(facts: object, message: string): void;
+  error(facts: object, message: string): void;
+}
+
+export interface UpkeepParts {
+  readonly store: BlobStore;
+  readonly metadata: Metadata;
+  readonly clock: Clock;
+  readonly uploads: Uploads;
+  readonly report: Report;
+  readonly keeping: KeepingTimes;
+  /** Milliseconds between two collections (0: none), and steps a second. */
+  readonly gc: {
+    readonly untagged: "keep" | "after";
+    readonly every: number;
+    readonly rate: number;
+  };
+  /** Milliseconds between two readings of everything (0: none), and bytes a second. */
+  readonly scrub: { readonly every: number; readonly rate: number };
+  readonly uploadIdleMs: number;
+}
+
+const hourMs = 3_600_000;
+const dayMs = 24 * hourMs;
+
+/**
+ * What a serving process does besides answering. Resolves when the start is over: the store is the right one, what a
+ * crash left is tidied, lost blobs are out of sight. From then on it collects and scrubs in the background.
+ */
+export async function startUpkeep(parts: UpkeepParts): Promise<{ close(): Promise<void> }> {
+  const { store, metadata, clock, report } = parts;
+  await matchInstance(parts);
+  const recovery = await recover(parts);
+  if (recovery !== undefined)
+    report.warn(recovery, "the last process was cut off; its blobs were inspected");
+  await tidyUploads(parts);
+  const keeper = createKeeper(clock, parts.keeping);
+  const removals = () => reported(removeRetired({ store, metadata, keeper }), report);
+  for await (const _ of removals());
+
+  const restoring = startRestoring(parts);
+  const collecting = startCollecting(parts);
+  const removing = startRemoving(parts, removals);
+  const scrubbing = startScrubbing(parts);
+  const hourly = setInterval(() => {
+    void tidyUploads(parts);
+    // Whatever is older than this was flushed before its row was written, and nothing has failed since.
+    const checkpoint = { checkpointedAtMs: clock() - hourMs, cleanStop: false };
+    metadata.run("checkpoint", checkpoint).catch((error: unknown) => {
+      report.error({ err: error }, "no checkpoint could be written");
+    });
+  }, hourMs).unref();
+
+  return {
+    close: async () => {
+      clearInterval(hourly);
+      await Promise.all([restoring.stop(), collecting.stop(), removing.stop(), scrubbing.stop()]);
+      await metadata
+        .run("checkpoint", { checkpointedAtMs: clock(), cleanStop: true })
+        .catch((error: unknown) => report.error({ err: error }, "the end could not be recorded"));
+    },
+  };
+}
+
+/** Shows missing blobs again whose bytes are back, beside the requests of clients. */
+function startRestoring({ store, metadata, report }: UpkeepParts): Background {
+  let isEnding = false;
+  const pace = async (): Promise<void> => {
+    if (isEnding) throw new Error("the server ends");
+  };
+  const run = async (): Promise<void> => {
+    try {
+      for await (const _ of restoreMissing({ store, metadata, report, pace })) if (isEnding) return;
+    } catch (error) {
+      report.error({ err: error }, "missing blobs could not be looked for");
+    }
+  };
+  const running = run();
+  return {
+    stop: async () => {
+      isEnding = true;
+      await running;
+    },
+  };
+}
+
+/** Deletes the bytes of what a collection has retired when they are due, which is between two collections. */
+function startRemoving(
+  { clock, keeping: { deleteDelayMs }, report, gc }: UpkeepParts,
+  steps: () => AsyncIterable<unknown>,
+): Background {
+  return startBackground({
+    everyMs: gc.every === 0 ? 0 : Math.max(1_000, deleteDelayMs),
+    leaseMs: deleteDelayMs,
+    stepsPerSecond: gc.rate,
+    clock,
+    steps,
+    onError: (error) =>
+      report.error({ err: error }, "bytes could not be deleted; the next run does it"),
+  });
+}
+
+async function* reported(
+  steps: AsyncIterable<CollectionStep>,
+  report: Report,
+): AsyncGenerator<CollectionStep> {
+  for await (const step of steps) {
+    if (step.kind === "failed") report.error({ err: step.error }, "a blob could not be removed");
+    yield step;
+  }
+}
+
+function startCollecting({ store, metadata, clock, report, keeping, gc }: UpkeepParts) {
+  const keeper = createKeeper(clock, keeping);
+  const { untagged } = gc;
+  let walkedAtMs = 0;
+  return startBackground({
+    everyMs: gc.every,
+    leaseMs: keeping.leaseMs,
+    stepsPerSecond: gc.rate,
+    clock,
+    steps: () => {
+      // The walk costs a look at every file, the rest only what is due.
+      const orphans = performance.now() - walkedAtMs > dayMs;
+      if (orphans) walkedAtMs = performance.now();
+      const parts = { store, metadata, clock, keeper, untagged, orphans, graceMs: keeping.graceMs };
+      return tallied(collect(parts), (freed) => {
+        if (Object.values(freed).some((count) => count > 0)) report.info(freed, "collected");
+      });
+    },
+    onError: (error) => report.error({ err: error }, "a collection failed; the next one goes on"),
+  });
+}
+
+function startScrubbing({ store, metadata, clock, report, scrub: { every, rate } }: UpkeepParts) {
+  const steps = async function* (): AsyncGenerator<void> {
+    for await (const { blob, state, error } of scrub({
+      store,
+      metadata,
+      clock,
+      report,
+      bytesPerSecond: rate,
+    })) {
+      const { digest } = blob;
+      if (state === "unreadable") report.error({ err: error, digest }, "a blob could not be read");
+      yield;
+    }
+  };
+  return startBackground({
+    everyMs: every,
+    leaseMs: Math.min(60_000, every),
+    stepsPerSecond: 1_000,
+    clock,
+    steps,
+    onError: (error) => report.error({ err: error }, "scrubbing failed; it starts again later"),
+  });
+}
+
+async function tidyUploads({
+  store,
+  metadata,
+  uploads,
+  clock,
+  uploadIdleMs,
+  report,
+}: UpkeepParts): Promise<void> {
+  try {
+    const expired = await expireUploads({ metadata, uploads }, clock() - uploadIdleMs);
+    if (expired > 0) report.info({ expired }, "uploads that nobody went on with have expired");
+    const swept = await sweepUploads({ store, metadata });
+    if (swept > 0) report.info({ swept }, "bytes that belonged to no upload any more are gone");
+  } catch (error) {
+    report.error({ err: error }, "uploads could not be expired");
+  }
+}

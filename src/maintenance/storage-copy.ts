@@ -1,0 +1,97 @@
+import type { BlobStore, ByteSource } from "../../storage/blob-store.ts";
+import type { Metadata } from "../database/database.ts";
+import type { StoredBlob } from "../database/maintenance/checks.ts";
+import { algorithmOf, createDigester, type Digest } from "../oci/digest.ts";
+import { MismatchError, retiredMark } from "./recovery.ts";
+
+export interface Copied {
+  readonly blob: StoredBlob;
+  /** `there`: by an earlier run. `gone`: removed while this one ran. `failed`: nothing of it was kept. */
+  readonly state: "copied" | "there" | "gone" | "failed";
+  readonly error?: unknown;
+}
+
+const atOnce = 4;
+const rowsAtOnce = 256;
+
+/**
+ * Copies every blob to another store, under the key that its row names, so that the rows hold for both: whoever starts
+ * on the other store then finds everything. Each blob's digest is computed on the way; wrong bytes are not kept there.
+ * What is there in the right size is not copied again, so that a run goes on where the last one stopped, and a last one
+ * after the server has stopped is short. Throws {@link MismatchError} if the other store belongs to another database.
+ */
+export async function* copyBlobs(parts: {
+  readonly from: Pick<BlobStore, "stat" | "open">;
+  readonly to: BlobStore;
+  readonly metadata: Pick<Metadata, "instance" | "upkeep">;
+}): AsyncGenerator<Copied> {
+  const { to, metadata } = parts;
+  await claimFor(parts);
+  let after = 0;
+  for (;;) {
+    const rows = await metadata.upkeep.blobs({ after, limit: rowsAtOnce });
+    for (let start = 0; start < rows.length; start += atOnce) {
+      const batch = rows.slice(start, start + atOnce);
+      yield* await Promise.all(batch.map((blob) => copy(parts.from, to, blob)));
+    }
+    const last = rows.at(-1);
+    if (last === undefined) return;
+    after = last.id;
+  }
+}
+
+/**
+ * Marks the store that was copied from as moved away, so that no server starts on it by mistake: it would take every
+ * blob that was pushed since for missing. Only while no server runs on the database.
+ */
+export async function retireStore(parts: {
+  readonly store: Pick<BlobStore, "claim">;
+  readonly metadata: Pick<Metadata, "instance">;
+}): Promise<void> {
+  const row = await parts.metadata.instance.get();
+  if (row !== undefined) await parts.store.claim(retiredMark(row.id));
+}
+
+async function claimFor({
+  to,
+  metadata,
+}: {
+  readonly to: BlobStore;
+  readonly metadata: Pick<Metadata, "instance">;
+}): Promise<void> {
+  const row = await metadata.instance.get();
+  const mark = await to.identity();
+  if (row === undefined) throw new MismatchError("no server has run on this database yet");
+  if (mark === row.id) return;
+  if (mark !== undefined && mark !== retiredMark(row.id))
+    throw new MismatchError("the store to copy to belongs to another database: take an empty one");
+  await to.claim(row.id);
+}
+
+async function copy(
+  from: Pick<BlobStore, "stat" | "open">,
+  to: BlobStore,
+  blob: StoredBlob,
+): Promise<Copied> {
+  const { storageKey, sizeBytes, digest } = blob;
+  try {
+    if ((await to.stat(storageKey))?.sizeBytes === sizeBytes) return { blob, state: "there" };
+    const bytes = await from.open(storageKey);
+    if (bytes === undefined) return { blob, state: "gone" };
+    await to.adopt(storageKey, verified(bytes, digest));
+    return { blob, state: "copied" };
+  } catch (error) {
+    return { blob, state: "failed", error };
+  }
+}
+
+/** Throws at the end if the bytes have another digest. Copies what is lent, since a receiver keeps it for a while. */
+async function* verified(bytes: AsyncIterable<Uint8Array>, digest: Digest): ByteSource {
+  const digester = createDigester(algorithmOf(digest));
+  for await (const chunk of bytes) {
+    digester.update(chunk);
+    yield Uint8Array.from(chunk);
+  }
+  const found = digester.digest();
+  if (found !== digest) throw new Error(`the bytes have the digest ${found}`);
+}

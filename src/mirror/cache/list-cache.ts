@@ -1,0 +1,104 @@
+import { LRUCache } from "lru-cache";
+import type { OciError } from "../../oci/errors.ts";
+import { clientError, saysAbsent, UpstreamFailure } from "../upstream/failure.ts";
+import type { AdmitMiss, CacheStatus } from "../repository.ts";
+
+/** A list of an upstream, and the bytes that it takes in memory. */
+export interface Listed {
+  readonly sizeBytes: number;
+}
+
+/** Lists of all mirrors of a process, the longest unused go first. */
+export type ListStore = LRUCache<string, { readonly value: Listed; readonly atMs: number }>;
+
+const storedBytesAtMost = 32 * 1024 * 1024;
+const bytesOfAnEntry = 512;
+
+export const createListStore = (): ListStore =>
+  new LRUCache({
+    maxSize: storedBytesAtMost,
+    sizeCalculation: ({ value }, key) => value.sizeBytes + key.length + bytesOfAnEntry,
+  });
+
+/** Asks for each list once at the same time, and keeps it for its time. */
+export interface ListCache {
+  /** What is kept and still fresh. */
+  fresh(key: string, ttlMs: number): Listed | undefined;
+  keep(key: string, value: Listed): void;
+  /**
+   * From memory while it is fresh, else from the upstream (`ask`); while that fails, from memory, or what `local` says.
+   * Throws `absent` where the upstream has said so, and what `admitMiss` throws.
+   */
+  through<T extends Listed>(
+    key: string,
+    list: {
+      readonly ttlMs: number;
+      readonly ask: () => Promise<T>;
+      readonly local: () => Promise<T>;
+      readonly absent: OciError;
+      readonly admitMiss: AdmitMiss;
+    },
+  ): Promise<{ readonly value: T; readonly status: CacheStatus }>;
+}
+
+export function createListCache(store: ListStore, clock: () => number): ListCache {
+  const running = new Map<string, Promise<Listed>>();
+
+  const keep = (key: string, value: Listed): void => void store.set(key, { value, atMs: clock() });
+
+  const fetch = async <T extends Listed>(
+    key: string,
+    ask: () => Promise<T>,
+    admitMiss: AdmitMiss,
+  ): Promise<T> => {
+    const known = running.get(key) as Promise<T> | undefined;
+    if (known !== undefined) return await known;
+    admitMiss();
+    const asking = ask()
+      .then((value) => {
+        keep(key, value);
+        return value;
+      })
+      .finally(() => running.delete(key));
+    running.set(key, asking);
+    return await asking;
+  };
+
+  return {
+    keep,
+    fresh(key, ttlMs) {
+      const known = store.get(key);
+      return known !== undefined && known.atMs + ttlMs > clock() ? known.value : undefined;
+    },
+    async through<T extends Listed>(
+      key: string,
+      list: {
+        readonly ttlMs: number;
+        readonly ask: () => Promise<T>;
+        readonly local: () => Promise<T>;
+        readonly absent: OciError;
+        readonly admitMiss: AdmitMiss;
+      },
+    ) {
+      const known = store.get(key);
+      if (known !== undefined && known.atMs + list.ttlMs > clock())
+        return { value: known.value as T, status: { kind: "hit" } as const };
+      try {
+        return {
+          value: await fetch(key, list.ask, list.admitMiss),
+          status: { kind: "miss" } as const,
+        };
+      } catch (error) {
+        if (!(error instanceof UpstreamFailure)) throw error;
+        if (saysAbsent(error)) throw clientError(error, list.absent);
+        const reason = error.status === undefined ? error.kind : `status-${error.status}`;
+        const ageSeconds = known === undefined ? 0 : Math.round((clock() - known.atMs) / 1000);
+        const status: CacheStatus = { kind: "stale", ageSeconds, reason };
+        if (known !== undefined) return { value: known.value as T, status };
+        const value = await list.local().catch(() => undefined);
+        if (value === undefined) throw clientError(error, list.absent);
+        return { value, status };
+      }
+    },
+  };
+}

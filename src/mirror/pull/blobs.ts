@@ -1,0 +1,204 @@
+import type { BlobStore, ByteRange, LentBytes } from "../../../storage/blob-store.ts";
+import type { LinkedBlob } from "../../database/registry/blobs.ts";
+import type { Metadata } from "../../database/database.ts";
+import type { Digest } from "../../oci/digest.ts";
+import { OciError } from "../../oci/errors.ts";
+import type { Blobs } from "../../registry/blobs.ts";
+import type { Arrivals } from "./downloads.ts";
+import type { Counters } from "../counters.ts";
+import { clientError, saysAbsent, UpstreamFailure } from "../upstream/failure.ts";
+import { readGrowing, type Growth } from "./partial-blob.ts";
+import type { Missing } from "../cache/negative-cache.ts";
+import type { Pace } from "./event-loop-scheduler.ts";
+import { admitAll, type AdmitMiss, type CacheStatus, type MirrorPlace } from "../repository.ts";
+import type { Storing } from "./write-behind.ts";
+import type { Upstream } from "../upstream/client.ts";
+import { oneOf } from "../upstream/connection.ts";
+import type { Uses } from "../cache/uses.ts";
+
+/** A blob that can be served, whether it is here or on its way. */
+export interface MirroredBlob {
+  readonly digest: Digest;
+  readonly sizeBytes: number;
+  readonly status: CacheStatus;
+  open(range: ByteRange): Promise<LentBytes>;
+}
+
+export type MirrorBlobs = ReturnType<typeof createMirrorBlobs>;
+
+export function createMirrorBlobs(parts: {
+  readonly store: BlobStore;
+  readonly metadata: Pick<Metadata, "blobs" | "mirrorTags">;
+  readonly blobs: Pick<Blobs, "open">;
+  readonly storing: Pick<Storing, "settled">;
+  readonly arrivals: Arrivals;
+  readonly upstream: Upstream;
+  readonly missing: Missing;
+  readonly missingTtlMs: number;
+  /** So many layers behind one that is pulled come with it. */
+  readonly prefetch: number;
+  readonly uses: Uses;
+  readonly counters: Counters;
+  readonly pace: Pick<Pace, "rest">;
+}) {
+  const { store, metadata, blobs, arrivals, upstream, missing, uses, counters } = parts;
+
+  const cached = (blob: LinkedBlob): MirroredBlob => {
+    counters.add("hits");
+    uses.used(blob.digest);
+    return {
+      digest: blob.digest,
+      sizeBytes: blob.sizeBytes,
+      status: { kind: "hit" },
+      open: async (range) => counted(uses.hold(blob.digest, await blobs.open(blob, range))),
+    };
+  };
+
+  /** Nobody has asked for it yet. That it can't come is told when somebody does. */
+  const bring = async (place: MirrorPlace, digest: Digest): Promise<void> => {
+    try {
+      if ((await metadata.blobs.find(place.repository, digest)) !== undefined) return;
+      const arrival = await arrivals.get(place, digest, admitAll);
+      if (arrival.kind !== "coming") return;
+      // What is fetched ahead must be worth keeping by itself.
+      const leave = arrival.join();
+      arrival.sized().then(leave, leave);
+      await arrival.done();
+    } catch {}
+  };
+
+  /** Clients that take one layer after the other find the next ones under way, once the first byte of this one is. */
+  const bringNext = async (place: MirrorPlace, digest: Digest, growth: Growth): Promise<void> => {
+    const { repository } = place;
+    await growth.until(0);
+    await parts.storing.settled(repository);
+    const behind = await metadata.mirrorTags.layersBehind(repository, digest, parts.prefetch);
+    for (const layer of behind) void bring(place, layer);
+  };
+
+  async function* counted(bytes: LentBytes): LentBytes {
+    for await (const chunk of bytes) {
+      counters.add("bytesServed", chunk.length);
+      yield chunk;
+    }
+  }
+
+  /** Where nothing has gone out yet, the client can still be told what is wrong. */
+  async function* told(bytes: LentBytes, digest: Digest): LentBytes {
+    try {
+      yield* bytes;
+    } catch (error) {
+      throw clientError(error, unknownBlob(digest));
+    }
+  }
+
+  const asking = async <T>(
+    { repository }: MirrorPlace,
+    digest: Digest,
+    work: () => Promise<T>,
+  ): Promise<T> => {
+    const key = `${repository}@${digest}`;
+    const absent = unknownBlob(digest);
+    if (missing.has(key)) throw absent;
+    try {
+      return await work();
+    } catch (error) {
+      if (saysAbsent(error)) missing.add(key, parts.missingTtlMs);
+      throw clientError(error, absent);
+    }
+  };
+
+  return {
+    /**
+     * The blob, from here or from the upstream, which is asked for it once however many want it. Throws BLOB_UNKNOWN only
+     * where the upstream has said so.
+     * @param left aborts when the client is gone: a blob that could not be kept is then no longer fetched
+     */
+    async get(
+      place: MirrorPlace,
+      digest: Digest,
+      left: AbortSignal,
+      admitMiss: AdmitMiss,
+    ): Promise<MirroredBlob> {
+      const here = await metadata.blobs.find(place.repository, digest);
+      if (here !== undefined) return cached(here);
+      return await asking(place, digest, async () => {
+        const arrival = await arrivals.get(place, digest, admitMiss);
+        if (arrival.kind === "here") return cached(arrival.blob);
+        const { growth, collapsed } = arrival;
+        counters.add("misses");
+        const leave = arrival.join();
+        if (left.aborted) leave();
+        else left.addEventListener("abort", leave, { once: true });
+        if (!collapsed && parts.prefetch > 0)
+          bringNext(place, digest, growth).catch(() => undefined);
+        const sizeBytes = await arrival.sized();
+        // No byte is held back of a blob that has none: it is told when it is verified.
+        if (sizeBytes === 0) await arrival.done();
+        return {
+          digest,
+          sizeBytes,
+          status: { kind: "miss", collapsed },
+          open: (range) =>
+            Promise.resolve(
+              told(
+                counted(uses.hold(digest, readGrowing(store, growth, range, parts.pace))),
+                digest,
+              ),
+            ),
+        };
+      });
+    },
+
+    /** Begins to bring a blob that is likely to be asked for, where a mirror brings such (`prefetch`). Never fails. */
+    bring(place: MirrorPlace, digest: Digest): void {
+      if (parts.prefetch > 0) void bring(place, digest);
+    },
+
+    /** Brings the blob here, if it is not. Throws as {@link get}. */
+    async fetch(place: MirrorPlace, digest: Digest): Promise<void> {
+      if ((await metadata.blobs.find(place.repository, digest)) !== undefined) return;
+      await asking(place, digest, async () => {
+        const arrival = await arrivals.get(place, digest, admitAll);
+        if (arrival.kind === "here") return;
+        counters.add("misses");
+        const leave = arrival.join();
+        await arrival.done().finally(leave);
+      });
+    },
+
+    /** What {@link get} would say of it, at the price of a HEAD. */
+    async head(place: MirrorPlace, digest: Digest, admitMiss: AdmitMiss): Promise<MirroredBlob> {
+      const here = await metadata.blobs.find(place.repository, digest);
+      if (here !== undefined) return cached(here);
+      return await asking(place, digest, async () => {
+        const sizeBytes = await arrivals.sizeOfRunning(place, digest);
+        if (sizeBytes === undefined) admitMiss();
+        counters.add("misses");
+        return {
+          digest,
+          sizeBytes: sizeBytes ?? (await askSize(upstream, place, digest)),
+          status: { kind: "miss" },
+          open: () => Promise.reject(new TypeError("a HEAD has no body")),
+        };
+      });
+    },
+  };
+}
+
+function unknownBlob(digest: Digest): OciError {
+  return new OciError("BLOB_UNKNOWN", undefined, { detail: { digest } });
+}
+
+/** The size of a blob as the upstream says. Throws {@link UpstreamFailure}. */
+export async function askSize(
+  upstream: Upstream,
+  { name }: MirrorPlace,
+  digest: Digest,
+): Promise<number> {
+  const answer = await upstream.ask({ method: "HEAD", name, path: `blobs/${digest}` });
+  await answer.body.dump();
+  const length = Number(oneOf(answer.headers["content-length"]) ?? Number.NaN);
+  if (Number.isSafeInteger(length)) return length;
+  throw new UpstreamFailure("broken", "the upstream does not say how long the blob is");
+}

@@ -1,0 +1,162 @@
+import type { BlobStore } from "../../../storage/blob-store.ts";
+import type { Metadata } from "../../database/database.ts";
+import { isRefusal } from "../../database/rejections.ts";
+import type { PushRules } from "../../database/registry/repository-creation.ts";
+import type { Digest } from "../../oci/digest.ts";
+import type { Keeper } from "../../registry/leases.ts";
+import { refusalError } from "../../registry/rejections.ts";
+import type { Claims } from "./fetch-leases.ts";
+import type { Counters } from "../counters.ts";
+import type { Eviction } from "../cache/eviction.ts";
+import { startFetch, type Fetch, type Opened } from "./fetch.ts";
+import { mirrorActor, type MirrorPlace } from "../repository.ts";
+import type { Storing } from "./write-behind.ts";
+
+/** A fetch that is ours. */
+export interface Begun {
+  /** Where its bytes gather. */
+  readonly upload: string;
+  /** What one that has died has left. */
+  readonly before: string | undefined;
+  /** The source, if it has been asked already. */
+  readonly asked: Promise<Opened> | undefined;
+}
+
+export interface LeadingParts {
+  readonly store: BlobStore;
+  readonly metadata: Pick<Metadata, "blobs" | "mirrorTags" | "run">;
+  /** Where a blob's bytes come from. */
+  readonly open: (place: MirrorPlace, digest: Digest, start: number) => Promise<Opened>;
+  readonly eviction: () => Eviction;
+  /** What the mirror may keep; `undefined`: no limit. */
+  readonly budgetBytes: number | undefined;
+  /** What a manifest that is still being stored says how long a blob is. */
+  readonly storing: Pick<Storing, "sizeOf">;
+  /** A blob is here now. */
+  readonly arrived: (place: MirrorPlace, digest: Digest, sizeBytes: number) => void;
+  readonly rules: PushRules;
+  readonly keeper: Keeper;
+  readonly counters: Counters;
+  readonly owner: string;
+  readonly claims: Claims;
+}
+
+/** Blobs that this process brings for all: the claim is renewed while they come, and ends with their row. */
+export interface Leading {
+  lead(place: MirrorPlace, digest: Digest, begun: Begun): Promise<Fetch>;
+  running(): readonly Digest[];
+  /** Stops, so that another process goes on with what is here. */
+  pause(): void;
+  /** Resolves when nothing is written any more. */
+  settled(): Promise<void>;
+}
+
+const heartbeatMs = 2_000;
+/** A blob that no manifest names may be so long, where the mirror has no budget. */
+const unnamedBytesAtMost = 10 * 1024 ** 3;
+
+export function createLeading(parts: LeadingParts): Leading {
+  const { store, metadata, rules, keeper, counters, owner, claims } = parts;
+  const fetches = new Map<Fetch, { readonly digest: Digest; readonly sizeBytes: () => number }>();
+  let isClosing = false;
+
+  const record = async (
+    place: MirrorPlace,
+    digest: Digest,
+    blob: { readonly storageKey: string; readonly sizeBytes: number },
+  ): Promise<string> => {
+    const { repository } = place;
+    await parts.eviction().makeRoom(blob.sizeBytes);
+    const stored = { actor: mirrorActor, rules, repository, digest, ...blob, ...keeper.keep() };
+    const outcome = await metadata.run("storeMirrorBlob", { ...stored, owner });
+    if (outcome === "stored") {
+      parts.eviction().added(blob.sizeBytes);
+      parts.arrived(place, digest, blob.sizeBytes);
+      return blob.storageKey;
+    }
+    await store.delete(blob.storageKey);
+    if (isRefusal(outcome)) throw refusalError(outcome, repository);
+    const winner = await metadata.blobs.find(repository, digest);
+    if (winner === undefined) throw new Error("a blob has gone while it was being stored");
+    parts.arrived(place, digest, blob.sizeBytes);
+    return winner.storageKey;
+  };
+
+  /** All that is arriving must have room together: else who leaves large blobs half read could fill the disk. */
+  const isWorthKeeping = (): boolean => {
+    const { budgetBytes = Infinity } = parts;
+    return [...fetches.values()].reduce((sum, one) => sum + one.sizeBytes(), 0) <= budgetBytes;
+  };
+
+  const lead = async (
+    place: MirrorPlace,
+    digest: Digest,
+    { upload, before, asked }: Begun,
+  ): Promise<Fetch> => {
+    const { repository } = place;
+    const expectedBytes =
+      parts.storing.sizeOf(repository, digest) ??
+      (await metadata.mirrorTags.sizeOf(repository, digest));
+    const claimed = { repository, reference: digest };
+    let sizeBytes: number | null = null;
+    // The row goes with the recording, or at the end.
+    let isRowOurs = true;
+    let first = asked;
+    const open = (start: number): Promise<Opened> => {
+      const opened = first ?? parts.open(place, digest, start);
+      first = undefined;
+      return opened;
+    };
+    const fetch = startFetch({
+      ...{ store, digest, expectedBytes, upload, open, before, isWorthKeeping },
+      unnamedBytesAtMost: parts.budgetBytes ?? unnamedBytesAtMost,
+      record: (blob) => {
+        isRowOurs = false;
+        return record(place, digest, blob);
+      },
+      count: (bytes) => counters.add("bytesFetched", bytes),
+    });
+    fetches.set(fetch, { digest, sizeBytes: () => sizeBytes ?? expectedBytes ?? 0 });
+    const touch = async (): Promise<void> => {
+      const isOurs = await claims.touch(claimed, sizeBytes).catch(() => true);
+      if (!isOurs && isRowOurs) fetch.stop(new Error("another process has taken the fetch over"));
+    };
+    const timer = setInterval(() => void touch(), heartbeatMs).unref();
+    fetch.sized.then(
+      (size) => {
+        sizeBytes = size;
+        return touch();
+      },
+      () => undefined,
+    );
+    const end = (): void => {
+      isRowOurs = false;
+      clearInterval(timer);
+      first?.then((opened) => opened.discard()).catch(() => undefined);
+      fetches.delete(fetch);
+    };
+    const stored = (): void => {
+      end();
+      void parts.eviction().settle();
+    };
+    fetch.done.then(stored, async () => {
+      end();
+      // Who comes after us goes on with what is here.
+      if (isClosing) return;
+      await claims.end(claimed).catch(() => undefined);
+    });
+    return fetch;
+  };
+
+  return {
+    lead,
+    running: () => [...fetches.values()].map(({ digest }) => digest),
+    pause() {
+      isClosing = true;
+      for (const fetch of fetches.keys()) fetch.pause(new Error("the registry is closing"));
+    },
+    async settled() {
+      await Promise.allSettled([...fetches.keys()].map(({ done }) => done));
+    },
+  };
+}

@@ -1,0 +1,251 @@
+import { setImmediate } from "node:timers/promises";
+import { fallbackTagOf, tagGrammar } from "../../oci/reference.ts";
+import type { Digest } from "../../oci/digest.ts";
+import { OciError } from "../../oci/errors.ts";
+import { OCI_INDEX } from "../../oci/media-types.ts";
+import type { Referrers } from "../../registry/referrers.ts";
+import type { Tags } from "../../registry/tags.ts";
+import type { Bodies } from "../upstream/bodies.ts";
+import { UpstreamFailure } from "../upstream/failure.ts";
+import { createListCache, type Listed, type ListStore } from "../cache/list-cache.ts";
+import { admitAll, type AdmitMiss, type CacheStatus, type MirrorPlace } from "../repository.ts";
+import type { MirrorSettings } from "../settings.ts";
+import { oneOf } from "../upstream/connection.ts";
+import type { Upstream, UpstreamAnswer } from "../upstream/client.ts";
+
+/** Which part of a list of tags: at most `n` of them, those after `last`. */
+export interface TagPage {
+  readonly n: number;
+  readonly last: string | undefined;
+}
+
+export interface MirroredTags {
+  /** At most as many as were asked for. */
+  readonly tags: readonly string[];
+  /** The next page; `undefined`: this was the last one. */
+  readonly next: { readonly n: number; readonly last: string } | undefined;
+  readonly status: CacheStatus;
+}
+
+export interface MirroredReferrers {
+  /** An image index as JSON text; the same bytes for every client, not to be changed. */
+  readonly document: Buffer;
+  readonly status: CacheStatus;
+}
+
+interface ListedTags extends Listed {
+  readonly tags: readonly string[];
+  readonly nextLast: string | undefined;
+}
+
+interface ListedReferrers extends Listed {
+  readonly document: Buffer;
+  /** A number that no other document of this process has. */
+  readonly version: number;
+}
+
+const answerBytesAtMost = 4 * 1024 * 1024;
+/** Parsed JSON takes several times the memory of its text. */
+const parsedWeight = 4;
+const longestLast = 256;
+const longestQuery = 2_048;
+
+export type MirrorLists = ReturnType<typeof createMirrorLists>;
+
+/**
+ * Lists are the upstream's own, kept for a while in memory; what is here is listed where the upstream can't say. Of a
+ * client's query only `n` and `last` go to the upstream. Where the upstream's `Link` has other parameters, they are kept
+ * here and never come from a client.
+ */
+export function createMirrorLists(parts: {
+  readonly upstream: Upstream;
+  readonly bodies: Bodies;
+  readonly lists: ListStore;
+  readonly tags: Tags;
+  readonly referrers: Referrers;
+  readonly ttl: MirrorSettings["ttl"];
+  readonly clock: () => number;
+}) {
+  const { upstream, bodies, ttl } = parts;
+  const cache = createListCache(parts.lists, parts.clock);
+  const keyOfAll = ({ repository }: MirrorPlace): string => `${repository} all tags`;
+  const keyOfQuery = ({ repository }: MirrorPlace, last: string): string =>
+    `${repository} query after ${last}`;
+
+  const readJson = <T>(answer: UpstreamAnswer, use: (document: unknown) => T | Promise<T>) =>
+    bodies.read(answer, { limitBytes: answerBytesAtMost, weight: parsedWeight }, (bytes) =>
+      use(parseJson(bytes)),
+    );
+
+  const askTags = async (place: MirrorPlace, { n, last }: TagPage): Promise<ListedTags> => {
+    // Some registries take 0 for a mistake.
+    const plain = new URLSearchParams({ n: String(Math.max(1, n)), ...(last && { last }) });
+    const followed =
+      last === undefined ? undefined : cache.fresh(keyOfQuery(place, last), Infinity);
+    const query = (followed as ListedQuery | undefined)?.query ?? plain.toString();
+    const { name } = place;
+    const answer = await upstream.ask({ method: "GET", name, path: `tags/list?${query}` });
+    const link = nextQuery(oneOf(answer.headers["link"]));
+    return await readJson(answer, (document) => {
+      const { tags } = (document ?? {}) as { readonly tags?: unknown };
+      const listed = (Array.isArray(tags) ? tags : []).filter(
+        (tag): tag is string => typeof tag === "string" && tagGrammar.test(tag),
+      );
+      // It does not know pages: the next ones are cut from the same answer.
+      if (listed.length > Math.max(1, n)) cache.keep(keyOfAll(place), sized(listed, undefined));
+      const page = pageOf(listed, { n, last });
+      const end = page.tags.at(-1);
+      if (page.nextLast !== undefined || link === undefined || end === undefined) return page;
+      const said = new URLSearchParams(link);
+      const isPlain = [...said.keys()].every((key) => key === "n" || key === "last");
+      const own: ListedQuery = { query: link, sizeBytes: link.length };
+      if (!isPlain && link.length <= longestQuery) cache.keep(keyOfQuery(place, end), own);
+      const saidLast = isPlain ? said.get("last") : null;
+      return sized(page.tags, saidLast !== null && saidLast.length <= longestLast ? saidLast : end);
+    });
+  };
+
+  const askReferrers = async ({ name }: MirrorPlace, subject: Digest): Promise<ListedReferrers> => {
+    const headers = { accept: OCI_INDEX };
+    const ask = async (path: string): Promise<ListedReferrers> => {
+      const answer = await upstream.ask({ method: "GET", name, path, headers });
+      return await readJson(answer, async (document) => {
+        const descriptors = descriptorsOf(document);
+        // Parsing and writing a long list are two turns of the event loop.
+        await setImmediate();
+        return indexOf(descriptors);
+      });
+    };
+    try {
+      return await ask(`referrers/${subject}`);
+    } catch (error) {
+      if (!(error instanceof UpstreamFailure) || error.kind !== "absent") throw error;
+    }
+    // A registry without the API keeps them under a tag (distribution-spec, "Referrers Tag Schema").
+    try {
+      return await ask(`manifests/${fallbackTagOf(subject)}`);
+    } catch (error) {
+      if (error instanceof UpstreamFailure && error.kind === "absent") return indexOf([]);
+      throw error;
+    }
+  };
+
+  const unknown = ({ repository }: MirrorPlace): OciError =>
+    new OciError("NAME_UNKNOWN", undefined, { detail: { name: repository } });
+
+  return {
+    async tags(place: MirrorPlace, page: TagPage, admitMiss: AdmitMiss): Promise<MirroredTags> {
+      const { repository } = place;
+      const { n } = page;
+      const last = page.last === undefined ? undefined : page.last.slice(0, longestLast);
+      const all = cache.fresh(keyOfAll(place), ttl.tagsList) as ListedTags | undefined;
+      if (all !== undefined && (last === undefined || all.tags.includes(last)))
+        return shown(pageOf(all.tags, { n, last }), n, { kind: "hit" });
+      const { value, status } = await cache.through(`${repository} tags ${n} ${last ?? ""}`, {
+        ttlMs: ttl.tagsList,
+        ask: () => askTags(place, { n, last }),
+        local: async () => {
+          const { items, more } = await parts.tags.list(repository, { last, limit: n });
+          return sized(items, more ? items.at(-1) : undefined);
+        },
+        absent: unknown(place),
+        admitMiss,
+      });
+      return shown(value, n, status);
+    },
+
+    async referrers(
+      place: MirrorPlace,
+      subject: Digest,
+      artifactTypes: readonly string[],
+      admitMiss: AdmitMiss,
+    ): Promise<MirroredReferrers> {
+      const { repository } = place;
+      const key = `${repository} referrers ${subject}`;
+      const { value, status } = await cache.through(key, {
+        ttlMs: ttl.referrers,
+        ask: () => askReferrers(place, subject),
+        local: async () => {
+          const page = { last: undefined, limit: 1000, artifactTypes: [] };
+          const { document } = await parts.referrers.list(repository, subject, page);
+          return indexOf(descriptorsOf(JSON.parse(document)));
+        },
+        absent: unknown(place),
+        admitMiss,
+      });
+      if (artifactTypes.length === 0) return { document: value.document, status };
+      const wanted = [...artifactTypes].toSorted();
+      const filtered = await cache.through(`${key} ${value.version} ${JSON.stringify(wanted)}`, {
+        ttlMs: Infinity,
+        ask: () => filter(value, wanted),
+        local: () => filter(value, wanted),
+        absent: unknown(place),
+        admitMiss: admitAll,
+      });
+      return { document: filtered.value.document, status };
+    },
+  };
+}
+
+interface ListedQuery extends Listed {
+  readonly query: string;
+}
+
+/** A tag takes its characters and a header of V8. */
+const sized = (tags: readonly string[], nextLast: string | undefined): ListedTags => ({
+  ...{ tags, nextLast },
+  sizeBytes: tags.reduce((sum, tag) => sum + tag.length + 24, 0),
+});
+
+/** Cuts a page out of a list that may have more than was asked for, and may begin before it. */
+function pageOf(listed: readonly string[], { n, last }: TagPage): ListedTags {
+  const rest = last === undefined ? listed : listed.slice(listed.indexOf(last) + 1);
+  const tags = rest.slice(0, n);
+  return sized(tags, rest.length > n ? tags.at(-1) : undefined);
+}
+
+const shown = ({ tags, nextLast }: ListedTags, n: number, status: CacheStatus): MirroredTags => ({
+  ...{ tags, status },
+  next: nextLast === undefined ? undefined : { n, last: nextLast },
+});
+
+async function filter(
+  { document }: ListedReferrers,
+  types: readonly string[],
+): Promise<ListedReferrers> {
+  const wanted = descriptorsOf(parseJson(document)).filter((descriptor) =>
+    types.includes(String((descriptor as Record<string, unknown>)["artifactType"])),
+  );
+  await setImmediate();
+  return indexOf(wanted);
+}
+
+let versions = 0;
+
+function indexOf(manifests: readonly unknown[]): ListedReferrers {
+  const index = { schemaVersion: 2, mediaType: OCI_INDEX, manifests };
+  const document = Buffer.from(JSON.stringify(index));
+  versions += 1;
+  return { document, version: versions, sizeBytes: document.length };
+}
+
+function parseJson(bytes: Buffer): unknown {
+  try {
+    return JSON.parse(bytes.toString("utf8")) as unknown;
+  } catch (cause) {
+    throw new UpstreamFailure("broken", "the upstream answers with what is no JSON", { cause });
+  }
+}
+
+function descriptorsOf(document: unknown): unknown[] {
+  const { manifests } = (document ?? {}) as { readonly manifests?: unknown };
+  return Array.isArray(manifests)
+    ? manifests.filter((item) => typeof item === "object" && item !== null)
+    : [];
+}
+
+/** `Link: </v2/name/tags/list?last=x&n=9>; rel="next"` */
+function nextQuery(link: string | undefined): string | undefined {
+  if (link === undefined || link.length > 2 * longestQuery) return undefined;
+  return /<[^>?]*\?([^>]*)>\s*;\s*rel="?next"?/i.exec(link)?.[1];
+}

@@ -1,0 +1,288 @@
+import { setTimeout as pause } from "node:timers/promises";
+import { createByteCache, stringBytes } from "../../concurrency/byte-cache.ts";
+import type { Metadata } from "../../database/database.ts";
+import type { Digest } from "../../oci/digest.ts";
+import { OciError } from "../../oci/errors.ts";
+import type { Reference, Tag } from "../../oci/reference.ts";
+import type { Manifests, StoredManifest } from "../../registry/manifests.ts";
+import type { Counters } from "../counters.ts";
+import { createAwaitedTags } from "./pending-tag-checks.ts";
+import { clientError, saysAbsent, UpstreamFailure } from "../upstream/failure.ts";
+import type { Incoming } from "./manifest-downloads.ts";
+import type { Missing } from "../cache/negative-cache.ts";
+import type { Pace } from "./event-loop-scheduler.ts";
+import {
+  admitAll,
+  mirrorActor,
+  type AdmitMiss,
+  type CacheStatus,
+  type MirrorPlace,
+} from "../repository.ts";
+import type { MirrorSettings } from "../settings.ts";
+import type { ArrivedManifest, Storing } from "./write-behind.ts";
+import type { Upstream } from "../upstream/client.ts";
+
+/** What a HEAD tells. */
+export interface ManifestHead {
+  readonly digest: Digest;
+  readonly mediaType: string;
+  readonly sizeBytes: number;
+}
+
+export interface MirroredManifest extends ManifestHead {
+  /** `undefined` where a HEAD was enough. */
+  readonly content: Uint8Array | undefined;
+  readonly status: CacheStatus;
+  /** Resolves when it is stored, where it has just come; rejects if it can't be. */
+  readonly stored: Promise<void>;
+}
+
+/** What a manifest is asked for. */
+export interface ManifestQuestion {
+  readonly isHead: boolean;
+  /** A client asks, whose next question will be for the config. */
+  readonly isPull: boolean;
+}
+
+const isStored = Promise.resolve();
+
+/** Somebody whose copy is here does not wait longer for an upstream that does not answer. */
+const patienceMs = 1_000;
+/** Where the upstream counts what is asked, what is here is good for so many times as long. */
+const shortAllowanceFactor = 12;
+/** Bytes of about 10,000 answers to HEAD; the least recently used go first, an answer ends with `ttl.tag`. */
+const headsBytesAtMost = 8 * 1024 * 1024;
+
+export type MirrorManifests = ReturnType<typeof createMirrorManifests>;
+
+export function createMirrorManifests(parts: {
+  readonly metadata: Pick<Metadata, "manifests" | "mirrorTags" | "run">;
+  readonly manifests: Pick<Manifests, "delete">;
+  readonly incoming: Incoming;
+  readonly storing: Pick<Storing, "held">;
+  readonly upstream: Upstream;
+  readonly missing: Missing;
+  readonly ttl: MirrorSettings["ttl"];
+  readonly clock: () => number;
+  readonly counters: Counters;
+  readonly pace: Pick<Pace, "arrived">;
+  /** A blob that will be asked for next. */
+  readonly bring: (place: MirrorPlace, digest: Digest) => void;
+}) {
+  const { metadata, manifests, incoming, storing, upstream, missing, ttl, clock, counters } = parts;
+  /** Where tags point, as the upstream has just told; the manifests themselves may not be here. */
+  const heads = createByteCache<ManifestHead & { readonly atMs: number }>({
+    maxBytes: headsBytesAtMost,
+    sizeOf: (head) => stringBytes(JSON.stringify(head)),
+  });
+  const checks = new Map<string, Promise<ManifestHead>>();
+  const awaited = createAwaitedTags(clock);
+
+  const tagTtlMs = (): number =>
+    upstream.allowance.isShort() ? ttl.tag * shortAllowanceFactor : ttl.tag;
+
+  const isHere = async (place: MirrorPlace, digest: Digest): Promise<boolean> => {
+    const reference = { kind: "digest", digest } as const;
+    if (storing.held(place, reference) !== undefined) return true;
+    return (await metadata.manifests.find(place.repository, reference)) !== undefined;
+  };
+
+  const ask = async (place: MirrorPlace, tag: Tag): Promise<ManifestHead> => {
+    const { repository } = place;
+    const head = await incoming.head(place, { kind: "tag", tag }, admitAll);
+    const { digest } = head;
+    heads.set(`${repository}:${tag}`, { ...head, atMs: clock() });
+    const here = await metadata.manifests.find(repository, { kind: "tag", tag });
+    if (here?.digest === digest)
+      await metadata.run("checkMirrorTag", { repository, tag, nowMs: clock() });
+    // Many clients ask for the tag by HEAD alone and then for its digest, which may be here or come.
+    else if (await isHere(place, digest))
+      await incoming.get(place, { kind: "digest", digest }, admitAll, tag);
+    else awaited.add(repository, digest, tag);
+    return head;
+  };
+
+  /** One HEAD for all that want to know. */
+  const check = (place: MirrorPlace, tag: Tag, admitMiss: AdmitMiss): Promise<ManifestHead> => {
+    const key = `${place.repository}:${tag}`;
+    const running = checks.get(key);
+    if (running !== undefined) return running;
+    admitMiss();
+    const work = ask(place, tag).finally(() => checks.delete(key));
+    checks.set(key, work);
+    work.catch(() => undefined);
+    return work;
+  };
+
+  const served = (
+    found: Pick<ArrivedManifest, "digest" | "mediaType" | "content">,
+    status: CacheStatus,
+    stored = isStored,
+  ): MirroredManifest => {
+    counters.add(status.kind === "hit" ? "hits" : status.kind === "miss" ? "misses" : "stale");
+    const { digest, mediaType, content } = found;
+    return { digest, mediaType, content, sizeBytes: content.length, status, stored };
+  };
+  const miss: CacheStatus = { kind: "miss" };
+
+  const fetched = async (
+    place: MirrorPlace,
+    { isPull }: ManifestQuestion,
+    work: Promise<ArrivedManifest>,
+  ): Promise<MirroredManifest> => {
+    const found = await work;
+    if (isPull && found.config !== undefined) parts.bring(place, found.config);
+    return served(found, miss, found.stored);
+  };
+
+  const byDigest = async (
+    place: MirrorPlace,
+    digest: Digest,
+    question: ManifestQuestion,
+    admitMiss: AdmitMiss,
+  ): Promise<MirroredManifest> => {
+    const here = await metadata.manifests.find(place.repository, { kind: "digest", digest });
+    if (here !== undefined) return served(here, { kind: "hit" });
+    const reference = { kind: "digest", digest } as const;
+    if (!question.isHead) {
+      const found = await fetched(place, question, incoming.get(place, reference, admitMiss));
+      for (const tag of awaited.take(place.repository, digest))
+        await incoming.get(place, reference, admitAll, tag);
+      return found;
+    }
+    const asked = incoming.head(place, reference, admitMiss);
+    counters.add("misses");
+    const head = await asked;
+    return { ...head, content: undefined, status: miss, stored: isStored };
+  };
+
+  /** The manifest that a tag points at by now, which may have to come. */
+  const byHead = async (
+    place: MirrorPlace,
+    tag: Tag,
+    head: ManifestHead,
+    question: ManifestQuestion,
+    status: CacheStatus,
+    admitMiss: AdmitMiss,
+  ): Promise<MirroredManifest> => {
+    const { repository } = place;
+    const here = await metadata.manifests.find(repository, { kind: "tag", tag });
+    if (here?.digest === head.digest) return served(here, status);
+    if (question.isHead) {
+      counters.add("misses");
+      return { ...head, content: undefined, status: miss, stored: isStored };
+    }
+    const { digest } = head;
+    const admit = (await isHere(place, digest)) ? admitAll : admitMiss;
+    const work = incoming.get(place, { kind: "digest", digest }, admit, tag);
+    return await fetched(place, question, work);
+  };
+
+  const forget = async (place: MirrorPlace, tag: Tag): Promise<void> => {
+    heads.delete(`${place.repository}:${tag}`);
+    await manifests
+      .delete(mirrorActor, place.repository, { kind: "tag", tag })
+      .catch(ignoreUnknown);
+  };
+
+  /** What is here, while the upstream can't be asked whether it is still so. */
+  const stale = (here: StoredManifest, checkedAtMs: number, error: unknown): MirroredManifest => {
+    const ageSeconds = Math.round((clock() - checkedAtMs - ttl.tag) / 1000);
+    const failure = error instanceof UpstreamFailure ? error : undefined;
+    const reason =
+      failure?.status === undefined ? (failure?.kind ?? "slow") : `status-${failure.status}`;
+    return served(here, { kind: "stale", ageSeconds, reason });
+  };
+
+  const byTag = async (
+    place: MirrorPlace,
+    tag: Tag,
+    question: ManifestQuestion,
+    admitMiss: AdmitMiss,
+  ): Promise<MirroredManifest> => {
+    const { repository } = place;
+    const here = await metadata.manifests.find(repository, { kind: "tag", tag });
+    const checkedAtMs = await metadata.mirrorTags.checkedAtMs(repository, tag);
+    const nowMs = clock();
+    const head = heads.get(`${repository}:${tag}`);
+    if (head !== undefined && head.atMs + ttl.tag > nowMs && head.atMs >= checkedAtMs)
+      return await byHead(place, tag, head, question, { kind: "hit" }, admitMiss);
+    if (here === undefined) {
+      if (question.isHead)
+        return await byHead(
+          place,
+          tag,
+          await check(place, tag, admitMiss),
+          question,
+          miss,
+          admitMiss,
+        );
+      return await fetched(place, question, incoming.get(place, { kind: "tag", tag }, admitMiss));
+    }
+    const freshForMs = checkedAtMs + tagTtlMs() - nowMs;
+    if (freshForMs > 0)
+      return served(here, { kind: "hit", ttlSeconds: Math.round(freshForMs / 1000) });
+
+    const pending = incoming.pending(place, tag);
+    if (pending !== undefined) return await fetched(place, question, pending);
+
+    try {
+      // The check goes on when nobody waits for it any more, and the next one profits.
+      const late = new AbortController();
+      const checked = await Promise.race([
+        check(place, tag, admitAll),
+        pause(patienceMs, undefined, { signal: late.signal }).catch(() => undefined),
+      ]).finally(() => late.abort());
+      if (checked === undefined) return stale(here, checkedAtMs, undefined);
+      return await byHead(place, tag, checked, question, { kind: "hit" }, admitMiss);
+    } catch (error) {
+      if (saysAbsent(error)) {
+        await forget(place, tag);
+        throw error;
+      }
+      if (error instanceof UpstreamFailure) return stale(here, checkedAtMs, error);
+      throw error;
+    }
+  };
+
+  return {
+    /**
+     * The manifest, from here or from the upstream. A tag is asked for again when its time is over, by a HEAD, and goes
+     * on being what it was while the upstream can't say. Throws MANIFEST_UNKNOWN only where the upstream has said so.
+     */
+    async get(
+      place: MirrorPlace,
+      reference: Reference,
+      question: ManifestQuestion,
+      admitMiss: AdmitMiss,
+    ): Promise<MirroredManifest> {
+      parts.pace.arrived();
+      const text = reference.kind === "tag" ? reference.tag : reference.digest;
+      const key = `${place.repository}:${text}`;
+      const absent = new OciError("MANIFEST_UNKNOWN", undefined, {
+        detail: reference.kind === "tag" ? { tag: text } : { digest: text },
+      });
+      if (missing.has(key)) throw absent;
+      const held = storing.held(place, reference);
+      const ttlSeconds = Math.round(ttl.tag / 1000);
+      const status: CacheStatus =
+        reference.kind === "tag" ? { kind: "hit", ttlSeconds } : { kind: "hit" };
+      if (held !== undefined) return served(held, status, held.stored);
+      try {
+        return reference.kind === "tag"
+          ? await byTag(place, reference.tag, question, admitMiss)
+          : await byDigest(place, reference.digest, question, admitMiss);
+      } catch (error) {
+        if (saysAbsent(error)) missing.add(key, ttl.missing);
+        throw clientError(error, absent);
+      }
+    },
+  };
+}
+
+function ignoreUnknown(error: unknown): void {
+  const isUnknown =
+    error instanceof OciError &&
+    (error.code === "MANIFEST_UNKNOWN" || error.code === "NAME_UNKNOWN");
+  if (!isUnknown) throw error;
+}

@@ -1,0 +1,78 @@
+import type { Metadata } from "../../database/database.ts";
+import type { Digest } from "../../oci/digest.ts";
+import { UpstreamFailure } from "../upstream/failure.ts";
+import type { Opened } from "./fetch.ts";
+import type { ForeignLayers } from "../upstream/foreign-layers.ts";
+import type { MirrorPlace } from "../repository.ts";
+import type { Storing } from "./write-behind.ts";
+import { oneOf } from "../upstream/connection.ts";
+import type { Upstream, UpstreamAnswer } from "../upstream/client.ts";
+
+/** Opens blobs at the upstream, and foreign layers where manifests say that they lie. Throws {@link UpstreamFailure}. */
+export function createSources(parts: {
+  readonly upstream: Upstream;
+  readonly foreignLayers: ForeignLayers | undefined;
+  readonly metadata: Pick<Metadata, "mirrorTags">;
+  readonly storing: Pick<Storing, "settled">;
+}): (place: MirrorPlace, digest: Digest, start: number) => Promise<Opened> {
+  const { upstream, foreignLayers, metadata, storing } = parts;
+
+  return async (place, digest, start) => {
+    const headers = rangeFrom(start);
+    const { name } = place;
+    try {
+      const asked = { method: "GET", name, path: `blobs/${digest}`, headers } as const;
+      return readOpened(await upstream.ask(asked), start);
+    } catch (error) {
+      const isAbsent = error instanceof UpstreamFailure && error.kind === "absent";
+      if (foreignLayers === undefined || !isAbsent) throw error;
+      await storing.settled(place.repository);
+      const urls = await metadata.mirrorTags.urlsOf(place.repository, digest);
+      const found = await foreignLayers.open(urls, headers);
+      if (found === undefined) throw error;
+      return readOpened(found, start);
+    }
+  };
+}
+
+const rangeFrom = (start: number): Record<string, string> =>
+  start === 0 ? {} : { range: `bytes=${start}-` };
+
+function readOpened({ status, headers, body }: UpstreamAnswer, start: number): Opened {
+  const discard = (): void => {
+    body.on("error", () => undefined).destroy();
+  };
+  if (status === 206) {
+    const [, from, total] =
+      /^bytes (\d+)-\d+\/(\d+)$/.exec(oneOf(headers["content-range"]) ?? "") ?? [];
+    if (from === undefined || Number(from) !== start) {
+      discard();
+      throw new UpstreamFailure("wrong", "the upstream sends another part than was asked for");
+    }
+    return { start, sizeBytes: Number(total), bytes: body, discard };
+  }
+  const length = oneOf(headers["content-length"]);
+  const sizeBytes = length === undefined ? undefined : Number(length);
+  return { start: 0, sizeBytes, bytes: body, discard };
+}
+
+/** Asks for the first piece at once: it need not wait for the file it goes to. */
+export function readAhead(
+  bytes: AsyncGenerator<Uint8Array, void>,
+): AsyncGenerator<Uint8Array, void> {
+  const first = bytes.next();
+  first.catch(() => undefined);
+  let isFirst = true;
+  return {
+    next: () => {
+      if (!isFirst) return bytes.next();
+      isFirst = false;
+      return first;
+    },
+    return: (value) => bytes.return(value),
+    throw: (error) => bytes.throw(error),
+    [Symbol.asyncIterator]() {
+      return this;
+    },
+  };
+}

@@ -1,0 +1,133 @@
+import { setImmediate } from "node:timers/promises";
+import { digestOf, type Digest } from "../../oci/digest.ts";
+import { OciError } from "../../oci/errors.ts";
+import { parseManifest, type Manifest } from "../../oci/manifest.ts";
+import type { RepositoryName } from "../../oci/name.ts";
+import type { Reference, Tag } from "../../oci/reference.ts";
+import type { Manifests } from "../../registry/manifests.ts";
+import { UpstreamFailure } from "../upstream/failure.ts";
+import { mirrorActor, type MirrorPlace } from "../repository.ts";
+
+/** A manifest that has come and is what it should be. It can be served while it is being stored. */
+export interface ArrivedManifest {
+  readonly digest: Digest;
+  readonly mediaType: string;
+  readonly content: Uint8Array;
+  /** The config of an image. */
+  readonly config: Digest | undefined;
+  /** Resolves when it is stored, under its tags too; rejects if it can't be. */
+  readonly stored: Promise<void>;
+}
+
+/** Manifests on their way into the database. Nobody waits for the disk: one that is not stored in the end is fetched again. */
+export interface Storing {
+  /** Begins to store a manifest, under its tags too. Throws {@link UpstreamFailure} if it is none. */
+  keep(
+    place: MirrorPlace,
+    tags: readonly Tag[],
+    content: Uint8Array,
+    mediaType: string | undefined,
+    digest?: Digest,
+  ): ArrivedManifest;
+  /** Resolves when what waits for the database is not too much to have more of it in memory. */
+  room(): Promise<void>;
+  /** What has come and is not stored yet. */
+  held(place: MirrorPlace, reference: Reference): ArrivedManifest | undefined;
+  /** What manifests of the repository that are not stored yet say how long a blob is. */
+  sizeOf(repository: RepositoryName, digest: Digest): number | undefined;
+  /** Resolves when what has come of a repository, or of all, is stored: before what manifests say is looked up. */
+  settled(repository?: RepositoryName): Promise<void>;
+}
+
+const mostHeldBytes = 32 * 1024 * 1024;
+
+export function createStoring(parts: {
+  readonly manifests: Pick<Manifests, "put">;
+  readonly clock: () => number;
+  readonly report: (error: unknown) => void;
+}): Storing {
+  const { manifests, clock, report } = parts;
+  /** By repository and digest, and by repository and tag. */
+  const storing = new Map<string, ArrivedManifest>();
+  const references = new Map<string, Manifest["references"]>();
+  let heldBytes = 0;
+
+  const store = async (
+    { repository }: MirrorPlace,
+    { digest, content }: Pick<ArrivedManifest, "digest" | "content">,
+    contentType: string | undefined,
+    tags: readonly Tag[],
+  ): Promise<void> => {
+    const reference = { kind: "digest", digest } as const;
+    const actor = mirrorActor;
+    const push = { actor, repository, reference, tags, contentType, bytes: content };
+    await manifests.put({ ...push, tagsCheckedAtMs: clock() });
+  };
+
+  const keep: Storing["keep"] = (place, tags, content, mediaType, digest = digestOf(content)) => {
+    // A type that says nothing is left to what the manifest says of itself.
+    const contentType = mediaType === undefined || isVague(mediaType) ? undefined : mediaType;
+    const manifest = read(content, contentType);
+    const key = `${place.repository}@${digest}`;
+    const before = storing.get(key)?.stored.catch(() => undefined) ?? Promise.resolve();
+    // The client's answer goes out first.
+    const stored = before
+      .then(() => setImmediate())
+      .then(() => store(place, { digest, content }, contentType, tags));
+    const config = manifest.references.find(({ kind }) => kind === "config")?.digest;
+    const arrived = { digest, mediaType: manifest.mediaType, content, config, stored };
+    const keys = [key, ...tags.map((tag) => `${place.repository}:${tag}`)];
+    for (const one of keys) storing.set(one, arrived);
+    references.set(key, manifest.references);
+    heldBytes += content.length;
+    const forget = (): void => {
+      heldBytes -= content.length;
+      for (const one of keys) if (storing.get(one) === arrived) storing.delete(one);
+      if (!storing.has(key)) references.delete(key);
+    };
+    stored.catch(report).finally(forget);
+    return arrived;
+  };
+
+  return {
+    keep,
+    async room() {
+      while (heldBytes > mostHeldBytes)
+        await Promise.race(
+          [...storing.values()].map(({ stored }) => stored.catch(() => undefined)),
+        );
+    },
+    held: ({ repository }, reference) =>
+      storing.get(
+        reference.kind === "tag"
+          ? `${repository}:${reference.tag}`
+          : `${repository}@${reference.digest}`,
+      ),
+    sizeOf(repository, digest) {
+      for (const [key, named] of references)
+        if (key.startsWith(`${repository}@`)) {
+          const found = named.find((reference) => reference.digest === digest);
+          if (found !== undefined) return found.sizeBytes;
+        }
+      return undefined;
+    },
+    async settled(repository) {
+      const of = [...storing].filter(
+        ([key]) => repository === undefined || key.startsWith(`${repository}@`),
+      );
+      await Promise.allSettled(of.map(([, { stored }]) => stored));
+    },
+  };
+}
+
+function read(content: Uint8Array, contentType: string | undefined): Manifest {
+  try {
+    return parseManifest(content, contentType);
+  } catch (error) {
+    if (!(error instanceof OciError) || error.status !== 400) throw error;
+    throw new UpstreamFailure("wrong", "the upstream's manifest is none", { cause: error });
+  }
+}
+
+const isVague = (mediaType: string): boolean =>
+  ["application/octet-stream", "application/json", "text/plain"].includes(mediaType.toLowerCase());

@@ -1,0 +1,182 @@
+import type { Metadata } from "../../database/database.ts";
+import type { StoredManifest } from "../../database/registry/manifests.ts";
+import type { Digest } from "../../oci/digest.ts";
+import { parseManifest, type ManifestReference } from "../../oci/manifest.ts";
+import type { RepositoryName } from "../../oci/name.ts";
+import type { Reference, Tag } from "../../oci/reference.ts";
+import type { Blobs } from "../../registry/blobs.ts";
+import { failedStep, type CopyStep } from "./pull.ts";
+import { saysAbsent, UpstreamFailure } from "../upstream/failure.ts";
+import type { Mirror } from "../mirror.ts";
+import type { ScheduleSettings } from "../settings.ts";
+import { selectTags } from "./tag-selection.ts";
+import { oneOf } from "../upstream/connection.ts";
+import type { UpstreamAnswer, UpstreamRequest } from "../upstream/client.ts";
+
+const tagsPerPage = 1_000;
+const referrersPerPage = 1_000;
+
+/**
+ * Copies the other way: what is hosted here to the upstream, under the name that it is to have there. What it has is not
+ * sent again, and what was cut off goes on with the blob that it stopped at; a manifest goes when all that it names is there.
+ */
+export function createPushing(
+  { upstream }: Pick<Mirror, "upstream">,
+  parts: {
+    readonly metadata: Pick<Metadata, "blobs" | "manifests" | "tags">;
+    readonly blobs: Pick<Blobs, "open">;
+  },
+) {
+  const { metadata, blobs } = parts;
+
+  const done = async (request: UpstreamRequest): Promise<UpstreamAnswer> => {
+    const answer = await upstream.ask(request);
+    await answer.body.dump();
+    return answer;
+  };
+  /** The answer to a HEAD; `undefined` where there is no such thing. */
+  const look = async (name: string, path: string): Promise<UpstreamAnswer | undefined> => {
+    try {
+      return await done({ method: "HEAD", name, path });
+    } catch (error) {
+      // To a repository that is not there yet some registries give no token that could look into it.
+      if (saysAbsent(error)) return undefined;
+      throw error;
+    }
+  };
+
+  async function* bytesOf(repository: RepositoryName, digest: Digest): AsyncGenerator<Uint8Array> {
+    const blob = await metadata.blobs.find(repository, digest);
+    if (blob === undefined) throw new Error(`${digest} is not in ${repository} any more`);
+    if (blob.sizeBytes === 0) return;
+    const bytes = await blobs.open(blob, { start: 0, end: blob.sizeBytes - 1 });
+    // The store lends its bytes until the next ones; the connection keeps them longer.
+    for await (const piece of bytes) yield Uint8Array.from(piece);
+  }
+
+  async function* pushBlob(
+    repository: RepositoryName,
+    name: string,
+    { digest, required }: ManifestReference,
+    isDryRun: boolean,
+  ): AsyncGenerator<CopyStep> {
+    const blob = await metadata.blobs.find(repository, digest);
+    if (blob === undefined && !required) return;
+    if (blob === undefined) throw new Error(`${digest} is not in ${repository}`);
+    const { sizeBytes } = blob;
+    const isNew = (await look(name, `blobs/${digest}`)) === undefined;
+    if (isNew && !isDryRun) {
+      const begun = await done({ method: "POST", name, path: "blobs/uploads/" });
+      const location = oneOf(begun.headers["location"]);
+      if (location === undefined)
+        throw new UpstreamFailure("broken", "the upstream does not say where to upload to");
+      await done({
+        ...{ method: "PUT", name, path: "", location, query: { digest } },
+        headers: {
+          "content-type": "application/octet-stream",
+          "content-length": String(sizeBytes),
+        },
+        body: () => bytesOf(repository, digest),
+      });
+    }
+    yield { kind: "blob", digest, sizeBytes, isNew };
+  }
+
+  async function* pushManifest(
+    repository: RepositoryName,
+    name: string,
+    reference: Reference,
+    { referrers, isDryRun, seen }: Options,
+  ): AsyncGenerator<CopyStep> {
+    const stored = await metadata.manifests.find(repository, reference);
+    if (stored === undefined || seen.has(stored.digest)) return;
+    seen.add(stored.digest);
+    const options = { referrers, isDryRun, seen };
+    const text = reference.kind === "tag" ? reference.tag : reference.digest;
+    const there = await look(name, `manifests/${text}`);
+    const isNew = digestOf(there) !== stored.digest;
+    if (isNew) yield* pushContents(repository, name, stored, options);
+    if (isNew && !isDryRun)
+      await done({
+        ...{ method: "PUT", name, path: `manifests/${text}` },
+        headers: { "content-type": stored.mediaType },
+        body: () => [stored.content],
+      });
+    yield { kind: "manifest", digest: stored.digest, isNew };
+    if (referrers) yield* pushReferrers(repository, name, stored.digest, options);
+  }
+
+  async function* pushContents(
+    repository: RepositoryName,
+    name: string,
+    { content, mediaType }: StoredManifest,
+    options: Options,
+  ): AsyncGenerator<CopyStep> {
+    for (const item of parseManifest(Buffer.from(content), mediaType).references) {
+      const { digest, kind } = item;
+      const isManifest =
+        kind === "child" &&
+        (await metadata.manifests.find(repository, { kind: "digest", digest })) !== undefined;
+      if (isManifest) yield* pushManifest(repository, name, { kind: "digest", digest }, options);
+      else if (!options.seen.has(digest)) {
+        options.seen.add(digest);
+        yield* pushBlob(repository, name, item, options.isDryRun);
+      }
+    }
+  }
+
+  async function* pushReferrers(
+    repository: RepositoryName,
+    name: string,
+    subject: Digest,
+    options: Options,
+  ): AsyncGenerator<CopyStep> {
+    const page = { limit: referrersPerPage, artifactTypes: [] };
+    for (const { digest } of await metadata.manifests.referrers(repository, subject, page))
+      yield* pushManifest(repository, name, { kind: "digest", digest }, options);
+  }
+
+  const listTags = async (repository: RepositoryName): Promise<readonly Tag[]> => {
+    const tags: Tag[] = [];
+    for (let last: Tag | undefined; ;) {
+      const page = await metadata.tags.list(repository, { last, limit: tagsPerPage });
+      tags.push(...(page?.items ?? []));
+      if (page?.more !== true) return tags;
+      last = page.items.at(-1);
+    }
+  };
+
+  return {
+    /** The tags of a repository here that a schedule selects, to the repository `name` there. */
+    async *schedule(
+      repository: RepositoryName,
+      name: string,
+      schedule: ScheduleSettings,
+      isDryRun: boolean,
+    ): AsyncGenerator<CopyStep> {
+      const tags = selectTags(schedule, await listTags(repository)) as readonly Tag[];
+      const seen = new Set<string>();
+      for (const [position, tag] of tags.entries()) {
+        yield { kind: "tag", tag, position, of: tags.length };
+        // Several tags of one manifest are several requests.
+        const found = await metadata.manifests.find(repository, { kind: "tag", tag });
+        if (found !== undefined) seen.delete(found.digest);
+        try {
+          const options = { referrers: schedule.referrers, isDryRun, seen };
+          yield* pushManifest(repository, name, { kind: "tag", tag }, options);
+        } catch (error) {
+          yield failedStep(`${name}:${tag}`, error);
+        }
+      }
+    },
+  };
+}
+
+interface Options {
+  readonly referrers: boolean;
+  readonly isDryRun: boolean;
+  readonly seen: Set<string>;
+}
+
+const digestOf = (answer: UpstreamAnswer | undefined): string | undefined =>
+  answer && oneOf(answer.headers["docker-content-digest"]);

@@ -1,0 +1,67 @@
+import { Cron } from "croner";
+import type { Metadata } from "../../database/database.ts";
+import { parseRepositoryName } from "../../oci/name.ts";
+import type { Blobs } from "../../registry/blobs.ts";
+import { createCopying, type CopyStep } from "./pull.ts";
+import type { Mirror } from "../mirror.ts";
+import type { Mirrors } from "../mirrors.ts";
+import { createPushing } from "./push.ts";
+import type { ScheduleSettings } from "../settings.ts";
+
+export interface Schedule {
+  readonly cron: string | undefined;
+  /** What is copied, from or to where. */
+  readonly name: string;
+  readonly run: (isDryRun: boolean) => AsyncIterable<CopyStep>;
+}
+
+interface Parts {
+  readonly metadata: Pick<Metadata, "blobs" | "manifests" | "tags">;
+  readonly blobs: Pick<Blobs, "open">;
+}
+
+/** All that the configuration schedules, in its order. */
+export function schedulesOf(
+  { list, byRegistry }: Pick<Mirrors, "list" | "byRegistry">,
+  parts: Parts,
+): readonly Schedule[] {
+  const scheduleOf = (mirror: Mirror, settings: ScheduleSettings): Schedule => {
+    const { cron, image, to } = settings;
+    const { namespace } = mirror.settings;
+    if (to !== undefined) {
+      const repository = parseRepositoryName(image);
+      const pushing = createPushing(mirror, parts);
+      const name = `${image} to ${namespace}/${to}`;
+      return {
+        ...{ cron, name },
+        run: (isDryRun) => pushing.schedule(repository, to, settings, isDryRun),
+      };
+    }
+    const { place } = byRegistry(namespace, image);
+    const copying = createCopying(mirror, parts.metadata);
+    const name = place.repository;
+    return { cron, name, run: (isDryRun) => copying.schedule(place, settings, isDryRun) };
+  };
+  return list.flatMap((mirror) =>
+    mirror.settings.schedule.map((settings) => scheduleOf(mirror, settings)),
+  );
+}
+
+/** Copies what the configuration says, when it says so; one after another for each schedule. */
+export function startSchedules(
+  mirrors: Pick<Mirrors, "list" | "byRegistry">,
+  { report, ...parts }: Parts & { readonly report: (error: unknown) => void },
+): { stop(): void } {
+  const jobs = schedulesOf(mirrors, parts).flatMap(({ cron, run }) => {
+    if (cron === undefined) return [];
+    const copy = async (): Promise<void> => {
+      for await (const step of run(false)) if (step.kind === "failed") report(step.error);
+    };
+    return [new Cron(cron, { protect: true, unref: true, catch: report }, copy)];
+  });
+  return {
+    stop() {
+      for (const job of jobs) job.stop();
+    },
+  };
+}

@@ -1,0 +1,60 @@
+import { readFileSync } from "node:fs";
+import { Agent, EnvHttpProxyAgent, type Dispatcher } from "undici";
+import { publicLookup } from "./addresses.ts";
+import { UpstreamFailure } from "./failure.ts";
+import type { MirrorSettings, ProxySettings } from "../settings.ts";
+
+const connectMs = 10_000;
+
+/**
+ * The connections to one upstream, its token service and wherever these redirect to. Names are checked after they are
+ * resolved; behind a proxy it is the proxy that resolves them.
+ */
+export function openConnections(
+  settings: Pick<MirrorSettings, "allowPrivateNetwork" | "tls" | "idle">,
+  proxies: ProxySettings,
+): Dispatcher {
+  const { allowPrivateNetwork, tls, idle } = settings;
+  const trust = {
+    rejectUnauthorized: !tls.insecure,
+    ...(tls.ca === undefined ? {} : { ca: readFileSync(tls.ca, "utf8") }),
+  };
+  const options: Agent.Options = {
+    connect: {
+      timeout: connectMs,
+      ...trust,
+      ...(allowPrivateNetwork ? {} : { lookup: publicLookup }),
+    },
+    connections: 64,
+    // Nothing moves for so long: the transfer is dead. There is no limit to how long one takes.
+    bodyTimeout: idle,
+    headersTimeout: idle,
+  };
+  if (proxies.http === undefined && proxies.https === undefined) return new Agent(options);
+  return new EnvHttpProxyAgent({
+    ...options,
+    requestTls: trust,
+    httpProxy: proxies.http ?? "",
+    httpsProxy: proxies.https ?? proxies.http ?? "",
+    noProxy: proxies.no ?? "",
+  });
+}
+
+export const oneOf = (value: string | string[] | undefined): string | undefined =>
+  Array.isArray(value) ? value[0] : value;
+
+const slowCodes = new Set([
+  "UND_ERR_HEADERS_TIMEOUT",
+  "UND_ERR_BODY_TIMEOUT",
+  "UND_ERR_CONNECT_TIMEOUT",
+  "ETIMEDOUT",
+]);
+
+/** A connection that failed before or in an answer. */
+export function connectionFailure(error: unknown, host: string): unknown {
+  if (!(error instanceof Error) || error instanceof UpstreamFailure) return error;
+  const code = "code" in error ? String(error.code) : "";
+  if (slowCodes.has(code))
+    return new UpstreamFailure("slow", `${host} does not answer`, { cause: error });
+  return new UpstreamFailure("unreachable", `${host} cannot be reached`, { cause: error });
+}

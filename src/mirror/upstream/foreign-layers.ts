@@ -1,0 +1,60 @@
+import { request, type Dispatcher } from "undici";
+import { checkLiteral } from "./addresses.ts";
+import { UpstreamFailure } from "./failure.ts";
+import type { MirrorSettings } from "../settings.ts";
+import type { UpstreamAnswer } from "./client.ts";
+import { connectionFailure } from "./connection.ts";
+
+/**
+ * Layers that a registry does not have itself, such as those of older Windows images. They are fetched from the hosts
+ * that the configuration names and from no other, whatever a manifest says, and verified like everything else.
+ */
+export interface ForeignLayers {
+  /** The first of the URLs that may be asked and has it; `undefined` if none may be. */
+  open(
+    urls: readonly string[],
+    headers: Readonly<Record<string, string>>,
+  ): Promise<UpstreamAnswer | undefined>;
+}
+
+export function createForeignLayers(
+  { hydrate, allowPrivateNetwork }: Pick<MirrorSettings, "hydrate" | "allowPrivateNetwork">,
+  dispatcher: Dispatcher,
+): ForeignLayers {
+  const hosts = new Set(hydrate.map((host) => host.toLowerCase()));
+
+  const openOne = async (
+    url: URL,
+    headers: Readonly<Record<string, string>>,
+  ): Promise<UpstreamAnswer> => {
+    try {
+      if (!allowPrivateNetwork) checkLiteral(url);
+      const { statusCode, ...answer } = await request(url, { headers, dispatcher });
+      if (statusCode === 200 || statusCode === 206) return { status: statusCode, ...answer };
+      await answer.body.dump();
+      const kind = statusCode === 404 ? "absent" : "broken";
+      const status = { status: statusCode };
+      throw new UpstreamFailure(kind, `${url.host} answers with ${statusCode}`, status);
+    } catch (error) {
+      throw connectionFailure(error, url.host);
+    }
+  };
+
+  return {
+    async open(urls, headers) {
+      const allowed = urls
+        .flatMap((text) => (URL.canParse(text) ? [new URL(text)] : []))
+        .filter(({ protocol, host }) => /^https?:$/.test(protocol) && hosts.has(host));
+      let failure: unknown;
+      for (const url of allowed) {
+        try {
+          return await openOne(url, headers);
+        } catch (error) {
+          failure = error;
+        }
+      }
+      if (failure !== undefined) throw failure;
+      return undefined;
+    },
+  };
+}

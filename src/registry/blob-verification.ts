@@ -1,0 +1,71 @@
+import type { BlobStore } from "../../storage/blob-store.ts";
+import type { StoredBlob } from "../database/maintenance/checks.ts";
+import { algorithmOf, createDigester } from "../oci/digest.ts";
+
+/** Blobs in the order of their rows. */
+export type BlobPages = (page: {
+  readonly after: number;
+  readonly limit: number;
+}) => Promise<readonly StoredBlob[]>;
+
+export interface Inspected {
+  readonly blob: StoredBlob;
+  readonly state: "whole" | "absent" | "wrong-size";
+}
+
+const atOnce = 16;
+const rowsAtOnce = 256;
+
+/** Compares rows with what the store holds, by size; many at a time. */
+export async function* inspectBlobs(parts: {
+  readonly store: Pick<BlobStore, "stat">;
+  readonly blobs: BlobPages;
+}): AsyncGenerator<Inspected> {
+  let after = 0;
+  for (;;) {
+    const rows = await parts.blobs({ after, limit: rowsAtOnce });
+    for (let start = 0; start < rows.length; start += atOnce) {
+      yield* await Promise.all(
+        rows.slice(start, start + atOnce).map((blob) => inspect(parts.store, blob)),
+      );
+    }
+    const last = rows.at(-1);
+    if (last === undefined || rows.length < rowsAtOnce) return;
+    after = last.id;
+  }
+}
+
+async function inspect(store: Pick<BlobStore, "stat">, blob: StoredBlob): Promise<Inspected> {
+  const found = await store.stat(blob.storageKey);
+  if (found === undefined) return { blob, state: "absent" };
+  return { blob, state: found.sizeBytes === blob.sizeBytes ? "whole" : "wrong-size" };
+}
+
+export interface Reading {
+  readonly blob: StoredBlob;
+  /** `unreadable`: nothing can be said of the bytes, and they are left alone. */
+  readonly state: "whole" | "absent" | "wrong-size" | "wrong-digest" | "unreadable";
+  readonly error?: unknown;
+}
+
+/** Reads a blob from the first to the last byte and compares its digest. `pace` is told of every chunk. */
+export async function readBlob(
+  store: Pick<BlobStore, "stat" | "open">,
+  blob: StoredBlob,
+  pace: (bytes: number) => Promise<void>,
+): Promise<Reading> {
+  try {
+    const { state } = await inspect(store, blob);
+    if (state !== "whole") return { blob, state };
+    const bytes = await store.open(blob.storageKey);
+    if (bytes === undefined) return { blob, state: "absent" };
+    const digester = createDigester(algorithmOf(blob.digest));
+    for await (const chunk of bytes) {
+      digester.update(chunk);
+      await pace(chunk.length);
+    }
+    return { blob, state: digester.digest() === blob.digest ? "whole" : "wrong-digest" };
+  } catch (error) {
+    return { blob, state: "unreadable", error };
+  }
+}

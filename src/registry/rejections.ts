@@ -1,0 +1,30 @@
+import type { Refusal } from "../database/rejections.ts";
+import { OciError } from "../oci/errors.ts";
+import type { RepositoryName } from "../oci/name.ts";
+
+/** What a client is told that was refused. */
+export function refusalError(refusal: Refusal, repository: RepositoryName): OciError {
+  switch (refusal.refused) {
+    case "absent":
+      return new OciError("NAME_UNKNOWN", "there is no such repository, and a push makes none", {
+        detail: { name: repository },
+      });
+    case "forbidden":
+      return new OciError("DENIED", "you may not make a repository in this namespace", {
+        detail: { name: repository },
+      });
+    case "immutable":
+      return new OciError("DENIED", `the tag ${refusal.tag} is immutable`, {
+        detail: { name: repository, tag: refusal.tag },
+      });
+    case "quota": {
+      const { what, namespace, limitBytes, usedBytes, addedBytes } = refusal;
+      const needs = what === "upload" ? "needs" : "has";
+      return new OciError(
+        "DENIED",
+        `the quota of ${namespace} is ${limitBytes} bytes: ${usedBytes} are used, and this ${what} ${needs} ${addedBytes}`,
+        { detail: { namespace, limitBytes, usedBytes, addedBytes } },
+      );
+    }
+  }
+}

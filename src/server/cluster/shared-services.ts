@@ -1,0 +1,123 @@
+import type { Lent } from "../../app/assemble.ts";
+import type { CommandInput, CommandName, CommandResult } from "../../database/commands.ts";
+import { commandError, type Durability } from "../../database/writer.ts";
+import type { UploadHold } from "../../registry/uploads/locks.ts";
+import type { Channel, Handlers } from "./channel.ts";
+
+/*
+ * The one writer of the database and the locks of uploads, lent over a channel. The borrower numbers its holds itself, so
+ * that it knows a hold before anything can be said of it.
+ */
+
+interface Acquire {
+  readonly id: number;
+  readonly upload: string;
+}
+
+interface Run {
+  readonly name: CommandName;
+  readonly input: CommandInput<CommandName>;
+  readonly durability: Durability | undefined;
+}
+
+/** How often at most a holder says that its bytes move; far more often than a silent one is cut off. */
+const movedEveryMs = 200;
+
+/** The lender's side: what it does for one borrower. `reclaim` when that one has gone. */
+export function lend(
+  { writer, locks }: Lent,
+  channel: () => Channel,
+): Handlers & { readonly reclaim: () => void } {
+  const held = new Map<number, UploadHold>();
+  let gone = false;
+
+  const acquire = async ({ id, upload }: Acquire): Promise<boolean> => {
+    const hold = await locks.acquire(upload);
+    if (hold === undefined) return false;
+    if (gone) {
+      hold.release();
+      return false;
+    }
+    held.set(id, hold);
+    hold.letGo.addEventListener("abort", () => channel().tell("letGo", id), { once: true });
+    return true;
+  };
+  const release = (id: number): void => {
+    held.get(id)?.release();
+    held.delete(id);
+  };
+
+  return {
+    answers: {
+      run: ({ name, input, durability }: Run) => writer.run(name, input, durability),
+      probe: () => writer.probe(),
+      acquire,
+      isHeld: (upload: string) => locks.isHeld(upload),
+    },
+    notes: {
+      moved: (id: number) => held.get(id)?.moved(),
+      release,
+    },
+    reclaim: () => {
+      gone = true;
+      for (const id of [...held.keys()]) release(id);
+    },
+  };
+}
+
+/** The borrower's side, and what must be done when the lender tells it something. */
+export function borrow(channel: () => Channel): { readonly lent: Lent; readonly notes: Handlers } {
+  const held = new Map<number, AbortController>();
+  let lastId = 0;
+  const ask = async (name: string, input?: unknown): Promise<unknown> => {
+    try {
+      return await channel().ask(name, input);
+    } catch (error) {
+      const { message, code = "INTERNAL" } = error as NodeJS.ErrnoException;
+      throw commandError(message, code === "GONE" ? "WRITER_GONE" : code);
+    }
+  };
+
+  const lent: Lent = {
+    writer: {
+      run: <N extends CommandName>(name: N, input: CommandInput<N>, durability?: Durability) =>
+        ask("run", { name, input, durability } satisfies Run) as Promise<CommandResult<N>>,
+      probe: async () => void (await ask("probe")),
+      // Not ours to close.
+      close: () => Promise.resolve(),
+    },
+    locks: {
+      async acquire(upload) {
+        lastId += 1;
+        const id = lastId;
+        const letGo = new AbortController();
+        held.set(id, letGo);
+        const release = (): void => {
+          if (held.delete(id)) channel().tell("release", id);
+        };
+        if (!(await ask("acquire", { id, upload } satisfies Acquire).catch(forget(id)))) {
+          held.delete(id);
+          return undefined;
+        }
+        let toldAtMs = performance.now();
+        return {
+          letGo: letGo.signal,
+          // Another process may have had it since the caller looked.
+          uncontested: false,
+          moved: () => {
+            if (performance.now() - toldAtMs < movedEveryMs) return;
+            toldAtMs = performance.now();
+            channel().tell("moved", id);
+          },
+          release,
+        };
+      },
+      isHeld: async (upload) => (await ask("isHeld", upload)) === true,
+    },
+  };
+  const forget = (id: number) => (error: unknown) => {
+    held.delete(id);
+    throw error;
+  };
+  return { lent, notes: { notes: { letGo: (id: number) => held.get(id)?.abort() } } };
+}

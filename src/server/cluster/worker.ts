@@ -1,0 +1,40 @@
+import cluster from "node:cluster";
+import { EventEmitter } from "node:events";
+import process from "node:process";
+import { assemble } from "../../app/assemble.ts";
+import type { Config } from "../../config/schema.ts";
+import { createLogger } from "../../observability/logger.ts";
+import { startServer } from "../start-server.ts";
+import { createChannel, failureOf, type Channel, type Port } from "./channel.ts";
+import { borrow } from "./shared-services.ts";
+
+/*
+ * A process that answers requests. It is started by `primary.ts`, has its configuration from there, and ends when it is
+ * told to, or when the primary has gone.
+ */
+
+const signals = new EventEmitter();
+const port: Port = {
+  send: (message) => void process.send?.(message, undefined, undefined, () => undefined),
+  onMessage: (listener) => void process.on("message", listener),
+  // The cluster module ends the process at that moment.
+  onGone: (listener) => void process.on("disconnect", listener),
+};
+
+// Those of a terminal or a service manager reach every process; the primary says what is to be done about them.
+for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"]) process.on(signal, () => undefined);
+
+const { lent, notes } = borrow((): Channel => channel);
+const channel = createChannel(port, {
+  notes: { ...notes.notes, signal: (name: string) => void signals.emit(name, name) },
+});
+try {
+  const config = (await channel.ask("begin")) as Config;
+  const logger = createLogger(config.log).child({ worker: cluster.worker?.id });
+  const assembled = await assemble(config, logger, lent);
+  const server = await startServer(config, assembled, logger, signals);
+  channel.tell("listening", { url: server.url, port: server.port });
+  process.exit(await server.ended);
+} catch (error) {
+  process.send?.({ kind: "tell", name: "failed", input: failureOf(error) }, () => process.exit(1));
+}

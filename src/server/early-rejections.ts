@@ -1,0 +1,86 @@
+import { STATUS_CODES, type IncomingMessage, type ServerResponse } from "node:http";
+import type { Duplex } from "node:stream";
+import { memoized } from "../concurrency/byte-cache.ts";
+import { endBeforeBody } from "../http/middleware/early-end.ts";
+
+/*
+ * Requests that never reach the application, because they are not HTTP or do not say whom they ask for. They get the
+ * same body as every other error of the registry, and the connection ends with it.
+ */
+
+/** Why a request can't be taken (RFC 9112, 3.2: exactly one Host, and a target this server can have), or `undefined`. */
+export function refusalOf(request: IncomingMessage): string | undefined {
+  const hosts = countHosts(request.rawHeaders);
+  if (hosts > 1) return "the request has more than one Host header";
+  const host = request.headers.host;
+  // HTTP/1.0 has no Host header.
+  if (host === undefined)
+    return request.httpVersion === "1.0" ? undefined : "the request has no Host header";
+  if (!isHost(host)) return "the Host header is not a host name";
+  if (request.url?.startsWith("/") !== true) return "the request target is not a path";
+  return undefined;
+}
+
+/** Refuses a port above 65,535 and four numbers that are no address too: they can't be made into a URL later. */
+const isHost = memoized(
+  (host) =>
+    /^(?:[\w.-]+|\[[0-9a-f:.]+\])(?::\d{0,5})?$/i.test(host) && URL.canParse(`http://${host}`),
+);
+
+/** Node keeps the first Host header and drops the others, so they are counted in the raw list: name, value, name, … */
+function countHosts(rawHeaders: readonly string[]): number {
+  let count = 0;
+  for (let at = 0; at < rawHeaders.length; at += 2) {
+    const name = rawHeaders[at];
+    if (name?.length === 4 && name.toLowerCase() === "host") count += 1;
+  }
+  return count;
+}
+
+/**
+ * Makes of a target in absolute form (`GET http://host/v2/ HTTP/1.1`, RFC 9112, 3.2.2), which a client sends to a
+ * proxy and a server has to take, the ordinary one. The host in it counts instead of the header's.
+ */
+export function takeAbsoluteForm(request: IncomingMessage): void {
+  const [, host, rest = ""] = /^https?:\/\/([^/?#]*)([^#]*)/i.exec(request.url ?? "") ?? [];
+  if (host === undefined) return;
+  request.url = rest.startsWith("/") ? rest : `/${rest}`;
+  if (request.headers.host !== undefined) request.headers.host = host;
+}
+
+/** Answers and ends the connection. */
+export function refuse(response: ServerResponse, reason: string, status = 400): void {
+  const body = bodyOf(reason);
+  response.writeHead(status, {
+    "Content-Type": "application/json",
+    "X-Content-Type-Options": "nosniff",
+    "Content-Length": Buffer.byteLength(body),
+    Connection: "close",
+  });
+  void endBeforeBody(response.req, response, body);
+}
+
+/** Answers on a connection whose request could not be parsed or did not arrive in time, and ends it. */
+export function refuseRaw(error: NodeJS.ErrnoException, socket: Duplex): void {
+  const [status, reason] = statuses[error.code ?? ""] ?? [400, "the request is not valid HTTP"];
+  const body = bodyOf(reason);
+  socket.end(
+    `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n` +
+      "Content-Type: application/json\r\n" +
+      "X-Content-Type-Options: nosniff\r\n" +
+      `Content-Length: ${Buffer.byteLength(body)}\r\n` +
+      "Connection: close\r\n\r\n" +
+      body,
+    () => socket.destroy(),
+  );
+}
+
+const statuses: Readonly<Record<string, readonly [number, string]>> = {
+  HPE_HEADER_OVERFLOW: [431, "the header of the request is too long"],
+  HPE_CHUNK_EXTENSIONS_OVERFLOW: [413, "the chunk extensions of the request are too long"],
+  ERR_HTTP_REQUEST_TIMEOUT: [408, "the header of the request did not arrive in time"],
+};
+
+function bodyOf(message: string): string {
+  return JSON.stringify({ errors: [{ code: "UNKNOWN", message }] });
+}

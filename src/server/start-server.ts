@@ -1,0 +1,168 @@
+import http, { type RequestListener } from "node:http";
+import https from "node:https";
+import type { AddressInfo } from "node:net";
+import process from "node:process";
+import type { Assembled } from "../app/assemble.ts";
+import { formatListenAddress } from "../config/addresses.ts";
+import type { Config } from "../config/schema.ts";
+import type { Logger } from "../observability/logger.ts";
+import { readCertificate } from "./certificate.ts";
+import { createTrust } from "../http/middleware/client-info.ts";
+import { addressLimit, connectionLimit, limitConnections } from "./connection-limit.ts";
+import { createConnections, type Connections } from "./connections.ts";
+import { refusalOf, refuse, refuseRaw, takeAbsoluteForm } from "./early-rejections.ts";
+import { endOnSignals, type SignalSource } from "./signals.ts";
+
+export interface RunningServer {
+  /** `http://127.0.0.1:5000`, with the host as configured and the port that was really taken. */
+  readonly url: string;
+  readonly port: number;
+  /** Ends the server as a first signal does. */
+  readonly drain: () => void;
+  /** Resolves at the end with the exit code: 0 after a drain, 1 if closing failed, 128 + n after a second signal n. */
+  readonly ended: Promise<number>;
+}
+
+type Settings = Pick<Config, "listen" | "tls" | "limits" | "trustedProxies"> & {
+  readonly metrics?: Pick<Config["metrics"], "listen">;
+};
+
+/** Connections that may wait to be accepted; the system may allow fewer. Hundreds of clients start a pull at one moment. */
+const backlog = 4096;
+const headersTimeoutMs = 60_000;
+
+/**
+ * Listens, and ends on a signal. SIGTERM or SIGINT drains: no new connections, running requests get `limits.drain`,
+ * then the assembled parts are closed. A second one ends at once without closing anything, so the caller has to exit.
+ * SIGHUP reads the certificate again; a bad one is logged and the old one stays.
+ * @param signals where the signals come from
+ * @throws Error of node:net if the address can't be had (EADDRINUSE, EACCES, …), or about the certificate
+ */
+export async function startServer(
+  settings: Settings,
+  assembled: Assembled,
+  logger: Logger,
+  signals: SignalSource = process,
+): Promise<RunningServer> {
+  const { listen, tls, limits, trustedProxies } = settings;
+  const options = {
+    maxHeaderSize: limits.header,
+    requireHostHeader: false,
+    headersTimeout: headersTimeoutMs,
+    requestTimeout: 0,
+  };
+  const certificate = tls && (await readCertificate(tls));
+  const server = certificate
+    ? https.createServer({ ...options, ...certificate })
+    : http.createServer(options);
+  const connections = createConnections(server, certificate !== undefined, {
+    bytesPerSecond: limits.uploadRate,
+    overMs: limits.idle,
+  });
+
+  server.timeout = limits.idle;
+  const limit = connectionLimit(limits.connections);
+  limitConnections(server, {
+    connections: limit,
+    perAddress: addressLimit(limits.connectionsPerAddress, limit),
+    idleMs: limits.idle,
+    isProxy: createTrust(trustedProxies),
+    onRefused: createRefusalLog(logger),
+  });
+  server.on("request", requestListener(assembled.handle, connections));
+  // Node's own answer to an `Expect` other than 100-continue has no body (RFC 9110, 10.1.1).
+  server.on("checkExpectation", (_request, response) =>
+    refuse(response, "the only expectation that this server meets is 100-continue", 417),
+  );
+  server.on("clientError", (error: NodeJS.ErrnoException, socket) => {
+    logger.debug({ err: error }, "request could not be read");
+    if (error.code === "ECONNRESET" || !socket.writable || connections.isAnswering(socket))
+      socket.destroy();
+    else refuseRaw(error, socket);
+  });
+  server.on("tlsClientError", (error) => logger.debug({ err: error }, "TLS handshake failed"));
+
+  const opsAddress = settings.metrics?.listen;
+  const ops = opsAddress && (await listenForOperators(opsAddress, assembled, logger));
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", reject);
+    const host = listen.host === "" ? {} : { host: listen.host };
+    server.listen({ port: listen.port, backlog, ...host }, resolve);
+  }).catch((error: unknown) => {
+    // An open server would keep the process from ending.
+    ops?.close();
+    throw error;
+  });
+  server.on("error", (error) => logger.error({ err: error }, "listening failed"));
+
+  const { address, port } = server.address() as AddressInfo;
+  const url = `${certificate ? "https" : "http"}://${formatListenAddress({ host: listen.host || address, port })}`;
+  const reload = async (): Promise<void> => {
+    if (tls === undefined || !(server instanceof https.Server)) return;
+    try {
+      const renewed = await readCertificate(tls);
+      server.setSecureContext(renewed);
+      logger.info({ validTo: renewed.validTo }, "certificate read again");
+    } catch (error) {
+      logger.error({ err: error }, "the new certificate is not used, the old one stays");
+    }
+  };
+  const ending = endOnSignals({
+    signals,
+    connections,
+    assembled,
+    logger,
+    drainMs: limits.drain,
+    reload: tls && reload,
+  });
+  void ending.ended.then(() => ops?.close().closeAllConnections());
+  return { url, port, ...ending };
+}
+
+/** A second server on the address of `metrics.listen`, for few and short requests of monitoring. */
+async function listenForOperators(
+  { host, port }: Config["listen"],
+  { handleOps }: Assembled,
+  logger: Logger,
+): Promise<http.Server> {
+  const server = http.createServer({ headersTimeout: 10_000, requestTimeout: 10_000 }, handleOps);
+  server.maxConnections = 64;
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", ({ message }) => reject(new Error(`metrics.listen: ${message}`)));
+    server.listen({ port, ...(host === "" ? {} : { host }) }, resolve);
+  });
+  server.on("error", (error) => logger.error({ err: error }, "listening failed"));
+  const { port: taken } = server.address() as AddressInfo;
+  const address = formatListenAddress({ host, port: taken });
+  logger.info({ address }, "metrics and readiness are at an address of their own");
+  return server;
+}
+
+function requestListener(handle: Assembled["handle"], connections: Connections): RequestListener {
+  return (request, response) => {
+    connections.begin(request, response);
+    takeAbsoluteForm(request);
+    const refusal = refusalOf(request);
+    if (refusal === undefined) handle(request, response);
+    else refuse(response, refusal);
+  };
+}
+
+/** A flood of connections does not become a flood of lines: at most one in this time. */
+const refusalLogMs = 1000;
+
+function createRefusalLog(logger: Logger) {
+  let silentUntilMs = 0;
+  let refused = 0;
+  return (why: { readonly limit: number; readonly address?: string }): void => {
+    refused += 1;
+    if (performance.now() < silentUntilMs) return;
+    silentUntilMs = performance.now() + refusalLogMs;
+    const whose = why.address === undefined ? "" : " by this address";
+    logger.warn(
+      { ...why, refused },
+      `connections refused: the most that may be open${whose} are open`,
+    );
+    refused = 0;
+  };
+}

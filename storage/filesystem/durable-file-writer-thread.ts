@@ -1,0 +1,95 @@
+import { closeSync, fsyncSync, openSync, unlinkSync, writeSync } from "node:fs";
+import path from "node:path";
+import { parentPort, receiveMessageOnPort } from "node:worker_threads";
+import type { FileAnswer, FileFailure, FileRequest } from "./durable-file-writer.ts";
+
+/*
+ * A thread that writes small files, many at a time: all are written, then each is flushed, then each directory once.
+ * A failed flush is final: the kernel may have dropped the bytes, and a second one would say that all is well.
+ */
+
+/** So that the first of a long queue need not wait for the last. */
+const atMostTogether = 16;
+
+function writeWhole(file: number, bytes: Uint8Array): void {
+  for (let at = 0; at < bytes.length;) {
+    const written = writeSync(file, bytes, at, bytes.length - at, at);
+    if (written === 0) throw new Error("the kernel takes no more bytes");
+    at += written;
+  }
+}
+
+function flushDirectory(directory: string): void {
+  const file = openSync(directory, "r");
+  try {
+    fsyncSync(file);
+  } finally {
+    closeSync(file);
+  }
+}
+
+function failureOf(error: unknown): FileFailure {
+  if (!(error instanceof Error)) return { message: String(error) };
+  const { message, code, syscall, path } = error as NodeJS.ErrnoException;
+  return { message, code, syscall, path };
+}
+
+function performTogether(requests: readonly FileRequest[]): readonly FileAnswer[] {
+  const failures = new Map<FileRequest, FileFailure>();
+  const made = new Map<FileRequest, number>();
+  const fail = (request: FileRequest, error: unknown): void => {
+    failures.set(request, failureOf(error));
+    if (!made.has(request)) return;
+    try {
+      unlinkSync(request.target);
+    } catch {
+      // What is left has no row, and the collector finds it.
+    }
+  };
+
+  for (const request of requests) {
+    try {
+      const file = openSync(request.target, "wx", 0o640);
+      made.set(request, file);
+      writeWhole(file, request.bytes);
+    } catch (error) {
+      fail(request, error);
+    }
+  }
+  for (const [request, file] of made) {
+    try {
+      try {
+        if (!failures.has(request)) fsyncSync(file);
+      } finally {
+        closeSync(file);
+      }
+    } catch (error) {
+      fail(request, error);
+    }
+  }
+  const kept = [...made.keys()].filter((request) => !failures.has(request));
+  for (const directory of new Set(kept.map(({ target }) => path.dirname(target)))) {
+    try {
+      flushDirectory(directory);
+    } catch (error) {
+      for (const request of kept)
+        if (path.dirname(request.target) === directory) fail(request, error);
+    }
+  }
+  return requests.map((request) => {
+    const failure = failures.get(request);
+    return failure === undefined ? { id: request.id } : { id: request.id, failure };
+  });
+}
+
+if (parentPort === null) throw new Error("small files are written in a worker thread");
+const port = parentPort;
+port.on("message", (first: FileRequest) => {
+  const requests = [first];
+  while (requests.length < atMostTogether) {
+    const received = receiveMessageOnPort(port);
+    if (received === undefined) break;
+    requests.push(received.message as FileRequest);
+  }
+  port.postMessage(performTogether(requests));
+});

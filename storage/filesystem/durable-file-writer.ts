@@ -1,0 +1,106 @@
+import path from "node:path";
+import { Worker } from "node:worker_threads";
+
+/** Asks for one file, new and durable with its name. */
+export interface FileRequest {
+  readonly id: number;
+  readonly target: string;
+  readonly bytes: Uint8Array;
+}
+
+/** What an error says of itself: crossing threads takes away its class and its code. */
+export interface FileFailure {
+  readonly message: string;
+  readonly code?: string | undefined;
+  readonly syscall?: string | undefined;
+  readonly path?: string | undefined;
+}
+
+export interface FileAnswer {
+  readonly id: number;
+  readonly failure?: FileFailure;
+}
+
+export interface SmallFiles {
+  /**
+   * Makes a file in a directory that is there. When it resolves, the file and its name survive a power cut; if it
+   * rejects (with Node's `code`), there is no such file.
+   */
+  write(target: string, bytes: Uint8Array): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** One is enough where a flush is quick; where it is slow, flushes run side by side and share the disk's work. */
+const threadsAtMost = 4;
+/** So many files waiting for every thread start another. */
+const fullAt = 8;
+
+interface Thread {
+  readonly worker: Worker;
+  readonly waiting: Map<number, { resolve: () => void; reject: (error: Error) => void }>;
+}
+
+/**
+ * Writes small files in threads of their own (`durable-file-writer-thread.ts`). Of seven trips to Node's thread pool (open,
+ * write, flush and close the file; open, flush and close its directory), which cost this thread more than all else in a
+ * push, one message is left, and what waits together is flushed together. Threads start with the first file.
+ */
+export function createSmallFiles(): SmallFiles {
+  const threads: Thread[] = [];
+  let lastId = 0;
+
+  const start = (): Thread => {
+    const extension = path.extname(import.meta.url);
+    const worker = new Worker(
+      new URL(`./durable-file-writer-thread${extension}`, import.meta.url),
+      {
+        // What it gets is short-lived; Node's default would let that grow to tens of megabytes.
+        resourceLimits: { maxYoungGenerationSizeMb: 4 },
+      },
+    );
+    const thread: Thread = { worker, waiting: new Map() };
+    const fail = (error: Error): void => {
+      const at = threads.indexOf(thread);
+      if (at >= 0) threads.splice(at, 1);
+      for (const { reject } of thread.waiting.values()) reject(error);
+      thread.waiting.clear();
+    };
+    worker.on("message", (answers: readonly FileAnswer[]) => {
+      for (const { id, failure } of answers) {
+        const asked = thread.waiting.get(id);
+        thread.waiting.delete(id);
+        if (failure === undefined) asked?.resolve();
+        else asked?.reject(Object.assign(new Error(failure.message), failure));
+      }
+      // An idle thread keeps no process alive.
+      if (thread.waiting.size === 0) worker.unref();
+    });
+    worker.on("error", fail);
+    worker.on("exit", () =>
+      fail(Object.assign(new Error("a writing thread has ended"), { code: "EIO" })),
+    );
+    threads.push(thread);
+    return thread;
+  };
+
+  const choose = (): Thread => {
+    const [first, ...others] = threads;
+    if (first === undefined) return start();
+    const idlest = others.reduce((a, b) => (b.waiting.size < a.waiting.size ? b : a), first);
+    return idlest.waiting.size >= fullAt && threads.length < threadsAtMost ? start() : idlest;
+  };
+
+  return {
+    write: (target, bytes) =>
+      new Promise((resolve, reject) => {
+        const { worker, waiting } = choose();
+        lastId += 1;
+        waiting.set(lastId, { resolve, reject });
+        worker.ref();
+        worker.postMessage({ id: lastId, target, bytes } satisfies FileRequest);
+      }),
+    async close() {
+      await Promise.all(threads.map(({ worker }) => worker.terminate()));
+    },
+  };
+}

@@ -1,0 +1,68 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { createAccounts } from "../../src/accounts/accounts.ts";
+import { systemActor } from "../../src/database/permissions/authority.ts";
+import { openMetadataInMemory } from "../support/database.ts";
+
+const from = { peer: "127.0.0.1", agent: "" };
+function open() {
+  const metadata = openMetadataInMemory();
+  return { metadata, ...createAccounts({ metadata, clock: Date.now, createOnPush: true }) };
+}
+
+describe("the first start", () => {
+  test("makes an administrator without a password, whom every login tells how to set one", async () => {
+    const { firstStart, authenticator, users, metadata } = open();
+    await firstStart(undefined);
+    const { items } = await metadata.accounts.list({ kind: "user", limit: 10 });
+    assert.deepEqual(
+      items.map(({ name, isAdmin }) => [name, isAdmin]),
+      [["admin", true]],
+    );
+    for (const secret of ["", "admin", "password"])
+      await assert.rejects(
+        authenticator.authenticate({ name: "admin", secret }, from),
+        /admin has no password yet; set one on the server: berth user password admin/,
+      );
+    const password = "correct horse battery";
+    await users.setPassword(systemActor("berth"), "admin", password);
+    const identity = await authenticator.authenticate({ name: "admin", secret: password }, from);
+    assert.equal(identity?.kind === "user" && identity.isAdmin, true);
+  });
+
+  test("takes the configured password", async () => {
+    const { firstStart, authenticator } = open();
+    await firstStart("from a secret file");
+    const credentials = { name: "admin", secret: "from a secret file" };
+    assert.ok(await authenticator.authenticate(credentials, from));
+  });
+
+  test("makes an administrator only once, and later reads no configured password", async () => {
+    const { firstStart, metadata } = open();
+    await firstStart("from a secret file");
+    await firstStart(undefined);
+    await firstStart("short");
+    assert.equal((await metadata.accounts.list({ kind: "user", limit: 10 })).items.length, 1);
+  });
+
+  test("refuses a configured password that is too short", async () => {
+    await assert.rejects(open().firstStart("short"), /auth.adminPassword/);
+  });
+
+  test("of two servers at once makes one administrator", async () => {
+    const { firstStart, metadata } = open();
+    await Promise.all([firstStart(undefined), firstStart(undefined)]);
+    assert.equal((await metadata.accounts.list({ kind: "user", limit: 10 })).items.length, 1);
+  });
+
+  test("takes another name where an organisation has the first", async () => {
+    const { firstStart, organisations, metadata } = open();
+    await organisations.add(systemActor("berth"), { name: "admin" });
+    await firstStart(undefined);
+    const { items } = await metadata.accounts.list({ kind: "user", limit: 10 });
+    assert.deepEqual(
+      items.map(({ name }) => name),
+      ["administrator"],
+    );
+  });
+});

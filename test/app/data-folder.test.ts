@@ -1,0 +1,160 @@
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import path from "node:path";
+import { describe, test } from "node:test";
+import SqliteDatabase from "better-sqlite3";
+import { openDataFolder } from "../../src/app/data-folder.ts";
+import { loadConfig } from "../../src/config/load.ts";
+import { connect } from "../server/support.ts";
+import { temporaryFolder } from "../support/temporary.ts";
+import { waitUntil } from "../support/wait.ts";
+import { berth, launch, type Running } from "../cli/support.ts";
+
+const env = { BERTH_AUTH_OPEN: "true" };
+
+async function serve(
+  data: string,
+  workers = 1,
+  settings: Readonly<Record<string, string>> = {},
+): Promise<Running> {
+  const running = launch(["serve", "--data", data, "--listen", "127.0.0.1:0"], {
+    ...{ ...env, ...settings },
+    BERTH_WORKERS: String(workers),
+  });
+  await running.until("http://");
+  return running;
+}
+
+async function end({ child, ended }: Running, signal: NodeJS.Signals): Promise<void> {
+  child.kill(signal);
+  await ended;
+}
+
+/** Whether the server that has the folder, or had it last, is known to have ended well. */
+async function stoppedCleanly(data: string): Promise<boolean | undefined> {
+  const loaded = await loadConfig({ flags: { data }, env: {} });
+  assert.ok(loaded.ok);
+  const folder = await openDataFolder(loaded.config);
+  try {
+    return (await folder.metadata.instance.get())?.cleanStop;
+  } finally {
+    await folder.close();
+  }
+}
+
+describe("a data folder has one server", () => {
+  for (const workers of [1, 2]) {
+    test(`a second server is refused in one sentence and changes nothing (workers: ${workers})`, async () => {
+      const data = temporaryFolder();
+      const first = await serve(data, workers);
+      try {
+        const second = await berth(["serve", "--data", data, "--listen", "127.0.0.1:0"], env);
+        assert.match(
+          second.stderr,
+          /^berth: cannot start: another Berth server runs on the folder .*: stop it first/m,
+        );
+        assert.doesNotMatch(second.stderr, /^\s+at /m);
+        assert.equal(second.code, 1);
+        assert.equal(await stoppedCleanly(data), false);
+      } finally {
+        await end(first, "SIGTERM");
+      }
+      assert.equal(await stoppedCleanly(data), true);
+    });
+
+    test(`the next server starts after kill -9 of the first (workers: ${workers})`, async () => {
+      const data = temporaryFolder();
+      await end(await serve(data, workers), "SIGKILL");
+      const second = await serve(data, workers);
+      await end(second, "SIGTERM");
+      assert.equal(second.child.exitCode, 0);
+    });
+  }
+
+  test("commands run beside a server", async () => {
+    const data = temporaryFolder();
+    const server = await serve(data);
+    try {
+      for (const command of [["check"], ["gc"], ["scrub"], ["keys", "rotate"]]) {
+        const { code, stderr } = await berth([...command, "--data", data]);
+        assert.equal(code, 0, `${command.join(" ")}: ${stderr}`);
+      }
+    } finally {
+      await end(server, "SIGTERM");
+    }
+  });
+
+  test("a server whose start fails gives the folder back to the next one", async () => {
+    const data = temporaryFolder();
+    const blocker = await import("node:net").then(({ createServer }) => createServer());
+    blocker.listen(0, "127.0.0.1");
+    await once(blocker, "listening");
+    const address = blocker.address();
+    assert.ok(typeof address === "object" && address !== null);
+    const refused = await berth(
+      ["serve", "--data", data, "--listen", `127.0.0.1:${address.port}`],
+      env,
+    );
+    assert.match(refused.stderr, /already in use/);
+    blocker.close();
+    await end(await serve(data), "SIGTERM");
+  });
+});
+
+describe("the quota of a namespace", () => {
+  const limit = 1_000_000;
+  const type = { "Content-Type": "application/octet-stream" };
+  const target = "/v2/team/app/blobs/uploads/";
+
+  for (const workers of [1, 2])
+    test(`counts what open uploads hold, or may grow to, after kill -9 as before (workers: ${workers})`, async () => {
+      const data = temporaryFolder();
+      const start = async () => {
+        const server = await serve(data, workers, { BERTH_QUOTAS_DEFAULT: String(limit) });
+        const [url = ""] = /http:\/\/127\.0\.0\.1:\d+/.exec(await server.until("http://")) ?? [];
+        const begin = async () => {
+          const { headers } = await fetch(`${url}${target}`, { method: "POST" });
+          return headers.get("location") ?? "";
+        };
+        const append = async (location: string, bytes: number) => {
+          const body = Buffer.alloc(bytes);
+          const patch = { method: "PATCH", headers: type, body };
+          return (await fetch(new URL(location, url), patch)).status;
+        };
+        return { server, url, begin, append };
+      };
+
+      const first = await start();
+      const whole = await first.begin();
+      assert.equal(await first.append(whole, 600_000), 202);
+      const half = await first.begin();
+      const lines = [
+        "Host: localhost",
+        "Content-Length: 300000",
+        `Content-Type: ${type["Content-Type"]}`,
+      ];
+      const { pathname, search } = new URL(half, first.url);
+      const head = [`PATCH ${pathname}${search} HTTP/1.1`, ...lines, "", ""].join("\r\n");
+      const { socket } = await connect(Number(new URL(first.url).port), head);
+      socket.write(Buffer.alloc(100_000));
+      const database = new SqliteDatabase(path.join(data, "berth.db"), { readonly: true });
+      const reserved = database.prepare("SELECT sum(reserved_bytes) FROM uploads").pluck();
+      await waitUntil("both uploads have their bytes reserved", () => reserved.get() === 900_000);
+      database.close();
+      await end(first.server, "SIGKILL");
+
+      const { server, url, begin, append } = await start();
+      try {
+        assert.equal(await append(await begin(), 100_001), 403);
+        assert.equal(await append(await begin(), 100_000), 202);
+        for (const location of [whole, half]) {
+          const { status } = await fetch(new URL(location, url), { method: "DELETE" });
+          assert.equal(status, 204);
+        }
+        assert.equal(await append(await begin(), 900_001), 403);
+        assert.equal(await append(await begin(), 900_000), 202);
+      } finally {
+        await end(server, "SIGTERM");
+      }
+    });
+});

@@ -1,0 +1,150 @@
+import assert from "node:assert/strict";
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
+import path from "node:path";
+import { describe, test } from "node:test";
+import {
+  endOf,
+  openKeys,
+  overlapMs,
+  rotateKeys,
+  tokenLifeSeconds,
+} from "../../../src/auth/signing-keys/keys.ts";
+import { readKeys, removeKey } from "../../../src/auth/signing-keys/files.ts";
+import { temporaryFolder } from "../../support/temporary.ts";
+
+const root = temporaryFolder();
+mkdirSync(root, { recursive: true });
+
+/** Keys in a folder of their own, on a clock that the test moves. */
+function setting() {
+  const folder = path.join(mkdtempSync(path.join(root, "keys-")), "keys");
+  const time = { nowMs: 1_700_000_000_000 };
+  const reported: unknown[] = [];
+  const clock = () => time.nowMs;
+  const open = (algorithm: "ES256" | "RS256" = "ES256") =>
+    openKeys({ folder, algorithm, clock, report: (error) => reported.push(error) });
+  return { folder, time, reported, open };
+}
+
+describe("keys", () => {
+  test("are made at the first start, for their owner only, and found again at the next", async () => {
+    const { folder, open } = setting();
+    const first = await (await open()).signing();
+    assert.equal(first.algorithm, "ES256");
+    assert.equal(statSync(folder).mode & 0o777, 0o700);
+    assert.deepEqual(
+      readdirSync(folder).map((name) => [name, statSync(path.join(folder, name)).mode & 0o777]),
+      [[`${first.id}.pem`, 0o600]],
+    );
+    assert.equal((await (await open()).signing()).id, first.id);
+  });
+
+  test("are of the algorithm that is configured, and one of another still verifies", async () => {
+    const { time, open } = setting();
+    const first = await (await open("ES256")).signing();
+    time.nowMs += 1000;
+    const keys = await open("RS256");
+    assert.equal((await keys.signing()).algorithm, "RS256");
+    assert.equal((await keys.find(first.id))?.algorithm, "ES256");
+    assert.deepEqual(
+      (await keys.published()).map(({ alg, kty, use }) => [alg, kty, use]),
+      [
+        ["RS256", "RSA", "sig"],
+        ["ES256", "EC", "sig"],
+      ],
+    );
+  });
+
+  test("are published without anything private", async () => {
+    const { open } = setting();
+    const [key] = await (await open()).published();
+    assert.deepEqual(Object.keys(key ?? {}).toSorted(), [
+      ...["alg", "crv", "kid", "kty", "use", "x", "y"],
+    ]);
+  });
+
+  test("overlap for longer than a token lives, and then are gone", async () => {
+    const { folder, time, open } = setting();
+    assert.ok(overlapMs > tokenLifeSeconds * 1000);
+    const keys = await open();
+    const old = await keys.signing();
+    time.nowMs += 86_400_000;
+    const made = await rotateKeys(folder, "ES256", time.nowMs);
+    time.nowMs += 61_000;
+    assert.equal((await keys.signing()).id, made.id);
+    assert.equal((await keys.find(old.id))?.id, old.id);
+    time.nowMs = made.createdAtMs + overlapMs - 1;
+    assert.equal((await keys.find(old.id))?.id, old.id);
+    assert.equal((await keys.published()).length, 2);
+    time.nowMs += 1;
+    assert.equal(await keys.find(old.id), undefined);
+    assert.equal((await keys.published()).length, 1);
+    // The next rotation tidies up.
+    await rotateKeys(folder, "ES256", time.nowMs);
+    assert.deepEqual(
+      (await readKeys(folder)).map(({ id }) => id === old.id),
+      [false, false],
+    );
+  });
+
+  test("that another process made are found when a token names them, but not looked for at each", async () => {
+    const { folder, time, open } = setting();
+    const keys = await open();
+    time.nowMs += 5000;
+    const first = await rotateKeys(folder, "ES256", time.nowMs);
+    assert.equal((await keys.find(first.id))?.id, first.id);
+    const second = await rotateKeys(folder, "ES256", time.nowMs);
+    time.nowMs += 4999;
+    assert.equal(await keys.find(second.id), undefined);
+    time.nowMs += 1;
+    assert.equal((await keys.find(second.id))?.id, second.id);
+  });
+
+  test("that were removed are noticed by a running server within a minute", async () => {
+    const { folder, time, open } = setting();
+    const keys = await open();
+    const old = await keys.signing();
+    const edition = keys.edition();
+    await rotateKeys(folder, "ES256", time.nowMs);
+    await removeKey(folder, old.id);
+    time.nowMs += 60_000;
+    keys.edition();
+    await keys.signing();
+    assert.notEqual(keys.edition(), edition);
+    assert.equal(await keys.find(old.id), undefined);
+  });
+
+  test("stay as they were while the folder can't be read, and somebody is told", async () => {
+    const { folder, time, reported, open } = setting();
+    const keys = await open();
+    const { id } = await keys.signing();
+    writeFileSync(path.join(folder, `${"0".repeat(26)}.pem`), "not a key, but a canary");
+    time.nowMs += 60_000;
+    assert.equal((await keys.signing()).id, id);
+    assert.equal(reported.length, 1);
+    assert.doesNotMatch(String(reported[0]), /canary/);
+    await assert.rejects(open(), /is not a private key/);
+  });
+
+  test("are made anew where somebody took the whole folder away", async () => {
+    const { folder, time, open } = setting();
+    const keys = await open();
+    const { id } = await keys.signing();
+    rmSync(folder, { recursive: true });
+    time.nowMs += 60_000;
+    assert.notEqual((await keys.signing()).id, id);
+    assert.equal(await keys.find(id), undefined);
+  });
+
+  test("made while the clock is behind are the newest all the same", async () => {
+    const { folder, time } = setting();
+    const first = await rotateKeys(folder, "ES256", time.nowMs);
+    const second = await rotateKeys(folder, "ES256", time.nowMs - 3_600_000);
+    const keys = await readKeys(folder);
+    assert.deepEqual(
+      keys.map(({ id }) => id),
+      [second.id, first.id],
+    );
+    assert.equal(endOf(keys, second), undefined);
+  });
+});

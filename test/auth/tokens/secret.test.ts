@@ -1,0 +1,78 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { checkResources } from "../../../src/accounts/token-resources.ts";
+import {
+  hashTokenSecret,
+  isTokenSecret,
+  looksLikeToken,
+  mintTokenSecret,
+} from "../../../src/auth/tokens/secret.ts";
+import { opensPath } from "../../../src/database/permissions/repository-rules.ts";
+
+describe("the secret of an access token", () => {
+  test("says what it is, and carries a checksum by which any change is seen", () => {
+    for (const [kind, shape] of [
+      ["personal", /^berth_pat_[0-9A-Za-z]{38}$/],
+      ["organisation", /^berth_oat_[0-9A-Za-z]{38}$/],
+    ] as const) {
+      const secret = mintTokenSecret(kind);
+      assert.match(secret, shape);
+      assert.ok(isTokenSecret(secret));
+      for (let at = 0; at < secret.length; at += 1) {
+        const other = secret[at] === "x" ? "y" : "x";
+        assert.ok(!isTokenSecret(`${secret.slice(0, at)}${other}${secret.slice(at + 1)}`));
+      }
+      assert.ok(!isTokenSecret(`${secret}0`));
+    }
+  });
+
+  test("has the checksum that scanners are told of", () => {
+    assert.ok(isTokenSecret(`berth_pat_${"0".repeat(32)}2rzB82`));
+  });
+
+  test("is never twice the same, nor is what is kept of it", () => {
+    const secrets = new Set(Array.from({ length: 100 }, () => mintTokenSecret("personal")));
+    assert.equal(secrets.size, 100);
+    assert.equal(new Set([...secrets].map(hashTokenSecret)).size, 100);
+  });
+
+  test("is told from a password by its beginning", () => {
+    assert.ok(looksLikeToken("berth_oat_nonsense"));
+    assert.ok(!looksLikeToken("my berth_pat_"));
+  });
+});
+
+describe("the resources of an organisation's token", () => {
+  const paths: readonly [string, string, boolean][] = [
+    ["team/app", "team/app", true],
+    ["team/app", "team/app2", false],
+    ["team/*", "team/app", true],
+    ["team/*", "team/a/b/c", true],
+    ["team/*", "teams/app", false],
+    ["team/*-ci", "team/app-ci", true],
+    ["team/*-ci", "team/app-ci/x", false],
+    ["team/a*a", "team/a", false],
+    ["team/*b*c*", "team/abxc", true],
+    ["team/*b*c*", "team/acb", false],
+    ["team/**", "team/app", true],
+  ];
+  for (const [pattern, name, opens] of paths) {
+    test(`${pattern} ${opens ? "opens" : "does not open"} ${name}`, () => {
+      assert.equal(opensPath(pattern, name), opens);
+    });
+  }
+
+  test("are those of the organisation, with scopes that they can have", () => {
+    const problemOf = (type: "TYPE_REPO" | "TYPE_ORG", path: string, ...scopes: string[]) =>
+      checkResources("team", [{ type, path, scopes }]);
+    assert.equal(problemOf("TYPE_REPO", "team/*", "scope-image-pull"), undefined);
+    assert.equal(problemOf("TYPE_REPO", "*/*/public", "scope-image-pull"), undefined);
+    assert.equal(problemOf("TYPE_ORG", "team", "scope-repository-create"), undefined);
+    assert.match(problemOf("TYPE_REPO", "*", "scope-image-pull") ?? "", /not in team/);
+    assert.match(problemOf("TYPE_REPO", "teams/app", "scope-image-pull") ?? "", /not in team/);
+    assert.match(problemOf("TYPE_ORG", "mia", "scope-repository-create") ?? "", /not in team/);
+    assert.match(problemOf("TYPE_REPO", "team/app", "scope-repository-create") ?? "", /can't have/);
+    assert.match(problemOf("TYPE_REPO", "team/app") ?? "", /no scopes/);
+    assert.match(checkResources("team", []) ?? "", /from 1 to/);
+  });
+});

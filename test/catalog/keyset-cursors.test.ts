@@ -1,0 +1,40 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { createPageMarks } from "../../src/catalog/keyset-cursors.ts";
+
+/** Marks of places that are names, with a clock that the test moves. */
+function createMarks() {
+  let nowMs = 0;
+  const marks = createPageMarks<string>(() => nowMs);
+  return {
+    marks,
+    wait: (ms: number) => {
+      nowMs += ms;
+    },
+  };
+}
+
+describe("a page mark", () => {
+  test("begins the next page behind the end of the one before", () => {
+    const { marks } = createMarks();
+    marks.end("list", 1, 10, "tenth");
+    assert.deepEqual(marks.begin("list", 2, 10), { after: "tenth", skip: 0 });
+  });
+
+  test("is for one list and one size of page", () => {
+    const { marks } = createMarks();
+    marks.end("list", 1, 10, "tenth");
+    assert.deepEqual(marks.begin("other", 2, 10), { skip: 10 });
+    assert.deepEqual(marks.begin("list", 2, 20), { skip: 20 });
+    assert.deepEqual(marks.begin("list", 3, 10), { skip: 20 });
+  });
+
+  test("expires after a minute", () => {
+    const { marks, wait } = createMarks();
+    marks.end("list", 1, 10, "tenth");
+    wait(59_999);
+    assert.deepEqual(marks.begin("list", 2, 10), { after: "tenth", skip: 0 });
+    wait(1);
+    assert.deepEqual(marks.begin("list", 2, 10), { skip: 10 });
+  });
+});

@@ -1,0 +1,170 @@
+import assert from "node:assert/strict";
+import { existsSync, readFileSync } from "node:fs";
+import { after, describe, test } from "node:test";
+import { createAccounts } from "../../../src/accounts/accounts.ts";
+import { openSqliteMetadata } from "../../../src/database/database.ts";
+import { pushBlob, startBerth } from "../../support/berth.ts";
+import { temporaryFolder } from "../../support/temporary.ts";
+import { berth as run } from "../support.ts";
+
+/** The commands of one story, told while a server runs on the folder. */
+describe("accounts on the command line", async () => {
+  const data = temporaryFolder();
+  const server = await startBerth(data);
+  await pushBlob(server, "team/app", "so that there is a repository");
+  const metadata = await openSqliteMetadata(`${data}/berth.db`);
+  const { authenticator } = createAccounts({ metadata, clock: Date.now, createOnPush: true });
+  after(async () => {
+    await metadata.close();
+    await server.close();
+  });
+  const canary = "a canary in a coal mine";
+  const told: string[] = [];
+
+  const tell = async (words: string, input?: string) => {
+    const ended = await run([...words.split(" "), "--data", data], {}, input);
+    told.push(ended.stdout, ended.stderr);
+    return ended;
+  };
+  const done = async (words: string, input?: string): Promise<string> => {
+    const { code, stdout, stderr } = await tell(words, input);
+    assert.equal(code, 0, stderr);
+    return stdout;
+  };
+  const refused = async (words: string, reason: RegExp, input?: string): Promise<void> => {
+    const { code, stdout, stderr } = await tell(words, input);
+    assert.deepEqual([code, stdout], [1, ""]);
+    assert.match(stderr, reason);
+    assert.equal(stderr.trim().split("\n").length, 1);
+  };
+  const login = (name: string, secret: string) =>
+    authenticator.authenticate({ name, secret }, { peer: "127.0.0.1", agent: "" });
+
+  test("a user is added with a password from standard input, and can log in at once", async () => {
+    assert.equal(await done("user add root --admin", `${canary}\n`), "administrator root added\n");
+    const root = await login("root", canary);
+    assert.equal(root?.kind === "user" && root.isAdmin, true);
+    await refused("user add root", /there is an account root already/, `${canary}\n`);
+    await refused("user add mia", /no password on standard input/, "");
+  });
+
+  test("a password that is made up is shown once, and works until there is another", async () => {
+    const stdout = await done("user add mia --generate --json");
+    const { name, password } = JSON.parse(stdout) as { name: string; password: string };
+    assert.ok(await login(name, password));
+    await done("user password mia", `${canary} again\n`);
+    assert.equal(await login("mia", password), undefined);
+    assert.ok(await login("mia", `${canary} again`));
+  });
+
+  test("a user is disabled at once, and listed with what they are", async () => {
+    assert.equal(await done("user disable mia"), "mia is disabled\n");
+    assert.equal(await login("mia", `${canary} again`), undefined);
+    assert.equal(await done("user list"), "mia (disabled)\nroot (administrator)\n");
+    await done("user enable mia");
+    assert.ok(await login("mia", `${canary} again`));
+  });
+
+  test("a name that repositories are pushed under is taken over only where that is meant", async () => {
+    const reason = /there are repositories in team \(1\) that no account has: say --take-over/;
+    await refused("user add team", reason, `${canary}\n`);
+    await refused("org add team --owner mia", reason);
+    assert.equal(await login("team", canary), undefined);
+    await pushBlob(server, "solo/app", "of nobody so far");
+    assert.equal(await done("user add solo --take-over", `${canary}\n`), "user solo added\n");
+    assert.match(await done("audit --account solo"), /user\.create solo .*repositories=1/);
+  });
+
+  test("an organisation, its members and its teams are kept", async () => {
+    await done("org add team --owner mia --take-over");
+    await done("org member add team root --role editor");
+    assert.equal(await done("org member list team"), "mia (owner)\nroot (editor)\n");
+    await done("team add team devs");
+    await done("team member add team devs root");
+    await done("team grant team devs team/app write");
+    assert.equal(await done("team show team devs"), "member root\nwrite team/app\n");
+  });
+
+  test("a token is shown once, on standard output alone, opens the account, and is revoked", async () => {
+    const words = "token create mia --label ci --scope repo:read --expires 30d";
+    const { stdout } = await tell(words);
+    assert.match(stdout, /^berth_pat_\w{38}\n$/);
+    const secret = stdout.trim();
+    assert.ok(await login("mia", secret));
+    const [line = ""] = (await done("token list mia --json")).split("\n");
+    assert.ok(!line.includes(secret));
+    const { id, scopes } = JSON.parse(line) as { id: string; scopes: string[] };
+    assert.deepEqual(scopes, ["repo:read"]);
+    await done(`token revoke mia ${id}`);
+    assert.equal(await login("mia", secret), undefined);
+  });
+
+  test("an organisation's token has resources", async () => {
+    const words = "token create team --label robot --resource team/*=pull,push";
+    const robot = await login("team", (await done(`${words} --resource team=create`)).trim());
+    assert.deepEqual(robot?.kind === "organisation" && robot.resources, [
+      { type: "TYPE_REPO", path: "team/*", scopes: ["scope-image-pull", "scope-image-push"] },
+      { type: "TYPE_ORG", path: "team", scopes: ["scope-repository-create"] },
+    ]);
+  });
+
+  test("the audit log says who did what, and no secret is in it, in the database or in what was said", async () => {
+    const lines = (await done("audit --account team --json")).trim().split("\n");
+    const entries = lines.map((line) => JSON.parse(line) as Record<string, unknown>);
+    assert.deepEqual(
+      entries.map(({ action, subject }) => `${String(action)} ${String(subject)}`),
+      [
+        "org.access_token.create robot",
+        "org.team.permission devs",
+        "org.team.member.add devs",
+        "org.team.create devs",
+        "org.member.add root",
+        "org.member.add mia",
+        "org.create team",
+        "repo.create team/app",
+      ],
+    );
+    // Whoever pushed it, in open mode, is nobody.
+    assert.deepEqual(new Set(entries.map(({ actor }) => actor)), new Set(["berth", ""]));
+    assert.equal(
+      (await done("audit --action user.access_token --limit 1"))
+        .replace(/^\S+ /, "")
+        .split(" id=")[0],
+      "berth: user.access_token.delete ci in mia",
+    );
+    assert.ok(!told.join("").includes(canary));
+    for (const end of ["", "-wal"])
+      assert.ok(!readFileSync(`${data}/berth.db${end}`).includes(canary));
+  });
+
+  test("a folder without a registry says what to do", async () => {
+    const { code, stderr } = await run(["user", "list", "--data", temporaryFolder()]);
+    assert.equal(code, 1);
+    assert.match(stderr, /there is no registry in .*: start "berth serve" once/);
+  });
+});
+
+describe("accounts before the first start", () => {
+  test("a user is added and the administrator has a password, and the server finds both", async () => {
+    const data = `${temporaryFolder()}/new`;
+    const words = ["--data", data];
+    const secret = "a canary in a coal mine";
+    const added = await run(["user", "add", "mia", ...words], {}, `${secret}\n`);
+    assert.deepEqual([added.code, added.stdout], [0, "user mia added\n"]);
+    assert.equal((await run(["user", "password", "admin", ...words], {}, `${secret}\n`)).code, 0);
+    const server = await startBerth(data, { "auth.open": "false" });
+    after(() => server.close());
+    for (const name of ["mia", "admin"]) {
+      await server.api.get("/token").auth(name, secret).expect(200);
+      await server.api.get("/token").auth(name, "another password").expect(401);
+    }
+  });
+
+  test("what needs accounts that are there says so, and makes no folder", async () => {
+    const data = `${temporaryFolder()}/none`;
+    const { code, stderr } = await run(["user", "list", "--data", data]);
+    assert.equal(code, 1);
+    assert.match(stderr, /there is no registry in .*none: start "berth serve" once/);
+    assert.equal(existsSync(data), false);
+  });
+});

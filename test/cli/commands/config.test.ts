@@ -1,0 +1,50 @@
+import assert from "node:assert/strict";
+import { writeFile } from "node:fs/promises";
+import path from "node:path";
+import { describe, test } from "node:test";
+import { configKeys } from "../../../src/config/load.ts";
+import { berth, createFolder } from "../support.ts";
+
+const folder = await createFolder();
+const right = path.join(folder, "right.yaml");
+const wrong = path.join(folder, "wrong.yaml");
+await writeFile(right, "listen: :8080\nlimits: { drain: 1m }\n");
+await writeFile(wrong, "lisen: :8080\nlimits: { drain: soon }\n");
+
+describe("berth config", { concurrency: 2 }, () => {
+  test("check ends with 0 when all is right", async () => {
+    const { code, stdout, stderr } = await berth(["config", "check", "--config", right]);
+    assert.deepEqual([code, stderr], [0, ""]);
+    assert.match(stdout, /The configuration is right/);
+  });
+
+  test("check ends with 2 and tells every problem on standard error", async () => {
+    const { code, stdout, stderr } = await berth(["config", "check"], {
+      BERTH_CONFIG: wrong,
+      BERTH_LOG_LEVEL: "loud",
+    });
+    assert.deepEqual([code, stdout], [2, ""]);
+    assert.match(stderr, /3 problems/);
+    assert.match(stderr, /lisen .*line 1\): unknown key\n\s+allowed: listen /);
+    assert.match(stderr, /limits\.drain .*line 2\): found "soon"\n\s+allowed: a duration/);
+    assert.match(stderr, /log\.level \(BERTH_LOG_LEVEL\): found "loud"\n\s+allowed: one of trace/);
+  });
+
+  test("print shows what is in effect, and where it comes from", async () => {
+    const { code, stdout } = await berth(["config", "print", "--config", right], {
+      BERTH_SPARSE: "true",
+    });
+    assert.equal(code, 0);
+    assert.match(stdout, /^listen: :8080 # .*right\.yaml line 1$/m);
+    assert.match(stdout, /^sparse: true # BERTH_SPARSE$/m);
+    assert.match(stdout, /^ {2}drain: 1m # .*right\.yaml line 2$/m);
+    assert.match(stdout, /^ {2}idle: 5m # default$/m);
+  });
+
+  test("--help lists every key with its variable", async () => {
+    const { code, stdout } = await berth(["config", "--help"]);
+    assert.equal(code, 0);
+    for (const { name, variable } of configKeys)
+      assert.ok(stdout.includes(`${name} (${variable}`), name);
+  });
+});

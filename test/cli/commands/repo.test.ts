@@ -1,0 +1,126 @@
+import assert from "node:assert/strict";
+import process from "node:process";
+import { after, describe, test } from "node:test";
+import { openAdministration } from "../../../src/app/administration.ts";
+import { createProgram } from "../../../src/cli/program.ts";
+import { pushBlob, pushImageParts, putManifest, startBerth } from "../../support/berth.ts";
+import { temporaryFolder } from "../../support/temporary.ts";
+import { berth as run } from "../support.ts";
+
+describe("berth repo and berth quota, beside a server that runs", async () => {
+  const data = temporaryFolder();
+  const berth = await startBerth(data);
+  after(() => berth.close());
+  const { manifest } = await pushImageParts(berth, "team/app", { layer: "a layer" });
+  const other = await pushImageParts(berth, "team/app", { layer: "another layer" });
+  await putManifest(berth, "team/app", "1.0", manifest).expect(201);
+  const berthRun = (...words: string[]) => run([...words, "--data", data]);
+  const says = async (words: readonly string[], text: string): Promise<void> => {
+    const { code, stdout, stderr } = await berthRun(...words);
+    assert.equal(stderr, "");
+    assert.equal(stdout, `${text}\n`);
+    assert.equal(code, 0);
+  };
+  /** In this process: starting one for each would take most of the time of this file. */
+  const fails = async (words: readonly string[], message: RegExp): Promise<void> => {
+    const running = createProgram().parseAsync(["node", "berth", ...words, "--data", data]);
+    await assert.rejects(running, { name: "Failure", message });
+  };
+
+  test("make, show and change a repository", async () => {
+    await says(["repo", "create", "team/new", "--public"], "made team/new, public");
+    await fails(["repo", "create", "team/new"], /^there is a repository team\/new already$/);
+    await says(["repo", "visibility", "team/new", "private"], "team/new is private");
+    await says(
+      ["repo", "list", "--json"],
+      [
+        '{"name":"team/app","visibility":"private","immutableTags":null}',
+        '{"name":"team/new","visibility":"private","immutableTags":null}',
+      ].join("\n"),
+    );
+  });
+
+  test("leave a mirror what its upstream has", async (t) => {
+    const mirror = { namespace: "docker.io", upstream: "https://registry-1.docker.io" };
+    process.env["BERTH_MIRRORS"] = JSON.stringify([mirror]);
+    t.after(() => delete process.env["BERTH_MIRRORS"]);
+    for (const words of [
+      ["create", "docker.io/library/mine"],
+      ["visibility", "docker.io/library/alpine", "public"],
+      ["immutable", "docker.io/library/alpine", "--all"],
+    ])
+      await fails(["repo", ...words], /^docker\.io is a mirror: it has what its upstream has/);
+  });
+
+  test("say what is wrong in a line", async () => {
+    await fails(["repo", "visibility", "team/new", "secret"], /private or public, not secret/);
+    await fails(["repo", "visibility", "no/such", "public"], /repository name not known/);
+    await fails(["repo", "create", "UPPER/case"], /invalid repository name/);
+    await fails(["repo", "immutable", "team/app"], /either patterns, or --all, or --none/);
+    await fails(["repo", "immutable", "team/app", "("], /the pattern "\(" can't be used/);
+    await fails(["quota", "set", "team", "much"], /much is no size/);
+    await fails(["quota", "set", "team/app", "1MB"], /no namespace/);
+    await fails(["quota", "remove", "team"], /team has no quota of its own/);
+    await fails(["repo", "delete", "team/app"], /say --yes if that is meant/);
+  });
+
+  test("give a user access of their own, and take it away", async () => {
+    const administration = await openAdministration(berth.config);
+    const { accounts, actor } = administration;
+    await accounts.users.add(actor, { name: "mia", password: "correct horse battery staple" });
+    await administration.close();
+    await says(
+      ["repo", "access", "grant", "team/app", "mia", "write"],
+      "mia has write on team/app",
+    );
+    await says(["repo", "access", "list", "team/app"], "write  mia");
+    await fails(
+      ["repo", "access", "grant", "team/app", "nobody", "read"],
+      /there is no user nobody/,
+    );
+    await fails(["repo", "access", "list", "no/such"], /there is no repository no\/such/);
+    await says(
+      ["repo", "access", "revoke", "team/app", "mia", "--json"],
+      '{"name":"team/app","user":"mia","permission":null}',
+    );
+  });
+
+  test("hold the next push to what they have set", async () => {
+    await says(
+      ["repo", "immutable", "team/app", "\\d+\\.\\d+"],
+      "immutable in team/app: \\d+\\.\\d+",
+    );
+    const refused = await putManifest(berth, "team/app", "1.0", other.manifest).expect(403);
+    assert.equal(refused.body.errors[0].code, "DENIED");
+    await putManifest(berth, "team/app", "1.0", manifest).expect(201);
+    await says(["repo", "immutable", "team/app", "--none"], "immutable in team/app: no tag");
+    await putManifest(berth, "team/app", "1.0", other.manifest).expect(201);
+
+    const held =
+      20 +
+      manifest.length +
+      other.manifest.length +
+      JSON.stringify({
+        architecture: "amd64",
+        os: "linux",
+        rootfs: { type: "layers", diff_ids: [] },
+      }).length;
+    await says(
+      ["quota", "set", "team", String(held), "--json"],
+      `{"namespace":"team","usedBytes":${held},"limitBytes":${held}}`,
+    );
+    await says(["quota", "list"], `team  ${held} B  of ${held} B`);
+    await assert.rejects(pushBlob(berth, "team/new", "one more"), /403/);
+    await says(["quota", "remove", "team"], "team has no quota of its own any more");
+    await pushBlob(berth, "team/new", "one more");
+  });
+
+  test("delete a repository that the server serves", async () => {
+    const { code, stdout } = await berthRun("repo", "delete", "team/app", "--yes", "--json");
+    assert.deepEqual([code, stdout], [0, '{"name":"team/app","deleted":true}\n']);
+    await berth.api.get("/v2/team/app/manifests/1.0").expect(404);
+    await putManifest(berth, "team/app", "1.0", manifest).expect(400);
+    const check = await berthRun("check");
+    assert.equal(check.stdout, "all is well\n");
+  });
+});

@@ -1,0 +1,302 @@
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { chmod, readdir, stat, writeFile } from "node:fs/promises";
+import http from "node:http";
+import net, { type AddressInfo } from "node:net";
+import path from "node:path";
+import { after, describe, test } from "node:test";
+import { welcome } from "../../../src/cli/support/startup-banner.ts";
+import { parseListenAddress } from "../../../src/config/addresses.ts";
+import { waitUntil } from "../../support/wait.ts";
+import { berth, createFolder, launch, type Running } from "../support.ts";
+
+const folder = await createFolder();
+const memory = { BERTH_STORAGE_DRIVER: "memory", BERTH_DATA: path.join(folder, "memory") };
+
+/** A server on a free port, and the URL that its first line names. */
+async function serve(
+  args: string[] = [],
+  env: NodeJS.ProcessEnv = {},
+): Promise<Running & { url: string }> {
+  const running = launch(["serve", "--open", "--listen", "127.0.0.1:0", ...args], {
+    ...memory,
+    ...env,
+  });
+  after(() => running.child.kill("SIGKILL"));
+  const printed = await running.until("docker push");
+  return { ...running, url: /listens on (http:\/\/\S+)/.exec(printed)?.[1] ?? "" };
+}
+
+describe("berth serve", { concurrency: 2 }, () => {
+  test("says where it listens and how to push, warns, answers, and ends with 0 on SIGTERM", async () => {
+    const data = path.join(folder, "data");
+    const { url, child, ended } = await serve(["--data", data]);
+    const { status } = await fetch(`${url}/v2/`);
+    assert.equal(status, 200);
+    child.kill("SIGTERM");
+
+    const { code, stdout, stderr } = await ended;
+    assert.equal(code, 0);
+    const { host, port } = new URL(url);
+    assert.equal(
+      stdout.replace(/^Berth \S+/, "Berth"),
+      `Berth listens on http://${host} (data in ${data}). Push a first image:
+
+  docker pull alpine
+  docker tag alpine localhost:${port}/alpine
+  docker push localhost:${port}/alpine
+
+`,
+    );
+    assert.match(stderr, /open mode: everybody/);
+  });
+
+  test("drains on SIGINT and ends at once on a second one, with 130", async () => {
+    const { url, child, ended } = await serve();
+    // A request whose body never ends keeps the server draining.
+    const session = await fetch(`${url}/v2/a/blobs/uploads/`, { method: "POST" });
+    const location = new URL(session.headers.get("location") ?? "", url);
+    const upload = http.request(location, { method: "PATCH" });
+    upload.on("error", () => undefined).write("begun");
+    await waitUntil("it has begun", async () => {
+      const { headers } = await fetch(location);
+      return headers.get("range") === "0-4";
+    });
+    child.kill("SIGINT");
+    await waitUntil("nobody is let in any more", async () => !(await accepts(url)));
+    assert.equal(child.exitCode, null);
+    child.kill("SIGINT");
+    assert.equal((await ended).code, 130);
+  });
+
+  test("needs accounts unless told otherwise, and prints no password but the command that sets one", async () => {
+    const data = path.join(folder, "closed");
+    const login = (url: string, password: string): Promise<Response> =>
+      fetch(`${url}/token`, {
+        headers: { authorization: `Basic ${Buffer.from(`admin:${password}`).toString("base64")}` },
+      });
+    const run = async (work: (url: string, printed: string) => Promise<void>): Promise<string> => {
+      const running = launch(["serve", "--listen", "127.0.0.1:0", "--data", data]);
+      after(() => running.child.kill("SIGKILL"));
+      const printed = await running.until("docker push");
+      const url = /listens on (http:\/\/\S+)/.exec(printed)?.[1] ?? "";
+      assert.equal((await fetch(`${url}/v2/`)).status, 401);
+      await work(url, printed);
+      running.child.kill("SIGTERM");
+      const { code, stdout } = await running.ended;
+      assert.equal(code, 0);
+      return stdout;
+    };
+    const password = "correct horse battery";
+    await run(async (url, printed) => {
+      const command = `berth user password admin --data ${data}`;
+      assert.ok(printed.includes(`\n  ${command}\n`), printed);
+      const host = `localhost:${new URL(url).port}`;
+      for (const line of [
+        `docker login -u admin ${host}`,
+        `docker tag alpine ${host}/admin/alpine`,
+        `docker push ${host}/admin/alpine`,
+      ])
+        assert.ok(printed.includes(`\n  ${line}\n`), printed);
+      const refused = await login(url, "admin");
+      assert.equal(refused.status, 403);
+      assert.match(await refused.text(), /berth user password admin/);
+      const { code } = await berth(command.split(" ").slice(1), {}, `${password}\n`);
+      assert.equal(code, 0);
+      assert.equal((await login(url, password)).status, 200);
+    });
+    const later = await run(async (url) => {
+      assert.equal((await login(url, password)).status, 200);
+    });
+    assert.doesNotMatch(later, /password/);
+  });
+
+  test("makes a data folder that no other user can read, whatever the umask, and warns of one that can be", async () => {
+    const data = path.join(folder, "readable");
+    const { child, ended } = await serve(["--data", data]);
+    child.kill("SIGTERM");
+    assert.doesNotMatch((await ended).stderr, /may read the data folder/);
+    const files = await readdir(data, { recursive: true });
+    for (const file of ["", ...files]) {
+      const { mode } = await stat(path.join(data, file));
+      assert.equal(mode & 0o077, 0, `${file} has the mode ${mode.toString(8)}`);
+    }
+    await chmod(data, 0o755);
+    const again = await serve(["--data", data]);
+    again.child.kill("SIGTERM");
+    assert.match(
+      (await again.ended).stderr,
+      /other users of this machine may read the data folder/,
+    );
+  });
+
+  test("takes the administrator's password from the configuration, and then asks for none", async () => {
+    const file = path.join(folder, "password");
+    await writeFile(file, "correct horse battery\n");
+    const running = launch(
+      ["serve", "--listen", "127.0.0.1:0", "--data", path.join(folder, "given")],
+      {
+        BERTH_AUTH_ADMIN_PASSWORD_FILE: file,
+      },
+    );
+    after(() => running.child.kill("SIGKILL"));
+    const printed = await running.until("docker push");
+    assert.doesNotMatch(printed, /password|correct horse/);
+    const url = /listens on (http:\/\/\S+)/.exec(printed)?.[1] ?? "";
+    const authorization = `Basic ${Buffer.from("admin:correct horse battery").toString("base64")}`;
+    const answer = await fetch(`${url}/token`, { headers: { authorization } });
+    assert.equal(answer.status, 200);
+    running.child.kill("SIGTERM");
+    assert.equal((await running.ended).stdout.includes("correct horse"), false);
+  });
+
+  test("warns at the start, and at the first forwarded request, of a proxy that is not trusted", async () => {
+    const { url, child, ended } = await serve([], {
+      BERTH_PUBLIC_URL: "https://registry.example.com",
+    });
+    for (let times = 0; times < 2; times += 1)
+      await fetch(`${url}/v2/`, { headers: { "X-Forwarded-For": "203.0.113.7" } });
+    child.kill("SIGTERM");
+    const { stderr } = await ended;
+    assert.match(stderr, /a proxy is in front of it: set trustedProxies/);
+    assert.equal(
+      stderr.match(/a proxy that is not in trustedProxies forwards requests/g)?.length,
+      1,
+    );
+  });
+
+  for (const workers of ["1", "2"])
+    test(`gives metrics an address of their own, with ${workers} workers`, async () => {
+      const other = net.createServer().listen(0, "127.0.0.1");
+      await once(other, "listening");
+      const address = `127.0.0.1:${(other.address() as AddressInfo).port}`;
+      await new Promise((resolve) => other.close(resolve));
+      const { url, child, ended } = await serve(
+        ["--data", path.join(folder, `metrics-${workers}`)],
+        {
+          BERTH_STORAGE_DRIVER: "filesystem",
+          BERTH_METRICS_LISTEN: address,
+          BERTH_WORKERS: workers,
+        },
+      );
+      assert.equal((await fetch(`http://${address}/metrics`)).status, 200);
+      assert.equal((await fetch(`http://${address}/readyz`)).status, 200);
+      assert.equal((await fetch(`http://${address}/v2/`)).status, 404);
+      assert.equal((await fetch(`${url}/metrics`)).status, 404);
+      child.kill("SIGTERM");
+      assert.equal((await ended).code, 0);
+    });
+
+  test("needs to be told that it may run open on the network", async () => {
+    const network = await berth(["serve", "--open", "--listen", "0.0.0.0:0"], memory);
+    assert.equal(network.code, 2);
+    assert.match(
+      network.stderr,
+      /auth\.openOnNetwork[^]*0\.0\.0\.0:0[^]*BERTH_AUTH_OPEN_ON_NETWORK=true/,
+    );
+  });
+
+  test("told so, listens on all interfaces and names this machine localhost", async () => {
+    const { until, url } = await serve(["--listen", ":0"], { BERTH_AUTH_OPEN_ON_NETWORK: "true" });
+    assert.match(url, /^http:\/\/(?:\[::\]|0\.0\.0\.0):\d+$/);
+    assert.match(await until("docker push"), /docker push localhost:\d+\/alpine/);
+  });
+
+  test("the printed commands name a server on a loopback address localhost, and another address as it is", () => {
+    const pushTo = (listen: string): string | undefined => {
+      const config = { listen: parseListenAddress(listen) ?? assert.fail(listen), data: "data" };
+      const printed = welcome({
+        ...{ version: "1", url: "http://unused", port: 5000 },
+        ...{ config: { ...config, publicUrl: undefined }, administrator: undefined },
+      });
+      return /docker push (.*)\/alpine/.exec(printed)?.[1];
+    };
+    for (const listen of ["127.0.0.1:0", "[::1]:0", "localhost:0", "0.0.0.0:0", "[::]:0", ":0"])
+      assert.equal(pushTo(listen), "localhost:5000", listen);
+    // `localhost` does not lead to these.
+    assert.equal(pushTo("127.0.0.2:0"), "127.0.0.2:5000");
+    assert.equal(pushTo("[2001:db8::1]:0"), "[2001:db8::1]:5000");
+  });
+
+  test("names the public URL's host in the commands", async () => {
+    const { until } = await serve([], { BERTH_PUBLIC_URL: "https://registry.example.com" });
+    assert.match(await until("docker push"), /docker push registry\.example\.com\/alpine/);
+  });
+});
+
+describe("berth serve that cannot start ends with 1 and one line", { concurrency: 2 }, () => {
+  const oneLine = async (env: NodeJS.ProcessEnv, told: RegExp): Promise<void> => {
+    const { code, stdout, stderr } = await berth(["serve", "--open"], {
+      ...memory,
+      BERTH_LISTEN: "127.0.0.1:0",
+      ...env,
+    });
+    assert.deepEqual([code, stdout], [1, ""], stderr);
+    assert.match(stderr, told);
+    assert.equal(stderr.trimEnd().split("\n").length, 1, stderr);
+  };
+
+  test("when the port is in use", async () => {
+    const other = net.createServer().listen(0, "127.0.0.1");
+    after(() => other.close());
+    await once(other, "listening");
+    const listen = `127.0.0.1:${(other.address() as AddressInfo).port}`;
+    await oneLine(
+      { BERTH_LISTEN: listen },
+      new RegExp(`^berth: ${listen} is already in use;.*--listen`),
+    );
+  });
+
+  test("when the port is in use, also where metrics have an address of their own", async () => {
+    const other = net.createServer().listen(0, "127.0.0.1");
+    after(() => other.close());
+    await once(other, "listening");
+    const listen = `127.0.0.1:${(other.address() as AddressInfo).port}`;
+    const metrics = { BERTH_METRICS_LISTEN: "127.0.0.1:0", BERTH_LOG_LEVEL: "warn" };
+    await oneLine({ BERTH_LISTEN: listen, ...metrics }, /^berth: .* is already in use/);
+  });
+
+  test("when the address is not this machine's", async () => {
+    const env = { BERTH_LISTEN: "192.0.2.1:0", BERTH_AUTH_OPEN_ON_NETWORK: "true" };
+    await oneLine(env, /^berth: 192\.0\.2\.1:0 is not an address of this machine/);
+  });
+
+  test("when the data folder is a file", async () => {
+    const file = path.join(folder, "file");
+    await writeFile(file, "");
+    for (const data of [file, path.join(file, "below")]) {
+      await oneLine(
+        { BERTH_STORAGE_DRIVER: "filesystem", BERTH_DATA: data },
+        /^berth: cannot use the data folder .*(?:is not a folder|not a directory)/,
+      );
+    }
+  });
+
+  test("when the certificate cannot be read", async () => {
+    await oneLine(
+      { BERTH_TLS_CERT: "/no/cert", BERTH_TLS_KEY: "/no/key" },
+      /tls\.cert \/no\/cert cannot be read: no such file/,
+    );
+  });
+
+  test("and shows the stack at log.level debug", async () => {
+    const env = {
+      ...memory,
+      BERTH_TLS_CERT: "/no",
+      BERTH_TLS_KEY: "/no",
+      BERTH_LOG_LEVEL: "debug",
+    };
+    const { code, stderr } = await berth(["serve", "--open", "--listen", "127.0.0.1:0"], env);
+    assert.equal(code, 1);
+    assert.match(stderr, /at async/);
+  });
+});
+
+async function accepts(url: string): Promise<boolean> {
+  const { hostname, port } = new URL(url);
+  return await new Promise((resolve) => {
+    const socket = net.connect(Number(port), hostname);
+    socket.once("connect", () => resolve(true)).once("error", () => resolve(false));
+    socket.once("connect", () => socket.destroy());
+  });
+}

@@ -1,0 +1,103 @@
+import assert from "node:assert/strict";
+import { spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
+import process from "node:process";
+import { after, describe, test } from "node:test";
+import path from "node:path";
+import { createAccounts } from "../../../src/accounts/accounts.ts";
+import { openSqliteMetadata } from "../../../src/database/database.ts";
+import { startBerth } from "../../support/berth.ts";
+import { temporaryFolder } from "../../support/temporary.ts";
+
+/** `script` of util-linux runs a command on a terminal of its own. */
+const hasTerminal = spawnSync("script", ["--version"]).stdout?.includes("util-linux") ?? false;
+const [ctrlC, ctrlD, backspace, enter, arrowUp] = ["\u0003", "\u0004", "\u007F", "\r", "\u001B[A"];
+const secret = "zebra at a terminal";
+
+/** Types at each prompt what is next, and gives back all that stood on the screen. */
+async function typeAt(words: string, ...typed: readonly string[]): Promise<string> {
+  const berth = `'${process.execPath}' --import ./test/support/register.mjs src/main.ts ${words}`;
+  // Afterwards the shell tells what is left of the terminal.
+  const command = `${berth}; echo "code $?"; stty -a | grep -oE -- '-?(echo|icanon|isig)( |$)' | xargs`;
+  const child = spawn("script", ["-qec", command, "/dev/null"], {
+    cwd: path.join(import.meta.dirname, "../../.."),
+    env: { ...process.env, SHELL: "/bin/sh" },
+  });
+  const ended = once(child, "close");
+  let [screen, seen] = ["", 0];
+  child.stdout.setEncoding("utf8").on("data", (text: string) => {
+    screen += text;
+    const prompts = screen.match(/(?:Password for \w+|The same again): /g)?.length ?? 0;
+    for (; seen < prompts; seen += 1) child.stdin.write(typed[seen] ?? ctrlC);
+  });
+  await ended;
+  return screen;
+}
+
+describe(
+  "a password at a terminal",
+  { skip: hasTerminal ? false : "needs script of util-linux" },
+  async () => {
+    const data = temporaryFolder();
+    const server = await startBerth(data);
+    const metadata = await openSqliteMetadata(`${data}/berth.db`);
+    const { authenticator } = createAccounts({ metadata, clock: Date.now, createOnPush: true });
+    after(async () => {
+      await metadata.close();
+      await server.close();
+    });
+    const opens = async (name: string, password: string): Promise<boolean> => {
+      const from = { peer: "", agent: "" };
+      return (await authenticator.authenticate({ name, secret: password }, from)) !== undefined;
+    };
+    const restored = /code (\d+)\r\n(isig icanon echo|.*echo.*)/;
+
+    test("is asked for twice and never shown", async () => {
+      const screen = await typeAt(`user add mia --data ${data}`, secret + enter, secret + enter);
+      assert.match(screen, /Password for mia: \r\nThe same again: \r\nuser mia added\r\ncode 0/);
+      assert.ok(!screen.includes(secret.slice(0, 3)), screen);
+      assert.ok(await opens("mia", secret));
+      assert.doesNotMatch(restored.exec(screen)?.[2] ?? "-", /-/, "the terminal echoes again");
+    });
+
+    test("can be corrected, and keys that write nothing are not part of it", async () => {
+      const typed = `canarx${backspace}y é🐤${backspace}n voyage`;
+      const meant = "canary én voyage";
+      const screen = await typeAt(`user password mia --data ${data}`, typed + enter, `${meant}\n`);
+      assert.match(screen, /mia has a new password\r\ncode 0/);
+      assert.ok(await opens("mia", meant));
+      const again = await typeAt(
+        `user password mia --data ${data}`,
+        secret + arrowUp + enter,
+        secret + enter,
+      );
+      assert.match(again, /mia has a new password\r\ncode 0/);
+    });
+
+    test("that is typed differently the second time changes nothing", async () => {
+      const screen = await typeAt(
+        `user password mia --data ${data}`,
+        secret + enter,
+        `${secret}!${enter}`,
+      );
+      assert.match(screen, /the two passwords differ; nothing was changed\r\ncode 1/);
+      assert.ok(await opens("mia", secret));
+    });
+
+    for (const [key, name] of [
+      [ctrlC, "Ctrl+C"],
+      [ctrlD, "Ctrl+D"],
+    ] as const) {
+      test(`${name} gives up, shows nothing of it and leaves the terminal as it was`, async () => {
+        const half = secret.slice(0, 8);
+        for (const typed of [[half + key], [secret + enter, half + key]]) {
+          const screen = await typeAt(`user add tom --data ${data}`, ...typed);
+          assert.match(screen, /given up; nothing was changed\r\ncode \d+/);
+          assert.ok(!screen.includes(half), screen);
+          assert.doesNotMatch(restored.exec(screen)?.[2] ?? "-", /-/, screen);
+          assert.equal(await metadata.accounts.find("tom"), undefined);
+        }
+      });
+    }
+  },
+);

@@ -1,0 +1,171 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import SqliteDatabase from "better-sqlite3";
+import { CompiledQuery } from "kysely";
+import { createRemembered } from "../../src/auth/verified-password-cache.ts";
+import { createKeptAnswers } from "../../src/http/middleware/response-cache.ts";
+import { createPageMarks } from "../../src/catalog/keyset-cursors.ts";
+import { createReads } from "../../src/database/reads.ts";
+import { queriesOn } from "../../src/database/sqlite/connection.ts";
+import { migrate } from "../../src/database/sqlite/migrate.ts";
+import { createAwaitedTags } from "../../src/mirror/pull/pending-tag-checks.ts";
+import { createMissing } from "../../src/mirror/cache/negative-cache.ts";
+import { digestOf } from "../../src/oci/digest.ts";
+import { parseRepositoryName } from "../../src/oci/name.ts";
+import { parseReference, parseTag } from "../../src/oci/reference.ts";
+import { createRecentBlobs } from "../../src/registry/recent-blobs.ts";
+
+const mebibyte = 2 ** 20;
+const name = parseRepositoryName("team/app");
+const numbers = (count: number): readonly number[] => Array.from({ length: count }, (_, at) => at);
+
+/** A database with one repository, and how often a statement whose text has `part` was run. */
+function openWatchedDatabase() {
+  const run: string[] = [];
+  const connection = new SqliteDatabase(":memory:", { verbose: (text) => run.push(String(text)) });
+  migrate(connection);
+  connection.exec(`
+    INSERT INTO repositories (id, name, namespace, created_at, updated_at)
+    VALUES (1, 'team/app', 'team', 0, 0)`);
+  const runsOf = (part: string): number => run.filter((text) => text.includes(part)).length;
+  return { connection, runsOf };
+}
+
+describe("a full cache keeps the entry that is in use and removes the least recently used:", () => {
+  test("the cache of list answers", async () => {
+    const kept = createKeptAnswers(() => "1");
+    let made = 0;
+    const ask = () => kept.of("in use", () => Promise.resolve((made += 1)));
+    for (const at of numbers(20)) {
+      await ask();
+      await kept.of(`other ${at}`, () => Promise.resolve("x".repeat(mebibyte)));
+    }
+    assert.equal(made, 1);
+  });
+
+  test("the cache of manifests", () => {
+    const { connection, runsOf } = openWatchedDatabase();
+    const insert = connection.prepare(
+      `INSERT INTO manifests (repository_id, digest, media_type, kind, size_bytes, content, pushed_at, leased_until)
+       VALUES (1, ?, 'a/b', 'image', ?, ?, 0, 0)`,
+    );
+    const digests = numbers(40).map((at) => {
+      const content = Buffer.alloc(mebibyte, at);
+      insert.run(digestOf(content), content.length, content);
+      return digestOf(content);
+    });
+    const { hotManifests } = createReads(connection);
+    const [inUse = digestOf(Buffer.of())] = digests;
+    for (const digest of digests) {
+      hotManifests.find(name, parseReference(inUse));
+      hotManifests.find(name, parseReference(digest));
+    }
+    assert.equal(runsOf("manifests.digest ="), digests.length);
+  });
+
+  test("the cache of repositories, which clients also fill with names of no repository", () => {
+    const { connection, runsOf } = openWatchedDatabase();
+    const { hotRepositories } = createReads(connection);
+    for (const at of numbers(20_000)) {
+      hotRepositories.factsOf(name);
+      hotRepositories.factsOf(parseRepositoryName(`none/${at}`));
+    }
+    assert.equal(runsOf("AS hasNamespace"), 20_001);
+  });
+
+  test("the cache of search counts", async () => {
+    const { connection, runsOf } = openWatchedDatabase();
+    const { search } = createReads(connection);
+    const viewer = { kind: "everything" } as const;
+    const ask = (word: string) =>
+      search.find({ viewer, words: [word], offset: 0, limit: 1, countAtMost: 100 });
+    for (const at of numbers(1_200)) {
+      await ask("inuse");
+      await ask(`other${at}`);
+    }
+    assert.equal(runsOf("count(*) AS total"), 1_201);
+  });
+
+  test("the cache of secrets that were verified", () => {
+    const remembered = createRemembered(() => 0);
+    const inUse = remembered.markOf("in use");
+    remembered.add(inUse);
+    for (const at of numbers(2_000)) {
+      assert.ok(remembered.has(inUse), `forgotten after ${at} others`);
+      remembered.add(remembered.markOf(String(at)));
+    }
+    assert.equal(remembered.has(remembered.markOf("0")), false);
+  });
+
+  test("the cache of what an upstream does not have", () => {
+    const missing = createMissing(() => 0);
+    missing.add("in use", 1);
+    for (const at of numbers(20_000)) {
+      assert.ok(missing.has("in use"), `forgotten after ${at} others`);
+      missing.add(String(at), 1);
+    }
+    assert.equal(missing.has("0"), false);
+  });
+});
+
+describe("the bytes of a cache are bounded, however small or large its entries are:", () => {
+  test("a search count with a long text of the client takes the place of many short ones", async () => {
+    const { connection, runsOf } = openWatchedDatabase();
+    const { search } = createReads(connection);
+    const viewer = { kind: "everything" } as const;
+    const ask = (word: string) =>
+      search.find({ viewer, words: [word], offset: 0, limit: 1, countAtMost: 100 });
+    await ask("first");
+    for (const at of numbers(200)) await ask(`${at}${"x".repeat(10_000)}`);
+    await ask("first");
+    assert.equal(runsOf("count(*) AS total"), 202);
+  });
+
+  test("a page mark of a long search text takes the place of many short ones", () => {
+    const marks = createPageMarks<string>(() => 0);
+    marks.end("first", 1, 10, "tenth");
+    for (const at of numbers(1_000)) marks.end(`${at}${"x".repeat(10_000)}`, 1, 10, "tenth");
+    assert.deepEqual(marks.begin("first", 2, 10), { skip: 10 });
+  });
+
+  test("empty blobs count, so that pushes to many repositories do not fill the memory", () => {
+    const recent = createRecentBlobs();
+    const empty = digestOf(Buffer.of());
+    recent.keep(name, empty, Buffer.of());
+    for (const at of numbers(20_000))
+      recent.keep(parseRepositoryName(`team/app${at}`), empty, Buffer.of());
+    assert.equal(recent.find(name, empty), undefined);
+  });
+
+  test("of the tags that a mirror's upstream gives to one manifest the last hundred are awaited", () => {
+    const awaited = createAwaitedTags(() => 0);
+    const digest = digestOf(Buffer.of(1));
+    for (const at of numbers(1_000)) awaited.add(name, digest, parseTag(`t${at}`));
+    const tags = awaited.take(name, digest);
+    assert.deepEqual([tags.length, tags[0], tags.at(-1)], [100, "t900", "t999"]);
+  });
+
+  test("a compiled statement goes when it is not used, and stays while it is", async () => {
+    const connection = new SqliteDatabase(":memory:");
+    const compiled: string[] = [];
+    const watched = new Proxy(connection, {
+      get: (target, key) => {
+        if (key !== "prepare") return Reflect.get(target, key, target) as unknown;
+        return (text: string) => {
+          compiled.push(text);
+          return target.prepare(text);
+        };
+      },
+    });
+    const db = queriesOn(watched);
+    const run = (text: string) => db.executeQuery(CompiledQuery.raw(text));
+    await run("SELECT 'unused'");
+    for (const at of numbers(3_000)) {
+      await run("SELECT 'in use'");
+      await run(`SELECT ${at}`);
+    }
+    await run("SELECT 'unused'");
+    const times = (text: string) => compiled.filter((one) => one === text).length;
+    assert.deepEqual([times("SELECT 'unused'"), times("SELECT 'in use'")], [2, 1]);
+  });
+});

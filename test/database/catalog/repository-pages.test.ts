@@ -1,0 +1,94 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import SqliteDatabase from "better-sqlite3";
+import {
+  createRepositoryPageReads,
+  type NamespaceView,
+} from "../../../src/database/catalog/repository-pages.ts";
+import { queriesOn } from "../../../src/database/sqlite/connection.ts";
+import { migrate } from "../../../src/database/sqlite/migrate.ts";
+
+interface Row {
+  readonly name: string;
+  readonly updated: number;
+  readonly rank: number;
+  readonly isPublic: boolean;
+  readonly isGiven: boolean;
+}
+
+test("pages of a namespace are what a sorted list of all that is seen would be cut into", async () => {
+  const connection = new SqliteDatabase(":memory:");
+  migrate(connection);
+  connection.exec("INSERT INTO accounts (id, name, kind, created_at) VALUES (7, 'gil', 'user', 0)");
+  const rows: readonly Row[] = Array.from({ length: 40 }, (_, number) => ({
+    name: `team/${number % 3 === 0 ? "app" : "tool"}-${String((number * 17) % 40).padStart(2, "0")}`,
+    updated: (number * 11) % 13,
+    rank: (number * 5) % 4,
+    isPublic: number % 2 === 0,
+    isGiven: number % 2 === 1 && number % 5 === 0,
+  }));
+  for (const { name, updated, rank, isPublic, isGiven } of rows) {
+    const visibility = isPublic ? "public" : "private";
+    const { lastInsertRowid: id } = connection
+      .prepare(
+        `INSERT INTO repositories (name, namespace, visibility, created_at, updated_at, pull_rank)
+         VALUES (?, 'team', ?, 0, ?, ?)`,
+      )
+      .run(name, visibility, updated, rank);
+    if (isGiven)
+      connection
+        .prepare(
+          "INSERT INTO collaborators (repository_id, user_id, permission) VALUES (?, 7, 'read')",
+        )
+        .run(id);
+  }
+  const reads = createRepositoryPageReads(queriesOn(connection));
+  const given = rows.filter(({ isGiven }) => isGiven).map(({ name }) => name);
+  const views: readonly (readonly [NamespaceView, (row: Row) => boolean])[] = [
+    [{ kind: "all" }, () => true],
+    [{ kind: "public" }, ({ isPublic }) => isPublic],
+    [{ kind: "granted", userId: 7 }, ({ isPublic, isGiven }) => isPublic || isGiven],
+    [{ kind: "paths", paths: given }, ({ isPublic, isGiven }) => isPublic || isGiven],
+    [{ kind: "paths", paths: [] }, ({ isPublic }) => isPublic],
+  ];
+  const measures = {
+    name: () => 0,
+    updated: ({ updated }: Row) => updated,
+    pulls: ({ rank }: Row) => rank,
+  };
+  const byName = (a: Row, b: Row): number => (a.name < b.name ? -1 : 1);
+
+  for (const [view, isSeen] of views)
+    for (const order of ["name", "updated", "pulls"] as const)
+      for (const descending of [false, true])
+        for (const search of [undefined, "app", "*", "[a"]) {
+          const measure = measures[order];
+          const sorted = rows
+            .filter((row) => isSeen(row) && (search === undefined || row.name.includes(search)))
+            .toSorted((a, b) => measure(a) - measure(b) || byName(a, b));
+          if (descending) sorted.reverse();
+          const expected = sorted.map(({ name }) => name);
+          const request = { namespace: "team", view, order, descending, search, limit: 7 };
+          const told = JSON.stringify(request);
+          assert.equal(
+            await reads.count({ namespace: "team", view, search }),
+            expected.length,
+            told,
+          );
+          const walked: string[] = [];
+          for (let skip = 0; skip < expected.length; skip += 7) {
+            const page = await reads.list({ ...request, skip });
+            const names = page.map(({ name }) => name);
+            assert.deepEqual(names, expected.slice(skip, skip + 7), `${told} ${skip}`);
+            const after = (await reads.list({ ...request, skip: 0, limit: skip + 1 })).at(-1);
+            const next = await reads.list({ ...request, after, skip: 0 });
+            assert.deepEqual(
+              next.map(({ name }) => name),
+              expected.slice(skip + 1, skip + 8),
+              `${told} behind ${after?.name}`,
+            );
+            walked.push(...names);
+          }
+          assert.deepEqual(walked, expected, told);
+        }
+});

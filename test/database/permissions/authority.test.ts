@@ -1,0 +1,57 @@
+import assert from "node:assert/strict";
+import { readdirSync, readFileSync } from "node:fs";
+import path from "node:path";
+import { describe, test } from "node:test";
+import { NotAuthorizedError } from "../../../src/database/permissions/check.ts";
+import { clientActor } from "../../../src/database/permissions/authority.ts";
+import { performAuthorized } from "../../../src/database/commands.ts";
+import { queriesOn } from "../../../src/database/sqlite/connection.ts";
+import { migrate } from "../../../src/database/sqlite/migrate.ts";
+import { parseRepositoryName } from "../../../src/oci/name.ts";
+import SqliteDatabase from "better-sqlite3";
+
+const root = path.join(import.meta.dirname, "../../../src");
+const callersOf = (name: string): readonly string[] =>
+  readdirSync(root, { recursive: true, encoding: "utf8" })
+    .filter((file) => file.endsWith(".ts") && file !== "database/permissions/authority.ts")
+    .filter((file) => readFileSync(path.join(root, file), "utf8").includes(`${name}(`))
+    .toSorted();
+
+describe("the authority of an actor", () => {
+  test("of a client comes from the two policies alone", () => {
+    assert.deepEqual(callersOf("clientActor"), ["auth/hub-policy.ts", "auth/policy.ts"]);
+    assert.deepEqual(callersOf("openActor"), ["auth/hub-policy.ts", "auth/policy.ts"]);
+  });
+
+  test("of the system comes from what acts for no client: the command line, the first start, mirrors, expired uploads", () => {
+    assert.deepEqual(callersOf("systemActor"), [
+      ...["accounts/bootstrap-admin.ts", "app/administration.ts", "app/mirrors.ts"],
+      ...["app/repositories.ts", "mirror/repository.ts", "registry/uploads/expire.ts"],
+    ]);
+  });
+
+  test("of a client is checked with one statement before the command", async () => {
+    const connection = new SqliteDatabase(":memory:");
+    migrate(connection);
+    const statements: string[] = [];
+    const watched = new Proxy(connection, {
+      get: (target, key) => {
+        if (key !== "prepare") return Reflect.get(target, key, target) as unknown;
+        return (text: string) => {
+          statements.push(text);
+          return target.prepare(text);
+        };
+      },
+    });
+    const actor = clientActor({
+      ...{ identity: { kind: "anonymous" }, peer: "" },
+      need: { of: "registry", actions: ["delete"] },
+      target: { repository: parseRepositoryName("team/app") },
+    });
+    const input = { actor, nowMs: 0, repository: "team/app", tag: "1" };
+    const command = performAuthorized(queriesOn(watched), "deleteTag", input);
+    await assert.rejects(command, NotAuthorizedError);
+    assert.equal(statements.length, 1);
+    assert.match(statements[0] ?? "", /LEFT JOIN access_tokens/);
+  });
+});

@@ -1,0 +1,140 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import SqliteDatabase, { type Database as SqliteConnection } from "better-sqlite3";
+import fc from "fast-check";
+import { viewerOf } from "../../../src/auth/visibility.ts";
+import type { Identity, PersonalScope } from "../../../src/database/permissions/identity.ts";
+import { createCatalogReads } from "../../../src/database/registry/catalog.ts";
+import { queriesOn } from "../../../src/database/sqlite/connection.ts";
+import { migrate } from "../../../src/database/sqlite/migrate.ts";
+
+/** Every repository is one way to be seen; who sees it beside administrators stands in its name. */
+const repositories = [
+  ["ann/mine", "private"],
+  ["ann/open", "public"],
+  ["ben/given-to-ann", "private"],
+  ["ben/open", "public"],
+  ["ben/secret", "private"],
+  ["library/alpine", "public"],
+  ["library/hidden", "private"],
+  ["org/deep/for-the-robot", "private"],
+  ["org/given-to-a-team-of-cat", "private"],
+  ["org/secret", "private"],
+] as const;
+
+function openCatalog(): SqliteConnection {
+  const connection = new SqliteDatabase(":memory:");
+  migrate(connection);
+  connection.exec(`
+    INSERT INTO accounts (id, name, kind, is_admin, created_at) VALUES (11, 'root', 'user', 1, 0),
+      (12, 'ann', 'user', 0, 0), (13, 'ben', 'user', 0, 0), (14, 'cat', 'user', 0, 0), (20, 'org', 'organisation', 0, 0);
+    INSERT INTO members VALUES (20, 13, 'owner', 0), (20, 14, 'editor', 0), (20, 12, 'member', 0);
+    INSERT INTO teams (id, organisation_id, name, created_at) VALUES (1, 20, 'dev', 0);
+    INSERT INTO team_members VALUES (1, 14, 0);`);
+  const insert = connection.prepare(
+    `INSERT INTO repositories (name, namespace, visibility, created_at, updated_at)
+     VALUES (@name, @namespace, @visibility, 0, 0)`,
+  );
+  for (const [name, visibility] of repositories)
+    insert.run({ name, namespace: name.split("/")[0], visibility });
+  connection.exec(`
+    INSERT INTO collaborators SELECT id, 12, 'read' FROM repositories WHERE name = 'ben/given-to-ann';
+    INSERT INTO team_permissions SELECT 1, id, 'read' FROM repositories WHERE name = 'org/given-to-a-team-of-cat';`);
+  return connection;
+}
+
+const user = (accountId: number, name: string, isAdmin = false) => ({
+  ...({ kind: "user", accountId, name, isAdmin, by: "password" } as const),
+});
+const scoped = (scope: PersonalScope) =>
+  ({ by: "access-token", accessToken: "a token", scope }) as const;
+const robot = (path: string, ...scopes: readonly string[]): Identity => ({
+  ...{ kind: "organisation", accountId: 20, name: "org", accessToken: "a token" },
+  resources: [{ type: "TYPE_REPO", path, scopes }],
+});
+const everything = repositories.map(([name]) => name);
+const open = ["ann/open", "ben/open", "library/alpine"];
+const withOpen = (...names: readonly string[]) => [...open, ...names].toSorted();
+
+const catalogs: readonly (readonly [string, Identity, readonly string[]])[] = [
+  ["anonymous", { kind: "anonymous" }, open],
+  ["an administrator", user(11, "root", true), everything],
+  [
+    "a token of an administrator",
+    { ...user(11, "root", true), ...scoped("repo:read") },
+    everything,
+  ],
+  [
+    "a token for what is public",
+    { ...user(11, "root", true), ...scoped("repo:public_read") },
+    open,
+  ],
+  ["a user and collaborator", user(12, "ann"), withOpen("ann/mine", "ben/given-to-ann")],
+  [
+    "an owner of an organisation",
+    user(13, "ben"),
+    everything.filter((name) => open.includes(name) || /^(?:ben|org)\//.test(name)),
+  ],
+  ["a member of a team", user(14, "cat"), withOpen("org/given-to-a-team-of-cat")],
+  ["an account that is gone", user(99, "org"), open],
+  ["a robot", robot("org/d*", "scope-image-push"), withOpen("org/deep/for-the-robot")],
+  [
+    "a robot for all of its organisation",
+    robot("*", "scope-image-pull"),
+    everything.filter((name) => open.includes(name) || name.startsWith("org/")),
+  ],
+  ["a robot of another place", robot("ben/*", "scope-image-pull"), open],
+  ["a robot whose path has more than stars", robot("org/[a-z]*", "scope-image-pull"), open],
+  ["a robot that may not pull", robot("org/*", "scope-repository-read"), open],
+];
+
+describe("the catalog", () => {
+  const connection = openCatalog();
+  const catalog = createCatalogReads(queriesOn(connection));
+
+  for (const [who, identity, expected] of catalogs) {
+    test(`of ${who} is what they may pull from, in order, however it is cut into pages`, async () => {
+      const viewer = viewerOf(identity);
+      await fc.assert(
+        fc.asyncProperty(fc.integer({ min: 1, max: 12 }), async (limit) => {
+          const names: string[] = [];
+          for (let more = true; more;) {
+            const page = await catalog.list(viewer, { last: names.at(-1), limit });
+            names.push(...page.items);
+            more = page.more;
+          }
+          assert.deepEqual(names, expected);
+        }),
+      );
+      const behind = await catalog.list(viewer, { last: "ben/o", limit: 100 });
+      assert.deepEqual(
+        behind.items,
+        expected.filter((name) => name > "ben/o"),
+      );
+    });
+  }
+
+  test("costs nobody a walk through all repositories", async () => {
+    const asked: string[] = [];
+    const watched = new Proxy(connection, {
+      get: (target, key) => {
+        if (key !== "prepare") return Reflect.get(target, key, target) as unknown;
+        return (text: string) => {
+          asked.push(text);
+          return target.prepare(text);
+        };
+      },
+    });
+    const reads = createCatalogReads(queriesOn(watched));
+    for (const [, identity] of catalogs) await reads.list(viewerOf(identity), { limit: 2 });
+    assert.ok(asked.length >= 4);
+    for (const text of asked) {
+      const parameters = Array.from({ length: text.split("?").length - 1 }, () => "x");
+      const plan = connection.prepare(`EXPLAIN QUERY PLAN ${text}`).all(...parameters) as {
+        detail: string;
+      }[];
+      const walks = plan.filter(({ detail }) => /^SCAN (?!\(subquery)/.test(detail));
+      assert.deepEqual(walks, [], text);
+    }
+  });
+});

@@ -1,0 +1,162 @@
+import assert from "node:assert/strict";
+import { randomBytes } from "node:crypto";
+import { Readable } from "node:stream";
+import { describe, test } from "node:test";
+import type { CommandInput, CommandName, CommandResult } from "../../src/database/commands.ts";
+import type { Metadata } from "../../src/database/database.ts";
+import { digestOf, type Digest } from "../../src/oci/digest.ts";
+import { createRegistry } from "../../src/registry/registry.ts";
+import { createMemoryStore } from "../../storage/memory/store.ts";
+import { openMetadataInMemory } from "../support/database.ts";
+import { nobody, rules, silent } from "../support/pushes.ts";
+import { isCode, named } from "../registry/support.ts";
+
+const repository = named("team/app");
+const times = { nowMs: 1_000, leasedUntilMs: 2_000, reviewAtMs: 3_000 };
+const bytes = Buffer.from("a layer");
+const digest = digestOf(bytes);
+
+const blobAt = (storageKey: string, more: object = {}): CommandInput<"storeBlob"> => ({
+  ...{ actor: nobody, rules, repository, digest, sizeBytes: bytes.length, storageKey },
+  ...times,
+  ...more,
+});
+
+async function openUpload(metadata: Metadata, id: string): Promise<void> {
+  const row = { id, repository, storage_reference: id, started_at: 1, touched_at: 1 };
+  await metadata.run("startUpload", { ...row, account_id: null });
+}
+
+/** Runs the command twice, as after an answer that was lost; both answers. */
+async function twice<N extends CommandName>(
+  metadata: Metadata,
+  name: N,
+  input: CommandInput<N>,
+): Promise<[CommandResult<N>, CommandResult<N>]> {
+  return [await metadata.run(name, input), await metadata.run(name, input)];
+}
+
+describe("a command that is repeated answers as the first time, since its caller deletes bytes on the answer", () => {
+  test("storeBlob of a new digest answers stored twice, with and without an upload", async () => {
+    const metadata = openMetadataInMemory();
+    assert.deepEqual(await twice(metadata, "storeBlob", blobAt("a")), ["stored", "stored"]);
+    await metadata.run("loseBlob", { storageKey: "a" });
+    await openUpload(metadata, "upload");
+    const healed = blobAt("b", { uploadId: "upload" });
+    assert.deepEqual(await twice(metadata, "storeBlob", healed), ["stored", "stored"]);
+    assert.equal((await metadata.blobs.find(repository, digest))?.storageKey, "b");
+  });
+
+  test("storeBlob of a known digest answers duplicate twice", async () => {
+    const metadata = openMetadataInMemory();
+    await metadata.run("storeBlob", blobAt("a"));
+    await openUpload(metadata, "upload");
+    const second = blobAt("b", { uploadId: "upload" });
+    assert.deepEqual(await twice(metadata, "storeBlob", second), ["duplicate", "duplicate"]);
+  });
+
+  test("storeBlob answers stored again while the collector is about to delete its bytes", async () => {
+    const metadata = openMetadataInMemory();
+    await openUpload(metadata, "upload");
+    const input = blobAt("a", { uploadId: "upload" });
+    assert.equal(await metadata.run("storeBlob", input), "stored");
+    await metadata.run("unlinkBlob", { actor: nobody, repository, digest, nowMs: 2_000 });
+    assert.equal(await metadata.run("storeBlob", input), "stored");
+    assert.equal(await metadata.blobs.find(repository, digest), undefined);
+  });
+
+  test("storeBlob of an upload that another request has ended answers gone twice", async () => {
+    const metadata = openMetadataInMemory();
+    const input = blobAt("a", { uploadId: "ended" });
+    assert.deepEqual(await twice(metadata, "storeBlob", input), ["gone", "gone"]);
+  });
+
+  test("storeBlob beyond the quota is refused twice, and leaves the upload open", async () => {
+    const metadata = openMetadataInMemory();
+    await openUpload(metadata, "upload");
+    const full = { ...rules, defaultQuotaBytes: 1 };
+    const input = blobAt("a", { uploadId: "upload", rules: full });
+    const [first, second] = await twice(metadata, "storeBlob", input);
+    assert.deepEqual(second, first);
+    assert.ok(await metadata.uploads.find("upload"));
+  });
+
+  test("storeMirrorBlob answers stored twice", async () => {
+    const metadata = openMetadataInMemory();
+    const place = { repository, reference: digest, owner: "process" };
+    const fetch = { ...place, storageReference: "a", nowMs: 1, takesFrom: undefined };
+    await metadata.run("beginMirrorFetch", fetch);
+    const input = { ...blobAt("a"), owner: "process" };
+    assert.deepEqual(await twice(metadata, "storeMirrorBlob", input), ["stored", "stored"]);
+  });
+
+  test("dropBlob and endUpload leave everything as it is the second time", async () => {
+    const metadata = openMetadataInMemory();
+    await metadata.run("storeBlob", blobAt("a"));
+    const blob = await metadata.blobs.find(repository, digest);
+    await metadata.run("dropBlob", { id: 1 });
+    await metadata.run("dropBlob", { id: 1 });
+    assert.deepEqual(await metadata.blobs.find(repository, digest), blob);
+    await openUpload(metadata, "upload");
+    assert.deepEqual(await twice(metadata, "endUpload", { id: "upload" }), [true, false]);
+  });
+});
+
+describe("a registry whose commands all run twice", () => {
+  const open = (quotaBytes: number | null = null) => {
+    const store = createMemoryStore();
+    const metadata = openMetadataInMemory();
+    const doubled: Metadata = {
+      ...metadata,
+      run: async <N extends CommandName>(
+        name: N,
+        input: CommandInput<N>,
+      ): Promise<CommandResult<N>> => {
+        await metadata.run(name, input);
+        return await metadata.run(name, input);
+      },
+    };
+    const registry = createRegistry({
+      ...{ store, metadata: doubled, report: silent, clock: Date.now, sparse: false },
+      rules: { ...rules, defaultQuotaBytes: quotaBytes },
+      keeping: { leaseMs: 1_000, graceMs: 1_000, deleteDelayMs: 0 },
+    });
+    const push = async (content: Buffer): Promise<Digest> => {
+      const pushed = digestOf(content);
+      const source = Readable.from([content]);
+      const chunk = { source, lengthBytes: content.length, range: undefined };
+      await registry.uploads.pushWhole(nobody, repository, pushed, chunk);
+      return pushed;
+    };
+    const pull = async (wanted: Digest): Promise<Buffer> => {
+      const blob = await registry.blobs.get(repository, wanted);
+      const range = { start: 0, end: blob.sizeBytes - 1 };
+      const pieces: Buffer[] = [];
+      for await (const piece of await registry.blobs.open(blob, range))
+        pieces.push(Buffer.from(piece));
+      return Buffer.concat(pieces);
+    };
+    return { store, metadata, push, pull };
+  };
+
+  for (const [what, sizeBytes] of [
+    ["a small blob", 100],
+    ["a large blob", 300 * 1024],
+  ] as const) {
+    test(`gives back the bytes of ${what} after one push and after two`, async () => {
+      const { push, pull } = open();
+      const content = randomBytes(sizeBytes);
+      const pushed = await push(content);
+      assert.deepEqual(await pull(pushed), content);
+      await push(content);
+      assert.deepEqual(await pull(pushed), content);
+    });
+  }
+
+  test("a push beyond the quota leaves neither bytes nor an upload behind", async () => {
+    const { store, metadata, push } = open(10);
+    await assert.rejects(push(randomBytes(300 * 1024)), isCode("DENIED"));
+    for await (const { key } of store.list()) assert.fail(`${key} is still there`);
+    assert.deepEqual(await metadata.uploads.idleSince(Infinity, 10), []);
+  });
+});

@@ -1,0 +1,51 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import SqliteDatabase from "better-sqlite3";
+import { migrate, readMigrations } from "../../../src/database/sqlite/migrate.ts";
+
+const step = (version: number, text: string) => ({ version, name: `000${version}-step`, text });
+const columnsOf = (connection: SqliteDatabase.Database, table: string): unknown =>
+  connection.prepare("SELECT name FROM pragma_table_info(?)").pluck().all(table);
+
+describe("migrations", () => {
+  test("are numbered without a gap and bring an empty database up to date", () => {
+    const migrations = readMigrations();
+    assert.deepEqual(
+      migrations.map(({ version }) => version),
+      migrations.map((_, index) => index + 1),
+    );
+    const connection = new SqliteDatabase(":memory:");
+    migrate(connection);
+    migrate(connection);
+    assert.equal(
+      connection.prepare("SELECT count(*) FROM schema_migrations").pluck().get(),
+      migrations.length,
+    );
+    assert.ok((columnsOf(connection, "manifests") as string[]).includes("os_version"));
+  });
+
+  test("take only the steps that are missing, and keep the rows", () => {
+    const connection = new SqliteDatabase(":memory:");
+    migrate(connection, [step(1, "CREATE TABLE t (a)")]);
+    connection.exec("INSERT INTO t VALUES (1)");
+    migrate(connection, [step(1, "CREATE TABLE t (a)"), step(2, "ALTER TABLE t ADD COLUMN b")]);
+    assert.deepEqual(connection.prepare("SELECT * FROM t").all(), [{ a: 1, b: null }]);
+  });
+
+  test("a step that fails leaves the database as it was", () => {
+    const connection = new SqliteDatabase(":memory:");
+    assert.throws(() => migrate(connection, [step(1, "CREATE TABLE t (a); CREATE TABLE t (a)")]));
+    assert.deepEqual(columnsOf(connection, "t"), []);
+    migrate(connection, [step(1, "CREATE TABLE t (a)")]);
+    assert.deepEqual(columnsOf(connection, "t"), ["a"]);
+  });
+
+  test("a database that a newer program has written to is refused with what to do", () => {
+    const connection = new SqliteDatabase(":memory:");
+    migrate(connection, [step(1, "CREATE TABLE t (a)"), step(2, "CREATE TABLE u (a)")]);
+    assert.throws(
+      () => migrate(connection, [step(1, "CREATE TABLE t (a)")]),
+      /newer than this program.*0002-step/,
+    );
+  });
+});

@@ -1,0 +1,154 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import SqliteDatabase from "better-sqlite3";
+import { createImageReads } from "../../../src/database/catalog/images.ts";
+import { createRepositoryDetailReads } from "../../../src/database/catalog/repository-details.ts";
+import { createRepositoryPageReads } from "../../../src/database/catalog/repository-pages.ts";
+import { createSessionReads } from "../../../src/database/accounts/sessions.ts";
+import { createTagPageReads } from "../../../src/database/catalog/tag-pages.ts";
+import { createCatalogReads } from "../../../src/database/registry/catalog.ts";
+import { createAccessTokenReads } from "../../../src/database/accounts/access-tokens.ts";
+import { createAccountReads } from "../../../src/database/accounts/accounts.ts";
+import { createBlobReads } from "../../../src/database/registry/blobs.ts";
+import { createManifestReads } from "../../../src/database/registry/manifests.ts";
+import { createRepositoryReads } from "../../../src/database/registry/repositories.ts";
+import { createRightsReads } from "../../../src/database/permissions/facts.ts";
+import { queriesOn } from "../../../src/database/sqlite/connection.ts";
+import { migrate } from "../../../src/database/sqlite/migrate.ts";
+import { createSearchReads } from "../../../src/database/catalog/search.ts";
+import { createSizeReads } from "../../../src/database/catalog/storage-usage.ts";
+import { createTagHistoryReads } from "../../../src/database/registry/tag-history.ts";
+import { createTagReads } from "../../../src/database/registry/tags.ts";
+import { digestOf } from "../../../src/oci/digest.ts";
+import { parseRepositoryName } from "../../../src/oci/name.ts";
+import { parseReference, parseTag } from "../../../src/oci/reference.ts";
+
+/** An empty database in memory, what is asked of it, and how SQLite goes about each of that. */
+function watchedDatabase() {
+  const connection = new SqliteDatabase(":memory:");
+  migrate(connection);
+  connection.exec(
+    "INSERT INTO repositories (id, name, namespace, created_at, updated_at) VALUES (1, 'team/app', 'team', 0, 0); UPDATE repositories SET visibility = 'public'; INSERT INTO repository_facets VALUES (1, 'os', 'linux', 1)",
+  );
+  const asked: string[] = [];
+  const watched = new Proxy(connection, {
+    get: (target, key) => {
+      if (key !== "prepare") return Reflect.get(target, key, target) as unknown;
+      return (text: string) => {
+        asked.push(text);
+        return target.prepare(text);
+      };
+    },
+  });
+  const planOf = (text: string): readonly string[] => {
+    const parameters = Array.from({ length: text.split("?").length - 1 }, () => "1");
+    const plan = connection.prepare(`EXPLAIN QUERY PLAN ${text}`).all(...parameters);
+    return (plan as { detail: string }[]).map(({ detail }) => detail);
+  };
+  return { db: queriesOn(watched), asked, planOf };
+}
+
+/**
+ * The index of words in its own order, what a subquery gives (`others` has a limit), and the values that a statement is
+ * given.
+ */
+const isOfWords =
+  /^SCAN (?:search_index VIRTUAL TABLE INDEX \d+:[=<>]*M|json_each VIRTUAL TABLE INDEX 1:$|\(subquery|others$|CONSTANT ROW)/;
+
+describe("reads", () => {
+  test("find everything by an index: what they cost does not grow with the registry", async () => {
+    const { db, asked, planOf } = watchedDatabase();
+    const name = parseRepositoryName("team/app");
+    const digest = digestOf(Buffer.from("x"));
+    const page = { last: "a", limit: 10 };
+    await createBlobReads(db).find(name, digest);
+    await createBlobReads(db).holders(digest, 10);
+    await createManifestReads(db).find(name, parseReference("latest"));
+    await createManifestReads(db).find(name, parseReference(digest));
+    await createManifestReads(db).referrers(name, digest, { ...page, artifactTypes: ["a/b"] });
+    await createRepositoryReads(db).find(name);
+    await createCatalogReads(db).list({ kind: "everything" }, page);
+    await createCatalogReads(db).list({ kind: "public" }, page);
+    await createTagReads(db).list(name, page);
+    await createAccountReads(db).login("mia");
+    await createAccessTokenReads(db).login("a hash");
+    await createRightsReads(db).facts(1, [name, parseRepositoryName("alpine")]);
+
+    const freshness = { version: () => ({}), recheck: () => undefined };
+    const search = createSearchReads(db, freshness);
+    for (const viewer of [
+      { kind: "everything" },
+      { kind: "public" },
+      { kind: "user", accountId: 1 },
+      { kind: "paths", namespace: "team", paths: ["team/*"] },
+    ] as const) {
+      const query = { viewer, words: ["app"], exact: name, facets: { os: ["linux"] } };
+      await search.find({ ...query, offset: 10, limit: 10, countAtMost: 100 });
+      await createSizeReads(db).blobsOf(1, viewer, { last: 0, limit: 10 });
+    }
+    await search.facetsOf([1]);
+    await createTagHistoryReads(db).list(1, parseTag("1"), { skip: 0, limit: 10 });
+    await createTagHistoryReads(db).count(1, parseTag("1"));
+    await createRepositoryReads(db).registrations([name]);
+
+    assert.ok(asked.length >= 8);
+    for (const text of asked) {
+      const scans = planOf(text).filter(
+        (detail) => /^SCAN|TEMP B-TREE/.test(detail) && !isOfWords.test(detail),
+      );
+      assert.deepEqual(scans, [], text);
+    }
+  });
+
+  test("of pages take their order from an index, and the rest of what a page shows by key", async () => {
+    const { db, asked, planOf } = watchedDatabase();
+    const window = { skip: 20, limit: 10 };
+    const pages = createRepositoryPageReads(db);
+    const tags = createTagPageReads(db);
+    for (const order of ["name", "updated", "pulls"] as const)
+      for (const descending of [true, false]) {
+        const after = { name: parseRepositoryName("team/a"), updatedAtMs: 1, pullRank: 1 };
+        for (const kind of ["all", "public"] as const) {
+          const list = { namespace: "team", view: { kind }, order, descending, ...window };
+          await pages.list(list);
+          await pages.list({ ...list, after });
+        }
+        if (order === "pulls") continue;
+        const list = { repositoryId: 1, order, descending, ...window };
+        await tags.list(list);
+        await tags.list({ ...list, after: { name: parseTag("1.4"), updatedAtMs: 1 } });
+      }
+    assert.equal(asked.length, 32);
+    for (const text of asked) {
+      const plan = planOf(text);
+      assert.ok(
+        plan.some((detail) => /SEARCH \w+ USING (?:(?:COVERING )?INDEX|PRIMARY KEY)/.test(detail)),
+        text,
+      );
+      assert.deepEqual(
+        plan.filter((detail) => /^SCAN \w|TEMP B-TREE/.test(detail)),
+        [],
+        text,
+      );
+    }
+    asked.length = 0;
+
+    const details = createRepositoryDetailReads(db);
+    await details.find([parseRepositoryName("team/app")], { fullTexts: true });
+    await tags.find(1, [parseTag("1.4")]);
+    const images = createImageReads(db);
+    await images.entries(1, 1, 200);
+    await images.parts(1, 500);
+    await images.referrers(1, digestOf(Buffer.from("subject")), 100);
+    await images.sizes([1, 2]);
+    await createSessionReads(db).find(1, "a token");
+    await pages.count({ namespace: "team", view: { kind: "all" } });
+    assert.equal(asked.length, 9);
+    for (const text of asked)
+      assert.deepEqual(
+        planOf(text).filter((detail) => detail.startsWith("SCAN") && !isOfWords.test(detail)),
+        [],
+        text,
+      );
+  });
+});

@@ -1,0 +1,130 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { password, startClosedBerth } from "../../../support/closed.ts";
+import { hubAs, hubWith, sessionOf } from "../support.ts";
+
+describe("a login to the Hub-shaped API", async () => {
+  const berth = await startClosedBerth();
+  for (const name of ["mia", "dora", "pia", "rob"]) berth.addUser(name);
+  berth.addOrganisation("team", "mia");
+  await berth.pushImage("mia/private", "mia", "private");
+  const login = (username: string, secret: string) =>
+    berth.api.post("/v2/users/login/?refresh_token=true").send({ username, password: secret });
+
+  test("gives a token that clients can read their name and its end from", async () => {
+    const { body } = await login("mia", password).expect(200);
+    const { token } = body as { token: string };
+    const [, payload = ""] = token.split(".");
+    const claims = JSON.parse(Buffer.from(payload, "base64url").toString()) as Record<
+      string,
+      unknown
+    >;
+    assert.deepEqual(claims["https://hub.docker.com"], { username: "mia" });
+    assert.ok(Number(claims["exp"]) > Date.now() / 1000);
+  });
+
+  test("refuses wrong names and wrong passwords with the same words", async () => {
+    const wrong = await login("mia", "not the password").expect(401);
+    const unknown = await login("nobody", "not the password").expect(401);
+    assert.equal(wrong.text, unknown.text);
+    assert.match(wrong.text, /"detail":"Incorrect authentication credentials"/);
+  });
+
+  test("is known by either word for the scheme", async () => {
+    const token = await sessionOf(berth, "mia");
+    for (const word of ["Bearer", "JWT", "bearer", "jwt"]) {
+      const { status, body } = await hubWith(berth, `${word} ${token}`)("get", "/v2/user/");
+      assert.equal(status, 200);
+      assert.equal(body["username"], "mia");
+    }
+  });
+
+  test("opens nothing in the registry, and a token for the registry opens nothing here", async () => {
+    const session = await sessionOf(berth, "mia");
+    await berth.with(session).api.get("/v2/").expect(401);
+    await berth.with(session).api.get("/v2/mia/private/tags/list").expect(401);
+    const registry = await berth.token("mia", "repository:mia/private:pull");
+    await berth.with(registry).api.get("/v2/mia/private/tags/list").expect(200);
+    assert.equal((await hubWith(berth, `Bearer ${registry}`)("get", "/v2/user")).status, 401);
+    const open = await hubWith(berth, `Bearer ${registry}`)("get", "/v2/repositories/mia/private");
+    assert.equal(open.status, 401);
+  });
+
+  test("is refused where the token is garbled, whatever is asked", async () => {
+    const token = await sessionOf(berth, "mia");
+    for (const bad of ["Bearer x", `Bearer ${token}x`, `Basic ${token}`, "Bearer", "JWT a.b.c"])
+      assert.equal((await hubWith(berth, bad)("get", "/v2/users/mia")).status, 401, bad);
+  });
+
+  test("ends when the account is disabled, and when its password changes", async () => {
+    const dora = await hubAs(berth, "dora");
+    assert.equal((await dora("get", "/v2/user")).status, 200);
+    berth.exec("UPDATE accounts SET disabled = 1 WHERE name = 'dora'");
+    assert.equal((await dora("get", "/v2/user")).status, 401);
+    const pia = await hubAs(berth, "pia");
+    berth.exec(`UPDATE accounts SET password_changed_at = ${Date.now() + 1} WHERE name = 'pia'`);
+    assert.equal((await pia("get", "/v2/user")).status, 401);
+  });
+
+  test("ends with the access token that stood in for the password", async () => {
+    const secret = berth.addPersonalToken("rob", "repo:admin");
+    const rob = await hubAs(berth, "rob", secret);
+    assert.equal((await rob("get", "/v2/user")).status, 200);
+    berth.exec("UPDATE access_tokens SET is_active = 0");
+    assert.equal((await rob("get", "/v2/user")).status, 401);
+    berth.exec("UPDATE access_tokens SET is_active = 1");
+    assert.equal((await rob("get", "/v2/user")).status, 200);
+    berth.exec("DELETE FROM access_tokens");
+    assert.equal((await rob("get", "/v2/user")).status, 401);
+  });
+
+  test("with an organisation's token works at /v2/auth/token alone", async () => {
+    const secret = berth.addRobot("team", [
+      { type: "TYPE_REPO", path: "team/*", scopes: ["scope-image-pull"] },
+    ]);
+    await login("team", secret).expect(401);
+    const robot = await hubAs(berth, "team", secret);
+    assert.equal((await robot("get", "/v2/user")).status, 403);
+  });
+});
+
+describe("what the Hub-shaped API refuses", async () => {
+  const berth = await startClosedBerth();
+  const nobody = hubWith(berth, undefined);
+
+  test("has the form that Docker Hub answers in", async () => {
+    for (const path of ["/v2/scim/2.0/Users", "/v2/orgs/a/b/c/d", "/v2/users/2fa-login"]) {
+      const { status, body } = await nobody("get", path);
+      assert.equal(status, 404);
+      assert.deepEqual(Object.keys(body).toSorted(), ["detail", "errinfo", "message"]);
+    }
+    const { status, headers } = await nobody("put", "/v2/users/login", {});
+    assert.equal(status, 405);
+    assert.equal(headers["allow"], "POST");
+  });
+
+  test("says which field is wrong", async () => {
+    const { status, body } = await nobody("post", "/v2/users/login", { username: "mia" });
+    assert.equal(status, 400);
+    assert.deepEqual(Object.keys(body["fields"] ?? {}), ["password"]);
+    assert.equal(typeof body["text"], "string");
+  });
+
+  test("tells somebody who tries passwords to wait, in both words for it", async () => {
+    const guess = (tries: number) =>
+      nobody("post", "/v2/users/login", { username: "eve", password: `guess ${tries}` });
+    let last = await guess(0);
+    for (let tries = 1; tries < 20 && last.status !== 429; tries += 1) last = await guess(tries);
+    assert.equal(last.status, 429);
+    assert.ok(Number(last.headers["retry-after"]) > 0);
+    assert.ok(Number(last.headers["x-retry-after"]) > Date.now() / 1000);
+    assert.equal(last.body["error"], false);
+  });
+
+  test("leaves images alone that have the name of one of its paths", async () => {
+    for (const path of ["/v2/users/tags/list", "/v2/repositories/tags/list"]) {
+      const { body } = await berth.api.get(path).expect(401);
+      assert.equal((body as { errors: { code: string }[] }).errors[0]?.code, "UNAUTHORIZED");
+    }
+  });
+});

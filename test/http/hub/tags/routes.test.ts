@@ -1,0 +1,212 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { pushImageParts, putManifest, type TestBerth } from "../../../support/berth.ts";
+import { startClosedBerth } from "../../../support/closed.ts";
+import { waitUntil } from "../../../support/wait.ts";
+import { hubAs, textOf, type Body } from "../support.ts";
+
+const indexType = "application/vnd.oci.image.index.v1+json";
+
+/** An index of these children, pushed under a tag; gives back the digests of the children. */
+async function pushIndex(
+  berth: TestBerth,
+  repository: string,
+  tag: string,
+  children: readonly {
+    readonly platform?: object;
+    readonly annotations?: object;
+    readonly layer: string;
+  }[],
+): Promise<readonly string[]> {
+  const manifests: object[] = [];
+  const digests: string[] = [];
+  for (const { layer, ...entry } of children) {
+    const config = { architecture: "amd64", os: "linux", layer };
+    const { manifest, digest } = await pushImageParts(berth, repository, { layer, config });
+    await putManifest(berth, repository, digest, manifest).expect(201);
+    const mediaType = "application/vnd.oci.image.manifest.v1+json";
+    manifests.push({ mediaType, digest, size: manifest.length, ...entry });
+    digests.push(digest);
+  }
+  const index = { schemaVersion: 2, mediaType: indexType, manifests };
+  await putManifest(berth, repository, tag, index, indexType).expect(201);
+  return digests;
+}
+
+const names = ({ body }: { readonly body: Body }): readonly unknown[] =>
+  (body["results"] as unknown as { name: string }[]).map(({ name }) => name);
+
+describe("tags in the Hub-shaped API", async () => {
+  const berth = await startClosedBerth();
+  for (const name of ["mia", "tom", "rita"]) berth.addUser(name);
+  berth.addOrganisation("team", "mia");
+  const mia = await hubAs(berth, "mia");
+  const nobody = await hubAs(berth);
+  const own = berth.as("mia");
+  const digests = await pushIndex(own, "team/multi", "1.4", [
+    { layer: "linux", platform: { os: "linux", architecture: "arm64", variant: "v8" } },
+    {
+      layer: "windows 2022",
+      platform: {
+        ...{ os: "windows", architecture: "amd64", "os.version": "10.0.20348.2582" },
+        "os.features": ["win32k"],
+      },
+    },
+    {
+      layer: "windows 2025",
+      platform: { os: "windows", architecture: "amd64", "os.version": "10.0.26100.1" },
+    },
+    {
+      layer: "provenance",
+      platform: { os: "unknown", architecture: "unknown" },
+      annotations: { "vnd.docker.reference.type": "attestation-manifest" },
+    },
+  ]);
+  berth.exec("UPDATE repositories SET visibility = 'public' WHERE name = 'team/multi'");
+  const path = "/v2/repositories/team/multi/tags";
+
+  test("show every platform in the order of the index, and attestations apart", async () => {
+    for (const where of [`${path}/1.4/`, "/v2/namespaces/team/repositories/multi/tags/1.4"]) {
+      const { status, body } = await nobody("get", where);
+      assert.equal(status, 200);
+      assert.equal(body["media_type"], indexType);
+      assert.equal(body["content_type"], "image");
+      assert.equal(body["last_updater_username"], "mia");
+      const images = body["images"] as unknown as Record<string, unknown>[];
+      assert.deepEqual(
+        images.map((one) => [one["os"], one["architecture"], one["variant"], one["os_version"]]),
+        [
+          ["linux", "arm64", "v8", null],
+          ["windows", "amd64", null, "10.0.20348.2582"],
+          ["windows", "amd64", null, "10.0.26100.1"],
+        ],
+      );
+      assert.deepEqual(
+        images.map((one) => one["os_features"]),
+        ["", "win32k", ""],
+      );
+      assert.deepEqual(
+        images.map((one) => one["digest"]),
+        digests.slice(0, 3),
+      );
+      assert.ok(images.every((one) => Number(one["size"]) > 0));
+      const attestations = body["attestations"] as unknown as Record<string, unknown>[];
+      assert.deepEqual(
+        attestations.map((one) => one["digest"]),
+        digests.slice(3),
+      );
+    }
+  });
+
+  test("list the layers of their images in a bare array", async () => {
+    const { body } = await nobody("get", `${path}/1.4/images`);
+    const images = body as unknown as { layers: { size: number }[] }[];
+    assert.equal(images.length, 3);
+    assert.deepEqual(
+      images.map(({ layers }) => layers.map(({ size }) => size)),
+      [["linux".length], ["windows 2022".length], ["windows 2025".length]],
+    );
+  });
+
+  test("say what made each layer, where the config's history says it of all", async () => {
+    const history = [
+      { created_by: "/bin/sh -c #(nop) ADD file:1 in /" },
+      { created_by: "ENV A=b", empty_layer: true },
+    ];
+    const config = { os: "linux", architecture: "amd64", history };
+    const told = await pushImageParts(own, "team/told", { layer: "told", config });
+    await putManifest(own, "team/told", "1", told.manifest).expect(201);
+    const broken = { ...config, history: history.slice(1) };
+    const other = await pushImageParts(own, "team/told", { layer: "other", config: broken });
+    await putManifest(own, "team/told", "2", other.manifest).expect(201);
+    const ask = await hubAs(berth, "mia");
+    for (const [tag, instruction] of [
+      ["1", "/bin/sh -c #(nop) ADD file:1 in /"],
+      ["2", ""],
+    ]) {
+      const { body } = await ask("get", `/v2/repositories/team/told/tags/${tag}/images`);
+      const images = body as unknown as { layers: { instruction: string }[] }[];
+      assert.deepEqual(
+        images.map(({ layers }) => layers.map((layer) => layer.instruction)),
+        [[instruction]],
+      );
+    }
+  });
+
+  test("come the newest first for either spelling of that, and by name", async () => {
+    const { manifest } = await pushImageParts(own, "team/multi");
+    for (const tag of ["1.5", "1.3", "Old"]) {
+      const beforeMs = Date.now();
+      await waitUntil("the next tag is younger", () => Date.now() > beforeMs);
+      await putManifest(own, "team/multi", tag, manifest).expect(201);
+    }
+    for (const ordering of ["", "?ordering=last_updated", "?ordering=-last_updated"])
+      assert.deepEqual(names(await nobody("get", path + ordering)), ["Old", "1.3", "1.5", "1.4"]);
+    assert.deepEqual(names(await nobody("get", `${path}?ordering=name`)), [
+      "1.3",
+      "1.4",
+      "1.5",
+      "Old",
+    ]);
+    assert.deepEqual(names(await nobody("get", `${path}?ordering=-name`)), [
+      "Old",
+      "1.5",
+      "1.4",
+      "1.3",
+    ]);
+    assert.deepEqual(names(await nobody("get", `${path}?name=OL`)), ["Old"]);
+  });
+
+  test("keep their number, and say when they were pushed again", async () => {
+    const before = (await nobody("get", `${path}/1.3`)).body;
+    const { manifest } = await pushImageParts(own, "team/multi", { layer: "newer" });
+    await putManifest(own, "team/multi", "1.3", manifest).expect(201);
+    const after = (await nobody("get", `${path}/1.3`)).body;
+    assert.equal(after["id"], before["id"]);
+    assert.notEqual(after["digest"], before["digest"]);
+    assert.ok(textOf(after["last_updated"]) >= textOf(before["last_updated"]));
+    assert.match(textOf(after["last_updated"]), /Z$/);
+  });
+
+  test("are walked by their links, each once, and their count is what was pushed", async () => {
+    const { manifest } = await pushImageParts(own, "team/many");
+    const made = Array.from({ length: 23 }, (_, at) => `t${String(at).padStart(2, "0")}`);
+    const [first = ""] = made;
+    await putManifest(own, "team/many", first, manifest).expect(201);
+    for (const tag of made.slice(1)) await putManifest(own, "team/many", tag, manifest).expect(201);
+    for (const ordering of ["last_updated", "name", "-name"]) {
+      const seen: unknown[] = [];
+      let next = `/v2/namespaces/team/repositories/many/tags?page_size=5&ordering=${ordering}`;
+      while (next !== "") {
+        const { body } = await mia("get", next);
+        assert.equal(body["count"], 23);
+        seen.push(...names({ body }));
+        const link = body["next"] as unknown as string | null;
+        next = link === null ? "" : new URL(link).pathname + new URL(link).search;
+      }
+      assert.deepEqual(seen.toSorted(), made);
+    }
+  });
+
+  test("are removed by who may, with the manifest left", async () => {
+    const tom = await hubAs(berth, "tom");
+    const one = `${path}/1.5/`;
+    assert.equal((await tom("delete", one)).status, 403);
+    assert.equal((await nobody("delete", one)).status, 401);
+    assert.equal((await mia("delete", one)).status, 204);
+    assert.equal((await mia("get", one)).status, 404);
+    assert.equal((await mia("delete", one)).status, 404);
+    assert.equal((await nobody("get", path)).body["count"], 3);
+    assert.equal((await mia("get", `${path}/not a tag`)).status, 404);
+    const { body } = await mia("get", "/v2/auditlogs/team?action=repo.tag.delete");
+    assert.equal(body["logs"]?.[0]?.["name"], "team/multi:1.5");
+  });
+
+  test("of a repository that goes, and comes again, are none", async () => {
+    await mia("delete", "/v2/repositories/team/many/");
+    await mia("post", "/v2/namespaces/team/repositories", { name: "many", namespace: "team" });
+    const { status, body } = await mia("get", "/v2/repositories/team/many/tags");
+    assert.equal(status, 200);
+    assert.equal(body["count"], 0);
+  });
+});

@@ -1,0 +1,269 @@
+import assert from "node:assert/strict";
+import { request } from "node:http";
+import path from "node:path";
+import { after, describe, test } from "node:test";
+import { hubTable } from "../../policy/hub-table.ts";
+import { describeApi, pushImageParts, putManifest, startBerth } from "../../support/berth.ts";
+import { startClosedBerth } from "../../support/closed.ts";
+import { temporaryFolder } from "../../support/temporary.ts";
+import { sessionOf } from "../hub/support.ts";
+
+/** The status, headers and text of one request, with exactly these headers, as a browser would send it. */
+async function send(
+  port: number,
+  method: string,
+  target: string,
+  headers: Readonly<Record<string, string>> = {},
+  body = "",
+): Promise<{ status: number; headers: NodeJS.Dict<string | string[]>; text: string }> {
+  return await new Promise((resolve, reject) => {
+    const asked = request({ port, host: "127.0.0.1", method, path: target, headers });
+    asked.on("error", reject).on("response", (response) => {
+      let text = "";
+      response.setEncoding("latin1").on("data", (piece: string) => (text += piece));
+      response.on("end", () =>
+        resolve({ status: response.statusCode ?? 0, headers: response.headers, text }),
+      );
+    });
+    if (body !== "") asked.setHeader("Content-Length", Buffer.byteLength(body));
+    asked.end(body);
+  });
+}
+
+/** Every path that changes something, of the registry, of the token endpoint and of the Hub-shaped API. */
+const digest = `sha256:${"0".repeat(64)}`;
+const changing: readonly (readonly [string, string])[] = [
+  ["POST", "/v2/team/app/blobs/uploads/"],
+  ["PATCH", "/v2/team/app/blobs/uploads/1"],
+  ["PUT", "/v2/team/app/blobs/uploads/1"],
+  ["DELETE", "/v2/team/app/blobs/uploads/1"],
+  ["PUT", "/v2/team/app/manifests/1"],
+  ["DELETE", "/v2/team/app/manifests/1"],
+  ["DELETE", `/v2/team/app/blobs/${digest}`],
+  ["POST", "/token"],
+  ["POST", "/nothing/is/here"],
+  ...Object.keys(hubTable)
+    .filter((row) => !row.startsWith("GET"))
+    .map((row) => {
+      const [method = "", route = ""] = row.split(" ");
+      return [method, route.replace("*repository", "team/app").replace(/:\w+/g, "x")] as const;
+    }),
+];
+
+describeApi("what browsers are told", (berth) => {
+  test("every answer forbids to guess its type", async () => {
+    const { manifest, digest } = await pushImageParts(berth(), "team/app");
+    await putManifest(berth(), "team/app", "1", manifest).expect(201);
+    for (const [method, target] of [
+      ["GET", "/v2/"],
+      ["GET", "/v2/team/app/manifests/1"],
+      ["HEAD", "/v2/team/app/manifests/1"],
+      ["GET", `/v2/team/app/manifests/${digest}?long`],
+      ["GET", "/v2/team/app/tags/list"],
+      ["GET", "/v2/team/app/manifests/missing"],
+      ["GET", "/healthz"],
+      ["GET", "/openapi.json"],
+      ["GET", "/nothing"],
+      ["PUT", "/v2/"],
+      ["POST", "/v2/team/app/blobs/uploads/"],
+      ["GET", "/v2/repositories/team/app/tags"],
+      ["GET", "/v2/users/nobody"],
+      ["GET", "/v2/%"],
+    ] as const) {
+      const { headers } = await send(berth().port, method, target);
+      assert.equal(headers["x-content-type-options"], "nosniff", `${method} ${target}`);
+    }
+  });
+
+  test("what was pushed is saved, or shown without scripts in an origin of its own", async () => {
+    const { manifest, digest, layer } = await pushImageParts(berth(), "team/html");
+    await putManifest(berth(), "team/html", "1", manifest).expect(201);
+    for (const [target, headers] of [
+      ["manifests/1", {}],
+      [`manifests/${digest}?long`, {}],
+      [`blobs/${layer}`, {}],
+      [`blobs/${layer}`, { range: "bytes=0-1" }],
+      [`blobs/${layer}`, { range: "bytes=0-1,3-4" }],
+      [`blobs/${layer}`, { "if-none-match": `"${layer}"` }],
+    ] as const) {
+      const answer = await send(berth().port, "GET", `/v2/team/html/${target}`, headers);
+      assert.ok(answer.status < 400, answer.text);
+      assert.equal(answer.headers["content-security-policy"], "default-src 'none'; sandbox");
+      assert.equal(answer.headers["content-disposition"], "attachment");
+    }
+  });
+
+  test("a page of another site changes nothing on any path", async () => {
+    for (const [method, target] of changing)
+      for (const headers of [
+        { origin: "https://evil.example" },
+        { origin: "null" },
+        { origin: `http://127.0.0.1:${berth().port + 1}` },
+        { "sec-fetch-site": "cross-site" },
+      ]) {
+        const { status, text } = await send(berth().port, method, target, headers);
+        assert.equal(status, 403, `${method} ${target} ${JSON.stringify(headers)}: ${text}`);
+        assert.match(text, /a page of another site may not change anything here/);
+      }
+  });
+
+  test("a page of the registry itself, and a client without an Origin, may change what they may", async () => {
+    const own = { origin: `http://127.0.0.1:${berth().port}`, "sec-fetch-site": "same-origin" };
+    for (const headers of [own, { "sec-fetch-site": "none" }, {}]) {
+      const target = "/v2/team/own/blobs/uploads/";
+      assert.equal((await send(berth().port, "POST", target, headers)).status, 202);
+    }
+  });
+});
+
+describe("a body of JSON", async () => {
+  const berth = await startClosedBerth();
+  berth.addUser("mia");
+  const authorization = `Bearer ${await sessionOf(berth, "mia")}`;
+  const make = (name: string, type: string | undefined) =>
+    send(
+      berth.port,
+      "POST",
+      "/v2/namespaces/mia/repositories",
+      { authorization, ...(type === undefined ? {} : { "content-type": type }) },
+      JSON.stringify({ name, namespace: "mia" }),
+    );
+
+  test("is read with a type of JSON only, and the answer names it", async () => {
+    for (const type of [
+      "text/plain",
+      "application/x-www-form-urlencoded",
+      "multipart/form-data; boundary=x",
+      "text/json",
+      undefined,
+    ]) {
+      const { status, text } = await make("refused", type);
+      assert.equal(status, 415, type);
+      assert.match(text, /send it with the header Content-Type: application\/json/);
+    }
+    for (const [name, type] of [
+      ["a", "application/json"],
+      ["b", "Application/JSON; charset=utf-8"],
+      ["c", "application/vnd.docker.something+json"],
+    ] as const)
+      assert.equal((await make(name, type)).status, 201, type);
+  });
+
+  test("makes a repository that is as visible as repositories.defaultVisibility says", async () => {
+    const open = await startClosedBerth({ "repositories.defaultVisibility": "public" });
+    open.addUser("mia");
+    for (const [server, isPrivate] of [
+      [berth, true],
+      [open, false],
+    ] as const) {
+      const headers = {
+        authorization: `Bearer ${await sessionOf(server, "mia")}`,
+        "content-type": "application/json",
+      };
+      const target = "/v2/namespaces/mia/repositories";
+      for (const [name, body, shown] of [
+        ["default", {}, isPrivate],
+        ["said", { is_private: false }, false],
+      ] as const) {
+        const text = JSON.stringify({ name, ...body });
+        const made = await send(server.port, "POST", target, headers, text);
+        assert.equal((JSON.parse(made.text) as { is_private: boolean }).is_private, shown, name);
+      }
+    }
+  });
+});
+
+describe("open mode", async () => {
+  const folder = temporaryFolder();
+  const berth = await startBerth(path.join(folder, "data"), {
+    publicUrl: "https://registry.example.com/",
+  });
+  after(() => berth.close());
+  const { manifest } = await pushImageParts(berth, "team/app");
+  await putManifest(berth, "team/app", "1", manifest).expect(201);
+
+  test("answers only to names that no page of another site can take", async () => {
+    for (const [host, status] of [
+      ["localhost:5000", 200],
+      ["registry.localhost", 200],
+      ["127.0.0.1", 200],
+      ["127.8.8.8:5000", 200],
+      ["[::1]:5000", 200],
+      ["192.168.1.7:5000", 200],
+      ["registry.example.com", 200],
+      ["registry.example.com:5000", 200],
+      ["evil.example", 403],
+      ["localhost.evil.example:5000", 403],
+      ["127.0.0.1.evil.example", 403],
+      ["registry.example.com.evil.example", 403],
+    ] as const)
+      for (const target of ["/v2/team/app/manifests/1", "/v2/_catalog", "/healthz"]) {
+        const answer = await send(berth.port, "GET", target, { host });
+        assert.equal(answer.status, status, `${host} ${target}`);
+        if (status === 403) assert.match(answer.text, /set publicUrl/);
+      }
+    const host = "evil.example";
+    const own = { host, origin: `http://${host}` };
+    assert.equal((await send(berth.port, "DELETE", "/v2/team/app/manifests/1", own)).status, 403);
+  });
+
+  test("gives nobody an organisation, a token or any right that would hold with accounts", async () => {
+    const body = { "content-type": "application/json" };
+    for (const [row, need] of Object.entries(hubTable)) {
+      const [method = "", route = ""] = row.split(" ");
+      const isImage = ["open", "create", "read", "write", "admin"].includes(need);
+      if (isImage && !route.includes("/groups")) continue;
+      const target = route.replace(/:\w+/g, "team");
+      const { status, text } = await send(berth.port, method, target, body, "{}");
+      assert.equal(status, 401, `${row}: ${text}`);
+    }
+  });
+});
+
+describe("an access token of an organisation that may read tags", async () => {
+  const berth = await startClosedBerth();
+  berth.addUser("mia");
+  berth.addOrganisation("team", "mia");
+  const history = [{ created_by: "ENV SECRET=canary" }];
+  for (const layer of ["one", "two"]) {
+    const config = { os: "linux", architecture: "amd64", history, config: { Env: [`A=${layer}`] } };
+    const mia = berth.as("mia");
+    const { manifest } = await pushImageParts(mia, "team/app", { layer, config });
+    await putManifest(mia, "team/app", layer, manifest).expect(201);
+  }
+  const robot = (scope: string): string => {
+    const resource = { type: "TYPE_REPO", path: "team/app", scopes: [scope] };
+    return `Basic ${Buffer.from(`team:${berth.addRobot("team", [resource])}`).toString("base64")}`;
+  };
+
+  test("sees the tags but not what is in the configs, which one that may pull sees", async () => {
+    const diff = "/api/berth/v1/repositories/team/app/-/diff?from=one&to=two";
+    const images = "/v2/namespaces/team/repositories/app/tags/one/images";
+    for (const [scope, status, instruction] of [
+      ["scope-tag-read", 403, ""],
+      ["scope-image-pull", 200, "ENV SECRET=canary"],
+    ] as const) {
+      const headers = { authorization: robot(scope) };
+      const compared = await send(berth.port, "GET", diff, headers);
+      assert.equal(compared.status, status, compared.text);
+      const listed = await send(berth.port, "GET", images, headers);
+      const [image] = JSON.parse(listed.text) as { layers: { instruction: string }[] }[];
+      assert.equal(image?.layers[0]?.instruction, instruction);
+    }
+  });
+});
+
+describe("a Host with a port that is none", async () => {
+  const berth = await startBerth(path.join(temporaryFolder(), "data"), {
+    mirrors: "[{ namespace: docker.io, upstream: 'http://127.0.0.1:1' }]",
+  });
+  after(() => berth.close());
+
+  test("is no failure of the registry, also where the request names a mirrored registry", async () => {
+    for (const host of ["127.0.0.1:99999", "1.2.3.256"]) {
+      const target = "/v2/team/app/tags/list?ns=elsewhere.example";
+      const { status } = await send(berth.port, "GET", target, { host });
+      assert.ok(status < 500, `${host}: ${status}`);
+    }
+  });
+});

@@ -1,0 +1,136 @@
+import assert from "node:assert/strict";
+import { connect } from "node:net";
+import { describe, test } from "node:test";
+import { password, startClosedBerth } from "../../support/closed.ts";
+import { describeSharedApi, pushImageParts, putManifest } from "../../support/berth.ts";
+
+/** One request on a connection of its own; the whole answer as it came, without what differs by the moment. */
+function exchange(port: number, method: string, path: string, headers: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const pieces: Buffer[] = [];
+    const socket = connect(port, "127.0.0.1", () => {
+      socket.write(
+        `${method} ${path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n${headers}\r\n`,
+      );
+    });
+    socket.on("data", (piece) => pieces.push(piece));
+    socket.on("error", reject);
+    socket.on("end", () => {
+      const [head = "", ...body] = Buffer.concat(pieces).toString("latin1").split("\r\n\r\n");
+      const [status = "", ...lines] = head.split("\r\n");
+      const kept = lines.map((line) => line.replace(/^[^:]+/, (name) => name.toLowerCase()));
+      const told = kept.filter((line) => !line.startsWith("date:")).toSorted();
+      resolve([status, ...told, "", body.join("\r\n\r\n")].join("\n"));
+    });
+  });
+}
+
+describe("the short way with tokens", () => {
+  test("answers everybody as the long way does", async () => {
+    const berth = await startClosedBerth();
+    berth.addUser("ann");
+    berth.addUser("mia");
+    await berth.pushImage("ann/private", "ann", "private");
+    await berth.pushImage("ann/public", "ann", "public");
+    const scopes = ["private", "public", "missing"].map((name) => `repository:ann/${name}:*`);
+    const tokens = [
+      await berth.token("ann", ...scopes),
+      await berth.token("ann", "repository:ann/private:pull"),
+      await berth.token("mia", ...scopes),
+      await berth.token(undefined, ...scopes),
+      "nonsense",
+    ];
+    const basic = Buffer.from(`ann:${password}`).toString("base64");
+    const headers = ["", `Basic ${basic}`, ...tokens.map((token) => `Bearer ${token}`)];
+    let found = 0;
+    for (const name of ["ann/private", "ann/public", "ann/missing"]) {
+      for (const header of headers) {
+        for (const method of ["GET", "HEAD"]) {
+          const path = `/v2/${name}/manifests/1`;
+          const line = header === "" ? "" : `Authorization: ${header}\r\n`;
+          const long = await exchange(berth.port, method, `${path}?long`, line);
+          // By now the token is known, and this is the short way.
+          const short = await exchange(berth.port, method, path, line);
+          assert.equal(short, long, `${method} ${path} ${header}`);
+          if (short.startsWith("HTTP/1.1 200")) found += 1;
+        }
+      }
+    }
+    assert.equal(found, 2 * (2 + 1 + 1 + 1 + 2), "answers that were 200");
+  });
+});
+
+describeSharedApi("the short way", (berth) => {
+  test("gives every read of a manifest the same bytes as the long way", async () => {
+    const image = await pushImageParts(berth(), "team/app");
+    await putManifest(berth(), "team/app", "1", image.manifest).expect(201);
+    await putManifest(
+      berth(),
+      "alpine",
+      "1",
+      { schemaVersion: 2, manifests: [] },
+      "application/vnd.oci.image.index.v1+json",
+    ).expect(201);
+    const names = [
+      "team/app",
+      "alpine",
+      "library/alpine",
+      "no/such",
+      "UPPER",
+      "search/x",
+      "a//b",
+      "..",
+      "",
+    ];
+    const references = [
+      "1",
+      image.digest,
+      image.digest.replace("a", "b"),
+      "no-such-tag",
+      "sha256:short",
+      "-bad",
+      "1/2",
+      "",
+    ];
+    const headers = [
+      "",
+      "Accept: text/html\r\n",
+      `If-None-Match: "${image.digest}"\r\n`,
+      "Accept-Encoding: gzip\r\n",
+      "Range: bytes=0-1\r\n",
+    ];
+    let found = 0;
+    for (const name of names) {
+      for (const reference of references) {
+        for (const header of headers) {
+          for (const method of ["GET", "HEAD"]) {
+            const path = `/v2/${name}/manifests/${reference}`;
+            // A query that nobody knows is ignored, but not looked at on the short way.
+            const [short, long] = await Promise.all([
+              exchange(berth().port, method, path, header),
+              exchange(berth().port, method, `${path}?long`, header),
+            ]);
+            assert.equal(short, long, `${method} ${path} ${header}`);
+            if (short.startsWith("HTTP/1.1 200")) found += 1;
+          }
+        }
+      }
+    }
+    assert.ok(found >= 24, `${found} answers were 200`);
+  });
+
+  test("sees a tag that was moved, and a manifest that was deleted, in the very next request", async () => {
+    const first = await pushImageParts(berth(), "team/moved", { layer: "one" });
+    const second = await pushImageParts(berth(), "team/moved", { layer: "two" });
+    for (let round = 0; round < 15; round += 1) {
+      for (const image of [first, second]) {
+        await putManifest(berth(), "team/moved", "tag", image.manifest).expect(201);
+        const { headers } = await berth().api.head("/v2/team/moved/manifests/tag").expect(200);
+        assert.equal(headers["docker-content-digest"], image.digest);
+      }
+      await berth().api.delete(`/v2/team/moved/manifests/${second.digest}`).expect(202);
+      await berth().api.get("/v2/team/moved/manifests/tag").expect(404);
+      await berth().api.get(`/v2/team/moved/manifests/${second.digest}`).expect(404);
+    }
+  });
+});

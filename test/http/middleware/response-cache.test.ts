@@ -1,0 +1,111 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { createKeptAnswers } from "../../../src/http/middleware/response-cache.ts";
+import { startClosedBerth } from "../../support/closed.ts";
+import { hubAs, type Ask } from "../hub/support.ts";
+
+/*
+ * Lists and searches are answered from what is kept: asked twice before each change, so that there is something, and
+ * right after it, by everybody.
+ */
+
+const lists = [
+  "/v2/namespaces/team/repositories?page_size=100",
+  "/v2/namespaces/team/repositories?page_size=100&ordering=-pull_count",
+  "/v2/namespaces/team/repositories?page_size=100&name=app",
+  "/api/berth/v1/repositories?page_size=100",
+  "/api/berth/v1/search?page_size=100&query=app",
+  "/v2/search/repositories?page_size=100&query=app",
+  "/api/search/v4?size=100&query=app&sort=pull_count",
+];
+
+describe("what is kept of lists and searches", async () => {
+  const berth = await startClosedBerth();
+  for (const name of ["mia", "gil", "tom"]) berth.addUser(name);
+  const team = berth.addOrganisation("team", "mia");
+  const people: readonly (readonly [string, Ask])[] = [
+    ["nobody", await hubAs(berth)],
+    ["gil", await hubAs(berth, "gil")],
+    ["mia", await hubAs(berth, "mia")],
+  ];
+  const [, mia] = people[2] ?? [];
+  if (mia === undefined) throw new Error("mia has to log in");
+  await berth.pushImage("team/app-b", "mia", "public");
+
+  const shows = async (ask: Ask, path: string, name: string): Promise<boolean> => {
+    const { status, text, body } = await ask("get", path);
+    assert.equal(status, 200);
+    const isNamed = text.includes(name);
+    const count = (body["count"] ?? body["total"]) as unknown as number;
+    const list = (body["results"] ?? []) as unknown as readonly unknown[];
+    assert.equal(count, list.length, `${path}: the count`);
+    return isNamed;
+  };
+  const expectFor = async (name: string, seeing: readonly string[], when: string) => {
+    for (let round = 0; round < 2; round += 1)
+      for (const [who, ask] of people)
+        for (const path of lists)
+          assert.equal(
+            await shows(ask, path, name),
+            seeing.includes(who),
+            `${path} for ${who}, ${when}`,
+          );
+  };
+
+  test("is never older than a change that was acknowledged, to anybody", async () => {
+    await expectFor("app-a", [], "before the push");
+    await berth.pushImage("team/app-a", "mia", "public");
+    await expectFor("app-a", ["nobody", "gil", "mia"], "after the push");
+    const path = "/v2/namespaces/team/repositories/app-a";
+    await mia("patch", path, { is_private: true });
+    await expectFor("app-a", ["mia"], "once it is private");
+    berth.exec(`INSERT INTO collaborators SELECT repositories.id, accounts.id, 'read'
+      FROM repositories, accounts WHERE repositories.name = 'team/app-a' AND accounts.name = 'gil'`);
+    await expectFor("app-a", ["gil", "mia"], "once it was given to gil, by another process");
+    berth.exec(`UPDATE members SET role = 'member' WHERE organisation_id = ${team}`);
+    await expectFor("app-a", ["gil"], "once mia owns nothing");
+    berth.exec(`UPDATE members SET role = 'owner' WHERE organisation_id = ${team}`);
+    await mia("delete", path);
+    await expectFor("app-a", [], "after its removal");
+  });
+
+  test("has the tags of this moment", async () => {
+    await berth.pushImage("team/tags", "mia", "public");
+    const path = "/v2/namespaces/team/repositories/tags/tags";
+    const countOf = async (ask: Ask) => (await ask("get", path)).body["count"] as unknown;
+    for (const [, ask] of people) assert.equal(await countOf(ask), 1);
+    await mia("delete", `${path}/1`);
+    for (const [, ask] of people) assert.equal(await countOf(ask), 0);
+    await mia("patch", "/v2/namespaces/team/repositories/tags", { is_private: true });
+    const [[, nobody] = []] = people;
+    assert.equal((await nobody?.("get", path))?.status, 404);
+  });
+});
+
+describe("an answer", () => {
+  test("is not kept if somebody wrote while it was made", async () => {
+    let version = 1;
+    const kept = createKeptAnswers(() => String(version));
+    const old = kept.of("a", async () => {
+      version += 1;
+      return "old";
+    });
+    assert.equal(String(await old), '"old"');
+    assert.equal(String(await kept.of("a", async () => "new")), '"new"');
+    assert.equal(String(await kept.of("a", async () => "newer")), '"new"');
+  });
+
+  test("is made anew after a minute, and when there is no room for it", async () => {
+    let nowMs = 0;
+    const kept = createKeptAnswers(
+      () => "1",
+      () => nowMs,
+    );
+    const ask = async (key: string, text: string) => String(await kept.of(key, async () => text));
+    await ask("a", "1");
+    nowMs = 60_001;
+    assert.equal(await ask("a", "2"), '"2"');
+    for (let number = 0; number < 9; number += 1) await ask(`big ${number}`, "x".repeat(2 ** 20));
+    assert.equal(await ask("a", "3"), '"3"');
+  });
+});

@@ -1,0 +1,145 @@
+import assert from "node:assert/strict";
+import { renameSync, rmSync, writeFileSync } from "node:fs";
+import path from "node:path";
+import { after, before, describe, test } from "node:test";
+import { probeAtMostEvery, type Readiness } from "../../../src/http/ops/health.ts";
+import { createLogger } from "../../../src/observability/logger.ts";
+import { describeApi, startBerth, type TestBerth } from "../../support/berth.ts";
+import { temporaryFolder } from "../../support/temporary.ts";
+import { waitUntil } from "../../support/wait.ts";
+
+describeApi("health", (berth) => {
+  test("healthz says that the process is alive", async () => {
+    const { body } = await berth().api.get("/healthz").expect(200);
+    assert.deepEqual(body, { status: "alive" });
+    await berth().api.head("/healthz").expect(200);
+  });
+
+  test("readyz says that store and database take writes, and is not cached", async () => {
+    const { body, headers } = await berth().api.get("/readyz").expect(200);
+    assert.deepEqual(body, { status: "ready" });
+    assert.equal(headers["cache-control"], "no-store");
+    await berth().api.head("/readyz").expect(200);
+  });
+});
+
+describe("a store that can't be written", () => {
+  const folder = temporaryFolder();
+  let berth: TestBerth;
+  before(async () => {
+    berth = await startBerth(path.join(folder, "data"));
+  });
+  after(() => berth.close());
+
+  /** A file where the folder of the uploads should be: nobody can write there, root included. */
+  const broken = async (work: () => Promise<void>): Promise<void> => {
+    const uploads = path.join(berth.data, "uploads");
+    renameSync(uploads, `${uploads}.aside`);
+    writeFileSync(uploads, "");
+    try {
+      await work();
+    } finally {
+      rmSync(uploads);
+      renameSync(`${uploads}.aside`, uploads);
+    }
+  };
+
+  const untilReadyIs = (status: number): Promise<void> =>
+    waitUntil(
+      `readyz is ${status}`,
+      async () => (await berth.api.get("/readyz")).status === status,
+    );
+
+  test("readyz is 503 and says what is wrong, and where", async () => {
+    await broken(async () => {
+      await untilReadyIs(503);
+      const { body } = await berth.api.get("/readyz").expect(503);
+      assert.equal(body.status, "not ready");
+      assert.deepEqual(Object.keys(body.problems), ["storage"]);
+      assert.match(body.problems.storage, /ENOTDIR/);
+      const forwarded = { "X-Forwarded-For": "203.0.113.7" };
+      const shown = await berth.api.get("/readyz").set(forwarded).expect(503);
+      assert.deepEqual(shown.body, { status: "not ready" }, "of a client that nobody knows");
+    });
+  });
+
+  test("readyz writes to the disk at most once in two seconds, however often it is asked", async () => {
+    let probes = 0;
+    const probe = async (): Promise<Record<string, string>> => ({ storage: String((probes += 1)) });
+    const logger = createLogger({ level: "silent", format: "json" });
+    const readiness = probeAtMostEvery(60_000, probe, logger);
+    const results = await Promise.all(Array.from({ length: 100 }, () => readiness()));
+    assert.deepEqual([probes, new Set(results.map(({ storage }) => storage))], [1, new Set(["1"])]);
+    const always = probeAtMostEvery(0, probe, logger);
+    await always();
+    await always();
+    assert.equal(probes, 3);
+  });
+
+  test("readyz begins no second probe while one hangs, however long that takes", async () => {
+    const finish: (() => void)[] = [];
+    const probe = () => new Promise<object>((resolve) => finish.push(() => resolve({})));
+    const logger = createLogger({ level: "silent", format: "json" });
+    const readiness = probeAtMostEvery(0, probe as Readiness, logger);
+    const both = [readiness(), readiness()];
+    assert.equal(finish.length, 1);
+    finish[0]?.();
+    await Promise.all(both);
+    void readiness();
+    assert.equal(finish.length, 2);
+  });
+
+  test("healthz stays 200: a restart would not help", async () => {
+    await broken(async () => {
+      await berth.api.get("/healthz").expect(200);
+    });
+  });
+
+  test("a push fails in the registry's own words, and reading goes on", async () => {
+    const { headers } = await berth.api.post("/v2/team/app/blobs/uploads/").expect(202);
+    await broken(async () => {
+      const { status, body } = await berth.api.patch(String(headers["location"])).send("bytes");
+      assert.equal(status, 503);
+      assert.equal(body.errors[0].code, "UNAVAILABLE");
+      await berth.api.get("/v2/_catalog").expect(200);
+    });
+  });
+
+  test("readyz recovers by itself", async () => {
+    await broken(() => untilReadyIs(503));
+    await untilReadyIs(200);
+  });
+});
+
+describe("metrics", async () => {
+  const forwarded = { "X-Forwarded-For": "203.0.113.7" };
+  const [direct, proxied, elsewhere] = await Promise.all(
+    [{}, { trustedProxies: "127.0.0.1" }, { "metrics.listen": "127.0.0.1:0" }].map((settings) =>
+      startBerth(path.join(temporaryFolder(), "data"), settings),
+    ),
+  );
+  after(async () => {
+    for (const berth of [direct, proxied, elsewhere]) await berth?.close();
+  });
+
+  test("are for the addresses of metrics.allow, as the client's own or as a trusted proxy says it", async () => {
+    await direct?.api.get("/metrics").expect(200);
+    await proxied?.api.get("/metrics").expect(200);
+    await proxied?.api.get("/metrics").set(forwarded).expect(404);
+    await proxied?.api.get("/metrics").set("X-Forwarded-For", "127.0.0.1").expect(200);
+  });
+
+  test("are not for a request that a proxy forwards which nobody trusts", async () => {
+    for (const [name, value] of [
+      ["X-Forwarded-For", "127.0.0.1"],
+      ["X-Real-IP", "127.0.0.1"],
+      ["Forwarded", "for=127.0.0.1"],
+    ] as const)
+      await direct?.api.get("/metrics").set(name, value).expect(404);
+  });
+
+  test("are not at the registry's address when metrics.listen gives them one of their own", async () => {
+    await elsewhere?.api.get("/metrics").expect(404);
+    await elsewhere?.api.get("/readyz").expect(200, { status: "ready" });
+  });
+});

@@ -1,0 +1,247 @@
+import assert from "node:assert/strict";
+import { after, describe, test } from "node:test";
+import { openAdministration } from "../../../src/app/administration.ts";
+import { OCI_INDEX } from "../../../src/oci/media-types.ts";
+import { parseRepositoryName } from "../../../src/oci/name.ts";
+import { openRepositories } from "../../../src/app/repositories.ts";
+import { connect } from "../../server/support.ts";
+import { pushBlob, pushImageParts, putManifest, type TestBerth } from "../../support/berth.ts";
+import { password, startClosedBerth } from "../../support/closed.ts";
+
+const berth = await startClosedBerth();
+for (const name of ["ann", "eve", "ed"]) berth.addUser(name);
+const team = berth.addOrganisation("team", "ann");
+for (const name of ["eve", "ed"]) {
+  berth.exec(`INSERT INTO members SELECT ${team}, id, 'editor', 0 FROM accounts
+    WHERE name = '${name}'`);
+}
+const { accounts, actor, close } = await openAdministration(berth.config);
+const folder = await openRepositories(berth.config);
+after(async () => {
+  await close();
+  await folder.close();
+});
+
+const all = (name: string): string => `repository:${name}:pull,push,delete`;
+const push = async (as: TestBerth, name: string): Promise<void> => {
+  const { manifest } = await pushImageParts(as, name);
+  await putManifest(as, name, "1", manifest).expect(201);
+};
+/** Every door to a repository, for somebody whom none of them opens. */
+const opensNothing = async ({ api }: TestBerth, name: string): Promise<void> => {
+  await api.get(`/v2/${name}/manifests/1`).expect(401);
+  // The way behind the short one.
+  await api.get(`/v2/${name}/manifests/1?`).expect(401);
+  await api.head(`/v2/${name}/manifests/1`).expect(401);
+  await api.get(`/v2/${name}/tags/list`).expect(401);
+  await api.get(`/v2/${name}/referrers/sha256:${"0".repeat(64)}`).expect(401);
+  await api.get(`/v2/${name}/blobs/sha256:${"0".repeat(64)}`).expect(401);
+  await api.post(`/v2/${name}/blobs/uploads/`).expect(401);
+  await api.put(`/v2/${name}/manifests/1`).expect(401);
+  await api.delete(`/v2/${name}/manifests/1`).expect(401);
+};
+
+describe("a token from before its repository", () => {
+  test("opens what its account makes of it, to the last tag", async () => {
+    const eve = berth.with(await berth.token("eve", all("team/of-eve")));
+    await push(eve, "team/of-eve");
+    await eve.api.get("/v2/team/of-eve/manifests/1").expect(200);
+    await eve.api.get("/v2/team/of-eve/manifests/1").expect(200);
+    await push(eve, "team/of-eve");
+  });
+
+  test("does not open what another editor has made in the meantime, nor finish an upload there", async () => {
+    const eve = berth.with(await berth.token("eve", all("team/race")));
+    const started = await eve.api.post("/v2/team/race/blobs/uploads/").expect(202);
+    await eve.api.get("/v2/team/race/manifests/1").expect(404);
+    await push(berth.with(await berth.token("ed", all("team/race"))), "team/race");
+    await opensNothing(eve, "team/race");
+    await eve.api
+      .patch(started.headers["location"] ?? "")
+      .send("x")
+      .expect(401);
+    await opensNothing(berth.with(await berth.token("eve", all("team/race"))), "team/race");
+  });
+
+  test("opens no blob of it to a mount", async () => {
+    const scopes = [all("team/held"), all("eve/app")];
+    const eve = berth.with(await berth.token("eve", ...scopes));
+    const digest = await pushBlob(berth.as("ed"), "team/held", "held by ed");
+    for (const from of ["&from=team/held", ""])
+      await eve.api.post(`/v2/eve/app/blobs/uploads/?mount=${digest}${from}`).expect(202);
+  });
+
+  test("still is its owner's where a colleague was faster", async () => {
+    const ann = berth.with(await berth.token("ann", all("team/shared")));
+    await push(berth.as("ed"), "team/shared");
+    await ann.api.get("/v2/team/shared/manifests/1").expect(200);
+    await push(ann, "team/shared");
+  });
+
+  test("of a robot goes on with what it has made", async () => {
+    const secret = berth.addRobot("team", [
+      { type: "TYPE_REPO", path: "team/by-robot*", scopes: ["scope-image-push"] },
+      { type: "TYPE_ORG", path: "team", scopes: ["scope-repository-create"] },
+    ]);
+    const { body } = await berth.api
+      .get("/token")
+      .query({ scope: all("team/by-robot") })
+      .auth("team", secret);
+    const robot = berth.with(String(body.token));
+    await push(robot, "team/by-robot");
+    await robot.api.get("/v2/team/by-robot/tags/list").expect(200);
+    await robot.api.delete("/v2/team/by-robot/manifests/1").expect(401);
+  });
+
+  test("of nobody opens a repository only once it is public", async () => {
+    const before = berth.with(await berth.token(undefined, "repository:team/later:pull"));
+    await push(berth.as("ann"), "team/later");
+    await opensNothing(before, "team/later");
+  });
+});
+
+describe("what has been revoked, disabled, deleted and made again", () => {
+  test("a personal token opens nothing new, and what it has opened ends with its five minutes", async () => {
+    await push(berth.as("ann"), "ann/app");
+    const { id, secret } = await accounts.accessTokens.issue(actor, {
+      ...{ account: "ann", label: "ci", scope: "repo:admin" },
+    });
+    const asked = () =>
+      berth.api
+        .get("/token")
+        .query({ scope: all("ann/app") })
+        .auth("ann", secret);
+    const { body } = await asked().expect(200);
+    assert.ok(body.expires_in <= 300);
+    await accounts.accessTokens.revoke(actor, "ann", id);
+    await asked().expect(401);
+    await berth.as("ann", secret).api.get("/v2/").expect(401);
+    await berth.with(String(body.token)).api.get("/v2/ann/app/manifests/1").expect(200);
+  });
+
+  test("an account that is disabled gets nothing new at once, and makes nothing with what it has", async () => {
+    await accounts.users.add(actor, { name: "dan", password });
+    const dan = berth.with(await berth.token("dan", all("dan/app")));
+    await accounts.users.setDisabled(actor, "dan", true);
+    await berth.api.get("/token").auth("dan", password).expect(401);
+    await berth.as("dan").api.get("/v2/").expect(401);
+    await dan.api
+      .post(`/v2/dan/app/blobs/uploads/?digest=sha256:${"0".repeat(64)}`)
+      .send("x")
+      .expect(400);
+    await assert.rejects(pushBlob(dan, "dan/app", "made by the disabled"), /401/);
+    await accounts.users.setDisabled(actor, "dan", false);
+    await pushBlob(dan, "dan/app", "made by the enabled");
+  });
+
+  test("an account of the same name has nothing of the one before it, and the one before it nothing of its", async () => {
+    await accounts.users.add(actor, { name: "bob", password });
+    const old = berth.with(await berth.token("bob", all("bob/app"), all("bob/other")));
+    await push(old, "bob/app");
+    const { headers } = await old.api.post("/v2/bob/other/blobs/uploads/").expect(202);
+    await assert.rejects(accounts.users.delete(actor, "bob"), /has repositories/);
+    await berth.deleteRepository("bob/app");
+    await accounts.users.delete(actor, "bob");
+    await berth.api.get("/token").auth("bob", password).expect(401);
+    // Nobody is there whose repository it could be.
+    await assert.rejects(pushBlob(old, "bob/other", "x"), /401/);
+
+    await accounts.users.add(actor, { name: "bob", password });
+    const fresh = berth.with(await berth.token("bob", all("bob/app"), all("bob/other")));
+    await fresh.api.get(headers["location"] ?? "").expect(404);
+    for (const name of ["bob/app", "bob/other"]) {
+      await push(fresh, name);
+      await opensNothing(old, name);
+      await fresh.api.get(`/v2/${name}/manifests/1`).expect(200);
+    }
+  });
+
+  test("an organisation that is made again is closed to the tokens of its former owner", async () => {
+    await accounts.organisations.add(actor, { name: "fleet", owner: "ann" });
+    const secret = berth.addRobot("fleet", [
+      { type: "TYPE_REPO", path: "fleet/*", scopes: ["scope-image-delete"] },
+      { type: "TYPE_ORG", path: "fleet", scopes: ["scope-repository-create"] },
+    ]);
+    const { body } = await berth.api
+      .get("/token")
+      .query({ scope: [all("fleet/app"), all("fleet/next")] })
+      .auth("fleet", secret);
+    const robot = berth.with(String(body.token));
+    const ann = berth.with(await berth.token("ann", all("fleet/app"), all("fleet/next")));
+    await push(robot, "fleet/app");
+    await berth.deleteRepository("fleet/app");
+    await accounts.organisations.delete(actor, "fleet");
+    await accounts.organisations.add(actor, { name: "fleet", owner: "eve" });
+    for (const name of ["fleet/app", "fleet/next"]) {
+      await push(berth.as("eve"), name);
+      await opensNothing(ann, name);
+      await opensNothing(robot, name);
+    }
+    await berth.as("fleet", secret).api.get("/v2/").expect(401);
+  });
+
+  test("a repository that is made again is closed to every token from before, whoever makes it", async () => {
+    const before = berth.with(await berth.token("ann", all("ann/phoenix")));
+    await push(before, "ann/phoenix");
+    const between = berth.with(await berth.token("ann", all("ann/phoenix")));
+    const { headers } = await between.api.post("/v2/ann/phoenix/blobs/uploads/").expect(202);
+    await berth.deleteRepository("ann/phoenix");
+    await push(berth.as("ann"), "ann/phoenix");
+    await opensNothing(before, "ann/phoenix");
+    await opensNothing(between, "ann/phoenix");
+    const fresh = berth.with(await berth.token("ann", all("ann/phoenix")));
+    await fresh.api.get("/v2/ann/phoenix/manifests/1").expect(200);
+    await fresh.api.get(headers["location"] ?? "").expect(404);
+  });
+
+  test("a manifest whose body was on its way meanwhile does not arrive in the next repository", async () => {
+    const name = "ann/slow";
+    await push(berth.as("ann"), name);
+    const index = JSON.stringify({ schemaVersion: 2, mediaType: OCI_INDEX, manifests: [] });
+    for (const authorization of [
+      `Bearer ${await berth.token("ann", all(name))}`,
+      `Basic ${Buffer.from(`ann:${password}`).toString("base64")}`,
+    ]) {
+      const lines = [
+        `PUT /v2/${name}/manifests/1 HTTP/1.1`,
+        "Host: berth",
+        `Authorization: ${authorization}`,
+        `Content-Type: ${OCI_INDEX}`,
+        `Content-Length: ${index.length}`,
+        "Expect: 100-continue",
+        "Connection: close",
+      ];
+      const slow = await connect(berth.port, `${lines.join("\r\n")}\r\n\r\n`);
+      await slow.until("100 Continue");
+      slow.socket.write(index.slice(0, 10));
+      // By when others have been through all of it that came later, it has been admitted.
+      for (let count = 0; count < 5; count += 1)
+        await berth.api
+          .get(`/v2/${name}/tags/list`)
+          .set("Authorization", authorization)
+          .expect(200);
+      await berth.deleteRepository(name);
+      await push(berth.as("ann"), name);
+      slow.socket.write(index.slice(10));
+      assert.match(await slow.all(), /HTTP\/1\.1 403 [^]*DENIED/);
+      const { headers } = await berth.as("ann").api.get(`/v2/${name}/manifests/1`).expect(200);
+      assert.notEqual(headers["content-type"], OCI_INDEX);
+    }
+  });
+
+  test("a repository that is taken from the public opens to no token from then on", async () => {
+    await push(berth.as("ann"), "ann/shown");
+    const name = "ann/shown";
+    const repository = parseRepositoryName(name);
+    const show = (visibility: "public" | "private") =>
+      folder.repositories.setVisibility(folder.actor, repository, visibility);
+    await show("public");
+    const scope = `repository:${name}:pull`;
+    await berth
+      .with(await berth.token(undefined, scope))
+      .api.get(`/v2/${name}/manifests/1`)
+      .expect(200);
+    await show("private");
+    await opensNothing(berth.with(await berth.token(undefined, scope)), name);
+  });
+});

@@ -1,8 +1,0 @@
-/** `npm run openapi`: writes down in `docs/openapi.json` what `/openapi.json` says. */
-import { writeFileSync } from "node:fs";
-import path from "node:path";
-import { openApiOf } from "../../src/http/openapi.ts";
-import { everyRoute } from "../support/route-table.ts";
-
-const file = path.join(import.meta.dirname, "../../docs/openapi.json");
-writeFileSync(file, `${JSON.stringify(openApiOf(everyRoute), null, 2)}\n`);

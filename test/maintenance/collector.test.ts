@@ -1,0 +1,453 @@
+import assert from "node:assert/strict";
+import { Readable } from "node:stream";
+import { describe, test } from "node:test";
+import type { Metadata } from "../../src/database/database.ts";
+import { digestOf, type Digest } from "../../src/oci/digest.ts";
+import { OciError } from "../../src/oci/errors.ts";
+import { parseRepositoryName } from "../../src/oci/name.ts";
+import { parseReference } from "../../src/oci/reference.ts";
+import { createKeeper } from "../../src/registry/leases.ts";
+import { createRegistry, type Registry } from "../../src/registry/registry.ts";
+import { collect, type CollectionStep } from "../../src/maintenance/collector.ts";
+import type { BlobStore } from "../../storage/blob-store.ts";
+import { createMemoryStore } from "../../storage/memory/store.ts";
+import { openMetadataInMemory } from "../support/database.ts";
+import { nobody, rules, silent } from "../support/pushes.ts";
+
+const here = parseRepositoryName("team/app");
+const elsewhere = parseRepositoryName("team/other");
+const leaseMs = 1_000;
+const graceMs = 10_000;
+const hourMs = 3_600_000;
+const vendorType = "application/vnd.example.model.v1+json";
+
+interface World {
+  readonly store: BlobStore;
+  readonly metadata: Metadata;
+  readonly registry: Registry;
+  /** Milliseconds that the clock has moved. */
+  wait(ms: number): void;
+  collect(): AsyncGenerator<CollectionStep>;
+  close(): Promise<void>;
+}
+
+function openWorld(deleteDelayMs = 0): World {
+  const store = createMemoryStore();
+  const metadata = openMetadataInMemory();
+  // Keys carry the real time; a world that begins now keeps both in step.
+  let nowMs = Date.now();
+  const clock = (): number => nowMs;
+  const keeping = { leaseMs, graceMs, deleteDelayMs };
+  return {
+    store,
+    metadata,
+    registry: createRegistry({
+      store,
+      metadata,
+      report: silent,
+      clock,
+      sparse: false,
+      moreTypes: [vendorType],
+      rules,
+      keeping,
+    }),
+    wait: (ms) => {
+      nowMs += ms;
+    },
+    collect: () =>
+      collect({
+        store,
+        metadata,
+        clock,
+        keeper: createKeeper(clock, keeping),
+        untagged: "after",
+        graceMs,
+        orphans: true,
+      }),
+    close: () => metadata.close(),
+  };
+}
+
+const text = (content: string): Buffer => Buffer.from(content);
+
+async function pushBlob({ registry }: World, content: string, repository = here): Promise<Digest> {
+  const digest = digestOf(text(content));
+  const chunk = {
+    source: Readable.from([text(content)]),
+    lengthBytes: content.length,
+    range: undefined,
+  };
+  await registry.uploads.pushWhole(nobody, repository, digest, chunk);
+  return digest;
+}
+
+function manifestOf(layer: string, config = "{}"): Buffer {
+  const descriptor = (content: string, mediaType: string) => ({
+    mediaType,
+    digest: digestOf(text(content)),
+    size: content.length,
+  });
+  return text(
+    JSON.stringify({
+      schemaVersion: 2,
+      mediaType: "application/vnd.oci.image.manifest.v1+json",
+      config: descriptor(config, "application/vnd.oci.empty.v1+json"),
+      layers: [descriptor(layer, "application/vnd.oci.image.layer.v1.tar")],
+    }),
+  );
+}
+
+const putManifest = (
+  { registry }: World,
+  reference: string,
+  bytes: Buffer,
+  repository = here,
+  contentType?: string,
+) =>
+  registry.manifests.put({
+    actor: nobody,
+    repository,
+    reference: parseReference(reference),
+    tags: [],
+    contentType,
+    bytes,
+  });
+
+async function pushImage(world: World, layer: string, tag: string): Promise<Digest> {
+  await pushBlob(world, "{}");
+  await pushBlob(world, layer);
+  return (await putManifest(world, tag, manifestOf(layer))).digest;
+}
+
+async function readBlob({ registry }: World, digest: Digest, repository = here): Promise<string> {
+  const blob = await registry.blobs.get(repository, digest);
+  const pieces: Buffer[] = [];
+  for await (const piece of await registry.blobs.open(blob, { start: 0, end: blob.sizeBytes - 1 }))
+    pieces.push(Buffer.from(piece));
+  return Buffer.concat(pieces).toString();
+}
+
+/** Also of a repository that the collector has removed. */
+const isUnknown = (error: unknown): boolean =>
+  isCode("BLOB_UNKNOWN")(error) || isCode("NAME_UNKNOWN")(error);
+
+const isCode = (code: string) => (error: unknown) =>
+  error instanceof OciError && error.code === code;
+
+async function drain(steps: AsyncIterable<CollectionStep>): Promise<CollectionStep[]> {
+  const done: CollectionStep[] = [];
+  for await (const step of steps) if (step.kind !== "looked") done.push(step);
+  return done;
+}
+
+async function bytesIn(store: BlobStore): Promise<number> {
+  let count = 0;
+  for await (const _ of store.list()) count += 1;
+  return count;
+}
+
+describe("the collector", () => {
+  const inWorld = (work: (world: World) => Promise<void>) => async (): Promise<void> => {
+    const world = openWorld();
+    try {
+      await work(world);
+    } finally {
+      await world.close();
+    }
+  };
+
+  test(
+    "takes nothing that a tag keeps, however old",
+    inWorld(async (world) => {
+      await pushImage(world, "layer", "1");
+      world.wait(100 * graceMs);
+      assert.deepEqual(await drain(world.collect()), []);
+      assert.equal(await readBlob(world, digestOf(text("layer"))), "layer");
+    }),
+  );
+
+  test(
+    "takes nothing that a manifest of a configured type names, wherever in the document",
+    inWorld(async (world) => {
+      const digest = await pushBlob(world, "weights");
+      const document = text(JSON.stringify({ model: { parts: [{ digest, size: 7 }] } }));
+      await putManifest(world, "1", document, here, vendorType);
+      world.wait(100 * graceMs);
+      assert.deepEqual(await drain(world.collect()), []);
+      assert.equal(await readBlob(world, digest), "weights");
+    }),
+  );
+
+  test("keeps the bytes of a collected blob for the delay, so that a process that sends them can finish", async () => {
+    const delayMs = 600_000;
+    const world = openWorld(delayMs);
+    try {
+      const digest = await pushBlob(world, "unused");
+      const blob = await world.registry.blobs.get(here, digest);
+      world.wait(graceMs + leaseMs);
+      const collected = await drain(world.collect());
+      assert.deepEqual(
+        collected.map(({ kind }) => kind),
+        ["link", "repository", "waiting"],
+      );
+      await assert.rejects(world.registry.blobs.get(here, digest), isCode("NAME_UNKNOWN"));
+      world.wait(delayMs - 1);
+      await drain(world.collect());
+      assert.equal((await world.store.stat(blob.storageKey))?.sizeBytes, "unused".length);
+      world.wait(1);
+      const removed = await drain(world.collect());
+      assert.deepEqual(
+        removed.map(({ kind }) => kind),
+        ["bytes"],
+      );
+      assert.equal(await bytesIn(world.store), 0);
+    } finally {
+      await world.close();
+    }
+  });
+
+  test(
+    "takes an image whose tag is gone: first the manifest, a grace later its blobs",
+    inWorld(async (world) => {
+      const image = await pushImage(world, "layer", "1");
+      world.wait(2 * graceMs);
+      await drain(world.collect());
+      await world.registry.manifests.delete(nobody, here, parseReference("1"));
+      assert.deepEqual(await drain(world.collect()), []);
+      world.wait(graceMs);
+      assert.deepEqual(await drain(world.collect()), [
+        { kind: "manifest", repository: here, digest: image },
+      ]);
+      world.wait(graceMs);
+      const kinds = (await drain(world.collect())).map(({ kind }) => kind);
+      assert.deepEqual(kinds.toSorted(), ["bytes", "bytes", "link", "link"]);
+      assert.equal(await bytesIn(world.store), 0);
+    }),
+  );
+
+  test(
+    "takes a blob that no manifest came for, after lease and grace and not before",
+    inWorld(async (world) => {
+      const digest = await pushBlob(world, "never used");
+      world.wait(graceMs - 1);
+      assert.deepEqual(await drain(world.collect()), []);
+      world.wait(1);
+      assert.deepEqual(
+        (await drain(world.collect())).map(({ kind }) => kind),
+        ["link", "repository", "bytes"],
+      );
+      await assert.rejects(world.registry.blobs.get(here, digest), isCode("NAME_UNKNOWN"));
+    }),
+  );
+
+  test(
+    "keeps the children of an index, and what refers to a subject, while those are reachable",
+    inWorld(async (world) => {
+      const child = await pushImage(world, "child", "child");
+      const index = text(
+        JSON.stringify({
+          schemaVersion: 2,
+          mediaType: "application/vnd.oci.image.index.v1+json",
+          manifests: [
+            {
+              mediaType: "application/vnd.oci.image.manifest.v1+json",
+              digest: child,
+              size: manifestOf("child").length,
+            },
+          ],
+        }),
+      );
+      await putManifest(world, "all", index);
+      await world.registry.manifests.delete(nobody, here, parseReference("child"));
+      const signature = text(
+        JSON.stringify({
+          schemaVersion: 2,
+          mediaType: "application/vnd.oci.image.index.v1+json",
+          manifests: [],
+          subject: {
+            mediaType: "application/vnd.oci.image.manifest.v1+json",
+            digest: child,
+            size: 1,
+          },
+        }),
+      );
+      const signed = await putManifest(world, digestOf(signature), signature);
+      world.wait(10 * graceMs);
+      assert.deepEqual(await drain(world.collect()), []);
+      await world.registry.manifests.get(here, parseReference(signed.digest));
+
+      await world.registry.manifests.delete(nobody, here, parseReference("all"));
+      for (const gone of [digestOf(index), child, signed.digest]) {
+        world.wait(graceMs);
+        assert.deepEqual(
+          await drain(world.collect()).then((steps) =>
+            steps.filter(({ kind }) => kind === "manifest"),
+          ),
+          [{ kind: "manifest", repository: here, digest: gone }],
+        );
+      }
+    }),
+  );
+
+  test(
+    "removes a file that no row names once its grace is over",
+    inWorld(async (world) => {
+      const key = await world.store.put(digestOf(text("orphan")), text("orphan"));
+      assert.deepEqual(await drain(world.collect()), []);
+      world.wait(hourMs + leaseMs);
+      assert.deepEqual(await drain(world.collect()), [{ kind: "orphan", key, sizeBytes: 6 }]);
+    }),
+  );
+
+  test(
+    "takes nothing under a lease when the clock is set back while it runs",
+    inWorld(async (world) => {
+      await pushBlob(world, "due");
+      world.wait(graceMs);
+      const steps = world.collect();
+      await steps.next();
+      world.wait(-100 * graceMs);
+      const fresh = await pushBlob(world, "pushed by the old time");
+      await drain(steps);
+      await drain(world.collect());
+      assert.equal(await readBlob(world, fresh), "pushed by the old time");
+    }),
+  );
+
+  test(
+    "goes on past a delete that fails, and the next run finishes it",
+    inWorld(async (world) => {
+      await pushBlob(world, "stubborn");
+      await pushBlob(world, "willing");
+      world.wait(graceMs);
+      const broken = {
+        ...world.store,
+        delete: (key: string) =>
+          key.startsWith(digestOf(text("stubborn")))
+            ? Promise.reject(new Error("EIO"))
+            : world.store.delete(key),
+      };
+      const clock = (): number => Date.now() + graceMs;
+      const keeper = createKeeper(clock, { leaseMs, graceMs, deleteDelayMs: 0 });
+      const steps = await drain(
+        collect({
+          ...world,
+          store: broken,
+          clock,
+          keeper: { ...keeper, change: () => ({ nowMs: clock(), reviewAtMs: clock() }) },
+          untagged: "keep",
+          graceMs,
+          orphans: false,
+        }),
+      );
+      assert.deepEqual(steps.map(({ kind }) => kind).toSorted(), [
+        "bytes",
+        "failed",
+        "link",
+        "link",
+        "repository",
+        "waiting",
+      ]);
+      assert.equal(await bytesIn(world.store), 1);
+      world.wait(graceMs);
+      await drain(world.collect());
+      assert.equal(await bytesIn(world.store), 0);
+    }),
+  );
+
+  /*
+   * Every place where the collector can be interrupted, against everything a client can do with a blob that is about to
+   * go. Whatever was acknowledged in between reads back afterwards.
+   */
+  const layer = "about to go";
+  const digest = digestOf(text(layer));
+  const clients: Readonly<Record<string, (world: World) => Promise<() => Promise<void>>>> = {
+    "a push of the same bytes": async (world) => {
+      await pushBlob(world, layer);
+      return async () => assert.equal(await readBlob(world, digest), layer);
+    },
+    "a push of the same bytes to another repository": async (world) => {
+      await pushBlob(world, layer, elsewhere);
+      return async () => assert.equal(await readBlob(world, digest, elsewhere), layer);
+    },
+    "a mount": async (world) => {
+      const mounted = await world.registry.blobs.mount({
+        actor: nobody,
+        repository: elsewhere,
+        digest,
+        from: here,
+        mayRead: () => true,
+      });
+      return async () => {
+        if (mounted) assert.equal(await readBlob(world, digest, elsewhere), layer);
+      };
+    },
+    "a HEAD by a pusher, then the manifest": async (world) => {
+      await pushBlob(world, "{}");
+      const blob = await world.registry.blobs.get(here, digest).catch(() => undefined);
+      if (blob === undefined) await pushBlob(world, layer);
+      else await world.registry.blobs.promise(here, blob);
+      return async () => {
+        await putManifest(world, "kept", manifestOf(layer));
+        assert.equal(await readBlob(world, digest), layer);
+      };
+    },
+    "a manifest that names it": async (world) => {
+      await pushBlob(world, "{}");
+      const put = await putManifest(world, "kept", manifestOf(layer)).catch((error: unknown) => {
+        if (isCode("MANIFEST_BLOB_UNKNOWN")(error)) return undefined;
+        throw error;
+      });
+      return async () => {
+        if (put === undefined) return;
+        assert.equal(await readBlob(world, digest), layer);
+        await world.registry.manifests.get(here, parseReference("kept"));
+      };
+    },
+    "a reader": async (world) => {
+      const blob = await world.registry.blobs.get(here, digest).catch(() => undefined);
+      return async () => {
+        if (blob === undefined) return;
+        // Its row was there a moment ago: the bytes are there, or the answer is "unknown"; never something else.
+        await readBlob(world, digest).then(
+          (content) => assert.equal(content, layer),
+          (error: unknown) => assert.ok(isUnknown(error)),
+        );
+      };
+    },
+  };
+
+  for (const [name, act] of Object.entries(clients)) {
+    test(`loses nothing to ${name} at any of its steps, whether it goes on or is cut off there`, async () => {
+      let places = 0;
+      for (let place = 0; ; place += 1) {
+        for (const goesOn of [true, false]) {
+          const world = openWorld();
+          try {
+            await pushBlob(world, layer);
+            world.wait(graceMs + leaseMs);
+            const steps = world.collect();
+            let done = false;
+            for (let step = 0; step < place && !done; step += 1)
+              done = (await steps.next()).done === true;
+            const holds = await act(world);
+            if (goesOn) await drain(steps);
+            else await steps.return(undefined);
+            await drain(world.collect());
+            await holds();
+            world.wait(leaseMs / 2);
+            await drain(world.collect());
+            await holds();
+            if (done && !goesOn) {
+              assert.ok(places > 3, "the collector has places to pause");
+              return;
+            }
+          } finally {
+            await world.close();
+          }
+        }
+        places += 1;
+      }
+    });
+  }
+});

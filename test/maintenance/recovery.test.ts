@@ -1,0 +1,117 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { digestOf } from "../../src/oci/digest.ts";
+import { parseRepositoryName } from "../../src/oci/name.ts";
+import { matchInstance, MismatchError, recover } from "../../src/maintenance/recovery.ts";
+import { createMemoryStore } from "../../storage/memory/store.ts";
+import { openMetadataInMemory } from "../support/database.ts";
+import { nobody, rules, silent } from "../support/pushes.ts";
+
+const repository = parseRepositoryName("team/app");
+const clock = Date.now;
+
+function openParts() {
+  return { store: createMemoryStore(), metadata: openMetadataInMemory(), clock, report: silent };
+}
+
+async function storeBlob({ store, metadata }: ReturnType<typeof openParts>, content: string) {
+  const bytes = Buffer.from(content);
+  const digest = digestOf(bytes);
+  const storageKey = await store.put(digest, bytes);
+  const times = {
+    actor: nobody,
+    rules,
+    nowMs: clock(),
+    leasedUntilMs: clock(),
+    reviewAtMs: clock(),
+  };
+  const blob = { repository, digest, sizeBytes: bytes.length, storageKey, ...times };
+  await metadata.run("storeBlob", blob);
+  return blob;
+}
+
+describe("opening a data folder", () => {
+  test("marks an empty store with the database's id, and knows it again", async () => {
+    const parts = openParts();
+    await matchInstance(parts);
+    const instance = await parts.metadata.instance.get();
+    assert.equal(await parts.store.identity(), instance?.id);
+    await matchInstance(parts);
+  });
+
+  test("takes over blobs of a folder from before marks", async () => {
+    const parts = openParts();
+    await storeBlob(parts, "old");
+    await matchInstance(parts);
+    assert.ok(await parts.store.identity());
+  });
+
+  test("finishes a first start that was cut off between the mark and the row", async () => {
+    const parts = openParts();
+    await parts.store.claim("half");
+    await matchInstance(parts);
+    assert.equal((await parts.metadata.instance.get())?.id, "half");
+  });
+
+  test("finishes a first start on a folder from before marks that was cut off there", async () => {
+    const parts = openParts();
+    await storeBlob(parts, "old");
+    await parts.store.claim("half");
+    await matchInstance(parts);
+    assert.equal((await parts.metadata.instance.get())?.id, "half");
+  });
+
+  test("refuses a store without its mark: the volume is not mounted", async () => {
+    const parts = openParts();
+    await matchInstance(parts);
+    await assert.rejects(matchInstance({ ...parts, store: createMemoryStore() }), /volume mounted/);
+  });
+
+  test("refuses blobs of another database, whether this one is new or not", async () => {
+    const theirs = openParts();
+    await matchInstance(theirs);
+    await storeBlob(theirs, "theirs");
+    const ours = openParts();
+    await assert.rejects(matchInstance({ ...ours, store: theirs.store }), MismatchError);
+    const older = openParts();
+    await storeBlob(older, "of a folder from before marks");
+    await assert.rejects(matchInstance({ ...older, store: theirs.store }), MismatchError);
+    await matchInstance(ours);
+    await assert.rejects(matchInstance({ ...ours, store: theirs.store }), /do not belong together/);
+  });
+
+  test("after a clean stop looks at nothing", async () => {
+    const parts = openParts();
+    await matchInstance(parts);
+    await storeBlob(parts, "a");
+    assert.equal(await recover(parts), undefined);
+    await parts.metadata.run("checkpoint", { checkpointedAtMs: clock(), cleanStop: true });
+    assert.equal(await recover(parts), undefined);
+  });
+
+  test("after a crash takes blobs out of sight that are gone or of another size, and a push heals them", async () => {
+    const parts = openParts();
+    await matchInstance(parts);
+    await recover(parts);
+    const whole = await storeBlob(parts, "whole");
+    const gone = await storeBlob(parts, "gone");
+    const cut = await storeBlob(parts, "cut short");
+    await parts.store.delete(gone.storageKey);
+    const shortened = {
+      ...parts.store,
+      stat: async (key: string) =>
+        key === cut.storageKey ? { sizeBytes: 3 } : parts.store.stat(key),
+    };
+    assert.deepEqual(await recover({ ...parts, store: shortened }), { inspected: 3, lost: 2 });
+    assert.ok(await parts.metadata.blobs.find(repository, whole.digest));
+    for (const { digest } of [gone, cut]) {
+      assert.equal(await parts.metadata.blobs.find(repository, digest), undefined);
+    }
+    const healed = await storeBlob(parts, "gone");
+    assert.equal(
+      (await parts.metadata.blobs.find(repository, gone.digest))?.storageKey,
+      healed.storageKey,
+    );
+    assert.deepEqual(await recover(parts), { inspected: 1, lost: 0 });
+  });
+});

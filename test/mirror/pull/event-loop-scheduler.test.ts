@@ -1,0 +1,58 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { setImmediate as round } from "node:timers/promises";
+import { createMemoryStore } from "../../../storage/memory/store.ts";
+import { readGrowing } from "../../../src/mirror/pull/partial-blob.ts";
+import { createPace } from "../../../src/mirror/pull/event-loop-scheduler.ts";
+
+describe("the pace of many who pull the same", () => {
+  test("lets all go on in their order, few in a round in which somebody new has come", async () => {
+    const pace = createPace();
+    const gone: number[] = [];
+    const all = Array.from({ length: 200 }, (_, index) =>
+      pace.turn().then(() => void gone.push(index)),
+    );
+    const inThisRound = async (): Promise<number> => {
+      const before = gone.length;
+      await round();
+      return gone.length - before;
+    };
+    const counts = [];
+    for (const hasArrived of [true, true, false, true, false, false]) {
+      if (hasArrived) pace.arrived();
+      counts.push(await inThisRound());
+    }
+    const [first = 0, second, third = 0, fourth] = counts;
+    assert.ok(first > 0 && first < 10, `${first} in the first round`);
+    assert.deepEqual([second, fourth], [first, first]);
+    assert.ok(third > 10 * first, `${third} in a round in which nobody came`);
+    await Promise.all(all);
+    assert.deepEqual(
+      gone,
+      gone.toSorted((a, b) => a - b),
+    );
+  });
+
+  test("does not let somebody whose bytes are all in memory keep the event loop", async () => {
+    const piece = Buffer.alloc(1024);
+    const chunks = 3_000_000;
+    const growth = {
+      ...{ upload: "", storageKey: undefined, availableBytes: chunks * piece.length },
+      until: () => Promise.resolve(),
+      tail: { push: () => undefined, from: () => piece },
+    };
+    const range = { start: 0, end: chunks * piece.length - 1 };
+    let rounds = 0;
+    let taken = 0;
+    const count = async (): Promise<void> => {
+      for (; rounds < 3; rounds += 1) await round();
+    };
+    const counted = count();
+    for await (const chunk of readGrowing(createMemoryStore(), growth, range, createPace())) {
+      taken += chunk.length;
+      if (rounds === 3) break;
+    }
+    await counted;
+    assert.ok(taken <= range.end, "the loop came round only when all was read");
+  });
+});

@@ -1,0 +1,70 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { setTimeout as pause } from "node:timers/promises";
+import { createMemoryStore } from "../../../storage/memory/store.ts";
+import { startFetch, type FetchParts, type Opened } from "../../../src/mirror/pull/fetch.ts";
+import { readGrowing } from "../../../src/mirror/pull/partial-blob.ts";
+import { createPace } from "../../../src/mirror/pull/event-loop-scheduler.ts";
+import { digestOf } from "../../../src/oci/digest.ts";
+
+const MiB = 1024 * 1024;
+
+async function* pieces(bytes: Buffer): AsyncGenerator<Buffer> {
+  for (let at = 0; at < bytes.length; at += 65_536) yield bytes.subarray(at, at + 65_536);
+}
+
+async function begin(bytes: Buffer, more: Partial<FetchParts>) {
+  const store = createMemoryStore();
+  const discarded = { count: 0 };
+  const open = (start: number): Promise<Opened> =>
+    Promise.resolve({
+      ...{ start, sizeBytes: bytes.length, bytes: pieces(bytes.subarray(start)) },
+      discard: () => void (discarded.count += 1),
+    });
+  const fetch = startFetch({
+    ...{ store, open, digest: digestOf(bytes), expectedBytes: undefined, before: undefined },
+    ...{ unnamedBytesAtMost: Infinity, isWorthKeeping: () => true },
+    upload: await store.begin(),
+    record: ({ storageKey }) => Promise.resolve(storageKey),
+    count: () => undefined,
+    ...more,
+  });
+  return { store, fetch, discarded };
+}
+
+describe("a fetch", () => {
+  const bytes = Buffer.alloc(9 * MiB, "one of many bytes ");
+
+  test("that is right but can't be stored fails for a reader who is far behind, and lets it go", async () => {
+    const record = async (): Promise<string> => {
+      await pause(50);
+      throw new Error("the database is full");
+    };
+    const { store, fetch } = await begin(bytes, { record });
+    const growing = readGrowing(store, fetch, { start: 0, end: bytes.length - 1 }, createPace());
+    const reader = growing[Symbol.asyncIterator]();
+    await reader.next();
+    await assert.rejects(fetch.done, /the database is full/);
+    const rest = async (): Promise<void> => {
+      while ((await reader.next()).done !== true);
+    };
+    await assert.rejects(Promise.race([rest(), pause(5_000)]), /the database is full/);
+  });
+
+  test("whose source has another size than manifests say lets go of it", async () => {
+    const { fetch, discarded } = await begin(bytes, { expectedBytes: 5 });
+    await assert.rejects(fetch.done, /has 9437184 bytes, not 5/);
+    assert.equal(discarded.count, 1);
+  });
+
+  test("of which all had come before is not asked for again", async () => {
+    const store = createMemoryStore();
+    const before = await store.begin();
+    await store.append(before, 0, pieces(bytes));
+    const open = () => Promise.reject(new Error("it was asked for"));
+    const parts = { store, before, open, expectedBytes: bytes.length };
+    const { fetch } = await begin(bytes, { ...parts, upload: await store.begin() });
+    const key = await fetch.done;
+    assert.deepEqual(await store.stat(key), { sizeBytes: bytes.length });
+  });
+});

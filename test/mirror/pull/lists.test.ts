@@ -1,0 +1,208 @@
+import assert from "node:assert/strict";
+import type { ServerResponse } from "node:http";
+import process from "node:process";
+import { describe, test } from "node:test";
+import { setTimeout as pause } from "node:timers/promises";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
+import { request } from "undici";
+import { createBodies } from "../../../src/mirror/upstream/bodies.ts";
+import { digestOf } from "../../../src/oci/digest.ts";
+import type { TestBerth } from "../../support/berth.ts";
+import { waitUntil } from "../../support/wait.ts";
+import { startMirrorOf, startScriptedUpstream } from "../support.ts";
+
+const sendJson = (response: ServerResponse, document: unknown, headers = {}): void => {
+  response.writeHead(200, { "Content-Type": "application/json", ...headers });
+  response.end(JSON.stringify(document));
+};
+
+const numbered = (count: number): string[] =>
+  Array.from({ length: count }, (_, at) => `tag-${String(at).padStart(6, "0")}`);
+
+/** All tags of a repository, page by page, as clients follow `Link`. */
+async function walk(mirror: TestBerth, first: string): Promise<string[]> {
+  const tags: string[] = [];
+  for (let next: string | undefined = first; next !== undefined;) {
+    const page: Awaited<ReturnType<typeof mirror.api.get>> = await mirror.api.get(next);
+    assert.equal(page.status, 200);
+    tags.push(...(page.body.tags as string[]));
+    next = /<([^>]+)>; rel="next"/.exec(page.headers["link"] ?? "")?.[1];
+    assert.ok(tags.length <= 100_000, "the list has no end");
+  }
+  return tags;
+}
+
+describe("the list of an upstream's tags", () => {
+  test("is asked for with n, clamped, and last, and with nothing else that a client sends", async () => {
+    const upstream = await startScriptedUpstream((request, response) => {
+      const n = new URL(request.url ?? "", "http://x").searchParams.get("n") ?? "";
+      if (/^\d{1,4}$/.test(n)) sendJson(response, { tags: ["1"] });
+      else response.writeHead(400).end();
+    });
+    const mirror = await startMirrorOf(upstream.url);
+    const list = "/v2/team/app/tags/list";
+    await mirror.api.get(`${list}?n=99999999999999999999&last=a%26b&x=y&ns=docker.io`).expect(200);
+    await mirror.api.get(`${list}?n=0&orderby=price`).expect(200);
+    await mirror.api.get(list).expect(200);
+    assert.deepEqual(upstream.seen, [
+      "GET /v2/team/app/tags/list?n=1000&last=a%26b",
+      "GET /v2/team/app/tags/list?n=1",
+      "GET /v2/team/app/tags/list?n=1000",
+    ]);
+  });
+
+  test("has its pages where the upstream's Link has parameters of its own, which no client can send", async () => {
+    const all = numbered(25);
+    const upstream = await startScriptedUpstream((request, response) => {
+      const at = Number(new URL(request.url ?? "", "http://x").searchParams.get("cursor") ?? 0);
+      const link = { Link: `</v2/team/app/tags/list?n=10&cursor=${at + 10}>; rel="next"` };
+      sendJson(response, { tags: all.slice(at, at + 10) }, at + 10 < all.length ? link : {});
+    });
+    const mirror = await startMirrorOf(upstream.url);
+    assert.deepEqual(await walk(mirror, "/v2/team/app/tags/list?n=10"), all);
+  });
+
+  test("has its pages where the upstream does not know pages, from one answer", async () => {
+    const all = numbered(2_500);
+    const upstream = await startScriptedUpstream((_, response) => {
+      sendJson(response, { tags: [...all, "not a tag\u001b[2J"] });
+    });
+    const mirror = await startMirrorOf(upstream.url);
+    assert.deepEqual(await walk(mirror, "/v2/team/app/tags/list"), all);
+    assert.equal(upstream.seen.length, 1);
+  });
+
+  test("ends where an upstream names a next page without end that has nothing in it", async () => {
+    const upstream = await startScriptedUpstream((_, response) => {
+      const link = { Link: '</v2/team/app/tags/list?cursor=1>; rel="next"' };
+      sendJson(response, { tags: [] }, link);
+    });
+    const mirror = await startMirrorOf(upstream.url);
+    assert.deepEqual(await walk(mirror, "/v2/team/app/tags/list"), []);
+  });
+
+  test("takes less than 100 MB when 60 clients ask for 60 long ones at once", async () => {
+    // An answer of 4 MB each, whatever page is asked for, and from the same buffer: what grows is the mirror's.
+    const tags = numbered(33_000).map((tag) => tag.padEnd(120, "x"));
+    const answer = Buffer.from(JSON.stringify({ tags }));
+    const upstream = await startScriptedUpstream((_, response) => {
+      response.writeHead(200, { "Content-Type": "application/json" });
+      response.end(answer);
+    });
+    const mirror = await startMirrorOf(upstream.url);
+    await mirror.api.get("/v2/team/first/tags/list").expect(200);
+    const ended = new AbortController();
+    setFlagsFromString("--expose-gc");
+    const collectGarbage = runInNewContext("gc") as () => void;
+    const inUse = (): number => {
+      collectGarbage();
+      const { heapUsed, external } = process.memoryUsage();
+      return heapUsed + external;
+    };
+    const before = inUse();
+    let most = 0;
+    const measuring = (async () => {
+      while (!ended.signal.aborted) {
+        most = Math.max(most, inUse() - before);
+        await pause(300);
+      }
+    })();
+    const answers = await Promise.all(
+      Array.from({ length: 60 }, (_, at) => mirror.api.get(`/v2/team/app${at}/tags/list`)),
+    );
+    ended.abort();
+    await measuring;
+    for (const { status, body } of answers) {
+      assert.equal(status, 200);
+      assert.equal(body.tags.length, 1_000);
+    }
+    assert.ok(most < 100_000_000, `${Math.round(most / 1e6)} MB`);
+  });
+});
+
+describe("a client of a mirror", () => {
+  test("can't open the circuit breaker by requests that the upstream answers with 4xx", async () => {
+    const upstream = await startScriptedUpstream((request, response) => {
+      const isVictim = (request.url ?? "").includes("victim");
+      response.writeHead(isVictim ? 404 : 400).end('{"errors":[]}');
+    });
+    const mirror = await startMirrorOf(upstream.url);
+    const statuses = new Set<number>();
+    for (let round = 0; round < 12; round += 1) {
+      await mirror.api.get("/v2/team/app/manifests/1").expect(502);
+      await mirror.api.get(`/v2/team/app/blobs/${digestOf(Buffer.from("x"))}`).expect(502);
+      await mirror.api.get("/v2/team/app/tags/list").expect(502);
+      statuses.add((await mirror.api.get("/v2/victim/app/manifests/1")).status);
+    }
+    assert.deepEqual([...statuses], [404]);
+  });
+});
+
+describe("the referrers that an upstream lists", () => {
+  test("are filtered here, and given to each client from the same bytes", async () => {
+    const subject = digestOf(Buffer.from("subject"));
+    const descriptors = ["a/b", "c/d", "a/b"].map((artifactType, at) => ({
+      ...{ artifactType, digest: digestOf(Buffer.from(String(at))), size: 1, mediaType: "x/y" },
+    }));
+    const upstream = await startScriptedUpstream((_, response) => {
+      sendJson(response, { schemaVersion: 2, manifests: descriptors });
+    });
+    const mirror = await startMirrorOf(upstream.url);
+    const path = `/v2/team/app/referrers/${subject}`;
+    const sizes = [];
+    for (const query of ["", "?artifactType=a/b", "?artifactType=x/x&artifactType=c/d"]) {
+      const { text, body } = await mirror.api
+        .get(path + query)
+        .buffer(true)
+        .expect(200);
+      const document: unknown = body.manifests === undefined ? JSON.parse(text) : body;
+      sizes.push((document as { manifests: unknown[] }).manifests.length);
+    }
+    assert.deepEqual(sizes, [3, 2, 1]);
+    assert.equal(upstream.seen.length, 1);
+  });
+});
+
+describe("answers of upstreams that are read into memory", () => {
+  test("take no more than their budget together; the others wait and come after", async () => {
+    const budgetBytes = 1_000_000;
+    const bodies = createBodies({ budgetBytes });
+    let begun = 0;
+    let release: () => void = () => undefined;
+    const gate = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    const upstream = await startScriptedUpstream((_, response) => {
+      response.end(Buffer.alloc(400_000));
+    });
+    const reads = Array.from({ length: 10 }, async () => {
+      const { headers, body } = await request(upstream.url);
+      return await bodies.read({ headers, body }, { limitBytes: 500_000 }, async (bytes) => {
+        begun += 1;
+        await gate;
+        return bytes.length;
+      });
+    });
+    await waitUntil("ten answers have begun", () => upstream.seen.length === 10 && begun > 0);
+    assert.ok(begun <= 2, `${begun} answers are in memory`);
+    release();
+    assert.deepEqual(new Set(await Promise.all(reads)), new Set([400_000]));
+  });
+
+  test("are refused where they are longer than they may be, declared or not", async () => {
+    const bodies = createBodies();
+    for (const headers of [{ "Content-Length": "600" }, {}]) {
+      const upstream = await startScriptedUpstream((_, response) => {
+        response.writeHead(200, headers);
+        response.write(Buffer.alloc(300));
+        response.end(Buffer.alloc(300));
+      });
+      const answer = await request(upstream.url);
+      await assert.rejects(
+        bodies.read(answer, { limitBytes: 500 }, () => undefined),
+        /too long/,
+      );
+    }
+  });
+});

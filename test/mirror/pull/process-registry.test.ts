@@ -1,0 +1,152 @@
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { createServer, request } from "node:http";
+import type { AddressInfo } from "node:net";
+import { hostname } from "node:os";
+import { after, describe, test } from "node:test";
+import { createMemoryStore } from "../../../storage/memory/store.ts";
+import { joinCompany } from "../../../src/mirror/pull/process-registry.ts";
+import { clearLeftovers } from "../../../src/mirror/pull/stale-downloads.ts";
+import { claimOwner } from "../../../src/mirror/pull/process-id.ts";
+import { parseDigest } from "../../../src/oci/digest.ts";
+import { parseRepositoryName } from "../../../src/oci/name.ts";
+import { startBerth } from "../../support/berth.ts";
+import { openMetadataInMemory } from "../../support/database.ts";
+import { waitUntil } from "../../support/wait.ts";
+import { openClient } from "../client.ts";
+import { bulk, mirrorSettings, newFolder, pushUpstream, startMirrorPair } from "../support.ts";
+
+test("two processes on one database ask the upstream for each manifest and blob once", async () => {
+  const pair = await startMirrorPair();
+  const { mirror, proxy } = pair;
+  const other = await startBerth(mirror.data, pair.settings, { beside: true });
+  after(() => other.close());
+  for (const round of [1, 2, 3]) {
+    const name = `both${round}`;
+    const image = await pushUpstream(pair, `library/${name}`, "1", bulk(100_000, name));
+    proxy.reset();
+    const pull = async (port: number, reference: string): Promise<void> => {
+      const read = async (what: string) =>
+        (await openClient(port, `/v2/${name}/${what}`)).readAll();
+      assert.equal(Buffer.compare(await read(`manifests/${reference}`), image.manifest), 0);
+      await read(`blobs/${image.config}`);
+      assert.equal(Buffer.compare(await read(`blobs/${image.layer}`), image.layerBytes), 0);
+    };
+    // Some ask by tag, as most clients do, or all by digest, as those that have resolved it.
+    const reference = round === 2 ? image.digest : "1";
+    const clients = Array.from({ length: 20 }, (_, index) =>
+      pull(index % 2 === 0 ? mirror.port : other.port, reference),
+    );
+    await Promise.all(clients);
+    assert.deepEqual([...proxy.counts.values()], [1, 1, 1], [...proxy.counts.keys()].join("\n"));
+  }
+});
+
+test("a manifest that one process is refused is asked for by the other too, and neither waits", async () => {
+  const pair = await startMirrorPair();
+  const other = await startBerth(pair.mirror.data, pair.settings, { beside: true });
+  after(() => other.close());
+  const answers = await Promise.all(
+    [pair.mirror, other].map(({ api }) => api.get("/v2/nothing/manifests/1")),
+  );
+  assert.deepEqual(
+    answers.map(({ status }) => status),
+    [404, 404],
+  );
+});
+
+test("a tag that moves is followed by two processes, also where the upstream's HEAD says little", async () => {
+  const upstream = await startBerth(newFolder());
+  // Its HEAD has no digest, so that the manifest has to be fetched to know one.
+  const front = createServer((incoming, outgoing) => {
+    const { method = "GET", url, headers } = incoming;
+    const target = { host: "127.0.0.1", port: upstream.port, method, path: url, headers };
+    request(target, (answer) => {
+      const { "docker-content-digest": digest, ...rest } = answer.headers;
+      const shown = method === "HEAD" || digest === undefined ? rest : answer.headers;
+      outgoing.writeHead(answer.statusCode ?? 502, shown);
+      answer.pipe(outgoing);
+    }).end();
+  }).listen(0, "127.0.0.1");
+  await once(front, "listening");
+  const { port } = front.address() as AddressInfo;
+  const settings = mirrorSettings(`http://127.0.0.1:${port}`, { ttl: { tag: "0s" } });
+  const data = newFolder();
+  const first = await startBerth(data, settings);
+  const both = [first, await startBerth(data, settings, { beside: true })] as const;
+  after(async () => {
+    for (const one of both) await one.close();
+    front.closeAllConnections();
+    front.close();
+    await upstream.close();
+  });
+  for (const layer of ["first", "second", "third"]) {
+    const { digest } = await pushUpstream({ upstream }, "library/moving", "1", layer);
+    for (const { api } of both) {
+      // On a busy machine the upstream may take longer than anybody waits for it: then the answer has a warning.
+      await waitUntil("the upstream has told in time", async () => {
+        const { headers } = await api.get("/v2/moving/manifests/1").expect(200);
+        if (headers["warning"] !== undefined) return false;
+        assert.equal(headers["docker-content-digest"], digest);
+        return true;
+      });
+    }
+  }
+});
+
+describe("a process that fills mirrors", () => {
+  const nowMs = 1_000_000_000;
+  const join = async (others: Readonly<Record<string, number>>) => {
+    const metadata = openMetadataInMemory();
+    for (const [owner, seenAtMs] of Object.entries(others))
+      await metadata.run("seeMirrorProcess", { owner, nowMs: seenAtMs });
+    const { owner, release } = claimOwner();
+    const parts = { metadata, owner, clock: () => nowMs, report: assert.ifError };
+    const company = await joinCompany(parts);
+    const owners = async () =>
+      (await metadata.mirrorProcesses.othersThan("")).map((one) => one.owner);
+    return { company, owner, owners, release };
+  };
+
+  test("is alone where all others have died, and forgets them", async () => {
+    const died = { [`${hostname()}/999999999/a`]: nowMs, "another/1/b": nowMs - 121_000 };
+    const { company, owner, owners, release } = await join(died);
+    assert.equal(await company.isAlone(), true);
+    assert.deepEqual(await owners(), [owner]);
+    await company.leave();
+    assert.deepEqual(await owners(), []);
+    release();
+  });
+
+  test("is not alone beside one of another machine that was seen just now", async () => {
+    const { company, release } = await join({ "another/1/b": nowMs - 1_000 });
+    assert.equal(await company.isAlone(), false);
+    await company.leave();
+    release();
+  });
+});
+
+async function* oneChunk(text: string): AsyncGenerator<Uint8Array> {
+  yield Buffer.from(text);
+}
+
+test("what a fetch has left that nobody goes on with is thrown away after an hour", async () => {
+  const hourMs = 3_600_000;
+  const metadata = openMetadataInMemory();
+  const store = createMemoryStore();
+  const repository = parseRepositoryName("docker.io/library/left");
+  const begin = async (digit: string, nowMs: number): Promise<string> => {
+    const upload = await store.begin();
+    await store.append(upload, 0, oneChunk("half of it"));
+    const reference = parseDigest(`sha256:${digit.repeat(64)}`);
+    const fetch = { repository, reference, owner: "another/1/a", nowMs, takesFrom: undefined };
+    await metadata.run("beginMirrorFetch", { ...fetch, storageReference: upload });
+    return upload;
+  };
+  const old = await begin("a", 1);
+  const young = await begin("b", hourMs);
+  await clearLeftovers({ store, metadata, clock: () => hourMs + 2 });
+  assert.equal(await store.uploadSize(old), 0);
+  assert.equal(await store.uploadSize(young), "half of it".length);
+  assert.deepEqual([...(await metadata.uploads.storageReferences())], [young]);
+});

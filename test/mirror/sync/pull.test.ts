@@ -1,0 +1,247 @@
+import assert from "node:assert/strict";
+import { readdirSync, statSync } from "node:fs";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import path from "node:path";
+import { after, describe, test } from "node:test";
+import { digestOf } from "../../../src/oci/digest.ts";
+import { openMirrorFolder, type CopyStep, type MirrorFolder } from "../../../src/app/mirrors.ts";
+import { collect, pushBlob, putManifest, startBerth, type TestBerth } from "../../support/berth.ts";
+import { waitUntil } from "../../support/wait.ts";
+import {
+  bulk,
+  mirrorSettings,
+  newFolder,
+  pushUpstream,
+  startMirrorPair,
+  startScriptedUpstream,
+  untilHere,
+} from "../support.ts";
+
+const index = "application/vnd.oci.image.index.v1+json";
+const image = "application/vnd.oci.image.manifest.v1+json";
+
+async function withFolder<T>(
+  berth: TestBerth,
+  work: (folder: MirrorFolder) => Promise<T>,
+): Promise<T> {
+  const folder = await openMirrorFolder(berth.config);
+  try {
+    return await work(folder);
+  } finally {
+    await folder.close();
+  }
+}
+
+async function all(steps: AsyncIterable<CopyStep>): Promise<CopyStep[]> {
+  const done: CopyStep[] = [];
+  for await (const step of steps) done.push(step);
+  return done;
+}
+
+function storedBytes(data: string): number {
+  const blobs = path.join(data, "blobs");
+  return readdirSync(blobs, { recursive: true, encoding: "utf8" })
+    .map((name) => statSync(path.join(blobs, name)))
+    .filter((found) => found.isFile())
+    .reduce((sum, { size }) => sum + size, 0);
+}
+
+test("a sync copies the tags and platforms that are asked for with what refers to them, and a second one nothing", async () => {
+  const schedule = {
+    image: "team/app",
+    tags: ["1.*"],
+    semver: ">=1.5",
+    platforms: ["linux/amd64", "windows/amd64"],
+  };
+  const pair = await startMirrorPair({ schedule: [schedule], ttl: { tag: "0s" } });
+  const { upstream, proxy, mirror } = pair;
+  for (let minor = 0; minor < 35; minor += 1) {
+    const children = [];
+    for (const [os, architecture] of [
+      ["linux", "amd64"],
+      ["linux", "arm64"],
+      ["windows", "amd64"],
+    ]) {
+      const child = await pushUpstream(
+        pair,
+        "team/app",
+        `child-${minor}-${os}-${architecture}`,
+        `${minor} ${os} ${architecture}`,
+      );
+      const platform = { os, architecture };
+      children.push({
+        mediaType: image,
+        digest: child.digest,
+        size: child.manifest.length,
+        platform,
+      });
+    }
+    const document = { schemaVersion: 2, mediaType: index, manifests: children };
+    await putManifest(upstream, "team/app", `1.${minor}`, document, index).expect(201);
+  }
+  proxy.reset();
+  const sync = () =>
+    withFolder(mirror, (folder) =>
+      all(folder.schedules[0]?.run(false) ?? assert.fail("there is no schedule")),
+    );
+  const first = await sync();
+  assert.deepEqual(
+    first.filter(({ kind }) => kind === "failed"),
+    [],
+  );
+  assert.equal(first.filter(({ kind }) => kind === "tag").length, 30);
+  // Two platforms of 30 tags, a layer each, and one config that they share.
+  assert.equal(proxy.count("GET", /\/blobs\//), 61);
+  assert.equal(proxy.count("GET", /\/manifests\/1\./), 30);
+  assert.equal(proxy.count("GET", /\/manifests\/sha256:/), 60);
+  proxy.reset();
+  const second = await sync();
+  assert.equal(second.filter((step) => step.kind === "blob" && step.isNew).length, 0);
+  assert.equal(proxy.count("GET", /\/blobs\//), 0);
+  assert.equal(proxy.count("GET", /\/manifests\//), 0);
+  assert.equal(proxy.count("HEAD", /\/manifests\/1\./), 30);
+});
+
+test("a budget is held: the longest unused go, what is pinned or hosted too stays", async () => {
+  const pair = await startMirrorPair({ budget: "1MB" });
+  const { mirror } = pair;
+  const pull = async (name: string) => {
+    const pushed = await pushUpstream(pair, `library/${name}`, "1", bulk(200_000, name));
+    await mirror.api.get(`/v2/docker.io/library/${name}/manifests/1`).expect(200);
+    await untilHere(mirror, `/v2/docker.io/library/${name}/blobs/${pushed.layer}`);
+    return { ...pushed, path: `/v2/docker.io/library/${name}/blobs/${pushed.layer}` };
+  };
+  const pinned = await pull("pinned");
+  const hosted = await pull("hosted");
+  await pushBlob(mirror, "ours/app", hosted.layerBytes);
+  await withFolder(mirror, async (folder) => {
+    assert.equal(await folder.pin(folder.parseImage("docker.io/library/pinned:1"), true), true);
+  });
+  const old = await pull("old");
+  for (let more = 0; more < 12; more += 1) {
+    await pull(`more${more}`);
+    const bytes = storedBytes(mirror.data);
+    assert.ok(bytes <= 1_000_000 + 2 * 200_000, `${bytes} bytes`);
+  }
+  const status = async (path: string) =>
+    (await mirror.api.get(path).buffer(true).parse(collect).expect(200)).headers["cache-status"];
+  assert.equal(await status(pinned.path), "Berth; hit");
+  assert.equal(await status(hosted.path), "Berth; hit");
+  assert.match((await status(old.path)) ?? "", /fwd=miss/);
+  await withFolder(mirror, async (folder) => {
+    // What was still being read may stay a moment longer.
+    await waitUntil("the budget is held", async () => {
+      const [report] = await folder.report();
+      return report !== undefined && report.bytes <= 1_000_000;
+    });
+    const [report] = await folder.report();
+    assert.deepEqual(report?.pins, ["docker.io/library/pinned:1"]);
+  });
+  const { text } = await mirror.api.get("/metrics").expect(200);
+  assert.match(text, /^berth_mirror_evicted_blobs_total\{upstream="docker\.io"\} [1-9]/m);
+});
+
+test("an eviction deletes no bytes of other repositories before gc.deleteDelay is over", async () => {
+  const pair = await startMirrorPair({ budget: "1MB" });
+  const { mirror } = pair;
+  const digest = await pushBlob(mirror, "ours/app", bulk(300_000, "ours"));
+  await mirror.api.delete(`/v2/ours/app/blobs/${digest}`).expect(202);
+  for (let image = 0; image < 8; image += 1) {
+    const { layer } = await pushUpstream(pair, `library/${image}`, "1", bulk(200_000, `${image}`));
+    await mirror.api.get(`/v2/docker.io/library/${image}/manifests/1`).expect(200);
+    await untilHere(mirror, `/v2/docker.io/library/${image}/blobs/${layer}`);
+  }
+  const stored = storedBytes(mirror.data);
+  assert.ok(stored <= 300_000 + 1_000_000 + 2 * 200_000, `${stored} bytes: nothing was evicted`);
+  const [, hex = ""] = digest.split(":");
+  const names = readdirSync(path.join(mirror.data, "blobs"), { recursive: true, encoding: "utf8" });
+  assert.ok(names.some((name) => path.basename(name).startsWith(hex)));
+});
+
+test("a purge forgets what was mirrored, and the next pull fetches it again", async () => {
+  const pair = await startMirrorPair();
+  const pushed = await pushUpstream(pair, "library/purged", "1", "to be purged");
+  const blob = `/v2/purged/blobs/${pushed.layer}`;
+  await pair.mirror.api.get("/v2/purged/manifests/1").expect(200);
+  await untilHere(pair.mirror, blob);
+  await withFolder(pair.mirror, (folder) => folder.purge(folder.parseImage("purged")));
+  const { headers } = await pair.mirror.api.get(blob).expect(200);
+  assert.match(headers["cache-status"] ?? "", /fwd=miss/);
+});
+
+describe("foreign layers of a Windows image", async () => {
+  const bytes = Buffer.from(bulk(100_000, "foreign"));
+  const digest = digestOf(bytes);
+  let requests = 0;
+  const host = createServer((_, response) => {
+    requests += 1;
+    response.end(bytes);
+  });
+  await new Promise<void>((resolve) => host.listen(0, "127.0.0.1", resolve));
+  const { port } = host.address() as AddressInfo;
+  const forbidden = await startScriptedUpstream((_, response) => response.end(bytes));
+  const pair = await startMirrorPair({ hydrate: [`127.0.0.1:${port}`] });
+  after(() => host.close());
+  const config = await pushBlob(
+    pair.upstream,
+    "windows/base",
+    '{"os":"windows","architecture":"amd64"}',
+  );
+  const manifest = {
+    schemaVersion: 2,
+    mediaType: "application/vnd.docker.distribution.manifest.v2+json",
+    config: {
+      mediaType: "application/vnd.docker.container.image.v1+json",
+      digest: config,
+      size: 39,
+    },
+    layers: [
+      {
+        mediaType: "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip",
+        digest,
+        size: bytes.length,
+        urls: [`${forbidden.url}/elsewhere`, `http://127.0.0.1:${port}/layer`],
+      },
+    ],
+  };
+  const type = manifest.mediaType;
+  await putManifest(pair.upstream, "windows/base", "1", manifest, type).expect(201);
+  const blob = `/v2/windows/base/blobs/${digest}`;
+
+  test("are fetched from the hosts that are allowed, once, and are here when these are gone", async () => {
+    await pair.mirror.api.get("/v2/windows/base/manifests/1").expect(200);
+    const got = await pair.mirror.api.get(blob).buffer(true).parse(collect).expect(200);
+    assert.equal(Buffer.compare(got.body, bytes), 0);
+    await untilHere(pair.mirror, blob);
+    assert.equal(requests, 1);
+    assert.deepEqual(forbidden.seen, [], "a host that is not listed is not asked");
+    host.closeAllConnections();
+    host.close();
+    await pair.mirror.api.get(blob).expect(200);
+  });
+
+  test("stay where they are for a mirror that is not told to fetch them", async () => {
+    const other = await startBerth(newFolder(), mirrorSettings(pair.proxy.url));
+    await other.api.get("/v2/windows/base/manifests/1").expect(200);
+    await other.api.get(blob).expect(404);
+    await other.close();
+  });
+});
+
+test("numbers are on /metrics for who may read them", async () => {
+  const pair = await startMirrorPair();
+  await pushUpstream(pair, "library/counted", "1", "counted");
+  await pair.mirror.api.get("/v2/counted/manifests/1").expect(200);
+  await pair.mirror.api.get("/v2/counted/manifests/1").expect(200);
+  let text = "";
+  await waitUntil("the hit is counted", async () => {
+    ({ text } = await pair.mirror.api.get("/metrics").expect(200));
+    return text.includes("\nberth_mirror_hits_total");
+  });
+  assert.match(text, /^berth_mirror_hits_total\{upstream="docker\.io"\} 1$/m);
+  assert.match(text, /^berth_mirror_misses_total\{upstream="docker\.io"\} 1$/m);
+  const closed = await startBerth(newFolder(), { "metrics.allow": "10.0.0.0/8" });
+  await closed.api.get("/metrics").expect(404);
+  await closed.close();
+});

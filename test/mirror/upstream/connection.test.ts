@@ -1,0 +1,170 @@
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { readFileSync } from "node:fs";
+import { createServer as createPlainServer, request } from "node:http";
+import { createServer } from "node:https";
+import { connect, type AddressInfo } from "node:net";
+import path from "node:path";
+import process from "node:process";
+import { after, describe, test } from "node:test";
+import { setTimeout as pause } from "node:timers/promises";
+import { startBerth } from "../../support/berth.ts";
+import { startFaultyProxy } from "../../support/faulty-proxy.ts";
+import { waitUntil } from "../../support/wait.ts";
+import {
+  mirrorSettings,
+  newFolder,
+  pushUpstream,
+  startMirrorOf,
+  startMirrorPair,
+  startScriptedUpstream,
+  untilHere,
+} from "../support.ts";
+
+const pairs = path.join(import.meta.dirname, "../../support/tls");
+const ca = path.join(pairs, "first.cert.pem");
+
+/** An address at which a registry answers with the first of the two certificates. */
+async function startTls(port: number) {
+  const server = createServer(
+    { cert: readFileSync(ca), key: readFileSync(path.join(pairs, "first.key.pem")) },
+    (incoming, outgoing) => {
+      const { method, url, headers } = incoming;
+      const sent = request({ port, method, path: url, headers }, (answer) => {
+        outgoing.writeHead(answer.statusCode ?? 502, answer.headers);
+        answer.pipe(outgoing);
+      });
+      incoming.pipe(sent);
+    },
+  ).listen(0, "127.0.0.1");
+  await once(server, "listening");
+  after(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  return (server.address() as AddressInfo).port;
+}
+
+/** A proxy for tunnels, which remembers where to. */
+async function startTunnels() {
+  const asked: string[] = [];
+  const server = createPlainServer((_, response) => response.writeHead(501).end());
+  server.on("connect", ({ url = "" }, socket, head) => {
+    asked.push(url);
+    const [host, port] = url.split(":");
+    const onward = connect(Number(port), host, () => {
+      socket.write("HTTP/1.1 200 Connection Established\r\n\r\n");
+      onward.write(head);
+      onward.pipe(socket).pipe(onward);
+    });
+    for (const end of [onward, socket]) end.on("error", () => onward.destroy());
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  after(() => server.close());
+  return { asked, url: `http://127.0.0.1:${(server.address() as AddressInfo).port}` };
+}
+
+describe("the way to an upstream", async () => {
+  const pair = await startMirrorPair();
+  await pushUpstream(pair, "library/far", "1", "far away");
+  const port = await startTls(pair.upstream.port);
+  const url = `https://127.0.0.1:${port}`;
+  const statusOf = async (more: Readonly<Record<string, unknown>>): Promise<number> => {
+    const mirror = await startBerth(newFolder(), mirrorSettings(url, more));
+    const { status } = await mirror.api.get("/v2/far/manifests/1");
+    await mirror.close();
+    return status;
+  };
+
+  test("is encrypted with a certificate that is trusted: the system's, that of tls.ca, or any", async () => {
+    assert.equal(await statusOf({}), 502);
+    assert.equal(await statusOf({ tls: { ca } }), 200);
+    assert.equal(await statusOf({ tls: { ca: path.join(pairs, "second.cert.pem") } }), 502);
+    assert.equal(await statusOf({ tls: { insecure: true } }), 200);
+  });
+
+  test("goes through the proxy that the environment names, but to what NO_PROXY names", async () => {
+    const tunnels = await startTunnels();
+    const before = { ...process.env };
+    after(() => Object.assign(process.env, before));
+    process.env["HTTPS_PROXY"] = tunnels.url;
+    assert.equal(await statusOf({ tls: { ca } }), 200);
+    assert.deepEqual([...new Set(tunnels.asked)], [`127.0.0.1:${port}`]);
+    tunnels.asked.length = 0;
+    process.env["NO_PROXY"] = "127.0.0.1";
+    assert.equal(await statusOf({ tls: { ca } }), 200);
+    assert.deepEqual(tunnels.asked, []);
+    delete process.env["HTTPS_PROXY"];
+    delete process.env["NO_PROXY"];
+  });
+});
+
+test("an upstream on https can't send a mirror to http", async () => {
+  const plain = await startScriptedUpstream((_, response) => response.writeHead(404).end());
+  const front = await startScriptedUpstream((request, response) => {
+    response.writeHead(307, { Location: `${plain.url}${request.url}` }).end();
+  });
+  const mirror = await startMirrorOf(`https://127.0.0.1:${await startTls(front.port)}`, {
+    tls: { ca },
+  });
+  const { body } = await mirror.api.get("/v2/far/manifests/1").expect(502);
+  assert.match(body.errors[0].message, /sends us to http:/);
+  assert.equal(front.seen.length, 1);
+  assert.deepEqual(plain.seen, []);
+});
+
+test("an upstream that has little left to give is asked less often", async () => {
+  const { upstream } = await startMirrorPair();
+  await pushUpstream({ upstream }, "library/few", "1", "few");
+  let remaining = "90;w=21600";
+  const front = createPlainServer((incoming, outgoing) => {
+    const { method, url, headers } = incoming;
+    const sent = request({ port: upstream.port, method, path: url, headers }, (answer) => {
+      const limits = { "ratelimit-limit": "100;w=21600", "ratelimit-remaining": remaining };
+      outgoing.writeHead(answer.statusCode ?? 502, { ...answer.headers, ...limits });
+      answer.pipe(outgoing);
+    });
+    incoming.pipe(sent);
+  }).listen(0, "127.0.0.1");
+  await once(front, "listening");
+  const counting = await startFaultyProxy((front.address() as AddressInfo).port);
+  const settings = mirrorSettings(counting.url, { ttl: { tag: "300ms" } });
+  const mirror = await startBerth(newFolder(), settings);
+  after(async () => {
+    await mirror.close();
+    await counting.close();
+    front.closeAllConnections();
+    front.close();
+  });
+  const pull = async () => {
+    await mirror.api.get("/v2/few/manifests/1").expect(200);
+    return counting.count("HEAD") + counting.count("GET", /manifests/);
+  };
+  await pull();
+  const asked = await pull();
+  await pause(350);
+  assert.equal(await pull(), asked + 1, "its time is over, and there is enough left to ask");
+  remaining = "3;w=21600";
+  await pause(350);
+  assert.equal(await pull(), asked + 2, "the answer that says so");
+  await pause(350);
+  assert.equal(await pull(), asked + 2, "three are left: the tag is good for longer");
+  const { text } = await mirror.api.get("/metrics").expect(200);
+  assert.match(text, /^berth_mirror_upstream_requests_remaining\{upstream="docker\.io"\} 3$/m);
+});
+
+test("a schedule copies by itself while the server runs", async () => {
+  const schedule = [{ image: "library/early", tags: ["1"], cron: "* * * * * *" }];
+  const pair = await startMirrorPair({ ttl: { tag: "1h", tagsList: "0s" } });
+  const pushed = await pushUpstream(pair, "library/early", "1", "before anybody asks");
+  const settings = mirrorSettings(pair.proxy.url, { schedule });
+  const mirror = await startBerth(newFolder(), settings);
+  const blob = new RegExp(`/blobs/${pushed.layer}$`);
+  await waitUntil("the layer is asked for", () => pair.proxy.count("GET", blob) > 0);
+  await untilHere(mirror, `/v2/early/blobs/${pushed.layer}`);
+  await pair.proxy.close();
+  await mirror.api.get("/v2/early/manifests/1").expect(200);
+  assert.equal(pair.proxy.count("GET", blob), 1);
+  await mirror.close();
+});

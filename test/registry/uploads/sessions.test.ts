@@ -1,0 +1,82 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { setTimeout as pause } from "node:timers/promises";
+import { parseRepositoryName } from "../../../src/oci/name.ts";
+import { createSessions, type Sessions } from "../../../src/registry/uploads/sessions.ts";
+import type { UploadRow } from "../../../src/database/schema.ts";
+import { openMetadataInMemory } from "../../support/database.ts";
+
+function begin(sessions: Sessions): UploadRow {
+  const row = {
+    id: sessions.newId(),
+    repository: parseRepositoryName("team/app"),
+    storage_reference: "a reference",
+    started_at: 1,
+    touched_at: 1,
+    account_id: null,
+  };
+  sessions.begin(row);
+  return row;
+}
+
+describe("a session", () => {
+  test("that ends at once never has a row", async () => {
+    const metadata = openMetadataInMemory();
+    const sessions = createSessions(metadata);
+    const { id } = begin(sessions);
+    assert.equal((await sessions.find(id))?.id, id);
+    assert.equal(await sessions.forget(id), false);
+    assert.equal(await sessions.find(id), undefined);
+    await pause(120);
+    assert.equal(await metadata.uploads.find(id), undefined);
+  });
+
+  test("that is settled has its row, which is the caller's to remove", async () => {
+    const metadata = openMetadataInMemory();
+    const sessions = createSessions(metadata);
+    const row = begin(sessions);
+    await sessions.settle(row.id);
+    assert.equal(sessions.isYoung(row.id), false);
+    assert.equal((await metadata.uploads.find(row.id))?.storage_reference, row.storage_reference);
+    assert.equal(await sessions.forget(row.id), true);
+  });
+
+  test("that is ended while its row is being written waits for the row", async () => {
+    const metadata = openMetadataInMemory();
+    const sessions = createSessions(metadata);
+    const { id } = begin(sessions);
+    const writing = sessions.settle(id);
+    assert.equal(await sessions.forget(id), true);
+    assert.notEqual(await metadata.uploads.find(id), undefined);
+    await writing;
+  });
+
+  test("that another process began a moment ago is found", async () => {
+    const metadata = openMetadataInMemory();
+    const { id } = begin(createSessions(metadata));
+    assert.equal((await createSessions(metadata).find(id))?.id, id);
+  });
+
+  test("that is open at the end is there for whoever goes on", async () => {
+    const metadata = openMetadataInMemory();
+    const sessions = createSessions(metadata);
+    const { id } = begin(sessions);
+    await sessions.close();
+    assert.notEqual(await metadata.uploads.find(id), undefined);
+  });
+
+  test("whose row could not be written can be settled again", async () => {
+    const metadata = openMetadataInMemory();
+    let failing = true;
+    const sessions = createSessions({
+      uploads: metadata.uploads,
+      run: (name, input) =>
+        failing ? Promise.reject(new Error("the disk is full")) : metadata.run(name, input),
+    });
+    const { id } = begin(sessions);
+    await assert.rejects(sessions.settle(id), /full/);
+    failing = false;
+    await sessions.settle(id);
+    assert.notEqual(await metadata.uploads.find(id), undefined);
+  });
+});

@@ -1,0 +1,49 @@
+import assert from "node:assert/strict";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import path from "node:path";
+import { after, describe, test } from "node:test";
+import { createSmallFiles } from "../../../storage/filesystem/durable-file-writer.ts";
+import { temporaryFolder } from "../../support/temporary.ts";
+import { pattern } from "../driver-suite.ts";
+
+const folder = temporaryFolder();
+const files = createSmallFiles();
+after(() => files.close());
+
+describe("small files", () => {
+  test("written at once are each what they were asked to be", async () => {
+    const sizes = Array.from({ length: 100 }, (_, at) => at * 997);
+    const target = (size: number): string => {
+      const directory = path.join(folder, String(size % 7));
+      mkdirSync(directory, { recursive: true });
+      return path.join(directory, String(size));
+    };
+    await Promise.all(sizes.map((size) => files.write(target(size), pattern(size))));
+    for (const size of sizes) assert.ok(readFileSync(target(size)).equals(pattern(size)));
+  });
+
+  test("that can't be made reject with Node's code, and take none of the others with them", async () => {
+    const taken = path.join(folder, "taken");
+    writeFileSync(taken, "somebody's");
+    const outcomes = await Promise.allSettled([
+      files.write(path.join(folder, "good-1"), pattern(10)),
+      files.write(path.join(folder, "no-such-folder", "file"), pattern(10)),
+      files.write(taken, pattern(10)),
+      files.write(path.join(folder, "good-2"), pattern(10)),
+    ]);
+    const codes = outcomes.map((outcome) =>
+      outcome.status === "fulfilled" ? "written" : (outcome.reason as NodeJS.ErrnoException).code,
+    );
+    assert.deepEqual(codes, ["written", "ENOENT", "EEXIST", "written"]);
+    assert.equal(readFileSync(taken, "utf8"), "somebody's");
+  });
+
+  test("asked for after the end start a thread anew", async () => {
+    const again = createSmallFiles();
+    await again.write(path.join(folder, "before"), pattern(10));
+    await again.close();
+    await again.write(path.join(folder, "after"), pattern(10));
+    await again.close();
+    assert.ok(existsSync(path.join(folder, "after")));
+  });
+});

@@ -1,0 +1,75 @@
+import assert from "node:assert/strict";
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, truncateSync } from "node:fs";
+import path from "node:path";
+import { describe, test } from "node:test";
+import { digestOf } from "../../../src/oci/digest.ts";
+import { openFilesystemStore } from "../../../storage/filesystem/store.ts";
+import { temporaryFolder } from "../../support/temporary.ts";
+import { chunks, describeDriver, pattern, read } from "../driver-suite.ts";
+
+const folder = temporaryFolder();
+
+describeDriver("filesystem", () => openFilesystemStore(mkdtempSync(path.join(folder, "store-"))));
+
+describe("filesystem", () => {
+  test("a second opening of the folder finds blobs and uploads where the first left them", async () => {
+    const root = mkdtempSync(path.join(folder, "again-"));
+    const first = await openFilesystemStore(root);
+    const key = await first.put(digestOf(pattern(10)), pattern(10));
+    const upload = await first.begin();
+    await first.append(upload, 0, chunks(pattern(20), 20));
+    await first.close();
+
+    const second = await openFilesystemStore(root);
+    assert.deepEqual(await second.stat(key), { sizeBytes: 10 });
+    assert.equal(await second.append(upload, 20, chunks(pattern(5), 5)), 25);
+  });
+
+  test("a blob whose file was cut short throws instead of ending", async () => {
+    const root = mkdtempSync(path.join(folder, "cut-"));
+    const store = await openFilesystemStore(root);
+    const key = await store.put(digestOf(pattern(300_000)), pattern(300_000));
+    truncateSync(path.join(root, key), 200_000);
+    await assert.rejects(
+      async () => read(await store.open(key, { start: 0, end: 299_999 })),
+      /ends at byte 200000/,
+    );
+  });
+
+  test("keys and references that this driver never made are refused, so that none leads out of the folder", async () => {
+    const store = await openFilesystemStore(mkdtempSync(path.join(folder, "keys-")));
+    for (const key of [
+      "../../etc/passwd",
+      "blobs/sha256/ab/../../../x",
+      "blobs/sha256/ab/abcd",
+      "",
+    ]) {
+      await assert.rejects(async () => store.stat(key), TypeError);
+      await assert.rejects(async () => store.delete(key), TypeError);
+    }
+    for (const upload of ["../x", "", "a/b"])
+      await assert.rejects(async () => store.uploadSize(upload), TypeError);
+  });
+
+  test("uploads on another device than blobs are refused at the start", async (t) => {
+    const root = mkdtempSync(path.join(folder, "devices-"));
+    let elsewhere: string;
+    try {
+      elsewhere = mkdtempSync("/dev/shm/berth-");
+    } catch {
+      return t.skip("needs a second file system at /dev/shm");
+    }
+    t.after(() => rmSync(elsewhere, { recursive: true }));
+    mkdirSync(path.join(root, "blobs"));
+    symlinkSync(elsewhere, path.join(root, "uploads"));
+    await assert.rejects(openFilesystemStore(root), /must lie on one file system/);
+  });
+
+  test("nothing but the blob is left after put, commit and probe", async () => {
+    const root = mkdtempSync(path.join(folder, "tidy-"));
+    const store = await openFilesystemStore(root);
+    await store.put(digestOf(pattern(1)), pattern(1));
+    await store.probe();
+    assert.deepEqual(readdirSync(path.join(root, "uploads")), []);
+  });
+});

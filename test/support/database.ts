@@ -1,0 +1,45 @@
+import SqliteDatabase, { type Database as SqliteConnection } from "better-sqlite3";
+import type { CommandName, CommandResult } from "../../src/database/commands.ts";
+import type { Metadata } from "../../src/database/database.ts";
+import { createReads } from "../../src/database/reads.ts";
+import { createGroupCommit } from "../../src/database/sqlite/group-commit.ts";
+import { migrate } from "../../src/database/sqlite/migrate.ts";
+import { DatabaseError } from "../../src/database/writer.ts";
+
+/**
+ * Real metadata in memory, with the writer's commands and transactions but without its thread: opens in a millisecond
+ * and does one thing after another, so that a test can hold every place where two could meet.
+ * @param connection to an empty database, for a test that wants to look behind
+ */
+export function openMetadataInMemory(
+  connection: SqliteConnection = new SqliteDatabase(":memory:"),
+): Metadata {
+  connection.pragma("foreign_keys = ON");
+  migrate(connection);
+  const commit = createGroupCommit(connection);
+  const reads = createReads(connection);
+  let last: Promise<unknown> = Promise.resolve();
+
+  const run = async (command: string, input: unknown): Promise<unknown> => {
+    const request = { id: 1, command, input, flush: true };
+    let given = false;
+    const [answer] = await commit(() => {
+      if (given) return undefined;
+      given = true;
+      return request;
+    });
+    if (answer === undefined) throw new Error("the command was not performed");
+    if ("error" in answer) throw new DatabaseError(answer.error.message, answer.error.code);
+    return answer.result;
+  };
+  return {
+    ...reads,
+    run: <N extends CommandName>(name: N, input: unknown) => {
+      const result = last.then(() => run(name, input));
+      last = result.catch(() => undefined);
+      return result as Promise<CommandResult<N>>;
+    },
+    probe: () => reads.probe(),
+    close: () => reads.close(),
+  };
+}
