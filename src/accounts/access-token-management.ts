@@ -28,8 +28,8 @@ export function createTokens(parts: {
     const owner = await metadata.accounts.find(account);
     if (owner === undefined) throw new AccountError("unknown", `there is no account ${account}`);
     const tokens = await metadata.accessTokens.list(owner.id);
-    const origins = await metadata.tokenOrigins.list(owner.id);
-    const byId = new Map(origins.map((origin) => [origin.id, origin]));
+    const clientInfo = await metadata.tokenOrigins.list(owner.id);
+    const byId = new Map(clientInfo.map((origin) => [origin.id, origin]));
     return tokens.map((token) => ({ ...token, origin: byId.get(token.id) })).toReversed();
   };
   const find = async (account: string, id: string): Promise<ShownToken> => {

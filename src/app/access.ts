@@ -9,9 +9,9 @@ import { createSessions } from "../auth/sessions.ts";
 import type { Config } from "../config/schema.ts";
 import type { AppParts } from "../http/app.ts";
 import { createCallers, createOpenCallers } from "../http/middleware/authenticate.ts";
-import { createChallenger } from "../http/token/www-authenticate.ts";
+import { createWwwAuthenticate } from "../http/token/www-authenticate.ts";
 import type { HubParts } from "../http/hub/routes.ts";
-import { createOrigins } from "../http/middleware/client-info.ts";
+import { createClientInfo } from "../http/middleware/client-info.ts";
 import type { Metadata } from "../database/database.ts";
 import type { Mirrors } from "../mirror/mirrors.ts";
 import type { Logger } from "../observability/logger.ts";
@@ -27,7 +27,10 @@ export interface Administrator {
 }
 
 export interface Access {
-  readonly parts: Pick<AppParts, "callers" | "policy" | "challenger" | "tokens" | "origins">;
+  readonly parts: Pick<
+    AppParts,
+    "callers" | "policy" | "wwwAuthenticate" | "tokens" | "clientInfo"
+  >;
   /** The same for the Hub-shaped API. */
   readonly hub: Omit<HubParts, "hub">;
   readonly administrator: Administrator | undefined;
@@ -48,8 +51,8 @@ export async function openAccess(
 ): Promise<Access> {
   const { metadata, clock, logger, mirrors } = parts;
   const service = serviceOf(config);
-  const origins = createOrigins(config.trustedProxies, config.publicUrl);
-  const challenger = createChallenger({ origins, service });
+  const clientInfo = createClientInfo(config.trustedProxies, config.publicUrl);
+  const wwwAuthenticate = createWwwAuthenticate({ clientInfo, service });
   const { createOnPush, defaultVisibility } = config.repositories;
   const visibilities = new Map(config.mirrors.map((one) => [one.namespace, one.visibility]));
   const mirrored = new Set(visibilities.keys());
@@ -61,7 +64,7 @@ export async function openAccess(
   if (config.auth.open) {
     const [callers, policy] = [createOpenCallers(), createOpenPolicy()];
     return {
-      parts: { origins, challenger, callers, policy, tokens: undefined },
+      parts: { clientInfo, wwwAuthenticate, callers, policy, tokens: undefined },
       hub: {
         accounts,
         policy: keepingMirrors(createOpenHubPolicy(), mirrored),
@@ -93,11 +96,11 @@ export async function openAccess(
       sessions: createSessions({ keys, issuer: service, authenticator, metadata, clock }),
     },
     parts: {
-      origins,
-      challenger,
-      callers: createCallers({ bearer, authenticator, rights, removals, origins }),
+      clientInfo,
+      wwwAuthenticate,
+      callers: createCallers({ bearer, authenticator, rights, removals, clientInfo }),
       policy: createPolicy({ factsOf: (name) => metadata.hotRepositories.factsOf(name), rights }),
-      tokens: { authenticator, grants, bearer, origins, service, keys },
+      tokens: { authenticator, grants, bearer, clientInfo, service, keys },
     },
   };
 }

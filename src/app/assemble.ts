@@ -29,7 +29,7 @@ export interface Assembled {
   /** Request listener for node:http. */
   readonly handle: (request: IncomingMessage, response: ServerResponse) => void;
   /** The same for the address of `metrics.listen`. */
-  readonly handleOps: (request: IncomingMessage, response: ServerResponse) => void;
+  readonly handleHealth: (request: IncomingMessage, response: ServerResponse) => void;
   /** From now on: not ready, so that nobody sends new work. */
   readonly drain: () => void;
   /** Closes the store and the database. Requests that still run fail. */
@@ -67,16 +67,22 @@ async function assembleParts(
   closing.add(() => forgetMemory(config));
   closing.add(() => store.close());
   // The wire's modules load while the database opens.
-  const [metadata, { createApp }, { createKeptAnswers }, { openAccess }, { createHub }, opsModule] =
-    await Promise.all([
-      openSqliteMetadata(databaseFile(config), lent?.writer),
-      import("../http/app.ts"),
-      import("../http/middleware/response-cache.ts"),
-      import("./access.ts"),
-      import("../http/hub/hub.ts"),
-      import("../http/ops/health.ts"),
-    ]);
-  const { createOperatorCheck, createOpsApp, probeAtMostEvery } = opsModule;
+  const [
+    metadata,
+    { createApp },
+    { createResponseCache },
+    { openAccess },
+    { createHub },
+    healthModule,
+  ] = await Promise.all([
+    openSqliteMetadata(databaseFile(config), lent?.writer),
+    import("../http/app.ts"),
+    import("../http/middleware/response-cache.ts"),
+    import("./access.ts"),
+    import("../http/hub/hub.ts"),
+    import("../http/ops/health.ts"),
+  ]);
+  const { createOperatorCheck, createHealthApp, probeAtMostEvery } = healthModule;
   closing.add(() => metadata.close());
   const keeping = keepingOf(config);
   const space = createFreeSpace(config.data, config.storage.reserve);
@@ -104,15 +110,15 @@ async function assembleParts(
 
   let draining = false;
   const probe = probeAtMostEvery(probeEveryMs, () => problemsOf({ store, metadata }), logger);
-  const ops = {
+  const health = {
     metrics: createMetrics(() => measureMirrors(mirrors, metadata)),
     readiness: async () => (draining ? { server: "is shutting down" } : await probe()),
   };
   const isElsewhere = config.metrics.listen !== undefined;
-  const isOperator = createOperatorCheck(config.metrics.allow, access.parts.origins);
+  const isOperator = createOperatorCheck(config.metrics.allow, access.parts.clientInfo);
   return {
     administrator: access.administrator,
-    handleOps: createOpsApp(ops, logger),
+    handleHealth: createHealthApp(health, logger),
     handle: createApp({
       registry,
       tally: counting.tally,
@@ -122,9 +128,11 @@ async function assembleParts(
         ...access.hub,
         hub: createHub({ metadata, registry, ...access.hub, counts: counting.counts, clock }),
       },
-      kept: createKeptAnswers(() => JSON.stringify([metadata.version(), counting.version()])),
+      responseCache: createResponseCache(() =>
+        JSON.stringify([metadata.version(), counting.version()]),
+      ),
       mirrors,
-      ops: { ...ops, isOperator: isElsewhere ? () => false : isOperator },
+      health: { ...health, isOperator: isElsewhere ? () => false : isOperator },
       logger,
       isOpen: config.auth.open,
       publicUrl: config.publicUrl,

@@ -6,7 +6,7 @@ import {
   judgeByIdentity,
   mayRead,
   viewOfRepository,
-  type HubNeed,
+  type RoutePermission,
   type HubTarget,
   type Verdict,
 } from "../database/permissions/hub-rules.ts";
@@ -16,7 +16,7 @@ import { defaultNamespace, namespaceOf, type RepositoryName } from "../oci/name.
 import { viewerOf, type Viewer } from "./visibility.ts";
 import type { Session } from "./sessions.ts";
 
-export type { HubNeed, HubTarget, Verdict };
+export type { RoutePermission, HubTarget, Verdict };
 
 /** What somebody may do with a repository that they see; nothing where they do not. */
 export interface Standing {
@@ -27,11 +27,11 @@ export interface Standing {
 
 export interface HubPolicy {
   /** @param target of what the need speaks: a repository, a namespace, or an account */
-  judge(session: Session | undefined, need: HubNeed, target: HubTarget): Promise<Verdict>;
+  judge(session: Session | undefined, need: RoutePermission, target: HubTarget): Promise<Verdict>;
   /** Somebody whom {@link judge} has let in, as the actor of a command. */
   actor(
     session: Session | undefined,
-    need: HubNeed,
+    need: RoutePermission,
     target: HubTarget & { readonly peer: string },
   ): Actor;
   standing(session: Session | undefined, repository: RepositoryName): Promise<Standing>;
@@ -60,7 +60,7 @@ export function createOpenHubPolicy(): HubPolicy {
   };
 }
 
-const needsAccount = (need: HubNeed): boolean =>
+const needsAccount = (need: RoutePermission): boolean =>
   need.of === "repository"
     ? need.deed === "see teams" || need.deed === "admit teams"
     : need.of !== "nobody" && need.of !== "namespace";
@@ -82,7 +82,7 @@ export function keepingMirrors(policy: HubPolicy, mirrors: ReadonlySet<string>):
   };
 }
 
-const changesContents = (need: HubNeed): boolean =>
+const changesContents = (need: RoutePermission): boolean =>
   need.of === "namespace" ||
   (need.of === "repository" && (need.deed === "move tags" || need.deed === "fix tags"));
 

@@ -30,7 +30,7 @@ export interface Policy {
    * The caller as to this repository. What was granted while there was none of that name is asked for again once there
    * is: it may be somebody else's by now, or of somebody else who has the name of its account.
    */
-  settle(caller: Caller, repository: RepositoryName): Caller | Promise<Caller>;
+  recheckPermission(caller: Caller, repository: RepositoryName): Caller | Promise<Caller>;
   /** Decided at once, from what was granted to the caller and what is known of the repository. */
   allows(request: {
     readonly caller: Caller;
@@ -55,7 +55,7 @@ export interface Policy {
 /** `auth.open`: there are no accounts, and everybody may do everything. */
 export function createOpenPolicy(): Policy {
   return {
-    settle: (caller) => caller,
+    recheckPermission: (caller) => caller,
     allows: () => true,
     actor: ({ peer }) => openActor(peer),
     mayRead: () => true,
@@ -75,12 +75,12 @@ export function createPolicy(parts: {
   const isGranted = (caller: Caller, repository: RepositoryName, actions: readonly Action[]) => {
     const granted = caller.access.get(repository);
     if (granted === undefined || !actions.every((action) => granted.has(action))) return false;
-    return factsOf(repository).removal <= caller.removals && !isUnsettled(caller, repository);
+    return factsOf(repository).removal <= caller.removals && !needsRecheck(caller, repository);
   };
-  const isUnsettled = ({ absent }: Caller, repository: RepositoryName): boolean =>
+  const needsRecheck = ({ absent }: Caller, repository: RepositoryName): boolean =>
     absent.has(repository) && factsOf(repository).isThere;
 
-  const settle = async (caller: Caller, repository: RepositoryName): Promise<Caller> => {
+  const recheckPermission = async (caller: Caller, repository: RepositoryName): Promise<Caller> => {
     const held = (await rights.of(caller.identity, [repository])).get(repository);
     const granted = caller.access.get(repository) ?? new Set();
     const left = new Set([...granted].filter((action) => held?.has(action)));
@@ -89,8 +89,8 @@ export function createPolicy(parts: {
   };
 
   return {
-    settle: (caller, repository) =>
-      isUnsettled(caller, repository) ? settle(caller, repository) : caller,
+    recheckPermission: (caller, repository) =>
+      needsRecheck(caller, repository) ? recheckPermission(caller, repository) : caller,
     allows({ caller, permission, repository }) {
       switch (permission.kind) {
         case "none":
@@ -113,7 +113,9 @@ export function createPolicy(parts: {
       });
     },
     async mayRead(asking, repository) {
-      const caller = isUnsettled(asking, repository) ? await settle(asking, repository) : asking;
+      const caller = needsRecheck(asking, repository)
+        ? await recheckPermission(asking, repository)
+        : asking;
       if (isGranted(caller, repository, ["pull"]) || factsOf(repository).isPublic) return true;
       if (!caller.live) return false;
       const live = await rights.of(caller.identity, [repository]);

@@ -24,7 +24,7 @@ export interface Caller {
 }
 
 /** Nobody that we know. */
-export const stranger: Caller = {
+export const anonymous: Caller = {
   identity: { kind: "anonymous" },
   access: new Map(),
   catalog: false,

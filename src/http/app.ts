@@ -9,25 +9,25 @@ import type { Registry } from "../registry/registry.ts";
 import type { Callers } from "./middleware/authenticate.ts";
 import { createBodyReader, type BodyLimits } from "./middleware/body.ts";
 import { createBudgets, type BudgetLimits } from "./middleware/budgets.ts";
-import type { Challenger } from "./token/www-authenticate.ts";
+import type { WwwAuthenticate } from "./token/www-authenticate.ts";
 import { createBrowserRules, nosniff } from "./middleware/csrf.ts";
 import { renderFailures, versionHeader } from "./errors.ts";
 import { documentRoutes } from "./ops/openapi-route.ts";
 import type { HubRoute } from "./hub/route.ts";
-import { createHubRouter, setHubSurface } from "./hub/router.ts";
+import { createHubRouter, setHubErrorFormat } from "./hub/router.ts";
 import { hubRoutes, type HubParts } from "./hub/routes.ts";
 import { jwksRoutes } from "./token/jwks.ts";
-import type { KeptAnswers } from "./middleware/response-cache.ts";
+import type { ResponseCache } from "./middleware/response-cache.ts";
 import type { Mirrors } from "../mirror/mirrors.ts";
-import { opsRoutes, type OpsParts } from "./ops/health.ts";
+import { healthRoutes, type HealthParts } from "./ops/health.ts";
 import { isHubRoute, openApiOf } from "./ops/openapi.ts";
-import type { Origins } from "./middleware/client-info.ts";
+import type { ClientInfo } from "./middleware/client-info.ts";
 import { logRequests } from "./middleware/request-log.ts";
 import { createRouter } from "./router.ts";
 import type { Route } from "./route.ts";
 import { searchV1Routes } from "./search-v1.ts";
-import { withShortWay } from "./middleware/manifest-fast-path.ts";
-import { createTargets } from "./middleware/repository-resolver.ts";
+import { withManifestFastPath } from "./middleware/manifest-fast-path.ts";
+import { createRepositoryResolver } from "./middleware/repository-resolver.ts";
 import { tokenRoutes, type TokenParts } from "./token/endpoint.ts";
 import { blobRoutes } from "./registry/blobs.ts";
 import { catalogRoutes } from "./registry/catalog.ts";
@@ -45,13 +45,13 @@ export interface AppParts {
   readonly browsing: Browsing;
   readonly callers: Callers;
   readonly policy: Policy;
-  readonly challenger: Challenger;
+  readonly wwwAuthenticate: WwwAuthenticate;
   /** Where tokens come from; without it there are none, and everybody is let in. */
   readonly tokens: (TokenParts & { readonly keys: Keys }) | undefined;
-  readonly origins: Origins;
+  readonly clientInfo: ClientInfo;
   readonly mirrors: Mirrors | undefined;
-  readonly ops: OpsParts;
-  readonly kept: KeptAnswers;
+  readonly health: HealthParts;
+  readonly responseCache: ResponseCache;
   readonly logger: Logger;
   /** `auth.open`: nobody needs credentials. */
   readonly isOpen: boolean;
@@ -69,11 +69,11 @@ export interface AppParts {
 
 /** Everything that is served, each with the permission it needs. */
 export function routesOf(parts: AppParts): readonly (Route | HubRoute)[] {
-  const { registry, tally, browsing, policy, tokens, origins, limits } = parts;
+  const { registry, tally, browsing, policy, tokens, clientInfo, limits } = parts;
   const { pageSize, tagsPerPush } = limits;
-  const mayRedirect = createRedirectRule({ except: parts.redirectExcept, origins });
+  const mayRedirect = createRedirectRule({ except: parts.redirectExcept, clientInfo });
   const served: readonly (Route | HubRoute)[] = [
-    ...opsRoutes(parts.ops),
+    ...healthRoutes(parts.health),
     ...documentRoutes({ document: () => openApiOf(served) }),
     ...(tokens === undefined ? [] : [...tokenRoutes(tokens), ...jwksRoutes(tokens)]),
     ...pingRoutes,
@@ -83,8 +83,8 @@ export function routesOf(parts: AppParts): readonly (Route | HubRoute)[] {
     ...manifestRoutes({ manifests: registry.manifests, policy, tally, tagsPerPush }),
     ...tagRoutes({ tags: registry.tags, pageSize }),
     ...referrerRoutes({ referrers: registry.referrers, pageSize }),
-    ...hubRoutes({ ...parts.hub, registry, browsing, origins }),
-    ...searchV1Routes({ search: browsing.search, policy, kept: parts.kept }),
+    ...hubRoutes({ ...parts.hub, registry, browsing, clientInfo }),
+    ...searchV1Routes({ search: browsing.search, policy, responseCache: parts.responseCache }),
   ];
   return served;
 }
@@ -93,9 +93,9 @@ export function createApp(
   parts: AppParts,
 ): (request: IncomingMessage, response: ServerResponse) => void {
   const app = new Koa();
-  app.use(logRequests(parts.logger, parts.origins));
+  app.use(logRequests(parts.logger, parts.clientInfo));
   app.use(renderFailures(parts.logger));
-  const browsers = createBrowserRules({ ...parts, prepare: setHubSurface });
+  const browsers = createBrowserRules({ ...parts, prepare: setHubErrorFormat });
   app.use(browsers.middleware);
   app.use(async (ctx, next) => {
     // Old clients still look for it on the ping.
@@ -103,21 +103,34 @@ export function createApp(
     await next();
   });
   const routes = routesOf(parts);
-  const { origins, kept } = parts;
+  const { clientInfo, responseCache } = parts;
   const bodies = createBodyReader(parts.limits);
   const budgets = createBudgets(parts.limits, Date.now, parts.processes);
   const shared = { bodies, budgets };
-  app.use(createHubRouter(routes.filter(isHubRoute), { ...parts.hub, origins, kept, ...shared }));
+  app.use(
+    createHubRouter(routes.filter(isHubRoute), {
+      ...parts.hub,
+      clientInfo,
+      responseCache,
+      ...shared,
+    }),
+  );
   const others = routes.filter((route): route is Route => !isHubRoute(route));
-  app.use(createRouter(others, { ...parts, targets: createTargets(parts), ...shared }));
+  app.use(
+    createRouter(others, {
+      ...parts,
+      repositoryResolver: createRepositoryResolver(parts),
+      ...shared,
+    }),
+  );
   app.on("error", (error) => parts.logger.debug({ err: error }, "a connection failed"));
   const handle = app.callback();
   const { registry, callers, policy, tally, logger } = parts;
-  const longWay = (request: IncomingMessage, response: ServerResponse): void => {
+  const koaPipeline = (request: IncomingMessage, response: ServerResponse): void => {
     response.setHeader(nosniff, "nosniff");
     void handle(request, response);
   };
-  return withShortWay(longWay, {
+  return withManifestFastPath(koaPipeline, {
     isKnownHost: browsers.isKnownHost,
     manifests: registry.manifests,
     callers,

@@ -3,7 +3,7 @@ import { OciError, renderErrors } from "../oci/errors.ts";
 import { describeFailure } from "../registry/failures.ts";
 import type { Logger } from "../observability/logger.ts";
 import { nosniff } from "./middleware/csrf.ts";
-import { surfaceOf } from "./middleware/principal.ts";
+import { errorFormatOf } from "./middleware/principal.ts";
 import { endBeforeBody } from "./middleware/early-end.ts";
 import { renderHubError } from "./hub/errors.ts";
 import { renderTokenError } from "./token/errors.ts";
@@ -72,7 +72,7 @@ function render(ctx: Context, error: OciError): void {
 
 function bodyOf(ctx: Context, error: OciError): object {
   if (ctx.path === "/token") return renderTokenError(error);
-  return surfaceOf(ctx) === "hub" ? renderHubError(error) : renderErrors(error);
+  return errorFormatOf(ctx) === "hub" ? renderHubError(error) : renderErrors(error);
 }
 
 /** The answer can't be given any more: the connection is cut, so that nobody takes a part of it for the whole. */

@@ -7,10 +7,10 @@ import type { RepositoryName } from "../oci/name.ts";
 import type { StreamBody } from "./middleware/body.ts";
 
 /** The repository a request is about: as the domain knows it, and as the client wrote it (`library/alpine`, `alpine`). */
-export interface Target {
+export interface ResolvedRepository {
   readonly repository: RepositoryName;
   /** Goes into every path that we give back: clients compute the scope of their token from it. */
-  readonly asked: string;
+  readonly requestedName: string;
   /** Where it comes from, if it is not ours. */
   readonly mirrored: Mirrored | undefined;
 }
@@ -21,7 +21,7 @@ interface RouteBase {
   /** As @koa/router takes it; `*name` stands for a repository name of any depth. */
   readonly path: string;
   /** What it parses and what it answers, where that is not a matter of the OCI specification. */
-  readonly told?: {
+  readonly schema?: {
     readonly summary: string;
     readonly query?: ZodObject;
     readonly form?: ZodObject;
@@ -58,7 +58,7 @@ export type RepositoryRoute = RouteBase & {
 } & Taking<{
     readonly [K in keyof Bodies]: (
       ctx: Context,
-      target: Target,
+      target: ResolvedRepository,
       body: Bodies[K],
       admitMiss: AdmitMiss,
     ) => Promise<void>;

@@ -1,23 +1,23 @@
 import Router from "@koa/router";
 import type { Context, Middleware } from "koa";
-import { accountIdOf, stranger, type Caller } from "../auth/principal.ts";
+import { accountIdOf, anonymous, type Caller } from "../auth/principal.ts";
 import { NotAuthorizedError, type Policy } from "../auth/policy.ts";
 import { OciError } from "../oci/errors.ts";
 import type { Callers } from "./middleware/authenticate.ts";
 import { streamOf, type BodyReader, type StreamBody, type StreamToken } from "./middleware/body.ts";
 import type { BudgetKey, Budgets } from "./middleware/budgets.ts";
 import { peerOf, setCaller } from "./middleware/principal.ts";
-import type { Challenger } from "./token/www-authenticate.ts";
-import type { Route, Target } from "./route.ts";
-import type { Targets } from "./middleware/repository-resolver.ts";
-import { lookUp } from "./middleware/unavailable.ts";
+import type { WwwAuthenticate } from "./token/www-authenticate.ts";
+import type { Route, ResolvedRepository } from "./route.ts";
+import type { RepositoryResolver } from "./middleware/repository-resolver.ts";
+import { unavailableOnDatabaseError } from "./middleware/unavailable.ts";
 
 /** Who may do what, as the wire asks. */
 export interface Access {
   readonly callers: Callers;
   readonly policy: Policy;
-  readonly challenger: Challenger;
-  readonly targets: Targets;
+  readonly wwwAuthenticate: WwwAuthenticate;
+  readonly repositoryResolver: RepositoryResolver;
   readonly bodies: BodyReader;
   readonly budgets: Budgets;
 }
@@ -82,7 +82,7 @@ async function answer(route: Route, ctx: Context, access: Access): Promise<void>
   const params = ctx["params"] as Readonly<Record<string, string>>;
   const target =
     route.permission.kind === "repository"
-      ? access.targets.of(ctx, params["name"] ?? "")
+      ? access.repositoryResolver.resolve(ctx, params["name"] ?? "")
       : undefined;
   const takesSmall = route.body === "form" || route.body === "manifest";
   const before = await admit(ctx, access, route, target);
@@ -93,7 +93,8 @@ async function answer(route: Route, ctx: Context, access: Access): Promise<void>
     );
   const accountId = before === undefined ? null : accountIdOf(before);
   const client = access.budgets.enter(ctx, route, accountId);
-  const ended = () => access.challenger.challenge(ctx, route.permission, target?.asked, "invalid");
+  const ended = () =>
+    access.wwwAuthenticate.challenge(ctx, route.permission, target?.requestedName, "invalid");
   const token = { expiresAtMs: before?.expiresAtMs, ended };
   const body = await bodyOf(route, ctx, access.bodies, { client, token });
   if (takesSmall) await admit(ctx, access, route, target, before);
@@ -134,28 +135,29 @@ async function bodyOf(
  */
 async function admit(
   ctx: Context,
-  { callers, policy, challenger }: Access,
+  { callers, policy, wwwAuthenticate }: Access,
   { permission, body }: Route,
-  target: Target | undefined,
+  target: ResolvedRepository | undefined,
   before?: Caller,
 ): Promise<Caller | undefined> {
   if (permission.kind === "none") return undefined;
   const presented = await callers.of(ctx.req, target?.repository);
-  const found = presented === "nothing" && permission.kind === "browse" ? stranger : presented;
+  const found = presented === "nothing" && permission.kind === "browse" ? anonymous : presented;
   if (found === "nothing" || found === "invalid")
-    throw challenger.challenge(ctx, permission, target?.asked, found);
+    throw wwwAuthenticate.challenge(ctx, permission, target?.requestedName, found);
   const repository = target?.repository;
   const removals = Math.min(found.removals, before?.removals ?? Infinity);
-  const caller = await lookUp(async () => {
+  const caller = await unavailableOnDatabaseError(async () => {
     const asked = { ...found, removals };
-    const settled = repository === undefined ? asked : await policy.settle(asked, repository);
-    return policy.allows({ caller: settled, permission, repository }) ? settled : undefined;
+    const rechecked =
+      repository === undefined ? asked : await policy.recheckPermission(asked, repository);
+    return policy.allows({ caller: rechecked, permission, repository }) ? rechecked : undefined;
   });
   if (caller === undefined) {
     if (before !== undefined)
       throw new OciError("DENIED", "the permission has ended while the body was on its way");
     const shown = found.identity.kind === "anonymous" ? "anonymous" : "valid";
-    throw challenger.challenge(ctx, permission, target?.asked, shown);
+    throw wwwAuthenticate.challenge(ctx, permission, target?.requestedName, shown);
   }
   // A stream says itself when a token has ended too early for it.
   const judged = body === "stream" ? { ...caller, expiresAtMs: undefined } : caller;

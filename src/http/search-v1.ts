@@ -5,7 +5,7 @@ import type { Policy } from "../auth/policy.ts";
 import type { Search } from "../catalog/search.ts";
 import { OciError } from "../oci/errors.ts";
 import { callerOf } from "./middleware/principal.ts";
-import type { KeptAnswers } from "./middleware/response-cache.ts";
+import type { ResponseCache } from "./middleware/response-cache.ts";
 import { parseQuery } from "./hub/requests.ts";
 import type { Route } from "./route.ts";
 
@@ -50,11 +50,11 @@ const searchAnswer = z.object({
 export function searchV1Routes({
   search,
   policy,
-  kept,
+  responseCache,
 }: {
   readonly search: Search;
   readonly policy: Policy;
-  readonly kept: KeptAnswers;
+  readonly responseCache: ResponseCache;
 }): readonly Route[] {
   const isDocker = (ctx: Context): boolean => ctx.get("X-Docker-Token") !== "";
   const find = async (ctx: Context, viewer: Viewer): Promise<z.input<typeof searchAnswer>> => {
@@ -90,7 +90,7 @@ export function searchV1Routes({
       method: "get",
       path: "/v1/_ping",
       permission: { kind: "none" },
-      told: {
+      schema: {
         summary: "Whether this registry answers searches itself",
         answer: z.object({ standalone: z.boolean() }),
       },
@@ -103,11 +103,11 @@ export function searchV1Routes({
       method: "get",
       path: "/v1/search",
       permission: { kind: "browse" },
-      told: { summary: "docker search", query: searchQuery, answer: searchAnswer },
+      schema: { summary: "docker search", query: searchQuery, answer: searchAnswer },
       handle: async (ctx: Context) => {
         const viewer = policy.viewerFor(callerOf(ctx));
         const key = ["v1", viewer, isDocker(ctx), ctx.search];
-        const body = await kept.of(JSON.stringify(key), () => find(ctx, viewer));
+        const body = await responseCache.of(JSON.stringify(key), () => find(ctx, viewer));
         ctx.type = "json";
         ctx.body = body;
       },

@@ -141,7 +141,7 @@ export function createManifests(parts: {
     },
 
     /** What {@link get} resolves with, if it can be said at once. */
-    peek: (repository: RepositoryName, reference: Reference): StoredManifest | undefined =>
+    getCached: (repository: RepositoryName, reference: Reference): StoredManifest | undefined =>
       metadata.hotManifests.find(repository, reference),
 
     /** Throws MANIFEST_UNKNOWN, also if there is no such repository: distribution does so, and skopeo relies on it. */

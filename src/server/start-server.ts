@@ -7,7 +7,7 @@ import { formatListenAddress } from "../config/addresses.ts";
 import type { Config } from "../config/schema.ts";
 import type { Logger } from "../observability/logger.ts";
 import { readCertificate } from "./certificate.ts";
-import { createTrust } from "../http/middleware/client-info.ts";
+import { ipMatcher } from "../http/middleware/client-info.ts";
 import { addressLimit, connectionLimit, limitConnections } from "./connection-limit.ts";
 import { createConnections, type Connections } from "./connections.ts";
 import { refusalOf, refuse, refuseRaw, takeAbsoluteForm } from "./early-rejections.ts";
@@ -66,7 +66,7 @@ export async function startServer(
     connections: limit,
     perAddress: addressLimit(limits.connectionsPerAddress, limit),
     idleMs: limits.idle,
-    isProxy: createTrust(trustedProxies),
+    isProxy: ipMatcher(trustedProxies),
     onRefused: createRefusalLog(logger),
   });
   server.on("request", requestListener(assembled.handle, connections));
@@ -83,14 +83,14 @@ export async function startServer(
   server.on("tlsClientError", (error) => logger.debug({ err: error }, "TLS handshake failed"));
 
   const opsAddress = settings.metrics?.listen;
-  const ops = opsAddress && (await listenForOperators(opsAddress, assembled, logger));
+  const health = opsAddress && (await listenForOperators(opsAddress, assembled, logger));
   await new Promise<void>((resolve, reject) => {
     server.once("error", reject);
     const host = listen.host === "" ? {} : { host: listen.host };
     server.listen({ port: listen.port, backlog, ...host }, resolve);
   }).catch((error: unknown) => {
     // An open server would keep the process from ending.
-    ops?.close();
+    health?.close();
     throw error;
   });
   server.on("error", (error) => logger.error({ err: error }, "listening failed"));
@@ -115,17 +115,20 @@ export async function startServer(
     drainMs: limits.drain,
     reload: tls && reload,
   });
-  void ending.ended.then(() => ops?.close().closeAllConnections());
+  void ending.ended.then(() => health?.close().closeAllConnections());
   return { url, port, ...ending };
 }
 
 /** A second server on the address of `metrics.listen`, for few and short requests of monitoring. */
 async function listenForOperators(
   { host, port }: Config["listen"],
-  { handleOps }: Assembled,
+  { handleHealth }: Assembled,
   logger: Logger,
 ): Promise<http.Server> {
-  const server = http.createServer({ headersTimeout: 10_000, requestTimeout: 10_000 }, handleOps);
+  const server = http.createServer(
+    { headersTimeout: 10_000, requestTimeout: 10_000 },
+    handleHealth,
+  );
   server.maxConnections = 64;
   await new Promise<void>((resolve, reject) => {
     server.once("error", ({ message }) => reject(new Error(`metrics.listen: ${message}`)));

@@ -3,7 +3,7 @@ import { describe, test } from "node:test";
 import SqliteDatabase from "better-sqlite3";
 import { CompiledQuery } from "kysely";
 import { createRemembered } from "../../src/auth/verified-password-cache.ts";
-import { createKeptAnswers } from "../../src/http/middleware/response-cache.ts";
+import { createResponseCache } from "../../src/http/middleware/response-cache.ts";
 import { createPageMarks } from "../../src/catalog/keyset-cursors.ts";
 import { createReads } from "../../src/database/reads.ts";
 import { queriesOn } from "../../src/database/sqlite/connection.ts";
@@ -33,7 +33,7 @@ function openWatchedDatabase() {
 
 describe("a full cache keeps the entry that is in use and removes the least recently used:", () => {
   test("the cache of list answers", async () => {
-    const kept = createKeptAnswers(() => "1");
+    const kept = createResponseCache(() => "1");
     let made = 0;
     const ask = () => kept.of("in use", () => Promise.resolve((made += 1)));
     for (const at of numbers(20)) {

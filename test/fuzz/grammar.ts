@@ -44,7 +44,7 @@ const queryNames = [
 ];
 
 function queryFor(route: Route | HubRoute, known: Known): Arbitrary<string> {
-  const declared = isHubRoute(route) ? route.query : (route.told?.query ?? undefined);
+  const declared = isHubRoute(route) ? route.query : (route.schema?.query ?? undefined);
   const own = Object.keys(declared?.shape ?? {});
   const name = fc.oneof(
     { weight: 5, arbitrary: oneOf(own, "n") },

@@ -82,7 +82,7 @@ describe("a token", () => {
     await api.delete("/v2/team/doomed/manifests/1").expect(202);
   });
 
-  test("that is forged is refused on the wire, long way and short way", async () => {
+  test("that is forged is refused on the wire, Koa pipeline and manifest fast path", async () => {
     const good = await berth.token("ann", "repository:team/private:pull");
     const { privateKey, publicKey } = await berth.key();
     const path = "/v2/team/private/manifests/1";

@@ -92,7 +92,7 @@ describe("every route", () => {
       const { permission } = route;
       return (
         permission.kind === "none" ||
-        (permission.kind === "hub" && permission.needs.of === "nobody")
+        (permission.kind === "hub" && permission.requires.of === "nobody")
       );
     });
     assert.deepEqual(open.map(titleOf), changedByAnybody);
@@ -147,6 +147,6 @@ describe("every route", () => {
   });
 
   test("whose answer is cached only reads", () => {
-    for (const route of hubRoutes) if (route.kept) assert.ok(!changes(route), titleOf(route));
+    for (const route of hubRoutes) if (route.cacheable) assert.ok(!changes(route), titleOf(route));
   });
 });

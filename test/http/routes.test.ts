@@ -43,7 +43,7 @@ describe("the route table", () => {
     for (const { method, path, permission } of hub)
       assert.equal(
         /[:*]repository/.test(path),
-        permission.needs.of === "repository",
+        permission.requires.of === "repository",
         `${method} ${path}`,
       );
   });

@@ -1,5 +1,5 @@
 import { request } from "node:http";
-import type { HubNeed } from "../../src/auth/hub-policy.ts";
+import type { RoutePermission } from "../../src/auth/hub-policy.ts";
 
 import { isHubRoute } from "../../src/http/ops/openapi.ts";
 import { digestOf } from "../../src/oci/digest.ts";
@@ -58,10 +58,13 @@ export function servedRoutes(): readonly string[] {
 }
 
 /** Those of the Hub-shaped API, with what they need. */
-export function servedHubRoutes(): readonly { readonly name: string; readonly needs: HubNeed }[] {
+export function servedHubRoutes(): readonly {
+  readonly name: string;
+  readonly needs: RoutePermission;
+}[] {
   return everyRoute
     .filter(isHubRoute)
-    .map((route) => ({ name: nameOfRoute(route), needs: route.permission.needs }));
+    .map((route) => ({ name: nameOfRoute(route), needs: route.permission.requires }));
 }
 
 const nameOfRoute = ({ method, path }: { readonly method: string; readonly path: string }) =>

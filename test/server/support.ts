@@ -32,7 +32,7 @@ export async function start(options: StartOptions = {}): Promise<Started> {
   const assembled: Assembled = {
     administrator: undefined,
     handle: options.handle ?? ((request, response) => void response.end(request.url)),
-    handleOps: (request, response) => void response.end(`operator ${request.url}`),
+    handleHealth: (request, response) => void response.end(`operator ${request.url}`),
     drain: () => void asked.push("drain"),
     close: async () => {
       asked.push("close");

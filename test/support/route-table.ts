@@ -11,7 +11,7 @@ const parts = {
   browsing: { search: {} },
   tokens: {},
   hub: { hub: {}, accounts: {} },
-  ops: { readiness: () => Promise.resolve({}) },
+  health: { readiness: () => Promise.resolve({}) },
   redirectExcept: [],
   trustedProxies: [],
   limits: {

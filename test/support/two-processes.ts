@@ -47,7 +47,7 @@ export async function assembleTwo(config: Config, logger: Logger): Promise<Assem
       turn += 1;
       two[turn % 2]?.handle(request, response);
     },
-    handleOps: (request, response) => two[0]?.handleOps(request, response),
+    handleHealth: (request, response) => two[0]?.handleHealth(request, response),
     drain: () => two.forEach(({ drain }) => drain()),
     close: async () => {
       for (const one of two) await one.close();

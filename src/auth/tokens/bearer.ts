@@ -20,7 +20,7 @@ export interface Bearer {
   /** Who a token speaks for; `undefined` if it is not one of ours, or not good any more. */
   verify(token: string): Promise<Caller | undefined>;
   /** The same where it is known already. */
-  peek(token: string): Caller | undefined;
+  getCached(token: string): Caller | undefined;
 }
 
 /** Tokens that say what was granted to whom; see {@link createSignedTokens} for how narrowly they are verified. */
@@ -54,7 +54,7 @@ export function createBearer(parts: {
       verified.keep(token, claims.caller, claims.expiresAtMs);
       return claims.caller;
     },
-    peek: (token) => verified.find(token),
+    getCached: (token) => verified.find(token),
   };
 }
 

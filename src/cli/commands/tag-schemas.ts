@@ -8,7 +8,7 @@ export interface ImageOfTag {
   readonly size: number;
 }
 
-export interface TagShown {
+export interface TagAnswer {
   readonly name: string;
   readonly digest: string;
   readonly media_type: string;
@@ -29,14 +29,14 @@ export interface TagShown {
   }[];
 }
 
-export interface TagMoved {
+export interface TagMoveAnswer {
   readonly digest: string | null;
   readonly actor: string | null;
   readonly changed_at: string;
   readonly is_here: boolean;
 }
 
-interface LayerShown {
+interface LayerAnswer {
   readonly digest: string;
   readonly size: number;
 }
@@ -44,7 +44,7 @@ interface LayerShown {
 export interface Difference {
   readonly from: { readonly tag: string; readonly size: number; readonly image: ImageOfTag };
   readonly to: { readonly tag: string; readonly size: number; readonly image: ImageOfTag };
-  readonly layers: Readonly<Record<"shared" | "added" | "removed", readonly LayerShown[]>>;
+  readonly layers: Readonly<Record<"shared" | "added" | "removed", readonly LayerAnswer[]>>;
   readonly layer_counts: Readonly<Record<"shared" | "added" | "removed", number>>;
   readonly size_change: number;
   readonly download_size: number;
@@ -63,7 +63,7 @@ export function platformOf({ os, architecture, variant, os_version }: ImageOfTag
 }
 
 /** All platforms of a tag in one line. */
-export function platformsOf({ images, image_count }: TagShown): string {
+export function platformsOf({ images, image_count }: TagAnswer): string {
   const more = image_count - images.length;
   return [...images.map(platformOf), ...(more > 0 ? [`… and ${more} more`] : [])].join(", ");
 }

@@ -5,7 +5,7 @@ import { formatBytes } from "../support/output.ts";
 import { limitOf, remoteCommand, withRemote, type RemoteOptions } from "../support/remote.ts";
 import { factsOf, shortDigest, shortTime, tableOf } from "../support/table.ts";
 import { diffCommand } from "./tag-diff.ts";
-import { platformOf, platformsOf, type TagMoved, type TagShown } from "./tag-schemas.ts";
+import { platformOf, platformsOf, type TagMoveAnswer, type TagAnswer } from "./tag-schemas.ts";
 
 const notes = `
 Examples:
@@ -39,7 +39,7 @@ function list(): Command {
     .action((name: string, options: RemoteOptions) =>
       withRemote(options, async ({ items, output }) => {
         const rows: string[][] = [];
-        const found = items<TagShown>(`/repositories/${name}/-/tags`, limitOf(options));
+        const found = items<TagAnswer>(`/repositories/${name}/-/tags`, limitOf(options));
         for await (const tag of found) {
           if (options.json) output.say(tag, "");
           else
@@ -59,7 +59,7 @@ function show(): Command {
   return imageCommand("show", "show what a tag points at, and what refers to it").action(
     (image: string, options: RemoteOptions) =>
       withRemote(options, async ({ get, output }) => {
-        const tag = await get<TagShown>(pathOf(image));
+        const tag = await get<TagAnswer>(pathOf(image));
         const { images, referrers = [] } = tag;
         const facts = factsOf([
           ["tag", image],
@@ -92,7 +92,10 @@ function history(): Command {
     .action((image: string, options: RemoteOptions) =>
       withRemote(options, async ({ items, output }) => {
         const rows: string[][] = [];
-        for await (const move of items<TagMoved>(`${pathOf(image)}/history`, limitOf(options))) {
+        for await (const move of items<TagMoveAnswer>(
+          `${pathOf(image)}/history`,
+          limitOf(options),
+        )) {
           if (options.json) output.say(move, "");
           else
             rows.push([

@@ -1,4 +1,4 @@
-import type { HubNeed, HubTarget } from "./hub-rules.ts";
+import type { RoutePermission, HubTarget } from "./hub-rules.ts";
 import type { Identity, ShownCredential } from "./identity.ts";
 import type { Action } from "./repository-rules.ts";
 
@@ -26,7 +26,9 @@ export interface ClientAuthority extends ShownCredential {
 }
 
 /** The permission that the route of the request declares. */
-export type ClientNeed = HubNeed | { readonly of: "registry"; readonly actions: readonly Action[] };
+export type ClientNeed =
+  | RoutePermission
+  | { readonly of: "registry"; readonly actions: readonly Action[] };
 
 /** Who does something, and from where, as the audit log keeps it. */
 export interface Actor {

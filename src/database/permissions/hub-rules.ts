@@ -20,7 +20,7 @@ import {
 } from "./repository-rules.ts";
 
 /** What a call of the Hub-shaped API needs from whoever makes it. */
-export type HubNeed =
+export type RoutePermission =
   /** Nothing; lists show only what the caller may see. */
   | { readonly of: "nobody" }
   /** To have logged in; what may be done shows only in the body of the call. */
@@ -65,7 +65,7 @@ const mayChange = (scope: PersonalScope | undefined): boolean =>
 /** The verdict where it follows from who asks alone; `undefined`: {@link judgeByFacts} has to be asked. */
 export function judgeByIdentity(
   identity: KnownIdentity | undefined,
-  need: HubNeed,
+  need: RoutePermission,
   { repository }: HubTarget,
 ): Verdict | undefined {
   if (need.of === "nobody") return "allowed";
@@ -95,7 +95,7 @@ export function judgeByIdentity(
 
 export function judgeByFacts(
   identity: KnownIdentity | undefined,
-  need: HubNeed,
+  need: RoutePermission,
   { repository, namespace = "" }: HubTarget,
   facts: HubFacts,
 ): Verdict {

@@ -7,18 +7,18 @@ import {
   type LayerList,
   type TagDifference,
 } from "../../catalog/tag-diff.ts";
-import { imageObject, imageShape } from "./tag-schemas.ts";
+import { imageSchema, presentImage } from "./tag-schemas.ts";
 
 const compared = z.object({
   tag: z.string(),
   digest: z.string(),
   size: z.int(),
-  image: imageObject,
+  image: imageSchema,
 });
 const layers = z.array(z.object({ digest: z.string(), size: z.int() })).max(layersAtMost);
 const count = z.int();
 
-export const differenceObject = z.object({
+export const diffSchema = z.object({
   from: compared,
   to: compared,
   layers: z.object({ shared: layers, added: layers, removed: layers }),
@@ -33,10 +33,10 @@ export const differenceObject = z.object({
   config_change_count: z.int().describe("How many there are; the list has the first 1000."),
 });
 
-export function differenceShape(difference: TagDifference): z.input<typeof differenceObject> {
+export function presentDiff(difference: TagDifference): z.input<typeof diffSchema> {
   const { layers: held, config, sizeChangeBytes, downloadBytes, configChangeCount } = difference;
   const comparedOf = ({ tag, digest, image, sizeBytes }: ComparedImage) => ({
-    ...{ tag, digest, size: sizeBytes, image: imageShape(image) },
+    ...{ tag, digest, size: sizeBytes, image: presentImage(image) },
   });
   const written = (list: LayerList) =>
     list.layers.map(({ digest, sizeBytes }) => ({ digest, size: sizeBytes }));

@@ -9,13 +9,13 @@ import { flag, words } from "../hub/requests.ts";
 import { ordered } from "../hub/search/orders.ts";
 import { sortQuery } from "../hub/search/routes.ts";
 import {
-  repositoryObject,
-  repositoryPage,
-  repositoryShape,
-  searchResult,
-  searchShape,
-  sizesObject,
-  sizesShape,
+  repositorySchema,
+  repositoryPageSchema,
+  presentRepository,
+  searchResultSchema,
+  presentSearchResult,
+  storageUsageSchema,
+  presentStorageUsage,
 } from "./repository-schemas.ts";
 
 /** Below this everything is our own; `/-/` ends the name of a repository, in which no component is a dash. */
@@ -50,11 +50,11 @@ export function berthRepositoryRoutes(parts: {
     hubRoute({
       method: "get",
       path: `${root}/search`,
-      needs: { of: "nobody" },
+      requires: { of: "nobody" },
       summary: "The repositories that match and that the caller may read, the best first",
-      kept: true,
+      cacheable: true,
       query: searchQuery,
-      answer: pageOf(searchResult),
+      answer: pageOf(searchResultSchema),
       handle: async ({ ctx, session, query }) => {
         const { page, page_size: limit, sort, order, is_official: isOfficial } = query;
         const { os, architecture, os_version, type } = query;
@@ -66,17 +66,17 @@ export function berthRepositoryRoutes(parts: {
           { sort, order, offset: (page - 1) * limit, limit },
           browsing.search,
         );
-        return pager.envelope(ctx, query, total, results.map(searchShape));
+        return pager.envelope(ctx, query, total, results.map(presentSearchResult));
       },
     }),
     hubRoute({
       method: "get",
       path: `${root}/repositories`,
-      needs: { of: "nobody" },
+      requires: { of: "nobody" },
       summary: "The repositories that the caller may read, by name",
-      kept: true,
+      cacheable: true,
       query: listQuery,
-      answer: pageOf(repositoryObject),
+      answer: pageOf(repositorySchema),
       handle: async ({ ctx, session, query }) => {
         const { last, page_size: limit } = query;
         const namespace = query.namespace ? parseNamespace(query.namespace) : undefined;
@@ -84,50 +84,50 @@ export function berthRepositoryRoutes(parts: {
         const page = { namespace, last, limit };
         const { items, total, more } = await browsing.repositories.list(viewer, page);
         const end = more ? items.at(-1)?.name : undefined;
-        return pager.following(ctx, end, total, items.map(repositoryShape));
+        return pager.following(ctx, end, total, items.map(presentRepository));
       },
     }),
     hubRoute({
       method: "get",
       path: `${root}/namespaces/:namespace/sizes`,
-      needs: { of: "nobody" },
+      requires: { of: "nobody" },
       summary: "What the blobs of a namespace weigh, as far as the caller may read it",
-      answer: sizesObject.extend({ namespace: z.string(), repository_count: z.int() }),
+      answer: storageUsageSchema.extend({ namespace: z.string(), repository_count: z.int() }),
       handle: async ({ session, namespace: text, work }) => {
         const namespace = parseNamespace(text);
         const report = await browsing.sizes.ofNamespace(
           ...([namespace, policy.viewerFor(session), work] as const),
         );
-        return { namespace, repository_count: report.repositories, ...sizesShape(report) };
+        return { namespace, repository_count: report.repositories, ...presentStorageUsage(report) };
       },
     }),
     hubRoute({
       method: "get",
       path: `${name}/-/sizes`,
-      needs: see,
+      requires: see,
       summary: "What the blobs of a repository weigh, shared and alone",
-      answer: sizesObject.extend({ name: z.string() }),
+      answer: storageUsageSchema.extend({ name: z.string() }),
       handle: async ({ session, repository, work }) => {
         const { id } = await browsing.repositories.get(repository);
         const report = await browsing.sizes.ofRepository(id, policy.viewerFor(session), work);
-        return { name: repository, ...sizesShape(report) };
+        return { name: repository, ...presentStorageUsage(report) };
       },
     }),
     hubRoute({
       method: "get",
       path: name,
-      needs: see,
+      requires: see,
       summary: "A repository",
-      answer: repositoryPage,
+      answer: repositoryPageSchema,
       handle: async ({ repository }) => {
         const view = await browsing.repositories.get(repository);
-        return { ...repositoryShape(view), full_description: view.fullText };
+        return { ...presentRepository(view), full_description: view.fullText };
       },
     }),
     hubRoute({
       method: "delete",
       path: name,
-      needs: { of: "repository", deed: "remove" },
+      requires: { of: "repository", deed: "remove" },
       summary: "Deletes a repository with everything in it",
       handle: ({ actor, repository }) => registry.repositories.delete(actor, repository),
     }),

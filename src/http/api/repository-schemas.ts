@@ -21,9 +21,9 @@ const found = {
   last_updated: time,
 };
 
-export const searchResult = z.object({ ...found, is_official: z.boolean() });
+export const searchResultSchema = z.object({ ...found, is_official: z.boolean() });
 
-export const repositoryObject = z.object({
+export const repositorySchema = z.object({
   ...found,
   immutable_tags: z.array(z.string()).nullable().describe("Patterns; none of them: all tags."),
   tag_count: z.int(),
@@ -32,15 +32,15 @@ export const repositoryObject = z.object({
   date_registered: time,
 });
 
-export const repositoryPage = repositoryObject.extend({ full_description: z.string() });
+export const repositoryPageSchema = repositorySchema.extend({ full_description: z.string() });
 
-export const sizesObject = z.object({
+export const storageUsageSchema = z.object({
   bytes: z.int().describe("Of distinct blobs."),
   shared_bytes: z.int().describe("Of those that another repository shows too."),
   unique_bytes: z.int(),
 });
 
-export function repositoryShape(view: RepositoryView): z.input<typeof repositoryObject> {
+export function presentRepository(view: RepositoryView): z.input<typeof repositorySchema> {
   const valuesOf = (wanted: string): string[] =>
     view.facets.filter(({ facet }) => facet === wanted).map(({ value }) => value);
   return {
@@ -64,7 +64,7 @@ export function repositoryShape(view: RepositoryView): z.input<typeof repository
   };
 }
 
-export function searchShape(result: SearchResult): z.input<typeof searchResult> {
+export function presentSearchResult(result: SearchResult): z.input<typeof searchResultSchema> {
   return {
     name: result.name,
     short_name: result.shortName,
@@ -82,10 +82,10 @@ export function searchShape(result: SearchResult): z.input<typeof searchResult> 
   };
 }
 
-export function sizesShape({
+export function presentStorageUsage({
   bytes,
   sharedBytes,
   uniqueBytes,
-}: Sizes): z.input<typeof sizesObject> {
+}: Sizes): z.input<typeof storageUsageSchema> {
   return { bytes, shared_bytes: sharedBytes, unique_bytes: uniqueBytes };
 }

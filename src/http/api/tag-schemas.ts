@@ -7,7 +7,7 @@ import { time, timeOf, timeOrNull } from "../hub/times.ts";
 
 const featuresAtMost = 100;
 
-export const imageObject = z.object({
+export const imageSchema = z.object({
   os: z.string(),
   architecture: z.string(),
   variant: z.string().nullable(),
@@ -18,7 +18,7 @@ export const imageObject = z.object({
   is_here: z.boolean().describe("False where an index names it and the repository has it not."),
 });
 
-export const tagObject = z.object({
+export const tagSchema = z.object({
   name: z.string(),
   digest: z.string(),
   media_type: z.string(),
@@ -27,14 +27,14 @@ export const tagObject = z.object({
   pull_count: z.int(),
   last_pulled: time.nullable(),
   size: z.int().describe("Bytes of the images that are shown."),
-  images: z.array(imageObject).max(imagesAtMost).describe("The first 100."),
+  images: z.array(imageSchema).max(imagesAtMost).describe("The first 100."),
   image_count: z.int().describe("How many there are."),
   attestations: z
     .array(z.object({ digest: z.string(), subject: z.string().nullable(), size: z.int() }))
     .max(imagesAtMost),
 });
 
-const referrerObject = z.object({
+const referrerSchema = z.object({
   digest: z.string(),
   subject: z.string().describe("What the tag points at, or an image of it."),
   media_type: z.string(),
@@ -43,18 +43,18 @@ const referrerObject = z.object({
   tag: z.string().nullable().describe("Where it hangs on a tag like sha256-….sig."),
 });
 
-export const tagPage = tagObject.extend({
-  referrers: z.array(referrerObject).max(shownReferrersAtMost),
+export const tagPageSchema = tagSchema.extend({
+  referrers: z.array(referrerSchema).max(shownReferrersAtMost),
 });
 
-export const moveObject = z.object({
+export const tagMoveSchema = z.object({
   digest: z.string().nullable().describe("Null: the tag was removed."),
   actor: z.string().nullable(),
   changed_at: time,
   is_here: z.boolean().describe("Whether the tag can be rolled back to it."),
 });
 
-export function imageShape(image: Image): z.input<typeof imageObject> {
+export function presentImage(image: Image): z.input<typeof imageSchema> {
   return {
     os: image.os,
     architecture: image.architecture,
@@ -67,7 +67,7 @@ export function imageShape(image: Image): z.input<typeof imageObject> {
   };
 }
 
-export function tagShape(tag: TagContents): z.input<typeof tagObject> {
+export function presentTag(tag: TagContents): z.input<typeof tagSchema> {
   return {
     name: tag.name,
     digest: tag.manifest.digest,
@@ -77,7 +77,7 @@ export function tagShape(tag: TagContents): z.input<typeof tagObject> {
     pull_count: tag.count?.pulls ?? 0,
     last_pulled: timeOrNull(tag.count?.lastPulledAtMs),
     size: tag.images.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0),
-    images: tag.images.map(imageShape),
+    images: tag.images.map(presentImage),
     image_count: tag.imageCount,
     attestations: tag.attestations.map(({ digest, subject, sizeBytes }) => ({
       ...{ digest, subject, size: sizeBytes },
@@ -85,7 +85,7 @@ export function tagShape(tag: TagContents): z.input<typeof tagObject> {
   };
 }
 
-export function referrerShape(referrer: TagReferrer): z.input<typeof referrerObject> {
+export function presentReferrer(referrer: TagReferrer): z.input<typeof referrerSchema> {
   return {
     digest: referrer.digest,
     subject: referrer.subject,
@@ -96,7 +96,7 @@ export function referrerShape(referrer: TagReferrer): z.input<typeof referrerObj
   };
 }
 
-export function moveShape(move: TagMove): z.input<typeof moveObject> {
+export function presentTagMove(move: TagMove): z.input<typeof tagMoveSchema> {
   const { digest, actor, changedAtMs, isHere } = move;
   return { digest, actor, changed_at: timeOf(changedAtMs), is_here: isHere };
 }

@@ -6,15 +6,15 @@ import type { Registry } from "../../registry/registry.ts";
 import { hubRoute, type HubRoute } from "../hub/route.ts";
 import { followingQuery, pageOf, pageQuery, type Pager } from "../hub/pages.ts";
 import { tagFrom } from "../hub/tags/routes.ts";
-import { differenceObject, differenceShape } from "./diff-schemas.ts";
+import { diffSchema, presentDiff } from "./diff-schemas.ts";
 import { root } from "./repositories.ts";
 import {
-  moveObject,
-  moveShape,
-  referrerShape,
-  tagObject,
-  tagPage,
-  tagShape,
+  tagMoveSchema,
+  presentTagMove,
+  presentReferrer,
+  tagSchema,
+  tagPageSchema,
+  presentTag,
 } from "./tag-schemas.ts";
 
 const name = `${root}/repositories/*repository`;
@@ -41,52 +41,52 @@ export function berthTagRoutes(parts: {
     hubRoute({
       method: "get",
       path: tags,
-      needs: see,
+      requires: see,
       summary: "The tags of a repository, by name",
-      kept: true,
+      cacheable: true,
       query: z.object(followingQuery),
-      answer: pageOf(tagObject),
+      answer: pageOf(tagSchema),
       handle: async ({ ctx, repository, query, work }) => {
         const page = { last: query.last as Tag | undefined, limit: query.page_size };
         const { items, total, more } = await browsing.tags.list(repository, page, work);
         return pager.following(
-          ...([ctx, more ? items.at(-1)?.name : undefined, total, items.map(tagShape)] as const),
+          ...([ctx, more ? items.at(-1)?.name : undefined, total, items.map(presentTag)] as const),
         );
       },
     }),
     hubRoute({
       method: "get",
       path: `${name}/-/diff`,
-      needs: { of: "repository", deed: "see contents" },
+      requires: { of: "repository", deed: "see contents" },
       summary: "What makes two tags different: layers, sizes, configuration",
       query: differenceQuery,
-      answer: differenceObject,
+      answer: diffSchema,
       handle: async ({ repository, query, work }) => {
         const [from, to] = [parseTag(query.from), parseTag(query.to)];
         const { platform } = query;
         const wanted = { repository, from, to, platform };
-        return differenceShape(await browsing.differences.compare(wanted, work));
+        return presentDiff(await browsing.differences.compare(wanted, work));
       },
     }),
     hubRoute({
       method: "get",
       path: `${tags}/:tag/history`,
-      needs: see,
+      requires: see,
       summary: "What a tag pointed at, the newest first, also one that is gone",
       query: z.object(pageQuery),
-      answer: pageOf(moveObject),
+      answer: pageOf(tagMoveSchema),
       handle: async ({ ctx, repository, params, query }) => {
         const { page, page_size: limit } = query;
         const window = { skip: (page - 1) * limit, limit };
         const tag = tagFrom(params["tag"]);
         const { items, total } = await browsing.tags.history(repository, tag, window);
-        return pager.envelope(ctx, query, total, items.map(moveShape));
+        return pager.envelope(ctx, query, total, items.map(presentTagMove));
       },
     }),
     hubRoute({
       method: "post",
       path: `${tags}/:tag/rollback`,
-      needs: { of: "repository", deed: "move tags" },
+      requires: { of: "repository", deed: "move tags" },
       summary: "Points a tag where it pointed before",
       body: rollbackBody,
       answer: z.object({ name: z.string(), digest: z.string() }),
@@ -100,18 +100,18 @@ export function berthTagRoutes(parts: {
     hubRoute({
       method: "get",
       path: `${tags}/:tag`,
-      needs: see,
+      requires: see,
       summary: "A tag with its images and with what refers to them",
-      answer: tagPage,
+      answer: tagPageSchema,
       handle: async ({ repository, params, work }) => {
         const tag = await browsing.tags.get(repository, tagFrom(params["tag"]), work);
-        return { ...tagShape(tag), referrers: tag.referrers.map(referrerShape) };
+        return { ...presentTag(tag), referrers: tag.referrers.map(presentReferrer) };
       },
     }),
     hubRoute({
       method: "delete",
       path: `${tags}/:tag`,
-      needs: { of: "repository", deed: "delete tags" },
+      requires: { of: "repository", deed: "delete tags" },
       summary: "Removes a tag; what it points at stays",
       handle: async ({ actor, repository, params }) => {
         const tag = tagFrom(params["tag"]);

@@ -1,6 +1,6 @@
 import type { Context } from "koa";
 import { z } from "zod";
-import type { Origins } from "../middleware/client-info.ts";
+import type { ClientInfo } from "../middleware/client-info.ts";
 import { notFound } from "./errors.ts";
 
 const sizeAtMost = 100;
@@ -47,9 +47,9 @@ export interface PageParts<T> {
 export type Pager = ReturnType<typeof createPager>;
 
 /** Links are absolute and keep every other parameter. */
-export function createPager(origins: Origins) {
+export function createPager(clientInfo: ClientInfo) {
   const linkTo = (ctx: Context, key: "page" | "last", value: string): string => {
-    const url = new URL(ctx.URL.pathname + ctx.URL.search, origins.originOf(ctx.req));
+    const url = new URL(ctx.URL.pathname + ctx.URL.search, clientInfo.originOf(ctx.req));
     url.searchParams.set(key, value);
     return url.href;
   };

@@ -1,6 +1,6 @@
 import type { Context } from "koa";
 import type { z } from "zod";
-import type { HubNeed } from "../../auth/hub-policy.ts";
+import type { RoutePermission } from "../../auth/hub-policy.ts";
 import type { Session } from "../../auth/sessions.ts";
 import type { PacedWork } from "../../concurrency/yielding-work.ts";
 import type { RepositoryName } from "../../oci/name.ts";
@@ -8,7 +8,7 @@ import type { Actor } from "../../registry/registry.ts";
 import { forbidden, HubError } from "./errors.ts";
 
 /** A call that was let in, with everything of it parsed. */
-export interface HubCall<Query = unknown, Body = unknown> {
+export interface HubRequest<Query = unknown, Body = unknown> {
   readonly ctx: Context;
   /** `undefined`: nobody that we know. */
   readonly session: Session | undefined;
@@ -28,7 +28,7 @@ export interface HubCall<Query = unknown, Body = unknown> {
 export interface HubRoute {
   readonly method: "get" | "post" | "put" | "patch" | "delete";
   readonly path: string;
-  readonly permission: { readonly kind: "hub"; readonly needs: HubNeed };
+  readonly permission: { readonly kind: "hub"; readonly requires: RoutePermission };
   /** Docker Hub's older path for the same, which access tokens of organisations do not open. */
   readonly legacy: boolean;
   readonly summary: string;
@@ -36,19 +36,19 @@ export interface HubRoute {
   readonly body: z.ZodType | undefined;
   readonly status: number;
   /** A list or a search, which may be answered as before while nothing has changed. */
-  readonly kept: boolean;
+  readonly cacheable: boolean;
   /** `undefined`: an answer without a body. */
   readonly answer: z.ZodType | undefined;
-  handle(call: HubCall): Promise<unknown>;
+  handle(call: HubRequest): Promise<unknown>;
 }
 
 type Parsed<S> = S extends z.ZodType ? z.output<S> : undefined;
 type Answered<S> = S extends z.ZodType ? z.input<S> : void;
 
-interface RouteGiven<Q, B, A> {
+interface HubRouteDefinition<Q, B, A> {
   readonly method: HubRoute["method"];
   readonly path: string;
-  readonly needs: HubNeed;
+  readonly requires: RoutePermission;
   readonly summary: string;
   readonly legacy?: boolean;
   readonly query?: Q;
@@ -56,22 +56,22 @@ interface RouteGiven<Q, B, A> {
   readonly answer?: A;
   /** 200, or 204 without an answer. */
   readonly status?: number;
-  readonly kept?: boolean;
-  handle(call: HubCall<Parsed<Q>, Parsed<B>>): Promise<Answered<A>>;
+  readonly cacheable?: boolean;
+  handle(call: HubRequest<Parsed<Q>, Parsed<B>>): Promise<Answered<A>>;
 }
 
 export function hubRoute<
   Q extends z.ZodObject | undefined = undefined,
   B extends z.ZodType | undefined = undefined,
   A extends z.ZodType | undefined = undefined,
->(given: RouteGiven<Q, B, A>): HubRoute {
-  const { method, path, needs, summary, legacy = false, query, body, answer } = given;
+>(given: HubRouteDefinition<Q, B, A>): HubRoute {
+  const { method, path, requires, summary, legacy = false, query, body, answer } = given;
   return {
     ...{ method, path, summary, legacy, query, body, answer },
-    permission: { kind: "hub", needs },
-    kept: given.kept ?? false,
+    permission: { kind: "hub", requires },
+    cacheable: given.cacheable ?? false,
     status: given.status ?? (answer === undefined ? 204 : 200),
-    handle: (call) => given.handle(call as HubCall<Parsed<Q>, Parsed<B>>),
+    handle: (call) => given.handle(call as HubRequest<Parsed<Q>, Parsed<B>>),
   };
 }
 
@@ -80,7 +80,9 @@ export function repositoryRoutes<
   Q extends z.ZodObject | undefined = undefined,
   B extends z.ZodType | undefined = undefined,
   A extends z.ZodType | undefined = undefined,
->(given: Omit<RouteGiven<Q, B, A>, "path" | "legacy"> & { readonly rest?: string }): HubRoute[] {
+>(
+  given: Omit<HubRouteDefinition<Q, B, A>, "path" | "legacy"> & { readonly rest?: string },
+): HubRoute[] {
   const { rest = "", ...route } = given;
   return [
     hubRoute({ ...route, path: `/v2/namespaces/:namespace/repositories/:repository${rest}` }),
@@ -89,7 +91,7 @@ export function repositoryRoutes<
 }
 
 /** The user that calls; for routes that need one. */
-export function userOf({ session }: HubCall): Extract<Session["identity"], { kind: "user" }> {
+export function userOf({ session }: HubRequest): Extract<Session["identity"], { kind: "user" }> {
   if (session === undefined) throw new HubError(401, "authentication is needed");
   if (session.identity.kind !== "user") throw forbidden("this is for users");
   return session.identity;

@@ -4,25 +4,25 @@ import type { Session, Sessions } from "../../auth/sessions.ts";
 import { createPacedWork, type PacedWork } from "../../concurrency/yielding-work.ts";
 import { parseRepositoryName, reservedNamespaces, type RepositoryName } from "../../oci/name.ts";
 import { OciError } from "../../oci/errors.ts";
-import { peerOf, setSurface } from "../middleware/principal.ts";
+import { peerOf, setErrorFormat } from "../middleware/principal.ts";
 import { createRouteTable } from "../router.ts";
-import { lookUp } from "../middleware/unavailable.ts";
+import { unavailableOnDatabaseError } from "../middleware/unavailable.ts";
 import { readAuthorization } from "../middleware/authorization.ts";
 import type { BodyReader } from "../middleware/body.ts";
 import type { Budgets } from "../middleware/budgets.ts";
 import { whenClosed } from "../middleware/early-end.ts";
-import type { KeptAnswers } from "../middleware/response-cache.ts";
-import type { Origins } from "../middleware/client-info.ts";
-import type { HubCall, HubRoute } from "./route.ts";
+import type { ResponseCache } from "../middleware/response-cache.ts";
+import type { ClientInfo } from "../middleware/client-info.ts";
+import type { HubRequest, HubRoute } from "./route.ts";
 import { forbidden, HubError, hubErrorOf, needsLogin, notFound } from "./errors.ts";
 import { parseBody, parseQuery } from "./requests.ts";
 
 export interface HubAccess {
-  readonly origins: Pick<Origins, "peerOf" | "originOf">;
+  readonly clientInfo: Pick<ClientInfo, "peerOf" | "originOf">;
   /** Without it nobody can log in. */
   readonly sessions: Sessions | undefined;
   readonly policy: HubPolicy;
-  readonly kept: KeptAnswers;
+  readonly responseCache: ResponseCache;
   readonly bodies: BodyReader;
   readonly budgets: Budgets;
 }
@@ -42,7 +42,7 @@ export function createHubRouter(routes: readonly HubRoute[], access: HubAccess):
     if (isRegistryPath(ctx.path)) return next();
     const { methods, route, params } = find(ctx);
     if (methods.length === 0 && !isHubPath(ctx.path)) return next();
-    setSurface(ctx, "hub");
+    setErrorFormat(ctx, "hub");
     if (methods.length === 0) throw new HubError(404, "Berth serves nothing at this path");
     if (route === undefined)
       throw new HubError(405, `${ctx.method} is not served at this path`, {
@@ -70,8 +70,8 @@ function isHubPath(path: string): boolean {
 }
 
 /** Errors on the paths of this API have its format, also those from in front of its routes. */
-export function setHubSurface(ctx: Context): void {
-  if (isHubPath(ctx.path)) setSurface(ctx, "hub");
+export function setHubErrorFormat(ctx: Context): void {
+  if (isHubPath(ctx.path)) setErrorFormat(ctx, "hub");
 }
 
 /**
@@ -90,15 +90,15 @@ async function answer(route: HubRoute, ctx: Context, access: HubAccess): Promise
     body = parseBody(route.body, await access.bodies.read(ctx.req, "json", client));
     session = await admit(route, ctx, asked, access);
   }
-  const call: HubCall = {
+  const call: HubRequest = {
     ...{ ctx, session, params, namespace, query, body },
-    actor: access.policy.actor(session, route.permission.needs, { ...asked, peer: peerOf(ctx) }),
+    actor: access.policy.actor(session, route.permission.requires, { ...asked, peer: peerOf(ctx) }),
     work: workFor(ctx),
     repository: asked.repository ?? ("" as RepositoryName),
   };
-  if (route.kept) {
-    const key = [session?.identity, access.origins.originOf(ctx.req), ctx.url];
-    ctx.body = await access.kept.of(JSON.stringify(key), () => route.handle(call));
+  if (route.cacheable) {
+    const key = [session?.identity, access.clientInfo.originOf(ctx.req), ctx.url];
+    ctx.body = await access.responseCache.of(JSON.stringify(key), () => route.handle(call));
     ctx.type = "json";
     ctx.status = route.status;
     return;
@@ -120,7 +120,9 @@ async function admit(
   if (route.legacy && session?.identity.kind === "organisation")
     throw forbidden("access tokens of organisations do not open this path");
   const target = { namespace, ...(repository === undefined ? {} : { repository }) };
-  const verdict = await lookUp(() => access.policy.judge(session, route.permission.needs, target));
+  const verdict = await unavailableOnDatabaseError(() =>
+    access.policy.judge(session, route.permission.requires, target),
+  );
   if (verdict === "login") throw needsLogin("authentication credentials were not provided");
   if (verdict === "unknown") throw notFound();
   if (verdict === "forbidden") throw forbidden();
@@ -136,15 +138,15 @@ function workFor(ctx: Context): PacedWork {
 /** `JWT` is the word for the scheme that most scripts for Docker Hub write; a command line sends a password each time. */
 async function sessionOf(
   ctx: Context,
-  { sessions, origins }: HubAccess,
+  { sessions, clientInfo }: HubAccess,
 ): Promise<Session | undefined> {
   const authorization = readAuthorization(ctx.get("Authorization").replace(/^jwt /i, "Bearer "));
   // In open mode nobody is asked who they are.
   if (authorization.kind === "none" || sessions === undefined) return undefined;
-  const session = await lookUp(async () => {
+  const session = await unavailableOnDatabaseError(async () => {
     if (authorization.kind === "bearer") return sessions.resume(authorization.token.trim());
     if (authorization.kind !== "basic") return undefined;
-    const from = { peer: origins.peerOf(ctx.req), agent: ctx.get("User-Agent") };
+    const from = { peer: clientInfo.peerOf(ctx.req), agent: ctx.get("User-Agent") };
     return sessions.identify(authorization, from);
   });
   if (session === undefined) throw needsLogin("what you log in with is not valid, or not any more");

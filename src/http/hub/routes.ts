@@ -4,7 +4,7 @@ import type { Sessions } from "../../auth/sessions.ts";
 import type { Browsing } from "../../catalog/catalog.ts";
 import type { Hub } from "./hub.ts";
 import type { Registry } from "../../registry/registry.ts";
-import type { Origins } from "../middleware/client-info.ts";
+import type { ClientInfo } from "../middleware/client-info.ts";
 import { berthRepositoryRoutes } from "../api/repositories.ts";
 import { berthTagRoutes } from "../api/tags.ts";
 import { auditRoutes } from "./audit/routes.ts";
@@ -37,10 +37,10 @@ export function hubRoutes(
   given: HubParts & {
     readonly registry: Registry;
     readonly browsing: Browsing;
-    readonly origins: Origins;
+    readonly clientInfo: ClientInfo;
   },
 ): readonly HubRoute[] {
-  const parts = { ...given, pager: createPager(given.origins) };
+  const parts = { ...given, pager: createPager(given.clientInfo) };
   return [
     ...loginRoutes(parts),
     ...userRoutes(parts),

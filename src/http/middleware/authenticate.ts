@@ -1,12 +1,12 @@
 import type { IncomingMessage } from "node:http";
 import type { Authenticator, Credentials } from "../../auth/authenticate.ts";
 import type { Bearer } from "../../auth/tokens/bearer.ts";
-import { stranger, type Caller } from "../../auth/principal.ts";
+import { anonymous, type Caller } from "../../auth/principal.ts";
 import type { Rights } from "../../auth/permissions.ts";
 import type { RepositoryName } from "../../oci/name.ts";
 import { readAuthorization } from "./authorization.ts";
-import type { Origins } from "./client-info.ts";
-import { lookUp } from "./unavailable.ts";
+import type { ClientInfo } from "./client-info.ts";
+import { unavailableOnDatabaseError } from "./unavailable.ts";
 
 export interface Callers {
   /**
@@ -18,12 +18,12 @@ export interface Callers {
     repository: RepositoryName | undefined,
   ): Promise<Caller | "nothing" | "invalid">;
   /** The same, where it is known already. */
-  peek(request: IncomingMessage): Caller | undefined;
+  getCached(request: IncomingMessage): Caller | undefined;
 }
 
 /** `auth.open`: nobody is asked who they are. */
 export function createOpenCallers(): Callers {
-  return { of: () => Promise.resolve(stranger), peek: () => stranger };
+  return { of: () => Promise.resolve(anonymous), getCached: () => anonymous };
 }
 
 /**
@@ -35,9 +35,9 @@ export function createCallers(parts: {
   readonly authenticator: Authenticator;
   readonly rights: Rights;
   readonly removals: { highest(): Promise<number> };
-  readonly origins: Origins;
+  readonly clientInfo: ClientInfo;
 }): Callers {
-  const { bearer, authenticator, rights, removals, origins } = parts;
+  const { bearer, authenticator, rights, removals, clientInfo } = parts;
 
   const credentialed = async (
     request: IncomingMessage,
@@ -45,7 +45,7 @@ export function createCallers(parts: {
     repository: RepositoryName | undefined,
   ): Promise<Caller | "invalid"> => {
     const agent = request.headers["user-agent"] ?? "";
-    const from = { peer: origins.peerOf(request), agent };
+    const from = { peer: clientInfo.peerOf(request), agent };
     const identity = await authenticator.authenticate(credentials, from);
     if (identity === undefined) return "invalid";
     const highest = await removals.highest();
@@ -71,12 +71,12 @@ export function createCallers(parts: {
         case "bearer":
           return (await bearer.verify(authorization.token)) ?? "invalid";
         case "basic":
-          return lookUp(() => credentialed(request, authorization, repository));
+          return unavailableOnDatabaseError(() => credentialed(request, authorization, repository));
       }
     },
-    peek(request) {
+    getCached(request) {
       const header = request.headers.authorization;
-      return header?.startsWith("Bearer ") ? bearer.peek(header.slice(7)) : undefined;
+      return header?.startsWith("Bearer ") ? bearer.getCached(header.slice(7)) : undefined;
     },
   };
 }

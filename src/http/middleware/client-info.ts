@@ -4,7 +4,7 @@ import ipaddr from "ipaddr.js";
 import { memoized } from "../../concurrency/byte-cache.ts";
 
 /** Where requests come from, and what the registry is called where they do. */
-export interface Origins {
+export interface ClientInfo {
   /** Who asked: the connection's address, or what proxies we trust say of theirs, from the nearest on. */
   peerOf(request: IncomingMessage): string;
   /** Whether a proxy has forwarded it that is not trusted: then nobody knows whom it comes from. */
@@ -22,11 +22,11 @@ const hostGrammar = /^(?:[a-z0-9](?:[a-z0-9._-]*[a-z0-9])?|\[[0-9a-f:.]+\])(?::\
  * @param trustedProxies addresses and CIDR ranges whose X-Forwarded-For, -Proto and -Host are believed
  * @param publicUrl the origin of every request, if it is configured
  */
-export function createOrigins(
+export function createClientInfo(
   trustedProxies: readonly string[],
   publicUrl: string | undefined,
-): Origins {
-  const isTrusted = createTrust(trustedProxies);
+): ClientInfo {
+  const isTrusted = ipMatcher(trustedProxies);
 
   const schemeOf = (request: IncomingMessage, forwarded: boolean): string => {
     const told = forwarded ? firstOf(request.headers["x-forwarded-proto"]) : "";
@@ -83,7 +83,7 @@ function localHost({ socket }: IncomingMessage): string {
 }
 
 /** Whether an address lies in one of some networks. */
-export function createTrust(networks: readonly string[]): (address: string) => boolean {
+export function ipMatcher(networks: readonly string[]): (address: string) => boolean {
   const ranges = networks.map((proxy) => {
     if (proxy.includes("/")) return ipaddr.parseCIDR(proxy);
     const address = ipaddr.process(proxy);

@@ -3,7 +3,7 @@ import type { Context, Middleware } from "koa";
 import type { IncomingMessage } from "node:http";
 import { memoized } from "../../concurrency/byte-cache.ts";
 import { OciError } from "../../oci/errors.ts";
-import type { Origins } from "./client-info.ts";
+import type { ClientInfo } from "./client-info.ts";
 
 /*
  * What keeps web pages of other sites from using a registry that the browser of a user can reach. It holds for every
@@ -34,14 +34,14 @@ export interface BrowserRules {
 }
 
 export function createBrowserRules(parts: {
-  readonly origins: Origins;
+  readonly clientInfo: ClientInfo;
   /** `auth.open`: a request needs no credentials, so that any page could send it. */
   readonly isOpen: boolean;
   readonly publicUrl: string | undefined;
   /** Says in which error format a path is answered. */
   readonly prepare: (ctx: Context) => void;
 }): BrowserRules {
-  const { origins, isOpen, publicUrl, prepare } = parts;
+  const { clientInfo, isOpen, publicUrl, prepare } = parts;
   const publicName = publicUrl === undefined ? undefined : new URL(publicUrl).hostname;
 
   const isKnownName = memoized((host) => {
@@ -59,7 +59,7 @@ export function createBrowserRules(parts: {
     if (!URL.canParse(origin)) return false;
     const { host } = new URL(origin);
     return (
-      host === request.headers.host?.toLowerCase() || host === hostOf(origins.originOf(request))
+      host === request.headers.host?.toLowerCase() || host === hostOf(clientInfo.originOf(request))
     );
   };
 

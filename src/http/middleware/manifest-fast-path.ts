@@ -18,11 +18,11 @@ const separator = "/manifests/";
 
 /**
  * Answers reads of manifests in front of Koa, whose layers cost several times the work. Parser, policy and presenter are
- * those of the long way; whatever is unusual (a query, an escape, a condition, anything that is not there or not
+ * those of the Koa pipeline; whatever is unusual (a query, an escape, a condition, anything that is not there or not
  * allowed, a token that has not been seen before) goes there untouched, so that no rule is written twice.
  */
-export function withShortWay(
-  longWay: RequestListener,
+export function withManifestFastPath(
+  koaPipeline: RequestListener,
   parts: {
     readonly manifests: Manifests;
     readonly callers: Callers;
@@ -34,25 +34,26 @@ export function withShortWay(
   },
 ): RequestListener {
   const { manifests, callers, policy, tally, mirrors, logger, isKnownHost } = parts;
-  // Requests that went well are logged at this level, and the log is written on the long way.
-  if (logger.isLevelEnabled("debug")) return longWay;
+  // Requests that went well are logged at this level, and the log is written in the Koa pipeline.
+  if (logger.isLevelEnabled("debug")) return koaPipeline;
 
   const answered = (request: IncomingMessage, response: ServerResponse): boolean => {
     const { method, headers } = request;
     if ((method !== "GET" && method !== "HEAD") || headers["if-none-match"] !== undefined)
       return false;
-    const asked = askedFor(request.url ?? "");
+    const asked = parseManifestUrl(request.url ?? "");
     if (asked === undefined) return false;
     const { repository, reference, name } = asked;
     // What is mirrored may have to be asked for.
     if (mirrors?.byName(repository, name) !== undefined) return false;
-    const caller = isKnownHost(request) ? callers.peek(request) : undefined;
+    const caller = isKnownHost(request) ? callers.getCached(request) : undefined;
     if (caller === undefined || !policy.allows({ caller, permission: pull, repository }))
       return false;
-    const found = manifests.peek(repository, reference);
+    const found = manifests.getCached(repository, reference);
     if (found === undefined) return false;
-    const promises = method === "HEAD" && policy.allows({ caller, permission: push, repository });
-    if (promises && !manifests.isPromised(found)) return false;
+    const asksForLease =
+      method === "HEAD" && policy.allows({ caller, permission: push, repository });
+    if (asksForLease && !manifests.isPromised(found)) return false;
 
     response.writeHead(200, {
       [nosniff]: "nosniff",
@@ -70,15 +71,15 @@ export function withShortWay(
     try {
       isAnswered = answered(request, response);
     } catch (error) {
-      // A database that fails has an answer of its own on the long way.
-      logger.debug({ err: error }, "the short way failed");
+      // A database that fails has an answer of its own in the Koa pipeline.
+      logger.debug({ err: error }, "the manifest fast path failed");
     }
-    if (!isAnswered) longWay(request, response);
+    if (!isAnswered) koaPipeline(request, response);
   };
 }
 
 /** The manifest that a path names, if it does so plainly. */
-function askedFor(
+function parseManifestUrl(
   url: string,
 ):
   | { readonly repository: RepositoryName; readonly reference: Reference; readonly name: string }

@@ -6,7 +6,7 @@ interface RequestState {
   caller?: Caller;
   actor?: Actor;
   peer?: string;
-  surface?: "hub";
+  errorFormat?: "hub";
 }
 
 /** Remembers who a request comes from, once the router has judged it. */
@@ -22,12 +22,13 @@ export function setPeer(ctx: Context, peer: string): void {
 /** The address that a request comes from. */
 export const peerOf = (ctx: Context): string => (ctx.state as RequestState).peer ?? "";
 
-/** Says in whose form errors are to be told. */
-export function setSurface(ctx: Context, surface: "hub"): void {
-  (ctx.state as RequestState).surface = surface;
+/** Sets the error format of the response. */
+export function setErrorFormat(ctx: Context, errorFormat: "hub"): void {
+  (ctx.state as RequestState).errorFormat = errorFormat;
 }
 
-export const surfaceOf = (ctx: Context): "hub" | undefined => (ctx.state as RequestState).surface;
+export const errorFormatOf = (ctx: Context): "hub" | undefined =>
+  (ctx.state as RequestState).errorFormat;
 
 /** Who a request comes from; every route that needs a permission has one. */
 export function callerOf(ctx: Context): Caller {

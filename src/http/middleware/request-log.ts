@@ -1,17 +1,17 @@
 import type { Middleware } from "koa";
 import type { Logger } from "../../observability/logger.ts";
 import { setPeer } from "./principal.ts";
-import type { Origins } from "./client-info.ts";
+import type { ClientInfo } from "./client-info.ts";
 
 /**
  * One line a request: `debug` where all went well, `info` where the client was refused, `warn` where we failed. The 401
  * that tells a client where to get a token is how every login and pull begins, and no refusal.
  * The query is left out: it may carry what nobody should read.
  */
-export function logRequests(logger: Logger, origins: Origins): Middleware {
+export function logRequests(logger: Logger, clientInfo: ClientInfo): Middleware {
   let isWarned = false;
   return async (ctx, next) => {
-    if (!isWarned && origins.isForwardedByUntrusted(ctx.req)) {
+    if (!isWarned && clientInfo.isForwardedByUntrusted(ctx.req)) {
       isWarned = true;
       const address = ctx.req.socket.remoteAddress;
       logger.warn(
@@ -20,7 +20,7 @@ export function logRequests(logger: Logger, origins: Origins): Middleware {
       );
     }
     const startedAt = performance.now();
-    const peer = origins.peerOf(ctx.req);
+    const peer = clientInfo.peerOf(ctx.req);
     setPeer(ctx, peer);
     await next();
     ctx.res.once("close", () => {

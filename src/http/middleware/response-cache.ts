@@ -5,21 +5,21 @@ import { createVersionedCache } from "../../concurrency/byte-cache.ts";
  * repositories and to write them down, and people ask for the same pages. Who asks is part of the key, since everybody
  * sees something else; whether they may ask at all is judged anew each time.
  */
-export interface KeptAnswers {
+export interface ResponseCache {
   /** What was kept under the key, or what `make` makes of it. */
   of(key: string, make: () => Promise<unknown>): Promise<Buffer>;
 }
 
-/** Bytes of all kept answers with their keys; the least recently used go first, a write to any database removes all. */
+/** Bytes of all cached responses with their keys; the least recently used go first, a write to any database removes all. */
 const bytesAtMost = 8 * 1024 * 1024;
 /** Some of what a page says depends on the time: whether a tag has been used lately. */
 const goodForMs = 60_000;
 
 /** @param versionOf another value as soon as anybody has written to any of the databases */
-export function createKeptAnswers(
+export function createResponseCache(
   versionOf: () => string,
   clock: () => number = Date.now,
-): KeptAnswers {
+): ResponseCache {
   const current = createVersionedCache<{ readonly body: Buffer; readonly atMs: number }>({
     maxBytes: bytesAtMost,
     sizeOf: ({ body }) => body.length,

@@ -7,13 +7,13 @@ import type { Metrics } from "../../observability/metrics.ts";
 import type { Logger } from "../../observability/logger.ts";
 import { nosniff } from "../middleware/csrf.ts";
 import { renderFailures } from "../errors.ts";
-import { createTrust, type Origins } from "../middleware/client-info.ts";
+import { ipMatcher, type ClientInfo } from "../middleware/client-info.ts";
 import type { PlainRoute } from "../route.ts";
 
 /** What is wrong, by the part that says so; empty when all is well. */
 export type Readiness = () => Promise<Readonly<Record<string, string>>>;
 
-export interface OpsParts {
+export interface HealthParts {
   readonly readiness: Readiness;
   readonly metrics: Metrics;
   /** Whether a client may read the metrics, and what is wrong with the server; all others are told only whether it is ready. */
@@ -26,11 +26,11 @@ export interface OpsParts {
  */
 export function createOperatorCheck(
   allow: readonly string[],
-  origins: Pick<Origins, "peerOf" | "isForwardedByUntrusted">,
-): OpsParts["isOperator"] {
-  const isAllowed = createTrust(allow);
+  clientInfo: Pick<ClientInfo, "peerOf" | "isForwardedByUntrusted">,
+): HealthParts["isOperator"] {
+  const isAllowed = ipMatcher(allow);
   return (request) =>
-    isAllowed(origins.peerOf(request)) && !origins.isForwardedByUntrusted(request);
+    isAllowed(clientInfo.peerOf(request)) && !clientInfo.isForwardedByUntrusted(request);
 }
 
 /**
@@ -57,7 +57,11 @@ export function probeAtMostEvery(everyMs: number, probe: Readiness, logger: Logg
 }
 
 /** Routes for the operator: health, readiness and `GET /metrics` for Prometheus. */
-export function opsRoutes({ readiness, metrics, isOperator }: OpsParts): readonly PlainRoute[] {
+export function healthRoutes({
+  readiness,
+  metrics,
+  isOperator,
+}: HealthParts): readonly PlainRoute[] {
   const permission = { kind: "none" } as const;
   return [
     {
@@ -98,9 +102,12 @@ export function opsRoutes({ readiness, metrics, isOperator }: OpsParts): readonl
 }
 
 /** The same routes and nothing else, for the address of `metrics.listen`: every client that reaches it is an operator. */
-export function createOpsApp(parts: Omit<OpsParts, "isOperator">, logger: Logger): RequestListener {
+export function createHealthApp(
+  parts: Omit<HealthParts, "isOperator">,
+  logger: Logger,
+): RequestListener {
   const router = new Router();
-  for (const route of opsRoutes({ ...parts, isOperator: () => true }))
+  for (const route of healthRoutes({ ...parts, isOperator: () => true }))
     router.get(route.path, (ctx) => (route.handle as (ctx: Context) => Promise<void> | void)(ctx));
   const app = new Koa();
   app.use(renderFailures(logger)).use(router.routes() as unknown as Koa.Middleware);

@@ -80,9 +80,9 @@ export const isHubRoute = (route: Route | HubRoute): route is HubRoute =>
   route.permission.kind === "hub";
 
 function hubOperation(route: HubRoute): Json {
-  const { needs } = route.permission;
+  const { requires } = route.permission;
   const isOpen =
-    needs.of === "nobody" || (needs.of === "repository" && needs.deed.startsWith("see"));
+    requires.of === "nobody" || (requires.of === "repository" && requires.deed.startsWith("see"));
   return {
     operationId: operationId(route),
     tags: ["hub"],
@@ -107,23 +107,23 @@ function hubOperation(route: HubRoute): Json {
 
 function registryOperation(route: Route): Json {
   const { kind } = route.permission;
-  const { told } = route;
+  const { schema } = route;
   return {
     operationId: operationId(route),
     tags: ["registry"],
-    ...(told === undefined ? {} : { summary: told.summary }),
-    parameters: [...pathParameters(route.path, grammars), ...queryParameters(told?.query)],
-    ...(told?.form === undefined
+    ...(schema === undefined ? {} : { summary: schema.summary }),
+    parameters: [...pathParameters(route.path, grammars), ...queryParameters(schema?.query)],
+    ...(schema?.form === undefined
       ? {}
-      : { requestBody: { required: true, content: formContent(schemaOf(told.form, "input")) } }),
+      : { requestBody: { required: true, content: formContent(schemaOf(schema.form, "input")) } }),
     security: kind === "none" ? [{}] : kind === "browse" ? anybody : [{ registry: [] }],
     responses: {
-      ...(told === undefined
+      ...(schema === undefined
         ? { "2XX": { description: "As the OCI distribution specification says" } }
         : {
             200: {
-              description: told.summary,
-              content: answerContent(told.answer),
+              description: schema.summary,
+              content: answerContent(schema.answer),
             },
           }),
       default: {

@@ -13,7 +13,7 @@ import { pushedContentHeaders } from "../middleware/csrf.ts";
 import { cacheHeaders } from "./cache-status.ts";
 import { actorOf, callerOf } from "../middleware/principal.ts";
 import { whenClosed } from "../middleware/early-end.ts";
-import type { Route, Target } from "../route.ts";
+import type { Route, ResolvedRepository } from "../route.ts";
 import { sendNothing, writeBytes } from "./send.ts";
 import type { MayRedirect } from "./redirect.ts";
 
@@ -58,7 +58,7 @@ export function blobRoutes({
 
   const get = async (
     ctx: Context,
-    { repository, mirrored }: Target,
+    { repository, mirrored }: ResolvedRepository,
     _: undefined,
     admitMiss: AdmitMiss,
   ): Promise<void> => {
@@ -96,8 +96,9 @@ export function blobRoutes({
   const sendRange = async (ctx: Context, blob: Blob): Promise<void> => {
     const etag = `"${blob.digest}"`;
     const ifRange = ctx.get("If-Range");
-    const asked = ifRange !== "" && ifRange !== etag ? undefined : ctx.get("Range") || undefined;
-    const range = parseRange(asked, blob.sizeBytes);
+    const requestedName =
+      ifRange !== "" && ifRange !== etag ? undefined : ctx.get("Range") || undefined;
+    const range = parseRange(requestedName, blob.sizeBytes);
     switch (range.kind) {
       case "unsatisfiable":
         throw new OciError("RANGE_INVALID", `the blob has ${blob.sizeBytes} bytes`, {
@@ -167,7 +168,7 @@ export function blobRoutes({
       method: "delete",
       path: "/v2/*name/blobs/:digest",
       permission: { kind: "repository", actions: ["delete"] },
-      handle: async (ctx: Context, { repository }: Target) => {
+      handle: async (ctx: Context, { repository }: ResolvedRepository) => {
         await blobs.delete(actorOf(ctx), repository, parseDigest(ctx["params"].digest));
         sendNothing(ctx, 202);
       },

@@ -11,7 +11,7 @@ import { queryValues } from "../links.ts";
 import { pushedContentHeaders } from "../middleware/csrf.ts";
 import { cacheHeaders } from "./cache-status.ts";
 import { actorOf, callerOf } from "../middleware/principal.ts";
-import type { Route, Target } from "../route.ts";
+import type { Route, ResolvedRepository } from "../route.ts";
 import { sendNothing } from "./send.ts";
 
 /** Whoever may push has asked before a push, and relies on the answer. */
@@ -53,7 +53,7 @@ export function manifestRoutes({
 
   const get = async (
     ctx: Context,
-    { repository, mirrored }: Target,
+    { repository, mirrored }: ResolvedRepository,
     _: undefined,
     admitMiss: AdmitMiss,
   ): Promise<void> => {
@@ -77,7 +77,11 @@ export function manifestRoutes({
     );
   };
 
-  const put = async (ctx: Context, { repository, asked }: Target, bytes: Buffer): Promise<void> => {
+  const put = async (
+    ctx: Context,
+    { repository, requestedName }: ResolvedRepository,
+    bytes: Buffer,
+  ): Promise<void> => {
     const reference = referenceOf(ctx);
     const tags = reference.kind === "digest" ? tagParameters(ctx, tagsPerPush) : [];
     const contentType = ctx.get("Content-Type") || undefined;
@@ -91,7 +95,7 @@ export function manifestRoutes({
     });
     tally.pushed(repository, pushed.tags);
     ctx.set({
-      Location: `/v2/${asked}/manifests/${pushed.digest}`,
+      Location: `/v2/${requestedName}/manifests/${pushed.digest}`,
       "Docker-Content-Digest": pushed.digest,
     });
     if (pushed.subject !== undefined) ctx.set("OCI-Subject", pushed.subject);
@@ -117,7 +121,7 @@ export function manifestRoutes({
       method: "delete",
       path: "/v2/*name/manifests/:reference",
       permission: { kind: "repository", actions: ["delete"] },
-      handle: async (ctx: Context, { repository }: Target) => {
+      handle: async (ctx: Context, { repository }: ResolvedRepository) => {
         await manifests.delete(actorOf(ctx), repository, referenceOf(ctx));
         sendNothing(ctx, 202);
       },

@@ -1,6 +1,6 @@
 import { isIP } from "node:net";
 import type { Context } from "koa";
-import { createTrust, type Origins } from "../middleware/client-info.ts";
+import { ipMatcher, type ClientInfo } from "../middleware/client-info.ts";
 
 /** Whether this client is to read blobs from the store itself, if the store gives a link. */
 export type MayRedirect = (ctx: Context) => boolean;
@@ -11,16 +11,16 @@ export type MayRedirect = (ctx: Context) => boolean;
  */
 export function createRedirectRule(parts: {
   readonly except: readonly string[];
-  readonly origins: Origins;
+  readonly clientInfo: ClientInfo;
 }): MayRedirect {
   const networks = parts.except.filter((entry) => isIP(entry.split("/")[0] ?? "") !== 0);
   const agents = parts.except
     .filter((entry) => !networks.includes(entry))
     .map((entry) => entry.toLowerCase());
-  const isExcepted = createTrust(networks);
+  const isExcepted = ipMatcher(networks);
   return (ctx) => {
     const agent = ctx.get("User-Agent").toLowerCase();
     if (agents.some((entry) => agent.startsWith(entry))) return false;
-    return networks.length === 0 || !isExcepted(parts.origins.peerOf(ctx.req));
+    return networks.length === 0 || !isExcepted(parts.clientInfo.peerOf(ctx.req));
   };
 }

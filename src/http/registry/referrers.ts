@@ -6,7 +6,7 @@ import { parsePageSize } from "../../oci/page.ts";
 import type { Referrers } from "../../registry/referrers.ts";
 import { cacheHeaders } from "./cache-status.ts";
 import { queryValue, queryValues, setNextLink } from "../links.ts";
-import type { Route, Target } from "../route.ts";
+import type { Route, ResolvedRepository } from "../route.ts";
 
 export function referrerRoutes({
   referrers,
@@ -20,7 +20,12 @@ export function referrerRoutes({
       method: "get",
       path: "/v2/*name/referrers/:digest",
       permission: { kind: "repository", actions: ["pull"] },
-      handle: async (ctx: Context, { repository, asked, mirrored }: Target, _, admitMiss) => {
+      handle: async (
+        ctx: Context,
+        { repository, requestedName, mirrored }: ResolvedRepository,
+        _,
+        admitMiss,
+      ) => {
         const subject = parseDigest(ctx["params"].digest);
         const artifactTypes = artifactTypesOf(queryValues(ctx, "artifactType"));
         if (mirrored !== undefined) {
@@ -38,7 +43,7 @@ export function referrerRoutes({
           artifactTypes,
         });
         if (page.next !== undefined) {
-          setNextLink(ctx, `/v2/${asked}/referrers/${subject}`, [
+          setNextLink(ctx, `/v2/${requestedName}/referrers/${subject}`, [
             ...artifactTypes.map((type) => ["artifactType", type] as const),
             ["last", page.next],
             ...(asksFor === undefined ? [] : [["n", String(asksFor)] as const]),

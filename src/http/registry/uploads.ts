@@ -11,7 +11,7 @@ import type { Uploads } from "../../registry/uploads/uploads.ts";
 import type { StreamBody } from "../middleware/body.ts";
 import { actorOf, callerOf } from "../middleware/principal.ts";
 import { queryValue, queryValues } from "../links.ts";
-import type { Route, Target } from "../route.ts";
+import type { Route, ResolvedRepository } from "../route.ts";
 import { sendNothing } from "./send.ts";
 
 /** Ids are ours; what does not look like one was never given out, and the database need not be asked. */
@@ -26,8 +26,12 @@ export function uploadRoutes({
   readonly blobs: Blobs;
   readonly policy: Policy;
 }): readonly Route[] {
-  const start = async (ctx: Context, target: Target, body: StreamBody): Promise<void> => {
-    const { repository, asked } = target;
+  const start = async (
+    ctx: Context,
+    target: ResolvedRepository,
+    body: StreamBody,
+  ): Promise<void> => {
+    const { repository, requestedName } = target;
     const actor = actorOf(ctx);
     const mounted = queryValue(ctx, "mount");
     if (mounted !== undefined) {
@@ -35,7 +39,7 @@ export function uploadRoutes({
       const from = mountSource(ctx);
       const mayRead = (source: RepositoryName) => policy.mayRead(callerOf(ctx), source);
       if (from !== "unusable" && (await blobs.mount({ actor, repository, digest, from, mayRead })))
-        return created(ctx, asked, digest);
+        return created(ctx, requestedName, digest);
     }
     const whole = queryValue(ctx, "digest");
     if (mounted === undefined && whole !== undefined) {
@@ -44,7 +48,7 @@ export function uploadRoutes({
       // Sloppy clients ask for a session with the digest they will close it with, and send nothing yet.
       if (chunk.lengthBytes !== 0 || isEmptyDigest(digest)) {
         await uploads.pushWhole(actor, repository, digest, chunk);
-        return created(ctx, asked, digest);
+        return created(ctx, requestedName, digest);
       }
     }
     const algorithm = queryValue(ctx, "digest-algorithm");
@@ -53,35 +57,46 @@ export function uploadRoutes({
       repository,
       algorithm === undefined ? undefined : parseDigestAlgorithm(algorithm),
     );
-    ctx.set(placeOf(asked, id, 0));
+    ctx.set(placeOf(requestedName, id, 0));
     sendNothing(ctx, 202);
   };
 
-  const append = async (ctx: Context, target: Target, body: StreamBody): Promise<void> => {
-    const { repository, asked } = target;
+  const append = async (
+    ctx: Context,
+    target: ResolvedRepository,
+    body: StreamBody,
+  ): Promise<void> => {
+    const { repository, requestedName } = target;
     const claim = claimOf(ctx, repository);
     const work = () => uploads.append(claim, chunkOf(ctx, body));
-    ctx.set(placeOf(asked, claim.id, await withRange(asked, claim.id, work)));
+    ctx.set(placeOf(requestedName, claim.id, await withRange(requestedName, claim.id, work)));
     sendNothing(ctx, 202);
   };
 
-  const finish = async (ctx: Context, target: Target, body: StreamBody): Promise<void> => {
-    const { repository, asked } = target;
+  const finish = async (
+    ctx: Context,
+    target: ResolvedRepository,
+    body: StreamBody,
+  ): Promise<void> => {
+    const { repository, requestedName } = target;
     const claim = claimOf(ctx, repository);
     const digest = closingDigest(ctx);
     const chunk = lastChunkOf(ctx, body);
     const last = chunk.lengthBytes === 0 && chunk.range === undefined ? undefined : chunk;
-    await withRange(asked, claim.id, () => uploads.finish(claim, digest, last));
-    created(ctx, asked, digest);
+    await withRange(requestedName, claim.id, () => uploads.finish(claim, digest, last));
+    created(ctx, requestedName, digest);
   };
 
-  const status = async (ctx: Context, { repository, asked }: Target): Promise<void> => {
+  const status = async (
+    ctx: Context,
+    { repository, requestedName }: ResolvedRepository,
+  ): Promise<void> => {
     const claim = claimOf(ctx, repository);
-    ctx.set(placeOf(asked, claim.id, await uploads.status(claim)));
+    ctx.set(placeOf(requestedName, claim.id, await uploads.status(claim)));
     sendNothing(ctx, 204);
   };
 
-  const cancel = async (ctx: Context, { repository }: Target): Promise<void> => {
+  const cancel = async (ctx: Context, { repository }: ResolvedRepository): Promise<void> => {
     await uploads.cancel(claimOf(ctx, repository));
     sendNothing(ctx, 204);
   };
@@ -143,27 +158,27 @@ const lastChunkOf = (ctx: Context, body: StreamBody): Chunk => ({
 });
 
 /** A chunk in the wrong place is told where to go on: clients resume straight from the headers of the 416. */
-async function withRange<T>(asked: string, id: string, work: () => Promise<T>): Promise<T> {
+async function withRange<T>(requestedName: string, id: string, work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {
     if (!(error instanceof UploadRangeError)) throw error;
-    const headers = placeOf(asked, id, error.offset);
+    const headers = placeOf(requestedName, id, error.offset);
     throw new OciError(error.code, error.message, { detail: error.detail, headers, cause: error });
   }
 }
 
 /** Where the session goes on. `0-0` stands for nothing yet, as it always has in registries. */
-function placeOf(asked: string, id: string, offset: number): Record<string, string> {
+function placeOf(requestedName: string, id: string, offset: number): Record<string, string> {
   return {
     // A parameter, so that clients that append `&digest=…` work as well as those that edit the URL.
-    Location: `/v2/${asked}/blobs/uploads/${id}?_state=open`,
+    Location: `/v2/${requestedName}/blobs/uploads/${id}?_state=open`,
     Range: `0-${Math.max(0, offset - 1)}`,
     "Docker-Upload-UUID": id,
   };
 }
 
-function created(ctx: Context, asked: string, digest: Digest): void {
-  ctx.set({ Location: `/v2/${asked}/blobs/${digest}`, "Docker-Content-Digest": digest });
+function created(ctx: Context, requestedName: string, digest: Digest): void {
+  ctx.set({ Location: `/v2/${requestedName}/blobs/${digest}`, "Docker-Content-Digest": digest });
   sendNothing(ctx, 201);
 }

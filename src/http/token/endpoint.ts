@@ -12,16 +12,16 @@ import {
 } from "../../auth/tokens/scope.ts";
 import { readAuthorization } from "../middleware/authorization.ts";
 import { queryValues } from "../links.ts";
-import type { Origins } from "../middleware/client-info.ts";
+import type { ClientInfo } from "../middleware/client-info.ts";
 import type { Route } from "../route.ts";
 import { badRequest, invalidGrant, wrongCredentials } from "./errors.ts";
-import { lookUp } from "../middleware/unavailable.ts";
+import { unavailableOnDatabaseError } from "../middleware/unavailable.ts";
 
 export interface TokenParts {
   readonly authenticator: Authenticator;
   readonly grants: Grants;
   readonly bearer: Bearer;
-  readonly origins: Origins;
+  readonly clientInfo: ClientInfo;
   readonly service: string;
 }
 
@@ -50,11 +50,13 @@ const tokenAnswer = z.object({
 
 /** The token endpoint: who you are, and what of that you want to do, for a token that says so for five minutes. */
 export function tokenRoutes(parts: TokenParts): readonly Route[] {
-  const { authenticator, grants, bearer, origins, service } = parts;
+  const { authenticator, grants, bearer, clientInfo, service } = parts;
 
   const identify = async (ctx: Context, name: string, secret: string): Promise<Identity> => {
-    const from = { peer: origins.peerOf(ctx.req), agent: ctx.get("User-Agent") };
-    const identity = await lookUp(() => authenticator.authenticate({ name, secret }, from));
+    const from = { peer: clientInfo.peerOf(ctx.req), agent: ctx.get("User-Agent") };
+    const identity = await unavailableOnDatabaseError(() =>
+      authenticator.authenticate({ name, secret }, from),
+    );
     if (identity === undefined) throw wrongCredentials();
     return identity;
   };
@@ -68,7 +70,7 @@ export function tokenRoutes(parts: TokenParts): readonly Route[] {
   };
 
   const answer = async (ctx: Context, identity: Identity, scopes: readonly Scope[]) => {
-    const grant = await lookUp(() => grants.grant(identity, scopes));
+    const grant = await unavailableOnDatabaseError(() => grants.grant(identity, scopes));
     const { token, expiresInSeconds, issuedAtMs } = await bearer.sign(identity, grant);
     ctx.body = {
       token,
@@ -116,13 +118,13 @@ export function tokenRoutes(parts: TokenParts): readonly Route[] {
         permission,
         handle: (ctx: Context) => get(uncached(ctx)),
       },
-      told: { summary: "A token for the registry", query: tokenQuery, answer: tokenAnswer },
+      schema: { summary: "A token for the registry", query: tokenQuery, answer: tokenAnswer },
     },
     {
       ...{ method: "post", path: "/token", permission },
       body: "form",
       handle: (ctx: Context, form: URLSearchParams) => post(uncached(ctx), form),
-      told: { summary: "A token for the registry", form: tokenForm, answer: tokenAnswer },
+      schema: { summary: "A token for the registry", form: tokenForm, answer: tokenAnswer },
     },
   ];
 }

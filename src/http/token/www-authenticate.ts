@@ -5,7 +5,7 @@ import { OciError } from "../../oci/errors.ts";
 import { orAbsent } from "../../oci/manifest-fields.ts";
 import { parseRepositoryName } from "../../oci/name.ts";
 import { queryValue } from "../links.ts";
-import type { Origins } from "../middleware/client-info.ts";
+import type { ClientInfo } from "../middleware/client-info.ts";
 
 const errors = {
   nothing: undefined,
@@ -14,7 +14,7 @@ const errors = {
   anonymous: "insufficient_scope",
 } as const;
 
-export interface Challenger {
+export interface WwwAuthenticate {
   /**
    * The 401 that asks for a token. `presented`: something was shown, and it was no good (`invalid`), or not good for
    * this (`valid`; `anonymous` if it is a token for nobody, whose user has to log in). What is missing and what is forbidden get the same answer to the letter.
@@ -22,7 +22,7 @@ export interface Challenger {
   challenge(
     ctx: Context,
     permission: Permission,
-    asked: string | undefined,
+    requestedName: string | undefined,
     presented: keyof typeof errors,
   ): OciError;
 }
@@ -31,14 +31,14 @@ export interface Challenger {
  * One challenge in one header (RFC 6750, and the order of parameters that clients are used to): beside a second
  * scheme docker would give up an anonymous pull, and others read only the first.
  */
-export function createChallenger(parts: {
-  readonly origins: Origins;
+export function createWwwAuthenticate(parts: {
+  readonly clientInfo: ClientInfo;
   readonly service: string;
-}): Challenger {
+}): WwwAuthenticate {
   return {
-    challenge(ctx, permission, asked, presented) {
-      const realm = `${parts.origins.originOf(ctx.req)}/token`;
-      const wanted = [...scopeOf(permission, asked), ...mountScopeOf(permission, ctx)];
+    challenge(ctx, permission, requestedName, presented) {
+      const realm = `${parts.clientInfo.originOf(ctx.req)}/token`;
+      const wanted = [...scopeOf(permission, requestedName), ...mountScopeOf(permission, ctx)];
       const error = errors[presented];
       const parameters = [
         ["realm", realm],
@@ -66,7 +66,10 @@ interface WantedScope {
 }
 
 /** The scope to ask a token for, with the name as the client writes it; empty where none is needed. */
-function scopeOf(permission: Permission, asked: string | undefined): readonly WantedScope[] {
+function scopeOf(
+  permission: Permission,
+  requestedName: string | undefined,
+): readonly WantedScope[] {
   switch (permission.kind) {
     case "none":
     case "access":
@@ -76,7 +79,7 @@ function scopeOf(permission: Permission, asked: string | undefined): readonly Wa
       return [{ type: "registry", name: "catalog", actions: ["*"] }];
     case "repository": {
       const actions = permission.scope ?? permission.actions;
-      return [{ type: "repository", name: asked ?? "", actions }];
+      return [{ type: "repository", name: requestedName ?? "", actions }];
     }
   }
 }

@@ -254,7 +254,7 @@ export function createUploads(parts: {
     await record({ actor, repository, digest, sizeBytes, storageKey, uploadId });
   };
 
-  /** The closing request of a session: a blob that comes whole with it takes the short way. */
+  /** The closing request of a session: a blob that comes whole with it costs one transaction. */
   const close = async (
     row: Session,
     hold: UploadHold,

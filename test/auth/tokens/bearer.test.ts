@@ -60,7 +60,7 @@ describe("a bearer token", () => {
         removals: 3,
         absent: [parseRepositoryName("alpine")],
       });
-      assert.equal(bearer.peek(token), undefined);
+      assert.equal(bearer.getCached(token), undefined);
       const caller = await bearer.verify(token);
       assert.deepEqual(caller, {
         identity: mia,
@@ -71,7 +71,7 @@ describe("a bearer token", () => {
         live: false,
         expiresAtMs: 1_700_000_000_000 + tokenLifeSeconds * 1000,
       });
-      assert.equal(bearer.peek(token), caller);
+      assert.equal(bearer.getCached(token), caller);
     });
   }
 
@@ -81,7 +81,7 @@ describe("a bearer token", () => {
     time.nowMs += tokenLifeSeconds * 1000 - 1;
     assert.ok(await bearer.verify(token));
     time.nowMs += 1;
-    assert.equal(bearer.peek(token), undefined);
+    assert.equal(bearer.getCached(token), undefined);
     assert.equal(await bearer.verify(token), undefined);
   });
 
@@ -98,7 +98,7 @@ describe("a bearer token", () => {
     await removeKey(folder, old?.id ?? "");
     time.nowMs += 60_000;
     await keys.signing();
-    assert.equal(bearer.peek(token), undefined);
+    assert.equal(bearer.getCached(token), undefined);
     assert.equal(await bearer.verify(token), undefined);
   });
 
@@ -110,7 +110,7 @@ describe("a bearer token", () => {
     await bearer.verify(first);
     for (let count = 0; count < 1300; count += 1)
       await bearer.verify((await bearer.sign(mia, long)).token);
-    assert.equal(bearer.peek(first), undefined);
+    assert.equal(bearer.getCached(first), undefined);
     assert.ok(await bearer.verify(first));
   });
 });
@@ -129,7 +129,7 @@ describe("a token that is not ours", () => {
     for (const [name, token] of Object.entries(tokens)) {
       await context.test(name, async () => {
         assert.equal(await bearer.verify(token), undefined);
-        assert.equal(bearer.peek(token), undefined);
+        assert.equal(bearer.getCached(token), undefined);
       });
     }
   });

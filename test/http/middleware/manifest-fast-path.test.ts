@@ -25,8 +25,8 @@ function exchange(port: number, method: string, path: string, headers: string): 
   });
 }
 
-describe("the short way with tokens", () => {
-  test("answers everybody as the long way does", async () => {
+describe("the manifest fast path with tokens", () => {
+  test("answers everybody as the Koa pipeline does", async () => {
     const berth = await startClosedBerth();
     berth.addUser("ann");
     berth.addUser("mia");
@@ -49,7 +49,7 @@ describe("the short way with tokens", () => {
           const path = `/v2/${name}/manifests/1`;
           const line = header === "" ? "" : `Authorization: ${header}\r\n`;
           const long = await exchange(berth.port, method, `${path}?long`, line);
-          // By now the token is known, and this is the short way.
+          // By now the token is known, and this is the manifest fast path.
           const short = await exchange(berth.port, method, path, line);
           assert.equal(short, long, `${method} ${path} ${header}`);
           if (short.startsWith("HTTP/1.1 200")) found += 1;
@@ -60,8 +60,8 @@ describe("the short way with tokens", () => {
   });
 });
 
-describeSharedApi("the short way", (berth) => {
-  test("gives every read of a manifest the same bytes as the long way", async () => {
+describeSharedApi("the manifest fast path", (berth) => {
+  test("gives every read of a manifest the same bytes as the Koa pipeline", async () => {
     const image = await pushImageParts(berth(), "team/app");
     await putManifest(berth(), "team/app", "1", image.manifest).expect(201);
     await putManifest(
@@ -105,7 +105,7 @@ describeSharedApi("the short way", (berth) => {
         for (const header of headers) {
           for (const method of ["GET", "HEAD"]) {
             const path = `/v2/${name}/manifests/${reference}`;
-            // A query that nobody knows is ignored, but not looked at on the short way.
+            // A query that nobody knows is ignored, but not looked at in the manifest fast path.
             const [short, long] = await Promise.all([
               exchange(berth().port, method, path, header),
               exchange(berth().port, method, `${path}?long`, header),

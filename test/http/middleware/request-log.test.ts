@@ -4,7 +4,7 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { after, describe, test } from "node:test";
 import Koa from "koa";
-import { createOrigins } from "../../../src/http/middleware/client-info.ts";
+import { createClientInfo } from "../../../src/http/middleware/client-info.ts";
 import { logRequests } from "../../../src/http/middleware/request-log.ts";
 import { createLogger } from "../../../src/observability/logger.ts";
 
@@ -20,7 +20,7 @@ describe("a line of the log", async () => {
     { write: (line) => void written.emit("line", JSON.parse(line)) },
   );
   const app = new Koa();
-  app.use(logRequests(logger, createOrigins([], undefined)));
+  app.use(logRequests(logger, createClientInfo([], undefined)));
   app.use((ctx) => {
     ctx.status = Number(ctx.path.slice(1));
   });

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { createKeptAnswers } from "../../../src/http/middleware/response-cache.ts";
+import { createResponseCache } from "../../../src/http/middleware/response-cache.ts";
 import { startClosedBerth } from "../../support/closed.ts";
 import { hubAs, type Ask } from "../hub/support.ts";
 
@@ -85,7 +85,7 @@ describe("what is kept of lists and searches", async () => {
 describe("an answer", () => {
   test("is not kept if somebody wrote while it was made", async () => {
     let version = 1;
-    const kept = createKeptAnswers(() => String(version));
+    const kept = createResponseCache(() => String(version));
     const old = kept.of("a", async () => {
       version += 1;
       return "old";
@@ -97,7 +97,7 @@ describe("an answer", () => {
 
   test("is made anew after a minute, and when there is no room for it", async () => {
     let nowMs = 0;
-    const kept = createKeptAnswers(
+    const kept = createResponseCache(
       () => "1",
       () => nowMs,
     );

@@ -10,7 +10,7 @@ const scope = z.enum(["repo:admin", "repo:write", "repo:read", "repo:public_read
 const highestFirst = scope.options;
 const label = z.string().min(1).max(100);
 
-const tokenObject = z.object({
+const tokenSchema = z.object({
   uuid: z.string(),
   client_id: z.literal("HUB"),
   creator_ip: z.string(),
@@ -26,7 +26,7 @@ const tokenObject = z.object({
 });
 
 /** Whoever has logged in with an access token can't make one that lasts longer, or may do more. */
-const needs = { of: "password" } as const;
+const requires = { of: "password" } as const;
 
 export function personalTokenRoutes(parts: {
   readonly hub: Pick<Hub, "tokens">;
@@ -41,14 +41,14 @@ export function personalTokenRoutes(parts: {
     hubRoute({
       method: "post",
       path,
-      needs,
+      requires,
       summary: "Makes a personal access token",
       body: z.object({
         token_label: label,
         scopes,
         expires_at: z.iso.datetime({ offset: true }).nullish(),
       }),
-      answer: tokenObject,
+      answer: tokenSchema,
       status: 201,
       handle: async (call) => {
         const { ctx, actor, body } = call;
@@ -62,16 +62,16 @@ export function personalTokenRoutes(parts: {
           agent: printableLine(ctx.get("User-Agent")),
         });
         ctx.set("Cache-Control", "no-store");
-        return tokenOf(issued, issued.secret);
+        return presentToken(issued, issued.secret);
       },
     }),
     hubRoute({
       method: "get",
       path,
-      needs,
+      requires,
       summary: "The personal access tokens of the user",
       query: z.object(pageQuery),
-      answer: pageOf(tokenObject).extend({ active_count: z.number().int() }),
+      answer: pageOf(tokenSchema).extend({ active_count: z.number().int() }),
       handle: async (call) => {
         const { ctx, query } = call;
         const all = await tokens.list(userOf(call).name);
@@ -80,7 +80,7 @@ export function personalTokenRoutes(parts: {
           ctx,
           query,
           all.length,
-          shown.map((token) => tokenOf(token)),
+          shown.map((token) => presentToken(token)),
         );
         return { ...page, active_count: all.filter(({ isActive }) => isActive).length };
       },
@@ -88,29 +88,31 @@ export function personalTokenRoutes(parts: {
     hubRoute({
       method: "get",
       path: `${path}/:id`,
-      needs,
+      requires,
       summary: "A personal access token",
-      answer: tokenObject,
+      answer: tokenSchema,
       handle: async (call) =>
-        tokenOf(await tokens.find(userOf(call).name, call.params["id"] ?? "")),
+        presentToken(await tokens.find(userOf(call).name, call.params["id"] ?? "")),
     }),
     hubRoute({
       method: "patch",
       path: `${path}/:id`,
-      needs,
+      requires,
       summary: "Renames a personal access token, or turns it off or on",
       body: z.object({ token_label: label.optional(), is_active: z.boolean().optional() }),
-      answer: tokenObject,
+      answer: tokenSchema,
       handle: async (call) => {
         const { actor, body, params } = call;
         const change = { label: body.token_label, isActive: body.is_active };
-        return tokenOf(await tokens.update(actor, userOf(call).name, params["id"] ?? "", change));
+        return presentToken(
+          await tokens.update(actor, userOf(call).name, params["id"] ?? "", change),
+        );
       },
     }),
     hubRoute({
       method: "delete",
       path: `${path}/:id`,
-      needs,
+      requires,
       summary: "Ends a personal access token",
       status: deleted,
       handle: async (call) => {
@@ -120,7 +122,7 @@ export function personalTokenRoutes(parts: {
   ]);
 }
 
-function tokenOf(token: ShownToken, secret = ""): z.infer<typeof tokenObject> {
+function presentToken(token: ShownToken, secret = ""): z.infer<typeof tokenSchema> {
   return {
     uuid: token.id,
     client_id: "HUB",

@@ -1,8 +1,8 @@
 import type { Context } from "koa";
 import { z } from "zod";
 import type { Sessions } from "../../../auth/sessions.ts";
-import type { Origins } from "../../middleware/client-info.ts";
-import { lookUp } from "../../middleware/unavailable.ts";
+import type { ClientInfo } from "../../middleware/client-info.ts";
+import { unavailableOnDatabaseError } from "../../middleware/unavailable.ts";
 import { hubRoute, type HubRoute } from "../route.ts";
 import { HubError } from "../errors.ts";
 
@@ -15,13 +15,15 @@ const secret = z.string().min(1).max(4096);
 
 export function loginRoutes(parts: {
   readonly sessions: Sessions | undefined;
-  readonly origins: Origins;
+  readonly clientInfo: ClientInfo;
 }): readonly HubRoute[] {
-  const { sessions, origins } = parts;
+  const { sessions, clientInfo } = parts;
 
   const login = async (ctx: Context, name: string, given: string, seconds: number) => {
-    const from = { peer: origins.peerOf(ctx.req), agent: ctx.get("User-Agent") };
-    const found = await lookUp(async () => sessions?.login({ name, secret: given }, from, seconds));
+    const from = { peer: clientInfo.peerOf(ctx.req), agent: ctx.get("User-Agent") };
+    const found = await unavailableOnDatabaseError(async () =>
+      sessions?.login({ name, secret: given }, from, seconds),
+    );
     ctx.set("Cache-Control", "no-store");
     if (found === undefined) throw new HubError(401, "Incorrect authentication credentials");
     return found;
@@ -31,7 +33,7 @@ export function loginRoutes(parts: {
     hubRoute({
       method: "post",
       path: "/v2/users/login",
-      needs: { of: "nobody" },
+      requires: { of: "nobody" },
       summary: "A token for a user with a password or a personal access token",
       body: z.object({ username: secret, password: secret }),
       answer: z.object({ token: z.string() }),
@@ -45,7 +47,7 @@ export function loginRoutes(parts: {
     hubRoute({
       method: "post",
       path: "/v2/auth/token",
-      needs: { of: "nobody" },
+      requires: { of: "nobody" },
       summary: "A token for ten minutes, also with an access token of an organisation",
       body: z.object({ identifier: secret, secret }),
       answer: z.object({ access_token: z.string() }),

@@ -8,7 +8,7 @@ export function uuidOf(kind: "account" | "team", id: number): string {
   return createHash("sha256").update(`${kind}:${id}`).digest("hex").slice(0, 32);
 }
 
-const account = z.object({
+const accountSchema = z.object({
   id: z.string(),
   uuid: z.string(),
   full_name: z.string(),
@@ -20,19 +20,19 @@ const account = z.object({
   date_joined: time,
 });
 
-export const userObject = account.extend({ username: z.string(), type: z.literal("User") });
-export const ownUser = userObject.extend({
+export const userSchema = accountSchema.extend({ username: z.string(), type: z.literal("User") });
+export const ownUserSchema = userSchema.extend({
   is_staff: z.boolean(),
   is_admin: z.boolean(),
   email: z.string(),
 });
-export const organisationObject = account.extend({
+export const organisationSchema = accountSchema.extend({
   orgname: z.string(),
   type: z.literal("Org"),
   badge: z.string(),
   is_active: z.boolean(),
 });
-export const memberObject = userObject.extend({
+export const memberSchema = userSchema.extend({
   email: z.string(),
   role: z.enum(["Owner", "Editor", "Member", "Invitee"]),
   groups: z.array(z.string()),
@@ -43,14 +43,18 @@ export const memberObject = userObject.extend({
   last_desktop_version: z.string(),
 });
 
-interface Person {
+interface AccountFields {
   readonly id: number;
   readonly name: string;
   readonly fullName: string;
   readonly createdAtMs: number;
 }
 
-const accountOf = ({ id, fullName, createdAtMs }: Person): z.infer<typeof account> => ({
+const presentAccount = ({
+  id,
+  fullName,
+  createdAtMs,
+}: AccountFields): z.infer<typeof accountSchema> => ({
   id: uuidOf("account", id),
   uuid: uuidOf("account", id),
   full_name: fullName,
@@ -62,21 +66,21 @@ const accountOf = ({ id, fullName, createdAtMs }: Person): z.infer<typeof accoun
   date_joined: timeOf(createdAtMs),
 });
 
-export const userShown = (person: Person): z.infer<typeof userObject> => ({
-  ...accountOf(person),
+export const presentUser = (person: AccountFields): z.infer<typeof userSchema> => ({
+  ...presentAccount(person),
   username: person.name,
   type: "User",
 });
 
-export const ownUserShown = (user: Account): z.infer<typeof ownUser> => ({
-  ...userShown(user),
+export const presentOwnUser = (user: Account): z.infer<typeof ownUserSchema> => ({
+  ...presentUser(user),
   is_staff: user.isAdmin,
   is_admin: user.isAdmin,
   email: user.email ?? "",
 });
 
-export const organisationShown = (person: Person): z.infer<typeof organisationObject> => ({
-  ...accountOf(person),
+export const presentOrganisation = (person: AccountFields): z.infer<typeof organisationSchema> => ({
+  ...presentAccount(person),
   orgname: person.name,
   type: "Org",
   badge: "",
@@ -85,17 +89,17 @@ export const organisationShown = (person: Person): z.infer<typeof organisationOb
 
 const roles = { owner: "Owner", editor: "Editor", member: "Member" } as const;
 
-export const roleShown = (role: keyof typeof roles): (typeof roles)[keyof typeof roles] =>
+export const presentRole = (role: keyof typeof roles): (typeof roles)[keyof typeof roles] =>
   roles[role];
 
 /** @param mayContact whether the caller may see addresses */
-export function memberShown(
+export function presentMember(
   member: MemberDetails,
   mayContact: boolean,
-): z.infer<typeof memberObject> {
+): z.infer<typeof memberSchema> {
   const email = mayContact ? (member.email ?? "") : "";
   return {
-    ...userShown(member),
+    ...presentUser(member),
     email,
     role: roles[member.role],
     groups: [...(member.role === "owner" ? ["owners"] : []), ...member.teams],

@@ -1,18 +1,18 @@
 import { z } from "zod";
 import type { Hub } from "../hub.ts";
 import {
-  organisationObject,
-  organisationShown,
-  ownUser,
-  ownUserShown,
-  roleShown,
-  userObject,
-  userShown,
+  organisationSchema,
+  presentOrganisation,
+  ownUserSchema,
+  presentOwnUser,
+  presentRole,
+  userSchema,
+  presentUser,
 } from "./schemas.ts";
 import { hubRoute, userOf, type HubRoute } from "../route.ts";
 import { pageOf, pageQuery, type Pager } from "../pages.ts";
 
-const membership = organisationObject.extend({
+const membership = organisationSchema.extend({
   user_role: z.string(),
   user_groups: z.array(z.string()),
   org_groups_count: z.number().int(),
@@ -44,15 +44,15 @@ export function userRoutes(parts: {
     hubRoute({
       method: "get",
       path: "/v2/user",
-      needs: { of: "user" },
+      requires: { of: "user" },
       summary: "The user that asks",
-      answer: ownUser,
-      handle: async (call) => ownUserShown(await people.user(userOf(call).name)),
+      answer: ownUserSchema,
+      handle: async (call) => presentOwnUser(await people.user(userOf(call).name)),
     }),
     hubRoute({
       method: "get",
       path: "/v2/user/orgs",
-      needs: { of: "user" },
+      requires: { of: "user" },
       summary: "The organisations of the user that asks",
       query: z.object(pageQuery),
       answer: pageOf(membership),
@@ -66,8 +66,8 @@ export function userRoutes(parts: {
           query,
           count,
           items.map((item) => ({
-            ...organisationShown(item),
-            user_role: roleShown(item.role),
+            ...presentOrganisation(item),
+            user_role: presentRole(item.role),
             user_groups: item.role === "owner" ? ["owners"] : [],
             org_groups_count: item.teams + 1,
             plan_name: "",
@@ -79,7 +79,7 @@ export function userRoutes(parts: {
     hubRoute({
       method: "get",
       path: "/v2/repositories/namespaces",
-      needs: { of: "user" },
+      requires: { of: "user" },
       summary: "Where the user that asks may make repositories",
       answer: z.object({ namespaces: z.array(z.string()) }),
       handle: async (call) => ({ namespaces: [...(await people.namespacesOf(userOf(call)))] }),
@@ -87,7 +87,7 @@ export function userRoutes(parts: {
     hubRoute({
       method: "get",
       path: "/api/billing/v4/accounts/:id/hub-plan",
-      needs: { of: "session" },
+      requires: { of: "session" },
       summary: "What an account may have: as much as it wants",
       answer: plan,
       handle: async () => ({
@@ -98,18 +98,18 @@ export function userRoutes(parts: {
     hubRoute({
       method: "get",
       path: "/v2/users/:name",
-      needs: { of: "nobody" },
+      requires: { of: "nobody" },
       summary: "A user",
-      answer: userObject,
-      handle: async ({ params }) => userShown(await people.user(params["name"] ?? "")),
+      answer: userSchema,
+      handle: async ({ params }) => presentUser(await people.user(params["name"] ?? "")),
     }),
     hubRoute({
       method: "get",
       path: "/v2/orgs/:org",
-      needs: { of: "nobody" },
+      requires: { of: "nobody" },
       summary: "An organisation",
-      answer: organisationObject,
-      handle: async ({ namespace }) => organisationShown(await people.organisation(namespace)),
+      answer: organisationSchema,
+      handle: async ({ namespace }) => presentOrganisation(await people.organisation(namespace)),
     }),
   ];
 }

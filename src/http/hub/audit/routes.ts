@@ -35,14 +35,14 @@ const actions: Readonly<
 };
 
 const moment = z.iso.datetime({ offset: true });
-const needs = { of: "account" } as const;
+const requires = { of: "account" } as const;
 
 export function auditRoutes({ hub }: { readonly hub: Pick<Hub, "people"> }): readonly HubRoute[] {
   return [
     hubRoute({
       method: "get",
       path: "/v2/auditlogs/:account",
-      needs,
+      requires,
       summary: "What happened to an account and its repositories, the newest first",
       query: z.object({
         ...auditPageQuery,
@@ -86,7 +86,7 @@ export function auditRoutes({ hub }: { readonly hub: Pick<Hub, "people"> }): rea
     hubRoute({
       method: "get",
       path: "/v2/auditlogs/:account/actions",
-      needs,
+      requires,
       summary: "The actions that the log knows",
       answer: z.object({
         actions: z.record(

@@ -14,7 +14,7 @@ const resource = z.object({
 const label = z.string().min(1).max(100);
 const description = z.string().max(1000);
 
-const listed = z.object({
+const listedTokenSchema = z.object({
   id: z.string(),
   label: z.string(),
   description: z.string(),
@@ -24,10 +24,10 @@ const listed = z.object({
   expires_at: time.nullable(),
   last_used_at: time.nullable(),
 });
-const shown = listed.extend({ resources: z.array(resource) });
-const issued = shown.extend({ token: z.string() });
+const tokenSchema = listedTokenSchema.extend({ resources: z.array(resource) });
+const issuedTokenSchema = tokenSchema.extend({ token: z.string() });
 
-const needs = { of: "organisation", deed: "make tokens" } as const;
+const requires = { of: "organisation", deed: "make tokens" } as const;
 const path = "/v2/orgs/:org/access-tokens";
 
 /** Access tokens of organisations, for owners who have logged in with their password. */
@@ -40,7 +40,7 @@ export function organisationTokenRoutes(parts: {
     hubRoute({
       method: "post",
       path,
-      needs,
+      requires,
       summary: "Makes an access token of an organisation",
       body: z.object({
         label,
@@ -48,7 +48,7 @@ export function organisationTokenRoutes(parts: {
         resources: z.array(resource).min(1).max(50),
         expires_at: z.iso.datetime({ offset: true }).nullish(),
       }),
-      answer: issued,
+      answer: issuedTokenSchema,
       status: 201,
       handle: async ({ ctx, actor, namespace, body }) => {
         const made = await tokens.issue(actor, {
@@ -60,20 +60,20 @@ export function organisationTokenRoutes(parts: {
           agent: printableLine(ctx.get("User-Agent")),
         });
         ctx.set("Cache-Control", "no-store");
-        return { ...shownOf(made), token: made.secret };
+        return { ...presentToken(made), token: made.secret };
       },
     }),
     hubRoute({
       method: "get",
       path,
-      needs,
+      requires,
       summary: "The access tokens of an organisation",
       query: z.object(pageQuery),
-      answer: pageOf(listed).omit({ count: true }).extend({ total: z.number().int() }),
+      answer: pageOf(listedTokenSchema).omit({ count: true }).extend({ total: z.number().int() }),
       handle: async ({ ctx, namespace, query }) => {
         const all = await tokens.list(namespace);
         const some = all.slice((query.page - 1) * query.page_size, query.page * query.page_size);
-        const page = parts.pager.envelope(ctx, query, all.length, some.map(listedOf));
+        const page = parts.pager.envelope(ctx, query, all.length, some.map(presentListedToken));
         const { count, ...rest } = page;
         return { total: count, ...rest };
       },
@@ -81,16 +81,16 @@ export function organisationTokenRoutes(parts: {
     hubRoute({
       method: "get",
       path: `${path}/:id`,
-      needs,
+      requires,
       summary: "An access token of an organisation",
-      answer: shown,
+      answer: tokenSchema,
       handle: async ({ namespace, params }) =>
-        shownOf(await tokens.find(namespace, params["id"] ?? "")),
+        presentToken(await tokens.find(namespace, params["id"] ?? "")),
     }),
     hubRoute({
       method: "patch",
       path: `${path}/:id`,
-      needs,
+      requires,
       summary: "Changes an access token of an organisation",
       body: z.object({
         label: label.optional(),
@@ -98,24 +98,24 @@ export function organisationTokenRoutes(parts: {
         resources: z.array(resource).min(1).max(50).optional(),
         is_active: z.boolean().optional(),
       }),
-      answer: shown,
+      answer: tokenSchema,
       handle: async ({ actor, namespace, params, body }) => {
         const { is_active: isActive, ...change } = body;
         const id = params["id"] ?? "";
-        return shownOf(await tokens.update(actor, namespace, id, { ...change, isActive }));
+        return presentToken(await tokens.update(actor, namespace, id, { ...change, isActive }));
       },
     }),
     hubRoute({
       method: "delete",
       path: `${path}/:id`,
-      needs,
+      requires,
       summary: "Ends an access token of an organisation",
       handle: ({ actor, namespace, params }) => tokens.revoke(actor, namespace, params["id"] ?? ""),
     }),
   ];
 }
 
-function listedOf(token: ShownToken): z.infer<typeof listed> {
+function presentListedToken(token: ShownToken): z.infer<typeof listedTokenSchema> {
   return {
     id: token.id,
     label: token.label,
@@ -128,7 +128,7 @@ function listedOf(token: ShownToken): z.infer<typeof listed> {
   };
 }
 
-function shownOf(token: ShownToken): z.infer<typeof shown> {
+function presentToken(token: ShownToken): z.infer<typeof tokenSchema> {
   const resources = token.resources.map((one) => ({ ...one, scopes: [...one.scopes] }));
-  return { ...listedOf(token), resources };
+  return { ...presentListedToken(token), resources };
 }

@@ -1,13 +1,13 @@
 import { z } from "zod";
-import type { HubNeed, HubPolicy } from "../../../auth/hub-policy.ts";
+import type { RoutePermission, HubPolicy } from "../../../auth/hub-policy.ts";
 import type { Hub } from "../hub.ts";
 import type { Invite } from "../../../accounts/invites.ts";
 import type { Actor } from "../../../registry/registry.ts";
-import { hubRoute, userOf, type HubCall, type HubRoute } from "../route.ts";
+import { hubRoute, userOf, type HubRequest, type HubRoute } from "../route.ts";
 import { forbidden, notFound } from "../errors.ts";
 import { time, timeOf } from "../times.ts";
 
-const invite = z.object({
+const inviteSchema = z.object({
   id: z.string(),
   inviter_username: z.string(),
   invitee: z.string(),
@@ -28,15 +28,15 @@ export function inviteRoutes(parts: {
   const { invites } = parts.hub;
 
   /** The caller with the permission that the body of the call needs, since its route can't say which. */
-  const as = ({ session, actor }: HubCall, need: HubNeed, namespace?: string): Actor =>
+  const as = ({ session, actor }: HubRequest, need: RoutePermission, namespace?: string): Actor =>
     policy.actor(session, need, { namespace, peer: actor.peer });
-  const demandInviting = async (call: HubCall, organisation: string): Promise<void> => {
+  const demandInviting = async (call: HubRequest, organisation: string): Promise<void> => {
     const verdict = await policy.judge(call.session, inviting, { namespace: organisation });
     if (verdict === "unknown") throw notFound();
     if (verdict !== "allowed") throw forbidden();
   };
   /** One that the caller may send, or take back; for others it is not there. */
-  const ownInvite = async (call: HubCall): Promise<Invite> => {
+  const ownInvite = async (call: HubRequest): Promise<Invite> => {
     const found = await invites.find(call.params["id"] ?? "");
     const { organisation: namespace } = found;
     if ((await policy.judge(call.session, inviting, { namespace })) !== "allowed") throw notFound();
@@ -47,27 +47,27 @@ export function inviteRoutes(parts: {
     hubRoute({
       method: "get",
       path: "/v2/orgs/:org/invites",
-      needs: { of: "organisation", deed: "see invites" },
+      requires: { of: "organisation", deed: "see invites" },
       summary: "Who was invited and has not said yes",
-      answer: z.object({ data: z.array(invite) }),
+      answer: z.object({ data: z.array(inviteSchema) }),
       handle: async ({ namespace }) => ({
-        data: (await invites.ofOrganisation(namespace)).map(inviteOf),
+        data: (await invites.ofOrganisation(namespace)).map(presentInvite),
       }),
     }),
     hubRoute({
       method: "get",
       path: "/v2/user/invites",
-      needs: { of: "user" },
+      requires: { of: "user" },
       summary: "Where the user that asks was invited to; a path of Berth's own",
-      answer: z.object({ data: z.array(invite) }),
+      answer: z.object({ data: z.array(inviteSchema) }),
       handle: async (call) => ({
-        data: (await invites.ofUser(userOf(call).accountId)).map(inviteOf),
+        data: (await invites.ofUser(userOf(call).accountId)).map(presentInvite),
       }),
     }),
     hubRoute({
       method: "post",
       path: "/v2/invites/bulk",
-      needs: { of: "session" },
+      requires: { of: "session" },
       summary: "Invites users by their names",
       body: z.object({
         org: z.string().min(1),
@@ -81,7 +81,7 @@ export function inviteRoutes(parts: {
           z.object({
             invitee: z.string(),
             status: z.enum(["invited", "existing_org_member", "invalid_email_or_docker_id"]),
-            invite: invite.optional(),
+            invite: inviteSchema.optional(),
           }),
         ),
       }),
@@ -99,7 +99,7 @@ export function inviteRoutes(parts: {
         return {
           invitees: invited.map(({ invite, ...one }) => ({
             ...one,
-            ...(invite === undefined ? {} : { invite: inviteOf(invite) }),
+            ...(invite === undefined ? {} : { invite: presentInvite(invite) }),
           })),
         };
       },
@@ -107,7 +107,7 @@ export function inviteRoutes(parts: {
     hubRoute({
       method: "delete",
       path: "/v2/invites/:id",
-      needs: { of: "session" },
+      requires: { of: "session" },
       summary: "Takes an invite back, or declines it",
       handle: async (call) => {
         const found = await invites.find(call.params["id"] ?? "");
@@ -120,7 +120,7 @@ export function inviteRoutes(parts: {
     hubRoute({
       method: "patch",
       path: "/v2/invites/:id/resend",
-      needs: { of: "session" },
+      requires: { of: "session" },
       summary: "Does nothing: invites wait until they are answered, and no mail is sent",
       handle: async (call) => {
         await ownInvite(call);
@@ -129,7 +129,7 @@ export function inviteRoutes(parts: {
     hubRoute({
       method: "post",
       path: "/v2/invites/:id/accept",
-      needs: { of: "user" },
+      requires: { of: "user" },
       summary: "Says yes to an invite; a path of Berth's own",
       handle: async (call) => {
         const found = await invites.find(call.params["id"] ?? "");
@@ -142,13 +142,13 @@ export function inviteRoutes(parts: {
 }
 
 /** A user, and no access token that may do less. */
-function isUserInFull({ session }: HubCall): boolean {
+function isUserInFull({ session }: HubRequest): boolean {
   const { identity } = session ?? {};
   if (identity?.kind !== "user") return false;
   return identity.scope === undefined || identity.scope === "repo:admin";
 }
 
-const inviteOf = (one: Invite): z.infer<typeof invite> => ({
+const presentInvite = (one: Invite): z.infer<typeof inviteSchema> => ({
   id: one.id,
   inviter_username: one.inviter,
   invitee: one.user,

@@ -2,8 +2,8 @@ import { z } from "zod";
 import type { Accounts } from "../../../accounts/accounts.ts";
 import type { HubPolicy } from "../../../auth/hub-policy.ts";
 import type { Hub } from "../hub.ts";
-import { memberObject, memberShown, roleShown } from "../accounts/schemas.ts";
-import { hubRoute, type HubCall, type HubRoute } from "../route.ts";
+import { memberSchema, presentMember, presentRole } from "../accounts/schemas.ts";
+import { hubRoute, type HubRequest, type HubRoute } from "../route.ts";
 import { pageOf, pageQuery, type Pager } from "../pages.ts";
 import { timeOf } from "../times.ts";
 
@@ -23,14 +23,14 @@ export function memberRoutes(parts: {
   const { hub, accounts, policy, pager } = parts;
 
   /** Addresses are for those who look after the organisation. */
-  const mayContact = async ({ session, namespace }: HubCall): Promise<boolean> =>
+  const mayContact = async ({ session, namespace }: HubRequest): Promise<boolean> =>
     (await policy.judge(session, changing, { namespace })) === "allowed";
 
   return [
     hubRoute({
       method: "get",
       path,
-      needs: seeing,
+      requires: seeing,
       summary: "The members of an organisation",
       query: z.object({
         ...pageQuery,
@@ -39,7 +39,7 @@ export function memberRoutes(parts: {
         type: z.enum(["all", "invitee", "member"]).default("member"),
         invites: z.enum(["true", "false"]).optional(),
       }),
-      answer: pageOf(memberObject),
+      answer: pageOf(memberSchema),
       handle: async (call) => {
         const { ctx, namespace, query } = call;
         const { page, page_size: size, search, role, type } = query;
@@ -52,21 +52,21 @@ export function memberRoutes(parts: {
           ctx,
           query,
           count,
-          items.map((item) => memberShown(item, contact)),
+          items.map((item) => presentMember(item, contact)),
         );
       },
     }),
     hubRoute({
       method: "get",
       path: `${path}/export`,
-      needs: changing,
+      requires: changing,
       summary: "The members of an organisation as CSV",
       answer: z.string().meta({ contentType: "text/csv" }),
       handle: async ({ ctx, namespace }) => {
         const all = { page: 1, size: exportedAtMost };
         const { items } = await hub.people.members(namespace, all);
         const rows = items.map((item) => [
-          ...[item.fullName, item.name, item.email ?? "", "User", roleShown(item.role)],
+          ...[item.fullName, item.name, item.email ?? "", "User", presentRole(item.role)],
           ...[item.teams.join(", "), timeOf(item.createdAtMs)],
         ]);
         const head = "Name,Username,Email,Type,Role,Teams,Date Joined".split(",");
@@ -80,21 +80,21 @@ export function memberRoutes(parts: {
     hubRoute({
       method: "put",
       path: `${path}/:user`,
-      needs: changing,
+      requires: changing,
       summary: "Gives a member another role",
       body: z.object({ role }),
-      answer: memberObject,
+      answer: memberSchema,
       handle: async (call) => {
         const { actor, namespace, params, body } = call;
         const user = params["user"] ?? "";
         await accounts.organisations.changeRole(actor, namespace, user, body.role);
-        return memberShown(await hub.people.member(namespace, user), await mayContact(call));
+        return presentMember(await hub.people.member(namespace, user), await mayContact(call));
       },
     }),
     hubRoute({
       method: "delete",
       path: `${path}/:user`,
-      needs: changing,
+      requires: changing,
       summary: "Takes a user out of an organisation and its teams",
       handle: ({ actor, namespace, params }) =>
         accounts.organisations.removeMember(actor, namespace, params["user"] ?? ""),

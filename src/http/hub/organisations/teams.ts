@@ -2,11 +2,11 @@ import { z } from "zod";
 import { teamGrammar, teamGrammarInWords } from "../../../accounts/names.ts";
 import type { Group } from "../../../accounts/team-management.ts";
 import type { Hub } from "../hub.ts";
-import { userObject, userShown, uuidOf } from "../accounts/schemas.ts";
+import { userSchema, presentUser, uuidOf } from "../accounts/schemas.ts";
 import { hubRoute, type HubRoute } from "../route.ts";
 import { pageOf, pageQuery, type Pager } from "../pages.ts";
 
-const groupObject = z.object({
+const teamSchema = z.object({
   id: z.number().int(),
   uuid: z.string(),
   name: z.string(),
@@ -33,56 +33,56 @@ export function groupRoutes(parts: {
     hubRoute({
       method: "get",
       path,
-      needs: seeing,
+      requires: seeing,
       summary: "The teams of an organisation",
       query: z.object({
         ...pageQuery,
         search: z.string().max(255).optional(),
         username: z.string().max(255).optional(),
       }),
-      answer: pageOf(groupObject),
+      answer: pageOf(teamSchema),
       handle: async ({ ctx, namespace, query }) => {
         const { page, page_size: size, search, username } = query;
         const found = await groups.list(namespace, { page, size, search, username });
-        return pager.envelope(ctx, query, found.count, found.items.map(groupOf));
+        return pager.envelope(ctx, query, found.count, found.items.map(presentTeam));
       },
     }),
     hubRoute({
       method: "post",
       path,
-      needs: changing,
+      requires: changing,
       summary: "Makes a team",
       body: z.object({ name, description: description.default("") }),
-      answer: groupObject,
+      answer: teamSchema,
       status: 201,
       handle: async ({ actor, namespace, body }) =>
-        groupOf(await groups.create(actor, namespace, body.name, body.description)),
+        presentTeam(await groups.create(actor, namespace, body.name, body.description)),
     }),
     hubRoute({
       method: "get",
       path: `${path}/:group`,
-      needs: seeing,
+      requires: seeing,
       summary: "A team, by name or number",
-      answer: groupObject,
+      answer: teamSchema,
       handle: async ({ namespace, params }) =>
-        groupOf(await groups.find(namespace, params["group"] ?? "")),
+        presentTeam(await groups.find(namespace, params["group"] ?? "")),
     }),
     ...(["put", "patch"] as const).map((method) =>
       hubRoute({
         method,
         path: `${path}/:group`,
-        needs: changing,
+        requires: changing,
         summary: "Renames a team, or describes it anew",
         body: change,
-        answer: groupObject,
+        answer: teamSchema,
         handle: async ({ actor, namespace, params, body }) =>
-          groupOf(await groups.update(actor, namespace, params["group"] ?? "", body)),
+          presentTeam(await groups.update(actor, namespace, params["group"] ?? "", body)),
       }),
     ),
     hubRoute({
       method: "delete",
       path: `${path}/:group`,
-      needs: changing,
+      requires: changing,
       summary: "Removes a team",
       handle: ({ actor, namespace, params }) =>
         groups.delete(actor, namespace, params["group"] ?? ""),
@@ -90,25 +90,25 @@ export function groupRoutes(parts: {
     hubRoute({
       method: "get",
       path: `${path}/:group/members`,
-      needs: seeing,
+      requires: seeing,
       summary: "The members of a team; hub-tool gets all of them as a bare array, as it expects",
       query: z.object({ ...pageQuery, search: z.string().max(255).optional() }),
-      answer: z.union([pageOf(userObject), z.array(userObject)]),
+      answer: z.union([pageOf(userSchema), z.array(userSchema)]),
       handle: async ({ ctx, namespace, params, query }) => {
         const group = params["group"] ?? "";
         if (ctx.get("User-Agent").startsWith("hub-tool/")) {
           const { items } = await groups.members(namespace, group, everybody);
-          return items.map(userShown);
+          return items.map(presentUser);
         }
         const { page, page_size: size, search } = query;
         const found = await groups.members(namespace, group, { page, size, search });
-        return pager.envelope(ctx, query, found.count, found.items.map(userShown));
+        return pager.envelope(ctx, query, found.count, found.items.map(presentUser));
       },
     }),
     hubRoute({
       method: "post",
       path: `${path}/:group/members`,
-      needs: changing,
+      requires: changing,
       summary: "Makes a member of the organisation one of the team",
       body: z.object({ member: name }),
       answer: z.object({}),
@@ -120,7 +120,7 @@ export function groupRoutes(parts: {
     hubRoute({
       method: "delete",
       path: `${path}/:group/members/:user`,
-      needs: changing,
+      requires: changing,
       summary: "Takes a user out of a team",
       handle: ({ actor, namespace, params }) =>
         groups.removeMember(actor, namespace, params["group"] ?? "", params["user"] ?? ""),
@@ -128,6 +128,6 @@ export function groupRoutes(parts: {
   ];
 }
 
-const groupOf = ({ id, name, description, members }: Group): z.infer<typeof groupObject> => ({
+const presentTeam = ({ id, name, description, members }: Group): z.infer<typeof teamSchema> => ({
   ...{ id, uuid: uuidOf("team", id), name, description, member_count: members },
 });

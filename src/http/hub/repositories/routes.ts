@@ -3,11 +3,16 @@ import type { Hub } from "../hub.ts";
 import { OciError } from "../../../oci/errors.ts";
 import { parseRepositoryName } from "../../../oci/name.ts";
 import type { Registry } from "../../../registry/registry.ts";
-import { hubRoute, repositoryRoutes, type HubCall, type HubRoute } from "../route.ts";
+import { hubRoute, repositoryRoutes, type HubRequest, type HubRoute } from "../route.ts";
 import { HubError } from "../errors.ts";
 import { pageOf, pageQuery, type Pager } from "../pages.ts";
 import type { HubParts } from "../routes.ts";
-import { infoOf, listedRepository, listEntry, repositoryInfo } from "./schemas.ts";
+import {
+  presentRepositoryInfo,
+  listedRepositorySchema,
+  presentListedRepository,
+  repositoryInfoSchema,
+} from "./schemas.ts";
 
 const orderings = ["name", "last_updated", "pull_count"] as const;
 const listQuery = z.object({
@@ -36,21 +41,21 @@ export function hubRepositoryRoutes(parts: RepositoryRouteParts): readonly HubRo
   const { hub, registry, pager, defaultVisibility } = parts;
   const { repositories } = hub;
 
-  const info = async ({ session, repository }: HubCall) =>
-    infoOf(await repositories.get(session, repository));
+  const info = async ({ session, repository }: HubRequest) =>
+    presentRepositoryInfo(await repositories.get(session, repository));
 
   const list = {
     method: "get",
-    needs: { of: "nobody" },
-    kept: true,
+    requires: { of: "nobody" },
+    cacheable: true,
     query: listQuery,
-    answer: pageOf(listedRepository),
+    answer: pageOf(listedRepositorySchema),
     handle: async ({
       ctx,
       session,
       namespace,
       query,
-    }: HubCall<z.output<typeof listQuery>, undefined>) => {
+    }: HubRequest<z.output<typeof listQuery>, undefined>) => {
       const descending = query.ordering.startsWith("-");
       const ordering = orderings.find((one) => query.ordering.endsWith(one)) ?? "name";
       const { page, page_size: size, name: search } = query;
@@ -60,7 +65,7 @@ export function hubRepositoryRoutes(parts: RepositoryRouteParts): readonly HubRo
         ctx,
         query,
         count,
-        items.map((item) => listEntry(item)),
+        items.map((item) => presentListedRepository(item)),
       );
     },
   } as const;
@@ -76,7 +81,10 @@ export function hubRepositoryRoutes(parts: RepositoryRouteParts): readonly HubRo
       .optional()
       .describe("Otherwise as repositories.defaultVisibility says."),
   });
-  const create = async (call: HubCall<unknown, z.output<typeof createBody>>, namespace: string) => {
+  const create = async (
+    call: HubRequest<unknown, z.output<typeof createBody>>,
+    namespace: string,
+  ) => {
     const { actor, body } = call;
     if (body.namespace !== undefined && body.namespace !== namespace)
       throw wrongField("namespace", "is another one than that of the path");
@@ -89,7 +97,7 @@ export function hubRepositoryRoutes(parts: RepositoryRouteParts): readonly HubRo
       short: body.description ?? undefined,
       full: body.full_description ?? undefined,
     });
-    return infoOf(await repositories.get(call.session, repository));
+    return presentRepositoryInfo(await repositories.get(call.session, repository));
   };
 
   return [
@@ -113,23 +121,23 @@ export function hubRepositoryRoutes(parts: RepositoryRouteParts): readonly HubRo
     hubRoute({
       method: "post",
       path: "/v2/namespaces/:namespace/repositories",
-      needs: { of: "namespace" },
+      requires: { of: "namespace" },
       summary: "Makes an empty repository",
       body: createBody,
-      answer: repositoryInfo,
+      answer: repositoryInfoSchema,
       status: 201,
       handle: (call) => create(call, call.namespace),
     }),
     ...repositoryRoutes({
       method: "get",
-      needs: { of: "repository", deed: "see" },
+      requires: { of: "repository", deed: "see" },
       summary: "A repository",
-      answer: repositoryInfo,
+      answer: repositoryInfoSchema,
       handle: info,
     }),
     ...repositoryRoutes({
       method: "patch",
-      needs: { of: "repository", deed: "describe" },
+      requires: { of: "repository", deed: "describe" },
       summary: "Changes the descriptions of a repository, or who sees it",
       body: z.object({
         description: shortText.nullish(),
@@ -138,7 +146,7 @@ export function hubRepositoryRoutes(parts: RepositoryRouteParts): readonly HubRo
         registry: z.string().nullish(),
         status: z.int().optional(),
       }),
-      answer: repositoryInfo,
+      answer: repositoryInfoSchema,
       handle: async (call) => {
         const { actor, body, repository } = call;
         await repositories.describe(actor, repository, {
@@ -156,7 +164,7 @@ export function hubRepositoryRoutes(parts: RepositoryRouteParts): readonly HubRo
     }),
     ...repositoryRoutes({
       method: "delete",
-      needs: { of: "repository", deed: "remove" },
+      requires: { of: "repository", deed: "remove" },
       summary: "Removes a repository with everything in it",
       status: 202,
       handle: ({ actor, repository }) => registry.repositories.delete(actor, repository),

@@ -5,7 +5,7 @@ import { time, timeOf } from "../times.ts";
 
 const contentType = z.enum(["image", "plugin", "helm", "wasm", "compose", "model", "unrecognized"]);
 
-export const listedRepository = z.object({
+export const listedRepositorySchema = z.object({
   name: z.string(),
   namespace: z.string(),
   repository_type: z.enum(["image", "plugin"]).nullable(),
@@ -29,7 +29,7 @@ export const listedRepository = z.object({
   can_edit: z.boolean(),
 });
 
-export const repositoryInfo = listedRepository.extend({
+export const repositoryInfoSchema = listedRepositorySchema.extend({
   collaborator_count: z.number().int(),
   hub_user: z.string(),
   has_starred: z.boolean(),
@@ -40,10 +40,10 @@ export const repositoryInfo = listedRepository.extend({
 });
 
 /** @param canEdit known only on a page of its own */
-export function listEntry(
+export function presentListedRepository(
   repository: ListedRepository,
   canEdit = false,
-): z.infer<typeof listedRepository> {
+): z.infer<typeof listedRepositorySchema> {
   const namespace = namespaceOf(repository.name);
   return {
     name: repository.name.slice(namespace.length + 1),
@@ -70,10 +70,12 @@ export function listEntry(
   };
 }
 
-export function infoOf(repository: ShownRepository): z.infer<typeof repositoryInfo> {
+export function presentRepositoryInfo(
+  repository: ShownRepository,
+): z.infer<typeof repositoryInfoSchema> {
   const { standing, immutableTags } = repository;
   return {
-    ...listEntry(repository, standing.admin),
+    ...presentListedRepository(repository, standing.admin),
     collaborator_count: repository.collaborators,
     hub_user: namespaceOf(repository.name),
     has_starred: repository.isStarred,

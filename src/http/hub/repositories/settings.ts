@@ -8,7 +8,12 @@ import type { Registry } from "../../../registry/registry.ts";
 import { hubRoute, repositoryRoutes, userOf, type HubRoute } from "../route.ts";
 import { forbidden, HubError } from "../errors.ts";
 import { pageOf, pageQuery, type Pager } from "../pages.ts";
-import { infoOf, listedRepository, listEntry, repositoryInfo } from "./schemas.ts";
+import {
+  presentRepositoryInfo,
+  listedRepositorySchema,
+  presentListedRepository,
+  repositoryInfoSchema,
+} from "./schemas.ts";
 
 const permission = z.enum(["read", "write", "admin"]);
 const teamPermission = z.object({
@@ -32,26 +37,26 @@ export function repositorySettingRoutes(parts: {
     ...repositoryRoutes({
       method: "patch",
       rest: "/immutabletags",
-      needs: fixing,
+      requires: fixing,
       summary:
         "Says which tags may not change, by expressions of RE2 for whole tags; none means all",
       body: z.object({
         immutable_tags: z.boolean(),
         immutable_tags_rules: z.array(z.string()).max(100).default([]),
       }),
-      answer: repositoryInfo,
+      answer: repositoryInfoSchema,
       handle: async ({ actor, session, repository, body }) => {
         const rules = body.immutable_tags ? body.immutable_tags_rules : null;
         await withPatterns("immutable_tags_rules", () =>
           registry.repositories.setImmutableTags(actor, repository, rules),
         );
-        return infoOf(await hub.repositories.get(session, repository));
+        return presentRepositoryInfo(await hub.repositories.get(session, repository));
       },
     }),
     ...repositoryRoutes({
       method: "post",
       rest: "/immutabletags/verify",
-      needs: fixing,
+      requires: fixing,
       summary: "The tags that an expression would fix",
       body: z.object({ regex: z.string() }),
       answer: z.object({ tags: z.array(z.string()).max(triedAtMost) }),
@@ -66,7 +71,7 @@ export function repositorySettingRoutes(parts: {
       repositoryRoutes({
         method,
         rest: "/stars",
-        needs: { of: "repository", deed: "see" },
+        requires: { of: "repository", deed: "see" },
         summary: method === "post" ? "Stars a repository" : "Takes the star away",
         handle: async (call) => {
           // Stars are of users.
@@ -81,10 +86,10 @@ export function repositorySettingRoutes(parts: {
       method: "get",
       path: "/v2/users/:name/repositories/starred",
       legacy: true,
-      needs: { of: "nobody" },
+      requires: { of: "nobody" },
       summary: "What a user has starred, as far as the caller sees it",
       query: z.object(pageQuery),
-      answer: pageOf(listedRepository),
+      answer: pageOf(listedRepositorySchema),
       handle: async ({ ctx, session, params, query }) => {
         const { id } = await hub.people.user(params["name"] ?? "");
         const { page, page_size: size } = query;
@@ -93,7 +98,7 @@ export function repositorySettingRoutes(parts: {
           ctx,
           query,
           count,
-          items.map((item) => listEntry(item)),
+          items.map((item) => presentListedRepository(item)),
         );
       },
     }),
@@ -101,7 +106,7 @@ export function repositorySettingRoutes(parts: {
     ...repositoryRoutes({
       method: "get",
       rest: "/groups",
-      needs: { of: "repository", deed: "see teams" },
+      requires: { of: "repository", deed: "see teams" },
       summary: "The teams that have a permission on a repository",
       query: z.object(pageQuery),
       answer: pageOf(teamPermission),
@@ -122,7 +127,7 @@ export function repositorySettingRoutes(parts: {
     ...repositoryRoutes({
       method: "post",
       rest: "/groups",
-      needs: admitting,
+      requires: admitting,
       summary: "Gives a team a permission on a repository",
       body: z.object({ group_id: z.int(), permission }),
       answer: teamPermission,
@@ -137,7 +142,7 @@ export function repositorySettingRoutes(parts: {
     ...repositoryRoutes({
       method: "patch",
       rest: "/groups/:group",
-      needs: admitting,
+      requires: admitting,
       summary: "Gives a team another permission on a repository",
       body: z.object({ permission }),
       answer: teamPermission,
@@ -152,7 +157,7 @@ export function repositorySettingRoutes(parts: {
     ...repositoryRoutes({
       method: "delete",
       rest: "/groups/:group",
-      needs: admitting,
+      requires: admitting,
       summary: "Takes from a team what it may do with a repository",
       handle: async ({ actor, repository, params }) => {
         const organisation = namespaceOf(repository);

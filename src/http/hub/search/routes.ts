@@ -2,7 +2,7 @@ import { z } from "zod";
 import type { HubPolicy } from "../../../auth/hub-policy.ts";
 import type { Search, SearchResult } from "../../../catalog/search.ts";
 import { namespaceOf } from "../../../oci/name.ts";
-import { hubRoute, type HubCall, type HubRoute } from "../route.ts";
+import { hubRoute, type HubRequest, type HubRoute } from "../route.ts";
 import { pageOf, pageQuery, type Pager } from "../pages.ts";
 import { flag, words } from "../requests.ts";
 import { ordered, searchOrders } from "./orders.ts";
@@ -11,7 +11,7 @@ import { time, timeOf } from "../times.ts";
 const text = z.string().max(1000).default("");
 const labelled = z.array(z.object({ name: z.string(), label: z.string() }));
 
-const product = z.object({
+const productSchema = z.object({
   id: z.string(),
   name: z.string(),
   slug: z.string(),
@@ -74,8 +74,8 @@ export function hubSearchRoutes(parts: {
   readonly pager: Pager;
 }): readonly HubRoute[] {
   const { search, policy, pager } = parts;
-  const base = { method: "get", needs: { of: "nobody" }, kept: true } as const;
-  const viewerOf = ({ session }: Pick<HubCall, "session">) => policy.viewerFor(session);
+  const base = { method: "get", requires: { of: "nobody" }, cacheable: true } as const;
+  const viewerOf = ({ session }: Pick<HubRequest, "session">) => policy.viewerFor(session);
   return [
     hubRoute({
       ...base,
@@ -110,7 +110,7 @@ export function hubSearchRoutes(parts: {
       path: "/api/search/v4",
       summary: "Search as Docker Hub's own pages do it",
       query: catalogQuery,
-      answer: z.object({ total: z.int(), results: z.array(product) }),
+      answer: z.object({ total: z.int(), results: z.array(productSchema) }),
       handle: async ({ session, query }) => {
         const { sort, order, from: offset, size: limit, type } = query;
         const { results, total } = await ordered(
@@ -122,7 +122,7 @@ export function hubSearchRoutes(parts: {
           { sort, order, offset, limit },
           search,
         );
-        return { total, results: results.map(productOf) };
+        return { total, results: results.map(presentProduct) };
       },
     }),
     hubRoute({
@@ -130,12 +130,12 @@ export function hubSearchRoutes(parts: {
       path: "/api/content/v1/products/search",
       summary: "Search as older clients do it",
       query: productsQuery,
-      answer: pageOf(product)
+      answer: pageOf(productSchema)
         .omit({ results: true })
         .extend({
           page: z.int(),
           page_size: z.int(),
-          summaries: z.array(product.extend({ source: z.enum(["library", "community"]) })),
+          summaries: z.array(productSchema.extend({ source: z.enum(["library", "community"]) })),
         }),
       handle: async ({ ctx, session, query }) => {
         const { page, page_size: limit, source, type } = query;
@@ -147,7 +147,7 @@ export function hubSearchRoutes(parts: {
         });
         const { results: _, ...envelope } = pager.envelope(ctx, query, total, []);
         const summaries = results.map((result) => ({
-          ...productOf(result),
+          ...presentProduct(result),
           source: result.isOfficial ? ("library" as const) : ("community" as const),
         }));
         return { ...envelope, page, page_size: limit, summaries };
@@ -166,7 +166,7 @@ const repositoryOf = (result: SearchResult) => ({
   is_official: result.isOfficial,
 });
 
-function productOf(result: SearchResult): z.input<typeof product> {
+function presentProduct(result: SearchResult): z.input<typeof productSchema> {
   const { name, shortName, isOfficial, description, types } = result;
   const owner = namespaceOf(name);
   const withLabels = (values: readonly string[]) =>

@@ -12,7 +12,7 @@ import { pageOf, pageQuery, type Pager } from "../pages.ts";
 import { time, timeOf, timeOrNull } from "../times.ts";
 
 const status = z.enum(["active", "inactive"]);
-const image = z.object({
+const imageSchema = z.object({
   architecture: z.string(),
   features: z.string(),
   variant: z.string().nullable(),
@@ -25,14 +25,14 @@ const image = z.object({
   last_pulled: time.nullable(),
   last_pushed: time.nullable(),
 });
-const imageWithLayers = image.extend({
+const imageWithLayersSchema = imageSchema.extend({
   layers: z
     .array(z.object({ digest: z.string(), size: z.number().int(), instruction: z.string() }))
     .max(layersAtMost)
     .describe("The first 500, as far as an answer of 5000 layers goes."),
   layer_count: z.int().describe("How many there are."),
 });
-const tagObject = z.object({
+const tagSchema = z.object({
   id: z.number().int(),
   creator: z.number().int().nullable(),
   name: z.string(),
@@ -49,7 +49,7 @@ const tagObject = z.object({
   media_type: z.string(),
   content_type: z.string(),
   digest: z.string(),
-  images: z.array(image).max(imagesAtMost).describe("The first 100."),
+  images: z.array(imageSchema).max(imagesAtMost).describe("The first 100."),
   image_count: z.int().describe("How many there are."),
   attestations: z
     .array(z.object({ digest: z.string(), reference_digest: z.string().nullable(), size: z.int() }))
@@ -72,50 +72,50 @@ export function hubTagRoutes(parts: {
 }): readonly HubRoute[] {
   const { hub, registry, pager, policy } = parts;
   const contents = { of: "repository", deed: "see contents" } as const;
-  const needs = { of: "repository", deed: "see tags" } as const;
+  const requires = { of: "repository", deed: "see tags" } as const;
 
   return [
     ...repositoryRoutes({
       method: "get",
       rest: "/tags",
-      needs,
+      requires,
       summary: "The tags of a repository, the newest first",
-      kept: true,
+      cacheable: true,
       query: listQuery,
-      answer: pageOf(tagObject),
+      answer: pageOf(tagSchema),
       handle: async ({ ctx, repository, query, work }) => {
         const order = query.ordering.endsWith("name") ? "name" : "updated";
         const descending = query.ordering !== "name";
         const { page, page_size: size, name: search } = query;
         const asked = { page, size, search, order, descending } as const;
         const { count, items } = await hub.tags.list(repository, asked, work);
-        return pager.envelope(ctx, query, count, items.map(tagOf));
+        return pager.envelope(ctx, query, count, items.map(presentTag));
       },
     }),
     ...repositoryRoutes({
       method: "get",
       rest: "/tags/:tag",
-      needs,
+      requires,
       summary: "A tag",
-      answer: tagObject,
+      answer: tagSchema,
       handle: async ({ repository, params, work }) =>
-        tagOf(await hub.tags.get(repository, tagFrom(params["tag"]), work)),
+        presentTag(await hub.tags.get(repository, tagFrom(params["tag"]), work)),
     }),
     ...repositoryRoutes({
       method: "get",
       rest: "/tags/:tag/images",
-      needs,
+      requires,
       summary: "The images of a tag, with their layers",
-      answer: z.array(imageWithLayers).max(imagesAtMost),
+      answer: z.array(imageWithLayersSchema).max(imagesAtMost),
       handle: async ({ session, repository, params, work }) => {
         const shown = await hub.tags.get(repository, tagFrom(params["tag"]), work);
         // An instruction may be `ENV …`: it is for callers that may pull the config.
         const isOpen = (await policy.judge(session, contents, { repository })) === "allowed";
         const images = await hub.tags.images(repository, shown, work);
         return images.map((one) => ({
-          ...imageOf(one, shown),
+          ...presentImage(one, shown),
           layers: one.layers.map((layer) =>
-            layerOf(isOpen ? layer : { ...layer, instruction: "" }),
+            presentLayer(isOpen ? layer : { ...layer, instruction: "" }),
           ),
           layer_count: one.layerCount,
         }));
@@ -124,7 +124,7 @@ export function hubTagRoutes(parts: {
     ...repositoryRoutes({
       method: "delete",
       rest: "/tags/:tag",
-      needs: { of: "repository", deed: "delete tags" },
+      requires: { of: "repository", deed: "delete tags" },
       summary: "Removes a tag; what it points at stays",
       handle: async ({ actor, repository, params }) => {
         const tag = tagFrom(params["tag"]);
@@ -144,7 +144,7 @@ export function tagFrom(text: string | undefined): Tag {
   }
 }
 
-function tagOf(tag: ShownTag): z.infer<typeof tagObject> {
+function presentTag(tag: ShownTag): z.infer<typeof tagSchema> {
   return {
     id: tag.id,
     creator: tag.creatorId,
@@ -162,7 +162,7 @@ function tagOf(tag: ShownTag): z.infer<typeof tagObject> {
     media_type: tag.manifest.mediaType,
     content_type: tag.contentType,
     digest: tag.manifest.digest,
-    images: tag.images.map((one) => imageOf(one, tag)),
+    images: tag.images.map((one) => presentImage(one, tag)),
     image_count: tag.imageCount,
     attestations: tag.attestations.map(({ digest, subject, sizeBytes }) => ({
       ...{ digest, reference_digest: subject, size: sizeBytes },
@@ -172,7 +172,7 @@ function tagOf(tag: ShownTag): z.infer<typeof tagObject> {
 
 const statusOf = ({ isStale }: ShownTag) => (isStale ? ("inactive" as const) : ("active" as const));
 
-function imageOf(one: ShownTag["images"][number], tag: ShownTag): z.infer<typeof image> {
+function presentImage(one: ShownTag["images"][number], tag: ShownTag): z.infer<typeof imageSchema> {
   return {
     architecture: one.architecture,
     features: "",
@@ -188,6 +188,10 @@ function imageOf(one: ShownTag["images"][number], tag: ShownTag): z.infer<typeof
   };
 }
 
-const layerOf = ({ digest, sizeBytes: size, instruction }: ImageWithLayers["layers"][number]) => ({
+const presentLayer = ({
+  digest,
+  sizeBytes: size,
+  instruction,
+}: ImageWithLayers["layers"][number]) => ({
   ...{ digest, size, instruction },
 });
