@@ -5,7 +5,7 @@
 import { test } from "node:test";
 import process from "node:process";
 import { openWorld, outcomeOf, walk } from "../test/policy/matrix.ts";
-import { callers, routes, type Visibility } from "../test/policy/table.ts";
+import { requestAuthenticator, routes, type Visibility } from "../test/policy/table.ts";
 
 const legend = `Each cell: a private repository, a public one, one that is not there.
   +  let in          -  401, the token has no right to it
@@ -20,13 +20,13 @@ await test("the table", async () => {
   const marks = new Map<string, string>();
   let wrong = 0;
   for await (const cell of walk(await openWorld())) {
-    const { route, caller, visibility, expected, answer } = cell;
+    const { route, grant, visibility, expected, answer } = cell;
     const outcome = outcomeOf(cell);
     const isRight =
       JSON.stringify(outcome) === JSON.stringify(expected) &&
       (answer.status !== 403 || "forbidden" in outcome);
     if (!isRight) wrong += 1;
-    const key = `${route} ${caller} ${visibility}`;
+    const key = `${route} ${grant} ${visibility}`;
     if (marks.get(key) !== "!") marks.set(key, isRight ? markOf(outcome) : "!");
   }
   process.stdout.write(tableOf(marks));
@@ -42,12 +42,12 @@ function markOf(outcome: ReturnType<typeof outcomeOf>): string {
 }
 
 function tableOf(marks: ReadonlyMap<string, string>): string {
-  const columns = Object.keys(callers);
+  const columns = Object.keys(requestAuthenticator);
   const widest = Math.max(...Object.keys(routes).map((route) => route.length));
   const heads = columns.map((name, at) => `${" ".repeat(widest + 3)}${"│   ".repeat(at)}${name}\n`);
   const lines = Object.keys(routes).map((route) => {
-    const cells = columns.map((caller) =>
-      visibilities.map((kind) => marks.get(`${route} ${caller} ${kind}`) ?? " ").join(""),
+    const cells = columns.map((grant) =>
+      visibilities.map((kind) => marks.get(`${route} ${grant} ${kind}`) ?? " ").join(""),
     );
     return `${route.padEnd(widest + 3)}${cells.join(" ")}\n`;
   });

@@ -10,7 +10,7 @@ import {
   type TokenResource,
 } from "../database/permissions/identity.ts";
 import { checkResources } from "./token-resources.ts";
-import { hashTokenSecret, mintTokenSecret } from "../auth/tokens/secret.ts";
+import { hashTokenSecret, generateTokenSecret } from "../auth/tokens/secret.ts";
 
 export interface NewAccessToken {
   /** A user's or an organisation's name. */
@@ -59,7 +59,7 @@ export function createAccessTokens(parts: {
         throw invalid("a token can't expire in the past");
       const power = account.kind === "user" ? ofUser(given) : ofOrganisation(given);
       const id = randomUUID();
-      const secret = mintTokenSecret(account.kind === "user" ? "personal" : "organisation");
+      const secret = generateTokenSecret(account.kind === "user" ? "personal" : "organisation");
       const made = await metadata.run("createAccessToken", {
         id,
         accountId: account.id,

@@ -1,25 +1,29 @@
 import type { Metadata } from "../database/database.ts";
 import { createAccessTokens, type AccessTokens } from "./access-tokens.ts";
 import { createAuthenticator, type Authenticator } from "../auth/authenticate.ts";
-import { createFirstAdministrator } from "./bootstrap-admin.ts";
+import { bootstrapAdministrator } from "./bootstrap-admin.ts";
 import { createOrganisations, type Organisations } from "./organisations.ts";
 import { createPasswords } from "../auth/passwords.ts";
 import { createRateLimit, type RateLimits } from "../auth/rate-limit.ts";
-import { createRights, type MirrorVisibility, type Rights } from "../auth/permissions.ts";
+import {
+  createPermissionReader,
+  type MirrorVisibility,
+  type PermissionReader,
+} from "../auth/permissions.ts";
 import { createTeams, type Teams } from "./teams.ts";
 import { createUsers, type Users } from "./users.ts";
 
 /** Who people are and what they may do, over one database. */
 export interface Accounts {
   readonly authenticator: Authenticator;
-  readonly rights: Rights;
+  readonly permissionReader: PermissionReader;
   readonly users: Users;
   readonly organisations: Organisations;
   readonly teams: Teams;
   readonly accessTokens: AccessTokens;
   readonly audit: Metadata["audit"];
-  /** To be called before anybody is served; see {@link createFirstAdministrator}. */
-  readonly firstStart: (configuredPassword: string | undefined) => Promise<void>;
+  /** To be called before anybody is served; see {@link bootstrapAdministrator}. */
+  readonly bootstrap: (configuredPassword: string | undefined) => Promise<void>;
 }
 
 export function createAccounts(parts: {
@@ -35,13 +39,12 @@ export function createAccounts(parts: {
   const rateLimit = createRateLimit(clock, parts.rateLimits);
   return {
     authenticator: createAuthenticator({ metadata, passwords, rateLimit, clock }),
-    rights: createRights({ metadata, createOnPush, mirrors: parts.mirrors }),
+    permissionReader: createPermissionReader({ metadata, createOnPush, mirrors: parts.mirrors }),
     users: createUsers({ metadata, passwords, clock }),
     organisations: createOrganisations({ metadata, clock }),
     teams: createTeams({ metadata, clock }),
     accessTokens: createAccessTokens({ metadata, clock }),
     audit: metadata.audit,
-    firstStart: (configured) =>
-      createFirstAdministrator({ metadata, passwords, clock, configured }),
+    bootstrap: (configured) => bootstrapAdministrator({ metadata, passwords, clock, configured }),
   };
 }

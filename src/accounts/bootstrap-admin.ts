@@ -16,7 +16,7 @@ const groupLength = 5;
  * that is made up here would have to be printed, and what a server prints stays in the logs of a container.
  * Throws if the configured password is too short.
  */
-export async function createFirstAdministrator(parts: {
+export async function bootstrapAdministrator(parts: {
   readonly metadata: Pick<Metadata, "accounts" | "run">;
   readonly passwords: Passwords;
   readonly clock: () => number;

@@ -1,7 +1,7 @@
 import type { Actor } from "../database/events/audit.ts";
 import type { Collaborator } from "../database/accounts/collaborators.ts";
 import type { Metadata } from "../database/database.ts";
-import type { PermissionLevel } from "../database/schema.ts";
+import type { RepositoryRole } from "../database/schema.ts";
 import type { RepositoryName } from "../oci/name.ts";
 import { AccountError } from "./errors.ts";
 
@@ -29,7 +29,7 @@ export function createCollaborators(parts: {
       actor: Actor,
       repository: RepositoryName,
       user: string,
-      permission: PermissionLevel | undefined,
+      permission: RepositoryRole | undefined,
     ): Promise<void> {
       const set = { actor, repository, user, permission, nowMs: clock() };
       const outcome = await metadata.run("setCollaborator", set);

@@ -1,12 +1,12 @@
 import type { AccountRemoval } from "../database/accounts/removal.ts";
-import type { AccountKind, Deed } from "../database/accounts/accounts.ts";
+import type { AccountKind, AuditContext } from "../database/accounts/accounts.ts";
 import type { Metadata } from "../database/database.ts";
 import { AccountError } from "./errors.ts";
 
 /** Deletes a user or an organisation that nothing depends on any more. Throws AccountError. */
 export async function removeAccount(
   metadata: Pick<Metadata, "run">,
-  account: Deed & { readonly name: string; readonly kind: AccountKind },
+  account: AuditContext & { readonly name: string; readonly kind: AccountKind },
 ): Promise<void> {
   const { name, kind } = account;
   const removal: AccountRemoval = await metadata.run("deleteAccount", account);

@@ -1,6 +1,6 @@
 import type { Actor } from "../database/events/audit.ts";
 import type { Metadata } from "../database/database.ts";
-import type { PermissionLevel } from "../database/schema.ts";
+import type { RepositoryRole } from "../database/schema.ts";
 import type { TeamPermission } from "../database/accounts/team-permissions.ts";
 import type { Team } from "../database/accounts/teams.ts";
 import { AccountError } from "./errors.ts";
@@ -74,7 +74,7 @@ export function createTeams(parts: {
       actor: Actor,
       name: TeamName,
       repositoryText: string,
-      permission: PermissionLevel | undefined,
+      permission: RepositoryRole | undefined,
     ): Promise<void> {
       const repository = parseRepository(repositoryText);
       const input = { ...name, repository, permission, actor, nowMs: clock() };

@@ -1,14 +1,17 @@
 import { createAccounts } from "../accounts/accounts.ts";
 import { createBearer } from "../auth/tokens/bearer.ts";
-import { createGrants } from "../auth/tokens/grants.ts";
-import { createHubPolicy, createOpenHubPolicy, keepingMirrors } from "../auth/hub-policy.ts";
+import { createGrantIssuer } from "../auth/tokens/grants.ts";
+import { createHubPolicy, createOpenHubPolicy, denyChangesToMirrored } from "../auth/hub-policy.ts";
 import { openKeys } from "../auth/signing-keys/keys.ts";
 import { createOpenPolicy, createPolicy } from "../auth/policy.ts";
 import { rateLimitsOf } from "../auth/rate-limit.ts";
 import { createSessions } from "../auth/sessions.ts";
 import type { Config } from "../config/schema.ts";
 import type { AppParts } from "../http/app.ts";
-import { createCallers, createOpenCallers } from "../http/middleware/authenticate.ts";
+import {
+  createRequestAuthenticator,
+  createOpenRequestAuthenticator,
+} from "../http/middleware/authenticate.ts";
 import { createWwwAuthenticate } from "../http/token/www-authenticate.ts";
 import type { HubParts } from "../http/hub/routes.ts";
 import { createClientInfo } from "../http/middleware/client-info.ts";
@@ -26,10 +29,10 @@ export interface Administrator {
   readonly hasPassword: boolean;
 }
 
-export interface Access {
+export interface AuthContext {
   readonly parts: Pick<
     AppParts,
-    "callers" | "policy" | "wwwAuthenticate" | "tokens" | "clientInfo"
+    "requestAuthenticator" | "policy" | "wwwAuthenticate" | "tokens" | "clientInfo"
   >;
   /** The same for the Hub-shaped API. */
   readonly hub: Omit<HubParts, "hub">;
@@ -40,7 +43,7 @@ export interface Access {
  * Who is let in, and to what. The first start makes what is missing: an administrator, and the key that tokens are
  * signed with.
  */
-export async function openAccess(
+export async function openAuthContext(
   config: Config,
   parts: {
     readonly metadata: Metadata;
@@ -48,7 +51,7 @@ export async function openAccess(
     readonly logger: Logger;
     readonly mirrors: Pick<Mirrors, "byName"> | undefined;
   },
-): Promise<Access> {
+): Promise<AuthContext> {
   const { metadata, clock, logger, mirrors } = parts;
   const service = serviceOf(config);
   const clientInfo = createClientInfo(config.trustedProxies, config.publicUrl);
@@ -62,12 +65,12 @@ export async function openAccess(
     mirrors: visibilities,
   });
   if (config.auth.open) {
-    const [callers, policy] = [createOpenCallers(), createOpenPolicy()];
+    const [requestAuthenticator, policy] = [createOpenRequestAuthenticator(), createOpenPolicy()];
     return {
-      parts: { clientInfo, wwwAuthenticate, callers, policy, tokens: undefined },
+      parts: { clientInfo, wwwAuthenticate, requestAuthenticator, policy, tokens: undefined },
       hub: {
         accounts,
-        policy: keepingMirrors(createOpenHubPolicy(), mirrored),
+        policy: denyChangesToMirrored(createOpenHubPolicy(), mirrored),
         sessions: undefined,
         defaultVisibility,
       },
@@ -75,9 +78,9 @@ export async function openAccess(
     };
   }
 
-  const { authenticator, rights } = accounts;
+  const { authenticator, permissionReader } = accounts;
   const { removals } = metadata;
-  await accounts.firstStart(config.auth.adminPassword);
+  await accounts.bootstrap(config.auth.adminPassword);
   const administrator = await findAdministrator(metadata);
   const keys = await openKeys({
     folder: keysFolder(config),
@@ -86,21 +89,34 @@ export async function openAccess(
     report: (error) => logger.error({ err: error }, "the keys can't be read; those known stay"),
   });
   const bearer = createBearer({ keys, issuer: service, service, clock });
-  const grants = createGrants({ rights, removals, behind: mirrors && behindOf(mirrors) });
+  const grantIssuer = createGrantIssuer({
+    permissionReader,
+    removals,
+    behind: mirrors && behindOf(mirrors),
+  });
   return {
     administrator,
     hub: {
       accounts,
       defaultVisibility,
-      policy: keepingMirrors(createHubPolicy({ metadata }), mirrored),
+      policy: denyChangesToMirrored(createHubPolicy({ metadata }), mirrored),
       sessions: createSessions({ keys, issuer: service, authenticator, metadata, clock }),
     },
     parts: {
       clientInfo,
       wwwAuthenticate,
-      callers: createCallers({ bearer, authenticator, rights, removals, clientInfo }),
-      policy: createPolicy({ factsOf: (name) => metadata.hotRepositories.factsOf(name), rights }),
-      tokens: { authenticator, grants, bearer, clientInfo, service, keys },
+      requestAuthenticator: createRequestAuthenticator({
+        bearer,
+        authenticator,
+        permissionReader,
+        removals,
+        clientInfo,
+      }),
+      policy: createPolicy({
+        factsOf: (name) => metadata.hotRepositories.factsOf(name),
+        permissionReader,
+      }),
+      tokens: { authenticator, grantIssuer, bearer, clientInfo, service, keys },
     },
   };
 }

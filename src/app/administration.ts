@@ -38,7 +38,7 @@ export async function openAdministration(
   const clock = Date.now;
   const { algorithm, adminPassword } = config.auth;
   const accounts = createAccounts({ metadata, clock, createOnPush: true });
-  if (isNew) await accounts.firstStart(adminPassword);
+  if (isNew) await accounts.bootstrap(adminPassword);
   return {
     accounts,
     keys: createKeyRing({ folder: keysFolder(config), algorithm, clock }),

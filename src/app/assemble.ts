@@ -71,7 +71,7 @@ async function assembleParts(
     metadata,
     { createApp },
     { createResponseCache },
-    { openAccess },
+    { openAuthContext },
     { createHub },
     healthModule,
   ] = await Promise.all([
@@ -106,7 +106,7 @@ async function assembleParts(
   const mirrors = await openMirroring(config, parts, { runsSchedules: lent === undefined });
   closing.add(() => mirrors?.close());
   closing.add(() => uploads.close());
-  const access = await openAccess(config, { metadata, clock, logger, mirrors });
+  const access = await openAuthContext(config, { metadata, clock, logger, mirrors });
 
   let draining = false;
   const probe = probeAtMostEvery(probeEveryMs, () => problemsOf({ store, metadata }), logger);
@@ -171,8 +171,8 @@ export function assembleLender(config: Config, logger: Logger): Promise<Lender> 
     const mirrors = await openMirroring(config, parts, { runsSchedules: true });
     closing.add(() => mirrors?.close());
     // The first start is made here, once.
-    const { openAccess } = await import("./access.ts");
-    const access = await openAccess(config, { metadata, clock, logger, mirrors: undefined });
+    const { openAuthContext } = await import("./access.ts");
+    const access = await openAuthContext(config, { metadata, clock, logger, mirrors: undefined });
     return {
       administrator: access.administrator,
       writer: metadata,

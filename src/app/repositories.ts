@@ -2,7 +2,7 @@ import { createCollaborators, type Collaborators } from "../accounts/collaborato
 import type { Config } from "../config/schema.ts";
 import { openDataFolder, type DataFolder } from "./data-folder.ts";
 import type { Actor } from "../database/events/audit.ts";
-import { keepingMirrors } from "../registry/mirror-guard.ts";
+import { denyChangesToMirrored } from "../registry/mirror-guard.ts";
 import { createQuotas, type Quotas } from "../registry/quotas.ts";
 import { pushRules } from "./push-rules.ts";
 import { systemActor } from "../database/permissions/authority.ts";
@@ -34,7 +34,7 @@ export async function openRepositories(config: Config): Promise<RepositoryFolder
   });
   const mirrors = new Set(config.mirrors.map(({ namespace }) => namespace));
   return {
-    repositories: keepingMirrors(repositories, mirrors),
+    repositories: denyChangesToMirrored(repositories, mirrors),
     collaborators: createCollaborators({ metadata, clock }),
     quotas: createQuotas({ metadata, clock, rules: pushRules(config) }),
     uploads: openUploads({ store, metadata }),

@@ -1,12 +1,12 @@
 import { addressKey } from "../concurrency/budgets.ts";
 import type { Metadata } from "../database/database.ts";
 import { OciError } from "../oci/errors.ts";
-import { identityNow, type KnownIdentity } from "../database/permissions/identity.ts";
+import { principalNow, type KnownPrincipal } from "../database/permissions/identity.ts";
 import type { Passwords } from "./passwords.ts";
 import type { Attempt, RateLimit } from "./rate-limit.ts";
-import { createRemembered } from "./verified-password-cache.ts";
+import { createVerifiedPasswordCache } from "./verified-password-cache.ts";
 import { hashTokenSecret, isTokenSecret, looksLikeToken } from "./tokens/secret.ts";
-import { createTurns } from "./keyed-semaphore.ts";
+import { createKeyedSemaphore } from "./keyed-semaphore.ts";
 
 export interface Credentials {
   readonly name: string;
@@ -26,7 +26,7 @@ export interface Authenticator {
    * a name or not. Rejects with TOOMANYREQUESTS and Retry-After after too many wrong ones from the peer, or from there
    * for the account, where the same one again is one and costs nothing, and with the database's error when that fails: never is a failure taken for a wrong password.
    */
-  authenticate(credentials: Credentials, from: From): Promise<KnownIdentity | undefined>;
+  authenticate(credentials: Credentials, from: From): Promise<KnownPrincipal | undefined>;
 }
 
 /** The last use of a token is written again only after this long. */
@@ -44,15 +44,15 @@ export function createAuthenticator(parts: {
 
   // One after another for a name and an address: a client with an old password that sends it many times at once is
   // counted once. Not for a name alone: then the requests of strangers would be in the way of its owner.
-  const turns = createTurns({ atOnce: 1, atMostWaiting: 256 });
+  const semaphore = createKeyedSemaphore({ atOnce: 1, atMostWaiting: 256 });
   // A client that has kept an old password shows it with every request of a push: that is no guessing.
-  const wrong = createRemembered(clock);
+  const rejected = createVerifiedPasswordCache(clock);
 
   const byPassword = async (
     name: string,
     secret: string,
     peer: string,
-  ): Promise<KnownIdentity | undefined> => {
+  ): Promise<KnownPrincipal | undefined> => {
     const login = await metadata.accounts.login(name);
     // Only the administrator of a first start has no password, until the operator sets one.
     if (login?.account.kind === "user" && login.passwordHash === null)
@@ -60,8 +60,8 @@ export function createAuthenticator(parts: {
         "DENIED",
         `${name} has no password yet; set one on the server: berth user password ${name}`,
       );
-    const mark = wrong.markOf(name, peer, login?.passwordHash ?? "", secret);
-    if (wrong.has(mark)) return undefined;
+    const key = rejected.keyOf(name, peer, login?.passwordHash ?? "", secret);
+    if (rejected.has(key)) return undefined;
     const attempt = admitted(rateLimit.begin(name.slice(0, keptOfName), peer));
     const isRight = await passwords
       .verify(secret, login?.passwordHash ?? undefined, {
@@ -73,7 +73,7 @@ export function createAuthenticator(parts: {
         throw error;
       });
     if (!isRight) {
-      wrong.add(mark);
+      rejected.add(key);
       return undefined;
     }
     attempt.succeed();
@@ -87,20 +87,20 @@ export function createAuthenticator(parts: {
     name: string,
     secret: string,
     peer: string,
-  ): Promise<KnownIdentity | undefined> => {
+  ): Promise<KnownPrincipal | undefined> => {
     const nowMs = clock();
     const login = isTokenSecret(secret)
       ? await metadata.accessTokens.login(hashTokenSecret(secret))
       : undefined;
-    const identity =
+    const principal =
       login?.account.name === name
-        ? identityNow(
+        ? principalNow(
             { account: { ...login.account, passwordChangedAtMs: null }, token: login.token },
             { accessToken: login.token.id, passwordAtMs: undefined },
             nowMs,
           )
         : undefined;
-    if (login === undefined || identity === undefined) {
+    if (login === undefined || principal === undefined) {
       admitted(rateLimit.beginToken(peer));
       return undefined;
     }
@@ -108,14 +108,14 @@ export function createAuthenticator(parts: {
     // Not waited for: a disk that is full or slow keeps nobody from pulling.
     if (nowMs - (token.lastUsedAtMs ?? 0) >= touchAfterMs)
       void metadata.run("touchAccessToken", { id: token.id, nowMs }).catch(() => undefined);
-    return identity;
+    return principal;
   };
 
   return {
     async authenticate({ name: given, secret }, { peer }) {
       const name = given.toLowerCase();
       if (looksLikeToken(secret)) return byToken(name, secret, peer);
-      return turns(`${addressKey(peer)} ${name}`, () => byPassword(name, secret, peer));
+      return semaphore(`${addressKey(peer)} ${name}`, () => byPassword(name, secret, peer));
     },
   };
 }

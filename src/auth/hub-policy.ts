@@ -1,25 +1,25 @@
 import type { Metadata } from "../database/database.ts";
 import { clientActor, openActor, type Actor } from "../database/permissions/authority.ts";
-import { repositoryDeeds } from "../database/permissions/hub-permissions.ts";
+import { repositoryPermissions } from "../database/permissions/hub-permissions.ts";
 import {
-  judgeByFacts,
-  judgeByIdentity,
+  authorizeByFacts,
+  authorizeByPrincipal,
   mayRead,
   viewOfRepository,
   type RoutePermission,
   type HubTarget,
-  type Verdict,
+  type Decision,
 } from "../database/permissions/hub-rules.ts";
 import { hasScope, reaches } from "../database/permissions/repository-rules.ts";
 import type { NamespaceView } from "../database/catalog/repository-pages.ts";
 import { defaultNamespace, namespaceOf, type RepositoryName } from "../oci/name.ts";
-import { viewerOf, type Viewer } from "./visibility.ts";
+import { visibleTo, type VisibilityFilter } from "./visibility.ts";
 import type { Session } from "./sessions.ts";
 
-export type { RoutePermission, HubTarget, Verdict };
+export type { RoutePermission, HubTarget, Decision };
 
 /** What somebody may do with a repository that they see; nothing where they do not. */
-export interface Standing {
+export interface RepositoryPermissions {
   readonly read: boolean;
   readonly write: boolean;
   readonly admin: boolean;
@@ -27,14 +27,21 @@ export interface Standing {
 
 export interface HubPolicy {
   /** @param target of what the need speaks: a repository, a namespace, or an account */
-  judge(session: Session | undefined, need: RoutePermission, target: HubTarget): Promise<Verdict>;
+  authorize(
+    session: Session | undefined,
+    permission: RoutePermission,
+    target: HubTarget,
+  ): Promise<Decision>;
   /** Somebody whom {@link judge} has let in, as the actor of a command. */
   actor(
     session: Session | undefined,
-    need: RoutePermission,
+    permission: RoutePermission,
     target: HubTarget & { readonly peer: string },
   ): Actor;
-  standing(session: Session | undefined, repository: RepositoryName): Promise<Standing>;
+  repositoryPermissions(
+    session: Session | undefined,
+    repository: RepositoryName,
+  ): Promise<RepositoryPermissions>;
   /** Those of the names that the caller sees. */
   visible(
     session: Session | undefined,
@@ -42,7 +49,7 @@ export interface HubPolicy {
   ): Promise<ReadonlySet<RepositoryName>>;
   viewOf(session: Session | undefined, namespace: string): Promise<NamespaceView>;
   /** Whose repositories a search or a list of all of them may show. */
-  viewerFor(session: Session | undefined): Viewer;
+  visibilityFor(session: Session | undefined): VisibilityFilter;
 }
 
 /**
@@ -51,76 +58,77 @@ export interface HubPolicy {
  */
 export function createOpenHubPolicy(): HubPolicy {
   return {
-    judge: async (_, need) => (needsAccount(need) ? "login" : "allowed"),
+    authorize: async (_, permission) => (requiresAccount(permission) ? "login" : "allowed"),
     actor: (_, __, { peer }) => openActor(peer),
-    standing: async () => ({ read: true, write: true, admin: true }),
+    repositoryPermissions: async () => ({ read: true, write: true, admin: true }),
     visible: async (_, names) => new Set(names),
     viewOf: async () => ({ kind: "all" }),
-    viewerFor: () => ({ kind: "everything" }),
+    visibilityFor: () => ({ kind: "everything" }),
   };
 }
 
-const needsAccount = (need: RoutePermission): boolean =>
-  need.of === "repository"
-    ? need.deed === "see teams" || need.deed === "admit teams"
-    : need.of !== "nobody" && need.of !== "namespace";
+const requiresAccount = (permission: RoutePermission): boolean =>
+  permission.of === "repository"
+    ? permission.permission === "see teams" || permission.permission === "admit teams"
+    : permission.of !== "nobody" && permission.of !== "namespace";
 
 /**
  * A mirror holds what its upstream has, as on the registry's own paths: nothing is made in its namespace, no tag of it is
  * moved, or kept from moving. What is here of it may be removed.
  */
-export function keepingMirrors(policy: HubPolicy, mirrors: ReadonlySet<string>): HubPolicy {
+export function denyChangesToMirrored(policy: HubPolicy, mirrors: ReadonlySet<string>): HubPolicy {
   return {
     ...policy,
-    async judge(session, need, target) {
-      const verdict = await policy.judge(session, need, target);
-      if (verdict !== "allowed" || !changesContents(need)) return verdict;
+    async authorize(session, permission, target) {
+      const decision = await policy.authorize(session, permission, target);
+      if (decision !== "allowed" || !changesContents(permission)) return decision;
       const { repository, namespace = "" } = target;
       const home = repository === undefined ? namespace : namespaceOf(repository);
-      return mirrors.has(home) ? "forbidden" : verdict;
+      return mirrors.has(home) ? "forbidden" : decision;
     },
   };
 }
 
-const changesContents = (need: RoutePermission): boolean =>
-  need.of === "namespace" ||
-  (need.of === "repository" && (need.deed === "move tags" || need.deed === "fix tags"));
+const changesContents = (permission: RoutePermission): boolean =>
+  permission.of === "namespace" ||
+  (permission.of === "repository" &&
+    (permission.permission === "move tags" || permission.permission === "fix tags"));
 
 export function createHubPolicy(parts: {
-  readonly metadata: Pick<Metadata, "rights" | "memberships" | "permissions">;
+  readonly metadata: Pick<Metadata, "repositoryPermissions" | "memberships" | "permissions">;
 }): HubPolicy {
   const { metadata } = parts;
 
   const facts = async (session: Session | undefined, names: readonly RepositoryName[]) => {
-    const identity = session?.identity;
-    const found = await metadata.rights.facts(identity?.accountId, names);
-    return (name: RepositoryName) => viewOfRepository(identity, found, name);
+    const principal = session?.principal;
+    const found = await metadata.repositoryPermissions.facts(principal?.accountId, names);
+    return (name: RepositoryName) => viewOfRepository(principal, found, name);
   };
 
   return {
-    async judge(session, need, target) {
-      const identity = session?.identity;
-      const known = judgeByIdentity(identity, need, target);
+    async authorize(session, permission, target) {
+      const principal = session?.principal;
+      const known = authorizeByPrincipal(principal, permission, target);
       if (known !== undefined) return known;
-      const { accountId, accessToken } = identity ?? {};
+      const { accountId, accessToken } = principal ?? {};
       const found = await metadata.permissions.facts(accountId, accessToken, target);
-      return judgeByFacts(identity, need, target, found);
+      return authorizeByFacts(principal, permission, target, found);
     },
 
-    actor(session, need, { peer, ...target }) {
-      const { identity = { kind: "anonymous" }, sinceMs: passwordAtMs } = session ?? {};
-      return clientActor({ identity, peer, need, target, passwordAtMs });
+    actor(session, permission, { peer, ...target }) {
+      const { principal = { kind: "anonymous" }, sinceMs: passwordAtMs } = session ?? {};
+      return clientActor({ principal, peer, permission, target, passwordAtMs });
     },
 
-    async standing(session, repository) {
+    async repositoryPermissions(session, repository) {
       const { allows, level, opened } = (await facts(session, [repository]))(repository);
       return {
-        read: allows(repositoryDeeds.see),
+        read: allows(repositoryPermissions.see),
         write:
           reaches(level, "write") ||
           opened.includes("scope-image-push") ||
           opened.includes("scope-image-delete"),
-        admin: allows(repositoryDeeds.remove),
+        admin: allows(repositoryPermissions.remove),
       };
     },
 
@@ -128,23 +136,28 @@ export function createHubPolicy(parts: {
       if (names.length === 0) return new Set();
       const of = await facts(session, names);
       return new Set(
-        names.filter((name) => of(name).isThere && of(name).allows(repositoryDeeds.see)),
+        names.filter((name) => of(name).isThere && of(name).allows(repositoryPermissions.see)),
       );
     },
 
     async viewOf(session, namespace) {
-      const identity = session?.identity;
-      if (identity === undefined) return { kind: "public" };
-      if (identity.kind === "organisation") {
-        if (identity.name !== namespace || !hasScope(identity.resources, ["scope-repository-list"]))
+      const principal = session?.principal;
+      if (principal === undefined) return { kind: "public" };
+      if (principal.kind === "organisation") {
+        if (
+          principal.name !== namespace ||
+          !hasScope(principal.resources, ["scope-repository-list"])
+        )
           return { kind: "public" };
-        const paths = identity.resources
+        const paths = principal.resources
           .filter(({ type }) => type === "TYPE_REPO")
-          .filter(({ scopes }) => scopes.some((one) => isOneOf(one, repositoryDeeds.see.scopes)))
+          .filter(({ scopes }) =>
+            scopes.some((one) => isOneOf(one, repositoryPermissions.see.scopes)),
+          )
           .map(({ path }) => path);
         return { kind: "paths", paths };
       }
-      const { scope, isAdmin, accountId, name } = identity;
+      const { scope, isAdmin, accountId, name } = principal;
       if (!mayRead(scope)) return { kind: "public" };
       if (isAdmin || name === namespace) return { kind: "all" };
       if (namespace === defaultNamespace) return { kind: "granted", userId: accountId };
@@ -152,7 +165,7 @@ export function createHubPolicy(parts: {
       return role === "owner" ? { kind: "all" } : { kind: "granted", userId: accountId };
     },
 
-    viewerFor: (session) => viewerOf(session?.identity ?? { kind: "anonymous" }),
+    visibilityFor: (session) => visibleTo(session?.principal ?? { kind: "anonymous" }),
   };
 }
 

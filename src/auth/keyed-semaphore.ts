@@ -1,7 +1,7 @@
 import { OciError } from "../oci/errors.ts";
 
 /** Does the work when it is its turn. Rejects with TOOMANYREQUESTS when too many wait already. */
-export type Turns = <T>(key: string, work: () => Promise<T>) => Promise<T>;
+export type KeyedSemaphore = <T>(key: string, work: () => Promise<T>) => Promise<T>;
 
 interface Line {
   running: number;
@@ -9,10 +9,10 @@ interface Line {
 }
 
 /** So many work at the same time for one key, so many more wait. */
-export function createTurns(limits: {
+export function createKeyedSemaphore(limits: {
   readonly atOnce: number;
   readonly atMostWaiting: number;
-}): Turns {
+}): KeyedSemaphore {
   const lines = new Map<string, Line>();
   return async (key, work) => {
     const line = lines.get(key) ?? { running: 0, waiting: [] };
@@ -37,13 +37,13 @@ export function createTurns(limits: {
 }
 
 /** Who waits in a {@link FairQueue}: the key of the client, and whether it goes before those that nobody knows. */
-export interface Place {
+export interface QueuedClient {
   readonly key: string;
   readonly isKnown: boolean;
 }
 
 /** Does the work when it is its turn. Rejects with TOOMANYREQUESTS when too many of the client, or of all, wait. */
-export type FairQueue = <T>(place: Place, work: () => Promise<T>) => Promise<T>;
+export type FairQueue = <T>(client: QueuedClient, work: () => Promise<T>) => Promise<T>;
 
 interface Waiter {
   readonly start: () => void;

@@ -5,8 +5,8 @@ import {
   type ScryptOptions,
 } from "node:crypto";
 import { promisify } from "node:util";
-import { createRemembered } from "./verified-password-cache.ts";
-import { createFairQueue, type Place } from "./keyed-semaphore.ts";
+import { createVerifiedPasswordCache } from "./verified-password-cache.ts";
+import { createFairQueue, type QueuedClient } from "./keyed-semaphore.ts";
 
 /** Only a password that somebody chose needs these; tokens are as long as they are random. */
 export const passwordLength = { min: 8, max: 1024 } as const;
@@ -19,7 +19,7 @@ export interface Passwords {
    * right a short while ago costs next to nothing. Rejects with TOOMANYREQUESTS when too many wait for their turn.
    * @param place whose turn it is; clients take turns by key
    */
-  verify(password: string, stored: string | undefined, place?: Place): Promise<boolean>;
+  verify(password: string, stored: string | undefined, client?: QueuedClient): Promise<boolean>;
 }
 
 interface Cost {
@@ -43,7 +43,7 @@ const format = /^\$scrypt\$ln=(\d{1,2}),r=(\d{1,2}),p=(\d{1,2})\$([\w+/]+)\$([\w
 const atOnce = 2;
 /** Known clients, and as many others; about 33 a second have their turn. */
 const atMostWaiting = 512;
-const local: Place = { key: "", isKnown: true };
+const local: QueuedClient = { key: "", isKnown: true };
 
 /** Passwords by scrypt. */
 export function createPasswords(parts: {
@@ -54,7 +54,7 @@ export function createPasswords(parts: {
   const queue = createFairQueue({ atOnce, atMostWaiting });
   const nobody = encode(cost, randomBytes(16), randomBytes(hashBytes));
   // Clients send a password with every request for a token. Known with the row it was right for.
-  const right = createRemembered(clock);
+  const verified = createVerifiedPasswordCache(clock);
 
   return {
     async hash(password) {
@@ -63,16 +63,16 @@ export function createPasswords(parts: {
       return encode(cost, salt, made);
     },
 
-    async verify(password, stored, place = local) {
-      const mark = right.markOf(stored ?? nobody, password);
-      if (right.has(mark)) return true;
+    async verify(password, stored, client = local) {
+      const key = verified.keyOf(stored ?? nobody, password);
+      if (verified.has(key)) return true;
       const { salt, hash, ...ofStored } = decode(stored ?? nobody);
-      return await queue(place, async () => {
+      return await queue(client, async () => {
         // Hundreds of machines log in with one password at the same moment: the first has done the work for all.
-        if (right.has(mark)) return true;
+        if (verified.has(key)) return true;
         const made = await derive(password, salt, ofStored);
         const isRight = timingSafeEqual(made, hash) && stored !== undefined;
-        if (isRight) right.add(mark);
+        if (isRight) verified.add(key);
         return isRight;
       });
     },

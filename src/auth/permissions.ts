@@ -1,71 +1,78 @@
 import type { Metadata } from "../database/database.ts";
-import type { RightsFacts } from "../database/permissions/facts.ts";
-import type { Identity } from "../database/permissions/identity.ts";
+import type { RepositoryPermissionFacts } from "../database/permissions/facts.ts";
+import type { Principal } from "../database/permissions/identity.ts";
 import { actionsFor, type Action } from "../database/permissions/repository-rules.ts";
 import type { Visibility } from "../database/schema.ts";
 import { namespaceOf, type RepositoryName } from "../oci/name.ts";
-import type { Access } from "./principal.ts";
+import type { GrantedActions } from "./principal.ts";
 
-export interface Rights {
+export interface PermissionReader {
   /**
    * What an identity may do, as the database says at this moment: every name has an entry, maybe an empty one. A
    * repository that is not there may be pushed to by who may create it. A disabled account has nothing.
    */
-  of(identity: Identity, names: readonly RepositoryName[]): Promise<Access>;
+  actions(principal: Principal, names: readonly RepositoryName[]): Promise<GrantedActions>;
   /** The same, and of which of the names there is no repository. */
-  standing(identity: Identity, names: readonly RepositoryName[]): Promise<Standing>;
+  granted(principal: Principal, names: readonly RepositoryName[]): Promise<GrantedRepositories>;
 }
 
-export interface Standing {
-  readonly access: Access;
+export interface GrantedRepositories {
+  readonly access: GrantedActions;
   readonly absent: ReadonlySet<RepositoryName>;
 }
 
 /** By namespace. */
 export type MirrorVisibility = ReadonlyMap<string, Visibility>;
 
-export function createRights(parts: {
-  readonly metadata: Pick<Metadata, "rights">;
+export function createPermissionReader(parts: {
+  readonly metadata: Pick<Metadata, "repositoryPermissions">;
   /** `repositories.createOnPush`. */
   readonly createOnPush: boolean;
   /** Namespaces of mirrors, which fill by being pulled from: who may pull from what is not there yet. */
   readonly mirrors?: MirrorVisibility | undefined;
-}): Rights {
+}): PermissionReader {
   const { metadata, createOnPush, mirrors = new Map() } = parts;
 
-  const standing: Rights["standing"] = async (identity, names) => {
+  const granted: PermissionReader["granted"] = async (principal, names) => {
     if (names.length === 0) return { access: new Map(), absent: new Set() };
-    const accountId = identity.kind === "anonymous" ? undefined : identity.accountId;
-    const facts = await metadata.rights.facts(accountId, names);
+    const accountId = principal.kind === "anonymous" ? undefined : principal.accountId;
+    const facts = await metadata.repositoryPermissions.facts(accountId, names);
     const isGone = facts.account === undefined || facts.account.disabled;
-    const isClosed = identity.kind !== "anonymous" && isGone;
-    const judge = actionsFor(identity, facts, createOnPush);
+    const isClosed = principal.kind !== "anonymous" && isGone;
+    const actionsOf = actionsFor(principal, facts, createOnPush);
     const opens = (name: RepositoryName): boolean => {
       const visibility = mirrors.get(namespaceOf(name));
       if (visibility === undefined) return false;
-      return visibility === "public" || isMember(identity, facts, name);
+      return visibility === "public" || isMember(principal, facts, name);
     };
     // A mirror's repository that comes with the first pull is the one that was meant.
     const isAbsent = (name: RepositoryName): boolean =>
       !facts.repositories.has(name) && !mirrors.has(namespaceOf(name));
     return {
       access: new Map(
-        names.map((name) => [name, !isClosed && opens(name) ? withPull(judge(name)) : judge(name)]),
+        names.map((name) => [
+          name,
+          !isClosed && opens(name) ? withPull(actionsOf(name)) : actionsOf(name),
+        ]),
       ),
       absent: new Set(names.filter(isAbsent)),
     };
   };
   return {
-    standing,
-    of: async (identity, names) => (await standing(identity, names)).access,
+    granted,
+    actions: async (principal, names) => (await granted(principal, names)).access,
   };
 }
 
 /** Whether a private mirror is open to somebody: to every member of the organisation that has its name. */
-function isMember(identity: Identity, { roles }: RightsFacts, name: RepositoryName): boolean {
+function isMember(
+  principal: Principal,
+  { roles }: RepositoryPermissionFacts,
+  name: RepositoryName,
+): boolean {
   return (
-    identity.kind === "user" &&
-    identity.scope !== "repo:public_read" &&
+    principal.kind === "user" &&
+    principal.scope !== "repo:public_read" &&
     roles.has(namespaceOf(name))
   );
 }

@@ -1,16 +1,16 @@
 import type { RepositoryName } from "../oci/name.ts";
-import type { Identity } from "../database/permissions/identity.ts";
+import type { Principal } from "../database/permissions/identity.ts";
 import type { Action } from "../database/permissions/repository-rules.ts";
 
-export type { Identity };
+export type { Principal };
 
 /** What may be done where; a name that is missing has nothing. */
-export type Access = ReadonlyMap<RepositoryName, ReadonlySet<Action>>;
+export type GrantedActions = ReadonlyMap<RepositoryName, ReadonlySet<Action>>;
 
 /** Who a request comes from, with what has been granted to them. */
-export interface Caller {
-  readonly identity: Identity;
-  readonly access: Access;
+export interface Grant {
+  readonly principal: Principal;
+  readonly access: GrantedActions;
   /** Whether they may list repositories; which ones they see is another question. */
   readonly catalog: boolean;
   /** The highest number of a removal when this was granted: nothing is open that was removed since. */
@@ -24,8 +24,8 @@ export interface Caller {
 }
 
 /** Nobody that we know. */
-export const anonymous: Caller = {
-  identity: { kind: "anonymous" },
+export const anonymous: Grant = {
+  principal: { kind: "anonymous" },
   access: new Map(),
   catalog: false,
   removals: 0,
@@ -35,5 +35,5 @@ export const anonymous: Caller = {
 };
 
 /** Id of the caller's account. */
-export const accountIdOf = ({ identity }: Caller): number | null =>
-  identity.kind === "anonymous" ? null : identity.accountId;
+export const accountIdOf = ({ principal }: Grant): number | null =>
+  principal.kind === "anonymous" ? null : principal.accountId;

@@ -1,13 +1,13 @@
 import { randomUUID } from "node:crypto";
 import type { Metadata } from "../database/database.ts";
 import type { Authenticator, Credentials, From } from "./authenticate.ts";
-import { identityNow, type KnownIdentity } from "../database/permissions/identity.ts";
+import { principalNow, type KnownPrincipal } from "../database/permissions/identity.ts";
 import type { Keys } from "./signing-keys/keys.ts";
 import { createSignedTokens } from "./tokens/signed-tokens.ts";
 
 /** Somebody who has logged in to the Hub-shaped API, as they are at this moment. */
 export interface Session {
-  readonly identity: KnownIdentity;
+  readonly principal: KnownPrincipal;
   /** When the credential was shown: a password that was changed since ends the session. */
   readonly sinceMs: number;
 }
@@ -47,15 +47,15 @@ export function createSessions(parts: {
   const identify = async (credentials: Credentials, from: From): Promise<Session | undefined> => {
     // Before the password is looked at: one that is changed meanwhile ends this session, too.
     const sinceMs = clock();
-    const identity = await authenticator.authenticate(credentials, from);
-    return identity && { identity, sinceMs };
+    const principal = await authenticator.authenticate(credentials, from);
+    return principal && { principal, sinceMs };
   };
 
   return {
     async login(credentials, from, lifeSeconds) {
       const session = await identify(credentials, from);
       if (session === undefined) return undefined;
-      const { accountId, name, accessToken = null } = session.identity;
+      const { accountId, name, accessToken = null } = session.principal;
       const id = randomUUID();
       const { token } = await tokens.sign(
         {
@@ -73,24 +73,24 @@ export function createSessions(parts: {
     identify,
 
     async resume(token) {
-      const claims = claimsOf(await tokens.verify(token));
+      const claims = parseSessionClaims(await tokens.verify(token));
       if (claims === undefined) return undefined;
       const { accountId, accessToken, atMs } = claims;
       const rows = await metadata.sessions.find(accountId, accessToken);
       const shown = { accessToken, passwordAtMs: atMs };
-      const identity = rows && identityNow(rows, shown, clock());
-      return identity && { identity, sinceMs: atMs };
+      const principal = rows && principalNow(rows, shown, clock());
+      return principal && { principal, sinceMs: atMs };
     },
   };
 }
 
-interface Claims {
+interface SessionClaims {
   readonly accountId: number;
   readonly accessToken: string | undefined;
   readonly atMs: number;
 }
 
-function claimsOf(payload: unknown): Claims | undefined {
+function parseSessionClaims(payload: unknown): SessionClaims | undefined {
   if (typeof payload !== "object" || payload === null) return undefined;
   const { berth } = payload as { readonly berth?: unknown };
   if (typeof berth !== "object" || berth === null) return undefined;

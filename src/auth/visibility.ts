@@ -1,25 +1,25 @@
-import type { Viewer } from "../database/registry/catalog.ts";
-import type { Identity } from "../database/permissions/identity.ts";
+import type { VisibilityFilter } from "../database/registry/catalog.ts";
+import type { Principal } from "../database/permissions/identity.ts";
 
-export type { Viewer };
+export type { VisibilityFilter };
 
 const pulling = new Set(["scope-image-pull", "scope-image-push", "scope-image-delete"]);
 
 /** Whose catalog an identity sees: the repositories that it may pull from, and no other. */
-export function viewerOf(identity: Identity): Viewer {
-  switch (identity.kind) {
+export function visibleTo(principal: Principal): VisibilityFilter {
+  switch (principal.kind) {
     case "anonymous":
       return { kind: "public" };
     case "user": {
-      const { accountId, isAdmin, scope } = identity;
+      const { accountId, isAdmin, scope } = principal;
       if (scope === "repo:public_read") return { kind: "public" };
       return isAdmin ? { kind: "everything" } : { kind: "user", accountId };
     }
     case "organisation": {
-      const paths = identity.resources
+      const paths = principal.resources
         .filter(({ type, scopes }) => type === "TYPE_REPO" && scopes.some((s) => pulling.has(s)))
         .map(({ path }) => path);
-      return { kind: "paths", namespace: identity.name, paths };
+      return { kind: "paths", namespace: principal.name, paths };
     }
   }
 }

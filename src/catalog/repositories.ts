@@ -1,4 +1,4 @@
-import type { HubPolicy, Standing } from "../auth/hub-policy.ts";
+import type { HubPolicy, RepositoryPermissions } from "../auth/hub-policy.ts";
 import type { Session } from "../auth/sessions.ts";
 import type { Actor } from "../database/events/audit.ts";
 import type { Metadata } from "../database/database.ts";
@@ -20,7 +20,7 @@ export interface ListedRepository extends RepositoryDetails {
 
 /** What its own page shows. */
 export interface ShownRepository extends ListedRepository {
-  readonly standing: Standing;
+  readonly permissions: RepositoryPermissions;
   readonly collaborators: number;
   readonly isStarred: boolean;
 }
@@ -147,13 +147,13 @@ export function createHubRepositories(parts: {
     async get(session: Session | undefined, name: RepositoryName): Promise<ShownRepository> {
       const [shown] = await describe([name], true);
       if (shown === undefined) throw new OciError("NAME_UNKNOWN");
-      const { identity } = session ?? {};
+      const { principal } = session ?? {};
       return {
         ...shown,
-        standing: await policy.standing(session, name),
+        permissions: await policy.repositoryPermissions(session, name),
         collaborators: await metadata.repositoryDetails.collaborators(shown.id),
         isStarred:
-          identity?.kind === "user" && (await metadata.stars.has(identity.accountId, shown.id)),
+          principal?.kind === "user" && (await metadata.stars.has(principal.accountId, shown.id)),
       };
     },
 

@@ -1,4 +1,4 @@
-import type { Viewer } from "../auth/visibility.ts";
+import type { VisibilityFilter } from "../auth/visibility.ts";
 import type { Metadata } from "../database/database.ts";
 import type { RepositoryDetails } from "../database/catalog/repository-details.ts";
 import type { FacetValue } from "../database/catalog/found-repositories.ts";
@@ -39,7 +39,7 @@ export function createRepositoryViews(parts: {
   return {
     /** What the viewer may read, of all or of one namespace, in the order of the names behind `last`. */
     async list(
-      viewer: Viewer,
+      visibility: VisibilityFilter,
       page: {
         readonly namespace?: string | undefined;
         readonly last?: string | undefined;
@@ -53,10 +53,10 @@ export function createRepositoryViews(parts: {
       const { namespace, limit } = page;
       const prefix = namespace === undefined ? "" : `${namespace}/`;
       const begin = [page.last ?? "", prefix].toSorted().at(-1);
-      const { items, more } = await metadata.catalog.list(viewer, { last: begin, limit });
+      const { items, more } = await metadata.catalog.list(visibility, { last: begin, limit });
       const names = items.filter((name) => name.startsWith(prefix));
       const { total } = await metadata.search.find({
-        ...{ viewer, namespace, words: [], offset: 0, limit: 0, countAtMost },
+        ...{ visibility, namespace, words: [], offset: 0, limit: 0, countAtMost },
       });
       const isMore = more && names.length === items.length;
       return { items: await show(names, false), total, more: isMore };

@@ -1,4 +1,4 @@
-import type { Viewer } from "../auth/visibility.ts";
+import type { VisibilityFilter } from "../auth/visibility.ts";
 import type { Metadata } from "../database/database.ts";
 import type {
   Facet,
@@ -10,7 +10,7 @@ import type { RepositoryName } from "../oci/name.ts";
 import type { Count, Counts } from "./pull-counters.ts";
 
 export interface SearchRequest {
-  readonly viewer: Viewer;
+  readonly visibility: VisibilityFilter;
   /** As somebody typed it. Empty: everything. */
   readonly text: string;
   readonly facets?: Readonly<Partial<Record<Facet, readonly string[]>>>;
@@ -99,8 +99,8 @@ export function createSearch(parts: {
     },
 
     /** Whether the viewer can find anything at all. */
-    async hasContent(viewer: Viewer): Promise<boolean> {
-      return (await metadata.catalog.list(viewer, { limit: 1 })).items.length > 0;
+    async hasContent(visibility: VisibilityFilter): Promise<boolean> {
+      return (await metadata.catalog.list(visibility, { limit: 1 })).items.length > 0;
     },
   };
 }

@@ -1,4 +1,4 @@
-import type { Viewer } from "../auth/visibility.ts";
+import type { VisibilityFilter } from "../auth/visibility.ts";
 import type { Metadata } from "../database/database.ts";
 import { OciError } from "../oci/errors.ts";
 import type { RepositoryName } from "../oci/name.ts";
@@ -27,10 +27,14 @@ export function createSizeReports(parts: {
 }) {
   const { metadata } = parts;
 
-  async function* blobsOf(repositoryId: number, viewer: Viewer | undefined, work: PacedWork) {
+  async function* blobsOf(
+    repositoryId: number,
+    visibility: VisibilityFilter | undefined,
+    work: PacedWork,
+  ) {
     for (let last = 0; ;) {
       await work.step();
-      const blobs = await metadata.sizes.blobsOf(repositoryId, viewer, {
+      const blobs = await metadata.sizes.blobsOf(repositoryId, visibility, {
         ...{ last, limit: blobsAtOnce },
       });
       yield* blobs;
@@ -40,10 +44,13 @@ export function createSizeReports(parts: {
   }
 
   /** Names of a namespace that the viewer may read, in order. */
-  async function* namesIn(namespace: string, viewer: Viewer): AsyncGenerator<RepositoryName> {
+  async function* namesIn(
+    namespace: string,
+    visibility: VisibilityFilter,
+  ): AsyncGenerator<RepositoryName> {
     const prefix = `${namespace}/`;
     for (let last = prefix; ;) {
-      const { items, more } = await metadata.catalog.list(viewer, { last, limit: namesAtOnce });
+      const { items, more } = await metadata.catalog.list(visibility, { last, limit: namesAtOnce });
       for (const name of items) {
         if (!name.startsWith(prefix)) return;
         yield name;
@@ -54,9 +61,13 @@ export function createSizeReports(parts: {
   }
 
   return {
-    async ofRepository(repositoryId: number, viewer: Viewer, work: PacedWork): Promise<Sizes> {
+    async ofRepository(
+      repositoryId: number,
+      visibility: VisibilityFilter,
+      work: PacedWork,
+    ): Promise<Sizes> {
       let [bytes, sharedBytes] = [0, 0];
-      for await (const { sizeBytes, isShared } of blobsOf(repositoryId, viewer, work)) {
+      for await (const { sizeBytes, isShared } of blobsOf(repositoryId, visibility, work)) {
         bytes += sizeBytes;
         if (isShared) sharedBytes += sizeBytes;
       }
@@ -69,12 +80,12 @@ export function createSizeReports(parts: {
      */
     async ofNamespace(
       namespace: string,
-      viewer: Viewer,
+      visibility: VisibilityFilter,
       work: PacedWork,
     ): Promise<Sizes & { readonly repositories: number }> {
       const uses = new Map<number, { readonly sizeBytes: number; count: number }>();
       let repositories = 0;
-      for await (const name of namesIn(namespace, viewer)) {
+      for await (const name of namesIn(namespace, visibility)) {
         const [home] = await metadata.repositoryDetails.find([name], { fullTexts: false });
         if (home === undefined) continue;
         repositories += 1;

@@ -30,7 +30,7 @@ import { createQuotaReads } from "./registry/quotas.ts";
 import { createCollaboratorReads } from "./accounts/collaborators.ts";
 import { createMemberReads } from "./accounts/members.ts";
 import { createRepositoryReads } from "./registry/repositories.ts";
-import { createRightsReads } from "./permissions/facts.ts";
+import { createRepositoryPermissionReads } from "./permissions/facts.ts";
 import { openReadConnection, queriesOn, type SqliteConnection } from "./sqlite/connection.ts";
 import { createFreshness } from "./sqlite/cache-invalidation.ts";
 import { createHotManifests } from "./sqlite/manifest-cache.ts";
@@ -61,7 +61,7 @@ export function createReads(connection: SqliteConnection) {
     teams: createTeamReads(db),
     teamPermissions: createTeamPermissionReads(db),
     collaborators: createCollaboratorReads(db),
-    rights: createRightsReads(db),
+    repositoryPermissions: createRepositoryPermissionReads(db),
     repositories: createRepositoryReads(db),
     blobs: createBlobReads(db),
     catalog: createCatalogReads(db),

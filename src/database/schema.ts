@@ -181,7 +181,7 @@ interface InstanceTable {
 }
 
 export type Visibility = "private" | "public";
-export type PermissionLevel = "read" | "write" | "admin";
+export type RepositoryRole = "read" | "write" | "admin";
 export type MemberRole = "owner" | "editor" | "member";
 
 interface AccountsTable {
@@ -221,13 +221,13 @@ interface TeamMembersTable {
 interface TeamPermissionsTable {
   team_id: number;
   repository_id: number;
-  permission: PermissionLevel;
+  permission: RepositoryRole;
 }
 
 interface CollaboratorsTable {
   repository_id: number;
   user_id: number;
-  permission: PermissionLevel;
+  permission: RepositoryRole;
 }
 
 interface AccessTokensTable {

@@ -6,7 +6,7 @@ import type { Browsing } from "../catalog/catalog.ts";
 import type { Tally } from "../catalog/pull-counter-buffer.ts";
 import type { Logger } from "../observability/logger.ts";
 import type { Registry } from "../registry/registry.ts";
-import type { Callers } from "./middleware/authenticate.ts";
+import type { RequestAuthenticator } from "./middleware/authenticate.ts";
 import { createBodyReader, type BodyLimits } from "./middleware/body.ts";
 import { createBudgets, type BudgetLimits } from "./middleware/budgets.ts";
 import type { WwwAuthenticate } from "./token/www-authenticate.ts";
@@ -43,7 +43,7 @@ export interface AppParts {
   readonly hub: HubParts;
   readonly tally: Tally;
   readonly browsing: Browsing;
-  readonly callers: Callers;
+  readonly requestAuthenticator: RequestAuthenticator;
   readonly policy: Policy;
   readonly wwwAuthenticate: WwwAuthenticate;
   /** Where tokens come from; without it there are none, and everybody is let in. */
@@ -125,7 +125,7 @@ export function createApp(
   );
   app.on("error", (error) => parts.logger.debug({ err: error }, "a connection failed"));
   const handle = app.callback();
-  const { registry, callers, policy, tally, logger } = parts;
+  const { registry, requestAuthenticator, policy, tally, logger } = parts;
   const koaPipeline = (request: IncomingMessage, response: ServerResponse): void => {
     response.setHeader(nosniff, "nosniff");
     void handle(request, response);
@@ -133,7 +133,7 @@ export function createApp(
   return withManifestFastPath(koaPipeline, {
     isKnownHost: browsers.isKnownHost,
     manifests: registry.manifests,
-    callers,
+    requestAuthenticator,
     policy,
     tally,
     mirrors: parts.mirrors,

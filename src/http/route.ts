@@ -32,11 +32,11 @@ interface RouteBase {
 /** What a handler gets, by what its route declares as the body. */
 interface Bodies {
   readonly none: undefined;
-  /** Read, parsed and then judged by the router. */
+  /** Read, parsed and then authorized by the router. */
   readonly form: URLSearchParams;
-  /** Read and then judged by the router. */
+  /** Read and then authorized by the router. */
   readonly manifest: Buffer;
-  /** Judged, then read by the handler: the command that records it checks the permission again. */
+  /** Authorized, then read by the handler: the command that records it checks the permission again. */
   readonly stream: StreamBody;
 }
 

@@ -1,20 +1,20 @@
 import Router from "@koa/router";
 import type { Context, Middleware } from "koa";
-import { accountIdOf, anonymous, type Caller } from "../auth/principal.ts";
+import { accountIdOf, anonymous, type Grant } from "../auth/principal.ts";
 import { NotAuthorizedError, type Policy } from "../auth/policy.ts";
 import { OciError } from "../oci/errors.ts";
-import type { Callers } from "./middleware/authenticate.ts";
+import type { RequestAuthenticator } from "./middleware/authenticate.ts";
 import { streamOf, type BodyReader, type StreamBody, type StreamToken } from "./middleware/body.ts";
 import type { BudgetKey, Budgets } from "./middleware/budgets.ts";
-import { peerOf, setCaller } from "./middleware/principal.ts";
+import { peerOf, setGrant } from "./middleware/principal.ts";
 import type { WwwAuthenticate } from "./token/www-authenticate.ts";
 import type { Route, ResolvedRepository } from "./route.ts";
 import type { RepositoryResolver } from "./middleware/repository-resolver.ts";
 import { unavailableOnDatabaseError } from "./middleware/unavailable.ts";
 
 /** Who may do what, as the wire asks. */
-export interface Access {
-  readonly callers: Callers;
+export interface RegistryRouterParts {
+  readonly requestAuthenticator: RequestAuthenticator;
   readonly policy: Policy;
   readonly wwwAuthenticate: WwwAuthenticate;
   readonly repositoryResolver: RepositoryResolver;
@@ -26,7 +26,7 @@ export interface Access {
  * The route table as middleware. Names are parsed here, once, and the same value is used for the permission and for
  * the work. Throws UNAUTHORIZED where the policy refuses, UNSUPPORTED for a method or a path that is not served.
  */
-export function createRouter(routes: readonly Route[], access: Access): Middleware {
+export function createRouter(routes: readonly Route[], parts: RegistryRouterParts): Middleware {
   const find = createRouteTable(routes);
   return async (ctx) => {
     const { methods, route, params } = find(ctx);
@@ -37,7 +37,7 @@ export function createRouter(routes: readonly Route[], access: Access): Middlewa
         headers: { Allow: methods.join(", ") },
       });
     ctx["params"] = params;
-    await answer(route, ctx, access);
+    await answer(route, ctx, parts);
   };
 }
 
@@ -78,35 +78,35 @@ export function createRouteTable<R extends { readonly method: Route["method"]; p
  * A small body is read before the judgement that counts, since it may take as long as its client likes. A client that
  * is not let in with what it says of itself before the body is refused at once, and its body is not read.
  */
-async function answer(route: Route, ctx: Context, access: Access): Promise<void> {
+async function answer(route: Route, ctx: Context, parts: RegistryRouterParts): Promise<void> {
   const params = ctx["params"] as Readonly<Record<string, string>>;
   const target =
     route.permission.kind === "repository"
-      ? access.repositoryResolver.resolve(ctx, params["name"] ?? "")
+      ? parts.repositoryResolver.resolve(ctx, params["name"] ?? "")
       : undefined;
   const takesSmall = route.body === "form" || route.body === "manifest";
-  const before = await admit(ctx, access, route, target);
+  const before = await admit(ctx, parts, route, target);
   if (target?.mirrored !== undefined && route.method !== "get")
     throw new OciError(
       "UNSUPPORTED",
       "a mirror holds what its upstream has, and takes nothing else",
     );
   const accountId = before === undefined ? null : accountIdOf(before);
-  const client = access.budgets.enter(ctx, route, accountId);
+  const client = parts.budgets.enter(ctx, route, accountId);
   const ended = () =>
-    access.wwwAuthenticate.challenge(ctx, route.permission, target?.requestedName, "invalid");
+    parts.wwwAuthenticate.challenge(ctx, route.permission, target?.requestedName, "invalid");
   const token = { expiresAtMs: before?.expiresAtMs, ended };
-  const body = await bodyOf(route, ctx, access.bodies, { client, token });
-  if (takesSmall) await admit(ctx, access, route, target, before);
+  const body = await bodyOf(route, ctx, parts.bodies, { client, token });
+  if (takesSmall) await admit(ctx, parts, route, target, before);
   type Handle = (...given: readonly unknown[]) => Promise<void> | void;
   try {
-    const admitMiss = (): void => access.budgets.admitMiss(client);
+    const admitMiss = (): void => parts.budgets.admitMiss(client);
     const handle = route.handle as Handle;
     await (target === undefined ? handle(ctx, body) : handle(ctx, target, body, admitMiss));
   } catch (error) {
-    // The transaction of the command has judged again.
+    // The transaction of the command has authorized again.
     if (!(error instanceof NotAuthorizedError)) throw error;
-    throw error.verdict === "login" ? ended() : new OciError("DENIED", error.message);
+    throw error.decision === "login" ? ended() : new OciError("DENIED", error.message);
   }
 }
 
@@ -135,33 +135,33 @@ async function bodyOf(
  */
 async function admit(
   ctx: Context,
-  { callers, policy, wwwAuthenticate }: Access,
+  { requestAuthenticator, policy, wwwAuthenticate }: RegistryRouterParts,
   { permission, body }: Route,
   target: ResolvedRepository | undefined,
-  before?: Caller,
-): Promise<Caller | undefined> {
+  before?: Grant,
+): Promise<Grant | undefined> {
   if (permission.kind === "none") return undefined;
-  const presented = await callers.of(ctx.req, target?.repository);
+  const presented = await requestAuthenticator.authenticate(ctx.req, target?.repository);
   const found = presented === "nothing" && permission.kind === "browse" ? anonymous : presented;
   if (found === "nothing" || found === "invalid")
     throw wwwAuthenticate.challenge(ctx, permission, target?.requestedName, found);
   const repository = target?.repository;
   const removals = Math.min(found.removals, before?.removals ?? Infinity);
-  const caller = await unavailableOnDatabaseError(async () => {
+  const grant = await unavailableOnDatabaseError(async () => {
     const asked = { ...found, removals };
     const rechecked =
       repository === undefined ? asked : await policy.recheckPermission(asked, repository);
-    return policy.allows({ caller: rechecked, permission, repository }) ? rechecked : undefined;
+    return policy.allows({ grant: rechecked, permission, repository }) ? rechecked : undefined;
   });
-  if (caller === undefined) {
+  if (grant === undefined) {
     if (before !== undefined)
       throw new OciError("DENIED", "the permission has ended while the body was on its way");
-    const shown = found.identity.kind === "anonymous" ? "anonymous" : "valid";
+    const shown = found.principal.kind === "anonymous" ? "anonymous" : "valid";
     throw wwwAuthenticate.challenge(ctx, permission, target?.requestedName, shown);
   }
   // A stream says itself when a token has ended too early for it.
-  const judged = body === "stream" ? { ...caller, expiresAtMs: undefined } : caller;
-  const actor = policy.actor({ caller: judged, permission, repository, peer: peerOf(ctx) });
-  setCaller(ctx, caller, actor);
-  return caller;
+  const authorized = body === "stream" ? { ...grant, expiresAtMs: undefined } : grant;
+  const actor = policy.actor({ grant: authorized, permission, repository, peer: peerOf(ctx) });
+  setGrant(ctx, grant, actor);
+  return grant;
 }

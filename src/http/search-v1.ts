@@ -1,10 +1,10 @@
 import type { Context } from "koa";
 import { z } from "zod";
-import type { Viewer } from "../auth/visibility.ts";
+import type { VisibilityFilter } from "../auth/visibility.ts";
 import type { Policy } from "../auth/policy.ts";
 import type { Search } from "../catalog/search.ts";
 import { OciError } from "../oci/errors.ts";
-import { callerOf } from "./middleware/principal.ts";
+import { grantOf } from "./middleware/principal.ts";
 import type { ResponseCache } from "./middleware/response-cache.ts";
 import { parseQuery } from "./hub/requests.ts";
 import type { Route } from "./route.ts";
@@ -57,15 +57,18 @@ export function searchV1Routes({
   readonly responseCache: ResponseCache;
 }): readonly Route[] {
   const isDocker = (ctx: Context): boolean => ctx.get("X-Docker-Token") !== "";
-  const find = async (ctx: Context, viewer: Viewer): Promise<z.input<typeof searchAnswer>> => {
+  const find = async (
+    ctx: Context,
+    visibility: VisibilityFilter,
+  ): Promise<z.input<typeof searchAnswer>> => {
     const { q: text, n: limit, page } = parseQuery(searchQuery, ctx.query);
-    if (viewer.kind === "public" && !(await search.hasContent(viewer)))
+    if (visibility.kind === "public" && !(await search.hasContent(visibility)))
       throw new OciError("UNAUTHORIZED", "nothing here is public: log in");
     const { results, total } =
       text.trim() === ""
         ? { results: [], total: 0 }
-        : await search.find({ viewer, text, offset: (page - 1) * limit, limit });
-    if (viewer.kind === "public" && total === 0 && text.trim() !== "" && !isDocker(ctx))
+        : await search.find({ visibility, text, offset: (page - 1) * limit, limit });
+    if (visibility.kind === "public" && total === 0 && text.trim() !== "" && !isDocker(ctx))
       throw new OciError("NAME_UNKNOWN", "nothing public matches");
     return {
       query: text,
@@ -105,9 +108,9 @@ export function searchV1Routes({
       permission: { kind: "browse" },
       schema: { summary: "docker search", query: searchQuery, answer: searchAnswer },
       handle: async (ctx: Context) => {
-        const viewer = policy.viewerFor(callerOf(ctx));
-        const key = ["v1", viewer, isDocker(ctx), ctx.search];
-        const body = await responseCache.of(JSON.stringify(key), () => find(ctx, viewer));
+        const visibility = policy.visibilityFor(grantOf(ctx));
+        const key = ["v1", visibility, isDocker(ctx), ctx.search];
+        const body = await responseCache.of(JSON.stringify(key), () => find(ctx, visibility));
         ctx.type = "json";
         ctx.body = body;
       },

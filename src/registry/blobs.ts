@@ -12,7 +12,7 @@ import { markMissing, type Warnings } from "./missing-blobs.ts";
 import { refusalError } from "./rejections.ts";
 
 /** Whether the caller may read a repository: what a mount without a source may look into. */
-export type MayRead = (repository: RepositoryName) => boolean | Promise<boolean>;
+export type CanPull = (repository: RepositoryName) => boolean | Promise<boolean>;
 
 /** A mount that names no source looks into so many of the repositories that show the blob. */
 const sourcesTried = 100;
@@ -70,7 +70,7 @@ export function createBlobs(parts: {
       readonly repository: RepositoryName;
       readonly digest: Digest;
       readonly from: RepositoryName | undefined;
-      readonly mayRead: MayRead;
+      readonly mayRead: CanPull;
     }): Promise<boolean> {
       const { actor, repository, digest } = mount;
       const sources =

@@ -3,7 +3,7 @@ import { namespaceOf, type RepositoryName } from "../oci/name.ts";
 import type { Repositories } from "./repositories.ts";
 
 /** A mirror holds what its upstream has, for those that it is for, as over the wire. Throws DENIED. */
-export function keepingMirrors(
+export function denyChangesToMirrored(
   repositories: Repositories,
   namespaces: ReadonlySet<string>,
 ): Repositories {

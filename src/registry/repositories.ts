@@ -1,5 +1,5 @@
 import type { Actor } from "../database/events/audit.ts";
-import type { Viewer } from "../database/registry/catalog.ts";
+import type { VisibilityFilter } from "../database/registry/catalog.ts";
 import type { Metadata } from "../database/database.ts";
 import { isRefusal } from "../database/rejections.ts";
 import type { Page, Repository } from "../database/registry/repositories.ts";
@@ -24,8 +24,8 @@ export function createRepositories(parts: {
 
   return {
     /** Names that the viewer may pull from, in bytewise order. */
-    list: (viewer: Viewer, page: PageRequest): Promise<Page<RepositoryName>> =>
-      metadata.catalog.list(viewer, page),
+    list: (visibility: VisibilityFilter, page: PageRequest): Promise<Page<RepositoryName>> =>
+      metadata.catalog.list(visibility, page),
 
     async get(repository: RepositoryName): Promise<Repository> {
       const found = await metadata.repositories.find(repository);

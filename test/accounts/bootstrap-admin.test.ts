@@ -12,8 +12,8 @@ function open() {
 
 describe("the first start", () => {
   test("makes an administrator without a password, whom every login tells how to set one", async () => {
-    const { firstStart, authenticator, users, metadata } = open();
-    await firstStart(undefined);
+    const { bootstrap, authenticator, users, metadata } = open();
+    await bootstrap(undefined);
     const { items } = await metadata.accounts.list({ kind: "user", limit: 10 });
     assert.deepEqual(
       items.map(({ name, isAdmin }) => [name, isAdmin]),
@@ -26,39 +26,39 @@ describe("the first start", () => {
       );
     const password = "correct horse battery";
     await users.setPassword(systemActor("berth"), "admin", password);
-    const identity = await authenticator.authenticate({ name: "admin", secret: password }, from);
-    assert.equal(identity?.kind === "user" && identity.isAdmin, true);
+    const principal = await authenticator.authenticate({ name: "admin", secret: password }, from);
+    assert.equal(principal?.kind === "user" && principal.isAdmin, true);
   });
 
   test("takes the configured password", async () => {
-    const { firstStart, authenticator } = open();
-    await firstStart("from a secret file");
+    const { bootstrap, authenticator } = open();
+    await bootstrap("from a secret file");
     const credentials = { name: "admin", secret: "from a secret file" };
     assert.ok(await authenticator.authenticate(credentials, from));
   });
 
   test("makes an administrator only once, and later reads no configured password", async () => {
-    const { firstStart, metadata } = open();
-    await firstStart("from a secret file");
-    await firstStart(undefined);
-    await firstStart("short");
+    const { bootstrap, metadata } = open();
+    await bootstrap("from a secret file");
+    await bootstrap(undefined);
+    await bootstrap("short");
     assert.equal((await metadata.accounts.list({ kind: "user", limit: 10 })).items.length, 1);
   });
 
   test("refuses a configured password that is too short", async () => {
-    await assert.rejects(open().firstStart("short"), /auth.adminPassword/);
+    await assert.rejects(open().bootstrap("short"), /auth.adminPassword/);
   });
 
   test("of two servers at once makes one administrator", async () => {
-    const { firstStart, metadata } = open();
-    await Promise.all([firstStart(undefined), firstStart(undefined)]);
+    const { bootstrap, metadata } = open();
+    await Promise.all([bootstrap(undefined), bootstrap(undefined)]);
     assert.equal((await metadata.accounts.list({ kind: "user", limit: 10 })).items.length, 1);
   });
 
   test("takes another name where an organisation has the first", async () => {
-    const { firstStart, organisations, metadata } = open();
+    const { bootstrap, organisations, metadata } = open();
     await organisations.add(systemActor("berth"), { name: "admin" });
-    await firstStart(undefined);
+    await bootstrap(undefined);
     const { items } = await metadata.accounts.list({ kind: "user", limit: 10 });
     assert.deepEqual(
       items.map(({ name }) => name),

@@ -2,11 +2,15 @@ import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { describe, test } from "node:test";
 import { createAuthenticator } from "../../src/auth/authenticate.ts";
-import type { Identity } from "../../src/database/permissions/identity.ts";
+import type { Principal } from "../../src/database/permissions/identity.ts";
 import { systemActor } from "../../src/database/permissions/authority.ts";
 import { createPasswords, type Passwords } from "../../src/auth/passwords.ts";
 import { createRateLimit } from "../../src/auth/rate-limit.ts";
-import { hashTokenSecret, mintTokenSecret, type TokenKind } from "../../src/auth/tokens/secret.ts";
+import {
+  hashTokenSecret,
+  generateTokenSecret,
+  type TokenKind,
+} from "../../src/auth/tokens/secret.ts";
 import type { CreateAccessToken } from "../../src/database/accounts/access-tokens.ts";
 import type { OciError } from "../../src/oci/errors.ts";
 import { openMetadataInMemory } from "../support/database.ts";
@@ -44,10 +48,10 @@ async function open() {
     account,
     wait: (ms: number) => void (nowMs += ms),
     hashings: () => hashings,
-    login: (name: string, secret: string, peer = "192.0.2.1"): Promise<Identity | undefined> =>
+    login: (name: string, secret: string, peer = "192.0.2.1"): Promise<Principal | undefined> =>
       authenticator.authenticate({ name, secret }, { peer, agent: "docker" }),
     token: async (accountId: number, kind: TokenKind, given: Partial<CreateAccessToken> = {}) => {
-      const secret = mintTokenSecret(kind);
+      const secret = generateTokenSecret(kind);
       const id = randomUUID();
       await metadata.run("createAccessToken", {
         id,
@@ -122,7 +126,7 @@ describe("authentication by password", () => {
     assert.ok(await login("mia", secret));
     await metadata.close();
     await assert.rejects(login("mia", secret));
-    await assert.rejects(login("mia", mintTokenSecret("personal")));
+    await assert.rejects(login("mia", generateTokenSecret("personal")));
   });
 });
 
@@ -140,7 +144,7 @@ describe("the limit of wrong passwords", () => {
     }
   });
 
-  test("that strangers have used up for an account is not in the way of its owner at another address", async () => {
+  test("that anonymous clients have used up for an account is not in the way of its owner at another address", async () => {
     const { account, login } = await open();
     await account("mia");
     for (let index = 0; index < 50; index += 1)
@@ -196,10 +200,10 @@ describe("the limit of wrong passwords", () => {
     const logins = Array.from({ length: 50 }, (_, index) =>
       login("mia", secret, `192.0.2.${index}`),
     );
-    assert.ok((await Promise.all(logins)).every((identity) => identity !== undefined));
+    assert.ok((await Promise.all(logins)).every((principal) => principal !== undefined));
   });
 
-  test("of strangers does not lock out who has logged in from the same place before", async () => {
+  test("of anonymous clients does not lock out who has logged in from the same place before", async () => {
     const { account, login } = await open();
     await account("mia");
     assert.ok(await login("mia", secret, "198.51.100.1"));
@@ -304,8 +308,8 @@ describe("authentication by access token", () => {
     const accountId = await account("mia");
     const { secret: pat } = await token(accountId, "personal");
     for (let index = 0; index < 5; index += 1)
-      assert.equal(await login("mia", mintTokenSecret("personal")), undefined);
-    await assert.rejects(login("mia", mintTokenSecret("personal")), refused);
+      assert.equal(await login("mia", generateTokenSecret("personal")), undefined);
+    await assert.rejects(login("mia", generateTokenSecret("personal")), refused);
     assert.ok(await login("mia", pat));
     assert.ok(await login("mia", secret, "198.51.100.1"));
   });

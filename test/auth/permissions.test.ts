@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import type {
-  Identity,
+  Principal,
   PersonalScope,
   TokenResource,
 } from "../../src/database/permissions/identity.ts";
-import { createRights } from "../../src/auth/permissions.ts";
+import { createPermissionReader } from "../../src/auth/permissions.ts";
 import { parseRepositoryName } from "../../src/oci/name.ts";
 import { openWithAccounts } from "./support.ts";
 
@@ -14,12 +14,12 @@ import { openWithAccounts } from "./support.ts";
  * write team/app, and bob, who is a collaborator.
  */
 const { metadata, ids, exec } = await openWithAccounts();
-const rights = createRights({ metadata, createOnPush: true });
+const permissionReader = createPermissionReader({ metadata, createOnPush: true });
 
 const user = (
   name: string,
   more: { readonly scope?: PersonalScope; readonly isAdmin?: boolean } = {},
-): Identity => ({
+): Principal => ({
   kind: "user",
   accountId: ids.get(name) ?? assert.fail(name),
   name,
@@ -28,7 +28,7 @@ const user = (
     ? { by: "password" }
     : { by: "access-token", accessToken: "a token", scope: more.scope }),
 });
-const robot = (...resources: TokenResource[]): Identity => ({
+const robot = (...resources: TokenResource[]): Principal => ({
   kind: "organisation",
   accountId: ids.get("team") ?? assert.fail(),
   name: "team",
@@ -41,15 +41,15 @@ const repositories = (path: string, ...scopes: string[]): TokenResource => ({
   scopes,
 });
 
-async function actions(identity: Identity, name: string, by = rights): Promise<string> {
+async function actions(principal: Principal, name: string, by = permissionReader): Promise<string> {
   const repository = parseRepositoryName(name);
-  const given = (await by.of(identity, [repository])).get(repository);
+  const given = (await by.actions(principal, [repository])).get(repository);
   return [...(given ?? assert.fail("every name has an entry"))].join(",");
 }
 
 describe("rights", () => {
   const all = "pull,push,delete";
-  const table: readonly [string, Identity, Readonly<Record<string, string>>][] = [
+  const table: readonly [string, Principal, Readonly<Record<string, string>>][] = [
     [
       "anonymous pulls what is public",
       { kind: "anonymous" },
@@ -80,7 +80,7 @@ describe("rights", () => {
     ["a disabled user has nothing", user("gone"), { "team/public": "", "gone/new": "" }],
     [
       "a user who was deleted has nothing, though the name is still known",
-      { ...user("mia"), accountId: 9_999 } as Identity,
+      { ...user("mia"), accountId: 9_999 } as Principal,
       { "mia/own": "", "team/public": "" },
     ],
     [
@@ -130,10 +130,10 @@ describe("rights", () => {
       { "team/a/b": "pull,push", "team/b": "" },
     ],
   ];
-  for (const [behaviour, identity, expected] of table) {
+  for (const [behaviour, principal, expected] of table) {
     test(behaviour, async () => {
       for (const [name, given] of Object.entries(expected))
-        assert.equal(await actions(identity, name), given, name);
+        assert.equal(await actions(principal, name), given, name);
     });
   }
 
@@ -141,11 +141,11 @@ describe("rights", () => {
     const names = ["team/app", "team/public", "team/new", "mia/own", "alpine"].map(
       parseRepositoryName,
     );
-    const together = await rights.of(user("tom"), names);
+    const together = await permissionReader.actions(user("tom"), names);
     assert.equal(together.size, names.length);
     for (const name of names)
       assert.equal([...(together.get(name) ?? [])].join(","), await actions(user("tom"), name));
-    assert.equal((await rights.of(user("tom"), [])).size, 0);
+    assert.equal((await permissionReader.actions(user("tom"), [])).size, 0);
   });
 
   test("are what the database says now", async () => {
@@ -159,7 +159,7 @@ describe("rights", () => {
   });
 
   test("let nobody push to what is not there without repositories.createOnPush", async () => {
-    const strict = createRights({ metadata, createOnPush: false });
+    const strict = createPermissionReader({ metadata, createOnPush: false });
     assert.equal(await actions(user("ann"), "team/new", strict), "pull,delete");
     assert.equal(await actions(user("ed"), "team/new", strict), "pull");
     assert.equal(await actions(user("ann"), "team/public", strict), all);

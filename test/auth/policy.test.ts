@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import type { Caller } from "../../src/auth/principal.ts";
+import type { Grant } from "../../src/auth/principal.ts";
 import { createOpenPolicy, createPolicy, type Action } from "../../src/auth/policy.ts";
 import { parseRepositoryName } from "../../src/oci/name.ts";
 
@@ -16,8 +16,8 @@ function setting(removals: Readonly<Record<string, number>> = {}) {
       asked.push(name);
       return { isThere: name !== absent, isPublic: name === open, removal: removals[name] ?? 0 };
     },
-    rights: {
-      of: (_, names) => {
+    permissionReader: {
+      actions: (_, names) => {
         asked.push(`rights of ${names.join(" ")}`);
         return Promise.resolve(new Map(names.map((name) => [name, new Set<Action>(["pull"])])));
       },
@@ -26,8 +26,8 @@ function setting(removals: Readonly<Record<string, number>> = {}) {
   return { policy, asked };
 }
 
-const caller = (more: Partial<Caller> = {}): Caller => ({
-  identity: { kind: "user", accountId: 7, name: "mia", isAdmin: false, by: "password" },
+const grant = (more: Partial<Grant> = {}): Grant => ({
+  principal: { kind: "user", accountId: 7, name: "mia", isAdmin: false, by: "password" },
   access: new Map(),
   catalog: false,
   removals: 0,
@@ -41,9 +41,9 @@ const repository = (...actions: Action[]) => ({ kind: "repository", actions }) a
 describe("the policy", () => {
   test("asks for every action that a route declares", () => {
     const { policy } = setting();
-    const pulling = caller({ access: new Map([[there, new Set<Action>(["pull"])]]) });
+    const pulling = grant({ access: new Map([[there, new Set<Action>(["pull"])]]) });
     const allows = (...actions: Action[]): boolean =>
-      policy.allows({ caller: pulling, permission: repository(...actions), repository: there });
+      policy.allows({ grant: pulling, permission: repository(...actions), repository: there });
     assert.deepEqual(
       [allows("pull"), allows("push"), allows("pull", "push"), allows("delete")],
       [true, false, false, false],
@@ -54,7 +54,7 @@ describe("the policy", () => {
     const { policy, asked } = setting();
     for (const name of [there, absent, open]) {
       const permission = repository("pull");
-      assert.equal(policy.allows({ caller: caller(), permission, repository: name }), false);
+      assert.equal(policy.allows({ grant: grant(), permission, repository: name }), false);
     }
     assert.deepEqual(asked, []);
   });
@@ -67,7 +67,7 @@ describe("the policy", () => {
     ]);
     const allows = (removals: number, name = there): boolean =>
       policy.allows({
-        ...{ caller: caller({ access, removals }), permission: repository("pull") },
+        ...{ grant: grant({ access, removals }), permission: repository("pull") },
         repository: name,
       });
     assert.deepEqual([allows(4), allows(5), allows(6)], [false, true, true]);
@@ -77,16 +77,16 @@ describe("the policy", () => {
   test("lets a mount look where the grant says, or everybody may", async () => {
     const { policy, asked } = setting({ [there]: 5 });
     const access = new Map([[there, new Set<Action>(["pull"])]]);
-    assert.equal(await policy.mayRead(caller({ access, removals: 5 }), there), true);
-    assert.equal(await policy.mayRead(caller({ access, removals: 4 }), there), false);
-    assert.equal(await policy.mayRead(caller(), open), true);
-    assert.equal(await policy.mayRead(caller(), there), false);
+    assert.equal(await policy.mayRead(grant({ access, removals: 5 }), there), true);
+    assert.equal(await policy.mayRead(grant({ access, removals: 4 }), there), false);
+    assert.equal(await policy.mayRead(grant(), open), true);
+    assert.equal(await policy.mayRead(grant(), there), false);
     assert.ok(!asked.some((text) => text.startsWith("rights")));
   });
 
   test("asks the database for who came with a password", async () => {
     const { policy, asked } = setting();
-    assert.equal(await policy.mayRead(caller({ live: true }), there), true);
+    assert.equal(await policy.mayRead(grant({ live: true }), there), true);
     assert.deepEqual(asked, [there, `rights of ${there}`]);
   });
 
@@ -94,7 +94,7 @@ describe("the policy", () => {
     const { policy } = setting();
     const allows = (catalog: boolean): boolean =>
       policy.allows({
-        ...{ caller: caller({ catalog }), permission: { kind: "catalog" } },
+        ...{ grant: grant({ catalog }), permission: { kind: "catalog" } },
         repository: undefined,
       });
     assert.deepEqual([allows(true), allows(false)], [true, false]);
@@ -103,8 +103,8 @@ describe("the policy", () => {
   test("that is open allows everything", async () => {
     const policy = createOpenPolicy();
     const permission = repository("pull", "push", "delete");
-    assert.equal(policy.allows({ caller: caller(), permission, repository: there }), true);
-    assert.equal(await policy.mayRead(caller(), there), true);
-    assert.deepEqual(policy.viewerFor(caller()), { kind: "everything" });
+    assert.equal(policy.allows({ grant: grant(), permission, repository: there }), true);
+    assert.equal(await policy.mayRead(grant(), there), true);
+    assert.deepEqual(policy.visibilityFor(grant()), { kind: "everything" });
   });
 });

@@ -70,7 +70,7 @@ test("an access token that is revoked before any read of a login makes no sessio
             ? await sessions.identify(credentials, from)
             : (await sessions.login(credentials, from, 60))?.session;
         const policy = createHubPolicy({ metadata });
-        assert.notEqual(await policy.judge(session, { of: "password" }, {}), "allowed");
+        assert.notEqual(await policy.authorize(session, { of: "password" }, {}), "allowed");
       },
     ),
     { numRuns: 40 },

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import SqliteDatabase from "better-sqlite3";
 import { CompiledQuery } from "kysely";
-import { createRemembered } from "../../src/auth/verified-password-cache.ts";
+import { createVerifiedPasswordCache } from "../../src/auth/verified-password-cache.ts";
 import { createResponseCache } from "../../src/http/middleware/response-cache.ts";
 import { createPageMarks } from "../../src/catalog/keyset-cursors.ts";
 import { createReads } from "../../src/database/reads.ts";
@@ -76,9 +76,9 @@ describe("a full cache keeps the entry that is in use and removes the least rece
   test("the cache of search counts", async () => {
     const { connection, runsOf } = openWatchedDatabase();
     const { search } = createReads(connection);
-    const viewer = { kind: "everything" } as const;
+    const visibility = { kind: "everything" } as const;
     const ask = (word: string) =>
-      search.find({ viewer, words: [word], offset: 0, limit: 1, countAtMost: 100 });
+      search.find({ visibility, words: [word], offset: 0, limit: 1, countAtMost: 100 });
     for (const at of numbers(1_200)) {
       await ask("inuse");
       await ask(`other${at}`);
@@ -87,14 +87,14 @@ describe("a full cache keeps the entry that is in use and removes the least rece
   });
 
   test("the cache of secrets that were verified", () => {
-    const remembered = createRemembered(() => 0);
-    const inUse = remembered.markOf("in use");
+    const remembered = createVerifiedPasswordCache(() => 0);
+    const inUse = remembered.keyOf("in use");
     remembered.add(inUse);
     for (const at of numbers(2_000)) {
       assert.ok(remembered.has(inUse), `forgotten after ${at} others`);
-      remembered.add(remembered.markOf(String(at)));
+      remembered.add(remembered.keyOf(String(at)));
     }
-    assert.equal(remembered.has(remembered.markOf("0")), false);
+    assert.equal(remembered.has(remembered.keyOf("0")), false);
   });
 
   test("the cache of what an upstream does not have", () => {
@@ -112,9 +112,9 @@ describe("the bytes of a cache are bounded, however small or large its entries a
   test("a search count with a long text of the client takes the place of many short ones", async () => {
     const { connection, runsOf } = openWatchedDatabase();
     const { search } = createReads(connection);
-    const viewer = { kind: "everything" } as const;
+    const visibility = { kind: "everything" } as const;
     const ask = (word: string) =>
-      search.find({ viewer, words: [word], offset: 0, limit: 1, countAtMost: 100 });
+      search.find({ visibility, words: [word], offset: 0, limit: 1, countAtMost: 100 });
     await ask("first");
     for (const at of numbers(200)) await ask(`${at}${"x".repeat(10_000)}`);
     await ask("first");

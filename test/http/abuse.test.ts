@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { mintTokenSecret } from "../../src/auth/tokens/secret.ts";
+import { generateTokenSecret } from "../../src/auth/tokens/secret.ts";
 import { digestOf } from "../../src/oci/digest.ts";
 import { DOCKER_MANIFEST, OCI_INDEX } from "../../src/oci/media-types.ts";
 import { connect } from "../server/support.ts";
@@ -90,7 +90,7 @@ describe("a peer that nobody trusts", () => {
     for (let attempt = 0; attempt < 40 && limited === 0; attempt += 1) {
       const { status } = await berth.api
         .get("/token")
-        .auth("mia", mintTokenSecret("personal"))
+        .auth("mia", generateTokenSecret("personal"))
         .set("X-Forwarded-For", `203.0.113.${attempt}`)
         .set("X-Real-IP", `203.0.113.${attempt}`)
         .set("Forwarded", `for=203.0.113.${attempt}`);

@@ -60,7 +60,7 @@ const requests = [
 
 describe("a private repository and one that is missing", () => {
   const scopes = [there, missing].map((name) => `repository:${name}:*`);
-  const callers: [string, () => Promise<string[]>][] = [
+  const requestAuthenticator: [string, () => Promise<string[]>][] = [
     ["nobody", () => Promise.resolve([])],
     [
       "a stranger with a token for both",
@@ -83,8 +83,8 @@ describe("a private repository and one that is missing", () => {
     ],
     ["a broken token", () => Promise.resolve(["Authorization: Bearer x.y.z"])],
   ];
-  for (const [caller, lines] of callers) {
-    test(`are the same to the byte to ${caller}`, async () => {
+  for (const [grant, lines] of requestAuthenticator) {
+    test(`are the same to the byte to ${grant}`, async () => {
       const shown = await lines();
       for (const [method, path] of requests) {
         const first = await raw(there, method, path, ...shown);

@@ -3,7 +3,7 @@ import { randomUUID } from "node:crypto";
 import path from "node:path";
 import { after, describe, test } from "node:test";
 import SqliteDatabase from "better-sqlite3";
-import { hashTokenSecret, mintTokenSecret } from "../../src/auth/tokens/secret.ts";
+import { hashTokenSecret, generateTokenSecret } from "../../src/auth/tokens/secret.ts";
 import { digestOf } from "../../src/oci/digest.ts";
 import { OCI_INDEX } from "../../src/oci/media-types.ts";
 import { resign } from "../auth/tokens/forged-tokens.ts";
@@ -14,7 +14,7 @@ import { password, startClosedBerth } from "../support/closed.ts";
 
 /*
  * Every mutating route, while the permission of its caller is taken away in the middle of the request: once the
- * request has been judged and waits for the database, and once its last byte is still to come. Nothing may take
+ * request has been authorized and waits for the database, and once its last byte is still to come. Nothing may take
  * effect. A route without a row fails the first test.
  */
 
@@ -41,7 +41,7 @@ database.exec(`${join};
   INSERT INTO accounts (name, kind, created_at) VALUES ('other', 'organisation', 0);
   INSERT INTO invites SELECT 'for-eve', id, ${eve}, NULL, 'member', 'root', 0 FROM accounts WHERE name = 'other';
   INSERT INTO invites SELECT 'for-tom', ${team}, id, NULL, 'member', 'ann', 0 FROM accounts WHERE name = 'tom'`);
-const personal = mintTokenSecret("personal");
+const personal = generateTokenSecret("personal");
 const insertToken = database.prepare(
   "INSERT INTO access_tokens (id, account_id, label, secret_hash, scopes, resources, created_at) VALUES (?, ?, 'x', ?, ?, ?, 0)",
 );
@@ -192,7 +192,7 @@ const snapshot = (): Readonly<Record<string, unknown>> =>
 const authorization = (secret: string): string =>
   `Basic ${Buffer.from(`eve:${secret}`).toString("base64")}`;
 
-/** Sends a request, its last byte only when told to; the request has been judged once this resolves. */
+/** Sends a request, its last byte only when told to; the request has been authorized once this resolves. */
 async function begin(method: string, row: Row, authorization: string, heldBytes: number) {
   const { target, body = "", type } = row;
   const lines = [
@@ -203,7 +203,7 @@ async function begin(method: string, row: Row, authorization: string, heldBytes:
   ];
   const connection = await connect(berth.port, `${lines.join("\r\n")}\r\n\r\n`);
   connection.socket.write(body.slice(0, body.length - heldBytes));
-  // By when another request of the same caller has been through all of it that came later, it has been judged.
+  // By when another request of the same caller has been through all of it that came later, it has been authorized.
   for (let count = 0; count < 3; count += 1)
     await berth.as("eve").api.get("/v2/user/orgs").expect(200);
   return {

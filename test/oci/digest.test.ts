@@ -77,11 +77,11 @@ describe("a digest", () => {
   test("is read exactly when the grammar, the algorithm and the hex are right", () => {
     fc.assert(
       fc.property(candidates, (text) => {
-        const verdict = judge(text);
-        assert.equal(isDigest(text), verdict === "valid");
-        if (verdict === "valid") return assert.equal(parseDigest(text), text);
+        const decision = judge(text);
+        assert.equal(isDigest(text), decision === "valid");
+        if (decision === "valid") return assert.equal(parseDigest(text), text);
         const error = errorOf("DIGEST_INVALID", () => parseDigest(text));
-        assert.match(error.message, MESSAGES[verdict]);
+        assert.match(error.message, MESSAGES[decision]);
         return assert.equal(error.status, 400);
       }),
       { numRuns: 1000 },

@@ -152,8 +152,8 @@ export const hubTable: Readonly<Record<string, HubNeedWord>> = {
 
 type Verdict = "allowed" | "login" | "unknown" | "forbidden";
 
-export function hubExpected(need: HubNeedWord, caller: HubCaller, visibility: Visibility): Verdict {
-  const row: CallerRow = hubCallers[caller];
+export function hubExpected(need: HubNeedWord, grant: HubCaller, visibility: Visibility): Verdict {
+  const row: CallerRow = hubCallers[grant];
   const allowedIf = (is: boolean): Verdict => (is ? "allowed" : "forbidden");
   if (need === "open") return "allowed";
   if (need === "read" || need === "write" || need === "admin") {

@@ -34,7 +34,7 @@ for (const [name, role] of [
   );
 
 const user = (name: string, scope?: PersonalScope): Session => ({
-  identity: {
+  principal: {
     ...{ kind: "user", accountId: ids.get(name) ?? 0, name, isAdmin: name === "root" },
     ...(scope === undefined
       ? { by: "password" }
@@ -57,7 +57,7 @@ const sessions: Readonly<Record<HubCaller, Session | undefined>> = {
   "owner with repo:read": user("ann", "repo:read"),
   "owner with repo:public_read": user("ann", "repo:public_read"),
   "robot that pulls": {
-    identity: {
+    principal: {
       kind: "organisation",
       accountId: team,
       name: "team",
@@ -82,13 +82,13 @@ describe("the policy of the Hub-shaped API", () => {
     const wrong: unknown[] = [];
     let asked = 0;
     for (const { name, needs } of routes)
-      for (const caller of Object.keys(hubCallers) as HubCaller[])
+      for (const grant of Object.keys(hubCallers) as HubCaller[])
         for (const visibility of ["private", "public", "missing"] as const) {
           const repository = parseRepositoryName(repositories[visibility]);
           const target = { repository, namespace: "team" };
-          const verdict = await policy.judge(sessions[caller], needs, target);
-          const expected = hubExpected(hubTable[name] ?? "open", caller, visibility);
-          if (verdict !== expected) wrong.push({ name, caller, visibility, verdict, expected });
+          const decision = await policy.authorize(sessions[grant], needs, target);
+          const expected = hubExpected(hubTable[name] ?? "open", grant, visibility);
+          if (decision !== expected) wrong.push({ name, grant, visibility, decision, expected });
           asked += 1;
         }
     assert.ok(asked > 2500, `only ${asked} were asked`);
@@ -103,12 +103,12 @@ describe("the policy of the Hub-shaped API", () => {
       ];
       const seen = await policy.visible(session, names);
       assert.ok(!seen.has(parseRepositoryName(repositories.missing)));
-      const needs = { of: "repository", deed: "see" } as const;
+      const needs = { of: "repository", permission: "see" } as const;
       const [repository] = names;
       assert.ok(repository);
       assert.equal(
         seen.has(repository),
-        (await policy.judge(session, needs, { repository })) === "allowed",
+        (await policy.authorize(session, needs, { repository })) === "allowed",
       );
     }
   });
@@ -121,7 +121,7 @@ describe("the policy of the Hub-shaped API", () => {
       const needsAccount =
         givesRights || !["open", "create", "read", "write", "admin"].includes(need);
       assert.equal(
-        await open.judge(undefined, needs, {}),
+        await open.authorize(undefined, needs, {}),
         needsAccount ? "login" : "allowed",
         name,
       );

@@ -5,8 +5,8 @@ import { routes } from "./table.ts";
 
 const cells: Cell[] = [];
 for await (const cell of walk(await openWorld())) cells.push(cell);
-const nameOf = ({ method, route, caller, way, visibility }: Cell): string =>
-  `${method} ${route.split(" ")[1]} by ${caller} (${way}), ${visibility}`;
+const nameOf = ({ method, route, grant, way, visibility }: Cell): string =>
+  `${method} ${route.split(" ")[1]} by ${grant} (${way}), ${visibility}`;
 
 describe("the policy", () => {
   test("has a row in the table for every route, and a route for every row", () => {

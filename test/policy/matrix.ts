@@ -7,7 +7,7 @@ import { resign } from "../auth/tokens/forged-tokens.ts";
 import { password, startClosedBerth, type ClosedBerth } from "../support/closed.ts";
 import { everyRoute } from "../support/route-table.ts";
 import {
-  callers,
+  requestAuthenticator,
   expectedOf,
   routes,
   type CallerName,
@@ -18,7 +18,7 @@ import {
 export interface Cell {
   readonly route: string;
   readonly method: string;
-  readonly caller: CallerName;
+  readonly grant: CallerName;
   /** Which of the ways to say who one is. */
   readonly way: "nothing" | "bearer" | "basic";
   readonly visibility: Visibility;
@@ -103,34 +103,34 @@ export async function* walk(berth: ClosedBerth): AsyncGenerator<Cell> {
   const now = Math.floor(Date.now() / 1000);
   const adams = await tokenOf("adam");
   berth.exec("UPDATE accounts SET disabled = 1 WHERE name = 'dora'");
-  for (const caller of Object.keys(callers) as CallerName[]) {
+  for (const grant of Object.keys(requestAuthenticator) as CallerName[]) {
     const ways: [Cell["way"], string | undefined][] = [];
     const basic = (name: string, secret = password): string =>
       `Basic ${Buffer.from(`${name}:${secret}`).toString("base64")}`;
-    if (caller === "nobody") ways.push(["nothing", undefined]);
-    else if (caller === "anonymous") ways.push(["bearer", `Bearer ${await tokenOf(undefined)}`]);
-    else if (caller === "robot") {
+    if (grant === "nobody") ways.push(["nothing", undefined]);
+    else if (grant === "anonymous") ways.push(["bearer", `Bearer ${await tokenOf(undefined)}`]);
+    else if (grant === "robot") {
       ways.push(["bearer", `Bearer ${await tokenOf("team", robot)}`]);
       ways.push(["basic", basic("team", robot)]);
-    } else if (caller === "expired")
+    } else if (grant === "expired")
       ways.push(["bearer", `Bearer ${resign(adams, key.privateKey, { exp: now - 1 })}`]);
-    else if (caller === "wrong audience")
+    else if (grant === "wrong audience")
       ways.push(["bearer", `Bearer ${resign(adams, key.privateKey, { aud: "other" })}`]);
     // What was given to the disabled before lives on for its five minutes; nothing new is given.
     else {
-      if (caller !== "disabled") ways.push(["bearer", `Bearer ${await tokenOf(names[caller])}`]);
-      ways.push(["basic", basic(names[caller])]);
+      if (grant !== "disabled") ways.push(["bearer", `Bearer ${await tokenOf(names[grant])}`]);
+      ways.push(["basic", basic(names[grant])]);
     }
     for (const [way, authorization] of ways)
       for (const route of Object.keys(routes))
         for (const visibility of visibilities)
-          yield* ask(berth, { route, caller, way, visibility }, authorization);
+          yield* ask(berth, { route, grant, way, visibility }, authorization);
   }
 }
 
 async function* ask(
   berth: ClosedBerth,
-  cell: Pick<Cell, "route" | "caller" | "way" | "visibility">,
+  cell: Pick<Cell, "route" | "grant" | "way" | "visibility">,
   authorization: string | undefined,
 ): AsyncGenerator<Cell> {
   const repository = repositories[cell.visibility];
@@ -143,7 +143,7 @@ async function* ask(
   const body = routes[cell.route]?.body;
   // At the token endpoint credentials are what is asked for; who shows wrong ones is another test's matter.
   const shown = path === "/token" ? undefined : authorization;
-  const expected = expectedOf(cell.route, cell.caller, cell.visibility, repository);
+  const expected = expectedOf(cell.route, cell.grant, cell.visibility, repository);
   for (const spelled of method === "GET" ? ["GET", "HEAD"] : [method]) {
     const answer = await send(berth.port, spelled, target, shown, body);
     yield { ...cell, method: spelled, expected, answer };

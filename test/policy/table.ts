@@ -19,7 +19,7 @@ const nothing = { private: [], public: [], missing: [] } as const;
 const strangers = { private: [], public: ["pull"], missing: [] } as const;
 const all = ["pull", "push", "delete"] as const;
 
-export const callers = {
+export const requestAuthenticator = {
   nobody: { standing: "nothing", may: nothing },
   anonymous: { standing: "good", may: strangers },
   stranger: { standing: "good", may: strangers },
@@ -44,7 +44,7 @@ export const callers = {
   "wrong audience": { standing: "no good", may: nothing },
 } satisfies Readonly<Record<string, CallerRow>>;
 
-export type CallerName = keyof typeof callers;
+export type CallerName = keyof typeof requestAuthenticator;
 
 /** What a route needs; `known` is any good token, `open` is nothing at all, `browse` is nothing that is no good. */
 type Need = "open" | "known" | "catalog" | "browse" | readonly Action[];
@@ -99,12 +99,12 @@ export type Expected =
 
 export function expectedOf(
   route: string,
-  caller: CallerName,
+  grant: CallerName,
   visibility: Visibility,
   repository: string,
 ): Expected {
   const { needs, challenge } = routes[route] ?? { needs: "open" };
-  const row: CallerRow = callers[caller];
+  const row: CallerRow = requestAuthenticator[grant];
   if (needs === "open") return { admitted: true };
   if (needs === "browse")
     return row.standing === "no good"

@@ -5,7 +5,7 @@ import SqliteDatabase from "better-sqlite3";
 import supertest from "supertest";
 import { createPasswords } from "../../src/auth/passwords.ts";
 import { readKeys, type SigningKey } from "../../src/auth/signing-keys/files.ts";
-import { hashTokenSecret, mintTokenSecret } from "../../src/auth/tokens/secret.ts";
+import { hashTokenSecret, generateTokenSecret } from "../../src/auth/tokens/secret.ts";
 import { pushImageParts, putManifest, startBerth, type Settings, type TestBerth } from "./berth.ts";
 import { temporaryFolder } from "./temporary.ts";
 
@@ -61,7 +61,7 @@ export async function startClosedBerth(settings: Settings = {}): Promise<ClosedB
     owner: string,
     columns: Readonly<Record<string, string>>,
   ): string => {
-    const secret = mintTokenSecret(kind);
+    const secret = generateTokenSecret(kind);
     const id = `${kind}-${secret.slice(-8)}`;
     const hashed = {
       id,

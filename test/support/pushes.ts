@@ -5,7 +5,7 @@ import type { PushRules } from "../../src/database/registry/repository-creation.
 /** Who pushes in open mode. */
 export const nobody: Actor = openActor("");
 
-/** Somebody whose permission has been judged, and is not judged again. */
+/** Somebody whose permission has been authorized, and is not judged again. */
 export const judged = (who: Omit<Actor, "authority">): Actor => ({
   ...systemActor("berth"),
   ...who,

@@ -69,7 +69,7 @@ export async function openKeys(parts: {
     await looking;
   };
   const known = (id: string): SigningKey | undefined =>
-    keysInForce(keys, clock()).find((key) => key.id === id);
+    verifyingKeys(keys, clock()).find((key) => key.id === id);
 
   return {
     async signing() {
@@ -84,7 +84,7 @@ export async function openKeys(parts: {
     },
     async published() {
       await lookAfter(lookEveryMs);
-      return keysInForce(keys, clock()).map(publish);
+      return verifyingKeys(keys, clock()).map(publish);
     },
     edition() {
       void lookAfter(lookEveryMs);
@@ -107,7 +107,7 @@ export function endOf(keys: readonly SigningKey[], key: SigningKey): number | un
   return successor === undefined ? undefined : successor.createdAtMs + overlapMs;
 }
 
-function keysInForce(keys: readonly SigningKey[], nowMs: number): readonly SigningKey[] {
+function verifyingKeys(keys: readonly SigningKey[], nowMs: number): readonly SigningKey[] {
   return keys.filter((key) => (endOf(keys, key) ?? Infinity) > nowMs);
 }
 

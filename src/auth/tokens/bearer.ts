@@ -1,9 +1,9 @@
 import { randomUUID } from "node:crypto";
 import { opensPath } from "../../database/permissions/repository-rules.ts";
-import type { Caller } from "../principal.ts";
-import { claimsOf } from "./claims.ts";
-import type { Grant } from "./grants.ts";
-import type { Identity } from "../../database/permissions/identity.ts";
+import type { Grant } from "../principal.ts";
+import { parseTokenClaims } from "./claims.ts";
+import type { GrantedScopes } from "./grants.ts";
+import type { Principal } from "../../database/permissions/identity.ts";
 import { tokenLifeSeconds, type Keys } from "../signing-keys/keys.ts";
 import { createSignedTokens } from "./signed-tokens.ts";
 import { createVerifiedTokens } from "./verified-tokens.ts";
@@ -16,11 +16,11 @@ export interface BearerToken {
 }
 
 export interface Bearer {
-  sign(identity: Identity, grant: Grant): Promise<BearerToken>;
+  sign(principal: Principal, grantedScopes: GrantedScopes): Promise<BearerToken>;
   /** Who a token speaks for; `undefined` if it is not one of ours, or not good any more. */
-  verify(token: string): Promise<Caller | undefined>;
+  verify(token: string): Promise<Grant | undefined>;
   /** The same where it is known already. */
-  getCached(token: string): Caller | undefined;
+  getCached(token: string): Grant | undefined;
 }
 
 /** Tokens that say what was granted to whom; see {@link createSignedTokens} for how narrowly they are verified. */
@@ -35,13 +35,13 @@ export function createBearer(parts: {
   const tokens = createSignedTokens({ keys, issuer, audience: service, clock });
 
   return {
-    async sign(identity, grant) {
-      const { entries, removals, absent } = grant;
+    async sign(principal, grantedScopes) {
+      const { entries, removals, absent } = grantedScopes;
       const claims = {
-        sub: identity.kind === "anonymous" ? "" : identity.name,
+        sub: principal.kind === "anonymous" ? "" : principal.name,
         jti: randomUUID(),
         access: entries,
-        berth: { identity: spoken(identity, grant), removals, absent },
+        berth: { identity: spoken(principal, grantedScopes), removals, absent },
       };
       const { token, issuedAtMs } = await tokens.sign(claims, tokenLifeSeconds);
       return { token, expiresInSeconds: tokenLifeSeconds, issuedAtMs };
@@ -49,10 +49,10 @@ export function createBearer(parts: {
     async verify(token) {
       const known = verified.find(token);
       if (known !== undefined) return known;
-      const claims = claimsOf(await tokens.verify(token));
+      const claims = parseTokenClaims(await tokens.verify(token));
       if (claims === undefined) return undefined;
-      verified.keep(token, claims.caller, claims.expiresAtMs);
-      return claims.caller;
+      verified.keep(token, claims.grant, claims.expiresAtMs);
+      return claims.grant;
     },
     getCached: (token) => verified.find(token),
   };
@@ -62,11 +62,11 @@ export function createBearer(parts: {
  * What an organisation's token opens is told only where it is asked for again, since it may be long: for the list of
  * repositories, and for those that are still to be made.
  */
-function spoken(identity: Identity, { entries, absent }: Grant): Identity {
-  if (identity.kind !== "organisation" || entries.some(({ type }) => type === "registry"))
-    return identity;
-  const resources = identity.resources.filter(({ path }) =>
+function spoken(principal: Principal, { entries, absent }: GrantedScopes): Principal {
+  if (principal.kind !== "organisation" || entries.some(({ type }) => type === "registry"))
+    return principal;
+  const resources = principal.resources.filter(({ path }) =>
     absent.some((name) => opensPath(path, name)),
   );
-  return { ...identity, resources };
+  return { ...principal, resources };
 }

@@ -1,18 +1,18 @@
 import { parseRepositoryName, type RepositoryName } from "../../oci/name.ts";
-import type { Access, Caller } from "../principal.ts";
-import type { Identity } from "../../database/permissions/identity.ts";
+import type { GrantedActions, Grant } from "../principal.ts";
+import type { Principal } from "../../database/permissions/identity.ts";
 import type { Action } from "../../database/permissions/repository-rules.ts";
 
 /** What a token of ours says, once its signature has been verified. */
-export interface Claims {
-  readonly caller: Caller;
+export interface TokenClaims {
+  readonly grant: Grant;
   readonly expiresAtMs: number;
 }
 
 const actions: readonly Action[] = ["pull", "push", "delete"];
 
 /** `undefined` where something is missing that every token of ours has. */
-export function claimsOf(payload: unknown): Claims | undefined {
+export function parseTokenClaims(payload: unknown): TokenClaims | undefined {
   if (!isObject(payload)) return undefined;
   const { exp, nbf, access, berth } = payload;
   if (
@@ -22,11 +22,11 @@ export function claimsOf(payload: unknown): Claims | undefined {
     !isObject(berth)
   )
     return undefined;
-  const { identity, removals, absent } = berth;
-  if (!isIdentity(identity) || typeof removals !== "number" || !Array.isArray(absent))
+  const { identity: principal, removals, absent } = berth;
+  if (!isPrincipal(principal) || typeof removals !== "number" || !Array.isArray(absent))
     return undefined;
-  const caller: Caller = {
-    identity,
+  const grant: Grant = {
+    principal,
     access: accessOf(access),
     catalog: access.some(
       (entry) => isObject(entry) && entry["type"] === "registry" && entry["name"] === "catalog",
@@ -36,11 +36,11 @@ export function claimsOf(payload: unknown): Claims | undefined {
     live: false,
     expiresAtMs: exp * 1000,
   };
-  return { caller, expiresAtMs: exp * 1000 };
+  return { grant, expiresAtMs: exp * 1000 };
 }
 
 /** By canonical name: a token for `alpine` opens `library/alpine`. */
-function accessOf(entries: readonly unknown[]): Access {
+function accessOf(entries: readonly unknown[]): GrantedActions {
   const access = new Map<RepositoryName, Set<Action>>();
   for (const entry of entries) {
     if (!isObject(entry) || entry["type"] !== "repository") continue;
@@ -55,7 +55,7 @@ function accessOf(entries: readonly unknown[]): Access {
   return access;
 }
 
-function isIdentity(value: unknown): value is Identity {
+function isPrincipal(value: unknown): value is Principal {
   if (!isObject(value)) return false;
   if (value["kind"] === "anonymous") return true;
   if (typeof value["accountId"] !== "number" || typeof value["name"] !== "string") return false;

@@ -1,7 +1,7 @@
 import type { RepositoryName } from "../../oci/name.ts";
-import type { Identity } from "../../database/permissions/identity.ts";
+import type { Principal } from "../../database/permissions/identity.ts";
 import type { Action } from "../policy.ts";
-import type { Rights } from "../permissions.ts";
+import type { PermissionReader } from "../permissions.ts";
 import type { Scope } from "./scope.ts";
 
 /** One entry of a token's `access`, as every registry reads it. */
@@ -12,7 +12,7 @@ export interface AccessEntry {
 }
 
 /** What somebody gets of what they asked for. */
-export interface Grant {
+export interface GrantedScopes {
   readonly entries: readonly AccessEntry[];
   /** The highest number of a removal so far. */
   readonly removals: number;
@@ -20,26 +20,26 @@ export interface Grant {
   readonly absent: readonly RepositoryName[];
 }
 
-export interface Grants {
+export interface GrantIssuer {
   /**
    * What of the scopes the identity may have. Less than was asked for is no error, down to nothing: what is missing
    * and what is forbidden look the same.
    */
-  grant(identity: Identity, scopes: readonly Scope[]): Promise<Grant>;
+  issue(principal: Principal, scopes: readonly Scope[]): Promise<GrantedScopes>;
 }
 
 const order: readonly Action[] = ["pull", "push", "delete"];
 
-export function createGrants(parts: {
-  readonly rights: Pick<Rights, "standing">;
+export function createGrantIssuer(parts: {
+  readonly permissionReader: Pick<PermissionReader, "granted">;
   readonly removals: { highest(): Promise<number> };
   /** The repository of a mirror that answers for a name that is not hosted here. */
   readonly behind?:
     | ((repository: RepositoryName, asked: string) => RepositoryName | undefined)
     | undefined;
-}): Grants {
+}): GrantIssuer {
   return {
-    async grant(identity, scopes) {
+    async issue(principal, scopes) {
       // Before the rights: a repository that is removed in between is closed again.
       const removals = await parts.removals.highest();
       const withBehind = scopes.flatMap((scope): readonly Scope[] => {
@@ -52,7 +52,9 @@ export function createGrants(parts: {
       const names = withBehind.flatMap((scope) =>
         scope.type === "repository" ? [scope.repository] : [],
       );
-      const { access, absent } = await parts.rights.standing(identity, [...new Set(names)]);
+      const { access, absent } = await parts.permissionReader.granted(principal, [
+        ...new Set(names),
+      ]);
       const entries = withBehind.flatMap((scope): readonly AccessEntry[] => {
         // Everybody may list; the list has only what they may pull.
         if (scope.type === "registry") return [scope];

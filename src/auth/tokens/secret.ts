@@ -18,7 +18,7 @@ const grammar = /^berth_(?:pat|oat)_[0-9A-Za-z]{38}$/;
  * A new secret: prefix, 32 random characters, and six of a checksum (CRC-32 of what stands before it, in base 62), by
  * which a scanner for leaked secrets tells it from any other text.
  */
-export function mintTokenSecret(kind: TokenKind): string {
+export function generateTokenSecret(kind: TokenKind): string {
   const random = Array.from({ length: randomLength }, () => alphabet[randomInt(alphabet.length)]);
   const body = `${prefixes[kind]}${random.join("")}`;
   return `${body}${checksumOf(body)}`;
@@ -29,7 +29,7 @@ export function looksLikeToken(secret: string): boolean {
   return Object.values(prefixes).some((prefix) => secret.startsWith(prefix));
 }
 
-/** Whether it is one that {@link mintTokenSecret} can have made. */
+/** Whether it is one that {@link generateTokenSecret} can have made. */
 export function isTokenSecret(secret: string): boolean {
   if (!grammar.test(secret)) return false;
   return secret.slice(-checksumLength) === checksumOf(secret.slice(0, -checksumLength));
@@ -43,7 +43,7 @@ export function hashTokenSecret(secret: string): string {
 function checksumOf(body: string): string {
   let rest = crc32(body);
   let text = "";
-  for (let place = 0; place < checksumLength; place += 1) {
+  for (let client = 0; client < checksumLength; client += 1) {
     text = `${alphabet[rest % alphabet.length]}${text}`;
     rest = Math.floor(rest / alphabet.length);
   }

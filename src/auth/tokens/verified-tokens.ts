@@ -1,9 +1,9 @@
-import type { Caller } from "../principal.ts";
+import type { Grant } from "../principal.ts";
 
 /** Tokens whose signature has been verified, so that it need not be again before they expire. */
 export interface VerifiedTokens {
-  find(token: string): Caller | undefined;
-  keep(token: string, caller: Caller, expiresAtMs: number): void;
+  find(token: string): Grant | undefined;
+  keep(token: string, grant: Grant, expiresAtMs: number): void;
 }
 
 const tokensAtMost = 20_000;
@@ -14,7 +14,7 @@ export function createVerifiedTokens(parts: {
   readonly clock: () => number;
   readonly edition: () => number;
 }): VerifiedTokens {
-  const held = new Map<string, { readonly caller: Caller; readonly expiresAtMs: number }>();
+  const held = new Map<string, { readonly grant: Grant; readonly expiresAtMs: number }>();
   let characters = 0;
   let known = parts.edition();
 
@@ -34,14 +34,14 @@ export function createVerifiedTokens(parts: {
       refresh();
       const found = held.get(token);
       if (found === undefined) return undefined;
-      if (found.expiresAtMs > parts.clock()) return found.caller;
+      if (found.expiresAtMs > parts.clock()) return found.grant;
       drop(token);
       return undefined;
     },
-    keep(token, caller, expiresAtMs) {
+    keep(token, grant, expiresAtMs) {
       refresh();
       drop(token);
-      held.set(token, { caller, expiresAtMs });
+      held.set(token, { grant, expiresAtMs });
       characters += token.length;
       for (const oldest of held.keys()) {
         if (held.size <= tokensAtMost && characters <= charactersAtMost) break;

@@ -1,5 +1,5 @@
 import type { TokenResource } from "./access-tokens.ts";
-import type { Deed } from "./accounts.ts";
+import type { AuditContext } from "./accounts.ts";
 import { writeAudit } from "../events/audit.ts";
 import type { Database } from "../schema.ts";
 
@@ -30,7 +30,7 @@ export function createTokenOriginReads(db: Database) {
   };
 }
 
-export interface UpdateAccessToken extends Deed {
+export interface UpdateAccessToken extends AuditContext {
   readonly accountId: number;
   readonly id: string;
   /** What is not given stays as it is. */

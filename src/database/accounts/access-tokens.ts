@@ -1,4 +1,4 @@
-import type { Deed } from "./accounts.ts";
+import type { AuditContext } from "./accounts.ts";
 import { writeAudit } from "../events/audit.ts";
 import type { Database } from "../schema.ts";
 
@@ -119,7 +119,7 @@ function tokenOf(row: TokenRow): AccessToken {
   };
 }
 
-export interface CreateAccessToken extends Deed {
+export interface CreateAccessToken extends AuditContext {
   readonly id: string;
   readonly accountId: number;
   readonly label: string;
@@ -164,7 +164,7 @@ async function createAccessToken(tx: Database, given: CreateAccessToken): Promis
 /** Ends a token of an account; nothing is authenticated by it from here on. False if there is none. */
 async function deleteAccessToken(
   tx: Database,
-  { actor, nowMs, ...token }: Deed & { readonly accountId: number; readonly id: string },
+  { actor, nowMs, ...token }: AuditContext & { readonly accountId: number; readonly id: string },
 ): Promise<boolean> {
   const owner = await ownerOf(tx, token.accountId);
   const gone = await tx

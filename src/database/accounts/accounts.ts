@@ -99,12 +99,12 @@ function accountOf(row: AccountRow): Account {
 }
 
 /** Who does it, and when. */
-export interface Deed {
+export interface AuditContext {
   readonly actor: Actor;
   readonly nowMs: number;
 }
 
-export interface CreateAccount extends Deed {
+export interface CreateAccount extends AuditContext {
   readonly name: string;
   readonly kind: AccountKind;
   readonly fullName?: string | undefined;

@@ -1,12 +1,12 @@
 import { namespaceOf, type RepositoryName } from "../../oci/name.ts";
-import { findAccount, type Deed } from "./accounts.ts";
+import { findAccount, type AuditContext } from "./accounts.ts";
 import { writeAudit } from "../events/audit.ts";
 import { findRepository } from "../registry/repositories.ts";
-import type { Database, PermissionLevel } from "../schema.ts";
+import type { Database, RepositoryRole } from "../schema.ts";
 
 export interface Collaborator {
   readonly name: string;
-  readonly permission: PermissionLevel;
+  readonly permission: RepositoryRole;
 }
 
 export function createCollaboratorReads(db: Database) {
@@ -23,11 +23,11 @@ export function createCollaboratorReads(db: Database) {
   };
 }
 
-export interface SetCollaborator extends Deed {
+export interface SetCollaborator extends AuditContext {
   readonly repository: RepositoryName;
   readonly user: string;
   /** `undefined` takes away what there was. */
-  readonly permission?: PermissionLevel | undefined;
+  readonly permission?: RepositoryRole | undefined;
 }
 
 /** What a user may do with one repository, besides what follows from organisations and teams. */
@@ -62,7 +62,7 @@ export async function addCollaborator(
   tx: Database,
   repositoryId: number,
   userId: number,
-  permission: PermissionLevel,
+  permission: RepositoryRole,
 ): Promise<void> {
   await tx
     .insertInto("collaborators")

@@ -1,4 +1,4 @@
-import { findAccount, type Deed } from "./accounts.ts";
+import { findAccount, type AuditContext } from "./accounts.ts";
 import { writeAudit } from "../events/audit.ts";
 import { addMember, findRole } from "./members.ts";
 import type { Database, MemberRole } from "../schema.ts";
@@ -45,7 +45,7 @@ export function createInviteReads(db: Database) {
   };
 }
 
-export interface CreateInvite extends Deed {
+export interface CreateInvite extends AuditContext {
   readonly id: string;
   readonly organisation: string;
   readonly user: string;
@@ -86,7 +86,7 @@ async function createInvite(
 /** Takes an invite back, or declines it. False if there is none (any more). */
 async function deleteInvite(
   tx: Database,
-  { actor, nowMs, id }: Deed & { readonly id: string },
+  { actor, nowMs, id }: AuditContext & { readonly id: string },
 ): Promise<boolean> {
   const action = "org.member.invite.cancel";
   return (await endInvite(tx, { actor, nowMs, id, action })) !== undefined;
@@ -99,7 +99,7 @@ async function deleteInvite(
  */
 async function acceptInvite(
   tx: Database,
-  { actor, nowMs, id }: Deed & { readonly id: string },
+  { actor, nowMs, id }: AuditContext & { readonly id: string },
 ): Promise<boolean> {
   const found = await tx
     .selectFrom("invites")
@@ -128,7 +128,7 @@ async function mayInvite(tx: Database, name: string, organisationId: number): Pr
 
 async function endInvite(
   tx: Database,
-  { actor, nowMs, id, action }: Deed & { readonly id: string; readonly action: string },
+  { actor, nowMs, id, action }: AuditContext & { readonly id: string; readonly action: string },
 ): Promise<Invite | undefined> {
   const invite = await createInviteReads(tx).find(id);
   if (invite === undefined) return undefined;

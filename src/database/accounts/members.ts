@@ -1,4 +1,4 @@
-import { findAccount, type Account, type Deed } from "./accounts.ts";
+import { findAccount, type Account, type AuditContext } from "./accounts.ts";
 import { writeAudit } from "../events/audit.ts";
 import { pageOf, type Page } from "../registry/repositories.ts";
 import type { Database, MemberRole } from "../schema.ts";
@@ -30,7 +30,7 @@ export function createMemberReads(db: Database) {
   };
 }
 
-export interface MemberDeed extends Deed {
+export interface MemberChange extends AuditContext {
   readonly organisation: string;
   readonly user: string;
 }
@@ -38,7 +38,7 @@ export interface MemberDeed extends Deed {
 /** `last-owner`: the organisation would have none any more. */
 export type MemberRefusal = "unknown-organisation" | "unknown-user" | "last-owner";
 
-export interface SetMember extends MemberDeed {
+export interface SetMember extends MemberChange {
   readonly role: MemberRole;
   /** Whether a user who is no member becomes one: nobody is made a member by an owner without having agreed. */
   readonly newcomers: "add" | "refuse" | "add-if-actor-is-administrator";
@@ -89,7 +89,7 @@ const nobody = -1;
 /** Makes a user a member who is none; an invite that was open ends, so that it gives no other role later. */
 export async function addMember(
   tx: Database,
-  given: MemberDeed & {
+  given: MemberChange & {
     readonly organisationId: number;
     readonly userId: number;
     readonly role: MemberRole;
@@ -121,7 +121,7 @@ async function endInvitesOf(tx: Database, organisation: Account, user: Account):
 /** Takes a user out of an organisation and of its teams. */
 async function removeMember(
   tx: Database,
-  given: MemberDeed,
+  given: MemberChange,
 ): Promise<"removed" | "not-a-member" | MemberRefusal> {
   const found = await findBoth(tx, given);
   if (typeof found === "string") return found;
@@ -145,7 +145,7 @@ async function removeMember(
   return "removed";
 }
 
-async function findBoth(tx: Database, given: MemberDeed) {
+async function findBoth(tx: Database, given: MemberChange) {
   const organisation = await findAccount(tx, given.organisation);
   if (organisation?.kind !== "organisation") return "unknown-organisation" as const;
   const user = await findAccount(tx, given.user);
@@ -180,7 +180,7 @@ async function isLastOwner(tx: Database, organisation: Account, user: Account): 
 
 function audit(
   tx: Database,
-  { actor, nowMs, organisation, user }: MemberDeed,
+  { actor, nowMs, organisation, user }: MemberChange,
   action: string,
   data: Record<string, string> = {},
 ): Promise<void> {

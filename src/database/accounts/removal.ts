@@ -1,5 +1,5 @@
 import { sql } from "kysely";
-import { countRepositories, findAccount, type AccountKind, type Deed } from "./accounts.ts";
+import { countRepositories, findAccount, type AccountKind, type AuditContext } from "./accounts.ts";
 import { writeAudit } from "../events/audit.ts";
 import type { Database } from "../schema.ts";
 import { isLastAdministrator } from "./users.ts";
@@ -14,7 +14,12 @@ export type AccountRemoval =
 /** Removes an account with its memberships, teams, permissions, access tokens and the invites that it has sent. */
 async function deleteAccount(
   tx: Database,
-  { actor, nowMs, name, kind }: Deed & { readonly name: string; readonly kind: AccountKind },
+  {
+    actor,
+    nowMs,
+    name,
+    kind,
+  }: AuditContext & { readonly name: string; readonly kind: AccountKind },
 ): Promise<AccountRemoval> {
   const account = await findAccount(tx, name);
   if (account?.kind !== kind) return { kind: "unknown" };

@@ -1,7 +1,7 @@
 import type { Database } from "../schema.ts";
-import { auditTeam, findTeam, type TeamDeed } from "./teams.ts";
+import { auditTeam, findTeam, type TeamChange } from "./teams.ts";
 
-export interface UpdateTeam extends TeamDeed {
+export interface UpdateTeam extends TeamChange {
   /** What is not given stays as it is. */
   readonly name?: string | undefined;
   readonly description?: string | undefined;

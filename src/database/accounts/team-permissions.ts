@@ -1,11 +1,11 @@
 import { namespaceOf, type RepositoryName } from "../../oci/name.ts";
 import { findRepository } from "../registry/repositories.ts";
-import type { Database, PermissionLevel } from "../schema.ts";
-import { auditTeam, findTeam, type TeamDeed } from "./teams.ts";
+import type { Database, RepositoryRole } from "../schema.ts";
+import { auditTeam, findTeam, type TeamChange } from "./teams.ts";
 
 export interface TeamPermission {
   readonly repository: RepositoryName;
-  readonly permission: PermissionLevel;
+  readonly permission: RepositoryRole;
 }
 
 export function createTeamPermissionReads(db: Database) {
@@ -21,11 +21,11 @@ export function createTeamPermissionReads(db: Database) {
   };
 }
 
-export interface SetTeamPermission extends TeamDeed {
+export interface SetTeamPermission extends TeamChange {
   /** One of the organisation. */
   readonly repository: RepositoryName;
   /** `undefined` takes away what there was. */
-  readonly permission?: PermissionLevel | undefined;
+  readonly permission?: RepositoryRole | undefined;
 }
 
 async function setTeamPermission(

@@ -1,4 +1,4 @@
-import { findAccount, type Deed } from "./accounts.ts";
+import { findAccount, type AuditContext } from "./accounts.ts";
 import { writeAudit } from "../events/audit.ts";
 import { findRole } from "./members.ts";
 import type { Database } from "../schema.ts";
@@ -46,14 +46,14 @@ export function createTeamReads(db: Database) {
 }
 
 /** A team, by the names of it and its organisation. */
-export interface TeamDeed extends Deed {
+export interface TeamChange extends AuditContext {
   readonly organisation: string;
   readonly team: string;
 }
 
 async function createTeam(
   tx: Database,
-  given: TeamDeed & { readonly description: string },
+  given: TeamChange & { readonly description: string },
 ): Promise<"created" | "exists" | "unknown-organisation"> {
   const organisation = await findAccount(tx, given.organisation);
   if (organisation?.kind !== "organisation") return "unknown-organisation";
@@ -71,7 +71,7 @@ async function createTeam(
   return "created";
 }
 
-async function deleteTeam(tx: Database, given: TeamDeed): Promise<"deleted" | "unknown-team"> {
+async function deleteTeam(tx: Database, given: TeamChange): Promise<"deleted" | "unknown-team"> {
   const team = await findTeam(tx, given);
   if (team === undefined) return "unknown-team";
   await tx.deleteFrom("teams").where("id", "=", team.id).execute();
@@ -82,7 +82,7 @@ async function deleteTeam(tx: Database, given: TeamDeed): Promise<"deleted" | "u
 /** `not-a-member`: of the organisation, which comes first. */
 export async function addTeamMember(
   tx: Database,
-  given: TeamDeed & { readonly user: string },
+  given: TeamChange & { readonly user: string },
 ): Promise<"added" | "unchanged" | "unknown-team" | "not-a-member"> {
   const team = await findTeam(tx, given);
   if (team === undefined) return "unknown-team";
@@ -101,7 +101,7 @@ export async function addTeamMember(
 
 async function removeTeamMember(
   tx: Database,
-  given: TeamDeed & { readonly user: string },
+  given: TeamChange & { readonly user: string },
 ): Promise<"removed" | "unknown-team" | "not-a-member"> {
   const team = await findTeam(tx, given);
   if (team === undefined) return "unknown-team";
@@ -118,7 +118,7 @@ async function removeTeamMember(
 
 export async function findTeam(
   db: Database,
-  { organisation, team }: Pick<TeamDeed, "organisation" | "team">,
+  { organisation, team }: Pick<TeamChange, "organisation" | "team">,
 ): Promise<{ readonly id: number; readonly organisationId: number } | undefined> {
   return db
     .selectFrom("teams")
@@ -131,7 +131,7 @@ export async function findTeam(
 
 export function auditTeam(
   tx: Database,
-  { actor, nowMs, organisation, team }: TeamDeed,
+  { actor, nowMs, organisation, team }: TeamChange,
   action: string,
   data: Record<string, string> = {},
 ): Promise<void> {

@@ -1,4 +1,4 @@
-import { createAccount, findAccount, type Account, type Deed } from "./accounts.ts";
+import { createAccount, findAccount, type Account, type AuditContext } from "./accounts.ts";
 import { writeAudit } from "../events/audit.ts";
 import type { Database } from "../schema.ts";
 
@@ -8,7 +8,10 @@ import type { Database } from "../schema.ts";
  */
 async function createFirstAdministrator(
   tx: Database,
-  given: Deed & { readonly names: readonly string[]; readonly passwordHash: string | undefined },
+  given: AuditContext & {
+    readonly names: readonly string[];
+    readonly passwordHash: string | undefined;
+  },
 ): Promise<string | undefined> {
   const user = await tx
     .selectFrom("accounts")
@@ -26,7 +29,7 @@ async function createFirstAdministrator(
   throw new Error("every name for the first administrator belongs to an organisation");
 }
 
-export interface ChangeUser extends Deed {
+export interface ChangeUser extends AuditContext {
   readonly name: string;
   readonly isAdmin?: boolean | undefined;
   readonly disabled?: boolean | undefined;

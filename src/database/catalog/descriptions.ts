@@ -1,10 +1,10 @@
 import { namespaceOf, type RepositoryName } from "../../oci/name.ts";
-import type { Deed } from "../accounts/accounts.ts";
+import type { AuditContext } from "../accounts/accounts.ts";
 import { writeAudit } from "../events/audit.ts";
 import { findRepository } from "../registry/repositories.ts";
 import type { Database } from "../schema.ts";
 
-export interface SetDescription extends Deed {
+export interface SetDescription extends AuditContext {
   readonly repository: RepositoryName;
   /** What is not given stays as it is. */
   readonly short?: string | undefined;

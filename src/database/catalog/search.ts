@@ -1,7 +1,7 @@
 import { sql, type RawBuilder } from "kysely";
 import { createVersionedCache } from "../../concurrency/byte-cache.ts";
 import type { RepositoryName } from "../../oci/name.ts";
-import type { Viewer } from "../registry/catalog.ts";
+import type { VisibilityFilter } from "../registry/catalog.ts";
 import type { PullRank } from "./pull-counters.ts";
 import {
   describeFound,
@@ -16,7 +16,7 @@ import type { Freshness } from "../sqlite/cache-invalidation.ts";
 
 /** What is looked for; what is left out says nothing. */
 export interface SearchQuery {
-  readonly viewer: Viewer;
+  readonly visibility: VisibilityFilter;
   /** Words, in lower case, each the beginning of one in the name, the description or the README. None: everything. */
   readonly words: readonly string[];
   /** The repository that comes before all others if it matches too. */
@@ -67,8 +67,8 @@ export function createSearchReads(db: Database, freshness: Freshness) {
   const idsOf = async (query: SearchQuery): Promise<{ ids: number[]; total: number }> => {
     const { exact, offset, limit, countAtMost } = query;
     const match = await expressionOf(db, query);
-    const from = sql`FROM search_index WHERE search_index MATCH ${match} ${pathsOf(query.viewer)}`;
-    const paths = query.viewer.kind === "paths" ? query.viewer.paths : [];
+    const from = sql`FROM search_index WHERE search_index MATCH ${match} ${pathsOf(query.visibility)}`;
+    const paths = query.visibility.kind === "paths" ? query.visibility.paths : [];
     const total = await countOf(JSON.stringify([match, paths, countAtMost]), from, countAtMost);
     if (total === 0) return { ids: [], total };
 
@@ -135,7 +135,7 @@ async function rankOf(db: Database, name: RepositoryName): Promise<number | unde
 
 /** As FTS5 takes it (https://sqlite.org/fts5.html, "Full-text Query Syntax"). */
 async function expressionOf(db: Database, query: SearchQuery): Promise<string> {
-  const { viewer, words, facets = {}, isOfficial, namespace } = query;
+  const { visibility, words, facets = {}, isOfficial, namespace } = query;
   const parts = [
     ...(words.length === 0
       ? []
@@ -145,7 +145,7 @@ async function expressionOf(db: Database, query: SearchQuery): Promise<string> {
       return tokens.length === 0 ? [] : [`facet : (${tokens.join(" OR ")})`];
     }),
   ];
-  const access = await accessTokens(db, viewer);
+  const access = await accessTokens(db, visibility);
   if (access !== undefined) parts.push(`access : (${access.join(" OR ")})`);
   if (namespace !== undefined) parts.push(`access : (${namespaceToken(namespace)})`);
   if (isOfficial !== undefined) parts.push(`access : (${isOfficial ? "o" : "c"})`);
@@ -158,16 +158,19 @@ const hex = (text: string): string => Buffer.from(text).toString("hex");
 const namespaceToken = (namespace: string): string => `n${hex(namespace)}`;
 
 /** The tokens that the index has for what the viewer may read; `undefined`: there is nothing that they may not. */
-async function accessTokens(db: Database, viewer: Viewer): Promise<readonly string[] | undefined> {
-  switch (viewer.kind) {
+async function accessTokens(
+  db: Database,
+  visibility: VisibilityFilter,
+): Promise<readonly string[] | undefined> {
+  switch (visibility.kind) {
     case "everything":
       return undefined;
     case "public":
       return ["v"];
     case "paths":
-      return ["v", namespaceToken(viewer.namespace)];
+      return ["v", namespaceToken(visibility.namespace)];
     case "user": {
-      const { accountId } = viewer;
+      const { accountId } = visibility;
       const { rows } = await sql<{ readonly namespace: string | null; readonly team: number }>`
         SELECT name AS namespace, 0 AS team FROM accounts WHERE id = ${accountId}
         UNION ALL SELECT accounts.name, 0 FROM members JOIN accounts ON accounts.id = members.organisation_id
@@ -182,9 +185,9 @@ async function accessTokens(db: Database, viewer: Viewer): Promise<readonly stri
 }
 
 /** What a token's paths leave of its namespace; asked of each row that matches, which only such a token pays for. */
-function pathsOf(viewer: Viewer) {
-  if (viewer.kind !== "paths") return sql``;
-  const globs = viewer.paths.filter((path) => !/[?[\]]/.test(path));
+function pathsOf(visibility: VisibilityFilter) {
+  if (visibility.kind !== "paths") return sql``;
+  const globs = visibility.paths.filter((path) => !/[?[\]]/.test(path));
   const isNamed = sql.join(
     [sql`visibility = 'public'`, ...globs.map((glob) => sql`name GLOB ${glob}`)],
     sql` OR `,

@@ -1,6 +1,6 @@
 import { sql } from "kysely";
-import type { Viewer } from "../registry/catalog.ts";
-import { isReadableBy } from "./visibility-filter.ts";
+import type { VisibilityFilter } from "../registry/catalog.ts";
+import { isVisibleTo } from "./visibility-filter.ts";
 import type { Database } from "../schema.ts";
 
 /** A blob that a repository shows. */
@@ -22,18 +22,18 @@ export function createSizeReads(db: Database) {
      */
     async blobsOf(
       repositoryId: number,
-      viewer: Viewer | undefined,
+      visibility: VisibilityFilter | undefined,
       { last, limit }: { readonly last: number; readonly limit: number },
     ): Promise<readonly ShownBlob[]> {
       const { rows } = await sql<ShownBlob>`
         SELECT blobs.id AS blobId, blobs.size_bytes AS sizeBytes, ${
-          viewer === undefined
+          visibility === undefined
             ? sql`0`
             : sql`EXISTS (
           SELECT 1 FROM (
             SELECT repository_id AS id FROM blob_links AS links
             WHERE links.blob_id = blobs.id AND links.repository_id <> ${repositoryId} LIMIT ${othersAtMost}
-          ) AS others JOIN repositories ON repositories.id = others.id WHERE ${isReadableBy(viewer)})`
+          ) AS others JOIN repositories ON repositories.id = others.id WHERE ${isVisibleTo(visibility)})`
         } AS isShared
         FROM blob_links JOIN blobs ON blobs.id = blob_links.blob_id
         WHERE blob_links.repository_id = ${repositoryId} AND blob_links.blob_id > ${last}

@@ -1,15 +1,15 @@
 import { sql, type RawBuilder } from "kysely";
-import type { Viewer } from "../registry/catalog.ts";
+import type { VisibilityFilter } from "../registry/catalog.ts";
 
 /** Whether the row of `repositories` at hand is one that the viewer may pull from: what the catalog asks the other way round. */
-export function isReadableBy(viewer: Viewer): RawBuilder<boolean> {
-  switch (viewer.kind) {
+export function isVisibleTo(visibility: VisibilityFilter): RawBuilder<boolean> {
+  switch (visibility.kind) {
     case "everything":
       return sql`TRUE`;
     case "public":
       return sql`repositories.visibility = 'public'`;
     case "user": {
-      const { accountId } = viewer;
+      const { accountId } = visibility;
       return sql`(repositories.visibility = 'public'
         OR EXISTS (SELECT 1 FROM accounts WHERE id = ${accountId} AND name = repositories.namespace)
         OR EXISTS (SELECT 1 FROM accounts JOIN members ON members.organisation_id = accounts.id
@@ -21,7 +21,7 @@ export function isReadableBy(viewer: Viewer): RawBuilder<boolean> {
           WHERE team_members.user_id = ${accountId} AND team_permissions.repository_id = repositories.id))`;
     }
     case "paths": {
-      const { namespace, paths } = viewer;
+      const { namespace, paths } = visibility;
       const globs = paths.filter((path) => !/[?[\]]/.test(path));
       const isNamed = sql.join(
         [sql`FALSE`, ...globs.map((glob) => sql`repositories.name GLOB ${glob}`)],

@@ -1,5 +1,5 @@
 import type { RoutePermission, HubTarget } from "./hub-rules.ts";
-import type { Identity, ShownCredential } from "./identity.ts";
+import type { Principal, ShownCredential } from "./identity.ts";
 import type { Action } from "./repository-rules.ts";
 
 /*
@@ -19,14 +19,14 @@ export interface ClientAuthority extends ShownCredential {
   readonly accountId: number | undefined;
   /** When the bearer token ends; `undefined`: it does not count here. */
   readonly expiresAtMs: number | undefined;
-  readonly need: ClientNeed;
+  readonly permission: ClientPermission;
   readonly target: HubTarget;
   /** What was removed with a higher number than this is not what the client meant; `undefined`: that does not count. */
   readonly removals: number | undefined;
 }
 
 /** The permission that the route of the request declares. */
-export type ClientNeed =
+export type ClientPermission =
   | RoutePermission
   | { readonly of: "registry"; readonly actions: readonly Action[] };
 
@@ -57,31 +57,31 @@ export const openActor = (peer: string): Actor => ({
   authority: authorityOf({ kind: "open" }),
 });
 
-/** A client that has just been judged. The same is judged once more in the transaction of its command. */
+/** A client that has just been authorized. The same is authorized once more in the transaction of its command. */
 export function clientActor(given: {
-  readonly identity: Identity;
+  readonly principal: Principal;
   readonly peer: string;
-  readonly need: ClientNeed;
+  readonly permission: ClientPermission;
   readonly target: HubTarget;
   readonly passwordAtMs?: number | undefined;
   readonly expiresAtMs?: number | undefined;
   readonly removals?: number | undefined;
 }): Actor {
-  const { identity, peer, need, target, passwordAtMs, expiresAtMs, removals } = given;
-  const isKnown = identity.kind !== "anonymous";
+  const { principal, peer, permission, target, passwordAtMs, expiresAtMs, removals } = given;
+  const isKnown = principal.kind !== "anonymous";
   const authority: ClientAuthority = {
     kind: "client",
-    need,
+    permission,
     target,
     passwordAtMs,
     expiresAtMs,
     removals,
-    accountId: isKnown ? identity.accountId : undefined,
-    accessToken: isKnown ? identity.accessToken : undefined,
+    accountId: isKnown ? principal.accountId : undefined,
+    accessToken: isKnown ? principal.accessToken : undefined,
   };
   return {
-    accountId: isKnown ? identity.accountId : null,
-    name: isKnown ? identity.name : "",
+    accountId: isKnown ? principal.accountId : null,
+    name: isKnown ? principal.name : "",
     peer,
     authority: authorityOf(authority),
   };

@@ -1,11 +1,11 @@
 import { CompiledQuery } from "kysely";
 import { namespaceOf } from "../../oci/name.ts";
 import type { TokenResource } from "../accounts/access-tokens.ts";
-import { levelOfRank, rankText, type RightsFacts } from "./facts.ts";
+import { roleOfRank, rankText, type RepositoryPermissionFacts } from "./facts.ts";
 import type { Database, MemberRole, Visibility } from "../schema.ts";
 import type { Actor, ClientAuthority } from "./authority.ts";
-import { judgeByFacts, type HubFacts, type HubTarget, type Verdict } from "./hub-rules.ts";
-import { identityNow, type CredentialRows } from "./identity.ts";
+import { authorizeByFacts, type HubFacts, type HubTarget, type Decision } from "./hub-rules.ts";
+import { principalNow, type CredentialRows } from "./identity.ts";
 import { actionsFor } from "./repository-rules.ts";
 
 /** Everything that the rules ask of the rows. */
@@ -80,17 +80,17 @@ async function readFacts(
   if (row === undefined) throw new Error("the statement gives one row");
   const account = accountOf(row);
   const role = row.role ?? undefined;
-  const rights: RightsFacts = {
+  const repositoryFacts: RepositoryPermissionFacts = {
     account,
     roles: new Map(role === undefined || namespace === undefined ? [] : [[namespace, role]]),
     repositories: new Map(
       repository === undefined || row.visibility === null
         ? []
-        : [[repository, { visibility: row.visibility, permission: levelOfRank(row.rank) }]],
+        : [[repository, { visibility: row.visibility, permission: roleOfRank(row.rank) }]],
     ),
   };
   return {
-    ...{ account, token: tokenOf(row), rights, role },
+    ...{ account, token: tokenOf(row), repositoryFacts, role },
     home: row.home ?? undefined,
     removal: row.removal ?? 0,
   };
@@ -117,13 +117,13 @@ function tokenOf({ isActive, expiresAtMs, scopes, resources }: Row): CredentialR
 export class NotAuthorizedError extends Error {
   override readonly name = "NotAuthorizedError";
   readonly code: string;
-  readonly verdict: Exclude<Verdict, "allowed">;
+  readonly decision: Exclude<Decision, "allowed">;
 
-  constructor(verdict: Exclude<Verdict, "allowed">) {
+  constructor(decision: Exclude<Decision, "allowed">) {
     super("the permission for this has ended");
-    this.verdict = verdict;
+    this.decision = decision;
     // How it crosses threads and processes, which takes away its class.
-    this.code = codes[verdict];
+    this.code = codes[decision];
   }
 }
 
@@ -135,8 +135,8 @@ const codes = {
 
 /** The error that a code of {@link NotAuthorizedError} stands for. */
 export function notAuthorizedOf(code: string): NotAuthorizedError | undefined {
-  for (const verdict of ["login", "unknown", "forbidden"] as const)
-    if (codes[verdict] === code) return new NotAuthorizedError(verdict);
+  for (const decision of ["login", "unknown", "forbidden"] as const)
+    if (codes[decision] === code) return new NotAuthorizedError(decision);
   return undefined;
 }
 
@@ -147,19 +147,27 @@ export async function demandAuthority(
   nowMs: number,
 ): Promise<void> {
   if (authority.kind !== "client") return;
-  const verdict = await judge(tx, authority, nowMs);
-  if (verdict !== "allowed") throw new NotAuthorizedError(verdict);
+  const decision = await authorize(tx, authority, nowMs);
+  if (decision !== "allowed") throw new NotAuthorizedError(decision);
 }
 
-async function judge(tx: Database, authority: ClientAuthority, nowMs: number): Promise<Verdict> {
-  const { accountId, need, target, expiresAtMs = Infinity, removals = Infinity } = authority;
+async function authorize(
+  tx: Database,
+  authority: ClientAuthority,
+  nowMs: number,
+): Promise<Decision> {
+  const { accountId, permission, target, expiresAtMs = Infinity, removals = Infinity } = authority;
   if (expiresAtMs <= nowMs) return "login";
   const facts = await readFacts(tx, authority, target);
-  const identity = accountId === undefined ? undefined : identityNow(facts, authority, nowMs);
-  if (accountId !== undefined && identity === undefined) return "login";
-  if (need.of !== "registry") return judgeByFacts(identity, need, target, facts);
+  const principal = accountId === undefined ? undefined : principalNow(facts, authority, nowMs);
+  if (accountId !== undefined && principal === undefined) return "login";
+  if (permission.of !== "registry") return authorizeByFacts(principal, permission, target, facts);
   const { repository } = target;
   if (repository === undefined || facts.removal > removals) return "forbidden";
-  const held = actionsFor(identity ?? { kind: "anonymous" }, facts.rights, true)(repository);
-  return need.actions.every((action) => held.has(action)) ? "allowed" : "forbidden";
+  const held = actionsFor(
+    principal ?? { kind: "anonymous" },
+    facts.repositoryFacts,
+    true,
+  )(repository);
+  return permission.actions.every((action) => held.has(action)) ? "allowed" : "forbidden";
 }

@@ -1,10 +1,10 @@
 import { sql } from "kysely";
 import { namespaceOf, type RepositoryName } from "../../oci/name.ts";
 import { oneOf } from "../one-of.ts";
-import type { Database, MemberRole, PermissionLevel, Visibility } from "../schema.ts";
+import type { Database, MemberRole, RepositoryRole, Visibility } from "../schema.ts";
 
 /** What the database says of an account and some repositories; what follows from it is not known here. */
-export interface RightsFacts {
+export interface RepositoryPermissionFacts {
   /** `undefined`: there is none of that id any more. */
   readonly account:
     | { readonly name: string; readonly isAdmin: boolean; readonly disabled: boolean }
@@ -12,13 +12,13 @@ export interface RightsFacts {
   /** The account's role in the organisations among the namespaces of the names. */
   readonly roles: ReadonlyMap<string, MemberRole>;
   /** The repositories that are there. */
-  readonly repositories: ReadonlyMap<RepositoryName, RepositoryFacts>;
+  readonly repositories: ReadonlyMap<RepositoryName, RepositoryRoleFacts>;
 }
 
-export interface RepositoryFacts {
+export interface RepositoryRoleFacts {
   readonly visibility: Visibility;
   /** Given to the account itself, or to a team of it: the highest. */
-  readonly permission: PermissionLevel | undefined;
+  readonly permission: RepositoryRole | undefined;
 }
 
 /** No account at all. */
@@ -26,19 +26,19 @@ const nobody = -1;
 const levels = ["read", "write", "admin"] as const;
 
 /** The level of a rank of {@link rankText}; `undefined` for 0, which is no permission. */
-export const levelOfRank = (rank: number): PermissionLevel | undefined => levels[rank - 1];
+export const roleOfRank = (rank: number): RepositoryRole | undefined => levels[rank - 1];
 
 /** SQL for the rank of a column with a level: the higher the more. */
 export const rankText = (column: string): string =>
   `CASE ${column} WHEN 'admin' THEN 3 WHEN 'write' THEN 2 ELSE 1 END`;
 
-export function createRightsReads(db: Database) {
+export function createRepositoryPermissionReads(db: Database) {
   return {
     /** Three queries by index, however many the names are. */
     async facts(
       accountId: number | undefined,
       names: readonly RepositoryName[],
-    ): Promise<RightsFacts> {
+    ): Promise<RepositoryPermissionFacts> {
       const id = accountId ?? nobody;
       const rows = await db
         .selectFrom("repositories")
@@ -78,7 +78,7 @@ export function createRightsReads(db: Database) {
         repositories: new Map(
           rows.map(({ name, visibility, rank }) => [
             name,
-            { visibility, permission: levelOfRank(rank) },
+            { visibility, permission: roleOfRank(rank) },
           ]),
         ),
       };

@@ -1,17 +1,17 @@
-import type { PermissionLevel } from "../schema.ts";
+import type { RepositoryRole } from "../schema.ts";
 
 /*
  * What the Hub-shaped API lets people do, and to whom: the level or the role that a user needs, and the scopes of an
  * organisation's access token.
  */
 
-/** What can be done to a repository; each by whom is in {@link repositoryDeeds}. */
-export type RepositoryDeed = keyof typeof repositoryDeeds;
-export type OrganisationDeed = keyof typeof organisationDeeds;
+/** What can be done to a repository; each by whom is in {@link repositoryPermissions}. */
+export type RepositoryPermission = keyof typeof repositoryPermissions;
+export type OrganisationPermission = keyof typeof organisationPermissions;
 
 export interface RepositoryRule {
   /** `public`: everybody, where the repository is public, and else whoever may read. */
-  readonly level: "public" | PermissionLevel;
+  readonly role: "public" | RepositoryRole;
   /** Scopes of an organisation's access token, each of which is enough. */
   readonly scopes: readonly string[];
 }
@@ -26,18 +26,18 @@ const tagScopes = ["scope-tag-read", "scope-tag-admin"];
 const teamScopes = ["scope-repo-group-edit", "scope-repo-group-admin"];
 const settings = "scope-repository-settings-admin";
 
-export const repositoryDeeds = {
-  see: { level: "public", scopes: [...images, ...repositoryScopes, ...tagScopes] },
-  "see tags": { level: "public", scopes: [...images, ...repositoryScopes, ...tagScopes] },
+export const repositoryPermissions = {
+  see: { role: "public", scopes: [...images, ...repositoryScopes, ...tagScopes] },
+  "see tags": { role: "public", scopes: [...images, ...repositoryScopes, ...tagScopes] },
   // Environment, commands and labels of images: what the configs hold that a pull would give.
-  "see contents": { level: "public", scopes: images },
-  describe: { level: "admin", scopes: ["scope-repository-edit", "scope-repository-admin"] },
-  remove: { level: "admin", scopes: ["scope-repository-admin"] },
-  "move tags": { level: "write", scopes: ["scope-image-push", "scope-image-delete"] },
-  "delete tags": { level: "admin", scopes: ["scope-tag-admin", "scope-image-delete"] },
-  "fix tags": { level: "admin", scopes: [settings, "scope-repository-admin"] },
-  "see teams": { level: "admin", scopes: ["scope-repo-group-read", ...teamScopes] },
-  "admit teams": { level: "admin", scopes: teamScopes },
+  "see contents": { role: "public", scopes: images },
+  describe: { role: "admin", scopes: ["scope-repository-edit", "scope-repository-admin"] },
+  remove: { role: "admin", scopes: ["scope-repository-admin"] },
+  "move tags": { role: "write", scopes: ["scope-image-push", "scope-image-delete"] },
+  "delete tags": { role: "admin", scopes: ["scope-tag-admin", "scope-image-delete"] },
+  "fix tags": { role: "admin", scopes: [settings, "scope-repository-admin"] },
+  "see teams": { role: "admin", scopes: ["scope-repo-group-read", ...teamScopes] },
+  "admit teams": { role: "admin", scopes: teamScopes },
 } as const satisfies Readonly<Record<string, RepositoryRule>>;
 
 export interface OrganisationRule {
@@ -46,7 +46,7 @@ export interface OrganisationRule {
   readonly password?: true;
 }
 
-export const organisationDeeds = {
+export const organisationPermissions = {
   "see members": { role: "member", scopes: ["scope-member-read", "scope-member-edit"] },
   "change members": { role: "owner", scopes: ["scope-member-edit"] },
   "see teams": { role: "member", scopes: ["scope-group-read", "scope-group-edit"] },

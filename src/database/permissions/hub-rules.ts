@@ -1,22 +1,22 @@
 import { namespaceOf, type RepositoryName } from "../../oci/name.ts";
-import type { RightsFacts } from "./facts.ts";
+import type { RepositoryPermissionFacts } from "./facts.ts";
 import type { MemberRole } from "../schema.ts";
 import {
-  organisationDeeds,
-  repositoryDeeds,
-  type OrganisationDeed,
+  organisationPermissions,
+  repositoryPermissions,
+  type OrganisationPermission,
   type OrganisationRule,
-  type RepositoryDeed,
+  type RepositoryPermission,
   type RepositoryRule,
 } from "./hub-permissions.ts";
-import type { KnownIdentity, PersonalScope } from "./identity.ts";
+import type { KnownPrincipal, PersonalScope } from "./identity.ts";
 import {
-  capLevel,
+  capRole,
   hasScope,
   reaches,
   scopesOn,
-  userLevel,
-  type Level,
+  userRole,
+  type EffectiveRole,
 } from "./repository-rules.ts";
 
 /** What a call of the Hub-shaped API needs from whoever makes it. */
@@ -31,15 +31,15 @@ export type RoutePermission =
   | { readonly of: "user-in-full" }
   /** To be a user who has logged in with the password: what makes or ends credentials. */
   | { readonly of: "password" }
-  | { readonly of: "repository"; readonly deed: RepositoryDeed }
+  | { readonly of: "repository"; readonly permission: RepositoryPermission }
   /** To make a repository in the namespace. */
   | { readonly of: "namespace" }
-  | { readonly of: "organisation"; readonly deed: OrganisationDeed }
+  | { readonly of: "organisation"; readonly permission: OrganisationPermission }
   /** The account is their own, or that of an organisation that they own. */
   | { readonly of: "account" };
 
 /** `login`: 401, with a session it may be allowed. `unknown`: 404, the same for what is hidden and what is not there. */
-export type Verdict = "allowed" | "login" | "unknown" | "forbidden";
+export type Decision = "allowed" | "login" | "unknown" | "forbidden";
 
 /** Of what a need speaks: a repository, a namespace, or an account. */
 export interface HubTarget {
@@ -50,7 +50,7 @@ export interface HubTarget {
 /** What the rules ask of the rows besides the identity. */
 export interface HubFacts {
   /** As `rights.ts` reads it, of the repository of the target. */
-  readonly rights: RightsFacts;
+  readonly repositoryFacts: RepositoryPermissionFacts;
   /** Kind of the account that has the name of the namespace. */
   readonly home: "user" | "organisation" | undefined;
   /** The identity's role in it. */
@@ -62,22 +62,22 @@ export const mayRead = (scope: PersonalScope | undefined): boolean => scope !== 
 const mayChange = (scope: PersonalScope | undefined): boolean =>
   scope === undefined || scope === "repo:admin";
 
-/** The verdict where it follows from who asks alone; `undefined`: {@link judgeByFacts} has to be asked. */
-export function judgeByIdentity(
-  identity: KnownIdentity | undefined,
-  need: RoutePermission,
+/** The decision where it follows from who asks alone; `undefined`: {@link authorizeByFacts} has to be asked. */
+export function authorizeByPrincipal(
+  principal: KnownPrincipal | undefined,
+  permission: RoutePermission,
   { repository }: HubTarget,
-): Verdict | undefined {
-  if (need.of === "nobody") return "allowed";
-  if (need.of === "repository") {
+): Decision | undefined {
+  if (permission.of === "nobody") return "allowed";
+  if (permission.of === "repository") {
     if (repository === undefined) return "unknown";
     // Before anything is looked up: what is missing and what is hidden get the same answer.
-    const isOpen = repositoryDeeds[need.deed].level === "public";
-    return identity === undefined && !isOpen ? "login" : undefined;
+    const isOpen = repositoryPermissions[permission.permission].role === "public";
+    return principal === undefined && !isOpen ? "login" : undefined;
   }
-  if (identity === undefined) return "login";
-  const isUser = identity.kind === "user";
-  switch (need.of) {
+  if (principal === undefined) return "login";
+  const isUser = principal.kind === "user";
+  switch (permission.of) {
     case "namespace":
     case "organisation":
     case "account":
@@ -87,105 +87,108 @@ export function judgeByIdentity(
     case "user":
       return isUser ? "allowed" : "forbidden";
     case "user-in-full":
-      return isUser && mayChange(identity.scope) ? "allowed" : "forbidden";
+      return isUser && mayChange(principal.scope) ? "allowed" : "forbidden";
     case "password":
-      return isUser && identity.by === "password" ? "allowed" : "forbidden";
+      return isUser && principal.by === "password" ? "allowed" : "forbidden";
   }
 }
 
-export function judgeByFacts(
-  identity: KnownIdentity | undefined,
-  need: RoutePermission,
+export function authorizeByFacts(
+  principal: KnownPrincipal | undefined,
+  permission: RoutePermission,
   { repository, namespace = "" }: HubTarget,
   facts: HubFacts,
-): Verdict {
-  const known = judgeByIdentity(identity, need, { repository });
+): Decision {
+  const known = authorizeByPrincipal(principal, permission, { repository });
   if (known !== undefined) return known;
-  if (need.of === "repository")
+  if (permission.of === "repository")
     return repository === undefined
       ? "unknown"
-      : ofRepository(identity, need.deed, repository, facts.rights);
-  if (identity === undefined) return "login";
-  if (need.of === "namespace") return ofNamespace(identity, namespace, facts);
-  if (need.of === "organisation") return ofOrganisation(identity, need.deed, namespace, facts);
-  return ofAccount(identity, namespace, facts);
+      : ofRepository(principal, permission.permission, repository, facts.repositoryFacts);
+  if (principal === undefined) return "login";
+  if (permission.of === "namespace") return ofNamespace(principal, namespace, facts);
+  if (permission.of === "organisation")
+    return ofOrganisation(principal, permission.permission, namespace, facts);
+  return ofAccount(principal, namespace, facts);
 }
 
 /** What an identity may do with a repository, by rules of the Hub-shaped API. */
 export function viewOfRepository(
-  identity: KnownIdentity | undefined,
-  rights: RightsFacts,
+  principal: KnownPrincipal | undefined,
+  repositoryFacts: RepositoryPermissionFacts,
   name: RepositoryName,
 ) {
-  const isPublic = rights.repositories.get(name)?.visibility === "public";
-  const isThere = rights.repositories.has(name);
-  const level: Level =
-    identity?.kind === "user" && isThere
-      ? capLevel(userLevel(rights, name), identity.scope)
+  const isPublic = repositoryFacts.repositories.get(name)?.visibility === "public";
+  const isThere = repositoryFacts.repositories.has(name);
+  const level: EffectiveRole =
+    principal?.kind === "user" && isThere
+      ? capRole(userRole(repositoryFacts, name), principal.scope)
       : "none";
   const opened =
-    identity?.kind === "organisation" && identity.name === namespaceOf(name)
-      ? scopesOn(identity.resources, name)
+    principal?.kind === "organisation" && principal.name === namespaceOf(name)
+      ? scopesOn(principal.resources, name)
       : [];
   const allows = (rule: RepositoryRule): boolean => {
-    if (rule.level === "public" && isPublic) return true;
-    if (identity?.kind === "organisation")
+    if (rule.role === "public" && isPublic) return true;
+    if (principal?.kind === "organisation")
       return isThere && rule.scopes.some((scope) => opened.includes(scope));
-    return reaches(level, rule.level === "public" ? "read" : rule.level);
+    return reaches(level, rule.role === "public" ? "read" : rule.role);
   };
   return { isThere, allows, level, opened };
 }
 
 function ofRepository(
-  identity: KnownIdentity | undefined,
-  deed: RepositoryDeed,
+  principal: KnownPrincipal | undefined,
+  permission: RepositoryPermission,
   name: RepositoryName,
-  rights: RightsFacts,
-): Verdict {
-  const { allows, isThere } = viewOfRepository(identity, rights, name);
-  if (!isThere || !allows(repositoryDeeds.see)) return "unknown";
-  return allows(repositoryDeeds[deed]) ? "allowed" : "forbidden";
+  repositoryFacts: RepositoryPermissionFacts,
+): Decision {
+  const { allows, isThere } = viewOfRepository(principal, repositoryFacts, name);
+  if (!isThere || !allows(repositoryPermissions.see)) return "unknown";
+  return allows(repositoryPermissions[permission]) ? "allowed" : "forbidden";
 }
 
-function ofNamespace(identity: KnownIdentity, namespace: string, facts: HubFacts): Verdict {
-  if (mayCreateIn(identity, namespace, facts)) return "allowed";
+function ofNamespace(principal: KnownPrincipal, namespace: string, facts: HubFacts): Decision {
+  if (mayCreateIn(principal, namespace, facts)) return "allowed";
   return facts.home === undefined ? "unknown" : "forbidden";
 }
 
-function mayCreateIn(identity: KnownIdentity, namespace: string, { role }: HubFacts): boolean {
-  if (identity.kind === "organisation")
-    return identity.name === namespace && hasScope(identity.resources, ["scope-repository-create"]);
-  if (!mayChange(identity.scope)) return false;
-  const isOwn = identity.isAdmin || identity.name === namespace;
+function mayCreateIn(principal: KnownPrincipal, namespace: string, { role }: HubFacts): boolean {
+  if (principal.kind === "organisation")
+    return (
+      principal.name === namespace && hasScope(principal.resources, ["scope-repository-create"])
+    );
+  if (!mayChange(principal.scope)) return false;
+  const isOwn = principal.isAdmin || principal.name === namespace;
   return isOwn || role === "owner" || role === "editor";
 }
 
 function ofOrganisation(
-  identity: KnownIdentity,
-  deed: OrganisationDeed,
+  principal: KnownPrincipal,
+  permission: OrganisationPermission,
   name: string,
   facts: HubFacts,
-): Verdict {
-  const rule: OrganisationRule = organisationDeeds[deed];
+): Decision {
+  const rule: OrganisationRule = organisationPermissions[permission];
   if (facts.home !== "organisation") return "unknown";
-  if (identity.kind === "organisation")
-    return !rule.password && identity.name === name && hasScope(identity.resources, rule.scopes)
+  if (principal.kind === "organisation")
+    return !rule.password && principal.name === name && hasScope(principal.resources, rule.scopes)
       ? "allowed"
       : "forbidden";
-  if (rule.password && identity.by !== "password") return "forbidden";
-  if (!(rule.role === "owner" ? mayChange(identity.scope) : mayRead(identity.scope)))
+  if (rule.password && principal.by !== "password") return "forbidden";
+  if (!(rule.role === "owner" ? mayChange(principal.scope) : mayRead(principal.scope)))
     return "forbidden";
-  const role = identity.isAdmin ? "owner" : facts.role;
+  const role = principal.isAdmin ? "owner" : facts.role;
   const isEnough = rule.role === "owner" ? role === "owner" : role !== undefined;
   return isEnough ? "allowed" : "forbidden";
 }
 
-function ofAccount(identity: KnownIdentity, name: string, { home, role }: HubFacts): Verdict {
-  if (identity.kind === "organisation")
-    return identity.name === name && hasScope(identity.resources, ["scope-activity-read"])
+function ofAccount(principal: KnownPrincipal, name: string, { home, role }: HubFacts): Decision {
+  if (principal.kind === "organisation")
+    return principal.name === name && hasScope(principal.resources, ["scope-activity-read"])
       ? "allowed"
       : "forbidden";
-  if (!mayChange(identity.scope)) return "forbidden";
-  if (identity.isAdmin || identity.name === name || role === "owner") return "allowed";
+  if (!mayChange(principal.scope)) return "forbidden";
+  if (principal.isAdmin || principal.name === name || role === "owner") return "allowed";
   return home === undefined ? "unknown" : "forbidden";
 }

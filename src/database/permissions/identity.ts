@@ -22,9 +22,9 @@ export type UserCredential =
     };
 
 /** Who asks, as far as it has been proved. What they may do is not known here. */
-export type Identity = { readonly kind: "anonymous" } | KnownIdentity;
+export type Principal = { readonly kind: "anonymous" } | KnownPrincipal;
 
-export type KnownIdentity =
+export type KnownPrincipal =
   | ({
       readonly kind: "user";
       readonly accountId: number;
@@ -71,11 +71,11 @@ export interface ShownCredential {
 }
 
 /** Who has shown a credential, as the rows say now; `undefined` if the account or the credential is not good any more. */
-export function identityNow(
+export function principalNow(
   { account, token }: CredentialRows,
   { accessToken, passwordAtMs = Infinity }: ShownCredential,
   nowMs: number,
-): KnownIdentity | undefined {
+): KnownPrincipal | undefined {
   if (account === undefined || account.disabled) return undefined;
   const { id: accountId, name, isAdmin } = account;
   if (accessToken === undefined) {

@@ -1,30 +1,31 @@
 import { namespaceOf, type RepositoryName } from "../../oci/name.ts";
-import type { RightsFacts } from "./facts.ts";
-import type { PermissionLevel } from "../schema.ts";
-import type { Identity, PersonalScope, TokenResource } from "./identity.ts";
+import type { RepositoryPermissionFacts } from "./facts.ts";
+import type { RepositoryRole } from "../schema.ts";
+import type { Principal, PersonalScope, TokenResource } from "./identity.ts";
 
 /*
- * What an identity may do with a repository, as a function of rows. The same rules judge a request before its command
+ * What an identity may do with a repository, as a function of rows. The same rules authorize a request before its command
  * and the command in its transaction.
  */
 
 export type Action = "pull" | "push" | "delete";
-export type Level = "none" | PermissionLevel;
+export type EffectiveRole = "none" | RepositoryRole;
 
-const actionsOf: Readonly<Record<Level, ReadonlySet<Action>>> = {
+const actionsOf: Readonly<Record<EffectiveRole, ReadonlySet<Action>>> = {
   none: new Set(),
   read: new Set(["pull"]),
   write: new Set(["pull", "push"]),
   admin: new Set(["pull", "push", "delete"]),
 };
-const ranks: Readonly<Record<Level, number>> = { none: 0, read: 1, write: 2, admin: 3 };
-const lower = (a: Level, b: Level): Level => (ranks[a] < ranks[b] ? a : b);
-const higher = (a: Level, b: Level): Level => (ranks[a] < ranks[b] ? b : a);
+const ranks: Readonly<Record<EffectiveRole, number>> = { none: 0, read: 1, write: 2, admin: 3 };
+const lower = (a: EffectiveRole, b: EffectiveRole): EffectiveRole => (ranks[a] < ranks[b] ? a : b);
+const higher = (a: EffectiveRole, b: EffectiveRole): EffectiveRole => (ranks[a] < ranks[b] ? b : a);
 
-export const reaches = (level: Level, wanted: Level): boolean => ranks[level] >= ranks[wanted];
+export const reaches = (role: EffectiveRole, wanted: EffectiveRole): boolean =>
+  ranks[role] >= ranks[wanted];
 
 /** What a personal access token leaves of its owner's rights where the repository is not public. */
-const caps: Readonly<Record<PersonalScope, Level>> = {
+const caps: Readonly<Record<PersonalScope, EffectiveRole>> = {
   "repo:admin": "admin",
   "repo:write": "write",
   "repo:read": "read",
@@ -32,43 +33,43 @@ const caps: Readonly<Record<PersonalScope, Level>> = {
 };
 
 /** What is left of a user's level where an access token stood in for the password. */
-export function capLevel(level: Level, scope: PersonalScope | undefined): Level {
-  return scope === undefined ? level : lower(level, caps[scope]);
+export function capRole(role: EffectiveRole, scope: PersonalScope | undefined): EffectiveRole {
+  return scope === undefined ? role : lower(role, caps[scope]);
 }
 
 /** The actions that an identity has on each repository. One that is not there may be pushed to by who may create it. */
 export function actionsFor(
-  identity: Identity,
-  facts: RightsFacts,
+  principal: Principal,
+  facts: RepositoryPermissionFacts,
   createOnPush: boolean,
 ): (name: RepositoryName) => ReadonlySet<Action> {
-  const levelOf = (name: RepositoryName): Level => {
-    switch (identity.kind) {
+  const roleOf = (name: RepositoryName): EffectiveRole => {
+    switch (principal.kind) {
       case "anonymous":
         return "none";
       case "user":
-        return capLevel(userLevel(facts, name), identity.scope);
+        return capRole(userRole(facts, name), principal.scope);
       case "organisation":
-        return tokenLevel(facts, identity.resources, name);
+        return tokenRole(facts, principal.resources, name);
     }
   };
-  if (identity.kind !== "anonymous" && (facts.account === undefined || facts.account.disabled))
+  if (principal.kind !== "anonymous" && (facts.account === undefined || facts.account.disabled))
     return () => actionsOf.none;
   return (name) => {
     const repository = facts.repositories.get(name);
-    const level = levelOf(name);
+    const role = roleOf(name);
     if (repository !== undefined)
-      return actionsOf[repository.visibility === "public" ? higher(level, "read") : level];
-    if (createOnPush) return actionsOf[level];
-    return new Set([...actionsOf[level]].filter((action) => action !== "push"));
+      return actionsOf[repository.visibility === "public" ? higher(role, "read") : role];
+    if (createOnPush) return actionsOf[role];
+    return new Set([...actionsOf[role]].filter((action) => action !== "push"));
   };
 }
 
 /** A user's own rights on what is there, or on what they could make where nothing is. */
-export function userLevel(
-  { account, roles, repositories }: RightsFacts,
+export function userRole(
+  { account, roles, repositories }: RepositoryPermissionFacts,
   name: RepositoryName,
-): Level {
+): EffectiveRole {
   const namespace = namespaceOf(name);
   const role = roles.get(namespace);
   if (account?.isAdmin || account?.name === namespace || role === "owner") return "admin";
@@ -78,22 +79,22 @@ export function userLevel(
 }
 
 /** Of an organisation access token: only in its own organisation, whatever a resource says. */
-function tokenLevel(
-  { account, repositories }: RightsFacts,
+function tokenRole(
+  { account, repositories }: RepositoryPermissionFacts,
   resources: readonly TokenResource[],
   name: RepositoryName,
-): Level {
+): EffectiveRole {
   if (account?.name !== namespaceOf(name)) return "none";
   const scopes = new Set(scopesOn(resources, name));
-  const level: Level = scopes.has("scope-image-delete")
+  const role: EffectiveRole = scopes.has("scope-image-delete")
     ? "admin"
     : scopes.has("scope-image-push")
       ? "write"
       : scopes.has("scope-image-pull")
         ? "read"
         : "none";
-  if (repositories.has(name)) return level;
-  return hasScope(resources, ["scope-repository-create"]) ? level : lower(level, "read");
+  if (repositories.has(name)) return role;
+  return hasScope(resources, ["scope-repository-create"]) ? role : lower(role, "read");
 }
 
 /** The scopes that an organisation's token has on a repository. */

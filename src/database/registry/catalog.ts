@@ -4,7 +4,7 @@ import { pageOf, type Page } from "./repositories.ts";
 import type { Database } from "../schema.ts";
 
 /** Whose catalog it is: which repositories may be pulled from. */
-export type Viewer =
+export type VisibilityFilter =
   | { readonly kind: "everything" }
   | { readonly kind: "public" }
   /** And what the user may read: their own, those of organisations they own, those given to them or a team of theirs. */
@@ -23,10 +23,13 @@ export function createCatalogReads(db: Database) {
      * Names in bytewise order, after `last`. One query that costs what the page and the viewer's own repositories are,
      * not what the registry is.
      */
-    async list(viewer: Viewer, { last = "", limit }: PageOfNames): Promise<Page<RepositoryName>> {
+    async list(
+      visibility: VisibilityFilter,
+      { last = "", limit }: PageOfNames,
+    ): Promise<Page<RepositoryName>> {
       const rows = limit + 1;
       const { rows: names } = await sql<{ readonly name: RepositoryName }>`
-        ${namesFor(viewer, last, rows)} ORDER BY name LIMIT ${rows}`.execute(db);
+        ${namesFor(visibility, last, rows)} ORDER BY name LIMIT ${rows}`.execute(db);
       return pageOf(
         names.map(({ name }) => name),
         limit,
@@ -35,18 +38,18 @@ export function createCatalogReads(db: Database) {
   };
 }
 
-function namesFor(viewer: Viewer, last: string, rows: number): RawBuilder<unknown> {
+function namesFor(visibility: VisibilityFilter, last: string, rows: number): RawBuilder<unknown> {
   const open = sql`SELECT name FROM repositories WHERE visibility = 'public' AND name > ${last}`;
   const everybodys = sql`SELECT name FROM (${open} ORDER BY name LIMIT ${rows})`;
-  switch (viewer.kind) {
+  switch (visibility.kind) {
     case "everything":
       return sql`SELECT name FROM repositories WHERE name > ${last}`;
     case "public":
       return open;
     case "user":
-      return sql`${everybodys} ${ownNames(viewer.accountId, last)}`;
+      return sql`${everybodys} ${ownNames(visibility.accountId, last)}`;
     case "paths":
-      return sql`${everybodys} ${pathNames(viewer, last)}`;
+      return sql`${everybodys} ${pathNames(visibility, last)}`;
   }
 }
 
@@ -69,7 +72,7 @@ function ownNames(accountId: number, last: string): RawBuilder<unknown> {
 }
 
 function pathNames(
-  { namespace, paths }: Extract<Viewer, { kind: "paths" }>,
+  { namespace, paths }: Extract<VisibilityFilter, { kind: "paths" }>,
   last: string,
 ): RawBuilder<unknown> {
   // What else GLOB gives a meaning to is in no name, so that a path with it means nothing.

@@ -45,7 +45,7 @@ export function berthRepositoryRoutes(parts: {
 }): readonly HubRoute[] {
   const { browsing, registry, policy, pager } = parts;
   const name = `${root}/repositories/*repository`;
-  const see = { of: "repository", deed: "see" } as const;
+  const see = { of: "repository", permission: "see" } as const;
   return [
     hubRoute({
       method: "get",
@@ -60,7 +60,7 @@ export function berthRepositoryRoutes(parts: {
         const { os, architecture, os_version, type } = query;
         const { results, total } = await ordered(
           {
-            ...{ viewer: policy.viewerFor(session), text: query.query, isOfficial },
+            ...{ visibility: policy.visibilityFor(session), text: query.query, isOfficial },
             facets: { os, architecture, os_version, type },
           },
           { sort, order, offset: (page - 1) * limit, limit },
@@ -80,9 +80,9 @@ export function berthRepositoryRoutes(parts: {
       handle: async ({ ctx, session, query }) => {
         const { last, page_size: limit } = query;
         const namespace = query.namespace ? parseNamespace(query.namespace) : undefined;
-        const viewer = policy.viewerFor(session);
+        const visibility = policy.visibilityFor(session);
         const page = { namespace, last, limit };
-        const { items, total, more } = await browsing.repositories.list(viewer, page);
+        const { items, total, more } = await browsing.repositories.list(visibility, page);
         const end = more ? items.at(-1)?.name : undefined;
         return pager.following(ctx, end, total, items.map(presentRepository));
       },
@@ -96,7 +96,7 @@ export function berthRepositoryRoutes(parts: {
       handle: async ({ session, namespace: text, work }) => {
         const namespace = parseNamespace(text);
         const report = await browsing.sizes.ofNamespace(
-          ...([namespace, policy.viewerFor(session), work] as const),
+          ...([namespace, policy.visibilityFor(session), work] as const),
         );
         return { namespace, repository_count: report.repositories, ...presentStorageUsage(report) };
       },
@@ -109,7 +109,7 @@ export function berthRepositoryRoutes(parts: {
       answer: storageUsageSchema.extend({ name: z.string() }),
       handle: async ({ session, repository, work }) => {
         const { id } = await browsing.repositories.get(repository);
-        const report = await browsing.sizes.ofRepository(id, policy.viewerFor(session), work);
+        const report = await browsing.sizes.ofRepository(id, policy.visibilityFor(session), work);
         return { name: repository, ...presentStorageUsage(report) };
       },
     }),
@@ -127,7 +127,7 @@ export function berthRepositoryRoutes(parts: {
     hubRoute({
       method: "delete",
       path: name,
-      requires: { of: "repository", deed: "remove" },
+      requires: { of: "repository", permission: "remove" },
       summary: "Deletes a repository with everything in it",
       handle: ({ actor, repository }) => registry.repositories.delete(actor, repository),
     }),

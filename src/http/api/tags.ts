@@ -36,7 +36,7 @@ export function berthTagRoutes(parts: {
   readonly pager: Pager;
 }): readonly HubRoute[] {
   const { browsing, registry, pager } = parts;
-  const see = { of: "repository", deed: "see tags" } as const;
+  const see = { of: "repository", permission: "see tags" } as const;
   return [
     hubRoute({
       method: "get",
@@ -57,7 +57,7 @@ export function berthTagRoutes(parts: {
     hubRoute({
       method: "get",
       path: `${name}/-/diff`,
-      requires: { of: "repository", deed: "see contents" },
+      requires: { of: "repository", permission: "see contents" },
       summary: "What makes two tags different: layers, sizes, configuration",
       query: differenceQuery,
       answer: diffSchema,
@@ -86,7 +86,7 @@ export function berthTagRoutes(parts: {
     hubRoute({
       method: "post",
       path: `${tags}/:tag/rollback`,
-      requires: { of: "repository", deed: "move tags" },
+      requires: { of: "repository", permission: "move tags" },
       summary: "Points a tag where it pointed before",
       body: rollbackBody,
       answer: z.object({ name: z.string(), digest: z.string() }),
@@ -111,7 +111,7 @@ export function berthTagRoutes(parts: {
     hubRoute({
       method: "delete",
       path: `${tags}/:tag`,
-      requires: { of: "repository", deed: "delete tags" },
+      requires: { of: "repository", permission: "delete tags" },
       summary: "Removes a tag; what it points at stays",
       handle: async ({ actor, repository, params }) => {
         const tag = tagFrom(params["tag"]);

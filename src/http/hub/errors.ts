@@ -44,8 +44,8 @@ export function hubErrorOf(error: unknown): unknown {
     return new HubError(429, error.message, { headers });
   }
   if (error instanceof NotAuthorizedError) {
-    if (error.verdict === "login") return needsLogin(error.message);
-    return error.verdict === "unknown" ? notFound() : forbidden(error.message);
+    if (error.decision === "login") return needsLogin(error.message);
+    return error.decision === "unknown" ? notFound() : forbidden(error.message);
   }
   if (error instanceof OciError && error.code === "DENIED") return forbidden(error.message);
   if (error instanceof OciError && error.code === "NAME_UNKNOWN") return notFound();

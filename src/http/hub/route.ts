@@ -91,8 +91,8 @@ export function repositoryRoutes<
 }
 
 /** The user that calls; for routes that need one. */
-export function userOf({ session }: HubRequest): Extract<Session["identity"], { kind: "user" }> {
+export function userOf({ session }: HubRequest): Extract<Session["principal"], { kind: "user" }> {
   if (session === undefined) throw new HubError(401, "authentication is needed");
-  if (session.identity.kind !== "user") throw forbidden("this is for users");
-  return session.identity;
+  if (session.principal.kind !== "user") throw forbidden("this is for users");
+  return session.principal;
 }

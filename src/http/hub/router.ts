@@ -17,7 +17,7 @@ import type { HubRequest, HubRoute } from "./route.ts";
 import { forbidden, HubError, hubErrorOf, needsLogin, notFound } from "./errors.ts";
 import { parseBody, parseQuery } from "./requests.ts";
 
-export interface HubAccess {
+export interface HubRouterParts {
   readonly clientInfo: Pick<ClientInfo, "peerOf" | "originOf">;
   /** Without it nobody can log in. */
   readonly sessions: Sessions | undefined;
@@ -36,7 +36,7 @@ interface Asked {
  * The Hub-shaped routes as middleware; what is no business of theirs goes on. Paths may end in a slash. A path below a
  * word that Docker Hub uses and Berth serves nothing at is 404 in Docker Hub's form.
  */
-export function createHubRouter(routes: readonly HubRoute[], access: HubAccess): Middleware {
+export function createHubRouter(routes: readonly HubRoute[], access: HubRouterParts): Middleware {
   const find = createRouteTable(routes);
   return async (ctx, next) => {
     if (isRegistryPath(ctx.path)) return next();
@@ -78,12 +78,12 @@ export function setHubErrorFormat(ctx: Context): void {
  * A body is read and parsed before the judgement that counts, since it may take as long as its client likes. A client
  * that is not let in with what it says of itself before the body is refused at once, and its body is not read.
  */
-async function answer(route: HubRoute, ctx: Context, access: HubAccess): Promise<void> {
+async function answer(route: HubRoute, ctx: Context, access: HubRouterParts): Promise<void> {
   const params = ctx["params"] as Readonly<Record<string, string>>;
   const namespace = params["namespace"] ?? params["org"] ?? params["account"] ?? "";
   const asked: Asked = { namespace, repository: repositoryOf(params) };
   let session = await admit(route, ctx, asked, access);
-  const client = access.budgets.enter(ctx, route, session?.identity.accountId ?? null);
+  const client = access.budgets.enter(ctx, route, session?.principal.accountId ?? null);
   const query = route.query === undefined ? undefined : parseQuery(route.query, ctx.query);
   let body: unknown;
   if (route.body !== undefined) {
@@ -97,7 +97,7 @@ async function answer(route: HubRoute, ctx: Context, access: HubAccess): Promise
     repository: asked.repository ?? ("" as RepositoryName),
   };
   if (route.cacheable) {
-    const key = [session?.identity, access.clientInfo.originOf(ctx.req), ctx.url];
+    const key = [session?.principal, access.clientInfo.originOf(ctx.req), ctx.url];
     ctx.body = await access.responseCache.of(JSON.stringify(key), () => route.handle(call));
     ctx.type = "json";
     ctx.status = route.status;
@@ -114,18 +114,18 @@ async function admit(
   route: HubRoute,
   ctx: Context,
   { namespace, repository }: Asked,
-  access: HubAccess,
+  access: HubRouterParts,
 ): Promise<Session | undefined> {
   const session = await sessionOf(ctx, access);
-  if (route.legacy && session?.identity.kind === "organisation")
+  if (route.legacy && session?.principal.kind === "organisation")
     throw forbidden("access tokens of organisations do not open this path");
   const target = { namespace, ...(repository === undefined ? {} : { repository }) };
-  const verdict = await unavailableOnDatabaseError(() =>
-    access.policy.judge(session, route.permission.requires, target),
+  const decision = await unavailableOnDatabaseError(() =>
+    access.policy.authorize(session, route.permission.requires, target),
   );
-  if (verdict === "login") throw needsLogin("authentication credentials were not provided");
-  if (verdict === "unknown") throw notFound();
-  if (verdict === "forbidden") throw forbidden();
+  if (decision === "login") throw needsLogin("authentication credentials were not provided");
+  if (decision === "unknown") throw notFound();
+  if (decision === "forbidden") throw forbidden();
   return session;
 }
 
@@ -138,7 +138,7 @@ function workFor(ctx: Context): PacedWork {
 /** `JWT` is the word for the scheme that most scripts for Docker Hub write; a command line sends a password each time. */
 async function sessionOf(
   ctx: Context,
-  { sessions, clientInfo }: HubAccess,
+  { sessions, clientInfo }: HubRouterParts,
 ): Promise<Session | undefined> {
   const authorization = readAuthorization(ctx.get("Authorization").replace(/^jwt /i, "Bearer "));
   // In open mode nobody is asked who they are.

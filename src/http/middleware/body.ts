@@ -7,7 +7,7 @@ import { badRequest } from "../token/errors.ts";
 
 /*
  * The only place that takes bytes out of a request. A small body (a manifest, JSON, a form) is read as a whole before
- * the permission is judged; a stream (a blob) is handed to the handler of a route that declares it.
+ * the permission is authorized; a stream (a blob) is handed to the handler of a route that declares it.
  */
 
 /** Length of a request's body in bytes; `undefined` if only its end will tell (chunked transfer coding). */

@@ -7,7 +7,7 @@ import { OciError } from "../../oci/errors.ts";
 import { parseRepositoryName, type RepositoryName } from "../../oci/name.ts";
 import { parseReference, type Reference } from "../../oci/reference.ts";
 import type { Manifests } from "../../registry/manifests.ts";
-import type { Callers } from "./authenticate.ts";
+import type { RequestAuthenticator } from "./authenticate.ts";
 import { nosniff } from "./csrf.ts";
 import { versionHeader } from "../errors.ts";
 import { manifestHeaders } from "../registry/manifests.ts";
@@ -25,7 +25,7 @@ export function withManifestFastPath(
   koaPipeline: RequestListener,
   parts: {
     readonly manifests: Manifests;
-    readonly callers: Callers;
+    readonly requestAuthenticator: RequestAuthenticator;
     readonly policy: Policy;
     readonly tally: Tally;
     readonly mirrors: Pick<Mirrors, "byName"> | undefined;
@@ -33,7 +33,7 @@ export function withManifestFastPath(
     readonly isKnownHost: (request: IncomingMessage) => boolean;
   },
 ): RequestListener {
-  const { manifests, callers, policy, tally, mirrors, logger, isKnownHost } = parts;
+  const { manifests, requestAuthenticator, policy, tally, mirrors, logger, isKnownHost } = parts;
   // Requests that went well are logged at this level, and the log is written in the Koa pipeline.
   if (logger.isLevelEnabled("debug")) return koaPipeline;
 
@@ -46,13 +46,13 @@ export function withManifestFastPath(
     const { repository, reference, name } = asked;
     // What is mirrored may have to be asked for.
     if (mirrors?.byName(repository, name) !== undefined) return false;
-    const caller = isKnownHost(request) ? callers.getCached(request) : undefined;
-    if (caller === undefined || !policy.allows({ caller, permission: pull, repository }))
+    const grant = isKnownHost(request) ? requestAuthenticator.getCached(request) : undefined;
+    if (grant === undefined || !policy.allows({ grant, permission: pull, repository }))
       return false;
     const found = manifests.getCached(repository, reference);
     if (found === undefined) return false;
     const asksForLease =
-      method === "HEAD" && policy.allows({ caller, permission: push, repository });
+      method === "HEAD" && policy.allows({ grant, permission: push, repository });
     if (asksForLease && !manifests.isPromised(found)) return false;
 
     response.writeHead(200, {

@@ -1,17 +1,17 @@
 import type { Context } from "koa";
-import type { Caller } from "../../auth/principal.ts";
+import type { Grant } from "../../auth/principal.ts";
 import type { Actor } from "../../registry/registry.ts";
 
 interface RequestState {
-  caller?: Caller;
+  grant?: Grant;
   actor?: Actor;
   peer?: string;
   errorFormat?: "hub";
 }
 
 /** Remembers who a request comes from, once the router has judged it. */
-export function setCaller(ctx: Context, caller: Caller, actor: Actor): void {
-  Object.assign(ctx.state, { caller, actor } satisfies RequestState);
+export function setGrant(ctx: Context, grant: Grant, actor: Actor): void {
+  Object.assign(ctx.state, { grant, actor } satisfies RequestState);
 }
 
 /** Remembers the address that a request comes from. */
@@ -31,10 +31,10 @@ export const errorFormatOf = (ctx: Context): "hub" | undefined =>
   (ctx.state as RequestState).errorFormat;
 
 /** Who a request comes from; every route that needs a permission has one. */
-export function callerOf(ctx: Context): Caller {
-  const { caller } = ctx.state as RequestState;
-  if (caller === undefined) throw new TypeError("the route declares no permission");
-  return caller;
+export function grantOf(ctx: Context): Grant {
+  const { grant } = ctx.state as RequestState;
+  if (grant === undefined) throw new TypeError("the route declares no permission");
+  return grant;
 }
 
 /** Who changes what a request asks for, with the permission of its route. In open mode nobody that we know. */

@@ -3,7 +3,7 @@ import { createVersionedCache } from "../../concurrency/byte-cache.ts";
 /**
  * Answers to lists and searches, kept as bytes while nobody has written anything: what costs is to find a hundred
  * repositories and to write them down, and people ask for the same pages. Who asks is part of the key, since everybody
- * sees something else; whether they may ask at all is judged anew each time.
+ * sees something else; whether they may ask at all is authorized anew each time.
  */
 export interface ResponseCache {
   /** What was kept under the key, or what `make` makes of it. */

@@ -11,7 +11,7 @@ import type { Mirrored } from "../../mirror/mirrors.ts";
 import type { AdmitMiss } from "../../mirror/repository.ts";
 import { pushedContentHeaders } from "../middleware/csrf.ts";
 import { cacheHeaders } from "./cache-status.ts";
-import { actorOf, callerOf } from "../middleware/principal.ts";
+import { actorOf, grantOf } from "../middleware/principal.ts";
 import { whenClosed } from "../middleware/early-end.ts";
 import type { Route, ResolvedRepository } from "../route.ts";
 import { sendNothing, writeBytes } from "./send.ts";
@@ -67,7 +67,7 @@ export function blobRoutes({
     ctx.set(blobHeaders(blob, policy.isPublic(repository)));
     if (
       ctx.method === "HEAD" &&
-      policy.allows({ caller: callerOf(ctx), permission: push, repository })
+      policy.allows({ grant: grantOf(ctx), permission: push, repository })
     ) {
       await blobs.promise(repository, blob);
     }

@@ -2,7 +2,7 @@ import type { Context } from "koa";
 import type { Policy } from "../../auth/policy.ts";
 import { parsePageSize } from "../../oci/page.ts";
 import type { Repositories } from "../../registry/repositories.ts";
-import { callerOf } from "../middleware/principal.ts";
+import { grantOf } from "../middleware/principal.ts";
 import { queryValue, setNextLink } from "../links.ts";
 import type { Route } from "../route.ts";
 
@@ -25,7 +25,7 @@ export function catalogRoutes({
       handle: async (ctx: Context) => {
         const limit =
           parsePageSize(queryValue(ctx, "n"), pageSize) ?? Math.min(defaultPageSize, pageSize);
-        const page = await repositories.list(policy.viewerFor(callerOf(ctx)), {
+        const page = await repositories.list(policy.visibilityFor(grantOf(ctx)), {
           last: queryValue(ctx, "last"),
           limit,
         });

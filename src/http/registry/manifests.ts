@@ -10,7 +10,7 @@ import type { AdmitMiss } from "../../mirror/repository.ts";
 import { queryValues } from "../links.ts";
 import { pushedContentHeaders } from "../middleware/csrf.ts";
 import { cacheHeaders } from "./cache-status.ts";
-import { actorOf, callerOf } from "../middleware/principal.ts";
+import { actorOf, grantOf } from "../middleware/principal.ts";
 import type { Route, ResolvedRepository } from "../route.ts";
 import { sendNothing } from "./send.ts";
 
@@ -63,7 +63,7 @@ export function manifestRoutes({
     ctx.set(manifestHeaders(found));
     if (
       ctx.method === "HEAD" &&
-      policy.allows({ caller: callerOf(ctx), permission: push, repository })
+      policy.allows({ grant: grantOf(ctx), permission: push, repository })
     ) {
       await manifests.promise(repository, found);
     }

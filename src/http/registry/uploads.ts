@@ -9,7 +9,7 @@ import { UploadRangeError, type Chunk } from "../../registry/uploads/chunk.ts";
 import type { Claim } from "../../registry/uploads/session.ts";
 import type { Uploads } from "../../registry/uploads/uploads.ts";
 import type { StreamBody } from "../middleware/body.ts";
-import { actorOf, callerOf } from "../middleware/principal.ts";
+import { actorOf, grantOf } from "../middleware/principal.ts";
 import { queryValue, queryValues } from "../links.ts";
 import type { Route, ResolvedRepository } from "../route.ts";
 import { sendNothing } from "./send.ts";
@@ -37,7 +37,7 @@ export function uploadRoutes({
     if (mounted !== undefined) {
       const digest = parseDigest(mounted);
       const from = mountSource(ctx);
-      const mayRead = (source: RepositoryName) => policy.mayRead(callerOf(ctx), source);
+      const mayRead = (source: RepositoryName) => policy.mayRead(grantOf(ctx), source);
       if (from !== "unusable" && (await blobs.mount({ actor, repository, digest, from, mayRead })))
         return created(ctx, requestedName, digest);
     }

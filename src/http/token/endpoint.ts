@@ -2,8 +2,8 @@ import type { Context } from "koa";
 import { z } from "zod";
 import type { Authenticator } from "../../auth/authenticate.ts";
 import type { Bearer } from "../../auth/tokens/bearer.ts";
-import type { Grant, Grants } from "../../auth/tokens/grants.ts";
-import type { Identity } from "../../auth/principal.ts";
+import type { GrantedScopes, GrantIssuer } from "../../auth/tokens/grants.ts";
+import type { Principal } from "../../auth/principal.ts";
 import {
   formatScope,
   parseScopes,
@@ -19,7 +19,7 @@ import { unavailableOnDatabaseError } from "../middleware/unavailable.ts";
 
 export interface TokenParts {
   readonly authenticator: Authenticator;
-  readonly grants: Grants;
+  readonly grantIssuer: GrantIssuer;
   readonly bearer: Bearer;
   readonly clientInfo: ClientInfo;
   readonly service: string;
@@ -50,34 +50,36 @@ const tokenAnswer = z.object({
 
 /** The token endpoint: who you are, and what of that you want to do, for a token that says so for five minutes. */
 export function tokenRoutes(parts: TokenParts): readonly Route[] {
-  const { authenticator, grants, bearer, clientInfo, service } = parts;
+  const { authenticator, grantIssuer, bearer, clientInfo, service } = parts;
 
-  const identify = async (ctx: Context, name: string, secret: string): Promise<Identity> => {
+  const identify = async (ctx: Context, name: string, secret: string): Promise<Principal> => {
     const from = { peer: clientInfo.peerOf(ctx.req), agent: ctx.get("User-Agent") };
-    const identity = await unavailableOnDatabaseError(() =>
+    const principal = await unavailableOnDatabaseError(() =>
       authenticator.authenticate({ name, secret }, from),
     );
-    if (identity === undefined) throw wrongCredentials();
-    return identity;
+    if (principal === undefined) throw wrongCredentials();
+    return principal;
   };
 
   /** Nobody who shows something wrong gets a token for nobody: the failure of a login depends on it. */
-  const identifyByHeader = async (ctx: Context): Promise<Identity> => {
+  const identifyByHeader = async (ctx: Context): Promise<Principal> => {
     const authorization = readAuthorization(ctx.get("Authorization"));
     if (authorization.kind === "none") return { kind: "anonymous" };
     if (authorization.kind !== "basic") throw wrongCredentials();
     return identify(ctx, authorization.name, authorization.secret);
   };
 
-  const answer = async (ctx: Context, identity: Identity, scopes: readonly Scope[]) => {
-    const grant = await unavailableOnDatabaseError(() => grants.grant(identity, scopes));
-    const { token, expiresInSeconds, issuedAtMs } = await bearer.sign(identity, grant);
+  const answer = async (ctx: Context, principal: Principal, scopes: readonly Scope[]) => {
+    const grantedScopes = await unavailableOnDatabaseError(() =>
+      grantIssuer.issue(principal, scopes),
+    );
+    const { token, expiresInSeconds, issuedAtMs } = await bearer.sign(principal, grantedScopes);
     ctx.body = {
       token,
       access_token: token,
       expires_in: expiresInSeconds,
       issued_at: new Date(issuedAtMs).toISOString().replace(/\.\d+Z$/, "Z"),
-      ...(ctx.method === "POST" ? { token_type: "bearer", scope: scopeText(grant) } : {}),
+      ...(ctx.method === "POST" ? { token_type: "bearer", scope: scopeText(grantedScopes) } : {}),
     };
   };
 
@@ -143,7 +145,8 @@ function scopesOf(parameters: readonly string[]): readonly Scope[] {
   }
 }
 
-const scopeText = (grant: Grant): string => grant.entries.map(formatScope).join(" ");
+const scopeText = (grantedScopes: GrantedScopes): string =>
+  grantedScopes.entries.map(formatScope).join(" ");
 
 function demanded<S extends z.ZodObject>(schema: S, form: URLSearchParams): z.output<S> {
   const parsed = schema.safeParse(Object.fromEntries(form));

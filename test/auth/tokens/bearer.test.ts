@@ -5,7 +5,7 @@ import { describe, test } from "node:test";
 import { createBearer } from "../../../src/auth/tokens/bearer.ts";
 import { readKeys, removeKey } from "../../../src/auth/signing-keys/files.ts";
 import { openKeys, rotateKeys, tokenLifeSeconds } from "../../../src/auth/signing-keys/keys.ts";
-import type { Identity } from "../../../src/database/permissions/identity.ts";
+import type { Principal } from "../../../src/database/permissions/identity.ts";
 import { parseRepositoryName } from "../../../src/oci/name.ts";
 import { temporaryFolder } from "../../support/temporary.ts";
 import { decode, forgedTokens, resign } from "./forged-tokens.ts";
@@ -13,7 +13,7 @@ import { decode, forgedTokens, resign } from "./forged-tokens.ts";
 const root = temporaryFolder();
 mkdirSync(root, { recursive: true });
 
-const mia: Identity = { kind: "user", accountId: 7, name: "mia", isAdmin: false, by: "password" };
+const mia: Principal = { kind: "user", accountId: 7, name: "mia", isAdmin: false, by: "password" };
 const pullAlpine = {
   entries: [{ type: "repository", name: "alpine", actions: ["pull"] }],
   removals: 3,
@@ -61,9 +61,9 @@ describe("a bearer token", () => {
         absent: [parseRepositoryName("alpine")],
       });
       assert.equal(bearer.getCached(token), undefined);
-      const caller = await bearer.verify(token);
-      assert.deepEqual(caller, {
-        identity: mia,
+      const grant = await bearer.verify(token);
+      assert.deepEqual(grant, {
+        principal: mia,
         access: new Map([[parseRepositoryName("library/alpine"), new Set(["pull"])]]),
         catalog: true,
         removals: 3,
@@ -71,7 +71,7 @@ describe("a bearer token", () => {
         live: false,
         expiresAtMs: 1_700_000_000_000 + tokenLifeSeconds * 1000,
       });
-      assert.equal(bearer.getCached(token), caller);
+      assert.equal(bearer.getCached(token), grant);
     });
   }
 

@@ -5,7 +5,7 @@ import {
   hashTokenSecret,
   isTokenSecret,
   looksLikeToken,
-  mintTokenSecret,
+  generateTokenSecret,
 } from "../../../src/auth/tokens/secret.ts";
 import { opensPath } from "../../../src/database/permissions/repository-rules.ts";
 
@@ -15,7 +15,7 @@ describe("the secret of an access token", () => {
       ["personal", /^berth_pat_[0-9A-Za-z]{38}$/],
       ["organisation", /^berth_oat_[0-9A-Za-z]{38}$/],
     ] as const) {
-      const secret = mintTokenSecret(kind);
+      const secret = generateTokenSecret(kind);
       assert.match(secret, shape);
       assert.ok(isTokenSecret(secret));
       for (let at = 0; at < secret.length; at += 1) {
@@ -31,7 +31,7 @@ describe("the secret of an access token", () => {
   });
 
   test("is never twice the same, nor is what is kept of it", () => {
-    const secrets = new Set(Array.from({ length: 100 }, () => mintTokenSecret("personal")));
+    const secrets = new Set(Array.from({ length: 100 }, () => generateTokenSecret("personal")));
     assert.equal(secrets.size, 100);
     assert.equal(new Set([...secrets].map(hashTokenSecret)).size, 100);
   });

@@ -44,8 +44,8 @@ describe("the authority of an actor", () => {
       },
     });
     const actor = clientActor({
-      ...{ identity: { kind: "anonymous" }, peer: "" },
-      need: { of: "registry", actions: ["delete"] },
+      ...{ principal: { kind: "anonymous" }, peer: "" },
+      permission: { of: "registry", actions: ["delete"] },
       target: { repository: parseRepositoryName("team/app") },
     });
     const input = { actor, nowMs: 0, repository: "team/app", tag: "1" };

@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import SqliteDatabase, { type Database as SqliteConnection } from "better-sqlite3";
 import fc from "fast-check";
-import { viewerOf } from "../../../src/auth/visibility.ts";
-import type { Identity, PersonalScope } from "../../../src/database/permissions/identity.ts";
+import { visibleTo } from "../../../src/auth/visibility.ts";
+import type { Principal, PersonalScope } from "../../../src/database/permissions/identity.ts";
 import { createCatalogReads } from "../../../src/database/registry/catalog.ts";
 import { queriesOn } from "../../../src/database/sqlite/connection.ts";
 import { migrate } from "../../../src/database/sqlite/migrate.ts";
@@ -48,7 +48,7 @@ const user = (accountId: number, name: string, isAdmin = false) => ({
 });
 const scoped = (scope: PersonalScope) =>
   ({ by: "access-token", accessToken: "a token", scope }) as const;
-const robot = (path: string, ...scopes: readonly string[]): Identity => ({
+const robot = (path: string, ...scopes: readonly string[]): Principal => ({
   ...{ kind: "organisation", accountId: 20, name: "org", accessToken: "a token" },
   resources: [{ type: "TYPE_REPO", path, scopes }],
 });
@@ -56,7 +56,7 @@ const everything = repositories.map(([name]) => name);
 const open = ["ann/open", "ben/open", "library/alpine"];
 const withOpen = (...names: readonly string[]) => [...open, ...names].toSorted();
 
-const catalogs: readonly (readonly [string, Identity, readonly string[]])[] = [
+const catalogs: readonly (readonly [string, Principal, readonly string[]])[] = [
   ["anonymous", { kind: "anonymous" }, open],
   ["an administrator", user(11, "root", true), everything],
   [
@@ -92,21 +92,21 @@ describe("the catalog", () => {
   const connection = openCatalog();
   const catalog = createCatalogReads(queriesOn(connection));
 
-  for (const [who, identity, expected] of catalogs) {
+  for (const [who, principal, expected] of catalogs) {
     test(`of ${who} is what they may pull from, in order, however it is cut into pages`, async () => {
-      const viewer = viewerOf(identity);
+      const visibility = visibleTo(principal);
       await fc.assert(
         fc.asyncProperty(fc.integer({ min: 1, max: 12 }), async (limit) => {
           const names: string[] = [];
           for (let more = true; more;) {
-            const page = await catalog.list(viewer, { last: names.at(-1), limit });
+            const page = await catalog.list(visibility, { last: names.at(-1), limit });
             names.push(...page.items);
             more = page.more;
           }
           assert.deepEqual(names, expected);
         }),
       );
-      const behind = await catalog.list(viewer, { last: "ben/o", limit: 100 });
+      const behind = await catalog.list(visibility, { last: "ben/o", limit: 100 });
       assert.deepEqual(
         behind.items,
         expected.filter((name) => name > "ben/o"),
@@ -126,7 +126,7 @@ describe("the catalog", () => {
       },
     });
     const reads = createCatalogReads(queriesOn(watched));
-    for (const [, identity] of catalogs) await reads.list(viewerOf(identity), { limit: 2 });
+    for (const [, principal] of catalogs) await reads.list(visibleTo(principal), { limit: 2 });
     assert.ok(asked.length >= 4);
     for (const text of asked) {
       const parameters = Array.from({ length: text.split("?").length - 1 }, () => "x");

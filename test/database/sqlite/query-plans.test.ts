@@ -12,7 +12,7 @@ import { createAccountReads } from "../../../src/database/accounts/accounts.ts";
 import { createBlobReads } from "../../../src/database/registry/blobs.ts";
 import { createManifestReads } from "../../../src/database/registry/manifests.ts";
 import { createRepositoryReads } from "../../../src/database/registry/repositories.ts";
-import { createRightsReads } from "../../../src/database/permissions/facts.ts";
+import { createRepositoryPermissionReads } from "../../../src/database/permissions/facts.ts";
 import { queriesOn } from "../../../src/database/sqlite/connection.ts";
 import { migrate } from "../../../src/database/sqlite/migrate.ts";
 import { createSearchReads } from "../../../src/database/catalog/search.ts";
@@ -72,19 +72,19 @@ describe("reads", () => {
     await createTagReads(db).list(name, page);
     await createAccountReads(db).login("mia");
     await createAccessTokenReads(db).login("a hash");
-    await createRightsReads(db).facts(1, [name, parseRepositoryName("alpine")]);
+    await createRepositoryPermissionReads(db).facts(1, [name, parseRepositoryName("alpine")]);
 
     const freshness = { version: () => ({}), recheck: () => undefined };
     const search = createSearchReads(db, freshness);
-    for (const viewer of [
+    for (const visibility of [
       { kind: "everything" },
       { kind: "public" },
       { kind: "user", accountId: 1 },
       { kind: "paths", namespace: "team", paths: ["team/*"] },
     ] as const) {
-      const query = { viewer, words: ["app"], exact: name, facets: { os: ["linux"] } };
+      const query = { visibility, words: ["app"], exact: name, facets: { os: ["linux"] } };
       await search.find({ ...query, offset: 10, limit: 10, countAtMost: 100 });
-      await createSizeReads(db).blobsOf(1, viewer, { last: 0, limit: 10 });
+      await createSizeReads(db).blobsOf(1, visibility, { last: 0, limit: 10 });
     }
     await search.facetsOf([1]);
     await createTagHistoryReads(db).list(1, parseTag("1"), { skip: 0, limit: 10 });

@@ -39,7 +39,7 @@ export function loginRoutes(parts: {
       answer: z.object({ token: z.string() }),
       handle: async ({ ctx, body }) => {
         const { token, session } = await login(ctx, body.username, body.password, loginSeconds);
-        if (session.identity.kind !== "user")
+        if (session.principal.kind !== "user")
           throw new HubError(401, "Incorrect authentication credentials");
         return { token };
       },

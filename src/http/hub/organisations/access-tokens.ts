@@ -27,7 +27,7 @@ const listedTokenSchema = z.object({
 const tokenSchema = listedTokenSchema.extend({ resources: z.array(resource) });
 const issuedTokenSchema = tokenSchema.extend({ token: z.string() });
 
-const requires = { of: "organisation", deed: "make tokens" } as const;
+const requires = { of: "organisation", permission: "make tokens" } as const;
 const path = "/v2/orgs/:org/access-tokens";
 
 /** Access tokens of organisations, for owners who have logged in with their password. */

@@ -17,7 +17,7 @@ const inviteSchema = z.object({
   created_at: time,
 });
 const inFull = { of: "user-in-full" } as const;
-const inviting = { of: "organisation", deed: "invite" } as const;
+const inviting = { of: "organisation", permission: "invite" } as const;
 
 /** Organisations ask users to join; nobody is a member before they have said yes. */
 export function inviteRoutes(parts: {
@@ -31,15 +31,16 @@ export function inviteRoutes(parts: {
   const as = ({ session, actor }: HubRequest, need: RoutePermission, namespace?: string): Actor =>
     policy.actor(session, need, { namespace, peer: actor.peer });
   const demandInviting = async (call: HubRequest, organisation: string): Promise<void> => {
-    const verdict = await policy.judge(call.session, inviting, { namespace: organisation });
-    if (verdict === "unknown") throw notFound();
-    if (verdict !== "allowed") throw forbidden();
+    const decision = await policy.authorize(call.session, inviting, { namespace: organisation });
+    if (decision === "unknown") throw notFound();
+    if (decision !== "allowed") throw forbidden();
   };
   /** One that the caller may send, or take back; for others it is not there. */
   const ownInvite = async (call: HubRequest): Promise<Invite> => {
     const found = await invites.find(call.params["id"] ?? "");
     const { organisation: namespace } = found;
-    if ((await policy.judge(call.session, inviting, { namespace })) !== "allowed") throw notFound();
+    if ((await policy.authorize(call.session, inviting, { namespace })) !== "allowed")
+      throw notFound();
     return found;
   };
 
@@ -47,7 +48,7 @@ export function inviteRoutes(parts: {
     hubRoute({
       method: "get",
       path: "/v2/orgs/:org/invites",
-      requires: { of: "organisation", deed: "see invites" },
+      requires: { of: "organisation", permission: "see invites" },
       summary: "Who was invited and has not said yes",
       answer: z.object({ data: z.array(inviteSchema) }),
       handle: async ({ namespace }) => ({
@@ -143,9 +144,9 @@ export function inviteRoutes(parts: {
 
 /** A user, and no access token that may do less. */
 function isUserInFull({ session }: HubRequest): boolean {
-  const { identity } = session ?? {};
-  if (identity?.kind !== "user") return false;
-  return identity.scope === undefined || identity.scope === "repo:admin";
+  const { principal } = session ?? {};
+  if (principal?.kind !== "user") return false;
+  return principal.scope === undefined || principal.scope === "repo:admin";
 }
 
 const presentInvite = (one: Invite): z.infer<typeof inviteSchema> => ({

@@ -9,8 +9,8 @@ import { timeOf } from "../times.ts";
 
 const role = z.enum(["owner", "editor", "member"]);
 const path = "/v2/orgs/:org/members";
-const seeing = { of: "organisation", deed: "see members" } as const;
-const changing = { of: "organisation", deed: "change members" } as const;
+const seeing = { of: "organisation", permission: "see members" } as const;
+const changing = { of: "organisation", permission: "change members" } as const;
 const exportedAtMost = 10_000;
 
 /** The members of an organisation. */
@@ -24,7 +24,7 @@ export function memberRoutes(parts: {
 
   /** Addresses are for those who look after the organisation. */
   const mayContact = async ({ session, namespace }: HubRequest): Promise<boolean> =>
-    (await policy.judge(session, changing, { namespace })) === "allowed";
+    (await policy.authorize(session, changing, { namespace })) === "allowed";
 
   return [
     hubRoute({

@@ -16,8 +16,8 @@ const teamSchema = z.object({
 const name = z.string().regex(teamGrammar, `invalid team name: ${teamGrammarInWords}`);
 const description = z.string().max(1000);
 const path = "/v2/orgs/:org/groups";
-const seeing = { of: "organisation", deed: "see teams" } as const;
-const changing = { of: "organisation", deed: "change teams" } as const;
+const seeing = { of: "organisation", permission: "see teams" } as const;
+const changing = { of: "organisation", permission: "change teams" } as const;
 const everybody = { page: 1, size: 10_000 };
 
 /** The teams of an organisation. */

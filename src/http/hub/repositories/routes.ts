@@ -130,14 +130,14 @@ export function hubRepositoryRoutes(parts: RepositoryRouteParts): readonly HubRo
     }),
     ...repositoryRoutes({
       method: "get",
-      requires: { of: "repository", deed: "see" },
+      requires: { of: "repository", permission: "see" },
       summary: "A repository",
       answer: repositoryInfoSchema,
       handle: info,
     }),
     ...repositoryRoutes({
       method: "patch",
-      requires: { of: "repository", deed: "describe" },
+      requires: { of: "repository", permission: "describe" },
       summary: "Changes the descriptions of a repository, or who sees it",
       body: z.object({
         description: shortText.nullish(),
@@ -164,7 +164,7 @@ export function hubRepositoryRoutes(parts: RepositoryRouteParts): readonly HubRo
     }),
     ...repositoryRoutes({
       method: "delete",
-      requires: { of: "repository", deed: "remove" },
+      requires: { of: "repository", permission: "remove" },
       summary: "Removes a repository with everything in it",
       status: 202,
       handle: ({ actor, repository }) => registry.repositories.delete(actor, repository),

@@ -73,14 +73,14 @@ export function presentListedRepository(
 export function presentRepositoryInfo(
   repository: ShownRepository,
 ): z.infer<typeof repositoryInfoSchema> {
-  const { standing, immutableTags } = repository;
+  const { permissions, immutableTags } = repository;
   return {
-    ...presentListedRepository(repository, standing.admin),
+    ...presentListedRepository(repository, permissions.admin),
     collaborator_count: repository.collaborators,
     hub_user: namespaceOf(repository.name),
     has_starred: repository.isStarred,
     full_description: repository.fullText,
-    permissions: { ...standing },
+    permissions: { ...permissions },
     immutable_tags_settings: { enabled: immutableTags !== null, rules: [...(immutableTags ?? [])] },
     source: null,
   };

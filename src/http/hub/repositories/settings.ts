@@ -30,8 +30,8 @@ export function repositorySettingRoutes(parts: {
   readonly pager: Pager;
 }): readonly HubRoute[] {
   const { hub, registry, accounts, pager } = parts;
-  const fixing = { of: "repository", deed: "fix tags" } as const;
-  const admitting = { of: "repository", deed: "admit teams" } as const;
+  const fixing = { of: "repository", permission: "fix tags" } as const;
+  const admitting = { of: "repository", permission: "admit teams" } as const;
 
   return [
     ...repositoryRoutes({
@@ -71,7 +71,7 @@ export function repositorySettingRoutes(parts: {
       repositoryRoutes({
         method,
         rest: "/stars",
-        requires: { of: "repository", deed: "see" },
+        requires: { of: "repository", permission: "see" },
         summary: method === "post" ? "Stars a repository" : "Takes the star away",
         handle: async (call) => {
           // Stars are of users.
@@ -106,7 +106,7 @@ export function repositorySettingRoutes(parts: {
     ...repositoryRoutes({
       method: "get",
       rest: "/groups",
-      requires: { of: "repository", deed: "see teams" },
+      requires: { of: "repository", permission: "see teams" },
       summary: "The teams that have a permission on a repository",
       query: z.object(pageQuery),
       answer: pageOf(teamPermission),

@@ -75,7 +75,7 @@ export function hubSearchRoutes(parts: {
 }): readonly HubRoute[] {
   const { search, policy, pager } = parts;
   const base = { method: "get", requires: { of: "nobody" }, cacheable: true } as const;
-  const viewerOf = ({ session }: Pick<HubRequest, "session">) => policy.viewerFor(session);
+  const viewerOf = ({ session }: Pick<HubRequest, "session">) => policy.visibilityFor(session);
   return [
     hubRoute({
       ...base,
@@ -99,7 +99,7 @@ export function hubSearchRoutes(parts: {
           query.is_automated === true
             ? { results: [], total: 0 }
             : await search.find({
-                ...{ viewer: viewerOf({ session }), text: query.query, isOfficial },
+                ...{ visibility: viewerOf({ session }), text: query.query, isOfficial },
                 ...{ offset: (page - 1) * limit, limit },
               });
         return pager.envelope(ctx, query, found.total, found.results.map(repositoryOf));
@@ -115,7 +115,7 @@ export function hubSearchRoutes(parts: {
         const { sort, order, from: offset, size: limit, type } = query;
         const { results, total } = await ordered(
           {
-            ...{ viewer: viewerOf({ session }), text: query.query },
+            ...{ visibility: viewerOf({ session }), text: query.query },
             facets: { os: query.operating_systems, architecture: query.architectures, type },
             ...(query.badges.includes("official") ? { isOfficial: true } : {}),
           },
@@ -140,7 +140,7 @@ export function hubSearchRoutes(parts: {
       handle: async ({ ctx, session, query }) => {
         const { page, page_size: limit, source, type } = query;
         const { results, total } = await search.find({
-          ...{ viewer: viewerOf({ session }), text: query.q || query.query },
+          ...{ visibility: viewerOf({ session }), text: query.q || query.query },
           facets: { os: query.operating_system, architecture: query.architecture, type },
           ...(source === undefined ? {} : { isOfficial: source === "library" }),
           ...{ offset: (page - 1) * limit, limit },

@@ -71,8 +71,8 @@ export function hubTagRoutes(parts: {
   readonly pager: Pager;
 }): readonly HubRoute[] {
   const { hub, registry, pager, policy } = parts;
-  const contents = { of: "repository", deed: "see contents" } as const;
-  const requires = { of: "repository", deed: "see tags" } as const;
+  const contents = { of: "repository", permission: "see contents" } as const;
+  const requires = { of: "repository", permission: "see tags" } as const;
 
   return [
     ...repositoryRoutes({
@@ -110,7 +110,7 @@ export function hubTagRoutes(parts: {
       handle: async ({ session, repository, params, work }) => {
         const shown = await hub.tags.get(repository, tagFrom(params["tag"]), work);
         // An instruction may be `ENV …`: it is for callers that may pull the config.
-        const isOpen = (await policy.judge(session, contents, { repository })) === "allowed";
+        const isOpen = (await policy.authorize(session, contents, { repository })) === "allowed";
         const images = await hub.tags.images(repository, shown, work);
         return images.map((one) => ({
           ...presentImage(one, shown),
@@ -124,7 +124,7 @@ export function hubTagRoutes(parts: {
     ...repositoryRoutes({
       method: "delete",
       rest: "/tags/:tag",
-      requires: { of: "repository", deed: "delete tags" },
+      requires: { of: "repository", permission: "delete tags" },
       summary: "Removes a tag; what it points at stays",
       handle: async ({ actor, repository, params }) => {
         const tag = tagFrom(params["tag"]);
