@@ -114,7 +114,7 @@ export interface BlobStore {
    * Takes over a blob of another store, under the key that it has there. If the source throws, nothing is kept, and its
    * error is thrown: that is how the caller refuses wrong bytes. When it resolves, the blob survives a power cut.
    */
-  adopt(key: BlobKey, source: ByteSource): Promise<void>;
+  importBlob(key: BlobKey, source: ByteSource): Promise<void>;
 
   /** Removes a blob. */
   delete(key: BlobKey): Promise<void>;
@@ -122,7 +122,7 @@ export interface BlobStore {
   /** Every blob in the store, in no order, for checks and copies. No request is ever answered from it. */
   list(): AsyncIterable<StoredObject>;
 
-  /** Every upload in the store, in no order: what a start finds that no row knows is swept. */
+  /** Every upload in the store, in no order: what a start finds that no row knows is removed. */
   listUploads(): AsyncIterable<UploadReference>;
 
   /** The id that {@link claim} has left here; `undefined` in a store that nobody has claimed. */

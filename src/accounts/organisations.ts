@@ -1,6 +1,6 @@
 import type { Account } from "../database/accounts/accounts.ts";
 import type { Actor } from "../database/events/audit.ts";
-import type { Member, MemberRefusal, SetMember } from "../database/accounts/members.ts";
+import type { Member, MemberRejection, SetMember } from "../database/accounts/members.ts";
 import type { Metadata } from "../database/database.ts";
 import type { Page } from "../database/registry/repositories.ts";
 import type { MemberRole } from "../database/schema.ts";
@@ -29,7 +29,7 @@ export function createOrganisations(parts: {
     member: { readonly organisation: string; readonly user: string; readonly role: MemberRole },
     newcomers: SetMember["newcomers"],
   ): Promise<"added" | "changed" | "unchanged"> => {
-    refuseDefault(member.organisation);
+    rejectDefault(member.organisation);
     const input = { ...member, newcomers, actor, nowMs: clock() };
     const outcome = await metadata.run("setMember", input);
     if (outcome === "added" || outcome === "changed" || outcome === "unchanged") return outcome;
@@ -62,7 +62,7 @@ export function createOrganisations(parts: {
     list: (page: PageAsked): Promise<Page<Account>> =>
       metadata.accounts.list({ kind: "organisation", ...page }),
     async delete(actor: Actor, name: string): Promise<void> {
-      refuseDefault(name);
+      rejectDefault(name);
       await removeAccount(metadata, { name, kind: "organisation", actor, nowMs: clock() });
     },
 
@@ -76,7 +76,7 @@ export function createOrganisations(parts: {
       setRole(actor, { organisation, user, role }, "refuse"),
     /** Makes a member an owner, and somebody else if an administrator asks for it. False: they have to be invited. */
     async makeOwner(actor: Actor, organisation: string, user: string): Promise<boolean> {
-      refuseDefault(organisation);
+      rejectDefault(organisation);
       const newcomers = "add-if-actor-is-administrator";
       const member = { organisation, user, role: "owner" } as const;
       const input = { ...member, newcomers, actor, nowMs: clock() } as const;
@@ -107,10 +107,10 @@ export function unknownOrganisation(name: string): AccountError {
 }
 
 function memberError(
-  refusal: MemberRefusal | "not-a-member",
+  rejection: MemberRejection | "not-a-member",
   { organisation, user }: { readonly organisation: string; readonly user: string },
 ): AccountError {
-  switch (refusal) {
+  switch (rejection) {
     case "unknown-organisation":
       return unknownOrganisation(organisation);
     case "unknown-user":
@@ -125,7 +125,7 @@ function memberError(
   }
 }
 
-function refuseDefault(organisation: string): void {
+function rejectDefault(organisation: string): void {
   if (organisation !== defaultNamespace) return;
   const message = `${defaultNamespace} belongs to the administrators; it has no members and can't be deleted`;
   throw new AccountError("conflict", message);

@@ -13,11 +13,11 @@ import { measureMirrors, openMirroring } from "./mirrors.ts";
 import { createMetrics } from "../observability/metrics.ts";
 import { pushRules, uploadLimits } from "./push-rules.ts";
 import { createBlobs } from "../registry/blobs.ts";
-import { createKeeper, type KeepingTimes } from "../registry/leases.ts";
+import { createLeasePolicy, type LeaseTimes } from "../registry/leases.ts";
 import { createRecentBlobs } from "../registry/recent-blobs.ts";
 import { createRegistry } from "../registry/registry.ts";
 import { createUploadLocks, type UploadLocks } from "../registry/uploads/locks.ts";
-import { startUpkeep } from "../maintenance/scheduler.ts";
+import { startMaintenance } from "../maintenance/scheduler.ts";
 import { createUploads, type Uploads } from "../registry/uploads/uploads.ts";
 import { databaseFile, forgetMemory, openStore } from "./stores.ts";
 import type { BlobStore } from "../../storage/blob-store.ts";
@@ -36,7 +36,7 @@ export interface Assembled {
   readonly close: () => Promise<void>;
 }
 
-/** What there may only be one of on a data folder, from the process that has it and that sees to the upkeep. */
+/** What there may only be one of on a data folder, from the process that has it and that sees to maintenance. */
 export interface Lent {
   readonly writer: Writer;
   readonly locks: UploadLocks;
@@ -84,11 +84,11 @@ async function assembleParts(
   ]);
   const { createOperatorCheck, createHealthApp, probeAtMostEvery } = healthModule;
   closing.add(() => metadata.close());
-  const keeping = keepingOf(config);
+  const leaseTimes = leaseTimesOf(config);
   const space = createFreeSpace(config.data, config.storage.reserve);
   const { sparse } = config;
   const registry = createRegistry({
-    ...{ store, metadata, clock, sparse, rules: pushRules(config), keeping, report: logger },
+    ...{ store, metadata, clock, sparse, rules: pushRules(config), leaseTimes, report: logger },
     limits: uploadLimits(config),
     moreTypes: config.manifests.mediaTypes,
     locks: lent?.locks,
@@ -98,11 +98,11 @@ async function assembleParts(
   const counting = await openCounting(config, { metadata, clock, logger });
   closing.add(() => counting.close());
   if (lent === undefined) {
-    const upkeep = await beginUpkeep(config, logger, { store, metadata, uploads });
-    closing.add(() => upkeep.close());
+    const maintenance = await beginMaintenance(config, logger, { store, metadata, uploads });
+    closing.add(() => maintenance.close());
     closing.add(keepReserve(config, logger));
   }
-  const parts = { store, metadata, registry, clock, keeping, logger };
+  const parts = { store, metadata, registry, clock, leaseTimes, logger };
   const mirrors = await openMirroring(config, parts, { runsSchedules: lent === undefined });
   closing.add(() => mirrors?.close());
   closing.add(() => uploads.close());
@@ -157,16 +157,26 @@ export function assembleLender(config: Config, logger: Logger): Promise<Lender> 
     const metadata = await openSqliteMetadata(databaseFile(config));
     closing.add(() => metadata.close());
     const locks = createUploadLocks();
-    const keeping = keepingOf(config);
-    const keeper = createKeeper(clock, keeping);
+    const leaseTimes = leaseTimesOf(config);
+    const leasePolicy = createLeasePolicy(clock, leaseTimes);
     const rules = pushRules(config);
     const recentBlobs = createRecentBlobs();
-    const uploads = createUploads({ store, metadata, clock, keeper, locks, recentBlobs, rules });
-    const upkeep = await beginUpkeep(config, logger, { store, metadata, uploads });
-    closing.add(() => upkeep.close());
+    const uploads = createUploads({
+      store,
+      metadata,
+      clock,
+      leasePolicy,
+      locks,
+      recentBlobs,
+      rules,
+    });
+    const maintenance = await beginMaintenance(config, logger, { store, metadata, uploads });
+    closing.add(() => maintenance.close());
     closing.add(keepReserve(config, logger));
-    const registry = { blobs: createBlobs({ store, metadata, keeper, rules, report: logger }) };
-    const parts = { store, metadata, registry, clock, keeping, logger };
+    const registry = {
+      blobs: createBlobs({ store, metadata, leasePolicy, rules, report: logger }),
+    };
+    const parts = { store, metadata, registry, clock, leaseTimes, logger };
     // Schedules run here, once; a worker has mirrors of its own.
     const mirrors = await openMirroring(config, parts, { runsSchedules: true });
     closing.add(() => mirrors?.close());
@@ -213,19 +223,19 @@ function keepReserve(config: Config, logger: Logger): () => void {
   };
 }
 
-function beginUpkeep(config: Config, logger: Logger, opened: Opened) {
+function beginMaintenance(config: Config, logger: Logger, opened: Opened) {
   const { gc, scrub, limits } = config;
-  return startUpkeep({
+  return startMaintenance({
     ...opened,
     clock: Date.now,
     report: logger,
-    keeping: keepingOf(config),
+    leaseTimes: leaseTimesOf(config),
     ...{ gc, scrub },
     uploadIdleMs: limits.uploadIdle,
   });
 }
 
-const keepingOf = ({ gc }: Config): KeepingTimes => ({
+const leaseTimesOf = ({ gc }: Config): LeaseTimes => ({
   ...{ leaseMs: gc.lease, graceMs: gc.grace, deleteDelayMs: gc.deleteDelay },
 });
 

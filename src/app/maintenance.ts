@@ -6,23 +6,23 @@ import type { Config } from "../config/schema.ts";
 import { lockUnlessServed, openDataFolder } from "./data-folder.ts";
 import { openSqliteMetadata, snapshotSqlite, type Metadata } from "../database/database.ts";
 import { namespaceOf, type RepositoryName } from "../oci/name.ts";
-import { createKeeper } from "../registry/leases.ts";
+import { createLeasePolicy } from "../registry/leases.ts";
 import { check, type Finding } from "../maintenance/check.ts";
 import { collect, type CollectionStep } from "../maintenance/collector.ts";
-import { copyBlobs, retireStore, type Copied } from "../maintenance/storage-copy.ts";
+import { copyBlobs, markStoreMoved, type Copied } from "../maintenance/storage-copy.ts";
 import { scrub, type Scrubbed } from "../maintenance/scrub.ts";
 import { databaseFile, NoRegistryError, openStore } from "./stores.ts";
 
-export { tallied, type CollectionTally } from "../maintenance/collection-stats.ts";
+export { withStats, type CollectionStats } from "../maintenance/collection-stats.ts";
 export { NoRegistryError };
 export type { CollectionStep, Copied, Finding };
 
 /** What the maintenance commands do to a data folder, also while a server runs on it. */
-export interface Upkeep {
+export interface Maintenance {
   /** `deletesNow`: bytes do not stay for `gc.deleteDelay`. */
   collect(deletesNow: boolean): AsyncIterable<CollectionStep>;
   /** What {@link collect} would do now, found out on a copy of the database; nothing is changed. */
-  rehearse(deletesNow: boolean): AsyncIterable<CollectionStep>;
+  dryRun(deletesNow: boolean): AsyncIterable<CollectionStep>;
   check(seen: () => void): AsyncIterable<Finding>;
   scrub(bytesPerSecond: number): AsyncIterable<Scrubbed>;
   /** Copies every blob to the store of another configuration, which is opened for it. */
@@ -36,18 +36,18 @@ export interface StoreCopy {
   readonly steps: AsyncIterable<Copied>;
   /** Whether a server runs on the data folder: what is pushed meanwhile has to be copied by another run. */
   readonly isServed: boolean;
-  /** See {@link retireStore}; only unless `isServed`. */
-  readonly retireSource: () => Promise<void>;
+  /** See {@link markStoreMoved}; only unless `isServed`. */
+  readonly markSourceMoved: () => Promise<void>;
   close(): Promise<void>;
 }
 
 /** The other composition root: the same parts without the wire. Throws as {@link openDataFolder}. */
-export async function openUpkeep(config: Config): Promise<Upkeep> {
+export async function openMaintenance(config: Config): Promise<Maintenance> {
   const { store, metadata, close } = await openDataFolder(config);
   const clock = Date.now;
   // The command says itself what it has found.
   const report = { warn: () => undefined };
-  const keeping = {
+  const leaseTimes = {
     ...{ leaseMs: config.gc.lease, graceMs: config.gc.grace },
     deleteDelayMs: config.gc.deleteDelay,
   };
@@ -55,9 +55,12 @@ export async function openUpkeep(config: Config): Promise<Upkeep> {
     store,
     metadata: over,
     clock,
-    keeper: createKeeper(clock, deletesNow ? { ...keeping, deleteDelayMs: 0 } : keeping),
+    leasePolicy: createLeasePolicy(
+      clock,
+      deletesNow ? { ...leaseTimes, deleteDelayMs: 0 } : leaseTimes,
+    ),
     untagged: config.gc.untagged,
-    graceMs: keeping.graceMs,
+    graceMs: leaseTimes.graceMs,
     orphans: true,
   });
 
@@ -67,23 +70,23 @@ export async function openUpkeep(config: Config): Promise<Upkeep> {
 
   return {
     collect: (deletesNow) => collect(collection(metadata, deletesNow)),
-    async *rehearse(deletesNow) {
+    async *dryRun(deletesNow) {
       const folder = await mkdtemp(path.join(config.data, "rehearsal-"));
       try {
         const copy = path.join(folder, "berth.db");
         await snapshotSqlite(databaseFile(config), copy);
-        const rehearsal = await openSqliteMetadata(copy);
+        const copied = await openSqliteMetadata(copy);
         try {
-          yield* collect({ ...collection(rehearsal, deletesNow), store: rehearsalOf(store) });
+          yield* collect({ ...collection(copied, deletesNow), store: dryRunStore(store) });
         } finally {
-          await rehearsal.close();
+          await copied.close();
         }
       } finally {
         await rm(folder, { recursive: true, force: true });
       }
     },
     check: (seen) =>
-      check({ store, metadata, clock, report, graceMs: keeping.graceMs, isSparse }, seen),
+      check({ store, metadata, clock, report, graceMs: leaseTimes.graceMs, isSparse }, seen),
     scrub: (bytesPerSecond) => scrub({ store, metadata, clock, report, bytesPerSecond }),
     async openCopy(other) {
       const closing = createClosing();
@@ -95,17 +98,17 @@ export async function openUpkeep(config: Config): Promise<Upkeep> {
       return {
         steps: copyBlobs({ from: store, to, metadata }),
         isServed: lock === undefined,
-        retireSource: () => retireStore({ store, metadata }),
+        markSourceMoved: () => markStoreMoved({ store, metadata }),
         close: () => closing.run(),
       };
     },
-    counts: () => metadata.upkeep.counts(),
+    counts: () => metadata.maintenance.counts(),
     close,
   };
 }
 
 /** A store that only believes what it is told to delete. */
-function rehearsalOf(store: BlobStore): Pick<BlobStore, "list" | "delete"> {
+function dryRunStore(store: BlobStore): Pick<BlobStore, "list" | "delete"> {
   const deleted = new Set<string>();
   return {
     async delete(key) {

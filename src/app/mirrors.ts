@@ -4,7 +4,7 @@ import type { Config } from "../config/schema.ts";
 import { openDataFolder } from "./data-folder.ts";
 import { systemActor } from "../database/permissions/authority.ts";
 import type { Metadata } from "../database/database.ts";
-import { isRefusal } from "../database/rejections.ts";
+import { isRejection } from "../database/rejections.ts";
 import type { CopyOptions, CopyStep } from "../mirror/sync/pull.ts";
 import { counterNames } from "../mirror/counters.ts";
 import type { Schedule } from "../mirror/sync/schedule.ts";
@@ -14,10 +14,10 @@ import { namespaceOf, parseRepositoryName, type RepositoryName } from "../oci/na
 import { parseTag, type Tag } from "../oci/reference.ts";
 import { pushRules } from "./push-rules.ts";
 import { createBlobs, type Blobs } from "../registry/blobs.ts";
-import { createKeeper, type KeepingTimes } from "../registry/leases.ts";
-import { refusalError } from "../registry/rejections.ts";
+import { createLeasePolicy, type LeaseTimes } from "../registry/leases.ts";
+import { rejectionError } from "../registry/rejections.ts";
 import { createRepositories } from "../registry/repositories.ts";
-import { removeRetired } from "../maintenance/collector.ts";
+import { deleteMarked } from "../maintenance/collector.ts";
 import { createLogger, type Logger } from "../observability/logger.ts";
 
 /** The mirrors that a configuration names; `undefined` if it names none, and then nothing of them is loaded. */
@@ -28,7 +28,7 @@ export async function openMirroring(
     readonly metadata: Metadata;
     readonly registry: { readonly blobs: Pick<Blobs, "open"> };
     readonly clock: () => number;
-    readonly keeping: KeepingTimes;
+    readonly leaseTimes: LeaseTimes;
     readonly logger: Pick<Logger, "error" | "warn" | "info">;
   },
   options: { readonly runsSchedules: boolean },
@@ -112,13 +112,13 @@ export interface MirroredImage extends Mirrored {
 /** Throws NoRegistryError, and where database and store do not belong together. */
 export async function openMirrorFolder(config: Config): Promise<MirrorFolder> {
   const { store, metadata, close } = await openDataFolder(config);
-  const keeping = {
+  const leaseTimes = {
     ...{ leaseMs: config.gc.lease, graceMs: config.gc.grace },
     deleteDelayMs: config.gc.deleteDelay,
   };
-  const keeper = createKeeper(Date.now, keeping);
+  const leasePolicy = createLeasePolicy(Date.now, leaseTimes);
   const rules = pushRules(config);
-  const parts = { store, metadata, keeper, rules, report: createLogger(config.log) };
+  const parts = { store, metadata, leasePolicy, rules, report: createLogger(config.log) };
   const blobs = createBlobs(parts);
   const [{ openMirrors }, { createCopying }, { schedulesOf }] = await Promise.all([
     import("../mirror/mirrors.ts"),
@@ -128,7 +128,7 @@ export async function openMirrorFolder(config: Config): Promise<MirrorFolder> {
   const mirrors = await openMirrors(
     config.mirrors,
     {
-      ...{ store, metadata, keeping, clock: Date.now, blobs },
+      ...{ store, metadata, leaseTimes, clock: Date.now, blobs },
       manifestBytes: config.limits.manifestSize,
       proxies: readProxies(),
       // Commands say themselves what has failed.
@@ -139,7 +139,7 @@ export async function openMirrorFolder(config: Config): Promise<MirrorFolder> {
   );
   const repositories = createRepositories({
     ...{ metadata, clock: Date.now },
-    uploads: { forgetYoung: () => undefined, abandon: () => Promise.resolve() },
+    uploads: { forgetUnpersisted: () => undefined, abandon: () => Promise.resolve() },
   });
 
   const failureOf = async (namespace: string) => {
@@ -153,9 +153,9 @@ export async function openMirrorFolder(config: Config): Promise<MirrorFolder> {
     await metadata.run("checkMirrorTag", { repository, tag, nowMs: Date.now() });
     const removed = await metadata.run("deleteTag", {
       ...{ actor: cliActor, repository, tag },
-      ...keeper.change(),
+      ...leasePolicy.change(),
     });
-    if (isRefusal(removed)) throw refusalError(removed, repository);
+    if (isRejection(removed)) throw rejectionError(removed, repository);
     if (!removed) throw new OciError("MANIFEST_UNKNOWN", `nothing of ${repository}:${tag} is here`);
   };
 
@@ -191,7 +191,7 @@ export async function openMirrorFolder(config: Config): Promise<MirrorFolder> {
     async purge({ place, tag, hasTag }) {
       if (hasTag) return await purgeTag(place.repository, tag);
       await repositories.delete(cliActor, place.repository);
-      for await (const step of removeRetired({ store, metadata, keeper }))
+      for await (const step of deleteMarked({ store, metadata, leasePolicy }))
         if (step.kind === "failed") throw step.error;
     },
     async close() {

@@ -27,7 +27,7 @@ export async function openRepositories(config: Config): Promise<RepositoryFolder
     ...{ metadata, clock },
     uploads: {
       // Those are a server's own.
-      forgetYoung: () => undefined,
+      forgetUnpersisted: () => undefined,
       // A server that is still writing to it finds out by itself.
       abandon: ({ storageReference }) => store.abort(storageReference),
     },

@@ -34,14 +34,14 @@ import { tagCommands } from "./registry/tags.ts";
 import { searchCommands } from "./catalog/search.ts";
 import { teamPermissionCommands } from "./accounts/team-permissions.ts";
 import { teamCommands } from "./accounts/teams.ts";
-import { upkeepCommands } from "./maintenance/checks.ts";
-import { uploadRoomCommands } from "./registry/upload-reservations.ts";
+import { maintenanceCommands } from "./maintenance/checks.ts";
+import { uploadQuotaCommands } from "./registry/upload-reservations.ts";
 import { uploadCommands } from "./registry/uploads.ts";
 import { userCommands } from "./accounts/users.ts";
 
 /**
  * Everything that changes the database: one function, one transaction. Arguments and results are plain data, since
- * they may cross a thread; a refusal is a result, not an error.
+ * they may cross a thread; a rejection is a result, not an error.
  */
 export const commands = {
   ...accessTokenChangeCommands,
@@ -77,9 +77,9 @@ export const commands = {
   ...teamChangeCommands,
   ...teamCommands,
   ...teamPermissionCommands,
-  ...upkeepCommands,
+  ...maintenanceCommands,
   ...uploadCommands,
-  ...uploadRoomCommands,
+  ...uploadQuotaCommands,
   ...userCommands,
 };
 
@@ -103,11 +103,11 @@ type InternalCommand =
       | "checkpoint"
       | "claimInstance"
       | "dropBlob"
-      | "loseBlob"
+      | "quarantineBlob"
       | "restoreBlob"
       | "recordScrub"
     )
-  | ("reviewBlobs" | "reviewManifests" | "reviewRepositories")
+  | ("collectBlobs" | "collectManifests" | "reviewRepositories")
   | ("recountQuota" | "rankRepositories" | "rankByStars")
   // Mirrors.
   | (

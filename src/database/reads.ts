@@ -41,7 +41,7 @@ import { createTagHistoryReads } from "./registry/tag-history.ts";
 import { createTagReads } from "./registry/tags.ts";
 import { createTeamPermissionReads } from "./accounts/team-permissions.ts";
 import { createTeamReads } from "./accounts/teams.ts";
-import { createUpkeepReads } from "./maintenance/checks.ts";
+import { createMaintenanceReads } from "./maintenance/checks.ts";
 import { createUploadReads } from "./registry/uploads.ts";
 
 export type Reads = ReturnType<typeof createReads>;
@@ -96,7 +96,7 @@ export function createReads(connection: SqliteConnection) {
     stars: createStarReads(db),
     tagPages: createTagPageReads(db),
     teamGrants: createTeamGrantReads(db),
-    upkeep: createUpkeepReads(db),
+    maintenance: createMaintenanceReads(db),
     /** Another value as soon as anybody has committed. */
     version: () => freshness.version(),
     /** Before an answer that has to see what was just written. */

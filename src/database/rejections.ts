@@ -1,16 +1,16 @@
 import type { Tag } from "../oci/reference.ts";
 
 /** Why a command did nothing, though everything that it speaks of is right. */
-export type Refusal =
+export type Rejection =
   /** There is no such repository, and a push makes none. */
-  | { readonly refused: "absent" }
+  | { readonly rejected: "absent" }
   /** There is no such repository, and whoever asks may make none in this namespace. */
-  | { readonly refused: "forbidden" }
+  | { readonly rejected: "forbidden" }
   | OverQuota
   | ImmutableTag;
 
 export interface OverQuota {
-  readonly refused: "quota";
+  readonly rejected: "quota";
   readonly what: "blob" | "manifest" | "upload";
   readonly namespace: string;
   readonly limitBytes: number;
@@ -21,10 +21,10 @@ export interface OverQuota {
 }
 
 export interface ImmutableTag {
-  readonly refused: "immutable";
+  readonly rejected: "immutable";
   readonly tag: Tag;
 }
 
-export function isRefusal(result: unknown): result is Refusal {
-  return typeof result === "object" && result !== null && "refused" in result;
+export function isRejection(result: unknown): result is Rejection {
+  return typeof result === "object" && result !== null && "rejected" in result;
 }

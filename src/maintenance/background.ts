@@ -4,7 +4,7 @@ import type { Clock } from "../registry/leases.ts";
 /** A clock that has moved by this much more or less than the machine's own count has been set. */
 const jumpMs = 60_000;
 
-export interface Background {
+export interface MaintenanceTask {
   /** Waits for the run under way to stop at its next step. */
   stop(): Promise<void>;
 }
@@ -13,7 +13,7 @@ export interface Background {
  * Runs the collector's steps now and then, a bounded number a second. After a start, and after the clock has been
  * set, it waits one whole lease of the machine's own time: leases that were written by another clock say nothing.
  */
-export function startBackground(parts: {
+export function scheduleTask(parts: {
   /** 0: never. */
   readonly everyMs: number;
   readonly leaseMs: number;
@@ -21,7 +21,7 @@ export function startBackground(parts: {
   readonly clock: Clock;
   readonly steps: () => AsyncIterable<unknown>;
   readonly onError: (error: unknown) => void;
-}): Background {
+}): MaintenanceTask {
   const { everyMs, leaseMs, stepsPerSecond, clock } = parts;
   const ending = new AbortController();
   const drift = (): number => clock() - performance.now();

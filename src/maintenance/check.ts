@@ -4,7 +4,7 @@ import { algorithmOf, digestOf } from "../oci/digest.ts";
 import type { RepositoryName } from "../oci/name.ts";
 import type { Clock } from "../registry/leases.ts";
 import { markMissing, missingBlobs, restore, type Warnings } from "../registry/missing-blobs.ts";
-import { inspectBlobs, readBlob } from "../registry/blob-verification.ts";
+import { checkBlobSizes, verifyBlob } from "../registry/blob-verification.ts";
 import { findOrphans } from "./orphans.ts";
 
 /** One thing that is not as it must be. */
@@ -65,7 +65,7 @@ export async function* check(parts: CheckParts, seen: () => void): AsyncGenerato
 /** What SQLite finds wrong; one that cannot even be checked says why. */
 async function damageOf(metadata: Metadata): Promise<readonly string[]> {
   try {
-    return await metadata.upkeep.integrity(false);
+    return await metadata.maintenance.integrity(false);
   } catch (error) {
     const code = error instanceof Error && "code" in error ? String(error.code) : "";
     if (!/^SQLITE_(?:CORRUPT|NOTADB)/.test(code)) throw error;
@@ -79,7 +79,7 @@ async function* checkManifests(
 ): AsyncGenerator<Finding> {
   let after = 0;
   for (;;) {
-    const manifests = await metadata.upkeep.manifests({ after, limit: manifestsAtOnce });
+    const manifests = await metadata.maintenance.manifests({ after, limit: manifestsAtOnce });
     for (const { id, repository, digest, content } of manifests) {
       seen();
       after = id;
@@ -90,7 +90,7 @@ async function* checkManifests(
         };
       }
       if (isSparse(repository)) continue;
-      for (const absent of await metadata.upkeep.absentReferences(id)) {
+      for (const absent of await metadata.maintenance.absentReferences(id)) {
         yield {
           invariant: "what a manifest names is in its repository",
           subject: `${repository}@${digest} names ${absent.kind} ${absent.digest}`,
@@ -122,7 +122,7 @@ async function* checkBlobs(
 ): AsyncGenerator<Finding> {
   // Missing blobs first: those that a repair marks below would come up twice.
   for await (const blob of missingBlobs(metadata)) {
-    const { state } = await readBlob(store, blob, () => Promise.resolve());
+    const { state } = await verifyBlob(store, blob, () => Promise.resolve());
     const isBack = state === "whole";
     yield {
       invariant: "a blob's bytes are in the store",
@@ -136,8 +136,8 @@ async function* checkBlobs(
       }),
     };
   }
-  const blobs = metadata.upkeep.blobs;
-  for await (const { blob, state } of inspectBlobs({ store, blobs })) {
+  const blobs = metadata.maintenance.blobs;
+  for await (const { blob, state } of checkBlobSizes({ store, blobs })) {
     seen();
     if (state === "whole") continue;
     yield {

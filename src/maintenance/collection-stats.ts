@@ -1,7 +1,7 @@
 import type { CollectionStep } from "./collector.ts";
 
 /** What a collection has freed. */
-export interface CollectionTally {
+export interface CollectionStats {
   manifests: number;
   links: number;
   /** Empty ones of pushes that brought no manifest. */
@@ -17,11 +17,11 @@ export interface CollectionTally {
 }
 
 /** Passes the steps on and keeps count; `done` hears of the sum when they end. */
-export async function* tallied(
+export async function* withStats(
   steps: AsyncIterable<CollectionStep>,
-  done: (tally: Readonly<CollectionTally>) => void,
+  done: (stats: Readonly<CollectionStats>) => void,
 ): AsyncGenerator<CollectionStep> {
-  const tally: CollectionTally = {
+  const stats: CollectionStats = {
     manifests: 0,
     links: 0,
     repositories: 0,
@@ -34,39 +34,39 @@ export async function* tallied(
   };
   try {
     for await (const step of steps) {
-      count(tally, step);
+      count(stats, step);
       yield step;
     }
   } finally {
-    done(tally);
+    done(stats);
   }
 }
 
-function count(tally: CollectionTally, step: CollectionStep): void {
+function count(stats: CollectionStats, step: CollectionStep): void {
   switch (step.kind) {
     case "manifest":
-      tally.manifests += 1;
+      stats.manifests += 1;
       return;
     case "link":
-      tally.links += 1;
+      stats.links += 1;
       return;
     case "repository":
-      tally.repositories += 1;
+      stats.repositories += 1;
       return;
     case "bytes":
-      tally.blobs += 1;
-      tally.bytes += step.sizeBytes;
+      stats.blobs += 1;
+      stats.bytes += step.sizeBytes;
       return;
     case "orphan":
-      tally.orphans += 1;
-      tally.bytes += step.sizeBytes;
+      stats.orphans += 1;
+      stats.bytes += step.sizeBytes;
       return;
     case "failed":
-      tally.failed += 1;
+      stats.failed += 1;
       return;
     case "waiting":
-      tally.waiting += step.blobs;
-      tally.waitingBytes += step.bytes;
+      stats.waiting += step.blobs;
+      stats.waitingBytes += step.bytes;
       return;
     case "looked":
   }

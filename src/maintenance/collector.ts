@@ -1,9 +1,9 @@
 import type { BlobStore } from "../../storage/blob-store.ts";
-import type { CollectedManifest, RetiredBlob } from "../database/maintenance/collection.ts";
+import type { CollectedManifest, DeletingBlob } from "../database/maintenance/collection.ts";
 import type { Metadata } from "../database/database.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { RepositoryName } from "../oci/name.ts";
-import type { Clock, Keeper } from "../registry/leases.ts";
+import type { Clock, LeasePolicy } from "../registry/leases.ts";
 import { findOrphans } from "./orphans.ts";
 
 /** One thing the collector did. Between two of them anything else may happen; that is what the steps are for. */
@@ -21,8 +21,8 @@ export type CollectionStep =
 
 export interface CollectorParts {
   readonly store: Pick<BlobStore, "delete" | "list">;
-  readonly metadata: Pick<Metadata, "collection" | "upkeep" | "run">;
-  readonly keeper: Keeper;
+  readonly metadata: Pick<Metadata, "collection" | "maintenance" | "run">;
+  readonly leasePolicy: LeasePolicy;
   /** Whether manifests without a tag are taken at all. */
   readonly untagged: "keep" | "after";
   readonly clock: Clock;
@@ -32,7 +32,7 @@ export interface CollectorParts {
 }
 
 /** Reviews in one transaction: short enough that a push in between does not notice. */
-const reviewsAtOnce = 50;
+const candidatesAtOnce = 50;
 const deletesAtOnce = 100;
 
 /**
@@ -49,33 +49,33 @@ const deletesAtOnce = 100;
  * 5. Files that no row has named for longer than the grace time.
  */
 export async function* collect(parts: CollectorParts): AsyncGenerator<CollectionStep> {
-  const { metadata, keeper, untagged } = parts;
+  const { metadata, leasePolicy, untagged } = parts;
   // What is due is what was due at the beginning: what this run uncovers waits for its own grace.
-  const { nowMs: begunAtMs } = keeper.change();
+  const { nowMs: begunAtMs } = leasePolicy.change();
   const dueNow = () => {
-    const { nowMs, reviewAtMs } = keeper.change();
+    const { nowMs, dueAtMs } = leasePolicy.change();
     // If the clock has been set back meanwhile, leases that were written since are the ones that count.
     return {
       nowMs: Math.min(begunAtMs, nowMs),
-      retiredAtMs: nowMs,
-      reviewAtMs,
-      limit: reviewsAtOnce,
+      deletingSinceMs: nowMs,
+      dueAtMs,
+      limit: candidatesAtOnce,
     };
   };
   if (untagged === "after") {
-    yield* review(async () => {
+    yield* checkCandidates(async () => {
       const input = dueNow();
-      const { reviewed, collected } = await metadata.run("reviewManifests", input);
-      return { reviewed, steps: collected.map(manifestStep) };
+      const { checked, collected } = await metadata.run("collectManifests", input);
+      return { checked, steps: collected.map(manifestStep) };
     });
   }
-  yield* review(async () => {
+  yield* checkCandidates(async () => {
     const input = dueNow();
-    const { reviewed, collected } = await metadata.run("reviewBlobs", input);
-    return { reviewed, steps: collected.map((link) => ({ kind: "link" as const, ...link })) };
+    const { checked, collected } = await metadata.run("collectBlobs", input);
+    return { checked, steps: collected.map((link) => ({ kind: "link" as const, ...link })) };
   });
   yield* removeRepositories(parts, begunAtMs - parts.graceMs);
-  yield* removeRetired(parts);
+  yield* deleteMarked(parts);
   if (parts.orphans) yield* removeOrphans(parts);
   const waiting = await metadata.collection.waiting();
   if (waiting.blobs > 0) yield { kind: "waiting", ...waiting };
@@ -87,7 +87,7 @@ async function* removeRepositories(
 ): AsyncGenerator<CollectionStep> {
   let afterId = 0;
   for (;;) {
-    const page = { nowMs: clock(), createdBeforeMs, afterId, limit: reviewsAtOnce };
+    const page = { nowMs: clock(), createdBeforeMs, afterId, limit: candidatesAtOnce };
     const { lastId, removed } = await metadata.run("reviewRepositories", page);
     for (const repository of removed) yield { kind: "repository", repository };
     if (lastId === undefined) return;
@@ -109,19 +109,19 @@ const manifestStep = (manifest: CollectedManifest): CollectionStep => ({
   ...manifest,
 });
 
-async function* review(
-  once: () => Promise<{ readonly reviewed: number; readonly steps: readonly CollectionStep[] }>,
+async function* checkCandidates(
+  once: () => Promise<{ readonly checked: number; readonly steps: readonly CollectionStep[] }>,
 ): AsyncGenerator<CollectionStep> {
   for (;;) {
-    const { reviewed, steps } = await once();
+    const { checked, steps } = await once();
     yield* steps;
-    if (reviewed === 0) return;
+    if (checked === 0) return;
     yield { kind: "looked" };
   }
 }
 
 interface Removal {
-  readonly keeper: Pick<Keeper, "retiredBeforeMs">;
+  readonly leasePolicy: Pick<LeasePolicy, "deletableBeforeMs">;
   readonly store: Pick<BlobStore, "delete">;
   readonly metadata: Pick<Metadata, "collection" | "run">;
   /** Ids of the blobs that may go; missing: all of them. */
@@ -129,24 +129,24 @@ interface Removal {
 }
 
 /** Deletes the bytes of retired blobs that are due. A delete that fails is left for the next run, and stops nobody else's. */
-export async function* removeRetired(parts: Removal): AsyncGenerator<CollectionStep> {
-  const beforeMs = parts.keeper.retiredBeforeMs();
+export async function* deleteMarked(parts: Removal): AsyncGenerator<CollectionStep> {
+  const beforeMs = parts.leasePolicy.deletableBeforeMs();
   let after = 0;
   for (;;) {
     const page = { after, limit: deletesAtOnce, beforeMs };
-    const retired = await parts.metadata.collection.retired(page);
-    for (const blob of retired) {
+    const deleting = await parts.metadata.collection.deleting(page);
+    for (const blob of deleting) {
       after = blob.id;
       yield { kind: "looked" };
       if (parts.only?.has(blob.id) !== false) yield await remove(parts, blob);
     }
-    if (retired.length < deletesAtOnce) return;
+    if (deleting.length < deletesAtOnce) return;
   }
 }
 
 async function remove(
   { store, metadata }: Removal,
-  { id, digest, sizeBytes, storageKey }: RetiredBlob,
+  { id, digest, sizeBytes, storageKey }: DeletingBlob,
 ): Promise<CollectionStep> {
   try {
     await store.delete(storageKey);

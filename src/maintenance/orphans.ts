@@ -12,14 +12,14 @@ const leastAgeMs = 3_600_000;
  */
 export async function* findOrphans(parts: {
   readonly store: Pick<BlobStore, "list">;
-  readonly metadata: Pick<Metadata, "upkeep">;
+  readonly metadata: Pick<Metadata, "maintenance">;
   readonly clock: Clock;
   readonly graceMs: number;
 }): AsyncGenerator<StoredObject> {
   const { store, metadata, clock, graceMs } = parts;
   let batch: StoredObject[] = [];
   const unknown = async (): Promise<readonly StoredObject[]> => {
-    const known = await metadata.upkeep.knownKeys(batch.map(({ key }) => key));
+    const known = await metadata.maintenance.knownKeys(batch.map(({ key }) => key));
     const orphans = batch.filter(({ key }) => !known.has(key));
     batch = [];
     return orphans;

@@ -4,7 +4,7 @@ import type { Metadata } from "../database/database.ts";
 import type { Clock } from "../registry/leases.ts";
 import { markMissing, type Warnings } from "../registry/missing-blobs.ts";
 import { describeFailure } from "../registry/failures.ts";
-import { inspectBlobs } from "../registry/blob-verification.ts";
+import { checkBlobSizes } from "../registry/blob-verification.ts";
 
 /** The database and the store do not belong together, or the database is damaged: nothing may be touched. */
 export class MismatchError extends Error {
@@ -18,7 +18,7 @@ export class MismatchError extends Error {
  */
 export async function matchInstance(parts: {
   readonly store: BlobStore;
-  readonly metadata: Pick<Metadata, "instance" | "catalog" | "upkeep" | "run">;
+  readonly metadata: Pick<Metadata, "instance" | "catalog" | "maintenance" | "run">;
 }): Promise<void> {
   const { store, metadata } = parts;
   const [row, mark] = await Promise.all([metadata.instance.get(), store.identity()]);
@@ -38,7 +38,7 @@ export async function matchInstance(parts: {
       "the blobs that the database speaks of are not here: is their volume mounted?",
     );
   }
-  if (mark === retiredMark(row.id)) {
+  if (mark === movedMark(row.id)) {
     throw new MismatchError(
       'these blobs have been moved to another store by "berth storage copy": start with the storage keys of that store. ' +
         'To return, copy back from there with "berth storage copy"',
@@ -52,7 +52,7 @@ export async function matchInstance(parts: {
 }
 
 /** The mark of a store whose blobs have been moved away: newer rows speak of bytes that it does not have. */
-export const retiredMark = (id: string): string => `moved-away-from ${id}`;
+export const movedMark = (id: string): string => `moved-away-from ${id}`;
 
 /** Neither side holds anything: a first start was cut off between the mark and the row. */
 async function isUntouched(parts: {
@@ -68,9 +68,9 @@ async function isUntouched(parts: {
 /** The same on a folder from before marks: no key is ever used twice, so one blob that both know says that they match. */
 async function knowsItsBlobs(parts: {
   readonly store: BlobStore;
-  readonly metadata: Pick<Metadata, "upkeep">;
+  readonly metadata: Pick<Metadata, "maintenance">;
 }): Promise<boolean> {
-  const rows = await parts.metadata.upkeep.blobs({ after: 0, limit: lookedAt });
+  const rows = await parts.metadata.maintenance.blobs({ after: 0, limit: lookedAt });
   const found = await Promise.all(rows.map(({ storageKey }) => parts.store.stat(storageKey)));
   return found.some((blob) => blob !== undefined);
 }
@@ -79,8 +79,8 @@ const lookedAt = 16;
 
 export interface Recovery {
   /** Blobs that were looked at, and those that were not whole and are out of sight now. */
-  readonly inspected: number;
-  readonly lost: number;
+  readonly checked: number;
+  readonly quarantined: number;
 }
 
 /**
@@ -89,7 +89,7 @@ export interface Recovery {
  */
 export async function recover(parts: {
   readonly store: BlobStore;
-  readonly metadata: Pick<Metadata, "instance" | "upkeep" | "run">;
+  readonly metadata: Pick<Metadata, "instance" | "maintenance" | "run">;
   readonly clock: Clock;
   readonly report: Warnings;
 }): Promise<Recovery | undefined> {
@@ -106,23 +106,23 @@ export async function recover(parts: {
     );
   }
   if (instance === undefined || instance.cleanStop) return undefined;
-  const damage = await metadata.upkeep.integrity(true);
+  const damage = await metadata.maintenance.integrity(true);
   if (damage.length > 0) {
     throw new MismatchError(`the database is damaged: ${damage.slice(0, 3).join("; ")}`);
   }
   const startedAtMs = clock();
-  let inspected = 0;
-  let lost = 0;
+  let checked = 0;
+  let quarantined = 0;
   const since = instance.checkpointedAtMs;
-  for await (const found of inspectBlobs({
+  for await (const found of checkBlobSizes({
     store,
-    blobs: (page) => metadata.upkeep.blobsSince(since, page),
+    blobs: (page) => metadata.maintenance.blobsSince(since, page),
   })) {
-    inspected += 1;
+    checked += 1;
     if (found.state === "whole") continue;
     await markMissing(parts, found.blob, `after a crash: ${found.state}`);
-    lost += 1;
+    quarantined += 1;
   }
   await metadata.run("checkpoint", { checkpointedAtMs: startedAtMs, cleanStop: false });
-  return { inspected, lost };
+  return { checked, quarantined };
 }

@@ -1,29 +1,29 @@
 import type { BlobStore } from "../../storage/blob-store.ts";
 import type { Metadata } from "../database/database.ts";
 import { restoreMissing } from "../registry/missing-blobs.ts";
-import { createKeeper, type Clock, type KeepingTimes } from "../registry/leases.ts";
-import { expireUploads, sweepUploads } from "../registry/uploads/expire.ts";
+import { createLeasePolicy, type Clock, type LeaseTimes } from "../registry/leases.ts";
+import { expireUploads, deleteOrphanUploads } from "../registry/uploads/expire.ts";
 import type { Uploads } from "../registry/uploads/uploads.ts";
-import { startBackground, type Background } from "./background.ts";
-import { collect, removeRetired, type CollectionStep } from "./collector.ts";
+import { scheduleTask, type MaintenanceTask } from "./background.ts";
+import { collect, deleteMarked, type CollectionStep } from "./collector.ts";
 import { matchInstance, recover } from "./recovery.ts";
 import { scrub } from "./scrub.ts";
-import { tallied } from "./collection-stats.ts";
+import { withStats } from "./collection-stats.ts";
 
-/** Where the upkeep says what it did; a logger fits. */
+/** Where maintenance says what it did; a logger fits. */
 export interface Report {
   info(facts: object, message: string): void;
   warn(facts: object, message: string): void;
   error(facts: object, message: string): void;
 }
 
-export interface UpkeepParts {
+export interface MaintenanceParts {
   readonly store: BlobStore;
   readonly metadata: Metadata;
   readonly clock: Clock;
   readonly uploads: Uploads;
   readonly report: Report;
-  readonly keeping: KeepingTimes;
+  readonly leaseTimes: LeaseTimes;
   /** Milliseconds between two collections (0: none), and steps a second. */
   readonly gc: {
     readonly untagged: "keep" | "after";
@@ -40,17 +40,19 @@ const dayMs = 24 * hourMs;
 
 /**
  * What a serving process does besides answering. Resolves when the start is over: the store is the right one, what a
- * crash left is tidied, lost blobs are out of sight. From then on it collects and scrubs in the background.
+ * crash left is removed, lost blobs are out of sight. From then on it collects and scrubs in the background.
  */
-export async function startUpkeep(parts: UpkeepParts): Promise<{ close(): Promise<void> }> {
+export async function startMaintenance(
+  parts: MaintenanceParts,
+): Promise<{ close(): Promise<void> }> {
   const { store, metadata, clock, report } = parts;
   await matchInstance(parts);
   const recovery = await recover(parts);
   if (recovery !== undefined)
-    report.warn(recovery, "the last process was cut off; its blobs were inspected");
-  await tidyUploads(parts);
-  const keeper = createKeeper(clock, parts.keeping);
-  const removals = () => reported(removeRetired({ store, metadata, keeper }), report);
+    report.warn(recovery, "the last process was cut off; its blobs were checked");
+  await cleanUpUploads(parts);
+  const leasePolicy = createLeasePolicy(clock, parts.leaseTimes);
+  const removals = () => reported(deleteMarked({ store, metadata, leasePolicy }), report);
   for await (const _ of removals());
 
   const restoring = startRestoring(parts);
@@ -58,7 +60,7 @@ export async function startUpkeep(parts: UpkeepParts): Promise<{ close(): Promis
   const removing = startRemoving(parts, removals);
   const scrubbing = startScrubbing(parts);
   const hourly = setInterval(() => {
-    void tidyUploads(parts);
+    void cleanUpUploads(parts);
     // Whatever is older than this was flushed before its row was written, and nothing has failed since.
     const checkpoint = { checkpointedAtMs: clock() - hourMs, cleanStop: false };
     metadata.run("checkpoint", checkpoint).catch((error: unknown) => {
@@ -78,14 +80,15 @@ export async function startUpkeep(parts: UpkeepParts): Promise<{ close(): Promis
 }
 
 /** Shows missing blobs again whose bytes are back, beside the requests of clients. */
-function startRestoring({ store, metadata, report }: UpkeepParts): Background {
+function startRestoring({ store, metadata, report }: MaintenanceParts): MaintenanceTask {
   let isEnding = false;
-  const pace = async (): Promise<void> => {
+  const throttle = async (): Promise<void> => {
     if (isEnding) throw new Error("the server ends");
   };
   const run = async (): Promise<void> => {
     try {
-      for await (const _ of restoreMissing({ store, metadata, report, pace })) if (isEnding) return;
+      for await (const _ of restoreMissing({ store, metadata, report, throttle }))
+        if (isEnding) return;
     } catch (error) {
       report.error({ err: error }, "missing blobs could not be looked for");
     }
@@ -101,10 +104,10 @@ function startRestoring({ store, metadata, report }: UpkeepParts): Background {
 
 /** Deletes the bytes of what a collection has retired when they are due, which is between two collections. */
 function startRemoving(
-  { clock, keeping: { deleteDelayMs }, report, gc }: UpkeepParts,
+  { clock, leaseTimes: { deleteDelayMs }, report, gc }: MaintenanceParts,
   steps: () => AsyncIterable<unknown>,
-): Background {
-  return startBackground({
+): MaintenanceTask {
+  return scheduleTask({
     everyMs: gc.every === 0 ? 0 : Math.max(1_000, deleteDelayMs),
     leaseMs: deleteDelayMs,
     stepsPerSecond: gc.rate,
@@ -125,21 +128,29 @@ async function* reported(
   }
 }
 
-function startCollecting({ store, metadata, clock, report, keeping, gc }: UpkeepParts) {
-  const keeper = createKeeper(clock, keeping);
+function startCollecting({ store, metadata, clock, report, leaseTimes, gc }: MaintenanceParts) {
+  const leasePolicy = createLeasePolicy(clock, leaseTimes);
   const { untagged } = gc;
   let walkedAtMs = 0;
-  return startBackground({
+  return scheduleTask({
     everyMs: gc.every,
-    leaseMs: keeping.leaseMs,
+    leaseMs: leaseTimes.leaseMs,
     stepsPerSecond: gc.rate,
     clock,
     steps: () => {
       // The walk costs a look at every file, the rest only what is due.
       const orphans = performance.now() - walkedAtMs > dayMs;
       if (orphans) walkedAtMs = performance.now();
-      const parts = { store, metadata, clock, keeper, untagged, orphans, graceMs: keeping.graceMs };
-      return tallied(collect(parts), (freed) => {
+      const parts = {
+        store,
+        metadata,
+        clock,
+        leasePolicy,
+        untagged,
+        orphans,
+        graceMs: leaseTimes.graceMs,
+      };
+      return withStats(collect(parts), (freed) => {
         if (Object.values(freed).some((count) => count > 0)) report.info(freed, "collected");
       });
     },
@@ -147,7 +158,13 @@ function startCollecting({ store, metadata, clock, report, keeping, gc }: Upkeep
   });
 }
 
-function startScrubbing({ store, metadata, clock, report, scrub: { every, rate } }: UpkeepParts) {
+function startScrubbing({
+  store,
+  metadata,
+  clock,
+  report,
+  scrub: { every, rate },
+}: MaintenanceParts) {
   const steps = async function* (): AsyncGenerator<void> {
     for await (const { blob, state, error } of scrub({
       store,
@@ -161,7 +178,7 @@ function startScrubbing({ store, metadata, clock, report, scrub: { every, rate }
       yield;
     }
   };
-  return startBackground({
+  return scheduleTask({
     everyMs: every,
     leaseMs: Math.min(60_000, every),
     stepsPerSecond: 1_000,
@@ -171,19 +188,20 @@ function startScrubbing({ store, metadata, clock, report, scrub: { every, rate }
   });
 }
 
-async function tidyUploads({
+async function cleanUpUploads({
   store,
   metadata,
   uploads,
   clock,
   uploadIdleMs,
   report,
-}: UpkeepParts): Promise<void> {
+}: MaintenanceParts): Promise<void> {
   try {
     const expired = await expireUploads({ metadata, uploads }, clock() - uploadIdleMs);
     if (expired > 0) report.info({ expired }, "uploads that nobody went on with have expired");
-    const swept = await sweepUploads({ store, metadata });
-    if (swept > 0) report.info({ swept }, "bytes that belonged to no upload any more are gone");
+    const orphans = await deleteOrphanUploads({ store, metadata });
+    if (orphans > 0)
+      report.info({ swept: orphans }, "bytes that belonged to no upload any more are gone");
   } catch (error) {
     report.error({ err: error }, "uploads could not be expired");
   }

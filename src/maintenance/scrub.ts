@@ -3,12 +3,14 @@ import type { BlobStore } from "../../storage/blob-store.ts";
 import type { Metadata } from "../database/database.ts";
 import type { Clock } from "../registry/leases.ts";
 import { markMissing, restoreMissing, type Warnings } from "../registry/missing-blobs.ts";
-import { readBlob, type Reading } from "../registry/blob-verification.ts";
+import { verifyBlob, type BlobVerification } from "../registry/blob-verification.ts";
 
 const blobsAtOnce = 32;
 
 /** `restored`: it was marked as missing, and its bytes are right. */
-export type Scrubbed = Omit<Reading, "state"> & { readonly state: Reading["state"] | "restored" };
+export type Scrubbed = Omit<BlobVerification, "state"> & {
+  readonly state: BlobVerification["state"] | "restored";
+};
 
 /**
  * Reads blobs again, the longest unread first, until all have been read since the beginning. Wrong bytes are
@@ -17,7 +19,7 @@ export type Scrubbed = Omit<Reading, "state"> & { readonly state: Reading["state
  */
 export async function* scrub(parts: {
   readonly store: Pick<BlobStore, "stat" | "open">;
-  readonly metadata: Pick<Metadata, "upkeep" | "run">;
+  readonly metadata: Pick<Metadata, "maintenance" | "run">;
   readonly clock: Clock;
   readonly report: Warnings;
   /** 0: as fast as it goes. */
@@ -25,19 +27,19 @@ export async function* scrub(parts: {
 }): AsyncGenerator<Scrubbed> {
   const { store, metadata, clock } = parts;
   const beganAtMs = clock();
-  const pace = createPace(parts.bytesPerSecond);
-  for await (const reading of restoreMissing({ ...parts, pace })) {
-    if (reading.state === "whole") yield { ...reading, state: "restored" };
+  const throttle = createThrottle(parts.bytesPerSecond);
+  for await (const verification of restoreMissing({ ...parts, throttle })) {
+    if (verification.state === "whole") yield { ...verification, state: "restored" };
   }
   for (;;) {
-    const blobs = await metadata.upkeep.leastRecentlyScrubbed(blobsAtOnce, beganAtMs);
+    const blobs = await metadata.maintenance.leastRecentlyScrubbed(blobsAtOnce, beganAtMs);
     if (blobs.length === 0) return;
     const seen: number[] = [];
     for (const blob of blobs) {
-      const reading = await readBlob(store, blob, pace);
-      if (reading.state === "whole" || reading.state === "unreadable") seen.push(blob.id);
-      else await markMissing(parts, blob, `scrub: ${reading.state}`);
-      yield reading;
+      const verification = await verifyBlob(store, blob, throttle);
+      if (verification.state === "whole" || verification.state === "unreadable") seen.push(blob.id);
+      else await markMissing(parts, blob, `scrub: ${verification.state}`);
+      yield verification;
     }
     // A turn of the clock back must not make the rotation endless.
     const nowMs = Math.max(clock(), beganAtMs);
@@ -45,7 +47,7 @@ export async function* scrub(parts: {
   }
 }
 
-function createPace(bytesPerSecond: number): (bytes: number) => Promise<void> {
+function createThrottle(bytesPerSecond: number): (bytes: number) => Promise<void> {
   if (bytesPerSecond === 0) return () => Promise.resolve();
   let nextMs = performance.now();
   return async (bytes) => {

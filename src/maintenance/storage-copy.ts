@@ -2,7 +2,7 @@ import type { BlobStore, ByteSource } from "../../storage/blob-store.ts";
 import type { Metadata } from "../database/database.ts";
 import type { StoredBlob } from "../database/maintenance/checks.ts";
 import { algorithmOf, createDigester, type Digest } from "../oci/digest.ts";
-import { MismatchError, retiredMark } from "./recovery.ts";
+import { MismatchError, movedMark } from "./recovery.ts";
 
 export interface Copied {
   readonly blob: StoredBlob;
@@ -23,13 +23,13 @@ const rowsAtOnce = 256;
 export async function* copyBlobs(parts: {
   readonly from: Pick<BlobStore, "stat" | "open">;
   readonly to: BlobStore;
-  readonly metadata: Pick<Metadata, "instance" | "upkeep">;
+  readonly metadata: Pick<Metadata, "instance" | "maintenance">;
 }): AsyncGenerator<Copied> {
   const { to, metadata } = parts;
   await claimFor(parts);
   let after = 0;
   for (;;) {
-    const rows = await metadata.upkeep.blobs({ after, limit: rowsAtOnce });
+    const rows = await metadata.maintenance.blobs({ after, limit: rowsAtOnce });
     for (let start = 0; start < rows.length; start += atOnce) {
       const batch = rows.slice(start, start + atOnce);
       yield* await Promise.all(batch.map((blob) => copy(parts.from, to, blob)));
@@ -44,12 +44,12 @@ export async function* copyBlobs(parts: {
  * Marks the store that was copied from as moved away, so that no server starts on it by mistake: it would take every
  * blob that was pushed since for missing. Only while no server runs on the database.
  */
-export async function retireStore(parts: {
+export async function markStoreMoved(parts: {
   readonly store: Pick<BlobStore, "claim">;
   readonly metadata: Pick<Metadata, "instance">;
 }): Promise<void> {
   const row = await parts.metadata.instance.get();
-  if (row !== undefined) await parts.store.claim(retiredMark(row.id));
+  if (row !== undefined) await parts.store.claim(movedMark(row.id));
 }
 
 async function claimFor({
@@ -63,7 +63,7 @@ async function claimFor({
   const mark = await to.identity();
   if (row === undefined) throw new MismatchError("no server has run on this database yet");
   if (mark === row.id) return;
-  if (mark !== undefined && mark !== retiredMark(row.id))
+  if (mark !== undefined && mark !== movedMark(row.id))
     throw new MismatchError("the store to copy to belongs to another database: take an empty one");
   await to.claim(row.id);
 }
@@ -78,7 +78,7 @@ async function copy(
     if ((await to.stat(storageKey))?.sizeBytes === sizeBytes) return { blob, state: "there" };
     const bytes = await from.open(storageKey);
     if (bytes === undefined) return { blob, state: "gone" };
-    await to.adopt(storageKey, verified(bytes, digest));
+    await to.importBlob(storageKey, verified(bytes, digest));
     return { blob, state: "copied" };
   } catch (error) {
     return { blob, state: "failed", error };

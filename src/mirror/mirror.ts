@@ -2,7 +2,7 @@ import type { BlobStore } from "../../storage/blob-store.ts";
 import type { Metadata } from "../database/database.ts";
 import type { PushRules } from "../database/registry/repository-creation.ts";
 import type { Blobs } from "../registry/blobs.ts";
-import { createKeeper, type KeepingTimes } from "../registry/leases.ts";
+import { createLeasePolicy, type LeaseTimes } from "../registry/leases.ts";
 import { createManifests } from "../registry/manifests.ts";
 import { createRecentBlobs } from "../registry/recent-blobs.ts";
 import { createReferrers } from "../registry/referrers.ts";
@@ -50,7 +50,7 @@ export interface MirrorParts {
   readonly metadata: Metadata;
   readonly blobs: Pick<Blobs, "open">;
   readonly clock: () => number;
-  readonly keeping: KeepingTimes;
+  readonly leaseTimes: LeaseTimes;
   readonly manifestBytes: number;
   readonly proxies: ProxySettings;
   /** A process of its own, among those that share the database. */
@@ -76,7 +76,7 @@ export function createMirror(settings: MirrorSettings, parts: MirrorParts): Mirr
     defaultVisibility: visibility,
     defaultQuotaBytes: null,
   };
-  const keeper = createKeeper(clock, parts.keeping);
+  const leasePolicy = createLeasePolicy(clock, parts.leaseTimes);
   const counters = createCounters();
   const missing = createMissing(clock);
   const uses = createUses({ namespace, metadata, clock, released: () => void eviction.settle() });
@@ -89,7 +89,7 @@ export function createMirror(settings: MirrorSettings, parts: MirrorParts): Mirr
   const manifests = createManifests({
     store,
     metadata,
-    keeper,
+    leasePolicy,
     recentBlobs,
     rules,
     sparse: true,
@@ -106,14 +106,14 @@ export function createMirror(settings: MirrorSettings, parts: MirrorParts): Mirr
     settings.hydrate.length === 0 ? undefined : openConnections(settings, parts.proxies);
   const foreignLayers = foreign && createForeignLayers(settings, foreign);
   const eviction: Eviction = createEviction({
-    ...{ namespace, store, keeper, uses, counters, company, report },
+    ...{ namespace, store, leasePolicy, uses, counters, company, report },
     // Files go after the rows that know them.
     metadata: parts.metadata,
     budgetBytes: settings.budget,
     inFlight: () => arrivals.running(),
   });
   const arrivals = createArrivals({
-    ...{ store, metadata, upstream, rules, keeper, counters, owner, company, claims },
+    ...{ store, metadata, upstream, rules, leasePolicy, counters, owner, company, claims },
     storing,
     arrived: (place, digest, sizeBytes) =>
       void platforms.learn(place, digest, sizeBytes).catch(report),
@@ -154,7 +154,7 @@ export function createMirror(settings: MirrorSettings, parts: MirrorParts): Mirr
     }),
     lists: createMirrorLists({
       ...{ upstream, bodies, lists: parts.lists, ttl, clock },
-      tags: createTags({ metadata, keeper }),
+      tags: createTags({ metadata, leasePolicy }),
       referrers: createReferrers({ metadata }),
     }),
     async close() {

@@ -8,7 +8,7 @@ export type BlobPages = (page: {
   readonly limit: number;
 }) => Promise<readonly StoredBlob[]>;
 
-export interface Inspected {
+export interface SizeCheck {
   readonly blob: StoredBlob;
   readonly state: "whole" | "absent" | "wrong-size";
 }
@@ -17,16 +17,16 @@ const atOnce = 16;
 const rowsAtOnce = 256;
 
 /** Compares rows with what the store holds, by size; many at a time. */
-export async function* inspectBlobs(parts: {
+export async function* checkBlobSizes(parts: {
   readonly store: Pick<BlobStore, "stat">;
   readonly blobs: BlobPages;
-}): AsyncGenerator<Inspected> {
+}): AsyncGenerator<SizeCheck> {
   let after = 0;
   for (;;) {
     const rows = await parts.blobs({ after, limit: rowsAtOnce });
     for (let start = 0; start < rows.length; start += atOnce) {
       yield* await Promise.all(
-        rows.slice(start, start + atOnce).map((blob) => inspect(parts.store, blob)),
+        rows.slice(start, start + atOnce).map((blob) => checkSize(parts.store, blob)),
       );
     }
     const last = rows.at(-1);
@@ -35,34 +35,34 @@ export async function* inspectBlobs(parts: {
   }
 }
 
-async function inspect(store: Pick<BlobStore, "stat">, blob: StoredBlob): Promise<Inspected> {
+async function checkSize(store: Pick<BlobStore, "stat">, blob: StoredBlob): Promise<SizeCheck> {
   const found = await store.stat(blob.storageKey);
   if (found === undefined) return { blob, state: "absent" };
   return { blob, state: found.sizeBytes === blob.sizeBytes ? "whole" : "wrong-size" };
 }
 
-export interface Reading {
+export interface BlobVerification {
   readonly blob: StoredBlob;
   /** `unreadable`: nothing can be said of the bytes, and they are left alone. */
   readonly state: "whole" | "absent" | "wrong-size" | "wrong-digest" | "unreadable";
   readonly error?: unknown;
 }
 
-/** Reads a blob from the first to the last byte and compares its digest. `pace` is told of every chunk. */
-export async function readBlob(
+/** Reads a blob from the first to the last byte and compares its digest. `throttle` is called with the size of every chunk. */
+export async function verifyBlob(
   store: Pick<BlobStore, "stat" | "open">,
   blob: StoredBlob,
-  pace: (bytes: number) => Promise<void>,
-): Promise<Reading> {
+  throttle: (bytes: number) => Promise<void>,
+): Promise<BlobVerification> {
   try {
-    const { state } = await inspect(store, blob);
+    const { state } = await checkSize(store, blob);
     if (state !== "whole") return { blob, state };
     const bytes = await store.open(blob.storageKey);
     if (bytes === undefined) return { blob, state: "absent" };
     const digester = createDigester(algorithmOf(blob.digest));
     for await (const chunk of bytes) {
       digester.update(chunk);
-      await pace(chunk.length);
+      await throttle(chunk.length);
     }
     return { blob, state: digester.digest() === blob.digest ? "whole" : "wrong-digest" };
   } catch (error) {

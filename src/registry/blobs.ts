@@ -4,12 +4,12 @@ import type { RepositoryName } from "../oci/name.ts";
 import type { Actor } from "../database/events/audit.ts";
 import type { LinkedBlob } from "../database/registry/blobs.ts";
 import type { Metadata } from "../database/database.ts";
-import { isRefusal } from "../database/rejections.ts";
+import { isRejection } from "../database/rejections.ts";
 import type { PushRules } from "../database/registry/repository-creation.ts";
 import type { BlobStore, ByteRange, LentBytes } from "../../storage/blob-store.ts";
-import type { Keeper } from "./leases.ts";
+import type { LeasePolicy } from "./leases.ts";
 import { markMissing, type Warnings } from "./missing-blobs.ts";
-import { refusalError } from "./rejections.ts";
+import { rejectionError } from "./rejections.ts";
 
 /** Whether the caller may read a repository: what a mount without a source may look into. */
 export type CanPull = (repository: RepositoryName) => boolean | Promise<boolean>;
@@ -22,11 +22,11 @@ export type Blobs = ReturnType<typeof createBlobs>;
 export function createBlobs(parts: {
   readonly store: BlobStore;
   readonly metadata: Pick<Metadata, "blobs" | "repositories" | "run">;
-  readonly keeper: Keeper;
+  readonly leasePolicy: LeasePolicy;
   readonly rules: PushRules;
   readonly report: Warnings;
 }) {
-  const { store, metadata, keeper, rules } = parts;
+  const { store, metadata, leasePolicy, rules } = parts;
 
   return {
     /** The blob as this repository shows it. Throws BLOB_UNKNOWN, or NAME_UNKNOWN if there is no such repository. */
@@ -41,8 +41,8 @@ export function createBlobs(parts: {
      * Somebody who may push has asked whether the blob is here, and may leave it out of the push on our word: it
      * is kept until the manifest has had time to follow.
      */
-    async promise(repository: RepositoryName, blob: LinkedBlob): Promise<void> {
-      const leasedUntilMs = keeper.renewal(blob.leasedUntilMs);
+    async extendLease(repository: RepositoryName, blob: LinkedBlob): Promise<void> {
+      const leasedUntilMs = leasePolicy.renewal(blob.leasedUntilMs);
       if (leasedUntilMs === undefined) return;
       const lease = { repository, digest: blob.digest, leasedUntilMs };
       const kept = await metadata.run("leaseBlob", lease);
@@ -75,15 +75,15 @@ export function createBlobs(parts: {
       const { actor, repository, digest } = mount;
       const sources =
         mount.from === undefined
-          ? await metadata.blobs.holders(digest, sourcesTried)
+          ? await metadata.blobs.repositoriesLinking(digest, sourcesTried)
           : [mount.from];
       for (const from of sources) {
         if (!(await mount.mayRead(from))) continue;
         const mounted = await metadata.run("mountBlob", {
           ...{ actor, rules, from, repository, digest },
-          ...keeper.keep(),
+          ...leasePolicy.newLease(),
         });
-        if (isRefusal(mounted)) throw refusalError(mounted, repository);
+        if (isRejection(mounted)) throw rejectionError(mounted, repository);
         if (mounted) return true;
       }
       return false;
@@ -91,7 +91,7 @@ export function createBlobs(parts: {
 
     /** Takes a blob out of a repository. Throws BLOB_UNKNOWN, or UNSUPPORTED while a manifest there names it. */
     async delete(actor: Actor, repository: RepositoryName, digest: Digest): Promise<void> {
-      const { nowMs } = keeper.change();
+      const { nowMs } = leasePolicy.change();
       const result = await metadata.run("unlinkBlob", { actor, repository, digest, nowMs });
       if (result.outcome === "unknown") throw unknownBlob(digest);
       if (result.outcome === "referenced") {

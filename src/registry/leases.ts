@@ -1,9 +1,9 @@
-import type { Change, Keeping } from "../database/registry/lease-times.ts";
+import type { Change, Lease } from "../database/registry/lease-times.ts";
 
 /** Milliseconds since the epoch, passed in wherever behaviour depends on the time, so that a test can hold it still. */
 export type Clock = () => number;
 
-export interface KeepingTimes {
+export interface LeaseTimes {
   /** What was just pushed, mounted or asked for by a pusher is kept this long, though no manifest names it yet. */
   readonly leaseMs: number;
   /** The collector looks at what an event may have freed only this long after the event. */
@@ -12,12 +12,12 @@ export interface KeepingTimes {
   readonly deleteDelayMs: number;
 }
 
-export interface Keeper {
+export interface LeasePolicy {
   /** What an event that happens now means to the collector. */
-  keep(): Keeping;
+  newLease(): Lease;
   change(): Change;
   /** The bytes of blobs that were retired before this time may be deleted. */
-  retiredBeforeMs(): number;
+  deletableBeforeMs(): number;
   /** When a lease that is written now ends; `undefined` while one that ends at `leasedUntilMs` is still long enough. */
   renewal(leasedUntilMs: number): number | undefined;
 }
@@ -25,18 +25,18 @@ export interface Keeper {
 /** A lease, and the last touch of an upload, are written again only when they move by this much. */
 export const rewriteAfterMs = 15 * 60_000;
 
-export function createKeeper(
+export function createLeasePolicy(
   clock: Clock,
-  { leaseMs, graceMs, deleteDelayMs }: KeepingTimes,
-): Keeper {
+  { leaseMs, graceMs, deleteDelayMs }: LeaseTimes,
+): LeasePolicy {
   const change = (): Change => {
     const nowMs = clock();
-    return { nowMs, reviewAtMs: nowMs + graceMs };
+    return { nowMs, dueAtMs: nowMs + graceMs };
   };
   return {
     change,
-    retiredBeforeMs: () => clock() - deleteDelayMs,
-    keep: () => {
+    deletableBeforeMs: () => clock() - deleteDelayMs,
+    newLease: () => {
       const event = change();
       return { ...event, leasedUntilMs: event.nowMs + leaseMs };
     },

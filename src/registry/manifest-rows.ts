@@ -1,4 +1,4 @@
-import type { Keeping } from "../database/registry/lease-times.ts";
+import type { Lease } from "../database/registry/lease-times.ts";
 import type { NewManifest, NewManifestReference } from "../database/schema.ts";
 import type { Platform } from "../oci/descriptor.ts";
 import type { Digest } from "../oci/digest.ts";
@@ -10,7 +10,7 @@ export function manifestRow(
   digest: Digest,
   bytes: Uint8Array,
   platform: Platform | undefined,
-  keeping: Keeping,
+  lease: Lease,
 ): NewManifest {
   return {
     digest,
@@ -23,8 +23,8 @@ export function manifestRow(
     subject_digest: manifest.subject?.digest ?? null,
     annotations: json(manifest.annotations),
     ...platformColumns(platform),
-    pushed_at: keeping.nowMs,
-    leased_until: keeping.leasedUntilMs,
+    pushed_at: lease.nowMs,
+    leased_until: lease.leasedUntilMs,
     content: bytes,
   };
 }

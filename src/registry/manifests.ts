@@ -9,13 +9,13 @@ import type { Reference, Tag } from "../oci/reference.ts";
 import type { Actor } from "../database/events/audit.ts";
 import type { StoredManifest } from "../database/registry/manifests.ts";
 import type { Metadata } from "../database/database.ts";
-import { isRefusal } from "../database/rejections.ts";
+import { isRejection } from "../database/rejections.ts";
 import type { PushRules } from "../database/registry/repository-creation.ts";
 import type { BlobStore } from "../../storage/blob-store.ts";
-import type { Keeper } from "./leases.ts";
+import type { LeasePolicy } from "./leases.ts";
 import { manifestRow, referenceRow } from "./manifest-rows.ts";
 import type { RecentBlobs } from "./recent-blobs.ts";
-import { refusalError } from "./rejections.ts";
+import { rejectionError } from "./rejections.ts";
 
 /** Configs of images are a few KiB; one larger than this is not looked into. */
 const largestConfigBytes = 4 * 1024 * 1024;
@@ -40,7 +40,7 @@ export function createManifests(parts: {
     Metadata,
     "manifests" | "hotManifests" | "blobs" | "repositories" | "run"
   >;
-  readonly keeper: Keeper;
+  readonly leasePolicy: LeasePolicy;
   readonly recentBlobs: RecentBlobs;
   readonly rules: PushRules;
   /** Whether a manifest may name things that are not here. */
@@ -50,7 +50,7 @@ export function createManifests(parts: {
   /** Manifest types that are taken besides those of OCI and Docker; `any` in a mirror, which takes what its upstream has. */
   readonly moreTypes?: readonly string[] | "any";
 }) {
-  const { store, metadata, keeper, recentBlobs, rules, sparse, moreTypes = [] } = parts;
+  const { store, metadata, leasePolicy, recentBlobs, rules, sparse, moreTypes = [] } = parts;
 
   /** The bytes of a blob, if they are few and here. */
   const readSmall = async (
@@ -103,8 +103,8 @@ export function createManifests(parts: {
       readonly bytes: Uint8Array;
     }): Promise<PushedManifest> {
       const { actor, repository, reference, bytes } = push;
-      const room = parts.demandSpace?.(bytes.length);
-      if (room !== undefined) await room;
+      const space = parts.demandSpace?.(bytes.length);
+      if (space !== undefined) await space;
       const digest = digestOf(
         bytes,
         reference.kind === "digest" ? algorithmOf(reference.digest) : "sha256",
@@ -125,17 +125,17 @@ export function createManifests(parts: {
       const platform = await platformOf(repository, manifest);
       // The rows of thousands of layers cost as much again as to read them.
       if (manifest.references.length > referencesInOneTurn) await setImmediate();
-      const keeping = keeper.keep();
+      const lease = leasePolicy.newLease();
       const result = await metadata.run("putManifest", {
         ...{ actor, rules, repository },
-        manifest: manifestRow(manifest, digest, bytes, platform, keeping),
+        manifest: manifestRow(manifest, digest, bytes, platform, lease),
         references: manifest.references.map(referenceRow),
         tags,
         tagsCheckedAtMs: push.tagsCheckedAtMs,
         sparse,
-        ...keeping,
+        ...lease,
       });
-      if (isRefusal(result)) throw refusalError(result, repository);
+      if (isRejection(result)) throw rejectionError(result, repository);
       if (result.outcome === "missing") throw missing(result.missing);
       return { digest, mediaType: manifest.mediaType, subject: manifest.subject?.digest, tags };
     },
@@ -151,13 +151,13 @@ export function createManifests(parts: {
       return found;
     },
 
-    /** Whether {@link promise} has nothing to do. */
-    isPromised: (manifest: StoredManifest): boolean =>
-      keeper.renewal(manifest.leasedUntilMs) === undefined,
+    /** Whether {@link extendLease} has nothing to do. */
+    hasFreshLease: (manifest: StoredManifest): boolean =>
+      leasePolicy.renewal(manifest.leasedUntilMs) === undefined,
 
     /** Somebody who may push has asked whether the manifest is here: it is kept until what names it has had time to follow. */
-    async promise(repository: RepositoryName, manifest: StoredManifest): Promise<void> {
-      const leasedUntilMs = keeper.renewal(manifest.leasedUntilMs);
+    async extendLease(repository: RepositoryName, manifest: StoredManifest): Promise<void> {
+      const leasedUntilMs = leasePolicy.renewal(manifest.leasedUntilMs);
       if (leasedUntilMs === undefined) return;
       const lease = { repository, digest: manifest.digest, leasedUntilMs };
       const kept = await metadata.run("leaseManifest", lease);
@@ -169,13 +169,13 @@ export function createManifests(parts: {
      * DENIED if that would change what an immutable tag says.
      */
     async delete(actor: Actor, repository: RepositoryName, reference: Reference): Promise<void> {
-      const change = { actor, repository, ...keeper.change() };
+      const change = { actor, repository, ...leasePolicy.change() };
       const removed =
         reference.kind === "tag"
           ? await metadata.run("deleteTag", { tag: reference.tag, ...change })
           : await metadata.run("deleteManifest", { digest: reference.digest, ...change });
       if (removed === undefined || removed === false) throw unknownManifest(reference);
-      if (isRefusal(removed)) throw refusalError(removed, repository);
+      if (isRejection(removed)) throw rejectionError(removed, repository);
     },
   };
 }

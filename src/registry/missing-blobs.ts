@@ -2,7 +2,7 @@ import type { BlobStore } from "../../storage/blob-store.ts";
 import type { Metadata } from "../database/database.ts";
 import type { StoredBlob } from "../database/maintenance/checks.ts";
 import type { Digest } from "../oci/digest.ts";
-import { readBlob, type Reading } from "./blob-verification.ts";
+import { verifyBlob, type BlobVerification } from "./blob-verification.ts";
 
 /** Where warnings go; a logger fits. */
 export interface Warnings {
@@ -20,7 +20,7 @@ export async function markMissing(
   reason: string,
 ): Promise<void> {
   const { digest, storageKey } = blob;
-  const isChanged = await parts.metadata.run("loseBlob", { storageKey });
+  const isChanged = await parts.metadata.run("quarantineBlob", { storageKey });
   if (!isChanged) return;
   parts.report.warn(
     { digest, storageKey, reason },
@@ -33,19 +33,19 @@ const rowsAtOnce = 64;
 /**
  * Reads the bytes of every blob that is marked `missing`; where they are there and have the digest, the blob is shown
  * again. Yields each blob that it has looked at: `whole` means restored, everything else that it stays missing.
- * `pace` is told of every chunk.
+ * `throttle` is called with the size of every chunk.
  */
 export async function* restoreMissing(parts: {
   readonly store: Pick<BlobStore, "stat" | "open">;
-  readonly metadata: Pick<Metadata, "upkeep" | "run">;
+  readonly metadata: Pick<Metadata, "maintenance" | "run">;
   readonly report: Warnings;
-  readonly pace?: (bytes: number) => Promise<void>;
-}): AsyncGenerator<Reading> {
-  const { store, metadata, report, pace = () => Promise.resolve() } = parts;
+  readonly throttle?: (bytes: number) => Promise<void>;
+}): AsyncGenerator<BlobVerification> {
+  const { store, metadata, report, throttle = () => Promise.resolve() } = parts;
   for await (const blob of missingBlobs(metadata)) {
-    const reading = await readBlob(store, blob, pace);
-    if (reading.state === "whole") await restore({ metadata, report }, blob);
-    yield reading;
+    const verification = await verifyBlob(store, blob, throttle);
+    if (verification.state === "whole") await restore({ metadata, report }, blob);
+    yield verification;
   }
 }
 
@@ -60,11 +60,11 @@ export async function restore(
 
 /** Blobs that are marked `missing`, in the order of their rows. */
 export async function* missingBlobs(
-  metadata: Pick<Metadata, "upkeep">,
+  metadata: Pick<Metadata, "maintenance">,
 ): AsyncGenerator<StoredBlob> {
   let after = 0;
   for (;;) {
-    const rows = await metadata.upkeep.missing({ after, limit: rowsAtOnce });
+    const rows = await metadata.maintenance.missing({ after, limit: rowsAtOnce });
     for (const blob of rows) {
       after = blob.id;
       yield blob;

@@ -3,7 +3,7 @@ import type { Metadata } from "../database/database.ts";
 import type { PushRules } from "../database/registry/repository-creation.ts";
 import type { BlobStore } from "../../storage/blob-store.ts";
 import { createBlobs, type Blobs } from "./blobs.ts";
-import { createKeeper, type Clock, type KeepingTimes } from "./leases.ts";
+import { createLeasePolicy, type Clock, type LeaseTimes } from "./leases.ts";
 import { createManifests, type Manifests } from "./manifests.ts";
 import type { Warnings } from "./missing-blobs.ts";
 import { createRecentBlobs } from "./recent-blobs.ts";
@@ -36,21 +36,21 @@ export function createRegistry(parts: {
   readonly rules: PushRules;
   /** Missing: the default ones. */
   readonly limits?: UploadLimits | undefined;
-  readonly keeping: KeepingTimes;
+  readonly leaseTimes: LeaseTimes;
   readonly report: Warnings;
   /** See {@link createManifests}. */
   readonly demandSpace?: ((bytes: number) => Promise<void> | undefined) | undefined;
   /** Those of all processes that write to the store; missing: there is only this one. */
   readonly locks?: UploadLocks | undefined;
 }): Registry {
-  const keeper = createKeeper(parts.clock, parts.keeping);
+  const leasePolicy = createLeasePolicy(parts.clock, parts.leaseTimes);
   const recentBlobs = createRecentBlobs();
-  const uploads = createUploads({ ...parts, keeper, recentBlobs });
+  const uploads = createUploads({ ...parts, leasePolicy, recentBlobs });
   return {
-    blobs: createBlobs({ ...parts, keeper }),
+    blobs: createBlobs({ ...parts, leasePolicy }),
     uploads,
-    manifests: createManifests({ ...parts, keeper, recentBlobs }),
-    tags: createTags({ ...parts, keeper }),
+    manifests: createManifests({ ...parts, leasePolicy, recentBlobs }),
+    tags: createTags({ ...parts, leasePolicy }),
     referrers: createReferrers(parts),
     repositories: createRepositories({ ...parts, uploads }),
   };

@@ -1,10 +1,10 @@
-import type { Refusal } from "../database/rejections.ts";
+import type { Rejection } from "../database/rejections.ts";
 import { OciError } from "../oci/errors.ts";
 import type { RepositoryName } from "../oci/name.ts";
 
 /** What a client is told that was refused. */
-export function refusalError(refusal: Refusal, repository: RepositoryName): OciError {
-  switch (refusal.refused) {
+export function rejectionError(rejection: Rejection, repository: RepositoryName): OciError {
+  switch (rejection.rejected) {
     case "absent":
       return new OciError("NAME_UNKNOWN", "there is no such repository, and a push makes none", {
         detail: { name: repository },
@@ -14,11 +14,11 @@ export function refusalError(refusal: Refusal, repository: RepositoryName): OciE
         detail: { name: repository },
       });
     case "immutable":
-      return new OciError("DENIED", `the tag ${refusal.tag} is immutable`, {
-        detail: { name: repository, tag: refusal.tag },
+      return new OciError("DENIED", `the tag ${rejection.tag} is immutable`, {
+        detail: { name: repository, tag: rejection.tag },
       });
     case "quota": {
-      const { what, namespace, limitBytes, usedBytes, addedBytes } = refusal;
+      const { what, namespace, limitBytes, usedBytes, addedBytes } = rejection;
       const needs = what === "upload" ? "needs" : "has";
       return new OciError(
         "DENIED",

@@ -1,14 +1,14 @@
 import type { Actor } from "../database/events/audit.ts";
 import type { VisibilityFilter } from "../database/registry/catalog.ts";
 import type { Metadata } from "../database/database.ts";
-import { isRefusal } from "../database/rejections.ts";
+import { isRejection } from "../database/rejections.ts";
 import type { Page, Repository } from "../database/registry/repositories.ts";
 import type { Visibility } from "../database/schema.ts";
 import { OciError } from "../oci/errors.ts";
 import type { RepositoryName } from "../oci/name.ts";
 import { parseTagPatterns } from "../oci/tag-patterns.ts";
 import type { Clock } from "./leases.ts";
-import { refusalError } from "./rejections.ts";
+import { rejectionError } from "./rejections.ts";
 import type { PageRequest } from "./tags.ts";
 import type { Uploads } from "./uploads/uploads.ts";
 
@@ -18,7 +18,7 @@ export type Repositories = ReturnType<typeof createRepositories>;
 export function createRepositories(parts: {
   readonly metadata: Pick<Metadata, "catalog" | "repositories" | "run">;
   readonly clock: Clock;
-  readonly uploads: Pick<Uploads, "forgetYoung" | "abandon">;
+  readonly uploads: Pick<Uploads, "forgetUnpersisted" | "abandon">;
 }) {
   const { metadata, clock, uploads } = parts;
 
@@ -41,7 +41,7 @@ export function createRepositories(parts: {
     ): Promise<boolean> {
       const making = { actor, repository, visibility, nowMs: clock() };
       const made = await metadata.run("createRepository", making);
-      if (isRefusal(made)) throw refusalError(made, repository);
+      if (isRejection(made)) throw rejectionError(made, repository);
       return made === "created";
     },
 
@@ -70,7 +70,7 @@ export function createRepositories(parts: {
      * the collector.
      */
     async delete(actor: Actor, repository: RepositoryName): Promise<void> {
-      uploads.forgetYoung(repository);
+      uploads.forgetUnpersisted(repository);
       const removed = await metadata.run("deleteRepository", {
         ...{ actor, repository, nowMs: clock() },
       });

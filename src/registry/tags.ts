@@ -1,13 +1,13 @@
 import type { Actor } from "../database/events/audit.ts";
-import { isRefusal } from "../database/rejections.ts";
+import { isRejection } from "../database/rejections.ts";
 import type { Digest } from "../oci/digest.ts";
 import { OciError } from "../oci/errors.ts";
 import type { RepositoryName } from "../oci/name.ts";
 import type { Tag } from "../oci/reference.ts";
 import type { TagMove } from "../database/registry/tag-history.ts";
 import type { Metadata } from "../database/database.ts";
-import type { Keeper } from "./leases.ts";
-import { refusalError } from "./rejections.ts";
+import type { LeasePolicy } from "./leases.ts";
+import { rejectionError } from "./rejections.ts";
 import type { Page } from "../database/registry/repositories.ts";
 
 export type { TagMove };
@@ -22,9 +22,9 @@ export type Tags = ReturnType<typeof createTags>;
 
 export function createTags(parts: {
   readonly metadata: Pick<Metadata, "tags" | "run">;
-  readonly keeper: Keeper;
+  readonly leasePolicy: LeasePolicy;
 }) {
-  const { metadata, keeper } = parts;
+  const { metadata, leasePolicy } = parts;
   return {
     /** In bytewise order. Throws NAME_UNKNOWN if there is no such repository. */
     async list(repository: RepositoryName, page: PageRequest): Promise<Page<Tag>> {
@@ -45,9 +45,9 @@ export function createTags(parts: {
       tag: Tag,
       digest: Digest | undefined,
     ): Promise<Digest> {
-      const change = { actor, repository, tag, digest, ...keeper.change() };
+      const change = { actor, repository, tag, digest, ...leasePolicy.change() };
       const result = await metadata.run("rollBackTag", change);
-      if (isRefusal(result)) throw refusalError(result, repository);
+      if (isRejection(result)) throw rejectionError(result, repository);
       switch (result.outcome) {
         case "done":
           return result.digest;

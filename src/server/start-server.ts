@@ -145,9 +145,9 @@ function requestListener(handle: Assembled["handle"], connections: Connections):
   return (request, response) => {
     connections.begin(request, response);
     takeAbsoluteForm(request);
-    const refusal = refusalOf(request);
-    if (refusal === undefined) handle(request, response);
-    else refuse(response, refusal);
+    const rejection = refusalOf(request);
+    if (rejection === undefined) handle(request, response);
+    else refuse(response, rejection);
   };
 }
 

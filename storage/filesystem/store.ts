@@ -126,7 +126,7 @@ export async function openFilesystemStore(root: string, reserve?: Reserve): Prom
       await unlink(paths.upload(upload)).catch(absent);
     },
 
-    async adopt(key, source) {
+    async importBlob(key, source) {
       const unfinished = paths.upload(newUploadReference());
       const target = paths.blob(key);
       const directory = path.dirname(target);

@@ -53,7 +53,7 @@ export function createMemoryStore(): BlobStore {
       return keep(digest, bytes);
     },
     abort: async (upload) => void uploads.delete(upload),
-    adopt: async (key, source) => {
+    importBlob: async (key, source) => {
       const chunks: Uint8Array[] = [];
       for await (const chunk of source) chunks.push(Uint8Array.from(chunk));
       blobs.set(key, { bytes: Buffer.concat(chunks), bornAtMs: Date.now() });

@@ -28,7 +28,14 @@ import { headRoom, nothingYet, sizeOf, type States, type UploadState } from "./s
 
 type UploadMethods = Pick<
   BlobStore,
-  "adopt" | "begin" | "uploadSize" | "append" | "openUpload" | "commit" | "abort" | "listUploads"
+  | "importBlob"
+  | "begin"
+  | "uploadSize"
+  | "append"
+  | "openUpload"
+  | "commit"
+  | "abort"
+  | "listUploads"
 >;
 
 /**
@@ -157,7 +164,7 @@ export function createUploads(parts: {
       if (state.multipart !== undefined) await multiparts.abort(state.multipart).catch(unasked);
     }
     knowledge.forget(upload);
-    // If it stays, no row names it any more, and it is swept.
+    // If it stays, no row names it any more, and the next start removes it.
     await states.forget(upload).catch(unasked);
     return key;
   };
@@ -210,7 +217,7 @@ export function createUploads(parts: {
       return await finish(upload, state, () => newKey(digest));
     },
 
-    async adopt(key, source) {
+    async importBlob(key, source) {
       const upload = newUploadReference();
       try {
         const state = await appendAs(upload, nothingYet(partSize), () => key, source);

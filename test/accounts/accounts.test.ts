@@ -27,7 +27,7 @@ async function open() {
     sizeBytes: 1,
     storageKey: "key",
     leasedUntilMs: start,
-    reviewAtMs: start,
+    dueAtMs: start,
     nowMs: start,
   });
   return { metadata, ...accounts };

@@ -12,7 +12,7 @@ import { nobody, rules, silent } from "../support/pushes.ts";
 import { isCode, named } from "../registry/support.ts";
 
 const repository = named("team/app");
-const times = { nowMs: 1_000, leasedUntilMs: 2_000, reviewAtMs: 3_000 };
+const times = { nowMs: 1_000, leasedUntilMs: 2_000, dueAtMs: 3_000 };
 const bytes = Buffer.from("a layer");
 const digest = digestOf(bytes);
 
@@ -40,7 +40,7 @@ describe("a command that is repeated answers as the first time, since its caller
   test("storeBlob of a new digest answers stored twice, with and without an upload", async () => {
     const metadata = openMetadataInMemory();
     assert.deepEqual(await twice(metadata, "storeBlob", blobAt("a")), ["stored", "stored"]);
-    await metadata.run("loseBlob", { storageKey: "a" });
+    await metadata.run("quarantineBlob", { storageKey: "a" });
     await openUpload(metadata, "upload");
     const healed = blobAt("b", { uploadId: "upload" });
     assert.deepEqual(await twice(metadata, "storeBlob", healed), ["stored", "stored"]);
@@ -119,7 +119,7 @@ describe("a registry whose commands all run twice", () => {
     const registry = createRegistry({
       ...{ store, metadata: doubled, report: silent, clock: Date.now, sparse: false },
       rules: { ...rules, defaultQuotaBytes: quotaBytes },
-      keeping: { leaseMs: 1_000, graceMs: 1_000, deleteDelayMs: 0 },
+      leaseTimes: { leaseMs: 1_000, graceMs: 1_000, deleteDelayMs: 0 },
     });
     const push = async (content: Buffer): Promise<Digest> => {
       const pushed = digestOf(content);

@@ -35,7 +35,7 @@ const blob = (index: number) => ({
   sizeBytes: 1,
   storageKey: `key-${index}`,
   leasedUntilMs: 2,
-  reviewAtMs: 3,
+  dueAtMs: 3,
   nowMs: 1,
 });
 

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { readdirSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { describe, test } from "node:test";
-import { startBackground } from "../../src/maintenance/background.ts";
+import { scheduleTask } from "../../src/maintenance/background.ts";
 import { pushBlob, startBerth } from "../support/berth.ts";
 import { temporaryFolder } from "../support/temporary.ts";
 import { waitUntil } from "../support/wait.ts";
@@ -12,7 +12,7 @@ const leaseMs = 300;
 /** Background runs that each note when they took their one step, on the clock of the machine. */
 function startRuns(clock: () => number, everyMs = 1) {
   const steps: number[] = [];
-  const background = startBackground({
+  const background = scheduleTask({
     ...{ everyMs, leaseMs, stepsPerSecond: 1_000, clock },
     onError: (error) => assert.ifError(error),
     async *steps() {

@@ -6,7 +6,7 @@ import { digestOf, type Digest } from "../../src/oci/digest.ts";
 import { OciError } from "../../src/oci/errors.ts";
 import { parseRepositoryName } from "../../src/oci/name.ts";
 import { parseReference } from "../../src/oci/reference.ts";
-import { createKeeper } from "../../src/registry/leases.ts";
+import { createLeasePolicy } from "../../src/registry/leases.ts";
 import { createRegistry, type Registry } from "../../src/registry/registry.ts";
 import { collect, type CollectionStep } from "../../src/maintenance/collector.ts";
 import type { BlobStore } from "../../storage/blob-store.ts";
@@ -37,7 +37,7 @@ function openWorld(deleteDelayMs = 0): World {
   // Keys carry the real time; a world that begins now keeps both in step.
   let nowMs = Date.now();
   const clock = (): number => nowMs;
-  const keeping = { leaseMs, graceMs, deleteDelayMs };
+  const leaseTimes = { leaseMs, graceMs, deleteDelayMs };
   return {
     store,
     metadata,
@@ -49,7 +49,7 @@ function openWorld(deleteDelayMs = 0): World {
       sparse: false,
       moreTypes: [vendorType],
       rules,
-      keeping,
+      leaseTimes,
     }),
     wait: (ms) => {
       nowMs += ms;
@@ -59,7 +59,7 @@ function openWorld(deleteDelayMs = 0): World {
         store,
         metadata,
         clock,
-        keeper: createKeeper(clock, keeping),
+        leasePolicy: createLeasePolicy(clock, leaseTimes),
         untagged: "after",
         graceMs,
         orphans: true,
@@ -328,13 +328,13 @@ describe("the collector", () => {
             : world.store.delete(key),
       };
       const clock = (): number => Date.now() + graceMs;
-      const keeper = createKeeper(clock, { leaseMs, graceMs, deleteDelayMs: 0 });
+      const leasePolicy = createLeasePolicy(clock, { leaseMs, graceMs, deleteDelayMs: 0 });
       const steps = await drain(
         collect({
           ...world,
           store: broken,
           clock,
-          keeper: { ...keeper, change: () => ({ nowMs: clock(), reviewAtMs: clock() }) },
+          leasePolicy: { ...leasePolicy, change: () => ({ nowMs: clock(), dueAtMs: clock() }) },
           untagged: "keep",
           graceMs,
           orphans: false,
@@ -386,7 +386,7 @@ describe("the collector", () => {
       await pushBlob(world, "{}");
       const blob = await world.registry.blobs.get(here, digest).catch(() => undefined);
       if (blob === undefined) await pushBlob(world, layer);
-      else await world.registry.blobs.promise(here, blob);
+      else await world.registry.blobs.extendLease(here, blob);
       return async () => {
         await putManifest(world, "kept", manifestOf(layer));
         assert.equal(await readBlob(world, digest), layer);

@@ -23,7 +23,7 @@ async function storeBlob({ store, metadata }: ReturnType<typeof openParts>, cont
     rules,
     nowMs: clock(),
     leasedUntilMs: clock(),
-    reviewAtMs: clock(),
+    dueAtMs: clock(),
   };
   const blob = { repository, digest, sizeBytes: bytes.length, storageKey, ...times };
   await metadata.run("storeBlob", blob);

@@ -27,7 +27,7 @@ describe("a copy of a store", () => {
       const bad = await pushBlob(world, "team/app", "some bytes");
       const key = await keyOf(world, "team/app", bad);
       await world.store.delete(key);
-      await world.store.adopt(
+      await world.store.importBlob(
         key,
         (async function* wrong() {
           yield Buffer.from("same sizes");

@@ -89,7 +89,7 @@ describe("a blob whose file was away for a moment", () => {
     const store = createMemoryStore();
     const { uploads, blobs } = createRegistry({
       ...{ store, metadata: openMetadataInMemory(), clock: Date.now, sparse: false, rules },
-      keeping: { leaseMs: 1_000, graceMs: 1_000, deleteDelayMs: 0 },
+      leaseTimes: { leaseMs: 1_000, graceMs: 1_000, deleteDelayMs: 0 },
       report: { ...silent, warn: (facts: object) => void warnings.push(facts) },
     });
     const repository = named("team/app");

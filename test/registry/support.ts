@@ -7,7 +7,7 @@ import { digestOf, type Digest } from "../../src/oci/digest.ts";
 import { OciError } from "../../src/oci/errors.ts";
 import { parseRepositoryName, type RepositoryName } from "../../src/oci/name.ts";
 import { parseReference, parseTag } from "../../src/oci/reference.ts";
-import { createKeeper } from "../../src/registry/leases.ts";
+import { createLeasePolicy } from "../../src/registry/leases.ts";
 import { createRegistry, type Registry } from "../../src/registry/registry.ts";
 import { check, type Finding } from "../../src/maintenance/check.ts";
 import { collect } from "../../src/maintenance/collector.ts";
@@ -17,7 +17,7 @@ import { createMemoryStore } from "../../storage/memory/store.ts";
 import { openMetadataInMemory } from "../support/database.ts";
 import { judged, nobody, rules as usualRules, silent } from "../support/pushes.ts";
 
-const keeping = { leaseMs: 1_000, graceMs: 10_000, deleteDelayMs: 0 };
+const leaseTimes = { leaseMs: 1_000, graceMs: 10_000, deleteDelayMs: 0 };
 
 /** A registry in memory, with a clock that a test moves, and the database behind it to look into. */
 export interface World {
@@ -45,10 +45,10 @@ export function openWorld(rules: Partial<PushRules> = {}, limits?: UploadLimits)
   const parts = { store, metadata, clock, report: silent };
   const registry = createRegistry({
     ...parts,
-    ...{ sparse: false, keeping, limits, rules: { ...usualRules, ...rules } },
+    ...{ sparse: false, leaseTimes, limits, rules: { ...usualRules, ...rules } },
   });
   const collector = {
-    ...{ ...parts, keeper: createKeeper(clock, keeping), graceMs: keeping.graceMs },
+    ...{ ...parts, leasePolicy: createLeasePolicy(clock, leaseTimes), graceMs: leaseTimes.graceMs },
     ...({ untagged: "after", orphans: true } as const),
   };
   return {
@@ -57,13 +57,13 @@ export function openWorld(rules: Partial<PushRules> = {}, limits?: UploadLimits)
     connection,
     async collectAll() {
       for (let round = 0; round < 5; round += 1) {
-        nowMs += keeping.graceMs + keeping.leaseMs;
+        nowMs += leaseTimes.graceMs + leaseTimes.leaseMs;
         for await (const _ of collect(collector));
       }
     },
     async findings() {
       const found: Finding[] = [];
-      const checked = { ...parts, graceMs: keeping.graceMs, isSparse: () => false };
+      const checked = { ...parts, graceMs: leaseTimes.graceMs, isSparse: () => false };
       for await (const finding of check(checked, () => undefined)) found.push(finding);
       return found;
     },

@@ -123,9 +123,9 @@ export function describeDriver(
             throw wrong;
           };
           for (const key of keys) {
-            await assert.rejects(store.adopt(key, failing()), wrong);
+            await assert.rejects(store.importBlob(key, failing()), wrong);
             assert.equal(await store.stat(key), undefined);
-            await store.adopt(key, chunks(bytes, 40_000));
+            await store.importBlob(key, chunks(bytes, 40_000));
             assert.equal(Buffer.compare(await read(await store.open(key)), bytes), 0);
             assert.deepEqual(
               (await all(store.list())).map((object) => object.key),

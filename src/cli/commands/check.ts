@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import type { Upkeep } from "../../app/maintenance.ts";
+import type { Maintenance } from "../../app/maintenance.ts";
 import {
   dataFolderCommand,
   withDataFolder,
@@ -27,19 +27,21 @@ export function checkCommand(): Command {
 }
 
 /** For the progress bar; a database that cannot count them is what the check is about. */
-const blobsIn = (upkeep: Upkeep): Promise<number> =>
-  upkeep.counts().then(
+const blobsIn = (maintenance: Maintenance): Promise<number> =>
+  maintenance.counts().then(
     ({ blobs }) => blobs,
     () => 0,
   );
 
 async function check(options: Options): Promise<void> {
   const output = createOutput(options);
-  await withDataFolder(options, async (upkeep) => {
-    const progress = createProgress("checking", await blobsIn(upkeep));
+  await withDataFolder(options, async (maintenance) => {
+    const progress = createProgress("checking", await blobsIn(maintenance));
     let wrong = 0;
     let mended = 0;
-    for await (const { invariant, subject, repair } of upkeep.check(() => progress.advance(1))) {
+    for await (const { invariant, subject, repair } of maintenance.check(() =>
+      progress.advance(1),
+    )) {
       wrong += 1;
       if (options.repair && repair !== undefined) {
         await repair.apply();

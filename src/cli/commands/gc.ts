@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import type { CollectionStep, CollectionTally } from "../../app/maintenance.ts";
+import type { CollectionStep, CollectionStats } from "../../app/maintenance.ts";
 import {
   dataFolderCommand,
   withDataFolder,
@@ -31,12 +31,12 @@ export function gcCommand(): Command {
 
 async function gc(options: Options): Promise<void> {
   const output = createOutput(options);
-  const { tallied } = await import("../../app/maintenance.ts");
-  await withDataFolder(options, async (upkeep) => {
-    let freed: Readonly<CollectionTally> | undefined;
+  const { withStats } = await import("../../app/maintenance.ts");
+  await withDataFolder(options, async (maintenance) => {
+    let freed: Readonly<CollectionStats> | undefined;
     const deletesNow = options.now === true;
-    const steps = options.dryRun ? upkeep.rehearse(deletesNow) : upkeep.collect(deletesNow);
-    for await (const step of tallied(steps, (tally) => (freed = tally))) {
+    const steps = options.dryRun ? maintenance.dryRun(deletesNow) : maintenance.collect(deletesNow);
+    for await (const step of withStats(steps, (tally) => (freed = tally))) {
       const line = lineOf(step, options.dryRun === true);
       if (line !== undefined) output.say(step, line);
     }

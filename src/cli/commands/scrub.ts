@@ -22,11 +22,11 @@ export function scrubCommand(): Command {
 
 async function scrub(options: DataFolderOptions): Promise<void> {
   const output = createOutput(options);
-  await withDataFolder(options, async (upkeep) => {
-    const { bytes } = await upkeep.counts();
+  await withDataFolder(options, async (maintenance) => {
+    const { bytes } = await maintenance.counts();
     const progress = createProgress("reading", bytes);
     const sum = { blobs: 0, bytes: 0, restored: 0, quarantined: 0, unreadable: 0 };
-    for await (const { blob, state, error } of upkeep.scrub(0)) {
+    for await (const { blob, state, error } of maintenance.scrub(0)) {
       sum.blobs += 1;
       sum.bytes += blob.sizeBytes;
       progress.advance(blob.sizeBytes);

@@ -40,7 +40,7 @@ export function storageCommand(): Command {
 async function copy(options: Options): Promise<void> {
   const loaded = await loadConfig({ configFile: options.to, env: {} });
   if (!loaded.ok) throw new ConfigError(loaded.problems);
-  await withDataFolder(options, async (upkeep, { data, storage }) => {
+  await withDataFolder(options, async (maintenance, { data, storage }) => {
     const other = loaded.config;
     if (other.storage.driver === "memory" || storage.driver === "memory")
       throw new Failure("blobs in memory end with their process: there is nothing to copy");
@@ -50,10 +50,10 @@ async function copy(options: Options): Promise<void> {
       other.data === data
     )
       throw new Failure(`${options.to} names the folder that is copied from`);
-    const transfer = await upkeep.openCopy(other);
+    const transfer = await maintenance.openCopy(other);
     try {
       await report(transfer, createOutput(options), {
-        bytes: (await upkeep.counts()).bytes,
+        bytes: (await maintenance.counts()).bytes,
         keepsSource: options.keepSource === true,
       });
     } finally {
@@ -64,7 +64,7 @@ async function copy(options: Options): Promise<void> {
 
 /** Runs the copy, says what it did, and retires the store that was copied from once everything is in the other. */
 async function report(
-  { steps, isServed, retireSource }: StoreCopy,
+  { steps, isServed, markSourceMoved }: StoreCopy,
   output: Output,
   { bytes, keepsSource }: { readonly bytes: number; readonly keepsSource: boolean },
 ): Promise<void> {
@@ -85,7 +85,7 @@ async function report(
   output.say({ kind: "sum", ...sum }, text);
   if (sum.failed > 0) process.exitCode = 1;
   if (sum.failed > 0 || keepsSource) return;
-  if (!isServed) await retireSource();
+  if (!isServed) await markSourceMoved();
   output.say(
     { kind: "move", finished: !isServed },
     isServed

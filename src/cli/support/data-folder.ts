@@ -2,7 +2,7 @@ import { Command } from "commander";
 import { loadConfig } from "../../config/load.ts";
 import { ConfigError } from "../../config/problems.ts";
 import type { Config } from "../../config/schema.ts";
-import type { Upkeep } from "../../app/maintenance.ts";
+import type { Maintenance } from "../../app/maintenance.ts";
 import { Failure, startFailure, workFailure } from "./failure.ts";
 
 export interface DataFolderOptions {
@@ -23,10 +23,10 @@ export function dataFolderCommand(name: string, description: string): Command {
 /** Opens the folder, does the work, closes it. Failures become one line. */
 export function withDataFolder<T>(
   options: DataFolderOptions,
-  work: (upkeep: Upkeep, config: Config) => Promise<T>,
+  work: (maintenance: Maintenance, config: Config) => Promise<T>,
 ): Promise<T> {
-  const open = async (config: Config): Promise<Upkeep> =>
-    (await import("../../app/maintenance.ts")).openUpkeep(config);
+  const open = async (config: Config): Promise<Maintenance> =>
+    (await import("../../app/maintenance.ts")).openMaintenance(config);
   return withOpened(options, open, work);
 }
 

@@ -36,7 +36,7 @@ export interface MemberChange extends AuditContext {
 }
 
 /** `last-owner`: the organisation would have none any more. */
-export type MemberRefusal = "unknown-organisation" | "unknown-user" | "last-owner";
+export type MemberRejection = "unknown-organisation" | "unknown-user" | "last-owner";
 
 export interface SetMember extends MemberChange {
   readonly role: MemberRole;
@@ -48,7 +48,7 @@ export interface SetMember extends MemberChange {
 async function setMember(
   tx: Database,
   given: SetMember,
-): Promise<"added" | "changed" | "unchanged" | "not-a-member" | MemberRefusal> {
+): Promise<"added" | "changed" | "unchanged" | "not-a-member" | MemberRejection> {
   const found = await findBoth(tx, given);
   if (typeof found === "string") return found;
   const { organisation, user, before } = found;
@@ -122,7 +122,7 @@ async function endInvitesOf(tx: Database, organisation: Account, user: Account):
 async function removeMember(
   tx: Database,
   given: MemberChange,
-): Promise<"removed" | "not-a-member" | MemberRefusal> {
+): Promise<"removed" | "not-a-member" | MemberRejection> {
   const found = await findBoth(tx, given);
   if (typeof found === "string") return found;
   const { organisation, user, before } = found;

@@ -32,7 +32,7 @@ const blobColumns = [
   "storage_key as storageKey",
 ] as const;
 
-export function createUpkeepReads(db: Database) {
+export function createMaintenanceReads(db: Database) {
   return {
     /** Live blobs in the order of their rows, behind `after`. */
     blobs: (page: {
@@ -177,7 +177,7 @@ export function createUpkeepReads(db: Database) {
 }
 
 /** Marks a blob as missing whose bytes are gone or wrong; the next push of its digest heals it. False if it was not live. */
-async function loseBlob(
+async function quarantineBlob(
   tx: Database,
   { storageKey }: { readonly storageKey: string },
 ): Promise<boolean> {
@@ -212,4 +212,4 @@ async function recordScrub(
   await tx.updateTable("blobs").set({ scrubbed_at: nowMs }).where("id", "in", ids).execute();
 }
 
-export const upkeepCommands = { loseBlob, restoreBlob, recordScrub };
+export const maintenanceCommands = { quarantineBlob, restoreBlob, recordScrub };

@@ -2,12 +2,12 @@ import { sql } from "kysely";
 import type { Digest } from "../../oci/digest.ts";
 import type { RepositoryName } from "../../oci/name.ts";
 import { removeManifest } from "../registry/manifests.ts";
-import { creditQuota } from "../registry/quotas.ts";
-import { retireUnlinked } from "./gc-candidates.ts";
+import { releaseQuota } from "../registry/quotas.ts";
+import { markUnlinkedDeleting } from "./gc-candidates.ts";
 import type { Database } from "../schema.ts";
 
 /** A blob on its way out: invisible to everybody, its bytes still there. */
-export interface RetiredBlob {
+export interface DeletingBlob {
   readonly id: number;
   readonly digest: Digest;
   readonly sizeBytes: number;
@@ -19,38 +19,38 @@ export interface CollectedManifest {
   readonly digest: Digest;
 }
 
-export interface ReviewResult<T> {
+export interface CandidateResult<T> {
   /** Reviews that were due and are done; 0: nothing is due any more. */
-  readonly reviewed: number;
+  readonly checked: number;
   readonly collected: readonly T[];
 }
 
-export interface Review {
+export interface CandidateQuery {
   /** What is due until then. */
   readonly nowMs: number;
   /** Recorded with the blobs that this review retires. */
-  readonly retiredAtMs: number;
+  readonly deletingSinceMs: number;
   /** When what this review uncovers is looked at. */
-  readonly reviewAtMs: number;
+  readonly dueAtMs: number;
   /** Reviews in this transaction. */
   readonly limit: number;
 }
 
 /** Said literally, so that the planner sees the index on what is on its way out. */
-const retired = sql<boolean>`state = 'deleting'`;
+const isDeleting = sql<boolean>`state = 'deleting'`;
 
 export function createCollectionReads(db: Database) {
   return {
     /** Those that were retired before `beforeMs`, in the order of their rows, behind `after`. */
-    retired: (page: {
+    deleting: (page: {
       readonly after: number;
       readonly limit: number;
       readonly beforeMs: number;
-    }): Promise<readonly RetiredBlob[]> =>
+    }): Promise<readonly DeletingBlob[]> =>
       db
         .selectFrom("blobs")
         .select(["id", "digest", "size_bytes as sizeBytes", "storage_key as storageKey"])
-        .where(retired)
+        .where(isDeleting)
         .where("id", ">", page.after)
         .where("retired_at", "<=", page.beforeMs)
         .orderBy("id")
@@ -65,7 +65,7 @@ export function createCollectionReads(db: Database) {
           fn.countAll<number>().as("blobs"),
           fn.coalesce(fn.sum<number>("size_bytes"), sql<number>`0`).as("bytes"),
         ])
-        .where(retired)
+        .where(isDeleting)
         .executeTakeFirstOrThrow();
       return { blobs, bytes };
     },
@@ -75,10 +75,10 @@ export function createCollectionReads(db: Database) {
 /**
  * Removes manifests that are due and that nothing keeps: no tag, no index, no subject, no lease.
  */
-async function reviewManifests(
+async function collectManifests(
   tx: Database,
-  review: Review,
-): Promise<ReviewResult<CollectedManifest>> {
+  query: CandidateQuery,
+): Promise<CandidateResult<CollectedManifest>> {
   const due = await tx
     .selectFrom("manifest_reviews")
     .innerJoin("manifests", "manifests.id", "manifest_reviews.manifest_id")
@@ -91,13 +91,13 @@ async function reviewManifests(
       "manifests.leased_until as leasedUntilMs",
       "repositories.name as repository",
     ])
-    .where("manifest_reviews.due_at", "<=", review.nowMs)
+    .where("manifest_reviews.due_at", "<=", query.nowMs)
     .orderBy("manifest_reviews.due_at")
-    .limit(review.limit)
+    .limit(query.limit)
     .execute();
   const collected: CollectedManifest[] = [];
   for (const manifest of due) {
-    if (manifest.leasedUntilMs > review.nowMs) {
+    if (manifest.leasedUntilMs > query.nowMs) {
       await tx
         .updateTable("manifest_reviews")
         .set({ due_at: manifest.leasedUntilMs })
@@ -109,10 +109,10 @@ async function reviewManifests(
       await tx.deleteFrom("manifest_reviews").where("manifest_id", "=", manifest.id).execute();
       continue;
     }
-    await removeManifest(tx, manifest, review);
+    await removeManifest(tx, manifest, query);
     collected.push({ repository: manifest.repository, digest: manifest.digest });
   }
-  return { reviewed: due.length, collected };
+  return { checked: due.length, collected };
 }
 
 async function isKept(
@@ -155,10 +155,10 @@ async function isKept(
  * Takes blobs that are due out of repositories where no manifest names them and no lease keeps them. A blob that no
  * repository shows any more is retired.
  */
-async function reviewBlobs(
+async function collectBlobs(
   tx: Database,
-  review: Review,
-): Promise<ReviewResult<{ readonly repository: RepositoryName; readonly digest: Digest }>> {
+  query: CandidateQuery,
+): Promise<CandidateResult<{ readonly repository: RepositoryName; readonly digest: Digest }>> {
   const due = await tx
     .selectFrom("blob_reviews")
     .innerJoin("blob_links", (join) =>
@@ -175,14 +175,14 @@ async function reviewBlobs(
       "blobs.digest as digest",
       "repositories.name as repository",
     ])
-    .where("blob_reviews.due_at", "<=", review.nowMs)
+    .where("blob_reviews.due_at", "<=", query.nowMs)
     .orderBy("blob_reviews.due_at")
-    .limit(review.limit)
+    .limit(query.limit)
     .execute();
   const collected: { repository: RepositoryName; digest: Digest }[] = [];
   for (const { repositoryId, blobId, leasedUntilMs, digest, repository } of due) {
     const here = { repository_id: repositoryId, blob_id: blobId };
-    if (leasedUntilMs > review.nowMs) {
+    if (leasedUntilMs > query.nowMs) {
       await tx
         .updateTable("blob_reviews")
         .set({ due_at: leasedUntilMs })
@@ -205,11 +205,11 @@ async function reviewBlobs(
       .where("blob_id", "=", blobId)
       .execute();
     if (user !== undefined) continue;
-    await creditQuota(tx, { repositoryId, blobId });
-    await retireUnlinked(tx, { blobId, nowMs: review.retiredAtMs });
+    await releaseQuota(tx, { repositoryId, blobId });
+    await markUnlinkedDeleting(tx, { blobId, nowMs: query.deletingSinceMs });
     collected.push({ repository, digest });
   }
-  return { reviewed: due.length, collected };
+  return { checked: due.length, collected };
 }
 
 /** Forgets a blob whose bytes are gone from the store. */
@@ -222,4 +222,4 @@ async function dropBlob(tx: Database, { id }: { readonly id: number }): Promise<
   return dropped.numDeletedRows > 0n;
 }
 
-export const collectionCommands = { reviewManifests, reviewBlobs, dropBlob };
+export const collectionCommands = { collectManifests, collectBlobs, dropBlob };

@@ -1,5 +1,5 @@
 import type { Digest } from "../../oci/digest.ts";
-import { inForce } from "../registry/not-deleting.ts";
+import { notDeleting } from "../registry/not-deleting.ts";
 import type { Database } from "../schema.ts";
 
 /*
@@ -7,36 +7,36 @@ import type { Database } from "../schema.ts";
  * later event moves the review to a later time.
  */
 
-export async function reviewLink(
+export async function addBlobCandidate(
   tx: Database,
-  link: { readonly repositoryId: number; readonly blobId: number; readonly reviewAtMs: number },
+  link: { readonly repositoryId: number; readonly blobId: number; readonly dueAtMs: number },
 ): Promise<void> {
   await tx
     .insertInto("blob_reviews")
-    .values({ repository_id: link.repositoryId, blob_id: link.blobId, due_at: link.reviewAtMs })
+    .values({ repository_id: link.repositoryId, blob_id: link.blobId, due_at: link.dueAtMs })
     .onConflict((conflict) =>
-      conflict.columns(["repository_id", "blob_id"]).doUpdateSet({ due_at: link.reviewAtMs }),
+      conflict.columns(["repository_id", "blob_id"]).doUpdateSet({ due_at: link.dueAtMs }),
     )
     .execute();
 }
 
-export async function reviewManifest(
+export async function addManifestCandidate(
   tx: Database,
   manifestId: number,
-  reviewAtMs: number,
+  dueAtMs: number,
 ): Promise<void> {
   await tx
     .insertInto("manifest_reviews")
-    .values({ manifest_id: manifestId, due_at: reviewAtMs })
-    .onConflict((conflict) => conflict.column("manifest_id").doUpdateSet({ due_at: reviewAtMs }))
+    .values({ manifest_id: manifestId, due_at: dueAtMs })
+    .onConflict((conflict) => conflict.column("manifest_id").doUpdateSet({ due_at: dueAtMs }))
     .execute();
 }
 
 /** Everything that a manifest kept, just before it goes: its blobs, its children and what refers to it. */
-export async function reviewWhatItKept(
+export async function addCandidatesOf(
   tx: Database,
   manifest: { readonly id: number; readonly repositoryId: number; readonly digest: Digest },
-  reviewAtMs: number,
+  dueAtMs: number,
 ): Promise<void> {
   const { id, repositoryId, digest } = manifest;
   await tx
@@ -50,15 +50,15 @@ export async function reviewWhatItKept(
         .select((row) => [
           "blob_links.repository_id",
           "blob_links.blob_id",
-          row.val(reviewAtMs).as("due_at"),
+          row.val(dueAtMs).as("due_at"),
         ])
         .distinct()
         .where("manifest_references.manifest_id", "=", id)
         .where("blob_links.repository_id", "=", repositoryId)
-        .where(inForce),
+        .where(notDeleting),
     )
     .onConflict((conflict) =>
-      conflict.columns(["repository_id", "blob_id"]).doUpdateSet({ due_at: reviewAtMs }),
+      conflict.columns(["repository_id", "blob_id"]).doUpdateSet({ due_at: dueAtMs }),
     )
     .execute();
   const kept = await tx
@@ -76,11 +76,11 @@ export async function reviewWhatItKept(
         .where("subject_digest", "=", digest),
     )
     .execute();
-  for (const row of kept) await reviewManifest(tx, row.id, reviewAtMs);
+  for (const row of kept) await addManifestCandidate(tx, row.id, dueAtMs);
 }
 
 /** A blob that no repository links to becomes `deleting`: no reader sees it, and its bytes go after `gc.deleteDelay`. */
-export async function retireUnlinked(
+export async function markUnlinkedDeleting(
   tx: Database,
   { blobId, nowMs }: { readonly blobId: number; readonly nowMs: number },
 ): Promise<void> {

@@ -1,7 +1,7 @@
 import type { RepositoryName } from "../../oci/name.ts";
 import type { FetchReference } from "./schema.ts";
 import { storeBlob, type StoreBlob } from "../registry/store-blob.ts";
-import type { Refusal } from "../rejections.ts";
+import type { Rejection } from "../rejections.ts";
 import type { Database } from "../schema.ts";
 
 /** A blob or a manifest that somebody is bringing into a repository of a mirror. */
@@ -120,7 +120,7 @@ async function endMirrorFetch(
 async function storeMirrorBlob(
   tx: Database,
   { owner, ...blob }: StoreBlob & { readonly owner: string },
-): Promise<"stored" | "duplicate" | "gone" | Refusal> {
+): Promise<"stored" | "duplicate" | "gone" | Rejection> {
   await endMirrorFetch(tx, { repository: blob.repository, reference: blob.digest, owner });
   return await storeBlob(tx, blob);
 }

@@ -1,7 +1,7 @@
 import { sql } from "kysely";
 import type { Digest } from "../../oci/digest.ts";
-import { inForce } from "../registry/not-deleting.ts";
-import { retireUnlinked } from "../maintenance/gc-candidates.ts";
+import { notDeleting } from "../registry/not-deleting.ts";
+import { markUnlinkedDeleting } from "../maintenance/gc-candidates.ts";
 import type { Database } from "../schema.ts";
 
 export interface MirrorStock {
@@ -68,7 +68,7 @@ async function useMirrorBlobs(
             row.val(usedAtMs).as("used_at"),
           ])
           .where("digest", "=", digest)
-          .where(inForce),
+          .where(notDeleting),
       )
       .onConflict((conflict) =>
         conflict
@@ -120,7 +120,7 @@ async function evictMirrorBlobs(
     if (keep === 1 || spared.has(digest)) continue;
     await tx.deleteFrom("blob_links").where("blob_id", "=", id).execute();
     await tx.deleteFrom("mirror_uses").where("blob_id", "=", id).execute();
-    await retireUnlinked(tx, { blobId: id, nowMs });
+    await markUnlinkedDeleting(tx, { blobId: id, nowMs });
     leftBytes -= sizeBytes;
     evicted.push({ id, sizeBytes });
   }

@@ -1,12 +1,12 @@
-import { inForce } from "./not-deleting.ts";
+import { notDeleting } from "./not-deleting.ts";
 import type { Digest } from "../../oci/digest.ts";
 import { namespaceOf, type RepositoryName } from "../../oci/name.ts";
-import type { Keeping } from "./lease-times.ts";
+import type { Lease } from "./lease-times.ts";
 import { writeAudit, type Actor } from "../events/audit.ts";
-import { creditQuota } from "./quotas.ts";
-import { isRefusal, type Refusal } from "../rejections.ts";
-import { openForPush, type Push } from "./repository-creation.ts";
-import { retireUnlinked, reviewLink } from "../maintenance/gc-candidates.ts";
+import { releaseQuota } from "./quotas.ts";
+import { isRejection, type Rejection } from "../rejections.ts";
+import { getOrCreateRepository, type Push } from "./repository-creation.ts";
+import { markUnlinkedDeleting, addBlobCandidate } from "../maintenance/gc-candidates.ts";
 import type { Database } from "../schema.ts";
 
 /** A blob as one repository shows it. */
@@ -27,7 +27,7 @@ export function createBlobReads(db: Database) {
      * Repositories that show the blob: candidates for a mount that names no source. With `namespace` only those in this
      * namespace.
      */
-    async holders(
+    async repositoriesLinking(
       digest: Digest,
       limit: number,
       namespace?: string,
@@ -38,7 +38,7 @@ export function createBlobReads(db: Database) {
         .innerJoin("repositories", "repositories.id", "blob_links.repository_id")
         .select("repositories.name as name")
         .where("blobs.digest", "=", digest)
-        .where(inForce)
+        .where(notDeleting)
         .where("blobs.state", "=", "live")
         .$if(namespace !== undefined, (query) =>
           query.where("repositories.namespace", "=", namespace ?? ""),
@@ -68,18 +68,18 @@ export async function linkedBlob(
     ])
     .where("repositories.name", "=", repository)
     .where("blobs.digest", "=", digest)
-    .where(inForce)
+    .where(notDeleting)
     .where("blobs.state", "=", "live")
     .executeTakeFirst();
 }
 
-export interface MountBlob extends Keeping, Push {
+export interface MountBlob extends Lease, Push {
   readonly from: RepositoryName;
   readonly digest: Digest;
 }
 
 /** Links a blob of one repository to another. False if the source does not show it (any more). */
-async function mountBlob(tx: Database, mount: MountBlob): Promise<boolean | Refusal> {
+async function mountBlob(tx: Database, mount: MountBlob): Promise<boolean | Rejection> {
   const source = await tx
     .selectFrom("repositories")
     .innerJoin("blob_links", "blob_links.repository_id", "repositories.id")
@@ -87,14 +87,14 @@ async function mountBlob(tx: Database, mount: MountBlob): Promise<boolean | Refu
     .select(["blobs.id as id", "blobs.size_bytes as sizeBytes"])
     .where("repositories.name", "=", mount.from)
     .where("blobs.digest", "=", mount.digest)
-    .where(inForce)
+    .where(notDeleting)
     .where("blobs.state", "=", "live")
     .executeTakeFirst();
   if (source === undefined) return false;
-  const opened = await openForPush(tx, mount, {
+  const opened = await getOrCreateRepository(tx, mount, {
     ...{ what: "blob", blobId: source.id, sizeBytes: source.sizeBytes },
   });
-  if (isRefusal(opened)) return opened;
+  if (isRejection(opened)) return opened;
   await linkBlob(tx, opened.repositoryId, source.id, mount);
   return true;
 }
@@ -104,23 +104,23 @@ export async function linkBlob(
   tx: Database,
   repositoryId: number,
   blobId: number,
-  keeping: Keeping,
+  leaseTimes: Lease,
 ): Promise<void> {
   await tx
     .insertInto("blob_links")
     .values({
       repository_id: repositoryId,
       blob_id: blobId,
-      created_at: keeping.nowMs,
-      leased_until: keeping.leasedUntilMs,
+      created_at: leaseTimes.nowMs,
+      leased_until: leaseTimes.leasedUntilMs,
     })
     .onConflict((conflict) =>
       conflict
         .columns(["repository_id", "blob_id"])
-        .doUpdateSet({ leased_until: keeping.leasedUntilMs }),
+        .doUpdateSet({ leased_until: leaseTimes.leasedUntilMs }),
     )
     .execute();
-  await reviewLink(tx, { repositoryId, blobId, reviewAtMs: keeping.reviewAtMs });
+  await addBlobCandidate(tx, { repositoryId, blobId, dueAtMs: leaseTimes.dueAtMs });
 }
 
 export interface LeaseBlob {
@@ -142,7 +142,7 @@ async function leaseBlob(tx: Database, lease: LeaseBlob): Promise<boolean> {
         .selectFrom("blobs")
         .select("id")
         .where("digest", "=", lease.digest)
-        .where(inForce)
+        .where(notDeleting)
         .where("state", "=", "live"),
     )
     .executeTakeFirst();
@@ -172,7 +172,7 @@ async function unlinkBlob(
     .select(["blobs.id as blobId", "repositories.id as repositoryId"])
     .where("repositories.name", "=", repository)
     .where("blobs.digest", "=", digest)
-    .where(inForce)
+    .where(notDeleting)
     .where("blobs.state", "=", "live")
     .executeTakeFirst();
   if (linked === undefined) return { outcome: "unknown" };
@@ -189,8 +189,8 @@ async function unlinkBlob(
     .where("repository_id", "=", linked.repositoryId)
     .where("blob_id", "=", linked.blobId)
     .execute();
-  await creditQuota(tx, linked);
-  await retireUnlinked(tx, { blobId: linked.blobId, nowMs });
+  await releaseQuota(tx, linked);
+  await markUnlinkedDeleting(tx, { blobId: linked.blobId, nowMs });
   const account = namespaceOf(repository);
   const subject = `${repository}@${digest}`;
   await writeAudit(tx, { nowMs, actor, account, action: "repo.blob.delete", subject });

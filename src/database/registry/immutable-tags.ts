@@ -70,5 +70,5 @@ async function firstOf(
 ): Promise<ImmutableTag | undefined> {
   if (tags.length === 0) return undefined;
   const tag = tags.find(await matcherOf(patterns));
-  return tag && { refused: "immutable", tag };
+  return tag && { rejected: "immutable", tag };
 }

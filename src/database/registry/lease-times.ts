@@ -1,5 +1,5 @@
 /** How long something is kept, whatever the collector thinks of it; times in milliseconds since the epoch. */
-export interface Keeping extends Change {
+export interface Lease extends Change {
   /** Nothing takes it before this. */
   readonly leasedUntilMs: number;
 }
@@ -8,5 +8,5 @@ export interface Keeping extends Change {
 export interface Change {
   readonly nowMs: number;
   /** The collector looks at it then, and not before. */
-  readonly reviewAtMs: number;
+  readonly dueAtMs: number;
 }

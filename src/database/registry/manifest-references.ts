@@ -1,5 +1,5 @@
 import type { Digest } from "../../oci/digest.ts";
-import { inForce } from "./not-deleting.ts";
+import { notDeleting } from "./not-deleting.ts";
 import type { Database, NewManifest, NewManifestReference } from "../schema.ts";
 
 /** SQLite takes 32,766 parameters a statement; a manifest of 4 MiB can name about as many things. */
@@ -55,7 +55,7 @@ export async function missingReferences(
       .innerJoin("blob_links", "blob_links.blob_id", "blobs.id")
       .select("blobs.digest as digest")
       .where("blob_links.repository_id", "=", repositoryId)
-      .where(inForce)
+      .where(notDeleting)
       .where("blobs.state", "=", "live")
       .where("blobs.digest", "in", digests)
       .execute();

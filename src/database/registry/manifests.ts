@@ -6,12 +6,12 @@ import { findImmutable, findImmutableOver } from "./immutable-tags.ts";
 import type { Change } from "./lease-times.ts";
 import { insertReferences, missingReferences } from "./manifest-references.ts";
 import { checkMirrorTag } from "../mirror/tags.ts";
-import { creditManifest, type Quota } from "./quotas.ts";
+import { releaseManifestQuota, type Quota } from "./quotas.ts";
 import { oneOf } from "../one-of.ts";
-import { isRefusal, type ImmutableTag, type Refusal } from "../rejections.ts";
+import { isRejection, type ImmutableTag, type Rejection } from "../rejections.ts";
 import { findRepository, touchRepository } from "./repositories.ts";
-import { openForPush, type Push } from "./repository-creation.ts";
-import { reviewManifest, reviewWhatItKept } from "../maintenance/gc-candidates.ts";
+import { getOrCreateRepository, type Push } from "./repository-creation.ts";
+import { addManifestCandidate, addCandidatesOf } from "../maintenance/gc-candidates.ts";
 import type { Database, NewManifest, NewManifestReference } from "../schema.ts";
 import { pointTag, removeTagsOf, type TagChange } from "./tags.ts";
 
@@ -104,7 +104,7 @@ export interface PutManifest extends Change, Push {
   readonly sparse: boolean;
 }
 
-/** Missing things that a refusal names; a manifest may name 10,000. */
+/** Missing things that a rejection names; a manifest may name 10,000. */
 const missingTold = 100;
 
 export type ManifestPut =
@@ -115,7 +115,7 @@ export type ManifestPut =
     };
 
 /** Stores a manifest with its tags at once, or says which of the things it names this repository does not show. */
-async function putManifest(tx: Database, put: PutManifest): Promise<ManifestPut | Refusal> {
+async function putManifest(tx: Database, put: PutManifest): Promise<ManifestPut | Rejection> {
   const { digest } = put.manifest;
   const known = await findRepository(tx, put.repository);
   const missing = await missingReferences(tx, known?.id, put);
@@ -128,8 +128,8 @@ async function putManifest(tx: Database, put: PutManifest): Promise<ManifestPut 
   const opened =
     known !== undefined && (existing !== undefined || !isCounted(known.quota, put))
       ? { repositoryId: known.id }
-      : await openForPush(tx, put, item);
-  if (isRefusal(opened)) return opened;
+      : await getOrCreateRepository(tx, put, item);
+  if (isRejection(opened)) return opened;
   const { repositoryId } = opened;
   if (
     known !== undefined &&
@@ -161,7 +161,7 @@ async function putManifest(tx: Database, put: PutManifest): Promise<ManifestPut 
   if (put.tagsCheckedAtMs !== undefined)
     for (const tag of put.tags)
       await checkMirrorTag(tx, { repository: put.repository, tag, nowMs: put.tagsCheckedAtMs });
-  if (put.tags.length === 0) await reviewManifest(tx, manifestId, put.reviewAtMs);
+  if (put.tags.length === 0) await addManifestCandidate(tx, manifestId, put.dueAtMs);
   await touchRepository(tx, repositoryId, put.nowMs);
   return { outcome: "stored" };
 }
@@ -210,10 +210,10 @@ async function deleteManifest(
 export async function removeManifest(
   tx: Database,
   manifest: { readonly id: number; readonly repositoryId: number; readonly digest: Digest },
-  { nowMs, reviewAtMs }: Change,
+  { nowMs, dueAtMs }: Change,
 ): Promise<void> {
-  await reviewWhatItKept(tx, manifest, reviewAtMs);
-  await creditManifest(tx, manifest);
+  await addCandidatesOf(tx, manifest, dueAtMs);
+  await releaseManifestQuota(tx, manifest);
   await tx.deleteFrom("manifests").where("id", "=", manifest.id).execute();
   await touchRepository(tx, manifest.repositoryId, nowMs);
 }

@@ -58,7 +58,7 @@ export function findQuota(db: Database, namespace: string): Promise<Quota | unde
     .executeTakeFirst();
 }
 
-export interface Charge {
+export interface QuotaReservation {
   readonly namespace: string;
   /** The row, if there is one. */
   readonly quota: Quota | undefined;
@@ -76,17 +76,20 @@ export interface Item {
 }
 
 /** Counts a blob or a manifest just before it is stored, or says that there is no room for it: then nothing is changed. */
-export async function chargeQuota(tx: Database, charge: Charge): Promise<OverQuota | undefined> {
-  const { namespace, defaultBytes, item } = charge;
+export async function reserveQuota(
+  tx: Database,
+  reservation: QuotaReservation,
+): Promise<OverQuota | undefined> {
+  const { namespace, defaultBytes, item } = reservation;
   const { what, blobId, sizeBytes } = item;
-  if (charge.quota === undefined && defaultBytes === null) return undefined;
-  const quota = charge.quota ?? (await beginCounting(tx, namespace, null));
+  if (reservation.quota === undefined && defaultBytes === null) return undefined;
+  const quota = reservation.quota ?? (await beginCounting(tx, namespace, null));
   if (blobId !== undefined && (await isLinkedIn(tx, namespace, blobId))) return undefined;
   const limitBytes = quota.limitBytes ?? defaultBytes;
   if (limitBytes !== null) {
     const usedBytes = quota.usedBytes + (await reservedBytes(tx, namespace));
     if (usedBytes + sizeBytes > limitBytes)
-      return { refused: "quota", what, namespace, limitBytes, usedBytes, addedBytes: sizeBytes };
+      return { rejected: "quota", what, namespace, limitBytes, usedBytes, addedBytes: sizeBytes };
   }
   await tx
     .updateTable("quotas")
@@ -113,7 +116,7 @@ export async function isLinkedIn(
 }
 
 /** A blob has lost its link to a repository: its namespace has room again, unless another of its repositories links to it. */
-export async function creditQuota(
+export async function releaseQuota(
   tx: Database,
   link: { readonly repositoryId: number; readonly blobId: number },
 ): Promise<void> {
@@ -128,7 +131,7 @@ export async function creditQuota(
 }
 
 /** A manifest has gone: its namespace has room again. */
-export async function creditManifest(
+export async function releaseManifestQuota(
   tx: Database,
   manifest: { readonly id: number; readonly repositoryId: number },
 ): Promise<void> {

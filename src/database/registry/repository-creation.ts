@@ -1,8 +1,8 @@
 import { namespaceOf, type RepositoryName } from "../../oci/name.ts";
 import { writeAudit, type Actor } from "../events/audit.ts";
 import { addCollaborator } from "../accounts/collaborators.ts";
-import { chargeQuota, findQuota, type Item, type Quota } from "./quotas.ts";
-import { isRefusal, type OverQuota, type Refusal } from "../rejections.ts";
+import { reserveQuota, findQuota, type Item, type Quota } from "./quotas.ts";
+import { isRejection, type OverQuota, type Rejection } from "../rejections.ts";
 import { findRepository } from "./repositories.ts";
 import type { Database, Visibility } from "../schema.ts";
 
@@ -25,22 +25,22 @@ export interface Push {
 
 /**
  * The repository of a push, which comes into being with the first thing that is stored in it, and room in it for what
- * is to be stored. A refusal has changed nothing.
+ * is to be stored. A rejection has changed nothing.
  */
-export async function openForPush(
+export async function getOrCreateRepository(
   tx: Database,
   push: Push,
   item?: Item,
-): Promise<{ readonly repositoryId: number } | Refusal> {
+): Promise<{ readonly repositoryId: number } | Rejection> {
   const { repository, rules } = push;
   const namespace = namespaceOf(repository);
   const room = async (quota: Quota | undefined): Promise<OverQuota | undefined> =>
-    item && chargeQuota(tx, { namespace, quota, defaultBytes: rules.defaultQuotaBytes, item });
+    item && reserveQuota(tx, { namespace, quota, defaultBytes: rules.defaultQuotaBytes, item });
 
   const known = await findRepository(tx, repository);
   if (known !== undefined) return (await room(known.quota)) ?? { repositoryId: known.id };
   const right = await rightToCreate(tx, push);
-  if (isRefusal(right)) return right;
+  if (isRejection(right)) return right;
   const over = await room(await findQuota(tx, namespace));
   if (over !== undefined) return over;
   const columns = { visibility: rules.defaultVisibility, awaits_manifest: 1 } as const;
@@ -59,8 +59,8 @@ type Right =
 async function rightToCreate(
   tx: Database,
   { repository, actor, rules }: Omit<Push, "nowMs">,
-): Promise<Right | Refusal> {
-  if (!rules.createOnPush) return { refused: "absent" };
+): Promise<Right | Rejection> {
+  if (!rules.createOnPush) return { rejected: "absent" };
   if (actor.accountId === null) return { by: "namespace" };
   const { accountId } = actor;
   const account = await tx
@@ -69,7 +69,7 @@ async function rightToCreate(
     .where("id", "=", accountId)
     .where("disabled", "=", 0)
     .executeTakeFirst();
-  if (account === undefined) return { refused: "forbidden" };
+  if (account === undefined) return { rejected: "forbidden" };
   const home = await tx
     .selectFrom("accounts")
     .leftJoin("members", (join) =>
@@ -81,10 +81,10 @@ async function rightToCreate(
     .where("accounts.name", "=", namespaceOf(repository))
     .executeTakeFirst();
   if (home === undefined)
-    return account.is_admin === 1 ? { by: "administrator", accountId } : { refused: "forbidden" };
+    return account.is_admin === 1 ? { by: "administrator", accountId } : { rejected: "forbidden" };
   if (account.is_admin === 1 || home.id === accountId || home.role === "owner")
     return { by: "namespace" };
-  return home.role === "editor" ? { by: "editor", accountId } : { refused: "forbidden" };
+  return home.role === "editor" ? { by: "editor", accountId } : { rejected: "forbidden" };
 }
 
 async function create(
@@ -145,15 +145,15 @@ export interface CreateRepository extends Omit<Push, "rules"> {
 async function createRepository(
   tx: Database,
   { visibility, ...making }: CreateRepository,
-): Promise<"created" | "exists" | Refusal> {
+): Promise<"created" | "exists" | Rejection> {
   const known = await findRepository(tx, making.repository);
   const rules = { createOnPush: true, defaultVisibility: visibility, defaultQuotaBytes: null };
   const right = await rightToCreate(tx, { ...making, rules });
   if (known !== undefined) {
-    if (!isRefusal(right)) await setAwaitsManifest(tx, known.id, 0);
+    if (!isRejection(right)) await setAwaitsManifest(tx, known.id, 0);
     return "exists";
   }
-  if (isRefusal(right)) return right;
+  if (isRejection(right)) return right;
   await create(tx, making, right, { visibility, awaits_manifest: 0 });
   return "created";
 }

@@ -91,7 +91,7 @@ async function reviewRepositories(
   { nowMs, createdBeforeMs, afterId, limit }: ReviewRepositories,
 ): Promise<RepositoryReview> {
   // Without the hint SQLite may read all repositories by their ids.
-  const { rows: reviewed } = await sql<{ id: number; name: RepositoryName; isEmpty: 0 | 1 }>`
+  const { rows: checked } = await sql<{ id: number; name: RepositoryName; isEmpty: 0 | 1 }>`
     SELECT id, name,
       NOT EXISTS (SELECT 1 FROM blob_links WHERE repository_id = repositories.id)
         AND NOT EXISTS (SELECT 1 FROM manifests WHERE repository_id = repositories.id)
@@ -99,10 +99,10 @@ async function reviewRepositories(
     FROM repositories INDEXED BY repositories_awaiting_manifest
     WHERE awaits_manifest = 1 AND id > ${afterId} AND created_at <= ${createdBeforeMs}
     ORDER BY id LIMIT ${limit}`.execute(tx);
-  const removed = reviewed.filter(({ isEmpty }) => isEmpty === 1);
+  const removed = checked.filter(({ isEmpty }) => isEmpty === 1);
   const actor = systemActor("berth");
   for (const repository of removed) await removeRow(tx, repository, { nowMs, actor });
-  return { lastId: reviewed.at(-1)?.id, removed: removed.map(({ name }) => name) };
+  return { lastId: checked.at(-1)?.id, removed: removed.map(({ name }) => name) };
 }
 
 export const repositoryRemovalCommands = { deleteRepository, reviewRepositories };

@@ -1,12 +1,12 @@
 import type { Digest } from "../../oci/digest.ts";
 import { linkBlob, linkedBlob } from "./blobs.ts";
-import { inForce } from "./not-deleting.ts";
-import type { Keeping } from "./lease-times.ts";
-import { isRefusal, type Refusal } from "../rejections.ts";
-import { openForPush, type Push } from "./repository-creation.ts";
+import { notDeleting } from "./not-deleting.ts";
+import type { Lease } from "./lease-times.ts";
+import { isRejection, type Rejection } from "../rejections.ts";
+import { getOrCreateRepository, type Push } from "./repository-creation.ts";
 import type { Database, UploadRow } from "../schema.ts";
 
-export interface StoreBlob extends Keeping, Push {
+export interface StoreBlob extends Lease, Push {
   readonly digest: Digest;
   readonly sizeBytes: number;
   readonly storageKey: string;
@@ -19,25 +19,25 @@ export interface StoreBlob extends Keeping, Push {
  * digest was here already, the link points at the earlier bytes. `gone`: another request has ended the upload.
  *
  * The caller deletes the bytes under `storageKey` unless the answer is `stored`. So a repeated command answers as the
- * first time: `stored` as long as a row names `storageKey`. A refusal changes nothing, the upload stays open.
+ * first time: `stored` as long as a row names `storageKey`. A rejection changes nothing, the upload stays open.
  */
 export async function storeBlob(
   tx: Database,
   blob: StoreBlob,
-): Promise<"stored" | "duplicate" | "gone" | Refusal> {
+): Promise<"stored" | "duplicate" | "gone" | Rejection> {
   const known = await tx
     .selectFrom("blobs")
     .select(["id", "state", "storage_key as storageKey"])
     .where("digest", "=", blob.digest)
-    .where(inForce)
+    .where(notDeleting)
     .executeTakeFirst();
   if (known?.storageKey === blob.storageKey) return "stored";
   const ended = await takeUpload(tx, blob.uploadId);
   if (ended === "gone") return await answerWithoutUpload(tx, blob);
-  const opened = await openForPush(tx, blob, {
+  const opened = await getOrCreateRepository(tx, blob, {
     ...{ what: "blob", blobId: known?.id, sizeBytes: blob.sizeBytes },
   });
-  if (isRefusal(opened)) {
+  if (isRejection(opened)) {
     if (ended !== undefined) await tx.insertInto("uploads").values(ended).execute();
     return opened;
   }

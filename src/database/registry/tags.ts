@@ -6,7 +6,7 @@ import { findImmutableTag } from "./immutable-tags.ts";
 import type { Change } from "./lease-times.ts";
 import type { ImmutableTag } from "../rejections.ts";
 import { findRepository, pageOf, touchRepository, type Page } from "./repositories.ts";
-import { reviewManifest } from "../maintenance/gc-candidates.ts";
+import { addManifestCandidate } from "../maintenance/gc-candidates.ts";
 import type { Database } from "../schema.ts";
 
 export function createTagReads(db: Database) {
@@ -52,7 +52,7 @@ export async function pointTag(
   change: TagChange,
   data: Record<string, string> = {},
 ): Promise<void> {
-  const { nowMs, reviewAtMs } = change;
+  const { nowMs, dueAtMs } = change;
   const before = await tx
     .selectFrom("tags")
     .select("manifest_id")
@@ -76,7 +76,7 @@ export async function pointTag(
   await auditTag(tx, "repo.tag.push", tag.name, change, { digest: tag.digest, ...data });
   if (before?.manifest_id === tag.manifestId) return;
   await rememberTag(tx, tag.repositoryId, tag.name, tag.digest, change);
-  if (before !== undefined) await reviewManifest(tx, before.manifest_id, reviewAtMs);
+  if (before !== undefined) await addManifestCandidate(tx, before.manifest_id, dueAtMs);
 }
 
 /** Removes every tag that points at a manifest. Resolves with their names. */
@@ -104,7 +104,7 @@ export interface DeleteTag extends TagChange {
 
 /** Removes a tag; the manifest stays. False if it was not there. */
 async function deleteTag(tx: Database, deletion: DeleteTag): Promise<boolean | ImmutableTag> {
-  const { repository, tag, nowMs, reviewAtMs } = deletion;
+  const { repository, tag, nowMs, dueAtMs } = deletion;
   const home = await findRepository(tx, repository);
   if (home === undefined) return false;
   const found = await tx
@@ -121,7 +121,7 @@ async function deleteTag(tx: Database, deletion: DeleteTag): Promise<boolean | I
     .where("repository_id", "=", home.id)
     .where("name", "=", tag)
     .execute();
-  await reviewManifest(tx, found.manifest_id, reviewAtMs);
+  await addManifestCandidate(tx, found.manifest_id, dueAtMs);
   await rememberTag(tx, home.id, tag, null, deletion);
   await auditTag(tx, "repo.tag.delete", tag, deletion);
   await touchRepository(tx, home.id, nowMs);

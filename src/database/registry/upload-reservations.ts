@@ -1,6 +1,6 @@
 import type { Digest } from "../../oci/digest.ts";
 import { namespaceOf, type RepositoryName } from "../../oci/name.ts";
-import { inForce } from "./not-deleting.ts";
+import { notDeleting } from "./not-deleting.ts";
 import { beginCounting, findQuota, isLinkedIn } from "./quotas.ts";
 import type { OverQuota } from "../rejections.ts";
 import type { Database } from "../schema.ts";
@@ -23,7 +23,7 @@ export interface ReserveUpload {
   readonly defaultBytes: number | null;
 }
 
-/** Resolves with the bytes that the session may hold now, or a refusal that has changed nothing. */
+/** Resolves with the bytes that the session may hold now, or a rejection that has changed nothing. */
 async function reserveUpload(tx: Database, asked: ReserveUpload): Promise<number | OverQuota> {
   const { id, sizeBytes, atLeastBytes, defaultBytes } = asked;
   const namespace = namespaceOf(asked.repository);
@@ -36,7 +36,7 @@ async function reserveUpload(tx: Database, asked: ReserveUpload): Promise<number
   const granted = Math.min(sizeBytes, Math.max(0, limitBytes - usedBytes));
   if (granted < atLeastBytes)
     return {
-      refused: "quota",
+      rejected: "quota",
       what: "upload",
       namespace,
       limitBytes,
@@ -53,9 +53,9 @@ async function isHere(tx: Database, namespace: string, digest?: Digest): Promise
     .selectFrom("blobs")
     .select("id")
     .where("digest", "=", digest)
-    .where(inForce)
+    .where(notDeleting)
     .executeTakeFirst();
   return blob !== undefined && (await isLinkedIn(tx, namespace, blob.id));
 }
 
-export const uploadRoomCommands = { reserveUpload };
+export const uploadQuotaCommands = { reserveUpload };

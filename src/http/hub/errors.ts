@@ -2,7 +2,7 @@ import { AccountError } from "../../accounts/errors.ts";
 import { NotAuthorizedError } from "../../auth/policy.ts";
 import { OciError } from "../../oci/errors.ts";
 
-/** A refusal of the Hub-shaped API. */
+/** A rejection by the Hub-shaped API. */
 export class HubError extends OciError {
   /** What is wrong with single fields of a request. */
   readonly fields: Readonly<Record<string, readonly string[]>> | undefined;

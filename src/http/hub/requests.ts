@@ -46,7 +46,7 @@ export function parseBody(schema: z.ZodType, bytes: Buffer): unknown {
     );
   }
   const body = parse(schema, json);
-  refuseControls(body, []);
+  rejectControls(body, []);
   return body;
 }
 
@@ -59,9 +59,9 @@ const secrets = new Set(["password", "secret"]);
  * Every text that is taken from a body: a name, a label or any other text that is stored holds no control characters, so that it
  * forges no line of a log or of a terminal later. Throws 400 with the field.
  */
-function refuseControls(value: unknown, path: readonly string[]): void {
+function rejectControls(value: unknown, path: readonly string[]): void {
   if (typeof value === "object" && value !== null) {
-    for (const [key, inner] of Object.entries(value)) refuseControls(inner, [...path, key]);
+    for (const [key, inner] of Object.entries(value)) rejectControls(inner, [...path, key]);
     return;
   }
   const field = path.findLast((key) => !/^\d+$/.test(key)) ?? "body";

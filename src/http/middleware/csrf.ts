@@ -78,10 +78,10 @@ export function createBrowserRules(parts: {
   return {
     isKnownHost,
     middleware: async (ctx, next) => {
-      const refusal = refusalOf(ctx.req);
-      if (refusal === undefined) return next();
+      const rejection = refusalOf(ctx.req);
+      if (rejection === undefined) return next();
       prepare(ctx);
-      throw new OciError("DENIED", refusal);
+      throw new OciError("DENIED", rejection);
     },
   };
 }

@@ -53,7 +53,7 @@ export function withManifestFastPath(
     if (found === undefined) return false;
     const asksForLease =
       method === "HEAD" && policy.allows({ grant, permission: push, repository });
-    if (asksForLease && !manifests.isPromised(found)) return false;
+    if (asksForLease && !manifests.hasFreshLease(found)) return false;
 
     response.writeHead(200, {
       [nosniff]: "nosniff",

@@ -69,7 +69,7 @@ export function blobRoutes({
       ctx.method === "HEAD" &&
       policy.allows({ grant: grantOf(ctx), permission: push, repository })
     ) {
-      await blobs.promise(repository, blob);
+      await blobs.extendLease(repository, blob);
     }
     if (matchesIfNoneMatch(ctx.get("If-None-Match") || undefined, blob.digest))
       return sendNothing(ctx, 304);

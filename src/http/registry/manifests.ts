@@ -65,7 +65,7 @@ export function manifestRoutes({
       ctx.method === "HEAD" &&
       policy.allows({ grant: grantOf(ctx), permission: push, repository })
     ) {
-      await manifests.promise(repository, found);
+      await manifests.extendLease(repository, found);
     }
     if (matchesIfNoneMatch(ctx.get("If-None-Match") || undefined, found.digest))
       return sendNothing(ctx, 304);

@@ -6,7 +6,7 @@ import { parseRepositoryName, type RepositoryName } from "../../oci/name.ts";
 import { parseChunkRange } from "../../oci/range.ts";
 import type { Blobs } from "../../registry/blobs.ts";
 import { UploadRangeError, type Chunk } from "../../registry/uploads/chunk.ts";
-import type { Claim } from "../../registry/uploads/session.ts";
+import type { SessionRequest } from "../../registry/uploads/session.ts";
 import type { Uploads } from "../../registry/uploads/uploads.ts";
 import type { StreamBody } from "../middleware/body.ts";
 import { actorOf, grantOf } from "../middleware/principal.ts";
@@ -126,7 +126,7 @@ function mountSource(ctx: Context): RepositoryName | undefined | "unusable" {
   }
 }
 
-function claimOf(ctx: Context, repository: RepositoryName): Claim {
+function claimOf(ctx: Context, repository: RepositoryName): SessionRequest {
   const id: string = ctx["params"].id;
   if (!idGrammar.test(id)) throw new OciError("BLOB_UPLOAD_UNKNOWN");
   return { actor: actorOf(ctx), repository, id };

@@ -1,7 +1,7 @@
 import type { Metadata } from "../../database/database.ts";
 import type { Digest } from "../../oci/digest.ts";
-import type { Keeper } from "../../registry/leases.ts";
-import { removeRetired } from "../../maintenance/collector.ts";
+import type { LeasePolicy } from "../../registry/leases.ts";
+import { deleteMarked } from "../../maintenance/collector.ts";
 import type { BlobStore } from "../../../storage/blob-store.ts";
 import type { Company } from "../pull/process-registry.ts";
 import type { Counters } from "../counters.ts";
@@ -30,7 +30,7 @@ export function createEviction(parts: {
   readonly budgetBytes: number | undefined;
   readonly store: BlobStore;
   readonly metadata: Pick<Metadata, "run" | "mirrorUses" | "collection">;
-  readonly keeper: Keeper;
+  readonly leasePolicy: LeasePolicy;
   readonly uses: Uses;
   readonly counters: Counters;
   /** Being brought in, or just so. */
@@ -38,16 +38,16 @@ export function createEviction(parts: {
   readonly company: Pick<Company, "isAlone">;
   readonly report: (error: unknown) => void;
 }): Eviction {
-  const { namespace, budgetBytes, store, metadata, keeper, uses, counters } = parts;
+  const { namespace, budgetBytes, store, metadata, leasePolicy, uses, counters } = parts;
   /** What this process has evicted, by id of the blob, while its bytes are still in the store. */
   const waiting = new Map<number, { readonly sizeBytes: number; readonly atMs: number }>();
   let heldBytes: number | undefined;
   let turn: Promise<void> = Promise.resolve();
 
   const removeBytes = async (beforeMs: number, only?: ReadonlySet<number>): Promise<void> => {
-    const due = { retiredBeforeMs: () => beforeMs };
-    const removal = { store, metadata, keeper: due, ...(only !== undefined && { only }) };
-    for await (const step of removeRetired(removal))
+    const due = { deletableBeforeMs: () => beforeMs };
+    const removal = { store, metadata, leasePolicy: due, ...(only !== undefined && { only }) };
+    for await (const step of deleteMarked(removal))
       if (step.kind === "failed") parts.report(step.error);
   };
 
@@ -55,7 +55,7 @@ export function createEviction(parts: {
     await uses.flush();
     const except = [...uses.held(), ...parts.inFlight()];
     const range = { ifOverBytes, leaveBytes };
-    const { nowMs } = keeper.change();
+    const { nowMs } = leasePolicy.change();
     const input = { namespace, ...range, except, nowMs };
     const { evicted, leftBytes } = await metadata.run("evictMirrorBlobs", input);
     heldBytes = leftBytes;
@@ -63,8 +63,9 @@ export function createEviction(parts: {
     counters.add("evictedBlobs", evicted.length);
     counters.add("evictedBytes", sumOf(evicted));
     for (const { id, sizeBytes } of evicted) waiting.set(id, { sizeBytes, atMs: nowMs });
-    await removeBytes(keeper.retiredBeforeMs());
-    for (const [id, { atMs }] of waiting) if (atMs <= keeper.retiredBeforeMs()) waiting.delete(id);
+    await removeBytes(leasePolicy.deletableBeforeMs());
+    for (const [id, { atMs }] of waiting)
+      if (atMs <= leasePolicy.deletableBeforeMs()) waiting.delete(id);
     if (sumOf(waiting.values()) <= budget * waitingShare) return;
     await removeBytes(nowMs, new Set(waiting.keys()));
     waiting.clear();

@@ -1,10 +1,10 @@
 import type { BlobStore } from "../../../storage/blob-store.ts";
 import type { Metadata } from "../../database/database.ts";
-import { isRefusal } from "../../database/rejections.ts";
+import { isRejection } from "../../database/rejections.ts";
 import type { PushRules } from "../../database/registry/repository-creation.ts";
 import type { Digest } from "../../oci/digest.ts";
-import type { Keeper } from "../../registry/leases.ts";
-import { refusalError } from "../../registry/rejections.ts";
+import type { LeasePolicy } from "../../registry/leases.ts";
+import { rejectionError } from "../../registry/rejections.ts";
 import type { Claims } from "./fetch-leases.ts";
 import type { Counters } from "../counters.ts";
 import type { Eviction } from "../cache/eviction.ts";
@@ -35,7 +35,7 @@ export interface LeadingParts {
   /** A blob is here now. */
   readonly arrived: (place: MirrorPlace, digest: Digest, sizeBytes: number) => void;
   readonly rules: PushRules;
-  readonly keeper: Keeper;
+  readonly leasePolicy: LeasePolicy;
   readonly counters: Counters;
   readonly owner: string;
   readonly claims: Claims;
@@ -56,7 +56,7 @@ const heartbeatMs = 2_000;
 const unnamedBytesAtMost = 10 * 1024 ** 3;
 
 export function createLeading(parts: LeadingParts): Leading {
-  const { store, metadata, rules, keeper, counters, owner, claims } = parts;
+  const { store, metadata, rules, leasePolicy, counters, owner, claims } = parts;
   const fetches = new Map<Fetch, { readonly digest: Digest; readonly sizeBytes: () => number }>();
   let isClosing = false;
 
@@ -67,7 +67,14 @@ export function createLeading(parts: LeadingParts): Leading {
   ): Promise<string> => {
     const { repository } = place;
     await parts.eviction().makeRoom(blob.sizeBytes);
-    const stored = { actor: mirrorActor, rules, repository, digest, ...blob, ...keeper.keep() };
+    const stored = {
+      actor: mirrorActor,
+      rules,
+      repository,
+      digest,
+      ...blob,
+      ...leasePolicy.newLease(),
+    };
     const outcome = await metadata.run("storeMirrorBlob", { ...stored, owner });
     if (outcome === "stored") {
       parts.eviction().added(blob.sizeBytes);
@@ -75,7 +82,7 @@ export function createLeading(parts: LeadingParts): Leading {
       return blob.storageKey;
     }
     await store.delete(blob.storageKey);
-    if (isRefusal(outcome)) throw refusalError(outcome, repository);
+    if (isRejection(outcome)) throw rejectionError(outcome, repository);
     const winner = await metadata.blobs.find(repository, digest);
     if (winner === undefined) throw new Error("a blob has gone while it was being stored");
     parts.arrived(place, digest, blob.sizeBytes);

@@ -1,9 +1,9 @@
 import type { LinkedBlob } from "../../database/registry/blobs.ts";
 import type { MirrorFetch } from "../../database/mirror/fetches.ts";
-import { isRefusal } from "../../database/rejections.ts";
+import { isRejection } from "../../database/rejections.ts";
 import type { Digest } from "../../oci/digest.ts";
 import { namespaceOf, type RepositoryName } from "../../oci/name.ts";
-import { refusalError } from "../../registry/rejections.ts";
+import { rejectionError } from "../../registry/rejections.ts";
 import { askSize } from "./blobs.ts";
 import type { Company } from "./process-registry.ts";
 import type { Fetch, Opened } from "./fetch.ts";
@@ -42,7 +42,7 @@ export function createArrivals(
     readonly company: Pick<Company, "isAlone">;
   },
 ): Arrivals {
-  const { store, metadata, upstream, rules, keeper, claims } = parts;
+  const { store, metadata, upstream, rules, leasePolicy, claims } = parts;
   const arrivals = new Map<string, Promise<Arrival>>();
   const leading = createLeading(parts);
 
@@ -51,22 +51,32 @@ export function createArrivals(
    * to a HEAD would otherwise be given what is private here. Their bytes are shared only after the upstream has delivered
    * the same bytes (`storeMirrorBlob`).
    */
-  const holderOf = async (
+  const repositoryLinking = async (
     { repository }: MirrorPlace,
     digest: Digest,
   ): Promise<RepositoryName | undefined> =>
-    (await metadata.blobs.holders(digest, 1, namespaceOf(repository)))[0];
+    (await metadata.blobs.repositoriesLinking(digest, 1, namespaceOf(repository)))[0];
 
   /** Links a blob of the same mirror where the upstream has it in this repository too, with the same size. */
-  const adopt = async (place: MirrorPlace, digest: Digest): Promise<LinkedBlob | undefined> => {
+  const reuseExisting = async (
+    place: MirrorPlace,
+    digest: Digest,
+  ): Promise<LinkedBlob | undefined> => {
     const { repository } = place;
-    const from = await holderOf(place, digest);
+    const from = await repositoryLinking(place, digest);
     const known = from && (await metadata.blobs.find(from, digest));
     if (from === undefined || known === undefined) return undefined;
     if ((await askSize(upstream, place, digest)) !== known.sizeBytes) return undefined;
-    const mount = { actor: mirrorActor, rules, from, repository, digest, ...keeper.keep() };
+    const mount = {
+      actor: mirrorActor,
+      rules,
+      from,
+      repository,
+      digest,
+      ...leasePolicy.newLease(),
+    };
     const mounted = await metadata.run("mountBlob", mount);
-    if (isRefusal(mounted)) throw refusalError(mounted, repository);
+    if (isRejection(mounted)) throw rejectionError(mounted, repository);
     parts.arrived(place, digest, known.sizeBytes);
     return await metadata.blobs.find(repository, digest);
   };
@@ -76,7 +86,7 @@ export function createArrivals(
     place: MirrorPlace,
     digest: Digest,
   ): Promise<{ readonly opened: Promise<Opened>; discard(): void } | undefined> => {
-    if ((await holderOf(place, digest)) !== undefined || !(await parts.company.isAlone()))
+    if ((await repositoryLinking(place, digest)) !== undefined || !(await parts.company.isAlone()))
       return undefined;
     const opened = parts.open(place, digest, 0);
     const discard = (): void => void opened.then((it) => it.discard(), ignore);
@@ -106,7 +116,7 @@ export function createArrivals(
       // Whoever had it may have ended just before.
       const here =
         (await metadata.blobs.find(repository, digest)) ??
-        (asked === undefined ? await adopt(place, digest) : undefined);
+        (asked === undefined ? await reuseExisting(place, digest) : undefined);
       if (here === undefined)
         return await leading.lead(place, digest, { upload, before, asked: asked?.opened });
       asked?.discard();

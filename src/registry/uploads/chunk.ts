@@ -39,7 +39,7 @@ export function checkRange({ range, lengthBytes }: Chunk, offset: number): void 
 }
 
 /** The chunk's bytes, neither more nor less than its headers say: otherwise SIZE_INVALID, at the end. */
-export async function* measured(chunk: Chunk, moved: () => void): ByteSource {
+export async function* measured(chunk: Chunk, heartbeat: () => void): ByteSource {
   const { range, lengthBytes } = chunk;
   const declared = range === undefined ? lengthBytes : range.end - range.start + 1;
   let received = 0;
@@ -48,7 +48,7 @@ export async function* measured(chunk: Chunk, moved: () => void): ByteSource {
   for await (const piece of pieces) {
     received += piece.length;
     if (declared !== undefined && received > declared) throw sizeInvalid(declared, received);
-    moved();
+    heartbeat();
     yield piece;
   }
   if (declared !== undefined && received !== declared) throw sizeInvalid(declared, received);

@@ -23,7 +23,7 @@ export async function expireUploads(
 }
 
 /** Removes bytes in the store that belong to no session: what a crash between two steps left behind. */
-export async function sweepUploads(parts: {
+export async function deleteOrphanUploads(parts: {
   readonly store: BlobStore;
   readonly metadata: Pick<Metadata, "uploads">;
 }): Promise<number> {

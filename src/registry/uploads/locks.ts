@@ -1,20 +1,20 @@
 import { setTimeout as pause } from "node:timers/promises";
 
 /** The right to write to one upload, until it is released or asked for by somebody newer. */
-export interface UploadHold {
+export interface UploadLock {
   /** Aborts when a newer request wants the upload and this one has not moved for a while: let go at once. */
-  readonly letGo: AbortSignal;
+  readonly abortSignal: AbortSignal;
   /** Says that bytes still arrive. */
-  readonly moved: () => void;
+  readonly heartbeat: () => void;
   readonly release: () => void;
   /** Nobody can have held the upload since the caller last looked, had it looked without waiting in between. */
-  readonly uncontested: boolean;
+  readonly acquiredWithoutWaiting: boolean;
 }
 
 interface Holder {
-  readonly letGo: AbortController;
+  readonly abortController: AbortController;
   readonly released: Promise<void>;
-  movedAtMs: number;
+  lastHeartbeatMs: number;
 }
 
 /** A holder whose bytes have not moved for this long is taken for a dead connection. */
@@ -25,7 +25,7 @@ const lookEveryMs = 100;
 
 export interface UploadLocks {
   /** The hold, or `undefined` if somebody else is busy with the upload and stays so. */
-  acquire(upload: string): Promise<UploadHold | undefined>;
+  acquire(upload: string): Promise<UploadLock | undefined>;
   isHeld(upload: string): Promise<boolean>;
 }
 
@@ -36,12 +36,12 @@ export interface UploadLocks {
 export function createUploadLocks(): UploadLocks {
   const holders = new Map<string, Holder>();
 
-  const hold = (upload: string, uncontested: boolean): UploadHold => {
+  const lock = (upload: string, acquiredWithoutWaiting: boolean): UploadLock => {
     let release = (): void => undefined;
-    const letGo = new AbortController();
+    const abortController = new AbortController();
     const holder: Holder = {
-      letGo,
-      movedAtMs: performance.now(),
+      abortController,
+      lastHeartbeatMs: performance.now(),
       released: new Promise((resolve) => {
         release = () => {
           if (holders.get(upload) === holder) holders.delete(upload);
@@ -51,12 +51,12 @@ export function createUploadLocks(): UploadLocks {
     };
     holders.set(upload, holder);
     return {
-      letGo: letGo.signal,
-      moved: () => {
-        holder.movedAtMs = performance.now();
+      abortSignal: abortController.signal,
+      heartbeat: () => {
+        holder.lastHeartbeatMs = performance.now();
       },
       release: () => release(),
-      uncontested,
+      acquiredWithoutWaiting,
     };
   };
 
@@ -65,9 +65,9 @@ export function createUploadLocks(): UploadLocks {
       const deadline = performance.now() + patienceMs;
       for (let waited = false; ; waited = true) {
         const holder = holders.get(upload);
-        if (holder === undefined) return hold(upload, !waited);
+        if (holder === undefined) return lock(upload, !waited);
         if (performance.now() > deadline) return undefined;
-        if (performance.now() - holder.movedAtMs > silentMs) holder.letGo.abort();
+        if (performance.now() - holder.lastHeartbeatMs > silentMs) holder.abortController.abort();
         await Promise.race([holder.released, pause(lookEveryMs)]);
       }
     },

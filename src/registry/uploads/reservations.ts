@@ -2,13 +2,13 @@ import { LRUCache } from "lru-cache";
 import type { ByteSource } from "../../../storage/blob-store.ts";
 import type { Metadata } from "../../database/database.ts";
 import type { Actor } from "../../database/events/audit.ts";
-import { isRefusal } from "../../database/rejections.ts";
+import { isRejection } from "../../database/rejections.ts";
 import type { PushRules } from "../../database/registry/repository-creation.ts";
 import type { UploadRow } from "../../database/schema.ts";
 import type { Digest } from "../../oci/digest.ts";
 import { OciError } from "../../oci/errors.ts";
 import { namespaceOf } from "../../oci/name.ts";
-import { refusalError } from "../rejections.ts";
+import { rejectionError } from "../rejections.ts";
 import type { Clock } from "../leases.ts";
 import type { Chunk } from "./chunk.ts";
 
@@ -23,7 +23,7 @@ export interface UploadLimits {
 /** Where only the end tells the length, room is taken ahead in steps of this many bytes. */
 const stepBytes = 8 * 1024 * 1024;
 
-export interface UploadRoom {
+export interface UploadQuota {
   /** Throws SIZE_INVALID (413) for a blob that is too large. */
   checkSize(sizeBytes: number): void;
   /**
@@ -38,12 +38,12 @@ export interface UploadRoom {
   ): Promise<(bytes: ByteSource) => ByteSource>;
 }
 
-export function createUploadRoom(parts: {
+export function createUploadQuota(parts: {
   readonly metadata: Pick<Metadata, "quotas" | "run">;
   readonly rules: PushRules;
   /** Bytes of the largest blob, by the configuration and by the store. */
   readonly largestBytes: number;
-}): UploadRoom {
+}): UploadQuota {
   const { metadata, rules, largestBytes } = parts;
   const { defaultQuotaBytes: defaultBytes } = rules;
 
@@ -76,7 +76,7 @@ export function createUploadRoom(parts: {
       const reserve = async (sizeBytes: number, atLeastBytes: number): Promise<number> => {
         const asked = { id, repository, digest, defaultBytes, sizeBytes, atLeastBytes };
         const granted = await metadata.run("reserveUpload", asked);
-        if (isRefusal(granted)) throw refusalError(granted, repository);
+        if (isRejection(granted)) throw rejectionError(granted, repository);
         return granted;
       };
       if (lengthBytes !== undefined) {
@@ -106,7 +106,7 @@ const countedForMs = 1_000;
 
 /**
  * Counts the sessions of each account before another one begins. The rows are read once a second and account, and when
- * the limit is near. `makeRoom` ends a session.
+ * the limit is near. `endOldest` ends a session.
  * Throws TOOMANYREQUESTS when the account has as many as it may, and has used all of them in the last hour.
  */
 export function createSessionCount(parts: {
@@ -114,9 +114,9 @@ export function createSessionCount(parts: {
   readonly clock: Clock;
   readonly limit: number;
   readonly withoutRow: (accountId: number | null) => number;
-  readonly makeRoom: (row: UploadRow) => Promise<void>;
+  readonly endOldest: (row: UploadRow) => Promise<void>;
 }): (actor: Actor) => Promise<void> {
-  const { metadata, clock, limit, withoutRow, makeRoom } = parts;
+  const { metadata, clock, limit, withoutRow, endOldest } = parts;
   const counted = new LRUCache<string, number>({
     max: 10_000,
     ttl: countedForMs,
@@ -131,7 +131,7 @@ export function createSessionCount(parts: {
       if (known >= limit) {
         const oldest = await metadata.uploads.oldestOf(accountId, clock() - leftAloneMs);
         if (oldest === undefined) throw tooMany(limit);
-        await makeRoom(oldest);
+        await endOldest(oldest);
         known -= 1;
       }
       counted.delete(key);

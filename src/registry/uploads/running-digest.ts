@@ -13,7 +13,7 @@ export function mismatch(expected: Digest, found: Digest): OciError {
   return new OciError("DIGEST_INVALID", "the content has another digest", { detail });
 }
 
-interface RunningHash {
+interface RunningDigest {
   readonly algorithm: DigestAlgorithm;
   readonly digester: Digester;
   hashedBytes: number;
@@ -24,7 +24,7 @@ interface RunningHash {
  * an upload that goes on elsewhere, or closes with another algorithm than the one that was running, is hashed
  * again from the store.
  */
-export interface UploadHashes {
+export interface RunningDigests {
   /** The client has said with which algorithm it will close. */
   expect(upload: string, algorithm: DigestAlgorithm): void;
   /** Hashes what passes by, if all before `offset` has been hashed too. */
@@ -42,9 +42,9 @@ export interface UploadHashes {
 /** Beyond it the oldest go: uploads that were left alone, or closed by another process. */
 const runningAtMost = 4_096;
 
-export function createUploadHashes(store: BlobStore): UploadHashes {
-  const running = new Map<string, RunningHash>();
-  const keep = (upload: string, hash: RunningHash): void => {
+export function createRunningDigests(store: BlobStore): RunningDigests {
+  const running = new Map<string, RunningDigest>();
+  const keep = (upload: string, hash: RunningDigest): void => {
     const [oldest] = running.keys();
     if (running.size >= runningAtMost && oldest !== undefined) running.delete(oldest);
     running.set(upload, hash);

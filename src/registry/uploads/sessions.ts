@@ -5,9 +5,9 @@ import type { UploadRow } from "../../database/schema.ts";
 import type { RepositoryName } from "../../oci/name.ts";
 
 /** A session that is used at once never needs a row; one that is not gets it after this time. */
-const youngMs = 50;
+const persistAfterMs = 50;
 
-interface Young {
+interface UnpersistedSession {
   readonly row: UploadRow;
   readonly timer: NodeJS.Timeout;
   writing?: Promise<void>;
@@ -18,15 +18,15 @@ interface Young {
  * or when the session is a moment old. A blob that comes whole with the closing request, which is how small ones come,
  * costs one transaction instead of two. What a crash takes are sessions that hold nothing.
  */
-export interface Sessions {
+export interface UploadSessions {
   /** An id that nobody has had. */
   newId(): string;
   begin(row: UploadRow): void;
   find(id: string): Promise<UploadRow | undefined>;
   /** Whether the store can't hold anything of it yet. */
-  isYoung(id: string): boolean;
+  isUnpersisted(id: string): boolean;
   /** Sessions of an account that have no row yet. */
-  youngOf(accountId: number | null): number;
+  unpersistedOf(accountId: number | null): number;
   /** Resolves when the row is durable. */
   settle(id: string): Promise<void>;
   /** Ends the session in this process. True: it has a row, which has to go too. */
@@ -37,19 +37,19 @@ export interface Sessions {
   close(): Promise<void>;
 }
 
-export function createSessions(metadata: Pick<Metadata, "uploads" | "run">): Sessions {
-  const young = new Map<string, Young>();
+export function createUploadSessions(metadata: Pick<Metadata, "uploads" | "run">): UploadSessions {
+  const unpersisted = new Map<string, UnpersistedSession>();
   // Ids of this process begin with it: what it does not know of them has ended, or never was.
   const ours = randomBytes(4).toString("hex");
 
   const settle = async (id: string): Promise<void> => {
-    const session = young.get(id);
+    const session = unpersisted.get(id);
     if (session === undefined) return;
     clearTimeout(session.timer);
     session.writing ??= metadata.run("startUpload", session.row);
     try {
       await session.writing;
-      if (young.get(id) === session) young.delete(id);
+      if (unpersisted.get(id) === session) unpersisted.delete(id);
     } catch (error) {
       delete session.writing;
       throw error;
@@ -61,45 +61,45 @@ export function createSessions(metadata: Pick<Metadata, "uploads" | "run">): Ses
 
     begin(row) {
       // If it can't be written now, the request that needs it says so.
-      const timer = setTimeout(() => void settle(row.id).catch(() => undefined), youngMs);
-      young.set(row.id, { row, timer: timer.unref() });
+      const timer = setTimeout(() => void settle(row.id).catch(() => undefined), persistAfterMs);
+      unpersisted.set(row.id, { row, timer: timer.unref() });
     },
 
     async find(id) {
-      const session = young.get(id);
+      const session = unpersisted.get(id);
       if (session !== undefined) return session.row;
       const row = await metadata.uploads.find(id);
       if (row !== undefined || id.startsWith(ours)) return row;
       // Another process may have begun it a moment ago.
-      await pause(2 * youngMs);
+      await pause(2 * persistAfterMs);
       return metadata.uploads.find(id);
     },
 
-    isYoung: (id) => young.has(id),
-    youngOf: (accountId) =>
-      [...young.values()].filter(({ row }) => row.account_id === accountId).length,
+    isUnpersisted: (id) => unpersisted.has(id),
+    unpersistedOf: (accountId) =>
+      [...unpersisted.values()].filter(({ row }) => row.account_id === accountId).length,
     settle,
 
     async forget(id) {
-      const session = young.get(id);
+      const session = unpersisted.get(id);
       if (session === undefined) return true;
       clearTimeout(session.timer);
-      young.delete(id);
+      unpersisted.delete(id);
       if (session.writing === undefined) return false;
       await session.writing;
       return true;
     },
 
     forgetAll(repository) {
-      for (const [id, { row, timer, writing }] of young) {
+      for (const [id, { row, timer, writing }] of unpersisted) {
         if (row.repository !== repository || writing !== undefined) continue;
         clearTimeout(timer);
-        young.delete(id);
+        unpersisted.delete(id);
       }
     },
 
     async close() {
-      await Promise.all([...young.keys()].map(settle));
+      await Promise.all([...unpersisted.keys()].map(settle));
     },
   };
 }

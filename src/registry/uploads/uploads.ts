@@ -14,16 +14,16 @@ import {
 } from "../../oci/digest.ts";
 import { OciError } from "../../oci/errors.ts";
 import type { RepositoryName } from "../../oci/name.ts";
-import { rewriteAfterMs, type Clock, type Keeper } from "../leases.ts";
+import { rewriteAfterMs, type Clock, type LeasePolicy } from "../leases.ts";
 import type { RecentBlobs } from "../recent-blobs.ts";
 import { describeFailure } from "../failures.ts";
-import { refusalError } from "../rejections.ts";
+import { rejectionError } from "../rejections.ts";
 import { checkRange, gather, measured, UploadRangeError, type Chunk } from "./chunk.ts";
-import { createUploadHashes, mismatch } from "./running-digest.ts";
-import { createUploadLocks, type UploadHold, type UploadLocks } from "./locks.ts";
-import { createSessionCount, createUploadRoom, type UploadLimits } from "./reservations.ts";
-import { findSession, rowOf, type Claim, type Session } from "./session.ts";
-import { createSessions } from "./sessions.ts";
+import { createRunningDigests, mismatch } from "./running-digest.ts";
+import { createUploadLocks, type UploadLock, type UploadLocks } from "./locks.ts";
+import { createSessionCount, createUploadQuota, type UploadLimits } from "./reservations.ts";
+import { findSession, rowOf, type SessionRequest, type UploadSession } from "./session.ts";
+import { createUploadSessions } from "./sessions.ts";
 
 /** A blob no larger than this that comes in one request is held in memory and written once, under its own key. */
 const wholeInMemoryBytes = 256 * 1024;
@@ -49,59 +49,59 @@ export function createUploads(parts: {
   readonly store: BlobStore;
   readonly metadata: Pick<Metadata, "uploads" | "blobs" | "repositories" | "quotas" | "run">;
   readonly clock: Clock;
-  readonly keeper: Keeper;
+  readonly leasePolicy: LeasePolicy;
   readonly recentBlobs: RecentBlobs;
   readonly rules: PushRules;
   readonly limits?: UploadLimits | undefined;
   /** Those of all processes that answer; missing: there is only this one. */
   readonly locks?: UploadLocks | undefined;
 }) {
-  const { store, metadata, clock, keeper, recentBlobs, rules } = parts;
+  const { store, metadata, clock, leasePolicy, recentBlobs, rules } = parts;
   const { limits = defaultLimits } = parts;
   const { locks = createUploadLocks() } = parts;
-  const sessions = createSessions(metadata);
-  const hashes = createUploadHashes(store);
+  const sessions = createUploadSessions(metadata);
+  const runningDigests = createRunningDigests(store);
   let heldInMemoryBytes = 0;
   const { largestBlobBytes = Infinity } = store.abilities;
-  const room = createUploadRoom({
+  const uploadQuota = createUploadQuota({
     ...{ metadata, rules, largestBytes: Math.min(largestBlobBytes, limits.blobBytes ?? Infinity) },
   });
 
-  const find = (claim: Claim): Promise<Session> => findSession(sessions, claim);
+  const find = (request: SessionRequest): Promise<UploadSession> => findSession(sessions, request);
 
   /** Bytes that the store holds of it. */
   const sizeOf = async ({ id, storage_reference }: UploadRow): Promise<number> =>
-    sessions.isYoung(id) ? 0 : store.uploadSize(storage_reference);
+    sessions.isUnpersisted(id) ? 0 : store.uploadSize(storage_reference);
 
   /** Does the work as the upload's only writer. */
   const asWriter = async <T>(
-    claim: Claim,
-    work: (row: Session, hold: UploadHold) => Promise<T>,
+    request: SessionRequest,
+    work: (row: UploadSession, lock: UploadLock) => Promise<T>,
   ): Promise<T> => {
-    const row = await find(claim);
-    const hold = await locks.acquire(row.id);
-    if (hold === undefined) {
-      const offset = await sizeOf(await find(claim));
+    const row = await find(request);
+    const lock = await locks.acquire(row.id);
+    if (lock === undefined) {
+      const offset = await sizeOf(await find(request));
       throw new UploadRangeError("another request is writing to this upload", offset);
     }
     try {
       // Who had it before may have closed it.
-      return await work(hold.uncontested ? row : await find(claim), hold);
+      return await work(lock.acquiredWithoutWaiting ? row : await find(request), lock);
     } finally {
-      hold.release();
+      lock.release();
     }
   };
 
   const discard = async (row: UploadRow): Promise<void> => {
-    hashes.forget(row.id);
+    runningDigests.forget(row.id);
     if (!(await sessions.forget(row.id))) return;
     await metadata.run("endUpload", { id: row.id });
     await store.abort(row.storage_reference);
   };
 
   const countSession = createSessionCount({
-    ...{ metadata, clock, limit: limits.sessionsPerAccount, makeRoom: discard },
-    withoutRow: (accountId) => sessions.youngOf(accountId),
+    ...{ metadata, clock, limit: limits.sessionsPerAccount, endOldest: discard },
+    withoutRow: (accountId) => sessions.unpersistedOf(accountId),
   });
 
   /**
@@ -123,7 +123,7 @@ export function createUploads(parts: {
     readonly uploadId: string | undefined;
   }): Promise<void> => {
     const outcome = await metadata
-      .run("storeBlob", { ...blob, rules, ...keeper.keep() })
+      .run("storeBlob", { ...blob, rules, ...leasePolicy.newLease() })
       .catch((error: unknown) => {
         // Any other error may hide a commit: then the bytes are the row's.
         if (error instanceof NotAuthorizedError) return error;
@@ -134,7 +134,9 @@ export function createUploads(parts: {
     if (outcome === "gone") throw new OciError("BLOB_UPLOAD_UNKNOWN");
     if (outcome === "duplicate") return;
     if (blob.uploadId !== undefined) await metadata.run("endUpload", { id: blob.uploadId });
-    throw outcome instanceof NotAuthorizedError ? outcome : refusalError(outcome, blob.repository);
+    throw outcome instanceof NotAuthorizedError
+      ? outcome
+      : rejectionError(outcome, blob.repository);
   };
 
   const fitsInMemory = ({ lengthBytes }: Chunk): boolean =>
@@ -144,7 +146,7 @@ export function createUploads(parts: {
 
   /** Records the blob that a session has brought. It ends with that, or when it is refused, and goes on after another error. */
   const recordSession = async (
-    row: Session,
+    row: UploadSession,
     blob: Omit<Parameters<typeof record>[0], "uploadId">,
   ): Promise<void> => {
     const hasRow = await sessions.forget(row.id);
@@ -162,14 +164,14 @@ export function createUploads(parts: {
     readonly repository: RepositoryName;
     readonly digest: Digest;
     readonly chunk: Chunk;
-    readonly session?: { readonly row: Session; readonly hold: UploadHold };
+    readonly session?: { readonly row: UploadSession; readonly lock: UploadLock };
   }): Promise<void> => {
     const { actor, repository, digest, chunk, session } = blob;
     const held = chunk.lengthBytes ?? 0;
-    room.checkSize(held);
+    uploadQuota.checkSize(held);
     heldInMemoryBytes += held;
     try {
-      const bytes = await gather(measured(chunk, session?.hold.moved ?? (() => undefined)));
+      const bytes = await gather(measured(chunk, session?.lock.heartbeat ?? (() => undefined)));
       const found = digestOf(bytes, algorithmOf(digest));
       if (found !== digest) throw mismatch(digest, found);
       const storageKey = await store.put(digest, bytes);
@@ -189,7 +191,7 @@ export function createUploads(parts: {
    */
   const append = async (
     row: UploadRow,
-    hold: UploadHold,
+    lock: UploadLock,
     chunk: Chunk,
     digest?: Digest,
   ): Promise<number> => {
@@ -197,8 +199,8 @@ export function createUploads(parts: {
     checkRange(chunk, offset);
     await sessions.settle(row.id);
     try {
-      const admitted = await room.admit(row, offset, chunk, digest);
-      return await appendAt(row, hold, offset, admitted(measured(chunk, hold.moved)), chunk);
+      const admitted = await uploadQuota.admit(row, offset, chunk, digest);
+      return await appendAt(row, lock, offset, admitted(measured(chunk, lock.heartbeat)), chunk);
     } catch (error) {
       if (isRefused(error)) await discard(row);
       throw error;
@@ -207,7 +209,7 @@ export function createUploads(parts: {
 
   const appendAt = async (
     row: UploadRow,
-    hold: UploadHold,
+    lock: UploadLock,
     offset: number,
     source: ByteSource,
     chunk: Chunk,
@@ -217,21 +219,25 @@ export function createUploads(parts: {
     }
     const stop = (): void =>
       void chunk.source.destroy(new Error("a newer request has taken over the upload"));
-    hold.letGo.addEventListener("abort", stop, { once: true });
+    lock.abortSignal.addEventListener("abort", stop, { once: true });
     try {
-      return await store.append(row.storage_reference, offset, hashes.tap(row.id, offset, source));
+      return await store.append(
+        row.storage_reference,
+        offset,
+        runningDigests.tap(row.id, offset, source),
+      );
     } catch (error) {
       // Perhaps hashed and not written; what another process puts in its place would not be hashed here.
-      hashes.forget(row.id);
+      runningDigests.forget(row.id);
       if (describeFailure(error)?.status === fullStatus) await giveBack(row);
       throw error;
     } finally {
-      hold.letGo.removeEventListener("abort", stop);
+      lock.abortSignal.removeEventListener("abort", stop);
     }
   };
 
   /** Turns what the upload holds into a blob; if it is not what the client says it is, or fails, the upload is gone. */
-  const closeStored = async (row: Session, digest: Digest): Promise<void> => {
+  const closeStored = async (row: UploadSession, digest: Digest): Promise<void> => {
     const reference = row.storage_reference;
     await sessions.settle(row.id);
     const sizeBytes = await store.uploadSize(reference);
@@ -241,7 +247,7 @@ export function createUploads(parts: {
       await discard(row);
       throw new OciError("BLOB_UPLOAD_UNKNOWN", "the upload holds nothing: begin again");
     }
-    const found = await hashes.digest(row.id, algorithmOf(digest), reference, sizeBytes);
+    const found = await runningDigests.digest(row.id, algorithmOf(digest), reference, sizeBytes);
     if (found !== digest) throw mismatch(digest, found);
     let storageKey: string;
     try {
@@ -256,8 +262,8 @@ export function createUploads(parts: {
 
   /** The closing request of a session: a blob that comes whole with it costs one transaction. */
   const close = async (
-    row: Session,
-    hold: UploadHold,
+    row: UploadSession,
+    lock: UploadLock,
     digest: Digest,
     chunk: Chunk | undefined,
   ): Promise<void> => {
@@ -266,9 +272,9 @@ export function createUploads(parts: {
       if (chunk === undefined) return await closeStored(row, digest);
       if (fitsInMemory(chunk) && (await sizeOf(row)) === 0) {
         checkRange(chunk, 0);
-        return await storeWhole({ actor, repository, digest, chunk, session: { row, hold } });
+        return await storeWhole({ actor, repository, digest, chunk, session: { row, lock } });
       }
-      await append(row, hold, chunk, digest);
+      await append(row, lock, chunk, digest);
       await closeStored(row, digest);
     } catch (error) {
       if (error instanceof OciError && error.code === "DIGEST_INVALID") await discard(row);
@@ -284,7 +290,7 @@ export function createUploads(parts: {
   ): Promise<string> => {
     // A whole upload for nothing; where a push may make the repository, its rights are looked at with the first thing stored.
     if (!rules.createOnPush && (await metadata.repositories.find(repository)) === undefined)
-      throw refusalError({ refused: "absent" }, repository);
+      throw rejectionError({ rejected: "absent" }, repository);
     await countSession(actor);
     const id = sessions.newId();
     const nowMs = clock();
@@ -293,12 +299,12 @@ export function createUploads(parts: {
     sessions.begin({ id, repository, storage_reference, ...times, account_id: actor.accountId });
     // Another process may have the client's next request.
     if (parts.locks !== undefined) await sessions.settle(id);
-    if (algorithm !== undefined) hashes.expect(id, algorithm);
+    if (algorithm !== undefined) runningDigests.expect(id, algorithm);
     return id;
   };
 
   /** Forgets a session and its bytes. */
-  const cancel = (claim: Claim): Promise<void> => asWriter(claim, discard);
+  const cancel = (request: SessionRequest): Promise<void> => asWriter(request, discard);
 
   /**
    * Closes the session, with a last chunk if one is given: when it resolves, the blob is durable. Throws
@@ -306,13 +312,17 @@ export function createUploads(parts: {
    * room for them, BLOB_UPLOAD_UNKNOWN if there are none. A session that is gone because the same request succeeded
    * before is a success again.
    */
-  const finish = async (claim: Claim, digest: Digest, chunk: Chunk | undefined): Promise<void> => {
+  const finish = async (
+    request: SessionRequest,
+    digest: Digest,
+    chunk: Chunk | undefined,
+  ): Promise<void> => {
     try {
-      await asWriter(claim, (row, hold) => close(row, hold, digest, chunk));
+      await asWriter(request, (row, lock) => close(row, lock, digest, chunk));
     } catch (error) {
       if (!(error instanceof OciError && error.code === "BLOB_UPLOAD_UNKNOWN")) throw error;
-      const isOpen = (await sessions.find(claim.id)) !== undefined;
-      if (isOpen || (await metadata.blobs.find(claim.repository, digest)) === undefined)
+      const isOpen = (await sessions.find(request.id)) !== undefined;
+      if (isOpen || (await metadata.blobs.find(request.repository, digest)) === undefined)
         throw error;
     }
   };
@@ -323,13 +333,13 @@ export function createUploads(parts: {
     finish,
 
     /** Bytes the session holds. */
-    async status(claim: Claim): Promise<number> {
-      return sizeOf(await find(claim));
+    async status(request: SessionRequest): Promise<number> {
+      return sizeOf(await find(request));
     },
 
     /** Appends a chunk and resolves with the new size. Throws {@link UploadRangeError} if it belongs elsewhere. */
-    append: (claim: Claim, chunk: Chunk): Promise<number> =>
-      asWriter(claim, (row, hold) => append(row, hold, chunk)),
+    append: (request: SessionRequest, chunk: Chunk): Promise<number> =>
+      asWriter(request, (row, lock) => append(row, lock, chunk)),
 
     /** A whole blob in one request, without a session that the client would see. Throws as {@link finish}. */
     async pushWhole(
@@ -349,14 +359,14 @@ export function createUploads(parts: {
     },
 
     /** The repository is about to go, and with it the sessions that have no row yet. */
-    forgetYoung: (repository: RepositoryName): void => sessions.forgetAll(repository),
+    forgetUnpersisted: (repository: RepositoryName): void => sessions.forgetAll(repository),
 
     /** Removes the bytes of a session whose row is gone, once whoever still writes to it has let go. */
     abandon: async ({ id, storageReference }: EndedUpload): Promise<void> => {
-      const hold = await locks.acquire(id);
-      hashes.forget(id);
+      const lock = await locks.acquire(id);
+      runningDigests.forget(id);
       await store.abort(storageReference);
-      hold?.release();
+      lock?.release();
     },
 
     /** Whether a request is writing to the session right now. */

@@ -8,7 +8,7 @@ import type { RunningServer } from "../start-server.ts";
 import { forkWorker, type Forked, type Place } from "./fork.ts";
 
 /*
- * The process behind those that answer: it has the one writer of the database and the locks of uploads, does the upkeep,
+ * The process behind those that answer: it has the one writer of the database and the locks of uploads, does maintenance,
  * starts the workers, and puts another in the place of one that has died.
  */
 

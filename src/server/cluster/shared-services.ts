@@ -1,7 +1,7 @@
 import type { Lent } from "../../app/assemble.ts";
 import type { CommandInput, CommandName, CommandResult } from "../../database/commands.ts";
 import { commandError, type Durability } from "../../database/writer.ts";
-import type { UploadHold } from "../../registry/uploads/locks.ts";
+import type { UploadLock } from "../../registry/uploads/locks.ts";
 import type { Channel, Handlers } from "./channel.ts";
 
 /*
@@ -21,25 +21,27 @@ interface Run {
 }
 
 /** How often at most a holder says that its bytes move; far more often than a silent one is cut off. */
-const movedEveryMs = 200;
+const heartbeatEveryMs = 200;
 
 /** The lender's side: what it does for one borrower. `reclaim` when that one has gone. */
 export function lend(
   { writer, locks }: Lent,
   channel: () => Channel,
 ): Handlers & { readonly reclaim: () => void } {
-  const held = new Map<number, UploadHold>();
+  const held = new Map<number, UploadLock>();
   let gone = false;
 
   const acquire = async ({ id, upload }: Acquire): Promise<boolean> => {
-    const hold = await locks.acquire(upload);
-    if (hold === undefined) return false;
+    const lock = await locks.acquire(upload);
+    if (lock === undefined) return false;
     if (gone) {
-      hold.release();
+      lock.release();
       return false;
     }
-    held.set(id, hold);
-    hold.letGo.addEventListener("abort", () => channel().tell("letGo", id), { once: true });
+    held.set(id, lock);
+    lock.abortSignal.addEventListener("abort", () => channel().tell("abortSignal", id), {
+      once: true,
+    });
     return true;
   };
   const release = (id: number): void => {
@@ -55,7 +57,7 @@ export function lend(
       isHeld: (upload: string) => locks.isHeld(upload),
     },
     notes: {
-      moved: (id: number) => held.get(id)?.moved(),
+      heartbeat: (id: number) => held.get(id)?.heartbeat(),
       release,
     },
     reclaim: () => {
@@ -90,8 +92,8 @@ export function borrow(channel: () => Channel): { readonly lent: Lent; readonly 
       async acquire(upload) {
         lastId += 1;
         const id = lastId;
-        const letGo = new AbortController();
-        held.set(id, letGo);
+        const abortController = new AbortController();
+        held.set(id, abortController);
         const release = (): void => {
           if (held.delete(id)) channel().tell("release", id);
         };
@@ -101,13 +103,13 @@ export function borrow(channel: () => Channel): { readonly lent: Lent; readonly 
         }
         let toldAtMs = performance.now();
         return {
-          letGo: letGo.signal,
+          abortSignal: abortController.signal,
           // Another process may have had it since the caller looked.
-          uncontested: false,
-          moved: () => {
-            if (performance.now() - toldAtMs < movedEveryMs) return;
+          acquiredWithoutWaiting: false,
+          heartbeat: () => {
+            if (performance.now() - toldAtMs < heartbeatEveryMs) return;
             toldAtMs = performance.now();
-            channel().tell("moved", id);
+            channel().tell("heartbeat", id);
           },
           release,
         };
@@ -119,5 +121,5 @@ export function borrow(channel: () => Channel): { readonly lent: Lent; readonly 
     held.delete(id);
     throw error;
   };
-  return { lent, notes: { notes: { letGo: (id: number) => held.get(id)?.abort() } } };
+  return { lent, notes: { notes: { abortSignal: (id: number) => held.get(id)?.abort() } } };
 }

@@ -62,7 +62,7 @@ describe("reads", () => {
     const digest = digestOf(Buffer.from("x"));
     const page = { last: "a", limit: 10 };
     await createBlobReads(db).find(name, digest);
-    await createBlobReads(db).holders(digest, 10);
+    await createBlobReads(db).repositoriesLinking(digest, 10);
     await createManifestReads(db).find(name, parseReference("latest"));
     await createManifestReads(db).find(name, parseReference(digest));
     await createManifestReads(db).referrers(name, digest, { ...page, artifactTypes: ["a/b"] });

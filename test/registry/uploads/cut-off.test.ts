@@ -7,14 +7,14 @@ import { digestOf } from "../../../src/oci/digest.ts";
 import { parseRepositoryName } from "../../../src/oci/name.ts";
 import { createRegistry } from "../../../src/registry/registry.ts";
 import type { Chunk } from "../../../src/registry/uploads/chunk.ts";
-import { sweepUploads } from "../../../src/registry/uploads/expire.ts";
+import { deleteOrphanUploads } from "../../../src/registry/uploads/expire.ts";
 import { openFilesystemStore } from "../../../storage/filesystem/store.ts";
 import type { BlobStore } from "../../../storage/blob-store.ts";
 import { nobody, rules, silent } from "../../support/pushes.ts";
 import { temporaryFolder } from "../../support/temporary.ts";
 
 const repository = parseRepositoryName("team/app");
-const keeping = { leaseMs: 1_000, graceMs: 1_000, deleteDelayMs: 0 };
+const leaseTimes = { leaseMs: 1_000, graceMs: 1_000, deleteDelayMs: 0 };
 const bytes = Buffer.alloc(300_000, "cut off");
 const digest = digestOf(bytes);
 
@@ -26,7 +26,7 @@ const registryOn = (store: BlobStore, metadata: Metadata) =>
     clock: Date.now,
     sparse: false,
     rules,
-    keeping,
+    leaseTimes,
   });
 const open = (id: string) => ({ actor: nobody, repository, id });
 const chunkOf = (content: Buffer): Chunk => ({
@@ -56,7 +56,7 @@ test("a closing PUT that was cut off between the file's name and its row is told
   void before.finish(open(id), digest, undefined);
   await cutOff;
 
-  await sweepUploads({ store, metadata });
+  await deleteOrphanUploads({ store, metadata });
   const { uploads, blobs } = registryOn(store, metadata);
   assert.equal(await uploads.status(open(id)), 0);
   const unknown = { code: "BLOB_UPLOAD_UNKNOWN" };

@@ -70,11 +70,11 @@ describe("the number of open uploads of an account", () => {
       async (world) => {
         const { uploads } = world.registry;
         const old = await uploads.start(as(7), repository);
-        const claim = { actor: as(7), repository, id: old };
-        await uploads.append(claim, chunkOf("some"));
+        const request = { actor: as(7), repository, id: old };
+        await uploads.append(request, chunkOf("some"));
         world.connection.exec("UPDATE uploads SET touched_at = touched_at - 3600001");
         for (let index = 0; index < 3; index += 1) await uploads.start(as(7), repository);
-        await assert.rejects(uploads.status(claim), isCode("BLOB_UPLOAD_UNKNOWN"));
+        await assert.rejects(uploads.status(request), isCode("BLOB_UPLOAD_UNKNOWN"));
         assert.deepEqual(await world.stored(), { blobs: 0, uploads: 0 });
       },
       {},

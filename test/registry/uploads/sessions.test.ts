@@ -2,11 +2,14 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
 import { parseRepositoryName } from "../../../src/oci/name.ts";
-import { createSessions, type Sessions } from "../../../src/registry/uploads/sessions.ts";
+import {
+  createUploadSessions,
+  type UploadSessions,
+} from "../../../src/registry/uploads/sessions.ts";
 import type { UploadRow } from "../../../src/database/schema.ts";
 import { openMetadataInMemory } from "../../support/database.ts";
 
-function begin(sessions: Sessions): UploadRow {
+function begin(sessions: UploadSessions): UploadRow {
   const row = {
     id: sessions.newId(),
     repository: parseRepositoryName("team/app"),
@@ -22,7 +25,7 @@ function begin(sessions: Sessions): UploadRow {
 describe("a session", () => {
   test("that ends at once never has a row", async () => {
     const metadata = openMetadataInMemory();
-    const sessions = createSessions(metadata);
+    const sessions = createUploadSessions(metadata);
     const { id } = begin(sessions);
     assert.equal((await sessions.find(id))?.id, id);
     assert.equal(await sessions.forget(id), false);
@@ -33,17 +36,17 @@ describe("a session", () => {
 
   test("that is settled has its row, which is the caller's to remove", async () => {
     const metadata = openMetadataInMemory();
-    const sessions = createSessions(metadata);
+    const sessions = createUploadSessions(metadata);
     const row = begin(sessions);
     await sessions.settle(row.id);
-    assert.equal(sessions.isYoung(row.id), false);
+    assert.equal(sessions.isUnpersisted(row.id), false);
     assert.equal((await metadata.uploads.find(row.id))?.storage_reference, row.storage_reference);
     assert.equal(await sessions.forget(row.id), true);
   });
 
   test("that is ended while its row is being written waits for the row", async () => {
     const metadata = openMetadataInMemory();
-    const sessions = createSessions(metadata);
+    const sessions = createUploadSessions(metadata);
     const { id } = begin(sessions);
     const writing = sessions.settle(id);
     assert.equal(await sessions.forget(id), true);
@@ -53,13 +56,13 @@ describe("a session", () => {
 
   test("that another process began a moment ago is found", async () => {
     const metadata = openMetadataInMemory();
-    const { id } = begin(createSessions(metadata));
-    assert.equal((await createSessions(metadata).find(id))?.id, id);
+    const { id } = begin(createUploadSessions(metadata));
+    assert.equal((await createUploadSessions(metadata).find(id))?.id, id);
   });
 
   test("that is open at the end is there for whoever goes on", async () => {
     const metadata = openMetadataInMemory();
-    const sessions = createSessions(metadata);
+    const sessions = createUploadSessions(metadata);
     const { id } = begin(sessions);
     await sessions.close();
     assert.notEqual(await metadata.uploads.find(id), undefined);
@@ -68,7 +71,7 @@ describe("a session", () => {
   test("whose row could not be written can be settled again", async () => {
     const metadata = openMetadataInMemory();
     let failing = true;
-    const sessions = createSessions({
+    const sessions = createUploadSessions({
       uploads: metadata.uploads,
       run: (name, input) =>
         failing ? Promise.reject(new Error("the disk is full")) : metadata.run(name, input),
