@@ -14,7 +14,7 @@ interface Report {
       { readonly severity: string; readonly range: string; readonly via: readonly unknown[] }
     >
   >;
-  readonly metadata?: { readonly dependencies?: { readonly prod?: number } };
+  readonly database?: { readonly dependencies?: { readonly prod?: number } };
 }
 
 /** Titles and addresses of the advisories; a text names another package that has it. */
@@ -45,6 +45,6 @@ if (report.vulnerabilities === undefined) {
 const found = Object.entries(report.vulnerabilities);
 for (const [name, { severity, range, via }] of found)
   console.error(`audit: ${name} ${range}: ${severity}: ${advisoriesOf(via)}`);
-const packages = report.metadata?.dependencies?.prod ?? 0;
+const packages = report.database?.dependencies?.prod ?? 0;
 console.log(`audit: ${found.length} of ${packages} packages have known vulnerabilities`);
 process.exit(found.length === 0 ? 0 : 1);

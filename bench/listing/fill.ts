@@ -1,5 +1,5 @@
 import SqliteDatabase, { type Database } from "better-sqlite3";
-import { pullRankOf } from "../../src/database/catalog/pull-counters.ts";
+import { pullBucketOf } from "../../src/database/catalog/pull-counters.ts";
 import { describeRepository, namespaces } from "./names.ts";
 import { baseRepository } from "./base-images.ts";
 
@@ -82,7 +82,7 @@ function fill(db: Database, { repositories, tags }: Amounts): void {
     const { short, full, pulls, ...row } = describeRepository(number);
     const at = nowMs + number * 1000;
     const repositoryId = Number(
-      repository.run({ ...row, at, pullRank: pullRankOf(pulls) }).lastInsertRowid,
+      repository.run({ ...row, at, pullRank: pullBucketOf(pulls) }).lastInsertRowid,
     );
     description.run(repositoryId, short, full);
     if (pulls > 0) count.run({ name: row.name, at, pulls });

@@ -4,7 +4,7 @@ import { checkResources } from "./token-resources.ts";
 import type { TokenOrigin } from "../database/accounts/access-token-changes.ts";
 import type { AccessToken, TokenResource } from "../database/accounts/access-tokens.ts";
 import type { Actor } from "../database/events/audit.ts";
-import type { Metadata } from "../database/database.ts";
+import type { Database } from "../database/database.ts";
 
 export type { TokenResource };
 
@@ -17,18 +17,18 @@ export type Tokens = ReturnType<typeof createTokens>;
 
 /** Access tokens of users and of organisations. Every method throws AccountError where it can't do what it says. */
 export function createTokens(parts: {
-  readonly metadata: Metadata;
+  readonly database: Database;
   readonly accounts: Pick<Accounts, "accessTokens">;
   readonly clock: () => number;
 }) {
-  const { metadata, accounts, clock } = parts;
+  const { database, accounts, clock } = parts;
 
   /** The newest first. */
   const list = async (account: string): Promise<readonly ShownToken[]> => {
-    const owner = await metadata.accounts.find(account);
+    const owner = await database.accounts.find(account);
     if (owner === undefined) throw new AccountError("unknown", `there is no account ${account}`);
-    const tokens = await metadata.accessTokens.list(owner.id);
-    const clientInfo = await metadata.tokenOrigins.list(owner.id);
+    const tokens = await database.accessTokens.list(owner.id);
+    const clientInfo = await database.tokenOrigins.list(owner.id);
     const byId = new Map(clientInfo.map((origin) => [origin.id, origin]));
     return tokens.map((token) => ({ ...token, origin: byId.get(token.id) })).toReversed();
   };
@@ -62,10 +62,10 @@ export function createTokens(parts: {
       const problem =
         change.resources === undefined ? undefined : checkResources(account, change.resources);
       if (problem !== undefined) throw new AccountError("invalid", problem);
-      const owner = await metadata.accounts.find(account);
+      const owner = await database.accounts.find(account);
       const accountId = owner?.id ?? -1;
       const input = { ...change, accountId, id, actor, nowMs: clock() };
-      if (!(await metadata.run("updateAccessToken", input)))
+      if (!(await database.run("updateAccessToken", input)))
         throw new AccountError("unknown", "there is no such access token");
       return find(account, id);
     },

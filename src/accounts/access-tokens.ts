@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import type { AccessToken } from "../database/accounts/access-tokens.ts";
 import type { Account } from "../database/accounts/accounts.ts";
 import type { Actor } from "../database/events/audit.ts";
-import type { Metadata } from "../database/database.ts";
+import type { Database } from "../database/database.ts";
 import { AccountError } from "./errors.ts";
 import {
   personalScopes,
@@ -38,12 +38,12 @@ export type AccessTokens = ReturnType<typeof createAccessTokens>;
 
 /** Every method throws AccountError where it can't do what it says. */
 export function createAccessTokens(parts: {
-  readonly metadata: Pick<Metadata, "accounts" | "accessTokens" | "run">;
+  readonly database: Pick<Database, "accounts" | "accessTokens" | "run">;
   readonly clock: () => number;
 }) {
-  const { metadata, clock } = parts;
+  const { database, clock } = parts;
   const find = async (name: string): Promise<Account> => {
-    const account = await metadata.accounts.find(name);
+    const account = await database.accounts.find(name);
     if (account === undefined) throw new AccountError("unknown", `there is no account ${name}`);
     return account;
   };
@@ -60,7 +60,7 @@ export function createAccessTokens(parts: {
       const power = account.kind === "user" ? ofUser(given) : ofOrganisation(given);
       const id = randomUUID();
       const secret = generateTokenSecret(account.kind === "user" ? "personal" : "organisation");
-      const made = await metadata.run("createAccessToken", {
+      const made = await database.run("createAccessToken", {
         id,
         accountId: account.id,
         label,
@@ -76,12 +76,12 @@ export function createAccessTokens(parts: {
       return { id, secret };
     },
     async list(account: string): Promise<readonly AccessToken[]> {
-      return metadata.accessTokens.list((await find(account)).id);
+      return database.accessTokens.list((await find(account)).id);
     },
     async revoke(actor: Actor, account: string, id: string): Promise<void> {
       const { id: accountId } = await find(account);
       const input = { accountId, id, actor, nowMs: clock() };
-      if (!(await metadata.run("deleteAccessToken", input)))
+      if (!(await database.run("deleteAccessToken", input)))
         throw new AccountError("unknown", `${account} has no access token ${id}`);
     },
   };

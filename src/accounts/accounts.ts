@@ -1,4 +1,4 @@
-import type { Metadata } from "../database/database.ts";
+import type { Database } from "../database/database.ts";
 import { createAccessTokens, type AccessTokens } from "./access-tokens.ts";
 import { createAuthenticator, type Authenticator } from "../auth/authenticate.ts";
 import { bootstrapAdministrator } from "./bootstrap-admin.ts";
@@ -21,30 +21,30 @@ export interface Accounts {
   readonly organisations: Organisations;
   readonly teams: Teams;
   readonly accessTokens: AccessTokens;
-  readonly audit: Metadata["audit"];
+  readonly audit: Database["audit"];
   /** To be called before anybody is served; see {@link bootstrapAdministrator}. */
   readonly bootstrap: (configuredPassword: string | undefined) => Promise<void>;
 }
 
 export function createAccounts(parts: {
-  readonly metadata: Metadata;
+  readonly database: Database;
   readonly clock: () => number;
   /** `repositories.createOnPush`. */
   readonly createOnPush: boolean;
   readonly rateLimits?: RateLimits | undefined;
   readonly mirrors?: MirrorVisibility | undefined;
 }): Accounts {
-  const { metadata, clock, createOnPush } = parts;
+  const { database, clock, createOnPush } = parts;
   const passwords = createPasswords({ clock });
   const rateLimit = createRateLimit(clock, parts.rateLimits);
   return {
-    authenticator: createAuthenticator({ metadata, passwords, rateLimit, clock }),
-    permissionReader: createPermissionReader({ metadata, createOnPush, mirrors: parts.mirrors }),
-    users: createUsers({ metadata, passwords, clock }),
-    organisations: createOrganisations({ metadata, clock }),
-    teams: createTeams({ metadata, clock }),
-    accessTokens: createAccessTokens({ metadata, clock }),
-    audit: metadata.audit,
-    bootstrap: (configured) => bootstrapAdministrator({ metadata, passwords, clock, configured }),
+    authenticator: createAuthenticator({ database, passwords, rateLimit, clock }),
+    permissionReader: createPermissionReader({ database, createOnPush, mirrors: parts.mirrors }),
+    users: createUsers({ database, passwords, clock }),
+    organisations: createOrganisations({ database, clock }),
+    teams: createTeams({ database, clock }),
+    accessTokens: createAccessTokens({ database, clock }),
+    audit: database.audit,
+    bootstrap: (configured) => bootstrapAdministrator({ database, passwords, clock, configured }),
   };
 }

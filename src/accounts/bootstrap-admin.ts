@@ -1,5 +1,5 @@
 import { randomInt } from "node:crypto";
-import type { Metadata } from "../database/database.ts";
+import type { Database } from "../database/database.ts";
 import { systemActor } from "../database/permissions/authority.ts";
 import { passwordLength, type Passwords } from "../auth/passwords.ts";
 
@@ -17,18 +17,18 @@ const groupLength = 5;
  * Throws if the configured password is too short.
  */
 export async function bootstrapAdministrator(parts: {
-  readonly metadata: Pick<Metadata, "accounts" | "run">;
+  readonly database: Pick<Database, "accounts" | "run">;
   readonly passwords: Passwords;
   readonly clock: () => number;
   /** `auth.adminPassword`. */
   readonly configured: string | undefined;
 }): Promise<void> {
-  const { metadata, passwords, clock, configured } = parts;
-  const { items } = await metadata.accounts.list({ kind: "user", limit: 1 });
+  const { database, passwords, clock, configured } = parts;
+  const { items } = await database.accounts.list({ kind: "user", limit: 1 });
   if (items.length > 0) return;
   if (configured !== undefined && configured.length < passwordLength.min)
     throw new Error(`auth.adminPassword has less than ${passwordLength.min} characters`);
-  await metadata.run("createFirstAdministrator", {
+  await database.run("createFirstAdministrator", {
     names,
     passwordHash: configured === undefined ? undefined : await passwords.hash(configured),
     actor: systemActor("berth"),

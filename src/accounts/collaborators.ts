@@ -1,6 +1,6 @@
 import type { Actor } from "../database/events/audit.ts";
 import type { Collaborator } from "../database/accounts/collaborators.ts";
-import type { Metadata } from "../database/database.ts";
+import type { Database } from "../database/database.ts";
 import type { RepositoryRole } from "../database/schema.ts";
 import type { RepositoryName } from "../oci/name.ts";
 import { AccountError } from "./errors.ts";
@@ -9,19 +9,19 @@ export type Collaborators = ReturnType<typeof createCollaborators>;
 
 /** Who may do what with one repository, besides what follows from organisations and teams. */
 export function createCollaborators(parts: {
-  readonly metadata: Pick<Metadata, "repositories" | "collaborators" | "run">;
+  readonly database: Pick<Database, "repositories" | "collaborators" | "run">;
   readonly clock: () => number;
 }) {
-  const { metadata, clock } = parts;
+  const { database, clock } = parts;
   const unknownRepository = (name: RepositoryName): AccountError =>
     new AccountError("unknown", `there is no repository ${name}`);
 
   return {
     /** In the order of their names. Throws AccountError if there is no such repository. */
     async list(repository: RepositoryName): Promise<readonly Collaborator[]> {
-      const found = await metadata.repositories.find(repository);
+      const found = await database.repositories.find(repository);
       if (found === undefined) throw unknownRepository(repository);
-      return metadata.collaborators.list(found.id);
+      return database.collaborators.list(found.id);
     },
 
     /** `undefined` takes away what there was. Throws AccountError if there is no such repository or user. */
@@ -32,7 +32,7 @@ export function createCollaborators(parts: {
       permission: RepositoryRole | undefined,
     ): Promise<void> {
       const set = { actor, repository, user, permission, nowMs: clock() };
-      const outcome = await metadata.run("setCollaborator", set);
+      const outcome = await database.run("setCollaborator", set);
       if (outcome === "unknown-repository") throw unknownRepository(repository);
       if (outcome === "unknown-user") throw new AccountError("unknown", `there is no user ${user}`);
     },

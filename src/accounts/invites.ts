@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { AccountError } from "./errors.ts";
 import type { Actor } from "../database/events/audit.ts";
 import type { Invite } from "../database/accounts/invites.ts";
-import type { Metadata } from "../database/database.ts";
+import type { Database } from "../database/database.ts";
 import type { MemberRole } from "../database/schema.ts";
 
 export type { Invite };
@@ -26,13 +26,13 @@ export type Invites = ReturnType<typeof createInvites>;
 
 /** Every method throws AccountError where it can't do what it says. */
 export function createInvites(parts: {
-  readonly metadata: Metadata;
+  readonly database: Database;
   readonly clock: () => number;
 }) {
-  const { metadata, clock } = parts;
+  const { database, clock } = parts;
 
   const find = async (id: string): Promise<Invite> => {
-    const found = await metadata.invites.find(id);
+    const found = await database.invites.find(id);
     if (found === undefined) throw new AccountError("unknown", "object not found");
     return found;
   };
@@ -42,13 +42,13 @@ export function createInvites(parts: {
     { organisation, team, role, dryRun }: Invitation,
     invitee: string,
   ): Promise<Invited> => {
-    const user = await metadata.accounts.find(invitee.toLowerCase());
+    const user = await database.accounts.find(invitee.toLowerCase());
     if (user?.kind !== "user") return { invitee, status: "invalid_email_or_docker_id" };
-    if ((await metadata.memberships.roleIn(organisation, user.id)) !== undefined)
+    if ((await database.memberships.roleIn(organisation, user.id)) !== undefined)
       return { invitee, status: "existing_org_member" };
     if (dryRun) return { invitee, status: "invited" };
     const id = randomUUID();
-    const outcome = await metadata.run("createInvite", {
+    const outcome = await database.run("createInvite", {
       ...{ id, organisation, team, role, user: user.name, actor, nowMs: clock() },
     });
     switch (outcome) {
@@ -68,8 +68,8 @@ export function createInvites(parts: {
   return {
     find,
     ofOrganisation: (name: string): Promise<readonly Invite[]> =>
-      metadata.invites.ofOrganisation(name),
-    ofUser: (userId: number): Promise<readonly Invite[]> => metadata.invites.ofUser(userId),
+      database.invites.ofOrganisation(name),
+    ofUser: (userId: number): Promise<readonly Invite[]> => database.invites.ofUser(userId),
 
     async send(actor: Actor, invitation: Invitation): Promise<readonly Invited[]> {
       const invited: Invited[] = [];
@@ -79,13 +79,13 @@ export function createInvites(parts: {
     },
 
     async cancel(actor: Actor, id: string): Promise<void> {
-      if (!(await metadata.run("deleteInvite", { id, actor, nowMs: clock() })))
+      if (!(await database.run("deleteInvite", { id, actor, nowMs: clock() })))
         throw new AccountError("unknown", "object not found");
     },
 
     /** Makes the actor, whom it is for, a member, and one of the team if it names one. */
     async accept(actor: Actor, id: string): Promise<void> {
-      if (!(await metadata.run("acceptInvite", { id, actor, nowMs: clock() })))
+      if (!(await database.run("acceptInvite", { id, actor, nowMs: clock() })))
         throw new AccountError("unknown", "object not found");
     },
   };

@@ -1,7 +1,7 @@
 import type { Account } from "../database/accounts/accounts.ts";
 import type { AuditEntry, AuditQuery } from "../database/events/audit.ts";
 import type { MemberDetails, Membership } from "../database/accounts/memberships.ts";
-import type { Metadata } from "../database/database.ts";
+import type { Database } from "../database/database.ts";
 import type { MemberRole } from "../database/schema.ts";
 import { AccountError } from "./errors.ts";
 import type { Listing } from "../catalog/repositories.ts";
@@ -18,9 +18,9 @@ export type People = ReturnType<typeof createPeople>;
 const namespacesAtMost = 1000;
 
 /** Accounts as the Hub-shaped API shows them. */
-export function createPeople({ metadata }: { readonly metadata: Metadata }) {
+export function createPeople({ database }: { readonly database: Database }) {
   const organisation = async (name: string): Promise<Account> => {
-    const found = await metadata.accounts.find(name);
+    const found = await database.accounts.find(name);
     if (found?.kind === "organisation") return found;
     throw new AccountError("unknown", `there is no organisation ${name}`);
   };
@@ -30,22 +30,22 @@ export function createPeople({ metadata }: { readonly metadata: Metadata }) {
     organisation,
 
     async user(name: string): Promise<Account> {
-      const found = await metadata.accounts.find(name);
+      const found = await database.accounts.find(name);
       if (found?.kind === "user") return found;
       throw new AccountError("unknown", `there is no user ${name}`);
     },
 
     async organisationsOf(userId: number, page: PageAsked): Promise<Listing<Membership>> {
       return {
-        count: await metadata.memberships.countOfUser(userId),
-        items: await metadata.memberships.ofUser(userId, windowOf(page)),
+        count: await database.memberships.countOfUser(userId),
+        items: await database.memberships.ofUser(userId, windowOf(page)),
       };
     },
 
     /** Where a user may make repositories: their own namespace first. */
     async namespacesOf({ accountId, name }: { accountId: number; name: string }) {
       const all = { limit: namespacesAtMost, offset: 0 };
-      const organisations = await metadata.memberships.ofUser(accountId, all);
+      const organisations = await database.memberships.ofUser(accountId, all);
       const open = organisations.filter(({ role }) => role !== "member");
       return [name, ...open.map((one) => one.name)];
     },
@@ -60,13 +60,13 @@ export function createPeople({ metadata }: { readonly metadata: Metadata }) {
     ): Promise<Listing<MemberDetails>> {
       const { id } = await organisation(name);
       const { search, role } = asked;
-      return metadata.memberships.list(id, { search, role, ...windowOf(asked) });
+      return database.memberships.list(id, { search, role, ...windowOf(asked) });
     },
 
     /** Throws AccountError if there is no such member. */
     async member(name: string, user: string): Promise<MemberDetails> {
       const { id } = await organisation(name);
-      const { items } = await metadata.memberships.list(id, { search: user, ...everything });
+      const { items } = await database.memberships.list(id, { search: user, ...everything });
       const found = items.find((member) => member.name === user);
       if (found === undefined)
         throw new AccountError("unknown", `${user} is not a member of ${name}`);
@@ -75,8 +75,8 @@ export function createPeople({ metadata }: { readonly metadata: Metadata }) {
 
     /** Rows of the account that has the name now; of earlier ones only where there is none, for administrators. */
     async audit(query: AuditQuery & { readonly account: string }): Promise<readonly AuditEntry[]> {
-      const accountId = (await metadata.accounts.find(query.account))?.id;
-      return metadata.audit.list({ ...query, accountId });
+      const accountId = (await database.accounts.find(query.account))?.id;
+      return database.audit.list({ ...query, accountId });
     },
   };
 }

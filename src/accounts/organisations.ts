@@ -1,7 +1,7 @@
 import type { Account } from "../database/accounts/accounts.ts";
 import type { Actor } from "../database/events/audit.ts";
 import type { Member, MemberRejection, SetMember } from "../database/accounts/members.ts";
-import type { Metadata } from "../database/database.ts";
+import type { Database } from "../database/database.ts";
 import type { Page } from "../database/registry/repositories.ts";
 import type { MemberRole } from "../database/schema.ts";
 import { defaultNamespace } from "../oci/name.ts";
@@ -19,10 +19,10 @@ export type Organisations = ReturnType<typeof createOrganisations>;
 
 /** Every method throws AccountError where it can't do what it says. */
 export function createOrganisations(parts: {
-  readonly metadata: Pick<Metadata, "accounts" | "members" | "run">;
+  readonly database: Pick<Database, "accounts" | "members" | "run">;
   readonly clock: () => number;
 }) {
-  const { metadata, clock } = parts;
+  const { database, clock } = parts;
 
   const setRole = async (
     actor: Actor,
@@ -31,7 +31,7 @@ export function createOrganisations(parts: {
   ): Promise<"added" | "changed" | "unchanged"> => {
     rejectDefault(member.organisation);
     const input = { ...member, newcomers, actor, nowMs: clock() };
-    const outcome = await metadata.run("setMember", input);
+    const outcome = await database.run("setMember", input);
     if (outcome === "added" || outcome === "changed" || outcome === "unchanged") return outcome;
     throw memberError(outcome, member);
   };
@@ -49,25 +49,25 @@ export function createOrganisations(parts: {
     ): Promise<void> {
       const name = parseAccountName(given.name);
       const { fullName, owner, takeOver } = given;
-      if (owner !== undefined && (await metadata.accounts.find(owner))?.kind !== "user")
+      if (owner !== undefined && (await database.accounts.find(owner))?.kind !== "user")
         throw unknownUser(owner);
       const nowMs = clock();
       const input = { name, kind: "organisation", fullName, takeOver, actor, nowMs } as const;
-      const made = await metadata.run("createAccount", input);
+      const made = await database.run("createAccount", input);
       if (made === undefined) throw nameTaken(name);
       if (typeof made === "object") throw namespaceInUse(name, made.repositories);
       if (owner !== undefined)
         await setRole(actor, { organisation: name, user: owner, role: "owner" }, "add");
     },
     list: (page: PageAsked): Promise<Page<Account>> =>
-      metadata.accounts.list({ kind: "organisation", ...page }),
+      database.accounts.list({ kind: "organisation", ...page }),
     async delete(actor: Actor, name: string): Promise<void> {
       rejectDefault(name);
-      await removeAccount(metadata, { name, kind: "organisation", actor, nowMs: clock() });
+      await removeAccount(database, { name, kind: "organisation", actor, nowMs: clock() });
     },
 
     async members(organisation: string, page: PageAsked): Promise<Page<Member>> {
-      return metadata.members.list((await findOrganisation(metadata, organisation)).id, page);
+      return database.members.list((await findOrganisation(database, organisation)).id, page);
     },
     /** Makes a user a member without asking them, or gives a member another role: for those who run the registry. */
     addMember: (actor: Actor, organisation: string, user: string, role: MemberRole) =>
@@ -80,24 +80,24 @@ export function createOrganisations(parts: {
       const newcomers = "add-if-actor-is-administrator";
       const member = { organisation, user, role: "owner" } as const;
       const input = { ...member, newcomers, actor, nowMs: clock() } as const;
-      const outcome = await metadata.run("setMember", input);
+      const outcome = await database.run("setMember", input);
       if (outcome === "not-a-member") return false;
       if (outcome === "added" || outcome === "changed" || outcome === "unchanged") return true;
       throw memberError(outcome, member);
     },
     async removeMember(actor: Actor, organisation: string, user: string): Promise<void> {
       const member = { organisation, user };
-      const outcome = await metadata.run("removeMember", { ...member, actor, nowMs: clock() });
+      const outcome = await database.run("removeMember", { ...member, actor, nowMs: clock() });
       if (outcome !== "removed") throw memberError(outcome, member);
     },
   };
 }
 
 export async function findOrganisation(
-  metadata: Pick<Metadata, "accounts">,
+  database: Pick<Database, "accounts">,
   name: string,
 ): Promise<Account> {
-  const found = await metadata.accounts.find(name);
+  const found = await database.accounts.find(name);
   if (found?.kind === "organisation") return found;
   throw unknownOrganisation(name);
 }

@@ -1,15 +1,15 @@
 import type { AccountRemoval } from "../database/accounts/removal.ts";
 import type { AccountKind, AuditContext } from "../database/accounts/accounts.ts";
-import type { Metadata } from "../database/database.ts";
+import type { Database } from "../database/database.ts";
 import { AccountError } from "./errors.ts";
 
 /** Deletes a user or an organisation that nothing depends on any more. Throws AccountError. */
 export async function removeAccount(
-  metadata: Pick<Metadata, "run">,
+  database: Pick<Database, "run">,
   account: AuditContext & { readonly name: string; readonly kind: AccountKind },
 ): Promise<void> {
   const { name, kind } = account;
-  const removal: AccountRemoval = await metadata.run("deleteAccount", account);
+  const removal: AccountRemoval = await database.run("deleteAccount", account);
   const conflict = (message: string): AccountError => new AccountError("conflict", message);
   switch (removal.kind) {
     case "deleted":

@@ -3,7 +3,7 @@ import { AccountError } from "./errors.ts";
 import { parseTeamName } from "./names.ts";
 import type { Actor } from "../database/events/audit.ts";
 import type { MemberDetails } from "../database/accounts/memberships.ts";
-import type { Metadata } from "../database/database.ts";
+import type { Database } from "../database/database.ts";
 import type { Invites } from "./invites.ts";
 import { windowOf, type PageAsked } from "./memberships.ts";
 import type { Listing } from "../catalog/repositories.ts";
@@ -28,24 +28,24 @@ const ownersBase = 1_000_000_000;
 
 /** Every method throws AccountError where it can't do what it says. */
 export function createGroups(parts: {
-  readonly metadata: Metadata;
+  readonly database: Database;
   readonly accounts: Pick<Accounts, "teams" | "organisations">;
   readonly invites: Pick<Invites, "send">;
   readonly clock: () => number;
 }) {
-  const { metadata, accounts, invites, clock } = parts;
+  const { database, accounts, invites, clock } = parts;
   const { teams, organisations } = accounts;
 
   const organisation = async (name: string) => {
-    const found = await metadata.accounts.find(name);
+    const found = await database.accounts.find(name);
     if (found?.kind === "organisation") return found;
     throw new AccountError("unknown", `there is no organisation ${name}`);
   };
   const all = async (name: string): Promise<readonly Group[]> => {
     const { id } = await organisation(name);
     const first = { role: "owner", limit: 1, offset: 0 } as const;
-    const { count } = await metadata.memberships.list(id, first);
-    const made = (await metadata.teams.list(id)).filter((team) => team.name !== owners);
+    const { count } = await database.memberships.list(id, first);
+    const made = (await database.teams.list(id)).filter((team) => team.name !== owners);
     const description = "Owners of the organisation";
     return [{ id: ownersBase + id, name: owners, description, members: count }, ...made];
   };
@@ -88,9 +88,9 @@ export function createGroups(parts: {
       let found = (await all(name)).filter((group) => group.name.includes(search.toLowerCase()));
       if (username !== undefined && username !== "") {
         const { id } = await organisation(name);
-        const member = await metadata.accounts.find(username);
-        const role = member && (await metadata.memberships.roleIn(name, member.id));
-        const held = await metadata.teamGrants.ofUser(id, username);
+        const member = await database.accounts.find(username);
+        const role = member && (await database.memberships.roleIn(name, member.id));
+        const held = await database.teamGrants.ofUser(id, username);
         found = found.filter((group) =>
           group.name === owners ? role === "owner" : held.has(group.name),
         );
@@ -116,7 +116,7 @@ export function createGroups(parts: {
       const renamed = change.name === undefined ? undefined : parseTeamName(change.name);
       if (renamed?.toLowerCase() === owners)
         throw new AccountError("exists", `${name} has a team ${owners} already`);
-      const outcome = await metadata.run("updateTeam", {
+      const outcome = await database.run("updateTeam", {
         ...{ organisation: name, team: found.name, actor, nowMs: clock() },
         ...{ name: renamed, description: change.description },
       });
@@ -140,7 +140,7 @@ export function createGroups(parts: {
       const { id } = await organisation(name);
       const found = await find(name, group);
       const which = found.name === owners ? ({ role: "owner" } as const) : { teamId: found.id };
-      return metadata.memberships.list(id, { ...which, search: asked.search, ...windowOf(asked) });
+      return database.memberships.list(id, { ...which, search: asked.search, ...windowOf(asked) });
     },
 
     async addMember(actor: Actor, name: string, group: string, user: string): Promise<void> {

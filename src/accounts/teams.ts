@@ -1,5 +1,5 @@
 import type { Actor } from "../database/events/audit.ts";
-import type { Metadata } from "../database/database.ts";
+import type { Database } from "../database/database.ts";
 import type { RepositoryRole } from "../database/schema.ts";
 import type { TeamPermission } from "../database/accounts/team-permissions.ts";
 import type { Team } from "../database/accounts/teams.ts";
@@ -17,14 +17,14 @@ export type Teams = ReturnType<typeof createTeams>;
 
 /** Every method throws AccountError where it can't do what it says. */
 export function createTeams(parts: {
-  readonly metadata: Pick<Metadata, "accounts" | "teams" | "teamPermissions" | "run">;
+  readonly database: Pick<Database, "accounts" | "teams" | "teamPermissions" | "run">;
   readonly clock: () => number;
 }) {
-  const { metadata, clock } = parts;
+  const { database, clock } = parts;
 
   const find = async ({ organisation, team }: TeamName): Promise<Team> => {
-    const { id } = await findOrganisation(metadata, organisation);
-    const found = (await metadata.teams.list(id)).find(({ name }) => name === team);
+    const { id } = await findOrganisation(database, organisation);
+    const found = (await database.teams.list(id)).find(({ name }) => name === team);
     return found ?? refuse({ organisation, team });
   };
   const refuse = ({ organisation, team }: TeamName): never => {
@@ -37,37 +37,37 @@ export function createTeams(parts: {
     async add(actor: Actor, name: TeamName, description: string): Promise<void> {
       const team = parseTeamName(name.team);
       const input = { ...name, team, description, actor, nowMs: clock() };
-      const outcome = await metadata.run("createTeam", input);
+      const outcome = await database.run("createTeam", input);
       if (outcome === "unknown-organisation") throw unknownOrganisation(name.organisation);
       if (outcome === "exists")
         throw new AccountError("exists", `${name.organisation} has a team ${team} already`);
     },
     async list(organisation: string): Promise<readonly Team[]> {
-      return metadata.teams.list((await findOrganisation(metadata, organisation)).id);
+      return database.teams.list((await findOrganisation(database, organisation)).id);
     },
     async delete(actor: Actor, name: TeamName): Promise<void> {
-      const outcome = await metadata.run("deleteTeam", { ...name, actor, nowMs: clock() });
+      const outcome = await database.run("deleteTeam", { ...name, actor, nowMs: clock() });
       if (outcome === "unknown-team") refuse(name);
     },
 
     async members(name: TeamName): Promise<readonly string[]> {
-      return metadata.teams.members((await find(name)).id);
+      return database.teams.members((await find(name)).id);
     },
     async addMember(actor: Actor, name: TeamName, user: string): Promise<void> {
-      const outcome = await metadata.run("addTeamMember", { ...name, user, actor, nowMs: clock() });
+      const outcome = await database.run("addTeamMember", { ...name, user, actor, nowMs: clock() });
       if (outcome === "unknown-team") refuse(name);
       if (outcome === "not-a-member")
         throw notAMember(user, name.organisation, ": make them one first");
     },
     async removeMember(actor: Actor, name: TeamName, user: string): Promise<void> {
       const input = { ...name, user, actor, nowMs: clock() };
-      const outcome = await metadata.run("removeTeamMember", input);
+      const outcome = await database.run("removeTeamMember", input);
       if (outcome === "unknown-team") refuse(name);
       if (outcome === "not-a-member") throw notAMember(user, `the team ${name.team}`);
     },
 
     async permissions(name: TeamName): Promise<readonly TeamPermission[]> {
-      return metadata.teamPermissions.list((await find(name)).id);
+      return database.teamPermissions.list((await find(name)).id);
     },
     /** `undefined` takes the permission away. */
     async setPermission(
@@ -78,7 +78,7 @@ export function createTeams(parts: {
     ): Promise<void> {
       const repository = parseRepository(repositoryText);
       const input = { ...name, repository, permission, actor, nowMs: clock() };
-      const outcome = await metadata.run("setTeamPermission", input);
+      const outcome = await database.run("setTeamPermission", input);
       if (outcome === "unknown-team") refuse(name);
       if (outcome === "unknown-repository")
         throw new AccountError("unknown", `${name.organisation} has no repository ${repository}`);

@@ -1,6 +1,6 @@
 import type { Account } from "../database/accounts/accounts.ts";
 import type { Actor } from "../database/events/audit.ts";
-import type { Metadata } from "../database/database.ts";
+import type { Database } from "../database/database.ts";
 import type { Page } from "../database/registry/repositories.ts";
 import { AccountError } from "./errors.ts";
 import { removeAccount } from "./removal.ts";
@@ -22,11 +22,11 @@ export type Users = ReturnType<typeof createUsers>;
 
 /** Every method throws AccountError where it can't do what it says. */
 export function createUsers(parts: {
-  readonly metadata: Pick<Metadata, "accounts" | "run">;
+  readonly database: Pick<Database, "accounts" | "run">;
   readonly passwords: Passwords;
   readonly clock: () => number;
 }) {
-  const { metadata, passwords, clock } = parts;
+  const { database, passwords, clock } = parts;
 
   const hash = (password: string): Promise<string> => {
     const { min, max } = passwordLength;
@@ -43,7 +43,7 @@ export function createUsers(parts: {
     name: string,
     change: { isAdmin?: boolean; disabled?: boolean; passwordHash?: string },
   ): Promise<boolean> => {
-    const outcome = await metadata.run("changeUser", { name, ...change, actor, nowMs: clock() });
+    const outcome = await database.run("changeUser", { name, ...change, actor, nowMs: clock() });
     switch (outcome) {
       case "changed":
         return true;
@@ -59,9 +59,9 @@ export function createUsers(parts: {
   return {
     async add(actor: Actor, { password, ...user }: NewUser): Promise<void> {
       const name = parseAccountName(user.name);
-      if ((await metadata.accounts.find(name)) !== undefined) throw nameTaken(name);
+      if ((await database.accounts.find(name)) !== undefined) throw nameTaken(name);
       const passwordHash = await hash(password);
-      const made = await metadata.run("createAccount", {
+      const made = await database.run("createAccount", {
         ...user,
         name,
         kind: "user",
@@ -75,7 +75,7 @@ export function createUsers(parts: {
     list: (page: {
       readonly last?: string | undefined;
       readonly limit: number;
-    }): Promise<Page<Account>> => metadata.accounts.list({ kind: "user", ...page }),
+    }): Promise<Page<Account>> => database.accounts.list({ kind: "user", ...page }),
     setDisabled: (actor: Actor, name: string, disabled: boolean): Promise<boolean> =>
       change(actor, name, { disabled }),
     setAdmin: (actor: Actor, name: string, isAdmin: boolean): Promise<boolean> =>
@@ -85,7 +85,7 @@ export function createUsers(parts: {
       await change(actor, name, { passwordHash: await hash(password) });
     },
     delete: (actor: Actor, name: string): Promise<void> =>
-      removeAccount(metadata, { name, kind: "user", actor, nowMs: clock() }),
+      removeAccount(database, { name, kind: "user", actor, nowMs: clock() }),
   };
 }
 

@@ -15,7 +15,7 @@ import {
 import { createWwwAuthenticate } from "../http/token/www-authenticate.ts";
 import type { HubParts } from "../http/hub/routes.ts";
 import { createClientInfo } from "../http/middleware/client-info.ts";
-import type { Metadata } from "../database/database.ts";
+import type { Database } from "../database/database.ts";
 import type { Mirrors } from "../mirror/mirrors.ts";
 import type { Logger } from "../observability/logger.ts";
 import { OciError } from "../oci/errors.ts";
@@ -46,13 +46,13 @@ export interface AuthContext {
 export async function openAuthContext(
   config: Config,
   parts: {
-    readonly metadata: Metadata;
+    readonly database: Database;
     readonly clock: () => number;
     readonly logger: Logger;
     readonly mirrors: Pick<Mirrors, "byName"> | undefined;
   },
 ): Promise<AuthContext> {
-  const { metadata, clock, logger, mirrors } = parts;
+  const { database, clock, logger, mirrors } = parts;
   const service = serviceOf(config);
   const clientInfo = createClientInfo(config.trustedProxies, config.publicUrl);
   const wwwAuthenticate = createWwwAuthenticate({ clientInfo, service });
@@ -61,7 +61,7 @@ export async function openAuthContext(
   const mirrored = new Set(visibilities.keys());
   const rateLimits = rateLimitsOf(config.workers);
   const accounts = createAccounts({
-    ...{ metadata, clock, createOnPush, rateLimits },
+    ...{ database, clock, createOnPush, rateLimits },
     mirrors: visibilities,
   });
   if (config.auth.open) {
@@ -79,9 +79,9 @@ export async function openAuthContext(
   }
 
   const { authenticator, permissionReader } = accounts;
-  const { removals } = metadata;
+  const { removals } = database;
   await accounts.bootstrap(config.auth.adminPassword);
-  const administrator = await findAdministrator(metadata);
+  const administrator = await findAdministrator(database);
   const keys = await openKeys({
     folder: keysFolder(config),
     algorithm: config.auth.algorithm,
@@ -99,8 +99,8 @@ export async function openAuthContext(
     hub: {
       accounts,
       defaultVisibility,
-      policy: denyChangesToMirrored(createHubPolicy({ metadata }), mirrored),
-      sessions: createSessions({ keys, issuer: service, authenticator, metadata, clock }),
+      policy: denyChangesToMirrored(createHubPolicy({ database }), mirrored),
+      sessions: createSessions({ keys, issuer: service, authenticator, database, clock }),
     },
     parts: {
       clientInfo,
@@ -113,7 +113,7 @@ export async function openAuthContext(
         clientInfo,
       }),
       policy: createPolicy({
-        factsOf: (name) => metadata.hotRepositories.factsOf(name),
+        factsOf: (name) => database.repositoryCache.factsOf(name),
         permissionReader,
       }),
       tokens: { authenticator, grantIssuer, bearer, clientInfo, service, keys },
@@ -132,7 +132,7 @@ function behindOf(mirrors: Pick<Mirrors, "byName">) {
   };
 }
 
-async function findAdministrator({ accounts }: Metadata): Promise<Administrator | undefined> {
+async function findAdministrator({ accounts }: Database): Promise<Administrator | undefined> {
   const { items } = await accounts.list({ kind: "user", limit: 100 });
   const found = items.find(({ isAdmin, disabled }) => isAdmin && !disabled);
   if (found === undefined) return undefined;

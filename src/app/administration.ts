@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { createAccounts, type Accounts } from "../accounts/accounts.ts";
 import { createKeyRing, type KeyRing } from "../auth/signing-keys/administration.ts";
 import type { Config } from "../config/schema.ts";
-import { openSqliteMetadata } from "../database/database.ts";
+import { openSqliteDatabase } from "../database/database.ts";
 import type { Actor } from "../database/events/audit.ts";
 import { systemActor } from "../database/permissions/authority.ts";
 import { databaseFile, keysFolder, makeFolder, NoRegistryError } from "./stores.ts";
@@ -34,15 +34,15 @@ export async function openAdministration(
     throw new NoRegistryError(`there is no registry in ${config.data}: ${advice}`);
   }
   if (isNew) await makeFolder(config.data);
-  const metadata = await openSqliteMetadata(file);
+  const database = await openSqliteDatabase(file);
   const clock = Date.now;
   const { algorithm, adminPassword } = config.auth;
-  const accounts = createAccounts({ metadata, clock, createOnPush: true });
+  const accounts = createAccounts({ database, clock, createOnPush: true });
   if (isNew) await accounts.bootstrap(adminPassword);
   return {
     accounts,
     keys: createKeyRing({ folder: keysFolder(config), algorithm, clock }),
     actor: systemActor("berth"),
-    close: () => metadata.close(),
+    close: () => database.close(),
   };
 }

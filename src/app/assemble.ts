@@ -4,11 +4,11 @@ import { openAll, type Closing } from "../concurrency/closing.ts";
 import type { Config } from "../config/schema.ts";
 import { lockDataFolder } from "./data-folder.ts";
 import { createBrowsing } from "../catalog/catalog.ts";
-import { openSqliteMetadata, type Metadata } from "../database/database.ts";
+import { openSqliteDatabase, type Database } from "../database/database.ts";
 import { keepReserveFile } from "../database/sqlite/reserve-file.ts";
 import type { Writer } from "../database/writer.ts";
 import type { Logger } from "../observability/logger.ts";
-import { openCounting } from "./pull-counters.ts";
+import { openPullCounters } from "./pull-counters.ts";
 import { measureMirrors, openMirroring } from "./mirrors.ts";
 import { createMetrics } from "../observability/metrics.ts";
 import { pushRules, uploadLimits } from "./push-rules.ts";
@@ -68,14 +68,14 @@ async function assembleParts(
   closing.add(() => store.close());
   // The wire's modules load while the database opens.
   const [
-    metadata,
+    database,
     { createApp },
     { createResponseCache },
     { openAuthContext },
     { createHub },
     healthModule,
   ] = await Promise.all([
-    openSqliteMetadata(databaseFile(config), lent?.writer),
+    openSqliteDatabase(databaseFile(config), lent?.writer),
     import("../http/app.ts"),
     import("../http/middleware/response-cache.ts"),
     import("./access.ts"),
@@ -83,35 +83,35 @@ async function assembleParts(
     import("../http/ops/health.ts"),
   ]);
   const { createOperatorCheck, createHealthApp, probeAtMostEvery } = healthModule;
-  closing.add(() => metadata.close());
+  closing.add(() => database.close());
   const leaseTimes = leaseTimesOf(config);
   const space = createFreeSpace(config.data, config.storage.reserve);
   const { sparse } = config;
   const registry = createRegistry({
-    ...{ store, metadata, clock, sparse, rules: pushRules(config), leaseTimes, report: logger },
+    ...{ store, database, clock, sparse, rules: pushRules(config), leaseTimes, report: logger },
     limits: uploadLimits(config),
     moreTypes: config.manifests.mediaTypes,
     locks: lent?.locks,
     demandSpace: (bytes) => space.demand(bytes),
   });
   const { uploads } = registry;
-  const counting = await openCounting(config, { metadata, clock, logger });
-  closing.add(() => counting.close());
+  const pullCounting = await openPullCounters(config, { database, clock, logger });
+  closing.add(() => pullCounting.close());
   if (lent === undefined) {
-    const maintenance = await beginMaintenance(config, logger, { store, metadata, uploads });
+    const maintenance = await beginMaintenance(config, logger, { store, database, uploads });
     closing.add(() => maintenance.close());
     closing.add(keepReserve(config, logger));
   }
-  const parts = { store, metadata, registry, clock, leaseTimes, logger };
+  const parts = { store, database, registry, clock, leaseTimes, logger };
   const mirrors = await openMirroring(config, parts, { runsSchedules: lent === undefined });
   closing.add(() => mirrors?.close());
   closing.add(() => uploads.close());
-  const access = await openAuthContext(config, { metadata, clock, logger, mirrors });
+  const access = await openAuthContext(config, { database, clock, logger, mirrors });
 
   let draining = false;
-  const probe = probeAtMostEvery(probeEveryMs, () => problemsOf({ store, metadata }), logger);
+  const probe = probeAtMostEvery(probeEveryMs, () => problemsOf({ store, database }), logger);
   const health = {
-    metrics: createMetrics(() => measureMirrors(mirrors, metadata)),
+    metrics: createMetrics(() => measureMirrors(mirrors, database)),
     readiness: async () => (draining ? { server: "is shutting down" } : await probe()),
   };
   const isElsewhere = config.metrics.listen !== undefined;
@@ -121,15 +121,15 @@ async function assembleParts(
     handleHealth: createHealthApp(health, logger),
     handle: createApp({
       registry,
-      tally: counting.tally,
-      browsing: createBrowsing({ metadata, counts: counting.counts, registry }),
+      tally: pullCounting.tally,
+      browsing: createBrowsing({ database, counts: pullCounting.counts, registry }),
       ...access.parts,
       hub: {
         ...access.hub,
-        hub: createHub({ metadata, registry, ...access.hub, counts: counting.counts, clock }),
+        hub: createHub({ database, registry, ...access.hub, counts: pullCounting.counts, clock }),
       },
       responseCache: createResponseCache(() =>
-        JSON.stringify([metadata.version(), counting.version()]),
+        JSON.stringify([database.version(), pullCounting.version()]),
       ),
       mirrors,
       health: { ...health, isOperator: isElsewhere ? () => false : isOperator },
@@ -154,8 +154,8 @@ export function assembleLender(config: Config, logger: Logger): Promise<Lender> 
     closing.add((await lockDataFolder(config)).release);
     const store = await openStore(config);
     closing.add(() => store.close());
-    const metadata = await openSqliteMetadata(databaseFile(config));
-    closing.add(() => metadata.close());
+    const database = await openSqliteDatabase(databaseFile(config));
+    closing.add(() => database.close());
     const locks = createUploadLocks();
     const leaseTimes = leaseTimesOf(config);
     const leasePolicy = createLeasePolicy(clock, leaseTimes);
@@ -163,29 +163,29 @@ export function assembleLender(config: Config, logger: Logger): Promise<Lender> 
     const recentBlobs = createRecentBlobs();
     const uploads = createUploads({
       store,
-      metadata,
+      database,
       clock,
       leasePolicy,
       locks,
       recentBlobs,
       rules,
     });
-    const maintenance = await beginMaintenance(config, logger, { store, metadata, uploads });
+    const maintenance = await beginMaintenance(config, logger, { store, database, uploads });
     closing.add(() => maintenance.close());
     closing.add(keepReserve(config, logger));
     const registry = {
-      blobs: createBlobs({ store, metadata, leasePolicy, rules, report: logger }),
+      blobs: createBlobs({ store, database, leasePolicy, rules, report: logger }),
     };
-    const parts = { store, metadata, registry, clock, leaseTimes, logger };
+    const parts = { store, database, registry, clock, leaseTimes, logger };
     // Schedules run here, once; a worker has mirrors of its own.
     const mirrors = await openMirroring(config, parts, { runsSchedules: true });
     closing.add(() => mirrors?.close());
     // The first start is made here, once.
     const { openAuthContext } = await import("./access.ts");
-    const access = await openAuthContext(config, { metadata, clock, logger, mirrors: undefined });
+    const access = await openAuthContext(config, { database, clock, logger, mirrors: undefined });
     return {
       administrator: access.administrator,
-      writer: metadata,
+      writer: database,
       locks,
       close: () => closing.run(),
     };
@@ -197,7 +197,7 @@ const probeEveryMs = 2_000;
 
 interface Opened {
   readonly store: BlobStore;
-  readonly metadata: Metadata;
+  readonly database: Database;
   readonly uploads: Uploads;
 }
 
@@ -241,7 +241,7 @@ const leaseTimesOf = ({ gc }: Config): LeaseTimes => ({
 
 async function problemsOf(parts: {
   readonly store: BlobStore;
-  readonly metadata: Metadata;
+  readonly database: Database;
 }): Promise<Readonly<Record<string, string>>> {
   const problems: Record<string, string> = {};
   const look = async (part: string, probe: () => Promise<void>): Promise<void> => {
@@ -253,7 +253,7 @@ async function problemsOf(parts: {
   };
   await Promise.all([
     look("storage", () => parts.store.probe()),
-    look("database", () => parts.metadata.probe()),
+    look("database", () => parts.database.probe()),
   ]);
   return problems;
 }

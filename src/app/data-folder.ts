@@ -4,14 +4,14 @@ import path from "node:path";
 import process from "node:process";
 import type { BlobStore } from "../../storage/blob-store.ts";
 import type { Config } from "../config/schema.ts";
-import { openSqliteMetadata, type Metadata } from "../database/database.ts";
+import { openSqliteDatabase, type Database } from "../database/database.ts";
 import { FolderInUseError, lockFolder, type FolderLock } from "../database/sqlite/folder-lock.ts";
 import { matchInstance } from "../maintenance/recovery.ts";
 import { databaseFile, makeFolder, NoRegistryError, openStore } from "./stores.ts";
 
 export interface DataFolder {
   readonly store: BlobStore;
-  readonly metadata: Metadata;
+  readonly database: Database;
   readonly close: () => Promise<void>;
 }
 
@@ -23,18 +23,18 @@ export async function openDataFolder(config: Config): Promise<DataFolder> {
   const file = databaseFile(config);
   if (!existsSync(file)) throw new NoRegistryError(`there is no registry in ${config.data}`);
   const store = await openStore(config);
-  const metadata = await openSqliteMetadata(file);
+  const database = await openSqliteDatabase(file);
   const close = async (): Promise<void> => {
-    await metadata.close();
+    await database.close();
     await store.close();
   };
   try {
-    await matchInstance({ store, metadata });
+    await matchInstance({ store, database });
   } catch (error) {
     await close();
     throw error;
   }
-  return { store, metadata, close };
+  return { store, database, close };
 }
 
 /** This process would leave files in a data folder that its owner cannot read. */

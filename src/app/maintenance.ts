@@ -4,7 +4,7 @@ import type { BlobStore } from "../../storage/blob-store.ts";
 import { createClosing } from "../concurrency/closing.ts";
 import type { Config } from "../config/schema.ts";
 import { lockUnlessServed, openDataFolder } from "./data-folder.ts";
-import { openSqliteMetadata, snapshotSqlite, type Metadata } from "../database/database.ts";
+import { openSqliteDatabase, snapshotSqlite, type Database } from "../database/database.ts";
 import { namespaceOf, type RepositoryName } from "../oci/name.ts";
 import { createLeasePolicy } from "../registry/leases.ts";
 import { check, type Finding } from "../maintenance/check.ts";
@@ -43,7 +43,7 @@ export interface StoreCopy {
 
 /** The other composition root: the same parts without the wire. Throws as {@link openDataFolder}. */
 export async function openMaintenance(config: Config): Promise<Maintenance> {
-  const { store, metadata, close } = await openDataFolder(config);
+  const { store, database, close } = await openDataFolder(config);
   const clock = Date.now;
   // The command says itself what it has found.
   const report = { warn: () => undefined };
@@ -51,9 +51,9 @@ export async function openMaintenance(config: Config): Promise<Maintenance> {
     ...{ leaseMs: config.gc.lease, graceMs: config.gc.grace },
     deleteDelayMs: config.gc.deleteDelay,
   };
-  const collection = (over: Metadata, deletesNow: boolean) => ({
+  const collection = (over: Database, deletesNow: boolean) => ({
     store,
-    metadata: over,
+    database: over,
     clock,
     leasePolicy: createLeasePolicy(
       clock,
@@ -69,13 +69,13 @@ export async function openMaintenance(config: Config): Promise<Maintenance> {
     config.sparse || mirrored.has(namespaceOf(name));
 
   return {
-    collect: (deletesNow) => collect(collection(metadata, deletesNow)),
+    collect: (deletesNow) => collect(collection(database, deletesNow)),
     async *dryRun(deletesNow) {
       const folder = await mkdtemp(path.join(config.data, "rehearsal-"));
       try {
         const copy = path.join(folder, "berth.db");
         await snapshotSqlite(databaseFile(config), copy);
-        const copied = await openSqliteMetadata(copy);
+        const copied = await openSqliteDatabase(copy);
         try {
           yield* collect({ ...collection(copied, deletesNow), store: dryRunStore(store) });
         } finally {
@@ -86,8 +86,8 @@ export async function openMaintenance(config: Config): Promise<Maintenance> {
       }
     },
     check: (seen) =>
-      check({ store, metadata, clock, report, graceMs: leaseTimes.graceMs, isSparse }, seen),
-    scrub: (bytesPerSecond) => scrub({ store, metadata, clock, report, bytesPerSecond }),
+      check({ store, database, clock, report, graceMs: leaseTimes.graceMs, isSparse }, seen),
+    scrub: (bytesPerSecond) => scrub({ store, database, clock, report, bytesPerSecond }),
     async openCopy(other) {
       const closing = createClosing();
       // Held until the end, so that no server begins meanwhile.
@@ -96,13 +96,13 @@ export async function openMaintenance(config: Config): Promise<Maintenance> {
       const to = await openStore(other);
       closing.add(() => to.close());
       return {
-        steps: copyBlobs({ from: store, to, metadata }),
+        steps: copyBlobs({ from: store, to, database }),
         isServed: lock === undefined,
-        markSourceMoved: () => markStoreMoved({ store, metadata }),
+        markSourceMoved: () => markStoreMoved({ store, database }),
         close: () => closing.run(),
       };
     },
-    counts: () => metadata.maintenance.counts(),
+    counts: () => database.maintenance.counts(),
     close,
   };
 }

@@ -3,7 +3,7 @@ import { readProxies } from "../config/proxies.ts";
 import type { Config } from "../config/schema.ts";
 import { openDataFolder } from "./data-folder.ts";
 import { systemActor } from "../database/permissions/authority.ts";
-import type { Metadata } from "../database/database.ts";
+import type { Database } from "../database/database.ts";
 import { isRejection } from "../database/rejections.ts";
 import type { CopyOptions, CopyStep } from "../mirror/sync/pull.ts";
 import { counterNames } from "../mirror/counters.ts";
@@ -25,7 +25,7 @@ export async function openMirroring(
   config: Pick<Config, "mirrors" | "limits">,
   parts: {
     readonly store: BlobStore;
-    readonly metadata: Metadata;
+    readonly database: Database;
     readonly registry: { readonly blobs: Pick<Blobs, "open"> };
     readonly clock: () => number;
     readonly leaseTimes: LeaseTimes;
@@ -55,11 +55,11 @@ export type { CopyStep };
 /** What all processes on the data folder have counted; this one's to the moment, others' seconds old. */
 export async function measureMirrors(
   mirrors: Mirrors | undefined,
-  metadata: Pick<Metadata, "mirrorCounters">,
+  database: Pick<Database, "mirrorCounters">,
 ) {
   if (mirrors === undefined) return [];
   await Promise.all(mirrors.list.map((mirror) => mirror.flush()));
-  const sums = await metadata.mirrorCounters.list();
+  const sums = await database.mirrorCounters.list();
   return mirrors.list.map(({ settings: { namespace, budget } }) => {
     const { upstreamRemaining, ...counted } = sums.get(namespace) ?? {};
     return {
@@ -111,14 +111,14 @@ export interface MirroredImage extends Mirrored {
 
 /** Throws NoRegistryError, and where database and store do not belong together. */
 export async function openMirrorFolder(config: Config): Promise<MirrorFolder> {
-  const { store, metadata, close } = await openDataFolder(config);
+  const { store, database, close } = await openDataFolder(config);
   const leaseTimes = {
     ...{ leaseMs: config.gc.lease, graceMs: config.gc.grace },
     deleteDelayMs: config.gc.deleteDelay,
   };
   const leasePolicy = createLeasePolicy(Date.now, leaseTimes);
   const rules = pushRules(config);
-  const parts = { store, metadata, leasePolicy, rules, report: createLogger(config.log) };
+  const parts = { store, database, leasePolicy, rules, report: createLogger(config.log) };
   const blobs = createBlobs(parts);
   const [{ openMirrors }, { createCopying }, { schedulesOf }] = await Promise.all([
     import("../mirror/mirrors.ts"),
@@ -128,7 +128,7 @@ export async function openMirrorFolder(config: Config): Promise<MirrorFolder> {
   const mirrors = await openMirrors(
     config.mirrors,
     {
-      ...{ store, metadata, leaseTimes, clock: Date.now, blobs },
+      ...{ store, database, leaseTimes, clock: Date.now, blobs },
       manifestBytes: config.limits.manifestSize,
       proxies: readProxies(),
       // Commands say themselves what has failed.
@@ -138,20 +138,20 @@ export async function openMirrorFolder(config: Config): Promise<MirrorFolder> {
     { runsSchedules: false },
   );
   const repositories = createRepositories({
-    ...{ metadata, clock: Date.now },
+    ...{ database, clock: Date.now },
     uploads: { forgetUnpersisted: () => undefined, abandon: () => Promise.resolve() },
   });
 
   const failureOf = async (namespace: string) => {
-    const state = await metadata.mirrorStates.find(namespace);
+    const state = await database.mirrorStates.find(namespace);
     if (state === undefined || state.reason === null) return undefined;
     return { reason: state.reason, sinceMs: state.changedAtMs };
   };
   /** Takes one tag away; its manifest and blobs go as those of every image that lost its tag. */
   const purgeTag = async (repository: RepositoryName, tag: Tag): Promise<void> => {
     // A server keeps what its upstream has said of a tag: from now on that is older than this.
-    await metadata.run("checkMirrorTag", { repository, tag, nowMs: Date.now() });
-    const removed = await metadata.run("deleteTag", {
+    await database.run("checkMirrorTag", { repository, tag, nowMs: Date.now() });
+    const removed = await database.run("deleteTag", {
       ...{ actor: cliActor, repository, tag },
       ...leasePolicy.change(),
     });
@@ -161,12 +161,12 @@ export async function openMirrorFolder(config: Config): Promise<MirrorFolder> {
 
   return {
     async report() {
-      const counters = await metadata.mirrorCounters.list();
-      const pins = await metadata.mirrorPins.list();
+      const counters = await database.mirrorCounters.list();
+      const pins = await database.mirrorPins.list();
       return Promise.all(
         mirrors.list.map(async ({ settings: { namespace, upstream, budget } }) => ({
           ...{ namespace, upstream, budgetBytes: budget },
-          ...(await metadata.mirrorUses.stock(namespace)),
+          ...(await database.mirrorUses.stock(namespace)),
           failure: await failureOf(namespace),
           pins: pins
             .filter(({ repository }) => namespaceOf(repository) === namespace)
@@ -182,16 +182,16 @@ export async function openMirrorFolder(config: Config): Promise<MirrorFolder> {
       return { ...mirrored, tag: parseTag(tag ?? "latest"), hasTag: tag !== undefined };
     },
     warm: ({ mirror, place, tag }, options) =>
-      createCopying(mirror, metadata).image(place, tag, options),
-    schedules: schedulesOf(mirrors, { metadata, blobs }),
+      createCopying(mirror, database).image(place, tag, options),
+    schedules: schedulesOf(mirrors, { database, blobs }),
     pin: ({ place: { repository }, tag }, isPinned) =>
       isPinned
-        ? metadata.run("pinMirrorTag", { repository, tag, nowMs: Date.now() })
-        : metadata.run("unpinMirrorTag", { repository, tag }),
+        ? database.run("pinMirrorTag", { repository, tag, nowMs: Date.now() })
+        : database.run("unpinMirrorTag", { repository, tag }),
     async purge({ place, tag, hasTag }) {
       if (hasTag) return await purgeTag(place.repository, tag);
       await repositories.delete(cliActor, place.repository);
-      for await (const step of deleteMarked({ store, metadata, leasePolicy }))
+      for await (const step of deleteMarked({ store, database, leasePolicy }))
         if (step.kind === "failed") throw step.error;
     },
     async close() {

@@ -1,15 +1,18 @@
 import type { Config } from "../config/schema.ts";
 import { createCounts, type Counts } from "../catalog/pull-counters.ts";
 import { createTally, type Tally } from "../catalog/pull-counter-buffer.ts";
-import { openSqliteCounts, type CountsStore } from "../database/catalog/pull-counters.ts";
-import type { Metadata } from "../database/database.ts";
+import {
+  openSqlitePullCounters,
+  type PullCounterStore,
+} from "../database/catalog/pull-counters.ts";
+import type { Database } from "../database/database.ts";
 import type { Logger } from "../observability/logger.ts";
-import { countsFile, databaseFile } from "./stores.ts";
+import { pullCounterFile, databaseFile } from "./stores.ts";
 
 /** What a crash may lose of pulls and pushes. */
 const everyMs = 2_000;
 
-export interface Counting {
+export interface OpenPullCounters {
   readonly tally: Tally;
   readonly counts: Counts;
   /** Another value as soon as anything was written down. */
@@ -18,17 +21,20 @@ export interface Counting {
   close(): Promise<void>;
 }
 
-/** Opens the file of counts. Nobody is kept from a pull because it can't be counted: without the file, nothing is. */
-export async function openCounting(
+/** Opens the file of the pull counters. Nobody is kept from a pull because it can't be counted: without the file, nothing is. */
+export async function openPullCounters(
   config: Config,
-  parts: { readonly metadata: Metadata; readonly clock: () => number; readonly logger: Logger },
-): Promise<Counting> {
-  const { metadata, clock, logger } = parts;
-  let store: CountsStore;
+  parts: { readonly database: Database; readonly clock: () => number; readonly logger: Logger },
+): Promise<OpenPullCounters> {
+  const { database, clock, logger } = parts;
+  let store: PullCounterStore;
   try {
-    store = await openSqliteCounts(countsFile(config), databaseFile(config));
+    store = await openSqlitePullCounters(pullCounterFile(config), databaseFile(config));
   } catch (error) {
-    logger.error({ err: error }, "the file of counts can't be opened: pulls are not counted");
+    logger.error(
+      { err: error },
+      "the file of the pull counters can't be opened: pulls are not counted",
+    );
     return {
       tally: { pulled: () => undefined, pushed: () => undefined },
       counts: {
@@ -41,8 +47,8 @@ export async function openCounting(
   }
   const tally = createTally({
     ...{ store, clock, everyMs },
-    rank: (ranks) => metadata.run("rankRepositories", { ranks }),
-    removalOf: (repository) => metadata.hotRepositories.factsOf(repository).removal,
+    rank: (ranks) => database.run("rankRepositories", { ranks }),
+    removalOf: (repository) => database.repositoryCache.factsOf(repository).removal,
     report: (error) => logger.warn({ err: error }, "pulls could not be written down"),
   });
   return {

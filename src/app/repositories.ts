@@ -21,10 +21,10 @@ export interface RepositoryFolder {
 
 /** Throws NoRegistryError, and where database and store do not belong together. */
 export async function openRepositories(config: Config): Promise<RepositoryFolder> {
-  const { store, metadata, close } = await openDataFolder(config);
+  const { store, database, close } = await openDataFolder(config);
   const clock = Date.now;
   const repositories = createRepositories({
-    ...{ metadata, clock },
+    ...{ database, clock },
     uploads: {
       // Those are a server's own.
       forgetUnpersisted: () => undefined,
@@ -35,9 +35,9 @@ export async function openRepositories(config: Config): Promise<RepositoryFolder
   const mirrors = new Set(config.mirrors.map(({ namespace }) => namespace));
   return {
     repositories: denyChangesToMirrored(repositories, mirrors),
-    collaborators: createCollaborators({ metadata, clock }),
-    quotas: createQuotas({ metadata, clock, rules: pushRules(config) }),
-    uploads: openUploads({ store, metadata }),
+    collaborators: createCollaborators({ database, clock }),
+    quotas: createQuotas({ database, clock, rules: pushRules(config) }),
+    uploads: openUploads({ store, database }),
     actor: systemActor("berth"),
     close,
   };
@@ -58,20 +58,20 @@ export interface OpenUploads {
 
 const listedAtOnce = 1_000_000;
 
-function openUploads({ store, metadata }: Pick<DataFolder, "store" | "metadata">): OpenUploads {
+function openUploads({ store, database }: Pick<DataFolder, "store" | "database">): OpenUploads {
   return {
     async *list() {
-      for (const row of await metadata.uploads.idleSince(Infinity, listedAtOnce)) {
+      for (const row of await database.uploads.idleSince(Infinity, listedAtOnce)) {
         const { id, repository, storage_reference, touched_at: touchedAtMs } = row;
         yield { id, repository, bytes: await store.uploadSize(storage_reference), touchedAtMs };
       }
     },
     async delete(id) {
-      const row = await metadata.uploads.find(id);
+      const row = await database.uploads.find(id);
       if (row === undefined) return false;
       // The bytes first: on a full disk the row needs the room.
       await store.abort(row.storage_reference);
-      await metadata.run("endUpload", { id });
+      await database.run("endUpload", { id });
       return true;
     },
   };

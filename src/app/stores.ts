@@ -17,7 +17,7 @@ export function databaseFile({ data, storage }: Config): string {
 }
 
 /** What is counted lies in a file of its own beside it. */
-export const countsFile = (config: Config): string =>
+export const pullCounterFile = (config: Config): string =>
   databaseFile(config).replace(/\.db$/, "-counts.db");
 
 /** Where the keys that sign tokens lie. */
@@ -26,7 +26,7 @@ export const keysFolder = ({ data }: Config): string => path.join(data, "keys");
 /** Removes the database of blobs that were in memory. */
 export async function forgetMemory(config: Config): Promise<void> {
   if (config.storage.driver !== "memory") return;
-  for (const file of [databaseFile(config), countsFile(config)]) {
+  for (const file of [databaseFile(config), pullCounterFile(config)]) {
     for (const suffix of ["", "-wal", "-shm"]) await rm(`${file}${suffix}`, { force: true });
   }
 }

@@ -1,5 +1,5 @@
 import { addressKey } from "../concurrency/budgets.ts";
-import type { Metadata } from "../database/database.ts";
+import type { Database } from "../database/database.ts";
 import { OciError } from "../oci/errors.ts";
 import { principalNow, type KnownPrincipal } from "../database/permissions/identity.ts";
 import type { Passwords } from "./passwords.ts";
@@ -35,12 +35,12 @@ const touchAfterMs = 60_000;
 const keptOfName = 255;
 
 export function createAuthenticator(parts: {
-  readonly metadata: Pick<Metadata, "accounts" | "accessTokens" | "run">;
+  readonly database: Pick<Database, "accounts" | "accessTokens" | "run">;
   readonly passwords: Passwords;
   readonly rateLimit: RateLimit;
   readonly clock: () => number;
 }): Authenticator {
-  const { metadata, passwords, rateLimit, clock } = parts;
+  const { database, passwords, rateLimit, clock } = parts;
 
   // One after another for a name and an address: a client with an old password that sends it many times at once is
   // counted once. Not for a name alone: then the requests of strangers would be in the way of its owner.
@@ -53,7 +53,7 @@ export function createAuthenticator(parts: {
     secret: string,
     peer: string,
   ): Promise<KnownPrincipal | undefined> => {
-    const login = await metadata.accounts.login(name);
+    const login = await database.accounts.login(name);
     // Only the administrator of a first start has no password, until the operator sets one.
     if (login?.account.kind === "user" && login.passwordHash === null)
       throw new OciError(
@@ -90,7 +90,7 @@ export function createAuthenticator(parts: {
   ): Promise<KnownPrincipal | undefined> => {
     const nowMs = clock();
     const login = isTokenSecret(secret)
-      ? await metadata.accessTokens.login(hashTokenSecret(secret))
+      ? await database.accessTokens.login(hashTokenSecret(secret))
       : undefined;
     const principal =
       login?.account.name === name
@@ -107,7 +107,7 @@ export function createAuthenticator(parts: {
     const { token } = login;
     // Not waited for: a disk that is full or slow keeps nobody from pulling.
     if (nowMs - (token.lastUsedAtMs ?? 0) >= touchAfterMs)
-      void metadata.run("touchAccessToken", { id: token.id, nowMs }).catch(() => undefined);
+      void database.run("touchAccessToken", { id: token.id, nowMs }).catch(() => undefined);
     return principal;
   };
 

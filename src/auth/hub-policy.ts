@@ -1,4 +1,4 @@
-import type { Metadata } from "../database/database.ts";
+import type { Database } from "../database/database.ts";
 import { clientActor, openActor, type Actor } from "../database/permissions/authority.ts";
 import { repositoryPermissions } from "../database/permissions/hub-permissions.ts";
 import {
@@ -95,13 +95,13 @@ const changesContents = (permission: RoutePermission): boolean =>
     (permission.permission === "move tags" || permission.permission === "fix tags"));
 
 export function createHubPolicy(parts: {
-  readonly metadata: Pick<Metadata, "repositoryPermissions" | "memberships" | "permissions">;
+  readonly database: Pick<Database, "repositoryPermissions" | "memberships" | "permissions">;
 }): HubPolicy {
-  const { metadata } = parts;
+  const { database } = parts;
 
   const facts = async (session: Session | undefined, names: readonly RepositoryName[]) => {
     const principal = session?.principal;
-    const found = await metadata.repositoryPermissions.facts(principal?.accountId, names);
+    const found = await database.repositoryPermissions.facts(principal?.accountId, names);
     return (name: RepositoryName) => viewOfRepository(principal, found, name);
   };
 
@@ -111,7 +111,7 @@ export function createHubPolicy(parts: {
       const known = authorizeByPrincipal(principal, permission, target);
       if (known !== undefined) return known;
       const { accountId, accessToken } = principal ?? {};
-      const found = await metadata.permissions.facts(accountId, accessToken, target);
+      const found = await database.permissions.facts(accountId, accessToken, target);
       return authorizeByFacts(principal, permission, target, found);
     },
 
@@ -161,7 +161,7 @@ export function createHubPolicy(parts: {
       if (!mayRead(scope)) return { kind: "public" };
       if (isAdmin || name === namespace) return { kind: "all" };
       if (namespace === defaultNamespace) return { kind: "granted", userId: accountId };
-      const role = await metadata.memberships.roleIn(namespace, accountId);
+      const role = await database.memberships.roleIn(namespace, accountId);
       return role === "owner" ? { kind: "all" } : { kind: "granted", userId: accountId };
     },
 

@@ -1,4 +1,4 @@
-import type { Metadata } from "../database/database.ts";
+import type { Database } from "../database/database.ts";
 import type { RepositoryPermissionFacts } from "../database/permissions/facts.ts";
 import type { Principal } from "../database/permissions/identity.ts";
 import { actionsFor, type Action } from "../database/permissions/repository-rules.ts";
@@ -25,18 +25,18 @@ export interface GrantedRepositories {
 export type MirrorVisibility = ReadonlyMap<string, Visibility>;
 
 export function createPermissionReader(parts: {
-  readonly metadata: Pick<Metadata, "repositoryPermissions">;
+  readonly database: Pick<Database, "repositoryPermissions">;
   /** `repositories.createOnPush`. */
   readonly createOnPush: boolean;
   /** Namespaces of mirrors, which fill by being pulled from: who may pull from what is not there yet. */
   readonly mirrors?: MirrorVisibility | undefined;
 }): PermissionReader {
-  const { metadata, createOnPush, mirrors = new Map() } = parts;
+  const { database, createOnPush, mirrors = new Map() } = parts;
 
   const granted: PermissionReader["granted"] = async (principal, names) => {
     if (names.length === 0) return { access: new Map(), absent: new Set() };
     const accountId = principal.kind === "anonymous" ? undefined : principal.accountId;
-    const facts = await metadata.repositoryPermissions.facts(accountId, names);
+    const facts = await database.repositoryPermissions.facts(accountId, names);
     const isGone = facts.account === undefined || facts.account.disabled;
     const isClosed = principal.kind !== "anonymous" && isGone;
     const actionsOf = actionsFor(principal, facts, createOnPush);

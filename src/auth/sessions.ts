@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import type { Metadata } from "../database/database.ts";
+import type { Database } from "../database/database.ts";
 import type { Authenticator, Credentials, From } from "./authenticate.ts";
 import { principalNow, type KnownPrincipal } from "../database/permissions/identity.ts";
 import type { Keys } from "./signing-keys/keys.ts";
@@ -37,10 +37,10 @@ export function createSessions(parts: {
   readonly keys: Keys;
   readonly issuer: string;
   readonly authenticator: Authenticator;
-  readonly metadata: Pick<Metadata, "sessions">;
+  readonly database: Pick<Database, "sessions">;
   readonly clock: () => number;
 }): Sessions {
-  const { keys, issuer, authenticator, metadata, clock } = parts;
+  const { keys, issuer, authenticator, database, clock } = parts;
   const tokens = createSignedTokens({ keys, issuer, audience: `${issuer}/hub`, clock });
 
   /** The credential is read once, and the identity says what it was. */
@@ -76,7 +76,7 @@ export function createSessions(parts: {
       const claims = parseSessionClaims(await tokens.verify(token));
       if (claims === undefined) return undefined;
       const { accountId, accessToken, atMs } = claims;
-      const rows = await metadata.sessions.find(accountId, accessToken);
+      const rows = await database.sessions.find(accountId, accessToken);
       const shown = { accessToken, passwordAtMs: atMs };
       const principal = rows && principalNow(rows, shown, clock());
       return principal && { principal, sinceMs: atMs };

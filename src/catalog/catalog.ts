@@ -1,4 +1,4 @@
-import type { Metadata } from "../database/database.ts";
+import type { Database } from "../database/database.ts";
 import type { Registry } from "../registry/registry.ts";
 import type { Counts } from "./pull-counters.ts";
 import { createRepositoryViews, type RepositoryViews } from "./repository-listing.ts";
@@ -17,7 +17,7 @@ export interface Browsing {
 }
 
 export function createBrowsing(parts: {
-  readonly metadata: Metadata;
+  readonly database: Database;
   readonly counts: Counts;
   readonly registry: Pick<Registry, "blobs">;
 }): Browsing {

@@ -1,4 +1,4 @@
-import type { Metadata } from "../database/database.ts";
+import type { Database } from "../database/database.ts";
 import type { Digest } from "../oci/digest.ts";
 import { OciError } from "../oci/errors.ts";
 import { JsonError, parseJson } from "../oci/json.ts";
@@ -24,12 +24,12 @@ const configBytesAtMost = 256 * 1024;
 /** Reads images for one answer: a config that several of them share is read once. */
 export function createImageContents(
   parts: {
-    readonly metadata: Pick<Metadata, "images">;
+    readonly database: Pick<Database, "images">;
     readonly registry: Pick<Registry, "blobs">;
   },
   repository: RepositoryName,
 ) {
-  const { metadata, registry } = parts;
+  const { database, registry } = parts;
   const configs = new Map<Digest, unknown>();
 
   const readConfig = async (digest: Digest): Promise<unknown> => {
@@ -54,7 +54,7 @@ export function createImageContents(
 
   /** @param layersAtMost of the image that are of interest */
   return async (manifestId: number, layersAtMost: number): Promise<ImageContents> => {
-    const { items, total } = await metadata.images.parts(manifestId, layersAtMost + 1);
+    const { items, total } = await database.images.parts(manifestId, layersAtMost + 1);
     const config = items.find(({ kind }) => kind === "config");
     return {
       layers: items

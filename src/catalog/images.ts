@@ -1,5 +1,5 @@
 import type { IndexEntry } from "../database/catalog/images.ts";
-import type { Metadata } from "../database/database.ts";
+import type { Database } from "../database/database.ts";
 import type { TaggedManifest } from "../database/catalog/tag-pages.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { PacedWork } from "../concurrency/yielding-work.ts";
@@ -44,19 +44,19 @@ const entriesAtMost = 2 * imagesAtMost;
 
 /** Of many manifests of one repository, by their ids; an index costs what is shown of it. */
 export async function holdingsOf(
-  metadata: Pick<Metadata, "images">,
+  database: Pick<Database, "images">,
   repositoryId: number,
   manifests: readonly TaggedManifest[],
   work: PacedWork,
 ): Promise<ReadonlyMap<number, Holdings>> {
   const held = new Map<number, Holdings>();
   const single = manifests.filter(({ kind }) => kind !== "index");
-  const sizes = await metadata.images.sizes(single.map(({ id }) => id));
+  const sizes = await database.images.sizes(single.map(({ id }) => id));
   for (const manifest of manifests) {
     if (held.has(manifest.id)) continue;
     if (manifest.kind === "index") {
       await work.step();
-      held.set(manifest.id, await holdingsOfIndex(metadata, repositoryId, manifest.id));
+      held.set(manifest.id, await holdingsOfIndex(database, repositoryId, manifest.id));
     } else {
       const images = [imageOf(manifest, manifest.id, sizes)];
       held.set(manifest.id, { images, imageCount: 1, attestations: [] });
@@ -66,13 +66,13 @@ export async function holdingsOf(
 }
 
 async function holdingsOfIndex(
-  metadata: Pick<Metadata, "images">,
+  database: Pick<Database, "images">,
   repositoryId: number,
   indexId: number,
 ): Promise<Holdings> {
-  const { items, total } = await metadata.images.entries(repositoryId, indexId, entriesAtMost);
+  const { items, total } = await database.images.entries(repositoryId, indexId, entriesAtMost);
   const ids = items.flatMap(({ manifestId }) => (manifestId === null ? [] : [manifestId]));
-  const sizes = await metadata.images.sizes(ids);
+  const sizes = await database.images.sizes(ids);
   const attestations = items.filter(isAttestation);
   const images = items.filter((entry) => !isAttestation(entry));
   return {

@@ -6,7 +6,7 @@ import { createByteCache, stringBytes } from "../concurrency/byte-cache.ts";
  * list grows meanwhile. A jump to a page counts its way there in an index. A mark opens nothing: what may be seen is
  * asked on every page.
  */
-export interface PageMarks<Place> {
+export interface KeysetCursors<Place> {
   /** Where to begin a page: behind a place, and then so many further on. */
   begin(
     list: string,
@@ -29,27 +29,27 @@ export function cutFrom<Place>(
   isSame: (a: Place, b: Place) => boolean,
 ): readonly Place[] | undefined {
   if (after === undefined) return all.slice(skip, skip + size);
-  const at = all.findIndex((place) => isSame(place, after));
+  const at = all.findIndex((position) => isSame(position, after));
   return at < 0 ? undefined : all.slice(at + 1, at + 1 + size);
 }
 
-export function createPageMarks<Place>(clock: () => number): PageMarks<Place> {
-  const marks = createByteCache<{ readonly place: Place; readonly untilMs: number }>({
+export function createKeysetCursors<Place>(clock: () => number): KeysetCursors<Place> {
+  const cursors = createByteCache<{ readonly position: Place; readonly untilMs: number }>({
     maxBytes: bytesAtMost,
-    sizeOf: ({ place }) => stringBytes(JSON.stringify(place)),
+    sizeOf: ({ position }) => stringBytes(JSON.stringify(position)),
   });
   const keyOf = (list: string, page: number, size: number): string => `${page} ${size} ${list}`;
   return {
     begin(list, page, size) {
       if (page === 1) return { skip: 0 };
-      const mark = marks.get(keyOf(list, page - 1, size));
-      return mark !== undefined && mark.untilMs > clock()
-        ? { after: mark.place, skip: 0 }
+      const cursor = cursors.get(keyOf(list, page - 1, size));
+      return cursor !== undefined && cursor.untilMs > clock()
+        ? { after: cursor.position, skip: 0 }
         : { skip: (page - 1) * size };
     },
     end(list, page, size, last) {
       if (last === undefined) return;
-      marks.set(keyOf(list, page, size), { place: last, untilMs: clock() + goodForMs });
+      cursors.set(keyOf(list, page, size), { position: last, untilMs: clock() + goodForMs });
     },
   };
 }

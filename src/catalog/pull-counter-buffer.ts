@@ -1,4 +1,4 @@
-import type { Counted, PullRank } from "../database/catalog/pull-counters.ts";
+import type { PullCounterChange, PullBucket } from "../database/catalog/pull-counters.ts";
 import type { RepositoryName } from "../oci/name.ts";
 import type { Reference, Tag } from "../oci/reference.ts";
 import type { Clock } from "../registry/leases.ts";
@@ -10,7 +10,7 @@ export interface Tally {
   pushed(repository: RepositoryName, tags: readonly Tag[]): void;
 }
 
-type Note = { -readonly [key in keyof Counted]: Counted[key] };
+type Note = { -readonly [key in keyof PullCounterChange]: PullCounterChange[key] };
 
 /** A file that can't be written is tried again ever less often, but at least so often. */
 const longestWaitMs = 60_000;
@@ -23,9 +23,9 @@ const notesAtMost = 10_000;
  */
 export function createTally(parts: {
   readonly store: {
-    add(counted: readonly Counted[]): Promise<readonly PullRank[]>;
+    add(counted: readonly PullCounterChange[]): Promise<readonly PullBucket[]>;
   };
-  readonly rank: (ranks: readonly PullRank[]) => Promise<unknown>;
+  readonly rank: (ranks: readonly PullBucket[]) => Promise<unknown>;
   /** Number of the last removal of a repository of this name. Throws if the database can't be read. */
   readonly removalOf: (repository: RepositoryName) => number;
   readonly clock: Clock;
@@ -85,7 +85,7 @@ export function createTally(parts: {
     if (notes.size > 0) wait();
   };
   const write = async (batch: ReadonlyMap<string, Note>): Promise<void> => {
-    let ranks: readonly PullRank[];
+    let ranks: readonly PullBucket[];
     try {
       ranks = await store.add([...batch.values()]);
       failures = 0;

@@ -1,4 +1,8 @@
-import type { CountRow, CountsStore, Registration } from "../database/catalog/pull-counters.ts";
+import type {
+  PullCounterRow,
+  PullCounterStore,
+  Registration,
+} from "../database/catalog/pull-counters.ts";
 import type { RepositoryName } from "../oci/name.ts";
 import type { Tag } from "../oci/reference.ts";
 
@@ -20,14 +24,14 @@ export interface Counts {
   ofTags(repository: Registration, tags: readonly Tag[]): ReadonlyMap<Tag, Count>;
 }
 
-export function createCounts(store: Pick<CountsStore, "of" | "ofTags">): Counts {
+export function createCounts(store: Pick<PullCounterStore, "of" | "ofTags">): Counts {
   return {
     of: (repositories) => counted(store.of(repositories)),
     ofTags: (repository, tags) => counted(store.ofTags(repository, tags)),
   };
 }
 
-function counted<Name>(rows: ReadonlyMap<Name, CountRow>): ReadonlyMap<Name, Count> {
+function counted<Name>(rows: ReadonlyMap<Name, PullCounterRow>): ReadonlyMap<Name, Count> {
   return new Map(
     [...rows].map(([name, { pulls, pushes, lastPulledAtMs, lastPushedAtMs }]) => [
       name,

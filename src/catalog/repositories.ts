@@ -1,15 +1,15 @@
 import type { HubPolicy, RepositoryPermissions } from "../auth/hub-policy.ts";
 import type { Session } from "../auth/sessions.ts";
 import type { Actor } from "../database/events/audit.ts";
-import type { Metadata } from "../database/database.ts";
+import type { Database } from "../database/database.ts";
 import type { RepositoryDetails } from "../database/catalog/repository-details.ts";
-import type { RepositoryPlace } from "../database/catalog/repository-pages.ts";
+import type { RepositoryCursorPosition } from "../database/catalog/repository-pages.ts";
 import { OciError } from "../oci/errors.ts";
 import type { RepositoryName } from "../oci/name.ts";
 import type { Counts } from "./pull-counters.ts";
 import { contentTypeOf, type ContentType } from "./content-type.ts";
 import { groupedBy } from "./images.ts";
-import { createPageMarks, cutFrom } from "./keyset-cursors.ts";
+import { createKeysetCursors, cutFrom } from "./keyset-cursors.ts";
 
 /** What a list shows of a repository. */
 export interface ListedRepository extends RepositoryDetails {
@@ -44,8 +44,8 @@ export interface Listing<T> {
 
 /** A part of a name is looked for in all of them: so many that have it need no second look to be counted. */
 const foundAtOnce = 1_000;
-const isSamePlace = (a: RepositoryPlace, b: RepositoryPlace): boolean =>
-  a.name === b.name && a.updatedAtMs === b.updatedAtMs && a.pullRank === b.pullRank;
+const isSamePosition = (a: RepositoryCursorPosition, b: RepositoryCursorPosition): boolean =>
+  a.name === b.name && a.updatedAtMs === b.updatedAtMs && a.pullBucket === b.pullBucket;
 
 const orders = { name: "name", last_updated: "updated", pull_count: "pulls" } as const;
 
@@ -53,27 +53,27 @@ export type HubRepositories = ReturnType<typeof createHubRepositories>;
 
 /**
  * Pull counts lie elsewhere. So many repositories are put in their order exactly; beyond that by the ranks that pulls
- * have brought them (`pullRankOf`), and exactly within a page.
+ * have brought them (`pullBucketOf`), and exactly within a page.
  */
 const countedAtMost = 1_000;
 
 export function createHubRepositories(parts: {
-  readonly metadata: Metadata;
+  readonly database: Database;
   readonly policy: HubPolicy;
   readonly counts: Counts;
   readonly clock: () => number;
 }) {
-  const { metadata, policy, counts, clock } = parts;
-  const marks = createPageMarks<RepositoryPlace>(clock);
-  const rankSoon = createStarRanking(metadata);
+  const { database, policy, counts, clock } = parts;
+  const cursors = createKeysetCursors<RepositoryCursorPosition>(clock);
+  const rankSoon = createStarRanking(database);
 
   /** In the order of the names, without those that are gone. */
   const describe = async (
     names: readonly RepositoryName[],
     fullTexts = false,
   ): Promise<readonly ListedRepository[]> => {
-    const found = await metadata.repositoryDetails.find(names, { fullTexts });
-    const kinds = await metadata.repositoryDetails.kinds(found.map(({ id }) => id));
+    const found = await database.repositoryDetails.find(names, { fullTexts });
+    const kinds = await database.repositoryDetails.kinds(found.map(({ id }) => id));
     const kindsOf = groupedBy(kinds, ({ repositoryId }) => repositoryId);
     const counted = counts.of(found);
     const byName = new Map(found.map((details) => [details.name, details]));
@@ -98,12 +98,12 @@ export function createHubRepositories(parts: {
   };
   const byPulls = async (
     { page, size, descending }: RepositoryList,
-    request: Parameters<Metadata["repositoryPages"]["list"]>[0],
+    request: Parameters<Database["repositoryPages"]["list"]>[0],
   ): Promise<readonly RepositoryName[]> => {
     const all = { order: "name", descending: false, skip: 0, limit: countedAtMost } as const;
-    const places = await metadata.repositoryPages.list({ ...request, ...all });
-    const names = places.map(({ name }) => name);
-    const counted = counts.of(await metadata.repositories.registrations(names));
+    const positions = await database.repositoryPages.list({ ...request, ...all });
+    const names = positions.map(({ name }) => name);
+    const counted = counts.of(await database.repositories.registrations(names));
     return names
       .map((name) => ({ name, pulls: counted.get(name)?.pulls ?? 0 }))
       .toSorted(mostPulled(descending))
@@ -121,25 +121,25 @@ export function createHubRepositories(parts: {
       const view = await policy.viewOf(session, namespace);
       const order = orders[ordering];
       const few = search
-        ? await metadata.repositoryPages.list({
+        ? await database.repositoryPages.list({
             ...{ namespace, view, search, order, descending, skip: 0, limit: foundAtOnce + 1 },
           })
         : undefined;
       const isAll = few !== undefined && few.length <= foundAtOnce;
       const count = isAll
         ? few.length
-        : await metadata.repositoryPages.count({ namespace, view, search });
+        : await database.repositoryPages.count({ namespace, view, search });
       if ((page - 1) * size >= count) return { count, items: [] };
       const base = { namespace, view, search, order, descending, skip: 0, limit: size } as const;
       if (order === "pulls" && count <= countedAtMost)
         return { count, items: await describe(await byPulls(list, base)) };
       const key = JSON.stringify([view, namespace, search, order, descending]);
-      const begin = marks.begin(key, page, size);
-      const places =
-        (isAll ? cutFrom(few, begin, size, isSamePlace) : undefined) ??
-        (await metadata.repositoryPages.list({ ...base, ...begin }));
-      marks.end(key, page, size, places.at(-1));
-      const items = await describe(places.map(({ name }) => name));
+      const begin = cursors.begin(key, page, size);
+      const positions =
+        (isAll ? cutFrom(few, begin, size, isSamePosition) : undefined) ??
+        (await database.repositoryPages.list({ ...base, ...begin }));
+      cursors.end(key, page, size, positions.at(-1));
+      const items = await describe(positions.map(({ name }) => name));
       return { count, items: order === "pulls" ? items.toSorted(mostPulled(descending)) : items };
     },
 
@@ -151,9 +151,9 @@ export function createHubRepositories(parts: {
       return {
         ...shown,
         permissions: await policy.repositoryPermissions(session, name),
-        collaborators: await metadata.repositoryDetails.collaborators(shown.id),
+        collaborators: await database.repositoryDetails.collaborators(shown.id),
         isStarred:
-          principal?.kind === "user" && (await metadata.stars.has(principal.accountId, shown.id)),
+          principal?.kind === "user" && (await database.stars.has(principal.accountId, shown.id)),
       };
     },
 
@@ -163,7 +163,7 @@ export function createHubRepositories(parts: {
       userId: number,
       { page, size }: { readonly page: number; readonly size: number },
     ): Promise<Listing<ListedRepository>> {
-      const names = await metadata.stars.of(userId);
+      const names = await database.stars.of(userId);
       const seen = await policy.visible(session, names);
       const visible = names.filter((name) => seen.has(name));
       const items = await describe(visible.slice((page - 1) * size, page * size));
@@ -177,24 +177,24 @@ export function createHubRepositories(parts: {
       texts: { readonly short?: string | undefined; readonly full?: string | undefined },
     ): Promise<void> {
       const set = { actor, repository, ...texts, nowMs: clock() };
-      if (!(await metadata.run("setDescription", set))) throw new OciError("NAME_UNKNOWN");
+      if (!(await database.run("setDescription", set))) throw new OciError("NAME_UNKNOWN");
     },
 
     /** False if the user has too many stars. Searches follow within seconds. */
     async star(actor: Actor, repository: RepositoryName): Promise<boolean> {
-      const isDone = await metadata.run("star", { actor, repository, nowMs: clock() });
+      const isDone = await database.run("star", { actor, repository, nowMs: clock() });
       rankSoon();
       return isDone;
     },
     async unstar(actor: Actor, repository: RepositoryName): Promise<void> {
-      await metadata.run("unstar", { actor, repository, nowMs: clock() });
+      await database.run("unstar", { actor, repository, nowMs: clock() });
       rankSoon();
     },
 
     /** The teams that have a permission on a repository. */
     async teams(repository: RepositoryName) {
-      const found = await metadata.repositories.find(repository);
-      return found === undefined ? [] : metadata.teamGrants.ofRepository(found.id);
+      const found = await database.repositories.find(repository);
+      return found === undefined ? [] : database.teamGrants.ofRepository(found.id);
     },
   };
 }
@@ -204,10 +204,10 @@ const rankedAtOnce = 10;
 const rankEveryMs = 1_000;
 
 /** Puts repositories whose stars have changed where they belong in searches. What a crash leaves is done with the next star. */
-function createStarRanking(metadata: Pick<Metadata, "run">): () => void {
+function createStarRanking(database: Pick<Database, "run">): () => void {
   let timer: NodeJS.Timeout | undefined;
   const rank = async (): Promise<void> => {
-    const hasMore = await metadata.run("rankByStars", { limit: rankedAtOnce }, { flush: false });
+    const hasMore = await database.run("rankByStars", { limit: rankedAtOnce }, { flush: false });
     if (hasMore) rankSoon();
   };
   const rankSoon = (): void => {

@@ -1,5 +1,5 @@
 import type { VisibilityFilter } from "../auth/visibility.ts";
-import type { Metadata } from "../database/database.ts";
+import type { Database } from "../database/database.ts";
 import type { RepositoryDetails } from "../database/catalog/repository-details.ts";
 import type { FacetValue } from "../database/catalog/found-repositories.ts";
 import { OciError } from "../oci/errors.ts";
@@ -15,17 +15,17 @@ export interface RepositoryView extends RepositoryDetails {
 export type RepositoryViews = ReturnType<typeof createRepositoryViews>;
 
 export function createRepositoryViews(parts: {
-  readonly metadata: Pick<Metadata, "catalog" | "repositoryDetails" | "search">;
+  readonly database: Pick<Database, "catalog" | "repositoryDetails" | "search">;
   readonly counts: Counts;
 }) {
-  const { metadata, counts } = parts;
+  const { database, counts } = parts;
 
   const show = async (
     names: readonly RepositoryName[],
     fullTexts: boolean,
   ): Promise<readonly RepositoryView[]> => {
-    const found = await metadata.repositoryDetails.find(names, { fullTexts });
-    const facets = await metadata.search.facetsOf(found.map(({ id }) => id));
+    const found = await database.repositoryDetails.find(names, { fullTexts });
+    const facets = await database.search.facetsOf(found.map(({ id }) => id));
     const counted = counts.of(found);
     const byName = new Map(found.map((details) => [details.name, details]));
     return names.flatMap((name) => {
@@ -53,9 +53,9 @@ export function createRepositoryViews(parts: {
       const { namespace, limit } = page;
       const prefix = namespace === undefined ? "" : `${namespace}/`;
       const begin = [page.last ?? "", prefix].toSorted().at(-1);
-      const { items, more } = await metadata.catalog.list(visibility, { last: begin, limit });
+      const { items, more } = await database.catalog.list(visibility, { last: begin, limit });
       const names = items.filter((name) => name.startsWith(prefix));
-      const { total } = await metadata.search.find({
+      const { total } = await database.search.find({
         ...{ visibility, namespace, words: [], offset: 0, limit: 0, countAtMost },
       });
       const isMore = more && names.length === items.length;

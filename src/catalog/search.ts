@@ -1,5 +1,5 @@
 import type { VisibilityFilter } from "../auth/visibility.ts";
-import type { Metadata } from "../database/database.ts";
+import type { Database } from "../database/database.ts";
 import type {
   Facet,
   FoundRepository,
@@ -56,10 +56,10 @@ export type SearchMeasure = "pulls" | "stars" | "updatedAtMs";
 export type Search = ReturnType<typeof createSearch>;
 
 export function createSearch(parts: {
-  readonly metadata: Pick<Metadata, "search" | "catalog">;
+  readonly database: Pick<Database, "search" | "catalog">;
   readonly counts: Counts;
 }) {
-  const { metadata, counts } = parts;
+  const { database, counts } = parts;
   const resultsOf = (found: readonly FoundRepository[]): readonly SearchResult[] => {
     const counted = counts.of(found);
     return found.map((item) => resultOf(item, counted.get(item.name)));
@@ -69,7 +69,7 @@ export function createSearch(parts: {
       const words = wordsOf(text);
       // Something was typed, and nothing of it is in any text.
       if (words.length === 0 && text.trim() !== "") return { results: [], total: 0 };
-      const { items, total } = await metadata.search.find({
+      const { items, total } = await database.search.find({
         ...{ ...request, words, exact: nameIn(text), countAtMost },
       });
       return { results: resultsOf(items), total };
@@ -83,7 +83,7 @@ export function createSearch(parts: {
     ): Promise<SearchResults> {
       const words = wordsOf(text);
       if (words.length === 0 && text.trim() !== "") return { results: [], total: 0 };
-      const { items, total } = await metadata.search.measures({
+      const { items, total } = await database.search.measures({
         ...{ ...request, words, exact: nameIn(text), offset: 0, limit: sortedAtMost, countAtMost },
       });
       const counted = measure === "pulls" ? counts.of(items) : undefined;
@@ -95,12 +95,12 @@ export function createSearch(parts: {
         .toSorted((a, b) => way * (a.value - b.value))
         .slice(offset, offset + limit)
         .map(({ id }) => id);
-      return { results: resultsOf(await metadata.search.describe(ids)), total };
+      return { results: resultsOf(await database.search.describe(ids)), total };
     },
 
     /** Whether the viewer can find anything at all. */
     async hasContent(visibility: VisibilityFilter): Promise<boolean> {
-      return (await metadata.catalog.list(visibility, { limit: 1 })).items.length > 0;
+      return (await database.catalog.list(visibility, { limit: 1 })).items.length > 0;
     },
   };
 }

@@ -1,5 +1,5 @@
 import type { VisibilityFilter } from "../auth/visibility.ts";
-import type { Metadata } from "../database/database.ts";
+import type { Database } from "../database/database.ts";
 import { OciError } from "../oci/errors.ts";
 import type { RepositoryName } from "../oci/name.ts";
 import type { PacedWork } from "../concurrency/yielding-work.ts";
@@ -23,9 +23,9 @@ const blobsAtMost = 500_000;
 
 /** Other repositories count as far as the viewer may read them: what they may not, no sum tells them of. */
 export function createSizeReports(parts: {
-  readonly metadata: Pick<Metadata, "catalog" | "repositoryDetails" | "sizes">;
+  readonly database: Pick<Database, "catalog" | "repositoryDetails" | "sizes">;
 }) {
-  const { metadata } = parts;
+  const { database } = parts;
 
   async function* blobsOf(
     repositoryId: number,
@@ -34,7 +34,7 @@ export function createSizeReports(parts: {
   ) {
     for (let last = 0; ;) {
       await work.step();
-      const blobs = await metadata.sizes.blobsOf(repositoryId, visibility, {
+      const blobs = await database.sizes.blobsOf(repositoryId, visibility, {
         ...{ last, limit: blobsAtOnce },
       });
       yield* blobs;
@@ -50,7 +50,7 @@ export function createSizeReports(parts: {
   ): AsyncGenerator<RepositoryName> {
     const prefix = `${namespace}/`;
     for (let last = prefix; ;) {
-      const { items, more } = await metadata.catalog.list(visibility, { last, limit: namesAtOnce });
+      const { items, more } = await database.catalog.list(visibility, { last, limit: namesAtOnce });
       for (const name of items) {
         if (!name.startsWith(prefix)) return;
         yield name;
@@ -86,7 +86,7 @@ export function createSizeReports(parts: {
       const uses = new Map<number, { readonly sizeBytes: number; count: number }>();
       let repositories = 0;
       for await (const name of namesIn(namespace, visibility)) {
-        const [home] = await metadata.repositoryDetails.find([name], { fullTexts: false });
+        const [home] = await database.repositoryDetails.find([name], { fullTexts: false });
         if (home === undefined) continue;
         repositories += 1;
         for await (const { blobId, sizeBytes } of blobsOf(home.id, undefined, work)) {

@@ -1,4 +1,4 @@
-import type { Metadata } from "../database/database.ts";
+import type { Database } from "../database/database.ts";
 import type { TaggedManifest } from "../database/catalog/tag-pages.ts";
 import type { Digest } from "../oci/digest.ts";
 import { OciError } from "../oci/errors.ts";
@@ -56,10 +56,10 @@ export interface DifferenceRequest {
 export type TagDifferences = ReturnType<typeof createTagDifferences>;
 
 export function createTagDifferences(parts: {
-  readonly metadata: Metadata;
+  readonly database: Database;
   readonly registry: Pick<Registry, "blobs">;
 }) {
-  const { metadata } = parts;
+  const { database } = parts;
 
   return {
     /** Throws NAME_UNKNOWN, and MANIFEST_UNKNOWN where a tag is not there or has no image for the platform. */
@@ -67,9 +67,9 @@ export function createTagDifferences(parts: {
       { repository, from, to, platform }: DifferenceRequest,
       work: PacedWork,
     ): Promise<TagDifference> {
-      const [home] = await metadata.repositoryDetails.find([repository], { fullTexts: false });
+      const [home] = await database.repositoryDetails.find([repository], { fullTexts: false });
       if (home === undefined) throw new OciError("NAME_UNKNOWN");
-      const tags = await metadata.tagPages.find(home.id, [from, to]);
+      const tags = await database.tagPages.find(home.id, [from, to]);
       const manifestOf = (tag: Tag): TaggedManifest => {
         const found = tags.find(({ name }) => name === tag);
         if (found === undefined)
@@ -77,7 +77,7 @@ export function createTagDifferences(parts: {
         return found.manifest;
       };
       const [before, after] = [manifestOf(from), manifestOf(to)];
-      const held = await holdingsOf(metadata, home.id, [before, after], work);
+      const held = await holdingsOf(database, home.id, [before, after], work);
       const imagesOf = ({ id }: TaggedManifest): readonly Image[] => held.get(id)?.images ?? [];
       const [older, newer] = pairOf(imagesOf(before), imagesOf(after), platform);
       const open = createImageContents(parts, repository);

@@ -1,4 +1,4 @@
-import type { Metadata } from "../database/database.ts";
+import type { Database } from "../database/database.ts";
 import type { Registration } from "../database/catalog/pull-counters.ts";
 import type { TagDetails } from "../database/catalog/tag-pages.ts";
 import { OciError } from "../oci/errors.ts";
@@ -13,12 +13,12 @@ export interface TagContents extends TagDetails, Holdings {
   readonly count: Count | undefined;
 }
 
-export function createTagContents(parts: { readonly metadata: Metadata; readonly counts: Counts }) {
-  const { metadata, counts } = parts;
+export function createTagContents(parts: { readonly database: Database; readonly counts: Counts }) {
+  const { database, counts } = parts;
   return {
     /** Throws NAME_UNKNOWN if there is no such repository. */
     async homeOf(repository: RepositoryName) {
-      const [home] = await metadata.repositoryDetails.find([repository], { fullTexts: false });
+      const [home] = await database.repositoryDetails.find([repository], { fullTexts: false });
       if (home === undefined)
         throw new OciError("NAME_UNKNOWN", undefined, { detail: { name: repository } });
       return home;
@@ -30,9 +30,9 @@ export function createTagContents(parts: { readonly metadata: Metadata; readonly
       names: readonly Tag[],
       work: PacedWork,
     ): Promise<readonly TagContents[]> {
-      const tags = await metadata.tagPages.find(repository.id, names);
+      const tags = await database.tagPages.find(repository.id, names);
       const manifests = tags.map(({ manifest }) => manifest);
-      const held = await holdingsOf(metadata, repository.id, manifests, work);
+      const held = await holdingsOf(database, repository.id, manifests, work);
       const counted = counts.ofTags(repository, names);
       const byName = new Map(tags.map((tag) => [tag.name, tag]));
       return names.flatMap((name) => {

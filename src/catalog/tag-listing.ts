@@ -1,4 +1,4 @@
-import type { Metadata } from "../database/database.ts";
+import type { Database } from "../database/database.ts";
 import type { TagMove } from "../database/registry/tag-history.ts";
 import type { Digest } from "../oci/digest.ts";
 import { OciError } from "../oci/errors.ts";
@@ -38,8 +38,8 @@ export const shownReferrersAtMost = referrersAtMost + 3;
 const cosignSuffixes = [".sig", ".att", ".sbom"];
 
 /** All of it throws NAME_UNKNOWN if there is no such repository. */
-export function createTagViews(parts: { readonly metadata: Metadata; readonly counts: Counts }) {
-  const { metadata } = parts;
+export function createTagViews(parts: { readonly database: Database; readonly counts: Counts }) {
+  const { database } = parts;
   const contents = createTagContents(parts);
 
   return {
@@ -50,7 +50,7 @@ export function createTagViews(parts: { readonly metadata: Metadata; readonly co
       work: PacedWork,
     ): Promise<TagPage> {
       const home = await contents.homeOf(repository);
-      const found = await metadata.tags.list(repository, page);
+      const found = await database.tags.list(repository, page);
       const { items = [], more = false } = found ?? {};
       return { items: await contents.of(home, items, work), total: home.tags, more };
     },
@@ -72,11 +72,11 @@ export function createTagViews(parts: { readonly metadata: Metadata; readonly co
         await work.step();
         const left = referrersAtMost - referrers.length;
         if (left <= 0) break;
-        for (const found of await metadata.images.referrers(home.id, subject, left))
+        for (const found of await database.images.referrers(home.id, subject, left))
           referrers.push({ ...found, subject, tag: undefined });
         const fallback = fallbackTagOf(subject);
         const names = cosignSuffixes.map((suffix) => parseTag(`${fallback}${suffix}`));
-        for (const { name, manifest: found } of await metadata.tagPages.find(home.id, names)) {
+        for (const { name, manifest: found } of await database.tagPages.find(home.id, names)) {
           const { digest, mediaType, artifactType, sizeBytes } = found;
           referrers.push({ ...{ digest, subject, mediaType, artifactType, sizeBytes }, tag: name });
         }
@@ -91,9 +91,9 @@ export function createTagViews(parts: { readonly metadata: Metadata; readonly co
       page: { readonly skip: number; readonly limit: number },
     ): Promise<{ readonly items: readonly TagMove[]; readonly total: number }> {
       const { id } = await contents.homeOf(repository);
-      const total = await metadata.tagHistory.count(id, tag);
+      const total = await database.tagHistory.count(id, tag);
       if (total === 0) throw new OciError("MANIFEST_UNKNOWN", undefined, { detail: { tag } });
-      return { items: await metadata.tagHistory.list(id, tag, page), total };
+      return { items: await database.tagHistory.list(id, tag, page), total };
     },
   };
 }

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
-import type { Metadata } from "../database/database.ts";
+import type { Database } from "../database/database.ts";
 import type { Registration } from "../database/catalog/pull-counters.ts";
-import type { TagPlace } from "../database/catalog/tag-pages.ts";
+import type { TagCursorPosition } from "../database/catalog/tag-pages.ts";
 import { OciError } from "../oci/errors.ts";
 import type { RepositoryName } from "../oci/name.ts";
 import type { Tag } from "../oci/reference.ts";
@@ -11,7 +11,7 @@ import type { Counts } from "./pull-counters.ts";
 import { contentTypeOf, type ContentType } from "./content-type.ts";
 import { createImageContents, instructionsOf, type Layer } from "./image-inspector.ts";
 import type { Image } from "./images.ts";
-import { createPageMarks, cutFrom } from "./keyset-cursors.ts";
+import { createKeysetCursors, cutFrom } from "./keyset-cursors.ts";
 import type { PacedWork } from "../concurrency/yielding-work.ts";
 import type { Listing } from "./repositories.ts";
 import { createTagContents, type TagContents } from "./tag-inspector.ts";
@@ -50,7 +50,7 @@ const instructionsInAll = 1_000_000;
 
 /** As for repositories: so many with a part of a name need no second look to be counted. */
 const foundAtOnce = 1_000;
-const isSamePlace = (a: TagPlace, b: TagPlace): boolean =>
+const isSamePosition = (a: TagCursorPosition, b: TagCursorPosition): boolean =>
   a.name === b.name && a.updatedAtMs === b.updatedAtMs;
 
 export type HubTags = ReturnType<typeof createHubTags>;
@@ -60,14 +60,14 @@ const staleAfterMs = 30 * 24 * 3600 * 1000;
 export const triedAtMost = 10_000;
 
 export function createHubTags(parts: {
-  readonly metadata: Metadata;
+  readonly database: Database;
   readonly registry: Pick<Registry, "blobs">;
   readonly counts: Counts;
   readonly clock: () => number;
 }) {
-  const { metadata, clock } = parts;
+  const { database, clock } = parts;
   const contents = createTagContents(parts);
-  const marks = createPageMarks<TagPlace>(clock);
+  const cursors = createKeysetCursors<TagCursorPosition>(clock);
 
   const show = async (
     home: Registration & { readonly id: number },
@@ -97,25 +97,25 @@ export function createHubTags(parts: {
       const home = await contents.homeOf(repository);
       const { id: repositoryId, tags } = home;
       const few = search
-        ? await metadata.tagPages.list({
+        ? await database.tagPages.list({
             ...{ repositoryId, search, order, descending, skip: 0, limit: foundAtOnce + 1 },
           })
         : undefined;
       const isAll = few !== undefined && few.length <= foundAtOnce;
       const countOfAll = async (): Promise<number> =>
-        search ? metadata.tagPages.countNamed(repositoryId, search) : tags;
+        search ? database.tagPages.countNamed(repositoryId, search) : tags;
       const count = isAll ? few.length : await countOfAll();
       if ((page - 1) * size >= count) return { count, items: [] };
       const key = JSON.stringify([repositoryId, search, order, descending]);
-      const begin = marks.begin(key, page, size);
-      const places =
-        (isAll ? cutFrom(few, begin, size, isSamePlace) : undefined) ??
-        (await metadata.tagPages.list({
+      const begin = cursors.begin(key, page, size);
+      const positions =
+        (isAll ? cutFrom(few, begin, size, isSamePosition) : undefined) ??
+        (await database.tagPages.list({
           ...{ repositoryId, search, order, descending, limit: size },
           ...begin,
         }));
-      marks.end(key, page, size, places.at(-1));
-      const names = places.map(({ name }) => name);
+      cursors.end(key, page, size, positions.at(-1));
+      const names = positions.map(({ name }) => name);
       return { count, items: await show(home, names, work) };
     },
 
@@ -162,7 +162,7 @@ export function createHubTags(parts: {
       work: PacedWork,
     ): Promise<readonly Tag[]> {
       const matches = await matcherOf(await parseTagPatterns([pattern]));
-      const found = await metadata.tags.list(repository, { limit: triedAtMost });
+      const found = await database.tags.list(repository, { limit: triedAtMost });
       const matching: Tag[] = [];
       for (const tag of found?.items ?? []) {
         await work.step();

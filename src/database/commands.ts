@@ -28,7 +28,7 @@ import { repositorySettingsCommands } from "./registry/repository-settings.ts";
 import { memberCommands } from "./accounts/members.ts";
 import type { Actor } from "./permissions/authority.ts";
 import { demandAuthority } from "./permissions/check.ts";
-import type { Database } from "./schema.ts";
+import type { Db } from "./schema.ts";
 import { tagHistoryCommands } from "./registry/tag-history.ts";
 import { tagCommands } from "./registry/tags.ts";
 import { searchCommands } from "./catalog/search.ts";
@@ -137,11 +137,7 @@ interface GivenInput {
 }
 
 /** Runs a command in the transaction at hand, for an actor only with its authority. Throws NotAuthorizedError. */
-export async function performAuthorized(
-  tx: Database,
-  name: string,
-  input: unknown,
-): Promise<unknown> {
+export async function performAuthorized(tx: Db, name: string, input: unknown): Promise<unknown> {
   const known = commands satisfies EveryCommandIsAuthorized as unknown;
   const command = (known as Readonly<Record<string, AnyCommand | undefined>>)[name];
   if (command === undefined) throw new Error(`no command ${name}`);
@@ -151,4 +147,4 @@ export async function performAuthorized(
 }
 
 /** A command as the writer sees it: it looks it up by name and does not care for its types. */
-type AnyCommand = (tx: Database, input: unknown) => Promise<unknown>;
+type AnyCommand = (tx: Db, input: unknown) => Promise<unknown>;

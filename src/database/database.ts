@@ -3,7 +3,7 @@ import { startWriter } from "./sqlite/writer.ts";
 import type { Writer } from "./writer.ts";
 
 /** What we know about bytes: reads that never wait for a writer, and commands that are durable when they resolve. */
-export interface Metadata extends Omit<Reads, "probe" | "close" | "recheck"> {
+export interface Database extends Omit<Reads, "probe" | "close" | "invalidate"> {
   readonly run: Writer["run"];
   /** Rejects, saying what is wrong, unless the database answers and takes writes. */
   probe(): Promise<void>;
@@ -14,7 +14,7 @@ export interface Metadata extends Omit<Reads, "probe" | "close" | "recheck"> {
  * Opens (and if need be makes, or brings up to date) the SQLite database in `file`. `lent`: another process writes to
  * it for us, and has brought it up to date.
  */
-export async function openSqliteMetadata(file: string, lent?: Writer): Promise<Metadata> {
+export async function openSqliteDatabase(file: string, lent?: Writer): Promise<Database> {
   // The writer's thread loads its modules while this one loads its own: half of the time to start.
   const [writer, { openReads }] = await Promise.all([
     lent ?? startWriter(file),
@@ -25,7 +25,7 @@ export async function openSqliteMetadata(file: string, lent?: Writer): Promise<M
     ...reads,
     run: (name, input, durability) =>
       writer.run(name, input, durability).finally(() => {
-        reads.recheck();
+        reads.invalidate();
       }),
     probe: async () => {
       await reads.probe();

@@ -32,9 +32,9 @@ import { createMemberReads } from "./accounts/members.ts";
 import { createRepositoryReads } from "./registry/repositories.ts";
 import { createRepositoryPermissionReads } from "./permissions/facts.ts";
 import { openReadConnection, queriesOn, type SqliteConnection } from "./sqlite/connection.ts";
-import { createFreshness } from "./sqlite/cache-invalidation.ts";
-import { createHotManifests } from "./sqlite/manifest-cache.ts";
-import { createHotRepositories } from "./sqlite/repository-cache.ts";
+import { createCacheInvalidation } from "./sqlite/cache-invalidation.ts";
+import { createManifestCache } from "./sqlite/manifest-cache.ts";
+import { createRepositoryCache } from "./sqlite/repository-cache.ts";
 import { createSearchReads } from "./catalog/search.ts";
 import { createSizeReads } from "./catalog/storage-usage.ts";
 import { createTagHistoryReads } from "./registry/tag-history.ts";
@@ -52,7 +52,7 @@ export const openReads = (file: string) => createReads(openReadConnection(file))
 /** The same on a connection that is open already. */
 export function createReads(connection: SqliteConnection) {
   const db = queriesOn(connection);
-  const freshness = createFreshness(connection);
+  const cacheInvalidation = createCacheInvalidation(connection);
   return {
     accounts: createAccountReads(db),
     accessTokens: createAccessTokenReads(db),
@@ -67,12 +67,12 @@ export function createReads(connection: SqliteConnection) {
     catalog: createCatalogReads(db),
     collection: createCollectionReads(db),
     manifests: createManifestReads(db),
-    hotManifests: createHotManifests(connection, freshness),
-    hotRepositories: createHotRepositories(connection, freshness),
+    manifestCache: createManifestCache(connection, cacheInvalidation),
+    repositoryCache: createRepositoryCache(connection, cacheInvalidation),
     permissions: createPermissionReads(db),
     removals: createRemovalReads(db),
     quotas: createQuotaReads(db),
-    search: createSearchReads(db, freshness),
+    search: createSearchReads(db, cacheInvalidation),
     sizes: createSizeReads(db),
     tagHistory: createTagHistoryReads(db),
     manifestPlatforms: createManifestPlatformReads(db),
@@ -98,9 +98,9 @@ export function createReads(connection: SqliteConnection) {
     teamGrants: createTeamGrantReads(db),
     maintenance: createMaintenanceReads(db),
     /** Another value as soon as anybody has committed. */
-    version: () => freshness.version(),
+    version: () => cacheInvalidation.version(),
     /** Before an answer that has to see what was just written. */
-    recheck: () => freshness.recheck(),
+    invalidate: () => cacheInvalidation.invalidate(),
     probe: async (): Promise<void> => {
       await db.selectFrom("repositories").select("id").limit(1).execute();
     },

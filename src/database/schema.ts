@@ -63,7 +63,7 @@ export interface Schema {
 }
 
 /** A connection, or a transaction on one. */
-export type Database = Kysely<Schema>;
+export type Db = Kysely<Schema>;
 
 interface RepositoriesTable {
   id: Generated<number>;

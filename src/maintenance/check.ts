@@ -1,5 +1,5 @@
 import type { BlobStore } from "../../storage/blob-store.ts";
-import type { Metadata } from "../database/database.ts";
+import type { Database } from "../database/database.ts";
 import { algorithmOf, digestOf } from "../oci/digest.ts";
 import type { RepositoryName } from "../oci/name.ts";
 import type { Clock } from "../registry/leases.ts";
@@ -30,7 +30,7 @@ const manifestsAtOnce = 64;
 
 export interface CheckParts {
   readonly store: BlobStore;
-  readonly metadata: Metadata;
+  readonly database: Database;
   readonly clock: Clock;
   /** Hears of repairs. */
   readonly report: Warnings;
@@ -42,7 +42,7 @@ export interface CheckParts {
 
 /** Walks rows and store and says what is broken. Changes nothing. `seen` is told of each thing looked at. */
 export async function* check(parts: CheckParts, seen: () => void): AsyncGenerator<Finding> {
-  const damage = await damageOf(parts.metadata);
+  const damage = await damageOf(parts.database);
   for (const subject of damage) yield { invariant: "the database is sound", subject };
   // What a damaged database says of blobs and manifests means nothing.
   if (damage.length > 0) return;
@@ -63,9 +63,9 @@ export async function* check(parts: CheckParts, seen: () => void): AsyncGenerato
 }
 
 /** What SQLite finds wrong; one that cannot even be checked says why. */
-async function damageOf(metadata: Metadata): Promise<readonly string[]> {
+async function damageOf(database: Database): Promise<readonly string[]> {
   try {
-    return await metadata.maintenance.integrity(false);
+    return await database.maintenance.integrity(false);
   } catch (error) {
     const code = error instanceof Error && "code" in error ? String(error.code) : "";
     if (!/^SQLITE_(?:CORRUPT|NOTADB)/.test(code)) throw error;
@@ -74,12 +74,12 @@ async function damageOf(metadata: Metadata): Promise<readonly string[]> {
 }
 
 async function* checkManifests(
-  { metadata, isSparse }: CheckParts,
+  { database, isSparse }: CheckParts,
   seen: () => void,
 ): AsyncGenerator<Finding> {
   let after = 0;
   for (;;) {
-    const manifests = await metadata.maintenance.manifests({ after, limit: manifestsAtOnce });
+    const manifests = await database.maintenance.manifests({ after, limit: manifestsAtOnce });
     for (const { id, repository, digest, content } of manifests) {
       seen();
       after = id;
@@ -90,7 +90,7 @@ async function* checkManifests(
         };
       }
       if (isSparse(repository)) continue;
-      for (const absent of await metadata.maintenance.absentReferences(id)) {
+      for (const absent of await database.maintenance.absentReferences(id)) {
         yield {
           invariant: "what a manifest names is in its repository",
           subject: `${repository}@${digest} names ${absent.kind} ${absent.digest}`,
@@ -101,8 +101,8 @@ async function* checkManifests(
   }
 }
 
-async function* checkQuotas({ metadata }: CheckParts): AsyncGenerator<Finding> {
-  for (const { namespace, usedBytes, keptBytes } of await metadata.quotas.list()) {
+async function* checkQuotas({ database }: CheckParts): AsyncGenerator<Finding> {
+  for (const { namespace, usedBytes, keptBytes } of await database.quotas.list()) {
     if (keptBytes === null || keptBytes === usedBytes) continue;
     yield {
       invariant: "a quota counts what its namespace links to",
@@ -110,18 +110,18 @@ async function* checkQuotas({ metadata }: CheckParts): AsyncGenerator<Finding> {
       repair: {
         what: "counted again",
         mends: true,
-        apply: () => metadata.run("recountQuota", { namespace }),
+        apply: () => database.run("recountQuota", { namespace }),
       },
     };
   }
 }
 
 async function* checkBlobs(
-  { store, metadata, report }: CheckParts,
+  { store, database, report }: CheckParts,
   seen: () => void,
 ): AsyncGenerator<Finding> {
   // Missing blobs first: those that a repair marks below would come up twice.
-  for await (const blob of missingBlobs(metadata)) {
+  for await (const blob of missingBlobs(database)) {
     const { state } = await verifyBlob(store, blob, () => Promise.resolve());
     const isBack = state === "whole";
     yield {
@@ -131,12 +131,12 @@ async function* checkBlobs(
         repair: {
           what: "showed it again",
           mends: true,
-          apply: () => restore({ metadata, report }, blob),
+          apply: () => restore({ database, report }, blob),
         },
       }),
     };
   }
-  const blobs = metadata.maintenance.blobs;
+  const blobs = database.maintenance.blobs;
   for await (const { blob, state } of checkBlobSizes({ store, blobs })) {
     seen();
     if (state === "whole") continue;
@@ -146,7 +146,7 @@ async function* checkBlobs(
       repair: {
         what: "marked it as missing; push it again to heal it",
         mends: false,
-        apply: () => markMissing({ metadata, report }, blob, `check: ${state}`),
+        apply: () => markMissing({ database, report }, blob, `check: ${state}`),
       },
     };
   }

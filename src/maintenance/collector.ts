@@ -1,6 +1,6 @@
 import type { BlobStore } from "../../storage/blob-store.ts";
 import type { CollectedManifest, DeletingBlob } from "../database/maintenance/collection.ts";
-import type { Metadata } from "../database/database.ts";
+import type { Database } from "../database/database.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { RepositoryName } from "../oci/name.ts";
 import type { Clock, LeasePolicy } from "../registry/leases.ts";
@@ -21,7 +21,7 @@ export type CollectionStep =
 
 export interface CollectorParts {
   readonly store: Pick<BlobStore, "delete" | "list">;
-  readonly metadata: Pick<Metadata, "collection" | "maintenance" | "run">;
+  readonly database: Pick<Database, "collection" | "maintenance" | "run">;
   readonly leasePolicy: LeasePolicy;
   /** Whether manifests without a tag are taken at all. */
   readonly untagged: "keep" | "after";
@@ -49,7 +49,7 @@ const deletesAtOnce = 100;
  * 5. Files that no row has named for longer than the grace time.
  */
 export async function* collect(parts: CollectorParts): AsyncGenerator<CollectionStep> {
-  const { metadata, leasePolicy, untagged } = parts;
+  const { database, leasePolicy, untagged } = parts;
   // What is due is what was due at the beginning: what this run uncovers waits for its own grace.
   const { nowMs: begunAtMs } = leasePolicy.change();
   const dueNow = () => {
@@ -65,30 +65,30 @@ export async function* collect(parts: CollectorParts): AsyncGenerator<Collection
   if (untagged === "after") {
     yield* checkCandidates(async () => {
       const input = dueNow();
-      const { checked, collected } = await metadata.run("collectManifests", input);
+      const { checked, collected } = await database.run("collectManifests", input);
       return { checked, steps: collected.map(manifestStep) };
     });
   }
   yield* checkCandidates(async () => {
     const input = dueNow();
-    const { checked, collected } = await metadata.run("collectBlobs", input);
+    const { checked, collected } = await database.run("collectBlobs", input);
     return { checked, steps: collected.map((link) => ({ kind: "link" as const, ...link })) };
   });
   yield* removeRepositories(parts, begunAtMs - parts.graceMs);
   yield* deleteMarked(parts);
   if (parts.orphans) yield* removeOrphans(parts);
-  const waiting = await metadata.collection.waiting();
+  const waiting = await database.collection.waiting();
   if (waiting.blobs > 0) yield { kind: "waiting", ...waiting };
 }
 
 async function* removeRepositories(
-  { metadata, clock }: Pick<CollectorParts, "metadata" | "clock">,
+  { database, clock }: Pick<CollectorParts, "database" | "clock">,
   createdBeforeMs: number,
 ): AsyncGenerator<CollectionStep> {
   let afterId = 0;
   for (;;) {
     const page = { nowMs: clock(), createdBeforeMs, afterId, limit: candidatesAtOnce };
-    const { lastId, removed } = await metadata.run("reviewRepositories", page);
+    const { lastId, removed } = await database.run("reviewRepositories", page);
     for (const repository of removed) yield { kind: "repository", repository };
     if (lastId === undefined) return;
     afterId = lastId;
@@ -123,7 +123,7 @@ async function* checkCandidates(
 interface Removal {
   readonly leasePolicy: Pick<LeasePolicy, "deletableBeforeMs">;
   readonly store: Pick<BlobStore, "delete">;
-  readonly metadata: Pick<Metadata, "collection" | "run">;
+  readonly database: Pick<Database, "collection" | "run">;
   /** Ids of the blobs that may go; missing: all of them. */
   readonly only?: ReadonlySet<number>;
 }
@@ -134,7 +134,7 @@ export async function* deleteMarked(parts: Removal): AsyncGenerator<CollectionSt
   let after = 0;
   for (;;) {
     const page = { after, limit: deletesAtOnce, beforeMs };
-    const deleting = await parts.metadata.collection.deleting(page);
+    const deleting = await parts.database.collection.deleting(page);
     for (const blob of deleting) {
       after = blob.id;
       yield { kind: "looked" };
@@ -145,12 +145,12 @@ export async function* deleteMarked(parts: Removal): AsyncGenerator<CollectionSt
 }
 
 async function remove(
-  { store, metadata }: Removal,
+  { store, database }: Removal,
   { id, digest, sizeBytes, storageKey }: DeletingBlob,
 ): Promise<CollectionStep> {
   try {
     await store.delete(storageKey);
-    await metadata.run("dropBlob", { id });
+    await database.run("dropBlob", { id });
     return { kind: "bytes", digest, sizeBytes };
   } catch (error) {
     return { kind: "failed", digest, error };

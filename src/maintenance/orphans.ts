@@ -1,5 +1,5 @@
 import type { BlobStore, StoredObject } from "../../storage/blob-store.ts";
-import type { Metadata } from "../database/database.ts";
+import type { Database } from "../database/database.ts";
 import type { Clock } from "../registry/leases.ts";
 
 const keysAtOnce = 500;
@@ -12,14 +12,14 @@ const leastAgeMs = 3_600_000;
  */
 export async function* findOrphans(parts: {
   readonly store: Pick<BlobStore, "list">;
-  readonly metadata: Pick<Metadata, "maintenance">;
+  readonly database: Pick<Database, "maintenance">;
   readonly clock: Clock;
   readonly graceMs: number;
 }): AsyncGenerator<StoredObject> {
-  const { store, metadata, clock, graceMs } = parts;
+  const { store, database, clock, graceMs } = parts;
   let batch: StoredObject[] = [];
   const unknown = async (): Promise<readonly StoredObject[]> => {
-    const known = await metadata.maintenance.knownKeys(batch.map(({ key }) => key));
+    const known = await database.maintenance.knownKeys(batch.map(({ key }) => key));
     const orphans = batch.filter(({ key }) => !known.has(key));
     batch = [];
     return orphans;

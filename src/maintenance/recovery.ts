@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import type { BlobStore } from "../../storage/blob-store.ts";
-import type { Metadata } from "../database/database.ts";
+import type { Database } from "../database/database.ts";
 import type { Clock } from "../registry/leases.ts";
 import { markMissing, type Warnings } from "../registry/missing-blobs.ts";
 import { describeFailure } from "../registry/failures.ts";
@@ -18,10 +18,10 @@ export class MismatchError extends Error {
  */
 export async function matchInstance(parts: {
   readonly store: BlobStore;
-  readonly metadata: Pick<Metadata, "instance" | "catalog" | "maintenance" | "run">;
+  readonly database: Pick<Database, "instance" | "catalog" | "maintenance" | "run">;
 }): Promise<void> {
-  const { store, metadata } = parts;
-  const [row, mark] = await Promise.all([metadata.instance.get(), store.identity()]);
+  const { store, database } = parts;
+  const [row, mark] = await Promise.all([database.instance.get(), store.identity()]);
   if (row === undefined) {
     if (mark !== undefined && !(await isUntouched(parts)) && !(await knowsItsBlobs(parts))) {
       throw new MismatchError(
@@ -30,7 +30,7 @@ export async function matchInstance(parts: {
     }
     const id = mark ?? randomUUID();
     if (mark === undefined) await store.claim(id);
-    await metadata.run("claimInstance", { id });
+    await database.run("claimInstance", { id });
     return;
   }
   if (mark === undefined) {
@@ -57,9 +57,9 @@ export const movedMark = (id: string): string => `moved-away-from ${id}`;
 /** Neither side holds anything: a first start was cut off between the mark and the row. */
 async function isUntouched(parts: {
   readonly store: BlobStore;
-  readonly metadata: Pick<Metadata, "catalog">;
+  readonly database: Pick<Database, "catalog">;
 }): Promise<boolean> {
-  const { items } = await parts.metadata.catalog.list({ kind: "everything" }, { limit: 1 });
+  const { items } = await parts.database.catalog.list({ kind: "everything" }, { limit: 1 });
   if (items.length > 0) return false;
   for await (const _ of parts.store.list()) return false;
   return true;
@@ -68,9 +68,9 @@ async function isUntouched(parts: {
 /** The same on a folder from before marks: no key is ever used twice, so one blob that both know says that they match. */
 async function knowsItsBlobs(parts: {
   readonly store: BlobStore;
-  readonly metadata: Pick<Metadata, "maintenance">;
+  readonly database: Pick<Database, "maintenance">;
 }): Promise<boolean> {
-  const rows = await parts.metadata.maintenance.blobs({ after: 0, limit: lookedAt });
+  const rows = await parts.database.maintenance.blobs({ after: 0, limit: lookedAt });
   const found = await Promise.all(rows.map(({ storageKey }) => parts.store.stat(storageKey)));
   return found.some((blob) => blob !== undefined);
 }
@@ -89,14 +89,14 @@ export interface Recovery {
  */
 export async function recover(parts: {
   readonly store: BlobStore;
-  readonly metadata: Pick<Metadata, "instance" | "maintenance" | "run">;
+  readonly database: Pick<Database, "instance" | "maintenance" | "run">;
   readonly clock: Clock;
   readonly report: Warnings;
 }): Promise<Recovery | undefined> {
-  const { store, metadata, clock } = parts;
-  const instance = await metadata.instance.get();
+  const { store, database, clock } = parts;
+  const instance = await database.instance.get();
   try {
-    await metadata.run("beginServing", undefined);
+    await database.run("beginServing", undefined);
   } catch (error) {
     // Pulls, deletes and collections make room again, and they need a server.
     if (describeFailure(error)?.status !== 507) throw error;
@@ -106,7 +106,7 @@ export async function recover(parts: {
     );
   }
   if (instance === undefined || instance.cleanStop) return undefined;
-  const damage = await metadata.maintenance.integrity(true);
+  const damage = await database.maintenance.integrity(true);
   if (damage.length > 0) {
     throw new MismatchError(`the database is damaged: ${damage.slice(0, 3).join("; ")}`);
   }
@@ -116,13 +116,13 @@ export async function recover(parts: {
   const since = instance.checkpointedAtMs;
   for await (const found of checkBlobSizes({
     store,
-    blobs: (page) => metadata.maintenance.blobsSince(since, page),
+    blobs: (page) => database.maintenance.blobsSince(since, page),
   })) {
     checked += 1;
     if (found.state === "whole") continue;
     await markMissing(parts, found.blob, `after a crash: ${found.state}`);
     quarantined += 1;
   }
-  await metadata.run("checkpoint", { checkpointedAtMs: startedAtMs, cleanStop: false });
+  await database.run("checkpoint", { checkpointedAtMs: startedAtMs, cleanStop: false });
   return { checked, quarantined };
 }

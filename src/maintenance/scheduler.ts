@@ -1,5 +1,5 @@
 import type { BlobStore } from "../../storage/blob-store.ts";
-import type { Metadata } from "../database/database.ts";
+import type { Database } from "../database/database.ts";
 import { restoreMissing } from "../registry/missing-blobs.ts";
 import { createLeasePolicy, type Clock, type LeaseTimes } from "../registry/leases.ts";
 import { expireUploads, deleteOrphanUploads } from "../registry/uploads/expire.ts";
@@ -19,7 +19,7 @@ export interface Report {
 
 export interface MaintenanceParts {
   readonly store: BlobStore;
-  readonly metadata: Metadata;
+  readonly database: Database;
   readonly clock: Clock;
   readonly uploads: Uploads;
   readonly report: Report;
@@ -45,14 +45,14 @@ const dayMs = 24 * hourMs;
 export async function startMaintenance(
   parts: MaintenanceParts,
 ): Promise<{ close(): Promise<void> }> {
-  const { store, metadata, clock, report } = parts;
+  const { store, database, clock, report } = parts;
   await matchInstance(parts);
   const recovery = await recover(parts);
   if (recovery !== undefined)
     report.warn(recovery, "the last process was cut off; its blobs were checked");
   await cleanUpUploads(parts);
   const leasePolicy = createLeasePolicy(clock, parts.leaseTimes);
-  const removals = () => reported(deleteMarked({ store, metadata, leasePolicy }), report);
+  const removals = () => reported(deleteMarked({ store, database, leasePolicy }), report);
   for await (const _ of removals());
 
   const restoring = startRestoring(parts);
@@ -63,7 +63,7 @@ export async function startMaintenance(
     void cleanUpUploads(parts);
     // Whatever is older than this was flushed before its row was written, and nothing has failed since.
     const checkpoint = { checkpointedAtMs: clock() - hourMs, cleanStop: false };
-    metadata.run("checkpoint", checkpoint).catch((error: unknown) => {
+    database.run("checkpoint", checkpoint).catch((error: unknown) => {
       report.error({ err: error }, "no checkpoint could be written");
     });
   }, hourMs).unref();
@@ -72,7 +72,7 @@ export async function startMaintenance(
     close: async () => {
       clearInterval(hourly);
       await Promise.all([restoring.stop(), collecting.stop(), removing.stop(), scrubbing.stop()]);
-      await metadata
+      await database
         .run("checkpoint", { checkpointedAtMs: clock(), cleanStop: true })
         .catch((error: unknown) => report.error({ err: error }, "the end could not be recorded"));
     },
@@ -80,14 +80,14 @@ export async function startMaintenance(
 }
 
 /** Shows missing blobs again whose bytes are back, beside the requests of clients. */
-function startRestoring({ store, metadata, report }: MaintenanceParts): MaintenanceTask {
+function startRestoring({ store, database, report }: MaintenanceParts): MaintenanceTask {
   let isEnding = false;
   const throttle = async (): Promise<void> => {
     if (isEnding) throw new Error("the server ends");
   };
   const run = async (): Promise<void> => {
     try {
-      for await (const _ of restoreMissing({ store, metadata, report, throttle }))
+      for await (const _ of restoreMissing({ store, database, report, throttle }))
         if (isEnding) return;
     } catch (error) {
       report.error({ err: error }, "missing blobs could not be looked for");
@@ -128,7 +128,7 @@ async function* reported(
   }
 }
 
-function startCollecting({ store, metadata, clock, report, leaseTimes, gc }: MaintenanceParts) {
+function startCollecting({ store, database, clock, report, leaseTimes, gc }: MaintenanceParts) {
   const leasePolicy = createLeasePolicy(clock, leaseTimes);
   const { untagged } = gc;
   let walkedAtMs = 0;
@@ -143,7 +143,7 @@ function startCollecting({ store, metadata, clock, report, leaseTimes, gc }: Mai
       if (orphans) walkedAtMs = performance.now();
       const parts = {
         store,
-        metadata,
+        database,
         clock,
         leasePolicy,
         untagged,
@@ -160,7 +160,7 @@ function startCollecting({ store, metadata, clock, report, leaseTimes, gc }: Mai
 
 function startScrubbing({
   store,
-  metadata,
+  database,
   clock,
   report,
   scrub: { every, rate },
@@ -168,7 +168,7 @@ function startScrubbing({
   const steps = async function* (): AsyncGenerator<void> {
     for await (const { blob, state, error } of scrub({
       store,
-      metadata,
+      database,
       clock,
       report,
       bytesPerSecond: rate,
@@ -190,16 +190,16 @@ function startScrubbing({
 
 async function cleanUpUploads({
   store,
-  metadata,
+  database,
   uploads,
   clock,
   uploadIdleMs,
   report,
 }: MaintenanceParts): Promise<void> {
   try {
-    const expired = await expireUploads({ metadata, uploads }, clock() - uploadIdleMs);
+    const expired = await expireUploads({ database, uploads }, clock() - uploadIdleMs);
     if (expired > 0) report.info({ expired }, "uploads that nobody went on with have expired");
-    const orphans = await deleteOrphanUploads({ store, metadata });
+    const orphans = await deleteOrphanUploads({ store, database });
     if (orphans > 0)
       report.info({ swept: orphans }, "bytes that belonged to no upload any more are gone");
   } catch (error) {

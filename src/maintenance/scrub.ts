@@ -1,6 +1,6 @@
 import { setTimeout as pause } from "node:timers/promises";
 import type { BlobStore } from "../../storage/blob-store.ts";
-import type { Metadata } from "../database/database.ts";
+import type { Database } from "../database/database.ts";
 import type { Clock } from "../registry/leases.ts";
 import { markMissing, restoreMissing, type Warnings } from "../registry/missing-blobs.ts";
 import { verifyBlob, type BlobVerification } from "../registry/blob-verification.ts";
@@ -19,20 +19,20 @@ export type Scrubbed = Omit<BlobVerification, "state"> & {
  */
 export async function* scrub(parts: {
   readonly store: Pick<BlobStore, "stat" | "open">;
-  readonly metadata: Pick<Metadata, "maintenance" | "run">;
+  readonly database: Pick<Database, "maintenance" | "run">;
   readonly clock: Clock;
   readonly report: Warnings;
   /** 0: as fast as it goes. */
   readonly bytesPerSecond: number;
 }): AsyncGenerator<Scrubbed> {
-  const { store, metadata, clock } = parts;
+  const { store, database, clock } = parts;
   const beganAtMs = clock();
   const throttle = createThrottle(parts.bytesPerSecond);
   for await (const verification of restoreMissing({ ...parts, throttle })) {
     if (verification.state === "whole") yield { ...verification, state: "restored" };
   }
   for (;;) {
-    const blobs = await metadata.maintenance.leastRecentlyScrubbed(blobsAtOnce, beganAtMs);
+    const blobs = await database.maintenance.leastRecentlyScrubbed(blobsAtOnce, beganAtMs);
     if (blobs.length === 0) return;
     const seen: number[] = [];
     for (const blob of blobs) {
@@ -43,7 +43,7 @@ export async function* scrub(parts: {
     }
     // A turn of the clock back must not make the rotation endless.
     const nowMs = Math.max(clock(), beganAtMs);
-    if (seen.length > 0) await metadata.run("recordScrub", { ids: seen, nowMs });
+    if (seen.length > 0) await database.run("recordScrub", { ids: seen, nowMs });
   }
 }
 

@@ -1,5 +1,5 @@
 import type { BlobStore, ByteSource } from "../../storage/blob-store.ts";
-import type { Metadata } from "../database/database.ts";
+import type { Database } from "../database/database.ts";
 import type { StoredBlob } from "../database/maintenance/checks.ts";
 import { algorithmOf, createDigester, type Digest } from "../oci/digest.ts";
 import { MismatchError, movedMark } from "./recovery.ts";
@@ -23,13 +23,13 @@ const rowsAtOnce = 256;
 export async function* copyBlobs(parts: {
   readonly from: Pick<BlobStore, "stat" | "open">;
   readonly to: BlobStore;
-  readonly metadata: Pick<Metadata, "instance" | "maintenance">;
+  readonly database: Pick<Database, "instance" | "maintenance">;
 }): AsyncGenerator<Copied> {
-  const { to, metadata } = parts;
+  const { to, database } = parts;
   await claimFor(parts);
   let after = 0;
   for (;;) {
-    const rows = await metadata.maintenance.blobs({ after, limit: rowsAtOnce });
+    const rows = await database.maintenance.blobs({ after, limit: rowsAtOnce });
     for (let start = 0; start < rows.length; start += atOnce) {
       const batch = rows.slice(start, start + atOnce);
       yield* await Promise.all(batch.map((blob) => copy(parts.from, to, blob)));
@@ -46,20 +46,20 @@ export async function* copyBlobs(parts: {
  */
 export async function markStoreMoved(parts: {
   readonly store: Pick<BlobStore, "claim">;
-  readonly metadata: Pick<Metadata, "instance">;
+  readonly database: Pick<Database, "instance">;
 }): Promise<void> {
-  const row = await parts.metadata.instance.get();
+  const row = await parts.database.instance.get();
   if (row !== undefined) await parts.store.claim(movedMark(row.id));
 }
 
 async function claimFor({
   to,
-  metadata,
+  database,
 }: {
   readonly to: BlobStore;
-  readonly metadata: Pick<Metadata, "instance">;
+  readonly database: Pick<Database, "instance">;
 }): Promise<void> {
-  const row = await metadata.instance.get();
+  const row = await database.instance.get();
   const mark = await to.identity();
   if (row === undefined) throw new MismatchError("no server has run on this database yet");
   if (mark === row.id) return;

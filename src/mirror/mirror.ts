@@ -1,5 +1,5 @@
 import type { BlobStore } from "../../storage/blob-store.ts";
-import type { Metadata } from "../database/database.ts";
+import type { Database } from "../database/database.ts";
 import type { PushRules } from "../database/registry/repository-creation.ts";
 import type { Blobs } from "../registry/blobs.ts";
 import { createLeasePolicy, type LeaseTimes } from "../registry/leases.ts";
@@ -47,7 +47,7 @@ export interface Mirror {
 
 export interface MirrorParts {
   readonly store: BlobStore;
-  readonly metadata: Metadata;
+  readonly database: Database;
   readonly blobs: Pick<Blobs, "open">;
   readonly clock: () => number;
   readonly leaseTimes: LeaseTimes;
@@ -66,9 +66,9 @@ export interface MirrorParts {
 export function createMirror(settings: MirrorSettings, parts: MirrorParts): Mirror {
   const { store, clock, owner, company, pace, bodies, report } = parts;
   // Whatever a power cut takes can be fetched again; that the disk has it is nothing to wait for.
-  const metadata: Metadata = {
-    ...parts.metadata,
-    run: (name, input) => parts.metadata.run(name, input, { flush: false }),
+  const database: Database = {
+    ...parts.database,
+    run: (name, input) => parts.database.run(name, input, { flush: false }),
   };
   const { namespace, visibility, ttl } = settings;
   const rules: PushRules = {
@@ -79,8 +79,8 @@ export function createMirror(settings: MirrorSettings, parts: MirrorParts): Mirr
   const leasePolicy = createLeasePolicy(clock, parts.leaseTimes);
   const counters = createCounters();
   const missing = createMissing(clock);
-  const uses = createUses({ namespace, metadata, clock, released: () => void eviction.settle() });
-  const state = createUpstreamState({ namespace, metadata, clock, log: parts.log });
+  const uses = createUses({ namespace, database, clock, released: () => void eviction.settle() });
+  const state = createUpstreamState({ namespace, database, clock, log: parts.log });
   const upstream = createUpstream(settings, {
     ...{ proxies: parts.proxies, bodies, clock, counters, state },
   });
@@ -88,18 +88,18 @@ export function createMirror(settings: MirrorSettings, parts: MirrorParts): Mirr
   // What a manifest names comes when somebody asks for it.
   const manifests = createManifests({
     store,
-    metadata,
+    database,
     leasePolicy,
     recentBlobs,
     rules,
     sparse: true,
     moreTypes: "any",
   });
-  const claims = createClaims({ metadata, owner, clock });
+  const claims = createClaims({ database, owner, clock });
   const storing = createStoring({ manifests, clock, report });
-  const platforms = createPlatforms({ namespace, store, metadata, storing, report });
+  const platforms = createPlatforms({ namespace, store, database, storing, report });
   const incoming = createIncoming({
-    ...{ metadata, storing, upstream, bodies, company, claims, pace, clock, report },
+    ...{ database, storing, upstream, bodies, company, claims, pace, clock, report },
     limitBytes: parts.manifestBytes,
   });
   const foreign =
@@ -108,17 +108,17 @@ export function createMirror(settings: MirrorSettings, parts: MirrorParts): Mirr
   const eviction: Eviction = createEviction({
     ...{ namespace, store, leasePolicy, uses, counters, company, report },
     // Files go after the rows that know them.
-    metadata: parts.metadata,
+    database: parts.database,
     budgetBytes: settings.budget,
     inFlight: () => arrivals.running(),
   });
   const arrivals = createArrivals({
-    ...{ store, metadata, upstream, rules, leasePolicy, counters, owner, company, claims },
+    ...{ store, database, upstream, rules, leasePolicy, counters, owner, company, claims },
     storing,
     arrived: (place, digest, sizeBytes) =>
       void platforms.learn(place, digest, sizeBytes).catch(report),
     budgetBytes: settings.budget,
-    open: createSources({ upstream, foreignLayers, metadata, storing }),
+    open: createSources({ upstream, foreignLayers, database, storing }),
     eviction: () => eviction,
   });
 
@@ -128,15 +128,15 @@ export function createMirror(settings: MirrorSettings, parts: MirrorParts): Mirr
     await state.flush();
     const counts = counters.take();
     if (Object.values(counts).some((count) => count > 0))
-      await metadata.run("addMirrorCounters", { namespace, counts });
+      await database.run("addMirrorCounters", { namespace, counts });
     const remaining = upstream.allowance.remaining();
     if (remaining === undefined || remaining === told) return;
     told = remaining;
     const gauge = { namespace, name: "upstreamRemaining", value: remaining };
-    await metadata.run("setMirrorGauge", gauge);
+    await database.run("setMirrorGauge", gauge);
   };
   const blobs = createMirrorBlobs({
-    ...{ store, metadata, storing, arrivals, upstream, missing, uses, counters, pace },
+    ...{ store, database, storing, arrivals, upstream, missing, uses, counters, pace },
     blobs: parts.blobs,
     missingTtlMs: ttl.missing,
     prefetch: settings.prefetch,
@@ -149,13 +149,13 @@ export function createMirror(settings: MirrorSettings, parts: MirrorParts): Mirr
     flush,
     blobs,
     manifests: createMirrorManifests({
-      ...{ metadata, manifests, incoming, storing, upstream, missing, ttl, clock, counters, pace },
+      ...{ database, manifests, incoming, storing, upstream, missing, ttl, clock, counters, pace },
       bring: (place, digest) => blobs.bring(place, digest),
     }),
     lists: createMirrorLists({
       ...{ upstream, bodies, lists: parts.lists, ttl, clock },
-      tags: createTags({ metadata, leasePolicy }),
-      referrers: createReferrers({ metadata }),
+      tags: createTags({ database, leasePolicy }),
+      referrers: createReferrers({ database }),
     }),
     async close() {
       await platforms.close();

@@ -36,18 +36,18 @@ export async function openMirrors(
   parts: Omit<MirrorParts, "owner" | "company" | "pace" | "bodies" | "lists">,
   { runsSchedules }: { readonly runsSchedules: boolean },
 ): Promise<Mirrors> {
-  const { metadata, clock, report } = parts;
+  const { database, clock, report } = parts;
   const { owner, release } = claimOwner();
   for (const { namespace, visibility } of settings)
-    await metadata.run("alignMirror", { namespace, visibility, nowMs: clock() });
-  const company = await joinCompany({ metadata, owner, clock, report });
+    await database.run("alignMirror", { namespace, visibility, nowMs: clock() });
+  const company = await joinCompany({ database, owner, clock, report });
   const shared = {
     ...{ owner, company, pace: createPace() },
     ...{ bodies: createBodies(), lists: createListStore() },
   };
   const list = settings.map((one) => createMirror(one, { ...parts, ...shared }));
   const byNamespace = new Map(list.map((mirror) => [mirror.settings.namespace, mirror]));
-  const routing = createRouting(settings, (name) => metadata.hotRepositories.factsOf(name));
+  const routing = createRouting(settings, (name) => database.repositoryCache.factsOf(name));
   const flushing = setInterval(() => {
     for (const mirror of list) mirror.flush().catch(report);
   }, flushEveryMs).unref();

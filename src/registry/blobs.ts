@@ -3,7 +3,7 @@ import type { Digest } from "../oci/digest.ts";
 import type { RepositoryName } from "../oci/name.ts";
 import type { Actor } from "../database/events/audit.ts";
 import type { LinkedBlob } from "../database/registry/blobs.ts";
-import type { Metadata } from "../database/database.ts";
+import type { Database } from "../database/database.ts";
 import { isRejection } from "../database/rejections.ts";
 import type { PushRules } from "../database/registry/repository-creation.ts";
 import type { BlobStore, ByteRange, LentBytes } from "../../storage/blob-store.ts";
@@ -21,19 +21,19 @@ export type Blobs = ReturnType<typeof createBlobs>;
 
 export function createBlobs(parts: {
   readonly store: BlobStore;
-  readonly metadata: Pick<Metadata, "blobs" | "repositories" | "run">;
+  readonly database: Pick<Database, "blobs" | "repositories" | "run">;
   readonly leasePolicy: LeasePolicy;
   readonly rules: PushRules;
   readonly report: Warnings;
 }) {
-  const { store, metadata, leasePolicy, rules } = parts;
+  const { store, database, leasePolicy, rules } = parts;
 
   return {
     /** The blob as this repository shows it. Throws BLOB_UNKNOWN, or NAME_UNKNOWN if there is no such repository. */
     async get(repository: RepositoryName, digest: Digest): Promise<LinkedBlob> {
-      const blob = await metadata.blobs.find(repository, digest);
+      const blob = await database.blobs.find(repository, digest);
       if (blob !== undefined) return blob;
-      if ((await metadata.repositories.find(repository)) !== undefined) throw unknownBlob(digest);
+      if ((await database.repositories.find(repository)) !== undefined) throw unknownBlob(digest);
       throw new OciError("NAME_UNKNOWN", undefined, { detail: { name: repository } });
     },
 
@@ -45,7 +45,7 @@ export function createBlobs(parts: {
       const leasedUntilMs = leasePolicy.renewal(blob.leasedUntilMs);
       if (leasedUntilMs === undefined) return;
       const lease = { repository, digest: blob.digest, leasedUntilMs };
-      const kept = await metadata.run("leaseBlob", lease);
+      const kept = await database.run("leaseBlob", lease);
       if (!kept) throw unknownBlob(blob.digest);
     },
 
@@ -75,11 +75,11 @@ export function createBlobs(parts: {
       const { actor, repository, digest } = mount;
       const sources =
         mount.from === undefined
-          ? await metadata.blobs.repositoriesLinking(digest, sourcesTried)
+          ? await database.blobs.repositoriesLinking(digest, sourcesTried)
           : [mount.from];
       for (const from of sources) {
         if (!(await mount.mayRead(from))) continue;
-        const mounted = await metadata.run("mountBlob", {
+        const mounted = await database.run("mountBlob", {
           ...{ actor, rules, from, repository, digest },
           ...leasePolicy.newLease(),
         });
@@ -92,7 +92,7 @@ export function createBlobs(parts: {
     /** Takes a blob out of a repository. Throws BLOB_UNKNOWN, or UNSUPPORTED while a manifest there names it. */
     async delete(actor: Actor, repository: RepositoryName, digest: Digest): Promise<void> {
       const { nowMs } = leasePolicy.change();
-      const result = await metadata.run("unlinkBlob", { actor, repository, digest, nowMs });
+      const result = await database.run("unlinkBlob", { actor, repository, digest, nowMs });
       if (result.outcome === "unknown") throw unknownBlob(digest);
       if (result.outcome === "referenced") {
         throw new OciError(

@@ -8,7 +8,7 @@ import type { RepositoryName } from "../oci/name.ts";
 import type { Reference, Tag } from "../oci/reference.ts";
 import type { Actor } from "../database/events/audit.ts";
 import type { StoredManifest } from "../database/registry/manifests.ts";
-import type { Metadata } from "../database/database.ts";
+import type { Database } from "../database/database.ts";
 import { isRejection } from "../database/rejections.ts";
 import type { PushRules } from "../database/registry/repository-creation.ts";
 import type { BlobStore } from "../../storage/blob-store.ts";
@@ -36,9 +36,9 @@ export type Manifests = ReturnType<typeof createManifests>;
 
 export function createManifests(parts: {
   readonly store: BlobStore;
-  readonly metadata: Pick<
-    Metadata,
-    "manifests" | "hotManifests" | "blobs" | "repositories" | "run"
+  readonly database: Pick<
+    Database,
+    "manifests" | "manifestCache" | "blobs" | "repositories" | "run"
   >;
   readonly leasePolicy: LeasePolicy;
   readonly recentBlobs: RecentBlobs;
@@ -50,14 +50,14 @@ export function createManifests(parts: {
   /** Manifest types that are taken besides those of OCI and Docker; `any` in a mirror, which takes what its upstream has. */
   readonly moreTypes?: readonly string[] | "any";
 }) {
-  const { store, metadata, leasePolicy, recentBlobs, rules, sparse, moreTypes = [] } = parts;
+  const { store, database, leasePolicy, recentBlobs, rules, sparse, moreTypes = [] } = parts;
 
   /** The bytes of a blob, if they are few and here. */
   const readSmall = async (
     repository: RepositoryName,
     digest: Digest,
   ): Promise<Uint8Array | undefined> => {
-    const blob = await metadata.blobs.find(repository, digest);
+    const blob = await database.blobs.find(repository, digest);
     if (blob === undefined || blob.sizeBytes === 0 || blob.sizeBytes > largestConfigBytes)
       return undefined;
     const bytes = await store.open(blob.storageKey, { start: 0, end: blob.sizeBytes - 1 });
@@ -126,7 +126,7 @@ export function createManifests(parts: {
       // The rows of thousands of layers cost as much again as to read them.
       if (manifest.references.length > referencesInOneTurn) await setImmediate();
       const lease = leasePolicy.newLease();
-      const result = await metadata.run("putManifest", {
+      const result = await database.run("putManifest", {
         ...{ actor, rules, repository },
         manifest: manifestRow(manifest, digest, bytes, platform, lease),
         references: manifest.references.map(referenceRow),
@@ -142,11 +142,11 @@ export function createManifests(parts: {
 
     /** What {@link get} resolves with, if it can be said at once. */
     getCached: (repository: RepositoryName, reference: Reference): StoredManifest | undefined =>
-      metadata.hotManifests.find(repository, reference),
+      database.manifestCache.find(repository, reference),
 
     /** Throws MANIFEST_UNKNOWN, also if there is no such repository: distribution does so, and skopeo relies on it. */
     async get(repository: RepositoryName, reference: Reference): Promise<StoredManifest> {
-      const found = await metadata.manifests.find(repository, reference);
+      const found = await database.manifests.find(repository, reference);
       if (found === undefined) throw unknownManifest(reference);
       return found;
     },
@@ -160,7 +160,7 @@ export function createManifests(parts: {
       const leasedUntilMs = leasePolicy.renewal(manifest.leasedUntilMs);
       if (leasedUntilMs === undefined) return;
       const lease = { repository, digest: manifest.digest, leasedUntilMs };
-      const kept = await metadata.run("leaseManifest", lease);
+      const kept = await database.run("leaseManifest", lease);
       if (!kept) throw unknownManifest({ kind: "digest", digest: manifest.digest });
     },
 
@@ -172,8 +172,8 @@ export function createManifests(parts: {
       const change = { actor, repository, ...leasePolicy.change() };
       const removed =
         reference.kind === "tag"
-          ? await metadata.run("deleteTag", { tag: reference.tag, ...change })
-          : await metadata.run("deleteManifest", { digest: reference.digest, ...change });
+          ? await database.run("deleteTag", { tag: reference.tag, ...change })
+          : await database.run("deleteManifest", { digest: reference.digest, ...change });
       if (removed === undefined || removed === false) throw unknownManifest(reference);
       if (isRejection(removed)) throw rejectionError(removed, repository);
     },

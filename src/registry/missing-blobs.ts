@@ -1,5 +1,5 @@
 import type { BlobStore } from "../../storage/blob-store.ts";
-import type { Metadata } from "../database/database.ts";
+import type { Database } from "../database/database.ts";
 import type { StoredBlob } from "../database/maintenance/checks.ts";
 import type { Digest } from "../oci/digest.ts";
 import { verifyBlob, type BlobVerification } from "./blob-verification.ts";
@@ -15,12 +15,12 @@ export interface Warnings {
  * {@link restoreMissing} or a push undo it.
  */
 export async function markMissing(
-  parts: { readonly metadata: Pick<Metadata, "run">; readonly report: Warnings },
+  parts: { readonly database: Pick<Database, "run">; readonly report: Warnings },
   blob: { readonly digest: Digest; readonly storageKey: string },
   reason: string,
 ): Promise<void> {
   const { digest, storageKey } = blob;
-  const isChanged = await parts.metadata.run("quarantineBlob", { storageKey });
+  const isChanged = await parts.database.run("quarantineBlob", { storageKey });
   if (!isChanged) return;
   parts.report.warn(
     { digest, storageKey, reason },
@@ -37,34 +37,34 @@ const rowsAtOnce = 64;
  */
 export async function* restoreMissing(parts: {
   readonly store: Pick<BlobStore, "stat" | "open">;
-  readonly metadata: Pick<Metadata, "maintenance" | "run">;
+  readonly database: Pick<Database, "maintenance" | "run">;
   readonly report: Warnings;
   readonly throttle?: (bytes: number) => Promise<void>;
 }): AsyncGenerator<BlobVerification> {
-  const { store, metadata, report, throttle = () => Promise.resolve() } = parts;
-  for await (const blob of missingBlobs(metadata)) {
+  const { store, database, report, throttle = () => Promise.resolve() } = parts;
+  for await (const blob of missingBlobs(database)) {
     const verification = await verifyBlob(store, blob, throttle);
-    if (verification.state === "whole") await restore({ metadata, report }, blob);
+    if (verification.state === "whole") await restore({ database, report }, blob);
     yield verification;
   }
 }
 
 /** Shows a blob again whose bytes have been read and are right. */
 export async function restore(
-  { metadata, report }: { readonly metadata: Pick<Metadata, "run">; readonly report: Warnings },
+  { database, report }: { readonly database: Pick<Database, "run">; readonly report: Warnings },
   { digest, storageKey }: StoredBlob,
 ): Promise<void> {
-  const isChanged = await metadata.run("restoreBlob", { storageKey });
+  const isChanged = await database.run("restoreBlob", { storageKey });
   if (isChanged) report.warn({ digest, storageKey }, "a missing blob is back, and is shown again");
 }
 
 /** Blobs that are marked `missing`, in the order of their rows. */
 export async function* missingBlobs(
-  metadata: Pick<Metadata, "maintenance">,
+  database: Pick<Database, "maintenance">,
 ): AsyncGenerator<StoredBlob> {
   let after = 0;
   for (;;) {
-    const rows = await metadata.maintenance.missing({ after, limit: rowsAtOnce });
+    const rows = await database.maintenance.missing({ after, limit: rowsAtOnce });
     for (const blob of rows) {
       after = blob.id;
       yield blob;

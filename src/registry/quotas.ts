@@ -1,5 +1,5 @@
 import type { Actor } from "../database/events/audit.ts";
-import type { Metadata } from "../database/database.ts";
+import type { Database } from "../database/database.ts";
 import type { PushRules } from "../database/registry/repository-creation.ts";
 import type { Clock } from "./leases.ts";
 
@@ -15,16 +15,16 @@ export interface Use {
 export type Quotas = ReturnType<typeof createQuotas>;
 
 export function createQuotas(parts: {
-  readonly metadata: Pick<Metadata, "quotas" | "run">;
+  readonly database: Pick<Database, "quotas" | "run">;
   readonly clock: Clock;
   readonly rules: Pick<PushRules, "defaultQuotaBytes">;
 }) {
-  const { metadata, clock, rules } = parts;
+  const { database, clock, rules } = parts;
 
   return {
     /** Every namespace that has repositories or a quota of its own, in order. */
     async list(): Promise<readonly Use[]> {
-      const rows = await metadata.quotas.list();
+      const rows = await database.quotas.list();
       return rows.map(({ namespace, usedBytes, limitBytes }) => ({
         namespace,
         usedBytes,
@@ -36,11 +36,11 @@ export function createQuotas(parts: {
     /** Limits a namespace from now on, also one that holds more already. Resolves with what it holds, in bytes. */
     async set(actor: Actor, namespace: string, limitBytes: number): Promise<number> {
       const set = { actor, namespace, limitBytes, nowMs: clock() };
-      return (await metadata.run("setQuota", set)).usedBytes;
+      return (await database.run("setQuota", set)).usedBytes;
     },
 
     /** Back to what the configuration says. False if the namespace had no quota of its own. */
     remove: (actor: Actor, namespace: string): Promise<boolean> =>
-      metadata.run("removeQuota", { actor, namespace, nowMs: clock() }),
+      database.run("removeQuota", { actor, namespace, nowMs: clock() }),
   };
 }

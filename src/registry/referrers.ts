@@ -2,7 +2,7 @@ import type { Digest } from "../oci/digest.ts";
 import { OCI_INDEX } from "../oci/media-types.ts";
 import type { RepositoryName } from "../oci/name.ts";
 import type { Referrer } from "../database/registry/manifests.ts";
-import type { Metadata } from "../database/database.ts";
+import type { Database } from "../database/database.ts";
 
 /** Clients read one document of at most 4 MiB; a page ends before that. */
 const largestDocumentBytes = 4 * 1024 * 1024 - 64 * 1024;
@@ -18,7 +18,7 @@ export interface ReferrersPage {
 
 export type Referrers = ReturnType<typeof createReferrers>;
 
-export function createReferrers({ metadata }: { readonly metadata: Pick<Metadata, "manifests"> }) {
+export function createReferrers({ database }: { readonly database: Pick<Database, "manifests"> }) {
   return {
     /**
      * What says that it refers to `subject`, tagged or not. Nothing, no such subject and no such repository all are an
@@ -44,7 +44,7 @@ export function createReferrers({ metadata }: { readonly metadata: Pick<Metadata
       for (;;) {
         const wanted = Math.min(page.limit - descriptors.length, rowsAtOnce);
         const query = { last, limit: wanted + 1, artifactTypes: page.artifactTypes };
-        const rows = await metadata.manifests.referrers(repository, subject, query);
+        const rows = await database.manifests.referrers(repository, subject, query);
         for (const row of rows.slice(0, wanted)) {
           const text = fittingDescriptor(row);
           if (bytes + Buffer.byteLength(text) > largestDocumentBytes)

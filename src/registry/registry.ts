@@ -1,5 +1,5 @@
 import type { Actor } from "../database/events/audit.ts";
-import type { Metadata } from "../database/database.ts";
+import type { Database } from "../database/database.ts";
 import type { PushRules } from "../database/registry/repository-creation.ts";
 import type { BlobStore } from "../../storage/blob-store.ts";
 import { createBlobs, type Blobs } from "./blobs.ts";
@@ -28,7 +28,7 @@ export interface Registry {
 
 export function createRegistry(parts: {
   readonly store: BlobStore;
-  readonly metadata: Metadata;
+  readonly database: Database;
   readonly clock: Clock;
   readonly sparse: boolean;
   /** Manifest types that are taken besides those of OCI and Docker. */

@@ -1,6 +1,6 @@
 import type { Actor } from "../database/events/audit.ts";
 import type { VisibilityFilter } from "../database/registry/catalog.ts";
-import type { Metadata } from "../database/database.ts";
+import type { Database } from "../database/database.ts";
 import { isRejection } from "../database/rejections.ts";
 import type { Page, Repository } from "../database/registry/repositories.ts";
 import type { Visibility } from "../database/schema.ts";
@@ -16,19 +16,19 @@ export type Repositories = ReturnType<typeof createRepositories>;
 
 /** All but the first throw NAME_UNKNOWN if there is no such repository. */
 export function createRepositories(parts: {
-  readonly metadata: Pick<Metadata, "catalog" | "repositories" | "run">;
+  readonly database: Pick<Database, "catalog" | "repositories" | "run">;
   readonly clock: Clock;
   readonly uploads: Pick<Uploads, "forgetUnpersisted" | "abandon">;
 }) {
-  const { metadata, clock, uploads } = parts;
+  const { database, clock, uploads } = parts;
 
   return {
     /** Names that the viewer may pull from, in bytewise order. */
     list: (visibility: VisibilityFilter, page: PageRequest): Promise<Page<RepositoryName>> =>
-      metadata.catalog.list(visibility, page),
+      database.catalog.list(visibility, page),
 
     async get(repository: RepositoryName): Promise<Repository> {
-      const found = await metadata.repositories.find(repository);
+      const found = await database.repositories.find(repository);
       if (found === undefined) throw unknownName(repository);
       return found;
     },
@@ -40,7 +40,7 @@ export function createRepositories(parts: {
       visibility: Visibility,
     ): Promise<boolean> {
       const making = { actor, repository, visibility, nowMs: clock() };
-      const made = await metadata.run("createRepository", making);
+      const made = await database.run("createRepository", making);
       if (isRejection(made)) throw rejectionError(made, repository);
       return made === "created";
     },
@@ -51,7 +51,7 @@ export function createRepositories(parts: {
       visibility: Visibility,
     ): Promise<void> {
       const set = { actor, repository, visibility, nowMs: clock() };
-      if (!(await metadata.run("setVisibility", set))) throw unknownName(repository);
+      if (!(await database.run("setVisibility", set))) throw unknownName(repository);
     },
 
     /** `null`: no tag is immutable; an empty list: all are. Throws TAG_INVALID for a pattern that is none. */
@@ -62,7 +62,7 @@ export function createRepositories(parts: {
     ): Promise<void> {
       const patterns = texts === null ? null : await parseTagPatterns(texts);
       const set = { actor, repository, patterns, nowMs: clock() };
-      if (!(await metadata.run("setImmutableTags", set))) throw unknownName(repository);
+      if (!(await database.run("setImmutableTags", set))) throw unknownName(repository);
     },
 
     /**
@@ -71,7 +71,7 @@ export function createRepositories(parts: {
      */
     async delete(actor: Actor, repository: RepositoryName): Promise<void> {
       uploads.forgetUnpersisted(repository);
-      const removed = await metadata.run("deleteRepository", {
+      const removed = await database.run("deleteRepository", {
         ...{ actor, repository, nowMs: clock() },
       });
       if (removed === undefined) throw unknownName(repository);

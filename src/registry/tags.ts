@@ -5,7 +5,7 @@ import { OciError } from "../oci/errors.ts";
 import type { RepositoryName } from "../oci/name.ts";
 import type { Tag } from "../oci/reference.ts";
 import type { TagMove } from "../database/registry/tag-history.ts";
-import type { Metadata } from "../database/database.ts";
+import type { Database } from "../database/database.ts";
 import type { LeasePolicy } from "./leases.ts";
 import { rejectionError } from "./rejections.ts";
 import type { Page } from "../database/registry/repositories.ts";
@@ -21,14 +21,14 @@ export interface PageRequest {
 export type Tags = ReturnType<typeof createTags>;
 
 export function createTags(parts: {
-  readonly metadata: Pick<Metadata, "tags" | "run">;
+  readonly database: Pick<Database, "tags" | "run">;
   readonly leasePolicy: LeasePolicy;
 }) {
-  const { metadata, leasePolicy } = parts;
+  const { database, leasePolicy } = parts;
   return {
     /** In bytewise order. Throws NAME_UNKNOWN if there is no such repository. */
     async list(repository: RepositoryName, page: PageRequest): Promise<Page<Tag>> {
-      const found = await metadata.tags.list(repository, page);
+      const found = await database.tags.list(repository, page);
       if (found === undefined)
         throw new OciError("NAME_UNKNOWN", undefined, { detail: { name: repository } });
       return found;
@@ -46,7 +46,7 @@ export function createTags(parts: {
       digest: Digest | undefined,
     ): Promise<Digest> {
       const change = { actor, repository, tag, digest, ...leasePolicy.change() };
-      const result = await metadata.run("rollBackTag", change);
+      const result = await database.run("rollBackTag", change);
       if (isRejection(result)) throw rejectionError(result, repository);
       switch (result.outcome) {
         case "done":

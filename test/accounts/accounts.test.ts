@@ -13,13 +13,13 @@ const start = 1_700_000_000_000;
 
 /** root is the administrator, ann owns team, and tom is its member; team/app is there. */
 async function open() {
-  const metadata = openMetadataInMemory();
-  const accounts = createAccounts({ metadata, clock: () => start, createOnPush: true });
+  const database = openMetadataInMemory();
+  const accounts = createAccounts({ database, clock: () => start, createOnPush: true });
   for (const name of ["root", "ann", "tom"])
     await accounts.users.add(actor, { name, password, isAdmin: name === "root" });
   await accounts.organisations.add(actor, { name: "team", owner: "ann" });
   await accounts.organisations.addMember(actor, "team", "tom", "member");
-  await metadata.run("storeBlob", {
+  await database.run("storeBlob", {
     actor: nobody,
     rules,
     repository: parseRepositoryName("team/app"),
@@ -30,7 +30,7 @@ async function open() {
     dueAtMs: start,
     nowMs: start,
   });
-  return { metadata, ...accounts };
+  return { database, ...accounts };
 }
 
 function refuses(work: Promise<unknown>, kind: AccountErrorKind, reason: RegExp): Promise<void> {
@@ -78,15 +78,15 @@ describe("users", () => {
   });
 
   test("are deleted with what hangs on them, when nothing depends on them", async () => {
-    const { users, organisations, accessTokens, metadata } = await open();
+    const { users, organisations, accessTokens, database } = await open();
     await refuses(users.delete(actor, "ann"), "conflict", /last owner of team/);
     await refuses(users.delete(actor, "nobody"), "unknown", /no user nobody/);
     await organisations.addMember(actor, "team", "root", "owner");
     await accessTokens.issue(actor, { account: "ann", label: "ci", scope: "repo:read" });
-    const before = (await metadata.accounts.find("ann"))?.id;
+    const before = (await database.accounts.find("ann"))?.id;
     await users.delete(actor, "ann");
     await users.add(actor, { name: "ann", password });
-    const after = (await metadata.accounts.find("ann"))?.id;
+    const after = (await database.accounts.find("ann"))?.id;
     assert.notEqual(after, before);
     assert.deepEqual(await accessTokens.list("ann"), []);
     const { items } = await organisations.members("team", { limit: 10 });
@@ -97,14 +97,14 @@ describe("users", () => {
   });
 
   test("are deleted with the invites that they have sent", async () => {
-    const { users, organisations, metadata } = await open();
+    const { users, organisations, database } = await open();
     await organisations.addMember(actor, "team", "root", "owner");
     await users.add(actor, { name: "mia", password });
     const ann = judged({ accountId: 8, name: "ann", peer: "192.0.2.2" });
     const invite = { id: "one", organisation: "team", user: "mia", role: "owner" } as const;
-    await metadata.run("createInvite", { ...invite, actor: ann, nowMs: start });
+    await database.run("createInvite", { ...invite, actor: ann, nowMs: start });
     await users.delete(actor, "ann");
-    assert.deepEqual(await metadata.invites.ofOrganisation("team"), []);
+    assert.deepEqual(await database.invites.ofOrganisation("team"), []);
   });
 });
 

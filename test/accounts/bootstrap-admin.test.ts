@@ -6,15 +6,15 @@ import { openMetadataInMemory } from "../support/database.ts";
 
 const from = { peer: "127.0.0.1", agent: "" };
 function open() {
-  const metadata = openMetadataInMemory();
-  return { metadata, ...createAccounts({ metadata, clock: Date.now, createOnPush: true }) };
+  const database = openMetadataInMemory();
+  return { database, ...createAccounts({ database, clock: Date.now, createOnPush: true }) };
 }
 
 describe("the first start", () => {
   test("makes an administrator without a password, whom every login tells how to set one", async () => {
-    const { bootstrap, authenticator, users, metadata } = open();
+    const { bootstrap, authenticator, users, database } = open();
     await bootstrap(undefined);
-    const { items } = await metadata.accounts.list({ kind: "user", limit: 10 });
+    const { items } = await database.accounts.list({ kind: "user", limit: 10 });
     assert.deepEqual(
       items.map(({ name, isAdmin }) => [name, isAdmin]),
       [["admin", true]],
@@ -38,11 +38,11 @@ describe("the first start", () => {
   });
 
   test("makes an administrator only once, and later reads no configured password", async () => {
-    const { bootstrap, metadata } = open();
+    const { bootstrap, database } = open();
     await bootstrap("from a secret file");
     await bootstrap(undefined);
     await bootstrap("short");
-    assert.equal((await metadata.accounts.list({ kind: "user", limit: 10 })).items.length, 1);
+    assert.equal((await database.accounts.list({ kind: "user", limit: 10 })).items.length, 1);
   });
 
   test("refuses a configured password that is too short", async () => {
@@ -50,16 +50,16 @@ describe("the first start", () => {
   });
 
   test("of two servers at once makes one administrator", async () => {
-    const { bootstrap, metadata } = open();
+    const { bootstrap, database } = open();
     await Promise.all([bootstrap(undefined), bootstrap(undefined)]);
-    assert.equal((await metadata.accounts.list({ kind: "user", limit: 10 })).items.length, 1);
+    assert.equal((await database.accounts.list({ kind: "user", limit: 10 })).items.length, 1);
   });
 
   test("takes another name where an organisation has the first", async () => {
-    const { bootstrap, organisations, metadata } = open();
+    const { bootstrap, organisations, database } = open();
     await organisations.add(systemActor("berth"), { name: "admin" });
     await bootstrap(undefined);
-    const { items } = await metadata.accounts.list({ kind: "user", limit: 10 });
+    const { items } = await database.accounts.list({ kind: "user", limit: 10 });
     assert.deepEqual(
       items.map(({ name }) => name),
       ["administrator"],

@@ -36,7 +36,7 @@ async function stoppedCleanly(data: string): Promise<boolean | undefined> {
   assert.ok(loaded.ok);
   const folder = await openDataFolder(loaded.config);
   try {
-    return (await folder.metadata.instance.get())?.cleanStop;
+    return (await folder.database.instance.get())?.cleanStop;
   } finally {
     await folder.close();
   }

@@ -20,7 +20,7 @@ const start = 1_700_000_000_000;
 const secret = "correct horse battery";
 
 async function open() {
-  const metadata = openMetadataInMemory();
+  const database = openMetadataInMemory();
   let nowMs = start;
   let hashings = 0;
   const clock = (): number => nowMs;
@@ -36,15 +36,15 @@ async function open() {
     perAccount: { burst: 3, everyMs: 30_000 },
     perPeer: { burst: 5, everyMs: 10_000 },
   });
-  const authenticator = createAuthenticator({ metadata, passwords, rateLimit, clock });
+  const authenticator = createAuthenticator({ database, passwords, rateLimit, clock });
   const passwordHash = await cheap.hash(secret);
   const account = async (name: string, kind: "user" | "organisation" = "user"): Promise<number> => {
     const input = { name, kind, actor, nowMs, ...(kind === "user" ? { passwordHash } : {}) };
-    const made = await metadata.run("createAccount", input);
+    const made = await database.run("createAccount", input);
     return typeof made === "number" ? made : assert.fail("the name is taken");
   };
   return {
-    metadata,
+    database,
     account,
     wait: (ms: number) => void (nowMs += ms),
     hashings: () => hashings,
@@ -53,7 +53,7 @@ async function open() {
     token: async (accountId: number, kind: TokenKind, given: Partial<CreateAccessToken> = {}) => {
       const secret = generateTokenSecret(kind);
       const id = randomUUID();
-      await metadata.run("createAccessToken", {
+      await database.run("createAccessToken", {
         id,
         accountId,
         label: "ci",
@@ -98,33 +98,33 @@ describe("authentication by password", () => {
   });
 
   test("a disabled user is nobody, with password or token, until enabled again", async () => {
-    const { account, login, metadata, token } = await open();
+    const { account, login, database, token } = await open();
     const accountId = await account("mia");
     const { secret: pat } = await token(accountId, "personal");
     assert.ok(await login("mia", secret));
-    await metadata.run("changeUser", { name: "mia", disabled: true, actor, nowMs: start });
+    await database.run("changeUser", { name: "mia", disabled: true, actor, nowMs: start });
     assert.equal(await login("mia", secret), undefined);
     assert.equal(await login("mia", pat), undefined);
-    await metadata.run("changeUser", { name: "mia", disabled: false, actor, nowMs: start });
+    await database.run("changeUser", { name: "mia", disabled: false, actor, nowMs: start });
     assert.ok(await login("mia", secret));
     assert.ok(await login("mia", pat));
   });
 
   test("a password that was changed opens nothing more, though it was right a moment ago", async () => {
-    const { account, login, metadata } = await open();
+    const { account, login, database } = await open();
     await account("mia");
     assert.ok(await login("mia", secret));
     const passwordHash = await createPasswords({ clock: Date.now }).hash("another one");
-    await metadata.run("changeUser", { name: "mia", passwordHash, actor, nowMs: start });
+    await database.run("changeUser", { name: "mia", passwordHash, actor, nowMs: start });
     assert.equal(await login("mia", secret), undefined);
     assert.ok(await login("mia", "another one"));
   });
 
   test("a database that fails is an error, not a wrong password", async () => {
-    const { account, login, metadata } = await open();
+    const { account, login, database } = await open();
     await account("mia");
     assert.ok(await login("mia", secret));
-    await metadata.close();
+    await database.close();
     await assert.rejects(login("mia", secret));
     await assert.rejects(login("mia", generateTokenSecret("personal")));
   });
@@ -178,11 +178,11 @@ describe("the limit of wrong passwords", () => {
   });
 
   test("of one that is made the right one ends with that", async () => {
-    const { account, login, metadata } = await open();
+    const { account, login, database } = await open();
     await account("mia");
     assert.equal(await login("mia", "a new one"), undefined);
     const passwordHash = await createPasswords({ clock: Date.now }).hash("a new one");
-    await metadata.run("changeUser", { name: "mia", passwordHash, actor, nowMs: start });
+    await database.run("changeUser", { name: "mia", passwordHash, actor, nowMs: start });
     assert.ok(await login("mia", "a new one"));
   });
 
@@ -270,7 +270,7 @@ describe("authentication by access token", () => {
   });
 
   test("expires, and ends when it is deleted", async () => {
-    const { account, login, metadata, token, wait } = await open();
+    const { account, login, database, token, wait } = await open();
     const accountId = await account("mia");
     const { secret: short } = await token(accountId, "personal", { expiresAtMs: start + 1000 });
     const { secret: long, id } = await token(accountId, "personal");
@@ -279,18 +279,18 @@ describe("authentication by access token", () => {
     wait(1);
     assert.equal(await login("mia", short), undefined);
     assert.ok(await login("mia", long));
-    await metadata.run("deleteAccessToken", { id, accountId, actor, nowMs: start });
+    await database.run("deleteAccessToken", { id, accountId, actor, nowMs: start });
     assert.equal(await login("mia", long), undefined);
   });
 
   test("remembers its last use to the minute", async () => {
-    const { account, login, metadata, token, wait } = await open();
+    const { account, login, database, token, wait } = await open();
     const accountId = await account("mia");
     const { secret: pat } = await token(accountId, "personal");
     const lastUsed = async (): Promise<number | null | undefined> => {
       // Behind what the login has asked to be written.
-      await metadata.run("touchAccessToken", { id: "none", nowMs: 0 });
-      return (await metadata.accessTokens.list(accountId))[0]?.lastUsedAtMs;
+      await database.run("touchAccessToken", { id: "none", nowMs: 0 });
+      return (await database.accessTokens.list(accountId))[0]?.lastUsedAtMs;
     };
     assert.equal(await lastUsed(), null);
     await login("mia", pat);

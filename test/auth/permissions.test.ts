@@ -13,8 +13,8 @@ import { openWithAccounts } from "./support.ts";
  * team/app and team/public, mia/own; of team: ann its owner, ed its editor, tom its member in the team "devs" that may
  * write team/app, and bob, who is a collaborator.
  */
-const { metadata, ids, exec } = await openWithAccounts();
-const permissionReader = createPermissionReader({ metadata, createOnPush: true });
+const { database, ids, exec } = await openWithAccounts();
+const permissionReader = createPermissionReader({ database, createOnPush: true });
 
 const user = (
   name: string,
@@ -159,7 +159,7 @@ describe("rights", () => {
   });
 
   test("let nobody push to what is not there without repositories.createOnPush", async () => {
-    const strict = createPermissionReader({ metadata, createOnPush: false });
+    const strict = createPermissionReader({ database, createOnPush: false });
     assert.equal(await actions(user("ann"), "team/new", strict), "pull,delete");
     assert.equal(await actions(user("ed"), "team/new", strict), "pull");
     assert.equal(await actions(user("ann"), "team/public", strict), all);

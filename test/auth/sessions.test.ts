@@ -7,7 +7,7 @@ import { createAccounts } from "../../src/accounts/accounts.ts";
 import { createHubPolicy } from "../../src/auth/hub-policy.ts";
 import { openKeys } from "../../src/auth/signing-keys/keys.ts";
 import { createSessions } from "../../src/auth/sessions.ts";
-import type { Metadata } from "../../src/database/database.ts";
+import type { Database } from "../../src/database/database.ts";
 import { openMetadataInMemory } from "../support/database.ts";
 import { judged } from "../support/pushes.ts";
 import { temporaryFolder } from "../support/temporary.ts";
@@ -24,7 +24,7 @@ const actor = judged({ accountId: null, name: "berth", peer: "" });
 const from = { peer: "192.0.2.1", agent: "" };
 
 /** The same database, in which `happen` comes between any two reads. */
-function interrupted(metadata: Metadata, happen: () => Promise<void>): Metadata {
+function interrupted(database: Database, happen: () => Promise<void>): Database {
   const watch = <T extends object>(reads: T): T =>
     new Proxy(reads, {
       get: (target, key) => {
@@ -36,9 +36,9 @@ function interrupted(metadata: Metadata, happen: () => Promise<void>): Metadata 
         };
       },
     });
-  const { accounts, accessTokens, sessions } = metadata;
+  const { accounts, accessTokens, sessions } = database;
   return {
-    ...metadata,
+    ...database,
     accounts: watch(accounts),
     accessTokens: watch(accessTokens),
     sessions: watch(sessions),
@@ -51,25 +51,25 @@ test("an access token that is revoked before any read of a login makes no sessio
       fc.integer({ min: 0, max: 6 }),
       fc.constantFrom("identify", "login"),
       async (readsBefore, way) => {
-        const metadata = openMetadataInMemory();
-        const accounts = createAccounts({ metadata, clock, createOnPush: true });
-        await metadata.run("createAccount", { name: "ann", kind: "user", actor, nowMs: clock() });
+        const database = openMetadataInMemory();
+        const accounts = createAccounts({ database, clock, createOnPush: true });
+        await database.run("createAccount", { name: "ann", kind: "user", actor, nowMs: clock() });
         const given = { account: "ann", label: "ci", scope: "repo:read" };
         const { id, secret } = await accounts.accessTokens.issue(actor, given);
         let reads = 0;
-        const watched = interrupted(metadata, async () => {
+        const watched = interrupted(database, async () => {
           if (reads === readsBefore) await accounts.accessTokens.revoke(actor, "ann", id);
           reads += 1;
         });
-        const { authenticator } = createAccounts({ metadata: watched, clock, createOnPush: true });
-        const parts = { keys, issuer: "berth", authenticator, metadata: watched, clock };
+        const { authenticator } = createAccounts({ database: watched, clock, createOnPush: true });
+        const parts = { keys, issuer: "berth", authenticator, database: watched, clock };
         const sessions = createSessions(parts);
         const credentials = { name: "ann", secret };
         const session =
           way === "identify"
             ? await sessions.identify(credentials, from)
             : (await sessions.login(credentials, from, 60))?.session;
-        const policy = createHubPolicy({ metadata });
+        const policy = createHubPolicy({ database });
         assert.notEqual(await policy.authorize(session, { of: "password" }, {}), "allowed");
       },
     ),

@@ -1,7 +1,7 @@
 import SqliteDatabase from "better-sqlite3";
 import { after } from "node:test";
 import path from "node:path";
-import { openSqliteMetadata } from "../../src/database/database.ts";
+import { openSqliteDatabase } from "../../src/database/database.ts";
 import { temporaryFolder } from "../support/temporary.ts";
 
 const people = `
@@ -24,11 +24,11 @@ const people = `
 /** Metadata in a file, with people in it; closed after the tests of the calling file. */
 export async function openWithAccounts() {
   const file = path.join(temporaryFolder(), "berth.db");
-  const metadata = await openSqliteMetadata(file);
+  const database = await openSqliteDatabase(file);
   const connection = new SqliteDatabase(file);
   after(async () => {
     connection.close();
-    await metadata.close();
+    await database.close();
   });
   connection.exec(people);
   const rows = connection.prepare("SELECT name, id FROM accounts").all() as {
@@ -36,7 +36,7 @@ export async function openWithAccounts() {
     id: number;
   }[];
   return {
-    metadata,
+    database,
     ids: new Map(rows.map(({ name, id }) => [name, id])),
     exec: (text: string) => void connection.exec(text),
   };

@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { createPageMarks } from "../../src/catalog/keyset-cursors.ts";
+import { createKeysetCursors } from "../../src/catalog/keyset-cursors.ts";
 
 /** Marks of places that are names, with a clock that the test moves. */
 function createMarks() {
   let nowMs = 0;
-  const marks = createPageMarks<string>(() => nowMs);
+  const marks = createKeysetCursors<string>(() => nowMs);
   return {
     marks,
     wait: (ms: number) => {

@@ -5,7 +5,7 @@ import { after, describe, test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
 import SqliteDatabase from "better-sqlite3";
 import { createTally } from "../../src/catalog/pull-counter-buffer.ts";
-import type { Counted } from "../../src/database/catalog/pull-counters.ts";
+import type { PullCounterChange } from "../../src/database/catalog/pull-counters.ts";
 import { parseRepositoryName } from "../../src/oci/name.ts";
 import { parseReference } from "../../src/oci/reference.ts";
 import { pushImageParts, putManifest, startBerth, type TestBerth } from "../support/berth.ts";
@@ -173,7 +173,7 @@ describe("a tally", () => {
   const one = parseReference("1");
 
   test("keeps what could not be written for the next time, and adds to it", async () => {
-    const batches: (readonly Counted[])[] = [];
+    const batches: (readonly PullCounterChange[])[] = [];
     let fails = true;
     const reports: unknown[] = [];
     const tally = createTally({

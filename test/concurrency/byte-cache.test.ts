@@ -4,7 +4,7 @@ import SqliteDatabase from "better-sqlite3";
 import { CompiledQuery } from "kysely";
 import { createVerifiedPasswordCache } from "../../src/auth/verified-password-cache.ts";
 import { createResponseCache } from "../../src/http/middleware/response-cache.ts";
-import { createPageMarks } from "../../src/catalog/keyset-cursors.ts";
+import { createKeysetCursors } from "../../src/catalog/keyset-cursors.ts";
 import { createReads } from "../../src/database/reads.ts";
 import { queriesOn } from "../../src/database/sqlite/connection.ts";
 import { migrate } from "../../src/database/sqlite/migrate.ts";
@@ -54,21 +54,21 @@ describe("a full cache keeps the entry that is in use and removes the least rece
       insert.run(digestOf(content), content.length, content);
       return digestOf(content);
     });
-    const { hotManifests } = createReads(connection);
+    const { manifestCache } = createReads(connection);
     const [inUse = digestOf(Buffer.of())] = digests;
     for (const digest of digests) {
-      hotManifests.find(name, parseReference(inUse));
-      hotManifests.find(name, parseReference(digest));
+      manifestCache.find(name, parseReference(inUse));
+      manifestCache.find(name, parseReference(digest));
     }
     assert.equal(runsOf("manifests.digest ="), digests.length);
   });
 
   test("the cache of repositories, which clients also fill with names of no repository", () => {
     const { connection, runsOf } = openWatchedDatabase();
-    const { hotRepositories } = createReads(connection);
+    const { repositoryCache } = createReads(connection);
     for (const at of numbers(20_000)) {
-      hotRepositories.factsOf(name);
-      hotRepositories.factsOf(parseRepositoryName(`none/${at}`));
+      repositoryCache.factsOf(name);
+      repositoryCache.factsOf(parseRepositoryName(`none/${at}`));
     }
     assert.equal(runsOf("AS hasNamespace"), 20_001);
   });
@@ -122,7 +122,7 @@ describe("the bytes of a cache are bounded, however small or large its entries a
   });
 
   test("a page mark of a long search text takes the place of many short ones", () => {
-    const marks = createPageMarks<string>(() => 0);
+    const marks = createKeysetCursors<string>(() => 0);
     marks.end("first", 1, 10, "tenth");
     for (const at of numbers(1_000)) marks.end(`${at}${"x".repeat(10_000)}`, 1, 10, "tenth");
     assert.deepEqual(marks.begin("first", 2, 10), { skip: 10 });

@@ -3,7 +3,7 @@ import { randomBytes } from "node:crypto";
 import { Readable } from "node:stream";
 import { describe, test } from "node:test";
 import type { CommandInput, CommandName, CommandResult } from "../../src/database/commands.ts";
-import type { Metadata } from "../../src/database/database.ts";
+import type { Database } from "../../src/database/database.ts";
 import { digestOf, type Digest } from "../../src/oci/digest.ts";
 import { createRegistry } from "../../src/registry/registry.ts";
 import { createMemoryStore } from "../../storage/memory/store.ts";
@@ -22,102 +22,102 @@ const blobAt = (storageKey: string, more: object = {}): CommandInput<"storeBlob"
   ...more,
 });
 
-async function openUpload(metadata: Metadata, id: string): Promise<void> {
+async function openUpload(database: Database, id: string): Promise<void> {
   const row = { id, repository, storage_reference: id, started_at: 1, touched_at: 1 };
-  await metadata.run("startUpload", { ...row, account_id: null });
+  await database.run("startUpload", { ...row, account_id: null });
 }
 
 /** Runs the command twice, as after an answer that was lost; both answers. */
 async function twice<N extends CommandName>(
-  metadata: Metadata,
+  database: Database,
   name: N,
   input: CommandInput<N>,
 ): Promise<[CommandResult<N>, CommandResult<N>]> {
-  return [await metadata.run(name, input), await metadata.run(name, input)];
+  return [await database.run(name, input), await database.run(name, input)];
 }
 
 describe("a command that is repeated answers as the first time, since its caller deletes bytes on the answer", () => {
   test("storeBlob of a new digest answers stored twice, with and without an upload", async () => {
-    const metadata = openMetadataInMemory();
-    assert.deepEqual(await twice(metadata, "storeBlob", blobAt("a")), ["stored", "stored"]);
-    await metadata.run("quarantineBlob", { storageKey: "a" });
-    await openUpload(metadata, "upload");
+    const database = openMetadataInMemory();
+    assert.deepEqual(await twice(database, "storeBlob", blobAt("a")), ["stored", "stored"]);
+    await database.run("quarantineBlob", { storageKey: "a" });
+    await openUpload(database, "upload");
     const healed = blobAt("b", { uploadId: "upload" });
-    assert.deepEqual(await twice(metadata, "storeBlob", healed), ["stored", "stored"]);
-    assert.equal((await metadata.blobs.find(repository, digest))?.storageKey, "b");
+    assert.deepEqual(await twice(database, "storeBlob", healed), ["stored", "stored"]);
+    assert.equal((await database.blobs.find(repository, digest))?.storageKey, "b");
   });
 
   test("storeBlob of a known digest answers duplicate twice", async () => {
-    const metadata = openMetadataInMemory();
-    await metadata.run("storeBlob", blobAt("a"));
-    await openUpload(metadata, "upload");
+    const database = openMetadataInMemory();
+    await database.run("storeBlob", blobAt("a"));
+    await openUpload(database, "upload");
     const second = blobAt("b", { uploadId: "upload" });
-    assert.deepEqual(await twice(metadata, "storeBlob", second), ["duplicate", "duplicate"]);
+    assert.deepEqual(await twice(database, "storeBlob", second), ["duplicate", "duplicate"]);
   });
 
   test("storeBlob answers stored again while the collector is about to delete its bytes", async () => {
-    const metadata = openMetadataInMemory();
-    await openUpload(metadata, "upload");
+    const database = openMetadataInMemory();
+    await openUpload(database, "upload");
     const input = blobAt("a", { uploadId: "upload" });
-    assert.equal(await metadata.run("storeBlob", input), "stored");
-    await metadata.run("unlinkBlob", { actor: nobody, repository, digest, nowMs: 2_000 });
-    assert.equal(await metadata.run("storeBlob", input), "stored");
-    assert.equal(await metadata.blobs.find(repository, digest), undefined);
+    assert.equal(await database.run("storeBlob", input), "stored");
+    await database.run("unlinkBlob", { actor: nobody, repository, digest, nowMs: 2_000 });
+    assert.equal(await database.run("storeBlob", input), "stored");
+    assert.equal(await database.blobs.find(repository, digest), undefined);
   });
 
   test("storeBlob of an upload that another request has ended answers gone twice", async () => {
-    const metadata = openMetadataInMemory();
+    const database = openMetadataInMemory();
     const input = blobAt("a", { uploadId: "ended" });
-    assert.deepEqual(await twice(metadata, "storeBlob", input), ["gone", "gone"]);
+    assert.deepEqual(await twice(database, "storeBlob", input), ["gone", "gone"]);
   });
 
   test("storeBlob beyond the quota is refused twice, and leaves the upload open", async () => {
-    const metadata = openMetadataInMemory();
-    await openUpload(metadata, "upload");
+    const database = openMetadataInMemory();
+    await openUpload(database, "upload");
     const full = { ...rules, defaultQuotaBytes: 1 };
     const input = blobAt("a", { uploadId: "upload", rules: full });
-    const [first, second] = await twice(metadata, "storeBlob", input);
+    const [first, second] = await twice(database, "storeBlob", input);
     assert.deepEqual(second, first);
-    assert.ok(await metadata.uploads.find("upload"));
+    assert.ok(await database.uploads.find("upload"));
   });
 
   test("storeMirrorBlob answers stored twice", async () => {
-    const metadata = openMetadataInMemory();
+    const database = openMetadataInMemory();
     const place = { repository, reference: digest, owner: "process" };
     const fetch = { ...place, storageReference: "a", nowMs: 1, takesFrom: undefined };
-    await metadata.run("beginMirrorFetch", fetch);
+    await database.run("beginMirrorFetch", fetch);
     const input = { ...blobAt("a"), owner: "process" };
-    assert.deepEqual(await twice(metadata, "storeMirrorBlob", input), ["stored", "stored"]);
+    assert.deepEqual(await twice(database, "storeMirrorBlob", input), ["stored", "stored"]);
   });
 
   test("dropBlob and endUpload leave everything as it is the second time", async () => {
-    const metadata = openMetadataInMemory();
-    await metadata.run("storeBlob", blobAt("a"));
-    const blob = await metadata.blobs.find(repository, digest);
-    await metadata.run("dropBlob", { id: 1 });
-    await metadata.run("dropBlob", { id: 1 });
-    assert.deepEqual(await metadata.blobs.find(repository, digest), blob);
-    await openUpload(metadata, "upload");
-    assert.deepEqual(await twice(metadata, "endUpload", { id: "upload" }), [true, false]);
+    const database = openMetadataInMemory();
+    await database.run("storeBlob", blobAt("a"));
+    const blob = await database.blobs.find(repository, digest);
+    await database.run("dropBlob", { id: 1 });
+    await database.run("dropBlob", { id: 1 });
+    assert.deepEqual(await database.blobs.find(repository, digest), blob);
+    await openUpload(database, "upload");
+    assert.deepEqual(await twice(database, "endUpload", { id: "upload" }), [true, false]);
   });
 });
 
 describe("a registry whose commands all run twice", () => {
   const open = (quotaBytes: number | null = null) => {
     const store = createMemoryStore();
-    const metadata = openMetadataInMemory();
-    const doubled: Metadata = {
-      ...metadata,
+    const database = openMetadataInMemory();
+    const doubled: Database = {
+      ...database,
       run: async <N extends CommandName>(
         name: N,
         input: CommandInput<N>,
       ): Promise<CommandResult<N>> => {
-        await metadata.run(name, input);
-        return await metadata.run(name, input);
+        await database.run(name, input);
+        return await database.run(name, input);
       },
     };
     const registry = createRegistry({
-      ...{ store, metadata: doubled, report: silent, clock: Date.now, sparse: false },
+      ...{ store, database: doubled, report: silent, clock: Date.now, sparse: false },
       rules: { ...rules, defaultQuotaBytes: quotaBytes },
       leaseTimes: { leaseMs: 1_000, graceMs: 1_000, deleteDelayMs: 0 },
     });
@@ -136,7 +136,7 @@ describe("a registry whose commands all run twice", () => {
         pieces.push(Buffer.from(piece));
       return Buffer.concat(pieces);
     };
-    return { store, metadata, push, pull };
+    return { store, database, push, pull };
   };
 
   for (const [what, sizeBytes] of [
@@ -154,9 +154,9 @@ describe("a registry whose commands all run twice", () => {
   }
 
   test("a push beyond the quota leaves neither bytes nor an upload behind", async () => {
-    const { store, metadata, push } = open(10);
+    const { store, database, push } = open(10);
     await assert.rejects(push(randomBytes(300 * 1024)), isCode("DENIED"));
     for await (const { key } of store.list()) assert.fail(`${key} is still there`);
-    assert.deepEqual(await metadata.uploads.idleSince(Infinity, 10), []);
+    assert.deepEqual(await database.uploads.idleSince(Infinity, 10), []);
   });
 });

@@ -3,7 +3,7 @@ import { mkdtempSync, statSync } from "node:fs";
 import path from "node:path";
 import { describe, test, type TestContext } from "node:test";
 import SqliteDatabase from "better-sqlite3";
-import { openSqliteMetadata, type Metadata } from "../../src/database/database.ts";
+import { openSqliteDatabase, type Database } from "../../src/database/database.ts";
 import { digestOf } from "../../src/oci/digest.ts";
 import { parseRepositoryName } from "../../src/oci/name.ts";
 import { nobody, rules } from "../support/pushes.ts";
@@ -14,10 +14,10 @@ const repository = parseRepositoryName("team/app");
 const newFile = (): string => path.join(mkdtempSync(path.join(folder, "db-")), "berth.db");
 
 /** Closed after the test, also when it fails: the thread of the writer keeps the process alive. */
-async function open(t: TestContext, file = newFile()): Promise<Metadata> {
-  const metadata = await openSqliteMetadata(file);
-  t.after(() => metadata.close());
-  return metadata;
+async function open(t: TestContext, file = newFile()): Promise<Database> {
+  const database = await openSqliteDatabase(file);
+  t.after(() => database.close());
+  return database;
 }
 
 /** A connection as another process has it, closed after the test. */
@@ -41,25 +41,25 @@ const blob = (index: number) => ({
 
 describe("the writer", () => {
   test("makes what it acknowledged visible to readers at once", async (t) => {
-    const metadata = await open(t);
-    assert.equal(await metadata.run("storeBlob", blob(1)), "stored");
-    assert.equal((await metadata.blobs.find(repository, blob(1).digest))?.storageKey, "key-1");
+    const database = await open(t);
+    assert.equal(await database.run("storeBlob", blob(1)), "stored");
+    assert.equal((await database.blobs.find(repository, blob(1).digest))?.storageKey, "key-1");
     assert.equal(
-      await metadata.run("storeBlob", { ...blob(1), storageKey: "key-1b" }),
+      await database.run("storeBlob", { ...blob(1), storageKey: "key-1b" }),
       "duplicate",
     );
-    assert.equal((await metadata.blobs.find(repository, blob(1).digest))?.storageKey, "key-1");
+    assert.equal((await database.blobs.find(repository, blob(1).digest))?.storageKey, "key-1");
   });
 
   test("commits commands that wait together in far fewer transactions than commands", async (t) => {
     const file = newFile();
-    const metadata = await open(t, file);
+    const database = await open(t, file);
     const commands = 200;
     await Promise.all(
-      Array.from({ length: commands }, (_, index) => metadata.run("storeBlob", blob(index))),
+      Array.from({ length: commands }, (_, index) => database.run("storeBlob", blob(index))),
     );
     for (let index = 0; index < commands; index += 1) {
-      assert.ok(await metadata.blobs.find(repository, blob(index).digest));
+      assert.ok(await database.blobs.find(repository, blob(index).digest));
     }
     // Each transaction writes every page it touched (at least six here) to the log again.
     const pagesWritten = statSync(`${file}-wal`).size / 4096;
@@ -67,32 +67,32 @@ describe("the writer", () => {
   });
 
   test("a command that fails takes nobody with it", async (t) => {
-    const metadata = await open(t);
+    const database = await open(t);
     const outcomes = await Promise.allSettled([
-      metadata.run("storeBlob", blob(1)),
+      database.run("storeBlob", blob(1)),
       // The same key under another digest breaks the promise that keys are never used twice.
-      metadata.run("storeBlob", { ...blob(2), storageKey: "key-1" }),
-      metadata.run("storeBlob", blob(3)),
+      database.run("storeBlob", { ...blob(2), storageKey: "key-1" }),
+      database.run("storeBlob", blob(3)),
     ]);
     assert.deepEqual(
       outcomes.map(({ status }) => status),
       ["fulfilled", "rejected", "fulfilled"],
     );
-    assert.equal(await metadata.blobs.find(repository, blob(2).digest), undefined);
-    assert.ok(await metadata.blobs.find(repository, blob(3).digest));
+    assert.equal(await database.blobs.find(repository, blob(2).digest), undefined);
+    assert.ok(await database.blobs.find(repository, blob(3).digest));
   });
 
   test("a lock that somebody else holds delays writes, and stalls no read", async (t) => {
     const file = newFile();
-    const metadata = await open(t, file);
-    await metadata.run("storeBlob", blob(1));
+    const database = await open(t, file);
+    await database.run("storeBlob", blob(1));
     const stranger = openConnection(t, file);
     stranger.exec("BEGIN IMMEDIATE");
     let written = false;
-    const write = metadata.run("storeBlob", blob(2)).then(() => (written = true));
+    const write = database.run("storeBlob", blob(2)).then(() => (written = true));
     try {
       for (let turn = 0; turn < 200; turn += 1) {
-        assert.ok(await metadata.blobs.find(repository, blob(1).digest));
+        assert.ok(await database.blobs.find(repository, blob(1).digest));
         await new Promise((resolve) => setImmediate(resolve));
       }
       assert.equal(written, false);
@@ -100,16 +100,16 @@ describe("the writer", () => {
       stranger.exec("COMMIT"); // the writer can't be closed while it waits for the lock
     }
     await write;
-    assert.ok(await metadata.blobs.find(repository, blob(2).digest));
+    assert.ok(await database.blobs.find(repository, blob(2).digest));
   });
 
   test("finishes what was asked of it before it closes", async (t) => {
     const file = newFile();
-    const metadata = await open(t, file);
+    const database = await open(t, file);
     const writes = Promise.all(
-      Array.from({ length: 50 }, (_, index) => metadata.run("storeBlob", blob(index))),
+      Array.from({ length: 50 }, (_, index) => database.run("storeBlob", blob(index))),
     );
-    await metadata.close();
+    await database.close();
     await writes;
     const again = await open(t, file);
     for (let index = 0; index < 50; index += 1)
@@ -120,16 +120,16 @@ describe("the writer", () => {
 
   test("a blob whose bytes had gone missing is healed by the next push, for every repository", async (t) => {
     const file = newFile();
-    const metadata = await open(t, file);
-    await metadata.run("storeBlob", blob(1));
+    const database = await open(t, file);
+    await database.run("storeBlob", blob(1));
     const stranger = openConnection(t, file);
     stranger.exec("UPDATE blobs SET state = 'missing'");
-    assert.equal(await metadata.blobs.find(repository, blob(1).digest), undefined);
+    assert.equal(await database.blobs.find(repository, blob(1).digest), undefined);
     const elsewhere = parseRepositoryName("team/elsewhere");
     assert.equal(
-      await metadata.run("storeBlob", { ...blob(1), repository: elsewhere, storageKey: "key-new" }),
+      await database.run("storeBlob", { ...blob(1), repository: elsewhere, storageKey: "key-new" }),
       "stored",
     );
-    assert.equal((await metadata.blobs.find(repository, blob(1).digest))?.storageKey, "key-new");
+    assert.equal((await database.blobs.find(repository, blob(1).digest))?.storageKey, "key-new");
   });
 });

@@ -31,7 +31,7 @@ test("200 clients at once, and 64 descriptors", async (t) => {
   const berth = await startBerth(data, { through: ["prlimit", "--nofile=64:64"] });
   assert.deepEqual(misanswered(await tryAllWays(berth.wire, ledger, "before"), []), []);
   await becomesReady(berth);
-  // The thread that writes counts opens its files with the first of them, two seconds after a push.
+  // The thread that writes the pull counters opens its files with the first of them, two seconds after a push.
   await pause(3_000);
   const before = descriptorsOf(berth);
 

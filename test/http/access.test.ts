@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import path from "node:path";
 import { describe, test } from "node:test";
-import { openSqliteMetadata } from "../../src/database/database.ts";
+import { openSqliteDatabase } from "../../src/database/database.ts";
 import { digestOf } from "../../src/oci/digest.ts";
 import { parseRepositoryName } from "../../src/oci/name.ts";
 import { systemActor } from "../../src/database/permissions/authority.ts";
@@ -124,11 +124,11 @@ describe("a token", () => {
     const scope = "repository:team/again:pull,push,delete";
     const old = berth.with(await berth.token("ann", scope)).api;
     await old.get("/v2/team/again/manifests/1").expect(200);
-    const metadata = await openSqliteMetadata(path.join(berth.data, "berth.db"));
+    const database = await openSqliteDatabase(path.join(berth.data, "berth.db"));
     const actor = systemActor("berth");
     const repository = parseRepositoryName("team/again");
-    await metadata.run("deleteRepository", { repository, actor, nowMs: Date.now() });
-    await metadata.close();
+    await database.run("deleteRepository", { repository, actor, nowMs: Date.now() });
+    await database.close();
     await berth.pushImage("team/again", "ann", "private");
     for (const path of ["manifests/1", "tags/list"]) {
       const { headers } = await old.get(`/v2/team/again/${path}`).expect(401);

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { Readable } from "node:stream";
 import { describe, test } from "node:test";
-import type { Metadata } from "../../src/database/database.ts";
+import type { Database } from "../../src/database/database.ts";
 import { digestOf, type Digest } from "../../src/oci/digest.ts";
 import { OciError } from "../../src/oci/errors.ts";
 import { parseRepositoryName } from "../../src/oci/name.ts";
@@ -23,7 +23,7 @@ const vendorType = "application/vnd.example.model.v1+json";
 
 interface World {
   readonly store: BlobStore;
-  readonly metadata: Metadata;
+  readonly database: Database;
   readonly registry: Registry;
   /** Milliseconds that the clock has moved. */
   wait(ms: number): void;
@@ -33,17 +33,17 @@ interface World {
 
 function openWorld(deleteDelayMs = 0): World {
   const store = createMemoryStore();
-  const metadata = openMetadataInMemory();
+  const database = openMetadataInMemory();
   // Keys carry the real time; a world that begins now keeps both in step.
   let nowMs = Date.now();
   const clock = (): number => nowMs;
   const leaseTimes = { leaseMs, graceMs, deleteDelayMs };
   return {
     store,
-    metadata,
+    database,
     registry: createRegistry({
       store,
-      metadata,
+      database,
       report: silent,
       clock,
       sparse: false,
@@ -57,14 +57,14 @@ function openWorld(deleteDelayMs = 0): World {
     collect: () =>
       collect({
         store,
-        metadata,
+        database,
         clock,
         leasePolicy: createLeasePolicy(clock, leaseTimes),
         untagged: "after",
         graceMs,
         orphans: true,
       }),
-    close: () => metadata.close(),
+    close: () => database.close(),
   };
 }
 

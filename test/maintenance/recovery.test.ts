@@ -11,10 +11,10 @@ const repository = parseRepositoryName("team/app");
 const clock = Date.now;
 
 function openParts() {
-  return { store: createMemoryStore(), metadata: openMetadataInMemory(), clock, report: silent };
+  return { store: createMemoryStore(), database: openMetadataInMemory(), clock, report: silent };
 }
 
-async function storeBlob({ store, metadata }: ReturnType<typeof openParts>, content: string) {
+async function storeBlob({ store, database }: ReturnType<typeof openParts>, content: string) {
   const bytes = Buffer.from(content);
   const digest = digestOf(bytes);
   const storageKey = await store.put(digest, bytes);
@@ -26,7 +26,7 @@ async function storeBlob({ store, metadata }: ReturnType<typeof openParts>, cont
     dueAtMs: clock(),
   };
   const blob = { repository, digest, sizeBytes: bytes.length, storageKey, ...times };
-  await metadata.run("storeBlob", blob);
+  await database.run("storeBlob", blob);
   return blob;
 }
 
@@ -34,7 +34,7 @@ describe("opening a data folder", () => {
   test("marks an empty store with the database's id, and knows it again", async () => {
     const parts = openParts();
     await matchInstance(parts);
-    const instance = await parts.metadata.instance.get();
+    const instance = await parts.database.instance.get();
     assert.equal(await parts.store.identity(), instance?.id);
     await matchInstance(parts);
   });
@@ -50,7 +50,7 @@ describe("opening a data folder", () => {
     const parts = openParts();
     await parts.store.claim("half");
     await matchInstance(parts);
-    assert.equal((await parts.metadata.instance.get())?.id, "half");
+    assert.equal((await parts.database.instance.get())?.id, "half");
   });
 
   test("finishes a first start on a folder from before marks that was cut off there", async () => {
@@ -58,7 +58,7 @@ describe("opening a data folder", () => {
     await storeBlob(parts, "old");
     await parts.store.claim("half");
     await matchInstance(parts);
-    assert.equal((await parts.metadata.instance.get())?.id, "half");
+    assert.equal((await parts.database.instance.get())?.id, "half");
   });
 
   test("refuses a store without its mark: the volume is not mounted", async () => {
@@ -85,7 +85,7 @@ describe("opening a data folder", () => {
     await matchInstance(parts);
     await storeBlob(parts, "a");
     assert.equal(await recover(parts), undefined);
-    await parts.metadata.run("checkpoint", { checkpointedAtMs: clock(), cleanStop: true });
+    await parts.database.run("checkpoint", { checkpointedAtMs: clock(), cleanStop: true });
     assert.equal(await recover(parts), undefined);
   });
 
@@ -103,13 +103,13 @@ describe("opening a data folder", () => {
         key === cut.storageKey ? { sizeBytes: 3 } : parts.store.stat(key),
     };
     assert.deepEqual(await recover({ ...parts, store: shortened }), { inspected: 3, lost: 2 });
-    assert.ok(await parts.metadata.blobs.find(repository, whole.digest));
+    assert.ok(await parts.database.blobs.find(repository, whole.digest));
     for (const { digest } of [gone, cut]) {
-      assert.equal(await parts.metadata.blobs.find(repository, digest), undefined);
+      assert.equal(await parts.database.blobs.find(repository, digest), undefined);
     }
     const healed = await storeBlob(parts, "gone");
     assert.equal(
-      (await parts.metadata.blobs.find(repository, gone.digest))?.storageKey,
+      (await parts.database.blobs.find(repository, gone.digest))?.storageKey,
       healed.storageKey,
     );
     assert.deepEqual(await recover(parts), { inspected: 1, lost: 0 });

@@ -6,15 +6,15 @@ import { createMemoryStore } from "../../storage/memory/store.ts";
 import { inWorld, pushBlob, type World } from "../registry/support.ts";
 
 async function copyTo(world: World, to = createMemoryStore()) {
-  await world.metadata.run("claimInstance", { id: "instance" });
+  await world.database.run("claimInstance", { id: "instance" });
   const copied: Copied[] = [];
-  for await (const one of copyBlobs({ from: world.store, to, metadata: world.metadata }))
+  for await (const one of copyBlobs({ from: world.store, to, database: world.database }))
     copied.push(one);
   return { to, copied };
 }
 
-async function keyOf({ metadata }: World, name: string, digest: string): Promise<string> {
-  const found = await metadata.blobs.find(parseRepositoryName(name), digest as never);
+async function keyOf({ database }: World, name: string, digest: string): Promise<string> {
+  const found = await database.blobs.find(parseRepositoryName(name), digest as never);
   assert.ok(found);
   return found.storageKey;
 }

@@ -69,9 +69,9 @@ const sessions: Readonly<Record<HubCaller, Session | undefined>> = {
 };
 
 describe("the policy of the Hub-shaped API", () => {
-  const metadata = openReads(path.join(berth.data, "berth.db"));
-  after(() => metadata.close());
-  const policy = createHubPolicy({ metadata });
+  const database = openReads(path.join(berth.data, "berth.db"));
+  after(() => database.close());
+  const policy = createHubPolicy({ database });
   const routes = servedHubRoutes();
 
   test("has a row in the table for every route, and a route for every row", () => {

@@ -88,7 +88,7 @@ describe("a blob whose file was away for a moment", () => {
     const warnings: object[] = [];
     const store = createMemoryStore();
     const { uploads, blobs } = createRegistry({
-      ...{ store, metadata: openMetadataInMemory(), clock: Date.now, sparse: false, rules },
+      ...{ store, database: openMetadataInMemory(), clock: Date.now, sparse: false, rules },
       leaseTimes: { leaseMs: 1_000, graceMs: 1_000, deleteDelayMs: 0 },
       report: { ...silent, warn: (facts: object) => void warnings.push(facts) },
     });

@@ -18,14 +18,14 @@ import {
   type World,
 } from "./support.ts";
 
-const limit = async ({ metadata }: World, namespace: string, limitBytes: number): Promise<void> => {
-  await metadata.run("setQuota", { namespace, limitBytes, nowMs: 0, actor: nobody });
+const limit = async ({ database }: World, namespace: string, limitBytes: number): Promise<void> => {
+  await database.run("setQuota", { namespace, limitBytes, nowMs: 0, actor: nobody });
 };
 
 /** What the row says, which must be what a count says. */
-async function used({ metadata }: World, namespace: string): Promise<number | undefined> {
-  const kept = await metadata.quotas.find(namespace);
-  const counted = (await metadata.quotas.list()).find((row) => row.namespace === namespace);
+async function used({ database }: World, namespace: string): Promise<number | undefined> {
+  const kept = await database.quotas.find(namespace);
+  const counted = (await database.quotas.list()).find((row) => row.namespace === namespace);
   if (kept !== undefined) assert.equal(kept.usedBytes, counted?.usedBytes);
   return kept?.usedBytes;
 }
@@ -64,7 +64,7 @@ describe("a quota", () => {
         return true;
       });
       assert.equal(await used(world, "team"), 8);
-      assert.equal(await world.metadata.repositories.find(named("team/new")), undefined);
+      assert.equal(await world.database.repositories.find(named("team/new")), undefined);
       assert.deepEqual(await world.stored(), { blobs: 1, uploads: 0 });
       await pushBlob(world, "team/a", "2!");
     }),
@@ -262,8 +262,8 @@ describe("a quota", () => {
         await limit(world, "team", 12);
         await pushBlob(world, "team/a", "four");
         const remove = { namespace: "team", nowMs: 0, actor: nobody };
-        assert.equal(await world.metadata.run("removeQuota", remove), true);
-        assert.equal(await world.metadata.run("removeQuota", remove), false);
+        assert.equal(await world.database.run("removeQuota", remove), true);
+        assert.equal(await world.database.run("removeQuota", remove), false);
         await assert.rejects(pushBlob(world, "team/a", "2!"), isDenied);
         await pushBlob(world, "other/a", "ten bytes.");
       },

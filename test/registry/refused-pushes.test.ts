@@ -20,13 +20,13 @@ async function leftovers(world: World): Promise<object> {
   };
 }
 const nothing = { blobs: 0, uploads: 0, repositories: 0, documents: 0, links: 0 };
-const isThere = async ({ metadata }: World): Promise<boolean> =>
-  (await metadata.repositories.find(repository)) !== undefined;
+const isThere = async ({ database }: World): Promise<boolean> =>
+  (await database.repositories.find(repository)) !== undefined;
 
 describe("of a push that is refused after its first blob", () => {
   const refused: Readonly<Record<string, (world: World) => Promise<void>>> = {
     "because the second blob does not fit the quota": async (world) => {
-      await world.metadata.run("setQuota", {
+      await world.database.run("setQuota", {
         ...{ namespace: "team", limitBytes: 10, nowMs, actor: nobody },
       });
       await pushBlob(world, repository, "first");
@@ -112,15 +112,15 @@ describe("an empty repository", () => {
     visibility: ({ registry }) => registry.repositories.setVisibility(actor, repository, "public"),
     "immutable tags": ({ registry }) =>
       registry.repositories.setImmutableTags(actor, repository, ["1"]),
-    "a description": ({ metadata }) =>
-      metadata.run("setDescription", { actor, nowMs, repository, short: "for later" }),
-    "a star": ({ metadata }) => metadata.run("star", { actor: user, nowMs, repository }),
-    "a permission for a user": ({ metadata }) =>
-      metadata.run("setCollaborator", {
+    "a description": ({ database }) =>
+      database.run("setDescription", { actor, nowMs, repository, short: "for later" }),
+    "a star": ({ database }) => database.run("star", { actor: user, nowMs, repository }),
+    "a permission for a user": ({ database }) =>
+      database.run("setCollaborator", {
         ...{ actor, nowMs, repository, user: "tom", permission: "read" },
       }),
-    "a permission for a team": ({ metadata }) =>
-      metadata.run("setTeamPermission", {
+    "a permission for a team": ({ database }) =>
+      database.run("setTeamPermission", {
         ...{ actor, nowMs, repository, organisation: "team", team: "devs", permission: "read" },
       }),
   };

@@ -63,7 +63,7 @@ describe("a repository that a push makes", () => {
         await assert.rejects(pushBlob(world, name, "x", actor), isCode("DENIED"), name);
         const index = put(world, name, "1", Buffer.from(emptyIndex), { actor });
         await assert.rejects(index, isCode("DENIED"), name);
-        assert.equal(await world.metadata.repositories.find(named(name)), undefined);
+        assert.equal(await world.database.repositories.find(named(name)), undefined);
       }
     }),
   );
@@ -279,7 +279,7 @@ describe("deleting a repository", () => {
         const claim = { actor: nobody, repository: app, id: await uploads.start(nobody, app) };
         const closing = uploads.finish(claim, digestOf(Buffer.from(content)), chunkOf(content));
         const [closed] = await Promise.allSettled([closing, repositories.delete(nobody, app)]);
-        const there = await world.metadata.repositories.find(app);
+        const there = await world.database.repositories.find(app);
         if (closed.status === "fulfilled") assert.equal(there, undefined, "closed before");
         else assert.ok(isCode("BLOB_UPLOAD_UNKNOWN")(closed.reason), String(closed.reason));
         await world.collectAll();
@@ -343,7 +343,7 @@ describe("a mount", () => {
       const mayRead = (name: string): boolean => name !== "secret/app";
       for (const from of [named("secret/app"), undefined])
         assert.equal(await blobs.mount({ ...target, from, mayRead }), false);
-      assert.equal(await world.metadata.repositories.find(named("team/app")), undefined);
+      assert.equal(await world.database.repositories.find(named("team/app")), undefined);
       await pushBlob(world, "open/app", "secret");
       assert.equal(await blobs.mount({ ...target, from: named("secret/app"), mayRead }), false);
       assert.equal(await blobs.mount({ ...target, from: undefined, mayRead }), true);

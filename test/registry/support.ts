@@ -1,7 +1,7 @@
 import { Readable } from "node:stream";
 import SqliteDatabase, { type Database as SqliteConnection } from "better-sqlite3";
 import type { Actor } from "../../src/database/events/audit.ts";
-import type { Metadata } from "../../src/database/database.ts";
+import type { Database } from "../../src/database/database.ts";
 import type { PushRules } from "../../src/database/registry/repository-creation.ts";
 import { digestOf, type Digest } from "../../src/oci/digest.ts";
 import { OciError } from "../../src/oci/errors.ts";
@@ -22,7 +22,7 @@ const leaseTimes = { leaseMs: 1_000, graceMs: 10_000, deleteDelayMs: 0 };
 /** A registry in memory, with a clock that a test moves, and the database behind it to look into. */
 export interface World {
   readonly store: BlobStore;
-  readonly metadata: Metadata;
+  readonly database: Database;
   readonly registry: Registry;
   readonly connection: SqliteConnection;
   /** Collects as long after the last event as it takes for everything to be due, until nothing is left to do. */
@@ -39,10 +39,10 @@ export interface World {
 export function openWorld(rules: Partial<PushRules> = {}, limits?: UploadLimits): World {
   const store = createMemoryStore();
   const connection = new SqliteDatabase(":memory:");
-  const metadata = openMetadataInMemory(connection);
+  const database = openMetadataInMemory(connection);
   let nowMs = Date.now();
   const clock = (): number => nowMs;
-  const parts = { store, metadata, clock, report: silent };
+  const parts = { store, database, clock, report: silent };
   const registry = createRegistry({
     ...parts,
     ...{ sparse: false, leaseTimes, limits, rules: { ...usualRules, ...rules } },
@@ -78,7 +78,7 @@ export function openWorld(rules: Partial<PushRules> = {}, limits?: UploadLimits)
         .prepare("SELECT action || ' ' || subject FROM audit_log ORDER BY id")
         .pluck()
         .all() as string[],
-    close: () => metadata.close(),
+    close: () => database.close(),
   };
 }
 

@@ -22,11 +22,11 @@ function audit(printed: string) {
   });
 }
 
-const metadata = { dependencies: { prod: 100 } };
+const database = { dependencies: { prod: 100 } };
 
 describe("the audit of dependencies", () => {
   test("passes when no vulnerability is known", () => {
-    const { status, stdout } = audit(JSON.stringify({ vulnerabilities: {}, metadata }));
+    const { status, stdout } = audit(JSON.stringify({ vulnerabilities: {}, database }));
     assert.equal(stdout, "audit: 0 of 100 packages have known vulnerabilities\n");
     assert.equal(status, 0);
   });
@@ -34,7 +34,7 @@ describe("the audit of dependencies", () => {
   test("fails and names package, range and advisory when one is known", () => {
     const via = [{ title: "Reads other files", url: "https://example.org/1" }];
     const vulnerabilities = { leftpad: { severity: "high", range: "<2", via } };
-    const { status, stderr } = audit(JSON.stringify({ vulnerabilities, metadata }));
+    const { status, stderr } = audit(JSON.stringify({ vulnerabilities, database }));
     assert.equal(stderr, "audit: leftpad <2: high: Reads other files https://example.org/1\n");
     assert.equal(status, 1);
   });

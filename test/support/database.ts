@@ -1,6 +1,6 @@
 import SqliteDatabase, { type Database as SqliteConnection } from "better-sqlite3";
 import type { CommandName, CommandResult } from "../../src/database/commands.ts";
-import type { Metadata } from "../../src/database/database.ts";
+import type { Database } from "../../src/database/database.ts";
 import { createReads } from "../../src/database/reads.ts";
 import { createGroupCommit } from "../../src/database/sqlite/group-commit.ts";
 import { migrate } from "../../src/database/sqlite/migrate.ts";
@@ -13,7 +13,7 @@ import { DatabaseError } from "../../src/database/writer.ts";
  */
 export function openMetadataInMemory(
   connection: SqliteConnection = new SqliteDatabase(":memory:"),
-): Metadata {
+): Database {
   connection.pragma("foreign_keys = ON");
   migrate(connection);
   const commit = createGroupCommit(connection);

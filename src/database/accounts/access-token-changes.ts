@@ -1,7 +1,7 @@
 import type { TokenResource } from "./access-tokens.ts";
 import type { AuditContext } from "./accounts.ts";
 import { writeAudit } from "../events/audit.ts";
-import type { Database } from "../schema.ts";
+import type { Db } from "../schema.ts";
 
 /** Where a token was made; apart from it, since only its owner looks at that. */
 export interface TokenOrigin {
@@ -12,7 +12,7 @@ export interface TokenOrigin {
   readonly createdBy: string | null;
 }
 
-export function createTokenOriginReads(db: Database) {
+export function createTokenOriginReads(db: Db) {
   return {
     /** Of every token of the account, or of one. */
     list: (accountId: number): Promise<readonly TokenOrigin[]> =>
@@ -42,7 +42,7 @@ export interface UpdateAccessToken extends AuditContext {
 
 /** False if the account has no such token. */
 async function updateAccessToken(
-  tx: Database,
+  tx: Db,
   { accountId, id, actor, nowMs, ...change }: UpdateAccessToken,
 ): Promise<boolean> {
   const found = await tx

@@ -1,6 +1,6 @@
 import type { AuditContext } from "./accounts.ts";
 import { writeAudit } from "../events/audit.ts";
-import type { Database } from "../schema.ts";
+import type { Db } from "../schema.ts";
 
 /** What an organisation access token opens: a repository, or repositories by a glob, or the organisation itself. */
 export interface TokenResource {
@@ -51,7 +51,7 @@ const columns = [
   "access_tokens.last_used_at as last_used_at",
 ] as const;
 
-export function createAccessTokenReads(db: Database) {
+export function createAccessTokenReads(db: Db) {
   return {
     async login(secretHash: string): Promise<TokenLogin | undefined> {
       const row = await db
@@ -132,7 +132,7 @@ export interface CreateAccessToken extends AuditContext {
 }
 
 /** False if the account is gone. */
-async function createAccessToken(tx: Database, given: CreateAccessToken): Promise<boolean> {
+async function createAccessToken(tx: Db, given: CreateAccessToken): Promise<boolean> {
   const { actor, nowMs } = given;
   const owner = await ownerOf(tx, given.accountId);
   if (owner === undefined) return false;
@@ -163,7 +163,7 @@ async function createAccessToken(tx: Database, given: CreateAccessToken): Promis
 
 /** Ends a token of an account; nothing is authenticated by it from here on. False if there is none. */
 async function deleteAccessToken(
-  tx: Database,
+  tx: Db,
   { actor, nowMs, ...token }: AuditContext & { readonly accountId: number; readonly id: string },
 ): Promise<boolean> {
   const owner = await ownerOf(tx, token.accountId);
@@ -182,13 +182,13 @@ async function deleteAccessToken(
 
 /** It was used now. */
 async function touchAccessToken(
-  tx: Database,
+  tx: Db,
   { id, nowMs }: { readonly id: string; readonly nowMs: number },
 ): Promise<void> {
   await tx.updateTable("access_tokens").set({ last_used_at: nowMs }).where("id", "=", id).execute();
 }
 
-async function ownerOf(tx: Database, accountId: number) {
+async function ownerOf(tx: Db, accountId: number) {
   const row = await tx
     .selectFrom("accounts")
     .select(["id", "name", "kind"])

@@ -1,6 +1,6 @@
 import { writeAudit, type Actor } from "../events/audit.ts";
 import { pageOf, type Page } from "../registry/repositories.ts";
-import type { Database } from "../schema.ts";
+import type { Db } from "../schema.ts";
 
 export type AccountKind = "user" | "organisation";
 
@@ -33,7 +33,7 @@ const columns = [
   "created_at",
 ] as const;
 
-export function createAccountReads(db: Database) {
+export function createAccountReads(db: Db) {
   return {
     find: (name: string): Promise<Account | undefined> => findAccount(db, name),
 
@@ -65,7 +65,7 @@ export function createAccountReads(db: Database) {
   };
 }
 
-export async function findAccount(db: Database, name: string): Promise<Account | undefined> {
+export async function findAccount(db: Db, name: string): Promise<Account | undefined> {
   const row = await db
     .selectFrom("accounts")
     .select(columns)
@@ -117,7 +117,7 @@ export interface CreateAccount extends AuditContext {
 
 /** The new account's id; `undefined` if the name is taken; how many repositories it would have to take over. */
 export async function createAccount(
-  tx: Database,
+  tx: Db,
   { actor, nowMs, ...given }: CreateAccount,
 ): Promise<number | { readonly repositories: number } | undefined> {
   if ((await findAccount(tx, given.name)) !== undefined) return undefined;
@@ -151,7 +151,7 @@ export async function createAccount(
   return made.id;
 }
 
-export async function countRepositories(tx: Database, namespace: string): Promise<number> {
+export async function countRepositories(tx: Db, namespace: string): Promise<number> {
   const { count } = await tx
     .selectFrom("repositories")
     .select(({ fn }) => fn.countAll<number>().as("count"))

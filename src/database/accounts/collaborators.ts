@@ -2,14 +2,14 @@ import { namespaceOf, type RepositoryName } from "../../oci/name.ts";
 import { findAccount, type AuditContext } from "./accounts.ts";
 import { writeAudit } from "../events/audit.ts";
 import { findRepository } from "../registry/repositories.ts";
-import type { Database, RepositoryRole } from "../schema.ts";
+import type { Db, RepositoryRole } from "../schema.ts";
 
 export interface Collaborator {
   readonly name: string;
   readonly permission: RepositoryRole;
 }
 
-export function createCollaboratorReads(db: Database) {
+export function createCollaboratorReads(db: Db) {
   return {
     /** Of a repository, in the order of their names. */
     list: (repositoryId: number): Promise<readonly Collaborator[]> =>
@@ -32,7 +32,7 @@ export interface SetCollaborator extends AuditContext {
 
 /** What a user may do with one repository, besides what follows from organisations and teams. */
 async function setCollaborator(
-  tx: Database,
+  tx: Db,
   { actor, nowMs, repository, user, permission }: SetCollaborator,
 ): Promise<"set" | "unknown-repository" | "unknown-user"> {
   const home = await findRepository(tx, repository);
@@ -59,7 +59,7 @@ async function setCollaborator(
 
 /** For whoever makes a repository in an organisation without owning that, too. */
 export async function addCollaborator(
-  tx: Database,
+  tx: Db,
   repositoryId: number,
   userId: number,
   permission: RepositoryRole,

@@ -1,7 +1,7 @@
 import { findAccount, type AuditContext } from "./accounts.ts";
 import { writeAudit } from "../events/audit.ts";
 import { addMember, findRole } from "./members.ts";
-import type { Database, MemberRole } from "../schema.ts";
+import type { Db, MemberRole } from "../schema.ts";
 import { addTeamMember, findTeam } from "./teams.ts";
 
 export interface Invite {
@@ -17,7 +17,7 @@ export interface Invite {
 
 const invitesAtMost = 1000;
 
-export function createInviteReads(db: Database) {
+export function createInviteReads(db: Db) {
   const invites = () =>
     db
       .selectFrom("invites")
@@ -55,7 +55,7 @@ export interface CreateInvite extends AuditContext {
 
 /** `existing-member`: of the organisation. Somebody who was invited already is invited anew, under the new id. */
 async function createInvite(
-  tx: Database,
+  tx: Db,
   { actor, nowMs, id, organisation: name, user: invitee, team, role }: CreateInvite,
 ): Promise<
   "invited" | "existing-member" | "unknown-organisation" | "unknown-user" | "unknown-team"
@@ -85,7 +85,7 @@ async function createInvite(
 
 /** Takes an invite back, or declines it. False if there is none (any more). */
 async function deleteInvite(
-  tx: Database,
+  tx: Db,
   { actor, nowMs, id }: AuditContext & { readonly id: string },
 ): Promise<boolean> {
   const action = "org.member.invite.cancel";
@@ -98,7 +98,7 @@ async function deleteInvite(
  * sender could not send it now. A user who is a member already keeps the role.
  */
 async function acceptInvite(
-  tx: Database,
+  tx: Db,
   { actor, nowMs, id }: AuditContext & { readonly id: string },
 ): Promise<boolean> {
   const found = await tx
@@ -119,7 +119,7 @@ async function acceptInvite(
 }
 
 /** Whether an account may invite to an organisation now: an owner, an administrator, or the organisation by its token. */
-async function mayInvite(tx: Database, name: string, organisationId: number): Promise<boolean> {
+async function mayInvite(tx: Db, name: string, organisationId: number): Promise<boolean> {
   const account = await findAccount(tx, name);
   if (account === undefined || account.disabled) return false;
   if (account.isAdmin || account.id === organisationId) return true;
@@ -127,7 +127,7 @@ async function mayInvite(tx: Database, name: string, organisationId: number): Pr
 }
 
 async function endInvite(
-  tx: Database,
+  tx: Db,
   { actor, nowMs, id, action }: AuditContext & { readonly id: string; readonly action: string },
 ): Promise<Invite | undefined> {
   const invite = await createInviteReads(tx).find(id);

@@ -1,7 +1,7 @@
 import { findAccount, type Account, type AuditContext } from "./accounts.ts";
 import { writeAudit } from "../events/audit.ts";
 import { pageOf, type Page } from "../registry/repositories.ts";
-import type { Database, MemberRole } from "../schema.ts";
+import type { Db, MemberRole } from "../schema.ts";
 
 export interface Member {
   readonly name: string;
@@ -9,7 +9,7 @@ export interface Member {
   readonly sinceMs: number;
 }
 
-export function createMemberReads(db: Database) {
+export function createMemberReads(db: Db) {
   return {
     /** Of an organisation, in the order of their names, after `last`. */
     async list(
@@ -46,7 +46,7 @@ export interface SetMember extends MemberChange {
 
 /** Gives a role to a member, or to a user who was none if `newcomers` says so. */
 async function setMember(
-  tx: Database,
+  tx: Db,
   given: SetMember,
 ): Promise<"added" | "changed" | "unchanged" | "not-a-member" | MemberRejection> {
   const found = await findBoth(tx, given);
@@ -73,22 +73,22 @@ async function setMember(
   return "changed";
 }
 
-async function mayAdd(tx: Database, { newcomers, actor }: SetMember): Promise<boolean> {
+async function mayAdd(tx: Db, { newcomers, actor }: SetMember): Promise<boolean> {
   if (newcomers !== "add-if-actor-is-administrator") return newcomers === "add";
   const row = await tx
     .selectFrom("accounts")
     .select("is_admin")
-    .where("id", "=", actor.accountId ?? nobody)
+    .where("id", "=", actor.accountId ?? noAccountId)
     .executeTakeFirst();
   return row?.is_admin === 1;
 }
 
 /** No account. */
-const nobody = -1;
+const noAccountId = -1;
 
 /** Makes a user a member who is none; an invite that was open ends, so that it gives no other role later. */
 export async function addMember(
-  tx: Database,
+  tx: Db,
   given: MemberChange & {
     readonly organisationId: number;
     readonly userId: number;
@@ -110,7 +110,7 @@ export async function addMember(
 }
 
 /** Who is no owner any more has nobody come in with an invite of theirs. */
-async function endInvitesOf(tx: Database, organisation: Account, user: Account): Promise<void> {
+async function endInvitesOf(tx: Db, organisation: Account, user: Account): Promise<void> {
   await tx
     .deleteFrom("invites")
     .where("organisation_id", "=", organisation.id)
@@ -120,7 +120,7 @@ async function endInvitesOf(tx: Database, organisation: Account, user: Account):
 
 /** Takes a user out of an organisation and of its teams. */
 async function removeMember(
-  tx: Database,
+  tx: Db,
   given: MemberChange,
 ): Promise<"removed" | "not-a-member" | MemberRejection> {
   const found = await findBoth(tx, given);
@@ -145,7 +145,7 @@ async function removeMember(
   return "removed";
 }
 
-async function findBoth(tx: Database, given: MemberChange) {
+async function findBoth(tx: Db, given: MemberChange) {
   const organisation = await findAccount(tx, given.organisation);
   if (organisation?.kind !== "organisation") return "unknown-organisation" as const;
   const user = await findAccount(tx, given.user);
@@ -154,7 +154,7 @@ async function findBoth(tx: Database, given: MemberChange) {
 }
 
 export async function findRole(
-  tx: Database,
+  tx: Db,
   organisationId: number,
   userId: number,
 ): Promise<MemberRole | undefined> {
@@ -167,7 +167,7 @@ export async function findRole(
   return row?.role;
 }
 
-async function isLastOwner(tx: Database, organisation: Account, user: Account): Promise<boolean> {
+async function isLastOwner(tx: Db, organisation: Account, user: Account): Promise<boolean> {
   const owners = await tx
     .selectFrom("members")
     .select("user_id")
@@ -179,7 +179,7 @@ async function isLastOwner(tx: Database, organisation: Account, user: Account): 
 }
 
 function audit(
-  tx: Database,
+  tx: Db,
   { actor, nowMs, organisation, user }: MemberChange,
   action: string,
   data: Record<string, string> = {},

@@ -1,5 +1,5 @@
 import { sql } from "kysely";
-import type { Database, MemberRole } from "../schema.ts";
+import type { Db, MemberRole } from "../schema.ts";
 
 /** An organisation, as one of its members sees it in a list. */
 export interface Membership {
@@ -28,7 +28,7 @@ interface Window {
   readonly offset: number;
 }
 
-export function createMembershipReads(db: Database) {
+export function createMembershipReads(db: Db) {
   return {
     /** The role of an account in an organisation. */
     async roleIn(organisation: string, accountId: number): Promise<MemberRole | undefined> {

@@ -1,7 +1,7 @@
 import { sql } from "kysely";
 import { countRepositories, findAccount, type AccountKind, type AuditContext } from "./accounts.ts";
 import { writeAudit } from "../events/audit.ts";
-import type { Database } from "../schema.ts";
+import type { Db } from "../schema.ts";
 import { isLastAdministrator } from "./users.ts";
 
 export type AccountRemoval =
@@ -13,7 +13,7 @@ export type AccountRemoval =
 
 /** Removes an account with its memberships, teams, permissions, access tokens and the invites that it has sent. */
 async function deleteAccount(
-  tx: Database,
+  tx: Db,
   {
     actor,
     nowMs,

@@ -1,8 +1,8 @@
 import type { TokenResource } from "./access-tokens.ts";
 import type { CredentialRows } from "../permissions/identity.ts";
-import type { Database } from "../schema.ts";
+import type { Db } from "../schema.ts";
 
-export function createSessionReads(db: Database) {
+export function createSessionReads(db: Db) {
   return {
     /** The rows of somebody who has logged in before; the token is the one that stood in for the password, if one did. */
     async find(

@@ -1,4 +1,4 @@
-import type { Database } from "../schema.ts";
+import type { Db } from "../schema.ts";
 import { auditTeam, findTeam, type TeamChange } from "./teams.ts";
 
 export interface UpdateTeam extends TeamChange {
@@ -9,7 +9,7 @@ export interface UpdateTeam extends TeamChange {
 
 /** `exists`: the organisation has a team of the new name already. */
 async function updateTeam(
-  tx: Database,
+  tx: Db,
   { name, description, ...given }: UpdateTeam,
 ): Promise<"updated" | "unknown-team" | "exists"> {
   const team = await findTeam(tx, given);
@@ -28,7 +28,7 @@ async function updateTeam(
   return "updated";
 }
 
-export function createTeamGrantReads(db: Database) {
+export function createTeamGrantReads(db: Db) {
   return {
     /** The teams that have a permission on a repository, by name. */
     ofRepository: (repositoryId: number) =>

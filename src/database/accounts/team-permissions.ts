@@ -1,6 +1,6 @@
 import { namespaceOf, type RepositoryName } from "../../oci/name.ts";
 import { findRepository } from "../registry/repositories.ts";
-import type { Database, RepositoryRole } from "../schema.ts";
+import type { Db, RepositoryRole } from "../schema.ts";
 import { auditTeam, findTeam, type TeamChange } from "./teams.ts";
 
 export interface TeamPermission {
@@ -8,7 +8,7 @@ export interface TeamPermission {
   readonly permission: RepositoryRole;
 }
 
-export function createTeamPermissionReads(db: Database) {
+export function createTeamPermissionReads(db: Db) {
   return {
     list: (teamId: number): Promise<readonly TeamPermission[]> =>
       db
@@ -29,7 +29,7 @@ export interface SetTeamPermission extends TeamChange {
 }
 
 async function setTeamPermission(
-  tx: Database,
+  tx: Db,
   given: SetTeamPermission,
 ): Promise<"set" | "unknown-team" | "unknown-repository"> {
   const { repository, permission } = given;

@@ -1,7 +1,7 @@
 import { findAccount, type AuditContext } from "./accounts.ts";
 import { writeAudit } from "../events/audit.ts";
 import { findRole } from "./members.ts";
-import type { Database } from "../schema.ts";
+import type { Db } from "../schema.ts";
 
 export interface Team {
   readonly id: number;
@@ -10,7 +10,7 @@ export interface Team {
   readonly members: number;
 }
 
-export function createTeamReads(db: Database) {
+export function createTeamReads(db: Db) {
   return {
     /** Of an organisation, in the order of their names. */
     list: (organisationId: number): Promise<readonly Team[]> =>
@@ -52,7 +52,7 @@ export interface TeamChange extends AuditContext {
 }
 
 async function createTeam(
-  tx: Database,
+  tx: Db,
   given: TeamChange & { readonly description: string },
 ): Promise<"created" | "exists" | "unknown-organisation"> {
   const organisation = await findAccount(tx, given.organisation);
@@ -71,7 +71,7 @@ async function createTeam(
   return "created";
 }
 
-async function deleteTeam(tx: Database, given: TeamChange): Promise<"deleted" | "unknown-team"> {
+async function deleteTeam(tx: Db, given: TeamChange): Promise<"deleted" | "unknown-team"> {
   const team = await findTeam(tx, given);
   if (team === undefined) return "unknown-team";
   await tx.deleteFrom("teams").where("id", "=", team.id).execute();
@@ -81,7 +81,7 @@ async function deleteTeam(tx: Database, given: TeamChange): Promise<"deleted" | 
 
 /** `not-a-member`: of the organisation, which comes first. */
 export async function addTeamMember(
-  tx: Database,
+  tx: Db,
   given: TeamChange & { readonly user: string },
 ): Promise<"added" | "unchanged" | "unknown-team" | "not-a-member"> {
   const team = await findTeam(tx, given);
@@ -100,7 +100,7 @@ export async function addTeamMember(
 }
 
 async function removeTeamMember(
-  tx: Database,
+  tx: Db,
   given: TeamChange & { readonly user: string },
 ): Promise<"removed" | "unknown-team" | "not-a-member"> {
   const team = await findTeam(tx, given);
@@ -117,7 +117,7 @@ async function removeTeamMember(
 }
 
 export async function findTeam(
-  db: Database,
+  db: Db,
   { organisation, team }: Pick<TeamChange, "organisation" | "team">,
 ): Promise<{ readonly id: number; readonly organisationId: number } | undefined> {
   return db
@@ -130,7 +130,7 @@ export async function findTeam(
 }
 
 export function auditTeam(
-  tx: Database,
+  tx: Db,
   { actor, nowMs, organisation, team }: TeamChange,
   action: string,
   data: Record<string, string> = {},

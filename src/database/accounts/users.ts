@@ -1,13 +1,13 @@
 import { createAccount, findAccount, type Account, type AuditContext } from "./accounts.ts";
 import { writeAudit } from "../events/audit.ts";
-import type { Database } from "../schema.ts";
+import type { Db } from "../schema.ts";
 
 /**
  * Makes the first administrator, under the first of the names that is free. `undefined` if there is a user already:
  * two servers that start at once make one.
  */
 async function createFirstAdministrator(
-  tx: Database,
+  tx: Db,
   given: AuditContext & {
     readonly names: readonly string[];
     readonly passwordHash: string | undefined;
@@ -39,10 +39,7 @@ export interface ChangeUser extends AuditContext {
 /** `last-administrator`: there would be nobody left who may do everything. */
 export type UserChange = "changed" | "unchanged" | "unknown" | "last-administrator";
 
-async function changeUser(
-  tx: Database,
-  { actor, nowMs, ...change }: ChangeUser,
-): Promise<UserChange> {
+async function changeUser(tx: Db, { actor, nowMs, ...change }: ChangeUser): Promise<UserChange> {
   const { name } = change;
   const before = await findAccount(tx, name);
   if (before?.kind !== "user") return "unknown";
@@ -80,7 +77,7 @@ async function changeUser(
   return isChanged ? "changed" : "unchanged";
 }
 
-export async function isLastAdministrator(tx: Database, account: Account): Promise<boolean> {
+export async function isLastAdministrator(tx: Db, account: Account): Promise<boolean> {
   if (!account.isAdmin || account.disabled) return false;
   const other = await tx
     .selectFrom("accounts")

@@ -2,7 +2,7 @@ import { namespaceOf, type RepositoryName } from "../../oci/name.ts";
 import type { AuditContext } from "../accounts/accounts.ts";
 import { writeAudit } from "../events/audit.ts";
 import { findRepository } from "../registry/repositories.ts";
-import type { Database } from "../schema.ts";
+import type { Db } from "../schema.ts";
 
 export interface SetDescription extends AuditContext {
   readonly repository: RepositoryName;
@@ -12,7 +12,7 @@ export interface SetDescription extends AuditContext {
 }
 
 /** False if there is no such repository. */
-async function setDescription(tx: Database, set: SetDescription): Promise<boolean> {
+async function setDescription(tx: Db, set: SetDescription): Promise<boolean> {
   const { actor, nowMs, repository, short, full } = set;
   const home = await findRepository(tx, repository);
   if (home === undefined) return false;

@@ -1,6 +1,6 @@
 import type { RepositoryName } from "../../oci/name.ts";
 import { oneOf } from "../one-of.ts";
-import type { Database, Visibility } from "../schema.ts";
+import type { Db, Visibility } from "../schema.ts";
 
 export type Facet = "os" | "architecture" | "os_version" | "type";
 
@@ -28,7 +28,7 @@ export interface FacetValue {
 
 /** In the order of the ids, without those that are gone. */
 export async function describeFound(
-  db: Database,
+  db: Db,
   ids: readonly number[],
 ): Promise<readonly FoundRepository[]> {
   if (ids.length === 0) return [];
@@ -50,7 +50,7 @@ export async function describeFound(
 
 /** What repositories have images for, by their ids. */
 export async function facetsOf(
-  db: Database,
+  db: Db,
   ids: readonly number[],
 ): Promise<ReadonlyMap<number, readonly FacetValue[]>> {
   const found = new Map<number, FacetValue[]>();

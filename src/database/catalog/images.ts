@@ -2,7 +2,7 @@ import { sql, type RawBuilder } from "kysely";
 import type { Digest } from "../../oci/digest.ts";
 import type { Referrer } from "../registry/manifests.ts";
 import { oneOf } from "../one-of.ts";
-import type { Database } from "../schema.ts";
+import type { Db } from "../schema.ts";
 import type { TaggedManifest } from "./tag-pages.ts";
 
 /** An entry of an index, with the manifest that it names if the repository has it. */
@@ -33,7 +33,7 @@ const jsonBytesAtMost = 8 * 1024;
 /** What a view shows of a text that a pusher chose. */
 const shownText = (column: string): RawBuilder<string> => sql.raw(`substr(${column}, 1, 255)`);
 
-export function createImageReads(db: Database) {
+export function createImageReads(db: Db) {
   /** Positions have no gaps, so that the last one is found without reading the others. */
   const countOf = async (manifestId: number): Promise<number> => {
     const { rows } = await sql<{ readonly count: number }>`

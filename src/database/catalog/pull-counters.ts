@@ -3,7 +3,7 @@ import type { RepositoryName } from "../../oci/name.ts";
 import type { Tag } from "../../oci/reference.ts";
 
 /** Pulls and pushes of one thing since the last time they were written down. */
-export interface Counted {
+export interface PullCounterChange {
   readonly repository: RepositoryName;
   readonly reference:
     | { readonly kind: "tag"; readonly tag: Tag }
@@ -18,12 +18,12 @@ export interface Counted {
 }
 
 /** A repository whose pulls have grown enough to change its place among others. */
-export interface PullRank {
+export interface PullBucket {
   readonly repositoryId: number;
-  readonly pullRank: number;
+  readonly pullBucket: number;
 }
 
-export interface CountRow {
+export interface PullCounterRow {
   readonly pulls: number;
   readonly pushes: number;
   readonly lastPulledAtMs: number | null;
@@ -36,23 +36,26 @@ export interface Registration {
   readonly createdAtMs: number;
 }
 
-/** The file of counts. What it speaks of may be gone, or another of its name. */
-export interface CountsStore {
+/** The file of the pull counters. What it speaks of may be gone, or another of its name. */
+export interface PullCounterStore {
   /** Writes down what was counted, all or nothing; things that are gone are left out. */
-  add(counted: readonly Counted[]): Promise<readonly PullRank[]>;
-  of(repositories: readonly Registration[]): ReadonlyMap<RepositoryName, CountRow>;
-  ofTags(repository: Registration, tags: readonly Tag[]): ReadonlyMap<Tag, CountRow>;
+  add(counted: readonly PullCounterChange[]): Promise<readonly PullBucket[]>;
+  of(repositories: readonly Registration[]): ReadonlyMap<RepositoryName, PullCounterRow>;
+  ofTags(repository: Registration, tags: readonly Tag[]): ReadonlyMap<Tag, PullCounterRow>;
   /** Another value as soon as anybody has written. */
   version(): unknown;
   close(): Promise<void>;
 }
 
 /** Opens (and if need be makes) the counts in `file`, which speak of what is in the database in `mainFile`. */
-export async function openSqliteCounts(file: string, mainFile: string): Promise<CountsStore> {
-  const { openCounts } = await import("../sqlite/pull-counters.ts");
-  return openCounts(file, mainFile);
+export async function openSqlitePullCounters(
+  file: string,
+  mainFile: string,
+): Promise<PullCounterStore> {
+  const { openPullCounterStore } = await import("../sqlite/pull-counters.ts");
+  return openPullCounterStore(file, mainFile);
 }
 
 /** Four steps for each doubling, so that a place changes seldom. */
-export const pullRankOf = (pulls: number): number =>
+export const pullBucketOf = (pulls: number): number =>
   Math.min(127, Math.floor(4 * Math.log2(1 + pulls)));

@@ -2,7 +2,7 @@ import { sql } from "kysely";
 import type { RepositoryName } from "../../oci/name.ts";
 import type { TagPatterns } from "../../oci/tag-patterns.ts";
 import { oneOf } from "../one-of.ts";
-import type { Database, Visibility } from "../schema.ts";
+import type { Db, Visibility } from "../schema.ts";
 
 /** What a list, or a page of its own, shows of a repository. */
 export interface RepositoryDetails {
@@ -32,7 +32,7 @@ export interface TaggedKind {
 /** Tags whose kinds stand for the whole repository. */
 const newestTags = 10;
 
-export function createRepositoryDetailReads(db: Database) {
+export function createRepositoryDetailReads(db: Db) {
   return {
     /** Those of the names that are there, in any order, in one query. */
     async find(

@@ -1,6 +1,6 @@
 import { sql, type RawBuilder } from "kysely";
 import type { RepositoryName } from "../../oci/name.ts";
-import type { Database } from "../schema.ts";
+import type { Db } from "../schema.ts";
 
 /** What of a namespace somebody sees in lists. */
 export type NamespaceView =
@@ -15,10 +15,10 @@ export type NamespaceView =
 export type RepositoryOrder = "name" | "updated" | "pulls";
 
 /** Where a repository stands in an order. */
-export interface RepositoryPlace {
+export interface RepositoryCursorPosition {
   readonly name: RepositoryName;
   readonly updatedAtMs: number;
-  readonly pullRank: number;
+  readonly pullBucket: number;
 }
 
 export interface RepositoryPageRequest {
@@ -29,38 +29,38 @@ export interface RepositoryPageRequest {
   /** Part of the name behind the namespace. */
   readonly search?: string | undefined;
   /** The page begins right behind this one … */
-  readonly after?: RepositoryPlace | undefined;
+  readonly after?: RepositoryCursorPosition | undefined;
   /** … and then so many further on. */
   readonly skip: number;
   readonly limit: number;
 }
 
-export function createRepositoryPageReads(db: Database) {
+export function createRepositoryPageReads(db: Db) {
   return {
     /**
      * Names only, from indexes alone: of public ones no more than the page can need are put together with those that
      * were given.
      */
-    async list(request: RepositoryPageRequest): Promise<readonly RepositoryPlace[]> {
+    async list(request: RepositoryPageRequest): Promise<readonly RepositoryCursorPosition[]> {
       const { view, skip, limit } = request;
       const order = orderOf(request);
-      const places = sql`SELECT name, updated_at, pull_rank FROM repositories`;
-      const open = sql`${places} WHERE visibility = 'public' AND ${within(request)}`;
+      const positions = sql`SELECT name, updated_at, pull_rank FROM repositories`;
+      const open = sql`${positions} WHERE visibility = 'public' AND ${within(request)}`;
       if (view.kind === "all")
-        return placesOf(
+        return positionsOf(
           db,
-          sql`${places} WHERE ${within(request)} ${order} LIMIT ${limit} OFFSET ${skip}`,
+          sql`${positions} WHERE ${within(request)} ${order} LIMIT ${limit} OFFSET ${skip}`,
         );
       if (view.kind === "public")
-        return placesOf(db, sql`${open} ${order} LIMIT ${limit} OFFSET ${skip}`);
+        return positionsOf(db, sql`${open} ${order} LIMIT ${limit} OFFSET ${skip}`);
       const given = sql`visibility = 'private' AND ${isGiven(view)} AND ${within(request)}`;
       // All that were given may come first: so many fewer public ones are surely skipped.
       const skipped = skip === 0 ? 0 : Math.max(0, skip - (await countOf(db, given)));
-      return placesOf(
+      return positionsOf(
         db,
         sql`SELECT * FROM (
           SELECT * FROM (${open} ${order} LIMIT ${limit + skip - skipped} OFFSET ${skipped})
-          UNION ALL ${places} WHERE ${given}) ${order} LIMIT ${limit} OFFSET ${skip - skipped}`,
+          UNION ALL ${positions} WHERE ${given}) ${order} LIMIT ${limit} OFFSET ${skip - skipped}`,
       );
     },
 
@@ -84,30 +84,30 @@ export function createRepositoryPageReads(db: Database) {
   };
 }
 
-interface PlaceRow {
+interface PositionRow {
   readonly name: RepositoryName;
   readonly updated_at: number;
   readonly pull_rank: number;
 }
 
-async function placesOf(
-  db: Database,
+async function positionsOf(
+  db: Db,
   query: RawBuilder<unknown>,
-): Promise<readonly RepositoryPlace[]> {
-  const { rows } = await sql<PlaceRow>`${query}`.execute(db);
+): Promise<readonly RepositoryCursorPosition[]> {
+  const { rows } = await sql<PositionRow>`${query}`.execute(db);
   return rows.map((row) => ({
-    ...{ name: row.name, updatedAtMs: row.updated_at, pullRank: row.pull_rank },
+    ...{ name: row.name, updatedAtMs: row.updated_at, pullBucket: row.pull_rank },
   }));
 }
 
-async function countOf(db: Database, condition: RawBuilder<unknown>): Promise<number> {
+async function countOf(db: Db, condition: RawBuilder<unknown>): Promise<number> {
   const { rows } = await sql<{ readonly count: number }>`
     SELECT count(*) AS count FROM repositories WHERE ${condition}`.execute(db);
   return rows[0]?.count ?? 0;
 }
 
 function countRows(
-  db: Database,
+  db: Db,
   request: Pick<RepositoryPageRequest, "namespace" | "view" | "search">,
 ): Promise<number> {
   const { view } = request;
@@ -135,7 +135,7 @@ function within(
         ? sql`name ${beyond} ${after.name}`
         : order === "updated"
           ? sql`(updated_at, name) ${beyond} (${after.updatedAtMs}, ${after.name})`
-          : sql`(pull_rank, name) ${beyond} (${after.pullRank}, ${after.name})`,
+          : sql`(pull_rank, name) ${beyond} (${after.pullBucket}, ${after.name})`,
     );
   }
   return sql.join(conditions, sql` AND `);

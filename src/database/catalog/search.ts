@@ -2,7 +2,7 @@ import { sql, type RawBuilder } from "kysely";
 import { createVersionedCache } from "../../concurrency/byte-cache.ts";
 import type { RepositoryName } from "../../oci/name.ts";
 import type { VisibilityFilter } from "../registry/catalog.ts";
-import type { PullRank } from "./pull-counters.ts";
+import type { PullBucket } from "./pull-counters.ts";
 import {
   describeFound,
   facetsOf,
@@ -11,8 +11,8 @@ import {
   type SearchMeasures,
 } from "./found-repositories.ts";
 import { oneOf } from "../one-of.ts";
-import type { Database } from "../schema.ts";
-import type { Freshness } from "../sqlite/cache-invalidation.ts";
+import type { Db } from "../schema.ts";
+import type { CacheInvalidation } from "../sqlite/cache-invalidation.ts";
 
 /** What is looked for; what is left out says nothing. */
 export interface SearchQuery {
@@ -42,11 +42,11 @@ const countsBytesAtMost = 1024 * 1024;
 /** A count; its key, which has the words of the client, is counted by the cache. */
 const countBytes = 8;
 
-export function createSearchReads(db: Database, freshness: Freshness) {
+export function createSearchReads(db: Db, cacheInvalidation: CacheInvalidation) {
   const current = createVersionedCache<number>({
     maxBytes: countsBytesAtMost,
     sizeOf: () => countBytes,
-    version: () => freshness.version(),
+    version: () => cacheInvalidation.version(),
   });
 
   const countOf = async (
@@ -123,7 +123,7 @@ export function createSearchReads(db: Database, freshness: Freshness) {
 /** The lower half of a rank is the id. */
 const idOf = (rank: number): number => rank % 2 ** 32;
 
-async function rankOf(db: Database, name: RepositoryName): Promise<number | undefined> {
+async function rankOf(db: Db, name: RepositoryName): Promise<number | undefined> {
   const found = await db
     .selectFrom("repositories")
     .innerJoin("search_documents", "search_documents.repository_id", "repositories.id")
@@ -134,7 +134,7 @@ async function rankOf(db: Database, name: RepositoryName): Promise<number | unde
 }
 
 /** As FTS5 takes it (https://sqlite.org/fts5.html, "Full-text Query Syntax"). */
-async function expressionOf(db: Database, query: SearchQuery): Promise<string> {
+async function expressionOf(db: Db, query: SearchQuery): Promise<string> {
   const { visibility, words, facets = {}, isOfficial, namespace } = query;
   const parts = [
     ...(words.length === 0
@@ -159,7 +159,7 @@ const namespaceToken = (namespace: string): string => `n${hex(namespace)}`;
 
 /** The tokens that the index has for what the viewer may read; `undefined`: there is nothing that they may not. */
 async function accessTokens(
-  db: Database,
+  db: Db,
   visibility: VisibilityFilter,
 ): Promise<readonly string[] | undefined> {
   switch (visibility.kind) {
@@ -198,13 +198,13 @@ function pathsOf(visibility: VisibilityFilter) {
 
 /** Puts repositories where their pulls have brought them. */
 async function rankRepositories(
-  tx: Database,
-  { ranks }: { readonly ranks: readonly PullRank[] },
+  tx: Db,
+  { ranks }: { readonly ranks: readonly PullBucket[] },
 ): Promise<void> {
-  for (const { repositoryId, pullRank } of ranks) {
+  for (const { repositoryId, pullBucket } of ranks) {
     await tx
       .updateTable("repositories")
-      .set({ pull_rank: pullRank })
+      .set({ pull_rank: pullBucket })
       .where("id", "=", repositoryId)
       .execute();
   }

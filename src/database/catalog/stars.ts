@@ -1,6 +1,6 @@
 import type { RepositoryName } from "../../oci/name.ts";
 import type { Actor } from "../events/audit.ts";
-import type { Database } from "../schema.ts";
+import type { Db } from "../schema.ts";
 
 /** The actor is the user. */
 interface Star {
@@ -9,7 +9,7 @@ interface Star {
   readonly nowMs: number;
 }
 
-export function createStarReads(db: Database) {
+export function createStarReads(db: Db) {
   return {
     async has(userId: number, repositoryId: number): Promise<boolean> {
       const row = await db
@@ -37,13 +37,13 @@ export function createStarReads(db: Database) {
 }
 
 /** No account. */
-const nobody = -1;
+const noAccountId = -1;
 /** Of one user. */
 const starsAtMost = 5000;
 
 /** Once or again: a user has at most one star for a repository. False if that, or the user, is gone, or has too many. */
-async function star(tx: Database, { actor, repository, nowMs }: Star): Promise<boolean> {
-  const userId = actor.accountId ?? nobody;
+async function star(tx: Db, { actor, repository, nowMs }: Star): Promise<boolean> {
+  const userId = actor.accountId ?? noAccountId;
   const held = await tx
     .selectFrom("stars")
     .select(({ fn }) => fn.countAll<number>().as("count"))
@@ -69,8 +69,8 @@ async function star(tx: Database, { actor, repository, nowMs }: Star): Promise<b
   return true;
 }
 
-async function unstar(tx: Database, { actor, repository }: Star): Promise<void> {
-  const userId = actor.accountId ?? nobody;
+async function unstar(tx: Db, { actor, repository }: Star): Promise<void> {
+  const userId = actor.accountId ?? noAccountId;
   await tx
     .deleteFrom("stars")
     .where("user_id", "=", userId)
@@ -84,7 +84,7 @@ async function unstar(tx: Database, { actor, repository }: Star): Promise<void> 
  * Brings the search documents of the next few repositories up to date whose stars have changed. Each document
  * has all words of a README. True if there are more.
  */
-async function rankByStars(tx: Database, { limit }: { readonly limit: number }): Promise<boolean> {
+async function rankByStars(tx: Db, { limit }: { readonly limit: number }): Promise<boolean> {
   const changed = await tx
     .selectFrom("search_star_changes")
     .leftJoin("repositories", "repositories.id", "search_star_changes.repository_id")

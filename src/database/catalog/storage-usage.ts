@@ -1,7 +1,7 @@
 import { sql } from "kysely";
 import type { VisibilityFilter } from "../registry/catalog.ts";
 import { isVisibleTo } from "./visibility-filter.ts";
-import type { Database } from "../schema.ts";
+import type { Db } from "../schema.ts";
 
 /** A blob that a repository shows. */
 export interface ShownBlob {
@@ -14,7 +14,7 @@ export interface ShownBlob {
 /** A blob that many repositories show is not looked for in all of them. */
 const othersAtMost = 1_000;
 
-export function createSizeReads(db: Database) {
+export function createSizeReads(db: Db) {
   return {
     /**
      * The blobs of a repository in the order of their ids, after `last`: a repository may show very many. Without a

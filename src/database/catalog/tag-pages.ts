@@ -2,16 +2,16 @@ import { sql } from "kysely";
 import type { Digest } from "../../oci/digest.ts";
 import type { Tag } from "../../oci/reference.ts";
 import { oneOf } from "../one-of.ts";
-import type { Database } from "../schema.ts";
+import type { Db } from "../schema.ts";
 
 /** Where a tag stands in an order. */
-export interface TagPlace {
+export interface TagCursorPosition {
   readonly name: Tag;
   readonly updatedAtMs: number;
 }
 
 /** A tag with what it points at. */
-export interface TagDetails extends TagPlace {
+export interface TagDetails extends TagCursorPosition {
   readonly repositoryId: number;
   readonly manifest: TaggedManifest;
   /** Who pointed it there. */
@@ -45,16 +45,16 @@ export interface TagPageRequest {
   /** Part of the name. */
   readonly search?: string | undefined;
   /** The page begins right behind this one … */
-  readonly after?: TagPlace | undefined;
+  readonly after?: TagCursorPosition | undefined;
   /** … and then so many further on. */
   readonly skip: number;
   readonly limit: number;
 }
 
-export function createTagPageReads(db: Database) {
+export function createTagPageReads(db: Db) {
   return {
     /** Names only, from an index alone. */
-    async list(request: TagPageRequest): Promise<readonly TagPlace[]> {
+    async list(request: TagPageRequest): Promise<readonly TagCursorPosition[]> {
       const { repositoryId, order, descending, search, after, skip, limit } = request;
       const conditions = [sql`repository_id = ${repositoryId}`];
       if (search !== undefined && search !== "") conditions.push(isNamed(search));

@@ -1,5 +1,5 @@
 import type { Actor } from "../permissions/authority.ts";
-import type { Database } from "../schema.ts";
+import type { Db } from "../schema.ts";
 
 export type { Actor };
 
@@ -45,7 +45,7 @@ export interface AuditQuery {
   readonly limit: number;
 }
 
-export function createAuditReads(db: Database) {
+export function createAuditReads(db: Db) {
   return {
     /** The newest first. */
     async list(query: AuditQuery): Promise<readonly AuditEntry[]> {
@@ -92,7 +92,7 @@ export function createAuditReads(db: Database) {
 }
 
 /** Writes down what a command does, in its own transaction: what did not happen leaves no row. */
-export async function writeAudit(tx: Database, row: NewAuditRow): Promise<void> {
+export async function writeAudit(tx: Db, row: NewAuditRow): Promise<void> {
   await tx
     .insertInto("audit_log")
     .values({

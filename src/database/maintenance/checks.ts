@@ -1,7 +1,7 @@
 import { sql } from "kysely";
 import type { Digest } from "../../oci/digest.ts";
 import type { RepositoryName } from "../../oci/name.ts";
-import type { Database } from "../schema.ts";
+import type { Db } from "../schema.ts";
 
 /** A blob that readers see, as the scrubber and the checks want it. */
 export interface StoredBlob {
@@ -32,7 +32,7 @@ const blobColumns = [
   "storage_key as storageKey",
 ] as const;
 
-export function createMaintenanceReads(db: Database) {
+export function createMaintenanceReads(db: Db) {
   return {
     /** Live blobs in the order of their rows, behind `after`. */
     blobs: (page: {
@@ -178,7 +178,7 @@ export function createMaintenanceReads(db: Database) {
 
 /** Marks a blob as missing whose bytes are gone or wrong; the next push of its digest heals it. False if it was not live. */
 async function quarantineBlob(
-  tx: Database,
+  tx: Db,
   { storageKey }: { readonly storageKey: string },
 ): Promise<boolean> {
   const lost = await tx
@@ -192,7 +192,7 @@ async function quarantineBlob(
 
 /** Shows a missing blob again, whose bytes have been read and are right. False if it was not missing. */
 async function restoreBlob(
-  tx: Database,
+  tx: Db,
   { storageKey }: { readonly storageKey: string },
 ): Promise<boolean> {
   const restored = await tx
@@ -206,7 +206,7 @@ async function restoreBlob(
 
 /** The bytes have been read and are right. */
 async function recordScrub(
-  tx: Database,
+  tx: Db,
   { ids, nowMs }: { readonly ids: readonly number[]; readonly nowMs: number },
 ): Promise<void> {
   await tx.updateTable("blobs").set({ scrubbed_at: nowMs }).where("id", "in", ids).execute();

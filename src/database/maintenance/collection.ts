@@ -4,7 +4,7 @@ import type { RepositoryName } from "../../oci/name.ts";
 import { removeManifest } from "../registry/manifests.ts";
 import { releaseQuota } from "../registry/quotas.ts";
 import { markUnlinkedDeleting } from "./gc-candidates.ts";
-import type { Database } from "../schema.ts";
+import type { Db } from "../schema.ts";
 
 /** A blob on its way out: invisible to everybody, its bytes still there. */
 export interface DeletingBlob {
@@ -39,7 +39,7 @@ export interface CandidateQuery {
 /** Said literally, so that the planner sees the index on what is on its way out. */
 const isDeleting = sql<boolean>`state = 'deleting'`;
 
-export function createCollectionReads(db: Database) {
+export function createCollectionReads(db: Db) {
   return {
     /** Those that were retired before `beforeMs`, in the order of their rows, behind `after`. */
     deleting: (page: {
@@ -76,7 +76,7 @@ export function createCollectionReads(db: Database) {
  * Removes manifests that are due and that nothing keeps: no tag, no index, no subject, no lease.
  */
 async function collectManifests(
-  tx: Database,
+  tx: Db,
   query: CandidateQuery,
 ): Promise<CandidateResult<CollectedManifest>> {
   const due = await tx
@@ -116,7 +116,7 @@ async function collectManifests(
 }
 
 async function isKept(
-  tx: Database,
+  tx: Db,
   manifest: {
     readonly id: number;
     readonly repositoryId: number;
@@ -156,7 +156,7 @@ async function isKept(
  * repository shows any more is retired.
  */
 async function collectBlobs(
-  tx: Database,
+  tx: Db,
   query: CandidateQuery,
 ): Promise<CandidateResult<{ readonly repository: RepositoryName; readonly digest: Digest }>> {
   const due = await tx
@@ -213,7 +213,7 @@ async function collectBlobs(
 }
 
 /** Forgets a blob whose bytes are gone from the store. */
-async function dropBlob(tx: Database, { id }: { readonly id: number }): Promise<boolean> {
+async function dropBlob(tx: Db, { id }: { readonly id: number }): Promise<boolean> {
   const dropped = await tx
     .deleteFrom("blobs")
     .where("id", "=", id)

@@ -1,6 +1,6 @@
 import type { Digest } from "../../oci/digest.ts";
 import { notDeleting } from "../registry/not-deleting.ts";
-import type { Database } from "../schema.ts";
+import type { Db } from "../schema.ts";
 
 /*
  * The collector's queues. Whatever takes away a reason to keep something puts it there, in the same transaction; a
@@ -8,7 +8,7 @@ import type { Database } from "../schema.ts";
  */
 
 export async function addBlobCandidate(
-  tx: Database,
+  tx: Db,
   link: { readonly repositoryId: number; readonly blobId: number; readonly dueAtMs: number },
 ): Promise<void> {
   await tx
@@ -21,7 +21,7 @@ export async function addBlobCandidate(
 }
 
 export async function addManifestCandidate(
-  tx: Database,
+  tx: Db,
   manifestId: number,
   dueAtMs: number,
 ): Promise<void> {
@@ -34,7 +34,7 @@ export async function addManifestCandidate(
 
 /** Everything that a manifest kept, just before it goes: its blobs, its children and what refers to it. */
 export async function addCandidatesOf(
-  tx: Database,
+  tx: Db,
   manifest: { readonly id: number; readonly repositoryId: number; readonly digest: Digest },
   dueAtMs: number,
 ): Promise<void> {
@@ -81,7 +81,7 @@ export async function addCandidatesOf(
 
 /** A blob that no repository links to becomes `deleting`: no reader sees it, and its bytes go after `gc.deleteDelay`. */
 export async function markUnlinkedDeleting(
-  tx: Database,
+  tx: Db,
   { blobId, nowMs }: { readonly blobId: number; readonly nowMs: number },
 ): Promise<void> {
   await tx

@@ -1,4 +1,4 @@
-import type { Database } from "../schema.ts";
+import type { Db } from "../schema.ts";
 
 /** Which store the rows speak of, and how the last process that served them ended. */
 export interface Instance {
@@ -8,7 +8,7 @@ export interface Instance {
   readonly checkpointedAtMs: number;
 }
 
-export function createInstanceReads(db: Database) {
+export function createInstanceReads(db: Db) {
   return {
     async get(): Promise<Instance | undefined> {
       const row = await db.selectFrom("instance").selectAll().executeTakeFirst();
@@ -22,7 +22,7 @@ export function createInstanceReads(db: Database) {
   };
 }
 
-async function claimInstance(tx: Database, { id }: { readonly id: string }): Promise<void> {
+async function claimInstance(tx: Db, { id }: { readonly id: string }): Promise<void> {
   await tx
     .insertInto("instance")
     .values({ only_row: 1, id, clean_stop: 1, checkpointed_at: 0 })
@@ -30,12 +30,12 @@ async function claimInstance(tx: Database, { id }: { readonly id: string }): Pro
 }
 
 /** A process serves from here on: until it says otherwise, its end counts as a crash. */
-async function beginServing(tx: Database): Promise<void> {
+async function beginServing(tx: Db): Promise<void> {
   await tx.updateTable("instance").set({ clean_stop: 0 }).execute();
 }
 
 async function checkpoint(
-  tx: Database,
+  tx: Db,
   { checkpointedAtMs, cleanStop }: Pick<Instance, "checkpointedAtMs" | "cleanStop">,
 ): Promise<void> {
   await tx

@@ -1,7 +1,7 @@
 import { sql } from "kysely";
-import type { Database } from "../schema.ts";
+import type { Db } from "../schema.ts";
 
-export function createMirrorCounterReads(db: Database) {
+export function createMirrorCounterReads(db: Db) {
   return {
     /** By mirror and name. */
     async list(): Promise<ReadonlyMap<string, Readonly<Record<string, number>>>> {
@@ -16,7 +16,7 @@ export function createMirrorCounterReads(db: Database) {
 
 /** Adds what a process has counted. */
 async function addMirrorCounters(
-  tx: Database,
+  tx: Db,
   add: { readonly namespace: string; readonly counts: Readonly<Record<string, number>> },
 ): Promise<void> {
   for (const [name, value] of Object.entries(add.counts)) {
@@ -35,7 +35,7 @@ async function addMirrorCounters(
 
 /** A number that goes up and down; the last that was seen counts. */
 async function setMirrorGauge(
-  tx: Database,
+  tx: Db,
   {
     namespace,
     name,

@@ -2,7 +2,7 @@ import type { RepositoryName } from "../../oci/name.ts";
 import type { FetchReference } from "./schema.ts";
 import { storeBlob, type StoreBlob } from "../registry/store-blob.ts";
 import type { Rejection } from "../rejections.ts";
-import type { Database } from "../schema.ts";
+import type { Db } from "../schema.ts";
 
 /** A blob or a manifest that somebody is bringing into a repository of a mirror. */
 export interface MirrorFetch {
@@ -18,7 +18,7 @@ interface Place {
   readonly reference: FetchReference;
 }
 
-export function createMirrorFetchReads(db: Database) {
+export function createMirrorFetchReads(db: Db) {
   return {
     find: (place: Place): Promise<MirrorFetch | undefined> => findFetch(db, place),
 
@@ -39,10 +39,7 @@ export function createMirrorFetchReads(db: Database) {
   };
 }
 
-function findFetch(
-  db: Database,
-  { repository, reference }: Place,
-): Promise<MirrorFetch | undefined> {
+function findFetch(db: Db, { repository, reference }: Place): Promise<MirrorFetch | undefined> {
   return db
     .selectFrom("mirror_fetches")
     .select([
@@ -70,7 +67,7 @@ export type MirrorFetchBegun =
   | { readonly role: "follower"; readonly fetch: MirrorFetch };
 
 /** One of all that want the same blob becomes its leader. */
-async function beginMirrorFetch(tx: Database, begin: BeginMirrorFetch): Promise<MirrorFetchBegun> {
+async function beginMirrorFetch(tx: Db, begin: BeginMirrorFetch): Promise<MirrorFetchBegun> {
   const { repository, reference, owner, storageReference, nowMs } = begin;
   const before = await findFetch(tx, begin);
   if (before !== undefined && before.owner !== owner && before.owner !== begin.takesFrom)
@@ -91,7 +88,7 @@ export interface TouchMirrorFetch extends Place {
 }
 
 /** The owner lives. False: it is somebody else's by now. */
-async function touchMirrorFetch(tx: Database, touch: TouchMirrorFetch): Promise<boolean> {
+async function touchMirrorFetch(tx: Db, touch: TouchMirrorFetch): Promise<boolean> {
   const touched = await tx
     .updateTable("mirror_fetches")
     .set({ touched_at: touch.nowMs, size_bytes: touch.sizeBytes })
@@ -104,7 +101,7 @@ async function touchMirrorFetch(tx: Database, touch: TouchMirrorFetch): Promise<
 
 /** Forgets a fetch. False: it is somebody else's by now, or nobody's. */
 async function endMirrorFetch(
-  tx: Database,
+  tx: Db,
   { repository, reference, owner }: Place & { readonly owner: string },
 ): Promise<boolean> {
   const ended = await tx
@@ -118,7 +115,7 @@ async function endMirrorFetch(
 
 /** Records what a fetch has brought and ends it, so that who follows finds either the one or the other. */
 async function storeMirrorBlob(
-  tx: Database,
+  tx: Db,
   { owner, ...blob }: StoreBlob & { readonly owner: string },
 ): Promise<"stored" | "duplicate" | "gone" | Rejection> {
   await endMirrorFetch(tx, { repository: blob.repository, reference: blob.digest, owner });

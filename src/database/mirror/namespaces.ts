@@ -1,4 +1,4 @@
-import type { Database, Visibility } from "../schema.ts";
+import type { Db, Visibility } from "../schema.ts";
 
 export interface AlignMirror {
   readonly namespace: string;
@@ -10,7 +10,7 @@ export interface AlignMirror {
  * Makes the namespace of a mirror an organisation (so that nobody else can have the name, and its members are who may
  * pull where it is private), and its repositories as visible as the configuration says now.
  */
-async function alignMirror(tx: Database, align: AlignMirror): Promise<void> {
+async function alignMirror(tx: Db, align: AlignMirror): Promise<void> {
   const { namespace, visibility, nowMs } = align;
   await tx
     .insertInto("accounts")

@@ -1,13 +1,13 @@
 import type { RepositoryName } from "../../oci/name.ts";
 import type { Tag } from "../../oci/reference.ts";
-import type { Database } from "../schema.ts";
+import type { Db } from "../schema.ts";
 
 export interface MirrorPin {
   readonly repository: RepositoryName;
   readonly tag: Tag;
 }
 
-export function createMirrorPinReads(db: Database) {
+export function createMirrorPinReads(db: Db) {
   return {
     list: (): Promise<readonly MirrorPin[]> =>
       db
@@ -21,7 +21,7 @@ export function createMirrorPinReads(db: Database) {
 
 /** What the tag points at is not taken back by a budget. False: it was pinned already. */
 async function pinMirrorTag(
-  tx: Database,
+  tx: Db,
   { repository, tag, nowMs }: MirrorPin & { readonly nowMs: number },
 ): Promise<boolean> {
   const pinned = await tx
@@ -33,7 +33,7 @@ async function pinMirrorTag(
 }
 
 /** False: it was not pinned. */
-async function unpinMirrorTag(tx: Database, { repository, tag }: MirrorPin): Promise<boolean> {
+async function unpinMirrorTag(tx: Db, { repository, tag }: MirrorPin): Promise<boolean> {
   const unpinned = await tx
     .deleteFrom("mirror_pins")
     .where("repository", "=", repository)

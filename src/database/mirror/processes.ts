@@ -1,4 +1,4 @@
-import type { Database } from "../schema.ts";
+import type { Db } from "../schema.ts";
 
 /** A process that fills mirrors. */
 export interface MirrorProcess {
@@ -6,7 +6,7 @@ export interface MirrorProcess {
   readonly seenAtMs: number;
 }
 
-export function createMirrorProcessReads(db: Database) {
+export function createMirrorProcessReads(db: Db) {
   return {
     othersThan: (owner: string): Promise<readonly MirrorProcess[]> =>
       db
@@ -19,7 +19,7 @@ export function createMirrorProcessReads(db: Database) {
 
 /** A process is there, or still is. */
 async function seeMirrorProcess(
-  tx: Database,
+  tx: Db,
   { owner, nowMs }: { readonly owner: string; readonly nowMs: number },
 ): Promise<void> {
   await tx
@@ -31,7 +31,7 @@ async function seeMirrorProcess(
 
 /** Processes have ended. */
 async function forgetMirrorProcesses(
-  tx: Database,
+  tx: Db,
   { owners }: { readonly owners: readonly string[] },
 ): Promise<void> {
   await tx.deleteFrom("mirror_processes").where("owner", "in", owners).execute();

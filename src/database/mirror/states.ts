@@ -1,4 +1,4 @@
-import type { Database } from "../schema.ts";
+import type { Db } from "../schema.ts";
 
 /** Whether the upstream of a mirror works, as the process saw it that asked last. */
 export interface MirrorState {
@@ -8,7 +8,7 @@ export interface MirrorState {
   readonly changedAtMs: number;
 }
 
-export function createMirrorStateReads(db: Database) {
+export function createMirrorStateReads(db: Db) {
   return {
     /** `undefined`: it has not failed yet. */
     find: (namespace: string): Promise<MirrorState | undefined> =>
@@ -21,7 +21,7 @@ export function createMirrorStateReads(db: Database) {
 }
 
 async function setMirrorState(
-  tx: Database,
+  tx: Db,
   { namespace, reason, changedAtMs }: MirrorState,
 ): Promise<void> {
   const state = { reason, changed_at: changedAtMs };

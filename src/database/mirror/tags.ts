@@ -1,9 +1,9 @@
 import type { Digest } from "../../oci/digest.ts";
 import type { RepositoryName } from "../../oci/name.ts";
 import type { Tag } from "../../oci/reference.ts";
-import type { Database } from "../schema.ts";
+import type { Db } from "../schema.ts";
 
-export function createMirrorTagReads(db: Database) {
+export function createMirrorTagReads(db: Db) {
   return {
     /** When the upstream last said where the tag points; 0: never. */
     async checkedAtMs(repository: RepositoryName, tag: Tag): Promise<number> {
@@ -77,7 +77,7 @@ export function createMirrorTagReads(db: Database) {
 
 /** The upstream has said where a tag points. */
 export async function checkMirrorTag(
-  tx: Database,
+  tx: Db,
   check: { readonly repository: RepositoryName; readonly tag: Tag; readonly nowMs: number },
 ): Promise<void> {
   const { repository, tag, nowMs } = check;

@@ -2,7 +2,7 @@ import { sql } from "kysely";
 import type { Digest } from "../../oci/digest.ts";
 import { notDeleting } from "../registry/not-deleting.ts";
 import { markUnlinkedDeleting } from "../maintenance/gc-candidates.ts";
-import type { Database } from "../schema.ts";
+import type { Db } from "../schema.ts";
 
 export interface MirrorStock {
   readonly blobs: number;
@@ -35,7 +35,7 @@ const pinned = (namespace: string) => sql`
   )
   SELECT digest FROM kept`;
 
-export function createMirrorUseReads(db: Database) {
+export function createMirrorUseReads(db: Db) {
   return {
     async stock(namespace: string): Promise<MirrorStock> {
       const { rows } = await sql<MirrorStock>`
@@ -49,7 +49,7 @@ export function createMirrorUseReads(db: Database) {
 
 /** Blobs were asked for. */
 async function useMirrorBlobs(
-  tx: Database,
+  tx: Db,
   use: {
     readonly namespace: string;
     readonly uses: readonly { readonly digest: Digest; readonly usedAtMs: number }[];
@@ -102,7 +102,7 @@ export interface EvictedBlob {
  * Resolves with those that went, and the bytes that are left.
  */
 async function evictMirrorBlobs(
-  tx: Database,
+  tx: Db,
   { namespace, ifOverBytes, leaveBytes, except, nowMs }: EvictMirrorBlobs,
 ): Promise<{ readonly evicted: readonly EvictedBlob[]; readonly leftBytes: number }> {
   const { rows: stock } = await sql<{ id: number; digest: Digest; sizeBytes: number; keep: 0 | 1 }>`

@@ -2,7 +2,7 @@ import { CompiledQuery } from "kysely";
 import { namespaceOf } from "../../oci/name.ts";
 import type { TokenResource } from "../accounts/access-tokens.ts";
 import { roleOfRank, rankText, type RepositoryPermissionFacts } from "./facts.ts";
-import type { Database, MemberRole, Visibility } from "../schema.ts";
+import type { Db, MemberRole, Visibility } from "../schema.ts";
 import type { Actor, ClientAuthority } from "./authority.ts";
 import { authorizeByFacts, type HubFacts, type HubTarget, type Decision } from "./hub-rules.ts";
 import { principalNow, type CredentialRows } from "./identity.ts";
@@ -54,7 +54,7 @@ interface Row {
   readonly removal: number | null;
 }
 
-export function createPermissionReads(db: Database) {
+export function createPermissionReads(db: Db) {
   return {
     facts: (
       accountId: number | undefined,
@@ -65,7 +65,7 @@ export function createPermissionReads(db: Database) {
 }
 
 async function readFacts(
-  db: Database,
+  db: Db,
   { accountId, accessToken }: Pick<ClientAuthority, "accountId" | "accessToken">,
   target: HubTarget,
 ): Promise<PermissionFacts> {
@@ -141,21 +141,13 @@ export function notAuthorizedOf(code: string): NotAuthorizedError | undefined {
 }
 
 /** Checks an actor on the rows of the transaction at hand. Throws {@link NotAuthorizedError}. */
-export async function demandAuthority(
-  tx: Database,
-  { authority }: Actor,
-  nowMs: number,
-): Promise<void> {
+export async function demandAuthority(tx: Db, { authority }: Actor, nowMs: number): Promise<void> {
   if (authority.kind !== "client") return;
   const decision = await authorize(tx, authority, nowMs);
   if (decision !== "allowed") throw new NotAuthorizedError(decision);
 }
 
-async function authorize(
-  tx: Database,
-  authority: ClientAuthority,
-  nowMs: number,
-): Promise<Decision> {
+async function authorize(tx: Db, authority: ClientAuthority, nowMs: number): Promise<Decision> {
   const { accountId, permission, target, expiresAtMs = Infinity, removals = Infinity } = authority;
   if (expiresAtMs <= nowMs) return "login";
   const facts = await readFacts(tx, authority, target);

@@ -1,7 +1,7 @@
 import { sql } from "kysely";
 import { namespaceOf, type RepositoryName } from "../../oci/name.ts";
 import { oneOf } from "../one-of.ts";
-import type { Database, MemberRole, RepositoryRole, Visibility } from "../schema.ts";
+import type { Db, MemberRole, RepositoryRole, Visibility } from "../schema.ts";
 
 /** What the database says of an account and some repositories; what follows from it is not known here. */
 export interface RepositoryPermissionFacts {
@@ -22,7 +22,7 @@ export interface RepositoryRoleFacts {
 }
 
 /** No account at all. */
-const nobody = -1;
+const noAccountId = -1;
 const levels = ["read", "write", "admin"] as const;
 
 /** The level of a rank of {@link rankText}; `undefined` for 0, which is no permission. */
@@ -32,14 +32,14 @@ export const roleOfRank = (rank: number): RepositoryRole | undefined => levels[r
 export const rankText = (column: string): string =>
   `CASE ${column} WHEN 'admin' THEN 3 WHEN 'write' THEN 2 ELSE 1 END`;
 
-export function createRepositoryPermissionReads(db: Database) {
+export function createRepositoryPermissionReads(db: Db) {
   return {
     /** Three queries by index, however many the names are. */
     async facts(
       accountId: number | undefined,
       names: readonly RepositoryName[],
     ): Promise<RepositoryPermissionFacts> {
-      const id = accountId ?? nobody;
+      const id = accountId ?? noAccountId;
       const rows = await db
         .selectFrom("repositories")
         .select([

@@ -7,7 +7,7 @@ import { releaseQuota } from "./quotas.ts";
 import { isRejection, type Rejection } from "../rejections.ts";
 import { getOrCreateRepository, type Push } from "./repository-creation.ts";
 import { markUnlinkedDeleting, addBlobCandidate } from "../maintenance/gc-candidates.ts";
-import type { Database } from "../schema.ts";
+import type { Db } from "../schema.ts";
 
 /** A blob as one repository shows it. */
 export interface LinkedBlob {
@@ -17,7 +17,7 @@ export interface LinkedBlob {
   readonly leasedUntilMs: number;
 }
 
-export function createBlobReads(db: Database) {
+export function createBlobReads(db: Db) {
   return {
     /** The blob, if this repository may show it and its bytes are there. */
     find: (repository: RepositoryName, digest: Digest): Promise<LinkedBlob | undefined> =>
@@ -52,7 +52,7 @@ export function createBlobReads(db: Database) {
 
 /** As {@link createBlobReads} `find`, also inside a transaction. */
 export async function linkedBlob(
-  db: Database,
+  db: Db,
   repository: RepositoryName,
   digest: Digest,
 ): Promise<LinkedBlob | undefined> {
@@ -79,7 +79,7 @@ export interface MountBlob extends Lease, Push {
 }
 
 /** Links a blob of one repository to another. False if the source does not show it (any more). */
-async function mountBlob(tx: Database, mount: MountBlob): Promise<boolean | Rejection> {
+async function mountBlob(tx: Db, mount: MountBlob): Promise<boolean | Rejection> {
   const source = await tx
     .selectFrom("repositories")
     .innerJoin("blob_links", "blob_links.repository_id", "repositories.id")
@@ -101,7 +101,7 @@ async function mountBlob(tx: Database, mount: MountBlob): Promise<boolean | Reje
 
 /** Links a blob to a repository, or extends the lease of its link. */
 export async function linkBlob(
-  tx: Database,
+  tx: Db,
   repositoryId: number,
   blobId: number,
   leaseTimes: Lease,
@@ -130,7 +130,7 @@ export interface LeaseBlob {
 }
 
 /** Keeps a linked blob from the collector until then. False if the repository does not show it (any more). */
-async function leaseBlob(tx: Database, lease: LeaseBlob): Promise<boolean> {
+async function leaseBlob(tx: Db, lease: LeaseBlob): Promise<boolean> {
   const changed = await tx
     .updateTable("blob_links")
     .set({ leased_until: lease.leasedUntilMs })
@@ -162,7 +162,7 @@ export interface UnlinkBlob {
 
 /** Takes a blob out of a repository, unless a manifest there names it. Its bytes are the collector's business. */
 async function unlinkBlob(
-  tx: Database,
+  tx: Db,
   { repository, digest, nowMs, actor }: UnlinkBlob,
 ): Promise<Unlinked> {
   const linked = await tx

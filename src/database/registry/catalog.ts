@@ -1,7 +1,7 @@
 import { sql, type RawBuilder } from "kysely";
 import type { RepositoryName } from "../../oci/name.ts";
 import { pageOf, type Page } from "./repositories.ts";
-import type { Database } from "../schema.ts";
+import type { Db } from "../schema.ts";
 
 /** Whose catalog it is: which repositories may be pulled from. */
 export type VisibilityFilter =
@@ -17,7 +17,7 @@ interface PageOfNames {
   readonly limit: number;
 }
 
-export function createCatalogReads(db: Database) {
+export function createCatalogReads(db: Db) {
   return {
     /**
      * Names in bytewise order, after `last`. One query that costs what the page and the viewer's own repositories are,

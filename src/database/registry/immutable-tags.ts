@@ -4,7 +4,7 @@ import type { Tag } from "../../oci/reference.ts";
 import { matcherOf } from "../../oci/tag-patterns.ts";
 import type { ImmutableTag } from "../rejections.ts";
 import type { Repository } from "./repositories.ts";
-import type { Database } from "../schema.ts";
+import type { Db } from "../schema.ts";
 
 /*
  * A tag that matches the repository's patterns stays as it is from the moment it exists: it can't be pointed
@@ -15,7 +15,7 @@ type Home = Pick<Repository, "id" | "immutableTags">;
 
 /** The first of the tags that exists, may not change, and does not point at this digest. */
 export async function findImmutable(
-  tx: Database,
+  tx: Db,
   { id, immutableTags }: Home,
   tags: readonly Tag[],
   digest: Digest,
@@ -45,7 +45,7 @@ export async function findImmutableTag(
 
 /** A tag that may not change and that would, if this manifest did: it points at it, or at an index around it. */
 export async function findImmutableOver(
-  tx: Database,
+  tx: Db,
   { id, immutableTags }: Home,
   digest: Digest,
 ): Promise<ImmutableTag | undefined> {

@@ -3,7 +3,7 @@ import { DOCKER_IMAGE_CONFIG, OCI_IMAGE_CONFIG } from "../../oci/media-types.ts"
 import type { RepositoryName } from "../../oci/name.ts";
 import type { Digest } from "../../oci/digest.ts";
 import { oneOf } from "../one-of.ts";
-import type { Database, NewManifest } from "../schema.ts";
+import type { Db, NewManifest } from "../schema.ts";
 
 type PlatformColumns = Pick<
   NewManifest,
@@ -16,7 +16,7 @@ interface Config {
 }
 
 /** Images of a repository that name the config and whose platform is not known. */
-const withoutPlatform = (db: Database, { repository, config }: Config) =>
+const withoutPlatform = (db: Db, { repository, config }: Config) =>
   db
     .selectFrom("manifest_references")
     .innerJoin("manifests", "manifests.id", "manifest_references.manifest_id")
@@ -34,7 +34,7 @@ export interface LearnableConfig {
   readonly sizeBytes: number;
 }
 
-export function createManifestPlatformReads(db: Database) {
+export function createManifestPlatformReads(db: Db) {
   return {
     /**
      * Configs that are here, of images of a namespace without a platform: of the first `limit` manifests of the registry
@@ -80,7 +80,7 @@ export function createManifestPlatformReads(db: Database) {
 
 /** The platform that a config says, for all images of the repository that name it and have none yet. */
 async function setPlatform(
-  tx: Database,
+  tx: Db,
   { platform, ...config }: Config & { readonly platform: PlatformColumns },
 ): Promise<void> {
   const images = await withoutPlatform(tx, config).execute();

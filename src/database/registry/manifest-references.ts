@@ -1,6 +1,6 @@
 import type { Digest } from "../../oci/digest.ts";
 import { notDeleting } from "./not-deleting.ts";
-import type { Database, NewManifest, NewManifestReference } from "../schema.ts";
+import type { Db, NewManifest, NewManifestReference } from "../schema.ts";
 
 /** SQLite takes 32,766 parameters a statement; a manifest of 4 MiB can name about as many things. */
 const rowsAtOnce = 500;
@@ -12,7 +12,7 @@ function* slices<T>(items: readonly T[]): Generator<readonly T[]> {
 
 /** Writes down what a manifest names, and for an image the bytes of it all. */
 export async function insertReferences(
-  tx: Database,
+  tx: Db,
   manifestId: number,
   references: readonly NewManifestReference[],
 ): Promise<void> {
@@ -33,7 +33,7 @@ export async function insertReferences(
 
 /** What a manifest has to find in its repository and does not, in the order of the document. */
 export async function missingReferences(
-  tx: Database,
+  tx: Db,
   repositoryId: number | undefined,
   put: {
     readonly manifest: Pick<NewManifest, "kind">;

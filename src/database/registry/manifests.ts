@@ -12,7 +12,7 @@ import { isRejection, type ImmutableTag, type Rejection } from "../rejections.ts
 import { findRepository, touchRepository } from "./repositories.ts";
 import { getOrCreateRepository, type Push } from "./repository-creation.ts";
 import { addManifestCandidate, addCandidatesOf } from "../maintenance/gc-candidates.ts";
-import type { Database, NewManifest, NewManifestReference } from "../schema.ts";
+import type { Db, NewManifest, NewManifestReference } from "../schema.ts";
 import { pointTag, removeTagsOf, type TagChange } from "./tags.ts";
 
 export interface StoredManifest {
@@ -31,7 +31,7 @@ export interface Referrer {
   readonly annotations: string | null;
 }
 
-export function createManifestReads(db: Database) {
+export function createManifestReads(db: Db) {
   return {
     async find(
       repository: RepositoryName,
@@ -115,7 +115,7 @@ export type ManifestPut =
     };
 
 /** Stores a manifest with its tags at once, or says which of the things it names this repository does not show. */
-async function putManifest(tx: Database, put: PutManifest): Promise<ManifestPut | Rejection> {
+async function putManifest(tx: Db, put: PutManifest): Promise<ManifestPut | Rejection> {
   const { digest } = put.manifest;
   const known = await findRepository(tx, put.repository);
   const missing = await missingReferences(tx, known?.id, put);
@@ -169,7 +169,7 @@ async function putManifest(tx: Database, put: PutManifest): Promise<ManifestPut 
 const isCounted = (quota: Quota | undefined, { rules }: Push): boolean =>
   quota !== undefined || rules.defaultQuotaBytes !== null;
 
-const findExisting = (tx: Database, repositoryId: number, digest: Digest) =>
+const findExisting = (tx: Db, repositoryId: number, digest: Digest) =>
   tx
     .selectFrom("manifests")
     .select(["id", "media_type"])
@@ -183,7 +183,7 @@ export interface DeleteManifest extends TagChange {
 
 /** Removes a manifest and every tag that points at it. `undefined` if it was not there. */
 async function deleteManifest(
-  tx: Database,
+  tx: Db,
   deletion: DeleteManifest,
 ): Promise<{ readonly tags: readonly Tag[] } | ImmutableTag | undefined> {
   const { repository, digest, nowMs, actor } = deletion;
@@ -208,7 +208,7 @@ async function deleteManifest(
 
 /** Removes a manifest that no tag points at; what it kept is looked at later. */
 export async function removeManifest(
-  tx: Database,
+  tx: Db,
   manifest: { readonly id: number; readonly repositoryId: number; readonly digest: Digest },
   { nowMs, dueAtMs }: Change,
 ): Promise<void> {
@@ -225,7 +225,7 @@ export interface LeaseManifest {
 }
 
 /** Keeps a manifest from the collector until then. False if it is not there (any more). */
-async function leaseManifest(tx: Database, lease: LeaseManifest): Promise<boolean> {
+async function leaseManifest(tx: Db, lease: LeaseManifest): Promise<boolean> {
   const changed = await tx
     .updateTable("manifests")
     .set({ leased_until: lease.leasedUntilMs })

@@ -1,7 +1,7 @@
 import { sql } from "kysely";
 import { writeAudit, type Actor } from "../events/audit.ts";
 import type { OverQuota } from "../rejections.ts";
-import type { Database } from "../schema.ts";
+import type { Db } from "../schema.ts";
 import { reservedBytes } from "./uploads.ts";
 
 /*
@@ -22,7 +22,7 @@ export interface NamespaceUse extends Quota {
   readonly keptBytes: number | null;
 }
 
-export function createQuotaReads(db: Database) {
+export function createQuotaReads(db: Db) {
   return {
     find: (namespace: string): Promise<Quota | undefined> => findQuota(db, namespace),
 
@@ -50,7 +50,7 @@ export function createQuotaReads(db: Database) {
   };
 }
 
-export function findQuota(db: Database, namespace: string): Promise<Quota | undefined> {
+export function findQuota(db: Db, namespace: string): Promise<Quota | undefined> {
   return db
     .selectFrom("quotas")
     .select(["limit_bytes as limitBytes", "used_bytes as usedBytes"])
@@ -77,7 +77,7 @@ export interface Item {
 
 /** Counts a blob or a manifest just before it is stored, or says that there is no room for it: then nothing is changed. */
 export async function reserveQuota(
-  tx: Database,
+  tx: Db,
   reservation: QuotaReservation,
 ): Promise<OverQuota | undefined> {
   const { namespace, defaultBytes, item } = reservation;
@@ -99,11 +99,7 @@ export async function reserveQuota(
   return undefined;
 }
 
-export async function isLinkedIn(
-  tx: Database,
-  namespace: string,
-  blobId: number,
-): Promise<boolean> {
+export async function isLinkedIn(tx: Db, namespace: string, blobId: number): Promise<boolean> {
   const linked = await tx
     .selectFrom("blob_links")
     .innerJoin("repositories", "repositories.id", "blob_links.repository_id")
@@ -117,7 +113,7 @@ export async function isLinkedIn(
 
 /** A blob has lost its link to a repository: its namespace has room again, unless another of its repositories links to it. */
 export async function releaseQuota(
-  tx: Database,
+  tx: Db,
   link: { readonly repositoryId: number; readonly blobId: number },
 ): Promise<void> {
   await sql`
@@ -132,7 +128,7 @@ export async function releaseQuota(
 
 /** A manifest has gone: its namespace has room again. */
 export async function releaseManifestQuota(
-  tx: Database,
+  tx: Db,
   manifest: { readonly id: number; readonly repositoryId: number },
 ): Promise<void> {
   await sql`
@@ -144,7 +140,7 @@ export async function releaseManifestQuota(
 
 /** After many links have gone at once, or where the row is wrong. */
 export async function recountQuota(
-  tx: Database,
+  tx: Db,
   { namespace }: { readonly namespace: string },
 ): Promise<void> {
   await tx
@@ -165,7 +161,7 @@ const storedBytes = (namespace: string) => sql<number>`(
 
 /** Makes the row of a namespace that had none, or gives it another limit. */
 export async function beginCounting(
-  tx: Database,
+  tx: Db,
   namespace: string,
   limitBytes: number | null,
 ): Promise<Quota> {
@@ -185,7 +181,7 @@ export interface SetQuota {
 }
 
 /** Limits a namespace from now on. What it holds already stays, also where it is more. */
-async function setQuota(tx: Database, set: SetQuota): Promise<Quota> {
+async function setQuota(tx: Db, set: SetQuota): Promise<Quota> {
   const { namespace, limitBytes, nowMs, actor } = set;
   const quota = await beginCounting(tx, namespace, limitBytes);
   await writeAudit(tx, {
@@ -197,7 +193,7 @@ async function setQuota(tx: Database, set: SetQuota): Promise<Quota> {
 
 /** Back to what the configuration says. False if the namespace had no limit of its own. */
 async function removeQuota(
-  tx: Database,
+  tx: Db,
   { namespace, nowMs, actor }: Omit<SetQuota, "limitBytes">,
 ): Promise<boolean> {
   const removed = await tx

@@ -1,6 +1,6 @@
-import type { Database } from "../schema.ts";
+import type { Db } from "../schema.ts";
 
-export function createRemovalReads(db: Database) {
+export function createRemovalReads(db: Db) {
   return {
     /** Number of the newest removal of a repository; 0 if there was none. */
     async highest(): Promise<number> {

@@ -3,7 +3,7 @@ import type { TagPatterns } from "../../oci/tag-patterns.ts";
 import type { Registration } from "../catalog/pull-counters.ts";
 import { oneOf } from "../one-of.ts";
 import type { Quota } from "./quotas.ts";
-import type { Database, Visibility } from "../schema.ts";
+import type { Db, Visibility } from "../schema.ts";
 
 export interface Repository {
   readonly id: number;
@@ -24,7 +24,7 @@ export function pageOf<T>(rows: readonly T[], limit: number): Page<T> {
   return { items: rows.slice(0, limit), more: rows.length > limit };
 }
 
-export function createRepositoryReads(db: Database) {
+export function createRepositoryReads(db: Db) {
   return {
     find: (name: RepositoryName): Promise<Repository | undefined> => findRepository(db, name),
 
@@ -40,7 +40,7 @@ export function createRepositoryReads(db: Database) {
 
 /** A repository, with the quota of its namespace if there is one. */
 export async function findRepository(
-  db: Database,
+  db: Db,
   name: RepositoryName,
 ): Promise<(Repository & { readonly quota: Quota | undefined }) | undefined> {
   const row = await db
@@ -65,6 +65,6 @@ export async function findRepository(
   };
 }
 
-export async function touchRepository(tx: Database, id: number, nowMs: number): Promise<void> {
+export async function touchRepository(tx: Db, id: number, nowMs: number): Promise<void> {
   await tx.updateTable("repositories").set({ updated_at: nowMs }).where("id", "=", id).execute();
 }

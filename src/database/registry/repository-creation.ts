@@ -4,7 +4,7 @@ import { addCollaborator } from "../accounts/collaborators.ts";
 import { reserveQuota, findQuota, type Item, type Quota } from "./quotas.ts";
 import { isRejection, type OverQuota, type Rejection } from "../rejections.ts";
 import { findRepository } from "./repositories.ts";
-import type { Database, Visibility } from "../schema.ts";
+import type { Db, Visibility } from "../schema.ts";
 
 /** What the configuration says of pushes. */
 export interface PushRules {
@@ -28,7 +28,7 @@ export interface Push {
  * is to be stored. A rejection has changed nothing.
  */
 export async function getOrCreateRepository(
-  tx: Database,
+  tx: Db,
   push: Push,
   item?: Item,
 ): Promise<{ readonly repositoryId: number } | Rejection> {
@@ -57,7 +57,7 @@ type Right =
   | { readonly by: "administrator"; readonly accountId: number };
 
 async function rightToCreate(
-  tx: Database,
+  tx: Db,
   { repository, actor, rules }: Omit<Push, "nowMs">,
 ): Promise<Right | Rejection> {
   if (!rules.createOnPush) return { rejected: "absent" };
@@ -88,7 +88,7 @@ async function rightToCreate(
 }
 
 async function create(
-  tx: Database,
+  tx: Db,
   { repository: name, actor, nowMs }: Omit<Push, "rules">,
   right: Right,
   columns: { readonly visibility: Visibility; readonly awaits_manifest: 0 | 1 },
@@ -129,7 +129,7 @@ async function create(
   return id;
 }
 
-async function setAwaitsManifest(tx: Database, id: number, value: 0 | 1): Promise<void> {
+async function setAwaitsManifest(tx: Db, id: number, value: 0 | 1): Promise<void> {
   await tx
     .updateTable("repositories")
     .set({ awaits_manifest: value })
@@ -143,7 +143,7 @@ export interface CreateRepository extends Omit<Push, "rules"> {
 
 /** Makes an empty repository, which the collector keeps. `exists`: it was there already, and is as it was. */
 async function createRepository(
-  tx: Database,
+  tx: Db,
   { visibility, ...making }: CreateRepository,
 ): Promise<"created" | "exists" | Rejection> {
   const known = await findRepository(tx, making.repository);

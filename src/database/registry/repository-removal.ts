@@ -4,7 +4,7 @@ import { writeAudit, type Actor } from "../events/audit.ts";
 import { systemActor } from "../permissions/authority.ts";
 import { recountQuota } from "./quotas.ts";
 import { findRepository } from "./repositories.ts";
-import type { Database } from "../schema.ts";
+import type { Db } from "../schema.ts";
 
 export interface DeleteRepository {
   readonly repository: RepositoryName;
@@ -24,7 +24,7 @@ export interface EndedUpload {
  * was granted for this repository does not open a later one of its name.
  */
 async function deleteRepository(
-  tx: Database,
+  tx: Db,
   { repository, nowMs, actor }: DeleteRepository,
 ): Promise<{ readonly uploads: readonly EndedUpload[] } | undefined> {
   const home = await findRepository(tx, repository);
@@ -53,7 +53,7 @@ async function deleteRepository(
 
 /** Removes the row of a repository that holds nothing any more, with its number and its audit row. */
 async function removeRow(
-  tx: Database,
+  tx: Db,
   { id, name }: { readonly id: number; readonly name: RepositoryName },
   { nowMs, actor }: Pick<DeleteRepository, "nowMs" | "actor">,
 ): Promise<void> {
@@ -87,7 +87,7 @@ export interface RepositoryReview {
  * that was refused, or that its client gave up, leaves nothing after that but two audit rows.
  */
 async function reviewRepositories(
-  tx: Database,
+  tx: Db,
   { nowMs, createdBeforeMs, afterId, limit }: ReviewRepositories,
 ): Promise<RepositoryReview> {
   // Without the hint SQLite may read all repositories by their ids.

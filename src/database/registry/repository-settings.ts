@@ -1,7 +1,7 @@
 import { namespaceOf, type RepositoryName } from "../../oci/name.ts";
 import type { TagPatterns } from "../../oci/tag-patterns.ts";
 import { writeAudit, type Actor } from "../events/audit.ts";
-import type { Database, Visibility } from "../schema.ts";
+import type { Db, Visibility } from "../schema.ts";
 
 interface Setting {
   readonly repository: RepositoryName;
@@ -14,7 +14,7 @@ export interface SetVisibility extends Setting {
 }
 
 /** False if there is no such repository. */
-async function setVisibility(tx: Database, set: SetVisibility): Promise<boolean> {
+async function setVisibility(tx: Db, set: SetVisibility): Promise<boolean> {
   const { visibility } = set;
   const action = { action: "repo.change_privacy", data: { visibility } };
   return change(tx, set, { visibility }, action);
@@ -26,14 +26,14 @@ export interface SetImmutableTags extends Setting {
 }
 
 /** From now on; tags that exist are as immutable as those to come. False if there is no such repository. */
-async function setImmutableTags(tx: Database, set: SetImmutableTags): Promise<boolean> {
+async function setImmutableTags(tx: Db, set: SetImmutableTags): Promise<boolean> {
   const immutable_tags = set.patterns === null ? null : JSON.stringify(set.patterns);
   const data = { patterns: immutable_tags ?? "none" };
   return change(tx, set, { immutable_tags }, { action: "repo.immutable.tags.updated", data });
 }
 
 async function change(
-  tx: Database,
+  tx: Db,
   { repository, nowMs, actor }: Setting,
   columns: { readonly visibility: Visibility } | { readonly immutable_tags: string | null },
   event: { readonly action: string; readonly data: Record<string, string> },

@@ -4,7 +4,7 @@ import { notDeleting } from "./not-deleting.ts";
 import type { Lease } from "./lease-times.ts";
 import { isRejection, type Rejection } from "../rejections.ts";
 import { getOrCreateRepository, type Push } from "./repository-creation.ts";
-import type { Database, UploadRow } from "../schema.ts";
+import type { Db, UploadRow } from "../schema.ts";
 
 export interface StoreBlob extends Lease, Push {
   readonly digest: Digest;
@@ -22,7 +22,7 @@ export interface StoreBlob extends Lease, Push {
  * first time: `stored` as long as a row names `storageKey`. A rejection changes nothing, the upload stays open.
  */
 export async function storeBlob(
-  tx: Database,
+  tx: Db,
   blob: StoreBlob,
 ): Promise<"stored" | "duplicate" | "gone" | Rejection> {
   const known = await tx
@@ -54,10 +54,7 @@ export async function storeBlob(
 }
 
 /** Removes the row of an upload and returns it; `undefined` without an id, `gone` where there is no such row. */
-async function takeUpload(
-  tx: Database,
-  id: string | undefined,
-): Promise<UploadRow | "gone" | undefined> {
+async function takeUpload(tx: Db, id: string | undefined): Promise<UploadRow | "gone" | undefined> {
   if (id === undefined) return undefined;
   const taken = await tx
     .deleteFrom("uploads")
@@ -69,7 +66,7 @@ async function takeUpload(
 
 /** What `storeBlob` answers where its upload is not there: it has run before, or another request ended the upload. */
 async function answerWithoutUpload(
-  tx: Database,
+  tx: Db,
   { storageKey, repository, digest }: StoreBlob,
 ): Promise<"stored" | "duplicate" | "gone"> {
   const ours = await tx
@@ -82,7 +79,7 @@ async function answerWithoutUpload(
   return (await linkedBlob(tx, repository, digest)) === undefined ? "gone" : "duplicate";
 }
 
-async function insertBlob(tx: Database, blob: StoreBlob): Promise<number> {
+async function insertBlob(tx: Db, blob: StoreBlob): Promise<number> {
   const { id } = await tx
     .insertInto("blobs")
     .values({
@@ -96,7 +93,7 @@ async function insertBlob(tx: Database, blob: StoreBlob): Promise<number> {
   return id;
 }
 
-async function replaceBytes(tx: Database, id: number, blob: StoreBlob): Promise<void> {
+async function replaceBytes(tx: Db, id: number, blob: StoreBlob): Promise<void> {
   await tx
     .updateTable("blobs")
     .set({

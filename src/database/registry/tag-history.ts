@@ -3,7 +3,7 @@ import type { Tag } from "../../oci/reference.ts";
 import { findImmutable } from "./immutable-tags.ts";
 import type { ImmutableTag } from "../rejections.ts";
 import { findRepository, touchRepository } from "./repositories.ts";
-import type { Database } from "../schema.ts";
+import type { Db } from "../schema.ts";
 import { pointTag, type TagChange } from "./tags.ts";
 
 /** What a tag was made to point at. */
@@ -18,7 +18,7 @@ export interface TagMove {
   readonly isHere: boolean;
 }
 
-export function createTagHistoryReads(db: Database) {
+export function createTagHistoryReads(db: Db) {
   const of = (repositoryId: number, tag: Tag) =>
     db
       .selectFrom("tag_history")
@@ -67,10 +67,7 @@ export type TagRolledBack =
   /** It never pointed there, or what it pointed at is gone. */
   | { readonly outcome: "no such past" };
 
-async function rollBackTag(
-  tx: Database,
-  rollback: RollBackTag,
-): Promise<TagRolledBack | ImmutableTag> {
+async function rollBackTag(tx: Db, rollback: RollBackTag): Promise<TagRolledBack | ImmutableTag> {
   const { repository, tag, digest: wanted, nowMs } = rollback;
   const home = await findRepository(tx, repository);
   if (home === undefined) return { outcome: "no repository" };

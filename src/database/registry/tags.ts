@@ -7,9 +7,9 @@ import type { Change } from "./lease-times.ts";
 import type { ImmutableTag } from "../rejections.ts";
 import { findRepository, pageOf, touchRepository, type Page } from "./repositories.ts";
 import { addManifestCandidate } from "../maintenance/gc-candidates.ts";
-import type { Database } from "../schema.ts";
+import type { Db } from "../schema.ts";
 
-export function createTagReads(db: Database) {
+export function createTagReads(db: Db) {
   return {
     /** Tags of a repository in bytewise order, after `last`; `undefined` if there is no such repository. */
     async list(
@@ -42,7 +42,7 @@ export interface TagChange extends Change {
 
 /** Points a tag at a manifest and remembers the change; pointing it where it points already is a push, but no change. */
 export async function pointTag(
-  tx: Database,
+  tx: Db,
   tag: {
     readonly repositoryId: number;
     readonly name: Tag;
@@ -81,7 +81,7 @@ export async function pointTag(
 
 /** Removes every tag that points at a manifest. Resolves with their names. */
 export async function removeTagsOf(
-  tx: Database,
+  tx: Db,
   repositoryId: number,
   manifestId: number,
   change: TagChange,
@@ -103,7 +103,7 @@ export interface DeleteTag extends TagChange {
 }
 
 /** Removes a tag; the manifest stays. False if it was not there. */
-async function deleteTag(tx: Database, deletion: DeleteTag): Promise<boolean | ImmutableTag> {
+async function deleteTag(tx: Db, deletion: DeleteTag): Promise<boolean | ImmutableTag> {
   const { repository, tag, nowMs, dueAtMs } = deletion;
   const home = await findRepository(tx, repository);
   if (home === undefined) return false;
@@ -129,7 +129,7 @@ async function deleteTag(tx: Database, deletion: DeleteTag): Promise<boolean | I
 }
 
 async function rememberTag(
-  tx: Database,
+  tx: Db,
   repositoryId: number,
   name: Tag,
   digest: Digest | null,
@@ -148,7 +148,7 @@ async function rememberTag(
 }
 
 function auditTag(
-  tx: Database,
+  tx: Db,
   action: "repo.tag.push" | "repo.tag.delete",
   name: Tag,
   { repository, nowMs, actor }: TagChange,

@@ -3,7 +3,7 @@ import { namespaceOf, type RepositoryName } from "../../oci/name.ts";
 import { notDeleting } from "./not-deleting.ts";
 import { beginCounting, findQuota, isLinkedIn } from "./quotas.ts";
 import type { OverQuota } from "../rejections.ts";
-import type { Database } from "../schema.ts";
+import type { Db } from "../schema.ts";
 import { reservedBytes } from "./uploads.ts";
 
 /*
@@ -24,7 +24,7 @@ export interface ReserveUpload {
 }
 
 /** Resolves with the bytes that the session may hold now, or a rejection that has changed nothing. */
-async function reserveUpload(tx: Database, asked: ReserveUpload): Promise<number | OverQuota> {
+async function reserveUpload(tx: Db, asked: ReserveUpload): Promise<number | OverQuota> {
   const { id, sizeBytes, atLeastBytes, defaultBytes } = asked;
   const namespace = namespaceOf(asked.repository);
   const row = await findQuota(tx, namespace);
@@ -47,7 +47,7 @@ async function reserveUpload(tx: Database, asked: ReserveUpload): Promise<number
   return granted;
 }
 
-async function isHere(tx: Database, namespace: string, digest?: Digest): Promise<boolean> {
+async function isHere(tx: Db, namespace: string, digest?: Digest): Promise<boolean> {
   if (digest === undefined) return false;
   const blob = await tx
     .selectFrom("blobs")

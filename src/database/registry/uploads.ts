@@ -1,8 +1,8 @@
 import { sql } from "kysely";
 import type { RepositoryName } from "../../oci/name.ts";
-import type { Database, UploadRow } from "../schema.ts";
+import type { Db, UploadRow } from "../schema.ts";
 
-export function createUploadReads(db: Database) {
+export function createUploadReads(db: Db) {
   return {
     find: (id: string): Promise<UploadRow | undefined> =>
       db.selectFrom("uploads").selectAll().where("id", "=", id).executeTakeFirst(),
@@ -49,11 +49,7 @@ export function createUploadReads(db: Database) {
 }
 
 /** Bytes that the open uploads of a namespace may hold, without one of them. */
-export async function reservedBytes(
-  db: Database,
-  namespace: string,
-  without?: string,
-): Promise<number> {
+export async function reservedBytes(db: Db, namespace: string, without?: string): Promise<number> {
   // "0" is the character after "/".
   const found = await db
     .selectFrom("uploads")
@@ -66,7 +62,7 @@ export async function reservedBytes(
 }
 
 /** Records a session; a second time it changes nothing. */
-async function startUpload(tx: Database, upload: UploadRow): Promise<void> {
+async function startUpload(tx: Db, upload: UploadRow): Promise<void> {
   await tx
     .insertInto("uploads")
     .values(upload)
@@ -75,14 +71,14 @@ async function startUpload(tx: Database, upload: UploadRow): Promise<void> {
 }
 
 async function touchUpload(
-  tx: Database,
+  tx: Db,
   { id, nowMs }: { readonly id: string; readonly nowMs: number },
 ): Promise<void> {
   await tx.updateTable("uploads").set({ touched_at: nowMs }).where("id", "=", id).execute();
 }
 
 /** Forgets a session. False if it was not there (any more). */
-async function endUpload(tx: Database, { id }: { readonly id: string }): Promise<boolean> {
+async function endUpload(tx: Db, { id }: { readonly id: string }): Promise<boolean> {
   const ended = await tx.deleteFrom("uploads").where("id", "=", id).executeTakeFirst();
   return ended.numDeletedRows > 0n;
 }

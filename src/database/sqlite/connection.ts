@@ -1,7 +1,7 @@
 import SqliteDatabase, { type Database as SqliteConnection, type Statement } from "better-sqlite3";
 import { Kysely, SqliteDialect } from "kysely";
 import { createByteCache } from "../../concurrency/byte-cache.ts";
-import type { Database, Schema } from "../schema.ts";
+import type { Db, Schema } from "../schema.ts";
 
 /** How long whoever writes waits for a lock that another process holds before it gives up. */
 export const busyTimeoutMs = 10_000;
@@ -50,7 +50,7 @@ const statementsBytesAtMost = 8 * 1024 * 1024;
 const statementBytes = 6 * 1024;
 
 /** Kysely on a connection that is already open; a statement is compiled once while it is in use. */
-export function queriesOn(connection: SqliteConnection): Database {
+export function queriesOn(connection: SqliteConnection): Db {
   const statements = createByteCache<Statement>({
     maxBytes: statementsBytesAtMost,
     sizeOf: () => statementBytes,

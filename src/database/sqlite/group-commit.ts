@@ -1,7 +1,7 @@
 import type { Database as SqliteConnection } from "better-sqlite3";
 import { performAuthorized } from "../commands.ts";
 import { queriesOn } from "./connection.ts";
-import type { Answer, Failure, Request } from "./writer.ts";
+import type { Answer, CommandFailure, Request } from "./writer.ts";
 
 /** So that the first of a long queue need not wait for the last. */
 const atMostTogether = 64;
@@ -74,7 +74,7 @@ export function createGroupCommit(connection: SqliteConnection): GroupCommit {
 }
 
 /** An error as it crosses threads. */
-export function describe(error: unknown): Failure {
+export function describe(error: unknown): CommandFailure {
   const code = error instanceof Error && "code" in error ? String(error.code) : "INTERNAL";
   return { message: error instanceof Error ? error.message : String(error), code };
 }

@@ -3,10 +3,10 @@ import { createVersionedCache } from "../../concurrency/byte-cache.ts";
 import type { RepositoryName } from "../../oci/name.ts";
 import type { Reference } from "../../oci/reference.ts";
 import type { StoredManifest } from "../registry/manifests.ts";
-import type { Freshness } from "./cache-invalidation.ts";
+import type { CacheInvalidation } from "./cache-invalidation.ts";
 
 /** Manifests that are asked for again and again, answered without a query while the database has not changed. */
-export interface HotManifests {
+export interface ManifestCache {
   /** As `manifests.find`, at once. */
   find(repository: RepositoryName, reference: Reference): StoredManifest | undefined;
 }
@@ -19,10 +19,10 @@ const selection = `
          manifests.content AS content, manifests.leased_until AS leasedUntilMs
   FROM repositories JOIN manifests ON manifests.repository_id = repositories.id`;
 
-export function createHotManifests(
+export function createManifestCache(
   connection: SqliteConnection,
-  freshness: Freshness,
-): HotManifests {
+  cacheInvalidation: CacheInvalidation,
+): ManifestCache {
   const byTag = connection.prepare(
     `${selection} JOIN tags ON tags.manifest_id = manifests.id AND tags.repository_id = repositories.id
      WHERE repositories.name = ? AND tags.name = ?`,
@@ -33,7 +33,7 @@ export function createHotManifests(
   const current = createVersionedCache<StoredManifest>({
     maxBytes: bytesAtMost,
     sizeOf: ({ content, mediaType }) => content.length + mediaType.length,
-    version: () => freshness.version(),
+    version: () => cacheInvalidation.version(),
   });
 
   return {

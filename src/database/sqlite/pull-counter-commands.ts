@@ -2,7 +2,7 @@ import type { Database as SqliteConnection } from "better-sqlite3";
 import type { Digest } from "../../oci/digest.ts";
 import type { RepositoryName } from "../../oci/name.ts";
 import type { Tag } from "../../oci/reference.ts";
-import { pullRankOf, type Counted, type PullRank } from "../catalog/pull-counters.ts";
+import { pullBucketOf, type PullCounterChange, type PullBucket } from "../catalog/pull-counters.ts";
 
 interface Home {
   readonly id: number;
@@ -16,7 +16,7 @@ const fallbackTag = /^sha(?:256|512)-[0-9a-f]{64}/;
  * Which of the reads of a manifest are pulls, and of what. The child of an index is pulled with the index, a signature
  * or an attestation with what it speaks of. A pull by digest is one of every tag that points there.
  */
-export function createCountsBook(counts: SqliteConnection, main: SqliteConnection) {
+export function createPullCounterUpdates(counts: SqliteConnection, main: SqliteConnection) {
   const homeOf = main.prepare<[RepositoryName, number], Home>(
     `SELECT id, created_at AS registeredAtMs FROM repositories WHERE name = ?
      AND ? = coalesce((SELECT sequence FROM repository_removals AS removals WHERE removals.name = repositories.name), 0)`,
@@ -54,7 +54,7 @@ export function createCountsBook(counts: SqliteConnection, main: SqliteConnectio
   const addToTag = counts.prepare(upsert("tag_counts", ["repository", "tag"]));
 
   /** The tags that a pull counts for, which may be none; `undefined`: it does not count at all. */
-  const tagsFor = (home: Home, { reference }: Counted): readonly Tag[] | undefined => {
+  const tagsFor = (home: Home, { reference }: PullCounterChange): readonly Tag[] | undefined => {
     if (reference.kind === "tag") {
       const { tag } = reference;
       const isPart = fallbackTag.test(tag) || refersByTag.get(home.id, tag)?.isReferrer === 1;
@@ -68,7 +68,7 @@ export function createCountsBook(counts: SqliteConnection, main: SqliteConnectio
     return all.length > 0 && tags.length === 0 ? undefined : tags;
   };
 
-  const addOne = (counted: Counted): PullRank | undefined => {
+  const addOne = (counted: PullCounterChange): PullBucket | undefined => {
     const { repository, reference, pushes, lastPushedAtMs } = counted;
     const home = homeOf.get(repository, counted.removal);
     if (home === undefined) return undefined;
@@ -80,21 +80,25 @@ export function createCountsBook(counts: SqliteConnection, main: SqliteConnectio
     const total = addToRepository.get(repository, ...sums) as number;
     const tags = pulled ?? (reference.kind === "tag" ? [reference.tag] : []);
     for (const tag of tags) addToTag.all(repository, tag, ...sums);
-    const pullRank = pullRankOf(total);
-    return pullRank === pullRankOf(total - pulls) ? undefined : { repositoryId: home.id, pullRank };
+    const pullBucket = pullBucketOf(total);
+    return pullBucket === pullBucketOf(total - pulls)
+      ? undefined
+      : { repositoryId: home.id, pullBucket };
   };
 
-  const addAll = counts.transaction((batch: readonly Counted[]): readonly PullRank[] => {
-    const ranks = new Map<number, PullRank>();
-    for (const counted of batch) {
-      const rank = addOne(counted);
-      if (rank !== undefined) ranks.set(rank.repositoryId, rank);
-    }
-    return [...ranks.values()];
-  });
+  const addAll = counts.transaction(
+    (batch: readonly PullCounterChange[]): readonly PullBucket[] => {
+      const ranks = new Map<number, PullBucket>();
+      for (const counted of batch) {
+        const rank = addOne(counted);
+        if (rank !== undefined) ranks.set(rank.repositoryId, rank);
+      }
+      return [...ranks.values()];
+    },
+  );
 
   return {
     /** All or nothing. Answers the repositories whose pulls have reached another rank, each once. */
-    add: (batch: readonly Counted[]): readonly PullRank[] => addAll.immediate(batch),
+    add: (batch: readonly PullCounterChange[]): readonly PullBucket[] => addAll.immediate(batch),
   };
 }

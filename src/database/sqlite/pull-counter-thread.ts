@@ -1,25 +1,25 @@
 import { parentPort, workerData, type MessagePort } from "node:worker_threads";
-import type { Counted } from "../catalog/pull-counters.ts";
+import type { PullCounterChange } from "../catalog/pull-counters.ts";
 import { openReadConnection } from "./connection.ts";
-import { openCountsConnection } from "./pull-counter-connection.ts";
-import type { CountsAnswer, CountsWriterData } from "./pull-counter-writer.ts";
-import { createCountsBook } from "./pull-counter-commands.ts";
+import { openPullCounterConnection } from "./pull-counter-connection.ts";
+import type { PullCounterAnswer, PullCounterWriterData } from "./pull-counter-writer.ts";
+import { createPullCounterUpdates } from "./pull-counter-commands.ts";
 import { describe } from "./group-commit.ts";
 
-/* The thread that writes counts, so that the event loop never waits for another process that does so too. */
+/* The thread that writes the pull counters, so that the event loop never waits for another process that does so too. */
 
-function serve(port: MessagePort, { file, mainFile }: CountsWriterData): void {
-  const counts = openCountsConnection(file);
+function serve(port: MessagePort, { file, mainFile }: PullCounterWriterData): void {
+  const counts = openPullCounterConnection(file);
   const main = openReadConnection(mainFile);
-  const book = createCountsBook(counts, main);
-  port.on("message", (message: readonly Counted[] | "close") => {
+  const book = createPullCounterUpdates(counts, main);
+  port.on("message", (message: readonly PullCounterChange[] | "close") => {
     if (message === "close") {
       counts.close();
       main.close();
       port.close();
       return;
     }
-    let answer: CountsAnswer;
+    let answer: PullCounterAnswer;
     try {
       answer = { ranks: book.add(message) };
     } catch (error) {
@@ -29,5 +29,5 @@ function serve(port: MessagePort, { file, mainFile }: CountsWriterData): void {
   });
 }
 
-if (parentPort === null) throw new Error("counts are written in a worker thread");
-serve(parentPort, workerData as CountsWriterData);
+if (parentPort === null) throw new Error("pull counters are written in a worker thread");
+serve(parentPort, workerData as PullCounterWriterData);

@@ -1,18 +1,20 @@
 import path from "node:path";
 import { Worker } from "node:worker_threads";
-import type { Counted, PullRank } from "../catalog/pull-counters.ts";
+import type { PullCounterChange, PullBucket } from "../catalog/pull-counters.ts";
 import { DatabaseError } from "../writer.ts";
-import type { Failure } from "./writer.ts";
+import type { CommandFailure } from "./writer.ts";
 
-export interface CountsWriterData {
+export interface PullCounterWriterData {
   readonly file: string;
   readonly mainFile: string;
 }
 
-export type CountsAnswer = { readonly ranks: readonly PullRank[] } | { readonly error: Failure };
+export type PullCounterAnswer =
+  | { readonly ranks: readonly PullBucket[] }
+  | { readonly error: CommandFailure };
 
-/** The thread that writes counts (`pull-counter-thread.ts`): one batch at a time, started by the first. */
-export function createCountsWriter(workerData: CountsWriterData) {
+/** The thread that writes the pull counters (`pull-counter-thread.ts`): one batch at a time, started by the first. */
+export function createPullCounterWriter(workerData: PullCounterWriterData) {
   let thread: Worker | undefined;
   let busy: Promise<unknown> = Promise.resolve();
   let isClosed = false;
@@ -28,11 +30,11 @@ export function createCountsWriter(workerData: CountsWriterData) {
     });
     return started;
   };
-  const send = (counted: readonly Counted[]): Promise<readonly PullRank[]> =>
+  const send = (counted: readonly PullCounterChange[]): Promise<readonly PullBucket[]> =>
     new Promise((resolve, reject) => {
       thread ??= start();
       const worker = thread;
-      const onAnswer = (answer: CountsAnswer): void => {
+      const onAnswer = (answer: PullCounterAnswer): void => {
         forget();
         if ("ranks" in answer) resolve(answer.ranks);
         else reject(new DatabaseError(answer.error.message, answer.error.code));
@@ -51,8 +53,9 @@ export function createCountsWriter(workerData: CountsWriterData) {
     });
 
   return {
-    add(counted: readonly Counted[]): Promise<readonly PullRank[]> {
-      if (isClosed) return Promise.reject(new DatabaseError("counts are closed", "COUNTS_GONE"));
+    add(counted: readonly PullCounterChange[]): Promise<readonly PullBucket[]> {
+      if (isClosed)
+        return Promise.reject(new DatabaseError("the pull counters are closed", "COUNTS_GONE"));
       const sent = busy.then(() => send(counted));
       busy = sent.catch(() => undefined);
       return sent;

@@ -1,18 +1,18 @@
 import type { RepositoryName } from "../../oci/name.ts";
 import type { Tag } from "../../oci/reference.ts";
-import type { CountRow, CountsStore } from "../catalog/pull-counters.ts";
-import { openCountsConnection } from "./pull-counter-connection.ts";
-import { createFreshness } from "./cache-invalidation.ts";
-import { createCountsWriter } from "./pull-counter-writer.ts";
+import type { PullCounterRow, PullCounterStore } from "../catalog/pull-counters.ts";
+import { openPullCounterConnection } from "./pull-counter-connection.ts";
+import { createCacheInvalidation } from "./cache-invalidation.ts";
+import { createPullCounterWriter } from "./pull-counter-writer.ts";
 
 const columns =
   "pulls, pushes, last_pulled_at AS lastPulledAtMs, last_pushed_at AS lastPushedAtMs, registered_at AS registeredAtMs";
 
-type Row<Name> = CountRow & { readonly name: Name; readonly registeredAtMs: number };
+type Row<Name> = PullCounterRow & { readonly name: Name; readonly registeredAtMs: number };
 
 /** Reads on a connection of its own, writes in a thread that starts with the first of them. */
-export function openCounts(file: string, mainFile: string): CountsStore {
-  const connection = openCountsConnection(file);
+export function openPullCounterStore(file: string, mainFile: string): PullCounterStore {
+  const connection = openPullCounterConnection(file);
   connection.pragma("query_only = ON");
   const byName = connection.prepare<[string], Row<RepositoryName>>(
     `SELECT repository AS name, ${columns} FROM repository_counts
@@ -22,12 +22,12 @@ export function openCounts(file: string, mainFile: string): CountsStore {
     `SELECT tag AS name, ${columns} FROM tag_counts
      WHERE repository = ? AND tag IN (SELECT value FROM json_each(?))`,
   );
-  const writer = createCountsWriter({ file, mainFile });
+  const writer = createPullCounterWriter({ file, mainFile });
 
-  const freshness = createFreshness(connection);
+  const cacheInvalidation = createCacheInvalidation(connection);
 
   return {
-    version: () => freshness.version(),
+    version: () => cacheInvalidation.version(),
     add: (counted) => writer.add(counted),
     of(repositories) {
       const times = new Map(repositories.map(({ name, createdAtMs }) => [name, createdAtMs]));

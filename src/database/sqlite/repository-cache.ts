@@ -1,7 +1,7 @@
 import type { Database as SqliteConnection } from "better-sqlite3";
 import { createVersionedCache } from "../../concurrency/byte-cache.ts";
 import { namespaceOf, type RepositoryName } from "../../oci/name.ts";
-import type { Freshness } from "./cache-invalidation.ts";
+import type { CacheInvalidation } from "./cache-invalidation.ts";
 
 /** What the policy asks of a repository on every request, whether there is one or not. */
 export interface RepositoryFacts {
@@ -15,7 +15,7 @@ export interface RepositoryFacts {
   readonly hasNamespace: boolean;
 }
 
-export interface HotRepositories {
+export interface RepositoryCache {
   /** At once, and without a query while the database has not changed. */
   factsOf(name: RepositoryName): RepositoryFacts;
 }
@@ -28,10 +28,10 @@ const bytesAtMost = 4 * 1024 * 1024;
 /** One object of five fields. */
 const factsBytes = 64;
 
-export function createHotRepositories(
+export function createRepositoryCache(
   connection: SqliteConnection,
-  freshness: Freshness,
-): HotRepositories {
+  cacheInvalidation: CacheInvalidation,
+): RepositoryCache {
   const statement = connection.prepare(
     `SELECT (SELECT visibility = 'public' FROM repositories WHERE name = ?) AS isPublic,
             (SELECT sequence FROM repository_removals WHERE name = ?) AS removal,
@@ -41,7 +41,7 @@ export function createHotRepositories(
   const current = createVersionedCache<RepositoryFacts>({
     maxBytes: bytesAtMost,
     sizeOf: () => factsBytes,
-    version: () => freshness.version(),
+    version: () => cacheInvalidation.version(),
   });
 
   return {

@@ -15,14 +15,14 @@ export interface Request {
 }
 
 /** An error as it crosses threads, which takes away its class. */
-export interface Failure {
+export interface CommandFailure {
   readonly message: string;
   readonly code: string;
 }
 
 export type Answer =
   | { readonly id: number; readonly result: unknown }
-  | { readonly id: number; readonly error: Failure };
+  | { readonly id: number; readonly error: CommandFailure };
 
 interface Pending {
   readonly resolve: (result: unknown) => void;
@@ -70,7 +70,7 @@ export async function startWriter(file: string): Promise<Writer> {
     });
   });
   await new Promise<void>((resolve, reject) => {
-    thread.once("message", (message: "ready" | Failure) => {
+    thread.once("message", (message: "ready" | CommandFailure) => {
       if (message === "ready") resolve();
       else reject(new DatabaseError(message.message, message.code));
     });

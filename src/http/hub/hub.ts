@@ -1,7 +1,7 @@
 import type { Accounts } from "../../accounts/accounts.ts";
 import type { HubPolicy } from "../../auth/hub-policy.ts";
 import type { Registry } from "../../registry/registry.ts";
-import type { Metadata } from "../../database/database.ts";
+import type { Database } from "../../database/database.ts";
 import type { Counts } from "../../catalog/pull-counters.ts";
 import { createGroups, type Groups } from "../../accounts/team-management.ts";
 import { createInvites, type Invites } from "../../accounts/invites.ts";
@@ -21,7 +21,7 @@ export interface Hub {
 }
 
 export function createHub(parts: {
-  readonly metadata: Metadata;
+  readonly database: Database;
   readonly registry: Pick<Registry, "blobs">;
   readonly accounts: Accounts;
   readonly policy: HubPolicy;

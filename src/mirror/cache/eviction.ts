@@ -1,4 +1,4 @@
-import type { Metadata } from "../../database/database.ts";
+import type { Database } from "../../database/database.ts";
 import type { Digest } from "../../oci/digest.ts";
 import type { LeasePolicy } from "../../registry/leases.ts";
 import { deleteMarked } from "../../maintenance/collector.ts";
@@ -29,7 +29,7 @@ export function createEviction(parts: {
   readonly namespace: string;
   readonly budgetBytes: number | undefined;
   readonly store: BlobStore;
-  readonly metadata: Pick<Metadata, "run" | "mirrorUses" | "collection">;
+  readonly database: Pick<Database, "run" | "mirrorUses" | "collection">;
   readonly leasePolicy: LeasePolicy;
   readonly uses: Uses;
   readonly counters: Counters;
@@ -38,7 +38,7 @@ export function createEviction(parts: {
   readonly company: Pick<Company, "isAlone">;
   readonly report: (error: unknown) => void;
 }): Eviction {
-  const { namespace, budgetBytes, store, metadata, leasePolicy, uses, counters } = parts;
+  const { namespace, budgetBytes, store, database, leasePolicy, uses, counters } = parts;
   /** What this process has evicted, by id of the blob, while its bytes are still in the store. */
   const waiting = new Map<number, { readonly sizeBytes: number; readonly atMs: number }>();
   let heldBytes: number | undefined;
@@ -46,7 +46,7 @@ export function createEviction(parts: {
 
   const removeBytes = async (beforeMs: number, only?: ReadonlySet<number>): Promise<void> => {
     const due = { deletableBeforeMs: () => beforeMs };
-    const removal = { store, metadata, leasePolicy: due, ...(only !== undefined && { only }) };
+    const removal = { store, database, leasePolicy: due, ...(only !== undefined && { only }) };
     for await (const step of deleteMarked(removal))
       if (step.kind === "failed") parts.report(step.error);
   };
@@ -57,7 +57,7 @@ export function createEviction(parts: {
     const range = { ifOverBytes, leaveBytes };
     const { nowMs } = leasePolicy.change();
     const input = { namespace, ...range, except, nowMs };
-    const { evicted, leftBytes } = await metadata.run("evictMirrorBlobs", input);
+    const { evicted, leftBytes } = await database.run("evictMirrorBlobs", input);
     heldBytes = leftBytes;
     if (evicted.length === 0) return;
     counters.add("evictedBlobs", evicted.length);
@@ -73,7 +73,7 @@ export function createEviction(parts: {
 
   const makeRoom = async (sizeBytes: number, budget: number): Promise<void> => {
     try {
-      heldBytes ??= (await metadata.mirrorUses.stock(namespace)).bytes;
+      heldBytes ??= (await database.mirrorUses.stock(namespace)).bytes;
       const room = Math.max(0, budget - sizeBytes);
       // What others have brought meanwhile is known to the database alone.
       const isKnown = await parts.company.isAlone();

@@ -1,4 +1,4 @@
-import type { Metadata } from "../../database/database.ts";
+import type { Database } from "../../database/database.ts";
 import type { Digest } from "../../oci/digest.ts";
 import type { LentBytes } from "../../../storage/blob-store.ts";
 
@@ -14,12 +14,12 @@ export interface Uses {
 
 export function createUses(parts: {
   readonly namespace: string;
-  readonly metadata: Pick<Metadata, "run">;
+  readonly database: Pick<Database, "run">;
   readonly clock: () => number;
   /** A blob is no longer being read. */
   readonly released: () => void;
 }): Uses {
-  const { namespace, metadata, clock, released } = parts;
+  const { namespace, database, clock, released } = parts;
   const holds = new Map<Digest, number>();
   let uses = new Map<Digest, number>();
 
@@ -42,7 +42,7 @@ export function createUses(parts: {
       if (uses.size === 0) return;
       const taken = [...uses].map(([digest, usedAtMs]) => ({ digest, usedAtMs }));
       uses = new Map();
-      await metadata.run("useMirrorBlobs", { namespace, uses: taken });
+      await database.run("useMirrorBlobs", { namespace, uses: taken });
     },
   };
 }

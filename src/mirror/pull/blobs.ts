@@ -1,6 +1,6 @@
 import type { BlobStore, ByteRange, LentBytes } from "../../../storage/blob-store.ts";
 import type { LinkedBlob } from "../../database/registry/blobs.ts";
-import type { Metadata } from "../../database/database.ts";
+import type { Database } from "../../database/database.ts";
 import type { Digest } from "../../oci/digest.ts";
 import { OciError } from "../../oci/errors.ts";
 import type { Blobs } from "../../registry/blobs.ts";
@@ -28,7 +28,7 @@ export type MirrorBlobs = ReturnType<typeof createMirrorBlobs>;
 
 export function createMirrorBlobs(parts: {
   readonly store: BlobStore;
-  readonly metadata: Pick<Metadata, "blobs" | "mirrorTags">;
+  readonly database: Pick<Database, "blobs" | "mirrorTags">;
   readonly blobs: Pick<Blobs, "open">;
   readonly storing: Pick<Storing, "settled">;
   readonly arrivals: Arrivals;
@@ -41,7 +41,7 @@ export function createMirrorBlobs(parts: {
   readonly counters: Counters;
   readonly pace: Pick<Pace, "rest">;
 }) {
-  const { store, metadata, blobs, arrivals, upstream, missing, uses, counters } = parts;
+  const { store, database, blobs, arrivals, upstream, missing, uses, counters } = parts;
 
   const cached = (blob: LinkedBlob): MirroredBlob => {
     counters.add("hits");
@@ -57,7 +57,7 @@ export function createMirrorBlobs(parts: {
   /** Nobody has asked for it yet. That it can't come is told when somebody does. */
   const bring = async (place: MirrorPlace, digest: Digest): Promise<void> => {
     try {
-      if ((await metadata.blobs.find(place.repository, digest)) !== undefined) return;
+      if ((await database.blobs.find(place.repository, digest)) !== undefined) return;
       const arrival = await arrivals.get(place, digest, admitAll);
       if (arrival.kind !== "coming") return;
       // What is fetched ahead must be worth keeping by itself.
@@ -72,7 +72,7 @@ export function createMirrorBlobs(parts: {
     const { repository } = place;
     await growth.until(0);
     await parts.storing.settled(repository);
-    const behind = await metadata.mirrorTags.layersBehind(repository, digest, parts.prefetch);
+    const behind = await database.mirrorTags.layersBehind(repository, digest, parts.prefetch);
     for (const layer of behind) void bring(place, layer);
   };
 
@@ -120,7 +120,7 @@ export function createMirrorBlobs(parts: {
       left: AbortSignal,
       admitMiss: AdmitMiss,
     ): Promise<MirroredBlob> {
-      const here = await metadata.blobs.find(place.repository, digest);
+      const here = await database.blobs.find(place.repository, digest);
       if (here !== undefined) return cached(here);
       return await asking(place, digest, async () => {
         const arrival = await arrivals.get(place, digest, admitMiss);
@@ -157,7 +157,7 @@ export function createMirrorBlobs(parts: {
 
     /** Brings the blob here, if it is not. Throws as {@link get}. */
     async fetch(place: MirrorPlace, digest: Digest): Promise<void> {
-      if ((await metadata.blobs.find(place.repository, digest)) !== undefined) return;
+      if ((await database.blobs.find(place.repository, digest)) !== undefined) return;
       await asking(place, digest, async () => {
         const arrival = await arrivals.get(place, digest, admitAll);
         if (arrival.kind === "here") return;
@@ -169,7 +169,7 @@ export function createMirrorBlobs(parts: {
 
     /** What {@link get} would say of it, at the price of a HEAD. */
     async head(place: MirrorPlace, digest: Digest, admitMiss: AdmitMiss): Promise<MirroredBlob> {
-      const here = await metadata.blobs.find(place.repository, digest);
+      const here = await database.blobs.find(place.repository, digest);
       if (here !== undefined) return cached(here);
       return await asking(place, digest, async () => {
         const sizeBytes = await arrivals.sizeOfRunning(place, digest);

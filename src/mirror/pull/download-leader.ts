@@ -1,5 +1,5 @@
 import type { BlobStore } from "../../../storage/blob-store.ts";
-import type { Metadata } from "../../database/database.ts";
+import type { Database } from "../../database/database.ts";
 import { isRejection } from "../../database/rejections.ts";
 import type { PushRules } from "../../database/registry/repository-creation.ts";
 import type { Digest } from "../../oci/digest.ts";
@@ -24,7 +24,7 @@ export interface Begun {
 
 export interface LeadingParts {
   readonly store: BlobStore;
-  readonly metadata: Pick<Metadata, "blobs" | "mirrorTags" | "run">;
+  readonly database: Pick<Database, "blobs" | "mirrorTags" | "run">;
   /** Where a blob's bytes come from. */
   readonly open: (place: MirrorPlace, digest: Digest, start: number) => Promise<Opened>;
   readonly eviction: () => Eviction;
@@ -56,7 +56,7 @@ const heartbeatMs = 2_000;
 const unnamedBytesAtMost = 10 * 1024 ** 3;
 
 export function createLeading(parts: LeadingParts): Leading {
-  const { store, metadata, rules, leasePolicy, counters, owner, claims } = parts;
+  const { store, database, rules, leasePolicy, counters, owner, claims } = parts;
   const fetches = new Map<Fetch, { readonly digest: Digest; readonly sizeBytes: () => number }>();
   let isClosing = false;
 
@@ -75,7 +75,7 @@ export function createLeading(parts: LeadingParts): Leading {
       ...blob,
       ...leasePolicy.newLease(),
     };
-    const outcome = await metadata.run("storeMirrorBlob", { ...stored, owner });
+    const outcome = await database.run("storeMirrorBlob", { ...stored, owner });
     if (outcome === "stored") {
       parts.eviction().added(blob.sizeBytes);
       parts.arrived(place, digest, blob.sizeBytes);
@@ -83,7 +83,7 @@ export function createLeading(parts: LeadingParts): Leading {
     }
     await store.delete(blob.storageKey);
     if (isRejection(outcome)) throw rejectionError(outcome, repository);
-    const winner = await metadata.blobs.find(repository, digest);
+    const winner = await database.blobs.find(repository, digest);
     if (winner === undefined) throw new Error("a blob has gone while it was being stored");
     parts.arrived(place, digest, blob.sizeBytes);
     return winner.storageKey;
@@ -103,7 +103,7 @@ export function createLeading(parts: LeadingParts): Leading {
     const { repository } = place;
     const expectedBytes =
       parts.storing.sizeOf(repository, digest) ??
-      (await metadata.mirrorTags.sizeOf(repository, digest));
+      (await database.mirrorTags.sizeOf(repository, digest));
     const claimed = { repository, reference: digest };
     let sizeBytes: number | null = null;
     // The row goes with the recording, or at the end.

@@ -42,7 +42,7 @@ export function createArrivals(
     readonly company: Pick<Company, "isAlone">;
   },
 ): Arrivals {
-  const { store, metadata, upstream, rules, leasePolicy, claims } = parts;
+  const { store, database, upstream, rules, leasePolicy, claims } = parts;
   const arrivals = new Map<string, Promise<Arrival>>();
   const leading = createLeading(parts);
 
@@ -55,7 +55,7 @@ export function createArrivals(
     { repository }: MirrorPlace,
     digest: Digest,
   ): Promise<RepositoryName | undefined> =>
-    (await metadata.blobs.repositoriesLinking(digest, 1, namespaceOf(repository)))[0];
+    (await database.blobs.repositoriesLinking(digest, 1, namespaceOf(repository)))[0];
 
   /** Links a blob of the same mirror where the upstream has it in this repository too, with the same size. */
   const reuseExisting = async (
@@ -64,7 +64,7 @@ export function createArrivals(
   ): Promise<LinkedBlob | undefined> => {
     const { repository } = place;
     const from = await repositoryLinking(place, digest);
-    const known = from && (await metadata.blobs.find(from, digest));
+    const known = from && (await database.blobs.find(from, digest));
     if (from === undefined || known === undefined) return undefined;
     if ((await askSize(upstream, place, digest)) !== known.sizeBytes) return undefined;
     const mount = {
@@ -75,10 +75,10 @@ export function createArrivals(
       digest,
       ...leasePolicy.newLease(),
     };
-    const mounted = await metadata.run("mountBlob", mount);
+    const mounted = await database.run("mountBlob", mount);
     if (isRejection(mounted)) throw rejectionError(mounted, repository);
     parts.arrived(place, digest, known.sizeBytes);
-    return await metadata.blobs.find(repository, digest);
+    return await database.blobs.find(repository, digest);
   };
 
   /** Where nobody else can be fetching it, nor has it, the upstream is asked while the row is being written that says so. */
@@ -115,7 +115,7 @@ export function createArrivals(
     try {
       // Whoever had it may have ended just before.
       const here =
-        (await metadata.blobs.find(repository, digest)) ??
+        (await database.blobs.find(repository, digest)) ??
         (asked === undefined ? await reuseExisting(place, digest) : undefined);
       if (here === undefined)
         return await leading.lead(place, digest, { upload, before, asked: asked?.opened });
@@ -162,7 +162,7 @@ export function createArrivals(
       if (arrival.kind === "coming") return arrival.growth;
       return arrivedGrowth(arrival.blob);
     };
-    const find = async () => (await metadata.blobs.find(repository, digest))?.storageKey;
+    const find = async () => (await database.blobs.find(repository, digest))?.storageKey;
     const { growth, sized } = followFetch({
       ...{ store, begun: begun.follow, find, takeOver, isAlive: (fetch) => claims.isAlive(fetch) },
       look: () => claims.find({ repository, reference: digest }),
@@ -174,7 +174,7 @@ export function createArrivals(
     // One that was found here already has never been sized.
     const size = async (): Promise<number> =>
       (await sized()) ??
-      (await metadata.blobs.find(repository, digest))?.sizeBytes ??
+      (await database.blobs.find(repository, digest))?.sizeBytes ??
       (await askSize(upstream, place, digest));
     // The process that fetches it knows its own readers only; where it stops, this one goes on.
     const join = () => ignore;

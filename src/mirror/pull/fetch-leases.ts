@@ -1,4 +1,4 @@
-import type { Metadata } from "../../database/database.ts";
+import type { Database } from "../../database/database.ts";
 import type { MirrorFetch, MirrorFetchBegun } from "../../database/mirror/fetches.ts";
 import type { FetchReference } from "../../database/mirror/schema.ts";
 import type { RepositoryName } from "../../oci/name.ts";
@@ -30,24 +30,24 @@ export interface Claims {
 const deadAfterMs = 15_000;
 
 export function createClaims(parts: {
-  readonly metadata: Pick<Metadata, "mirrorFetches" | "run">;
+  readonly database: Pick<Database, "mirrorFetches" | "run">;
   readonly owner: string;
   readonly clock: () => number;
 }): Claims {
-  const { metadata, owner, clock } = parts;
+  const { database, owner, clock } = parts;
   const isAlive = (fetch: MirrorFetch): boolean =>
     !hasEnded(fetch.owner, owner) && fetch.touchedAtMs >= clock() - deadAfterMs;
 
   return {
-    find: (claimed) => metadata.mirrorFetches.find(claimed),
+    find: (claimed) => database.mirrorFetches.find(claimed),
     isAlive,
     begin: (claimed, running, storageReference) =>
-      metadata.run("beginMirrorFetch", {
+      database.run("beginMirrorFetch", {
         ...{ ...claimed, owner, storageReference, nowMs: clock() },
         takesFrom: running !== undefined && !isAlive(running) ? running.owner : undefined,
       }),
     touch: (claimed, sizeBytes) =>
-      metadata.run("touchMirrorFetch", { ...claimed, owner, sizeBytes, nowMs: clock() }),
-    end: (claimed) => metadata.run("endMirrorFetch", { ...claimed, owner }),
+      database.run("touchMirrorFetch", { ...claimed, owner, sizeBytes, nowMs: clock() }),
+    end: (claimed) => database.run("endMirrorFetch", { ...claimed, owner }),
   };
 }

@@ -1,5 +1,5 @@
 import { setTimeout as pause } from "node:timers/promises";
-import type { Metadata } from "../../database/database.ts";
+import type { Database } from "../../database/database.ts";
 import { algorithmOf, digestOf, isDigest, type Digest } from "../../oci/digest.ts";
 import {
   bareMediaType,
@@ -45,7 +45,7 @@ export interface Incoming {
 }
 
 export function createIncoming(parts: {
-  readonly metadata: Pick<Metadata, "manifests" | "mirrorTags">;
+  readonly database: Pick<Database, "manifests" | "mirrorTags">;
   readonly storing: Storing;
   readonly upstream: Upstream;
   readonly bodies: Bodies;
@@ -56,7 +56,7 @@ export function createIncoming(parts: {
   readonly clock: () => number;
   readonly report: (error: unknown) => void;
 }): Incoming {
-  const { metadata, storing, upstream, company, claims, pace, clock, report } = parts;
+  const { database, storing, upstream, company, claims, pace, clock, report } = parts;
   const { bodies, limitBytes } = parts;
   const running = new Map<string, Promise<unknown>>();
   const pending = new Map<string, Promise<ArrivedManifest>>();
@@ -111,8 +111,8 @@ export function createIncoming(parts: {
       const checkedAtMs =
         reference.kind === "digest"
           ? Infinity
-          : await metadata.mirrorTags.checkedAtMs(repository, reference.tag);
-      const here = await metadata.manifests.find(repository, reference);
+          : await database.mirrorTags.checkedAtMs(repository, reference.tag);
+      const here = await database.manifests.find(repository, reference);
       if (here === undefined || checkedAtMs < notBeforeMs) return undefined;
       return { ...here, config: undefined, stored: Promise.resolve() };
     };
@@ -158,7 +158,7 @@ export function createIncoming(parts: {
       const tags = tag === undefined ? [] : [tag];
       const here =
         storing.held(place, reference) ??
-        (await metadata.manifests.find(place.repository, reference));
+        (await database.manifests.find(place.repository, reference));
       if (here !== undefined)
         return storing.keep(place, tags, here.content, here.mediaType, digest);
       const found = await once(itself, admitAll, () =>

@@ -1,6 +1,6 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { createByteCache, stringBytes } from "../../concurrency/byte-cache.ts";
-import type { Metadata } from "../../database/database.ts";
+import type { Database } from "../../database/database.ts";
 import type { Digest } from "../../oci/digest.ts";
 import { OciError } from "../../oci/errors.ts";
 import type { Reference, Tag } from "../../oci/reference.ts";
@@ -56,7 +56,7 @@ const headsBytesAtMost = 8 * 1024 * 1024;
 export type MirrorManifests = ReturnType<typeof createMirrorManifests>;
 
 export function createMirrorManifests(parts: {
-  readonly metadata: Pick<Metadata, "manifests" | "mirrorTags" | "run">;
+  readonly database: Pick<Database, "manifests" | "mirrorTags" | "run">;
   readonly manifests: Pick<Manifests, "delete">;
   readonly incoming: Incoming;
   readonly storing: Pick<Storing, "held">;
@@ -69,7 +69,7 @@ export function createMirrorManifests(parts: {
   /** A blob that will be asked for next. */
   readonly bring: (place: MirrorPlace, digest: Digest) => void;
 }) {
-  const { metadata, manifests, incoming, storing, upstream, missing, ttl, clock, counters } = parts;
+  const { database, manifests, incoming, storing, upstream, missing, ttl, clock, counters } = parts;
   /** Where tags point, as the upstream has just told; the manifests themselves may not be here. */
   const heads = createByteCache<ManifestHead & { readonly atMs: number }>({
     maxBytes: headsBytesAtMost,
@@ -84,7 +84,7 @@ export function createMirrorManifests(parts: {
   const isHere = async (place: MirrorPlace, digest: Digest): Promise<boolean> => {
     const reference = { kind: "digest", digest } as const;
     if (storing.held(place, reference) !== undefined) return true;
-    return (await metadata.manifests.find(place.repository, reference)) !== undefined;
+    return (await database.manifests.find(place.repository, reference)) !== undefined;
   };
 
   const ask = async (place: MirrorPlace, tag: Tag): Promise<ManifestHead> => {
@@ -92,9 +92,9 @@ export function createMirrorManifests(parts: {
     const head = await incoming.head(place, { kind: "tag", tag }, admitAll);
     const { digest } = head;
     heads.set(`${repository}:${tag}`, { ...head, atMs: clock() });
-    const here = await metadata.manifests.find(repository, { kind: "tag", tag });
+    const here = await database.manifests.find(repository, { kind: "tag", tag });
     if (here?.digest === digest)
-      await metadata.run("checkMirrorTag", { repository, tag, nowMs: clock() });
+      await database.run("checkMirrorTag", { repository, tag, nowMs: clock() });
     // Many clients ask for the tag by HEAD alone and then for its digest, which may be here or come.
     else if (await isHere(place, digest))
       await incoming.get(place, { kind: "digest", digest }, admitAll, tag);
@@ -141,7 +141,7 @@ export function createMirrorManifests(parts: {
     question: ManifestQuestion,
     admitMiss: AdmitMiss,
   ): Promise<MirroredManifest> => {
-    const here = await metadata.manifests.find(place.repository, { kind: "digest", digest });
+    const here = await database.manifests.find(place.repository, { kind: "digest", digest });
     if (here !== undefined) return served(here, { kind: "hit" });
     const reference = { kind: "digest", digest } as const;
     if (!question.isHead) {
@@ -166,7 +166,7 @@ export function createMirrorManifests(parts: {
     admitMiss: AdmitMiss,
   ): Promise<MirroredManifest> => {
     const { repository } = place;
-    const here = await metadata.manifests.find(repository, { kind: "tag", tag });
+    const here = await database.manifests.find(repository, { kind: "tag", tag });
     if (here?.digest === head.digest) return served(here, status);
     if (question.isHead) {
       counters.add("misses");
@@ -201,8 +201,8 @@ export function createMirrorManifests(parts: {
     admitMiss: AdmitMiss,
   ): Promise<MirroredManifest> => {
     const { repository } = place;
-    const here = await metadata.manifests.find(repository, { kind: "tag", tag });
-    const checkedAtMs = await metadata.mirrorTags.checkedAtMs(repository, tag);
+    const here = await database.manifests.find(repository, { kind: "tag", tag });
+    const checkedAtMs = await database.mirrorTags.checkedAtMs(repository, tag);
     const nowMs = clock();
     const head = heads.get(`${repository}:${tag}`);
     if (head !== undefined && head.atMs + ttl.tag > nowMs && head.atMs >= checkedAtMs)

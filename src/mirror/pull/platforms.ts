@@ -1,6 +1,6 @@
 import { setImmediate } from "node:timers/promises";
 import type { BlobStore } from "../../../storage/blob-store.ts";
-import type { Metadata } from "../../database/database.ts";
+import type { Database } from "../../database/database.ts";
 import { parseConfigPlatform } from "../../oci/descriptor.ts";
 import type { Digest } from "../../oci/digest.ts";
 import { platformColumns } from "../../registry/manifest-rows.ts";
@@ -17,11 +17,11 @@ const manifestsAtOnce = 500;
 export function createPlatforms(parts: {
   readonly namespace: string;
   readonly store: Pick<BlobStore, "open">;
-  readonly metadata: Pick<Metadata, "blobs" | "manifestPlatforms" | "run">;
+  readonly database: Pick<Database, "blobs" | "manifestPlatforms" | "run">;
   readonly storing: Pick<Storing, "settled">;
   readonly report: (error: unknown) => void;
 }) {
-  const { namespace, store, metadata, storing, report } = parts;
+  const { namespace, store, database, storing, report } = parts;
   let isEnding = false;
   let learning = Promise.resolve();
 
@@ -37,8 +37,8 @@ export function createPlatforms(parts: {
     if (sizeBytes === 0 || sizeBytes > largestConfigBytes) return;
     await storing.settled(repository);
     const config = { repository, config: digest };
-    if (!(await metadata.manifestPlatforms.areMissing(config))) return;
-    const blob = await metadata.blobs.find(repository, digest);
+    if (!(await database.manifestPlatforms.areMissing(config))) return;
+    const blob = await database.blobs.find(repository, digest);
     const range = { start: 0, end: sizeBytes - 1 };
     const bytes = blob && (await store.open(blob.storageKey, range));
     if (bytes === undefined) return;
@@ -46,14 +46,14 @@ export function createPlatforms(parts: {
     for await (const piece of bytes) pieces.push(Uint8Array.from(piece));
     const platform = parseConfigPlatform(Buffer.concat(pieces));
     if (platform === undefined) return;
-    await metadata.run("setPlatform", { ...config, platform: platformColumns(platform) });
+    await database.run("setPlatform", { ...config, platform: platformColumns(platform) });
   };
 
   const learnAll = async (): Promise<void> => {
     let afterId: number | undefined = 0;
     while (afterId !== undefined && !isEnding) {
       const page = { namespace, afterId, limit: manifestsAtOnce };
-      const { configs, lastId } = await metadata.manifestPlatforms.learnable(page);
+      const { configs, lastId } = await database.manifestPlatforms.learnable(page);
       for (const { repository, config, sizeBytes } of configs)
         if (!isEnding) await learn({ repository }, config, sizeBytes);
       afterId = lastId;

@@ -1,4 +1,4 @@
-import type { Metadata } from "../../database/database.ts";
+import type { Database } from "../../database/database.ts";
 import type { MirrorProcess } from "../../database/mirror/processes.ts";
 import { hasEnded } from "./process-id.ts";
 
@@ -15,25 +15,25 @@ const deadAfterMs = 4 * seenEveryMs;
 
 /** Makes this process known to the others, and forgets those that have ended. */
 export async function joinCompany(parts: {
-  readonly metadata: Pick<Metadata, "mirrorProcesses" | "run">;
+  readonly database: Pick<Database, "mirrorProcesses" | "run">;
   readonly owner: string;
   readonly clock: () => number;
   readonly report: (error: unknown) => void;
 }): Promise<Company> {
-  const { metadata, owner, clock, report } = parts;
+  const { database, owner, clock, report } = parts;
   const isGone = (other: MirrorProcess): boolean =>
     hasEnded(other.owner, owner) || other.seenAtMs < clock() - deadAfterMs;
-  const appear = (): Promise<void> => metadata.run("seeMirrorProcess", { owner, nowMs: clock() });
+  const appear = (): Promise<void> => database.run("seeMirrorProcess", { owner, nowMs: clock() });
   const forget = (owners: readonly string[]): Promise<void> =>
-    owners.length === 0 ? Promise.resolve() : metadata.run("forgetMirrorProcesses", { owners });
+    owners.length === 0 ? Promise.resolve() : database.run("forgetMirrorProcesses", { owners });
 
   await appear();
-  const others = await metadata.mirrorProcesses.othersThan(owner);
+  const others = await database.mirrorProcesses.othersThan(owner);
   await forget(others.filter(isGone).map((other) => other.owner));
   const timer = setInterval(() => void appear().catch(report), seenEveryMs).unref();
 
   return {
-    isAlone: async () => (await metadata.mirrorProcesses.othersThan(owner)).every(isGone),
+    isAlone: async () => (await database.mirrorProcesses.othersThan(owner)).every(isGone),
     async leave() {
       clearInterval(timer);
       await forget([owner]);

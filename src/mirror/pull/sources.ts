@@ -1,4 +1,4 @@
-import type { Metadata } from "../../database/database.ts";
+import type { Database } from "../../database/database.ts";
 import type { Digest } from "../../oci/digest.ts";
 import { UpstreamFailure } from "../upstream/failure.ts";
 import type { Opened } from "./fetch.ts";
@@ -12,10 +12,10 @@ import type { Upstream, UpstreamAnswer } from "../upstream/client.ts";
 export function createSources(parts: {
   readonly upstream: Upstream;
   readonly foreignLayers: ForeignLayers | undefined;
-  readonly metadata: Pick<Metadata, "mirrorTags">;
+  readonly database: Pick<Database, "mirrorTags">;
   readonly storing: Pick<Storing, "settled">;
 }): (place: MirrorPlace, digest: Digest, start: number) => Promise<Opened> {
-  const { upstream, foreignLayers, metadata, storing } = parts;
+  const { upstream, foreignLayers, database, storing } = parts;
 
   return async (place, digest, start) => {
     const headers = rangeFrom(start);
@@ -27,7 +27,7 @@ export function createSources(parts: {
       const isAbsent = error instanceof UpstreamFailure && error.kind === "absent";
       if (foreignLayers === undefined || !isAbsent) throw error;
       await storing.settled(place.repository);
-      const urls = await metadata.mirrorTags.urlsOf(place.repository, digest);
+      const urls = await database.mirrorTags.urlsOf(place.repository, digest);
       const found = await foreignLayers.open(urls, headers);
       if (found === undefined) throw error;
       return readOpened(found, start);

@@ -1,4 +1,4 @@
-import type { Metadata } from "../../database/database.ts";
+import type { Database } from "../../database/database.ts";
 import type { Digest } from "../../oci/digest.ts";
 import { parseManifest, type Manifest, type ManifestReference } from "../../oci/manifest.ts";
 import { parseTag, type Reference, type Tag } from "../../oci/reference.ts";
@@ -45,13 +45,13 @@ const tagsPerPage = 1_000;
 const tagsAtMost = 500_000;
 
 /** Brings whole images here, as pulls would: what is here is not fetched again, and what was cut off goes on. */
-export function createCopying(mirror: Mirror, metadata: Pick<Metadata, "blobs">) {
+export function createCopying(mirror: Mirror, database: Pick<Database, "blobs">) {
   async function* copyBlob(
     place: MirrorPlace,
     { digest, sizeBytes, required, urls }: ManifestReference,
     { isDryRun }: CopyOptions,
   ): AsyncGenerator<CopyStep> {
-    const here = await metadata.blobs.find(place.repository, digest);
+    const here = await database.blobs.find(place.repository, digest);
     const isForeign = !required && urls !== undefined && mirror.settings.hydrate.length === 0;
     if (isForeign) return;
     if (here === undefined && !isDryRun) await mirror.blobs.fetch(place, digest);

@@ -1,4 +1,4 @@
-import type { Metadata } from "../../database/database.ts";
+import type { Database } from "../../database/database.ts";
 import type { StoredManifest } from "../../database/registry/manifests.ts";
 import type { Digest } from "../../oci/digest.ts";
 import { parseManifest, type ManifestReference } from "../../oci/manifest.ts";
@@ -23,11 +23,11 @@ const referrersPerPage = 1_000;
 export function createPushing(
   { upstream }: Pick<Mirror, "upstream">,
   parts: {
-    readonly metadata: Pick<Metadata, "blobs" | "manifests" | "tags">;
+    readonly database: Pick<Database, "blobs" | "manifests" | "tags">;
     readonly blobs: Pick<Blobs, "open">;
   },
 ) {
-  const { metadata, blobs } = parts;
+  const { database, blobs } = parts;
 
   const done = async (request: UpstreamRequest): Promise<UpstreamAnswer> => {
     const answer = await upstream.ask(request);
@@ -46,7 +46,7 @@ export function createPushing(
   };
 
   async function* bytesOf(repository: RepositoryName, digest: Digest): AsyncGenerator<Uint8Array> {
-    const blob = await metadata.blobs.find(repository, digest);
+    const blob = await database.blobs.find(repository, digest);
     if (blob === undefined) throw new Error(`${digest} is not in ${repository} any more`);
     if (blob.sizeBytes === 0) return;
     const bytes = await blobs.open(blob, { start: 0, end: blob.sizeBytes - 1 });
@@ -60,7 +60,7 @@ export function createPushing(
     { digest, required }: ManifestReference,
     isDryRun: boolean,
   ): AsyncGenerator<CopyStep> {
-    const blob = await metadata.blobs.find(repository, digest);
+    const blob = await database.blobs.find(repository, digest);
     if (blob === undefined && !required) return;
     if (blob === undefined) throw new Error(`${digest} is not in ${repository}`);
     const { sizeBytes } = blob;
@@ -88,7 +88,7 @@ export function createPushing(
     reference: Reference,
     { referrers, isDryRun, seen }: Options,
   ): AsyncGenerator<CopyStep> {
-    const stored = await metadata.manifests.find(repository, reference);
+    const stored = await database.manifests.find(repository, reference);
     if (stored === undefined || seen.has(stored.digest)) return;
     seen.add(stored.digest);
     const options = { referrers, isDryRun, seen };
@@ -116,7 +116,7 @@ export function createPushing(
       const { digest, kind } = item;
       const isManifest =
         kind === "child" &&
-        (await metadata.manifests.find(repository, { kind: "digest", digest })) !== undefined;
+        (await database.manifests.find(repository, { kind: "digest", digest })) !== undefined;
       if (isManifest) yield* pushManifest(repository, name, { kind: "digest", digest }, options);
       else if (!options.seen.has(digest)) {
         options.seen.add(digest);
@@ -132,14 +132,14 @@ export function createPushing(
     options: Options,
   ): AsyncGenerator<CopyStep> {
     const page = { limit: referrersPerPage, artifactTypes: [] };
-    for (const { digest } of await metadata.manifests.referrers(repository, subject, page))
+    for (const { digest } of await database.manifests.referrers(repository, subject, page))
       yield* pushManifest(repository, name, { kind: "digest", digest }, options);
   }
 
   const listTags = async (repository: RepositoryName): Promise<readonly Tag[]> => {
     const tags: Tag[] = [];
     for (let last: Tag | undefined; ;) {
-      const page = await metadata.tags.list(repository, { last, limit: tagsPerPage });
+      const page = await database.tags.list(repository, { last, limit: tagsPerPage });
       tags.push(...(page?.items ?? []));
       if (page?.more !== true) return tags;
       last = page.items.at(-1);
@@ -159,7 +159,7 @@ export function createPushing(
       for (const [position, tag] of tags.entries()) {
         yield { kind: "tag", tag, position, of: tags.length };
         // Several tags of one manifest are several requests.
-        const found = await metadata.manifests.find(repository, { kind: "tag", tag });
+        const found = await database.manifests.find(repository, { kind: "tag", tag });
         if (found !== undefined) seen.delete(found.digest);
         try {
           const options = { referrers: schedule.referrers, isDryRun, seen };

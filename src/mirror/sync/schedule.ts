@@ -1,5 +1,5 @@
 import { Cron } from "croner";
-import type { Metadata } from "../../database/database.ts";
+import type { Database } from "../../database/database.ts";
 import { parseRepositoryName } from "../../oci/name.ts";
 import type { Blobs } from "../../registry/blobs.ts";
 import { createCopying, type CopyStep } from "./pull.ts";
@@ -16,7 +16,7 @@ export interface Schedule {
 }
 
 interface Parts {
-  readonly metadata: Pick<Metadata, "blobs" | "manifests" | "tags">;
+  readonly database: Pick<Database, "blobs" | "manifests" | "tags">;
   readonly blobs: Pick<Blobs, "open">;
 }
 
@@ -38,7 +38,7 @@ export function schedulesOf(
       };
     }
     const { place } = byRegistry(namespace, image);
-    const copying = createCopying(mirror, parts.metadata);
+    const copying = createCopying(mirror, parts.database);
     const name = place.repository;
     return { cron, name, run: (isDryRun) => copying.schedule(place, settings, isDryRun) };
   };

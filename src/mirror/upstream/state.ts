@@ -1,5 +1,5 @@
 import { LRUCache } from "lru-cache";
-import type { Metadata } from "../../database/database.ts";
+import type { Database } from "../../database/database.ts";
 import { describeFailure, isOutage, UpstreamFailure } from "./failure.ts";
 
 /** Whether an upstream works, told to the operator once per change. */
@@ -24,11 +24,11 @@ const linesAtMost = 100;
 
 export function createUpstreamState(parts: {
   readonly namespace: string;
-  readonly metadata: Pick<Metadata, "run">;
+  readonly database: Pick<Database, "run">;
   readonly clock: () => number;
   readonly log: MirrorLog;
 }): UpstreamState {
-  const { namespace, metadata, clock, log } = parts;
+  const { namespace, database, clock, log } = parts;
   let reason: string | undefined;
   let changedAtMs = 0;
   let isWritten = true;
@@ -57,7 +57,7 @@ export function createUpstreamState(parts: {
     async flush() {
       if (isWritten) return;
       isWritten = true;
-      await metadata.run("setMirrorState", { namespace, reason: reason ?? null, changedAtMs });
+      await database.run("setMirrorState", { namespace, reason: reason ?? null, changedAtMs });
     },
   };
 }

@@ -1,5 +1,5 @@
 import type { BlobStore } from "../../../storage/blob-store.ts";
-import type { Metadata } from "../../database/database.ts";
+import type { Database } from "../../database/database.ts";
 import { systemActor } from "../../database/permissions/authority.ts";
 import { OciError } from "../../oci/errors.ts";
 import type { Uploads } from "./uploads.ts";
@@ -8,10 +8,10 @@ const expiredAtOnce = 1_000;
 
 /** Forgets sessions that nobody has touched since `beforeMs`. Resolves with their number. */
 export async function expireUploads(
-  parts: { readonly metadata: Pick<Metadata, "uploads">; readonly uploads: Uploads },
+  parts: { readonly database: Pick<Database, "uploads">; readonly uploads: Uploads },
   beforeMs: number,
 ): Promise<number> {
-  const rows = await parts.metadata.uploads.idleSince(beforeMs, expiredAtOnce);
+  const rows = await parts.database.uploads.idleSince(beforeMs, expiredAtOnce);
   let expired = 0;
   for (const { repository, id, account_id: accountId } of rows) {
     if (await parts.uploads.isHeld(id)) continue;
@@ -25,12 +25,12 @@ export async function expireUploads(
 /** Removes bytes in the store that belong to no session: what a crash between two steps left behind. */
 export async function deleteOrphanUploads(parts: {
   readonly store: BlobStore;
-  readonly metadata: Pick<Metadata, "uploads">;
+  readonly database: Pick<Database, "uploads">;
 }): Promise<number> {
   // First the store, then the rows: a session is recorded before its first byte is written.
   const stored: string[] = [];
   for await (const reference of parts.store.listUploads()) stored.push(reference);
-  const known = await parts.metadata.uploads.storageReferences();
+  const known = await parts.database.uploads.storageReferences();
   const orphans = stored.filter((reference) => !known.has(reference));
   for (const reference of orphans) await parts.store.abort(reference);
   return orphans.length;

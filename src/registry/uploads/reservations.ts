@@ -1,6 +1,6 @@
 import { LRUCache } from "lru-cache";
 import type { ByteSource } from "../../../storage/blob-store.ts";
-import type { Metadata } from "../../database/database.ts";
+import type { Database } from "../../database/database.ts";
 import type { Actor } from "../../database/events/audit.ts";
 import { isRejection } from "../../database/rejections.ts";
 import type { PushRules } from "../../database/registry/repository-creation.ts";
@@ -39,12 +39,12 @@ export interface UploadQuota {
 }
 
 export function createUploadQuota(parts: {
-  readonly metadata: Pick<Metadata, "quotas" | "run">;
+  readonly database: Pick<Database, "quotas" | "run">;
   readonly rules: PushRules;
   /** Bytes of the largest blob, by the configuration and by the store. */
   readonly largestBytes: number;
 }): UploadQuota {
-  const { metadata, rules, largestBytes } = parts;
+  const { database, rules, largestBytes } = parts;
   const { defaultQuotaBytes: defaultBytes } = rules;
 
   const checkSize = (sizeBytes: number): void => {
@@ -69,13 +69,13 @@ export function createUploadQuota(parts: {
       const { id, repository } = row;
       const isCounted =
         defaultBytes !== null ||
-        (await metadata.quotas.find(namespaceOf(repository))) !== undefined;
+        (await database.quotas.find(namespaceOf(repository))) !== undefined;
       if (!isCounted)
         return lengthBytes === undefined ? (all) => sizeChecked(all, offset) : (all) => all;
 
       const reserve = async (sizeBytes: number, atLeastBytes: number): Promise<number> => {
         const asked = { id, repository, digest, defaultBytes, sizeBytes, atLeastBytes };
-        const granted = await metadata.run("reserveUpload", asked);
+        const granted = await database.run("reserveUpload", asked);
         if (isRejection(granted)) throw rejectionError(granted, repository);
         return granted;
       };
@@ -110,13 +110,13 @@ const countedForMs = 1_000;
  * Throws TOOMANYREQUESTS when the account has as many as it may, and has used all of them in the last hour.
  */
 export function createSessionCount(parts: {
-  readonly metadata: Pick<Metadata, "uploads">;
+  readonly database: Pick<Database, "uploads">;
   readonly clock: Clock;
   readonly limit: number;
   readonly withoutRow: (accountId: number | null) => number;
   readonly endOldest: (row: UploadRow) => Promise<void>;
 }): (actor: Actor) => Promise<void> {
-  const { metadata, clock, limit, withoutRow, endOldest } = parts;
+  const { database, clock, limit, withoutRow, endOldest } = parts;
   const counted = new LRUCache<string, number>({
     max: 10_000,
     ttl: countedForMs,
@@ -127,9 +127,9 @@ export function createSessionCount(parts: {
     const key = String(accountId);
     let known = counted.get(key);
     if (known === undefined || known >= limit) {
-      known = (await metadata.uploads.countOf(accountId, limit)) + withoutRow(accountId);
+      known = (await database.uploads.countOf(accountId, limit)) + withoutRow(accountId);
       if (known >= limit) {
-        const oldest = await metadata.uploads.oldestOf(accountId, clock() - leftAloneMs);
+        const oldest = await database.uploads.oldestOf(accountId, clock() - leftAloneMs);
         if (oldest === undefined) throw tooMany(limit);
         await endOldest(oldest);
         known -= 1;

@@ -1,6 +1,6 @@
 import { randomBytes, randomUUID } from "node:crypto";
 import { setTimeout as pause } from "node:timers/promises";
-import type { Metadata } from "../../database/database.ts";
+import type { Database } from "../../database/database.ts";
 import type { UploadRow } from "../../database/schema.ts";
 import type { RepositoryName } from "../../oci/name.ts";
 
@@ -37,7 +37,7 @@ export interface UploadSessions {
   close(): Promise<void>;
 }
 
-export function createUploadSessions(metadata: Pick<Metadata, "uploads" | "run">): UploadSessions {
+export function createUploadSessions(database: Pick<Database, "uploads" | "run">): UploadSessions {
   const unpersisted = new Map<string, UnpersistedSession>();
   // Ids of this process begin with it: what it does not know of them has ended, or never was.
   const ours = randomBytes(4).toString("hex");
@@ -46,7 +46,7 @@ export function createUploadSessions(metadata: Pick<Metadata, "uploads" | "run">
     const session = unpersisted.get(id);
     if (session === undefined) return;
     clearTimeout(session.timer);
-    session.writing ??= metadata.run("startUpload", session.row);
+    session.writing ??= database.run("startUpload", session.row);
     try {
       await session.writing;
       if (unpersisted.get(id) === session) unpersisted.delete(id);
@@ -68,11 +68,11 @@ export function createUploadSessions(metadata: Pick<Metadata, "uploads" | "run">
     async find(id) {
       const session = unpersisted.get(id);
       if (session !== undefined) return session.row;
-      const row = await metadata.uploads.find(id);
+      const row = await database.uploads.find(id);
       if (row !== undefined || id.startsWith(ours)) return row;
       // Another process may have begun it a moment ago.
       await pause(2 * persistAfterMs);
-      return metadata.uploads.find(id);
+      return database.uploads.find(id);
     },
 
     isUnpersisted: (id) => unpersisted.has(id),

@@ -1,6 +1,6 @@
 import type { BlobStore, ByteSource } from "../../../storage/blob-store.ts";
 import type { Actor } from "../../database/events/audit.ts";
-import type { Metadata } from "../../database/database.ts";
+import type { Database } from "../../database/database.ts";
 import { NotAuthorizedError } from "../../database/permissions/check.ts";
 import type { PushRules } from "../../database/registry/repository-creation.ts";
 import type { EndedUpload } from "../../database/registry/repository-removal.ts";
@@ -47,7 +47,7 @@ export type Uploads = ReturnType<typeof createUploads>;
  */
 export function createUploads(parts: {
   readonly store: BlobStore;
-  readonly metadata: Pick<Metadata, "uploads" | "blobs" | "repositories" | "quotas" | "run">;
+  readonly database: Pick<Database, "uploads" | "blobs" | "repositories" | "quotas" | "run">;
   readonly clock: Clock;
   readonly leasePolicy: LeasePolicy;
   readonly recentBlobs: RecentBlobs;
@@ -56,15 +56,15 @@ export function createUploads(parts: {
   /** Those of all processes that answer; missing: there is only this one. */
   readonly locks?: UploadLocks | undefined;
 }) {
-  const { store, metadata, clock, leasePolicy, recentBlobs, rules } = parts;
+  const { store, database, clock, leasePolicy, recentBlobs, rules } = parts;
   const { limits = defaultLimits } = parts;
   const { locks = createUploadLocks() } = parts;
-  const sessions = createUploadSessions(metadata);
+  const sessions = createUploadSessions(database);
   const runningDigests = createRunningDigests(store);
   let heldInMemoryBytes = 0;
   const { largestBlobBytes = Infinity } = store.abilities;
   const uploadQuota = createUploadQuota({
-    ...{ metadata, rules, largestBytes: Math.min(largestBlobBytes, limits.blobBytes ?? Infinity) },
+    ...{ database, rules, largestBytes: Math.min(largestBlobBytes, limits.blobBytes ?? Infinity) },
   });
 
   const find = (request: SessionRequest): Promise<UploadSession> => findSession(sessions, request);
@@ -95,12 +95,12 @@ export function createUploads(parts: {
   const discard = async (row: UploadRow): Promise<void> => {
     runningDigests.forget(row.id);
     if (!(await sessions.forget(row.id))) return;
-    await metadata.run("endUpload", { id: row.id });
+    await database.run("endUpload", { id: row.id });
     await store.abort(row.storage_reference);
   };
 
   const countSession = createSessionCount({
-    ...{ metadata, clock, limit: limits.sessionsPerAccount, endOldest: discard },
+    ...{ database, clock, limit: limits.sessionsPerAccount, endOldest: discard },
     withoutRow: (accountId) => sessions.unpersistedOf(accountId),
   });
 
@@ -122,7 +122,7 @@ export function createUploads(parts: {
     readonly storageKey: string;
     readonly uploadId: string | undefined;
   }): Promise<void> => {
-    const outcome = await metadata
+    const outcome = await database
       .run("storeBlob", { ...blob, rules, ...leasePolicy.newLease() })
       .catch((error: unknown) => {
         // Any other error may hide a commit: then the bytes are the row's.
@@ -133,7 +133,7 @@ export function createUploads(parts: {
     await store.delete(blob.storageKey);
     if (outcome === "gone") throw new OciError("BLOB_UPLOAD_UNKNOWN");
     if (outcome === "duplicate") return;
-    if (blob.uploadId !== undefined) await metadata.run("endUpload", { id: blob.uploadId });
+    if (blob.uploadId !== undefined) await database.run("endUpload", { id: blob.uploadId });
     throw outcome instanceof NotAuthorizedError
       ? outcome
       : rejectionError(outcome, blob.repository);
@@ -215,7 +215,7 @@ export function createUploads(parts: {
     chunk: Chunk,
   ): Promise<number> => {
     if (clock() - row.touched_at > rewriteAfterMs) {
-      await metadata.run("touchUpload", { id: row.id, nowMs: clock() });
+      await database.run("touchUpload", { id: row.id, nowMs: clock() });
     }
     const stop = (): void =>
       void chunk.source.destroy(new Error("a newer request has taken over the upload"));
@@ -289,7 +289,7 @@ export function createUploads(parts: {
     algorithm?: DigestAlgorithm,
   ): Promise<string> => {
     // A whole upload for nothing; where a push may make the repository, its rights are looked at with the first thing stored.
-    if (!rules.createOnPush && (await metadata.repositories.find(repository)) === undefined)
+    if (!rules.createOnPush && (await database.repositories.find(repository)) === undefined)
       throw rejectionError({ rejected: "absent" }, repository);
     await countSession(actor);
     const id = sessions.newId();
@@ -322,7 +322,7 @@ export function createUploads(parts: {
     } catch (error) {
       if (!(error instanceof OciError && error.code === "BLOB_UPLOAD_UNKNOWN")) throw error;
       const isOpen = (await sessions.find(request.id)) !== undefined;
-      if (isOpen || (await metadata.blobs.find(request.repository, digest)) === undefined)
+      if (isOpen || (await database.blobs.find(request.repository, digest)) === undefined)
         throw error;
     }
   };

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { existsSync, readFileSync } from "node:fs";
 import { after, describe, test } from "node:test";
 import { createAccounts } from "../../../src/accounts/accounts.ts";
-import { openSqliteMetadata } from "../../../src/database/database.ts";
+import { openSqliteDatabase } from "../../../src/database/database.ts";
 import { pushBlob, startBerth } from "../../support/berth.ts";
 import { temporaryFolder } from "../../support/temporary.ts";
 import { berth as run } from "../support.ts";
@@ -12,10 +12,10 @@ describe("accounts on the command line", async () => {
   const data = temporaryFolder();
   const server = await startBerth(data);
   await pushBlob(server, "team/app", "so that there is a repository");
-  const metadata = await openSqliteMetadata(`${data}/berth.db`);
-  const { authenticator } = createAccounts({ metadata, clock: Date.now, createOnPush: true });
+  const database = await openSqliteDatabase(`${data}/berth.db`);
+  const { authenticator } = createAccounts({ database, clock: Date.now, createOnPush: true });
   after(async () => {
-    await metadata.close();
+    await database.close();
     await server.close();
   });
   const canary = "a canary in a coal mine";

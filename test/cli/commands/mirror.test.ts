@@ -121,7 +121,7 @@ test("the log names the reason of a failing upstream once per change, at warn", 
     void lines.push(`${level} ${message} ${JSON.stringify(fields["reason"] ?? "")}`.trim());
   const state = createUpstreamState({
     ...{ namespace: "docker.io", clock: () => 1, log: { warn: say("warn"), info: say("info") } },
-    metadata: { run: () => Promise.reject(new Error("nothing is written without a flush")) },
+    database: { run: () => Promise.reject(new Error("nothing is written without a flush")) },
   });
   const cause = Object.assign(new Error("certificate has expired"), { code: "CERT_HAS_EXPIRED" });
   const failure = new UpstreamFailure("unreachable", "host cannot be reached", { cause });

@@ -5,7 +5,7 @@ import process from "node:process";
 import { after, describe, test } from "node:test";
 import path from "node:path";
 import { createAccounts } from "../../../src/accounts/accounts.ts";
-import { openSqliteMetadata } from "../../../src/database/database.ts";
+import { openSqliteDatabase } from "../../../src/database/database.ts";
 import { startBerth } from "../../support/berth.ts";
 import { temporaryFolder } from "../../support/temporary.ts";
 
@@ -40,10 +40,10 @@ describe(
   async () => {
     const data = temporaryFolder();
     const server = await startBerth(data);
-    const metadata = await openSqliteMetadata(`${data}/berth.db`);
-    const { authenticator } = createAccounts({ metadata, clock: Date.now, createOnPush: true });
+    const database = await openSqliteDatabase(`${data}/berth.db`);
+    const { authenticator } = createAccounts({ database, clock: Date.now, createOnPush: true });
     after(async () => {
-      await metadata.close();
+      await database.close();
       await server.close();
     });
     const opens = async (name: string, password: string): Promise<boolean> => {
@@ -95,7 +95,7 @@ describe(
           assert.match(screen, /given up; nothing was changed\r\ncode \d+/);
           assert.ok(!screen.includes(half), screen);
           assert.doesNotMatch(restored.exec(screen)?.[2] ?? "-", /-/, screen);
-          assert.equal(await metadata.accounts.find("tom"), undefined);
+          assert.equal(await database.accounts.find("tom"), undefined);
         }
       });
     }

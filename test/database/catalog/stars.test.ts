@@ -9,7 +9,7 @@ import { openMetadataInMemory } from "../../support/database.ts";
 /** Users and repositories whose READMEs are as long as they may be. */
 function openWorld(users: number, repositories: number) {
   const connection = new SqliteDatabase(":memory:");
-  const metadata = openMetadataInMemory(connection);
+  const database = openMetadataInMemory(connection);
   const readme = Array.from({ length: 2_500 }, (_, word) => `word${word}`).join(" ");
   for (let user = 1; user <= users; user += 1)
     connection.exec(
@@ -23,12 +23,12 @@ function openWorld(users: number, repositories: number) {
     connection.prepare(`SELECT ${column} FROM ${table} WHERE ${key} = 1`).pluck().get();
   const by = (userId: number) => judged({ accountId: userBase + userId, name: "", peer: "" });
   return {
-    metadata,
+    database,
     star: (userId: number, id = 1) =>
-      metadata.run("star", { actor: by(userId), repository: nameOf(id), nowMs: 0 }),
+      database.run("star", { actor: by(userId), repository: nameOf(id), nowMs: 0 }),
     unstar: (userId: number, id = 1) =>
-      metadata.run("unstar", { actor: by(userId), repository: nameOf(id), nowMs: 0 }),
-    rank: (limit: number) => metadata.run("rankByStars", { limit }),
+      database.run("unstar", { actor: by(userId), repository: nameOf(id), nowMs: 0 }),
+    rank: (limit: number) => database.run("rankByStars", { limit }),
     counted: () => starsOf("repositories", "star_count", "id"),
     searched: () => starsOf("search_documents", "stars", "repository_id"),
     /** Rows written since the database was opened, those of the search index included. */
@@ -73,9 +73,9 @@ describe("a star", () => {
   });
 
   test("of a repository that is deleted leaves nothing to do", async () => {
-    const { metadata, star, rank, written } = openWorld(1, 1);
+    const { database, star, rank, written } = openWorld(1, 1);
     await star(1);
-    await metadata.run("deleteRepository", {
+    await database.run("deleteRepository", {
       ...{ actor: systemActor("berth"), repository: nameOf(1), nowMs: 0 },
     });
     const before = written();

@@ -1,6 +1,6 @@
 import { parentPort, workerData } from "node:worker_threads";
 import { openWriteConnection } from "../../../src/database/sqlite/connection.ts";
-import { openCountsConnection } from "../../../src/database/sqlite/pull-counter-connection.ts";
+import { openPullCounterConnection } from "../../../src/database/sqlite/pull-counter-connection.ts";
 import { migrate } from "../../../src/database/sqlite/migrate.ts";
 
 /* Opens both databases of a folder in the same moment as others do, and says what came of it. */
@@ -14,7 +14,7 @@ const { main, counts, gate } = workerData as Start;
 parentPort?.postMessage("ready");
 Atomics.wait(new Int32Array(gate), 0, 0);
 try {
-  openCountsConnection(counts).close();
+  openPullCounterConnection(counts).close();
   const connection = openWriteConnection(main);
   migrate(connection);
   connection.close();

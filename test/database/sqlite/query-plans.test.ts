@@ -74,8 +74,8 @@ describe("reads", () => {
     await createAccessTokenReads(db).login("a hash");
     await createRepositoryPermissionReads(db).facts(1, [name, parseRepositoryName("alpine")]);
 
-    const freshness = { version: () => ({}), recheck: () => undefined };
-    const search = createSearchReads(db, freshness);
+    const cacheInvalidation = { version: () => ({}), invalidate: () => undefined };
+    const search = createSearchReads(db, cacheInvalidation);
     for (const visibility of [
       { kind: "everything" },
       { kind: "public" },
@@ -107,7 +107,7 @@ describe("reads", () => {
     const tags = createTagPageReads(db);
     for (const order of ["name", "updated", "pulls"] as const)
       for (const descending of [true, false]) {
-        const after = { name: parseRepositoryName("team/a"), updatedAtMs: 1, pullRank: 1 };
+        const after = { name: parseRepositoryName("team/a"), updatedAtMs: 1, pullBucket: 1 };
         for (const kind of ["all", "public"] as const) {
           const list = { namespace: "team", view: { kind }, order, descending, ...window };
           await pages.list(list);

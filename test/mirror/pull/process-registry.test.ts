@@ -97,14 +97,14 @@ test("a tag that moves is followed by two processes, also where the upstream's H
 describe("a process that fills mirrors", () => {
   const nowMs = 1_000_000_000;
   const join = async (others: Readonly<Record<string, number>>) => {
-    const metadata = openMetadataInMemory();
+    const database = openMetadataInMemory();
     for (const [owner, seenAtMs] of Object.entries(others))
-      await metadata.run("seeMirrorProcess", { owner, nowMs: seenAtMs });
+      await database.run("seeMirrorProcess", { owner, nowMs: seenAtMs });
     const { owner, release } = claimOwner();
-    const parts = { metadata, owner, clock: () => nowMs, report: assert.ifError };
+    const parts = { database, owner, clock: () => nowMs, report: assert.ifError };
     const company = await joinCompany(parts);
     const owners = async () =>
-      (await metadata.mirrorProcesses.othersThan("")).map((one) => one.owner);
+      (await database.mirrorProcesses.othersThan("")).map((one) => one.owner);
     return { company, owner, owners, release };
   };
 
@@ -132,7 +132,7 @@ async function* oneChunk(text: string): AsyncGenerator<Uint8Array> {
 
 test("what a fetch has left that nobody goes on with is thrown away after an hour", async () => {
   const hourMs = 3_600_000;
-  const metadata = openMetadataInMemory();
+  const database = openMetadataInMemory();
   const store = createMemoryStore();
   const repository = parseRepositoryName("docker.io/library/left");
   const begin = async (digit: string, nowMs: number): Promise<string> => {
@@ -140,13 +140,13 @@ test("what a fetch has left that nobody goes on with is thrown away after an hou
     await store.append(upload, 0, oneChunk("half of it"));
     const reference = parseDigest(`sha256:${digit.repeat(64)}`);
     const fetch = { repository, reference, owner: "another/1/a", nowMs, takesFrom: undefined };
-    await metadata.run("beginMirrorFetch", { ...fetch, storageReference: upload });
+    await database.run("beginMirrorFetch", { ...fetch, storageReference: upload });
     return upload;
   };
   const old = await begin("a", 1);
   const young = await begin("b", hourMs);
-  await clearLeftovers({ store, metadata, clock: () => hourMs + 2 });
+  await clearLeftovers({ store, database, clock: () => hourMs + 2 });
   assert.equal(await store.uploadSize(old), 0);
   assert.equal(await store.uploadSize(young), "half of it".length);
-  assert.deepEqual([...(await metadata.uploads.storageReferences())], [young]);
+  assert.deepEqual([...(await database.uploads.storageReferences())], [young]);
 });

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import path from "node:path";
 import { Readable } from "node:stream";
 import { test } from "node:test";
-import { openSqliteMetadata, type Metadata } from "../../../src/database/database.ts";
+import { openSqliteDatabase, type Database } from "../../../src/database/database.ts";
 import { digestOf } from "../../../src/oci/digest.ts";
 import { parseRepositoryName } from "../../../src/oci/name.ts";
 import { createRegistry } from "../../../src/registry/registry.ts";
@@ -18,10 +18,10 @@ const leaseTimes = { leaseMs: 1_000, graceMs: 1_000, deleteDelayMs: 0 };
 const bytes = Buffer.alloc(300_000, "cut off");
 const digest = digestOf(bytes);
 
-const registryOn = (store: BlobStore, metadata: Metadata) =>
+const registryOn = (store: BlobStore, database: Database) =>
   createRegistry({
     store,
-    metadata,
+    database,
     report: silent,
     clock: Date.now,
     sparse: false,
@@ -38,14 +38,14 @@ const chunkOf = (content: Buffer): Chunk => ({
 test("a closing PUT that was cut off between the file's name and its row is told to begin again", async () => {
   const data = temporaryFolder();
   const store = await openFilesystemStore(data);
-  const metadata = await openSqliteMetadata(path.join(data, "berth.db"));
+  const database = await openSqliteDatabase(path.join(data, "berth.db"));
   // Ends where a crash would: the file has its name, and nobody is told.
   let named: (() => void) | undefined;
   const cutOff = new Promise<void>((resolve) => (named = resolve));
-  const dying: Metadata = {
-    ...metadata,
+  const dying: Database = {
+    ...database,
     run: (name, input) => {
-      if (name !== "storeBlob") return metadata.run(name, input);
+      if (name !== "storeBlob") return database.run(name, input);
       named?.();
       return new Promise(() => undefined);
     },
@@ -56,8 +56,8 @@ test("a closing PUT that was cut off between the file's name and its row is told
   void before.finish(open(id), digest, undefined);
   await cutOff;
 
-  await deleteOrphanUploads({ store, metadata });
-  const { uploads, blobs } = registryOn(store, metadata);
+  await deleteOrphanUploads({ store, database });
+  const { uploads, blobs } = registryOn(store, database);
   assert.equal(await uploads.status(open(id)), 0);
   const unknown = { code: "BLOB_UPLOAD_UNKNOWN" };
   await assert.rejects(uploads.finish(open(id), digest, undefined), unknown);
@@ -69,6 +69,6 @@ test("a closing PUT that was cut off between the file's name and its row is told
   assert.equal((await blobs.get(repository, digest)).sizeBytes, bytes.length);
   // Whoever still has the old session's address hears that its blob is there.
   await uploads.finish(open(id), digest, undefined);
-  await metadata.close();
+  await database.close();
   await store.close();
 });

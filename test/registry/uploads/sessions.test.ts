@@ -24,62 +24,62 @@ function begin(sessions: UploadSessions): UploadRow {
 
 describe("a session", () => {
   test("that ends at once never has a row", async () => {
-    const metadata = openMetadataInMemory();
-    const sessions = createUploadSessions(metadata);
+    const database = openMetadataInMemory();
+    const sessions = createUploadSessions(database);
     const { id } = begin(sessions);
     assert.equal((await sessions.find(id))?.id, id);
     assert.equal(await sessions.forget(id), false);
     assert.equal(await sessions.find(id), undefined);
     await pause(120);
-    assert.equal(await metadata.uploads.find(id), undefined);
+    assert.equal(await database.uploads.find(id), undefined);
   });
 
   test("that is settled has its row, which is the caller's to remove", async () => {
-    const metadata = openMetadataInMemory();
-    const sessions = createUploadSessions(metadata);
+    const database = openMetadataInMemory();
+    const sessions = createUploadSessions(database);
     const row = begin(sessions);
     await sessions.settle(row.id);
     assert.equal(sessions.isUnpersisted(row.id), false);
-    assert.equal((await metadata.uploads.find(row.id))?.storage_reference, row.storage_reference);
+    assert.equal((await database.uploads.find(row.id))?.storage_reference, row.storage_reference);
     assert.equal(await sessions.forget(row.id), true);
   });
 
   test("that is ended while its row is being written waits for the row", async () => {
-    const metadata = openMetadataInMemory();
-    const sessions = createUploadSessions(metadata);
+    const database = openMetadataInMemory();
+    const sessions = createUploadSessions(database);
     const { id } = begin(sessions);
     const writing = sessions.settle(id);
     assert.equal(await sessions.forget(id), true);
-    assert.notEqual(await metadata.uploads.find(id), undefined);
+    assert.notEqual(await database.uploads.find(id), undefined);
     await writing;
   });
 
   test("that another process began a moment ago is found", async () => {
-    const metadata = openMetadataInMemory();
-    const { id } = begin(createUploadSessions(metadata));
-    assert.equal((await createUploadSessions(metadata).find(id))?.id, id);
+    const database = openMetadataInMemory();
+    const { id } = begin(createUploadSessions(database));
+    assert.equal((await createUploadSessions(database).find(id))?.id, id);
   });
 
   test("that is open at the end is there for whoever goes on", async () => {
-    const metadata = openMetadataInMemory();
-    const sessions = createUploadSessions(metadata);
+    const database = openMetadataInMemory();
+    const sessions = createUploadSessions(database);
     const { id } = begin(sessions);
     await sessions.close();
-    assert.notEqual(await metadata.uploads.find(id), undefined);
+    assert.notEqual(await database.uploads.find(id), undefined);
   });
 
   test("whose row could not be written can be settled again", async () => {
-    const metadata = openMetadataInMemory();
+    const database = openMetadataInMemory();
     let failing = true;
     const sessions = createUploadSessions({
-      uploads: metadata.uploads,
+      uploads: database.uploads,
       run: (name, input) =>
-        failing ? Promise.reject(new Error("the disk is full")) : metadata.run(name, input),
+        failing ? Promise.reject(new Error("the disk is full")) : database.run(name, input),
     });
     const { id } = begin(sessions);
     await assert.rejects(sessions.settle(id), /full/);
     failing = false;
     await sessions.settle(id);
-    assert.notEqual(await metadata.uploads.find(id), undefined);
+    assert.notEqual(await database.uploads.find(id), undefined);
   });
 });
