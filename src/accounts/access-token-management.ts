@@ -9,14 +9,14 @@ import type { Database } from "../database/database.ts";
 export type { TokenResource };
 
 /** An access token with where it was made. */
-export interface ShownToken extends AccessToken {
+export interface TokenWithOrigin extends AccessToken {
   readonly origin: TokenOrigin | undefined;
 }
 
-export type Tokens = ReturnType<typeof createTokens>;
+export type AccessTokenCatalog = ReturnType<typeof createAccessTokenCatalog>;
 
 /** Access tokens of users and of organisations. Every method throws AccountError where it can't do what it says. */
-export function createTokens(parts: {
+export function createAccessTokenCatalog(parts: {
   readonly database: Database;
   readonly accounts: Pick<Accounts, "accessTokens">;
   readonly clock: () => number;
@@ -24,7 +24,7 @@ export function createTokens(parts: {
   const { database, accounts, clock } = parts;
 
   /** The newest first. */
-  const list = async (account: string): Promise<readonly ShownToken[]> => {
+  const list = async (account: string): Promise<readonly TokenWithOrigin[]> => {
     const owner = await database.accounts.find(account);
     if (owner === undefined) throw new AccountError("unknown", `there is no account ${account}`);
     const tokens = await database.accessTokens.list(owner.id);
@@ -32,7 +32,7 @@ export function createTokens(parts: {
     const byId = new Map(clientInfo.map((origin) => [origin.id, origin]));
     return tokens.map((token) => ({ ...token, origin: byId.get(token.id) })).toReversed();
   };
-  const find = async (account: string, id: string): Promise<ShownToken> => {
+  const find = async (account: string, id: string): Promise<TokenWithOrigin> => {
     const found = (await list(account)).find((token) => token.id === id);
     if (found === undefined) throw new AccountError("unknown", "there is no such access token");
     return found;
@@ -44,7 +44,7 @@ export function createTokens(parts: {
     async issue(
       actor: Actor,
       given: Parameters<Accounts["accessTokens"]["issue"]>[1],
-    ): Promise<ShownToken & { readonly secret: string }> {
+    ): Promise<TokenWithOrigin & { readonly secret: string }> {
       const { id, secret } = await accounts.accessTokens.issue(actor, given);
       return { ...(await find(given.account, id)), secret };
     },
@@ -58,7 +58,7 @@ export function createTokens(parts: {
         readonly isActive?: boolean | undefined;
         readonly resources?: readonly TokenResource[] | undefined;
       },
-    ): Promise<ShownToken> {
+    ): Promise<TokenWithOrigin> {
       const problem =
         change.resources === undefined ? undefined : checkResources(account, change.resources);
       if (problem !== undefined) throw new AccountError("invalid", problem);

@@ -8,17 +8,17 @@ import type { Listing } from "../catalog/repositories.ts";
 
 export type { Account, AuditEntry, MemberDetails, Membership, MemberRole };
 
-export interface PageAsked {
+export interface NumberedPage {
   readonly page: number;
   readonly size: number;
 }
 
-export type People = ReturnType<typeof createPeople>;
+export type AccountCatalog = ReturnType<typeof createAccountCatalog>;
 
 const namespacesAtMost = 1000;
 
 /** Accounts as the Hub-shaped API shows them. */
-export function createPeople({ database }: { readonly database: Database }) {
+export function createAccountCatalog({ database }: { readonly database: Database }) {
   const organisation = async (name: string): Promise<Account> => {
     const found = await database.accounts.find(name);
     if (found?.kind === "organisation") return found;
@@ -35,7 +35,7 @@ export function createPeople({ database }: { readonly database: Database }) {
       throw new AccountError("unknown", `there is no user ${name}`);
     },
 
-    async organisationsOf(userId: number, page: PageAsked): Promise<Listing<Membership>> {
+    async organisationsOf(userId: number, page: NumberedPage): Promise<Listing<Membership>> {
       return {
         count: await database.memberships.countOfUser(userId),
         items: await database.memberships.ofUser(userId, windowOf(page)),
@@ -53,7 +53,7 @@ export function createPeople({ database }: { readonly database: Database }) {
     /** Throws AccountError if there is no such organisation. */
     async members(
       name: string,
-      asked: PageAsked & {
+      asked: NumberedPage & {
         readonly search?: string | undefined;
         readonly role?: MemberRole | undefined;
       },
@@ -83,4 +83,7 @@ export function createPeople({ database }: { readonly database: Database }) {
 
 const everything = { limit: 10_000, offset: 0 };
 
-export const windowOf = ({ page, size }: PageAsked) => ({ limit: size, offset: (page - 1) * size });
+export const windowOf = ({ page, size }: NumberedPage) => ({
+  limit: size,
+  offset: (page - 1) * size,
+});

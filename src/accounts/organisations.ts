@@ -10,7 +10,7 @@ import { removeAccount } from "./removal.ts";
 import { parseAccountName } from "./names.ts";
 import { namespaceInUse, nameTaken, unknownUser } from "./users.ts";
 
-interface PageAsked {
+interface NamePage {
   readonly last?: string | undefined;
   readonly limit: number;
 }
@@ -59,14 +59,14 @@ export function createOrganisations(parts: {
       if (owner !== undefined)
         await setRole(actor, { organisation: name, user: owner, role: "owner" }, "add");
     },
-    list: (page: PageAsked): Promise<Page<Account>> =>
+    list: (page: NamePage): Promise<Page<Account>> =>
       database.accounts.list({ kind: "organisation", ...page }),
     async delete(actor: Actor, name: string): Promise<void> {
       rejectDefault(name);
       await removeAccount(database, { name, kind: "organisation", actor, nowMs: clock() });
     },
 
-    async members(organisation: string, page: PageAsked): Promise<Page<Member>> {
+    async members(organisation: string, page: NamePage): Promise<Page<Member>> {
       return database.members.list((await findOrganisation(database, organisation)).id, page);
     },
     /** Makes a user a member without asking them, or gives a member another role: for those who run the registry. */

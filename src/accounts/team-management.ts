@@ -5,18 +5,18 @@ import type { Actor } from "../database/events/audit.ts";
 import type { MemberDetails } from "../database/accounts/memberships.ts";
 import type { Database } from "../database/database.ts";
 import type { Invites } from "./invites.ts";
-import { windowOf, type PageAsked } from "./memberships.ts";
+import { windowOf, type NumberedPage } from "./memberships.ts";
 import type { Listing } from "../catalog/repositories.ts";
 
 /** A team, as Docker Hub's API calls it. */
-export interface Group {
+export interface TeamSummary {
   readonly id: number;
   readonly name: string;
   readonly description: string;
   readonly members: number;
 }
 
-export type Groups = ReturnType<typeof createGroups>;
+export type TeamCatalog = ReturnType<typeof createTeamCatalog>;
 
 /**
  * What Docker Hub has as a team and Berth as a role: being in it is owning the organisation. It can't be changed,
@@ -27,7 +27,7 @@ export const owners = "owners";
 const ownersBase = 1_000_000_000;
 
 /** Every method throws AccountError where it can't do what it says. */
-export function createGroups(parts: {
+export function createTeamCatalog(parts: {
   readonly database: Database;
   readonly accounts: Pick<Accounts, "teams" | "organisations">;
   readonly invites: Pick<Invites, "send">;
@@ -41,7 +41,7 @@ export function createGroups(parts: {
     if (found?.kind === "organisation") return found;
     throw new AccountError("unknown", `there is no organisation ${name}`);
   };
-  const all = async (name: string): Promise<readonly Group[]> => {
+  const all = async (name: string): Promise<readonly TeamSummary[]> => {
     const { id } = await organisation(name);
     const first = { role: "owner", limit: 1, offset: 0 } as const;
     const { count } = await database.memberships.list(id, first);
@@ -50,13 +50,13 @@ export function createGroups(parts: {
     return [{ id: ownersBase + id, name: owners, description, members: count }, ...made];
   };
   /** By its name, or by its number. */
-  const find = async (name: string, group: string): Promise<Group> => {
+  const find = async (name: string, group: string): Promise<TeamSummary> => {
     const found = (await all(name)).find((one) => one.name === group || String(one.id) === group);
     if (found === undefined)
       throw new AccountError("unknown", `there is no team ${group} in ${name}`);
     return found;
   };
-  const changeable = (group: Group): Group => {
+  const changeable = (group: TeamSummary): TeamSummary => {
     if (group.name === owners)
       throw new AccountError("conflict", `the team ${owners} can't be changed`);
     return group;
@@ -78,12 +78,12 @@ export function createGroups(parts: {
     find,
     async list(
       name: string,
-      asked: PageAsked & {
+      asked: NumberedPage & {
         readonly search?: string | undefined;
         /** Only teams that this user is in. */
         readonly username?: string | undefined;
       },
-    ): Promise<Listing<Group>> {
+    ): Promise<Listing<TeamSummary>> {
       const { search = "", username } = asked;
       let found = (await all(name)).filter((group) => group.name.includes(search.toLowerCase()));
       if (username !== undefined && username !== "") {
@@ -99,7 +99,12 @@ export function createGroups(parts: {
       return { count: found.length, items: found.slice(offset, offset + limit) };
     },
 
-    async create(actor: Actor, name: string, team: string, description: string): Promise<Group> {
+    async create(
+      actor: Actor,
+      name: string,
+      team: string,
+      description: string,
+    ): Promise<TeamSummary> {
       if (team.toLowerCase() === owners)
         throw new AccountError("exists", `${name} has a team ${owners} already`);
       await teams.add(actor, { organisation: name, team }, description);
@@ -111,7 +116,7 @@ export function createGroups(parts: {
       name: string,
       group: string,
       change: { readonly name?: string | undefined; readonly description?: string | undefined },
-    ): Promise<Group> {
+    ): Promise<TeamSummary> {
       const found = changeable(await find(name, group));
       const renamed = change.name === undefined ? undefined : parseTeamName(change.name);
       if (renamed?.toLowerCase() === owners)
@@ -135,7 +140,7 @@ export function createGroups(parts: {
     async members(
       name: string,
       group: string,
-      asked: PageAsked & { readonly search?: string | undefined },
+      asked: NumberedPage & { readonly search?: string | undefined },
     ): Promise<Listing<MemberDetails>> {
       const { id } = await organisation(name);
       const found = await find(name, group);

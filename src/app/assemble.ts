@@ -3,7 +3,7 @@ import type { Administrator } from "./access.ts";
 import { openAll, type Closing } from "../concurrency/closing.ts";
 import type { Config } from "../config/schema.ts";
 import { lockDataFolder } from "./data-folder.ts";
-import { createBrowsing } from "../catalog/catalog.ts";
+import { createCatalog } from "../catalog/catalog.ts";
 import { openSqliteDatabase, type Database } from "../database/database.ts";
 import { keepReserveFile } from "../database/sqlite/reserve-file.ts";
 import type { Writer } from "../database/writer.ts";
@@ -72,7 +72,7 @@ async function assembleParts(
     { createApp },
     { createResponseCache },
     { openAuthContext },
-    { createHub },
+    { createHubCatalog },
     healthModule,
   ] = await Promise.all([
     openSqliteDatabase(databaseFile(config), lent?.writer),
@@ -121,12 +121,18 @@ async function assembleParts(
     handleHealth: createHealthApp(health, logger),
     handle: createApp({
       registry,
-      tally: pullCounting.tally,
-      browsing: createBrowsing({ database, counts: pullCounting.counts, registry }),
+      pullCounters: pullCounting.pullCounters,
+      catalog: createCatalog({ database, counts: pullCounting.counts, registry }),
       ...access.parts,
       hub: {
         ...access.hub,
-        hub: createHub({ database, registry, ...access.hub, counts: pullCounting.counts, clock }),
+        hub: createHubCatalog({
+          database,
+          registry,
+          ...access.hub,
+          counts: pullCounting.counts,
+          clock,
+        }),
       },
       responseCache: createResponseCache(() =>
         JSON.stringify([database.version(), pullCounting.version()]),

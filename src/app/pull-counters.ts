@@ -1,6 +1,6 @@
 import type { Config } from "../config/schema.ts";
-import { createCounts, type Counts } from "../catalog/pull-counters.ts";
-import { createTally, type Tally } from "../catalog/pull-counter-buffer.ts";
+import { createPullCounts, type PullCounts } from "../catalog/pull-counters.ts";
+import { createPullCounters, type PullCounters } from "../catalog/pull-counter-buffer.ts";
 import {
   openSqlitePullCounters,
   type PullCounterStore,
@@ -13,8 +13,8 @@ import { pullCounterFile, databaseFile } from "./stores.ts";
 const everyMs = 2_000;
 
 export interface OpenPullCounters {
-  readonly tally: Tally;
-  readonly counts: Counts;
+  readonly pullCounters: PullCounters;
+  readonly counts: PullCounts;
   /** Another value as soon as anything was written down. */
   version(): unknown;
   /** Writes down what is still in memory. */
@@ -36,7 +36,7 @@ export async function openPullCounters(
       "the file of the pull counters can't be opened: pulls are not counted",
     );
     return {
-      tally: { pulled: () => undefined, pushed: () => undefined },
+      pullCounters: { record: () => undefined, recordPush: () => undefined },
       counts: {
         of: () => new Map(),
         ofTags: () => new Map(),
@@ -45,18 +45,18 @@ export async function openPullCounters(
       close: () => Promise.resolve(),
     };
   }
-  const tally = createTally({
+  const pullCounters = createPullCounters({
     ...{ store, clock, everyMs },
     rank: (ranks) => database.run("rankRepositories", { ranks }),
     removalOf: (repository) => database.repositoryCache.factsOf(repository).removal,
     report: (error) => logger.warn({ err: error }, "pulls could not be written down"),
   });
   return {
-    tally,
-    counts: createCounts(store),
+    pullCounters,
+    counts: createPullCounts(store),
     version: () => store.version(),
     async close() {
-      await tally.close();
+      await pullCounters.close();
       await store.close();
     },
   };

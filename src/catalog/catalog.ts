@@ -1,31 +1,31 @@
 import type { Database } from "../database/database.ts";
 import type { Registry } from "../registry/registry.ts";
-import type { Counts } from "./pull-counters.ts";
-import { createRepositoryViews, type RepositoryViews } from "./repository-listing.ts";
+import type { PullCounts } from "./pull-counters.ts";
+import { createRepositoryListing, type RepositoryListing } from "./repository-listing.ts";
 import { createSearch, type Search } from "./search.ts";
-import { createSizeReports, type SizeReports } from "./storage-usage.ts";
-import { createTagDifferences, type TagDifferences } from "./tag-diff.ts";
-import { createTagViews, type TagViews } from "./tag-listing.ts";
+import { createStorageUsageReports, type StorageUsageReports } from "./storage-usage.ts";
+import { createTagDiffs, type TagDiffs } from "./tag-diff.ts";
+import { createTagListing, type TagListing } from "./tag-listing.ts";
 
 /** What is found and shown beyond what Docker Hub has, as the wire sees it. */
-export interface Browsing {
+export interface Catalog {
   readonly search: Search;
-  readonly repositories: RepositoryViews;
-  readonly tags: TagViews;
-  readonly differences: TagDifferences;
-  readonly sizes: SizeReports;
+  readonly repositories: RepositoryListing;
+  readonly tags: TagListing;
+  readonly diffs: TagDiffs;
+  readonly storageUsage: StorageUsageReports;
 }
 
-export function createBrowsing(parts: {
+export function createCatalog(parts: {
   readonly database: Database;
-  readonly counts: Counts;
+  readonly counts: PullCounts;
   readonly registry: Pick<Registry, "blobs">;
-}): Browsing {
+}): Catalog {
   return {
     search: createSearch(parts),
-    repositories: createRepositoryViews(parts),
-    tags: createTagViews(parts),
-    differences: createTagDifferences(parts),
-    sizes: createSizeReports(parts),
+    repositories: createRepositoryListing(parts),
+    tags: createTagListing(parts),
+    diffs: createTagDiffs(parts),
+    storageUsage: createStorageUsageReports(parts),
   };
 }

@@ -10,7 +10,7 @@ export interface Layer {
   readonly sizeBytes: number;
 }
 
-export interface ImageContents {
+export interface InspectedImage {
   /** The first ones. */
   readonly layers: readonly Layer[];
   readonly layerCount: number;
@@ -22,7 +22,7 @@ export interface ImageContents {
 const configBytesAtMost = 256 * 1024;
 
 /** Reads images for one answer: a config that several of them share is read once. */
-export function createImageContents(
+export function createImageInspector(
   parts: {
     readonly database: Pick<Database, "images">;
     readonly registry: Pick<Registry, "blobs">;
@@ -53,7 +53,7 @@ export function createImageContents(
   };
 
   /** @param layersAtMost of the image that are of interest */
-  return async (manifestId: number, layersAtMost: number): Promise<ImageContents> => {
+  return async (manifestId: number, layersAtMost: number): Promise<InspectedImage> => {
     const { items, total } = await database.images.parts(manifestId, layersAtMost + 1);
     const config = items.find(({ kind }) => kind === "config");
     return {
@@ -73,7 +73,7 @@ function ignoreUnknown(error: unknown): undefined {
 }
 
 /** The command that made each layer, from the config's history; an empty text where that does not fit the layers. */
-export function instructionsOf({ layers, layerCount, config }: ImageContents): readonly string[] {
+export function instructionsOf({ layers, layerCount, config }: InspectedImage): readonly string[] {
   const { history } = (config ?? {}) as { readonly history?: unknown };
   const steps = (Array.isArray(history) ? history : []).filter(
     (step: unknown) => typeof step === "object" && step !== null && !("empty_layer" in step),

@@ -2,7 +2,7 @@ import type { IndexEntry } from "../database/catalog/images.ts";
 import type { Database } from "../database/database.ts";
 import type { TaggedManifest } from "../database/catalog/tag-pages.ts";
 import type { Digest } from "../oci/digest.ts";
-import type { PacedWork } from "../concurrency/yielding-work.ts";
+import type { YieldingWork } from "../concurrency/yielding-work.ts";
 
 /** One platform of a tag. */
 export interface Image {
@@ -29,7 +29,7 @@ export interface Attestation {
 }
 
 /** What a view shows of a manifest. */
-export interface Holdings {
+export interface TagImages {
   /** The first {@link imagesAtMost}. */
   readonly images: readonly Image[];
   /** How many there are; where an index has more entries than are looked at, all of these count as images. */
@@ -43,20 +43,20 @@ export const imagesAtMost = 100;
 const entriesAtMost = 2 * imagesAtMost;
 
 /** Of many manifests of one repository, by their ids; an index costs what is shown of it. */
-export async function holdingsOf(
+export async function imagesOfManifests(
   database: Pick<Database, "images">,
   repositoryId: number,
   manifests: readonly TaggedManifest[],
-  work: PacedWork,
-): Promise<ReadonlyMap<number, Holdings>> {
-  const held = new Map<number, Holdings>();
+  work: YieldingWork,
+): Promise<ReadonlyMap<number, TagImages>> {
+  const held = new Map<number, TagImages>();
   const single = manifests.filter(({ kind }) => kind !== "index");
   const sizes = await database.images.sizes(single.map(({ id }) => id));
   for (const manifest of manifests) {
     if (held.has(manifest.id)) continue;
     if (manifest.kind === "index") {
       await work.step();
-      held.set(manifest.id, await holdingsOfIndex(database, repositoryId, manifest.id));
+      held.set(manifest.id, await imagesOfIndex(database, repositoryId, manifest.id));
     } else {
       const images = [imageOf(manifest, manifest.id, sizes)];
       held.set(manifest.id, { images, imageCount: 1, attestations: [] });
@@ -65,11 +65,11 @@ export async function holdingsOf(
   return held;
 }
 
-async function holdingsOfIndex(
+async function imagesOfIndex(
   database: Pick<Database, "images">,
   repositoryId: number,
   indexId: number,
-): Promise<Holdings> {
+): Promise<TagImages> {
   const { items, total } = await database.images.entries(repositoryId, indexId, entriesAtMost);
   const ids = items.flatMap(({ manifestId }) => (manifestId === null ? [] : [manifestId]));
   const sizes = await database.images.sizes(ids);

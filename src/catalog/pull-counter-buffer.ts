@@ -4,10 +4,10 @@ import type { Reference, Tag } from "../oci/reference.ts";
 import type { Clock } from "../registry/leases.ts";
 
 /** Takes note of pulls and pushes, at the cost of a look into a map. */
-export interface Tally {
+export interface PullCounters {
   /** A manifest was given out, with its bytes. Whether that is a pull is found out later. */
-  pulled(repository: RepositoryName, reference: Reference): void;
-  pushed(repository: RepositoryName, tags: readonly Tag[]): void;
+  record(repository: RepositoryName, reference: Reference): void;
+  recordPush(repository: RepositoryName, tags: readonly Tag[]): void;
 }
 
 type Note = { -readonly [key in keyof PullCounterChange]: PullCounterChange[key] };
@@ -21,7 +21,7 @@ const notesAtMost = 10_000;
  * Notes are kept in memory and written down every few seconds, which is what a crash may lose. If they can't be
  * written they are kept for the next time, as many as there is room for.
  */
-export function createTally(parts: {
+export function createPullCounters(parts: {
   readonly store: {
     add(counted: readonly PullCounterChange[]): Promise<readonly PullBucket[]>;
   };
@@ -31,7 +31,7 @@ export function createTally(parts: {
   readonly clock: Clock;
   readonly everyMs: number;
   readonly report: (error: unknown) => void;
-}): Tally & { flush(): Promise<void>; close(): Promise<void> } {
+}): PullCounters & { flush(): Promise<void>; close(): Promise<void> } {
   const { store, rank, removalOf, clock, everyMs, report } = parts;
   let notes = new Map<string, Note>();
   let timer: NodeJS.Timeout | undefined;
@@ -107,13 +107,13 @@ export function createTally(parts: {
   };
 
   return {
-    pulled(repository, reference) {
+    record(repository, reference) {
       count(repository, reference, (note) => {
         note.pulls += 1;
         note.lastPulledAtMs = clock();
       });
     },
-    pushed(repository, tags) {
+    recordPush(repository, tags) {
       for (const tag of tags)
         count(repository, { kind: "tag", tag }, (note) => {
           note.pushes += 1;

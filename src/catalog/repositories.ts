@@ -6,7 +6,7 @@ import type { RepositoryDetails } from "../database/catalog/repository-details.t
 import type { RepositoryCursorPosition } from "../database/catalog/repository-pages.ts";
 import { OciError } from "../oci/errors.ts";
 import type { RepositoryName } from "../oci/name.ts";
-import type { Counts } from "./pull-counters.ts";
+import type { PullCounts } from "./pull-counters.ts";
 import { contentTypeOf, type ContentType } from "./content-type.ts";
 import { groupedBy } from "./images.ts";
 import { createKeysetCursors, cutFrom } from "./keyset-cursors.ts";
@@ -19,7 +19,7 @@ export interface ListedRepository extends RepositoryDetails {
 }
 
 /** What its own page shows. */
-export interface ShownRepository extends ListedRepository {
+export interface RepositoryWithPermissions extends ListedRepository {
   readonly permissions: RepositoryPermissions;
   readonly collaborators: number;
   readonly isStarred: boolean;
@@ -60,7 +60,7 @@ const countedAtMost = 1_000;
 export function createHubRepositories(parts: {
   readonly database: Database;
   readonly policy: HubPolicy;
-  readonly counts: Counts;
+  readonly counts: PullCounts;
   readonly clock: () => number;
 }) {
   const { database, policy, counts, clock } = parts;
@@ -144,7 +144,10 @@ export function createHubRepositories(parts: {
     },
 
     /** Throws NAME_UNKNOWN if it went meanwhile. */
-    async get(session: Session | undefined, name: RepositoryName): Promise<ShownRepository> {
+    async get(
+      session: Session | undefined,
+      name: RepositoryName,
+    ): Promise<RepositoryWithPermissions> {
       const [shown] = await describe([name], true);
       if (shown === undefined) throw new OciError("NAME_UNKNOWN");
       const { principal } = session ?? {};

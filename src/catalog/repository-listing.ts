@@ -4,26 +4,26 @@ import type { RepositoryDetails } from "../database/catalog/repository-details.t
 import type { FacetValue } from "../database/catalog/found-repositories.ts";
 import { OciError } from "../oci/errors.ts";
 import type { RepositoryName } from "../oci/name.ts";
-import type { Count, Counts } from "./pull-counters.ts";
+import type { PullCount, PullCounts } from "./pull-counters.ts";
 import { countAtMost } from "./search.ts";
 
-export interface RepositoryView extends RepositoryDetails {
-  readonly count: Count | undefined;
+export interface RepositorySummary extends RepositoryDetails {
+  readonly count: PullCount | undefined;
   readonly facets: readonly FacetValue[];
 }
 
-export type RepositoryViews = ReturnType<typeof createRepositoryViews>;
+export type RepositoryListing = ReturnType<typeof createRepositoryListing>;
 
-export function createRepositoryViews(parts: {
+export function createRepositoryListing(parts: {
   readonly database: Pick<Database, "catalog" | "repositoryDetails" | "search">;
-  readonly counts: Counts;
+  readonly counts: PullCounts;
 }) {
   const { database, counts } = parts;
 
   const show = async (
     names: readonly RepositoryName[],
     fullTexts: boolean,
-  ): Promise<readonly RepositoryView[]> => {
+  ): Promise<readonly RepositorySummary[]> => {
     const found = await database.repositoryDetails.find(names, { fullTexts });
     const facets = await database.search.facetsOf(found.map(({ id }) => id));
     const counted = counts.of(found);
@@ -46,7 +46,7 @@ export function createRepositoryViews(parts: {
         readonly limit: number;
       },
     ): Promise<{
-      readonly items: readonly RepositoryView[];
+      readonly items: readonly RepositorySummary[];
       readonly total: number;
       readonly more: boolean;
     }> {
@@ -63,7 +63,7 @@ export function createRepositoryViews(parts: {
     },
 
     /** Throws NAME_UNKNOWN. */
-    async get(name: RepositoryName): Promise<RepositoryView> {
+    async get(name: RepositoryName): Promise<RepositorySummary> {
       const [view] = await show([name], true);
       if (view === undefined) throw new OciError("NAME_UNKNOWN", undefined, { detail: { name } });
       return view;

@@ -7,7 +7,7 @@ import type {
 } from "../database/catalog/found-repositories.ts";
 import { defaultNamespace, namespaceOf, parseRepositoryName } from "../oci/name.ts";
 import type { RepositoryName } from "../oci/name.ts";
-import type { Count, Counts } from "./pull-counters.ts";
+import type { PullCount, PullCounts } from "./pull-counters.ts";
 
 export interface SearchRequest {
   readonly visibility: VisibilityFilter;
@@ -57,7 +57,7 @@ export type Search = ReturnType<typeof createSearch>;
 
 export function createSearch(parts: {
   readonly database: Pick<Database, "search" | "catalog">;
-  readonly counts: Counts;
+  readonly counts: PullCounts;
 }) {
   const { database, counts } = parts;
   const resultsOf = (found: readonly FoundRepository[]): readonly SearchResult[] => {
@@ -126,7 +126,7 @@ function nameIn(text: string): RepositoryName | undefined {
   }
 }
 
-function resultOf(found: FoundRepository, count: Count | undefined): SearchResult {
+function resultOf(found: FoundRepository, count: PullCount | undefined): SearchResult {
   const { name, visibility, facets, description, stars, createdAtMs, updatedAtMs } = found;
   const isOfficial = namespaceOf(name) === defaultNamespace;
   const valuesOf = (wanted: Facet): readonly string[] =>

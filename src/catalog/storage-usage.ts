@@ -2,10 +2,10 @@ import type { VisibilityFilter } from "../auth/visibility.ts";
 import type { Database } from "../database/database.ts";
 import { OciError } from "../oci/errors.ts";
 import type { RepositoryName } from "../oci/name.ts";
-import type { PacedWork } from "../concurrency/yielding-work.ts";
+import type { YieldingWork } from "../concurrency/yielding-work.ts";
 
 /** Bytes of distinct blobs, as they are stored. */
-export interface Sizes {
+export interface StorageUsage {
   readonly bytes: number;
   /** Of those that another repository shows too; in a namespace: several of its repositories. */
   readonly sharedBytes: number;
@@ -13,7 +13,7 @@ export interface Sizes {
   readonly uniqueBytes: number;
 }
 
-export type SizeReports = ReturnType<typeof createSizeReports>;
+export type StorageUsageReports = ReturnType<typeof createStorageUsageReports>;
 
 /** Of each blob up to 1,000 other repositories are looked at. */
 const blobsAtOnce = 50;
@@ -22,19 +22,19 @@ const namesAtOnce = 500;
 const blobsAtMost = 500_000;
 
 /** Other repositories count as far as the viewer may read them: what they may not, no sum tells them of. */
-export function createSizeReports(parts: {
-  readonly database: Pick<Database, "catalog" | "repositoryDetails" | "sizes">;
+export function createStorageUsageReports(parts: {
+  readonly database: Pick<Database, "catalog" | "repositoryDetails" | "storageUsage">;
 }) {
   const { database } = parts;
 
   async function* blobsOf(
     repositoryId: number,
     visibility: VisibilityFilter | undefined,
-    work: PacedWork,
+    work: YieldingWork,
   ) {
     for (let last = 0; ;) {
       await work.step();
-      const blobs = await database.sizes.blobsOf(repositoryId, visibility, {
+      const blobs = await database.storageUsage.blobsOf(repositoryId, visibility, {
         ...{ last, limit: blobsAtOnce },
       });
       yield* blobs;
@@ -64,8 +64,8 @@ export function createSizeReports(parts: {
     async ofRepository(
       repositoryId: number,
       visibility: VisibilityFilter,
-      work: PacedWork,
-    ): Promise<Sizes> {
+      work: YieldingWork,
+    ): Promise<StorageUsage> {
       let [bytes, sharedBytes] = [0, 0];
       for await (const { sizeBytes, isShared } of blobsOf(repositoryId, visibility, work)) {
         bytes += sizeBytes;
@@ -81,8 +81,8 @@ export function createSizeReports(parts: {
     async ofNamespace(
       namespace: string,
       visibility: VisibilityFilter,
-      work: PacedWork,
-    ): Promise<Sizes & { readonly repositories: number }> {
+      work: YieldingWork,
+    ): Promise<StorageUsage & { readonly repositories: number }> {
       const uses = new Map<number, { readonly sizeBytes: number; count: number }>();
       let repositories = 0;
       for await (const name of namesIn(namespace, visibility)) {

@@ -7,9 +7,9 @@ import type { RepositoryName } from "../oci/name.ts";
 import type { Tag } from "../oci/reference.ts";
 import type { Registry } from "../registry/registry.ts";
 import { differingFields, type FieldChange } from "./config-diff.ts";
-import { createImageContents, type ImageContents, type Layer } from "./image-inspector.ts";
-import { holdingsOf, type Image } from "./images.ts";
-import type { PacedWork } from "../concurrency/yielding-work.ts";
+import { createImageInspector, type InspectedImage, type Layer } from "./image-inspector.ts";
+import { imagesOfManifests, type Image } from "./images.ts";
+import type { YieldingWork } from "../concurrency/yielding-work.ts";
 
 export interface ComparedImage {
   readonly tag: Tag;
@@ -19,7 +19,7 @@ export interface ComparedImage {
   readonly sizeBytes: number;
 }
 
-export interface TagDifference {
+export interface TagDiff {
   readonly from: ComparedImage;
   readonly to: ComparedImage;
   readonly layers: {
@@ -45,7 +45,7 @@ export interface LayerList {
 export const layersAtMost = 500;
 export const fieldsAtMost = 1_000;
 
-export interface DifferenceRequest {
+export interface DiffRequest {
   readonly repository: RepositoryName;
   readonly from: Tag;
   readonly to: Tag;
@@ -53,9 +53,9 @@ export interface DifferenceRequest {
   readonly platform?: string | undefined;
 }
 
-export type TagDifferences = ReturnType<typeof createTagDifferences>;
+export type TagDiffs = ReturnType<typeof createTagDiffs>;
 
-export function createTagDifferences(parts: {
+export function createTagDiffs(parts: {
   readonly database: Database;
   readonly registry: Pick<Registry, "blobs">;
 }) {
@@ -64,9 +64,9 @@ export function createTagDifferences(parts: {
   return {
     /** Throws NAME_UNKNOWN, and MANIFEST_UNKNOWN where a tag is not there or has no image for the platform. */
     async compare(
-      { repository, from, to, platform }: DifferenceRequest,
-      work: PacedWork,
-    ): Promise<TagDifference> {
+      { repository, from, to, platform }: DiffRequest,
+      work: YieldingWork,
+    ): Promise<TagDiff> {
       const [home] = await database.repositoryDetails.find([repository], { fullTexts: false });
       if (home === undefined) throw new OciError("NAME_UNKNOWN");
       const tags = await database.tagPages.find(home.id, [from, to]);
@@ -77,11 +77,11 @@ export function createTagDifferences(parts: {
         return found.manifest;
       };
       const [before, after] = [manifestOf(from), manifestOf(to)];
-      const held = await holdingsOf(database, home.id, [before, after], work);
+      const held = await imagesOfManifests(database, home.id, [before, after], work);
       const imagesOf = ({ id }: TaggedManifest): readonly Image[] => held.get(id)?.images ?? [];
       const [older, newer] = pairOf(imagesOf(before), imagesOf(after), platform);
-      const open = createImageContents(parts, repository);
-      const read = async ({ manifestId, digest }: Image): Promise<ImageContents> => {
+      const open = createImageInspector(parts, repository);
+      const read = async ({ manifestId, digest }: Image): Promise<InspectedImage> => {
         await work.step();
         if (manifestId === undefined)
           throw new OciError("MANIFEST_UNKNOWN", undefined, { detail: { digest } });

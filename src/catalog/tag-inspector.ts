@@ -4,16 +4,19 @@ import type { TagDetails } from "../database/catalog/tag-pages.ts";
 import { OciError } from "../oci/errors.ts";
 import type { RepositoryName } from "../oci/name.ts";
 import type { Tag } from "../oci/reference.ts";
-import type { Count, Counts } from "./pull-counters.ts";
-import { holdingsOf, type Holdings } from "./images.ts";
-import type { PacedWork } from "../concurrency/yielding-work.ts";
+import type { PullCount, PullCounts } from "./pull-counters.ts";
+import { imagesOfManifests, type TagImages } from "./images.ts";
+import type { YieldingWork } from "../concurrency/yielding-work.ts";
 
 /** A tag with what it holds, and how often it was pulled. */
-export interface TagContents extends TagDetails, Holdings {
-  readonly count: Count | undefined;
+export interface TagWithImages extends TagDetails, TagImages {
+  readonly count: PullCount | undefined;
 }
 
-export function createTagContents(parts: { readonly database: Database; readonly counts: Counts }) {
+export function createTagInspector(parts: {
+  readonly database: Database;
+  readonly counts: PullCounts;
+}) {
   const { database, counts } = parts;
   return {
     /** Throws NAME_UNKNOWN if there is no such repository. */
@@ -28,11 +31,11 @@ export function createTagContents(parts: { readonly database: Database; readonly
     async of(
       repository: Registration & { readonly id: number },
       names: readonly Tag[],
-      work: PacedWork,
-    ): Promise<readonly TagContents[]> {
+      work: YieldingWork,
+    ): Promise<readonly TagWithImages[]> {
       const tags = await database.tagPages.find(repository.id, names);
       const manifests = tags.map(({ manifest }) => manifest);
-      const held = await holdingsOf(database, repository.id, manifests, work);
+      const held = await imagesOfManifests(database, repository.id, manifests, work);
       const counted = counts.ofTags(repository, names);
       const byName = new Map(tags.map((tag) => [tag.name, tag]));
       return names.flatMap((name) => {

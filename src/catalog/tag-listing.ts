@@ -4,9 +4,9 @@ import type { Digest } from "../oci/digest.ts";
 import { OciError } from "../oci/errors.ts";
 import type { RepositoryName } from "../oci/name.ts";
 import { fallbackTagOf, parseTag, type Tag } from "../oci/reference.ts";
-import type { Counts } from "./pull-counters.ts";
-import type { PacedWork } from "../concurrency/yielding-work.ts";
-import { createTagContents, type TagContents } from "./tag-inspector.ts";
+import type { PullCounts } from "./pull-counters.ts";
+import type { YieldingWork } from "../concurrency/yielding-work.ts";
+import { createTagInspector, type TagWithImages } from "./tag-inspector.ts";
 
 /** What says something of a tag's images: a signature, an SBOM, where it comes from. */
 export interface TagReferrer {
@@ -21,13 +21,13 @@ export interface TagReferrer {
 }
 
 export interface TagPage {
-  readonly items: readonly TagContents[];
+  readonly items: readonly TagWithImages[];
   /** Of the repository, on all pages. */
   readonly total: number;
   readonly more: boolean;
 }
 
-export type TagViews = ReturnType<typeof createTagViews>;
+export type TagListing = ReturnType<typeof createTagListing>;
 
 /** An index may have many images; so many of them are asked for what refers to them. */
 const subjectsAtMost = 20;
@@ -38,16 +38,19 @@ export const shownReferrersAtMost = referrersAtMost + 3;
 const cosignSuffixes = [".sig", ".att", ".sbom"];
 
 /** All of it throws NAME_UNKNOWN if there is no such repository. */
-export function createTagViews(parts: { readonly database: Database; readonly counts: Counts }) {
+export function createTagListing(parts: {
+  readonly database: Database;
+  readonly counts: PullCounts;
+}) {
   const { database } = parts;
-  const contents = createTagContents(parts);
+  const contents = createTagInspector(parts);
 
   return {
     /** In the order of the names, behind `last`. */
     async list(
       repository: RepositoryName,
       page: { readonly last?: Tag | undefined; readonly limit: number },
-      work: PacedWork,
+      work: YieldingWork,
     ): Promise<TagPage> {
       const home = await contents.homeOf(repository);
       const found = await database.tags.list(repository, page);
@@ -59,8 +62,8 @@ export function createTagViews(parts: { readonly database: Database; readonly co
     async get(
       repository: RepositoryName,
       tag: Tag,
-      work: PacedWork,
-    ): Promise<TagContents & { readonly referrers: readonly TagReferrer[] }> {
+      work: YieldingWork,
+    ): Promise<TagWithImages & { readonly referrers: readonly TagReferrer[] }> {
       const home = await contents.homeOf(repository);
       const [shown] = await contents.of(home, [tag], work);
       if (shown === undefined)

@@ -7,16 +7,16 @@ import type { RepositoryName } from "../oci/name.ts";
 import type { Tag } from "../oci/reference.ts";
 import { matcherOf, parseTagPatterns } from "../oci/tag-patterns.ts";
 import type { Registry } from "../registry/registry.ts";
-import type { Counts } from "./pull-counters.ts";
+import type { PullCounts } from "./pull-counters.ts";
 import { contentTypeOf, type ContentType } from "./content-type.ts";
-import { createImageContents, instructionsOf, type Layer } from "./image-inspector.ts";
+import { createImageInspector, instructionsOf, type Layer } from "./image-inspector.ts";
 import type { Image } from "./images.ts";
 import { createKeysetCursors, cutFrom } from "./keyset-cursors.ts";
-import type { PacedWork } from "../concurrency/yielding-work.ts";
+import type { YieldingWork } from "../concurrency/yielding-work.ts";
 import type { Listing } from "./repositories.ts";
-import { createTagContents, type TagContents } from "./tag-inspector.ts";
+import { createTagInspector, type TagWithImages } from "./tag-inspector.ts";
 
-export interface ShownTag extends TagContents {
+export interface TagWithActivity extends TagWithImages {
   /** Stable as long as repository and tag are of these names. */
   readonly id: number;
   readonly contentType: ContentType;
@@ -62,18 +62,18 @@ export const triedAtMost = 10_000;
 export function createHubTags(parts: {
   readonly database: Database;
   readonly registry: Pick<Registry, "blobs">;
-  readonly counts: Counts;
+  readonly counts: PullCounts;
   readonly clock: () => number;
 }) {
   const { database, clock } = parts;
-  const contents = createTagContents(parts);
+  const contents = createTagInspector(parts);
   const cursors = createKeysetCursors<TagCursorPosition>(clock);
 
   const show = async (
     home: Registration & { readonly id: number },
     names: readonly Tag[],
-    work: PacedWork,
-  ): Promise<readonly ShownTag[]> =>
+    work: YieldingWork,
+  ): Promise<readonly TagWithActivity[]> =>
     (await contents.of(home, names, work)).map((tag) => {
       const lastPulledAtMs = tag.count?.lastPulledAtMs;
       const usedAtMs = Math.max(lastPulledAtMs ?? 0, tag.updatedAtMs);
@@ -91,8 +91,8 @@ export function createHubTags(parts: {
     async list(
       repository: RepositoryName,
       list: TagList,
-      work: PacedWork,
-    ): Promise<Listing<ShownTag>> {
+      work: YieldingWork,
+    ): Promise<Listing<TagWithActivity>> {
       const { page, size, search, order, descending } = list;
       const home = await contents.homeOf(repository);
       const { id: repositoryId, tags } = home;
@@ -120,7 +120,7 @@ export function createHubTags(parts: {
     },
 
     /** Throws NAME_UNKNOWN, or MANIFEST_UNKNOWN if there is no such tag. */
-    async get(repository: RepositoryName, tag: Tag, work: PacedWork): Promise<ShownTag> {
+    async get(repository: RepositoryName, tag: Tag, work: YieldingWork): Promise<TagWithActivity> {
       const [shown] = await show(await contents.homeOf(repository), [tag], work);
       if (shown === undefined) throw new OciError("MANIFEST_UNKNOWN");
       return shown;
@@ -129,10 +129,10 @@ export function createHubTags(parts: {
     /** The images of a tag with their layers. */
     async images(
       repository: RepositoryName,
-      { images }: Pick<ShownTag, "images">,
-      work: PacedWork,
+      { images }: Pick<TagWithActivity, "images">,
+      work: YieldingWork,
     ): Promise<readonly ImageWithLayers[]> {
-      const open = createImageContents(parts, repository);
+      const open = createImageInspector(parts, repository);
       let layersLeft = layersInAll;
       let charactersLeft = instructionsInAll;
       const shown: ImageWithLayers[] = [];
@@ -159,7 +159,7 @@ export function createHubTags(parts: {
     async matching(
       repository: RepositoryName,
       pattern: string,
-      work: PacedWork,
+      work: YieldingWork,
     ): Promise<readonly Tag[]> {
       const matches = await matcherOf(await parseTagPatterns([pattern]));
       const found = await database.tags.list(repository, { limit: triedAtMost });

@@ -4,7 +4,7 @@ import { setImmediate } from "node:timers/promises";
  * Work for one request that consists of many steps. Between two steps other requests get their turn of the event loop,
  * and the work ends when its client is gone.
  */
-export interface PacedWork {
+export interface YieldingWork {
   /**
    * Call it before each step. Resolves at once while the steps of this turn took less than 10 ms together, otherwise in
    * the next turn. Rejects with ECONNRESET when the client is gone. A step itself takes at most a few milliseconds.
@@ -16,7 +16,7 @@ export interface PacedWork {
 const turnMs = 10;
 
 /** @param signal aborts when the client is gone */
-export function createPacedWork(signal: AbortSignal): PacedWork {
+export function createYieldingWork(signal: AbortSignal): YieldingWork {
   let turnBeganAtMs = performance.now();
   return {
     async step() {

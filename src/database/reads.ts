@@ -36,7 +36,7 @@ import { createCacheInvalidation } from "./sqlite/cache-invalidation.ts";
 import { createManifestCache } from "./sqlite/manifest-cache.ts";
 import { createRepositoryCache } from "./sqlite/repository-cache.ts";
 import { createSearchReads } from "./catalog/search.ts";
-import { createSizeReads } from "./catalog/storage-usage.ts";
+import { createStorageUsageReads } from "./catalog/storage-usage.ts";
 import { createTagHistoryReads } from "./registry/tag-history.ts";
 import { createTagReads } from "./registry/tags.ts";
 import { createTeamPermissionReads } from "./accounts/team-permissions.ts";
@@ -73,7 +73,7 @@ export function createReads(connection: SqliteConnection) {
     removals: createRemovalReads(db),
     quotas: createQuotaReads(db),
     search: createSearchReads(db, cacheInvalidation),
-    sizes: createSizeReads(db),
+    storageUsage: createStorageUsageReads(db),
     tagHistory: createTagHistoryReads(db),
     manifestPlatforms: createManifestPlatformReads(db),
     mirrorCounters: createMirrorCounterReads(db),

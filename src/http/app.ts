@@ -2,8 +2,8 @@ import Koa from "koa";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Policy } from "../auth/policy.ts";
 import type { Keys } from "../auth/signing-keys/keys.ts";
-import type { Browsing } from "../catalog/catalog.ts";
-import type { Tally } from "../catalog/pull-counter-buffer.ts";
+import type { Catalog } from "../catalog/catalog.ts";
+import type { PullCounters } from "../catalog/pull-counter-buffer.ts";
 import type { Logger } from "../observability/logger.ts";
 import type { Registry } from "../registry/registry.ts";
 import type { RequestAuthenticator } from "./middleware/authenticate.ts";
@@ -41,8 +41,8 @@ import { uploadRoutes } from "./registry/uploads.ts";
 export interface AppParts {
   readonly registry: Registry;
   readonly hub: HubParts;
-  readonly tally: Tally;
-  readonly browsing: Browsing;
+  readonly pullCounters: PullCounters;
+  readonly catalog: Catalog;
   readonly requestAuthenticator: RequestAuthenticator;
   readonly policy: Policy;
   readonly wwwAuthenticate: WwwAuthenticate;
@@ -69,7 +69,7 @@ export interface AppParts {
 
 /** Everything that is served, each with the permission it needs. */
 export function routesOf(parts: AppParts): readonly (Route | HubRoute)[] {
-  const { registry, tally, browsing, policy, tokens, clientInfo, limits } = parts;
+  const { registry, pullCounters, catalog, policy, tokens, clientInfo, limits } = parts;
   const { pageSize, tagsPerPush } = limits;
   const mayRedirect = createRedirectRule({ except: parts.redirectExcept, clientInfo });
   const served: readonly (Route | HubRoute)[] = [
@@ -80,11 +80,11 @@ export function routesOf(parts: AppParts): readonly (Route | HubRoute)[] {
     ...catalogRoutes({ repositories: registry.repositories, policy, pageSize }),
     ...uploadRoutes({ uploads: registry.uploads, blobs: registry.blobs, policy }),
     ...blobRoutes({ blobs: registry.blobs, policy, mayRedirect }),
-    ...manifestRoutes({ manifests: registry.manifests, policy, tally, tagsPerPush }),
+    ...manifestRoutes({ manifests: registry.manifests, policy, pullCounters, tagsPerPush }),
     ...tagRoutes({ tags: registry.tags, pageSize }),
     ...referrerRoutes({ referrers: registry.referrers, pageSize }),
-    ...hubRoutes({ ...parts.hub, registry, browsing, clientInfo }),
-    ...searchV1Routes({ search: browsing.search, policy, responseCache: parts.responseCache }),
+    ...hubRoutes({ ...parts.hub, registry, catalog, clientInfo }),
+    ...searchV1Routes({ search: catalog.search, policy, responseCache: parts.responseCache }),
   ];
   return served;
 }
@@ -125,7 +125,7 @@ export function createApp(
   );
   app.on("error", (error) => parts.logger.debug({ err: error }, "a connection failed"));
   const handle = app.callback();
-  const { registry, requestAuthenticator, policy, tally, logger } = parts;
+  const { registry, requestAuthenticator, policy, pullCounters, logger } = parts;
   const koaPipeline = (request: IncomingMessage, response: ServerResponse): void => {
     response.setHeader(nosniff, "nosniff");
     void handle(request, response);
@@ -135,7 +135,7 @@ export function createApp(
     manifests: registry.manifests,
     requestAuthenticator,
     policy,
-    tally,
+    pullCounters,
     mirrors: parts.mirrors,
     logger,
   });

@@ -4,7 +4,7 @@ import path from "node:path";
 import { after, describe, test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
 import SqliteDatabase from "better-sqlite3";
-import { createTally } from "../../src/catalog/pull-counter-buffer.ts";
+import { createPullCounters } from "../../src/catalog/pull-counter-buffer.ts";
 import type { PullCounterChange } from "../../src/database/catalog/pull-counters.ts";
 import { parseRepositoryName } from "../../src/oci/name.ts";
 import { parseReference } from "../../src/oci/reference.ts";
@@ -168,7 +168,7 @@ describe("counts", () => {
   });
 });
 
-describe("a tally", () => {
+describe("pull counters", () => {
   const name = parseRepositoryName("team/app");
   const one = parseReference("1");
 
@@ -176,7 +176,7 @@ describe("a tally", () => {
     const batches: (readonly PullCounterChange[])[] = [];
     let fails = true;
     const reports: unknown[] = [];
-    const tally = createTally({
+    const tally = createPullCounters({
       store: {
         add: (counted) => {
           if (fails) return Promise.reject(new Error("disk full"));
@@ -190,11 +190,11 @@ describe("a tally", () => {
       everyMs: 1_000_000,
       report: (error) => reports.push(error),
     });
-    tally.pulled(name, one);
+    tally.record(name, one);
     await tally.flush();
     assert.equal(reports.length, 1);
     fails = false;
-    tally.pulled(name, one);
+    tally.record(name, one);
     await tally.close();
     assert.deepEqual(
       batches.map((batch) => batch.map(({ pulls, lastPulledAtMs }) => [pulls, lastPulledAtMs])),
@@ -204,7 +204,7 @@ describe("a tally", () => {
 
   test("reports a database that can't be read, and does not fail the pull that it counts", () => {
     const reports: unknown[] = [];
-    const tally = createTally({
+    const tally = createPullCounters({
       store: { add: () => Promise.resolve([]) },
       rank: () => Promise.resolve(),
       removalOf: () => {
@@ -214,13 +214,13 @@ describe("a tally", () => {
       everyMs: 1_000_000,
       report: (error) => reports.push(error),
     });
-    tally.pulled(name, one);
+    tally.record(name, one);
     assert.match(String(reports), /damaged/);
   });
 
   test("writes nothing more once it is closed, whatever an answer that was cut off still counts", async () => {
     let writes = 0;
-    const tally = createTally({
+    const tally = createPullCounters({
       store: {
         add: () => {
           writes += 1;
@@ -230,10 +230,10 @@ describe("a tally", () => {
       ...{ rank: () => Promise.resolve(), removalOf: () => 0, clock: () => 5 },
       ...{ everyMs: 1, report: assert.ifError },
     });
-    tally.pulled(name, one);
+    tally.record(name, one);
     await tally.close();
     assert.equal(writes, 1);
-    tally.pulled(name, one);
+    tally.record(name, one);
     await pause(50);
     assert.equal(writes, 1);
   });

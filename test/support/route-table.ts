@@ -8,7 +8,7 @@ import type { Route } from "../../src/http/route.ts";
  */
 const parts = {
   registry: {},
-  browsing: { search: {} },
+  catalog: { search: {} },
   tokens: {},
   hub: { hub: {}, accounts: {} },
   health: { readiness: () => Promise.resolve({}) },

@@ -14,7 +14,7 @@ export interface ShownBlob {
 /** A blob that many repositories show is not looked for in all of them. */
 const othersAtMost = 1_000;
 
-export function createSizeReads(db: Db) {
+export function createStorageUsageReads(db: Db) {
   return {
     /**
      * The blobs of a repository in the order of their ids, after `last`: a repository may show very many. Without a

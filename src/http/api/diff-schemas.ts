@@ -5,7 +5,7 @@ import {
   layersAtMost,
   type ComparedImage,
   type LayerList,
-  type TagDifference,
+  type TagDiff,
 } from "../../catalog/tag-diff.ts";
 import { imageSchema, presentImage } from "./tag-schemas.ts";
 
@@ -33,7 +33,7 @@ export const diffSchema = z.object({
   config_change_count: z.int().describe("How many there are; the list has the first 1000."),
 });
 
-export function presentDiff(difference: TagDifference): z.input<typeof diffSchema> {
+export function presentDiff(difference: TagDiff): z.input<typeof diffSchema> {
   const { layers: held, config, sizeChangeBytes, downloadBytes, configChangeCount } = difference;
   const comparedOf = ({ tag, digest, image, sizeBytes }: ComparedImage) => ({
     ...{ tag, digest, size: sizeBytes, image: presentImage(image) },

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import type { HubPolicy } from "../../auth/hub-policy.ts";
-import type { Browsing } from "../../catalog/catalog.ts";
+import type { Catalog } from "../../catalog/catalog.ts";
 import { parseNamespace } from "../../oci/name.ts";
 import type { Repositories } from "../../registry/repositories.ts";
 import { hubRoute, type HubRoute } from "../hub/route.ts";
@@ -38,12 +38,12 @@ const searchQuery = z.object({
 const listQuery = z.object({ ...followingQuery, namespace: namespace.optional() });
 
 export function berthRepositoryRoutes(parts: {
-  readonly browsing: Browsing;
+  readonly catalog: Catalog;
   readonly registry: { readonly repositories: Repositories };
   readonly policy: HubPolicy;
   readonly pager: Pager;
 }): readonly HubRoute[] {
-  const { browsing, registry, policy, pager } = parts;
+  const { catalog, registry, policy, pager } = parts;
   const name = `${root}/repositories/*repository`;
   const see = { of: "repository", permission: "see" } as const;
   return [
@@ -64,7 +64,7 @@ export function berthRepositoryRoutes(parts: {
             facets: { os, architecture, os_version, type },
           },
           { sort, order, offset: (page - 1) * limit, limit },
-          browsing.search,
+          catalog.search,
         );
         return pager.envelope(ctx, query, total, results.map(presentSearchResult));
       },
@@ -82,7 +82,7 @@ export function berthRepositoryRoutes(parts: {
         const namespace = query.namespace ? parseNamespace(query.namespace) : undefined;
         const visibility = policy.visibilityFor(session);
         const page = { namespace, last, limit };
-        const { items, total, more } = await browsing.repositories.list(visibility, page);
+        const { items, total, more } = await catalog.repositories.list(visibility, page);
         const end = more ? items.at(-1)?.name : undefined;
         return pager.following(ctx, end, total, items.map(presentRepository));
       },
@@ -95,7 +95,7 @@ export function berthRepositoryRoutes(parts: {
       answer: storageUsageSchema.extend({ namespace: z.string(), repository_count: z.int() }),
       handle: async ({ session, namespace: text, work }) => {
         const namespace = parseNamespace(text);
-        const report = await browsing.sizes.ofNamespace(
+        const report = await catalog.storageUsage.ofNamespace(
           ...([namespace, policy.visibilityFor(session), work] as const),
         );
         return { namespace, repository_count: report.repositories, ...presentStorageUsage(report) };
@@ -108,8 +108,12 @@ export function berthRepositoryRoutes(parts: {
       summary: "What the blobs of a repository weigh, shared and alone",
       answer: storageUsageSchema.extend({ name: z.string() }),
       handle: async ({ session, repository, work }) => {
-        const { id } = await browsing.repositories.get(repository);
-        const report = await browsing.sizes.ofRepository(id, policy.visibilityFor(session), work);
+        const { id } = await catalog.repositories.get(repository);
+        const report = await catalog.storageUsage.ofRepository(
+          id,
+          policy.visibilityFor(session),
+          work,
+        );
         return { name: repository, ...presentStorageUsage(report) };
       },
     }),
@@ -120,7 +124,7 @@ export function berthRepositoryRoutes(parts: {
       summary: "A repository",
       answer: repositoryPageSchema,
       handle: async ({ repository }) => {
-        const view = await browsing.repositories.get(repository);
+        const view = await catalog.repositories.get(repository);
         return { ...presentRepository(view), full_description: view.fullText };
       },
     }),

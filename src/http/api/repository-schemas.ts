@@ -1,7 +1,7 @@
 import { z } from "zod";
-import type { RepositoryView } from "../../catalog/repository-listing.ts";
+import type { RepositorySummary } from "../../catalog/repository-listing.ts";
 import { shortNameOf, type SearchResult } from "../../catalog/search.ts";
-import type { Sizes } from "../../catalog/storage-usage.ts";
+import type { StorageUsage } from "../../catalog/storage-usage.ts";
 import { time, timeOf, timeOrNull } from "../hub/times.ts";
 
 /* How repositories are written at Berth's own addresses: words with underscores and times as Docker Hub has them. */
@@ -40,7 +40,7 @@ export const storageUsageSchema = z.object({
   unique_bytes: z.int(),
 });
 
-export function presentRepository(view: RepositoryView): z.input<typeof repositorySchema> {
+export function presentRepository(view: RepositorySummary): z.input<typeof repositorySchema> {
   const valuesOf = (wanted: string): string[] =>
     view.facets.filter(({ facet }) => facet === wanted).map(({ value }) => value);
   return {
@@ -86,6 +86,6 @@ export function presentStorageUsage({
   bytes,
   sharedBytes,
   uniqueBytes,
-}: Sizes): z.input<typeof storageUsageSchema> {
+}: StorageUsage): z.input<typeof storageUsageSchema> {
   return { bytes, shared_bytes: sharedBytes, unique_bytes: uniqueBytes };
 }

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { imagesAtMost, type Image } from "../../catalog/images.ts";
-import type { TagContents } from "../../catalog/tag-inspector.ts";
+import type { TagWithImages } from "../../catalog/tag-inspector.ts";
 import { shownReferrersAtMost, type TagReferrer } from "../../catalog/tag-listing.ts";
 import type { TagMove } from "../../registry/tags.ts";
 import { time, timeOf, timeOrNull } from "../hub/times.ts";
@@ -67,7 +67,7 @@ export function presentImage(image: Image): z.input<typeof imageSchema> {
   };
 }
 
-export function presentTag(tag: TagContents): z.input<typeof tagSchema> {
+export function presentTag(tag: TagWithImages): z.input<typeof tagSchema> {
   return {
     name: tag.name,
     digest: tag.manifest.digest,

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { Browsing } from "../../catalog/catalog.ts";
+import type { Catalog } from "../../catalog/catalog.ts";
 import { parseDigest } from "../../oci/digest.ts";
 import { parseTag, type Tag } from "../../oci/reference.ts";
 import type { Registry } from "../../registry/registry.ts";
@@ -31,11 +31,11 @@ const rollbackBody = z.object({
 
 /** A repository's tags: what is in them, what they were, and what makes two of them different. */
 export function berthTagRoutes(parts: {
-  readonly browsing: Browsing;
+  readonly catalog: Catalog;
   readonly registry: Pick<Registry, "tags" | "manifests">;
   readonly pager: Pager;
 }): readonly HubRoute[] {
-  const { browsing, registry, pager } = parts;
+  const { catalog, registry, pager } = parts;
   const see = { of: "repository", permission: "see tags" } as const;
   return [
     hubRoute({
@@ -48,7 +48,7 @@ export function berthTagRoutes(parts: {
       answer: pageOf(tagSchema),
       handle: async ({ ctx, repository, query, work }) => {
         const page = { last: query.last as Tag | undefined, limit: query.page_size };
-        const { items, total, more } = await browsing.tags.list(repository, page, work);
+        const { items, total, more } = await catalog.tags.list(repository, page, work);
         return pager.following(
           ...([ctx, more ? items.at(-1)?.name : undefined, total, items.map(presentTag)] as const),
         );
@@ -65,7 +65,7 @@ export function berthTagRoutes(parts: {
         const [from, to] = [parseTag(query.from), parseTag(query.to)];
         const { platform } = query;
         const wanted = { repository, from, to, platform };
-        return presentDiff(await browsing.differences.compare(wanted, work));
+        return presentDiff(await catalog.diffs.compare(wanted, work));
       },
     }),
     hubRoute({
@@ -79,7 +79,7 @@ export function berthTagRoutes(parts: {
         const { page, page_size: limit } = query;
         const window = { skip: (page - 1) * limit, limit };
         const tag = tagFrom(params["tag"]);
-        const { items, total } = await browsing.tags.history(repository, tag, window);
+        const { items, total } = await catalog.tags.history(repository, tag, window);
         return pager.envelope(ctx, query, total, items.map(presentTagMove));
       },
     }),
@@ -104,7 +104,7 @@ export function berthTagRoutes(parts: {
       summary: "A tag with its images and with what refers to them",
       answer: tagPageSchema,
       handle: async ({ repository, params, work }) => {
-        const tag = await browsing.tags.get(repository, tagFrom(params["tag"]), work);
+        const tag = await catalog.tags.get(repository, tagFrom(params["tag"]), work);
         return { ...presentTag(tag), referrers: tag.referrers.map(presentReferrer) };
       },
     }),

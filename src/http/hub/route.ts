@@ -2,7 +2,7 @@ import type { Context } from "koa";
 import type { z } from "zod";
 import type { RoutePermission } from "../../auth/hub-policy.ts";
 import type { Session } from "../../auth/sessions.ts";
-import type { PacedWork } from "../../concurrency/yielding-work.ts";
+import type { YieldingWork } from "../../concurrency/yielding-work.ts";
 import type { RepositoryName } from "../../oci/name.ts";
 import type { Actor } from "../../registry/registry.ts";
 import { forbidden, HubError } from "./errors.ts";
@@ -14,7 +14,7 @@ export interface HubRequest<Query = unknown, Body = unknown> {
   readonly session: Session | undefined;
   readonly actor: Actor;
   /** For what takes many steps: it ends when the client is gone. */
-  readonly work: PacedWork;
+  readonly work: YieldingWork;
   readonly query: Query;
   readonly body: Body;
   readonly params: Readonly<Record<string, string>>;

@@ -1,7 +1,7 @@
 import type { Context, Middleware } from "koa";
 import type { HubPolicy } from "../../auth/hub-policy.ts";
 import type { Session, Sessions } from "../../auth/sessions.ts";
-import { createPacedWork, type PacedWork } from "../../concurrency/yielding-work.ts";
+import { createYieldingWork, type YieldingWork } from "../../concurrency/yielding-work.ts";
 import { parseRepositoryName, reservedNamespaces, type RepositoryName } from "../../oci/name.ts";
 import { OciError } from "../../oci/errors.ts";
 import { peerOf, setErrorFormat } from "../middleware/principal.ts";
@@ -129,10 +129,10 @@ async function admit(
   return session;
 }
 
-function workFor(ctx: Context): PacedWork {
+function workFor(ctx: Context): YieldingWork {
   const gone = new AbortController();
   whenClosed(ctx.res, () => gone.abort());
-  return createPacedWork(gone.signal);
+  return createYieldingWork(gone.signal);
 }
 
 /** `JWT` is the word for the scheme that most scripts for Docker Hub write; a command line sends a password each time. */

@@ -1,15 +1,15 @@
 import type { Accounts } from "../../accounts/accounts.ts";
 import type { HubPolicy } from "../../auth/hub-policy.ts";
 import type { Sessions } from "../../auth/sessions.ts";
-import type { Browsing } from "../../catalog/catalog.ts";
-import type { Hub } from "./hub.ts";
+import type { Catalog } from "../../catalog/catalog.ts";
+import type { HubCatalog } from "./hub.ts";
 import type { Registry } from "../../registry/registry.ts";
 import type { ClientInfo } from "../middleware/client-info.ts";
 import { berthRepositoryRoutes } from "../api/repositories.ts";
 import { berthTagRoutes } from "../api/tags.ts";
 import { auditRoutes } from "./audit/routes.ts";
 import type { HubRoute } from "./route.ts";
-import { groupRoutes } from "./organisations/teams.ts";
+import { teamRoutes } from "./organisations/teams.ts";
 import { inviteRoutes } from "./organisations/invites.ts";
 import { loginRoutes } from "./accounts/login.ts";
 import { memberRoutes } from "./organisations/memberships.ts";
@@ -23,7 +23,7 @@ import { hubSearchRoutes } from "./search/routes.ts";
 import { userRoutes } from "./accounts/users.ts";
 
 export interface HubParts {
-  readonly hub: Hub;
+  readonly hub: HubCatalog;
   readonly accounts: Accounts;
   readonly policy: HubPolicy;
   /** Without it nobody can log in. */
@@ -36,7 +36,7 @@ export interface HubParts {
 export function hubRoutes(
   given: HubParts & {
     readonly registry: Registry;
-    readonly browsing: Browsing;
+    readonly catalog: Catalog;
     readonly clientInfo: ClientInfo;
   },
 ): readonly HubRoute[] {
@@ -47,13 +47,13 @@ export function hubRoutes(
     ...personalTokenRoutes(parts),
     ...organisationTokenRoutes(parts),
     ...memberRoutes(parts),
-    ...groupRoutes(parts),
+    ...teamRoutes(parts),
     ...inviteRoutes(parts),
     ...auditRoutes(parts),
     ...repositorySettingRoutes(parts),
     ...hubTagRoutes(parts),
     ...hubRepositoryRoutes(parts),
-    ...hubSearchRoutes({ ...parts, search: parts.browsing.search }),
+    ...hubSearchRoutes({ ...parts, search: parts.catalog.search }),
     ...berthTagRoutes(parts),
     ...berthRepositoryRoutes(parts),
   ];

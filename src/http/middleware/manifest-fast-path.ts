@@ -1,6 +1,6 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from "node:http";
 import type { Policy } from "../../auth/policy.ts";
-import type { Tally } from "../../catalog/pull-counter-buffer.ts";
+import type { PullCounters } from "../../catalog/pull-counter-buffer.ts";
 import type { Logger } from "../../observability/logger.ts";
 import type { Mirrors } from "../../mirror/mirrors.ts";
 import { OciError } from "../../oci/errors.ts";
@@ -27,13 +27,14 @@ export function withManifestFastPath(
     readonly manifests: Manifests;
     readonly requestAuthenticator: RequestAuthenticator;
     readonly policy: Policy;
-    readonly tally: Tally;
+    readonly pullCounters: PullCounters;
     readonly mirrors: Pick<Mirrors, "byName"> | undefined;
     readonly logger: Logger;
     readonly isKnownHost: (request: IncomingMessage) => boolean;
   },
 ): RequestListener {
-  const { manifests, requestAuthenticator, policy, tally, mirrors, logger, isKnownHost } = parts;
+  const { manifests, requestAuthenticator, policy, pullCounters, mirrors, logger, isKnownHost } =
+    parts;
   // Requests that went well are logged at this level, and the log is written in the Koa pipeline.
   if (logger.isLevelEnabled("debug")) return koaPipeline;
 
@@ -62,7 +63,7 @@ export function withManifestFastPath(
       "Content-Length": found.content.length,
     });
     response.end(method === "HEAD" ? undefined : found.content);
-    if (method === "GET") tally.pulled(repository, reference);
+    if (method === "GET") pullCounters.record(repository, reference);
     return true;
   };
 

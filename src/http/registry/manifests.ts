@@ -1,6 +1,6 @@
 import type { Context } from "koa";
 import type { Policy } from "../../auth/policy.ts";
-import type { Tally } from "../../catalog/pull-counter-buffer.ts";
+import type { PullCounters } from "../../catalog/pull-counter-buffer.ts";
 import { matchesIfNoneMatch } from "../../oci/conditional.ts";
 import { OciError } from "../../oci/errors.ts";
 import { parseReference, parseTag, type Reference, type Tag } from "../../oci/reference.ts";
@@ -20,12 +20,12 @@ const push = { kind: "repository", actions: ["push"] } as const;
 export function manifestRoutes({
   manifests,
   policy,
-  tally,
+  pullCounters,
   tagsPerPush,
 }: {
   readonly manifests: Manifests;
   readonly policy: Policy;
-  readonly tally: Tally;
+  readonly pullCounters: PullCounters;
   readonly tagsPerPush: number;
 }): readonly Route[] {
   const getMirrored = async (
@@ -47,7 +47,7 @@ export function manifestRoutes({
       ctx.res.end();
       return;
     }
-    if (!isHead) tally.pulled(place.repository, reference);
+    if (!isHead) pullCounters.record(place.repository, reference);
     ctx.body = Buffer.from(found.content);
   };
 
@@ -69,7 +69,7 @@ export function manifestRoutes({
     }
     if (matchesIfNoneMatch(ctx.get("If-None-Match") || undefined, found.digest))
       return sendNothing(ctx, 304);
-    if (ctx.method === "GET") tally.pulled(repository, reference);
+    if (ctx.method === "GET") pullCounters.record(repository, reference);
     ctx.body = Buffer.from(
       found.content.buffer,
       found.content.byteOffset,
@@ -93,7 +93,7 @@ export function manifestRoutes({
       contentType,
       bytes,
     });
-    tally.pushed(repository, pushed.tags);
+    pullCounters.recordPush(repository, pushed.tags);
     ctx.set({
       Location: `/v2/${requestedName}/manifests/${pushed.digest}`,
       "Docker-Content-Digest": pushed.digest,

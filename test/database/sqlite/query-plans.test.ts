@@ -16,7 +16,7 @@ import { createRepositoryPermissionReads } from "../../../src/database/permissio
 import { queriesOn } from "../../../src/database/sqlite/connection.ts";
 import { migrate } from "../../../src/database/sqlite/migrate.ts";
 import { createSearchReads } from "../../../src/database/catalog/search.ts";
-import { createSizeReads } from "../../../src/database/catalog/storage-usage.ts";
+import { createStorageUsageReads } from "../../../src/database/catalog/storage-usage.ts";
 import { createTagHistoryReads } from "../../../src/database/registry/tag-history.ts";
 import { createTagReads } from "../../../src/database/registry/tags.ts";
 import { digestOf } from "../../../src/oci/digest.ts";
@@ -84,7 +84,7 @@ describe("reads", () => {
     ] as const) {
       const query = { visibility, words: ["app"], exact: name, facets: { os: ["linux"] } };
       await search.find({ ...query, offset: 10, limit: 10, countAtMost: 100 });
-      await createSizeReads(db).blobsOf(1, visibility, { last: 0, limit: 10 });
+      await createStorageUsageReads(db).blobsOf(1, visibility, { last: 0, limit: 10 });
     }
     await search.facetsOf([1]);
     await createTagHistoryReads(db).list(1, parseTag("1"), { skip: 0, limit: 10 });

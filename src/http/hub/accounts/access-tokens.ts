@@ -1,6 +1,6 @@
 import { z } from "zod";
-import type { Hub } from "../hub.ts";
-import type { ShownToken } from "../../../accounts/access-token-management.ts";
+import type { HubCatalog } from "../hub.ts";
+import type { TokenWithOrigin } from "../../../accounts/access-token-management.ts";
 import { printableLine } from "../../../observability/printable.ts";
 import { hubRoute, userOf, type HubRoute } from "../route.ts";
 import { pageOf, pageQuery, type Pager } from "../pages.ts";
@@ -29,7 +29,7 @@ const tokenSchema = z.object({
 const requires = { of: "password" } as const;
 
 export function personalTokenRoutes(parts: {
-  readonly hub: Pick<Hub, "tokens">;
+  readonly hub: Pick<HubCatalog, "tokens">;
   readonly pager: Pager;
 }): readonly HubRoute[] {
   const { tokens } = parts.hub;
@@ -122,7 +122,7 @@ export function personalTokenRoutes(parts: {
   ]);
 }
 
-function presentToken(token: ShownToken, secret = ""): z.infer<typeof tokenSchema> {
+function presentToken(token: TokenWithOrigin, secret = ""): z.infer<typeof tokenSchema> {
   return {
     uuid: token.id,
     client_id: "HUB",

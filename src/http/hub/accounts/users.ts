@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { Hub } from "../hub.ts";
+import type { HubCatalog } from "../hub.ts";
 import {
   organisationSchema,
   presentOrganisation,
@@ -35,11 +35,11 @@ const unlimited = 9999;
 
 /** Who the caller is, and who others are. */
 export function userRoutes(parts: {
-  readonly hub: Pick<Hub, "people">;
+  readonly hub: Pick<HubCatalog, "accounts">;
   readonly pager: Pager;
 }): readonly HubRoute[] {
   const { hub, pager } = parts;
-  const { people } = hub;
+  const { accounts: accountCatalog } = hub;
   return [
     hubRoute({
       method: "get",
@@ -47,7 +47,7 @@ export function userRoutes(parts: {
       requires: { of: "user" },
       summary: "The user that asks",
       answer: ownUserSchema,
-      handle: async (call) => presentOwnUser(await people.user(userOf(call).name)),
+      handle: async (call) => presentOwnUser(await accountCatalog.user(userOf(call).name)),
     }),
     hubRoute({
       method: "get",
@@ -60,7 +60,7 @@ export function userRoutes(parts: {
         const { ctx, query } = call;
         const { page, page_size: size } = query;
         const { accountId } = userOf(call);
-        const { count, items } = await people.organisationsOf(accountId, { page, size });
+        const { count, items } = await accountCatalog.organisationsOf(accountId, { page, size });
         return pager.envelope(
           ctx,
           query,
@@ -82,7 +82,9 @@ export function userRoutes(parts: {
       requires: { of: "user" },
       summary: "Where the user that asks may make repositories",
       answer: z.object({ namespaces: z.array(z.string()) }),
-      handle: async (call) => ({ namespaces: [...(await people.namespacesOf(userOf(call)))] }),
+      handle: async (call) => ({
+        namespaces: [...(await accountCatalog.namespacesOf(userOf(call)))],
+      }),
     }),
     hubRoute({
       method: "get",
@@ -101,7 +103,7 @@ export function userRoutes(parts: {
       requires: { of: "nobody" },
       summary: "A user",
       answer: userSchema,
-      handle: async ({ params }) => presentUser(await people.user(params["name"] ?? "")),
+      handle: async ({ params }) => presentUser(await accountCatalog.user(params["name"] ?? "")),
     }),
     hubRoute({
       method: "get",
@@ -109,7 +111,8 @@ export function userRoutes(parts: {
       requires: { of: "nobody" },
       summary: "An organisation",
       answer: organisationSchema,
-      handle: async ({ namespace }) => presentOrganisation(await people.organisation(namespace)),
+      handle: async ({ namespace }) =>
+        presentOrganisation(await accountCatalog.organisation(namespace)),
     }),
   ];
 }

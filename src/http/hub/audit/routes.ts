@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { Hub } from "../hub.ts";
+import type { HubCatalog } from "../hub.ts";
 import { hubRoute, type HubRoute } from "../route.ts";
 import { auditPageQuery } from "../pages.ts";
 import { time, timeOf } from "../times.ts";
@@ -37,7 +37,11 @@ const actions: Readonly<
 const moment = z.iso.datetime({ offset: true });
 const requires = { of: "account" } as const;
 
-export function auditRoutes({ hub }: { readonly hub: Pick<Hub, "people"> }): readonly HubRoute[] {
+export function auditRoutes({
+  hub,
+}: {
+  readonly hub: Pick<HubCatalog, "accounts">;
+}): readonly HubRoute[] {
   return [
     hubRoute({
       method: "get",
@@ -67,7 +71,7 @@ export function auditRoutes({ hub }: { readonly hub: Pick<Hub, "people"> }): rea
       }),
       handle: async ({ namespace, query }) => {
         const { page, page_size: size, action, name, actor, from, to } = query;
-        const entries = await hub.people.audit({
+        const entries = await hub.accounts.audit({
           account: namespace,
           subject: name,
           ...{ action, actor, skip: (page - 1) * size, limit: size },

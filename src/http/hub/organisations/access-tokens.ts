@@ -1,6 +1,6 @@
 import { z } from "zod";
-import type { Hub } from "../hub.ts";
-import type { ShownToken } from "../../../accounts/access-token-management.ts";
+import type { HubCatalog } from "../hub.ts";
+import type { TokenWithOrigin } from "../../../accounts/access-token-management.ts";
 import { printableLine } from "../../../observability/printable.ts";
 import { hubRoute, type HubRoute } from "../route.ts";
 import { pageOf, pageQuery, type Pager } from "../pages.ts";
@@ -32,7 +32,7 @@ const path = "/v2/orgs/:org/access-tokens";
 
 /** Access tokens of organisations, for owners who have logged in with their password. */
 export function organisationTokenRoutes(parts: {
-  readonly hub: Pick<Hub, "tokens">;
+  readonly hub: Pick<HubCatalog, "tokens">;
   readonly pager: Pager;
 }): readonly HubRoute[] {
   const { tokens } = parts.hub;
@@ -115,7 +115,7 @@ export function organisationTokenRoutes(parts: {
   ];
 }
 
-function presentListedToken(token: ShownToken): z.infer<typeof listedTokenSchema> {
+function presentListedToken(token: TokenWithOrigin): z.infer<typeof listedTokenSchema> {
   return {
     id: token.id,
     label: token.label,
@@ -128,7 +128,7 @@ function presentListedToken(token: ShownToken): z.infer<typeof listedTokenSchema
   };
 }
 
-function presentToken(token: ShownToken): z.infer<typeof tokenSchema> {
+function presentToken(token: TokenWithOrigin): z.infer<typeof tokenSchema> {
   const resources = token.resources.map((one) => ({ ...one, scopes: [...one.scopes] }));
   return { ...presentListedToken(token), resources };
 }

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import type { RoutePermission, HubPolicy } from "../../../auth/hub-policy.ts";
-import type { Hub } from "../hub.ts";
+import type { HubCatalog } from "../hub.ts";
 import type { Invite } from "../../../accounts/invites.ts";
 import type { Actor } from "../../../registry/registry.ts";
 import { hubRoute, userOf, type HubRequest, type HubRoute } from "../route.ts";
@@ -21,7 +21,7 @@ const inviting = { of: "organisation", permission: "invite" } as const;
 
 /** Organisations ask users to join; nobody is a member before they have said yes. */
 export function inviteRoutes(parts: {
-  readonly hub: Pick<Hub, "invites">;
+  readonly hub: Pick<HubCatalog, "invites">;
   readonly policy: HubPolicy;
 }): readonly HubRoute[] {
   const { policy } = parts;

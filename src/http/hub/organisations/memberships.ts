@@ -1,7 +1,7 @@
 import { z } from "zod";
 import type { Accounts } from "../../../accounts/accounts.ts";
 import type { HubPolicy } from "../../../auth/hub-policy.ts";
-import type { Hub } from "../hub.ts";
+import type { HubCatalog } from "../hub.ts";
 import { memberSchema, presentMember, presentRole } from "../accounts/schemas.ts";
 import { hubRoute, type HubRequest, type HubRoute } from "../route.ts";
 import { pageOf, pageQuery, type Pager } from "../pages.ts";
@@ -15,7 +15,7 @@ const exportedAtMost = 10_000;
 
 /** The members of an organisation. */
 export function memberRoutes(parts: {
-  readonly hub: Pick<Hub, "people">;
+  readonly hub: Pick<HubCatalog, "accounts">;
   readonly accounts: Pick<Accounts, "organisations">;
   readonly policy: HubPolicy;
   readonly pager: Pager;
@@ -46,7 +46,7 @@ export function memberRoutes(parts: {
         const { count, items } =
           type === "invitee"
             ? { count: 0, items: [] }
-            : await hub.people.members(namespace, { page, size, search, role });
+            : await hub.accounts.members(namespace, { page, size, search, role });
         const contact = await mayContact(call);
         return pager.envelope(
           ctx,
@@ -64,7 +64,7 @@ export function memberRoutes(parts: {
       answer: z.string().meta({ contentType: "text/csv" }),
       handle: async ({ ctx, namespace }) => {
         const all = { page: 1, size: exportedAtMost };
-        const { items } = await hub.people.members(namespace, all);
+        const { items } = await hub.accounts.members(namespace, all);
         const rows = items.map((item) => [
           ...[item.fullName, item.name, item.email ?? "", "User", presentRole(item.role)],
           ...[item.teams.join(", "), timeOf(item.createdAtMs)],
@@ -88,7 +88,7 @@ export function memberRoutes(parts: {
         const { actor, namespace, params, body } = call;
         const user = params["user"] ?? "";
         await accounts.organisations.changeRole(actor, namespace, user, body.role);
-        return presentMember(await hub.people.member(namespace, user), await mayContact(call));
+        return presentMember(await hub.accounts.member(namespace, user), await mayContact(call));
       },
     }),
     hubRoute({

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { teamGrammar, teamGrammarInWords } from "../../../accounts/names.ts";
-import type { Group } from "../../../accounts/team-management.ts";
-import type { Hub } from "../hub.ts";
+import type { TeamSummary } from "../../../accounts/team-management.ts";
+import type { HubCatalog } from "../hub.ts";
 import { userSchema, presentUser, uuidOf } from "../accounts/schemas.ts";
 import { hubRoute, type HubRoute } from "../route.ts";
 import { pageOf, pageQuery, type Pager } from "../pages.ts";
@@ -21,11 +21,11 @@ const changing = { of: "organisation", permission: "change teams" } as const;
 const everybody = { page: 1, size: 10_000 };
 
 /** The teams of an organisation. */
-export function groupRoutes(parts: {
-  readonly hub: Pick<Hub, "groups">;
+export function teamRoutes(parts: {
+  readonly hub: Pick<HubCatalog, "teams">;
   readonly pager: Pager;
 }): readonly HubRoute[] {
-  const { groups } = parts.hub;
+  const { teams } = parts.hub;
   const { pager } = parts;
   const change = z.object({ name: name.optional(), description: description.optional() });
 
@@ -43,7 +43,7 @@ export function groupRoutes(parts: {
       answer: pageOf(teamSchema),
       handle: async ({ ctx, namespace, query }) => {
         const { page, page_size: size, search, username } = query;
-        const found = await groups.list(namespace, { page, size, search, username });
+        const found = await teams.list(namespace, { page, size, search, username });
         return pager.envelope(ctx, query, found.count, found.items.map(presentTeam));
       },
     }),
@@ -56,7 +56,7 @@ export function groupRoutes(parts: {
       answer: teamSchema,
       status: 201,
       handle: async ({ actor, namespace, body }) =>
-        presentTeam(await groups.create(actor, namespace, body.name, body.description)),
+        presentTeam(await teams.create(actor, namespace, body.name, body.description)),
     }),
     hubRoute({
       method: "get",
@@ -65,7 +65,7 @@ export function groupRoutes(parts: {
       summary: "A team, by name or number",
       answer: teamSchema,
       handle: async ({ namespace, params }) =>
-        presentTeam(await groups.find(namespace, params["group"] ?? "")),
+        presentTeam(await teams.find(namespace, params["group"] ?? "")),
     }),
     ...(["put", "patch"] as const).map((method) =>
       hubRoute({
@@ -76,7 +76,7 @@ export function groupRoutes(parts: {
         body: change,
         answer: teamSchema,
         handle: async ({ actor, namespace, params, body }) =>
-          presentTeam(await groups.update(actor, namespace, params["group"] ?? "", body)),
+          presentTeam(await teams.update(actor, namespace, params["group"] ?? "", body)),
       }),
     ),
     hubRoute({
@@ -85,7 +85,7 @@ export function groupRoutes(parts: {
       requires: changing,
       summary: "Removes a team",
       handle: ({ actor, namespace, params }) =>
-        groups.delete(actor, namespace, params["group"] ?? ""),
+        teams.delete(actor, namespace, params["group"] ?? ""),
     }),
     hubRoute({
       method: "get",
@@ -97,11 +97,11 @@ export function groupRoutes(parts: {
       handle: async ({ ctx, namespace, params, query }) => {
         const group = params["group"] ?? "";
         if (ctx.get("User-Agent").startsWith("hub-tool/")) {
-          const { items } = await groups.members(namespace, group, everybody);
+          const { items } = await teams.members(namespace, group, everybody);
           return items.map(presentUser);
         }
         const { page, page_size: size, search } = query;
-        const found = await groups.members(namespace, group, { page, size, search });
+        const found = await teams.members(namespace, group, { page, size, search });
         return pager.envelope(ctx, query, found.count, found.items.map(presentUser));
       },
     }),
@@ -113,7 +113,7 @@ export function groupRoutes(parts: {
       body: z.object({ member: name }),
       answer: z.object({}),
       handle: async ({ actor, namespace, params, body }) => {
-        await groups.addMember(actor, namespace, params["group"] ?? "", body.member);
+        await teams.addMember(actor, namespace, params["group"] ?? "", body.member);
         return {};
       },
     }),
@@ -123,11 +123,16 @@ export function groupRoutes(parts: {
       requires: changing,
       summary: "Takes a user out of a team",
       handle: ({ actor, namespace, params }) =>
-        groups.removeMember(actor, namespace, params["group"] ?? "", params["user"] ?? ""),
+        teams.removeMember(actor, namespace, params["group"] ?? "", params["user"] ?? ""),
     }),
   ];
 }
 
-const presentTeam = ({ id, name, description, members }: Group): z.infer<typeof teamSchema> => ({
+const presentTeam = ({
+  id,
+  name,
+  description,
+  members,
+}: TeamSummary): z.infer<typeof teamSchema> => ({
   ...{ id, uuid: uuidOf("team", id), name, description, member_count: members },
 });

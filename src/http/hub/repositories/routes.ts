@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { Hub } from "../hub.ts";
+import type { HubCatalog } from "../hub.ts";
 import { OciError } from "../../../oci/errors.ts";
 import { parseRepositoryName } from "../../../oci/name.ts";
 import type { Registry } from "../../../registry/registry.ts";
@@ -31,7 +31,7 @@ const fullText = z.string().max(25_000);
 const repositoryName = z.string().min(1).max(255);
 
 export interface RepositoryRouteParts {
-  readonly hub: Pick<Hub, "repositories" | "people">;
+  readonly hub: Pick<HubCatalog, "repositories" | "accounts">;
   readonly registry: Pick<Registry, "repositories">;
   readonly pager: Pager;
   readonly defaultVisibility: HubParts["defaultVisibility"];

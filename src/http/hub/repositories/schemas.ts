@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { ListedRepository, ShownRepository } from "../../../catalog/repositories.ts";
+import type { ListedRepository, RepositoryWithPermissions } from "../../../catalog/repositories.ts";
 import { namespaceOf } from "../../../oci/name.ts";
 import { time, timeOf } from "../times.ts";
 
@@ -71,7 +71,7 @@ export function presentListedRepository(
 }
 
 export function presentRepositoryInfo(
-  repository: ShownRepository,
+  repository: RepositoryWithPermissions,
 ): z.infer<typeof repositoryInfoSchema> {
   const { permissions, immutableTags } = repository;
   return {

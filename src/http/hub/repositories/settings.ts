@@ -1,6 +1,6 @@
 import { z } from "zod";
 import type { Accounts } from "../../../accounts/accounts.ts";
-import type { Hub } from "../hub.ts";
+import type { HubCatalog } from "../hub.ts";
 import { triedAtMost } from "../../../catalog/tags.ts";
 import { OciError } from "../../../oci/errors.ts";
 import { namespaceOf } from "../../../oci/name.ts";
@@ -24,7 +24,7 @@ const teamPermission = z.object({
 
 /** What belongs to a repository and is no tag: immutable tags, stars, teams. */
 export function repositorySettingRoutes(parts: {
-  readonly hub: Pick<Hub, "repositories" | "tags" | "groups" | "people">;
+  readonly hub: Pick<HubCatalog, "repositories" | "tags" | "teams" | "accounts">;
   readonly registry: Pick<Registry, "repositories">;
   readonly accounts: Pick<Accounts, "teams">;
   readonly pager: Pager;
@@ -91,7 +91,7 @@ export function repositorySettingRoutes(parts: {
       query: z.object(pageQuery),
       answer: pageOf(listedRepositorySchema),
       handle: async ({ ctx, session, params, query }) => {
-        const { id } = await hub.people.user(params["name"] ?? "");
+        const { id } = await hub.accounts.user(params["name"] ?? "");
         const { page, page_size: size } = query;
         const { count, items } = await hub.repositories.starred(session, id, { page, size });
         return pager.envelope(
@@ -133,7 +133,7 @@ export function repositorySettingRoutes(parts: {
       answer: teamPermission,
       handle: async ({ actor, repository, body }) => {
         const organisation = namespaceOf(repository);
-        const group = await hub.groups.find(organisation, String(body.group_id));
+        const group = await hub.teams.find(organisation, String(body.group_id));
         const team = { organisation, team: group.name };
         await accounts.teams.setPermission(actor, team, repository, body.permission);
         return { group_name: group.name, group_id: group.id, permission: body.permission };
@@ -148,7 +148,7 @@ export function repositorySettingRoutes(parts: {
       answer: teamPermission,
       handle: async ({ actor, repository, params, body }) => {
         const organisation = namespaceOf(repository);
-        const group = await hub.groups.find(organisation, params["group"] ?? "");
+        const group = await hub.teams.find(organisation, params["group"] ?? "");
         const team = { organisation, team: group.name };
         await accounts.teams.setPermission(actor, team, repository, body.permission);
         return { group_name: group.name, group_id: group.id, permission: body.permission };
@@ -161,7 +161,7 @@ export function repositorySettingRoutes(parts: {
       summary: "Takes from a team what it may do with a repository",
       handle: async ({ actor, repository, params }) => {
         const organisation = namespaceOf(repository);
-        const group = await hub.groups.find(organisation, params["group"] ?? "");
+        const group = await hub.teams.find(organisation, params["group"] ?? "");
         const team = { organisation, team: group.name };
         await accounts.teams.setPermission(actor, team, repository, undefined);
       },

@@ -1,8 +1,8 @@
 import { z } from "zod";
 import type { HubPolicy } from "../../../auth/hub-policy.ts";
-import type { Hub } from "../hub.ts";
+import type { HubCatalog } from "../hub.ts";
 import { imagesAtMost } from "../../../catalog/images.ts";
-import { layersAtMost, type ImageWithLayers, type ShownTag } from "../../../catalog/tags.ts";
+import { layersAtMost, type ImageWithLayers, type TagWithActivity } from "../../../catalog/tags.ts";
 import { OciError } from "../../../oci/errors.ts";
 import { parseTag, type Tag } from "../../../oci/reference.ts";
 import type { Registry } from "../../../registry/registry.ts";
@@ -65,7 +65,7 @@ const listQuery = z.object({
 });
 
 export function hubTagRoutes(parts: {
-  readonly hub: Pick<Hub, "tags">;
+  readonly hub: Pick<HubCatalog, "tags">;
   readonly policy: HubPolicy;
   readonly registry: Pick<Registry, "manifests">;
   readonly pager: Pager;
@@ -144,7 +144,7 @@ export function tagFrom(text: string | undefined): Tag {
   }
 }
 
-function presentTag(tag: ShownTag): z.infer<typeof tagSchema> {
+function presentTag(tag: TagWithActivity): z.infer<typeof tagSchema> {
   return {
     id: tag.id,
     creator: tag.creatorId,
@@ -170,9 +170,13 @@ function presentTag(tag: ShownTag): z.infer<typeof tagSchema> {
   };
 }
 
-const statusOf = ({ isStale }: ShownTag) => (isStale ? ("inactive" as const) : ("active" as const));
+const statusOf = ({ isStale }: TagWithActivity) =>
+  isStale ? ("inactive" as const) : ("active" as const);
 
-function presentImage(one: ShownTag["images"][number], tag: ShownTag): z.infer<typeof imageSchema> {
+function presentImage(
+  one: TagWithActivity["images"][number],
+  tag: TagWithActivity,
+): z.infer<typeof imageSchema> {
   return {
     architecture: one.architecture,
     features: "",
