@@ -124,7 +124,7 @@ export async function openAuthContext(
 function behindOf(mirrors: Pick<Mirrors, "byName">) {
   return (repository: RepositoryName, asked: string): RepositoryName | undefined => {
     try {
-      return mirrors.byName(repository, asked)?.place.repository;
+      return mirrors.byName(repository, asked)?.mirrorRepository.repository;
     } catch (error) {
       if (error instanceof OciError) return undefined;
       throw error;

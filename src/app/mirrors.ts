@@ -5,7 +5,7 @@ import { openDataFolder } from "./data-folder.ts";
 import { systemActor } from "../database/permissions/authority.ts";
 import type { Database } from "../database/database.ts";
 import { isRejection } from "../database/rejections.ts";
-import type { CopyOptions, CopyStep } from "../mirror/sync/pull.ts";
+import type { SyncPullOptions, SyncStep } from "../mirror/sync/pull.ts";
 import { counterNames } from "../mirror/counters.ts";
 import type { Schedule } from "../mirror/sync/schedule.ts";
 import type { Mirrored, Mirrors } from "../mirror/mirrors.ts";
@@ -50,7 +50,7 @@ export async function openMirroring(
   );
 }
 
-export type { CopyStep };
+export type { SyncStep };
 
 /** What all processes on the data folder have counted; this one's to the moment, others' seconds old. */
 export async function measureMirrors(
@@ -93,7 +93,7 @@ export interface MirrorFolder {
   report(): Promise<readonly MirrorReport[]>;
   /** Throws NAME_INVALID, TAG_INVALID, and where no mirror has the image. */
   parseImage(text: string): MirroredImage;
-  warm(image: MirroredImage, options: CopyOptions): AsyncIterable<CopyStep>;
+  warm(image: MirroredImage, options: SyncPullOptions): AsyncIterable<SyncStep>;
   /** By mirror and image, all that the configuration schedules. */
   readonly schedules: readonly Schedule[];
   /** False: it was so already. */
@@ -120,7 +120,7 @@ export async function openMirrorFolder(config: Config): Promise<MirrorFolder> {
   const rules = pushRules(config);
   const parts = { store, database, leasePolicy, rules, report: createLogger(config.log) };
   const blobs = createBlobs(parts);
-  const [{ openMirrors }, { createCopying }, { schedulesOf }] = await Promise.all([
+  const [{ openMirrors }, { createSyncPull }, { schedulesOf }] = await Promise.all([
     import("../mirror/mirrors.ts"),
     import("../mirror/sync/pull.ts"),
     import("../mirror/sync/schedule.ts"),
@@ -181,16 +181,16 @@ export async function openMirrorFolder(config: Config): Promise<MirrorFolder> {
       if (mirrored === undefined) throw new NoMirrorError(`no mirror has ${name}`);
       return { ...mirrored, tag: parseTag(tag ?? "latest"), hasTag: tag !== undefined };
     },
-    warm: ({ mirror, place, tag }, options) =>
-      createCopying(mirror, database).image(place, tag, options),
+    warm: ({ mirror, mirrorRepository, tag }, options) =>
+      createSyncPull(mirror, database).image(mirrorRepository, tag, options),
     schedules: schedulesOf(mirrors, { database, blobs }),
-    pin: ({ place: { repository }, tag }, isPinned) =>
+    pin: ({ mirrorRepository: { repository }, tag }, isPinned) =>
       isPinned
         ? database.run("pinMirrorTag", { repository, tag, nowMs: Date.now() })
         : database.run("unpinMirrorTag", { repository, tag }),
-    async purge({ place, tag, hasTag }) {
-      if (hasTag) return await purgeTag(place.repository, tag);
-      await repositories.delete(cliActor, place.repository);
+    async purge({ mirrorRepository, tag, hasTag }) {
+      if (hasTag) return await purgeTag(mirrorRepository.repository, tag);
+      await repositories.delete(cliActor, mirrorRepository.repository);
       for await (const step of deleteMarked({ store, database, leasePolicy }))
         if (step.kind === "failed") throw step.error;
     },

@@ -7,25 +7,25 @@ import { createManifests } from "../registry/manifests.ts";
 import { createRecentBlobs } from "../registry/recent-blobs.ts";
 import { createReferrers } from "../registry/referrers.ts";
 import { createTags } from "../registry/tags.ts";
-import { createArrivals } from "./pull/downloads.ts";
+import { createDownloads } from "./pull/downloads.ts";
 import { createMirrorBlobs, type MirrorBlobs } from "./pull/blobs.ts";
 import { openConnections } from "./upstream/connection.ts";
-import { createClaims } from "./pull/fetch-leases.ts";
-import type { Company } from "./pull/process-registry.ts";
+import { createFetchLeases } from "./pull/fetch-leases.ts";
+import type { ProcessRegistry } from "./pull/process-registry.ts";
 import { createCounters, type Counters } from "./counters.ts";
 import { createEviction, type Eviction } from "./cache/eviction.ts";
 import { createForeignLayers } from "./upstream/foreign-layers.ts";
-import { createIncoming } from "./pull/manifest-downloads.ts";
-import type { Bodies } from "./upstream/bodies.ts";
+import { createManifestDownloads } from "./pull/manifest-downloads.ts";
+import type { ResponseReader } from "./upstream/bodies.ts";
 import type { ListStore } from "./cache/list-cache.ts";
 import { createMirrorLists, type MirrorLists } from "./pull/lists.ts";
 import { createMirrorManifests, type MirrorManifests } from "./pull/manifests.ts";
-import { createMissing } from "./cache/negative-cache.ts";
-import type { Pace } from "./pull/event-loop-scheduler.ts";
+import { createNegativeCache } from "./cache/negative-cache.ts";
+import type { EventLoopScheduler } from "./pull/event-loop-scheduler.ts";
 import { createPlatforms } from "./pull/platforms.ts";
 import type { MirrorSettings, ProxySettings } from "./settings.ts";
 import { createSources } from "./pull/sources.ts";
-import { createStoring } from "./pull/write-behind.ts";
+import { createWriteBehind } from "./pull/write-behind.ts";
 import { createUpstream, type Upstream } from "./upstream/client.ts";
 import { createUpstreamState, type MirrorLog } from "./upstream/state.ts";
 import { createUses } from "./cache/uses.ts";
@@ -54,17 +54,17 @@ export interface MirrorParts {
   readonly manifestBytes: number;
   readonly proxies: ProxySettings;
   /** A process of its own, among those that share the database. */
-  readonly owner: string;
-  readonly company: Company;
-  readonly pace: Pace;
-  readonly bodies: Bodies;
+  readonly processId: string;
+  readonly processRegistry: ProcessRegistry;
+  readonly scheduler: EventLoopScheduler;
+  readonly responses: ResponseReader;
   readonly lists: ListStore;
   readonly log: MirrorLog;
   readonly report: (error: unknown) => void;
 }
 
 export function createMirror(settings: MirrorSettings, parts: MirrorParts): Mirror {
-  const { store, clock, owner, company, pace, bodies, report } = parts;
+  const { store, clock, processId, processRegistry, scheduler, responses, report } = parts;
   // Whatever a power cut takes can be fetched again; that the disk has it is nothing to wait for.
   const database: Database = {
     ...parts.database,
@@ -78,11 +78,11 @@ export function createMirror(settings: MirrorSettings, parts: MirrorParts): Mirr
   };
   const leasePolicy = createLeasePolicy(clock, parts.leaseTimes);
   const counters = createCounters();
-  const missing = createMissing(clock);
+  const negativeCache = createNegativeCache(clock);
   const uses = createUses({ namespace, database, clock, released: () => void eviction.settle() });
   const state = createUpstreamState({ namespace, database, clock, log: parts.log });
   const upstream = createUpstream(settings, {
-    ...{ proxies: parts.proxies, bodies, clock, counters, state },
+    ...{ proxies: parts.proxies, responses, clock, counters, state },
   });
   const recentBlobs = createRecentBlobs();
   // What a manifest names comes when somebody asks for it.
@@ -95,30 +95,50 @@ export function createMirror(settings: MirrorSettings, parts: MirrorParts): Mirr
     sparse: true,
     moreTypes: "any",
   });
-  const claims = createClaims({ database, owner, clock });
-  const storing = createStoring({ manifests, clock, report });
-  const platforms = createPlatforms({ namespace, store, database, storing, report });
-  const incoming = createIncoming({
-    ...{ database, storing, upstream, bodies, company, claims, pace, clock, report },
+  const fetchLeases = createFetchLeases({ database, processId, clock });
+  const writeBehind = createWriteBehind({ manifests, clock, report });
+  const platforms = createPlatforms({ namespace, store, database, writeBehind, report });
+  const manifestDownloads = createManifestDownloads({
+    ...{
+      database,
+      writeBehind,
+      upstream,
+      responses,
+      processRegistry,
+      fetchLeases,
+      scheduler,
+      clock,
+      report,
+    },
     limitBytes: parts.manifestBytes,
   });
   const foreign =
     settings.hydrate.length === 0 ? undefined : openConnections(settings, parts.proxies);
   const foreignLayers = foreign && createForeignLayers(settings, foreign);
   const eviction: Eviction = createEviction({
-    ...{ namespace, store, leasePolicy, uses, counters, company, report },
+    ...{ namespace, store, leasePolicy, uses, counters, processRegistry, report },
     // Files go after the rows that know them.
     database: parts.database,
     budgetBytes: settings.budget,
-    inFlight: () => arrivals.running(),
+    inFlight: () => downloads.running(),
   });
-  const arrivals = createArrivals({
-    ...{ store, database, upstream, rules, leasePolicy, counters, owner, company, claims },
-    storing,
-    arrived: (place, digest, sizeBytes) =>
-      void platforms.learn(place, digest, sizeBytes).catch(report),
+  const downloads = createDownloads({
+    ...{
+      store,
+      database,
+      upstream,
+      rules,
+      leasePolicy,
+      counters,
+      processId,
+      processRegistry,
+      fetchLeases,
+    },
+    writeBehind,
+    arrived: (mirrorRepository, digest, sizeBytes) =>
+      void platforms.learn(mirrorRepository, digest, sizeBytes).catch(report),
     budgetBytes: settings.budget,
-    open: createSources({ upstream, foreignLayers, database, storing }),
+    open: createSources({ upstream, foreignLayers, database, writeBehind }),
     eviction: () => eviction,
   });
 
@@ -129,14 +149,24 @@ export function createMirror(settings: MirrorSettings, parts: MirrorParts): Mirr
     const counts = counters.take();
     if (Object.values(counts).some((count) => count > 0))
       await database.run("addMirrorCounters", { namespace, counts });
-    const remaining = upstream.allowance.remaining();
+    const remaining = upstream.rateLimit.remaining();
     if (remaining === undefined || remaining === told) return;
     told = remaining;
     const gauge = { namespace, name: "upstreamRemaining", value: remaining };
     await database.run("setMirrorGauge", gauge);
   };
   const blobs = createMirrorBlobs({
-    ...{ store, database, storing, arrivals, upstream, missing, uses, counters, pace },
+    ...{
+      store,
+      database,
+      writeBehind,
+      downloads,
+      upstream,
+      negativeCache,
+      uses,
+      counters,
+      scheduler,
+    },
     blobs: parts.blobs,
     missingTtlMs: ttl.missing,
     prefetch: settings.prefetch,
@@ -149,18 +179,29 @@ export function createMirror(settings: MirrorSettings, parts: MirrorParts): Mirr
     flush,
     blobs,
     manifests: createMirrorManifests({
-      ...{ database, manifests, incoming, storing, upstream, missing, ttl, clock, counters, pace },
-      bring: (place, digest) => blobs.bring(place, digest),
+      ...{
+        database,
+        manifests,
+        manifestDownloads,
+        writeBehind,
+        upstream,
+        negativeCache,
+        ttl,
+        clock,
+        counters,
+        scheduler,
+      },
+      prefetch: (mirrorRepository, digest) => blobs.prefetch(mirrorRepository, digest),
     }),
     lists: createMirrorLists({
-      ...{ upstream, bodies, lists: parts.lists, ttl, clock },
+      ...{ upstream, responses, lists: parts.lists, ttl, clock },
       tags: createTags({ database, leasePolicy }),
       referrers: createReferrers({ database }),
     }),
     async close() {
       await platforms.close();
-      await arrivals.close();
-      await storing.settled();
+      await downloads.close();
+      await writeBehind.settled();
       await foreign?.destroy();
       await flush().catch(report);
     },

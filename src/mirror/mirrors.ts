@@ -1,12 +1,12 @@
 import type { RepositoryName } from "../oci/name.ts";
-import { createBodies } from "./upstream/bodies.ts";
-import { joinCompany } from "./pull/process-registry.ts";
-import { clearLeftovers } from "./pull/stale-downloads.ts";
+import { createResponseReader } from "./upstream/bodies.ts";
+import { registerProcess } from "./pull/process-registry.ts";
+import { deleteStaleDownloads } from "./pull/stale-downloads.ts";
 import { createListStore } from "./cache/list-cache.ts";
 import { createMirror, type Mirror, type MirrorParts } from "./mirror.ts";
-import { claimOwner } from "./pull/process-id.ts";
-import { createPace } from "./pull/event-loop-scheduler.ts";
-import type { MirrorPlace } from "./repository.ts";
+import { createProcessId } from "./pull/process-id.ts";
+import { createEventLoopScheduler } from "./pull/event-loop-scheduler.ts";
+import type { MirrorRepository } from "./repository.ts";
 import { createRouting } from "./routing.ts";
 import { startSchedules } from "./sync/schedule.ts";
 import type { MirrorSettings } from "./settings.ts";
@@ -14,7 +14,7 @@ import type { MirrorSettings } from "./settings.ts";
 /** A repository of a mirror, and the mirror. */
 export interface Mirrored {
   readonly mirror: Mirror;
-  readonly place: MirrorPlace;
+  readonly mirrorRepository: MirrorRepository;
   /** It was asked for by the mirror's own name, not because nobody has it here. */
   readonly isDirect: boolean;
 }
@@ -33,17 +33,17 @@ const clearEveryMs = 60 * 60 * 1000;
 
 export async function openMirrors(
   settings: readonly MirrorSettings[],
-  parts: Omit<MirrorParts, "owner" | "company" | "pace" | "bodies" | "lists">,
+  parts: Omit<MirrorParts, "processId" | "processRegistry" | "scheduler" | "responses" | "lists">,
   { runsSchedules }: { readonly runsSchedules: boolean },
 ): Promise<Mirrors> {
   const { database, clock, report } = parts;
-  const { owner, release } = claimOwner();
+  const { processId, release } = createProcessId();
   for (const { namespace, visibility } of settings)
     await database.run("alignMirror", { namespace, visibility, nowMs: clock() });
-  const company = await joinCompany({ database, owner, clock, report });
+  const processRegistry = await registerProcess({ database, processId, clock, report });
   const shared = {
-    ...{ owner, company, pace: createPace() },
-    ...{ bodies: createBodies(), lists: createListStore() },
+    ...{ processId, processRegistry, scheduler: createEventLoopScheduler() },
+    ...{ responses: createResponseReader(), lists: createListStore() },
   };
   const list = settings.map((one) => createMirror(one, { ...parts, ...shared }));
   const byNamespace = new Map(list.map((mirror) => [mirror.settings.namespace, mirror]));
@@ -52,7 +52,7 @@ export async function openMirrors(
     for (const mirror of list) mirror.flush().catch(report);
   }, flushEveryMs).unref();
 
-  const clear = (): Promise<void> => clearLeftovers(parts).catch(report);
+  const clear = (): Promise<void> => deleteStaleDownloads(parts).catch(report);
   await clear();
   const clearing = setInterval(() => void clear(), clearEveryMs).unref();
 
@@ -62,7 +62,7 @@ export async function openMirrors(
     const mirror = route && byNamespace.get(route.namespace);
     if (route === undefined || mirror === undefined) return undefined;
     const { repository, name, isDirect } = route;
-    return { mirror, place: { repository, name }, isDirect };
+    return { mirror, mirrorRepository: { repository, name }, isDirect };
   };
   const byRegistry = (ns: string, asked: string): Mirrored => {
     const mirrored = found(routing.byRegistry(ns, asked));
@@ -80,7 +80,7 @@ export async function openMirrors(
       clearInterval(clearing);
       schedules?.stop();
       await Promise.all(list.map((mirror) => mirror.close()));
-      await company.leave().catch(report);
+      await processRegistry.unregister().catch(report);
       release();
     },
   };

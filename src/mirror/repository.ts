@@ -2,7 +2,7 @@ import { systemActor } from "../database/permissions/authority.ts";
 import type { RepositoryName } from "../oci/name.ts";
 
 /** A repository of a mirror: as it is called here, and as the upstream knows it. */
-export interface MirrorPlace {
+export interface MirrorRepository {
   readonly repository: RepositoryName;
   readonly name: string;
 }

@@ -6,7 +6,7 @@ import {
   parseRepositoryName,
   type RepositoryName,
 } from "../oci/name.ts";
-import type { MirrorPlace } from "./repository.ts";
+import type { MirrorRepository } from "./repository.ts";
 import type { MirrorSettings } from "./settings.ts";
 
 /** What is known of a name here. */
@@ -18,7 +18,7 @@ export interface Hosting {
 }
 
 /** A request that belongs to a mirror. */
-export interface MirrorRoute extends MirrorPlace {
+export interface MirrorRoute extends MirrorRepository {
   readonly namespace: string;
   /** By the mirror's own name, not because nobody has it here. */
   readonly isDirect: boolean;

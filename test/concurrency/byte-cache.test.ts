@@ -8,8 +8,8 @@ import { createKeysetCursors } from "../../src/catalog/keyset-cursors.ts";
 import { createReads } from "../../src/database/reads.ts";
 import { queriesOn } from "../../src/database/sqlite/connection.ts";
 import { migrate } from "../../src/database/sqlite/migrate.ts";
-import { createAwaitedTags } from "../../src/mirror/pull/pending-tag-checks.ts";
-import { createMissing } from "../../src/mirror/cache/negative-cache.ts";
+import { createPendingTagChecks } from "../../src/mirror/pull/pending-tag-checks.ts";
+import { createNegativeCache } from "../../src/mirror/cache/negative-cache.ts";
 import { digestOf } from "../../src/oci/digest.ts";
 import { parseRepositoryName } from "../../src/oci/name.ts";
 import { parseReference, parseTag } from "../../src/oci/reference.ts";
@@ -98,7 +98,7 @@ describe("a full cache keeps the entry that is in use and removes the least rece
   });
 
   test("the cache of what an upstream does not have", () => {
-    const missing = createMissing(() => 0);
+    const missing = createNegativeCache(() => 0);
     missing.add("in use", 1);
     for (const at of numbers(20_000)) {
       assert.ok(missing.has("in use"), `forgotten after ${at} others`);
@@ -138,7 +138,7 @@ describe("the bytes of a cache are bounded, however small or large its entries a
   });
 
   test("of the tags that a mirror's upstream gives to one manifest the last hundred are awaited", () => {
-    const awaited = createAwaitedTags(() => 0);
+    const awaited = createPendingTagChecks(() => 0);
     const digest = digestOf(Buffer.of(1));
     for (const at of numbers(1_000)) awaited.add(name, digest, parseTag(`t${at}`));
     const tags = awaited.take(name, digest);

@@ -1,6 +1,6 @@
 import { Command } from "commander";
 import type { Config } from "../../config/schema.ts";
-import type { CopyStep, MirrorFolder } from "../../app/mirrors.ts";
+import type { SyncStep, MirrorFolder } from "../../app/mirrors.ts";
 import { group } from "../support/administration.ts";
 import {
   dataFolderCommand,
@@ -149,7 +149,7 @@ function sync(): Command {
 /** Shows how a copy goes, and says at the end what it came to. Resolves with what has failed, and the number of blobs. */
 async function tell(
   name: string,
-  steps: AsyncIterable<CopyStep>,
+  steps: AsyncIterable<SyncStep>,
   output: Output,
 ): Promise<{ readonly failed: readonly string[]; readonly blobs: number }> {
   const sums = { tags: 0, manifests: 0, newManifests: 0, blobs: 0, newBlobs: 0, newBytes: 0 };

@@ -30,12 +30,12 @@ export function createRepositoryResolver(parts: {
       if (ns !== undefined && ns !== new URL(clientInfo.originOf(ctx.req)).host) {
         const mirrored = mirrors.byRegistry(ns, requestedName);
         ctx.set("OCI-Namespace", ns);
-        const { repository: routed } = mirrored.place;
+        const { repository: routed } = mirrored.mirrorRepository;
         return { repository: routed, requestedName: routed, mirrored };
       }
       const mirrored = mirrors.byName(repository, requestedName);
       if (mirrored === undefined) return { repository, requestedName, mirrored };
-      const { repository: routed } = mirrored.place;
+      const { repository: routed } = mirrored.mirrorRepository;
       // A push to a name that nobody has yet makes a repository of ours.
       if (!reads && !mirrored.isDirect) return { repository, requestedName, mirrored: undefined };
       return { repository: routed, requestedName, mirrored };

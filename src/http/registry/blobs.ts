@@ -40,15 +40,15 @@ export function blobRoutes({
 }): readonly Route[] {
   const getMirrored = async (
     ctx: Context,
-    { mirror, place }: Mirrored,
+    { mirror, mirrorRepository }: Mirrored,
     admitMiss: AdmitMiss,
   ): Promise<void> => {
     const digest = parseDigest(ctx["params"].digest);
     const left = new AbortController();
     whenClosed(ctx.res, () => left.abort());
     const blob = await (ctx.method === "HEAD"
-      ? mirror.blobs.head(place, digest, admitMiss)
-      : mirror.blobs.get(place, digest, left.signal, admitMiss));
+      ? mirror.blobs.head(mirrorRepository, digest, admitMiss)
+      : mirror.blobs.get(mirrorRepository, digest, left.signal, admitMiss));
     const headers = blobHeaders(blob, mirror.settings.visibility === "public");
     ctx.set({ ...headers, ...cacheHeaders(blob.status) });
     if (matchesIfNoneMatch(ctx.get("If-None-Match") || undefined, digest))

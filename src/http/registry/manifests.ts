@@ -30,13 +30,13 @@ export function manifestRoutes({
 }): readonly Route[] {
   const getMirrored = async (
     ctx: Context,
-    { mirror, place }: Mirrored,
+    { mirror, mirrorRepository }: Mirrored,
     admitMiss: AdmitMiss,
   ): Promise<void> => {
     const reference = referenceOf(ctx);
     const isHead = ctx.method === "HEAD";
     const question = { isHead, isPull: !isHead };
-    const found = await mirror.manifests.get(place, reference, question, admitMiss);
+    const found = await mirror.manifests.get(mirrorRepository, reference, question, admitMiss);
     ctx.set({ ...manifestHeaders(found), ...cacheHeaders(found.status) });
     if (matchesIfNoneMatch(ctx.get("If-None-Match") || undefined, found.digest))
       return sendNothing(ctx, 304);
@@ -47,7 +47,7 @@ export function manifestRoutes({
       ctx.res.end();
       return;
     }
-    if (!isHead) pullCounters.record(place.repository, reference);
+    if (!isHead) pullCounters.record(mirrorRepository.repository, reference);
     ctx.body = Buffer.from(found.content);
   };
 

@@ -29,8 +29,13 @@ export function referrerRoutes({
         const subject = parseDigest(ctx["params"].digest);
         const artifactTypes = artifactTypesOf(queryValues(ctx, "artifactType"));
         if (mirrored !== undefined) {
-          const { mirror, place } = mirrored;
-          const found = await mirror.lists.referrers(place, subject, artifactTypes, admitMiss);
+          const { mirror, mirrorRepository } = mirrored;
+          const found = await mirror.lists.referrers(
+            mirrorRepository,
+            subject,
+            artifactTypes,
+            admitMiss,
+          );
           if (artifactTypes.length > 0) ctx.set("OCI-Filters-Applied", "artifactType");
           ctx.set({ "Content-Type": OCI_INDEX, ...cacheHeaders(found.status) });
           ctx.body = found.document;

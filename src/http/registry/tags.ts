@@ -26,7 +26,11 @@ export function tagRoutes({
         if (mirrored !== undefined) {
           const n = parsePageSize(queryValue(ctx, "n"), pageSize) ?? pageSize;
           const wanted = { n, last: queryValue(ctx, "last") };
-          const found = await mirrored.mirror.lists.tags(mirrored.place, wanted, admitMiss);
+          const found = await mirrored.mirror.lists.tags(
+            mirrored.mirrorRepository,
+            wanted,
+            admitMiss,
+          );
           if (found.next !== undefined)
             setNextLink(ctx, `/v2/${requestedName}/tags/list`, [
               ["last", found.next.last],

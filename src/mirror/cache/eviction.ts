@@ -3,14 +3,14 @@ import type { Digest } from "../../oci/digest.ts";
 import type { LeasePolicy } from "../../registry/leases.ts";
 import { deleteMarked } from "../../maintenance/collector.ts";
 import type { BlobStore } from "../../../storage/blob-store.ts";
-import type { Company } from "../pull/process-registry.ts";
+import type { ProcessRegistry } from "../pull/process-registry.ts";
 import type { Counters } from "../counters.ts";
 import type { Uses } from "./uses.ts";
 
 /** Keeps a mirror within its budget. */
 export interface Eviction {
   /** Makes room for so many bytes, before they count. Never fails: what can't be freed now is tried again with the next blob. */
-  makeRoom(sizeBytes: number): Promise<void>;
+  freeSpace(sizeBytes: number): Promise<void>;
   /** Bytes that are here now, on top of those that were. */
   added(sizeBytes: number): void;
   /** Something is no longer read or brought in: what had to stay for it may go now. Never fails. */
@@ -35,7 +35,7 @@ export function createEviction(parts: {
   readonly counters: Counters;
   /** Being brought in, or just so. */
   readonly inFlight: () => readonly Digest[];
-  readonly company: Pick<Company, "isAlone">;
+  readonly processRegistry: Pick<ProcessRegistry, "isOnlyProcess">;
   readonly report: (error: unknown) => void;
 }): Eviction {
   const { namespace, budgetBytes, store, database, leasePolicy, uses, counters } = parts;
@@ -71,12 +71,12 @@ export function createEviction(parts: {
     waiting.clear();
   };
 
-  const makeRoom = async (sizeBytes: number, budget: number): Promise<void> => {
+  const freeSpace = async (sizeBytes: number, budget: number): Promise<void> => {
     try {
       heldBytes ??= (await database.mirrorUses.stock(namespace)).bytes;
       const room = Math.max(0, budget - sizeBytes);
       // What others have brought meanwhile is known to the database alone.
-      const isKnown = await parts.company.isAlone();
+      const isKnown = await parts.processRegistry.isOnlyProcess();
       if (heldBytes > room || !isKnown)
         await evict(budget, room, room - Math.min(room, budget * spare));
     } catch (error) {
@@ -85,9 +85,9 @@ export function createEviction(parts: {
   };
 
   return {
-    async makeRoom(sizeBytes) {
+    async freeSpace(sizeBytes) {
       if (budgetBytes === undefined) return;
-      turn = turn.then(() => makeRoom(sizeBytes, budgetBytes));
+      turn = turn.then(() => freeSpace(sizeBytes, budgetBytes));
       await turn;
     },
     added(sizeBytes) {
@@ -95,7 +95,7 @@ export function createEviction(parts: {
     },
     async settle() {
       if (budgetBytes === undefined || heldBytes === undefined || heldBytes <= budgetBytes) return;
-      turn = turn.then(() => makeRoom(0, budgetBytes));
+      turn = turn.then(() => freeSpace(0, budgetBytes));
       await turn;
     },
   };

@@ -1,7 +1,7 @@
 import { createByteCache } from "../../concurrency/byte-cache.ts";
 
 /** What the upstream has said is not there, for a while. */
-export interface Missing {
+export interface NegativeCache {
   has(key: string): boolean;
   add(key: string, ttlMs: number): void;
 }
@@ -11,7 +11,7 @@ const bytesAtMost = 4 * 1024 * 1024;
 /** A time in milliseconds. */
 const timeBytes = 8;
 
-export function createMissing(clock: () => number): Missing {
+export function createNegativeCache(clock: () => number): NegativeCache {
   const untilMs = createByteCache<number>({ maxBytes: bytesAtMost, sizeOf: () => timeBytes });
   return {
     has(key) {

@@ -4,14 +4,19 @@ import type { Database } from "../../database/database.ts";
 import type { Digest } from "../../oci/digest.ts";
 import { OciError } from "../../oci/errors.ts";
 import type { Blobs } from "../../registry/blobs.ts";
-import type { Arrivals } from "./downloads.ts";
+import type { Downloads } from "./downloads.ts";
 import type { Counters } from "../counters.ts";
 import { clientError, saysAbsent, UpstreamFailure } from "../upstream/failure.ts";
-import { readGrowing, type Growth } from "./partial-blob.ts";
-import type { Missing } from "../cache/negative-cache.ts";
-import type { Pace } from "./event-loop-scheduler.ts";
-import { admitAll, type AdmitMiss, type CacheStatus, type MirrorPlace } from "../repository.ts";
-import type { Storing } from "./write-behind.ts";
+import { readPartialBlob, type PartialBlob } from "./partial-blob.ts";
+import type { NegativeCache } from "../cache/negative-cache.ts";
+import type { EventLoopScheduler } from "./event-loop-scheduler.ts";
+import {
+  admitAll,
+  type AdmitMiss,
+  type CacheStatus,
+  type MirrorRepository,
+} from "../repository.ts";
+import type { WriteBehind } from "./write-behind.ts";
 import type { Upstream } from "../upstream/client.ts";
 import { oneOf } from "../upstream/connection.ts";
 import type { Uses } from "../cache/uses.ts";
@@ -30,18 +35,18 @@ export function createMirrorBlobs(parts: {
   readonly store: BlobStore;
   readonly database: Pick<Database, "blobs" | "mirrorTags">;
   readonly blobs: Pick<Blobs, "open">;
-  readonly storing: Pick<Storing, "settled">;
-  readonly arrivals: Arrivals;
+  readonly writeBehind: Pick<WriteBehind, "settled">;
+  readonly downloads: Downloads;
   readonly upstream: Upstream;
-  readonly missing: Missing;
+  readonly negativeCache: NegativeCache;
   readonly missingTtlMs: number;
   /** So many layers behind one that is pulled come with it. */
   readonly prefetch: number;
   readonly uses: Uses;
   readonly counters: Counters;
-  readonly pace: Pick<Pace, "rest">;
+  readonly scheduler: Pick<EventLoopScheduler, "yieldIfBusy">;
 }) {
-  const { store, database, blobs, arrivals, upstream, missing, uses, counters } = parts;
+  const { store, database, blobs, downloads, upstream, negativeCache, uses, counters } = parts;
 
   const cached = (blob: LinkedBlob): MirroredBlob => {
     counters.add("hits");
@@ -55,25 +60,29 @@ export function createMirrorBlobs(parts: {
   };
 
   /** Nobody has asked for it yet. That it can't come is told when somebody does. */
-  const bring = async (place: MirrorPlace, digest: Digest): Promise<void> => {
+  const prefetch = async (mirrorRepository: MirrorRepository, digest: Digest): Promise<void> => {
     try {
-      if ((await database.blobs.find(place.repository, digest)) !== undefined) return;
-      const arrival = await arrivals.get(place, digest, admitAll);
-      if (arrival.kind !== "coming") return;
+      if ((await database.blobs.find(mirrorRepository.repository, digest)) !== undefined) return;
+      const download = await downloads.get(mirrorRepository, digest, admitAll);
+      if (download.kind !== "coming") return;
       // What is fetched ahead must be worth keeping by itself.
-      const leave = arrival.join();
-      arrival.sized().then(leave, leave);
-      await arrival.done();
+      const leave = download.join();
+      download.sized().then(leave, leave);
+      await download.done();
     } catch {}
   };
 
   /** Clients that take one layer after the other find the next ones under way, once the first byte of this one is. */
-  const bringNext = async (place: MirrorPlace, digest: Digest, growth: Growth): Promise<void> => {
-    const { repository } = place;
-    await growth.until(0);
-    await parts.storing.settled(repository);
+  const prefetchNext = async (
+    mirrorRepository: MirrorRepository,
+    digest: Digest,
+    partialBlob: PartialBlob,
+  ): Promise<void> => {
+    const { repository } = mirrorRepository;
+    await partialBlob.until(0);
+    await parts.writeBehind.settled(repository);
     const behind = await database.mirrorTags.layersBehind(repository, digest, parts.prefetch);
-    for (const layer of behind) void bring(place, layer);
+    for (const layer of behind) void prefetch(mirrorRepository, layer);
   };
 
   async function* counted(bytes: LentBytes): LentBytes {
@@ -93,17 +102,17 @@ export function createMirrorBlobs(parts: {
   }
 
   const asking = async <T>(
-    { repository }: MirrorPlace,
+    { repository }: MirrorRepository,
     digest: Digest,
     work: () => Promise<T>,
   ): Promise<T> => {
     const key = `${repository}@${digest}`;
     const absent = unknownBlob(digest);
-    if (missing.has(key)) throw absent;
+    if (negativeCache.has(key)) throw absent;
     try {
       return await work();
     } catch (error) {
-      if (saysAbsent(error)) missing.add(key, parts.missingTtlMs);
+      if (saysAbsent(error)) negativeCache.add(key, parts.missingTtlMs);
       throw clientError(error, absent);
     }
   };
@@ -115,26 +124,26 @@ export function createMirrorBlobs(parts: {
      * @param left aborts when the client is gone: a blob that could not be kept is then no longer fetched
      */
     async get(
-      place: MirrorPlace,
+      mirrorRepository: MirrorRepository,
       digest: Digest,
       left: AbortSignal,
       admitMiss: AdmitMiss,
     ): Promise<MirroredBlob> {
-      const here = await database.blobs.find(place.repository, digest);
+      const here = await database.blobs.find(mirrorRepository.repository, digest);
       if (here !== undefined) return cached(here);
-      return await asking(place, digest, async () => {
-        const arrival = await arrivals.get(place, digest, admitMiss);
-        if (arrival.kind === "here") return cached(arrival.blob);
-        const { growth, collapsed } = arrival;
+      return await asking(mirrorRepository, digest, async () => {
+        const download = await downloads.get(mirrorRepository, digest, admitMiss);
+        if (download.kind === "here") return cached(download.blob);
+        const { partialBlob, collapsed } = download;
         counters.add("misses");
-        const leave = arrival.join();
+        const leave = download.join();
         if (left.aborted) leave();
         else left.addEventListener("abort", leave, { once: true });
         if (!collapsed && parts.prefetch > 0)
-          bringNext(place, digest, growth).catch(() => undefined);
-        const sizeBytes = await arrival.sized();
+          prefetchNext(mirrorRepository, digest, partialBlob).catch(() => undefined);
+        const sizeBytes = await download.sized();
         // No byte is held back of a blob that has none: it is told when it is verified.
-        if (sizeBytes === 0) await arrival.done();
+        if (sizeBytes === 0) await download.done();
         return {
           digest,
           sizeBytes,
@@ -142,7 +151,9 @@ export function createMirrorBlobs(parts: {
           open: (range) =>
             Promise.resolve(
               told(
-                counted(uses.hold(digest, readGrowing(store, growth, range, parts.pace))),
+                counted(
+                  uses.hold(digest, readPartialBlob(store, partialBlob, range, parts.scheduler)),
+                ),
                 digest,
               ),
             ),
@@ -151,33 +162,37 @@ export function createMirrorBlobs(parts: {
     },
 
     /** Begins to bring a blob that is likely to be asked for, where a mirror brings such (`prefetch`). Never fails. */
-    bring(place: MirrorPlace, digest: Digest): void {
-      if (parts.prefetch > 0) void bring(place, digest);
+    prefetch(mirrorRepository: MirrorRepository, digest: Digest): void {
+      if (parts.prefetch > 0) void prefetch(mirrorRepository, digest);
     },
 
     /** Brings the blob here, if it is not. Throws as {@link get}. */
-    async fetch(place: MirrorPlace, digest: Digest): Promise<void> {
-      if ((await database.blobs.find(place.repository, digest)) !== undefined) return;
-      await asking(place, digest, async () => {
-        const arrival = await arrivals.get(place, digest, admitAll);
-        if (arrival.kind === "here") return;
+    async fetch(mirrorRepository: MirrorRepository, digest: Digest): Promise<void> {
+      if ((await database.blobs.find(mirrorRepository.repository, digest)) !== undefined) return;
+      await asking(mirrorRepository, digest, async () => {
+        const download = await downloads.get(mirrorRepository, digest, admitAll);
+        if (download.kind === "here") return;
         counters.add("misses");
-        const leave = arrival.join();
-        await arrival.done().finally(leave);
+        const leave = download.join();
+        await download.done().finally(leave);
       });
     },
 
     /** What {@link get} would say of it, at the price of a HEAD. */
-    async head(place: MirrorPlace, digest: Digest, admitMiss: AdmitMiss): Promise<MirroredBlob> {
-      const here = await database.blobs.find(place.repository, digest);
+    async head(
+      mirrorRepository: MirrorRepository,
+      digest: Digest,
+      admitMiss: AdmitMiss,
+    ): Promise<MirroredBlob> {
+      const here = await database.blobs.find(mirrorRepository.repository, digest);
       if (here !== undefined) return cached(here);
-      return await asking(place, digest, async () => {
-        const sizeBytes = await arrivals.sizeOfRunning(place, digest);
+      return await asking(mirrorRepository, digest, async () => {
+        const sizeBytes = await downloads.sizeOfRunning(mirrorRepository, digest);
         if (sizeBytes === undefined) admitMiss();
         counters.add("misses");
         return {
           digest,
-          sizeBytes: sizeBytes ?? (await askSize(upstream, place, digest)),
+          sizeBytes: sizeBytes ?? (await headSize(upstream, mirrorRepository, digest)),
           status: { kind: "miss" },
           open: () => Promise.reject(new TypeError("a HEAD has no body")),
         };
@@ -191,9 +206,9 @@ function unknownBlob(digest: Digest): OciError {
 }
 
 /** The size of a blob as the upstream says. Throws {@link UpstreamFailure}. */
-export async function askSize(
+export async function headSize(
   upstream: Upstream,
-  { name }: MirrorPlace,
+  { name }: MirrorRepository,
   digest: Digest,
 ): Promise<number> {
   const answer = await upstream.ask({ method: "HEAD", name, path: `blobs/${digest}` });

@@ -1,12 +1,12 @@
 import { setTimeout as pause } from "node:timers/promises";
 import type { BlobStore } from "../../../storage/blob-store.ts";
 import type { MirrorFetch } from "../../database/mirror/fetches.ts";
-import type { Growth } from "./partial-blob.ts";
+import type { PartialBlob } from "./partial-blob.ts";
 
 const lookEveryMs = 50;
 
 /** A blob that another process is bringing into the same store, read as it grows there. */
-export function followFetch(parts: {
+export function followDownload(parts: {
   readonly store: BlobStore;
   readonly begun: MirrorFetch;
   /** The fetch as it stands; `undefined` once it has ended. */
@@ -15,14 +15,14 @@ export function followFetch(parts: {
   readonly find: () => Promise<string | undefined>;
   readonly isAlive: (fetch: MirrorFetch) => boolean;
   /** The other process has died or given up: go on here. */
-  readonly takeOver: () => Promise<Growth>;
-}): { readonly growth: Growth; readonly sized: () => Promise<number | undefined> } {
+  readonly takeOver: () => Promise<PartialBlob>;
+}): { readonly partialBlob: PartialBlob; readonly sized: () => Promise<number | undefined> } {
   const { store, begun, look, find } = parts;
   const upload = begun.storageReference;
   let size = begun.sizeBytes ?? undefined;
   let available = 0;
   let key: string | undefined;
-  let inner: Growth | undefined;
+  let inner: PartialBlob | undefined;
 
   const lookOnce = async (): Promise<void> => {
     const fetch = await look();
@@ -47,7 +47,7 @@ export function followFetch(parts: {
   };
 
   return {
-    growth: {
+    partialBlob: {
       get upload() {
         return inner?.upload ?? upload;
       },
@@ -58,8 +58,8 @@ export function followFetch(parts: {
         if (inner !== undefined) return inner.availableBytes;
         return key === undefined ? available : (size ?? Infinity);
       },
-      get tail() {
-        return inner?.tail;
+      get recentBytes() {
+        return inner?.recentBytes;
       },
       async until(at) {
         while (inner === undefined && key === undefined && available <= at) {

@@ -5,45 +5,53 @@ import type { PushRules } from "../../database/registry/repository-creation.ts";
 import type { Digest } from "../../oci/digest.ts";
 import type { LeasePolicy } from "../../registry/leases.ts";
 import { rejectionError } from "../../registry/rejections.ts";
-import type { Claims } from "./fetch-leases.ts";
+import type { FetchLeases } from "./fetch-leases.ts";
 import type { Counters } from "../counters.ts";
 import type { Eviction } from "../cache/eviction.ts";
-import { startFetch, type Fetch, type Opened } from "./fetch.ts";
-import { mirrorActor, type MirrorPlace } from "../repository.ts";
-import type { Storing } from "./write-behind.ts";
+import { startDownload, type BlobDownload, type OpenedSource } from "./fetch.ts";
+import { mirrorActor, type MirrorRepository } from "../repository.ts";
+import type { WriteBehind } from "./write-behind.ts";
 
 /** A fetch that is ours. */
-export interface Begun {
+export interface LeaderStart {
   /** Where its bytes gather. */
   readonly upload: string;
   /** What one that has died has left. */
   readonly before: string | undefined;
   /** The source, if it has been asked already. */
-  readonly asked: Promise<Opened> | undefined;
+  readonly asked: Promise<OpenedSource> | undefined;
 }
 
-export interface LeadingParts {
+export interface DownloadLeaderParts {
   readonly store: BlobStore;
   readonly database: Pick<Database, "blobs" | "mirrorTags" | "run">;
   /** Where a blob's bytes come from. */
-  readonly open: (place: MirrorPlace, digest: Digest, start: number) => Promise<Opened>;
+  readonly open: (
+    mirrorRepository: MirrorRepository,
+    digest: Digest,
+    start: number,
+  ) => Promise<OpenedSource>;
   readonly eviction: () => Eviction;
   /** What the mirror may keep; `undefined`: no limit. */
   readonly budgetBytes: number | undefined;
   /** What a manifest that is still being stored says how long a blob is. */
-  readonly storing: Pick<Storing, "sizeOf">;
+  readonly writeBehind: Pick<WriteBehind, "sizeOf">;
   /** A blob is here now. */
-  readonly arrived: (place: MirrorPlace, digest: Digest, sizeBytes: number) => void;
+  readonly arrived: (mirrorRepository: MirrorRepository, digest: Digest, sizeBytes: number) => void;
   readonly rules: PushRules;
   readonly leasePolicy: LeasePolicy;
   readonly counters: Counters;
-  readonly owner: string;
-  readonly claims: Claims;
+  readonly processId: string;
+  readonly fetchLeases: FetchLeases;
 }
 
 /** Blobs that this process brings for all: the claim is renewed while they come, and ends with their row. */
-export interface Leading {
-  lead(place: MirrorPlace, digest: Digest, begun: Begun): Promise<Fetch>;
+export interface DownloadLeader {
+  lead(
+    mirrorRepository: MirrorRepository,
+    digest: Digest,
+    begun: LeaderStart,
+  ): Promise<BlobDownload>;
   running(): readonly Digest[];
   /** Stops, so that another process goes on with what is here. */
   pause(): void;
@@ -55,18 +63,21 @@ const heartbeatMs = 2_000;
 /** A blob that no manifest names may be so long, where the mirror has no budget. */
 const unnamedBytesAtMost = 10 * 1024 ** 3;
 
-export function createLeading(parts: LeadingParts): Leading {
-  const { store, database, rules, leasePolicy, counters, owner, claims } = parts;
-  const fetches = new Map<Fetch, { readonly digest: Digest; readonly sizeBytes: () => number }>();
+export function createDownloadLeader(parts: DownloadLeaderParts): DownloadLeader {
+  const { store, database, rules, leasePolicy, counters, processId, fetchLeases } = parts;
+  const fetches = new Map<
+    BlobDownload,
+    { readonly digest: Digest; readonly sizeBytes: () => number }
+  >();
   let isClosing = false;
 
   const record = async (
-    place: MirrorPlace,
+    mirrorRepository: MirrorRepository,
     digest: Digest,
     blob: { readonly storageKey: string; readonly sizeBytes: number },
   ): Promise<string> => {
-    const { repository } = place;
-    await parts.eviction().makeRoom(blob.sizeBytes);
+    const { repository } = mirrorRepository;
+    await parts.eviction().freeSpace(blob.sizeBytes);
     const stored = {
       actor: mirrorActor,
       rules,
@@ -75,17 +86,17 @@ export function createLeading(parts: LeadingParts): Leading {
       ...blob,
       ...leasePolicy.newLease(),
     };
-    const outcome = await database.run("storeMirrorBlob", { ...stored, owner });
+    const outcome = await database.run("storeMirrorBlob", { ...stored, owner: processId });
     if (outcome === "stored") {
       parts.eviction().added(blob.sizeBytes);
-      parts.arrived(place, digest, blob.sizeBytes);
+      parts.arrived(mirrorRepository, digest, blob.sizeBytes);
       return blob.storageKey;
     }
     await store.delete(blob.storageKey);
     if (isRejection(outcome)) throw rejectionError(outcome, repository);
     const winner = await database.blobs.find(repository, digest);
     if (winner === undefined) throw new Error("a blob has gone while it was being stored");
-    parts.arrived(place, digest, blob.sizeBytes);
+    parts.arrived(mirrorRepository, digest, blob.sizeBytes);
     return winner.storageKey;
   };
 
@@ -96,36 +107,36 @@ export function createLeading(parts: LeadingParts): Leading {
   };
 
   const lead = async (
-    place: MirrorPlace,
+    mirrorRepository: MirrorRepository,
     digest: Digest,
-    { upload, before, asked }: Begun,
-  ): Promise<Fetch> => {
-    const { repository } = place;
+    { upload, before, asked }: LeaderStart,
+  ): Promise<BlobDownload> => {
+    const { repository } = mirrorRepository;
     const expectedBytes =
-      parts.storing.sizeOf(repository, digest) ??
+      parts.writeBehind.sizeOf(repository, digest) ??
       (await database.mirrorTags.sizeOf(repository, digest));
-    const claimed = { repository, reference: digest };
+    const fetchTarget = { repository, reference: digest };
     let sizeBytes: number | null = null;
     // The row goes with the recording, or at the end.
     let isRowOurs = true;
     let first = asked;
-    const open = (start: number): Promise<Opened> => {
-      const opened = first ?? parts.open(place, digest, start);
+    const open = (start: number): Promise<OpenedSource> => {
+      const opened = first ?? parts.open(mirrorRepository, digest, start);
       first = undefined;
       return opened;
     };
-    const fetch = startFetch({
+    const fetch = startDownload({
       ...{ store, digest, expectedBytes, upload, open, before, isWorthKeeping },
       unnamedBytesAtMost: parts.budgetBytes ?? unnamedBytesAtMost,
       record: (blob) => {
         isRowOurs = false;
-        return record(place, digest, blob);
+        return record(mirrorRepository, digest, blob);
       },
       count: (bytes) => counters.add("bytesFetched", bytes),
     });
     fetches.set(fetch, { digest, sizeBytes: () => sizeBytes ?? expectedBytes ?? 0 });
     const touch = async (): Promise<void> => {
-      const isOurs = await claims.touch(claimed, sizeBytes).catch(() => true);
+      const isOurs = await fetchLeases.touch(fetchTarget, sizeBytes).catch(() => true);
       if (!isOurs && isRowOurs) fetch.stop(new Error("another process has taken the fetch over"));
     };
     const timer = setInterval(() => void touch(), heartbeatMs).unref();
@@ -150,7 +161,7 @@ export function createLeading(parts: LeadingParts): Leading {
       end();
       // Who comes after us goes on with what is here.
       if (isClosing) return;
-      await claims.end(claimed).catch(() => undefined);
+      await fetchLeases.end(fetchTarget).catch(() => undefined);
     });
     return fetch;
   };

@@ -4,21 +4,21 @@ import { isRejection } from "../../database/rejections.ts";
 import type { Digest } from "../../oci/digest.ts";
 import { namespaceOf, type RepositoryName } from "../../oci/name.ts";
 import { rejectionError } from "../../registry/rejections.ts";
-import { askSize } from "./blobs.ts";
-import type { Company } from "./process-registry.ts";
-import type { Fetch, Opened } from "./fetch.ts";
-import { followFetch } from "./download-follower.ts";
-import type { Growth } from "./partial-blob.ts";
-import { createLeading, type LeadingParts } from "./download-leader.ts";
-import { admitAll, mirrorActor, type AdmitMiss, type MirrorPlace } from "../repository.ts";
+import { headSize } from "./blobs.ts";
+import type { ProcessRegistry } from "./process-registry.ts";
+import type { BlobDownload, OpenedSource } from "./fetch.ts";
+import { followDownload } from "./download-follower.ts";
+import type { PartialBlob } from "./partial-blob.ts";
+import { createDownloadLeader, type DownloadLeaderParts } from "./download-leader.ts";
+import { admitAll, mirrorActor, type AdmitMiss, type MirrorRepository } from "../repository.ts";
 import type { Upstream } from "../upstream/client.ts";
 
 /** A blob that is here by now, or comes. */
-export type Arrival =
+export type Download =
   | { readonly kind: "here"; readonly blob: LinkedBlob }
   | {
       readonly kind: "coming";
-      readonly growth: Growth;
+      readonly partialBlob: PartialBlob;
       readonly collapsed: boolean;
       readonly sized: () => Promise<number>;
       /** One more reader, until the result is called. */
@@ -28,23 +28,23 @@ export type Arrival =
     };
 
 /** Blobs on their way in: one fetch each, in this process and in all that share the database. */
-export interface Arrivals {
+export interface Downloads {
   /** Begins the fetch, if `admitMiss` does not throw, or joins the one that runs. Throws {@link UpstreamFailure}. */
-  get(place: MirrorPlace, digest: Digest, admitMiss: AdmitMiss): Promise<Arrival>;
-  sizeOfRunning(place: MirrorPlace, digest: Digest): Promise<number | undefined>;
+  get(mirrorRepository: MirrorRepository, digest: Digest, admitMiss: AdmitMiss): Promise<Download>;
+  sizeOfRunning(mirrorRepository: MirrorRepository, digest: Digest): Promise<number | undefined>;
   running(): readonly Digest[];
   close(): Promise<void>;
 }
 
-export function createArrivals(
-  parts: LeadingParts & {
+export function createDownloads(
+  parts: DownloadLeaderParts & {
     readonly upstream: Upstream;
-    readonly company: Pick<Company, "isAlone">;
+    readonly processRegistry: Pick<ProcessRegistry, "isOnlyProcess">;
   },
-): Arrivals {
-  const { store, database, upstream, rules, leasePolicy, claims } = parts;
-  const arrivals = new Map<string, Promise<Arrival>>();
-  const leading = createLeading(parts);
+): Downloads {
+  const { store, database, upstream, rules, leasePolicy, fetchLeases } = parts;
+  const downloads = new Map<string, Promise<Download>>();
+  const leader = createDownloadLeader(parts);
 
   /**
    * A repository of the same mirror that has the blob. Other repositories are never asked: an upstream that answers 200
@@ -52,21 +52,21 @@ export function createArrivals(
    * the same bytes (`storeMirrorBlob`).
    */
   const repositoryLinking = async (
-    { repository }: MirrorPlace,
+    { repository }: MirrorRepository,
     digest: Digest,
   ): Promise<RepositoryName | undefined> =>
     (await database.blobs.repositoriesLinking(digest, 1, namespaceOf(repository)))[0];
 
   /** Links a blob of the same mirror where the upstream has it in this repository too, with the same size. */
   const reuseExisting = async (
-    place: MirrorPlace,
+    mirrorRepository: MirrorRepository,
     digest: Digest,
   ): Promise<LinkedBlob | undefined> => {
-    const { repository } = place;
-    const from = await repositoryLinking(place, digest);
+    const { repository } = mirrorRepository;
+    const from = await repositoryLinking(mirrorRepository, digest);
     const known = from && (await database.blobs.find(from, digest));
     if (from === undefined || known === undefined) return undefined;
-    if ((await askSize(upstream, place, digest)) !== known.sizeBytes) return undefined;
+    if ((await headSize(upstream, mirrorRepository, digest)) !== known.sizeBytes) return undefined;
     const mount = {
       actor: mirrorActor,
       rules,
@@ -77,33 +77,36 @@ export function createArrivals(
     };
     const mounted = await database.run("mountBlob", mount);
     if (isRejection(mounted)) throw rejectionError(mounted, repository);
-    parts.arrived(place, digest, known.sizeBytes);
+    parts.arrived(mirrorRepository, digest, known.sizeBytes);
     return await database.blobs.find(repository, digest);
   };
 
   /** Where nobody else can be fetching it, nor has it, the upstream is asked while the row is being written that says so. */
   const askAtOnce = async (
-    place: MirrorPlace,
+    mirrorRepository: MirrorRepository,
     digest: Digest,
-  ): Promise<{ readonly opened: Promise<Opened>; discard(): void } | undefined> => {
-    if ((await repositoryLinking(place, digest)) !== undefined || !(await parts.company.isAlone()))
+  ): Promise<{ readonly opened: Promise<OpenedSource>; discard(): void } | undefined> => {
+    if (
+      (await repositoryLinking(mirrorRepository, digest)) !== undefined ||
+      !(await parts.processRegistry.isOnlyProcess())
+    )
       return undefined;
-    const opened = parts.open(place, digest, 0);
+    const opened = parts.open(mirrorRepository, digest, 0);
     const discard = (): void => void opened.then((it) => it.discard(), ignore);
     opened.catch(ignore);
     return { opened, discard };
   };
 
   const begin = async (
-    place: MirrorPlace,
+    mirrorRepository: MirrorRepository,
     digest: Digest,
-  ): Promise<LinkedBlob | Fetch | { readonly follow: MirrorFetch }> => {
-    const { repository } = place;
-    const claimed = { repository, reference: digest };
-    const running = await claims.find(claimed);
-    const asked = running === undefined ? await askAtOnce(place, digest) : undefined;
+  ): Promise<LinkedBlob | BlobDownload | { readonly follow: MirrorFetch }> => {
+    const { repository } = mirrorRepository;
+    const fetchTarget = { repository, reference: digest };
+    const running = await fetchLeases.find(fetchTarget);
+    const asked = running === undefined ? await askAtOnce(mirrorRepository, digest) : undefined;
     const upload = await store.begin();
-    const begun = await claims.begin(claimed, running, upload).catch((error: unknown) => {
+    const begun = await fetchLeases.begin(fetchTarget, running, upload).catch((error: unknown) => {
       asked?.discard();
       throw error;
     });
@@ -116,30 +119,34 @@ export function createArrivals(
       // Whoever had it may have ended just before.
       const here =
         (await database.blobs.find(repository, digest)) ??
-        (asked === undefined ? await reuseExisting(place, digest) : undefined);
+        (asked === undefined ? await reuseExisting(mirrorRepository, digest) : undefined);
       if (here === undefined)
-        return await leading.lead(place, digest, { upload, before, asked: asked?.opened });
+        return await leader.lead(mirrorRepository, digest, {
+          upload,
+          before,
+          asked: asked?.opened,
+        });
       asked?.discard();
-      await claims.end(claimed);
+      await fetchLeases.end(fetchTarget);
       return here;
     } catch (error) {
       asked?.discard();
-      await claims.end(claimed);
+      await fetchLeases.end(fetchTarget);
       throw error;
     }
   };
 
-  const arrive = async (
-    place: MirrorPlace,
+  const startOrFollow = async (
+    mirrorRepository: MirrorRepository,
     digest: Digest,
     key: string,
-    ours: () => Promise<Arrival> | undefined,
-  ): Promise<Arrival> => {
-    const { repository } = place;
+    ours: () => Promise<Download> | undefined,
+  ): Promise<Download> => {
+    const { repository } = mirrorRepository;
     const forget = (): void => {
-      if (arrivals.get(key) === ours()) arrivals.delete(key);
+      if (downloads.get(key) === ours()) downloads.delete(key);
     };
-    const begun = await begin(place, digest);
+    const begun = await begin(mirrorRepository, digest);
     if ("storageKey" in begun && "leasedUntilMs" in begun) {
       forget();
       return { kind: "here", blob: begun };
@@ -149,69 +156,81 @@ export function createArrivals(
       const { sized, done } = begun;
       return {
         kind: "coming",
-        growth: begun,
+        partialBlob: begun,
         collapsed: false,
         sized: () => sized,
         join: () => begun.join(),
         done: () => done,
       };
     }
-    const takeOver = async (): Promise<Growth> => {
+    const takeOver = async (): Promise<PartialBlob> => {
       forget();
-      const arrival = await get(place, digest, admitAll);
-      if (arrival.kind === "coming") return arrival.growth;
-      return arrivedGrowth(arrival.blob);
+      const download = await get(mirrorRepository, digest, admitAll);
+      if (download.kind === "coming") return download.partialBlob;
+      return completeBlob(download.blob);
     };
     const find = async () => (await database.blobs.find(repository, digest))?.storageKey;
-    const { growth, sized } = followFetch({
-      ...{ store, begun: begun.follow, find, takeOver, isAlive: (fetch) => claims.isAlive(fetch) },
-      look: () => claims.find({ repository, reference: digest }),
+    const { partialBlob, sized } = followDownload({
+      ...{
+        store,
+        begun: begun.follow,
+        find,
+        takeOver,
+        isAlive: (fetch) => fetchLeases.isAlive(fetch),
+      },
+      look: () => fetchLeases.find({ repository, reference: digest }),
     });
     const done = (async () => {
-      while (growth.storageKey === undefined) await growth.until(growth.availableBytes);
+      while (partialBlob.storageKey === undefined)
+        await partialBlob.until(partialBlob.availableBytes);
     })();
     done.then(forget, forget);
     // One that was found here already has never been sized.
     const size = async (): Promise<number> =>
       (await sized()) ??
       (await database.blobs.find(repository, digest))?.sizeBytes ??
-      (await askSize(upstream, place, digest));
+      (await headSize(upstream, mirrorRepository, digest));
     // The process that fetches it knows its own readers only; where it stops, this one goes on.
     const join = () => ignore;
-    return { kind: "coming", growth, collapsed: true, sized: size, join, done: () => done };
+    return { kind: "coming", partialBlob, collapsed: true, sized: size, join, done: () => done };
   };
 
   const get = async (
-    place: MirrorPlace,
+    mirrorRepository: MirrorRepository,
     digest: Digest,
     admitMiss: AdmitMiss,
-  ): Promise<Arrival> => {
-    const key = `${place.repository}@${digest}`;
-    const known = arrivals.get(key);
+  ): Promise<Download> => {
+    const key = `${mirrorRepository.repository}@${digest}`;
+    const known = downloads.get(key);
     if (known !== undefined) {
-      const arrival = await known;
-      return arrival.kind === "here" ? arrival : { ...arrival, collapsed: true };
+      const download = await known;
+      return download.kind === "here" ? download : { ...download, collapsed: true };
     }
     // Before others can join: they must not be refused for what this client has used up.
     admitMiss();
-    const arrival: Promise<Arrival> = arrive(place, digest, key, () => arrival);
-    arrivals.set(key, arrival);
-    arrival.catch(() => arrivals.delete(key));
-    return await arrival;
+    const download: Promise<Download> = startOrFollow(
+      mirrorRepository,
+      digest,
+      key,
+      () => download,
+    );
+    downloads.set(key, download);
+    download.catch(() => downloads.delete(key));
+    return await download;
   };
 
   return {
     get,
     async sizeOfRunning({ repository }, digest) {
-      const arrival = await arrivals.get(`${repository}@${digest}`);
-      if (arrival === undefined) return undefined;
-      return arrival.kind === "here" ? arrival.blob.sizeBytes : await arrival.sized();
+      const download = await downloads.get(`${repository}@${digest}`);
+      if (download === undefined) return undefined;
+      return download.kind === "here" ? download.blob.sizeBytes : await download.sized();
     },
-    running: () => leading.running(),
+    running: () => leader.running(),
     async close() {
-      leading.pause();
+      leader.pause();
       await upstream.close();
-      await leading.settled();
+      await leader.settled();
     },
   };
 }
@@ -219,9 +238,9 @@ export function createArrivals(
 const ignore = (): void => undefined;
 
 /** A blob that is here, as if it had grown. */
-function arrivedGrowth({ storageKey, sizeBytes }: LinkedBlob): Growth {
+function completeBlob({ storageKey, sizeBytes }: LinkedBlob): PartialBlob {
   return {
-    ...{ upload: "", storageKey, availableBytes: sizeBytes, tail: undefined },
+    ...{ upload: "", storageKey, availableBytes: sizeBytes, recentBytes: undefined },
     until: () => Promise.resolve(),
   };
 }

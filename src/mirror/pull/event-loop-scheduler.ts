@@ -3,13 +3,13 @@
  * and in each of its rounds it takes in one new connection (libuv accepts one at a time): those who came first would
  * be far ahead before the last are let in. So a round is short while new ones come, and never long.
  */
-export interface Pace {
+export interface EventLoopScheduler {
   /** Somebody has come with a first request. */
   arrived(): void;
   /** Resolves in one of the next rounds, in the order of calls. */
-  turn(): Promise<void>;
-  /** For somebody in the middle of something: `undefined` to go on, or {@link turn} if this round has lasted. */
-  rest(): Promise<void> | undefined;
+  yieldTurn(): Promise<void>;
+  /** For somebody in the middle of something: `undefined` to go on, or {@link yieldTurn} if this round has lasted. */
+  yieldIfBusy(): Promise<void> | undefined;
 }
 
 /** How many who have waited go on in one round, and how long others do. */
@@ -22,7 +22,7 @@ const usual: Share = { together: 64, longestMs: 2 };
 /** While new ones come. */
 const crowded: Share = { together: 2, longestMs: 0.2 };
 
-export function createPace(): Pace {
+export function createEventLoopScheduler(): EventLoopScheduler {
   const waiting: (() => void)[] = [];
   let [hasArrived, isCrowded, isRunning] = [false, false, false];
   let begunAtMs: number | undefined;
@@ -40,7 +40,7 @@ export function createPace(): Pace {
     isRunning = true;
   };
   const share = (): Share => (isCrowded || hasArrived ? crowded : usual);
-  const turn = (): Promise<void> =>
+  const yieldTurn = (): Promise<void> =>
     new Promise((resolve) => {
       waiting.push(resolve);
       run();
@@ -50,12 +50,12 @@ export function createPace(): Pace {
     arrived() {
       hasArrived = true;
     },
-    turn,
-    rest() {
+    yieldTurn,
+    yieldIfBusy() {
       const nowMs = performance.now();
       begunAtMs ??= nowMs;
       run();
-      return nowMs - begunAtMs < share().longestMs ? undefined : turn();
+      return nowMs - begunAtMs < share().longestMs ? undefined : yieldTurn();
     },
   };
 }

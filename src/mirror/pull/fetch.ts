@@ -2,14 +2,14 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { BlobStore, ByteSource } from "../../../storage/blob-store.ts";
 import { algorithmOf, createDigester, type Digest } from "../../oci/digest.ts";
 import { UpstreamFailure } from "../upstream/failure.ts";
-import type { Growth } from "./partial-blob.ts";
+import type { PartialBlob } from "./partial-blob.ts";
 import { createReaders } from "./readers.ts";
-import { readAhead } from "./sources.ts";
-import { openTail } from "./recent-bytes-window.ts";
+import { prefetchFirst } from "./sources.ts";
+import { openRecentBytes } from "./recent-bytes-window.ts";
 import { connectionFailure } from "../upstream/connection.ts";
 
 /** The bytes of a blob from `start` on, as a source gives them. */
-export interface Opened {
+export interface OpenedSource {
   /** Where they begin: `start`, or 0 where the source knows no ranges. */
   readonly start: number;
   /** Of the whole blob; `undefined` if the source does not say. */
@@ -19,7 +19,7 @@ export interface Opened {
   discard(): void;
 }
 
-export interface FetchParts {
+export interface DownloadParts {
   readonly store: BlobStore;
   readonly digest: Digest;
   /** What manifests say; the source may not send more. */
@@ -31,7 +31,7 @@ export interface FetchParts {
   readonly upload: string;
   /** What an earlier try has left, in an upload that nobody writes to any more. */
   readonly before: string | undefined;
-  readonly open: (start: number) => Promise<Opened>;
+  readonly open: (start: number) => Promise<OpenedSource>;
   /** The whole blob is durable under this key; resolves with the one it is to be read from. */
   readonly record: (blob: {
     readonly storageKey: string;
@@ -42,7 +42,7 @@ export interface FetchParts {
 }
 
 /** One blob being brought from an upstream, for everybody who waits for it. */
-export interface Fetch extends Growth {
+export interface BlobDownload extends PartialBlob {
   /** Resolves when the size is known; rejects if it never is. */
   readonly sized: Promise<number>;
   /** Resolves with the blob's key when it is stored; rejects if it never is. */
@@ -59,17 +59,17 @@ export interface Fetch extends Growth {
 }
 
 /** What is further back is read from the store, or, where that can't be yet, kept as long as there is room. */
-const [shortTail, longTail] = [4 * 1024 * 1024, 64 * 1024 * 1024];
+const [shortWindow, longWindow] = [4 * 1024 * 1024, 64 * 1024 * 1024];
 const lingerMs = 2_000;
 /** A transfer that is cut begins again where it was, so often without as many bytes in between as are worth a request. */
 const triesAtMost = 3;
 const worthBytes = 64 * 1024;
 const firstPauseMs = 100;
 
-/** Begins at once, and goes on whoever leaves, unless the blob could not be kept (see {@link Fetch.join}). */
-export function startFetch(parts: FetchParts): Fetch {
+/** Begins at once, and goes on whoever leaves, unless the blob could not be kept (see {@link BlobDownload.join}). */
+export function startDownload(parts: DownloadParts): BlobDownload {
   const { store, digest, upload, expectedBytes } = parts;
-  const tail = openTail(store.abilities.readsOpenUploads ? shortTail : longTail);
+  const recentBytes = openRecentBytes(store.abilities.readsOpenUploads ? shortWindow : longWindow);
   const hash = createDigester(algorithmOf(digest));
   const state: { size?: number; key?: string; failure?: unknown } = {};
   let received = 0;
@@ -107,14 +107,14 @@ export function startFetch(parts: FetchParts): Fetch {
       throw new UpstreamFailure("wrong", "the upstream sends more bytes than the blob has");
     if (state.size === undefined && end > parts.unnamedBytesAtMost) throw tooLong();
     hash.update(chunk);
-    tail.push(chunk);
+    recentBytes.push(chunk);
     received = end;
     readers.arrived(received);
     return chunk;
   };
 
   /** The next bytes of the upstream; its failures become {@link UpstreamFailure}. */
-  async function* pump(opened: Opened): AsyncGenerator<Uint8Array, void> {
+  async function* pump(opened: OpenedSource): AsyncGenerator<Uint8Array, void> {
     let skip = received - opened.start;
     try {
       for await (const chunk of opened.bytes) {
@@ -144,7 +144,7 @@ export function startFetch(parts: FetchParts): Fetch {
   };
 
   async function* prefix(before: string): ByteSource {
-    // Lent bytes: whoever reads them later needs some of their own.
+    // Borrowed bytes: a later reader needs a copy.
     for await (const chunk of await store.openUpload(before)) yield take(Buffer.from(chunk));
   }
 
@@ -171,7 +171,7 @@ export function startFetch(parts: FetchParts): Fetch {
           opened.discard();
           throw error;
         }
-        const bytes = readAhead(pump(opened));
+        const bytes = prefetchFirst(pump(opened));
         try {
           await store.append(upload, start, bytes);
         } finally {
@@ -211,8 +211,8 @@ export function startFetch(parts: FetchParts): Fetch {
     wake();
   };
   // Who is in the middle of it reads on where it is.
-  const linger = (): void => void setTimeout(() => tail.close(), lingerMs).unref();
-  done.then(linger, () => tail.close());
+  const linger = (): void => void setTimeout(() => recentBytes.close(), lingerMs).unref();
+  done.then(linger, () => recentBytes.close());
   // Readers hear of a failure where they wait.
   sized.catch(() => undefined);
 
@@ -220,7 +220,7 @@ export function startFetch(parts: FetchParts): Fetch {
     upload,
     sized,
     done,
-    tail,
+    recentBytes,
     get storageKey() {
       return state.key;
     },

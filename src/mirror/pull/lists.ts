@@ -5,16 +5,21 @@ import { OciError } from "../../oci/errors.ts";
 import { OCI_INDEX } from "../../oci/media-types.ts";
 import type { Referrers } from "../../registry/referrers.ts";
 import type { Tags } from "../../registry/tags.ts";
-import type { Bodies } from "../upstream/bodies.ts";
+import type { ResponseReader } from "../upstream/bodies.ts";
 import { UpstreamFailure } from "../upstream/failure.ts";
 import { createListCache, type Listed, type ListStore } from "../cache/list-cache.ts";
-import { admitAll, type AdmitMiss, type CacheStatus, type MirrorPlace } from "../repository.ts";
+import {
+  admitAll,
+  type AdmitMiss,
+  type CacheStatus,
+  type MirrorRepository,
+} from "../repository.ts";
 import type { MirrorSettings } from "../settings.ts";
 import { oneOf } from "../upstream/connection.ts";
 import type { Upstream, UpstreamAnswer } from "../upstream/client.ts";
 
 /** Which part of a list of tags: at most `n` of them, those after `last`. */
-export interface TagPage {
+export interface TagRange {
   readonly n: number;
   readonly last: string | undefined;
 }
@@ -59,31 +64,34 @@ export type MirrorLists = ReturnType<typeof createMirrorLists>;
  */
 export function createMirrorLists(parts: {
   readonly upstream: Upstream;
-  readonly bodies: Bodies;
+  readonly responses: ResponseReader;
   readonly lists: ListStore;
   readonly tags: Tags;
   readonly referrers: Referrers;
   readonly ttl: MirrorSettings["ttl"];
   readonly clock: () => number;
 }) {
-  const { upstream, bodies, ttl } = parts;
+  const { upstream, responses, ttl } = parts;
   const cache = createListCache(parts.lists, parts.clock);
-  const keyOfAll = ({ repository }: MirrorPlace): string => `${repository} all tags`;
-  const keyOfQuery = ({ repository }: MirrorPlace, last: string): string =>
+  const keyOfAll = ({ repository }: MirrorRepository): string => `${repository} all tags`;
+  const keyOfQuery = ({ repository }: MirrorRepository, last: string): string =>
     `${repository} query after ${last}`;
 
   const readJson = <T>(answer: UpstreamAnswer, use: (document: unknown) => T | Promise<T>) =>
-    bodies.read(answer, { limitBytes: answerBytesAtMost, weight: parsedWeight }, (bytes) =>
+    responses.read(answer, { limitBytes: answerBytesAtMost, weight: parsedWeight }, (bytes) =>
       use(parseJson(bytes)),
     );
 
-  const askTags = async (place: MirrorPlace, { n, last }: TagPage): Promise<ListedTags> => {
+  const askTags = async (
+    mirrorRepository: MirrorRepository,
+    { n, last }: TagRange,
+  ): Promise<ListedTags> => {
     // Some registries take 0 for a mistake.
     const plain = new URLSearchParams({ n: String(Math.max(1, n)), ...(last && { last }) });
     const followed =
-      last === undefined ? undefined : cache.fresh(keyOfQuery(place, last), Infinity);
+      last === undefined ? undefined : cache.fresh(keyOfQuery(mirrorRepository, last), Infinity);
     const query = (followed as ListedQuery | undefined)?.query ?? plain.toString();
-    const { name } = place;
+    const { name } = mirrorRepository;
     const answer = await upstream.ask({ method: "GET", name, path: `tags/list?${query}` });
     const link = nextQuery(oneOf(answer.headers["link"]));
     return await readJson(answer, (document) => {
@@ -92,20 +100,25 @@ export function createMirrorLists(parts: {
         (tag): tag is string => typeof tag === "string" && tagGrammar.test(tag),
       );
       // It does not know pages: the next ones are cut from the same answer.
-      if (listed.length > Math.max(1, n)) cache.keep(keyOfAll(place), sized(listed, undefined));
+      if (listed.length > Math.max(1, n))
+        cache.keep(keyOfAll(mirrorRepository), sized(listed, undefined));
       const page = pageOf(listed, { n, last });
       const end = page.tags.at(-1);
       if (page.nextLast !== undefined || link === undefined || end === undefined) return page;
       const said = new URLSearchParams(link);
       const isPlain = [...said.keys()].every((key) => key === "n" || key === "last");
       const own: ListedQuery = { query: link, sizeBytes: link.length };
-      if (!isPlain && link.length <= longestQuery) cache.keep(keyOfQuery(place, end), own);
+      if (!isPlain && link.length <= longestQuery)
+        cache.keep(keyOfQuery(mirrorRepository, end), own);
       const saidLast = isPlain ? said.get("last") : null;
       return sized(page.tags, saidLast !== null && saidLast.length <= longestLast ? saidLast : end);
     });
   };
 
-  const askReferrers = async ({ name }: MirrorPlace, subject: Digest): Promise<ListedReferrers> => {
+  const askReferrers = async (
+    { name }: MirrorRepository,
+    subject: Digest,
+  ): Promise<ListedReferrers> => {
     const headers = { accept: OCI_INDEX };
     const ask = async (path: string): Promise<ListedReferrers> => {
       const answer = await upstream.ask({ method: "GET", name, path, headers });
@@ -130,47 +143,51 @@ export function createMirrorLists(parts: {
     }
   };
 
-  const unknown = ({ repository }: MirrorPlace): OciError =>
+  const unknown = ({ repository }: MirrorRepository): OciError =>
     new OciError("NAME_UNKNOWN", undefined, { detail: { name: repository } });
 
   return {
-    async tags(place: MirrorPlace, page: TagPage, admitMiss: AdmitMiss): Promise<MirroredTags> {
-      const { repository } = place;
+    async tags(
+      mirrorRepository: MirrorRepository,
+      page: TagRange,
+      admitMiss: AdmitMiss,
+    ): Promise<MirroredTags> {
+      const { repository } = mirrorRepository;
       const { n } = page;
       const last = page.last === undefined ? undefined : page.last.slice(0, longestLast);
-      const all = cache.fresh(keyOfAll(place), ttl.tagsList) as ListedTags | undefined;
+      const all = cache.fresh(keyOfAll(mirrorRepository), ttl.tagsList) as ListedTags | undefined;
       if (all !== undefined && (last === undefined || all.tags.includes(last)))
         return shown(pageOf(all.tags, { n, last }), n, { kind: "hit" });
       const { value, status } = await cache.through(`${repository} tags ${n} ${last ?? ""}`, {
         ttlMs: ttl.tagsList,
-        ask: () => askTags(place, { n, last }),
+        ask: () => askTags(mirrorRepository, { n, last }),
         local: async () => {
           const { items, more } = await parts.tags.list(repository, { last, limit: n });
           return sized(items, more ? items.at(-1) : undefined);
         },
-        absent: unknown(place),
+        absent: unknown(mirrorRepository),
         admitMiss,
       });
       return shown(value, n, status);
     },
 
     async referrers(
-      place: MirrorPlace,
+      mirrorRepository: MirrorRepository,
       subject: Digest,
       artifactTypes: readonly string[],
       admitMiss: AdmitMiss,
     ): Promise<MirroredReferrers> {
-      const { repository } = place;
+      const { repository } = mirrorRepository;
       const key = `${repository} referrers ${subject}`;
       const { value, status } = await cache.through(key, {
         ttlMs: ttl.referrers,
-        ask: () => askReferrers(place, subject),
+        ask: () => askReferrers(mirrorRepository, subject),
         local: async () => {
           const page = { last: undefined, limit: 1000, artifactTypes: [] };
           const { document } = await parts.referrers.list(repository, subject, page);
           return indexOf(descriptorsOf(JSON.parse(document)));
         },
-        absent: unknown(place),
+        absent: unknown(mirrorRepository),
         admitMiss,
       });
       if (artifactTypes.length === 0) return { document: value.document, status };
@@ -179,7 +196,7 @@ export function createMirrorLists(parts: {
         ttlMs: Infinity,
         ask: () => filter(value, wanted),
         local: () => filter(value, wanted),
-        absent: unknown(place),
+        absent: unknown(mirrorRepository),
         admitMiss: admitAll,
       });
       return { document: filtered.value.document, status };
@@ -198,7 +215,7 @@ const sized = (tags: readonly string[], nextLast: string | undefined): ListedTag
 });
 
 /** Cuts a page out of a list that may have more than was asked for, and may begin before it. */
-function pageOf(listed: readonly string[], { n, last }: TagPage): ListedTags {
+function pageOf(listed: readonly string[], { n, last }: TagRange): ListedTags {
   const rest = last === undefined ? listed : listed.slice(listed.indexOf(last) + 1);
   const tags = rest.slice(0, n);
   return sized(tags, rest.length > n ? tags.at(-1) : undefined);

@@ -9,14 +9,14 @@ import {
   OCI_MANIFEST,
 } from "../../oci/media-types.ts";
 import type { Reference, Tag } from "../../oci/reference.ts";
-import type { Bodies } from "../upstream/bodies.ts";
-import type { Claims } from "./fetch-leases.ts";
-import type { Company } from "./process-registry.ts";
+import type { ResponseReader } from "../upstream/bodies.ts";
+import type { FetchLeases } from "./fetch-leases.ts";
+import type { ProcessRegistry } from "./process-registry.ts";
 import { UpstreamFailure } from "../upstream/failure.ts";
 import type { ManifestHead } from "./manifests.ts";
-import type { Pace } from "./event-loop-scheduler.ts";
-import { admitAll, type AdmitMiss, type MirrorPlace } from "../repository.ts";
-import type { ArrivedManifest, Storing } from "./write-behind.ts";
+import type { EventLoopScheduler } from "./event-loop-scheduler.ts";
+import { admitAll, type AdmitMiss, type MirrorRepository } from "../repository.ts";
+import type { DownloadedManifest, WriteBehind } from "./write-behind.ts";
 import { oneOf } from "../upstream/connection.ts";
 import type { Upstream } from "../upstream/client.ts";
 
@@ -30,36 +30,49 @@ const lookEveryMs = 20;
  * Manifests on their way from the upstream: one request for all that wait for the same. Throws {@link UpstreamFailure},
  * and at once what `admitMiss` throws.
  */
-export interface Incoming {
+export interface ManifestDownloads {
   /** What a HEAD tells; where the upstream's HEAD has no digest, the manifest is fetched. */
-  head(place: MirrorPlace, reference: Reference, admitMiss: AdmitMiss): Promise<ManifestHead>;
+  head(
+    mirrorRepository: MirrorRepository,
+    reference: Reference,
+    admitMiss: AdmitMiss,
+  ): Promise<ManifestHead>;
   /** Fetches and verifies a manifest, and begins to store it, under its tag if it has one. */
   get(
-    place: MirrorPlace,
+    mirrorRepository: MirrorRepository,
     reference: Reference,
     admitMiss: AdmitMiss,
     tag?: Tag,
-  ): Promise<ArrivedManifest>;
+  ): Promise<DownloadedManifest>;
   /** What is on its way to a tag right now. */
-  pending(place: MirrorPlace, tag: Tag): Promise<ArrivedManifest> | undefined;
+  pending(mirrorRepository: MirrorRepository, tag: Tag): Promise<DownloadedManifest> | undefined;
 }
 
-export function createIncoming(parts: {
+export function createManifestDownloads(parts: {
   readonly database: Pick<Database, "manifests" | "mirrorTags">;
-  readonly storing: Storing;
+  readonly writeBehind: WriteBehind;
   readonly upstream: Upstream;
-  readonly bodies: Bodies;
-  readonly company: Pick<Company, "isAlone">;
-  readonly claims: Claims;
-  readonly pace: Pick<Pace, "turn">;
+  readonly responses: ResponseReader;
+  readonly processRegistry: Pick<ProcessRegistry, "isOnlyProcess">;
+  readonly fetchLeases: FetchLeases;
+  readonly scheduler: Pick<EventLoopScheduler, "yieldTurn">;
   readonly limitBytes: number;
   readonly clock: () => number;
   readonly report: (error: unknown) => void;
-}): Incoming {
-  const { database, storing, upstream, company, claims, pace, clock, report } = parts;
-  const { bodies, limitBytes } = parts;
+}): ManifestDownloads {
+  const {
+    database,
+    writeBehind,
+    upstream,
+    processRegistry,
+    fetchLeases,
+    scheduler,
+    clock,
+    report,
+  } = parts;
+  const { responses, limitBytes } = parts;
   const running = new Map<string, Promise<unknown>>();
-  const pending = new Map<string, Promise<ArrivedManifest>>();
+  const pending = new Map<string, Promise<DownloadedManifest>>();
 
   const once = <T>(
     key: string,
@@ -68,7 +81,8 @@ export function createIncoming(parts: {
     end: (result: T) => Promise<void> = nothingMore,
   ): Promise<T> => {
     const known = running.get(key) as Promise<T> | undefined;
-    if (known !== undefined) return known.then((result) => pace.turn().then(() => result));
+    if (known !== undefined)
+      return known.then((result) => scheduler.yieldTurn().then(() => result));
     // Before others can join: they must not be refused for what this client has used up.
     admitMiss();
     const begun = work();
@@ -79,12 +93,12 @@ export function createIncoming(parts: {
   };
 
   const download = async (
-    { name }: MirrorPlace,
+    { name }: MirrorRepository,
     reference: Reference,
   ): Promise<{ readonly bytes: Buffer; readonly mediaType: string | undefined }> => {
     const path = `manifests/${textOf(reference)}`;
     const answer = await upstream.ask({ method: "GET", name, path, headers: { accept } });
-    const bytes = await bodies.read(answer, { limitBytes }, (whole) => whole);
+    const bytes = await responses.read(answer, { limitBytes }, (whole) => whole);
     const length = oneOf(answer.headers["content-length"]);
     if (length !== undefined && Number(length) !== bytes.length)
       throw new UpstreamFailure("unreachable", "the upstream has cut a manifest");
@@ -99,15 +113,15 @@ export function createIncoming(parts: {
    * been true at some time from `notBeforeMs` on.
    */
   const forAll = async (
-    place: MirrorPlace,
+    mirrorRepository: MirrorRepository,
     reference: Reference,
     notBeforeMs: number,
-    fetch: () => Promise<ArrivedManifest>,
-  ): Promise<ArrivedManifest> => {
-    if (await company.isAlone()) return await fetch();
-    const { repository } = place;
-    const claimed = { repository, reference: `manifests/${textOf(reference)}` } as const;
-    const find = async (): Promise<ArrivedManifest | undefined> => {
+    fetch: () => Promise<DownloadedManifest>,
+  ): Promise<DownloadedManifest> => {
+    if (await processRegistry.isOnlyProcess()) return await fetch();
+    const { repository } = mirrorRepository;
+    const fetchTarget = { repository, reference: `manifests/${textOf(reference)}` } as const;
+    const find = async (): Promise<DownloadedManifest | undefined> => {
       const checkedAtMs =
         reference.kind === "digest"
           ? Infinity
@@ -117,13 +131,13 @@ export function createIncoming(parts: {
       return { ...here, config: undefined, stored: Promise.resolve() };
     };
     for (;;) {
-      const running = await claims.find(claimed);
+      const running = await fetchLeases.find(fetchTarget);
       const here = await find();
       if (here !== undefined) return here;
-      if (running !== undefined && claims.isAlive(running)) await pause(lookEveryMs);
-      else if ((await claims.begin(claimed, running, "")).role === "leader") break;
+      if (running !== undefined && fetchLeases.isAlive(running)) await pause(lookEveryMs);
+      else if ((await fetchLeases.begin(fetchTarget, running, "")).role === "leader") break;
     }
-    const end = (): Promise<unknown> => claims.end(claimed).catch(report);
+    const end = (): Promise<unknown> => fetchLeases.end(fetchTarget).catch(report);
     try {
       // Whoever had it may have ended just before.
       const arrived = (await find()) ?? (await fetch());
@@ -135,51 +149,52 @@ export function createIncoming(parts: {
     }
   };
 
-  const whenStored = ({ stored }: ArrivedManifest): Promise<void> => stored;
+  const whenStored = ({ stored }: DownloadedManifest): Promise<void> => stored;
 
   const get = (
-    place: MirrorPlace,
+    mirrorRepository: MirrorRepository,
     reference: Reference,
     admitMiss: AdmitMiss,
     tag?: Tag,
     notBeforeMs = 0,
-  ): Promise<ArrivedManifest> => {
-    const itself = `${place.repository} ${textOf(reference)} itself`;
-    const fetch = async (): Promise<ArrivedManifest> => {
-      await storing.room();
-      const { bytes, mediaType } = await download(place, reference);
+  ): Promise<DownloadedManifest> => {
+    const itself = `${mirrorRepository.repository} ${textOf(reference)} itself`;
+    const fetch = async (): Promise<DownloadedManifest> => {
+      await writeBehind.waitForSpace();
+      const { bytes, mediaType } = await download(mirrorRepository, reference);
       return reference.kind === "tag"
-        ? storing.keep(place, [reference.tag], bytes, mediaType)
-        : storing.keep(place, [], bytes, mediaType, reference.digest);
+        ? writeBehind.keep(mirrorRepository, [reference.tag], bytes, mediaType)
+        : writeBehind.keep(mirrorRepository, [], bytes, mediaType, reference.digest);
     };
-    const work = async (): Promise<ArrivedManifest> => {
-      if (reference.kind === "tag") return await forAll(place, reference, notBeforeMs, fetch);
+    const work = async (): Promise<DownloadedManifest> => {
+      if (reference.kind === "tag")
+        return await forAll(mirrorRepository, reference, notBeforeMs, fetch);
       const { digest } = reference;
       const tags = tag === undefined ? [] : [tag];
       const here =
-        storing.held(place, reference) ??
-        (await database.manifests.find(place.repository, reference));
+        writeBehind.held(mirrorRepository, reference) ??
+        (await database.manifests.find(mirrorRepository.repository, reference));
       if (here !== undefined)
-        return storing.keep(place, tags, here.content, here.mediaType, digest);
+        return writeBehind.keep(mirrorRepository, tags, here.content, here.mediaType, digest);
       const found = await once(itself, admitAll, () =>
-        forAll(place, reference, notBeforeMs, fetch),
+        forAll(mirrorRepository, reference, notBeforeMs, fetch),
       );
       if (tags.length === 0) return found;
       return {
-        ...storing.keep(place, tags, found.content, found.mediaType, digest),
+        ...writeBehind.keep(mirrorRepository, tags, found.content, found.mediaType, digest),
         config: found.config,
       };
     };
-    const key = `${place.repository} ${textOf(reference)} ${tag ?? ""}`;
+    const key = `${mirrorRepository.repository} ${textOf(reference)} ${tag ?? ""}`;
     return once(key, running.has(itself) ? admitAll : admitMiss, work, whenStored);
   };
 
   return {
-    get(place, reference, admitMiss, tag) {
-      const work = get(place, reference, admitMiss, tag);
+    get(mirrorRepository, reference, admitMiss, tag) {
+      const work = get(mirrorRepository, reference, admitMiss, tag);
       const name = reference.kind === "tag" ? reference.tag : tag;
       if (name === undefined) return work;
-      const key = `${place.repository}:${name}`;
+      const key = `${mirrorRepository.repository}:${name}`;
       pending.set(key, work);
       const forget = (): void => {
         if (pending.get(key) === work) pending.delete(key);
@@ -188,10 +203,10 @@ export function createIncoming(parts: {
       return work;
     },
     pending: ({ repository }, tag) => pending.get(`${repository}:${tag}`),
-    head: (place, reference, admitMiss) =>
-      once(`${place.repository} ${textOf(reference)} head`, admitMiss, async () => {
+    head: (mirrorRepository, reference, admitMiss) =>
+      once(`${mirrorRepository.repository} ${textOf(reference)} head`, admitMiss, async () => {
         const path = `manifests/${textOf(reference)}`;
-        const asked = { name: place.name, path, headers: { accept } };
+        const asked = { name: mirrorRepository.name, path, headers: { accept } };
         const answer = await upstream.ask({ method: "HEAD", ...asked });
         await answer.body.dump();
         const digest = digestHeader(answer.headers);
@@ -199,7 +214,7 @@ export function createIncoming(parts: {
         const sizeBytes = Number(oneOf(answer.headers["content-length"]) ?? Number.NaN);
         if (digest !== undefined && mediaType !== undefined && Number.isSafeInteger(sizeBytes))
           return { digest, mediaType, sizeBytes };
-        const found = await get(place, reference, admitAll, undefined, clock());
+        const found = await get(mirrorRepository, reference, admitAll, undefined, clock());
         return {
           digest: found.digest,
           mediaType: found.mediaType,

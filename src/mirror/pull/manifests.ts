@@ -6,20 +6,20 @@ import { OciError } from "../../oci/errors.ts";
 import type { Reference, Tag } from "../../oci/reference.ts";
 import type { Manifests, StoredManifest } from "../../registry/manifests.ts";
 import type { Counters } from "../counters.ts";
-import { createAwaitedTags } from "./pending-tag-checks.ts";
+import { createPendingTagChecks } from "./pending-tag-checks.ts";
 import { clientError, saysAbsent, UpstreamFailure } from "../upstream/failure.ts";
-import type { Incoming } from "./manifest-downloads.ts";
-import type { Missing } from "../cache/negative-cache.ts";
-import type { Pace } from "./event-loop-scheduler.ts";
+import type { ManifestDownloads } from "./manifest-downloads.ts";
+import type { NegativeCache } from "../cache/negative-cache.ts";
+import type { EventLoopScheduler } from "./event-loop-scheduler.ts";
 import {
   admitAll,
   mirrorActor,
   type AdmitMiss,
   type CacheStatus,
-  type MirrorPlace,
+  type MirrorRepository,
 } from "../repository.ts";
 import type { MirrorSettings } from "../settings.ts";
-import type { ArrivedManifest, Storing } from "./write-behind.ts";
+import type { DownloadedManifest, WriteBehind } from "./write-behind.ts";
 import type { Upstream } from "../upstream/client.ts";
 
 /** What a HEAD tells. */
@@ -49,7 +49,7 @@ const isStored = Promise.resolve();
 /** Somebody whose copy is here does not wait longer for an upstream that does not answer. */
 const patienceMs = 1_000;
 /** Where the upstream counts what is asked, what is here is good for so many times as long. */
-const shortAllowanceFactor = 12;
+const lowRateLimitFactor = 12;
 /** Bytes of about 10,000 answers to HEAD; the least recently used go first, an answer ends with `ttl.tag`. */
 const headsBytesAtMost = 8 * 1024 * 1024;
 
@@ -58,64 +58,78 @@ export type MirrorManifests = ReturnType<typeof createMirrorManifests>;
 export function createMirrorManifests(parts: {
   readonly database: Pick<Database, "manifests" | "mirrorTags" | "run">;
   readonly manifests: Pick<Manifests, "delete">;
-  readonly incoming: Incoming;
-  readonly storing: Pick<Storing, "held">;
+  readonly manifestDownloads: ManifestDownloads;
+  readonly writeBehind: Pick<WriteBehind, "held">;
   readonly upstream: Upstream;
-  readonly missing: Missing;
+  readonly negativeCache: NegativeCache;
   readonly ttl: MirrorSettings["ttl"];
   readonly clock: () => number;
   readonly counters: Counters;
-  readonly pace: Pick<Pace, "arrived">;
+  readonly scheduler: Pick<EventLoopScheduler, "arrived">;
   /** A blob that will be asked for next. */
-  readonly bring: (place: MirrorPlace, digest: Digest) => void;
+  readonly prefetch: (mirrorRepository: MirrorRepository, digest: Digest) => void;
 }) {
-  const { database, manifests, incoming, storing, upstream, missing, ttl, clock, counters } = parts;
+  const {
+    database,
+    manifests,
+    manifestDownloads,
+    writeBehind,
+    upstream,
+    negativeCache,
+    ttl,
+    clock,
+    counters,
+  } = parts;
   /** Where tags point, as the upstream has just told; the manifests themselves may not be here. */
   const heads = createByteCache<ManifestHead & { readonly atMs: number }>({
     maxBytes: headsBytesAtMost,
     sizeOf: (head) => stringBytes(JSON.stringify(head)),
   });
   const checks = new Map<string, Promise<ManifestHead>>();
-  const awaited = createAwaitedTags(clock);
+  const pendingTags = createPendingTagChecks(clock);
 
   const tagTtlMs = (): number =>
-    upstream.allowance.isShort() ? ttl.tag * shortAllowanceFactor : ttl.tag;
+    upstream.rateLimit.isShort() ? ttl.tag * lowRateLimitFactor : ttl.tag;
 
-  const isHere = async (place: MirrorPlace, digest: Digest): Promise<boolean> => {
+  const isHere = async (mirrorRepository: MirrorRepository, digest: Digest): Promise<boolean> => {
     const reference = { kind: "digest", digest } as const;
-    if (storing.held(place, reference) !== undefined) return true;
-    return (await database.manifests.find(place.repository, reference)) !== undefined;
+    if (writeBehind.held(mirrorRepository, reference) !== undefined) return true;
+    return (await database.manifests.find(mirrorRepository.repository, reference)) !== undefined;
   };
 
-  const ask = async (place: MirrorPlace, tag: Tag): Promise<ManifestHead> => {
-    const { repository } = place;
-    const head = await incoming.head(place, { kind: "tag", tag }, admitAll);
+  const ask = async (mirrorRepository: MirrorRepository, tag: Tag): Promise<ManifestHead> => {
+    const { repository } = mirrorRepository;
+    const head = await manifestDownloads.head(mirrorRepository, { kind: "tag", tag }, admitAll);
     const { digest } = head;
     heads.set(`${repository}:${tag}`, { ...head, atMs: clock() });
     const here = await database.manifests.find(repository, { kind: "tag", tag });
     if (here?.digest === digest)
       await database.run("checkMirrorTag", { repository, tag, nowMs: clock() });
     // Many clients ask for the tag by HEAD alone and then for its digest, which may be here or come.
-    else if (await isHere(place, digest))
-      await incoming.get(place, { kind: "digest", digest }, admitAll, tag);
-    else awaited.add(repository, digest, tag);
+    else if (await isHere(mirrorRepository, digest))
+      await manifestDownloads.get(mirrorRepository, { kind: "digest", digest }, admitAll, tag);
+    else pendingTags.add(repository, digest, tag);
     return head;
   };
 
   /** One HEAD for all that want to know. */
-  const check = (place: MirrorPlace, tag: Tag, admitMiss: AdmitMiss): Promise<ManifestHead> => {
-    const key = `${place.repository}:${tag}`;
+  const check = (
+    mirrorRepository: MirrorRepository,
+    tag: Tag,
+    admitMiss: AdmitMiss,
+  ): Promise<ManifestHead> => {
+    const key = `${mirrorRepository.repository}:${tag}`;
     const running = checks.get(key);
     if (running !== undefined) return running;
     admitMiss();
-    const work = ask(place, tag).finally(() => checks.delete(key));
+    const work = ask(mirrorRepository, tag).finally(() => checks.delete(key));
     checks.set(key, work);
     work.catch(() => undefined);
     return work;
   };
 
   const served = (
-    found: Pick<ArrivedManifest, "digest" | "mediaType" | "content">,
+    found: Pick<DownloadedManifest, "digest" | "mediaType" | "content">,
     status: CacheStatus,
     stored = isStored,
   ): MirroredManifest => {
@@ -126,31 +140,38 @@ export function createMirrorManifests(parts: {
   const miss: CacheStatus = { kind: "miss" };
 
   const fetched = async (
-    place: MirrorPlace,
+    mirrorRepository: MirrorRepository,
     { isPull }: ManifestQuestion,
-    work: Promise<ArrivedManifest>,
+    work: Promise<DownloadedManifest>,
   ): Promise<MirroredManifest> => {
     const found = await work;
-    if (isPull && found.config !== undefined) parts.bring(place, found.config);
+    if (isPull && found.config !== undefined) parts.prefetch(mirrorRepository, found.config);
     return served(found, miss, found.stored);
   };
 
   const byDigest = async (
-    place: MirrorPlace,
+    mirrorRepository: MirrorRepository,
     digest: Digest,
     question: ManifestQuestion,
     admitMiss: AdmitMiss,
   ): Promise<MirroredManifest> => {
-    const here = await database.manifests.find(place.repository, { kind: "digest", digest });
+    const here = await database.manifests.find(mirrorRepository.repository, {
+      kind: "digest",
+      digest,
+    });
     if (here !== undefined) return served(here, { kind: "hit" });
     const reference = { kind: "digest", digest } as const;
     if (!question.isHead) {
-      const found = await fetched(place, question, incoming.get(place, reference, admitMiss));
-      for (const tag of awaited.take(place.repository, digest))
-        await incoming.get(place, reference, admitAll, tag);
+      const found = await fetched(
+        mirrorRepository,
+        question,
+        manifestDownloads.get(mirrorRepository, reference, admitMiss),
+      );
+      for (const tag of pendingTags.take(mirrorRepository.repository, digest))
+        await manifestDownloads.get(mirrorRepository, reference, admitAll, tag);
       return found;
     }
-    const asked = incoming.head(place, reference, admitMiss);
+    const asked = manifestDownloads.head(mirrorRepository, reference, admitMiss);
     counters.add("misses");
     const head = await asked;
     return { ...head, content: undefined, status: miss, stored: isStored };
@@ -158,14 +179,14 @@ export function createMirrorManifests(parts: {
 
   /** The manifest that a tag points at by now, which may have to come. */
   const byHead = async (
-    place: MirrorPlace,
+    mirrorRepository: MirrorRepository,
     tag: Tag,
     head: ManifestHead,
     question: ManifestQuestion,
     status: CacheStatus,
     admitMiss: AdmitMiss,
   ): Promise<MirroredManifest> => {
-    const { repository } = place;
+    const { repository } = mirrorRepository;
     const here = await database.manifests.find(repository, { kind: "tag", tag });
     if (here?.digest === head.digest) return served(here, status);
     if (question.isHead) {
@@ -173,15 +194,15 @@ export function createMirrorManifests(parts: {
       return { ...head, content: undefined, status: miss, stored: isStored };
     }
     const { digest } = head;
-    const admit = (await isHere(place, digest)) ? admitAll : admitMiss;
-    const work = incoming.get(place, { kind: "digest", digest }, admit, tag);
-    return await fetched(place, question, work);
+    const admit = (await isHere(mirrorRepository, digest)) ? admitAll : admitMiss;
+    const work = manifestDownloads.get(mirrorRepository, { kind: "digest", digest }, admit, tag);
+    return await fetched(mirrorRepository, question, work);
   };
 
-  const forget = async (place: MirrorPlace, tag: Tag): Promise<void> => {
-    heads.delete(`${place.repository}:${tag}`);
+  const forget = async (mirrorRepository: MirrorRepository, tag: Tag): Promise<void> => {
+    heads.delete(`${mirrorRepository.repository}:${tag}`);
     await manifests
-      .delete(mirrorActor, place.repository, { kind: "tag", tag })
+      .delete(mirrorActor, mirrorRepository.repository, { kind: "tag", tag })
       .catch(ignoreUnknown);
   };
 
@@ -195,49 +216,53 @@ export function createMirrorManifests(parts: {
   };
 
   const byTag = async (
-    place: MirrorPlace,
+    mirrorRepository: MirrorRepository,
     tag: Tag,
     question: ManifestQuestion,
     admitMiss: AdmitMiss,
   ): Promise<MirroredManifest> => {
-    const { repository } = place;
+    const { repository } = mirrorRepository;
     const here = await database.manifests.find(repository, { kind: "tag", tag });
     const checkedAtMs = await database.mirrorTags.checkedAtMs(repository, tag);
     const nowMs = clock();
     const head = heads.get(`${repository}:${tag}`);
     if (head !== undefined && head.atMs + ttl.tag > nowMs && head.atMs >= checkedAtMs)
-      return await byHead(place, tag, head, question, { kind: "hit" }, admitMiss);
+      return await byHead(mirrorRepository, tag, head, question, { kind: "hit" }, admitMiss);
     if (here === undefined) {
       if (question.isHead)
         return await byHead(
-          place,
+          mirrorRepository,
           tag,
-          await check(place, tag, admitMiss),
+          await check(mirrorRepository, tag, admitMiss),
           question,
           miss,
           admitMiss,
         );
-      return await fetched(place, question, incoming.get(place, { kind: "tag", tag }, admitMiss));
+      return await fetched(
+        mirrorRepository,
+        question,
+        manifestDownloads.get(mirrorRepository, { kind: "tag", tag }, admitMiss),
+      );
     }
     const freshForMs = checkedAtMs + tagTtlMs() - nowMs;
     if (freshForMs > 0)
       return served(here, { kind: "hit", ttlSeconds: Math.round(freshForMs / 1000) });
 
-    const pending = incoming.pending(place, tag);
-    if (pending !== undefined) return await fetched(place, question, pending);
+    const pending = manifestDownloads.pending(mirrorRepository, tag);
+    if (pending !== undefined) return await fetched(mirrorRepository, question, pending);
 
     try {
       // The check goes on when nobody waits for it any more, and the next one profits.
       const late = new AbortController();
       const checked = await Promise.race([
-        check(place, tag, admitAll),
+        check(mirrorRepository, tag, admitAll),
         pause(patienceMs, undefined, { signal: late.signal }).catch(() => undefined),
       ]).finally(() => late.abort());
       if (checked === undefined) return stale(here, checkedAtMs, undefined);
-      return await byHead(place, tag, checked, question, { kind: "hit" }, admitMiss);
+      return await byHead(mirrorRepository, tag, checked, question, { kind: "hit" }, admitMiss);
     } catch (error) {
       if (saysAbsent(error)) {
-        await forget(place, tag);
+        await forget(mirrorRepository, tag);
         throw error;
       }
       if (error instanceof UpstreamFailure) return stale(here, checkedAtMs, error);
@@ -251,29 +276,29 @@ export function createMirrorManifests(parts: {
      * on being what it was while the upstream can't say. Throws MANIFEST_UNKNOWN only where the upstream has said so.
      */
     async get(
-      place: MirrorPlace,
+      mirrorRepository: MirrorRepository,
       reference: Reference,
       question: ManifestQuestion,
       admitMiss: AdmitMiss,
     ): Promise<MirroredManifest> {
-      parts.pace.arrived();
+      parts.scheduler.arrived();
       const text = reference.kind === "tag" ? reference.tag : reference.digest;
-      const key = `${place.repository}:${text}`;
+      const key = `${mirrorRepository.repository}:${text}`;
       const absent = new OciError("MANIFEST_UNKNOWN", undefined, {
         detail: reference.kind === "tag" ? { tag: text } : { digest: text },
       });
-      if (missing.has(key)) throw absent;
-      const held = storing.held(place, reference);
+      if (negativeCache.has(key)) throw absent;
+      const held = writeBehind.held(mirrorRepository, reference);
       const ttlSeconds = Math.round(ttl.tag / 1000);
       const status: CacheStatus =
         reference.kind === "tag" ? { kind: "hit", ttlSeconds } : { kind: "hit" };
       if (held !== undefined) return served(held, status, held.stored);
       try {
         return reference.kind === "tag"
-          ? await byTag(place, reference.tag, question, admitMiss)
-          : await byDigest(place, reference.digest, question, admitMiss);
+          ? await byTag(mirrorRepository, reference.tag, question, admitMiss)
+          : await byDigest(mirrorRepository, reference.digest, question, admitMiss);
       } catch (error) {
-        if (saysAbsent(error)) missing.add(key, ttl.missing);
+        if (saysAbsent(error)) negativeCache.add(key, ttl.missing);
         throw clientError(error, absent);
       }
     },

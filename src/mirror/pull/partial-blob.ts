@@ -1,10 +1,10 @@
 import { setTimeout as pause } from "node:timers/promises";
 import type { BlobStore, ByteRange, LentBytes } from "../../../storage/blob-store.ts";
-import type { Pace } from "./event-loop-scheduler.ts";
-import type { Tail } from "./recent-bytes-window.ts";
+import type { EventLoopScheduler } from "./event-loop-scheduler.ts";
+import type { RecentBytes } from "./recent-bytes-window.ts";
 
 /** A blob on its way in, as its readers see it. */
-export interface Growth {
+export interface PartialBlob {
   /** Where the bytes gather in the store. */
   readonly upload: string;
   /** Where the whole blob lies, once it does. */
@@ -13,36 +13,36 @@ export interface Growth {
   readonly availableBytes: number;
   /** Resolves when there is more than `at`, or the blob has its key; rejects if it never comes. */
   until(at: number): Promise<void>;
-  readonly tail: Tail | undefined;
+  readonly recentBytes: RecentBytes | undefined;
 }
 
 const lookAgainMs = 20;
 
 /**
  * Reads a part of a blob while it grows: what has just arrived from memory, what lies further back from the store, and
- * the rest when it comes. The bytes are lent, as those of the store are.
+ * the rest when it comes. The bytes are borrowed, as those of the store are.
  */
-export async function* readGrowing(
+export async function* readPartialBlob(
   store: BlobStore,
-  growth: Growth,
+  partialBlob: PartialBlob,
   range: ByteRange,
-  pace: Pick<Pace, "rest">,
+  scheduler: Pick<EventLoopScheduler, "yieldIfBusy">,
 ): LentBytes {
   let at = range.start;
   while (at <= range.end) {
-    await growth.until(at);
-    const piece = growth.tail?.from(at);
-    const end = Math.min(growth.availableBytes - 1, range.end);
+    await partialBlob.until(at);
+    const piece = partialBlob.recentBytes?.from(at);
+    const end = Math.min(partialBlob.availableBytes - 1, range.end);
     if (piece !== undefined && end >= at) {
       const part = piece.subarray(0, end - at + 1);
       at += part.length;
       yield part;
-      await pace.rest();
+      await scheduler.yieldIfBusy();
       continue;
     }
     const before = at;
-    for await (const chunk of await openAt(store, growth, at, range.end)) {
-      const part = chunk.subarray(0, Math.min(growth.availableBytes - 1, range.end) - at + 1);
+    for await (const chunk of await openAt(store, partialBlob, at, range.end)) {
+      const part = chunk.subarray(0, Math.min(partialBlob.availableBytes - 1, range.end) - at + 1);
       at += part.length;
       if (part.length > 0) yield part;
       if (part.length < chunk.length) break;
@@ -54,7 +54,7 @@ export async function* readGrowing(
 
 async function openAt(
   store: BlobStore,
-  { storageKey, upload }: Growth,
+  { storageKey, upload }: PartialBlob,
   start: number,
   end: number,
 ): Promise<LentBytes> {

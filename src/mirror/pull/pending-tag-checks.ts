@@ -4,7 +4,7 @@ import type { RepositoryName } from "../../oci/name.ts";
 import type { Tag } from "../../oci/reference.ts";
 
 /** Tags of which a HEAD has said where they point, before that manifest is here. */
-export interface AwaitedTags {
+export interface PendingTagChecks {
   add(repository: RepositoryName, digest: Digest, tag: Tag): void;
   /** Those that point at a manifest that has come now; they are forgotten. */
   take(repository: RepositoryName, digest: Digest): readonly Tag[];
@@ -17,7 +17,7 @@ const bytesAtMost = 8 * 1024 * 1024;
 /** Tags of one manifest; the oldest go first. */
 const tagsAtMost = 100;
 
-export function createAwaitedTags(clock: () => number): AwaitedTags {
+export function createPendingTagChecks(clock: () => number): PendingTagChecks {
   const byManifest = createByteCache<ReadonlyMap<Tag, number>>({
     maxBytes: bytesAtMost,
     sizeOf: (tags) => tags.size * entryOverheadBytes,

@@ -4,8 +4,8 @@ import type { Database } from "../../database/database.ts";
 import { parseConfigPlatform } from "../../oci/descriptor.ts";
 import type { Digest } from "../../oci/digest.ts";
 import { platformColumns } from "../../registry/manifest-rows.ts";
-import type { MirrorPlace } from "../repository.ts";
-import type { Storing } from "./write-behind.ts";
+import type { MirrorRepository } from "../repository.ts";
+import type { WriteBehind } from "./write-behind.ts";
 
 /** Configs of images are a few KiB; a larger one is not parsed. */
 const largestConfigBytes = 256 * 1024;
@@ -18,10 +18,10 @@ export function createPlatforms(parts: {
   readonly namespace: string;
   readonly store: Pick<BlobStore, "open">;
   readonly database: Pick<Database, "blobs" | "manifestPlatforms" | "run">;
-  readonly storing: Pick<Storing, "settled">;
+  readonly writeBehind: Pick<WriteBehind, "settled">;
   readonly report: (error: unknown) => void;
 }) {
-  const { namespace, store, database, storing, report } = parts;
+  const { namespace, store, database, writeBehind, report } = parts;
   let isEnding = false;
   let learning = Promise.resolve();
 
@@ -30,12 +30,12 @@ export function createPlatforms(parts: {
    * Resolves when that is done. A config without a platform, or that is no JSON, changes nothing.
    */
   const learn = async (
-    { repository }: Pick<MirrorPlace, "repository">,
+    { repository }: Pick<MirrorRepository, "repository">,
     digest: Digest,
     sizeBytes: number,
   ): Promise<void> => {
     if (sizeBytes === 0 || sizeBytes > largestConfigBytes) return;
-    await storing.settled(repository);
+    await writeBehind.settled(repository);
     const config = { repository, config: digest };
     if (!(await database.manifestPlatforms.areMissing(config))) return;
     const blob = await database.blobs.find(repository, digest);

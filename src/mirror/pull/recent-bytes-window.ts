@@ -2,7 +2,7 @@
  * The last bytes that have arrived of something, for readers that keep up: they need no disk, and the first byte need
  * not wait for one. Bytes are never changed once they are here.
  */
-export interface Tail {
+export interface RecentBytes {
   push(bytes: Uint8Array): void;
   /** Bytes from `at` on, as many as lie together; `undefined` if they are not here (any more). */
   from(at: number): Uint8Array | undefined;
@@ -19,20 +19,20 @@ const KiB = 1024;
 const budgetBytes = 64 * 1024 * KiB;
 const [smallestBlock, largestBlock] = [64 * KiB, 1024 * KiB];
 /** Each open one, by what makes it as short as it must be among so many. */
-const tails = new Set<() => void>();
+const windows = new Set<() => void>();
 
 /** @param mostBytes what it keeps at most, where others leave it as much */
-export function openTail(mostBytes: number): Tail & { close(): void } {
+export function openRecentBytes(mostBytes: number): RecentBytes & { close(): void } {
   let blocks: Block[] = [];
   let end = 0;
   let held = 0;
 
   const trim = (): void => {
-    const limit = Math.min(mostBytes, budgetBytes / tails.size);
+    const limit = Math.min(mostBytes, budgetBytes / windows.size);
     while (held > limit && blocks.length > 1) held -= blocks.shift()?.bytes.length ?? 0;
   };
-  tails.add(trim);
-  for (const other of tails) other();
+  windows.add(trim);
+  for (const other of windows) other();
 
   /** As large as all that has come before, within limits: a small blob takes little. */
   const grow = (): Block => {
@@ -62,7 +62,7 @@ export function openTail(mostBytes: number): Tail & { close(): void } {
       return block.bytes.subarray(at - block.at, block.filled);
     },
     close() {
-      tails.delete(trim);
+      windows.delete(trim);
       blocks = [];
     },
   };

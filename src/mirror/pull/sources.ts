@@ -1,10 +1,10 @@
 import type { Database } from "../../database/database.ts";
 import type { Digest } from "../../oci/digest.ts";
 import { UpstreamFailure } from "../upstream/failure.ts";
-import type { Opened } from "./fetch.ts";
+import type { OpenedSource } from "./fetch.ts";
 import type { ForeignLayers } from "../upstream/foreign-layers.ts";
-import type { MirrorPlace } from "../repository.ts";
-import type { Storing } from "./write-behind.ts";
+import type { MirrorRepository } from "../repository.ts";
+import type { WriteBehind } from "./write-behind.ts";
 import { oneOf } from "../upstream/connection.ts";
 import type { Upstream, UpstreamAnswer } from "../upstream/client.ts";
 
@@ -13,21 +13,21 @@ export function createSources(parts: {
   readonly upstream: Upstream;
   readonly foreignLayers: ForeignLayers | undefined;
   readonly database: Pick<Database, "mirrorTags">;
-  readonly storing: Pick<Storing, "settled">;
-}): (place: MirrorPlace, digest: Digest, start: number) => Promise<Opened> {
-  const { upstream, foreignLayers, database, storing } = parts;
+  readonly writeBehind: Pick<WriteBehind, "settled">;
+}): (mirrorRepository: MirrorRepository, digest: Digest, start: number) => Promise<OpenedSource> {
+  const { upstream, foreignLayers, database, writeBehind } = parts;
 
-  return async (place, digest, start) => {
+  return async (mirrorRepository, digest, start) => {
     const headers = rangeFrom(start);
-    const { name } = place;
+    const { name } = mirrorRepository;
     try {
       const asked = { method: "GET", name, path: `blobs/${digest}`, headers } as const;
       return readOpened(await upstream.ask(asked), start);
     } catch (error) {
       const isAbsent = error instanceof UpstreamFailure && error.kind === "absent";
       if (foreignLayers === undefined || !isAbsent) throw error;
-      await storing.settled(place.repository);
-      const urls = await database.mirrorTags.urlsOf(place.repository, digest);
+      await writeBehind.settled(mirrorRepository.repository);
+      const urls = await database.mirrorTags.urlsOf(mirrorRepository.repository, digest);
       const found = await foreignLayers.open(urls, headers);
       if (found === undefined) throw error;
       return readOpened(found, start);
@@ -38,7 +38,7 @@ export function createSources(parts: {
 const rangeFrom = (start: number): Record<string, string> =>
   start === 0 ? {} : { range: `bytes=${start}-` };
 
-function readOpened({ status, headers, body }: UpstreamAnswer, start: number): Opened {
+function readOpened({ status, headers, body }: UpstreamAnswer, start: number): OpenedSource {
   const discard = (): void => {
     body.on("error", () => undefined).destroy();
   };
@@ -57,7 +57,7 @@ function readOpened({ status, headers, body }: UpstreamAnswer, start: number): O
 }
 
 /** Asks for the first piece at once: it need not wait for the file it goes to. */
-export function readAhead(
+export function prefetchFirst(
   bytes: AsyncGenerator<Uint8Array, void>,
 ): AsyncGenerator<Uint8Array, void> {
   const first = bytes.next();

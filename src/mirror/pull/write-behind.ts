@@ -6,10 +6,10 @@ import type { RepositoryName } from "../../oci/name.ts";
 import type { Reference, Tag } from "../../oci/reference.ts";
 import type { Manifests } from "../../registry/manifests.ts";
 import { UpstreamFailure } from "../upstream/failure.ts";
-import { mirrorActor, type MirrorPlace } from "../repository.ts";
+import { mirrorActor, type MirrorRepository } from "../repository.ts";
 
 /** A manifest that has come and is what it should be. It can be served while it is being stored. */
-export interface ArrivedManifest {
+export interface DownloadedManifest {
   readonly digest: Digest;
   readonly mediaType: string;
   readonly content: Uint8Array;
@@ -20,19 +20,19 @@ export interface ArrivedManifest {
 }
 
 /** Manifests on their way into the database. Nobody waits for the disk: one that is not stored in the end is fetched again. */
-export interface Storing {
+export interface WriteBehind {
   /** Begins to store a manifest, under its tags too. Throws {@link UpstreamFailure} if it is none. */
   keep(
-    place: MirrorPlace,
+    mirrorRepository: MirrorRepository,
     tags: readonly Tag[],
     content: Uint8Array,
     mediaType: string | undefined,
     digest?: Digest,
-  ): ArrivedManifest;
+  ): DownloadedManifest;
   /** Resolves when what waits for the database is not too much to have more of it in memory. */
-  room(): Promise<void>;
+  waitForSpace(): Promise<void>;
   /** What has come and is not stored yet. */
-  held(place: MirrorPlace, reference: Reference): ArrivedManifest | undefined;
+  held(mirrorRepository: MirrorRepository, reference: Reference): DownloadedManifest | undefined;
   /** What manifests of the repository that are not stored yet say how long a blob is. */
   sizeOf(repository: RepositoryName, digest: Digest): number | undefined;
   /** Resolves when what has come of a repository, or of all, is stored: before what manifests say is looked up. */
@@ -41,20 +41,20 @@ export interface Storing {
 
 const mostHeldBytes = 32 * 1024 * 1024;
 
-export function createStoring(parts: {
+export function createWriteBehind(parts: {
   readonly manifests: Pick<Manifests, "put">;
   readonly clock: () => number;
   readonly report: (error: unknown) => void;
-}): Storing {
+}): WriteBehind {
   const { manifests, clock, report } = parts;
   /** By repository and digest, and by repository and tag. */
-  const storing = new Map<string, ArrivedManifest>();
+  const pending = new Map<string, DownloadedManifest>();
   const references = new Map<string, Manifest["references"]>();
   let heldBytes = 0;
 
   const store = async (
-    { repository }: MirrorPlace,
-    { digest, content }: Pick<ArrivedManifest, "digest" | "content">,
+    { repository }: MirrorRepository,
+    { digest, content }: Pick<DownloadedManifest, "digest" | "content">,
     contentType: string | undefined,
     tags: readonly Tag[],
   ): Promise<void> => {
@@ -64,26 +64,32 @@ export function createStoring(parts: {
     await manifests.put({ ...push, tagsCheckedAtMs: clock() });
   };
 
-  const keep: Storing["keep"] = (place, tags, content, mediaType, digest = digestOf(content)) => {
+  const keep: WriteBehind["keep"] = (
+    mirrorRepository,
+    tags,
+    content,
+    mediaType,
+    digest = digestOf(content),
+  ) => {
     // A type that says nothing is left to what the manifest says of itself.
     const contentType = mediaType === undefined || isVague(mediaType) ? undefined : mediaType;
     const manifest = read(content, contentType);
-    const key = `${place.repository}@${digest}`;
-    const before = storing.get(key)?.stored.catch(() => undefined) ?? Promise.resolve();
+    const key = `${mirrorRepository.repository}@${digest}`;
+    const before = pending.get(key)?.stored.catch(() => undefined) ?? Promise.resolve();
     // The client's answer goes out first.
     const stored = before
       .then(() => setImmediate())
-      .then(() => store(place, { digest, content }, contentType, tags));
+      .then(() => store(mirrorRepository, { digest, content }, contentType, tags));
     const config = manifest.references.find(({ kind }) => kind === "config")?.digest;
     const arrived = { digest, mediaType: manifest.mediaType, content, config, stored };
-    const keys = [key, ...tags.map((tag) => `${place.repository}:${tag}`)];
-    for (const one of keys) storing.set(one, arrived);
+    const keys = [key, ...tags.map((tag) => `${mirrorRepository.repository}:${tag}`)];
+    for (const one of keys) pending.set(one, arrived);
     references.set(key, manifest.references);
     heldBytes += content.length;
     const forget = (): void => {
       heldBytes -= content.length;
-      for (const one of keys) if (storing.get(one) === arrived) storing.delete(one);
-      if (!storing.has(key)) references.delete(key);
+      for (const one of keys) if (pending.get(one) === arrived) pending.delete(one);
+      if (!pending.has(key)) references.delete(key);
     };
     stored.catch(report).finally(forget);
     return arrived;
@@ -91,14 +97,14 @@ export function createStoring(parts: {
 
   return {
     keep,
-    async room() {
+    async waitForSpace() {
       while (heldBytes > mostHeldBytes)
         await Promise.race(
-          [...storing.values()].map(({ stored }) => stored.catch(() => undefined)),
+          [...pending.values()].map(({ stored }) => stored.catch(() => undefined)),
         );
     },
     held: ({ repository }, reference) =>
-      storing.get(
+      pending.get(
         reference.kind === "tag"
           ? `${repository}:${reference.tag}`
           : `${repository}@${reference.digest}`,
@@ -112,7 +118,7 @@ export function createStoring(parts: {
       return undefined;
     },
     async settled(repository) {
-      const of = [...storing].filter(
+      const of = [...pending].filter(
         ([key]) => repository === undefined || key.startsWith(`${repository}@`),
       );
       await Promise.allSettled(of.map(([, { stored }]) => stored));

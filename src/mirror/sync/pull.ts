@@ -2,15 +2,15 @@ import type { Database } from "../../database/database.ts";
 import type { Digest } from "../../oci/digest.ts";
 import { parseManifest, type Manifest, type ManifestReference } from "../../oci/manifest.ts";
 import { parseTag, type Reference, type Tag } from "../../oci/reference.ts";
-import { describeFailure, UpstreamFailure } from "../upstream/failure.ts";
-import type { MirroredTags, TagPage } from "../pull/lists.ts";
+import { describeUpstreamError, UpstreamFailure } from "../upstream/failure.ts";
+import type { MirroredTags, TagRange } from "../pull/lists.ts";
 import type { Mirror } from "../mirror.ts";
-import { admitAll, type MirrorPlace } from "../repository.ts";
+import { admitAll, type MirrorRepository } from "../repository.ts";
 import type { ScheduleSettings } from "../settings.ts";
 import { selectTags } from "./tag-selection.ts";
 
 /** One thing that a copy did, or would do. */
-export type CopyStep =
+export type SyncStep =
   | { readonly kind: "tag"; readonly tag: string; readonly position: number; readonly of: number }
   | { readonly kind: "manifest"; readonly digest: Digest; readonly isNew: boolean }
   | {
@@ -27,12 +27,12 @@ export type CopyStep =
       readonly error: unknown;
     };
 
-export const failedStep = (what: string, error: unknown): CopyStep => ({
+export const failedStep = (what: string, error: unknown): SyncStep => ({
   ...{ kind: "failed", what, error },
-  reason: describeFailure(error),
+  reason: describeUpstreamError(error),
 });
 
-export interface CopyOptions {
+export interface SyncPullOptions {
   /** `os/architecture[/variant]`; none: all. */
   readonly platforms: readonly string[];
   readonly referrers: boolean;
@@ -45,27 +45,27 @@ const tagsPerPage = 1_000;
 const tagsAtMost = 500_000;
 
 /** Brings whole images here, as pulls would: what is here is not fetched again, and what was cut off goes on. */
-export function createCopying(mirror: Mirror, database: Pick<Database, "blobs">) {
+export function createSyncPull(mirror: Mirror, database: Pick<Database, "blobs">) {
   async function* copyBlob(
-    place: MirrorPlace,
+    mirrorRepository: MirrorRepository,
     { digest, sizeBytes, required, urls }: ManifestReference,
-    { isDryRun }: CopyOptions,
-  ): AsyncGenerator<CopyStep> {
-    const here = await database.blobs.find(place.repository, digest);
+    { isDryRun }: SyncPullOptions,
+  ): AsyncGenerator<SyncStep> {
+    const here = await database.blobs.find(mirrorRepository.repository, digest);
     const isForeign = !required && urls !== undefined && mirror.settings.hydrate.length === 0;
     if (isForeign) return;
-    if (here === undefined && !isDryRun) await mirror.blobs.fetch(place, digest);
+    if (here === undefined && !isDryRun) await mirror.blobs.fetch(mirrorRepository, digest);
     yield { kind: "blob", digest, sizeBytes, isNew: here === undefined };
   }
 
   async function* copyManifest(
-    place: MirrorPlace,
+    mirrorRepository: MirrorRepository,
     reference: Reference,
-    options: CopyOptions,
+    options: SyncPullOptions,
     seen: Set<string>,
-  ): AsyncGenerator<CopyStep> {
+  ): AsyncGenerator<SyncStep> {
     const question = { isHead: false, isPull: false };
-    const found = await mirror.manifests.get(place, reference, question, admitAll);
+    const found = await mirror.manifests.get(mirrorRepository, reference, question, admitAll);
     await found.stored;
     if (seen.has(found.digest) || found.content === undefined) return;
     seen.add(found.digest);
@@ -74,34 +74,39 @@ export function createCopying(mirror: Mirror, database: Pick<Database, "blobs">)
     for (const item of wanted(manifest, options.platforms)) {
       if (seen.has(item.digest)) continue;
       if (item.kind === "child") {
-        yield* copyManifest(place, { kind: "digest", digest: item.digest }, options, seen);
+        yield* copyManifest(
+          mirrorRepository,
+          { kind: "digest", digest: item.digest },
+          options,
+          seen,
+        );
         continue;
       }
       seen.add(item.digest);
-      yield* copyBlob(place, item, options);
+      yield* copyBlob(mirrorRepository, item, options);
     }
-    if (options.referrers) yield* copyReferrers(place, found.digest, options, seen);
+    if (options.referrers) yield* copyReferrers(mirrorRepository, found.digest, options, seen);
   }
 
   async function* copyReferrers(
-    place: MirrorPlace,
+    mirrorRepository: MirrorRepository,
     subject: Digest,
-    options: CopyOptions,
+    options: SyncPullOptions,
     seen: Set<string>,
-  ): AsyncGenerator<CopyStep> {
-    const { document } = await mirror.lists.referrers(place, subject, [], admitAll);
+  ): AsyncGenerator<SyncStep> {
+    const { document } = await mirror.lists.referrers(mirrorRepository, subject, [], admitAll);
     const { manifests } = JSON.parse(document.toString("utf8")) as {
       manifests: readonly { digest: Digest }[];
     };
     for (const { digest } of manifests)
-      yield* copyManifest(place, { kind: "digest", digest }, options, seen);
+      yield* copyManifest(mirrorRepository, { kind: "digest", digest }, options, seen);
   }
 
-  const listTags = async (place: MirrorPlace): Promise<readonly string[]> => {
+  const listTags = async (mirrorRepository: MirrorRepository): Promise<readonly string[]> => {
     const tags: string[] = [];
-    let next: TagPage | undefined = { n: tagsPerPage, last: undefined };
+    let next: TagRange | undefined = { n: tagsPerPage, last: undefined };
     while (next !== undefined) {
-      const page: MirroredTags = await mirror.lists.tags(place, next, admitAll);
+      const page: MirroredTags = await mirror.lists.tags(mirrorRepository, next, admitAll);
       tags.push(...page.tags);
       if (tags.length > tagsAtMost)
         throw new UpstreamFailure("broken", `the list has more than ${tagsAtMost} tags`);
@@ -111,42 +116,42 @@ export function createCopying(mirror: Mirror, database: Pick<Database, "blobs">)
   };
 
   async function* copyTags(
-    place: MirrorPlace,
+    mirrorRepository: MirrorRepository,
     tags: readonly string[],
-    options: CopyOptions,
-  ): AsyncGenerator<CopyStep> {
+    options: SyncPullOptions,
+  ): AsyncGenerator<SyncStep> {
     const seen = new Set<string>();
     for (const [position, text] of tags.entries()) {
       yield { kind: "tag", tag: text, position, of: tags.length };
       try {
         const tag: Tag = parseTag(text);
-        yield* copyManifest(place, { kind: "tag", tag }, options, seen);
+        yield* copyManifest(mirrorRepository, { kind: "tag", tag }, options, seen);
       } catch (error) {
-        yield failedStep(`${place.repository}:${text}`, error);
+        yield failedStep(`${mirrorRepository.repository}:${text}`, error);
       }
     }
   }
 
   return {
     /** One image, with everything in it. */
-    image: (place: MirrorPlace, tag: string, options: CopyOptions) =>
-      copyTags(place, [tag], options),
+    image: (mirrorRepository: MirrorRepository, tag: string, options: SyncPullOptions) =>
+      copyTags(mirrorRepository, [tag], options),
 
     /** The tags that a schedule selects of what the upstream has now. Where it can't list them, the repository has failed. */
     async *schedule(
-      place: MirrorPlace,
+      mirrorRepository: MirrorRepository,
       schedule: ScheduleSettings,
       isDryRun: boolean,
-    ): AsyncGenerator<CopyStep> {
+    ): AsyncGenerator<SyncStep> {
       let tags: readonly string[];
       try {
-        tags = selectTags(schedule, await listTags(place));
+        tags = selectTags(schedule, await listTags(mirrorRepository));
       } catch (error) {
-        yield failedStep(place.repository, error);
+        yield failedStep(mirrorRepository.repository, error);
         return;
       }
       const { platforms, referrers } = schedule;
-      yield* copyTags(place, tags, { platforms, referrers, isDryRun });
+      yield* copyTags(mirrorRepository, tags, { platforms, referrers, isDryRun });
     },
   };
 }

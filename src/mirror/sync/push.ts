@@ -5,7 +5,7 @@ import { parseManifest, type ManifestReference } from "../../oci/manifest.ts";
 import type { RepositoryName } from "../../oci/name.ts";
 import type { Reference, Tag } from "../../oci/reference.ts";
 import type { Blobs } from "../../registry/blobs.ts";
-import { failedStep, type CopyStep } from "./pull.ts";
+import { failedStep, type SyncStep } from "./pull.ts";
 import { saysAbsent, UpstreamFailure } from "../upstream/failure.ts";
 import type { Mirror } from "../mirror.ts";
 import type { ScheduleSettings } from "../settings.ts";
@@ -20,7 +20,7 @@ const referrersPerPage = 1_000;
  * Copies the other way: what is hosted here to the upstream, under the name that it is to have there. What it has is not
  * sent again, and what was cut off goes on with the blob that it stopped at; a manifest goes when all that it names is there.
  */
-export function createPushing(
+export function createSyncPush(
   { upstream }: Pick<Mirror, "upstream">,
   parts: {
     readonly database: Pick<Database, "blobs" | "manifests" | "tags">;
@@ -50,7 +50,7 @@ export function createPushing(
     if (blob === undefined) throw new Error(`${digest} is not in ${repository} any more`);
     if (blob.sizeBytes === 0) return;
     const bytes = await blobs.open(blob, { start: 0, end: blob.sizeBytes - 1 });
-    // The store lends its bytes until the next ones; the connection keeps them longer.
+    // The store's bytes are valid until the next ones; the connection keeps them longer.
     for await (const piece of bytes) yield Uint8Array.from(piece);
   }
 
@@ -59,7 +59,7 @@ export function createPushing(
     name: string,
     { digest, required }: ManifestReference,
     isDryRun: boolean,
-  ): AsyncGenerator<CopyStep> {
+  ): AsyncGenerator<SyncStep> {
     const blob = await database.blobs.find(repository, digest);
     if (blob === undefined && !required) return;
     if (blob === undefined) throw new Error(`${digest} is not in ${repository}`);
@@ -87,7 +87,7 @@ export function createPushing(
     name: string,
     reference: Reference,
     { referrers, isDryRun, seen }: Options,
-  ): AsyncGenerator<CopyStep> {
+  ): AsyncGenerator<SyncStep> {
     const stored = await database.manifests.find(repository, reference);
     if (stored === undefined || seen.has(stored.digest)) return;
     seen.add(stored.digest);
@@ -111,7 +111,7 @@ export function createPushing(
     name: string,
     { content, mediaType }: StoredManifest,
     options: Options,
-  ): AsyncGenerator<CopyStep> {
+  ): AsyncGenerator<SyncStep> {
     for (const item of parseManifest(Buffer.from(content), mediaType).references) {
       const { digest, kind } = item;
       const isManifest =
@@ -130,7 +130,7 @@ export function createPushing(
     name: string,
     subject: Digest,
     options: Options,
-  ): AsyncGenerator<CopyStep> {
+  ): AsyncGenerator<SyncStep> {
     const page = { limit: referrersPerPage, artifactTypes: [] };
     for (const { digest } of await database.manifests.referrers(repository, subject, page))
       yield* pushManifest(repository, name, { kind: "digest", digest }, options);
@@ -153,7 +153,7 @@ export function createPushing(
       name: string,
       schedule: ScheduleSettings,
       isDryRun: boolean,
-    ): AsyncGenerator<CopyStep> {
+    ): AsyncGenerator<SyncStep> {
       const tags = selectTags(schedule, await listTags(repository)) as readonly Tag[];
       const seen = new Set<string>();
       for (const [position, tag] of tags.entries()) {

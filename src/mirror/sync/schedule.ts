@@ -2,17 +2,17 @@ import { Cron } from "croner";
 import type { Database } from "../../database/database.ts";
 import { parseRepositoryName } from "../../oci/name.ts";
 import type { Blobs } from "../../registry/blobs.ts";
-import { createCopying, type CopyStep } from "./pull.ts";
+import { createSyncPull, type SyncStep } from "./pull.ts";
 import type { Mirror } from "../mirror.ts";
 import type { Mirrors } from "../mirrors.ts";
-import { createPushing } from "./push.ts";
+import { createSyncPush } from "./push.ts";
 import type { ScheduleSettings } from "../settings.ts";
 
 export interface Schedule {
   readonly cron: string | undefined;
   /** What is copied, from or to where. */
   readonly name: string;
-  readonly run: (isDryRun: boolean) => AsyncIterable<CopyStep>;
+  readonly run: (isDryRun: boolean) => AsyncIterable<SyncStep>;
 }
 
 interface Parts {
@@ -30,17 +30,17 @@ export function schedulesOf(
     const { namespace } = mirror.settings;
     if (to !== undefined) {
       const repository = parseRepositoryName(image);
-      const pushing = createPushing(mirror, parts);
+      const push = createSyncPush(mirror, parts);
       const name = `${image} to ${namespace}/${to}`;
       return {
         ...{ cron, name },
-        run: (isDryRun) => pushing.schedule(repository, to, settings, isDryRun),
+        run: (isDryRun) => push.schedule(repository, to, settings, isDryRun),
       };
     }
-    const { place } = byRegistry(namespace, image);
-    const copying = createCopying(mirror, parts.database);
-    const name = place.repository;
-    return { cron, name, run: (isDryRun) => copying.schedule(place, settings, isDryRun) };
+    const { mirrorRepository } = byRegistry(namespace, image);
+    const pull = createSyncPull(mirror, parts.database);
+    const name = mirrorRepository.repository;
+    return { cron, name, run: (isDryRun) => pull.schedule(mirrorRepository, settings, isDryRun) };
   };
   return list.flatMap((mirror) =>
     mirror.settings.schedule.map((settings) => scheduleOf(mirror, settings)),

@@ -7,7 +7,7 @@ import type { UpstreamAnswer } from "./client.ts";
  * Reads the answers of upstreams that must be in memory as a whole: manifests, lists, tokens. One budget of bytes for all
  * mirrors of a process; an answer that does not fit waits for its turn, and its upstream is not read meanwhile.
  */
-export interface Bodies {
+export interface ResponseReader {
   /**
    * Reads a body of at most `limitBytes` bytes and hands it to `use`. The body counts until `use` has ended, `weight`
    * times its size (parsed JSON is larger than its text). Throws {@link UpstreamFailure} (`broken`: too long; `slow`:
@@ -24,7 +24,9 @@ const budgetBytes = 32 * 1024 * 1024;
 const waitingAtMost = 512;
 const longestReadMs = 60_000;
 
-export function createBodies(limits: { readonly budgetBytes?: number } = {}): Bodies {
+export function createResponseReader(
+  limits: { readonly budgetBytes?: number } = {},
+): ResponseReader {
   const budget = limits.budgetBytes ?? budgetBytes;
   const waiting: { readonly size: number; readonly go: () => void }[] = [];
   let held = 0;

@@ -1,7 +1,7 @@
 /** Keeps an upstream that has failed again and again from being asked at all, and lets one request try now and then. */
-export interface Breaker {
+export interface CircuitBreaker {
   /** Milliseconds until the next try; 0: go on (and if it was resting, this request is the try). */
-  restMs(): number;
+  openForMs(): number;
   succeeded(): void;
   failed(): void;
 }
@@ -10,11 +10,11 @@ const failuresAtMost = 5;
 const firstRestMs = 2_000;
 const longestRestMs = 60_000;
 
-export function createBreaker(clock: () => number): Breaker {
+export function createCircuitBreaker(clock: () => number): CircuitBreaker {
   let failures = 0;
   let restsUntilMs = 0;
   return {
-    restMs() {
+    openForMs() {
       const rest = restsUntilMs - clock();
       if (failures < failuresAtMost || rest > 0) return Math.max(0, rest);
       // Whoever comes while this one tries still rests.

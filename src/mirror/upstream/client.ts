@@ -1,9 +1,9 @@
 import { Readable } from "node:stream";
 import { request, type Dispatcher } from "undici";
 import { checkLiteral } from "./addresses.ts";
-import { createAllowance, readRetryAfter, type Allowance } from "./rate-limit.ts";
-import { createBreaker } from "./circuit-breaker.ts";
-import type { Bodies } from "./bodies.ts";
+import { createUpstreamRateLimit, readRetryAfter, type UpstreamRateLimit } from "./rate-limit.ts";
+import { createCircuitBreaker } from "./circuit-breaker.ts";
+import type { ResponseReader } from "./bodies.ts";
 import { parseChallenge } from "./challenge.ts";
 import { connectionFailure, oneOf, openConnections } from "./connection.ts";
 import type { Counters } from "../counters.ts";
@@ -11,7 +11,7 @@ import { createCredential } from "./credential.ts";
 import { isOutage, UpstreamFailure } from "./failure.ts";
 import type { MirrorSettings, ProxySettings } from "../settings.ts";
 import type { UpstreamState } from "./state.ts";
-import { createTokens, type AskTokenService } from "./tokens.ts";
+import { createUpstreamTokens, type AskTokenService } from "./tokens.ts";
 
 export interface UpstreamRequest {
   readonly method: "GET" | "HEAD" | "POST" | "PUT";
@@ -36,7 +36,7 @@ export interface UpstreamAnswer {
 export interface Upstream {
   /** Throws {@link UpstreamFailure} for everything that is not 2xx. */
   ask(request: UpstreamRequest): Promise<UpstreamAnswer>;
-  readonly allowance: Allowance;
+  readonly rateLimit: UpstreamRateLimit;
   close(): Promise<void>;
 }
 
@@ -49,17 +49,17 @@ export function createUpstream(
   settings: MirrorSettings,
   parts: {
     readonly proxies: ProxySettings;
-    readonly bodies: Bodies;
+    readonly responses: ResponseReader;
     readonly clock: () => number;
     readonly counters: Counters;
     readonly state: Pick<UpstreamState, "failed" | "succeeded">;
   },
 ): Upstream {
-  const { bodies, clock, counters } = parts;
+  const { responses, clock, counters } = parts;
   const base = new URL(settings.upstream);
   const dispatcher = openConnections(settings, parts.proxies);
-  const breaker = createBreaker(clock);
-  const allowance = createAllowance(clock);
+  const circuitBreaker = createCircuitBreaker(clock);
+  const rateLimit = createUpstreamRateLimit(clock);
 
   /** Where a request may go: encrypted, unless what has sent us there is not encrypted either. */
   const check = (url: URL, from: URL): void => {
@@ -93,7 +93,7 @@ export function createUpstream(
     const sent = authorization === undefined ? {} : { authorization };
     const answer = await send({ url }, "GET", sent);
     const options = { limitBytes: tokenBytesAtMost };
-    const text = await bodies.read(answer, options, (bytes) => bytes.toString("utf8"));
+    const text = await responses.read(answer, options, (bytes) => bytes.toString("utf8"));
     const { statusCode: status } = answer;
     if (status === 429) throw limited(answer, url.host);
     if (status === 401 && authorization !== undefined)
@@ -108,12 +108,12 @@ export function createUpstream(
     }
   };
   const credential = createCredential(settings);
-  const tokens = createTokens({ upstream: base, credential, ask: askTokenService, clock });
+  const tokens = createUpstreamTokens({ upstream: base, credential, ask: askTokenService, clock });
 
   const limited = (answer: Dispatcher.ResponseData, host: string): UpstreamFailure => {
     counters.add("upstreamLimited");
     const retryAfterSeconds = readRetryAfter(oneOf(answer.headers["retry-after"]), clock());
-    allowance.limited(retryAfterSeconds);
+    rateLimit.limited(retryAfterSeconds);
     const message = `${host} wants fewer requests`;
     return new UpstreamFailure("limited", message, { status: 429, retryAfterSeconds });
   };
@@ -144,7 +144,7 @@ export function createUpstream(
       const shown = hasLeft || authorization === undefined ? {} : { authorization };
       const headers = { ...asked.headers, ...shown };
       const answer = await send({ url, from }, asked.method, headers, asked.body);
-      if (isHome) allowance.read(answer.headers);
+      if (isHome) rateLimit.read(answer.headers);
       const location = oneOf(answer.headers["location"]);
       if (![301, 302, 303, 307, 308].includes(answer.statusCode) || location === undefined)
         return { answer, url };
@@ -197,29 +197,29 @@ export function createUpstream(
   };
 
   return {
-    allowance,
+    rateLimit,
     async ask(asked) {
-      const wait = allowance.waitSeconds();
+      const wait = rateLimit.waitSeconds();
       if (wait > 0 && asked.path.startsWith("manifests/")) {
         const options = { retryAfterSeconds: wait };
         throw new UpstreamFailure("limited", `${base.host} wants fewer requests`, options);
       }
-      const rest = breaker.restMs();
+      const rest = circuitBreaker.openForMs();
       if (rest > 0) {
         const options = { retryAfterSeconds: Math.ceil(rest / 1000) };
         throw new UpstreamFailure("resting", `${base.host} has failed just now`, options);
       }
       try {
         const answer = await attempt(asked);
-        breaker.succeeded();
+        circuitBreaker.succeeded();
         parts.state.succeeded();
         return answer;
       } catch (error) {
         parts.state.failed(error);
         if (isOutage(error)) {
           counters.add("upstreamFailures");
-          breaker.failed();
-        } else if (error instanceof UpstreamFailure) breaker.succeeded();
+          circuitBreaker.failed();
+        } else if (error instanceof UpstreamFailure) circuitBreaker.succeeded();
         throw error;
       }
     },

@@ -11,7 +11,7 @@ import { OciError } from "../../oci/errors.ts";
  * - `unreachable`, `slow`: no connection, or nothing on it for too long
  * - `resting`: not asked, since it has failed too often just now
  */
-export type FailureKind =
+export type UpstreamErrorKind =
   | "absent"
   | "refused"
   | "limited"
@@ -24,12 +24,12 @@ export type FailureKind =
 
 export class UpstreamFailure extends Error {
   override readonly name = "UpstreamFailure";
-  readonly kind: FailureKind;
+  readonly kind: UpstreamErrorKind;
   readonly status: number | undefined;
   readonly retryAfterSeconds: number | undefined;
 
   constructor(
-    kind: FailureKind,
+    kind: UpstreamErrorKind,
     message: string,
     options: {
       readonly status?: number | undefined;
@@ -61,7 +61,7 @@ const longestReason = 300;
  * Why something at an upstream failed, in one line for operators: with what the system says of it (address, DNS,
  * certificate, connection). Never for clients, who need not know about our network.
  */
-export function describeFailure(error: unknown): string {
+export function describeUpstreamError(error: unknown): string {
   const reasons: string[] = [];
   for (let at: unknown = error; at instanceof Error && reasons.length < 4; at = at.cause) {
     const code = "code" in at && typeof at.code === "string" ? at.code : at.name;

@@ -1,5 +1,5 @@
 /** What an upstream still lets us ask of manifests, as its `ratelimit-*` headers and its 429s say. */
-export interface Allowance {
+export interface UpstreamRateLimit {
   read(headers: Readonly<Record<string, string | string[] | undefined>>): void;
   /** It has said 429, and when to come back. */
   limited(retryAfterSeconds: number | undefined): void;
@@ -15,7 +15,7 @@ const defaultWaitSeconds = 5;
 /** Longer than that, somebody would rather see whether it is true. */
 const longestWaitSeconds = 15 * 60;
 
-export function createAllowance(clock: () => number): Allowance {
+export function createUpstreamRateLimit(clock: () => number): UpstreamRateLimit {
   let known: { limit: number; remaining: number; untilMs: number } | undefined;
   let limitedUntilMs = 0;
   const current = (): typeof known => {

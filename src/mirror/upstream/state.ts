@@ -1,6 +1,6 @@
 import { LRUCache } from "lru-cache";
 import type { Database } from "../../database/database.ts";
-import { describeFailure, isOutage, UpstreamFailure } from "./failure.ts";
+import { describeUpstreamError, isOutage, UpstreamFailure } from "./failure.ts";
 
 /** Whether an upstream works, told to the operator once per change. */
 export interface UpstreamState {
@@ -50,7 +50,7 @@ export function createUpstreamState(parts: {
     failed(error) {
       if (!(error instanceof UpstreamFailure)) return;
       // A password that is not accepted is an answer, and the operator has to know.
-      if (isOutage(error) || error.kind === "broken") change(describeFailure(error));
+      if (isOutage(error) || error.kind === "broken") change(describeUpstreamError(error));
       else change(undefined);
     },
     succeeded: () => change(undefined),

@@ -12,7 +12,7 @@ export interface TokenRequest {
 /** The body of a token service's answer; throws {@link UpstreamFailure}. */
 export type AskTokenService = (request: TokenRequest) => Promise<unknown>;
 
-export interface Tokens {
+export interface UpstreamTokens {
   /**
    * The header that was accepted for the scope before, or that the last challenge of the upstream leads to. `undefined`:
    * ask without one. A challenge whose token service fails is forgotten, so that the upstream can name another.
@@ -39,12 +39,12 @@ const slackMs = 10_000;
 const heldAtMost = 4 * 1024 * 1024;
 
 /** Tokens of one upstream, by scope; requests that need the same one at the same time wait for one request. */
-export function createTokens(parts: {
+export function createUpstreamTokens(parts: {
   readonly upstream: URL;
   readonly credential: Credential;
   readonly ask: AskTokenService;
   readonly clock: () => number;
-}): Tokens {
+}): UpstreamTokens {
   const { upstream, credential, ask, clock } = parts;
   const { basic } = credential;
   const held = new LRUCache<string, HeldToken>({

@@ -2,15 +2,15 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { setImmediate as round } from "node:timers/promises";
 import { createMemoryStore } from "../../../storage/memory/store.ts";
-import { readGrowing } from "../../../src/mirror/pull/partial-blob.ts";
-import { createPace } from "../../../src/mirror/pull/event-loop-scheduler.ts";
+import { readPartialBlob } from "../../../src/mirror/pull/partial-blob.ts";
+import { createEventLoopScheduler } from "../../../src/mirror/pull/event-loop-scheduler.ts";
 
 describe("the pace of many who pull the same", () => {
   test("lets all go on in their order, few in a round in which somebody new has come", async () => {
-    const pace = createPace();
+    const scheduler = createEventLoopScheduler();
     const gone: number[] = [];
     const all = Array.from({ length: 200 }, (_, index) =>
-      pace.turn().then(() => void gone.push(index)),
+      scheduler.yieldTurn().then(() => void gone.push(index)),
     );
     const inThisRound = async (): Promise<number> => {
       const before = gone.length;
@@ -19,7 +19,7 @@ describe("the pace of many who pull the same", () => {
     };
     const counts = [];
     for (const hasArrived of [true, true, false, true, false, false]) {
-      if (hasArrived) pace.arrived();
+      if (hasArrived) scheduler.arrived();
       counts.push(await inThisRound());
     }
     const [first = 0, second, third = 0, fourth] = counts;
@@ -36,10 +36,10 @@ describe("the pace of many who pull the same", () => {
   test("does not let somebody whose bytes are all in memory keep the event loop", async () => {
     const piece = Buffer.alloc(1024);
     const chunks = 3_000_000;
-    const growth = {
+    const partialBlob = {
       ...{ upload: "", storageKey: undefined, availableBytes: chunks * piece.length },
       until: () => Promise.resolve(),
-      tail: { push: () => undefined, from: () => piece },
+      recentBytes: { push: () => undefined, from: () => piece },
     };
     const range = { start: 0, end: chunks * piece.length - 1 };
     let rounds = 0;
@@ -48,7 +48,12 @@ describe("the pace of many who pull the same", () => {
       for (; rounds < 3; rounds += 1) await round();
     };
     const counted = count();
-    for await (const chunk of readGrowing(createMemoryStore(), growth, range, createPace())) {
+    for await (const chunk of readPartialBlob(
+      createMemoryStore(),
+      partialBlob,
+      range,
+      createEventLoopScheduler(),
+    )) {
       taken += chunk.length;
       if (rounds === 3) break;
     }

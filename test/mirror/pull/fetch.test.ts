@@ -2,9 +2,13 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
 import { createMemoryStore } from "../../../storage/memory/store.ts";
-import { startFetch, type FetchParts, type Opened } from "../../../src/mirror/pull/fetch.ts";
-import { readGrowing } from "../../../src/mirror/pull/partial-blob.ts";
-import { createPace } from "../../../src/mirror/pull/event-loop-scheduler.ts";
+import {
+  startDownload,
+  type DownloadParts,
+  type OpenedSource,
+} from "../../../src/mirror/pull/fetch.ts";
+import { readPartialBlob } from "../../../src/mirror/pull/partial-blob.ts";
+import { createEventLoopScheduler } from "../../../src/mirror/pull/event-loop-scheduler.ts";
 import { digestOf } from "../../../src/oci/digest.ts";
 
 const MiB = 1024 * 1024;
@@ -13,15 +17,15 @@ async function* pieces(bytes: Buffer): AsyncGenerator<Buffer> {
   for (let at = 0; at < bytes.length; at += 65_536) yield bytes.subarray(at, at + 65_536);
 }
 
-async function begin(bytes: Buffer, more: Partial<FetchParts>) {
+async function begin(bytes: Buffer, more: Partial<DownloadParts>) {
   const store = createMemoryStore();
   const discarded = { count: 0 };
-  const open = (start: number): Promise<Opened> =>
+  const open = (start: number): Promise<OpenedSource> =>
     Promise.resolve({
       ...{ start, sizeBytes: bytes.length, bytes: pieces(bytes.subarray(start)) },
       discard: () => void (discarded.count += 1),
     });
-  const fetch = startFetch({
+  const fetch = startDownload({
     ...{ store, open, digest: digestOf(bytes), expectedBytes: undefined, before: undefined },
     ...{ unnamedBytesAtMost: Infinity, isWorthKeeping: () => true },
     upload: await store.begin(),
@@ -41,7 +45,12 @@ describe("a fetch", () => {
       throw new Error("the database is full");
     };
     const { store, fetch } = await begin(bytes, { record });
-    const growing = readGrowing(store, fetch, { start: 0, end: bytes.length - 1 }, createPace());
+    const growing = readPartialBlob(
+      store,
+      fetch,
+      { start: 0, end: bytes.length - 1 },
+      createEventLoopScheduler(),
+    );
     const reader = growing[Symbol.asyncIterator]();
     await reader.next();
     await assert.rejects(fetch.done, /the database is full/);

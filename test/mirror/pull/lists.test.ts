@@ -6,7 +6,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { request } from "undici";
-import { createBodies } from "../../../src/mirror/upstream/bodies.ts";
+import { createResponseReader } from "../../../src/mirror/upstream/bodies.ts";
 import { digestOf } from "../../../src/oci/digest.ts";
 import type { TestBerth } from "../../support/berth.ts";
 import { waitUntil } from "../../support/wait.ts";
@@ -167,7 +167,7 @@ describe("the referrers that an upstream lists", () => {
 describe("answers of upstreams that are read into memory", () => {
   test("take no more than their budget together; the others wait and come after", async () => {
     const budgetBytes = 1_000_000;
-    const bodies = createBodies({ budgetBytes });
+    const responses = createResponseReader({ budgetBytes });
     let begun = 0;
     let release: () => void = () => undefined;
     const gate = new Promise<void>((resolve) => {
@@ -178,7 +178,7 @@ describe("answers of upstreams that are read into memory", () => {
     });
     const reads = Array.from({ length: 10 }, async () => {
       const { headers, body } = await request(upstream.url);
-      return await bodies.read({ headers, body }, { limitBytes: 500_000 }, async (bytes) => {
+      return await responses.read({ headers, body }, { limitBytes: 500_000 }, async (bytes) => {
         begun += 1;
         await gate;
         return bytes.length;
@@ -191,7 +191,7 @@ describe("answers of upstreams that are read into memory", () => {
   });
 
   test("are refused where they are longer than they may be, declared or not", async () => {
-    const bodies = createBodies();
+    const responses = createResponseReader();
     for (const headers of [{ "Content-Length": "600" }, {}]) {
       const upstream = await startScriptedUpstream((_, response) => {
         response.writeHead(200, headers);
@@ -200,7 +200,7 @@ describe("answers of upstreams that are read into memory", () => {
       });
       const answer = await request(upstream.url);
       await assert.rejects(
-        bodies.read(answer, { limitBytes: 500 }, () => undefined),
+        responses.read(answer, { limitBytes: 500 }, () => undefined),
         /too long/,
       );
     }

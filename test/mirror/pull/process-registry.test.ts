@@ -5,9 +5,9 @@ import type { AddressInfo } from "node:net";
 import { hostname } from "node:os";
 import { after, describe, test } from "node:test";
 import { createMemoryStore } from "../../../storage/memory/store.ts";
-import { joinCompany } from "../../../src/mirror/pull/process-registry.ts";
-import { clearLeftovers } from "../../../src/mirror/pull/stale-downloads.ts";
-import { claimOwner } from "../../../src/mirror/pull/process-id.ts";
+import { registerProcess } from "../../../src/mirror/pull/process-registry.ts";
+import { deleteStaleDownloads } from "../../../src/mirror/pull/stale-downloads.ts";
+import { createProcessId } from "../../../src/mirror/pull/process-id.ts";
 import { parseDigest } from "../../../src/oci/digest.ts";
 import { parseRepositoryName } from "../../../src/oci/name.ts";
 import { startBerth } from "../../support/berth.ts";
@@ -58,8 +58,8 @@ test("a manifest that one process is refused is asked for by the other too, and 
 test("a tag that moves is followed by two processes, also where the upstream's HEAD says little", async () => {
   const upstream = await startBerth(newFolder());
   // Its HEAD has no digest, so that the manifest has to be fetched to know one.
-  const front = createServer((incoming, outgoing) => {
-    const { method = "GET", url, headers } = incoming;
+  const front = createServer((manifestDownloads, outgoing) => {
+    const { method = "GET", url, headers } = manifestDownloads;
     const target = { host: "127.0.0.1", port: upstream.port, method, path: url, headers };
     request(target, (answer) => {
       const { "docker-content-digest": digest, ...rest } = answer.headers;
@@ -100,28 +100,28 @@ describe("a process that fills mirrors", () => {
     const database = openMetadataInMemory();
     for (const [owner, seenAtMs] of Object.entries(others))
       await database.run("seeMirrorProcess", { owner, nowMs: seenAtMs });
-    const { owner, release } = claimOwner();
-    const parts = { database, owner, clock: () => nowMs, report: assert.ifError };
-    const company = await joinCompany(parts);
+    const { processId, release } = createProcessId();
+    const parts = { database, processId, clock: () => nowMs, report: assert.ifError };
+    const processRegistry = await registerProcess(parts);
     const owners = async () =>
       (await database.mirrorProcesses.othersThan("")).map((one) => one.owner);
-    return { company, owner, owners, release };
+    return { processRegistry, owner: processId, owners, release };
   };
 
-  test("is alone where all others have died, and forgets them", async () => {
+  test("is the only process where all others have died, and forgets them", async () => {
     const died = { [`${hostname()}/999999999/a`]: nowMs, "another/1/b": nowMs - 121_000 };
-    const { company, owner, owners, release } = await join(died);
-    assert.equal(await company.isAlone(), true);
+    const { processRegistry, owner, owners, release } = await join(died);
+    assert.equal(await processRegistry.isOnlyProcess(), true);
     assert.deepEqual(await owners(), [owner]);
-    await company.leave();
+    await processRegistry.unregister();
     assert.deepEqual(await owners(), []);
     release();
   });
 
-  test("is not alone beside one of another machine that was seen just now", async () => {
-    const { company, release } = await join({ "another/1/b": nowMs - 1_000 });
-    assert.equal(await company.isAlone(), false);
-    await company.leave();
+  test("is not the only process beside one of another machine that was seen just now", async () => {
+    const { processRegistry, release } = await join({ "another/1/b": nowMs - 1_000 });
+    assert.equal(await processRegistry.isOnlyProcess(), false);
+    await processRegistry.unregister();
     release();
   });
 });
@@ -145,7 +145,7 @@ test("what a fetch has left that nobody goes on with is thrown away after an hou
   };
   const old = await begin("a", 1);
   const young = await begin("b", hourMs);
-  await clearLeftovers({ store, database, clock: () => hourMs + 2 });
+  await deleteStaleDownloads({ store, database, clock: () => hourMs + 2 });
   assert.equal(await store.uploadSize(old), 0);
   assert.equal(await store.uploadSize(young), "half of it".length);
   assert.deepEqual([...(await database.uploads.storageReferences())], [young]);

@@ -5,7 +5,7 @@ import type { AddressInfo } from "node:net";
 import path from "node:path";
 import { after, describe, test } from "node:test";
 import { digestOf } from "../../../src/oci/digest.ts";
-import { openMirrorFolder, type CopyStep, type MirrorFolder } from "../../../src/app/mirrors.ts";
+import { openMirrorFolder, type SyncStep, type MirrorFolder } from "../../../src/app/mirrors.ts";
 import { collect, pushBlob, putManifest, startBerth, type TestBerth } from "../../support/berth.ts";
 import { waitUntil } from "../../support/wait.ts";
 import {
@@ -33,8 +33,8 @@ async function withFolder<T>(
   }
 }
 
-async function all(steps: AsyncIterable<CopyStep>): Promise<CopyStep[]> {
-  const done: CopyStep[] = [];
+async function all(steps: AsyncIterable<SyncStep>): Promise<SyncStep[]> {
+  const done: SyncStep[] = [];
   for await (const step of steps) done.push(step);
   return done;
 }

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { after, describe, test } from "node:test";
-import type { CopyStep } from "../../../src/app/mirrors.ts";
+import type { SyncStep } from "../../../src/app/mirrors.ts";
 import { openMirrorFolder } from "../../../src/app/mirrors.ts";
 import { pushBlob, pushImageParts, putManifest, startBerth } from "../../support/berth.ts";
 import { startFaultyProxy } from "../../support/faulty-proxy.ts";
@@ -53,10 +53,10 @@ describe("what is hosted here", async () => {
   });
   await putManifest(source, "team/app", signature.digest, signature.manifest).expect(201);
 
-  const run = async (isDryRun = false): Promise<readonly CopyStep[]> => {
+  const run = async (isDryRun = false): Promise<readonly SyncStep[]> => {
     const folder = await openMirrorFolder(source.config);
     try {
-      const steps: CopyStep[] = [];
+      const steps: SyncStep[] = [];
       const [only] = folder.schedules;
       assert.equal(only?.name, "team/app to docker.io/admin/copied");
       for await (const step of only.run(isDryRun)) steps.push(step);
@@ -65,7 +65,7 @@ describe("what is hosted here", async () => {
       await folder.close();
     }
   };
-  const failed = (steps: readonly CopyStep[]) => steps.filter(({ kind }) => kind === "failed");
+  const failed = (steps: readonly SyncStep[]) => steps.filter(({ kind }) => kind === "failed");
   const there = (route: string) =>
     target.api.get(`/v2/admin/copied/${route}`).set("Authorization", admin);
 

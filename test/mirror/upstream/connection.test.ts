@@ -28,13 +28,13 @@ const ca = path.join(pairs, "first.cert.pem");
 async function startTls(port: number) {
   const server = createServer(
     { cert: readFileSync(ca), key: readFileSync(path.join(pairs, "first.key.pem")) },
-    (incoming, outgoing) => {
-      const { method, url, headers } = incoming;
+    (manifestDownloads, outgoing) => {
+      const { method, url, headers } = manifestDownloads;
       const sent = request({ port, method, path: url, headers }, (answer) => {
         outgoing.writeHead(answer.statusCode ?? 502, answer.headers);
         answer.pipe(outgoing);
       });
-      incoming.pipe(sent);
+      manifestDownloads.pipe(sent);
     },
   ).listen(0, "127.0.0.1");
   await once(server, "listening");
@@ -118,14 +118,14 @@ test("an upstream that has little left to give is asked less often", async () =>
   const { upstream } = await startMirrorPair();
   await pushUpstream({ upstream }, "library/few", "1", "few");
   let remaining = "90;w=21600";
-  const front = createPlainServer((incoming, outgoing) => {
-    const { method, url, headers } = incoming;
+  const front = createPlainServer((manifestDownloads, outgoing) => {
+    const { method, url, headers } = manifestDownloads;
     const sent = request({ port: upstream.port, method, path: url, headers }, (answer) => {
       const limits = { "ratelimit-limit": "100;w=21600", "ratelimit-remaining": remaining };
       outgoing.writeHead(answer.statusCode ?? 502, { ...answer.headers, ...limits });
       answer.pipe(outgoing);
     });
-    incoming.pipe(sent);
+    manifestDownloads.pipe(sent);
   }).listen(0, "127.0.0.1");
   await once(front, "listening");
   const counting = await startFaultyProxy((front.address() as AddressInfo).port);

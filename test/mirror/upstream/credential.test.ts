@@ -93,9 +93,9 @@ test("a token service that moves is found again by a new challenge", async () =>
   let moved = false;
   const upstream = await startScriptedUpstream((request, response) => {
     const { url = "", headers } = request;
-    const [place] = /^\/(old|new)-token/.exec(url) ?? [];
-    if (place !== undefined) {
-      const isGone = place === "/old-token" && moved;
+    const [mirrorRepository] = /^\/(old|new)-token/.exec(url) ?? [];
+    if (mirrorRepository !== undefined) {
+      const isGone = mirrorRepository === "/old-token" && moved;
       response.writeHead(isGone ? 410 : 200).end('{"token":"good"}');
     } else if (headers.authorization === "Bearer good") {
       response.writeHead(404, { "Content-Type": "application/json" }).end('{"errors":[]}');
