@@ -1,6 +1,11 @@
 import { LRUCache } from "lru-cache";
 import type { OciError } from "../../oci/errors.ts";
-import { clientError, saysAbsent, UpstreamFailure } from "../upstream/failure.ts";
+import {
+  clientError,
+  saysAbsent,
+  cacheStatusDetails,
+  UpstreamFailure,
+} from "../upstream/failure.ts";
 import type { AdmitMiss, CacheStatus } from "../repository.ts";
 
 /** A list of an upstream, and the bytes that it takes in memory. */
@@ -91,7 +96,8 @@ export function createListCache(store: ListStore, clock: () => number): ListCach
       } catch (error) {
         if (!(error instanceof UpstreamFailure)) throw error;
         if (saysAbsent(error)) throw clientError(error, list.absent);
-        const reason = error.status === undefined ? error.kind : `status-${error.status}`;
+        const reason =
+          error.status === undefined ? cacheStatusDetails[error.kind] : `status-${error.status}`;
         const ageSeconds = known === undefined ? 0 : Math.round((clock() - known.atMs) / 1000);
         const status: CacheStatus = { kind: "stale", ageSeconds, reason };
         if (known !== undefined) return { value: known.value as T, status };

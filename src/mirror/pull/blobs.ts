@@ -215,5 +215,5 @@ export async function headSize(
   await answer.body.dump();
   const length = Number(oneOf(answer.headers["content-length"]) ?? Number.NaN);
   if (Number.isSafeInteger(length)) return length;
-  throw new UpstreamFailure("broken", "the upstream does not say how long the blob is");
+  throw new UpstreamFailure("serverError", "the upstream does not say how long the blob is");
 }

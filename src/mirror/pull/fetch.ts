@@ -85,7 +85,7 @@ export function startDownload(parts: DownloadParts): BlobDownload {
   const readers = createReaders(() => {
     const isSized = (state.size ?? expectedBytes) !== undefined;
     if (!isVerified && !(isSized && parts.isWorthKeeping()))
-      stop(new UpstreamFailure("unreachable", "no client reads the blob any more"));
+      stop(new UpstreamFailure("connectionFailed", "no client reads the blob any more"));
   });
   const wake = (): void => readers.wake(received);
   const available = (): number =>
@@ -95,7 +95,10 @@ export function startDownload(parts: DownloadParts): BlobDownload {
     const size = said ?? known;
     if (size === undefined) return;
     if (known !== undefined && known !== size)
-      throw new UpstreamFailure("wrong", `the upstream's blob has ${size} bytes, not ${known}`);
+      throw new UpstreamFailure(
+        "badResponse",
+        `the upstream's blob has ${size} bytes, not ${known}`,
+      );
     if (known === undefined && size > parts.unnamedBytesAtMost) throw tooLong();
     state.size = size;
     announce(size);
@@ -104,7 +107,7 @@ export function startDownload(parts: DownloadParts): BlobDownload {
   const take = (chunk: Uint8Array): Uint8Array => {
     const end = received + chunk.length;
     if (end > (state.size ?? expectedBytes ?? Infinity))
-      throw new UpstreamFailure("wrong", "the upstream sends more bytes than the blob has");
+      throw new UpstreamFailure("badResponse", "the upstream sends more bytes than the blob has");
     if (state.size === undefined && end > parts.unnamedBytesAtMost) throw tooLong();
     hash.update(chunk);
     recentBytes.push(chunk);
@@ -130,7 +133,7 @@ export function startDownload(parts: DownloadParts): BlobDownload {
     }
     if (state.size === undefined) learnSize(received);
     if (received < (state.size ?? 0))
-      throw new UpstreamFailure("unreachable", "the upstream has cut the transfer");
+      throw new UpstreamFailure("connectionFailed", "the upstream has cut the transfer");
     verify();
   }
 
@@ -138,7 +141,7 @@ export function startDownload(parts: DownloadParts): BlobDownload {
   const verify = (): void => {
     const found = hash.digest();
     if (found !== digest)
-      throw new UpstreamFailure("wrong", `the upstream's bytes are ${found}, not ${digest}`);
+      throw new UpstreamFailure("badResponse", `the upstream's bytes are ${found}, not ${digest}`);
     isVerified = true;
     wake();
   };
@@ -182,7 +185,7 @@ export function startDownload(parts: DownloadParts): BlobDownload {
         if (received - start >= worthBytes) tries = 1;
         const mayPass =
           error instanceof UpstreamFailure &&
-          ["unreachable", "slow", "broken", "rejected"].includes(error.kind);
+          ["connectionFailed", "timeout", "serverError", "rejected"].includes(error.kind);
         if (!mayPass || !isUnderWay || tries >= triesAtMost || state.failure !== undefined)
           throw error;
         await sleep(firstPauseMs * 2 ** tries);
@@ -245,4 +248,7 @@ export function startDownload(parts: DownloadParts): BlobDownload {
 }
 
 const tooLong = (): UpstreamFailure =>
-  new UpstreamFailure("wrong", "the blob is too long for a mirror, and no manifest here names it");
+  new UpstreamFailure(
+    "badResponse",
+    "the blob is too long for a mirror, and no manifest here names it",
+  );

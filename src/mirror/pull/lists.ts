@@ -250,7 +250,9 @@ function parseJson(bytes: Buffer): unknown {
   try {
     return JSON.parse(bytes.toString("utf8")) as unknown;
   } catch (cause) {
-    throw new UpstreamFailure("broken", "the upstream answers with what is no JSON", { cause });
+    throw new UpstreamFailure("serverError", "the upstream answers with what is no JSON", {
+      cause,
+    });
   }
 }
 

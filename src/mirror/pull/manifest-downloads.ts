@@ -101,10 +101,10 @@ export function createManifestDownloads(parts: {
     const bytes = await responses.read(answer, { limitBytes }, (whole) => whole);
     const length = oneOf(answer.headers["content-length"]);
     if (length !== undefined && Number(length) !== bytes.length)
-      throw new UpstreamFailure("unreachable", "the upstream has cut a manifest");
+      throw new UpstreamFailure("connectionFailed", "the upstream has cut a manifest");
     const said = reference.kind === "tag" ? digestHeader(answer.headers) : reference.digest;
     if (said !== undefined && digestOf(bytes, algorithmOf(said)) !== said)
-      throw new UpstreamFailure("wrong", `the upstream's manifest is not ${said}`);
+      throw new UpstreamFailure("badResponse", `the upstream's manifest is not ${said}`);
     return { bytes, mediaType: bareMediaType(oneOf(answer.headers["content-type"]) ?? "") };
   };
 

@@ -7,7 +7,12 @@ import type { Reference, Tag } from "../../oci/reference.ts";
 import type { Manifests, StoredManifest } from "../../registry/manifests.ts";
 import type { Counters } from "../counters.ts";
 import { createPendingTagChecks } from "./pending-tag-checks.ts";
-import { clientError, saysAbsent, UpstreamFailure } from "../upstream/failure.ts";
+import {
+  clientError,
+  saysAbsent,
+  cacheStatusDetails,
+  UpstreamFailure,
+} from "../upstream/failure.ts";
 import type { ManifestDownloads } from "./manifest-downloads.ts";
 import type { NegativeCache } from "../cache/negative-cache.ts";
 import type { EventLoopScheduler } from "./event-loop-scheduler.ts";
@@ -211,7 +216,9 @@ export function createMirrorManifests(parts: {
     const ageSeconds = Math.round((clock() - checkedAtMs - ttl.tag) / 1000);
     const failure = error instanceof UpstreamFailure ? error : undefined;
     const reason =
-      failure?.status === undefined ? (failure?.kind ?? "slow") : `status-${failure.status}`;
+      failure?.status === undefined
+        ? cacheStatusDetails[failure?.kind ?? "timeout"]
+        : `status-${failure.status}`;
     return served(here, { kind: "stale", ageSeconds, reason });
   };
 

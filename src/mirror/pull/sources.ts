@@ -47,7 +47,10 @@ function readOpened({ status, headers, body }: UpstreamAnswer, start: number): O
       /^bytes (\d+)-\d+\/(\d+)$/.exec(oneOf(headers["content-range"]) ?? "") ?? [];
     if (from === undefined || Number(from) !== start) {
       discard();
-      throw new UpstreamFailure("wrong", "the upstream sends another part than was asked for");
+      throw new UpstreamFailure(
+        "badResponse",
+        "the upstream sends another part than was asked for",
+      );
     }
     return { start, sizeBytes: Number(total), bytes: body, discard };
   }

@@ -131,7 +131,7 @@ function read(content: Uint8Array, contentType: string | undefined): Manifest {
     return parseManifest(content, contentType);
   } catch (error) {
     if (!(error instanceof OciError) || error.status !== 400) throw error;
-    throw new UpstreamFailure("wrong", "the upstream's manifest is none", { cause: error });
+    throw new UpstreamFailure("badResponse", "the upstream's manifest is none", { cause: error });
   }
 }
 

@@ -109,7 +109,7 @@ export function createSyncPull(mirror: Mirror, database: Pick<Database, "blobs">
       const page: MirroredTags = await mirror.lists.tags(mirrorRepository, next, admitAll);
       tags.push(...page.tags);
       if (tags.length > tagsAtMost)
-        throw new UpstreamFailure("broken", `the list has more than ${tagsAtMost} tags`);
+        throw new UpstreamFailure("serverError", `the list has more than ${tagsAtMost} tags`);
       next = page.next;
     }
     return tags;

@@ -69,7 +69,7 @@ export function createSyncPush(
       const begun = await done({ method: "POST", name, path: "blobs/uploads/" });
       const location = oneOf(begun.headers["location"]);
       if (location === undefined)
-        throw new UpstreamFailure("broken", "the upstream does not say where to upload to");
+        throw new UpstreamFailure("serverError", "the upstream does not say where to upload to");
       await done({
         ...{ method: "PUT", name, path: "", location, query: { digest } },
         headers: {

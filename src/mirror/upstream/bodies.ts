@@ -10,7 +10,7 @@ import type { UpstreamAnswer } from "./client.ts";
 export interface ResponseReader {
   /**
    * Reads a body of at most `limitBytes` bytes and hands it to `use`. The body counts until `use` has ended, `weight`
-   * times its size (parsed JSON is larger than its text). Throws {@link UpstreamFailure} (`broken`: too long; `slow`:
+   * times its size (parsed JSON is larger than its text). Throws {@link UpstreamFailure} (`serverError`: too long; `timeout`:
    * not complete after 60 s), and UNAVAILABLE (503) where too many answers wait.
    */
   read<T>(
@@ -69,7 +69,7 @@ export function createResponseReader(
         throw error;
       }
       const late = setTimeout(() => {
-        body.destroy(new UpstreamFailure("slow", "the upstream's answer takes too long"));
+        body.destroy(new UpstreamFailure("timeout", "the upstream's answer takes too long"));
       }, longestReadMs);
       try {
         const bytes = await readAll(body, mostBytes);
@@ -100,4 +100,4 @@ async function readAll(body: AsyncIterable<Uint8Array>, limitBytes: number): Pro
 }
 
 const tooLong = (): UpstreamFailure =>
-  new UpstreamFailure("broken", "the upstream's answer is too long");
+  new UpstreamFailure("serverError", "the upstream's answer is too long");

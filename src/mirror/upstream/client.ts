@@ -65,7 +65,10 @@ export function createUpstream(
   const check = (url: URL, from: URL): void => {
     const plain = url.protocol === "http:" && from.protocol === "http:";
     if (url.protocol !== "https:" && !plain)
-      throw new UpstreamFailure("broken", `${base.host} sends us to ${url.protocol}//${url.host}`);
+      throw new UpstreamFailure(
+        "serverError",
+        `${base.host} sends us to ${url.protocol}//${url.host}`,
+      );
     if (!settings.allowPrivateNetwork) checkLiteral(url);
   };
 
@@ -97,14 +100,18 @@ export function createUpstream(
     const { statusCode: status } = answer;
     if (status === 429) throw limited(answer, url.host);
     if (status === 401 && authorization !== undefined)
-      throw new UpstreamFailure("broken", `${url.host} does not take our password`, { status });
+      throw new UpstreamFailure("serverError", `${url.host} does not take our password`, {
+        status,
+      });
     if (status === 401 || status === 403)
       throw new UpstreamFailure("refused", `${url.host} gives us no token`, { status });
     if (status !== 200) throw unexpected(url.host, status);
     try {
       return JSON.parse(text) as unknown;
     } catch (cause) {
-      throw new UpstreamFailure("broken", `${url.host} answers with what is no JSON`, { cause });
+      throw new UpstreamFailure("serverError", `${url.host} answers with what is no JSON`, {
+        cause,
+      });
     }
   };
   const credential = createCredential(settings);
@@ -154,7 +161,7 @@ export function createUpstream(
       from = url;
       url = new URL(location, url);
     }
-    throw new UpstreamFailure("broken", `${base.host} redirects us without end`);
+    throw new UpstreamFailure("serverError", `${base.host} redirects us without end`);
   };
 
   const judge = async ({
@@ -176,7 +183,7 @@ export function createUpstream(
     if (isHome && !isPage && (status === 401 || status === 403))
       throw new UpstreamFailure("refused", `${url.host} does not show it to us`, { status });
     if (isHome && !isPage && status === 416)
-      throw new UpstreamFailure("wrong", `${url.host} has fewer bytes`, { status });
+      throw new UpstreamFailure("badResponse", `${url.host} has fewer bytes`, { status });
     throw unexpected(url.host, status);
   };
 
@@ -207,7 +214,7 @@ export function createUpstream(
       const rest = circuitBreaker.openForMs();
       if (rest > 0) {
         const options = { retryAfterSeconds: Math.ceil(rest / 1000) };
-        throw new UpstreamFailure("resting", `${base.host} has failed just now`, options);
+        throw new UpstreamFailure("circuitOpen", `${base.host} has failed just now`, options);
       }
       try {
         const answer = await attempt(asked);
@@ -228,7 +235,7 @@ export function createUpstream(
 }
 
 function unexpected(host: string, status: number): UpstreamFailure {
-  const kind = status >= 400 && status < 500 ? "rejected" : "broken";
+  const kind = status >= 400 && status < 500 ? "rejected" : "serverError";
   return new UpstreamFailure(kind, `${host} answers with ${status}`, { status });
 }
 

@@ -55,6 +55,6 @@ export function connectionFailure(error: unknown, host: string): unknown {
   if (!(error instanceof Error) || error instanceof UpstreamFailure) return error;
   const code = "code" in error ? String(error.code) : "";
   if (slowCodes.has(code))
-    return new UpstreamFailure("slow", `${host} does not answer`, { cause: error });
-  return new UpstreamFailure("unreachable", `${host} cannot be reached`, { cause: error });
+    return new UpstreamFailure("timeout", `${host} does not answer`, { cause: error });
+  return new UpstreamFailure("connectionFailed", `${host} cannot be reached`, { cause: error });
 }

@@ -6,21 +6,34 @@ import { OciError } from "../../oci/errors.ts";
  * - `refused`: we may not see it, or it is not there: registries say the same of both
  * - `limited`: too many requests
  * - `rejected`: another 4xx: it does not like this request, and works
- * - `broken`: a 5xx, or an answer that makes no sense
- * - `wrong`: bytes that are not those of the digest
- * - `unreachable`, `slow`: no connection, or nothing on it for too long
- * - `resting`: not asked, since it has failed too often just now
+ * - `serverError`: a 5xx, or an answer that makes no sense
+ * - `badResponse`: bytes that are not those of the digest
+ * - `connectionFailed`, `timeout`: no connection, or nothing on it for too long
+ * - `circuitOpen`: not asked, since it has failed too often just now
  */
 export type UpstreamErrorKind =
   | "absent"
   | "refused"
   | "limited"
   | "rejected"
-  | "broken"
-  | "wrong"
-  | "unreachable"
-  | "slow"
-  | "resting";
+  | "serverError"
+  | "badResponse"
+  | "connectionFailed"
+  | "timeout"
+  | "circuitOpen";
+
+/** `detail` of the Cache-Status header: part of the answers to clients, so the values do not follow the names. */
+export const cacheStatusDetails: Readonly<Record<UpstreamErrorKind, string>> = {
+  absent: "absent",
+  refused: "refused",
+  limited: "limited",
+  rejected: "rejected",
+  serverError: "broken",
+  badResponse: "wrong",
+  connectionFailed: "unreachable",
+  timeout: "slow",
+  circuitOpen: "resting",
+};
 
 export class UpstreamFailure extends Error {
   override readonly name = "UpstreamFailure";
@@ -52,7 +65,7 @@ export function isOutage(error: unknown): boolean {
   if (!(error instanceof UpstreamFailure)) return false;
   const { kind, status = 0 } = error;
   const isAnswer = status >= 400 && status < 500;
-  return !isAnswer && (kind === "broken" || kind === "unreachable" || kind === "slow");
+  return !isAnswer && (kind === "serverError" || kind === "connectionFailed" || kind === "timeout");
 }
 
 const longestReason = 300;
@@ -92,14 +105,14 @@ export function clientError(error: unknown, absent: OciError): unknown {
       return absent;
     case "limited":
       return new OciError("TOOMANYREQUESTS", message, { headers, cause: error });
-    case "slow":
+    case "timeout":
       return new OciError("UNAVAILABLE", message, { status: 504, cause: error });
-    case "resting":
+    case "circuitOpen":
       return new OciError("UNAVAILABLE", message, { headers, cause: error });
     case "rejected":
-    case "broken":
-    case "wrong":
-    case "unreachable":
+    case "serverError":
+    case "badResponse":
+    case "connectionFailed":
       return new OciError("UNAVAILABLE", message, { status: 502, cause: error });
   }
 }

@@ -32,7 +32,7 @@ export function createForeignLayers(
       const { statusCode, ...answer } = await request(url, { headers, dispatcher });
       if (statusCode === 200 || statusCode === 206) return { status: statusCode, ...answer };
       await answer.body.dump();
-      const kind = statusCode === 404 ? "absent" : "broken";
+      const kind = statusCode === 404 ? "absent" : "serverError";
       const status = { status: statusCode };
       throw new UpstreamFailure(kind, `${url.host} answers with ${statusCode}`, status);
     } catch (error) {

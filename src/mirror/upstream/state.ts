@@ -50,7 +50,7 @@ export function createUpstreamState(parts: {
     failed(error) {
       if (!(error instanceof UpstreamFailure)) return;
       // A password that is not accepted is an answer, and the operator has to know.
-      if (isOutage(error) || error.kind === "broken") change(describeUpstreamError(error));
+      if (isOutage(error) || error.kind === "serverError") change(describeUpstreamError(error));
       else change(undefined);
     },
     succeeded: () => change(undefined),

@@ -63,7 +63,7 @@ export function createUpstreamTokens(parts: {
     url.searchParams.set("scope", scope);
     if (basic !== undefined && !credential.mayGoTo(url)) {
       const message = `${upstream.host} names ${url.host} as its token service; the password is not sent there unless tokenHosts lists ${url.host}`;
-      throw new UpstreamFailure("broken", message);
+      throw new UpstreamFailure("serverError", message);
     }
     const answer = await ask({ url, authorization: basic });
     const { token, lifeSeconds } = readToken(answer);
@@ -120,7 +120,7 @@ function readToken(answer: unknown): { readonly token: string; readonly lifeSeco
   const token = fields["token"] ?? fields["access_token"];
   const life = fields["expires_in"];
   if (typeof token !== "string" || !/^[\x21-\x7e]{1,65536}$/.test(token))
-    throw new UpstreamFailure("broken", "the token service gave no token");
+    throw new UpstreamFailure("serverError", "the token service gave no token");
   return {
     token,
     lifeSeconds: Math.max(shortestLifeSeconds, typeof life === "number" ? life : 0),

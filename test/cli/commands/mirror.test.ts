@@ -124,9 +124,9 @@ test("the log names the reason of a failing upstream once per change, at warn", 
     database: { run: () => Promise.reject(new Error("nothing is written without a flush")) },
   });
   const cause = Object.assign(new Error("certificate has expired"), { code: "CERT_HAS_EXPIRED" });
-  const failure = new UpstreamFailure("unreachable", "host cannot be reached", { cause });
+  const failure = new UpstreamFailure("connectionFailed", "host cannot be reached", { cause });
   for (let round = 0; round < 3; round += 1) state.failed(failure);
-  state.failed(new UpstreamFailure("broken", "host answers with 500", { status: 500 }));
+  state.failed(new UpstreamFailure("serverError", "host answers with 500", { status: 500 }));
   state.failed(new UpstreamFailure("absent", "host does not have it", { status: 404 }));
   state.succeeded();
   assert.deepEqual(lines, [
