@@ -19,7 +19,7 @@ export interface BlobStat {
 export interface StoredObject extends BlobStat {
   readonly key: BlobKey;
   /** When its key was made, in milliseconds since the epoch, as the key itself says: no copy or restore changes it. */
-  readonly bornAtMs: number;
+  readonly createdAtMs: number;
 }
 
 /** First and last byte, both included, as in `Range: bytes=first-last`. */
@@ -32,13 +32,13 @@ export interface ByteRange {
 export type ByteSource = AsyncIterable<Uint8Array>;
 
 /**
- * Bytes on their way out, lent: a chunk is only valid until the next one is asked for, when its buffer is used
+ * Bytes on their way out, borrowed: a chunk is only valid until the next one is asked for, when its buffer is used
  * again. Leaving the loop early releases what the source holds.
  */
-export type LentBytes = AsyncIterable<Uint8Array>;
+export type BorrowedBytes = AsyncIterable<Uint8Array>;
 
 /** What a store can do beyond the contract, said up front so that nobody has to try. */
-export interface BlobStoreAbilities {
+export interface BlobStoreCapabilities {
   /** Bytes can be fetched by a client from the store itself, by a signed URL of short life. */
   readonly signedRedirect: boolean;
   /** What an upload holds can be read while more is being appended, also by another process. */
@@ -55,7 +55,7 @@ export interface BlobStoreAbilities {
  * the driver's own error (`code` as Node or the SDK gives it), and a rejected call has acknowledged nothing.
  */
 export interface BlobStore {
-  readonly abilities: BlobStoreAbilities;
+  readonly capabilities: BlobStoreCapabilities;
 
   /** Size of a blob, or `undefined`. */
   stat(key: BlobKey): Promise<BlobStat | undefined>;
@@ -65,13 +65,13 @@ export interface BlobStore {
    * Resolves only once the blob is known to be readable. A failure later on throws out of the loop: a reader
    * never takes a cut blob for a whole one.
    */
-  open(key: BlobKey, range?: ByteRange): Promise<LentBytes | undefined>;
+  open(key: BlobKey, range?: ByteRange): Promise<BorrowedBytes | undefined>;
 
   /**
    * A URL of short life at which the blob's bytes can be read by whoever has it, so that it belongs into no log;
-   * `undefined` unless {@link BlobStoreAbilities.signedRedirect}. Says nothing of whether the blob is there.
+   * `undefined` unless {@link BlobStoreCapabilities.signedRedirect}. Says nothing of whether the blob is there.
    */
-  link(key: BlobKey): Promise<string | undefined>;
+  signedUrl(key: BlobKey): Promise<string | undefined>;
 
   /** Writes a whole small blob held in memory. When it resolves, the blob survives a power cut. */
   put(digest: Digest, bytes: Uint8Array): Promise<BlobKey>;
@@ -92,10 +92,10 @@ export interface BlobStore {
   /**
    * The bytes an upload holds, none if it is gone. For hashing them again after a
    * restart, or with another algorithm: then only commit and abort may follow, as a store may have to end the upload
-   * before it can be read. Where {@link BlobStoreAbilities.readsOpenUploads} says so it ends nothing, and what is still
+   * before it can be read. Where {@link BlobStoreCapabilities.readsOpenUploads} says so it ends nothing, and what is still
    * growing can be read, from byte `start` on.
    */
-  openUpload(upload: UploadReference, start?: number): Promise<LentBytes>;
+  openUpload(upload: UploadReference, start?: number): Promise<BorrowedBytes>;
 
   /**
    * Turns the upload into a blob, of just those bytes that this store's last append or {@link openUpload} left there: an

@@ -25,7 +25,7 @@ export async function* findOrphans(parts: {
     return orphans;
   };
   for await (const object of store.list()) {
-    if (object.bornAtMs > clock() - Math.max(graceMs, leastAgeMs)) continue;
+    if (object.createdAtMs > clock() - Math.max(graceMs, leastAgeMs)) continue;
     batch.push(object);
     if (batch.length >= keysAtOnce) yield* await unknown();
   }

@@ -85,7 +85,7 @@ async function copy(
   }
 }
 
-/** Throws at the end if the bytes have another digest. Copies what is lent, since a receiver keeps it for a while. */
+/** Throws at the end if the bytes have another digest. Copies the borrowed bytes, since a receiver keeps it for a while. */
 async function* verified(bytes: AsyncIterable<Uint8Array>, digest: Digest): ByteSource {
   const digester = createDigester(algorithmOf(digest));
   for await (const chunk of bytes) {

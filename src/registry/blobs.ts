@@ -6,7 +6,7 @@ import type { LinkedBlob } from "../database/registry/blobs.ts";
 import type { Database } from "../database/database.ts";
 import { isRejection } from "../database/rejections.ts";
 import type { PushRules } from "../database/registry/repository-creation.ts";
-import type { BlobStore, ByteRange, LentBytes } from "../../storage/blob-store.ts";
+import type { BlobStore, ByteRange, BorrowedBytes } from "../../storage/blob-store.ts";
 import type { LeasePolicy } from "./leases.ts";
 import { markMissing, type Warnings } from "./missing-blobs.ts";
 import { rejectionError } from "./rejections.ts";
@@ -50,10 +50,10 @@ export function createBlobs(parts: {
     },
 
     /** A URL of short life at which the store itself gives the blob's bytes; `undefined` where it does not. */
-    link: (blob: LinkedBlob): Promise<string | undefined> => store.link(blob.storageKey),
+    signedUrl: (blob: LinkedBlob): Promise<string | undefined> => store.signedUrl(blob.storageKey),
 
     /** The bytes of a blob, or of a part of it. Throws BLOB_UNKNOWN if the store has lost them. */
-    async open(blob: LinkedBlob, range: ByteRange): Promise<LentBytes> {
+    async open(blob: LinkedBlob, range: ByteRange): Promise<BorrowedBytes> {
       const bytes = await store.open(blob.storageKey, range);
       if (bytes !== undefined) return bytes;
       await markMissing(parts, blob, "a pull found no bytes");

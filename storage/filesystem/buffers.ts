@@ -1,11 +1,11 @@
 const KIB = 1024;
-const largest = 1024 * KIB;
+const largestBufferBytes = 1024 * KIB;
 /** What a reader gets when many read. It has only one then: while it waits for its receiver, others are served. */
-export const modest = 256 * KIB;
+export const mediumBufferBytes = 256 * KIB;
 /** And when so many read that even these would be too much. */
-const smallest = 64 * KIB;
+const smallestBufferBytes = 64 * KIB;
 /** A blob of less needs no more. */
-const least = 16 * KIB;
+const minBufferBytes = 16 * KIB;
 /** What readers hold together, apart from modest buffers, which go on to twice that, and the smallest, refused to nobody. */
 const budget = 48 * 1024 * KIB;
 /** What is kept for the next reader instead of being left to the garbage collector. */
@@ -20,10 +20,11 @@ let heldBytes = 0;
  * when many do (bounded memory). Must be given back.
  */
 export function takeBuffer(wantedBytes: number): Buffer {
-  const floor = heldBytes < 2 * budget ? modest : smallest;
-  const share = Math.max(floor, Math.min(largest, (budget - heldBytes) / 16));
+  const floor = heldBytes < 2 * budget ? mediumBufferBytes : smallestBufferBytes;
+  const share = Math.max(floor, Math.min(largestBufferBytes, (budget - heldBytes) / 16));
   // Sizes are powers of two, so that what one reader gives back fits the next.
-  const size = 2 ** Math.floor(Math.log2(Math.min(share, Math.max(least, roundUp(wantedBytes)))));
+  const size =
+    2 ** Math.floor(Math.log2(Math.min(share, Math.max(minBufferBytes, roundUp(wantedBytes)))));
   heldBytes += size;
   const known = spare.get(size)?.pop();
   if (known === undefined) return Buffer.allocUnsafeSlow(size);

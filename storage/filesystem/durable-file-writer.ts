@@ -21,7 +21,7 @@ export interface FileAnswer {
   readonly failure?: FileFailure;
 }
 
-export interface SmallFiles {
+export interface DurableFileWriter {
   /**
    * Makes a file in a directory that is there. When it resolves, the file and its name survive a power cut; if it
    * rejects (with Node's `code`), there is no such file.
@@ -45,7 +45,7 @@ interface Thread {
  * write, flush and close the file; open, flush and close its directory), which cost this thread more than all else in a
  * push, one message is left, and what waits together is flushed together. Threads start with the first file.
  */
-export function createSmallFiles(): SmallFiles {
+export function createDurableFileWriter(): DurableFileWriter {
   const threads: Thread[] = [];
   let lastId = 0;
 

@@ -1,5 +1,5 @@
 /** "Not there" as a value; everything else stays an error. */
-export function absent(error: unknown): undefined {
+export function undefinedIfNotFound(error: unknown): undefined {
   const code = error instanceof Error && "code" in error ? error.code : undefined;
   if (code === "ENOENT" || code === "ENOTDIR") return undefined;
   throw error;

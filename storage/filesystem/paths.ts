@@ -70,7 +70,7 @@ export function newKey(digest: Digest): BlobKey {
 }
 
 /** When a key was made; milliseconds since the epoch. */
-export const bornAtMs = (key: BlobKey): number => decodeTime(key.slice(-26));
+export const createdAtMs = (key: BlobKey): number => decodeTime(key.slice(-26));
 
 export function newUploadReference(): UploadReference {
   return ulid();

@@ -1,29 +1,29 @@
 import type { FileHandle } from "node:fs/promises";
-import type { LentBytes } from "../blob-store.ts";
-import { giveBack, modest, takeBuffer } from "./buffers.ts";
+import type { BorrowedBytes } from "../blob-store.ts";
+import { giveBack, mediumBufferBytes, takeBuffer } from "./buffers.ts";
 
 /**
  * Reads `[start, end]` of an open file and closes it. While one chunk is with the receiver, the next is being
  * read into the other of two buffers, unless many read. Throws if the file ends before `end`.
  */
-export async function* readRange(file: FileHandle, start: number, end: number): LentBytes {
+export async function* readRange(file: FileHandle, start: number, end: number): BorrowedBytes {
   const buffers: Buffer[] = [];
   let next: Promise<Uint8Array> | undefined;
   try {
     let position = start;
     let filling = takeBuffer(end - start + 1);
     buffers.push(filling);
-    let lent = filling;
-    if (end - start + 1 > filling.length && filling.length > modest) {
-      lent = takeBuffer(filling.length);
-      buffers.push(lent);
+    let borrowed = filling;
+    if (end - start + 1 > filling.length && filling.length > mediumBufferBytes) {
+      borrowed = takeBuffer(filling.length);
+      buffers.push(borrowed);
     }
     while (position <= end) {
       const chunk = await (next ?? readFully(file, filling, position, end));
       next = undefined;
       position += chunk.length;
-      [filling, lent] = [lent, filling];
-      if (position <= end && filling !== lent) {
+      [filling, borrowed] = [borrowed, filling];
+      if (position <= end && filling !== borrowed) {
         next = readFully(file, filling, position, end);
         // A receiver that leaves while the read runs must not leave a rejection that nobody hears.
         next.catch(() => undefined);

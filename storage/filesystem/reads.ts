@@ -1,5 +1,5 @@
 import type { FileHandle } from "node:fs/promises";
-import type { BlobKey, ByteRange, LentBytes } from "../blob-store.ts";
+import type { BlobKey, ByteRange, BorrowedBytes } from "../blob-store.ts";
 import { createReadBuffers, type ReadBuffers } from "../shared-read/buffers.ts";
 import type { Source } from "../shared-read/shared-read.ts";
 import { createSharedReads } from "../shared-read/reads.ts";
@@ -7,7 +7,7 @@ import { readRange } from "./read.ts";
 
 export interface FileReads {
   /** `undefined` if there is no such blob. */
-  open(key: BlobKey, range: ByteRange): Promise<LentBytes | undefined>;
+  open(key: BlobKey, range: ByteRange): Promise<BorrowedBytes | undefined>;
   /** It has been deleted. */
   forget(key: BlobKey): void;
 }
@@ -30,7 +30,11 @@ export function createFileReads(
   });
   const alone = new Set<BlobKey>();
 
-  async function* readAlone(key: BlobKey, file: FileHandle, { start, end }: ByteRange): LentBytes {
+  async function* readAlone(
+    key: BlobKey,
+    file: FileHandle,
+    { start, end }: ByteRange,
+  ): BorrowedBytes {
     try {
       yield* readRange(file, start, end);
     } finally {

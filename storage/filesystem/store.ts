@@ -11,14 +11,14 @@ import {
 } from "node:fs/promises";
 import path from "node:path";
 import { UploadOffsetError, type BlobStore } from "../blob-store.ts";
-import { absent } from "./not-found.ts";
+import { undefinedIfNotFound } from "./not-found.ts";
 import { createDurableDirectories, syncDirectory } from "./directories.ts";
 import { createFreeSpace, type Reserve } from "./free-space.ts";
 import { listBlobs } from "./list.ts";
 import { createPaths, isUploadReference, newKey, newUploadReference, type Paths } from "./paths.ts";
 import { readRange } from "./read.ts";
 import { createFileReads } from "./reads.ts";
-import { createSmallFiles } from "./durable-file-writer.ts";
+import { createDurableFileWriter } from "./durable-file-writer.ts";
 import { FlushError, writeAll, writeFrom } from "./write.ts";
 
 /**
@@ -34,8 +34,8 @@ export async function openFilesystemStore(root: string, reserve?: Reserve): Prom
   const space = createFreeSpace(root, reserve);
   const paths = createPaths(root);
   const makeDurable = createDurableDirectories();
-  const smallFiles = createSmallFiles();
-  const reads = createFileReads((key) => open(paths.blob(key), "r").catch(absent));
+  const fileWriter = createDurableFileWriter();
+  const reads = createFileReads((key) => open(paths.blob(key), "r").catch(undefinedIfNotFound));
 
   await mkdir(root, { recursive: true });
   for (const directory of [
@@ -49,21 +49,21 @@ export async function openFilesystemStore(root: string, reserve?: Reserve): Prom
   await tryRename(paths);
 
   return {
-    abilities: { signedRedirect: false, readsOpenUploads: true },
+    capabilities: { signedRedirect: false, readsOpenUploads: true },
 
     async stat(key) {
-      const found = await stat(paths.blob(key)).catch(absent);
+      const found = await stat(paths.blob(key)).catch(undefinedIfNotFound);
       return found === undefined ? undefined : { sizeBytes: found.size };
     },
 
     async open(key, range) {
       if (range !== undefined) return await reads.open(key, range);
       // Who reads a whole blob wants to know what is on the disk.
-      const file = await open(paths.blob(key), "r").catch(absent);
+      const file = await open(paths.blob(key), "r").catch(undefinedIfNotFound);
       return file && readRange(file, 0, (await sizeOrClose(file)) - 1);
     },
 
-    link: () => Promise.resolve(undefined),
+    signedUrl: () => Promise.resolve(undefined),
 
     async put(digest, bytes) {
       const key = newKey(digest);
@@ -71,14 +71,14 @@ export async function openFilesystemStore(root: string, reserve?: Reserve): Prom
       const room = space.demand(bytes.length);
       if (room !== undefined) await room;
       await makeDurable(path.dirname(target));
-      await smallFiles.write(target, bytes);
+      await fileWriter.write(target, bytes);
       return key;
     },
 
     begin: () => Promise.resolve(newUploadReference()),
 
     async uploadSize(upload) {
-      return (await stat(paths.upload(upload)).catch(absent))?.size ?? 0;
+      return (await stat(paths.upload(upload)).catch(undefinedIfNotFound))?.size ?? 0;
     },
 
     async append(upload, offset, source) {
@@ -93,7 +93,8 @@ export async function openFilesystemStore(root: string, reserve?: Reserve): Prom
         return await writeFrom(file, offset, source, (bytes) => space.demand(bytes));
       } catch (error) {
         // Nobody goes on with bytes of which some may be gone.
-        if (error instanceof FlushError) await unlink(paths.upload(upload)).catch(absent);
+        if (error instanceof FlushError)
+          await unlink(paths.upload(upload)).catch(undefinedIfNotFound);
         throw error;
       } finally {
         await file.close();
@@ -101,7 +102,7 @@ export async function openFilesystemStore(root: string, reserve?: Reserve): Prom
     },
 
     async openUpload(upload, start = 0) {
-      const file = await open(paths.upload(upload), "r").catch(absent);
+      const file = await open(paths.upload(upload), "r").catch(undefinedIfNotFound);
       return file === undefined ? nothing() : readRange(file, start, (await sizeOrClose(file)) - 1);
     },
 
@@ -123,7 +124,7 @@ export async function openFilesystemStore(root: string, reserve?: Reserve): Prom
     },
 
     async abort(upload) {
-      await unlink(paths.upload(upload)).catch(absent);
+      await unlink(paths.upload(upload)).catch(undefinedIfNotFound);
     },
 
     async importBlob(key, source) {
@@ -142,7 +143,7 @@ export async function openFilesystemStore(root: string, reserve?: Reserve): Prom
 
     async delete(key) {
       reads.forget(key);
-      await unlink(paths.blob(key)).catch(absent);
+      await unlink(paths.blob(key)).catch(undefinedIfNotFound);
     },
 
     list: () => listBlobs(root, paths.blobs),
@@ -152,12 +153,12 @@ export async function openFilesystemStore(root: string, reserve?: Reserve): Prom
     },
 
     async identity() {
-      return (await readFile(paths.instance, "utf8").catch(absent))?.trim();
+      return (await readFile(paths.instance, "utf8").catch(undefinedIfNotFound))?.trim();
     },
 
     async claim(id) {
       const unfinished = `${paths.instance}.new`;
-      await unlink(unfinished).catch(absent);
+      await unlink(unfinished).catch(undefinedIfNotFound);
       const file = await open(unfinished, "wx");
       await flushed(file, unfinished, () => writeAll(file, [Buffer.from(`${id}\n`)], 0));
       await rename(unfinished, paths.instance);
@@ -172,7 +173,7 @@ export async function openFilesystemStore(root: string, reserve?: Reserve): Prom
       await unlink(target);
     },
 
-    close: () => smallFiles.close(),
+    close: () => fileWriter.close(),
   };
 }
 
@@ -187,7 +188,7 @@ async function tryRename(paths: Paths): Promise<void> {
   try {
     await rename(source, target);
     // Another process may be trying the same.
-    await unlink(target).catch(absent);
+    await unlink(target).catch(undefinedIfNotFound);
   } catch (error) {
     await unlink(source).catch(() => undefined);
     if (!(error instanceof Error && "code" in error && error.code === "EXDEV")) throw error;

@@ -1,10 +1,10 @@
 import { ulid } from "ulid";
-import { UploadOffsetError, type BlobStore, type LentBytes } from "../blob-store.ts";
+import { UploadOffsetError, type BlobStore, type BorrowedBytes } from "../blob-store.ts";
 import type { Digest } from "../../src/oci/digest.ts";
 
 interface HeldBlob {
   readonly bytes: Uint8Array;
-  readonly bornAtMs: number;
+  readonly createdAtMs: number;
 }
 
 /** Blobs in memory, gone with the process: for tests and for trying things out. Memory grows with what it holds. */
@@ -17,12 +17,12 @@ export function createMemoryStore(): BlobStore {
     (uploads.get(upload) ?? []).reduce((sum, chunk) => sum + chunk.length, 0);
   const keep = (digest: Digest, bytes: Uint8Array): string => {
     const key = `${digest}.${ulid()}`;
-    blobs.set(key, { bytes, bornAtMs: Date.now() });
+    blobs.set(key, { bytes, createdAtMs: Date.now() });
     return key;
   };
 
   return {
-    abilities: { signedRedirect: false, readsOpenUploads: true },
+    capabilities: { signedRedirect: false, readsOpenUploads: true },
     stat: async (key) => {
       const blob = blobs.get(key);
       return blob === undefined ? undefined : { sizeBytes: blob.bytes.length };
@@ -34,7 +34,7 @@ export function createMemoryStore(): BlobStore {
       if (end >= blob.bytes.length) throw new Error(`the blob ends before byte ${end}`);
       return chunksOf([blob.bytes.subarray(range?.start ?? 0, end + 1)]);
     },
-    link: () => Promise.resolve(undefined),
+    signedUrl: () => Promise.resolve(undefined),
     put: async (digest, bytes) => keep(digest, Uint8Array.from(bytes)),
     begin: async () => ulid(),
     uploadSize: async (upload) => uploadSize(upload),
@@ -56,12 +56,12 @@ export function createMemoryStore(): BlobStore {
     importBlob: async (key, source) => {
       const chunks: Uint8Array[] = [];
       for await (const chunk of source) chunks.push(Uint8Array.from(chunk));
-      blobs.set(key, { bytes: Buffer.concat(chunks), bornAtMs: Date.now() });
+      blobs.set(key, { bytes: Buffer.concat(chunks), createdAtMs: Date.now() });
     },
     delete: async (key) => void blobs.delete(key),
     async *list() {
       for (const [key, blob] of blobs)
-        yield { key, sizeBytes: blob.bytes.length, bornAtMs: blob.bornAtMs };
+        yield { key, sizeBytes: blob.bytes.length, createdAtMs: blob.createdAtMs };
     },
     async *listUploads() {
       yield* uploads.keys();
@@ -75,7 +75,7 @@ export function createMemoryStore(): BlobStore {
   };
 }
 
-async function* chunksFrom(chunks: readonly Uint8Array[], start: number): LentBytes {
+async function* chunksFrom(chunks: readonly Uint8Array[], start: number): BorrowedBytes {
   let at = 0;
   for (const chunk of chunks) {
     const skipped = Math.max(0, start - at);
@@ -84,6 +84,6 @@ async function* chunksFrom(chunks: readonly Uint8Array[], start: number): LentBy
   }
 }
 
-async function* chunksOf(chunks: readonly Uint8Array[]): LentBytes {
+async function* chunksOf(chunks: readonly Uint8Array[]): BorrowedBytes {
   for (const chunk of chunks) if (chunk.length > 0) yield chunk;
 }

@@ -24,7 +24,7 @@ export interface Append {
   readonly from: UploadState;
   /** Reads the tail of a state into a part's buffer. */
   readonly loadTail: (state: UploadState, buffer: Buffer) => Promise<void>;
-  /** Told of every state that has been written; `tail` is lent. */
+  /** Told of every state that has been written; `tail` is borrowed. */
   readonly onSaved: (state: UploadState, tail: Uint8Array) => void;
 }
 
@@ -108,7 +108,7 @@ export async function appendTo(
       wake?.();
     });
     try {
-      if (filled > 0) await loadTail(state, opened.reach(filled));
+      if (filled > 0) await loadTail(state, opened.grow(filled));
     } catch (error) {
       opened.release();
       throw error;
@@ -122,7 +122,7 @@ export async function appendTo(
       if (done.length >= mostParts) throw new UploadTooLargeError(mostParts * partSize);
       buffer ??= await openBuffer();
       const fits = Math.min(rest.length, partSize - filled);
-      buffer.reach(filled + fits).set(rest.subarray(0, fits), headRoom + filled);
+      buffer.grow(filled + fits).set(rest.subarray(0, fits), headRoom + filled);
       filled += fits;
       rest = rest.subarray(fits);
       if (filled < partSize) continue;

@@ -44,6 +44,6 @@ export function failureOf(what: string, error: unknown): S3Failure {
 }
 
 /** Whether S3 says that there is no such object (or multipart upload), which is no failure. */
-export function isAbsent(failure: S3Failure): boolean {
+export function isNotFound(failure: S3Failure): boolean {
   return failure.status === 404 && failure.code !== "S3_NoSuchBucket";
 }

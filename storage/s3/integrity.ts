@@ -39,7 +39,7 @@ export const partEtag = (bytes: Uint8Array): string =>
   `"${createHash("md5").update(bytes).digest("hex")}"`;
 
 /** The ETag that S3 gives to parts joined, if it gives MD5 sums to the parts. */
-export function joinedEtag(etags: readonly string[]): string {
+export function assembledEtag(etags: readonly string[]): string {
   const hash = createHash("md5");
   for (const etag of etags) hash.update(Buffer.from(etag.replaceAll('"', ""), "hex"));
   return `"${hash.digest("hex")}-${etags.length}"`;

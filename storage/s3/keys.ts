@@ -57,7 +57,7 @@ export const uploadOf = (key: string): UploadReference | undefined =>
   multipartGrammar.exec(key)?.[1];
 
 /** When a key was made; milliseconds since the epoch. */
-export const bornAtMs = (key: BlobKey): number => decodeTime(key.slice(-26));
+export const createdAtMs = (key: BlobKey): number => decodeTime(key.slice(-26));
 
 export const newUploadReference = (): UploadReference => ulid();
 /** Never the same twice: tells two writings of one object apart. */

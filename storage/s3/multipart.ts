@@ -6,10 +6,10 @@ import {
   UploadPartCommand,
 } from "@aws-sdk/client-s3";
 import type { S3Clients } from "./client.ts";
-import { isAbsent, S3Failure } from "./failure.ts";
-import { checksumOf, joinedEtag, type Checksums } from "./integrity.ts";
+import { isNotFound, S3Failure } from "./failure.ts";
+import { checksumOf, assembledEtag, type Checksums } from "./integrity.ts";
 import { writeOptions, type Objects } from "./objects.ts";
-import { persist, type Patience } from "./retry.ts";
+import { withRetry, type RetryPolicy } from "./retry.ts";
 import type { S3Settings } from "./settings.ts";
 
 /** A multipart upload that has begun, and the key under which its parts will be one object. */
@@ -29,7 +29,7 @@ export function createMultiparts(
   clients: S3Clients,
   objects: Pick<Objects, "head">,
   settings: S3Settings,
-  patience: Patience,
+  retryPolicy: RetryPolicy,
 ) {
   const { bucket: Bucket, prefix, checksum } = settings;
   const at = (key: string) => ({ Bucket, Key: `${prefix}${key}` });
@@ -41,7 +41,7 @@ export function createMultiparts(
       ...checksums,
     }));
     const what = `complete ${key}`;
-    const answer = await persist(patience, what, () =>
+    const answer = await withRetry(retryPolicy, what, () =>
       clients.write.send(
         new CompleteMultipartUploadCommand({
           ...at(key),
@@ -57,7 +57,7 @@ export function createMultiparts(
 
   return {
     async create(key: string): Promise<Multipart> {
-      const answer = await persist(patience, `begin ${key}`, () =>
+      const answer = await withRetry(retryPolicy, `begin ${key}`, () =>
         clients.ask.send(
           new CreateMultipartUploadCommand({
             ...at(key),
@@ -82,7 +82,7 @@ export function createMultiparts(
     ): Promise<Part> {
       const checksums = checksumOf(checksum, bytes);
       const what = `part ${number} of ${key}`;
-      const answer = await persist(patience, what, () =>
+      const answer = await withRetry(retryPolicy, what, () =>
         clients.write.send(
           new UploadPartCommand({
             ...at(key),
@@ -119,17 +119,17 @@ export function createMultiparts(
       }
       if (failure === undefined) return;
       // Completed by an attempt whose answer was lost, or by somebody else: then it must be of the same parts.
-      if (found.etag !== joinedEtag(parts.map(({ etag }) => etag))) throw failure;
+      if (found.etag !== assembledEtag(parts.map(({ etag }) => etag))) throw failure;
     },
 
     /** Gives up a multipart upload and its parts. One that is complete, or gone, stays as it is. */
     async abort({ key, uploadId }: Multipart): Promise<void> {
       try {
-        await persist(patience, `abort ${key}`, () =>
+        await withRetry(retryPolicy, `abort ${key}`, () =>
           clients.ask.send(new AbortMultipartUploadCommand({ ...at(key), UploadId: uploadId })),
         );
       } catch (error) {
-        if (!(error instanceof S3Failure && isAbsent(error))) throw error;
+        if (!(error instanceof S3Failure && isNotFound(error))) throw error;
       }
     },
 
@@ -137,7 +137,7 @@ export function createMultiparts(
     async *list(keyPrefix: string): AsyncGenerator<Multipart> {
       let marker: { readonly KeyMarker: string; readonly UploadIdMarker?: string } | undefined;
       do {
-        const page = await persist(patience, `LIST uploads ${keyPrefix}`, () =>
+        const page = await withRetry(retryPolicy, `LIST uploads ${keyPrefix}`, () =>
           clients.ask.send(
             new ListMultipartUploadsCommand({
               Bucket,

@@ -9,9 +9,9 @@ import {
 } from "@aws-sdk/client-s3";
 import { getSignedUrl } from "@aws-sdk/s3-request-presigner";
 import type { S3Clients } from "./client.ts";
-import { isAbsent, S3Failure } from "./failure.ts";
+import { isNotFound, S3Failure } from "./failure.ts";
 import { checksumOf } from "./integrity.ts";
-import { persist, type Patience } from "./retry.ts";
+import { withRetry, type RetryPolicy } from "./retry.ts";
 import type { S3Settings } from "./settings.ts";
 
 export interface ObjectFacts {
@@ -41,18 +41,18 @@ export function encryption(sse: string | undefined) {
 export type Objects = ReturnType<typeof createObjects>;
 
 /** Single objects of the bucket, by their names below the prefix. What is not there is `undefined`, or a no-op. */
-export function createObjects(clients: S3Clients, settings: S3Settings, patience: Patience) {
+export function createObjects(clients: S3Clients, settings: S3Settings, retryPolicy: RetryPolicy) {
   const { bucket: Bucket, prefix, checksum } = settings;
   const at = (name: string) => ({ Bucket, Key: `${prefix}${name}` });
 
   const head = async (name: string): Promise<ObjectFacts | undefined> => {
     try {
-      const found = await persist(patience, `HEAD ${name}`, () =>
+      const found = await withRetry(retryPolicy, `HEAD ${name}`, () =>
         clients.ask.send(new HeadObjectCommand(at(name))),
       );
       return factsOf(found);
     } catch (error) {
-      if (error instanceof S3Failure && isAbsent(error)) return undefined;
+      if (error instanceof S3Failure && isNotFound(error)) return undefined;
       throw error;
     }
   };
@@ -64,7 +64,7 @@ export function createObjects(clients: S3Clients, settings: S3Settings, patience
     async headInBucket(name: string): Promise<ObjectFacts | undefined> {
       const found = await head(name);
       if (found === undefined)
-        await persist(patience, `HEAD bucket ${Bucket}`, () =>
+        await withRetry(retryPolicy, `HEAD bucket ${Bucket}`, () =>
           clients.ask.send(new HeadBucketCommand({ Bucket })),
         );
       return found;
@@ -73,7 +73,7 @@ export function createObjects(clients: S3Clients, settings: S3Settings, patience
     /** The whole object or `first-last` of it; resolves when the answer has begun. */
     async get(name: string, range?: string): Promise<OpenObject | undefined> {
       try {
-        const found = await persist(patience, `GET ${name}`, () =>
+        const found = await withRetry(retryPolicy, `GET ${name}`, () =>
           clients.read.send(
             new GetObjectCommand({ ...at(name), ...(range && { Range: `bytes=${range}` }) }),
           ),
@@ -81,7 +81,7 @@ export function createObjects(clients: S3Clients, settings: S3Settings, patience
         if (found.Body === undefined) throw new S3Failure(`GET ${name}`, "NoBody", "no body came");
         return { ...factsOf(found), body: found.Body };
       } catch (error) {
-        if (error instanceof S3Failure && isAbsent(error)) return undefined;
+        if (error instanceof S3Failure && isNotFound(error)) return undefined;
         throw error;
       }
     },
@@ -93,7 +93,7 @@ export function createObjects(clients: S3Clients, settings: S3Settings, patience
       options: ReturnType<typeof writeOptions> & { readonly Metadata?: Record<string, string> },
     ): Promise<void> {
       const input = { ...at(name), Body: bytes, ...checksumOf(checksum, bytes), ...options };
-      await persist(patience, `PUT ${name}`, () =>
+      await withRetry(retryPolicy, `PUT ${name}`, () =>
         clients.write.send(
           new PutObjectCommand({ ...input, ContentType: "application/octet-stream" }),
         ),
@@ -102,12 +102,12 @@ export function createObjects(clients: S3Clients, settings: S3Settings, patience
 
     async delete(name: string): Promise<void> {
       try {
-        await persist(patience, `DELETE ${name}`, () =>
+        await withRetry(retryPolicy, `DELETE ${name}`, () =>
           clients.ask.send(new DeleteObjectCommand(at(name))),
         );
       } catch (error) {
         // Amazon says 204 to what is not there, others 404.
-        if (!(error instanceof S3Failure && isAbsent(error))) throw error;
+        if (!(error instanceof S3Failure && isNotFound(error))) throw error;
       }
     },
 
@@ -117,7 +117,7 @@ export function createObjects(clients: S3Clients, settings: S3Settings, patience
     ): AsyncGenerator<{ readonly name: string; readonly sizeBytes: number }> {
       let token: string | undefined;
       do {
-        const page = await persist(patience, `LIST ${namePrefix}`, () =>
+        const page = await withRetry(retryPolicy, `LIST ${namePrefix}`, () =>
           clients.ask.send(
             new ListObjectsV2Command({
               Bucket,

@@ -13,7 +13,7 @@ export interface PartBuffer {
   /** `headRoom` bytes, then the part, or as much of it as has been asked for. */
   readonly bytes: Buffer;
   /** Room for so many bytes of the part; what is there stays. Small uploads never touch a whole part's memory. */
-  reach(partBytes: number): Buffer;
+  grow(partBytes: number): Buffer;
   /** It is not being filled by a client any more, but on its way: no use in asking for it. */
   sending(): void;
   release(): void;
@@ -95,7 +95,7 @@ export function createPartBuffers(
         get bytes() {
           return bytes;
         },
-        reach(partBytes) {
+        grow(partBytes) {
           if (headRoom + partBytes <= bytes.length) return bytes;
           const small = bytes;
           bytes = take(headRoom + partBytes > size / 8 ? size : size / 8, size);

@@ -1,4 +1,4 @@
-import type { LentBytes } from "../blob-store.ts";
+import type { BorrowedBytes } from "../blob-store.ts";
 import { failureOf, S3Failure } from "./failure.ts";
 import type { Source } from "../shared-read/shared-read.ts";
 import type { OpenObject } from "./objects.ts";
@@ -13,7 +13,7 @@ export async function* readBody(
   what: string,
   expected: number,
   idleMs: number,
-): LentBytes {
+): BorrowedBytes {
   const stream = body as NodeJS.ReadableStream & { destroy(error?: Error): void };
   // One timer for the whole answer: it looks whether the chunk that is waited for has been so for too long.
   let waitingSinceMs = performance.now();
@@ -66,7 +66,7 @@ export function sourceOfAnswer(answer: OpenObject, what: string, idleMs: number)
 }
 
 /** For one reader, who has it to themselves. */
-export async function* lend(source: Source): LentBytes {
+export async function* lend(source: Source): BorrowedBytes {
   let left = source.sizeBytes;
   try {
     while (left > 0) {

@@ -1,7 +1,7 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { failureOf, type S3Failure } from "./failure.ts";
 
-export interface Patience {
+export interface RetryPolicy {
   /** A request on whose connection nothing moves for this long is given up, and tried again. */
   readonly idleMs: number;
   /** The wait before the first retry, at most; it doubles each time, and a random part of it is waited. */
@@ -9,7 +9,7 @@ export interface Patience {
   readonly attempts: number;
 }
 
-export const usualPatience: Patience = { idleMs: 30_000, retryMs: 100, attempts: 6 };
+export const defaultRetryPolicy: RetryPolicy = { idleMs: 30_000, retryMs: 100, attempts: 6 };
 
 const longestPauseMs = 10_000;
 
@@ -20,8 +20,8 @@ const passing = new Set(["S3_RequestTimeout", "S3_RequestTimeTooSkewed", "S3_Bad
  * Does a request, and again while S3 is busy, fails, or can't be reached. Throws {@link S3Failure}. Every request of
  * this driver may be sent twice; what a retried completion means is for its caller to find out.
  */
-export async function persist<T>(
-  { retryMs, attempts }: Patience,
+export async function withRetry<T>(
+  { retryMs, attempts }: RetryPolicy,
   what: string,
   request: () => Promise<T>,
 ): Promise<T> {

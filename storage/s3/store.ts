@@ -1,10 +1,10 @@
-import type { BlobKey, BlobStore, ByteRange, LentBytes } from "../blob-store.ts";
+import type { BlobKey, BlobStore, ByteRange, BorrowedBytes } from "../blob-store.ts";
 import { createClients } from "./client.ts";
 import { S3Failure } from "./failure.ts";
 import type { Source } from "../shared-read/shared-read.ts";
 import {
   blobsPrefix,
-  bornAtMs,
+  createdAtMs,
   checkedKey,
   instanceName,
   isKey,
@@ -15,9 +15,9 @@ import { createMultiparts } from "./multipart.ts";
 import { createObjects, writeOptions } from "./objects.ts";
 import { createPartBuffers } from "./part-buffers.ts";
 import { createPlainReader } from "./plain-read.ts";
-import { createReadLinks } from "./signed-urls.ts";
+import { createSignedUrls } from "./signed-urls.ts";
 import { lend, readBody, sourceOfAnswer } from "./read.ts";
-import { usualPatience, type Patience } from "./retry.ts";
+import { defaultRetryPolicy, type RetryPolicy } from "./retry.ts";
 import { mostParts, type S3Settings } from "./settings.ts";
 import { createSharedReads } from "../shared-read/reads.ts";
 import { createStates } from "./state.ts";
@@ -26,17 +26,17 @@ import { createUploads } from "./uploads.ts";
 /** Blobs as objects of an S3 bucket: `keys.ts` says where what lies, `uploads.ts` how it gets there. */
 export function createS3Store(
   settings: S3Settings,
-  patience: Patience = usualPatience,
+  retryPolicy: RetryPolicy = defaultRetryPolicy,
   { undisturbedMs }: { readonly undisturbedMs?: number } = {},
 ): BlobStore & { readonly heldBytes: () => number } {
-  const clients = createClients(settings, patience.idleMs);
-  const objects = createObjects(clients, settings, patience);
-  const multiparts = createMultiparts(clients, objects, settings, patience);
+  const clients = createClients(settings, retryPolicy.idleMs);
+  const objects = createObjects(clients, settings, retryPolicy);
+  const multiparts = createMultiparts(clients, objects, settings, retryPolicy);
   const { partSize, sse } = settings;
-  const { idleMs } = patience;
+  const { idleMs } = retryPolicy;
   const states = createStates(objects, sse, idleMs);
   const buffers = createPartBuffers(settings.buffer, undisturbedMs);
-  const linkTo = createReadLinks(objects.signedUrl);
+  const linkTo = createSignedUrls(objects.signedUrl);
   const plain = settings.endpoint?.startsWith("http:")
     ? createPlainReader(settings.endpoint, idleMs)
     : undefined;
@@ -57,7 +57,7 @@ export function createS3Store(
     throw new S3Failure(`GET ${key}`, "InvalidRange", `the blob ends before byte ${range.end}`);
   });
   /** Read from S3 for this caller alone: who reads a whole object wants to know what is there. */
-  const openObject = async (key: BlobKey): Promise<LentBytes | undefined> => {
+  const openObject = async (key: BlobKey): Promise<BorrowedBytes | undefined> => {
     const source = await openSource(key);
     return source && lend(source);
   };
@@ -73,7 +73,7 @@ export function createS3Store(
   const encryptionOnly = writeOptions({ sse });
 
   return {
-    abilities: {
+    capabilities: {
       signedRedirect: settings.redirect,
       readsOpenUploads: false,
       largestBlobBytes: mostParts * partSize,
@@ -88,7 +88,7 @@ export function createS3Store(
     open: async (key, range) =>
       range === undefined ? openObject(checkedKey(key)) : shared.open(checkedKey(key), range),
 
-    async link(key) {
+    async signedUrl(key) {
       if (!settings.redirect) return undefined;
       return await objects.signedUrl(checkedKey(key), settings.redirectLifetime);
     },
@@ -108,7 +108,7 @@ export function createS3Store(
 
     async *list() {
       for await (const { name, sizeBytes } of objects.list(blobsPrefix))
-        if (isKey(name)) yield { key: name, sizeBytes, bornAtMs: bornAtMs(name) };
+        if (isKey(name)) yield { key: name, sizeBytes, createdAtMs: createdAtMs(name) };
     },
 
     async identity() {

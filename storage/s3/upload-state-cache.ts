@@ -8,7 +8,7 @@ import { sizeOf, type UploadState } from "./state.ts";
  * meanwhile, its bytes must not slip in under our hash.
  */
 
-interface Known {
+interface CachedUploadState {
   readonly state: UploadState;
   /** A copy; `undefined` where it must be read from the store. */
   readonly tail: Uint8Array | undefined;
@@ -18,8 +18,8 @@ const mostUploads = 10_000;
 const longestTailBytes = 1024 * 1024;
 const tailBudgetBytes = 32 * 1024 * 1024;
 
-export function createKnowledge() {
-  const uploads = new Map<UploadReference, Known>();
+export function createUploadStateCache() {
+  const uploads = new Map<UploadReference, CachedUploadState>();
   let tailBytes = 0;
 
   const forget = (upload: UploadReference): void => {
@@ -30,7 +30,7 @@ export function createKnowledge() {
   return {
     forget,
 
-    get: (upload: UploadReference): Known | undefined => uploads.get(upload),
+    get: (upload: UploadReference): CachedUploadState | undefined => uploads.get(upload),
 
     set(upload: UploadReference, state: UploadState, tail?: Uint8Array): void {
       forget(upload);

@@ -3,11 +3,11 @@ import {
   type BlobKey,
   type BlobStore,
   type ByteSource,
-  type LentBytes,
+  type BorrowedBytes,
   type UploadReference,
 } from "../blob-store.ts";
 import { appendTo } from "./append.ts";
-import { isAbsent, S3Failure, UploadChangedError } from "./failure.ts";
+import { isNotFound, S3Failure, UploadChangedError } from "./failure.ts";
 import { partEtag } from "./integrity.ts";
 import {
   isUploadReference,
@@ -19,7 +19,7 @@ import {
   uploadOf,
   uploadsPrefix,
 } from "./keys.ts";
-import { createKnowledge } from "./upload-state-cache.ts";
+import { createUploadStateCache } from "./upload-state-cache.ts";
 import type { Multipart, Multiparts, Part } from "./multipart.ts";
 import { writeOptions, type Objects } from "./objects.ts";
 import type { PartBuffers } from "./part-buffers.ts";
@@ -51,11 +51,11 @@ export function createUploads(parts: {
   readonly multiparts: Multiparts;
   readonly states: States;
   readonly buffers: PartBuffers;
-  readonly openObject: (key: BlobKey) => Promise<LentBytes | undefined>;
+  readonly openObject: (key: BlobKey) => Promise<BorrowedBytes | undefined>;
 }): UploadMethods {
   const { settings, objects, multiparts, states, buffers, openObject } = parts;
   const { partSize, concurrency } = settings;
-  const knowledge = createKnowledge();
+  const stateCache = createUploadStateCache();
   /** Uploads that this process is appending to: their state changes under whoever looks. */
   const busy = new Set<UploadReference>();
   const unasked = (): void => undefined;
@@ -65,26 +65,26 @@ export function createUploads(parts: {
     state: UploadState,
     buffer: Buffer,
   ): Promise<void> => {
-    const known = knowledge.get(upload);
+    const known = stateCache.get(upload);
     if (known?.tail === undefined || known.state.version !== state.version)
       return await states.loadTail(upload, state, buffer);
     buffer.set(known.tail, headRoom);
   };
 
-  /** Lends the bytes behind the last part. */
+  /** Yields, as borrowed bytes, those behind the last part. */
   const withTail = async <T>(
     upload: UploadReference,
     state: UploadState,
     work: (tail: Uint8Array) => Promise<T>,
   ): Promise<T> => {
     if (state.tailBytes === 0) return await work(new Uint8Array());
-    const known = knowledge.get(upload);
+    const known = stateCache.get(upload);
     if (known?.tail !== undefined && known.state.version === state.version)
       return await work(known.tail);
     const held = await buffers.acquire(state.partSize, unasked);
     held.sending();
     try {
-      await readTail(upload, state, held.reach(state.tailBytes));
+      await readTail(upload, state, held.grow(state.tailBytes));
       return await work(held.bytes.subarray(headRoom, headRoom + state.tailBytes));
     } finally {
       held.release();
@@ -98,7 +98,7 @@ export function createUploads(parts: {
   ): Promise<Part> =>
     withTail(upload, state, (tail) =>
       multiparts.uploadPart(multipart, state.parts.length + 1, tail).catch((error: unknown) => {
-        if (!(error instanceof S3Failure && isAbsent(error))) throw error;
+        if (!(error instanceof S3Failure && isNotFound(error))) throw error;
         // Joined already, by an attempt that was cut off: the completion finds out whether of these parts.
         return { etag: partEtag(tail) };
       }),
@@ -119,7 +119,7 @@ export function createUploads(parts: {
 
   /** Leaves joined parts alone, which may be a blob by now; if they are not, they are found as an object without a row. */
   const abort = async (upload: UploadReference): Promise<void> => {
-    knowledge.forget(upload);
+    stateCache.forget(upload);
     const state = await states.load(upload);
     if (state?.multipart !== undefined && state.sealedBytes === undefined)
       await multiparts.abort(state.multipart);
@@ -142,7 +142,7 @@ export function createUploads(parts: {
         key,
         from,
         loadTail: (state: UploadState, buffer: Buffer) => readTail(upload, state, buffer),
-        onSaved: (state: UploadState, tail: Uint8Array) => knowledge.set(upload, state, tail),
+        onSaved: (state: UploadState, tail: Uint8Array) => stateCache.set(upload, state, tail),
       };
       return await appendTo({ states, multiparts, buffers, concurrency }, append, source);
     } finally {
@@ -163,7 +163,7 @@ export function createUploads(parts: {
       await withTail(upload, state, (tail) => objects.put(key, tail, writeOptions(settings)));
       if (state.multipart !== undefined) await multiparts.abort(state.multipart).catch(unasked);
     }
-    knowledge.forget(upload);
+    stateCache.forget(upload);
     // If it stays, no row names it any more, and the next start removes it.
     await states.forget(upload).catch(unasked);
     return key;
@@ -175,17 +175,17 @@ export function createUploads(parts: {
     async uploadSize(upload) {
       const found = await states.look(upload);
       if (busy.has(upload)) return found?.sizeBytes ?? 0;
-      if (found === undefined) knowledge.set(upload, nothingYet(partSize));
-      else knowledge.compare(upload, found);
+      if (found === undefined) stateCache.set(upload, nothingYet(partSize));
+      else stateCache.compare(upload, found);
       return found?.sizeBytes ?? 0;
     },
 
     async append(upload, offset, source) {
-      let from = knowledge.get(upload)?.state;
+      let from = stateCache.get(upload)?.state;
       if (from === undefined || sizeOf(from) !== offset) {
         from = (await states.load(upload)) ?? nothingYet(partSize);
         if (sizeOf(from) !== offset) throw new UploadOffsetError(offset, sizeOf(from));
-        knowledge.set(upload, from);
+        stateCache.set(upload, from);
       }
       // It was to be read back, so that its parts are joined: there is nothing to append to.
       if (from.sealedBytes !== undefined) throw new UploadChangedError(upload);
@@ -194,7 +194,7 @@ export function createUploads(parts: {
 
     async openUpload(upload) {
       let state = (await states.load(upload)) ?? nothingYet(partSize);
-      knowledge.set(upload, state);
+      stateCache.set(upload, state);
       if (state.multipart === undefined || sizeOf(state) === 0) {
         const { tailBytes } = state;
         if (tailBytes === 0) return nothing();
@@ -204,7 +204,7 @@ export function createUploads(parts: {
       if (state.sealedBytes === undefined) {
         const sealedBytes = sizeOf(state);
         state = await states.save(upload, { ...state, parts: [], tailBytes: 0, sealedBytes });
-        knowledge.set(upload, state);
+        stateCache.set(upload, state);
       }
       const bytes = await openObject(key);
       if (bytes === undefined) throw new S3Failure(`GET ${key}`, "NotThere", "it was just joined");
@@ -212,7 +212,7 @@ export function createUploads(parts: {
     },
 
     async commit(upload, digest) {
-      const state = knowledge.get(upload)?.state;
+      const state = stateCache.get(upload)?.state;
       if (state === undefined) throw new UploadChangedError(upload);
       return await finish(upload, state, () => newKey(digest));
     },
@@ -245,11 +245,11 @@ export function createUploads(parts: {
     },
   };
 
-  async function* readStored(upload: UploadReference, state: UploadState): LentBytes {
+  async function* readStored(upload: UploadReference, state: UploadState): BorrowedBytes {
     const held = await buffers.acquire(state.partSize, unasked);
     held.sending();
     try {
-      await readTail(upload, state, held.reach(state.tailBytes));
+      await readTail(upload, state, held.grow(state.tailBytes));
       yield held.bytes.subarray(headRoom, headRoom + state.tailBytes);
     } finally {
       held.release();
@@ -257,4 +257,4 @@ export function createUploads(parts: {
   }
 }
 
-async function* nothing(): LentBytes {}
+async function* nothing(): BorrowedBytes {}

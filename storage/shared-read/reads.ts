@@ -1,9 +1,15 @@
-import type { BlobKey, ByteRange, LentBytes } from "../blob-store.ts";
-import { createFlight, type Flight, type Lent, type Seat, type OpenSource } from "./shared-read.ts";
+import type { BlobKey, ByteRange, BorrowedBytes } from "../blob-store.ts";
+import {
+  createSharedRead,
+  type SharedRead,
+  type BorrowedBuffer,
+  type Reader,
+  type OpenSource,
+} from "./shared-read.ts";
 
 export interface SharedReads {
   /** Resolves when the first byte can be read; `undefined` if there is no such object. */
-  open(key: BlobKey, range: ByteRange): Promise<LentBytes | undefined>;
+  open(key: BlobKey, range: ByteRange): Promise<BorrowedBytes | undefined>;
   /** Whether a read of it is under way. */
   isRead(key: BlobKey): boolean;
   /** Nobody joins the reads of it that are under way. */
@@ -16,80 +22,84 @@ export interface SharedReads {
  * itself, so that nobody waits for a slow client. Nothing is kept once its last reader has left.
  */
 export function createSharedReads(openSource: OpenSource): SharedReads {
-  const flights = new Map<BlobKey, Set<Flight>>();
-  const kept = { bytes: 0 };
+  const reads = new Map<BlobKey, Set<SharedRead>>();
+  const memory = { bytes: 0 };
 
-  const begin = (key: BlobKey, range: ByteRange): Flight => {
-    const ofKey = flights.get(key) ?? new Set();
-    flights.set(key, ofKey);
-    const flight = createFlight(openSource(key, range), range, kept, () => {
-      ofKey.delete(flight);
-      if (ofKey.size === 0 && flights.get(key) === ofKey) flights.delete(key);
+  const begin = (key: BlobKey, range: ByteRange): SharedRead => {
+    const ofKey = reads.get(key) ?? new Set();
+    reads.set(key, ofKey);
+    const read = createSharedRead(openSource(key, range), range, memory, () => {
+      ofKey.delete(read);
+      if (ofKey.size === 0 && reads.get(key) === ofKey) reads.delete(key);
     });
-    ofKey.add(flight);
-    return flight;
+    ofKey.add(read);
+    return read;
   };
-  const joinable = (key: BlobKey, position: number): Flight | undefined =>
-    [...(flights.get(key) ?? [])].find((flight) => flight.covers(position));
+  const joinable = (key: BlobKey, position: number): SharedRead | undefined =>
+    [...(reads.get(key) ?? [])].find((read) => read.covers(position));
 
-  /** The caller is a reader of the flight from now on. */
-  const board = (key: BlobKey, range: ByteRange, mayJoin: boolean): Boarded => {
+  /** The caller is a reader of the shared read from now on. */
+  const subscribe = (key: BlobKey, range: ByteRange, mayJoin: boolean): Subscription => {
     const known = mayJoin ? joinable(key, range.start) : undefined;
-    const flight = known ?? begin(key, range);
-    return { flight, seat: flight.enter(range.start), isOurs: known === undefined };
+    const read = known ?? begin(key, range);
+    return { read, reader: read.subscribe(range.start), isOurs: known === undefined };
   };
 
-  async function* read(key: BlobKey, { start, end }: ByteRange, first: Boarded): LentBytes {
-    let { seat, isOurs } = first;
+  async function* readBytes(
+    key: BlobKey,
+    { start, end }: ByteRange,
+    first: Subscription,
+  ): BorrowedBytes {
+    let { reader, isOurs } = first;
     let position = start;
     try {
       while (position <= end) {
-        let lent: Lent | undefined;
+        let borrowed: BorrowedBuffer | undefined;
         let mayJoin = true;
         try {
-          lent = await seat.at(position);
+          borrowed = await reader.at(position);
         } catch (error) {
           if (isOurs) throw error;
           // Whose read it was is told so. Who joined it has a try of their own, and only one.
           mayJoin = false;
         }
-        if (lent === undefined) {
-          seat.leave();
-          ({ seat, isOurs } = board(key, { start: position, end }, mayJoin));
+        if (borrowed === undefined) {
+          reader.leave();
+          ({ reader, isOurs } = subscribe(key, { start: position, end }, mayJoin));
           continue;
         }
-        const bytes = lent.bytes.subarray(0, end + 1 - position);
+        const bytes = borrowed.bytes.subarray(0, end + 1 - position);
         position += bytes.length;
         try {
           yield bytes;
         } finally {
-          lent.release();
+          borrowed.release();
         }
       }
     } finally {
-      seat.leave();
+      reader.leave();
     }
   }
 
   return {
     async open(key, range) {
-      const boarded = board(key, range, true);
+      const subscription = subscribe(key, range, true);
       let isThere = false;
       try {
-        isThere = await boarded.flight.opened;
+        isThere = await subscription.read.opened;
       } finally {
-        if (!isThere) boarded.seat.leave();
+        if (!isThere) subscription.reader.leave();
       }
-      return isThere ? read(key, range, boarded) : undefined;
+      return isThere ? readBytes(key, range, subscription) : undefined;
     },
-    isRead: (key) => flights.has(key),
-    forget: (key) => void flights.delete(key),
+    isRead: (key) => reads.has(key),
+    forget: (key) => void reads.delete(key),
   };
 }
 
-interface Boarded {
-  readonly flight: Flight;
-  readonly seat: Seat;
+interface Subscription {
+  readonly read: SharedRead;
+  readonly reader: Reader;
   /** Begun for this reader, not joined. */
   readonly isOurs: boolean;
 }

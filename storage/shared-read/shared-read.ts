@@ -14,29 +14,29 @@ export interface Source {
 export type OpenSource = (key: BlobKey, range: ByteRange) => Promise<Source | undefined>;
 
 /** Bytes that stay as they are until they are released. */
-export interface Lent {
+export interface BorrowedBuffer {
   readonly bytes: Uint8Array;
   release(): void;
 }
 
 /** One read that several readers look at; see `shared-reads.ts`. Ends when the last of them has left. */
-export interface Flight {
+export interface SharedRead {
   /** Whether there is such an object. */
   readonly opened: Promise<boolean>;
   /** Whether a reader that is there can go on with this read, and need not wait until it has come so far. */
   covers(position: number): boolean;
   /** A new reader who is there. */
-  enter(position: number): Seat;
+  subscribe(position: number): Reader;
 }
 
-export interface Seat {
+export interface Reader {
   /** What is there at a position, waited for if it is to come; `undefined` if it has gone by, or lies beyond the end. */
-  at(position: number): Promise<Lent | undefined>;
+  at(position: number): Promise<BorrowedBuffer | undefined>;
   leave(): void;
 }
 
-/** What all flights keep of what they have read. */
-export interface Kept {
+/** What all shared reads keep of what they have read. */
+export interface ReadMemory {
   bytes: number;
 }
 
@@ -48,7 +48,7 @@ const mostAtOnce = 1024 * KiB;
  * For the sake of readers that would fall out, a read rests so long at once; altogether not longer than this part of its
  * time, and a little more.
  */
-const [longestRestMs, restingPart, restingMs] = [50, 0.1, 100];
+const [longestPauseMs, pausePart, pauseMs] = [50, 0.1, 100];
 
 /** Hundreds who have waited for the same bytes go on at the same moment: each then takes little, for the others' sake. */
 const [mostTogether, leastEach] = [48 * 1024 * KiB, 128 * KiB];
@@ -59,18 +59,18 @@ interface Segment {
   readonly filled: Filled;
 }
 
-export function createFlight(
+export function createSharedRead(
   opening: Promise<Source | undefined>,
   range: ByteRange,
-  kept: Kept,
+  memory: ReadMemory,
   onEnd: () => void,
-): Flight {
+): SharedRead {
   const segments: Segment[] = [];
   let frontier = range.start;
   /** Where each reader will ask next. */
-  const seats = new Set<{ next: number }>();
+  const readers = new Set<{ next: number }>();
   const begunAtMs = performance.now();
-  let restedMs = 0;
+  let pausedMs = 0;
   let onMove: (() => void) | undefined;
   let source: Source | undefined;
   let failure: { readonly error: unknown } | undefined;
@@ -85,7 +85,7 @@ export function createFlight(
   const drop = (): void => {
     const segment = segments.shift();
     if (segment === undefined) return;
-    kept.bytes -= segment.end - segment.start;
+    memory.bytes -= segment.end - segment.start;
     segment.filled.buffer.release();
   };
   const append = (filled: Filled): void => {
@@ -97,24 +97,24 @@ export function createFlight(
       filled.buffer.release();
     } else segments.push({ start: frontier, end: frontier + size, filled });
     frontier += size;
-    kept.bytes += size;
+    memory.bytes += size;
     // The last one is what somebody waits for.
     while (segments.length > 1 && frontier - behind() > keepable()) drop();
   };
   const keepable = (): number => {
     // Behind a single reader nobody comes any more once its start is out of reach: the same few buffers serve it.
-    if (seats.size === 1 && frontier - range.start > mostOfOne) return 0;
-    return Math.min(mostOfOne, (mostOfAll - kept.bytes) / 4);
+    if (readers.size === 1 && frontier - range.start > mostOfOne) return 0;
+    return Math.min(mostOfOne, (mostOfAll - memory.bytes) / 4);
   };
   /** Whether to read on may take from somebody what comes next for them. */
   const overtakes = (): boolean => {
     const gone = frontier - keepable() + 2 * mostAtOnce;
-    return [...seats].some(({ next }) => next >= behind() && next < gone && next < frontier);
+    return [...readers].some(({ next }) => next >= behind() && next < gone && next < frontier);
   };
   const waitForSlower = async (): Promise<void> => {
     const sinceMs = performance.now();
     const untilMs =
-      sinceMs + Math.min(longestRestMs, restingMs + restingPart * (sinceMs - begunAtMs) - restedMs);
+      sinceMs + Math.min(longestPauseMs, pauseMs + pausePart * (sinceMs - begunAtMs) - pausedMs);
     while (overtakes()) {
       const leftMs = untilMs - performance.now();
       if (leftMs <= 0) break;
@@ -126,7 +126,7 @@ export function createFlight(
         };
       });
     }
-    restedMs += performance.now() - sinceMs;
+    pausedMs += performance.now() - sinceMs;
   };
   const advance = async (): Promise<void> => {
     try {
@@ -145,7 +145,7 @@ export function createFlight(
   };
   const behind = (): number => segments[0]?.start ?? frontier;
 
-  const at = async (position: number): Promise<Lent | undefined> => {
+  const at = async (position: number): Promise<BorrowedBuffer | undefined> => {
     await opened;
     for (;;) {
       if (position < behind() || position > range.end) return undefined;
@@ -153,7 +153,7 @@ export function createFlight(
       if (found !== undefined && position < found.end) {
         const { buffer, from } = found.filled;
         const start = from + position - found.start;
-        const most = Math.max(leastEach, Math.floor(mostTogether / seats.size));
+        const most = Math.max(leastEach, Math.floor(mostTogether / readers.size));
         buffer.keep();
         return {
           bytes: buffer.bytes.subarray(
@@ -172,21 +172,21 @@ export function createFlight(
     opened,
     covers: (position) =>
       failure === undefined && position >= behind() && position <= Math.min(frontier, range.end),
-    enter(position) {
-      const seat = { next: position };
-      seats.add(seat);
+    subscribe(position) {
+      const reader = { next: position };
+      readers.add(reader);
       return {
         async at(asked) {
-          seat.next = asked;
+          reader.next = asked;
           onMove?.();
-          const lent = await at(asked);
-          seat.next += lent?.bytes.length ?? 0;
-          return lent;
+          const borrowed = await at(asked);
+          reader.next += borrowed?.bytes.length ?? 0;
+          return borrowed;
         },
         leave() {
-          seats.delete(seat);
+          readers.delete(reader);
           onMove?.();
-          if (seats.size > 0) return;
+          if (readers.size > 0) return;
           while (segments.length > 0) drop();
           source?.end();
           onEnd();

@@ -23,7 +23,7 @@ interface Blob {
   readonly sizeBytes: number;
   open(range: ByteRange): Promise<AsyncIterable<Uint8Array>>;
   /** Where a client may read it from the store itself, if it may. */
-  link?(): Promise<string | undefined>;
+  signedUrl?(): Promise<string | undefined>;
 }
 
 /** Whoever may push has asked before a push, and relies on the answer. */
@@ -74,7 +74,7 @@ export function blobRoutes({
     if (matchesIfNoneMatch(ctx.get("If-None-Match") || undefined, blob.digest))
       return sendNothing(ctx, 304);
     const open = (range: ByteRange) => blobs.open(blob, range);
-    await sendRange(ctx, { ...blob, open, link: () => blobs.link(blob) });
+    await sendRange(ctx, { ...blob, open, signedUrl: () => blobs.signedUrl(blob) });
   };
 
   /**
@@ -85,7 +85,7 @@ export function blobRoutes({
     // If-Range names our ETag, which the store does not know.
     const ours = blob.sizeBytes === 0 || ctx.get("If-Range") !== "";
     if (ctx.method !== "GET" || ours || !mayRedirect(ctx)) return false;
-    const link = await blob.link?.();
+    const link = await blob.signedUrl?.();
     if (link === undefined) return false;
     ctx.set({ Location: link, "Cache-Control": "no-store" });
     ctx.remove("ETag");

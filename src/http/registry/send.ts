@@ -8,7 +8,7 @@ export function sendNothing(ctx: Context, status: number): void {
 }
 
 /**
- * Writes lent bytes to a response, one chunk at a time: the next is asked for only when the kernel has taken the
+ * Writes borrowed bytes to a response, one chunk at a time: the next is asked for only when the kernel has taken the
  * last, so that its buffer may be used again and a slow reader costs a socket, not memory.
  * Rejects if the source fails or the client goes away; the caller then cuts the connection.
  */

@@ -1,12 +1,12 @@
 import type { Database } from "../../database/database.ts";
 import type { Digest } from "../../oci/digest.ts";
-import type { LentBytes } from "../../../storage/blob-store.ts";
+import type { BorrowedBytes } from "../../../storage/blob-store.ts";
 
 /** When blobs of one mirror were last asked for, and which are being read right now. */
 export interface Uses {
   used(digest: Digest): void;
   /** The bytes; while they are being read, the blob is not taken back. */
-  hold(digest: Digest, bytes: LentBytes): LentBytes;
+  hold(digest: Digest, bytes: BorrowedBytes): BorrowedBytes;
   held(): ReadonlySet<Digest>;
   /** Writes down what was used. */
   flush(): Promise<void>;

@@ -1,4 +1,4 @@
-import type { BlobStore, ByteRange, LentBytes } from "../../../storage/blob-store.ts";
+import type { BlobStore, ByteRange, BorrowedBytes } from "../../../storage/blob-store.ts";
 import type { LinkedBlob } from "../../database/registry/blobs.ts";
 import type { Database } from "../../database/database.ts";
 import type { Digest } from "../../oci/digest.ts";
@@ -26,7 +26,7 @@ export interface MirroredBlob {
   readonly digest: Digest;
   readonly sizeBytes: number;
   readonly status: CacheStatus;
-  open(range: ByteRange): Promise<LentBytes>;
+  open(range: ByteRange): Promise<BorrowedBytes>;
 }
 
 export type MirrorBlobs = ReturnType<typeof createMirrorBlobs>;
@@ -85,7 +85,7 @@ export function createMirrorBlobs(parts: {
     for (const layer of behind) void prefetch(mirrorRepository, layer);
   };
 
-  async function* counted(bytes: LentBytes): LentBytes {
+  async function* counted(bytes: BorrowedBytes): BorrowedBytes {
     for await (const chunk of bytes) {
       counters.add("bytesServed", chunk.length);
       yield chunk;
@@ -93,7 +93,7 @@ export function createMirrorBlobs(parts: {
   }
 
   /** Where nothing has gone out yet, the client can still be told what is wrong. */
-  async function* told(bytes: LentBytes, digest: Digest): LentBytes {
+  async function* told(bytes: BorrowedBytes, digest: Digest): BorrowedBytes {
     try {
       yield* bytes;
     } catch (error) {

@@ -33,7 +33,7 @@ export function followDownload(parts: {
     }
     size = fetch.sizeBytes ?? size;
     // The last byte waits until all of them have been verified.
-    if (size !== undefined && store.abilities.readsOpenUploads)
+    if (size !== undefined && store.capabilities.readsOpenUploads)
       available = Math.min(await store.uploadSize(upload), size - 1);
   };
 

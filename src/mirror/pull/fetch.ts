@@ -69,7 +69,9 @@ const firstPauseMs = 100;
 /** Begins at once, and goes on whoever leaves, unless the blob could not be kept (see {@link BlobDownload.join}). */
 export function startDownload(parts: DownloadParts): BlobDownload {
   const { store, digest, upload, expectedBytes } = parts;
-  const recentBytes = openRecentBytes(store.abilities.readsOpenUploads ? shortWindow : longWindow);
+  const recentBytes = openRecentBytes(
+    store.capabilities.readsOpenUploads ? shortWindow : longWindow,
+  );
   const hash = createDigester(algorithmOf(digest));
   const state: { size?: number; key?: string; failure?: unknown } = {};
   let received = 0;

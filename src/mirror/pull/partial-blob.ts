@@ -1,5 +1,5 @@
 import { setTimeout as pause } from "node:timers/promises";
-import type { BlobStore, ByteRange, LentBytes } from "../../../storage/blob-store.ts";
+import type { BlobStore, ByteRange, BorrowedBytes } from "../../../storage/blob-store.ts";
 import type { EventLoopScheduler } from "./event-loop-scheduler.ts";
 import type { RecentBytes } from "./recent-bytes-window.ts";
 
@@ -27,7 +27,7 @@ export async function* readPartialBlob(
   partialBlob: PartialBlob,
   range: ByteRange,
   scheduler: Pick<EventLoopScheduler, "yieldIfBusy">,
-): LentBytes {
+): BorrowedBytes {
   let at = range.start;
   while (at <= range.end) {
     await partialBlob.until(at);
@@ -57,13 +57,13 @@ async function openAt(
   { storageKey, upload }: PartialBlob,
   start: number,
   end: number,
-): Promise<LentBytes> {
+): Promise<BorrowedBytes> {
   if (storageKey !== undefined) {
     const bytes = await store.open(storageKey, { start, end });
     if (bytes === undefined) throw new Error("the blob has gone while it was being read");
     return bytes;
   }
-  return store.abilities.readsOpenUploads ? await store.openUpload(upload, start) : nothing();
+  return store.capabilities.readsOpenUploads ? await store.openUpload(upload, start) : nothing();
 }
 
-async function* nothing(): LentBytes {}
+async function* nothing(): BorrowedBytes {}

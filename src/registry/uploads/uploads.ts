@@ -62,7 +62,7 @@ export function createUploads(parts: {
   const sessions = createUploadSessions(database);
   const runningDigests = createRunningDigests(store);
   let heldInMemoryBytes = 0;
-  const { largestBlobBytes = Infinity } = store.abilities;
+  const { largestBlobBytes = Infinity } = store.capabilities;
   const uploadQuota = createUploadQuota({
     ...{ database, rules, largestBytes: Math.min(largestBlobBytes, limits.blobBytes ?? Infinity) },
   });

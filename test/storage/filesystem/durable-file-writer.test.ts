@@ -2,12 +2,12 @@ import assert from "node:assert/strict";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { after, describe, test } from "node:test";
-import { createSmallFiles } from "../../../storage/filesystem/durable-file-writer.ts";
+import { createDurableFileWriter } from "../../../storage/filesystem/durable-file-writer.ts";
 import { temporaryFolder } from "../../support/temporary.ts";
 import { pattern } from "../driver-suite.ts";
 
 const folder = temporaryFolder();
-const files = createSmallFiles();
+const files = createDurableFileWriter();
 after(() => files.close());
 
 describe("small files", () => {
@@ -39,7 +39,7 @@ describe("small files", () => {
   });
 
   test("asked for after the end start a thread anew", async () => {
-    const again = createSmallFiles();
+    const again = createDurableFileWriter();
     await again.write(path.join(folder, "before"), pattern(10));
     await again.close();
     await again.write(path.join(folder, "after"), pattern(10));

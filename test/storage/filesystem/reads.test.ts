@@ -4,7 +4,7 @@ import { truncateSync, writeFileSync } from "node:fs";
 import { open } from "node:fs/promises";
 import path from "node:path";
 import { describe, test } from "node:test";
-import type { BlobKey, LentBytes } from "../../../storage/blob-store.ts";
+import type { BlobKey, BorrowedBytes } from "../../../storage/blob-store.ts";
 import { createFileReads } from "../../../storage/filesystem/reads.ts";
 import { temporaryFolder } from "../../support/temporary.ts";
 
@@ -24,7 +24,7 @@ function readsOf(name: string, bytes: Uint8Array) {
   });
   const read = async (start: number, end: number, pauseMs = 0): Promise<Buffer> => {
     const pieces: Buffer[] = [];
-    for await (const piece of (await reads.open(key, { start, end })) as LentBytes) {
+    for await (const piece of (await reads.open(key, { start, end })) as BorrowedBytes) {
       // Lent: they are the reader's until it asks for more.
       if (pauseMs > 0) await new Promise((resolve) => setTimeout(resolve, pauseMs));
       pieces.push(Buffer.from(piece));

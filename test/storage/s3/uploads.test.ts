@@ -248,7 +248,7 @@ describe("s3 uploads:", () => {
 
   test("bytes beyond the last part that S3 joins are refused", async () => {
     const small = createS3Store(settingsFor(stub.endpoint, { partSize: 10, prefix: "small/" }));
-    assert.equal(small.abilities.largestBlobBytes, 100_000);
+    assert.equal(small.capabilities.largestBlobBytes, 100_000);
     const upload = await small.begin();
     await assert.rejects(small.append(upload, 0, chunks(pattern(100_001), 10_000)), {
       code: "UPLOAD_TOO_LARGE",
@@ -268,9 +268,9 @@ describe("s3 uploads:", () => {
 
   test("a link reads the blob, and is only given where it is wanted", async () => {
     const key = await here.put(digestOf(pattern(100)), pattern(100));
-    assert.equal(await here.link(key), undefined);
+    assert.equal(await here.signedUrl(key), undefined);
     const linking = createS3Store(settingsFor(stub.endpoint, { redirect: true }));
-    const link = await linking.link(key);
+    const link = await linking.signedUrl(key);
     assert.match(link ?? "", /X-Amz-Expires=60&/);
     const answer = await fetch(link ?? "");
     assert.equal(Buffer.compare(Buffer.from(await answer.arrayBuffer()), pattern(100)), 0);

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, describe, test } from "node:test";
-import type { ByteRange, LentBytes } from "../../../storage/blob-store.ts";
+import type { ByteRange, BorrowedBytes } from "../../../storage/blob-store.ts";
 import { createReadBuffers } from "../../../storage/shared-read/buffers.ts";
 import { createSharedReads } from "../../../storage/shared-read/reads.ts";
 import { createS3Store } from "../../../storage/s3/store.ts";
@@ -183,9 +183,9 @@ describe("the memory of shared reads", () => {
     const stopped: AsyncIterator<Uint8Array>[] = [];
     for (let count = 0; count < readers; count += 1) {
       const start = Math.floor((count * blobBytes) / readers);
-      const lent = await shared.open(`blob ${count % 40}`, { start, end: blobBytes - 1 });
-      assert.ok(lent !== undefined);
-      const reader: AsyncIterator<Uint8Array> = lent[Symbol.asyncIterator]();
+      const borrowed = await shared.open(`blob ${count % 40}`, { start, end: blobBytes - 1 });
+      assert.ok(borrowed !== undefined);
+      const reader: AsyncIterator<Uint8Array> = borrowed[Symbol.asyncIterator]();
       position = start;
       for (let chunk = 0; chunk < 2; chunk += 1) {
         const { value } = (await reader.next()) as { value: Uint8Array | undefined };
@@ -203,10 +203,10 @@ describe("the memory of shared reads", () => {
   });
 
   test("of one read is a few megabytes, however far behind its readers are", async () => {
-    const open = async (): Promise<LentBytes> => {
-      const lent = await shared.open("one", { start: 0, end: blobBytes - 1 });
-      assert.ok(lent !== undefined);
-      return lent;
+    const open = async (): Promise<BorrowedBytes> => {
+      const borrowed = await shared.open("one", { start: 0, end: blobBytes - 1 });
+      assert.ok(borrowed !== undefined);
+      return borrowed;
     };
     const [slow, fast] = [await open(), await open()];
     let most = 0;
