@@ -3,7 +3,7 @@ import process from "node:process";
 import { CommanderError } from "commander";
 import { ConfigError, reasonOf } from "./config/problems.ts";
 import { printableLine } from "./observability/printable.ts";
-import { Failure } from "./cli/support/failure.ts";
+import { CliError } from "./cli/support/failure.ts";
 import { printError } from "./cli/support/output.ts";
 import { createProgram } from "./cli/program.ts";
 
@@ -41,7 +41,7 @@ function exitCodeOf(error: unknown): number {
     printError(`${error.message}\n`);
     return 2;
   }
-  if (!(error instanceof Failure)) throw error;
+  if (!(error instanceof CliError)) throw error;
   printError(`berth: ${printableLine(error.message)}\n`);
   return 1;
 }

@@ -23,7 +23,7 @@ export interface Administration {
  * @param options.isNewAllowed makes the registry with its first administrator where there is none, as a first start does
  * @throws NoRegistryError
  */
-export async function openAdministration(
+export async function openAdmin(
   config: Config,
   { isNewAllowed = false }: { readonly isNewAllowed?: boolean } = {},
 ): Promise<Administration> {

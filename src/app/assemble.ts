@@ -9,7 +9,7 @@ import { keepReserveFile } from "../database/sqlite/reserve-file.ts";
 import type { Writer } from "../database/writer.ts";
 import type { Logger } from "../observability/logger.ts";
 import { openPullCounters } from "./pull-counters.ts";
-import { measureMirrors, openMirroring } from "./mirrors.ts";
+import { measureMirrors, openMirrorsOf } from "./mirrors.ts";
 import { createMetrics } from "../observability/metrics.ts";
 import { pushRules, uploadLimits } from "./push-rules.ts";
 import { createBlobs } from "../registry/blobs.ts";
@@ -23,7 +23,7 @@ import { databaseFile, forgetMemory, openStore } from "./stores.ts";
 import type { BlobStore } from "../../storage/blob-store.ts";
 import { createFreeSpace } from "../../storage/filesystem/free-space.ts";
 
-export interface Assembled {
+export interface ServerApp {
   /** An account that may do everything, to be named to whoever starts; `undefined` in open mode. */
   readonly administrator: Administrator | undefined;
   /** Request listener for node:http. */
@@ -37,13 +37,13 @@ export interface Assembled {
 }
 
 /** What there may only be one of on a data folder, from the process that has it and that sees to maintenance. */
-export interface Lent {
+export interface SharedServices {
   readonly writer: Writer;
   readonly locks: UploadLocks;
 }
 
 /** A process that answers nobody itself. */
-export interface Lender extends Lent, Pick<Assembled, "administrator"> {
+export interface SharedServicesOwner extends SharedServices, Pick<ServerApp, "administrator"> {
   close(): Promise<void>;
 }
 
@@ -51,18 +51,22 @@ export interface Lender extends Lent, Pick<Assembled, "administrator"> {
  * The composition root: from a checked configuration to a registry that answers requests.
  * @throws OwnerError, FolderInUseError, MismatchError, and what the store or the database says
  */
-export function assemble(config: Config, logger: Logger, lent?: Lent): Promise<Assembled> {
-  return openAll((closing) => assembleParts(config, logger, lent, closing));
-}
-
-async function assembleParts(
+export function openServerApp(
   config: Config,
   logger: Logger,
-  lent: Lent | undefined,
+  sharedServices?: SharedServices,
+): Promise<ServerApp> {
+  return openAll((closing) => openServerParts(config, logger, sharedServices, closing));
+}
+
+async function openServerParts(
+  config: Config,
+  logger: Logger,
+  sharedServices: SharedServices | undefined,
   closing: Closing,
-): Promise<Assembled> {
+): Promise<ServerApp> {
   const clock = Date.now;
-  if (lent === undefined) closing.add((await lockDataFolder(config)).release);
+  if (sharedServices === undefined) closing.add((await lockDataFolder(config)).release);
   const store = await openStore(config);
   closing.add(() => forgetMemory(config));
   closing.add(() => store.close());
@@ -75,7 +79,7 @@ async function assembleParts(
     { createHubCatalog },
     healthModule,
   ] = await Promise.all([
-    openSqliteDatabase(databaseFile(config), lent?.writer),
+    openSqliteDatabase(databaseFile(config), sharedServices?.writer),
     import("../http/app.ts"),
     import("../http/middleware/response-cache.ts"),
     import("./access.ts"),
@@ -91,19 +95,21 @@ async function assembleParts(
     ...{ store, database, clock, sparse, rules: pushRules(config), leaseTimes, report: logger },
     limits: uploadLimits(config),
     moreTypes: config.manifests.mediaTypes,
-    locks: lent?.locks,
+    locks: sharedServices?.locks,
     demandSpace: (bytes) => space.demand(bytes),
   });
   const { uploads } = registry;
   const pullCounting = await openPullCounters(config, { database, clock, logger });
   closing.add(() => pullCounting.close());
-  if (lent === undefined) {
+  if (sharedServices === undefined) {
     const maintenance = await beginMaintenance(config, logger, { store, database, uploads });
     closing.add(() => maintenance.close());
     closing.add(keepReserve(config, logger));
   }
   const parts = { store, database, registry, clock, leaseTimes, logger };
-  const mirrors = await openMirroring(config, parts, { runsSchedules: lent === undefined });
+  const mirrors = await openMirrorsOf(config, parts, {
+    runsSchedules: sharedServices === undefined,
+  });
   closing.add(() => mirrors?.close());
   closing.add(() => uploads.close());
   const access = await openAuthContext(config, { database, clock, logger, mirrors });
@@ -153,8 +159,8 @@ async function assembleParts(
   };
 }
 
-/** What a process has that answers nobody itself and lends to those that do; see `server/cluster/`. Throws as {@link assemble}. */
-export function assembleLender(config: Config, logger: Logger): Promise<Lender> {
+/** What a process has that serves no request itself and shares with those that do; see `server/cluster/`. Throws as {@link openServerApp}. */
+export function openSharedServices(config: Config, logger: Logger): Promise<SharedServicesOwner> {
   return openAll(async (closing) => {
     const clock = Date.now;
     closing.add((await lockDataFolder(config)).release);
@@ -184,7 +190,7 @@ export function assembleLender(config: Config, logger: Logger): Promise<Lender> 
     };
     const parts = { store, database, registry, clock, leaseTimes, logger };
     // Schedules run here, once; a worker has mirrors of its own.
-    const mirrors = await openMirroring(config, parts, { runsSchedules: true });
+    const mirrors = await openMirrorsOf(config, parts, { runsSchedules: true });
     closing.add(() => mirrors?.close());
     // The first start is made here, once.
     const { openAuthContext } = await import("./access.ts");

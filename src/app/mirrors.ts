@@ -21,7 +21,7 @@ import { deleteMarked } from "../maintenance/collector.ts";
 import { createLogger, type Logger } from "../observability/logger.ts";
 
 /** The mirrors that a configuration names; `undefined` if it names none, and then nothing of them is loaded. */
-export async function openMirroring(
+export async function openMirrorsOf(
   config: Pick<Config, "mirrors" | "limits">,
   parts: {
     readonly store: BlobStore;

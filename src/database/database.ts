@@ -14,10 +14,10 @@ export interface Database extends Omit<Reads, "probe" | "close" | "invalidate"> 
  * Opens (and if need be makes, or brings up to date) the SQLite database in `file`. `lent`: another process writes to
  * it for us, and has brought it up to date.
  */
-export async function openSqliteDatabase(file: string, lent?: Writer): Promise<Database> {
+export async function openSqliteDatabase(file: string, sharedWriter?: Writer): Promise<Database> {
   // The writer's thread loads its modules while this one loads its own: half of the time to start.
   const [writer, { openReads }] = await Promise.all([
-    lent ?? startWriter(file),
+    sharedWriter ?? startWriter(file),
     import("./reads.ts"),
   ]);
   const reads = openReads(file);

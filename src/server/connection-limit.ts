@@ -41,12 +41,12 @@ export interface ConnectionLimits {
   readonly idleMs: number;
   /** Addresses of trusted proxies, whose connections are those of many clients. */
   readonly isProxy: (address: string) => boolean;
-  readonly onRefused: (why: { readonly limit: number; readonly address?: string }) => void;
+  readonly onRejected: (why: { readonly limit: number; readonly address?: string }) => void;
 }
 
 /** Refuses connections beyond the limits, and sees to it that idle ones do not hold the last places for long. */
 export function limitConnections(server: Server, limits: ConnectionLimits): void {
-  const { connections, perAddress, idleMs, isProxy, onRefused } = limits;
+  const { connections, perAddress, idleMs, isProxy, onRejected } = limits;
   const patient = Math.min(keepAliveMs, idleMs);
   const crowded = Math.min(crowdedKeepAliveMs, idleMs);
   const addresses = createHeldBudget(perAddress);
@@ -62,12 +62,12 @@ export function limitConnections(server: Server, limits: ConnectionLimits): void
     const key = isProxy(remoteAddress) ? undefined : addressKey(remoteAddress);
     if (open >= connections) {
       socket.destroy();
-      onRefused({ limit: connections });
+      onRejected({ limit: connections });
       return;
     }
     if (key !== undefined && !addresses.acquire(key)) {
       socket.destroy();
-      onRefused({ limit: perAddress, address: key });
+      onRejected({ limit: perAddress, address: key });
       return;
     }
     count(1);

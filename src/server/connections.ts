@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Server, Socket } from "node:net";
-import { refuse } from "./early-rejections.ts";
+import { reject } from "./early-rejections.ts";
 
 /** What goes on on the connections of a server, so that it can end without cutting a transfer. */
 export interface Connections {
@@ -23,7 +23,7 @@ const lingerMs = 1000;
 const restMs = 5000;
 
 /** What the body of a running request has to bring. */
-export interface BodyPace {
+export interface MinimumRate {
   readonly bytesPerSecond: number;
   /** Milliseconds over which it is averaged. */
   readonly overMs: number;
@@ -36,7 +36,7 @@ interface Running {
   look?: { readonly sinceMs: number; readonly bytesRead: number };
 }
 
-export function createConnections(server: Server, isTls: boolean, pace: BodyPace): Connections {
+export function createConnections(server: Server, isTls: boolean, rate: MinimumRate): Connections {
   const running = new Map<ServerResponse, Running>();
   // Below TLS lies a socket of its own, which is there before the handshake is.
   const raw = new Set<Socket>();
@@ -51,16 +51,16 @@ export function createConnections(server: Server, isTls: boolean, pace: BodyPace
 
   const slow = setInterval(
     () => {
-      for (const [response, one] of running) if (isSlow(one, pace)) cutSlow(response, one);
+      for (const [response, one] of running) if (isSlow(one, rate)) cutSlow(response, one);
     },
-    Math.min(5000, pace.overMs / 2),
+    Math.min(5000, rate.overMs / 2),
   ).unref();
   server.once("close", () => clearInterval(slow));
 
   const end = (response: ServerResponse, { request, socket }: Running): void => {
     running.delete(response);
     if (!request.complete && !socket.destroyed)
-      cutUnlessComplete(request, socket, Math.min(restMs, pace.overMs));
+      cutUnlessComplete(request, socket, Math.min(restMs, rate.overMs));
     if (!draining) return;
     if (!isBusy(socket)) socket.destroySoon();
     if (running.size === 0) onQuiet?.();
@@ -101,10 +101,10 @@ export function createConnections(server: Server, isTls: boolean, pace: BodyPace
 }
 
 /**
- * Whether a body has come too slowly since it was last looked at, over at least the time of the pace. Bytes that wait for
+ * Whether a body has come too slowly since it was last looked at, over at least the time of the minimum rate. Bytes that wait for
  * us, because a disk is slow, are not the client's fault.
  */
-function isSlow(one: Running, { bytesPerSecond, overMs }: BodyPace): boolean {
+function isSlow(one: Running, { bytesPerSecond, overMs }: MinimumRate): boolean {
   const { request, socket, look } = one;
   if (request.complete || socket.destroyed) return false;
   const sinceMs = performance.now();
@@ -120,7 +120,7 @@ function isSlow(one: Running, { bytesPerSecond, overMs }: BodyPace): boolean {
 
 function cutSlow(response: ServerResponse, { socket }: Running): void {
   if (response.headersSent) socket.destroy();
-  else refuse(response, "the body of the request arrives too slowly: send it again", 408);
+  else reject(response, "the body of the request arrives too slowly: send it again", 408);
 }
 
 /** A response that ended before its request leaves a connection on which the rest may take for ever. */

@@ -9,7 +9,7 @@ import { endBeforeBody } from "../http/middleware/early-end.ts";
  */
 
 /** Why a request can't be taken (RFC 9112, 3.2: exactly one Host, and a target this server can have), or `undefined`. */
-export function refusalOf(request: IncomingMessage): string | undefined {
+export function rejectionOf(request: IncomingMessage): string | undefined {
   const hosts = countHosts(request.rawHeaders);
   if (hosts > 1) return "the request has more than one Host header";
   const host = request.headers.host;
@@ -49,7 +49,7 @@ export function takeAbsoluteForm(request: IncomingMessage): void {
 }
 
 /** Answers and ends the connection. */
-export function refuse(response: ServerResponse, reason: string, status = 400): void {
+export function reject(response: ServerResponse, reason: string, status = 400): void {
   const body = bodyOf(reason);
   response.writeHead(status, {
     "Content-Type": "application/json",
@@ -61,7 +61,7 @@ export function refuse(response: ServerResponse, reason: string, status = 400): 
 }
 
 /** Answers on a connection whose request could not be parsed or did not arrive in time, and ends it. */
-export function refuseRaw(error: NodeJS.ErrnoException, socket: Duplex): void {
+export function rejectRaw(error: NodeJS.ErrnoException, socket: Duplex): void {
   const [status, reason] = statuses[error.code ?? ""] ?? [400, "the request is not valid HTTP"];
   const body = bodyOf(reason);
   socket.end(

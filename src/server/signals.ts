@@ -1,6 +1,6 @@
 import type { EventEmitter } from "node:events";
 import { constants } from "node:os";
-import type { Assembled } from "../app/assemble.ts";
+import type { ServerApp } from "../app/assemble.ts";
 import type { Logger } from "../observability/logger.ts";
 import type { Connections } from "./connections.ts";
 
@@ -10,7 +10,7 @@ export type SignalSource = Pick<EventEmitter, "on" | "off">;
 export interface Ending {
   readonly signals: SignalSource;
   readonly connections: Connections;
-  readonly assembled: Assembled;
+  readonly app: ServerApp;
   readonly logger: Logger;
   readonly drainMs: number;
   readonly reload: (() => Promise<void>) | undefined;
@@ -20,14 +20,7 @@ export interface Ending {
  * Drains on SIGTERM or SIGINT, ends at once on a second one, reloads on SIGHUP.
  * `ended` resolves with the exit code; after a second signal n that is 128 + n, and nothing has been closed.
  */
-export function endOnSignals({
-  signals,
-  connections,
-  assembled,
-  logger,
-  drainMs,
-  reload,
-}: Ending): {
+export function endOnSignals({ signals, connections, app, logger, drainMs, reload }: Ending): {
   readonly drain: () => void;
   readonly ended: Promise<number>;
 } {
@@ -36,9 +29,9 @@ export function endOnSignals({
   const ended = new Promise<number>((resolve) => (finish = resolve));
 
   const drain = async (): Promise<number> => {
-    assembled.drain();
+    app.drain();
     await connections.drain(drainMs);
-    await assembled.close();
+    await app.close();
     logger.info("ended");
     return 0;
   };

@@ -2,7 +2,7 @@ import http, { type RequestListener } from "node:http";
 import https from "node:https";
 import type { AddressInfo } from "node:net";
 import process from "node:process";
-import type { Assembled } from "../app/assemble.ts";
+import type { ServerApp } from "../app/assemble.ts";
 import { formatListenAddress } from "../config/addresses.ts";
 import type { Config } from "../config/schema.ts";
 import type { Logger } from "../observability/logger.ts";
@@ -10,7 +10,7 @@ import { readCertificate } from "./certificate.ts";
 import { ipMatcher } from "../http/middleware/client-info.ts";
 import { addressLimit, connectionLimit, limitConnections } from "./connection-limit.ts";
 import { createConnections, type Connections } from "./connections.ts";
-import { refusalOf, refuse, refuseRaw, takeAbsoluteForm } from "./early-rejections.ts";
+import { rejectionOf, reject, rejectRaw, takeAbsoluteForm } from "./early-rejections.ts";
 import { endOnSignals, type SignalSource } from "./signals.ts";
 
 export interface RunningServer {
@@ -40,7 +40,7 @@ const headersTimeoutMs = 60_000;
  */
 export async function startServer(
   settings: Settings,
-  assembled: Assembled,
+  app: ServerApp,
   logger: Logger,
   signals: SignalSource = process,
 ): Promise<RunningServer> {
@@ -67,23 +67,23 @@ export async function startServer(
     perAddress: addressLimit(limits.connectionsPerAddress, limit),
     idleMs: limits.idle,
     isProxy: ipMatcher(trustedProxies),
-    onRefused: createRefusalLog(logger),
+    onRejected: createRejectionLog(logger),
   });
-  server.on("request", requestListener(assembled.handle, connections));
+  server.on("request", requestListener(app.handle, connections));
   // Node's own answer to an `Expect` other than 100-continue has no body (RFC 9110, 10.1.1).
   server.on("checkExpectation", (_request, response) =>
-    refuse(response, "the only expectation that this server meets is 100-continue", 417),
+    reject(response, "the only expectation that this server meets is 100-continue", 417),
   );
   server.on("clientError", (error: NodeJS.ErrnoException, socket) => {
     logger.debug({ err: error }, "request could not be read");
     if (error.code === "ECONNRESET" || !socket.writable || connections.isAnswering(socket))
       socket.destroy();
-    else refuseRaw(error, socket);
+    else rejectRaw(error, socket);
   });
   server.on("tlsClientError", (error) => logger.debug({ err: error }, "TLS handshake failed"));
 
   const opsAddress = settings.metrics?.listen;
-  const health = opsAddress && (await listenForOperators(opsAddress, assembled, logger));
+  const health = opsAddress && (await listenForOperators(opsAddress, app, logger));
   await new Promise<void>((resolve, reject) => {
     server.once("error", reject);
     const host = listen.host === "" ? {} : { host: listen.host };
@@ -110,7 +110,7 @@ export async function startServer(
   const ending = endOnSignals({
     signals,
     connections,
-    assembled,
+    app,
     logger,
     drainMs: limits.drain,
     reload: tls && reload,
@@ -122,7 +122,7 @@ export async function startServer(
 /** A second server on the address of `metrics.listen`, for few and short requests of monitoring. */
 async function listenForOperators(
   { host, port }: Config["listen"],
-  { handleHealth }: Assembled,
+  { handleHealth }: ServerApp,
   logger: Logger,
 ): Promise<http.Server> {
   const server = http.createServer(
@@ -141,26 +141,26 @@ async function listenForOperators(
   return server;
 }
 
-function requestListener(handle: Assembled["handle"], connections: Connections): RequestListener {
+function requestListener(handle: ServerApp["handle"], connections: Connections): RequestListener {
   return (request, response) => {
     connections.begin(request, response);
     takeAbsoluteForm(request);
-    const rejection = refusalOf(request);
+    const rejection = rejectionOf(request);
     if (rejection === undefined) handle(request, response);
-    else refuse(response, rejection);
+    else reject(response, rejection);
   };
 }
 
 /** A flood of connections does not become a flood of lines: at most one in this time. */
-const refusalLogMs = 1000;
+const rejectionLogMs = 1000;
 
-function createRefusalLog(logger: Logger) {
+function createRejectionLog(logger: Logger) {
   let silentUntilMs = 0;
   let refused = 0;
   return (why: { readonly limit: number; readonly address?: string }): void => {
     refused += 1;
     if (performance.now() < silentUntilMs) return;
-    silentUntilMs = performance.now() + refusalLogMs;
+    silentUntilMs = performance.now() + rejectionLogMs;
     const whose = why.address === undefined ? "" : " by this address";
     logger.warn(
       { ...why, refused },

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { openAdministration } from "../../src/app/administration.ts";
+import { openAdmin } from "../../src/app/administration.ts";
 import { startClosedBerth, password } from "../support/closed.ts";
 import { connect } from "../server/support.ts";
 
@@ -160,7 +160,7 @@ describe("a user that is there and one that is not", () => {
   });
 
   test("are the same when the one is disabled and the password right", async () => {
-    const { accounts, actor, close } = await openAdministration(berth.config);
+    const { accounts, actor, close } = await openAdmin(berth.config);
     await accounts.users.setDisabled(actor, "mia", true);
     await close();
     const asked = (name: string) =>

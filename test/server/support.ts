@@ -1,7 +1,7 @@
 import { EventEmitter, once } from "node:events";
 import net from "node:net";
 import { after } from "node:test";
-import type { Assembled } from "../../src/app/assemble.ts";
+import type { ServerApp } from "../../src/app/assemble.ts";
 import { configSchema, type Config } from "../../src/config/schema.ts";
 import { createLogger } from "../../src/observability/logger.ts";
 import { startServer, type RunningServer } from "../../src/server/start-server.ts";
@@ -17,7 +17,7 @@ export interface Started {
 }
 
 export interface StartOptions {
-  readonly handle?: Assembled["handle"];
+  readonly handle?: ServerApp["handle"];
   readonly limits?: Partial<Config["limits"]>;
   readonly trustedProxies?: readonly string[];
   readonly metrics?: { readonly listen: string };
@@ -29,7 +29,7 @@ export interface StartOptions {
 export async function start(options: StartOptions = {}): Promise<Started> {
   const signals = new EventEmitter();
   const [asked, log]: [string[], string[]] = [[], []];
-  const assembled: Assembled = {
+  const app: ServerApp = {
     administrator: undefined,
     handle: options.handle ?? ((request, response) => void response.end(request.url)),
     handleHealth: (request, response) => void response.end(`operator ${request.url}`),
@@ -50,7 +50,7 @@ export async function start(options: StartOptions = {}): Promise<Started> {
     { write: (line) => void log.push(line) },
   );
   const settings = { ...config, limits: { ...config.limits, drain: 500, ...options.limits } };
-  const server = await startServer(settings, assembled, logger, signals);
+  const server = await startServer(settings, app, logger, signals);
   after(async () => {
     for (const signal of ["SIGTERM", "SIGTERM"]) signals.emit(signal, signal);
     await server.ended;

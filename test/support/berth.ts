@@ -5,7 +5,7 @@ import path from "node:path";
 import process from "node:process";
 import { after, describe } from "node:test";
 import supertest from "supertest";
-import { assemble, type Assembled, type Lent } from "../../src/app/assemble.ts";
+import { openServerApp, type ServerApp, type SharedServices } from "../../src/app/assemble.ts";
 import { loadConfig } from "../../src/config/load.ts";
 import type { Config } from "../../src/config/schema.ts";
 import { startWriter } from "../../src/database/sqlite/writer.ts";
@@ -50,20 +50,20 @@ export async function startBerth(
   if (!loaded.ok) throw new Error(JSON.stringify(loaded.problems));
   const { config } = loaded;
   const logger = createLogger(config.log);
-  let assembled: Assembled | undefined;
+  let app: ServerApp | undefined;
   let server: Server | undefined;
 
   const open = async (port: number): Promise<number> => {
-    if (beside) assembled = await assemble(config, logger, await openBeside(config));
-    else assembled = await (config.workers > 1 ? assembleTwo : assemble)(config, logger);
-    server = createServer(assembled.handle);
+    if (beside) app = await openServerApp(config, logger, await openBeside(config));
+    else app = await (config.workers > 1 ? assembleTwo : openServerApp)(config, logger);
+    server = createServer(app.handle);
     await new Promise<void>((resolve) => server?.listen(port, "127.0.0.1", resolve));
     return (server.address() as AddressInfo).port;
   };
   const close = async (): Promise<void> => {
     server?.closeAllConnections();
     await new Promise((resolve) => server?.close(resolve));
-    await assembled?.close();
+    await app?.close();
   };
   const port = await open(0);
   return {
@@ -88,7 +88,7 @@ export async function startBerth(
 }
 
 /** What a worker borrows from the first process, here its own on the same database. */
-async function openBeside(config: Config): Promise<Lent> {
+async function openBeside(config: Config): Promise<SharedServices> {
   return { writer: await startWriter(databaseFile(config)), locks: createUploadLocks() };
 }
 

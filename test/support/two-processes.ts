@@ -1,8 +1,11 @@
-import { assemble, assembleLender, type Assembled } from "../../src/app/assemble.ts";
+import { openServerApp, openSharedServices, type ServerApp } from "../../src/app/assemble.ts";
 import type { Config } from "../../src/config/schema.ts";
 import type { Logger } from "../../src/observability/logger.ts";
 import { createChannel, type Channel, type Port } from "../../src/server/cluster/channel.ts";
-import { borrow, lend } from "../../src/server/cluster/shared-services.ts";
+import {
+  connectSharedServices,
+  serveSharedServices,
+} from "../../src/server/cluster/shared-services.ts";
 
 /** The two ends of a connection between processes: what is sent arrives as a copy, later, in its order. */
 export function connectedPorts(): readonly [Port, Port] & { cut(): void } {
@@ -26,18 +29,18 @@ export function connectedPorts(): readonly [Port, Port] & { cut(): void } {
  * What `workers: 2` starts, in one process: one that lends, and two that borrow and take turns in answering, so that no
  * request finds anything in memory that the one before it left there.
  */
-export async function assembleTwo(config: Config, logger: Logger): Promise<Assembled> {
-  const lender = await assembleLender(config, logger);
+export async function assembleTwo(config: Config, logger: Logger): Promise<ServerApp> {
+  const lender = await openSharedServices(config, logger);
   const two = await Promise.all(
     [1, 2].map(async () => {
       const [theirs, ours] = connectedPorts();
       const lenders: Channel = createChannel(
         theirs,
-        lend(lender, () => lenders),
+        serveSharedServices(lender, () => lenders),
       );
-      const { lent, notes } = borrow((): Channel => borrowers);
+      const { sharedServices, notes } = connectSharedServices((): Channel => borrowers);
       const borrowers: Channel = createChannel(ours, notes);
-      return await assemble(config, logger, lent);
+      return await openServerApp(config, logger, sharedServices);
     }),
   );
   let turn = 0;

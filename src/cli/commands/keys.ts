@@ -1,7 +1,7 @@
 import { Command } from "commander";
 import { administer, group } from "../support/administration.ts";
 import { dataFolderCommand, type DataFolderOptions } from "../support/data-folder.ts";
-import { Failure } from "../support/failure.ts";
+import { CliError } from "../support/failure.ts";
 
 interface RemoveOptions extends DataFolderOptions {
   readonly force?: true;
@@ -50,12 +50,12 @@ async function rotate(options: DataFolderOptions): Promise<void> {
 async function remove(id: string, options: RemoveOptions): Promise<void> {
   await administer(options, async ({ keys: ring }, say) => {
     const outcome = await ring.remove(id, options.force === true);
-    if (outcome.kind === "unknown") throw new Failure(`there is no key ${id}`);
+    if (outcome.kind === "unknown") throw new CliError(`there is no key ${id}`);
     if (outcome.kind === "signs")
-      throw new Failure(`${id} is the key that signs; run "berth keys rotate" first`);
+      throw new CliError(`${id} is the key that signs; run "berth keys rotate" first`);
     if (outcome.kind === "in use") {
       const until = new Date(outcome.endsAtMs).toISOString();
-      throw new Failure(`tokens of ${id} are good until ${until}; --force ends them now`);
+      throw new CliError(`tokens of ${id} are good until ${until}; --force ends them now`);
     }
     say({ id, removed: true }, `removed ${id}`);
   });

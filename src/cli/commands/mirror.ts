@@ -8,7 +8,7 @@ import {
   withOpened,
   type DataFolderOptions,
 } from "../support/data-folder.ts";
-import { Failure } from "../support/failure.ts";
+import { CliError } from "../support/failure.ts";
 import { createOutput, createProgress, formatBytes, type Output } from "../support/output.ts";
 
 const notes = `
@@ -85,9 +85,9 @@ function warm(): Command {
         const platforms = options.platform ?? [];
         const copy = { platforms, referrers: options.referrers ?? false, isDryRun: false };
         const { failed, blobs } = await tell(text, folder.warm(image, copy), output);
-        if (failed.length > 0) throw new Failure(`${text} could not be fetched`);
+        if (failed.length > 0) throw new CliError(`${text} could not be fetched`);
         if (blobs === 0 && platforms.length > 0)
-          throw new Failure(`${text} has none of the platforms ${platforms.join(", ")}`);
+          throw new CliError(`${text} has none of the platforms ${platforms.join(", ")}`);
       }),
     );
 }
@@ -109,7 +109,7 @@ function unpin(): Command {
     .action((text: string, options: DataFolderOptions) =>
       withMirrors(options, async ({ folder, output }) => {
         if (!(await folder.pin(folder.parseImage(text), false)))
-          throw new Failure(`${text} is not pinned`);
+          throw new CliError(`${text} is not pinned`);
         output.say({ image: text, pinned: false }, `unpinned ${text}`);
       }),
     );
@@ -139,7 +139,7 @@ function sync(): Command {
         for (const { name, run } of folder.schedules)
           failures.push(...(await tell(name, run(options.dryRun ?? false), output)).failed);
         if (failures.length > 0)
-          throw new Failure(
+          throw new CliError(
             `could not be copied: ${failures.slice(0, 10).join(", ")}${failures.length > 10 ? ` and ${failures.length - 10} more` : ""}`,
           );
       }),

@@ -3,7 +3,7 @@ import { parseSize } from "../../config/units.ts";
 import { namespaceOf, parseRepositoryName } from "../../oci/name.ts";
 import { group } from "../support/administration.ts";
 import { dataFolderCommand, type DataFolderOptions } from "../support/data-folder.ts";
-import { Failure } from "../support/failure.ts";
+import { CliError } from "../support/failure.ts";
 import { formatBytes } from "../support/output.ts";
 import { withRepositories } from "../support/repositories.ts";
 
@@ -48,7 +48,7 @@ function set(): Command {
         const namespace = parseNamespace(text);
         const limitBytes = parseSize(size);
         if (limitBytes === undefined)
-          throw new Failure(`${size} is no size; sizes are written 4096 (bytes), 64MiB or 50GB`);
+          throw new CliError(`${size} is no size; sizes are written 4096 (bytes), 64MiB or 50GB`);
         const usedBytes = await folder.quotas.set(folder.actor, namespace, limitBytes);
         output.say(
           { namespace, usedBytes, limitBytes },
@@ -65,13 +65,13 @@ function remove(): Command {
       withRepositories(options, async ({ folder, output }) => {
         const namespace = parseNamespace(text);
         if (!(await folder.quotas.remove(folder.actor, namespace)))
-          throw new Failure(`${namespace} has no quota of its own`);
+          throw new CliError(`${namespace} has no quota of its own`);
         output.say({ namespace, removed: true }, `${namespace} has no quota of its own any more`);
       }),
     );
 }
 
 function parseNamespace(text: string): string {
-  if (text.includes("/")) throw new Failure(`${text} is no namespace: it has no "/" in it`);
+  if (text.includes("/")) throw new CliError(`${text} is no namespace: it has no "/" in it`);
   return namespaceOf(parseRepositoryName(`${text}/any`));
 }

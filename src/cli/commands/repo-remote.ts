@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import { Failure } from "../support/failure.ts";
+import { CliError } from "../support/failure.ts";
 import { formatBytes, linesOf } from "../support/output.ts";
 import { limitOf, remoteCommand, withRemote, type RemoteOptions } from "../support/remote.ts";
 import { factsOf, shortTime, tableOf } from "../support/table.ts";
@@ -93,7 +93,7 @@ export function remoteRemove(): Command {
       withRemote(options, async ({ get, send, output }) => {
         const { tag_count: tags } = await get<Repository>(`/repositories/${name}`);
         if (!options.yes)
-          throw new Failure(`${name} would be gone with ${tags} tags; say --yes if that is meant`);
+          throw new CliError(`${name} would be gone with ${tags} tags; say --yes if that is meant`);
         await send("DELETE", `/repositories/${name}`);
         output.say({ name, deleted: true }, `deleted ${name}`);
       }),

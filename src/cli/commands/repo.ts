@@ -3,7 +3,7 @@ import { parseRepositoryName, type RepositoryName } from "../../oci/name.ts";
 import type { RepositoryFolder } from "../../app/repositories.ts";
 import { group } from "../support/administration.ts";
 import { dataFolderCommand, type DataFolderOptions } from "../support/data-folder.ts";
-import { Failure } from "../support/failure.ts";
+import { CliError } from "../support/failure.ts";
 import { accessCommand } from "./repo-access.ts";
 import { remoteList, remoteRemove, remoteShow } from "./repo-remote.ts";
 import { withRepositories } from "../support/repositories.ts";
@@ -65,7 +65,7 @@ function create(): Command {
         const name = parseRepositoryName(text);
         const visibility = options.public ? "public" : "private";
         if (!(await folder.repositories.create(folder.actor, name, visibility)))
-          throw new Failure(`there is a repository ${name} already`);
+          throw new CliError(`there is a repository ${name} already`);
         output.say({ name, visibility }, `made ${name}, ${visibility}`);
       }),
     );
@@ -79,7 +79,7 @@ function visibility(): Command {
       withRepositories(options, async ({ folder, output }) => {
         const name = parseRepositoryName(text);
         if (word !== "private" && word !== "public")
-          throw new Failure(`a repository is private or public, not ${word}`);
+          throw new CliError(`a repository is private or public, not ${word}`);
         await folder.repositories.setVisibility(folder.actor, name, word);
         output.say({ name, visibility: word }, `${name} is ${word}`);
       }),
@@ -102,7 +102,7 @@ function immutable(): Command {
         const name = parseRepositoryName(text);
         const ways = [patterns.length > 0, options.all === true, options.none === true];
         if (ways.filter(Boolean).length !== 1)
-          throw new Failure("say either patterns, or --all, or --none");
+          throw new CliError("say either patterns, or --all, or --none");
         const immutableTags = options.none ? null : patterns;
         await folder.repositories.setImmutableTags(folder.actor, name, immutableTags);
         const which = options.none ? "no tag" : options.all ? "all tags" : patterns.join(" or ");
@@ -124,7 +124,7 @@ function remove(): Command {
         const name = parseRepositoryName(text);
         await folder.repositories.get(name);
         if (!options.yes)
-          throw new Failure(`${name} would be gone with all its tags; say --yes if that is meant`);
+          throw new CliError(`${name} would be gone with all its tags; say --yes if that is meant`);
         await folder.repositories.delete(folder.actor, name);
         output.say(
           { name, deleted: true },

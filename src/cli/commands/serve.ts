@@ -1,7 +1,7 @@
 import { stat } from "node:fs/promises";
 import process from "node:process";
 import { Command } from "commander";
-import type { Assembled } from "../../app/assemble.ts";
+import type { ServerApp } from "../../app/assemble.ts";
 import { loadConfig } from "../../config/load.ts";
 import { ConfigError } from "../../config/problems.ts";
 import { warningsOf } from "../../config/rules.ts";
@@ -12,7 +12,7 @@ import type { RunningServer } from "../../server/start-server.ts";
 import { startFailure } from "../support/failure.ts";
 import { print } from "../support/output.ts";
 import { version } from "../support/version.ts";
-import { welcome } from "../support/startup-banner.ts";
+import { startupBanner } from "../support/startup-banner.ts";
 
 interface Options {
   readonly config?: string;
@@ -55,7 +55,7 @@ async function serve(options: Options): Promise<void> {
     logger.warn("open mode: everybody who can reach this address may pull, push and delete");
   }
   const { url, port } = server;
-  print(welcome({ version: version(), url, port, config, administrator }));
+  print(startupBanner({ version: version(), url, port, config, administrator }));
 
   const code = await server.ended;
   process.exitCode = code;
@@ -73,22 +73,22 @@ async function warnIfReadable(data: string, logger: Logger): Promise<void> {
   );
 }
 
-interface Started extends Pick<Assembled, "administrator"> {
+interface Started extends Pick<ServerApp, "administrator"> {
   readonly server: RunningServer;
 }
 
 async function start(config: Config, logger: Logger): Promise<Started> {
   try {
     // Only now, so that every other command starts without them.
-    const { assemble, assembleLender } = await import("../../app/assemble.ts");
+    const { openServerApp, openSharedServices } = await import("../../app/assemble.ts");
     if (config.workers === 1) {
       const { startServer } = await import("../../server/start-server.ts");
-      const assembled = await assemble(config, logger);
-      return await orClose(assembled, () => startServer(config, assembled, logger));
+      const app = await openServerApp(config, logger);
+      return await orClose(app, () => startServer(config, app, logger));
     }
     const { startWorkers } = await import("../../server/cluster/primary.ts");
-    const lender = await assembleLender(config, logger);
-    return await orClose(lender, () => startWorkers(lender, config, logger));
+    const owner = await openSharedServices(config, logger);
+    return await orClose(owner, () => startWorkers(owner, config, logger));
   } catch (error) {
     logger.debug({ err: error }, "start failed");
     throw startFailure(error, config);
@@ -97,7 +97,7 @@ async function start(config: Config, logger: Logger): Promise<Started> {
 
 /** Listens, and closes what was opened if that fails. */
 async function orClose(
-  { administrator, close }: Pick<Assembled, "administrator" | "close">,
+  { administrator, close }: Pick<ServerApp, "administrator" | "close">,
   listen: () => Promise<RunningServer>,
 ): Promise<Started> {
   try {

@@ -8,7 +8,7 @@ import {
   withDataFolder,
   type DataFolderOptions,
 } from "../support/data-folder.ts";
-import { Failure } from "../support/failure.ts";
+import { CliError } from "../support/failure.ts";
 import { createOutput, createProgress, formatBytes, type Output } from "../support/output.ts";
 
 interface Options extends DataFolderOptions {
@@ -43,13 +43,13 @@ async function copy(options: Options): Promise<void> {
   await withDataFolder(options, async (maintenance, { data, storage }) => {
     const other = loaded.config;
     if (other.storage.driver === "memory" || storage.driver === "memory")
-      throw new Failure("blobs in memory end with their process: there is nothing to copy");
+      throw new CliError("blobs in memory end with their process: there is nothing to copy");
     if (
       other.storage.driver === "filesystem" &&
       storage.driver === "filesystem" &&
       other.data === data
     )
-      throw new Failure(`${options.to} names the folder that is copied from`);
+      throw new CliError(`${options.to} names the folder that is copied from`);
     const transfer = await maintenance.openCopy(other);
     try {
       await report(transfer, createOutput(options), {
@@ -100,7 +100,7 @@ async function* refusals(steps: AsyncIterable<Copied>): AsyncGenerator<Copied> {
     yield* steps;
   } catch (error) {
     if (error instanceof Error && error.name === "MismatchError")
-      throw new Failure(error.message, { cause: error });
+      throw new CliError(error.message, { cause: error });
     throw error;
   }
 }

@@ -1,7 +1,7 @@
 import { Command } from "commander";
 import { group } from "../support/administration.ts";
 import { dataFolderCommand, type DataFolderOptions } from "../support/data-folder.ts";
-import { Failure } from "../support/failure.ts";
+import { CliError } from "../support/failure.ts";
 import { formatBytes } from "../support/output.ts";
 import { withRepositories } from "../support/repositories.ts";
 
@@ -38,7 +38,7 @@ async function list(options: DataFolderOptions): Promise<void> {
 async function remove(id: string, options: DataFolderOptions): Promise<void> {
   await withRepositories(options, async ({ folder, output }) => {
     const isDeleted = await folder.uploads.delete(id);
-    if (!isDeleted) throw new Failure(`there is no upload ${id}; "berth upload list" shows them`);
+    if (!isDeleted) throw new CliError(`there is no upload ${id}; "berth upload list" shows them`);
     output.say({ id, deleted: true }, `deleted ${id}`);
   });
 }

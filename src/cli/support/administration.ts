@@ -2,7 +2,7 @@ import type { Command } from "commander";
 import type { Administration } from "../../app/administration.ts";
 import type { Config } from "../../config/schema.ts";
 import { withOpened, type DataFolderOptions } from "./data-folder.ts";
-import { Failure } from "./failure.ts";
+import { CliError } from "./failure.ts";
 import { createOutput, type Output } from "./output.ts";
 
 /** Writes one answer: facts for programs, lines for people. */
@@ -16,13 +16,13 @@ export function administer<T>(
 ): Promise<T> {
   const output = createOutput(options);
   const open = async (config: Config): Promise<Administration> =>
-    (await import("../../app/administration.ts")).openAdministration(config, { isNewAllowed });
+    (await import("../../app/administration.ts")).openAdmin(config, { isNewAllowed });
   return withOpened(options, open, async (administration) => {
     try {
       return await work(administration, (facts, ...lines) => output.say(facts, ...lines));
     } catch (error) {
       if (error instanceof Error && error.name === "AccountError")
-        throw new Failure(error.message, { cause: error });
+        throw new CliError(error.message, { cause: error });
       throw error;
     }
   });

@@ -3,7 +3,7 @@ import { loadConfig } from "../../config/load.ts";
 import { ConfigError } from "../../config/problems.ts";
 import type { Config } from "../../config/schema.ts";
 import type { Maintenance } from "../../app/maintenance.ts";
-import { Failure, startFailure, workFailure } from "./failure.ts";
+import { CliError, startFailure, workFailure } from "./failure.ts";
 
 export interface DataFolderOptions {
   readonly config?: string;
@@ -56,7 +56,7 @@ export async function refusing(
     await work();
   } catch (error) {
     const isRefused = error instanceof Error && names.has(error.name);
-    if (isRefused) throw new Failure(error.message, { cause: error });
+    if (isRefused) throw new CliError(error.message, { cause: error });
     throw error;
   }
 }
@@ -76,7 +76,7 @@ export async function withOpened<Root extends Closable, T>(
     root = await open(config);
   } catch (error) {
     if (error instanceof Error && openingErrors.has(error.name))
-      throw new Failure(error.message, { cause: error });
+      throw new CliError(error.message, { cause: error });
     throw startFailure(error, config);
   }
   try {

@@ -3,7 +3,7 @@ import { readFile } from "node:fs/promises";
 import { homedir } from "node:os";
 import path from "node:path";
 import process from "node:process";
-import { Failure } from "./failure.ts";
+import { CliError } from "./failure.ts";
 
 export interface Credentials {
   readonly name: string;
@@ -42,12 +42,12 @@ async function readConfig(file: string): Promise<DockerConfig> {
     text = await readFile(file, "utf8");
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "ENOENT") return {};
-    throw new Failure(`${file} can't be read: ${(error as Error).message}`, { cause: error });
+    throw new CliError(`${file} can't be read: ${(error as Error).message}`, { cause: error });
   }
   try {
     return JSON.parse(text) as DockerConfig;
   } catch (error) {
-    throw new Failure(`${file} is not JSON`, { cause: error });
+    throw new CliError(`${file} is not JSON`, { cause: error });
   }
 }
 
@@ -60,16 +60,16 @@ function askHelper(helper: string, host: string): Promise<Credentials | undefine
     child.stdout.setEncoding("utf8").on("data", (text: string) => (said += text));
     child.stdin.on("error", () => undefined).end(host);
     child.on("error", (error) =>
-      reject(new Failure(`${command} can't be run: ${error.message}`, { cause: error })),
+      reject(new CliError(`${command} can't be run: ${error.message}`, { cause: error })),
     );
     child.on("close", (code) => {
       if (code !== 0) {
         if (/not found/i.test(said)) resolve(undefined);
-        else reject(new Failure(`${command} has failed: ${said.trim()}`));
+        else reject(new CliError(`${command} has failed: ${said.trim()}`));
         return;
       }
       const answer = parseAnswer(said);
-      if (answer === undefined) reject(new Failure(`${command} has not answered JSON`));
+      if (answer === undefined) reject(new CliError(`${command} has not answered JSON`));
       else resolve(answer);
     });
   });

@@ -3,12 +3,12 @@ import { reasonOf } from "../../config/problems.ts";
 import type { Config } from "../../config/schema.ts";
 
 /** Ends a command with exit code 1; the message is the one line that is shown. */
-export class Failure extends Error {
+export class CliError extends Error {
   override readonly name = "Failure";
 }
 
 /** Why a server did not start, in one line, with what can be done about it where that is known. */
-export function startFailure(error: unknown, config: Pick<Config, "listen" | "data">): Failure {
+export function startFailure(error: unknown, config: Pick<Config, "listen" | "data">): CliError {
   const { code, syscall, path, message } = detailsOf(error);
   const address = formatListenAddress(config.listen);
   const listening: Record<string, string> = {
@@ -19,25 +19,25 @@ export function startFailure(error: unknown, config: Pick<Config, "listen" | "da
     EAI_AGAIN: `${address}: the host name cannot be looked up at the moment`,
   };
   if (["listen", "bind", "getaddrinfo"].includes(syscall)) {
-    return new Failure(listening[code] ?? `cannot listen on ${address}: ${message}`, {
+    return new CliError(listening[code] ?? `cannot listen on ${address}: ${message}`, {
       cause: error,
     });
   }
   if (path !== undefined) {
     const where = path === config.data ? "" : `: ${path}`;
-    return new Failure(`cannot use the data folder ${config.data}${where}: ${reasonOf(error)}`, {
+    return new CliError(`cannot use the data folder ${config.data}${where}: ${reasonOf(error)}`, {
       cause: error,
     });
   }
   if (code.startsWith("SQLITE_")) {
-    return new Failure(
+    return new CliError(
       `cannot use the database in ${config.data}: ${databaseReason(code, message)}`,
       {
         cause: error,
       },
     );
   }
-  return new Failure(`cannot start: ${message}`, { cause: error });
+  return new CliError(`cannot start: ${message}`, { cause: error });
 }
 
 const expectedCodes = /^(?:SQLITE_|S3_|WRITER_GONE$|E[A-Z0-9]+$)/;
@@ -48,9 +48,9 @@ const expectedCodes = /^(?:SQLITE_|S3_|WRITER_GONE$|E[A-Z0-9]+$)/;
  */
 export function workFailure(error: unknown, config: Pick<Config, "listen" | "data">): unknown {
   const { code, path, message } = detailsOf(error);
-  if (error instanceof Failure || !expectedCodes.test(code)) return error;
+  if (error instanceof CliError || !expectedCodes.test(code)) return error;
   if (path !== undefined || code.startsWith("SQLITE_")) return startFailure(error, config);
-  return new Failure(`${reasonOf(error)} (${message})`, { cause: error });
+  return new CliError(`${reasonOf(error)} (${message})`, { cause: error });
 }
 
 function databaseReason(code: string, message: string): string {

@@ -3,15 +3,15 @@ import { parseDuration } from "../../config/units.ts";
 
 /** Milliseconds since the epoch of `90d` from now on, or of a date. */
 export function parseFuture(text: string): number {
-  return parsePoint(text, 1);
+  return parseDate(text, 1);
 }
 
 /** The same of `7d` ago. */
 export function parsePast(text: string): number {
-  return parsePoint(text, -1);
+  return parseDate(text, -1);
 }
 
-function parsePoint(text: string, direction: 1 | -1): number {
+function parseDate(text: string, direction: 1 | -1): number {
   const duration = parseDuration(text);
   const point =
     duration !== undefined

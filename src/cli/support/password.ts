@@ -1,5 +1,5 @@
 import process from "node:process";
-import { Failure } from "./failure.ts";
+import { CliError } from "./failure.ts";
 import { printError } from "./output.ts";
 
 /**
@@ -10,7 +10,7 @@ export async function readNewPassword(name: string): Promise<string> {
   if (!process.stdin.isTTY) return firstLine();
   const password = await prompt(`Password for ${name}: `);
   if ((await prompt("The same again: ")) !== password)
-    throw new Failure("the two passwords differ; nothing was changed");
+    throw new CliError("the two passwords differ; nothing was changed");
   return password;
 }
 
@@ -24,7 +24,9 @@ async function firstLine(): Promise<string> {
   }
   const [line = ""] = input.split(/\r?\n/);
   if (line === "")
-    throw new Failure("there is no password on standard input; write one there, or use --generate");
+    throw new CliError(
+      "there is no password on standard input; write one there, or use --generate",
+    );
   return line;
 }
 
@@ -50,7 +52,7 @@ function prompt(question: string): Promise<string> {
       for (const key of written(keys)) {
         if (key === "\r" || key === "\n") return end(() => resolve(typed));
         if (key === "\u0003" || key === "\u0004")
-          return end(() => reject(new Failure("given up; nothing was changed")));
+          return end(() => reject(new CliError("given up; nothing was changed")));
         if (key === "\u007F" || key === "\b") typed = typed.replace(/.$/su, "");
         else typed += key;
       }

@@ -1,6 +1,6 @@
 import { Command } from "commander";
 import { dockerCredentials } from "./docker-credentials.ts";
-import { Failure } from "./failure.ts";
+import { CliError } from "./failure.ts";
 import { createOutput, type Output } from "./output.ts";
 
 export interface RemoteOptions {
@@ -56,7 +56,7 @@ export async function withRemote(
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     };
     const response = await fetch(new URL(target, base), request).catch((error: unknown) => {
-      throw new Failure(`${base.host} can't be reached: ${reasonOf(error)}`, { cause: error });
+      throw new CliError(`${base.host} can't be reached: ${reasonOf(error)}`, { cause: error });
     });
     const text = await response.text();
     if (!response.ok) throw failureOf(response.status, text, base.host, credentials !== undefined);
@@ -94,7 +94,7 @@ export function baseOf(host: string): URL {
   try {
     return new URL(text);
   } catch (error) {
-    throw new Failure(`${host} is no address of a server`, { cause: error });
+    throw new CliError(`${host} is no address of a server`, { cause: error });
   }
 }
 
@@ -102,7 +102,7 @@ function parse(text: string, host: string): unknown {
   try {
     return JSON.parse(text);
   } catch (error) {
-    throw new Failure(`${host} has not answered as a Berth does`, { cause: error });
+    throw new CliError(`${host} has not answered as a Berth does`, { cause: error });
   }
 }
 
@@ -112,7 +112,7 @@ function reasonOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
-function failureOf(status: number, text: string, host: string, isKnown: boolean): Failure {
+function failureOf(status: number, text: string, host: string, isKnown: boolean): CliError {
   let said: string | undefined;
   try {
     said = (JSON.parse(text) as { message?: string }).message;
@@ -120,21 +120,21 @@ function failureOf(status: number, text: string, host: string, isKnown: boolean)
     said = undefined;
   }
   if (status === 401)
-    return new Failure(
+    return new CliError(
       isKnown
         ? `${host} does not take the password that docker has kept; log in again: docker login ${host}`
         : `${host} wants to know who you are: docker login ${host}`,
     );
-  if (said === undefined) return new Failure(`${host} answered ${status}; is it a Berth?`);
+  if (said === undefined) return new CliError(`${host} answered ${status}; is it a Berth?`);
   const what = said === "object not found" ? "there is no such repository" : said;
   const hint =
     status === 404 && !isKnown ? ` (or only for who has logged in: docker login ${host})` : "";
-  return new Failure(`${what}${hint}`);
+  return new CliError(`${what}${hint}`);
 }
 
 /** `--limit` as a number. */
 export function limitOf({ limit }: RemoteOptions): { readonly limit?: number } {
   if (limit === undefined) return {};
-  if (!/^[1-9]\d{0,8}$/.test(limit)) throw new Failure(`--limit is a number, not ${limit}`);
+  if (!/^[1-9]\d{0,8}$/.test(limit)) throw new CliError(`--limit is a number, not ${limit}`);
   return { limit: Number(limit) };
 }

@@ -1,19 +1,25 @@
 import { formatListenAddress } from "../../config/addresses.ts";
-import type { Assembled } from "../../app/assemble.ts";
+import type { ServerApp } from "../../app/assemble.ts";
 import type { Config } from "../../config/schema.ts";
 
-export interface Welcome {
+export interface StartupBannerInput {
   readonly version: string;
   /** Where the server really listens; scripts read it from the first line. */
   readonly url: string;
   readonly port: number;
   readonly config: Pick<Config, "listen" | "publicUrl" | "data">;
   /** `undefined` in open mode, where no account is needed. */
-  readonly administrator: Assembled["administrator"];
+  readonly administrator: ServerApp["administrator"];
 }
 
 /** What `berth serve` prints once it listens: one line that says where, and the commands that push a first image. */
-export function welcome({ version, url, port, config, administrator }: Welcome): string {
+export function startupBanner({
+  version,
+  url,
+  port,
+  config,
+  administrator,
+}: StartupBannerInput): string {
   const host = registryHost(config, port);
   const image =
     administrator === undefined ? `${host}/alpine` : `${host}/${administrator.name}/alpine`;
@@ -33,8 +39,8 @@ ${linesOf(commands)}
 
 /** The command that opens the account of a first start; it reads the password from the terminal or from standard input. */
 function passwordStep(
-  administrator: Welcome["administrator"],
-  { data }: Welcome["config"],
+  administrator: StartupBannerInput["administrator"],
+  { data }: StartupBannerInput["config"],
 ): string {
   if (administrator === undefined || administrator.hasPassword) return " ";
   const { name } = administrator;
@@ -54,7 +60,7 @@ const linesOf = (commands: readonly string[]): string =>
  * The host in image names: that of the public URL, else how this machine reaches the server. `localhost` rather than the
  * loopback address, because go-containerregistry 0.21.5 refuses a token realm whose host is an IP address.
  */
-function registryHost({ listen, publicUrl }: Welcome["config"], port: number): string {
+function registryHost({ listen, publicUrl }: StartupBannerInput["config"], port: number): string {
   if (publicUrl !== undefined) return new URL(publicUrl).host;
   const isLocalhost = ["", "0.0.0.0", "::", "127.0.0.1", "::1"].includes(listen.host);
   return formatListenAddress({ host: isLocalhost ? "localhost" : listen.host, port });

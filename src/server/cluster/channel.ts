@@ -26,11 +26,11 @@ export interface Channel {
 type Message =
   | { readonly kind: "ask"; readonly id: number; readonly name: string; readonly input: unknown }
   | { readonly kind: "answer"; readonly id: number; readonly result: unknown }
-  | { readonly kind: "failure"; readonly id: number; readonly failure: Failure }
+  | { readonly kind: "failure"; readonly id: number; readonly failure: SerializedError }
   | { readonly kind: "tell"; readonly name: string; readonly input: unknown };
 
 /** What is left of an error in another process. */
-export interface Failure {
+export interface SerializedError {
   readonly message: string;
   readonly code: string | undefined;
   readonly syscall?: string | undefined;
@@ -92,7 +92,7 @@ export function createChannel(port: Port, { answers = {}, notes = {} }: Handlers
   };
 }
 
-export function failureOf(error: unknown): Failure {
+export function failureOf(error: unknown): SerializedError {
   const textOf = (name: string): string | undefined => {
     const value: unknown = error instanceof Error ? Reflect.get(error, name) : undefined;
     return typeof value === "string" ? value : undefined;
@@ -105,7 +105,7 @@ export function failureOf(error: unknown): Failure {
   };
 }
 
-export const errorOf = ({ message, ...details }: Failure): Error =>
+export const errorOf = ({ message, ...details }: SerializedError): Error =>
   Object.assign(new Error(message), details);
 
 const goneError = (): Error => errorOf({ message: "the other process has gone", code: "GONE" });

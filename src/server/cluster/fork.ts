@@ -1,11 +1,11 @@
 import cluster, { type Worker } from "node:cluster";
 import path from "node:path";
-import type { Lent } from "../../app/assemble.ts";
+import type { SharedServices } from "../../app/assemble.ts";
 import { configKeys } from "../../config/load.ts";
 import type { Config } from "../../config/schema.ts";
 import type { RunningServer } from "../start-server.ts";
-import { createChannel, errorOf, type Channel, type Failure } from "./channel.ts";
-import { lend } from "./shared-services.ts";
+import { createChannel, errorOf, type Channel, type SerializedError } from "./channel.ts";
+import { serveSharedServices } from "./shared-services.ts";
 
 /** Where all workers listen. */
 export type Place = Pick<RunningServer, "url" | "port">;
@@ -26,7 +26,7 @@ const withoutSecrets = Object.fromEntries(
 );
 
 /** Starts a worker, tells it its configuration, and serves what it asks for. */
-export function forkWorker(lent: Lent, config: Config): Forked {
+export function forkWorker(sharedServices: SharedServices, config: Config): Forked {
   cluster.setupPrimary({
     exec: path.join(import.meta.dirname, `worker${path.extname(import.meta.url)}`),
     args: [],
@@ -35,7 +35,7 @@ export function forkWorker(lent: Lent, config: Config): Forked {
   const worker = cluster.fork(withoutSecrets);
   // What Node itself tells a worker that has just gone finds nobody: `disconnect` says so.
   worker.on("error", () => undefined);
-  const lending = lend(lent, (): Channel => channel);
+  const lending = serveSharedServices(sharedServices, (): Channel => channel);
   let onListening: (place: Place) => void;
   let onFailed: (error: Error) => void;
   const listening = new Promise<Place>((resolve, reject) => {
@@ -55,7 +55,7 @@ export function forkWorker(lent: Lent, config: Config): Forked {
       notes: {
         ...lending.notes,
         listening: (place: Place) => onListening(place),
-        failed: (failure: Failure) => onFailed(errorOf(failure)),
+        failed: (failure: SerializedError) => onFailed(errorOf(failure)),
       },
     },
   );

@@ -1,7 +1,7 @@
 import type { Worker } from "node:cluster";
 import { constants } from "node:os";
 import process from "node:process";
-import type { Lender, Lent } from "../../app/assemble.ts";
+import type { SharedServicesOwner, SharedServices } from "../../app/assemble.ts";
 import type { Config } from "../../config/schema.ts";
 import type { Logger } from "../../observability/logger.ts";
 import type { RunningServer } from "../start-server.ts";
@@ -19,21 +19,21 @@ const longestWaitMs = 10_000;
 const lastMs = 1_000;
 
 /**
- * Starts `config.workers` processes that share one address and borrow from this one, which is closed at the end. Resolves when all of them listen; from then on as
+ * Starts `config.workers` processes that share one address and use the shared services of this one, which is closed at the end. Resolves when all of them listen; from then on as
  * {@link RunningServer} says, with the signals of this process.
  * @throws what the first one that could not start has failed with
  */
 export async function startWorkers(
-  lender: Lender,
+  owner: SharedServicesOwner,
   config: Config,
   logger: Logger,
 ): Promise<RunningServer> {
-  const crew = createCrew(lender, config, logger);
+  const workerPool = createWorkerPool(owner, config, logger);
   let place: Place;
   try {
-    place = await crew.start();
+    place = await workerPool.start();
   } catch (error) {
-    crew.kill();
+    workerPool.kill();
     throw error;
   }
 
@@ -43,8 +43,8 @@ export async function startWorkers(
   let forced: number | undefined;
   const end = async (signal: string): Promise<void> => {
     ending = true;
-    const code = await crew.end(signal);
-    await lender.close();
+    const code = await workerPool.end(signal);
+    await owner.close();
     logger.info("all ended");
     finish(forced ?? code);
   };
@@ -58,13 +58,13 @@ export async function startWorkers(
     if (!ending) return drain(signal);
     const code = 128 + constants.signals[signal];
     forced = code;
-    crew.tell(signal);
+    workerPool.tell(signal);
     setTimeout(() => {
-      crew.kill();
+      workerPool.kill();
       finish(code);
     }, lastMs).unref();
   };
-  const onHangup = (): void => crew.tell("SIGHUP");
+  const onHangup = (): void => workerPool.tell("SIGHUP");
   process.on("SIGTERM", onSignal).on("SIGINT", onSignal);
   // Without a certificate a closed terminal ends the process, as it does by default.
   if (config.tls !== undefined) process.on("SIGHUP", onHangup);
@@ -75,7 +75,7 @@ export async function startWorkers(
 }
 
 /** As many workers as there are to be, until they are told to end. */
-function createCrew(lent: Lent, config: Config, logger: Logger) {
+function createWorkerPool(sharedServices: SharedServices, config: Config, logger: Logger) {
   const alive = new Map<Worker, Forked>();
   let settings = config;
   let place: Place | undefined;
@@ -108,7 +108,7 @@ function createCrew(lent: Lent, config: Config, logger: Logger) {
     if (place !== undefined && alive.size === 0)
       settings = { ...config, listen: { ...config.listen, port: place.port } };
     const bornAtMs = performance.now();
-    const one = forkWorker(lent, settings);
+    const one = forkWorker(sharedServices, settings);
     const { worker } = one;
     alive.set(worker, one);
     worker.once("exit", (code: number | null, signal: string | null) =>

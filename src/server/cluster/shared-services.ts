@@ -1,11 +1,11 @@
-import type { Lent } from "../../app/assemble.ts";
+import type { SharedServices } from "../../app/assemble.ts";
 import type { CommandInput, CommandName, CommandResult } from "../../database/commands.ts";
 import { commandError, type Durability } from "../../database/writer.ts";
 import type { UploadLock } from "../../registry/uploads/locks.ts";
 import type { Channel, Handlers } from "./channel.ts";
 
 /*
- * The one writer of the database and the locks of uploads, lent over a channel. The borrower numbers its holds itself, so
+ * The one writer of the database and the locks of uploads, shared over a channel. The worker numbers its holds itself, so
  * that it knows a hold before anything can be said of it.
  */
 
@@ -23,9 +23,9 @@ interface Run {
 /** How often at most a holder says that its bytes move; far more often than a silent one is cut off. */
 const heartbeatEveryMs = 200;
 
-/** The lender's side: what it does for one borrower. `reclaim` when that one has gone. */
-export function lend(
-  { writer, locks }: Lent,
+/** The primary's side: what it does for one worker. `reclaim` when that one has gone. */
+export function serveSharedServices(
+  { writer, locks }: SharedServices,
   channel: () => Channel,
 ): Handlers & { readonly reclaim: () => void } {
   const held = new Map<number, UploadLock>();
@@ -67,8 +67,11 @@ export function lend(
   };
 }
 
-/** The borrower's side, and what must be done when the lender tells it something. */
-export function borrow(channel: () => Channel): { readonly lent: Lent; readonly notes: Handlers } {
+/** The worker's side, and what must be done when the primary tells it something. */
+export function connectSharedServices(channel: () => Channel): {
+  readonly sharedServices: SharedServices;
+  readonly notes: Handlers;
+} {
   const held = new Map<number, AbortController>();
   let lastId = 0;
   const ask = async (name: string, input?: unknown): Promise<unknown> => {
@@ -80,7 +83,7 @@ export function borrow(channel: () => Channel): { readonly lent: Lent; readonly 
     }
   };
 
-  const lent: Lent = {
+  const sharedServices: SharedServices = {
     writer: {
       run: <N extends CommandName>(name: N, input: CommandInput<N>, durability?: Durability) =>
         ask("run", { name, input, durability } satisfies Run) as Promise<CommandResult<N>>,
@@ -121,5 +124,8 @@ export function borrow(channel: () => Channel): { readonly lent: Lent; readonly 
     held.delete(id);
     throw error;
   };
-  return { lent, notes: { notes: { abortSignal: (id: number) => held.get(id)?.abort() } } };
+  return {
+    sharedServices,
+    notes: { notes: { abortSignal: (id: number) => held.get(id)?.abort() } },
+  };
 }

@@ -1,12 +1,12 @@
 import cluster from "node:cluster";
 import { EventEmitter } from "node:events";
 import process from "node:process";
-import { assemble } from "../../app/assemble.ts";
+import { openServerApp } from "../../app/assemble.ts";
 import type { Config } from "../../config/schema.ts";
 import { createLogger } from "../../observability/logger.ts";
 import { startServer } from "../start-server.ts";
 import { createChannel, failureOf, type Channel, type Port } from "./channel.ts";
-import { borrow } from "./shared-services.ts";
+import { connectSharedServices } from "./shared-services.ts";
 
 /*
  * A process that answers requests. It is started by `primary.ts`, has its configuration from there, and ends when it is
@@ -24,15 +24,15 @@ const port: Port = {
 // Those of a terminal or a service manager reach every process; the primary says what is to be done about them.
 for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"]) process.on(signal, () => undefined);
 
-const { lent, notes } = borrow((): Channel => channel);
+const { sharedServices, notes } = connectSharedServices((): Channel => channel);
 const channel = createChannel(port, {
   notes: { ...notes.notes, signal: (name: string) => void signals.emit(name, name) },
 });
 try {
   const config = (await channel.ask("begin")) as Config;
   const logger = createLogger(config.log).child({ worker: cluster.worker?.id });
-  const assembled = await assemble(config, logger, lent);
-  const server = await startServer(config, assembled, logger, signals);
+  const app = await openServerApp(config, logger, sharedServices);
+  const server = await startServer(config, app, logger, signals);
   channel.tell("listening", { url: server.url, port: server.port });
   process.exit(await server.ended);
 } catch (error) {

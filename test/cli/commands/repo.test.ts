@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import process from "node:process";
 import { after, describe, test } from "node:test";
-import { openAdministration } from "../../../src/app/administration.ts";
+import { openAdmin } from "../../../src/app/administration.ts";
 import { createProgram } from "../../../src/cli/program.ts";
 import { pushBlob, pushImageParts, putManifest, startBerth } from "../../support/berth.ts";
 import { temporaryFolder } from "../../support/temporary.ts";
@@ -65,7 +65,7 @@ describe("berth repo and berth quota, beside a server that runs", async () => {
   });
 
   test("give a user access of their own, and take it away", async () => {
-    const administration = await openAdministration(berth.config);
+    const administration = await openAdmin(berth.config);
     const { accounts, actor } = administration;
     await accounts.users.add(actor, { name: "mia", password: "correct horse battery staple" });
     await administration.close();

@@ -5,7 +5,7 @@ import http from "node:http";
 import net, { type AddressInfo } from "node:net";
 import path from "node:path";
 import { after, describe, test } from "node:test";
-import { welcome } from "../../../src/cli/support/startup-banner.ts";
+import { startupBanner } from "../../../src/cli/support/startup-banner.ts";
 import { parseListenAddress } from "../../../src/config/addresses.ts";
 import { waitUntil } from "../../support/wait.ts";
 import { berth, createFolder, launch, type Running } from "../support.ts";
@@ -205,7 +205,7 @@ describe("berth serve", { concurrency: 2 }, () => {
   test("the printed commands name a server on a loopback address localhost, and another address as it is", () => {
     const pushTo = (listen: string): string | undefined => {
       const config = { listen: parseListenAddress(listen) ?? assert.fail(listen), data: "data" };
-      const printed = welcome({
+      const printed = startupBanner({
         ...{ version: "1", url: "http://unused", port: 5000 },
         ...{ config: { ...config, publicUrl: undefined }, administrator: undefined },
       });

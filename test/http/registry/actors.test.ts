@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { openAdministration } from "../../../src/app/administration.ts";
+import { openAdmin } from "../../../src/app/administration.ts";
 import { pushBlob, pushImageParts, putManifest } from "../../support/berth.ts";
 import { startClosedBerth } from "../../support/closed.ts";
 
@@ -8,7 +8,7 @@ describe("who pushes", async () => {
   const berth = await startClosedBerth({ trustedProxies: "127.0.0.1" });
   berth.addUser("mia");
   berth.addUser("tom");
-  const administration = await openAdministration(berth.config);
+  const administration = await openAdmin(berth.config);
   const audit = async (account: string) => {
     const entries = await administration.accounts.audit.list({ account, limit: 100 });
     return entries.map(({ actor, action, subject, peer }) => ({ actor, action, subject, peer }));

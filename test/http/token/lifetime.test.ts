@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { after, describe, test } from "node:test";
-import { openAdministration } from "../../../src/app/administration.ts";
+import { openAdmin } from "../../../src/app/administration.ts";
 import { OCI_INDEX } from "../../../src/oci/media-types.ts";
 import { parseRepositoryName } from "../../../src/oci/name.ts";
 import { openRepositories } from "../../../src/app/repositories.ts";
@@ -15,7 +15,7 @@ for (const name of ["eve", "ed"]) {
   berth.exec(`INSERT INTO members SELECT ${team}, id, 'editor', 0 FROM accounts
     WHERE name = '${name}'`);
 }
-const { accounts, actor, close } = await openAdministration(berth.config);
+const { accounts, actor, close } = await openAdmin(berth.config);
 const folder = await openRepositories(berth.config);
 after(async () => {
   await close();
