@@ -29,7 +29,7 @@ VOLUME /var/lib/berth
 ENV BERTH_DATA=/var/lib/berth BERTH_LISTEN=:5000
 USER 1000:1000
 EXPOSE 5000
-# Running transfers get limits.drain.
+# Running transfers get limits.drainTimeout.
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=10s --timeout=5s --start-period=20s \
   CMD ["node", "-e", "fetch('http://127.0.0.1:' + (process.env.BERTH_LISTEN.split(':').pop()) + '/healthz').then((a) => process.exit(a.ok ? 0 : 1), () => process.exit(1))"]

@@ -243,7 +243,7 @@ function beginMaintenance(config: Config, logger: Logger, opened: Opened) {
     report: logger,
     leaseTimes: leaseTimesOf(config),
     ...{ gc, scrub },
-    uploadIdleMs: limits.uploadIdle,
+    uploadIdleMs: limits.uploadExpiry,
   });
 }
 

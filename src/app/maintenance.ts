@@ -59,7 +59,7 @@ export async function openMaintenance(config: Config): Promise<Maintenance> {
       clock,
       deletesNow ? { ...leaseTimes, deleteDelayMs: 0 } : leaseTimes,
     ),
-    untagged: config.gc.untagged,
+    deleteUntagged: config.gc.deleteUntagged,
     graceMs: leaseTimes.graceMs,
     orphans: true,
   });

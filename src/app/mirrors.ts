@@ -60,12 +60,12 @@ export async function measureMirrors(
   if (mirrors === undefined) return [];
   await Promise.all(mirrors.list.map((mirror) => mirror.flush()));
   const sums = await database.mirrorCounters.list();
-  return mirrors.list.map(({ settings: { namespace, budget } }) => {
+  return mirrors.list.map(({ settings: { namespace, cacheSize } }) => {
     const { upstreamRemaining, ...counted } = sums.get(namespace) ?? {};
     return {
       namespace,
       counters: { ...noCounts, ...counted },
-      gauges: { budgetBytes: budget, upstreamRequestsRemaining: upstreamRemaining },
+      gauges: { budgetBytes: cacheSize, upstreamRequestsRemaining: upstreamRemaining },
     };
   });
 }
@@ -164,8 +164,8 @@ export async function openMirrorFolder(config: Config): Promise<MirrorFolder> {
       const counters = await database.mirrorCounters.list();
       const pins = await database.mirrorPins.list();
       return Promise.all(
-        mirrors.list.map(async ({ settings: { namespace, upstream, budget } }) => ({
-          ...{ namespace, upstream, budgetBytes: budget },
+        mirrors.list.map(async ({ settings: { namespace, upstream, cacheSize } }) => ({
+          ...{ namespace, upstream, budgetBytes: cacheSize },
           ...(await database.mirrorUses.stock(namespace)),
           failure: await failureOf(namespace),
           pins: pins

@@ -1,5 +1,5 @@
-import { nearest } from "./explain.ts";
-import type { ConfigKey } from "./keys.ts";
+import { nearest, renamed, renamedKeys } from "./explain.ts";
+import { variableOf, type ConfigKey } from "./keys.ts";
 import type { ConfigProblem } from "./problems.ts";
 
 /** Names the configuration file; the only variable that is not a key. */
@@ -69,6 +69,9 @@ function isServiceLink(variable: string, text: string): boolean {
 }
 
 function unknownVariable(variable: string, names: readonly string[]): ConfigProblem {
+  for (const [old, now] of renamedKeys)
+    if (variable === variableOf(old.split(".")))
+      return { key: variable, ...renamed(old, variableOf(now.split("."))) };
   return {
     key: variable,
     what: "unknown environment variable",

@@ -20,6 +20,30 @@ export function allowedFor(schema: Schema): string {
   return item === undefined ? "another value" : `a list; each entry ${allowedFor(item)}`;
 }
 
+/** Keys that had another name in an earlier version; `[]` stands for a position in a list. */
+export const renamedKeys: ReadonlyMap<string, string> = new Map([
+  ["gc.untagged", "gc.deleteUntagged"],
+  ["gc.rate", "gc.stepsPerSecond"],
+  ["gc.every", "gc.interval"],
+  ["scrub.rate", "scrub.bytesPerSecond"],
+  ["scrub.every", "scrub.interval"],
+  ["limits.header", "limits.headerSize"],
+  ["limits.drain", "limits.drainTimeout"],
+  ["limits.idle", "limits.idleTimeout"],
+  ["limits.uploadIdle", "limits.uploadExpiry"],
+  ["storage.s3.buffer", "storage.s3.uploadBuffer"],
+  ["mirrors[].budget", "mirrors[].cacheSize"],
+  ["mirrors[].hydrate", "mirrors[].foreignLayerHosts"],
+  ["mirrors[].schedule[].to", "mirrors[].schedule[].target"],
+  ["mirrors[].schedule[].newest", "mirrors[].schedule[].keepNewest"],
+]);
+
+/** What to say of a key by its old name. `now` is the new name, or the new variable. */
+export function renamed(old: string, now: string): Pick<ConfigProblem, "what" | "allowed"> {
+  const values = old === "gc.untagged" ? "; write true for after and false for keep" : "";
+  return { what: `was renamed to ${now}`, allowed: `${now}${values}` };
+}
+
 /** What to say of a name that no key has. */
 export function unknownKey(
   root: Schema,
@@ -32,6 +56,9 @@ export function unknownKey(
     ? Object.keys(group).map((name) => nameOf([...path.slice(0, -1), name]))
     : namesOf(root);
   const name = nameOf(path);
+  const old = name.replaceAll(/\[\d+\]/g, "[]");
+  const now = renamedKeys.get(old);
+  if (now !== undefined) return { key: name, source, ...renamed(old, now) };
   const step = path.at(-1);
   const flat = typeof step === "string" && step.includes(".") && known.includes(name);
   // The value is not shown: it may be a secret under a name with a slip.

@@ -39,8 +39,8 @@ export function keysOf(schema: Schema, path: readonly string[] = []): ConfigKey[
   ];
 }
 
-/** `['auth', 'openOnNetwork']` → `BERTH_AUTH_OPEN_ON_NETWORK`. */
-function variableOf(path: readonly string[]): string {
+/** The environment variable of a key: `['auth', 'openOnNetwork']` → `BERTH_AUTH_OPEN_ON_NETWORK`. */
+export function variableOf(path: readonly string[]): string {
   const words = path.map((name) => name.replaceAll(/([a-z0-9])([A-Z])/g, "$1_$2").toUpperCase());
   return ["BERTH", ...words].join("_");
 }

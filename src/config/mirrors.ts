@@ -50,9 +50,9 @@ const ttl = (initial: string, description: string) =>
 
 const scheduleSchema = z.object({
   image: text("a repository as the upstream knows it, such as library/alpine").describe(
-    "The repository to copy, as the upstream knows it; with to, one that is hosted here",
+    "The repository to copy, as the upstream knows it; with target, one that is hosted here",
   ),
-  to: text("a repository at the upstream, such as acme/app")
+  target: text("a repository at the upstream, such as acme/app")
     .optional()
     .describe("Push image to the upstream instead, under this name; whole images, so no platforms"),
   cron: cron()
@@ -60,7 +60,7 @@ const scheduleSchema = z.object({
     .describe("When to copy while serving; without it only berth mirror sync does"),
   tags: z.array(glob()).prefault(["*"]).describe("Tags to copy; one of them is enough"),
   semver: versionRange().optional().describe("Of these only tags that are versions in this range"),
-  newest: integer({ min: 1, max: 100_000 })
+  keepNewest: integer({ min: 1, max: 100_000 })
     .optional()
     .describe("Of these only so many of the newest versions"),
   platforms: z
@@ -99,7 +99,9 @@ export const mirrorSchema = z.object({
       referrers: ttl("5m", "A list of referrers is kept so long"),
     })
     .prefault({}),
-  budget: size({ min: 1 }).optional().describe("Bytes to keep; the longest unused blobs go first"),
+  cacheSize: size({ min: 1 })
+    .optional()
+    .describe("Bytes to keep; the longest unused blobs go first"),
   prefetch: integer({ min: 0, max: 100 })
     .prefault(3)
     .describe("Layers that follow one that is pulled, and are fetched with it"),
@@ -117,7 +119,7 @@ export const mirrorSchema = z.object({
       insecure: bool().prefault(false).describe("Do not look at the upstream's certificate"),
     })
     .prefault({}),
-  hydrate: z
+  foreignLayerHosts: z
     .array(host())
     .prefault([])
     .describe("Hosts to fetch foreign layers from, such as those of older Windows images"),

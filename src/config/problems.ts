@@ -1,6 +1,6 @@
 /** One thing that is wrong with the configuration. */
 export interface ConfigProblem {
-  /** The key with dots (`limits.drain`, `mirrors[0].upstream`), or the file or variable when no key is meant. */
+  /** The key with dots (`limits.drainTimeout`, `mirrors[0].upstream`), or the file or variable when no key is meant. */
   readonly key: string;
   /** Where the value came from: `--listen`, `BERTH_LISTEN`, `berth.yaml line 3`. */
   readonly source?: string | undefined;

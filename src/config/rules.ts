@@ -65,11 +65,11 @@ function mirrorsApart(mirrors: Config["mirrors"]): Omit<ConfigProblem, "key"> | 
     return { what: `${roots.join(" and ")} both have root: true`, allowed: "one root" };
   const pushed = mirrors
     .flatMap(({ schedule }) => schedule)
-    .find(({ to, platforms }) => to !== undefined && platforms.length > 0);
+    .find(({ target, platforms }) => target !== undefined && platforms.length > 0);
   if (pushed !== undefined)
     return {
-      what: `${pushed.image} is pushed to ${pushed.to}, and an index goes with all its platforms or not at all`,
-      allowed: "no platforms beside to",
+      what: `${pushed.image} is pushed to ${pushed.target}, and an index goes with all its platforms or not at all`,
+      allowed: "no platforms beside target",
     };
   return undefined;
 }

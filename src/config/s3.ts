@@ -29,7 +29,7 @@ export const s3Schema = z
     concurrency: integer({ min: 1, max: 100 })
       .prefault(4)
       .describe("Parts of one upload that are sent at the same time"),
-    buffer: size({ min: 8 * MiB })
+    uploadBuffer: size({ min: 8 * MiB })
       .prefault("128MiB")
       .describe("Memory for parts of all uploads together, at least one part"),
     redirect: bool()

@@ -129,10 +129,10 @@ export const configSchema = z.object({
   sparse: bool().prefault(false).describe("A manifest may name things that are not here"),
   gc: z
     .object({
-      untagged: choice(["keep", "after"])
-        .prefault("keep")
+      deleteUntagged: bool()
+        .prefault(false)
         .describe(
-          "What becomes of a manifest that no tag, index or subject keeps: after gc.grace it may go",
+          "Delete manifests that no tag, index or subject keeps, gc.grace after they lost the last",
         ),
       lease: duration({ min: 1000, max: 7 * day })
         .prefault("1h")
@@ -143,33 +143,33 @@ export const configSchema = z.object({
       deleteDelay: duration({ min: 0, max: day })
         .prefault("10m")
         .describe("The bytes of a collected blob are deleted this long after its row"),
-      every: duration({ min: 0, max: 14 * day })
+      interval: duration({ min: 0, max: 14 * day })
         .prefault("1h")
         .describe("Time between two collections while serving; 0s for none"),
-      rate: integer({ min: 1, max: 100_000 })
+      stepsPerSecond: integer({ min: 1, max: 100_000 })
         .prefault(200)
         .describe("Steps that a collection takes in a second while serving"),
     })
     .prefault({}),
   scrub: z
     .object({
-      every: duration({ min: 0, max: 24 * day })
+      interval: duration({ min: 0, max: 24 * day })
         .prefault("7d")
         .describe("Time between two readings of every blob while serving; 0s for none"),
-      rate: size({ min: 64 * KiB })
+      bytesPerSecond: size({ min: 64 * KiB })
         .prefault("8MiB")
         .describe("Bytes that are read again in a second while serving"),
     })
     .prefault({}),
   limits: z
     .object({
-      drain: duration({ min: 0, max: day })
+      drainTimeout: duration({ min: 0, max: day })
         .prefault("30s")
         .describe("Time that running requests get when the server is told to end"),
-      idle: duration({ min: 1000, max: day })
+      idleTimeout: duration({ min: 1000, max: day })
         .prefault("5m")
         .describe("A connection on which nothing moves is closed after this time"),
-      header: size({ min: 16 * KiB, max: MiB })
+      headerSize: size({ min: 16 * KiB, max: MiB })
         .prefault("64KiB")
         .describe("Longest header of a request"),
       bodyTimeout: duration({ min: 1000, max: day })
@@ -187,7 +187,7 @@ export const configSchema = z.object({
       uploadsPerAccount: integer({ min: 16 })
         .prefault(1000)
         .describe("Uploads that one account may have open; in open mode all clients together"),
-      uploadIdle: duration({ min: 1000 })
+      uploadExpiry: duration({ min: 1000 })
         .prefault("7d")
         .describe("An upload that nobody goes on with expires after this time"),
       pageSize: integer({ min: 100, max: 100_000 })
@@ -219,7 +219,9 @@ export const configSchema = z.object({
         .describe("Of these, those of one address; trusted proxies have no such limit"),
       uploadRate: size({ min: 0, max: MiB })
         .prefault("1KiB")
-        .describe("Bytes a second that an upload brings at least, on average over limits.idle"),
+        .describe(
+          "Bytes a second that an upload brings at least, on average over limits.idleTimeout",
+        ),
     })
     .prefault({}),
 });

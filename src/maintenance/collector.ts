@@ -24,7 +24,7 @@ export interface CollectorParts {
   readonly database: Pick<Database, "collection" | "maintenance" | "run">;
   readonly leasePolicy: LeasePolicy;
   /** Whether manifests without a tag are taken at all. */
-  readonly untagged: "keep" | "after";
+  readonly deleteUntagged: boolean;
   readonly clock: Clock;
   readonly graceMs: number;
   /** Whether the whole store is walked for files that no row names. */
@@ -49,7 +49,7 @@ const deletesAtOnce = 100;
  * 5. Files that no row has named for longer than the grace time.
  */
 export async function* collect(parts: CollectorParts): AsyncGenerator<CollectionStep> {
-  const { database, leasePolicy, untagged } = parts;
+  const { database, leasePolicy, deleteUntagged } = parts;
   // What is due is what was due at the beginning: what this run uncovers waits for its own grace.
   const { nowMs: begunAtMs } = leasePolicy.change();
   const dueNow = () => {
@@ -62,7 +62,7 @@ export async function* collect(parts: CollectorParts): AsyncGenerator<Collection
       limit: candidatesAtOnce,
     };
   };
-  if (untagged === "after") {
+  if (deleteUntagged) {
     yield* checkCandidates(async () => {
       const input = dueNow();
       const { checked, collected } = await database.run("collectManifests", input);

@@ -26,12 +26,12 @@ export interface MaintenanceParts {
   readonly leaseTimes: LeaseTimes;
   /** Milliseconds between two collections (0: none), and steps a second. */
   readonly gc: {
-    readonly untagged: "keep" | "after";
-    readonly every: number;
-    readonly rate: number;
+    readonly deleteUntagged: boolean;
+    readonly interval: number;
+    readonly stepsPerSecond: number;
   };
   /** Milliseconds between two readings of everything (0: none), and bytes a second. */
-  readonly scrub: { readonly every: number; readonly rate: number };
+  readonly scrub: { readonly interval: number; readonly bytesPerSecond: number };
   readonly uploadIdleMs: number;
 }
 
@@ -108,9 +108,9 @@ function startRemoving(
   steps: () => AsyncIterable<unknown>,
 ): MaintenanceTask {
   return scheduleTask({
-    everyMs: gc.every === 0 ? 0 : Math.max(1_000, deleteDelayMs),
+    everyMs: gc.interval === 0 ? 0 : Math.max(1_000, deleteDelayMs),
     leaseMs: deleteDelayMs,
-    stepsPerSecond: gc.rate,
+    stepsPerSecond: gc.stepsPerSecond,
     clock,
     steps,
     onError: (error) =>
@@ -130,12 +130,12 @@ async function* reported(
 
 function startCollecting({ store, database, clock, report, leaseTimes, gc }: MaintenanceParts) {
   const leasePolicy = createLeasePolicy(clock, leaseTimes);
-  const { untagged } = gc;
+  const { deleteUntagged } = gc;
   let walkedAtMs = 0;
   return scheduleTask({
-    everyMs: gc.every,
+    everyMs: gc.interval,
     leaseMs: leaseTimes.leaseMs,
-    stepsPerSecond: gc.rate,
+    stepsPerSecond: gc.stepsPerSecond,
     clock,
     steps: () => {
       // The walk costs a look at every file, the rest only what is due.
@@ -146,7 +146,7 @@ function startCollecting({ store, database, clock, report, leaseTimes, gc }: Mai
         database,
         clock,
         leasePolicy,
-        untagged,
+        deleteUntagged,
         orphans,
         graceMs: leaseTimes.graceMs,
       };
@@ -163,7 +163,7 @@ function startScrubbing({
   database,
   clock,
   report,
-  scrub: { every, rate },
+  scrub: { interval, bytesPerSecond },
 }: MaintenanceParts) {
   const steps = async function* (): AsyncGenerator<void> {
     for await (const { blob, state, error } of scrub({
@@ -171,7 +171,7 @@ function startScrubbing({
       database,
       clock,
       report,
-      bytesPerSecond: rate,
+      bytesPerSecond: bytesPerSecond,
     })) {
       const { digest } = blob;
       if (state === "unreadable") report.error({ err: error, digest }, "a blob could not be read");
@@ -179,8 +179,8 @@ function startScrubbing({
     }
   };
   return scheduleTask({
-    everyMs: every,
-    leaseMs: Math.min(60_000, every),
+    everyMs: interval,
+    leaseMs: Math.min(60_000, interval),
     stepsPerSecond: 1_000,
     clock,
     steps,

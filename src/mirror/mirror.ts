@@ -113,13 +113,13 @@ export function createMirror(settings: MirrorSettings, parts: MirrorParts): Mirr
     limitBytes: parts.manifestBytes,
   });
   const foreign =
-    settings.hydrate.length === 0 ? undefined : openConnections(settings, parts.proxies);
+    settings.foreignLayerHosts.length === 0 ? undefined : openConnections(settings, parts.proxies);
   const foreignLayers = foreign && createForeignLayers(settings, foreign);
   const eviction: Eviction = createEviction({
     ...{ namespace, store, leasePolicy, uses, counters, processRegistry, report },
     // Files go after the rows that know them.
     database: parts.database,
-    budgetBytes: settings.budget,
+    budgetBytes: settings.cacheSize,
     inFlight: () => downloads.running(),
   });
   const downloads = createDownloads({
@@ -137,7 +137,7 @@ export function createMirror(settings: MirrorSettings, parts: MirrorParts): Mirr
     writeBehind,
     arrived: (mirrorRepository, digest, sizeBytes) =>
       void platforms.learn(mirrorRepository, digest, sizeBytes).catch(report),
-    budgetBytes: settings.budget,
+    budgetBytes: settings.cacheSize,
     open: createSources({ upstream, foreignLayers, database, writeBehind }),
     eviction: () => eviction,
   });

@@ -22,13 +22,13 @@ export interface MirrorSettings {
     readonly tagsList: number;
     readonly referrers: number;
   };
-  readonly budget?: number | undefined;
+  readonly cacheSize?: number | undefined;
   /** So many layers behind one that is pulled come with it, before they are asked for. */
   readonly prefetch: number;
   readonly allowPrivateNetwork: boolean;
   readonly tls: { readonly ca?: string | undefined; readonly insecure: boolean };
   /** Hosts from which foreign layers may be fetched; none: they stay where they are. */
-  readonly hydrate: readonly string[];
+  readonly foreignLayerHosts: readonly string[];
   readonly idle: number;
   readonly schedule: readonly ScheduleSettings[];
 }
@@ -37,16 +37,16 @@ export interface MirrorSettings {
 export interface ScheduleSettings {
   /** When, as cron writes it; without it only `berth mirror sync` does it. */
   readonly cron?: string | undefined;
-  /** The repository as the upstream knows it: `library/alpine`; with `to` one that is hosted here. */
+  /** The repository as the upstream knows it: `library/alpine`; with `target` one that is hosted here. */
   readonly image: string;
   /** What it is to be called at the upstream, to which it is pushed; without it, it is copied from there. */
-  readonly to?: string | undefined;
+  readonly target?: string | undefined;
   /** Globs. */
   readonly tags: readonly string[];
   /** A range of versions. */
   readonly semver?: string | undefined;
   /** Of what is selected, so many of the newest versions. */
-  readonly newest?: number | undefined;
+  readonly keepNewest?: number | undefined;
   /** `os/architecture[/variant]`; none: all. */
   readonly platforms: readonly string[];
   readonly referrers: boolean;

@@ -32,7 +32,7 @@ const backlog = 4096;
 const headersTimeoutMs = 60_000;
 
 /**
- * Listens, and ends on a signal. SIGTERM or SIGINT drains: no new connections, running requests get `limits.drain`,
+ * Listens, and ends on a signal. SIGTERM or SIGINT drains: no new connections, running requests get `limits.drainTimeout`,
  * then the assembled parts are closed. A second one ends at once without closing anything, so the caller has to exit.
  * SIGHUP reads the certificate again; a bad one is logged and the old one stays.
  * @param signals where the signals come from
@@ -46,7 +46,7 @@ export async function startServer(
 ): Promise<RunningServer> {
   const { listen, tls, limits, trustedProxies } = settings;
   const options = {
-    maxHeaderSize: limits.header,
+    maxHeaderSize: limits.headerSize,
     requireHostHeader: false,
     headersTimeout: headersTimeoutMs,
     requestTimeout: 0,
@@ -57,15 +57,15 @@ export async function startServer(
     : http.createServer(options);
   const connections = createConnections(server, certificate !== undefined, {
     bytesPerSecond: limits.uploadRate,
-    overMs: limits.idle,
+    overMs: limits.idleTimeout,
   });
 
-  server.timeout = limits.idle;
+  server.timeout = limits.idleTimeout;
   const limit = connectionLimit(limits.connections);
   limitConnections(server, {
     connections: limit,
     perAddress: addressLimit(limits.connectionsPerAddress, limit),
-    idleMs: limits.idle,
+    idleMs: limits.idleTimeout,
     isProxy: ipMatcher(trustedProxies),
     onRejected: createRejectionLog(logger),
   });
@@ -112,7 +112,7 @@ export async function startServer(
     connections,
     app,
     logger,
-    drainMs: limits.drain,
+    drainMs: limits.drainTimeout,
     reload: tls && reload,
   });
   void ending.ended.then(() => health?.close().closeAllConnections());

@@ -19,7 +19,7 @@ export interface S3Settings {
   /** Parts of one upload on their way at once. */
   readonly concurrency: number;
   /** What parts of all uploads together may hold in memory. */
-  readonly buffer: number;
+  readonly uploadBuffer: number;
   /** Whether clients may be given signed URLs, and how long each is good for, in milliseconds. */
   readonly redirect: boolean;
   readonly redirectLifetime: number;

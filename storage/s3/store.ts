@@ -35,7 +35,7 @@ export function createS3Store(
   const { partSize, sse } = settings;
   const { idleMs } = retryPolicy;
   const states = createStates(objects, sse, idleMs);
-  const buffers = createPartBuffers(settings.buffer, undisturbedMs);
+  const buffers = createPartBuffers(settings.uploadBuffer, undisturbedMs);
   const linkTo = createSignedUrls(objects.signedUrl);
   const plain = settings.endpoint?.startsWith("http:")
     ? createPlainReader(settings.endpoint, idleMs)

@@ -38,7 +38,7 @@ function cpuMsSoFar(): number {
   return (user + system) / 1000;
 }
 
-const berth = await startClosedBerth({ "limits.header": "64KiB" });
+const berth = await startClosedBerth({ "limits.headerSize": "64KiB" });
 const world = await buildWorld(berth);
 const delays = monitorEventLoopDelay({ resolution: 5 });
 delays.enable();

@@ -33,7 +33,7 @@ async function backUp(data: string, beforeBlobs: () => Promise<void>): Promise<s
 }
 
 describe("a backup that is made while a server runs", async () => {
-  const collection = { "gc.lease": "1s", "gc.grace": "0s", "gc.every": "0s" };
+  const collection = { "gc.lease": "1s", "gc.grace": "0s", "gc.interval": "0s" };
   const berth = await startClosedBerth(collection);
   const admin = berth.as("admin");
 

@@ -21,7 +21,7 @@ describe("what nobody sets", () => {
           forcePathStyle: false,
           partSize: 8 * 2 ** 20,
           concurrency: 4,
-          buffer: 128 * 2 ** 20,
+          uploadBuffer: 128 * 2 ** 20,
           redirect: false,
           redirectLifetime: 300_000,
           redirectExcept: [],
@@ -36,22 +36,22 @@ describe("what nobody sets", () => {
       metrics: { allow: ["127.0.0.0/8", "::1"] },
       sparse: false,
       gc: {
-        untagged: "keep",
+        deleteUntagged: false,
         lease: 3_600_000,
         grace: 86_400_000,
         deleteDelay: 600_000,
-        every: 3_600_000,
-        rate: 200,
+        interval: 3_600_000,
+        stepsPerSecond: 200,
       },
-      scrub: { every: 604_800_000, rate: 8_388_608 },
+      scrub: { interval: 604_800_000, bytesPerSecond: 8_388_608 },
       limits: {
-        drain: 30_000,
-        idle: 300_000,
-        header: 65_536,
+        drainTimeout: 30_000,
+        idleTimeout: 300_000,
+        headerSize: 65_536,
         bodyTimeout: 30_000,
         manifestSize: 4_194_304,
         manifestsInFlight: 16,
-        uploadIdle: 7 * day,
+        uploadExpiry: 7 * day,
         pageSize: 1000,
         tagsPerPush: 100,
         requestsPerClient: 1024,
@@ -70,7 +70,7 @@ describe("what nobody sets", () => {
     const expected = await accept({});
     const files = [
       await write("empty.yaml", ""),
-      await write("none.yaml", "listen:\ntls:\nlimits:\n  drain:\n"),
+      await write("none.yaml", "listen:\ntls:\nlimits:\n  drainTimeout:\n"),
     ];
     for (const configFile of files) assert.deepEqual(await accept({ configFile }), expected);
     assert.deepEqual(await accept({ env: { BERTH_LISTEN: "", BERTH_CONFIG: "" } }), expected);
@@ -105,8 +105,8 @@ describe("every key", () => {
         BERTH_TLS_CERT: "/etc/cert.pem",
         BERTH_TLS_KEY: "key.pem",
         BERTH_AUTH_OPEN: "yes",
-        BERTH_LIMITS_UPLOAD_IDLE: "24h",
-        BERTH_LIMITS_HEADER: "32KiB",
+        BERTH_LIMITS_UPLOAD_EXPIRY: "24h",
+        BERTH_LIMITS_HEADER_SIZE: "32KiB",
         BERTH_LIMITS_CONNECTIONS: "50",
         HOME: "/root",
       },
@@ -116,8 +116,8 @@ describe("every key", () => {
     assert.deepEqual(config.trustedProxies, ["10.0.0.0/8", "::1"]);
     assert.deepEqual(config.tls, { cert: "/etc/cert.pem", key: path.resolve("key.pem") });
     assert.equal(config.auth.open, true);
-    assert.equal(config.limits.uploadIdle, 86_400_000);
-    assert.equal(config.limits.header, 32_768);
+    assert.equal(config.limits.uploadExpiry, 86_400_000);
+    assert.equal(config.limits.headerSize, 32_768);
     assert.equal(config.limits.connections, 50);
   });
 });

@@ -14,7 +14,7 @@ describe("the configuration in effect", () => {
       BERTH_TRUSTED_PROXIES: "10.0.0.0/8,::1",
       BERTH_TLS_CERT: "/a",
       BERTH_TLS_KEY: "/b",
-      BERTH_LIMITS_DRAIN: "1500ms",
+      BERTH_LIMITS_DRAIN_TIMEOUT: "1500ms",
       BERTH_LIMITS_MANIFEST_SIZE: "50MB",
     };
     const config = await accept({ env });
@@ -28,9 +28,9 @@ describe("the configuration in effect", () => {
     const printed = printConfig(await accept({}));
     for (const line of [
       "listen: 127.0.0.1:5000",
-      "  drain: 30s",
-      "  uploadIdle: 7d",
-      "  header: 64KiB",
+      "  drainTimeout: 30s",
+      "  uploadExpiry: 7d",
+      "  headerSize: 64KiB",
       "trustedProxies: []",
     ]) {
       assert.ok(printed.split("\n").includes(line), line);

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { loadConfig } from "../../src/config/load.ts";
+import { renamedKeys } from "../../src/config/explain.ts";
 import { renderProblems } from "../../src/config/problems.ts";
 import { createFiles, refuse } from "./support.ts";
 
@@ -10,7 +11,7 @@ describe("a wrong value", () => {
   test("is told with its key, its origin, what was found and what is allowed; all of them at once", async () => {
     const configFile = await write(
       "wrong.yaml",
-      "log:\n  level: verbos\nlimits:\n  drain: 30\n  manifestSize: 1MiB\ntls:\n  cert: /cert.pem\ntrustedProxies: [10.0.0.1, ten]\n",
+      "log:\n  level: verbos\nlimits:\n  drainTimeout: 30\n  manifestSize: 1MiB\ntls:\n  cert: /cert.pem\ntrustedProxies: [10.0.0.1, ten]\n",
     );
     const loaded = await loadConfig({
       configFile,
@@ -37,7 +38,7 @@ describe("a wrong value", () => {
   sparse (BERTH_SPARSE): found "maybe"
     allowed: true or false
 
-  limits.drain (berth.yaml line 4): found 30
+  limits.drainTimeout (berth.yaml line 4): found 30
     allowed: a duration from 0s to 1d, written 500ms, 30s, 5m, 24h or 7d
 
   limits.manifestSize (berth.yaml line 5): found "1MiB"
@@ -52,7 +53,7 @@ describe("a wrong value", () => {
     ["a list at the top", "- listen", "the file"],
     ["a number below the least", "limits: { pageSize: 99 }", "limits.pageSize"],
     ["a fraction", "limits: { manifestsInFlight: 1.5 }", "limits.manifestsInFlight"],
-    ["a drain longer than a timer can be", "limits: { drain: 30d }", "limits.drain"],
+    ["a drain longer than a timer can be", "limits: { drainTimeout: 30d }", "limits.drainTimeout"],
     ["a map where a list belongs", "trustedProxies: { a: 1 }", "trustedProxies"],
   ];
   for (const [name, yaml, key] of cases) {
@@ -70,7 +71,7 @@ describe("an unknown key", () => {
     ["publicURL: https://x", "publicURL", "publicUrl"],
     ["public_url: https://x", "public_url", "publicUrl"],
     ["level: info", "level", "log.level"],
-    ["limit: { drain: 1s }", "limit", "limits"],
+    ["limit: { drainTimeout: 1s }", "limit", "limits"],
     ["auth: { openOnNetwrok: true }", "auth.openOnNetwrok", "auth.openOnNetwork"],
   ];
   for (const [yaml, key, near] of cases) {
@@ -118,6 +119,37 @@ describe("an unknown key", () => {
     };
     assert.equal((await loadConfig({ env })).ok, true);
     assert.equal((await loadConfig({ env: { BERTH_PORT: "5000" } })).ok, false);
+  });
+});
+
+describe("a key that was renamed", () => {
+  test("is an error that names the new key", async () => {
+    for (const [old, now] of renamedKeys) {
+      const [group = "", ...rest] = old.replaceAll("[]", "").split(".");
+      const inner = rest.reduceRight((value, name) => `{ ${name}: ${value} }`, "1");
+      const entry = inner
+        .replace("{ schedule: ", "{ schedule: [")
+        .replace(/ \}$/, (end) => (inner.includes("schedule") ? `]${end}` : end));
+      const yaml = old.startsWith("mirrors") ? `mirrors: [${entry}]` : `${group}: ${inner}`;
+      const problems = await refuse({ configFile: await write("renamed.yaml", yaml) });
+      const problem = problems.get(old.replaceAll("[]", "[0]"));
+      assert.equal(problem?.what, `was renamed to ${now}`, yaml);
+      assert.ok(problem?.allowed.startsWith(now), problem?.allowed);
+    }
+  });
+
+  test("is an error that names the new environment variable", async () => {
+    const env = { BERTH_GC_RATE: "5", BERTH_LIMITS_UPLOAD_IDLE: "1h", BERTH_GC_UNTAGGED: "after" };
+    const problems = await refuse({ env });
+    assert.deepEqual(
+      [...problems.values()].map(({ key, what }) => [key, what]),
+      [
+        ["BERTH_GC_RATE", "was renamed to BERTH_GC_STEPS_PER_SECOND"],
+        ["BERTH_LIMITS_UPLOAD_IDLE", "was renamed to BERTH_LIMITS_UPLOAD_EXPIRY"],
+        ["BERTH_GC_UNTAGGED", "was renamed to BERTH_GC_DELETE_UNTAGGED"],
+      ],
+    );
+    assert.match(problems.get("BERTH_GC_UNTAGGED")?.allowed ?? "", /write true for after/);
   });
 });
 

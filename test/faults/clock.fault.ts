@@ -16,8 +16,8 @@ const collecting = {
   BERTH_GC_GRACE: "0s",
   BERTH_GC_DELETE_DELAY: "0s",
   // One after the other, so that a jump comes in the middle of one.
-  BERTH_GC_EVERY: "50ms",
-  BERTH_GC_UNTAGGED: "after",
+  BERTH_GC_INTERVAL: "50ms",
+  BERTH_GC_DELETE_UNTAGGED: "true",
 };
 
 test("the clock jumps by 25 hours, forth and back", async (t) => {

@@ -20,9 +20,9 @@ const collecting = {
   BERTH_GC_LEASE: `${leaseMs / 1000}s`,
   BERTH_GC_GRACE: "0s",
   BERTH_GC_DELETE_DELAY: "0s",
-  BERTH_GC_EVERY: "100ms",
-  BERTH_GC_RATE: "5000",
-  BERTH_GC_UNTAGGED: "after",
+  BERTH_GC_INTERVAL: "100ms",
+  BERTH_GC_STEPS_PER_SECOND: "5000",
+  BERTH_GC_DELETE_UNTAGGED: "true",
   BERTH_LOG_LEVEL: "info",
 };
 

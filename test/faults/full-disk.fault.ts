@@ -16,7 +16,7 @@ import { newFolder } from "./support/scratch.ts";
 import { run } from "./support/shell.ts";
 
 const MiB = 2 ** 20;
-const settings = { env: { BERTH_GC_GRACE: "0s", BERTH_GC_LEASE: "1s", BERTH_GC_EVERY: "0s" } };
+const settings = { env: { BERTH_GC_GRACE: "0s", BERTH_GC_LEASE: "1s", BERTH_GC_INTERVAL: "0s" } };
 
 /** A data folder on a disk of its own. */
 async function smallDisk(mebibytes: number): Promise<{

@@ -59,7 +59,7 @@ describe("work in the background", () => {
 
 describe("a server without requests", () => {
   test("reads its blobs again and stops showing one whose bytes have changed", async (t) => {
-    const berth = await startBerth(temporaryFolder(), { "scrub.every": "1s" });
+    const berth = await startBerth(temporaryFolder(), { "scrub.interval": "1s" });
     t.after(() => berth.close());
     const digest = await pushBlob(berth, "team/app", "right bytes");
     const [, hex = ""] = digest.split(":");
@@ -73,9 +73,9 @@ describe("a server without requests", () => {
     );
   });
 
-  test("removes an upload within an hour after limits.uploadIdle", async (t) => {
+  test("removes an upload within an hour after limits.uploadExpiry", async (t) => {
     t.mock.timers.enable({ apis: ["setInterval"] });
-    const berth = await startBerth(temporaryFolder(), { "limits.uploadIdle": "1s" });
+    const berth = await startBerth(temporaryFolder(), { "limits.uploadExpiry": "1s" });
     t.after(() => berth.close());
     const { headers } = await berth.api.post("/v2/team/app/blobs/uploads/").expect(202);
     const upload = String(headers["location"]);

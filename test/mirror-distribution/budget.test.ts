@@ -30,7 +30,7 @@ function bytesBelow(data: string): number {
 
 test("100 MB are held under 1 GB of pulls, but for what is in flight", async (t) => {
   const upstream = await startDistribution(newFolder());
-  const settings = mirrorSettings(upstream.url, { budget: "100MB" });
+  const settings = mirrorSettings(upstream.url, { cacheSize: "100MB" });
   // Evicted bytes do not stay, so that what lies in the folder is what the budget counts.
   const mirror = await startBerth(newFolder(), { ...settings, "gc.deleteDelay": "0s" });
   after(async () => {

@@ -75,7 +75,7 @@ describe("a blob without end", () => {
 
   test("is given up at the cache size of the mirror, and nothing of it is left", async () => {
     const { upstream, sent } = await startEndless({});
-    const mirror = await startMirrorOf(upstream.url, { budget: "5MiB" });
+    const mirror = await startMirrorOf(upstream.url, { cacheSize: "5MiB" });
     await mirror.api.get(blob).expect(502);
     await waitUntil("the upstream's connection is closed", () => sent.connections === 0);
     // What lies in the buffers of sockets comes on top.
@@ -98,7 +98,7 @@ describe("a blob without end", () => {
 
   test("that says to be longer than the cache size is not begun where no manifest here names it", async () => {
     const { upstream, sent } = await startEndless({ "Content-Length": "600000000" });
-    const mirror = await startMirrorOf(upstream.url, { budget: "5MiB" });
+    const mirror = await startMirrorOf(upstream.url, { cacheSize: "5MiB" });
     const { body } = await mirror.api.get(blob).expect(502);
     assert.match(body.errors[0].message, /too long for a mirror/);
     await waitUntil("the upstream's connection is closed", () => sent.connections === 0);
@@ -137,7 +137,7 @@ test("a blob is at most as long as the manifest says, also where the upstream sa
 });
 
 test("a blob that is larger than the cache size is served, and no longer fetched when its client leaves", async () => {
-  const pair = await startMirrorPair({ budget: "1MiB", prefetch: 0 });
+  const pair = await startMirrorPair({ cacheSize: "1MiB", prefetch: 0 });
   const image = await pushUpstream(pair, "library/large", "1", bulk(3_000_000, "large"));
   const large = `/v2/large/blobs/${image.layer}`;
   await pair.mirror.api.get("/v2/large/manifests/1").expect(200);
@@ -185,7 +185,7 @@ test("the urls of a child or of a config are never fetched, not even from a host
     response.end(document && JSON.stringify(document));
   });
   const { host } = new URL(other.url);
-  const mirror = await startMirrorOf(upstream.url, { hydrate: [host] });
+  const mirror = await startMirrorOf(upstream.url, { foreignLayerHosts: [host] });
   for (const [tag, repository] of ["index", "image"].entries()) {
     const path = `/v2/docker.io/team/${repository}`;
     await mirror.api.get(`${path}/manifests/${tag}`).expect(200);

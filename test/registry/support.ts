@@ -49,7 +49,7 @@ export function openWorld(rules: Partial<PushRules> = {}, limits?: UploadLimits)
   });
   const collector = {
     ...{ ...parts, leasePolicy: createLeasePolicy(clock, leaseTimes), graceMs: leaseTimes.graceMs },
-    ...({ untagged: "after", orphans: true } as const),
+    ...({ deleteUntagged: true, orphans: true } as const),
   };
   return {
     ...parts,

@@ -21,7 +21,7 @@ for (const checksum of ["crc32", "sha256", "none"] as const) {
           prefix: prefix(),
           checksum,
           partSize: 5 * MiB,
-          buffer: 32 * MiB,
+          uploadBuffer: 32 * MiB,
         }),
       ),
     [5 * MiB - 1, 5 * MiB, 5 * MiB + 1, 10 * MiB, 21 * MiB + 7],

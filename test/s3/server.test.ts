@@ -95,7 +95,7 @@ test("one process collects while another pushes and deletes, and nothing that wa
     BERTH_GC_LEASE: "1s",
     BERTH_GC_GRACE: "0s",
     BERTH_GC_DELETE_DELAY: "0s",
-    BERTH_GC_UNTAGGED: "after",
+    BERTH_GC_DELETE_UNTAGGED: "true",
   };
   const { url, ...rest } = await startProcess(data, prefix, env);
   const pusher = { url, ...rest };
@@ -157,7 +157,7 @@ test("after kill -9 in the middle of a multipart upload it goes on, and dead one
   await new Promise((resolve) => setTimeout(resolve, 1_500));
   await first.kill();
 
-  const second = await startProcess(data, prefix, { BERTH_LIMITS_UPLOAD_IDLE: "7d" });
+  const second = await startProcess(data, prefix, { BERTH_LIMITS_UPLOAD_EXPIRY: "7d" });
   const status = await send(`${second.url}${lives}`, "GET");
   const offset = Number(/^0-(\d+)$/.exec(status.headers.get("range") ?? "")?.[1]) + 1;
   assert.ok(offset >= 12 * MiB && offset <= 26 * MiB, `it goes on at ${offset}`);

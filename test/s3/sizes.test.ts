@@ -19,7 +19,9 @@ async function* zeros(sizeBytes: number, step: number): ByteSource {
 }
 
 test("a blob of 6 GiB is one, beyond the 5 GiB that a single request may carry", async () => {
-  const store = createS3Store(settingsFor(stub.endpoint, { partSize: 8 * MiB, buffer: 64 * MiB }));
+  const store = createS3Store(
+    settingsFor(stub.endpoint, { partSize: 8 * MiB, uploadBuffer: 64 * MiB }),
+  );
   const size = 6 * 1024 * MiB;
   const upload = await store.begin();
   assert.equal(await store.append(upload, 0, zeros(size, MiB)), size);

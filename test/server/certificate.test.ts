@@ -84,7 +84,7 @@ describe("a certificate", () => {
 
   test("does not keep a drain from ending, whatever state its connections are in", async () => {
     await install("first");
-    const { server, signals } = await start({ tls: files, limits: { drain: 60_000 } });
+    const { server, signals } = await start({ tls: files, limits: { drainTimeout: 60_000 } });
     const idle = await handshake(server.port);
     const closed = once(idle, "close");
     signals.emit("SIGTERM", "SIGTERM");

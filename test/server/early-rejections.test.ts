@@ -3,7 +3,7 @@ import { describe, test } from "node:test";
 import { connect, get, start } from "./support.ts";
 
 const { server } = await start({
-  limits: { header: 16_384 },
+  limits: { headerSize: 16_384 },
   handle: (request, response) => {
     response.write(`${request.headers.host} ${request.url}`);
     if (request.method === "GET") response.end();
@@ -51,7 +51,7 @@ describe("a request that is not taken", () => {
       /only expectation .* is 100-continue/,
     ],
     ["two lengths", get("/", "Content-Length: 1", "Content-Length: 2"), 400, /not valid HTTP/],
-    ["a header above limits.header", get("/", `X: ${"x".repeat(20_000)}`), 431, /too long/],
+    ["a header above limits.headerSize", get("/", `X: ${"x".repeat(20_000)}`), 431, /too long/],
   ];
   for (const [name, request, status, message] of cases) {
     test(`with ${name} gets ${status} with an error body, and the connection ends`, async () => {

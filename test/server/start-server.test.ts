@@ -58,7 +58,7 @@ describe("the first signal", () => {
 
   test("closes a connection with its response, though that promised to keep it, while others still run", async () => {
     const { held, handle, arrival } = createHeld();
-    const { server, signals } = await start({ handle, limits: { drain: 60_000 } });
+    const { server, signals } = await start({ handle, limits: { drainTimeout: 60_000 } });
     const begun = await connect(server.port, get("/begun"));
     const waiting = await connect(server.port, get("/waiting"));
     await arrival(2);
@@ -73,15 +73,15 @@ describe("the first signal", () => {
   });
 
   test("ends at once when nothing runs", async () => {
-    const { server, signals } = await start({ limits: { drain: 60_000 } });
+    const { server, signals } = await start({ limits: { drainTimeout: 60_000 } });
     await connect(server.port);
     signals.emit("SIGTERM", "SIGTERM");
     assert.equal(await server.ended, 0);
   });
 
-  test("cuts what has not ended within limits.drain", async () => {
+  test("cuts what has not ended within limits.drainTimeout", async () => {
     const { handle, arrival } = createHeld();
-    const { server, signals, asked } = await start({ handle, limits: { drain: 100 } });
+    const { server, signals, asked } = await start({ handle, limits: { drainTimeout: 100 } });
     const waiting = await connect(server.port, get("/waiting"));
     await arrival(1);
     const began = performance.now();
@@ -129,7 +129,7 @@ describe("a second signal", () => {
   ] as const) {
     test(`${signal} ends at once with ${code} and closes nothing`, async () => {
       const { handle, arrival } = createHeld();
-      const { server, signals, asked } = await start({ handle, limits: { drain: 60_000 } });
+      const { server, signals, asked } = await start({ handle, limits: { drainTimeout: 60_000 } });
       const waiting = await connect(server.port, get("/waiting"));
       await arrival(1);
       signals.emit("SIGTERM", "SIGTERM");
@@ -165,8 +165,8 @@ describe("a client that goes away", () => {
 });
 
 describe("limits", () => {
-  test("a connection on which nothing moves is closed after limits.idle", async () => {
-    const { server } = await start({ handle: createHeld().handle, limits: { idle: 100 } });
+  test("a connection on which nothing moves is closed after limits.idleTimeout", async () => {
+    const { server } = await start({ handle: createHeld().handle, limits: { idleTimeout: 100 } });
     const waiting = await connect(server.port, get("/waiting"));
     assert.equal(await waiting.all(), "");
   });
@@ -180,10 +180,10 @@ describe("limits", () => {
     assert.match(log.join(""), /connections refused/);
   });
 
-  test("an upload that is slower than limits.uploadRate over limits.idle is told so and ended", async () => {
+  test("an upload that is slower than limits.uploadRate over limits.idleTimeout is told so and ended", async () => {
     const { server } = await start({
       handle: (request) => void request.resume(),
-      limits: { idle: 1000, uploadRate: 1024 },
+      limits: { idleTimeout: 1000, uploadRate: 1024 },
     });
     const head = "PUT / HTTP/1.1\r\nHost: berth\r\nContent-Length: 100000\r\n\r\n";
     const upload = await connect(server.port, head);
@@ -199,7 +199,7 @@ describe("limits", () => {
   });
 
   test("the rest of a request that was answered before its end is not waited for without end", async () => {
-    const { server } = await start({ limits: { idle: 1000 } });
+    const { server } = await start({ limits: { idleTimeout: 1000 } });
     const head = "PUT /answered HTTP/1.1\r\nHost: berth\r\nContent-Length: 100000\r\n\r\n";
     const upload = await connect(server.port, head);
     const drip = setInterval(() => upload.socket.write("x"), 50);

@@ -49,7 +49,10 @@ export async function start(options: StartOptions = {}): Promise<Started> {
     { level: "debug", format: "json" },
     { write: (line) => void log.push(line) },
   );
-  const settings = { ...config, limits: { ...config.limits, drain: 500, ...options.limits } };
+  const settings = {
+    ...config,
+    limits: { ...config.limits, drainTimeout: 500, ...options.limits },
+  };
   const server = await startServer(settings, app, logger, signals);
   after(async () => {
     for (const signal of ["SIGTERM", "SIGTERM"]) signals.emit(signal, signal);

@@ -15,9 +15,9 @@ interface Options extends DataFolderOptions {
 const notes = `
 Safe while a server runs on the folder and people push. What was pushed, mounted or asked for within
 gc.lease (1h), and what was needed within gc.grace (24h), is kept. Manifests without a tag go only
-with gc.untagged: after. The bytes of a blob go gc.deleteDelay (10m) after its row, since a server may be
+with gc.deleteUntagged: true. The bytes of a blob go gc.deleteDelay (10m) after its row, since a server may be
 sending them: a running server does that, or the next gc. --now does not wait, and may cut off a download
-of what is being collected. A server collects by itself every gc.every (1h).
+of what is being collected. A server collects by itself every gc.interval (1h).
 `;
 
 /** `berth gc`: frees what nothing needs any more. */

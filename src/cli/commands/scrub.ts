@@ -10,7 +10,7 @@ const notes = `
 Reads every blob from the first to the last byte and compares its digest. Wrong bytes are quarantined:
 clients get 404, and the next push of the digest heals it. A blob that was marked as missing and whose
 bytes are right is shown again. A server does the same in the
-background every scrub.every (7d), at scrub.rate (8 MiB a second). Exit code 1 when something was wrong.
+background every scrub.interval (7d), at scrub.bytesPerSecond (8 MiB a second). Exit code 1 when something was wrong.
 `;
 
 /** `berth scrub`: re-hashes everything, as fast as the disk goes. */

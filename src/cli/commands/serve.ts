@@ -23,7 +23,7 @@ interface Options {
 
 const notes = `
 The folder of the data is made if it does not exist. Ctrl+C or SIGTERM lets running uploads and
-downloads end for as long as limits.drain says (30s), a second one ends at once with exit code
+downloads end for as long as limits.drainTimeout says (30s), a second one ends at once with exit code
 128 + n. SIGHUP reads the TLS certificate again. "berth config --help" lists all settings.
 `;
 

@@ -6,7 +6,7 @@ import { formatBytes } from "../support/output.ts";
 import { withRepositories } from "../support/repositories.ts";
 
 const notes = `
-An upload is a blob of which a client has not sent the end. Its bytes stay for limits.uploadIdle (7d) after
+An upload is a blob of which a client has not sent the end. Its bytes stay for limits.uploadExpiry (7d) after
 the last one, so that the client can go on; delete it where the disk is needed sooner.
 `;
 

@@ -52,7 +52,8 @@ export function createSyncPull(mirror: Mirror, database: Pick<Database, "blobs">
     { isDryRun }: SyncPullOptions,
   ): AsyncGenerator<SyncStep> {
     const here = await database.blobs.find(mirrorRepository.repository, digest);
-    const isForeign = !required && urls !== undefined && mirror.settings.hydrate.length === 0;
+    const isForeign =
+      !required && urls !== undefined && mirror.settings.foreignLayerHosts.length === 0;
     if (isForeign) return;
     if (here === undefined && !isDryRun) await mirror.blobs.fetch(mirrorRepository, digest);
     yield { kind: "blob", digest, sizeBytes, isNew: here === undefined };

@@ -26,15 +26,15 @@ export function schedulesOf(
   parts: Parts,
 ): readonly Schedule[] {
   const scheduleOf = (mirror: Mirror, settings: ScheduleSettings): Schedule => {
-    const { cron, image, to } = settings;
+    const { cron, image, target } = settings;
     const { namespace } = mirror.settings;
-    if (to !== undefined) {
+    if (target !== undefined) {
       const repository = parseRepositoryName(image);
       const push = createSyncPush(mirror, parts);
-      const name = `${image} to ${namespace}/${to}`;
+      const name = `${image} to ${namespace}/${target}`;
       return {
         ...{ cron, name },
-        run: (isDryRun) => push.schedule(repository, to, settings, isDryRun),
+        run: (isDryRun) => push.schedule(repository, target, settings, isDryRun),
       };
     }
     const { mirrorRepository } = byRegistry(namespace, image);

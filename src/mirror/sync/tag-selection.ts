@@ -15,12 +15,12 @@ function versionOf(tag: string): string | undefined {
  * these the newest. The newest comes first where it counts, else the order is the list's.
  */
 export function selectTags(
-  { tags: globs, semver, newest }: Pick<ScheduleSettings, "tags" | "semver" | "newest">,
+  { tags: globs, semver, keepNewest }: Pick<ScheduleSettings, "tags" | "semver" | "keepNewest">,
   tags: readonly string[],
 ): readonly string[] {
   const matches = picomatch([...globs], { dot: true });
   const named = tags.filter((tag) => matches(tag));
-  if (semver === undefined && newest === undefined) return named;
+  if (semver === undefined && keepNewest === undefined) return named;
   return named
     .flatMap((tag) => {
       const version = versionOf(tag);
@@ -30,6 +30,6 @@ export function selectTags(
       return version !== undefined && fits ? [{ tag, version }] : [];
     })
     .toSorted((a, b) => compare(b.version, a.version))
-    .slice(0, newest)
+    .slice(0, keepNewest)
     .map(({ tag }) => tag);
 }

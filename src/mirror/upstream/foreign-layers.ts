@@ -18,10 +18,13 @@ export interface ForeignLayers {
 }
 
 export function createForeignLayers(
-  { hydrate, allowPrivateNetwork }: Pick<MirrorSettings, "hydrate" | "allowPrivateNetwork">,
+  {
+    foreignLayerHosts,
+    allowPrivateNetwork,
+  }: Pick<MirrorSettings, "foreignLayerHosts" | "allowPrivateNetwork">,
   dispatcher: Dispatcher,
 ): ForeignLayers {
-  const hosts = new Set(hydrate.map((host) => host.toLowerCase()));
+  const hosts = new Set(foreignLayerHosts.map((host) => host.toLowerCase()));
 
   const openOne = async (
     url: URL,

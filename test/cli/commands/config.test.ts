@@ -8,8 +8,8 @@ import { berth, createFolder } from "../support.ts";
 const folder = await createFolder();
 const right = path.join(folder, "right.yaml");
 const wrong = path.join(folder, "wrong.yaml");
-await writeFile(right, "listen: :8080\nlimits: { drain: 1m }\n");
-await writeFile(wrong, "lisen: :8080\nlimits: { drain: soon }\n");
+await writeFile(right, "listen: :8080\nlimits: { drainTimeout: 1m }\n");
+await writeFile(wrong, "lisen: :8080\nlimits: { drainTimeout: soon }\n");
 
 describe("berth config", { concurrency: 2 }, () => {
   test("check ends with 0 when all is right", async () => {
@@ -37,8 +37,8 @@ describe("berth config", { concurrency: 2 }, () => {
     assert.equal(code, 0);
     assert.match(stdout, /^listen: :8080 # .*right\.yaml line 1$/m);
     assert.match(stdout, /^sparse: true # BERTH_SPARSE$/m);
-    assert.match(stdout, /^ {2}drain: 1m # .*right\.yaml line 2$/m);
-    assert.match(stdout, /^ {2}idle: 5m # default$/m);
+    assert.match(stdout, /^ {2}drainTimeout: 1m # .*right\.yaml line 2$/m);
+    assert.match(stdout, /^ {2}idleTimeout: 5m # default$/m);
   });
 
   test("--help lists every key with its variable", async () => {

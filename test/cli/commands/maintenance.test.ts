@@ -18,7 +18,7 @@ describe("maintenance of a data folder", async () => {
     "gc.lease": "1s",
     "gc.grace": "0s",
     "gc.deleteDelay": "0s",
-    "gc.every": "0s",
+    "gc.interval": "0s",
   };
   const berth = await startBerth(data, collectable);
   const image = await pushImageParts(berth, "team/app", { layer: "a layer of the image" });
@@ -49,7 +49,7 @@ describe("maintenance of a data folder", async () => {
   });
 
   test("gc leaves the bytes of what it collects for gc.deleteDelay, and gc --now deletes them", async () => {
-    const again = await startBerth(data, { "gc.every": "0s" });
+    const again = await startBerth(data, { "gc.interval": "0s" });
     try {
       const digest = await pushBlob(again, "team/app", "nobody needs this either");
       await again.api.delete(`/v2/team/app/blobs/${digest}`).expect(202);

@@ -15,7 +15,7 @@ export interface MirrorStage {
 }
 
 /** @param hydrate hosts to fetch foreign layers from */
-export async function openMirrorStage(hydrate: readonly string[]): Promise<MirrorStage> {
+export async function openMirrorStage(foreignLayerHosts: readonly string[]): Promise<MirrorStage> {
   const distribution = await startDistribution(createScratch("hub"));
   const front = await startFaultyProxy(distribution.port);
   let isUp = true;
@@ -32,7 +32,7 @@ export async function openMirrorStage(hydrate: readonly string[]): Promise<Mirro
     visibility: "public",
     root: true,
     allowPrivateNetwork: true,
-    hydrate,
+    foreignLayerHosts,
     // A tag is asked for each time: what comes while the upstream is gone comes in spite of it.
     ttl: { tag: "0s" },
   };

@@ -18,7 +18,7 @@ const tagsOfPage = 100;
 const repository = "team/app";
 
 // The scrubber would open configs too.
-const berth = await startBerth(temporaryFolder(), { "scrub.every": "0s" });
+const berth = await startBerth(temporaryFolder(), { "scrub.interval": "0s" });
 after(async () => {
   mock.restoreAll();
   syncBuiltinESMExports();

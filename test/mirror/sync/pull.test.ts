@@ -104,7 +104,7 @@ test("a sync copies the tags and platforms that are asked for with what refers t
 });
 
 test("a budget is held: the longest unused go, what is pinned or hosted too stays", async () => {
-  const pair = await startMirrorPair({ budget: "1MB" });
+  const pair = await startMirrorPair({ cacheSize: "1MB" });
   const { mirror } = pair;
   const pull = async (name: string) => {
     const pushed = await pushUpstream(pair, `library/${name}`, "1", bulk(200_000, name));
@@ -143,7 +143,7 @@ test("a budget is held: the longest unused go, what is pinned or hosted too stay
 });
 
 test("an eviction deletes no bytes of other repositories before gc.deleteDelay is over", async () => {
-  const pair = await startMirrorPair({ budget: "1MB" });
+  const pair = await startMirrorPair({ cacheSize: "1MB" });
   const { mirror } = pair;
   const digest = await pushBlob(mirror, "ours/app", bulk(300_000, "ours"));
   await mirror.api.delete(`/v2/ours/app/blobs/${digest}`).expect(202);
@@ -181,7 +181,7 @@ describe("foreign layers of a Windows image", async () => {
   await new Promise<void>((resolve) => host.listen(0, "127.0.0.1", resolve));
   const { port } = host.address() as AddressInfo;
   const forbidden = await startScriptedUpstream((_, response) => response.end(bytes));
-  const pair = await startMirrorPair({ hydrate: [`127.0.0.1:${port}`] });
+  const pair = await startMirrorPair({ foreignLayerHosts: [`127.0.0.1:${port}`] });
   after(() => host.close());
   const config = await pushBlob(
     pair.upstream,

@@ -17,7 +17,7 @@ describe("what is hosted here", async () => {
     ...{ "auth.open": "false", "auth.adminPassword": password },
   });
   const proxy = await startFaultyProxy(target.port);
-  const schedule = { image: "team/app", to: "admin/copied", tags: ["1.*"], newest: 2 };
+  const schedule = { image: "team/app", target: "admin/copied", tags: ["1.*"], keepNewest: 2 };
   const settings = mirrorSettings(proxy.url, {
     ...{ username: "admin", password, schedule: [schedule], root: false },
   });
@@ -124,7 +124,7 @@ describe("what is hosted here", async () => {
 });
 
 test("a push with a choice of platforms is refused with the reason", async () => {
-  const schedule = [{ image: "team/app", to: "a/b", platforms: ["linux/amd64"] }];
+  const schedule = [{ image: "team/app", target: "a/b", platforms: ["linux/amd64"] }];
   const { mirrors } = mirrorSettings("http://127.0.0.1:1", { schedule });
   const problems = await refuse({ env: { BERTH_MIRRORS: mirrors } });
   assert.match(problems.get("mirrors")?.what ?? "", /with all its platforms or not at all/);

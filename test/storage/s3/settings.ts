@@ -11,7 +11,7 @@ export function settingsFor(endpoint: string, other: Partial<S3Settings> = {}): 
     secretAccessKey: "berth-secret",
     partSize: 64 * 1024,
     concurrency: 3,
-    buffer: 1024 * 1024,
+    uploadBuffer: 1024 * 1024,
     redirect: false,
     redirectLifetime: 60_000,
     checksum: "crc32",

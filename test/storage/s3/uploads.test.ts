@@ -188,7 +188,7 @@ describe("s3 uploads:", () => {
   });
 
   test("a slow client's part is put aside for others, and all bytes are in its blob", async () => {
-    const one = createS3Store(settingsFor(stub.endpoint, { buffer: partSize }), impatience, {
+    const one = createS3Store(settingsFor(stub.endpoint, { uploadBuffer: partSize }), impatience, {
       undisturbedMs: 20,
     });
     const bytes = pattern(partSize + 5_000);
@@ -220,7 +220,7 @@ describe("s3 uploads:", () => {
 
   test("many uploads at once hold no more than the buffer", async () => {
     const budget = 4 * (partSize + 64 * 1024);
-    const store = createS3Store(settingsFor(stub.endpoint, { buffer: budget }), impatience);
+    const store = createS3Store(settingsFor(stub.endpoint, { uploadBuffer: budget }), impatience);
     let most = 0;
     stub.fault = () => {
       most = Math.max(most, store.heldBytes());
