@@ -168,7 +168,7 @@ test("allow and deny decide which repositories a mirror asks for, and what is mi
   assert.deepEqual(upstream.seen, ["GET /v2/team/app/manifests/1"]);
 });
 
-test("the urls of a child or of a config are never fetched, not even from a host in mirrors[].hydrate", async () => {
+test("the urls of a child or of a config are never fetched, not even from a host in mirrors[].foreignLayerHosts", async () => {
   const content = Buffer.from("content that only another host has");
   const digest = digestOf(content);
   const other = await startScriptedUpstream((_, response) => response.end(content));

@@ -14,7 +14,7 @@ export interface MirrorStage {
   readonly stopHub: () => Promise<void>;
 }
 
-/** @param hydrate hosts to fetch foreign layers from */
+/** @param foreignLayerHosts hosts to fetch foreign layers from */
 export async function openMirrorStage(foreignLayerHosts: readonly string[]): Promise<MirrorStage> {
   const distribution = await startDistribution(createScratch("hub"));
   const front = await startFaultyProxy(distribution.port);
