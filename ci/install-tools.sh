@@ -1,0 +1,103 @@
+#!/usr/bin/env bash
+# Installs what the suites need on a Debian 12 with Node, npm and Go, and what is missing of it only: packages, and the
+# programs of test/clients/tools.txt and test/faults/tools.txt at their pinned versions. Needs root, and the package
+# registries. It asks nothing on a terminal.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+export DEBIAN_FRONTEND=noninteractive
+exec < /dev/null
+
+tools=test/clients/tools.txt
+fault_tools=test/faults/tools.txt
+policy=/usr/sbin/policy-rc.d
+work=$(mktemp -d)
+own_policy=
+
+finish() {
+  if [[ -n $own_policy ]]; then rm -f "$policy"; fi
+  rm -rf "$work"
+}
+trap finish EXIT
+trap 'exit 143' TERM
+trap 'exit 130' INT
+
+run() {
+  echo "== install: $*"
+  "$@"
+}
+
+install_packages() {
+  local wanted missing=() package
+  # For the native module of the database besides the clients.
+  wanted=$(awk '$2 == "apt" { print $3 }' "$tools" "$fault_tools" | sort -u)
+  for package in python3 make g++ ca-certificates $wanted; do
+    dpkg-query -W -f '${Status}' "$package" 2> /dev/null | grep -q ' installed$' || missing+=("$package")
+  done
+  [[ ${#missing[@]} -gt 0 ]] || return 0
+  if [[ ! -e $policy ]]; then # the engines start their own; apt must not start the system's
+    own_policy=1
+    printf '#!/bin/sh\nexit 101\n' > "$policy"
+    chmod 755 "$policy"
+  fi
+  run apt-get update -qq
+  run apt-get install -y -qq --no-install-recommends "${missing[@]}"
+  if [[ -n $own_policy ]]; then rm -f "$policy"; fi
+  own_policy=
+}
+
+install_go_tools() {
+  local command how from gobin
+  gobin=$(go env GOBIN)
+  gobin=${gobin:-$(go env GOPATH)/bin}
+  mkdir -p "$gobin" "$work/bin"
+  while read -r command how from; do
+    [[ ($how == go || $how == src) && $(built_from "$gobin/$command") != "$from" ]] || continue
+    if [[ $how == go ]]; then
+      run env "GOBIN=$work/bin" CGO_ENABLED=0 GOFLAGS=-buildvcs=false go install "$from"
+    else
+      build_source "$from" "$work/bin/$command"
+    fi
+    mv "$work"/bin/* "$gobin/$command"
+  done < "$tools"
+}
+
+# build_source MODULE@VERSION FILE: builds a program in a copy of its module.
+build_source() {
+  local source
+  source=$(cd "$work" && go mod download -json "$1" | sed -n 's/^\t"Dir": "\(.*\)",$/\1/p')
+  cp -r --no-preserve=mode "$source" "$work/source"
+  run env CGO_ENABLED=0 go -C "$work/source" build -mod=mod -trimpath=false \
+    -ldflags "-X $1.built=1" -o "$2" .
+  rm -rf "$work/source"
+}
+
+# The package and version that a Go program says it was built from.
+built_from() {
+  go version -m "$1" 2> /dev/null |
+    awk '$1 == "path" { path = $2 } $1 == "mod" { version = $3 }
+      match($0, /-X [^ ]+@v[^ ]+\.built=1/) { built = substr($0, RSTART + 3, RLENGTH - 11) }
+      END { print built ? built : path "@" version }'
+}
+
+install_npm_tools() {
+  local command how from
+  while read -r command how from; do
+    [[ $how == npm ]] || continue
+    if npm ls --global --depth 0 "$from" > /dev/null 2>&1 && command -v "$command" > /dev/null; then continue; fi
+    run npm install --global --omit=optional --ignore-scripts --no-audit --no-fund "$from"
+  done < "$tools"
+}
+
+install_python_tools() {
+  local command how from
+  while read -r command how from; do
+    [[ $how == pip ]] || continue
+    if pipx list --short 2> /dev/null | grep -qx "${from/==/ }"; then continue; fi
+    run pipx install --force "$from"
+  done < "$tools"
+}
+
+install_packages
+install_go_tools
+install_npm_tools
+install_python_tools

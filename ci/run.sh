@@ -1,0 +1,107 @@
+#!/usr/bin/env bash
+# Checks a commit on a Debian 12 with Node, npm and Go: installs the missing tools (install-tools.sh), checks the source,
+# runs all suites (faults and fuzz in their short form) and audits the dependencies. The last line is the sum,
+# "N passed, N failed". Needs root, loop devices and the package registries. It asks nothing on a terminal.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+exec < /dev/null
+
+work=$(mktemp -d)
+passed=0
+failed=0
+child=
+
+finish() {
+  local status=$?
+  trap '' INT TERM
+  if [[ -n $child ]]; then end_tree "$child"; fi
+  rm -rf "$work"
+  if [[ $status -ne 0 && $failed -eq 0 ]]; then failed=1; fi
+  echo "$passed passed, $failed failed"
+}
+trap finish EXIT
+trap 'exit 143' TERM
+trap 'exit 130' INT
+
+# Asks a process and all below it to end, each by its id, and waits for it.
+end_tree() {
+  local pid=$1 below children=()
+  read -ra children 2> /dev/null < "/proc/$pid/task/$pid/children" || true
+  for below in "${children[@]}"; do end_tree "$below"; done
+  kill "$pid" 2> /dev/null || true
+  wait "$pid" 2> /dev/null || true
+}
+
+# Runs a command so that a signal does not have to wait for its end.
+run() {
+  local code=0
+  echo "== $SECONDS s: $*"
+  "$@" &
+  child=$!
+  wait "$child" || code=$?
+  child=
+  return "$code"
+}
+
+# suite NAME COMMAND...: runs tests and adds what they counted; goes on when some fail. One that hangs is ended, so
+# that the whole says what has failed within its 60 minutes. A test that is skipped has failed: every tool is installed.
+suite() {
+  local name=$1 log="$work/$1.log" code=0 before=$((passed + failed)) failures=$failed out tee limit
+  shift
+  limit=$((3300 - SECONDS))
+  if [[ $limit -gt 1500 ]]; then limit=1500; fi
+  if [[ $limit -lt 30 ]]; then limit=30; fi
+  exec {out}> >(tee "$log")
+  tee=$!
+  run timeout --kill-after=60 "$limit" "$@" >&"$out" 2>&1 || code=$?
+  exec {out}>&-
+  wait "$tee"
+  add "$log" '^(ℹ|#) pass ([0-9]+)$' passed
+  add "$log" '^(ℹ|#) (fail|cancelled) ([0-9]+)$' failed
+  add "$log" '^(ℹ|#) (skipped|todo) ([0-9]+)$' failed
+  add "$log" '^conformance [a-z ]+: ([0-9]+) Pass,' passed
+  add "$log" '^conformance [a-z ]+: .* ([0-9]+) FAIL,' failed
+  if [[ $code -eq 124 || $code -eq 137 ]]; then echo "$name did not end within $limit s" >&2; fi
+  if [[ $((passed + failed)) -eq $before ]]; then echo "$name ran no test" >&2; fi
+  if [[ $failed -eq $failures && ($code -ne 0 || $((passed + failed)) -eq $before) ]]; then failed=$((failed + 1)); fi
+}
+
+# check NAME: a check of the source. Its failure counts as one, and the tests run all the same.
+check() {
+  if run npm run --silent "check:$1"; then return; fi
+  echo "check:$1 failed" >&2
+  failed=$((failed + 1))
+}
+
+# Known vulnerabilities count as one failure. Where the registry can't be asked (exit code 3) nothing is known, and counted.
+audit() {
+  local code=0
+  run npm run --silent audit || code=$?
+  if [[ $code -ne 0 && $code -ne 3 ]]; then failed=$((failed + 1)); fi
+}
+
+# add LOG PATTERN TOTAL: adds the number in the pattern's last group, from every line that matches.
+add() {
+  local line number
+  while read -r line; do
+    [[ $line =~ $2 ]] || continue
+    number=${BASH_REMATCH[-1]}
+    printf -v "$3" '%d' $((${!3} + number))
+  done < <(sed 's/\x1b\[[0-9;]*m//g' "$1")
+}
+
+run ci/install-tools.sh
+run npm ci --no-audit --no-fund
+for check in format types lint dead; do check "$check"; done
+suite unit npm test
+suite nodes npm run --silent nodes
+suite clients npm run --silent clients
+suite mirror npm run --silent mirror
+suite conformance npm run --silent conformance
+suite faults npm run --silent faults
+suite s3 npm run --silent s3 -- driver sizes server api redirect conformance
+suite bounds npm run --silent bounds
+suite fuzz npm run --silent fuzz -- --seconds 90
+audit
+echo "== $SECONDS s: done"
+[[ $failed -eq 0 ]]
