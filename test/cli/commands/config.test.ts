@@ -26,7 +26,7 @@ describe("berth config", { concurrency: 2 }, () => {
     assert.deepEqual([code, stdout], [2, ""]);
     assert.match(stderr, /3 problems/);
     assert.match(stderr, /lisen .*line 1\): unknown key\n\s+allowed: listen /);
-    assert.match(stderr, /limits\.drain .*line 2\): found "soon"\n\s+allowed: a duration/);
+    assert.match(stderr, /limits\.drainTimeout .*line 2\): found "soon"\n\s+allowed: a duration/);
     assert.match(stderr, /log\.level \(BERTH_LOG_LEVEL\): found "loud"\n\s+allowed: one of trace/);
   });
 
