@@ -23,10 +23,11 @@ describe("the authority of an actor", () => {
     assert.deepEqual(callersOf("openActor"), ["auth/hub-policy.ts", "auth/policy.ts"]);
   });
 
-  test("of the system comes from what acts for no client: the command line, the first start, mirrors, expired uploads", () => {
+  test("of the system comes from what acts for no client: the command line, the first start, mirrors, expired uploads, abandoned repositories", () => {
     assert.deepEqual(callersOf("systemActor"), [
       ...["accounts/bootstrap-admin.ts", "app/administration.ts", "app/mirrors.ts"],
-      ...["app/repositories.ts", "mirror/repository.ts", "registry/uploads/expire.ts"],
+      ...["app/repositories.ts", "database/registry/repository-removal.ts"],
+      ...["mirror/repository.ts", "registry/uploads/expire.ts"],
     ]);
   });
 
