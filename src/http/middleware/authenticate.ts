@@ -10,25 +10,27 @@ import { unavailableOnDatabaseError } from "./unavailable.ts";
 
 export interface RequestAuthenticator {
   /**
-   * Who a request comes from. `nothing`: it says nothing of it; `invalid`: what it says is not true, or not any more.
-   * Rejects where that can't be found out (503), or has been tried too often (429).
+   * Returns the grant of the request. `nothing`: the request has no credentials. `invalid`: its credentials are wrong,
+   * expired or revoked.
+   * Rejects with 503 when the principal cannot be looked up, and with 429 after too many wrong credentials or when too
+   * many logins wait.
    */
   authenticate(
     request: IncomingMessage,
     repository: RepositoryName | undefined,
   ): Promise<Grant | "nothing" | "invalid">;
-  /** The same, where it is known already. */
+  /** Returns the grant of a bearer token that this process has verified before, without I/O; otherwise `undefined`. */
   getCached(request: IncomingMessage): Grant | undefined;
 }
 
-/** `auth.open`: nobody is asked who they are. */
+/** `auth.open`: every request is anonymous. */
 export function createOpenRequestAuthenticator(): RequestAuthenticator {
   return { authenticate: () => Promise.resolve(anonymous), getCached: () => anonymous };
 }
 
 /**
- * Bearer tokens, and silently also a password or an access token with each request, for what knows no more than
- * that. The rights of the latter are looked up each time.
+ * Accepts bearer tokens. For clients that cannot use the token endpoint, it also accepts Basic credentials (a password
+ * or an access token) with each request; their permissions are read from the database for each request.
  */
 export function createRequestAuthenticator(parts: {
   readonly bearer: Bearer;

@@ -1,12 +1,12 @@
-/** What a request's `Authorization` header holds. */
+/** The parsed `Authorization` header of a request. */
 export type Authorization =
   | { readonly kind: "none" }
   | { readonly kind: "bearer"; readonly token: string }
   | { readonly kind: "basic"; readonly name: string; readonly secret: string }
-  /** Something else, or something broken: it is refused, and never taken for nothing. */
+  /** An unknown scheme or a malformed value. The request is rejected; it is never treated as anonymous. */
   | { readonly kind: "unreadable" };
 
-/** Reads the header; the word for the scheme is in any case (RFC 9110, 11.1). */
+/** Parses the header. The scheme is case-insensitive (RFC 9110, 11.1). */
 export function readAuthorization(header: string | undefined): Authorization {
   if (header === undefined || header === "") return { kind: "none" };
   const space = header.indexOf(" ");
@@ -16,7 +16,7 @@ export function readAuthorization(header: string | undefined): Authorization {
   if (scheme !== "basic") return { kind: "unreadable" };
   const text = Buffer.from(rest, "base64").toString("utf8");
   const colon = text.indexOf(":");
-  // RFC 7617: a name has no colon, a password may.
+  // RFC 7617, 2: a user name has no colon; a password may have one.
   return colon < 1
     ? { kind: "unreadable" }
     : { kind: "basic", name: text.slice(0, colon), secret: text.slice(colon + 1) };

@@ -6,33 +6,33 @@ import { HubError } from "../hub/errors.ts";
 import { badRequest } from "../token/errors.ts";
 
 /*
- * The only place that takes bytes out of a request. A small body (a manifest, JSON, a form) is read as a whole before
- * the permission is authorized; a stream (a blob) is handed to the handler of a route that declares it.
+ * Only this module reads request bodies. It reads a small body (a manifest, JSON or a form) completely before the final
+ * permission check. It passes a stream (a blob) to the handler of a route that declares `body: "stream"`.
  */
 
-/** Length of a request's body in bytes; `undefined` if only its end will tell (chunked transfer coding). */
+/** Length of the request body in bytes; `undefined` with chunked transfer coding. */
 function bodyLength(request: IncomingMessage): number | undefined {
   const declared = request.headers["content-length"];
   if (declared !== undefined) return Number(declared);
   return request.headers["transfer-encoding"] === undefined ? 0 : undefined;
 }
 
-/** A body that does not fit into memory. */
+/** A body of any size, which is never held in memory as a whole. */
 export interface StreamBody {
   readonly source: IncomingMessage;
   /** `undefined` with chunked transfer coding. */
   readonly lengthBytes: number | undefined;
   /**
-   * To be asked when the last byte is here, by requests that record something. Throws if the token has ended while the
-   * body was on its way, unless the bytes kept coming: a layer of many GB takes longer than a token lives.
+   * Requests that record something call it after the last byte. Throws if the token has expired during the upload and
+   * the body came at less than 16 KiB/s on average: a layer of many GB takes longer than the lifetime of a token.
    */
   demandToken(): void;
 }
 
-/** On average over the request, so that a client that holds a byte back does not extend its token. */
+/** Minimum average over the whole request, so that a client cannot extend its token by withholding the last byte. */
 const keptComingBytesPerSecond = 16 * 1024;
 
-/** When the token of a request ends, and what the client is told then. */
+/** The expiry of the token of a request, and the error for the client after it. */
 export interface StreamToken {
   readonly expiresAtMs: number | undefined;
   readonly ended: () => OciError;
@@ -57,35 +57,38 @@ export type SmallBody = "manifest" | "json" | "form";
 
 export interface BodyReader {
   /**
-   * Reads a small body as a whole. Rejects with 413 (too large), 408 (not here in time, or too slow), 503 (all bodies
-   * of the kind together hold too much), 429 (those of the client do), in the error format of the kind, and with ECONNRESET if the client goes away.
+   * Reads a small body completely. Rejects with 413 (too large; 400 for a form), 415 (JSON with another media type; 400
+   * for a form), 408 (too late or too slow), 503 (all bodies of the kind exceed their memory budget) or 429 (the bodies
+   * of this client exceed its share), in the error format of the kind; with ECONNRESET if the client disconnects.
    */
   read(request: IncomingMessage, kind: SmallBody, client: BudgetKey): Promise<Buffer>;
 }
 
 export interface BodyLimits {
-  /** Bytes of one manifest. */
+  /** Maximum size of one manifest, in bytes. */
   readonly manifestSize: number;
-  /** Manifests of that size that may be in memory at once. */
+  /** Memory budget of all manifests: this number of manifests of the maximum size. */
   readonly manifestsInFlight: number;
-  /** Milliseconds in which a small body has to be here. */
+  /** Milliseconds within which a small body must arrive. */
   readonly bodyTimeout: number;
 }
 
-/** After `afterMs` a body must have come at `bytesPerSecond` on average, counted from there. */
+/** From `afterMs` on, a body must arrive at `bytesPerSecond` on average, counted from `afterMs`. */
 export interface BodyRate {
   readonly afterMs: number;
   readonly bytesPerSecond: number;
 }
 
 const KiB = 1024;
-/** A full description of 25,000 characters, each of them six bytes of JSON, and some more. */
+/**
+ * A full description has at most 25,000 characters, each up to 6 bytes of JSON (150,000 bytes); the rest is reserve.
+ */
 const jsonBytes = 256 * KiB;
-/** Credentials, scopes and the name of a service are a few KiB. */
+/** Credentials, scopes and a service name take a few KiB. */
 const formBytes = 64 * KiB;
-/** JSON bodies and forms of that size that may be in memory at once. */
+/** Memory budget of JSON bodies, and of forms: this number of bodies of the maximum size each. */
 const othersInFlight = 256;
-/** One client may hold this part of what all may: `1 / clientShare`. */
+/** One client may hold at most `1 / clientShare` of the memory budget of each kind. */
 const clientShare = 4;
 const defaultRate: BodyRate = { afterMs: 5000, bytesPerSecond: 256 };
 
@@ -93,7 +96,10 @@ interface Kind {
   readonly limitBytes: number;
   /** Of all bodies of the kind together. */
   readonly budgetBytes: number;
-  /** The media types that are read, if not all; what a body of another type, or of none, is answered with. */
+  /**
+   * The accepted media types, and the error for another or a missing media type. Without `type`, all media types are
+   * accepted.
+   */
   readonly type?: { readonly matches: RegExp; readonly refuse: () => OciError };
   readonly error: (status: 400 | 408 | 413 | 503, message: string) => OciError;
 }
@@ -109,7 +115,7 @@ export function createBodyReader(limits: BodyLimits, rate: BodyRate = defaultRat
     json: {
       limitBytes: jsonBytes,
       budgetBytes: jsonBytes * othersInFlight,
-      // A page of another site can send a form or plain text without asking, but no JSON.
+      // A page of another origin can send a form or plain text without a CORS preflight, but not JSON.
       type: {
         matches: /^application\/(?:[\w.-]+\+)?json$/,
         refuse: () =>
@@ -128,12 +134,12 @@ export function createBodyReader(limits: BodyLimits, rate: BodyRate = defaultRat
         refuse: () =>
           badRequest("invalid_request", "the body is application/x-www-form-urlencoded"),
       },
-      // RFC 6749, 5.2: a request that can't be read is 400.
+      // RFC 6749, 5.2: a malformed request is 400.
       error: (status, message) =>
         badRequest("invalid_request", message, status === 413 ? 400 : status),
     },
   };
-  // Bytes held in memory, by kind: of all clients, and of each.
+  // Bytes held in memory per kind: of all clients, and of each client.
   const held: Record<SmallBody, number> = { manifest: 0, json: 0, form: 0 };
   const ofClient = createHeldBudget(Infinity);
 
@@ -154,7 +160,7 @@ export function createBodyReader(limits: BodyLimits, rate: BodyRate = defaultRat
       held[name] += bytes;
       ofClient.acquire(key, bytes);
       if (size > limitBytes) throw tooLarge();
-      // One body is always let in, so that a client can push at all.
+      // One body of the maximum size is always allowed, so that each client can push.
       const mostBytes = Math.max(limitBytes, budgetBytes / clientShare);
       if (ofClient.held(key) > mostBytes)
         throw tooMany("too many bodies of this client are being read: try again later", 1000);
@@ -179,10 +185,13 @@ export function createBodyReader(limits: BodyLimits, rate: BodyRate = defaultRat
   return { read: readWhole };
 }
 
-/** How often a body is compared with its deadline. */
+/** Interval of the checks of the body rate and the body timeout. */
 const checkEveryMs = 250;
 
-/** The bytes of a request. `take` and `check` refuse by throwing; then `early-end.ts` ends the connection with the answer. */
+/**
+ * Collects the bytes of a request. `take` and `check` reject the request by throwing; then `early-end.ts` sends the
+ * error and closes the connection.
+ */
 function gather(
   request: IncomingMessage,
   take: (bytes: number) => void,
@@ -194,7 +203,7 @@ function gather(
     const finish = (settle: () => void): void => {
       clearInterval(timer);
       request.off("data", onData).off("end", onEnd).off("error", onClose).off("close", onClose);
-      // An abort after this is an error event that would end the process if it had no listener.
+      // A later abort emits an error event, which would end the process if it had no listener.
       request.on("error", () => undefined);
       settle();
     };

@@ -12,24 +12,24 @@ import { peerOf } from "./principal.ts";
 import { whenClosed } from "./early-end.ts";
 
 /*
- * What one client may use at one time, whatever it asks for. Every request passes `enter` after its client is known and
- * before its body is read: a small body can only be read with the key that `enter` returns.
+ * Limits per client, independent of the requested resource. Each request that a router admits passes `enter` after its
+ * authentication and before its body is read: `BodyReader.read` needs the key that `enter` returns. The manifest fast
+ * path does not call `enter`: it answers synchronously from memory.
  */
 
 declare const entered: unique symbol;
 
-/** The account or the address that a request is counted for; only {@link Budgets} makes one. */
+/** The account or the address that a request is counted for; only {@link Budgets} creates it. */
 export type BudgetKey = string & { readonly [entered]: true };
 
 export interface Budgets {
   /**
-   * Counts a request until its response has ended, for the account, or for the address of a client without one.
-   * Throws TOOMANYREQUESTS (429, with Retry-After) when the client has used up what it may.
+   * Counts a request until its response has ended. The key is the account, or the address of an anonymous client.
+   * Throws TOOMANYREQUESTS (429, with Retry-After) when the client has reached a limit.
    */
   enter(ctx: Context, route: BudgetedRoute, accountId: number | null): BudgetKey;
   /**
-   * Takes one of the fetches from upstreams that the client may begin. Throws TOOMANYREQUESTS as `enter` does, and takes
-   * none then.
+   * Counts one fetch from an upstream for the client. Throws TOOMANYREQUESTS as `enter` does; then nothing is counted.
    */
   admitMiss(client: BudgetKey): void;
 }
@@ -41,21 +41,21 @@ interface BudgetedRoute {
 }
 
 export interface BudgetLimits {
-  /** Requests of one client at one time. */
+  /** Concurrent requests of one client. */
   readonly requestsPerClient: number;
-  /** Changes by one client a second, over the Hub-shaped API and Berth's own. */
+  /** Changes per second by one client, in the Hub-shaped API and in Berth's own API. */
   readonly apiWrites: number;
-  /** Tokens for one address without an account a second. */
+  /** Anonymous tokens per second for one address. */
   readonly anonymousTokens: number;
-  /** Fetches from upstreams that one client may begin in a minute. */
+  /** Fetches from upstreams that one client may start per minute. */
   readonly mirrorMisses: number;
 }
 
-/** A client that did nothing for a while may do this many seconds' worth at once. */
+/** Bursts in seconds: after a pause, a client may use the limit of this many seconds at once. */
 const writeBurst = 10;
 const tokenBurst = 50;
 const missBurst = 60;
-/** Asked by machines that decide whether the process lives: never refused. */
+/** Health probes decide whether the process is restarted: never reject them. */
 const unlimited = new Set(["/healthz", "/readyz"]);
 
 const rateOf = (perSecond: number, burst: number): Rate => ({
@@ -63,7 +63,7 @@ const rateOf = (perSecond: number, burst: number): Rate => ({
   everyMs: 1000 / perSecond,
 });
 
-/** @param processes that answer; each has its share of the limits */
+/** @param processes number of processes that serve this address; each enforces its share of the limits */
 export function createBudgets(limits: BudgetLimits, clock: () => number, processes = 1): Budgets {
   const running = createHeldBudget(Math.ceil(limits.requestsPerClient / processes));
   const budgetOf = (rate: Rate): RateBudget =>

@@ -3,24 +3,27 @@ import { TLSSocket } from "node:tls";
 import ipaddr from "ipaddr.js";
 import { memoized } from "../../concurrency/byte-cache.ts";
 
-/** Where requests come from, and what the registry is called where they do. */
+/** The address of the client of a request, and the origin under which the client reaches the registry. */
 export interface ClientInfo {
-  /** Who asked: the connection's address, or what proxies we trust say of theirs, from the nearest on. */
+  /**
+   * The address of the client: the connection's address or, behind trusted proxies, the last untrusted address in
+   * X-Forwarded-For.
+   */
   peerOf(request: IncomingMessage): string;
-  /** Whether a proxy has forwarded it that is not trusted: then nobody knows whom it comes from. */
+  /** Whether a proxy that is not trusted forwarded the request. The address of the client is then unknown. */
   isForwardedByUntrusted(request: IncomingMessage): boolean;
-  /** `https://registry.example.com`, without a slash at its end: what the client has to put in front of a path. */
+  /** `https://registry.example.com`, without a trailing slash. An absolute URL is this origin and a path. */
   originOf(request: IncomingMessage): string;
 }
 
-/** What proxies write about the client that they forward for (RFC 7239, and what was there before it). */
+/** Headers in which proxies name the client (RFC 7239 and its predecessors). */
 const forwardedHeaders = ["x-forwarded-for", "x-real-ip", "forwarded"] as const;
-/** A host that may go into a header of ours: a name or an address, perhaps a port. */
+/** A host that a response header may contain: a host name or an IP address, with an optional port. */
 const hostGrammar = /^(?:[a-z0-9](?:[a-z0-9._-]*[a-z0-9])?|\[[0-9a-f:.]+\])(?::\d{1,5})?$/;
 
 /**
- * @param trustedProxies addresses and CIDR ranges whose X-Forwarded-For, -Proto and -Host are believed
- * @param publicUrl the origin of every request, if it is configured
+ * @param trustedProxies addresses and CIDR ranges of proxies; their X-Forwarded-For, -Proto and -Host are trusted
+ * @param publicUrl the configured origin, used for every request
  */
 export function createClientInfo(
   trustedProxies: readonly string[],
@@ -36,7 +39,7 @@ export function createClientInfo(
   const hostOf = (request: IncomingMessage, forwarded: boolean): string => {
     const told = forwarded ? firstOf(request.headers["x-forwarded-host"]) : "";
     const host = (request.headers.host ?? "").toLowerCase();
-    // HTTP/1.0 knows no Host.
+    // An HTTP/1.0 request has no Host.
     return [told, host].find(isHost) ?? localHost(request);
   };
 
@@ -71,7 +74,7 @@ export function createClientInfo(
 
 const isHost = memoized((name) => hostGrammar.test(name) && URL.canParse(`http://${name}`));
 
-/** A chain of proxies writes a list; its first entry is what the client saw. */
+/** A chain of proxies writes a list; its first entry is the scheme or the host that the client used. */
 function firstOf(header: string | readonly string[] | undefined): string {
   const [first = ""] = String(header ?? "").split(",", 1);
   return first.trim().toLowerCase();
@@ -82,7 +85,10 @@ function localHost({ socket }: IncomingMessage): string {
   return `${address.includes(":") ? `[${address}]` : address}:${socket.localPort}`;
 }
 
-/** Whether an address lies in one of some networks. */
+/**
+ * Returns a function that tells whether an address is in one of the networks.
+ * @param networks IP addresses and CIDR ranges
+ */
 export function ipMatcher(networks: readonly string[]): (address: string) => boolean {
   const ranges = networks.map((proxy) => {
     if (proxy.includes("/")) return ipaddr.parseCIDR(proxy);

@@ -6,16 +6,17 @@ import { OciError } from "../../oci/errors.ts";
 import type { ClientInfo } from "./client-info.ts";
 
 /*
- * What keeps web pages of other sites from using a registry that the browser of a user can reach. It holds for every
- * path, whatever its routes declare: `http/app.ts` puts it in front of all of them.
+ * Protects a registry that a user's browser can reach against web pages of other sites (CSRF, DNS rebinding). The rules
+ * apply to every path of the registry's address, independent of its routes: `http/app.ts` runs them before all routers,
+ * and the manifest fast path checks `isKnownHost`.
  */
 
-/** On every response: a browser takes the Content-Type as it is, and never finds a script in something else. */
+/** Every response has this header: browsers use the Content-Type as sent and do not sniff scripts in other content. */
 export const nosniff = "x-content-type-options";
 
 /**
- * On everything that a client has pushed. Its Content-Type is the pusher's choice, `text/html` included: the browser
- * saves it, and if it shows it nevertheless, then without scripts and in an origin of its own.
+ * Headers of all pushed content. The pusher chooses its Content-Type, also `text/html`: the browser downloads it. If
+ * the browser displays it anyway, it runs no scripts and gives it an opaque origin.
  */
 export const pushedContentHeaders = {
   "Content-Security-Policy": "default-src 'none'; sandbox",
@@ -24,21 +25,21 @@ export const pushedContentHeaders = {
 
 export interface BrowserRules {
   /**
-   * Open mode only: whether the Host of a request is a name that no other site can have. A page can make its own name
-   * resolve to this machine (DNS rebinding), and is then the same origin as the registry; an address or a loopback name
-   * can't be taken that way.
+   * Whether the Host of a request is a name that no other site can control; always true outside open mode. A page can
+   * let its own name resolve to this machine (DNS rebinding) and then has the same origin as the registry. This does
+   * not work with an IP address or a loopback name.
    */
   readonly isKnownHost: (request: IncomingMessage) => boolean;
-  /** Refuses with 403 what comes under a host that is not known, and what a page of another site wants to change. */
+  /** Rejects with 403 requests with an unknown host, and changes that a page of another site requests. */
   readonly middleware: Middleware;
 }
 
 export function createBrowserRules(parts: {
   readonly clientInfo: ClientInfo;
-  /** `auth.open`: a request needs no credentials, so that any page could send it. */
+  /** `auth.open`: requests need no credentials, so a page of any site could send them. */
   readonly isOpen: boolean;
   readonly publicUrl: string | undefined;
-  /** Says in which error format a path is answered. */
+  /** Sets the error format of the path of a request. */
   readonly prepare: (ctx: Context) => void;
 }): BrowserRules {
   const { clientInfo, isOpen, publicUrl, prepare } = parts;
@@ -51,7 +52,7 @@ export function createBrowserRules(parts: {
       .replace(/^\[(.*)\]$/, "$1");
     return isIP(name) !== 0 || /^(?:.+\.)?localhost\.?$/.test(name) || name === publicName;
   });
-  // HTTP/1.0 has no Host, and no browser speaks it.
+  // An HTTP/1.0 request has no Host, and no browser sends HTTP/1.0.
   const isKnownHost = ({ headers: { host } }: IncomingMessage): boolean =>
     !isOpen || host === undefined || isKnownName(host);
 
@@ -63,7 +64,7 @@ export function createBrowserRules(parts: {
     );
   };
 
-  /** Why a request is refused; `undefined` if it is not. */
+  /** The reason of the rejection; `undefined` if the request is allowed. */
   const refusalOf = (request: IncomingMessage): string | undefined => {
     if (!isKnownHost(request))
       return "in open mode the registry answers only to localhost, to an IP address and to the host of publicUrl: use one of them, or set publicUrl";

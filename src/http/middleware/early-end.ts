@@ -1,23 +1,27 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 
-/** Calls the listener when the response has ended or its client is gone; at once if that was before. */
+/**
+ * Calls the listener when the response has ended or the client has disconnected; immediately if the response is already
+ * destroyed.
+ */
 export function whenClosed(response: ServerResponse, listener: () => void): void {
   if (response.destroyed) listener();
   else response.once("close", listener);
 }
 
-/** Bytes that a client which is still sending brings in this time, or the connection ends. */
+/** A client that sends less than this in `everyMs` is disconnected. */
 const leastBytes = 64 * 1024;
 const everyMs = 1000;
-/** The longest time that the rest of a body is read and dropped. */
+/** Maximum time for reading and discarding the rest of a body. */
 const atMostMs = 30_000;
 
 /**
- * Ends a response whose request has perhaps not arrived as a whole: the body is not wanted. What is here already is
- * dropped, and if that was all, the connection stays usable. Otherwise the answer goes out at once with `Connection:
- * close`, and what the client still sends is read and dropped for a while (RFC 9112, 9.6), since a reset would take the
- * answer from a client that has not read it yet. A client that sends slowly, or for long, is cut off.
- * @param body with status and headers set before, `Content-Length` among them
+ * Ends a response before the request body has arrived completely; the body is discarded. If the rest of the body has
+ * arrived already, the connection stays usable.
+ * Otherwise the response is sent at once with `Connection: close`, and the server reads and discards the rest of the
+ * body for at most 30 s (RFC 9112, 9.6): after a reset, the client could lose the response before it reads it. A client
+ * that sends less than 64 KiB/s is disconnected earlier.
+ * @param body the response body; the status and the headers, including `Content-Length`, are already set
  */
 export async function endBeforeBody(
   request: IncomingMessage,
@@ -25,10 +29,10 @@ export async function endBeforeBody(
   body: string,
 ): Promise<void> {
   const { socket } = request;
-  // Without a listener a client that goes away would end the process.
+  // If the client disconnects, the request emits an error event, which would end the process without a listener.
   request.on("error", () => undefined);
   request.resume();
-  // The parser gets what the system has read in this turn of the event loop and in the next.
+  // The HTTP parser receives the bytes that the kernel holds in this iteration of the event loop and in the next one.
   for (let turn = 0; turn < 2 && !request.complete; turn += 1)
     await new Promise((resolve) => setImmediate(resolve));
   if (response.destroyed) return;
@@ -37,7 +41,7 @@ export async function endBeforeBody(
     return;
   }
   if (!response.headersSent) response.setHeader("Connection", "close");
-  // Not its end, with which Node closes the connection.
+  // Do not end the response yet: Node closes the connection at its end.
   response.flushHeaders();
   response.write(body);
   await new Promise<void>((resolve) => {

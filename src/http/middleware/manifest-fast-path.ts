@@ -17,9 +17,10 @@ const push = { kind: "repository", actions: ["push"] } as const;
 const separator = "/manifests/";
 
 /**
- * Answers reads of manifests in front of Koa, whose layers cost several times the work. Parser, policy and presenter are
- * those of the Koa pipeline; whatever is unusual (a query, an escape, a condition, anything that is not there or not
- * allowed, a token that has not been seen before) goes there untouched, so that no rule is written twice.
+ * Answers GET and HEAD of cached manifests without Koa, whose layers cost several times the work of the response
+ * itself. It uses the parser, the policy and the headers of the Koa pipeline. All other requests pass to the Koa
+ * pipeline unchanged: with a query, an escape or If-None-Match, for a mirrored or an uncached manifest, without
+ * permission, or with a token that this process has not verified yet. So no rule exists twice.
  */
 export function withManifestFastPath(
   koaPipeline: RequestListener,
@@ -35,7 +36,7 @@ export function withManifestFastPath(
 ): RequestListener {
   const { manifests, requestAuthenticator, policy, pullCounters, mirrors, logger, isKnownHost } =
     parts;
-  // Requests that went well are logged at this level, and the log is written in the Koa pipeline.
+  // The Koa pipeline logs successful requests at this level, so it must handle all of them.
   if (logger.isLevelEnabled("debug")) return koaPipeline;
 
   const answered = (request: IncomingMessage, response: ServerResponse): boolean => {
@@ -45,7 +46,7 @@ export function withManifestFastPath(
     const asked = parseManifestUrl(request.url ?? "");
     if (asked === undefined) return false;
     const { repository, reference, name } = asked;
-    // What is mirrored may have to be asked for.
+    // A mirrored manifest may need a request to the upstream.
     if (mirrors?.byName(repository, name) !== undefined) return false;
     const grant = isKnownHost(request) ? requestAuthenticator.getCached(request) : undefined;
     if (grant === undefined || !policy.allows({ grant, permission: pull, repository }))
@@ -72,14 +73,16 @@ export function withManifestFastPath(
     try {
       isAnswered = answered(request, response);
     } catch (error) {
-      // A database that fails has an answer of its own in the Koa pipeline.
+      // The Koa pipeline renders the error of a failed database.
       logger.debug({ err: error }, "the manifest fast path failed");
     }
     if (!isAnswered) koaPipeline(request, response);
   };
 }
 
-/** The manifest that a path names, if it does so plainly. */
+/**
+ * Parses the URL of a manifest. `undefined` for any other URL, and for one with a query, an escape or an invalid name.
+ */
 function parseManifestUrl(
   url: string,
 ):

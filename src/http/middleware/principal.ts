@@ -9,17 +9,17 @@ interface RequestState {
   errorFormat?: "hub";
 }
 
-/** Remembers who a request comes from, once the router has judged it. */
+/** Stores the grant and the actor of a request after the router has authorized it. */
 export function setGrant(ctx: Context, grant: Grant, actor: Actor): void {
   Object.assign(ctx.state, { grant, actor } satisfies RequestState);
 }
 
-/** Remembers the address that a request comes from. */
+/** Stores the address of the client. */
 export function setPeer(ctx: Context, peer: string): void {
   (ctx.state as RequestState).peer = peer;
 }
 
-/** The address that a request comes from. */
+/** The address of the client. */
 export const peerOf = (ctx: Context): string => (ctx.state as RequestState).peer ?? "";
 
 /** Sets the error format of the response. */
@@ -30,14 +30,17 @@ export function setErrorFormat(ctx: Context, errorFormat: "hub"): void {
 export const errorFormatOf = (ctx: Context): "hub" | undefined =>
   (ctx.state as RequestState).errorFormat;
 
-/** Who a request comes from; every route that needs a permission has one. */
+/** The grant of a request. Throws TypeError on a route that needs no permission (`none`). */
 export function grantOf(ctx: Context): Grant {
   const { grant } = ctx.state as RequestState;
   if (grant === undefined) throw new TypeError("the route declares no permission");
   return grant;
 }
 
-/** Who changes what a request asks for, with the permission of its route. In open mode nobody that we know. */
+/**
+ * The actor of the changes that a request makes, with the permission of its route; in open mode it has no account.
+ * Throws TypeError on a route that needs no permission (`none`).
+ */
 export function actorOf(ctx: Context): Actor {
   const { actor } = ctx.state as RequestState;
   if (actor === undefined) throw new TypeError("the route declares no permission");

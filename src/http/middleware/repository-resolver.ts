@@ -5,15 +5,19 @@ import { queryValue } from "../links.ts";
 import type { ClientInfo } from "./client-info.ts";
 import type { ResolvedRepository } from "../route.ts";
 
-/** Which repository a request is about. */
+/** Resolves the repository of a request. */
 export interface RepositoryResolver {
-  /** Throws NAME_INVALID, and NAME_UNKNOWN for a registry that is not mirrored. */
+  /**
+   * Throws NAME_INVALID, NAME_UNKNOWN if the registry of `ns` is not mirrored, and DENIED if the mirror's `allow` and
+   * `deny` lists exclude the repository.
+   */
   resolve(ctx: Context, requestedName: string): ResolvedRepository;
 }
 
 /**
- * A name is one of ours, or one of a mirror: by its first component, because nobody has it here, or since the request
- * says which registry it means (`ns`). Permission is asked for the repository that answers in the end.
+ * A request belongs to a mirror in three cases: the first component of the name is the namespace of the mirror; the
+ * query parameter `ns` of a GET or HEAD names its registry; or the name is not hosted here and the mirror is the root
+ * mirror (see `mirror/routing.ts`). All other names are hosted. The permission is checked for the resolved repository.
  */
 export function createRepositoryResolver(parts: {
   readonly mirrors: Mirrors | undefined;
@@ -36,7 +40,7 @@ export function createRepositoryResolver(parts: {
       const mirrored = mirrors.byName(repository, requestedName);
       if (mirrored === undefined) return { repository, requestedName, mirrored };
       const { repository: routed } = mirrored.mirrorRepository;
-      // A push to a name that nobody has yet makes a repository of ours.
+      // A push to a name that does not exist yet creates a hosted repository.
       if (!reads && !mirrored.isDirect) return { repository, requestedName, mirrored: undefined };
       return { repository: routed, requestedName, mirrored };
     },

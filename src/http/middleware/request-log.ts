@@ -4,9 +4,9 @@ import { setPeer } from "./principal.ts";
 import type { ClientInfo } from "./client-info.ts";
 
 /**
- * One line a request: `debug` where all went well, `info` where the client was refused, `warn` where we failed. The 401
- * that tells a client where to get a token is how every login and pull begins, and no refusal.
- * The query is left out: it may carry what nobody should read.
+ * Logs one line per request: `debug` for success and 404, `info` for rejected requests, `warn` for 5xx. A 401 without
+ * credentials is `debug`: every login and pull begins with this challenge.
+ * The query is not logged, because it may contain secrets.
  */
 export function logRequests(logger: Logger, clientInfo: ClientInfo): Middleware {
   let isWarned = false;

@@ -1,21 +1,24 @@
 import { createVersionedCache } from "../../concurrency/byte-cache.ts";
 
 /**
- * Answers to lists and searches, kept as bytes while nobody has written anything: what costs is to find a hundred
- * repositories and to write them down, and people ask for the same pages. Who asks is part of the key, since everybody
- * sees something else; whether they may ask at all is authorized anew each time.
+ * Caches the responses of lists and searches as bytes until the next write: most of the cost is the search for 100
+ * repositories and their serialization, and clients request the same pages. The key contains the principal, because
+ * each principal sees different repositories. The permission is checked for each request, also for a cached response.
  */
 export interface ResponseCache {
-  /** What was kept under the key, or what `make` makes of it. */
+  /** The cached JSON for the key; on a miss, the serialized result of `make`. */
   of(key: string, make: () => Promise<unknown>): Promise<Buffer>;
 }
 
-/** Bytes of all cached responses with their keys; the least recently used go first, a write to any database removes all. */
+/**
+ * Maximum bytes of all cached responses with their keys. The least recently used response is evicted first; a write to
+ * any database evicts all.
+ */
 const bytesAtMost = 8 * 1024 * 1024;
-/** Some of what a page says depends on the time: whether a tag has been used lately. */
+/** Some fields depend on the time, such as whether a tag was used lately. So a response is cached for at most 60 s. */
 const goodForMs = 60_000;
 
-/** @param versionOf another value as soon as anybody has written to any of the databases */
+/** @param versionOf a version of the databases, which changes with each write */
 export function createResponseCache(
   versionOf: () => string,
   clock: () => number = Date.now,
@@ -27,7 +30,7 @@ export function createResponseCache(
   });
   return {
     async of(key, make) {
-      // Where a write happens while the answer is made, the answer goes to the cache of the version before.
+      // After a write during `make`, the response goes to the cache of the old version.
       const answers = current();
       const held = answers.get(key);
       if (held !== undefined && clock() - held.atMs <= goodForMs) return held.body;

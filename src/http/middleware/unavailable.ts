@@ -2,8 +2,9 @@ import { OciError } from "../../oci/errors.ts";
 import { describeFailure } from "../../registry/failures.ts";
 
 /**
- * Looks somebody up, or what they may do. Whatever keeps us from that is 503: it is not a wrong password, and no
- * missing right either, and the client may try again.
+ * Runs a lookup of a principal or of its permissions. A failed lookup is neither a wrong password nor a missing
+ * permission: OciErrors and known failures of the storage are rethrown, every other failure becomes UNAVAILABLE (503),
+ * and the client can retry.
  */
 export async function unavailableOnDatabaseError<T>(work: () => Promise<T>): Promise<T> {
   try {
