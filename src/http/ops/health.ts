@@ -10,19 +10,22 @@ import { renderFailures } from "../errors.ts";
 import { ipMatcher, type ClientInfo } from "../middleware/client-info.ts";
 import type { PlainRoute } from "../route.ts";
 
-/** What is wrong, by the part that says so; empty when all is well. */
+/** Problems by component; empty when the server is ready. */
 export type Readiness = () => Promise<Readonly<Record<string, string>>>;
 
 export interface HealthParts {
   readonly readiness: Readiness;
   readonly metrics: Metrics;
-  /** Whether a client may read the metrics, and what is wrong with the server; all others are told only whether it is ready. */
+  /**
+   * Whether the client may read the metrics and the problems of the server. Other clients see only whether the server
+   * is ready.
+   */
   readonly isOperator: (request: IncomingMessage) => boolean;
 }
 
 /**
- * Whether a request comes from one of the addresses of `metrics.allow`. One that was forwarded by an address that is
- * not in `trustedProxies` does not: its sender would be unknown, and the address that of the proxy.
+ * Whether the request comes from an address in `metrics.allow`. A request that an untrusted proxy forwarded never
+ * matches: its address is that of the proxy, and the client is unknown.
  */
 export function createOperatorCheck(
   allow: readonly string[],
@@ -34,8 +37,8 @@ export function createOperatorCheck(
 }
 
 /**
- * A probe writes to the disk, and every client may ask: its result holds for `everyMs`. While a probe runs, which takes
- * minutes on a disk that hangs, no other begins.
+ * Runs at most one probe per `everyMs`, because a probe writes to the disk and every client can request one. While a
+ * probe runs (minutes on a disk that hangs), no second probe starts; requests wait for the same result.
  */
 export function probeAtMostEvery(everyMs: number, probe: Readiness, logger: Logger): Readiness {
   let result: ReturnType<Readiness> | undefined;
@@ -90,7 +93,7 @@ export function healthRoutes({
       path: "/metrics",
       permission,
       handle: async (ctx: Context) => {
-        // As a path where there is nothing.
+        // The same error as for a path that has no route.
         if (!isOperator(ctx.req))
           throw new OciError("UNSUPPORTED", "there is nothing at this path", { status: 404 });
         const { body, contentType } = await metrics();
@@ -101,7 +104,7 @@ export function healthRoutes({
   ];
 }
 
-/** The same routes and nothing else, for the address of `metrics.listen`: every client that reaches it is an operator. */
+/** Serves only these routes, on the address of `metrics.listen`. Every client of this address is an operator. */
 export function createHealthApp(
   parts: Omit<HealthParts, "isOperator">,
   logger: Logger,

@@ -1,7 +1,7 @@
 import type { Context } from "koa";
 import type { Route } from "../route.ts";
 
-/** The description of everything that is served, for programs. */
+/** `GET /openapi.json`: the OpenAPI document of all routes. */
 export function documentRoutes(parts: { readonly document: () => object }): readonly Route[] {
   let text: string | undefined;
   return [

@@ -5,7 +5,7 @@ import { tagGrammar } from "../../oci/reference.ts";
 import type { HubRoute } from "../hub/route.ts";
 import type { Route } from "../route.ts";
 
-/** A JSON value, as far as this file looks at it. */
+/** A JSON object; this module does not look deeper. */
 type Json = Readonly<Record<string, unknown>>;
 
 const errorsOf: Readonly<Record<"hub" | "registry", Json>> = {
@@ -44,8 +44,8 @@ const intro =
   "What a Berth serves: the OCI distribution API, its token endpoint, and an API shaped like Docker Hub's.";
 
 /**
- * The OpenAPI 3.1 document of the route table. What it says of the Hub-shaped routes is made of the schemas that parse
- * their requests; those of the registry are described by the OCI distribution specification.
+ * The OpenAPI 3.1 document of the route table. The schemas that parse the requests of the Hub-shaped routes also
+ * describe them; the OCI distribution specification describes the registry routes.
  */
 export function openApiOf(routes: readonly (Route | HubRoute)[]): Json {
   const paths: Record<string, Record<string, Json>> = {};
@@ -137,7 +137,7 @@ function registryOperation(route: Route): Json {
   };
 }
 
-/** Without a token, or with one, or with a password. */
+/** Anonymous, with a token, or with a password. */
 const anybody = [{}, { registry: [] }, { password: [] }];
 
 function operationId({ method, path }: Pick<Route, "method" | "path">): string {
@@ -147,7 +147,7 @@ function operationId({ method, path }: Pick<Route, "method" | "path">): string {
   );
 }
 
-/** What the paths of the registry have in them. */
+/** Grammars of the path parameters of the registry routes. */
 const grammars: Readonly<Record<string, Json>> = {
   name: { pattern: nameGrammar.source, maxLength: 255 },
   digest: { pattern: digestGrammar.source },
@@ -186,7 +186,7 @@ function answerContent(answer: z.ZodType): Json {
     : jsonContent(schemaOf(answer, "output"));
 }
 
-/** A request without a body is one with `{}`. */
+/** A request without a body is parsed as `{}`; so the body is required only if the schema rejects `{}`. */
 const bodyOf = (body: z.ZodType): Json => ({
   required: !body.safeParse({}).success,
   content: jsonContent(schemaOf(body, "input")),
@@ -202,7 +202,7 @@ const errorOf = (schema: string): Json => ({
 
 const refusals = ["400", "401", "403", "404", "409", "413", "429", "503"];
 
-/** The same answers, without their bodies. */
+/** The operation of HEAD: the responses of GET without their bodies. */
 function headOf(operation: Json): Json {
   const responses = Object.entries(operation["responses"] as Record<string, Json>);
   return {
