@@ -17,16 +17,16 @@ import type { Route, ResolvedRepository } from "../route.ts";
 import { sendNothing, writeBytes } from "./send.ts";
 import type { MayRedirect } from "./redirect.ts";
 
-/** What is served, wherever its bytes come from. */
+/** A blob of a hosted repository or of a mirror. */
 interface Blob {
   readonly digest: Digest;
   readonly sizeBytes: number;
   open(range: ByteRange): Promise<AsyncIterable<Uint8Array>>;
-  /** Where a client may read it from the store itself, if it may. */
+  /** A signed URL of the store for this blob; `undefined` if the store has none. */
   signedUrl?(): Promise<string | undefined>;
 }
 
-/** Whoever may push has asked before a push, and relies on the answer. */
+/** A HEAD by a pusher extends the blob's lease, so that the collector keeps the blob until the manifest arrives. */
 const push = { kind: "repository", actions: ["push"] } as const;
 
 export function blobRoutes({
@@ -78,11 +78,11 @@ export function blobRoutes({
   };
 
   /**
-   * Sends the client to the store, which reads its Range itself. The permission has been checked; the URL is good for
-   * whoever has it, and so no cache may keep it.
+   * Redirects the client to a signed URL of the store, which evaluates the Range header itself. The permission is
+   * already checked. The URL works for every client that has it, so caches must not store the redirect.
    */
   const redirected = async (ctx: Context, blob: Blob): Promise<boolean> => {
-    // If-Range names our ETag, which the store does not know.
+    // If-Range contains the ETag of the registry, which the store does not know.
     const ours = blob.sizeBytes === 0 || ctx.get("If-Range") !== "";
     if (ctx.method !== "GET" || ours || !mayRedirect(ctx)) return false;
     const link = await blob.signedUrl?.();
@@ -125,7 +125,7 @@ export function blobRoutes({
     }
   };
 
-  /** RFC 9110, 14.6: with several parts, each has a head of its own. */
+  /** Sends the byte ranges of a blob. With several parts, each part has its own header (RFC 9110, 14.6). */
   const send = async (
     ctx: Context,
     blob: Blob,
@@ -144,7 +144,7 @@ export function blobRoutes({
       res.end();
       return;
     }
-    // Opened before the status goes out: a blob whose bytes are gone is a 404, not a cut 200.
+    // Open the blob before sending the status: a blob whose bytes are lost gives a 404, not a truncated 200.
     let bytes = await blob.open(parts[0] ?? { start: 0, end: -1 });
     ctx.respond = false;
     ctx.status = status;

@@ -1,8 +1,8 @@
 import type { CacheStatus } from "../../mirror/repository.ts";
 
 /**
- * How a mirror came to its answer (RFC 9211), and a warning where the upstream could not be asked whether it is still
- * so: clients of the registry API print warnings of exactly this form (distribution-spec, "Warnings").
+ * `Cache-Status` of a mirror's response (RFC 9211), and a `Warning` if the upstream could not confirm a stale copy.
+ * Clients print warnings only in exactly this form (distribution-spec, "Warnings").
  */
 export function cacheHeaders(status: CacheStatus): Record<string, string> {
   switch (status.kind) {

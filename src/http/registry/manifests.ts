@@ -14,7 +14,10 @@ import { actorOf, grantOf } from "../middleware/principal.ts";
 import type { Route, ResolvedRepository } from "../route.ts";
 import { sendNothing } from "./send.ts";
 
-/** Whoever may push has asked before a push, and relies on the answer. */
+/**
+ * A HEAD by a pusher extends the manifest's lease, so that the collector keeps the manifest until the pusher refers to
+ * it.
+ */
 const push = { kind: "repository", actions: ["push"] } as const;
 
 export function manifestRoutes({
@@ -129,16 +132,16 @@ export function manifestRoutes({
   ];
 }
 
-/** What every 200 and 304 of a manifest says. */
+/** Headers of every 200 and 304 of a manifest. */
 export function manifestHeaders(
   found: Pick<StoredManifest, "digest" | "mediaType">,
 ): Record<string, string> {
   return {
     "Docker-Content-Digest": found.digest,
     ETag: `"${found.digest}"`,
-    // A tag may point elsewhere a moment later.
+    // A tag can move at any time.
     "Cache-Control": "no-cache",
-    // The stored type to the letter, whatever Accept says: a stored manifest is never converted nor hidden.
+    // The stored type unchanged, independent of Accept: the registry never converts or hides a manifest.
     "Content-Type": found.mediaType,
     ...pushedContentHeaders,
   };
@@ -146,7 +149,10 @@ export function manifestHeaders(
 
 const referenceOf = (ctx: Context): Reference => parseReference(ctx["params"].reference);
 
-/** Tags that a push by digest sets too. Throws TAG_INVALID, and 414 where they are too many. */
+/**
+ * Tags that a push by digest sets as well. Throws TAG_INVALID for an invalid tag, and with 414 for more than `limit`
+ * tags.
+ */
 function tagParameters(ctx: Context, limit: number): readonly Tag[] {
   const tags = [...new Set(queryValues(ctx, "tag").map(parseTag))];
   if (tags.length > limit) {

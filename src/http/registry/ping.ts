@@ -1,7 +1,7 @@
 import type { Context } from "koa";
 import type { Route } from "../route.ts";
 
-/** `GET /v2/`: is this a registry, and may I use it? */
+/** `GET /v2/`: clients check the API version and their credentials with it. */
 export const pingRoutes: readonly Route[] = ["/v2", "/v2/"].map((path) => ({
   method: "get",
   path,

@@ -2,12 +2,12 @@ import { isIP } from "node:net";
 import type { Context } from "koa";
 import { ipMatcher, type ClientInfo } from "../middleware/client-info.ts";
 
-/** Whether this client is to read blobs from the store itself, if the store gives a link. */
+/** Whether a blob request of this client may be redirected to a signed URL of the store. */
 export type MayRedirect = (ctx: Context) => boolean;
 
 /**
- * Everybody, except those whose address lies in a network of `except`, or whose User-Agent begins with a text of it.
- * Behind a proxy that is trusted, the address is the one that the proxy tells.
+ * Allows all clients except those whose address is in a network of `except`, or whose User-Agent begins with a text of
+ * `except` (case-insensitive). Behind a trusted proxy, the address is the one that the proxy forwards.
  */
 export function createRedirectRule(parts: {
   readonly except: readonly string[];

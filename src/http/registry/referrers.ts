@@ -62,10 +62,13 @@ export function referrerRoutes({
   ];
 }
 
-/** Different values of `artifactType` in one question; a client asks for one or two. */
+/** Maximum number of different `artifactType` values in one request; clients send one or two. */
 const artifactTypesAtMost = 20;
 
-/** The different values, with the `+` that arrives as a space if it was not percent-encoded; media types have no space. */
+/**
+ * The different values of `artifactType`. A `+` that is not percent-encoded arrives as a space; media types contain no
+ * space, so a space is read as `+`. Throws UNSUPPORTED (400) for more than 20 values.
+ */
 function artifactTypesOf(values: readonly string[]): readonly string[] {
   const types = [...new Set(values.map((type) => type.replaceAll(" ", "+")))];
   if (types.length <= artifactTypesAtMost) return types;

@@ -1,16 +1,16 @@
 import type { ServerResponse } from "node:http";
 import type { Context } from "koa";
 
-/** An answer without a body. */
+/** Sends a response without a body. */
 export function sendNothing(ctx: Context, status: number): void {
   ctx.body = null;
   ctx.status = status;
 }
 
 /**
- * Writes borrowed bytes to a response, one chunk at a time: the next is asked for only when the kernel has taken the
- * last, so that its buffer may be used again and a slow reader costs a socket, not memory.
- * Rejects if the source fails or the client goes away; the caller then cuts the connection.
+ * Writes borrowed buffers to a response, one chunk at a time. It requests the next chunk after the kernel has accepted
+ * the last one: then the source may reuse the buffer, and a slow reader costs a socket but no memory.
+ * Rejects if the source fails or the client disconnects; the caller then destroys the connection.
  */
 export async function writeBytes(
   response: ServerResponse,

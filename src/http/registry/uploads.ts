@@ -14,7 +14,7 @@ import { queryValue, queryValues } from "../links.ts";
 import type { Route, ResolvedRepository } from "../route.ts";
 import { sendNothing } from "./send.ts";
 
-/** Ids are ours; what does not look like one was never given out, and the database need not be asked. */
+/** The grammar of the session ids that the registry generates. For any other id, no database lookup is needed. */
 const idGrammar = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
 export function uploadRoutes({
@@ -45,7 +45,7 @@ export function uploadRoutes({
     if (mounted === undefined && whole !== undefined) {
       const digest = parseDigest(whole);
       const chunk = lastChunkOf(ctx, body);
-      // Sloppy clients ask for a session with the digest they will close it with, and send nothing yet.
+      // Some clients start a session with the digest of its later end and an empty body.
       if (chunk.lengthBytes !== 0 || isEmptyDigest(digest)) {
         await uploads.pushWhole(actor, repository, digest, chunk);
         return created(ctx, requestedName, digest);
@@ -115,7 +115,7 @@ export function uploadRoutes({
   ];
 }
 
-/** `from` of a mount; a name that is none can't be mounted from, which is no reason to refuse the upload. */
+/** The `from` parameter of a mount. An invalid name is "unusable": the mount is skipped, and a normal upload starts. */
 function mountSource(ctx: Context): RepositoryName | undefined | "unusable" {
   const from = queryValue(ctx, "from");
   if (from === undefined) return undefined;
@@ -151,13 +151,13 @@ function chunkOf(ctx: Context, { source, lengthBytes }: StreamBody): Chunk {
   };
 }
 
-/** The chunk that closes an upload. */
+/** The chunk that closes an upload. The token is checked again after its last byte. */
 const lastChunkOf = (ctx: Context, body: StreamBody): Chunk => ({
   ...chunkOf(ctx, body),
   demandAtEnd: () => body.demandToken(),
 });
 
-/** A chunk in the wrong place is told where to go on: clients resume straight from the headers of the 416. */
+/** Adds the current offset to the 416 for a chunk at the wrong offset: clients resume from the headers of the 416. */
 async function withRange<T>(requestedName: string, id: string, work: () => Promise<T>): Promise<T> {
   try {
     return await work();
@@ -168,10 +168,10 @@ async function withRange<T>(requestedName: string, id: string, work: () => Promi
   }
 }
 
-/** Where the session goes on. `0-0` stands for nothing yet, as it always has in registries. */
+/** Location and offset of the session. `Range: 0-0` also stands for an empty session, as in other registries. */
 function placeOf(requestedName: string, id: string, offset: number): Record<string, string> {
   return {
-    // A parameter, so that clients that append `&digest=…` work as well as those that edit the URL.
+    // The query parameter supports both clients that append `&digest=…` and clients that edit the URL.
     Location: `/v2/${requestedName}/blobs/uploads/${id}?_state=open`,
     Range: `0-${Math.max(0, offset - 1)}`,
     "Docker-Upload-UUID": id,
