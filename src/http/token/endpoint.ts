@@ -48,7 +48,10 @@ const tokenAnswer = z.object({
   scope: z.string().optional(),
 });
 
-/** The token endpoint: who you are, and what of that you want to do, for a token that says so for five minutes. */
+/**
+ * The token endpoint. It authenticates the client, reduces the requested scopes to the granted ones and signs them into
+ * a token that is valid for 5 minutes.
+ */
 export function tokenRoutes(parts: TokenParts): readonly Route[] {
   const { authenticator, grantIssuer, bearer, clientInfo, service } = parts;
 
@@ -61,7 +64,7 @@ export function tokenRoutes(parts: TokenParts): readonly Route[] {
     return principal;
   };
 
-  /** Nobody who shows something wrong gets a token for nobody: the failure of a login depends on it. */
+  /** Wrong credentials never give an anonymous token: clients detect a failed login by the 401. */
   const identifyByHeader = async (ctx: Context): Promise<Principal> => {
     const authorization = readAuthorization(ctx.get("Authorization"));
     if (authorization.kind === "none") return { kind: "anonymous" };
@@ -85,7 +88,7 @@ export function tokenRoutes(parts: TokenParts): readonly Route[] {
 
   const get = async (ctx: Context): Promise<void> => {
     demandService(queryValues(ctx, "service"), service);
-    // Parsed first, so that a request that can't be answered costs no work on its password.
+    // Parse the scopes first, so that a malformed request causes no password hashing.
     const scopes = scopesOf(queryValues(ctx, "scope"));
     await answer(ctx, await identifyByHeader(ctx), scopes);
   };
@@ -100,7 +103,7 @@ export function tokenRoutes(parts: TokenParts): readonly Route[] {
         return answer(ctx, await identify(ctx, username, password), scopes);
       }
       case "refresh_token":
-        // None was ever given out: with one, docker would forget the password that it can always come back with.
+        // The server issues no refresh tokens: with one, docker would drop the password, which always works.
         throw invalidGrant("there are no refresh tokens here: log in again");
       default:
         throw badRequest("unsupported_grant_type", "grant_type is password");

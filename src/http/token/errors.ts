@@ -1,8 +1,11 @@
 import { OciError, renderErrors } from "../../oci/errors.ts";
 
-/** A failure of the token endpoint: the registry's form for docker and its kin, RFC 6749's for OAuth clients. */
+/**
+ * An error of the token endpoint, in the registry's form for Docker clients and in the form of RFC 6749 for OAuth
+ * clients.
+ */
 class TokenError extends OciError {
-  /** RFC 6749, 5.2 */
+  /** The `error` code of RFC 6749, 5.2. */
   readonly oauth: string;
 
   constructor(oauth: string, ...rest: ConstructorParameters<typeof OciError>) {
@@ -11,21 +14,21 @@ class TokenError extends OciError {
   }
 }
 
-/** A request that makes no sense, or not here. */
+/** A malformed or unsupported request. */
 export const badRequest = (oauth: string, message: string, status = 400): OciError =>
   new TokenError(oauth, "UNSUPPORTED", message, { status });
 
-/** What was shown in place of credentials is not good (any more). */
+/** The presented credentials are invalid or no longer valid. */
 export const invalidGrant = (message: string): OciError =>
   new TokenError("invalid_grant", "UNAUTHORIZED", message, { status: 400 });
 
-/** The same for an unknown name, a wrong password and a disabled account. */
+/** The error is identical for an unknown name, a wrong password and a disabled account. */
 export const wrongCredentials = (): OciError =>
   new TokenError("invalid_grant", "UNAUTHORIZED", "incorrect username or password", {
     headers: { "WWW-Authenticate": 'Basic realm="berth"' },
   });
 
-/** Every form that clients of a token endpoint look for, in one body. */
+/** All error forms that clients of a token endpoint read, in one body. */
 export function renderTokenError(error: OciError): object {
   const oauth = error instanceof TokenError ? error.oauth : "temporarily_unavailable";
   return {

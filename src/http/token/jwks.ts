@@ -2,7 +2,7 @@ import type { Context } from "koa";
 import type { Keys } from "../../auth/signing-keys/keys.ts";
 import type { Route } from "../route.ts";
 
-/** The public keys, for whoever else verifies our tokens: a JWK set (RFC 7517) as `distribution` takes it. */
+/** The public keys as a JWK set (RFC 7517), for other services that verify the tokens, such as `distribution`. */
 export function jwksRoutes({ keys }: { readonly keys: Pick<Keys, "published"> }): readonly Route[] {
   return [
     {

@@ -16,8 +16,9 @@ const errors = {
 
 export interface WwwAuthenticate {
   /**
-   * The 401 that asks for a token. `presented`: something was shown, and it was no good (`invalid`), or not good for
-   * this (`valid`; `anonymous` if it is a token for nobody, whose user has to log in). What is missing and what is forbidden get the same answer to the letter.
+   * Builds the 401 that asks for a token. `presented`: `nothing` = no credentials; `invalid` = the token was rejected;
+   * `valid` = it lacks the scope; `anonymous` = the client must log in. A missing and a forbidden repository get
+   * identical responses.
    */
   challenge(
     ctx: Context,
@@ -28,8 +29,8 @@ export interface WwwAuthenticate {
 }
 
 /**
- * One challenge in one header (RFC 6750, and the order of parameters that clients are used to): beside a second
- * scheme docker would give up an anonymous pull, and others read only the first.
+ * Sends one challenge in one header (RFC 6750), with the parameters in the order that clients expect. With a second
+ * scheme, docker would give up an anonymous pull, and other clients read only the first challenge.
  */
 export function createWwwAuthenticate(parts: {
   readonly clientInfo: ClientInfo;
@@ -65,7 +66,9 @@ interface WantedScope {
   readonly actions: readonly string[];
 }
 
-/** The scope to ask a token for, with the name as the client writes it; empty where none is needed. */
+/**
+ * The scope that the client must request, with the repository name as the client writes it; empty if none is needed.
+ */
 function scopeOf(
   permission: Permission,
   requestedName: string | undefined,
@@ -84,12 +87,15 @@ function scopeOf(
   }
 }
 
-/** A mount reads its source too. Clients that take the scope from the challenge, such as python-dxf, need both, as in distribution. */
+/**
+ * A mount also pulls from its source. Clients that take the scope from the challenge, such as python-dxf, need both
+ * scopes, as in distribution.
+ */
 function mountScopeOf(permission: Permission, ctx: Context): readonly WantedScope[] {
   const from = queryValue(ctx, "from");
   const isMount = ctx.method === "POST" && queryValue(ctx, "mount") !== undefined;
   if (permission.kind !== "repository" || !isMount || from === undefined) return [];
-  // What is no name of a repository is never repeated in a header.
+  // An invalid repository name is never copied into a header.
   if (orAbsent(() => parseRepositoryName(from)) === undefined) return [];
   return [{ type: "repository", name: from, actions: ["pull"] }];
 }
