@@ -18,7 +18,7 @@ import {
   presentStorageUsage,
 } from "./repository-schemas.ts";
 
-/** Below this everything is our own; `/-/` ends the name of a repository, in which no component is a dash. */
+/** Root path of Berth's own API. `/-/` ends the repository name in a path: no name component is a single dash. */
 export const root = "/api/berth/v1";
 
 const namespace = z

@@ -29,7 +29,7 @@ const rollbackBody = z.object({
   digest: z.string().nullish().describe("One of its history; otherwise the last other one."),
 });
 
-/** A repository's tags: what is in them, what they were, and what makes two of them different. */
+/** Routes of the tags of a repository: contents, history, rollback and diff. */
 export function berthTagRoutes(parts: {
   readonly catalog: Catalog;
   readonly registry: Pick<Registry, "tags" | "manifests">;
