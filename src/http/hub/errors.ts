@@ -4,7 +4,7 @@ import { OciError } from "../../oci/errors.ts";
 
 /** A rejection by the Hub-shaped API. */
 export class HubError extends OciError {
-  /** What is wrong with single fields of a request. */
+  /** Error messages by field of the request. */
   readonly fields: Readonly<Record<string, readonly string[]>> | undefined;
 
   constructor(
@@ -23,7 +23,7 @@ export class HubError extends OciError {
   }
 }
 
-/** The same to the letter for what is missing and what is hidden. */
+/** The response is identical for a missing and for a hidden object. */
 export const notFound = (): HubError => new HubError(404, "object not found");
 export const needsLogin = (message: string): HubError =>
   new HubError(401, message, { headers: { "WWW-Authenticate": 'Bearer realm="berth-hub"' } });
@@ -31,12 +31,12 @@ export const forbidden = (message = "you may not do this"): HubError => new HubE
 
 const statuses = { invalid: 400, unknown: 404, exists: 409, conflict: 400 } as const;
 
-/** What the domain throws, in the words of this API. */
+/** Converts errors of the domain into HubErrors; returns other errors unchanged. */
 export function hubErrorOf(error: unknown): unknown {
   if (error instanceof AccountError) return new HubError(statuses[error.kind], error.message);
   if (error instanceof OciError && error.code === "TOOMANYREQUESTS") {
     const seconds = Number(error.headers?.["Retry-After"] ?? 1);
-    // Older clients want the moment, newer ones the seconds.
+    // Older clients read the Unix time (X-Retry-After), newer clients read the seconds (Retry-After).
     const headers = {
       "Retry-After": String(seconds),
       "X-Retry-After": String(Math.ceil(Date.now() / 1000) + seconds),
@@ -49,15 +49,15 @@ export function hubErrorOf(error: unknown): unknown {
   }
   if (error instanceof OciError && error.code === "DENIED") return forbidden(error.message);
   if (error instanceof OciError && error.code === "NAME_UNKNOWN") return notFound();
-  // Who is told which tag is missing may see the repository.
+  // The message names the missing tag: the caller has already been allowed to see the repository.
   if (error instanceof OciError && error.code === "MANIFEST_UNKNOWN")
     return new HubError(404, error.message);
   return error;
 }
 
 /**
- * One body with what each of the shapes has that Docker Hub answers with: `detail`, `message`, `errinfo`, and for a
- * request that makes no sense `fields` and `text`.
+ * Renders one body for all of Docker Hub's error formats: `detail`, `message` and `errinfo`, for a 400 also `fields`
+ * and `text`.
  */
 export function renderHubError(error: OciError): object {
   const { message } = error;

@@ -13,7 +13,7 @@ import {
   type AccessTokenCatalog,
 } from "../../accounts/access-token-management.ts";
 
-/** What the Hub-shaped API shows and does, beyond what a registry does. */
+/** The domain services of the Hub-shaped API, in addition to the registry. */
 export interface HubCatalog {
   readonly repositories: HubRepositories;
   readonly tags: HubTags;

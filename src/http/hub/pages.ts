@@ -15,14 +15,14 @@ const pageSizeOf = (byDefault: number) =>
     .default(byDefault)
     .describe(`More than ${sizeAtMost} is taken for ${sizeAtMost}.`);
 
-/** Parameters of a page; more than the largest size is the largest size, since clients send 1000. */
+/** Parameters of a page. A larger `page_size` is reduced to the maximum of 100, because clients send 1000. */
 export const pageQuery = {
   page: z.coerce.number().int().min(1).max(pageAtMost).default(1),
   page_size: pageSizeOf(10),
 };
 export const auditPageQuery = { ...pageQuery, page_size: pageSizeOf(25) };
 
-/** Parameters of a list that goes on behind a name, which costs the same however far on that is. */
+/** Parameters of a list with a keyset cursor (`last`): each page costs the same, independent of its position. */
 export const followingQuery = {
   page_size: pageQuery.page_size,
   last: z.string().max(255).optional().describe("The name that the page before ended with."),
@@ -46,7 +46,7 @@ export interface PageParts<T> {
 
 export type Pager = ReturnType<typeof createPager>;
 
-/** Links are absolute and keep every other parameter. */
+/** Links are absolute and keep all other query parameters. */
 export function createPager(clientInfo: ClientInfo) {
   const linkTo = (ctx: Context, key: "page" | "last", value: string): string => {
     const url = new URL(ctx.URL.pathname + ctx.URL.search, clientInfo.originOf(ctx.req));
@@ -54,7 +54,7 @@ export function createPager(clientInfo: ClientInfo) {
     return url.href;
   };
   return {
-    /** @param last the name that the next page begins behind; `undefined` on the last page */
+    /** @param last the last name on this page, after which the next page begins; `undefined` on the last page */
     following<T>(
       ctx: Context,
       last: string | undefined,
@@ -65,7 +65,7 @@ export function createPager(clientInfo: ClientInfo) {
       return { count, next, previous: null, results: [...results] };
     },
 
-    /** Throws 404 for a page beyond the last one, unless it is the first. */
+    /** Throws 404 for a page after the last one; an empty first page is allowed. */
     envelope<T>(
       ctx: Context,
       { page, page_size: size }: { readonly page: number; readonly page_size: number },

@@ -3,13 +3,13 @@ import { isPrintableLine, isPrintableText } from "../../observability/printable.
 import { JsonBoundError, JsonError, parseJson } from "../../oci/json.ts";
 import { HubError } from "./errors.ts";
 
-/** Words with commas between them, or a parameter that comes several times. */
+/** A comma-separated list of words; a repeated parameter is joined. */
 export const words = z
   .string()
   .default("")
   .transform((text) => [...new Set(text.split(",").map((word) => word.trim()))].filter(Boolean));
 
-/** `true` and what people write for it; nothing is neither that nor `false`. */
+/** `1`, `true` and `yes` are true, other values are false; an empty or missing parameter is `undefined`. */
 export const flag = z
   .string()
   .optional()
@@ -17,7 +17,10 @@ export const flag = z
     text === undefined || text === "" ? undefined : /^(?:1|true|yes)$/i.test(text),
   );
 
-/** Of a parameter that comes twice, and is no list of words, the first counts. Throws 400 with what is wrong with which. */
+/**
+ * Parses the query. Of a repeated parameter that is not a list of words, the first value counts. Throws 400 with the
+ * messages by field.
+ */
 export function parseQuery<S extends z.ZodObject>(
   schema: S,
   query: NodeJS.Dict<string | string[]>,
@@ -29,10 +32,10 @@ export function parseQuery<S extends z.ZodObject>(
   return parse(schema, Object.fromEntries(Object.entries(query).map(one))) as z.output<S>;
 }
 
-/** Far more than any body of this API needs; what a body holds is counted before it is built. */
+/** Far above the needs of this API. `parseJson` counts the contents of a body before it builds the value. */
 const bodyBounds = { maxDepth: 16, maxValues: 10_000, maxKeys: 100 };
 
-/** Throws 400 with what is wrong with which field. No body is `{}`. */
+/** Parses a JSON body; an empty body is `{}`. Throws 400 with the messages by field. */
 export function parseBody(schema: z.ZodType, bytes: Buffer): unknown {
   let json: unknown = {};
   try {
@@ -52,12 +55,12 @@ export function parseBody(schema: z.ZodType, bytes: Buffer): unknown {
 
 /** Fields that may have several lines. */
 const longTexts = new Set(["description", "full_description"]);
-/** Compared with a hash, never stored and never shown. */
+/** The server compares these fields with a hash and never stores or displays them. */
 const secrets = new Set(["password", "secret"]);
 
 /**
- * Every text that is taken from a body: a name, a label or any other text that is stored holds no control characters, so that it
- * forges no line of a log or of a terminal later. Throws 400 with the field.
+ * Rejects control characters in all texts of a body, because a stored text could later forge a line in a log or in a
+ * terminal. Throws 400 with the field.
  */
 function rejectControls(value: unknown, path: readonly string[]): void {
   if (typeof value === "object" && value !== null) {
@@ -74,7 +77,7 @@ function rejectControls(value: unknown, path: readonly string[]): void {
   });
 }
 
-/** Of what is wrong, as much as a person reads. */
+/** Maximum number of validation messages in one response. */
 const issuesTold = 20;
 
 function parse(schema: z.ZodType, value: unknown): unknown {

@@ -7,37 +7,37 @@ import type { RepositoryName } from "../../oci/name.ts";
 import type { Actor } from "../../registry/registry.ts";
 import { forbidden, HubError } from "./errors.ts";
 
-/** A call that was let in, with everything of it parsed. */
+/** An authorized request with its parsed parameters. */
 export interface HubRequest<Query = unknown, Body = unknown> {
   readonly ctx: Context;
-  /** `undefined`: nobody that we know. */
+  /** `undefined`: the caller is anonymous. */
   readonly session: Session | undefined;
   readonly actor: Actor;
-  /** For what takes many steps: it ends when the client is gone. */
+  /** For work of many steps: it yields to other requests and stops when the client disconnects. */
   readonly work: YieldingWork;
   readonly query: Query;
   readonly body: Body;
   readonly params: Readonly<Record<string, string>>;
-  /** Where the path has `*repository`, or `:namespace` and `:repository`. */
+  /** Set if the path has `*repository`, or `:namespace` and `:repository`; otherwise empty. */
   readonly repository: RepositoryName;
-  /** Where the path has `:namespace`, `:org` or `:account`. */
+  /** Set if the path has `:namespace`, `:org` or `:account`; otherwise empty. */
   readonly namespace: string;
 }
 
-/** A route of the Hub-shaped API: what its schemas parse is what the OpenAPI document says. */
+/** A route of the Hub-shaped API. Its schemas parse the requests and generate the OpenAPI document. */
 export interface HubRoute {
   readonly method: "get" | "post" | "put" | "patch" | "delete";
   readonly path: string;
   readonly permission: { readonly kind: "hub"; readonly requires: RoutePermission };
-  /** Docker Hub's older path for the same, which access tokens of organisations do not open. */
+  /** Docker Hub's older path for the same route. It rejects access tokens of organisations with 403. */
   readonly legacy: boolean;
   readonly summary: string;
   readonly query: z.ZodObject | undefined;
   readonly body: z.ZodType | undefined;
   readonly status: number;
-  /** A list or a search, which may be answered as before while nothing has changed. */
+  /** A list or a search: its response is cached until the next write (see `middleware/response-cache.ts`). */
   readonly cacheable: boolean;
-  /** `undefined`: an answer without a body. */
+  /** `undefined`: a response without a body. */
   readonly answer: z.ZodType | undefined;
   handle(call: HubRequest): Promise<unknown>;
 }
@@ -54,7 +54,7 @@ interface HubRouteDefinition<Q, B, A> {
   readonly query?: Q;
   readonly body?: B;
   readonly answer?: A;
-  /** 200, or 204 without an answer. */
+  /** Default: 200, or 204 without `answer`. */
   readonly status?: number;
   readonly cacheable?: boolean;
   handle(call: HubRequest<Parsed<Q>, Parsed<B>>): Promise<Answered<A>>;
@@ -75,7 +75,7 @@ export function hubRoute<
   };
 }
 
-/** The same under both of Docker Hub's paths for a repository. */
+/** Defines a route under both of Docker Hub's paths for a repository. */
 export function repositoryRoutes<
   Q extends z.ZodObject | undefined = undefined,
   B extends z.ZodType | undefined = undefined,
@@ -90,7 +90,7 @@ export function repositoryRoutes<
   ];
 }
 
-/** The user that calls; for routes that need one. */
+/** The calling user. Throws 401 for an anonymous caller and 403 for an organisation. */
 export function userOf({ session }: HubRequest): Extract<Session["principal"], { kind: "user" }> {
   if (session === undefined) throw new HubError(401, "authentication is needed");
   if (session.principal.kind !== "user") throw forbidden("this is for users");

@@ -19,7 +19,7 @@ import { parseBody, parseQuery } from "./requests.ts";
 
 export interface HubRouterParts {
   readonly clientInfo: Pick<ClientInfo, "peerOf" | "originOf">;
-  /** Without it nobody can log in. */
+  /** `undefined` in open mode: there are no logins, and all callers are anonymous. */
   readonly sessions: Sessions | undefined;
   readonly policy: HubPolicy;
   readonly responseCache: ResponseCache;
@@ -33,8 +33,8 @@ interface Asked {
 }
 
 /**
- * The Hub-shaped routes as middleware; what is no business of theirs goes on. Paths may end in a slash. A path below a
- * word that Docker Hub uses and Berth serves nothing at is 404 in Docker Hub's form.
+ * Serves the Hub-shaped routes and passes all other paths on. Paths may end in a slash. An unserved path below `/api`
+ * or below a word that Docker Hub reserves is a 404 in Docker Hub's format.
  */
 export function createHubRouter(routes: readonly HubRoute[], access: HubRouterParts): Middleware {
   const find = createRouteTable(routes);
@@ -57,11 +57,17 @@ export function createHubRouter(routes: readonly HubRoute[], access: HubRouterPa
   };
 }
 
-/** An image may be called `repositories`; its own paths have the form that two components have in Docker Hub's API. */
+/**
+ * A hosted image may have the name `repositories`. Its registry paths match the Hub pattern
+ * `/v2/repositories/:namespace/:repository`, so they are excluded here.
+ */
 const isRegistryPath = (path: string): boolean =>
   /^\/v2\/repositories\/(?:tags\/list|(?:manifests|blobs|referrers)\/[^/]+\/?)$/.test(path);
 
-/** Below `/api`, or below a reserved word, unless it has the form of the registry's paths: that has its own answer to such a name. */
+/**
+ * Whether a path is below `/api` or a reserved word. Paths in the form of the registry are excluded: the registry
+ * router answers them.
+ */
 function isHubPath(path: string): boolean {
   const [, first = "", word = ""] = path.split("/");
   if (first === "api") return true;
@@ -69,14 +75,14 @@ function isHubPath(path: string): boolean {
   return !/\/(?:tags\/list|(?:manifests|referrers|blobs)\/[^/]+|blobs\/uploads\/[^/]*)$/.test(path);
 }
 
-/** Errors on the paths of this API have its format, also those from in front of its routes. */
+/** Sets the Hub error format for the paths of this API, also for errors that occur before its router. */
 export function setHubErrorFormat(ctx: Context): void {
   if (isHubPath(ctx.path)) setErrorFormat(ctx, "hub");
 }
 
 /**
- * A body is read and parsed before the judgement that counts, since it may take as long as its client likes. A client
- * that is not let in with what it says of itself before the body is refused at once, and its body is not read.
+ * Checks the permission before the body and again after the body is read and parsed: a client can take a long time to
+ * send the body, and a permission can end meanwhile. If the first check denies the request, the body is not read.
  */
 async function answer(route: HubRoute, ctx: Context, access: HubRouterParts): Promise<void> {
   const params = ctx["params"] as Readonly<Record<string, string>>;
@@ -109,7 +115,7 @@ async function answer(route: HubRoute, ctx: Context, access: HubRouterParts): Pr
   ctx.status = route.status;
 }
 
-/** The session of a client that may do what the route does, or throws what the client is told. */
+/** Returns the session of an authorized client; throws the 401, 403 or 404 of the decision otherwise. */
 async function admit(
   route: HubRoute,
   ctx: Context,
@@ -135,13 +141,16 @@ function workFor(ctx: Context): YieldingWork {
   return createYieldingWork(gone.signal);
 }
 
-/** `JWT` is the word for the scheme that most scripts for Docker Hub write; a command line sends a password each time. */
+/**
+ * Most scripts for Docker Hub send the scheme `JWT` instead of `Bearer`. Some command lines send a password (Basic)
+ * with each request.
+ */
 async function sessionOf(
   ctx: Context,
   { sessions, clientInfo }: HubRouterParts,
 ): Promise<Session | undefined> {
   const authorization = readAuthorization(ctx.get("Authorization").replace(/^jwt /i, "Bearer "));
-  // In open mode nobody is asked who they are.
+  // In open mode every caller is anonymous.
   if (authorization.kind === "none" || sessions === undefined) return undefined;
   const session = await unavailableOnDatabaseError(async () => {
     if (authorization.kind === "bearer") return sessions.resume(authorization.token.trim());
@@ -153,7 +162,7 @@ async function sessionOf(
   return session;
 }
 
-/** A name that can't be one is not there. */
+/** Parses the repository name of the path. Throws 404 for an invalid name. */
 function repositoryOf(params: Readonly<Record<string, string>>): RepositoryName | undefined {
   const { namespace, repository } = params;
   if (repository === undefined) return undefined;

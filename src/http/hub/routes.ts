@@ -26,13 +26,13 @@ export interface HubParts {
   readonly hub: HubCatalog;
   readonly accounts: Accounts;
   readonly policy: HubPolicy;
-  /** Without it nobody can log in. */
+  /** `undefined` in open mode: there are no logins, and all callers are anonymous. */
   readonly sessions: Sessions | undefined;
   /** `repositories.defaultVisibility`. */
   readonly defaultVisibility: "private" | "public";
 }
 
-/** Everything of Docker Hub's API that Berth serves, and what it shows beyond that; the more particular path first. */
+/** All routes of the Hub-shaped API and of Berth's own API. The first match wins, so more specific paths come first. */
 export function hubRoutes(
   given: HubParts & {
     readonly registry: Registry;

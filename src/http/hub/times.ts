@@ -1,6 +1,6 @@
 import { z } from "zod";
 
-/** RFC 3339 in UTC with a `Z`: clients refuse other offsets. */
+/** RFC 3339 in UTC with `Z`: clients reject other offsets. */
 export const time = z.iso.datetime();
 
 export const timeOf = (ms: number): string => new Date(ms).toISOString();

@@ -25,7 +25,10 @@ const tokenSchema = z.object({
   expires_at: time.nullable(),
 });
 
-/** Whoever has logged in with an access token can't make one that lasts longer, or may do more. */
+/**
+ * Requires a login with the password. Otherwise an access token could create another token with a later expiry or more
+ * permissions.
+ */
 const requires = { of: "password" } as const;
 
 export function personalTokenRoutes(parts: {
@@ -33,7 +36,7 @@ export function personalTokenRoutes(parts: {
   readonly pager: Pager;
 }): readonly HubRoute[] {
   const { tokens } = parts.hub;
-  // The second is the older path, at which a token without scopes may do everything.
+  // The second path is older; there a token without scopes gets full access (`repo:admin`).
   return [
     { path: "/v2/access-tokens", deleted: 204, scopes: z.array(scope).min(1) },
     { path: "/v2/api_tokens", deleted: 202, scopes: z.array(scope).min(1).default(["repo:admin"]) },
@@ -56,7 +59,7 @@ export function personalTokenRoutes(parts: {
         const issued = await tokens.issue(actor, {
           account: userOf(call).name,
           label: body.token_label,
-          // The higher ones include the lower.
+          // A higher scope includes the lower scopes.
           scope: highestFirst.find((one) => body.scopes.includes(one)),
           expiresAtMs,
           agent: printableLine(ctx.get("User-Agent")),

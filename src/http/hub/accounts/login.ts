@@ -6,9 +6,12 @@ import { unavailableOnDatabaseError } from "../../middleware/unavailable.ts";
 import { hubRoute, type HubRoute } from "../route.ts";
 import { HubError } from "../errors.ts";
 
-/** Of `/v2/users/login`, as long as a day's work with a command line. What is taken away ends it before. */
+/**
+ * Lifetime of tokens of `/v2/users/login`: one working day with a command line. A change of the password or the removal
+ * of the account or access token ends the session earlier.
+ */
 const loginSeconds = 24 * 3600;
-/** Of `/v2/auth/token`. */
+/** Lifetime of tokens of `/v2/auth/token`. */
 const tokenSeconds = 600;
 
 const secret = z.string().min(1).max(4096);

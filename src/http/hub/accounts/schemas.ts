@@ -3,7 +3,7 @@ import { z } from "zod";
 import type { Account, MemberDetails } from "../../../accounts/memberships.ts";
 import { time, timeOf } from "../times.ts";
 
-/** Numbers as UUIDs, for clients that want those: the same for an account for ever. */
+/** A stable id of 32 hex digits, for clients that expect a UUID. */
 export function uuidOf(kind: "account" | "team", id: number): string {
   return createHash("sha256").update(`${kind}:${id}`).digest("hex").slice(0, 32);
 }
@@ -92,7 +92,7 @@ const roles = { owner: "Owner", editor: "Editor", member: "Member" } as const;
 export const presentRole = (role: keyof typeof roles): (typeof roles)[keyof typeof roles] =>
   roles[role];
 
-/** @param mayContact whether the caller may see addresses */
+/** @param mayContact whether the caller may see email addresses */
 export function presentMember(
   member: MemberDetails,
   mayContact: boolean,

@@ -30,10 +30,10 @@ const plan = z.object({
   collaborators: z.int(),
   parallel_builds: z.int(),
 });
-/** As clients read it. */
+/** The number that clients read as "unlimited". */
 const unlimited = 9999;
 
-/** Who the caller is, and who others are. */
+/** Routes of the calling user, of other users and of organisations. */
 export function userRoutes(parts: {
   readonly hub: Pick<HubCatalog, "accounts">;
   readonly pager: Pager;

@@ -4,7 +4,7 @@ import { hubRoute, type HubRoute } from "../route.ts";
 import { auditPageQuery } from "../pages.ts";
 import { time, timeOf } from "../times.ts";
 
-/** What the log has rows of, by group: `repo.tag.push` is `tag.push` of `repo`. */
+/** The actions of the audit log, by group: `repo.tag.push` is `tag.push` of `repo`. */
 const actions: Readonly<
   Record<string, { readonly label: string; readonly names: readonly string[] }>
 > = {

@@ -19,7 +19,7 @@ const inviteSchema = z.object({
 const inFull = { of: "user-in-full" } as const;
 const inviting = { of: "organisation", permission: "invite" } as const;
 
-/** Organisations ask users to join; nobody is a member before they have said yes. */
+/** Routes of invites. A user becomes a member of an organisation only by accepting its invite. */
 export function inviteRoutes(parts: {
   readonly hub: Pick<HubCatalog, "invites">;
   readonly policy: HubPolicy;
@@ -27,7 +27,7 @@ export function inviteRoutes(parts: {
   const { policy } = parts;
   const { invites } = parts.hub;
 
-  /** The caller with the permission that the body of the call needs, since its route can't say which. */
+  /** The caller as the actor, with the permission for the organisation in the body, which the route cannot declare. */
   const as = ({ session, actor }: HubRequest, need: RoutePermission, namespace?: string): Actor =>
     policy.actor(session, need, { namespace, peer: actor.peer });
   const demandInviting = async (call: HubRequest, organisation: string): Promise<void> => {
@@ -35,7 +35,7 @@ export function inviteRoutes(parts: {
     if (decision === "unknown") throw notFound();
     if (decision !== "allowed") throw forbidden();
   };
-  /** One that the caller may send, or take back; for others it is not there. */
+  /** The invite of the path, if the caller may invite users to its organisation; otherwise throws 404. */
   const ownInvite = async (call: HubRequest): Promise<Invite> => {
     const found = await invites.find(call.params["id"] ?? "");
     const { organisation: namespace } = found;
@@ -142,7 +142,9 @@ export function inviteRoutes(parts: {
   ];
 }
 
-/** A user, and no access token that may do less. */
+/**
+ * Whether the caller is a user with all permissions: logged in with the password, or with a `repo:admin` access token.
+ */
 function isUserInFull({ session }: HubRequest): boolean {
   const { principal } = session ?? {};
   if (principal?.kind !== "user") return false;

@@ -13,7 +13,7 @@ const seeing = { of: "organisation", permission: "see members" } as const;
 const changing = { of: "organisation", permission: "change members" } as const;
 const exportedAtMost = 10_000;
 
-/** The members of an organisation. */
+/** Routes of the members of an organisation. */
 export function memberRoutes(parts: {
   readonly hub: Pick<HubCatalog, "accounts">;
   readonly accounts: Pick<Accounts, "organisations">;
@@ -22,7 +22,7 @@ export function memberRoutes(parts: {
 }): readonly HubRoute[] {
   const { hub, accounts, policy, pager } = parts;
 
-  /** Addresses are for those who look after the organisation. */
+  /** Only callers that may change the memberships see email addresses. */
   const mayContact = async ({ session, namespace }: HubRequest): Promise<boolean> =>
     (await policy.authorize(session, changing, { namespace })) === "allowed";
 
@@ -102,7 +102,7 @@ export function memberRoutes(parts: {
   ];
 }
 
-/** RFC 4180; what a spreadsheet would take for a formula is told apart by a quote. */
+/** Quotes a CSV field (RFC 4180). A leading `'` keeps a spreadsheet from running the text as a formula. */
 function quote(text: string): string {
   const safe = /^[=+\-@\t\r]/.test(text) ? `'${text}` : text;
   return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;

@@ -20,7 +20,7 @@ const seeing = { of: "organisation", permission: "see teams" } as const;
 const changing = { of: "organisation", permission: "change teams" } as const;
 const everybody = { page: 1, size: 10_000 };
 
-/** The teams of an organisation. */
+/** Routes of the teams of an organisation. */
 export function teamRoutes(parts: {
   readonly hub: Pick<HubCatalog, "teams">;
   readonly pager: Pager;

@@ -27,7 +27,7 @@ const shortText = z
   .string()
   .refine((text) => Buffer.byteLength(text) <= 100, "has more than 100 bytes");
 const fullText = z.string().max(25_000);
-/** Hub's names are one component; Berth's may be deeper. */
+/** In Docker Hub a name has one component; in Berth it may have more. */
 const repositoryName = z.string().min(1).max(255);
 
 export interface RepositoryRouteParts {

@@ -39,7 +39,7 @@ export const repositoryInfoSchema = listedRepositorySchema.extend({
   source: z.string().nullable(),
 });
 
-/** @param canEdit known only on a page of its own */
+/** @param canEdit known only for a single repository; lists show `false` */
 export function presentListedRepository(
   repository: ListedRepository,
   canEdit = false,

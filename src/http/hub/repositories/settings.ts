@@ -22,7 +22,7 @@ const teamPermission = z.object({
   permission,
 });
 
-/** What belongs to a repository and is no tag: immutable tags, stars, teams. */
+/** Routes of a repository's immutable tags, stars and teams. */
 export function repositorySettingRoutes(parts: {
   readonly hub: Pick<HubCatalog, "repositories" | "tags" | "teams" | "accounts">;
   readonly registry: Pick<Registry, "repositories">;
@@ -74,7 +74,7 @@ export function repositorySettingRoutes(parts: {
         requires: { of: "repository", permission: "see" },
         summary: method === "post" ? "Stars a repository" : "Takes the star away",
         handle: async (call) => {
-          // Stars are of users.
+          // Only users have stars.
           userOf(call);
           if (method === "delete") await hub.repositories.unstar(call.actor, call.repository);
           else if (!(await hub.repositories.star(call.actor, call.repository)))

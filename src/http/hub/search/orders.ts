@@ -14,7 +14,9 @@ const measures: Readonly<Record<Exclude<SearchOrder, "suggested">, SearchMeasure
   updated_at: "updatedAtMs",
 };
 
-/** A page of the results in the order that was asked for, of the best thousand if it is not their own. */
+/**
+ * A page of the results in the requested order. Every order other than `suggested` sorts only the 1,000 best results.
+ */
 export function ordered(
   request: Omit<SearchRequest, "offset" | "limit">,
   wanted: {

@@ -67,7 +67,7 @@ const productsQuery = z.object({
   architecture: words,
 });
 
-/** The three addresses at which Docker Hub answers searches over HTTP, each in its own shape. */
+/** The three search endpoints of Docker Hub, each with its own response format. */
 export function hubSearchRoutes(parts: {
   readonly search: Search;
   readonly policy: HubPolicy;
@@ -186,7 +186,7 @@ function presentProduct(result: SearchResult): z.input<typeof productSchema> {
   };
 }
 
-/** `1M+`, as a page shows it. */
+/** Formats a count as Docker Hub's pages do: `1M+`. */
 export function roundedCount(count: number): string {
   for (const [unit, size] of [
     ["B", 1e9],

@@ -60,7 +60,7 @@ const tagSchema = z.object({
 const listQuery = z.object({
   ...pageQuery,
   name: z.string().max(255).optional(),
-  // Clients send both, and expect the newest first from both.
+  // Clients send `last_updated` and `-last_updated`, and expect the newest tag first for both.
   ordering: z.enum(["last_updated", "-last_updated", "name", "-name"]).default("last_updated"),
 });
 
@@ -109,7 +109,7 @@ export function hubTagRoutes(parts: {
       answer: z.array(imageWithLayersSchema).max(imagesAtMost),
       handle: async ({ session, repository, params, work }) => {
         const shown = await hub.tags.get(repository, tagFrom(params["tag"]), work);
-        // An instruction may be `ENV …`: it is for callers that may pull the config.
+        // An instruction can contain secrets (`ENV …`), so only callers that may pull the image config see it.
         const isOpen = (await policy.authorize(session, contents, { repository })) === "allowed";
         const images = await hub.tags.images(repository, shown, work);
         return images.map((one) => ({
@@ -134,7 +134,7 @@ export function hubTagRoutes(parts: {
   ];
 }
 
-/** What can't be a tag is not there. */
+/** Parses a tag of a path. Throws 404 for an invalid tag. */
 export function tagFrom(text: string | undefined): Tag {
   try {
     return parseTag(text ?? "");
