@@ -46,19 +46,22 @@ export interface AppParts {
   readonly requestAuthenticator: RequestAuthenticator;
   readonly policy: Policy;
   readonly wwwAuthenticate: WwwAuthenticate;
-  /** Where tokens come from; without it there are none, and everybody is let in. */
+  /**
+   * The token endpoint and its signing keys. `undefined` in open mode: there are no tokens, and the policy allows all
+   * requests.
+   */
   readonly tokens: (TokenParts & { readonly keys: Keys }) | undefined;
   readonly clientInfo: ClientInfo;
   readonly mirrors: Mirrors | undefined;
   readonly health: HealthParts;
   readonly responseCache: ResponseCache;
   readonly logger: Logger;
-  /** `auth.open`: nobody needs credentials. */
+  /** `auth.open`: requests need no credentials. */
   readonly isOpen: boolean;
   readonly publicUrl: string | undefined;
-  /** Clients that read blobs from here also where the store could give them a link. */
+  /** IP networks and User-Agent prefixes of clients that are never redirected to a signed URL of the store. */
   readonly redirectExcept: readonly string[];
-  /** That answer on this address; each has its share of the budgets. */
+  /** Number of processes that serve this address. Each process enforces its share of the budgets. */
   readonly processes: number;
   readonly limits: BodyLimits &
     BudgetLimits & {
@@ -67,7 +70,9 @@ export interface AppParts {
     };
 }
 
-/** Everything that is served, each with the permission it needs. */
+/**
+ * The route table: the operator, token, registry, Hub-shaped and search v1 routes. Each route declares its permission.
+ */
 export function routesOf(parts: AppParts): readonly (Route | HubRoute)[] {
   const { registry, pullCounters, catalog, policy, tokens, clientInfo, limits } = parts;
   const { pageSize, tagsPerPush } = limits;
@@ -98,7 +103,7 @@ export function createApp(
   const browsers = createBrowserRules({ ...parts, prepare: setHubErrorFormat });
   app.use(browsers.middleware);
   app.use(async (ctx, next) => {
-    // Old clients still look for it on the ping.
+    // Old clients look for this header in the response to `GET /v2/`.
     if (ctx.path.startsWith("/v2")) ctx.set(versionHeader, "registry/2.0");
     await next();
   });

@@ -8,7 +8,7 @@ import { endBeforeBody } from "./middleware/early-end.ts";
 import { renderHubError } from "./hub/errors.ts";
 import { renderTokenError } from "./token/errors.ts";
 
-/** A request that its client gave up: there is nobody to tell. */
+/** Error codes which mean that the client closed the connection, so that no response can be sent. */
 const goneCodes = new Set([
   "ECONNRESET",
   "EPIPE",
@@ -17,12 +17,12 @@ const goneCodes = new Set([
   "ABORT_ERR",
 ]);
 
-/** As Node keeps it; on every answer below `/v2/`. */
+/** Name in lower case, as Node stores it. Every response below `/v2` has this header. */
 export const versionHeader = "docker-distribution-api-version";
 
 /**
- * The outermost middleware: every error becomes the body and the headers of its surface. Koa's own error path would
- * drop headers and answer in text.
+ * Renders every error as the body and the headers of the error format of its path. Only the request log is outside of
+ * this middleware. Koa's own error handler would drop the headers and answer in plain text.
  */
 export function renderFailures(logger: Logger): Middleware {
   return async (ctx, next) => {
@@ -54,7 +54,8 @@ function errorOf(error: unknown, ctx: Context, logger: Logger): OciError {
 }
 
 function render(ctx: Context, error: OciError): void {
-  // Nothing that was said of the answer that should have been: an error is not to be cached, nor taken for content.
+  // Remove the headers of the intended response: caches must not store an error, and clients must not read it as
+  // content.
   for (const name of ctx.res.getHeaderNames())
     if (name !== versionHeader && name !== nosniff) ctx.remove(name);
   ctx.respond = true;
@@ -75,7 +76,10 @@ function bodyOf(ctx: Context, error: OciError): object {
   return errorFormatOf(ctx) === "hub" ? renderHubError(error) : renderErrors(error);
 }
 
-/** The answer can't be given any more: the connection is cut, so that nobody takes a part of it for the whole. */
+/**
+ * The response has started or the client is gone. Destroys the connection, so that the client does not take a truncated
+ * response for a complete one.
+ */
 function abandon(ctx: Context, error: unknown, logger: Logger): void {
   ctx.respond = false;
   const code = error instanceof Error && "code" in error ? String(error.code) : "";

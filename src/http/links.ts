@@ -1,6 +1,6 @@
 import type { Context } from "koa";
 
-/** `Link: <…>; rel="next"` with a relative target: clients resolve it against the host they see. */
+/** Sets `Link: <…>; rel="next"` with a relative target: clients resolve it against the host name that they use. */
 export function setNextLink(
   ctx: Context,
   path: string,

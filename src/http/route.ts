@@ -6,21 +6,23 @@ import type { Mirrored } from "../mirror/mirrors.ts";
 import type { RepositoryName } from "../oci/name.ts";
 import type { StreamBody } from "./middleware/body.ts";
 
-/** The repository a request is about: as the domain knows it, and as the client wrote it (`library/alpine`, `alpine`). */
+/** The repository of a request: its name in the domain (`library/alpine`), and the name in the request (`alpine`). */
 export interface ResolvedRepository {
   readonly repository: RepositoryName;
-  /** Goes into every path that we give back: clients compute the scope of their token from it. */
+  /** Every path in a response contains this name: clients compute their token scope from it. */
   readonly requestedName: string;
-  /** Where it comes from, if it is not ours. */
+  /** The mirror that serves the repository; `undefined` for a hosted repository. */
   readonly mirrored: Mirrored | undefined;
 }
 
 interface RouteBase {
-  /** `get` answers HEAD too. */
+  /** A `get` route also serves HEAD. */
   readonly method: "get" | "post" | "put" | "patch" | "delete";
-  /** As @koa/router takes it; `*name` stands for a repository name of any depth. */
+  /** A path pattern of @koa/router; `*name` matches a repository name with any number of components. */
   readonly path: string;
-  /** What it parses and what it answers, where that is not a matter of the OCI specification. */
+  /**
+   * Schemas of the request and the response. Routes of the OCI specification have none: the specification defines them.
+   */
   readonly schema?: {
     readonly summary: string;
     readonly query?: ZodObject;
@@ -29,18 +31,21 @@ interface RouteBase {
   };
 }
 
-/** What a handler gets, by what its route declares as the body. */
+/** The body argument of a handler, by the `body` that its route declares. */
 interface Bodies {
   readonly none: undefined;
-  /** Read, parsed and then authorized by the router. */
+  /** The router reads and parses the form, then checks the permission again. */
   readonly form: URLSearchParams;
-  /** Read and then authorized by the router. */
+  /** The router reads the manifest, then checks the permission again. */
   readonly manifest: Buffer;
-  /** Authorized, then read by the handler: the command that records it checks the permission again. */
+  /**
+   * The router checks the permission, then the handler reads the stream. The command that records the blob checks
+   * again.
+   */
   readonly stream: StreamBody;
 }
 
-/** Missing: `none`. A handler never reads the request itself; see `http/middleware/body.ts`. */
+/** The default of `body` is `none`. A handler never reads the request itself; see `http/middleware/body.ts`. */
 type Taking<Work extends Record<keyof Bodies, unknown>> =
   | { readonly body?: "none"; readonly handle: Work["none"] }
   | { readonly body: "form"; readonly handle: Work["form"] }

@@ -12,7 +12,6 @@ import type { Route, ResolvedRepository } from "./route.ts";
 import type { RepositoryResolver } from "./middleware/repository-resolver.ts";
 import { unavailableOnDatabaseError } from "./middleware/unavailable.ts";
 
-/** Who may do what, as the wire asks. */
 export interface RegistryRouterParts {
   readonly requestAuthenticator: RequestAuthenticator;
   readonly policy: Policy;
@@ -23,8 +22,10 @@ export interface RegistryRouterParts {
 }
 
 /**
- * The route table as middleware. Names are parsed here, once, and the same value is used for the permission and for
- * the work. Throws UNAUTHORIZED where the policy refuses, UNSUPPORTED for a method or a path that is not served.
+ * Serves the route table. The router parses the repository name once and uses the same value for the permission check
+ * and for the handler.
+ * Throws UNAUTHORIZED when the policy denies the request (DENIED when a permission ends during the request), and
+ * UNSUPPORTED for a method (405) or a path (404) that has no route.
  */
 export function createRouter(routes: readonly Route[], parts: RegistryRouterParts): Middleware {
   const find = createRouteTable(routes);
@@ -41,7 +42,7 @@ export function createRouter(routes: readonly Route[], parts: RegistryRouterPart
   };
 }
 
-/** The route of a request, and the methods of its path; no method: nothing is served at the path. */
+/** The route of a request, and all methods of its path. `methods` is empty when the path has no route. */
 interface FoundRoute<R> {
   readonly methods: readonly string[];
   readonly route: R | undefined;
@@ -49,13 +50,13 @@ interface FoundRoute<R> {
 }
 
 /**
- * Finds routes by the path patterns of @koa/router. Its `match` is called once a request, and the middleware around it is
- * left out: with it a request costs 10 % more CPU. Of several patterns that match, the first in the table counts.
+ * Finds routes by the path patterns of @koa/router. When several patterns match, the first one in the table wins.
+ * Each request calls only `match`: the router's middleware would add 10 % CPU per request.
  */
 export function createRouteTable<R extends { readonly method: Route["method"]; path: string }>(
   routes: readonly R[],
 ): (ctx: Pick<Context, "path" | "method">) => FoundRoute<R> {
-  // Paths are case-sensitive.
+  // By default @koa/router ignores the case of paths.
   const router = new Router({ sensitive: true });
   const routeOf = new Map<unknown, R>();
   for (const route of routes) {
@@ -75,8 +76,8 @@ export function createRouteTable<R extends { readonly method: Route["method"]; p
 }
 
 /**
- * A small body is read before the judgement that counts, since it may take as long as its client likes. A client that
- * is not let in with what it says of itself before the body is refused at once, and its body is not read.
+ * Checks the permission before the body and, for a form or a manifest, again after it: a client can take a long time to
+ * send the body, and a permission can end meanwhile. If the first check denies the request, the body is not read.
  */
 async function answer(route: Route, ctx: Context, parts: RegistryRouterParts): Promise<void> {
   const params = ctx["params"] as Readonly<Record<string, string>>;
@@ -104,7 +105,7 @@ async function answer(route: Route, ctx: Context, parts: RegistryRouterParts): P
     const handle = route.handle as Handle;
     await (target === undefined ? handle(ctx, body) : handle(ctx, target, body, admitMiss));
   } catch (error) {
-    // The transaction of the command has authorized again.
+    // The command checks the permission again in its transaction.
     if (!(error instanceof NotAuthorizedError)) throw error;
     throw error.decision === "login" ? ended() : new OciError("DENIED", error.message);
   }
@@ -130,8 +131,10 @@ async function bodyOf(
 }
 
 /**
- * Lets the request in, or throws the 401 that says how to get in; nothing of the request has been looked up before.
- * @param before as what it was let in before its body was read: what has been removed since is not open to it
+ * Authenticates the request and checks its permission. Handlers read data only after this check; the repository
+ * resolver runs before it. Throws the 401 challenge when the policy denies the request.
+ * @param before the grant from the check before the body. A repository that was removed after that check stays closed.
+ * If the permission has ended since that check, throws DENIED.
  */
 async function admit(
   ctx: Context,
@@ -159,7 +162,7 @@ async function admit(
     const shown = found.principal.kind === "anonymous" ? "anonymous" : "valid";
     throw wwwAuthenticate.challenge(ctx, permission, target?.requestedName, shown);
   }
-  // A stream says itself when a token has ended too early for it.
+  // A stream checks the token's expiry itself, after its last byte (`StreamBody.demandToken`).
   const authorized = body === "stream" ? { ...grant, expiresAtMs: undefined } : grant;
   const actor = policy.actor({ grant: authorized, permission, repository, peer: peerOf(ctx) });
   setGrant(ctx, grant, actor);

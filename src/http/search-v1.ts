@@ -42,10 +42,12 @@ const searchAnswer = z.object({
 });
 
 /**
- * The index protocol of Docker's first registry, which `docker search` and `podman search` still speak.
- *
- * podman asks without any credentials and takes every 200 for the last word, an empty one too; on anything else it reads
- * the catalog, with credentials. docker shows its credentials unasked, and anything but 200 as an error.
+ * The search protocol of Docker's v1 registry, which `docker search` and `podman search` still use.
+ * podman searches without credentials. It accepts every 200 as final, also an empty result; on any other status it
+ * reads the catalog with credentials. Therefore an anonymous search fails with 401 if there is no public repository,
+ * and with 404 if no public repository matches.
+ * docker sends its credentials unasked and reports every status other than 200 as an error, so it gets an empty result
+ * instead of the 404.
  */
 export function searchV1Routes({
   search,
