@@ -19,8 +19,9 @@ const separator = "/manifests/";
 /**
  * Answers GET and HEAD of cached manifests without Koa, whose layers cost several times the work of the response
  * itself. It uses the parser, the policy and the headers of the Koa pipeline. All other requests pass to the Koa
- * pipeline unchanged: with a query, an escape or If-None-Match, for a mirrored or an uncached manifest, without
- * permission, or with a token that this process has not verified yet. So no rule exists twice.
+ * pipeline unchanged, so that no rule exists twice: requests with a query, an escape or If-None-Match; for an unknown
+ * host; for a mirrored or an uncached manifest; without permission; with a token that this process has not verified
+ * yet; and a HEAD that must extend a lease.
  */
 export function withManifestFastPath(
   koaPipeline: RequestListener,

@@ -14,10 +14,7 @@ import { actorOf, grantOf } from "../middleware/principal.ts";
 import type { Route, ResolvedRepository } from "../route.ts";
 import { sendNothing } from "./send.ts";
 
-/**
- * A HEAD by a pusher extends the manifest's lease, so that the collector keeps the manifest until the pusher refers to
- * it.
- */
+/** A HEAD by a pusher extends the manifest's lease: the collector keeps the manifest until the pusher refers to it. */
 const push = { kind: "repository", actions: ["push"] } as const;
 
 export function manifestRoutes({

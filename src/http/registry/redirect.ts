@@ -7,7 +7,7 @@ export type MayRedirect = (ctx: Context) => boolean;
 
 /**
  * Allows all clients except those whose address is in a network of `except`, or whose User-Agent begins with a text of
- * `except` (case-insensitive). Behind a trusted proxy, the address is the one that the proxy forwards.
+ * `except` (case-insensitive). Behind a trusted proxy, the proxy's X-Forwarded-For gives the address.
  */
 export function createRedirectRule(parts: {
   readonly except: readonly string[];

@@ -151,7 +151,7 @@ function chunkOf(ctx: Context, { source, lengthBytes }: StreamBody): Chunk {
   };
 }
 
-/** The chunk that closes an upload. The token is checked again after its last byte. */
+/** The chunk that closes an upload. The expiry of the token is checked after its last byte. */
 const lastChunkOf = (ctx: Context, body: StreamBody): Chunk => ({
   ...chunkOf(ctx, body),
   demandAtEnd: () => body.demandToken(),

@@ -30,7 +30,9 @@ const issuedTokenSchema = tokenSchema.extend({ token: z.string() });
 const requires = { of: "organisation", permission: "make tokens" } as const;
 const path = "/v2/orgs/:org/access-tokens";
 
-/** Routes of the access tokens of organisations. They require an owner who has logged in with the password. */
+/**
+ * Routes of the access tokens of organisations. The caller must be an owner and must have logged in with the password.
+ */
 export function organisationTokenRoutes(parts: {
   readonly hub: Pick<HubCatalog, "tokens">;
   readonly pager: Pager;
