@@ -9,7 +9,7 @@ import type { StreamBody } from "./middleware/body.ts";
 /** The repository of a request: its name in the domain (`library/alpine`), and the name in the request (`alpine`). */
 export interface ResolvedRepository {
   readonly repository: RepositoryName;
-  /** Every path in a response contains this name: clients compute their token scope from it. */
+  /** Every repository path in a response contains this name: clients compute their token scope from it. */
   readonly requestedName: string;
   /** The mirror that serves the repository; `undefined` for a hosted repository. */
   readonly mirrored: Mirrored | undefined;
