@@ -22,16 +22,17 @@ export interface From {
 
 export interface Authenticator {
   /**
-   * Who it is; `undefined` if name and secret do not belong together, which takes the same time whether there is such
-   * a name or not. Rejects with TOOMANYREQUESTS and Retry-After after too many wrong ones from the peer, or from there
-   * for the account, where the same one again is one and costs nothing, and with the database's error when that fails: never is a failure taken for a wrong password.
+   * Finds the account of the credentials. Returns `undefined` if name and secret do not match; an unknown name takes as
+   * long as a wrong password. After too many wrong secrets from the peer, or from the peer for the account, it rejects
+   * with TOOMANYREQUESTS and Retry-After; a repeated wrong password counts once. A database error rejects: it is never
+   * treated as a wrong password.
    */
   authenticate(credentials: Credentials, from: From): Promise<KnownPrincipal | undefined>;
 }
 
-/** The last use of a token is written again only after this long. */
+/** `lastUsedAtMs` of an access token is written at most once per minute. */
 const touchAfterMs = 60_000;
-/** No name of an account is longer; what is kept of a wrong one is bounded. */
+/** Account names are at most 255 characters; longer names are cut, so that the rate limit's keys stay bounded. */
 const keptOfName = 255;
 
 export function createAuthenticator(parts: {
@@ -42,10 +43,10 @@ export function createAuthenticator(parts: {
 }): Authenticator {
   const { database, passwords, rateLimit, clock } = parts;
 
-  // One after another for a name and an address: a client with an old password that sends it many times at once is
-  // counted once. Not for a name alone: then the requests of strangers would be in the way of its owner.
+  // One at a time per name and address: a client that sends an old password many times at once is counted once. The key
+  // includes the address: with the name alone, requests of other clients would block the owner of the account.
   const semaphore = createKeyedSemaphore({ atOnce: 1, atMostWaiting: 256 });
-  // A client that has kept an old password shows it with every request of a push: that is no guessing.
+  // A client with an outdated password sends it with every request of a push. This is not an attack and counts once.
   const rejected = createVerifiedPasswordCache(clock);
 
   const byPassword = async (
@@ -54,7 +55,7 @@ export function createAuthenticator(parts: {
     peer: string,
   ): Promise<KnownPrincipal | undefined> => {
     const login = await database.accounts.login(name);
-    // Only the administrator of a first start has no password, until the operator sets one.
+    // Only the bootstrap administrator has no password, until the operator sets one.
     if (login?.account.kind === "user" && login.passwordHash === null)
       throw new OciError(
         "DENIED",
@@ -105,7 +106,7 @@ export function createAuthenticator(parts: {
       return undefined;
     }
     const { token } = login;
-    // Not waited for: a disk that is full or slow keeps nobody from pulling.
+    // Not awaited: a full or slow disk must not block pulls.
     if (nowMs - (token.lastUsedAtMs ?? 0) >= touchAfterMs)
       void database.run("touchAccessToken", { id: token.id, nowMs }).catch(() => undefined);
     return principal;

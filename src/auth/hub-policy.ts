@@ -18,7 +18,7 @@ import type { Session } from "./sessions.ts";
 
 export type { RoutePermission, HubTarget, Decision };
 
-/** What somebody may do with a repository that they see; nothing where they do not. */
+/** Permissions of a session on a repository. All are false if the session does not see the repository. */
 export interface RepositoryPermissions {
   readonly read: boolean;
   readonly write: boolean;
@@ -26,13 +26,16 @@ export interface RepositoryPermissions {
 }
 
 export interface HubPolicy {
-  /** @param target of what the need speaks: a repository, a namespace, or an account */
+  /**
+   * Decides whether the session has the permission.
+   * @param target the repository, namespace or account that the permission is for
+   */
   authorize(
     session: Session | undefined,
     permission: RoutePermission,
     target: HubTarget,
   ): Promise<Decision>;
-  /** Somebody whom {@link judge} has let in, as the actor of a command. */
+  /** The actor for the audit row of a request that {@link authorize} allowed. */
   actor(
     session: Session | undefined,
     permission: RoutePermission,
@@ -42,19 +45,19 @@ export interface HubPolicy {
     session: Session | undefined,
     repository: RepositoryName,
   ): Promise<RepositoryPermissions>;
-  /** Those of the names that the caller sees. */
+  /** The subset of `names` that the session sees. */
   visible(
     session: Session | undefined,
     names: readonly RepositoryName[],
   ): Promise<ReadonlySet<RepositoryName>>;
   viewOf(session: Session | undefined, namespace: string): Promise<NamespaceView>;
-  /** Whose repositories a search or a list of all of them may show. */
+  /** The repositories that a search or a list of all repositories may return. */
   visibilityFor(session: Session | undefined): VisibilityFilter;
 }
 
 /**
- * `auth.open`: nobody is known, and everybody may do what changes images. Accounts, organisations, their tokens, and what
- * gives anyone rights need a login: otherwise a right that was taken in open mode would hold after accounts are needed again.
+ * `auth.open`: every client is anonymous and may change images. Accounts, organisations, their tokens and permissions
+ * need a login: otherwise a permission that is granted in open mode would stay valid after `auth.open` is turned off.
  */
 export function createOpenHubPolicy(): HubPolicy {
   return {
@@ -73,8 +76,8 @@ const requiresAccount = (permission: RoutePermission): boolean =>
     : permission.of !== "nobody" && permission.of !== "namespace";
 
 /**
- * A mirror holds what its upstream has, as on the registry's own paths: nothing is made in its namespace, no tag of it is
- * moved, or kept from moving. What is here of it may be removed.
+ * A mirror has the content of its upstream, as on the registry's own paths. A client cannot create a repository in its
+ * namespace, move a tag or make a tag immutable; it may delete cached content.
  */
 export function denyChangesToMirrored(policy: HubPolicy, mirrors: ReadonlySet<string>): HubPolicy {
   return {

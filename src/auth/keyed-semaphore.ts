@@ -1,6 +1,6 @@
 import { OciError } from "../oci/errors.ts";
 
-/** Does the work when it is its turn. Rejects with TOOMANYREQUESTS when too many wait already. */
+/** Runs `work` when a slot for `key` is free. Rejects with TOOMANYREQUESTS when too many calls wait for this key. */
 export type KeyedSemaphore = <T>(key: string, work: () => Promise<T>) => Promise<T>;
 
 interface Line {
@@ -8,7 +8,7 @@ interface Line {
   readonly waiting: (() => void)[];
 }
 
-/** So many work at the same time for one key, so many more wait. */
+/** Per key, `atOnce` calls run and `atMostWaiting` calls wait. */
 export function createKeyedSemaphore(limits: {
   readonly atOnce: number;
   readonly atMostWaiting: number;
@@ -20,7 +20,7 @@ export function createKeyedSemaphore(limits: {
       line.running += 1;
       lines.set(key, line);
     } else if (line.waiting.length < limits.atMostWaiting) {
-      // Whoever ends hands the place on.
+      // The call that ends passes its slot to the first waiting call; `running` stays the same.
       await new Promise<void>((resolve) => line.waiting.push(resolve));
     } else {
       throw tooManyLogins();
@@ -36,13 +36,16 @@ export function createKeyedSemaphore(limits: {
   };
 }
 
-/** Who waits in a {@link FairQueue}: the key of the client, and whether it goes before those that nobody knows. */
+/** A client in a {@link FairQueue}. `key` identifies it; known clients run before unknown clients. */
 export interface QueuedClient {
   readonly key: string;
   readonly isKnown: boolean;
 }
 
-/** Does the work when it is its turn. Rejects with TOOMANYREQUESTS when too many of the client, or of all, wait. */
+/**
+ * Runs `work` when a slot is free. Rejects with TOOMANYREQUESTS when too many calls of the client, or of all clients,
+ * wait.
+ */
 export type FairQueue = <T>(client: QueuedClient, work: () => Promise<T>) => Promise<T>;
 
 interface Waiter {
@@ -51,9 +54,9 @@ interface Waiter {
 }
 
 /**
- * A queue in which the keys take turns, so that a key that waits many times does not delay a key that waits once. Known
- * clients go before unknown ones. At most `atMostWaiting` wait of each kind: when the queue is full, a client that waits
- * for the first time takes the place of the last request of the client that waits most often.
+ * Round-robin queue over keys, so that a key with many waiting calls does not delay a key with one. Known clients run
+ * before unknown clients. At most `atMostWaiting` calls wait of each kind. When the queue is full, a call of a client
+ * with few waiting calls replaces the last call of the client with the most.
  */
 export function createFairQueue(limits: {
   readonly atOnce: number;
@@ -83,7 +86,7 @@ export function createFairQueue(limits: {
 }
 
 function createLane(atMostWaiting: number) {
-  // In the order of their turns: a key that had its turn goes to the end.
+  // In round-robin order: after a call of a key has run, the key moves to the end.
   const lines = new Map<string, Waiter[]>();
   let waiting = 0;
 

@@ -8,22 +8,25 @@ import { promisify } from "node:util";
 import { createVerifiedPasswordCache } from "./verified-password-cache.ts";
 import { createFairQueue, type QueuedClient } from "./keyed-semaphore.ts";
 
-/** Only a password that somebody chose needs these; tokens are as long as they are random. */
+/** Applies to passwords that users choose. Access tokens have a fixed length and are random. */
 export const passwordLength = { min: 8, max: 1024 } as const;
 
 export interface Passwords {
-  /** What is kept of a password: `$scrypt$ln=15,r=8,p=1$salt$hash`, so that stronger parameters need no migration. */
+  /**
+   * Returns the stored form: `$scrypt$ln=15,r=8,p=1$salt$hash`. It contains the parameters, so that stronger ones need
+   * no migration.
+   */
   hash(password: string): Promise<string>;
   /**
-   * Whether it is the password of which `stored` was made; `undefined` costs the same and is never right. What was
-   * right a short while ago costs next to nothing. Rejects with TOOMANYREQUESTS when too many wait for their turn.
-   * @param place whose turn it is; clients take turns by key
+   * Whether `password` matches `stored`. `stored = undefined` takes the same time and returns false. A password that
+   * matched in the last 5 minutes is not derived again. Rejects with TOOMANYREQUESTS when too many calls wait.
+   * @param client the key for the fair queue; without it, the call is a local one
    */
   verify(password: string, stored: string | undefined, client?: QueuedClient): Promise<boolean>;
 }
 
 interface Cost {
-  /** Logarithm of N: memory is 2^ln · r · 128 bytes. */
+  /** Base-2 logarithm of N. scrypt uses 2^ln · r · 128 bytes of memory. */
   readonly ln: number;
   readonly r: number;
   readonly p: number;
@@ -39,13 +42,13 @@ const defaultCost: Cost = { ln: 15, r: 8, p: 1 };
 const hashBytes = 32;
 const format = /^\$scrypt\$ln=(\d{1,2}),r=(\d{1,2}),p=(\d{1,2})\$([\w+/]+)\$([\w+/]+)$/;
 
-/** Of the four threads that also read files. */
+/** libuv has 4 threads, which also read files; password hashing uses at most 2 of them. */
 const atOnce = 2;
-/** Known clients, and as many others; about 33 a second have their turn. */
+/** 512 known and 512 unknown clients may wait; about 33 derivations run per second. */
 const atMostWaiting = 512;
 const local: QueuedClient = { key: "", isKnown: true };
 
-/** Passwords by scrypt. */
+/** Password hashing with scrypt. */
 export function createPasswords(parts: {
   readonly clock: () => number;
   readonly cost?: Cost;
@@ -53,7 +56,7 @@ export function createPasswords(parts: {
   const { clock, cost = defaultCost } = parts;
   const queue = createFairQueue({ atOnce, atMostWaiting });
   const nobody = encode(cost, randomBytes(16), randomBytes(hashBytes));
-  // Clients send a password with every request for a token. Known with the row it was right for.
+  // Clients send the password with every token request. The key includes the stored hash, so a changed password misses.
   const verified = createVerifiedPasswordCache(clock);
 
   return {
@@ -68,7 +71,7 @@ export function createPasswords(parts: {
       if (verified.has(key)) return true;
       const { salt, hash, ...ofStored } = decode(stored ?? nobody);
       return await queue(client, async () => {
-        // Hundreds of machines log in with one password at the same moment: the first has done the work for all.
+        // Hundreds of machines may log in with one password at the same time: only the first call derives the hash.
         if (verified.has(key)) return true;
         const made = await derive(password, salt, ofStored);
         const isRight = timingSafeEqual(made, hash) && stored !== undefined;
@@ -81,7 +84,7 @@ export function createPasswords(parts: {
 
 function derive(password: string, salt: Buffer, { ln, r, p }: Cost): Promise<Buffer> {
   const N = 2 ** ln;
-  // Keyboards differ in how they compose an "é".
+  // Keyboards differ in how they compose "é"; NFC makes them equal.
   return scrypt(password.normalize("NFC"), salt, hashBytes, { N, r, p, maxmem: 256 * N * r });
 }
 

@@ -8,11 +8,12 @@ import type { GrantedActions } from "./principal.ts";
 
 export interface PermissionReader {
   /**
-   * What an identity may do, as the database says at this moment: every name has an entry, maybe an empty one. A
-   * repository that is not there may be pushed to by who may create it. A disabled account has nothing.
+   * The principal's current actions per repository, from the database. Every name has an entry, which may be empty. A
+   * principal that may create the repository may push to a repository that does not exist. A disabled account has no
+   * actions.
    */
   actions(principal: Principal, names: readonly RepositoryName[]): Promise<GrantedActions>;
-  /** The same, and of which of the names there is no repository. */
+  /** As {@link actions}, with the set of names that have no repository. */
   granted(principal: Principal, names: readonly RepositoryName[]): Promise<GrantedRepositories>;
 }
 
@@ -21,14 +22,17 @@ export interface GrantedRepositories {
   readonly absent: ReadonlySet<RepositoryName>;
 }
 
-/** By namespace. */
+/** Visibility of a mirror, by namespace. */
 export type MirrorVisibility = ReadonlyMap<string, Visibility>;
 
 export function createPermissionReader(parts: {
   readonly database: Pick<Database, "repositoryPermissions">;
   /** `repositories.createOnPush`. */
   readonly createOnPush: boolean;
-  /** Namespaces of mirrors, which fill by being pulled from: who may pull from what is not there yet. */
+  /**
+   * Namespaces of mirrors. A pull creates the repository there, so "pull" is granted for a repository that does not
+   * exist yet.
+   */
   readonly mirrors?: MirrorVisibility | undefined;
 }): PermissionReader {
   const { database, createOnPush, mirrors = new Map() } = parts;
@@ -45,7 +49,7 @@ export function createPermissionReader(parts: {
       if (visibility === undefined) return false;
       return visibility === "public" || isMember(principal, facts, name);
     };
-    // A mirror's repository that comes with the first pull is the one that was meant.
+    // In a mirror's namespace the first pull creates the repository, so the grant does not have to be checked again.
     const isAbsent = (name: RepositoryName): boolean =>
       !facts.repositories.has(name) && !mirrors.has(namespaceOf(name));
     return {
@@ -64,7 +68,7 @@ export function createPermissionReader(parts: {
   };
 }
 
-/** Whether a private mirror is open to somebody: to every member of the organisation that has its name. */
+/** Whether a private mirror is open to the principal: it is for every member of the organisation of the same name. */
 function isMember(
   principal: Principal,
   { roles }: RepositoryPermissionFacts,

@@ -9,50 +9,50 @@ import type { PermissionReader } from "./permissions.ts";
 
 export { NotAuthorizedError, type Action };
 
-/** What a route needs from whoever asks; every route declares it, and a route that does not fails the tests. */
+/** The permission that a route requires. Every route declares one; a test fails for a route without it. */
 export type Permission =
-  /** Nothing: the answer says nothing of what is stored. */
+  /** No permission: the response says nothing about stored content. */
   | { readonly kind: "none" }
-  /** Being known to the registry, whatever else one may do. */
+  /** Any known principal, whatever its permissions. */
   | { readonly kind: "access" }
   | {
       readonly kind: "repository";
       readonly actions: readonly Action[];
-      /** What to ask a token for, where that is more than is needed. */
+      /** The actions for the scope in `WWW-Authenticate`, if they are more than the required ones. */
       readonly scope?: readonly Action[];
     }
   | { readonly kind: "catalog" }
-  /** Nothing: whoever asks, also nobody, sees what they may read. */
+  /** No permission: every client, also an anonymous one, sees the repositories that it may read. */
   | { readonly kind: "browse" };
 
 export interface Policy {
   /**
-   * The caller as to this repository. What was granted while there was none of that name is asked for again once there
-   * is: it may be somebody else's by now, or of somebody else who has the name of its account.
+   * Grants issued before the repository existed are checked again: another account may have created it
+   * since, or another account may have the name of the namespace.
    */
   recheckPermission(grant: Grant, repository: RepositoryName): Grant | Promise<Grant>;
-  /** Decided at once, from what was granted to the caller and what is known of the repository. */
+  /** Decides without I/O, from the grant and the cached facts of the repository. */
   allows(request: {
     readonly grant: Grant;
     readonly permission: Permission;
     readonly repository: RepositoryName | undefined;
   }): boolean;
-  /** The caller that {@link allows} has let in, as the actor of a command. */
+  /** The actor for the audit row of a request that {@link allows} accepted. */
   actor(request: {
     readonly grant: Grant;
     readonly permission: Permission;
     readonly repository: RepositoryName | undefined;
     readonly peer: string;
   }): Actor;
-  /** Whether the caller may read a repository besides the one that the request is about. */
+  /** Whether the principal may read a repository other than the one of the request. */
   mayRead(grant: Grant, repository: RepositoryName): boolean | Promise<boolean>;
-  /** Whether anybody may read it, so that caches between us and the caller may keep what is read. */
+  /** Whether every client may read the repository, so that shared HTTP caches may store the response. */
   isPublic(repository: RepositoryName): boolean;
-  /** Whose list of repositories the caller sees. */
+  /** The filter for the list of repositories. */
   visibilityFor(grant: Grant): VisibilityFilter;
 }
 
-/** `auth.open`: there are no accounts, and everybody may do everything. */
+/** `auth.open`: there are no accounts, and every client may do everything. */
 export function createOpenPolicy(): Policy {
   return {
     recheckPermission: (grant) => grant,
@@ -64,7 +64,7 @@ export function createOpenPolicy(): Policy {
   };
 }
 
-/** Grants decide; whoever has none for a repository learns nothing about it, not even whether it is there. */
+/** Decides by the grant. Without a grant for a repository, the client does not learn whether it exists. */
 export function createPolicy(parts: {
   readonly factsOf: (
     repository: RepositoryName,

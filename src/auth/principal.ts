@@ -4,26 +4,31 @@ import type { Action } from "../database/permissions/repository-rules.ts";
 
 export type { Principal };
 
-/** What may be done where; a name that is missing has nothing. */
+/** Allowed actions by repository; a missing name has none. */
 export type GrantedActions = ReadonlyMap<RepositoryName, ReadonlySet<Action>>;
 
-/** Who a request comes from, with what has been granted to them. */
+/** The principal of a request with the actions that its token or its credentials grant. */
 export interface Grant {
   readonly principal: Principal;
   readonly access: GrantedActions;
-  /** Whether they may list repositories; which ones they see is another question. */
+  /** Whether the principal may list repositories. {@link VisibilityFilter} selects the repositories. */
   readonly catalog: boolean;
-  /** The highest number of a removal when this was granted: nothing is open that was removed since. */
+  /**
+   * The highest removal number when the grant was issued. The grant is void for a repository that was removed later.
+   */
   readonly removals: number;
-  /** Of the names in `access` those of which there was no repository when this was granted. */
+  /** The names in `access` that had no repository when the grant was issued. */
   readonly absent: ReadonlySet<RepositoryName>;
-  /** Asked with credentials instead of a token: `access` speaks of this request's repository only, others have to be asked for. */
+  /**
+   * The client sent credentials instead of a token: `access` has only the repository of this request; others are read
+   * from the database.
+   */
   readonly live: boolean;
-  /** When the token ends that this was read from; `undefined`: there is none. */
+  /** When the token expires; `undefined`: the grant does not come from a token. */
   readonly expiresAtMs: number | undefined;
 }
 
-/** Nobody that we know. */
+/** The grant of a client without credentials. */
 export const anonymous: Grant = {
   principal: { kind: "anonymous" },
   access: new Map(),
@@ -34,6 +39,6 @@ export const anonymous: Grant = {
   expiresAtMs: undefined,
 };
 
-/** Id of the caller's account. */
+/** The id of the principal's account; null for an anonymous client. */
 export const accountIdOf = ({ principal }: Grant): number | null =>
   principal.kind === "anonymous" ? null : principal.accountId;

@@ -8,38 +8,41 @@ export interface RateLimits {
   readonly perPeer: Rate;
 }
 
-/** What one of so many processes allows. */
+/** The limits of one process out of `processes`. */
 export const rateLimitsOf = (processes: number): RateLimits => ({
   perAccount: shareOfRate({ burst: 10, everyMs: 30_000 }, processes),
   perPeer: shareOfRate({ burst: 30, everyMs: 5_000 }, processes),
 });
 
 export interface Attempt {
-  /** The account has logged in from this address before: it goes first where logins wait. */
+  /** The account has logged in from this address before; its logins run before others in the queue. */
   readonly isKnown: boolean;
-  /** It was right: it costs nothing, and its peer is from now on known to the account. */
+  /** The password was right: the attempt is not counted, and the address is known for the account from now on. */
   succeed(): void;
-  /** Nothing is known of it: a database that fails must not lock people out. */
+  /** The result is unknown and the attempt is not counted: a database failure must not lock accounts out. */
   forget(): void;
 }
 
 export interface RateLimit {
   /**
-   * Counts an attempt before its outcome is known, so that a thousand at once are no way round.
-   * @returns the milliseconds after which one would be counted again, when it may not be tried now
+   * Counts an attempt before its result is known, so that 1,000 concurrent attempts do not bypass the limit.
+   * @returns the attempt, or the milliseconds to wait if the limit is reached
    */
   begin(account: string, peer: string): Attempt | { readonly retryAfterMs: number };
-  /** The same for secrets that nobody can guess: only the peer pays, so that a forgotten job locks nobody out. */
+  /**
+   * The same for access tokens. Only the address is counted: a token cannot be guessed, so an outdated token in a job
+   * does not lock its account out.
+   */
   beginToken(peer: string): Attempt | { readonly retryAfterMs: number };
 }
 
-/** Pairs of account and address that are known. */
+/** Maximum number of known pairs of account and address. */
 const knownAtMost = 50_000;
 
 /**
- * Wrong attempts at passwords, per address and per pair of account and address (an IPv4 address or an IPv6 network of
- * 64 bits). There is no limit per account alone: with one, any client could lock every account out. An address from
- * which the account has logged in before answers for that account only, whatever other clients behind it get wrong.
+ * Limits wrong passwords, per address and per pair of account and address. An address is an IPv4 address or an IPv6
+ * network of 64 bits. There is no limit per account alone: with one, any client could lock every account out. For a
+ * known pair only the pair's limit applies, so that other clients behind the same address do not lock the account out.
  */
 export function createRateLimit(
   clock: () => number,

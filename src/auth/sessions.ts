@@ -5,33 +5,39 @@ import { principalNow, type KnownPrincipal } from "../database/permissions/ident
 import type { Keys } from "./signing-keys/keys.ts";
 import { createSignedTokens } from "./tokens/signed-tokens.ts";
 
-/** Somebody who has logged in to the Hub-shaped API, as they are at this moment. */
+/** A login to the Hub-shaped API, with the current state of its account. */
 export interface Session {
   readonly principal: KnownPrincipal;
-  /** When the credential was shown: a password that was changed since ends the session. */
+  /** When the credentials were checked. A password change after this time ends the session. */
   readonly sinceMs: number;
 }
 
 export interface Sessions {
-  /** A token for whoever has these credentials; `undefined` if they do not belong together. */
+  /**
+   * Creates a session token; `undefined` if name and secret do not match. Rejects as {@link Authenticator.authenticate}
+   * does.
+   */
   login(
     credentials: Credentials,
     from: From,
     lifeSeconds: number,
   ): Promise<{ readonly token: string; readonly session: Session } | undefined>;
-  /** Who these credentials belong to, for one request; `undefined` if they do not belong together. */
+  /** A session for one request; `undefined` if name and secret do not match. */
   identify(credentials: Credentials, from: From): Promise<Session | undefined>;
-  /** Who a token speaks for; `undefined` if it is not one of ours, or its account, password or access token is not any more. */
+  /**
+   * The session of a token; `undefined` if the token is not valid, or if its account, password or access token is no
+   * longer valid.
+   */
   resume(token: string): Promise<Session | undefined>;
 }
 
-/** As Docker Hub names the claim in which clients look for the name of the account. */
+/** Docker Hub's claim name: clients read the account name from it. */
 const claimOfHub = "https://hub.docker.com";
 
 /**
- * Tokens of sessions have an audience of their own: they open nothing in the registry, and tokens for the registry
- * open nothing here. They say who, not what: every request asks again what is true of them, so that whatever is taken
- * away is gone at once.
+ * Session tokens have their own audience: the registry does not accept them, and this API does not accept registry
+ * tokens. They carry no permissions. Every request reads the permissions again, so that a revoked permission ends at
+ * once.
  */
 export function createSessions(parts: {
   readonly keys: Keys;
@@ -43,9 +49,9 @@ export function createSessions(parts: {
   const { keys, issuer, authenticator, database, clock } = parts;
   const tokens = createSignedTokens({ keys, issuer, audience: `${issuer}/hub`, clock });
 
-  /** The credential is read once, and the identity says what it was. */
+  /** Reads the credentials once; the principal says whether they were a password or an access token. */
   const identify = async (credentials: Credentials, from: From): Promise<Session | undefined> => {
-    // Before the password is looked at: one that is changed meanwhile ends this session, too.
+    // Taken before the password check: a password change during the check also ends this session.
     const sinceMs = clock();
     const principal = await authenticator.authenticate(credentials, from);
     return principal && { principal, sinceMs };

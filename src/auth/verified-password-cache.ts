@@ -1,21 +1,21 @@
 import { createHmac, randomBytes } from "node:crypto";
 import { createByteCache } from "../concurrency/byte-cache.ts";
 
-/** What was found out of secrets a short while ago, by a keyed hash: the secrets themselves are not kept. */
+/** Results of recent password checks, by HMAC-SHA-256 with a random key: the secrets are not stored. */
 export interface VerifiedPasswordCache {
   add(key: string): void;
   has(key: string): boolean;
-  /** What stands for these texts, in this order. */
+  /** The cache key of these texts, in this order. */
   keyOf(...texts: readonly string[]): string;
 }
 
 const rememberedMs = 5 * 60_000;
-/** Bytes of about a thousand marks with their overhead. */
+/** About 1,000 entries with their overhead. */
 const bytesAtMost = 384 * 1024;
 /** A time in milliseconds. */
 const timeBytes = 8;
 
-/** Keeps a mark for five minutes; the least recently used goes first when all take more than {@link bytesAtMost}. */
+/** Keeps an entry for 5 minutes. Above {@link bytesAtMost} the least recently used entry is dropped. */
 export function createVerifiedPasswordCache(clock: () => number): VerifiedPasswordCache {
   const key = randomBytes(32);
   const untilMs = createByteCache<number>({ maxBytes: bytesAtMost, sizeOf: () => timeBytes });

@@ -5,7 +5,7 @@ export type { VisibilityFilter };
 
 const pulling = new Set(["scope-image-pull", "scope-image-push", "scope-image-delete"]);
 
-/** Whose catalog an identity sees: the repositories that it may pull from, and no other. */
+/** The repositories that a principal sees in the catalog: those that it may pull. */
 export function visibleTo(principal: Principal): VisibilityFilter {
   switch (principal.kind) {
     case "anonymous":

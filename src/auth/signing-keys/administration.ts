@@ -1,30 +1,30 @@
 import { readKeys, removeKey, type KeyAlgorithm, type SigningKey } from "./files.ts";
 import { endOf, rotateKeys } from "./keys.ts";
 
-/** What became of a key that was to be removed. */
+/** The result of a key removal. */
 export type Removal =
   | { readonly kind: "removed" }
   | { readonly kind: "unknown" }
-  /** There has to be another one first. */
+  /** The key is the current signing key; rotate first. */
   | { readonly kind: "signs" }
-  /** Tokens that it signed are still good. */
+  /** Tokens that the key signed are still valid. */
   | { readonly kind: "in use"; readonly endsAtMs: number };
 
 export interface ListedKey {
   readonly id: string;
   readonly algorithm: KeyAlgorithm;
   readonly createdAtMs: number;
-  /** When tokens of it stop being good; `undefined` for the one that signs. */
+  /** When its last token expires; `undefined` for the current signing key. */
   readonly endsAtMs: number | undefined;
 }
 
-/** The keys in a folder, for whoever looks after them; a server may run on the folder meanwhile. */
+/** Key administration for the CLI. A server may use the folder at the same time. */
 export interface KeyRing {
-  /** The newest first. */
+  /** Newest first. */
   list(): Promise<readonly ListedKey[]>;
   isOver(endsAtMs: number | undefined): boolean;
   rotate(): Promise<SigningKey>;
-  /** @param force also while tokens of it are good */
+  /** @param force removes the key also while its tokens are valid */
   remove(id: string, force: boolean): Promise<Removal>;
 }
 

@@ -6,7 +6,8 @@ import { decodeTime, ulid } from "ulid";
 
 /*
  * keys/            0700
- *   <ulid>.pem     0600  a private key (PKCS #8). The name is the key's id, and says when it was made; the newest signs.
+ *   <ulid>.pem     0600  a private key (PKCS #8)
+ * The file name is the key's id and has its creation time. The newest key signs.
  */
 
 export type KeyAlgorithm = "ES256" | "RS256";
@@ -23,7 +24,10 @@ export interface SigningKey {
 const generate = promisify(generateKeyPair);
 const fileName = /^([0-9A-HJKMNP-TV-Z]{26})\.pem$/;
 
-/** The keys in a folder, the newest first; none if there is no folder. Throws for a file that holds no key of ours. */
+/**
+ * The keys in a folder, newest first; empty if the folder does not exist. Throws for a file that is not an ES256 or
+ * RS256 key.
+ */
 export async function readKeys(folder: string): Promise<readonly SigningKey[]> {
   const names = await readdir(folder).catch((error: NodeJS.ErrnoException) => {
     if (error.code === "ENOENT") return [];
@@ -34,7 +38,7 @@ export async function readKeys(folder: string): Promise<readonly SigningKey[]> {
   return keys.filter((key) => key !== undefined).toReversed();
 }
 
-/** `undefined`: it was removed a moment ago. */
+/** `undefined`: another process has just removed the file. */
 async function readKey(folder: string, id: string): Promise<SigningKey | undefined> {
   const file = path.join(folder, `${id}.pem`);
   let pem: string;
@@ -46,7 +50,7 @@ async function readKey(folder: string, id: string): Promise<SigningKey | undefin
   }
   const privateKey = readPem(pem);
   const algorithm = privateKey && algorithmOf(privateKey);
-  // The file's bytes are in no message.
+  // The message does not contain the bytes of the file.
   if (privateKey === undefined || algorithm === undefined)
     throw new Error(`${file} is not a private key for ES256 or RS256`);
   const publicKey = createPublicKey(privateKey);
@@ -72,7 +76,10 @@ function algorithmOf({
   return undefined;
 }
 
-/** Makes a key and writes it durably; from then on it is the newest, whatever the clock says. */
+/**
+ * Creates a key and writes it durably (fsync of file and folder). Its id is higher than all others, also after the
+ * clock was set back.
+ */
 export async function makeKey(
   folder: string,
   algorithm: KeyAlgorithm,

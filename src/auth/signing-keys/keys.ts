@@ -2,17 +2,20 @@ import { makeKey, readKeys, removeKey, type KeyAlgorithm, type SigningKey } from
 
 export type { KeyAlgorithm, SigningKey };
 
-/** How long a token is good for: what was taken away from its owner is gone after this time at the latest. */
+/** Lifetime of a bearer token: a revoked permission ends after 5 minutes at the latest. */
 export const tokenLifeSeconds = 300;
 
-/** A running server looks for new keys this often … */
+/** A running server reads the folder once per minute … */
 const lookEveryMs = 60_000;
-/** … and at once when a token names a key that it does not know, but not more often than this. */
+/** … and at once for an unknown key id, but at most every 5 s. */
 const lookAgainMs = 5000;
-/** A key verifies for so long after its successor was made: until servers sign with that, and the last token is over. */
+/**
+ * A key verifies for 10 minutes after its successor was created: all servers have read the successor by then, and the
+ * last token has expired.
+ */
 export const overlapMs = tokenLifeSeconds * 1000 + 5 * lookEveryMs;
 
-/** A public key as RFC 7517 writes it. */
+/** A public key in the format of RFC 7517 (JWK). */
 export interface PublishedKey {
   readonly kid: string;
   readonly alg: KeyAlgorithm;
@@ -20,24 +23,26 @@ export interface PublishedKey {
   readonly [member: string]: unknown;
 }
 
-/** The keys of a running server. */
+/** The signing keys of a running server. */
 export interface Keys {
-  /** The key that signs. */
+  /** The current signing key. */
   signing(): Promise<SigningKey>;
-  /** The key of this id, if tokens that it signed are still good. */
+  /** The key with this id, if tokens that it signed are still valid. */
   find(id: string): Promise<SigningKey | undefined>;
-  /** Every key that {@link find} knows, the one that signs first. */
+  /** Every key that {@link find} accepts, the signing key first. */
   published(): Promise<readonly PublishedKey[]>;
-  /** Another number whenever keys came or went; looks for that now and then, without waiting. */
+  /**
+   * Changes whenever keys were added or removed. Starts a read of the folder once per minute, without waiting for it.
+   */
   edition(): number;
 }
 
-/** Opens the keys in a folder; makes the first one, or the first one of another algorithm. */
+/** Opens the keys in a folder. Creates a key if there is none, or if the newest has another algorithm. */
 export async function openKeys(parts: {
   readonly folder: string;
   readonly algorithm: KeyAlgorithm;
   readonly clock: () => number;
-  /** Told of a look that failed; the keys that were known stay. */
+  /** Called when a read of the folder fails; the server keeps the keys that it has. */
   readonly report: (error: unknown) => void;
 }): Promise<Keys> {
   const { folder, algorithm, clock, report } = parts;
@@ -61,7 +66,7 @@ export async function openKeys(parts: {
   };
   const lookAfter = async (ms: number): Promise<void> => {
     const passedMs = clock() - lookedAtMs;
-    // A clock that was set back has passed nothing, and is no reason to stop looking.
+    // After the clock was set back, `passedMs` is negative: read the folder instead of waiting.
     if (passedMs >= 0 && passedMs < ms) return looking;
     looking ??= look().finally(() => {
       looking = undefined;
@@ -101,7 +106,7 @@ function newestOf(keys: readonly SigningKey[]): SigningKey {
 
 const idsOf = (keys: readonly SigningKey[]): string => keys.map(({ id }) => id).join(" ");
 
-/** When tokens of a key stop being good; `undefined` for the one that signs. */
+/** When the last token of a key expires; `undefined` for the current signing key. */
 export function endOf(keys: readonly SigningKey[], key: SigningKey): number | undefined {
   const successor = keys[keys.indexOf(key) - 1];
   return successor === undefined ? undefined : successor.createdAtMs + overlapMs;
@@ -115,7 +120,10 @@ function publish({ id, algorithm, publicKey }: SigningKey): PublishedKey {
   return { ...publicKey.export({ format: "jwk" }), kid: id, alg: algorithm, use: "sig" };
 }
 
-/** Makes the key that signs from now on. Those before it verify for {@link overlapMs} more; those beyond that go. */
+/**
+ * Creates the new signing key. Older keys verify for {@link overlapMs} after their successor; keys past that are
+ * deleted.
+ */
 export async function rotateKeys(
   folder: string,
   algorithm: KeyAlgorithm,

@@ -8,7 +8,7 @@ import { tokenLifeSeconds, type Keys } from "../signing-keys/keys.ts";
 import { createSignedTokens } from "./signed-tokens.ts";
 import { createVerifiedTokens } from "./verified-tokens.ts";
 
-/** A token that was given out, and what its receiver has to know. */
+/** An issued token with its lifetime and issue time. */
 export interface BearerToken {
   readonly token: string;
   readonly expiresInSeconds: number;
@@ -17,13 +17,13 @@ export interface BearerToken {
 
 export interface Bearer {
   sign(principal: Principal, grantedScopes: GrantedScopes): Promise<BearerToken>;
-  /** Who a token speaks for; `undefined` if it is not one of ours, or not good any more. */
+  /** The grant of a token; `undefined` if the token is not valid. */
   verify(token: string): Promise<Grant | undefined>;
-  /** The same where it is known already. */
+  /** The same from the cache only, without I/O. */
   getCached(token: string): Grant | undefined;
 }
 
-/** Tokens that say what was granted to whom; see {@link createSignedTokens} for how narrowly they are verified. */
+/** Bearer tokens of the registry with the granted access. {@link createSignedTokens} describes the verification. */
 export function createBearer(parts: {
   readonly keys: Keys;
   readonly issuer: string;
@@ -59,8 +59,8 @@ export function createBearer(parts: {
 }
 
 /**
- * What an organisation's token opens is told only where it is asked for again, since it may be long: for the list of
- * repositories, and for those that are still to be made.
+ * The resources of an organisation's token may be long. The bearer token includes only those that are read again: all
+ * of them for the repository list, otherwise those that match repositories that do not exist yet.
  */
 function spoken(principal: Principal, { entries, absent }: GrantedScopes): Principal {
   if (principal.kind !== "organisation" || entries.some(({ type }) => type === "registry"))

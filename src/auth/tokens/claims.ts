@@ -3,7 +3,7 @@ import type { GrantedActions, Grant } from "../principal.ts";
 import type { Principal } from "../../database/permissions/identity.ts";
 import type { Action } from "../../database/permissions/repository-rules.ts";
 
-/** What a token of ours says, once its signature has been verified. */
+/** The claims of a token with a verified signature. */
 export interface TokenClaims {
   readonly grant: Grant;
   readonly expiresAtMs: number;
@@ -11,7 +11,7 @@ export interface TokenClaims {
 
 const actions: readonly Action[] = ["pull", "push", "delete"];
 
-/** `undefined` where something is missing that every token of ours has. */
+/** Returns `undefined` if a claim is missing that every token of Berth has. */
 export function parseTokenClaims(payload: unknown): TokenClaims | undefined {
   if (!isObject(payload)) return undefined;
   const { exp, nbf, access, berth } = payload;
@@ -39,7 +39,7 @@ export function parseTokenClaims(payload: unknown): TokenClaims | undefined {
   return { grant, expiresAtMs: exp * 1000 };
 }
 
-/** By canonical name: a token for `alpine` opens `library/alpine`. */
+/** By canonical name: a token for `alpine` is valid for `library/alpine`. */
 function accessOf(entries: readonly unknown[]): GrantedActions {
   const access = new Map<RepositoryName, Set<Action>>();
   for (const entry of entries) {
@@ -63,7 +63,7 @@ function isPrincipal(value: unknown): value is Principal {
   if (kind === "organisation")
     return typeof accessToken === "string" && Array.isArray(value["resources"]);
   if (kind !== "user" || typeof value["isAdmin"] !== "boolean") return false;
-  // A token that does not say what was shown for it is from an earlier version: its client asks for another.
+  // A token without the credential kind is from an earlier version; its client requests a new one.
   return by === "password" || (by === "access-token" && typeof accessToken === "string");
 }
 

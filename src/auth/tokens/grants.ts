@@ -4,26 +4,26 @@ import type { Action } from "../policy.ts";
 import type { PermissionReader } from "../permissions.ts";
 import type { Scope } from "./scope.ts";
 
-/** One entry of a token's `access`, as every registry reads it. */
+/** One entry of the `access` claim, in the format of the distribution token specification. */
 export interface AccessEntry {
   readonly type: string;
   readonly name: string;
   readonly actions: readonly string[];
 }
 
-/** What somebody gets of what they asked for. */
+/** The granted part of the requested scopes. */
 export interface GrantedScopes {
   readonly entries: readonly AccessEntry[];
-  /** The highest number of a removal so far. */
+  /** The highest removal number when the grant was issued. */
   readonly removals: number;
-  /** What is granted for names of which there is no repository yet holds for the one that its receiver makes, and for no other. */
+  /** Granted names that have no repository yet. The grant is valid only for a repository that its principal creates. */
   readonly absent: readonly RepositoryName[];
 }
 
 export interface GrantIssuer {
   /**
-   * What of the scopes the identity may have. Less than was asked for is no error, down to nothing: what is missing
-   * and what is forbidden look the same.
+   * Grants the part of the scopes that the principal may have. A smaller or empty grant is not an error: a missing
+   * repository and a forbidden one look the same.
    */
   issue(principal: Principal, scopes: readonly Scope[]): Promise<GrantedScopes>;
 }
@@ -33,14 +33,14 @@ const order: readonly Action[] = ["pull", "push", "delete"];
 export function createGrantIssuer(parts: {
   readonly permissionReader: Pick<PermissionReader, "granted">;
   readonly removals: { highest(): Promise<number> };
-  /** The repository of a mirror that answers for a name that is not hosted here. */
+  /** The repository of a mirror that serves a name that is not hosted here. */
   readonly behind?:
     | ((repository: RepositoryName, asked: string) => RepositoryName | undefined)
     | undefined;
 }): GrantIssuer {
   return {
     async issue(principal, scopes) {
-      // Before the rights: a repository that is removed in between is closed again.
+      // Read before the permissions: a grant for a repository that is removed in between is void.
       const removals = await parts.removals.highest();
       const withBehind = scopes.flatMap((scope): readonly Scope[] => {
         if (scope.type !== "repository") return [scope];
@@ -56,7 +56,7 @@ export function createGrantIssuer(parts: {
         ...new Set(names),
       ]);
       const entries = withBehind.flatMap((scope): readonly AccessEntry[] => {
-        // Everybody may list; the list has only what they may pull.
+        // Every principal may list; the list contains only repositories that it may pull.
         if (scope.type === "registry") return [scope];
         const has = access.get(scope.repository) ?? new Set();
         const all = scope.actions.includes("*");

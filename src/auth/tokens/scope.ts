@@ -1,21 +1,21 @@
 import { parseRepositoryName, type RepositoryName } from "../../oci/name.ts";
 import type { Action } from "../policy.ts";
 
-/** What a client may ask for in one repository; `*` is all that it can get. */
+/** An action that a client can request in one repository; `*` requests all actions that it may have. */
 export type AskedAction = Action | "*";
 
-/** What a token is asked for: actions in a repository, or to list all of them. */
+/** A requested scope: actions in a repository, or the list of all repositories. */
 export type Scope =
   | {
       readonly type: "repository";
-      /** As it was asked for (`alpine`): who verifies the token compares it with the name in the path. */
+      /** As the client wrote it (`alpine`): clients compare the token's name with the name in the path. */
       readonly name: string;
       readonly repository: RepositoryName;
       readonly actions: readonly AskedAction[];
     }
   | { readonly type: "registry"; readonly name: "catalog"; readonly actions: readonly ["*"] };
 
-/** More scopes in one request than any client has a use for. */
+/** A request has more than 100 scopes. */
 export class TooManyScopesError extends Error {
   override readonly name = "TooManyScopesError";
 }
@@ -24,8 +24,8 @@ const scopesAtMost = 100;
 const askedActions: ReadonlySet<string> = new Set(["pull", "push", "delete", "*"]);
 
 /**
- * Reads scopes as clients send them: a parameter each, or several in one with spaces between, or both. The same name
- * twice is one scope with the actions of both; what can't be read, or means nothing here, is left out.
+ * Parses scopes: one per parameter, several per parameter separated by spaces, or both. Scopes with the same name are
+ * merged. Invalid and unknown scopes are ignored.
  * Throws TooManyScopesError.
  */
 export function parseScopes(parameters: readonly string[]): readonly Scope[] {
@@ -42,7 +42,7 @@ export function parseScopes(parameters: readonly string[]): readonly Scope[] {
   return [...merged.values()];
 }
 
-/** `type[(class)]:name:action[,action]…`: the type ends at the first colon, the actions begin behind the last. */
+/** `type[(class)]:name:action[,action]…`: the type ends at the first colon, the actions start after the last. */
 function parseScope(text: string): Scope | undefined {
   const parts = /^([a-z0-9]+)(?:\([a-z0-9]*\))?:(.+):([a-z*,]*)$/.exec(text);
   const [, type, name = "", list = ""] = parts ?? [];

@@ -1,7 +1,7 @@
 import { createHash, randomInt } from "node:crypto";
 import { crc32 } from "node:zlib";
 
-/** `berth_pat_…` stands in for a user's password, `berth_oat_…` for that of an organisation. */
+/** `berth_pat_…` is used instead of a user's password, `berth_oat_…` instead of an organisation's. */
 export type TokenKind = "personal" | "organisation";
 
 const prefixes: Readonly<Record<TokenKind, string>> = {
@@ -9,14 +9,15 @@ const prefixes: Readonly<Record<TokenKind, string>> = {
   organisation: "berth_oat_",
 };
 const alphabet = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
-/** 190 bits. */
+/** Characters; 190 bits. */
 const randomLength = 32;
 const checksumLength = 6;
 const grammar = /^berth_(?:pat|oat)_[0-9A-Za-z]{38}$/;
 
 /**
- * A new secret: prefix, 32 random characters, and six of a checksum (CRC-32 of what stands before it, in base 62), by
- * which a scanner for leaked secrets tells it from any other text.
+ * Creates a secret: prefix, 32 random characters and a checksum of 6 characters (CRC-32 of the text before it, in base
+ * 62). A scanner for leaked secrets
+ * recognizes a secret by its checksum.
  */
 export function generateTokenSecret(kind: TokenKind): string {
   const random = Array.from({ length: randomLength }, () => alphabet[randomInt(alphabet.length)]);
@@ -24,18 +25,18 @@ export function generateTokenSecret(kind: TokenKind): string {
   return `${body}${checksumOf(body)}`;
 }
 
-/** Whether it claims to be a token; such a text is never taken for a password. */
+/** Whether the text has a token prefix. Such a text is never checked as a password. */
 export function looksLikeToken(secret: string): boolean {
   return Object.values(prefixes).some((prefix) => secret.startsWith(prefix));
 }
 
-/** Whether it is one that {@link generateTokenSecret} can have made. */
+/** Whether the text has the format and the checksum of {@link generateTokenSecret}. */
 export function isTokenSecret(secret: string): boolean {
   if (!grammar.test(secret)) return false;
   return secret.slice(-checksumLength) === checksumOf(secret.slice(0, -checksumLength));
 }
 
-/** What is kept of it. A fast hash is enough for what is this random. */
+/** The stored form. A fast hash (SHA-256) is enough for 190 random bits. */
 export function hashTokenSecret(secret: string): string {
   return createHash("sha256").update(secret).digest("hex");
 }

@@ -1,10 +1,10 @@
 import jwt from "jsonwebtoken";
 import type { Keys } from "../signing-keys/keys.ts";
 
-/** Tokens of one kind, told from other kinds of ours by their audience. */
+/** Tokens of one kind. The audience separates the kinds. */
 export interface SignedTokens {
   sign(claims: Readonly<Record<string, unknown>>, lifeSeconds: number): Promise<SignedToken>;
-  /** What a token says; `undefined` if it is not one of ours and of this kind, or not good any more. */
+  /** The payload of a token; `undefined` if it is expired, of another kind, or not signed by one of the keys. */
   verify(token: string): Promise<unknown>;
 }
 
@@ -13,17 +13,17 @@ export interface SignedToken {
   readonly issuedAtMs: number;
 }
 
-/** Enough for a hundred scopes with long names; whatever is longer is not looked at. */
+/** 48 KB: enough for 100 scopes with long names. Longer tokens are rejected without parsing. */
 const longestToken = 48 * 1024;
-/** Another replica's clock, or ours after it was set back, may be behind. */
+/** The clock of another replica, or this clock after it was set back, may be behind. */
 const clockSkewSeconds = 60;
-/** Three parts of base64url, none of them empty. */
+/** Three base64url parts, none of them empty. */
 const form = /^[\w-]+\.[\w-]+\.[\w-]+$/;
 
 /**
- * Tokens that Berth signs and nobody else does. Verification is narrow: the key is one of ours by its id, the algorithm
- * is that key's (jsonwebtoken compares it with the header's), and a header with anything beyond what we write is refused,
- * so that none of a token's words on how to verify it is ever followed.
+ * Signs and verifies JWTs. Verification is strict: `kid` must name one of the keys, the algorithm is the key's
+ * (jsonwebtoken compares it with the header), and a header with any other member is rejected. So a token cannot choose
+ * how it is verified.
  */
 export function createSignedTokens(parts: {
   readonly keys: Keys;
@@ -52,9 +52,10 @@ export function createSignedTokens(parts: {
           ...{ algorithms: [key.algorithm], issuer, audience, clockTimestamp: clock() / 1000 },
         });
       } catch (error) {
-        // jsonwebtoken parses the claims before it verifies the signature: claims that are not JSON are a SyntaxError.
+        // jsonwebtoken parses the claims before it verifies the signature: claims that are not JSON cause a
+        // SyntaxError.
         if (error instanceof SyntaxError) return undefined;
-        // A signature of another length than ES256 has is a TypeError.
+        // A signature whose length is wrong for ES256 causes a TypeError.
         if (error instanceof jwt.JsonWebTokenError || error instanceof TypeError) return undefined;
         throw error;
       }
@@ -62,7 +63,7 @@ export function createSignedTokens(parts: {
   };
 }
 
-/** The key id of a token whose header has the members that {@link createSignedTokens} writes: `alg`, `typ` and `kid`, and nothing else. */
+/** The `kid` of a token whose header has exactly the members `alg`, `typ` and `kid`; otherwise `undefined`. */
 function keyIdOf(token: string): string | undefined {
   let header: unknown;
   try {

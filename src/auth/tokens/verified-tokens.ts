@@ -1,6 +1,6 @@
 import type { Grant } from "../principal.ts";
 
-/** Tokens whose signature has been verified, so that it need not be again before they expire. */
+/** Cache of tokens with a verified signature, until they expire. */
 export interface VerifiedTokens {
   find(token: string): Grant | undefined;
   keep(token: string, grant: Grant, expiresAtMs: number): void;
@@ -9,7 +9,10 @@ export interface VerifiedTokens {
 const tokensAtMost = 20_000;
 const charactersAtMost = 32 * 1024 * 1024;
 
-/** Bounded, the oldest goes first; all are forgotten when `edition` changes, since a key may be gone. */
+/**
+ * Bounded to 20,000 tokens and 32 Mi characters; the oldest is dropped first. A change of `edition` clears the cache,
+ * since a key may have been removed.
+ */
 export function createVerifiedTokens(parts: {
   readonly clock: () => number;
   readonly edition: () => number;
