@@ -8,14 +8,14 @@ import type { Database } from "../database/database.ts";
 
 export type { TokenResource };
 
-/** An access token with where it was made. */
+/** An access token with the client that created it. */
 export interface TokenWithOrigin extends AccessToken {
   readonly origin: TokenOrigin | undefined;
 }
 
 export type AccessTokenCatalog = ReturnType<typeof createAccessTokenCatalog>;
 
-/** Access tokens of users and of organisations. Every method throws AccountError where it can't do what it says. */
+/** Access tokens of users and organisations. Methods throw AccountError. */
 export function createAccessTokenCatalog(parts: {
   readonly database: Database;
   readonly accounts: Pick<Accounts, "accessTokens">;
@@ -23,7 +23,7 @@ export function createAccessTokenCatalog(parts: {
 }) {
   const { database, accounts, clock } = parts;
 
-  /** The newest first. */
+  /** Newest first. Throws AccountError if there is no such account. */
   const list = async (account: string): Promise<readonly TokenWithOrigin[]> => {
     const owner = await database.accounts.find(account);
     if (owner === undefined) throw new AccountError("unknown", `there is no account ${account}`);

@@ -13,22 +13,22 @@ import { checkResources } from "./token-resources.ts";
 import { hashTokenSecret, generateTokenSecret } from "../auth/tokens/secret.ts";
 
 export interface NewAccessToken {
-  /** A user's or an organisation's name. */
+  /** Name of a user or an organisation. */
   readonly account: string;
   readonly label: string;
   readonly description?: string | undefined;
-  /** `undefined`: it never expires. */
+  /** `undefined`: the token never expires. */
   readonly expiresAtMs?: number | undefined;
-  /** Of a user's token, and then needed. */
+  /** Required for a user's token, not allowed for an organisation's. */
   readonly scope?: string | undefined;
-  /** Of an organisation's token, and then at least one. */
+  /** 1 to 50, required for an organisation's token, not allowed for a user's. */
   readonly resources?: readonly TokenResource[] | undefined;
   readonly agent?: string | undefined;
 }
 
 export interface IssuedToken {
   readonly id: string;
-  /** Shown once; nothing but its hash is kept. */
+  /** Returned once; only its hash is stored. */
   readonly secret: string;
 }
 
@@ -36,7 +36,7 @@ const maxLabelLength = 100;
 
 export type AccessTokens = ReturnType<typeof createAccessTokens>;
 
-/** Every method throws AccountError where it can't do what it says. */
+/** Issues and revokes access tokens. Methods throw AccountError. */
 export function createAccessTokens(parts: {
   readonly database: Pick<Database, "accounts" | "accessTokens" | "run">;
   readonly clock: () => number;

@@ -13,7 +13,7 @@ import {
 import { createTeams, type Teams } from "./teams.ts";
 import { createUsers, type Users } from "./users.ts";
 
-/** Who people are and what they may do, over one database. */
+/** Accounts, permissions and the audit log of one database. */
 export interface Accounts {
   readonly authenticator: Authenticator;
   readonly permissionReader: PermissionReader;
@@ -22,7 +22,7 @@ export interface Accounts {
   readonly teams: Teams;
   readonly accessTokens: AccessTokens;
   readonly audit: Database["audit"];
-  /** To be called before anybody is served; see {@link bootstrapAdministrator}. */
+  /** Call it before the server accepts requests; see {@link bootstrapAdministrator}. */
   readonly bootstrap: (configuredPassword: string | undefined) => Promise<void>;
 }
 

@@ -3,17 +3,17 @@ import type { Database } from "../database/database.ts";
 import { systemActor } from "../database/permissions/authority.ts";
 import { passwordLength, type Passwords } from "../auth/passwords.ts";
 
-/** In case organisations have the first ones. */
+/** Several names, in case an organisation has the first ones. */
 const names = ["admin", "administrator", "berth-admin", "berth-administrator"];
-/** Without what is easily taken for something else. */
+/** Without letters and digits that look alike. */
 const alphabet = "abcdefghijkmnpqrstuvwxyz23456789";
 const groups = 4;
 const groupLength = 5;
 
 /**
- * Makes an administrator where there is no user yet, and does nothing if there is one: the configured password is then
- * not read. Without a configured password the account has none until `berth user password` sets it: a password
- * that is made up here would have to be printed, and what a server prints stays in the logs of a container.
+ * Creates an administrator if there is no user yet. If there is one, it does nothing and ignores the configured
+ * password. Without a configured password the account has none until `berth user password` sets it: a generated
+ * password would have to be printed, and the output of a server stays in the container's logs.
  * Throws if the configured password is too short.
  */
 export async function bootstrapAdministrator(parts: {
@@ -36,7 +36,7 @@ export async function bootstrapAdministrator(parts: {
   });
 }
 
-/** 100 random bits that can be typed: `k3fqa-…`. */
+/** 100 random bits in a form that is easy to type: `k3fqa-…`. */
 export function generatePassword(): string {
   const group = (): string =>
     Array.from({ length: groupLength }, () => alphabet[randomInt(alphabet.length)]).join("");

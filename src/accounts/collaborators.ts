@@ -7,7 +7,7 @@ import { AccountError } from "./errors.ts";
 
 export type Collaborators = ReturnType<typeof createCollaborators>;
 
-/** Who may do what with one repository, besides what follows from organisations and teams. */
+/** Roles of users on one repository, besides those from organisations and teams. */
 export function createCollaborators(parts: {
   readonly database: Pick<Database, "repositories" | "collaborators" | "run">;
   readonly clock: () => number;
@@ -24,7 +24,7 @@ export function createCollaborators(parts: {
       return database.collaborators.list(found.id);
     },
 
-    /** `undefined` takes away what there was. Throws AccountError if there is no such repository or user. */
+    /** `undefined` removes the role. Throws AccountError if there is no such repository or user. */
     async set(
       actor: Actor,
       repository: RepositoryName,

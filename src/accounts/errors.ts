@@ -1,7 +1,7 @@
-/** `conflict`: it would break what else must hold; the message says what, and what to do first. */
+/** `conflict`: the change would violate another rule; the message names it and the step to do first. */
 export type AccountErrorKind = "invalid" | "unknown" | "exists" | "conflict";
 
-/** Something about accounts can't be done; the message is for whoever asked, in one line. */
+/** An account operation failed. The message is one line, for the client. */
 export class AccountError extends Error {
   override readonly name = "AccountError";
   readonly kind: AccountErrorKind;

@@ -12,7 +12,7 @@ export interface Invitation {
   readonly invitees: readonly string[];
   readonly team?: string | undefined;
   readonly role: MemberRole;
-  /** Says what would come of it. */
+  /** Returns the statuses without creating invites. */
   readonly dryRun: boolean;
 }
 
@@ -24,7 +24,7 @@ export interface Invited {
 
 export type Invites = ReturnType<typeof createInvites>;
 
-/** Every method throws AccountError where it can't do what it says. */
+/** Invites of users to organisations. Methods throw AccountError. */
 export function createInvites(parts: {
   readonly database: Database;
   readonly clock: () => number;
@@ -83,7 +83,9 @@ export function createInvites(parts: {
         throw new AccountError("unknown", "object not found");
     },
 
-    /** Makes the actor, whom it is for, a member, and one of the team if it names one. */
+    /**
+     * Makes the actor, who must be the invitee, a member of the organisation, and of the team if the invite names one.
+     */
     async accept(actor: Actor, id: string): Promise<void> {
       if (!(await database.run("acceptInvite", { id, actor, nowMs: clock() })))
         throw new AccountError("unknown", "object not found");

@@ -42,7 +42,9 @@ export function createAccountCatalog({ database }: { readonly database: Database
       };
     },
 
-    /** Where a user may make repositories: their own namespace first. */
+    /**
+     * Namespaces in which a user may create repositories: the user's own first, then organisations as owner or editor.
+     */
     async namespacesOf({ accountId, name }: { accountId: number; name: string }) {
       const all = { limit: namespacesAtMost, offset: 0 };
       const organisations = await database.memberships.ofUser(accountId, all);

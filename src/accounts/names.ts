@@ -2,21 +2,21 @@ import { OciError } from "../oci/errors.ts";
 import { parseNamespace, parseRepositoryName, type RepositoryName } from "../oci/name.ts";
 import { AccountError } from "./errors.ts";
 
-/** The name that a new account may have. Throws AccountError. */
+/** Checks the name of a new account. Throws AccountError. */
 export function parseAccountName(text: string): string {
   return inAccountTerms(() => parseNamespace(text));
 }
 
-/** The name of a repository that a permission is about. Throws AccountError. */
+/** Checks the repository name of a permission. Throws AccountError. */
 export function parseRepository(text: string): RepositoryName {
   return inAccountTerms(() => parseRepositoryName(text));
 }
 
-/** Of a team's name. */
+/** Grammar of a team name. */
 export const teamGrammar = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$/;
 export const teamGrammarInWords = "up to 100 letters, digits and . _ -, a letter or digit first";
 
-/** The name that a new team may have. Throws AccountError. */
+/** Checks the name of a new team. Throws AccountError. */
 export function parseTeamName(text: string): string {
   if (teamGrammar.test(text)) return text;
   throw new AccountError("invalid", `invalid team name: ${teamGrammarInWords}`);

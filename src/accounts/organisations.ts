@@ -17,7 +17,7 @@ interface NamePage {
 
 export type Organisations = ReturnType<typeof createOrganisations>;
 
-/** Every method throws AccountError where it can't do what it says. */
+/** Organisations and their members. Methods throw AccountError. */
 export function createOrganisations(parts: {
   readonly database: Pick<Database, "accounts" | "members" | "run">;
   readonly clock: () => number;
@@ -37,7 +37,7 @@ export function createOrganisations(parts: {
   };
 
   return {
-    /** Without an owner it belongs to the administrators. */
+    /** Without an owner, only administrators manage the organisation. */
     async add(
       actor: Actor,
       given: {
@@ -69,12 +69,15 @@ export function createOrganisations(parts: {
     async members(organisation: string, page: NamePage): Promise<Page<Member>> {
       return database.members.list((await findOrganisation(database, organisation)).id, page);
     },
-    /** Makes a user a member without asking them, or gives a member another role: for those who run the registry. */
+    /** Makes a user a member without an invite, or changes a member's role. For administrators. */
     addMember: (actor: Actor, organisation: string, user: string, role: MemberRole) =>
       setRole(actor, { organisation, user, role }, "add"),
     changeRole: (actor: Actor, organisation: string, user: string, role: MemberRole) =>
       setRole(actor, { organisation, user, role }, "refuse"),
-    /** Makes a member an owner, and somebody else if an administrator asks for it. False: they have to be invited. */
+    /**
+     * Makes a member an owner; for an administrator as actor, also a user who is not a member. Returns false if the
+     * user needs an invite.
+     */
     async makeOwner(actor: Actor, organisation: string, user: string): Promise<boolean> {
       rejectDefault(organisation);
       const newcomers = "add-if-actor-is-administrator";

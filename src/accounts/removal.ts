@@ -3,7 +3,7 @@ import type { AccountKind, AuditContext } from "../database/accounts/accounts.ts
 import type { Database } from "../database/database.ts";
 import { AccountError } from "./errors.ts";
 
-/** Deletes a user or an organisation that nothing depends on any more. Throws AccountError. */
+/** Deletes a user or an organisation that nothing depends on. Throws AccountError. */
 export async function removeAccount(
   database: Pick<Database, "run">,
   account: AuditContext & { readonly name: string; readonly kind: AccountKind },

@@ -8,7 +8,7 @@ import type { Invites } from "./invites.ts";
 import { windowOf, type NumberedPage } from "./memberships.ts";
 import type { Listing } from "../catalog/repositories.ts";
 
-/** A team, as Docker Hub's API calls it. */
+/** A team, in the terms of Docker Hub's API ("group"). */
 export interface TeamSummary {
   readonly id: number;
   readonly name: string;
@@ -18,15 +18,12 @@ export interface TeamSummary {
 
 export type TeamCatalog = ReturnType<typeof createTeamCatalog>;
 
-/**
- * What Docker Hub has as a team and Berth as a role: being in it is owning the organisation. It can't be changed,
- * deleted nor emptied.
- */
+/** Docker Hub has a team "owners"; in Berth it is the role "owner". The team cannot be changed, deleted or emptied. */
 export const owners = "owners";
-/** No team has such an id; the rest is the organisation's. */
+/** The id of the team "owners" is this number plus the organisation's id; no other team has such an id. */
 const ownersBase = 1_000_000_000;
 
-/** Every method throws AccountError where it can't do what it says. */
+/** Teams as the Hub-shaped API shows them. Methods throw AccountError. */
 export function createTeamCatalog(parts: {
   readonly database: Database;
   readonly accounts: Pick<Accounts, "teams" | "organisations">;
@@ -49,7 +46,7 @@ export function createTeamCatalog(parts: {
     const description = "Owners of the organisation";
     return [{ id: ownersBase + id, name: owners, description, members: count }, ...made];
   };
-  /** By its name, or by its number. */
+  /** By name or by id. */
   const find = async (name: string, group: string): Promise<TeamSummary> => {
     const found = (await all(name)).find((one) => one.name === group || String(one.id) === group);
     if (found === undefined)
@@ -62,7 +59,7 @@ export function createTeamCatalog(parts: {
     return group;
   };
 
-  /** Somebody who is no member is asked first. */
+  /** A user who is not a member gets an invite. */
   const addOwner = async (actor: Actor, name: string, user: string): Promise<void> => {
     if (await organisations.makeOwner(actor, name, user)) return;
     const invitation = {
@@ -80,7 +77,7 @@ export function createTeamCatalog(parts: {
       name: string,
       asked: NumberedPage & {
         readonly search?: string | undefined;
-        /** Only teams that this user is in. */
+        /** Only teams of this user. */
         readonly username?: string | undefined;
       },
     ): Promise<Listing<TeamSummary>> {

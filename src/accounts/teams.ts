@@ -7,7 +7,7 @@ import { AccountError } from "./errors.ts";
 import { parseRepository, parseTeamName } from "./names.ts";
 import { findOrganisation, unknownOrganisation } from "./organisations.ts";
 
-/** A team, by the names of it and its organisation. */
+/** The name of a team with that of its organisation. */
 export interface TeamName {
   readonly organisation: string;
   readonly team: string;
@@ -15,7 +15,7 @@ export interface TeamName {
 
 export type Teams = ReturnType<typeof createTeams>;
 
-/** Every method throws AccountError where it can't do what it says. */
+/** Teams of organisations. Methods throw AccountError. */
 export function createTeams(parts: {
   readonly database: Pick<Database, "accounts" | "teams" | "teamPermissions" | "run">;
   readonly clock: () => number;
@@ -69,7 +69,7 @@ export function createTeams(parts: {
     async permissions(name: TeamName): Promise<readonly TeamPermission[]> {
       return database.teamPermissions.list((await find(name)).id);
     },
-    /** `undefined` takes the permission away. */
+    /** `undefined` removes the permission. */
     async setPermission(
       actor: Actor,
       name: TeamName,

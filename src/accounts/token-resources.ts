@@ -1,6 +1,6 @@
 import type { TokenResource } from "../database/accounts/access-tokens.ts";
 
-/** What a resource of an organisation's token may say, as the Hub API has it. */
+/** Scopes per resource type of an organisation's token, as in the Hub API. */
 const scopesOf: Readonly<Record<TokenResource["type"], readonly string[]>> = {
   TYPE_REPO: [
     "scope-image-pull",
@@ -34,12 +34,12 @@ const scopesOf: Readonly<Record<TokenResource["type"], readonly string[]>> = {
   ],
 };
 
-/** Every public repository, which any token may pull from. */
+/** Every public repository; any token may pull from it. */
 const everythingPublic = "*/*/public";
 const maxResources = 50;
 const maxPathLength = 255;
 
-/** What is wrong with the resources of a token of the organisation; `undefined` if nothing is. */
+/** The problem of the resources of an organisation's token as a message; `undefined` if they are valid. */
 export function checkResources(
   organisation: string,
   resources: readonly TokenResource[],

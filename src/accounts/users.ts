@@ -14,13 +14,13 @@ export interface NewUser {
   readonly isAdmin?: boolean | undefined;
   readonly fullName?: string | undefined;
   readonly email?: string | undefined;
-  /** The repositories become theirs that are in the namespace of the name already, from before there were accounts. */
+  /** The account takes over the repositories that are already in the namespace of its name and have no account. */
   readonly takeOver?: boolean | undefined;
 }
 
 export type Users = ReturnType<typeof createUsers>;
 
-/** Every method throws AccountError where it can't do what it says. */
+/** Users and their passwords. Methods throw AccountError. */
 export function createUsers(parts: {
   readonly database: Pick<Database, "accounts" | "run">;
   readonly passwords: Passwords;
@@ -37,7 +37,7 @@ export function createUsers(parts: {
     return passwords.hash(password);
   };
 
-  /** True if that changed something. */
+  /** True if the row changed. */
   const change = async (
     actor: Actor,
     name: string,
@@ -80,7 +80,7 @@ export function createUsers(parts: {
       change(actor, name, { disabled }),
     setAdmin: (actor: Actor, name: string, isAdmin: boolean): Promise<boolean> =>
       change(actor, name, { isAdmin }),
-    /** Bearer tokens that were given out for the old one live on for their few minutes; access tokens stay. */
+    /** Bearer tokens of the old password stay valid for at most 5 minutes; access tokens stay valid. */
     async setPassword(actor: Actor, name: string, password: string): Promise<void> {
       await change(actor, name, { passwordHash: await hash(password) });
     },
@@ -93,7 +93,7 @@ export function nameTaken(name: string): AccountError {
   return new AccountError("exists", `there is an account ${name} already`);
 }
 
-/** Whoever gets the name gets what is in the namespace, and that must be meant. */
+/** A new account gets the repositories in its namespace; the operator must confirm this with `--take-over`. */
 export function namespaceInUse(name: string, repositories: number): AccountError {
   const advice = "say --take-over if they are to be theirs, or take another name";
   return new AccountError(
