@@ -27,8 +27,8 @@ export type Permission =
 
 export interface Policy {
   /**
-   * Grants issued before the repository existed are checked again: another account may have created it
-   * since, or another account may have the name of the namespace.
+   * Grants issued before the repository existed are checked again: another account may have created it since, or
+   * another account may have the name of the namespace.
    */
   recheckPermission(grant: Grant, repository: RepositoryName): Grant | Promise<Grant>;
   /** Decides without I/O, from the grant and the cached facts of the repository. */

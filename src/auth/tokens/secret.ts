@@ -16,8 +16,7 @@ const grammar = /^berth_(?:pat|oat)_[0-9A-Za-z]{38}$/;
 
 /**
  * Creates a secret: prefix, 32 random characters and a checksum of 6 characters (CRC-32 of the text before it, in base
- * 62). A scanner for leaked secrets
- * recognizes a secret by its checksum.
+ * 62). A scanner for leaked secrets recognizes a secret by its checksum.
  */
 export function generateTokenSecret(kind: TokenKind): string {
   const random = Array.from({ length: randomLength }, () => alphabet[randomInt(alphabet.length)]);
