@@ -3,18 +3,18 @@ import type { AuditContext } from "./accounts.ts";
 import { writeAudit } from "../events/audit.ts";
 import type { Db } from "../schema.ts";
 
-/** Where a token was made; apart from it, since only its owner looks at that. */
+/** The client that created a token. A separate read: only the token's owner sees it. */
 export interface TokenOrigin {
   readonly id: string;
   readonly peer: string;
   readonly agent: string;
-  /** Name of the account that made it; `null` if that is gone, or was the command line. */
+  /** Name of the account that created the token; `null` if that account is deleted, or for the command line. */
   readonly createdBy: string | null;
 }
 
 export function createTokenOriginReads(db: Db) {
   return {
-    /** Of every token of the account, or of one. */
+    /** Of every token of the account. */
     list: (accountId: number): Promise<readonly TokenOrigin[]> =>
       db
         .selectFrom("access_tokens")
@@ -33,7 +33,7 @@ export function createTokenOriginReads(db: Db) {
 export interface UpdateAccessToken extends AuditContext {
   readonly accountId: number;
   readonly id: string;
-  /** What is not given stays as it is. */
+  /** An absent field stays unchanged. */
   readonly label?: string | undefined;
   readonly description?: string | undefined;
   readonly isActive?: boolean | undefined;

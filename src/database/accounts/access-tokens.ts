@@ -2,22 +2,22 @@ import type { AuditContext } from "./accounts.ts";
 import { writeAudit } from "../events/audit.ts";
 import type { Db } from "../schema.ts";
 
-/** What an organisation access token opens: a repository, or repositories by a glob, or the organisation itself. */
+/** One resource of an organisation's access token: a repository, repositories by a glob, or the organisation itself. */
 export interface TokenResource {
   readonly type: "TYPE_REPO" | "TYPE_ORG";
-  /** `org/repo`, `org/*`, or every public repository with the globs of the Hub API. */
+  /** `org/repo`, `org/*`, or every public repository, with the globs of the Hub API. */
   readonly path: string;
   /** `scope-image-pull`, `scope-image-push`, … */
   readonly scopes: readonly string[];
 }
 
-/** A secret that stands in for a password. The secret itself is not kept. */
+/** A secret that a client sends instead of a password. The secret itself is not stored. */
 export interface AccessToken {
   /** UUID. */
   readonly id: string;
   readonly label: string;
   readonly description: string;
-  /** Of a user's token: the highest scope alone. */
+  /** Of a user's token: only the highest scope. */
   readonly scopes: readonly string[];
   /** Of an organisation's token. */
   readonly resources: readonly TokenResource[];
@@ -27,7 +27,7 @@ export interface AccessToken {
   readonly lastUsedAtMs: number | null;
 }
 
-/** A token with whose it is. */
+/** An access token with its account. */
 export interface TokenLogin {
   readonly token: AccessToken;
   readonly account: {
@@ -80,7 +80,7 @@ export function createAccessTokenReads(db: Db) {
       };
     },
 
-    /** Of one account, the oldest first. */
+    /** Tokens of one account, oldest first. */
     async list(accountId: number): Promise<readonly AccessToken[]> {
       const rows = await db
         .selectFrom("access_tokens")
@@ -131,12 +131,12 @@ export interface CreateAccessToken extends AuditContext {
   readonly creatorAgent: string;
 }
 
-/** False if the account is gone. */
+/** False if the account no longer exists. */
 async function createAccessToken(tx: Db, given: CreateAccessToken): Promise<boolean> {
   const { actor, nowMs } = given;
   const owner = await ownerOf(tx, given.accountId);
   if (owner === undefined) return false;
-  // Whoever makes it may be gone by now.
+  // The account that creates the token may have been deleted in the meantime.
   const creator = await ownerOf(tx, actor.accountId ?? -1);
   await tx
     .insertInto("access_tokens")
@@ -161,7 +161,7 @@ async function createAccessToken(tx: Db, given: CreateAccessToken): Promise<bool
   return true;
 }
 
-/** Ends a token of an account; nothing is authenticated by it from here on. False if there is none. */
+/** Deletes an access token of an account; it no longer authenticates. False if there is none. */
 async function deleteAccessToken(
   tx: Db,
   { actor, nowMs, ...token }: AuditContext & { readonly accountId: number; readonly id: string },
@@ -180,7 +180,7 @@ async function deleteAccessToken(
   return true;
 }
 
-/** It was used now. */
+/** Records that the token was used. */
 async function touchAccessToken(
   tx: Db,
   { id, nowMs }: { readonly id: string; readonly nowMs: number },

@@ -15,10 +15,10 @@ export interface Account {
   readonly createdAtMs: number;
 }
 
-/** An account with what opens it. */
+/** An account with its password hash. */
 export interface Login {
   readonly account: Account;
-  /** As `auth/passwords.ts` writes it; `null`: no password opens it. */
+  /** In the format of `auth/passwords.ts`; `null`: the account has no password. */
   readonly passwordHash: string | null;
 }
 
@@ -98,7 +98,7 @@ function accountOf(row: AccountRow): Account {
   };
 }
 
-/** Who does it, and when. */
+/** The actor and the time of a change, for the audit row. */
 export interface AuditContext {
   readonly actor: Actor;
   readonly nowMs: number;
@@ -111,11 +111,14 @@ export interface CreateAccount extends AuditContext {
   readonly email?: string | undefined;
   readonly isAdmin?: boolean | undefined;
   readonly passwordHash?: string | undefined;
-  /** The repositories of the namespace become the account's, where there are some that nobody has had so far. */
+  /** The account takes over the existing repositories of the namespace if no account has them. */
   readonly takeOver?: boolean | undefined;
 }
 
-/** The new account's id; `undefined` if the name is taken; how many repositories it would have to take over. */
+/**
+ * Returns the new account's id; `undefined` if the name is taken; the number of repositories if the account would have
+ * to take some over and `takeOver` is not set.
+ */
 export async function createAccount(
   tx: Db,
   { actor, nowMs, ...given }: CreateAccount,

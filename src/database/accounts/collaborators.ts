@@ -11,7 +11,7 @@ export interface Collaborator {
 
 export function createCollaboratorReads(db: Db) {
   return {
-    /** Of a repository, in the order of their names. */
+    /** Collaborators of a repository, in the order of their names. */
     list: (repositoryId: number): Promise<readonly Collaborator[]> =>
       db
         .selectFrom("collaborators")
@@ -26,11 +26,11 @@ export function createCollaboratorReads(db: Db) {
 export interface SetCollaborator extends AuditContext {
   readonly repository: RepositoryName;
   readonly user: string;
-  /** `undefined` takes away what there was. */
+  /** `undefined` removes the permission. */
   readonly permission?: RepositoryRole | undefined;
 }
 
-/** What a user may do with one repository, besides what follows from organisations and teams. */
+/** Sets the permission of a user on one repository, besides those from organisations and teams. */
 async function setCollaborator(
   tx: Db,
   { actor, nowMs, repository, user, permission }: SetCollaborator,
@@ -57,7 +57,7 @@ async function setCollaborator(
   return "set";
 }
 
-/** For whoever makes a repository in an organisation without owning that, too. */
+/** Also called when an editor of an organisation creates a repository in it. */
 export async function addCollaborator(
   tx: Db,
   repositoryId: number,

@@ -53,7 +53,10 @@ export interface CreateInvite extends AuditContext {
   readonly role: MemberRole;
 }
 
-/** `existing-member`: of the organisation. Somebody who was invited already is invited anew, under the new id. */
+/**
+ * `existing-member`: the user is a member of the organisation. A second invite of the same user replaces the first,
+ * with the new id.
+ */
 async function createInvite(
   tx: Db,
   { actor, nowMs, id, organisation: name, user: invitee, team, role }: CreateInvite,
@@ -83,7 +86,7 @@ async function createInvite(
   return "invited";
 }
 
-/** Takes an invite back, or declines it. False if there is none (any more). */
+/** Cancels or declines an invite. False if it does not exist. */
 async function deleteInvite(
   tx: Db,
   { actor, nowMs, id }: AuditContext & { readonly id: string },
@@ -93,9 +96,10 @@ async function deleteInvite(
 }
 
 /**
- * Makes the actor, whom the invite is for, a member with its role, and one of its team, and ends it: all at once, so
- * that an invite is either accepted or taken back. False if there is none (any more), if it is for another user, or if its
- * sender could not send it now. A user who is a member already keeps the role.
+ * Makes the actor, who must be the invitee, a member with the invite's role, and a member of its team, and deletes the
+ * invite: all in one transaction, so that an invite is either accepted or cancelled. Returns false if the invite does
+ * not exist, if it is for another user, or if its sender may no longer send it. A user who is already a member keeps
+ * the role.
  */
 async function acceptInvite(
   tx: Db,
@@ -118,7 +122,10 @@ async function acceptInvite(
   return true;
 }
 
-/** Whether an account may invite to an organisation now: an owner, an administrator, or the organisation by its token. */
+/**
+ * Whether an account may invite users to an organisation now: an owner, an administrator, or the organisation by its
+ * token.
+ */
 async function mayInvite(tx: Db, name: string, organisationId: number): Promise<boolean> {
   const account = await findAccount(tx, name);
   if (account === undefined || account.disabled) return false;

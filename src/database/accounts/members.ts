@@ -11,7 +11,7 @@ export interface Member {
 
 export function createMemberReads(db: Db) {
   return {
-    /** Of an organisation, in the order of their names, after `last`. */
+    /** Members of an organisation, in the order of their names, after `last`. */
     async list(
       organisationId: number,
       page: { readonly last?: string | undefined; readonly limit: number },
@@ -35,16 +35,18 @@ export interface MemberChange extends AuditContext {
   readonly user: string;
 }
 
-/** `last-owner`: the organisation would have none any more. */
+/** `last-owner`: the organisation would have no owner. */
 export type MemberRejection = "unknown-organisation" | "unknown-user" | "last-owner";
 
 export interface SetMember extends MemberChange {
   readonly role: MemberRole;
-  /** Whether a user who is no member becomes one: nobody is made a member by an owner without having agreed. */
+  /**
+   * Whether a user who is not a member is added. An owner cannot add a user who has not agreed; an invite is needed.
+   */
   readonly newcomers: "add" | "refuse" | "add-if-actor-is-administrator";
 }
 
-/** Gives a role to a member, or to a user who was none if `newcomers` says so. */
+/** Sets the role of a member, or adds a user as `newcomers` allows. */
 async function setMember(
   tx: Db,
   given: SetMember,
@@ -83,10 +85,10 @@ async function mayAdd(tx: Db, { newcomers, actor }: SetMember): Promise<boolean>
   return row?.is_admin === 1;
 }
 
-/** No account. */
+/** An id that no account has. */
 const noAccountId = -1;
 
-/** Makes a user a member who is none; an invite that was open ends, so that it gives no other role later. */
+/** Adds a member. Deletes an open invite of the user, so that it does not change the role later. */
 export async function addMember(
   tx: Db,
   given: MemberChange & {
@@ -109,7 +111,7 @@ export async function addMember(
   await audit(tx, given, "org.member.add", { role });
 }
 
-/** Who is no owner any more has nobody come in with an invite of theirs. */
+/** Invites that a former owner has sent are deleted: its sender may no longer invite. */
 async function endInvitesOf(tx: Db, organisation: Account, user: Account): Promise<void> {
   await tx
     .deleteFrom("invites")
@@ -118,7 +120,7 @@ async function endInvitesOf(tx: Db, organisation: Account, user: Account): Promi
     .execute();
 }
 
-/** Takes a user out of an organisation and of its teams. */
+/** Removes a user from an organisation and from its teams. */
 async function removeMember(
   tx: Db,
   given: MemberChange,

@@ -1,7 +1,7 @@
 import { sql } from "kysely";
 import type { Db, MemberRole } from "../schema.ts";
 
-/** An organisation, as one of its members sees it in a list. */
+/** An organisation in the list of a user's organisations. */
 export interface Membership {
   readonly id: number;
   readonly name: string;
@@ -11,7 +11,7 @@ export interface Membership {
   readonly teams: number;
 }
 
-/** A member of an organisation with what a list of them shows. */
+/** A member of an organisation in a member list. */
 export interface MemberDetails {
   readonly id: number;
   readonly name: string;
@@ -19,7 +19,7 @@ export interface MemberDetails {
   readonly email: string | null;
   readonly createdAtMs: number;
   readonly role: MemberRole;
-  /** Names of the teams of the organisation that they are in. */
+  /** Names of the organisation's teams that the member belongs to. */
   readonly teams: readonly string[];
 }
 
@@ -77,7 +77,7 @@ export function createMembershipReads(db: Db) {
       return row.count;
     },
 
-    /** Members by name; with a team only those of it. */
+    /** Members by name; with `teamId` only the members of that team. */
     async list(
       organisationId: number,
       asked: Window & {

@@ -6,12 +6,12 @@ import { isLastAdministrator } from "./users.ts";
 
 export type AccountRemoval =
   | { readonly kind: "deleted" | "unknown" | "last-administrator" }
-  /** They would fall to whoever takes the name next. */
+  /** The next account with this name would get them. */
   | { readonly kind: "has-repositories"; readonly count: number }
-  /** Organisations that would have no owner any more. */
+  /** Organisations that would have no owner. */
   | { readonly kind: "last-owner"; readonly organisations: readonly string[] };
 
-/** Removes an account with its memberships, teams, permissions, access tokens and the invites that it has sent. */
+/** Deletes an account with its memberships, teams, permissions, access tokens and the invites that it has sent. */
 async function deleteAccount(
   tx: Db,
   {
@@ -40,10 +40,11 @@ async function deleteAccount(
     .execute();
   if (owned.length > 0) return { kind: "last-owner", organisations: owned.map((row) => row.name) };
   const action = kind === "user" ? "user.delete" : "org.delete";
-  // Before the row goes: the audit row is of this account, and of no later one of its name.
+  // Before the account's row is deleted: the audit row takes its account id, so that a later account with this name
+  // does not get the row.
   await writeAudit(tx, { nowMs, actor, account: name, action, subject: name });
   await tx.deleteFrom("accounts").where("id", "=", account.id).execute();
-  // As when an owner is dismissed: an invite holds only as long as its inviter may send it.
+  // As when an owner loses the role: an invite is valid only as long as its sender may send it.
   await tx.deleteFrom("invites").where("inviter", "=", account.name).execute();
   return { kind: "deleted" };
 }

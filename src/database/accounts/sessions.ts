@@ -4,7 +4,7 @@ import type { Db } from "../schema.ts";
 
 export function createSessionReads(db: Db) {
   return {
-    /** The rows of somebody who has logged in before; the token is the one that stood in for the password, if one did. */
+    /** The current rows of an account and of the access token with which it logged in, if it used one. */
     async find(
       accountId: number,
       accessTokenId: string | undefined,

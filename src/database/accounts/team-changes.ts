@@ -2,12 +2,12 @@ import type { Db } from "../schema.ts";
 import { auditTeam, findTeam, type TeamChange } from "./teams.ts";
 
 export interface UpdateTeam extends TeamChange {
-  /** What is not given stays as it is. */
+  /** An absent field stays unchanged. */
   readonly name?: string | undefined;
   readonly description?: string | undefined;
 }
 
-/** `exists`: the organisation has a team of the new name already. */
+/** `exists`: the organisation already has a team with the new name. */
 async function updateTeam(
   tx: Db,
   { name, description, ...given }: UpdateTeam,
@@ -44,7 +44,7 @@ export function createTeamGrantReads(db: Db) {
         .orderBy("teams.name")
         .execute(),
 
-    /** Names of the teams of an organisation that a user is in. */
+    /** Names of the organisation's teams that the user belongs to. */
     async ofUser(organisationId: number, user: string): Promise<ReadonlySet<string>> {
       const rows = await db
         .selectFrom("team_members")

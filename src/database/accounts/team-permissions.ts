@@ -22,9 +22,9 @@ export function createTeamPermissionReads(db: Db) {
 }
 
 export interface SetTeamPermission extends TeamChange {
-  /** One of the organisation. */
+  /** A repository of the team's organisation. */
   readonly repository: RepositoryName;
-  /** `undefined` takes away what there was. */
+  /** `undefined` removes the permission. */
   readonly permission?: RepositoryRole | undefined;
 }
 

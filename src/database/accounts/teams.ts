@@ -12,7 +12,7 @@ export interface Team {
 
 export function createTeamReads(db: Db) {
   return {
-    /** Of an organisation, in the order of their names. */
+    /** Teams of an organisation, in the order of their names. */
     list: (organisationId: number): Promise<readonly Team[]> =>
       db
         .selectFrom("teams")
@@ -45,7 +45,7 @@ export function createTeamReads(db: Db) {
   };
 }
 
-/** A team, by the names of it and its organisation. */
+/** A team, by its name and that of its organisation. */
 export interface TeamChange extends AuditContext {
   readonly organisation: string;
   readonly team: string;
@@ -79,7 +79,7 @@ async function deleteTeam(tx: Db, given: TeamChange): Promise<"deleted" | "unkno
   return "deleted";
 }
 
-/** `not-a-member`: of the organisation, which comes first. */
+/** `not-a-member`: the user must be a member of the organisation first. */
 export async function addTeamMember(
   tx: Db,
   given: TeamChange & { readonly user: string },

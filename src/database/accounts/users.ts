@@ -3,8 +3,8 @@ import { writeAudit } from "../events/audit.ts";
 import type { Db } from "../schema.ts";
 
 /**
- * Makes the first administrator, under the first of the names that is free. `undefined` if there is a user already:
- * two servers that start at once make one.
+ * Creates the first administrator, with the first free name. Returns `undefined` if there is a user already, so that
+ * two servers that start at the same time create only one.
  */
 async function createFirstAdministrator(
   tx: Db,
@@ -21,7 +21,7 @@ async function createFirstAdministrator(
   if (user !== undefined) return undefined;
   const { actor, nowMs, passwordHash } = given;
   for (const name of given.names) {
-    // What is in a namespace of that name is an administrator's in any case.
+    // An administrator may access all repositories in the namespace anyway.
     const input = { name, kind: "user", isAdmin: true, takeOver: true } as const;
     const made = await createAccount(tx, { ...input, passwordHash, actor, nowMs });
     if (made !== undefined) return name;
@@ -36,7 +36,7 @@ export interface ChangeUser extends AuditContext {
   readonly passwordHash?: string | undefined;
 }
 
-/** `last-administrator`: there would be nobody left who may do everything. */
+/** `last-administrator`: no enabled administrator would remain. */
 export type UserChange = "changed" | "unchanged" | "unknown" | "last-administrator";
 
 async function changeUser(tx: Db, { actor, nowMs, ...change }: ChangeUser): Promise<UserChange> {
