@@ -6,7 +6,7 @@ import type { Db } from "../schema.ts";
 
 export interface SetDescription extends AuditContext {
   readonly repository: RepositoryName;
-  /** What is not given stays as it is. */
+  /** An absent field stays unchanged. */
   readonly short?: string | undefined;
   readonly full?: string | undefined;
 }

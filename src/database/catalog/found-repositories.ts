@@ -15,7 +15,7 @@ export interface FoundRepository {
   readonly facets: readonly FacetValue[];
 }
 
-/** What results can be ordered by. */
+/** The fields that results can be sorted by. */
 export type SearchMeasures = Pick<
   FoundRepository,
   "id" | "name" | "stars" | "createdAtMs" | "updatedAtMs"
@@ -26,7 +26,7 @@ export interface FacetValue {
   readonly value: string;
 }
 
-/** In the order of the ids, without those that are gone. */
+/** In the order of the ids, without deleted repositories. */
 export async function describeFound(
   db: Db,
   ids: readonly number[],
@@ -48,7 +48,7 @@ export async function describeFound(
   });
 }
 
-/** What repositories have images for, by their ids. */
+/** The facet values of repositories' images, by repository id. */
 export async function facetsOf(
   db: Db,
   ids: readonly number[],

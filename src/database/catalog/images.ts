@@ -9,12 +9,12 @@ import type { TaggedManifest } from "./tag-pages.ts";
 export interface IndexEntry extends Omit<TaggedManifest, "id" | "kind" | "pushedAtMs"> {
   readonly manifestId: number | null;
   readonly pushedAtMs: number | null;
-  /** What BuildKit's annotations say: `attestation-manifest`, and the digest of the image it is about. */
+  /** BuildKit's annotations: the type `attestation-manifest`, and the digest of the image that it describes. */
   readonly referenceType: string | null;
   readonly referenceDigest: string | null;
 }
 
-/** The first things that a manifest names, and how many it names. */
+/** The first references of a manifest, and their total number. */
 export interface FirstOf<T> {
   readonly items: readonly T[];
   readonly total: number;
@@ -27,14 +27,14 @@ export interface ImagePart {
   readonly sizeBytes: number;
 }
 
-/** Longer annotations and lists of features are not looked into: those of BuildKit have about 150 bytes. */
+/** Longer annotations and feature lists are not parsed; those of BuildKit have about 150 bytes. */
 const jsonBytesAtMost = 8 * 1024;
 
-/** What a view shows of a text that a pusher chose. */
+/** The first 255 characters of a text that the pusher chose. */
 const shownText = (column: string): RawBuilder<string> => sql.raw(`substr(${column}, 1, 255)`);
 
 export function createImageReads(db: Db) {
-  /** Positions have no gaps, so that the last one is found without reading the others. */
+  /** Positions have no gaps, so the highest one gives the count without reading the other rows. */
   const countOf = async (manifestId: number): Promise<number> => {
     const { rows } = await sql<{ readonly count: number }>`
       SELECT coalesce(max(position) + 1, 0) AS count FROM manifest_references
@@ -44,15 +44,15 @@ export function createImageReads(db: Db) {
 
   return {
     /**
-     * The first entries of an index, in the order they were pushed in; a platform that an entry leaves out is the
-     * config's. Costs what `limit` is, however many entries there are.
+     * The first entries of an index, in document order. A platform that an entry omits is taken from the config. The
+     * cost depends on `limit`, not on the number of entries.
      */
     async entries(
       repositoryId: number,
       indexId: number,
       limit: number,
     ): Promise<FirstOf<IndexEntry>> {
-      // Of both or of neither: an entry that names a platform says all of it.
+      // The platform is taken completely from one source: an entry with an os or an architecture is used alone.
       const platform = (column: string): RawBuilder<string | null> =>
         sql.raw(
           `iif(entry.os IS NULL AND entry.architecture IS NULL, manifests.${column}, entry.${column})`,
@@ -79,7 +79,7 @@ export function createImageReads(db: Db) {
       return { items: rows, total: await countOf(indexId) };
     },
 
-    /** The config and the first layers of an image, in the order they were pushed in. */
+    /** The config and the first layers of an image, in document order. */
     async parts(manifestId: number, limit: number): Promise<FirstOf<ImagePart>> {
       const { rows } = await sql<ImagePart>`
         SELECT kind, digest, size_bytes AS sizeBytes FROM manifest_references
@@ -88,7 +88,7 @@ export function createImageReads(db: Db) {
       return { items: rows, total: rows.length < limit ? rows.length : await countOf(manifestId) };
     },
 
-    /** The first that refer to `subject`, by digest; without their annotations, which may be megabytes. */
+    /** The first manifests that refer to `subject`, by digest; without annotations, which may be megabytes. */
     async referrers(
       repositoryId: number,
       subject: Digest,
@@ -102,7 +102,7 @@ export function createImageReads(db: Db) {
       return rows;
     },
 
-    /** Bytes of config and layers together, by the id of the manifest. */
+    /** Bytes of config and layers together, by manifest id. */
     async sizes(manifestIds: readonly number[]): Promise<ReadonlyMap<number, number>> {
       if (manifestIds.length === 0) return new Map();
       const rows = await db

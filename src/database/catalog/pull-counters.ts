@@ -2,7 +2,7 @@ import type { Digest } from "../../oci/digest.ts";
 import type { RepositoryName } from "../../oci/name.ts";
 import type { Tag } from "../../oci/reference.ts";
 
-/** Pulls and pushes of one thing since the last time they were written down. */
+/** Pulls and pushes of one tag or digest since the last write. */
 export interface PullCounterChange {
   readonly repository: RepositoryName;
   readonly reference:
@@ -10,14 +10,14 @@ export interface PullCounterChange {
     | { readonly kind: "digest"; readonly digest: Digest };
   readonly pulls: number;
   readonly pushes: number;
-  /** 0: not at all. */
+  /** 0: none. */
   readonly lastPulledAtMs: number;
   readonly lastPushedAtMs: number;
-  /** `RepositoryFacts.removal` at that time: counts of a repository that was deleted since are left out. */
+  /** `RepositoryFacts.removal` at that time. Counts of a repository that was deleted since are discarded. */
   readonly removal: number;
 }
 
-/** A repository whose pulls have grown enough to change its place among others. */
+/** A repository whose pulls have reached another bucket. Buckets order repositories by pulls. */
 export interface PullBucket {
   readonly repositoryId: number;
   readonly pullBucket: number;
@@ -30,24 +30,27 @@ export interface PullCounterRow {
   readonly lastPushedAtMs: number | null;
 }
 
-/** A repository as counts know it: of those that had the name one after another, the one that was made then. */
+/** Identifies one of the repositories that have had this name, by its creation time. */
 export interface Registration {
   readonly name: RepositoryName;
   readonly createdAtMs: number;
 }
 
-/** The file of the pull counters. What it speaks of may be gone, or another of its name. */
+/** The file of the pull counters. A row may belong to a deleted repository, also if a new one has its name. */
 export interface PullCounterStore {
-  /** Writes down what was counted, all or nothing; things that are gone are left out. */
+  /** Writes a batch, all or nothing. Entries of deleted repositories are discarded. */
   add(counted: readonly PullCounterChange[]): Promise<readonly PullBucket[]>;
   of(repositories: readonly Registration[]): ReadonlyMap<RepositoryName, PullCounterRow>;
   ofTags(repository: Registration, tags: readonly Tag[]): ReadonlyMap<Tag, PullCounterRow>;
-  /** Another value as soon as anybody has written. */
+  /** Changes when any connection has committed. */
   version(): unknown;
   close(): Promise<void>;
 }
 
-/** Opens (and if need be makes) the counts in `file`, which speak of what is in the database in `mainFile`. */
+/**
+ * Opens the pull counters in `file` and creates or migrates the file if needed. `mainFile` is the database with the
+ * repositories that they count.
+ */
 export async function openSqlitePullCounters(
   file: string,
   mainFile: string,
@@ -56,6 +59,6 @@ export async function openSqlitePullCounters(
   return openPullCounterStore(file, mainFile);
 }
 
-/** Four steps for each doubling, so that a place changes seldom. */
+/** 4 buckets per doubling of pulls (±19 %), so that a repository's row seldom changes. */
 export const pullBucketOf = (pulls: number): number =>
   Math.min(127, Math.floor(4 * Math.log2(1 + pulls)));

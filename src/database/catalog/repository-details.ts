@@ -4,7 +4,7 @@ import type { TagPatterns } from "../../oci/tag-patterns.ts";
 import { oneOf } from "../one-of.ts";
 import type { Db, Visibility } from "../schema.ts";
 
-/** What a list, or a page of its own, shows of a repository. */
+/** A repository as lists and its own page show it. */
 export interface RepositoryDetails {
   readonly id: number;
   readonly name: RepositoryName;
@@ -20,7 +20,7 @@ export interface RepositoryDetails {
   readonly fullText: string;
 }
 
-/** What the newest tags of a repository point at. */
+/** The type of one of the newest tags' manifests. */
 export interface TaggedKind {
   readonly repositoryId: number;
   readonly mediaType: string;
@@ -29,12 +29,12 @@ export interface TaggedKind {
   readonly configMediaType: string | null;
 }
 
-/** Tags whose kinds stand for the whole repository. */
+/** The newest 10 tags determine the kinds of a repository. */
 const newestTags = 10;
 
 export function createRepositoryDetailReads(db: Db) {
   return {
-    /** Those of the names that are there, in any order, in one query. */
+    /** The existing repositories among `names`, in any order, in one query. */
     async find(
       names: readonly RepositoryName[],
       { fullTexts }: { readonly fullTexts: boolean },
@@ -64,7 +64,7 @@ export function createRepositoryDetailReads(db: Db) {
         ])
         .where("repositories.name", "in", oneOf(names))
         .execute();
-      // A copy of every row would cost as much as to read them.
+      // A copy of every row would cost as much as reading it.
       return rows.map((row) =>
         Object.assign(row, {
           immutableTags:
@@ -73,7 +73,7 @@ export function createRepositoryDetailReads(db: Db) {
       );
     },
 
-    /** What the newest tags of these repositories are: bounded, however many tags there are. */
+    /** The types of the 10 newest tags of these repositories, however many tags there are. */
     async kinds(ids: readonly number[]): Promise<readonly TaggedKind[]> {
       if (ids.length === 0) return [];
       const { rows } = await sql<TaggedKind>`
@@ -86,7 +86,7 @@ export function createRepositoryDetailReads(db: Db) {
       return rows;
     },
 
-    /** People who have a permission of their own. */
+    /** Number of users with a permission on this repository. */
     async collaborators(repositoryId: number): Promise<number> {
       const row = await db
         .selectFrom("collaborators")

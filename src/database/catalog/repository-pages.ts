@@ -2,19 +2,19 @@ import { sql, type RawBuilder } from "kysely";
 import type { RepositoryName } from "../../oci/name.ts";
 import type { Db } from "../schema.ts";
 
-/** What of a namespace somebody sees in lists. */
+/** The repositories of a namespace that a principal sees in lists. */
 export type NamespaceView =
   | { readonly kind: "all" }
   | { readonly kind: "public" }
-  /** And what was given to the user, or to a team of theirs. */
+  /** Public repositories, and those with a permission for the user or one of the user's teams. */
   | { readonly kind: "granted"; readonly userId: number }
-  /** And what one of these paths means, in which `*` stands for any characters. */
+  /** Public repositories, and those that match one of these paths. `*` matches any characters. */
   | { readonly kind: "paths"; readonly paths: readonly string[] };
 
-/** `pulls`: by the rank that they have brought. */
+/** `pulls`: by pull bucket. */
 export type RepositoryOrder = "name" | "updated" | "pulls";
 
-/** Where a repository stands in an order. */
+/** Keyset cursor: the position of a repository in an order. */
 export interface RepositoryCursorPosition {
   readonly name: RepositoryName;
   readonly updatedAtMs: number;
@@ -26,11 +26,11 @@ export interface RepositoryPageRequest {
   readonly view: NamespaceView;
   readonly order: RepositoryOrder;
   readonly descending: boolean;
-  /** Part of the name behind the namespace. */
+  /** A part of the name after the namespace. */
   readonly search?: string | undefined;
-  /** The page begins right behind this one … */
+  /** The page starts after this position … */
   readonly after?: RepositoryCursorPosition | undefined;
-  /** … and then so many further on. */
+  /** … and then skips this number of rows. */
   readonly skip: number;
   readonly limit: number;
 }
@@ -38,8 +38,8 @@ export interface RepositoryPageRequest {
 export function createRepositoryPageReads(db: Db) {
   return {
     /**
-     * Names only, from indexes alone: of public ones no more than the page can need are put together with those that
-     * were given.
+     * Names only, from indexes alone. The query merges the granted private repositories with no more public ones than
+     * the page can need.
      */
     async list(request: RepositoryPageRequest): Promise<readonly RepositoryCursorPosition[]> {
       const { view, skip, limit } = request;
@@ -54,7 +54,7 @@ export function createRepositoryPageReads(db: Db) {
       if (view.kind === "public")
         return positionsOf(db, sql`${open} ${order} LIMIT ${limit} OFFSET ${skip}`);
       const given = sql`visibility = 'private' AND ${isGiven(view)} AND ${within(request)}`;
-      // All that were given may come first: so many fewer public ones are surely skipped.
+      // At most `countOf(given)` of the skipped rows are granted ones, so the remaining skipped rows are public.
       const skipped = skip === 0 ? 0 : Math.max(0, skip - (await countOf(db, given)));
       return positionsOf(
         db,
@@ -64,7 +64,7 @@ export function createRepositoryPageReads(db: Db) {
       );
     },
 
-    /** How many there are on all pages. Without a search nothing is counted that is public. */
+    /** The total number on all pages. Without a search, public repositories are not counted one by one. */
     async count(
       request: Pick<RepositoryPageRequest, "namespace" | "view" | "search">,
     ): Promise<number> {
@@ -120,7 +120,7 @@ function countRows(
   return countOf(db, sql`${seen} AND ${within(request)}`);
 }
 
-/** The namespace, what is searched for, and where the page begins. */
+/** The conditions: namespace, search and cursor. */
 function within(
   request: Pick<RepositoryPageRequest, "namespace" | "search"> & Partial<RepositoryPageRequest>,
 ): RawBuilder<unknown> {
@@ -153,7 +153,7 @@ function orderOf({ order, descending }: RepositoryPageRequest): RawBuilder<unkno
   }
 }
 
-/** For GLOB, which takes some characters for others. */
+/** Escapes the special characters of GLOB. */
 const asItIs = (text: string): string => text.replaceAll(/[*?[]/g, "[$&]");
 
 function isGiven(view: Extract<NamespaceView, { kind: "granted" | "paths" }>): RawBuilder<unknown> {
@@ -163,7 +163,7 @@ function isGiven(view: Extract<NamespaceView, { kind: "granted" | "paths" }>): R
       UNION SELECT team_permissions.repository_id FROM team_members
         JOIN team_permissions ON team_permissions.team_id = team_members.team_id
         WHERE team_members.user_id = ${view.userId})`;
-  // What else GLOB gives a meaning to is in no name, so that a path with it means nothing.
+  // Repository names contain no other special characters of GLOB, so a path with one matches nothing.
   const globs = view.paths.filter((path) => !/[?[\]]/.test(path));
   if (globs.length === 0) return sql`0`;
   return sql`(${sql.join(

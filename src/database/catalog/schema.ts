@@ -1,7 +1,7 @@
 import type { Generated, GeneratedAlways } from "kysely";
 import type { MemberRole } from "../schema.ts";
 
-/* What is found and shown of repositories, and what people do to them. */
+/* Tables of the catalog: search, descriptions, stars and invites. */
 
 export interface RepositoryDescriptionsTable {
   repository_id: number;

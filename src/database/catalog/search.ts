@@ -14,32 +14,35 @@ import { oneOf } from "../one-of.ts";
 import type { Db } from "../schema.ts";
 import type { CacheInvalidation } from "../sqlite/cache-invalidation.ts";
 
-/** What is looked for; what is left out says nothing. */
+/** A search; an absent field does not filter. */
 export interface SearchQuery {
   readonly visibility: VisibilityFilter;
-  /** Words, in lower case, each the beginning of one in the name, the description or the README. None: everything. */
+  /**
+   * Lower-case words. Each must be the prefix of a word in the name, the description or the README. An empty list
+   * matches everything.
+   */
   readonly words: readonly string[];
-  /** The repository that comes before all others if it matches too. */
+  /** This repository comes first if it matches too. */
   readonly exact?: RepositoryName | undefined;
-  /** Of each facet one of the values. */
+  /** For each facet, one of the values must match. */
   readonly facets?: Readonly<Partial<Record<Facet, readonly string[]>>>;
   readonly isOfficial?: boolean | undefined;
   readonly namespace?: string | undefined;
   readonly offset: number;
   readonly limit: number;
-  /** Matches beyond this are not counted. */
+  /** Matches above this number are not counted. */
   readonly countAtMost: number;
 }
 
 export interface SearchPage {
   readonly items: readonly FoundRepository[];
-  /** Of all that matches and that the viewer may read; no more than `countAtMost`. */
+  /** Matches that the principal may read, at most `countAtMost`. */
   readonly total: number;
 }
 
-/** Bytes of all kept counts; the least recently used go first, a commit of any connection removes all. */
+/** Cache of counts, 1 MiB: the least recently used is dropped first; a commit of any connection clears it. */
 const countsBytesAtMost = 1024 * 1024;
-/** A count; its key, which has the words of the client, is counted by the cache. */
+/** Bytes of one count. The cache itself adds the size of the key, which contains the client's words. */
 const countBytes = 8;
 
 export function createSearchReads(db: Db, cacheInvalidation: CacheInvalidation) {
@@ -74,7 +77,8 @@ export function createSearchReads(db: Db, cacheInvalidation: CacheInvalidation) 
 
     const ranks: number[] = [];
     const first = exact === undefined ? undefined : await rankOf(db, exact);
-    // Numbers are bound as REAL, and FTS5 takes a row that is no INTEGER for every row.
+    // better-sqlite3 binds numbers as REAL, and FTS5 ignores a rowid condition that is not INTEGER: it returns every
+    // row.
     const isThere =
       first !== undefined &&
       (await sql`SELECT rowid ${from} AND rowid = CAST(${first} AS INTEGER)`.execute(db)).rows
@@ -90,16 +94,19 @@ export function createSearchReads(db: Db, cacheInvalidation: CacheInvalidation) 
   };
 
   return {
-    /** What repositories have images for, by their ids. */
+    /** The facet values of repositories' images, by repository id. */
     facetsOf: (ids: readonly number[]) => facetsOf(db, ids),
 
-    /** The best first: the exact name, then official, by stars, and by the order of magnitude of the pulls. */
+    /**
+     * Best match first: the exact name, then official repositories, then by stars, then by the order of magnitude of
+     * the pulls.
+     */
     async find(query: SearchQuery): Promise<SearchPage> {
       const { ids, total } = await idsOf(query);
       return { items: await describeFound(db, ids), total };
     },
 
-    /** The same, to be put into another order: what that can go by, and no more. */
+    /** The same matches with only the fields that results can be sorted by. */
     async measures(query: SearchQuery): Promise<{
       readonly items: readonly SearchMeasures[];
       readonly total: number;
@@ -115,12 +122,12 @@ export function createSearchReads(db: Db, cacheInvalidation: CacheInvalidation) 
       return { items: ids.flatMap((id) => byId.get(id) ?? []), total };
     },
 
-    /** In the order of the ids, without those that are gone. */
+    /** In the order of the ids, without deleted repositories. */
     describe: (ids: readonly number[]) => describeFound(db, ids),
   };
 }
 
-/** The lower half of a rank is the id. */
+/** The lower 32 bits of a rank are the repository id. */
 const idOf = (rank: number): number => rank % 2 ** 32;
 
 async function rankOf(db: Db, name: RepositoryName): Promise<number | undefined> {
@@ -133,7 +140,7 @@ async function rankOf(db: Db, name: RepositoryName): Promise<number | undefined>
   return found?.rank;
 }
 
-/** As FTS5 takes it (https://sqlite.org/fts5.html, "Full-text Query Syntax"). */
+/** A query in the syntax of FTS5 (https://sqlite.org/fts5.html, "Full-text Query Syntax"). */
 async function expressionOf(db: Db, query: SearchQuery): Promise<string> {
   const { visibility, words, facets = {}, isOfficial, namespace } = query;
   const parts = [
@@ -149,7 +156,7 @@ async function expressionOf(db: Db, query: SearchQuery): Promise<string> {
   if (access !== undefined) parts.push(`access : (${access.join(" OR ")})`);
   if (namespace !== undefined) parts.push(`access : (${namespaceToken(namespace)})`);
   if (isOfficial !== undefined) parts.push(`access : (${isOfficial ? "o" : "c"})`);
-  // What matches everything is written as what everything has one of.
+  // FTS5 needs an expression. Every document has one of these two tokens.
   if (parts.length === 0) parts.push("access : (o OR c)");
   return parts.map((part) => `(${part})`).join(" AND ");
 }
@@ -157,7 +164,7 @@ async function expressionOf(db: Db, query: SearchQuery): Promise<string> {
 const hex = (text: string): string => Buffer.from(text).toString("hex");
 const namespaceToken = (namespace: string): string => `n${hex(namespace)}`;
 
-/** The tokens that the index has for what the viewer may read; `undefined`: there is nothing that they may not. */
+/** The index tokens of the repositories that the principal may read; `undefined`: all of them. */
 async function accessTokens(
   db: Db,
   visibility: VisibilityFilter,
@@ -184,7 +191,7 @@ async function accessTokens(
   }
 }
 
-/** What a token's paths leave of its namespace; asked of each row that matches, which only such a token pays for. */
+/** Restricts the matches to the token's paths in its namespace. It runs once per matching row, only for such tokens. */
 function pathsOf(visibility: VisibilityFilter) {
   if (visibility.kind !== "paths") return sql``;
   const globs = visibility.paths.filter((path) => !/[?[\]]/.test(path));
@@ -196,7 +203,7 @@ function pathsOf(visibility: VisibilityFilter) {
     SELECT 1 FROM repositories WHERE id = search_index.rowid & 4294967295 AND (${isNamed}))`;
 }
 
-/** Puts repositories where their pulls have brought them. */
+/** Updates the pull buckets of repositories. */
 async function rankRepositories(
   tx: Db,
   { ranks }: { readonly ranks: readonly PullBucket[] },

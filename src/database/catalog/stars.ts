@@ -2,7 +2,7 @@ import type { RepositoryName } from "../../oci/name.ts";
 import type { Actor } from "../events/audit.ts";
 import type { Db } from "../schema.ts";
 
-/** The actor is the user. */
+/** The actor is the user that stars. */
 interface Star {
   readonly actor: Actor;
   readonly repository: RepositoryName;
@@ -21,7 +21,7 @@ export function createStarReads(db: Db) {
       return row !== undefined;
     },
 
-    /** Everything that the user has starred, in the order of the names. */
+    /** All stars of the user, in the order of the repository names. */
     async of(userId: number): Promise<readonly RepositoryName[]> {
       const rows = await db
         .selectFrom("stars")
@@ -36,12 +36,12 @@ export function createStarReads(db: Db) {
   };
 }
 
-/** No account. */
+/** An id that no account has. */
 const noAccountId = -1;
-/** Of one user. */
+/** Per user. */
 const starsAtMost = 5000;
 
-/** Once or again: a user has at most one star for a repository. False if that, or the user, is gone, or has too many. */
+/** Stars a repository; a second call changes nothing. False if the user has the maximum number of stars. */
 async function star(tx: Db, { actor, repository, nowMs }: Star): Promise<boolean> {
   const userId = actor.accountId ?? noAccountId;
   const held = await tx
@@ -81,8 +81,8 @@ async function unstar(tx: Db, { actor, repository }: Star): Promise<void> {
 }
 
 /**
- * Brings the search documents of the next few repositories up to date whose stars have changed. Each document
- * has all words of a README. True if there are more.
+ * Updates the search documents of up to `limit` repositories whose stars have changed. The limit keeps the transaction
+ * short, since an update indexes all words of a README again. True if there are more.
  */
 async function rankByStars(tx: Db, { limit }: { readonly limit: number }): Promise<boolean> {
   const changed = await tx
@@ -96,7 +96,7 @@ async function rankByStars(tx: Db, { limit }: { readonly limit: number }): Promi
       .updateTable("search_documents")
       .set({ stars: stars ?? 0 })
       .where("repository_id", "=", id)
-      // A star that came and went is written nowhere.
+      // A star that was added and removed in between needs no update.
       .where("stars", "<>", stars ?? 0)
       .execute();
     await tx.deleteFrom("search_star_changes").where("repository_id", "=", id).execute();

@@ -3,22 +3,22 @@ import type { VisibilityFilter } from "../registry/catalog.ts";
 import { isVisibleTo } from "./visibility-filter.ts";
 import type { Db } from "../schema.ts";
 
-/** A blob that a repository shows. */
+/** A blob that is linked in a repository. */
 export interface ShownBlob {
   readonly blobId: number;
   readonly sizeBytes: number;
-  /** Whether another repository shows it too that the viewer may read: one of the first 1,000 others. */
+  /** Whether another repository that the principal may read links it too; the first 1,000 others are checked. */
   readonly isShared: 0 | 1;
 }
 
-/** A blob that many repositories show is not looked for in all of them. */
+/** Limits the check for a blob that many repositories link. */
 const othersAtMost = 1_000;
 
 export function createStorageUsageReads(db: Db) {
   return {
     /**
-     * The blobs of a repository in the order of their ids, after `last`: a repository may show very many. Without a
-     * viewer none is shared.
+     * The blobs of a repository in the order of their ids, after `last`. Pages, since a repository may have very many.
+     * Without `visibility`, `isShared` is 0.
      */
     async blobsOf(
       repositoryId: number,

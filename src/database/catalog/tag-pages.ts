@@ -4,20 +4,20 @@ import type { Tag } from "../../oci/reference.ts";
 import { oneOf } from "../one-of.ts";
 import type { Db } from "../schema.ts";
 
-/** Where a tag stands in an order. */
+/** Keyset cursor: the position of a tag in an order. */
 export interface TagCursorPosition {
   readonly name: Tag;
   readonly updatedAtMs: number;
 }
 
-/** A tag with what it points at. */
+/** A tag with its manifest. */
 export interface TagDetails extends TagCursorPosition {
   readonly repositoryId: number;
   readonly manifest: TaggedManifest;
-  /** Who pointed it there. */
+  /** The account that last changed the tag; `null` if it is deleted or was anonymous. */
   readonly updaterId: number | null;
   readonly updater: string | null;
-  /** Who made it. */
+  /** The account of the tag's first history entry; `null` if it is deleted or was anonymous. */
   readonly creatorId: number | null;
 }
 
@@ -42,11 +42,11 @@ export interface TagPageRequest {
   readonly repositoryId: number;
   readonly order: "name" | "updated";
   readonly descending: boolean;
-  /** Part of the name. */
+  /** A part of the name. */
   readonly search?: string | undefined;
-  /** The page begins right behind this one … */
+  /** The page starts after this position … */
   readonly after?: TagCursorPosition | undefined;
-  /** … and then so many further on. */
+  /** … and then skips this number of rows. */
   readonly skip: number;
   readonly limit: number;
 }
@@ -73,14 +73,14 @@ export function createTagPageReads(db: Db) {
       return rows.map(({ name, updated_at }) => ({ name, updatedAtMs: updated_at }));
     },
 
-    /** Tags whose names have this in them. All of them are counted in the row of the repository. */
+    /** Number of tags whose names contain `search`. The number of all tags is in the repository's row. */
     async countNamed(repositoryId: number, search: string): Promise<number> {
       const { rows } = await sql<{ readonly count: number }>`SELECT count(*) AS count FROM tags
         WHERE repository_id = ${repositoryId} AND ${isNamed(search)}`.execute(db);
       return rows[0]?.count ?? 0;
     },
 
-    /** Those of the names that are there, in any order, in one query. */
+    /** The existing tags among `names`, in any order, in one query. */
     async find(repositoryId: number, names: readonly Tag[]): Promise<readonly TagDetails[]> {
       if (names.length === 0) return [];
       const { rows } = await sql<TagRow>`
@@ -108,6 +108,6 @@ export function createTagPageReads(db: Db) {
 
 type TagRow = TaggedManifest & Omit<TagDetails, "manifest" | "repositoryId">;
 
-/** LIKE does not look at the case. */
+/** LIKE ignores the case of ASCII letters. */
 const isNamed = (search: string) =>
   sql`name LIKE ${`%${search.replaceAll(/[\\%_]/g, "\\$&")}%`} ESCAPE '\\'`;

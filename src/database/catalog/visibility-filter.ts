@@ -1,7 +1,10 @@
 import { sql, type RawBuilder } from "kysely";
 import type { VisibilityFilter } from "../registry/catalog.ts";
 
-/** Whether the row of `repositories` at hand is one that the viewer may pull from: what the catalog asks the other way round. */
+/**
+ * SQL condition: the principal may pull the repository of the current row of `repositories`. `catalog.ts` has the same
+ * rule as a list of names.
+ */
 export function isVisibleTo(visibility: VisibilityFilter): RawBuilder<boolean> {
   switch (visibility.kind) {
     case "everything":
