@@ -6,7 +6,7 @@ export type { Actor };
 export interface NewAuditRow {
   readonly nowMs: number;
   readonly actor: Actor;
-  /** The namespace it happened to. */
+  /** The namespace of the subject. */
   readonly account: string;
   /** `repo.tag.push`, `org.member.add`, … */
   readonly action: string;
@@ -27,27 +27,27 @@ export interface AuditEntry {
 }
 
 export interface AuditQuery {
-  /** A name, whichever accounts have had it. */
+  /** An account name; it may have belonged to several accounts. */
   readonly account?: string | undefined;
-  /** Only the rows of the account of this id. */
+  /** Only the rows of the account with this id. */
   readonly accountId?: number | undefined;
   readonly actor?: string | undefined;
-  /** An action, or the beginning of some: `repo` and `repo.tag` mean `repo.tag.push`. */
+  /** An action or a prefix of it: `repo` and `repo.tag` match `repo.tag.push`. */
   readonly action?: string | undefined;
-  /** What it happened to. */
+  /** The changed object. */
   readonly subject?: string | undefined;
-  /** So many of the newest are left out. */
+  /** Skips this number of the newest rows. */
   readonly skip?: number | undefined;
-  /** Included. */
+  /** Inclusive. */
   readonly fromMs?: number | undefined;
-  /** Not included. */
+  /** Exclusive. */
   readonly toMs?: number | undefined;
   readonly limit: number;
 }
 
 export function createAuditReads(db: Db) {
   return {
-    /** The newest first. */
+    /** Newest first. */
     async list(query: AuditQuery): Promise<readonly AuditEntry[]> {
       const { account, accountId, actor, action, subject, fromMs, toMs } = query;
       const columns = [
@@ -71,7 +71,7 @@ export function createAuditReads(db: Db) {
         rows = rows.where((where) =>
           where.or([
             where("action", "=", action),
-            // "/" comes right behind "." in ASCII.
+            // "/" is the character after "." in ASCII.
             where.and([where("action", ">=", `${action}.`), where("action", "<", `${action}/`)]),
           ]),
         );
@@ -91,7 +91,7 @@ export function createAuditReads(db: Db) {
   };
 }
 
-/** Writes down what a command does, in its own transaction: what did not happen leaves no row. */
+/** Writes the audit row of a command in the command's own transaction: a command that rolls back leaves no row. */
 export async function writeAudit(tx: Db, row: NewAuditRow): Promise<void> {
   await tx
     .insertInto("audit_log")
