@@ -3,7 +3,7 @@ import type { Digest } from "../../oci/digest.ts";
 import type { RepositoryName } from "../../oci/name.ts";
 import type { Db } from "../schema.ts";
 
-/** A blob that readers see, as the scrubber and the checks want it. */
+/** A live blob, with the columns that the scrubber and the checks need. */
 export interface StoredBlob {
   readonly id: number;
   readonly digest: Digest;
@@ -23,7 +23,7 @@ export interface AbsentReference {
   readonly kind: string;
 }
 
-/** Said literally, so that the planner sees the indexes on live blobs. */
+/** A literal instead of a parameter, so that the query planner can use the partial indexes on live blobs. */
 const live = sql<boolean>`state = 'live'`;
 const blobColumns = [
   "id",
@@ -34,7 +34,7 @@ const blobColumns = [
 
 export function createMaintenanceReads(db: Db) {
   return {
-    /** Live blobs in the order of their rows, behind `after`. */
+    /** Live blobs in the order of their ids, after `after`. */
     blobs: (page: {
       readonly after: number;
       readonly limit: number;
@@ -48,7 +48,7 @@ export function createMaintenanceReads(db: Db) {
         .limit(page.limit)
         .execute(),
 
-    /** Live blobs whose rows were made since, in their order, behind `after`. */
+    /** Live blobs with rows created since `sinceMs`, in the order of their ids, after `after`. */
     blobsSince: (
       sinceMs: number,
       page: { readonly after: number; readonly limit: number },
@@ -63,7 +63,7 @@ export function createMaintenanceReads(db: Db) {
         .limit(page.limit)
         .execute(),
 
-    /** Live blobs, the longest unread first. */
+    /** Live blobs last scrubbed before `beforeMs`, the oldest scrub first. */
     leastRecentlyScrubbed: (limit: number, beforeMs: number): Promise<readonly StoredBlob[]> =>
       db
         .selectFrom("blobs")
@@ -74,7 +74,7 @@ export function createMaintenanceReads(db: Db) {
         .limit(limit)
         .execute(),
 
-    /** Which of these keys a row names, whatever its state. */
+    /** The subset of `keys` that a blob row names, in any state. */
     async knownKeys(keys: readonly string[]): Promise<ReadonlySet<string>> {
       const rows = await db
         .selectFrom("blobs")
@@ -131,7 +131,7 @@ export function createMaintenanceReads(db: Db) {
         .limit(page.limit)
         .execute(),
 
-    /** What a manifest names and its repository does not show. */
+    /** Required references of a manifest that its repository does not have. */
     absentReferences: (manifestId: number): Promise<readonly AbsentReference[]> =>
       db
         .selectFrom("manifest_references")
@@ -165,7 +165,7 @@ export function createMaintenanceReads(db: Db) {
         )
         .execute(),
 
-    /** What SQLite itself finds wrong; empty when all is well. `quick` leaves out the comparison of indexes with tables. */
+    /** The errors that SQLite reports; empty if there are none. `quick` does not compare indexes with tables. */
     async integrity(quick: boolean): Promise<readonly string[]> {
       const pragma = quick
         ? sql<{ message: string }>`SELECT quick_check AS message FROM pragma_quick_check`
@@ -176,7 +176,9 @@ export function createMaintenanceReads(db: Db) {
   };
 }
 
-/** Marks a blob as missing whose bytes are gone or wrong; the next push of its digest heals it. False if it was not live. */
+/**
+ * Marks a blob with absent or wrong bytes as missing; the next push of its digest repairs it. False if it was not live.
+ */
 async function quarantineBlob(
   tx: Db,
   { storageKey }: { readonly storageKey: string },
@@ -190,7 +192,7 @@ async function quarantineBlob(
   return lost.numUpdatedRows > 0n;
 }
 
-/** Shows a missing blob again, whose bytes have been read and are right. False if it was not missing. */
+/** Makes a missing blob live again after its bytes have been verified. False if it was not missing. */
 async function restoreBlob(
   tx: Db,
   { storageKey }: { readonly storageKey: string },
@@ -204,7 +206,7 @@ async function restoreBlob(
   return restored.numUpdatedRows > 0n;
 }
 
-/** The bytes have been read and are right. */
+/** Records that the bytes of these blobs have been verified. */
 async function recordScrub(
   tx: Db,
   { ids, nowMs }: { readonly ids: readonly number[]; readonly nowMs: number },

@@ -6,7 +6,7 @@ import { releaseQuota } from "../registry/quotas.ts";
 import { markUnlinkedDeleting } from "./gc-candidates.ts";
 import type { Db } from "../schema.ts";
 
-/** A blob on its way out: invisible to everybody, its bytes still there. */
+/** A blob that no reader sees any more; its bytes are still in the store. */
 export interface DeletingBlob {
   readonly id: number;
   readonly digest: Digest;
@@ -20,28 +20,28 @@ export interface CollectedManifest {
 }
 
 export interface CandidateResult<T> {
-  /** Reviews that were due and are done; 0: nothing is due any more. */
+  /** Candidates that were due and have been checked; 0: none is due. */
   readonly checked: number;
   readonly collected: readonly T[];
 }
 
 export interface CandidateQuery {
-  /** What is due until then. */
+  /** Candidates that are due until this time. */
   readonly nowMs: number;
-  /** Recorded with the blobs that this review retires. */
+  /** `retired_at` of the blobs that this check marks deleting. */
   readonly deletingSinceMs: number;
-  /** When what this review uncovers is looked at. */
+  /** Due time of the new candidates that this check adds. */
   readonly dueAtMs: number;
-  /** Reviews in this transaction. */
+  /** Maximum number of candidates in this transaction. */
   readonly limit: number;
 }
 
-/** Said literally, so that the planner sees the index on what is on its way out. */
+/** A literal instead of a parameter, so that the query planner can use the partial index on deleting blobs. */
 const isDeleting = sql<boolean>`state = 'deleting'`;
 
 export function createCollectionReads(db: Db) {
   return {
-    /** Those that were retired before `beforeMs`, in the order of their rows, behind `after`. */
+    /** Blobs marked deleting until `beforeMs`, in the order of their ids, after `after`. */
     deleting: (page: {
       readonly after: number;
       readonly limit: number;
@@ -57,7 +57,7 @@ export function createCollectionReads(db: Db) {
         .limit(page.limit)
         .execute(),
 
-    /** All that are retired and whose bytes are still there. */
+    /** All blobs marked deleting whose bytes are still in the store. */
     async waiting(): Promise<{ readonly blobs: number; readonly bytes: number }> {
       const { blobs, bytes } = await db
         .selectFrom("blobs")
@@ -72,9 +72,7 @@ export function createCollectionReads(db: Db) {
   };
 }
 
-/**
- * Removes manifests that are due and that nothing keeps: no tag, no index, no subject, no lease.
- */
+/** Deletes due manifests without a tag, a parent index, a subject or a lease. */
 async function collectManifests(
   tx: Db,
   query: CandidateQuery,
@@ -152,8 +150,8 @@ async function isKept(
 }
 
 /**
- * Takes blobs that are due out of repositories where no manifest names them and no lease keeps them. A blob that no
- * repository shows any more is retired.
+ * Unlinks due blobs from repositories where no manifest refers to them and no lease is active. A blob without any link
+ * is marked deleting.
  */
 async function collectBlobs(
   tx: Db,
@@ -212,7 +210,7 @@ async function collectBlobs(
   return { checked: due.length, collected };
 }
 
-/** Forgets a blob whose bytes are gone from the store. */
+/** Deletes the row of a deleting blob after its bytes were deleted from the store. False if there is no such row. */
 async function dropBlob(tx: Db, { id }: { readonly id: number }): Promise<boolean> {
   const dropped = await tx
     .deleteFrom("blobs")

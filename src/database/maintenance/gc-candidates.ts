@@ -3,8 +3,8 @@ import { notDeleting } from "../registry/not-deleting.ts";
 import type { Db } from "../schema.ts";
 
 /*
- * The collector's queues. Whatever takes away a reason to keep something puts it there, in the same transaction; a
- * later event moves the review to a later time.
+ * The queues of GC candidates. A command that removes a reason to keep a blob or a manifest adds it here, in the same
+ * transaction. A later event moves the due time.
  */
 
 export async function addBlobCandidate(
@@ -32,7 +32,7 @@ export async function addManifestCandidate(
     .execute();
 }
 
-/** Everything that a manifest kept, just before it goes: its blobs, its children and what refers to it. */
+/** Adds everything that a manifest keeps, before the manifest is deleted: its blobs, its children and its referrers. */
 export async function addCandidatesOf(
   tx: Db,
   manifest: { readonly id: number; readonly repositoryId: number; readonly digest: Digest },
@@ -79,7 +79,10 @@ export async function addCandidatesOf(
   for (const row of kept) await addManifestCandidate(tx, row.id, dueAtMs);
 }
 
-/** A blob that no repository links to becomes `deleting`: no reader sees it, and its bytes go after `gc.deleteDelay`. */
+/**
+ * Marks a blob that no repository links as `deleting`: no reader sees it, and its bytes are deleted after
+ * `gc.deleteDelay`.
+ */
 export async function markUnlinkedDeleting(
   tx: Db,
   { blobId, nowMs }: { readonly blobId: number; readonly nowMs: number },

@@ -1,10 +1,10 @@
 import type { Db } from "../schema.ts";
 
-/** Which store the rows speak of, and how the last process that served them ended. */
+/** The id of the blob store that belongs to these rows, and whether the last server process stopped cleanly. */
 export interface Instance {
   readonly id: string;
   readonly cleanStop: boolean;
-  /** Every blob whose row is older was whole in the store then. */
+  /** Every blob with an older row was completely in the store at this time. */
   readonly checkpointedAtMs: number;
 }
 
@@ -29,7 +29,7 @@ async function claimInstance(tx: Db, { id }: { readonly id: string }): Promise<v
     .execute();
 }
 
-/** A process serves from here on: until it says otherwise, its end counts as a crash. */
+/** A process starts to serve. Until `checkpoint` says otherwise, its end counts as a crash. */
 async function beginServing(tx: Db): Promise<void> {
   await tx.updateTable("instance").set({ clean_stop: 0 }).execute();
 }
