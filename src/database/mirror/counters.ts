@@ -3,7 +3,7 @@ import type { Db } from "../schema.ts";
 
 export function createMirrorCounterReads(db: Db) {
   return {
-    /** By mirror and name. */
+    /** Counter values by namespace and name. */
     async list(): Promise<ReadonlyMap<string, Readonly<Record<string, number>>>> {
       const rows = await db.selectFrom("mirror_counters").selectAll().execute();
       const sums = new Map<string, Record<string, number>>();
@@ -14,7 +14,7 @@ export function createMirrorCounterReads(db: Db) {
   };
 }
 
-/** Adds what a process has counted. */
+/** Adds the counts of one process. */
 async function addMirrorCounters(
   tx: Db,
   add: { readonly namespace: string; readonly counts: Readonly<Record<string, number>> },
@@ -33,7 +33,7 @@ async function addMirrorCounters(
   }
 }
 
-/** A number that goes up and down; the last that was seen counts. */
+/** Sets a gauge; the last value wins. */
 async function setMirrorGauge(
   tx: Db,
   {

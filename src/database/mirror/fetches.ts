@@ -4,10 +4,10 @@ import { storeBlob, type StoreBlob } from "../registry/store-blob.ts";
 import type { Rejection } from "../rejections.ts";
 import type { Db } from "../schema.ts";
 
-/** A blob or a manifest that somebody is bringing into a repository of a mirror. */
+/** The lease of a download: a blob or a manifest that a process downloads into a mirror's repository. */
 export interface MirrorFetch {
   readonly owner: string;
-  /** Where its bytes gather; empty for a manifest. */
+  /** The storage reference of the partial bytes; empty for a manifest. */
   readonly storageReference: string;
   readonly sizeBytes: number | null;
   readonly touchedAtMs: number;
@@ -22,7 +22,7 @@ export function createMirrorFetchReads(db: Db) {
   return {
     find: (place: Place): Promise<MirrorFetch | undefined> => findFetch(db, place),
 
-    /** Those whose owner has not been heard of since. */
+    /** Downloads whose process has sent no heartbeat since `beforeMs`. */
     idleSince: (beforeMs: number): Promise<readonly (Place & MirrorFetch)[]> =>
       db
         .selectFrom("mirror_fetches")
@@ -57,16 +57,16 @@ export interface BeginMirrorFetch extends Place {
   readonly owner: string;
   readonly storageReference: string;
   readonly nowMs: number;
-  /** An owner that is known to have died. */
+  /** A process that is known to be gone; its download is taken over. */
   readonly takesFrom: string | undefined;
 }
 
 export type MirrorFetchBegun =
-  /** It is ours; `before` is what a dead owner has left. */
+  /** This process is the leader; `before` is the download of a gone process, if there was one. */
   | { readonly role: "leader"; readonly before: MirrorFetch | undefined }
   | { readonly role: "follower"; readonly fetch: MirrorFetch };
 
-/** One of all that want the same blob becomes its leader. */
+/** Starts or joins a download: of all processes that want the same blob, one is the leader. */
 async function beginMirrorFetch(tx: Db, begin: BeginMirrorFetch): Promise<MirrorFetchBegun> {
   const { repository, reference, owner, storageReference, nowMs } = begin;
   const before = await findFetch(tx, begin);
@@ -87,7 +87,7 @@ export interface TouchMirrorFetch extends Place {
   readonly nowMs: number;
 }
 
-/** The owner lives. False: it is somebody else's by now. */
+/** Heartbeat of the leader. False: another process has taken the download over, or it has ended. */
 async function touchMirrorFetch(tx: Db, touch: TouchMirrorFetch): Promise<boolean> {
   const touched = await tx
     .updateTable("mirror_fetches")
@@ -99,7 +99,7 @@ async function touchMirrorFetch(tx: Db, touch: TouchMirrorFetch): Promise<boolea
   return touched.numUpdatedRows > 0n;
 }
 
-/** Forgets a fetch. False: it is somebody else's by now, or nobody's. */
+/** Deletes a download. False: another process has taken it over, or it has ended. */
 async function endMirrorFetch(
   tx: Db,
   { repository, reference, owner }: Place & { readonly owner: string },
@@ -113,7 +113,7 @@ async function endMirrorFetch(
   return ended.numDeletedRows > 0n;
 }
 
-/** Records what a fetch has brought and ends it, so that who follows finds either the one or the other. */
+/** Records the downloaded blob and ends the download in one transaction, so that a follower finds one or the other. */
 async function storeMirrorBlob(
   tx: Db,
   { owner, ...blob }: StoreBlob & { readonly owner: string },

@@ -7,8 +7,8 @@ export interface AlignMirror {
 }
 
 /**
- * Makes the namespace of a mirror an organisation (so that nobody else can have the name, and its members are who may
- * pull where it is private), and its repositories as visible as the configuration says now.
+ * Makes the namespace of a mirror an organisation, and sets the visibility of its repositories to the configured one.
+ * The organisation reserves the name; its members may pull from a private mirror.
  */
 async function alignMirror(tx: Db, align: AlignMirror): Promise<void> {
   const { namespace, visibility, nowMs } = align;

@@ -19,7 +19,7 @@ export function createMirrorPinReads(db: Db) {
   };
 }
 
-/** What the tag points at is not taken back by a budget. False: it was pinned already. */
+/** Pins a tag: eviction keeps its image. False: it was pinned already. */
 async function pinMirrorTag(
   tx: Db,
   { repository, tag, nowMs }: MirrorPin & { readonly nowMs: number },

@@ -1,6 +1,6 @@
 import type { Db } from "../schema.ts";
 
-/** A process that fills mirrors. */
+/** A process that downloads into mirrors. */
 export interface MirrorProcess {
   readonly owner: string;
   readonly seenAtMs: number;
@@ -17,7 +17,7 @@ export function createMirrorProcessReads(db: Db) {
   };
 }
 
-/** A process is there, or still is. */
+/** Records the heartbeat of a process. */
 async function seeMirrorProcess(
   tx: Db,
   { owner, nowMs }: { readonly owner: string; readonly nowMs: number },
@@ -29,7 +29,7 @@ async function seeMirrorProcess(
     .execute();
 }
 
-/** Processes have ended. */
+/** Deletes the rows of processes that are gone. */
 async function forgetMirrorProcesses(
   tx: Db,
   { owners }: { readonly owners: readonly string[] },

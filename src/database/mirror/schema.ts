@@ -2,9 +2,9 @@ import type { Digest } from "../../oci/digest.ts";
 import type { RepositoryName } from "../../oci/name.ts";
 import type { Tag } from "../../oci/reference.ts";
 
-/* What mirrors know beside the repositories that they fill. */
+/* Tables of mirrors, besides the repositories that they fill. */
 
-/** A blob, or a manifest by its digest or tag. */
+/** A blob's digest, or `manifests/` with a digest or tag. */
 export type FetchReference = Digest | `manifests/${string}`;
 
 export interface MirrorFetchesTable {

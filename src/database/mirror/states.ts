@@ -1,9 +1,9 @@
 import type { Db } from "../schema.ts";
 
-/** Whether the upstream of a mirror works, as the process saw it that asked last. */
+/** Whether the upstream of a mirror works, according to the process that asked last. */
 export interface MirrorState {
   readonly namespace: string;
-  /** Why it does not work, in one line; `null`: it works. */
+  /** The error in one line; `null`: the upstream works. */
   readonly reason: string | null;
   readonly changedAtMs: number;
 }

@@ -5,7 +5,7 @@ import type { Db } from "../schema.ts";
 
 export function createMirrorTagReads(db: Db) {
   return {
-    /** When the upstream last said where the tag points; 0: never. */
+    /** When the upstream last confirmed the tag; 0: never. */
     async checkedAtMs(repository: RepositoryName, tag: Tag): Promise<number> {
       const row = await db
         .selectFrom("mirror_tags")
@@ -16,7 +16,7 @@ export function createMirrorTagReads(db: Db) {
       return row?.checked_at ?? 0;
     },
 
-    /** Sizes that the manifests of a repository say a blob has. */
+    /** The size of a blob according to a manifest of the repository. */
     async sizeOf(repository: RepositoryName, digest: Digest): Promise<number | undefined> {
       const row = await db
         .selectFrom("manifest_references")
@@ -29,7 +29,7 @@ export function createMirrorTagReads(db: Db) {
       return row?.sizeBytes;
     },
 
-    /** The layers that follow this one in an image of the repository, in their order; those that lie elsewhere left out. */
+    /** The layers after this one in images of the repository, in order; without layers that have foreign URLs. */
     async layersBehind(
       repository: RepositoryName,
       digest: Digest,
@@ -57,7 +57,7 @@ export function createMirrorTagReads(db: Db) {
       return [...new Set(rows.map((row) => row.digest))];
     },
 
-    /** The URLs that manifests of the repository give for a layer. Those of configs and children are never fetched. */
+    /** The URLs of a layer in the manifests of the repository. URLs of configs and children are never fetched. */
     async urlsOf(repository: RepositoryName, digest: Digest): Promise<readonly string[]> {
       const rows = await db
         .selectFrom("manifest_references")
@@ -75,7 +75,7 @@ export function createMirrorTagReads(db: Db) {
   };
 }
 
-/** The upstream has said where a tag points. */
+/** Records that the upstream has confirmed the tag. */
 export async function checkMirrorTag(
   tx: Db,
   check: { readonly repository: RepositoryName; readonly tag: Tag; readonly nowMs: number },

@@ -6,11 +6,11 @@ import type { Db } from "../schema.ts";
 
 export interface MirrorStock {
   readonly blobs: number;
-  /** Of blobs that only this mirror has. */
+  /** Of blobs that only this mirror links. */
   readonly bytes: number;
 }
 
-/** Blobs of a mirror's repositories that no other namespace links to: what it could give back. */
+/** Live blobs of a mirror's repositories that no other namespace links: the blobs that it could evict. */
 const own = (namespace: string) => sql`
   SELECT DISTINCT blobs.id AS id, blobs.digest AS digest, blobs.size_bytes AS sizeBytes
   FROM repositories
@@ -21,7 +21,7 @@ const own = (namespace: string) => sql`
       SELECT 1 FROM blob_links AS others JOIN repositories AS homes ON homes.id = others.repository_id
       WHERE others.blob_id = blobs.id AND homes.namespace <> ${namespace})`;
 
-/** Digests that a pinned tag of the mirror needs: its manifest, what that names, and what these name. */
+/** Digests that the pinned tags of a mirror need: the manifests and, recursively, everything that they reference. */
 const pinned = (namespace: string) => sql`
   WITH RECURSIVE kept (repository_id, digest) AS (
     SELECT manifests.repository_id, manifests.digest FROM mirror_pins
@@ -47,7 +47,7 @@ export function createMirrorUseReads(db: Db) {
   };
 }
 
-/** Blobs were asked for. */
+/** Records when blobs were last requested. */
 async function useMirrorBlobs(
   tx: Db,
   use: {
@@ -82,11 +82,11 @@ async function useMirrorBlobs(
 export interface EvictMirrorBlobs {
   readonly nowMs: number;
   readonly namespace: string;
-  /** Only where more than this is there. */
+  /** Evict only if the mirror has more than this. */
   readonly ifOverBytes: number;
-  /** What may be left. */
+  /** Evict until the mirror has at most this. */
   readonly leaveBytes: number;
-  /** Being read, or just brought in. */
+  /** Blobs that are being read or were just downloaded; they are not evicted. */
   readonly except: readonly Digest[];
 }
 
@@ -97,9 +97,10 @@ export interface EvictedBlob {
 }
 
 /**
- * Takes the longest unused blobs out of a mirror until no more is left than may be; those that other repositories have,
- * or a pinned image needs, stay. From now on nobody sees them. Nothing is done where no more is left than `ifOverBytes`.
- * Resolves with those that went, and the bytes that are left.
+ * Evicts the least recently used blobs of a mirror until at most `leaveBytes` remain. Blobs that another namespace
+ * links or that a pinned image needs stay. Does nothing if the mirror has at most `ifOverBytes`. No reader sees an
+ * evicted blob.
+ * @returns the evicted blobs, and the bytes that remain
  */
 async function evictMirrorBlobs(
   tx: Db,
