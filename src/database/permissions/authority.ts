@@ -3,25 +3,28 @@ import type { Principal, ShownCredential } from "./identity.ts";
 import type { Action } from "./repository-rules.ts";
 
 /*
- * Who changes something, and by what authority. A command that acts for somebody takes an actor; the writer checks its
- * authority on the rows of the command's own transaction before the command runs (`check.ts`). Only the functions
- * below make one, and `test/database/permissions/authority.test.ts` holds who may call them.
+ * The actor of a change and its authority. A command for a client takes an actor; the writer checks its authority on
+ * the rows of the command's own transaction before the command runs (`check.ts`). Only the functions below create an
+ * actor; `test/database/permissions/authority.test.ts` lists their allowed callers.
  */
 
 declare const authorized: unique symbol;
 
-/** By what an actor may do what it does; plain data, since it crosses threads and processes. */
+/** Why the actor may make the change. Plain data, since it crosses threads and processes. */
 type Authority = { readonly kind: "system" } | { readonly kind: "open" } | ClientAuthority;
 
 export interface ClientAuthority extends ShownCredential {
   readonly kind: "client";
   /** `undefined`: anonymous. */
   readonly accountId: number | undefined;
-  /** When the bearer token ends; `undefined`: it does not count here. */
+  /** When the bearer token expires; `undefined`: not checked. */
   readonly expiresAtMs: number | undefined;
   readonly permission: ClientPermission;
   readonly target: HubTarget;
-  /** What was removed with a higher number than this is not what the client meant; `undefined`: that does not count. */
+  /**
+   * The highest removal number that the client's grant covers. The command is forbidden if the repository was removed
+   * later; `undefined`: not checked.
+   */
   readonly removals: number | undefined;
 }
 
@@ -30,20 +33,22 @@ export type ClientPermission =
   | RoutePermission
   | { readonly of: "registry"; readonly actions: readonly Action[] };
 
-/** Who does something, and from where, as the audit log keeps it. */
+/** The author of a change, for the audit row. */
 export interface Actor {
   /** `null`: anonymous, open mode, or the command line. */
   readonly accountId: number | null;
-  /** Of the account; empty for anonymous, `berth` for the command line. */
+  /** Name of the account; empty for an anonymous client, `berth` for the command line. */
   readonly name: string;
-  /** The address it came from; empty where there is none. */
+  /** The client's address; empty if there is none. */
   readonly peer: string;
   readonly authority: Authority & { readonly [authorized]: true };
 }
 
 const authorityOf = (authority: Authority): Actor["authority"] => authority as Actor["authority"];
 
-/** The command line (`berth`), a mirror (`mirror`): what acts for no client, and is never refused. */
+/**
+ * The actor of the command line (`berth`) or of a mirror (`mirror`). It acts for no client and is always authorized.
+ */
 export const systemActor = (name: "berth" | "mirror"): Actor => ({
   ...{ accountId: null, name, peer: "" },
   authority: authorityOf({ kind: "system" }),
@@ -57,7 +62,9 @@ export const openActor = (peer: string): Actor => ({
   authority: authorityOf({ kind: "open" }),
 });
 
-/** A client that has just been authorized. The same is authorized once more in the transaction of its command. */
+/**
+ * A client whose request has just been authorized. The same permission is checked again in the command's transaction.
+ */
 export function clientActor(given: {
   readonly principal: Principal;
   readonly peer: string;

@@ -8,13 +8,16 @@ import { authorizeByFacts, type HubFacts, type HubTarget, type Decision } from "
 import { principalNow, type CredentialRows } from "./identity.ts";
 import { actionsFor } from "./repository-rules.ts";
 
-/** Everything that the rules ask of the rows. */
+/** All rows that the permission rules need. */
 export interface PermissionFacts extends CredentialRows, HubFacts {
-  /** Number of the last removal of a repository of the target's name; 0 if there was none. */
+  /** Number of the last removal of a repository with the target's name; 0 if there was none. */
   readonly removal: number;
 }
 
-/** One statement, every table by an index. Parameters: account, access token, namespace, repository (three times). */
+/**
+ * One statement; every table is read by an index. Parameters in order: repository, account, access token, namespace,
+ * repository.
+ */
 const text = `
 SELECT account.id, account.name, account.kind, account.is_admin AS isAdmin, account.disabled,
   account.password_changed_at AS passwordChangedAtMs,
@@ -113,7 +116,7 @@ function tokenOf({ isActive, expiresAtMs, scopes, resources }: Row): CredentialR
   };
 }
 
-/** The actor may not (any more) do what its command does: nothing has been written. */
+/** The actor has not (or no longer) the permission for its command. The command has written nothing. */
 export class NotAuthorizedError extends Error {
   override readonly name = "NotAuthorizedError";
   readonly code: string;
@@ -122,7 +125,7 @@ export class NotAuthorizedError extends Error {
   constructor(decision: Exclude<Decision, "allowed">) {
     super("the permission for this has ended");
     this.decision = decision;
-    // How it crosses threads and processes, which takes away its class.
+    // The error crosses threads and processes by its code, since its class is lost there.
     this.code = codes[decision];
   }
 }
@@ -133,14 +136,14 @@ const codes = {
   forbidden: "NOT_AUTHORIZED_FORBIDDEN",
 } as const;
 
-/** The error that a code of {@link NotAuthorizedError} stands for. */
+/** The {@link NotAuthorizedError} of a code; `undefined` for another code. */
 export function notAuthorizedOf(code: string): NotAuthorizedError | undefined {
   for (const decision of ["login", "unknown", "forbidden"] as const)
     if (codes[decision] === code) return new NotAuthorizedError(decision);
   return undefined;
 }
 
-/** Checks an actor on the rows of the transaction at hand. Throws {@link NotAuthorizedError}. */
+/** Checks the authority of an actor on the rows of the transaction `tx`. Throws {@link NotAuthorizedError}. */
 export async function demandAuthority(tx: Db, { authority }: Actor, nowMs: number): Promise<void> {
   if (authority.kind !== "client") return;
   const decision = await authorize(tx, authority, nowMs);

@@ -3,38 +3,38 @@ import { namespaceOf, type RepositoryName } from "../../oci/name.ts";
 import { oneOf } from "../one-of.ts";
 import type { Db, MemberRole, RepositoryRole, Visibility } from "../schema.ts";
 
-/** What the database says of an account and some repositories; what follows from it is not known here. */
+/** The rows of an account and some repositories. The rules that use them are in `repository-rules.ts`. */
 export interface RepositoryPermissionFacts {
-  /** `undefined`: there is none of that id any more. */
+  /** `undefined`: no account has this id. */
   readonly account:
     | { readonly name: string; readonly isAdmin: boolean; readonly disabled: boolean }
     | undefined;
   /** The account's role in the organisations among the namespaces of the names. */
   readonly roles: ReadonlyMap<string, MemberRole>;
-  /** The repositories that are there. */
+  /** The repositories that exist. */
   readonly repositories: ReadonlyMap<RepositoryName, RepositoryRoleFacts>;
 }
 
 export interface RepositoryRoleFacts {
   readonly visibility: Visibility;
-  /** Given to the account itself, or to a team of it: the highest. */
+  /** The highest permission of the account itself and of its teams. */
   readonly permission: RepositoryRole | undefined;
 }
 
-/** No account at all. */
+/** An id that no account has. */
 const noAccountId = -1;
 const levels = ["read", "write", "admin"] as const;
 
-/** The level of a rank of {@link rankText}; `undefined` for 0, which is no permission. */
+/** The role of a rank of {@link rankText}; `undefined` for 0, which is no permission. */
 export const roleOfRank = (rank: number): RepositoryRole | undefined => levels[rank - 1];
 
-/** SQL for the rank of a column with a level: the higher the more. */
+/** SQL for the rank of a column with a role: 1 read, 2 write, 3 admin. */
 export const rankText = (column: string): string =>
   `CASE ${column} WHEN 'admin' THEN 3 WHEN 'write' THEN 2 ELSE 1 END`;
 
 export function createRepositoryPermissionReads(db: Db) {
   return {
-    /** Three queries by index, however many the names are. */
+    /** Three queries by index, for any number of names. */
     async facts(
       accountId: number | undefined,
       names: readonly RepositoryName[],
@@ -45,7 +45,7 @@ export function createRepositoryPermissionReads(db: Db) {
         .select([
           "name",
           "visibility",
-          // The numbers of `levels`, from 1 on.
+          // Ranks start at 1: `levels[rank - 1]`.
           sql<number>`max(
             coalesce((SELECT ${sql.raw(rankText("permission"))} FROM collaborators
               WHERE repository_id = repositories.id AND user_id = ${id}), 0),

@@ -1,18 +1,18 @@
 import type { RepositoryRole } from "../schema.ts";
 
 /*
- * What the Hub-shaped API lets people do, and to whom: the level or the role that a user needs, and the scopes of an
- * organisation's access token.
+ * The permissions of the Hub-shaped API: the role that a user needs, and the scopes that an organisation's access token
+ * needs.
  */
 
-/** What can be done to a repository; each by whom is in {@link repositoryPermissions}. */
+/** The permissions on a repository; {@link repositoryPermissions} has the rule of each. */
 export type RepositoryPermission = keyof typeof repositoryPermissions;
 export type OrganisationPermission = keyof typeof organisationPermissions;
 
 export interface RepositoryRule {
-  /** `public`: everybody, where the repository is public, and else whoever may read. */
+  /** `public`: every client if the repository is public, otherwise a principal that may read it. */
   readonly role: "public" | RepositoryRole;
-  /** Scopes of an organisation's access token, each of which is enough. */
+  /** Scopes of an organisation's access token; one of them is enough. */
   readonly scopes: readonly string[];
 }
 
@@ -29,7 +29,7 @@ const settings = "scope-repository-settings-admin";
 export const repositoryPermissions = {
   see: { role: "public", scopes: [...images, ...repositoryScopes, ...tagScopes] },
   "see tags": { role: "public", scopes: [...images, ...repositoryScopes, ...tagScopes] },
-  // Environment, commands and labels of images: what the configs hold that a pull would give.
+  // Environment, commands and labels of images. They come from the configs, which a pull would also return.
   "see contents": { role: "public", scopes: images },
   describe: { role: "admin", scopes: ["scope-repository-edit", "scope-repository-admin"] },
   remove: { role: "admin", scopes: ["scope-repository-admin"] },

@@ -19,50 +19,50 @@ import {
   type EffectiveRole,
 } from "./repository-rules.ts";
 
-/** What a call of the Hub-shaped API needs from whoever makes it. */
+/** The permission that a route of the Hub-shaped API requires. */
 export type RoutePermission =
-  /** Nothing; lists show only what the caller may see. */
+  /** None; lists show only what the principal may see. */
   | { readonly of: "nobody" }
-  /** To have logged in; what may be done shows only in the body of the call. */
+  /** A session; the handler checks the rest, since the target is in the body of the request. */
   | { readonly of: "session" }
-  /** To be a user. */
+  /** A session of a user. */
   | { readonly of: "user" }
-  /** To be a user, and not with an access token that may do less. */
+  /** A session of a user, by password or by an access token with the scope `repo:admin`. */
   | { readonly of: "user-in-full" }
-  /** To be a user who has logged in with the password: what makes or ends credentials. */
+  /** A session of a user, by password: for routes that create or delete credentials. */
   | { readonly of: "password" }
   | { readonly of: "repository"; readonly permission: RepositoryPermission }
-  /** To make a repository in the namespace. */
+  /** To create a repository in the namespace. */
   | { readonly of: "namespace" }
   | { readonly of: "organisation"; readonly permission: OrganisationPermission }
-  /** The account is their own, or that of an organisation that they own. */
+  /** The user's own account, or an organisation that the user owns. An administrator may use any account. */
   | { readonly of: "account" };
 
-/** `login`: 401, with a session it may be allowed. `unknown`: 404, the same for what is hidden and what is not there. */
+/** `login`: 401, the client needs a session. `unknown`: 404, the same for a hidden and an absent repository. */
 export type Decision = "allowed" | "login" | "unknown" | "forbidden";
 
-/** Of what a need speaks: a repository, a namespace, or an account. */
+/** The target of a permission: a repository, a namespace, or an account. */
 export interface HubTarget {
   readonly repository?: RepositoryName | undefined;
   readonly namespace?: string | undefined;
 }
 
-/** What the rules ask of the rows besides the identity. */
+/** The rows that the rules need besides the principal. */
 export interface HubFacts {
-  /** As `rights.ts` reads it, of the repository of the target. */
+  /** Facts of the target repository, in the form of `facts.ts`. */
   readonly repositoryFacts: RepositoryPermissionFacts;
-  /** Kind of the account that has the name of the namespace. */
+  /** Kind of the account with the namespace's name. */
   readonly home: "user" | "organisation" | undefined;
-  /** The identity's role in it. */
+  /** The principal's role in that organisation. */
   readonly role: MemberRole | undefined;
 }
 
-/** A personal access token takes from what its owner may do to organisations, too. */
+/** The scope of a personal access token also limits its owner's permissions on organisations. */
 export const mayRead = (scope: PersonalScope | undefined): boolean => scope !== "repo:public_read";
 const mayChange = (scope: PersonalScope | undefined): boolean =>
   scope === undefined || scope === "repo:admin";
 
-/** The decision where it follows from who asks alone; `undefined`: {@link authorizeByFacts} has to be asked. */
+/** The decision if it depends on the principal alone; `undefined`: call {@link authorizeByFacts}. */
 export function authorizeByPrincipal(
   principal: KnownPrincipal | undefined,
   permission: RoutePermission,
@@ -71,7 +71,7 @@ export function authorizeByPrincipal(
   if (permission.of === "nobody") return "allowed";
   if (permission.of === "repository") {
     if (repository === undefined) return "unknown";
-    // Before anything is looked up: what is missing and what is hidden get the same answer.
+    // Before any query: an absent and a hidden repository get the same answer.
     const isOpen = repositoryPermissions[permission.permission].role === "public";
     return principal === undefined && !isOpen ? "login" : undefined;
   }
@@ -112,7 +112,7 @@ export function authorizeByFacts(
   return ofAccount(principal, namespace, facts);
 }
 
-/** What an identity may do with a repository, by rules of the Hub-shaped API. */
+/** A principal's permissions on a repository, by the rules of the Hub-shaped API. */
 export function viewOfRepository(
   principal: KnownPrincipal | undefined,
   repositoryFacts: RepositoryPermissionFacts,

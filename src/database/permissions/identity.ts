@@ -2,7 +2,7 @@ import type { TokenResource } from "../accounts/access-tokens.ts";
 
 export type { TokenResource };
 
-/** What a personal access token may at most do; each includes those after it. */
+/** The scopes of a personal access token; each includes those after it. */
 export const personalScopes = [
   "repo:admin",
   "repo:write",
@@ -11,7 +11,7 @@ export const personalScopes = [
 ] as const;
 export type PersonalScope = (typeof personalScopes)[number];
 
-/** What a user has proved the account with. It is always said: no access token is never taken for a password. */
+/** How a user was authenticated. `by` is required, so that an access token is never treated as a password. */
 export type UserCredential =
   | { readonly by: "password"; readonly accessToken?: undefined; readonly scope?: undefined }
   | {
@@ -21,7 +21,7 @@ export type UserCredential =
       readonly scope: PersonalScope;
     };
 
-/** Who asks, as far as it has been proved. What they may do is not known here. */
+/** The authenticated client of a request, without its permissions. */
 export type Principal = { readonly kind: "anonymous" } | KnownPrincipal;
 
 export type KnownPrincipal =
@@ -40,7 +40,7 @@ export type KnownPrincipal =
       readonly resources: readonly TokenResource[];
     };
 
-/** The rows of an account and of the access token that a client has shown. */
+/** The rows of an account and of the access token that the client sent. */
 export interface CredentialRows {
   readonly account:
     | {
@@ -62,15 +62,17 @@ export interface CredentialRows {
     | undefined;
 }
 
-/** What somebody has shown before. */
+/** The credential of an earlier authentication. */
 export interface ShownCredential {
   /** Id of the access token; `undefined`: the password. */
   readonly accessToken: string | undefined;
-  /** A password that was changed after this is another one; `undefined`: that does not count. */
+  /** When the password was checked. It is void if it was changed later; `undefined`: not checked. */
   readonly passwordAtMs: number | undefined;
 }
 
-/** Who has shown a credential, as the rows say now; `undefined` if the account or the credential is not good any more. */
+/**
+ * The principal of a credential by the current rows; `undefined` if the account or the credential is no longer valid.
+ */
 export function principalNow(
   { account, token }: CredentialRows,
   { accessToken, passwordAtMs = Infinity }: ShownCredential,

@@ -4,8 +4,8 @@ import type { RepositoryRole } from "../schema.ts";
 import type { Principal, PersonalScope, TokenResource } from "./identity.ts";
 
 /*
- * What an identity may do with a repository, as a function of rows. The same rules authorize a request before its command
- * and the command in its transaction.
+ * The permissions of a principal on a repository, as pure functions of rows. The same rules authorize a request before
+ * its command, and the command in its transaction.
  */
 
 export type Action = "pull" | "push" | "delete";
@@ -24,7 +24,7 @@ const higher = (a: EffectiveRole, b: EffectiveRole): EffectiveRole => (ranks[a] 
 export const reaches = (role: EffectiveRole, wanted: EffectiveRole): boolean =>
   ranks[role] >= ranks[wanted];
 
-/** What a personal access token leaves of its owner's rights where the repository is not public. */
+/** The highest role that each scope of a personal access token allows on a repository that is not public. */
 const caps: Readonly<Record<PersonalScope, EffectiveRole>> = {
   "repo:admin": "admin",
   "repo:write": "write",
@@ -32,12 +32,14 @@ const caps: Readonly<Record<PersonalScope, EffectiveRole>> = {
   "repo:public_read": "none",
 };
 
-/** What is left of a user's level where an access token stood in for the password. */
+/** A user's role, limited by the scope of the access token if one was used. */
 export function capRole(role: EffectiveRole, scope: PersonalScope | undefined): EffectiveRole {
   return scope === undefined ? role : lower(role, caps[scope]);
 }
 
-/** The actions that an identity has on each repository. One that is not there may be pushed to by who may create it. */
+/**
+ * The actions of a principal on each repository. On an absent repository it has "push" if it may create the repository.
+ */
 export function actionsFor(
   principal: Principal,
   facts: RepositoryPermissionFacts,
@@ -65,7 +67,7 @@ export function actionsFor(
   };
 }
 
-/** A user's own rights on what is there, or on what they could make where nothing is. */
+/** A user's own role on an existing repository, or on a repository that the user could create. */
 export function userRole(
   { account, roles, repositories }: RepositoryPermissionFacts,
   name: RepositoryName,
@@ -78,7 +80,9 @@ export function userRole(
   return repository.permission ?? "none";
 }
 
-/** Of an organisation access token: only in its own organisation, whatever a resource says. */
+/**
+ * The role of an organisation's access token. It has a role only in its own organisation, whatever its resources say.
+ */
 function tokenRole(
   { account, repositories }: RepositoryPermissionFacts,
   resources: readonly TokenResource[],
@@ -111,9 +115,10 @@ export function hasScope(resources: readonly TokenResource[], wanted: readonly s
   );
 }
 
-/** Whether the path of a token's resource, in which `*` stands for any characters, means a repository. */
+/** Whether the path of a token's resource matches a repository. `*` matches any characters. */
 export function opensPath(pattern: string, name: string): boolean {
-  // Each piece at its first place behind the one before it, so that time is linear in the name for every pattern.
+  // Each piece is matched at its first position after the previous one, so that the time is linear in the name for
+  // every pattern.
   const [first = "", ...pieces] = pattern.split("*");
   const last = pieces.pop();
   if (last === undefined) return pattern === name;
