@@ -9,7 +9,7 @@ import { getOrCreateRepository, type Push } from "./repository-creation.ts";
 import { markUnlinkedDeleting, addBlobCandidate } from "../maintenance/gc-candidates.ts";
 import type { Db } from "../schema.ts";
 
-/** A blob as one repository shows it. */
+/** A blob that is linked in one repository. */
 export interface LinkedBlob {
   readonly digest: Digest;
   readonly sizeBytes: number;
@@ -19,12 +19,12 @@ export interface LinkedBlob {
 
 export function createBlobReads(db: Db) {
   return {
-    /** The blob, if this repository may show it and its bytes are there. */
+    /** The blob, if the repository links it and it is live. */
     find: (repository: RepositoryName, digest: Digest): Promise<LinkedBlob | undefined> =>
       linkedBlob(db, repository, digest),
 
     /**
-     * Repositories that show the blob: candidates for a mount that names no source. With `namespace` only those in this
+     * Repositories that link the blob: candidates for a mount without a source. With `namespace`, only those in this
      * namespace.
      */
     async repositoriesLinking(
@@ -50,7 +50,7 @@ export function createBlobReads(db: Db) {
   };
 }
 
-/** As {@link createBlobReads} `find`, also inside a transaction. */
+/** As `find` of {@link createBlobReads}, also inside a transaction. */
 export async function linkedBlob(
   db: Db,
   repository: RepositoryName,
@@ -78,7 +78,7 @@ export interface MountBlob extends Lease, Push {
   readonly digest: Digest;
 }
 
-/** Links a blob of one repository to another. False if the source does not show it (any more). */
+/** Mounts a blob: links a blob of the source repository in another one. False if the source does not link it. */
 async function mountBlob(tx: Db, mount: MountBlob): Promise<boolean | Rejection> {
   const source = await tx
     .selectFrom("repositories")
@@ -99,7 +99,7 @@ async function mountBlob(tx: Db, mount: MountBlob): Promise<boolean | Rejection>
   return true;
 }
 
-/** Links a blob to a repository, or extends the lease of its link. */
+/** Links a blob in a repository, or extends the lease of its link. */
 export async function linkBlob(
   tx: Db,
   repositoryId: number,
@@ -129,7 +129,7 @@ export interface LeaseBlob {
   readonly leasedUntilMs: number;
 }
 
-/** Keeps a linked blob from the collector until then. False if the repository does not show it (any more). */
+/** Extends the lease of a linked blob, so that the collector keeps it. False if the repository does not link it. */
 async function leaseBlob(tx: Db, lease: LeaseBlob): Promise<boolean> {
   const changed = await tx
     .updateTable("blob_links")
@@ -160,7 +160,7 @@ export interface UnlinkBlob {
   readonly actor: Actor;
 }
 
-/** Takes a blob out of a repository, unless a manifest there names it. Its bytes are the collector's business. */
+/** Unlinks a blob from a repository, unless a manifest there references it. The collector deletes its bytes. */
 async function unlinkBlob(
   tx: Db,
   { repository, digest, nowMs, actor }: UnlinkBlob,

@@ -3,13 +3,16 @@ import type { RepositoryName } from "../../oci/name.ts";
 import { pageOf, type Page } from "./repositories.ts";
 import type { Db } from "../schema.ts";
 
-/** Whose catalog it is: which repositories may be pulled from. */
+/** The repositories that a principal may pull. */
 export type VisibilityFilter =
   | { readonly kind: "everything" }
   | { readonly kind: "public" }
-  /** And what the user may read: their own, those of organisations they own, those given to them or a team of theirs. */
+  /**
+   * Public repositories, the user's own, those of organisations that the user owns, and those with a permission for the
+   * user or one of the user's teams.
+   */
   | { readonly kind: "user"; readonly accountId: number }
-  /** And what is in the namespace under one of these paths, in which `*` stands for any characters. */
+  /** Public repositories, and those in the namespace that match one of these paths. `*` matches any characters. */
   | { readonly kind: "paths"; readonly namespace: string; readonly paths: readonly string[] };
 
 interface PageOfNames {
@@ -20,8 +23,8 @@ interface PageOfNames {
 export function createCatalogReads(db: Db) {
   return {
     /**
-     * Names in bytewise order, after `last`. One query that costs what the page and the viewer's own repositories are,
-     * not what the registry is.
+     * Names in bytewise order, after `last`, in one query. Its cost depends on the page and on the principal's own
+     * repositories, not on the size of the registry.
      */
     async list(
       visibility: VisibilityFilter,
@@ -75,7 +78,7 @@ function pathNames(
   { namespace, paths }: Extract<VisibilityFilter, { kind: "paths" }>,
   last: string,
 ): RawBuilder<unknown> {
-  // What else GLOB gives a meaning to is in no name, so that a path with it means nothing.
+  // Repository names contain no other special characters of GLOB, so a path with one matches nothing.
   const globs = paths.filter((path) => !/[?[\]]/.test(path));
   const isNamed = sql.join(
     globs.map((glob) => sql`name GLOB ${glob}`),

@@ -7,13 +7,13 @@ import type { Repository } from "./repositories.ts";
 import type { Db } from "../schema.ts";
 
 /*
- * A tag that matches the repository's patterns stays as it is from the moment it exists: it can't be pointed
- * elsewhere nor removed, nor can what it stands for. All of it is asked inside the command that would change it.
+ * A tag that matches the repository's patterns is immutable as soon as it exists: it cannot be moved or deleted, and
+ * its manifest cannot be changed or deleted. The command that would change it checks this in its own transaction.
  */
 
 type Home = Pick<Repository, "id" | "immutableTags">;
 
-/** The first of the tags that exists, may not change, and does not point at this digest. */
+/** The first of the tags that exists, is immutable, and points at another digest. */
 export async function findImmutable(
   tx: Db,
   { id, immutableTags }: Home,
@@ -35,7 +35,7 @@ export async function findImmutable(
   );
 }
 
-/** A tag that exists and may not be removed. */
+/** The tag as a rejection, if it is immutable. */
 export async function findImmutableTag(
   { immutableTags }: Home,
   tag: Tag,
@@ -43,7 +43,10 @@ export async function findImmutableTag(
   return immutableTags === null ? undefined : firstOf(immutableTags, [tag]);
 }
 
-/** A tag that may not change and that would, if this manifest did: it points at it, or at an index around it. */
+/**
+ * An immutable tag that a change of this manifest would affect: it points at the manifest, or at an index that contains
+ * it.
+ */
 export async function findImmutableOver(
   tx: Db,
   { id, immutableTags }: Home,

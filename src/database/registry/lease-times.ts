@@ -1,12 +1,12 @@
-/** How long something is kept, whatever the collector thinks of it; times in milliseconds since the epoch. */
+/** A lease: the collector keeps the blob or manifest until it expires. Times are in milliseconds since the epoch. */
 export interface Lease extends Change {
-  /** Nothing takes it before this. */
+  /** The collector does not delete it before this time. */
   readonly leasedUntilMs: number;
 }
 
-/** An event that may take away what kept something. */
+/** An event that may remove the reason to keep a blob or manifest. */
 export interface Change {
   readonly nowMs: number;
-  /** The collector looks at it then, and not before. */
+  /** When the candidate is due: the collector checks it at this time or later. */
   readonly dueAtMs: number;
 }

@@ -15,7 +15,7 @@ interface Config {
   readonly config: Digest;
 }
 
-/** Images of a repository that name the config and whose platform is not known. */
+/** Images of a repository that reference the config and have no platform. */
 const withoutPlatform = (db: Db, { repository, config }: Config) =>
   db
     .selectFrom("manifest_references")
@@ -37,8 +37,8 @@ export interface LearnableConfig {
 export function createManifestPlatformReads(db: Db) {
   return {
     /**
-     * Configs that are here, of images of a namespace without a platform: of the first `limit` manifests of the registry
-     * behind `afterId`. `lastId` is `undefined` when there are no more.
+     * Configs in the namespace whose images have no platform. Reads the first `limit` manifests of the registry after
+     * `afterId`. `lastId` is `undefined` when there are no more manifests.
      */
     async learnable(page: {
       readonly namespace: string;
@@ -72,13 +72,13 @@ export function createManifestPlatformReads(db: Db) {
       return { configs, lastId: rows.at(-1)?.id };
     },
 
-    /** Whether a config could tell the platform of an image, as in a mirror, where it comes after the manifest. */
+    /** Whether images wait for the platform of this config. In a mirror the config arrives after the manifest. */
     areMissing: async (config: Config): Promise<boolean> =>
       (await withoutPlatform(db, config).limit(1).executeTakeFirst()) !== undefined,
   };
 }
 
-/** The platform that a config says, for all images of the repository that name it and have none yet. */
+/** Sets the platform of a config in all images of the repository that reference it and have none. */
 async function setPlatform(
   tx: Db,
   { platform, ...config }: Config & { readonly platform: PlatformColumns },

@@ -2,7 +2,7 @@ import type { Digest } from "../../oci/digest.ts";
 import { notDeleting } from "./not-deleting.ts";
 import type { Db, NewManifest, NewManifestReference } from "../schema.ts";
 
-/** SQLite takes 32,766 parameters a statement; a manifest of 4 MiB can name about as many things. */
+/** SQLite allows 32,766 parameters per statement; a manifest of 4 MiB can have about as many references. */
 const rowsAtOnce = 500;
 
 function* slices<T>(items: readonly T[]): Generator<readonly T[]> {
@@ -10,7 +10,7 @@ function* slices<T>(items: readonly T[]): Generator<readonly T[]> {
     yield items.slice(start, start + rowsAtOnce);
 }
 
-/** Writes down what a manifest names, and for an image the bytes of it all. */
+/** Inserts the references of a manifest, and for an image the sum of their sizes. */
 export async function insertReferences(
   tx: Db,
   manifestId: number,
@@ -31,14 +31,14 @@ export async function insertReferences(
     .execute();
 }
 
-/** What a manifest has to find in its repository and does not, in the order of the document. */
+/** The required references of a manifest that its repository does not have, in document order. */
 export async function missingReferences(
   tx: Db,
   repositoryId: number | undefined,
   put: {
     readonly manifest: Pick<NewManifest, "kind">;
     readonly references: readonly NewManifestReference[];
-    /** What the manifest names may be absent. */
+    /** References of the manifest may be absent. */
     readonly sparse: boolean;
   },
 ): Promise<readonly { digest: Digest; kind: string }[]> {
@@ -69,7 +69,7 @@ export async function missingReferences(
       .execute();
     for (const row of manifests) presentManifests.add(row.digest);
   }
-  // A child may be a blob too: BuildKit keeps its cache as an index of layers.
+  // A child may also be a blob: BuildKit stores its cache as an index of layers.
   const isPresent = ({ kind, digest }: NewManifestReference): boolean =>
     presentBlobs.has(digest) || (kind === "child" && presentManifests.has(digest));
   return required.filter((row) => !isPresent(row)).map(({ digest, kind }) => ({ digest, kind }));

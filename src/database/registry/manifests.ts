@@ -60,7 +60,7 @@ export function createManifestReads(db: Db) {
       return found.executeTakeFirst();
     },
 
-    /** What in this repository says that it refers to `subject`, in the order of digests, after `last`. */
+    /** Manifests of this repository whose subject is `subject`, in the order of their digests, after `last`. */
     referrers(
       repository: RepositoryName,
       subject: Digest,
@@ -95,16 +95,19 @@ export function createManifestReads(db: Db) {
 
 export interface PutManifest extends Change, Push {
   readonly manifest: NewManifest;
-  /** In the order of the document. */
+  /** In document order. */
   readonly references: readonly NewManifestReference[];
   readonly tags: readonly Tag[];
-  /** In a mirror: when the upstream has said that they point here. Another process sees the one with the other. */
+  /**
+   * In a mirror: when the upstream confirmed the tags. Written in the same transaction, so that another process sees
+   * both or neither.
+   */
   readonly tagsCheckedAtMs: number | undefined;
-  /** What the manifest names may be absent. */
+  /** References of the manifest may be absent. */
   readonly sparse: boolean;
 }
 
-/** Missing things that a rejection names; a manifest may name 10,000. */
+/** Maximum number of missing references in a rejection; a manifest may have 10,000. */
 const missingTold = 100;
 
 export type ManifestPut =
@@ -114,7 +117,10 @@ export type ManifestPut =
       readonly missing: readonly { readonly digest: Digest; readonly kind: string }[];
     };
 
-/** Stores a manifest with its tags at once, or says which of the things it names this repository does not show. */
+/**
+ * Stores a manifest and its tags in one transaction. Returns the missing references if the repository does not have
+ * all.
+ */
 async function putManifest(tx: Db, put: PutManifest): Promise<ManifestPut | Rejection> {
   const { digest } = put.manifest;
   const known = await findRepository(tx, put.repository);
@@ -181,7 +187,7 @@ export interface DeleteManifest extends TagChange {
   readonly digest: Digest;
 }
 
-/** Removes a manifest and every tag that points at it. `undefined` if it was not there. */
+/** Deletes a manifest and every tag that points at it. Returns `undefined` if it did not exist. */
 async function deleteManifest(
   tx: Db,
   deletion: DeleteManifest,
@@ -206,7 +212,7 @@ async function deleteManifest(
   return { tags };
 }
 
-/** Removes a manifest that no tag points at; what it kept is looked at later. */
+/** Deletes a manifest without tags. What it kept becomes a GC candidate. */
 export async function removeManifest(
   tx: Db,
   manifest: { readonly id: number; readonly repositoryId: number; readonly digest: Digest },
@@ -224,7 +230,7 @@ export interface LeaseManifest {
   readonly leasedUntilMs: number;
 }
 
-/** Keeps a manifest from the collector until then. False if it is not there (any more). */
+/** Extends the lease of a manifest, so that the collector keeps it. False if it does not exist. */
 async function leaseManifest(tx: Db, lease: LeaseManifest): Promise<boolean> {
   const changed = await tx
     .updateTable("manifests")

@@ -1,4 +1,7 @@
 import { sql } from "kysely";
 
-/** Said literally, so that the planner sees that the unique index on digests in force answers the query. */
+/**
+ * A literal instead of a parameter, so that the query planner uses the unique index on the digests of blobs that are
+ * not deleting.
+ */
 export const notDeleting = sql<boolean>`blobs.state <> 'deleting'`;

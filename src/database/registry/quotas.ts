@@ -5,20 +5,20 @@ import type { Db } from "../schema.ts";
 import { reservedBytes } from "./uploads.ts";
 
 /*
- * What a namespace may hold: the bytes of the distinct blobs that its repositories link to, and of their manifests. The
- * sum is kept in the row of the quota, in the transaction of every link or manifest that comes or goes, and only there: a
- * namespace without a row costs nothing. Open uploads are counted from their rows (`reservedBytes`).
+ * The quota of a namespace counts the bytes of the distinct blobs that its repositories link, and of their manifests.
+ * The sum is in the quota's row. Every transaction that adds or removes a link or a manifest updates it; a namespace
+ * without a row costs nothing. Open uploads are counted from their own rows (`reservedBytes`).
  */
 
 export interface Quota {
-  /** `null`: what the configuration says. */
+  /** `null`: the configured default. */
   readonly limitBytes: number | null;
   readonly usedBytes: number;
 }
 
 export interface NamespaceUse extends Quota {
   readonly namespace: string;
-  /** What the row says, which should be `usedBytes`; `null` if there is none. */
+  /** The sum in the row, which should equal `usedBytes`; `null` if there is no row. */
   readonly keptBytes: number | null;
 }
 
@@ -26,7 +26,7 @@ export function createQuotaReads(db: Db) {
   return {
     find: (namespace: string): Promise<Quota | undefined> => findQuota(db, namespace),
 
-    /** Every namespace that has repositories or a quota, in order, counted now. */
+    /** Every namespace with repositories or a quota, in order, with its bytes counted now. */
     async list(): Promise<readonly NamespaceUse[]> {
       const { rows } = await sql<NamespaceUse>`
         SELECT names.namespace AS namespace, quotas.limit_bytes AS limitBytes, quotas.used_bytes AS keptBytes,
@@ -60,22 +60,25 @@ export function findQuota(db: Db, namespace: string): Promise<Quota | undefined>
 
 export interface QuotaReservation {
   readonly namespace: string;
-  /** The row, if there is one. */
+  /** The quota's row, if there is one. */
   readonly quota: Quota | undefined;
-  /** The limit where no row says one; `null` for none. */
+  /** The limit if no row has one, in bytes; `null`: no limit. */
   readonly defaultBytes: number | null;
   readonly item: Item;
 }
 
-/** What is about to be stored. */
+/** The blob or manifest that will be stored. */
 export interface Item {
   readonly what: "blob" | "manifest";
-  /** Of a blob that has a row already. */
+  /** For a blob that already has a row. */
   readonly blobId?: number | undefined;
   readonly sizeBytes: number;
 }
 
-/** Counts a blob or a manifest just before it is stored, or says that there is no room for it: then nothing is changed. */
+/**
+ * Adds a blob or a manifest to the used bytes before it is stored. If the quota does not suffice, it returns a
+ * rejection and changes nothing.
+ */
 export async function reserveQuota(
   tx: Db,
   reservation: QuotaReservation,
@@ -111,7 +114,10 @@ export async function isLinkedIn(tx: Db, namespace: string, blobId: number): Pro
   return linked !== undefined;
 }
 
-/** A blob has lost its link to a repository: its namespace has room again, unless another of its repositories links to it. */
+/**
+ * Subtracts an unlinked blob from the used bytes, unless another repository of the namespace links it. Call it after
+ * the link was deleted.
+ */
 export async function releaseQuota(
   tx: Db,
   link: { readonly repositoryId: number; readonly blobId: number },
@@ -126,7 +132,7 @@ export async function releaseQuota(
   );
 }
 
-/** A manifest has gone: its namespace has room again. */
+/** Subtracts a manifest from the used bytes. Call it before its row is deleted. */
 export async function releaseManifestQuota(
   tx: Db,
   manifest: { readonly id: number; readonly repositoryId: number },
@@ -138,7 +144,7 @@ export async function releaseManifestQuota(
   );
 }
 
-/** After many links have gone at once, or where the row is wrong. */
+/** Counts the used bytes again: after many links were deleted at once, or when the row is wrong. */
 export async function recountQuota(
   tx: Db,
   { namespace }: { readonly namespace: string },
@@ -159,7 +165,7 @@ const storedBytes = (namespace: string) => sql<number>`(
     JOIN manifests ON manifests.repository_id = repositories.id
     WHERE repositories.namespace = ${namespace}))`;
 
-/** Makes the row of a namespace that had none, or gives it another limit. */
+/** Creates the quota row of a namespace with its used bytes, or sets another limit. */
 export async function beginCounting(
   tx: Db,
   namespace: string,
@@ -180,7 +186,7 @@ export interface SetQuota {
   readonly actor: Actor;
 }
 
-/** Limits a namespace from now on. What it holds already stays, also where it is more. */
+/** Sets the limit of a namespace. Existing content stays, also above the limit. */
 async function setQuota(tx: Db, set: SetQuota): Promise<Quota> {
   const { namespace, limitBytes, nowMs, actor } = set;
   const quota = await beginCounting(tx, namespace, limitBytes);
@@ -191,7 +197,7 @@ async function setQuota(tx: Db, set: SetQuota): Promise<Quota> {
   return quota;
 }
 
-/** Back to what the configuration says. False if the namespace had no limit of its own. */
+/** Removes the namespace's own limit; the configured default applies. False if it had none. */
 async function removeQuota(
   tx: Db,
   { namespace, nowMs, actor }: Omit<SetQuota, "limitBytes">,

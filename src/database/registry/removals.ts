@@ -2,7 +2,7 @@ import type { Db } from "../schema.ts";
 
 export function createRemovalReads(db: Db) {
   return {
-    /** Number of the newest removal of a repository; 0 if there was none. */
+    /** The highest removal number of all repositories; 0 if there was no removal. */
     async highest(): Promise<number> {
       const row = await db
         .selectFrom("repository_removals")

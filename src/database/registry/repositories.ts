@@ -9,17 +9,17 @@ export interface Repository {
   readonly id: number;
   readonly name: RepositoryName;
   readonly visibility: Visibility;
-  /** Tags that stay as they are; `null`: none. */
+  /** Patterns of immutable tags; `null`: none. */
   readonly immutableTags: TagPatterns | null;
 }
 
-/** One page of a listing: what was asked for, and whether there is more behind it. */
+/** One page of a list; `more`: there are rows after it. */
 export interface Page<T> {
   readonly items: readonly T[];
   readonly more: boolean;
 }
 
-/** Cuts the one row that was asked for beyond the page. */
+/** Makes a page of rows that were queried with `limit + 1`. */
 export function pageOf<T>(rows: readonly T[], limit: number): Page<T> {
   return { items: rows.slice(0, limit), more: rows.length > limit };
 }
@@ -28,7 +28,7 @@ export function createRepositoryReads(db: Db) {
   return {
     find: (name: RepositoryName): Promise<Repository | undefined> => findRepository(db, name),
 
-    /** When those that are there were made: tells one from an earlier one of its name. */
+    /** Creation times of the existing repositories. They distinguish a repository from an earlier one with its name. */
     registrations: (names: readonly RepositoryName[]): Promise<readonly Registration[]> =>
       db
         .selectFrom("repositories")

@@ -6,16 +6,16 @@ import { isRejection, type OverQuota, type Rejection } from "../rejections.ts";
 import { findRepository } from "./repositories.ts";
 import type { Db, Visibility } from "../schema.ts";
 
-/** What the configuration says of pushes. */
+/** The configuration for pushes. */
 export interface PushRules {
   readonly createOnPush: boolean;
-  /** Of repositories that a push makes. */
+  /** Visibility of repositories that a push creates. */
   readonly defaultVisibility: Visibility;
-  /** What a namespace without a quota of its own may hold; `null`: as much as it wants. */
+  /** Quota of a namespace without its own limit, in bytes; `null`: no limit. */
   readonly defaultQuotaBytes: number | null;
 }
 
-/** Somebody brings something into a repository, which need not exist yet. */
+/** A push to a repository, which may not exist yet. */
 export interface Push {
   readonly repository: RepositoryName;
   readonly actor: Actor;
@@ -24,8 +24,8 @@ export interface Push {
 }
 
 /**
- * The repository of a push, which comes into being with the first thing that is stored in it, and room in it for what
- * is to be stored. A rejection has changed nothing.
+ * Returns the repository of a push and reserves the quota for `item`. The first stored item creates the repository. A
+ * rejection changes nothing.
  */
 export async function getOrCreateRepository(
   tx: Db,
@@ -47,13 +47,16 @@ export async function getOrCreateRepository(
   return { repositoryId: await create(tx, push, right, columns) };
 }
 
-/** What makes somebody the one who may create a repository, and what comes of it. */
+/** Why the actor may create the repository. */
 type Right =
-  /** They look after all that is in the namespace already, or there are no accounts. */
+  /** The actor manages the whole namespace, or has no account (open mode, command line, mirror). */
   | { readonly by: "namespace" }
-  /** An editor looks after what they made. */
+  /** An editor of the organisation; gets the role `admin` on the repository. */
   | { readonly by: "editor"; readonly accountId: number }
-  /** An administrator in a namespace that is nobody's: it becomes an organisation of theirs. */
+  /**
+   * An administrator, in a namespace without an account: the namespace becomes an organisation that the administrator
+   * owns.
+   */
   | { readonly by: "administrator"; readonly accountId: number };
 
 async function rightToCreate(
@@ -119,7 +122,8 @@ async function create(
     .executeTakeFirstOrThrow();
   if (right.by === "editor") {
     await addCollaborator(tx, id, right.accountId, "admin");
-    // A trigger has set it to 0 with the grant, which is none that a user gave.
+    // The insert into `collaborators` fires a trigger that sets it to 0. This grant is not from a user, so restore the
+    // value.
     await setAwaitsManifest(tx, id, columns.awaits_manifest);
   }
   await writeAudit(tx, {
@@ -141,7 +145,10 @@ export interface CreateRepository extends Omit<Push, "rules"> {
   readonly visibility: Visibility;
 }
 
-/** Makes an empty repository, which the collector keeps. `exists`: it was there already, and is as it was. */
+/**
+ * Creates an empty repository, which the collector keeps. `exists`: the repository existed and is unchanged, but the
+ * collector now keeps it too if the actor may create it.
+ */
 async function createRepository(
   tx: Db,
   { visibility, ...making }: CreateRepository,

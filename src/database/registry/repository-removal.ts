@@ -12,16 +12,16 @@ export interface DeleteRepository {
   readonly actor: Actor;
 }
 
-/** A session without a row; its bytes are still in the store. */
+/** An upload whose row was deleted; its bytes are still in the store. */
 export interface EndedUpload {
   readonly id: string;
   readonly storageReference: string;
 }
 
 /**
- * Removes a repository, everything that is known of it and the uploads into it, at once; `undefined` if there is none. Blobs that no other
- * repository shows are on their way out, as after the delete of each of them. The removal gets a number, so that what
- * was granted for this repository does not open a later one of its name.
+ * Deletes a repository with all its rows and its open uploads, in one transaction; `undefined` if it does not exist.
+ * Blobs that no other repository links are marked deleting. The removal gets a number, so that grants for this
+ * repository are void for a later one with its name.
  */
 async function deleteRepository(
   tx: Db,
@@ -51,7 +51,7 @@ async function deleteRepository(
   return { uploads };
 }
 
-/** Removes the row of a repository that holds nothing any more, with its number and its audit row. */
+/** Deletes the row of an empty repository, and adds its removal number and its audit row. */
 async function removeRow(
   tx: Db,
   { id, name }: { readonly id: number; readonly name: RepositoryName },
@@ -70,27 +70,27 @@ async function removeRow(
 export interface ReviewRepositories {
   readonly nowMs: number;
   readonly createdBeforeMs: number;
-  /** Repositories of smaller ids have been reviewed. */
+  /** Checks repositories with higher ids. */
   readonly afterId: number;
-  /** Repositories in this transaction. */
+  /** Maximum number of repositories in this transaction. */
   readonly limit: number;
 }
 
 export interface RepositoryReview {
-  /** Of the last repository that was reviewed; `undefined`: there are no more. */
+  /** Id of the last checked repository; `undefined`: there are no more. */
   readonly lastId: number | undefined;
   readonly removed: readonly RepositoryName[];
 }
 
 /**
- * Removes repositories that a push created and that no manifest came for, when their blobs and uploads are gone. A push
- * that was refused, or that its client gave up, leaves nothing after that but two audit rows.
+ * Deletes repositories that a push created and that got no manifest, once their blobs and uploads are gone. So a
+ * rejected or abandoned push leaves only two audit rows.
  */
 async function reviewRepositories(
   tx: Db,
   { nowMs, createdBeforeMs, afterId, limit }: ReviewRepositories,
 ): Promise<RepositoryReview> {
-  // Without the hint SQLite may read all repositories by their ids.
+  // Without the hint SQLite may scan all repositories by id.
   const { rows: checked } = await sql<{ id: number; name: RepositoryName; isEmpty: 0 | 1 }>`
     SELECT id, name,
       NOT EXISTS (SELECT 1 FROM blob_links WHERE repository_id = repositories.id)

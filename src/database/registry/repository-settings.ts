@@ -25,7 +25,7 @@ export interface SetImmutableTags extends Setting {
   readonly patterns: TagPatterns | null;
 }
 
-/** From now on; tags that exist are as immutable as those to come. False if there is no such repository. */
+/** Applies to existing and new tags. False if there is no such repository. */
 async function setImmutableTags(tx: Db, set: SetImmutableTags): Promise<boolean> {
   const immutable_tags = set.patterns === null ? null : JSON.stringify(set.patterns);
   const data = { patterns: immutable_tags ?? "none" };

@@ -10,16 +10,17 @@ export interface StoreBlob extends Lease, Push {
   readonly digest: Digest;
   readonly sizeBytes: number;
   readonly storageKey: string;
-  /** The session that brought it, which ends with this. */
+  /** The upload session of the blob; it ends with this command. */
   readonly uploadId?: string | undefined;
 }
 
 /**
- * Records bytes that are durable in the store, links them to the repository and ends the upload. `duplicate`: the
- * digest was here already, the link points at the earlier bytes. `gone`: another request has ended the upload.
+ * Records bytes that are durable in the store, links them in the repository and ends the upload. `duplicate`: the
+ * digest already existed, and the link points at the earlier bytes. `gone`: another request has ended the upload.
  *
- * The caller deletes the bytes under `storageKey` unless the answer is `stored`. So a repeated command answers as the
- * first time: `stored` as long as a row names `storageKey`. A rejection changes nothing, the upload stays open.
+ * The caller deletes the bytes under `storageKey` unless the result is `stored`. A repeated command therefore returns
+ * the first result: `stored` as long as a row has this `storageKey`. A rejection changes nothing; the upload stays
+ * open.
  */
 export async function storeBlob(
   tx: Db,
@@ -47,13 +48,13 @@ export async function storeBlob(
     return "duplicate";
   }
   const blobId = known === undefined ? await insertBlob(tx, blob) : known.id;
-  // A row without bytes: the new ones heal every repository that links to it.
+  // The row is `missing`: the new bytes repair it in every repository that links it.
   if (known !== undefined) await replaceBytes(tx, known.id, blob);
   await linkBlob(tx, repositoryId, blobId, blob);
   return "stored";
 }
 
-/** Removes the row of an upload and returns it; `undefined` without an id, `gone` where there is no such row. */
+/** Deletes the row of an upload and returns it; `undefined` without an id, `gone` if there is no such row. */
 async function takeUpload(tx: Db, id: string | undefined): Promise<UploadRow | "gone" | undefined> {
   if (id === undefined) return undefined;
   const taken = await tx
@@ -64,7 +65,10 @@ async function takeUpload(tx: Db, id: string | undefined): Promise<UploadRow | "
   return taken ?? "gone";
 }
 
-/** What `storeBlob` answers where its upload is not there: it has run before, or another request ended the upload. */
+/**
+ * The result of `storeBlob` if the upload has no row: the command has run before, or another request has ended the
+ * upload.
+ */
 async function answerWithoutUpload(
   tx: Db,
   { storageKey, repository, digest }: StoreBlob,
@@ -74,7 +78,7 @@ async function answerWithoutUpload(
     .select("id")
     .where("storage_key", "=", storageKey)
     .executeTakeFirst();
-  // It was stored and has been collected since: the collector deletes its bytes.
+  // The blob was stored and is deleting now: the collector deletes its bytes.
   if (ours !== undefined) return "stored";
   return (await linkedBlob(tx, repository, digest)) === undefined ? "gone" : "duplicate";
 }

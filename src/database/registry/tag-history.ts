@@ -6,15 +6,15 @@ import { findRepository, touchRepository } from "./repositories.ts";
 import type { Db } from "../schema.ts";
 import { pointTag, type TagChange } from "./tags.ts";
 
-/** What a tag was made to point at. */
+/** One entry of a tag's history. */
 export interface TagMove {
   readonly id: number;
-  /** `null`: it was removed. */
+  /** `null`: the tag was deleted. */
   readonly digest: Digest | null;
   readonly changedAtMs: number;
-  /** Name of the account; `null`: nobody that was known. */
+  /** Name of the account; `null`: an anonymous client. */
   readonly actor: string | null;
-  /** Whether the repository still has what it pointed at. */
+  /** Whether the repository still has the manifest. */
   readonly isHere: boolean;
 }
 
@@ -25,7 +25,7 @@ export function createTagHistoryReads(db: Db) {
       .where("tag_history.repository_id", "=", repositoryId)
       .where("tag_history.name", "=", tag);
   return {
-    /** The newest first. */
+    /** Newest first. */
     async list(
       repositoryId: number,
       tag: Tag,
@@ -57,14 +57,14 @@ export function createTagHistoryReads(db: Db) {
 
 export interface RollBackTag extends TagChange {
   readonly tag: Tag;
-  /** `undefined`: the last that is not where it points now. */
+  /** `undefined`: the newest digest other than the current one. */
   readonly digest: Digest | undefined;
 }
 
 export type TagRolledBack =
   | { readonly outcome: "done"; readonly digest: Digest }
   | { readonly outcome: "no repository" }
-  /** It never pointed there, or what it pointed at is gone. */
+  /** The tag never pointed there, or the manifest was deleted. */
   | { readonly outcome: "no such past" };
 
 async function rollBackTag(tx: Db, rollback: RollBackTag): Promise<TagRolledBack | ImmutableTag> {

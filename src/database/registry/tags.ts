@@ -34,13 +34,13 @@ export function createTagReads(db: Db) {
   };
 }
 
-/** A change to the tags of a repository, and whose it is. */
+/** A change to the tags of a repository, with its actor. */
 export interface TagChange extends Change {
   readonly repository: RepositoryName;
   readonly actor: Actor;
 }
 
-/** Points a tag at a manifest and remembers the change; pointing it where it points already is a push, but no change. */
+/** Points a tag at a manifest and adds a history entry. The same digest again is a push, but adds no entry. */
 export async function pointTag(
   tx: Db,
   tag: {
@@ -79,7 +79,7 @@ export async function pointTag(
   if (before !== undefined) await addManifestCandidate(tx, before.manifest_id, dueAtMs);
 }
 
-/** Removes every tag that points at a manifest. Resolves with their names. */
+/** Deletes every tag that points at a manifest and returns the names. */
 export async function removeTagsOf(
   tx: Db,
   repositoryId: number,
@@ -102,7 +102,7 @@ export interface DeleteTag extends TagChange {
   readonly tag: Tag;
 }
 
-/** Removes a tag; the manifest stays. False if it was not there. */
+/** Deletes a tag; the manifest stays. False if the tag did not exist. */
 async function deleteTag(tx: Db, deletion: DeleteTag): Promise<boolean | ImmutableTag> {
   const { repository, tag, nowMs, dueAtMs } = deletion;
   const home = await findRepository(tx, repository);

@@ -7,23 +7,23 @@ import type { Db } from "../schema.ts";
 import { reservedBytes } from "./uploads.ts";
 
 /*
- * What open uploads may hold on the disk. Each session has a number of bytes reserved in its row before it is written to,
- * so that the sum over the rows is right after a crash too, and no two uploads can pass a quota together.
+ * Quota for open uploads. Each session reserves bytes in its row before they are written. So the sum over the rows is
+ * correct after a crash, and two concurrent uploads cannot exceed a quota together.
  */
 
 export interface ReserveUpload {
   readonly id: string;
   readonly repository: RepositoryName;
-  /** Bytes that the session shall be able to hold in all, and the fewest of use. */
+  /** The requested total size of the session, and the smallest size that is useful. */
   readonly sizeBytes: number;
   readonly atLeastBytes: number;
-  /** What the session will be closed as, if that is known: what the namespace has already costs nothing. */
+  /** The final digest of the session, if known. A blob that the namespace already has is not counted. */
   readonly digest: Digest | undefined;
-  /** The limit where no row says one; `null` for none. */
+  /** The limit if no row has one, in bytes; `null`: no limit. */
   readonly defaultBytes: number | null;
 }
 
-/** Resolves with the bytes that the session may hold now, or a rejection that has changed nothing. */
+/** Returns the bytes that the session may have now, or a rejection that changed nothing. */
 async function reserveUpload(tx: Db, asked: ReserveUpload): Promise<number | OverQuota> {
   const { id, sizeBytes, atLeastBytes, defaultBytes } = asked;
   const namespace = namespaceOf(asked.repository);

@@ -7,7 +7,7 @@ export function createUploadReads(db: Db) {
     find: (id: string): Promise<UploadRow | undefined> =>
       db.selectFrom("uploads").selectAll().where("id", "=", id).executeTakeFirst(),
 
-    /** Sessions nobody has touched since. */
+    /** Sessions without activity since `beforeMs`, the oldest first. */
     idleSince: (beforeMs: number, limit: number): Promise<readonly UploadRow[]> =>
       db
         .selectFrom("uploads")
@@ -17,7 +17,7 @@ export function createUploadReads(db: Db) {
         .limit(limit)
         .execute(),
 
-    /** How many sessions of an account are open (`null`: of clients without an account), counted up to a limit. */
+    /** Number of open sessions of an account (`null`: of clients without an account), counted up to `limit`. */
     async countOf(accountId: number | null, limit: number): Promise<number> {
       const { rows } = await sql<{ readonly count: number }>`
         SELECT count(*) AS count FROM (
@@ -25,7 +25,7 @@ export function createUploadReads(db: Db) {
       return rows[0]?.count ?? 0;
     },
 
-    /** The session of an account that has been left alone for longest, if it was touched before then. */
+    /** The session of an account with the oldest activity, if that was before `beforeMs`. */
     oldestOf: (accountId: number | null, beforeMs: number): Promise<UploadRow | undefined> =>
       db
         .selectFrom("uploads")
@@ -36,7 +36,7 @@ export function createUploadReads(db: Db) {
         .limit(1)
         .executeTakeFirst(),
 
-    /** What the store needs to find the bytes of each open session, and of what a mirror is bringing in. */
+    /** The storage references of all open sessions and mirror downloads. */
     async storageReferences(): Promise<ReadonlySet<string>> {
       const rows = await db
         .selectFrom("uploads")
@@ -48,9 +48,9 @@ export function createUploadReads(db: Db) {
   };
 }
 
-/** Bytes that the open uploads of a namespace may hold, without one of them. */
+/** Reserved bytes of the open uploads of a namespace, except of the session `without`. */
 export async function reservedBytes(db: Db, namespace: string, without?: string): Promise<number> {
-  // "0" is the character after "/".
+  // "0" is the character after "/" in ASCII.
   const found = await db
     .selectFrom("uploads")
     .select(({ fn }) => fn.coalesce(fn.sum<number>("reserved_bytes"), sql<number>`0`).as("bytes"))
@@ -61,7 +61,7 @@ export async function reservedBytes(db: Db, namespace: string, without?: string)
   return found.bytes;
 }
 
-/** Records a session; a second time it changes nothing. */
+/** Records a session; a second call with its id changes nothing. */
 async function startUpload(tx: Db, upload: UploadRow): Promise<void> {
   await tx
     .insertInto("uploads")
@@ -77,7 +77,7 @@ async function touchUpload(
   await tx.updateTable("uploads").set({ touched_at: nowMs }).where("id", "=", id).execute();
 }
 
-/** Forgets a session. False if it was not there (any more). */
+/** Deletes a session's row. False if it does not exist. */
 async function endUpload(tx: Db, { id }: { readonly id: string }): Promise<boolean> {
   const ended = await tx.deleteFrom("uploads").where("id", "=", id).executeTakeFirst();
   return ended.numDeletedRows > 0n;
