@@ -1,16 +1,16 @@
 import type { Database as SqliteConnection } from "better-sqlite3";
 
-/** Whether what was read a moment ago is still so. */
+/** Tells whether cached rows are still current. */
 export interface CacheInvalidation {
-  /** Another value as soon as anybody has committed since. */
+  /** Changes when any connection has committed. */
   version(): unknown;
-  /** Something may have been written: look before the next answer, not only in the next turn of the event loop. */
+  /** Reads the version again before the next answer, instead of in the next turn of the event loop. */
   invalidate(): void;
 }
 
 /**
- * SQLite says with `data_version` whether any other connection, of whatever process, has committed since. It is asked
- * once a turn of the event loop, which costs 2 µs for all requests of that turn.
+ * SQLite's `data_version` changes when another connection, of any process, has committed. It is read once per turn of
+ * the event loop, which costs 2 µs for all requests of that turn.
  */
 export function createCacheInvalidation(connection: SqliteConnection): CacheInvalidation {
   const statement = connection.prepare("PRAGMA data_version").pluck();

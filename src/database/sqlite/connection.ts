@@ -3,12 +3,15 @@ import { Kysely, SqliteDialect } from "kysely";
 import { createByteCache } from "../../concurrency/byte-cache.ts";
 import type { Db, Schema } from "../schema.ts";
 
-/** How long whoever writes waits for a lock that another process holds before it gives up. */
+/** How long a connection waits for a lock of another process before it fails. */
 export const busyTimeoutMs = 10_000;
 
 export type { SqliteConnection };
 
-/** The one connection that writes. FULL: an acknowledged commit survives a power cut, which NORMAL does not promise in WAL. */
+/**
+ * The only write connection. `FULL`: an acknowledged commit survives a power failure; in WAL mode `NORMAL` does not
+ * guarantee that.
+ */
 export function openWriteConnection(file: string): SqliteConnection {
   const connection = new SqliteDatabase(file, { timeout: busyTimeoutMs });
   useWriteAheadLog(connection);
@@ -20,8 +23,8 @@ export function openWriteConnection(file: string): SqliteConnection {
 const lookAgainMs = 5;
 
 /**
- * Turns on WAL, which the file then keeps. Of several that do so in the same moment SQLite refuses some at once, without
- * waiting as it does for other locks: these try again.
+ * Switches the file to WAL mode, which is persistent. If several processes switch at the same time, SQLite fails at
+ * once with SQLITE_BUSY instead of waiting for the lock. So this function retries every 5 ms.
  */
 export function useWriteAheadLog(connection: SqliteConnection): void {
   const untilMs = performance.now() + busyTimeoutMs;
@@ -37,19 +40,22 @@ export function useWriteAheadLog(connection: SqliteConnection): void {
   }
 }
 
-/** A connection that reads: in WAL it never waits for a writer, whoever that is. */
+/** A read connection. In WAL mode it never waits for a writer. */
 export function openReadConnection(file: string): SqliteConnection {
   const connection = new SqliteDatabase(file, { readonly: true, fileMustExist: true });
   connection.pragma("cache_size = -16384");
   return connection;
 }
 
-/** Bytes of all compiled statements of one connection: about 1,000. The least recently used go first. */
+/**
+ * Cache of compiled statements of one connection, 8 MiB: about 1,000 statements. The least recently used is dropped
+ * first.
+ */
 const statementsBytesAtMost = 8 * 1024 * 1024;
-/** An estimate of what SQLite keeps of a statement besides its text; it does not tell the true number. */
+/** Estimated memory of a statement besides its text; SQLite does not report the real number. */
 const statementBytes = 6 * 1024;
 
-/** Kysely on a connection that is already open; a statement is compiled once while it is in use. */
+/** Kysely on an open connection. It compiles a statement once and caches it. */
 export function queriesOn(connection: SqliteConnection): Db {
   const statements = createByteCache<Statement>({
     maxBytes: statementsBytesAtMost,

@@ -1,7 +1,7 @@
 import path from "node:path";
 import SqliteDatabase from "better-sqlite3";
 
-/** Another server has the data folder. */
+/** Another server uses the data folder. */
 export class FolderInUseError extends Error {
   override readonly name = "FolderInUseError";
 }
@@ -11,20 +11,20 @@ export interface FolderLock {
 }
 
 const lockFile = "server.lock";
-/** A server that has been killed loses its lock with its process; this much is for one that is just ending. */
+/** A killed server loses its lock with its process; this time is for a server that is about to exit. */
 const waitMs = 1_000;
 
 /**
- * Makes this process the only server of a data folder, until it releases the lock or ends, however it ends. Node has no
- * `flock`, so the lock is SQLite's: an exclusive transaction that stays open on an empty database of its own. It is a
- * POSIX record lock (https://www.sqlite.org/lockingv3.html), which the kernel takes back from a process that is gone.
- * Worker processes are covered by the lock of their primary.
+ * Makes this process the only server of a data folder, until it releases the lock or exits for any reason. Node has no
+ * `flock`, so the lock is an exclusive transaction that stays open on an empty SQLite database. It is a POSIX record
+ * lock (https://www.sqlite.org/lockingv3.html), which the kernel releases when the process ends. The lock of the
+ * primary process covers its worker processes.
  * @throws FolderInUseError if another server has it
  */
 export function lockFolder(folder: string): FolderLock {
   const connection = new SqliteDatabase(path.join(folder, lockFile), { timeout: waitMs });
   try {
-    // Nothing is ever written, also not a journal: the disk may be full.
+    // Nothing is written, not even a journal: the disk may be full.
     connection.pragma("journal_mode = MEMORY");
     connection.exec("BEGIN EXCLUSIVE");
   } catch (error) {

@@ -3,18 +3,18 @@ import { performAuthorized } from "../commands.ts";
 import { queriesOn } from "./connection.ts";
 import type { Answer, CommandFailure, Request } from "./writer.ts";
 
-/** So that the first of a long queue need not wait for the last. */
+/** Limits a transaction to 64 commands, so that the first of a long queue does not wait for the last. */
 const atMostTogether = 64;
 
-/** Gives the next request if it is fit to be taken now. */
+/** Returns the next request if `isFit` accepts it. */
 export type NextRequest = (isFit: (request: Request) => boolean) => Request | undefined;
 
-/** Performs requests, as many in one transaction as `next` gives. */
+/** Performs requests; one transaction takes as many as `next` returns. */
 export type GroupCommit = (next: NextRequest) => Promise<readonly Answer[]>;
 
 /**
- * Commands that wait are taken together: one transaction, one flush of the disk, each in a savepoint of its own so
- * that one that fails takes nobody with it. The answers are there only after the commit. The order is kept.
+ * Waiting commands share one transaction and one fsync. Each runs in its own savepoint, so that a failed command does
+ * not roll the others back. The answers are returned after the commit, in the order of the commands.
  */
 export function createGroupCommit(connection: SqliteConnection): GroupCommit {
   const queries = queriesOn(connection);
@@ -25,7 +25,7 @@ export function createGroupCommit(connection: SqliteConnection): GroupCommit {
   const release = connection.prepare("RELEASE command");
   const undo = connection.prepare("ROLLBACK TO command");
   let flushes: boolean | undefined;
-  /** FULL: a commit is flushed. NORMAL: it is not, but whatever is flushed later flushes it too (one log, in order). */
+  /** FULL: a commit is flushed. NORMAL: it is not flushed, but a later flush includes it (one log, in order). */
   const setFlush = (flush: boolean): void => {
     if (flush !== flushes) connection.pragma(`synchronous = ${flush ? "FULL" : "NORMAL"}`);
     flushes = flush;
@@ -39,7 +39,7 @@ export function createGroupCommit(connection: SqliteConnection): GroupCommit {
       release.run();
       return { id, result };
     } catch (error) {
-      // A full disk or an I/O error may have ended the whole transaction already: then all in it have failed.
+      // A full disk or an I/O error may have rolled back the whole transaction: then all of its commands have failed.
       if (!connection.inTransaction) throw error;
       undo.run();
       release.run();
@@ -58,7 +58,7 @@ export function createGroupCommit(connection: SqliteConnection): GroupCommit {
     };
     let request = take();
     try {
-      // What needs no flush does not wait for one that it could do without.
+      // If the first command needs no flush, only such commands join its transaction: they do not wait for a flush.
       mayFlush = request?.flush ?? false;
       setFlush(mayFlush);
       begin.run();
@@ -73,7 +73,7 @@ export function createGroupCommit(connection: SqliteConnection): GroupCommit {
   };
 }
 
-/** An error as it crosses threads. */
+/** Converts an error to plain data that crosses threads. */
 export function describe(error: unknown): CommandFailure {
   const code = error instanceof Error && "code" in error ? String(error.code) : "INTERNAL";
   return { message: error instanceof Error ? error.message : String(error), code };

@@ -5,13 +5,16 @@ import type { Reference } from "../../oci/reference.ts";
 import type { StoredManifest } from "../registry/manifests.ts";
 import type { CacheInvalidation } from "./cache-invalidation.ts";
 
-/** Manifests that are asked for again and again, answered without a query while the database has not changed. */
+/** Cache of manifests: no query while the database has not changed. */
 export interface ManifestCache {
-  /** As `manifests.find`, at once. */
+  /** As `manifests.find`, synchronously. */
   find(repository: RepositoryName, reference: Reference): StoredManifest | undefined;
 }
 
-/** Bytes of all kept rows with their keys; the least recently used go first, a commit of any connection removes all. */
+/**
+ * Bytes of all cached rows and keys, 32 MiB: the least recently used is dropped first; a commit of any connection
+ * clears it.
+ */
 const bytesAtMost = 32 * 1024 * 1024;
 
 const selection = `

@@ -9,9 +9,9 @@ export interface Migration {
 }
 
 /**
- * Brings the database to what this program knows, each step in a transaction of its own. Steps only go forward. Several
- * processes may do so at once: which step is next is read in the transaction that takes it.
- * Throws if a newer program has written to it, or if a step that was taken is not one of ours.
+ * Migrates the database to the version of this program, one transaction per step. There are only forward steps. Several
+ * processes may do so at once: the transaction that runs a step also reads which step is next.
+ * Throws if a newer program has written to the database, or if an applied step is unknown.
  */
 export function migrate(
   connection: SqliteConnection,
@@ -36,7 +36,7 @@ export function migrate(
     connection.exec(step.text);
     record.run(step.version, step.name, Date.now());
   });
-  // A database that is up to date is not locked for that.
+  // Checked without a lock first, so that a database that is up to date is not locked.
   while (next() !== undefined) takeNext.immediate();
 }
 
@@ -54,7 +54,10 @@ function demandOurs(
     throw new Error(`the database has step ${name} where this program has ${ours.name}`);
 }
 
-/** `migrations/sqlite/NNNN-name.sql`, or those of another database, which lie beside `src` and are not compiled. */
+/**
+ * Reads `migrations/sqlite/NNNN-name.sql`, or the folder of another database. They are beside `src` and are not
+ * compiled.
+ */
 export function readMigrations(database: "sqlite" | "counts" = "sqlite"): readonly Migration[] {
   const folder = path.join(projectRoot(import.meta.dirname), "migrations", database);
   return readdirSync(folder)

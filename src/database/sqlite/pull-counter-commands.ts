@@ -9,12 +9,15 @@ interface Home {
   readonly registeredAtMs: number;
 }
 
-/** Where clients without the referrers API look for signatures: `sha256-<hex>`, and what cosign makes of it. */
+/**
+ * The tags where clients without the referrers API look for signatures: `sha256-<hex>`, and cosign's variants of it.
+ */
 const fallbackTag = /^sha(?:256|512)-[0-9a-f]{64}/;
 
 /**
- * Which of the reads of a manifest are pulls, and of what. The child of an index is pulled with the index, a signature
- * or an attestation with what it speaks of. A pull by digest is one of every tag that points there.
+ * Decides which reads of a manifest count as pulls, and for which tags. The child of an index is pulled with the index,
+ * a signature or attestation with its subject; these do not count. A pull by digest counts for every tag that points at
+ * it.
  */
 export function createPullCounterUpdates(counts: SqliteConnection, main: SqliteConnection) {
   const homeOf = main.prepare<[RepositoryName, number], Home>(
@@ -53,7 +56,7 @@ export function createPullCounterUpdates(counts: SqliteConnection, main: SqliteC
   const addToRepository = counts.prepare(upsert("repository_counts", ["repository"])).pluck(true);
   const addToTag = counts.prepare(upsert("tag_counts", ["repository", "tag"]));
 
-  /** The tags that a pull counts for, which may be none; `undefined`: it does not count at all. */
+  /** The tags that a pull counts for, possibly none; `undefined`: it does not count. */
   const tagsFor = (home: Home, { reference }: PullCounterChange): readonly Tag[] | undefined => {
     if (reference.kind === "tag") {
       const { tag } = reference;
@@ -64,7 +67,7 @@ export function createPullCounterUpdates(counts: SqliteConnection, main: SqliteC
     if (manifest === undefined || manifest.isPart === 1) return undefined;
     const all = tagsOf.all(manifest.id);
     const tags = all.filter((tag) => !fallbackTag.test(tag));
-    // A client that resolves a fallback tag with HEAD reads it by its digest.
+    // A client that resolves a fallback tag with HEAD then reads the manifest by its digest.
     return all.length > 0 && tags.length === 0 ? undefined : tags;
   };
 
@@ -98,7 +101,7 @@ export function createPullCounterUpdates(counts: SqliteConnection, main: SqliteC
   );
 
   return {
-    /** All or nothing. Answers the repositories whose pulls have reached another rank, each once. */
+    /** Adds a batch, all or nothing. Returns the repositories whose pulls have reached another bucket, each once. */
     add: (batch: readonly PullCounterChange[]): readonly PullBucket[] => addAll.immediate(batch),
   };
 }

@@ -3,8 +3,8 @@ import { busyTimeoutMs, useWriteAheadLog } from "./connection.ts";
 import { migrate, readMigrations } from "./migrate.ts";
 
 /**
- * A connection to the file of the pull counters, which is made and brought up to date if need be. NORMAL: a commit costs no flush,
- * and a power cut the last of them, but never the file.
+ * Opens the file of the pull counters; creates or migrates it if needed. `NORMAL`: a commit needs no flush. A power
+ * failure may lose the last commits, but does not corrupt the file.
  */
 export function openPullCounterConnection(file: string): SqliteConnection {
   const connection = new SqliteDatabase(file, { timeout: busyTimeoutMs });

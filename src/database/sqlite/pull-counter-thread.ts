@@ -6,7 +6,7 @@ import type { PullCounterAnswer, PullCounterWriterData } from "./pull-counter-wr
 import { createPullCounterUpdates } from "./pull-counter-commands.ts";
 import { describe } from "./group-commit.ts";
 
-/* The thread that writes the pull counters, so that the event loop never waits for another process that does so too. */
+/* The thread that writes the pull counters. The event loop does not wait for another process that writes them. */
 
 function serve(port: MessagePort, { file, mainFile }: PullCounterWriterData): void {
   const counts = openPullCounterConnection(file);

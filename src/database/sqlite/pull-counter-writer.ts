@@ -13,7 +13,10 @@ export type PullCounterAnswer =
   | { readonly ranks: readonly PullBucket[] }
   | { readonly error: CommandFailure };
 
-/** The thread that writes the pull counters (`pull-counter-thread.ts`): one batch at a time, started by the first. */
+/**
+ * Runs the thread that writes the pull counters (`pull-counter-thread.ts`): one batch at a time. The first batch starts
+ * it.
+ */
 export function createPullCounterWriter(workerData: PullCounterWriterData) {
   let thread: Worker | undefined;
   let busy: Promise<unknown> = Promise.resolve();
@@ -24,7 +27,7 @@ export function createPullCounterWriter(workerData: PullCounterWriterData) {
     const started = new Worker(new URL(`./pull-counter-thread${extension}`, import.meta.url), {
       workerData,
     });
-    // One that dies is started again by the next batch.
+    // After the thread has exited, the next batch starts it again.
     started.once("exit", () => {
       if (thread === started) thread = undefined;
     });

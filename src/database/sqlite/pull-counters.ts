@@ -10,7 +10,7 @@ const columns =
 
 type Row<Name> = PullCounterRow & { readonly name: Name; readonly registeredAtMs: number };
 
-/** Reads on a connection of its own, writes in a thread that starts with the first of them. */
+/** Opens the pull counters. Reads use their own connection; the first write starts a thread for all writes. */
 export function openPullCounterStore(file: string, mainFile: string): PullCounterStore {
   const connection = openPullCounterConnection(file);
   connection.pragma("query_only = ON");

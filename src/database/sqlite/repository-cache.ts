@@ -3,29 +3,29 @@ import { createVersionedCache } from "../../concurrency/byte-cache.ts";
 import { namespaceOf, type RepositoryName } from "../../oci/name.ts";
 import type { CacheInvalidation } from "./cache-invalidation.ts";
 
-/** What the policy asks of a repository on every request, whether there is one or not. */
+/** The facts of a repository that the policy needs on every request, whether it exists or not. */
 export interface RepositoryFacts {
   readonly isThere: boolean;
   readonly isPublic: boolean;
   /** Number of the last removal of a repository of this name; 0 if there was none. */
   readonly removal: number;
-  /** It is here, or was. */
+  /** The repository exists, or existed before. */
   readonly isHosted: boolean;
-  /** Somebody has the namespace, or there are repositories in it. */
+  /** An account has the name of the namespace, or the namespace has repositories. */
   readonly hasNamespace: boolean;
 }
 
 export interface RepositoryCache {
-  /** At once, and without a query while the database has not changed. */
+  /** Synchronous, and without a query while the database has not changed. */
   factsOf(name: RepositoryName): RepositoryFacts;
 }
 
 /**
- * Bytes of the facts of about 10,000 names; the least recently used go first, a commit of any connection removes all.
- * Clients decide how many names there are: a name without a repository is kept too.
+ * Cache of about 10,000 names, 4 MiB: the least recently used is dropped first; a commit of any connection clears it.
+ * Names without a repository are cached too, so clients determine the number of names.
  */
 const bytesAtMost = 4 * 1024 * 1024;
-/** One object of five fields. */
+/** Bytes of one object with five fields. */
 const factsBytes = 64;
 
 export function createRepositoryCache(

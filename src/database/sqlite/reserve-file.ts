@@ -4,18 +4,22 @@ import { open, rename, rm, statfs } from "node:fs/promises";
 import path from "node:path";
 
 const MiB = 2 ** 20;
-/** Room for a write-ahead log (4 MB until SQLite empties it), its index, and as much growth of the database and the counts. */
+/**
+ * Enough for a write-ahead log (4 MB until SQLite checkpoints it), its index, and the same growth of the database and
+ * the pull counters.
+ */
 const reserveFileMiB = 16;
-/** With less than this SQLite cannot be trusted to open its write-ahead log and the index of it. */
+/** With less free space SQLite may fail to open its write-ahead log and the log's index. */
 const startBytes = 4 * MiB;
 
-/** A file of no meaning beside the database, which is given up when the disk is full. */
+/** A file beside the database without useful content; it is deleted when the disk is full. */
 const reserveFileOf = (databaseFile: string): string =>
   path.join(path.dirname(databaseFile), "reserve");
 
 /**
- * Removes the reserve file, so that SQLite has room on a full disk for deletes, collections and a start. Pushes do not
- * use that room up, since they are refused while less than `storage.reserve` is free. False if there was none.
+ * Deletes the reserve file, so that SQLite has space on a full disk for deletes, garbage collection and a start. Pushes
+ * do not use this space: they are rejected while less than `storage.reserve` is free. False if there was no reserve
+ * file.
  */
 export function releaseReserveFile(databaseFile: string): boolean {
   try {
@@ -26,14 +30,14 @@ export function releaseReserveFile(databaseFile: string): boolean {
   }
 }
 
-/** {@link releaseReserveFile} before a database is opened, if the disk is full. */
+/** Calls {@link releaseReserveFile} before a database is opened, if less than 4 MiB is free. */
 export function releaseReserveFileIfFull(databaseFile: string): void {
   if (!existsSync(reserveFileOf(databaseFile))) return;
   const { bavail, bsize } = statfsSync(path.dirname(databaseFile));
   if (bavail * bsize < startBytes) releaseReserveFile(databaseFile);
 }
 
-/** Makes the reserve file if there is none, and twice its size is free. */
+/** Creates the reserve file if it does not exist and twice its size is free. */
 export async function keepReserveFile(databaseFile: string): Promise<void> {
   const file = reserveFileOf(databaseFile);
   if (existsSync(file)) return;
@@ -43,7 +47,7 @@ export async function keepReserveFile(databaseFile: string): Promise<void> {
   try {
     const handle = await open(unfinished, "w", 0o600);
     try {
-      // Random, since some file systems store nothing for zeros.
+      // Random bytes, since some file systems store no blocks for zeros.
       const content = randomFillSync(new Uint8Array(MiB));
       for (let written = 0; written < reserveFileMiB; written += 1) await handle.writeFile(content);
     } finally {

@@ -11,8 +11,8 @@ import { releaseReserveFile, releaseReserveFileIfFull } from "./reserve-file.ts"
 import type { Answer, Request, WriterData } from "./writer.ts";
 
 /*
- * The thread that writes: the one connection that does, so that the event loop of the server never waits for a disk
- * nor for somebody else's lock.
+ * The writer thread has the only write connection. The event loop of the server never waits for a disk or for a lock of
+ * another process.
  */
 
 type Message = Request | "close";
@@ -31,7 +31,10 @@ function serve(port: MessagePort, file: string): void {
     if (message === "close") closing = true;
     else if (message !== undefined) waiting.push(message);
   };
-  /** The next request, also one that arrived while this thread was busy: its event loop need not come round. */
+  /**
+   * The next request, also one that arrived while this thread was busy: read from the port without a turn of the event
+   * loop.
+   */
   const next: NextRequest = (isFit) => {
     if (waiting.length === 0) accept(receiveMessageOnPort(port)?.message as Message | undefined);
     const [request] = waiting;
@@ -40,7 +43,7 @@ function serve(port: MessagePort, file: string): void {
     taken.push(request);
     return request;
   };
-  /** On a full disk the reserve file is given up, and what did not fit is done again. */
+  /** On a full disk it deletes the reserve file and runs the failed commands again. */
   const perform = async (): Promise<readonly Answer[]> => {
     taken = [];
     const answers = await performTogether(next);

@@ -14,7 +14,7 @@ export interface Request {
   readonly flush: boolean;
 }
 
-/** An error as it crosses threads, which takes away its class. */
+/** An error as plain data; its class is lost when it crosses threads. */
 export interface CommandFailure {
   readonly message: string;
   readonly code: string;
@@ -30,8 +30,8 @@ interface Pending {
 }
 
 /**
- * Starts the thread that writes (`writer-thread.ts`) and resolves once the database is open and up to date.
- * If the thread dies, everything that waits for it and everything asked of it later rejects.
+ * Starts the writer thread (`writer-thread.ts`). Resolves after the database is open and migrated. If the thread exits,
+ * all pending and later requests reject.
  */
 export async function startWriter(file: string): Promise<Writer> {
   const extension = path.extname(import.meta.url);
