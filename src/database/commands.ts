@@ -40,8 +40,8 @@ import { uploadCommands } from "./registry/uploads.ts";
 import { userCommands } from "./accounts/users.ts";
 
 /**
- * Everything that changes the database: one function, one transaction. Arguments and results are plain data, since
- * they may cross a thread; a rejection is a result, not an error.
+ * All commands that change the database: one function and one transaction each. Arguments and results are plain data,
+ * since they may cross a thread; a rejection is a result, not an error.
  */
 export const commands = {
   ...accessTokenChangeCommands,
@@ -89,15 +89,16 @@ export type CommandInput<N extends CommandName> = Parameters<Commands[N]>[1];
 export type CommandResult<N extends CommandName> = Awaited<ReturnType<Commands[N]>>;
 
 /**
- * Commands that act for no client: they keep what the registry needs of its own accord, or what a client may always do
- * with what is its own. All others take an actor, whose authority is checked before they run.
+ * Commands without an actor. They do the registry's own maintenance, or what a client may always do with its own data.
+ * All other commands take an actor, and its authority is checked before they run.
  */
 type InternalCommand =
-  // Uploads: a session belongs to the account that began it, and shows nothing before it is closed by `storeBlob`.
+  // Uploads: a session belongs to the account that started it, and its bytes are not visible before `storeBlob` closes
+  // it.
   | ("startUpload" | "touchUpload" | "reserveUpload" | "endUpload")
-  // A pusher's HEAD keeps what is there for an hour; a use of a token is noted.
+  // A HEAD by a pusher extends the lease of a blob or a manifest; an access token's last use is recorded.
   | ("leaseBlob" | "leaseManifest" | "touchAccessToken")
-  // Maintenance and start.
+  // Maintenance and startup.
   | (
       | "beginServing"
       | "checkpoint"
@@ -122,7 +123,7 @@ type InternalCommand =
   | ("seeMirrorProcess" | "forgetMirrorProcesses" | "useMirrorBlobs")
   | ("pinMirrorTag" | "unpinMirrorTag" | "setPlatform");
 
-/** No function is assignable to this where a command takes no actor and is not named above: then it does not compile. */
+/** Type check: a command that takes no actor and is not an InternalCommand does not compile. */
 type EveryCommandIsAuthorized = {
   readonly [N in CommandName]: N extends InternalCommand
     ? unknown
@@ -136,7 +137,10 @@ interface GivenInput {
   readonly nowMs: number;
 }
 
-/** Runs a command in the transaction at hand, for an actor only with its authority. Throws NotAuthorizedError. */
+/**
+ * Runs a command in the transaction `tx`. If it has an actor, its authority is checked first. Throws
+ * NotAuthorizedError.
+ */
 export async function performAuthorized(tx: Db, name: string, input: unknown): Promise<unknown> {
   const known = commands satisfies EveryCommandIsAuthorized as unknown;
   const command = (known as Readonly<Record<string, AnyCommand | undefined>>)[name];
@@ -146,5 +150,5 @@ export async function performAuthorized(tx: Db, name: string, input: unknown): P
   return command(tx, input);
 }
 
-/** A command as the writer sees it: it looks it up by name and does not care for its types. */
+/** The writer looks commands up by name, so their types are erased here. */
 type AnyCommand = (tx: Db, input: unknown) => Promise<unknown>;

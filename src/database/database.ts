@@ -2,20 +2,20 @@ import type { Reads } from "./reads.ts";
 import { startWriter } from "./sqlite/writer.ts";
 import type { Writer } from "./writer.ts";
 
-/** What we know about bytes: reads that never wait for a writer, and commands that are durable when they resolve. */
+/** The metadata of the registry. Reads never wait for a writer. A command is durable when it resolves. */
 export interface Database extends Omit<Reads, "probe" | "close" | "invalidate"> {
   readonly run: Writer["run"];
-  /** Rejects, saying what is wrong, unless the database answers and takes writes. */
+  /** Rejects with the reason unless the database answers and accepts writes. */
   probe(): Promise<void>;
   close(): Promise<void>;
 }
 
 /**
- * Opens (and if need be makes, or brings up to date) the SQLite database in `file`. `lent`: another process writes to
- * it for us, and has brought it up to date.
+ * Opens the SQLite database in `file`; creates or migrates it if needed. With `sharedWriter`, another process writes
+ * and has migrated the database already.
  */
 export async function openSqliteDatabase(file: string, sharedWriter?: Writer): Promise<Database> {
-  // The writer's thread loads its modules while this one loads its own: half of the time to start.
+  // The writer thread loads its modules while this thread loads its own: this halves the startup time.
   const [writer, { openReads }] = await Promise.all([
     sharedWriter ?? startWriter(file),
     import("./reads.ts"),
@@ -38,7 +38,7 @@ export async function openSqliteDatabase(file: string, sharedWriter?: Writer): P
   };
 }
 
-/** A consistent copy of the database in `file`, taken while others write to it. */
+/** Writes a consistent copy of the database in `file` to `target` while other connections write. */
 export async function snapshotSqlite(file: string, target: string): Promise<void> {
   const { openReadConnection } = await import("./sqlite/connection.ts");
   const connection = openReadConnection(file);

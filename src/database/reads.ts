@@ -46,10 +46,10 @@ import { createUploadReads } from "./registry/uploads.ts";
 
 export type Reads = ReturnType<typeof createReads>;
 
-/** Everything that can be read from the database in `file`, on a connection of its own. */
+/** All reads of the database in `file`, on their own connection. */
 export const openReads = (file: string) => createReads(openReadConnection(file));
 
-/** The same on a connection that is open already. */
+/** The same on a connection that is already open. */
 export function createReads(connection: SqliteConnection) {
   const db = queriesOn(connection);
   const cacheInvalidation = createCacheInvalidation(connection);
@@ -97,9 +97,9 @@ export function createReads(connection: SqliteConnection) {
     tagPages: createTagPageReads(db),
     teamGrants: createTeamGrantReads(db),
     maintenance: createMaintenanceReads(db),
-    /** Another value as soon as anybody has committed. */
+    /** Changes when any connection has committed. */
     version: () => cacheInvalidation.version(),
-    /** Before an answer that has to see what was just written. */
+    /** Call it before an answer that must see the last write. */
     invalidate: () => cacheInvalidation.invalidate(),
     probe: async (): Promise<void> => {
       await db.selectFrom("repositories").select("id").limit(1).execute();

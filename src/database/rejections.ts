@@ -1,10 +1,10 @@
 import type { Tag } from "../oci/reference.ts";
 
-/** Why a command did nothing, though everything that it speaks of is right. */
+/** Why a valid command changed nothing. */
 export type Rejection =
-  /** There is no such repository, and a push makes none. */
+  /** The repository does not exist, and a push does not create it. */
   | { readonly rejected: "absent" }
-  /** There is no such repository, and whoever asks may make none in this namespace. */
+  /** The repository does not exist, and the actor may not create one in this namespace. */
   | { readonly rejected: "forbidden" }
   | OverQuota
   | ImmutableTag;
@@ -14,9 +14,9 @@ export interface OverQuota {
   readonly what: "blob" | "manifest" | "upload";
   readonly namespace: string;
   readonly limitBytes: number;
-  /** By blobs and manifests, and by open uploads as far as they have reserved. */
+  /** Bytes of blobs and manifests, and the reserved bytes of open uploads. */
   readonly usedBytes: number;
-  /** What would have come on top. */
+  /** Bytes that the command would add. */
   readonly addedBytes: number;
 }
 

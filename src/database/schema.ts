@@ -22,7 +22,7 @@ import type {
   MirrorStatesTable,
 } from "./mirror/schema.ts";
 
-/** The tables as `migrations/` makes them; what a column means is said there. */
+/** The tables that `migrations/` creates; the SQL files there describe the columns. */
 export interface Schema {
   repositories: RepositoriesTable;
   blobs: BlobsTable;
@@ -85,7 +85,7 @@ interface BlobsTable {
   digest: Digest;
   size_bytes: number;
   storage_key: string;
-  /** When it became `deleting`. */
+  /** When the state became `deleting`. */
   retired_at: Generated<number | null>;
   state: Generated<"live" | "missing" | "deleting">;
   created_at: number;

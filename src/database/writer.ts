@@ -1,25 +1,25 @@
 import { notAuthorizedOf } from "./permissions/check.ts";
 import type { CommandInput, CommandName, CommandResult } from "./commands.ts";
 
-/** How sure a command is once it has resolved. */
+/** Durability of a command after it resolves. */
 export interface Durability {
-  /** False: a power cut may take it back, until the next command that flushes. For what can be had again. */
+  /** False: a power failure may undo the command, until a later command flushes. For data that can be recreated. */
   readonly flush: boolean;
 }
 
-/** Runs commands one after another; what it resolves with survives a power cut, unless it is told otherwise. */
+/** Runs commands one after another. A resolved command survives a power failure, unless `durability` says otherwise. */
 export interface Writer {
   run<N extends CommandName>(
     name: N,
     input: CommandInput<N>,
     durability?: Durability,
   ): Promise<CommandResult<N>>;
-  /** Rejects unless the database takes writes. */
+  /** Rejects unless the database accepts writes. */
   probe(): Promise<void>;
   close(): Promise<void>;
 }
 
-/** The database refused or is out of reach; `code` as the database gives it (`SQLITE_FULL`, `SQLITE_BUSY`, …). */
+/** The database failed or is unreachable; `code` is the database's (`SQLITE_FULL`, `SQLITE_BUSY`, …). */
 export class DatabaseError extends Error {
   readonly code: string;
 
@@ -30,6 +30,6 @@ export class DatabaseError extends Error {
   }
 }
 
-/** The error of a command as it was before it crossed a thread or a process. */
+/** Restores the error of a command after it crossed a thread or a process. */
 export const commandError = (message: string, code: string): Error =>
   notAuthorizedOf(code) ?? new DatabaseError(message, code);
