@@ -35,7 +35,7 @@ export interface HubPolicy {
     permission: RoutePermission,
     target: HubTarget,
   ): Promise<Decision>;
-  /** The actor for the audit row of a request that {@link authorize} allowed. */
+  /** The actor of the commands of a request that {@link authorize} allowed. */
   actor(
     session: Session | undefined,
     permission: RoutePermission,

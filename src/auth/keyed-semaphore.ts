@@ -55,8 +55,8 @@ interface Waiter {
 
 /**
  * Round-robin queue over keys, so that a key with many waiting calls does not delay a key with one. Known clients run
- * before unknown clients. At most `atMostWaiting` calls wait of each kind. When the queue is full, a call of a client
- * with few waiting calls replaces the last call of the client with the most.
+ * before unknown clients. At most `atMostWaiting` calls wait of each kind. When the queue is full, a call replaces the
+ * last call of the client with the most waiting calls, if its own client has at least 2 fewer.
  */
 export function createFairQueue(limits: {
   readonly atOnce: number;

@@ -37,7 +37,7 @@ export interface Policy {
     readonly permission: Permission;
     readonly repository: RepositoryName | undefined;
   }): boolean;
-  /** The actor for the audit row of a request that {@link allows} accepted. */
+  /** The actor of the commands of a request that {@link allows} accepted. */
   actor(request: {
     readonly grant: Grant;
     readonly permission: Permission;

@@ -11,7 +11,7 @@ export type GrantedActions = ReadonlyMap<RepositoryName, ReadonlySet<Action>>;
 export interface Grant {
   readonly principal: Principal;
   readonly access: GrantedActions;
-  /** Whether the principal may list repositories. {@link VisibilityFilter} selects the repositories. */
+  /** Whether the principal may list repositories. The `VisibilityFilter` selects the repositories. */
   readonly catalog: boolean;
   /**
    * The highest removal number when the grant was issued. The grant is void for a repository that was removed later.

@@ -8,7 +8,7 @@ export type AskedAction = Action | "*";
 export type Scope =
   | {
       readonly type: "repository";
-      /** As the client wrote it (`alpine`): clients compare the token's name with the name in the path. */
+      /** As the client wrote it (`alpine`): a service that verifies the token compares it with the name in the path. */
       readonly name: string;
       readonly repository: RepositoryName;
       readonly actions: readonly AskedAction[];
