@@ -75,7 +75,10 @@ export function createAccountCatalog({ database }: { readonly database: Database
       return found;
     },
 
-    /** Rows of the account that has the name now; of earlier ones only where there is none, for administrators. */
+    /**
+     * Audit rows of the account that has the name now. If no account has it, the rows of all former accounts of this
+     * name; only an administrator gets this far then.
+     */
     async audit(query: AuditQuery & { readonly account: string }): Promise<readonly AuditEntry[]> {
       const accountId = (await database.accounts.find(query.account))?.id;
       return database.audit.list({ ...query, accountId });
