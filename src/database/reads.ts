@@ -97,7 +97,7 @@ export function createReads(connection: SqliteConnection) {
     tagPages: createTagPageReads(db),
     teamGrants: createTeamGrantReads(db),
     maintenance: createMaintenanceReads(db),
-    /** Changes when any connection has committed. */
+    /** Changes when another connection has committed. */
     version: () => cacheInvalidation.version(),
     /** Call it before an answer that must see the last write. */
     invalidate: () => cacheInvalidation.invalidate(),

@@ -42,7 +42,7 @@ export interface PullCounterStore {
   add(counted: readonly PullCounterChange[]): Promise<readonly PullBucket[]>;
   of(repositories: readonly Registration[]): ReadonlyMap<RepositoryName, PullCounterRow>;
   ofTags(repository: Registration, tags: readonly Tag[]): ReadonlyMap<Tag, PullCounterRow>;
-  /** Changes when any connection has committed. */
+  /** Changes when another connection has committed. */
   version(): unknown;
   close(): Promise<void>;
 }

@@ -78,7 +78,7 @@ async function answerWithoutUpload(
     .select("id")
     .where("storage_key", "=", storageKey)
     .executeTakeFirst();
-  // The blob was stored and is deleting now: the collector deletes its bytes.
+  // The blob was stored and has been marked deleting since: the collector deletes its bytes.
   if (ours !== undefined) return "stored";
   return (await linkedBlob(tx, repository, digest)) === undefined ? "gone" : "duplicate";
 }

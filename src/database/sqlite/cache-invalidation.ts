@@ -2,7 +2,7 @@ import type { Database as SqliteConnection } from "better-sqlite3";
 
 /** Tells whether cached rows are still current. */
 export interface CacheInvalidation {
-  /** Changes when any connection has committed. */
+  /** Changes when another connection has committed. */
   version(): unknown;
   /** Reads the version again before the next answer, instead of in the next turn of the event loop. */
   invalidate(): void;
