@@ -1,4 +1,4 @@
-/** What is counted of one mirror; the names are those of `berth mirror status --json`. */
+/** The counters of one mirror. `berth mirror status --json` prints these names. */
 export const counterNames = [
   "hits",
   "misses",
@@ -15,7 +15,7 @@ export type CounterName = (typeof counterNames)[number];
 
 export interface Counters {
   add(name: CounterName, by?: number): void;
-  /** What has been added since the last call. */
+  /** Returns the sums since the last call, and resets them to 0. */
   take(): Readonly<Record<CounterName, number>>;
 }
 

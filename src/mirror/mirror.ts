@@ -30,7 +30,7 @@ import { createUpstream, type Upstream } from "./upstream/client.ts";
 import { createUpstreamState, type MirrorLog } from "./upstream/state.ts";
 import { createUses } from "./cache/uses.ts";
 
-/** One registry that is mirrored. */
+/** A pull-through cache of one upstream registry. */
 export interface Mirror {
   readonly settings: MirrorSettings;
   readonly blobs: MirrorBlobs;
@@ -38,9 +38,9 @@ export interface Mirror {
   readonly lists: MirrorLists;
   readonly upstream: Upstream;
   readonly counters: Counters;
-  /** Begins to fill in platforms that are not known (`mirror/pull/platforms.ts`). */
+  /** Starts to read the missing platforms of stored manifests in the background (`mirror/pull/platforms.ts`). */
   learnPlatforms(): void;
-  /** Writes down what was counted and used. */
+  /** Writes the counters, the use times and the upstream state to the database. */
   flush(): Promise<void>;
   close(): Promise<void>;
 }
@@ -53,7 +53,7 @@ export interface MirrorParts {
   readonly leaseTimes: LeaseTimes;
   readonly manifestBytes: number;
   readonly proxies: ProxySettings;
-  /** A process of its own, among those that share the database. */
+  /** Identifies this process among all processes that share the database. */
   readonly processId: string;
   readonly processRegistry: ProcessRegistry;
   readonly scheduler: EventLoopScheduler;
@@ -65,7 +65,7 @@ export interface MirrorParts {
 
 export function createMirror(settings: MirrorSettings, parts: MirrorParts): Mirror {
   const { store, clock, processId, processRegistry, scheduler, responses, report } = parts;
-  // Whatever a power cut takes can be fetched again; that the disk has it is nothing to wait for.
+  // Mirror writes do not wait for fsync: after a power cut the mirror downloads the lost data again.
   const database: Database = {
     ...parts.database,
     run: (name, input) => parts.database.run(name, input, { flush: false }),
@@ -85,7 +85,7 @@ export function createMirror(settings: MirrorSettings, parts: MirrorParts): Mirr
     ...{ proxies: parts.proxies, responses, clock, counters, state },
   });
   const recentBlobs = createRecentBlobs();
-  // What a manifest names comes when somebody asks for it.
+  // `sparse`: the mirror stores a manifest without its blobs, and downloads each blob on the first request for it.
   const manifests = createManifests({
     store,
     database,
@@ -117,7 +117,7 @@ export function createMirror(settings: MirrorSettings, parts: MirrorParts): Mirr
   const foreignLayers = foreign && createForeignLayers(settings, foreign);
   const eviction: Eviction = createEviction({
     ...{ namespace, store, leasePolicy, uses, counters, processRegistry, report },
-    // Files go after the rows that know them.
+    // Eviction deletes files, so its row changes must be durable first: it does not use the unflushed `database`.
     database: parts.database,
     budgetBytes: settings.cacheSize,
     inFlight: () => downloads.running(),

@@ -11,15 +11,15 @@ import { createRouting } from "./routing.ts";
 import { startSchedules } from "./sync/schedule.ts";
 import type { MirrorSettings } from "./settings.ts";
 
-/** A repository of a mirror, and the mirror. */
+/** A mirror and one of its repositories. */
 export interface Mirrored {
   readonly mirror: Mirror;
   readonly mirrorRepository: MirrorRepository;
-  /** It was asked for by the mirror's own name, not because nobody has it here. */
+  /** The request named the mirror. `false`: the root mirror answers because no hosted repository has the name. */
   readonly isDirect: boolean;
 }
 
-/** All registries that are mirrored. */
+/** All mirrors of this process. */
 export interface Mirrors {
   readonly list: readonly Mirror[];
   /** See `routing.ts`. */

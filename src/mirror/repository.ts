@@ -1,28 +1,28 @@
 import { systemActor } from "../database/permissions/authority.ts";
 import type { RepositoryName } from "../oci/name.ts";
 
-/** A repository of a mirror: as it is called here, and as the upstream knows it. */
+/** A mirrored repository: `repository` is its name in Berth (`docker.io/library/alpine`), `name` its name at the upstream. */
 export interface MirrorRepository {
   readonly repository: RepositoryName;
   readonly name: string;
 }
 
-/** How an answer came about, as `Cache-Status` says it (RFC 9211). */
+/** How the mirror answered a request; the `Cache-Status` header (RFC 9211) carries it. */
 export type CacheStatus =
   | { readonly kind: "hit"; readonly ttlSeconds?: number }
-  /** It was asked for at the upstream; `collapsed`: together with somebody else's request. */
+  /** The mirror sent a request to the upstream. `collapsed`: the request shared the download of another request. */
   | { readonly kind: "miss"; readonly collapsed?: boolean }
-  /** The upstream can't say whether it is still so. */
+  /** The upstream failed, so the mirror could not revalidate the cached response. */
   | { readonly kind: "stale"; readonly ageSeconds: number; readonly reason: string };
 
 /**
- * Called before each fetch from the upstream that a request begins; not where it joins one, nor for what is here. Throws
- * TOOMANYREQUESTS when the client has begun too many (`limits.mirrorMisses`).
+ * Called before a client's request starts an upstream fetch. Not called for a cached response, nor when the request joins
+ * a running fetch. Throws TOOMANYREQUESTS if the client has started too many fetches (`limits.mirrorMisses`).
  */
 export type AdmitMiss = () => void;
 
-/** For fetches that no client has asked for: schedules, prefetches, and checks of what is here. */
+/** For fetches without a client: schedules, prefetches, and checks of cached content. */
 export const admitAll: AdmitMiss = () => undefined;
 
-/** Who the audit log says it was that brought something in. */
+/** The actor of audit rows for content that a mirror stores. */
 export const mirrorActor = systemActor("mirror");

@@ -9,34 +9,35 @@ import {
 import type { MirrorRepository } from "./repository.ts";
 import type { MirrorSettings } from "./settings.ts";
 
-/** What is known of a name here. */
+/** Whether this registry hosts a repository name. */
 export interface Hosting {
-  /** The repository is here, or was. */
+  /** The repository exists in this registry, or existed before. */
   readonly isHosted: boolean;
-  /** The namespace is somebody's. */
+  /** The namespace has an owner in this registry. */
   readonly hasNamespace: boolean;
 }
 
-/** A request that belongs to a mirror. */
+/** The mirror and the repository that answer a request. */
 export interface MirrorRoute extends MirrorRepository {
   readonly namespace: string;
-  /** By the mirror's own name, not because nobody has it here. */
+  /** The request named the mirror. `false`: the root mirror answers because no hosted repository has the name. */
   readonly isDirect: boolean;
 }
 
 export interface MirrorRouting {
-  /** `undefined`: the repository is, or would be, one of our own. Throws DENIED for what the mirror does not allow. */
+  /** Returns `undefined` for a hosted repository. Throws DENIED if `allow` or `deny` of the mirror excludes the name. */
   byName(repository: RepositoryName, asked: string): MirrorRoute | undefined;
   /**
-   * The same for a request that names the registry it means (`?ns=`). Throws NAME_UNKNOWN for one that is not mirrored:
-   * what we host is never given out as somebody else's.
+   * Routes a request that names its registry (`?ns=`, as containerd sends it). Throws NAME_UNKNOWN if no mirror serves that
+   * registry, so that a client never receives a hosted repository in place of one from another registry. Throws DENIED
+   * like `byName`.
    */
   byRegistry(ns: string, asked: string): MirrorRoute;
 }
 
 const hubNames = new Set(["docker.io", "index.docker.io", "registry-1.docker.io"]);
 
-/** Which repositories are mirrored, and where. What is hosted here always wins. */
+/** Selects the mirror for a repository name. A hosted repository takes precedence over the root mirror. */
 export function createRouting(
   mirrors: readonly MirrorSettings[],
   hostingOf: (repository: RepositoryName) => Hosting,
@@ -63,7 +64,7 @@ export function createRouting(
   );
 
   const route = ({ namespace }: MirrorSettings, name: string, isDirect = true): MirrorRoute => {
-    // Docker Hub's own images have a namespace there too, which people leave out.
+    // Docker Hub's official images are in the namespace `library`, which clients omit.
     const isShort = hubNames.has(namespace) && !name.includes("/");
     const full = isShort ? `${defaultNamespace}/${name}` : name;
     const filter = filters.get(namespace);
@@ -80,7 +81,7 @@ export function createRouting(
       if (mirror !== undefined) return route(mirror, repository.slice(namespace.length + 1));
       if (root === undefined) return undefined;
       const { isHosted, hasNamespace } = hostingOf(repository);
-      // `library` is everybody's: there each repository is decided by itself. No other namespace falls through.
+      // A namespace with an owner never falls through to the root mirror, except `library`: there each repository counts.
       if (isHosted || (hasNamespace && namespace !== defaultNamespace)) return undefined;
       return route(root, asked, false);
     },

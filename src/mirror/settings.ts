@@ -1,19 +1,19 @@
-/** One registry that is mirrored, as the configuration says it. Times in milliseconds, sizes in bytes. */
+/** One entry of `mirrors` in the configuration. Times in milliseconds, sizes in bytes. */
 export interface MirrorSettings {
-  /** The first component of its repositories here, and the value of `ns`: `docker.io`. */
+  /** The first component of the mirror's repository names, and the value of `ns`: `docker.io`. */
   readonly namespace: string;
   /** Base URL of the registry, without `/v2/`. */
   readonly upstream: string;
-  /** Other values of `ns` that mean the same registry. */
+  /** Other values of `ns` for the same registry. */
   readonly aliases: readonly string[];
   readonly username?: string | undefined;
   readonly password?: string | undefined;
-  /** `HOST` or `HOST:PORT` of token services that may be sent the password, beside the upstream itself. */
+  /** `HOST` or `HOST:PORT` of token services to which the mirror may send the password, besides the upstream itself. */
   readonly tokenHosts: readonly string[];
   readonly visibility: "private" | "public";
-  /** Names that are not hosted here are looked up there. */
+  /** This mirror answers for repository names that this registry does not host. */
   readonly root: boolean;
-  /** Globs of repository names as the upstream knows them; an empty list allows all. */
+  /** Globs of upstream repository names. An empty list allows all. */
   readonly allow: readonly string[];
   readonly deny: readonly string[];
   readonly ttl: {
@@ -23,36 +23,36 @@ export interface MirrorSettings {
     readonly referrers: number;
   };
   readonly cacheSize?: number | undefined;
-  /** So many layers behind one that is pulled come with it, before they are asked for. */
+  /** When a client pulls a layer, the mirror also downloads this many of the layers after it. */
   readonly prefetch: number;
   readonly allowPrivateNetwork: boolean;
   readonly tls: { readonly ca?: string | undefined; readonly insecure: boolean };
-  /** Hosts from which foreign layers may be fetched; none: they stay where they are. */
+  /** Hosts from which the mirror may fetch foreign layers. An empty list: clients fetch them directly. */
   readonly foreignLayerHosts: readonly string[];
   readonly idle: number;
   readonly schedule: readonly ScheduleSettings[];
 }
 
-/** What is copied by itself. */
+/** A sync pull or sync push, scheduled or manual. */
 export interface ScheduleSettings {
-  /** When, as cron writes it; without it only `berth mirror sync` does it. */
+  /** A cron expression. Without it, only `berth mirror sync` runs the entry. */
   readonly cron?: string | undefined;
-  /** The repository as the upstream knows it: `library/alpine`; with `target` one that is hosted here. */
+  /** The upstream repository to copy from (`library/alpine`). With `target`: the hosted repository to push. */
   readonly image: string;
-  /** What it is to be called at the upstream, to which it is pushed; without it, it is copied from there. */
+  /** The repository name at the upstream for a sync push. Without it, the entry is a sync pull. */
   readonly target?: string | undefined;
-  /** Globs. */
+  /** Globs of tag names. */
   readonly tags: readonly string[];
-  /** A range of versions. */
+  /** A semver range that the tags must match. */
   readonly semver?: string | undefined;
-  /** Of what is selected, so many of the newest versions. */
+  /** Copies only this many of the newest selected versions. */
   readonly keepNewest?: number | undefined;
-  /** `os/architecture[/variant]`; none: all. */
+  /** `os/architecture[/variant]`. An empty list copies all platforms. */
   readonly platforms: readonly string[];
   readonly referrers: boolean;
 }
 
-/** Proxies on the way out, as `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY` say. */
+/** Outbound proxies: the values of `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY`. */
 export interface ProxySettings {
   readonly http?: string | undefined;
   readonly https?: string | undefined;

@@ -7,21 +7,25 @@ import type { ProcessRegistry } from "../pull/process-registry.ts";
 import type { Counters } from "../counters.ts";
 import type { Uses } from "./uses.ts";
 
-/** Keeps a mirror within its budget. */
+/** Keeps the cached blobs of one mirror within `mirrors[].cacheSize`. */
 export interface Eviction {
-  /** Makes room for so many bytes, before they count. Never fails: what can't be freed now is tried again with the next blob. */
+  /**
+   * Evicts blobs until `sizeBytes` more bytes fit; call it before {@link added}. Never rejects: it reports an error, and the
+   * call for the next blob tries again.
+   */
   freeSpace(sizeBytes: number): Promise<void>;
-  /** Bytes that are here now, on top of those that were. */
+  /** Adds the size of a new blob to the cached bytes. */
   added(sizeBytes: number): void;
-  /** Something is no longer read or brought in: what had to stay for it may go now. Never fails. */
+  /** Evicts again after a read or a download ended, because a blob in use cannot be evicted. Never rejects. */
   settle(): Promise<void>;
 }
 
-/** To find out what has to go costs a look at all that is there: so a little more goes at once. */
+/** Each eviction scans all blobs of the mirror, so it frees an extra 3 % of the limit. */
 const spare = 0.03;
 /**
- * Evicted bytes stay for `gc.deleteDelay`, unless those of one mirror come to more than this share of its budget. Bytes of
- * other repositories always stay: another process may be sending them, and a backup may be copying them.
+ * The store keeps evicted bytes for `gc.deleteDelay`, unless one mirror has evicted more than this share of its cache size.
+ * The early deletion covers only blobs that this process evicted from this mirror: another process may still send other
+ * blobs, and a backup may copy them.
  */
 const waitingShare = 0.1;
 
@@ -33,13 +37,13 @@ export function createEviction(parts: {
   readonly leasePolicy: LeasePolicy;
   readonly uses: Uses;
   readonly counters: Counters;
-  /** Being brought in, or just so. */
+  /** Digests of running downloads and of downloads that ended a moment ago. */
   readonly inFlight: () => readonly Digest[];
   readonly processRegistry: Pick<ProcessRegistry, "isOnlyProcess">;
   readonly report: (error: unknown) => void;
 }): Eviction {
   const { namespace, budgetBytes, store, database, leasePolicy, uses, counters } = parts;
-  /** What this process has evicted, by id of the blob, while its bytes are still in the store. */
+  /** Blobs that this process evicted and whose bytes are still in the store, by blob id. */
   const waiting = new Map<number, { readonly sizeBytes: number; readonly atMs: number }>();
   let heldBytes: number | undefined;
   let turn: Promise<void> = Promise.resolve();
@@ -75,7 +79,7 @@ export function createEviction(parts: {
     try {
       heldBytes ??= (await database.mirrorUses.stock(namespace)).bytes;
       const room = Math.max(0, budget - sizeBytes);
-      // What others have brought meanwhile is known to the database alone.
+      // `heldBytes` does not include blobs that other processes download; only the database knows them.
       const isKnown = await parts.processRegistry.isOnlyProcess();
       if (heldBytes > room || !isKnown)
         await evict(budget, room, room - Math.min(room, budget * spare));

@@ -8,12 +8,12 @@ import {
 } from "../upstream/failure.ts";
 import type { AdmitMiss, CacheStatus } from "../repository.ts";
 
-/** A list of an upstream, and the bytes that it takes in memory. */
+/** A list from an upstream (tags, referrers), with its size in memory. */
 export interface Listed {
   readonly sizeBytes: number;
 }
 
-/** Lists of all mirrors of a process, the longest unused go first. */
+/** The lists of all mirrors of a process: at most 32 MB, least recently used evicted first. */
 export type ListStore = LRUCache<string, { readonly value: Listed; readonly atMs: number }>;
 
 const storedBytesAtMost = 32 * 1024 * 1024;
@@ -25,14 +25,15 @@ export const createListStore = (): ListStore =>
     sizeCalculation: ({ value }, key) => value.sizeBytes + key.length + bytesOfAnEntry,
   });
 
-/** Asks for each list once at the same time, and keeps it for its time. */
+/** Caches lists. Concurrent requests for one list share one upstream request. */
 export interface ListCache {
-  /** What is kept and still fresh. */
+  /** Returns the cached list if it is younger than `ttlMs`. */
   fresh(key: string, ttlMs: number): Listed | undefined;
   keep(key: string, value: Listed): void;
   /**
-   * From memory while it is fresh, else from the upstream (`ask`); while that fails, from memory, or what `local` says.
-   * Throws `absent` where the upstream has said so, and what `admitMiss` throws.
+   * Returns the cached list while it is younger than `ttlMs`, otherwise the list from the upstream (`ask`). If the upstream
+   * fails, returns the stale list, or the result of `local` (status `stale`). Throws `absent` if the upstream answers that
+   * the list does not exist, the client error of the failure if there is no list, and the errors of `admitMiss`.
    */
   through<T extends Listed>(
     key: string,

@@ -1,14 +1,14 @@
 import { createByteCache } from "../../concurrency/byte-cache.ts";
 
-/** What the upstream has said is not there, for a while. */
+/** Remembers for a TTL that the upstream answered "not found" for a key. */
 export interface NegativeCache {
   has(key: string): boolean;
   add(key: string, ttlMs: number): void;
 }
 
-/** Bytes of about 10,000 entries; the least recently used go first, an entry ends with its time. */
+/** 4 MB hold about 10,000 entries. The least recently used entry is evicted first. */
 const bytesAtMost = 4 * 1024 * 1024;
-/** A time in milliseconds. */
+/** Size of the expiry time of one entry. */
 const timeBytes = 8;
 
 export function createNegativeCache(clock: () => number): NegativeCache {

@@ -2,13 +2,13 @@ import type { Database } from "../../database/database.ts";
 import type { Digest } from "../../oci/digest.ts";
 import type { BorrowedBytes } from "../../../storage/blob-store.ts";
 
-/** When blobs of one mirror were last asked for, and which are being read right now. */
+/** Records when clients last requested each blob of one mirror, and which blobs have readers now. */
 export interface Uses {
   used(digest: Digest): void;
-  /** The bytes; while they are being read, the blob is not taken back. */
+  /** Passes the bytes through. Eviction skips the blob until the reader ends. */
   hold(digest: Digest, bytes: BorrowedBytes): BorrowedBytes;
   held(): ReadonlySet<Digest>;
-  /** Writes down what was used. */
+  /** Writes the recorded times to the database. */
   flush(): Promise<void>;
 }
 
@@ -16,7 +16,7 @@ export function createUses(parts: {
   readonly namespace: string;
   readonly database: Pick<Database, "run">;
   readonly clock: () => number;
-  /** A blob is no longer being read. */
+  /** Called after a reader of a blob ends. */
   readonly released: () => void;
 }): Uses {
   const { namespace, database, clock, released } = parts;

@@ -2,7 +2,7 @@ import { lookup as resolve, type LookupAddress } from "node:dns";
 import { isIP, type LookupFunction } from "node:net";
 import ipaddr from "ipaddr.js";
 
-/** An address that a mirror must not reach: an upstream, a redirect or a token service could name any. */
+/** Thrown when an upstream, a redirect or a token service names an address that is not public (SSRF protection). */
 export class PrivateAddressError extends Error {
   override readonly name = "PrivateAddressError";
   readonly code = "EPRIVATE";
@@ -14,20 +14,20 @@ export class PrivateAddressError extends Error {
   }
 }
 
-/** Whether anybody on the Internet could be there. */
+/** Whether the address is a global unicast IP address. */
 export function isPublicAddress(address: string): boolean {
   return isIP(address) !== 0 && ipaddr.process(address).range() === "unicast";
 }
 
-/** Throws {@link PrivateAddressError} for a URL whose host is such an address literally. */
+/** Throws {@link PrivateAddressError} if the host of the URL is a literal IP address that is not public. */
 export function checkLiteral(url: URL): void {
   const host = url.hostname.replace(/^\[|\]$/g, "");
   if (isIP(host) !== 0 && !isPublicAddress(host)) throw new PrivateAddressError(host, host);
 }
 
 /**
- * Looks a name up and refuses it if any of its addresses is not public. The connection goes to what was checked, so
- * that a name that changes its mind in between gains nothing.
+ * Resolves a host name, and fails with {@link PrivateAddressError} if any of its addresses is not public. The socket
+ * connects to the checked addresses, so DNS rebinding has no effect.
  */
 export const publicLookup: LookupFunction = (host, options, callback) => {
   resolve(host, { ...options, all: true }, (error, found: LookupAddress[]) => {

@@ -4,14 +4,14 @@ import { connectionFailure, oneOf } from "./connection.ts";
 import type { UpstreamAnswer } from "./client.ts";
 
 /**
- * Reads the answers of upstreams that must be in memory as a whole: manifests, lists, tokens. One budget of bytes for all
- * mirrors of a process; an answer that does not fit waits for its turn, and its upstream is not read meanwhile.
+ * Reads upstream responses that must be in memory as a whole: manifests, lists, tokens. All mirrors of a process share
+ * 32 MB. A response that does not fit waits in a queue (at most 512); its socket is not read meanwhile.
  */
 export interface ResponseReader {
   /**
-   * Reads a body of at most `limitBytes` bytes and hands it to `use`. The body counts until `use` has ended, `weight`
-   * times its size (parsed JSON is larger than its text). Throws {@link UpstreamFailure} (`serverError`: too long; `timeout`:
-   * not complete after 60 s), and UNAVAILABLE (503) where too many answers wait.
+   * Reads a body of at most `limitBytes` bytes and passes it to `use`. The body counts `weight` times its size until `use`
+   * ends (parsed JSON is larger than its text). Throws {@link UpstreamFailure} (`serverError`: too long; `timeout`: not
+   * complete after 60 s), and UNAVAILABLE (503) if 512 responses already wait.
    */
   read<T>(
     answer: Pick<UpstreamAnswer, "headers" | "body">,

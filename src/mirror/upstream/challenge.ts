@@ -1,14 +1,14 @@
-/** What a `WWW-Authenticate` header asks for. */
+/** A supported challenge of a `WWW-Authenticate` header. */
 export type Challenge =
   | { readonly scheme: "basic" }
   | { readonly scheme: "bearer"; readonly realm: string; readonly service: string | undefined };
 
-/** Longer headers are not read: those of registries have some hundred characters. */
+/** In characters. Longer headers are ignored; registries send a few hundred characters. */
 const longestHeader = 4_096;
 
 /**
- * Reads the first challenge that we know how to meet, a token before a password; `undefined` if there is none. Takes time
- * in proportion to the header (RFC 9110, 11.6.1: schemes and their parameters are both separated by commas).
+ * Returns the first supported challenge, Bearer before Basic, or `undefined`. RFC 9110, 11.6.1: commas separate both the
+ * schemes and their parameters. The run time is linear in the length of the header.
  */
 export function parseChallenge(header: string | undefined): Challenge | undefined {
   if (header === undefined || header.length > longestHeader) return undefined;
@@ -29,7 +29,7 @@ interface RawChallenge {
 function readChallenges(header: string): readonly RawChallenge[] {
   const found: RawChallenge[] = [];
   let at = 0;
-  /** What matches here; the expressions are sticky and have one way to match. */
+  /** Consumes a match at `at`. The expressions are sticky (`y`) and do not backtrack. */
   const take = (expression: RegExp): string | undefined => {
     expression.lastIndex = at;
     const text = expression.exec(header)?.[0];
@@ -45,7 +45,7 @@ function readChallenges(header: string): readonly RawChallenge[] {
     } else if (current !== undefined && take(/\s*=\s*/y) !== undefined) {
       const isQuoted = header[at] === '"';
       const value = take(isQuoted ? /"(?:[^"\\]|\\.)*"/y : /[^\s,]*/y);
-      // A quotation without an end.
+      // A quoted string without a closing quote.
       if (value === undefined) return found;
       const text = isQuoted ? value.slice(1, -1).replaceAll(/\\(.)/g, "$1") : value;
       if (!current.parameters.has(name)) current.parameters.set(name, text);

@@ -1,6 +1,9 @@
-/** Keeps an upstream that has failed again and again from being asked at all, and lets one request try now and then. */
+/**
+ * Opens after 5 consecutive failures of an upstream: for 2 s, then twice as long after each further failure, at most 60 s.
+ * After each interval, one request tests the upstream.
+ */
 export interface CircuitBreaker {
-  /** Milliseconds until the next try; 0: go on (and if it was resting, this request is the try). */
+  /** Milliseconds until the next test. 0: send the request (if the circuit was open, this request is the test). */
   openForMs(): number;
   succeeded(): void;
   failed(): void;
@@ -17,7 +20,7 @@ export function createCircuitBreaker(clock: () => number): CircuitBreaker {
     openForMs() {
       const rest = restsUntilMs - clock();
       if (failures < failuresAtMost || rest > 0) return Math.max(0, rest);
-      // Whoever comes while this one tries still rests.
+      // Other requests find the circuit open while this request tests the upstream.
       restsUntilMs = clock() + firstRestMs;
       return 0;
     },

@@ -15,18 +15,18 @@ import { createUpstreamTokens, type AskTokenService } from "./tokens.ts";
 
 export interface UpstreamRequest {
   readonly method: "GET" | "HEAD" | "POST" | "PUT";
-  /** The repository, as the upstream knows it; what is asked for is below `/v2/<name>/`. */
+  /** The upstream's name of the repository; `path` is relative to `/v2/<name>/`. */
   readonly name: string;
   readonly path: string;
-  /** Where the upstream has sent us itself, instead of `path`; `query` is added to what it has. */
+  /** A `Location` from the upstream, used instead of `path`. `query` is added to its query. */
   readonly location?: string;
   readonly query?: Readonly<Record<string, string>>;
   readonly headers?: Readonly<Record<string, string>>;
-  /** Begun anew where the request has to be repeated. */
+  /** Called once for each attempt, because a retry after 401 sends the body again. */
   readonly body?: () => Iterable<Uint8Array> | AsyncIterable<Uint8Array>;
 }
 
-/** An answer of 2xx. Its body has to be read to the end, or destroyed. */
+/** A 2xx response. The caller must read the body to its end, or destroy it. */
 export interface UpstreamAnswer {
   readonly status: number;
   readonly headers: Dispatcher.ResponseData["headers"];
@@ -34,7 +34,7 @@ export interface UpstreamAnswer {
 }
 
 export interface Upstream {
-  /** Throws {@link UpstreamFailure} for everything that is not 2xx. */
+  /** Sends a request. Throws {@link UpstreamFailure} for every response that is not 2xx, and for a failed connection. */
   ask(request: UpstreamRequest): Promise<UpstreamAnswer>;
   readonly rateLimit: UpstreamRateLimit;
   close(): Promise<void>;
@@ -44,7 +44,10 @@ const redirectsAtMost = 5;
 const tokenBytesAtMost = 128 * 1024;
 const agent = "berth-mirror";
 
-/** The client of one upstream registry. What clients of ours send never goes there, nor its answers' credentials to them. */
+/**
+ * The HTTP client of one upstream registry. It sends no header of Berth's own clients to the upstream, and Berth's clients
+ * receive no credential of the upstream.
+ */
 export function createUpstream(
   settings: MirrorSettings,
   parts: {
@@ -61,7 +64,7 @@ export function createUpstream(
   const circuitBreaker = createCircuitBreaker(clock);
   const rateLimit = createUpstreamRateLimit(clock);
 
-  /** Where a request may go: encrypted, unless what has sent us there is not encrypted either. */
+  /** Allows `https:`, and `http:` only if the referring URL is `http:` too. Rejects private addresses. */
   const check = (url: URL, from: URL): void => {
     const plain = url.protocol === "http:" && from.protocol === "http:";
     if (url.protocol !== "https:" && !plain)
@@ -135,8 +138,8 @@ export function createUpstream(
   };
 
   /**
-   * Follows redirects, but with nothing that writes. The credential goes to the upstream's own host only, and no longer
-   * once a redirect has left it: another host could send us back to what only our account may see.
+   * Follows at most 5 redirects, and none for POST and PUT. The credential goes only to the upstream's own origin, and not
+   * after a redirect to another origin: that origin could redirect back to content that only the mirror's account may read.
    */
   const follow = async (
     asked: UpstreamRequest,
@@ -177,7 +180,7 @@ export function createUpstream(
     await discard(answer);
     const isHome = url.origin === base.origin;
     if (status === 429) throw limited(answer, url.host);
-    // A page is what a proxy or a portal on the way says, whatever its status.
+    // An HTML page comes from a proxy or a captive portal, not from the registry: its status says nothing.
     if (isHome && !isPage && status === 404)
       throw new UpstreamFailure("absent", `${url.host} does not have it`, { status });
     if (isHome && !isPage && (status === 401 || status === 403))
@@ -239,7 +242,7 @@ function unexpected(host: string, status: number): UpstreamFailure {
   return new UpstreamFailure(kind, `${host} answers with ${status}`, { status });
 }
 
-/** So that the connection can be used again. */
+/** Reads up to 64 KB of the body, so that the connection can be reused. */
 async function discard({ body }: Dispatcher.ResponseData): Promise<void> {
   await body.dump({ limit: 64 * 1024 }).catch(() => undefined);
 }

@@ -7,8 +7,8 @@ import type { MirrorSettings, ProxySettings } from "../settings.ts";
 const connectMs = 10_000;
 
 /**
- * The connections to one upstream, its token service and wherever these redirect to. Names are checked after they are
- * resolved; behind a proxy it is the proxy that resolves them.
+ * Opens the connection pool for one upstream, its token service and their redirect targets: at most 64 connections per
+ * origin. The pool checks addresses after name resolution; behind a proxy, the proxy resolves names and no check happens.
  */
 export function openConnections(
   settings: Pick<MirrorSettings, "allowPrivateNetwork" | "tls" | "idle">,
@@ -26,7 +26,7 @@ export function openConnections(
       ...(allowPrivateNetwork ? {} : { lookup: publicLookup }),
     },
     connections: 64,
-    // Nothing moves for so long: the transfer is dead. There is no limit to how long one takes.
+    // A transfer without bytes for `idle` ms fails. The total time has no limit.
     bodyTimeout: idle,
     headersTimeout: idle,
   };
@@ -50,7 +50,7 @@ const slowCodes = new Set([
   "ETIMEDOUT",
 ]);
 
-/** A connection that failed before or in an answer. */
+/** Converts a connection error into an {@link UpstreamFailure} (`timeout` or `connectionFailed`). */
 export function connectionFailure(error: unknown, host: string): unknown {
   if (!(error instanceof Error) || error instanceof UpstreamFailure) return error;
   const code = "code" in error ? String(error.code) : "";

@@ -1,17 +1,17 @@
 import type { MirrorSettings } from "../settings.ts";
 
-/** The account of a mirror at its upstream, and where its password may be sent. */
+/** The account of a mirror at its upstream, and the hosts that may receive its password. */
 export interface Credential {
   /** The value of `Authorization`; `undefined`: the mirror has no account. */
   readonly basic: string | undefined;
   /**
-   * The upstream itself (same scheme, host and port), and the hosts of `tokenHosts`; never a host that merely has a
-   * similar name, and never without encryption where the upstream has it.
+   * Whether the password may go to the URL: the upstream's origin (same scheme, host and port), and the hosts of
+   * `tokenHosts` with the upstream's scheme. Hosts match exactly, and an `https:` upstream never allows `http:`.
    */
   mayGoTo(url: URL): boolean;
 }
 
-/** Token services that are known to belong to a registry at another host. */
+/** Token services at another host than their registry. */
 const knownTokenHosts: ReadonlyMap<string, readonly string[]> = new Map([
   ["registry-1.docker.io", ["auth.docker.io"]],
   ["index.docker.io", ["auth.docker.io"]],
@@ -25,7 +25,7 @@ export function createCredential({
 }: Pick<MirrorSettings, "upstream" | "username" | "password" | "tokenHosts">): Credential {
   const base = new URL(upstream);
   const known = base.protocol === "https:" ? (knownTokenHosts.get(base.host) ?? []) : [];
-  // `URL.host` leaves out the port that the scheme implies, as the configuration may.
+  // `URL.host` omits the default port of the scheme; the configuration may omit it too.
   const hosts = new Set([...known, ...tokenHosts.map((host) => host.toLowerCase())]);
   const basic =
     username === undefined

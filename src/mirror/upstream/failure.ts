@@ -1,15 +1,15 @@
 import { OciError } from "../../oci/errors.ts";
 
 /**
- * What went wrong at the upstream.
- * - `absent`: it says that there is no such thing
- * - `refused`: we may not see it, or it is not there: registries say the same of both
- * - `limited`: too many requests
- * - `rejected`: another 4xx: it does not like this request, and works
- * - `serverError`: a 5xx, or an answer that makes no sense
- * - `badResponse`: bytes that are not those of the digest
- * - `connectionFailed`, `timeout`: no connection, or nothing on it for too long
- * - `circuitOpen`: not asked, since it has failed too often just now
+ * Kinds of upstream failures.
+ * - `absent`: 404
+ * - `refused`: 401 or 403: no access or no such content; registries give the same answer for both
+ * - `limited`: 429 or an exhausted rate limit
+ * - `rejected`: another 4xx: the upstream works, but rejects this request
+ * - `serverError`: a 5xx, or an invalid response
+ * - `badResponse`: the bytes do not match the digest or the size
+ * - `connectionFailed`, `timeout`: no connection, or no bytes for too long
+ * - `circuitOpen`: no request was sent, because the circuit breaker is open
  */
 export type UpstreamErrorKind =
   | "absent"
@@ -22,7 +22,7 @@ export type UpstreamErrorKind =
   | "timeout"
   | "circuitOpen";
 
-/** `detail` of the Cache-Status header: part of the answers to clients, so the values do not follow the names. */
+/** `detail` of the Cache-Status header. Clients see these values, so they did not change with the names of the kinds. */
 export const cacheStatusDetails: Readonly<Record<UpstreamErrorKind, string>> = {
   absent: "absent",
   refused: "refused",
@@ -58,8 +58,8 @@ export class UpstreamFailure extends Error {
 }
 
 /**
- * Whether the upstream itself does not work, and not only this request. A 4xx is an answer: a client could provoke any
- * number of them, and must not be able to cut the others off.
+ * Whether the upstream itself fails, and not only this request. A 4xx is not an outage: a client can cause any number of
+ * them, and must not open the circuit breaker for other clients.
  */
 export function isOutage(error: unknown): boolean {
   if (!(error instanceof UpstreamFailure)) return false;
@@ -71,8 +71,8 @@ export function isOutage(error: unknown): boolean {
 const longestReason = 300;
 
 /**
- * Why something at an upstream failed, in one line for operators: with what the system says of it (address, DNS,
- * certificate, connection). Never for clients, who need not know about our network.
+ * Describes an upstream error for operators: one line of at most 300 characters with up to 4 causes (address, DNS,
+ * certificate, connection). Do not send it to clients: it reveals the internal network.
  */
 export function describeUpstreamError(error: unknown): string {
   const reasons: string[] = [];
@@ -85,15 +85,18 @@ export function describeUpstreamError(error: unknown): string {
   return text.replaceAll(/\s+/g, " ").slice(0, longestReason);
 }
 
-/** The upstream has answered, and what was asked for is not there for us. */
+/** Whether the upstream answered that the content does not exist or is not accessible. */
 export function saysAbsent(error: unknown): boolean {
   return error instanceof UpstreamFailure && (error.kind === "absent" || error.kind === "refused");
 }
 
-/** Clients wait so long at most, whatever they are told. */
+/** The largest `Retry-After` for clients; clients wait no longer than this anyway. */
 const longestWaitSeconds = 60;
 
-/** What a client is told. `absent` is the answer where the upstream has said that there is no such thing, and only there. */
+/**
+ * Converts an {@link UpstreamFailure} into the error for the client, and returns other errors unchanged. Returns `absent`
+ * only for the kinds `absent` and `refused`: an outage must not look like missing content.
+ */
 export function clientError(error: unknown, absent: OciError): unknown {
   if (!(error instanceof UpstreamFailure)) return error;
   const { kind, message } = error;

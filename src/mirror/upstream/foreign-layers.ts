@@ -6,11 +6,14 @@ import type { UpstreamAnswer } from "./client.ts";
 import { connectionFailure } from "./connection.ts";
 
 /**
- * Layers that a registry does not have itself, such as those of older Windows images. They are fetched from the hosts
- * that the configuration names and from no other, whatever a manifest says, and verified like everything else.
+ * Fetches foreign layers: layers that the registry does not store itself, such as those of older Windows images. They come
+ * only from hosts in `mirrors[].foreignLayerHosts`, whatever URLs the manifest names. Their digests are verified.
  */
 export interface ForeignLayers {
-  /** The first of the URLs that may be asked and has it; `undefined` if none may be. */
+  /**
+   * Returns the response of the first allowed URL that answers 200 or 206, and `undefined` if no URL is allowed. Throws the
+   * last {@link UpstreamFailure} if all allowed URLs fail.
+   */
   open(
     urls: readonly string[],
     headers: Readonly<Record<string, string>>,

@@ -1,18 +1,18 @@
-/** What an upstream still lets us ask of manifests, as its `ratelimit-*` headers and its 429s say. */
+/** The upstream's rate limit for manifest requests, from its `ratelimit-*` headers and 429 responses. */
 export interface UpstreamRateLimit {
   read(headers: Readonly<Record<string, string | string[] | undefined>>): void;
-  /** It has said 429, and when to come back. */
+  /** Records a 429 with its `Retry-After`; without one, 5 s. At most 15 minutes count. */
   limited(retryAfterSeconds: number | undefined): void;
-  /** Seconds until it wants to be asked again; 0: now. */
+  /** Seconds until the next request is allowed; 0: now. */
   waitSeconds(): number;
-  /** Little is left: what is cached is good for longer. */
+  /** At most 5 % of the limit remain (or 1 request). The mirror then uses cached responses for longer. */
   isShort(): boolean;
-  /** `undefined`: it has not said. */
+  /** Remaining requests. `undefined`: the upstream sends no rate limit, or the window has ended. */
   remaining(): number | undefined;
 }
 
 const defaultWaitSeconds = 5;
-/** Longer than that, somebody would rather see whether it is true. */
+/** After 15 minutes the mirror tries again, even if the upstream asked for a longer wait. */
 const longestWaitSeconds = 15 * 60;
 
 export function createUpstreamRateLimit(clock: () => number): UpstreamRateLimit {
@@ -25,7 +25,7 @@ export function createUpstreamRateLimit(clock: () => number): UpstreamRateLimit 
 
   return {
     read(headers) {
-      // `100;w=21600`: so many in so many seconds.
+      // `100;w=21600`: 100 requests in 21,600 seconds.
       const [, remaining] = /^(\d+)/.exec(String(headers["ratelimit-remaining"] ?? "")) ?? [];
       if (remaining === undefined) return;
       const [, limit = remaining, window = "3600"] =
@@ -48,7 +48,7 @@ export function createUpstreamRateLimit(clock: () => number): UpstreamRateLimit 
   };
 }
 
-/** `Retry-After`: seconds, or a date. */
+/** Parses `Retry-After` (RFC 9110, 10.2.3: seconds or a date) into seconds. `undefined`: absent or invalid. */
 export function readRetryAfter(header: string | undefined, nowMs: number): number | undefined {
   if (header === undefined) return undefined;
   if (/^\d{1,9}$/.test(header.trim())) return Number(header);

@@ -2,24 +2,24 @@ import { LRUCache } from "lru-cache";
 import type { Database } from "../../database/database.ts";
 import { describeUpstreamError, isOutage, UpstreamFailure } from "./failure.ts";
 
-/** Whether an upstream works, told to the operator once per change. */
+/** Tracks whether an upstream works, and logs each change. */
 export interface UpstreamState {
-  /** A request has failed. An answer such as 404 says that the upstream works. */
+  /** Records a failed request. An answer such as 404 shows that the upstream works. */
   failed(error: unknown): void;
   succeeded(): void;
-  /** Writes the state down for `berth mirror status`. */
+  /** Writes the state to the database for `berth mirror status`. */
   flush(): Promise<void>;
 }
 
-/** Lines of the log; `fields` are those of a structured log. */
+/** The structured log of a mirror. */
 export interface MirrorLog {
   warn(fields: Readonly<Record<string, unknown>>, message: string): void;
   info(fields: Readonly<Record<string, unknown>>, message: string): void;
 }
 
-/** An upstream of which some requests fail and some do not changes all the time. */
+/** One line appears at most every 5 minutes: an upstream with some failing requests changes its state very often. */
 const sameLineAfterMs = 5 * 60_000;
-/** Different lines whose time is known; an upstream decides their text. The least recently used go first. */
+/** Limits the remembered lines, because an upstream controls their text. */
 const linesAtMost = 100;
 
 export function createUpstreamState(parts: {
@@ -49,7 +49,7 @@ export function createUpstreamState(parts: {
   return {
     failed(error) {
       if (!(error instanceof UpstreamFailure)) return;
-      // A password that is not accepted is an answer, and the operator has to know.
+      // A rejected password is a 401, so no outage, but the operator must see it: its kind is `serverError`.
       if (isOutage(error) || error.kind === "serverError") change(describeUpstreamError(error));
       else change(undefined);
     },

@@ -5,20 +5,24 @@ import { UpstreamFailure } from "./failure.ts";
 
 export interface TokenRequest {
   readonly url: URL;
-  /** The upstream's credential, where the service may have it. */
+  /** The credential for the upstream. `undefined`: the mirror has no account. */
   readonly authorization: string | undefined;
 }
 
-/** The body of a token service's answer; throws {@link UpstreamFailure}. */
+/** Returns the parsed JSON body of the token service's response. Throws {@link UpstreamFailure}. */
 export type AskTokenService = (request: TokenRequest) => Promise<unknown>;
 
 export interface UpstreamTokens {
   /**
-   * The header that was accepted for the scope before, or that the last challenge of the upstream leads to. `undefined`:
-   * ask without one. A challenge whose token service fails is forgotten, so that the upstream can name another.
+   * Returns the cached `Authorization` header for the scope, or a new one from the upstream's last challenge. `undefined`:
+   * send the request without one. If the token service fails, the challenge is dropped, so that the upstream can send
+   * another. Throws {@link UpstreamFailure} of the kinds `limited` and `refused`.
    */
   known(scope: string): Promise<string | undefined>;
-  /** The header that meets a challenge. `undefined`: we have nothing (more) to show. */
+  /**
+   * Returns the `Authorization` header for a challenge. `refused` is the header that the upstream rejected. `undefined`:
+   * no other credential exists. Throws {@link UpstreamFailure} if the token request fails.
+   */
   meet(
     challenge: Challenge,
     scope: string,
@@ -38,7 +42,7 @@ const slackMs = 10_000;
 /** In characters. */
 const heldAtMost = 4 * 1024 * 1024;
 
-/** Tokens of one upstream, by scope; requests that need the same one at the same time wait for one request. */
+/** Caches the tokens of one upstream by scope. Concurrent requests for one token share one token request. */
 export function createUpstreamTokens(parts: {
   readonly upstream: URL;
   readonly credential: Credential;
