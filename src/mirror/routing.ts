@@ -13,7 +13,7 @@ import type { MirrorSettings } from "./settings.ts";
 export interface Hosting {
   /** The repository exists in this registry, or existed before. */
   readonly isHosted: boolean;
-  /** The namespace has an owner in this registry. */
+  /** An account has the name of the namespace, or the namespace has repositories in this registry. */
   readonly hasNamespace: boolean;
 }
 
@@ -81,7 +81,7 @@ export function createRouting(
       if (mirror !== undefined) return route(mirror, repository.slice(namespace.length + 1));
       if (root === undefined) return undefined;
       const { isHosted, hasNamespace } = hostingOf(repository);
-      // A namespace with an owner never falls through to the root mirror, except `library`: there each repository counts.
+      // A hosted namespace never falls through to the root mirror, except `library`: there each repository counts.
       if (isHosted || (hasNamespace && namespace !== defaultNamespace)) return undefined;
       return route(root, asked, false);
     },

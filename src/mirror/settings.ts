@@ -27,7 +27,7 @@ export interface MirrorSettings {
   readonly prefetch: number;
   readonly allowPrivateNetwork: boolean;
   readonly tls: { readonly ca?: string | undefined; readonly insecure: boolean };
-  /** Hosts from which the mirror may fetch foreign layers. An empty list: clients fetch them directly. */
+  /** Hosts from which the mirror may fetch foreign layers. An empty list: the mirror fetches none. */
   readonly foreignLayerHosts: readonly string[];
   readonly idle: number;
   readonly schedule: readonly ScheduleSettings[];

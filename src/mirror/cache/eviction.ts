@@ -37,7 +37,7 @@ export function createEviction(parts: {
   readonly leasePolicy: LeasePolicy;
   readonly uses: Uses;
   readonly counters: Counters;
-  /** Digests of running downloads and of downloads that ended a moment ago. */
+  /** Digests of the running downloads of this process. */
   readonly inFlight: () => readonly Digest[];
   readonly processRegistry: Pick<ProcessRegistry, "isOnlyProcess">;
   readonly report: (error: unknown) => void;

@@ -21,7 +21,7 @@ import type { Upstream } from "../upstream/client.ts";
 import { oneOf } from "../upstream/connection.ts";
 import type { Uses } from "../cache/uses.ts";
 
-/** A blob that can be served, whether it is here or on its way. */
+/** A blob that the mirror can serve: cached, or a partial blob whose download runs. */
 export interface MirroredBlob {
   readonly digest: Digest;
   readonly sizeBytes: number;
@@ -40,7 +40,7 @@ export function createMirrorBlobs(parts: {
   readonly upstream: Upstream;
   readonly negativeCache: NegativeCache;
   readonly missingTtlMs: number;
-  /** So many layers behind one that is pulled come with it. */
+  /** When a client pulls a layer, the mirror also downloads this many of the layers after it. 0: none. */
   readonly prefetch: number;
   readonly uses: Uses;
   readonly counters: Counters;
@@ -59,20 +59,23 @@ export function createMirrorBlobs(parts: {
     };
   };
 
-  /** Nobody has asked for it yet. That it can't come is told when somebody does. */
+  /** Downloads a blob before a client requests it. Ignores errors: the client's request repeats the download. */
   const prefetch = async (mirrorRepository: MirrorRepository, digest: Digest): Promise<void> => {
     try {
       if ((await database.blobs.find(mirrorRepository.repository, digest)) !== undefined) return;
       const download = await downloads.get(mirrorRepository, digest, admitAll);
       if (download.kind !== "coming") return;
-      // What is fetched ahead must be worth keeping by itself.
+      // Leave when the size is known: without readers, the download continues only if the mirror can keep the blob.
       const leave = download.join();
       download.sized().then(leave, leave);
       await download.done();
     } catch {}
   };
 
-  /** Clients that take one layer after the other find the next ones under way, once the first byte of this one is. */
+  /**
+   * Prefetches the next layers of the image after the first byte of this one, for clients that pull layers one after
+   * another.
+   */
   const prefetchNext = async (
     mirrorRepository: MirrorRepository,
     digest: Digest,
@@ -92,7 +95,7 @@ export function createMirrorBlobs(parts: {
     }
   }
 
-  /** Where nothing has gone out yet, the client can still be told what is wrong. */
+  /** Converts upstream failures: before the first byte is sent, the client can still receive an error response. */
   async function* told(bytes: BorrowedBytes, digest: Digest): BorrowedBytes {
     try {
       yield* bytes;
@@ -119,9 +122,9 @@ export function createMirrorBlobs(parts: {
 
   return {
     /**
-     * The blob, from here or from the upstream, which is asked for it once however many want it. Throws BLOB_UNKNOWN only
-     * where the upstream has said so.
-     * @param left aborts when the client is gone: a blob that could not be kept is then no longer fetched
+     * Returns the blob from the cache or from the upstream. Concurrent clients share one download. Throws BLOB_UNKNOWN only
+     * if the upstream answered so (also from the negative cache), otherwise the error of `clientError`.
+     * @param left aborts when the client disconnects; without readers, the download of a blob that does not fit stops
      */
     async get(
       mirrorRepository: MirrorRepository,
@@ -142,7 +145,7 @@ export function createMirrorBlobs(parts: {
         if (!collapsed && parts.prefetch > 0)
           prefetchNext(mirrorRepository, digest, partialBlob).catch(() => undefined);
         const sizeBytes = await download.sized();
-        // No byte is held back of a blob that has none: it is told when it is verified.
+        // An empty blob has no last byte to hold back, so the response waits for the verification.
         if (sizeBytes === 0) await download.done();
         return {
           digest,
@@ -161,12 +164,12 @@ export function createMirrorBlobs(parts: {
       });
     },
 
-    /** Begins to bring a blob that is likely to be asked for, where a mirror brings such (`prefetch`). Never fails. */
+    /** Starts to download a blob that a client probably requests next, if `mirrors[].prefetch` is above 0. Never throws. */
     prefetch(mirrorRepository: MirrorRepository, digest: Digest): void {
       if (parts.prefetch > 0) void prefetch(mirrorRepository, digest);
     },
 
-    /** Brings the blob here, if it is not. Throws as {@link get}. */
+    /** Downloads the blob if it is not cached, and resolves when it is stored. Throws the errors of {@link get}. */
     async fetch(mirrorRepository: MirrorRepository, digest: Digest): Promise<void> {
       if ((await database.blobs.find(mirrorRepository.repository, digest)) !== undefined) return;
       await asking(mirrorRepository, digest, async () => {
@@ -178,7 +181,7 @@ export function createMirrorBlobs(parts: {
       });
     },
 
-    /** What {@link get} would say of it, at the price of a HEAD. */
+    /** Returns digest, size and status without a download: at most one HEAD to the upstream. Throws like {@link get}. */
     async head(
       mirrorRepository: MirrorRepository,
       digest: Digest,
@@ -205,7 +208,7 @@ function unknownBlob(digest: Digest): OciError {
   return new OciError("BLOB_UNKNOWN", undefined, { detail: { digest } });
 }
 
-/** The size of a blob as the upstream says. Throws {@link UpstreamFailure}. */
+/** Returns the size of a blob in bytes from a HEAD to the upstream. Throws {@link UpstreamFailure}. */
 export async function headSize(
   upstream: Upstream,
   { name }: MirrorRepository,

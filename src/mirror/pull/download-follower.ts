@@ -5,16 +5,16 @@ import type { PartialBlob } from "./partial-blob.ts";
 
 const lookEveryMs = 50;
 
-/** A blob that another process is bringing into the same store, read as it grows there. */
+/** Reads a blob from the shared store while another process (the leader) downloads it. Polls every 50 ms. */
 export function followDownload(parts: {
   readonly store: BlobStore;
   readonly begun: MirrorFetch;
-  /** The fetch as it stands; `undefined` once it has ended. */
+  /** Reads the fetch row. `undefined`: the fetch has ended. */
   readonly look: () => Promise<MirrorFetch | undefined>;
-  /** Where the blob lies, if it is here. */
+  /** Returns the storage key of the blob if it is stored. */
   readonly find: () => Promise<string | undefined>;
   readonly isAlive: (fetch: MirrorFetch) => boolean;
-  /** The other process has died or given up: go on here. */
+  /** Continues the download in this process after the leader died or failed. */
   readonly takeOver: () => Promise<PartialBlob>;
 }): { readonly partialBlob: PartialBlob; readonly sized: () => Promise<number | undefined> } {
   const { store, begun, look, find } = parts;
@@ -32,12 +32,12 @@ export function followDownload(parts: {
       return;
     }
     size = fetch.sizeBytes ?? size;
-    // The last byte waits until all of them have been verified.
+    // Hold back the last byte until the leader has verified the digest.
     if (size !== undefined && store.capabilities.readsOpenUploads)
       available = Math.min(await store.uploadSize(upload), size - 1);
   };
 
-  // All readers look together, so that there is one that takes over.
+  // All readers of this process share one poll, so that only one takes over.
   let looking: Promise<void> | undefined;
   const step = (): Promise<void> => {
     looking ??= lookOnce().finally(() => {

@@ -12,31 +12,31 @@ import { startDownload, type BlobDownload, type OpenedSource } from "./fetch.ts"
 import { mirrorActor, type MirrorRepository } from "../repository.ts";
 import type { WriteBehind } from "./write-behind.ts";
 
-/** A fetch that is ours. */
+/** A fetch whose lease this process holds. */
 export interface LeaderStart {
-  /** Where its bytes gather. */
+  /** The upload that receives the bytes. */
   readonly upload: string;
-  /** What one that has died has left. */
+  /** The upload of a dead leader, with the bytes that it downloaded. */
   readonly before: string | undefined;
-  /** The source, if it has been asked already. */
+  /** The opened source, if the request was sent before the lease was written. */
   readonly asked: Promise<OpenedSource> | undefined;
 }
 
 export interface DownloadLeaderParts {
   readonly store: BlobStore;
   readonly database: Pick<Database, "blobs" | "mirrorTags" | "run">;
-  /** Where a blob's bytes come from. */
+  /** Opens the source of a blob at byte `start`. */
   readonly open: (
     mirrorRepository: MirrorRepository,
     digest: Digest,
     start: number,
   ) => Promise<OpenedSource>;
   readonly eviction: () => Eviction;
-  /** What the mirror may keep; `undefined`: no limit. */
+  /** `mirrors[].cacheSize`; `undefined`: no limit. */
   readonly budgetBytes: number | undefined;
-  /** What a manifest that is still being stored says how long a blob is. */
+  /** Blob sizes from manifests that are not stored yet. */
   readonly writeBehind: Pick<WriteBehind, "sizeOf">;
-  /** A blob is here now. */
+  /** Called when a blob is stored. */
   readonly arrived: (mirrorRepository: MirrorRepository, digest: Digest, sizeBytes: number) => void;
   readonly rules: PushRules;
   readonly leasePolicy: LeasePolicy;
@@ -45,7 +45,10 @@ export interface DownloadLeaderParts {
   readonly fetchLeases: FetchLeases;
 }
 
-/** Blobs that this process brings for all: the claim is renewed while they come, and ends with their row. */
+/**
+ * Downloads that this process leads for all processes. The leader renews the fetch lease every 2 s; the row is deleted when
+ * the blob is stored or the download fails.
+ */
 export interface DownloadLeader {
   lead(
     mirrorRepository: MirrorRepository,
@@ -53,14 +56,14 @@ export interface DownloadLeader {
     begun: LeaderStart,
   ): Promise<BlobDownload>;
   running(): readonly Digest[];
-  /** Stops, so that another process goes on with what is here. */
+  /** Stops the downloads but keeps their bytes and rows, so that another process can continue. */
   pause(): void;
-  /** Resolves when nothing is written any more. */
+  /** Resolves when all downloads have ended and nothing writes to the store. */
   settled(): Promise<void>;
 }
 
 const heartbeatMs = 2_000;
-/** A blob that no manifest names may be so long, where the mirror has no budget. */
+/** Size limit of a blob that no manifest names, if the mirror has no `cacheSize`. */
 const unnamedBytesAtMost = 10 * 1024 ** 3;
 
 export function createDownloadLeader(parts: DownloadLeaderParts): DownloadLeader {
@@ -100,7 +103,10 @@ export function createDownloadLeader(parts: DownloadLeaderParts): DownloadLeader
     return winner.storageKey;
   };
 
-  /** All that is arriving must have room together: else who leaves large blobs half read could fill the disk. */
+  /**
+   * Whether all running downloads together fit into `cacheSize`. Otherwise clients that abort large pulls could fill the
+   * disk.
+   */
   const isWorthKeeping = (): boolean => {
     const { budgetBytes = Infinity } = parts;
     return [...fetches.values()].reduce((sum, one) => sum + one.sizeBytes(), 0) <= budgetBytes;
@@ -117,7 +123,7 @@ export function createDownloadLeader(parts: DownloadLeaderParts): DownloadLeader
       (await database.mirrorTags.sizeOf(repository, digest));
     const fetchTarget = { repository, reference: digest };
     let sizeBytes: number | null = null;
-    // The row goes with the recording, or at the end.
+    // `storeMirrorBlob` deletes the fetch row; a failed download deletes it in `fetchLeases.end`.
     let isRowOurs = true;
     let first = asked;
     const open = (start: number): Promise<OpenedSource> => {
@@ -159,7 +165,7 @@ export function createDownloadLeader(parts: DownloadLeaderParts): DownloadLeader
     };
     fetch.done.then(stored, async () => {
       end();
-      // Who comes after us goes on with what is here.
+      // On shutdown the row stays, so that another process continues with the downloaded bytes.
       if (isClosing) return;
       await fetchLeases.end(fetchTarget).catch(() => undefined);
     });

@@ -13,7 +13,7 @@ import { createDownloadLeader, type DownloadLeaderParts } from "./download-leade
 import { admitAll, mirrorActor, type AdmitMiss, type MirrorRepository } from "../repository.ts";
 import type { Upstream } from "../upstream/client.ts";
 
-/** A blob that is here by now, or comes. */
+/** `here`: the blob is stored. `coming`: its download runs, in this process or in another. */
 export type Download =
   | { readonly kind: "here"; readonly blob: LinkedBlob }
   | {
@@ -21,15 +21,15 @@ export type Download =
       readonly partialBlob: PartialBlob;
       readonly collapsed: boolean;
       readonly sized: () => Promise<number>;
-      /** One more reader, until the result is called. */
+      /** Adds a reader. Call the result to remove it. */
       readonly join: () => () => void;
-      /** Resolves when it is stored. */
+      /** Resolves when the blob is stored; rejects if the download fails. */
       readonly done: () => Promise<unknown>;
     };
 
-/** Blobs on their way in: one fetch each, in this process and in all that share the database. */
+/** Runs one download per blob among all processes that share the database. */
 export interface Downloads {
-  /** Begins the fetch, if `admitMiss` does not throw, or joins the one that runs. Throws {@link UpstreamFailure}. */
+  /** Joins the running download, or starts one if `admitMiss` does not throw. Throws {@link UpstreamFailure}. */
   get(mirrorRepository: MirrorRepository, digest: Digest, admitMiss: AdmitMiss): Promise<Download>;
   sizeOfRunning(mirrorRepository: MirrorRepository, digest: Digest): Promise<number | undefined>;
   running(): readonly Digest[];
@@ -47,9 +47,9 @@ export function createDownloads(
   const leader = createDownloadLeader(parts);
 
   /**
-   * A repository of the same mirror that has the blob. Other repositories are never asked: an upstream that answers 200
-   * to a HEAD would otherwise be given what is private here. Their bytes are shared only after the upstream has delivered
-   * the same bytes (`storeMirrorBlob`).
+   * Returns a repository of the same mirror that links the blob. It never considers other repositories: an upstream that
+   * answers 200 to any HEAD could otherwise link a private blob into its mirror. The mirror shares the bytes of other
+   * repositories only after the upstream has delivered the same bytes (`storeMirrorBlob`).
    */
   const repositoryLinking = async (
     { repository }: MirrorRepository,
@@ -57,7 +57,7 @@ export function createDownloads(
   ): Promise<RepositoryName | undefined> =>
     (await database.blobs.repositoriesLinking(digest, 1, namespaceOf(repository)))[0];
 
-  /** Links a blob of the same mirror where the upstream has it in this repository too, with the same size. */
+  /** Links a blob of the same mirror if a HEAD shows that the upstream repository has it too, with the same size. */
   const reuseExisting = async (
     mirrorRepository: MirrorRepository,
     digest: Digest,
@@ -81,7 +81,10 @@ export function createDownloads(
     return await database.blobs.find(repository, digest);
   };
 
-  /** Where nobody else can be fetching it, nor has it, the upstream is asked while the row is being written that says so. */
+  /**
+   * Sends the upstream request before the fetch row is written, to save time. Does so only if this is the only process and
+   * no repository of the mirror has the blob.
+   */
   const askAtOnce = async (
     mirrorRepository: MirrorRepository,
     digest: Digest,
@@ -116,7 +119,7 @@ export function createDownloads(
     }
     const before = begun.before?.storageReference;
     try {
-      // Whoever had it may have ended just before.
+      // Another process may have stored the blob just before this process took the lease.
       const here =
         (await database.blobs.find(repository, digest)) ??
         (asked === undefined ? await reuseExisting(mirrorRepository, digest) : undefined);
@@ -185,12 +188,12 @@ export function createDownloads(
         await partialBlob.until(partialBlob.availableBytes);
     })();
     done.then(forget, forget);
-    // One that was found here already has never been sized.
+    // `sized` is `undefined` if the blob was stored, or this process took over, before the leader wrote the size.
     const size = async (): Promise<number> =>
       (await sized()) ??
       (await database.blobs.find(repository, digest))?.sizeBytes ??
       (await headSize(upstream, mirrorRepository, digest));
-    // The process that fetches it knows its own readers only; where it stops, this one goes on.
+    // The leader counts only the readers of its own process. If it stops, this process takes over.
     const join = () => ignore;
     return { kind: "coming", partialBlob, collapsed: true, sized: size, join, done: () => done };
   };
@@ -206,7 +209,7 @@ export function createDownloads(
       const download = await known;
       return download.kind === "here" ? download : { ...download, collapsed: true };
     }
-    // Before others can join: they must not be refused for what this client has used up.
+    // Before `downloads.set`, so that clients that join do not fail on this client's limit.
     admitMiss();
     const download: Promise<Download> = startOrFollow(
       mirrorRepository,
@@ -237,7 +240,7 @@ export function createDownloads(
 
 const ignore = (): void => undefined;
 
-/** A blob that is here, as if it had grown. */
+/** Presents a stored blob as a complete partial blob. */
 function completeBlob({ storageKey, sizeBytes }: LinkedBlob): PartialBlob {
   return {
     ...{ upload: "", storageKey, availableBytes: sizeBytes, recentBytes: undefined },

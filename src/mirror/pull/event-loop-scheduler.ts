@@ -1,25 +1,25 @@
 /**
- * Who goes on when hundreds pull the same thing. Bytes that are in memory go out without the event loop coming round,
- * and in each of its rounds it takes in one new connection (libuv accepts one at a time): those who came first would
- * be far ahead before the last are let in. So a round is short while new ones come, and never long.
+ * Shares the event loop among hundreds of clients that pull the same content. Writing bytes from memory does not return to
+ * the event loop, and libuv accepts one connection per loop iteration. Writers yield after 2 ms, and after 0.2 ms while
+ * clients arrive, so that late clients are not starved.
  */
 export interface EventLoopScheduler {
-  /** Somebody has come with a first request. */
+  /** Records a new manifest request. The writers then yield more often. */
   arrived(): void;
-  /** Resolves in one of the next rounds, in the order of calls. */
+  /** Resolves in one of the next loop iterations, in the order of calls. */
   yieldTurn(): Promise<void>;
-  /** For somebody in the middle of something: `undefined` to go on, or {@link yieldTurn} if this round has lasted. */
+  /** Returns `undefined` if the caller may continue, or {@link yieldTurn} if the current iteration took too long. */
   yieldIfBusy(): Promise<void> | undefined;
 }
 
-/** How many who have waited go on in one round, and how long others do. */
+/** `together`: waiting callers that continue per loop iteration. `longestMs`: how long running callers may continue. */
 interface Share {
   readonly together: number;
   readonly longestMs: number;
 }
 
 const usual: Share = { together: 64, longestMs: 2 };
-/** While new ones come. */
+/** While clients arrive. */
 const crowded: Share = { together: 2, longestMs: 0.2 };
 
 export function createEventLoopScheduler(): EventLoopScheduler {

@@ -4,29 +4,29 @@ import type { FetchReference } from "../../database/mirror/schema.ts";
 import type { RepositoryName } from "../../oci/name.ts";
 import { hasEnded } from "./process-id.ts";
 
-/** Something of a mirrored repository that can be fetched. */
+/** A blob or manifest of a mirrored repository, as the key of a fetch lease. */
 export interface FetchTarget {
   readonly repository: RepositoryName;
   readonly reference: FetchReference;
 }
 
-/** Who of all processes on the database fetches what: one row for each fetch. */
+/** Fetch leases: one database row per running fetch names the process that owns it. */
 export interface FetchLeases {
   find(fetchTarget: FetchTarget): Promise<MirrorFetch | undefined>;
-  /** Whether the owner of a fetch is still at it, as far as can be known. */
+  /** Whether the owner is alive: its process has not ended, and its last heartbeat is less than 15 s old. */
   isAlive(fetch: MirrorFetch): boolean;
-  /** Makes it ours, unless somebody else is at it. `running` is what {@link find} has said. */
+  /** Takes the lease, unless a live process owns it. `running` is the result of {@link find}. */
   begin(
     fetchTarget: FetchTarget,
     running: MirrorFetch | undefined,
     storageReference: string,
   ): Promise<MirrorFetchBegun>;
-  /** Says that we are still at it. False: it is not ours any more. */
+  /** Sends the heartbeat. `false`: another process has taken the lease. */
   touch(fetchTarget: FetchTarget, sizeBytes: number | null): Promise<boolean>;
   end(fetchTarget: FetchTarget): Promise<boolean>;
 }
 
-/** An owner of a fetch that was not heard of for so long is taken for dead. */
+/** An owner without a heartbeat for 15 s counts as dead. */
 const deadAfterMs = 15_000;
 
 export function createFetchLeases(parts: {

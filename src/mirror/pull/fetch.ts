@@ -8,65 +8,65 @@ import { prefetchFirst } from "./sources.ts";
 import { openRecentBytes } from "./recent-bytes-window.ts";
 import { connectionFailure } from "../upstream/connection.ts";
 
-/** The bytes of a blob from `start` on, as a source gives them. */
+/** The response of a source for the bytes of a blob from `start` on. */
 export interface OpenedSource {
-  /** Where they begin: `start`, or 0 where the source knows no ranges. */
+  /** Offset of the first byte: the requested `start`, or 0 if the source does not support ranges. */
   readonly start: number;
-  /** Of the whole blob; `undefined` if the source does not say. */
+  /** Size of the whole blob; `undefined` if the source does not send it. */
   readonly sizeBytes: number | undefined;
   readonly bytes: AsyncIterable<Uint8Array>;
-  /** Lets go of bytes that nobody will read. */
+  /** Closes the response without reading it. */
   discard(): void;
 }
 
 export interface DownloadParts {
   readonly store: BlobStore;
   readonly digest: Digest;
-  /** What manifests say; the source may not send more. */
+  /** Size from a manifest; another size from the source is an error. */
   readonly expectedBytes: number | undefined;
-  /** How long a blob may be that no manifest names. */
+  /** Size limit of a blob that no manifest names. */
   readonly unnamedBytesAtMost: number;
-  /** Whether there is room to keep it: then it comes to its end also when nobody reads it any more. */
+  /** Whether the blob fits into the cache: if so, the download completes even without readers. */
   readonly isWorthKeeping: () => boolean;
   readonly upload: string;
-  /** What an earlier try has left, in an upload that nobody writes to any more. */
+  /** The upload of an earlier, ended download, with the bytes that it received. */
   readonly before: string | undefined;
   readonly open: (start: number) => Promise<OpenedSource>;
-  /** The whole blob is durable under this key; resolves with the one it is to be read from. */
+  /** Records the blob, which is durable under `storageKey`. Resolves with the storage key for readers. */
   readonly record: (blob: {
     readonly storageKey: string;
     readonly sizeBytes: number;
   }) => Promise<string>;
-  /** Bytes came in. */
+  /** Counts bytes received from the upstream. */
   readonly count: (bytes: number) => void;
 }
 
-/** One blob being brought from an upstream, for everybody who waits for it. */
+/** The download of one blob, shared by all its readers. It outlives its clients. */
 export interface BlobDownload extends PartialBlob {
-  /** Resolves when the size is known; rejects if it never is. */
+  /** Resolves when the size is known; rejects if the download fails before. */
   readonly sized: Promise<number>;
-  /** Resolves with the blob's key when it is stored; rejects if it never is. */
+  /** Resolves with the storage key when the blob is stored; rejects if the download fails. */
   readonly done: Promise<string>;
   /**
-   * One more reader, until the result is called. When the last one leaves a blob that could not be kept, or of which
-   * nobody knows how long it is, the fetch stops.
+   * Adds a reader. Call the result to remove it. The download stops when the last reader leaves and the blob does not fit
+   * into the cache, or its size is unknown.
    */
   join(): () => void;
-  /** Gives up: readers are told so, and what has come is thrown away. */
+  /** Fails the download with `reason`, for the readers too, and deletes the received bytes. */
   stop(reason: Error): void;
-  /** The same, but what has come stays for whoever goes on with it. */
+  /** Like {@link stop}, but keeps the received bytes for another process. */
   pause(reason: Error): void;
 }
 
-/** What is further back is read from the store, or, where that can't be yet, kept as long as there is room. */
+/** Readers get older bytes from the store. If the store cannot read open uploads, the window holds 64 MB instead of 4 MB. */
 const [shortWindow, longWindow] = [4 * 1024 * 1024, 64 * 1024 * 1024];
 const lingerMs = 2_000;
-/** A transfer that is cut begins again where it was, so often without as many bytes in between as are worth a request. */
+/** A cut transfer resumes at its offset, with at most 3 tries. A try that received 64 KB resets the count. */
 const triesAtMost = 3;
 const worthBytes = 64 * 1024;
 const firstPauseMs = 100;
 
-/** Begins at once, and goes on whoever leaves, unless the blob could not be kept (see {@link BlobDownload.join}). */
+/** Starts a download. It continues after its clients leave, unless the blob does not fit (see {@link BlobDownload.join}). */
 export function startDownload(parts: DownloadParts): BlobDownload {
   const { store, digest, upload, expectedBytes } = parts;
   const recentBytes = openRecentBytes(
@@ -118,7 +118,7 @@ export function startDownload(parts: DownloadParts): BlobDownload {
     return chunk;
   };
 
-  /** The next bytes of the upstream; its failures become {@link UpstreamFailure}. */
+  /** Yields the new bytes of the upstream, and verifies the digest at the end. Throws {@link UpstreamFailure}. */
   async function* pump(opened: OpenedSource): AsyncGenerator<Uint8Array, void> {
     let skip = received - opened.start;
     try {
@@ -139,7 +139,7 @@ export function startDownload(parts: DownloadParts): BlobDownload {
     verify();
   }
 
-  /** What is right may be read to the end, whether it is on the disk yet or not. */
+  /** Checks the digest. Readers may then read the last byte, even before the blob is on the disk. */
   const verify = (): void => {
     const found = hash.digest();
     if (found !== digest)
@@ -149,7 +149,7 @@ export function startDownload(parts: DownloadParts): BlobDownload {
   };
 
   async function* prefix(before: string): ByteSource {
-    // Borrowed bytes: a later reader needs a copy.
+    // The store's chunks are borrowed buffers: the window and the writer need a copy.
     for await (const chunk of await store.openUpload(before)) yield take(Buffer.from(chunk));
   }
 
@@ -215,10 +215,10 @@ export function startDownload(parts: DownloadParts): BlobDownload {
     giveUp(reason);
     wake();
   };
-  // Who is in the middle of it reads on where it is.
+  // Keep the window for 2 s, so that readers in the middle of it can continue.
   const linger = (): void => void setTimeout(() => recentBytes.close(), lingerMs).unref();
   done.then(linger, () => recentBytes.close());
-  // Readers hear of a failure where they wait.
+  // Readers receive the failure from `until`.
   sized.catch(() => undefined);
 
   return {
@@ -237,7 +237,7 @@ export function startDownload(parts: DownloadParts): BlobDownload {
         if (state.failure !== undefined) throw state.failure;
         await readers.wait();
       }
-      // What has been verified and could not be stored is no longer anywhere.
+      // A verified blob that could not be stored has no bytes left.
       if (state.failure !== undefined && state.key === undefined) throw state.failure;
     },
     join: () => readers.join(),

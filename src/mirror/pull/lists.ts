@@ -18,22 +18,22 @@ import type { MirrorSettings } from "../settings.ts";
 import { oneOf } from "../upstream/connection.ts";
 import type { Upstream, UpstreamAnswer } from "../upstream/client.ts";
 
-/** Which part of a list of tags: at most `n` of them, those after `last`. */
+/** A page of a tag list: at most `n` tags after `last` (distribution-spec, "Listing Tags"). */
 export interface TagRange {
   readonly n: number;
   readonly last: string | undefined;
 }
 
 export interface MirroredTags {
-  /** At most as many as were asked for. */
+  /** At most `n` tags. */
   readonly tags: readonly string[];
-  /** The next page; `undefined`: this was the last one. */
+  /** The parameters of the next page; `undefined`: this is the last page. */
   readonly next: { readonly n: number; readonly last: string } | undefined;
   readonly status: CacheStatus;
 }
 
 export interface MirroredReferrers {
-  /** An image index as JSON text; the same bytes for every client, not to be changed. */
+  /** An image index as JSON text. Clients share the buffer: do not change it. */
   readonly document: Buffer;
   readonly status: CacheStatus;
 }
@@ -45,12 +45,12 @@ interface ListedTags extends Listed {
 
 interface ListedReferrers extends Listed {
   readonly document: Buffer;
-  /** A number that no other document of this process has. */
+  /** Unique among all documents of this process. */
   readonly version: number;
 }
 
 const answerBytesAtMost = 4 * 1024 * 1024;
-/** Parsed JSON takes several times the memory of its text. */
+/** Parsed JSON takes about 4 times the memory of its text. */
 const parsedWeight = 4;
 const longestLast = 256;
 const longestQuery = 2_048;
@@ -58,9 +58,9 @@ const longestQuery = 2_048;
 export type MirrorLists = ReturnType<typeof createMirrorLists>;
 
 /**
- * Lists are the upstream's own, kept for a while in memory; what is here is listed where the upstream can't say. Of a
- * client's query only `n` and `last` go to the upstream. Where the upstream's `Link` has other parameters, they are kept
- * here and never come from a client.
+ * Tag and referrer lists of the upstream, cached in memory for `ttl`. If the upstream fails, the mirror lists its cached
+ * content. Only `n` and `last` of a client's query go to the upstream. Other parameters of the upstream's `Link` header stay
+ * in the cache; the mirror never takes them from a client.
  */
 export function createMirrorLists(parts: {
   readonly upstream: Upstream;
@@ -86,7 +86,7 @@ export function createMirrorLists(parts: {
     mirrorRepository: MirrorRepository,
     { n, last }: TagRange,
   ): Promise<ListedTags> => {
-    // Some registries take 0 for a mistake.
+    // Some registries reject `n=0`.
     const plain = new URLSearchParams({ n: String(Math.max(1, n)), ...(last && { last }) });
     const followed =
       last === undefined ? undefined : cache.fresh(keyOfQuery(mirrorRepository, last), Infinity);
@@ -99,7 +99,7 @@ export function createMirrorLists(parts: {
       const listed = (Array.isArray(tags) ? tags : []).filter(
         (tag): tag is string => typeof tag === "string" && tagGrammar.test(tag),
       );
-      // It does not know pages: the next ones are cut from the same answer.
+      // The upstream ignores `n`: the mirror caches the whole list and cuts the next pages from it.
       if (listed.length > Math.max(1, n))
         cache.keep(keyOfAll(mirrorRepository), sized(listed, undefined));
       const page = pageOf(listed, { n, last });
@@ -124,7 +124,7 @@ export function createMirrorLists(parts: {
       const answer = await upstream.ask({ method: "GET", name, path, headers });
       return await readJson(answer, async (document) => {
         const descriptors = descriptorsOf(document);
-        // Parsing and writing a long list are two turns of the event loop.
+        // Yield between parsing and serializing a long list, each of which blocks the event loop.
         await setImmediate();
         return indexOf(descriptors);
       });
@@ -134,7 +134,7 @@ export function createMirrorLists(parts: {
     } catch (error) {
       if (!(error instanceof UpstreamFailure) || error.kind !== "absent") throw error;
     }
-    // A registry without the API keeps them under a tag (distribution-spec, "Referrers Tag Schema").
+    // A registry without the referrers API stores the index under a tag (distribution-spec, "Referrers Tag Schema").
     try {
       return await ask(`manifests/${fallbackTagOf(subject)}`);
     } catch (error) {
@@ -208,13 +208,13 @@ interface ListedQuery extends Listed {
   readonly query: string;
 }
 
-/** A tag takes its characters and a header of V8. */
+/** Adds the size: one byte per character and 24 bytes per tag for V8's string header. */
 const sized = (tags: readonly string[], nextLast: string | undefined): ListedTags => ({
   ...{ tags, nextLast },
   sizeBytes: tags.reduce((sum, tag) => sum + tag.length + 24, 0),
 });
 
-/** Cuts a page out of a list that may have more than was asked for, and may begin before it. */
+/** Cuts a page from a list that may be longer than `n` and may start before `last`. */
 function pageOf(listed: readonly string[], { n, last }: TagRange): ListedTags {
   const rest = last === undefined ? listed : listed.slice(listed.indexOf(last) + 1);
   const tags = rest.slice(0, n);

@@ -20,31 +20,31 @@ import type { DownloadedManifest, WriteBehind } from "./write-behind.ts";
 import { oneOf } from "../upstream/connection.ts";
 import type { Upstream } from "../upstream/client.ts";
 
-/** All of them: some registries answer an incomplete list with another object, or with 404. */
+/** Lists all manifest types: for an incomplete list, some registries answer with a converted manifest, or with 404. */
 const accept = [OCI_INDEX, DOCKER_MANIFEST_LIST, OCI_MANIFEST, DOCKER_MANIFEST, "*/*"].join(", ");
 
-/** How often a fetch of another process is looked at. */
+/** Interval for polling the fetch of another process. */
 const lookEveryMs = 20;
 
 /**
- * Manifests on their way from the upstream: one request for all that wait for the same. Throws {@link UpstreamFailure},
- * and at once what `admitMiss` throws.
+ * Downloads manifests. Concurrent clients of one manifest share one request. The methods throw {@link UpstreamFailure} and
+ * the errors of `admitMiss`.
  */
 export interface ManifestDownloads {
-  /** What a HEAD tells; where the upstream's HEAD has no digest, the manifest is fetched. */
+  /** Sends a HEAD. If the response lacks the digest, type or size, downloads the manifest. */
   head(
     mirrorRepository: MirrorRepository,
     reference: Reference,
     admitMiss: AdmitMiss,
   ): Promise<ManifestHead>;
-  /** Fetches and verifies a manifest, and begins to store it, under its tag if it has one. */
+  /** Downloads and verifies a manifest, and starts to store it: under the tag of the reference, or under `tag`. */
   get(
     mirrorRepository: MirrorRepository,
     reference: Reference,
     admitMiss: AdmitMiss,
     tag?: Tag,
   ): Promise<DownloadedManifest>;
-  /** What is on its way to a tag right now. */
+  /** Returns the running download for a tag. */
   pending(mirrorRepository: MirrorRepository, tag: Tag): Promise<DownloadedManifest> | undefined;
 }
 
@@ -83,7 +83,7 @@ export function createManifestDownloads(parts: {
     const known = running.get(key) as Promise<T> | undefined;
     if (known !== undefined)
       return known.then((result) => scheduler.yieldTurn().then(() => result));
-    // Before others can join: they must not be refused for what this client has used up.
+    // Before `running.set`, so that clients that join do not fail on this client's limit.
     admitMiss();
     const begun = work();
     running.set(key, begun);
@@ -109,8 +109,8 @@ export function createManifestDownloads(parts: {
   };
 
   /**
-   * Where other processes may be at it too, one of them fetches; the others find what it has stored: of a tag, what has
-   * been true at some time from `notBeforeMs` on.
+   * If several processes share the database, one of them downloads (the lease owner) and the others poll for the stored
+   * manifest. For a tag, the stored manifest counts only if it was checked at or after `notBeforeMs`.
    */
   const forAll = async (
     mirrorRepository: MirrorRepository,
@@ -139,7 +139,7 @@ export function createManifestDownloads(parts: {
     }
     const end = (): Promise<unknown> => fetchLeases.end(fetchTarget).catch(report);
     try {
-      // Whoever had it may have ended just before.
+      // Another process may have stored the manifest just before this process took the lease.
       const arrived = (await find()) ?? (await fetch());
       void arrived.stored.then(end, end);
       return arrived;
@@ -229,7 +229,7 @@ const textOf = (reference: Reference): Tag | Digest =>
 
 const nothingMore = (): Promise<void> => Promise.resolve();
 
-/** The digest that an answer says it has. */
+/** The valid digest in `Docker-Content-Digest`, or `undefined`. */
 function digestHeader(
   headers: Readonly<Record<string, string | string[] | undefined>>,
 ): Digest | undefined {

@@ -27,7 +27,7 @@ import type { MirrorSettings } from "../settings.ts";
 import type { DownloadedManifest, WriteBehind } from "./write-behind.ts";
 import type { Upstream } from "../upstream/client.ts";
 
-/** What a HEAD tells. */
+/** The metadata of a manifest that a HEAD response carries. */
 export interface ManifestHead {
   readonly digest: Digest;
   readonly mediaType: string;
@@ -35,27 +35,27 @@ export interface ManifestHead {
 }
 
 export interface MirroredManifest extends ManifestHead {
-  /** `undefined` where a HEAD was enough. */
+  /** `undefined` if the mirror answered from an upstream HEAD. */
   readonly content: Uint8Array | undefined;
   readonly status: CacheStatus;
-  /** Resolves when it is stored, where it has just come; rejects if it can't be. */
+  /** Resolves when the manifest is stored (at once for a cached one); rejects if storing fails. */
   readonly stored: Promise<void>;
 }
 
-/** What a manifest is asked for. */
+/** The purpose of a manifest request. */
 export interface ManifestQuestion {
   readonly isHead: boolean;
-  /** A client asks, whose next question will be for the config. */
+  /** A client pulls an image, and will request the config next. */
   readonly isPull: boolean;
 }
 
 const isStored = Promise.resolve();
 
-/** Somebody whose copy is here does not wait longer for an upstream that does not answer. */
+/** If the manifest is cached, a client waits at most 1 s for the upstream's answer to the tag check. */
 const patienceMs = 1_000;
-/** Where the upstream counts what is asked, what is here is good for so many times as long. */
+/** When the upstream's rate limit is nearly used up, `ttl.tag` is 12 times as long. */
 const lowRateLimitFactor = 12;
-/** Bytes of about 10,000 answers to HEAD; the least recently used go first, an answer ends with `ttl.tag`. */
+/** 8 MB hold about 10,000 HEAD responses. The least recently used one is evicted first; each is valid for `ttl.tag`. */
 const headsBytesAtMost = 8 * 1024 * 1024;
 
 export type MirrorManifests = ReturnType<typeof createMirrorManifests>;
@@ -71,7 +71,7 @@ export function createMirrorManifests(parts: {
   readonly clock: () => number;
   readonly counters: Counters;
   readonly scheduler: Pick<EventLoopScheduler, "arrived">;
-  /** A blob that will be asked for next. */
+  /** Starts the download of a blob that the client requests next. */
   readonly prefetch: (mirrorRepository: MirrorRepository, digest: Digest) => void;
 }) {
   const {
@@ -85,7 +85,7 @@ export function createMirrorManifests(parts: {
     clock,
     counters,
   } = parts;
-  /** Where tags point, as the upstream has just told; the manifests themselves may not be here. */
+  /** The targets of tags from upstream HEAD responses. The manifests may not be cached. */
   const heads = createByteCache<ManifestHead & { readonly atMs: number }>({
     maxBytes: headsBytesAtMost,
     sizeOf: (head) => stringBytes(JSON.stringify(head)),
@@ -110,14 +110,14 @@ export function createMirrorManifests(parts: {
     const here = await database.manifests.find(repository, { kind: "tag", tag });
     if (here?.digest === digest)
       await database.run("checkMirrorTag", { repository, tag, nowMs: clock() });
-    // Many clients ask for the tag by HEAD alone and then for its digest, which may be here or come.
+    // Many clients send a HEAD for the tag and then a GET for the digest, whose manifest may be cached or not.
     else if (await isHere(mirrorRepository, digest))
       await manifestDownloads.get(mirrorRepository, { kind: "digest", digest }, admitAll, tag);
     else pendingTags.add(repository, digest, tag);
     return head;
   };
 
-  /** One HEAD for all that want to know. */
+  /** Checks a tag with one upstream HEAD, shared by concurrent clients. */
   const check = (
     mirrorRepository: MirrorRepository,
     tag: Tag,
@@ -182,7 +182,7 @@ export function createMirrorManifests(parts: {
     return { ...head, content: undefined, status: miss, stored: isStored };
   };
 
-  /** The manifest that a tag points at by now, which may have to come. */
+  /** Returns the manifest that `head` names. Downloads it if it is not cached and the client sent a GET. */
   const byHead = async (
     mirrorRepository: MirrorRepository,
     tag: Tag,
@@ -211,7 +211,7 @@ export function createMirrorManifests(parts: {
       .catch(ignoreUnknown);
   };
 
-  /** What is here, while the upstream can't be asked whether it is still so. */
+  /** Returns the cached manifest as stale, after the upstream failed to check the tag. */
   const stale = (here: StoredManifest, checkedAtMs: number, error: unknown): MirroredManifest => {
     const ageSeconds = Math.round((clock() - checkedAtMs - ttl.tag) / 1000);
     const failure = error instanceof UpstreamFailure ? error : undefined;
@@ -259,7 +259,7 @@ export function createMirrorManifests(parts: {
     if (pending !== undefined) return await fetched(mirrorRepository, question, pending);
 
     try {
-      // The check goes on when nobody waits for it any more, and the next one profits.
+      // After the timeout the check continues, so that the next request finds its result.
       const late = new AbortController();
       const checked = await Promise.race([
         check(mirrorRepository, tag, admitAll),
@@ -279,8 +279,9 @@ export function createMirrorManifests(parts: {
 
   return {
     /**
-     * The manifest, from here or from the upstream. A tag is asked for again when its time is over, by a HEAD, and goes
-     * on being what it was while the upstream can't say. Throws MANIFEST_UNKNOWN only where the upstream has said so.
+     * Returns the manifest from the cache or from the upstream. After `ttl.tag` the mirror checks a tag with a HEAD; while
+     * the upstream fails, the cached manifest is served as stale. Throws MANIFEST_UNKNOWN only if the upstream answered so
+     * (also from the negative cache), otherwise the error of `clientError`.
      */
     async get(
       mirrorRepository: MirrorRepository,

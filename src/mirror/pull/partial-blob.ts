@@ -3,15 +3,15 @@ import type { BlobStore, ByteRange, BorrowedBytes } from "../../../storage/blob-
 import type { EventLoopScheduler } from "./event-loop-scheduler.ts";
 import type { RecentBytes } from "./recent-bytes-window.ts";
 
-/** A blob on its way in, as its readers see it. */
+/** A blob whose download runs, as its readers see it. */
 export interface PartialBlob {
-  /** Where the bytes gather in the store. */
+  /** The upload in the store that receives the bytes. */
   readonly upload: string;
-  /** Where the whole blob lies, once it does. */
+  /** The storage key, once the blob is stored. */
   readonly storageKey: string | undefined;
-  /** Bytes that may be given to a client: all but the last one until all of them have been verified. */
+  /** Bytes that a client may receive: all received bytes, but not the last byte of the blob before its digest is verified. */
   readonly availableBytes: number;
-  /** Resolves when there is more than `at`, or the blob has its key; rejects if it never comes. */
+  /** Resolves when `availableBytes > at` or the blob has a storage key; rejects if the download fails. */
   until(at: number): Promise<void>;
   readonly recentBytes: RecentBytes | undefined;
 }
@@ -19,8 +19,8 @@ export interface PartialBlob {
 const lookAgainMs = 20;
 
 /**
- * Reads a part of a blob while it grows: what has just arrived from memory, what lies further back from the store, and
- * the rest when it comes. The bytes are borrowed, as those of the store are.
+ * Reads a range of a partial blob: recent bytes from memory, older bytes from the store, later bytes when they arrive. The
+ * yielded buffers are borrowed, like those of the store.
  */
 export async function* readPartialBlob(
   store: BlobStore,
@@ -47,7 +47,7 @@ export async function* readPartialBlob(
       if (part.length > 0) yield part;
       if (part.length < chunk.length) break;
     }
-    // Not written yet, or on its way from upload to blob.
+    // The bytes are not written yet, or the store is moving the upload to the blob.
     if (at === before) await pause(lookAgainMs);
   }
 }

@@ -3,18 +3,18 @@ import type { Digest } from "../../oci/digest.ts";
 import type { RepositoryName } from "../../oci/name.ts";
 import type { Tag } from "../../oci/reference.ts";
 
-/** Tags of which a HEAD has said where they point, before that manifest is here. */
+/** Tags whose target a HEAD has returned, but whose manifest is not cached yet. */
 export interface PendingTagChecks {
   add(repository: RepositoryName, digest: Digest, tag: Tag): void;
-  /** Those that point at a manifest that has come now; they are forgotten. */
+  /** Removes and returns the tags that point at a manifest, after it arrived. */
   take(repository: RepositoryName, digest: Digest): readonly Tag[];
 }
 
-/** A client that wants the manifest asks for it at once; what a tag was longer ago may not be true any more. */
+/** A client requests the manifest right after its HEAD. An older result may be outdated. */
 const goodForMs = 60_000;
-/** Bytes of all awaited tags; the manifests that were asked for the longest time ago go first. */
+/** Bytes of all pending tag checks; the least recently used manifest is evicted first. */
 const bytesAtMost = 8 * 1024 * 1024;
-/** Tags of one manifest; the oldest go first. */
+/** Tags of one manifest; the oldest one is evicted first. */
 const tagsAtMost = 100;
 
 export function createPendingTagChecks(clock: () => number): PendingTagChecks {

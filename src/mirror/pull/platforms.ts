@@ -7,13 +7,13 @@ import { platformColumns } from "../../registry/manifest-rows.ts";
 import type { MirrorRepository } from "../repository.ts";
 import type { WriteBehind } from "./write-behind.ts";
 
-/** Configs of images are a few KiB; a larger one is not parsed. */
+/** Image configs are a few KiB. The mirror does not parse a larger one. */
 const largestConfigBytes = 256 * 1024;
 
-/** Manifests that one query of {@link createPlatforms} `learnStored` looks at: less than 5 ms. */
+/** Manifests per query of `learnStored`: one query takes less than 5 ms. */
 const manifestsAtOnce = 500;
 
-/** The platforms of mirrored images: the config of an image comes after its manifest. */
+/** Fills in the platforms of mirrored images, because the config of an image arrives after its manifest. */
 export function createPlatforms(parts: {
   readonly namespace: string;
   readonly store: Pick<BlobStore, "open">;
@@ -26,8 +26,8 @@ export function createPlatforms(parts: {
   let learning = Promise.resolve();
 
   /**
-   * Writes the platform that a config says to the images that name it, as a push writes it, once the config is here.
-   * Resolves when that is done. A config without a platform, or that is no JSON, changes nothing.
+   * Reads the platform from a stored config, and writes it to the manifests that name the config, like a push does.
+   * Resolves when the rows are written. A config without a platform, or with invalid JSON, changes nothing.
    */
   const learn = async (
     { repository }: Pick<MirrorRepository, "repository">,
@@ -64,8 +64,8 @@ export function createPlatforms(parts: {
   return {
     learn,
     /**
-     * Begins to {@link learn} from the configs that are here already, beside the requests of clients: images that Berth
-     * mirrored before it read their configs have no platform.
+     * Starts to {@link learn} from the stored configs in the background: images that an older version of Berth mirrored
+     * have no platform.
      */
     learnStored(): void {
       learning = learnAll().catch(report);

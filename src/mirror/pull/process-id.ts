@@ -2,12 +2,12 @@ import { randomBytes } from "node:crypto";
 import { hostname } from "node:os";
 import process from "node:process";
 
-/** Several registries may live in one process. */
+/** The ids of this operating system process, which may run several registries. */
 const processIds = new Set<string>();
 
 /**
- * Whether an owner is known to have ended: it was a process of this machine that is no longer there, or had the number
- * of this one (in a container every process is the first). `false` where that can't be known.
+ * Whether a process has certainly ended: it ran on this host and its pid does not exist, or its pid is now the pid of this
+ * process (in a container, Berth usually has pid 1). `false` for other hosts, whose processes it cannot see.
  */
 export function hasEnded(processId: string, ours: string): boolean {
   const [host, pid = ""] = processId.split("/");
@@ -21,7 +21,7 @@ export function hasEnded(processId: string, ours: string): boolean {
   }
 }
 
-/** Names a registry in one process of one machine, once: `host/pid/random`. */
+/** Creates a unique id for one registry in this process: `host/pid/random`. */
 export function createProcessId(): { readonly processId: string; readonly release: () => void } {
   const processId = `${hostname()}/${process.pid}/${randomBytes(8).toString("hex")}`;
   processIds.add(processId);

@@ -2,18 +2,18 @@ import type { Database } from "../../database/database.ts";
 import type { MirrorProcess } from "../../database/mirror/processes.ts";
 import { hasEnded } from "./process-id.ts";
 
-/** The processes that fill mirrors on one database: which others there are besides this one. */
+/** The processes with mirrors on one database. Each writes a heartbeat every 30 s. */
 export interface ProcessRegistry {
-  /** Nobody else can be fetching what this process is about to fetch. */
+  /** Whether no other live process is registered, so that no other process can run the same fetch. */
   isOnlyProcess(): Promise<boolean>;
   unregister(): Promise<void>;
 }
 
 const seenEveryMs = 30_000;
-/** One of another machine that was not seen for so long is taken for dead. */
+/** A process without a heartbeat for 2 minutes counts as dead. */
 const deadAfterMs = 4 * seenEveryMs;
 
-/** Makes this process known to the others, and forgets those that have ended. */
+/** Registers this process, and deletes the rows of processes that have ended. */
 export async function registerProcess(parts: {
   readonly database: Pick<Database, "mirrorProcesses" | "run">;
   readonly processId: string;

@@ -1,19 +1,19 @@
-/** The clients that read a blob while it arrives: wakes them when there is more, and tells when the last one has left. */
+/** The readers of a partial blob. Wakes them when bytes arrive, and reports when the last one has left. */
 export interface Readers {
   /** Resolves with the next {@link Readers.wake}. */
   wait(): Promise<void>;
-  /** Bytes have arrived, `received` of them so far. Many readers are woken for more bytes at once. */
+  /** Records that `received` bytes have arrived in total. With more than 16 waiting readers, wakes them less often. */
   arrived(received: number): void;
-  /** Wakes all at once. */
+  /** Wakes all readers now. */
   wake(received: number): void;
-  /** One more reader. The result says that it has left; calls after the first do nothing. */
+  /** Adds a reader. Call the result to remove it; further calls do nothing. */
   join(): () => void;
 }
 
-/** Hundreds who read what has just come are woken for more of it at once, and in any case so soon. */
+/** More than 16 waiting readers are woken after 512 KB or 40 ms, which saves wake-ups with hundreds of readers. */
 const [fewReaders, worthWakingBytes, longestNapMs] = [16, 512 * 1024, 40];
 
-/** @param left the last reader has left */
+/** @param left called after the last reader has left */
 export function createReaders(left: () => void): Readers {
   const waiting = new Set<() => void>();
   let wokenAt = 0;

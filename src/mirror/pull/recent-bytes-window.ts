@@ -1,14 +1,14 @@
 /**
- * The last bytes that have arrived of something, for readers that keep up: they need no disk, and the first byte need
- * not wait for one. Bytes are never changed once they are here.
+ * The most recent bytes of a download, in memory. Readers that keep up need no disk access, and the first byte does not
+ * wait for a disk write. Bytes in the window never change.
  */
 export interface RecentBytes {
   push(bytes: Uint8Array): void;
-  /** Bytes from `at` on, as many as lie together; `undefined` if they are not here (any more). */
+  /** Returns the contiguous bytes from `at` on; `undefined` if they are not in the window. */
   from(at: number): Uint8Array | undefined;
 }
 
-/** What has arrived in small pieces lies together, so that hundreds of readers have fewer and larger writes to do. */
+/** Blocks join small chunks, so that hundreds of readers make fewer and larger socket writes. */
 interface Block {
   readonly at: number;
   readonly bytes: Buffer;
@@ -18,10 +18,10 @@ interface Block {
 const KiB = 1024;
 const budgetBytes = 64 * 1024 * KiB;
 const [smallestBlock, largestBlock] = [64 * KiB, 1024 * KiB];
-/** Each open one, by what makes it as short as it must be among so many. */
+/** The trim functions of all open windows, which share 64 MB. */
 const windows = new Set<() => void>();
 
-/** @param mostBytes what it keeps at most, where others leave it as much */
+/** @param mostBytes limit of this window; its share of the 64 MB may be smaller */
 export function openRecentBytes(mostBytes: number): RecentBytes & { close(): void } {
   let blocks: Block[] = [];
   let end = 0;
@@ -34,7 +34,7 @@ export function openRecentBytes(mostBytes: number): RecentBytes & { close(): voi
   windows.add(trim);
   for (const other of windows) other();
 
-  /** As large as all that has come before, within limits: a small blob takes little. */
+  /** The new block is as large as all bytes received so far, 64 KB to 1 MB: a small blob takes little memory. */
   const grow = (): Block => {
     const size = Math.min(largestBlock, Math.max(smallestBlock, end));
     const block = { at: end, bytes: Buffer.allocUnsafeSlow(size), filled: 0 };

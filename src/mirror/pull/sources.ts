@@ -8,7 +8,7 @@ import type { WriteBehind } from "./write-behind.ts";
 import { oneOf } from "../upstream/connection.ts";
 import type { Upstream, UpstreamAnswer } from "../upstream/client.ts";
 
-/** Opens blobs at the upstream, and foreign layers where manifests say that they lie. Throws {@link UpstreamFailure}. */
+/** Opens blobs at the upstream, and foreign layers at the URLs in their manifests. Throws {@link UpstreamFailure}. */
 export function createSources(parts: {
   readonly upstream: Upstream;
   readonly foreignLayers: ForeignLayers | undefined;
@@ -59,7 +59,7 @@ function readOpened({ status, headers, body }: UpstreamAnswer, start: number): O
   return { start: 0, sizeBytes, bytes: body, discard };
 }
 
-/** Asks for the first piece at once: it need not wait for the file it goes to. */
+/** Requests the first chunk immediately, so that it does not wait until the store has opened the file. */
 export function prefetchFirst(
   bytes: AsyncGenerator<Uint8Array, void>,
 ): AsyncGenerator<Uint8Array, void> {

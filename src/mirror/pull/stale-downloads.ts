@@ -1,10 +1,10 @@
 import type { BlobStore } from "../../../storage/blob-store.ts";
 import type { Database } from "../../database/database.ts";
 
-/** What a fetch has brought before its process died is kept so long for whoever asks for the blob again. */
+/** The bytes of a dead process's download stay for 1 hour, so that another request can continue it. */
 const keptForMs = 60 * 60 * 1000;
 
-/** Throws away what fetches have left that nobody has gone on with. */
+/** Deletes the rows and uploads of downloads without a heartbeat for 1 hour. */
 export async function deleteStaleDownloads(parts: {
   readonly store: Pick<BlobStore, "abort">;
   readonly database: Pick<Database, "mirrorFetches" | "run">;

@@ -8,20 +8,23 @@ import type { Manifests } from "../../registry/manifests.ts";
 import { UpstreamFailure } from "../upstream/failure.ts";
 import { mirrorActor, type MirrorRepository } from "../repository.ts";
 
-/** A manifest that has come and is what it should be. It can be served while it is being stored. */
+/** A verified manifest from the upstream. The mirror can serve it while it is being stored. */
 export interface DownloadedManifest {
   readonly digest: Digest;
   readonly mediaType: string;
   readonly content: Uint8Array;
-  /** The config of an image. */
+  /** The digest of the image config. */
   readonly config: Digest | undefined;
-  /** Resolves when it is stored, under its tags too; rejects if it can't be. */
+  /** Resolves when the manifest and its tags are stored; rejects if storing fails. */
   readonly stored: Promise<void>;
 }
 
-/** Manifests on their way into the database. Nobody waits for the disk: one that is not stored in the end is fetched again. */
+/**
+ * Stores manifests in the background: clients do not wait for the disk. If storing fails, the next request downloads the
+ * manifest again.
+ */
 export interface WriteBehind {
-  /** Begins to store a manifest, under its tags too. Throws {@link UpstreamFailure} if it is none. */
+  /** Starts to store a manifest and its tags. Throws {@link UpstreamFailure} (`badResponse`) for an invalid manifest. */
   keep(
     mirrorRepository: MirrorRepository,
     tags: readonly Tag[],
@@ -29,13 +32,13 @@ export interface WriteBehind {
     mediaType: string | undefined,
     digest?: Digest,
   ): DownloadedManifest;
-  /** Resolves when what waits for the database is not too much to have more of it in memory. */
+  /** Resolves when the manifests that wait for the database take at most 32 MB. */
   waitForSpace(): Promise<void>;
-  /** What has come and is not stored yet. */
+  /** Returns a manifest that is not stored yet. */
   held(mirrorRepository: MirrorRepository, reference: Reference): DownloadedManifest | undefined;
-  /** What manifests of the repository that are not stored yet say how long a blob is. */
+  /** Returns the size of a blob in bytes from the repository's manifests that are not stored yet. */
   sizeOf(repository: RepositoryName, digest: Digest): number | undefined;
-  /** Resolves when what has come of a repository, or of all, is stored: before what manifests say is looked up. */
+  /** Resolves when the pending manifests of a repository, or of all, are stored. Call it before you query manifest data. */
   settled(repository?: RepositoryName): Promise<void>;
 }
 
@@ -71,12 +74,12 @@ export function createWriteBehind(parts: {
     mediaType,
     digest = digestOf(content),
   ) => {
-    // A type that says nothing is left to what the manifest says of itself.
+    // A generic content type is ignored: the manifest's own `mediaType` decides.
     const contentType = mediaType === undefined || isVague(mediaType) ? undefined : mediaType;
     const manifest = read(content, contentType);
     const key = `${mirrorRepository.repository}@${digest}`;
     const before = pending.get(key)?.stored.catch(() => undefined) ?? Promise.resolve();
-    // The client's answer goes out first.
+    // `setImmediate` sends the client's response first.
     const stored = before
       .then(() => setImmediate())
       .then(() => store(mirrorRepository, { digest, content }, contentType, tags));

@@ -9,7 +9,7 @@ import { admitAll, type MirrorRepository } from "../repository.ts";
 import type { ScheduleSettings } from "../settings.ts";
 import { selectTags } from "./tag-selection.ts";
 
-/** One thing that a copy did, or would do. */
+/** One step of a sync, done or (in a dry run) planned. */
 export type SyncStep =
   | { readonly kind: "tag"; readonly tag: string; readonly position: number; readonly of: number }
   | { readonly kind: "manifest"; readonly digest: Digest; readonly isNew: boolean }
@@ -22,7 +22,7 @@ export type SyncStep =
   | {
       readonly kind: "failed";
       readonly what: string;
-      /** In one line. */
+      /** One line for operators. */
       readonly reason: string;
       readonly error: unknown;
     };
@@ -33,18 +33,18 @@ export const failedStep = (what: string, error: unknown): SyncStep => ({
 });
 
 export interface SyncPullOptions {
-  /** `os/architecture[/variant]`; none: all. */
+  /** `os/architecture[/variant]`. An empty list copies all platforms. */
   readonly platforms: readonly string[];
   readonly referrers: boolean;
-  /** Say what would be fetched; only manifests are. */
+  /** Reports the blobs that would be downloaded. A dry run still downloads manifests. */
   readonly isDryRun: boolean;
 }
 
 const tagsPerPage = 1_000;
-/** Of one repository. A list without end would fill the memory. */
+/** Limit for one repository: an endless list from the upstream would fill the memory. */
 const tagsAtMost = 500_000;
 
-/** Brings whole images here, as pulls would: what is here is not fetched again, and what was cut off goes on. */
+/** Sync pull: downloads whole images. Cached content is not downloaded again, and interrupted downloads resume. */
 export function createSyncPull(mirror: Mirror, database: Pick<Database, "blobs">) {
   async function* copyBlob(
     mirrorRepository: MirrorRepository,
@@ -134,11 +134,11 @@ export function createSyncPull(mirror: Mirror, database: Pick<Database, "blobs">
   }
 
   return {
-    /** One image, with everything in it. */
+    /** Copies one tag with all its content. */
     image: (mirrorRepository: MirrorRepository, tag: string, options: SyncPullOptions) =>
       copyTags(mirrorRepository, [tag], options),
 
-    /** The tags that a schedule selects of what the upstream has now. Where it can't list them, the repository has failed. */
+    /** Copies the upstream's tags that a schedule selects. If the list request fails, yields one failed step. */
     async *schedule(
       mirrorRepository: MirrorRepository,
       schedule: ScheduleSettings,
@@ -157,7 +157,7 @@ export function createSyncPull(mirror: Mirror, database: Pick<Database, "blobs">
   };
 }
 
-/** All that a manifest names, but of an index only the platforms that are asked for, and what belongs to these. */
+/** The references of a manifest. Of an index, only the requested platforms (if any) and their attestations. */
 function* wanted(manifest: Manifest, platforms: readonly string[]): Generator<ManifestReference> {
   const { references } = manifest;
   if (manifest.kind !== "index" || platforms.length === 0) {
@@ -173,7 +173,7 @@ function* wanted(manifest: Manifest, platforms: readonly string[]): Generator<Ma
     );
   });
   yield* chosen;
-  // BuildKit's attestations lie beside the image they speak of.
+  // BuildKit stores the attestations of an image as entries of the same index.
   const digests = new Set<string>(chosen.map(({ digest }) => digest));
   for (const reference of references) {
     const subject = reference.annotations?.["vnd.docker.reference.digest"];

@@ -17,8 +17,8 @@ const tagsPerPage = 1_000;
 const referrersPerPage = 1_000;
 
 /**
- * Copies the other way: what is hosted here to the upstream, under the name that it is to have there. What it has is not
- * sent again, and what was cut off goes on with the blob that it stopped at; a manifest goes when all that it names is there.
+ * Sync push: copies hosted repositories to the upstream. It skips content that the upstream has, so an interrupted push
+ * resumes at the blob where it stopped. It sends a manifest after all content that the manifest names.
  */
 export function createSyncPush(
   { upstream }: Pick<Mirror, "upstream">,
@@ -34,12 +34,12 @@ export function createSyncPush(
     await answer.body.dump();
     return answer;
   };
-  /** The answer to a HEAD; `undefined` where there is no such thing. */
+  /** Sends a HEAD; returns `undefined` if the upstream does not have the content. */
   const look = async (name: string, path: string): Promise<UpstreamAnswer | undefined> => {
     try {
       return await done({ method: "HEAD", name, path });
     } catch (error) {
-      // To a repository that is not there yet some registries give no token that could look into it.
+      // For a repository that does not exist yet, some registries refuse a pull token: `refused` counts as absent too.
       if (saysAbsent(error)) return undefined;
       throw error;
     }
@@ -50,7 +50,7 @@ export function createSyncPush(
     if (blob === undefined) throw new Error(`${digest} is not in ${repository} any more`);
     if (blob.sizeBytes === 0) return;
     const bytes = await blobs.open(blob, { start: 0, end: blob.sizeBytes - 1 });
-    // The store's bytes are valid until the next ones; the connection keeps them longer.
+    // A chunk of the store is valid only until the next one; the connection needs it longer, so copy it.
     for await (const piece of bytes) yield Uint8Array.from(piece);
   }
 
@@ -147,7 +147,7 @@ export function createSyncPush(
   };
 
   return {
-    /** The tags of a repository here that a schedule selects, to the repository `name` there. */
+    /** Copies the tags that a schedule selects from a hosted repository to the upstream repository `name`. */
     async *schedule(
       repository: RepositoryName,
       name: string,
@@ -158,7 +158,7 @@ export function createSyncPush(
       const seen = new Set<string>();
       for (const [position, tag] of tags.entries()) {
         yield { kind: "tag", tag, position, of: tags.length };
-        // Several tags of one manifest are several requests.
+        // Each tag of one manifest needs its own PUT.
         const found = await database.manifests.find(repository, { kind: "tag", tag });
         if (found !== undefined) seen.delete(found.digest);
         try {

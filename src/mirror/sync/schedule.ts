@@ -10,7 +10,7 @@ import type { ScheduleSettings } from "../settings.ts";
 
 export interface Schedule {
   readonly cron: string | undefined;
-  /** What is copied, from or to where. */
+  /** The repository, and for a sync push its target. */
   readonly name: string;
   readonly run: (isDryRun: boolean) => AsyncIterable<SyncStep>;
 }
@@ -20,7 +20,7 @@ interface Parts {
   readonly blobs: Pick<Blobs, "open">;
 }
 
-/** All that the configuration schedules, in its order. */
+/** Returns the schedules of all mirrors in the order of the configuration. */
 export function schedulesOf(
   { list, byRegistry }: Pick<Mirrors, "list" | "byRegistry">,
   parts: Parts,
@@ -47,7 +47,7 @@ export function schedulesOf(
   );
 }
 
-/** Copies what the configuration says, when it says so; one after another for each schedule. */
+/** Runs each schedule at its cron times. A schedule that still runs skips the next time. */
 export function startSchedules(
   mirrors: Pick<Mirrors, "list" | "byRegistry">,
   { report, ...parts }: Parts & { readonly report: (error: unknown) => void },

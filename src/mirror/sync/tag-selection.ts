@@ -2,7 +2,7 @@ import picomatch from "picomatch";
 import { compare, satisfies, valid } from "semver";
 import type { ScheduleSettings } from "../settings.ts";
 
-/** `3.19` and `v3` are versions to people, if not to semver; a suffix behind them makes another kind of tag. */
+/** Converts a tag to a semver version. It also accepts `3.19` and `v3`. A suffix (`3.19-alpine`) becomes a prerelease. */
 function versionOf(tag: string): string | undefined {
   const [, major, minor = "0", patch = "0", rest = ""] =
     /^v?(\d+)(?:\.(\d+))?(?:\.(\d+))?([-+].*)?$/.exec(tag) ?? [];
@@ -11,8 +11,8 @@ function versionOf(tag: string): string | undefined {
 }
 
 /**
- * The tags that a schedule speaks of: those that match one of its globs, of these the versions in its range, and of
- * these the newest. The newest comes first where it counts, else the order is the list's.
+ * Returns the tags that match a glob, are in the semver range, and are among the newest `keepNewest` versions. With
+ * `semver` or `keepNewest` the newest version comes first; otherwise the tags keep their order.
  */
 export function selectTags(
   { tags: globs, semver, keepNewest }: Pick<ScheduleSettings, "tags" | "semver" | "keepNewest">,

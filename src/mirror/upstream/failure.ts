@@ -4,7 +4,7 @@ import { OciError } from "../../oci/errors.ts";
  * Kinds of upstream failures.
  * - `absent`: 404
  * - `refused`: 401 or 403: no access or no such content; registries give the same answer for both
- * - `limited`: 429 or an exhausted rate limit
+ * - `limited`: 429, or the mirror still waits after a 429
  * - `rejected`: another 4xx: the upstream works, but rejects this request
  * - `serverError`: a 5xx, or an invalid response
  * - `badResponse`: the bytes do not match the digest or the size
@@ -90,7 +90,7 @@ export function saysAbsent(error: unknown): boolean {
   return error instanceof UpstreamFailure && (error.kind === "absent" || error.kind === "refused");
 }
 
-/** The largest `Retry-After` for clients; clients wait no longer than this anyway. */
+/** The largest `Retry-After` for clients, even if the upstream asks for a longer wait. */
 const longestWaitSeconds = 60;
 
 /**
