@@ -7,7 +7,7 @@ import { createStorageUsageReports, type StorageUsageReports } from "./storage-u
 import { createTagDiffs, type TagDiffs } from "./tag-diff.ts";
 import { createTagListing, type TagListing } from "./tag-listing.ts";
 
-/** What is found and shown beyond what Docker Hub has, as the wire sees it. */
+/** Search, listings, tag diffs and storage usage for Berth's own HTTP API. Search also serves the Docker Hub API. */
 export interface Catalog {
   readonly search: Search;
   readonly repositories: RepositoryListing;

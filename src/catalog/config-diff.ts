@@ -1,4 +1,4 @@
-/** A field of an image's config that is not the same in two of them; `null`: it is not there. */
+/** A field that differs between two image configs. `null`: the config does not have the field. */
 export interface FieldChange {
   /** `config.Env.PATH`, `config.Cmd`, `os.version` */
   readonly field: string;
@@ -6,10 +6,10 @@ export interface FieldChange {
   readonly to: unknown;
 }
 
-/** What always differs, and says nothing of how the image runs. */
+/** Fields that differ in every build and do not affect how the image runs. */
 const ignored = new Set(["created", "history", "rootfs", "container", "container_config", "id"]);
 
-/** What differs in two configs (image-spec config.md), field by field, in the order of the fields' names. */
+/** Compares two image configs (image-spec config.md). Returns the differing fields, sorted by field name. */
 export function differingFields(from: unknown, to: unknown): readonly FieldChange[] {
   const [before, after] = [fieldsOf(from), fieldsOf(to)];
   const names = [...new Set([...before.keys(), ...after.keys()])].toSorted();
@@ -19,7 +19,10 @@ export function differingFields(from: unknown, to: unknown): readonly FieldChang
   });
 }
 
-/** One level of `config` is taken apart, and of it what is a list or a map of named things. */
+/**
+ * Flattens a config into fields: the members of `config`, each variable of `Env`, and each key of `Labels`, `ExposedPorts`
+ * and `Volumes`.
+ */
 function fieldsOf(config: unknown): ReadonlyMap<string, unknown> {
   const fields = new Map<string, unknown>();
   for (const [name, value] of entriesOf(config)) {

@@ -1,4 +1,4 @@
-/** What a tag holds, in the words of Docker Hub. */
+/** The content type of a tag, with the values of Docker Hub. */
 export type ContentType =
   | "image"
   | "plugin"
@@ -25,7 +25,7 @@ const known: readonly (readonly [prefix: string, type: ContentType])[] = [
   ["application/vnd.cncf.model.", "model"],
 ];
 
-/** By the artifact's type, or that of its config; an index without either is one of images. */
+/** Uses the artifact type or the config media type. Without both: `unrecognized` for opaque manifests, otherwise `image`. */
 export function contentTypeOf({ kind, artifactType, configMediaType }: Kind): ContentType {
   const told = [artifactType, configMediaType].filter((type) => type !== null);
   if (told.length === 0) return kind === "opaque" ? "unrecognized" : "image";

@@ -11,17 +11,17 @@ export interface Layer {
 }
 
 export interface InspectedImage {
-  /** The first ones. */
+  /** The first `layersAtMost` layers. */
   readonly layers: readonly Layer[];
   readonly layerCount: number;
-  /** As its author wrote it (image-spec config.md); `{}` where it is no JSON, very large, or not here. */
+  /** The parsed config (image-spec config.md). `{}` if it is not JSON, larger than 256 KiB, or not stored. */
   readonly config: unknown;
 }
 
-/** Configs of images have a few KiB. Views read none that is larger, since several may be read for one answer. */
+/** Image configs have a few KiB. Larger ones are not read, because one response may need several configs. */
 const configBytesAtMost = 256 * 1024;
 
-/** Reads images for one answer: a config that several of them share is read once. */
+/** Reads the images of one response. A config that several images share is read once. */
 export function createImageInspector(
   parts: {
     readonly database: Pick<Database, "images">;
@@ -34,7 +34,7 @@ export function createImageInspector(
 
   const readConfig = async (digest: Digest): Promise<unknown> => {
     const blob = await registry.blobs.get(repository, digest).catch(ignoreUnknown);
-    // A mirror brings it when somebody pulls it, and a sparse registry never had it.
+    // A mirror downloads the config on the first pull, and a sparse registry never stores it.
     if (blob === undefined) return {};
     if (blob.sizeBytes === 0 || blob.sizeBytes > configBytesAtMost) return {};
     const pieces: Uint8Array[] = [];
@@ -52,7 +52,7 @@ export function createImageInspector(
     return configs.get(digest);
   };
 
-  /** @param layersAtMost of the image that are of interest */
+  /** @param layersAtMost number of layers to return; `layerCount` counts all */
   return async (manifestId: number, layersAtMost: number): Promise<InspectedImage> => {
     const { items, total } = await database.images.parts(manifestId, layersAtMost + 1);
     const config = items.find(({ kind }) => kind === "config");
@@ -72,7 +72,10 @@ function ignoreUnknown(error: unknown): undefined {
   throw error;
 }
 
-/** The command that made each layer, from the config's history; an empty text where that does not fit the layers. */
+/**
+ * Returns the command that created each layer, from `history` in the config. Empty texts if the history and the layers
+ * differ in number.
+ */
 export function instructionsOf({ layers, layerCount, config }: InspectedImage): readonly string[] {
   const { history } = (config ?? {}) as { readonly history?: unknown };
   const steps = (Array.isArray(history) ? history : []).filter(

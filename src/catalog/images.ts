@@ -6,7 +6,7 @@ import type { YieldingWork } from "../concurrency/yielding-work.ts";
 
 /** One platform of a tag. */
 export interface Image {
-  /** `undefined`: the index names it, but the repository has it not. */
+  /** `undefined`: the index names the manifest, but the repository does not have it. */
   readonly manifestId: number | undefined;
   readonly digest: Digest;
   readonly mediaType: string;
@@ -15,34 +15,34 @@ export interface Image {
   readonly variant: string | null;
   readonly osVersion: string | null;
   readonly osFeatures: readonly string[];
-  /** Config and layers, as they are stored. */
+  /** Sum of the stored sizes of config and layers. */
   readonly sizeBytes: number;
   readonly pushedAtMs: number | undefined;
 }
 
-/** What says something of an image instead of being one: provenance, or an SBOM. */
+/** An index entry with metadata of an image: provenance, or an SBOM. */
 export interface Attestation {
   readonly digest: Digest;
-  /** The image that it speaks of. */
+  /** Digest of the image that it describes. */
   readonly subject: string | null;
   readonly sizeBytes: number;
 }
 
-/** What a view shows of a manifest. */
+/** The images and attestations of a tagged manifest. */
 export interface TagImages {
   /** The first {@link imagesAtMost}. */
   readonly images: readonly Image[];
-  /** How many there are; where an index has more entries than are looked at, all of these count as images. */
+  /** Number of images. In an index with more than 200 entries, each entry after the first 200 counts as an image. */
   readonly imageCount: number;
   readonly attestations: readonly Attestation[];
 }
 
-/** Platforms that a view shows of one tag; the largest indexes of real images have about 30. */
+/** Platforms of one tag in a response. The largest indexes of real images have about 30. */
 export const imagesAtMost = 100;
-/** Entries of an index that a view looks at: each image may come with an attestation. */
+/** Entries of an index that are read: each image may have an attestation. */
 const entriesAtMost = 2 * imagesAtMost;
 
-/** Of many manifests of one repository, by their ids; an index costs what is shown of it. */
+/** Returns the images of manifests of one repository, by manifest id. Reads at most 200 entries of each index. */
 export async function imagesOfManifests(
   database: Pick<Database, "images">,
   repositoryId: number,
@@ -86,7 +86,7 @@ async function imagesOfIndex(
   };
 }
 
-/** By the annotation that BuildKit writes, or by the platform unknown/unknown. */
+/** BuildKit marks attestations with an annotation, or with the platform `unknown/unknown`. */
 function isAttestation({ os, architecture, referenceType }: IndexEntry): boolean {
   return (
     referenceType === "attestation-manifest" || (os === "unknown" && architecture === "unknown")

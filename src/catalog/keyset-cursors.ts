@@ -1,27 +1,29 @@
 import { createByteCache, stringBytes } from "../concurrency/byte-cache.ts";
 
 /**
- * Where the pages of lists end that were given out lately. Clients ask for pages by number; whoever walks a list finds
- * each page by the end of the one before, which costs the same for page 500 as for page 1 and skips nothing when the
- * list grows meanwhile. A jump to a page counts its way there in an index. A mark opens nothing: what may be seen is
- * asked on every page.
+ * Keyset cursors for clients that request pages by number. The cache holds the last entry of recent pages. A client that
+ * reads pages in order starts each page after the last entry of the page before: page 500 costs the same as page 1, and the
+ * client misses no entry when the list grows meanwhile. A jump to another page uses an offset in an index. A cursor grants
+ * no access: each page checks visibility again.
  */
 export interface KeysetCursors<Place> {
-  /** Where to begin a page: behind a place, and then so many further on. */
+  /** Returns the start of a page: `after` an entry if its cursor is cached, otherwise `skip` entries from the beginning. */
   begin(
     list: string,
     page: number,
     size: number,
   ): { readonly after?: Place; readonly skip: number };
-  /** A page ends with this entry. */
+  /** Stores the last entry of a page. */
   end(list: string, page: number, size: number, last: Place | undefined): void;
 }
 
-/** Bytes of about 10,000 marks; the least recently used go first. The key has the search text of the client. */
+/**
+ * 8 MB hold about 10,000 cursors. The least recently used one is evicted first. The key contains the client's search text.
+ */
 const bytesAtMost = 8 * 1024 * 1024;
 const goodForMs = 60_000;
 
-/** A page of a whole list, or `undefined` if the place where it begins is not where it was. */
+/** Cuts a page from a whole list. Returns `undefined` if the entry `after` is no longer in the list. */
 export function cutFrom<Place>(
   all: readonly Place[],
   { after, skip }: { readonly after?: Place; readonly skip: number },

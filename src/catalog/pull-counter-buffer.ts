@@ -3,30 +3,30 @@ import type { RepositoryName } from "../oci/name.ts";
 import type { Reference, Tag } from "../oci/reference.ts";
 import type { Clock } from "../registry/leases.ts";
 
-/** Takes note of pulls and pushes, at the cost of a look into a map. */
+/** Counts pulls and pushes in memory. One call costs one map lookup. */
 export interface PullCounters {
-  /** A manifest was given out, with its bytes. Whether that is a pull is found out later. */
+  /** Records a GET of a manifest. The later write decides whether it is a pull (`pull-counter-commands.ts`). */
   record(repository: RepositoryName, reference: Reference): void;
   recordPush(repository: RepositoryName, tags: readonly Tag[]): void;
 }
 
 type Note = { -readonly [key in keyof PullCounterChange]: PullCounterChange[key] };
 
-/** A file that can't be written is tried again ever less often, but at least so often. */
+/** After failed writes the interval doubles up to 60 s. */
 const longestWaitMs = 60_000;
-/** So many different things are not waited for. */
+/** At this number of buffered changes the buffer is written immediately. */
 const notesAtMost = 10_000;
 
 /**
- * Notes are kept in memory and written down every few seconds, which is what a crash may lose. If they can't be
- * written they are kept for the next time, as many as there is room for.
+ * Buffers the changes in memory and writes them every `everyMs` ms; a crash loses at most these. If a write fails, the
+ * buffer keeps its changes for the next write, at most 10,000.
  */
 export function createPullCounters(parts: {
   readonly store: {
     add(counted: readonly PullCounterChange[]): Promise<readonly PullBucket[]>;
   };
   readonly rank: (ranks: readonly PullBucket[]) => Promise<unknown>;
-  /** Number of the last removal of a repository of this name. Throws if the database can't be read. */
+  /** Returns the number of the last removal of a repository with this name. Throws if the database cannot be read. */
   readonly removalOf: (repository: RepositoryName) => number;
   readonly clock: Clock;
   readonly everyMs: number;
@@ -38,7 +38,7 @@ export function createPullCounters(parts: {
   let flushing: Promise<void> = Promise.resolve();
   let failures = 0;
   let isClosed = false;
-  /** What is counted when all is over, by an answer that was cut off, is lost. */
+  /** After `close` no timer starts: counts that arrive later, from interrupted responses, are lost. */
   const wait = (): void => {
     const waitMs = Math.min(everyMs * 2 ** failures, longestWaitMs);
     if (!isClosed) timer ??= setTimeout(() => void flush(), waitMs).unref();
@@ -49,7 +49,7 @@ export function createPullCounters(parts: {
     const key = `${repository} ${text}`;
     const removal = removalOf(repository);
     const held = notes.get(key);
-    // Counts of a repository that was deleted since go with it.
+    // Another removal number: the repository was deleted since, so its buffered counts are dropped.
     if (held?.removal === removal) return held;
     const nothing = { pulls: 0, pushes: 0, lastPulledAtMs: 0, lastPushedAtMs: 0 };
     const note: Note = { repository, reference, removal, ...nothing };
@@ -58,7 +58,7 @@ export function createPullCounters(parts: {
     else wait();
     return note;
   };
-  /** The answer has gone out: a database that can't be read costs the count and nothing else. */
+  /** Never throws, because the response is already sent: if the database cannot be read, only the count is lost. */
   const count = (
     repository: RepositoryName,
     reference: Reference,

@@ -6,18 +6,18 @@ import type {
 import type { RepositoryName } from "../oci/name.ts";
 import type { Tag } from "../oci/reference.ts";
 
-/** How often something was pulled and pushed, and when last. */
+/** The pull counters of a repository or a tag. */
 export interface PullCount {
   readonly pulls: number;
   readonly pushes: number;
-  /** `undefined`: never, as far as we know. */
+  /** `undefined`: no pull is recorded. */
   readonly lastPulledAtMs: number | undefined;
   readonly lastPushedAtMs: number | undefined;
 }
 
 /**
- * What was counted, seconds old at most. Names that were never pulled nor pushed, and those that are not there, have no
- * entry. Whether the caller may know of them is not asked here.
+ * Reads the pull counters, which are at most a few seconds old. Names without pulls and pushes, and names that do not exist,
+ * have no entry. The caller must check visibility.
  */
 export interface PullCounts {
   of(repositories: readonly Registration[]): ReadonlyMap<RepositoryName, PullCount>;

@@ -11,14 +11,14 @@ import { contentTypeOf, type ContentType } from "./content-type.ts";
 import { groupedBy } from "./images.ts";
 import { createKeysetCursors, cutFrom } from "./keyset-cursors.ts";
 
-/** What a list shows of a repository. */
+/** A repository in a list. */
 export interface ListedRepository extends RepositoryDetails {
   readonly pulls: number;
   readonly mediaTypes: readonly string[];
   readonly contentTypes: readonly ContentType[];
 }
 
-/** What its own page shows. */
+/** A repository on its own page. */
 export interface RepositoryWithPermissions extends ListedRepository {
   readonly permissions: RepositoryPermissions;
   readonly collaborators: number;
@@ -37,12 +37,12 @@ export interface RepositoryList {
 }
 
 export interface Listing<T> {
-  /** On all pages. */
+  /** Number of items on all pages. */
   readonly count: number;
   readonly items: readonly T[];
 }
 
-/** A part of a name is looked for in all of them: so many that have it need no second look to be counted. */
+/** A substring search scans all names. Up to 1,000 matches are read at once, so that the count needs no second scan. */
 const foundAtOnce = 1_000;
 const isSamePosition = (a: RepositoryCursorPosition, b: RepositoryCursorPosition): boolean =>
   a.name === b.name && a.updatedAtMs === b.updatedAtMs && a.pullBucket === b.pullBucket;
@@ -52,8 +52,8 @@ const orders = { name: "name", last_updated: "updated", pull_count: "pulls" } as
 export type HubRepositories = ReturnType<typeof createHubRepositories>;
 
 /**
- * Pull counts lie elsewhere. So many repositories are put in their order exactly; beyond that by the ranks that pulls
- * have brought them (`pullBucketOf`), and exactly within a page.
+ * The pull counters are in another database. Up to 1,000 repositories are sorted exactly. Above 1,000 the order by pulls is
+ * approximate (±19 %): by pull bucket (`pullBucketOf`), and exact within a page.
  */
 const countedAtMost = 1_000;
 
@@ -67,7 +67,7 @@ export function createHubRepositories(parts: {
   const cursors = createKeysetCursors<RepositoryCursorPosition>(clock);
   const rankSoon = createStarRanking(database);
 
-  /** In the order of the names, without those that are gone. */
+  /** Returns the repositories in the order of `names`, without deleted ones. */
   const describe = async (
     names: readonly RepositoryName[],
     fullTexts = false,
@@ -112,7 +112,7 @@ export function createHubRepositories(parts: {
   };
 
   return {
-    /** What the caller sees of a namespace; that there is no such namespace looks like an empty one. */
+    /** Lists the repositories of a namespace that are visible to the session. An unknown namespace has an empty list. */
     async list(
       session: Session | undefined,
       list: RepositoryList,
@@ -143,7 +143,7 @@ export function createHubRepositories(parts: {
       return { count, items: order === "pulls" ? items.toSorted(mostPulled(descending)) : items };
     },
 
-    /** Throws NAME_UNKNOWN if it went meanwhile. */
+    /** Throws NAME_UNKNOWN if the repository was deleted meanwhile. The caller must check the permission. */
     async get(
       session: Session | undefined,
       name: RepositoryName,
@@ -160,7 +160,7 @@ export function createHubRepositories(parts: {
       };
     },
 
-    /** What a user has starred, as far as the caller sees it. */
+    /** Lists the repositories that a user has starred and that are visible to the session. */
     async starred(
       session: Session | undefined,
       userId: number,
@@ -173,7 +173,7 @@ export function createHubRepositories(parts: {
       return { count: visible.length, items };
     },
 
-    /** Throws NAME_UNKNOWN if there is no such repository. */
+    /** Sets the descriptions. Throws NAME_UNKNOWN if the repository does not exist. */
     async describe(
       actor: Actor,
       repository: RepositoryName,
@@ -183,7 +183,7 @@ export function createHubRepositories(parts: {
       if (!(await database.run("setDescription", set))) throw new OciError("NAME_UNKNOWN");
     },
 
-    /** False if the user has too many stars. Searches follow within seconds. */
+    /** Returns `false` if the user has too many stars. The search order follows within seconds. */
     async star(actor: Actor, repository: RepositoryName): Promise<boolean> {
       const isDone = await database.run("star", { actor, repository, nowMs: clock() });
       rankSoon();
@@ -202,11 +202,11 @@ export function createHubRepositories(parts: {
   };
 }
 
-/** Search documents that are written again in one go, and the time between: a user may give 5,000 stars in a row. */
+/** 10 search documents are rewritten per second, because a user may give 5,000 stars in a row. */
 const rankedAtOnce = 10;
 const rankEveryMs = 1_000;
 
-/** Puts repositories whose stars have changed where they belong in searches. What a crash leaves is done with the next star. */
+/** Updates the search rank of repositories after star changes. After a crash, the next star continues the remaining work. */
 function createStarRanking(database: Pick<Database, "run">): () => void {
   let timer: NodeJS.Timeout | undefined;
   const rank = async (): Promise<void> => {
@@ -216,7 +216,7 @@ function createStarRanking(database: Pick<Database, "run">): () => void {
   const rankSoon = (): void => {
     timer ??= setTimeout(() => {
       timer = undefined;
-      // A database that is closed or cannot be written keeps what is to be done for the next star.
+      // If the database is closed or read-only, the pending rows stay until the next star.
       rank().catch(() => undefined);
     }, rankEveryMs).unref();
   };

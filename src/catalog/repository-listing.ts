@@ -37,7 +37,9 @@ export function createRepositoryListing(parts: {
   };
 
   return {
-    /** What the viewer may read, of all or of one namespace, in the order of the names behind `last`. */
+    /**
+     * Lists the visible repositories of all namespaces or of one, sorted by name, after `last`. `total` counts up to 10,000.
+     */
     async list(
       visibility: VisibilityFilter,
       page: {
@@ -62,7 +64,7 @@ export function createRepositoryListing(parts: {
       return { items: await show(names, false), total, more: isMore };
     },
 
-    /** Throws NAME_UNKNOWN. */
+    /** Throws NAME_UNKNOWN if the repository does not exist. The caller must check the permission. */
     async get(name: RepositoryName): Promise<RepositorySummary> {
       const [view] = await show([name], true);
       if (view === undefined) throw new OciError("NAME_UNKNOWN", undefined, { detail: { name } });

@@ -11,7 +11,7 @@ import type { PullCount, PullCounts } from "./pull-counters.ts";
 
 export interface SearchRequest {
   readonly visibility: VisibilityFilter;
-  /** As somebody typed it. Empty: everything. */
+  /** The search text of the client. Empty: all repositories. */
   readonly text: string;
   readonly facets?: Readonly<Partial<Record<Facet, readonly string[]>>>;
   readonly isOfficial?: boolean | undefined;
@@ -21,7 +21,7 @@ export interface SearchRequest {
 
 export interface SearchResult {
   readonly name: RepositoryName;
-  /** As one types it: `alpine` for `library/alpine`. */
+  /** The short form for `docker pull`: `alpine` for `library/alpine`. */
   readonly shortName: string;
   readonly description: string;
   readonly isOfficial: boolean;
@@ -39,18 +39,18 @@ export interface SearchResult {
 
 export interface SearchResults {
   readonly results: readonly SearchResult[];
-  /** How many there are, none of which the viewer may not read; counted up to {@link countAtMost}. */
+  /** Number of matching visible repositories, counted up to {@link countAtMost}. */
   readonly total: number;
 }
 
-/** As far as Docker Hub counts too. */
+/** Docker Hub counts up to the same number. */
 export const countAtMost = 10_000;
-/** As many of the best as another order than that of the index is made of. */
+/** Number of best matches that are sorted by a measure. */
 const sortedAtMost = 1000;
 const wordsAtMost = 16;
 const longestWord = 64;
 
-/** What results can be ordered by instead of by how good they are. */
+/** Sort keys for results, instead of relevance. */
 export type SearchMeasure = "pulls" | "stars" | "updatedAtMs";
 
 export type Search = ReturnType<typeof createSearch>;
@@ -67,7 +67,7 @@ export function createSearch(parts: {
   return {
     async find({ text, ...request }: SearchRequest): Promise<SearchResults> {
       const words = wordsOf(text);
-      // Something was typed, and nothing of it is in any text.
+      // A text without letters or digits matches nothing.
       if (words.length === 0 && text.trim() !== "") return { results: [], total: 0 };
       const { items, total } = await database.search.find({
         ...{ ...request, words, exact: nameIn(text), countAtMost },
@@ -75,7 +75,7 @@ export function createSearch(parts: {
       return { results: resultsOf(items), total };
     },
 
-    /** A page of the best thousand in another order, the largest first unless `ascending`. */
+    /** Sorts the 1,000 best matches by `measure`, descending unless `ascending`, and returns one page. */
     async findBy(
       measure: SearchMeasure,
       { text, offset, limit, ...request }: SearchRequest,
@@ -98,20 +98,20 @@ export function createSearch(parts: {
       return { results: resultsOf(await database.search.describe(ids)), total };
     },
 
-    /** Whether the viewer can find anything at all. */
+    /** Whether any repository is visible. */
     async hasContent(visibility: VisibilityFilter): Promise<boolean> {
       return (await database.catalog.list(visibility, { limit: 1 })).items.length > 0;
     },
   };
 }
 
-/** The words of a text, which the index divides in the same way; it also takes care of case and accents. */
+/** Splits a text into at most 16 words, like the index does. The index also folds case and accents. */
 export function wordsOf(text: string): readonly string[] {
   const bare = text
     .normalize("NFC")
     .replaceAll(/[\u0300-\u036f]/g, "")
     .toLowerCase();
-  // New Tai Lue signs have become letters since SQLite's tables were made.
+  // In SQLite's older Unicode tables the New Tai Lue signs (U+19B0 to U+19C9) are not letters, so they separate words.
   const words = bare.split(/[^\p{L}\p{N}\p{Co}]+|[\u19b0-\u19c9]+/u).filter((word) => word !== "");
   return [...new Set(words.map((word) => Array.from(word).slice(0, longestWord).join("")))].slice(
     ...[0, wordsAtMost],
@@ -144,7 +144,7 @@ function resultOf(found: FoundRepository, count: PullCount | undefined): SearchR
   };
 }
 
-/** `library/alpine` is pulled as `alpine`; `library/a/b` only by its whole name. */
+/** Clients pull `library/alpine` as `alpine`, but `library/a/b` only by its full name. */
 export function shortNameOf(name: RepositoryName): string {
   const [namespace, ...rest] = name.split("/");
   return namespace === defaultNamespace && rest.length === 1 ? (rest[0] ?? name) : name;

@@ -4,24 +4,24 @@ import { OciError } from "../oci/errors.ts";
 import type { RepositoryName } from "../oci/name.ts";
 import type { YieldingWork } from "../concurrency/yielding-work.ts";
 
-/** Bytes of distinct blobs, as they are stored. */
+/** Stored bytes of distinct blobs. */
 export interface StorageUsage {
   readonly bytes: number;
-  /** Of those that another repository shows too; in a namespace: several of its repositories. */
+  /** Bytes of blobs that another visible repository links too; for a namespace: that several of its repositories link. */
   readonly sharedBytes: number;
-  /** Of those that only one shows. */
+  /** Bytes of blobs that only one repository links. */
   readonly uniqueBytes: number;
 }
 
 export type StorageUsageReports = ReturnType<typeof createStorageUsageReports>;
 
-/** Of each blob up to 1,000 other repositories are looked at. */
+/** Blobs per query. For each blob the query reads up to 1,000 other repositories. */
 const blobsAtOnce = 50;
 const namesAtOnce = 500;
-/** Distinct blobs of a namespace that are held in memory while they are added up, about 100 bytes each. */
+/** Distinct blobs of a namespace that are in memory during the sum, about 100 bytes each. */
 const blobsAtMost = 500_000;
 
-/** Other repositories count as far as the viewer may read them: what they may not, no sum tells them of. */
+/** Only repositories visible to the client count as sharing, so that no sum reveals a hidden repository. */
 export function createStorageUsageReports(parts: {
   readonly database: Pick<Database, "catalog" | "repositoryDetails" | "storageUsage">;
 }) {
@@ -43,7 +43,7 @@ export function createStorageUsageReports(parts: {
     }
   }
 
-  /** Names of a namespace that the viewer may read, in order. */
+  /** Yields the visible repository names of a namespace, sorted. */
   async function* namesIn(
     namespace: string,
     visibility: VisibilityFilter,
@@ -75,8 +75,8 @@ export function createStorageUsageReports(parts: {
     },
 
     /**
-     * What the viewer may read of it; shared here is what several of its repositories show. Throws UNSUPPORTED (422) for
-     * a namespace with more than 500,000 blobs.
+     * Sums the visible repositories of a namespace. `sharedBytes` counts blobs that several of these repositories link.
+     * Throws UNSUPPORTED (422) for more than 500,000 distinct blobs.
      */
     async ofNamespace(
       namespace: string,

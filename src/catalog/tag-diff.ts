@@ -13,7 +13,7 @@ import type { YieldingWork } from "../concurrency/yielding-work.ts";
 
 export interface ComparedImage {
   readonly tag: Tag;
-  /** What the tag points at, and the image of it that was compared. */
+  /** The digest that the tag points at; `image` is the compared platform of it. */
   readonly digest: Digest;
   readonly image: Image;
   readonly sizeBytes: number;
@@ -27,7 +27,7 @@ export interface TagDiff {
     readonly added: LayerList;
     readonly removed: LayerList;
   };
-  /** What the second has more, and what somebody who has the first has to fetch. */
+  /** `to.sizeBytes - from.sizeBytes`. `downloadBytes`: the layers that a client with the first image must download. */
   readonly sizeChangeBytes: number;
   readonly downloadBytes: number;
   /** The first {@link fieldsAtMost}. */
@@ -41,7 +41,7 @@ export interface LayerList {
   readonly count: number;
 }
 
-/** Layers of one list, and fields, that a comparison shows. */
+/** Limits of one comparison: layers per list, and config fields. */
 export const layersAtMost = 500;
 export const fieldsAtMost = 1_000;
 
@@ -49,7 +49,7 @@ export interface DiffRequest {
   readonly repository: RepositoryName;
   readonly from: Tag;
   readonly to: Tag;
-  /** `os/architecture` or `os/architecture/variant`; without it linux/amd64, or the first that both have. */
+  /** `os/architecture` or `os/architecture/variant`. Default: linux/amd64, or the first platform that both tags have. */
   readonly platform?: string | undefined;
 }
 
@@ -62,7 +62,7 @@ export function createTagDiffs(parts: {
   const { database } = parts;
 
   return {
-    /** Throws NAME_UNKNOWN, and MANIFEST_UNKNOWN where a tag is not there or has no image for the platform. */
+    /** Throws NAME_UNKNOWN, and MANIFEST_UNKNOWN if a tag does not exist or has no image for the platform. */
     async compare(
       { repository, from, to, platform }: DiffRequest,
       work: YieldingWork,
@@ -120,7 +120,7 @@ export function platformText({ os, architecture, variant }: Image): string {
   return [os, architecture, ...(variant === null ? [] : [variant])].join("/");
 }
 
-/** The images of two tags that stand for each other. */
+/** Selects one image of each tag with the same platform, preferably with the same `os.version`. */
 function pairOf(
   from: readonly Image[],
   to: readonly Image[],

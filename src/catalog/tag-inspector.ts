@@ -8,7 +8,7 @@ import type { PullCount, PullCounts } from "./pull-counters.ts";
 import { imagesOfManifests, type TagImages } from "./images.ts";
 import type { YieldingWork } from "../concurrency/yielding-work.ts";
 
-/** A tag with what it holds, and how often it was pulled. */
+/** A tag with its images and its pull counters. */
 export interface TagWithImages extends TagDetails, TagImages {
   readonly count: PullCount | undefined;
 }
@@ -19,7 +19,7 @@ export function createTagInspector(parts: {
 }) {
   const { database, counts } = parts;
   return {
-    /** Throws NAME_UNKNOWN if there is no such repository. */
+    /** Returns the details of a repository. Throws NAME_UNKNOWN if it does not exist. */
     async homeOf(repository: RepositoryName) {
       const [home] = await database.repositoryDetails.find([repository], { fullTexts: false });
       if (home === undefined)
@@ -27,7 +27,7 @@ export function createTagInspector(parts: {
       return home;
     },
 
-    /** In the order of the names, without those that are gone. */
+    /** Returns the tags in the order of `names`, without deleted ones. */
     async of(
       repository: Registration & { readonly id: number },
       names: readonly Tag[],

@@ -8,36 +8,36 @@ import type { PullCounts } from "./pull-counters.ts";
 import type { YieldingWork } from "../concurrency/yielding-work.ts";
 import { createTagInspector, type TagWithImages } from "./tag-inspector.ts";
 
-/** What says something of a tag's images: a signature, an SBOM, where it comes from. */
+/** A referrer of a tag's images: a signature, an SBOM, or provenance. */
 export interface TagReferrer {
   readonly digest: Digest;
-  /** What it speaks of: what the tag points at, or an image of it. */
+  /** The manifest that the tag points at, or one of its images. */
   readonly subject: Digest;
   readonly mediaType: string;
   readonly artifactType: string | null;
   readonly sizeBytes: number;
-  /** Where it is one of those that clients write without the referrers API (`sha256-….sig`). */
+  /** The tag of a referrer that cosign stored without the referrers API (`sha256-….sig`). */
   readonly tag: Tag | undefined;
 }
 
 export interface TagPage {
   readonly items: readonly TagWithImages[];
-  /** Of the repository, on all pages. */
+  /** Number of tags in the repository. */
   readonly total: number;
   readonly more: boolean;
 }
 
 export type TagListing = ReturnType<typeof createTagListing>;
 
-/** An index may have many images; so many of them are asked for what refers to them. */
+/** An index may have many images. Referrers are read for the first 20 subjects: the tagged manifest and its images. */
 const subjectsAtMost = 20;
-/** Referrers of one tag and its images that a view shows; the registry API lists all of them. */
+/** Referrers of one tag and its images in a response. The registry API lists all of them. */
 const referrersAtMost = 200;
-/** The last subject asked may add its signatures under cosign's tags. */
+/** The last subject may add up to 3 referrers under cosign's tags. */
 export const shownReferrersAtMost = referrersAtMost + 3;
 const cosignSuffixes = [".sig", ".att", ".sbom"];
 
-/** All of it throws NAME_UNKNOWN if there is no such repository. */
+/** All methods throw NAME_UNKNOWN if the repository does not exist. */
 export function createTagListing(parts: {
   readonly database: Database;
   readonly counts: PullCounts;
@@ -46,7 +46,7 @@ export function createTagListing(parts: {
   const contents = createTagInspector(parts);
 
   return {
-    /** In the order of the names, behind `last`. */
+    /** Lists tags sorted by name, after `last`. */
     async list(
       repository: RepositoryName,
       page: { readonly last?: Tag | undefined; readonly limit: number },
@@ -58,7 +58,7 @@ export function createTagListing(parts: {
       return { items: await contents.of(home, items, work), total: home.tags, more };
     },
 
-    /** Throws MANIFEST_UNKNOWN if there is no such tag. */
+    /** Returns a tag with at most 203 referrers. Throws MANIFEST_UNKNOWN if the tag does not exist. */
     async get(
       repository: RepositoryName,
       tag: Tag,
@@ -87,7 +87,7 @@ export function createTagListing(parts: {
       return { ...shown, referrers };
     },
 
-    /** What a tag pointed at, the newest first, also of one that is gone. */
+    /** Lists the targets of a tag, newest first, also of a deleted tag. Throws MANIFEST_UNKNOWN if it has no history. */
     async history(
       repository: RepositoryName,
       tag: Tag,

@@ -17,13 +17,13 @@ import type { Listing } from "./repositories.ts";
 import { createTagInspector, type TagWithImages } from "./tag-inspector.ts";
 
 export interface TagWithActivity extends TagWithImages {
-  /** Stable as long as repository and tag are of these names. */
+  /** A hash of repository id and tag name: it does not change when the tag moves. */
   readonly id: number;
   readonly contentType: ContentType;
-  /** Bytes of the image for linux/amd64, or of the first. */
+  /** Bytes of the image for linux/amd64, or of the first image. */
   readonly fullSizeBytes: number;
   readonly lastPulledAtMs: number | undefined;
-  /** Nobody has pulled or pushed it for a month. */
+  /** No pull and no push for 30 days. */
   readonly isStale: boolean;
 }
 
@@ -36,19 +36,19 @@ export interface TagList {
 }
 
 export interface ImageWithLayers extends Image {
-  /** The first ones, as far as the bounds of one answer go. */
+  /** The first 500 layers; fewer if the response already has 5,000 layers. */
   readonly layers: readonly (Layer & { readonly instruction: string })[];
   readonly layerCount: number;
 }
 
-/** Layers of one image, and of all images in one answer. Container runtimes take up to 127 in an image. */
+/** Layers of one image, and of all images in one response. Container runtimes accept up to 127 layers in an image. */
 export const layersAtMost = 500;
 const layersInAll = 5_000;
-/** Characters of one instruction, and of all in one answer; `RUN` with a script of its own has a few hundred. */
+/** Characters of one instruction, and of all in one response. `RUN` with an inline script has a few hundred. */
 const instructionAtMost = 4_000;
 const instructionsInAll = 1_000_000;
 
-/** As for repositories: so many with a part of a name need no second look to be counted. */
+/** As for repositories: up to 1,000 matches are read at once, so that the count needs no second scan. */
 const foundAtOnce = 1_000;
 const isSamePosition = (a: TagCursorPosition, b: TagCursorPosition): boolean =>
   a.name === b.name && a.updatedAtMs === b.updatedAtMs;
@@ -56,7 +56,7 @@ const isSamePosition = (a: TagCursorPosition, b: TagCursorPosition): boolean =>
 export type HubTags = ReturnType<typeof createHubTags>;
 
 const staleAfterMs = 30 * 24 * 3600 * 1000;
-/** Tags that a pattern is tried on. */
+/** Tags that are tested against a pattern. */
 export const triedAtMost = 10_000;
 
 export function createHubTags(parts: {
@@ -87,7 +87,7 @@ export function createHubTags(parts: {
     });
 
   return {
-    /** Throws NAME_UNKNOWN if there is no such repository. */
+    /** Lists one page of tags. Throws NAME_UNKNOWN if the repository does not exist. */
     async list(
       repository: RepositoryName,
       list: TagList,
@@ -119,14 +119,14 @@ export function createHubTags(parts: {
       return { count, items: await show(home, names, work) };
     },
 
-    /** Throws NAME_UNKNOWN, or MANIFEST_UNKNOWN if there is no such tag. */
+    /** Throws NAME_UNKNOWN, or MANIFEST_UNKNOWN if the tag does not exist. */
     async get(repository: RepositoryName, tag: Tag, work: YieldingWork): Promise<TagWithActivity> {
       const [shown] = await show(await contents.homeOf(repository), [tag], work);
       if (shown === undefined) throw new OciError("MANIFEST_UNKNOWN");
       return shown;
     },
 
-    /** The images of a tag with their layers. */
+    /** Returns the images of a tag with their layers and the instruction of each layer. */
     async images(
       repository: RepositoryName,
       { images }: Pick<TagWithActivity, "images">,
@@ -155,7 +155,7 @@ export function createHubTags(parts: {
       return shown;
     },
 
-    /** The tags that a pattern would fix, of the first ten thousand. Throws TAG_INVALID for a pattern that is none. */
+    /** Tests the first 10,000 tags, and returns those that match a pattern. Throws TAG_INVALID for an invalid pattern. */
     async matching(
       repository: RepositoryName,
       pattern: string,
@@ -173,7 +173,7 @@ export function createHubTags(parts: {
   };
 }
 
-/** A number for clients that want one: 48 bits of a hash, since tags have no number of their own. */
+/** The Docker Hub API gives tags a numeric id. Berth's tags have none, so this is 48 bits of a hash. */
 function idOf(repositoryId: number, tag: Tag): number {
   return createHash("sha256").update(`${repositoryId}:${tag}`).digest().readUIntBE(0, 6);
 }
