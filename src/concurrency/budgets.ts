@@ -2,24 +2,24 @@ import ipaddr from "ipaddr.js";
 import { createCountedCache, memoized } from "./byte-cache.ts";
 
 /*
- * Budgets: what one client may use of the server, by key. A key is the id of an account, or the network of an address.
- * The state of a budget is bounded: the keys that were used least recently are forgotten first.
+ * Budgets limit the server resources of one client, by key. A key is an account id, or the network of an address. A rate
+ * budget holds at most 50,000 keys and evicts the least recently used one first; a held budget only knows keys in use.
  */
 
-/** So many at once, and one more each time this many milliseconds have passed. */
+/** A token bucket with `burst` tokens. One token returns every `everyMs` milliseconds. */
 export interface Rate {
   readonly burst: number;
   readonly everyMs: number;
 }
 
-/** The share of one of several processes, so that together they allow what one would. */
+/** The rate for each of `processes` processes, so that together they allow the configured rate. */
 export function shareOfRate({ burst, everyMs }: Rate, processes: number): Rate {
   return { burst: Math.ceil(burst / processes), everyMs: everyMs * processes };
 }
 
 /** A token bucket per key. */
 export interface RateBudget {
-  /** Milliseconds until the key may take one; 0 when it may now. */
+  /** Milliseconds until the key may take a token; 0: now. */
   waitMs(key: string): number;
   take(key: string): void;
   giveBack(key: string): void;
@@ -29,10 +29,10 @@ export interface RateBudget {
 const keysAtMost = 50_000;
 
 /**
- * @param clock milliseconds; a clock that jumps backwards only makes clients wait
+ * @param clock milliseconds; if the clock jumps backwards, clients only wait longer
  */
 export function createRateBudget(clock: () => number, { burst, everyMs }: Rate): RateBudget {
-  // Per key the time when its bucket is full again; a full bucket needs no entry.
+  // The time when the bucket of a key is full again. A full bucket has no entry.
   const fullAt = createCountedCache<number>(keysAtMost);
   const spentMs = (key: string): number => Math.max(0, (fullAt.get(key) ?? 0) - clock());
   const set = (key: string, spent: number): void => {
@@ -46,15 +46,15 @@ export function createRateBudget(clock: () => number, { burst, everyMs }: Rate):
   };
 }
 
-/** What keys hold at one time: connections, requests, bytes. Only keys that hold something are known. */
+/** Limits what a key holds at one time: connections, requests or bytes. Keys that hold nothing have no entry. */
 export interface HeldBudget {
-  /** Adds to what the key holds; false (and nothing is added) when that would be more than the limit. */
+  /** Adds `amount`. Returns `false`, and adds nothing, if the sum would exceed the limit. */
   acquire(key: string, amount?: number): boolean;
   release(key: string, amount?: number): void;
   held(key: string): number;
 }
 
-/** @param limit of one key; Infinity for none */
+/** @param limit limit of one key; Infinity for no limit */
 export function createHeldBudget(limit: number): HeldBudget {
   const held = new Map<string, number>();
   return {
@@ -74,8 +74,8 @@ export function createHeldBudget(limit: number): HeldBudget {
 }
 
 /**
- * The key of a client's address: an IPv4 address, or the network of 64 bits of an IPv6 address, because a client has
- * all addresses of its network. IPv4 addresses that are written as IPv6 (`::ffff:192.0.2.1`) have the key of IPv4.
+ * The key of a client address: the IPv4 address, or the /64 network of an IPv6 address, because one client can use all
+ * addresses of its network. IPv4-mapped addresses (`::ffff:192.0.2.1`) have the key of the IPv4 address.
  */
 export const addressKey = memoized((address): string => {
   if (!ipaddr.isValid(address)) return address;

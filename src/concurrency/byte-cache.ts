@@ -1,15 +1,15 @@
 import { LRUCache } from "lru-cache";
 
 /**
- * Bytes that an entry is counted with besides its key and its value: the headers of the strings and objects, the place in
- * the map and in the list of the least recently used. An entry without content counts, so the number is bounded too.
+ * Bytes that each entry counts besides its key and value: string and object headers, the map slot and the LRU list node.
+ * Because an empty entry counts too, the number of entries is bounded.
  */
 export const entryOverheadBytes = 256;
 
-/** V8 keeps a string in one or two bytes a character. */
+/** V8 stores a string with 1 or 2 bytes per character; this counts 2. */
 export const stringBytes = (text: string): number => 2 * text.length;
 
-/** A cache of at most `maxBytes` bytes, keys and overhead included: the least recently used entries go first. */
+/** A cache of at most `maxBytes` bytes including keys and overhead. The least recently used entry is evicted first. */
 export type ByteCache<V extends object | string | number> = LRUCache<string, V>;
 
 interface ByteCacheOptions<V> {
@@ -19,8 +19,8 @@ interface ByteCacheOptions<V> {
 }
 
 /**
- * Every cache whose entries a client decides is made here. An entry that alone is larger than `maxBytes` is not kept;
- * setting a key again counts the new value only if it is another object.
+ * Creates the cache for every case in which clients control the entries. An entry larger than `maxBytes` is not stored.
+ * Setting a key again counts the new value only if it is a different object.
  */
 export function createByteCache<V extends object | string | number>({
   maxBytes,
@@ -33,18 +33,18 @@ export function createByteCache<V extends object | string | number>({
 }
 
 /**
- * A cache of at most so many small entries. By `maxSize`, since with `max` lru-cache allocates for all of them at once:
- * 1 MB for 50,000.
+ * A cache of at most `entries` small entries. It uses `maxSize`, because with `max` lru-cache allocates memory for all
+ * entries at once: 1 MB for 50,000.
  */
 export const createCountedCache = <V extends number | boolean>(
   entries: number,
 ): LRUCache<string, V> => new LRUCache({ maxSize: entries, sizeCalculation: () => 1 });
 
-/** Texts that {@link memoized} keeps; longer ones than this are computed each time. */
+/** {@link memoized} caches 1,000 texts of at most 256 characters; it computes longer ones each time. */
 const memoizedTexts = 1000;
 const memoizedLength = 256;
 
-/** A pure function of an address or a host name, with its results for the 1,000 texts that were used last. */
+/** Caches a pure function of an address or a host name for the 1,000 most recently used texts. */
 export function memoized<V extends boolean | string>(
   compute: (text: string) => V,
 ): (text: string) => V {
@@ -58,9 +58,9 @@ export function memoized<V extends boolean | string>(
 }
 
 /**
- * {@link createByteCache} for what was read from a database: returns the cache of the current version, a new one as soon as the version
- * is another. Who waits between reading the database and `set` keeps the cache that was returned before the read, so
- * that old data never reaches the cache of a later version.
+ * A {@link createByteCache} for data from a database. Each call returns the cache of the current version, and a new, empty
+ * cache after the version changes. A caller that awaits between its database read and `set` must use the cache from before
+ * the read, so that old data never enters the cache of a later version.
  */
 export function createVersionedCache<V extends object | string | number>(
   options: ByteCacheOptions<V> & { readonly version: () => unknown },

@@ -1,9 +1,9 @@
-/** Parts that are open, and have to be closed again. */
+/** A list of cleanup functions for open parts. */
 export interface Closing {
   add(close: () => Promise<void> | void): void;
   /**
-   * Closes all of them, the last one first. One that fails keeps none of the others open; rejects with what failed
-   * (an AggregateError if several did).
+   * Closes all parts, the last one first, even if some fail. Rejects with the error, or with an AggregateError if several
+   * parts fail.
    */
   run(): Promise<void>;
 }
@@ -27,7 +27,7 @@ export function createClosing(): Closing {
   };
 }
 
-/** Opens parts one by one; if one cannot be opened, those before it are closed and its error is thrown. */
+/** Opens parts one by one. If a part fails to open, closes the parts before it and throws its error. */
 export async function openAll<T>(open: (closing: Closing) => Promise<T>): Promise<T> {
   const closing = createClosing();
   try {

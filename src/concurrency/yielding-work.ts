@@ -1,21 +1,22 @@
 import { setImmediate } from "node:timers/promises";
 
 /**
- * Work for one request that consists of many steps. Between two steps other requests get their turn of the event loop,
- * and the work ends when its client is gone.
+ * Work of many steps for one request. Between two steps other requests can use the event loop, and the work ends when the
+ * client disconnects.
  */
 export interface YieldingWork {
   /**
-   * Call it before each step. Resolves at once while the steps of this turn took less than 10 ms together, otherwise in
-   * the next turn. Rejects with ECONNRESET when the client is gone. A step itself takes at most a few milliseconds.
+   * Call it before each step; a step should take at most a few milliseconds. Resolves at once while the work has used the
+   * event loop for less than 10 ms, otherwise in the next loop iteration. Rejects with ECONNRESET after the client
+   * disconnects.
    */
   step(): Promise<void>;
 }
 
-/** How long one request keeps the event loop before others get their turn. */
+/** How long one request uses the event loop before it yields. */
 const turnMs = 10;
 
-/** @param signal aborts when the client is gone */
+/** @param signal aborts when the client disconnects */
 export function createYieldingWork(signal: AbortSignal): YieldingWork {
   let turnBeganAtMs = performance.now();
   return {
