@@ -20,15 +20,15 @@ const secrets = [
   "token",
   "secret",
   "secretAccessKey",
-  // What Node could not parse of a request, as bytes, with every header that came before.
+  // On a parse error Node attaches the raw bytes of the request, including its headers.
   "rawPacket",
 ];
 const places = ["", "*.", "headers.", "*.headers."];
 
 /**
- * The program's log, on standard error: standard output belongs to what a command answers. Written without making the
- * caller wait. Credentials are blotted out wherever they usually stand, at the top or one level down.
- * @param destination takes the lines instead, for tests
+ * Creates the log of the program. It writes to standard error, because standard output carries the results of commands, and
+ * it writes asynchronously. It redacts credentials in the usual fields, at the top level, one level down, and in `headers`.
+ * @param destination receives the lines instead, for tests
  */
 export function createLogger(
   { level, format }: LoggerSettings,
@@ -43,7 +43,7 @@ export function createLogger(
       paths: places.flatMap((place) => secrets.map((name) => pathOf(place, name))),
       censor: "[redacted]",
     },
-    // Paths, user agents and messages of other servers are in the lines, and the lines are read at a terminal.
+    // The lines contain paths, user agents and messages from other servers, and operators read them in a terminal.
     hooks: { streamWrite: isPretty ? withoutEscapedControls : printableJson },
   };
   const sink = destination ?? pino.destination({ dest: process.stderr.fd, sync: false });

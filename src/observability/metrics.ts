@@ -1,14 +1,14 @@
 import { Counter, Gauge, Registry, collectDefaultMetrics } from "prom-client";
 
-/** What is measured of one mirror, by all processes on its data folder. */
+/** The figures of one mirror, summed over all processes that share its data folder. */
 export interface MirrorFigures {
   readonly namespace: string;
   readonly counters: Readonly<Record<string, number>>;
-  /** What is now, where it is known. */
+  /** Current values; `undefined`: unknown. */
   readonly gauges: Readonly<Record<string, number | undefined>>;
 }
 
-/** Everything that is measured, as Prometheus reads it. */
+/** Returns all metrics in the Prometheus text format. */
 export type Metrics = () => Promise<{ readonly body: string; readonly contentType: string }>;
 
 interface Settings {

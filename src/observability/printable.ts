@@ -1,31 +1,31 @@
 /*
- * Characters that change what a terminal or a log viewer shows instead of being shown: the control characters C0 and C1
- * (Unicode category Cc), the bidirectional controls (Unicode TR 9, property Bidi_Control), and the two separators that
- * some viewers break a line at. With them a stored text could forge a line, colours or the order of characters.
+ * Characters that control a terminal or a log viewer: the C0 and C1 control characters (Unicode category Cc), the
+ * bidirectional controls (Unicode UAX 9, property Bidi_Control), and the separators U+2028 and U+2029, at which some viewers
+ * break the line. With them a stored text could forge lines, colours or the order of characters.
  */
 const control = /[\p{Cc}\p{Bidi_Control}\u2028\u2029]/u;
 const controls = new RegExp(control, "gu");
-/** As JSON writes the control characters C0, all but tab, line feed and carriage return. */
+/** JSON escapes of the C0 and C1 control characters and DEL, except tab, line feed and carriage return. */
 const escapedControls = /\\u00(?:0[0-8bcef]|1[0-9a-f]|7f|[89][0-9a-f])/gi;
 
-/** Whether a text can be stored as a name, a label or any other text of one line. */
+/** Whether a text may be stored as a name, a label or another single-line text. */
 export const isPrintableLine = (text: string): boolean => !control.test(text);
 
-/** The same for a text of many lines: tab, line feed and carriage return are allowed. */
+/** The same for multi-line texts: allows tab, line feed and carriage return. */
 export const isPrintableText = (text: string): boolean =>
   isPrintableLine(text.replace(/[\t\n\r]/g, ""));
 
-/** A text as one line without control characters; tabs and line breaks become spaces. */
+/** Returns a text as one line without control characters. Tabs and line breaks become spaces. */
 export const printableLine = (text: string): string =>
   text.replace(/\r\n|[\t\n\r]/g, " ").replace(controls, "");
 
-/** JSON with the control characters that JSON allows inside of strings written as `\u009b`: the same value, safe to show. */
+/** Escapes control characters that JSON allows unescaped in strings, such as `\u009b`. The parsed value is the same. */
 export const printableJson = (json: string): string =>
   json.replace(controls, (character) =>
     character === "\n" ? character : `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`,
   );
 
-/** A line of JSON whose strings another program will decode and show: control characters become U+FFFD, but line breaks stay. */
+/** For JSON lines whose strings another program decodes and prints: replaces control characters by U+FFFD, except line feeds. */
 export const withoutEscapedControls = (json: string): string =>
   json
     .replace(escapedControls, "\\ufffd")
