@@ -20,8 +20,8 @@ export function differingFields(from: unknown, to: unknown): readonly FieldChang
 }
 
 /**
- * Flattens a config into fields: the members of `config`, each variable of `Env`, and each key of `Labels`, `ExposedPorts`
- * and `Volumes`.
+ * Flattens a config into fields: the members of `config`, each variable of `Env`, and each key of `Labels`,
+ * `ExposedPorts` and `Volumes`.
  */
 function fieldsOf(config: unknown): ReadonlyMap<string, unknown> {
   const fields = new Map<string, unknown>();

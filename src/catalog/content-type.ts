@@ -25,7 +25,10 @@ const known: readonly (readonly [prefix: string, type: ContentType])[] = [
   ["application/vnd.cncf.model.", "model"],
 ];
 
-/** Uses the artifact type or the config media type. Without both: `unrecognized` for opaque manifests, otherwise `image`. */
+/**
+ * Uses the artifact type or the config media type. Without both: `unrecognized` for opaque manifests, otherwise
+ * `image`.
+ */
 export function contentTypeOf({ kind, artifactType, configMediaType }: Kind): ContentType {
   const told = [artifactType, configMediaType].filter((type) => type !== null);
   if (told.length === 0) return kind === "opaque" ? "unrecognized" : "image";

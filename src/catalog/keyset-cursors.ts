@@ -1,13 +1,15 @@
 import { createByteCache, stringBytes } from "../concurrency/byte-cache.ts";
 
 /**
- * Keyset cursors for clients that request pages by number. The cache holds the last entry of recent pages. A client that
- * reads pages in order starts each page after the last entry of the page before: page 500 costs the same as page 1, and the
- * client misses no entry when the list grows meanwhile. A jump to another page uses an offset in an index. A cursor grants
- * no access: each page checks visibility again.
+ * Keyset cursors for clients that request pages by number. The cache holds the last entry of recent pages. A client
+ * that reads pages in order starts each page after the last entry of the page before: page 500 costs the same as page
+ * 1, and the client misses no entry when the list grows meanwhile. A jump to another page uses an offset in an index. A
+ * cursor grants no access: each page checks visibility again.
  */
 export interface KeysetCursors<Place> {
-  /** Returns the start of a page: `after` an entry if its cursor is cached, otherwise `skip` entries from the beginning. */
+  /**
+   * Returns the start of a page: `after` an entry if its cursor is cached, otherwise `skip` entries from the beginning.
+   */
   begin(
     list: string,
     page: number,
@@ -18,7 +20,8 @@ export interface KeysetCursors<Place> {
 }
 
 /**
- * 8 MB hold about 10,000 cursors. The least recently used one is evicted first. The key contains the client's search text.
+ * 8 MB hold about 10,000 cursors. The least recently used one is evicted first. The key contains the client's search
+ * text.
  */
 const bytesAtMost = 8 * 1024 * 1024;
 const goodForMs = 60_000;

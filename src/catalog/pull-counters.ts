@@ -16,8 +16,8 @@ export interface PullCount {
 }
 
 /**
- * Reads the pull counters, which are at most a few seconds old. Names without pulls and pushes, and names that do not exist,
- * have no entry. The caller must check visibility.
+ * Reads the pull counters, which are at most a few seconds old. Names without pulls and pushes, and names that do not
+ * exist, have no entry. The caller must check visibility.
  */
 export interface PullCounts {
   of(repositories: readonly Registration[]): ReadonlyMap<RepositoryName, PullCount>;

@@ -52,8 +52,8 @@ const orders = { name: "name", last_updated: "updated", pull_count: "pulls" } as
 export type HubRepositories = ReturnType<typeof createHubRepositories>;
 
 /**
- * The pull counters are in another database. Up to 1,000 repositories are sorted exactly. Above 1,000 the order by pulls is
- * approximate (±19 %): by pull bucket (`pullBucketOf`), and exact within a page.
+ * The pull counters are in another database. Up to 1,000 repositories are sorted exactly. Above 1,000 the order by
+ * pulls is approximate (±19 %): by pull bucket (`pullBucketOf`), and exact within a page.
  */
 const countedAtMost = 1_000;
 
@@ -112,7 +112,9 @@ export function createHubRepositories(parts: {
   };
 
   return {
-    /** Lists the repositories of a namespace that are visible to the session. An unknown namespace has an empty list. */
+    /**
+     * Lists the repositories of a namespace that are visible to the session. An unknown namespace has an empty list.
+     */
     async list(
       session: Session | undefined,
       list: RepositoryList,
@@ -206,7 +208,10 @@ export function createHubRepositories(parts: {
 const rankedAtOnce = 10;
 const rankEveryMs = 1_000;
 
-/** Updates the search rank of repositories after star changes. After a crash, the next star continues the remaining work. */
+/**
+ * Updates the search rank of repositories after star changes. After a crash, the next star continues the remaining
+ * work.
+ */
 function createStarRanking(database: Pick<Database, "run">): () => void {
   let timer: NodeJS.Timeout | undefined;
   const rank = async (): Promise<void> => {

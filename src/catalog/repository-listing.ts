@@ -38,7 +38,8 @@ export function createRepositoryListing(parts: {
 
   return {
     /**
-     * Lists the visible repositories of all namespaces or of one, sorted by name, after `last`. `total` counts up to 10,000.
+     * Lists the visible repositories of all namespaces or of one, sorted by name, after `last`. `total` counts up to
+     * 10,000.
      */
     async list(
       visibility: VisibilityFilter,

@@ -7,7 +7,9 @@ import type { YieldingWork } from "../concurrency/yielding-work.ts";
 /** Stored bytes of distinct blobs. */
 export interface StorageUsage {
   readonly bytes: number;
-  /** Bytes of blobs that another visible repository links too; for a namespace: that several of its repositories link. */
+  /**
+   * Bytes of blobs that another visible repository links too; for a namespace: that several of its repositories link.
+   */
   readonly sharedBytes: number;
   /** Bytes of blobs that only one repository links. */
   readonly uniqueBytes: number;

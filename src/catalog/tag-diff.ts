@@ -49,7 +49,9 @@ export interface DiffRequest {
   readonly repository: RepositoryName;
   readonly from: Tag;
   readonly to: Tag;
-  /** `os/architecture` or `os/architecture/variant`. Default: linux/amd64, or the first platform that both tags have. */
+  /**
+   * `os/architecture` or `os/architecture/variant`. Default: linux/amd64, or the first platform that both tags have.
+   */
   readonly platform?: string | undefined;
 }
 

@@ -87,7 +87,9 @@ export function createTagListing(parts: {
       return { ...shown, referrers };
     },
 
-    /** Lists the targets of a tag, newest first, also of a deleted tag. Throws MANIFEST_UNKNOWN if it has no history. */
+    /**
+     * Lists the targets of a tag, newest first, also of a deleted tag. Throws MANIFEST_UNKNOWN if it has no history.
+     */
     async history(
       repository: RepositoryName,
       tag: Tag,

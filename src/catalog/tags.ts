@@ -155,7 +155,9 @@ export function createHubTags(parts: {
       return shown;
     },
 
-    /** Tests the first 10,000 tags, and returns those that match a pattern. Throws TAG_INVALID for an invalid pattern. */
+    /**
+     * Tests the first 10,000 tags, and returns those that match a pattern. Throws TAG_INVALID for an invalid pattern.
+     */
     async matching(
       repository: RepositoryName,
       pattern: string,

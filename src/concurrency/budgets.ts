@@ -2,8 +2,9 @@ import ipaddr from "ipaddr.js";
 import { createCountedCache, memoized } from "./byte-cache.ts";
 
 /*
- * Budgets limit the server resources of one client, by key. A key is an account id, or the network of an address. A rate
- * budget holds at most 50,000 keys and evicts the least recently used one first; a held budget only knows keys in use.
+ * Budgets limit the server resources of one client, by key. A key is an account id, or the network of an address. A
+ * rate budget holds at most 50,000 keys and evicts the least recently used one first; a held budget only knows keys in
+ * use.
  */
 
 /** A token bucket with `burst` tokens. One token returns every `everyMs` milliseconds. */

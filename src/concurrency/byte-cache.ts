@@ -1,8 +1,8 @@
 import { LRUCache } from "lru-cache";
 
 /**
- * Bytes that each entry counts besides its key and value: string and object headers, the map slot and the LRU list node.
- * Because an empty entry counts too, the number of entries is bounded.
+ * Bytes that each entry counts besides its key and value: string and object headers, the map slot and the LRU list
+ * node. Because an empty entry counts too, the number of entries is bounded.
  */
 export const entryOverheadBytes = 256;
 
@@ -58,9 +58,9 @@ export function memoized<V extends boolean | string>(
 }
 
 /**
- * A {@link createByteCache} for data from a database. Each call returns the cache of the current version, and a new, empty
- * cache after the version changes. A caller that awaits between its database read and `set` must use the cache from before
- * the read, so that old data never enters the cache of a later version.
+ * A {@link createByteCache} for data from a database. Each call returns the cache of the current version, and a new,
+ * empty cache after the version changes. A caller that awaits between its database read and `set` must use the cache
+ * from before the read, so that old data never enters the cache of a later version.
  */
 export function createVersionedCache<V extends object | string | number>(
   options: ByteCacheOptions<V> & { readonly version: () => unknown },

@@ -2,8 +2,8 @@
 export interface Closing {
   add(close: () => Promise<void> | void): void;
   /**
-   * Closes all parts, the last one first, even if some fail. Rejects with the error, or with an AggregateError if several
-   * parts fail.
+   * Closes all parts, the last one first, even if some fail. Rejects with the error, or with an AggregateError if
+   * several parts fail.
    */
   run(): Promise<void>;
 }

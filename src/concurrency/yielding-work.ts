@@ -1,13 +1,13 @@
 import { setImmediate } from "node:timers/promises";
 
 /**
- * Work of many steps for one request. Between two steps other requests can use the event loop, and the work ends when the
- * client disconnects.
+ * Work of many steps for one request. Between two steps other requests can use the event loop, and the work ends when
+ * the client disconnects.
  */
 export interface YieldingWork {
   /**
-   * Call it before each step; a step should take at most a few milliseconds. Resolves at once while the work has used the
-   * event loop for less than 10 ms, otherwise in the next loop iteration. Rejects with ECONNRESET after the client
+   * Call it before each step; a step should take at most a few milliseconds. Resolves at once while the work has used
+   * the event loop for less than 10 ms, otherwise in the next loop iteration. Rejects with ECONNRESET after the client
    * disconnects.
    */
   step(): Promise<void>;

@@ -1,7 +1,10 @@
 import { systemActor } from "../database/permissions/authority.ts";
 import type { RepositoryName } from "../oci/name.ts";
 
-/** A mirrored repository: `repository` is its name in Berth (`docker.io/library/alpine`), `name` its name at the upstream. */
+/**
+ * A mirrored repository: `repository` is its name in Berth (`docker.io/library/alpine`), `name` its name at the
+ * upstream.
+ */
 export interface MirrorRepository {
   readonly repository: RepositoryName;
   readonly name: string;
@@ -16,8 +19,8 @@ export type CacheStatus =
   | { readonly kind: "stale"; readonly ageSeconds: number; readonly reason: string };
 
 /**
- * Called before a client's request starts an upstream fetch. Not called for a cached response, nor when the request joins
- * a running fetch. Throws TOOMANYREQUESTS if the client has started too many fetches (`limits.mirrorMisses`).
+ * Called before a client's request starts an upstream fetch. Not called for a cached response, nor when the request
+ * joins a running fetch. Throws TOOMANYREQUESTS if the client has started too many fetches (`limits.mirrorMisses`).
  */
 export type AdmitMiss = () => void;
 

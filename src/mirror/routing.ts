@@ -25,12 +25,14 @@ export interface MirrorRoute extends MirrorRepository {
 }
 
 export interface MirrorRouting {
-  /** Returns `undefined` for a hosted repository. Throws DENIED if `allow` or `deny` of the mirror excludes the name. */
+  /**
+   * Returns `undefined` for a hosted repository. Throws DENIED if `allow` or `deny` of the mirror excludes the name.
+   */
   byName(repository: RepositoryName, asked: string): MirrorRoute | undefined;
   /**
-   * Routes a request that names its registry (`?ns=`, as containerd sends it). Throws NAME_UNKNOWN if no mirror serves that
-   * registry, so that a client never receives a hosted repository in place of one from another registry. Throws DENIED
-   * like `byName`.
+   * Routes a request that names its registry (`?ns=`, as containerd sends it). Throws NAME_UNKNOWN if no mirror serves
+   * that registry, so that a client never receives a hosted repository in place of one from another registry. Throws
+   * DENIED like `byName`.
    */
   byRegistry(ns: string, asked: string): MirrorRoute;
 }

@@ -26,8 +26,9 @@ const secrets = [
 const places = ["", "*.", "headers.", "*.headers."];
 
 /**
- * Creates the log of the program. It writes to standard error, because standard output carries the results of commands, and
- * it writes asynchronously. It redacts credentials in the usual fields, at the top level, one level down, and in `headers`.
+ * Creates the log of the program. It writes to standard error, because standard output carries the results of commands,
+ * and it writes asynchronously. It redacts credentials in the usual fields, at the top level, one level down, and in
+ * `headers`.
  * @param destination receives the lines instead, for tests
  */
 export function createLogger(

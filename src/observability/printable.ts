@@ -1,7 +1,7 @@
 /*
  * Characters that control a terminal or a log viewer: the C0 and C1 control characters (Unicode category Cc), the
- * bidirectional controls (Unicode UAX 9, property Bidi_Control), and the separators U+2028 and U+2029, at which some viewers
- * break the line. With them a stored text could forge lines, colours or the order of characters.
+ * bidirectional controls (Unicode UAX 9, property Bidi_Control), and the separators U+2028 and U+2029, at which some
+ * viewers break the line. With them a stored text could forge lines, colours or the order of characters.
  */
 const control = /[\p{Cc}\p{Bidi_Control}\u2028\u2029]/u;
 const controls = new RegExp(control, "gu");
@@ -25,7 +25,10 @@ export const printableJson = (json: string): string =>
     character === "\n" ? character : `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`,
   );
 
-/** For JSON lines whose strings another program decodes and prints: replaces control characters by U+FFFD, except line feeds. */
+/**
+ * For JSON lines whose strings another program decodes and prints: replaces control characters by U+FFFD, except line
+ * feeds.
+ */
 export const withoutEscapedControls = (json: string): string =>
   json
     .replace(escapedControls, "\\ufffd")

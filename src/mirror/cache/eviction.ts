@@ -10,8 +10,8 @@ import type { Uses } from "./uses.ts";
 /** Keeps the cached blobs of one mirror within `mirrors[].cacheSize`. */
 export interface Eviction {
   /**
-   * Evicts blobs until `sizeBytes` more bytes fit; call it before {@link added}. Never rejects: it reports an error, and the
-   * call for the next blob tries again.
+   * Evicts blobs until `sizeBytes` more bytes fit; call it before {@link added}. Never rejects: it reports an error,
+   * and the call for the next blob tries again.
    */
   freeSpace(sizeBytes: number): Promise<void>;
   /** Adds the size of a new blob to the cached bytes. */
@@ -23,9 +23,9 @@ export interface Eviction {
 /** Each eviction scans all blobs of the mirror, so it frees an extra 3 % of the limit. */
 const spare = 0.03;
 /**
- * The store keeps evicted bytes for `gc.deleteDelay`, unless one mirror has evicted more than this share of its cache size.
- * The early deletion covers only blobs that this process evicted from this mirror: another process may still send other
- * blobs, and a backup may copy them.
+ * The store keeps evicted bytes for `gc.deleteDelay`, unless one mirror has evicted more than this share of its cache
+ * size. The early deletion covers only blobs that this process evicted from this mirror: another process may still send
+ * other blobs, and a backup may copy them.
  */
 const waitingShare = 0.1;
 

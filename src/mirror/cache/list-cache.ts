@@ -31,9 +31,10 @@ export interface ListCache {
   fresh(key: string, ttlMs: number): Listed | undefined;
   keep(key: string, value: Listed): void;
   /**
-   * Returns the cached list while it is younger than `ttlMs`, otherwise the list from the upstream (`ask`). If the upstream
-   * fails, returns the stale list, or the result of `local` (status `stale`). Throws `absent` if the upstream answers that
-   * the list does not exist, the client error of the failure if there is no list, and the errors of `admitMiss`.
+   * Returns the cached list while it is younger than `ttlMs`, otherwise the list from the upstream (`ask`). If the
+   * upstream fails, returns the stale list, or the result of `local` (status `stale`). Throws `absent` if the upstream
+   * answers that the list does not exist, the client error of the failure if there is no list, and the errors of
+   * `admitMiss`.
    */
   through<T extends Listed>(
     key: string,

@@ -122,8 +122,8 @@ export function createMirrorBlobs(parts: {
 
   return {
     /**
-     * Returns the blob from the cache or from the upstream. Concurrent clients share one download. Throws BLOB_UNKNOWN only
-     * if the upstream answered so (also from the negative cache), otherwise the error of `clientError`.
+     * Returns the blob from the cache or from the upstream. Concurrent clients share one download. Throws BLOB_UNKNOWN
+     * only if the upstream answered so (also from the negative cache), otherwise the error of `clientError`.
      * @param left aborts when the client disconnects; without readers, the download of a blob that does not fit stops
      */
     async get(
@@ -164,7 +164,9 @@ export function createMirrorBlobs(parts: {
       });
     },
 
-    /** Starts to download a blob that a client probably requests next, if `mirrors[].prefetch` is above 0. Never throws. */
+    /**
+     * Starts to download a blob that a client probably requests next, if `mirrors[].prefetch` is above 0. Never throws.
+     */
     prefetch(mirrorRepository: MirrorRepository, digest: Digest): void {
       if (parts.prefetch > 0) void prefetch(mirrorRepository, digest);
     },
@@ -181,7 +183,9 @@ export function createMirrorBlobs(parts: {
       });
     },
 
-    /** Returns digest, size and status without a download: at most one HEAD to the upstream. Throws like {@link get}. */
+    /**
+     * Returns digest, size and status without a download: at most one HEAD to the upstream. Throws like {@link get}.
+     */
     async head(
       mirrorRepository: MirrorRepository,
       digest: Digest,

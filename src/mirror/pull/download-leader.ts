@@ -46,8 +46,8 @@ export interface DownloadLeaderParts {
 }
 
 /**
- * Downloads that this process leads for all processes. The leader renews the fetch lease every 2 s; the row is deleted when
- * the blob is stored or the download fails.
+ * Downloads that this process leads for all processes. The leader renews the fetch lease every 2 s; the row is deleted
+ * when the blob is stored or the download fails.
  */
 export interface DownloadLeader {
   lead(
@@ -104,8 +104,8 @@ export function createDownloadLeader(parts: DownloadLeaderParts): DownloadLeader
   };
 
   /**
-   * Whether all running downloads together fit into `cacheSize`. Otherwise clients that abort large pulls could fill the
-   * disk.
+   * Whether all running downloads together fit into `cacheSize`. Otherwise clients that abort large pulls could fill
+   * the disk.
    */
   const isWorthKeeping = (): boolean => {
     const { budgetBytes = Infinity } = parts;

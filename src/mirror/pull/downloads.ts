@@ -47,9 +47,9 @@ export function createDownloads(
   const leader = createDownloadLeader(parts);
 
   /**
-   * Returns a repository of the same mirror that links the blob. It never considers other repositories: an upstream that
-   * answers 200 to any HEAD could otherwise link a private blob into its mirror. The mirror shares the bytes of other
-   * repositories only after the upstream has delivered the same bytes (`storeMirrorBlob`).
+   * Returns a repository of the same mirror that links the blob. It never considers other repositories: an upstream
+   * that answers 200 to any HEAD could otherwise link a private blob into its mirror. The mirror shares the bytes of
+   * other repositories only after the upstream has delivered the same bytes (`storeMirrorBlob`).
    */
   const repositoryLinking = async (
     { repository }: MirrorRepository,
@@ -82,8 +82,8 @@ export function createDownloads(
   };
 
   /**
-   * Sends the upstream request before the fetch row is written, to save time. Does so only if this is the only process and
-   * no repository of the mirror has the blob.
+   * Sends the upstream request before the fetch row is written, to save time. Does so only if this is the only process
+   * and no repository of the mirror has the blob.
    */
   const askAtOnce = async (
     mirrorRepository: MirrorRepository,

@@ -1,7 +1,7 @@
 /**
- * Shares the event loop among hundreds of clients that pull the same content. Writing bytes from memory does not return to
- * the event loop, and libuv accepts one connection per loop iteration. Writers yield after 2 ms, and after 0.2 ms while
- * clients arrive, so that late clients are not starved.
+ * Shares the event loop among hundreds of clients that pull the same content. Writing bytes from memory does not return
+ * to the event loop, and libuv accepts one connection per loop iteration. Writers yield after 2 ms, and after 0.2 ms
+ * while clients arrive, so that late clients are not starved.
  */
 export interface EventLoopScheduler {
   /** Records a new manifest request. The writers then yield more often. */

@@ -58,9 +58,9 @@ const longestQuery = 2_048;
 export type MirrorLists = ReturnType<typeof createMirrorLists>;
 
 /**
- * Tag and referrer lists of the upstream, cached in memory for `ttl`. If the upstream fails, the mirror lists its cached
- * content. Only `n` and `last` of a client's query go to the upstream. Other parameters of the upstream's `Link` header stay
- * in the cache; the mirror never takes them from a client.
+ * Tag and referrer lists of the upstream, cached in memory for `ttl`. If the upstream fails, the mirror lists its
+ * cached content. Only `n` and `last` of a client's query go to the upstream. Other parameters of the upstream's `Link`
+ * header stay in the cache; the mirror never takes them from a client.
  */
 export function createMirrorLists(parts: {
   readonly upstream: Upstream;

@@ -27,8 +27,8 @@ const accept = [OCI_INDEX, DOCKER_MANIFEST_LIST, OCI_MANIFEST, DOCKER_MANIFEST, 
 const lookEveryMs = 20;
 
 /**
- * Downloads manifests. Concurrent clients of one manifest share one request. The methods throw {@link UpstreamFailure} and
- * the errors of `admitMiss`.
+ * Downloads manifests. Concurrent clients of one manifest share one request. The methods throw {@link UpstreamFailure}
+ * and the errors of `admitMiss`.
  */
 export interface ManifestDownloads {
   /** Sends a HEAD. If the response lacks the digest, type or size, downloads the manifest. */

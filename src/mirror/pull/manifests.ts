@@ -279,9 +279,9 @@ export function createMirrorManifests(parts: {
 
   return {
     /**
-     * Returns the manifest from the cache or from the upstream. After `ttl.tag` the mirror checks a tag with a HEAD; while
-     * the upstream fails, the cached manifest is served as stale. Throws MANIFEST_UNKNOWN only if the upstream answered so
-     * (also from the negative cache), otherwise the error of `clientError`.
+     * Returns the manifest from the cache or from the upstream. After `ttl.tag` the mirror checks a tag with a HEAD;
+     * while the upstream fails, the cached manifest is served as stale. Throws MANIFEST_UNKNOWN only if the upstream
+     * answered so (also from the negative cache), otherwise the error of `clientError`.
      */
     async get(
       mirrorRepository: MirrorRepository,

@@ -9,7 +9,10 @@ export interface PartialBlob {
   readonly upload: string;
   /** The storage key, once the blob is stored. */
   readonly storageKey: string | undefined;
-  /** Bytes that a client may receive: all received bytes, but not the last byte of the blob before its digest is verified. */
+  /**
+   * Bytes that a client may receive: all received bytes, but not the last byte of the blob before its digest is
+   * verified.
+   */
   readonly availableBytes: number;
   /** Resolves when `availableBytes > at` or the blob has a storage key; rejects if the download fails. */
   until(at: number): Promise<void>;
@@ -19,8 +22,8 @@ export interface PartialBlob {
 const lookAgainMs = 20;
 
 /**
- * Reads a range of a partial blob: recent bytes from memory, older bytes from the store, later bytes when they arrive. The
- * yielded buffers are borrowed, like those of the store.
+ * Reads a range of a partial blob: recent bytes from memory, older bytes from the store, later bytes when they arrive.
+ * The yielded buffers are borrowed, like those of the store.
  */
 export async function* readPartialBlob(
   store: BlobStore,

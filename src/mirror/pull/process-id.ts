@@ -6,8 +6,8 @@ import process from "node:process";
 const processIds = new Set<string>();
 
 /**
- * Whether a process has certainly ended: it ran on this host and its pid does not exist, or its pid is now the pid of this
- * process (in a container, Berth usually has pid 1). `false` for other hosts, whose processes it cannot see.
+ * Whether a process has certainly ended: it ran on this host and its pid does not exist, or its pid is now the pid of
+ * this process (in a container, Berth usually has pid 1). `false` for other hosts, whose processes it cannot see.
  */
 export function hasEnded(processId: string, ours: string): boolean {
   const [host, pid = ""] = processId.split("/");

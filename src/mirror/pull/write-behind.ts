@@ -20,11 +20,13 @@ export interface DownloadedManifest {
 }
 
 /**
- * Stores manifests in the background: clients do not wait for the disk. If storing fails, the next request downloads the
- * manifest again.
+ * Stores manifests in the background: clients do not wait for the disk. If storing fails, the next request downloads
+ * the manifest again.
  */
 export interface WriteBehind {
-  /** Starts to store a manifest and its tags. Throws {@link UpstreamFailure} (`badResponse`) for an invalid manifest. */
+  /**
+   * Starts to store a manifest and its tags. Throws {@link UpstreamFailure} (`badResponse`) for an invalid manifest.
+   */
   keep(
     mirrorRepository: MirrorRepository,
     tags: readonly Tag[],
@@ -38,7 +40,9 @@ export interface WriteBehind {
   held(mirrorRepository: MirrorRepository, reference: Reference): DownloadedManifest | undefined;
   /** Returns the size of a blob in bytes from the repository's manifests that are not stored yet. */
   sizeOf(repository: RepositoryName, digest: Digest): number | undefined;
-  /** Resolves when the pending manifests of a repository, or of all, are stored. Call it before you query manifest data. */
+  /**
+   * Resolves when the pending manifests of a repository, or of all, are stored. Call it before you query manifest data.
+   */
   settled(repository?: RepositoryName): Promise<void>;
 }
 

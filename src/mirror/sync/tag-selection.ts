@@ -2,7 +2,9 @@ import picomatch from "picomatch";
 import { compare, satisfies, valid } from "semver";
 import type { ScheduleSettings } from "../settings.ts";
 
-/** Converts a tag to a semver version. It also accepts `3.19` and `v3`. A suffix (`3.19-alpine`) becomes a prerelease. */
+/**
+ * Converts a tag to a semver version. It also accepts `3.19` and `v3`. A suffix (`3.19-alpine`) becomes a prerelease.
+ */
 function versionOf(tag: string): string | undefined {
   const [, major, minor = "0", patch = "0", rest = ""] =
     /^v?(\d+)(?:\.(\d+))?(?:\.(\d+))?([-+].*)?$/.exec(tag) ?? [];

@@ -9,9 +9,9 @@ import type { UpstreamAnswer } from "./client.ts";
  */
 export interface ResponseReader {
   /**
-   * Reads a body of at most `limitBytes` bytes and passes it to `use`. The body counts `weight` times its size until `use`
-   * ends (parsed JSON is larger than its text). Throws {@link UpstreamFailure} (`serverError`: too long; `timeout`: not
-   * complete after 60 s), and UNAVAILABLE (503) if 512 responses already wait.
+   * Reads a body of at most `limitBytes` bytes and passes it to `use`. The body counts `weight` times its size until
+   * `use` ends (parsed JSON is larger than its text). Throws {@link UpstreamFailure} (`serverError`: too long;
+   * `timeout`: not complete after 60 s), and UNAVAILABLE (503) if 512 responses already wait.
    */
   read<T>(
     answer: Pick<UpstreamAnswer, "headers" | "body">,

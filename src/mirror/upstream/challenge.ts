@@ -7,8 +7,8 @@ export type Challenge =
 const longestHeader = 4_096;
 
 /**
- * Returns the first supported challenge, Bearer before Basic, or `undefined`. RFC 9110, 11.6.1: commas separate both the
- * schemes and their parameters. The run time is linear in the length of the header.
+ * Returns the first supported challenge, Bearer before Basic, or `undefined`. RFC 9110, 11.6.1: commas separate both
+ * the schemes and their parameters. The run time is linear in the length of the header.
  */
 export function parseChallenge(header: string | undefined): Challenge | undefined {
   if (header === undefined || header.length > longestHeader) return undefined;

@@ -34,7 +34,9 @@ export interface UpstreamAnswer {
 }
 
 export interface Upstream {
-  /** Sends a request. Throws {@link UpstreamFailure} for every response that is not 2xx, and for a failed connection. */
+  /**
+   * Sends a request. Throws {@link UpstreamFailure} for every response that is not 2xx, and for a failed connection.
+   */
   ask(request: UpstreamRequest): Promise<UpstreamAnswer>;
   readonly rateLimit: UpstreamRateLimit;
   close(): Promise<void>;
@@ -45,8 +47,8 @@ const tokenBytesAtMost = 128 * 1024;
 const agent = "berth-mirror";
 
 /**
- * The HTTP client of one upstream registry. It sends no header of Berth's own clients to the upstream, and Berth's clients
- * receive no credential of the upstream.
+ * The HTTP client of one upstream registry. It sends no header of Berth's own clients to the upstream, and Berth's
+ * clients receive no credential of the upstream.
  */
 export function createUpstream(
   settings: MirrorSettings,
@@ -138,8 +140,9 @@ export function createUpstream(
   };
 
   /**
-   * Follows at most 5 redirects, and none for POST and PUT. The credential goes only to the upstream's own origin, and not
-   * after a redirect to another origin: that origin could redirect back to content that only the mirror's account may read.
+   * Follows at most 5 redirects, and none for POST and PUT. The credential goes only to the upstream's own origin, and
+   * not after a redirect to another origin: that origin could redirect back to content that only the mirror's account
+   * may read.
    */
   const follow = async (
     asked: UpstreamRequest,

@@ -22,7 +22,9 @@ export type UpstreamErrorKind =
   | "timeout"
   | "circuitOpen";
 
-/** `detail` of the Cache-Status header. Clients see these values, so they did not change with the names of the kinds. */
+/**
+ * `detail` of the Cache-Status header. Clients see these values, so they did not change with the names of the kinds.
+ */
 export const cacheStatusDetails: Readonly<Record<UpstreamErrorKind, string>> = {
   absent: "absent",
   refused: "refused",
@@ -58,8 +60,8 @@ export class UpstreamFailure extends Error {
 }
 
 /**
- * Whether the upstream itself fails, and not only this request. A 4xx is not an outage: a client can cause any number of
- * them, and must not open the circuit breaker for other clients.
+ * Whether the upstream itself fails, and not only this request. A 4xx is not an outage: a client can cause any number
+ * of them, and must not open the circuit breaker for other clients.
  */
 export function isOutage(error: unknown): boolean {
   if (!(error instanceof UpstreamFailure)) return false;
@@ -94,8 +96,8 @@ export function saysAbsent(error: unknown): boolean {
 const longestWaitSeconds = 60;
 
 /**
- * Converts an {@link UpstreamFailure} into the error for the client, and returns other errors unchanged. Returns `absent`
- * only for the kinds `absent` and `refused`: an outage must not look like missing content.
+ * Converts an {@link UpstreamFailure} into the error for the client, and returns other errors unchanged. Returns
+ * `absent` only for the kinds `absent` and `refused`: an outage must not look like missing content.
  */
 export function clientError(error: unknown, absent: OciError): unknown {
   if (!(error instanceof UpstreamFailure)) return error;

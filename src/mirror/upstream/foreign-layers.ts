@@ -6,13 +6,13 @@ import type { UpstreamAnswer } from "./client.ts";
 import { connectionFailure } from "./connection.ts";
 
 /**
- * Fetches foreign layers: layers that the registry does not store itself, such as those of older Windows images. They come
- * only from hosts in `mirrors[].foreignLayerHosts`, whatever URLs the manifest names. Their digests are verified.
+ * Fetches foreign layers: layers that the registry does not store itself, such as those of older Windows images. They
+ * come only from hosts in `mirrors[].foreignLayerHosts`, whatever URLs the manifest names. Their digests are verified.
  */
 export interface ForeignLayers {
   /**
-   * Returns the response of the first allowed URL that answers 200 or 206, and `undefined` if no URL is allowed. Throws the
-   * last {@link UpstreamFailure} if all allowed URLs fail.
+   * Returns the response of the first allowed URL that answers 200 or 206, and `undefined` if no URL is allowed. Throws
+   * the last {@link UpstreamFailure} if all allowed URLs fail.
    */
   open(
     urls: readonly string[],

@@ -14,14 +14,14 @@ export type AskTokenService = (request: TokenRequest) => Promise<unknown>;
 
 export interface UpstreamTokens {
   /**
-   * Returns the cached `Authorization` header for the scope, or a new one from the upstream's last challenge. `undefined`:
-   * send the request without one. If the token service fails, the challenge is dropped, so that the upstream can send
-   * another. Throws {@link UpstreamFailure} of the kinds `limited` and `refused`.
+   * Returns the cached `Authorization` header for the scope, or a new one from the upstream's last challenge.
+   * `undefined`: send the request without one. If the token service fails, the challenge is dropped, so that the
+   * upstream can send another. Throws {@link UpstreamFailure} of the kinds `limited` and `refused`.
    */
   known(scope: string): Promise<string | undefined>;
   /**
-   * Returns the `Authorization` header for a challenge. `refused` is the header that the upstream rejected. `undefined`:
-   * no other credential exists. Throws {@link UpstreamFailure} if the token request fails.
+   * Returns the `Authorization` header for a challenge. `refused` is the header that the upstream rejected.
+   * `undefined`: no other credential exists. Throws {@link UpstreamFailure} if the token request fails.
    */
   meet(
     challenge: Challenge,
