@@ -13,7 +13,7 @@ export interface FetchTarget {
 /** Fetch leases: one database row per running fetch names the process that owns it. */
 export interface FetchLeases {
   find(fetchTarget: FetchTarget): Promise<MirrorFetch | undefined>;
-  /** Whether the owner is alive: its process has not ended, and its last heartbeat is less than 15 s old. */
+  /** Whether the owner's process is not known to have ended, and its last heartbeat is at most 15 s old. */
   isAlive(fetch: MirrorFetch): boolean;
   /** Takes the lease, unless a live process owns it. `running` is the result of {@link find}. */
   begin(

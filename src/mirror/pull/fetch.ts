@@ -48,8 +48,8 @@ export interface BlobDownload extends PartialBlob {
   /** Resolves with the storage key when the blob is stored; rejects if the download fails. */
   readonly done: Promise<string>;
   /**
-   * Adds a reader. Call the result to remove it. The download stops when the last reader leaves and the blob does not
-   * fit into the cache, or its size is unknown.
+   * Adds a reader. Call the result to remove it. When the last reader leaves, the download stops if its size is unknown
+   * or if the running downloads do not fit into the cache.
    */
   join(): () => void;
   /** Fails the download with `reason`, for the readers too, and deletes the received bytes. */
@@ -58,10 +58,7 @@ export interface BlobDownload extends PartialBlob {
   pause(reason: Error): void;
 }
 
-/**
- * Readers get older bytes from the store. If the store cannot read open uploads, the window holds 64 MB instead of 4
- * MB.
- */
+/** Bytes. Readers get older bytes from the store; if it cannot read open uploads, the window is 64 MB, not 4 MB. */
 const [shortWindow, longWindow] = [4 * 1024 * 1024, 64 * 1024 * 1024];
 const lingerMs = 2_000;
 /** A cut transfer resumes at its offset, with at most 3 tries. A try that received 64 KB resets the count. */
@@ -69,10 +66,7 @@ const triesAtMost = 3;
 const worthBytes = 64 * 1024;
 const firstPauseMs = 100;
 
-/**
- * Starts a download. It continues after its clients leave, unless the blob does not fit (see {@link
- * BlobDownload.join}).
- */
+/** Starts a download. It usually continues after its clients leave (see {@link BlobDownload.join}). */
 export function startDownload(parts: DownloadParts): BlobDownload {
   const { store, digest, upload, expectedBytes } = parts;
   const recentBytes = openRecentBytes(

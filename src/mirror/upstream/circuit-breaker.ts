@@ -1,6 +1,6 @@
 /**
- * Opens after 5 consecutive failures of an upstream: for 2 s, then twice as long after each further failure, at most 60
- * s. After each interval, one request tests the upstream.
+ * Opens after 5 consecutive failures of an upstream: for 2 s, then twice as long after each further failure (at most
+ * 60 s). After each interval, one request tests the upstream.
  */
 export interface CircuitBreaker {
   /** Milliseconds until the next test. 0: send the request (if the circuit was open, this request is the test). */

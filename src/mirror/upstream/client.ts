@@ -66,7 +66,7 @@ export function createUpstream(
   const circuitBreaker = createCircuitBreaker(clock);
   const rateLimit = createUpstreamRateLimit(clock);
 
-  /** Allows `https:`, and `http:` only if the referring URL is `http:` too. Rejects private addresses. */
+  /** Allows `https:`, and `http:` only from an `http:` URL. Rejects private addresses unless `allowPrivateNetwork`. */
   const check = (url: URL, from: URL): void => {
     const plain = url.protocol === "http:" && from.protocol === "http:";
     if (url.protocol !== "https:" && !plain)

@@ -8,8 +8,8 @@ const connectMs = 10_000;
 
 /**
  * Opens the connection pool for one upstream, its token service and their redirect targets: at most 64 connections per
- * origin. The pool checks addresses after name resolution; behind a proxy, the proxy resolves names and no check
- * happens.
+ * origin. The pool checks addresses after name resolution. Behind a proxy, the proxy resolves the names, and the mirror
+ * checks only literal addresses.
  */
 export function openConnections(
   settings: Pick<MirrorSettings, "allowPrivateNetwork" | "tls" | "idle">,
