@@ -1,14 +1,15 @@
 import type { Digest } from "../src/oci/digest.ts";
 
 /**
- * Where one blob's bytes lie, as the driver that wrote them named the place. Recorded in the blob's row,
- * never derived from the digest, and never used twice: a late delete can't hit a later push of the same digest.
+ * The location of one blob's bytes, in the form of the driver that wrote them. The blob's row records it. A key is
+ * never derived from the digest alone and never used twice, so that a late delete cannot hit a later push of the same
+ * digest.
  */
 export type BlobKey = string;
 
 /**
- * What a driver needs to find an upload again after a restart or in another process. Opaque to everybody else.
- * It is recorded in the upload's row before the first byte is appended.
+ * The data with which a driver finds an upload after a restart or in another process. It is opaque to all other code.
+ * The upload's row records it before the first byte is appended.
  */
 export type UploadReference = string;
 
@@ -18,7 +19,9 @@ export interface BlobStat {
 
 export interface StoredObject extends BlobStat {
   readonly key: BlobKey;
-  /** When its key was made, in milliseconds since the epoch, as the key itself says: no copy or restore changes it. */
+  /**
+   * The creation time of the key, in milliseconds since the epoch. The key contains it: no copy or restore changes it.
+   */
   readonly createdAtMs: number;
 }
 
@@ -28,116 +31,123 @@ export interface ByteRange {
   readonly end: number;
 }
 
-/** Bytes on their way in. A chunk belongs to whoever received it; leaving the loop early releases what the source holds. */
+/**
+ * Incoming bytes. The receiver of a chunk owns it. A receiver that leaves the loop early releases the source's
+ * resources.
+ */
 export type ByteSource = AsyncIterable<Uint8Array>;
 
 /**
- * Bytes on their way out, borrowed: a chunk is only valid until the next one is asked for, when its buffer is used
- * again. Leaving the loop early releases what the source holds.
+ * Outgoing bytes, borrowed. A chunk is valid only until the reader requests the next chunk; then the store reuses its
+ * buffer. A reader that leaves the loop early releases the source's resources.
  */
 export type BorrowedBytes = AsyncIterable<Uint8Array>;
 
-/** What a store can do beyond the contract, said up front so that nobody has to try. */
+/** The optional features of a store, which callers check before they use them. */
 export interface BlobStoreCapabilities {
-  /** Bytes can be fetched by a client from the store itself, by a signed URL of short life. */
+  /** Clients can download bytes from the store itself, with a short-lived signed URL. */
   readonly signedRedirect: boolean;
-  /** What an upload holds can be read while more is being appended, also by another process. */
+  /** Readers can read an open upload while a writer appends to it, also from another process. */
   readonly readsOpenUploads: boolean;
-  /** No upload takes more bytes than this; `undefined` where only the disk sets a limit. */
+  /** The largest upload, in bytes; `undefined` if only the disk sets a limit. */
   readonly largestBlobBytes?: number;
 }
 
 /**
- * Where bytes live. A store knows nothing of repositories, names or permissions, and takes digests on trust:
- * hashing belongs to the domain.
+ * Stores bytes. A store does not know repositories, names or permissions, and does not verify digests: the domain code
+ * computes them.
  *
- * For all methods: "not there" is `undefined` or a no-op, never an error; whatever else goes wrong rejects with
- * the driver's own error (`code` as Node or the SDK gives it), and a rejected call has acknowledged nothing.
+ * For all methods: a missing object is `undefined` or a no-op, never an error. Every other failure rejects with the
+ * driver's own error (`code` as Node or the SDK sets it). A rejected call acknowledges nothing.
  */
 export interface BlobStore {
   readonly capabilities: BlobStoreCapabilities;
 
-  /** Size of a blob, or `undefined`. */
+  /** The size of a blob; `undefined` if there is no such blob. */
   stat(key: BlobKey): Promise<BlobStat | undefined>;
 
   /**
-   * The bytes of a blob or of a part of it (which must lie inside it), or `undefined` if there is no such blob.
-   * Resolves only once the blob is known to be readable. A failure later on throws out of the loop: a reader
-   * never takes a cut blob for a whole one.
+   * The bytes of a blob or of a range, which must lie inside the blob; `undefined` if there is no such blob. Resolves
+   * only when the blob is readable. A later failure throws out of the loop, so that no reader takes a truncated blob
+   * for a complete one.
    */
   open(key: BlobKey, range?: ByteRange): Promise<BorrowedBytes | undefined>;
 
   /**
-   * A URL of short life at which the blob's bytes can be read by whoever has it, so that it belongs into no log;
-   * `undefined` unless {@link BlobStoreCapabilities.signedRedirect}. Says nothing of whether the blob is there.
+   * A short-lived URL with which any client can read the blob's bytes: it must not appear in a log. `undefined` unless
+   * {@link BlobStoreCapabilities.signedRedirect}. The method does not check that the blob exists.
    */
   signedUrl(key: BlobKey): Promise<string | undefined>;
 
-  /** Writes a whole small blob held in memory. When it resolves, the blob survives a power cut. */
+  /** Writes a small blob from memory. When it resolves, the blob survives a power cut. */
   put(digest: Digest, bytes: Uint8Array): Promise<BlobKey>;
 
-  /** Names a new upload. Nothing needs to be written, let alone durable, yet. */
+  /** Returns a reference for a new upload. The store need not write anything yet. */
   begin(): Promise<UploadReference>;
 
-  /** Bytes the upload holds safely now, also for another process: 0 before the first append, and after a commit or an abort. */
+  /**
+   * The bytes that the upload holds durably for any process: 0 before the first append, and after a commit or an abort.
+   */
   uploadSize(upload: UploadReference): Promise<number>;
 
   /**
-   * Appends the source at `offset`, which must equal {@link uploadSize}; the caller sees to it that nobody else
-   * appends at the same time. Resolves with the new size. If the source throws, what came before is kept and
-   * the source's error is thrown. Memory stays bounded however large or fast the source is.
+   * Appends the source at `offset`, which must equal {@link uploadSize}. The caller ensures that the upload has one
+   * writer. Resolves with the new size in bytes. If the source throws, the store keeps the bytes before the error and
+   * throws the source's error. Memory use is bounded, whatever the size and speed of the source. Throws
+   * {@link UploadOffsetError}.
    */
   append(upload: UploadReference, offset: number, source: ByteSource): Promise<number>;
 
   /**
-   * The bytes an upload holds, none if it is gone. For hashing them again after a
-   * restart, or with another algorithm: then only commit and abort may follow, as a store may have to end the upload
-   * before it can be read. Where {@link BlobStoreCapabilities.readsOpenUploads} says so it ends nothing, and what is still
-   * growing can be read, from byte `start` on.
+   * The bytes of an upload; empty if the upload is gone. The caller computes a digest from them after a restart, or
+   * with another algorithm. Afterwards only commit and abort may follow, because a store may have to assemble the
+   * upload before it can read it. A store with {@link BlobStoreCapabilities.readsOpenUploads} assembles nothing, can
+   * read an upload that still grows, and begins at byte `start`.
    */
   openUpload(upload: UploadReference, start?: number): Promise<BorrowedBytes>;
 
   /**
-   * Turns the upload into a blob, of just those bytes that this store's last append or {@link openUpload} left there: an
-   * upload that another process has changed since is refused. When it resolves, the blob survives a power cut and the upload is gone.
-   * If it rejects, there is no blob, and the upload must be aborted: a failed flush is never tried again.
+   * Turns the upload into a blob of exactly the bytes that this store's last append or {@link openUpload} left. A store
+   * that caches the state of uploads (S3) rejects an upload that another process has changed since; for other stores
+   * the caller locks the upload. When it resolves, the blob survives a power cut and the upload is gone. If it rejects,
+   * there is no blob and the caller must abort the upload: a failed flush is never retried.
    */
   commit(upload: UploadReference, digest: Digest): Promise<BlobKey>;
 
   /**
-   * Forgets an upload and its bytes. What had to be made one object to be read ({@link openUpload}) may stay, as an
-   * object that no row names: it can't be told from one that has just become a blob.
+   * Deletes an upload and its bytes. An upload that {@link openUpload} assembled may stay as an object without a row:
+   * the store cannot distinguish it from an upload that has just become a blob.
    */
   abort(upload: UploadReference): Promise<void>;
 
   /**
-   * Takes over a blob of another store, under the key that it has there. If the source throws, nothing is kept, and its
-   * error is thrown: that is how the caller refuses wrong bytes. When it resolves, the blob survives a power cut.
+   * Imports a blob of another store under its existing key. If the source throws, the store keeps nothing and throws
+   * the source's error: the caller rejects wrong bytes in this manner. When it resolves, the blob survives a power cut.
    */
   importBlob(key: BlobKey, source: ByteSource): Promise<void>;
 
-  /** Removes a blob. */
+  /** Deletes a blob. */
   delete(key: BlobKey): Promise<void>;
 
-  /** Every blob in the store, in no order, for checks and copies. No request is ever answered from it. */
+  /** All blobs in the store, unordered, for checks and copies. No client request reads this list. */
   list(): AsyncIterable<StoredObject>;
 
-  /** Every upload in the store, in no order: what a start finds that no row knows is removed. */
+  /** All uploads in the store, unordered. At a start, maintenance deletes the uploads that have no row. */
   listUploads(): AsyncIterable<UploadReference>;
 
-  /** The id that {@link claim} has left here; `undefined` in a store that nobody has claimed. */
+  /** The id that {@link claim} wrote; `undefined` if no database has claimed the store. */
   identity(): Promise<string | undefined>;
 
-  /** Marks the store as the one that a database speaks of. Durable when it resolves. */
+  /** Marks the store as belonging to the database with this id. Durable when it resolves. */
   claim(id: string): Promise<void>;
 
-  /** Rejects, saying what is wrong, unless the store can be written to and read from right now. */
+  /** Rejects with the cause unless a test write succeeds now (S3: also a test read). */
   probe(): Promise<void>;
 
   close(): Promise<void>;
 }
 
-/** An append at an offset where the upload does not end. */
+/** The offset of an append is not the end of the upload. */
 export class UploadOffsetError extends Error {
   constructor(offset: number, sizeBytes: number) {
     super(`append at ${offset}, but the upload holds ${sizeBytes} bytes`);

@@ -1,14 +1,20 @@
 const KIB = 1024;
 const largestBufferBytes = 1024 * KIB;
-/** What a reader gets when many read. It has only one then: while it waits for its receiver, others are served. */
+/**
+ * The buffer size when many clients read. Each reader then has one buffer only: while its client receives the bytes,
+ * the thread pool serves other readers.
+ */
 export const mediumBufferBytes = 256 * KIB;
-/** And when so many read that even these would be too much. */
+/** The buffer size when readers hold more than 96 MiB together. */
 const smallestBufferBytes = 64 * KIB;
-/** A blob of less needs no more. */
+/** The smallest buffer, also for smaller blobs. */
 const minBufferBytes = 16 * KIB;
-/** What readers hold together, apart from modest buffers, which go on to twice that, and the smallest, refused to nobody. */
+/**
+ * The limit for the buffers of all readers together. Above it readers get 256 KiB buffers, up to twice this limit, and
+ * then 64 KiB buffers without a limit.
+ */
 const budget = 48 * 1024 * KIB;
-/** What is kept for the next reader instead of being left to the garbage collector. */
+/** The limit for unused buffers that are kept for the next reader. The garbage collector frees the others. */
 const spareBytesAtMost = 16 * 1024 * KIB;
 
 const spare = new Map<number, Buffer[]>();
@@ -16,13 +22,13 @@ let spareBytes = 0;
 let heldBytes = 0;
 
 /**
- * A buffer for a reader that has `wantedBytes` to read: large while few read (fewer trips to the thread pool), small
- * when many do (bounded memory). Must be given back.
+ * A buffer for a reader of `wantedBytes` bytes: large when few clients read (fewer calls into the thread pool), small
+ * when many clients read (bounded memory). The caller must return it with {@link giveBack}.
  */
 export function takeBuffer(wantedBytes: number): Buffer {
   const floor = heldBytes < 2 * budget ? mediumBufferBytes : smallestBufferBytes;
   const share = Math.max(floor, Math.min(largestBufferBytes, (budget - heldBytes) / 16));
-  // Sizes are powers of two, so that what one reader gives back fits the next.
+  // Sizes are powers of two, so that another reader can reuse a returned buffer.
   const size =
     2 ** Math.floor(Math.log2(Math.min(share, Math.max(minBufferBytes, roundUp(wantedBytes)))));
   heldBytes += size;

@@ -1,7 +1,7 @@
 import { mkdir, open } from "node:fs/promises";
 import path from "node:path";
 
-/** Makes the directory's entries survive a power cut. */
+/** Flushes the directory, so that its entries survive a power cut. */
 export async function syncDirectory(directory: string): Promise<void> {
   const handle = await open(directory, "r");
   try {
@@ -11,16 +11,16 @@ export async function syncDirectory(directory: string): Promise<void> {
   }
 }
 
-/** Makes a directory and its own entry in its parent durable, also when a run that was cut off left it there. */
+/** Creates a directory and makes its entry in the parent durable, also if an interrupted run created it before. */
 async function makeDurable(directory: string): Promise<void> {
-  // Not recursive: that reports a full disk as "no such file".
+  // Not recursive: a recursive mkdir reports a full disk as "no such file".
   await mkdir(directory).catch((error: NodeJS.ErrnoException) => {
     if (error.code !== "EEXIST") throw error;
   });
   await syncDirectory(path.dirname(directory));
 }
 
-/** {@link makeDurable}, once a directory in the life of the process; who comes meanwhile waits for the same work. */
+/** Runs {@link makeDurable} once per directory and process. Callers share a running call; a failure is not cached. */
 export function createDurableDirectories(): (directory: string) => Promise<void> {
   const made = new Map<string, Promise<void>>();
   return (directory) => {

@@ -4,11 +4,12 @@ import { parentPort, receiveMessageOnPort } from "node:worker_threads";
 import type { FileAnswer, FileFailure, FileRequest } from "./durable-file-writer.ts";
 
 /*
- * A thread that writes small files, many at a time: all are written, then each is flushed, then each directory once.
- * A failed flush is final: the kernel may have dropped the bytes, and a second one would say that all is well.
+ * A thread that writes small files in batches. It writes all files of the batch, flushes each file, and then flushes
+ * each directory once. A failed flush is final: the kernel may have dropped the bytes, and a second flush would report
+ * success.
  */
 
-/** So that the first of a long queue need not wait for the last. */
+/** The largest batch, so that the first file of a long queue does not wait for the last one. */
 const atMostTogether = 16;
 
 function writeWhole(file: number, bytes: Uint8Array): void {
@@ -43,7 +44,7 @@ function performTogether(requests: readonly FileRequest[]): readonly FileAnswer[
     try {
       unlinkSync(request.target);
     } catch {
-      // What is left has no row, and the collector finds it.
+      // The remaining file has no row; the collector deletes it.
     }
   };
 

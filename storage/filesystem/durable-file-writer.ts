@@ -1,14 +1,14 @@
 import path from "node:path";
 import { Worker } from "node:worker_threads";
 
-/** Asks for one file, new and durable with its name. */
+/** A request to create a file that is durable together with its name. */
 export interface FileRequest {
   readonly id: number;
   readonly target: string;
   readonly bytes: Uint8Array;
 }
 
-/** What an error says of itself: crossing threads takes away its class and its code. */
+/** The fields of an error. A message between threads does not preserve the class and the code of an error. */
 export interface FileFailure {
   readonly message: string;
   readonly code?: string | undefined;
@@ -23,16 +23,16 @@ export interface FileAnswer {
 
 export interface DurableFileWriter {
   /**
-   * Makes a file in a directory that is there. When it resolves, the file and its name survive a power cut; if it
-   * rejects (with Node's `code`), there is no such file.
+   * Creates a file in an existing directory. When it resolves, the file and its name survive a power cut. If it rejects
+   * (with Node's `code`), the file does not exist.
    */
   write(target: string, bytes: Uint8Array): Promise<void>;
   close(): Promise<void>;
 }
 
-/** One is enough where a flush is quick; where it is slow, flushes run side by side and share the disk's work. */
+/** One thread is enough when flushes are fast. When flushes are slow, parallel flushes share disk operations. */
 const threadsAtMost = 4;
-/** So many files waiting for every thread start another. */
+/** When every thread has this many files in its queue, another thread starts. */
 const fullAt = 8;
 
 interface Thread {
@@ -41,9 +41,10 @@ interface Thread {
 }
 
 /**
- * Writes small files in threads of their own (`durable-file-writer-thread.ts`). Of seven trips to Node's thread pool (open,
- * write, flush and close the file; open, flush and close its directory), which cost this thread more than all else in a
- * push, one message is left, and what waits together is flushed together. Threads start with the first file.
+ * Writes small files in separate threads (`durable-file-writer-thread.ts`). One message replaces seven calls into
+ * Node's thread pool (open, write, flush and close the file; open, flush and close its directory). Those calls cost the
+ * main thread more than all other work of a push. A thread flushes its queued files together. The first thread starts
+ * with the first file.
  */
 export function createDurableFileWriter(): DurableFileWriter {
   const threads: Thread[] = [];
@@ -54,7 +55,7 @@ export function createDurableFileWriter(): DurableFileWriter {
     const worker = new Worker(
       new URL(`./durable-file-writer-thread${extension}`, import.meta.url),
       {
-        // What it gets is short-lived; Node's default would let that grow to tens of megabytes.
+        // The messages are short-lived. Node's default would let the young generation grow to tens of megabytes.
         resourceLimits: { maxYoungGenerationSizeMb: 4 },
       },
     );
@@ -72,7 +73,7 @@ export function createDurableFileWriter(): DurableFileWriter {
         if (failure === undefined) asked?.resolve();
         else asked?.reject(Object.assign(new Error(failure.message), failure));
       }
-      // An idle thread keeps no process alive.
+      // An idle thread does not keep the process running.
       if (thread.waiting.size === 0) worker.unref();
     });
     worker.on("error", fail);

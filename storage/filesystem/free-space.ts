@@ -2,18 +2,18 @@ import { statfs } from "node:fs/promises";
 
 const MiB = 2 ** 20;
 
-/** What pushes leave free on a file system: bytes, or a percentage of it. */
+/** The space that pushes leave free on a file system, in bytes or in percent of its size. */
 export type Reserve =
   | { readonly kind: "bytes"; readonly bytes: number }
   | { readonly kind: "percent"; readonly percent: number };
 
-/** Without a setting: 1 % of the file system, at least 16 MiB and at most 1 GiB. */
+/** The default: 1 % of the file system, at least 16 MiB and at most 1 GiB. */
 const usual = { percent: 1, leastBytes: 16 * MiB, mostBytes: 1024 * MiB };
-/** A look at the file system is good for this long, and for as many bytes as keep this much above the reserve. */
+/** A statfs result is reused for 1 second, while the free space stays 64 MiB above the reserve. */
 const goodForMs = 1_000;
 const marginBytes = 64 * MiB;
 
-/** The write would eat into the reserve. Its code is that of a full disk, which clients are told in the same way. */
+/** The write would use the reserve. The error has the code of a full disk, and clients get the same response. */
 export class ReserveError extends Error {
   override readonly name = "ReserveError";
   readonly code = "ENOSPC";
@@ -27,13 +27,16 @@ export class ReserveError extends Error {
 
 export interface FreeSpace {
   /**
-   * Counts bytes that are about to be written. Throws {@link ReserveError} if less than the reserve would stay free;
-   * asks the file system only once a second, or when it is nearly full. A promise only where it has to ask.
+   * Counts `bytes` that the caller is about to write. Throws {@link ReserveError} if less than the reserve would stay
+   * free. Calls statfs at most once a second, or at every call when less than 64 MiB above the reserve are free.
+   * Returns a promise only when it calls statfs.
    */
   demand(bytes: number): Promise<void> | undefined;
 }
 
-/** @param folder any folder on the file system that is meant */
+/**
+ * @param folder any folder on the file system
+ */
 export function createFreeSpace(folder: string, reserve: Reserve | undefined): FreeSpace {
   let freeBytes = 0;
   let reserveBytes = 0;

@@ -4,7 +4,7 @@ import type { BlobKey, StoredObject } from "../blob-store.ts";
 import { undefinedIfNotFound } from "./not-found.ts";
 import { createdAtMs, isKey } from "./paths.ts";
 
-/** Every blob below the folder `blobs` of `root`. */
+/** All blobs below the folder `blobs` of `root`. */
 export async function* listBlobs(root: string, blobs: string): AsyncIterable<StoredObject> {
   for (const algorithm of await readdir(blobs)) {
     for (const fanOut of (await readdir(path.join(blobs, algorithm)).catch(undefinedIfNotFound)) ??

@@ -5,17 +5,17 @@ import type { BlobKey, UploadReference } from "../blob-store.ts";
 import { algorithmOf, encodedOf, type Digest } from "../../src/oci/digest.ts";
 
 /*
- * What lies in the folder of a file-system store:
+ * The files of a file-system store:
  *
- *   <root>/blobs/instance            the id of the database that speaks of these blobs
- *   <root>/blobs/sha256/ab/abcd….01J9…   one blob: its digest, and a ULID of its own so that no name is ever used twice
- *   <root>/blobs/multipart/X7/01J8….01J9…   the same, brought here from a store that names them otherwise
- *   <root>/uploads/01J9…                 the bytes of an upload that is not closed yet
+ *   <root>/blobs/instance            the id of the database that owns these blobs
+ *   <root>/blobs/sha256/ab/abcd….01J9…   one blob: its digest and a ULID, so that no name is used twice
+ *   <root>/blobs/multipart/X7/01J8….01J9…   a blob that was imported from an S3 store under its key there
+ *   <root>/uploads/01J9…                 the bytes of an open upload
  *
- * Both lie on one device: a blob comes into being by a rename.
+ * Both folders are on one file system: a rename turns an upload into a blob.
  */
 
-/** Random numbers from 0 to 1, many from one call to the system: ULIDs take sixteen each. */
+/** Random numbers from 0 to 1. One system call fills a pool of 4,096 bytes; each ULID uses 16 bytes. */
 function createPooledRandom(): () => number {
   const pool = new Uint8Array(4096);
   let used = pool.length;
@@ -40,9 +40,9 @@ export interface Paths {
   readonly blobs: string;
   readonly uploads: string;
   readonly instance: string;
-  /** The file of a blob. Throws if the key is not of the form this driver makes. */
+  /** The file of a blob. Throws TypeError if the key does not have the form of this driver. */
   blob(key: BlobKey): string;
-  /** The file of an upload. Throws if the reference is not of the form this driver makes. */
+  /** The file of an upload. Throws TypeError if the reference does not have the form of this driver. */
   upload(reference: UploadReference): string;
 }
 
@@ -63,13 +63,13 @@ export function createPaths(root: string): Paths {
   };
 }
 
-/** A key that nobody has had and nobody will have again. */
+/** A new key, which is never used again. */
 export function newKey(digest: Digest): BlobKey {
   const hex = encodedOf(digest);
   return `blobs/${algorithmOf(digest)}/${hex.slice(0, 2)}/${hex}.${ulid()}`;
 }
 
-/** When a key was made; milliseconds since the epoch. */
+/** The creation time of a key, in milliseconds since the epoch. */
 export const createdAtMs = (key: BlobKey): number => decodeTime(key.slice(-26));
 
 export function newUploadReference(): UploadReference {

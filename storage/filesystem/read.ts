@@ -3,8 +3,8 @@ import type { BorrowedBytes } from "../blob-store.ts";
 import { giveBack, mediumBufferBytes, takeBuffer } from "./buffers.ts";
 
 /**
- * Reads `[start, end]` of an open file and closes it. While one chunk is with the receiver, the next is being
- * read into the other of two buffers, unless many read. Throws if the file ends before `end`.
+ * Reads `[start, end]` of an open file and closes the file. It reads the next chunk into a second buffer while the
+ * receiver uses the first, unless many clients read. Throws if the file ends before `end`.
  */
 export async function* readRange(file: FileHandle, start: number, end: number): BorrowedBytes {
   const buffers: Buffer[] = [];
@@ -25,7 +25,7 @@ export async function* readRange(file: FileHandle, start: number, end: number): 
       [filling, borrowed] = [borrowed, filling];
       if (position <= end && filling !== borrowed) {
         next = readFully(file, filling, position, end);
-        // A receiver that leaves while the read runs must not leave a rejection that nobody hears.
+        // If the receiver leaves while the read runs, a rejection must not stay unhandled.
         next.catch(() => undefined);
       }
       yield chunk;

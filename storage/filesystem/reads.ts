@@ -6,19 +6,20 @@ import { createSharedReads } from "../shared-read/reads.ts";
 import { readRange } from "./read.ts";
 
 export interface FileReads {
-  /** `undefined` if there is no such blob. */
+  /** The bytes of a range; `undefined` if there is no such blob. */
   open(key: BlobKey, range: ByteRange): Promise<BorrowedBytes | undefined>;
-  /** It has been deleted. */
+  /** The blob is deleted: new readers do not join its reads. */
   forget(key: BlobKey): void;
 }
 
-/** Less than this is read at once, by everybody. */
+/** Smaller ranges are not shared: each reader reads them itself. */
 const sharedFromBytes = 256 * 1024;
 const smallBufferBytes = 64 * 1024;
 
 /**
- * Reads of blobs. One alone is fastest with two buffers of its own; those that come while it runs look at one read
- * together (`shared-read/reads.ts`): what a hundred clients pull at the same time is copied out of the page cache once.
+ * Reads blobs. The first reader of a blob reads alone with two buffers of its own, which is fastest. Readers that
+ * arrive while it runs share one read (`shared-read/reads.ts`): the kernel copies the bytes for a hundred concurrent
+ * clients out of the page cache once.
  */
 export function createFileReads(
   openFile: (key: BlobKey) => Promise<FileHandle | undefined>,
@@ -62,7 +63,7 @@ export function createFileReads(
   };
 }
 
-/** A part of an open file, which is closed at the end. Rejects if the file ends before. */
+/** A range of an open file. `end` closes the file. Rejects if the file is shorter than the range. */
 function openSource(file: FileHandle, { start, end }: ByteRange, buffers: ReadBuffers): Source {
   let position = start;
   let reading: Promise<unknown> = Promise.resolve();

@@ -22,13 +22,13 @@ import { createDurableFileWriter } from "./durable-file-writer.ts";
 import { FlushError, writeAll, writeFrom } from "./write.ts";
 
 /**
- * Blobs as files below `root` (see `paths.ts`). Order of a commit: bytes, fsync of the file, rename to a name
- * nobody has had, fsync of the directory. A failed fsync is final: the kernel may have dropped the bytes, and a
- * second fsync would say that all is well.
+ * Stores blobs as files below `root` (see `paths.ts`). A commit flushes the bytes with fsync, renames the file to a
+ * name that was never used, and flushes the directory. A failed fsync is final: the kernel may have dropped the bytes,
+ * and a second fsync would report success.
  *
- * Writes of uploads and blobs that would eat into `reserve` are refused as by a full disk (ENOSPC).
+ * The store rejects writes of uploads and blobs that would use `reserve`, with the error code of a full disk (ENOSPC).
  *
- * Rejects at once if no file can be renamed from `uploads` to `blobs`, where a rename would have to become a copy.
+ * Rejects at once if a file cannot be renamed from `uploads` to `blobs`, because a rename would have to become a copy.
  */
 export async function openFilesystemStore(root: string, reserve?: Reserve): Promise<BlobStore> {
   const space = createFreeSpace(root, reserve);
@@ -58,7 +58,7 @@ export async function openFilesystemStore(root: string, reserve?: Reserve): Prom
 
     async open(key, range) {
       if (range !== undefined) return await reads.open(key, range);
-      // Who reads a whole blob wants to know what is on the disk.
+      // A reader of a whole blob verifies the bytes on the disk: it does not share a read.
       const file = await open(paths.blob(key), "r").catch(undefinedIfNotFound);
       return file && readRange(file, 0, (await sizeOrClose(file)) - 1);
     },
@@ -92,7 +92,7 @@ export async function openFilesystemStore(root: string, reserve?: Reserve): Prom
         if (size !== offset) throw new UploadOffsetError(offset, size);
         return await writeFrom(file, offset, source, (bytes) => space.demand(bytes));
       } catch (error) {
-        // Nobody goes on with bytes of which some may be gone.
+        // Delete the upload: after a failed flush some of its bytes may be lost.
         if (error instanceof FlushError)
           await unlink(paths.upload(upload)).catch(undefinedIfNotFound);
         throw error;
@@ -177,17 +177,17 @@ export async function openFilesystemStore(root: string, reserve?: Reserve): Prom
   };
 }
 
-/** Two mounts of one file system share a device number and yet allow no rename: so it is tried. */
+/** Tries a rename. Two mounts of one file system share a device number but allow no rename between them. */
 async function tryRename(paths: Paths): Promise<void> {
   const source = paths.upload(newUploadReference());
   const target = `${paths.instance}.rename`;
   const file = await open(source, "wx").catch(() => undefined);
-  // A full or read-only disk is no reason not to start: pulls go on.
+  // The server starts on a full or read-only disk: pulls still work.
   if (file === undefined) return;
   await file.close();
   try {
     await rename(source, target);
-    // Another process may be trying the same.
+    // Another process may run the same check.
     await unlink(target).catch(undefinedIfNotFound);
   } catch (error) {
     await unlink(source).catch(() => undefined);
@@ -199,7 +199,7 @@ async function tryRename(paths: Paths): Promise<void> {
   }
 }
 
-/** Does the work, flushes the file to the disk and closes it; if anything fails, the file is removed. */
+/** Runs `work`, flushes the file to the disk and closes it. Deletes the file if a step fails. */
 async function flushed(
   file: FileHandle,
   target: string,
@@ -218,7 +218,7 @@ async function flushed(
   }
 }
 
-/** Makes a new name durable; if that fails, nobody will ask for the file, and it is removed. */
+/** Makes a new name durable. If that fails, deletes the file: no row will name it. */
 async function settle(target: string, directory: string): Promise<void> {
   try {
     await syncDirectory(directory);
@@ -237,5 +237,5 @@ async function sizeOrClose(file: FileHandle): Promise<number> {
   }
 }
 
-/** An upload that holds nothing has no file yet. */
+/** An upload without bytes has no file. */
 async function* nothing(): AsyncIterable<Uint8Array> {}

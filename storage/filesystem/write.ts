@@ -2,26 +2,29 @@ import type { FileHandle } from "node:fs/promises";
 import type { ByteSource } from "../blob-store.ts";
 
 const KIB = 1024;
-/** What chunks of all writers together may hold while earlier ones are being written. */
+/** The limit for the chunks that all writers together hold in memory while a write is running. */
 const writerBudget = 16 * 1024 * KIB;
 
-/** So many bytes that are written but not flushed start a flush beside the writing, so that the last one has little to do. */
+/** A writer starts a flush in parallel after this many unflushed bytes, so that the final flush is short. */
 const flushEveryBytes = 8 * 1024 * KIB;
-/** Flushes hold threads of Node's pool, which readers need too. */
+/** Flushes use threads of Node's thread pool, which readers need too. */
 const flushesAtMost = 2;
 
 let writers = 0;
 let flushes = 0;
 
-/** More than this waiting holds a source back: much while few write, so that one call takes many chunks. */
+/**
+ * The bytes that one writer may queue before it stops its source. With few writers the limit is high, so that one
+ * system call writes many chunks.
+ */
 function waitingLimit(): number {
   return Math.min(1024 * KIB, Math.max(64 * KIB, writerBudget / writers));
 }
 
-/** A flush has failed: what was written before it may be gone, whatever a later flush says. */
+/** A flush has failed: earlier writes may be lost, even if a later flush succeeds. */
 export class FlushError extends Error {
   override readonly name = "FlushError";
-  /** As Node gave it: EIO, ENOSPC, … */
+  /** The code that Node set: EIO, ENOSPC, … */
   readonly code: string | undefined;
 
   constructor(cause: unknown) {
@@ -31,9 +34,10 @@ export class FlushError extends Error {
 }
 
 /**
- * Writes a source into an open file from `position` on, many chunks in one call: while one write runs, the next
- * chunks gather. `demand` is told of the bytes of each call before it, and may refuse them by throwing. Resolves with the position after the last byte. If the source throws, what it gave before is
- * written, then its error is thrown. Throws {@link FlushError} where the file can't be used any more.
+ * Writes a source into an open file from `position` on. While one write runs, the next chunks are queued, and one call
+ * writes them together. `demand` gets the number of bytes before each call; it throws to reject the write. Resolves
+ * with the position after the last byte. If the source throws, the bytes before the error are written, and the error is
+ * thrown. Throws {@link FlushError} if a flush failed and the file must not be used any more.
  */
 export async function writeFrom(
   file: FileHandle,
@@ -88,7 +92,7 @@ export async function writeFrom(
       waiting.push(chunk);
       waitingBytes += chunk.length;
       const limit = waitingLimit();
-      // Only the write under way is waited for: while the next one runs, the source goes on.
+      // Wait for the running write only: the source continues while the next write runs.
       if (waitingBytes >= limit) await running;
       if (running === undefined && waitingBytes >= limit / 4) running = write();
     }
@@ -102,7 +106,7 @@ export async function writeFrom(
   return end;
 }
 
-/** Writes all chunks, however often the kernel takes only a part of them. */
+/** Writes all chunks. Repeats the call when the kernel writes only a part of them. */
 export async function writeAll(
   file: FileHandle,
   chunks: readonly Uint8Array[],

@@ -7,7 +7,7 @@ interface HeldBlob {
   readonly createdAtMs: number;
 }
 
-/** Blobs in memory, gone with the process: for tests and for trying things out. Memory grows with what it holds. */
+/** Stores blobs in the memory of the process, for tests and experiments. Memory use grows with the stored bytes. */
 export function createMemoryStore(): BlobStore {
   const blobs = new Map<string, HeldBlob>();
   const uploads = new Map<string, Uint8Array[]>();

@@ -5,33 +5,33 @@ import type { PartBuffer, PartBuffers } from "./part-buffers.ts";
 import { mostParts } from "./settings.ts";
 import { headRoom, type States, type UploadState } from "./state.ts";
 
-/** A long append writes down how far it has come this often: what a crash loses is no more. */
+/** A long append saves its state at this interval. A crash loses at most the bytes since the last save. */
 const saveEveryMs = 10_000;
 
 export interface AppendParts {
   readonly states: States;
   readonly multiparts: Multiparts;
   readonly buffers: PartBuffers;
-  /** Parts on their way at once. */
+  /** The parts that are sent concurrently. */
   readonly concurrency: number;
 }
 
 export interface Append {
   readonly upload: UploadReference;
-  /** The key that a multipart upload is begun under. */
+  /** The key for a new multipart upload. */
   readonly key: () => BlobKey;
-  /** Where it goes on. */
+  /** The state to continue from. */
   readonly from: UploadState;
-  /** Reads the tail of a state into a part's buffer. */
+  /** Reads the tail of a state into the buffer of a part. */
   readonly loadTail: (state: UploadState, buffer: Buffer) => Promise<void>;
-  /** Told of every state that has been written; `tail` is borrowed. */
+  /** Called with every saved state; `tail` is borrowed. */
   readonly onSaved: (state: UploadState, tail: Uint8Array) => void;
 }
 
 /**
- * Sends a source into parts, several at once, while it is still coming; the last bytes, which fill no part, go into the
- * upload's state. Resolves when all of it is in S3 and written down. If the source throws, that holds for what came
- * before; if S3 fails, for the parts before the first that failed.
+ * Sends a source as parts, several concurrently, while the source still produces bytes. The bytes after the last full
+ * part go into the upload's state. Resolves when S3 has all bytes and the saved state names them. If the source throws,
+ * the bytes before the error are saved. If S3 fails, the parts before the first failed part are saved.
  */
 export async function appendTo(
   { states, multiparts, buffers, concurrency }: AppendParts,
@@ -45,7 +45,7 @@ export async function appendTo(
   let multipart = from.multipart;
   let beginning: Promise<Multipart> | undefined;
   let failure: { readonly error: unknown } | undefined;
-  /** The part that is being filled; `undefined` while its first `filled` bytes lie in the store only. */
+  /** The part that is being filled; `undefined` while its first `filled` bytes are only in the store. */
   let buffer: PartBuffer | undefined;
   let filled = from.tailBytes;
   let wanted = false;
@@ -67,7 +67,10 @@ export async function appendTo(
     onSaved(state, bytes?.subarray(headRoom, headRoom + tailBytes) ?? new Uint8Array());
   };
 
-  /** The id is written down before the first part: whoever finds the state finds what there is to abort. */
+  /**
+   * Saves the multipart id before the first part is sent: a process that finds the state can abort the multipart
+   * upload.
+   */
   const begin = async (bytes: Buffer): Promise<Multipart> => {
     multipart = await multiparts.create(key());
     await save(state.parts, state.tailBytes, bytes);
@@ -94,7 +97,7 @@ export async function appendTo(
     onTheirWay.add(sending);
   };
 
-  /** Parts from the first on, up to one that has not arrived. */
+  /** The parts from the first one up to the first part that has not arrived. */
   const arrived = (): readonly Part[] => {
     const end = done.indexOf(undefined);
     return (end < 0 ? done : done.slice(0, end)) as readonly Part[];
@@ -135,7 +138,7 @@ export async function appendTo(
     }
   };
 
-  /** Somebody else waits for memory: what is here goes into the store until more comes. */
+  /** Another upload waits for memory: save the bytes in the store until more arrive. */
   const putAside = async (): Promise<void> => {
     wanted = false;
     if (buffer === undefined) return;
@@ -153,7 +156,7 @@ export async function appendTo(
       if (parts.length > state.parts.length) await save(parts, 0, undefined).catch(() => undefined);
       throw failure.error;
     }
-    // Without a buffer, all that is behind the parts is in the store already.
+    // Without a buffer, the store already has all bytes after the parts.
     if (buffer !== undefined || parts.length > state.parts.length)
       await save(parts, filled, buffer?.bytes);
   };
@@ -180,13 +183,16 @@ export async function appendTo(
     await settle();
     return state;
   } finally {
-    // Nothing happens to a source that has come to its end.
+    // No-op for a source that has ended.
     await iterator.return?.()?.catch(() => undefined);
     buffer?.release();
   }
 }
 
-/** What is pending, or `undefined` if somebody calls first. No promise outlives its step, so nothing piles up on one. */
+/**
+ * Resolves with the pending value, or with `undefined` if `onCall`'s callback is called first. Each call creates a new
+ * promise, so that callbacks do not accumulate on one promise.
+ */
 function either<T>(
   pending: Promise<T>,
   onCall: (call: (() => void) | undefined) => void,

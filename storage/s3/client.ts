@@ -5,23 +5,26 @@ import { NodeHttpHandler } from "@smithy/node-http-handler";
 import { payloadHash } from "./integrity.ts";
 import type { S3Settings } from "./settings.ts";
 
-/** Clients over the same connections: they differ in what they take for a dead connection. */
+/** Clients that share connections and differ in their timeouts. */
 export interface S3Clients {
-  /** For requests that say and are told little. */
+  /** For requests with small bodies and responses. */
   readonly ask: S3Client;
-  /** For bodies that we send, and for joining parts, over which a server may copy them. */
+  /**
+   * For request bodies with blob bytes, and for the completion of uploads, during which a server may copy the parts.
+   */
   readonly write: S3Client;
-  /** For bodies that somebody reads as slowly as they like. */
+  /** For response bodies, which a client may read slowly. */
   readonly read: S3Client;
   destroy(): void;
 }
 
 /**
- * Makes no request. Credentials that are not given are looked for when the first one is made. A request on whose
- * connection nothing moves for `idleMs` is given up.
+ * Creates the clients and sends no request. If the settings have no credentials, the SDK looks for them at the first
+ * request. A request is aborted when its connection transfers no byte for `idleMs`.
  */
 export function createClients(settings: S3Settings, idleMs: number): S3Clients {
-  // The SDK's own agent stops at 50 connections, which 50 slow readers would hold; what runs at once is bounded elsewhere.
+  // The SDK's own agent allows 50 connections, which 50 slow readers would hold. Other limits bound the concurrent
+  // requests.
   const agents = {
     httpAgent: new HttpAgent({ keepAlive: true, keepAliveMsecs: 10_000 }),
     httpsAgent: new HttpsAgent({ keepAlive: true, keepAliveMsecs: 10_000 }),
@@ -34,7 +37,8 @@ export function createClients(settings: S3Settings, idleMs: number): S3Clients {
     requestHandler: new NodeHttpHandler({
       ...agents,
       connectionTimeout,
-      // What the kernel has taken moves without our seeing it, some megabytes on a slow line.
+      // This process does not see the progress of bytes in kernel buffers, which are some megabytes on a slow
+      // connection.
       socketTimeout: 4 * idleMs,
     }),
   });
@@ -42,7 +46,7 @@ export function createClients(settings: S3Settings, idleMs: number): S3Clients {
     requestHandler: new NodeHttpHandler({
       ...agents,
       connectionTimeout,
-      // Until the answer begins. Afterwards a connection that rests may have a slow reader: see read.ts.
+      // The timeout until the response begins. Later an idle connection may have a slow reader: see read.ts.
       requestTimeout: idleMs,
       throwOnRequestTimeout: true,
       socketTimeout: 0,
@@ -64,7 +68,8 @@ function createClient(settings: S3Settings, config: S3ClientConfig): S3Client {
   const { region, endpoint, accessKeyId, secretAccessKey, sessionToken } = settings;
   const client = new S3Client({
     ...config,
-    // A server of one's own seldom minds, but a signature needs one; Amazon's is found by the SDK.
+    // Other S3 servers seldom check the region, but a signature needs one. The SDK finds the region of an Amazon
+    // bucket.
     ...(region === undefined ? endpoint && { region: "us-east-1" } : { region }),
     ...(endpoint && { endpoint }),
     forcePathStyle: settings.forcePathStyle,
@@ -72,12 +77,13 @@ function createClient(settings: S3Settings, config: S3ClientConfig): S3Client {
       secretAccessKey !== undefined && {
         credentials: { accessKeyId, secretAccessKey, ...(sessionToken && { sessionToken }) },
       }),
-    // By default the SDK adds checksums of its own to everything, which many servers refuse, and asks for them on reads.
+    // By default the SDK adds its own checksums to every request, which many servers reject, and requests them on
+    // reads.
     requestChecksumCalculation: "WHEN_REQUIRED",
     responseChecksumValidation: "WHEN_REQUIRED",
-    // It would open a connection for every request with a body.
+    // The SDK would open a connection for every request with a body.
     expectContinueHeader: false,
-    // Its retries share a quota, so that a burst of 503 would fail uploads that one more attempt would have saved.
+    // The SDK's retries share a quota: a burst of 503 responses would fail uploads that one more attempt completes.
     maxAttempts: 1,
   });
   client.middlewareStack.add(

@@ -1,8 +1,8 @@
-/** A request that S3 refused, or that did not get through, after all retries. `code` is `S3_` and the name S3 gives it. */
+/** A request that S3 rejected, or that failed after all retries. `code` is `S3_` and the error name of S3. */
 export class S3Failure extends Error {
   override readonly name = "S3Failure";
   readonly code: string;
-  /** Status of the last answer; `undefined` when there was none. */
+  /** The status of the last response; `undefined` if there was none. */
   readonly status: number | undefined;
 
   constructor(what: string, name: string, message: string, status?: number, cause?: unknown) {
@@ -12,7 +12,7 @@ export class S3Failure extends Error {
   }
 }
 
-/** More bytes than 10,000 parts hold. */
+/** The upload has more bytes than 10,000 parts can hold. */
 export class UploadTooLargeError extends Error {
   override readonly name = "UploadTooLargeError";
   readonly code = "UPLOAD_TOO_LARGE";
@@ -24,7 +24,7 @@ export class UploadTooLargeError extends Error {
   }
 }
 
-/** Another process has gone on with the upload in a way that this one's knowledge of it does not cover. */
+/** Another process has changed the upload since this process cached its state. */
 export class UploadChangedError extends Error {
   override readonly name = "UploadChangedError";
   readonly code = "S3_UPLOAD_CHANGED";
@@ -34,7 +34,7 @@ export class UploadChangedError extends Error {
   }
 }
 
-/** What the SDK threw, as an error of this driver. */
+/** Converts an error of the SDK into an error of this driver. */
 export function failureOf(what: string, error: unknown): S3Failure {
   if (!(error instanceof Error)) return new S3Failure(what, "Unknown", String(error));
   const { $metadata: metadata } = error as { readonly $metadata?: { httpStatusCode?: number } };
@@ -43,7 +43,7 @@ export function failureOf(what: string, error: unknown): S3Failure {
   return new S3Failure(what, name, error.message, metadata?.httpStatusCode, error);
 }
 
-/** Whether S3 says that there is no such object (or multipart upload), which is no failure. */
+/** Whether S3 reports a missing object or multipart upload, which is not a failure. */
 export function isNotFound(failure: S3Failure): boolean {
   return failure.status === 404 && failure.code !== "S3_NoSuchBucket";
 }

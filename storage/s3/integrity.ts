@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { crc32 } from "node:zlib";
 
-/** How the store is told what it must receive, besides the signature. */
+/** The checksum that the driver sends with an object, in addition to the signature. */
 export type ChecksumKind = "crc32" | "sha256" | "none";
 
 export interface Checksums {
@@ -10,8 +10,9 @@ export interface Checksums {
 }
 
 /**
- * The checksum that goes with these bytes, in base64. Computed here, natively and once: left to itself the SDK hashes
- * every body for its signature besides. `none` is for stores that know no checksums; the signed hash still covers the way.
+ * The base64 checksum of the bytes. It is computed here once and natively: by default the SDK computes another SHA-256
+ * of every body for its signature. `none` is for servers without checksums; the signed hash still protects the
+ * transfer.
  */
 export function checksumOf(kind: ChecksumKind, bytes: Uint8Array): Checksums {
   switch (kind) {
@@ -27,18 +28,18 @@ export function checksumOf(kind: ChecksumKind, bytes: Uint8Array): Checksums {
   }
 }
 
-/** The value of `x-amz-content-sha256` for a body with this checksum; `undefined` leaves it to the SDK. */
+/** The value of `x-amz-content-sha256` for a body with this checksum; `undefined`: the SDK computes it. */
 export function payloadHash(headers: Readonly<Record<string, string>>): string | undefined {
   const sha256 = headers["x-amz-checksum-sha256"];
   if (sha256 !== undefined) return Buffer.from(sha256, "base64").toString("hex");
   return headers["x-amz-checksum-crc32"] === undefined ? undefined : "UNSIGNED-PAYLOAD";
 }
 
-/** The ETag that S3 gives to a part, unless it encrypts with a key of one's own. */
+/** The ETag of a part, unless S3 encrypts with a KMS key. */
 export const partEtag = (bytes: Uint8Array): string =>
   `"${createHash("md5").update(bytes).digest("hex")}"`;
 
-/** The ETag that S3 gives to parts joined, if it gives MD5 sums to the parts. */
+/** The ETag of an assembled object, if the ETags of its parts are MD5 sums. */
 export function assembledEtag(etags: readonly string[]): string {
   const hash = createHash("md5");
   for (const etag of etags) hash.update(Buffer.from(etag.replaceAll('"', ""), "hex"));

@@ -4,17 +4,17 @@ import type { BlobKey, UploadReference } from "../blob-store.ts";
 import { algorithmOf, encodedOf, type Digest } from "../../src/oci/digest.ts";
 
 /*
- * What lies in the bucket, below the prefix:
+ * The objects of the bucket, below the prefix:
  *
- *   blobs/instance                       the id of the database that speaks of these blobs
- *   blobs/sha256/ab/abcd….01J9…          a blob that was written whole: its digest, and a ULID of its own
- *   blobs/multipart/X7/01J8….01J9…       a blob that came in parts: the upload that brought it, and a ULID of its own
- *   uploads/01J8…                        the state of an open upload, and its bytes that fill no part yet
- *   probe                                written again and again to see that the bucket can be written to
+ *   blobs/instance                       the id of the database that owns these blobs
+ *   blobs/sha256/ab/abcd….01J9…          a blob that one PUT wrote: its digest and a ULID
+ *   blobs/multipart/X7/01J8….01J9…       a blob of a multipart upload: the upload's reference and a ULID
+ *   uploads/01J8…                        the state of an open upload, and the bytes after its last full part
+ *   probe                                a test object that proves that the bucket is writable
  *
- * A multipart upload is named before its digest is known, and what S3 holds can't be renamed, only copied: so its key
- * tells the upload instead of the digest, and a commit costs one request however large the blob is. No key is used
- * twice, so that nothing here needs conditional writes.
+ * A multipart upload gets its key before its digest is known, and S3 cannot rename an object, only copy it. So the key
+ * contains the upload's reference instead of the digest, and a commit costs one request for a blob of any size. No key
+ * is used twice, so that the driver needs no conditional writes.
  */
 
 const ulid = monotonicFactory(() => {
@@ -37,40 +37,43 @@ export const multipartPrefix = "blobs/multipart/";
 export const instanceName = "blobs/instance";
 export const probeName = "probe";
 
-/** A key that nobody has had and nobody will have again. */
+/** A new key, which is never used again. */
 export function newKey(digest: Digest): BlobKey {
   const hex = encodedOf(digest);
   return `blobs/${algorithmOf(digest)}/${hex.slice(0, 2)}/${hex}.${ulid()}`;
 }
 
-/** The same for an upload whose digest is not known yet. */
+/** A new key for an upload whose digest is not known yet. */
 export const newMultipartKey = (upload: UploadReference): BlobKey =>
   `${multipartsOf(upload)}${ulid()}`;
 
-/** What the keys of all multipart uploads of one upload begin with. */
+/** The common prefix of the keys of all multipart uploads of one upload. */
 export function multipartsOf(upload: UploadReference): string {
   return `${multipartPrefix}${upload.slice(-2)}/${checkedUpload(upload)}.`;
 }
 
-/** The upload that a multipart upload's key tells; `undefined` for a key that is none of ours. */
+/** The upload in a multipart key; `undefined` if the key does not have the form of this driver. */
 export const uploadOf = (key: string): UploadReference | undefined =>
   multipartGrammar.exec(key)?.[1];
 
-/** When a key was made; milliseconds since the epoch. */
+/** The creation time of a key, in milliseconds since the epoch. */
 export const createdAtMs = (key: BlobKey): number => decodeTime(key.slice(-26));
 
 export const newUploadReference = (): UploadReference => ulid();
-/** Never the same twice: tells two writings of one object apart. */
+/** A unique version, which distinguishes two writes of one object. */
 export const newVersion = (): string => ulid();
 
 export const isKey = (text: string): boolean => keyGrammar.test(text);
 export const isUploadReference = (text: string): boolean => uploadGrammar.test(text);
 
-/** The name below the prefix of an upload's state. Throws if the reference is not of the form this driver makes. */
+/**
+ * The name of an upload's state, below the prefix. Throws TypeError if the reference does not have the form of this
+ * driver.
+ */
 export const stateName = (upload: UploadReference): string =>
   `${uploadsPrefix}${checkedUpload(upload)}`;
 
-/** The name below the prefix of a blob. Throws if the key is not of the form this driver makes. */
+/** The name of a blob, below the prefix. Throws TypeError if the key does not have the form of this driver. */
 export function checkedKey(key: BlobKey): string {
   if (!isKey(key)) throw new TypeError(`not a key of this store: ${key}`);
   return key;

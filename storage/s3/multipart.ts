@@ -12,13 +12,15 @@ import { writeOptions, type Objects } from "./objects.ts";
 import { withRetry, type RetryPolicy } from "./retry.ts";
 import type { S3Settings } from "./settings.ts";
 
-/** A multipart upload that has begun, and the key under which its parts will be one object. */
+/** An open multipart upload, and the key of the object that its parts will form. */
 export interface Multipart {
   readonly key: string;
   readonly uploadId: string;
 }
 
-/** What S3 has said of a part. The completion names it, so that nobody's other bytes of the same number can slip in. */
+/**
+ * The response of S3 for a part. The completion names it, so that S3 does not use other bytes of the same part number.
+ */
 export interface Part extends Checksums {
   readonly etag: string;
 }
@@ -50,7 +52,7 @@ export function createMultiparts(
         }),
       ),
     );
-    // S3 begins its answer with 200 before it knows how it ends. The SDK looks for an error in the last bytes only.
+    // S3 sends status 200 before it knows the result. The SDK looks for an error in the last bytes only.
     if (answer.ETag === undefined)
       throw new S3Failure(what, "NotCompleted", "the answer names no object", 200);
   };
@@ -74,7 +76,7 @@ export function createMultiparts(
       return { key, uploadId: answer.UploadId };
     },
 
-    /** `number` counts from 1. The same number again replaces the part. */
+    /** `number` counts from 1. A second upload with the same number replaces the part. */
     async uploadPart(
       { key, uploadId }: Multipart,
       number: number,
@@ -99,8 +101,9 @@ export function createMultiparts(
     },
 
     /**
-     * Makes one object of the parts. Resolves only when S3 shows that object, whole: whatever the completion was
-     * answered, and also if it had been completed before. Throws {@link S3Failure}.
+     * Completes a multipart upload. Resolves only when S3 shows the object with the right size, whatever the response
+     * to the completion was. An upload that was already completed from the same parts is a success. Throws
+     * {@link S3Failure}.
      */
     async complete(multipart: Multipart, parts: readonly Part[], sizeBytes: number): Promise<void> {
       let failure: unknown;
@@ -118,11 +121,12 @@ export function createMultiparts(
         throw new S3Failure(what, "WrongSize", message, undefined, failure);
       }
       if (failure === undefined) return;
-      // Completed by an attempt whose answer was lost, or by somebody else: then it must be of the same parts.
+      // An attempt whose response was lost, or another process, completed the upload: the object must have the same
+      // parts.
       if (found.etag !== assembledEtag(parts.map(({ etag }) => etag))) throw failure;
     },
 
-    /** Gives up a multipart upload and its parts. One that is complete, or gone, stays as it is. */
+    /** Aborts a multipart upload and deletes its parts. No-op if the upload is completed or gone. */
     async abort({ key, uploadId }: Multipart): Promise<void> {
       try {
         await withRetry(retryPolicy, `abort ${key}`, () =>
@@ -133,7 +137,7 @@ export function createMultiparts(
       }
     },
 
-    /** Multipart uploads that are not complete, whose keys begin so. */
+    /** The open multipart uploads whose keys begin with `keyPrefix`. */
     async *list(keyPrefix: string): AsyncGenerator<Multipart> {
       let marker: { readonly KeyMarker: string; readonly UploadIdMarker?: string } | undefined;
       do {

@@ -24,7 +24,7 @@ export interface OpenObject extends ObjectFacts {
   readonly body: NonNullable<GetObjectCommandOutput["Body"]>;
 }
 
-/** What encrypts a new object, and which class of storage it goes to. */
+/** The encryption and the storage class of a new object. */
 export function writeOptions({ sse, storageClass }: Pick<S3Settings, "sse" | "storageClass">) {
   return {
     ...encryption(sse),
@@ -40,7 +40,7 @@ export function encryption(sse: string | undefined) {
 
 export type Objects = ReturnType<typeof createObjects>;
 
-/** Single objects of the bucket, by their names below the prefix. What is not there is `undefined`, or a no-op. */
+/** Single objects of the bucket, by their names below the prefix. A missing object is `undefined` or a no-op. */
 export function createObjects(clients: S3Clients, settings: S3Settings, retryPolicy: RetryPolicy) {
   const { bucket: Bucket, prefix, checksum } = settings;
   const at = (name: string) => ({ Bucket, Key: `${prefix}${name}` });
@@ -60,7 +60,11 @@ export function createObjects(clients: S3Clients, settings: S3Settings, retryPol
   return {
     head,
 
-    /** A HEAD has no body that would tell a missing object from a missing bucket, which must not look like lost blobs. */
+    /**
+     * A HEAD response has no body: it does not distinguish a missing object from a missing bucket. A missing bucket
+     * must not look like lost blobs, so this method checks the bucket too. Throws {@link S3Failure} if the bucket is
+     * missing.
+     */
     async headInBucket(name: string): Promise<ObjectFacts | undefined> {
       const found = await head(name);
       if (found === undefined)
@@ -70,7 +74,10 @@ export function createObjects(clients: S3Clients, settings: S3Settings, retryPol
       return found;
     },
 
-    /** The whole object or `first-last` of it; resolves when the answer has begun. */
+    /**
+     * The object, or its range `first-last` in bytes. Resolves when the response begins; `undefined` if the object is
+     * missing.
+     */
     async get(name: string, range?: string): Promise<OpenObject | undefined> {
       try {
         const found = await withRetry(retryPolicy, `GET ${name}`, () =>
@@ -86,7 +93,7 @@ export function createObjects(clients: S3Clients, settings: S3Settings, retryPol
       }
     },
 
-    /** When it resolves, S3 has the bytes: it compares their checksum before it answers. */
+    /** When it resolves, S3 has the bytes: S3 compares their checksum before it responds. */
     async put(
       name: string,
       bytes: Uint8Array,
@@ -106,12 +113,12 @@ export function createObjects(clients: S3Clients, settings: S3Settings, retryPol
           clients.ask.send(new DeleteObjectCommand(at(name))),
         );
       } catch (error) {
-        // Amazon says 204 to what is not there, others 404.
+        // Amazon responds 204 for a missing object, other servers respond 404.
         if (!(error instanceof S3Failure && isNotFound(error))) throw error;
       }
     },
 
-    /** Names below the prefix and their sizes, a page at a time. What was just written or deleted may be wrong in it. */
+    /** The names below the prefix and their sizes, page by page. Recent writes and deletes may be missing. */
     async *list(
       namePrefix: string,
     ): AsyncGenerator<{ readonly name: string; readonly sizeBytes: number }> {
@@ -133,7 +140,7 @@ export function createObjects(clients: S3Clients, settings: S3Settings, retryPol
       } while (token !== undefined);
     },
 
-    /** A URL at which anybody can read the object for so long. No request is made. */
+    /** A URL with which any client can read the object for `lifetimeMs`. Sends no request. */
     signedUrl: (name: string, lifetimeMs: number): Promise<string> =>
       getSignedUrl(
         clients.read,

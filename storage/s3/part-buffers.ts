@@ -1,28 +1,33 @@
 import { headRoom } from "./state.ts";
 
 /*
- * Memory for parts, one budget for all uploads: an append takes a whole part's buffer before it reads from its client,
- * and gives it back when S3 has the part. Who has a buffer never waits for another one to fill it, so nobody can be
- * stuck; who has none does not read, and the client's connection fills up.
+ * Memory for parts, with one limit for all uploads. An append acquires the buffer of a whole part before it reads from
+ * its client, and releases the buffer when S3 has the part. An append with a buffer never waits for a second buffer to
+ * fill the first one, so there is no deadlock. An append without a buffer does not read, so that TCP slows the client
+ * down.
  *
- * A slow client would keep a buffer from everybody else. When somebody waits, the one that has been filling for longest
- * is asked to put what it has into the store and to line up again: a slow writer costs a socket, not memory.
+ * A slow client would block a buffer. When an append waits, the pool asks the append that has been filling its buffer
+ * for the longest time to save its bytes in the store and to acquire a buffer again: a slow writer costs a socket, not
+ * memory.
  */
 
 export interface PartBuffer {
-  /** `headRoom` bytes, then the part, or as much of it as has been asked for. */
+  /** `headRoom` bytes, then the part up to the size that `grow` requested. */
   readonly bytes: Buffer;
-  /** Room for so many bytes of the part; what is there stays. Small uploads never touch a whole part's memory. */
+  /**
+   * Enlarges the buffer to `partBytes` bytes of the part and keeps its content. Small uploads never use a whole part's
+   * memory.
+   */
   grow(partBytes: number): Buffer;
-  /** It is not being filled by a client any more, but on its way: no use in asking for it. */
+  /** A client no longer fills the buffer, S3 receives it: the pool does not ask for it. */
   sending(): void;
   release(): void;
 }
 
 export interface PartBuffers {
-  /** Waits until there is room. `onWanted` is called at most once, while the buffer is being filled. */
+  /** Waits until memory is available. The pool calls `onWanted` at most once, while the buffer is being filled. */
   acquire(partSize: number, onWanted: () => void): Promise<PartBuffer>;
-  /** Bytes that are held now, for a test to see that all come back. */
+  /** The bytes that are held now; tests check that all are released. */
   heldBytes(): number;
 }
 
@@ -31,10 +36,10 @@ interface Holder {
   readonly onWanted: () => void;
 }
 
-/** Who has been filling a buffer for less is left alone. */
+/** The pool does not ask for a buffer that has been filling for less time than this. */
 const undisturbedMs = 5_000;
 const lookEveryMs = 500;
-/** What a buffer begins with. */
+/** The initial size of a buffer. */
 const firstBytes = 64 * 1024;
 const sparesAtMost = 8;
 
@@ -62,7 +67,7 @@ export function createPartBuffers(
   };
 
   const askTheSlowest = (): void => {
-    // What is on its way comes back by itself.
+    // Buffers that S3 receives are not in `filling`: their release follows without a request.
     const oldest = [...filling].reduce<Holder | undefined>(
       (first, holder) => (first === undefined || holder.sinceMs < first.sinceMs ? holder : first),
       undefined,
@@ -108,7 +113,7 @@ export function createPartBuffers(
           released = true;
           filling.delete(holder);
           held -= size;
-          // Some are kept for whoever comes next; the rest goes with the load.
+          // Keep some buffers for the next append; the garbage collector frees the rest.
           if (bytes.length === size && spare.length < sparesAtMost) spare.push(bytes);
           admitNext();
         },

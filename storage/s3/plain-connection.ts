@@ -1,24 +1,24 @@
 import { connect } from "node:net";
 import type { Filled, ReadBuffers } from "../shared-read/buffers.ts";
 
-/** A connection whose bytes come into buffers that are used again. */
+/** A connection that reads into reusable buffers. */
 export interface PlainConnection {
   write(text: string): void;
   /**
-   * What came next. While it is with the caller one more read is made, and then nothing more is read. Rejects when the
-   * connection ends, or when nothing comes for `idleMs`.
+   * The next bytes. While the caller holds them, the connection reads at most once more and then pauses. Rejects when
+   * the connection ends, or when no byte arrives for `idleMs`.
    */
   next(): Promise<Filled>;
   readonly isOpen: () => boolean;
   end(): void;
 }
 
-/** With less room than this the rest of a buffer is left empty. */
+/** If a buffer has less free space than this, the next read uses a new buffer. */
 const leastRead = 64 * 1024;
 
 /**
- * Node's HTTP client makes a new buffer for every 64 KiB, and collecting them takes a third of the time that a large
- * read takes. Sockets without TLS can be read into buffers that stay.
+ * Opens a connection without TLS. Node's HTTP client allocates a new buffer for every 64 KiB, and garbage collection
+ * takes a third of the time of a large read. A socket without TLS can read into reusable buffers.
  */
 export function openPlainConnection(
   place: { readonly host: string; readonly port: number },
@@ -38,7 +38,7 @@ export function openPlainConnection(
     taker?.fail(failure);
     taker = undefined;
   };
-  /** What was read, after which the rest of the buffer, or another one, is being filled. */
+  /** The bytes of the last read. The next read fills the rest of the buffer, or a new one. */
   const takeRead = (bytes: number): Filled => {
     const filled = { buffer: filling, from: filledBytes, to: filledBytes + bytes };
     filledBytes = filled.to;
@@ -52,7 +52,7 @@ export function openPlainConnection(
     ...place,
     noDelay: true,
     onread: {
-      // Asked for after each read, for the next one.
+      // Node calls this after each read, for the next read.
       buffer: () => filling.bytes.subarray(filledBytes),
       callback(bytes) {
         const filled = takeRead(bytes);
@@ -66,10 +66,10 @@ export function openPlainConnection(
       },
     },
   });
-  // Flowing, so that its end is noticed while it rests.
+  // Keep the socket flowing, so that the process notices when the server closes an idle connection.
   socket.resume();
   socket.on("error", fail);
-  // Not before: until it is closed, the kernel may still write there.
+  // Release the buffer only here: the kernel may write into it until the socket is closed.
   socket.on("close", () => {
     fail(connectionError("ECONNRESET", "the connection was closed"));
     filling.release();
@@ -86,7 +86,7 @@ export function openPlainConnection(
       }
       if (failure !== undefined) return Promise.reject(failure);
       return new Promise((resolve, reject) => {
-        // Only while somebody waits: a slow reader is no dead server.
+        // The timeout runs only while a caller waits: a slow reader does not mean that the server is dead.
         const timer = setTimeout(() => {
           fail(connectionError("ETIMEDOUT", `nothing came for ${idleMs} ms`));
           socket.destroy();

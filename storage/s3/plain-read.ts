@@ -5,19 +5,22 @@ import { bytesOf, createReadBuffers, type Filled } from "../shared-read/buffers.
 
 export interface PlainReader {
   /**
-   * Reads what a signed URL stands for. `undefined` if the answer is anything but the bytes, or does not come: then the
-   * SDK asks again, which knows every error there is.
+   * Reads the object of a signed URL. `undefined` if the response is not the bytes or does not arrive: the caller then
+   * repeats the request through the SDK, which reports every error.
    */
   open(url: string, what: string, range?: string): Promise<Source | undefined>;
   close(): void;
 }
 
 const idleConnections = 16;
-/** Servers close what rests for longer, and what is closed under us is asked twice. */
+/**
+ * Servers close connections that are idle for longer. After a request on a closed connection, the SDK repeats the
+ * request.
+ */
 const restMs = 3_000;
 const longestHead = 32 * 1024;
 
-/** Reads from S3 without TLS, into buffers that are used again; see `plain-connection.ts`. */
+/** Reads from S3 without TLS, into reusable buffers; see `plain-connection.ts`. */
 export function createPlainReader(endpoint: string, idleMs: number): PlainReader {
   const { hostname, port } = new URL(endpoint);
   const place = { host: hostname.replace(/^\[|\]$/g, ""), port: Number(port || 80) };
@@ -96,7 +99,7 @@ export function createPlainReader(endpoint: string, idleMs: number): PlainReader
         const head = await readHead(connection);
         if (head !== undefined) return sourceOf(connection, head, what);
       } catch {
-        // Nothing has been given to anybody yet.
+        // The reader has no bytes yet, so that the SDK can repeat the request.
       }
       connection.end();
       return undefined;
@@ -111,7 +114,7 @@ export function createPlainReader(endpoint: string, idleMs: number): PlainReader
 }
 
 interface Head {
-  /** What came of the body with the head. */
+  /** The bytes of the body that arrived with the head. */
   readonly first: Filled | undefined;
   readonly sizeBytes: number;
   readonly keepAlive: boolean;
@@ -119,7 +122,7 @@ interface Head {
 
 const endOfHead = "\r\n\r\n";
 
-/** RFC 9112. `undefined` for every answer but plain bytes of a known length. */
+/** Parses an HTTP/1.1 response head (RFC 9112). `undefined` unless the body is unencoded bytes of a known length. */
 async function readHead(connection: PlainConnection): Promise<Head | undefined> {
   let received: Buffer = Buffer.alloc(0);
   for (;;) {

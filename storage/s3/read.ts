@@ -5,8 +5,8 @@ import type { OpenObject } from "./objects.ts";
 import { bytesOf } from "../shared-read/buffers.ts";
 
 /**
- * The bytes of an answer, exactly as many as it must have: throws if it ends before, or if nothing comes for `idleMs`
- * while somebody waits. A reader may take as long as it likes between two chunks.
+ * The bytes of a response, exactly `expected` of them. Throws {@link S3Failure} if the response is shorter or longer,
+ * or if no byte arrives for `idleMs` while a reader waits. A reader may wait any time between two chunks.
  */
 export async function* readBody(
   { body }: OpenObject,
@@ -15,7 +15,7 @@ export async function* readBody(
   idleMs: number,
 ): BorrowedBytes {
   const stream = body as NodeJS.ReadableStream & { destroy(error?: Error): void };
-  // One timer for the whole answer: it looks whether the chunk that is waited for has been so for too long.
+  // One timer for the whole response checks how long the reader has waited for the current chunk.
   let waitingSinceMs = performance.now();
   let waiting = true;
   const watch = setInterval(() => {
@@ -42,7 +42,7 @@ export async function* readBody(
   }
 }
 
-/** What the SDK has opened, as {@link readBody} reads it. */
+/** A source that reads the SDK's response with {@link readBody}. */
 export function sourceOfAnswer(answer: OpenObject, what: string, idleMs: number): Source {
   const { sizeBytes } = answer;
   const chunks = readBody(answer, what, sizeBytes, idleMs)[Symbol.asyncIterator]();
@@ -53,7 +53,7 @@ export function sourceOfAnswer(answer: OpenObject, what: string, idleMs: number)
       const { value } = await chunks.next();
       const bytes: Uint8Array = value ?? new Uint8Array();
       left -= bytes.length;
-      // The end is read too: only then can the connection be used again.
+      // Read the end too: only then can the connection be reused.
       if (left <= 0 && !(await chunks.next()).done)
         throw new S3Failure(what, "TooMuch", "more bytes came than were announced");
       return { buffer: { bytes, keep: nothing, release: nothing }, from: 0, to: bytes.length };
@@ -65,7 +65,7 @@ export function sourceOfAnswer(answer: OpenObject, what: string, idleMs: number)
   };
 }
 
-/** For one reader, who has it to themselves. */
+/** The bytes of a source for a single reader. */
 export async function* lend(source: Source): BorrowedBytes {
   let left = source.sizeBytes;
   try {
@@ -83,5 +83,5 @@ export async function* lend(source: Source): BorrowedBytes {
   }
 }
 
-/** The memory of these chunks is the garbage collector's. */
+/** The garbage collector frees the memory of these chunks. */
 const nothing = (): void => undefined;

@@ -2,9 +2,9 @@ import { setTimeout as pause } from "node:timers/promises";
 import { failureOf, type S3Failure } from "./failure.ts";
 
 export interface RetryPolicy {
-  /** A request on whose connection nothing moves for this long is given up, and tried again. */
+  /** A request is aborted and retried when its connection transfers no byte for this long. */
   readonly idleMs: number;
-  /** The wait before the first retry, at most; it doubles each time, and a random part of it is waited. */
+  /** The longest wait before the first retry. It doubles with each retry; the actual wait is a random part of it. */
   readonly retryMs: number;
   readonly attempts: number;
 }
@@ -13,12 +13,12 @@ export const defaultRetryPolicy: RetryPolicy = { idleMs: 30_000, retryMs: 100, a
 
 const longestPauseMs = 10_000;
 
-/** Errors that S3 answers with a status of 400 and that the next attempt may not meet. */
+/** Error codes with status 400 for which a retry may succeed. */
 const passing = new Set(["S3_RequestTimeout", "S3_RequestTimeTooSkewed", "S3_BadDigest"]);
 
 /**
- * Does a request, and again while S3 is busy, fails, or can't be reached. Throws {@link S3Failure}. Every request of
- * this driver may be sent twice; what a retried completion means is for its caller to find out.
+ * Sends a request and retries it while S3 is busy, fails or is unreachable, at most `attempts` times. Throws {@link
+ * S3Failure}. Every request of this driver may be sent twice. The caller of a retried completion must check its result.
  */
 export async function withRetry<T>(
   { retryMs, attempts }: RetryPolicy,
@@ -39,7 +39,7 @@ export async function withRetry<T>(
 
 function mayPass({ status, code, cause }: S3Failure): boolean {
   if (passing.has(code)) return true;
-  // Without an answer: the connection failed, unless it is our own mistake or there are no credentials.
+  // There is no response: retry connection errors, but not programming errors or missing credentials.
   if (status === undefined)
     return code === "S3_TimeoutError" || (cause instanceof Error && "code" in cause);
   return status === 408 || status === 429 || (status >= 500 && status !== 501 && status !== 507);

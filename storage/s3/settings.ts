@@ -1,26 +1,26 @@
 import type { ChecksumKind } from "./integrity.ts";
 
-/** Where the bucket is, and how it is used. Sizes are bytes. */
+/** The location of the bucket and the options of its use. Sizes are bytes. */
 export interface S3Settings {
   readonly bucket: string;
   readonly region?: string | undefined;
-  /** Of a server that is not Amazon's. */
+  /** The URL of an S3 server other than Amazon's. */
   readonly endpoint?: string | undefined;
-  /** `endpoint/bucket/key` in place of `bucket.endpoint/key`. */
+  /** Uses `endpoint/bucket/key` instead of `bucket.endpoint/key`. */
   readonly forcePathStyle: boolean;
-  /** Before every key, with a slash at its end; empty for none. */
+  /** The prefix of every key, with a slash at its end; may be empty. */
   readonly prefix: string;
-  /** Without these the SDK looks where it always looks: environment, profile, role. */
+  /** Without these the SDK uses its default credential chain: environment, profile, role. */
   readonly accessKeyId?: string | undefined;
   readonly secretAccessKey?: string | undefined;
   readonly sessionToken?: string | undefined;
-  /** Size of every part but the last. What is smaller is written by one PUT. */
+  /** The size of every part except the last. One PUT writes a smaller blob. */
   readonly partSize: number;
-  /** Parts of one upload on their way at once. */
+  /** The parts of one upload that are sent concurrently. */
   readonly concurrency: number;
-  /** What parts of all uploads together may hold in memory. */
+  /** The memory that the parts of all uploads may use together. */
   readonly uploadBuffer: number;
-  /** Whether clients may be given signed URLs, and how long each is good for, in milliseconds. */
+  /** Whether clients may get signed URLs, and the lifetime of a URL in milliseconds. */
   readonly redirect: boolean;
   readonly redirectLifetime: number;
   /** `AES256`, `aws:kms`, or a KMS key. */
@@ -29,5 +29,5 @@ export interface S3Settings {
   readonly checksum: ChecksumKind;
 }
 
-/** S3 joins no more parts than this. */
+/** The S3 limit for the parts of one multipart upload. */
 export const mostParts = 10_000;

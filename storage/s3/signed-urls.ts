@@ -1,12 +1,13 @@
 import { LRUCache } from "lru-cache";
 
 const lifetimeMs = 5 * 60_000;
-/** Signed URLs of names that Berth makes, about 1 KB each; the least recently used go first. */
+/** The limit for cached URLs, about 1 KB each; the least recently used are dropped first. */
 const urlsAtMost = 1_000;
 
 /**
- * Signed URLs for reading, each used again for half of its life: to sign one costs more than to read a small blob, and
- * what a name stands for never changes. A link that S3 does not take (any more) is no harm: the SDK then asks itself.
+ * Caches signed URLs for reads. Each URL is valid for 5 minutes and reused for 2.5 minutes: signing costs more than the
+ * read of a small blob, and the object of a name never changes. If S3 rejects the URL, the caller repeats the request
+ * through the SDK.
  */
 export function createSignedUrls(
   sign: (name: string, lifetimeMs: number) => Promise<string>,

@@ -6,25 +6,26 @@ import { encryption, type Objects, type OpenObject } from "./objects.ts";
 import { readBody } from "./read.ts";
 
 /*
- * What an open upload is: one object, `uploads/<reference>`, that any process finds from the upload's row. S3 shows a
- * single key consistently, so it is the truth of how far the upload has come; parts it does not name do not count.
+ * The state of an open upload is one object, `uploads/<reference>`, which any process finds from the upload's row. S3
+ * reads of one key are consistent, so this object alone defines the progress of the upload: parts that it does not name
+ * are ignored.
  *
- *   {"version":"01J9…","partSize":8388608,"multipart":{…},"parts":[{"etag":…},…]}\n<bytes that fill no part yet>
+ *   {"version":"01J9…","partSize":8388608,"multipart":{…},"parts":[{"etag":…},…]}\n<bytes of the tail>
  *
- * Both are written at once, so that an upload of few bytes costs one request. Size and version stand in the object's
- * metadata too, for a HEAD.
+ * One write stores both, so that a small upload costs one request. The object's metadata repeats size and version, for
+ * a HEAD.
  */
 
 export interface UploadState {
-  /** Changes with every writing; `undefined` before the first. */
+  /** Changes with every write; `undefined` before the first. */
   readonly version: string | undefined;
-  /** Of all parts; fixed when the upload begins, whatever the configuration says later. */
+  /** The size of every part. It is fixed when the upload begins, even if the configuration changes later. */
   readonly partSize: number;
   readonly multipart: Multipart | undefined;
   readonly parts: readonly Part[];
-  /** Bytes behind the last part. */
+  /** The bytes after the last part (the tail). */
   readonly tailBytes: number;
-  /** Set once the parts have been made one object, under the key of `multipart`: nothing is appended any more. */
+  /** The size of the assembled object under the key of `multipart`. If it is set, no more bytes can be appended. */
   readonly sealedBytes: number | undefined;
 }
 
@@ -40,7 +41,7 @@ export const nothingYet = (partSize: number): UploadState => ({
   sealedBytes: undefined,
 });
 
-/** Room for the first line in front of a tail, so that both go out as one buffer without being copied. */
+/** Space for the JSON line before a tail, so that one buffer is sent without a copy. */
 export const headRoom = 64 * 1024;
 
 export type States = ReturnType<typeof createStates>;
@@ -48,7 +49,7 @@ export type States = ReturnType<typeof createStates>;
 export function createStates(objects: Objects, sse: string | undefined, idleMs: number) {
   const open = (upload: UploadReference) => objects.get(stateName(upload));
 
-  /** The state with what follows its line, piece by piece. */
+  /** The state with each piece of the bytes after the JSON line. */
   async function* lines(
     found: OpenObject,
   ): AsyncGenerator<{ readonly state: UploadState; readonly rest: Uint8Array }> {
@@ -62,14 +63,14 @@ export function createStates(objects: Objects, sse: string | undefined, idleMs: 
       head = Buffer.concat([head, piece]);
       const end = head.indexOf(0x0a);
       if (end < 0) continue;
-      // What JSON leaves out is `undefined`.
+      // JSON omits `undefined` fields.
       state = { ...nothingYet(0), ...(JSON.parse(head.toString("utf8", 0, end)) as UploadState) };
       yield { state, rest: head.subarray(end + 1) };
     }
   }
 
   return {
-    /** Size and version, by a HEAD; `undefined` for an upload that holds nothing yet, or nothing any more. */
+    /** Size and version, by a HEAD; `undefined` for an upload that has no bytes yet or is gone. */
     async look(
       upload: UploadReference,
     ): Promise<{ readonly sizeBytes: number; readonly version: string } | undefined> {
@@ -85,12 +86,15 @@ export function createStates(objects: Objects, sse: string | undefined, idleMs: 
     async load(upload: UploadReference): Promise<UploadState | undefined> {
       const found = await open(upload);
       if (found === undefined) return undefined;
-      // Leaving the loop at the end of the line leaves the tail where it is.
+      // Leave the loop after the JSON line, so that the tail is not read.
       for await (const { state } of lines(found)) return state;
       throw new S3Failure(`GET ${stateName(upload)}`, "NoState", "its first line is missing");
     },
 
-    /** Reads the tail of this very state into a buffer, behind {@link headRoom}. */
+    /**
+     * Reads the tail of this version of the state into a buffer, after {@link headRoom}. Throws
+     * {@link UploadChangedError} if the stored state has another version.
+     */
     async loadTail(
       upload: UploadReference,
       { version, tailBytes }: UploadState,
@@ -108,8 +112,8 @@ export function createStates(objects: Objects, sse: string | undefined, idleMs: 
     },
 
     /**
-     * Writes the state with its tail, which lies in `buffer` behind {@link headRoom}. Resolves with the state as it is
-     * known from now on.
+     * Writes the state and its tail, which is in `buffer` after {@link headRoom}. Resolves with the state and its new
+     * version.
      */
     async save(
       upload: UploadReference,

@@ -23,7 +23,7 @@ import { createSharedReads } from "../shared-read/reads.ts";
 import { createStates } from "./state.ts";
 import { createUploads } from "./uploads.ts";
 
-/** Blobs as objects of an S3 bucket: `keys.ts` says where what lies, `uploads.ts` how it gets there. */
+/** Stores blobs as objects of an S3 bucket: `keys.ts` describes the layout, `uploads.ts` the uploads. */
 export function createS3Store(
   settings: S3Settings,
   retryPolicy: RetryPolicy = defaultRetryPolicy,
@@ -56,7 +56,9 @@ export function createS3Store(
     source.end();
     throw new S3Failure(`GET ${key}`, "InvalidRange", `the blob ends before byte ${range.end}`);
   });
-  /** Read from S3 for this caller alone: who reads a whole object wants to know what is there. */
+  /**
+   * Reads from S3 for this caller alone: a reader of a whole blob verifies the stored bytes and does not share a read.
+   */
   const openObject = async (key: BlobKey): Promise<BorrowedBytes | undefined> => {
     const source = await openSource(key);
     return source && lend(source);
@@ -122,7 +124,7 @@ export function createS3Store(
 
     claim: (id) => objects.put(instanceName, Buffer.from(`${id}\n`), encryptionOnly),
 
-    /** Whoever asks while one is under way gets the same answer. */
+    /** Concurrent callers share one probe and its result. */
     probe: () => (probing ??= probe().finally(() => (probing = undefined))),
 
     async close() {

@@ -3,14 +3,14 @@ import { UploadChangedError } from "./failure.ts";
 import { sizeOf, type UploadState } from "./state.ts";
 
 /*
- * What this process knows of the uploads it has written to or read: the state as it left it, and a short tail. A commit
- * makes a blob of exactly that, since that is what the domain has hashed; if another process has changed the upload
- * meanwhile, its bytes must not slip in under our hash.
+ * Caches the state of the uploads that this process has written or read: the state after its last operation, and a
+ * short tail. A commit creates a blob of exactly this state, because the domain code has computed the digest of these
+ * bytes. If another process has changed the upload since, its bytes must not get that digest.
  */
 
 interface CachedUploadState {
   readonly state: UploadState;
-  /** A copy; `undefined` where it must be read from the store. */
+  /** A copy; `undefined` if it must be read from the store. */
   readonly tail: Uint8Array | undefined;
 }
 
@@ -40,12 +40,15 @@ export function createUploadStateCache() {
         tailBytes + tail.length <= tailBudgetBytes;
       tailBytes += kept ? tail.length : 0;
       uploads.set(upload, { state, tail: kept ? Uint8Array.from(tail) : undefined });
-      // The oldest is forgotten: its commit will say so, and nothing wrong is stored.
+      // Drop the oldest state. Its commit then throws {@link UploadChangedError}, and no wrong bytes are stored.
       const [oldest] = uploads.keys();
       if (uploads.size > mostUploads && oldest !== undefined) forget(oldest);
     },
 
-    /** Compares it with what the store shows. Throws {@link UploadChangedError} where a hash of ours could be taken for one of theirs. */
+    /**
+     * Compares the cached state with the stored one. Throws {@link UploadChangedError} if another process has changed
+     * the upload and the size is the same: the running digest of this process would then be used for other bytes.
+     */
     compare(
       upload: UploadReference,
       found: { readonly sizeBytes: number; readonly version: string },

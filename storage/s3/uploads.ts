@@ -39,11 +39,13 @@ type UploadMethods = Pick<
 >;
 
 /**
- * Uploads. Large ones are sent in parts straight to the key that the blob will have, and a commit joins the parts: no
- * byte is copied. The other way, parts as objects of their own that the commit copies together, could be read back
- * before; but it moves every byte twice, and reading back is rare. So a multipart upload that must be read before its
- * commit (to hash it again after a restart, or with another algorithm) is joined first and read then. Nobody sees that
- * object: no row names it until the commit.
+ * Uploads. The driver sends the parts of a large upload directly to the key of the future blob, and a commit assembles
+ * the parts without a copy. The alternative, parts as separate objects that the commit copies together, could be read
+ * before the commit, but it moves every byte twice, and such reads are rare. So a multipart upload that must be read
+ * before its commit (to compute its digest after a restart, or with another algorithm) is assembled first and then
+ * read. Clients do not see that object: no row names it until the commit.
+ *
+ * The tail of an upload is the bytes after its last full part.
  */
 export function createUploads(parts: {
   readonly settings: S3Settings;
@@ -56,7 +58,9 @@ export function createUploads(parts: {
   const { settings, objects, multiparts, states, buffers, openObject } = parts;
   const { partSize, concurrency } = settings;
   const stateCache = createUploadStateCache();
-  /** Uploads that this process is appending to: their state changes under whoever looks. */
+  /**
+   * The uploads to which this process appends. Their state changes, so `uploadSize` does not compare it with the cache.
+   */
   const busy = new Set<UploadReference>();
   const unasked = (): void => undefined;
 
@@ -71,7 +75,7 @@ export function createUploads(parts: {
     buffer.set(known.tail, headRoom);
   };
 
-  /** Yields, as borrowed bytes, those behind the last part. */
+  /** Calls `work` with the bytes after the last part, which are borrowed. */
   const withTail = async <T>(
     upload: UploadReference,
     state: UploadState,
@@ -99,12 +103,12 @@ export function createUploads(parts: {
     withTail(upload, state, (tail) =>
       multiparts.uploadPart(multipart, state.parts.length + 1, tail).catch((error: unknown) => {
         if (!(error instanceof S3Failure && isNotFound(error))) throw error;
-        // Joined already, by an attempt that was cut off: the completion finds out whether of these parts.
+        // An interrupted attempt has already assembled the parts. The completion checks that they are these parts.
         return { etag: partEtag(tail) };
       }),
     );
 
-  /** Joins the parts, the tail as the last of them, under the key they were sent to. */
+  /** Assembles the parts, with the tail as the last part, under the key to which they were sent. */
   const join = async (upload: UploadReference, state: UploadState): Promise<BlobKey> => {
     const { multipart, parts, tailBytes, sealedBytes } = state;
     if (multipart === undefined) throw new UploadChangedError(upload);
@@ -117,13 +121,16 @@ export function createUploads(parts: {
     return multipart.key;
   };
 
-  /** Leaves joined parts alone, which may be a blob by now; if they are not, they are found as an object without a row. */
+  /**
+   * Does not delete assembled parts, which may be a blob by now. If they are not, they remain as an object without a
+   * row.
+   */
   const abort = async (upload: UploadReference): Promise<void> => {
     stateCache.forget(upload);
     const state = await states.load(upload);
     if (state?.multipart !== undefined && state.sealedBytes === undefined)
       await multiparts.abort(state.multipart);
-    // Begun, but never written down: by a process that was cut off, or by two at once.
+    // Multipart uploads that no state records: a process was interrupted, or two processes began one at the same time.
     for await (const multipart of multiparts.list(multipartsOf(upload)))
       await multiparts.abort(multipart);
     if (state !== undefined) await states.forget(upload);
@@ -150,7 +157,7 @@ export function createUploads(parts: {
     }
   };
 
-  /** Makes a blob of the upload; `keyOfWhole` names it where no multipart upload has. */
+  /** Turns the upload into a blob. `keyOfWhole` returns the key if the upload has no multipart upload. */
   const finish = async (
     upload: UploadReference,
     state: UploadState,
@@ -164,7 +171,7 @@ export function createUploads(parts: {
       if (state.multipart !== undefined) await multiparts.abort(state.multipart).catch(unasked);
     }
     stateCache.forget(upload);
-    // If it stays, no row names it any more, and the next start removes it.
+    // If the delete fails, the state has no row, and the next start deletes it.
     await states.forget(upload).catch(unasked);
     return key;
   };
@@ -187,7 +194,7 @@ export function createUploads(parts: {
         if (sizeOf(from) !== offset) throw new UploadOffsetError(offset, sizeOf(from));
         stateCache.set(upload, from);
       }
-      // It was to be read back, so that its parts are joined: there is nothing to append to.
+      // An assembled upload was about to be read, and S3 cannot append to it.
       if (from.sealedBytes !== undefined) throw new UploadChangedError(upload);
       return sizeOf(await appendAs(upload, from, () => newMultipartKey(upload), source));
     },

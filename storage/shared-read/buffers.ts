@@ -1,12 +1,12 @@
-/** Memory that one writer fills and any number of readers look at; it is used again when the last has let go. */
+/** A buffer that one writer fills and many readers read. It is reused after the last holder releases it. */
 export interface ReadBuffer {
   readonly bytes: Uint8Array;
-  /** One more who must release it. Whoever takes it is the first. */
+  /** Adds one holder, which must call `release`. The caller of `take` is the first holder. */
   keep(): void;
   release(): void;
 }
 
-/** A part of a buffer that has been filled. Whoever is given it must release the buffer. */
+/** A filled part of a buffer. The receiver must release the buffer. */
 export interface Filled {
   readonly buffer: ReadBuffer;
   readonly from: number;
@@ -23,7 +23,10 @@ export interface ReadBuffers {
 
 const MiB = 1024 * 1024;
 const largeBytes = MiB;
-/** What large buffers may hold together. Small ones are refused to nobody: their number is bounded by that of readers. */
+/**
+ * When buffers hold more than this many bytes together, new buffers are small. Small buffers have no limit: the number
+ * of readers bounds their number.
+ */
 const budget = 48 * MiB;
 const sparesAtMost = 16;
 

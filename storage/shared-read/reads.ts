@@ -8,18 +8,19 @@ import {
 } from "./shared-read.ts";
 
 export interface SharedReads {
-  /** Resolves when the first byte can be read; `undefined` if there is no such object. */
+  /** Resolves when the first byte is readable; `undefined` if there is no such object. */
   open(key: BlobKey, range: ByteRange): Promise<BorrowedBytes | undefined>;
-  /** Whether a read of it is under way. */
+  /** Whether a shared read of the object is active. */
   isRead(key: BlobKey): boolean;
-  /** Nobody joins the reads of it that are under way. */
+  /** New readers do not join the active reads of the object. */
   forget(key: BlobKey): void;
 }
 
 /**
- * Reads of the same bytes at about the same time are one read, as when many machines pull an image that is new. It
- * goes as fast as the fastest of its readers, and keeps a few megabytes behind it. Who falls out of these reads on by
- * itself, so that nobody waits for a slow client. Nothing is kept once its last reader has left.
+ * Combines concurrent reads of the same bytes into one read, for example when many machines pull a new image. The read
+ * advances at the speed of its fastest reader and keeps at most 4 MiB behind that reader. A reader that falls further
+ * behind continues with another read: a slow client delays the others only by the short pauses in `shared-read.ts`. The
+ * read frees its memory when its last reader leaves.
  */
 export function createSharedReads(openSource: OpenSource): SharedReads {
   const reads = new Map<BlobKey, Set<SharedRead>>();
@@ -38,7 +39,7 @@ export function createSharedReads(openSource: OpenSource): SharedReads {
   const joinable = (key: BlobKey, position: number): SharedRead | undefined =>
     [...(reads.get(key) ?? [])].find((read) => read.covers(position));
 
-  /** The caller is a reader of the shared read from now on. */
+  /** Adds the caller as a reader of the shared read. */
   const subscribe = (key: BlobKey, range: ByteRange, mayJoin: boolean): Subscription => {
     const known = mayJoin ? joinable(key, range.start) : undefined;
     const read = known ?? begin(key, range);
@@ -60,7 +61,8 @@ export function createSharedReads(openSource: OpenSource): SharedReads {
           borrowed = await reader.at(position);
         } catch (error) {
           if (isOurs) throw error;
-          // Whose read it was is told so. Who joined it has a try of their own, and only one.
+          // The reader that began the read gets its error. A reader that joined it retries once, with a read of its
+          // own.
           mayJoin = false;
         }
         if (borrowed === undefined) {
@@ -100,6 +102,6 @@ export function createSharedReads(openSource: OpenSource): SharedReads {
 interface Subscription {
   readonly read: SharedRead;
   readonly reader: Reader;
-  /** Begun for this reader, not joined. */
+  /** True if this reader began the read, false if it joined. */
   readonly isOurs: boolean;
 }

@@ -1,56 +1,61 @@
 import type { BlobKey, ByteRange } from "../blob-store.ts";
 import type { Filled } from "./buffers.ts";
 
-/** Bytes as they are read: of a file, or of one answer of S3. */
+/** The bytes of a file or of one S3 response. */
 export interface Source {
   readonly sizeBytes: number;
-  /** What comes next, exactly `sizeBytes` all together. Rejects if they end before, or go on. */
+  /** The next bytes; `sizeBytes` in total. Rejects if the source has fewer or more bytes. */
   next(): Promise<Filled>;
-  /** Lets go of the file, or of the connection. Whatever has not been taken is lost. */
+  /** Closes the file or the connection. Bytes that the caller has not read are lost. */
   end(): void;
 }
 
-/** Must have just as many bytes as the range. `undefined`: there is no such object. */
+/** Opens exactly the bytes of the range. `undefined` if there is no such object. */
 export type OpenSource = (key: BlobKey, range: ByteRange) => Promise<Source | undefined>;
 
-/** Bytes that stay as they are until they are released. */
+/** Bytes that do not change until the reader releases them. */
 export interface BorrowedBuffer {
   readonly bytes: Uint8Array;
   release(): void;
 }
 
-/** One read that several readers look at; see `shared-reads.ts`. Ends when the last of them has left. */
+/** One read with several readers; see `reads.ts`. It ends when the last reader leaves. */
 export interface SharedRead {
-  /** Whether there is such an object. */
+  /** Whether the object exists. */
   readonly opened: Promise<boolean>;
-  /** Whether a reader that is there can go on with this read, and need not wait until it has come so far. */
+  /** Whether a reader at this position can join now: the byte is in memory or is the next byte to be read. */
   covers(position: number): boolean;
-  /** A new reader who is there. */
+  /** Adds a reader at this position. */
   subscribe(position: number): Reader;
 }
 
 export interface Reader {
-  /** What is there at a position, waited for if it is to come; `undefined` if it has gone by, or lies beyond the end. */
+  /**
+   * The bytes at a position. Waits for bytes that are not read yet. `undefined` if the bytes were already dropped, or
+   * if the position is beyond the end.
+   */
   at(position: number): Promise<BorrowedBuffer | undefined>;
   leave(): void;
 }
 
-/** What all shared reads keep of what they have read. */
+/** The bytes that all shared reads hold in memory together. */
 export interface ReadMemory {
   bytes: number;
 }
 
 const KiB = 1024;
 const [mostOfAll, mostOfOne] = [32 * 1024 * KiB, 4 * 1024 * KiB];
-/** A read of the connection, and a segment, are not larger. */
+/** The largest read from the source, and the largest segment, in bytes. */
 const mostAtOnce = 1024 * KiB;
 /**
- * For the sake of readers that would fall out, a read rests so long at once; altogether not longer than this part of its
- * time, and a little more.
+ * The limits for waiting for slow readers: one pause is at most 50 ms. All pauses together are at most 10 % of the
+ * duration of the read, plus 100 ms.
  */
 const [longestPauseMs, pausePart, pauseMs] = [50, 0.1, 100];
 
-/** Hundreds who have waited for the same bytes go on at the same moment: each then takes little, for the others' sake. */
+/**
+ * When hundreds of readers continue at the same moment, each gets a share of 48 MiB per chunk, but at least 128 KiB.
+ */
 const [mostTogether, leastEach] = [48 * 1024 * KiB, 128 * KiB];
 
 interface Segment {
@@ -67,7 +72,7 @@ export function createSharedRead(
 ): SharedRead {
   const segments: Segment[] = [];
   let frontier = range.start;
-  /** Where each reader will ask next. */
+  /** The next position of each reader. */
   const readers = new Set<{ next: number }>();
   const begunAtMs = performance.now();
   let pausedMs = 0;
@@ -98,15 +103,16 @@ export function createSharedRead(
     } else segments.push({ start: frontier, end: frontier + size, filled });
     frontier += size;
     memory.bytes += size;
-    // The last one is what somebody waits for.
+    // Keep the last segment: a reader waits for it.
     while (segments.length > 1 && frontier - behind() > keepable()) drop();
   };
   const keepable = (): number => {
-    // Behind a single reader nobody comes any more once its start is out of reach: the same few buffers serve it.
+    // A new reader joins at the start of the range. After 4 MiB the start is dropped and no reader can join a single
+    // reader, so old segments are dropped at once and the same few buffers are reused.
     if (readers.size === 1 && frontier - range.start > mostOfOne) return 0;
     return Math.min(mostOfOne, (mostOfAll - memory.bytes) / 4);
   };
-  /** Whether to read on may take from somebody what comes next for them. */
+  /** Whether the next read may drop bytes that a reader needs next. */
   const overtakes = (): boolean => {
     const gone = frontier - keepable() + 2 * mostAtOnce;
     return [...readers].some(({ next }) => next >= behind() && next < gone && next < frontier);
