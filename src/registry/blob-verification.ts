@@ -2,7 +2,7 @@ import type { BlobStore } from "../../storage/blob-store.ts";
 import type { StoredBlob } from "../database/maintenance/checks.ts";
 import { algorithmOf, createDigester } from "../oci/digest.ts";
 
-/** Blobs in the order of their rows. */
+/** Pages of blobs, ordered by row id. */
 export type BlobPages = (page: {
   readonly after: number;
   readonly limit: number;
@@ -16,7 +16,7 @@ export interface SizeCheck {
 const atOnce = 16;
 const rowsAtOnce = 256;
 
-/** Compares rows with what the store holds, by size; many at a time. */
+/** Compares the size of every blob row with its object in the store, 16 blobs concurrently. */
 export async function* checkBlobSizes(parts: {
   readonly store: Pick<BlobStore, "stat">;
   readonly blobs: BlobPages;
@@ -43,12 +43,15 @@ async function checkSize(store: Pick<BlobStore, "stat">, blob: StoredBlob): Prom
 
 export interface BlobVerification {
   readonly blob: StoredBlob;
-  /** `unreadable`: nothing can be said of the bytes, and they are left alone. */
+  /** `unreadable`: the read failed, so the blob's state is unknown. The caller does not change the blob. */
   readonly state: "whole" | "absent" | "wrong-size" | "wrong-digest" | "unreadable";
   readonly error?: unknown;
 }
 
-/** Reads a blob from the first to the last byte and compares its digest. `throttle` is called with the size of every chunk. */
+/**
+ * Reads a blob completely and compares its digest. Calls `throttle` with the size of every chunk in bytes. Every error
+ * results in the state `unreadable`.
+ */
 export async function verifyBlob(
   store: Pick<BlobStore, "stat" | "open">,
   blob: StoredBlob,

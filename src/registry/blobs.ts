@@ -11,10 +11,10 @@ import type { LeasePolicy } from "./leases.ts";
 import { markMissing, type Warnings } from "./missing-blobs.ts";
 import { rejectionError } from "./rejections.ts";
 
-/** Whether the caller may read a repository: what a mount without a source may look into. */
+/** Whether the principal may pull from a repository. A mount without `from` searches only those repositories. */
 export type CanPull = (repository: RepositoryName) => boolean | Promise<boolean>;
 
-/** A mount that names no source looks into so many of the repositories that show the blob. */
+/** A mount without `from` checks at most this many repositories that link the blob. */
 const sourcesTried = 100;
 
 export type Blobs = ReturnType<typeof createBlobs>;
@@ -29,7 +29,7 @@ export function createBlobs(parts: {
   const { store, database, leasePolicy, rules } = parts;
 
   return {
-    /** The blob as this repository shows it. Throws BLOB_UNKNOWN, or NAME_UNKNOWN if there is no such repository. */
+    /** The blob as linked in this repository. Throws BLOB_UNKNOWN, or NAME_UNKNOWN if there is no such repository. */
     async get(repository: RepositoryName, digest: Digest): Promise<LinkedBlob> {
       const blob = await database.blobs.find(repository, digest);
       if (blob !== undefined) return blob;
@@ -38,8 +38,8 @@ export function createBlobs(parts: {
     },
 
     /**
-     * Somebody who may push has asked whether the blob is here, and may leave it out of the push on our word: it
-     * is kept until the manifest has had time to follow.
+     * A HEAD by a pusher extends the blob's lease, so that the collector keeps it until the manifest arrives. Throws
+     * BLOB_UNKNOWN if the blob is gone.
      */
     async extendLease(repository: RepositoryName, blob: LinkedBlob): Promise<void> {
       const leasedUntilMs = leasePolicy.renewal(blob.leasedUntilMs);
@@ -49,10 +49,10 @@ export function createBlobs(parts: {
       if (!kept) throw unknownBlob(blob.digest);
     },
 
-    /** A URL of short life at which the store itself gives the blob's bytes; `undefined` where it does not. */
+    /** A short-lived URL of the store for the blob's bytes; `undefined` if the store has none. */
     signedUrl: (blob: LinkedBlob): Promise<string | undefined> => store.signedUrl(blob.storageKey),
 
-    /** The bytes of a blob, or of a part of it. Throws BLOB_UNKNOWN if the store has lost them. */
+    /** The bytes of a range of the blob. Throws BLOB_UNKNOWN if the store has lost them. */
     async open(blob: LinkedBlob, range: ByteRange): Promise<BorrowedBytes> {
       const bytes = await store.open(blob.storageKey, range);
       if (bytes !== undefined) return bytes;
@@ -61,9 +61,10 @@ export function createBlobs(parts: {
     },
 
     /**
-     * Makes a blob of another repository one of this repository too. Without `from`, any repository will do that the
-     * caller may read. False: it is nowhere that the caller may read, which looks the same as nowhere at all. Throws
-     * DENIED where the repository has no room for it.
+     * Links a blob of another repository into this repository. Without `from`, the source is any repository that the
+     * principal may pull from. Resolves with false if no such repository has the blob: the result is the same whether
+     * the blob is unreadable or does not exist. Throws DENIED if the quota is exceeded or the actor may not create the
+     * repository, and NAME_UNKNOWN if pushes create no repositories.
      */
     async mount(mount: {
       readonly actor: Actor;
@@ -89,7 +90,10 @@ export function createBlobs(parts: {
       return false;
     },
 
-    /** Takes a blob out of a repository. Throws BLOB_UNKNOWN, or UNSUPPORTED while a manifest there names it. */
+    /**
+     * Unlinks a blob from a repository. Throws BLOB_UNKNOWN, or UNSUPPORTED while a manifest of the repository names
+     * the blob.
+     */
     async delete(actor: Actor, repository: RepositoryName, digest: Digest): Promise<void> {
       const { nowMs } = leasePolicy.change();
       const result = await database.run("unlinkBlob", { actor, repository, digest, nowMs });

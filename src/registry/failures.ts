@@ -2,11 +2,11 @@ import { OciError } from "../oci/errors.ts";
 
 const fullCodes = new Set([
   ...["ENOSPC", "EDQUOT", "EFBIG", "SQLITE_FULL"],
-  // What servers of S3 say; no two say the same.
+  // Error codes of S3 servers, which differ between servers.
   ...["S3_QuotaExceeded", "S3_InsufficientStorage", "S3_XMinioStorageFull"],
 ]);
 const readOnlyCodes = new Set(["EROFS", "SQLITE_READONLY"]);
-/** The folder is gone, not ours any more, or the disk fails. */
+/** The data folder is missing, its permissions have changed, or the disk fails. */
 const unreachableCodes = new Set([
   ...["EIO", "EBUSY", "ENOTCONN", "EMFILE", "ENFILE"],
   ...["EACCES", "EPERM", "ENOENT", "ENOTDIR"],
@@ -16,8 +16,8 @@ const unreachableCodes = new Set([
 const unreachableGrammar = /^(?:SQLITE_(?:BUSY|IOERR|CANTOPEN|LOCKED|PROTOCOL)|S3_)/;
 
 /**
- * What a failure of the store or the database is to a client. `undefined`: nobody foresaw it, it is a fault of ours.
- * 507 tells a client (and its operator) that waiting alone will not help, 503 that it may.
+ * The client error for a failure of the store or the database; `undefined` for an unexpected error, which is a bug.
+ * Status 507 tells the client that waiting alone does not help; 503 tells it that a retry may succeed.
  */
 export function describeFailure(error: unknown): OciError | undefined {
   const code = error instanceof Error && "code" in error ? String(error.code) : "";

@@ -1,28 +1,39 @@
 import type { Change, Lease } from "../database/registry/lease-times.ts";
 
-/** Milliseconds since the epoch, passed in wherever behaviour depends on the time, so that a test can hold it still. */
+/**
+ * The time in milliseconds since the epoch. Code that depends on the time gets a clock, so that a test can fix the
+ * time.
+ */
 export type Clock = () => number;
 
 export interface LeaseTimes {
-  /** What was just pushed, mounted or asked for by a pusher is kept this long, though no manifest names it yet. */
+  /**
+   * The lease of an item that a client pushed or mounted, or for which a pusher sent HEAD. Within this time the
+   * collector keeps the item, even if no manifest names it.
+   */
   readonly leaseMs: number;
-  /** The collector looks at what an event may have freed only this long after the event. */
+  /** The collector checks the items that an event may have freed only this long after the event. */
   readonly graceMs: number;
-  /** The bytes of a collected blob stay in the store this long after its row is `deleting`. */
+  /** The store keeps the bytes of a collected blob for this long after its row became `deleting`. */
   readonly deleteDelayMs: number;
 }
 
 export interface LeasePolicy {
-  /** What an event that happens now means to the collector. */
+  /** The lease for an event at the current time. */
   newLease(): Lease;
   change(): Change;
-  /** The bytes of blobs that were retired before this time may be deleted. */
+  /** The store may delete the bytes of blobs that became `deleting` before this time. */
   deletableBeforeMs(): number;
-  /** When a lease that is written now ends; `undefined` while one that ends at `leasedUntilMs` is still long enough. */
+  /**
+   * The end of a lease that is written now; `undefined` if a lease that ends at `leasedUntilMs` is still long enough.
+   */
   renewal(leasedUntilMs: number): number | undefined;
 }
 
-/** A lease, and the last touch of an upload, are written again only when they move by this much. */
+/**
+ * A lease, and the last use of an upload, are written again only after they change by 15 minutes (a lease of less than
+ * one hour: by a quarter of its length).
+ */
 export const rewriteAfterMs = 15 * 60_000;
 
 export function createLeasePolicy(

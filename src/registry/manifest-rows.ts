@@ -29,7 +29,7 @@ export function manifestRow(
   };
 }
 
-/** The row of one thing that it names, at this position of the document. */
+/** The row of one reference of a manifest; `position` is its index in the document. */
 export function referenceRow(reference: ManifestReference, position: number): NewManifestReference {
   return {
     position,

@@ -17,10 +17,10 @@ import { manifestRow, referenceRow } from "./manifest-rows.ts";
 import type { RecentBlobs } from "./recent-blobs.ts";
 import { rejectionError } from "./rejections.ts";
 
-/** Configs of images are a few KiB; one larger than this is not looked into. */
+/** The largest image config that the registry parses. Configs are normally a few KiB. */
 const largestConfigBytes = 4 * 1024 * 1024;
 
-/** A manifest that names more is read in one turn of the event loop and written in another. */
+/** A manifest with more references is parsed in one event-loop iteration and written in the next one. */
 const referencesInOneTurn = 1_000;
 
 export type { StoredManifest };
@@ -43,16 +43,19 @@ export function createManifests(parts: {
   readonly leasePolicy: LeasePolicy;
   readonly recentBlobs: RecentBlobs;
   readonly rules: PushRules;
-  /** Whether a manifest may name things that are not here. */
+  /** Whether a manifest may name blobs and manifests that the repository does not have. */
   readonly sparse: boolean;
-  /** Rejects (ENOSPC) unless the disk of the database has room for so many bytes above its reserve. */
+  /** Rejects (ENOSPC) unless the disk of the database has `bytes` free above its reserve. */
   readonly demandSpace?: ((bytes: number) => Promise<void> | undefined) | undefined;
-  /** Manifest types that are taken besides those of OCI and Docker; `any` in a mirror, which takes what its upstream has. */
+  /**
+   * Accepted manifest types besides those of OCI and Docker. `any` in a mirror, which accepts all types of its
+   * upstream.
+   */
   readonly moreTypes?: readonly string[] | "any";
 }) {
   const { store, database, leasePolicy, recentBlobs, rules, sparse, moreTypes = [] } = parts;
 
-  /** The bytes of a blob, if they are few and here. */
+  /** The bytes of a blob of at most 4 MiB; `undefined` if the blob is larger, empty or missing. */
   const readSmall = async (
     repository: RepositoryName,
     digest: Digest,
@@ -67,7 +70,9 @@ export function createManifests(parts: {
     return Buffer.concat(pieces);
   };
 
-  /** The platform an image says it is for. A config that is missing or odd says nothing, and the push decides the rest. */
+  /**
+   * The platform in the image config. `undefined` if the config is missing or invalid; the push itself then decides.
+   */
   const platformOf = async (
     repository: RepositoryName,
     manifest: Manifest,
@@ -86,18 +91,19 @@ export function createManifests(parts: {
 
   return {
     /**
-     * Stores a manifest under its digest and its tags, all at once. Throws MANIFEST_INVALID (also for a type that is not
-     * taken), DIGEST_INVALID if
-     * `reference` is the digest of other bytes, MANIFEST_BLOB_UNKNOWN with one entry for each thing it names that
-     * this repository does not show, DENIED if one of the tags is immutable and points elsewhere.
+     * Stores a manifest under its digest and its tags in one transaction. Throws MANIFEST_INVALID (also for a type that
+     * is not accepted), DIGEST_INVALID if `reference` is the digest of other bytes, MANIFEST_BLOB_UNKNOWN with one
+     * entry for each named item that this repository does not have, DENIED if one of the tags is immutable and points
+     * elsewhere, the quota is exceeded or the actor may not create the repository, and NAME_UNKNOWN if pushes create no
+     * repositories.
      */
     async put(push: {
       readonly actor: Actor;
       readonly repository: RepositoryName;
       readonly reference: Reference;
-      /** Further tags, of a push by digest. */
+      /** Additional tags of a push by digest. */
       readonly tags: readonly Tag[];
-      /** In a mirror: when the upstream has said that they point here. */
+      /** In a mirror: the time at which the upstream confirmed that the tags point to this manifest. */
       readonly tagsCheckedAtMs?: number;
       readonly contentType: string | undefined;
       readonly bytes: Uint8Array;
@@ -123,7 +129,7 @@ export function createManifests(parts: {
         throw unknownType(manifest.mediaType);
       const tags = reference.kind === "tag" ? [reference.tag] : push.tags;
       const platform = await platformOf(repository, manifest);
-      // The rows of thousands of layers cost as much again as to read them.
+      // Building the rows for thousands of layers takes as long as parsing them.
       if (manifest.references.length > referencesInOneTurn) await setImmediate();
       const lease = leasePolicy.newLease();
       const result = await database.run("putManifest", {
@@ -140,22 +146,28 @@ export function createManifests(parts: {
       return { digest, mediaType: manifest.mediaType, subject: manifest.subject?.digest, tags };
     },
 
-    /** What {@link get} resolves with, if it can be said at once. */
+    /** The cached result of {@link get}; `undefined` on a cache miss. */
     getCached: (repository: RepositoryName, reference: Reference): StoredManifest | undefined =>
       database.manifestCache.find(repository, reference),
 
-    /** Throws MANIFEST_UNKNOWN, also if there is no such repository: distribution does so, and skopeo relies on it. */
+    /**
+     * Throws MANIFEST_UNKNOWN, also if there is no such repository: distribution does the same, and skopeo relies on
+     * it.
+     */
     async get(repository: RepositoryName, reference: Reference): Promise<StoredManifest> {
       const found = await database.manifests.find(repository, reference);
       if (found === undefined) throw unknownManifest(reference);
       return found;
     },
 
-    /** Whether {@link extendLease} has nothing to do. */
+    /** Whether {@link extendLease} has nothing to write. */
     hasFreshLease: (manifest: StoredManifest): boolean =>
       leasePolicy.renewal(manifest.leasedUntilMs) === undefined,
 
-    /** Somebody who may push has asked whether the manifest is here: it is kept until what names it has had time to follow. */
+    /**
+     * A HEAD by a pusher extends the manifest's lease, so that the collector keeps it until the client has pushed the
+     * rest. Throws MANIFEST_UNKNOWN if the manifest is gone.
+     */
     async extendLease(repository: RepositoryName, manifest: StoredManifest): Promise<void> {
       const leasedUntilMs = leasePolicy.renewal(manifest.leasedUntilMs);
       if (leasedUntilMs === undefined) return;
@@ -165,8 +177,8 @@ export function createManifests(parts: {
     },
 
     /**
-     * Removes a tag (the manifest stays), or a manifest with every tag that points at it. Throws MANIFEST_UNKNOWN, or
-     * DENIED if that would change what an immutable tag says.
+     * Deletes a tag (the manifest stays), or a manifest and all its tags. Throws MANIFEST_UNKNOWN, or DENIED if an
+     * immutable tag would change.
      */
     async delete(actor: Actor, repository: RepositoryName, reference: Reference): Promise<void> {
       const change = { actor, repository, ...leasePolicy.change() };
@@ -193,7 +205,10 @@ function missing(items: readonly { readonly digest: Digest; readonly kind: strin
   );
 }
 
-/** As in distribution. Stored as something we do not know, an image would lose its layers to the collector. */
+/**
+ * Rejects unknown types, as distribution does. If an image were stored as an unknown type, the collector would delete
+ * its layers.
+ */
 function unknownType(mediaType: string): OciError {
   return new OciError(
     "MANIFEST_INVALID",

@@ -2,7 +2,10 @@ import { OciError } from "../oci/errors.ts";
 import { namespaceOf, type RepositoryName } from "../oci/name.ts";
 import type { Repositories } from "./repositories.ts";
 
-/** A mirror holds what its upstream has, for those that it is for, as over the wire. Throws DENIED. */
+/**
+ * Rejects changes to repositories in mirrored namespaces: a mirror has the content of its upstream, and the
+ * configuration decides its permissions. The HTTP API rejects the same changes. Throws DENIED.
+ */
 export function denyChangesToMirrored(
   repositories: Repositories,
   namespaces: ReadonlySet<string>,

@@ -4,15 +4,15 @@ import type { StoredBlob } from "../database/maintenance/checks.ts";
 import type { Digest } from "../oci/digest.ts";
 import { verifyBlob, type BlobVerification } from "./blob-verification.ts";
 
-/** Where warnings go; a logger fits. */
+/** The target of warnings; a logger has this interface. */
 export interface Warnings {
   warn(facts: object, message: string): void;
 }
 
 /**
- * A blob whose bytes the store does not have, or has wrong, is marked `missing`: its digest is answered with 404, so
- * that a client which asks before it pushes sends the bytes again. Logged once per change, with the digest. Only
- * {@link restoreMissing} or a push undo it.
+ * Marks a blob as `missing` if the store has no bytes or wrong bytes. The registry then responds 404 for its digest, so
+ * that a client that checks before it pushes sends the bytes again. Logs each change once, with the digest. Only
+ * {@link restoreMissing} or a push reverts the mark.
  */
 export async function markMissing(
   parts: { readonly database: Pick<Database, "run">; readonly report: Warnings },
@@ -31,9 +31,9 @@ export async function markMissing(
 const rowsAtOnce = 64;
 
 /**
- * Reads the bytes of every blob that is marked `missing`; where they are there and have the digest, the blob is shown
- * again. Yields each blob that it has looked at: `whole` means restored, everything else that it stays missing.
- * `throttle` is called with the size of every chunk.
+ * Reads the bytes of every blob that is marked `missing`, and restores the blob if the bytes have its digest. Yields
+ * each blob that it has read: `whole` = restored; every other state = still missing. Calls `throttle` with the size of
+ * every chunk in bytes.
  */
 export async function* restoreMissing(parts: {
   readonly store: Pick<BlobStore, "stat" | "open">;
@@ -49,7 +49,7 @@ export async function* restoreMissing(parts: {
   }
 }
 
-/** Shows a blob again whose bytes have been read and are right. */
+/** Restores a missing blob whose bytes the caller has verified. */
 export async function restore(
   { database, report }: { readonly database: Pick<Database, "run">; readonly report: Warnings },
   { digest, storageKey }: StoredBlob,
@@ -58,7 +58,7 @@ export async function restore(
   if (isChanged) report.warn({ digest, storageKey }, "a missing blob is back, and is shown again");
 }
 
-/** Blobs that are marked `missing`, in the order of their rows. */
+/** The blobs that are marked `missing`, ordered by row id. */
 export async function* missingBlobs(
   database: Pick<Database, "maintenance">,
 ): AsyncGenerator<StoredBlob> {

@@ -6,9 +6,9 @@ import type { Clock } from "./leases.ts";
 export interface Use {
   readonly namespace: string;
   readonly usedBytes: number;
-  /** `null`: as much as it wants. */
+  /** `null`: no limit. */
   readonly limitBytes: number | null;
-  /** Whether the limit is the namespace's own, and not the configuration's. */
+  /** True if the namespace has its own limit, false if the configuration sets it. */
   readonly isOwn: boolean;
 }
 
@@ -22,7 +22,7 @@ export function createQuotas(parts: {
   const { database, clock, rules } = parts;
 
   return {
-    /** Every namespace that has repositories or a quota of its own, in order. */
+    /** All namespaces that have repositories or their own quota, in order. */
     async list(): Promise<readonly Use[]> {
       const rows = await database.quotas.list();
       return rows.map(({ namespace, usedBytes, limitBytes }) => ({
@@ -33,13 +33,15 @@ export function createQuotas(parts: {
       }));
     },
 
-    /** Limits a namespace from now on, also one that holds more already. Resolves with what it holds, in bytes. */
+    /** Sets the quota of a namespace, even below its current usage. Resolves with the usage in bytes. */
     async set(actor: Actor, namespace: string, limitBytes: number): Promise<number> {
       const set = { actor, namespace, limitBytes, nowMs: clock() };
       return (await database.run("setQuota", set)).usedBytes;
     },
 
-    /** Back to what the configuration says. False if the namespace had no quota of its own. */
+    /**
+     * Removes the namespace's own quota, so that the configuration applies. False if the namespace had no own quota.
+     */
     remove: (actor: Actor, namespace: string): Promise<boolean> =>
       database.run("removeQuota", { actor, namespace, nowMs: clock() }),
   };

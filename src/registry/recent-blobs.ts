@@ -3,10 +3,13 @@ import type { Digest } from "../oci/digest.ts";
 import type { RepositoryName } from "../oci/name.ts";
 
 const largestBytes = 64 * 1024;
-/** Bytes of all kept blobs with their keys; the least recently used go first. Content of a digest never changes. */
+/**
+ * The limit for all cached blobs and their keys; the least recently used are dropped first. The content of a digest
+ * never changes.
+ */
 const bytesAtMost = 4 * 1024 * 1024;
 
-/** Small blobs that were just pushed: the manifest that follows wants to look into its config, which need not be read back. */
+/** Caches small blobs after a push, so that the push of the manifest need not read its config from the store. */
 export interface RecentBlobs {
   keep(repository: RepositoryName, digest: Digest, bytes: Uint8Array): void;
   find(repository: RepositoryName, digest: Digest): Uint8Array | undefined;
@@ -20,7 +23,7 @@ export function createRecentBlobs(): RecentBlobs {
   return {
     keep(repository, digest, bytes) {
       if (bytes.length > largestBytes) return;
-      // A copy: these bytes are a part of whatever the connection received with them.
+      // Copy the bytes: they are a slice of a larger receive buffer of the connection.
       held.set(`${repository} ${digest}`, Uint8Array.from(bytes));
     },
     find: (repository, digest) => held.get(`${repository} ${digest}`),

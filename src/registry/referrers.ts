@@ -4,7 +4,7 @@ import type { RepositoryName } from "../oci/name.ts";
 import type { Referrer } from "../database/registry/manifests.ts";
 import type { Database } from "../database/database.ts";
 
-/** Clients read one document of at most 4 MiB; a page ends before that. */
+/** Clients read a document of at most 4 MiB; a page ends below that limit. */
 const largestDocumentBytes = 4 * 1024 * 1024 - 64 * 1024;
 const rowsAtFirst = 8;
 const rowsAtMost = 500;
@@ -12,7 +12,7 @@ const rowsAtMost = 500;
 export interface ReferrersPage {
   /** An image index, as JSON text. */
   readonly document: string;
-  /** The next page begins behind this digest; `undefined` on the last one. */
+  /** The next page begins after this digest; `undefined` on the last page. */
   readonly next: string | undefined;
 }
 
@@ -21,11 +21,12 @@ export type Referrers = ReturnType<typeof createReferrers>;
 export function createReferrers({ database }: { readonly database: Pick<Database, "manifests"> }) {
   return {
     /**
-     * What says that it refers to `subject`, tagged or not. Nothing, no such subject and no such repository all are an
-     * empty list: a 404 would make clients believe that the registry has no referrers API.
+     * The manifests of this repository whose `subject` is this digest, tagged or untagged. The list is empty if there
+     * are none, or if the subject or the repository does not exist: after a 404, clients assume that the registry has
+     * no referrers API.
      *
-     * What a client of an older registry wrote under the fallback tag is here too: every manifest with a subject is
-     * known by its subject, however it came.
+     * The list includes the manifests of clients that use the fallback tag: every pushed manifest is indexed by its
+     * `subject`.
      */
     async list(
       repository: RepositoryName,
@@ -55,7 +56,7 @@ export function createReferrers({ database }: { readonly database: Pick<Database
         }
         if (rows.length <= wanted) return document(descriptors, undefined);
         if (descriptors.length >= page.limit) return document(descriptors, last);
-        // As many as will fit if the next are like these; annotations may be megabytes.
+        // The number of rows that fit if the next rows have the same size; annotations can be megabytes long.
         const room = largestDocumentBytes - bytes;
         rowsAtOnce = Math.min(
           Math.max(1, Math.floor((room * descriptors.length) / bytes)),
@@ -74,7 +75,7 @@ function document(descriptors: readonly string[], next: string | undefined): Ref
   };
 }
 
-/** Where even one descriptor would be too long a document, its annotations stay in the manifest. */
+/** If a single descriptor exceeds the page limit, it is listed without its annotations. */
 function fittingDescriptor(referrer: Referrer): string {
   const text = descriptorOf(referrer);
   if (Buffer.byteLength(text) <= largestDocumentBytes) return text;

@@ -16,7 +16,7 @@ import { createUploads, type Uploads } from "./uploads/uploads.ts";
 
 export type { Actor };
 
-/** The domain, as the wire sees it. */
+/** The registry operations that the HTTP routes call. */
 export interface Registry {
   readonly blobs: Blobs;
   readonly uploads: Uploads;
@@ -31,16 +31,16 @@ export function createRegistry(parts: {
   readonly database: Database;
   readonly clock: Clock;
   readonly sparse: boolean;
-  /** Manifest types that are taken besides those of OCI and Docker. */
+  /** Accepted manifest types besides those of OCI and Docker. */
   readonly moreTypes?: readonly string[];
   readonly rules: PushRules;
-  /** Missing: the default ones. */
+  /** `undefined`: the default limits. */
   readonly limits?: UploadLimits | undefined;
   readonly leaseTimes: LeaseTimes;
   readonly report: Warnings;
   /** See {@link createManifests}. */
   readonly demandSpace?: ((bytes: number) => Promise<void> | undefined) | undefined;
-  /** Those of all processes that write to the store; missing: there is only this one. */
+  /** The locks of all processes that write to the store; `undefined` if there is one process. */
   readonly locks?: UploadLocks | undefined;
 }): Registry {
   const leasePolicy = createLeasePolicy(parts.clock, parts.leaseTimes);

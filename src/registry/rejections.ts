@@ -2,7 +2,7 @@ import type { Rejection } from "../database/rejections.ts";
 import { OciError } from "../oci/errors.ts";
 import type { RepositoryName } from "../oci/name.ts";
 
-/** What a client is told that was refused. */
+/** The client error for a rejected command. */
 export function rejectionError(rejection: Rejection, repository: RepositoryName): OciError {
   switch (rejection.rejected) {
     case "absent":

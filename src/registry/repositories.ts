@@ -14,7 +14,7 @@ import type { Uploads } from "./uploads/uploads.ts";
 
 export type Repositories = ReturnType<typeof createRepositories>;
 
-/** All but the first throw NAME_UNKNOWN if there is no such repository. */
+/** `get`, `setVisibility`, `setImmutableTags` and `delete` throw NAME_UNKNOWN if there is no such repository. */
 export function createRepositories(parts: {
   readonly database: Pick<Database, "catalog" | "repositories" | "run">;
   readonly clock: Clock;
@@ -23,7 +23,7 @@ export function createRepositories(parts: {
   const { database, clock, uploads } = parts;
 
   return {
-    /** Names that the viewer may pull from, in bytewise order. */
+    /** The names of the repositories that pass the visibility filter, in bytewise order. */
     list: (visibility: VisibilityFilter, page: PageRequest): Promise<Page<RepositoryName>> =>
       database.catalog.list(visibility, page),
 
@@ -33,7 +33,10 @@ export function createRepositories(parts: {
       return found;
     },
 
-    /** Makes an empty repository. False if it was there already: it is as it was. Throws DENIED. */
+    /**
+     * Creates an empty repository, which the collector keeps without a manifest. Resolves with false if the repository
+     * exists; its visibility does not change then. Throws DENIED if the actor may not create it.
+     */
     async create(
       actor: Actor,
       repository: RepositoryName,
@@ -54,7 +57,9 @@ export function createRepositories(parts: {
       if (!(await database.run("setVisibility", set))) throw unknownName(repository);
     },
 
-    /** `null`: no tag is immutable; an empty list: all are. Throws TAG_INVALID for a pattern that is none. */
+    /**
+     * `null`: no tag is immutable; an empty list: all tags are immutable. Throws TAG_INVALID for an invalid pattern.
+     */
     async setImmutableTags(
       actor: Actor,
       repository: RepositoryName,
@@ -66,8 +71,8 @@ export function createRepositories(parts: {
     },
 
     /**
-     * Removes a repository with all that is in it; uploads that are open in it end. What only it showed is freed by
-     * the collector.
+     * Deletes a repository with its content and ends its open uploads. The collector frees the blobs that no other
+     * repository links.
      */
     async delete(actor: Actor, repository: RepositoryName): Promise<void> {
       uploads.forgetUnpersisted(repository);

@@ -12,7 +12,7 @@ import type { Page } from "../database/registry/repositories.ts";
 
 export type { TagMove };
 
-/** Where a listing goes on: behind `last`, which need not exist (any more), and how many entries at most. */
+/** A page of a list: the entries after `last`, which need not exist, and at most `limit` entries. */
 export interface PageRequest {
   readonly last: string | undefined;
   readonly limit: number;
@@ -26,7 +26,7 @@ export function createTags(parts: {
 }) {
   const { database, leasePolicy } = parts;
   return {
-    /** In bytewise order. Throws NAME_UNKNOWN if there is no such repository. */
+    /** The tags in bytewise order. Throws NAME_UNKNOWN if there is no such repository. */
     async list(repository: RepositoryName, page: PageRequest): Promise<Page<Tag>> {
       const found = await database.tags.list(repository, page);
       if (found === undefined)
@@ -35,9 +35,9 @@ export function createTags(parts: {
     },
 
     /**
-     * Points a tag where it pointed before: at `digest`, or at the last other one that is still here. Throws
-     * NAME_UNKNOWN, MANIFEST_UNKNOWN if the tag never pointed there or what it pointed at is gone, and DENIED if it is
-     * immutable.
+     * Points a tag to an earlier manifest: to `digest`, or to the last other manifest that still exists. Throws
+     * NAME_UNKNOWN, MANIFEST_UNKNOWN if the tag never pointed to `digest` or the manifest is gone, and DENIED if the
+     * tag is immutable.
      */
     async rollBack(
       actor: Actor,

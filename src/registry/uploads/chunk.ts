@@ -3,18 +3,18 @@ import type { ByteSource } from "../../../storage/blob-store.ts";
 import { OciError } from "../../oci/errors.ts";
 import type { ByteRange } from "../../oci/range.ts";
 
-/** The body of a request that brings bytes, and what its headers say of it. */
+/** The body of a request that uploads bytes, and its headers. */
 export interface Chunk {
   readonly source: Readable;
   /** Content-Length; `undefined` with chunked transfer coding. */
   readonly lengthBytes: number | undefined;
-  /** Content-Range: first and last byte. */
+  /** Content-Range: first and last byte, both included. */
   readonly range: ByteRange | undefined;
-  /** Throws if what has let the request in is not good any more, now that the last byte is here. */
+  /** Called after the last byte. Throws if the client's token has expired while the body arrived too slowly. */
   readonly demandAtEnd?: () => void;
 }
 
-/** The chunk does not start where the upload ends; the upload is as it was. */
+/** The chunk does not start at the end of the upload. The upload has not changed. */
 export class UploadRangeError extends OciError {
   readonly offset: number;
 
@@ -24,7 +24,10 @@ export class UploadRangeError extends OciError {
   }
 }
 
-/** Throws {@link UploadRangeError} unless the chunk goes on at `offset`, SIZE_INVALID if its headers contradict each other. */
+/**
+ * Throws {@link UploadRangeError} unless the chunk starts at `offset`, and SIZE_INVALID if its headers contradict each
+ * other.
+ */
 export function checkRange({ range, lengthBytes }: Chunk, offset: number): void {
   if (range === undefined) return;
   if (range.start !== offset) {
@@ -38,12 +41,15 @@ export function checkRange({ range, lengthBytes }: Chunk, offset: number): void 
   }
 }
 
-/** The chunk's bytes, neither more nor less than its headers say: otherwise SIZE_INVALID, at the end. */
+/**
+ * The chunk's bytes. Throws SIZE_INVALID if the source has fewer or more bytes than its headers declare. Calls
+ * `heartbeat` for every piece.
+ */
 export async function* measured(chunk: Chunk, heartbeat: () => void): ByteSource {
   const { range, lengthBytes } = chunk;
   const declared = range === undefined ? lengthBytes : range.end - range.start + 1;
   let received = 0;
-  // Left early, the source stays as it is: the connection still carries the answer.
+  // If the consumer leaves early, do not destroy the source: the connection still carries the response.
   const pieces = chunk.source.iterator({ destroyOnReturn: false }) as AsyncIterable<Uint8Array>;
   for await (const piece of pieces) {
     received += piece.length;
@@ -55,7 +61,7 @@ export async function* measured(chunk: Chunk, heartbeat: () => void): ByteSource
   chunk.demandAtEnd?.();
 }
 
-/** All bytes of a source that is known to be small. */
+/** All bytes of a small source, in memory. */
 export async function gather(source: ByteSource): Promise<Uint8Array> {
   const pieces: Uint8Array[] = [];
   for await (const piece of source) pieces.push(piece);

@@ -6,7 +6,10 @@ import type { Uploads } from "./uploads.ts";
 
 const expiredAtOnce = 1_000;
 
-/** Forgets sessions that nobody has touched since `beforeMs`. Resolves with their number. */
+/**
+ * Cancels at most 1,000 sessions that no client has used since `beforeMs`, except sessions with an active request.
+ * Resolves with the number of cancelled sessions.
+ */
 export async function expireUploads(
   parts: { readonly database: Pick<Database, "uploads">; readonly uploads: Uploads },
   beforeMs: number,
@@ -22,12 +25,15 @@ export async function expireUploads(
   return expired;
 }
 
-/** Removes bytes in the store that belong to no session: what a crash between two steps left behind. */
+/**
+ * Deletes uploads in the store without a session row, which a crash between two steps leaves. Resolves with their
+ * number.
+ */
 export async function deleteOrphanUploads(parts: {
   readonly store: BlobStore;
   readonly database: Pick<Database, "uploads">;
 }): Promise<number> {
-  // First the store, then the rows: a session is recorded before its first byte is written.
+  // List the store first, then the rows: a session's row is written before its first byte.
   const stored: string[] = [];
   for await (const reference of parts.store.listUploads()) stored.push(reference);
   const known = await parts.database.uploads.storageReferences();

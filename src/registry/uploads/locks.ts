@@ -1,13 +1,16 @@
 import { setTimeout as pause } from "node:timers/promises";
 
-/** The right to write to one upload, until it is released or asked for by somebody newer. */
+/** The lock of the only writer of an upload. It ends with `release`, or when a newer request aborts it. */
 export interface UploadLock {
-  /** Aborts when a newer request wants the upload and this one has not moved for a while: let go at once. */
+  /** Aborts when a newer request wants the upload and no byte has arrived for 1 second: release the lock at once. */
   readonly abortSignal: AbortSignal;
-  /** Says that bytes still arrive. */
+  /** The holder calls it for every piece of bytes that arrives. */
   readonly heartbeat: () => void;
   readonly release: () => void;
-  /** Nobody can have held the upload since the caller last looked, had it looked without waiting in between. */
+  /**
+   * True if the lock was free when it was requested. If the caller did not wait between reading the session and
+   * requesting the lock, no other request can have changed the session in between.
+   */
   readonly acquiredWithoutWaiting: boolean;
 }
 
@@ -17,21 +20,21 @@ interface Holder {
   lastHeartbeatMs: number;
 }
 
-/** A holder whose bytes have not moved for this long is taken for a dead connection. */
+/** A holder without a heartbeat for this long is treated as a dead connection. */
 const silentMs = 1_000;
-/** A newer request waits this long for a holder whose bytes do move. */
+/** A newer request waits this long for a holder that still receives bytes. */
 const patienceMs = 5_000;
 const lookEveryMs = 100;
 
 export interface UploadLocks {
-  /** The hold, or `undefined` if somebody else is busy with the upload and stays so. */
+  /** The lock; `undefined` if another request still holds it after 5 seconds. */
   acquire(upload: string): Promise<UploadLock | undefined>;
   isHeld(upload: string): Promise<boolean>;
 }
 
 /**
- * One writer an upload, for all who share these locks. A client that lost its connection comes back before we notice:
- * the newer request then takes over from the silent one.
+ * Locks uploads: one writer per upload, for all requests that use these locks. A client that lost its connection may
+ * reconnect before this process notices the loss. The newer request then takes over the lock of the silent one.
  */
 export function createUploadLocks(): UploadLocks {
   const holders = new Map<string, Holder>();

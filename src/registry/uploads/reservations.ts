@@ -12,23 +12,23 @@ import { rejectionError } from "../rejections.ts";
 import type { Clock } from "../leases.ts";
 import type { Chunk } from "./chunk.ts";
 
-/** What uploads may be while they are open: how large, how many, and how much of the quota of their namespace. */
+/** Limits of open uploads. The quota of their namespace applies too. */
 export interface UploadLimits {
-  /** Bytes of one blob; `undefined`: what the store takes. */
+  /** The largest blob in bytes; `undefined`: the limit of the store. */
   readonly blobBytes: number | undefined;
-  /** Sessions that one account may have open. */
+  /** The sessions that one account may have open. */
   readonly sessionsPerAccount: number;
 }
 
-/** Where only the end tells the length, room is taken ahead in steps of this many bytes. */
+/** Without a Content-Length, quota is reserved in steps of this many bytes. */
 const stepBytes = 8 * 1024 * 1024;
 
 export interface UploadQuota {
   /** Throws SIZE_INVALID (413) for a blob that is too large. */
   checkSize(sizeBytes: number): void;
   /**
-   * The bytes of a chunk that is appended at `offset`, with room in the quota for all that has passed. Throws DENIED or
-   * SIZE_INVALID before the first byte where the length is known, and at the first byte that has no room otherwise.
+   * Reserves quota for a chunk that is appended at `offset`, and resolves with a filter for its bytes. Throws DENIED or
+   * SIZE_INVALID: before the first byte if the length is known, otherwise at the first byte that exceeds the limit.
    */
   admit(
     row: UploadRow,
@@ -41,7 +41,7 @@ export interface UploadQuota {
 export function createUploadQuota(parts: {
   readonly database: Pick<Database, "quotas" | "run">;
   readonly rules: PushRules;
-  /** Bytes of the largest blob, by the configuration and by the store. */
+  /** The largest blob in bytes, by the configuration and by the store. */
   readonly largestBytes: number;
 }): UploadQuota {
   const { database, rules, largestBytes } = parts;
@@ -92,7 +92,7 @@ export function createUploadQuota(parts: {
             yield piece;
           }
         } finally {
-          // What was taken ahead is free for others.
+          // Release the unused part of the last reservation.
           if (granted > size) await reserve(size, 0);
         }
       };
@@ -100,14 +100,14 @@ export function createUploadQuota(parts: {
   };
 }
 
-/** Sessions that were left alone for so long end when their account needs room for others. */
+/** Sessions that were unused for this long end when their account needs sessions. */
 const leftAloneMs = 3_600_000;
 const countedForMs = 1_000;
 
 /**
- * Counts the sessions of each account before another one begins. The rows are read once a second and account, and when
- * the limit is near. `endOldest` ends a session.
- * Throws TOOMANYREQUESTS when the account has as many as it may, and has used all of them in the last hour.
+ * Counts the sessions of the actor's account before a session begins. The rows are counted once a second per account,
+ * and again when the limit is reached. At the limit, `endOldest` ends a session that was unused for one hour. Throws
+ * TOOMANYREQUESTS if the account has no such session.
  */
 export function createSessionCount(parts: {
   readonly database: Pick<Database, "uploads">;

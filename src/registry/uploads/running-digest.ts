@@ -7,7 +7,7 @@ import {
 import { OciError } from "../../oci/errors.ts";
 import type { BlobStore, ByteSource, UploadReference } from "../../../storage/blob-store.ts";
 
-/** Bytes are not those of the digest that a client named for them. */
+/** The error for bytes that do not have the digest that the client declared. */
 export function mismatch(expected: Digest, found: Digest): OciError {
   const detail = { expected, found };
   return new OciError("DIGEST_INVALID", "the content has another digest", { detail });
@@ -20,16 +20,16 @@ interface RunningDigest {
 }
 
 /**
- * Hashes of uploads as they stream in. They live only as long as this process (Node can't save a hash's state):
- * an upload that goes on elsewhere, or closes with another algorithm than the one that was running, is hashed
- * again from the store.
+ * Computes the digests of uploads while their bytes arrive. Node cannot save the state of a hash, so a running digest
+ * exists only in this process. The digest is computed again from the store if the upload continues in another process,
+ * or closes with another algorithm.
  */
 export interface RunningDigests {
-  /** The client has said with which algorithm it will close. */
+  /** Sets the algorithm that the client has announced for the close. */
   expect(upload: string, algorithm: DigestAlgorithm): void;
-  /** Hashes what passes by, if all before `offset` has been hashed too. */
+  /** Passes the bytes on and adds them to the running digest, if it covers all bytes before `offset`. */
   tap(upload: string, offset: number, source: ByteSource): ByteSource;
-  /** The digest of the upload's bytes so far. The running hash ends with it. */
+  /** The digest of the upload's bytes so far. Deletes the running digest. */
   digest(
     upload: string,
     algorithm: DigestAlgorithm,
@@ -39,7 +39,9 @@ export interface RunningDigests {
   forget(upload: string): void;
 }
 
-/** Beyond it the oldest go: uploads that were left alone, or closed by another process. */
+/**
+ * Above this limit the oldest running digests are dropped: uploads that are idle, or that another process has closed.
+ */
 const runningAtMost = 4_096;
 
 export function createRunningDigests(store: BlobStore): RunningDigests {

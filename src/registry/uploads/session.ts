@@ -4,17 +4,17 @@ import { OciError } from "../../oci/errors.ts";
 import type { RepositoryName } from "../../oci/name.ts";
 import type { UploadSessions } from "./sessions.ts";
 
-/** A session, as somebody speaks of it who may push to the repository. */
+/** A session that a pusher names in a request. */
 export interface SessionRequest {
   readonly actor: Actor;
   readonly repository: RepositoryName;
   readonly id: string;
 }
 
-/** A session that is open, and whoever goes on with it. */
+/** An open session and the actor of the current request. */
 export type UploadSession = UploadRow & SessionRequest;
 
-/** Throws BLOB_UPLOAD_UNKNOWN unless the session is one of this repository that this account began. */
+/** Throws BLOB_UPLOAD_UNKNOWN unless the session belongs to this repository and this account began it. */
 export async function findSession(
   sessions: Pick<UploadSessions, "find">,
   { actor, repository, id }: SessionRequest,
@@ -25,7 +25,7 @@ export async function findSession(
   return { ...row, actor };
 }
 
-/** The session as it is recorded. */
+/** The row of the session. */
 export function rowOf(session: UploadSession): UploadRow {
   const { id, repository, storage_reference, started_at, touched_at, account_id } = session;
   return { id, repository, storage_reference, started_at, touched_at, account_id };

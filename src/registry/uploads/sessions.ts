@@ -4,7 +4,7 @@ import type { Database } from "../../database/database.ts";
 import type { UploadRow } from "../../database/schema.ts";
 import type { RepositoryName } from "../../oci/name.ts";
 
-/** A session that is used at once never needs a row; one that is not gets it after this time. */
+/** A session without a row gets its row after this time. A session that the client uses at once needs none. */
 const persistAfterMs = 50;
 
 interface UnpersistedSession {
@@ -14,32 +14,33 @@ interface UnpersistedSession {
 }
 
 /**
- * Upload sessions, as rows that are written no sooner than somebody needs them: before the first byte goes to the store,
- * or when the session is a moment old. A blob that comes whole with the closing request, which is how small ones come,
- * costs one transaction instead of two. What a crash takes are sessions that hold nothing.
+ * Upload sessions with delayed rows. A row is written before the first byte goes to the store, or 50 ms after the
+ * session begins. A blob that arrives completely in the closing request, as small blobs do, costs one transaction
+ * instead of two. A crash loses only sessions without bytes.
  */
 export interface UploadSessions {
-  /** An id that nobody has had. */
+  /** A new unique id. */
   newId(): string;
   begin(row: UploadRow): void;
   find(id: string): Promise<UploadRow | undefined>;
-  /** Whether the store can't hold anything of it yet. */
+  /** Whether the session has no row yet; the store then has no bytes of it. */
   isUnpersisted(id: string): boolean;
-  /** Sessions of an account that have no row yet. */
+  /** The number of the account's sessions without a row. */
   unpersistedOf(accountId: number | null): number;
   /** Resolves when the row is durable. */
   settle(id: string): Promise<void>;
-  /** Ends the session in this process. True: it has a row, which has to go too. */
+  /** Ends the session in this process. True: it has a row, which the caller must delete. */
   forget(id: string): Promise<boolean>;
-  /** Ends those of a repository that have no row: whoever closes one later finds that it is gone. */
+  /** Ends the sessions of a repository that have no row. Their next request gets BLOB_UPLOAD_UNKNOWN. */
   forgetAll(repository: RepositoryName): void;
-  /** Writes the rows that are still to be written. */
+  /** Writes the pending rows. */
   close(): Promise<void>;
 }
 
 export function createUploadSessions(database: Pick<Database, "uploads" | "run">): UploadSessions {
   const unpersisted = new Map<string, UnpersistedSession>();
-  // Ids of this process begin with it: what it does not know of them has ended, or never was.
+  // The prefix of the ids of this process. An id with this prefix that is neither in the map nor in a row has ended or
+  // has never existed.
   const ours = randomBytes(4).toString("hex");
 
   const settle = async (id: string): Promise<void> => {
@@ -60,7 +61,7 @@ export function createUploadSessions(database: Pick<Database, "uploads" | "run">
     newId: () => ours + randomUUID().slice(ours.length),
 
     begin(row) {
-      // If it can't be written now, the request that needs it says so.
+      // Ignore the error: the request that needs the row gets it.
       const timer = setTimeout(() => void settle(row.id).catch(() => undefined), persistAfterMs);
       unpersisted.set(row.id, { row, timer: timer.unref() });
     },
@@ -70,7 +71,7 @@ export function createUploadSessions(database: Pick<Database, "uploads" | "run">
       if (session !== undefined) return session.row;
       const row = await database.uploads.find(id);
       if (row !== undefined || id.startsWith(ours)) return row;
-      // Another process may have begun it a moment ago.
+      // Another process may have begun the session and not written its row yet.
       await pause(2 * persistAfterMs);
       return database.uploads.find(id);
     },

@@ -25,16 +25,16 @@ import { createSessionCount, createUploadQuota, type UploadLimits } from "./rese
 import { findSession, rowOf, type SessionRequest, type UploadSession } from "./session.ts";
 import { createUploadSessions } from "./sessions.ts";
 
-/** A blob no larger than this that comes in one request is held in memory and written once, under its own key. */
+/** A blob of at most this size that arrives in one request is held in memory and written once, under its final key. */
 const wholeInMemoryBytes = 256 * 1024;
-/** HTTP 507: there is no room for it. */
+/** HTTP 507 Insufficient Storage. */
 const fullStatus = 507;
-/** What all such blobs together may hold; beyond it they go by way of an upload like large ones. */
+/** The limit for all blobs in memory. Above it, small blobs use an upload as large ones do. */
 const memoryBudgetBytes = 32 * 1024 * 1024;
 
 const defaultLimits: UploadLimits = { blobBytes: undefined, sessionsPerAccount: 1_000 };
 
-/** Whether the registry refuses what the upload brings: too large, no room in the quota, no permission any more. */
+/** Whether the registry rejects the upload: the blob is too large, the quota is exceeded, or the permission is gone. */
 const isRefused = (error: unknown): boolean =>
   error instanceof NotAuthorizedError ||
   (error instanceof OciError && (error.code === "DENIED" || error.status === 413));
@@ -42,8 +42,9 @@ const isRefused = (error: unknown): boolean =>
 export type Uploads = ReturnType<typeof createUploads>;
 
 /**
- * Uploads of blobs. A session is a row bound to its repository and its account; its bytes lie in the store, so that it
- * outlives this process. Whoever claims one that is not (or no longer) theirs is told BLOB_UPLOAD_UNKNOWN.
+ * Uploads of blobs. A session is a row that belongs to a repository and an account. Its bytes are in the store, so that
+ * it survives a restart of this process. Throws BLOB_UPLOAD_UNKNOWN if the session has ended or belongs to another
+ * account.
  */
 export function createUploads(parts: {
   readonly store: BlobStore;
@@ -53,7 +54,7 @@ export function createUploads(parts: {
   readonly recentBlobs: RecentBlobs;
   readonly rules: PushRules;
   readonly limits?: UploadLimits | undefined;
-  /** Those of all processes that answer; missing: there is only this one. */
+  /** The locks of all processes; `undefined` if there is one process. */
   readonly locks?: UploadLocks | undefined;
 }) {
   const { store, database, clock, leasePolicy, recentBlobs, rules } = parts;
@@ -69,11 +70,11 @@ export function createUploads(parts: {
 
   const find = (request: SessionRequest): Promise<UploadSession> => findSession(sessions, request);
 
-  /** Bytes that the store holds of it. */
+  /** The number of bytes that the store has of the session. */
   const sizeOf = async ({ id, storage_reference }: UploadRow): Promise<number> =>
     sessions.isUnpersisted(id) ? 0 : store.uploadSize(storage_reference);
 
-  /** Does the work as the upload's only writer. */
+  /** Runs `work` as the only writer of the upload. Throws {@link UploadRangeError} if another request is writing. */
   const asWriter = async <T>(
     request: SessionRequest,
     work: (row: UploadSession, lock: UploadLock) => Promise<T>,
@@ -85,7 +86,7 @@ export function createUploads(parts: {
       throw new UploadRangeError("another request is writing to this upload", offset);
     }
     try {
-      // Who had it before may have closed it.
+      // The previous holder of the lock may have closed the session: read it again.
       return await work(lock.acquiredWithoutWaiting ? row : await find(request), lock);
     } finally {
       lock.release();
@@ -105,15 +106,18 @@ export function createUploads(parts: {
   });
 
   /**
-   * Ends an upload that the disk has no room for, so that its bytes do not stay there until it expires. The bytes go
-   * first: the row may need their room.
+   * Ends an upload when the disk is full, so that its bytes do not stay until it expires. The bytes are deleted first:
+   * the delete of the row may need their space.
    */
   const giveBack = async (row: UploadRow): Promise<void> => {
     await store.abort(row.storage_reference).catch(() => undefined);
     await discard(row).catch(() => undefined);
   };
 
-  /** Records a blob whose bytes are durable under `storageKey`; bytes that were here already are not kept twice. */
+  /**
+   * Records a blob whose bytes are durable under `storageKey`. If the registry already has the blob, deletes the new
+   * bytes.
+   */
   const record = async (blob: {
     readonly actor: Actor;
     readonly repository: RepositoryName;
@@ -125,7 +129,7 @@ export function createUploads(parts: {
     const outcome = await database
       .run("storeBlob", { ...blob, rules, ...leasePolicy.newLease() })
       .catch((error: unknown) => {
-        // Any other error may hide a commit: then the bytes are the row's.
+        // Any other error may hide a successful commit. The row then owns the bytes, so do not delete them.
         if (error instanceof NotAuthorizedError) return error;
         throw error;
       });
@@ -144,7 +148,9 @@ export function createUploads(parts: {
     lengthBytes <= wholeInMemoryBytes &&
     heldInMemoryBytes + lengthBytes <= memoryBudgetBytes;
 
-  /** Records the blob that a session has brought. It ends with that, or when it is refused, and goes on after another error. */
+  /**
+   * Records the blob of a session. The session ends on success and on rejection. It stays open after any other error.
+   */
   const recordSession = async (
     row: UploadSession,
     blob: Omit<Parameters<typeof record>[0], "uploadId">,
@@ -158,7 +164,7 @@ export function createUploads(parts: {
     }
   };
 
-  /** Takes a small blob into memory, checks it, and writes it once, under its own key. */
+  /** Reads a small blob into memory, verifies its digest, and writes it once, under its final key. */
   const storeWhole = async (blob: {
     readonly actor: Actor;
     readonly repository: RepositoryName;
@@ -186,8 +192,8 @@ export function createUploads(parts: {
   };
 
   /**
-   * Appends a chunk at the upload's end. What arrived before the client went away is kept; an upload that is refused
-   * because it is too large, or has no room in the quota, ends and gives its bytes back.
+   * Appends a chunk at the end of the upload. If the client disconnects, the received bytes are kept. If the blob is
+   * too large or the quota is exceeded, the upload ends and its bytes are deleted.
    */
   const append = async (
     row: UploadRow,
@@ -227,7 +233,8 @@ export function createUploads(parts: {
         runningDigests.tap(row.id, offset, source),
       );
     } catch (error) {
-      // Perhaps hashed and not written; what another process puts in its place would not be hashed here.
+      // The running digest may include bytes that were not written. Another process may append other bytes at that
+      // offset.
       runningDigests.forget(row.id);
       if (describeFailure(error)?.status === fullStatus) await giveBack(row);
       throw error;
@@ -236,13 +243,16 @@ export function createUploads(parts: {
     }
   };
 
-  /** Turns what the upload holds into a blob; if it is not what the client says it is, or fails, the upload is gone. */
+  /**
+   * Turns the upload into a blob. `close` deletes the upload if its digest is wrong; a failed commit deletes it here.
+   */
   const closeStored = async (row: UploadSession, digest: Digest): Promise<void> => {
     const reference = row.storage_reference;
     await sessions.settle(row.id);
     const sizeBytes = await store.uploadSize(reference);
-    // An end between the file's new name and its row has taken the bytes out of the session: it can't be closed any
-    // more, and a client that hears so begins again, where a wrong digest would have told it that its content is bad.
+    // A crash after the rename of the file and before the write of its row leaves an upload without bytes, which cannot
+    // be closed. BLOB_UPLOAD_UNKNOWN makes the client start again. DIGEST_INVALID would tell it that its content is
+    // wrong.
     if (sizeBytes === 0 && !isEmptyDigest(digest)) {
       await discard(row);
       throw new OciError("BLOB_UPLOAD_UNKNOWN", "the upload holds nothing: begin again");
@@ -260,7 +270,7 @@ export function createUploads(parts: {
     await record({ actor, repository, digest, sizeBytes, storageKey, uploadId });
   };
 
-  /** The closing request of a session: a blob that comes whole with it costs one transaction. */
+  /** Handles the closing request of a session. A blob that arrives completely in this request costs one transaction. */
   const close = async (
     row: UploadSession,
     lock: UploadLock,
@@ -282,13 +292,17 @@ export function createUploads(parts: {
     }
   };
 
-  /** Opens a session. `algorithm` is a hint: the session may close with another. Throws NAME_UNKNOWN where a push makes none. */
+  /**
+   * Opens a session and resolves with its id. `algorithm` is a hint: the session may close with another one. Throws
+   * NAME_UNKNOWN if pushes create no repositories, and TOOMANYREQUESTS.
+   */
   const start = async (
     actor: Actor,
     repository: RepositoryName,
     algorithm?: DigestAlgorithm,
   ): Promise<string> => {
-    // A whole upload for nothing; where a push may make the repository, its rights are looked at with the first thing stored.
+    // Check now, so that the client does not upload a blob for nothing. If a push may create the repository, the first
+    // stored blob or manifest checks the permission.
     if (!rules.createOnPush && (await database.repositories.find(repository)) === undefined)
       throw rejectionError({ rejected: "absent" }, repository);
     await countSession(actor);
@@ -297,20 +311,20 @@ export function createUploads(parts: {
     const storage_reference = await store.begin();
     const times = { started_at: nowMs, touched_at: nowMs };
     sessions.begin({ id, repository, storage_reference, ...times, account_id: actor.accountId });
-    // Another process may have the client's next request.
+    // Another process may get the client's next request, and needs the row.
     if (parts.locks !== undefined) await sessions.settle(id);
     if (algorithm !== undefined) runningDigests.expect(id, algorithm);
     return id;
   };
 
-  /** Forgets a session and its bytes. */
+  /** Deletes a session and its bytes. */
   const cancel = (request: SessionRequest): Promise<void> => asWriter(request, discard);
 
   /**
-   * Closes the session, with a last chunk if one is given: when it resolves, the blob is durable. Throws
-   * DIGEST_INVALID (and forgets the session) if the bytes have another digest, DENIED (and forgets it) if there is no
-   * room for them, BLOB_UPLOAD_UNKNOWN if there are none. A session that is gone because the same request succeeded
-   * before is a success again.
+   * Closes the session, with a last chunk if `chunk` is given. When it resolves, the blob is durable. Throws
+   * DIGEST_INVALID if the bytes have another digest, DENIED if the quota is exceeded (both delete the session), and
+   * BLOB_UPLOAD_UNKNOWN if there are no bytes. A retry of a successful request succeeds again, although its session is
+   * gone.
    */
   const finish = async (
     request: SessionRequest,
@@ -332,16 +346,21 @@ export function createUploads(parts: {
     cancel,
     finish,
 
-    /** Bytes the session holds. */
+    /** The number of bytes in the session. */
     async status(request: SessionRequest): Promise<number> {
       return sizeOf(await find(request));
     },
 
-    /** Appends a chunk and resolves with the new size. Throws {@link UploadRangeError} if it belongs elsewhere. */
+    /**
+     * Appends a chunk and resolves with the new size in bytes. Throws {@link UploadRangeError} if it starts at another
+     * offset.
+     */
     append: (request: SessionRequest, chunk: Chunk): Promise<number> =>
       asWriter(request, (row, lock) => append(row, lock, chunk)),
 
-    /** A whole blob in one request, without a session that the client would see. Throws as {@link finish}. */
+    /**
+     * Uploads a blob in one request, without a session that the client can see. Throws the errors of {@link finish}.
+     */
     async pushWhole(
       actor: Actor,
       repository: RepositoryName,
@@ -358,10 +377,10 @@ export function createUploads(parts: {
       }
     },
 
-    /** The repository is about to go, and with it the sessions that have no row yet. */
+    /** Ends the sessions without a row before the repository is deleted. */
     forgetUnpersisted: (repository: RepositoryName): void => sessions.forgetAll(repository),
 
-    /** Removes the bytes of a session whose row is gone, once whoever still writes to it has let go. */
+    /** Deletes the bytes of a session whose row is gone, after the active request has released the lock. */
     abandon: async ({ id, storageReference }: EndedUpload): Promise<void> => {
       const lock = await locks.acquire(id);
       runningDigests.forget(id);
@@ -369,10 +388,10 @@ export function createUploads(parts: {
       lock?.release();
     },
 
-    /** Whether a request is writing to the session right now. */
+    /** Whether a request is writing to the session now. */
     isHeld: (id: string): Promise<boolean> => locks.isHeld(id),
 
-    /** Makes durable what is open, for whoever goes on with it. */
+    /** Writes the pending rows of open sessions, so that another process can continue them. */
     close: (): Promise<void> => sessions.close(),
   };
 }
