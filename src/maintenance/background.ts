@@ -1,20 +1,20 @@
 import { setTimeout as pause } from "node:timers/promises";
 import type { Clock } from "../registry/leases.ts";
 
-/** A clock that has moved by this much more or less than the machine's own count has been set. */
+/** If the wall clock drifts from the monotonic clock by more than this, the wall clock has been set. */
 const jumpMs = 60_000;
 
 export interface MaintenanceTask {
-  /** Waits for the run under way to stop at its next step. */
+  /** Stops the current run at its next step and waits for it. */
   stop(): Promise<void>;
 }
 
 /**
- * Runs the collector's steps now and then, a bounded number a second. After a start, and after the clock has been
- * set, it waits one whole lease of the machine's own time: leases that were written by another clock say nothing.
+ * Runs the steps of a task every `everyMs`, at most `stepsPerSecond`. After a start, and after the wall clock has been
+ * set, it first waits `leaseMs` of monotonic time: leases that another clock wrote are not reliable.
  */
 export function scheduleTask(parts: {
-  /** 0: never. */
+  /** 0: the task never runs. */
   readonly everyMs: number;
   readonly leaseMs: number;
   readonly stepsPerSecond: number;
@@ -45,7 +45,7 @@ export function scheduleTask(parts: {
   const runOnce = async (): Promise<void> => {
     for await (const _ of parts.steps()) {
       await pause(1_000 / stepsPerSecond, undefined, { signal: ending.signal, ref: false });
-      // What the run took for due was due by another clock.
+      // The run selected due rows by the old clock: stop it.
       if (clockWasSet()) return;
     }
   };

@@ -7,7 +7,7 @@ import { markMissing, missingBlobs, restore, type Warnings } from "../registry/m
 import { checkBlobSizes, verifyBlob } from "../registry/blob-verification.ts";
 import { findOrphans } from "./orphans.ts";
 
-/** One thing that is not as it must be. */
+/** A violated invariant. */
 export interface Finding {
   readonly invariant:
     | "the database is sound"
@@ -16,9 +16,9 @@ export interface Finding {
     | "a blob's bytes are in the store"
     | "every file has a row"
     | "a quota counts what its namespace links to";
-  /** What it is about, and what was found. */
+  /** The violating item and its state. */
   readonly subject: string;
-  /** What `--repair` does about it; `undefined`: only a push or a restored backup can. */
+  /** The action of `--repair`. `undefined`: only a push or a restored backup repairs the item. */
   readonly repair?: {
     readonly what: string;
     readonly mends: boolean;
@@ -32,19 +32,19 @@ export interface CheckParts {
   readonly store: BlobStore;
   readonly database: Database;
   readonly clock: Clock;
-  /** Hears of repairs. */
+  /** Gets a warning for each repair. */
   readonly report: Warnings;
-  /** A file without a row is left alone for this long: its row may be on the way. */
+  /** A file without a row is ignored for this long, because its row may not be committed yet. */
   readonly graceMs: number;
-  /** Whether the manifests of a repository may name what is not here, as those of a mirror do. */
+  /** Whether the manifests of a repository may name missing items, as those of a mirror do. */
   readonly isSparse: (repository: RepositoryName) => boolean;
 }
 
-/** Walks rows and store and says what is broken. Changes nothing. `seen` is told of each thing looked at. */
+/** Yields the violated invariants of database and store, and changes nothing. Calls `seen` for each checked item. */
 export async function* check(parts: CheckParts, seen: () => void): AsyncGenerator<Finding> {
   const damage = await damageOf(parts.database);
   for (const subject of damage) yield { invariant: "the database is sound", subject };
-  // What a damaged database says of blobs and manifests means nothing.
+  // The rows of a damaged database are not reliable.
   if (damage.length > 0) return;
   yield* checkManifests(parts, seen);
   yield* checkBlobs(parts, seen);
@@ -62,7 +62,7 @@ export async function* check(parts: CheckParts, seen: () => void): AsyncGenerato
   }
 }
 
-/** What SQLite finds wrong; one that cannot even be checked says why. */
+/** The errors of the database's integrity check. If the file is too damaged for the check, the error of the check. */
 async function damageOf(database: Database): Promise<readonly string[]> {
   try {
     return await database.maintenance.integrity(false);
@@ -120,7 +120,7 @@ async function* checkBlobs(
   { store, database, report }: CheckParts,
   seen: () => void,
 ): AsyncGenerator<Finding> {
-  // Missing blobs first: those that a repair marks below would come up twice.
+  // Check missing blobs first: the loop below may mark more blobs as missing, which would then be reported twice.
   for await (const blob of missingBlobs(database)) {
     const { state } = await verifyBlob(store, blob, () => Promise.resolve());
     const isBack = state === "whole";

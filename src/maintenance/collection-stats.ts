@@ -1,22 +1,22 @@
 import type { CollectionStep } from "./collector.ts";
 
-/** What a collection has freed. */
+/** The numbers of items that a collection has deleted. */
 export interface CollectionStats {
   manifests: number;
   links: number;
-  /** Empty ones of pushes that brought no manifest. */
+  /** Empty repositories of pushes that sent no manifest. */
   repositories: number;
   blobs: number;
-  /** Files that no row named. */
+  /** Files without a row. */
   orphans: number;
   bytes: number;
   failed: number;
-  /** Blobs that are retired, and whose bytes are deleted later. */
+  /** Blobs in state `deleting`, whose bytes are deleted later. */
   waiting: number;
   waitingBytes: number;
 }
 
-/** Passes the steps on and keeps count; `done` hears of the sum when they end. */
+/** Passes the steps on and counts them. Calls `done` with the sums when the steps end. */
 export async function* withStats(
   steps: AsyncIterable<CollectionStep>,
   done: (stats: Readonly<CollectionStats>) => void,

@@ -6,7 +6,7 @@ import type { RepositoryName } from "../oci/name.ts";
 import type { Clock, LeasePolicy } from "../registry/leases.ts";
 import { findOrphans } from "./orphans.ts";
 
-/** One thing the collector did. Between two of them anything else may happen; that is what the steps are for. */
+/** One action of the collector. Clients' requests run between two steps. */
 export type CollectionStep =
   | { readonly kind: "manifest"; readonly repository: RepositoryName; readonly digest: Digest }
   | { readonly kind: "link"; readonly repository: RepositoryName; readonly digest: Digest }
@@ -14,47 +14,48 @@ export type CollectionStep =
   | { readonly kind: "bytes"; readonly digest: Digest; readonly sizeBytes: number }
   | { readonly kind: "orphan"; readonly key: string; readonly sizeBytes: number }
   | { readonly kind: "failed"; readonly digest: Digest; readonly error: unknown }
-  /** What is deleted later, after `gc.deleteDelay`; the last step. */
+  /** The blobs that are deleted later, after `gc.deleteDelay`; the last step. */
   | { readonly kind: "waiting"; readonly blobs: number; readonly bytes: number }
-  /** Nothing was taken; a place to pause all the same. */
+  /** No item was deleted; the caller can pause here too. */
   | { readonly kind: "looked" };
 
 export interface CollectorParts {
   readonly store: Pick<BlobStore, "delete" | "list">;
   readonly database: Pick<Database, "collection" | "maintenance" | "run">;
   readonly leasePolicy: LeasePolicy;
-  /** Whether manifests without a tag are taken at all. */
+  /** Whether the collector deletes untagged manifests. */
   readonly deleteUntagged: boolean;
   readonly clock: Clock;
   readonly graceMs: number;
-  /** Whether the whole store is walked for files that no row names. */
+  /** Whether the collector lists the whole store to find files without a row. */
   readonly orphans: boolean;
 }
 
-/** Reviews in one transaction: short enough that a push in between does not notice. */
+/** Candidates per transaction. The transaction is so short that it does not delay a push noticeably. */
 const candidatesAtOnce = 50;
 const deletesAtOnce = 100;
 
 /**
- * Frees what nothing needs any more, while people push. Safe without locks because a key is never used twice: whoever
- * pushes a digest again gets a new row and new bytes, and a delete that comes late hits only the old ones.
+ * Deletes unreferenced manifests, links, repositories and blobs while clients push. It needs no locks because a key is
+ * never used twice: a later push of the same digest gets a new row and new bytes, and a late delete hits only the old
+ * ones.
  *
- * 1. Manifests that are due and that no tag, index, subject or lease keeps.
- * 2. Links of blobs that are due and that no manifest of their repository names. A blob without a link becomes
- *    `deleting`, which nobody sees; that is committed.
- * 3. Repositories that a push created longer than the grace time ago, that have no manifest, and whose blobs and uploads
+ * 1. Manifests that are due and that no tag, index, subject or lease protects.
+ * 2. Links of blobs that are due and that no manifest of their repository names. A blob without links becomes
+ *    `deleting`, which hides it from clients; this is committed.
+ * 3. Repositories that a push created longer than the grace time ago, without a manifest, and whose blobs and uploads
  *    are gone.
- * 4. The bytes of such blobs, once their rows have been `deleting` for `gc.deleteDelay`, since another process may be
- *    sending them; then their rows. A crash in between leaves a row that the next run finishes.
- * 5. Files that no row has named for longer than the grace time.
+ * 4. The bytes of blobs whose rows have been `deleting` for `gc.deleteDelay`, because another process may be sending
+ *    them; then their rows. After a crash in between, the next run deletes the row.
+ * 5. Files that have had no row for longer than the grace time.
  */
 export async function* collect(parts: CollectorParts): AsyncGenerator<CollectionStep> {
   const { database, leasePolicy, deleteUntagged } = parts;
-  // What is due is what was due at the beginning: what this run uncovers waits for its own grace.
+  // This run collects items that were due when it began. Items that it unlinks get their own grace time.
   const { nowMs: begunAtMs } = leasePolicy.change();
   const dueNow = () => {
     const { nowMs, dueAtMs } = leasePolicy.change();
-    // If the clock has been set back meanwhile, leases that were written since are the ones that count.
+    // If the clock has been set back since, leases that were written with the new time still protect their items.
     return {
       nowMs: Math.min(begunAtMs, nowMs),
       deletingSinceMs: nowMs,
@@ -124,11 +125,14 @@ interface Removal {
   readonly leasePolicy: Pick<LeasePolicy, "deletableBeforeMs">;
   readonly store: Pick<BlobStore, "delete">;
   readonly database: Pick<Database, "collection" | "run">;
-  /** Ids of the blobs that may go; missing: all of them. */
+  /** The ids of the blobs to delete; `undefined`: all. */
   readonly only?: ReadonlySet<number>;
 }
 
-/** Deletes the bytes of retired blobs that are due. A delete that fails is left for the next run, and stops nobody else's. */
+/**
+ * Deletes the bytes and rows of `deleting` blobs that are due. After a failed delete, the run continues with the other
+ * blobs and the next run retries.
+ */
 export async function* deleteMarked(parts: Removal): AsyncGenerator<CollectionStep> {
   const beforeMs = parts.leasePolicy.deletableBeforeMs();
   let after = 0;

@@ -3,12 +3,15 @@ import type { Database } from "../database/database.ts";
 import type { Clock } from "../registry/leases.ts";
 
 const keysAtOnce = 500;
-/** However short the grace: a file may be older than its row by the time that a slow disk takes for one flush. */
+/**
+ * The minimum age of an orphan, even with a short grace time: a file is older than its row by one flush, and a flush
+ * can be slow.
+ */
 const leastAgeMs = 3_600_000;
 
 /**
- * Files that no row names and that are older than the grace time: what a crash between a file and its row left. Their
- * age is that of their key, which no copy changes.
+ * Yields files that have no row and are older than the grace time. A crash between writing a file and its row leaves
+ * them. The age of a file is the age of its key, which no copy changes.
  */
 export async function* findOrphans(parts: {
   readonly store: Pick<BlobStore, "list">;

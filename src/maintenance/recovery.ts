@@ -6,15 +6,15 @@ import { markMissing, type Warnings } from "../registry/missing-blobs.ts";
 import { describeFailure } from "../registry/failures.ts";
 import { checkBlobSizes } from "../registry/blob-verification.ts";
 
-/** The database and the store do not belong together, or the database is damaged: nothing may be touched. */
+/** The database and the store do not belong together, or the database is damaged: the process must not change them. */
 export class MismatchError extends Error {
   override readonly name = "MismatchError";
 }
 
 /**
- * Sees to it that the database speaks of this store. The store is marked first and the row follows, so that a start
- * that is cut off is finished by the next. Throws {@link MismatchError} where one has what the other does not know: a
- * volume that is not mounted must not look like blobs that are gone.
+ * Checks that the database and the store belong together, and marks both at the first start. The store is marked before
+ * the row is written, so that the next start completes an interrupted one. Throws {@link MismatchError} if the marks
+ * differ or one is missing, except after an interrupted first start: an unmounted volume must not look like lost blobs.
  */
 export async function matchInstance(parts: {
   readonly store: BlobStore;
@@ -51,10 +51,10 @@ export async function matchInstance(parts: {
   }
 }
 
-/** The mark of a store whose blobs have been moved away: newer rows speak of bytes that it does not have. */
+/** The mark of a store whose blobs were copied to another store: newer rows name blobs that it does not have. */
 export const movedMark = (id: string): string => `moved-away-from ${id}`;
 
-/** Neither side holds anything: a first start was cut off between the mark and the row. */
+/** True if database and store are both empty: the first start was interrupted between the mark and the row. */
 async function isUntouched(parts: {
   readonly store: BlobStore;
   readonly database: Pick<Database, "catalog">;
@@ -65,7 +65,10 @@ async function isUntouched(parts: {
   return true;
 }
 
-/** The same on a folder from before marks: no key is ever used twice, so one blob that both know says that they match. */
+/**
+ * The interrupted start in a data folder that is older than the marks. No key is used twice, so one blob that database
+ * and store both have proves that they belong together.
+ */
 async function knowsItsBlobs(parts: {
   readonly store: BlobStore;
   readonly database: Pick<Database, "maintenance">;
@@ -78,14 +81,15 @@ async function knowsItsBlobs(parts: {
 const lookedAt = 16;
 
 export interface Recovery {
-  /** Blobs that were looked at, and those that were not whole and are out of sight now. */
+  /** The number of checked blobs. `quarantined` counts the incomplete ones, which are now marked as missing. */
   readonly checked: number;
   readonly quarantined: number;
 }
 
 /**
- * After a process that was cut off: the database is checked, and every blob since the last checkpoint is compared with
- * its file. Resolves with `undefined` after a clean stop. Throws {@link MismatchError} if the database is damaged.
+ * Recovers after a process that did not stop cleanly: checks the database, and compares every blob since the last
+ * checkpoint with its file. Resolves with `undefined` after a clean stop. Throws {@link MismatchError} if the database
+ * is damaged.
  */
 export async function recover(parts: {
   readonly store: BlobStore;
@@ -98,7 +102,7 @@ export async function recover(parts: {
   try {
     await database.run("beginServing", undefined);
   } catch (error) {
-    // Pulls, deletes and collections make room again, and they need a server.
+    // Start anyway: pulls continue, and deletes and collections, which free space, need a running server.
     if (describeFailure(error)?.status !== 507) throw error;
     parts.report.warn(
       { err: error },

@@ -10,7 +10,7 @@ import { matchInstance, recover } from "./recovery.ts";
 import { scrub } from "./scrub.ts";
 import { withStats } from "./collection-stats.ts";
 
-/** Where maintenance says what it did; a logger fits. */
+/** The log of maintenance; a logger has this interface. */
 export interface Report {
   info(facts: object, message: string): void;
   warn(facts: object, message: string): void;
@@ -24,13 +24,13 @@ export interface MaintenanceParts {
   readonly uploads: Uploads;
   readonly report: Report;
   readonly leaseTimes: LeaseTimes;
-  /** Milliseconds between two collections (0: none), and steps a second. */
+  /** The milliseconds between two collections (0: none), and the steps per second. */
   readonly gc: {
     readonly deleteUntagged: boolean;
     readonly interval: number;
     readonly stepsPerSecond: number;
   };
-  /** Milliseconds between two readings of everything (0: none), and bytes a second. */
+  /** The milliseconds between two scrubs of all blobs (0: none), and the bytes per second. */
   readonly scrub: { readonly interval: number; readonly bytesPerSecond: number };
   readonly uploadIdleMs: number;
 }
@@ -39,8 +39,9 @@ const hourMs = 3_600_000;
 const dayMs = 24 * hourMs;
 
 /**
- * What a serving process does besides answering. Resolves when the start is over: the store is the right one, what a
- * crash left is removed, lost blobs are out of sight. From then on it collects and scrubs in the background.
+ * Runs maintenance in a serving process. Resolves at the end of the start phase: the store and the database match, the
+ * remains of a crash are deleted, and lost blobs are marked as missing. Then collections and scrubs run in the
+ * background.
  */
 export async function startMaintenance(
   parts: MaintenanceParts,
@@ -61,7 +62,8 @@ export async function startMaintenance(
   const scrubbing = startScrubbing(parts);
   const hourly = setInterval(() => {
     void cleanUpUploads(parts);
-    // Whatever is older than this was flushed before its row was written, and nothing has failed since.
+    // Recovery need not check older blobs: they were flushed before their rows were written, and no failure has
+    // occurred since.
     const checkpoint = { checkpointedAtMs: clock() - hourMs, cleanStop: false };
     database.run("checkpoint", checkpoint).catch((error: unknown) => {
       report.error({ err: error }, "no checkpoint could be written");
@@ -79,7 +81,7 @@ export async function startMaintenance(
   };
 }
 
-/** Shows missing blobs again whose bytes are back, beside the requests of clients. */
+/** Restores missing blobs whose bytes are back, while clients' requests run. */
 function startRestoring({ store, database, report }: MaintenanceParts): MaintenanceTask {
   let isEnding = false;
   const throttle = async (): Promise<void> => {
@@ -102,7 +104,7 @@ function startRestoring({ store, database, report }: MaintenanceParts): Maintena
   };
 }
 
-/** Deletes the bytes of what a collection has retired when they are due, which is between two collections. */
+/** Deletes the bytes of `deleting` blobs when they are due, which is between two collections. */
 function startRemoving(
   { clock, leaseTimes: { deleteDelayMs }, report, gc }: MaintenanceParts,
   steps: () => AsyncIterable<unknown>,
@@ -138,7 +140,7 @@ function startCollecting({ store, database, clock, report, leaseTimes, gc }: Mai
     stepsPerSecond: gc.stepsPerSecond,
     clock,
     steps: () => {
-      // The walk costs a look at every file, the rest only what is due.
+      // The search for orphans lists every file, so it runs once a day. The other steps read only due rows.
       const orphans = performance.now() - walkedAtMs > dayMs;
       if (orphans) walkedAtMs = performance.now();
       const parts = {

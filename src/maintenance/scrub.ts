@@ -7,22 +7,23 @@ import { verifyBlob, type BlobVerification } from "../registry/blob-verification
 
 const blobsAtOnce = 32;
 
-/** `restored`: it was marked as missing, and its bytes are right. */
+/** `restored`: the blob was marked as missing, and its bytes are correct. */
 export type Scrubbed = Omit<BlobVerification, "state"> & {
   readonly state: BlobVerification["state"] | "restored";
 };
 
 /**
- * Reads blobs again, the longest unread first, until all have been read since the beginning. Wrong bytes are
- * quarantined: nobody sees them any more, and the next push of the digest heals it. Bytes that can't be read stay as
- * they are, since unknown means keep. Missing blobs are read first, and those that are right are shown again.
+ * Reads all blobs again, least recently scrubbed first, until each has been read since the start of the run. Blobs with
+ * wrong bytes are quarantined: clients get 404, and the next push of the digest repairs the blob. Blobs that cannot be
+ * read are not changed, because their state is unknown. Missing blobs are read first; those with correct bytes are
+ * restored.
  */
 export async function* scrub(parts: {
   readonly store: Pick<BlobStore, "stat" | "open">;
   readonly database: Pick<Database, "maintenance" | "run">;
   readonly clock: Clock;
   readonly report: Warnings;
-  /** 0: as fast as it goes. */
+  /** 0: no limit. */
   readonly bytesPerSecond: number;
 }): AsyncGenerator<Scrubbed> {
   const { store, database, clock } = parts;
@@ -41,7 +42,7 @@ export async function* scrub(parts: {
       else await markMissing(parts, blob, `scrub: ${verification.state}`);
       yield verification;
     }
-    // A turn of the clock back must not make the rotation endless.
+    // If the clock is set back, an earlier `scrubbed_at` would select the same blobs again without end.
     const nowMs = Math.max(clock(), beganAtMs);
     if (seen.length > 0) await database.run("recordScrub", { ids: seen, nowMs });
   }

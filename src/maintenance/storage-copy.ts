@@ -6,7 +6,10 @@ import { MismatchError, movedMark } from "./recovery.ts";
 
 export interface Copied {
   readonly blob: StoredBlob;
-  /** `there`: by an earlier run. `gone`: removed while this one ran. `failed`: nothing of it was kept. */
+  /**
+   * `there`: an earlier run copied it. `gone`: it was deleted during this run. `failed`: the target keeps no bytes of
+   * it.
+   */
   readonly state: "copied" | "there" | "gone" | "failed";
   readonly error?: unknown;
 }
@@ -15,10 +18,11 @@ const atOnce = 4;
 const rowsAtOnce = 256;
 
 /**
- * Copies every blob to another store, under the key that its row names, so that the rows hold for both: whoever starts
- * on the other store then finds everything. Each blob's digest is computed on the way; wrong bytes are not kept there.
- * What is there in the right size is not copied again, so that a run goes on where the last one stopped, and a last one
- * after the server has stopped is short. Throws {@link MismatchError} if the other store belongs to another database.
+ * Copies every blob to another store, under the key in its row, so that the rows are valid for both stores: a server
+ * that starts with the other store finds all blobs. Verifies the digest of each blob during the copy; the target keeps
+ * no wrong bytes. Blobs that the target has in the right size are skipped, so that a run continues an interrupted one,
+ * and a final run after the server has stopped is short. Throws {@link MismatchError} if the other store belongs to
+ * another database.
  */
 export async function* copyBlobs(parts: {
   readonly from: Pick<BlobStore, "stat" | "open">;
@@ -41,8 +45,8 @@ export async function* copyBlobs(parts: {
 }
 
 /**
- * Marks the store that was copied from as moved away, so that no server starts on it by mistake: it would take every
- * blob that was pushed since for missing. Only while no server runs on the database.
+ * Marks the source store as moved, so that no server starts with it by mistake: it would mark every newer blob as
+ * missing. Call it only while no server uses the database.
  */
 export async function markStoreMoved(parts: {
   readonly store: Pick<BlobStore, "claim">;
@@ -85,7 +89,10 @@ async function copy(
   }
 }
 
-/** Throws at the end if the bytes have another digest. Copies the borrowed bytes, since a receiver keeps it for a while. */
+/**
+ * Throws at the end if the bytes have another digest. Copies each borrowed chunk, because the receiver keeps it for a
+ * while.
+ */
 async function* verified(bytes: AsyncIterable<Uint8Array>, digest: Digest): ByteSource {
   const digester = createDigester(algorithmOf(digest));
   for await (const chunk of bytes) {
