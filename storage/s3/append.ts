@@ -22,9 +22,9 @@ export interface Append {
   readonly key: () => BlobKey;
   /** The state to continue from. */
   readonly from: UploadState;
-  /** Reads the tail of a state into the buffer of a part. */
+  /** Reads the last bytes of a state into the buffer of a part. */
   readonly loadTail: (state: UploadState, buffer: Buffer) => Promise<void>;
-  /** Called with every saved state; `tail` is borrowed. */
+  /** Called with every saved state; its bytes are borrowed. */
   readonly onSaved: (state: UploadState, tail: Uint8Array) => void;
 }
 

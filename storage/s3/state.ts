@@ -10,7 +10,7 @@ import { readBody } from "./read.ts";
  * reads of one key are consistent, so this object alone defines the progress of the upload: parts that it does not name
  * are ignored.
  *
- *   {"version":"01J9…","partSize":8388608,"multipart":{…},"parts":[{"etag":…},…]}\n<bytes of the tail>
+ *   {"version":"01J9…","partSize":8388608,"multipart":{…},"parts":[{"etag":…},…]}\n<the last bytes>
  *
  * One write stores both, so that a small upload costs one request. The object's metadata repeats size and version, for
  * a HEAD.
@@ -23,7 +23,7 @@ export interface UploadState {
   readonly partSize: number;
   readonly multipart: Multipart | undefined;
   readonly parts: readonly Part[];
-  /** The bytes after the last part (the tail). */
+  /** The bytes after the last full part. */
   readonly tailBytes: number;
   /** The size of the assembled object under the key of `multipart`. If it is set, no more bytes can be appended. */
   readonly sealedBytes: number | undefined;
@@ -41,7 +41,7 @@ export const nothingYet = (partSize: number): UploadState => ({
   sealedBytes: undefined,
 });
 
-/** Space for the JSON line before a tail, so that one buffer is sent without a copy. */
+/** Space for the JSON line before the last bytes, so that one buffer is sent without a copy. */
 export const headRoom = 64 * 1024;
 
 export type States = ReturnType<typeof createStates>;
@@ -86,13 +86,13 @@ export function createStates(objects: Objects, sse: string | undefined, idleMs: 
     async load(upload: UploadReference): Promise<UploadState | undefined> {
       const found = await open(upload);
       if (found === undefined) return undefined;
-      // Leave the loop after the JSON line, so that the tail is not read.
+      // Leave the loop after the JSON line, so that the last bytes are not read.
       for await (const { state } of lines(found)) return state;
       throw new S3Failure(`GET ${stateName(upload)}`, "NoState", "its first line is missing");
     },
 
     /**
-     * Reads the tail of this version of the state into a buffer, after {@link headRoom}. Throws
+     * Reads the last bytes of this version of the state into a buffer, after {@link headRoom}. Throws
      * {@link UploadChangedError} if the stored state has another version.
      */
     async loadTail(
@@ -112,7 +112,7 @@ export function createStates(objects: Objects, sse: string | undefined, idleMs: 
     },
 
     /**
-     * Writes the state and its tail, which is in `buffer` after {@link headRoom}. Resolves with the state and its new
+     * Writes the state and its last bytes, which are in `buffer` after {@link headRoom}. Resolves with the state and its new
      * version.
      */
     async save(

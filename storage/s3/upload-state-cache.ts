@@ -4,7 +4,7 @@ import { sizeOf, type UploadState } from "./state.ts";
 
 /*
  * Caches the state of the uploads that this process has written or read: the state after its last operation, and a
- * short tail. A commit creates a blob of exactly this state, because the domain code has computed the digest of these
+ * few last bytes. A commit creates a blob of exactly this state, because the domain code has computed the digest of these
  * bytes. If another process has changed the upload since, its bytes must not get that digest.
  */
 

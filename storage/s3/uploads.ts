@@ -45,7 +45,7 @@ type UploadMethods = Pick<
  * before its commit (to compute its digest after a restart, or with another algorithm) is assembled first and then
  * read. Clients do not see that object: no row names it until the commit.
  *
- * The tail of an upload is the bytes after its last full part.
+ * The last bytes of an upload are those after its last full part.
  */
 export function createUploads(parts: {
   readonly settings: S3Settings;
@@ -108,7 +108,7 @@ export function createUploads(parts: {
       }),
     );
 
-  /** Assembles the parts, with the tail as the last part, under the key to which they were sent. */
+  /** Assembles the parts, with the last bytes as the last part, under the key to which they were sent. */
   const join = async (upload: UploadReference, state: UploadState): Promise<BlobKey> => {
     const { multipart, parts, tailBytes, sealedBytes } = state;
     if (multipart === undefined) throw new UploadChangedError(upload);
