@@ -3,7 +3,7 @@ import ipaddr from "ipaddr.js";
 import type { z } from "zod";
 import { value } from "./values.ts";
 
-/** Where to listen. An empty `host` means all interfaces, port 0 lets the system choose one. */
+/** The address to listen on. An empty `host` means all interfaces; with port 0 the system chooses a port. */
 export interface ListenAddress {
   readonly host: string;
   readonly port: number;
@@ -18,7 +18,7 @@ export function parseListenAddress(raw: unknown): ListenAddress | undefined {
   if (parts === null || port > 65_535) return undefined;
   if (bracketed !== undefined) return isIP(bracketed) === 6 ? { host: bracketed, port } : undefined;
   if (plain === "" || plain === "*") return { host: "", port };
-  // Digits and dots only: an IPv4 address, or a slip that no resolver should have to find.
+  // A text of digits and dots is an IPv4 address, or a typing error that must not reach a resolver.
   if (/^[\d.]+$/.test(plain) ? isIP(plain) !== 4 : !hostName.test(plain)) return undefined;
   return { host: plain.toLowerCase(), port };
 }
@@ -26,12 +26,12 @@ export function parseListenAddress(raw: unknown): ListenAddress | undefined {
 const hostName =
   /^(?=.{1,253}$)[a-z0-9_](?:[a-z0-9_-]{0,62})(?:\.[a-z0-9_](?:[a-z0-9_-]{0,62}))*\.?$/i;
 
-/** `HOST:PORT` with brackets around an IPv6 address: what `parseListenAddress` reads and what a URL needs. */
+/** `HOST:PORT` with brackets around an IPv6 address, as `parseListenAddress` and URLs require. */
 export function formatListenAddress({ host, port }: ListenAddress): string {
   return `${host.includes(":") ? `[${host}]` : host}:${port}`;
 }
 
-/** Whether only this machine can reach the host. A name counts only if it is `localhost` or below it. */
+/** Whether only this machine can reach the host. A name must be `localhost` or a name below it. */
 export function isLoopback(host: string): boolean {
   if (isIP(host) !== 0) return ipaddr.process(host).range() === "loopback";
   return /^(?:.+\.)?localhost\.?$/.test(host);
@@ -46,10 +46,10 @@ export function listenAddress(): z.ZodType<ListenAddress> {
   });
 }
 
-/** An absolute URL of this server as clients see it, without a slash at its end. */
+/** The absolute URL under which clients reach this server, without a slash at its end. */
 export const serverUrl = (): z.ZodType<string> => bareUrl("https://registry.example.com");
 
-/** The same of a registry that is mirrored. */
+/** The same for a mirrored registry. */
 export const upstreamUrl = (): z.ZodType<string> => bareUrl("https://registry-1.docker.io");
 
 function bareUrl(example: string): z.ZodType<string> {
@@ -69,7 +69,7 @@ function bareUrl(example: string): z.ZodType<string> {
   });
 }
 
-/** One IP address or a range of them in CIDR form, as text. */
+/** One IP address, or a range in CIDR form, as text. */
 export function ipRange(): z.ZodType<string> {
   return value({
     allowed: "an IP address or a range in CIDR form, such as 10.0.0.0/8 or fd00::/8",

@@ -6,16 +6,16 @@ import { reasonOf, show, type ConfigProblem } from "./problems.ts";
 import { isTree, type Tree } from "./tree.ts";
 
 export interface Cleaning {
-  /** The whole schema, for the names it knows. */
+  /** The whole schema, for the names of its keys. */
   readonly root: Schema;
   readonly sourceOf: (path: KeyPath) => string | undefined;
   readonly report: (problem: ConfigProblem) => void;
 }
 
 /**
- * Brings what was given for a schema into the shape the schema expects, and leaves the values themselves to it: lists
- * out of text, secrets out of the files that `NAME_FILE` names, nothing for an empty `name:`. What the schema does not
- * know is reported and left out.
+ * Converts the input to the shape of the schema, without checking values: it splits text into lists, reads secrets from the
+ * files that `NAME_FILE` names, and treats an empty `name:` as unset. It reports keys that the schema does not have, and
+ * removes them.
  */
 export async function clean(
   schema: Schema,
@@ -99,7 +99,7 @@ export async function readSecret(
   return undefined;
 }
 
-/** `a, b` for a list of plain values; JSON or YAML for everything that has more shape. */
+/** `a, b` for a list of plain values; JSON or YAML for all other lists and groups. */
 function fromText(
   schema: Schema,
   text: string,
@@ -117,7 +117,7 @@ function fromText(
   try {
     return parse(text, { logLevel: "error", stringKeys: true }) as unknown;
   } catch {
-    // The text may hold secrets, so it is not shown.
+    // The text may contain secrets, so the message does not show it.
     report({
       key: nameOf(path),
       source: sourceOf(path),

@@ -2,7 +2,7 @@ import { nearest, renamed, renamedKeys } from "./explain.ts";
 import { variableOf, type ConfigKey } from "./keys.ts";
 import type { ConfigProblem } from "./problems.ts";
 
-/** Names the configuration file; the only variable that is not a key. */
+/** The variable with the path of the configuration file: the only variable that is not a key. */
 export const configVariable = "BERTH_CONFIG";
 
 /** A key that a variable sets: to its text, or to the content of the file it names. */
@@ -14,8 +14,8 @@ export interface VariableSetting {
 }
 
 /**
- * The keys that `BERTH_…` variables set. An empty variable is one that is not set, as Compose passes on what
- * nobody filled in. Unknown names, and a key that is set twice, are problems.
+ * The keys that `BERTH_…` variables set. An empty variable counts as unset, because Compose passes on unset variables
+ * as empty text. Unknown names, and a key that is set twice, are problems.
  */
 export function readEnvironment(
   keys: readonly ConfigKey[],
@@ -58,7 +58,7 @@ export function readEnvironment(
   return { settings, problems };
 }
 
-/** What Kubernetes and old Docker links set for a service that is called `berth`. */
+/** Whether Kubernetes or an old Docker link set the variable for a service with the name `berth`. */
 function isServiceLink(variable: string, text: string): boolean {
   if (
     /_SERVICE_(?:HOST|PORT(?:_\w+)?)$/.test(variable) ||

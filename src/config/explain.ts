@@ -38,13 +38,13 @@ export const renamedKeys: ReadonlyMap<string, string> = new Map([
   ["mirrors[].schedule[].newest", "mirrors[].schedule[].keepNewest"],
 ]);
 
-/** What to say of a key by its old name. `now` is the new name, or the new variable. */
+/** The message for a key under its old name. `now` is the new name, or the new variable. */
 export function renamed(old: string, now: string): Pick<ConfigProblem, "what" | "allowed"> {
   const values = old === "gc.untagged" ? "; write true for after and false for keep" : "";
   return { what: `was renamed to ${now}`, allowed: `${now}${values}` };
 }
 
-/** What to say of a name that no key has. */
+/** The problem for a name that no key has. */
 export function unknownKey(
   root: Schema,
   group: Readonly<Record<string, Schema>>,
@@ -61,7 +61,7 @@ export function unknownKey(
   if (now !== undefined) return { key: name, source, ...renamed(old, now) };
   const step = path.at(-1);
   const flat = typeof step === "string" && step.includes(".") && known.includes(name);
-  // The value is not shown: it may be a secret under a name with a slip.
+  // The message does not show the value: it may be a secret under a misspelled name.
   return {
     key: name,
     source,
@@ -80,7 +80,7 @@ function nested(path: readonly string[]): string {
   );
 }
 
-/** Keys, and the groups they are in. */
+/** The names of all keys and of their groups. */
 function namesOf(schema: Schema): string[] {
   const names = keysOf(schema).flatMap(({ path }) =>
     path.map((_, end) => nameOf(path.slice(0, end + 1))),
@@ -88,7 +88,7 @@ function namesOf(schema: Schema): string[] {
   return [...new Set(names)];
 }
 
-/** The name that was probably meant, by the whole name or by its last part (`level` for `log.level`). */
+/** The most similar known name, by the whole name or by its last part (`level` for `log.level`). */
 export function nearest(
   name: string,
   known: readonly string[],

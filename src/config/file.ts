@@ -13,16 +13,16 @@ import type { KeyPath } from "./keys.ts";
 import type { ConfigProblem } from "./problems.ts";
 
 export interface ConfigFile {
-  /** What the YAML says; `undefined` if it could not be read, `null` if it is empty. */
+  /** The parsed YAML; `undefined` if it could not be read, `null` if it is empty. */
   readonly content: unknown;
   readonly problems: readonly ConfigProblem[];
-  /** `berth.yaml line 3`; without a line if the path leads nowhere. */
+  /** `berth.yaml line 3`; without a line if the file has no value at the path. */
   readonly sourceOf: (path: KeyPath) => string;
 }
 
 /**
- * Reads a file of YAML (JSON is YAML too). Never throws: what is wrong comes back as problems.
- * @param namedBy `--config` or `BERTH_CONFIG`, for the message when there is no such file
+ * Reads a file of YAML (JSON is YAML too). Never throws: errors are returned as problems.
+ * @param namedBy `--config` or `BERTH_CONFIG`, for the message if the file does not exist
  */
 export async function readConfigFile(file: string, namedBy: string): Promise<ConfigFile> {
   const nothing = { content: undefined, sourceOf: () => file };
@@ -71,7 +71,7 @@ function syntaxProblem(file: string, error: YAMLError): ConfigProblem {
   };
 }
 
-/** Where the key at a path stands, else its value, else the group in which it is missing. */
+/** The offset of the key at a path; without a key that of its value; without a value that of the group that lacks it. */
 function offsetOf(document: Document, path: KeyPath): number | undefined {
   if (path.length === 0) return undefined;
   const parent = path.length > 1 ? document.getIn(path.slice(0, -1), true) : document.contents;

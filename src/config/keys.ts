@@ -2,12 +2,12 @@ import { z } from "zod";
 import { factsOf, type ValueFacts } from "./values.ts";
 
 /*
- * The keys of a schema, found by walking it: groups (objects) hold keys, everything else is a key that is set as a
- * whole, lists included. `storage.s3.partSize` is `BERTH_STORAGE_S3_PART_SIZE` in the environment.
+ * Lists the keys of a schema. A group (object) contains keys. Each other schema is one key that is set as a whole, also a
+ * list. `storage.s3.partSize` is `BERTH_STORAGE_S3_PART_SIZE` in the environment.
  */
 
 export type Schema = z.core.$ZodType;
-/** The names and positions that lead to a value, as zod and yaml write them. */
+/** The names and positions on the path to a value, as in zod and yaml. */
 export type KeyPath = readonly (string | number)[];
 
 export interface ConfigKey {
@@ -22,7 +22,7 @@ export interface ConfigKey {
   readonly secret: boolean;
 }
 
-/** Every key of a schema, in its order. */
+/** Each key of a schema, in the order of the schema. */
 export function keysOf(schema: Schema, path: readonly string[] = []): ConfigKey[] {
   const group = groupOf(schema);
   if (group !== undefined)
@@ -53,7 +53,7 @@ export function nameOf(path: KeyPath): string {
     .replace(/^\./, "");
 }
 
-/** A schema without its defaults and other wrappings. */
+/** A schema without its defaults and other wrappers. */
 export function bare(schema: Schema): Schema {
   const wrapped =
     schema instanceof z.ZodOptional ||
@@ -76,12 +76,12 @@ export function itemOf(schema: Schema): Schema | undefined {
   return inner instanceof z.ZodArray ? inner.element : undefined;
 }
 
-/** What is known of a single value; `undefined` for groups and lists. */
+/** The facts of a single value; `undefined` for groups and lists. */
 export function valueFactsOf(schema: Schema): ValueFacts | undefined {
   return factsOf(bare(schema));
 }
 
-/** The schema a path leads to. */
+/** The schema at a path; `undefined` if there is none. */
 export function schemaAt(schema: Schema, path: KeyPath): Schema | undefined {
   const [step, ...rest] = path;
   if (step === undefined) return schema;

@@ -7,11 +7,11 @@ import { configSchema, type Config } from "./schema.ts";
 import { readSettings, type Flags, type Sources } from "./settings.ts";
 
 export interface ConfigInput {
-  /** Path of the YAML file; without it the one that `BERTH_CONFIG` names, if any. */
+  /** Path of the YAML file; `undefined`: the file in `BERTH_CONFIG`, if it is set. */
   readonly configFile?: string | undefined;
-  /** Values from the command line by key (`auth.open`); they win over everything. */
+  /** Values from the command line by key (`auth.open`). They have precedence over all other sources. */
   readonly flags?: Flags;
-  /** The process's own environment if left out. Nothing else in the project reads it. */
+  /** Default: the environment of the process. */
   readonly env?: NodeJS.ProcessEnv;
 }
 
@@ -19,7 +19,7 @@ export type LoadedConfig =
   | { readonly ok: true; readonly config: Config; readonly sources: Sources }
   | { readonly ok: false; readonly problems: readonly ConfigProblem[] };
 
-/** Reads flags, variables, file and defaults, in this order of precedence. All that is wrong is said at once; never throws. */
+/** Reads flags, variables, file and defaults, in this order of precedence. Reports all problems at once; never throws. */
 export async function loadConfig(input: ConfigInput): Promise<LoadedConfig> {
   const env = input.env ?? process.env;
   const named = env[configVariable] || undefined;
@@ -48,5 +48,5 @@ export async function loadConfig(input: ConfigInput): Promise<LoadedConfig> {
     : { ok: true, config: output, sources };
 }
 
-/** Every key of Berth's configuration. */
+/** Each key of Berth's configuration. */
 export const configKeys: readonly ConfigKey[] = keysOf(configSchema);

@@ -6,9 +6,9 @@ import type { Sources } from "./settings.ts";
 import { setAt, valueAt, type Tree } from "./tree.ts";
 
 /**
- * The effective configuration as YAML that `--config` reads back: every key that has a value, durations and sizes as people
+ * The effective configuration as YAML that `--config` can read: each key that has a value, durations and sizes as users
  * write them, asterisks for secrets.
- * @param sources when given, a comment says where each value came from
+ * @param sources adds a comment with the source of each value
  */
 export function printConfig(config: Config, sources?: Sources): string {
   return printSettings(configSchema, config, sources);
@@ -32,7 +32,7 @@ export function printSettings(schema: Schema, values: unknown, sources?: Sources
   return document.toString({ lineWidth: 0 });
 }
 
-/** A value, or what is in a list or group, as it would be written in the file. */
+/** A value, list or group in the form of the configuration file. */
 export function printValue(schema: Schema, value: unknown): unknown {
   if (value === undefined) return undefined;
   const facts = valueFactsOf(schema);
@@ -49,7 +49,7 @@ export function printValue(schema: Schema, value: unknown): unknown {
   return Object.fromEntries(printed.filter(([, inner]) => inner !== undefined));
 }
 
-/** The default of a key as it would be written in the file, or `undefined` if it has none. */
+/** The default of a key in the form of the configuration file; `undefined` if it has none. */
 export function defaultOf(schema: Schema): string | undefined {
   if (schema instanceof z.ZodPrefault || schema instanceof z.ZodDefault) {
     const { defaultValue } = schema.def;

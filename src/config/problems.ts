@@ -1,18 +1,18 @@
-/** One thing that is wrong with the configuration. */
+/** One error in the configuration. */
 export interface ConfigProblem {
-  /** The key with dots (`limits.drainTimeout`, `mirrors[0].upstream`), or the file or variable when no key is meant. */
+  /** The key with dots (`limits.drainTimeout`, `mirrors[0].upstream`), or the file or variable if the problem has no key. */
   readonly key: string;
-  /** Where the value came from: `--listen`, `BERTH_LISTEN`, `berth.yaml line 3`. */
+  /** The source of the value: `--listen`, `BERTH_LISTEN`, `berth.yaml line 3`. */
   readonly source?: string | undefined;
-  /** The value, as text; asterisks for a secret. Missing if there is none. */
+  /** The value as text; asterisks for a secret; missing if there is no value. */
   readonly found?: string | undefined;
-  /** What is wrong, when the value alone does not say it. */
+  /** The reason, if the value alone does not show it. */
   readonly what?: string | undefined;
-  /** What would be right. */
+  /** The allowed values. */
   readonly allowed: string;
 }
 
-/** Thrown where a configuration can't be used. The message is what a person should read. */
+/** The configuration cannot be used. The message is text for the user. */
 export class ConfigError extends Error {
   override readonly name = "ConfigError";
   readonly problems: readonly ConfigProblem[];
@@ -23,7 +23,7 @@ export class ConfigError extends Error {
   }
 }
 
-/** All problems as text for a terminal, two lines each, ending in a line break. */
+/** All problems as text for a terminal, two lines each, with a line break at the end. */
 export function renderProblems(problems: readonly ConfigProblem[]): string {
   const count = problems.length === 1 ? "a problem" : `${problems.length} problems`;
   return `The configuration has ${count}:\n\n${problems.map(render).join("\n")}`;
@@ -36,7 +36,7 @@ function render({ key, source, found, what, allowed }: ConfigProblem): string {
   return `  ${key}${origin}: ${wrong}\n    allowed: ${allowed}\n`;
 }
 
-/** A value as a message shows it: as JSON, not too long, and never a secret. */
+/** A value in a message: as shortened JSON, never a secret. */
 export function show(value: unknown, secret = false): string | undefined {
   if (value === undefined) return undefined;
   if (secret) return "********";
@@ -44,7 +44,7 @@ export function show(value: unknown, secret = false): string | undefined {
   return text.length > 120 ? `${text.slice(0, 120)}…` : text;
 }
 
-/** Why the system refused something, in words: `no such file or directory`. */
+/** The text of a system error: `no such file or directory`. */
 export function reasonOf(error: unknown): string {
   const reasons: Record<string, string> = {
     ENOENT: "no such file",

@@ -1,6 +1,6 @@
 import process from "node:process";
 
-/** Proxies on the way out, as every program reads them from the environment. */
+/** Proxies for outgoing requests, from the usual environment variables. */
 export interface Proxies {
   readonly http: string | undefined;
   readonly https: string | undefined;

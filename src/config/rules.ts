@@ -4,9 +4,9 @@ import { formatListenAddress, isLoopback } from "./addresses.ts";
 import type { ConfigProblem } from "./problems.ts";
 import type { Config } from "./schema.ts";
 
-/** What must hold between several keys. */
+/** A condition between several keys. */
 export interface Rule {
-  /** The first one is the key that a problem is about; a rule waits until all of them are right by themselves. */
+  /** A problem names the first key. The rule is checked only if each of the keys is valid. */
   readonly keys: readonly [string, ...string[]];
   readonly check: (config: Config) => Omit<ConfigProblem, "key"> | undefined;
 }
@@ -87,7 +87,7 @@ function openOnNetwork(
   };
 }
 
-/** What is allowed but hardly meant; the server logs it at its start, and `berth config check` prints it. */
+/** Warnings about valid but probably unintended settings. The server logs them at the start; `berth config check` prints them. */
 export function warningsOf(config: Config): readonly string[] {
   return [...proxyWarnings(config), ...config.mirrors.flatMap(mirrorWarnings)];
 }

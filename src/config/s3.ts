@@ -4,7 +4,7 @@ import { bool, choice, duration, integer, secret, size, text } from "./values.ts
 
 const MiB = 2 ** 20;
 
-/** The keys of `storage.s3`; what else must hold between them is in `rules.ts`. */
+/** The keys of `storage.s3`. Conditions between them are in `rules.ts`. */
 export const s3Schema = z
   .object({
     bucket: text("the name of a bucket").optional().describe("Bucket of the blobs"),

@@ -20,8 +20,8 @@ const KiB = 2 ** 10;
 const MiB = 2 ** 20;
 
 /**
- * Every key of the configuration, with its default and its description. The names of the environment variables, the
- * check for unknown keys, the messages, `berth config print` and the list in `berth config --help` all come from here:
+ * Each key of the configuration, with its default and its description. The names of the environment variables, the
+ * check for unknown keys, the messages, `berth config print` and the list in `berth config --help` are derived from it:
  * a new key is one entry in this file.
  */
 export const configSchema = z.object({

@@ -18,7 +18,7 @@ import { isTree, setAt, valueAt, without, type Tree } from "./tree.ts";
 /** Values of keys from the command line. */
 export type Flags = Readonly<Record<string, string | boolean>>;
 
-/** Where each key that is set got its value: `--listen`, `BERTH_LISTEN`, `berth.yaml line 3`. Missing: its default. */
+/** The source of each key that is set: `--listen`, `BERTH_LISTEN`, `berth.yaml line 3`. A key with its default is missing. */
 export type Sources = ReadonlyMap<string, string>;
 
 export interface SettingsInput {
@@ -28,15 +28,15 @@ export interface SettingsInput {
 }
 
 export interface Settings<Output> {
-  /** Without the keys that have problems; `undefined` if nothing can be made of the rest. */
+  /** Without the keys that have problems; `undefined` if the remaining keys are no valid configuration. */
   readonly output: Output | undefined;
   readonly sources: Sources;
   readonly problems: readonly ConfigProblem[];
-  /** The keys that could not be used. */
+  /** The keys with invalid values. */
   readonly refused: ReadonlySet<string>;
 }
 
-/** Reads the keys of any schema, flags before variables before the file before defaults, and says all that is wrong with them. */
+/** Reads the keys of any schema and reports all problems. Precedence: flags, variables, file, defaults. */
 export async function readSettings<Output>(
   schema: z.ZodType<Output>,
   input: SettingsInput,
@@ -87,7 +87,7 @@ export async function readSettings<Output>(
     const source = sources.get(nameOf(keyPathOf(path)));
     return source === file.sourceOf(keyPathOf(path)) ? file.sourceOf(path) : source;
   });
-  // What a file that can't be read would have said is not known, so no rule can be tried.
+  // The settings of an unreadable file are unknown, so no rule can be checked.
   const output = file.problems.length > 0 ? undefined : checked.output;
   return {
     output,
@@ -103,7 +103,7 @@ async function readFileOf(given: SettingsInput["configFile"]): Promise<ConfigFil
     : await readConfigFile(given.path, given.namedBy);
 }
 
-/** Parses; if that fails, once more without the keys that were refused, so that rules can be tried on the others. */
+/** Parses. On failure it parses again without the invalid keys, so that rules can be checked on the others. */
 function check<Output>(
   schema: z.ZodType<Output>,
   tree: Tree,
@@ -129,13 +129,13 @@ function check<Output>(
   const second = schema.safeParse(pruned);
   if (second.success)
     return { output: second.data, problems, refused: new Set(refused.map(nameOf)) };
-  // A group that is incomplete without the key goes as a whole.
+  // A group that is incomplete without the key is removed as a whole.
   const incomplete = second.error.issues.map((issue) => issue.path.slice(0, 1).map(String));
   const third = schema.safeParse(incomplete.reduce<Tree>(without, pruned));
   return { output: third.data, problems, refused: new Set(refused.map(nameOf)) };
 }
 
-/** The part of a path that names a key: lists are set as a whole. */
+/** The part of a path that names a key. Lists are set as a whole. */
 function keyPathOf(path: KeyPath): string[] {
   const end = path.findIndex((step) => typeof step === "number");
   return path.slice(0, end === -1 ? undefined : end).map(String);

@@ -1,6 +1,6 @@
 import type { KeyPath } from "./keys.ts";
 
-/** Values by name as YAML gives them, before they are checked. */
+/** Parsed YAML by name, before it is checked. */
 export interface Tree {
   [name: string]: unknown;
 }
@@ -17,7 +17,7 @@ export function valueAt(tree: unknown, path: KeyPath): unknown {
   }, tree);
 }
 
-/** Sets a value in place, making the groups on the way. */
+/** Sets a value in place and creates the missing groups on its path. */
 export function setAt(tree: Tree, path: readonly string[], value: unknown): void {
   const [name, ...rest] = path;
   if (name === undefined) throw new TypeError("a path has at least one step");

@@ -1,5 +1,5 @@
 /*
- * Durations and sizes as people write them: `500ms`, `30s`, `5m`, `24h`, `7d`; `4096`, `64MiB`, `50GB`.
+ * Durations and sizes as users write them: `500ms`, `30s`, `5m`, `24h`, `7d`; `4096`, `64MiB`, `50GB`.
  * Inside the program durations are milliseconds and sizes are bytes, both whole numbers.
  */
 
@@ -16,26 +16,26 @@ const bytes = {
   B: 1,
 };
 
-/** Milliseconds, or `undefined` if the text is not a number with one of the units ms, s, m, h, d. `0` needs no unit. */
+/** Milliseconds; `undefined` if the value is not a number with a unit (ms, s, m, h, d). `0` needs no unit. */
 export function parseDuration(raw: unknown): number | undefined {
   if (raw === 0) return 0;
   return typeof raw === "string" ? parseQuantity(raw, milliseconds, ["0"]) : undefined;
 }
 
-/** `90000` → `90s`, `604800000` → `7d`: the shortest way to write exactly this many milliseconds. */
+/** `90000` → `90s`, `604800000` → `7d`: the shortest text for exactly this number of milliseconds. */
 export function formatDuration(durationMs: number): string {
   if (durationMs === 0) return "0s";
   return shortest(durationMs, milliseconds);
 }
 
-/** Bytes, or `undefined` if it is neither a whole number of bytes nor a number with a unit (KiB, KB, … TiB, TB). */
+/** Bytes; `undefined` if the value is neither a whole number of bytes nor a number with a unit (KiB, KB, … TiB, TB). */
 export function parseSize(raw: unknown): number | undefined {
   if (typeof raw === "number") return Number.isSafeInteger(raw) && raw >= 0 ? raw : undefined;
   if (typeof raw !== "string") return undefined;
   return /^\d+$/.test(raw.trim()) ? safe(Number(raw)) : parseQuantity(raw, bytes, []);
 }
 
-/** `67108864` → `64MiB`, `50000000000` → `50GB`: the shortest way to write exactly this many bytes. */
+/** `67108864` → `64MiB`, `50000000000` → `50GB`: the shortest text for exactly this number of bytes. */
 export function formatSize(sizeBytes: number): string {
   return sizeBytes === 0 ? "0" : shortest(sizeBytes, bytes);
 }
@@ -58,7 +58,7 @@ function safe(quantity: number): number | undefined {
   return Number.isSafeInteger(quantity) ? quantity : undefined;
 }
 
-/** Of all ways to write the quantity exactly, the shortest; units are tried from the first to the last. */
+/** The shortest exact text of the quantity; units are tried in their order. */
 function shortest(quantity: number, units: Record<string, number>): string {
   const exact = Object.entries(units).filter(([, factor]) => quantity % factor === 0);
   const texts = exact.map(([unit, factor]) => `${quantity / factor}${unit}`);

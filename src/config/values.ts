@@ -3,23 +3,23 @@ import { z } from "zod";
 import { formatDuration, formatSize, parseDuration, parseSize } from "./units.ts";
 
 /*
- * The kinds of value a key can have. Each reads text (of a variable or a flag) as well as what YAML made of it, says in
- * one phrase what it allows, and can write its value back the way people write it.
+ * The kinds of value that a key can have. Each parses text (of a variable or a flag) and YAML values, describes the
+ * allowed values in one phrase, and prints a value in the form that users write.
  */
 
-/** What the loader, the messages and the printer know of a value besides its type. */
+/** The properties of a value that the loader, the messages and the printer need besides its type. */
 export interface ValueFacts {
   /** Completes "allowed: …". */
   readonly allowed: string;
   /** Never shown; may be read from a file by the suffix `_FILE`. */
   readonly secret: boolean;
-  /** The value as it would be written in the file. */
+  /** The value in the form of the configuration file. */
   readonly print: (value: unknown) => unknown;
 }
 
 const facts = z.registry<ValueFacts>();
 
-/** The facts of a schema that one of the functions below made. */
+/** The facts of a schema that a function below created; `undefined` for all others. */
 export function factsOf(schema: z.core.$ZodType): ValueFacts | undefined {
   return facts.get(schema);
 }
@@ -27,12 +27,12 @@ export function factsOf(schema: z.core.$ZodType): ValueFacts | undefined {
 interface ValueKind<T> {
   readonly allowed: string;
   readonly secret?: boolean;
-  /** `undefined` refuses the value. */
+  /** `undefined`: the value is invalid. */
   readonly parse: (raw: unknown) => T | undefined;
   readonly print?: (value: T) => unknown;
 }
 
-/** A schema for one value out of text or YAML. */
+/** A schema for one value from text or YAML. */
 export function value<T>({ allowed, secret = false, parse, print }: ValueKind<T>): z.ZodType<T> {
   const schema = z.unknown().transform((raw, context): T => {
     const parsed = parse(raw);
@@ -40,7 +40,7 @@ export function value<T>({ allowed, secret = false, parse, print }: ValueKind<T>
     context.issues.push({ code: "custom", message: allowed, input: raw });
     return z.NEVER;
   });
-  // Only what `parse` made is ever printed.
+  // `print` gets only results of `parse`.
   facts.add(schema, {
     allowed,
     secret,
@@ -49,17 +49,17 @@ export function value<T>({ allowed, secret = false, parse, print }: ValueKind<T>
   return schema;
 }
 
-/** Text that is not empty. */
+/** Text with at least one character. */
 export function text(allowed = "some text"): z.ZodType<string> {
   return value({ allowed, parse: parseText });
 }
 
-/** Text that is never shown, and that `…_FILE` may read from a file. */
+/** Text that no message shows; `…_FILE` may read it from a file. */
 export function secret(allowed = "some text, or a file to read it from"): z.ZodType<string> {
   return value({ allowed, secret: true, parse: parseText });
 }
 
-/** The path of a file or folder; made absolute from the working directory. */
+/** The path of a file or folder, resolved against the working directory. */
 export function filePath(allowed: string): z.ZodType<string> {
   return value({
     allowed,
@@ -94,7 +94,7 @@ export function choice<const Word extends string>(words: readonly Word[]): z.Zod
 
 export interface Bounds {
   readonly min: number;
-  /** Included, as `min` is. */
+  /** Inclusive, like `min`. */
   readonly max?: number;
 }
 
