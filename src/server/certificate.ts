@@ -6,13 +6,13 @@ import { reasonOf } from "../config/problems.ts";
 export interface Certificate {
   readonly cert: Buffer;
   readonly key: Buffer;
-  /** As the certificate says it, such as `Nov 22 12:00:00 2126 GMT`. */
+  /** The end of validity in the format of the certificate, such as `Nov 22 12:00:00 2126 GMT`. */
   readonly validTo: string;
 }
 
 /**
  * Reads a certificate chain and its private key, both PEM.
- * @throws Error with a message for people if a file can't be read, is not PEM, or the two do not belong together
+ * @throws Error with a message for the user if a file cannot be read, is not PEM, or the key does not match the certificate
  */
 export async function readCertificate(files: {
   readonly cert: string;

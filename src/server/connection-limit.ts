@@ -2,31 +2,31 @@ import { readFileSync } from "node:fs";
 import type { Server } from "node:http";
 import { addressKey, createHeldBudget } from "../concurrency/budgets.ts";
 
-/** What the program and its threads hold open for themselves, with room for what it does besides answering. */
+/** File descriptors that the program and its threads keep for work other than requests. */
 const ownDescriptors = 52;
-/** A connection's socket, and the file that its request reads or writes. */
+/** Descriptors per connection: its socket, and the file that its request reads or writes. */
 const descriptorsEach = 2;
 
-/** Longer than the 60 s that proxies usually keep a connection, so that it is the proxy who closes it. */
+/** Longer than the usual 60 s of proxies, so that the proxy closes the connection, not this server. */
 const keepAliveMs = 75_000;
-/** So that others get their turn when connections are scarce. The answer tells the client how long. */
+/** While more than half of the connections are open, so that new clients can connect. The response tells the client the time. */
 const crowdedKeepAliveMs = 5_000;
 
 /**
- * Connections that may be open at one time: as many as were asked for, and with 0 as many as the system's limit of open
- * files carries, so that a push that was let in never finds that there is no descriptor left for its file.
+ * The limit of open connections: `asked`, or with 0 the number that the system's limit of open files allows, so that an
+ * accepted push always has a descriptor for its file.
  */
 export function connectionLimit(asked: number, openFiles = openFileLimit()): number {
   if (asked > 0) return asked;
   return Math.max(1, Math.floor((openFiles - ownDescriptors) / descriptorsEach));
 }
 
-/** However few connections there may be, one address gets this many: what a CI machine opens at once. */
+/** The minimum for one address: the connections that a CI machine opens at once. */
 const addressAtLeast = 64;
-/** However many there may be, one address gets no more. */
+/** The maximum for one address. */
 const addressAtMost = 10_000;
 
-/** Connections that one address may have open: as many as were asked for, and with 0 half of all. */
+/** The limit of open connections of one address: `asked`, or with 0 half of `connections`, from 64 to 10,000. */
 export function addressLimit(asked: number, connections: number): number {
   if (asked > 0) return asked;
   return Math.min(addressAtMost, Math.max(addressAtLeast, Math.ceil(connections / 2)));
@@ -39,12 +39,12 @@ export interface ConnectionLimits {
   readonly perAddress: number;
   /** Milliseconds. */
   readonly idleMs: number;
-  /** Addresses of trusted proxies, whose connections are those of many clients. */
+  /** Whether the address is a trusted proxy. A proxy carries connections of many clients, so it has no limit per address. */
   readonly isProxy: (address: string) => boolean;
   readonly onRejected: (why: { readonly limit: number; readonly address?: string }) => void;
 }
 
-/** Refuses connections beyond the limits, and sees to it that idle ones do not hold the last places for long. */
+/** Closes connections above the limits. Shortens the keep-alive time while more than half of the connections are open. */
 export function limitConnections(server: Server, limits: ConnectionLimits): void {
   const { connections, perAddress, idleMs, isProxy, onRejected } = limits;
   const patient = Math.min(keepAliveMs, idleMs);
@@ -56,7 +56,7 @@ export function limitConnections(server: Server, limits: ConnectionLimits): void
     server.keepAliveTimeout = open > connections / 2 ? crowded : patient;
   };
   server.keepAliveTimeout = patient;
-  // Not `maxConnections`: a worker that refuses a connection so has it handed to it again, and again.
+  // Not `maxConnections`: the cluster module offers a connection that a worker rejects so to the worker again, repeatedly.
   server.on("connection", (socket) => {
     const { remoteAddress = "" } = socket;
     const key = isProxy(remoteAddress) ? undefined : addressKey(remoteAddress);
@@ -78,7 +78,7 @@ export function limitConnections(server: Server, limits: ConnectionLimits): void
   });
 }
 
-/** Open files that this process may have; Infinity where the system does not say. */
+/** The limit of open files of this process; Infinity if the system does not report it. */
 function openFileLimit(): number {
   try {
     return parseOpenFileLimit(readFileSync("/proc/self/limits", "utf8"));
@@ -87,7 +87,7 @@ function openFileLimit(): number {
   }
 }
 
-/** The soft limit in the text of `/proc/PID/limits`; Infinity if there is none, or none that can be read. */
+/** The soft limit in the text of `/proc/PID/limits`; Infinity if it is missing or not a number. */
 export function parseOpenFileLimit(limits: string): number {
   const soft = /^Max open files\s+(\d+)\s/m.exec(limits)?.[1];
   return soft === undefined ? Infinity : Number(soft);

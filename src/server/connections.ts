@@ -2,43 +2,43 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Server, Socket } from "node:net";
 import { reject } from "./early-rejections.ts";
 
-/** What goes on on the connections of a server, so that it can end without cutting a transfer. */
+/** The running requests and open connections of a server, so that it can end without breaking a transfer. */
 export interface Connections {
-  /** Notes a request until its response has ended. */
+  /** Tracks a request until its response has ended. */
   readonly begin: (request: IncomingMessage, response: ServerResponse) => void;
-  /** Whether the response that now runs on the socket has been begun, so that nothing else can be written there. */
+  /** Whether the current response on the socket has sent its headers; then no other response can be written there. */
   readonly isAnswering: (socket: unknown) => boolean;
   /**
-   * Closes what is idle, tells the others that their connection ends with their response, and resolves once the last
-   * one has ended or the time is up; then no connection is left.
+   * Closes idle connections. The other connections end with their response (`Connection: close`). Resolves after the last
+   * response, or after `limitMs` milliseconds; then all connections are closed.
    */
   readonly drain: (limitMs: number) => Promise<void>;
-  /** Cuts everything. */
+  /** Destroys all connections. */
   readonly destroy: () => void;
 }
 
-/** The time that responses which have ended get to leave the machine. */
+/** The time to transmit responses that have ended. */
 const lingerMs = 1000;
-/** The time that the rest of a request gets whose response has ended. */
+/** The time for the rest of a request whose response has ended. */
 const restMs = 5000;
 
-/** What the body of a running request has to bring. */
+/** The minimum speed of the body of a running request. */
 export interface MinimumRate {
   readonly bytesPerSecond: number;
-  /** Milliseconds over which it is averaged. */
+  /** Milliseconds for the average. */
   readonly overMs: number;
 }
 
 interface Running {
   readonly request: IncomingMessage;
   readonly socket: Socket;
-  /** When the time began that is being looked at, and what the socket had read then. */
+  /** Start of the current measurement, and the bytes that the socket had read then. */
   look?: { readonly sinceMs: number; readonly bytesRead: number };
 }
 
 export function createConnections(server: Server, isTls: boolean, rate: MinimumRate): Connections {
   const running = new Map<ServerResponse, Running>();
-  // Below TLS lies a socket of its own, which is there before the handshake is.
+  // TLS has a raw socket below it, which exists before the handshake.
   const raw = new Set<Socket>();
   const open = isTls ? new Set<Socket>() : raw;
   let draining = false;
@@ -83,7 +83,7 @@ export function createConnections(server: Server, isTls: boolean, rate: MinimumR
       [...running].some(([response, other]) => other.socket === socket && response.headersSent),
     async drain(limitMs) {
       draining = true;
-      // A handshake that was under way.
+      // A TLS handshake that completes during the drain.
       server.on("secureConnection", (socket: Socket) => socket.destroy());
       const closed = new Promise<void>((resolve) => void server.close(() => resolve()));
       for (const response of running.keys())
@@ -101,8 +101,8 @@ export function createConnections(server: Server, isTls: boolean, rate: MinimumR
 }
 
 /**
- * Whether a body has come too slowly since it was last looked at, over at least the time of the minimum rate. Bytes that wait for
- * us, because a disk is slow, are not the client's fault.
+ * Whether a body was slower than the minimum rate for at least `overMs`. Bytes that wait in this process, because a disk is
+ * slow, do not count against the client.
  */
 function isSlow(one: Running, { bytesPerSecond, overMs }: MinimumRate): boolean {
   const { request, socket, look } = one;
@@ -123,20 +123,19 @@ function cutSlow(response: ServerResponse, { socket }: Running): void {
   else reject(response, "the body of the request arrives too slowly: send it again", 408);
 }
 
-/** A response that ended before its request leaves a connection on which the rest may take for ever. */
+/** Ends the connection if the rest of the request does not arrive in time after its response has ended. */
 function cutUnlessComplete(request: IncomingMessage, socket: Socket, afterMs: number): void {
   const timer = setTimeout(() => request.complete || socket.destroy(), afterMs).unref();
   socket.once("close", () => clearTimeout(timer));
   request.once("end", () => clearTimeout(timer));
 }
 
-/** Responses that wait for their turn on a connection, behind the responses to earlier requests (HTTP/1.1 pipelining). */
+/** Responses that wait for earlier responses on their connection (HTTP/1.1 pipelining). */
 const waitingResponses = new WeakMap<Socket, Set<ServerResponse>>();
 
 /**
- * Ends a response that waits for its turn when its connection closes. Node emits `close` only on the response that has
- * the connection: without this, everything that is held for the others (budgets, open files, the request itself) would be
- * held for ever.
+ * Ends a waiting response when its connection closes. Node emits `close` only on the response that has the connection:
+ * without this the resources of the other responses (budgets, open files, the request) would never be released.
  */
 function endWithConnection(response: ServerResponse, socket: Socket): void {
   const known = waitingResponses.get(socket);
@@ -160,7 +159,7 @@ function track(server: Server, event: string, sockets: Set<Socket>): void {
   });
 }
 
-/** Resolves with the promise, or when the time is up. */
+/** Resolves with the operation, or after `limitMs` milliseconds. */
 async function within(limitMs: number, promise: Promise<void>): Promise<void> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<void>((resolve) => (timer = setTimeout(resolve, limitMs)));

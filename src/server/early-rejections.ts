@@ -4,11 +4,11 @@ import { memoized } from "../concurrency/byte-cache.ts";
 import { endBeforeBody } from "../http/middleware/early-end.ts";
 
 /*
- * Requests that never reach the application, because they are not HTTP or do not say whom they ask for. They get the
- * same body as every other error of the registry, and the connection ends with it.
+ * Rejects requests before the application: they are not valid HTTP, or have no valid host. The response has the same body
+ * as other errors of the registry, and the connection ends with it.
  */
 
-/** Why a request can't be taken (RFC 9112, 3.2: exactly one Host, and a target this server can have), or `undefined`. */
+/** The reason to reject a request (RFC 9112, 3.2: exactly one Host, and a valid target); `undefined`: accept it. */
 export function rejectionOf(request: IncomingMessage): string | undefined {
   const hosts = countHosts(request.rawHeaders);
   if (hosts > 1) return "the request has more than one Host header";
@@ -21,13 +21,13 @@ export function rejectionOf(request: IncomingMessage): string | undefined {
   return undefined;
 }
 
-/** Refuses a port above 65,535 and four numbers that are no address too: they can't be made into a URL later. */
+/** Also rejects a port above 65,535 and four numbers that are no address: they are invalid in a URL. */
 const isHost = memoized(
   (host) =>
     /^(?:[\w.-]+|\[[0-9a-f:.]+\])(?::\d{0,5})?$/i.test(host) && URL.canParse(`http://${host}`),
 );
 
-/** Node keeps the first Host header and drops the others, so they are counted in the raw list: name, value, name, … */
+/** Counts in the raw list (name, value, name, …), because Node keeps only the first Host header. */
 function countHosts(rawHeaders: readonly string[]): number {
   let count = 0;
   for (let at = 0; at < rawHeaders.length; at += 2) {
@@ -38,8 +38,8 @@ function countHosts(rawHeaders: readonly string[]): number {
 }
 
 /**
- * Makes of a target in absolute form (`GET http://host/v2/ HTTP/1.1`, RFC 9112, 3.2.2), which a client sends to a
- * proxy and a server has to take, the ordinary one. The host in it counts instead of the header's.
+ * Converts a target in absolute form (`GET http://host/v2/ HTTP/1.1`) to origin form. Clients send the absolute form to a
+ * proxy, and a server must accept it; its host replaces the Host header (RFC 9112, 3.2.2).
  */
 export function takeAbsoluteForm(request: IncomingMessage): void {
   const [, host, rest = ""] = /^https?:\/\/([^/?#]*)([^#]*)/i.exec(request.url ?? "") ?? [];
@@ -48,7 +48,7 @@ export function takeAbsoluteForm(request: IncomingMessage): void {
   if (request.headers.host !== undefined) request.headers.host = host;
 }
 
-/** Answers and ends the connection. */
+/** Sends the error and ends the connection. */
 export function reject(response: ServerResponse, reason: string, status = 400): void {
   const body = bodyOf(reason);
   response.writeHead(status, {
@@ -60,7 +60,7 @@ export function reject(response: ServerResponse, reason: string, status = 400): 
   void endBeforeBody(response.req, response, body);
 }
 
-/** Answers on a connection whose request could not be parsed or did not arrive in time, and ends it. */
+/** Sends the error on a connection whose request is not parseable or did not arrive in time, and ends the connection. */
 export function rejectRaw(error: NodeJS.ErrnoException, socket: Duplex): void {
   const [status, reason] = statuses[error.code ?? ""] ?? [400, "the request is not valid HTTP"];
   const body = bodyOf(reason);

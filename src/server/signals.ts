@@ -4,7 +4,7 @@ import type { ServerApp } from "../app/assemble.ts";
 import type { Logger } from "../observability/logger.ts";
 import type { Connections } from "./connections.ts";
 
-/** The process, or what stands in for it in a test. */
+/** The process, or its replacement in a test. */
 export type SignalSource = Pick<EventEmitter, "on" | "off">;
 
 export interface Ending {
@@ -18,7 +18,7 @@ export interface Ending {
 
 /**
  * Drains on SIGTERM or SIGINT, ends at once on a second one, reloads on SIGHUP.
- * `ended` resolves with the exit code; after a second signal n that is 128 + n, and nothing has been closed.
+ * `ended` resolves with the exit code. After a second signal n the code is 128 + n, and nothing has been closed.
  */
 export function endOnSignals({ signals, connections, app, logger, drainMs, reload }: Ending): {
   readonly drain: () => void;
@@ -62,7 +62,7 @@ export function endOnSignals({ signals, connections, app, logger, drainMs, reloa
   const onHangup = (): void => void reload?.();
 
   signals.on("SIGTERM", onSignal).on("SIGINT", onSignal);
-  // Without a certificate a closed terminal ends the process, as it does by default.
+  // Without a certificate SIGHUP keeps its default: a closed terminal ends the process.
   if (reload !== undefined) signals.on("SIGHUP", onHangup);
   void ended.then(() =>
     signals.off("SIGTERM", onSignal).off("SIGINT", onSignal).off("SIGHUP", onHangup),

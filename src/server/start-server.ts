@@ -14,10 +14,10 @@ import { rejectionOf, reject, rejectRaw, takeAbsoluteForm } from "./early-reject
 import { endOnSignals, type SignalSource } from "./signals.ts";
 
 export interface RunningServer {
-  /** `http://127.0.0.1:5000`, with the host as configured and the port that was really taken. */
+  /** `http://127.0.0.1:5000`, with the configured host and the actual port. */
   readonly url: string;
   readonly port: number;
-  /** Ends the server as a first signal does. */
+  /** Ends the server like a first signal. */
   readonly drain: () => void;
   /** Resolves at the end with the exit code: 0 after a drain, 1 if closing failed, 128 + n after a second signal n. */
   readonly ended: Promise<number>;
@@ -27,16 +27,16 @@ type Settings = Pick<Config, "listen" | "tls" | "limits" | "trustedProxies"> & {
   readonly metrics?: Pick<Config["metrics"], "listen">;
 };
 
-/** Connections that may wait to be accepted; the system may allow fewer. Hundreds of clients start a pull at one moment. */
+/** Connections that may wait to be accepted; the system may allow fewer. Hundreds of clients may start a pull at once. */
 const backlog = 4096;
 const headersTimeoutMs = 60_000;
 
 /**
  * Listens, and ends on a signal. SIGTERM or SIGINT drains: no new connections, running requests get `limits.drainTimeout`,
- * then the assembled parts are closed. A second one ends at once without closing anything, so the caller has to exit.
- * SIGHUP reads the certificate again; a bad one is logged and the old one stays.
- * @param signals where the signals come from
- * @throws Error of node:net if the address can't be had (EADDRINUSE, EACCES, …), or about the certificate
+ * then the assembled parts are closed. A second signal ends at once without closing anything, so the caller must exit.
+ * SIGHUP reads the certificate again; an invalid one is logged and the old one stays.
+ * @param signals the source of the signals
+ * @throws Error of node:net if the server cannot listen (EADDRINUSE, EACCES, …), or about the certificate
  */
 export async function startServer(
   settings: Settings,
@@ -70,7 +70,7 @@ export async function startServer(
     onRejected: createRejectionLog(logger),
   });
   server.on("request", requestListener(app.handle, connections));
-  // Node's own answer to an `Expect` other than 100-continue has no body (RFC 9110, 10.1.1).
+  // Node's default response to an `Expect` other than 100-continue has no body (RFC 9110, 10.1.1).
   server.on("checkExpectation", (_request, response) =>
     reject(response, "the only expectation that this server meets is 100-continue", 417),
   );
@@ -89,7 +89,7 @@ export async function startServer(
     const host = listen.host === "" ? {} : { host: listen.host };
     server.listen({ port: listen.port, backlog, ...host }, resolve);
   }).catch((error: unknown) => {
-    // An open server would keep the process from ending.
+    // An open server keeps the process alive.
     health?.close();
     throw error;
   });
@@ -119,7 +119,7 @@ export async function startServer(
   return { url, port, ...ending };
 }
 
-/** A second server on the address of `metrics.listen`, for few and short requests of monitoring. */
+/** A second server on the address of `metrics.listen`, for requests of monitoring: few and short. */
 async function listenForOperators(
   { host, port }: Config["listen"],
   { handleHealth }: ServerApp,
@@ -151,7 +151,7 @@ function requestListener(handle: ServerApp["handle"], connections: Connections):
   };
 }
 
-/** A flood of connections does not become a flood of lines: at most one in this time. */
+/** At most one log line about rejected connections in this time. */
 const rejectionLogMs = 1000;
 
 function createRejectionLog(logger: Logger) {

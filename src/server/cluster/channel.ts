@@ -1,24 +1,23 @@
 /*
- * Questions and notes between two processes. What crosses is plain data and bytes; an error crosses as its message and
- * its code.
+ * Requests and one-way messages between two processes. They carry plain data and bytes; of an error its message and code.
  */
 
-/** One end of what carries messages, in their order: a child process, or the process itself as a child. */
+/** One end of an ordered message transport: a child process, or the process itself as a child. */
 export interface Port {
   send(message: unknown): void;
   onMessage(listener: (message: unknown) => void): void;
-  /** The other process has gone. */
+  /** Calls the listener when the other process has exited. */
   onGone(listener: () => void): void;
 }
 
-/** What this side does when it is asked or told something, by name. */
+/** The handlers of this side by name: `answers` for requests, `notes` for one-way messages. */
 export interface Handlers {
   readonly answers?: Readonly<Record<string, (input: never) => Promise<unknown>>>;
   readonly notes?: Readonly<Record<string, (input: never) => void>>;
 }
 
 export interface Channel {
-  /** Resolves with the other side's answer, rejects with its error, or with `GONE` if it is not there any more. */
+  /** Resolves with the other side's answer. Rejects with its error, or with code `GONE` if the other process has exited. */
   ask(name: string, input?: unknown): Promise<unknown>;
   tell(name: string, input?: unknown): void;
 }
@@ -29,7 +28,7 @@ type Message =
   | { readonly kind: "failure"; readonly id: number; readonly failure: SerializedError }
   | { readonly kind: "tell"; readonly name: string; readonly input: unknown };
 
-/** What is left of an error in another process. */
+/** An error of another process. */
 export interface SerializedError {
   readonly message: string;
   readonly code: string | undefined;

@@ -7,25 +7,25 @@ import type { RunningServer } from "../start-server.ts";
 import { createChannel, errorOf, type Channel, type SerializedError } from "./channel.ts";
 import { serveSharedServices } from "./shared-services.ts";
 
-/** Where all workers listen. */
+/** The address on which all workers listen. */
 export type Place = Pick<RunningServer, "url" | "port">;
 
 export interface Forked {
   readonly worker: Worker;
-  /** Tells it of a signal. */
+  /** Forwards a signal to the worker. */
   readonly signal: (name: string) => void;
-  /** Resolves when it listens, rejects with what it failed with. */
+  /** Resolves when the worker listens; rejects with its error. */
   readonly listening: Promise<Place>;
-  /** Takes back what it had borrowed; when it is gone. */
+  /** Releases the locks of the worker, after it has exited. */
   readonly reclaim: () => void;
 }
 
-/** A worker has its configuration from us: in its environment, which it would hand on, no secret has to stand. */
+/** Removes secrets from the environment of a worker: it gets its configuration over the channel. */
 const withoutSecrets = Object.fromEntries(
   configKeys.filter(({ secret }) => secret).map(({ variable }) => [variable, undefined]),
 );
 
-/** Starts a worker, tells it its configuration, and serves what it asks for. */
+/** Starts a worker, sends its configuration, and serves its requests for shared services. */
 export function forkWorker(sharedServices: SharedServices, config: Config): Forked {
   cluster.setupPrimary({
     exec: path.join(import.meta.dirname, `worker${path.extname(import.meta.url)}`),
@@ -33,7 +33,7 @@ export function forkWorker(sharedServices: SharedServices, config: Config): Fork
     serialization: "advanced",
   });
   const worker = cluster.fork(withoutSecrets);
-  // What Node itself tells a worker that has just gone finds nobody: `disconnect` says so.
+  // Node's own messages to a worker that has just exited fail; `disconnect` reports the exit.
   worker.on("error", () => undefined);
   const lending = serveSharedServices(sharedServices, (): Channel => channel);
   let onListening: (place: Place) => void;
@@ -59,7 +59,7 @@ export function forkWorker(sharedServices: SharedServices, config: Config): Fork
       },
     },
   );
-  // Not its exit, which may come before what it said last.
+  // Not `exit`: it may come before the worker's last message.
   worker.once("disconnect", () => onFailed(new Error("a worker has ended before it listened")));
   return {
     worker,
@@ -69,7 +69,7 @@ export function forkWorker(sharedServices: SharedServices, config: Config): Fork
   };
 }
 
-/** What one of the workers gets: connections are limited for all of them together. */
+/** The configuration of one worker: the limits of connections are divided among the workers. */
 function shareOf(config: Config): Config {
   const { limits, workers } = config;
   const share = (limit: number): number => Math.ceil(limit / workers);

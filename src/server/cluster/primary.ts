@@ -8,20 +8,20 @@ import type { RunningServer } from "../start-server.ts";
 import { forkWorker, type Forked, type Place } from "./fork.ts";
 
 /*
- * The process behind those that answer: it has the one writer of the database and the locks of uploads, does maintenance,
- * starts the workers, and puts another in the place of one that has died.
+ * The primary process: it has the one writer of the database and the locks of uploads, runs maintenance, starts the
+ * workers, and replaces a worker that dies.
  */
 
-/** A worker that lived less long was not ended by chance: its successor waits, longer each time. */
+/** After a worker that lived less than this, the start of the next one is delayed, longer each time. */
 const quickDeathMs = 10_000;
 const longestWaitMs = 10_000;
-/** What workers get to end by themselves after a second signal. */
+/** The time for workers to end after a second signal, before SIGKILL. */
 const lastMs = 1_000;
 
 /**
- * Starts `config.workers` processes that share one address and use the shared services of this one, which is closed at the end. Resolves when all of them listen; from then on as
- * {@link RunningServer} says, with the signals of this process.
- * @throws what the first one that could not start has failed with
+ * Starts `config.workers` processes that share one address and the shared services of `owner`, which is closed at the end.
+ * Resolves when all workers listen; from then on like {@link RunningServer}, with the signals of this process.
+ * @throws the error of the first worker that could not start
  */
 export async function startWorkers(
   owner: SharedServicesOwner,
@@ -66,7 +66,7 @@ export async function startWorkers(
   };
   const onHangup = (): void => workerPool.tell("SIGHUP");
   process.on("SIGTERM", onSignal).on("SIGINT", onSignal);
-  // Without a certificate a closed terminal ends the process, as it does by default.
+  // Without a certificate SIGHUP keeps its default: a closed terminal ends the process.
   if (config.tls !== undefined) process.on("SIGHUP", onHangup);
   void ended.then(() =>
     process.off("SIGTERM", onSignal).off("SIGINT", onSignal).off("SIGHUP", onHangup),
@@ -74,7 +74,7 @@ export async function startWorkers(
   return { ...place, drain: () => void (ending || drain("SIGTERM")), ended };
 }
 
-/** As many workers as there are to be, until they are told to end. */
+/** Keeps `config.workers` workers running until `end`. */
 function createWorkerPool(sharedServices: SharedServices, config: Config, logger: Logger) {
   const alive = new Map<Worker, Forked>();
   let settings = config;
@@ -85,7 +85,7 @@ function createWorkerPool(sharedServices: SharedServices, config: Config, logger
   let onLast = (): void => undefined;
 
   const replace = (): void => {
-    // Its death is seen, and waited for, by `onExit`.
+    // `onExit` handles a failed start.
     if (!ending) startOne().catch(() => undefined);
   };
   const onExit = (one: Forked, livedMs: number, code: number | null, signal: string | null) => {
@@ -104,7 +104,7 @@ function createWorkerPool(sharedServices: SharedServices, config: Config, logger
     setTimeout(replace, waitMs);
   };
   const startOne = async (): Promise<Place> => {
-    // A port that the system chose is given up with the last worker; its successors are to have it again.
+    // The system releases a chosen port with the last worker; new workers must get the same port.
     if (place !== undefined && alive.size === 0)
       settings = { ...config, listen: { ...config.listen, port: place.port } };
     const bornAtMs = performance.now();
@@ -116,7 +116,7 @@ function createWorkerPool(sharedServices: SharedServices, config: Config, logger
     );
     const found = await one.listening;
     logger.info({ worker: worker.id, pid: worker.process.pid }, "a worker listens");
-    // It was not there yet to hear of it.
+    // The end signal came before this worker listened.
     if (ending) one.signal("SIGTERM");
     return found;
   };
@@ -129,12 +129,12 @@ function createWorkerPool(sharedServices: SharedServices, config: Config, logger
       const [first] = await Promise.all(Array.from({ length: config.workers }, startOne));
       if (first === undefined) throw new Error("there is no worker");
       place = first;
-      // Whoever died meanwhile.
+      // Replaces workers that died during the start.
       for (let missing = config.workers - alive.size; missing > 0; missing -= 1) replace();
       return first;
     },
     tell,
-    /** Resolves when the last one has ended: 0, or 1 if one of them did not end well. */
+    /** Resolves after the last worker has exited: 0, or 1 if a worker had another exit code than 0. */
     async end(signal: string): Promise<number> {
       ending = true;
       const last = new Promise<void>((resolve) => (onLast = resolve));

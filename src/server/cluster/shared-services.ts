@@ -5,8 +5,8 @@ import type { UploadLock } from "../../registry/uploads/locks.ts";
 import type { Channel, Handlers } from "./channel.ts";
 
 /*
- * The one writer of the database and the locks of uploads, shared over a channel. The worker numbers its holds itself, so
- * that it knows a hold before anything can be said of it.
+ * Shares the one writer of the database and the locks of uploads over a channel. The worker numbers its locks itself, so
+ * that it knows the number before the primary can send a message about the lock.
  */
 
 interface Acquire {
@@ -20,10 +20,10 @@ interface Run {
   readonly durability: Durability | undefined;
 }
 
-/** How often at most a holder says that its bytes move; far more often than a silent one is cut off. */
+/** Minimum time between two heartbeats of a lock; much shorter than the time after which a silent holder loses its lock. */
 const heartbeatEveryMs = 200;
 
-/** The primary's side: what it does for one worker. `reclaim` when that one has gone. */
+/** The primary's side, for one worker. The caller calls `reclaim` when the worker has exited. */
 export function serveSharedServices(
   { writer, locks }: SharedServices,
   channel: () => Channel,
@@ -67,7 +67,7 @@ export function serveSharedServices(
   };
 }
 
-/** The worker's side, and what must be done when the primary tells it something. */
+/** The worker's side, and its handlers for messages of the primary. */
 export function connectSharedServices(channel: () => Channel): {
   readonly sharedServices: SharedServices;
   readonly notes: Handlers;
@@ -88,7 +88,7 @@ export function connectSharedServices(channel: () => Channel): {
       run: <N extends CommandName>(name: N, input: CommandInput<N>, durability?: Durability) =>
         ask("run", { name, input, durability } satisfies Run) as Promise<CommandResult<N>>,
       probe: async () => void (await ask("probe")),
-      // Not ours to close.
+      // The primary closes the writer.
       close: () => Promise.resolve(),
     },
     locks: {
@@ -107,7 +107,7 @@ export function connectSharedServices(channel: () => Channel): {
         let toldAtMs = performance.now();
         return {
           abortSignal: abortController.signal,
-          // Another process may have had it since the caller looked.
+          // Another process may have held the lock since the caller read the row.
           acquiredWithoutWaiting: false,
           heartbeat: () => {
             if (performance.now() - toldAtMs < heartbeatEveryMs) return;

@@ -9,19 +9,19 @@ import { createChannel, failureOf, type Channel, type Port } from "./channel.ts"
 import { connectSharedServices } from "./shared-services.ts";
 
 /*
- * A process that answers requests. It is started by `primary.ts`, has its configuration from there, and ends when it is
- * told to, or when the primary has gone.
+ * A process that answers requests. `primary.ts` starts it and sends its configuration. It ends on a signal message of the
+ * primary, or when the primary has exited.
  */
 
 const signals = new EventEmitter();
 const port: Port = {
   send: (message) => void process.send?.(message, undefined, undefined, () => undefined),
   onMessage: (listener) => void process.on("message", listener),
-  // The cluster module ends the process at that moment.
+  // The cluster module ends the process on this event.
   onGone: (listener) => void process.on("disconnect", listener),
 };
 
-// Those of a terminal or a service manager reach every process; the primary says what is to be done about them.
+// A terminal or a service manager signals each process. The primary forwards signals, so the worker ignores its own.
 for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"]) process.on(signal, () => undefined);
 
 const { sharedServices, notes } = connectSharedServices((): Channel => channel);
