@@ -22,7 +22,7 @@ import { OciError } from "../oci/errors.ts";
 import type { RepositoryName } from "../oci/name.ts";
 import { keysFolder } from "./stores.ts";
 
-/** An account that may do everything, for the start banner; open mode has none. */
+/** An administrator account, for the startup banner; open mode has none. */
 export interface Administrator {
   readonly name: string;
   /** `false` after a first start, until `berth user password` sets one. */
@@ -40,8 +40,7 @@ export interface AuthContext {
 }
 
 /**
- * Who is let in, and to what. The first start makes what is missing: an administrator, and the key that tokens are
- * signed with.
+ * Opens authentication and permissions. The first start creates an administrator and the key that signs tokens.
  */
 export async function openAuthContext(
   config: Config,
@@ -140,6 +139,6 @@ async function findAdministrator({ accounts }: Database): Promise<Administrator 
   return { name: found.name, hasPassword: login?.passwordHash != null };
 }
 
-/** Names the token service in every challenge, and issuer and audience in every token. */
+/** The token service in each challenge, and issuer and audience in each token. */
 const serviceOf = ({ publicUrl }: Config): string =>
   publicUrl === undefined ? "berth" : new URL(publicUrl).host;

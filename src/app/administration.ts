@@ -9,18 +9,18 @@ import { databaseFile, keysFolder, makeFolder, NoRegistryError } from "./stores.
 
 export { generatePassword } from "../accounts/bootstrap-admin.ts";
 
-/** What the commands for accounts do to a data folder, also while a server runs on it. */
+/** The operations of the commands for accounts on a data folder, also while a server runs on it. */
 export interface Administration {
   readonly accounts: Accounts;
   readonly keys: KeyRing;
-  /** The command line, as the audit log names it. */
+  /** The command line as the actor in the audit log. */
   readonly actor: Actor;
   readonly close: () => Promise<void>;
 }
 
 /**
  * The composition root of the commands for accounts: the database, without blobs and without HTTP.
- * @param options.isNewAllowed makes the registry with its first administrator where there is none, as a first start does
+ * @param options.isNewAllowed creates a missing registry with its first administrator, like a first start
  * @throws NoRegistryError
  */
 export async function openAdmin(

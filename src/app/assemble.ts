@@ -24,32 +24,33 @@ import type { BlobStore } from "../../storage/blob-store.ts";
 import { createFreeSpace } from "../../storage/filesystem/free-space.ts";
 
 export interface ServerApp {
-  /** An account that may do everything, to be named to whoever starts; `undefined` in open mode. */
+  /** An administrator account, for the startup banner; `undefined` in open mode. */
   readonly administrator: Administrator | undefined;
   /** Request listener for node:http. */
   readonly handle: (request: IncomingMessage, response: ServerResponse) => void;
   /** The same for the address of `metrics.listen`. */
   readonly handleHealth: (request: IncomingMessage, response: ServerResponse) => void;
-  /** From now on: not ready, so that nobody sends new work. */
+  /** Makes `/readyz` report not ready, so that a load balancer sends no new requests. */
   readonly drain: () => void;
-  /** Closes the store and the database. Requests that still run fail. */
+  /** Closes the store and the database. Running requests fail. */
   readonly close: () => Promise<void>;
 }
 
-/** What there may only be one of on a data folder, from the process that has it and that sees to maintenance. */
+/** The services that a data folder may have only once. Their process also runs maintenance. */
 export interface SharedServices {
   readonly writer: Writer;
   readonly locks: UploadLocks;
 }
 
-/** A process that answers nobody itself. */
+/** The shared services of a process that serves no requests. */
 export interface SharedServicesOwner extends SharedServices, Pick<ServerApp, "administrator"> {
   close(): Promise<void>;
 }
 
 /**
- * The composition root: from a checked configuration to a registry that answers requests.
- * @throws OwnerError, FolderInUseError, MismatchError, and what the store or the database says
+ * The composition root of the server: from a checked configuration to a registry that answers requests.
+ * @param sharedServices those of the primary process, for a worker; `undefined`: this process opens its own
+ * @throws OwnerError, FolderInUseError, MismatchError, and errors of the store or the database
  */
 export function openServerApp(
   config: Config,
@@ -70,7 +71,7 @@ async function openServerParts(
   const store = await openStore(config);
   closing.add(() => forgetMemory(config));
   closing.add(() => store.close());
-  // The wire's modules load while the database opens.
+  // The HTTP modules load while the database opens.
   const [
     database,
     { createApp },
@@ -159,7 +160,7 @@ async function openServerParts(
   };
 }
 
-/** What a process has that serves no request itself and shares with those that do; see `server/cluster/`. Throws as {@link openServerApp}. */
+/** Opens the shared services of a primary process (see `server/cluster/`). Throws like {@link openServerApp}. */
 export function openSharedServices(config: Config, logger: Logger): Promise<SharedServicesOwner> {
   return openAll(async (closing) => {
     const clock = Date.now;
@@ -189,10 +190,10 @@ export function openSharedServices(config: Config, logger: Logger): Promise<Shar
       blobs: createBlobs({ store, database, leasePolicy, rules, report: logger }),
     };
     const parts = { store, database, registry, clock, leaseTimes, logger };
-    // Schedules run here, once; a worker has mirrors of its own.
+    // Schedules run only in the primary; each worker has its own mirrors.
     const mirrors = await openMirrorsOf(config, parts, { runsSchedules: true });
     closing.add(() => mirrors?.close());
-    // The first start is made here, once.
+    // Only the primary creates the first administrator.
     const { openAuthContext } = await import("./access.ts");
     const access = await openAuthContext(config, { database, clock, logger, mirrors: undefined });
     return {
@@ -204,7 +205,7 @@ export function openSharedServices(config: Config, logger: Logger): Promise<Shar
   });
 }
 
-/** The result of a readiness probe holds so long: short beside the interval of any prober. */
+/** The result of a readiness probe is cached for this time, which is shorter than the interval of a prober. */
 const probeEveryMs = 2_000;
 
 interface Opened {
@@ -213,11 +214,11 @@ interface Opened {
   readonly uploads: Uploads;
 }
 
-/** The first reserve file is made a moment after the start, further ones when there is room again. */
+/** The first reserve file is created after this time; a deleted one is created again when there is free space. */
 const firstReserveMs = 5_000;
 const reserveEveryMs = 60_000;
 
-/** Keeps a reserve file beside the database, for the day on which the disk is full. The result stops it. */
+/** Keeps a reserve file beside the database, for a full disk. The result stops it. */
 function keepReserve(config: Config, logger: Logger): () => void {
   const { reserve, driver } = config.storage;
   if (driver === "memory" || (reserve?.kind === "bytes" && reserve.bytes === 0))

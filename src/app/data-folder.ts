@@ -16,8 +16,8 @@ export interface DataFolder {
 }
 
 /**
- * Opens the registry that is in the data folder, also while a server runs on it. Throws {@link NoRegistryError}, and
- * where database and store do not belong together.
+ * Opens the registry in the data folder, also while a server runs on it. Throws {@link NoRegistryError}, and
+ * MismatchError if database and store have different ids.
  */
 export async function openDataFolder(config: Config): Promise<DataFolder> {
   const file = databaseFile(config);
@@ -37,21 +37,21 @@ export async function openDataFolder(config: Config): Promise<DataFolder> {
   return { store, database, close };
 }
 
-/** This process would leave files in a data folder that its owner cannot read. */
+/** This process would write files into the data folder that the owner of the folder cannot read. */
 export class OwnerError extends Error {
   override readonly name = "OwnerError";
 }
 
 /**
- * Throws {@link OwnerError} if the registry in the data folder belongs to another user: what root writes into the folder
- * of a service user keeps that user's server from starting.
+ * Throws {@link OwnerError} if the registry in the data folder belongs to another user: files that root writes into the
+ * folder of a service user prevent the start of that user's server.
  */
 export async function demandOwner(config: Config): Promise<void> {
   const ours = process.getuid?.();
   if (ours === undefined) return;
   const owner = (await stat(databaseFile(config)).catch(() => undefined))?.uid;
   if (owner === undefined || owner === ours) return;
-  // Some file systems give every file one owner, whoever makes it: there a new file looks like the old ones.
+  // Some file systems give each file the same owner: there a new file has the owner of the existing files.
   if ((await ownerOfNewFile(config.data)) === owner) return;
   const name = await userName(owner);
   throw new OwnerError(
@@ -71,7 +71,7 @@ async function ownerOfNewFile(folder: string): Promise<number | undefined> {
   }
 }
 
-/** As `/etc/passwd` names the user; `#1000`, which sudo takes too, where it does not. */
+/** The name of the user in `/etc/passwd`; without an entry `#1000`, which sudo accepts too. */
 async function userName(uid: number): Promise<string> {
   const users = await readFile("/etc/passwd", "utf8").catch(() => "");
   const fields = users.split("\n").map((line) => line.split(":"));
@@ -79,21 +79,21 @@ async function userName(uid: number): Promise<string> {
 }
 
 /**
- * What a server does before it opens anything in its data folder, which it makes if there is none: it demands to be the
- * owner of what is there, and to be the only server. Blobs in memory have a database a process, and need no lock.
+ * Prepares the data folder before a server opens it: creates the folder if it is missing, checks its owner, and locks it
+ * against a second server. With blobs in memory each process has its own database and needs no lock.
  * @throws OwnerError, FolderInUseError
  */
 export async function lockDataFolder(config: Config): Promise<FolderLock> {
   await makeFolder(config.data);
   await demandOwner(config);
   if (config.storage.driver === "memory") return { release: () => undefined };
-  // Their errors name the folder; SQLite's do not.
+  // Errors of these calls name the folder; SQLite's errors do not.
   await (await opendir(config.data)).close();
   await access(config.data, constants.W_OK);
   return lockFolder(config.data);
 }
 
-/** The lock of a server, for a command that must know whether one runs; `undefined` if one does. */
+/** Acquires the server lock, for a command that must exclude a running server; `undefined` if a server holds it. */
 export function lockUnlessServed(config: Config): FolderLock | undefined {
   try {
     return lockFolder(config.data);

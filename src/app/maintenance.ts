@@ -17,35 +17,35 @@ export { withStats, type CollectionStats } from "../maintenance/collection-stats
 export { NoRegistryError };
 export type { CollectionStep, Copied, Finding };
 
-/** What the maintenance commands do to a data folder, also while a server runs on it. */
+/** The operations of the maintenance commands on a data folder, also while a server runs on it. */
 export interface Maintenance {
-  /** `deletesNow`: bytes do not stay for `gc.deleteDelay`. */
+  /** `deletesNow`: deletes bytes without waiting for `gc.deleteDelay`. */
   collect(deletesNow: boolean): AsyncIterable<CollectionStep>;
-  /** What {@link collect} would do now, found out on a copy of the database; nothing is changed. */
+  /** The steps that {@link collect} would take now, computed on a copy of the database. Changes nothing. */
   dryRun(deletesNow: boolean): AsyncIterable<CollectionStep>;
   check(seen: () => void): AsyncIterable<Finding>;
   scrub(bytesPerSecond: number): AsyncIterable<Scrubbed>;
-  /** Copies every blob to the store of another configuration, which is opened for it. */
+  /** Opens the store of another configuration, to copy each blob to it. */
   openCopy(other: Config): Promise<StoreCopy>;
-  /** Blobs and their bytes, for a progress bar. */
+  /** The number of blobs and their bytes, for a progress bar. */
   counts(): Promise<{ readonly blobs: number; readonly bytes: number }>;
   close(): Promise<void>;
 }
 
 export interface StoreCopy {
   readonly steps: AsyncIterable<Copied>;
-  /** Whether a server runs on the data folder: what is pushed meanwhile has to be copied by another run. */
+  /** Whether a server runs on the data folder. Then another run must copy the blobs that are pushed during this one. */
   readonly isServed: boolean;
-  /** See {@link markStoreMoved}; only unless `isServed`. */
+  /** See {@link markStoreMoved}. Only if `isServed` is false. */
   readonly markSourceMoved: () => Promise<void>;
   close(): Promise<void>;
 }
 
-/** The other composition root: the same parts without the wire. Throws as {@link openDataFolder}. */
+/** The composition root of the maintenance commands: without HTTP. Throws like {@link openDataFolder}. */
 export async function openMaintenance(config: Config): Promise<Maintenance> {
   const { store, database, close } = await openDataFolder(config);
   const clock = Date.now;
-  // The command says itself what it has found.
+  // The command reports its findings itself.
   const report = { warn: () => undefined };
   const leaseTimes = {
     ...{ leaseMs: config.gc.lease, graceMs: config.gc.grace },
@@ -90,7 +90,7 @@ export async function openMaintenance(config: Config): Promise<Maintenance> {
     scrub: (bytesPerSecond) => scrub({ store, database, clock, report, bytesPerSecond }),
     async openCopy(other) {
       const closing = createClosing();
-      // Held until the end, so that no server begins meanwhile.
+      // Held until the end, so that no server starts during the copy.
       const lock = lockUnlessServed(config);
       closing.add(() => lock?.release());
       const to = await openStore(other);
@@ -107,7 +107,7 @@ export async function openMaintenance(config: Config): Promise<Maintenance> {
   };
 }
 
-/** A store that only believes what it is told to delete. */
+/** A store that deletes nothing and hides deleted keys from its list. */
 function dryRunStore(store: BlobStore): Pick<BlobStore, "list" | "delete"> {
   const deleted = new Set<string>();
   return {

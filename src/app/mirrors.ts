@@ -20,7 +20,7 @@ import { createRepositories } from "../registry/repositories.ts";
 import { deleteMarked } from "../maintenance/collector.ts";
 import { createLogger, type Logger } from "../observability/logger.ts";
 
-/** The mirrors that a configuration names; `undefined` if it names none, and then nothing of them is loaded. */
+/** Opens the mirrors of the configuration; `undefined` if there are none: then no code of mirrors is loaded. */
 export async function openMirrorsOf(
   config: Pick<Config, "mirrors" | "limits">,
   parts: {
@@ -52,7 +52,7 @@ export async function openMirrorsOf(
 
 export type { SyncStep };
 
-/** What all processes on the data folder have counted; this one's to the moment, others' seconds old. */
+/** Counters of all processes on the data folder. Those of this process are current, those of others are seconds old. */
 export async function measureMirrors(
   mirrors: Mirrors | undefined,
   database: Pick<Database, "mirrorCounters">,
@@ -72,44 +72,44 @@ export async function measureMirrors(
 
 const noCounts = Object.fromEntries(counterNames.map((name) => [name, 0]));
 
-/** A mirror as `berth mirror status` shows it. */
+/** A mirror in the output of `berth mirror status`. */
 export interface MirrorReport {
   readonly namespace: string;
   readonly upstream: string;
   readonly blobs: number;
   readonly bytes: number;
   readonly budgetBytes: number | undefined;
-  /** Why the upstream does not work, and since when; `undefined`: it works, or was not asked yet. */
+  /** The failure of the upstream and its start; `undefined`: it works, or had no request yet. */
   readonly failure: { readonly reason: string; readonly sinceMs: number } | undefined;
   readonly pins: readonly string[];
-  /** Since the data folder was made. */
+  /** Since the data folder was created. */
   readonly counters: Readonly<Record<string, number>>;
 }
 
 const cliActor = systemActor("berth");
 
-/** What the commands for mirrors do to a data folder, also while a server runs on it. */
+/** The operations of the commands for mirrors on a data folder, also while a server runs on it. */
 export interface MirrorFolder {
   report(): Promise<readonly MirrorReport[]>;
-  /** Throws NAME_INVALID, TAG_INVALID, and where no mirror has the image. */
+  /** Throws NAME_INVALID, TAG_INVALID, and NoMirrorError if the image belongs to no mirror. */
   parseImage(text: string): MirroredImage;
   warm(image: MirroredImage, options: SyncPullOptions): AsyncIterable<SyncStep>;
-  /** By mirror and image, all that the configuration schedules. */
+  /** All schedules of the configuration, by mirror and image. */
   readonly schedules: readonly Schedule[];
-  /** False: it was so already. */
+  /** False: the tag already had this state. */
   pin(image: MirroredImage, isPinned: boolean): Promise<boolean>;
-  /** Forgets a tag, or the repository where none was said. Throws NAME_UNKNOWN, MANIFEST_UNKNOWN if nothing of it is here. */
+  /** Deletes a tag, or without a tag the repository. Throws NAME_UNKNOWN or MANIFEST_UNKNOWN if it is not cached. */
   purge(image: MirroredImage): Promise<void>;
   close(): Promise<void>;
 }
 
 export interface MirroredImage extends Mirrored {
-  /** `latest` where none was said. */
+  /** `latest` if the text has no tag. */
   readonly tag: Tag;
   readonly hasTag: boolean;
 }
 
-/** Throws NoRegistryError, and where database and store do not belong together. */
+/** Throws NoRegistryError, and MismatchError if database and store have different ids. */
 export async function openMirrorFolder(config: Config): Promise<MirrorFolder> {
   const { store, database, close } = await openDataFolder(config);
   const leaseTimes = {
@@ -131,7 +131,7 @@ export async function openMirrorFolder(config: Config): Promise<MirrorFolder> {
       ...{ store, database, leaseTimes, clock: Date.now, blobs },
       manifestBytes: config.limits.manifestSize,
       proxies: readProxies(),
-      // Commands say themselves what has failed.
+      // Commands report failures themselves.
       log: { warn: () => undefined, info: () => undefined },
       report: () => undefined,
     },
@@ -147,9 +147,9 @@ export async function openMirrorFolder(config: Config): Promise<MirrorFolder> {
     if (state === undefined || state.reason === null) return undefined;
     return { reason: state.reason, sinceMs: state.changedAtMs };
   };
-  /** Takes one tag away; its manifest and blobs go as those of every image that lost its tag. */
+  /** Deletes one tag. The collector handles its manifest and blobs like those of any untagged image. */
   const purgeTag = async (repository: RepositoryName, tag: Tag): Promise<void> => {
-    // A server keeps what its upstream has said of a tag: from now on that is older than this.
+    // Makes the tag check that a running server keeps older than this deletion.
     await database.run("checkMirrorTag", { repository, tag, nowMs: Date.now() });
     const removed = await database.run("deleteTag", {
       ...{ actor: cliActor, repository, tag },
@@ -201,7 +201,7 @@ export async function openMirrorFolder(config: Config): Promise<MirrorFolder> {
   };
 }
 
-/** No mirror of the configuration has what was asked for. */
+/** No mirror of the configuration has the image. */
 export class NoMirrorError extends Error {
   override readonly name = "NoMirrorError";
 }

@@ -9,19 +9,19 @@ import type { Database } from "../database/database.ts";
 import type { Logger } from "../observability/logger.ts";
 import { pullCounterFile, databaseFile } from "./stores.ts";
 
-/** What a crash may lose of pulls and pushes. */
+/** Time between two writes. A crash loses the pulls and pushes since the last one. */
 const everyMs = 2_000;
 
 export interface OpenPullCounters {
   readonly pullCounters: PullCounters;
   readonly counts: PullCounts;
-  /** Another value as soon as anything was written down. */
+  /** Changes with each write to the file. */
   version(): unknown;
-  /** Writes down what is still in memory. */
+  /** Writes the counters that are still in memory. */
   close(): Promise<void>;
 }
 
-/** Opens the file of the pull counters. Nobody is kept from a pull because it can't be counted: without the file, nothing is. */
+/** Opens the file of the pull counters. If that fails, pulls work and are not counted. */
 export async function openPullCounters(
   config: Config,
   parts: { readonly database: Database; readonly clock: () => number; readonly logger: Logger },

@@ -8,27 +8,27 @@ import { pushRules } from "./push-rules.ts";
 import { systemActor } from "../database/permissions/authority.ts";
 import { createRepositories, type Repositories } from "../registry/repositories.ts";
 
-/** What the commands for repositories and quotas do to a data folder, also while a server runs on it. */
+/** The operations of the commands for repositories and quotas on a data folder, also while a server runs on it. */
 export interface RepositoryFolder {
   readonly repositories: Repositories;
   readonly quotas: Quotas;
   readonly collaborators: Collaborators;
   readonly uploads: OpenUploads;
-  /** Who the audit log says did it. */
+  /** The actor of the rows in the audit log. */
   readonly actor: Actor;
   close(): Promise<void>;
 }
 
-/** Throws NoRegistryError, and where database and store do not belong together. */
+/** Throws NoRegistryError, and MismatchError if database and store have different ids. */
 export async function openRepositories(config: Config): Promise<RepositoryFolder> {
   const { store, database, close } = await openDataFolder(config);
   const clock = Date.now;
   const repositories = createRepositories({
     ...{ database, clock },
     uploads: {
-      // Those are a server's own.
+      // Only a server has sessions without a row.
       forgetUnpersisted: () => undefined,
-      // A server that is still writing to it finds out by itself.
+      // A server that is writing to the upload gets an error from the store.
       abandon: ({ storageReference }) => store.abort(storageReference),
     },
   });
@@ -43,16 +43,16 @@ export async function openRepositories(config: Config): Promise<RepositoryFolder
   };
 }
 
-/** Uploads whose clients have not sent the end. */
+/** Open uploads. */
 export interface OpenUploads {
-  /** The one that rests longest first, with the bytes that the store holds of it. */
+  /** The longest idle upload first, each with its bytes in the store. */
   list(): AsyncIterable<{
     readonly id: string;
     readonly repository: string;
     readonly bytes: number;
     readonly touchedAtMs: number;
   }>;
-  /** Ends an upload and deletes its bytes; its client is told that it is unknown. False if there is none. */
+  /** Ends an upload and deletes its bytes; its client gets BLOB_UPLOAD_UNKNOWN. False: the upload does not exist. */
   delete(id: string): Promise<boolean>;
 }
 
@@ -69,7 +69,7 @@ function openUploads({ store, database }: Pick<DataFolder, "store" | "database">
     async delete(id) {
       const row = await database.uploads.find(id);
       if (row === undefined) return false;
-      // The bytes first: on a full disk the row needs the room.
+      // The bytes first: on a full disk the change of the row needs their space.
       await store.abort(row.storage_reference);
       await database.run("endUpload", { id });
       return true;

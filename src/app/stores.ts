@@ -6,24 +6,24 @@ import { openFilesystemStore } from "../../storage/filesystem/store.ts";
 import { createMemoryStore } from "../../storage/memory/store.ts";
 import type { Config } from "../config/schema.ts";
 
-/** There is no registry in the data folder. */
+/** The data folder has no registry. */
 export class NoRegistryError extends Error {
   override readonly name = "NoRegistryError";
 }
 
-/** Blobs in memory end with the process, and so must what is known of them: each process has a database of its own. */
+/** Path of the database. Blobs in memory end with the process, and so must their rows: then each process has its own file. */
 export function databaseFile({ data, storage }: Config): string {
   return path.join(data, storage.driver === "memory" ? `memory-${process.pid}.db` : "berth.db");
 }
 
-/** What is counted lies in a file of its own beside it. */
+/** Path of the pull counters, beside the database. */
 export const pullCounterFile = (config: Config): string =>
   databaseFile(config).replace(/\.db$/, "-counts.db");
 
-/** Where the keys that sign tokens lie. */
+/** Folder of the keys that sign tokens. */
 export const keysFolder = ({ data }: Config): string => path.join(data, "keys");
 
-/** Removes the database of blobs that were in memory. */
+/** Deletes the database of blobs in memory. */
 export async function forgetMemory(config: Config): Promise<void> {
   if (config.storage.driver !== "memory") return;
   for (const file of [databaseFile(config), pullCounterFile(config)]) {
@@ -31,7 +31,7 @@ export async function forgetMemory(config: Config): Promise<void> {
   }
 }
 
-/** Opens the blob store that the configuration names; makes the data folder if there is none. */
+/** Opens the blob store of the configuration; creates the data folder if it is missing. */
 export async function openStore(config: Config): Promise<BlobStore> {
   await makeFolder(config.data);
   switch (config.storage.driver) {
@@ -48,7 +48,7 @@ export async function openStore(config: Config): Promise<BlobStore> {
 async function openS3Store(s3: Config["storage"]["s3"]): Promise<BlobStore> {
   const { bucket, prefix = "" } = s3;
   if (bucket === undefined) throw new TypeError("storage.s3.bucket is checked with the rest");
-  // Only for those who use it: the SDK is larger than all the rest.
+  // Loaded only for S3: the SDK is larger than the rest of the program.
   const { createS3Store } = await import("../../storage/s3/store.ts");
   return createS3Store({
     ...s3,
@@ -57,7 +57,7 @@ async function openS3Store(s3: Config["storage"]["s3"]): Promise<BlobStore> {
   });
 }
 
-/** Not all in one go: where a file system makes no folders (`/proc`), Node's recursive mkdir never comes back. */
+/** In two calls: on a file system that creates no folders (`/proc`) Node's recursive mkdir never returns. */
 export async function makeFolder(folder: string): Promise<void> {
   await mkdir(path.dirname(folder), { recursive: true });
   await mkdir(folder, { mode: 0o700 }).catch((error: NodeJS.ErrnoException) => {
