@@ -51,7 +51,7 @@ Exit codes:
   2  a wrong command line or configuration
 `;
 
-/** The command line. Parsing rejects with a CommanderError, a ConfigError or a Failure; nothing below ends the process. */
+/** The command line. Parsing rejects with a CommanderError, a ConfigError or a CliError. */
 export function createProgram(): Command {
   const program = new Command("berth")
     .description("An OCI image registry with what people know from Docker Hub around it.")
@@ -77,7 +77,7 @@ export function createProgram(): Command {
   return program;
 }
 
-/** Nothing that is given on the command line, and may be stored, holds control characters. Throws where it does. */
+/** Rejects arguments and options with control characters, because commands may store them. Throws CommanderError. */
 function demandPrintable(command: Command): void {
   const given = [
     ...command.args.map((text) => ["an argument", text] as const),

@@ -17,7 +17,7 @@ The newest first. The actor "berth" without an address is the command line; no a
   $ berth audit --account team --action repo.tag --from 7d
 `;
 
-/** `berth audit`: who did what to what, and from where. */
+/** `berth audit`: the rows of the audit log. */
 export function auditCommand(): Command {
   return dataFolderCommand("audit", "list who did what, and from where")
     .option("--account <name>", "only what happened to this user or organisation")

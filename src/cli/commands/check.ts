@@ -18,7 +18,7 @@ bytes as missing, so that the next push heals them, shows missing blobs again wh
 removes files that no row names.
 `;
 
-/** `berth check`: says which invariant is broken. */
+/** `berth check`: reports broken invariants. */
 export function checkCommand(): Command {
   return dataFolderCommand("check", "say what is wrong with the data, and mend what is safe")
     .option("--repair", "mend what can be mended without losing anything")
@@ -26,7 +26,7 @@ export function checkCommand(): Command {
     .action(check);
 }
 
-/** For the progress bar; a database that cannot count them is what the check is about. */
+/** The total of the progress bar. An error of the database is ignored here, because the check reports it. */
 const blobsIn = (maintenance: Maintenance): Promise<number> =>
   maintenance.counts().then(
     ({ blobs }) => blobs,

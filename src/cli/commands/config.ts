@@ -47,7 +47,7 @@ async function load({ config: configFile }: Options): Promise<Extract<LoadedConf
   return loaded;
 }
 
-/** Three lines a key: its name, variable and default; what it is for; what it may be. */
+/** Three lines per key: name, variable and default; description; allowed values. */
 function keyList(): string {
   return configKeys
     .flatMap((key) => [

@@ -20,7 +20,7 @@ sending them: a running server does that, or the next gc. --now does not wait, a
 of what is being collected. A server collects by itself every gc.interval (1h).
 `;
 
-/** `berth gc`: frees what nothing needs any more. */
+/** `berth gc`: deletes manifests and blobs that no tag, index or lease keeps. */
 export function gcCommand(): Command {
   return dataFolderCommand("gc", "free what no tag, index or lease keeps")
     .option("--now", "delete bytes at once instead of after gc.deleteDelay, for a full disk")

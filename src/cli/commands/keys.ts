@@ -13,7 +13,7 @@ accepted until the last of its tokens is over, and a running server takes the ne
 else verifies Berth's tokens has to read /.well-known/jwks.json again.
 `;
 
-/** `berth keys list|rotate|remove`: the keys that tokens are signed with. */
+/** `berth keys list|rotate|remove`: the keys that sign tokens. */
 export function keysCommand(): Command {
   const command = new Command("keys")
     .description("the keys that tokens are signed with")

@@ -146,7 +146,7 @@ function sync(): Command {
     );
 }
 
-/** Shows how a copy goes, and says at the end what it came to. Resolves with what has failed, and the number of blobs. */
+/** Shows the progress of a copy and its result. Resolves with the failures and the number of blobs. */
 async function tell(
   name: string,
   steps: AsyncIterable<SyncStep>,

@@ -17,7 +17,7 @@ Examples:
   $ berth quota remove team
 `;
 
-/** `berth quota …`: what a namespace may hold. */
+/** `berth quota …`: the quotas of namespaces. */
 export function quotaCommand(): Command {
   const command = new Command("quota").description("show and set what namespaces may hold");
   return group(command, [list(), set(), remove()]).addHelpText("after", notes);

@@ -11,7 +11,7 @@ read: pull. write: pull and push. admin: pull, push and delete. Users in their o
 an organisation, teams ("berth team grant") and administrators have what they have besides.
 `;
 
-/** `berth repo access …`: what single users may do with a repository. */
+/** `berth repo access …`: the permissions of single users on a repository. */
 export function accessCommand(): Command {
   const command = new Command("access").description("what single users may do with a repository");
   return group(command, [list(), grant(), revoke()]).addHelpText("after", notes);

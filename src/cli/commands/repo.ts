@@ -19,7 +19,7 @@ Examples:
   $ berth repo delete team/app --yes          with its tags, manifests and blobs
 `;
 
-/** `berth repo …`: repositories on any server, and those of a data folder, also while a server runs on it. */
+/** `berth repo …`: repositories on any server, or in a data folder, also while a server runs on it. */
 export function repoCommand(): Command {
   const command = new Command("repo").description("list, make, change and delete repositories");
   const ofServers = [remoteList(), remoteShow(), remoteRemove()];

@@ -13,7 +13,7 @@ bytes are right is shown again. A server does the same in the
 background every scrub.interval (7d), at scrub.bytesPerSecond (8 MiB a second). Exit code 1 when something was wrong.
 `;
 
-/** `berth scrub`: re-hashes everything, as fast as the disk goes. */
+/** `berth scrub`: hashes each blob again, without a speed limit. */
 export function scrubCommand(): Command {
   return dataFolderCommand("scrub", "read every blob again and quarantine wrong bytes")
     .addHelpText("after", notes)

@@ -59,11 +59,11 @@ async function serve(options: Options): Promise<void> {
 
   const code = await server.ended;
   process.exitCode = code;
-  // What could not be closed would keep the process from ending.
+  // A resource that could not be closed keeps the process alive.
   if (code !== 0) process.exit();
 }
 
-/** What Berth writes is readable by its own user only; a folder that was made before, or by another program, may not be. */
+/** Berth creates files for its own user only. Warns if other users may read an existing data folder. */
 async function warnIfReadable(data: string, logger: Logger): Promise<void> {
   const { mode } = await stat(data);
   if ((mode & 0o007) === 0) return;
@@ -79,7 +79,7 @@ interface Started extends Pick<ServerApp, "administrator"> {
 
 async function start(config: Config, logger: Logger): Promise<Started> {
   try {
-    // Only now, so that every other command starts without them.
+    // Loaded here, so that other commands start without these modules.
     const { openServerApp, openSharedServices } = await import("../../app/assemble.ts");
     if (config.workers === 1) {
       const { startServer } = await import("../../server/start-server.ts");
@@ -95,7 +95,7 @@ async function start(config: Config, logger: Logger): Promise<Started> {
   }
 }
 
-/** Listens, and closes what was opened if that fails. */
+/** Starts to listen; if that fails, closes the opened parts. */
 async function orClose(
   { administrator, close }: Pick<ServerApp, "administrator" | "close">,
   listen: () => Promise<RunningServer>,

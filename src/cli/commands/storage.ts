@@ -62,7 +62,7 @@ async function copy(options: Options): Promise<void> {
   });
 }
 
-/** Runs the copy, says what it did, and retires the store that was copied from once everything is in the other. */
+/** Runs the copy, reports its result, and marks the source as moved when the target has all blobs. */
 async function report(
   { steps, isServed, markSourceMoved }: StoreCopy,
   output: Output,
@@ -94,7 +94,7 @@ async function report(
   );
 }
 
-/** A store that must not be written to is said in one line. */
+/** Turns the error of a target that must not be written into one line. */
 async function* refusals(steps: AsyncIterable<Copied>): AsyncGenerator<Copied> {
   try {
     yield* steps;

@@ -58,7 +58,7 @@ function textOf({ from, to, layers, config, ...sums }: Difference): readonly Lin
   return lines;
 }
 
-/** A line for what the answer leaves out. */
+/** A line with the number of omitted entries; none if nothing is omitted. */
 function more(...counts: readonly number[]): readonly string[] {
   const sum = counts.reduce((all, count) => all + count, 0);
   return sum === 0 ? [] : [`… and ${sum} more`];

@@ -1,4 +1,4 @@
-/** What a Berth answers about tags (docs/api.md). */
+/** Responses about tags (docs/api.md). */
 export interface ImageOfTag {
   readonly os: string;
   readonly architecture: string;
@@ -18,7 +18,7 @@ export interface TagAnswer {
   readonly last_pulled: string | null;
   readonly size: number;
   readonly images: readonly ImageOfTag[];
-  /** Of all of them; `images` has the first 100. */
+  /** The number of all images; `images` has the first 100. */
   readonly image_count: number;
   readonly referrers?: readonly {
     readonly digest: string;

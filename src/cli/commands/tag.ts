@@ -17,7 +17,7 @@ Examples:
   $ berth tag rm team/app:old --host registry.example.com
 `;
 
-/** `berth tag …`: the tags of a repository on any Berth. */
+/** `berth tag …`: the tags of a repository on any Berth server. */
 export function tagCommand(): Command {
   const command = new Command("tag").description("list, show, compare and move tags on a server");
   const commands = [list(), show(), history(), rollback(), diffCommand(), remove()];

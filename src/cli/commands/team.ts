@@ -13,7 +13,7 @@ const permissionNotes = `
 read: pull. write: pull and push. admin: pull, push and delete.
 `;
 
-/** A command about one team. */
+/** A command for one team. */
 const teamed = (name: string, description: string): Command =>
   dataFolderCommand(name, description).argument("<organisation>").argument("<team>");
 

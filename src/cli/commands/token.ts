@@ -18,7 +18,7 @@ interface CreateOptions extends DataFolderOptions {
 }
 
 const scopes = ["repo:admin", "repo:write", "repo:read", "repo:public_read"];
-/** The short words for what people mean most. */
+/** Short names of the usual scopes. */
 const words: Readonly<Record<string, string>> = {
   pull: "scope-image-pull",
   push: "scope-image-push",
@@ -90,7 +90,7 @@ function create(account: string, options: CreateOptions): Promise<void> {
       agent: "berth",
     });
     const expiry = expires === undefined ? null : new Date(expires).toISOString();
-    // The secret alone on standard output, for a pipe.
+    // Standard output has only the secret, for a pipe.
     say({ kind: "token", account, id, label, token: secret, expires: expiry }, secret);
     if (!options.json)
       printError(`Token ${id} of ${account}; this is the only time that it is shown.\n`);

@@ -10,7 +10,7 @@ An upload is a blob of which a client has not sent the end. Its bytes stay for l
 the last one, so that the client can go on; delete it where the disk is needed sooner.
 `;
 
-/** `berth upload list|delete`: uploads that are open. */
+/** `berth upload list|delete`: open uploads. */
 export function uploadCommand(): Command {
   const command = new Command("upload")
     .description("uploads that are open, and the bytes they hold")

@@ -67,14 +67,14 @@ function withPassword(command: Command): Command {
     .addHelpText("after", passwordNotes);
 }
 
-/** What is shown of a password: nothing, unless it was made up here. */
+/** The new password. The output shows it only if it was generated. */
 async function newPassword(name: string, { generate }: PasswordOptions) {
   if (!generate) return { password: await readNewPassword(name), facts: {}, text: "" };
   const password = (await import("../../app/administration.ts")).generatePassword();
   return { password, facts: { password }, text: `; the password is ${password}` };
 }
 
-/** Users may be made, and get their passwords, before the server has been started for the first time. */
+/** `user add` and `user password` also work before the first start of the server. */
 const beforeFirstStart = { isNewAllowed: true };
 
 function add(name: string, options: AddOptions): Promise<void> {

@@ -5,10 +5,10 @@ import { withOpened, type DataFolderOptions } from "./data-folder.ts";
 import { CliError } from "./failure.ts";
 import { createOutput, type Output } from "./output.ts";
 
-/** Writes one answer: facts for programs, lines for people. */
+/** Writes one result: facts for programs, lines for users. */
 export type Say = Output["say"];
 
-/** Every command for accounts: what it can't do becomes one line that says why, and what to do first. */
+/** Runs a command for accounts. A rejection becomes one line with its reason and the required first step. */
 export function administer<T>(
   options: DataFolderOptions,
   work: (administration: Administration, say: Say) => Promise<T>,
@@ -28,13 +28,13 @@ export function administer<T>(
   });
 }
 
-/** A command whose only work is to hold others. */
+/** A command that only groups other commands. */
 export function group(command: Command, commands: readonly Command[]): Command {
   for (const inner of commands) command.addCommand(inner);
   return command;
 }
 
-/** Every page of a listing, one after the other. */
+/** The items of all pages of a list. */
 export async function* everyPage<Item extends { readonly name: string }>(
   list: (page: { last?: string | undefined; limit: number }) => Promise<{
     readonly items: readonly Item[];

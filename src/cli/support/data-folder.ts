@@ -20,7 +20,7 @@ export function dataFolderCommand(name: string, description: string): Command {
     .option("--json", "one JSON object a line, for programs");
 }
 
-/** Opens the folder, does the work, closes it. Failures become one line. */
+/** Opens the folder, runs `work`, and closes the folder. A failure becomes one line. */
 export function withDataFolder<T>(
   options: DataFolderOptions,
   work: (maintenance: Maintenance, config: Config) => Promise<T>,
@@ -42,12 +42,12 @@ async function closingAfter<T>(root: Closable, work: () => Promise<T>): Promise<
   }
 }
 
-/** Errors of an opening whose message is all that is needed. */
+/** Errors of opening that are shown with their message only. */
 const openingErrors = new Set([
   ...["NoRegistryError", "OwnerError", "FolderInUseError", "MismatchError"],
 ]);
 
-/** The work on an opened folder; of errors with these names the message is all that somebody needs. */
+/** Runs `work`. An error with one of the names becomes a {@link CliError} with the same message. */
 export async function refusing(
   names: ReadonlySet<string>,
   work: () => Promise<void>,
@@ -61,7 +61,7 @@ export async function refusing(
   }
 }
 
-/** The same with any composition root. */
+/** {@link withDataFolder} for any composition root. */
 export async function withOpened<Root extends Closable, T>(
   { config: configFile, data }: DataFolderOptions,
   open: (config: Config) => Promise<Root>,

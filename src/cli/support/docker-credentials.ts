@@ -17,8 +17,8 @@ interface DockerConfig {
 }
 
 /**
- * What `docker login HOST` has kept: in `config.json` itself, or with the helper that it names for the host or for all
- * (https://docs.docker.com/reference/cli/docker/login/). `undefined`: nothing.
+ * The credentials of `docker login HOST`: from `config.json`, or from the credential helper that it names for the host or
+ * for all hosts (https://docs.docker.com/reference/cli/docker/login/). `undefined`: there are none.
  */
 export async function dockerCredentials(host: string): Promise<Credentials | undefined> {
   const folder = process.env["DOCKER_CONFIG"] ?? path.join(homedir(), ".docker");
@@ -51,7 +51,7 @@ async function readConfig(file: string): Promise<DockerConfig> {
   }
 }
 
-/** The protocol of docker-credential-helpers: the host on standard input, JSON on standard output. */
+/** Calls a credential helper (docker-credential-helpers): the host on standard input, JSON on standard output. */
 function askHelper(helper: string, host: string): Promise<Credentials | undefined> {
   const command = `docker-credential-${helper}`;
   return new Promise((resolve, reject) => {

@@ -2,12 +2,12 @@ import { formatListenAddress } from "../../config/addresses.ts";
 import { reasonOf } from "../../config/problems.ts";
 import type { Config } from "../../config/schema.ts";
 
-/** Ends a command with exit code 1; the message is the one line that is shown. */
+/** Ends a command with exit code 1. The output is the message, in one line. */
 export class CliError extends Error {
   override readonly name = "Failure";
 }
 
-/** Why a server did not start, in one line, with what can be done about it where that is known. */
+/** The reason why a server did not start, in one line, with a remedy if one is known. */
 export function startFailure(error: unknown, config: Pick<Config, "listen" | "data">): CliError {
   const { code, syscall, path, message } = detailsOf(error);
   const address = formatListenAddress(config.listen);
@@ -43,8 +43,8 @@ export function startFailure(error: unknown, config: Pick<Config, "listen" | "da
 const expectedCodes = /^(?:SQLITE_|S3_|WRITER_GONE$|E[A-Z0-9]+$)/;
 
 /**
- * What a command that works on a data folder failed with, in one line; errors that the disk, the database or the store
- * give. Everything else is a fault of the program, and is returned as it is, with its stack.
+ * The reason why a command on a data folder failed, in one line, for errors of the disk, the database or the store. Any
+ * other error is a bug of the program and is returned unchanged, with its stack.
  */
 export function workFailure(error: unknown, config: Pick<Config, "listen" | "data">): unknown {
   const { code, path, message } = detailsOf(error);
@@ -70,7 +70,7 @@ interface Details {
   readonly message: string;
 }
 
-/** What an error says of itself; one that came out of a worker thread may be a plain object with a code only. */
+/** The fields of an error. An error of a worker thread may be a plain object that has only a code. */
 function detailsOf(error: unknown): Details {
   const given: Partial<Record<string, unknown>> = typeof error === "object" ? { ...error } : {};
   const textOf = (value: unknown): string => (typeof value === "string" ? value : "");

@@ -5,13 +5,13 @@ import { printableJson, printableLine } from "../../observability/printable.ts";
 import type { DataFolderOptions } from "./data-folder.ts";
 
 /*
- * The only place of the command line that writes to the terminal. Stored texts and texts of servers lose their control
- * characters here, line breaks included: a line that a command prints is one line, whatever is in it.
+ * The only file of the command line that writes to the terminal. It removes control characters, also line breaks, from
+ * stored texts and texts of servers: one line of output stays one line.
  */
 
 export type Output = ReturnType<typeof createOutput>;
 
-/** A part of a line in a colour or weight. */
+/** A part of a line with a colour or weight. */
 export interface Styled {
   readonly style: "bold" | "dim" | "green" | "red";
   readonly text: string;
@@ -20,7 +20,7 @@ export interface Styled {
 /** One line: text, or its parts. */
 export type Line = string | readonly (string | Styled)[];
 
-/** Where a person looks; what goes into a file or another program has no colours. */
+/** Whether standard output is a terminal. Output to a file or another program has no colours. */
 const isSeen = (): boolean => process.stdout.isTTY && process.env["NO_COLOR"] === undefined;
 
 function render(line: Line): string {
@@ -33,7 +33,7 @@ function render(line: Line): string {
   return `${printed.join("")}\n`;
 }
 
-/** Lines for people, or one JSON object a line for programs. */
+/** Lines of text for users, or with `json` one JSON object per line for programs. */
 export function createOutput({ json }: Pick<DataFolderOptions, "json">) {
   return {
     say(facts: object, ...lines: readonly Line[]): void {
@@ -47,12 +47,12 @@ export function createOutput({ json }: Pick<DataFolderOptions, "json">) {
 /** The lines of a text. */
 export const linesOf = (text: string): readonly string[] => text.split(/\r?\n/);
 
-/** Writes a text of many lines to standard output, where a command answers. */
+/** Writes text of several lines to standard output, for results. */
 export function print(text: string): void {
   process.stdout.write(printable(text));
 }
 
-/** Writes a text of many lines to standard error, for everything that is no answer. */
+/** Writes text of several lines to standard error, for everything but results. */
 export function printError(text: string): void {
   process.stderr.write(printable(text));
 }
@@ -61,12 +61,12 @@ const printable = (text: string): string => linesOf(text).map(printableLine).joi
 
 export interface Progress {
   advance(by: number): void;
-  /** Before a line is written, so that the bar does not tear it. */
+  /** Hides the bar while `write` prints a line. */
   pause(write: () => void): void;
   end(): void;
 }
 
-/** A bar on a terminal, nothing elsewhere. */
+/** A progress bar if standard error is a terminal; otherwise no output. */
 export function createProgress(what: string, total: number): Progress {
   if (!process.stderr.isTTY || total === 0) {
     return { advance: () => undefined, pause: (write) => write(), end: () => undefined };

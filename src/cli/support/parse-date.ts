@@ -1,12 +1,12 @@
 import { InvalidArgumentError } from "commander";
 import { parseDuration } from "../../config/units.ts";
 
-/** Milliseconds since the epoch of `90d` from now on, or of a date. */
+/** Parses `90d` (from now) or a date. Returns milliseconds since the epoch. */
 export function parseFuture(text: string): number {
   return parseDate(text, 1);
 }
 
-/** The same of `7d` ago. */
+/** Parses `7d` (before now) or a date. Returns milliseconds since the epoch. */
 export function parsePast(text: string): number {
   return parseDate(text, -1);
 }

@@ -3,8 +3,8 @@ import { CliError } from "./failure.ts";
 import { printError } from "./output.ts";
 
 /**
- * A password from standard input (its first line) or, where somebody sits at a terminal, typed twice without an echo.
- * Never from an argument, which everybody on the machine can read.
+ * Reads a password: the first line of standard input, or at a terminal typed twice without echo. Never from an argument,
+ * because each user of the machine can read the arguments of a process.
  */
 export async function readNewPassword(name: string): Promise<string> {
   if (!process.stdin.isTTY) return firstLine();
@@ -30,7 +30,7 @@ async function firstLine(): Promise<string> {
   return line;
 }
 
-/** Leaves out arrows and other keys that write nothing; somebody who types fast, or pastes, sends them among others. */
+/** Removes escape sequences, such as arrow keys. Fast typing or a paste can deliver several keys at once. */
 function written(keys: string): string {
   const [first = "", ...others] = keys.split("\u001B");
   return first + others.map((part) => part.replace(/^(?:\[[\d;]*[ -/]*[@-~]|O.|.)/su, "")).join("");
@@ -38,7 +38,7 @@ function written(keys: string): string {
 
 function prompt(question: string): Promise<string> {
   const { stdin } = process;
-  // The echo ends before the question stands there: somebody may type ahead.
+  // Turn off the echo before the question: the user may type ahead.
   stdin.setRawMode(true).setEncoding("utf8").resume();
   printError(question);
   return new Promise<string>((resolve, reject) => {

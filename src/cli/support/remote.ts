@@ -9,12 +9,12 @@ export interface RemoteOptions {
   readonly limit?: string;
 }
 
-/** One Berth, asked over the network with what `docker login` knows. */
+/** A Berth server, called over HTTP with the credentials of `docker login`. */
 export interface Remote {
   readonly output: Output;
   readonly get: <T>(path: string, query?: Query) => Promise<T>;
   readonly send: <T>(method: "POST" | "DELETE", path: string, body?: object) => Promise<T>;
-  /** Every item of a list, page by page, as many as are asked for. */
+  /** The items of a list, page by page, up to the limit. */
   readonly items: <T>(
     path: string,
     query: Query & { readonly limit?: number },
@@ -31,7 +31,7 @@ interface Page<T> {
 const root = "/api/berth/v1";
 const pageSize = 100;
 
-/** A command that asks a server, this machine's own unless told otherwise. */
+/** A command that calls a server; by default the one on this machine. */
 export function remoteCommand(name: string, description: string): Command {
   return new Command(name)
     .description(description)
@@ -79,7 +79,7 @@ export async function withRemote(
         const page: Page<T> = await ask("GET", next);
         yield* page.results.slice(0, left);
         left -= page.results.length;
-        // The server may know itself by another name than we do.
+        // The URL of the server in its links may differ from the one in `--host`.
         const url = page.next === null ? undefined : new URL(page.next);
         next = url === undefined ? null : `${url.pathname}${url.search}`;
       }
@@ -87,7 +87,7 @@ export async function withRemote(
   });
 }
 
-/** Without a scheme: https, as docker does it, but for the loopback. */
+/** The base URL of a host. Without a scheme: http for the loopback, else https, like docker. */
 export function baseOf(host: string): URL {
   const isLocal = /^(?:localhost|127(?:\.\d+){3}|\[::1\])(?::\d+)?\/?$/.test(host);
   const text = /^https?:\/\//.test(host) ? host : `${isLocal ? "http" : "https"}://${host}`;

@@ -8,10 +8,10 @@ export interface Work {
   readonly output: Output;
 }
 
-/** Errors that say what is wrong with what was asked for. */
+/** Errors with a message for the user. */
 const refusals = new Set(["OciError", "AccountError"]);
 
-/** Does the work on the repositories of a data folder; what is refused becomes one line. */
+/** Runs `work` on the repositories of a data folder. A rejected request becomes one line. */
 export async function withRepositories(
   options: DataFolderOptions,
   work: (work: Work) => Promise<void>,

@@ -4,7 +4,7 @@ import type { Config } from "../../config/schema.ts";
 
 export interface StartupBannerInput {
   readonly version: string;
-  /** Where the server really listens; scripts read it from the first line. */
+  /** The actual URL of the server; scripts read it from the first line. */
   readonly url: string;
   readonly port: number;
   readonly config: Pick<Config, "listen" | "publicUrl" | "data">;
@@ -12,7 +12,7 @@ export interface StartupBannerInput {
   readonly administrator: ServerApp["administrator"];
 }
 
-/** What `berth serve` prints once it listens: one line that says where, and the commands that push a first image. */
+/** The output of `berth serve` when it listens: one line with the URL, and the commands that push a first image. */
 export function startupBanner({
   version,
   url,
@@ -37,7 +37,7 @@ ${linesOf(commands)}
 `;
 }
 
-/** The command that opens the account of a first start; it reads the password from the terminal or from standard input. */
+/** The command that sets the first password; it reads the password from the terminal or from standard input. */
 function passwordStep(
   administrator: StartupBannerInput["administrator"],
   { data }: StartupBannerInput["config"],
@@ -57,8 +57,8 @@ const linesOf = (commands: readonly string[]): string =>
   commands.map((command) => `  ${command}\n`).join("");
 
 /**
- * The host in image names: that of the public URL, else how this machine reaches the server. `localhost` rather than the
- * loopback address, because go-containerregistry 0.21.5 refuses a token realm whose host is an IP address.
+ * The host in image names: that of the public URL, else the host under which this machine reaches the server. `localhost`
+ * instead of the loopback address, because go-containerregistry 0.21.5 rejects a token realm whose host is an IP address.
  */
 function registryHost({ listen, publicUrl }: StartupBannerInput["config"], port: number): string {
   if (publicUrl !== undefined) return new URL(publicUrl).host;

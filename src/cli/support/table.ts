@@ -5,7 +5,7 @@ export const strong = (text: string): Styled => ({ style: "bold", text });
 export const green = (text: string): Styled => ({ style: "green", text });
 export const red = (text: string): Styled => ({ style: "red", text });
 
-/** Columns as wide as what is in them, the last one as it is. */
+/** Rows with aligned columns; the last column is not padded. */
 export function tableOf(
   heads: readonly string[],
   given: readonly (readonly string[])[],
@@ -22,7 +22,7 @@ export function tableOf(
   return [[strong(line(heads))], ...rows.map(line)];
 }
 
-/** `name    value`, a line each. */
+/** One line per fact: `name    value`. */
 export function factsOf(facts: readonly (readonly [string, string])[]): readonly Line[] {
   const width = Math.max(...facts.map(([name]) => name.length));
   return facts.map(([name, value]) => [{ style: "dim", text: name.padEnd(width) }, `  ${value}`]);

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import path from "node:path";
 
-/** The version in package.json, which lies above the source as well as above what is built from it. */
+/** The version in package.json, which is in a parent folder of both `src` and `dist`. */
 export function version(): string {
   let folder = import.meta.dirname;
   while (!existsSync(path.join(folder, "package.json"))) {
