@@ -1,11 +1,11 @@
 import type { Digest } from "./digest.ts";
 
-// An entity tag, strong or weak, or a value whose quotes were forgotten.
+// A strong or weak entity tag, or a value without quotes.
 const ENTITY_TAG = /(?:W\/)?(?:"([^"]*)"|([^\s,"]+))/g;
 
 /**
- * Whether `If-None-Match` names this content, so that the answer is 304 (RFC 9110, section 13.1.2).
- * The entity tag is the digest: `"sha256:…"`, `W/"sha256:…"`, bare, in a list, or `*`.
+ * Whether `If-None-Match` matches this content; then the response is 304 (RFC 9110, section 13.1.2).
+ * The entity tag is the digest: `"sha256:…"`, `W/"sha256:…"`, without quotes, in a list, or `*`.
  */
 export function matchesIfNoneMatch(header: string | undefined, digest: Digest): boolean {
   if (header === undefined) return false;

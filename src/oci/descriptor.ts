@@ -41,9 +41,10 @@ const DESCRIPTOR_KEYS = knownKeys(
 );
 
 /**
- * Reads a descriptor. `urls` may hold any text; those of a layer are checked by `readImageReferences`. Inline `data` is
+ * Parses a descriptor. `urls` may have any text; `readImageReferences` checks those of a layer. Inline `data` is
  * not read: consumers verify it (image-spec descriptor.md, "Embedded Content"), and clients push data that does not
- * match (`regctl image mod --data-max`). Throws MANIFEST_INVALID naming the place, given that of the descriptor (`layers[3]`).
+ * match (`regctl image mod --data-max`). Throws MANIFEST_INVALID with the path in the document.
+ * @param path that of the descriptor: `layers[3]`
  */
 export function parseDescriptor(value: unknown, path: string): Descriptor {
   const fields = readFields(value, path, DESCRIPTOR_KEYS);
@@ -66,7 +67,7 @@ export function parseDescriptor(value: unknown, path: string): Descriptor {
   };
 }
 
-/** The field `artifactType`; undefined when absent, or empty as some programs write it. Throws MANIFEST_INVALID. */
+/** The field `artifactType`; undefined if absent or empty (some programs write it empty). Throws MANIFEST_INVALID. */
 export function readArtifactType(fields: Fields): string | undefined {
   return fields.get("artifactType") === "" ? undefined : readTypeName(fields, "artifactType");
 }

@@ -3,23 +3,23 @@ import { OciError } from "./errors.ts";
 
 declare const brand: unique symbol;
 
-/** `sha256:` and 64, or `sha512:` and 128 lower-case hex characters. */
+/** `sha256:` and 64 lower-case hex characters, or `sha512:` and 128. */
 export type Digest = string & { readonly [brand]: "Digest" };
 
 export type DigestAlgorithm = "sha256" | "sha512";
 
-/** Takes bytes piece by piece; `digest()` ends it and may be called once. */
+/** Hashes bytes incrementally. `digest()` ends the hash and may be called once. */
 export interface Digester {
   update(bytes: Uint8Array): void;
   digest(): Digest;
 }
 
-/** Of a digest of a supported algorithm. */
+/** The grammar of a digest of a supported algorithm. */
 export const digestGrammar = /^(?:sha256:[a-f0-9]{64}|sha512:[a-f0-9]{128})$/;
 const GRAMMAR = /^([a-z0-9]+(?:[+._-][a-z0-9]+)*):[a-zA-Z0-9=_-]+$/;
 const HEX_LENGTH: Readonly<Record<DigestAlgorithm, number>> = { sha256: 64, sha512: 128 };
 
-/** Longer than any digest of a registered algorithm; keeps error details small. */
+/** Longer than each digest of a registered algorithm; limits the size of error details. */
 const MAX_LENGTH = 512;
 
 /** Whether the text is a digest of a supported algorithm. */
@@ -28,8 +28,8 @@ export function isDigest(text: string): text is Digest {
 }
 
 /**
- * Reads a digest (image-spec descriptor.md, "Digests"). Throws DIGEST_INVALID; the message tells bad
- * grammar, an unsupported algorithm and wrong hex apart.
+ * Parses a digest (image-spec descriptor.md, "Digests"). Throws DIGEST_INVALID; the message distinguishes invalid grammar, an
+ * unsupported algorithm and invalid hex.
  */
 export function parseDigest(text: string): Digest {
   if (isDigest(text)) return text;
@@ -46,7 +46,7 @@ export function parseDigest(text: string): Digest {
   );
 }
 
-/** Reads the name of a supported algorithm. Throws DIGEST_INVALID. */
+/** Parses the name of a supported algorithm. Throws DIGEST_INVALID. */
 export function parseDigestAlgorithm(text: string): DigestAlgorithm {
   if (text === "sha256" || text === "sha512") return text;
   throw new OciError("DIGEST_INVALID", "unsupported digest algorithm, use sha256 or sha512", {
@@ -71,7 +71,7 @@ export function digestOf(bytes: Uint8Array, algorithm: DigestAlgorithm = "sha256
   return digester.digest();
 }
 
-/** A digest computed while bytes pass by. */
+/** Creates a digester, which hashes bytes incrementally. */
 export function createDigester(algorithm: DigestAlgorithm): Digester {
   const hash = createHash(algorithm);
   return {

@@ -1,4 +1,4 @@
-/** The spec's codes (code-1 … code-14) and the legacy ones that clients still understand. */
+/** The codes of the specification (code-1 … code-14), and legacy codes that clients still know. */
 export type OciErrorCode =
   | "BLOB_UNKNOWN"
   | "BLOB_UPLOAD_INVALID"
@@ -22,8 +22,8 @@ export type OciErrorCode =
   | "UNKNOWN";
 
 /**
- * HTTP status and default message of every code; the only place where the two meet. The messages are those of the
- * distribution-spec ("Error Codes") and, for MANIFEST_UNKNOWN, of distribution: programs search for these texts.
+ * HTTP status and default message of each code. The messages are those of the distribution-spec ("Error Codes") and, for
+ * MANIFEST_UNKNOWN, of distribution, because programs search for these texts.
  */
 export const errorTable: Readonly<
   Record<OciErrorCode, { readonly status: number; readonly message: string }>
@@ -61,18 +61,18 @@ export interface OciErrorEntry {
 }
 
 export interface OciErrorOptions {
-  /** Shown to the client as JSON: put nothing secret here. */
+  /** The client gets it as JSON: it must contain no secrets. */
   readonly detail?: unknown;
-  /** Instead of the table's status: 413 for a manifest too big, 507 for a full disk. */
+  /** Overrides the status of the table: 413 for a manifest that is too large, 507 for a full disk. */
   readonly status?: number;
-  /** Response headers that belong to the failure, such as `Retry-After`. */
+  /** Response headers of the error, such as `Retry-After`. */
   readonly headers?: Readonly<Record<string, string>>;
   readonly cause?: unknown;
   /** Further entries of the same response, after this one. */
   readonly others?: readonly OciErrorEntry[];
 }
 
-/** A failure the client is told about: code, HTTP status and one or more entries. */
+/** An error response for the client: code, HTTP status and one or more entries. */
 export class OciError extends Error {
   override readonly name = "OciError";
   readonly code: OciErrorCode;
@@ -92,8 +92,8 @@ export class OciError extends Error {
   }
 
   /**
-   * One error with an entry per item, such as one per missing descriptor. Code, status and message
-   * are those of the first item; an empty list is a TypeError.
+   * One error with an entry per item, for example per missing descriptor. Code, status and message
+   * are those of the first item. Throws TypeError for an empty list.
    */
   static many(items: readonly OciErrorEntry[]): OciError {
     const [first, ...others] = items;
@@ -102,7 +102,7 @@ export class OciError extends Error {
   }
 }
 
-/** The response body of an error (distribution-spec, "Error Codes"). `detail` is left out when undefined. */
+/** The response body of an error (distribution-spec, "Error Codes"). `detail` is omitted if undefined. */
 export function renderErrors(error: OciError): { errors: OciErrorEntry[] } {
   return {
     errors: error.errors.map(({ code, message, detail }) => entryOf(code, message, detail)),

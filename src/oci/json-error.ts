@@ -1,4 +1,4 @@
-/** Why a text is not strict JSON, and at which byte. */
+/** A text is not strict JSON: the reason and its byte. */
 export class JsonError extends Error {
   override readonly name: string = "JsonError";
   /** Offset in bytes. */
@@ -10,7 +10,7 @@ export class JsonError extends Error {
   }
 }
 
-/** The text has more values, more keys or more levels than its reader takes, whatever else is in it. */
+/** The text has more values, keys or levels than the bounds allow. */
 export class JsonBoundError extends JsonError {
   override readonly name = "JsonBoundError";
 }
@@ -20,11 +20,11 @@ export function failure(reason: string, text: string, at: number): JsonError {
   return new JsonError(reason, positionOf(text, at));
 }
 
-/** Offset in bytes of a character of the text. */
+/** Converts the index of a character to an offset in UTF-8 bytes. */
 export const positionOf = (text: string, at: number): number =>
   Buffer.byteLength(text.slice(0, at));
 
-/** A JsonError for a character that can't be here, or for a text that stops here. */
+/** A JsonError for an unexpected character, or for an unexpected end of the text. */
 export function unexpected(text: string, at: number): JsonError {
   return failure(at < text.length ? "unexpected character" : "unexpected end", text, at);
 }

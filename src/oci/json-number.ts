@@ -1,12 +1,12 @@
-/** Decimal digits that a double always gives back. */
+/** Decimal digits that a double always preserves. */
 const EXACT_DIGITS = 15;
 
-/** No double needs more to be written down; what is longer only tries the reader's patience. */
+/** No double needs a longer literal; the limit bounds the work for longer ones. */
 const MAX_LENGTH = 64;
 
 /**
- * Whether every reader gets the same number out of this JSON literal: integers within ±(2^53 - 1)
- * (RFC 8259, section 6), and no more digits, nor a larger exponent, than a double can hold.
+ * Whether each JSON parser reads the same number from this literal: integers within ±(2^53 - 1)
+ * (RFC 8259, section 6), and no more digits and no larger exponent than a double can represent.
  */
 export function keepsValue(literal: string): boolean {
   if (literal.length > MAX_LENGTH) return false;
@@ -18,7 +18,7 @@ export function keepsValue(literal: string): boolean {
   return literal === shortest || decimalOf(literal) === decimalOf(shortest);
 }
 
-/** The digits without leading and trailing zeros, and the power of ten of the last one. The sign is dropped. */
+/** The digits without leading and trailing zeros, and the power of ten of the last digit. Without the sign. */
 function decimalOf(literal: string): string {
   const [mantissa = "", exponent = "0"] = literal.replace(/^-/, "").split(/e/i);
   const [whole = "", fraction = ""] = mantissa.split(".");

@@ -1,8 +1,8 @@
 import { failure, unexpected } from "./json-error.ts";
 import { keepsValue } from "./json-number.ts";
 
-// Every scanner takes the index of a token's first character and returns the one behind its last. Together
-// they check the whole grammar of RFC 8259; what they refuse is thrown as a JsonError.
+// Each scanner gets the index of the first character of a token and returns the index after its last one. Together
+// they check the whole grammar of RFC 8259. They throw a JsonError for invalid text.
 
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
@@ -14,7 +14,7 @@ const POINT = 0x2e;
 const UPPER_E = 0x45;
 const LOWER_E = 0x65;
 
-/** Behind spaces, tabs and line ends, if there are any. */
+/** Returns the index after spaces, tabs and line ends. */
 export function skipSpace(text: string, start: number): number {
   let at = start;
   for (;;) {
@@ -24,13 +24,13 @@ export function skipSpace(text: string, start: number): number {
   }
 }
 
-/** Behind `true`, `false` or `null`. */
+/** Returns the index after `true`, `false` or `null`. */
 export function scanWord(text: string, at: number, word: string): number {
   if (!text.startsWith(word, at)) throw unexpected(text, at);
   return at + word.length;
 }
 
-/** Behind a string's closing quote. */
+/** Returns the index after the closing quote of a string. */
 export function scanString(text: string, start: number): number {
   if (text.charCodeAt(start) !== QUOTE) throw unexpected(text, start);
   for (let at = start + 1; at < text.length; at += 1) {
@@ -42,7 +42,7 @@ export function scanString(text: string, start: number): number {
   throw failure("unterminated string", text, text.length);
 }
 
-/** Behind a number; where it is `strict`, one whose value every reader gets alike. */
+/** Returns the index after a number. With `strict` it rejects a number that JSON parsers may read differently. */
 export function scanNumber(text: string, start: number, strict: boolean): number {
   const first = text.charCodeAt(start) === MINUS ? start + 1 : start;
   let at = scanDigits(text, first);
@@ -54,7 +54,7 @@ export function scanNumber(text: string, start: number, strict: boolean): number
     const sign = text.charCodeAt(at + 1);
     at = scanDigits(text, sign === PLUS || sign === MINUS ? at + 2 : at + 1);
   }
-  // Up to 15 digits and no exponent are always safe, and what nearly every number is.
+  // Up to 15 digits without an exponent are always exact. Nearly all numbers have this form.
   const isPlain = !isScaled && at - start <= 15;
   if (isPlain || !strict || keepsValue(text.slice(start, at))) return at;
   throw failure("number out of the safe range", text, start);

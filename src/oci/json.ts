@@ -3,9 +3,9 @@ import { scanNumber, scanString, scanWord, skipSpace } from "./json-tokens.ts";
 
 export { JsonBoundError, JsonError } from "./json-error.ts";
 
-/** What a document may cost before it is read. */
+/** Limits of a document, checked before its value is built. */
 export interface JsonBounds {
-  /** Arrays and objects inside one another. */
+  /** Nested arrays and objects. */
   readonly maxDepth: number;
   /** Objects, arrays, strings, numbers and words of the whole document. */
   readonly maxValues: number;
@@ -14,8 +14,8 @@ export interface JsonBounds {
 }
 
 /**
- * Room for an image manifest of 5,000 layers with five annotations each. A document at these bounds is read in less
- * than 100 ms; without them 4 MiB of short keys take a second.
+ * Enough for an image manifest of 5,000 layers with 5 annotations each. A document at these bounds is parsed in less than
+ * 100 ms; without bounds 4 MiB of short keys take 1 s.
  */
 export const defaultJsonBounds: JsonBounds = { maxDepth: 64, maxValues: 50_000, maxKeys: 10_000 };
 
@@ -33,7 +33,7 @@ const OBJECT_END = 0x7d;
 /** State of one scan. */
 interface Scan {
   readonly text: string;
-  /** Whether equal keys and numbers that a double cannot hold are refused. */
+  /** Whether duplicate keys, and numbers that a double cannot represent, are rejected. */
   readonly strict: boolean;
   readonly bounds: JsonBounds;
   values: number;
@@ -41,9 +41,9 @@ interface Scan {
 }
 
 /**
- * Reads JSON that every reader understands alike. Beyond RFC 8259 it refuses a byte order mark, bytes
- * that are not UTF-8, trailing bytes, a key twice in one object at any depth (`"a"` and `"\u0061"` are
- * the same key), integers outside ±(2^53 - 1), and numbers that lose value as a double.
+ * Parses JSON that each JSON parser reads the same. Beyond RFC 8259 it rejects a byte order mark, bytes
+ * that are not UTF-8, trailing bytes, a duplicate key in one object at any depth (`"a"` and `"\u0061"` are
+ * the same key), integers outside ±(2^53 - 1), and numbers that lose precision as a double.
  * Throws JsonError, and JsonBoundError for a document beyond the bounds.
  */
 export function parseStrictJson(bytes: Uint8Array, bounds: Partial<JsonBounds> = {}): unknown {
@@ -51,7 +51,7 @@ export function parseStrictJson(bytes: Uint8Array, bounds: Partial<JsonBounds> =
 }
 
 /**
- * Reads JSON as `JSON.parse` is specified to: the last of equal keys counts, and bytes that are not UTF-8 become U+FFFD.
+ * Parses JSON like the specification of `JSON.parse`: the last of equal keys counts. Bytes that are not UTF-8 become U+FFFD.
  * Throws JsonError, and JsonBoundError for a document beyond the bounds.
  */
 export function parseJson(bytes: Uint8Array, bounds: Partial<JsonBounds> = {}): unknown {
@@ -63,8 +63,8 @@ function parse(text: string, strict: boolean, bounds: Partial<JsonBounds>): unkn
   const scan: Scan = { text, strict, bounds: all, values: 0, hasEscapedKey: false };
   const end = skipSpace(text, scanValue(scan, skipSpace(text, 0), all.maxDepth));
   if (end < text.length) throw failure("trailing bytes", text, end);
-  // The scan has checked the whole grammar: what follows only builds the value. JSON.parse of Node 24 and 26 may give
-  // a wrong key where a key is written with escapes (https://github.com/nodejs/node/issues/63785).
+  // The scan has checked the whole grammar; this only builds the value. JSON.parse of Node 24 and 26 may return
+  // a wrong key for a key with escapes (https://github.com/nodejs/node/issues/63785).
   const value: unknown = scan.hasEscapedKey ? buildValue(text) : JSON.parse(text);
   return value;
 }
@@ -87,7 +87,7 @@ function decode(bytes: Uint8Array): string {
   }
 }
 
-/** Returns the index behind the value that starts at `at`; throws JsonError. */
+/** Returns the index after the value that starts at `at`. Throws JsonError. */
 function scanValue(scan: Scan, at: number, depthLeft: number): number {
   const { text } = scan;
   scan.values += 1;
@@ -125,7 +125,7 @@ function scanObject(scan: Scan, start: number, depthLeft: number): number {
     const isEscaped = literal.includes("\\");
     if (isEscaped) scan.hasEscapedKey = true;
     if (strict) {
-      // Two spellings of one key, with and without escapes, are one key.
+      // A key with escapes and the same key without them are equal.
       const key = isEscaped ? String(JSON.parse(literal)) : literal.slice(1, -1);
       if (keys.has(key)) throw failure(`duplicate key ${JSON.stringify(cut(key))}`, text, at);
       keys.add(key);
@@ -152,7 +152,7 @@ function scanArray(scan: Scan, start: number, depthLeft: number): number {
   }
 }
 
-/** The value of a text that was scanned. JSON.parse reads single strings, numbers and words, never a key in its object. */
+/** Builds the value of a scanned text. JSON.parse reads only single strings, numbers and words, never an object with keys. */
 function buildValue(text: string): unknown {
   let at = 0;
   const take = (end: number): unknown => {
@@ -160,7 +160,7 @@ function buildValue(text: string): unknown {
     at = end;
     return JSON.parse(literal);
   };
-  /** Whether the list goes on behind the comma; the cursor is behind the comma or the closing bracket. */
+  /** Whether the list continues. Moves the cursor past the comma or the closing bracket. */
   const goesOn = (): boolean => {
     at = skipSpace(text, at) + 1;
     return text.charCodeAt(at - 1) === COMMA;

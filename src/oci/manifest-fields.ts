@@ -2,34 +2,34 @@ import { OciError } from "./errors.ts";
 import { isJsonObject } from "./json.ts";
 import { bareMediaType } from "./media-types.ts";
 
-/** A JSON object whose keys were checked, and where it stands; an empty path is the whole document. */
+/** A JSON object with checked keys, and its path in the document; the empty path is the whole document. */
 export interface Fields {
   readonly path: string;
-  /** The value of a key; undefined when absent or null, which Go programs write for the same thing. */
+  /** The value of a key; undefined if absent or null, because Go programs write null for an absent value. */
   get(key: string): unknown;
-  /** Whether the key is there, be it null. */
+  /** Whether the key is present, also with the value null. */
   has(key: string): boolean;
-  /** All of them. */
+  /** All keys with their values. */
   readonly entries: readonly (readonly [string, unknown])[];
 }
 
-/** The keys an object may have, and by their spelling without case. */
+/** The known keys of an object: exact, and by their case-folded spelling. */
 export interface KnownKeys {
   readonly exact: ReadonlySet<string>;
   readonly folded: ReadonlyMap<string, string>;
 }
 
-/** Control characters and halves of surrogate pairs, which no store, log or page takes. */
+/** Control characters and unpaired surrogates, which are not valid in stored text, logs and pages. */
 const UNPRINTABLE = /[\p{Cc}\p{Cs}]/u;
 
-/** The table of known keys that `readFields` takes. */
+/** Makes the known keys for `readFields`. */
 export function knownKeys(...keys: readonly string[]): KnownKeys {
   return { exact: new Set(keys), folded: new Map(keys.map((key) => [fold(key), key])) };
 }
 
 /**
- * The fields of a JSON object. Throws MANIFEST_INVALID when it is no object, or when a key differs only
- * in case from a known one: readers that ignore case would see another document than we do.
+ * The fields of a JSON object. Throws MANIFEST_INVALID if the value is no object, or if a key differs only
+ * in case from a known key: a parser that ignores case would read another document.
  */
 export function readFields(value: unknown, path: string, known: KnownKeys): Fields {
   if (!isJsonObject(value)) throw invalidManifest(path, "must be an object");
@@ -62,13 +62,13 @@ export function readMediaType(fields: Fields, key: string): string | undefined {
   throw invalidManifest(join(fields.path, key), "must be a media type");
 }
 
-/** Longest name of a type of content; RFC 6838 allows 127 characters on each side of the slash. */
+/** Maximum length of a type name in characters; RFC 6838 allows 127 on each side of the slash. */
 const typeNameAtMost = 255;
 
 /**
- * The type of content that a descriptor or an artifact names; undefined when absent. The image-spec asks for a media type,
- * but clients push other names (`oras push f.txt:sbom`, artifacts of `oras attach` before 2024) and other registries
- * take them. Throws MANIFEST_INVALID.
+ * The content type in a descriptor or an artifact; undefined if absent. The image-spec requires a media type, but clients
+ * push other names (`oras push f.txt:sbom`, artifacts of `oras attach` before 2024) and other registries accept them.
+ * Throws MANIFEST_INVALID.
  */
 export function readTypeName(fields: Fields, key: string): string | undefined {
   const text = readText(fields, key);
@@ -87,8 +87,8 @@ export function readTexts(fields: Fields, key: string): readonly string[] | unde
 }
 
 /**
- * Annotations: an object of strings; undefined when absent. A null value, which some programs write for no value, is
- * left out. Throws MANIFEST_INVALID.
+ * Annotations: an object of strings; undefined if absent. An annotation with the value null, which some programs write, is
+ * omitted. Throws MANIFEST_INVALID.
  */
 export function readAnnotations(fields: Fields): Record<string, string> | undefined {
   const value = fields.get("annotations");
@@ -106,7 +106,7 @@ export function readAnnotations(fields: Fields): Record<string, string> | undefi
   return Object.fromEntries(Object.entries(annotations).filter(([, text]) => text !== null));
 }
 
-/** What `read` gives, or undefined where it throws an OciError. */
+/** The result of `read`; undefined if it throws an OciError. */
 export function orAbsent<T>(read: () => T | undefined): T | undefined {
   try {
     return read();
@@ -116,13 +116,13 @@ export function orAbsent<T>(read: () => T | undefined): T | undefined {
   }
 }
 
-/** MANIFEST_INVALID that names the place in the document. */
+/** A MANIFEST_INVALID error that names the path in the document. */
 export function invalidManifest(path: string, reason: string): OciError {
   const place = path === "" ? "the manifest" : path;
   return new OciError("MANIFEST_INVALID", `${place} ${reason}`, { detail: { path, reason } });
 }
 
-/** `layers[0]` and `size` give `layers[0].size`; long keys are cut. */
+/** `layers[0]` and `size` give `layers[0].size`; a key is cut to 64 characters. */
 export function join(path: string, key: string): string {
   const short = key.slice(0, 64);
   return path === "" ? short : `${path}.${short}`;
@@ -133,7 +133,7 @@ function textOf(value: unknown, path: string): string {
   throw invalidManifest(path, "must be a string without control characters");
 }
 
-/** Case folding as Go's JSON reader does it: the long `ſ` is an s, the Kelvin sign a k. */
+/** Case folding like Go's JSON parser: the long `ſ` equals s, the Kelvin sign equals k. */
 function fold(key: string): string {
   return key.toLowerCase().toUpperCase();
 }

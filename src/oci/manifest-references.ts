@@ -7,12 +7,12 @@ import type { Fields } from "./manifest-fields.ts";
 import { OCTET_STREAM, isDockerForeignLayer } from "./media-types.ts";
 
 /**
- * Content a manifest points at. A `child` is usually a manifest, but need not be: BuildKit's cache
+ * Content that a manifest references. A `child` is usually a manifest, but may be a blob: BuildKit's cache
  * index lists layers and its config.
  */
 export interface ManifestReference extends Descriptor {
   readonly kind: "config" | "layer" | "child";
-  /** False when the content may live elsewhere: a layer with urls, and what a manifest of a configured type names. */
+  /** False if the content may be missing here: a layer with urls, and content of a manifest of a configured type. */
   readonly required: boolean;
 }
 
@@ -36,8 +36,8 @@ export function readChildren(fields: Fields): readonly ManifestReference[] {
 }
 
 /**
- * What a manifest of a type that we do not know names: every object with a digest, at any depth, but its subject. None
- * of it has to be here, since we do not know what the fields mean. Throws MANIFEST_INVALID if it is too much.
+ * The content that a manifest of an unknown type references: each object with a digest, at any depth, except its subject.
+ * None of it must be present, because the meaning of the fields is unknown. Throws MANIFEST_INVALID for too many objects.
  */
 export function readNamedContent(fields: Fields): readonly ManifestReference[] {
   const found = new Map<string, ManifestReference>();
@@ -76,18 +76,18 @@ function readLayer(value: unknown, i: number): ManifestReference {
   return { ...layer, kind: "layer", required: !hasUrls };
 }
 
-/** Clients and mirrors fetch a layer from its URLs. Those of a config or of a child are never fetched, and not checked. */
+/** Clients and mirrors fetch a layer from its URLs. URLs of a config or of a child are never fetched and not checked. */
 function isLayerUrl(text: string): boolean {
   return /^https?:\/\/[^\s#]+$/i.test(text) && URL.canParse(text);
 }
 
 /**
- * Layers, or children, of one manifest. Images have up to 127 layers, models and datasets several thousand; each costs
- * a row, and reads of the whole list.
+ * Maximum layers or children of one manifest. Images have up to 127 layers, models and datasets several thousand. Each costs
+ * a row, and time in each read of the list.
  */
 export const descriptorsAtMost = 5_000;
 
-/** A list that must be there, but may be null: Go programs write an empty list so. */
+/** A list that must be present but may be null, because Go programs write null for an empty list. */
 function readList(fields: Fields, key: string): readonly unknown[] {
   const value = fields.get(key) ?? (fields.has(key) ? [] : undefined);
   if (!Array.isArray(value)) throw invalidManifest(key, "must be a list");

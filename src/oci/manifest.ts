@@ -22,15 +22,15 @@ import {
 
 export type { ManifestReference } from "./manifest-references.ts";
 
-/** What we know about the bytes of a manifest; the bytes themselves are kept and served as received. */
+/** The parsed fields of a manifest. The manifest itself is stored and served as the received bytes. */
 export interface Manifest {
   readonly mediaType: string;
   readonly kind: "image" | "index" | "opaque";
-  /** As a referrers list shows it: the field, or for an image without it the config's media type. */
+  /** The value for a referrers list: the field, or for an image without it the media type of the config. */
   readonly artifactType?: string;
   readonly subject?: Descriptor;
   readonly annotations?: Record<string, string>;
-  /** In pushed order: the config and the layers, or the children. */
+  /** In the order of the manifest: the config and the layers, or the children. */
   readonly references: readonly ManifestReference[];
 }
 
@@ -48,10 +48,10 @@ const MANIFEST_KEYS = knownKeys(
 );
 
 /**
- * Reads a manifest. The media type is that of the Content-Type header without parameters, else
- * the body's, else inferred. A type that we do not know gives an `opaque` manifest: its references are all descriptors in it.
- * Throws MANIFEST_INVALID for whatever is not strict JSON, not of its type's shape, or could be read
- * as two kinds of manifest (image-spec manifest.md, image-index.md). The caller limits the size.
+ * Parses a manifest. The media type is that of the Content-Type header without parameters, else that of the body, else it is
+ * inferred. An unknown type gives an `opaque` manifest, whose references are all descriptors in it. Throws MANIFEST_INVALID
+ * if the bytes are not strict JSON, do not have the shape of their type, or can be read as two kinds of manifest
+ * (image-spec manifest.md, image-index.md). The caller limits the size.
  */
 export function parseManifest(bytes: Uint8Array, contentType: string | undefined): Manifest {
   const fields = readFields(readJson(bytes), "", MANIFEST_KEYS);
@@ -116,8 +116,8 @@ function inferMediaType(fields: Fields): string {
 }
 
 /**
- * Of a type that we do not know, the common fields are taken where they have the shape we know, and every descriptor, at
- * any depth, is content that the manifest keeps.
+ * Reads a manifest of an unknown type. Common fields are used if they have the known shape. Each descriptor, at any depth, is
+ * content that the manifest keeps.
  */
 function readOpaque(fields: Fields, mediaType: string): Manifest {
   const parts = partsOf(

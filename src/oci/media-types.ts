@@ -44,14 +44,14 @@ const MEDIA_TYPE =
   /^[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,126}\/[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,126}$/;
 
 /**
- * What a manifest of this media type is. The case of letters does not matter (RFC 6838, section 4.2),
- * so that no spelling of a known type escapes its rules. Types we do not know are `opaque`.
+ * The kind of a manifest with this media type. Case does not matter (RFC 6838, section 4.2), so that each spelling of a
+ * known type gets its rules. Unknown types are `opaque`.
  */
 export function manifestKindOf(mediaType: string): "image" | "index" | "schema1" | "opaque" {
   return KINDS.get(mediaType.toLowerCase()) ?? "opaque";
 }
 
-/** Whether the layer is of a Docker foreign type, which must say where it lives. */
+/** Whether the layer has a Docker foreign type, which must have `urls`. */
 export function isDockerForeignLayer(mediaType: string): boolean {
   return DOCKER_FOREIGN.has(mediaType);
 }
@@ -62,8 +62,8 @@ export function isImageConfig(mediaType: string): boolean {
 }
 
 /**
- * The media type of a header value without parameters and surrounding space, in the letters received;
- * undefined when it is not `type/subtype` (RFC 6838).
+ * The media type of a header value without parameters and surrounding space, in the received case;
+ * undefined if it is not `type/subtype` (RFC 6838).
  */
 export function bareMediaType(header: string): string | undefined {
   const end = header.indexOf(";");

@@ -2,10 +2,10 @@ import { OciError } from "./errors.ts";
 
 declare const brand: unique symbol;
 
-/** A canonical repository name: always `namespace/rest`, the single component `alpine` being `library/alpine`. */
+/** A canonical repository name: always `namespace/rest`. The single component `alpine` becomes `library/alpine`. */
 export type RepositoryName = string & { readonly [brand]: "RepositoryName" };
 
-/** First path components that the Hub API uses below `/v2/`, and that can therefore not be namespaces. */
+/** First path components that the Hub API uses below `/v2/`. They cannot be namespaces. */
 export const reservedNamespaces: ReadonlySet<string> = new Set([
   "repositories",
   "namespaces",
@@ -22,20 +22,20 @@ export const reservedNamespaces: ReadonlySet<string> = new Set([
   "categories",
 ]);
 
-/** The namespace of names with one component, which belongs to administrators. */
+/** The namespace of names with one component. It belongs to the administrators. */
 export const defaultNamespace = "library";
 const MAX_LENGTH = 255;
 const MAX_NAMESPACE_LENGTH = 100;
 
-/** Of a repository's name, or of a namespace where there is no slash. */
-// Separators and alphanumerics exclude each other, so there is one way to match: linear time.
+/** The grammar of a repository name; without a slash that of a namespace. */
+// Separators and alphanumerics are disjoint, so there is one possible match: linear time.
 export const nameGrammar =
   /^[a-z0-9]+(?:(?:\.|__?|-+)[a-z0-9]+)*(?:\/[a-z0-9]+(?:(?:\.|__?|-+)[a-z0-9]+)*)*$/;
 
 /**
- * Reads a repository name (distribution-spec, "Pulling manifests") into its canonical form. The limit
- * of 255 characters is on the name without an implied `library/`, so that a canonical name can always
- * be read again. Throws NAME_INVALID, also for a reserved namespace.
+ * Parses a repository name (distribution-spec, "Pulling manifests") to its canonical form. The limit of 255 characters
+ * applies to the name without an implied `library/`, so that each canonical name can be parsed again. Throws NAME_INVALID,
+ * also for a reserved namespace.
  */
 export function parseRepositoryName(text: string): RepositoryName {
   const bare = withoutDefaultNamespace(text);
@@ -51,7 +51,7 @@ export function parseRepositoryName(text: string): RepositoryName {
   return name;
 }
 
-/** The name of an account: one component, not reserved, short enough to leave room for what comes behind it. Throws NAME_INVALID. */
+/** Parses the name of an account: one component, not reserved, short enough for a repository name after it. Throws NAME_INVALID. */
 export function parseNamespace(text: string): string {
   if (text.length > MAX_NAMESPACE_LENGTH)
     throw invalid(text, `longer than ${MAX_NAMESPACE_LENGTH} characters`, "account");
@@ -67,7 +67,7 @@ export function namespaceOf(name: RepositoryName): string {
   return name.slice(0, name.indexOf("/"));
 }
 
-/** `library/alpine` becomes `alpine`; names with more components, or another namespace, stay as they are. */
+/** `library/alpine` becomes `alpine`; names with more components or another namespace stay unchanged. */
 function withoutDefaultNamespace(text: string): string {
   const prefix = `${defaultNamespace}/`;
   const isShort = text.startsWith(prefix) && text.indexOf("/", prefix.length) === -1;

@@ -1,8 +1,8 @@
 import { OciError } from "./errors.ts";
 
 /**
- * Reads the `n` parameter of a list (distribution-spec, "Listing Tags"): undefined when absent or empty, 0 is a
- * valid size, more than `max` is clamped to it. Throws PAGINATION_NUMBER_INVALID for anything but digits.
+ * Parses the `n` parameter of a list (distribution-spec, "Listing Tags"): undefined if absent or empty; 0 is a
+ * valid size; a larger value than `max` gives `max`. Throws PAGINATION_NUMBER_INVALID for anything but digits.
  */
 export function parsePageSize(text: string | undefined, max: number): number | undefined {
   if (text === undefined || text === "") return undefined;

@@ -1,7 +1,7 @@
 import { isJsonObject, JsonError, parseJson } from "./json.ts";
 import { knownKeys, orAbsent, readFields, readText, readTexts } from "./manifest-fields.ts";
 
-/** What an image needs to run (image-spec image-index.md; `os.version` and `os.features` in JSON). */
+/** The platform of an image (image-spec image-index.md; `os.version` and `os.features` in JSON). */
 export interface Platform {
   readonly os?: string;
   readonly architecture?: string;
@@ -23,7 +23,7 @@ const PLATFORM_KEYS = knownKeys(
 
 const ANY_KEYS = knownKeys();
 
-/** Reads the platform of an index entry; every part may be absent. Throws MANIFEST_INVALID naming the place. */
+/** Parses the platform of an index entry; each field may be absent. Throws MANIFEST_INVALID with the path. */
 export function parsePlatform(value: unknown, path: string): Platform {
   const fields = readFields(value, path, PLATFORM_KEYS);
   return platformFrom(
@@ -33,8 +33,8 @@ export function parsePlatform(value: unknown, path: string): Platform {
 }
 
 /**
- * {@link platformOfConfig} of the bytes of a config blob. Undefined also for bytes that are no JSON, or JSON beyond
- * `defaultJsonBounds`: the pusher chose them, and what they cost is bounded before a value is built.
+ * {@link platformOfConfig} of the bytes of a config blob. Also undefined for bytes that are no JSON, or JSON beyond
+ * `defaultJsonBounds`: the pusher chooses the bytes, so their cost is bounded before a value is built.
  */
 export function parseConfigPlatform(bytes: Uint8Array): Platform | undefined {
   try {
@@ -46,8 +46,8 @@ export function parseConfigPlatform(bytes: Uint8Array): Platform | undefined {
 }
 
 /**
- * The platform an image config blob says it is for (image-spec config.md); undefined when it names
- * neither os nor architecture. Takes any JSON value and never throws: parts of another shape are absent.
+ * The platform in an image config (image-spec config.md); undefined if it has neither os nor architecture. Accepts any JSON
+ * value and never throws: fields with another type count as absent.
  */
 export function platformOfConfig(json: unknown): Platform | undefined {
   if (!isJsonObject(json)) return undefined;
@@ -59,7 +59,7 @@ export function platformOfConfig(json: unknown): Platform | undefined {
   return platform.os === undefined && platform.architecture === undefined ? undefined : platform;
 }
 
-/** Empty strings count as absent: so some programs write them. */
+/** Empty strings count as absent, because some programs write them for absent fields. */
 function platformFrom(
   text: (key: string) => string | undefined,
   texts: (key: string) => readonly string[] | undefined,

@@ -1,12 +1,12 @@
 import { OciError } from "./errors.ts";
 
-/** First and last byte, both included. */
+/** First and last byte, both inclusive. */
 export interface ByteRange {
   readonly start: number;
   readonly end: number;
 }
 
-/** What a `Range` header asks of a representation: all of it, one part, several, or nothing it has. */
+/** The ranges that a `Range` header requests: the full representation, one, several, or no satisfiable range. */
 export type RangeRequest =
   | { readonly kind: "full" }
   | ({ readonly kind: "single" } & ByteRange)
@@ -19,10 +19,9 @@ const RANGE_SPEC = /^([0-9]*)-([0-9]*)$/;
 const CHUNK = /^(?:([0-9]+)-([0-9]+)|bytes ([0-9]+)-([0-9]+)(?:\/(\*|[0-9]+))?)$/i;
 
 /**
- * Reads a `Range` header against a size in bytes (RFC 9110, section 14.2). Other units, garbage, more
- * than 100 ranges and overlapping ranges mean the full representation. A range that ends before it
- * starts is unsatisfiable, as the OCI conformance suite wants it, not ignored. Ranges that start
- * behind the end are dropped; those that end behind it are cut.
+ * Parses a `Range` header for a size in bytes (RFC 9110, section 14.2). Other units, invalid syntax, more than 100 ranges and
+ * overlapping ranges give the full representation. A range that ends before it starts is unsatisfiable, not ignored, because
+ * the OCI conformance suite requires that. Ranges that start after the end are dropped; ranges that end after it are cut.
  */
 export function parseRange(header: string | undefined, sizeBytes: number): RangeRequest {
   const list = header === undefined ? undefined : /^bytes=(.*)$/i.exec(header.trim())?.[1];
@@ -40,9 +39,9 @@ export function parseRange(header: string | undefined, sizeBytes: number): Range
 }
 
 /**
- * Reads the `Content-Range` of an upload chunk: `0-99`, and as a courtesy `bytes 0-99`, `bytes 0-99/*`
- * and `bytes 0-99/100`; undefined when the header is absent. Throws RANGE_INVALID (416) when malformed,
- * when it ends before it starts, or when the total is not beyond the end.
+ * Parses the `Content-Range` of an upload chunk: `0-99`, and for compatibility `bytes 0-99`, `bytes 0-99/*`
+ * and `bytes 0-99/100`; undefined if the header is absent. Throws RANGE_INVALID (416) if it is malformed,
+ * if it ends before it starts, or if the total is not larger than the last byte.
  */
 export function parseChunkRange(header: string | undefined): ByteRange | undefined {
   if (header === undefined) return undefined;
@@ -64,7 +63,7 @@ function readSpec(spec: string, sizeBytes: number): ByteRange | "ignored" | "uns
   if (first === "") {
     const length = Number(last);
     if (length === 0) return "unsatisfiable";
-    // RFC 9110, section 14.1.2 calls this satisfiable, but no Content-Range can say "no bytes".
+    // RFC 9110, section 14.1.2 calls this satisfiable, but no Content-Range can express zero bytes.
     if (sizeBytes === 0) return "ignored";
     return { start: Math.max(0, sizeBytes - length), end: sizeBytes - 1 };
   }

@@ -7,16 +7,16 @@ declare const brand: unique symbol;
 /** 1 to 128 characters of `[a-zA-Z0-9._-]`, the first neither a dot nor a dash. */
 export type Tag = string & { readonly [brand]: "Tag" };
 
-/** What follows `/manifests/` in a path. */
+/** The reference after `/manifests/` in a path. */
 export type Reference =
   | { readonly kind: "tag"; readonly tag: Tag }
   | { readonly kind: "digest"; readonly digest: Digest };
 
 const MAX_LENGTH = 128;
-/** Of a tag. */
+/** The grammar of a tag. */
 export const tagGrammar = /^[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}$/;
 
-/** Reads a tag (distribution-spec, "Pulling manifests"). Throws TAG_INVALID. */
+/** Parses a tag (distribution-spec, "Pulling manifests"). Throws TAG_INVALID. */
 export function parseTag(text: string): Tag {
   if (text.length <= MAX_LENGTH && tagGrammar.test(text)) return text as Tag;
   throw new OciError(
@@ -26,7 +26,7 @@ export function parseTag(text: string): Tag {
   );
 }
 
-/** Reads a reference: with a colon it is a digest (or DIGEST_INVALID), without one a tag (or TAG_INVALID). */
+/** Parses a reference: a text with a colon as a digest (throws DIGEST_INVALID), else as a tag (throws TAG_INVALID). */
 export function parseReference(text: string): Reference {
   if (text.includes(":")) return { kind: "digest", digest: parseDigest(text) };
   return { kind: "tag", tag: parseTag(text) };

@@ -2,20 +2,20 @@ import { OciError } from "./errors.ts";
 import type { Tag } from "./reference.ts";
 
 /**
- * Regular expressions in RE2's syntax, each for a whole tag; an empty list stands for every tag. RE2 takes time linear
- * in the tag, whatever the expression, so that they may come from anybody.
+ * Regular expressions in RE2 syntax; each matches a whole tag. An empty list matches each tag. RE2 takes time linear in the
+ * length of the tag for any expression, so the expressions may come from any user.
  */
 export type TagPatterns = readonly string[];
 
 const patternsAtMost = 100;
 const longestPattern = 256;
-/** Instructions of all of them together: each may look at each character of a tag, while other pushes wait. */
+/** Maximum instructions of all patterns together: each may read each character of a tag, while other pushes wait. */
 const largestProgram = 2_000;
 
-/** Only when it is needed: loading it takes longer than everything else that a push of a manifest does. */
+/** Loaded on first use: loading takes longer than the rest of a manifest push. */
 const compiler = async () => (await import("re2js")).RE2JS;
 
-/** Checks patterns that somebody has written. Throws TAG_INVALID, saying which is wrong and why. */
+/** Checks the patterns of a user. Throws TAG_INVALID with the invalid pattern and the reason. */
 export async function parseTagPatterns(texts: readonly string[]): Promise<TagPatterns> {
   if (texts.length > patternsAtMost)
     throw new OciError("TAG_INVALID", `at most ${patternsAtMost} patterns of tags`);
@@ -34,7 +34,7 @@ export async function parseTagPatterns(texts: readonly string[]): Promise<TagPat
   return texts;
 }
 
-/** Tells whether a tag is one of those that the patterns stand for. */
+/** Compiles the patterns. The result tells whether a tag matches one of them. */
 export async function matcherOf(patterns: TagPatterns): Promise<(tag: Tag) => boolean> {
   if (patterns.length === 0) return () => true;
   const re2 = await compiler();
