@@ -11,7 +11,7 @@ export class NoRegistryError extends Error {
   override readonly name = "NoRegistryError";
 }
 
-/** Path of the database. Blobs in memory end with the process, and so must their rows: then each process has its own file. */
+/** Path of the database. Blobs in memory end with the process and so must their rows: each process has its own file. */
 export function databaseFile({ data, storage }: Config): string {
   return path.join(data, storage.driver === "memory" ? `memory-${process.pid}.db` : "berth.db");
 }

@@ -87,7 +87,7 @@ function openOnNetwork(
   };
 }
 
-/** Warnings about valid but probably unintended settings. The server logs them at the start; `berth config check` prints them. */
+/** Warnings about valid but unusual settings. The server logs them at the start, `berth config check` prints them. */
 export function warningsOf(config: Config): readonly string[] {
   return [...proxyWarnings(config), ...config.mirrors.flatMap(mirrorWarnings)];
 }

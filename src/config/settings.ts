@@ -18,7 +18,7 @@ import { isTree, setAt, valueAt, without, type Tree } from "./tree.ts";
 /** Values of keys from the command line. */
 export type Flags = Readonly<Record<string, string | boolean>>;
 
-/** The source of each key that is set: `--listen`, `BERTH_LISTEN`, `berth.yaml line 3`. A key with its default is missing. */
+/** The source of each key that is set: `--listen`, `BERTH_LISTEN`, `berth.yaml line 3`. Missing: the default. */
 export type Sources = ReadonlyMap<string, string>;
 
 export interface SettingsInput {

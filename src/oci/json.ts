@@ -152,7 +152,7 @@ function scanArray(scan: Scan, start: number, depthLeft: number): number {
   }
 }
 
-/** Builds the value of a scanned text. JSON.parse reads only single strings, numbers and words, never an object with keys. */
+/** Builds the value of a scanned text. JSON.parse reads only single strings, numbers and words, never an object. */
 function buildValue(text: string): unknown {
   let at = 0;
   const take = (end: number): unknown => {

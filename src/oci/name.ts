@@ -51,7 +51,7 @@ export function parseRepositoryName(text: string): RepositoryName {
   return name;
 }
 
-/** Parses the name of an account: one component, not reserved, short enough for a repository name after it. Throws NAME_INVALID. */
+/** Parses an account name: one component, not reserved, short enough for a repository name after it. Throws NAME_INVALID. */
 export function parseNamespace(text: string): string {
   if (text.length > MAX_NAMESPACE_LENGTH)
     throw invalid(text, `longer than ${MAX_NAMESPACE_LENGTH} characters`, "account");

@@ -9,7 +9,7 @@ const descriptorsEach = 2;
 
 /** Longer than the usual 60 s of proxies, so that the proxy closes the connection, not this server. */
 const keepAliveMs = 75_000;
-/** While more than half of the connections are open, so that new clients can connect. The response tells the client the time. */
+/** While more than half of the connections are open, so that new clients can connect. Sent with each response. */
 const crowdedKeepAliveMs = 5_000;
 
 /**
