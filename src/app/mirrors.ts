@@ -149,7 +149,7 @@ export async function openMirrorFolder(config: Config): Promise<MirrorFolder> {
   };
   /** Deletes one tag. The collector handles its manifest and blobs like those of any untagged image. */
   const purgeTag = async (repository: RepositoryName, tag: Tag): Promise<void> => {
-    // A running server may keep an earlier answer of its upstream for this tag. The new check time makes that answer outdated.
+    // A running server may keep an earlier upstream answer for this tag. The new check time makes it outdated.
     await database.run("checkMirrorTag", { repository, tag, nowMs: Date.now() });
     const removed = await database.run("deleteTag", {
       ...{ actor: cliActor, repository, tag },
