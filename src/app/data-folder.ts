@@ -79,8 +79,8 @@ async function userName(uid: number): Promise<string> {
 }
 
 /**
- * Prepares the data folder before a server opens it: creates the folder if it is missing, checks its owner, and locks it
- * against a second server. With blobs in memory each process has its own database and needs no lock.
+ * Prepares the data folder before a server opens it: creates the folder if it is missing, checks its owner, and locks
+ * it against a second server. With blobs in memory each process has its own database and needs no lock.
  * @throws OwnerError, FolderInUseError
  */
 export async function lockDataFolder(config: Config): Promise<FolderLock> {

@@ -13,9 +13,9 @@ export interface Cleaning {
 }
 
 /**
- * Converts the input to the shape of the schema, without checking values: it splits text into lists, reads secrets from the
- * files that `NAME_FILE` names, and treats an empty `name:` as unset. It reports keys that the schema does not have, and
- * removes them.
+ * Converts the input to the shape of the schema, without checking values: it splits text into lists, reads secrets from
+ * the files that `NAME_FILE` names, and treats an empty `name:` as unset. It reports keys that the schema does not
+ * have, and removes them.
  */
 export async function clean(
   schema: Schema,

@@ -71,7 +71,9 @@ function syntaxProblem(file: string, error: YAMLError): ConfigProblem {
   };
 }
 
-/** The offset of the key at a path; without a key that of its value; without a value that of the group that lacks it. */
+/**
+ * The offset of the key at a path; without a key that of its value; without a value that of the group that lacks it.
+ */
 function offsetOf(document: Document, path: KeyPath): number | undefined {
   if (path.length === 0) return undefined;
   const parent = path.length > 1 ? document.getIn(path.slice(0, -1), true) : document.contents;

@@ -2,8 +2,8 @@ import { z } from "zod";
 import { factsOf, type ValueFacts } from "./values.ts";
 
 /*
- * Lists the keys of a schema. A group (object) contains keys. Each other schema is one key that is set as a whole, also a
- * list. `storage.s3.partSize` is `BERTH_STORAGE_S3_PART_SIZE` in the environment.
+ * Lists the keys of a schema. A group (object) contains keys. Each other schema is one key that is set as a whole, also
+ * a list. `storage.s3.partSize` is `BERTH_STORAGE_S3_PART_SIZE` in the environment.
  */
 
 export type Schema = z.core.$ZodType;

@@ -19,7 +19,9 @@ export type LoadedConfig =
   | { readonly ok: true; readonly config: Config; readonly sources: Sources }
   | { readonly ok: false; readonly problems: readonly ConfigProblem[] };
 
-/** Reads flags, variables, file and defaults, in this order of precedence. Reports all problems at once; never throws. */
+/**
+ * Reads flags, variables, file and defaults, in this order of precedence. Reports all problems at once; never throws.
+ */
 export async function loadConfig(input: ConfigInput): Promise<LoadedConfig> {
   const env = input.env ?? process.env;
   const named = env[configVariable] || undefined;

@@ -1,6 +1,9 @@
 /** One error in the configuration. */
 export interface ConfigProblem {
-  /** The key with dots (`limits.drainTimeout`, `mirrors[0].upstream`), or the file or variable if the problem has no key. */
+  /**
+   * The key with dots (`limits.drainTimeout`, `mirrors[0].upstream`), or the file or variable if the problem has no
+   * key.
+   */
   readonly key: string;
   /** The source of the value: `--listen`, `BERTH_LISTEN`, `berth.yaml line 3`. */
   readonly source?: string | undefined;

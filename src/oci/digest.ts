@@ -28,8 +28,8 @@ export function isDigest(text: string): text is Digest {
 }
 
 /**
- * Parses a digest (image-spec descriptor.md, "Digests"). Throws DIGEST_INVALID; the message distinguishes invalid grammar, an
- * unsupported algorithm and invalid hex.
+ * Parses a digest (image-spec descriptor.md, "Digests"). Throws DIGEST_INVALID; the message distinguishes invalid
+ * grammar, an unsupported algorithm and invalid hex.
  */
 export function parseDigest(text: string): Digest {
   if (isDigest(text)) return text;

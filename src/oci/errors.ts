@@ -22,8 +22,8 @@ export type OciErrorCode =
   | "UNKNOWN";
 
 /**
- * HTTP status and default message of each code. The messages are those of the distribution-spec ("Error Codes") and, for
- * MANIFEST_UNKNOWN, of distribution, because programs search for these texts.
+ * HTTP status and default message of each code. The messages are those of the distribution-spec ("Error Codes") and,
+ * for MANIFEST_UNKNOWN, of distribution, because programs search for these texts.
  */
 export const errorTable: Readonly<
   Record<OciErrorCode, { readonly status: number; readonly message: string }>

@@ -14,8 +14,8 @@ export interface JsonBounds {
 }
 
 /**
- * Enough for an image manifest of 5,000 layers with 5 annotations each. A document at these bounds is parsed in less than
- * 100 ms; without bounds 4 MiB of short keys take 1 s.
+ * Enough for an image manifest of 5,000 layers with 5 annotations each. A document at these bounds is parsed in less
+ * than 100 ms; without bounds 4 MiB of short keys take 1 s.
  */
 export const defaultJsonBounds: JsonBounds = { maxDepth: 64, maxValues: 50_000, maxKeys: 10_000 };
 
@@ -51,8 +51,8 @@ export function parseStrictJson(bytes: Uint8Array, bounds: Partial<JsonBounds> =
 }
 
 /**
- * Parses JSON like the specification of `JSON.parse`: the last of equal keys counts. Bytes that are not UTF-8 become U+FFFD.
- * Throws JsonError, and JsonBoundError for a document beyond the bounds.
+ * Parses JSON like the specification of `JSON.parse`: the last of equal keys counts. Bytes that are not UTF-8 become
+ * U+FFFD. Throws JsonError, and JsonBoundError for a document beyond the bounds.
  */
 export function parseJson(bytes: Uint8Array, bounds: Partial<JsonBounds> = {}): unknown {
   return parse(new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes), false, bounds);

@@ -66,9 +66,9 @@ export function readMediaType(fields: Fields, key: string): string | undefined {
 const typeNameAtMost = 255;
 
 /**
- * The content type in a descriptor or an artifact; undefined if absent. The image-spec requires a media type, but clients
- * push other names (`oras push f.txt:sbom`, artifacts of `oras attach` before 2024) and other registries accept them.
- * Throws MANIFEST_INVALID.
+ * The content type in a descriptor or an artifact; undefined if absent. The image-spec requires a media type, but
+ * clients push other names (`oras push f.txt:sbom`, artifacts of `oras attach` before 2024) and other registries accept
+ * them. Throws MANIFEST_INVALID.
  */
 export function readTypeName(fields: Fields, key: string): string | undefined {
   const text = readText(fields, key);
@@ -87,8 +87,8 @@ export function readTexts(fields: Fields, key: string): readonly string[] | unde
 }
 
 /**
- * Annotations: an object of strings; undefined if absent. An annotation with the value null, which some programs write, is
- * omitted. Throws MANIFEST_INVALID.
+ * Annotations: an object of strings; undefined if absent. An annotation with the value null, which some programs write,
+ * is omitted. Throws MANIFEST_INVALID.
  */
 export function readAnnotations(fields: Fields): Record<string, string> | undefined {
   const value = fields.get("annotations");

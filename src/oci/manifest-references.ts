@@ -36,8 +36,9 @@ export function readChildren(fields: Fields): readonly ManifestReference[] {
 }
 
 /**
- * The content that a manifest of an unknown type references: each object with a digest, at any depth, except its subject.
- * None of it must be present, because the meaning of the fields is unknown. Throws MANIFEST_INVALID for too many objects.
+ * The content that a manifest of an unknown type references: each object with a digest, at any depth, except its
+ * subject. None of it must be present, because the meaning of the fields is unknown. Throws MANIFEST_INVALID for too
+ * many objects.
  */
 export function readNamedContent(fields: Fields): readonly ManifestReference[] {
   const found = new Map<string, ManifestReference>();
@@ -76,14 +77,16 @@ function readLayer(value: unknown, i: number): ManifestReference {
   return { ...layer, kind: "layer", required: !hasUrls };
 }
 
-/** Clients and mirrors fetch a layer from its URLs. URLs of a config or of a child are never fetched and not checked. */
+/**
+ * Clients and mirrors fetch a layer from its URLs. URLs of a config or of a child are never fetched and not checked.
+ */
 function isLayerUrl(text: string): boolean {
   return /^https?:\/\/[^\s#]+$/i.test(text) && URL.canParse(text);
 }
 
 /**
- * Maximum layers or children of one manifest. Images have up to 127 layers, models and datasets several thousand. Each costs
- * a row, and time in each read of the list.
+ * Maximum layers or children of one manifest. Images have up to 127 layers, models and datasets several thousand. Each
+ * costs a row, and time in each read of the list.
  */
 export const descriptorsAtMost = 5_000;
 

@@ -48,10 +48,10 @@ const MANIFEST_KEYS = knownKeys(
 );
 
 /**
- * Parses a manifest. The media type is that of the Content-Type header without parameters, else that of the body, else it is
- * inferred. An unknown type gives an `opaque` manifest, whose references are all descriptors in it. Throws MANIFEST_INVALID
- * if the bytes are not strict JSON, do not have the shape of their type, or can be read as two kinds of manifest
- * (image-spec manifest.md, image-index.md). The caller limits the size.
+ * Parses a manifest. The media type is that of the Content-Type header without parameters, else that of the body, else
+ * it is inferred. An unknown type gives an `opaque` manifest, whose references are all descriptors in it. Throws
+ * MANIFEST_INVALID if the bytes are not strict JSON, do not have the shape of their type, or can be read as two kinds
+ * of manifest (image-spec manifest.md, image-index.md). The caller limits the size.
  */
 export function parseManifest(bytes: Uint8Array, contentType: string | undefined): Manifest {
   const fields = readFields(readJson(bytes), "", MANIFEST_KEYS);
@@ -116,8 +116,8 @@ function inferMediaType(fields: Fields): string {
 }
 
 /**
- * Reads a manifest of an unknown type. Common fields are used if they have the known shape. Each descriptor, at any depth, is
- * content that the manifest keeps.
+ * Reads a manifest of an unknown type. Common fields are used if they have the known shape. Each descriptor, at any
+ * depth, is content that the manifest keeps.
  */
 function readOpaque(fields: Fields, mediaType: string): Manifest {
   const parts = partsOf(

@@ -34,8 +34,8 @@ export const nameGrammar =
 
 /**
  * Parses a repository name (distribution-spec, "Pulling manifests") to its canonical form. The limit of 255 characters
- * applies to the name without an implied `library/`, so that each canonical name can be parsed again. Throws NAME_INVALID,
- * also for a reserved namespace.
+ * applies to the name without an implied `library/`, so that each canonical name can be parsed again. Throws
+ * NAME_INVALID, also for a reserved namespace.
  */
 export function parseRepositoryName(text: string): RepositoryName {
   const bare = withoutDefaultNamespace(text);
@@ -51,7 +51,10 @@ export function parseRepositoryName(text: string): RepositoryName {
   return name;
 }
 
-/** Parses an account name: one component, not reserved, short enough for a repository name after it. Throws NAME_INVALID. */
+/**
+ * Parses an account name: one component, not reserved, short enough for a repository name after it. Throws
+ * NAME_INVALID.
+ */
 export function parseNamespace(text: string): string {
   if (text.length > MAX_NAMESPACE_LENGTH)
     throw invalid(text, `longer than ${MAX_NAMESPACE_LENGTH} characters`, "account");

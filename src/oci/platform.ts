@@ -46,8 +46,8 @@ export function parseConfigPlatform(bytes: Uint8Array): Platform | undefined {
 }
 
 /**
- * The platform in an image config (image-spec config.md); undefined if it has neither os nor architecture. Accepts any JSON
- * value and never throws: fields with another type count as absent.
+ * The platform in an image config (image-spec config.md); undefined if it has neither os nor architecture. Accepts any
+ * JSON value and never throws: fields with another type count as absent.
  */
 export function platformOfConfig(json: unknown): Platform | undefined {
   if (!isJsonObject(json)) return undefined;

@@ -19,9 +19,10 @@ const RANGE_SPEC = /^([0-9]*)-([0-9]*)$/;
 const CHUNK = /^(?:([0-9]+)-([0-9]+)|bytes ([0-9]+)-([0-9]+)(?:\/(\*|[0-9]+))?)$/i;
 
 /**
- * Parses a `Range` header for a size in bytes (RFC 9110, section 14.2). Other units, invalid syntax, more than 100 ranges and
- * overlapping ranges give the full representation. A range that ends before it starts is unsatisfiable, not ignored, because
- * the OCI conformance suite requires that. Ranges that start after the end are dropped; ranges that end after it are cut.
+ * Parses a `Range` header for a size in bytes (RFC 9110, section 14.2). Other units, invalid syntax, more than 100
+ * ranges and overlapping ranges give the full representation. A range that ends before it starts is unsatisfiable, not
+ * ignored, because the OCI conformance suite requires that. Ranges that start after the end are dropped; ranges that
+ * end after it are cut.
  */
 export function parseRange(header: string | undefined, sizeBytes: number): RangeRequest {
   const list = header === undefined ? undefined : /^bytes=(.*)$/i.exec(header.trim())?.[1];

@@ -2,8 +2,8 @@ import { OciError } from "./errors.ts";
 import type { Tag } from "./reference.ts";
 
 /**
- * Regular expressions in RE2 syntax; each matches a whole tag. An empty list matches each tag. RE2 takes time linear in the
- * length of the tag for any expression, so the expressions may come from any user.
+ * Regular expressions in RE2 syntax; each matches a whole tag. An empty list matches each tag. RE2 takes time linear in
+ * the length of the tag for any expression, so the expressions may come from any user.
  */
 export type TagPatterns = readonly string[];
 

@@ -12,7 +12,8 @@ export interface Certificate {
 
 /**
  * Reads a certificate chain and its private key, both PEM.
- * @throws Error with a message for the user if a file cannot be read, is not PEM, or the key does not match the certificate
+ * @throws Error with a message for the user if a file cannot be read, is not PEM, or the key does not match the
+ *   certificate
  */
 export async function readCertificate(files: {
   readonly cert: string;

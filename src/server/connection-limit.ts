@@ -39,12 +39,17 @@ export interface ConnectionLimits {
   readonly perAddress: number;
   /** Milliseconds. */
   readonly idleMs: number;
-  /** Whether the address is a trusted proxy. A proxy carries connections of many clients, so it has no limit per address. */
+  /**
+   * Whether the address is a trusted proxy. A proxy carries connections of many clients, so it has no limit per
+   * address.
+   */
   readonly isProxy: (address: string) => boolean;
   readonly onRejected: (why: { readonly limit: number; readonly address?: string }) => void;
 }
 
-/** Closes connections above the limits. Shortens the keep-alive time while more than half of the connections are open. */
+/**
+ * Closes connections above the limits. Shortens the keep-alive time while more than half of the connections are open.
+ */
 export function limitConnections(server: Server, limits: ConnectionLimits): void {
   const { connections, perAddress, idleMs, isProxy, onRejected } = limits;
   const patient = Math.min(keepAliveMs, idleMs);
@@ -56,7 +61,7 @@ export function limitConnections(server: Server, limits: ConnectionLimits): void
     server.keepAliveTimeout = open > connections / 2 ? crowded : patient;
   };
   server.keepAliveTimeout = patient;
-  // Not `maxConnections`: the cluster module offers a connection that a worker rejects so to the worker again, repeatedly.
+  // Not `maxConnections`: the cluster module offers a connection that a worker rejects to the worker again and again.
   server.on("connection", (socket) => {
     const { remoteAddress = "" } = socket;
     const key = isProxy(remoteAddress) ? undefined : addressKey(remoteAddress);

@@ -9,8 +9,8 @@ export interface Connections {
   /** Whether the current response on the socket has sent its headers; then no other response can be written there. */
   readonly isAnswering: (socket: unknown) => boolean;
   /**
-   * Closes idle connections. The other connections end with their response (`Connection: close`). Resolves after the last
-   * response, or after `limitMs` milliseconds; then all connections are closed.
+   * Closes idle connections. The other connections end with their response (`Connection: close`). Resolves after the
+   * last response, or after `limitMs` milliseconds; then all connections are closed.
    */
   readonly drain: (limitMs: number) => Promise<void>;
   /** Destroys all connections. */
@@ -101,8 +101,8 @@ export function createConnections(server: Server, isTls: boolean, rate: MinimumR
 }
 
 /**
- * Whether a body was slower than the minimum rate for at least `overMs`. Bytes that wait in this process, because a disk is
- * slow, do not count against the client.
+ * Whether a body was slower than the minimum rate for at least `overMs`. Bytes that wait in this process, because a
+ * disk is slow, do not count against the client.
  */
 function isSlow(one: Running, { bytesPerSecond, overMs }: MinimumRate): boolean {
   const { request, socket, look } = one;

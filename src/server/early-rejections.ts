@@ -4,8 +4,8 @@ import { memoized } from "../concurrency/byte-cache.ts";
 import { endBeforeBody } from "../http/middleware/early-end.ts";
 
 /*
- * Rejects requests before the application: they are not valid HTTP, or have no valid host. The response has the same body
- * as other errors of the registry, and the connection ends with it.
+ * Rejects requests before the application: they are not valid HTTP, or have no valid host. The response has the same
+ * body as other errors of the registry, and the connection ends with it.
  */
 
 /** The reason to reject a request (RFC 9112, 3.2: exactly one Host, and a valid target); `undefined`: accept it. */
@@ -38,8 +38,8 @@ function countHosts(rawHeaders: readonly string[]): number {
 }
 
 /**
- * Converts a target in absolute form (`GET http://host/v2/ HTTP/1.1`) to origin form. Clients send the absolute form to a
- * proxy, and a server must accept it; its host replaces the Host header (RFC 9112, 3.2.2).
+ * Converts a target in absolute form (`GET http://host/v2/ HTTP/1.1`) to origin form. Clients send the absolute form to
+ * a proxy, and a server must accept it; its host replaces the Host header (RFC 9112, 3.2.2).
  */
 export function takeAbsoluteForm(request: IncomingMessage): void {
   const [, host, rest = ""] = /^https?:\/\/([^/?#]*)([^#]*)/i.exec(request.url ?? "") ?? [];
@@ -60,7 +60,9 @@ export function reject(response: ServerResponse, reason: string, status = 400): 
   void endBeforeBody(response.req, response, body);
 }
 
-/** Sends the error on a connection whose request is not parseable or did not arrive in time, and ends the connection. */
+/**
+ * Sends the error on a connection whose request is not parseable or did not arrive in time, and ends the connection.
+ */
 export function rejectRaw(error: NodeJS.ErrnoException, socket: Duplex): void {
   const [status, reason] = statuses[error.code ?? ""] ?? [400, "the request is not valid HTTP"];
   const body = bodyOf(reason);

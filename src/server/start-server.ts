@@ -27,14 +27,16 @@ type Settings = Pick<Config, "listen" | "tls" | "limits" | "trustedProxies"> & {
   readonly metrics?: Pick<Config["metrics"], "listen">;
 };
 
-/** Connections that may wait to be accepted; the system may allow fewer. Hundreds of clients may start a pull at once. */
+/**
+ * Connections that may wait to be accepted; the system may allow fewer. Hundreds of clients may start a pull at once.
+ */
 const backlog = 4096;
 const headersTimeoutMs = 60_000;
 
 /**
- * Listens, and ends on a signal. SIGTERM or SIGINT drains: no new connections, running requests get `limits.drainTimeout`,
- * then the assembled parts are closed. A second signal ends at once without closing anything, so the caller must exit.
- * SIGHUP reads the certificate again; an invalid one is logged and the old one stays.
+ * Listens, and ends on a signal. SIGTERM or SIGINT drains: no new connections, running requests get
+ * `limits.drainTimeout`, then the assembled parts are closed. A second signal ends at once without closing anything, so
+ * the caller must exit. SIGHUP reads the certificate again; an invalid one is logged and the old one stays.
  * @param signals the source of the signals
  * @throws Error of node:net if the server cannot listen (EADDRINUSE, EACCES, …), or about the certificate
  */

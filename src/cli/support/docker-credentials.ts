@@ -17,8 +17,8 @@ interface DockerConfig {
 }
 
 /**
- * The credentials of `docker login HOST`: from `config.json`, or from the credential helper that it names for the host or
- * for all hosts (https://docs.docker.com/reference/cli/docker/login/). `undefined`: there are none.
+ * The credentials of `docker login HOST`: from `config.json`, or from the credential helper that it names for the host
+ * or for all hosts (https://docs.docker.com/reference/cli/docker/login/). `undefined`: there are none.
  */
 export async function dockerCredentials(host: string): Promise<Credentials | undefined> {
   const folder = process.env["DOCKER_CONFIG"] ?? path.join(homedir(), ".docker");

@@ -3,8 +3,8 @@ import { CliError } from "./failure.ts";
 import { printError } from "./output.ts";
 
 /**
- * Reads a password: the first line of standard input, or at a terminal typed twice without echo. Never from an argument,
- * because each user of the machine can read the arguments of a process.
+ * Reads a password: the first line of standard input, or at a terminal typed twice without echo. Never from an
+ * argument, because each user of the machine can read the arguments of a process.
  */
 export async function readNewPassword(name: string): Promise<string> {
   if (!process.stdin.isTTY) return firstLine();

@@ -57,8 +57,9 @@ const linesOf = (commands: readonly string[]): string =>
   commands.map((command) => `  ${command}\n`).join("");
 
 /**
- * The host in image names: that of the public URL, else the host under which this machine reaches the server. `localhost`
- * instead of the loopback address, because go-containerregistry 0.21.5 rejects a token realm whose host is an IP address.
+ * The host in image names: that of the public URL, else the host under which this machine reaches the server.
+ * `localhost` instead of the loopback address, because go-containerregistry 0.21.5 rejects a token realm whose host is
+ * an IP address.
  */
 function registryHost({ listen, publicUrl }: StartupBannerInput["config"], port: number): string {
   if (publicUrl !== undefined) return new URL(publicUrl).host;

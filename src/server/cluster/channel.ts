@@ -1,5 +1,6 @@
 /*
- * Requests and one-way messages between two processes. They carry plain data and bytes; of an error its message and code.
+ * Requests and one-way messages between two processes. They carry plain data and bytes; of an error its message and
+ * code.
  */
 
 /** One end of an ordered message transport: a child process, or the process itself as a child. */
@@ -17,7 +18,9 @@ export interface Handlers {
 }
 
 export interface Channel {
-  /** Resolves with the other side's answer. Rejects with its error, or with code `GONE` if the other process has exited. */
+  /**
+   * Resolves with the other side's answer. Rejects with its error, or with code `GONE` if the other process has exited.
+   */
   ask(name: string, input?: unknown): Promise<unknown>;
   tell(name: string, input?: unknown): void;
 }

@@ -19,8 +19,8 @@ const longestWaitMs = 10_000;
 const lastMs = 1_000;
 
 /**
- * Starts `config.workers` processes that share one address and the shared services of `owner`, which is closed at the end.
- * Resolves when all workers listen; from then on like {@link RunningServer}, with the signals of this process.
+ * Starts `config.workers` processes that share one address and the shared services of `owner`, which is closed at the
+ * end. Resolves when all workers listen; from then on like {@link RunningServer}, with the signals of this process.
  * @throws the error of the first worker that could not start
  */
 export async function startWorkers(

@@ -5,8 +5,8 @@ import type { UploadLock } from "../../registry/uploads/locks.ts";
 import type { Channel, Handlers } from "./channel.ts";
 
 /*
- * Shares the one writer of the database and the locks of uploads over a channel. The worker numbers its locks itself, so
- * that it knows the number before the primary can send a message about the lock.
+ * Shares the one writer of the database and the locks of uploads over a channel. The worker numbers its locks itself,
+ * so that it knows the number before the primary can send a message about the lock.
  */
 
 interface Acquire {
@@ -20,7 +20,9 @@ interface Run {
   readonly durability: Durability | undefined;
 }
 
-/** Minimum time between two heartbeats of a lock; much shorter than the time after which a silent holder loses its lock. */
+/**
+ * Minimum time between two heartbeats of a lock; much shorter than the time after which a silent holder loses its lock.
+ */
 const heartbeatEveryMs = 200;
 
 /** The primary's side, for one worker. The caller calls `reclaim` when the worker has exited. */

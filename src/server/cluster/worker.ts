@@ -9,8 +9,8 @@ import { createChannel, failureOf, type Channel, type Port } from "./channel.ts"
 import { connectSharedServices } from "./shared-services.ts";
 
 /*
- * A process that answers requests. `primary.ts` starts it and sends its configuration. It ends on a signal message of the
- * primary, or when the primary has exited.
+ * A process that answers requests. `primary.ts` starts it and sends its configuration. It ends on a signal message of
+ * the primary, or when the primary has exited.
  */
 
 const signals = new EventEmitter();
