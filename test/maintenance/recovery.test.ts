@@ -102,7 +102,7 @@ describe("opening a data folder", () => {
       stat: async (key: string) =>
         key === cut.storageKey ? { sizeBytes: 3 } : parts.store.stat(key),
     };
-    assert.deepEqual(await recover({ ...parts, store: shortened }), { inspected: 3, lost: 2 });
+    assert.deepEqual(await recover({ ...parts, store: shortened }), { checked: 3, quarantined: 2 });
     assert.ok(await parts.database.blobs.find(repository, whole.digest));
     for (const { digest } of [gone, cut]) {
       assert.equal(await parts.database.blobs.find(repository, digest), undefined);
@@ -112,6 +112,6 @@ describe("opening a data folder", () => {
       (await parts.database.blobs.find(repository, gone.digest))?.storageKey,
       healed.storageKey,
     );
-    assert.deepEqual(await recover(parts), { inspected: 1, lost: 0 });
+    assert.deepEqual(await recover(parts), { checked: 1, quarantined: 0 });
   });
 });
