@@ -134,7 +134,7 @@ test("no handler takes bytes out of a request: only http/middleware/body.ts does
       const text = readFileSync(path.join(root, file), "utf8");
       // What may be asked of a request elsewhere says where it comes from and where it went.
       const allowed =
-        /\b(?:peerOf|originOf|of|peek|streamOf|read|endBeforeBody|isOperator|isForwardedByUntrusted|refusalOf)\(ctx\.req\b|\bctx\.req\.(?:headers|complete|socket\.remoteAddress)\b/g;
+        /\b(?:peerOf|originOf|authenticate|streamOf|read|endBeforeBody|isOperator|isForwardedByUntrusted|refusalOf)\(ctx\.req\b|\bctx\.req\.(?:headers|complete|socket\.remoteAddress)\b/g;
       const rest = text.replaceAll(allowed, "");
       return /\bctx\.req\b|\{ req\b|\brequest\.(?:on|once|iterator|read|pipe)\(|\bfrom "(?:node:)?stream/.test(
         rest,
