@@ -50,7 +50,7 @@ const manyWords = (length: number): string => "a b c d m big t 1 ".repeat(length
 
 /** Every parameter that the route has, with a short value that matches much and with the longest. */
 function queriesOf(route: AnyRoute): readonly string[] {
-  const schema = "query" in route ? route.query : "told" in route ? route.schema?.query : undefined;
+  const schema = "query" in route ? route.query : "schema" in route ? route.schema?.query : undefined;
   if (schema === undefined) return [""];
   const { properties = {} } = z.toJSONSchema(schema, { io: "input" }) as {
     properties?: Record<string, { type?: string; maxLength?: number; enum?: string[] }>;

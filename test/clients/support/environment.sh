@@ -30,7 +30,7 @@ require_tools() {
     esac
   done < "$list"
   if [[ $missing -gt 0 ]]; then
-    echo "$missing missing; .ci/run installs them all" >&2
+    echo "$missing missing; ci/install-tools.sh installs them all" >&2
     return 1
   fi
 }
