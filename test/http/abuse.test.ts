@@ -12,7 +12,7 @@ for (const name of ["ann", "mia"]) berth.addUser(name);
 await berth.pushImage("ann/private", "ann", "private");
 
 describe("an upload", () => {
-  test("is of one repository, also to who may push to both", async () => {
+  test("an upload id answers 404 below another repository, even to a client that may push to both", async () => {
     const ann = berth.with(
       await berth.token("ann", "repository:ann/private:pull,push", "repository:ann/b:pull,push"),
     ).api;
@@ -31,7 +31,7 @@ describe("an upload", () => {
     await ann.delete(place).expect(204);
   });
 
-  test("of an account is not that of its robot, nor the other way round", async () => {
+  test("an upload that a robot started answers 404 to a user who owns the organisation", async () => {
     const id = berth.addOrganisation("crew", "ann");
     assert.ok(id > 0);
     const secret = berth.addRobot("crew", [
@@ -46,7 +46,7 @@ describe("an upload", () => {
 });
 
 describe("an immutable tag", () => {
-  test("keeps the media type under which its manifest was pushed, by tag, by digest and under an index", async () => {
+  test("a push of the same bytes under another media type is rejected, by tag, by digest and below an index", async () => {
     const ann = berth.as("ann");
     const parts = await pushImageParts(ann, "ann/fixed");
     const { mediaType: _, ...untyped } = JSON.parse(parts.manifest.toString()) as {
@@ -81,8 +81,8 @@ describe("an immutable tag", () => {
   });
 });
 
-describe("a peer that nobody trusts", () => {
-  test("is limited as what it is, whatever it says in X-Forwarded-For and Forwarded", async () => {
+describe("a client that is not a trusted proxy", () => {
+  test("the login limit counts its socket address and ignores X-Forwarded-For and Forwarded", async () => {
     const berth = await startClosedBerth();
     berth.addUser("mia");
     await berth.api.get("/token").auth("admin", password).expect(200);
@@ -98,13 +98,13 @@ describe("a peer that nobody trusts", () => {
       else assert.equal(status, 401);
     }
     assert.ok(limited >= 30, `after ${limited}`);
-    // Whoever has a right one, or has logged in before, comes through from the same place.
+    // From the same address, a valid access token and an account that logged in before are still accepted.
     await berth.api.get("/token").auth("admin", password).expect(200);
     const secret = berth.addPersonalToken("mia", "repo:read");
     await berth.api.get("/token").auth("mia", secret).expect(200);
   });
 
-  test("does not change where a token is asked for, nor any other URL", async () => {
+  test("forged forwarding headers change neither the token realm nor any other URL of an answer", async () => {
     const ann = berth.with(await berth.token("ann", "repository:ann/private:pull,push")).api;
     const forged = {
       "X-Forwarded-Host": "evil.example",
@@ -127,8 +127,8 @@ describe("a peer that nobody trusts", () => {
   });
 });
 
-describe("a header that comes twice", () => {
-  test("speaks for nobody but the first that is shown", async () => {
+describe("an Authorization header that is sent twice", () => {
+  test("the first value counts: a valid token in the second one is answered 401", async () => {
     const good = await berth.token("ann", "repository:ann/private:pull");
     const lines = (first: string, second: string): string =>
       `GET /v2/ann/private/tags/list HTTP/1.1\r\nHost: berth\r\nAuthorization: Bearer ${first}\r\nAuthorization: Bearer ${second}\r\nConnection: close\r\n\r\n`;
@@ -137,7 +137,7 @@ describe("a header that comes twice", () => {
 });
 
 describe("a database that fails", () => {
-  test("is 503 to a bearer token too, be it known already or new, and never 401", async () => {
+  test("a request with a bearer token is answered 503 and not 401, whether the token is cached or new", async () => {
     const known = berth.with(await berth.token("ann", "repository:ann/private:pull,push")).api;
     await known.get("/v2/ann/private/manifests/1").expect(200);
     const fresh = berth.with(await berth.token("ann", "repository:ann/private:pull,push")).api;
@@ -156,8 +156,8 @@ describe("a database that fails", () => {
   });
 });
 
-describe("a path that is spelled oddly", () => {
-  test("is never another repository to the permission than to the work", async () => {
+describe("a path with dot segments, encoded slashes or other letters", () => {
+  test("never reaches a repository that the token does not name", async () => {
     const { api } = berth.with(await berth.token("mia", "repository:mia/app:pull,push"));
     await pushBlob(berth.as("mia"), "mia/app", "x");
     for (const path of [

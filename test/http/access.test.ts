@@ -18,7 +18,7 @@ const secret = await pushBlob(berth.as("ann"), "team/private", "only in team/pri
 const open = await pushBlob(berth.as("ann"), "team/public", "only in team/public");
 
 describe("GET /v2/", () => {
-  test("asks everybody without a token for one, whatever is public", async () => {
+  test("a client without a token is answered 401 with a challenge, even where a repository is public", async () => {
     const { headers, body } = await berth.api.get("/v2/").expect(401);
     assert.equal(
       headers["www-authenticate"],
@@ -29,7 +29,7 @@ describe("GET /v2/", () => {
     await berth.api.get("/v2/team/public/manifests/1").expect(401);
   });
 
-  test("takes a token without any scope, and a password without saying so", async () => {
+  test("a token without scopes and Basic credentials are accepted, and a wrong password is answered 401", async () => {
     await berth
       .with(await berth.token(undefined))
       .api.get("/v2/")
@@ -42,7 +42,7 @@ describe("GET /v2/", () => {
 });
 
 describe("a token", () => {
-  test("opens what it says, and not what else its owner may do", async () => {
+  test("a token grants only its scopes, not the other permissions of its account", async () => {
     const pulling = berth.with(await berth.token("ann", "repository:team/private:pull")).api;
     await pulling.get("/v2/team/private/manifests/1").expect(200);
     const { headers } = await pulling.get("/v2/team/public/manifests/1").expect(401);
@@ -57,7 +57,7 @@ describe("a token", () => {
     ]);
   });
 
-  test("for alpine opens library/alpine, and the challenge keeps what was asked for", async () => {
+  test("a token for alpine also reads library/alpine, and the challenge keeps the requested name", async () => {
     await berth.pushImage("alpine", "admin", "public");
     const { api } = berth.with(await berth.token(undefined, "repository:alpine:pull"));
     await api.get("/v2/alpine/manifests/1").expect(200);
@@ -66,7 +66,7 @@ describe("a token", () => {
     assert.match(headers["www-authenticate"] ?? "", /scope="repository:alpine:pull"$/);
   });
 
-  test("reads of what is private what no cache in between may keep", async () => {
+  test("a blob of a private repository is sent with Cache-Control: private", async () => {
     const { api } = berth.as("ann");
     const lines = await Promise.all(
       [`/v2/team/private/blobs/${secret}`, `/v2/team/public/blobs/${open}`].map(
@@ -76,13 +76,13 @@ describe("a token", () => {
     assert.deepEqual(lines, ["private, max-age=31536000", "max-age=31536000"]);
   });
 
-  test("with * opens everything there is a right to, a delete too", async () => {
+  test("a token with the action * grants all permissions of its account, including delete", async () => {
     await berth.pushImage("team/doomed", "ann", "private");
     const { api } = berth.with(await berth.token("ann", "repository:team/doomed:*"));
     await api.delete("/v2/team/doomed/manifests/1").expect(202);
   });
 
-  test("that is forged is refused on the wire, Koa pipeline and manifest fast path", async () => {
+  test("a forged token is rejected with invalid_token by the Koa pipeline and the manifest fast path", async () => {
     const good = await berth.token("ann", "repository:team/private:pull");
     const { privateKey, publicKey } = await berth.key();
     const path = "/v2/team/private/manifests/1";
@@ -93,7 +93,7 @@ describe("a token", () => {
     for (const [name, token] of Object.entries(forgedTokens(good, { privateKey, publicKey }))) {
       for (const url of [path, `${path}?long`]) {
         const { status, headers } = await berth.with(token).api.get(url);
-        // Node itself takes no header of a megabyte.
+        // Node itself rejects a header of 1 MB with 431.
         if (token.length > 16_000) assert.ok([401, 431].includes(status), `${name}: ${status}`);
         else {
           assert.equal(status, 401, name);
@@ -103,14 +103,14 @@ describe("a token", () => {
     }
   });
 
-  test("in another header, or in the query, is not looked at", async () => {
+  test("a token in another header, in a cookie or in the query is ignored", async () => {
     const token = await berth.token("ann", "repository:team/private:pull");
     const path = "/v2/team/private/manifests/1";
     await berth.api.get(`${path}?access_token=${token}&token=${token}`).expect(401);
     await berth.api.get(path).set("X-Token", token).set("Cookie", `token=${token}`).expect(401);
   });
 
-  test("says in any case that it is one", async () => {
+  test("the scheme Bearer is accepted in any letter case", async () => {
     const token = await berth.token("ann", "repository:team/private:pull");
     for (const scheme of ["Bearer", "bearer", "BEARER"])
       await berth.api
@@ -119,7 +119,7 @@ describe("a token", () => {
         .expect(200);
   });
 
-  test("for a repository that was removed does not open the next one of its name", async () => {
+  test("a token for a deleted repository does not open a new repository of the same name", async () => {
     await berth.pushImage("team/again", "ann", "private");
     const scope = "repository:team/again:pull,push,delete";
     const old = berth.with(await berth.token("ann", scope)).api;
@@ -137,12 +137,12 @@ describe("a token", () => {
     await old.post("/v2/team/again/blobs/uploads/").expect(401);
     const fresh = berth.with(await berth.token("ann", scope)).api;
     await fresh.get("/v2/team/again/manifests/1").expect(200);
-    // And nothing else of what the old one opened.
+    // Its scopes for other repositories still work.
     const other = await berth.token("ann", "repository:team/private:pull", scope);
     await berth.with(other).api.get("/v2/team/private/manifests/1").expect(200);
   });
 
-  test("is reduced at once when a right is taken away, and gone with its account", async () => {
+  test("a new token has only the permissions that are left, and a disabled account gets none", async () => {
     berth.exec(`INSERT INTO collaborators SELECT repositories.id, accounts.id, 'write'
       FROM repositories, accounts WHERE repositories.name = 'team/private' AND accounts.name = 'bob'`);
     const scope = "repository:team/private:pull,push";
@@ -173,14 +173,14 @@ describe("a mount", () => {
   };
   const scope = "repository:team/private:pull";
 
-  test("from what the token may not read opens an upload, as from what is not there", async () => {
+  test("a mount from a repository that the token may not read starts an upload, like one from a missing one", async () => {
     assert.equal(await mount("mia", secret, "team/private", scope), 202);
     assert.equal(await mount("mia", secret, "team/nothing", "repository:team/nothing:pull"), 202);
     assert.equal(await mount("ann", secret, "team/private"), 202, "the token does not say so");
     assert.equal(await mount("mia", secret, "NOT A NAME"), 202);
   });
 
-  test("without a token names the scopes of both repositories, and no name that is none", async () => {
+  test("the challenge to a mount without a token names both repositories, and leaves out an invalid name", async () => {
     const scopeOf = async (from: string): Promise<string | undefined> => {
       const path = `/v2/mia/app/blobs/uploads/?mount=${secret}&from=${encodeURIComponent(from)}`;
       const { headers } = await berth.api.post(path).expect(401);
@@ -191,12 +191,12 @@ describe("a mount", () => {
     assert.equal(await scopeOf('a",error="x'), target);
   });
 
-  test("from what the token may read, or everybody, lands", async () => {
+  test("a mount from a repository that the token may read, or from a public one, is answered 201", async () => {
     assert.equal(await mount("ann", secret, "team/private", scope), 201);
     assert.equal(await mount("mia", open, "team/public"), 201);
   });
 
-  test("without a source looks only where the caller may read", async () => {
+  test("a mount without a source looks only into repositories that the caller may read", async () => {
     const elsewhere = await pushBlob(berth.as("ann"), "team/private", "looked for everywhere");
     assert.equal(await mount("mia", elsewhere, undefined, scope), 202);
     assert.equal(await mount("mia", digestOf(Buffer.from("nowhere")), undefined), 202);
@@ -204,7 +204,7 @@ describe("a mount", () => {
     assert.equal(await mount("mia", open, undefined), 201);
   });
 
-  test("with a password looks where its owner may read", async () => {
+  test("a mount with Basic credentials looks into repositories that the account may read", async () => {
     const elsewhere = await pushBlob(berth.as("ann"), "team/private", "with a password");
     const path = (name: string, from: string) =>
       `/v2/${name}/basic/blobs/uploads/?mount=${elsewhere}${from}`;
@@ -222,7 +222,7 @@ describe("the catalog", () => {
     return (body as { repositories: string[] }).repositories;
   };
 
-  test("has only what may be pulled", async () => {
+  test("lists only repositories that the caller may pull", async () => {
     assert.ok((await listed("ann")).includes("team/private"));
     for (const name of ["mia", undefined]) {
       const names = await listed(name);
@@ -231,7 +231,7 @@ describe("the catalog", () => {
     }
   });
 
-  test("asks for a scope of its own", async () => {
+  test("a token without the scope registry:catalog:* is rejected with a challenge that names it", async () => {
     const { headers } = await berth
       .with(await berth.token("ann"))
       .api.get("/v2/_catalog")
@@ -242,7 +242,7 @@ describe("the catalog", () => {
 });
 
 describe("an upload", () => {
-  test("is nobody's but who began it", async () => {
+  test("an upload answers 404 to any account but the one that started it", async () => {
     berth.exec(`INSERT INTO collaborators SELECT repositories.id, accounts.id, 'write'
       FROM repositories, accounts WHERE repositories.name = 'team/public' AND accounts.name = 'mia'`);
     const scope = "repository:team/public:pull,push";

@@ -8,7 +8,7 @@ import { describeApi, pushImageParts, putManifest } from "../support/berth.ts";
 const digest = digestOf(Buffer.from("nobody pushed this"));
 
 describeApi("errors", (berth) => {
-  /** The path goes out as it is written; URL-aware clients would tidy it up first. */
+  /** Sends the path unchanged; clients that parse URLs would normalize it first. */
   const ask = (method: string, path: string) =>
     new Promise<{ status: number | undefined; headers: IncomingHttpHeaders; text: string }>(
       (resolve, reject) => {
@@ -60,7 +60,7 @@ describeApi("errors", (berth) => {
     "/v2/team/app/Manifests/1",
     "/favicon.ico",
   ]) {
-    test(`there is nothing at ${path}: 404`, async () => {
+    test(`GET ${path} matches no route and is answered 404`, async () => {
       assert.equal((await failure("GET", path)).status, 404);
     });
   }
@@ -77,7 +77,7 @@ describeApi("errors", (berth) => {
     ["DELETE", `/v2/team/app/referrers/${digest}`, ["GET", "HEAD"]],
     ["PURGE", "/v2/team/app/tags/list", ["GET", "HEAD"]],
   ] as const) {
-    test(`${method} ${path.slice(0, 40)} is 405 and says what is allowed`, async () => {
+    test(`${method} ${path.slice(0, 40)} is answered 405, and Allow lists the methods`, async () => {
       const { status, headers, code } = await failure(method, path);
       assert.deepEqual([status, code], [405, "UNSUPPORTED"]);
       const allow = headers["allow"]?.split(", ") ?? [];
@@ -93,7 +93,7 @@ describeApi("errors", (berth) => {
     "/v2/%c0%ae%c0%ae/x/tags/list",
     "/v2/%ed%a0%80/tags/list",
   ]) {
-    test(`${path} is not percent-encoded UTF-8: 400`, async () => {
+    test(`GET ${path} is answered 400, since the path is not percent-encoded UTF-8`, async () => {
       assert.equal((await failure("GET", path)).status, 400);
     });
   }
@@ -118,7 +118,7 @@ describeApi("errors", (berth) => {
     "/v2/te___am/app/tags/list",
     "/v2/team/%C3%A9/tags/list",
   ]) {
-    test(`the name in ${path} is none: 400 NAME_INVALID`, async () => {
+    test(`GET ${path} is answered 400 NAME_INVALID`, async () => {
       const { status, code } = await failure("GET", path);
       assert.deepEqual([status, code], [400, "NAME_INVALID"]);
     });
@@ -136,18 +136,18 @@ describeApi("errors", (berth) => {
     "/%2e%2e/%2e%2e/etc/passwd",
     "/../../etc/passwd",
   ]) {
-    test(`${path} leads nowhere`, async () => {
+    test(`GET ${path} is answered 400 or 404 and reads no file`, async () => {
       const { status } = await failure("GET", path);
       assert.ok(status === 400 || status === 404, String(status));
     });
   }
 
-  test("a percent-encoded slash in a name is a slash", async () => {
+  test("a percent-encoded slash in a repository name counts as a slash", async () => {
     assert.equal((await ask("GET", "/v2/team%2Fapp/tags/list")).status, 200);
   });
 
   for (const namespace of reservedNamespaces) {
-    test(`the namespace ${namespace} is reserved: 400`, async () => {
+    test(`requests to the reserved namespace ${namespace} are rejected with 400 NAME_INVALID`, async () => {
       for (const [method, path] of [
         ["GET", "tags/list"],
         ["GET", "manifests/1"],
@@ -161,7 +161,7 @@ describeApi("errors", (berth) => {
     });
   }
 
-  test("a name of 255 characters is taken, one of 256 is not", async () => {
+  test("a repository name of 255 characters is accepted, one of 256 is rejected with NAME_INVALID", async () => {
     const name = `long/${"a".repeat(250)}`;
     assert.equal((await failure("GET", `/v2/${name}/tags/list`)).code, "NAME_UNKNOWN");
     const { status, code } = await failure("GET", `/v2/${name}a/tags/list`);
@@ -179,7 +179,7 @@ describeApi("errors", (berth) => {
     ["/v2/team/app/blobs/sha256:abc", 400],
     ["/v2/nothing", 404],
   ] as const) {
-    test(`HEAD ${path.slice(0, 40)} is ${status} like GET, without a body`, async () => {
+    test(`HEAD ${path.slice(0, 40)} is answered ${status} like GET, without a body`, async () => {
       const head = await ask("HEAD", path);
       const get = await ask("GET", path);
       assert.deepEqual([head.status, get.status, head.text], [status, status, ""]);
@@ -187,14 +187,14 @@ describeApi("errors", (berth) => {
     });
   }
 
-  test("every answer below /v2/ names the API's version, also a refusal", async () => {
+  test("every answer below /v2/ has the header Docker-Distribution-API-Version, also an error", async () => {
     for (const path of ["/v2", "/v2/", "/v2/team/app/tags/list", "/v2/no/such/tags/list"]) {
       const { headers } = await ask("GET", path);
       assert.equal(headers["docker-distribution-api-version"], "registry/2.0");
     }
   });
 
-  test("the ping is an empty object, with and without the slash", async () => {
+  test("GET /v2 and GET /v2/ answer an empty JSON object", async () => {
     for (const path of ["/v2", "/v2/"]) {
       const { status, text, headers } = await ask("GET", path);
       assert.deepEqual([status, text], [200, "{}"]);
@@ -202,7 +202,7 @@ describeApi("errors", (berth) => {
     }
   });
 
-  test("nothing is compressed, whatever the client accepts", async () => {
+  test("no answer is compressed, even if the client sends Accept-Encoding", async () => {
     for (const path of ["/v2/", "/v2/team/app/manifests/1", "/v2/team/app/tags/list"]) {
       const { headers } = await berth().api.get(path).set("Accept-Encoding", "zstd, gzip, br");
       assert.equal(headers["content-encoding"], undefined);

@@ -5,8 +5,8 @@ import { startClosedBerth, password } from "../support/closed.ts";
 import { connect } from "../server/support.ts";
 
 /*
- * What is forbidden and what is missing, compared as they come over the wire: status line, headers in their order, body.
- * Names are of one length, so that nothing has to be forgiven but the name itself and the time.
+ * Compares the raw answers for a forbidden and a missing resource: status line, headers in their order, body. Both names
+ * have the same length, so that only the name itself and the Date header may differ.
  */
 const berth = await startClosedBerth();
 for (const name of ["ann", "mia"]) berth.addUser(name);
@@ -14,12 +14,12 @@ await berth.pushImage("ann/private", "ann", "private");
 await berth.pushImage("mia/own", "mia", "private");
 const [there, missing] = ["ann/private", "ann/missing"];
 const zero = `sha256:${"0".repeat(64)}`;
-/** In place of a name, where none is asked for. */
+/** A placeholder for requests without a repository name: it never occurs in an answer. */
 const nothing = "\0";
 const basic = (name: string, secret: string): string =>
   `Basic ${Buffer.from(`${name}:${secret}`).toString("base64")}`;
 
-/** The answer to the last byte, but for its date and the name that was asked for. */
+/** The raw answer without its Date header, and with NAME in place of the requested name. */
 async function raw(name: string, method: string, path: string, ...lines: string[]) {
   const head = [`${method} ${path.replaceAll("NAME", name)} HTTP/1.1`, "Host: berth"];
   const ended = [...head, ...lines, "Content-Length: 0", "Connection: close"];
@@ -58,7 +58,7 @@ const requests = [
   ["OPTIONS", "/v2/NAME/tags/list"],
 ] as const;
 
-describe("a private repository and one that is missing", () => {
+describe("a private repository and a missing one", () => {
   const scopes = [there, missing].map((name) => `repository:${name}:*`);
   const requestAuthenticator: [string, () => Promise<string[]>][] = [
     ["nobody", () => Promise.resolve([])],
@@ -84,7 +84,7 @@ describe("a private repository and one that is missing", () => {
     ["a broken token", () => Promise.resolve(["Authorization: Bearer x.y.z"])],
   ];
   for (const [grant, lines] of requestAuthenticator) {
-    test(`are the same to the byte to ${grant}`, async () => {
+    test(`all answers are the same to the byte for ${grant}`, async () => {
       const shown = await lines();
       for (const [method, path] of requests) {
         const first = await raw(there, method, path, ...shown);
@@ -95,7 +95,7 @@ describe("a private repository and one that is missing", () => {
     });
   }
 
-  test("are the same in a token and in what POST says of it", async () => {
+  test("a token that was requested for either has the same claims and grants no access", async () => {
     for (const name of [undefined, "mia"]) {
       const [first, second] = await Promise.all(
         [there, missing].map((repository) => berth.token(name, `repository:${repository}:*`)),
@@ -116,7 +116,7 @@ describe("a private repository and one that is missing", () => {
     }
   });
 
-  test("are the same as the source of a mount", async () => {
+  test("a mount from either has the same answer", async () => {
     const { api } = berth.as("ann");
     const { headers } = await api.get(`/v2/${there}/manifests/1`).expect(200);
     const token = await berth.token("mia", "repository:mia/own:pull,push", ...scopes);
@@ -134,7 +134,7 @@ describe("a private repository and one that is missing", () => {
     assert.deepEqual(await told(missing), first);
   });
 
-  test("are the same beside a list that goes on", async () => {
+  test("the catalog neither lists a hidden repository nor links to a next page because of it", async () => {
     const { headers } = await berth.as("mia").api.get("/v2/_catalog?n=1").expect(200);
     assert.equal(headers["link"], undefined, "what may not be seen is no reason for a next page");
     const { body } = await berth.as("mia").api.get("/v2/_catalog?last=ann/pri").expect(200);
@@ -142,8 +142,8 @@ describe("a private repository and one that is missing", () => {
   });
 });
 
-describe("a user that is there and one that is not", () => {
-  test("are the same to the byte with a wrong password, up to the 429 and in it", async () => {
+describe("an existing user and a missing one", () => {
+  test("wrong passwords get the same answers to the byte, both the 401 and the 429", async () => {
     const answers = async (name: string): Promise<ReadonlyMap<number, string>> => {
       const told = new Map<number, string>();
       for (let attempt = 0; !told.has(429); attempt += 1) {
@@ -159,7 +159,7 @@ describe("a user that is there and one that is not", () => {
     assert.deepEqual(await answers("nun"), known);
   });
 
-  test("are the same when the one is disabled and the password right", async () => {
+  test("a disabled user with the right password gets the same answer as a missing user", async () => {
     const { accounts, actor, close } = await openAdmin(berth.config);
     await accounts.users.setDisabled(actor, "mia", true);
     await close();

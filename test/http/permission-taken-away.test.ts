@@ -13,16 +13,16 @@ import { everyRoute } from "../support/route-table.ts";
 import { password, startClosedBerth } from "../support/closed.ts";
 
 /*
- * Every mutating route, while the permission of its caller is taken away in the middle of the request: once the
- * request has been authorized and waits for the database, and once its last byte is still to come. Nothing may take
- * effect. A route without a row fails the first test.
+ * Calls every mutating route and takes away the caller's permission during the request, at two points: the request has
+ * been authorized and waits for the database, or its last byte has not arrived. The request must write nothing. A route
+ * without a row fails the first test.
  */
 
 interface Row {
   readonly target: string;
   readonly body?: string;
   readonly type?: string;
-  /** What a personal access token, or the role of an owner, has nothing to do with. */
+  /** Permission losses that do not affect this route, for example because it needs a password. */
   readonly not?: readonly Way[];
 }
 type Way = keyof typeof ways;
@@ -108,7 +108,7 @@ const tokens = (root: string) => ({
   [`PATCH ${root}/:id`]: [json(`${root}/of-eve`, { is_active: false }, ownByPassword)],
   [`DELETE ${root}/:id`]: [bare(`${root}/of-eve`, ownByPassword)],
 });
-/** The rows of a repository's routes are relative to it. */
+/** Puts the path of the repository in front of the rows of its routes. */
 const at = (root: string, rows: Readonly<Record<string, readonly Row[] | string>>) =>
   Object.fromEntries(
     Object.entries(rows).map(([name, row]) => [
@@ -192,7 +192,7 @@ const snapshot = (): Readonly<Record<string, unknown>> =>
 const authorization = (secret: string): string =>
   `Basic ${Buffer.from(`eve:${secret}`).toString("base64")}`;
 
-/** Sends a request, its last byte only when told to; the request has been authorized once this resolves. */
+/** Sends a request without its last `heldBytes`; the request has been authorized when this resolves. */
 async function begin(method: string, row: Row, authorization: string, heldBytes: number) {
   const { target, body = "", type } = row;
   const lines = [
@@ -203,7 +203,7 @@ async function begin(method: string, row: Row, authorization: string, heldBytes:
   ];
   const connection = await connect(berth.port, `${lines.join("\r\n")}\r\n\r\n`);
   connection.socket.write(body.slice(0, body.length - heldBytes));
-  // By when another request of the same caller has been through all of it that came later, it has been authorized.
+  // Later requests of the same caller are answered only after this one has been authorized.
   for (let count = 0; count < 3; count += 1)
     await berth.as("eve").api.get("/v2/user/orgs").expect(200);
   return {
@@ -219,7 +219,7 @@ const mutating = everyRoute
   .filter(({ method }) => method !== "get")
   .map(({ method, path }) => `${method.toUpperCase()} ${path}`);
 
-test("every mutating route has a row here, and every row is a route", () => {
+test("every mutating route has a row in this file, and every row is a route", () => {
   assert.deepEqual(Object.keys(rows).toSorted(), [...new Set(mutating)].toSorted());
 });
 
@@ -232,9 +232,9 @@ for (const [way, [take, giveBack]] of Object.entries(ways)) {
   const secret = way === "the access token is revoked" ? personal : password;
   const isOf = ({ not = [] }: Row): boolean => !not.includes(way as Way);
 
-  describe(`nothing takes effect when ${way}`, () => {
+  describe(`when ${way} during a request`, () => {
     for (const [name, row] of cases)
-      test(`while ${name}, which has been judged, waits for the database`, async () => {
+      test(`${name} is rejected and writes nothing if it was authorized and waits for the database`, async () => {
         for (const one of (await rowsOf(row)).filter(isOf)) {
           const method = name.split(" ")[0] ?? "";
           database.exec("BEGIN IMMEDIATE");
@@ -251,7 +251,7 @@ for (const [way, [take, giveBack]] of Object.entries(ways)) {
       });
 
     for (const [name, row] of cases)
-      test(`while the last byte of ${name} is on its way`, async () => {
+      test(`${name} is rejected and writes nothing if its last byte has not arrived`, async () => {
         for (const one of (await rowsOf(row)).filter(isOf)) {
           if (one.body === undefined) continue;
           const method = name.split(" ")[0] ?? "";
@@ -270,7 +270,7 @@ for (const [way, [take, giveBack]] of Object.entries(ways)) {
 
 describe("nothing takes effect when the bearer token ends", () => {
   for (const name of ["PUT /v2/*name/manifests/:reference", "PUT /v2/*name/blobs/uploads/:id"])
-    test(`while the last byte of ${name} is on its way`, async () => {
+    test(`${name} is rejected and writes nothing if its last byte has not arrived`, async () => {
       for (const row of await rowsOf(rows[name] ?? [])) {
         const whole = await berth.token("eve", "repository:team/app:pull,push");
         const endsAtMs = (Math.ceil(Date.now() / 1000) + 2) * 1000;

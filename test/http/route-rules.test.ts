@@ -9,14 +9,14 @@ import type { Route } from "../../src/http/route.ts";
 import { everyRoute, routeAt, titleOf } from "../support/route-table.ts";
 
 /*
- * The rules that hold for every route: who may ask is declared, the body is read in one place, the answer is bounded. A
- * new route that breaks one fails here; an exception is a line in this file, with its reason.
+ * Rules for every route: it declares its permission, one file reads its body, and its answer has a size limit. A new
+ * route that breaks a rule fails here. An exception is a line in this file, with its reason.
  */
 
-/** Routes that change something for a client without an account; they are how a client shows who it is. */
+/** Routes with a method other than GET that need no permission: clients log in with them. */
 const changedByAnybody = ["post /token", "post /v2/users/login", "post /v2/auth/token"];
 
-/** What bounds the answer of a route that has no schema for it. */
+/** The size limit of the answer of a route that has no schema for it. */
 const bounds: Readonly<Record<string, string>> = {
   "get /healthz": "constant",
   "get /readyz": "constant",
@@ -36,7 +36,7 @@ const bounds: Readonly<Record<string, string>> = {
   "get /v2/*name/blobs/uploads/:id": "headers only",
 };
 
-/** Lists that are bounded when they are written, or by what there is of one account. */
+/** Lists whose length is limited when they are written, or by the rows of one account. */
 const boundedWhereWritten = new Set([
   ...[
     "scopes",
@@ -51,7 +51,7 @@ const boundedWhereWritten = new Set([
   ...["groups", "user_groups", "namespaces", "data"],
 ]);
 
-/** The list of a page, where the query says how long a page is; `""` is an answer that is a list itself. */
+/** Names of the list in a paged answer, whose query has a page size; `""` is an answer that is a list itself. */
 const pageLists = new Set(["", "results", "logs", "summaries"]);
 const pageSizes = ["page_size", "size"];
 
@@ -67,7 +67,7 @@ interface JsonSchema {
   readonly anyOf?: readonly JsonSchema[];
 }
 
-/** Names of the lists in an answer that have no limit of their own; the answer itself is `""`. */
+/** Names of the lists in an answer whose schema sets no maximum length; the answer itself is `""`. */
 function unboundedLists(schema: JsonSchema, name = ""): string[] {
   const below = [
     ...Object.entries(schema.properties ?? {}).flatMap(([key, inner]) =>
@@ -86,7 +86,7 @@ const answerOf = ({ answer }: HubRoute): JsonSchema =>
     : (z.toJSONSchema(answer, { io: "output", unrepresentable: "any" }) as JsonSchema);
 
 describe("every route", () => {
-  test("that changes something asks for a permission, but for those that tell who a client is", () => {
+  test("every route that changes something requires a permission, except the login routes", () => {
     const open = everyRoute.filter((route) => {
       if (!changes(route)) return false;
       const { permission } = route;
@@ -98,7 +98,7 @@ describe("every route", () => {
     assert.deepEqual(open.map(titleOf), changedByAnybody);
   });
 
-  test("that takes a body declares its kind, so that the router reads it", () => {
+  test("every registry route that takes a body declares its kind, and no GET route takes a body", () => {
     for (const route of registryRoutes) {
       const kind = route.body ?? "none";
       if (!changes(route)) assert.equal(kind, "none", titleOf(route));
@@ -108,35 +108,35 @@ describe("every route", () => {
       if (route.body !== undefined) assert.ok(changes(route), `${titleOf(route)} has a body`);
   });
 
-  test("gets its body from the one file that reads bodies", () => {
+  test("only middleware/body.ts and middleware/early-end.ts read bytes from a request", () => {
     const folder = path.join(import.meta.dirname, "../../src/http");
     const reads =
       /\breq(?:uest)?\s*(?:\.(?:on|once|pipe|read|addListener)\(|\[Symbol\.asyncIterator\])|for await \([^)]*\breq(?:uest)?\)|\bpipeline\([^)]*\breq\b/;
     const readers = readdirSync(folder, { recursive: true, encoding: "utf8" })
       .filter((file) => file.endsWith(".ts"))
       .filter((file) => reads.test(readFileSync(path.join(folder, file), "utf8")));
-    // The second drops what is left of the body of a refused request.
+    // The second discards the rest of the body of a rejected request.
     assert.deepEqual(readers.toSorted(), ["middleware/body.ts", "middleware/early-end.ts"]);
   });
 
-  test("of the registry names what bounds its answer", () => {
+  test("every registry route that reads has a size limit for its answer in this file", () => {
     const reading = registryRoutes.filter((route) => !changes(route)).map(titleOf);
     assert.deepEqual(reading.toSorted(), Object.keys(bounds).toSorted());
     for (const title of Object.keys(bounds)) routeAt(title);
   });
 
-  test("of the Hub-shaped API answers with lists that are pages, or have a limit", () => {
+  test("every list in an answer of a Hub GET route is paged or has a maximum length", () => {
     for (const route of hubRoutes) {
       const isPaged = pageSizes.some((size) => size in (route.query?.shape ?? {}));
       const loose = unboundedLists(answerOf(route)).filter(
         (name) => !boundedWhereWritten.has(name) && !(isPaged && pageLists.has(name)),
       );
-      // What changes something answers with what it was asked to change.
+      // A route that changes something answers only with the objects of its request.
       if (!changes(route)) assert.deepEqual(loose, [], titleOf(route));
     }
   });
 
-  test("with pages gives out at most 100 entries, however many are asked for", () => {
+  test("every paged Hub route limits or rejects a page size above 100", () => {
     for (const { query, ...route } of hubRoutes) {
       const name = pageSizes.find((size) => size in (query?.shape ?? {}));
       if (query === undefined || name === undefined) continue;
@@ -146,7 +146,7 @@ describe("every route", () => {
     }
   });
 
-  test("whose answer is cached only reads", () => {
+  test("every route with a cached answer has the method GET", () => {
     for (const route of hubRoutes) if (route.cacheable) assert.ok(!changes(route), titleOf(route));
   });
 });

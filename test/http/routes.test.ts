@@ -6,7 +6,7 @@ import { everyRoute } from "../support/route-table.ts";
 describe("the route table", () => {
   const routes = everyRoute;
 
-  test("names a permission for every route", () => {
+  test("declares a permission for every route", () => {
     const kinds = new Set(["none", "access", "repository", "catalog", "browse", "hub"]);
     for (const route of routes) {
       assert.ok(
@@ -17,12 +17,12 @@ describe("the route table", () => {
     assert.ok(routes.length > 15);
   });
 
-  test("asks for a permission on the repository wherever the path names one", () => {
+  test("requires a repository permission exactly where the path has a repository name", () => {
     for (const { method, path, permission } of routes)
       assert.equal(path.includes("*name"), permission.kind === "repository", `${method} ${path}`);
   });
 
-  test("asks for push where something is added, and for delete where something is removed", () => {
+  test("requires push for POST, PUT, PATCH and upload routes, delete for DELETE and pull for GET", () => {
     const wanted = {
       get: "pull",
       post: "push",
@@ -37,7 +37,7 @@ describe("the route table", () => {
     }
   });
 
-  test("asks for what is declared wherever the Hub-shaped API has a repository in its path", () => {
+  test("requires a repository permission exactly on the Hub routes whose path has a repository", () => {
     const hub = routes.filter(isHubRoute);
     assert.ok(hub.length > 60);
     for (const { method, path, permission } of hub)
@@ -48,7 +48,7 @@ describe("the route table", () => {
       );
   });
 
-  test("leaves only what is for whoever runs the process, and the way to a token, without a permission", () => {
+  test("requires no permission only for health, metrics, OpenAPI, token, JWKS and search ping routes", () => {
     assert.deepEqual(
       routes.filter(({ permission }) => permission.kind === "none").map(({ path }) => path),
       [

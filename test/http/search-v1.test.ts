@@ -5,7 +5,7 @@ import type { TestBerth } from "../support/berth.ts";
 import { waitUntil } from "../support/wait.ts";
 import { hubAs } from "./hub/support.ts";
 
-/** Names in the order in which they are found. */
+/** Names of the found repositories, in the order of the answer. */
 async function namesFor(berth: TestBerth, text: string, docker = true): Promise<readonly string[]> {
   const asked = berth.api.get("/v1/search").query({ q: text, n: 100 });
   if (docker) asked.set("X-Docker-Token", "true");
@@ -25,15 +25,15 @@ async function openWorld(): Promise<ClosedBerth> {
   return berth;
 }
 
-describe("docker's and podman's search", () => {
-  test("answers the ping", async () => {
+describe("the search of docker and podman (/v1/search)", () => {
+  test("GET /v1/_ping answers that the registry is standalone", async () => {
     const berth = await openWorld();
     const { headers, body } = await berth.api.get("/v1/_ping").expect(200);
     assert.equal(headers["x-docker-registry-standalone"], "true");
     assert.deepEqual(body, { standalone: true });
   });
 
-  test("shows everybody what they may read, and counts nothing else", async () => {
+  test("each caller finds exactly the repositories that they may read, and the count matches", async () => {
     const berth = await openWorld();
     await berth.pushImage("team/tool-open", "ann", "public");
     for (const name of ["tool-ours", "tool-given", "tool-teams"])
@@ -64,7 +64,7 @@ describe("docker's and podman's search", () => {
     assert.deepEqual(await seenBy(berth.as("rita")), []);
   });
 
-  test("shows nobody a private repository for its exact name", async () => {
+  test("the exact name of a private repository finds it only for accounts that may read it", async () => {
     const berth = await openWorld();
     await berth.pushImage("team/tool", "ann", "private");
     await berth.pushImage("team/tool-open", "ann", "public");
@@ -73,13 +73,13 @@ describe("docker's and podman's search", () => {
     assert.deepEqual(await namesFor(berth.as("ann"), "team/tool"), ["team/tool", "team/tool-open"]);
   });
 
-  test("refuses wrong credentials instead of showing what is public", async () => {
+  test("wrong credentials are rejected with 401, even where public repositories match", async () => {
     const berth = await openWorld();
     await berth.pushImage("team/open", "ann", "public");
     await berth.as("mia", "wrong").api.get("/v1/search").query({ q: "open" }).expect(401);
   });
 
-  test("sends podman on to the catalog where nothing public is found", async () => {
+  test("podman gets 401 or 404 instead of an empty list, so that it reads the catalog; docker gets the list", async () => {
     const berth = await openWorld();
     await berth.pushImage("team/secret", "ann", "private");
     await berth.api.get("/v1/search").query({ q: "secret" }).expect(401);
@@ -93,7 +93,7 @@ describe("docker's and podman's search", () => {
     assert.deepEqual(await namesFor(berth, "open", false), ["team/open"]);
   });
 
-  test("puts the exact name first, then official, stars and pulls", async () => {
+  test("results are ordered by exact name, official, stars and pulls", async () => {
     const berth = await openWorld();
     for (const name of ["mia/nginx", "mia/nginx-a", "mia/nginx-b", "mia/nginx-c"])
       await berth.pushImage(name, "mia", "public");
@@ -126,7 +126,7 @@ describe("docker's and podman's search", () => {
     );
   });
 
-  test("finds words of the description and the README, whatever their case and accents", async () => {
+  test("words of the description and the README are found without regard to case and accents", async () => {
     const berth = await openWorld();
     await berth.pushImage("mia/app", "mia", "public");
     await berth.pushImage("mia/other", "mia", "public");
@@ -139,7 +139,7 @@ describe("docker's and podman's search", () => {
     assert.deepEqual(await namesFor(berth, "werkzeug"), []);
   });
 
-  test("answers whatever is typed", async () => {
+  test("any query text is answered 200, including FTS operators, quotes and 5,000 characters", async () => {
     const berth = await openWorld();
     await berth.pushImage("mia/app", "mia", "public");
     const texts = [
@@ -168,7 +168,7 @@ describe("docker's and podman's search", () => {
     );
   });
 
-  test("clamps n, and pages", async () => {
+  test("n is limited to 100, pages are returned, and an n that is not a number is rejected with 400", async () => {
     const berth = await openWorld();
     for (const name of ["a", "b", "c"]) await berth.pushImage(`mia/x-${name}`, "mia", "public");
     const ask = async (query: object) =>
