@@ -268,7 +268,7 @@ for (const [way, [take, giveBack]] of Object.entries(ways)) {
   });
 }
 
-describe("nothing takes effect when the bearer token ends", () => {
+describe("when the bearer token expires during a request", () => {
   for (const name of ["PUT /v2/*name/manifests/:reference", "PUT /v2/*name/blobs/uploads/:id"])
     test(`${name} is rejected and writes nothing if its last byte has not arrived`, async () => {
       for (const row of await rowsOf(rows[name] ?? [])) {

@@ -13,8 +13,8 @@ berth.addUser("ann");
 berth.addUser("mia");
 const ann = berth.as("ann");
 
-describe("Berth's own addresses", () => {
-  test("show both Windows builds of an index in its tag, its list and the search", async () => {
+describe("Berth's own API (/api/berth/v1)", () => {
+  test("a tag, the tag list and the search show both Windows builds of an index", async () => {
     const manifests = [];
     for (const platform of [
       { os: "linux", architecture: "amd64" },
@@ -50,7 +50,7 @@ describe("Berth's own addresses", () => {
     }
   });
 
-  test("forget a platform with the last image for it", async () => {
+  test("the search finds no repository for a platform whose last image was deleted", async () => {
     const image = await pushImageParts(ann, "ann/once", {
       ...{ layer: "once", config: { os: "freebsd", architecture: "riscv64" } },
     });
@@ -65,7 +65,7 @@ describe("Berth's own addresses", () => {
     assert.equal(await count(), 0);
   });
 
-  test("count shared bytes as far as the viewer may read what shares them", async () => {
+  test("sizes count a blob as shared only if the caller may read the other repository", async () => {
     for (const name of ["ann/first", "ann/second"]) await pushBlob(ann, name, "shared by two");
     await pushBlob(ann, "ann/first", "its own");
     berth.exec("UPDATE repositories SET visibility = 'public' WHERE name = 'ann/first'");
@@ -82,7 +82,7 @@ describe("Berth's own addresses", () => {
     assert.equal(shared, 13);
   });
 
-  test("list by name, page after page, only what the viewer may read", async () => {
+  test("the repository list pages by name through the repositories that the caller may read", async () => {
     const names = async (who: typeof ann, query: string): Promise<readonly string[]> => {
       const seen: string[] = [];
       let next: string | null = `${root}/repositories?page_size=1&${query}`;
@@ -101,7 +101,7 @@ describe("Berth's own addresses", () => {
     assert.deepEqual(await names(berth.as("admin"), ""), all);
   });
 
-  test("write down who took a tag back, and for whom that is forbidden", async () => {
+  test("a rollback of a tag needs write permission, and the history names its actor", async () => {
     const one = await pushImageParts(ann, "ann/moved", { layer: "1" });
     const two = await pushImageParts(ann, "ann/moved", { layer: "2" });
     for (const { manifest } of [one, two])

@@ -5,9 +5,9 @@ import { password, startClosedBerth } from "../../support/closed.ts";
 import { waitUntil } from "../../support/wait.ts";
 import { hubAs } from "./support.ts";
 
-/* What programs for Docker Hub send and read, from their sources. hub-tool itself is in test/clients. */
+/* Requests of programs for Docker Hub, copied from their sources. The real hub-tool runs in test/clients. */
 
-describe("programs for Docker Hub", async () => {
+describe("requests of programs for Docker Hub", async () => {
   const berth = await startClosedBerth();
   berth.addUser("mia");
   for (const tag of ["1.4.0", "1.5.0"]) {
@@ -18,8 +18,8 @@ describe("programs for Docker Hub", async () => {
   }
   berth.exec("UPDATE repositories SET visibility = 'public'");
 
-  test("like peter-evans/dockerhub-description write a README", async () => {
-    // Its login, with the access token that it asks for, and its one request.
+  test("peter-evans/dockerhub-description logs in with an access token and updates the README", async () => {
+    // It logs in with an access token and sends one PATCH request.
     const secret = berth.addPersonalToken("mia", "repo:admin");
     const { body } = await berth.api
       .post("/v2/users/login")
@@ -44,11 +44,11 @@ describe("programs for Docker Hub", async () => {
     const { full_description, description } = shown.body as Record<string, string>;
     assert.deepEqual([full_description, description], ["# App\n", "an app"]);
     await patch("x".repeat(101)).expect(400);
-    // It reads the token from `token`, and takes these for failures wherever they stand.
+    // It reads the token from `token`, and treats an answer that has one of these fields as an error.
     for (const word of ["detail", "error", "message"]) assert.ok(!(word in (body as object)));
   });
 
-  test("like peter-evans/dockerhub-description are refused with a token that may less", async () => {
+  test("peter-evans/dockerhub-description is answered 403 if its token has only repo:write", async () => {
     const secret = berth.addPersonalToken("mia", "repo:write");
     const { body } = await berth.api
       .post("/v2/users/login")
@@ -60,12 +60,12 @@ describe("programs for Docker Hub", async () => {
       .expect(403);
   });
 
-  test("like shields' badges read stars, pulls, sizes and versions", async () => {
+  test("shields.io reads stars, pulls, sizes and versions", async () => {
     const nobody = await hubAs(berth);
     const repository = (await nobody("get", "/v2/repositories/mia/app/")).body;
     assert.equal(typeof repository["star_count"], "number");
     assert.equal(typeof repository["pull_count"], "number");
-    // Its badge for a version walks all pages, that for a size reads one tag.
+    // The version badge reads all pages of tags; the size badge reads one tag.
     const page = await nobody(
       "get",
       "/v2/repositories/mia/app/tags?page_size=100&ordering=last_updated&page=1",
@@ -81,7 +81,7 @@ describe("programs for Docker Hub", async () => {
     assert.ok(Number(size.body["images"]?.[0]?.["size"]) > 0);
   });
 
-  test("like Renovate read every tag with a number, a date in UTC and a digest", async () => {
+  test("Renovate reads every tag with a numeric id, dates in UTC and a digest", async () => {
     const nobody = await hubAs(berth);
     const path = "/v2/repositories/mia/app/tags?page_size=1000&ordering=last_updated";
     const { body } = await nobody("get", path);
@@ -95,7 +95,7 @@ describe("programs for Docker Hub", async () => {
     }
   });
 
-  test("like hub-mcp create a repository and look at it with a token for ten minutes", async () => {
+  test("hub-mcp logs in at /v2/auth/token, creates a private repository and reads it", async () => {
     const { body } = await berth.api
       .post("/v2/auth/token")
       .send({ identifier: "mia", secret: password })

@@ -10,14 +10,14 @@ import { ociManifest, pushImageParts, putManifest, startBerth } from "../../supp
 import { temporaryFolder } from "../../support/temporary.ts";
 
 /*
- * Answers that take many steps, and whose client leaves at the first of them. Files and statements are opened and run as
- * ever: they are only watched, and delayed where the client has to be gone before the next step.
+ * The client disconnects at the first step of an answer that takes many steps. The mocks of fs.open and of the SQLite
+ * statements call the original; they only count calls and wait until the server has noticed the disconnect.
  */
 
 const tagsOfPage = 100;
 const repository = "team/app";
 
-// The scrubber would open configs too.
+// The scrubber also opens configs, so it is turned off.
 const berth = await startBerth(temporaryFolder(), { "scrub.interval": "0s" });
 after(async () => {
   mock.restoreAll();
@@ -44,7 +44,7 @@ for (let place = 0; place < tagsOfPage; place += 1)
   await putManifest(
     ...[berth, repository, `index-${place}`, index({ place: String(place) }), OCI_INDEX],
   ).expect(201);
-// The same platform twice, with two configs.
+// Two images of the same platform, with different configs.
 const compared = await Promise.all(
   ["from", "to"].map(async (tag) => {
     const config = { os: "linux", architecture: "amd64", author: tag };
@@ -73,12 +73,12 @@ mock.method(statements, "all", function (this: Statement, ...parameters: unknown
   return all.apply(this, parameters);
 });
 
-/** By when other requests have been through all of the server, it has seen that an earlier connection ended. */
+/** Sends two requests. When they are answered, the server has noticed that an earlier connection was closed. */
 async function roundTrips(): Promise<void> {
   for (let count = 0; count < 2; count += 1) await berth.api.get("/v2/").expect(200);
 }
 
-describe("the work for an answer ends when its client is gone", () => {
+describe("when the client disconnects, the server stops the work for its answer", () => {
   const answers = {
     "the images of a tag": { path: `/v2/repositories/${repository}/tags/index-0/images`, reads: 3 },
     "the difference of two tags": {
@@ -87,7 +87,7 @@ describe("the work for an answer ends when its client is gone", () => {
     },
   };
   for (const [what, { path, reads }] of Object.entries(answers))
-    test(`before the next config of ${what} is read`, async () => {
+    test(`it reads no further config for ${what}`, async () => {
       const client = await connect(berth.port);
       let opened = 0;
       const left = new Promise<void>((resolve) => {
@@ -107,13 +107,13 @@ describe("the work for an answer ends when its client is gone", () => {
       assert.equal(opened, 1 + reads);
     });
 
-  test(`before all indexes of a page of ${tagsOfPage} tags are read`, async () => {
+  test(`it does not read all indexes for a page of ${tagsOfPage} tags`, async () => {
     const client = await connect(berth.port);
     let read = 0;
     indexIsRead = () => {
       read += 1;
       client.socket.destroy();
-      // Longer than the work of one request may keep the event loop (10 ms): each step is in a turn of its own.
+      // 11 ms is longer than one request may block the event loop (10 ms), so the server yields after each step.
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 11);
     };
     const path = `/v2/repositories/${repository}/tags?name=index&page_size=${tagsOfPage}`;

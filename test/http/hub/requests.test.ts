@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { startClosedBerth } from "../../support/closed.ts";
 
-/* Bodies that cost more than they say, sent by a client without an account. */
+/* Bodies that are expensive to parse, sent by a client without an account. */
 describe("a JSON body of the Hub-shaped API", async () => {
   const berth = await startClosedBerth();
   const login = (body: string) =>
@@ -12,18 +12,18 @@ describe("a JSON body of the Hub-shaped API", async () => {
     ["arrays", "[".repeat(100_000) + "]".repeat(100_000)],
     ["objects", `${'{"a":'.repeat(40_000)}1${"}".repeat(40_000)}`],
   ] as const) {
-    test(`of ${name} in ${name} without end is refused by 400`, async () => {
+    test(`with ${name} nested too deeply in ${name} is rejected with 400`, async () => {
       const { body: told } = await login(body).expect(400);
       assert.match(told.message, /^the body is too complex: nested too deeply at byte \d+$/);
     });
   }
 
-  test("of more values than any request needs is refused by 400", async () => {
+  test("with more than 10,000 values is rejected with 400", async () => {
     const { body: told } = await login(`[${"1,".repeat(100_000)}1]`).expect(400);
     assert.match(told.message, /^the body is too complex: more than 10000 values at byte \d+$/);
   });
 
-  test("of many wrong fields is told of a few of them", async () => {
+  test("with thousands of invalid values is answered with at most 20 field errors", async () => {
     berth.addUser("mia");
     berth.addOrganisation("team", "mia");
     const resources = Array.from({ length: 5_000 }, () => 1);

@@ -9,7 +9,7 @@ import type { TestBerth } from "../../support/berth.ts";
 export interface Answer {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
-  // What a test reads of it, a test knows.
+  // Not validated here: each test knows which fields it reads.
   readonly body: Body;
   readonly text: string;
 }
@@ -18,12 +18,12 @@ export interface Body {
   readonly [index: number]: Body;
 }
 
-/** What is a text in an answer. */
+/** Narrows a field of an answer to a string. */
 export const textOf = (value: unknown): string => value as string;
 
 type Method = "get" | "head" | "post" | "put" | "patch" | "delete";
 
-/** Asks the Hub-shaped API, and holds every answer against the document that the server gives of itself. */
+/** Sends a request to the Hub-shaped API, and validates every answer against the server's OpenAPI document. */
 export type Ask = (method: Method, path: string, body?: object) => Promise<Answer>;
 
 interface Document {
@@ -48,7 +48,7 @@ async function documentOf(berth: TestBerth): Promise<Document> {
   return body as Document;
 }
 
-/** A token of a login; of an access token of an organisation, too. */
+/** Logs in and returns the session token. `secret` may be a password or an access token, also of an organisation. */
 export async function sessionOf(
   berth: ClosedBerth,
   name: string,
@@ -61,7 +61,7 @@ export async function sessionOf(
   return (body as { access_token: string }).access_token;
 }
 
-/** The API as somebody who has logged in sees it; without a name as a stranger does. */
+/** The Hub-shaped API with the session of an account, or without credentials if `name` is undefined. */
 export async function hubAs(berth: ClosedBerth, name?: string, secret?: string): Promise<Ask> {
   const token = name === undefined ? undefined : await sessionOf(berth, name, secret);
   return hubWith(berth, token === undefined ? undefined : `Bearer ${token}`);
@@ -111,7 +111,7 @@ function check(
   );
 }
 
-/** The path with the fewest parameters that fits. */
+/** The operation whose path matches with the fewest parameters. */
 function operationOf(document: Document, method: Method, pathname: string): Operation | undefined {
   const bare = pathname.replace(/(?<=.)\/$/, "");
   const fits = Object.entries(document.paths)
@@ -122,7 +122,7 @@ function operationOf(document: Document, method: Method, pathname: string): Oper
   return fits[0]?.[1][method];
 }
 
-/** Below our own root the name of a repository has slashes of its own. */
+/** Below /api a repository name may have slashes. */
 const patternOf = (path: string): RegExp =>
   new RegExp(
     `^${path

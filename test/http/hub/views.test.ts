@@ -14,7 +14,7 @@ interface Image {
   readonly layer_count: number;
 }
 
-describe("a view of what a pusher chose", async () => {
+describe("the size limits of answers about pushed content", async () => {
   const berth = await startClosedBerth();
   berth.addUser("mia");
   const own = berth.as("mia");
@@ -53,7 +53,7 @@ describe("a view of what a pusher chose", async () => {
     ).expect(201);
   const imagesOf = (body: Body): readonly Image[] => body as unknown as readonly Image[];
 
-  test("shows the first 100 platforms of a tag and says how many there are, on every page", async () => {
+  test("a tag shows its first 100 platforms, and the tag routes give the full count", async () => {
     const image = await pushImage("mia/many", "one", { config: { os: "linux" } });
     const attestation = {
       ...image,
@@ -90,14 +90,14 @@ describe("a view of what a pusher chose", async () => {
     assert.equal(imagesOf(body).length, 100);
   });
 
-  test("shows the first 500 layers of an image and says how many there are", async () => {
+  test("an image shows its first 500 layers and the full count", async () => {
     await pushImage("mia/deep", "1", { config: { os: "linux" }, layers: 2_000 });
     const { body } = await ask("get", "/v2/repositories/mia/deep/tags/1/images");
     const [image] = imagesOf(body);
     assert.deepEqual([image?.layers.length, image?.layer_count], [500, 2_000]);
   });
 
-  test("reads no config above 256 KiB, and takes the platform from smaller ones", async () => {
+  test("instructions are cut at 4,000 characters, and not read from a config above 256 KiB", async () => {
     const step = (text: string) => ({ history: [{ created_by: text }] });
     await pushImage("mia/config", "small", { config: { os: "linux", ...step("x".repeat(9_000)) } });
     await pushImage("mia/config", "large", {
@@ -110,7 +110,7 @@ describe("a view of what a pusher chose", async () => {
     assert.deepEqual([large?.os, large?.layers[0]?.instruction], ["linux", ""]);
   });
 
-  test("shows no platform of an image whose config has more values than JSON may have here", async () => {
+  test("an image shows no platform if its config has too many JSON values (60,000)", async () => {
     const config = { os: "linux", architecture: "amd64", history: Array(60_000).fill(0) };
     await pushImage("mia/config", "values", { config });
     const { body } = await ask("get", "/v2/repositories/mia/config/tags/values/images");
@@ -118,7 +118,7 @@ describe("a view of what a pusher chose", async () => {
     assert.deepEqual([image?.os, image?.layers.length], ["", 1]);
   });
 
-  test("compares at most 1,000 fields and 500 layers, and says how many differ", async () => {
+  test("a diff shows at most 1,000 fields and 500 layers, and the full counts", async () => {
     const variables = (value: string) =>
       Array.from({ length: 5_000 }, (_, at) => `V${at}=${value}`);
     for (const [tag, layers] of [
@@ -136,7 +136,7 @@ describe("a view of what a pusher chose", async () => {
     assert.deepEqual(body["layer_counts"], { shared: 2_000, added: 0, removed: 0 });
   });
 
-  test("shows the first 255 characters of a platform, however long its pusher made it", async () => {
+  test("the os of a platform is cut at 255 characters, and a longer os.features entry is left out", async () => {
     const image = await pushImage("mia/long", "one", { config: { os: "linux" } });
     await pushIndex(own, "mia/long", "1", [
       { ...image, platform: { os: "o".repeat(1_000_000), "os.features": ["f".repeat(1_000_000)] } },

@@ -4,8 +4,8 @@ import { startClosedBerth } from "../../support/closed.ts";
 import { hubAs, type Ask, type Body } from "./support.ts";
 
 /*
- * A namespace of public and private repositories, some of which are given to somebody: nobody sees the name of another
- * one anywhere, nor a count that it is in.
+ * A namespace has public and private repositories, and some private ones are shared with an account or a team. No answer
+ * contains the name of a repository that the caller may not see, and no count includes it.
  */
 
 const all = ["open-a", "open-b", "given", "teams", "shut-a", "shut-b"].map(
@@ -13,7 +13,7 @@ const all = ["open-a", "open-b", "given", "teams", "shut-a", "shut-b"].map(
 );
 const open = ["secret-open-a", "secret-open-b"];
 
-describe("what the Hub-shaped API lists", async () => {
+describe("visibility in the Hub-shaped API", async () => {
   const berth = await startClosedBerth();
   for (const name of ["ann", "gil", "tess", "eve", "otto"]) berth.addUser(name);
   const team = berth.addOrganisation("team", "ann");
@@ -61,7 +61,7 @@ describe("what the Hub-shaped API lists", async () => {
   }
 
   for (const [who, asking, sees] of viewers)
-    test(`is for ${who} what they may see, in every order, page and count`, async () => {
+    test(`the repository list for ${who} has only visible repositories, in every order, page and count`, async () => {
       const ask = await asking;
       for (const ordering of ["name", "-name", "last_updated", "-last_updated", "-pull_count"])
         for (const search of ["", "secret", "shut", "given"]) {
@@ -85,9 +85,9 @@ describe("what the Hub-shaped API lists", async () => {
     });
 
   for (const [who, asking, sees] of viewers)
-    test(`finds for ${who} what they may read, and counts nothing else`, async () => {
+    test(`the search for ${who} finds only readable repositories, and counts only them`, async () => {
       const ask = await asking;
-      // What may be pulled is found, also by a robot that may not list.
+      // The search finds every repository that the caller may pull, also for a robot that may not list.
       const found = who === "a robot that may not list" ? all : sees;
       const searches: readonly (readonly [path: string, count: string, list: string])[] = [
         ["/api/berth/v1/search?page_size=100&query=secret", "count", "results"],
@@ -126,7 +126,7 @@ describe("what the Hub-shaped API lists", async () => {
     });
 
   for (const [who, asking, sees] of viewers)
-    test(`names nothing to ${who} that they may not see, whatever is asked`, async () => {
+    test(`no route answers ${who} with the name of a hidden repository`, async () => {
       const ask = await asking;
       const paths = [
         ...["/v2/repositories/team?page_size=100", "/v2/users/team/repositories"],
@@ -144,7 +144,7 @@ describe("what the Hub-shaped API lists", async () => {
       for (const name of all)
         for (const rest of ["", "/tags", "/tags/1", "/tags/1/images"]) {
           const path = `/v2/namespaces/team/repositories/${name}${rest}`;
-          // A robot that may not list may look at what its resources name.
+          // A robot that may not list may still read the repositories that its resources name.
           const isSeen = sees.includes(name) || who === "a robot that may not list";
           const { status, text } = await ask("get", path);
           assert.equal(status, isSeen ? 200 : 404, `${path} for ${who}`);

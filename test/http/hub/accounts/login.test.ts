@@ -11,7 +11,7 @@ describe("a login to the Hub-shaped API", async () => {
   const login = (username: string, secret: string) =>
     berth.api.post("/v2/users/login/?refresh_token=true").send({ username, password: secret });
 
-  test("gives a token that clients can read their name and its end from", async () => {
+  test("answers a JWT from which clients read the user name and the expiry", async () => {
     const { body } = await login("mia", password).expect(200);
     const { token } = body as { token: string };
     const [, payload = ""] = token.split(".");
@@ -23,14 +23,14 @@ describe("a login to the Hub-shaped API", async () => {
     assert.ok(Number(claims["exp"]) > Date.now() / 1000);
   });
 
-  test("refuses wrong names and wrong passwords with the same words", async () => {
+  test("a wrong password and an unknown user are rejected with the same answer", async () => {
     const wrong = await login("mia", "not the password").expect(401);
     const unknown = await login("nobody", "not the password").expect(401);
     assert.equal(wrong.text, unknown.text);
     assert.match(wrong.text, /"detail":"Incorrect authentication credentials"/);
   });
 
-  test("is known by either word for the scheme", async () => {
+  test("its token is accepted with the scheme Bearer or JWT, in any letter case", async () => {
     const token = await sessionOf(berth, "mia");
     for (const word of ["Bearer", "JWT", "bearer", "jwt"]) {
       const { status, body } = await hubWith(berth, `${word} ${token}`)("get", "/v2/user/");
@@ -39,7 +39,7 @@ describe("a login to the Hub-shaped API", async () => {
     }
   });
 
-  test("opens nothing in the registry, and a token for the registry opens nothing here", async () => {
+  test("the registry rejects its token, and the Hub-shaped API rejects a registry token", async () => {
     const session = await sessionOf(berth, "mia");
     await berth.with(session).api.get("/v2/").expect(401);
     await berth.with(session).api.get("/v2/mia/private/tags/list").expect(401);
@@ -50,13 +50,13 @@ describe("a login to the Hub-shaped API", async () => {
     assert.equal(open.status, 401);
   });
 
-  test("is refused where the token is garbled, whatever is asked", async () => {
+  test("a malformed token is rejected with 401, even on a route that needs no login", async () => {
     const token = await sessionOf(berth, "mia");
     for (const bad of ["Bearer x", `Bearer ${token}x`, `Basic ${token}`, "Bearer", "JWT a.b.c"])
       assert.equal((await hubWith(berth, bad)("get", "/v2/users/mia")).status, 401, bad);
   });
 
-  test("ends when the account is disabled, and when its password changes", async () => {
+  test("its token is rejected after the account is disabled or its password changes", async () => {
     const dora = await hubAs(berth, "dora");
     assert.equal((await dora("get", "/v2/user")).status, 200);
     berth.exec("UPDATE accounts SET disabled = 1 WHERE name = 'dora'");
@@ -66,7 +66,7 @@ describe("a login to the Hub-shaped API", async () => {
     assert.equal((await pia("get", "/v2/user")).status, 401);
   });
 
-  test("ends with the access token that stood in for the password", async () => {
+  test("its token is rejected when the access token used to log in is deactivated or deleted", async () => {
     const secret = berth.addPersonalToken("rob", "repo:admin");
     const rob = await hubAs(berth, "rob", secret);
     assert.equal((await rob("get", "/v2/user")).status, 200);
@@ -78,7 +78,7 @@ describe("a login to the Hub-shaped API", async () => {
     assert.equal((await rob("get", "/v2/user")).status, 401);
   });
 
-  test("with an organisation's token works at /v2/auth/token alone", async () => {
+  test("an organisation's access token can log in at /v2/auth/token, but not at /v2/users/login", async () => {
     const secret = berth.addRobot("team", [
       { type: "TYPE_REPO", path: "team/*", scopes: ["scope-image-pull"] },
     ]);
@@ -88,11 +88,11 @@ describe("a login to the Hub-shaped API", async () => {
   });
 });
 
-describe("what the Hub-shaped API refuses", async () => {
+describe("an error of the Hub-shaped API", async () => {
   const berth = await startClosedBerth();
   const nobody = hubWith(berth, undefined);
 
-  test("has the form that Docker Hub answers in", async () => {
+  test("has the fields of Docker Hub's errors, and a 405 has an Allow header", async () => {
     for (const path of ["/v2/scim/2.0/Users", "/v2/orgs/a/b/c/d", "/v2/users/2fa-login"]) {
       const { status, body } = await nobody("get", path);
       assert.equal(status, 404);
@@ -103,14 +103,14 @@ describe("what the Hub-shaped API refuses", async () => {
     assert.equal(headers["allow"], "POST");
   });
 
-  test("says which field is wrong", async () => {
+  test("names the field that is missing", async () => {
     const { status, body } = await nobody("post", "/v2/users/login", { username: "mia" });
     assert.equal(status, 400);
     assert.deepEqual(Object.keys(body["fields"] ?? {}), ["password"]);
     assert.equal(typeof body["text"], "string");
   });
 
-  test("tells somebody who tries passwords to wait, in both words for it", async () => {
+  test("repeated password guesses are answered 429 with Retry-After and X-Retry-After", async () => {
     const guess = (tries: number) =>
       nobody("post", "/v2/users/login", { username: "eve", password: `guess ${tries}` });
     let last = await guess(0);
@@ -121,7 +121,7 @@ describe("what the Hub-shaped API refuses", async () => {
     assert.equal(last.body["error"], false);
   });
 
-  test("leaves images alone that have the name of one of its paths", async () => {
+  test("is not used for registry routes of repositories named users or repositories", async () => {
     for (const path of ["/v2/users/tags/list", "/v2/repositories/tags/list"]) {
       const { body } = await berth.api.get(path).expect(401);
       assert.equal((body as { errors: { code: string }[] }).errors[0]?.code, "UNAUTHORIZED");

@@ -21,7 +21,7 @@ const roleOf = async (user: string): Promise<string | undefined> => {
 };
 
 describe("an invite", () => {
-  test("that is accepted and taken back at the same moment is one of the two", async () => {
+  test("a concurrent acceptance and cancellation of an invite: exactly one of them succeeds", async () => {
     for (let round = 0; round < 20; round += 1) {
       const id = await invite("mia", "member");
       const [accepted, cancelled] = await Promise.all([
@@ -34,9 +34,9 @@ describe("an invite", () => {
     }
   });
 
-  test("does not raise the role of somebody who has become a member since", async () => {
+  test("accepting an old invite does not raise the role of an account that is already a member", async () => {
     const id = await invite("mia", "owner");
-    // As an earlier version left it: a membership beside an invite that is open.
+    // An earlier version could leave this state: a membership together with an open invite.
     berth.exec(
       `INSERT INTO members SELECT ${team}, id, 'member', 0 FROM accounts WHERE name = 'mia'`,
     );
@@ -45,7 +45,7 @@ describe("an invite", () => {
     await ann("delete", "/v2/orgs/team/members/mia");
   });
 
-  test("ends with the ownership of who has sent it", async () => {
+  test("an invite ends when its sender is removed from the organisation", async () => {
     berth.exec(
       `INSERT INTO members SELECT ${team}, id, 'owner', 0 FROM accounts WHERE name = 'tom'`,
     );
@@ -56,7 +56,7 @@ describe("an invite", () => {
   });
 });
 
-test("an invite is not accepted while the account that has sent it is disabled", async () => {
+test("an invite cannot be accepted while the account of its sender is disabled", async () => {
   berth.exec(`INSERT INTO members SELECT ${team}, id, 'owner', 0 FROM accounts WHERE name = 'tom'`);
   const tom = await hubAs(berth, "tom");
   const sent = { org: "team", invitees: ["mia"], role: "owner" };
@@ -70,8 +70,8 @@ test("an invite is not accepted while the account that has sent it is disabled",
   for (const user of ["mia", "tom"]) await ann("delete", `/v2/orgs/team/members/${user}`);
 });
 
-describe("adding somebody who is no member to the owners of an organisation", () => {
-  test("by an owner invites them, and makes them an owner when they say yes", async () => {
+describe("adding a user who is not a member to the owners of an organisation", () => {
+  test("when an owner does it, the user is invited and becomes an owner by accepting", async () => {
     const added = await ann("post", "/v2/orgs/team/groups/owners/members", { member: "eve" });
     assert.equal(added.status, 200);
     assert.equal(await roleOf("eve"), undefined);
@@ -82,14 +82,14 @@ describe("adding somebody who is no member to the owners of an organisation", ()
     assert.equal(await roleOf("eve"), "Owner");
   });
 
-  test("by an administrator makes them one at once", async () => {
+  test("when an administrator does it, the user becomes an owner at once", async () => {
     const added = await root("post", "/v2/orgs/team/groups/owners/members", { member: "mia" });
     assert.equal(added.status, 200);
     assert.equal(await roleOf("mia"), "Owner");
   });
 });
 
-test("an account whose name was used before sees no audit rows of the account before it", async () => {
+test("an account does not see the audit rows of a deleted account of the same name", async () => {
   assert.equal((await root("get", "/v2/auditlogs/eve")).status, 200);
   const eve = await hubAs(berth, "eve");
   const made = await eve("post", "/v2/access-tokens", {

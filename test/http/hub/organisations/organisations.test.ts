@@ -17,7 +17,7 @@ describe("organisations in the Hub-shaped API", async () => {
   const eve = await hubAs(berth, "eve");
   const nobody = await hubAs(berth);
 
-  test("are shown to everybody, their insides to members", async () => {
+  test("anyone can read an organisation, but other users get 403 for its members, teams, invites and tokens", async () => {
     assert.equal((await nobody("get", "/v2/orgs/team/")).body["orgname"], "team");
     assert.equal((await nobody("get", "/v2/orgs/other/")).status, 404);
     assert.equal((await nobody("get", "/v2/users/ann/")).body["username"], "ann");
@@ -30,7 +30,7 @@ describe("organisations in the Hub-shaped API", async () => {
     }
   });
 
-  test("invite users, who become members when they say yes", async () => {
+  test("an owner invites users, and a user becomes a member by accepting the invite", async () => {
     const asked = { org: "team", invitees: ["mia", "tom", "ann", "nobody"], role: "member" };
     assert.equal((await eve("post", "/v2/invites/bulk", asked)).status, 403);
     const dry = await ann("post", "/v2/invites/bulk", { ...asked, dry_run: true });
@@ -58,7 +58,7 @@ describe("organisations in the Hub-shaped API", async () => {
     assert.deepEqual(column(orgs.body, "results", "orgname"), ["team"]);
   });
 
-  test("have members with roles, listed, searched and exported", async () => {
+  test("an owner lists, searches, exports and changes members, but cannot demote the last owner", async () => {
     const { body } = await ann("get", "/v2/orgs/team/members?page_size=1");
     assert.equal(body["count"], 2);
     assert.match(textOf(body["next"]), /page_size=1&page=2$/);
@@ -75,7 +75,7 @@ describe("organisations in the Hub-shaped API", async () => {
     assert.match(csv.headers["content-disposition"] ?? "", /^attachment;filename="team-members-/);
   });
 
-  test("have teams, and owners as one that can't be changed", async () => {
+  test("an owner creates, fills and renames teams, but cannot change the team owners", async () => {
     const made = await ann("post", "/v2/orgs/team/groups", { name: "devs", description: "d" });
     assert.equal(made.status, 201);
     assert.equal((await ann("post", "/v2/orgs/team/groups", { name: "devs" })).status, 409);
@@ -100,7 +100,7 @@ describe("organisations in the Hub-shaped API", async () => {
     assert.equal((await ann("delete", "/v2/orgs/team/groups/owners/members/ann")).status, 400);
   });
 
-  test("give teams permissions on repositories, which count at once", async () => {
+  test("a team's permission on a repository applies at once when it is given or removed", async () => {
     await ann("put", "/v2/orgs/team/members/mia", { role: "member" });
     const app = "/v2/repositories/team/app";
     assert.equal((await mia("get", app)).status, 404);
@@ -121,7 +121,7 @@ describe("organisations in the Hub-shaped API", async () => {
     assert.equal((await mia("get", app)).status, 404);
   });
 
-  test("and users have an audit log for those who look after them", async () => {
+  test("owners read the audit log of their organisation, and users read only their own", async () => {
     assert.equal((await nobody("get", "/v2/auditlogs/team")).status, 401);
     assert.equal((await mia("get", "/v2/auditlogs/team")).status, 403);
     assert.equal((await mia("get", "/v2/auditlogs/mia")).status, 200);
@@ -151,7 +151,7 @@ describe("access tokens in the Hub-shaped API", async () => {
   await berth.pushImage("ann/own", "ann", "private");
   const ann = await hubAs(berth, "ann");
 
-  test("of users are made, shown without their secret, turned off and ended", async () => {
+  test("a user creates, reads without its secret, deactivates and deletes an access token", async () => {
     for (const path of ["/v2/access-tokens", "/v2/api_tokens"]) {
       const made = await ann("post", path, { token_label: "ci", scopes: ["repo:read"] });
       assert.equal(made.status, 201);
@@ -173,7 +173,7 @@ describe("access tokens in the Hub-shaped API", async () => {
     }
   });
 
-  test("of users make no others, and do no more than their scope", async () => {
+  test("a user's access token cannot create or list tokens and is limited to its scope", async () => {
     const [admin, write, read, open] = await Promise.all(
       ["repo:admin", "repo:write", "repo:read", "repo:public_read"].map((scope) =>
         hubAs(berth, "ann", berth.addPersonalToken("ann", scope)),
@@ -207,7 +207,7 @@ describe("access tokens in the Hub-shaped API", async () => {
     assert.equal((await open("get", "/v2/orgs/team/members")).status, 403);
   });
 
-  test("of organisations open what their resources name, at the newer paths", async () => {
+  test("an organisation's access token reaches only its resources, and only at the /v2/namespaces paths", async () => {
     const made = await ann("post", "/v2/orgs/team/access-tokens", {
       label: "robot",
       resources: [

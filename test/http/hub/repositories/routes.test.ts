@@ -18,7 +18,7 @@ describe("repositories in the Hub-shaped API", async () => {
       ...{ name, namespace, is_private: false, ...more },
     });
 
-  test("are made, shown, described and removed, with a slash at the end or without", async () => {
+  test("an owner creates, reads, describes and deletes a repository; other users cannot change it", async () => {
     const made = await make(mia, "mia", "app", { description: "demo", full_description: "# Demo" });
     assert.equal(made.status, 201);
     assert.equal(made.body["is_private"], false);
@@ -44,7 +44,7 @@ describe("repositories in the Hub-shaped API", async () => {
     assert.equal((await mia("get", "/v2/repositories/mia/app/")).status, 404);
   });
 
-  test("can't be made twice, elsewhere, or under a name that is none", async () => {
+  test("a duplicate, an invalid name, a long description or a foreign namespace is rejected", async () => {
     assert.equal((await make(mia, "mia", "once")).status, 201);
     const again = await make(mia, "mia", "once");
     assert.equal(again.status, 400);
@@ -57,7 +57,7 @@ describe("repositories in the Hub-shaped API", async () => {
     assert.equal((await mia("post", path, { name: "y", namespace: "team" })).status, 400);
   });
 
-  test("of deeper names are reached percent-encoded", async () => {
+  test("a repository name with slashes is reached percent-encoded", async () => {
     assert.equal((await make(mia, "team", "app/api/v1")).status, 201);
     const { status, body } = await nobody("get", "/v2/repositories/team/app%2Fapi%2Fv1/");
     assert.equal(status, 200);
@@ -65,14 +65,14 @@ describe("repositories in the Hub-shaped API", async () => {
     assert.equal((await nobody("get", "/v2/repositories/team/app%2Fapi%2Fv1/tags")).status, 200);
   });
 
-  test("leave what they did in the audit log, by whom", async () => {
+  test("updates and deletions of repositories are in the audit log", async () => {
     const { body } = await mia("get", "/v2/auditlogs/mia?action=repo&page_size=100");
     const logs = body["logs"] as unknown as { action: string; actor: string }[];
     assert.ok(logs.some(({ action, actor }) => action === "repo.update" && actor === "mia"));
     assert.ok(logs.some(({ action }) => action === "repo.delete"));
   });
 
-  test("are no longer open to a token of before, once made again", async () => {
+  test("a repository that was deleted and created again rejects registry tokens from before", async () => {
     await make(mia, "mia", "again", { is_private: true });
     const before = await berth.token("mia", "repository:mia/again:pull");
     await berth.with(before).api.get("/v2/mia/again/tags/list").expect(200);
@@ -81,7 +81,7 @@ describe("repositories in the Hub-shaped API", async () => {
     await berth.with(before).api.get("/v2/mia/again/tags/list").expect(401);
   });
 
-  test("become private and public, and their count follows", async () => {
+  test("a change of visibility changes the count that anonymous clients see", async () => {
     await make(mia, "team", "shown");
     const count = async (ask: Ask) =>
       Number((await ask("get", "/v2/namespaces/team/repositories")).body["count"]);
@@ -94,7 +94,7 @@ describe("repositories in the Hub-shaped API", async () => {
     assert.equal(await count(nobody), open);
   });
 
-  test("are starred once by a user, and counted", async () => {
+  test("a user stars a repository at most once, and the star count follows", async () => {
     await make(mia, "team", "liked");
     const path = "/v2/repositories/team/liked";
     assert.equal((await nobody("post", `${path}/stars/`, {})).status, 401);
@@ -110,7 +110,7 @@ describe("repositories in the Hub-shaped API", async () => {
     assert.equal((await mia("get", path)).body["star_count"], 1);
   });
 
-  test("may have tags that do not change, by expressions that are tried first", async () => {
+  test("immutable tag rules can be verified and set, and then protect the matching tags", async () => {
     await berth.pushImage("team/fixed", "mia", "public");
     const path = "/v2/namespaces/team/repositories/fixed";
     const verified = await mia("post", `${path}/immutabletags/verify`, { regex: "[0-9]+" });
@@ -137,7 +137,7 @@ describe("pages of repositories", async () => {
     await mia("post", "/v2/namespaces/mia/repositories", { name, namespace: "mia" });
   const list = "/v2/namespaces/mia/repositories";
 
-  test("follow their links to the end, each entry once", async () => {
+  test("the next links return every entry exactly once, in every order", async () => {
     for (const ordering of ["name", "-name", "last_updated", "-last_updated", "pull_count"]) {
       const seen: unknown[] = [];
       let next = `${list}?page_size=7&ordering=${ordering}&name=app`;
@@ -156,7 +156,7 @@ describe("pages of repositories", async () => {
     }
   });
 
-  test("are the same whether they are walked or jumped to", async () => {
+  test("a page that is requested directly is the same as after reading the pages before it", async () => {
     const jumped = names(await mia("get", `${list}?page=4&page_size=6&ordering=name`));
     for (const page of [1, 2, 3])
       await mia("get", `${list}?page=${page}&page_size=6&ordering=name`);
@@ -164,13 +164,13 @@ describe("pages of repositories", async () => {
     assert.deepEqual(jumped, made.slice(18, 24));
   });
 
-  test("are at most a hundred entries long, also where more are asked for", async () => {
+  test("a page_size of 1000 is accepted, and the page has all 25 entries", async () => {
     const { status, body } = await mia("get", `${list}?page_size=1000`);
     assert.equal(status, 200);
     assert.equal(names({ body }).length, 25);
   });
 
-  test("beyond the end are not there, but the first always is", async () => {
+  test("a page past the end is answered 404, but the first page of an empty list is answered 200", async () => {
     assert.equal((await mia("get", `${list}?page=4`)).status, 404);
     assert.equal((await mia("get", `${list}?page=0`)).status, 400);
     assert.equal((await mia("get", `${list}?page_size=x`)).status, 400);
@@ -179,7 +179,7 @@ describe("pages of repositories", async () => {
     assert.deepEqual(body, { count: 0, next: null, previous: null, results: [] });
   });
 
-  test("in an order that nobody knows are refused with the field", async () => {
+  test("an unknown ordering is rejected with 400, and the error names the field", async () => {
     const { status, body } = await mia("get", `${list}?ordering=size`);
     assert.equal(status, 400);
     assert.ok(body["fields"]?.["ordering"]);

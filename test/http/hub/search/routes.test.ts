@@ -18,8 +18,8 @@ interface Envelope {
   readonly results: readonly { repo_name: string; repo_owner: string; is_official: boolean }[];
 }
 
-describe("the searches of Docker Hub", () => {
-  test("/v2/search/repositories pages, with links that keep what was asked", async () => {
+describe("the search routes of Docker Hub", () => {
+  test("/v2/search/repositories filters and pages, and its links keep the query", async () => {
     const ask = async (url: string): Promise<Envelope> =>
       (await berth.api.get(url).expect(200)).body as Envelope;
     const path = "/v2/search/repositories/?query=web&page_size=3";
@@ -51,7 +51,7 @@ describe("the searches of Docker Hub", () => {
     assert.equal((await ask(`${path}&is_automated=true`)).count, 0);
   });
 
-  test("/api/search/v4 filters and sorts", async () => {
+  test("/api/search/v4 filters, pages and sorts, and rejects an unknown sort with 400", async () => {
     const names = async (query: string) => {
       const { body } = await berth.api.get(`/api/search/v4?query=web&${query}`).expect(200);
       const { results, total } = body as { total: number; results: { name: string }[] };
@@ -68,7 +68,7 @@ describe("the searches of Docker Hub", () => {
     await berth.api.get("/api/search/v4?query=web&sort=magic").expect(400);
   });
 
-  test("/api/content/v1/products/search gives summaries", async () => {
+  test("/api/content/v1/products/search answers summaries with the description", async () => {
     const { body } = await berth
       .as("mia")
       .api.get("/api/content/v1/products/search?q=web&type=image&source=community")
@@ -82,7 +82,7 @@ describe("the searches of Docker Hub", () => {
   });
 });
 
-test("no search and no list counts more than 10,000 matches", async () => {
+test("searches and repository lists report a count of at most 10,000", async () => {
   assert.equal(countAtMost, 10_000);
   const large = await startClosedBerth();
   large.addUser("mia");

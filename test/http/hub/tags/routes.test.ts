@@ -7,7 +7,7 @@ import { hubAs, textOf, type Body } from "../support.ts";
 
 const indexType = "application/vnd.oci.image.index.v1+json";
 
-/** An index of these children, pushed under a tag; gives back the digests of the children. */
+/** Pushes an index of these children under a tag, and returns the digests of the children. */
 async function pushIndex(
   berth: TestBerth,
   repository: string,
@@ -65,7 +65,7 @@ describe("tags in the Hub-shaped API", async () => {
   berth.exec("UPDATE repositories SET visibility = 'public' WHERE name = 'team/multi'");
   const path = "/v2/repositories/team/multi/tags";
 
-  test("show every platform in the order of the index, and attestations apart", async () => {
+  test("a tag shows its platforms in the order of the index, and its attestations separately", async () => {
     for (const where of [`${path}/1.4/`, "/v2/namespaces/team/repositories/multi/tags/1.4"]) {
       const { status, body } = await nobody("get", where);
       assert.equal(status, 200);
@@ -98,7 +98,7 @@ describe("tags in the Hub-shaped API", async () => {
     }
   });
 
-  test("list the layers of their images in a bare array", async () => {
+  test("/images answers a bare array of images with their layers", async () => {
     const { body } = await nobody("get", `${path}/1.4/images`);
     const images = body as unknown as { layers: { size: number }[] }[];
     assert.equal(images.length, 3);
@@ -108,7 +108,7 @@ describe("tags in the Hub-shaped API", async () => {
     );
   });
 
-  test("say what made each layer, where the config's history says it of all", async () => {
+  test("a layer has its build instruction only if the config's history covers all layers", async () => {
     const history = [
       { created_by: "/bin/sh -c #(nop) ADD file:1 in /" },
       { created_by: "ENV A=b", empty_layer: true },
@@ -133,7 +133,7 @@ describe("tags in the Hub-shaped API", async () => {
     }
   });
 
-  test("come the newest first for either spelling of that, and by name", async () => {
+  test("tags are sorted newest first by default and for both signs of last_updated, or by name", async () => {
     const { manifest } = await pushImageParts(own, "team/multi");
     for (const tag of ["1.5", "1.3", "Old"]) {
       const beforeMs = Date.now();
@@ -157,7 +157,7 @@ describe("tags in the Hub-shaped API", async () => {
     assert.deepEqual(names(await nobody("get", `${path}?name=OL`)), ["Old"]);
   });
 
-  test("keep their number, and say when they were pushed again", async () => {
+  test("a tag that is pushed again keeps its id and updates last_updated", async () => {
     const before = (await nobody("get", `${path}/1.3`)).body;
     const { manifest } = await pushImageParts(own, "team/multi", { layer: "newer" });
     await putManifest(own, "team/multi", "1.3", manifest).expect(201);
@@ -168,7 +168,7 @@ describe("tags in the Hub-shaped API", async () => {
     assert.match(textOf(after["last_updated"]), /Z$/);
   });
 
-  test("are walked by their links, each once, and their count is what was pushed", async () => {
+  test("the next links return every tag exactly once, and the count is the number of tags", async () => {
     const { manifest } = await pushImageParts(own, "team/many");
     const made = Array.from({ length: 23 }, (_, at) => `t${String(at).padStart(2, "0")}`);
     const [first = ""] = made;
@@ -188,7 +188,7 @@ describe("tags in the Hub-shaped API", async () => {
     }
   });
 
-  test("are removed by who may, with the manifest left", async () => {
+  test("an admin deletes a tag and this is audited; other callers get 401 or 403", async () => {
     const tom = await hubAs(berth, "tom");
     const one = `${path}/1.5/`;
     assert.equal((await tom("delete", one)).status, 403);
@@ -202,7 +202,7 @@ describe("tags in the Hub-shaped API", async () => {
     assert.equal(body["logs"]?.[0]?.["name"], "team/multi:1.5");
   });
 
-  test("of a repository that goes, and comes again, are none", async () => {
+  test("a repository that was deleted and created again has no tags", async () => {
     await mia("delete", "/v2/repositories/team/many/");
     await mia("post", "/v2/namespaces/team/repositories", { name: "many", namespace: "team" });
     const { status, body } = await mia("get", "/v2/repositories/team/many/tags");
