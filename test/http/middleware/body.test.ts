@@ -16,7 +16,7 @@ import { waitUntil } from "../../support/wait.ts";
 const basic = (name: string): string =>
   `Basic ${Buffer.from(`${name}:${password}`).toString("base64")}`;
 
-/** A request of which only a part of the body is sent. */
+/** Sends the head of a request and only the first part of its body. */
 async function begin(
   port: number,
   line: string,
@@ -58,7 +58,7 @@ describe("a small body", async () => {
       headers: { "Content-Type": "application/x-www-form-urlencoded", "Content-Length": 100 },
     },
   ])
-    test(`${name} that is held back is answered 408 at limits.bodyTimeout and its connection ends`, async () => {
+    test(`${name} that stays incomplete is answered 408 after limits.bodyTimeout, and the connection is closed`, async () => {
       const held = await begin(berth.port, line, headers, part);
       const answer = await held.all();
       assert.match(answer, /^HTTP\/1\.1 408 /);
@@ -70,7 +70,7 @@ describe("a small body", async () => {
     ["PUT /v2/ann/app/manifests/1", OCI_INDEX],
     ["POST /v2/namespaces/ann/repositories", "application/json"],
   ] as const)
-    test(`${line} without credentials is refused before its body is read, and its connection ends`, async () => {
+    test(`${line} without credentials is answered 401 before its body arrives, and the connection is closed`, async () => {
       const headers = { "Content-Type": type, "Content-Length": 1_000_000 };
       const answer = await (await begin(berth.port, line, headers, "{")).all();
       assert.match(answer, /^HTTP\/1\.1 401 /);
@@ -78,7 +78,7 @@ describe("a small body", async () => {
     });
 });
 
-test("a body that comes more slowly than the minimum rate is answered 408 before its deadline", async () => {
+test("a body that arrives more slowly than the minimum rate is answered 408 before its deadline", async () => {
   const reader = createBodyReader(
     { manifestSize: 1000, manifestsInFlight: 1, bodyTimeout: 3_600_000 },
     { afterMs: 50, bytesPerSecond: 100 },
@@ -101,9 +101,9 @@ test("a body that comes more slowly than the minimum rate is answered 408 before
   assert.match(await slow.all(), /^HTTP\/1\.1 408 [^]*less than 100 bytes a second/);
 });
 
-test("manifests that together hold more than limits.manifestsInFlight of the largest size are answered 503 with Retry-After, until they are gone", async () => {
+test("a manifest push above limits.manifestsInFlight is answered 503 with Retry-After, until the other push ends", async () => {
   const berth = await startClosedBerth({ "limits.manifestsInFlight": "1" });
-  // One client alone would meet its own share first, which is 429.
+  // A single client would reach its own limit first, which is answered 429.
   for (const name of ["ann", "bob"]) berth.addUser(name);
   const { api } = berth.as("bob");
   const index = { schemaVersion: 2, mediaType: OCI_INDEX, manifests: [] };
@@ -126,13 +126,13 @@ test("manifests that together hold more than limits.manifestsInFlight of the lar
   await waitUntil("there is room again", async () => (await push()).status === 201);
 });
 
-test("no handler takes bytes out of a request: only http/middleware/body.ts does, and early-end.ts drops them", () => {
+test("only middleware/body.ts and middleware/early-end.ts read bytes from a request; no handler does", () => {
   const root = path.join(import.meta.dirname, "../../../src/http");
   const readers = readdirSync(root, { recursive: true, encoding: "utf8" })
     .filter((file) => file.endsWith(".ts"))
     .filter((file) => {
       const text = readFileSync(path.join(root, file), "utf8");
-      // What may be asked of a request elsewhere says where it comes from and where it went.
+      // Other files may read only the headers of a request, its address and whether it is complete.
       const allowed =
         /\b(?:peerOf|originOf|authenticate|streamOf|read|endBeforeBody|isOperator|isForwardedByUntrusted|refusalOf)\(ctx\.req\b|\bctx\.req\.(?:headers|complete|socket\.remoteAddress)\b/g;
       const rest = text.replaceAll(allowed, "");

@@ -16,8 +16,8 @@ function closeAfterwards(connections: readonly Connection[]): void {
   });
 }
 
-describe("manifests of one user that are sent by half", () => {
-  test("are refused to that user beyond a quarter of what all may hold, and others go on pushing", async () => {
+describe("many incomplete manifests of one user", () => {
+  test("are answered 429 above a quarter of the total limit, and another user can still push", async () => {
     const berth = await startClosedBerth({ "limits.manifestsInFlight": "4" });
     for (const name of ["ann", "mia"]) berth.addUser(name);
     const open: Connection[] = [];
@@ -40,8 +40,8 @@ describe("manifests of one user that are sent by half", () => {
   });
 });
 
-describe("the budget of a client", () => {
-  test("is asked by every route, but not by those that say whether the process lives", async () => {
+describe("the limit of concurrent requests per client", () => {
+  test("applies to every route except /healthz and /readyz", async () => {
     const berth = await startClosedBerth({ "limits.requestsPerClient": "1" });
     const open: Connection[] = [];
     closeAfterwards(open);
@@ -83,16 +83,16 @@ describe("the budget of a client", () => {
     assert.deepEqual(others, ["get /healthz 200", "get /readyz 200"]);
   });
 
-  test("is free again after requests whose client went away while its password was verified", async () => {
+  test("is released when clients disconnect while their password is verified", async () => {
     const berth = await startClosedBerth({ "limits.requestsPerClient": "4" });
     berth.addUser("ann");
     for (let index = 0; index < 8; index += 1)
       (await connect(berth.port, head("GET /v2/", basic("ann")))).socket.destroy();
-    // Passwords of one account from one address are verified one after another.
+    // The server verifies passwords of one account from one address one after another.
     await berth.as("ann").api.get("/v2/").expect(200);
   });
 
-  test("of tokens without an account is one of an address, and no other client's", async () => {
+  test("anonymous token requests are limited per address; a request with a password is still answered 200", async () => {
     const berth = await startClosedBerth({ "limits.anonymousTokens": "1" });
     berth.addUser("ann");
     const answers: number[] = [];

@@ -9,7 +9,7 @@ const [plain, proxied, named] = await Promise.all([
   startClosedBerth({ publicUrl: "https://Registry.example.com/" }),
 ]);
 
-/** The challenge of a ping with these headers. */
+/** The WWW-Authenticate header of GET /v2/ with these request headers. */
 function challenge(berth: ClosedBerth, headers: Readonly<Record<string, string>>): Promise<string> {
   return new Promise((resolve, reject) => {
     const sent = httpRequest({ port: berth.port, path: "/v2/", headers }, (response) => {
@@ -22,8 +22,8 @@ function challenge(berth: ClosedBerth, headers: Readonly<Record<string, string>>
 
 const bearer = (realm: string, service = "berth") => `Bearer realm="${realm}",service="${service}"`;
 
-describe("the realm of a challenge", () => {
-  test("is on the host that the client asked for, in lower case", async () => {
+describe("the token realm of a challenge", () => {
+  test("uses the Host header of the request, in lower case", async () => {
     for (const [host, realm] of [
       ["registry.example.com", "http://registry.example.com/token"],
       ["Registry.Example.com:5000", "http://registry.example.com:5000/token"],
@@ -32,7 +32,7 @@ describe("the realm of a challenge", () => {
       assert.equal(await challenge(plain, { host }), bearer(realm));
   });
 
-  test("never has in it what is no host", async () => {
+  test("uses the socket address if the Host header is not a valid host", async () => {
     for (const host of ['x",scope="y', "user@evil.example", "evil.example/path", "a b", "-", "a:b"])
       assert.equal(
         await challenge(plain, { host }),
@@ -47,7 +47,7 @@ describe("the realm of a challenge", () => {
     "x-forwarded-proto": "https",
   };
 
-  test("believes forwarded headers of a trusted proxy only", async () => {
+  test("uses forwarded headers only from a trusted proxy, and only valid ones", async () => {
     assert.equal(await challenge(plain, forwarded), bearer("http://inside:1/token"));
     assert.equal(await challenge(proxied, forwarded), bearer("https://outside.example/token"));
     assert.equal(
@@ -60,7 +60,7 @@ describe("the realm of a challenge", () => {
     );
   });
 
-  test("is below the public URL, if there is one, whose host is the service too", async () => {
+  test("uses publicUrl if it is set, and its host is also the service name", async () => {
     assert.equal(
       await challenge(named, forwarded),
       bearer("https://registry.example.com/token", "registry.example.com"),

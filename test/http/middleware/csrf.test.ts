@@ -8,7 +8,7 @@ import { startClosedBerth } from "../../support/closed.ts";
 import { temporaryFolder } from "../../support/temporary.ts";
 import { sessionOf } from "../hub/support.ts";
 
-/** The status, headers and text of one request, with exactly these headers, as a browser would send it. */
+/** Sends a request with exactly these headers, like a browser, and returns the status, headers and text. */
 async function send(
   port: number,
   method: string,
@@ -30,7 +30,7 @@ async function send(
   });
 }
 
-/** Every path that changes something, of the registry, of the token endpoint and of the Hub-shaped API. */
+/** Every mutating path of the registry, of the token endpoint and of the Hub-shaped API. */
 const digest = `sha256:${"0".repeat(64)}`;
 const changing: readonly (readonly [string, string])[] = [
   ["POST", "/v2/team/app/blobs/uploads/"],
@@ -51,7 +51,7 @@ const changing: readonly (readonly [string, string])[] = [
 ];
 
 describeApi("what browsers are told", (berth) => {
-  test("every answer forbids to guess its type", async () => {
+  test("every answer has X-Content-Type-Options: nosniff", async () => {
     const { manifest, digest } = await pushImageParts(berth(), "team/app");
     await putManifest(berth(), "team/app", "1", manifest).expect(201);
     for (const [method, target] of [
@@ -75,7 +75,7 @@ describeApi("what browsers are told", (berth) => {
     }
   });
 
-  test("what was pushed is saved, or shown without scripts in an origin of its own", async () => {
+  test("pushed content is sent as an attachment and with a sandbox Content-Security-Policy", async () => {
     const { manifest, digest, layer } = await pushImageParts(berth(), "team/html");
     await putManifest(berth(), "team/html", "1", manifest).expect(201);
     for (const [target, headers] of [
@@ -93,7 +93,7 @@ describeApi("what browsers are told", (berth) => {
     }
   });
 
-  test("a page of another site changes nothing on any path", async () => {
+  test("a mutating request from a page of another site is rejected with 403 on every path", async () => {
     for (const [method, target] of changing)
       for (const headers of [
         { origin: "https://evil.example" },
@@ -107,7 +107,7 @@ describeApi("what browsers are told", (berth) => {
       }
   });
 
-  test("a page of the registry itself, and a client without an Origin, may change what they may", async () => {
+  test("a request from the registry's own origin, or without an Origin header, is accepted", async () => {
     const own = { origin: `http://127.0.0.1:${berth().port}`, "sec-fetch-site": "same-origin" };
     for (const headers of [own, { "sec-fetch-site": "none" }, {}]) {
       const target = "/v2/team/own/blobs/uploads/";
@@ -116,7 +116,7 @@ describeApi("what browsers are told", (berth) => {
   });
 });
 
-describe("a body of JSON", async () => {
+describe("a JSON body that creates a repository", async () => {
   const berth = await startClosedBerth();
   berth.addUser("mia");
   const authorization = `Bearer ${await sessionOf(berth, "mia")}`;
@@ -129,7 +129,7 @@ describe("a body of JSON", async () => {
       JSON.stringify({ name, namespace: "mia" }),
     );
 
-  test("is read with a type of JSON only, and the answer names it", async () => {
+  test("is rejected with 415 unless its Content-Type is JSON, and the error names the type to send", async () => {
     for (const type of [
       "text/plain",
       "application/x-www-form-urlencoded",
@@ -149,7 +149,7 @@ describe("a body of JSON", async () => {
       assert.equal((await make(name, type)).status, 201, type);
   });
 
-  test("makes a repository that is as visible as repositories.defaultVisibility says", async () => {
+  test("uses repositories.defaultVisibility, unless the body sets is_private", async () => {
     const open = await startClosedBerth({ "repositories.defaultVisibility": "public" });
     open.addUser("mia");
     for (const [server, isPrivate] of [
@@ -182,7 +182,7 @@ describe("open mode", async () => {
   const { manifest } = await pushImageParts(berth, "team/app");
   await putManifest(berth, "team/app", "1", manifest).expect(201);
 
-  test("answers only to names that no page of another site can take", async () => {
+  test("rejects a Host with 403, unless it is an IP address, a localhost name or the host of publicUrl", async () => {
     for (const [host, status] of [
       ["localhost:5000", 200],
       ["registry.localhost", 200],
@@ -207,7 +207,7 @@ describe("open mode", async () => {
     assert.equal((await send(berth.port, "DELETE", "/v2/team/app/manifests/1", own)).status, 403);
   });
 
-  test("gives nobody an organisation, a token or any right that would hold with accounts", async () => {
+  test("answers 401 on every route for accounts, organisations, access tokens and team permissions", async () => {
     const body = { "content-type": "application/json" };
     for (const [row, need] of Object.entries(hubTable)) {
       const [method = "", route = ""] = row.split(" ");
@@ -220,7 +220,7 @@ describe("open mode", async () => {
   });
 });
 
-describe("an access token of an organisation that may read tags", async () => {
+describe("an organisation's access token with the scope scope-tag-read", async () => {
   const berth = await startClosedBerth();
   berth.addUser("mia");
   berth.addOrganisation("team", "mia");
@@ -236,7 +236,7 @@ describe("an access token of an organisation that may read tags", async () => {
     return `Basic ${Buffer.from(`team:${berth.addRobot("team", [resource])}`).toString("base64")}`;
   };
 
-  test("sees the tags but not what is in the configs, which one that may pull sees", async () => {
+  test("does not get the content of image configs, but one with scope-image-pull does", async () => {
     const diff = "/api/berth/v1/repositories/team/app/-/diff?from=one&to=two";
     const images = "/v2/namespaces/team/repositories/app/tags/one/images";
     for (const [scope, status, instruction] of [
@@ -253,13 +253,13 @@ describe("an access token of an organisation that may read tags", async () => {
   });
 });
 
-describe("a Host with a port that is none", async () => {
+describe("a Host header with an invalid port or address", async () => {
   const berth = await startBerth(path.join(temporaryFolder(), "data"), {
     mirrors: "[{ namespace: docker.io, upstream: 'http://127.0.0.1:1' }]",
   });
   after(() => berth.close());
 
-  test("is no failure of the registry, also where the request names a mirrored registry", async () => {
+  test("is not answered with a server error, even if the request names a mirrored registry", async () => {
     for (const host of ["127.0.0.1:99999", "1.2.3.256"]) {
       const target = "/v2/team/app/tags/list?ns=elsewhere.example";
       const { status } = await send(berth.port, "GET", target, { host });

@@ -13,12 +13,12 @@ const put = (length: number): string =>
 const post = (length: number): string =>
   `POST /v2/ann/app/blobs/uploads/?digest=${digest} HTTP/1.1\r\nHost: berth\r\nContent-Length: ${length}\r\n\r\n`;
 
-describe("a request that is refused before its body has arrived", () => {
+describe("a request that is rejected before its body has arrived", () => {
   for (const [name, head] of [
     ["a manifest", put(1000)],
     ["a blob", post(1_000_000)],
   ] as const) {
-    test(`as ${name} is answered at once with Connection: close, and its slow client is cut off`, async () => {
+    test(`${name} is answered at once with Connection: close, and the server closes a slow connection`, async () => {
       const slow = await connect(berth.port, `${head}x`);
       const drip = setInterval(() => slow.socket.write("x"), 100);
       try {
@@ -32,7 +32,7 @@ describe("a request that is refused before its body has arrived", () => {
     });
   }
 
-  test("is answered to a client that sends all of its body before it reads", async () => {
+  test("a client that sends 20 MB before it reads still gets the 401 answer", async () => {
     const size = 20_000_000;
     const client = await connect(berth.port, post(size));
     client.socket.pause();
@@ -46,7 +46,7 @@ describe("a request that is refused before its body has arrived", () => {
     assert.match(await client.all(), /^HTTP\/1\.1 401 [^]*"UNAUTHORIZED"/);
   });
 
-  test("keeps its connection when the body was there already", async () => {
+  test("the connection stays open if the body has already arrived", async () => {
     const client = await connect(berth.port, `${put(2)}{}`);
     const answer = await client.until('"UNAUTHORIZED"');
     assert.doesNotMatch(answer, /connection: close/i);
@@ -55,8 +55,8 @@ describe("a request that is refused before its body has arrived", () => {
   });
 });
 
-describe("a server with room for 100 connections", () => {
-  test("answers others while one address holds all it gets with uploads that drip", async () => {
+describe("a server with limits.connections = 100", () => {
+  test("answers other addresses while one address opens 101 idle or slow connections", async () => {
     const data = path.join(temporaryFolder(), "data");
     const running = launch(["serve", "--data", data, "--listen", "127.0.0.1:0"], {
       BERTH_LIMITS_CONNECTIONS: "100",
@@ -70,7 +70,7 @@ describe("a server with room for 100 connections", () => {
       for (const { socket } of slow) if (socket.writable) socket.write("x");
     }, 100);
     try {
-      // Connections that send nothing are not refused by a request.
+      // Every second connection sends nothing, so the server cannot reject it by its request.
       for (let index = 0; index < 101; index += 1)
         slow.push(await connect(port, index % 2 === 0 ? "" : post(1_000_000), "127.0.0.2"));
       const other = await connect(port, get("/healthz", "Connection: close"), "127.0.0.3");

@@ -4,7 +4,7 @@ import { describe, test } from "node:test";
 import { password, startClosedBerth } from "../../support/closed.ts";
 import { describeSharedApi, pushImageParts, putManifest } from "../../support/berth.ts";
 
-/** One request on a connection of its own; the whole answer as it came, without what differs by the moment. */
+/** Sends one request on its own connection; the raw answer with sorted header lines and without Date. */
 function exchange(port: number, method: string, path: string, headers: string): Promise<string> {
   return new Promise((resolve, reject) => {
     const pieces: Buffer[] = [];
@@ -26,7 +26,7 @@ function exchange(port: number, method: string, path: string, headers: string): 
 }
 
 describe("the manifest fast path with tokens", () => {
-  test("answers everybody as the Koa pipeline does", async () => {
+  test("answers each caller with the same bytes as the Koa pipeline", async () => {
     const berth = await startClosedBerth();
     berth.addUser("ann");
     berth.addUser("mia");
@@ -49,7 +49,7 @@ describe("the manifest fast path with tokens", () => {
           const path = `/v2/${name}/manifests/1`;
           const line = header === "" ? "" : `Authorization: ${header}\r\n`;
           const long = await exchange(berth.port, method, `${path}?long`, line);
-          // By now the token is known, and this is the manifest fast path.
+          // The first request cached the token, so the manifest fast path answers this one.
           const short = await exchange(berth.port, method, path, line);
           assert.equal(short, long, `${method} ${path} ${header}`);
           if (short.startsWith("HTTP/1.1 200")) found += 1;
@@ -61,7 +61,7 @@ describe("the manifest fast path with tokens", () => {
 });
 
 describeSharedApi("the manifest fast path", (berth) => {
-  test("gives every read of a manifest the same bytes as the Koa pipeline", async () => {
+  test("answers every name, reference and header with the same bytes as the Koa pipeline", async () => {
     const image = await pushImageParts(berth(), "team/app");
     await putManifest(berth(), "team/app", "1", image.manifest).expect(201);
     await putManifest(
@@ -105,7 +105,7 @@ describeSharedApi("the manifest fast path", (berth) => {
         for (const header of headers) {
           for (const method of ["GET", "HEAD"]) {
             const path = `/v2/${name}/manifests/${reference}`;
-            // A query that nobody knows is ignored, but not looked at in the manifest fast path.
+            // The route ignores an unknown query, but a request with a query does not use the fast path.
             const [short, long] = await Promise.all([
               exchange(berth().port, method, path, header),
               exchange(berth().port, method, `${path}?long`, header),
@@ -119,7 +119,7 @@ describeSharedApi("the manifest fast path", (berth) => {
     assert.ok(found >= 24, `${found} answers were 200`);
   });
 
-  test("sees a tag that was moved, and a manifest that was deleted, in the very next request", async () => {
+  test("the next request after a tag move or a manifest deletion gets the new state", async () => {
     const first = await pushImageParts(berth(), "team/moved", { layer: "one" });
     const second = await pushImageParts(berth(), "team/moved", { layer: "two" });
     for (let round = 0; round < 15; round += 1) {

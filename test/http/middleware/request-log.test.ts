@@ -13,7 +13,7 @@ interface Line {
   readonly path: string;
 }
 
-describe("a line of the log", async () => {
+describe("the level of a request log line", async () => {
   const written = new EventEmitter();
   const logger = createLogger(
     { level: "debug", format: "json" },
@@ -38,7 +38,7 @@ describe("a line of the log", async () => {
     return logger.levels.labels[level] ?? "";
   };
 
-  test("is worth reading where somebody was refused, and not where a pull only asks how to log in", async () => {
+  test("is debug for 200, 404 and a 401 without credentials, info for other rejections, warn for 500", async () => {
     const authorization = "Basic x";
     assert.equal(await levelOf("/200"), "debug");
     assert.equal(await levelOf("/404"), "debug");

@@ -5,8 +5,8 @@ import { startClosedBerth } from "../../support/closed.ts";
 import { hubAs, type Ask } from "../hub/support.ts";
 
 /*
- * Lists and searches are answered from what is kept: asked twice before each change, so that there is something, and
- * right after it, by everybody.
+ * Lists and searches are cached. Each caller requests each list twice, so that the second answer comes from the cache,
+ * and again directly after each change.
  */
 
 const lists = [
@@ -19,7 +19,7 @@ const lists = [
   "/api/search/v4?size=100&query=app&sort=pull_count",
 ];
 
-describe("what is kept of lists and searches", async () => {
+describe("a cached answer of a list or search", async () => {
   const berth = await startClosedBerth();
   for (const name of ["mia", "gil", "tom"]) berth.addUser(name);
   const team = berth.addOrganisation("team", "mia");
@@ -52,7 +52,7 @@ describe("what is kept of lists and searches", async () => {
           );
   };
 
-  test("is never older than a change that was acknowledged, to anybody", async () => {
+  test("is never older than an acknowledged change, for any caller and also for changes by another process", async () => {
     await expectFor("app-a", [], "before the push");
     await berth.pushImage("team/app-a", "mia", "public");
     await expectFor("app-a", ["nobody", "gil", "mia"], "after the push");
@@ -69,7 +69,7 @@ describe("what is kept of lists and searches", async () => {
     await expectFor("app-a", [], "after its removal");
   });
 
-  test("has the tags of this moment", async () => {
+  test("of a tag list has the current tags after a deletion", async () => {
     await berth.pushImage("team/tags", "mia", "public");
     const path = "/v2/namespaces/team/repositories/tags/tags";
     const countOf = async (ask: Ask) => (await ask("get", path)).body["count"] as unknown;
@@ -82,8 +82,8 @@ describe("what is kept of lists and searches", async () => {
   });
 });
 
-describe("an answer", () => {
-  test("is not kept if somebody wrote while it was made", async () => {
+describe("the response cache", () => {
+  test("does not store an answer if the database changed while it was computed", async () => {
     let version = 1;
     const kept = createResponseCache(() => String(version));
     const old = kept.of("a", async () => {
@@ -95,7 +95,7 @@ describe("an answer", () => {
     assert.equal(String(await kept.of("a", async () => "newer")), '"new"');
   });
 
-  test("is made anew after a minute, and when there is no room for it", async () => {
+  test("computes an answer again after 60 seconds, or after 9 MiB of other answers evicted it", async () => {
     let nowMs = 0;
     const kept = createResponseCache(
       () => "1",

@@ -9,13 +9,13 @@ import { temporaryFolder } from "../../support/temporary.ts";
 import { waitUntil } from "../../support/wait.ts";
 
 describeApi("health", (berth) => {
-  test("healthz says that the process is alive", async () => {
+  test("healthz answers that the process is alive", async () => {
     const { body } = await berth().api.get("/healthz").expect(200);
     assert.deepEqual(body, { status: "alive" });
     await berth().api.head("/healthz").expect(200);
   });
 
-  test("readyz says that store and database take writes, and is not cached", async () => {
+  test("readyz answers 200 with Cache-Control: no-store when storage and database are writable", async () => {
     const { body, headers } = await berth().api.get("/readyz").expect(200);
     assert.deepEqual(body, { status: "ready" });
     assert.equal(headers["cache-control"], "no-store");
@@ -23,7 +23,7 @@ describeApi("health", (berth) => {
   });
 });
 
-describe("a store that can't be written", () => {
+describe("with a storage folder that is not writable", () => {
   const folder = temporaryFolder();
   let berth: TestBerth;
   before(async () => {
@@ -31,7 +31,7 @@ describe("a store that can't be written", () => {
   });
   after(() => berth.close());
 
-  /** A file where the folder of the uploads should be: nobody can write there, root included. */
+  /** Replaces the uploads folder by a file, so that writes fail for every user, including root. */
   const broken = async (work: () => Promise<void>): Promise<void> => {
     const uploads = path.join(berth.data, "uploads");
     renameSync(uploads, `${uploads}.aside`);
@@ -50,7 +50,7 @@ describe("a store that can't be written", () => {
       async () => (await berth.api.get("/readyz")).status === status,
     );
 
-  test("readyz is 503 and says what is wrong, and where", async () => {
+  test("readyz answers 503 and names the problem, but not to a client behind an untrusted proxy", async () => {
     await broken(async () => {
       await untilReadyIs(503);
       const { body } = await berth.api.get("/readyz").expect(503);
@@ -63,7 +63,7 @@ describe("a store that can't be written", () => {
     });
   });
 
-  test("readyz writes to the disk at most once in two seconds, however often it is asked", async () => {
+  test("100 concurrent readiness checks share one probe; with an interval of 0 each check runs one", async () => {
     let probes = 0;
     const probe = async (): Promise<Record<string, string>> => ({ storage: String((probes += 1)) });
     const logger = createLogger({ level: "silent", format: "json" });
@@ -76,7 +76,7 @@ describe("a store that can't be written", () => {
     assert.equal(probes, 3);
   });
 
-  test("readyz begins no second probe while one hangs, however long that takes", async () => {
+  test("concurrent readiness checks share a probe that hangs, even with an interval of 0", async () => {
     const finish: (() => void)[] = [];
     const probe = () => new Promise<object>((resolve) => finish.push(() => resolve({})));
     const logger = createLogger({ level: "silent", format: "json" });
@@ -89,13 +89,13 @@ describe("a store that can't be written", () => {
     assert.equal(finish.length, 2);
   });
 
-  test("healthz stays 200: a restart would not help", async () => {
+  test("healthz still answers 200, since a restart would not help", async () => {
     await broken(async () => {
       await berth.api.get("/healthz").expect(200);
     });
   });
 
-  test("a push fails in the registry's own words, and reading goes on", async () => {
+  test("an upload is answered 503 UNAVAILABLE, and the catalog can still be read", async () => {
     const { headers } = await berth.api.post("/v2/team/app/blobs/uploads/").expect(202);
     await broken(async () => {
       const { status, body } = await berth.api.patch(String(headers["location"])).send("bytes");
@@ -105,7 +105,7 @@ describe("a store that can't be written", () => {
     });
   });
 
-  test("readyz recovers by itself", async () => {
+  test("readyz answers 200 again after the folder is writable", async () => {
     await broken(() => untilReadyIs(503));
     await untilReadyIs(200);
   });
@@ -122,14 +122,14 @@ describe("metrics", async () => {
     for (const berth of [direct, proxied, elsewhere]) await berth?.close();
   });
 
-  test("are for the addresses of metrics.allow, as the client's own or as a trusted proxy says it", async () => {
+  test("are answered only to addresses in metrics.allow, also as forwarded by a trusted proxy", async () => {
     await direct?.api.get("/metrics").expect(200);
     await proxied?.api.get("/metrics").expect(200);
     await proxied?.api.get("/metrics").set(forwarded).expect(404);
     await proxied?.api.get("/metrics").set("X-Forwarded-For", "127.0.0.1").expect(200);
   });
 
-  test("are not for a request that a proxy forwards which nobody trusts", async () => {
+  test("are answered 404 to a request with a forwarded header from an untrusted proxy", async () => {
     for (const [name, value] of [
       ["X-Forwarded-For", "127.0.0.1"],
       ["X-Real-IP", "127.0.0.1"],
@@ -138,7 +138,7 @@ describe("metrics", async () => {
       await direct?.api.get("/metrics").set(name, value).expect(404);
   });
 
-  test("are not at the registry's address when metrics.listen gives them one of their own", async () => {
+  test("are answered 404 at the registry's address when metrics.listen is set", async () => {
     await elsewhere?.api.get("/metrics").expect(404);
     await elsewhere?.api.get("/readyz").expect(200, { status: "ready" });
   });

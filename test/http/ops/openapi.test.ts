@@ -19,13 +19,13 @@ const operations = Object.entries(document.paths).flatMap(([path, item]) =>
 );
 
 describe("the OpenAPI document", () => {
-  test("is written down in the docs as it is served", () => {
+  test("is the same in docs/openapi.json as served", () => {
     const file = path.join(import.meta.dirname, "../../../docs/openapi.json");
     const written: unknown = JSON.parse(readFileSync(file, "utf8"));
     assert.deepEqual(written, JSON.parse(JSON.stringify(document)), "run `npm run openapi`");
   });
 
-  test("has every route, and HEAD where there is GET", () => {
+  test("has every route, and a HEAD for every GET", () => {
     assert.equal(
       operations.filter(({ method }) => method !== "head").length,
       new Set(everyRoute.map(({ method, path }) => `${method} ${path}`)).size,
@@ -33,7 +33,7 @@ describe("the OpenAPI document", () => {
     for (const item of Object.values(document.paths)) assert.equal("get" in item, "head" in item);
   });
 
-  test("names every operation once, and every parameter of a path", () => {
+  test("has unique operation ids and declares every path parameter", () => {
     const ids = operations.map(({ operation }) => operation.operationId);
     assert.equal(new Set(ids).size, ids.length);
     for (const { path, operation } of operations) {
@@ -46,7 +46,7 @@ describe("the OpenAPI document", () => {
     }
   });
 
-  test("refers only to what it has", () => {
+  test("has only references to components that it defines", () => {
     const text = JSON.stringify(document);
     for (const [, name = ""] of text.matchAll(/"#\/components\/\w+\/(\w+)"/g))
       assert.ok(text.includes(`"${name}":{`), name);
