@@ -40,8 +40,8 @@ describe("many incomplete manifests of one user", () => {
   });
 });
 
-describe("the limit of concurrent requests per client", () => {
-  test("applies to every route except /healthz and /readyz", async () => {
+describe("the limits per client", () => {
+  test("limits.requestsPerClient applies to every route except /healthz and /readyz", async () => {
     const berth = await startClosedBerth({ "limits.requestsPerClient": "1" });
     const open: Connection[] = [];
     closeAfterwards(open);
@@ -83,7 +83,7 @@ describe("the limit of concurrent requests per client", () => {
     assert.deepEqual(others, ["get /healthz 200", "get /readyz 200"]);
   });
 
-  test("is released when clients disconnect while their password is verified", async () => {
+  test("a request is no longer counted after its client disconnects while the password is verified", async () => {
     const berth = await startClosedBerth({ "limits.requestsPerClient": "4" });
     berth.addUser("ann");
     for (let index = 0; index < 8; index += 1)

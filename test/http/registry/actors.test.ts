@@ -4,7 +4,7 @@ import { openAdmin } from "../../../src/app/administration.ts";
 import { pushBlob, pushImageParts, putManifest } from "../../support/berth.ts";
 import { startClosedBerth } from "../../support/closed.ts";
 
-describe("who pushes", async () => {
+describe("the actor of a push", async () => {
   const berth = await startClosedBerth({ trustedProxies: "127.0.0.1" });
   berth.addUser("mia");
   berth.addUser("tom");
@@ -14,7 +14,7 @@ describe("who pushes", async () => {
     return entries.map(({ actor, action, subject, peer }) => ({ actor, action, subject, peer }));
   };
 
-  test("is written down with the address they came from, behind a proxy that is trusted too", async () => {
+  test("the audit log has the actor and the client address, also behind a trusted proxy", async () => {
     const { manifest } = await pushImageParts(berth.as("mia"), "mia/app");
     await putManifest(berth.as("mia"), "mia/app", "1", manifest)
       .set("X-Forwarded-For", "203.0.113.7")
@@ -27,7 +27,7 @@ describe("who pushes", async () => {
     ]);
   });
 
-  test("makes repositories where they may: an administrator an organisation with them", async () => {
+  test("an administrator's push creates the organisation too; other users cannot push to foreign namespaces", async () => {
     await pushBlob(berth.as("admin"), "new/app", "x");
     assert.deepEqual(
       (await audit("new")).map(({ actor, action }) => `${actor} ${action}`),
@@ -37,7 +37,7 @@ describe("who pushes", async () => {
     await assert.rejects(pushBlob(berth.as("tom"), "unheard-of/app", "x"), /401/);
   });
 
-  test("wins an immutable tag alone, by whatever path the others try at the same time", async () => {
+  test("of six concurrent pushes to an immutable tag one succeeds, and then the tag cannot be deleted", async () => {
     const images = [];
     for (let place = 0; place < 6; place += 1)
       images.push(await pushImageParts(berth.as("mia"), "mia/app", { layer: `layer ${place}` }));

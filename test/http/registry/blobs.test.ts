@@ -17,7 +17,7 @@ const bytes = Buffer.from(Array.from({ length: 2048 }, (_, index) => (index * 7)
 describeSharedApi("blobs", (berth) => {
   const blobPath = (digest: string, name = repository): string => `/v2/${name}/blobs/${digest}`;
 
-  test("GET gives the bytes with length, digest, etag and type; HEAD the same without the bytes", async () => {
+  test("GET answers the bytes with length, digest, ETag and type; HEAD answers the same headers", async () => {
     const digest = await pushBlob(berth(), repository, bytes);
     const got = await berth().api.get(blobPath(digest)).buffer(true).parse(collect).expect(200);
     assert.equal(Buffer.compare(got.body, bytes), 0);
@@ -34,14 +34,14 @@ describeSharedApi("blobs", (berth) => {
     }
   });
 
-  test("a percent-encoded digest is the same digest", async () => {
+  test("a blob is found by its percent-encoded digest", async () => {
     const digest = await pushBlob(berth(), repository, bytes);
     await berth()
       .api.get(blobPath(digest.replace(":", "%3A")))
       .expect(200);
   });
 
-  test("If-None-Match, quoted or bare, answers 304 without a body", async () => {
+  test("a GET with the digest in If-None-Match, quoted or bare, is answered 304 without a body", async () => {
     const digest = await pushBlob(berth(), repository, bytes);
     for (const value of [`"${digest}"`, digest]) {
       const { text } = await berth()
@@ -63,7 +63,7 @@ describeSharedApi("blobs", (berth) => {
     ["lines=1-2", 200, undefined, bytes],
   ];
   for (const [range, status, contentRange, part] of ranges) {
-    test(`Range: ${range} is answered ${status}`, async () => {
+    test(`a GET with Range: ${range} is answered ${status}`, async () => {
       const digest = await pushBlob(berth(), repository, bytes);
       const got = await berth()
         .api.get(blobPath(digest))
@@ -79,7 +79,7 @@ describeSharedApi("blobs", (berth) => {
     });
   }
 
-  test("several ranges come as multipart/byteranges of the announced length", async () => {
+  test("a GET with several ranges is answered multipart/byteranges with the right Content-Length", async () => {
     const digest = await pushBlob(berth(), repository, bytes);
     const got = await berth()
       .api.get(blobPath(digest))
@@ -110,7 +110,7 @@ describeSharedApi("blobs", (berth) => {
     ]);
   });
 
-  test("If-Range with another etag gives the whole blob", async () => {
+  test("a GET with If-Range is answered 206 for the blob's ETag, and 200 for another one", async () => {
     const digest = await pushBlob(berth(), repository, bytes);
     await berth()
       .api.get(blobPath(digest))
@@ -124,14 +124,14 @@ describeSharedApi("blobs", (berth) => {
       .expect(206);
   });
 
-  test("an empty blob is served whole, with any range unsatisfiable", async () => {
+  test("an empty blob is served with 200, and a range of it is answered 416", async () => {
     const digest = await pushBlob(berth(), repository, "");
     const got = await berth().api.get(blobPath(digest)).expect(200);
     assert.equal(got.headers["content-length"], "0");
     await berth().api.get(blobPath(digest)).set("Range", "bytes=0-").expect(416);
   });
 
-  test("a sha512 blob is read by its sha512 digest, and not by a sha256 nobody pushed", async () => {
+  test("a blob pushed by sha512 is read by its sha512 digest, but not by its sha256 digest", async () => {
     const digest = await pushBlob(berth(), repository, "of sha512", "sha512");
     const got = await berth().api.get(blobPath(digest)).expect(200);
     assert.equal(got.headers["docker-content-digest"], digest);
@@ -140,7 +140,7 @@ describeSharedApi("blobs", (berth) => {
       .expect(404);
   });
 
-  test("unknown blob, unknown repository and malformed digest are told apart", async () => {
+  test("an unknown blob, an unknown repository and a malformed digest have different error codes", async () => {
     await pushBlob(berth(), repository, bytes);
     const missing = digestOf(Buffer.from("nobody pushed this"));
     const codes = async (path: string, status: number): Promise<string[]> => {
@@ -157,13 +157,13 @@ describeSharedApi("blobs", (berth) => {
     assert.equal(text, undefined);
   });
 
-  test("a blob of another repository is not shown", async () => {
+  test("a blob that is only in another repository is answered 404", async () => {
     const digest = await pushBlob(berth(), "team/secret", "only there");
     await pushBlob(berth(), repository, "something else");
     await berth().api.get(blobPath(digest)).expect(404);
   });
 
-  test("DELETE takes the blob out of this repository at once, and out of no other", async () => {
+  test("DELETE removes the blob from this repository at once, and from no other repository", async () => {
     const digest = await pushBlob(berth(), repository, "shared");
     await pushBlob(berth(), "team/other", "shared");
     await berth().api.delete(blobPath(digest)).expect(202);
@@ -174,7 +174,7 @@ describeSharedApi("blobs", (berth) => {
     await berth().api.get(blobPath(digest)).expect(200);
   });
 
-  test("DELETE of a blob that a manifest needs is refused, until the manifest is gone", async () => {
+  test("DELETE of a blob that a manifest references is rejected with 405 until the manifest is deleted", async () => {
     const image = await pushImageParts(berth(), "team/kept", { layer: "needed" });
     await putManifest(berth(), "team/kept", "1", image.manifest).expect(201);
     const refused = await berth().api.delete(blobPath(image.layer, "team/kept")).expect(405);
@@ -183,7 +183,7 @@ describeSharedApi("blobs", (berth) => {
     await berth().api.delete(blobPath(image.layer, "team/kept")).expect(202);
   });
 
-  // With other drivers there is no file to damage.
+  // Only the filesystem driver has a blob file that the test can damage.
   const testFiles = berth().config.storage.driver === "filesystem" ? test : undefined;
   void testFiles?.(
     "a blob whose bytes are lost or cut is never a complete 200, and no error is to be cached",
@@ -208,7 +208,7 @@ describeSharedApi("blobs", (berth) => {
     },
   );
 
-  test("`alpine` and `library/alpine` are one repository, and answers keep the name that was asked for", async () => {
+  test("`alpine` and `library/alpine` are one repository, and the Location keeps the requested name", async () => {
     const digest = await pushBlob(berth(), "alpine", "short name");
     await berth().api.get(blobPath(digest, "library/alpine")).expect(200);
     const { headers } = await berth().api.post("/v2/alpine/blobs/uploads/").expect(202);

@@ -8,7 +8,7 @@ const listed = names
   .toSorted((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)));
 
 describeApi("an empty registry's catalog", (berth) => {
-  test("is an empty list", async () => {
+  test("answers an empty list without a Link", async () => {
     const { body, headers } = await berth().api.get("/v2/_catalog").expect(200);
     assert.deepEqual(body, { repositories: [] });
     assert.equal(headers["link"], undefined);
@@ -28,11 +28,11 @@ describeApi("catalog", (berth) => {
     return { repositories: body.repositories as string[], next };
   };
 
-  test("repositories are listed in bytewise order, by their whole names", async () => {
+  test("repositories are listed in bytewise order of their full names", async () => {
     assert.deepEqual(await list(""), { repositories: listed, next: undefined });
   });
 
-  test("n and last page through all of them exactly once", async () => {
+  test("following the Links returns every repository exactly once, for every n", async () => {
     for (let n = 1; n <= names.length + 1; n += 1) {
       const seen: string[] = [];
       for (let query: string | undefined = `?n=${n}`; query !== undefined;) {
@@ -45,28 +45,28 @@ describeApi("catalog", (berth) => {
     }
   });
 
-  test("last is exclusive and need not exist", async () => {
+  test("the list starts after the name in last, which need not exist", async () => {
     assert.deepEqual((await list("?last=team/app")).repositories, ["team/app/part", "zoo/0"]);
     assert.deepEqual((await list("?last=team/app/a")).repositories, ["team/app/part", "zoo/0"]);
     assert.deepEqual((await list("?last=zzz")).repositories, []);
   });
 
-  test("n=0 is an empty list without a Link", async () => {
+  test("n=0 is answered with an empty list without a Link", async () => {
     assert.deepEqual(await list("?n=0"), { repositories: [], next: undefined });
   });
 
-  test("a large n is clamped", async () => {
+  test("an n above the page limit is accepted", async () => {
     assert.deepEqual(await list("?n=99999999"), { repositories: listed, next: undefined });
   });
 
   for (const n of ["-1", "x"]) {
-    test(`n=${n} is 400 PAGINATION_NUMBER_INVALID`, async () => {
+    test(`n=${n} is rejected with 400 PAGINATION_NUMBER_INVALID`, async () => {
       const { body } = await berth().api.get(`/v2/_catalog?n=${n}`).expect(400);
       assert.equal(body.errors[0].code, "PAGINATION_NUMBER_INVALID");
     });
   }
 
-  test("nothing is listed that was only begun or refused", async () => {
+  test("a repository with only a started upload or a rejected manifest is not listed", async () => {
     await berth().api.post("/v2/begun/upload/blobs/uploads/").expect(202);
     await putManifest(berth(), "refused/manifest", "1", Buffer.from("{}")).expect(400);
     assert.deepEqual((await list("")).repositories, listed);
@@ -74,7 +74,7 @@ describeApi("catalog", (berth) => {
 });
 
 describeApi("a catalog of more than a hundred", (berth) => {
-  test("is cut at a hundred without n, with a Link", async () => {
+  test("without n answers 100 repositories and a Link", async () => {
     for (let index = 0; index < 101; index += 1)
       await pushBlob(berth(), `many/r${String(index).padStart(3, "0")}`, "x");
     const { body, headers } = await berth().api.get("/v2/_catalog").expect(200);

@@ -9,7 +9,7 @@ const settings = { "repositories.createOnPush": "false" };
 describeApi(
   "a push to what is not there, where a push makes nothing",
   (berth) => {
-    test("is refused before any of its bytes, and leaves nothing", async () => {
+    test("every kind of upload start is rejected with 404 NAME_UNKNOWN and creates no repository", async () => {
       const { api } = berth();
       const digest = digestOf(Buffer.from("x"));
       for (const query of [
@@ -30,8 +30,8 @@ describeApi(
   settings,
 );
 
-describe("the same with accounts", () => {
-  test("is refused by the token, to owners and administrators too, until somebody makes the repository", async () => {
+describe("with repositories.createOnPush=false and accounts", () => {
+  test("owners and administrators get no push token and 401 until the repository exists", async () => {
     const berth = await startClosedBerth(settings);
     berth.addUser("mia");
     for (const name of ["mia", "admin"]) {

@@ -56,7 +56,7 @@ describeApi(
         ],
       }),
     };
-    test("an index whose child has a text that is no URL in urls is accepted and served as it was pushed", async () => {
+    test("an index whose child has invalid urls is accepted and served unchanged", async () => {
       const image = Buffer.from(JSON.stringify(await imageIn("lenient/app")));
       await putManifest(berth(), "lenient/app", "1", image).expect(201);
       const child = { mediaType: ociManifest, digest: digestOf(image), size: image.length };
@@ -71,7 +71,7 @@ describeApi(
     });
 
     for (const [what, change] of Object.entries(harmless))
-      test(`${what}, is taken and served as it was pushed`, async () => {
+      test(`a manifest with ${what} is accepted and served unchanged`, async () => {
         const document = change(await imageIn("lenient/app"));
         await put("lenient/app", document).expect(201);
         const { text } = await berth().api.get("/v2/lenient/app/manifests/1").buffer(true);
@@ -97,25 +97,25 @@ describeApi(
       }),
     };
     for (const [what, change] of Object.entries(harmful))
-      test(`${what}, is still refused`, async () => {
+      test(`a manifest with ${what} is rejected with 400`, async () => {
         const document = change(await imageIn("lenient/app")) as Fields;
         const type = document["mediaType"] === OCI_INDEX ? OCI_INDEX : ociManifest;
         await put("lenient/app", document, type).expect(400);
       });
 
-    test("a key twice is still refused", async () => {
+    test("a manifest with a duplicate key is rejected with 400", async () => {
       const document = JSON.stringify(await imageIn("lenient/app"));
       const twice = Buffer.from(document.replace("{", '{"schemaVersion":2,'));
       await putManifest(berth(), "lenient/app", "1", twice).expect(400);
     });
 
-    test("a manifest type of the configuration is taken, and no other", async () => {
+    test("a media type in manifests.mediaTypes is accepted, and another vendor type is rejected", async () => {
       const { config } = await imageIn("lenient/vendor");
       await put("lenient/vendor", { weights: [config] }, vendorType).expect(201);
       await put("lenient/vendor", { weights: [config] }, `${vendorType}x`).expect(400);
     });
 
-    test("an empty n in a list is as good as none", async () => {
+    test("a list request with an empty n is answered like one without n", async () => {
       await put("lenient/app", await imageIn("lenient/app")).expect(201);
       for (const list of ["lenient/app/tags/list", "_catalog"]) {
         const { body } = await berth().api.get(`/v2/${list}?n=`).expect(200);
@@ -123,7 +123,7 @@ describeApi(
       }
     });
 
-    test("errors have the texts of the specification, and a manifest of no repository is unknown", async () => {
+    test("404 errors have the codes and messages of the specification", async () => {
       const id = "00000000-0000-4000-8000-000000000000";
       const texts = async (path: string): Promise<readonly string[]> => {
         const { body } = await berth().api.get(`/v2/${path}`).expect(404);

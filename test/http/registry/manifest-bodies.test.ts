@@ -4,15 +4,15 @@ import { digestOf, type Digest } from "../../../src/oci/digest.ts";
 import * as types from "../../../src/oci/media-types.ts";
 import { describeApi, pushImageParts, putManifest, type TestBerth } from "../../support/berth.ts";
 
-/** What a refused body is made of: blobs and a child that are here, so that only the document is at fault. */
+/** Parts of the test bodies. The blobs and the child exist, so only the document itself can be the reason to reject it. */
 interface Parts {
   readonly config: string;
   readonly layer: string;
   readonly child: string;
-  /** The image and the index that are right, as text. */
+  /** A valid image manifest and a valid index, as text. */
   readonly image: string;
   readonly index: string;
-  /** What the tag `before` points at. */
+  /** The manifest of the tag `before`. */
   readonly pushed: Digest;
 }
 
@@ -41,7 +41,7 @@ async function pushParts(berth: TestBerth, repository: string): Promise<Parts> {
   };
 }
 
-/** An image's text with one more field, in front of the others. */
+/** The text of the image manifest with one more field in front of the others. */
 const withField =
   (field: string) =>
   ({ image }: Parts): string =>
@@ -216,7 +216,7 @@ describeApi("bodies that are no manifest", (berth) => {
   });
 
   for (const { name, body, type = types.OCI_MANIFEST } of cases) {
-    test(`${name}: 400 MANIFEST_INVALID, and nothing is stored`, async () => {
+    test(`a body of this kind is rejected with 400 MANIFEST_INVALID and not stored: ${name}`, async () => {
       const bytes = Buffer.from(body(parts));
       const digest = digestOf(bytes);
       for (const reference of ["after", "before", `${digest}?tag=after`]) {
@@ -235,7 +235,7 @@ describeApi("bodies that are no manifest", (berth) => {
     });
   }
 
-  test("a refused body brings no repository into being", async () => {
+  test("a rejected manifest does not create its repository", async () => {
     await putManifest(berth(), "bodies/new", "1", Buffer.from("{}")).expect(400);
     await berth().api.get("/v2/bodies/new/tags/list").expect(404);
   });
@@ -253,7 +253,7 @@ describeApi("bodies that are no manifest", (berth) => {
       types.OCI_MANIFEST,
     ],
   ] as const) {
-    test(`${name} is taken`, async () => {
+    test(`a body of this kind is accepted with 201: ${name}`, async () => {
       const repository = "bodies/taken";
       const bytes = Buffer.from(body(await pushParts(berth(), repository)));
       const { status, text } = await putManifest(berth(), repository, "1", bytes, type);

@@ -18,7 +18,7 @@ const pathOf = (repository: string, reference: string): string =>
 
 const nowhere = digestOf(Buffer.from("nobody ever pushed this"));
 
-/** The manifest's bytes, after its status was checked. */
+/** Reads a manifest with status 200 and returns its bytes. */
 async function read(berth: TestBerth, repository: string, reference: string): Promise<Buffer> {
   const got = await berth.api
     .get(pathOf(repository, reference))
@@ -28,7 +28,7 @@ async function read(berth: TestBerth, repository: string, reference: string): Pr
   return got.body;
 }
 
-/** Bytes that are a manifest of exactly this size. */
+/** An index manifest of exactly this size in bytes. */
 function manifestOf(size: number): Buffer {
   const text = (filler: string): string =>
     JSON.stringify({ schemaVersion: 2, mediaType: types.OCI_INDEX, manifests: [], filler });
@@ -41,7 +41,7 @@ interface Answer {
   readonly text: string;
 }
 
-/** A request that says what it is told to say and nothing more; without a length its body is chunked. */
+/** Sends a request with only these headers; without a Content-Length the body is chunked. */
 function send(
   berth: TestBerth,
   method: string,
@@ -80,7 +80,7 @@ describeSharedApi("manifests", (berth) => {
     (await berth().api.get(`/v2/${repository}/tags/list`)).body.tags;
 
   describe("pushing", () => {
-    test("a push by tag answers where the manifest is, and is read by tag and by digest", async () => {
+    test("a push by tag answers the manifest's Location, and clients read it by tag and by digest", async () => {
       const image = await pushImageParts(berth(), "push/tag");
       const { headers } = await putManifest(berth(), "push/tag", "1", image.manifest).expect(201);
       assert.equal(headers["location"], pathOf("push/tag", image.digest));
@@ -92,14 +92,14 @@ describeSharedApi("manifests", (berth) => {
       assert.deepEqual(await read(berth(), "push/tag", image.digest), image.manifest);
     });
 
-    test("a push by digest makes no tag", async () => {
+    test("a push by digest creates no tag", async () => {
       const image = await pushImageParts(berth(), "push/digest");
       await putManifest(berth(), "push/digest", image.digest, image.manifest).expect(201);
       assert.deepEqual(await read(berth(), "push/digest", image.digest), image.manifest);
       assert.deepEqual(await tagsOf("push/digest"), []);
     });
 
-    test("bytes come back as they were pushed, spaces and unknown fields too", async () => {
+    test("a manifest is served with the exact pushed bytes, including white space and unknown fields", async () => {
       const { config } = await pushImageParts(berth(), "push/exact");
       const odd = Buffer.from(
         `{ "layers" : [ ],\n\t"org.example" : {"b":1,"a":[2.50]}, "schemaVersion":2,
@@ -109,14 +109,14 @@ describeSharedApi("manifests", (berth) => {
       assert.deepEqual(await read(berth(), "push/exact", "odd"), odd);
     });
 
-    test("the same bytes again are 201 again", async () => {
+    test("a second push of the same manifest is answered 201", async () => {
       const image = await pushImage("push/again", "1");
       await putManifest(berth(), "push/again", "1", image.manifest).expect(201);
       await putManifest(berth(), "push/again", image.digest, image.manifest).expect(201);
       assert.deepEqual(await tagsOf("push/again"), ["1"]);
     });
 
-    test("a tag that is pushed again points at the new manifest at once; the old one stays", async () => {
+    test("a tag that is pushed again points at the new manifest at once; the old manifest is kept", async () => {
       const before = await pushImage("push/moved", "1", "before");
       const after = await pushImage("push/moved", "1", "after");
       const { headers } = await berth().api.head(pathOf("push/moved", "1")).expect(200);
@@ -124,7 +124,7 @@ describeSharedApi("manifests", (berth) => {
       assert.deepEqual(await read(berth(), "push/moved", before.digest), before.manifest);
     });
 
-    test("bytes that have another digest are refused and not stored", async () => {
+    test("a push by a digest that does not match the bytes is rejected and not stored", async () => {
       const image = await pushImageParts(berth(), "push/wrong");
       const padded = Buffer.concat([image.manifest, Buffer.from("  ")]);
       const { body } = await putManifest(berth(), "push/wrong", image.digest, padded).expect(400);
@@ -143,7 +143,7 @@ describeSharedApi("manifests", (berth) => {
       ["a%2Fb", "TAG_INVALID"],
       ["%C3%A9", "TAG_INVALID"],
     ] as const) {
-      test(`${reference.slice(0, 30)} is no reference, neither to push nor to pull`, async () => {
+      test(`a push and a pull of the invalid reference ${reference.slice(0, 30)} are rejected with 400`, async () => {
         const image = await pushImageParts(berth(), "push/reference");
         const put = await putManifest(berth(), "push/reference", reference, image.manifest);
         assert.deepEqual([put.status, put.body.errors?.[0].code], [400, code]);
@@ -152,7 +152,7 @@ describeSharedApi("manifests", (berth) => {
       });
     }
 
-    test("a tag may be 128 characters long", async () => {
+    test("a tag of 128 characters is accepted", async () => {
       const image = await pushImageParts(berth(), "push/long");
       const tag = `_${"A.-".repeat(42)}z`;
       assert.equal(tag.length, 128);
@@ -160,7 +160,7 @@ describeSharedApi("manifests", (berth) => {
       assert.deepEqual(await read(berth(), "push/long", tag), image.manifest);
     });
 
-    test("OCI-Subject tells the client that the registry knows referrers", async () => {
+    test("a push of a manifest with a subject is answered with OCI-Subject", async () => {
       const subject = { mediaType: types.OCI_MANIFEST, digest: nowhere, size: 7 };
       const image = await pushImageParts(berth(), "push/subject", { extra: { subject } });
       const { headers } = await putManifest(
@@ -172,7 +172,7 @@ describeSharedApi("manifests", (berth) => {
       assert.equal(headers["oci-subject"], nowhere);
     });
 
-    test("without a Content-Type the body says what it is, or its fields do", async () => {
+    test("a push without a Content-Type takes the type from mediaType, or else from the fields", async () => {
       const image = await pushImageParts(berth(), "push/untyped");
       const { mediaType, ...untyped } = JSON.parse(image.manifest.toString());
       const emptyIndex = { schemaVersion: 2, manifests: [] };
@@ -189,7 +189,7 @@ describeSharedApi("manifests", (berth) => {
       }
     });
 
-    test("parameters of the Content-Type are dropped", async () => {
+    test("the stored media type has no Content-Type parameters", async () => {
       const image = await pushImageParts(berth(), "push/charset");
       const type = `${types.OCI_MANIFEST}; charset=utf-8`;
       await putManifest(berth(), "push/charset", "1", image.manifest, type).expect(201);
@@ -203,7 +203,7 @@ describeSharedApi("manifests", (berth) => {
       "text/html",
       "application/vnd.example.thing.v9+json",
     ])
-      test(`sent as ${type}, an image is refused with what to send`, async () => {
+      test(`an image that is pushed as ${type} is rejected, and the error names the right type`, async () => {
         const image = await pushImageParts(berth(), "push/opaque");
         const { mediaType: _, ...manifest } = JSON.parse(image.manifest.toString()) as object & {
           mediaType?: string;
@@ -218,7 +218,7 @@ describeSharedApi("manifests", (berth) => {
       });
   });
 
-  describe("several tags at once", () => {
+  describe("several tags in one push", () => {
     const put = (manifest: Buffer, digest: string, tags: readonly string[]) =>
       putManifest(
         berth(),
@@ -227,7 +227,7 @@ describeSharedApi("manifests", (berth) => {
         manifest,
       );
 
-    test("a push by digest sets every tag it names and says so", async () => {
+    test("a push by digest sets every tag in its query and lists them in OCI-Tag", async () => {
       const image = await pushImageParts(berth(), "many/tags", { layer: "of many tags" });
       const { headers } = await put(image.manifest, image.digest, ["1.2", "1", "x"]).expect(201);
       assert.deepEqual(headers["oci-tag"]?.split(/, ?/), ["1.2", "1", "x"]);
@@ -235,7 +235,7 @@ describeSharedApi("manifests", (berth) => {
         assert.deepEqual(await read(berth(), "many/tags", tag), image.manifest);
     });
 
-    test("a manifest pushed by sha512 is shown by its sha512 under its tags", async () => {
+    test("a manifest that is pushed by sha512 is served with its sha512 digest, also by tag", async () => {
       const image = await pushImageParts(berth(), "many/sha512");
       const digest = digestOf(image.manifest, "sha512");
       const { headers } = await putManifest(
@@ -253,7 +253,7 @@ describeSharedApi("manifests", (berth) => {
       await berth().api.get(pathOf("many/sha512", image.digest)).expect(404);
     });
 
-    test("a hundred tags are taken, one more is 414 and sets none", async () => {
+    test("a push with 100 tags is accepted; one with 101 is answered 414 and stores nothing", async () => {
       const image = await pushImageParts(berth(), "many/hundred");
       const tags = Array.from({ length: 101 }, (_, index) => `t${index}`);
       const query = (count: number): string =>
@@ -266,7 +266,7 @@ describeSharedApi("manifests", (berth) => {
       assert.deepEqual(await tagsOf("many/hundred"), tags.slice(0, 100).toSorted());
     });
 
-    test("one tag that is none refuses the whole push", async () => {
+    test("one invalid tag rejects the whole push, and nothing is stored", async () => {
       const image = await pushImageParts(berth(), "many/invalid");
       const { body } = await putManifest(
         berth(),
@@ -279,7 +279,7 @@ describeSharedApi("manifests", (berth) => {
       assert.deepEqual(await tagsOf("many/invalid"), []);
     });
 
-    test("a push by tag sets that tag only", async () => {
+    test("a push by tag ignores tags in its query", async () => {
       const image = await pushImageParts(berth(), "many/plain");
       const { headers } = await putManifest(
         berth(),
@@ -292,8 +292,8 @@ describeSharedApi("manifests", (berth) => {
     });
   });
 
-  describe("what a manifest names", () => {
-    test("everything that is missing is told, an entry each, and nothing is stored", async () => {
+  describe("the blobs and manifests that a manifest references", () => {
+    test("a push with missing blobs is rejected with one error per blob, and nothing is stored", async () => {
       const image = await pushImageParts(berth(), "names/missing");
       const absent = ["one", "two"].map((text) => digestOf(Buffer.from(`absent ${text}`)));
       const manifest = JSON.parse(image.manifest.toString());
@@ -312,14 +312,14 @@ describeSharedApi("manifests", (berth) => {
       assert.deepEqual(await tagsOf("names/missing"), []);
     });
 
-    test("a blob of another repository is missing, and the refused repository does not come to be", async () => {
+    test("a manifest whose blobs are only in another repository is rejected and creates no repository", async () => {
       const image = await pushImageParts(berth(), "names/here");
       await putManifest(berth(), "names/elsewhere", "1", image.manifest).expect(400);
       const { body } = await berth().api.get("/v2/names/elsewhere/tags/list").expect(404);
       assert.equal(body.errors[0].code, "NAME_UNKNOWN");
     });
 
-    test("what only another repository holds is missing in a repository that exists", async () => {
+    test("blobs and children that are only in another repository count as missing in an existing one", async () => {
       const image = await pushImage("names/owner", "1");
       await pushImage("names/exists", "1", "not the same layer");
       const { body } = await putManifest(berth(), "names/exists", "2", image.manifest).expect(400);
@@ -338,7 +338,7 @@ describeSharedApi("manifests", (berth) => {
       assert.deepEqual(await tagsOf("names/exists"), ["1"]);
     });
 
-    test("an index needs its children, in this repository", async () => {
+    test("an index is rejected unless its children are in the same repository", async () => {
       const image = await pushImage("names/children", "1");
       const index = {
         schemaVersion: 2,
@@ -360,7 +360,7 @@ describeSharedApi("manifests", (berth) => {
       await putManifest(berth(), "names/other", "i", index, types.OCI_INDEX).expect(400);
     });
 
-    test("an index may hold indexes, or nothing", async () => {
+    test("an empty index and an index of indexes are accepted", async () => {
       const empty = Buffer.from(
         JSON.stringify({ schemaVersion: 2, mediaType: types.OCI_INDEX, manifests: [] }),
       );
@@ -373,7 +373,7 @@ describeSharedApi("manifests", (berth) => {
       await putManifest(berth(), "names/nested", "outer", outer, types.OCI_INDEX).expect(201);
     });
 
-    test("BuildKit's cache, an index whose children are blobs, is taken", async () => {
+    test("a BuildKit cache, an index whose children are blobs, is accepted", async () => {
       const children = [];
       for (const [text, mediaType] of [
         ["layer of a cache", types.OCI_LAYER_GZIP],
@@ -386,14 +386,14 @@ describeSharedApi("manifests", (berth) => {
       await putManifest(berth(), "names/cache", "buildcache", index, types.OCI_INDEX).expect(201);
     });
 
-    test("an image can't have a manifest for a layer", async () => {
+    test("an image whose layer is a manifest is rejected with 400", async () => {
       const image = await pushImage("names/mixed", "1");
       const odd = JSON.parse(image.manifest.toString());
       odd.layers[0].digest = image.digest;
       await putManifest(berth(), "names/mixed", "2", odd).expect(400);
     });
 
-    test("docker's image and list are stored under their own types", async () => {
+    test("Docker manifests and manifest lists are served with their own media types", async () => {
       const config = await pushBlob(berth(), "names/docker", "{}");
       const layer = await pushBlob(berth(), "names/docker", "docker layer");
       const image = Buffer.from(
@@ -430,7 +430,7 @@ describeSharedApi("manifests", (berth) => {
     });
 
     for (const type of [types.DOCKER_SCHEMA1, types.DOCKER_SCHEMA1_SIGNED]) {
-      test(`${type} is refused`, async () => {
+      test(`a manifest of type ${type} is rejected with MANIFEST_INVALID`, async () => {
         const document = { schemaVersion: 1, name: "a", tag: "b", fsLayers: [], history: [] };
         const { body } = await putManifest(berth(), "names/old", "1", document, type).expect(400);
         assert.equal(body.errors[0].code, "MANIFEST_INVALID");
@@ -438,7 +438,7 @@ describeSharedApi("manifests", (berth) => {
     }
   });
 
-  describe("layers that lie elsewhere", () => {
+  describe("foreign layers", () => {
     const elsewhere = digestOf(Buffer.from("a base layer that only its vendor hands out"));
     const putLayer = async (repository: string, layer: object) => {
       const image = await pushImageParts(berth(), repository);
@@ -454,7 +454,7 @@ describeSharedApi("manifests", (berth) => {
       types.OCI_NONDISTRIBUTABLE_LAYER_GZIP,
       types.OCI_NONDISTRIBUTABLE_LAYER_ZSTD,
     ]) {
-      test(`${mediaType} with urls need not be here`, async () => {
+      test(`a missing ${mediaType} layer with urls is accepted`, async () => {
         const urls = ["https://layers.example/base", "http://mirror.example/base?x=1"];
         assert.equal((await putLayer("foreign/layers", { mediaType, urls })).status, 201);
         await berth().api.get(`/v2/foreign/layers/blobs/${elsewhere}`).expect(404);
@@ -467,7 +467,7 @@ describeSharedApi("manifests", (berth) => {
         "layers.example/base",
         "",
       ]) {
-        test(`${mediaType} can't lie at ${JSON.stringify(url)}`, async () => {
+        test(`a missing ${mediaType} layer with the URL ${JSON.stringify(url)} is rejected`, async () => {
           const { status, body } = await putLayer("foreign/urls", { mediaType, urls: [url] });
           assert.deepEqual([status, body.errors[0].code], [400, "MANIFEST_INVALID"]);
         });
@@ -479,14 +479,14 @@ describeSharedApi("manifests", (berth) => {
       [types.OCI_NONDISTRIBUTABLE_LAYER_GZIP, "MANIFEST_BLOB_UNKNOWN"],
     ] as const) {
       for (const layer of [{ mediaType, urls: [] }, { mediaType }]) {
-        test(`${mediaType} ${"urls" in layer ? "with empty" : "without"} urls is ${code}`, async () => {
+        test(`a missing ${mediaType} layer ${"urls" in layer ? "with empty" : "without"} urls is rejected with ${code}`, async () => {
           const { status, body } = await putLayer("foreign/empty", layer);
           assert.deepEqual([status, body.errors[0].code], [400, code]);
         });
       }
     }
 
-    test("a layer that is not here can't be deleted, though a manifest names it", async () => {
+    test("DELETE of a foreign layer that is not stored is answered 404 BLOB_UNKNOWN", async () => {
       const mediaType = types.DOCKER_FOREIGN_LAYER_GZIP;
       const urls = ["https://layers.example/base"];
       assert.equal((await putLayer("foreign/absent", { mediaType, urls })).status, 201);
@@ -505,7 +505,7 @@ describeSharedApi("manifests", (berth) => {
     ];
     const headers = { "Content-Type": types.OCI_INDEX };
 
-    test("4,194,304 bytes are taken with chunked transfer coding", async () => {
+    test("a manifest of 4,194,304 bytes is accepted with chunked transfer coding", async () => {
       const bytes = manifestOf(limit);
       assert.equal(bytes.length, limit);
       const path = pathOf("size/limit", "chunked");
@@ -518,7 +518,7 @@ describeSharedApi("manifests", (berth) => {
       ["chunked transfer coding", undefined],
       ["a Content-Length", limit + 1],
     ] as const) {
-      test(`one byte more with ${coding} is 413, and the connection still answers`, async () => {
+      test(`a manifest of 4,194,305 bytes with ${coding} is answered 413, and the connection stays usable`, async () => {
         const agent = new Agent({ keepAlive: true, maxSockets: 1 });
         const declared = length === undefined ? {} : { "Content-Length": String(length) };
         const over = await send(berth(), "PUT", pathOf("size/over", "1"), {
@@ -538,7 +538,7 @@ describeSharedApi("manifests", (berth) => {
   });
 
   describe("reading", () => {
-    test("GET and HEAD have the same headers, and HEAD no body", async () => {
+    test("GET and HEAD of a manifest have the same headers, and HEAD has no body", async () => {
       const image = await pushImage("read/headers", "1");
       for (const reference of ["1", image.digest, image.digest.replace(":", "%3A")]) {
         const path = pathOf("read/headers", reference);
@@ -559,7 +559,7 @@ describeSharedApi("manifests", (berth) => {
       }
     });
 
-    test("If-None-Match, quoted or bare, answers 304 without a body; another digest 200", async () => {
+    test("a read with the digest in If-None-Match is answered 304 without a body; another digest 200", async () => {
       const { digest } = await pushImage("read/etag", "1");
       for (const value of [`"${digest}"`, digest, `W/"${digest}"`, `"x", "${digest}"`]) {
         for (const method of ["get", "head"] as const) {
@@ -577,7 +577,7 @@ describeSharedApi("manifests", (berth) => {
         .expect(200);
     });
 
-    test("whatever Accept says, the stored bytes are served with the stored type", async () => {
+    test("the stored bytes and type are served for any Accept header", async () => {
       const image = await pushImage("read/accept", "1");
       const range = fc
         .tuple(
@@ -612,7 +612,7 @@ describeSharedApi("manifests", (berth) => {
       );
     });
 
-    test("unknown tag, unknown digest and unknown repository are 404", async () => {
+    test("an unknown tag, digest or repository is answered 404 MANIFEST_UNKNOWN", async () => {
       await pushImage("read/unknown", "1");
       for (const [repository, reference, code, detail] of [
         ["read/unknown", "edge", "MANIFEST_UNKNOWN", { tag: "edge" }],
@@ -627,7 +627,7 @@ describeSharedApi("manifests", (berth) => {
       }
     });
 
-    test("a repository's name may look like a path of the API", async () => {
+    test("a repository name may look like a path of the API", async () => {
       for (const repository of ["a/manifests/b", "a/tags", "a/blobs/uploads", "a/tags/list"]) {
         const image = await pushImage(repository, "latest", repository);
         assert.deepEqual(await read(berth(), repository, "latest"), image.manifest);
@@ -637,7 +637,7 @@ describeSharedApi("manifests", (berth) => {
   });
 
   describe("deleting", () => {
-    test("by tag only the tag goes", async () => {
+    test("DELETE by tag removes only that tag and keeps the manifest", async () => {
       const image = await pushImage("delete/tag", "1");
       await putManifest(berth(), "delete/tag", "2", image.manifest).expect(201);
       await berth().api.delete(pathOf("delete/tag", "1")).expect(202);
@@ -646,7 +646,7 @@ describeSharedApi("manifests", (berth) => {
       assert.deepEqual(await read(berth(), "delete/tag", image.digest), image.manifest);
     });
 
-    test("by digest the manifest goes with all its tags, and no other", async () => {
+    test("DELETE by digest removes the manifest and all its tags, and no other manifest", async () => {
       const kept = await pushImage("delete/digest", "kept", "kept");
       const image = await pushImage("delete/digest", "1", "gone");
       await putManifest(berth(), "delete/digest", "2", image.manifest).expect(201);
@@ -657,7 +657,7 @@ describeSharedApi("manifests", (berth) => {
       assert.deepEqual(await read(berth(), "delete/digest", "kept"), kept.manifest);
     });
 
-    test("what is not there is 404", async () => {
+    test("DELETE of an unknown tag, digest or repository is answered 404", async () => {
       const image = await pushImage("delete/unknown", "1");
       await berth().api.delete(pathOf("delete/unknown", image.digest)).expect(202);
       for (const reference of ["1", "2", image.digest, nowhere]) {
@@ -667,21 +667,21 @@ describeSharedApi("manifests", (berth) => {
       await berth().api.delete(pathOf("delete/nothing", "1")).expect(404);
     });
 
-    test("in one repository it stays in another", async () => {
+    test("DELETE in one repository keeps the manifest in another", async () => {
       const image = await pushImage("delete/one", "1");
       await pushImage("delete/two", "1");
       await berth().api.delete(pathOf("delete/one", image.digest)).expect(202);
       assert.deepEqual(await read(berth(), "delete/two", "1"), image.manifest);
     });
 
-    test("what was deleted can be pushed again at once", async () => {
+    test("a deleted manifest can be pushed again at once", async () => {
       const image = await pushImage("delete/again", "1");
       await berth().api.delete(pathOf("delete/again", image.digest)).expect(202);
       await putManifest(berth(), "delete/again", "1", image.manifest).expect(201);
       assert.deepEqual(await read(berth(), "delete/again", "1"), image.manifest);
     });
 
-    test("children outlive their index", async () => {
+    test("DELETE of an index keeps its children", async () => {
       const image = await pushImage("delete/index", "1");
       const index = Buffer.from(
         JSON.stringify({
@@ -710,21 +710,21 @@ describeSharedApi(
       manifests: [{ mediaType: types.OCI_MANIFEST, digest, size: 7 }],
     });
 
-    test("an index may name children that are not here", async () => {
+    test("an index with missing children is accepted", async () => {
       const document = index(nowhere);
       await putManifest(berth(), "sparse/index", "1", document, types.OCI_INDEX).expect(201);
       await berth().api.get(pathOf("sparse/index", "1")).expect(200);
       await berth().api.get(pathOf("sparse/index", nowhere)).expect(404);
     });
 
-    test("an image may name a config and layers that are not here", async () => {
+    test("an image with a missing config and missing layers is accepted", async () => {
       const image = await pushImageParts(berth(), "sparse/source");
       await putManifest(berth(), "sparse/image", "1", image.manifest).expect(201);
       assert.deepEqual(await read(berth(), "sparse/image", "1"), image.manifest);
       await berth().api.get(`/v2/sparse/image/blobs/${image.layer}`).expect(404);
     });
 
-    test("a body that is no manifest is refused all the same", async () => {
+    test("a body that is not a manifest is still rejected with 400", async () => {
       await putManifest(berth(), "sparse/body", "1", Buffer.from("{}")).expect(400);
     });
   },

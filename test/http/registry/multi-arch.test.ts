@@ -20,7 +20,7 @@ interface Platform {
   readonly "os.features"?: readonly string[];
 }
 
-/** The media types of one of the two families. */
+/** The media types of the OCI or the Docker format. */
 interface Form {
   readonly name: string;
   readonly index: string;
@@ -56,7 +56,7 @@ const windows = (build: string): Platform => ({
   "os.features": ["win32k"],
 });
 
-/** Neither sorted by name nor by version: the order is the publisher's. */
+/** Deliberately not sorted by name or version: the registry must keep the publisher's order. */
 const platforms: readonly Platform[] = [
   { architecture: "amd64", os: "linux" },
   windows("10.0.20348.2582"),
@@ -71,7 +71,7 @@ interface PushedIndex {
   readonly foreign: Digest;
 }
 
-/** Pushes an image for every platform, what was attested of the first, and the index of them all under `latest`. */
+/** Pushes an image per platform, an attestation of the first image, and an index of all of them as `latest`. */
 async function pushIndex(berth: TestBerth, repository: string, form: Form): Promise<PushedIndex> {
   const foreign = digestOf(Buffer.from("the base layer that Microsoft hands out"));
   const children = [];
@@ -154,7 +154,7 @@ async function pushAttestation(berth: TestBerth, repository: string) {
   return { bytes, digest };
 }
 
-/** What the database knows, asked beside the running server. */
+/** Runs a query on the database file while the server runs. */
 function rowsOf(berth: TestBerth, query: string, ...parameters: string[]): unknown[] {
   const database = new SqliteDatabase(databaseFile(berth.config), { readonly: true });
   try {
@@ -164,7 +164,7 @@ function rowsOf(berth: TestBerth, query: string, ...parameters: string[]): unkno
   }
 }
 
-/** A platform as the columns of a row show it. */
+/** The database columns of a platform. */
 const columnsOf = (platform: Platform) => ({
   os: platform.os,
   architecture: platform.architecture,
@@ -175,7 +175,7 @@ const columnsOf = (platform: Platform) => ({
 
 describeApi("one tag for Linux and Windows", (berth) => {
   for (const form of forms) {
-    describe(`in ${form.name} form`, () => {
+    describe(`in the ${form.name} format`, () => {
       const repository = `multi/${form.name}`;
       let pushed: PushedIndex;
       before(async () => {
@@ -188,7 +188,7 @@ describeApi("one tag for Linux and Windows", (berth) => {
           .parse(collect)
           .expect(200);
 
-      test("the index comes back to the byte, by tag and by digest, under its own type", async () => {
+      test("the index is served byte for byte with its media type, by tag and by digest", async () => {
         for (const reference of ["latest", digestOf(pushed.bytes)]) {
           const { body, headers } = await read(reference);
           assert.deepEqual(body, pushed.bytes);
@@ -196,7 +196,7 @@ describeApi("one tag for Linux and Windows", (berth) => {
         }
       });
 
-      test("its entries keep their order, the three Windows builds among them", async () => {
+      test("the entries of the index keep their order, including three Windows builds", async () => {
         const { body } = await read("latest");
         const entries = JSON.parse(body.toString()).manifests;
         assert.deepEqual(
@@ -205,17 +205,17 @@ describeApi("one tag for Linux and Windows", (berth) => {
         );
       });
 
-      test("every child comes back to the byte", async () => {
+      test("every child manifest is served byte for byte", async () => {
         for (const { bytes, digest } of pushed.children)
           assert.deepEqual((await read(digest)).body, bytes);
       });
 
-      test("the foreign base layer is a clean 404: clients get it elsewhere", async () => {
+      test("the foreign base layer is answered 404, since clients download it from its urls", async () => {
         for (const method of ["get", "head"] as const)
           await berth().api[method](`/v2/${repository}/blobs/${pushed.foreign}`).expect(404);
       });
 
-      test("the rows of the index hold every platform, in the pushed order", async () => {
+      test("the database has every platform of the index in the pushed order", async () => {
         const rows = rowsOf(
           berth(),
           `SELECT r.digest, r.kind, r.os, r.architecture, r.variant, r.os_version, r.os_features
@@ -236,7 +236,7 @@ describeApi("one tag for Linux and Windows", (berth) => {
         );
       });
 
-      test("the row of an image holds the platform its config says", async () => {
+      test("the database row of an image has the platform of its config", async () => {
         for (const [position, platform] of platforms.entries()) {
           const [row] = rowsOf(
             berth(),
@@ -250,7 +250,7 @@ describeApi("one tag for Linux and Windows", (berth) => {
         }
       });
 
-      test("the attestation's row says which image it is about", () => {
+      test("the database row of the attestation has the digest of its image", () => {
         const rows = rowsOf(
           berth(),
           `SELECT r.annotations FROM manifest_references r
@@ -265,7 +265,7 @@ describeApi("one tag for Linux and Windows", (berth) => {
         );
       });
 
-      test("deleting one image leaves the index and its other children", async () => {
+      test("DELETE of one image keeps the index and its other children", async () => {
         const [, victim, sibling] = pushed.children;
         await berth().api.delete(`/v2/${repository}/manifests/${victim?.digest}`).expect(202);
         assert.deepEqual((await read("latest")).body, pushed.bytes);
@@ -274,7 +274,7 @@ describeApi("one tag for Linux and Windows", (berth) => {
     });
   }
 
-  test("an entry need not have a platform, and several may have the same", async () => {
+  test("index entries may have no platform, or the same platform as another entry", async () => {
     const { children } = await pushIndex(berth(), "multi/same", forms[0] as Form);
     const platform = { architecture: "amd64", os: "windows" };
     const document = {

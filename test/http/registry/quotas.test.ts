@@ -8,7 +8,7 @@ import { digestOf } from "../../../src/oci/digest.ts";
 import { startBerth } from "../../support/berth.ts";
 import { temporaryFolder } from "../../support/temporary.ts";
 
-/** Bytes of one blob; more than is held in memory. `BERTH_QUOTA_BLOB` asks for larger ones. */
+/** Bytes of one blob: more than the server buffers in memory. `BERTH_QUOTA_BLOB` sets another size. */
 const blobBytes = Number(process.env["BERTH_QUOTA_BLOB"] ?? 300_000);
 const pushes = 10;
 
@@ -18,14 +18,14 @@ const filesIn = (folder: string): readonly string[] =>
     .map(({ name }) => name);
 
 for (const workers of ["1", "2"])
-  describe(`pushes that together are more than their namespace may hold, to ${workers} process(es)`, async () => {
+  describe(`pushes that exceed the quota of their namespace, with ${workers} process(es)`, async () => {
     const data = path.join(temporaryFolder(), workers);
     mkdirSync(data, { recursive: true });
     const limit = Math.floor((blobBytes * 10) / 3);
     const berth = await startBerth(data, { "quotas.default": String(limit), workers });
     after(() => berth.close());
 
-    test("are refused after a restart too because of what open uploads hold", async () => {
+    test("bytes of open uploads still count against the quota after a restart", async () => {
       const target = "/v2/restarted/app/blobs/uploads/";
       const begin = async (bytes: number) => {
         const { headers } = await berth.api.post(target).expect(202);
@@ -41,7 +41,7 @@ for (const workers of ["1", "2"])
     });
 
     for (const way of ["in one request", "in a session"]) {
-      test(`${way}: as many as fit are there, the others are told the numbers and leave nothing`, async () => {
+      test(`concurrent pushes ${way} succeed up to the quota; the rest get 403 with the numbers and store nothing`, async () => {
         const namespace = way.replaceAll(" ", "-");
         const before = filesIn(path.join(data, "blobs")).length;
         const open = filesIn(path.join(data, "uploads")).length;

@@ -18,7 +18,7 @@ const signature = "application/vnd.example.signature";
 const subject = digestOf(Buffer.from("a subject that nobody pushed"));
 const bySubject = { mediaType: OCI_MANIFEST, digest: subject, size: 7 };
 
-/** A small image manifest with a subject; its config `{}` has to be in the repository. */
+/** A small image manifest with a subject. Its config `{}` must be in the repository. */
 const artifact = (fields: object): Buffer =>
   Buffer.from(
     JSON.stringify({
@@ -74,7 +74,7 @@ describeSharedApi("referrers", (berth) => {
     ["a repository that does not exist", async () => undefined],
     ["a repository of blobs only", () => pushBlob(berth(), "empty/blobs", "x")],
   ] as const) {
-    test(`${where} answers an empty list of the exact type`, async () => {
+    test(`${where} answers an empty OCI index`, async () => {
       await prepare();
       const repository = where.endsWith("exist") ? "empty/nothing" : "empty/blobs";
       assert.deepEqual(await list(repository), {
@@ -86,7 +86,7 @@ describeSharedApi("referrers", (berth) => {
     });
   }
 
-  test("HEAD answers like GET, without the list", async () => {
+  test("HEAD answers the Content-Type of GET without a body", async () => {
     const { headers, text } = await berth()
       .api.head(`/v2/empty/nothing/referrers/${subject}`)
       .expect(200);
@@ -95,13 +95,13 @@ describeSharedApi("referrers", (berth) => {
   });
 
   for (const digest of ["sha256:abc", "latest", "md5:d41d8cd98f00b204e9800998ecf8427e"]) {
-    test(`${digest} is no digest: 400`, async () => {
+    test(`a request for the invalid digest ${digest} is rejected with 400 DIGEST_INVALID`, async () => {
       const { body } = await berth().api.get(`/v2/empty/blobs/referrers/${digest}`).expect(400);
       assert.equal(body.errors[0].code, "DIGEST_INVALID");
     });
   }
 
-  test("an entry shows type, size, artifactType and annotations of the referrer", async () => {
+  test("an entry has the type, size, artifactType and annotations of the referrer", async () => {
     const annotations = { "org.example.tool": "scanner", "": 'é \u2028 "' };
     const manifest = artifact({ artifactType: sbom, annotations });
     const digest = await attach("shows/all", manifest);
@@ -111,7 +111,7 @@ describeSharedApi("referrers", (berth) => {
     ]);
   });
 
-  test("without artifactType an image shows its config's type, and no annotations if it has none", async () => {
+  test("an image without artifactType is listed with its config's media type", async () => {
     const manifest = artifact({});
     const digest = await attach("shows/config", manifest);
     const { entries } = await list("shows/config");
@@ -120,7 +120,7 @@ describeSharedApi("referrers", (berth) => {
     ]);
   });
 
-  test("an index shows its artifactType, or none", async () => {
+  test("an index is listed with its artifactType, or without one", async () => {
     const plain = index({});
     const typed = index({ artifactType: sbom });
     await attach("shows/index", plain);
@@ -135,7 +135,7 @@ describeSharedApi("referrers", (berth) => {
     assert.equal(byDigest.get(digestOf(typed))?.artifactType, sbom);
   });
 
-  test("a referrer is listed for its subject only, in its repository only", async () => {
+  test("a referrer is listed only for its subject and only in its repository", async () => {
     await attach("only/here", artifact({ artifactType: sbom }));
     await pushBlob(berth(), "only/there", "x");
     assert.deepEqual((await list("only/there")).entries, []);
@@ -146,7 +146,7 @@ describeSharedApi("referrers", (berth) => {
     ["encoded", encodeURIComponent(sbom)],
     ["with a bare +", sbom],
   ]) {
-    test(`the filter applies, ${name}, and the answer says so`, async () => {
+    test(`the artifactType filter (${name}) applies, and OCI-Filters-Applied names it`, async () => {
       const wanted = await attach("filter/one", artifact({ artifactType: sbom }));
       await attach("filter/one", artifact({ artifactType: signature }));
       const page = await list("filter/one", `?artifactType=${query}`);
@@ -155,17 +155,17 @@ describeSharedApi("referrers", (berth) => {
     });
   }
 
-  test("a filter that nothing passes is an empty list, and applied", async () => {
+  test("a filter without a match answers an empty list with OCI-Filters-Applied", async () => {
     await attach("filter/none", artifact({ artifactType: sbom }));
     const page = await list("filter/none", "?artifactType=application/none");
     assert.deepEqual([page.entries, page.filters], [[], "artifactType"]);
   });
 
-  test("without a filter none is said to be applied", async () => {
+  test("an answer without a filter has no OCI-Filters-Applied", async () => {
     assert.equal((await list("filter/one")).filters, undefined);
   });
 
-  test("a repeated filter means either of them", async () => {
+  test("a repeated artifactType filter matches any of its values", async () => {
     const both = [
       await attach("filter/or", artifact({ artifactType: sbom })),
       await attach("filter/or", artifact({ artifactType: signature })),
@@ -175,7 +175,7 @@ describeSharedApi("referrers", (berth) => {
     assert.deepEqual(digests(page), both.toSorted());
   });
 
-  test("20 different artifact types are accepted, more are refused with a message that says so", async () => {
+  test("a filter with 20 artifact types is accepted, one with 21 is rejected with a message", async () => {
     const wanted = await attach("filter/many", artifact({ artifactType: sbom }));
     const ask = (count: number): string =>
       ["?artifactType=" + sbom, ...Array.from({ length: count - 1 }, (_, at) => `a/${at}`)]
@@ -191,14 +191,14 @@ describeSharedApi("referrers", (berth) => {
     assert.match(error.message, /at most 20 different values of artifactType .* 21 were sent/);
   });
 
-  test("the filter sees the config's type of an image without artifactType", async () => {
+  test("the filter matches the config's media type of an image without artifactType", async () => {
     const digest = await attach("filter/config", artifact({}));
     await attach("filter/config", index({}));
     const page = await list("filter/config", `?artifactType=${encodeURIComponent(OCI_EMPTY)}`);
     assert.deepEqual(digests(page), [digest]);
   });
 
-  test("a deleted referrer is gone at once, a deleted subject leaves its referrers listed", async () => {
+  test("a deleted referrer is no longer listed; the referrers of a deleted subject still are", async () => {
     const base = artifact({ subject: undefined });
     const owner = await attach("delete/one", base);
     const about = { mediaType: OCI_MANIFEST, digest: owner, size: base.length };
@@ -211,7 +211,7 @@ describeSharedApi("referrers", (berth) => {
     assert.deepEqual(digests(await list("delete/one", "", owner)), [kept]);
   });
 
-  test("the subject may come before its referrer, after it, or never", async () => {
+  test("a referrer is listed whether its subject is pushed before it, after it or not at all", async () => {
     const base = artifact({ subject: undefined });
     const about = { mediaType: OCI_MANIFEST, digest: digestOf(base), size: base.length };
     const first = await attach("order/one", artifact({ subject: about, artifactType: sbom }));
@@ -225,7 +225,7 @@ describeSharedApi("referrers", (berth) => {
     );
   });
 
-  test("a sha512 subject has its referrers under its sha512", async () => {
+  test("the referrers of a sha512 subject are listed under its sha512 digest", async () => {
     const digest = digestOf(Buffer.from("by sha512"), "sha512");
     const referrer = await attach(
       "sha512/subject",
@@ -234,7 +234,7 @@ describeSharedApi("referrers", (berth) => {
     assert.deepEqual(digests(await list("sha512/subject", "", digest)), [referrer]);
   });
 
-  test("the fallback index of an older client neither hides nor doubles what it lists", async () => {
+  test("a fallback tag index that an older client pushed neither hides nor duplicates referrers", async () => {
     const manifest = artifact({ artifactType: sbom });
     const digest = await attach("fallback/tag", manifest);
     const entry = { mediaType: OCI_MANIFEST, digest, size: manifest.length, artifactType: sbom };
@@ -249,7 +249,7 @@ describeSharedApi("referrers", (berth) => {
     assert.deepEqual((await list("fallback/tag")).entries, []);
   });
 
-  test("a tag of the fallback scheme that nobody pushed is a clean 404", async () => {
+  test("a fallback tag that was not pushed is answered 404 MANIFEST_UNKNOWN", async () => {
     await pushBlob(berth(), "fallback/none", "x");
     for (const suffix of ["", ".sig", ".att", ".sbom"]) {
       const tag = `${fallbackTagOf(subject)}${suffix}`;
@@ -259,7 +259,7 @@ describeSharedApi("referrers", (berth) => {
   });
 
   for (const filter of ["", `&artifactType=${encodeURIComponent(sbom)}`]) {
-    test(`n and Link page through everything exactly once${filter && ", filtered"}`, async () => {
+    test(`following the Links returns every referrer exactly once, for every n${filter && ", filtered"}`, async () => {
       const all = [];
       for (let number = 0; number < 7; number += 1) {
         const annotations = { number: String(number) };
@@ -283,7 +283,7 @@ describeSharedApi("referrers", (berth) => {
   }
 
   for (const n of ["-1", "x"]) {
-    test(`n=${n} is 400 PAGINATION_NUMBER_INVALID`, async () => {
+    test(`n=${n} is rejected with 400 PAGINATION_NUMBER_INVALID`, async () => {
       const { body } = await berth()
         .api.get(`/v2/pages/one/referrers/${subject}?n=${n}`)
         .expect(400);
@@ -291,7 +291,7 @@ describeSharedApi("referrers", (berth) => {
     });
   }
 
-  test("a page stays under 4 MiB, and the Links still give everything", async () => {
+  test("every page is smaller than 4 MiB, and the Links return every referrer", async () => {
     const all = [];
     for (let number = 0; number < 6; number += 1) {
       const annotations = { filler: `${number}${"x".repeat(1_000_000)}` };
@@ -311,7 +311,7 @@ describeSharedApi("referrers", (berth) => {
     assert.ok(pages > 1);
   });
 
-  test("even one referrer that is nearly all annotations fits into 4 MiB", async () => {
+  test("a page with one referrer whose annotations are almost 4 MiB is at most 4 MiB", async () => {
     const shell = (filler: string): Buffer =>
       Buffer.from(
         JSON.stringify({

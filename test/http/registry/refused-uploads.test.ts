@@ -8,7 +8,7 @@ import { digestOf } from "../../../src/oci/digest.ts";
 import { connect } from "../../server/support.ts";
 import { password, startClosedBerth } from "../../support/closed.ts";
 
-/** Less, and more, than is held in memory. */
+/** Bytes of a body: the small one is buffered in memory, the large one is not. */
 const sizes = { small: 10_000, large: 600_000 };
 
 const berth = await startClosedBerth();
@@ -22,7 +22,7 @@ const filesIn = (folder: string): readonly string[] =>
     .filter((entry) => entry.isFile() && entry.name !== "instance")
     .map(({ name }) => name);
 
-/** Bytes and sessions that are in the data folder. */
+/** The blob and upload files in the data folder, and the number of upload sessions. */
 const held = () => ({
   ...{ uploads: filesIn("uploads"), blobs: filesIn("blobs") },
   sessions: database.prepare("SELECT count(*) FROM uploads").pluck().get(),
@@ -49,10 +49,10 @@ const refusals: Readonly<Record<string, Refusal>> = {
   },
 };
 
-describe("a closing upload with a body leaves neither bytes nor a session when it is refused", () => {
+describe("a rejected PUT with a body that closes an upload leaves no bytes and no session", () => {
   for (const [why, { status, digest, take, giveBack }] of Object.entries(refusals))
     for (const [size, length] of Object.entries(sizes))
-      test(`because ${why} (${size})`, async () => {
+      test(`when ${why} (${size} body)`, async () => {
         const before = held();
         const bytes = randomBytes(length);
         const { headers } = await api.post("/v2/mia/app/blobs/uploads/").expect(202);
@@ -65,7 +65,7 @@ describe("a closing upload with a body leaves neither bytes nor a session when i
         ];
         const { socket, all } = await connect(berth.port, `${lines.join("\r\n")}\r\n\r\n`);
         socket.write(bytes.subarray(0, -1));
-        // By when other requests of the same client have been answered, this one has been let in.
+        // When later requests of the same client have been answered, the server has accepted this one.
         for (let count = 0; count < 3; count += 1) await api.get("/v2/user/orgs").expect(200);
         if (take !== undefined) berth.exec(take);
         socket.write(bytes.subarray(-1));

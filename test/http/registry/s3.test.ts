@@ -51,7 +51,7 @@ describe("with blobs in S3", () => {
   };
 
   for (const algorithm of ["sha256", "sha512"] as const) {
-    test(`an upload goes on after a restart, and closes with ${algorithm}`, async () => {
+    test(`an upload continues after a restart and closes with a ${algorithm} digest`, async () => {
       const berth = await start();
       const bytes = pattern(12 * MiB + 3);
       const location = await begin(berth);
@@ -74,7 +74,7 @@ describe("with blobs in S3", () => {
     });
   }
 
-  test("a start aborts what belongs to no session, and leaves open sessions alone", async () => {
+  test("at start Berth aborts its multipart uploads without a session, and no others", async () => {
     const berth = await start();
     const location = await begin(berth);
     await berth.api
@@ -95,7 +95,7 @@ describe("with blobs in S3", () => {
     await berth.api.put(`${location}?digest=${digest}`).expect(201);
   });
 
-  test("a cancelled and a mismatched upload leave no multipart upload behind", async () => {
+  test("a cancelled upload and one with a wrong digest leave no multipart upload in S3", async () => {
     const berth = await start();
     const cancelled = await begin(berth);
     await berth.api
@@ -113,7 +113,7 @@ describe("with blobs in S3", () => {
     assert.deepEqual([...stub.bucket.objects.keys()], ["blobs/instance"]);
   });
 
-  test("a blob that is known to be too large is refused before it is sent", async () => {
+  test("a PATCH with a Content-Length of 60 GB is answered 413 before its body is sent", async () => {
     const berth = await start();
     const location = await begin(berth);
     const status = await new Promise((resolve, reject) => {
@@ -130,7 +130,7 @@ describe("with blobs in S3", () => {
     assert.equal(status, 413);
   });
 
-  test("a read that breaks in S3 resets the client's connection, and is no whole answer", async () => {
+  test("a read from S3 that breaks resets the client's connection", async () => {
     const berth = await start();
     const digest = await pushBlob(berth, "team/app", pattern(200_000));
     stub.fault = ({ operation }) => (operation === "get" ? { cutAfterBytes: 70_000 } : undefined);
@@ -148,7 +148,7 @@ describe("with blobs in S3", () => {
     assert.equal(ended, "ECONNRESET");
   });
 
-  test("an S3 that can't be reached is 503, and says so on /readyz", async () => {
+  test("reads, pushes and /readyz are answered 503 while S3 rejects requests", async () => {
     const berth = await start();
     const digest = await pushBlob(berth, "team/app", "a blob");
     stub.fault = () => ({ refuse: { status: 403, code: "AccessDenied" } });
@@ -164,7 +164,7 @@ describe("with blobs in S3", () => {
     await berth.api.get(blobPath(digest)).expect(200);
   });
 
-  test("a blob whose object is gone is 404, and the next push heals it", async () => {
+  test("a blob whose S3 object is missing is answered 404, and the next push restores it", async () => {
     const berth = await start();
     const digest = await pushBlob(berth, "team/app", "a blob");
     for (const key of stub.bucket.objects.keys())
@@ -175,8 +175,8 @@ describe("with blobs in S3", () => {
     await berth.api.get(blobPath(digest)).expect(200);
   });
 
-  describe("and redirect on,", () => {
-    /** Without following. */
+  describe("with storage.s3.redirect", () => {
+    /** Sends a request without following redirects. */
     const ask = (
       berth: TestBerth,
       path: string,
@@ -184,7 +184,7 @@ describe("with blobs in S3", () => {
       method = "GET",
     ) => fetch(`http://127.0.0.1:${berth.port}${path}`, { method, headers, redirect: "manual" });
 
-    test("a read is sent to S3 by a URL that no cache keeps; HEAD and what S3 can't answer stay here", async () => {
+    test("GET is redirected to S3 with no-store; Berth itself answers HEAD and what S3 cannot answer", async () => {
       const berth = await start({ "storage.s3.redirect": "true" });
       const digest = await pushBlob(berth, "team/app", pattern(1_000));
       const empty = await pushBlob(berth, "team/app", "");
@@ -208,7 +208,7 @@ describe("with blobs in S3", () => {
       assert.equal((await ask(berth, blobPath(digestOf(pattern(4))))).status, 404);
     });
 
-    test("a read with If-Range is answered here, since S3 does not know the ETag that it names", async () => {
+    test("Berth itself answers a read with If-Range, since S3 has another ETag", async () => {
       const berth = await start({ "storage.s3.redirect": "true" });
       const digest = await pushBlob(berth, "team/app", pattern(1_000));
       const part = { Range: "bytes=10-19" };
@@ -222,7 +222,7 @@ describe("with blobs in S3", () => {
       }
     });
 
-    test("excepted clients and networks are served from here", async () => {
+    test("clients and networks in storage.s3.redirectExcept are not redirected", async () => {
       const excepted = {
         "storage.s3.redirect": "true",
         "storage.s3.redirectExcept": "Old-Client/1,10.0.0.0/8,::2",
@@ -236,7 +236,7 @@ describe("with blobs in S3", () => {
       assert.equal(await statusOf({ "X-Forwarded-For": "10.2.3.4" }), 200);
       assert.equal(await statusOf({ "X-Forwarded-For": "::2" }), 200);
       assert.equal(await statusOf({ "X-Forwarded-For": "11.2.3.4" }), 307);
-      // Before the proxy, anybody may have said anything.
+      // Only the last address is from the trusted proxy; the client can forge the ones before it.
       assert.equal(await statusOf({ "X-Forwarded-For": "10.2.3.4, 11.2.3.4" }), 307);
     });
   });

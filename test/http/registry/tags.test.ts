@@ -21,7 +21,7 @@ async function pushTags(
   }
 }
 
-/** The target of a Link to the next page, as a client that resolves it against its own host sees it. */
+/** The path in the Link to the next page; clients resolve it against their own host. */
 function nextOf(headers: Record<string, string>): string | undefined {
   const link = headers["link"];
   if (link === undefined) return undefined;
@@ -61,14 +61,14 @@ describeSharedApi("tags", (berth) => {
     });
   });
 
-  test("HEAD answers like GET, without the list", async () => {
+  test("HEAD answers the Content-Length of GET without a body", async () => {
     await pushTags(berth(), "tags/head", ["1"]);
     const { headers, text } = await berth().api.head("/v2/tags/head/tags/list").expect(200);
     assert.equal(headers["content-length"], String('{"name":"tags/head","tags":["1"]}'.length));
     assert.equal(text ?? "", "");
   });
 
-  test("n cuts the list, and a relative Link leads on to the rest", async () => {
+  test("n limits the list, and a relative Link points to the next page", async () => {
     await pushTags(berth(), "tags/pages", ["1", "2", "3"]);
     assert.deepEqual(await list("tags/pages", "?n=2"), {
       tags: ["1", "2"],
@@ -77,48 +77,48 @@ describeSharedApi("tags", (berth) => {
     assert.deepEqual(await list("tags/pages", "?last=2&n=2"), { tags: ["3"], next: undefined });
   });
 
-  test("a page that is full and the last one has no Link", async () => {
+  test("a full last page has no Link", async () => {
     await pushTags(berth(), "tags/full", ["1", "2"]);
     assert.deepEqual(await list("tags/full", "?n=2"), { tags: ["1", "2"], next: undefined });
   });
 
-  test("last is exclusive and works without n", async () => {
+  test("the list starts after the tag in last, also without n", async () => {
     await pushTags(berth(), "tags/last", ["1", "2", "3"]);
     assert.deepEqual((await list("tags/last", "?last=1")).tags, ["2", "3"]);
     assert.deepEqual((await list("tags/last", "?last=3")).tags, []);
   });
 
-  test("last need not be a tag that exists", async () => {
+  test("the tag in last need not exist", async () => {
     await pushTags(berth(), "tags/gone", ["1", "3"]);
     assert.deepEqual((await list("tags/gone", "?last=2")).tags, ["3"]);
     assert.deepEqual((await list("tags/gone", "?last=%C3%A9%2F")).tags, []);
     assert.deepEqual((await list("tags/gone", "?last=")).tags, ["1", "3"]);
   });
 
-  test("n=0 is an empty list without a Link", async () => {
+  test("n=0 is answered with an empty list without a Link", async () => {
     await pushTags(berth(), "tags/zero", ["1"]);
     assert.deepEqual(await list("tags/zero", "?n=0"), { tags: [], next: undefined });
   });
 
   for (const n of ["-1", "x", "1.5", "1e3", "0x10", "%201", "+1", "NaN"]) {
-    test(`n=${n} is 400 PAGINATION_NUMBER_INVALID`, async () => {
+    test(`n=${n} is rejected with 400 PAGINATION_NUMBER_INVALID`, async () => {
       await pushTags(berth(), "tags/number", ["1"]);
       const { body } = await berth().api.get(`/v2/tags/number/tags/list?n=${n}`).expect(400);
       assert.equal(body.errors[0].code, "PAGINATION_NUMBER_INVALID");
     });
   }
 
-  test("an n larger than any number is clamped", async () => {
+  test("an n of 401 digits is limited to the page size", async () => {
     await pushTags(berth(), "tags/huge", ["1"]);
     assert.deepEqual((await list("tags/huge", `?n=1${"0".repeat(400)}`)).tags, ["1"]);
   });
 
-  test("an unknown repository is 404 NAME_UNKNOWN", async () => {
+  test("an unknown repository is answered 404 NAME_UNKNOWN", async () => {
     const { body } = await berth().api.get("/v2/tags/nothing/tags/list").expect(404);
     assert.equal(body.errors[0].code, "NAME_UNKNOWN");
   });
 
-  test("a repository without tags has an empty list", async () => {
+  test("a repository without tags is answered with an empty list", async () => {
     await pushBlob(berth(), "tags/none", "only a blob");
     assert.deepEqual((await list("tags/none")).tags, []);
     await pushTags(berth(), "tags/removed", ["1"]);
@@ -126,7 +126,7 @@ describeSharedApi("tags", (berth) => {
     assert.deepEqual((await list("tags/removed")).tags, []);
   });
 
-  test("the name is the one that was asked for, in the list and in the Link", async () => {
+  test("the list and the Link have the requested name, `alpine` or `library/alpine`", async () => {
     await pushTags(berth(), "alpine", ["1", "2"]);
     for (const name of ["alpine", "library/alpine"]) {
       const { tags, next } = await list(name, "?n=1");
@@ -134,7 +134,7 @@ describeSharedApi("tags", (berth) => {
     }
   });
 
-  test("following the Links gives every tag exactly once, in order", async () => {
+  test("following the Links returns every tag exactly once, in order", async () => {
     const tag = fc
       .tuple(
         fc.string({
@@ -178,7 +178,7 @@ describeSharedApi(
     const tags = Array.from({ length: 101 }, (_, index) => `t${String(index).padStart(3, "0")}`);
 
     for (const query of ["", "?n=10000", "?n=101"]) {
-      test(`more than a page with "${query}" is cut, with a Link`, async () => {
+      test(`a list of 101 tags with the query "${query}" is cut at 100 and has a Link`, async () => {
         await pushTags(berth(), "tags/many", tags);
         const { body, headers } = await berth()
           .api.get(`/v2/tags/many/tags/list${query}`)

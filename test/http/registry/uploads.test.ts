@@ -46,11 +46,11 @@ describeSharedApi("uploads", (berth) => {
   for (const size of [0, 1, 262_144, 262_145, 3_000_000]) {
     const bytes = Buffer.alloc(size, `bytes of ${size} `);
 
-    test(`POST with a digest stores ${size} bytes in one request`, async () => {
+    test(`POST with a digest stores a blob of ${size} bytes in one request`, async () => {
       await holds(await pushBlob(berth(), repository, bytes), bytes);
     });
 
-    test(`POST then PUT stores ${size} bytes`, async () => {
+    test(`POST followed by PUT stores a blob of ${size} bytes`, async () => {
       const location = await startUpload(berth());
       const { headers } = await berth()
         .api.put(closing(location, bytes))
@@ -63,7 +63,7 @@ describeSharedApi("uploads", (berth) => {
     });
   }
 
-  test("docker's way: one PATCH without a range, chunked, then an empty PUT", async () => {
+  test("one chunked PATCH without a range and then an empty PUT, as docker sends them, store a blob", async () => {
     const bytes = Buffer.alloc(500_000, "docker");
     const location = await startUpload(berth());
     const status = await new Promise((resolve, reject) => {
@@ -84,7 +84,7 @@ describeSharedApi("uploads", (berth) => {
     await holds(digestOf(bytes), bytes);
   });
 
-  test("chunks with ranges, the last one with the closing PUT", async () => {
+  test("chunks with ranges store a blob, also if the closing PUT has the last one", async () => {
     const bytes = Buffer.from("0123456789");
     const location = await startUpload(berth());
     assert.equal(
@@ -103,7 +103,7 @@ describeSharedApi("uploads", (berth) => {
     await holds(digestOf(bytes), bytes);
   });
 
-  test("a chunk that belongs elsewhere is 416 with the place to go on, also as the first and as the last", async () => {
+  test("a chunk at a wrong offset is answered 416 with the current Range, also as first or last chunk", async () => {
     const bytes = Buffer.from("0123456789");
     const location = await startUpload(berth());
     const first = await patch(location, bytes.subarray(5), "5-9").expect(416);
@@ -127,7 +127,7 @@ describeSharedApi("uploads", (berth) => {
     await holds(digestOf(bytes), bytes);
   });
 
-  test("a chunk without a length that brings less than its range says is SIZE_INVALID", async () => {
+  test("a chunked PATCH with fewer bytes than its range is rejected with SIZE_INVALID", async () => {
     const location = await startUpload(berth());
     const short = httpRequest({
       ...{ port: berth().port, path: location, method: "PATCH" },
@@ -140,14 +140,14 @@ describeSharedApi("uploads", (berth) => {
     assert.match(body, /"SIZE_INVALID"/);
   });
 
-  test("a range that contradicts the length is SIZE_INVALID and appends nothing", async () => {
+  test("a range that contradicts the Content-Length is rejected with SIZE_INVALID and appends nothing", async () => {
     const location = await startUpload(berth());
     const { body } = await patch(location, Buffer.from("abc"), "0-9").expect(400);
     assert.equal(body.errors[0].code, "SIZE_INVALID");
     assert.equal((await berth().api.get(location).expect(204)).headers["range"], "0-0");
   });
 
-  test("a session closes with either algorithm, hinted or not", async () => {
+  test("an upload closes with sha256 or sha512, whatever digest-algorithm its POST named", async () => {
     const bytes = Buffer.from("either algorithm");
     for (const [query, algorithm] of [
       ["", "sha512"],
@@ -164,9 +164,9 @@ describeSharedApi("uploads", (berth) => {
     await berth().api.post(`/v2/${repository}/blobs/uploads/?digest-algorithm=md5`).expect(400);
   });
 
-  // Up to 262,144 bytes a blob that comes with one request is hashed in memory, a larger one as a stream.
+  // The server hashes the body of one request in memory up to 262,144 bytes, and a larger one as a stream.
   for (const size of [1, 262_144, 262_145])
-    test(`a blob of ${size} bytes is refused under a digest that is not its own, and neither digest is stored`, async () => {
+    test(`a blob of ${size} bytes with a wrong digest is rejected, and neither digest is stored`, async () => {
       const bytes = Buffer.alloc(size, "right");
       for (const algorithm of ["sha256", "sha512"] as const) {
         const wrong = digestOf(Buffer.from(`wrong ${size}`), algorithm);
@@ -184,7 +184,7 @@ describeSharedApi("uploads", (berth) => {
       }
     });
 
-  test("a wrong digest is refused on every route, stores nothing and ends the session", async () => {
+  test("a wrong digest is rejected on every route and ends the session; a malformed one does not", async () => {
     const bytes = Buffer.alloc(300_000, "right");
     const wrong = digestOf(Buffer.from("wrong"));
     await berth()
@@ -211,7 +211,7 @@ describeSharedApi("uploads", (berth) => {
     await berth().api.delete(location).expect(204);
   });
 
-  test("a closing PUT that is sent again after its success succeeds again", async () => {
+  test("a closing PUT that is repeated after its success is answered 201 again", async () => {
     const bytes = Buffer.from("sent twice");
     const location = await startUpload(berth());
     await berth().api.put(closing(location, bytes)).send(bytes).expect(201);
@@ -221,7 +221,7 @@ describeSharedApi("uploads", (berth) => {
       .expect(404);
   });
 
-  test("a cancelled session is unknown, and its bytes are gone", async () => {
+  test("a cancelled upload is answered 404 BLOB_UPLOAD_UNKNOWN", async () => {
     const location = await startUpload(berth());
     await patch(location, Buffer.from("dropped")).expect(202);
     await berth().api.delete(location).expect(204);
@@ -235,7 +235,7 @@ describeSharedApi("uploads", (berth) => {
     }
   });
 
-  test("a session is bound to its repository", async () => {
+  test("an upload is answered 404 below another repository", async () => {
     const location = await startUpload(berth());
     const elsewhere = location.replace("/team/app/", "/team/other/");
     await berth().api.get(elsewhere).expect(404);
@@ -249,7 +249,7 @@ describeSharedApi("uploads", (berth) => {
     await berth().api.get("/v2/team/app/blobs/uploads/not-an-id").expect(404);
   });
 
-  test("mounting links a blob of another repository, named or not", async () => {
+  test("a mount links a blob of another repository, with or without from", async () => {
     const digest = await pushBlob(berth(), "team/source", "to be mounted");
     for (const [target, query] of [
       ["team/named", "&from=team/source"],
@@ -264,7 +264,7 @@ describeSharedApi("uploads", (berth) => {
     }
   });
 
-  test("a mount that cannot be becomes an upload", async () => {
+  test("a mount of a blob that is not found starts an upload", async () => {
     const missing = digestOf(Buffer.from("nowhere"));
     for (const query of ["", "&from=team/source", "&from=no/such", "&from=NOT%20A%20NAME"]) {
       const { headers } = await berth()
@@ -274,7 +274,7 @@ describeSharedApi("uploads", (berth) => {
     }
   });
 
-  test("a digest with an empty body asks for a session, unless it is the digest of nothing", async () => {
+  test("POST with a digest and no body starts an upload, unless it is the digest of the empty blob", async () => {
     await berth()
       .api.post(`/v2/${repository}/blobs/uploads/?digest=${digestOf(Buffer.from("later"))}`)
       .expect(202);
@@ -283,7 +283,7 @@ describeSharedApi("uploads", (berth) => {
       .expect(201);
   });
 
-  test("what arrived before the client went away is kept, and the status tells the truth", async (t) => {
+  test("bytes that arrived before the client disconnected are kept, and the status reports them", async (t) => {
     const location = await startUpload(berth());
     const socket = connect(berth().port, "127.0.0.1");
     t.after(() => socket.destroy());
@@ -299,7 +299,7 @@ describeSharedApi("uploads", (berth) => {
     await holds(digestOf(whole), whole);
   });
 
-  test("a newer request takes over from a connection that has gone silent", async (t) => {
+  test("a newer request takes over an upload from a connection that sends nothing", async (t) => {
     const location = await startUpload(berth());
     const silent = connect(berth().port, "127.0.0.1");
     t.after(() => silent.destroy());
@@ -316,7 +316,7 @@ describeSharedApi("uploads", (berth) => {
     await holds(digestOf(whole), whole);
   });
 
-  test("two writers that both move never mix: one gets through, the other is told where it stands", async (t) => {
+  test("a PATCH during an active PATCH is answered 416 with the Range, and their bytes do not mix", async (t) => {
     const location = await startUpload(berth());
     const busy = httpRequest({
       ...{ port: berth().port, path: location, method: "PATCH" },
@@ -325,7 +325,7 @@ describeSharedApi("uploads", (berth) => {
     const answered = new Promise<number | undefined>((resolve, reject) =>
       busy.on("response", (response) => resolve(response.resume().statusCode)).on("error", reject),
     );
-    // `once` rejects with an error of the request; an answer without "continue" ends the wait as well.
+    // `once` rejects on a request error. An answer without 100 Continue also ends the wait.
     const isRead = Promise.race([once(busy, "continue"), answered]);
     const timer = setInterval(() => busy.write("a".repeat(100)), 50);
     t.after(() => {
@@ -343,7 +343,7 @@ describeSharedApi("uploads", (berth) => {
     await berth().api.put(closing(location, whole)).expect(201);
   });
 
-  test("fifty pushes of one digest at once all succeed and leave one copy", async () => {
+  test("50 concurrent pushes of one digest all succeed, and one copy is stored", async () => {
     const bytes = Buffer.alloc(300_000, "the same for everybody");
     await Promise.all(
       Array.from({ length: 50 }, (_, index) => pushBlob(berth(), `many/r${index}`, bytes)),
