@@ -33,7 +33,7 @@ const accessIn = ({ token }: TokenBody): readonly string[] =>
     ({ type, name, actions }) => `${type}:${name}:${actions.join(",")}`,
   );
 
-/** What of the scopes is granted. */
+/** Requests a token with these scopes, and returns the scopes that it grants. */
 async function granted(name: string | undefined, ...scopes: string[]): Promise<readonly string[]> {
   const asked = get(...scopes);
   const { body } = await (name === undefined ? asked : asked.auth(name, password)).expect(200);
@@ -41,7 +41,7 @@ async function granted(name: string | undefined, ...scopes: string[]): Promise<r
 }
 
 describe("GET /token", () => {
-  test("answers with a token that opens /v2/, and with what clients read of it", async () => {
+  test("answers a token that opens /v2/, with the fields that clients read and Cache-Control: no-store", async () => {
     const { body, headers } = await get().auth("mia", password).expect(200);
     assert.deepEqual(Object.keys(body as object).toSorted(), [
       ...["access_token", "expires_in", "issued_at", "token"],
@@ -57,13 +57,13 @@ describe("GET /token", () => {
       .expect(200, "{}");
   });
 
-  test("gives an anonymous token where nothing is shown", async () => {
+  test("answers a client without credentials a token for public pulls", async () => {
     assert.deepEqual(await granted(undefined, "repository:team/public:pull,push"), [
       "repository:team/public:pull",
     ]);
   });
 
-  test("silently reduces scopes to what there is a right to, down to nothing", async () => {
+  test("reduces the scopes without an error to those that the account has, or to none", async () => {
     assert.deepEqual(
       await granted(
         "mia",
@@ -77,7 +77,7 @@ describe("GET /token", () => {
     assert.deepEqual(await granted("mia", "nonsense", "repository:UPPER:pull"), []);
   });
 
-  test("takes scopes repeated, with spaces, and both at once", async () => {
+  test("accepts repeated scope parameters, scopes separated by spaces, and both together", async () => {
     const expected = [
       "repository:team/private:pull,push",
       "repository:team/public:pull",
@@ -93,7 +93,7 @@ describe("GET /token", () => {
     assert.deepEqual(await granted("ann", `${first} ${second}`, third), expected);
   });
 
-  test("expands * to what there is a right to, and grants delete", async () => {
+  test("expands the action * to the permissions of the account, including delete", async () => {
     assert.deepEqual(await granted("ann", "repository:team/private:*"), [
       "repository:team/private:pull,push,delete",
     ]);
@@ -105,22 +105,22 @@ describe("GET /token", () => {
     ]);
   });
 
-  test("grants a push to what is not there yet to who may create it", async () => {
+  test("grants push on a missing repository only to an account that may create it", async () => {
     const scope = "repository:mia/new:pull,push";
     assert.deepEqual(await granted("mia", scope), [scope]);
     assert.deepEqual(await granted("ann", scope), []);
   });
 
-  test("keeps the name as it was asked for, which is what another registry compares", async () => {
+  test("keeps the requested repository name, with or without library/", async () => {
     const scopes = ["repository:alpine:pull", "repository:library/alpine:pull"];
     assert.deepEqual(await granted(undefined, ...scopes), scopes);
   });
 
-  test("grants the catalog", async () => {
+  test("grants the scope registry:catalog:*", async () => {
     assert.deepEqual(await granted("mia", "registry:catalog:*"), ["registry:catalog:*"]);
   });
 
-  test("takes an access token in place of the password, within its limits", async () => {
+  test("accepts an access token as password, and grants no more than its scopes", async () => {
     const secret = berth.addPersonalToken("ann", "repo:read");
     const { body } = await get("repository:team/private:pull,push").auth("ann", secret).expect(200);
     assert.deepEqual(accessIn(body as TokenBody), ["repository:team/private:pull"]);
@@ -131,7 +131,7 @@ describe("GET /token", () => {
     assert.deepEqual(accessIn(other as TokenBody), ["repository:team/private:pull,push"]);
   });
 
-  test("is not impressed by an account in the query, nor by what else clients send along", async () => {
+  test("ignores account, offline_token and grant_type in the query", async () => {
     const { body } = await get()
       .query({ account: "admin", offline_token: "true", grant_type: "password" })
       .auth("mia", password)
@@ -140,7 +140,7 @@ describe("GET /token", () => {
     assert.equal("refresh_token" in body, false);
   });
 
-  test("refuses wrong credentials in the words of every client, and never takes them for none", async () => {
+  test("rejects wrong or malformed credentials with 401, and does not treat them as anonymous", async () => {
     const wrong: readonly (readonly [string, string])[] = [
       ["mia", "wrong"],
       ["nobody", password],
@@ -168,7 +168,7 @@ describe("GET /token", () => {
       await get().set("Authorization", header).expect(401);
   });
 
-  test("wants to be meant, and a sensible number of scopes", async () => {
+  test("rejects another service name and more than 100 scopes with 400", async () => {
     await api.get("/token").expect(200);
     await api.get("/token?service=").expect(200);
     const foreign = await api.get("/token?service=registry.docker.io").expect(400);
@@ -177,7 +177,7 @@ describe("GET /token", () => {
     assert.equal((await get(...many).expect(400)).body.error, "invalid_scope");
   });
 
-  test("says 503 when the accounts can't be looked up, with credentials and without", async () => {
+  test("answers 503 to valid credentials while the accounts table cannot be read", async () => {
     berth.exec("ALTER TABLE accounts RENAME TO gone");
     try {
       await get().auth("mia", password).expect(503);
@@ -190,7 +190,7 @@ describe("GET /token", () => {
 });
 
 describe("POST /token", () => {
-  test("takes a password", async () => {
+  test("answers a token for a user name and a password", async () => {
     const { body, headers } = await post({
       grant_type: "password",
       username: "ann",
@@ -202,7 +202,7 @@ describe("POST /token", () => {
     assert.equal(headers["cache-control"], "no-store");
   });
 
-  test("takes scopes in several fields too, and a type with a charset", async () => {
+  test("accepts scopes in several fields, and a Content-Type with a charset", async () => {
     const { body } = await api
       .post("/token")
       .set("Content-Type", "application/x-www-form-urlencoded; charset=utf-8")
@@ -221,7 +221,7 @@ describe("POST /token", () => {
     assert.equal(body.scope, "repository:team/private:pull repository:team/public:pull");
   });
 
-  test("refuses a wrong password with 401", async () => {
+  test("rejects a wrong password with 401 invalid_grant", async () => {
     const { body } = await post({
       ...{ grant_type: "password", username: "ann", password: "wrong" },
     }).expect(401);
@@ -229,7 +229,7 @@ describe("POST /token", () => {
     assert.equal(body.errors[0].code, "UNAUTHORIZED");
   });
 
-  test("knows no refresh tokens, and gives none", async () => {
+  test("neither answers a refresh token nor accepts one", async () => {
     const { body } = await post({
       ...{ grant_type: "password", username: "ann", password, access_type: "offline" },
     }).expect(200);
@@ -238,7 +238,7 @@ describe("POST /token", () => {
     assert.equal(refused.body.error, "invalid_grant");
   });
 
-  test("says what is wrong with a request that makes no sense", async () => {
+  test("rejects an invalid request with 400 and the matching OAuth error", async () => {
     const good = { grant_type: "password", username: "ann", password };
     const wrong: readonly (readonly [string, supertest.Test])[] = [
       ["unsupported_grant_type", post({ ...good, grant_type: "authorization_code" })],
@@ -261,7 +261,7 @@ describe("POST /token", () => {
 });
 
 describe("/.well-known/jwks.json", () => {
-  test("publishes the key that tokens are signed with", async () => {
+  test("publishes the key that signs the tokens", async () => {
     const { body } = await api.get("/.well-known/jwks.json").expect(200);
     const token = await berth.token("mia");
     assert.deepEqual(

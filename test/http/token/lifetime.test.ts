@@ -27,10 +27,10 @@ const push = async (as: TestBerth, name: string): Promise<void> => {
   const { manifest } = await pushImageParts(as, name);
   await putManifest(as, name, "1", manifest).expect(201);
 };
-/** Every door to a repository, for somebody whom none of them opens. */
+/** Asserts that every registry route of a repository answers 401 to this caller. */
 const opensNothing = async ({ api }: TestBerth, name: string): Promise<void> => {
   await api.get(`/v2/${name}/manifests/1`).expect(401);
-  // The way behind the short one.
+  // The query sends this request through the Koa pipeline instead of the manifest fast path.
   await api.get(`/v2/${name}/manifests/1?`).expect(401);
   await api.head(`/v2/${name}/manifests/1`).expect(401);
   await api.get(`/v2/${name}/tags/list`).expect(401);
@@ -41,8 +41,8 @@ const opensNothing = async ({ api }: TestBerth, name: string): Promise<void> => 
   await api.delete(`/v2/${name}/manifests/1`).expect(401);
 };
 
-describe("a token from before its repository", () => {
-  test("opens what its account makes of it, to the last tag", async () => {
+describe("a token that was issued before its repository existed", () => {
+  test("pushes to and pulls from the repository that its account creates with it", async () => {
     const eve = berth.with(await berth.token("eve", all("team/of-eve")));
     await push(eve, "team/of-eve");
     await eve.api.get("/v2/team/of-eve/manifests/1").expect(200);
@@ -50,7 +50,7 @@ describe("a token from before its repository", () => {
     await push(eve, "team/of-eve");
   });
 
-  test("does not open what another editor has made in the meantime, nor finish an upload there", async () => {
+  test("does not open a repository that another editor created since, and cannot continue an upload there", async () => {
     const eve = berth.with(await berth.token("eve", all("team/race")));
     const started = await eve.api.post("/v2/team/race/blobs/uploads/").expect(202);
     await eve.api.get("/v2/team/race/manifests/1").expect(404);
@@ -63,7 +63,7 @@ describe("a token from before its repository", () => {
     await opensNothing(berth.with(await berth.token("eve", all("team/race"))), "team/race");
   });
 
-  test("opens no blob of it to a mount", async () => {
+  test("cannot mount a blob from a repository that another editor created since", async () => {
     const scopes = [all("team/held"), all("eve/app")];
     const eve = berth.with(await berth.token("eve", ...scopes));
     const digest = await pushBlob(berth.as("ed"), "team/held", "held by ed");
@@ -71,14 +71,14 @@ describe("a token from before its repository", () => {
       await eve.api.post(`/v2/eve/app/blobs/uploads/?mount=${digest}${from}`).expect(202);
   });
 
-  test("still is its owner's where a colleague was faster", async () => {
+  test("of an owner of the organisation opens a repository that an editor created since", async () => {
     const ann = berth.with(await berth.token("ann", all("team/shared")));
     await push(berth.as("ed"), "team/shared");
     await ann.api.get("/v2/team/shared/manifests/1").expect(200);
     await push(ann, "team/shared");
   });
 
-  test("of a robot goes on with what it has made", async () => {
+  test("of a robot opens the repository that the robot creates with it, but not for delete", async () => {
     const secret = berth.addRobot("team", [
       { type: "TYPE_REPO", path: "team/by-robot*", scopes: ["scope-image-push"] },
       { type: "TYPE_ORG", path: "team", scopes: ["scope-repository-create"] },
@@ -93,15 +93,15 @@ describe("a token from before its repository", () => {
     await robot.api.delete("/v2/team/by-robot/manifests/1").expect(401);
   });
 
-  test("of nobody opens a repository only once it is public", async () => {
+  test("of an anonymous client does not open a private repository that is created later", async () => {
     const before = berth.with(await berth.token(undefined, "repository:team/later:pull"));
     await push(berth.as("ann"), "team/later");
     await opensNothing(before, "team/later");
   });
 });
 
-describe("what has been revoked, disabled, deleted and made again", () => {
-  test("a personal token opens nothing new, and what it has opened ends with its five minutes", async () => {
+describe("after a revocation, a deletion or a deletion and creation of the same name", () => {
+  test("a revoked access token gets no new token; one issued before still works, for at most 5 minutes", async () => {
     await push(berth.as("ann"), "ann/app");
     const { id, secret } = await accounts.accessTokens.issue(actor, {
       ...{ account: "ann", label: "ci", scope: "repo:admin" },
@@ -119,7 +119,7 @@ describe("what has been revoked, disabled, deleted and made again", () => {
     await berth.with(String(body.token)).api.get("/v2/ann/app/manifests/1").expect(200);
   });
 
-  test("an account that is disabled gets nothing new at once, and makes nothing with what it has", async () => {
+  test("a disabled account gets no new token, and its old token creates no repository", async () => {
     await accounts.users.add(actor, { name: "dan", password });
     const dan = berth.with(await berth.token("dan", all("dan/app")));
     await accounts.users.setDisabled(actor, "dan", true);
@@ -134,7 +134,7 @@ describe("what has been revoked, disabled, deleted and made again", () => {
     await pushBlob(dan, "dan/app", "made by the enabled");
   });
 
-  test("an account of the same name has nothing of the one before it, and the one before it nothing of its", async () => {
+  test("a deleted account and a new one of the same name cannot use each other's tokens or uploads", async () => {
     await accounts.users.add(actor, { name: "bob", password });
     const old = berth.with(await berth.token("bob", all("bob/app"), all("bob/other")));
     await push(old, "bob/app");
@@ -143,7 +143,7 @@ describe("what has been revoked, disabled, deleted and made again", () => {
     await berth.deleteRepository("bob/app");
     await accounts.users.delete(actor, "bob");
     await berth.api.get("/token").auth("bob", password).expect(401);
-    // Nobody is there whose repository it could be.
+    // No account has this name now, so the push cannot create the repository.
     await assert.rejects(pushBlob(old, "bob/other", "x"), /401/);
 
     await accounts.users.add(actor, { name: "bob", password });
@@ -156,7 +156,7 @@ describe("what has been revoked, disabled, deleted and made again", () => {
     }
   });
 
-  test("an organisation that is made again is closed to the tokens of its former owner", async () => {
+  test("a recreated organisation rejects the tokens of its former owner and of its former robot", async () => {
     await accounts.organisations.add(actor, { name: "fleet", owner: "ann" });
     const secret = berth.addRobot("fleet", [
       { type: "TYPE_REPO", path: "fleet/*", scopes: ["scope-image-delete"] },
@@ -180,7 +180,7 @@ describe("what has been revoked, disabled, deleted and made again", () => {
     await berth.as("fleet", secret).api.get("/v2/").expect(401);
   });
 
-  test("a repository that is made again is closed to every token from before, whoever makes it", async () => {
+  test("a recreated repository rejects every older token and has no older upload", async () => {
     const before = berth.with(await berth.token("ann", all("ann/phoenix")));
     await push(before, "ann/phoenix");
     const between = berth.with(await berth.token("ann", all("ann/phoenix")));
@@ -194,7 +194,7 @@ describe("what has been revoked, disabled, deleted and made again", () => {
     await fresh.api.get(headers["location"] ?? "").expect(404);
   });
 
-  test("a manifest whose body was on its way meanwhile does not arrive in the next repository", async () => {
+  test("a manifest whose body arrives after its repository was recreated is rejected with 403", async () => {
     const name = "ann/slow";
     await push(berth.as("ann"), name);
     const index = JSON.stringify({ schemaVersion: 2, mediaType: OCI_INDEX, manifests: [] });
@@ -214,7 +214,7 @@ describe("what has been revoked, disabled, deleted and made again", () => {
       const slow = await connect(berth.port, `${lines.join("\r\n")}\r\n\r\n`);
       await slow.until("100 Continue");
       slow.socket.write(index.slice(0, 10));
-      // By when others have been through all of it that came later, it has been admitted.
+      // When later requests have been answered, the server has authorized this one.
       for (let count = 0; count < 5; count += 1)
         await berth.api
           .get(`/v2/${name}/tags/list`)
@@ -229,7 +229,7 @@ describe("what has been revoked, disabled, deleted and made again", () => {
     }
   });
 
-  test("a repository that is taken from the public opens to no token from then on", async () => {
+  test("a repository that becomes private rejects anonymous tokens that are issued afterwards", async () => {
     await push(berth.as("ann"), "ann/shown");
     const name = "ann/shown";
     const repository = parseRepositoryName(name);
