@@ -1,6 +1,6 @@
 /*
- * Who may do what in the Hub-shaped API, written down once more and by hand: what every route needs, and what everybody
- * has. `test/policy/hub.test.ts` asks the policy about all of it.
+ * The expected permissions of the Hub-shaped API, written by hand and independent of the server's code: what every route
+ * needs, and what every caller has. `test/policy/hub.test.ts` compares the policy with these tables.
  */
 
 import type { Visibility } from "./table.ts";
@@ -8,13 +8,13 @@ import type { Visibility } from "./table.ts";
 export type HubCaller = keyof typeof hubCallers;
 
 interface CallerRow {
-  /** What they may do to a repository of `team`, where it is private and where it is public. */
+  /** The caller's permission on a private and on a public repository of `team`. */
   readonly private: "nothing" | "read" | "write" | "admin";
   readonly public: "read" | "write" | "admin";
-  /** In the organisation `team`. */
+  /** The caller's role in the organisation `team`. */
   readonly role: "none" | "member" | "owner";
   readonly is: "nobody" | "user" | "user by token" | "robot";
-  /** To make repositories in `team`. */
+  /** Whether the caller may create repositories in `team`. */
   readonly mayCreate: boolean;
 }
 
@@ -64,7 +64,7 @@ const repositoryRows: Readonly<Record<string, HubNeedWord>> = {
   "DELETE /tags/:tag": "admin",
   "PATCH /immutabletags": "admin",
   "POST /immutabletags/verify": "admin",
-  // A star is for users; the route says so itself.
+  // The route itself, not the policy, checks that the caller is a user.
   "POST /stars": "read",
   "DELETE /stars": "read",
   "GET /groups": "admin",

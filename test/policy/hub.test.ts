@@ -74,11 +74,11 @@ describe("the policy of the Hub-shaped API", () => {
   const policy = createHubPolicy({ database });
   const routes = servedHubRoutes();
 
-  test("has a row in the table for every route, and a route for every row", () => {
+  test("the table has a row for every route, and every row is a route", () => {
     assert.deepEqual(routes.map(({ name }) => name).toSorted(), Object.keys(hubTable).toSorted());
   });
 
-  test("says of every route to everybody what the table says", async () => {
+  test("the policy decides as the table says for every route, caller and visibility", async () => {
     const wrong: unknown[] = [];
     let asked = 0;
     for (const { name, needs } of routes)
@@ -95,7 +95,7 @@ describe("the policy of the Hub-shaped API", () => {
     assert.deepEqual(wrong, []);
   });
 
-  test("tells nobody apart from what is missing what they may not see", async () => {
+  test("the policy shows a caller no missing repository, and a private one only if the caller may see it", async () => {
     for (const session of Object.values(sessions)) {
       const names = [
         parseRepositoryName(repositories.private),
@@ -113,7 +113,7 @@ describe("the policy of the Hub-shaped API", () => {
     }
   });
 
-  test("in open mode refuses everything about accounts, organisations and rights, and nothing else", async () => {
+  test("in open mode the policy rejects exactly the routes that need an account or set permissions", async () => {
     const open = createOpenHubPolicy();
     for (const { name, needs } of routes) {
       const need = hubTable[name] ?? "";

@@ -8,12 +8,12 @@ for await (const cell of walk(await openWorld())) cells.push(cell);
 const nameOf = ({ method, route, grant, way, visibility }: Cell): string =>
   `${method} ${route.split(" ")[1]} by ${grant} (${way}), ${visibility}`;
 
-describe("the policy", () => {
-  test("has a row in the table for every route, and a route for every row", () => {
+describe("the policy of the registry API", () => {
+  test("the table has a row for every route, and every row is a route", () => {
     assert.deepEqual(servedRoutes().toSorted(), Object.keys(routes).toSorted());
   });
 
-  test("lets everybody do on every route what the table says, and nothing else", () => {
+  test("the server allows and rejects as the table says for every route, caller and visibility", () => {
     assert.ok(cells.length > 1500, `only ${cells.length} requests were made`);
     const wrong = cells.flatMap((cell) => {
       const outcome = outcomeOf(cell);
@@ -24,7 +24,7 @@ describe("the policy", () => {
     assert.deepEqual(wrong, []);
   });
 
-  test("finds what is there for who is let in, and says that it is missing to who may know", () => {
+  test("an authorized caller reads existing manifests, and gets NAME_UNKNOWN for a missing repository", () => {
     const found = cells.filter(
       ({ route, answer }) => route.endsWith("manifests/:reference") && answer.status === 200,
     );
@@ -40,7 +40,7 @@ describe("the policy", () => {
     for (const { answer } of unknown) assert.match(answer.body, /NAME_UNKNOWN/);
   });
 
-  test("refuses what is forbidden and what is missing with the same bytes", () => {
+  test("a forbidden and a missing repository are rejected with the same bytes", () => {
     const refused = cells.filter(
       (cell) => cell.answer.status === 401 && cell.visibility !== "public",
     );
@@ -58,7 +58,7 @@ describe("the policy", () => {
     assert.ok(compared > 200, `only ${compared} pairs were compared`);
   });
 
-  test("answers every refusal with one challenge in one header", () => {
+  test("every 401 has exactly one challenge in one WWW-Authenticate header", () => {
     for (const cell of cells.filter(({ answer }) => answer.status === 401)) {
       const challenge = String(cell.answer.headers["www-authenticate"]);
       assert.match(
@@ -71,7 +71,7 @@ describe("the policy", () => {
   });
 });
 
-/** Everything in an answer but the moment and the name that was asked for; both names are of one length. */
+/** The answer without its Date header, and with NAME in place of the repository; both names have the same length. */
 function telling({ answer, visibility }: Cell): unknown {
   const { date: _, ...headers } = answer.headers;
   return JSON.stringify({ ...answer, headers }).replaceAll(repositories[visibility], "NAME");

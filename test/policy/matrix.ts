@@ -19,7 +19,7 @@ export interface Cell {
   readonly route: string;
   readonly method: string;
   readonly grant: CallerName;
-  /** Which of the ways to say who one is. */
+  /** How the request authenticates. */
   readonly way: "nothing" | "bearer" | "basic";
   readonly visibility: Visibility;
   readonly expected: Expected;
@@ -52,12 +52,12 @@ const names: Readonly<Record<Exclude<CallerName, "nobody" | "anonymous" | "robot
 };
 const absent = digestOf(Buffer.from("nobody pushed this"));
 
-/** Every route of the registry as the server has it: `GET /v2/…`. */
+/** The routes of the registry API in the server's route table, as `GET /v2/…`. */
 export function servedRoutes(): readonly string[] {
   return everyRoute.filter((route) => !isHubRoute(route)).map(nameOfRoute);
 }
 
-/** Those of the Hub-shaped API, with what they need. */
+/** The routes of the Hub-shaped API in the server's route table, with the permissions that they require. */
 export function servedHubRoutes(): readonly {
   readonly name: string;
   readonly needs: RoutePermission;
@@ -70,7 +70,7 @@ export function servedHubRoutes(): readonly {
 const nameOfRoute = ({ method, path }: { readonly method: string; readonly path: string }) =>
   `${method.toUpperCase()} ${path}`;
 
-/** A registry with everybody in it that the table speaks of. */
+/** Starts a registry with all accounts and repositories of the table. */
 export async function openWorld(): Promise<ClosedBerth> {
   const berth = await startClosedBerth();
   for (const name of ["mia", "rita", "walt", "adam", "ann", "olga", "dora"]) berth.addUser(name);
@@ -90,7 +90,7 @@ export async function openWorld(): Promise<ClosedBerth> {
   return berth;
 }
 
-/** Asks for everything, as everybody, in every way, and says what was expected and what came. */
+/** Requests every route as every caller with every authentication, and yields the expected and the real answer. */
 export async function* walk(berth: ClosedBerth): AsyncGenerator<Cell> {
   const robot = berth.addRobot("team", [
     { type: "TYPE_REPO", path: "team/*", scopes: ["scope-image-push"] },
@@ -116,7 +116,7 @@ export async function* walk(berth: ClosedBerth): AsyncGenerator<Cell> {
       ways.push(["bearer", `Bearer ${resign(adams, key.privateKey, { exp: now - 1 })}`]);
     else if (grant === "wrong audience")
       ways.push(["bearer", `Bearer ${resign(adams, key.privateKey, { aud: "other" })}`]);
-    // What was given to the disabled before lives on for its five minutes; nothing new is given.
+    // A disabled account gets no new bearer token, so only Basic credentials are tested here.
     else {
       if (grant !== "disabled") ways.push(["bearer", `Bearer ${await tokenOf(names[grant])}`]);
       ways.push(["basic", basic(names[grant])]);
@@ -141,7 +141,7 @@ async function* ask(
     .replace(":reference", method === "GET" ? "1" : "absent")
     .replace(":id", "01234567-0123-0123-0123-0123456789ab");
   const body = routes[cell.route]?.body;
-  // At the token endpoint credentials are what is asked for; who shows wrong ones is another test's matter.
+  // The token endpoint is called without credentials; test/http/token/endpoint.test.ts tests wrong ones.
   const shown = path === "/token" ? undefined : authorization;
   const expected = expectedOf(cell.route, cell.grant, cell.visibility, repository);
   for (const spelled of method === "GET" ? ["GET", "HEAD"] : [method]) {
@@ -181,7 +181,7 @@ async function tokenFor(
   return (body as { token: string }).token;
 }
 
-/** What came, in the words of the table. */
+/** The answer in the form of the table: admitted, or the parts of its challenge. */
 export function outcomeOf({ answer }: Cell): Expected {
   const { status, headers } = answer;
   if (status !== 401) return { admitted: true };

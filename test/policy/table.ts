@@ -1,17 +1,17 @@
 /*
- * Who may do what, written down once more and by hand: what the matrix expects is made of these three tables, and of
- * nothing that the server is made of.
+ * The expected permissions of the registry API, written by hand: test/policy/matrix.ts derives its expectations from
+ * these tables, and not from the server's code.
  */
 
 export type Visibility = "private" | "public" | "missing";
 type Action = "pull" | "push" | "delete";
 
-/** How somebody comes to a registry: with nothing, with something that is no good, or with something that is. */
+/** The credentials of a caller: none, invalid ones, or valid ones. */
 export type Standing = "nothing" | "no good" | "good";
 
 interface CallerRow {
   readonly standing: Standing;
-  /** What they may do to a repository of `team`, by what it is. `missing`: there is none of that name. */
+  /** The caller's actions on a repository of `team`, by its visibility. `missing`: no repository has the name. */
   readonly may: Readonly<Record<Visibility, readonly Action[]>>;
 }
 
@@ -46,20 +46,20 @@ export const requestAuthenticator = {
 
 export type CallerName = keyof typeof requestAuthenticator;
 
-/** What a route needs; `known` is any good token, `open` is nothing at all, `browse` is nothing that is no good. */
+/** What a route needs. `known`: any valid token; `open`: nothing; `browse`: no credentials or valid ones. */
 type Need = "open" | "known" | "catalog" | "browse" | readonly Action[];
 
 interface RouteRow {
   readonly needs: Need;
-  /** What the challenge asks for where that is more than is needed. */
+  /** The actions in the challenge, if they are more than the route needs. */
   readonly challenge?: readonly Action[];
-  /** What follows the name in the path, where it matters to be found. */
+  /** The request body. */
   readonly body?: string;
 }
 
 const push = ["pull", "push"] as const;
 
-/** Every route; one that is not here fails the tests, and one that is here and nowhere else too. */
+/** Every route. A test fails if a route is missing here, or if a row is not a route of the server. */
 export const routes: Readonly<Record<string, RouteRow>> = {
   "GET /healthz": { needs: "open" },
   "GET /readyz": { needs: "open" },
@@ -88,7 +88,7 @@ export const routes: Readonly<Record<string, RouteRow>> = {
   "GET /v1/search": { needs: "browse" },
 };
 
-/** What must come of a request: it is let in (whatever it then finds), or refused with this challenge. */
+/** The expected result: the request is admitted (with any status but 401), or rejected with this challenge. */
 export type Expected =
   | { readonly admitted: true }
   | {
