@@ -136,7 +136,7 @@ describe("an Authorization header that is sent twice", () => {
   });
 });
 
-describe("a database that fails", () => {
+describe("with a broken database table", () => {
   test("a request with a bearer token is answered 503 and not 401, whether the token is cached or new", async () => {
     const known = berth.with(await berth.token("ann", "repository:ann/private:pull,push")).api;
     await known.get("/v2/ann/private/manifests/1").expect(200);

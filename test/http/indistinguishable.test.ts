@@ -5,8 +5,8 @@ import { startClosedBerth, password } from "../support/closed.ts";
 import { connect } from "../server/support.ts";
 
 /*
- * Compares the raw answers for a forbidden and a missing resource: status line, headers in their order, body. Both names
- * have the same length, so that only the name itself and the Date header may differ.
+ * Compares the raw answers for a forbidden and a missing resource: status line, headers in their order, body.
+ * Both names have the same length, so that only the name itself and the Date header may differ.
  */
 const berth = await startClosedBerth();
 for (const name of ["ann", "mia"]) berth.addUser(name);

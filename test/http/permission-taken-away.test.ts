@@ -270,7 +270,7 @@ for (const [way, [take, giveBack]] of Object.entries(ways)) {
 
 describe("when the bearer token expires during a request", () => {
   for (const name of ["PUT /v2/*name/manifests/:reference", "PUT /v2/*name/blobs/uploads/:id"])
-    test(`${name} is rejected and writes nothing if its last byte has not arrived`, async () => {
+    test(`${name} is answered 401 and writes nothing if its last byte has not arrived`, async () => {
       for (const row of await rowsOf(rows[name] ?? [])) {
         const whole = await berth.token("eve", "repository:team/app:pull,push");
         const endsAtMs = (Math.ceil(Date.now() / 1000) + 2) * 1000;

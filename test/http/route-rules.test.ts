@@ -85,7 +85,7 @@ const answerOf = ({ answer }: HubRoute): JsonSchema =>
     ? {}
     : (z.toJSONSchema(answer, { io: "output", unrepresentable: "any" }) as JsonSchema);
 
-describe("every route", () => {
+describe("the rules for all routes", () => {
   test("every route that changes something requires a permission, except the login routes", () => {
     const open = everyRoute.filter((route) => {
       if (!changes(route)) return false;

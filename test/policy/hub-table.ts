@@ -1,6 +1,6 @@
 /*
- * The expected permissions of the Hub-shaped API, written by hand and independent of the server's code: what every route
- * needs, and what every caller has. `test/policy/hub.test.ts` compares the policy with these tables.
+ * The expected permissions of the Hub-shaped API, written by hand and independent of the server's code: what every
+ * route needs, and what every caller has. `test/policy/hub.test.ts` compares the policy with these tables.
  */
 
 import type { Visibility } from "./table.ts";

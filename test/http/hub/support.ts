@@ -9,7 +9,7 @@ import type { TestBerth } from "../../support/berth.ts";
 export interface Answer {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
-  // Not validated here: each test knows which fields it reads.
+  // Loosely typed: each test knows which fields it reads.
   readonly body: Body;
   readonly text: string;
 }

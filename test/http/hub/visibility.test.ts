@@ -4,8 +4,8 @@ import { startClosedBerth } from "../../support/closed.ts";
 import { hubAs, type Ask, type Body } from "./support.ts";
 
 /*
- * A namespace has public and private repositories, and some private ones are shared with an account or a team. No answer
- * contains the name of a repository that the caller may not see, and no count includes it.
+ * A namespace has public and private repositories, and some private ones are shared with an account or a team. No
+ * answer contains the name of a repository that the caller may not see, and no count includes it.
  */
 
 const all = ["open-a", "open-b", "given", "teams", "shut-a", "shut-b"].map(

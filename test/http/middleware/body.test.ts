@@ -101,7 +101,7 @@ test("a body that arrives more slowly than the minimum rate is answered 408 befo
   assert.match(await slow.all(), /^HTTP\/1\.1 408 [^]*less than 100 bytes a second/);
 });
 
-test("a manifest push above limits.manifestsInFlight is answered 503 with Retry-After, until the other push ends", async () => {
+test("a manifest push above limits.manifestsInFlight is answered 503 with Retry-After until another one ends", async () => {
   const berth = await startClosedBerth({ "limits.manifestsInFlight": "1" });
   // A single client would reach its own limit first, which is answered 429.
   for (const name of ["ann", "bob"]) berth.addUser(name);

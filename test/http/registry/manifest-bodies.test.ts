@@ -4,7 +4,7 @@ import { digestOf, type Digest } from "../../../src/oci/digest.ts";
 import * as types from "../../../src/oci/media-types.ts";
 import { describeApi, pushImageParts, putManifest, type TestBerth } from "../../support/berth.ts";
 
-/** Parts of the test bodies. The blobs and the child exist, so only the document itself can be the reason to reject it. */
+/** Parts of the test bodies. The blobs and the child exist, so only the document can be the reason to reject it. */
 interface Parts {
   readonly config: string;
   readonly layer: string;

@@ -41,7 +41,7 @@ for (const workers of ["1", "2"])
     });
 
     for (const way of ["in one request", "in a session"]) {
-      test(`concurrent pushes ${way} succeed up to the quota; the rest get 403 with the numbers and store nothing`, async () => {
+      test(`concurrent pushes ${way} succeed up to the quota; the others get 403 and store nothing`, async () => {
         const namespace = way.replaceAll(" ", "-");
         const before = filesIn(path.join(data, "blobs")).length;
         const open = filesIn(path.join(data, "uploads")).length;

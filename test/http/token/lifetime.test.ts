@@ -100,7 +100,7 @@ describe("a token that was issued before its repository existed", () => {
   });
 });
 
-describe("after a revocation, a deletion or a deletion and creation of the same name", () => {
+describe("after a revocation, a deletion or another loss of access", () => {
   test("a revoked access token gets no new token; one issued before still works, for at most 5 minutes", async () => {
     await push(berth.as("ann"), "ann/app");
     const { id, secret } = await accounts.accessTokens.issue(actor, {

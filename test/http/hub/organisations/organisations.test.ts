@@ -207,7 +207,7 @@ describe("access tokens in the Hub-shaped API", async () => {
     assert.equal((await open("get", "/v2/orgs/team/members")).status, 403);
   });
 
-  test("an organisation's access token reaches only its resources, and only at the /v2/namespaces paths", async () => {
+  test("an organisation's access token reaches only its resources, and repositories only at /v2/namespaces", async () => {
     const made = await ann("post", "/v2/orgs/team/access-tokens", {
       label: "robot",
       resources: [
