@@ -40,13 +40,13 @@ describe("an immutable tag", () => {
     });
 
   test(
-    "can't be pushed with another digest, by tag or by digest with ?tag=",
+    "rejects a push of another digest with 403 DENIED, by tag and by digest with ?tag=",
     withImages(async (world) => {
       const second = imageOf("second");
       await assert.rejects(put(world, name, "1.0", second), isDenied);
       const tags = ["new", "1.0"];
       await assert.rejects(put(world, name, digestOf(second), second, { tags }), isDenied);
-      // All or nothing.
+      // A rejected push sets none of its tags.
       await assert.rejects(pointsAt(world, "new"), isCode("MANIFEST_UNKNOWN"));
       await assert.rejects(
         put(world, name, digestOf(second, "sha512"), second, { tags: ["1.0"] }),
@@ -56,7 +56,7 @@ describe("an immutable tag", () => {
   );
 
   test(
-    "takes the same digest again",
+    "accepts another push of the same digest",
     withImages(async (world) => {
       const first = imageOf("first");
       await put(world, name, "1.0", first);
@@ -65,7 +65,7 @@ describe("an immutable tag", () => {
   );
 
   test(
-    "can't be removed, by tag or with its manifest",
+    "rejects its deletion and the deletion of its manifest with 403 DENIED",
     withImages(async (world) => {
       await assert.rejects(remove(world, "1.0"), isDenied);
       await assert.rejects(remove(world, digestOf(imageOf("first"))), isDenied);
@@ -73,7 +73,7 @@ describe("an immutable tag", () => {
   );
 
   test(
-    "keeps what its index names, however deep",
+    "protects the manifests that its index names, at any depth, from deletion",
     withImages(async (world) => {
       const inner = indexOf(imageOf("first"), imageOf("second"));
       const outer = indexOf(inner);
@@ -85,7 +85,7 @@ describe("an immutable tag", () => {
   );
 
   test(
-    "is one that matches a pattern from its first to its last character",
+    "is a tag that a pattern matches from its first to its last character",
     withImages(
       async (world) => {
         const second = imageOf("second");
@@ -102,7 +102,7 @@ describe("an immutable tag", () => {
   );
 
   test(
-    "is so until the setting is taken back",
+    "can be pushed again and deleted after the setting is removed",
     inWorld(async (world) => {
       await pushImage(world, name, "1.0", "first");
       await pushImage(world, name, "other", "second");
@@ -114,7 +114,7 @@ describe("an immutable tag", () => {
   );
 
   test(
-    "belongs to one of the pushes that want it at the same time, and to no other after it",
+    "gets the digest of one of 16 concurrent pushes, and pushes of the other 7 digests are rejected",
     inWorld(async (world) => {
       const layers = Array.from({ length: 8 }, (_, place) => `layer ${place}`);
       await pushBlob(world, name, "{}");
@@ -137,7 +137,7 @@ describe("an immutable tag", () => {
   );
 
   test(
-    "binds whoever pushes",
+    "rejects a push of another digest by an account that is logged in, too",
     inWorld(async (world) => {
       await pushImage(world, name, "1", "first");
       await pushImage(world, name, "other", "second");
@@ -148,7 +148,7 @@ describe("an immutable tag", () => {
   );
 
   test(
-    "needs a pattern that a linear engine takes",
+    "is set by at most 100 patterns of 1 to 256 characters in linear-time syntax",
     inWorld(async (world) => {
       await pushBlob(world, name, "x");
       for (const pattern of ["(", "(?=a)", "(a)\\1", "", "x".repeat(257)])

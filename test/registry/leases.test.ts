@@ -46,7 +46,7 @@ describe("a lease that outlasts the grace period", () => {
   );
 
   test(
-    "is given again when a blob is pushed again",
+    "is extended when a blob is pushed again",
     inWorld(async (world) => {
       const { connection } = world;
       await pushBlob(world, "team/app", "twice");
@@ -72,9 +72,9 @@ describe("a HEAD over HTTP", async () => {
     ["a password", async () => berth.as("mia")],
     ["a token", async () => berth.with(await berth.token("mia", scope("pull,push")))],
   ] as const) {
-    test(`by a pusher with ${how} extends the lease of a manifest, also when it is known already`, async () => {
+    test(`by a pusher with ${how} extends the manifest's lease, in the Koa pipeline and on the fast path`, async () => {
       const { api } = await client();
-      // The second request finds the caller in a cache and is answered without the Koa pipeline.
+      // The principal of the second request is cached, so the fast path answers it.
       for (let request = 0; request < 2; request += 1) {
         berth.exec("UPDATE manifests SET leased_until = 0");
         await api.head("/v2/mia/app/manifests/1").expect(200);
@@ -82,7 +82,7 @@ describe("a HEAD over HTTP", async () => {
       }
     });
 
-    test(`by a pusher with ${how} extends the lease of a blob, and of no other`, async () => {
+    test(`by a pusher with ${how} extends the lease of the requested blob only`, async () => {
       berth.exec("UPDATE blob_links SET leased_until = 0");
       await (await client()).api.head(layer).expect(200);
       const leased = database.prepare(
@@ -92,7 +92,7 @@ describe("a HEAD over HTTP", async () => {
     });
   }
 
-  test("by a client that may only pull leaves the leases as they are", async () => {
+  test("by a client with pull permission only does not change the leases", async () => {
     berth.exec("UPDATE manifests SET leased_until = 0; UPDATE blob_links SET leased_until = 0");
     const reader = berth.with(await berth.token("mia", scope("pull")));
     await reader.api.head("/v2/mia/app/manifests/1").expect(200);

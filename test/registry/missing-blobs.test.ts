@@ -22,7 +22,7 @@ function fileOf(data: string, wanted: Digest): string {
   return path.join(folder, name ?? "no such file");
 }
 
-/** A blob in team/app whose file was away while a client asked for it. */
+/** Pushes a blob to team/app and moves its file away while a client requests it. */
 async function loseForAMoment(berth: TestBerth): Promise<{ readonly bringBack: () => void }> {
   await pushBlob(berth, "team/app", content);
   const file = fileOf(berth.data, digest);
@@ -35,8 +35,8 @@ async function loseForAMoment(berth: TestBerth): Promise<{ readonly bringBack: (
 const isThere = async (berth: TestBerth): Promise<boolean> =>
   (await berth.api.get(`/v2/team/app/blobs/${digest}`)).status === 200;
 
-describe("a blob whose file was away for a moment", () => {
-  test("is shown again by the next start", async () => {
+describe("a blob whose file was missing for a moment", () => {
+  test("is restored by the next start", async () => {
     const berth = await startBerth(temporaryFolder());
     try {
       const { bringBack } = await loseForAMoment(berth);
@@ -49,7 +49,7 @@ describe("a blob whose file was away for a moment", () => {
     }
   });
 
-  test("stays missing after a start that finds other bytes in its file", async () => {
+  test("stays missing after a start if its file has other bytes", async () => {
     const berth = await startBerth(temporaryFolder());
     try {
       const { bringBack } = await loseForAMoment(berth);
@@ -69,7 +69,7 @@ describe("a blob whose file was away for a moment", () => {
     [["check", "--repair"], /its bytes are there; showed it again/],
     [["scrub"], /restored: sha256:[0-9a-f]{64}/],
   ] as const) {
-    test(`is shown again by berth ${command.join(" ")}`, async () => {
+    test(`is restored by berth ${command.join(" ")}`, async () => {
       const berth = await startBerth(temporaryFolder());
       try {
         const { bringBack } = await loseForAMoment(berth);
@@ -84,7 +84,7 @@ describe("a blob whose file was away for a moment", () => {
     });
   }
 
-  test("is logged at warn with its digest, once", async () => {
+  test("is logged once at level warn with its digest", async () => {
     const warnings: object[] = [];
     const store = createMemoryStore();
     const { uploads, blobs } = createRegistry({

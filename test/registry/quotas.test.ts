@@ -22,7 +22,7 @@ const limit = async ({ database }: World, namespace: string, limitBytes: number)
   await database.run("setQuota", { namespace, limitBytes, nowMs: 0, actor: nobody });
 };
 
-/** What the row says, which must be what a count says. */
+/** The used bytes in the quota's row. Asserts that they equal the sum of the linked blobs and manifests. */
 async function used({ database }: World, namespace: string): Promise<number | undefined> {
   const kept = await database.quotas.find(namespace);
   const counted = (await database.quotas.list()).find((row) => row.namespace === namespace);
@@ -34,7 +34,7 @@ const isDenied = isCode("DENIED");
 
 describe("a quota", () => {
   test(
-    "counts a blob once for all repositories of its namespace, and not those of others",
+    "counts a blob once per namespace, and ignores blobs of other namespaces",
     inWorld(async (world) => {
       await pushBlob(world, "team/a", "before");
       await limit(world, "team", 100);
@@ -51,7 +51,7 @@ describe("a quota", () => {
   );
 
   test(
-    "refuses what does not fit with the numbers, and leaves nothing of it behind",
+    "rejects a blob that exceeds it with 403 DENIED and the byte counts, and stores nothing",
     inWorld(async (world) => {
       await limit(world, "team", 10);
       await pushBlob(world, "team/a", "eight...");
@@ -71,7 +71,7 @@ describe("a quota", () => {
   );
 
   test(
-    "ends a session whose blob does not fit, and frees its bytes",
+    "ends an upload session whose blob exceeds it, and deletes its bytes",
     inWorld(async (world) => {
       await limit(world, "team", 10);
       const repository = named("team/a");
@@ -87,7 +87,7 @@ describe("a quota", () => {
   );
 
   test(
-    "ends a session at once whose whole blob comes with the closing request and does not fit",
+    "ends an upload session whose closing request has a whole blob that exceeds it",
     inWorld(async (world) => {
       await limit(world, "team", 10);
       const repository = named("team/a");
@@ -102,7 +102,7 @@ describe("a quota", () => {
   );
 
   test(
-    "refuses the append that does not fit before its bytes, and gives back those that the session holds",
+    "rejects an append that exceeds it before the body is read, and releases the session's bytes",
     inWorld(async (world) => {
       await limit(world, "team", 10);
       const { uploads } = world.registry;
@@ -130,7 +130,7 @@ describe("a quota", () => {
   );
 
   test(
-    "ends an append of unknown length at the byte that does not fit",
+    "aborts an append of unknown length that exceeds it, before the whole body is read",
     inWorld(async (world) => {
       await limit(world, "team", 10);
       const { uploads } = world.registry;
@@ -151,7 +151,7 @@ describe("a quota", () => {
   );
 
   test(
-    "counts open uploads while they grow, and not any more when they are cancelled or closed",
+    "counts the bytes of an open upload until the upload is cancelled or closed",
     inWorld(async (world) => {
       await limit(world, "team", 10);
       const { uploads } = world.registry;
@@ -172,7 +172,7 @@ describe("a quota", () => {
   );
 
   test(
-    "counts manifests, once however often they are pushed",
+    "counts a manifest once per repository, even if it is pushed with two tags",
     inWorld(async (world) => {
       const image = imageOf("a layer");
       await limit(world, "team", 9 + image.length);
@@ -190,7 +190,7 @@ describe("a quota", () => {
   );
 
   test(
-    "refuses a mount that does not fit",
+    "rejects a mount that exceeds it with DENIED",
     inWorld(async (world) => {
       await limit(world, "team", 5);
       const digest = await pushBlob(world, "other/c", "elsewhere");
@@ -202,7 +202,7 @@ describe("a quota", () => {
   );
 
   test(
-    "is never exceeded by pushes at the same time, and holds as many as fit",
+    "of 100 bytes accepts exactly 3 of 10 concurrent pushes of 30 bytes",
     inWorld(async (world) => {
       await limit(world, "team", 100);
       const pushes = Array.from({ length: 10 }, (_, place) =>
@@ -218,7 +218,7 @@ describe("a quota", () => {
   );
 
   test(
-    "that is lower than what is there keeps it all, also pushed again, and lets nothing new in",
+    "that is lower than the stored bytes keeps the blobs, accepts them again and rejects new blobs",
     inWorld(async (world) => {
       await pushBlob(world, "team/a", "eight...");
       await limit(world, "team", 1);
@@ -228,7 +228,7 @@ describe("a quota", () => {
   );
 
   test(
-    "has room again after a delete of a blob, a collection, and a delete of the repository",
+    "releases bytes when a blob is deleted, the collector runs, or the repository is deleted",
     inWorld(async (world) => {
       await limit(world, "team", 1_000);
       const { registry } = world;
@@ -253,7 +253,7 @@ describe("a quota", () => {
   );
 
   test(
-    "of the configuration holds where a namespace has none of its own",
+    "from the configuration applies to a namespace without a quota of its own",
     inWorld(
       async (world) => {
         await pushBlob(world, "team/a", "eight...");
@@ -272,7 +272,7 @@ describe("a quota", () => {
   );
 
   test(
-    "that is wrong is found by a check, and mended",
+    "with a wrong byte count is found and repaired by a check",
     inWorld(async (world) => {
       await limit(world, "team", 100);
       await pushBlob(world, "team/a", "eight...");
@@ -286,7 +286,7 @@ describe("a quota", () => {
     }),
   );
 
-  test("is exact after whatever happens", async () => {
+  test("is exact after random sequences of pushes, mounts, deletions and collections", async () => {
     const place = fc.nat(2);
     const event = fc.oneof(
       fc.record({ do: fc.constant("push" as const), to: place, blob: fc.nat(5) }),

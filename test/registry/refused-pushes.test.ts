@@ -9,7 +9,7 @@ import type { World } from "./support.ts";
 const repository = named("team/new");
 const nowMs = Date.now();
 
-/** What is left of the repository: in the tables that speak of it, and in the store. */
+/** Counts what remains of the repository in the tables that refer to it, and in the store. */
 async function leftovers(world: World): Promise<object> {
   const count = (query: string): unknown => world.connection.prepare(query).pluck().get();
   return {
@@ -23,7 +23,7 @@ const nothing = { blobs: 0, uploads: 0, repositories: 0, documents: 0, links: 0 
 const isThere = async ({ database }: World): Promise<boolean> =>
   (await database.repositories.find(repository)) !== undefined;
 
-describe("of a push that is refused after its first blob", () => {
+describe("a repository created by a push that is rejected or not completed", () => {
   const refused: Readonly<Record<string, (world: World) => Promise<void>>> = {
     "because the second blob does not fit the quota": async (world) => {
       await world.database.run("setQuota", {
@@ -48,7 +48,7 @@ describe("of a push that is refused after its first blob", () => {
   };
   for (const [why, push] of Object.entries(refused))
     test(
-      `nothing but its audit rows remains after the grace time (${why})`,
+      `is deleted after the grace period, except its audit rows (${why})`,
       inWorld(async (world) => {
         await push(world);
         assert.equal(await isThere(world), true);
@@ -60,7 +60,7 @@ describe("of a push that is refused after its first blob", () => {
     );
 
   test(
-    "the repository of an editor goes with the permission that its creation gave",
+    "is deleted together with the permission that its creator, an editor, got",
     inWorld(async (world) => {
       world.connection.exec(`
         INSERT INTO accounts (id, name, kind, created_at) VALUES (13, 'tom', 'user', 0), (20, 'team', 'organisation', 0);
@@ -73,7 +73,7 @@ describe("of a push that is refused after its first blob", () => {
   );
 
   test(
-    "the repository stays while an upload is open in it",
+    "is kept while an upload is open in it",
     inWorld(async (world) => {
       const { uploads } = world.registry;
       await pushBlob(world, repository, "first");

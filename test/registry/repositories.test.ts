@@ -17,7 +17,7 @@ import {
 } from "./support.ts";
 import type { World } from "./support.ts";
 
-/** Accounts: 11 root (administrator), 12 mia, 13 tom, 14 zoe (disabled); 20 team with owner mia, editor tom. */
+/** Accounts: 11 root (admin), 12 mia, 13 tom, 14 zoe (disabled); 20 team: owner mia, editor tom, member kim. */
 function withAccounts({ connection }: World): void {
   connection.exec(`
     INSERT INTO accounts (id, name, kind, is_admin, disabled, created_at) VALUES
@@ -35,7 +35,7 @@ const [root, mia, tom, zoe, kim] = [
 ];
 const rows = ({ connection }: World, query: string): unknown => connection.prepare(query).all();
 
-describe("a repository that a push makes", () => {
+describe("a repository that a push creates", () => {
   const inTeam = (work: (world: World) => Promise<void>, rules = {}) =>
     inWorld(async (world) => {
       withAccounts(world);
@@ -43,7 +43,7 @@ describe("a repository that a push makes", () => {
     }, rules);
 
   test(
-    "is for whoever looks after the namespace: its user, owners and editors of the organisation, administrators",
+    "is created only for the namespace's user, organisation owners and editors, and administrators",
     inTeam(async (world) => {
       await pushBlob(world, "mia/app", "x", mia);
       await pushBlob(world, "team/of-mia", "x", mia);
@@ -69,7 +69,7 @@ describe("a repository that a push makes", () => {
   );
 
   test(
-    "is an editor's to manage, by a row of their own",
+    "gets a collaborator row with admin permission for the editor that pushed",
     inTeam(async (world) => {
       await pushBlob(world, "team/of-mia", "x", mia);
       await pushBlob(world, "team/of-tom", "x", tom);
@@ -81,7 +81,7 @@ describe("a repository that a push makes", () => {
   );
 
   test(
-    "makes a namespace that is nobody's the administrator's organisation, at once",
+    "in an unknown namespace creates one organisation, whose owner is the pushing administrator",
     inTeam(async (world) => {
       await Promise.all([pushBlob(world, "new/a", "x", root), pushBlob(world, "new/b", "y", root)]);
       const owners = `SELECT accounts.name, kind, role, user_id FROM accounts
@@ -94,7 +94,7 @@ describe("a repository that a push makes", () => {
   );
 
   test(
-    "is as visible as the configuration says",
+    "has the default visibility of the configuration",
     inTeam(
       async (world) => {
         await pushBlob(world, "mia/app", "x", mia);
@@ -106,7 +106,7 @@ describe("a repository that a push makes", () => {
   );
 
   test(
-    "is not made where pushes make none",
+    "is not created if createOnPush is false: the push is rejected with NAME_UNKNOWN",
     inTeam(
       async (world) => {
         const isUnknown = isCode("NAME_UNKNOWN");
@@ -130,9 +130,9 @@ const emptyIndex = JSON.stringify({
   manifests: [],
 });
 
-describe("the audit log", () => {
+describe("the history of a repository", () => {
   test(
-    "has a row for each tag pushed and each removal, with who and from where, and none for what was refused",
+    "has an audit row with actor and peer per pushed tag, change and deletion, and none per rejection",
     inWorld(async (world) => {
       withAccounts(world);
       const { blobs, manifests, repositories } = world.registry;
@@ -171,7 +171,7 @@ describe("the audit log", () => {
   );
 
   test(
-    "and the history of a tag name who changed it, and nobody in open mode",
+    "names in tag_history the account that changed a tag, and no account in open mode",
     inWorld(async (world) => {
       withAccounts(world);
       await pushImage(world, "mia/app", "1", "layer", mia);
@@ -191,7 +191,7 @@ describe("deleting a repository", () => {
   const app = named("team/app");
 
   test(
-    "takes everything with it, frees what only it showed, and leaves the rest as it is",
+    "deletes its rows and the blobs that only it links, and keeps the other repositories",
     inWorld(async (world) => {
       withAccounts(world);
       const { registry, connection } = world;
@@ -226,7 +226,7 @@ describe("deleting a repository", () => {
   );
 
   test(
-    "lets its successor begin empty, also where it gets the same number",
+    "leaves no rows and no settings to a new repository of the same name and id",
     inWorld(async (world) => {
       withAccounts(world);
       await pushImage(world, "team/app", "1", "a layer");
@@ -252,7 +252,7 @@ describe("deleting a repository", () => {
   );
 
   test(
-    "ends the uploads that are open in it, and their bytes go",
+    "ends its open uploads and deletes their bytes",
     inWorld(async (world) => {
       const { uploads, repositories } = world.registry;
       await pushBlob(world, "team/app", "x");
@@ -269,7 +269,7 @@ describe("deleting a repository", () => {
   );
 
   test(
-    "is not undone by an upload that closes at the same moment",
+    "is not undone by an upload that closes at the same time",
     inWorld(async (world) => {
       const { uploads, repositories } = world.registry;
       await pushBlob(world, "team/app", "x");
@@ -289,7 +289,7 @@ describe("deleting a repository", () => {
   );
 
   test(
-    "numbers removals upwards, each name with its last",
+    "numbers the deletions in ascending order, and keeps the last number of each name",
     inWorld(async (world) => {
       for (const name of ["team/app", "team/b", "team/app"]) {
         await pushBlob(world, name, "x");
@@ -305,7 +305,7 @@ describe("deleting a repository", () => {
 
 describe("an upload session", () => {
   test(
-    "is its account's: to every other it is not there, and it stays as it is",
+    "answers BLOB_UPLOAD_UNKNOWN to other accounts, and they can't change it",
     inWorld(async (world) => {
       withAccounts(world);
       const { uploads } = world.registry;
@@ -327,7 +327,7 @@ describe("an upload session", () => {
       await assert.rejects(uploads.status(elsewhere), isUnknown);
       assert.equal(await uploads.status(mine), 4);
       await uploads.finish(mine, digestOf(Buffer.from("half done")), chunkOf(" done"));
-      // What succeeded may be asked for again.
+      // A client may repeat a closing request that succeeded.
       await uploads.finish(mine, digestOf(Buffer.from("half done")), undefined);
     }),
   );
@@ -335,7 +335,7 @@ describe("an upload session", () => {
 
 describe("a mount", () => {
   test(
-    "gives nothing to who may not read its source, named or not",
+    "links no blob that the client may not read, with or without a named source repository",
     inWorld(async (world) => {
       const digest = await pushBlob(world, "secret/app", "secret");
       const { blobs } = world.registry;

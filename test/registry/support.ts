@@ -19,17 +19,17 @@ import { judged, nobody, rules as usualRules, silent } from "../support/pushes.t
 
 const leaseTimes = { leaseMs: 1_000, graceMs: 10_000, deleteDelayMs: 0 };
 
-/** A registry in memory, with a clock that a test moves, and the database behind it to look into. */
+/** A registry in memory with a clock that only tests advance, and a raw connection to its database. */
 export interface World {
   readonly store: BlobStore;
   readonly database: Database;
   readonly registry: Registry;
   readonly connection: SqliteConnection;
-  /** Collects as long after the last event as it takes for everything to be due, until nothing is left to do. */
+  /** Runs the collector five times; before each run the clock advances by one grace period and one lease. */
   collectAll(): Promise<void>;
-  /** What is not as it must be. */
+  /** The findings of a consistency check. */
   findings(): Promise<readonly Finding[]>;
-  /** Number of blobs, and of uploads, whose bytes lie in the store. */
+  /** Number of blobs and of uploads in the store. */
   stored(): Promise<{ readonly blobs: number; readonly uploads: number }>;
   /** Rows of the audit log: `action subject`. */
   audit(): readonly string[];
@@ -82,7 +82,7 @@ export function openWorld(rules: Partial<PushRules> = {}, limits?: UploadLimits)
   };
 }
 
-/** A test in a world of its own. */
+/** The body of a test that gets its own world. */
 export const inWorld =
   (work: (world: World) => Promise<void>, rules: Partial<PushRules> = {}, limits?: UploadLimits) =>
   async (): Promise<void> => {
@@ -94,7 +94,7 @@ export const inWorld =
     }
   };
 
-/** Somebody with an account of this id. */
+/** An actor with this account id. */
 export const as = (accountId: number, name = `account${accountId}`): Actor => ({
   ...judged({ accountId, name, peer: "192.0.2.1" }),
 });
@@ -144,7 +144,7 @@ export function indexOf(...children: readonly Buffer[]): Buffer {
   );
 }
 
-/** Pushes a manifest by tag or digest, a digest perhaps with tags. */
+/** Pushes a manifest by tag, or by digest with optional tags. */
 export const put = (
   { registry }: World,
   name: string,
@@ -157,7 +157,7 @@ export const put = (
     ...{ tags: tags.map(parseTag), contentType: undefined, bytes },
   });
 
-/** An image of one layer, with its blobs. */
+/** Pushes an image of one layer, and its blobs. */
 export async function pushImage(
   world: World,
   name: string,

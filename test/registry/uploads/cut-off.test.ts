@@ -35,11 +35,11 @@ const chunkOf = (content: Buffer): Chunk => ({
   range: undefined,
 });
 
-test("a closing PUT that was cut off between the file's name and its row is told to begin again", async () => {
+test("after a crash between a blob's file and its row, a repeated closing PUT gets BLOB_UPLOAD_UNKNOWN", async () => {
   const data = temporaryFolder();
   const store = await openFilesystemStore(data);
   const database = await openSqliteDatabase(path.join(data, "berth.db"));
-  // Ends where a crash would: the file has its name, and nobody is told.
+  // Stops where a crash would: the file has its final name, and the database has no row.
   let named: (() => void) | undefined;
   const cutOff = new Promise<void>((resolve) => (named = resolve));
   const dying: Database = {
@@ -67,7 +67,7 @@ test("a closing PUT that was cut off between the file's name and its row is told
   await uploads.append(open(again), chunkOf(bytes));
   await uploads.finish(open(again), digest, undefined);
   assert.equal((await blobs.get(repository, digest)).sizeBytes, bytes.length);
-  // Whoever still has the old session's address hears that its blob is there.
+  // A closing PUT to the old session succeeds, because the repository has the blob now.
   await uploads.finish(open(id), digest, undefined);
   await database.close();
   await store.close();

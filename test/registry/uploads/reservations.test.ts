@@ -17,7 +17,7 @@ const tooLarge = (error: unknown): boolean => {
 
 describe("a blob that is larger than limits.blobSize", () => {
   test(
-    "is refused in one request, in a session, and where only its end tells the length; nothing stays",
+    "is rejected with 413 in one request, in a session and with unknown length, and nothing is stored",
     inWorld(
       async (world) => {
         const { uploads } = world.registry;
@@ -44,7 +44,7 @@ describe("a blob that is larger than limits.blobSize", () => {
 
 describe("the number of open uploads of an account", () => {
   test(
-    "is limited for each account alone, and one that ends makes room",
+    "is limited per account, and a cancelled upload permits a new one",
     inWorld(
       async (world) => {
         const { uploads } = world.registry;
@@ -65,7 +65,7 @@ describe("the number of open uploads of an account", () => {
   );
 
   test(
-    "never refuses an account whose uploads were left alone for an hour: the oldest of them ends",
+    "at the limit ends the oldest upload if it was idle for an hour, and accepts the new one",
     inWorld(
       async (world) => {
         const { uploads } = world.registry;

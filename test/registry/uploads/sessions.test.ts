@@ -22,8 +22,8 @@ function begin(sessions: UploadSessions): UploadRow {
   return row;
 }
 
-describe("a session", () => {
-  test("that ends at once never has a row", async () => {
+describe("an upload session", () => {
+  test("that ends at once gets no row", async () => {
     const database = openMetadataInMemory();
     const sessions = createUploadSessions(database);
     const { id } = begin(sessions);
@@ -34,7 +34,7 @@ describe("a session", () => {
     assert.equal(await database.uploads.find(id), undefined);
   });
 
-  test("that is settled has its row, which is the caller's to remove", async () => {
+  test("that is settled has a row, which the caller must delete", async () => {
     const database = openMetadataInMemory();
     const sessions = createUploadSessions(database);
     const row = begin(sessions);
@@ -44,7 +44,7 @@ describe("a session", () => {
     assert.equal(await sessions.forget(row.id), true);
   });
 
-  test("that is ended while its row is being written waits for the row", async () => {
+  test("that ends while its row is being written waits for the row", async () => {
     const database = openMetadataInMemory();
     const sessions = createUploadSessions(database);
     const { id } = begin(sessions);
@@ -60,7 +60,7 @@ describe("a session", () => {
     assert.equal((await createUploadSessions(database).find(id))?.id, id);
   });
 
-  test("that is open at the end is there for whoever goes on", async () => {
+  test("that is open when the process closes gets a row", async () => {
     const database = openMetadataInMemory();
     const sessions = createUploadSessions(database);
     const { id } = begin(sessions);
