@@ -9,7 +9,7 @@ import { waitUntil } from "../support/wait.ts";
 
 const leaseMs = 300;
 
-/** Background runs that each note when they took their one step, on the clock of the machine. */
+/** Schedules runs of one step each. `steps` has the time of each step, in ms of the monotonic clock. */
 function startRuns(clock: () => number, everyMs = 1) {
   const steps: number[] = [];
   const background = scheduleTask({
@@ -23,8 +23,8 @@ function startRuns(clock: () => number, everyMs = 1) {
   return { steps, stop: () => background.stop() };
 }
 
-describe("work in the background", () => {
-  test("begins no sooner than one lease after the start, and goes on", async (t) => {
+describe("a scheduled task", () => {
+  test("starts at least one lease after the process start, and repeats", async (t) => {
     const startedAtMs = performance.now();
     const { steps, stop } = startRuns(Date.now);
     t.after(stop);
@@ -36,7 +36,7 @@ describe("work in the background", () => {
     );
   });
 
-  test("waits one lease again when the clock has been set", async (t) => {
+  test("waits for one lease after the clock is set", async (t) => {
     let setMs = 0;
     const { steps, stop } = startRuns(() => Date.now() + setMs);
     t.after(stop);
@@ -45,7 +45,7 @@ describe("work in the background", () => {
     const setAtMs = performance.now();
     const before = steps.length;
     await waitUntil("it runs again", () => steps.length >= before + 3);
-    // A step may have been under way when the clock was set, and one more sees that it was.
+    // One step may run while the clock is set, and one more step detects the change.
     const later = steps.slice(before).filter((at) => at - setAtMs >= leaseMs);
     assert.ok(steps.length - before - later.length <= 2, "it went on at once");
   });
@@ -58,7 +58,7 @@ describe("work in the background", () => {
 });
 
 describe("a server without requests", () => {
-  test("reads its blobs again and stops showing one whose bytes have changed", async (t) => {
+  test("verifies its blobs, and answers 404 for a blob whose bytes have changed", async (t) => {
     const berth = await startBerth(temporaryFolder(), { "scrub.interval": "1s" });
     t.after(() => berth.close());
     const digest = await pushBlob(berth, "team/app", "right bytes");

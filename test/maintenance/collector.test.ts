@@ -25,7 +25,7 @@ interface World {
   readonly store: BlobStore;
   readonly database: Database;
   readonly registry: Registry;
-  /** Milliseconds that the clock has moved. */
+  /** Advances the clock by `ms` milliseconds. */
   wait(ms: number): void;
   collect(): AsyncGenerator<CollectionStep>;
   close(): Promise<void>;
@@ -34,7 +34,7 @@ interface World {
 function openWorld(deleteDelayMs = 0): World {
   const store = createMemoryStore();
   const database = openMetadataInMemory();
-  // Keys carry the real time; a world that begins now keeps both in step.
+  // Storage keys contain the real time, so the clock starts at the real time.
   let nowMs = Date.now();
   const clock = (): number => nowMs;
   const leaseTimes = { leaseMs, graceMs, deleteDelayMs };
@@ -127,7 +127,7 @@ async function readBlob({ registry }: World, digest: Digest, repository = here):
   return Buffer.concat(pieces).toString();
 }
 
-/** Also of a repository that the collector has removed. */
+/** Also true for a repository that the collector has deleted. */
 const isUnknown = (error: unknown): boolean =>
   isCode("BLOB_UNKNOWN")(error) || isCode("NAME_UNKNOWN")(error);
 
@@ -157,7 +157,7 @@ describe("the collector", () => {
   };
 
   test(
-    "takes nothing that a tag keeps, however old",
+    "keeps the manifest and the blobs of a tag of any age",
     inWorld(async (world) => {
       await pushImage(world, "layer", "1");
       world.wait(100 * graceMs);
@@ -167,7 +167,7 @@ describe("the collector", () => {
   );
 
   test(
-    "takes nothing that a manifest of a configured type names, wherever in the document",
+    "keeps a blob that a manifest of a configured type names anywhere in its JSON",
     inWorld(async (world) => {
       const digest = await pushBlob(world, "weights");
       const document = text(JSON.stringify({ model: { parts: [{ digest, size: 7 }] } }));
@@ -178,7 +178,7 @@ describe("the collector", () => {
     }),
   );
 
-  test("keeps the bytes of a collected blob for the delay, so that a process that sends them can finish", async () => {
+  test("keeps the bytes of a collected blob for the delete delay, so that open downloads can finish", async () => {
     const delayMs = 600_000;
     const world = openWorld(delayMs);
     try {
@@ -207,7 +207,7 @@ describe("the collector", () => {
   });
 
   test(
-    "takes an image whose tag is gone: first the manifest, a grace later its blobs",
+    "deletes an untagged manifest after the grace period, and its blobs one grace period later",
     inWorld(async (world) => {
       const image = await pushImage(world, "layer", "1");
       world.wait(2 * graceMs);
@@ -226,7 +226,7 @@ describe("the collector", () => {
   );
 
   test(
-    "takes a blob that no manifest came for, after lease and grace and not before",
+    "deletes a blob that no manifest names when the grace period ends, and not before",
     inWorld(async (world) => {
       const digest = await pushBlob(world, "never used");
       world.wait(graceMs - 1);
@@ -241,7 +241,7 @@ describe("the collector", () => {
   );
 
   test(
-    "keeps the children of an index, and what refers to a subject, while those are reachable",
+    "keeps children of an index and referrers of a subject while the index or subject is reachable",
     inWorld(async (world) => {
       const child = await pushImage(world, "child", "child");
       const index = text(
@@ -290,7 +290,7 @@ describe("the collector", () => {
   );
 
   test(
-    "removes a file that no row names once its grace is over",
+    "deletes a file without a row after an hour, although the grace period is shorter",
     inWorld(async (world) => {
       const key = await world.store.put(digestOf(text("orphan")), text("orphan"));
       assert.deepEqual(await drain(world.collect()), []);
@@ -300,7 +300,7 @@ describe("the collector", () => {
   );
 
   test(
-    "takes nothing under a lease when the clock is set back while it runs",
+    "keeps a leased blob when the clock is set back during a collection",
     inWorld(async (world) => {
       await pushBlob(world, "due");
       world.wait(graceMs);
@@ -315,7 +315,7 @@ describe("the collector", () => {
   );
 
   test(
-    "goes on past a delete that fails, and the next run finishes it",
+    "continues after a delete that fails, and the next run deletes the bytes",
     inWorld(async (world) => {
       await pushBlob(world, "stubborn");
       await pushBlob(world, "willing");
@@ -356,8 +356,8 @@ describe("the collector", () => {
   );
 
   /*
-   * Every place where the collector can be interrupted, against everything a client can do with a blob that is about to
-   * go. Whatever was acknowledged in between reads back afterwards.
+   * Every point at which the collector can be interrupted, against every operation of a client on a blob that is due
+   * for deletion. Each operation that was acknowledged must still be readable afterwards.
    */
   const layer = "about to go";
   const digest = digestOf(text(layer));
@@ -408,7 +408,7 @@ describe("the collector", () => {
       const blob = await world.registry.blobs.get(here, digest).catch(() => undefined);
       return async () => {
         if (blob === undefined) return;
-        // Its row was there a moment ago: the bytes are there, or the answer is "unknown"; never something else.
+        // The row existed before: the read returns the bytes or an "unknown" error, never another error.
         await readBlob(world, digest).then(
           (content) => assert.equal(content, layer),
           (error: unknown) => assert.ok(isUnknown(error)),
@@ -418,7 +418,7 @@ describe("the collector", () => {
   };
 
   for (const [name, act] of Object.entries(clients)) {
-    test(`loses nothing to ${name} at any of its steps, whether it goes on or is cut off there`, async () => {
+    test(`loses no acknowledged data to ${name} at any step, whether it continues or is interrupted`, async () => {
       let places = 0;
       for (let place = 0; ; place += 1) {
         for (const goesOn of [true, false]) {

@@ -31,7 +31,7 @@ async function storeBlob({ store, database }: ReturnType<typeof openParts>, cont
 }
 
 describe("opening a data folder", () => {
-  test("marks an empty store with the database's id, and knows it again", async () => {
+  test("writes the database's id to an empty store, and accepts that store on the next start", async () => {
     const parts = openParts();
     await matchInstance(parts);
     const instance = await parts.database.instance.get();
@@ -39,21 +39,21 @@ describe("opening a data folder", () => {
     await matchInstance(parts);
   });
 
-  test("takes over blobs of a folder from before marks", async () => {
+  test("writes an id to a store that has blobs but no id", async () => {
     const parts = openParts();
     await storeBlob(parts, "old");
     await matchInstance(parts);
     assert.ok(await parts.store.identity());
   });
 
-  test("finishes a first start that was cut off between the mark and the row", async () => {
+  test("finishes a first start that was interrupted between the store's id and the database row", async () => {
     const parts = openParts();
     await parts.store.claim("half");
     await matchInstance(parts);
     assert.equal((await parts.database.instance.get())?.id, "half");
   });
 
-  test("finishes a first start on a folder from before marks that was cut off there", async () => {
+  test("finishes a first start on a store with blobs that was interrupted at the same point", async () => {
     const parts = openParts();
     await storeBlob(parts, "old");
     await parts.store.claim("half");
@@ -61,13 +61,13 @@ describe("opening a data folder", () => {
     assert.equal((await parts.database.instance.get())?.id, "half");
   });
 
-  test("refuses a store without its mark: the volume is not mounted", async () => {
+  test("rejects a store without an id and suggests that the volume is not mounted", async () => {
     const parts = openParts();
     await matchInstance(parts);
     await assert.rejects(matchInstance({ ...parts, store: createMemoryStore() }), /volume mounted/);
   });
 
-  test("refuses blobs of another database, whether this one is new or not", async () => {
+  test("rejects the store of another database, for a new and for an existing database", async () => {
     const theirs = openParts();
     await matchInstance(theirs);
     await storeBlob(theirs, "theirs");
@@ -80,7 +80,7 @@ describe("opening a data folder", () => {
     await assert.rejects(matchInstance({ ...ours, store: theirs.store }), /do not belong together/);
   });
 
-  test("after a clean stop looks at nothing", async () => {
+  test("checks no blobs after a clean stop", async () => {
     const parts = openParts();
     await matchInstance(parts);
     await storeBlob(parts, "a");
@@ -89,7 +89,7 @@ describe("opening a data folder", () => {
     assert.equal(await recover(parts), undefined);
   });
 
-  test("after a crash takes blobs out of sight that are gone or of another size, and a push heals them", async () => {
+  test("after a crash quarantines blobs that are missing or have another size; a push restores one", async () => {
     const parts = openParts();
     await matchInstance(parts);
     await recover(parts);

@@ -21,7 +21,7 @@ async function keyOf({ database }: World, name: string, digest: string): Promise
 
 describe("a copy of a store", () => {
   test(
-    "keeps no blob whose bytes have another digest than their row says",
+    "omits a blob whose bytes do not match the digest in its row",
     inWorld(async (world) => {
       const good = await pushBlob(world, "team/app", "good bytes");
       const bad = await pushBlob(world, "team/app", "some bytes");
