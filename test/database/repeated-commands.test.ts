@@ -27,7 +27,7 @@ async function openUpload(database: Database, id: string): Promise<void> {
   await database.run("startUpload", { ...row, account_id: null });
 }
 
-/** Runs the command twice, as after an answer that was lost; both answers. */
+/** Runs the command twice, as after a lost answer, and returns both answers. */
 async function twice<N extends CommandName>(
   database: Database,
   name: N,
@@ -36,7 +36,7 @@ async function twice<N extends CommandName>(
   return [await database.run(name, input), await database.run(name, input)];
 }
 
-describe("a command that is repeated answers as the first time, since its caller deletes bytes on the answer", () => {
+describe("a repeated command is safe, because its caller deletes bytes on the answer", () => {
   test("storeBlob of a new digest answers stored twice, with and without an upload", async () => {
     const database = openMetadataInMemory();
     assert.deepEqual(await twice(database, "storeBlob", blobAt("a")), ["stored", "stored"]);
@@ -55,7 +55,7 @@ describe("a command that is repeated answers as the first time, since its caller
     assert.deepEqual(await twice(database, "storeBlob", second), ["duplicate", "duplicate"]);
   });
 
-  test("storeBlob answers stored again while the collector is about to delete its bytes", async () => {
+  test("storeBlob answers stored again after its blob is unlinked, and does not link it again", async () => {
     const database = openMetadataInMemory();
     await openUpload(database, "upload");
     const input = blobAt("a", { uploadId: "upload" });
@@ -71,7 +71,7 @@ describe("a command that is repeated answers as the first time, since its caller
     assert.deepEqual(await twice(database, "storeBlob", input), ["gone", "gone"]);
   });
 
-  test("storeBlob beyond the quota is refused twice, and leaves the upload open", async () => {
+  test("storeBlob beyond the quota is rejected twice, and the upload stays open", async () => {
     const database = openMetadataInMemory();
     await openUpload(database, "upload");
     const full = { ...rules, defaultQuotaBytes: 1 };
@@ -90,7 +90,7 @@ describe("a command that is repeated answers as the first time, since its caller
     assert.deepEqual(await twice(database, "storeMirrorBlob", input), ["stored", "stored"]);
   });
 
-  test("dropBlob and endUpload leave everything as it is the second time", async () => {
+  test("a second dropBlob changes nothing, and a second endUpload answers false", async () => {
     const database = openMetadataInMemory();
     await database.run("storeBlob", blobAt("a"));
     const blob = await database.blobs.find(repository, digest);
@@ -143,7 +143,7 @@ describe("a registry whose commands all run twice", () => {
     ["a small blob", 100],
     ["a large blob", 300 * 1024],
   ] as const) {
-    test(`gives back the bytes of ${what} after one push and after two`, async () => {
+    test(`returns the bytes of ${what} after one push and after two pushes`, async () => {
       const { push, pull } = open();
       const content = randomBytes(sizeBytes);
       const pushed = await push(content);
@@ -153,7 +153,7 @@ describe("a registry whose commands all run twice", () => {
     });
   }
 
-  test("a push beyond the quota leaves neither bytes nor an upload behind", async () => {
+  test("keeps neither bytes nor an upload of a push beyond the quota", async () => {
     const { store, database, push } = open(10);
     await assert.rejects(push(randomBytes(300 * 1024)), isCode("DENIED"));
     for await (const { key } of store.list()) assert.fail(`${key} is still there`);

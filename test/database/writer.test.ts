@@ -13,14 +13,14 @@ const folder = temporaryFolder();
 const repository = parseRepositoryName("team/app");
 const newFile = (): string => path.join(mkdtempSync(path.join(folder, "db-")), "berth.db");
 
-/** Closed after the test, also when it fails: the thread of the writer keeps the process alive. */
+/** Closes the database after the test, even if it fails: the writer thread keeps the process alive. */
 async function open(t: TestContext, file = newFile()): Promise<Database> {
   const database = await openSqliteDatabase(file);
   t.after(() => database.close());
   return database;
 }
 
-/** A connection as another process has it, closed after the test. */
+/** Opens a connection as another process would, and closes it after the test. */
 function openConnection(t: TestContext, file: string): SqliteDatabase.Database {
   const connection = new SqliteDatabase(file);
   t.after(() => connection.close());
@@ -40,7 +40,7 @@ const blob = (index: number) => ({
 });
 
 describe("the writer", () => {
-  test("makes what it acknowledged visible to readers at once", async (t) => {
+  test("makes an acknowledged write visible to readers at once", async (t) => {
     const database = await open(t);
     assert.equal(await database.run("storeBlob", blob(1)), "stored");
     assert.equal((await database.blobs.find(repository, blob(1).digest))?.storageKey, "key-1");
@@ -51,7 +51,7 @@ describe("the writer", () => {
     assert.equal((await database.blobs.find(repository, blob(1).digest))?.storageKey, "key-1");
   });
 
-  test("commits commands that wait together in far fewer transactions than commands", async (t) => {
+  test("commits 200 queued commands in far fewer than 200 transactions", async (t) => {
     const file = newFile();
     const database = await open(t, file);
     const commands = 200;
@@ -61,16 +61,16 @@ describe("the writer", () => {
     for (let index = 0; index < commands; index += 1) {
       assert.ok(await database.blobs.find(repository, blob(index).digest));
     }
-    // Each transaction writes every page it touched (at least six here) to the log again.
+    // Each transaction writes every page it changed (at least six here) to the WAL again.
     const pagesWritten = statSync(`${file}-wal`).size / 4096;
     assert.ok(pagesWritten < commands * 2, `${pagesWritten} pages for ${commands} commands`);
   });
 
-  test("a command that fails takes nobody with it", async (t) => {
+  test("commits the other queued commands when one command fails", async (t) => {
     const database = await open(t);
     const outcomes = await Promise.allSettled([
       database.run("storeBlob", blob(1)),
-      // The same key under another digest breaks the promise that keys are never used twice.
+      // Fails: a storage key belongs to one digest, and keys are never used twice.
       database.run("storeBlob", { ...blob(2), storageKey: "key-1" }),
       database.run("storeBlob", blob(3)),
     ]);
@@ -82,7 +82,7 @@ describe("the writer", () => {
     assert.ok(await database.blobs.find(repository, blob(3).digest));
   });
 
-  test("a lock that somebody else holds delays writes, and stalls no read", async (t) => {
+  test("waits for a lock of another process, while reads continue", async (t) => {
     const file = newFile();
     const database = await open(t, file);
     await database.run("storeBlob", blob(1));
@@ -103,7 +103,7 @@ describe("the writer", () => {
     assert.ok(await database.blobs.find(repository, blob(2).digest));
   });
 
-  test("finishes what was asked of it before it closes", async (t) => {
+  test("finishes the queued commands before it closes, and rejects later ones with WRITER_GONE", async (t) => {
     const file = newFile();
     const database = await open(t, file);
     const writes = Promise.all(
@@ -118,7 +118,7 @@ describe("the writer", () => {
     await assert.rejects(again.run("storeBlob", blob(99)), { code: "WRITER_GONE" });
   });
 
-  test("a blob whose bytes had gone missing is healed by the next push, for every repository", async (t) => {
+  test("restores a missing blob for all repositories when it is pushed to one of them", async (t) => {
     const file = newFile();
     const database = await open(t, file);
     await database.run("storeBlob", blob(1));

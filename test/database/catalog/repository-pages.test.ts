@@ -16,7 +16,7 @@ interface Row {
   readonly isGiven: boolean;
 }
 
-test("pages of a namespace are what a sorted list of all that is seen would be cut into", async () => {
+test("the pages of a namespace are slices of the sorted list of all visible repositories", async () => {
   const connection = new SqliteDatabase(":memory:");
   migrate(connection);
   connection.exec("INSERT INTO accounts (id, name, kind, created_at) VALUES (7, 'gil', 'user', 0)");

@@ -6,7 +6,7 @@ import { systemActor } from "../../../src/database/permissions/authority.ts";
 import { judged } from "../../support/pushes.ts";
 import { openMetadataInMemory } from "../../support/database.ts";
 
-/** Users and repositories whose READMEs are as long as they may be. */
+/** Opens a database with users, and with repositories whose READMEs have 2,500 words. */
 function openWorld(users: number, repositories: number) {
   const connection = new SqliteDatabase(":memory:");
   const database = openMetadataInMemory(connection);
@@ -31,17 +31,17 @@ function openWorld(users: number, repositories: number) {
     rank: (limit: number) => database.run("rankByStars", { limit }),
     counted: () => starsOf("repositories", "star_count", "id"),
     searched: () => starsOf("search_documents", "stars", "repository_id"),
-    /** Rows written since the database was opened, those of the search index included. */
+    /** Number of rows written since the database was opened, including rows of the search index. */
     written: () => connection.prepare("SELECT total_changes()").pluck().get() as number,
   };
 }
 
-/** Accounts that migrations make have the first ids. */
+/** Migrations create accounts with low ids, so the ids of the test's users start above them. */
 const userBase = 1_000;
 const nameOf = (id: number) => parseRepositoryName(`team/app${id}`);
 
 describe("a star", () => {
-  test("is counted at once and reaches the search in a later, bounded step", async () => {
+  test("is counted at once and reaches the search index in a later step", async () => {
     const { star, rank, counted, searched } = openWorld(2, 1);
     await star(1);
     await star(2);
@@ -50,7 +50,7 @@ describe("a star", () => {
     assert.equal(searched(), 2);
   });
 
-  test("that comes and goes writes no search document", async () => {
+  test("that is removed and added again 20 times writes no search document", async () => {
     const { star, unstar, rank, written } = openWorld(1, 1);
     await star(1);
     await rank(10);
@@ -59,20 +59,20 @@ describe("a star", () => {
       await unstar(1);
       await star(1);
     }
-    // Each writes the star, the count of its repository, and once that the search has to follow.
+    // Each command writes the star and the star count; one command also queues the search update.
     assert.ok(written() - before <= 20 * 4 + 1, `${written() - before} rows`);
     const queued = written();
     await rank(10);
     assert.equal(written() - queued, 1, "the row that says that the search has to follow");
   });
 
-  test("of many repositories is taken over a few at a time", async () => {
+  test("on each of 7 repositories reaches the search index in batches of at most 3", async () => {
     const { star, rank } = openWorld(1, 7);
     for (let id = 1; id <= 7; id += 1) await star(1, id);
     assert.deepEqual([await rank(3), await rank(3), await rank(3)], [true, true, false]);
   });
 
-  test("of a repository that is deleted leaves nothing to do", async () => {
+  test("on a deleted repository leaves no search update", async () => {
     const { database, star, rank, written } = openWorld(1, 1);
     await star(1);
     await database.run("deleteRepository", {
@@ -84,7 +84,7 @@ describe("a star", () => {
   });
 });
 
-test("a repository is found by its first 100 platforms of a kind, however many its pusher invents", () => {
+test("a repository has at most 100 search facets of a kind, even if it has 300 architectures", () => {
   const connection = new SqliteDatabase(":memory:");
   openMetadataInMemory(connection);
   connection.exec(

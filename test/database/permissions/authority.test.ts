@@ -18,12 +18,12 @@ const callersOf = (name: string): readonly string[] =>
     .toSorted();
 
 describe("the authority of an actor", () => {
-  test("of a client comes from the two policies alone", () => {
+  test("of a client is created only by the two policies", () => {
     assert.deepEqual(callersOf("clientActor"), ["auth/hub-policy.ts", "auth/policy.ts"]);
     assert.deepEqual(callersOf("openActor"), ["auth/hub-policy.ts", "auth/policy.ts"]);
   });
 
-  test("of the system comes from what acts for no client: the command line, the first start, mirrors, expired uploads, abandoned repositories", () => {
+  test("of the system is created only by commands without a client, such as the command line and mirrors", () => {
     assert.deepEqual(callersOf("systemActor"), [
       ...["accounts/bootstrap-admin.ts", "app/administration.ts", "app/mirrors.ts"],
       ...["app/repositories.ts", "database/registry/repository-removal.ts"],
@@ -31,7 +31,7 @@ describe("the authority of an actor", () => {
     ]);
   });
 
-  test("of a client is checked with one statement before the command", async () => {
+  test("of a client is checked with one SQL statement before the command runs", async () => {
     const connection = new SqliteDatabase(":memory:");
     migrate(connection);
     const statements: string[] = [];

@@ -8,7 +8,7 @@ import { createCatalogReads } from "../../../src/database/registry/catalog.ts";
 import { queriesOn } from "../../../src/database/sqlite/connection.ts";
 import { migrate } from "../../../src/database/sqlite/migrate.ts";
 
-/** Every repository is one way to be seen; who sees it beside administrators stands in its name. */
+/** Each repository is visible for a different reason. Its name says which accounts see it besides administrators. */
 const repositories = [
   ["ann/mine", "private"],
   ["ann/open", "public"],
@@ -93,7 +93,7 @@ describe("the catalog", () => {
   const catalog = createCatalogReads(queriesOn(connection));
 
   for (const [who, principal, expected] of catalogs) {
-    test(`of ${who} is what they may pull from, in order, however it is cut into pages`, async () => {
+    test(`of ${who} lists the repositories that the principal may pull, in order, for any page size`, async () => {
       const visibility = visibleTo(principal);
       await fc.assert(
         fc.asyncProperty(fc.integer({ min: 1, max: 12 }), async (limit) => {
@@ -114,7 +114,7 @@ describe("the catalog", () => {
     });
   }
 
-  test("costs nobody a walk through all repositories", async () => {
+  test("is read without a scan of all repositories, for every principal", async () => {
     const asked: string[] = [];
     const watched = new Proxy(connection, {
       get: (target, key) => {

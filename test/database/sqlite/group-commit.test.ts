@@ -14,7 +14,7 @@ function open() {
   const connection = new SqliteDatabase(":memory:");
   migrate(connection);
   const commit = createGroupCommit(connection);
-  /** The numbers of those that one transaction takes of a queue, and whether it was flushed. */
+  /** Commits one transaction from the queue: the ids of its commands, and whether it was flushed. */
   const take = async (queue: Request[]) => {
     const answers = await commit((isFit) =>
       queue[0] !== undefined && isFit(queue[0]) ? queue.shift() : undefined,
@@ -25,15 +25,15 @@ function open() {
   return { take, close: () => connection.close() };
 }
 
-describe("commands that wait together", () => {
-  test("are flushed if the first of them has to be", async () => {
+describe("queued commands", () => {
+  test("are flushed in one transaction if the first command requires a flush", async () => {
     const { take, close } = open();
     const queue = [command(1, true), command(2, false), command(3, true)];
     assert.deepEqual(await take(queue), { ids: [1, 2, 3], isFlushed: true });
     close();
   });
 
-  test("are not flushed up to the first that has to be, which keeps its place", async () => {
+  test("before the first command that requires a flush are committed without a flush, in order", async () => {
     const { take, close } = open();
     const queue = [command(1, false), command(2, false), command(3, true), command(4, false)];
     assert.deepEqual(await take(queue), { ids: [1, 2], isFlushed: false });

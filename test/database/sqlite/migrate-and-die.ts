@@ -3,14 +3,14 @@ import { openWriteConnection } from "../../../src/database/sqlite/connection.ts"
 import { migrate, readMigrations } from "../../../src/database/sqlite/migrate.ts";
 
 /*
- * Brings a database up to date, and is killed behind the last statement of one step, before its commit:
+ * Migrates a database, and kills itself after the last statement of one step, before the commit:
  *   node … migrate-and-die.ts FILE VERSION
  */
 const [file = "", version] = process.argv.slice(2);
 const connection = openWriteConnection(file);
 connection.function("die", () => {
   process.kill(process.pid, "SIGKILL");
-  // It is not there at once; nothing more must happen until it is.
+  // The signal does not arrive at once; the process must do nothing until it does.
   for (;;) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);
 });
 migrate(

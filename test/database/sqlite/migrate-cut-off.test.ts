@@ -21,13 +21,13 @@ import { statementsOf } from "./statements.ts";
 
 const scratch = temporaryFolder();
 const migrations = readMigrations();
-/** Where the data was: every step there is must keep it. */
+/** The schema version of the old folder. Every later step must keep its data. */
 const oldest = 1;
 const old = path.join(scratch, "old");
 const promised = makeOldFolder(old, oldest);
 let copies = 0;
 
-/** A folder with the old data in it. */
+/** Copies the old folder and returns the path of the copy. */
 function copyOld(): string {
   copies += 1;
   const data = path.join(scratch, `copy-${copies}`);
@@ -42,7 +42,7 @@ function versionOf(data: string): number {
   return Number(version);
 }
 
-/** A start on the folder takes the steps that are missing, and all that was promised is there. */
+/** Asserts that a start on the folder runs the missing steps, and that all acknowledged content exists. */
 async function startsWhole(data: string): Promise<void> {
   const berth = await startBerth(data);
   const wire = createWire(`http://127.0.0.1:${berth.port}`);
@@ -68,7 +68,7 @@ function migrateAgain(data: string): void {
   assert.deepEqual(compareStored(data).problems, []);
 }
 
-/** The step with a call of `cut_off(version)` before, between and behind its statements. */
+/** The step with a call of `cut_off(version)` before, between and after its statements. */
 function interrupted(step: Migration): Migration {
   const call = `SELECT cut_off(${step.version})`;
   const statements = statementsOf(step.text).flatMap((statement) => [call, statement]);
@@ -76,8 +76,8 @@ function interrupted(step: Migration): Migration {
 }
 
 /**
- * Copies of the folder as kill -9 would leave it at each place of each step. Only what the process has written survives
- * kill -9, and that is what another reader of the files sees at this moment.
+ * Copies of the folder as kill -9 would leave it at each point of each step. Exactly the bytes that the process has
+ * written to the files survive kill -9, and a copy of the files at that point has the same bytes.
  */
 function cutOffs(): ReadonlyMap<number, readonly string[]> {
   const running = copyOld();
@@ -95,7 +95,7 @@ function cutOffs(): ReadonlyMap<number, readonly string[]> {
   return found;
 }
 
-/** A process that is killed behind the last statement of the step, before its commit. */
+/** Runs a process that is killed after the last statement of the step, before its commit. */
 async function killed(data: string, version: number): Promise<void> {
   const program = path.join(import.meta.dirname, "migrate-and-die.ts");
   const register = path.join(import.meta.dirname, "../../support/register.mjs");
@@ -105,14 +105,14 @@ async function killed(data: string, version: number): Promise<void> {
   assert.equal(signal, "SIGKILL");
 }
 
-/** Readers of the older program, and of this one, see the step wholly or not at all. */
+/** Asserts that readers see no part of the step. */
 function assertUntouched(data: string, version: number): void {
   assert.equal(versionOf(data), version - 1);
   assert.deepEqual(compareStored(data).problems, []);
 }
 
 describe("a start on an older folder", () => {
-  test("brings it up to date", async () => {
+  test("runs the missing migrations and keeps the data", async () => {
     assert.equal(versionOf(old), oldest);
     await startsWhole(copyOld());
   });
@@ -120,7 +120,7 @@ describe("a start on an older folder", () => {
   const copiesOf = cutOffs();
   for (const { version, name, text } of migrations.slice(oldest)) {
     const places = copiesOf.get(version) ?? [];
-    test(`that is cut off at any of the ${places.length} places of ${name} is finished by the next`, () => {
+    test(`that is interrupted at any of ${places.length} points of ${name} is finished by the next start`, () => {
       assert.equal(places.length, statementsOf(text).length + 1);
       for (const data of places) {
         assertUntouched(data, version);
@@ -128,7 +128,7 @@ describe("a start on an older folder", () => {
       }
     });
 
-    test(`that is killed before the commit of ${name} is finished by the next`, async () => {
+    test(`that is killed before the commit of ${name} is finished by the next start`, async () => {
       const data = copyOld();
       await killed(data, version);
       assertUntouched(data, version);
@@ -136,7 +136,7 @@ describe("a start on an older folder", () => {
     });
   }
 
-  test("that finds no room for a step leaves the older version, which can be read", async () => {
+  test("that has no disk space for a step keeps the older version readable", async () => {
     const data = copyOld();
     const rows = (): unknown => {
       const database = new SqliteDatabase(path.join(data, "berth.db"), { readonly: true });

@@ -8,7 +8,7 @@ const columnsOf = (connection: SqliteDatabase.Database, table: string): unknown 
   connection.prepare("SELECT name FROM pragma_table_info(?)").pluck().all(table);
 
 describe("migrations", () => {
-  test("are numbered without a gap and bring an empty database up to date", () => {
+  test("are numbered without a gap and create the current schema in an empty database", () => {
     const migrations = readMigrations();
     assert.deepEqual(
       migrations.map(({ version }) => version),
@@ -24,7 +24,7 @@ describe("migrations", () => {
     assert.ok((columnsOf(connection, "manifests") as string[]).includes("os_version"));
   });
 
-  test("take only the steps that are missing, and keep the rows", () => {
+  test("run only the missing steps, and keep the rows", () => {
     const connection = new SqliteDatabase(":memory:");
     migrate(connection, [step(1, "CREATE TABLE t (a)")]);
     connection.exec("INSERT INTO t VALUES (1)");
@@ -32,7 +32,7 @@ describe("migrations", () => {
     assert.deepEqual(connection.prepare("SELECT * FROM t").all(), [{ a: 1, b: null }]);
   });
 
-  test("a step that fails leaves the database as it was", () => {
+  test("leave the database unchanged when a step fails", () => {
     const connection = new SqliteDatabase(":memory:");
     assert.throws(() => migrate(connection, [step(1, "CREATE TABLE t (a); CREATE TABLE t (a)")]));
     assert.deepEqual(columnsOf(connection, "t"), []);
@@ -40,7 +40,7 @@ describe("migrations", () => {
     assert.deepEqual(columnsOf(connection, "t"), ["a"]);
   });
 
-  test("a database that a newer program has written to is refused with what to do", () => {
+  test("reject a database that a newer program has migrated, and name the newest step", () => {
     const connection = new SqliteDatabase(":memory:");
     migrate(connection, [step(1, "CREATE TABLE t (a)"), step(2, "CREATE TABLE u (a)")]);
     assert.throws(

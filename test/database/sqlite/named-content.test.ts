@@ -6,7 +6,7 @@ import { digestOf } from "../../../src/oci/digest.ts";
 
 const digestFor = (content: string) => digestOf(Buffer.from(content));
 
-test("an image that was stored as application/json keeps its config and its layers after the migration", () => {
+test("a migration adds references to the config and layer of an image stored as application/json", () => {
   const connection = new SqliteDatabase(":memory:");
   const steps = readMigrations();
   const until = steps.findIndex(({ name }) => name.endsWith("named-content"));

@@ -6,7 +6,7 @@ import { test } from "node:test";
 import { Worker } from "node:worker_threads";
 import { temporaryFolder } from "../../support/temporary.ts";
 
-test("databases that several open for the first time in the same moment are made once, for all of them", async () => {
+test("six threads that open new databases at the same time all succeed", async () => {
   const root = temporaryFolder();
   mkdirSync(root, { recursive: true });
   for (let round = 0; round < 2; round += 1) {

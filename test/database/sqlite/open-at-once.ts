@@ -3,7 +3,7 @@ import { openWriteConnection } from "../../../src/database/sqlite/connection.ts"
 import { openPullCounterConnection } from "../../../src/database/sqlite/pull-counter-connection.ts";
 import { migrate } from "../../../src/database/sqlite/migrate.ts";
 
-/* Opens both databases of a folder in the same moment as others do, and says what came of it. */
+/* Opens both databases of a folder at the same time as other workers, and posts the outcome. */
 
 interface Start {
   readonly main: string;

@@ -23,7 +23,7 @@ import { digestOf } from "../../../src/oci/digest.ts";
 import { parseRepositoryName } from "../../../src/oci/name.ts";
 import { parseReference, parseTag } from "../../../src/oci/reference.ts";
 
-/** An empty database in memory, what is asked of it, and how SQLite goes about each of that. */
+/** A database in memory with one repository, the statements prepared on it, and the query plan of a statement. */
 function watchedDatabase() {
   const connection = new SqliteDatabase(":memory:");
   migrate(connection);
@@ -49,14 +49,14 @@ function watchedDatabase() {
 }
 
 /**
- * The index of words in its own order, what a subquery gives (`others` has a limit), and the values that a statement is
- * given.
+ * The permitted scans: the full-text index, the rows of a subquery (`others` has a limit), and the values that are
+ * parameters of the statement.
  */
 const isOfWords =
   /^SCAN (?:search_index VIRTUAL TABLE INDEX \d+:[=<>]*M|json_each VIRTUAL TABLE INDEX 1:$|\(subquery|others$|CONSTANT ROW)/;
 
 describe("reads", () => {
-  test("find everything by an index: what they cost does not grow with the registry", async () => {
+  test("use an index in every statement, so that their cost does not grow with the registry", async () => {
     const { db, asked, planOf } = watchedDatabase();
     const name = parseRepositoryName("team/app");
     const digest = digestOf(Buffer.from("x"));
@@ -100,7 +100,7 @@ describe("reads", () => {
     }
   });
 
-  test("of pages take their order from an index, and the rest of what a page shows by key", async () => {
+  test("of pages take their order from an index, and find the details of their rows by key", async () => {
     const { db, asked, planOf } = watchedDatabase();
     const window = { skip: 20, limit: 10 };
     const pages = createRepositoryPageReads(db);

@@ -1,10 +1,10 @@
-/** The statements of a migration, which SQLite takes one after the other. */
+/** Splits the text of a migration into its statements. */
 export function statementsOf(text: string): string[] {
   const statements: string[] = [];
   let statement = "";
   for (const [piece] of text.matchAll(/'(?:[^']|'')*'|--.*$|;|[^'\-;]+|-/gm)) {
     if (piece.startsWith("--")) continue;
-    // The statements of a trigger are part of it.
+    // The statements inside a trigger are part of its CREATE TRIGGER statement.
     const ends =
       !/^\s*CREATE\s+(?:TEMP\w*\s+)?TRIGGER\b/i.test(statement) || /\bEND\s*$/i.test(statement);
     if (piece === ";" && ends) {
