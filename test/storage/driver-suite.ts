@@ -3,7 +3,7 @@ import { describe, test } from "node:test";
 import { digestOf } from "../../src/oci/digest.ts";
 import { UploadOffsetError, type BlobStore, type ByteSource } from "../../storage/blob-store.ts";
 
-/** What any driver is run through. Every test leaves the store as it found it: empty. */
+/** Defines the contract tests of a driver. Every test must leave the store empty. */
 export function describeDriver(
   name: string,
   openStore: () => Promise<BlobStore>,
@@ -23,7 +23,7 @@ export function describeDriver(
 
     for (const size of [0, 1, 65_535, 65_536, 1_048_576, 1_048_577, 5_000_000, ...moreSizes]) {
       test(
-        `a blob of ${size} bytes put whole reads back the same`,
+        `a blob of ${size} bytes stored by one put reads back unchanged`,
         withStore(async (store) => {
           const bytes = pattern(size);
           const key = await store.put(digestOf(bytes), bytes);
@@ -34,7 +34,7 @@ export function describeDriver(
       );
 
       test(
-        `a blob of ${size} bytes appended in odd chunks reads back the same`,
+        `a blob of ${size} bytes appended in unequal chunks reads back unchanged`,
         withStore(async (store) => {
           const bytes = pattern(size);
           const upload = await store.begin();
@@ -53,7 +53,7 @@ export function describeDriver(
     }
 
     test(
-      "every range of a blob reads just those bytes",
+      "a read of a range returns exactly the bytes of the range",
       withStore(async (store) => {
         const bytes = pattern(3_000_000);
         const key = await store.put(digestOf(bytes), bytes);
@@ -72,7 +72,7 @@ export function describeDriver(
     );
 
     test(
-      "a range beyond the end of the blob never looks complete",
+      "a read of a range beyond the end of the blob fails",
       withStore(async (store) => {
         const key = await store.put(digestOf(pattern(100)), pattern(100));
         await assert.rejects(async () => read(await store.open(key, { start: 0, end: 100 })));
@@ -81,7 +81,7 @@ export function describeDriver(
     );
 
     test(
-      "one digest stored twice lies under two keys, and deleting one leaves the other",
+      "one digest stored twice gets two keys, and deleting one key keeps the other",
       withStore(async (store) => {
         const bytes = pattern(10);
         const digest = digestOf(bytes);
@@ -98,7 +98,7 @@ export function describeDriver(
     );
 
     test(
-      "sha512 blobs are stored beside sha256 ones",
+      "a blob with a sha512 digest is stored with its size",
       withStore(async (store) => {
         const bytes = pattern(11);
         const key = await store.put(digestOf(bytes, "sha512"), bytes);
@@ -109,7 +109,7 @@ export function describeDriver(
 
     for (const size of [0, 10, 300_000, ...moreSizes]) {
       test(
-        `${size} bytes of another store are taken over under the key they have there, or not at all`,
+        `an import of ${size} bytes keeps the other store's key, and a failed import stores nothing`,
         withStore(async (store) => {
           const bytes = pattern(size);
           const ulid = (last: string): string => `01J9ZZZZZZZZZZZZZZZZZZZZZ${last}`;
@@ -138,7 +138,7 @@ export function describeDriver(
     }
 
     test(
-      "what is not there is undefined, and deleting or aborting it is no error",
+      "a missing blob is undefined, a missing upload is empty, and deleting or aborting it succeeds",
       withStore(async (store) => {
         const key = await store.put(digestOf(pattern(5)), pattern(5));
         await store.delete(key);
@@ -153,7 +153,7 @@ export function describeDriver(
     );
 
     test(
-      "an append anywhere but at the end is refused and changes nothing",
+      "an append at an offset other than the end is rejected and changes nothing",
       withStore(async (store) => {
         const upload = await store.begin();
         await store.append(upload, 0, chunks(pattern(10), 10));
@@ -170,7 +170,7 @@ export function describeDriver(
     );
 
     test(
-      "what a source gave before it failed is kept, and its own error comes through",
+      "an append whose source fails throws that error and keeps the bytes before it",
       withStore(async (store) => {
         const bytes = pattern(200_000);
         const upload = await store.begin();
@@ -187,7 +187,7 @@ export function describeDriver(
     );
 
     test(
-      "blobs and uploads are listed with their sizes",
+      "list returns the blobs with their sizes, and listUploads returns the open uploads",
       withStore(async (store) => {
         const key = await store.put(digestOf(pattern(7)), pattern(7));
         const upload = await store.begin();
@@ -203,7 +203,7 @@ export function describeDriver(
     );
 
     test(
-      "fifty uploads at once keep apart, and a reader that leaves early holds nothing",
+      "50 concurrent uploads do not mix, and a reader that stops early does not block later reads",
       withStore(async (store) => {
         const keys = await Promise.all(
           Array.from({ length: 50 }, async (_, index) => {
@@ -222,7 +222,7 @@ export function describeDriver(
     );
 
     test(
-      "a healthy store says so",
+      "a probe of a healthy store succeeds",
       withStore(async (store) => {
         await store.probe();
       }),
@@ -230,7 +230,7 @@ export function describeDriver(
   });
 }
 
-/** Bytes that differ from place to place, so that a shift or a swap shows. */
+/** Bytes that differ by position, so that a test detects shifted or swapped bytes. */
 export function pattern(size: number): Buffer {
   const bytes = Buffer.allocUnsafe(size);
   for (let index = 0; index < size; index += 1)
@@ -243,7 +243,7 @@ export async function* chunks(bytes: Uint8Array, size: number): ByteSource {
     yield bytes.subarray(start, start + size);
 }
 
-/** Reads lent bytes: each chunk is copied before the next is asked for. */
+/** Reads borrowed bytes: copies each chunk before it requests the next one. */
 export async function read(source: AsyncIterable<Uint8Array> | undefined): Promise<Buffer> {
   assert.ok(source !== undefined, "there is no such blob");
   const pieces: Buffer[] = [];

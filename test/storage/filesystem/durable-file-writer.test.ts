@@ -11,7 +11,7 @@ const files = createDurableFileWriter();
 after(() => files.close());
 
 describe("small files", () => {
-  test("written at once are each what they were asked to be", async () => {
+  test("that are written at the same time each get their own content", async () => {
     const sizes = Array.from({ length: 100 }, (_, at) => at * 997);
     const target = (size: number): string => {
       const directory = path.join(folder, String(size % 7));
@@ -22,7 +22,7 @@ describe("small files", () => {
     for (const size of sizes) assert.ok(readFileSync(target(size)).equals(pattern(size)));
   });
 
-  test("that can't be made reject with Node's code, and take none of the others with them", async () => {
+  test("that can't be created reject with Node's error code, and the other files are written", async () => {
     const taken = path.join(folder, "taken");
     writeFileSync(taken, "somebody's");
     const outcomes = await Promise.allSettled([
@@ -38,7 +38,7 @@ describe("small files", () => {
     assert.equal(readFileSync(taken, "utf8"), "somebody's");
   });
 
-  test("asked for after the end start a thread anew", async () => {
+  test("can be written after the writer was closed", async () => {
     const again = createDurableFileWriter();
     await again.write(path.join(folder, "before"), pattern(10));
     await again.close();

@@ -12,7 +12,7 @@ const folder = temporaryFolder();
 const MiB = 1024 * 1024;
 const key = "blob" as BlobKey;
 
-/** Reads of one file, and how often it was opened. */
+/** Reads of one file, and the number of times that the file was opened. */
 function readsOf(name: string, bytes: Uint8Array) {
   const file = path.join(folder, name);
   writeFileSync(file, bytes);
@@ -25,7 +25,7 @@ function readsOf(name: string, bytes: Uint8Array) {
   const read = async (start: number, end: number, pauseMs = 0): Promise<Buffer> => {
     const pieces: Buffer[] = [];
     for await (const piece of (await reads.open(key, { start, end })) as BorrowedBytes) {
-      // Lent: they are the reader's until it asks for more.
+      // Borrowed: the bytes are valid until the reader requests the next chunk.
       if (pauseMs > 0) await new Promise((resolve) => setTimeout(resolve, pauseMs));
       pieces.push(Buffer.from(piece));
     }
@@ -38,14 +38,14 @@ describe("readers of one blob", () => {
   const bytes = randomBytes(6 * MiB + 5);
   const end = bytes.length - 1;
 
-  test("that come at the same time read the file twice, and each gets its own bytes", async () => {
+  test("open the file only twice for 100 concurrent reads, and each reader gets all bytes", async () => {
     const { read, opens } = readsOf("herd", bytes);
     const all = await Promise.all(Array.from({ length: 100 }, () => read(0, end)));
     assert.equal(all.filter((one) => Buffer.compare(one, bytes) === 0).length, 100);
     assert.equal(opens.count, 2);
   });
 
-  test("may be slow, or want a part, and get the right bytes", async () => {
+  test("get the right bytes when some of them are slow or read a range", async () => {
     const { read } = readsOf("mixed", bytes);
     const parts = [
       [0, end, 0],
@@ -63,7 +63,7 @@ describe("readers of one blob", () => {
       );
   });
 
-  test("are told of a file that is too short, and the next ones read again", async () => {
+  test("get an error for a truncated file, and a later reader reads the file again", async () => {
     const { file, read } = readsOf("short", bytes);
     truncateSync(file, 2 * MiB);
     const failed = await Promise.allSettled([read(0, end), read(0, end), read(0, end)]);
@@ -73,7 +73,7 @@ describe("readers of one blob", () => {
     assert.equal(Buffer.compare(await read(0, end), bytes), 0);
   });
 
-  test("are told why a file can't be opened: that is not the same as a blob that is not there", async () => {
+  test("get EMFILE if the file can't be opened, not the answer for a missing blob", async () => {
     const { read, opens } = readsOf("closed", bytes);
     opens.failure = Object.assign(new Error("too many open files"), { code: "EMFILE" });
     const failed = await Promise.allSettled([read(0, end), read(0, end)]);

@@ -12,7 +12,7 @@ const folder = temporaryFolder();
 describeDriver("filesystem", () => openFilesystemStore(mkdtempSync(path.join(folder, "store-"))));
 
 describe("filesystem", () => {
-  test("a second opening of the folder finds blobs and uploads where the first left them", async () => {
+  test("a store that is opened again finds its blobs and uploads", async () => {
     const root = mkdtempSync(path.join(folder, "again-"));
     const first = await openFilesystemStore(root);
     const key = await first.put(digestOf(pattern(10)), pattern(10));
@@ -25,7 +25,7 @@ describe("filesystem", () => {
     assert.equal(await second.append(upload, 20, chunks(pattern(5), 5)), 25);
   });
 
-  test("a blob whose file was cut short throws instead of ending", async () => {
+  test("a read of a blob whose file was truncated throws", async () => {
     const root = mkdtempSync(path.join(folder, "cut-"));
     const store = await openFilesystemStore(root);
     const key = await store.put(digestOf(pattern(300_000)), pattern(300_000));
@@ -36,7 +36,7 @@ describe("filesystem", () => {
     );
   });
 
-  test("keys and references that this driver never made are refused, so that none leads out of the folder", async () => {
+  test("keys and references that the driver did not create are rejected, so no path leaves the folder", async () => {
     const store = await openFilesystemStore(mkdtempSync(path.join(folder, "keys-")));
     for (const key of [
       "../../etc/passwd",
@@ -51,7 +51,7 @@ describe("filesystem", () => {
       await assert.rejects(async () => store.uploadSize(upload), TypeError);
   });
 
-  test("uploads on another device than blobs are refused at the start", async (t) => {
+  test("a store whose uploads and blobs are on different file systems is rejected at the start", async (t) => {
     const root = mkdtempSync(path.join(folder, "devices-"));
     let elsewhere: string;
     try {
@@ -65,7 +65,7 @@ describe("filesystem", () => {
     await assert.rejects(openFilesystemStore(root), /must lie on one file system/);
   });
 
-  test("nothing but the blob is left after put, commit and probe", async () => {
+  test("put and probe leave no file in the uploads folder", async () => {
     const root = mkdtempSync(path.join(folder, "tidy-"));
     const store = await openFilesystemStore(root);
     await store.put(digestOf(pattern(1)), pattern(1));

@@ -23,7 +23,7 @@ describe("s3, when the server fails:", () => {
     await stub.close();
   });
 
-  /** The fault meets the first `times` requests of the kind. */
+  /** Injects the fault into the first `times` requests of this operation. */
   const failing = (operation: Operation, fault: Fault, times = Infinity): void => {
     let left = times;
     stub.fault = (request) => {
@@ -39,7 +39,7 @@ describe("s3, when the server fails:", () => {
     await store.append(upload, 0, chunks(bytes, 10_000));
     return upload;
   };
-  /** What every acknowledged blob must do. */
+  /** Asserts that an acknowledged blob reads back. */
   const readsBack = async (key: string, bytes: Buffer): Promise<void> => {
     stub.fault = () => undefined;
     assert.equal(Buffer.compare(await read(await store.open(key)), bytes), 0);
@@ -48,7 +48,7 @@ describe("s3, when the server fails:", () => {
     [...stub.bucket.objects.keys()].filter((key) => key.includes("/blobs/"));
 
   for (const end of ["", "\n", "  \n"]) {
-    test(`a completion answered 200 with an error is none (error body ending in ${JSON.stringify(end)})`, async () => {
+    test(`a commit fails if its completion gets 200 with an error body (ending in ${JSON.stringify(end)})`, async () => {
       const bytes = pattern(3 * partSize + 5);
       const upload = await begun(bytes);
       const body = `<?xml version="1.0"?>\n<Error><Code>InternalError</Code></Error>${end}`;
@@ -62,7 +62,7 @@ describe("s3, when the server fails:", () => {
     });
   }
 
-  test("a completion whose answer names no object is none", async () => {
+  test("a commit fails with S3_NotCompleted if the completion's answer names no object", async () => {
     const bytes = pattern(3 * partSize);
     const upload = await begun(bytes);
     const body = '<?xml version="1.0"?>\n<CompleteMultipartUploadResult/>';
@@ -73,26 +73,26 @@ describe("s3, when the server fails:", () => {
     await store.abort(upload);
   });
 
-  test("a request is sent as often as it may be, and no more", async () => {
+  test("a put that always gets 500 is sent as often as the retry policy permits", async () => {
     failing("put", { refuse: { status: 500, code: "InternalError" } });
     await assert.rejects(store.put(digestOf(pattern(5)), pattern(5)), { code: "S3_InternalError" });
     assert.equal(count("put"), impatience.attempts);
   });
 
-  test("a request that finds no room is sent once", async () => {
+  test("a put that gets 507 InsufficientStorage is sent once", async () => {
     failing("put", { refuse: { status: 507, code: "InsufficientStorage" } });
     await assert.rejects(store.put(digestOf(pattern(5)), pattern(5)), { status: 507 });
     assert.equal(count("put"), 1);
   });
 
-  test("a completion that fails and then succeeds is one", async () => {
+  test("a commit succeeds if its completion gets 500 twice and then succeeds", async () => {
     const bytes = pattern(3 * partSize);
     const upload = await begun(bytes);
     failing("complete", { refuse: { status: 500, code: "InternalError" } }, 2);
     await readsBack(await store.commit(upload, digestOf(bytes)), bytes);
   });
 
-  test("a completion whose answer is lost is found to have happened", async () => {
+  test("a commit succeeds if the answer to its first completion is lost", async () => {
     const bytes = pattern(2 * partSize + 1);
     const upload = await begun(bytes);
     failing("complete", { dropAnswer: true }, 1);
@@ -100,7 +100,7 @@ describe("s3, when the server fails:", () => {
     assert.equal(count("complete"), 2);
   });
 
-  test("a completion of somebody else's parts, of the same size, is not taken for ours", async () => {
+  test("a commit fails if the key has an object of the same size with other bytes", async () => {
     const bytes = pattern(2 * partSize);
     const upload = await begun(bytes);
     stub.fault = ({ operation, key }) => {
@@ -116,7 +116,7 @@ describe("s3, when the server fails:", () => {
     await assert.rejects(store.commit(upload, digestOf(bytes)), { code: "S3_NoSuchUpload" });
   });
 
-  test("a blob that HEAD shows in another size is not acknowledged", async () => {
+  test("a commit fails with S3_WrongSize if HEAD reports another size", async () => {
     const bytes = pattern(2 * partSize);
     const upload = await begun(bytes);
     stub.fault = ({ operation, key }) =>
@@ -129,7 +129,7 @@ describe("s3, when the server fails:", () => {
     [503, "SlowDown"],
     [429, "TooManyRequests"],
   ] as const) {
-    test(`a burst of ${status} is outlived, and one that does not end is an error`, async () => {
+    test(`a request is retried after answers of ${status}, and fails if they persist`, async () => {
       const bytes = pattern(5 * partSize + 100);
       const met = new Map<string, number>();
       stub.fault = ({ operation, key, partNumber }) => {
@@ -147,27 +147,27 @@ describe("s3, when the server fails:", () => {
     });
   }
 
-  test("a refusal that no retry can change is not tried again", async () => {
+  test("a put that gets 403 AccessDenied is not retried", async () => {
     failing("put", { refuse: { status: 403, code: "AccessDenied" } });
     await assert.rejects(store.put(digestOf(pattern(5)), pattern(5)), { code: "S3_AccessDenied" });
     assert.equal(count("put"), 1);
   });
 
-  test("a reset in the middle of a part is tried again with all of its bytes", async () => {
+  test("a part whose connection is reset is sent again with all of its bytes", async () => {
     const bytes = pattern(4 * partSize);
     failing("part", { cutAfterBytes: 30_000 }, 3);
     const upload = await begun(bytes);
     await readsBack(await store.commit(upload, digestOf(bytes)), bytes);
   });
 
-  test("bytes that arrive damaged are sent again", async () => {
+  test("a part that gets 400 BadDigest is sent again", async () => {
     const bytes = pattern(2 * partSize);
     failing("part", { refuse: { status: 400, code: "BadDigest" } }, 2);
     const upload = await begun(bytes);
     await readsBack(await store.commit(upload, digestOf(bytes)), bytes);
   });
 
-  test("a slow server is waited for as long as bytes move", async () => {
+  test("a slow transfer does not time out while bytes move", async () => {
     const bytes = pattern(3 * partSize);
     const slow = createS3Store(settingsFor(stub.endpoint), { ...impatience, idleMs: 1_000 });
     stub.fault = ({ operation }) =>
@@ -180,7 +180,7 @@ describe("s3, when the server fails:", () => {
   });
 
   for (const operation of ["put", "head", "get", "part"] as const) {
-    test(`a server that never answers a ${operation} is given up and asked again`, async () => {
+    test(`a ${operation} that gets no answer times out and is sent again`, async () => {
       const bytes = pattern(2 * partSize);
       const hasty = createS3Store(settingsFor(stub.endpoint), { ...impatience, idleMs: 200 });
       const upload = await hasty.begin();
@@ -206,7 +206,7 @@ describe("s3, when the server fails:", () => {
     });
   }
 
-  test("a read that stops coming throws, while a slow reader is waited for", async () => {
+  test("a read times out if S3 stops sending, but not if its reader is slow", async () => {
     const bytes = pattern(2_000_000);
     const hasty = createS3Store(settingsFor(stub.endpoint), { ...impatience, idleMs: 200 });
     const key = await hasty.put(digestOf(bytes), bytes);
@@ -221,7 +221,7 @@ describe("s3, when the server fails:", () => {
     await hasty.close();
   });
 
-  test("a delete that fails says so, and one of what is not there is none", async () => {
+  test("a delete that gets 500 fails, and a delete that gets 404 succeeds", async () => {
     const key = await store.put(digestOf(pattern(9)), pattern(9));
     failing("delete", { refuse: { status: 500, code: "InternalError" } });
     await assert.rejects(store.delete(key), { code: "S3_InternalError" });
@@ -230,7 +230,7 @@ describe("s3, when the server fails:", () => {
     await readsBack(key, pattern(9));
   });
 
-  test("an object that is gone is missing; a bucket that is gone is an error, and no blob is lost over it", async () => {
+  test("a missing object is undefined, and a missing bucket is an error", async () => {
     const key = await store.put(digestOf(pattern(9)), pattern(9));
     stub.bucket.objects.clear();
     assert.equal(await store.stat(key), undefined);
@@ -241,7 +241,7 @@ describe("s3, when the server fails:", () => {
     await assert.rejects(store.probe(), { code: "S3_NoSuchBucket" });
   });
 
-  test("what one part lost is lost behind it too: the size tells where to go on", async () => {
+  test("after a part fails, uploadSize ends before that part, and an append continues there", async () => {
     const bytes = pattern(6 * partSize);
     stub.fault = ({ operation, partNumber }) =>
       operation === "part" && partNumber === 3
@@ -258,7 +258,7 @@ describe("s3, when the server fails:", () => {
     await readsBack(await store.commit(upload, digestOf(bytes)), bytes);
   });
 
-  test("an upload that can't be begun holds nothing, and is begun by the next append", async () => {
+  test("an upload whose creation fails has 0 bytes, and the next append creates it", async () => {
     const bytes = pattern(3 * partSize);
     failing("create", { refuse: { status: 403, code: "AccessDenied" } }, 1);
     const upload = await store.begin();
@@ -268,7 +268,7 @@ describe("s3, when the server fails:", () => {
     await readsBack(await store.commit(upload, digestOf(bytes)), bytes);
   });
 
-  test("a list that is behind hides an upload from the sweep and nothing from readers", async () => {
+  test("an outdated object list hides neither a multipart upload nor the committed blob", async () => {
     const bytes = pattern(2 * partSize + 3);
     const upload = await begun(bytes);
     failing("list", { lie: { status: 200, body: "<ListBucketResult></ListBucketResult>" } });
@@ -278,7 +278,7 @@ describe("s3, when the server fails:", () => {
     await readsBack(await store.commit(upload, digestOf(bytes)), bytes);
   });
 
-  test("a source that fails while the store fails too is told of the store", async () => {
+  test("an append whose source and store both fail throws the error of the store", async () => {
     failing("put", { refuse: { status: 403, code: "AccessDenied" } });
     const source = async function* (): ByteSource {
       yield pattern(10);

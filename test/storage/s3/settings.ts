@@ -1,6 +1,6 @@
 import type { S3Settings } from "../../../storage/s3/settings.ts";
 
-/** Settings for a server on the loopback, with parts as small as a test likes them. */
+/** Settings for a server on the loopback interface, with parts of 64 KiB. */
 export function settingsFor(endpoint: string, other: Partial<S3Settings> = {}): S3Settings {
   return {
     bucket: "berth",
@@ -19,5 +19,5 @@ export function settingsFor(endpoint: string, other: Partial<S3Settings> = {}): 
   };
 }
 
-/** Retries at once, and gives up a silent connection soon. */
+/** At most 4 attempts with a base delay of 1 ms; a connection without data times out after 2 s. */
 export const impatience = { idleMs: 2_000, retryMs: 1, attempts: 4 };

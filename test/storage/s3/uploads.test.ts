@@ -17,7 +17,7 @@ describe("s3 uploads:", () => {
   let there: Store;
 
   beforeEach(async () => {
-    // As strict as Amazon is about the least part, and Cloudflare about equal ones.
+    // Amazon S3 requires a minimum part size, and Cloudflare R2 requires parts of equal size.
     stub = await startS3Stub({ leastPartBytes: partSize });
     here = createS3Store(settingsFor(stub.endpoint), impatience);
     there = createS3Store(settingsFor(stub.endpoint), impatience);
@@ -40,7 +40,7 @@ describe("s3 uploads:", () => {
     );
 
   for (const size of [0, partSize - 1, partSize, partSize + 1, 3 * partSize, 3 * partSize + 1]) {
-    test(`${size} bytes in any chunks, over two processes, are one blob`, async () => {
+    test(`${size} bytes that two processes append in chunks become one blob`, async () => {
       const bytes = pattern(size);
       for (const step of [1_000, partSize, partSize + 1, 1_000_000]) {
         const upload = await here.begin();
@@ -58,7 +58,7 @@ describe("s3 uploads:", () => {
     });
   }
 
-  test("chunks of a few bytes are safe between requests, and none is in the blob twice", async () => {
+  test("chunks smaller than a part are stored between requests, and none is in the blob twice", async () => {
     const bytes = pattern(partSize + 700);
     const upload = await here.begin();
     for (let offset = 0; offset < bytes.length;) {
@@ -77,7 +77,7 @@ describe("s3 uploads:", () => {
     assert.equal(Buffer.compare(await read(await here.open(key)), bytes), 0);
   });
 
-  test("the id of a multipart upload is written down before its first part is sent", async () => {
+  test("the id of a multipart upload is stored before its first part is sent", async () => {
     const upload = await here.begin();
     await here.append(upload, 0, chunks(pattern(4 * partSize), 9_000));
     const begun = asked().filter((request) => request !== "get");
@@ -85,7 +85,7 @@ describe("s3 uploads:", () => {
     await here.abort(upload);
   });
 
-  test("a blob of many bytes costs its parts and four requests, and no copy", async () => {
+  test("a blob of 8 parts needs 8 part requests, 6 other requests and no copy", async () => {
     const upload = await here.begin();
     await here.uploadSize(upload);
     stub.requests.length = 0;
@@ -98,14 +98,14 @@ describe("s3 uploads:", () => {
     assert.deepEqual(others, ["create", "put", "put", "complete", "head", "delete"]);
   });
 
-  test("what a process that was killed had sent is gone on with where it was last written down", async () => {
+  test("an upload of a killed process continues at the last offset that was stored", async () => {
     const bytes = pattern(5 * partSize);
     const upload = await here.begin();
     await here.append(upload, 0, chunks(bytes.subarray(0, 2 * partSize + 10), 9_000));
     const state = [...stub.bucket.objects].find(([key]) => key.endsWith(upload));
     assert.ok(state !== undefined);
     await here.append(upload, 2 * partSize + 10, chunks(pattern(2 * partSize).fill(1), 9_000));
-    // Killed with those parts sent, and nothing of them written down.
+    // The process was killed after it sent those parts, and before it stored the state.
     stub.bucket.objects.set(...state);
 
     const size = await there.uploadSize(upload);
@@ -116,14 +116,14 @@ describe("s3 uploads:", () => {
     assert.equal(Buffer.compare(await read(await there.open(key)), bytes), 0);
   });
 
-  test("a commit of what another process has replaced by as many other bytes is refused", async () => {
+  test("a commit is rejected if another process replaced a part by other bytes of the same size", async () => {
     const ours = pattern(2 * partSize);
     const theirs = Buffer.alloc(2 * partSize, 7);
     const upload = await here.begin();
     await here.append(upload, 0, chunks(ours.subarray(0, partSize), 9_000));
     assert.equal(await there.uploadSize(upload), partSize);
     await there.append(upload, partSize, chunks(theirs.subarray(partSize), 9_000));
-    // Has not asked again, and sends the same part.
+    // `here` has not read the size again, and sends the same part.
     await here.append(upload, partSize, chunks(ours.subarray(partSize), 9_000));
     await assert.rejects(there.uploadSize(upload), { code: "S3_UPLOAD_CHANGED" });
     await assert.rejects(there.commit(upload, digestOf(theirs)), { code: /^S3_/ });
@@ -131,7 +131,7 @@ describe("s3 uploads:", () => {
     assert.equal(Buffer.compare(await read(await here.open(key)), ours), 0);
   });
 
-  test("an upload that was read back is finished after a failure, also elsewhere, but not appended to", async () => {
+  test("an upload that was read back can be committed by another process, but not appended to", async () => {
     const bytes = pattern(3 * partSize + 9);
     const upload = await here.begin();
     await here.append(upload, 0, chunks(bytes, 9_000));
@@ -146,7 +146,7 @@ describe("s3 uploads:", () => {
     assert.equal(Buffer.compare(await read(await here.open(key)), bytes), 0);
   });
 
-  test("a join that was cut off before it was written down is found to have happened", async () => {
+  test("a completion whose state could not be stored is detected by another process", async () => {
     const bytes = pattern(2 * partSize + 9);
     const upload = await here.begin();
     await here.append(upload, 0, chunks(bytes, 9_000));
@@ -161,7 +161,7 @@ describe("s3 uploads:", () => {
     assert.equal(Buffer.compare(await read(await there.open(key)), bytes), 0);
   });
 
-  test("a multipart upload that nobody has written down is listed and aborted", async () => {
+  test("a multipart upload without stored state is listed and can be aborted", async () => {
     const upload = await here.begin();
     stub.fault = ({ operation }) =>
       operation === "put" ? { refuse: { status: 403, code: "AccessDenied" } } : undefined;
@@ -173,7 +173,7 @@ describe("s3 uploads:", () => {
     assert.equal(stub.bucket.multiparts.size, 0);
   });
 
-  test("an abort that comes after the commit leaves the blob alone", async () => {
+  test("an abort after the commit keeps the blob", async () => {
     const bytes = pattern(2 * partSize);
     const upload = await here.begin();
     await here.append(upload, 0, chunks(bytes, 9_000));
@@ -187,7 +187,7 @@ describe("s3 uploads:", () => {
     assert.deepEqual(await all(there.listUploads()), []);
   });
 
-  test("a slow client's part is put aside for others, and all bytes are in its blob", async () => {
+  test("a slow client's incomplete part is stored to free the buffer, and its blob is complete", async () => {
     const one = createS3Store(settingsFor(stub.endpoint, { uploadBuffer: partSize }), impatience, {
       undisturbedMs: 20,
     });
@@ -218,7 +218,7 @@ describe("s3 uploads:", () => {
     await one.close();
   });
 
-  test("many uploads at once hold no more than the buffer", async () => {
+  test("20 concurrent uploads hold at most uploadBuffer bytes in memory", async () => {
     const budget = 4 * (partSize + 64 * 1024);
     const store = createS3Store(settingsFor(stub.endpoint, { uploadBuffer: budget }), impatience);
     let most = 0;
@@ -239,14 +239,14 @@ describe("s3 uploads:", () => {
     await store.close();
   });
 
-  test("an append anywhere but at the end is refused by a process that knows nothing yet", async () => {
+  test("an append at an offset other than the end is rejected by a process without cached state", async () => {
     const upload = await here.begin();
     await here.append(upload, 0, chunks(pattern(10), 10));
     await assert.rejects(there.append(upload, 0, chunks(pattern(5), 5)), UploadOffsetError);
     await there.abort(upload);
   });
 
-  test("bytes beyond the last part that S3 joins are refused", async () => {
+  test("an append beyond 10,000 parts is rejected with UPLOAD_TOO_LARGE", async () => {
     const small = createS3Store(settingsFor(stub.endpoint, { partSize: 10, prefix: "small/" }));
     assert.equal(small.capabilities.largestBlobBytes, 100_000);
     const upload = await small.begin();
@@ -258,7 +258,7 @@ describe("s3 uploads:", () => {
     await small.close();
   });
 
-  test("a blob that is put twice gets a key of its own each time", async () => {
+  test("two puts of the same blob get different keys", async () => {
     const [first, second] = [
       await here.put(digestOf(pattern(9)), pattern(9)),
       await here.put(digestOf(pattern(9)), pattern(9)),
@@ -266,7 +266,7 @@ describe("s3 uploads:", () => {
     assert.notEqual(first, second);
   });
 
-  test("a link reads the blob, and is only given where it is wanted", async () => {
+  test("a signed URL reads the blob, and is returned only if redirect is enabled", async () => {
     const key = await here.put(digestOf(pattern(100)), pattern(100));
     assert.equal(await here.signedUrl(key), undefined);
     const linking = createS3Store(settingsFor(stub.endpoint, { redirect: true }));

@@ -11,12 +11,12 @@ import { impatience, settingsFor } from "../s3/settings.ts";
 
 const MiB = 2 ** 20;
 
-// Read by the SDK wherever it is not plain HTTP, which this driver looks for in lower case.
+// The driver itself reads from plain `http:` endpoints, in lower case only. `HTTP:` is read by the SDK.
 for (const [reader, scheme] of [
   ["plainly", "http:"],
   ["by the SDK", "HTTP:"],
 ] as const)
-  describe(`reads of one object at the same time, ${reader}`, () => {
+  describe(`concurrent reads of one object, ${reader}`, () => {
     let stub: S3Stub;
     let store: ReturnType<typeof createS3Store>;
     beforeEach(async () => {
@@ -38,7 +38,7 @@ for (const [reader, scheme] of [
     const isSame = (found: Buffer, bytes: Buffer): void =>
       assert.equal(Buffer.compare(found, bytes), 0);
 
-    test("are one read of S3, and each has every byte", async () => {
+    test("cause one GET to S3, and each reader gets every byte", async () => {
       const bytes = pattern(3 * MiB + 17);
       const key = await put(bytes);
       const readers = Array.from({ length: 20 }, async () =>
@@ -48,7 +48,7 @@ for (const [reader, scheme] of [
       assert.equal(gets(), 1);
     });
 
-    test("that are over leave nothing behind: the next one asks S3 again", async () => {
+    test("are not cached: a later read sends a new GET to S3", async () => {
       const bytes = pattern(1_000);
       const key = await put(bytes);
       isSame(await read(await store.open(key, whole(bytes))), bytes);
@@ -56,7 +56,7 @@ for (const [reader, scheme] of [
       assert.equal(await store.open(key, whole(bytes)), undefined);
     });
 
-    test("may be of different parts that overlap", async () => {
+    test("return the right bytes for overlapping ranges", async () => {
       const bytes = pattern(2 * MiB);
       const key = await put(bytes);
       const ranges = [0, 1, 500_000, 2 * MiB - 1].flatMap((start) =>
@@ -74,7 +74,7 @@ for (const [reader, scheme] of [
       await Promise.all(readers);
     });
 
-    test("a reader that stops holds nobody up, and still gets its bytes", async () => {
+    test("a paused reader does not delay another reader, and still gets all bytes", async () => {
       const bytes = pattern(24 * MiB + 3);
       const key = await put(bytes);
       const [slow, fast] = [
@@ -84,7 +84,7 @@ for (const [reader, scheme] of [
       assert.ok(slow !== undefined);
       const pieces: Buffer[] = [];
       for await (const piece of slow) {
-        // What is lent stays as it is for as long as it is lent.
+        // A borrowed chunk does not change until its reader requests the next one.
         if (pieces.length === 0) isSame(await read(fast), bytes);
         pieces.push(Buffer.from(piece));
       }
@@ -92,7 +92,7 @@ for (const [reader, scheme] of [
       assert.equal(gets(), 2);
     });
 
-    test("a read that breaks fails whoever began it; who joined has a try of their own", async () => {
+    test("a GET that breaks fails the reader that started it, and the other readers retry", async () => {
       const bytes = pattern(300_000);
       const key = await put(bytes);
       faultOfFirstGets({ cutAfterBytes: 100_000 }, 1);
@@ -106,7 +106,7 @@ for (const [reader, scheme] of [
       }
     });
 
-    test("reads that always break fail everybody, each after two at most", async () => {
+    test("GETs that always break fail all 4 readers after at most 4 GETs", async () => {
       const bytes = pattern(300_000);
       const key = await put(bytes);
       faultOfFirstGets({ cutAfterBytes: 100_000 }, Infinity);
@@ -120,7 +120,7 @@ for (const [reader, scheme] of [
       assert.ok(gets() <= 4, `${gets()} reads`);
     });
 
-    test("of an object that is gone find nothing, and one that cannot be read is an error for all", async () => {
+    test("return undefined for a missing object, and fail for all readers if S3 answers 403", async () => {
       const bytes = pattern(10);
       const key = await put(bytes);
       faultOfFirstGets({ refuse: { status: 403, code: "AccessDenied" } }, Infinity);
@@ -132,7 +132,7 @@ for (const [reader, scheme] of [
       assert.deepEqual(await Promise.all([open(), open()]), [undefined, undefined]);
     });
 
-    test("one that leaves early ends nobody else's", async () => {
+    test("a reader that stops early does not end the other readers", async () => {
       const bytes = pattern(6 * MiB);
       const key = await put(bytes);
       const leaves = async (): Promise<void> => {
@@ -144,7 +144,7 @@ for (const [reader, scheme] of [
       assert.equal(gets(), 1);
     });
 
-    test("a deleted object is joined by nobody", async () => {
+    test("a new reader of a deleted object does not join a running read", async () => {
       const bytes = pattern(6 * MiB);
       const key = await put(bytes);
       for await (const _ of (await store.open(key, whole(bytes))) ?? []) {
@@ -158,7 +158,7 @@ for (const [reader, scheme] of [
 describe("the memory of shared reads", () => {
   const blobBytes = 32 * MiB;
   const buffers = createReadBuffers();
-  /** Bytes that come as fast as anybody takes them: each tells where it lies. */
+  /** A source without delay. The value of each byte follows from its position. */
   const shared = createSharedReads(async (_, { start, end }) => {
     let position = start;
     return {
@@ -177,7 +177,7 @@ describe("the memory of shared reads", () => {
     for (const at of [0, bytes.length - 1]) assert.equal(bytes[at], (position + at) % 251);
   };
 
-  test("is bounded with many slow readers at many places, and all of it comes back", async () => {
+  test("is bounded with 300 slow readers at different offsets, and is released at the end", async () => {
     const readers = 300;
     let position = 0;
     const stopped: AsyncIterator<Uint8Array>[] = [];
@@ -195,14 +195,14 @@ describe("the memory of shared reads", () => {
       }
       stopped.push(reader);
     }
-    // 48 MiB of large buffers, and for each reader what it was lent last and what its read has kept.
+    // 48 MiB of large buffers, and for each reader its borrowed chunk and the bytes that its read keeps.
     const most = 49 * MiB + readers * 3 * (MiB / 8);
     assert.ok(buffers.heldBytes() <= most, `${buffers.heldBytes()} bytes`);
     for (const reader of stopped) await reader.return?.();
     assert.equal(buffers.heldBytes(), 0);
   });
 
-  test("of one read is a few megabytes, however far behind its readers are", async () => {
+  test("of one read is at most 7 MiB, however far apart its readers are", async () => {
     const open = async (): Promise<BorrowedBytes> => {
       const borrowed = await shared.open("one", { start: 0, end: blobBytes - 1 });
       assert.ok(borrowed !== undefined);
