@@ -78,7 +78,7 @@ const refused = (error: OciError): boolean => {
 };
 
 describe("authentication by password", () => {
-  test("knows a user by name, in any case of its letters, and password", async () => {
+  test("accepts a user's name in any letter case with the password, and rejects a wrong password", async () => {
     const { account, login } = await open();
     const accountId = await account("mia");
     const mia = { kind: "user", accountId, name: "mia", isAdmin: false, by: "password" };
@@ -88,7 +88,7 @@ describe("authentication by password", () => {
     assert.equal(await login("mia", ""), undefined);
   });
 
-  test("does the same work for names that nobody has, organisations, and accounts without a password", async () => {
+  test("hashes once also for unknown names, invalid names and organisations", async () => {
     const { account, login, hashings } = await open();
     await account("team", "organisation");
     for (const [index, name] of ["nobody", "team", "NOT A NAME/../"].entries()) {
@@ -97,7 +97,7 @@ describe("authentication by password", () => {
     }
   });
 
-  test("a disabled user is nobody, with password or token, until enabled again", async () => {
+  test("rejects a disabled user with password or token until the user is enabled again", async () => {
     const { account, login, database, token } = await open();
     const accountId = await account("mia");
     const { secret: pat } = await token(accountId, "personal");
@@ -110,7 +110,7 @@ describe("authentication by password", () => {
     assert.ok(await login("mia", pat));
   });
 
-  test("a password that was changed opens nothing more, though it was right a moment ago", async () => {
+  test("rejects the old password after a change, although it was verified before", async () => {
     const { account, login, database } = await open();
     await account("mia");
     assert.ok(await login("mia", secret));
@@ -120,7 +120,7 @@ describe("authentication by password", () => {
     assert.ok(await login("mia", "another one"));
   });
 
-  test("a database that fails is an error, not a wrong password", async () => {
+  test("throws if the database fails, instead of reporting a wrong password", async () => {
     const { account, login, database } = await open();
     await account("mia");
     assert.ok(await login("mia", secret));
@@ -131,7 +131,7 @@ describe("authentication by password", () => {
 });
 
 describe("the limit of wrong passwords", () => {
-  test("holds for an account and an address, whether the account exists or not", async () => {
+  test("applies per account and address, whether the account exists or not", async () => {
     for (const name of ["mia", "nobody"]) {
       const { account, login, wait } = await open();
       await account("mia");
@@ -144,7 +144,7 @@ describe("the limit of wrong passwords", () => {
     }
   });
 
-  test("that anonymous clients have used up for an account is not in the way of its owner at another address", async () => {
+  test("that 50 addresses reached for an account does not block its owner at another address", async () => {
     const { account, login } = await open();
     await account("mia");
     for (let index = 0; index < 50; index += 1)
@@ -152,7 +152,7 @@ describe("the limit of wrong passwords", () => {
     assert.ok(await login("mia", secret, "192.0.2.7"));
   });
 
-  test("holds for a peer, whichever names it tries; a network of IPv6 is one peer", async () => {
+  test("applies per peer for all names together, and an IPv6 network is one peer", async () => {
     for (const peer of ["192.0.2.1", "2001:db8::"]) {
       const { login, account } = await open();
       await account("mia");
@@ -165,7 +165,7 @@ describe("the limit of wrong passwords", () => {
     }
   });
 
-  test("counts the same one from the same place once, and does its work once, whether the account exists or not", async () => {
+  test("counts and hashes a repeated wrong password once, whether the account exists or not", async () => {
     for (const name of ["mia", "nobody"]) {
       const { account, login, hashings } = await open();
       await account("mia");
@@ -177,7 +177,7 @@ describe("the limit of wrong passwords", () => {
     }
   });
 
-  test("of one that is made the right one ends with that", async () => {
+  test("does not apply to a password that becomes the account's password after a failed login", async () => {
     const { account, login, database } = await open();
     await account("mia");
     assert.equal(await login("mia", "a new one"), undefined);
@@ -186,7 +186,7 @@ describe("the limit of wrong passwords", () => {
     assert.ok(await login("mia", "a new one"));
   });
 
-  test("can't be got round by many at once", async () => {
+  test("permits only 3 of 20 concurrent guesses", async () => {
     const { account, login } = await open();
     await account("mia");
     const guesses = Array.from({ length: 20 }, (_, index) => login("mia", `guess ${index}`));
@@ -194,7 +194,7 @@ describe("the limit of wrong passwords", () => {
     assert.equal(outcomes.filter(({ status }) => status === "fulfilled").length, 3);
   });
 
-  test("lets a whole cluster in at once with the right password", async () => {
+  test("permits 50 concurrent logins with the right password from different addresses", async () => {
     const { account, login } = await open();
     await account("mia");
     const logins = Array.from({ length: 50 }, (_, index) =>
@@ -203,7 +203,7 @@ describe("the limit of wrong passwords", () => {
     assert.ok((await Promise.all(logins)).every((principal) => principal !== undefined));
   });
 
-  test("of anonymous clients does not lock out who has logged in from the same place before", async () => {
+  test("reached at one address does not block the account at an address where it logged in before", async () => {
     const { account, login } = await open();
     await account("mia");
     assert.ok(await login("mia", secret, "198.51.100.1"));
@@ -212,7 +212,7 @@ describe("the limit of wrong passwords", () => {
     assert.ok(await login("mia", secret, "198.51.100.1"));
   });
 
-  test("of others behind the same address does not lock out who has logged in from there before", async () => {
+  test("reached by other names at an address does not block an account that logged in there before", async () => {
     const { account, login } = await open();
     await account("mia");
     assert.ok(await login("mia", secret));
@@ -223,7 +223,7 @@ describe("the limit of wrong passwords", () => {
     await assert.rejects(login("mia", secret), refused);
   });
 
-  test("counts nothing while the database fails", async () => {
+  test("does not count an attempt that is forgotten because the database failed", async () => {
     const clock = (): number => start;
     const limit = createRateLimit(clock, {
       perAccount: { burst: 1, everyMs: 1000 },
@@ -238,7 +238,7 @@ describe("the limit of wrong passwords", () => {
 });
 
 describe("authentication by access token", () => {
-  test("a personal one is its owner with the scope as a cap, and under no other name", async () => {
+  test("returns owner and scope of a personal token, and rejects it under another name", async () => {
     const { account, login, token } = await open();
     const accountId = await account("mia");
     await account("tom");
@@ -253,7 +253,7 @@ describe("authentication by access token", () => {
     );
   });
 
-  test("one of an organisation is the organisation with its resources", async () => {
+  test("returns organisation and resources of an organisation token", async () => {
     const { account, login, token } = await open();
     const accountId = await account("team", "organisation");
     const resources = [
@@ -269,7 +269,7 @@ describe("authentication by access token", () => {
     });
   });
 
-  test("expires, and ends when it is deleted", async () => {
+  test("rejects a token that has expired or was deleted", async () => {
     const { account, login, database, token, wait } = await open();
     const accountId = await account("mia");
     const { secret: short } = await token(accountId, "personal", { expiresAtMs: start + 1000 });
@@ -283,12 +283,12 @@ describe("authentication by access token", () => {
     assert.equal(await login("mia", long), undefined);
   });
 
-  test("remembers its last use to the minute", async () => {
+  test("records the last use of a token at most once per minute", async () => {
     const { account, login, database, token, wait } = await open();
     const accountId = await account("mia");
     const { secret: pat } = await token(accountId, "personal");
     const lastUsed = async (): Promise<number | null | undefined> => {
-      // Behind what the login has asked to be written.
+      // The writer runs this command after the write that the login has queued.
       await database.run("touchAccessToken", { id: "none", nowMs: 0 });
       return (await database.accessTokens.list(accountId))[0]?.lastUsedAtMs;
     };
@@ -303,7 +303,7 @@ describe("authentication by access token", () => {
     assert.equal(await lastUsed(), start + 60_000);
   });
 
-  test("that is wrong again and again locks out its peer, neither the account nor right tokens", async () => {
+  test("blocks a peer after 5 wrong tokens, but neither the account nor its valid tokens", async () => {
     const { account, login, token } = await open();
     const accountId = await account("mia");
     const { secret: pat } = await token(accountId, "personal");

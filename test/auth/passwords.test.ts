@@ -7,13 +7,13 @@ const cost = { ln: 4, r: 8, p: 1 };
 const open = () => createPasswords({ clock: Date.now, cost });
 
 describe("passwords", () => {
-  test("are kept as scrypt with its parameters and a salt of their own", async () => {
+  test("are stored as scrypt hashes with the cost parameters and a unique salt", async () => {
     const kept = await createPasswords({ clock: Date.now }).hash("correct horse");
     assert.match(kept, /^\$scrypt\$ln=15,r=8,p=1\$[\w+/]{22}\$[\w+/]{43}$/);
     assert.notEqual(await open().hash("correct horse"), await open().hash("correct horse"));
   });
 
-  test("are right only for the hash that was made of them, whatever it cost then", async () => {
+  test("match only their own hash, with any cost parameters", async () => {
     const old = await createPasswords({ clock: Date.now, cost: { ln: 5, r: 4, p: 2 } }).hash(
       "right",
     );
@@ -26,12 +26,12 @@ describe("passwords", () => {
     }
   });
 
-  test("are the same however a keyboard composes them", async () => {
+  test("match in composed and decomposed Unicode form", async () => {
     const passwords = open();
     assert.equal(await passwords.verify("caf\u00E9", await passwords.hash("cafe\u0301")), true);
   });
 
-  test("cost their work again once they have not been used for a while", async () => {
+  test("are cached after a verification, and hashed again after 5 minutes", async () => {
     let nowMs = 0;
     const passwords = createPasswords({ clock: () => nowMs, cost });
     const kept = await passwords.hash("right");
@@ -49,7 +49,7 @@ describe("passwords", () => {
     assert.equal(await isAtOnce(), false);
   });
 
-  test("that come by the thousand are refused with a time to come back, not queued for ever", async () => {
+  test("beyond a queue of 512 are rejected with TOOMANYREQUESTS and Retry-After", async () => {
     const passwords = open();
     const kept = await passwords.hash("right");
     const outcomes = await Promise.allSettled(
@@ -63,7 +63,7 @@ describe("passwords", () => {
     assert.equal(await passwords.verify("right", kept), true);
   });
 
-  test("of a client that sends one are verified second, however many another client sends", async () => {
+  test("of a client that sends one are verified among the first 7, even if another client sends 1,000", async () => {
     const passwords = open();
     const kept = await passwords.hash("right");
     const order: string[] = [];
@@ -88,7 +88,7 @@ describe("passwords", () => {
     );
   });
 
-  test("whose hash nobody can read are an error", async () => {
+  test("with an unreadable hash are an error", async () => {
     await assert.rejects(open().verify("right", "plain"), /can't be read/);
   });
 });

@@ -10,8 +10,8 @@ import { parseRepositoryName } from "../../src/oci/name.ts";
 import { openWithAccounts } from "./support.ts";
 
 /*
- * team/app and team/public, mia/own; of team: ann its owner, ed its editor, tom its member in the team "devs" that may
- * write team/app, and bob, who is a collaborator.
+ * Repositories: team/app, team/public, mia/own. The organisation team has ann (owner), ed (editor) and tom (member).
+ * Its team "devs", with tom, may write team/app. tom and bob are collaborators of team/app and may read it.
  */
 const { database, ids, exec } = await openWithAccounts();
 const permissionReader = createPermissionReader({ database, createOnPush: true });
@@ -47,7 +47,7 @@ async function actions(principal: Principal, name: string, by = permissionReader
   return [...(given ?? assert.fail("every name has an entry"))].join(",");
 }
 
-describe("rights", () => {
+describe("permissions", () => {
   const all = "pull,push,delete";
   const table: readonly [string, Principal, Readonly<Record<string, string>>][] = [
     [
@@ -137,7 +137,7 @@ describe("rights", () => {
     });
   }
 
-  test("are told for many names at once as for each alone", async () => {
+  test("are the same for many names at once as for each name alone", async () => {
     const names = ["team/app", "team/public", "team/new", "mia/own", "alpine"].map(
       parseRepositoryName,
     );
@@ -148,7 +148,7 @@ describe("rights", () => {
     assert.equal((await permissionReader.actions(user("tom"), [])).size, 0);
   });
 
-  test("are what the database says now", async () => {
+  test("follow each change of the database at once", async () => {
     assert.equal(await actions(user("tom"), "team/app"), "pull,push");
     exec("DELETE FROM team_members");
     assert.equal(await actions(user("tom"), "team/app"), "pull");
@@ -158,7 +158,7 @@ describe("rights", () => {
     assert.equal(await actions(user("tom"), "team/app"), "pull");
   });
 
-  test("let nobody push to what is not there without repositories.createOnPush", async () => {
+  test("without repositories.createOnPush exclude pushes to a missing repository", async () => {
     const strict = createPermissionReader({ database, createOnPush: false });
     assert.equal(await actions(user("ann"), "team/new", strict), "pull,delete");
     assert.equal(await actions(user("ed"), "team/new", strict), "pull");

@@ -8,7 +8,7 @@ const there = parseRepositoryName("team/private");
 const absent = parseRepositoryName("team/missing");
 const open = parseRepositoryName("team/public");
 
-/** A policy over these repositories, and what it has looked up. */
+/** A policy over these repositories, and the lookups that it has made. */
 function setting(removals: Readonly<Record<string, number>> = {}) {
   const asked: string[] = [];
   const policy = createPolicy({
@@ -39,7 +39,7 @@ const grant = (more: Partial<Grant> = {}): Grant => ({
 const repository = (...actions: Action[]) => ({ kind: "repository", actions }) as const;
 
 describe("the policy", () => {
-  test("asks for every action that a route declares", () => {
+  test("requires every action that a route declares", () => {
     const { policy } = setting();
     const pulling = grant({ access: new Map([[there, new Set<Action>(["pull"])]]) });
     const allows = (...actions: Action[]): boolean =>
@@ -50,7 +50,7 @@ describe("the policy", () => {
     );
   });
 
-  test("looks nothing up for who has no grant, be the repository there or not", () => {
+  test("rejects an empty grant without any lookup, whether the repository exists or not", () => {
     const { policy, asked } = setting();
     for (const name of [there, absent, open]) {
       const permission = repository("pull");
@@ -59,7 +59,7 @@ describe("the policy", () => {
     assert.deepEqual(asked, []);
   });
 
-  test("does not believe a grant that is older than the removal of what it speaks of", () => {
+  test("rejects a grant that is older than the deletion of its repository", () => {
     const { policy } = setting({ [there]: 5 });
     const access = new Map([
       [there, new Set<Action>(["pull"])],
@@ -74,7 +74,7 @@ describe("the policy", () => {
     assert.equal(allows(4, absent), true);
   });
 
-  test("lets a mount look where the grant says, or everybody may", async () => {
+  test("permits a mount from a repository that the grant covers or that is public", async () => {
     const { policy, asked } = setting({ [there]: 5 });
     const access = new Map([[there, new Set<Action>(["pull"])]]);
     assert.equal(await policy.mayRead(grant({ access, removals: 5 }), there), true);
@@ -84,13 +84,13 @@ describe("the policy", () => {
     assert.ok(!asked.some((text) => text.startsWith("rights")));
   });
 
-  test("asks the database for who came with a password", async () => {
+  test("reads the permissions of a password login from the database", async () => {
     const { policy, asked } = setting();
     assert.equal(await policy.mayRead(grant({ live: true }), there), true);
     assert.deepEqual(asked, [there, `rights of ${there}`]);
   });
 
-  test("lists for whom the catalog was granted", () => {
+  test("permits the catalog only to a grant with the catalog", () => {
     const { policy } = setting();
     const allows = (catalog: boolean): boolean =>
       policy.allows({
@@ -100,7 +100,7 @@ describe("the policy", () => {
     assert.deepEqual([allows(true), allows(false)], [true, false]);
   });
 
-  test("that is open allows everything", async () => {
+  test("of open mode allows everything", async () => {
     const policy = createOpenPolicy();
     const permission = repository("pull", "push", "delete");
     assert.equal(policy.allows({ grant: grant(), permission, repository: there }), true);

@@ -23,7 +23,7 @@ const keys = await openKeys({
 const actor = judged({ accountId: null, name: "berth", peer: "" });
 const from = { peer: "192.0.2.1", agent: "" };
 
-/** The same database, in which `happen` comes between any two reads. */
+/** The same database, with a call of `happen` before each read. */
 function interrupted(database: Database, happen: () => Promise<void>): Database {
   const watch = <T extends object>(reads: T): T =>
     new Proxy(reads, {
@@ -45,7 +45,7 @@ function interrupted(database: Database, happen: () => Promise<void>): Database 
   };
 }
 
-test("an access token that is revoked before any read of a login makes no session that counts as one by password", async () => {
+test("a login whose access token is revoked before any of its reads gets no password session", async () => {
   await fc.assert(
     fc.asyncProperty(
       fc.integer({ min: 0, max: 6 }),

@@ -21,7 +21,7 @@ const people = `
     WHERE repositories.name = 'team/app' AND accounts.name IN ('bob', 'tom');
 `;
 
-/** Metadata in a file, with people in it; closed after the tests of the calling file. */
+/** Opens a database file with accounts, and closes it after the tests of the calling file. */
 export async function openWithAccounts() {
   const file = path.join(temporaryFolder(), "berth.db");
   const database = await openSqliteDatabase(file);

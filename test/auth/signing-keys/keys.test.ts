@@ -15,7 +15,7 @@ import { temporaryFolder } from "../../support/temporary.ts";
 const root = temporaryFolder();
 mkdirSync(root, { recursive: true });
 
-/** Keys in a folder of their own, on a clock that the test moves. */
+/** A new folder for keys, and a clock that the test sets. */
 function setting() {
   const folder = path.join(mkdtempSync(path.join(root, "keys-")), "keys");
   const time = { nowMs: 1_700_000_000_000 };
@@ -27,7 +27,7 @@ function setting() {
 }
 
 describe("keys", () => {
-  test("are made at the first start, for their owner only, and found again at the next", async () => {
+  test("are created at the first start with owner-only permissions, and reused at the next start", async () => {
     const { folder, open } = setting();
     const first = await (await open()).signing();
     assert.equal(first.algorithm, "ES256");
@@ -39,7 +39,7 @@ describe("keys", () => {
     assert.equal((await (await open()).signing()).id, first.id);
   });
 
-  test("are of the algorithm that is configured, and one of another still verifies", async () => {
+  test("use the configured algorithm, and keep an older key of another algorithm", async () => {
     const { time, open } = setting();
     const first = await (await open("ES256")).signing();
     time.nowMs += 1000;
@@ -55,7 +55,7 @@ describe("keys", () => {
     );
   });
 
-  test("are published without anything private", async () => {
+  test("are published without private parts", async () => {
     const { open } = setting();
     const [key] = await (await open()).published();
     assert.deepEqual(Object.keys(key ?? {}).toSorted(), [
@@ -63,7 +63,7 @@ describe("keys", () => {
     ]);
   });
 
-  test("overlap for longer than a token lives, and then are gone", async () => {
+  test("overlap after a rotation for longer than a token lives, and then are removed", async () => {
     const { folder, time, open } = setting();
     assert.ok(overlapMs > tokenLifeSeconds * 1000);
     const keys = await open();
@@ -79,7 +79,7 @@ describe("keys", () => {
     time.nowMs += 1;
     assert.equal(await keys.find(old.id), undefined);
     assert.equal((await keys.published()).length, 1);
-    // The next rotation tidies up.
+    // The next rotation deletes the expired key.
     await rotateKeys(folder, "ES256", time.nowMs);
     assert.deepEqual(
       (await readKeys(folder)).map(({ id }) => id === old.id),
@@ -87,7 +87,7 @@ describe("keys", () => {
     );
   });
 
-  test("that another process made are found when a token names them, but not looked for at each", async () => {
+  test("of another process are found by id, with at most one folder read per 5 seconds", async () => {
     const { folder, time, open } = setting();
     const keys = await open();
     time.nowMs += 5000;
@@ -100,7 +100,7 @@ describe("keys", () => {
     assert.equal((await keys.find(second.id))?.id, second.id);
   });
 
-  test("that were removed are noticed by a running server within a minute", async () => {
+  test("that were removed are rejected by a running server within a minute", async () => {
     const { folder, time, open } = setting();
     const keys = await open();
     const old = await keys.signing();
@@ -114,7 +114,7 @@ describe("keys", () => {
     assert.equal(await keys.find(old.id), undefined);
   });
 
-  test("stay as they were while the folder can't be read, and somebody is told", async () => {
+  test("stay in use while the folder can't be read, and the reported error has no file content", async () => {
     const { folder, time, reported, open } = setting();
     const keys = await open();
     const { id } = await keys.signing();
@@ -126,7 +126,7 @@ describe("keys", () => {
     await assert.rejects(open(), /is not a private key/);
   });
 
-  test("are made anew where somebody took the whole folder away", async () => {
+  test("are created again by a running server after the folder was deleted", async () => {
     const { folder, time, open } = setting();
     const keys = await open();
     const { id } = await keys.signing();
@@ -136,7 +136,7 @@ describe("keys", () => {
     assert.equal(await keys.find(id), undefined);
   });
 
-  test("made while the clock is behind are the newest all the same", async () => {
+  test("created after the clock was set back are still the newest", async () => {
     const { folder, time } = setting();
     const first = await rotateKeys(folder, "ES256", time.nowMs);
     const second = await rotateKeys(folder, "ES256", time.nowMs - 3_600_000);

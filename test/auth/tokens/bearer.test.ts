@@ -33,7 +33,7 @@ async function setting(algorithm: "ES256" | "RS256" = "ES256") {
 }
 
 describe("a bearer token", () => {
-  test("says in the words of every registry who may do what, and for how long", async () => {
+  test("has the claims of the token specification, the access list and a lifetime of 300 seconds", async () => {
     const { bearer, key, time } = await setting();
     const { token, expiresInSeconds, issuedAtMs } = await bearer.sign(mia, pullAlpine);
     assert.deepEqual([expiresInSeconds, issuedAtMs], [300, time.nowMs]);
@@ -53,7 +53,7 @@ describe("a bearer token", () => {
   });
 
   for (const algorithm of ["ES256", "RS256"] as const) {
-    test(`signed with ${algorithm} is read back`, async () => {
+    test(`signed with ${algorithm} is verified and then cached`, async () => {
       const { bearer } = await setting(algorithm);
       const { token } = await bearer.sign(mia, {
         entries: [...pullAlpine.entries, { type: "registry", name: "catalog", actions: ["*"] }],
@@ -75,7 +75,7 @@ describe("a bearer token", () => {
     });
   }
 
-  test("is good until it expires, also when it was verified before", async () => {
+  test("is valid until it expires, even if it was verified before", async () => {
     const { bearer, time } = await setting();
     const { token } = await bearer.sign(mia, pullAlpine);
     time.nowMs += tokenLifeSeconds * 1000 - 1;
@@ -85,7 +85,7 @@ describe("a bearer token", () => {
     assert.equal(await bearer.verify(token), undefined);
   });
 
-  test("outlives the rotation of its key, but not its removal", async () => {
+  test("stays valid after the rotation of its key, but not after the removal of its key", async () => {
     const { bearer, folder, keys, time } = await setting();
     const { token } = await bearer.sign(mia, pullAlpine);
     assert.ok(await bearer.verify(token));
@@ -102,7 +102,7 @@ describe("a bearer token", () => {
     assert.equal(await bearer.verify(token), undefined);
   });
 
-  test("is kept for the next request only while there is room", async () => {
+  test("is evicted from a full cache, and still verifies", async () => {
     const { bearer } = await setting();
     const entries = [{ type: "x", name: "y".repeat(20_000), actions: [] }];
     const long = { entries, removals: 0, absent: [] };
@@ -115,7 +115,7 @@ describe("a bearer token", () => {
   });
 });
 
-describe("a token that is not ours", () => {
+describe("a forged token", () => {
   const attacks = async () => {
     const { bearer, key } = await setting();
     const { token } = await bearer.sign(mia, pullAlpine);
@@ -123,7 +123,7 @@ describe("a token that is not ours", () => {
     return { bearer, proof, tokens: forgedTokens(token, key) };
   };
 
-  test("is refused, whatever is wrong with it", async (context) => {
+  test("is rejected for every kind of defect", async (context) => {
     const { bearer, proof, tokens } = await attacks();
     assert.ok(await bearer.verify(proof), "what is forged with nothing wrong is good");
     for (const [name, token] of Object.entries(tokens)) {

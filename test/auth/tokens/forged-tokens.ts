@@ -7,7 +7,7 @@ export const decode = (token: string, at: 0 | 1) =>
     unknown
   >;
 
-/** A token made by hand, so that anything may be wrong with it. */
+/** Creates a token from any header, claims and signature, so that each may be wrong. */
 function forge(header: object, claims: object, sign: (text: string) => Buffer): string {
   const text = `${encode(header)}.${encode(claims)}`;
   return `${text}.${sign(text).toString("base64url")}`;
@@ -18,7 +18,7 @@ const es256 =
   (text: string): Buffer =>
     signBytes("sha256", Buffer.from(text), { key: privateKey, dsaEncoding: "ieee-p1363" });
 
-/** A good token, changed and signed again with the key that it was signed with. */
+/** Changes claims of a valid token, and signs it again with the same key. */
 export function resign(
   token: string,
   privateKey: KeyObject,
@@ -28,8 +28,8 @@ export function resign(
 }
 
 /**
- * Everything that one could try in place of a good token, by what is wrong with it.
- * @param token a good one, signed with ES256 by `key`
+ * Forged variants of a valid token, by their defect.
+ * @param token a valid token, signed with ES256 by `key`
  */
 export function forgedTokens(
   token: string,

@@ -7,7 +7,7 @@ const asked = (...parameters: string[]) =>
   parseScopes(parameters).map(({ name, actions }) => [name, ...actions]);
 
 describe("scopes", () => {
-  test("come as repeated parameters, with spaces between them, and both at once", () => {
+  test("are parsed from repeated parameters, from lists separated by spaces, and from both", () => {
     const expected = [
       ["a/b", "pull"],
       ["c/d", "pull", "push"],
@@ -23,32 +23,32 @@ describe("scopes", () => {
     assert.deepEqual(asked(`${first} ${second}`, ` ${third} `), expected);
   });
 
-  test("of one name are one scope with the actions of all", () => {
+  test("of one name are merged into one scope with all actions", () => {
     assert.deepEqual(asked("repository:a/b:pull", "repository:a/b:push,pull"), [
       ["a/b", "pull", "push"],
     ]);
   });
 
-  test("keep the name as it was asked for, and know the repository it means", () => {
+  test("keep the requested name, and have the repository name that it resolves to", () => {
     const [scope] = parseScopes(["repository:alpine:pull"]);
     assert.ok(scope?.type === "repository");
     assert.deepEqual([scope.name, scope.repository], ["alpine", "library/alpine"]);
   });
 
-  test("may say a class, which means nothing", () => {
+  test("may have a resource class, which is ignored", () => {
     assert.deepEqual(asked("repository(plugin):a/b:pull", "repository():c/d:pull"), [
       ["a/b", "pull"],
       ["c/d", "pull"],
     ]);
   });
 
-  test("name the catalog, and nothing else of the registry", () => {
+  test("of type registry are accepted only as catalog:*", () => {
     assert.deepEqual(asked("registry:catalog:*", "registry:catalog:search", "registry:other:*"), [
       ["catalog", "*"],
     ]);
   });
 
-  test("that can't be read, or ask for nothing we know, are left out", () => {
+  test("that are malformed, or have no known type or action, are ignored", () => {
     const senseless = [
       ...["", ":", "::", "repository", "repository:", "repository:a/b", "repository:a/b:"],
       ...["repository::pull", "repository:A/B:pull", "repository:a//b:pull", "image:a/b:pull"],
@@ -58,7 +58,7 @@ describe("scopes", () => {
     assert.deepEqual(asked(...senseless, "repository:a/b:pull,admin"), [["a/b", "pull"]]);
   });
 
-  test("are at most a hundred", () => {
+  test("beyond 100 throw TooManyScopesError", () => {
     const many = (count: number) =>
       Array.from({ length: count }, (_, at) => `repository:a/b${at}:pull`);
     assert.equal(parseScopes(many(100)).length, 100);
@@ -73,7 +73,7 @@ describe("scopes", () => {
     actions: fc.uniqueArray(fc.constantFrom("pull", "push", "delete", "*"), { minLength: 1 }),
   });
 
-  test("read back what was written, however it is split over parameters", () => {
+  test("are parsed back after formatting, with any split over parameters", () => {
     const scopes = fc.uniqueArray(scope, { maxLength: 20, selector: ({ name }) => name });
     fc.assert(
       fc.property(scopes, fc.array(fc.boolean()), (scopes, apart) => {
@@ -90,7 +90,7 @@ describe("scopes", () => {
     );
   });
 
-  test("of any text never throw, and never speak of a name that no repository can have", () => {
+  test("parsed from any text never throw, and have only valid repository names", () => {
     const piece = fc.oneof(
       fc.constantFrom("repository", "registry", "catalog", ":", "::", ",", "*", "(", ")", "pull"),
       fc.constantFrom("a/b", "UPPER", "..", "host:5000/a", "library/", "-", "a".repeat(300)),
@@ -109,7 +109,7 @@ describe("scopes", () => {
     );
   });
 
-  test("of a hostile text take no longer than its length asks for", () => {
+  test("parsed from very long malformed texts include only the valid scope", () => {
     const hostile = [
       `repository:${"a:".repeat(20_000)}`,
       `repository:${"a/".repeat(20_000)}:pull`,

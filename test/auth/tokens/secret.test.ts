@@ -10,7 +10,7 @@ import {
 import { opensPath } from "../../../src/database/permissions/repository-rules.ts";
 
 describe("the secret of an access token", () => {
-  test("says what it is, and carries a checksum by which any change is seen", () => {
+  test("has a prefix for its kind and a checksum that detects any changed character", () => {
     for (const [kind, shape] of [
       ["personal", /^berth_pat_[0-9A-Za-z]{38}$/],
       ["organisation", /^berth_oat_[0-9A-Za-z]{38}$/],
@@ -26,17 +26,17 @@ describe("the secret of an access token", () => {
     }
   });
 
-  test("has the checksum that scanners are told of", () => {
+  test("has the checksum that secret scanners verify", () => {
     assert.ok(isTokenSecret(`berth_pat_${"0".repeat(32)}2rzB82`));
   });
 
-  test("is never twice the same, nor is what is kept of it", () => {
+  test("is unique, and so is its stored hash", () => {
     const secrets = new Set(Array.from({ length: 100 }, () => generateTokenSecret("personal")));
     assert.equal(secrets.size, 100);
     assert.equal(new Set([...secrets].map(hashTokenSecret)).size, 100);
   });
 
-  test("is told from a password by its beginning", () => {
+  test("is distinguished from a password by its prefix", () => {
     assert.ok(looksLikeToken("berth_oat_nonsense"));
     assert.ok(!looksLikeToken("my berth_pat_"));
   });
@@ -62,7 +62,7 @@ describe("the resources of an organisation's token", () => {
     });
   }
 
-  test("are those of the organisation, with scopes that they can have", () => {
+  test("are accepted only within the organisation, and with scopes of their type", () => {
     const problemOf = (type: "TYPE_REPO" | "TYPE_ORG", path: string, ...scopes: string[]) =>
       checkResources("team", [{ type, path, scopes }]);
     assert.equal(problemOf("TYPE_REPO", "team/*", "scope-image-pull"), undefined);
