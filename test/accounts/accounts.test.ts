@@ -11,7 +11,7 @@ const actor = judged({ accountId: 7, name: "root", peer: "192.0.2.1" });
 const password = "correct horse battery";
 const start = 1_700_000_000_000;
 
-/** root is the administrator, ann owns team, and tom is its member; team/app is there. */
+/** root is the administrator, ann owns team, and tom is its member; the repository team/app exists. */
 async function open() {
   const database = openMetadataInMemory();
   const accounts = createAccounts({ database, clock: () => start, createOnPush: true });
@@ -43,7 +43,7 @@ function refuses(work: Promise<unknown>, kind: AccountErrorKind, reason: RegExp)
 }
 
 describe("users", () => {
-  test("have names that can be namespaces, taken once by a user or an organisation", async () => {
+  test("have names that are valid namespaces, and unique among users and organisations", async () => {
     const { users, organisations } = await open();
     const add = (name: string) => users.add(actor, { name, password });
     for (const name of ["", "Mia", "a/b", "-a", "a..b", "orgs", "repositories", "x".repeat(101)])
@@ -53,7 +53,7 @@ describe("users", () => {
     await add("a.b_c--d");
   });
 
-  test("have passwords that are neither short, nor endless, nor tokens", async () => {
+  test("have passwords of 8 to 1024 characters that are not tokens", async () => {
     const { users } = await open();
     for (const bad of ["", "1234567", "x".repeat(1025), "berth_pat_whatever"]) {
       await refuses(users.add(actor, { name: "mia", password: bad }), "invalid", /password/);
@@ -63,7 +63,7 @@ describe("users", () => {
     await refuses(users.setPassword(actor, "team", password), "unknown", /no user team/);
   });
 
-  test("keep one administrator who can log in", async () => {
+  test("always include one enabled administrator", async () => {
     const { users } = await open();
     const last = /last administrator/;
     await refuses(users.setDisabled(actor, "root", true), "conflict", last);
@@ -77,7 +77,7 @@ describe("users", () => {
     assert.equal(await users.setDisabled(actor, "root", true), false);
   });
 
-  test("are deleted with what hangs on them, when nothing depends on them", async () => {
+  test("are deleted with tokens and memberships, unless they are the last owner of an organisation", async () => {
     const { users, organisations, accessTokens, database } = await open();
     await refuses(users.delete(actor, "ann"), "conflict", /last owner of team/);
     await refuses(users.delete(actor, "nobody"), "unknown", /no user nobody/);
@@ -96,7 +96,7 @@ describe("users", () => {
     );
   });
 
-  test("are deleted with the invites that they have sent", async () => {
+  test("are deleted together with the invites that they sent", async () => {
     const { users, organisations, database } = await open();
     await organisations.addMember(actor, "team", "root", "owner");
     await users.add(actor, { name: "mia", password });
@@ -109,7 +109,7 @@ describe("users", () => {
 });
 
 describe("organisations", () => {
-  test("keep an owner once they have one", async () => {
+  test("reject changes that would leave them without an owner", async () => {
     const { organisations } = await open();
     const last = /ann is the last owner of team/;
     await refuses(organisations.changeRole(actor, "team", "ann", "editor"), "conflict", last);
@@ -119,7 +119,7 @@ describe("organisations", () => {
     assert.equal(await organisations.addMember(actor, "team", "ann", "editor"), "unchanged");
   });
 
-  test("have users for members, each of whom must be there", async () => {
+  test("accept only existing users as members", async () => {
     const { organisations } = await open();
     const add = (organisation: string, user: string) =>
       organisations.addMember(actor, organisation, user, "member");
@@ -142,7 +142,7 @@ describe("organisations", () => {
     await organisations.delete(actor, "new");
   });
 
-  test("but library is the administrators'", async () => {
+  test("reject members and the deletion of library, which belongs to the administrators", async () => {
     const { organisations } = await open();
     const mine = organisations.addMember(actor, "library", "tom", "owner");
     await refuses(mine, "conflict", /belongs to the administrators/);
@@ -151,7 +151,7 @@ describe("organisations", () => {
 });
 
 describe("teams", () => {
-  test("take members of the organisation, and lose them with it", async () => {
+  test("accept only members of the organisation, and lose a user that leaves it", async () => {
     const { teams, organisations } = await open();
     const devs = { organisation: "team", team: "devs" };
     await teams.add(actor, devs, "who writes it");
@@ -184,7 +184,7 @@ describe("teams", () => {
     await refuses(grant("Team/App", "read"), "invalid", /repository name/);
   });
 
-  test("that are not there are said to be", async () => {
+  test("that do not exist are reported as unknown", async () => {
     const { teams } = await open();
     const ghosts = { organisation: "team", team: "ghosts" };
     const unknown = /no team ghosts in team/;
@@ -201,7 +201,7 @@ describe("teams", () => {
 });
 
 describe("access tokens", () => {
-  test("have a label, a scope or resources by their account's kind, and no end in the past", async () => {
+  test("require a label, a scope (user) or resources (organisation), and an expiry in the future", async () => {
     const { accessTokens } = await open();
     const issue = (account: string, more: object) =>
       accessTokens.issue(actor, { account, label: "ci", ...more });
@@ -216,7 +216,7 @@ describe("access tokens", () => {
     await issue("team", { resources });
   });
 
-  test("are revoked by the account that has them", async () => {
+  test("can be revoked only for the account that owns them", async () => {
     const { accessTokens } = await open();
     const given = { account: "ann", label: "ci", scope: "repo:read" };
     const { id } = await accessTokens.issue(actor, given);
@@ -227,7 +227,7 @@ describe("access tokens", () => {
 });
 
 describe("the audit log", () => {
-  test("has who did what, from where; what was refused or changed nothing is not in it", async () => {
+  test("has actor, action and peer of each change, and no row for a rejected or empty change", async () => {
     const { users, audit } = await open();
     const rows = async () => (await audit.list({ limit: 100 })).length;
     const before = await rows();
@@ -248,7 +248,7 @@ describe("the audit log", () => {
     });
   });
 
-  test("is asked by account, actor, the beginning of an action, and time", async () => {
+  test("is filtered by account, actor, leading words of the action, and time", async () => {
     const { audit } = await open();
     const actions = async (query: object) =>
       (await audit.list({ limit: 100, ...query })).map(

@@ -11,7 +11,7 @@ function open() {
 }
 
 describe("the first start", () => {
-  test("makes an administrator without a password, whom every login tells how to set one", async () => {
+  test("creates an administrator without a password, and a login error says how to set one", async () => {
     const { bootstrap, authenticator, users, database } = open();
     await bootstrap(undefined);
     const { items } = await database.accounts.list({ kind: "user", limit: 10 });
@@ -30,14 +30,14 @@ describe("the first start", () => {
     assert.equal(principal?.kind === "user" && principal.isAdmin, true);
   });
 
-  test("takes the configured password", async () => {
+  test("gives the administrator the configured password", async () => {
     const { bootstrap, authenticator } = open();
     await bootstrap("from a secret file");
     const credentials = { name: "admin", secret: "from a secret file" };
     assert.ok(await authenticator.authenticate(credentials, from));
   });
 
-  test("makes an administrator only once, and later reads no configured password", async () => {
+  test("creates the administrator only once, and later ignores the configured password", async () => {
     const { bootstrap, database } = open();
     await bootstrap("from a secret file");
     await bootstrap(undefined);
@@ -45,17 +45,17 @@ describe("the first start", () => {
     assert.equal((await database.accounts.list({ kind: "user", limit: 10 })).items.length, 1);
   });
 
-  test("refuses a configured password that is too short", async () => {
+  test("rejects a configured password that is too short", async () => {
     await assert.rejects(open().bootstrap("short"), /auth.adminPassword/);
   });
 
-  test("of two servers at once makes one administrator", async () => {
+  test("of two servers at the same time creates one administrator", async () => {
     const { bootstrap, database } = open();
     await Promise.all([bootstrap(undefined), bootstrap(undefined)]);
     assert.equal((await database.accounts.list({ kind: "user", limit: 10 })).items.length, 1);
   });
 
-  test("takes another name where an organisation has the first", async () => {
+  test("names the account administrator if an organisation has the name admin", async () => {
     const { bootstrap, organisations, database } = open();
     await organisations.add(systemActor("berth"), { name: "admin" });
     await bootstrap(undefined);
