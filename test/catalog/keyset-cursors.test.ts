@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { createKeysetCursors } from "../../src/catalog/keyset-cursors.ts";
 
-/** Marks of places that are names, with a clock that the test moves. */
+/** Keyset cursors over names, and a clock that the test advances. */
 function createMarks() {
   let nowMs = 0;
   const marks = createKeysetCursors<string>(() => nowMs);
@@ -14,14 +14,14 @@ function createMarks() {
   };
 }
 
-describe("a page mark", () => {
-  test("begins the next page behind the end of the one before", () => {
+describe("a keyset cursor", () => {
+  test("starts the next page after the last row of the previous page", () => {
     const { marks } = createMarks();
     marks.end("list", 1, 10, "tenth");
     assert.deepEqual(marks.begin("list", 2, 10), { after: "tenth", skip: 0 });
   });
 
-  test("is for one list and one size of page", () => {
+  test("applies only to its list, its page size and the next page", () => {
     const { marks } = createMarks();
     marks.end("list", 1, 10, "tenth");
     assert.deepEqual(marks.begin("other", 2, 10), { skip: 10 });

@@ -13,7 +13,7 @@ const index = {
 const manifest = "/v2/team/app/manifests/1";
 const shown = "/v2/repositories/team/app/";
 
-/** A server of its own process, or several, on a folder of its own. */
+/** Starts a server on the folder, in one process or with several workers. */
 async function start(data: string, settings: Readonly<Record<string, string>> = {}) {
   const args = ["serve", "--open", "--data", data, "--listen", "127.0.0.1:0"];
   const running = launch(args, settings);
@@ -22,7 +22,7 @@ async function start(data: string, settings: Readonly<Record<string, string>> = 
   const ask = (route: string, init: RequestInit = {}) =>
     fetch(new URL(route, url), {
       ...init,
-      // The next request is another worker's.
+      // Each request opens a connection, so that another worker may accept the next one.
       headers: { connection: "close", "content-type": index.mediaType },
     });
   return {
@@ -44,8 +44,8 @@ async function start(data: string, settings: Readonly<Record<string, string>> = 
 const until = (read: () => Promise<number>, wanted: number): Promise<void> =>
   waitUntil(`there are ${wanted} pulls`, async () => (await read()) === wanted);
 
-describe("counts", () => {
-  test("of several processes are one sum, and all of it is there after an orderly end", async () => {
+describe("pull counters", () => {
+  test("of two workers are summed, and are complete after SIGTERM", async () => {
     const data = path.join(temporaryFolder(), "workers");
     const first = await start(data, { BERTH_WORKERS: "2" });
     await first.push();
@@ -58,7 +58,7 @@ describe("counts", () => {
     await second.end("SIGTERM");
   });
 
-  test("lose to kill -9 what was not written down, and nothing before or besides that", async () => {
+  test("lose at most the pulls that were not yet written at kill -9", async () => {
     const data = path.join(temporaryFolder(), "killed");
     let berth = await start(data);
     await berth.push();

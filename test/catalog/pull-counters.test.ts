@@ -13,7 +13,7 @@ import { temporaryFolder } from "../support/temporary.ts";
 
 const ociIndex = "application/vnd.oci.image.index.v1+json";
 
-/** What the file says once the server has written down what it knows: name → [pulls, pushes]. */
+/** Restarts the server, which writes its counters, and reads the file: name → [pulls, pushes]. */
 async function written(berth: TestBerth): Promise<Record<string, readonly [number, number]>> {
   await berth.restart();
   const connection = new SqliteDatabase(path.join(berth.data, "berth-counts.db"), {
@@ -38,11 +38,11 @@ const started = await startBerth(mkdtempSync(path.join(folder, "counts-")));
 after(() => started.close());
 const berth = (): TestBerth => started;
 
-describe("counts", () => {
+describe("pull counters", () => {
   const get = (path_: string, headers: Record<string, string> = {}) =>
     berth().api.get(path_).set(headers);
 
-  test("take a GET for a pull, by tag and by digest; no HEAD, no 304 and nothing that failed", async () => {
+  test("count a GET by tag or digest as a pull, but no HEAD, no 304 and no failed request", async () => {
     const { manifest, digest } = await pushImageParts(berth(), "team/app");
     await putManifest(berth(), "team/app", "1", manifest).expect(201);
     await putManifest(berth(), "team/app", "2", manifest).expect(201);
@@ -62,7 +62,7 @@ describe("counts", () => {
     });
   });
 
-  test("take an index for one pull, with its children, and no referrer for any", async () => {
+  test("count an index and its child as one pull, and do not count a referrer", async () => {
     const child = await pushImageParts(berth(), "team/multi", { layer: "child" });
     await putManifest(berth(), "team/multi", child.digest, child.manifest).expect(201);
     const index = { mediaType: ociIndex, schemaVersion: 2 };
@@ -86,7 +86,7 @@ describe("counts", () => {
     assert.deepEqual(counts["team/multi:signed"], [0, 1]);
   });
 
-  test("take no pull of a fallback tag, by its name or by a digest that only such tags point to", async () => {
+  test("count no pull of a fallback tag, by tag or by a digest that only fallback tags point to", async () => {
     const image = await pushImageParts(berth(), "team/signed");
     await putManifest(berth(), "team/signed", "1", image.manifest).expect(201);
     const signature = await pushImageParts(berth(), "team/signed", { layer: "cosign's" });
@@ -105,7 +105,7 @@ describe("counts", () => {
     assert.deepEqual(counts[`team/signed:${hex}.copy`], [0, 1]);
   });
 
-  test("begin at nothing for a repository that is made again", async () => {
+  test("start at 0 for a repository that is created again", async () => {
     const push = async (): Promise<void> => {
       const { manifest } = await pushImageParts(berth(), "team/again");
       await putManifest(berth(), "team/again", "1", manifest).expect(201);
@@ -119,7 +119,7 @@ describe("counts", () => {
     assert.deepEqual((await written(berth()))["team/again"], [1, 1]);
   });
 
-  test("of a deleted repository are not shown by the next one of its name", async () => {
+  test("of a deleted repository are not shown for a new repository of the same name", async () => {
     const push = async (): Promise<void> => {
       const { manifest } = await pushImageParts(berth(), "team/anew");
       await putManifest(berth(), "team/anew", "1", manifest).expect(201);
@@ -135,7 +135,7 @@ describe("counts", () => {
     assert.equal(tag.body.tag_last_pulled, null);
   });
 
-  test("that are not yet written are lost with the repository, and not given to the next one", async () => {
+  test("that are not yet written are discarded when their repository is deleted", async () => {
     const push = async (): Promise<void> => {
       const { manifest } = await pushImageParts(berth(), "team/soon");
       await putManifest(berth(), "team/soon", "1", manifest).expect(201);
@@ -148,7 +148,7 @@ describe("counts", () => {
     assert.deepEqual((await written(berth()))["team/soon"], [1, 1]);
   });
 
-  test("are shown by a search, and say who comes first", async () => {
+  test("are shown in search results and determine their order", async () => {
     for (const name of ["few", "many"]) {
       const { manifest } = await pushImageParts(berth(), `rank/${name}`);
       await putManifest(berth(), `rank/${name}`, "1", manifest).expect(201);
@@ -168,11 +168,11 @@ describe("counts", () => {
   });
 });
 
-describe("pull counters", () => {
+describe("the pull counter buffer", () => {
   const name = parseRepositoryName("team/app");
   const one = parseReference("1");
 
-  test("keeps what could not be written for the next time, and adds to it", async () => {
+  test("keeps counts that could not be written, and adds them to the next write", async () => {
     const batches: (readonly PullCounterChange[])[] = [];
     let fails = true;
     const reports: unknown[] = [];
@@ -202,7 +202,7 @@ describe("pull counters", () => {
     );
   });
 
-  test("reports a database that can't be read, and does not fail the pull that it counts", () => {
+  test("reports a database that can't be read, and does not fail the pull", () => {
     const reports: unknown[] = [];
     const tally = createPullCounters({
       store: { add: () => Promise.resolve([]) },
@@ -218,7 +218,7 @@ describe("pull counters", () => {
     assert.match(String(reports), /damaged/);
   });
 
-  test("writes nothing more once it is closed, whatever an answer that was cut off still counts", async () => {
+  test("writes nothing after it is closed, even if a late response records a pull", async () => {
     let writes = 0;
     const tally = createPullCounters({
       store: {
