@@ -14,7 +14,7 @@ const of = <T>(list: readonly T[], place: number): T => {
   return item;
 };
 
-/** Does the command to the registry and to the model, and compares what they say. */
+/** Runs the command on the registry and on the model, and compares the answers. */
 export async function perform(command: Command, model: Model, berth: TestBerth): Promise<void> {
   const { universe } = model;
   const repository = (place: number): string => of(universe.repositories, place);
@@ -31,7 +31,7 @@ export async function perform(command: Command, model: Model, berth: TestBerth):
     case "append": {
       const session = sessionAt(model, command.session);
       if (session === undefined) return;
-      // The next part of a blob, so that what is closed later is now and then right.
+      // The next part of a blob, so that some sessions have the right bytes when they are closed.
       const { bytes } = of(universe.blobs, command.blob);
       const rest = bytes.subarray(session.bytes.length);
       const part = rest.subarray(0, Math.ceil((rest.length * command.share) / 4));
@@ -84,7 +84,7 @@ export async function perform(command: Command, model: Model, berth: TestBerth):
       const name = repository(command.repository);
       const digest = digestOfBlob(command.blob);
       const named = universe.repositories[command.from ?? repositoryCount] ?? "no/such/repository";
-      // The empty blob is the one that other runs on this server have too.
+      // Other runs on this server have the empty blob, too, so its source is always named.
       const from = command.from === undefined && !isEmptyDigest(digest) ? undefined : named;
       const query = from === undefined ? "" : `&from=${from}`;
       const answer = await berth.api.post(`/v2/${name}/blobs/uploads/?mount=${digest}${query}`);
@@ -140,7 +140,7 @@ export async function perform(command: Command, model: Model, berth: TestBerth):
       return checkReferrers(model, berth, name, subject, command.artifactType);
     }
     case "deleteRepository": {
-      // Nobody but the server itself reaches blobs in memory.
+      // Only the server process can reach blobs in memory.
       if (berth.config.storage.driver === "memory") return;
       const name = repository(command.repository);
       const deleted = await berth.deleteRepository(name).then(
@@ -156,13 +156,13 @@ export async function perform(command: Command, model: Model, berth: TestBerth):
     case "catalog":
       return checkCatalog(model, berth);
     case "restart":
-      // Blobs in memory do not outlive a restart, and are not meant to.
+      // The memory driver loses its blobs at a restart, as designed.
       if (berth.config.storage.driver !== "memory") await berth.restart();
       return;
   }
 }
 
-/** Everything the model knows, and everything it knows to be absent, asked of the registry. */
+/** Asserts that the registry has all content of the model, and nothing that the model does not have. */
 export async function checkEverything(model: Model, berth: TestBerth): Promise<void> {
   const { universe } = model;
   await checkCatalog(model, berth);
@@ -202,7 +202,7 @@ const send = (request: Test, bytes: Buffer): Test =>
 const rangeOf = (session: Session): string => `0-${Math.max(0, session.bytes.length - 1)}`;
 
 function sessionAt(model: Model, place: number): Session | undefined {
-  // The newest ones, so that old and closed ones do not crowd them out.
+  // Counts from the newest session, because old sessions are mostly closed.
   return model.sessions.at(-1 - place);
 }
 
@@ -211,7 +211,7 @@ const textOf = ({ universe }: Model, reference: Reference): string =>
     ? reference.tag
     : of(of(universe.manifests, reference.manifest).digests, reference.which);
 
-/** Adds the Content-Range a command asks for; nothing at all has none. */
+/** Adds the Content-Range of the command. A request without bytes has none. */
 function ranged(request: Test, session: Session, range: Range, part: Buffer) {
   if (range === "none" || part.length === 0) return { request, offset: undefined };
   const offset = session.bytes.length + (range === "wrong" ? 1 : 0);
@@ -231,7 +231,7 @@ async function pushWhole(
   if (answer.status === 202) model.begin(name, String(answer.headers["location"]));
 }
 
-/** Pushes by one tag, or by digest with any number of them. */
+/** Pushes by one tag, or by digest with any number of tags. */
 async function put(
   model: Model,
   berth: TestBerth,
@@ -368,7 +368,7 @@ async function checkReferrers(
   });
 }
 
-/** The repositories of this run; those of others on the same server are none of its business. */
+/** Compares only the repositories of this run. Other runs share the server. */
 async function checkCatalog(model: Model, berth: TestBerth): Promise<void> {
   const [salt] = of(model.universe.repositories, 0).split("/");
   const { body } = await berth.api.get(`/v2/_catalog?last=${salt}`).expect(200);

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { artifactTypes, blobCount, manifestCount, repositoryCount, tags } from "./universe.ts";
 
-/** What a client may do next. Numbers are places in the lists of the universe, or of the sessions so far. */
+/** One operation of a client. Numbers are indexes into the lists of the universe, or into the sessions so far. */
 export type Command =
   | { readonly do: "start"; readonly repository: number; readonly hint: boolean }
   | {
@@ -44,7 +44,7 @@ export type Command =
       readonly do: "putByDigest";
       readonly repository: number;
       readonly manifest: number;
-      /** Whose digest the request names: mostly its own. */
+      /** The manifest whose digest the request names: usually the same manifest. */
       readonly claim: number;
       readonly which: number;
       readonly tags: readonly string[];
@@ -83,7 +83,7 @@ export type Reference =
   | { readonly manifest: number; readonly which: number };
 
 const repository = fc.nat(repositoryCount - 1);
-/** One more than there are: the foreign layer. */
+/** The index after the last blob is the foreign layer. */
 const anyBlob = fc.nat(blobCount);
 const blob = fc.nat(blobCount - 1);
 const manifest = fc.nat(manifestCount - 1);
@@ -99,7 +99,7 @@ const reference: fc.Arbitrary<Reference> = fc.oneof(
   fc.record({ manifest, which }),
 );
 
-/** Mostly the thing itself, now and then another. */
+/** Pairs of an index and a claimed index, which differs in at most 1 of 8 pairs. */
 const mostly = (own: fc.Arbitrary<number>) =>
   fc
     .tuple(own, own, fc.nat(7))

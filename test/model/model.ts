@@ -6,7 +6,7 @@ export type Outcome = number | readonly [status: number, code: string];
 
 export interface Session {
   readonly repository: string;
-  /** Where the registry said that it goes on. */
+  /** The Location header for the next request of the session. */
   readonly location: string;
   open: boolean;
   bytes: Buffer;
@@ -18,12 +18,12 @@ interface Repository {
   readonly tags: Map<string, Digest>;
 }
 
-/** The digest algorithm of a digest, by its first letters. */
+/** The digest algorithm of a digest, by its prefix. */
 const algorithm = (digest: Digest) => (digest.startsWith("sha512:") ? "sha512" : "sha256");
 
 /**
- * What a registry has to be, in memory and without any of its code: maps of maps. Every method that changes something
- * says what the registry has to answer.
+ * A reference registry in memory: maps of maps, without the code of the registry except for digests. Every method that
+ * changes something returns the answer that the registry must give.
  */
 export class Model {
   readonly universe: Universe;
@@ -34,20 +34,20 @@ export class Model {
     this.universe = universe;
   }
 
-  // --- what is there ---
+  // --- reads ---
 
-  /** Names of the repositories that exist, in bytewise order. A repository is there from the first thing stored in it. */
+  /** Names of the repositories that exist, in bytewise order. A first blob or manifest creates a repository. */
   names(): readonly string[] {
     return sortedBytewise(this.#repositories.keys());
   }
 
-  /** Undefined if the repository is not there. */
+  /** Undefined if the repository does not exist. */
   tagsOf(name: string): readonly string[] | undefined {
     const repository = this.#repositories.get(name);
     return repository && sortedBytewise(repository.tags.keys());
   }
 
-  /** The bytes of a blob, `undefined` if the repository does not show it. */
+  /** The bytes of a blob; `undefined` if the repository does not link it. */
   blob(name: string, digest: Digest): Buffer | undefined {
     if (this.#repositories.get(name)?.blobs.has(digest) !== true) return undefined;
     return this.universe.blobs.find((blob) => digestOf(blob.bytes, algorithm(digest)) === digest)
@@ -67,13 +67,13 @@ export class Model {
     return manifest && { digest, manifest };
   }
 
-  /** The code of a 404 in this repository; that of a manifest does not say whether the repository is there. */
+  /** The 404 of this repository. The code for a manifest does not reveal whether the repository exists. */
   unknown(name: string, code: string): Outcome {
     const isManifest = code === "MANIFEST_UNKNOWN";
     return [404, isManifest || this.#repositories.has(name) ? code : "NAME_UNKNOWN"];
   }
 
-  /** Descriptors of what refers to a digest, in the order of their digests. */
+  /** Descriptors of the referrers of a digest, in the order of their digests. */
   referrers(name: string, subject: Digest, artifactType: string | undefined): readonly object[] {
     return [...(this.#repositories.get(name)?.manifests ?? [])]
       .filter(([, manifest]) => manifest.subject === subject)
@@ -110,7 +110,7 @@ export class Model {
     if (offset !== undefined && offset !== session.bytes.length) return [416, "RANGE_INVALID"];
     session.open = false;
     const bytes = Buffer.concat([session.bytes, last]);
-    // What a crash has taken the bytes out of looks the same; that the blob is here already is a success all the same.
+    // A session that lost its bytes in a crash looks the same. It closes with 201 if the repository has the blob.
     if (bytes.length === 0 && !isEmptyDigest(digest))
       return this.blob(repository, digest) === undefined ? [404, "BLOB_UPLOAD_UNKNOWN"] : 201;
     return this.#store(repository, digest, bytes);
@@ -122,7 +122,7 @@ export class Model {
     return 204;
   }
 
-  /** A blob in one request; nothing at all, under the digest of something, asks for a session. */
+  /** A blob in one request. An empty body with the digest of a blob that is not empty opens a session. */
   pushWhole(repository: string, digest: Digest, bytes: Buffer): Outcome {
     if (bytes.length === 0 && !isEmptyDigest(digest)) return 202;
     return this.#store(repository, digest, bytes);
@@ -155,7 +155,7 @@ export class Model {
 
   // --- repositories ---
 
-  /** False if it was not there. Sessions in it end with it. */
+  /** False if the repository did not exist. Its sessions end with it. */
   deleteRepository(name: string): boolean {
     if (!this.#repositories.delete(name)) return false;
     for (const session of this.sessions) if (session.repository === name) session.open = false;
@@ -164,7 +164,7 @@ export class Model {
 
   // --- manifests and tags ---
 
-  /** What a manifest names and the repository does not have, in the order of the document. */
+  /** The required digests that the repository does not have, in the order of the document. */
   missing(name: string, manifest: Manifest): readonly Digest[] {
     const repository = this.#repositories.get(name);
     return manifest.required.filter(

@@ -11,8 +11,8 @@ import { Model } from "./model.ts";
 import { createUniverse } from "./universe.ts";
 
 /**
- * Sequences of random commands, done to a registry and to a model of one. `BERTH_MODEL_RUNS` asks for more of them;
- * a failure is printed with the seed and the path that bring it back, and with the shortest sequence that fails.
+ * Runs sequences of random commands on a registry and on a model. `BERTH_MODEL_RUNS` is the number of sequences. A
+ * failure is printed with the seed and the path that reproduce it, and with the shortest sequence that fails.
  */
 const runs = Number(process.env["BERTH_MODEL_RUNS"] ?? 6);
 
@@ -26,12 +26,12 @@ for (const driver of ["filesystem", "memory"]) {
     });
     after(() => berth.close());
 
-    test("answers every sequence of commands as the model does, and keeps what it acknowledged", async () => {
+    test("answers random command sequences as the model does, and keeps all acknowledged content", async () => {
       let run = 0;
       await fc.assert(
         fc.asyncProperty(commands, async (sequence) => {
           run += 1;
-          // Names grow, so that a catalog after this run's name begins with this run's repositories.
+          // Names ascend, so that the catalog after this run's name starts with this run's repositories.
           const model = new Model(createUniverse(`run${String(run).padStart(6, "0")}`));
           for (const [place, command] of sequence.entries()) {
             try {

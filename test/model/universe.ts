@@ -2,8 +2,8 @@ import { digestOf, type Digest } from "../../src/oci/digest.ts";
 import * as types from "../../src/oci/media-types.ts";
 
 /*
- * The small world in which random commands are thrown at a registry: few enough things that they meet again and
- * again. `salt` makes the contents those of one run, so that runs can share a server and know nothing of each other.
+ * The names and contents that the random commands use: so few that commands often use the same ones. `salt` makes the
+ * contents unique to one run, so that runs can share a server without effects on each other.
  */
 
 export interface Blob {
@@ -17,12 +17,12 @@ export interface Manifest {
   readonly digests: readonly [Digest, Digest];
   readonly mediaType: string;
   readonly isIndex: boolean;
-  /** What has to be there, in the order of the document. */
+  /** The digests that must exist before the push, in the order of the document. */
   readonly required: readonly Digest[];
-  /** Everything it names. */
+  /** All digests that the document names. */
   readonly named: readonly Digest[];
   readonly subject: Digest | undefined;
-  /** As a referrers list shows it. */
+  /** As in a list of referrers. */
   readonly artifactType: string | undefined;
   readonly annotations: Readonly<Record<string, string>> | undefined;
 }
@@ -32,7 +32,7 @@ export interface Universe {
   readonly tags: readonly string[];
   readonly blobs: readonly Blob[];
   readonly manifests: readonly Manifest[];
-  /** A layer that nobody can push: its bytes are nowhere. */
+  /** A layer that no client can push, because its bytes do not exist. */
   readonly foreign: Digest;
 }
 
@@ -53,7 +53,7 @@ export function createUniverse(salt: string): Universe {
   const config = blob(JSON.stringify({ architecture: "arm64", os: "linux", salt }));
   const small = blob(`a small layer ${salt}`);
   const strong = blob(`a layer by sha512 ${salt}`, "sha512");
-  // Too large to be held in memory while it comes in.
+  // Too large for the registry to keep it in memory during the push.
   const large = blob(`a large layer ${salt} `.repeat(12_000));
   const nothing = blob("");
   const braces = blob(JSON.stringify({ salt }));
@@ -118,7 +118,7 @@ interface Reference {
   readonly urls?: readonly string[];
 }
 
-/** What the model has to know about a document it wrote itself, without asking the registry's own parser. */
+/** The facts that the model needs about one of its documents, without the parser of the registry. */
 function manifestOf(document: {
   readonly schemaVersion: 2;
   readonly mediaType: string;
