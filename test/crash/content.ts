@@ -1,6 +1,6 @@
 import { createCipheriv, createHash } from "node:crypto";
 
-/** The same bytes for the same seed, and no two seeds alike: a test keeps the seed instead of the bytes. */
+/** Returns the same bytes for the same seed, and other bytes for another seed, so that a test stores only the seed. */
 export function contentOf(seed: string, sizeBytes: number): Buffer {
   const key = createHash("sha256").update(seed).digest();
   return createCipheriv("aes-256-ctr", key, Buffer.alloc(16)).update(Buffer.alloc(sizeBytes));
@@ -12,7 +12,7 @@ export interface Random {
   oneOf<T>(choices: readonly [T, ...T[]]): T;
 }
 
-/** Chance that can be repeated: the same seed, the same numbers. */
+/** A deterministic random generator: the same seed gives the same numbers. */
 export function createRandom(seed: string): Random {
   let counter = 0;
   const below = (limit: number): number => {

@@ -25,13 +25,13 @@ export interface Walk {
   tags: number;
   manifests: number;
   blobs: number;
-  /** What does not hold, in words; empty if all is well. */
+  /** The problems that were found, as text; empty if there are none. */
   readonly problems: string[];
 }
 
 /**
- * Reads all that a registry shows, as a client would: every repository of the catalog, every tag, its manifest and
- * what that names, down to the last byte. Bytes that several repositories show are read in each.
+ * Reads the whole registry as a client would: every repository of the catalog, every tag, its manifest, and every byte
+ * of the blobs that the manifest names. A blob that several repositories link is read in each of them.
  */
 export async function walkRegistry(wire: Wire): Promise<Walk> {
   const walk: Walk = { repositories: 0, tags: 0, manifests: 0, blobs: 0, problems: [] };
@@ -89,7 +89,7 @@ export function readManifest(wire: Wire, repository: string, reference: string):
   return wire.send("GET", target, { headers: { Accept: manifestTypes } });
 }
 
-/** What is wrong with a blob that must be there; `undefined` if it reads back byte for byte. */
+/** The problem with a blob that must exist; `undefined` if every byte reads back. */
 export async function blobProblem(
   wire: Wire,
   repository: string,
@@ -102,7 +102,7 @@ export async function blobProblem(
   return digestOf(body, algorithmIn(digest)) === digest ? undefined : `blob ${digest}: other bytes`;
 }
 
-/** What is wrong with the blobs that an image's manifest names. */
+/** The problems with the blobs that an image's manifest names. */
 export async function imageProblems(
   wire: Wire,
   repository: string,
@@ -117,7 +117,7 @@ export async function imageProblems(
   return problems;
 }
 
-/** The items of a list, page by page as its Link headers say. */
+/** The items of a list. Requests page after page through the Link headers. */
 async function* pages<T>(wire: Wire, first: string, key: string): AsyncIterable<T> {
   for (let target: string | undefined = first; target !== undefined;) {
     const { headers, body }: Answer = await wire.expect(200, "GET", target);

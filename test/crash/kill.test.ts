@@ -16,14 +16,14 @@ import { resume } from "./uploader.ts";
 import { createWire, type Wire } from "./wire.ts";
 
 /*
- * BERTH_CRASH_ROUNDS: how often the server is killed. BERTH_CRASH_SEED: repeats the contents, sizes and ways of a run
- * (and the moments of the kills, as far as two runs are alike).
+ * BERTH_CRASH_ROUNDS: how often the server is killed. BERTH_CRASH_SEED: repeats the contents, sizes and push methods
+ * of a run, and approximately the times of the kills.
  */
 const rounds = Number(process.env["BERTH_CRASH_ROUNDS"] ?? 2);
 const seed = process.env["BERTH_CRASH_SEED"] ?? String(Date.now());
 const latestKillMs = 900;
 
-test("nothing that was acknowledged is lost to kill -9, and open uploads go on", async (t) => {
+test("kill -9 loses no acknowledged content, and clients can resume open uploads", async (t) => {
   const data = path.join(temporaryFolder(), "data");
   const random = createRandom(seed);
   const told = { images: 0, blobs: 0, resumed: 0, lost: [] as string[], slowestStartMs: 0 };
@@ -32,7 +32,7 @@ test("nothing that was acknowledged is lost to kill -9, and open uploads go on",
   for (let round = 0; round < rounds; round += 1) {
     const ledger = createLedger();
     const ended = load({ wire: server.wire, ledger, name: `${seed}-${round}`, mixed: true });
-    // The first round has something to lose however slow the machine is; the others may be cut off at their first byte.
+    // The first round waits for one image, also on a slow machine. Later rounds may be killed at their first byte.
     if (round === 0) await waitUntil("an image is pushed", () => ledger.images.length > 0);
     await pause(random.below(latestKillMs));
     await server.kill();
@@ -66,7 +66,7 @@ test("nothing that was acknowledged is lost to kill -9, and open uploads go on",
 
 interface Server {
   readonly wire: Wire;
-  /** kill -9, and waits until it is gone. */
+  /** Sends SIGKILL, and waits until the process has ended. */
   readonly kill: () => Promise<void>;
 }
 

@@ -1,6 +1,6 @@
 import type { Digest, DigestAlgorithm } from "../../src/oci/digest.ts";
 
-/** Bytes that can be made again from their seed. */
+/** Bytes that their seed reproduces. */
 export interface Content {
   readonly seed: string;
   readonly sizeBytes: number;
@@ -20,33 +20,33 @@ export interface HeldImage {
   readonly manifest: Buffer;
 }
 
-/** A session that has not been answered with 201. */
+/** A session whose closing PUT has not been answered with 201. */
 export interface OpenUpload extends Content {
   readonly repository: string;
   readonly algorithm: DigestAlgorithm;
   location: string;
   /** Bytes that a 202 has acknowledged. */
   acknowledgedBytes: number;
-  /** The closing PUT is on its way: it may have happened, wholly or in part. */
+  /** The closing PUT was sent: the server may have performed it, completely or in part. */
   closing: boolean;
 }
 
-/** Where a moving tag may point: at what the last 201 said, or at what was asked for and not answered. */
+/** The digests that a moving tag may have: that of the last 201, or that of a PUT without an answer. */
 export interface MovingTag {
   acknowledged?: Digest;
   asked?: Digest;
 }
 
-/** A tag or digest whose deletion was acknowledged; nobody pushes it again. */
+/** A tag or digest whose deletion was acknowledged. No client pushes it again. */
 export interface Deleted {
   readonly repository: string;
   readonly reference: string;
 }
 
-/** What the server has promised its clients, written down by the clients. */
+/** The content that the server has acknowledged, recorded by the clients. */
 export interface Ledger {
   readonly blobs: HeldBlob[];
-  /** An image whose deletion has been asked for is taken out: it may be there or not. */
+  /** A client removes an image from the list before it sends the DELETE: after that the image may exist or not. */
   readonly images: HeldImage[];
   readonly deleted: Deleted[];
   readonly uploads: Set<OpenUpload>;

@@ -9,15 +9,15 @@ const pushers = 10;
 export interface Load {
   readonly wire: Wire;
   readonly ledger: Ledger;
-  /** Nobody else's: names the tags and seeds the contents. */
+  /** Unique to this load: names the tags and seeds the contents. */
   readonly name: string;
-  /** Pulls and deletes between the pushes. */
+  /** The clients also pull and delete between the pushes. */
   readonly mixed?: boolean;
-  /** Sizes that layers have; missing: from some bytes to some MiB. */
+  /** Layer sizes in bytes; default: 90 bytes to 5 MiB. */
   readonly layerSizes?: Pusher["layerSizes"];
 }
 
-/** Ten clients that push images, and three whose uploads stay open; resolves when the server has gone. */
+/** Runs ten clients that push images, and three whose uploads stay open. Resolves when the server has ended. */
 export async function load({ mixed = false, ...all }: Load): Promise<void> {
   const pusher = (index: number): Pusher => ({
     ...all,

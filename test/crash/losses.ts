@@ -2,15 +2,15 @@ import { blobProblem, imageProblems, readManifest } from "./invariants.ts";
 import type { HeldImage, Ledger } from "./ledger.ts";
 import type { Wire } from "./wire.ts";
 
-/** How many requests a ledger has as acknowledged. */
+/** The number of acknowledged requests in a ledger. */
 export const acknowledgedIn = ({ blobs, images, deleted }: Ledger): number =>
   blobs.length + images.length + deleted.length;
 
 const atOnce = 24;
 
 /**
- * What the ledger says was acknowledged and the server does not give back. `collected`: a collector runs, so that
- * blobs which no manifest names may be gone.
+ * The content of the ledger that was acknowledged and that the server does not return. `collected`: a collector runs,
+ * so blobs that no manifest names may have been deleted.
  */
 export async function losses(
   wire: Wire,

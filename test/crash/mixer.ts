@@ -4,7 +4,7 @@ import type { HeldImage } from "./ledger.ts";
 import { pushImage } from "./pusher.ts";
 import { untilGone, type Pusher } from "./uploader.ts";
 
-/** Pushes images, and between them pulls, untags and deletes earlier ones, until the server is gone. */
+/** Pushes images, and between them pulls, untags and deletes earlier ones, until the server has ended. */
 export async function mixImages(pusher: Pusher): Promise<void> {
   const random = createRandom(pusher.name);
   await untilGone(async () => {
@@ -20,7 +20,7 @@ export async function mixImages(pusher: Pusher): Promise<void> {
   });
 }
 
-/** Any image of this pusher to which `latest` does not point. */
+/** A random image of this pusher to which `latest` does not point. */
 function oneOfMine({ ledger, repository }: Pusher, random: Random): HeldImage | undefined {
   const moving = ledger.latest.get(repository);
   const mine = ledger.images.filter(
@@ -32,7 +32,7 @@ function oneOfMine({ ledger, repository }: Pusher, random: Random): HeldImage | 
   return mine[random.below(Math.max(mine.length, 1))];
 }
 
-/** Deletes by the first reference; the others are gone with it. */
+/** Deletes by the first reference, which deletes the other references as well. */
 async function remove(
   { wire, ledger, repository }: Pusher,
   image: HeldImage,

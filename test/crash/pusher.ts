@@ -9,7 +9,7 @@ const imageType = "application/vnd.oci.image.manifest.v1+json";
 const sizes: NonNullable<Pusher["layerSizes"]> = [90, 700, 40 * KiB, 300 * KiB, 2 * MiB, 5 * MiB];
 const ways = ["chunks", "stream", "put", "single", "mount"] as const;
 
-/** Pushes one image after the other until the server is gone. */
+/** Pushes one image after the other until the server has ended. */
 export async function pushImages(pusher: Pusher): Promise<void> {
   const random = createRandom(pusher.name);
   await untilGone(async () => {
@@ -17,7 +17,7 @@ export async function pushImages(pusher: Pusher): Promise<void> {
   });
 }
 
-/** Pushes one blob in one of the ways that clients have. */
+/** Pushes one blob by one of the methods of the distribution specification. */
 export async function pushBlob(
   pusher: Pusher,
   way: (typeof ways)[number],
@@ -60,7 +60,7 @@ export async function pushBlob(
   return blob;
 }
 
-/** Pushes layers, config and manifest, and tags it with its name and `latest`; the ledger hears of each 201. */
+/** Pushes layers, config and manifest, and tags it with its name and `latest`. Records each 201 in the ledger. */
 export async function pushImage(pusher: Pusher, random: Random, name: string): Promise<void> {
   const { wire, ledger, repository } = pusher;
   const config = await pushBlob(pusher, "single", { seed: `${name}/config`, sizeBytes: 600 });
@@ -68,7 +68,7 @@ export async function pushImage(pusher: Pusher, random: Random, name: string): P
   const count = 1 + random.below(3);
   for (let layer = 0; layer < count; layer += 1) {
     const sizeBytes = random.oneOf(pusher.layerSizes ?? sizes);
-    // Some layers are everybody's: several pushes of one digest at the same time.
+    // Some layers are shared, so that several clients push one digest at the same time.
     const seed = random.below(4) === 0 ? `base/${sizeBytes}` : `${name}/${layer}`;
     const algorithm = random.below(5) === 0 ? "sha512" : "sha256";
     layers.push(await pushBlob(pusher, random.oneOf(ways), { seed, sizeBytes }, algorithm));

@@ -4,15 +4,15 @@ import SqliteDatabase from "better-sqlite3";
 
 export interface Stored {
   readonly blobRows: number;
-  /** Files in `blobs/` without a row: a crash may leave them, the collector takes them. */
+  /** Files in `blobs/` without a row: a crash may leave them, and the collector deletes them. */
   readonly orphanBlobs: number;
   /** Files in `uploads/` without a row: none after a start. */
   readonly orphanUploads: number;
-  /** What must never be, crash or no crash; empty if all is well. */
+  /** Inconsistencies that must not exist even after a crash; empty if there are none. */
   readonly problems: readonly string[];
 }
 
-/** Holds the rows of `berth.db` against the files in the data folder; nobody may be writing to either. */
+/** Compares the rows of `berth.db` with the files in the data folder. No process may write to them meanwhile. */
 export function compareStored(data: string): Stored {
   const database = new SqliteDatabase(path.join(data, "berth.db"), { readonly: true });
   const rows = <T>(query: string): T[] => database.prepare<[], T>(query).all();
@@ -59,7 +59,7 @@ export function compareStored(data: string): Stored {
   }
 }
 
-/** By its key: there is also the mark that says whose folder it is. */
+/** Matches the key of a blob. The folder also has a file with the id of the instance. */
 const isBlob = /\.[0-9A-Z]{26}$/;
 
 /** Size of every file below a folder of the data, by its path in the data. */
@@ -68,7 +68,7 @@ function filesBelow(data: string, folder: string): ReadonlyMap<string, number> {
   return new Map(
     names.flatMap((name) => {
       const file = path.posix.join(folder, name);
-      // A collector may delete it meanwhile.
+      // A collector may delete the file after the listing.
       const found = statSync(path.join(data, file), { throwIfNoEntry: false });
       return found?.isFile() === true ? [[file, found.size] as const] : [];
     }),

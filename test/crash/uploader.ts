@@ -11,14 +11,14 @@ export const octets = { "Content-Type": "application/octet-stream" };
 export interface Pusher {
   readonly wire: Wire;
   readonly repository: string;
-  /** Nobody else's: names the tags and seeds the contents. */
+  /** Unique to this pusher: names the tags and seeds the contents. */
   readonly name: string;
   readonly ledger: Ledger;
-  /** Sizes that layers have; missing: from some bytes to some MiB. */
+  /** Layer sizes in bytes; default: 90 bytes to 5 MiB. */
   readonly layerSizes?: readonly [number, ...number[]] | undefined;
 }
 
-/** Opens an upload, appends it bit by bit and never closes it. */
+/** Opens an upload, appends 96 KiB at a time and never closes it. */
 export async function keepOpen(
   pusher: Pusher,
   algorithm: DigestAlgorithm,
@@ -36,8 +36,8 @@ export async function keepOpen(
 }
 
 /**
- * Goes on with an upload from the offset that the server reports, and closes it. `flushed`: what a 202 has
- * acknowledged must still be there, which holds as long as the machine keeps running.
+ * Continues an upload at the offset that the server reports, and closes it. `flushed`: the bytes that a 202 has
+ * acknowledged must still exist, which is true unless the machine itself fails.
  */
 export async function resume(pusher: Pusher, upload: OpenUpload, flushed = true): Promise<void> {
   const { wire, ledger, repository } = pusher;
@@ -47,13 +47,13 @@ export async function resume(pusher: Pusher, upload: OpenUpload, flushed = true)
   const { status, headers } = await wire.send("GET", upload.location);
   const isHere = async (): Promise<boolean> => (await wire.send("HEAD", blob)).status === 200;
   if (status === 404 && upload.acknowledgedBytes === 0 && !(upload.closing && (await isHere()))) {
-    // A session that nothing was sent to may go with the process: its client begins again.
+    // A session without bytes may end with the process. Its client opens a new one.
     ledger.uploads.delete(upload);
     await resume(pusher, await begin(pusher, upload, upload.algorithm, false), flushed);
     return;
   }
   if (status === 404 && upload.closing) {
-    // The PUT had happened; only its answer was lost.
+    // The server performed the PUT; only the answer was lost.
     await wire.expect(200, "HEAD", blob);
   } else {
     if (status !== 204) throw new Error(`GET of an open upload: ${status}`);
@@ -69,7 +69,7 @@ export async function resume(pusher: Pusher, upload: OpenUpload, flushed = true)
   ledger.blobs.push({ repository, digest, sizeBytes: bytes.length });
 }
 
-/** Opens a session; `announced`: the client says at once with which algorithm it will close it. */
+/** Opens a session; `announced`: the client names the digest algorithm in the first request. */
 export async function begin(
   { wire, repository, ledger }: Pusher,
   content: Content,
@@ -107,7 +107,7 @@ export async function append(
   upload.acknowledgedBytes = start + body.length;
 }
 
-/** Works until the server is gone; any other failure is a failure. */
+/** Runs `work` until the server has ended. Throws every other error. */
 export async function untilGone(work: () => Promise<void>): Promise<void> {
   try {
     await work();
@@ -119,7 +119,7 @@ export async function untilGone(work: () => Promise<void>): Promise<void> {
 export const withDigest = (location: string, digest: string): string =>
   `${location}${location.includes("?") ? "&" : "?"}digest=${digest}`;
 
-/** `0-0` is what an upload without bytes says. */
+/** The offset after a Range header. An upload without bytes has `0-0`. */
 function offsetOf(range: string | undefined): number {
   const end = Number(/^0-(\d+)$/.exec(range ?? "")?.[1]);
   if (Number.isNaN(end)) throw new Error(`Range: ${range}`);

@@ -14,7 +14,7 @@ export interface Message {
   readonly chunked?: boolean;
 }
 
-/** The server went away before the whole answer was here: nothing has been acknowledged. */
+/** The server ended before the whole answer arrived, so the request is not acknowledged. */
 export class ServerGone extends Error {
   constructor(cause: unknown) {
     super("the server went away", { cause });
@@ -22,16 +22,16 @@ export class ServerGone extends Error {
   }
 }
 
-/** Connections to one server, kept alive. */
+/** Keep-alive connections to one server. */
 export interface Wire {
-  /** `target` is a path, or a Location as the server gave it. Throws {@link ServerGone}, or another error if it is silent. */
+  /** `target` is a path or a Location header. Throws {@link ServerGone}, or another error after 20 s without data. */
   send(method: string, target: string, message?: Message): Promise<Answer>;
-  /** The same, and throws unless the status is the expected one. */
+  /** Like `send`, and throws unless the answer has this status. */
   expect(status: number, method: string, target: string, message?: Message): Promise<Answer>;
   close(): void;
 }
 
-/** The connection stands and nothing comes: a server that is there must answer. */
+/** The connection is open and no data arrives. A running server must answer. */
 class Silence extends Error {
   constructor(request: string) {
     super(`${request}: nothing came for ${silentMs} ms`);
@@ -50,7 +50,7 @@ export function createWire(url: string): Wire {
     try {
       const request = http.request(new URL(target, url), { method, agent, headers });
       const answered = once(request, "response");
-      // An error after the answer began is the answer's as well.
+      // The response also reports an error that occurs after it has started.
       request.on("error", () => undefined);
       request.setTimeout(silentMs, () => request.destroy(new Silence(`${method} ${target}`)));
       if (body !== undefined && !chunked) request.setHeader("Content-Length", body.length);
