@@ -8,7 +8,7 @@ import { startClosedBerth } from "../support/closed.ts";
 import { nobody } from "../support/pushes.ts";
 import { inWorld, named, pushBlob, pushImage } from "./support.ts";
 
-/** Later than any test. */
+/** A time in ms that is later than every test. */
 const far = 9_000_000_000_000;
 
 describe("a lease that outlasts the grace period", () => {
