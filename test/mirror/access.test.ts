@@ -22,7 +22,7 @@ describe("a mirror with accounts", async () => {
   const { mirror } = pair;
   await pushUpstream(pair, "library/open", "1", "for everybody");
 
-  test("is pulled from by anybody with a token for the name as they write it, and by no other way in", async () => {
+  test("answers an anonymous pull with 401, and with 200 if the token names the repository as the request does", async () => {
     const refused = await mirror.api.get("/v2/open/manifests/1").expect(401);
     assert.match(refused.headers["www-authenticate"] ?? "", /scope="repository:open:pull"/);
     for (const [name, query] of [
@@ -46,7 +46,7 @@ describe("a mirror with accounts", async () => {
     await mirror.api.get("/v2/open/manifests/1").set("Authorization", admin).expect(200);
   });
 
-  test("gives out no token that opens what is pushed here under the name later", async () => {
+  test("rejects a token that was issued before a hosted repository of the same name existed", async () => {
     const token = await tokenFor(mirror, "repository:later:pull");
     const bytes = Buffer.from("private");
     const digest = digestOf(bytes);
@@ -66,7 +66,7 @@ describe("a mirror with accounts", async () => {
       .expect(401);
   });
 
-  test("that is private is closed to strangers, whatever is here of it", async () => {
+  test("that is private answers anonymous clients with 401, also for cached manifests", async () => {
     const settings = { ...mirrorSettings(pair.proxy.url, { visibility: "private" }), ...closed };
     const hidden = await startBerth(newFolder(), settings);
     await hidden.api.get("/v2/open/manifests/1").set("Authorization", admin).expect(200);
@@ -115,7 +115,7 @@ describe("an upstream that asks for tokens", async () => {
     front.close();
   });
 
-  test("gets one request for a token a repository, with our password and never a client's", async () => {
+  test("receives one token request per repository, with the mirror's credential and never a client's", async () => {
     for (const tag of ["1", "2", "3"])
       await mirror.api
         .get(`/v2/team/app/manifests/${tag}`)
@@ -138,7 +138,7 @@ describe("an upstream that asks for tokens", async () => {
   });
 });
 
-test("challenges are read as registries write them", () => {
+test("the parser reads Basic and Bearer challenges and ignores unknown schemes and invalid realms", () => {
   const hub =
     'Bearer realm="https://auth.docker.io/token",service="registry.docker.io",scope="repository:a:pull"';
   assert.deepEqual(parseChallenge(hub), {

@@ -5,7 +5,7 @@ import SqliteDatabase from "better-sqlite3";
 import { waitUntil } from "../support/wait.ts";
 import { pushUpstream, startMirrorPair, untilShown } from "./support.ts";
 
-describe("what a mirror has, in the Hub-shaped API", async () => {
+describe("the Hub-shaped API of a mirror", async () => {
   const pair = await startMirrorPair({ prefetch: 0 });
   const { mirror } = pair;
   const first = await pushUpstream(pair, "library/shown", "1", "a layer");
@@ -15,7 +15,7 @@ describe("what a mirror has, in the Hub-shaped API", async () => {
   const own = "/api/berth/v1/repositories/docker.io/library/shown/-/tags/1";
   await untilShown(mirror, own);
 
-  test("shows images whose config nobody has pulled yet", async () => {
+  test("shows images whose config is not cached", async () => {
     const { body } = await mirror.api
       .get("/v2/repositories/docker.io/library%2Fshown/tags/1/images")
       .expect(200);
@@ -37,13 +37,13 @@ describe("what a mirror has, in the Hub-shaped API", async () => {
     return `${image?.os}/${image?.architecture}`;
   };
 
-  test("shows the platform of an image that is no index when its config has come", async () => {
+  test("shows the platform of a single image after its config was pulled", async () => {
     assert.doesNotMatch(await platform(), /linux/);
     await mirror.api.get(`/v2/shown/blobs/${first.config}`).expect(200);
     await waitUntil("the platform is known", async () => (await platform()) === "linux/amd64");
   });
 
-  test("shows the platform of an image that an older Berth mirrored without it, after a start", async () => {
+  test("shows the platform of an image that an older version stored without platform, after a restart", async () => {
     const database = new SqliteDatabase(path.join(mirror.data, "berth.db"));
     database.exec("UPDATE manifests SET os = NULL, architecture = NULL");
     database.close();
@@ -52,7 +52,7 @@ describe("what a mirror has, in the Hub-shaped API", async () => {
     await waitUntil("the platform is known", async () => (await platform()) === "linux/amd64");
   });
 
-  test("is what the upstream has: nothing is made there, and no tag moved or kept from moving", async () => {
+  test("answers 403 to creating repositories, rolling back tags and setting immutable tags in the mirror", async () => {
     const made = { name: "mine", namespace: "docker.io" };
     await mirror.api.post(hub).send(made).expect(403);
     await mirror.api.post(`${own}/rollback`).send({}).expect(403);
@@ -62,7 +62,7 @@ describe("what a mirror has, in the Hub-shaped API", async () => {
     await mirror.api.post("/v2/namespaces/team/repositories").send(elsewhere).expect(201);
   });
 
-  test("may be removed, and comes again with the next pull", async () => {
+  test("deletes a mirrored tag, and the next pull stores it again", async () => {
     await mirror.api.delete(own).expect(204);
     await mirror.api.get(own).expect(404);
     await mirror.api.get("/v2/shown/manifests/1").expect(200);

@@ -1,6 +1,6 @@
 import { get as httpGet, type IncomingMessage } from "node:http";
 
-/** A client that reads when it is told to. */
+/** A client that reads the body only when the test calls `read`. */
 export async function openClient(port: number, path: string, headers: Record<string, string> = {}) {
   const answer = await new Promise<IncomingMessage>((resolve, reject) => {
     httpGet({ host: "127.0.0.1", port, path, headers, agent: false }, resolve).on("error", reject);
@@ -25,7 +25,7 @@ export async function openClient(port: number, path: string, headers: Record<str
   };
 }
 
-/** A promise that is kept when it is opened. */
+/** A promise that resolves when the test calls `open`. */
 export function newGate() {
   let open: () => void = () => undefined;
   const until = new Promise<void>((resolve) => {

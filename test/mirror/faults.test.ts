@@ -13,8 +13,10 @@ import {
   untilHere,
 } from "./support.ts";
 
-/** What a client is told of a manifest and of a blob that are not here, while the upstream is so. `cut off`: 502,
- * or the connection breaks if something has gone out already. */
+/**
+ * The statuses for a manifest and for a blob that are not cached, while the upstream has the fault. `cut off`: 502, or
+ * the connection breaks if the mirror has already sent bytes.
+ */
 const table: readonly {
   readonly name: string;
   readonly fault: Fault;
@@ -54,7 +56,7 @@ describe("a mirror whose upstream", async () => {
   const get = (path: string) => mirror.api.get(path).buffer(true).parse(collect);
 
   for (const [index, { name, fault, ...expected }] of table.entries()) {
-    test(`${name}: says so of what is not here, serves what is, and the next good pull is right`, async () => {
+    test(`${name} answers with an error for uncached content, serves cached content, and recovers`, async () => {
       const [here, absent] = [`here${index}`, `absent${index}`];
       const cached = await pushUpstream(pair, `library/${here}`, "1", bulk(50_000, here));
       const other = await pushUpstream(pair, `library/${absent}`, "1", bulk(50_000, absent));
@@ -72,7 +74,7 @@ describe("a mirror whose upstream", async () => {
 
       const stale = await get(`/v2/${here}/manifests/1`).expect(200);
       assert.equal(Buffer.compare(stale.body, cached.manifest), 0);
-      // A HEAD has no bytes that could be wrong or cut.
+      // The mirror checks the tag with HEAD. Its answer has no body that the proxy could change or cut.
       if (fault.kind !== "corrupt" && fault.kind !== "cut") {
         const status = stale.headers["cache-status"] ?? "";
         assert.match(status, /^Berth; hit; ttl=-\d+; detail=[a-z0-9-]+$/);
@@ -82,7 +84,7 @@ describe("a mirror whose upstream", async () => {
       assert.equal(Buffer.compare(layer.body, cached.layerBytes), 0);
 
       proxy.fail(undefined);
-      // It would rest for a while, or wait for as long as it was told to.
+      // The restart closes the circuit breaker and forgets `Retry-After`.
       await mirror.restart();
       const good = await get(`/v2/${absent}/manifests/1`).expect(200);
       assert.equal(Buffer.compare(good.body, other.manifest), 0);
@@ -91,7 +93,7 @@ describe("a mirror whose upstream", async () => {
     });
   }
 
-  test("cuts at any byte: the fetch goes on where it was, and the client notices nothing", async () => {
+  test("cuts the connection at any byte resumes the download there, and the client receives all bytes", async () => {
     const size = 200_000;
     const cuts = [0, 1, 2, 511, 4_096, 16_384, 65_535, 65_536, 65_537, 131_072, size - 2, size - 1];
     for (const atByte of cuts) {
@@ -108,7 +110,7 @@ describe("a mirror whose upstream", async () => {
     }
   });
 
-  test("rests after many failures, and is asked again after a while", async () => {
+  test("fails 5 times answers 503 without a request upstream, and asks again after a while", async () => {
     await mirror.restart();
     proxy.reset();
     proxy.fail({ kind: "status", status: 500 });
@@ -123,7 +125,7 @@ describe("a mirror whose upstream", async () => {
     });
   });
 
-  test("redirects blobs to another host: the credential stays at home", async () => {
+  test("redirects a blob to another host does not send its credential to that host", async () => {
     const credential = { username: "mia", password: "secret" };
     const settings = mirrorSettings(proxy.url, { ...credential, prefetch: 0 });
     const mirror = await startBerth(newFolder(), settings);
@@ -148,7 +150,7 @@ describe("a mirror whose upstream", async () => {
     await elsewhere.close();
   });
 
-  test("has an address that is not public is never connected to, unless that is allowed", async () => {
+  test("has a loopback address answers 502 and does not connect to it while allowPrivateNetwork is false", async () => {
     const victim = await startFaultyProxy(1);
     for (const host of ["127.0.0.1", "localhost", "[::1]", "[::ffff:127.0.0.1]"]) {
       const settings = mirrorSettings(`http://${host}:${victim.port}`, {

@@ -15,7 +15,7 @@ import {
   startScriptedUpstream,
 } from "./support.ts";
 
-/** Files of uploads that have begun and not ended. */
+/** The number of files of open uploads. */
 function openUploads(data: string): number {
   const folder = path.join(data, "uploads");
   if (!existsSync(folder)) return 0;
@@ -24,12 +24,12 @@ function openUploads(data: string): number {
   ).length;
 }
 
-describe("a blob that is private here and that an upstream claims to have", () => {
+describe("a private hosted blob whose digest an upstream claims to have", () => {
   const secret = Buffer.from("the bytes of a private image");
   const digest = digestOf(secret);
   let delivers = false;
 
-  test("is not given to a client of the mirror until the upstream has delivered the bytes", async () => {
+  test("is not served to a client of the mirror before the upstream has sent the bytes", async () => {
     const upstream = await startScriptedUpstream((request, response) => {
       const known = request.method === "HEAD" || delivers;
       response.writeHead(known ? 200 : 404, {
@@ -49,7 +49,7 @@ describe("a blob that is private here and that an upstream claims to have", () =
   });
 });
 
-/** Sends blobs without end until the connection breaks, with this Content-Length or none. */
+/** Starts an upstream that sends endless blobs, with the given headers, until the connection breaks. */
 async function startEndless(headers: Readonly<Record<string, string>>) {
   const sent = { bytes: 0, connections: 0 };
   const upstream = await startScriptedUpstream((request, response) => {
@@ -70,20 +70,20 @@ async function startEndless(headers: Readonly<Record<string, string>>) {
   return { upstream, sent };
 }
 
-describe("a blob without end", () => {
+describe("an endless blob", () => {
   const blob = `/v2/docker.io/team/app/blobs/${digestOf(Buffer.from("endless"))}`;
 
-  test("is given up at the cache size of the mirror, and nothing of it is left", async () => {
+  test("is cancelled at the cache size of the mirror, and its upload is deleted", async () => {
     const { upstream, sent } = await startEndless({});
     const mirror = await startMirrorOf(upstream.url, { cacheSize: "5MiB" });
     await mirror.api.get(blob).expect(502);
     await waitUntil("the upstream's connection is closed", () => sent.connections === 0);
-    // What lies in the buffers of sockets comes on top.
+    // The bytes in socket buffers are added to the cache size.
     assert.ok(sent.bytes < 30 * 1024 * 1024, `${sent.bytes} bytes were sent`);
     await waitUntil("nothing is left", () => openUploads(mirror.data) === 0);
   });
 
-  test("is given up when its client leaves, where the mirror has no cache size", async () => {
+  test("is cancelled when its client disconnects, if the mirror has no cache size", async () => {
     const { upstream, sent } = await startEndless({});
     const mirror = await startMirrorOf(upstream.url);
     const client = new AbortController();
@@ -96,7 +96,7 @@ describe("a blob without end", () => {
     await waitUntil("nothing is left", () => openUploads(mirror.data) === 0);
   });
 
-  test("that says to be longer than the cache size is not begun where no manifest here names it", async () => {
+  test("whose Content-Length is above the cache size and that no manifest names is answered with 502", async () => {
     const { upstream, sent } = await startEndless({ "Content-Length": "600000000" });
     const mirror = await startMirrorOf(upstream.url, { cacheSize: "5MiB" });
     const { body } = await mirror.api.get(blob).expect(502);
@@ -105,7 +105,7 @@ describe("a blob without end", () => {
   });
 });
 
-test("a blob is at most as long as the manifest says, also where the upstream says no length", async () => {
+test("a mirror cancels a blob that is longer than the manifest says, also without Content-Length", async () => {
   const layer = Buffer.alloc(100_000, "layer");
   const manifest = JSON.stringify({
     ...{ schemaVersion: 2, mediaType: ociManifest },
@@ -136,7 +136,7 @@ test("a blob is at most as long as the manifest says, also where the upstream sa
   assert.ok(sent < 20_000_000, `${sent} bytes were sent`);
 });
 
-test("a blob that is larger than the cache size is served, and no longer fetched when its client leaves", async () => {
+test("a mirror serves a blob above the cache size, and cancels its download when the client disconnects", async () => {
   const pair = await startMirrorPair({ cacheSize: "1MiB", prefetch: 0 });
   const image = await pushUpstream(pair, "library/large", "1", bulk(3_000_000, "large"));
   const large = `/v2/large/blobs/${image.layer}`;
@@ -156,7 +156,7 @@ test("a blob that is larger than the cache size is served, and no longer fetched
   assert.match(headers["cache-status"] ?? "", /fwd=miss/);
 });
 
-test("allow and deny decide which repositories a mirror asks for, and what is missing is asked for once per ttl.missing", async () => {
+test("a mirror answers 403 according to allow and deny, and requests a missing manifest once per ttl.missing", async () => {
   const upstream = await startScriptedUpstream((_, response) => response.writeHead(404).end());
   const rules = { allow: ["team/*"], deny: ["team/secret"], ttl: { missing: "1h" } };
   const mirror = await startMirrorOf(upstream.url, rules);
@@ -168,7 +168,7 @@ test("allow and deny decide which repositories a mirror asks for, and what is mi
   assert.deepEqual(upstream.seen, ["GET /v2/team/app/manifests/1"]);
 });
 
-test("the urls of a child or of a config are never fetched, not even from a host in mirrors[].foreignLayerHosts", async () => {
+test("a mirror never fetches the urls of a child or config, not even from mirrors[].foreignLayerHosts", async () => {
   const content = Buffer.from("content that only another host has");
   const digest = digestOf(content);
   const other = await startScriptedUpstream((_, response) => response.end(content));

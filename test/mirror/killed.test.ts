@@ -17,13 +17,13 @@ async function serve(data: string, mirrors: string): Promise<{ server: Running; 
   return { server, port: Number(port) };
 }
 
-/** Of the uploads in a data folder. */
+/** The size of the largest upload in a data folder. */
 const largestIn = (data: string): number => {
   const folder = path.join(data, "uploads");
   return Math.max(0, ...readdirSync(folder).map((name) => statSync(path.join(folder, name)).size));
 };
 
-test("a process that is killed in the middle of a fetch leaves what it has to the next one", async () => {
+test("a new process resumes the download of a killed process from the bytes on disk", async () => {
   const upstream = await startBerth(newFolder());
   const proxy = await startFaultyProxy(upstream.port);
   after(async () => {
@@ -49,7 +49,7 @@ test("a process that is killed in the middle of a fetch leaves what it has to th
       });
     }).on("error", reject);
   });
-  // What has gone out to a client may be on its way to the file.
+  // The client may receive bytes before they are written to the file.
   await waitUntil("half of it is in a file", () => largestIn(data) >= 1_000_000);
   first.server.child.kill("SIGKILL");
   await first.server.ended;

@@ -8,7 +8,7 @@ import { bulk, startMirrorPair, untilHere, type MirrorPair } from "./support.ts"
 const image = "application/vnd.oci.image.manifest.v1+json";
 const layerType = "application/vnd.oci.image.layer.v1.tar";
 
-/** An image of six layers at the upstream, whose manifest has been pulled. */
+/** Pushes an image of six layers to the upstream and pulls its manifest through the mirror. */
 async function publish(
   { upstream, mirror }: MirrorPair,
   name: string,
@@ -33,7 +33,7 @@ async function publish(
   return { config, layers: layers.map(({ digest }) => digest) };
 }
 
-describe("layers that follow what is pulled", async () => {
+describe("the prefetch of a mirror", async () => {
   const pair = await startMirrorPair();
   const { mirror, proxy } = pair;
   const asked = (layers: readonly string[]): readonly number[] =>
@@ -41,7 +41,7 @@ describe("layers that follow what is pulled", async () => {
   const untilAsked = (digest = ""): Promise<void> =>
     waitUntil(`${digest} is asked for`, () => asked([digest])[0] !== 0);
 
-  test("come with it, three of them, each once, and nothing before a layer is asked for", async () => {
+  test("downloads the next three layers once each, and none before the client requests a layer", async () => {
     const { layers } = await publish(pair, "ahead");
     assert.deepEqual(asked(layers), [0, 0, 0, 0, 0, 0]);
     const [first = "", second = "", , , fifth = ""] = layers;
@@ -55,7 +55,7 @@ describe("layers that follow what is pulled", async () => {
     assert.deepEqual(asked(layers), [1, 1, 1, 1, 1, 1]);
   });
 
-  test("are behind the config, which comes with the manifest and once", async () => {
+  test("downloads the config once, together with the manifest", async () => {
     const { config } = await publish(pair, "configured");
     await untilAsked(config);
     await mirror.api.get(`/v2/configured/blobs/${config}`).expect(200);
@@ -63,7 +63,7 @@ describe("layers that follow what is pulled", async () => {
     assert.deepEqual(asked([config]), [1]);
   });
 
-  test("that can't come are no matter for the one that was asked for", async () => {
+  test("does not affect the requested layer when it fails", async () => {
     const { layers } = await publish(pair, "failing");
     const [first = "", second = ""] = layers;
     proxy.fail({ kind: "status", status: 500 }, new RegExp(`/blobs/${second}$`));
@@ -74,7 +74,7 @@ describe("layers that follow what is pulled", async () => {
     await mirror.api.get(`/v2/failing/blobs/${second}`).expect(200);
   });
 
-  test("stay where they are with prefetch: 0", async () => {
+  test("downloads no other layer with prefetch: 0", async () => {
     const other = await startMirrorPair({ prefetch: 0 });
     const { layers } = await publish(other, "alone");
     const [first = ""] = layers;

@@ -3,12 +3,12 @@ import { describe, test } from "node:test";
 import { collect, pushBlob, putManifest } from "../support/berth.ts";
 import { bulk, pushUpstream, startMirrorPair, untilHere } from "./support.ts";
 
-describe("pulling through a mirror", async () => {
+describe("a mirror", async () => {
   const pair = await startMirrorPair();
   const { mirror, proxy } = pair;
   const get = (path: string) => mirror.api.get(path).buffer(true).parse(collect);
 
-  test("an image comes from the upstream once, and from here afterwards, by every way to name it", async () => {
+  test("downloads an image once and serves it from the cache under each form of its name", async () => {
     const image = await pushUpstream(pair, "library/first", "1", bulk(300_000, "first"));
     proxy.reset();
     for (const [name, query] of [
@@ -32,7 +32,7 @@ describe("pulling through a mirror", async () => {
     assert.equal(proxy.count("HEAD"), 0);
   });
 
-  test("Cache-Status says whether an answer came from here", async () => {
+  test("sends Cache-Status with a miss for the first request and a hit for the second", async () => {
     const image = await pushUpstream(pair, "library/status", "1", "status");
     const cold = await get("/v2/status/manifests/1").expect(200);
     assert.equal(cold.headers["cache-status"], "Berth; fwd=miss; stored");
@@ -42,7 +42,7 @@ describe("pulling through a mirror", async () => {
     assert.equal(blob.headers["cache-status"], "Berth; fwd=miss; stored");
   });
 
-  test("HEAD costs at most a HEAD", async () => {
+  test("answers a HEAD of a manifest or blob with at most one HEAD to the upstream", async () => {
     const image = await pushUpstream(pair, "library/heads", "1", "for heads");
     proxy.reset();
     const manifest = await mirror.api.head("/v2/heads/manifests/1").expect(200);
@@ -57,12 +57,12 @@ describe("pulling through a mirror", async () => {
     assert.equal(proxy.count("HEAD"), 2);
   });
 
-  test("a HEAD of the tag and a GET of its digest bring the tag here too", async () => {
+  test("caches the tag after a HEAD of the tag and a GET of its digest", async () => {
     const image = await pushUpstream(pair, "library/resolved", "1", "resolved");
     await mirror.api.head("/v2/resolved/manifests/1").expect(200);
     await get(`/v2/resolved/manifests/${image.digest}`).expect(200);
     await mirror.api.head("/v2/resolved/manifests/1").expect(200);
-    // What was learnt by the HEAD is in memory; what is kept is not.
+    // The digest that the HEAD returned is only in memory. The restart proves that the tag is stored.
     await mirror.restart();
     proxy.fail({ kind: "status", status: 500 });
     const found = await get("/v2/resolved/manifests/1").expect(200);
@@ -70,7 +70,7 @@ describe("pulling through a mirror", async () => {
     proxy.fail(undefined);
   });
 
-  test("a second tag of what is here is kept by its HEAD alone", async () => {
+  test("caches a second tag of a cached manifest after a HEAD", async () => {
     const image = await pushUpstream(pair, "library/again", "1", "again");
     await putManifest(pair.upstream, "library/again", "2", image.manifest).expect(201);
     await get("/v2/again/manifests/1").expect(200);
@@ -81,7 +81,7 @@ describe("pulling through a mirror", async () => {
     proxy.fail(undefined);
   });
 
-  test("a range of what is not here yet is served, and the whole is fetched once", async () => {
+  test("serves ranges of an uncached blob and downloads the blob once", async () => {
     const image = await pushUpstream(pair, "library/ranges", "1", bulk(500_000, "ranges"));
     proxy.reset();
     const part = await get(`/v2/ranges/blobs/${image.layer}`)
@@ -95,7 +95,7 @@ describe("pulling through a mirror", async () => {
     assert.equal(proxy.count("GET"), 1);
   });
 
-  test("what the upstream does not have is 404, a registry that is not mirrored is 404 without asking anybody", async () => {
+  test("answers 404 for a missing image, and 404 without an upstream request for an unknown registry", async () => {
     const absent = await get("/v2/nowhere/manifests/1").expect(404);
     assert.equal(JSON.parse(absent.body.toString()).errors[0].code, "MANIFEST_UNKNOWN");
     proxy.reset();
@@ -104,7 +104,7 @@ describe("pulling through a mirror", async () => {
     assert.equal(proxy.counts.size, 0);
   });
 
-  test("what is hosted here wins, and a namespace that is somebody's never falls through", async () => {
+  test("prefers hosted repositories and never asks the upstream for a name in a hosted namespace", async () => {
     await pushUpstream(pair, "library/both", "1", "theirs");
     await pushUpstream(pair, "ours/secret", "1", "theirs too");
     await pushBlob(mirror, "library/both", "ours");
@@ -116,7 +116,7 @@ describe("pulling through a mirror", async () => {
     await get("/v2/docker.io/library/both/manifests/1").expect(200);
   });
 
-  test("a push to a mirror is refused, one to a name that nobody has here makes a repository of ours", async () => {
+  test("answers a push to a mirrored name with 405, and a push to another name creates a hosted repository", async () => {
     await mirror.api.post("/v2/docker.io/library/first/blobs/uploads/").expect(405);
     await putManifest(mirror, "docker.io/library/first", "1", {}).expect(405);
     await mirror.api.delete("/v2/docker.io/library/first/manifests/1").expect(405);
@@ -126,7 +126,7 @@ describe("pulling through a mirror", async () => {
     assert.equal(proxy.counts.size, 0);
   });
 
-  test("lists of tags and referrers are the upstream's", async () => {
+  test("lists the tags and referrers of the upstream", async () => {
     const subject = await pushUpstream(pair, "library/lists", "1", "of lists");
     await pushUpstream(pair, "library/lists", "2", "of lists, too");
     const { manifest } = await pushUpstream(pair, "library/lists", "3", "of lists, three");
@@ -151,7 +151,7 @@ describe("pulling through a mirror", async () => {
     assert.equal(JSON.parse((await get(other).expect(200)).body.toString()).manifests.length, 0);
   });
 
-  test("a blob that another mirrored repository brought is asked for, and not fetched again", async () => {
+  test("checks a blob of another mirrored repository with one HEAD and does not download it again", async () => {
     const layer = bulk(50_000, "shared");
     const one = await pushUpstream(pair, "library/one", "1", layer);
     const two = await pushUpstream(pair, "library/two", "1", layer);

@@ -6,7 +6,7 @@ import { bulk, pushUpstream, startMirrorPair, untilHere } from "./support.ts";
 
 const MB = 1_000_000;
 
-/** A layer that stops coming at `stallAt`, with blobs in S3, and a client that was there from the start. */
+/** Starts a mirror on S3, and a client of a layer whose upstream stalls at byte `stallAt`. */
 async function stalled(size: number, stallAt: number) {
   const stub = await startS3Stub();
   const pair = await startMirrorPair(
@@ -36,7 +36,7 @@ async function stalled(size: number, stallAt: number) {
   return { mirror, path, gate, first, bytes: image.layerBytes, finish };
 }
 
-test("with blobs in S3, who comes late reads what has come from memory", async () => {
+test("with blobs in S3, a late client reads the bytes so far from memory", async () => {
   const { mirror, path, gate, first, bytes, finish } = await stalled(14 * MB, 12 * MB);
   await first.read(12 * MB);
   const late = await openClient(mirror.port, path);
@@ -49,7 +49,7 @@ test("with blobs in S3, who comes late reads what has come from memory", async (
   await finish();
 });
 
-test("with blobs in S3, who comes very late waits for what is no longer in memory, and gets it", async () => {
+test("with blobs in S3, a client that needs bytes that have left memory waits and receives the whole blob", async () => {
   const { mirror, path, gate, bytes, finish } = await stalled(76 * MB, 74 * MB);
   const late = await openClient(mirror.port, path);
   const whole = late.readAll();

@@ -15,7 +15,7 @@ import { startFaultyProxy, type FaultyProxy } from "../support/faulty-proxy.ts";
 import { temporaryFolder } from "../support/temporary.ts";
 import { waitUntil } from "../support/wait.ts";
 
-/** A mirror, and the registry that it mirrors behind a front that counts and fails. */
+/** A mirror and its upstream, with a proxy between them that counts requests and injects faults. */
 export interface MirrorPair {
   readonly upstream: TestBerth;
   readonly proxy: FaultyProxy;
@@ -29,7 +29,7 @@ export function newFolder(): string {
   return mkdtempSync(path.join(folder, "data-"));
 }
 
-/** The settings of a mirror of `docker.io`, which is at `url`. */
+/** The settings of a mirror of `docker.io` whose upstream is `url`. */
 export function mirrorSettings(
   url: string,
   more: Readonly<Record<string, unknown>> = {},
@@ -63,7 +63,7 @@ export async function startMirrorPair(
   return { upstream, proxy, mirror, settings: all };
 }
 
-/** Pushes an image of one layer to the upstream and says where its parts are. */
+/** Pushes an image of one layer to the upstream and returns its digests and bytes. */
 export async function pushUpstream(
   { upstream }: Pick<MirrorPair, "upstream">,
   repository: string,
@@ -75,7 +75,7 @@ export async function pushUpstream(
   return { ...image, layerBytes: Buffer.from(layer) };
 }
 
-/** Until a blob is stored: the last byte goes out a moment before. */
+/** Waits until a blob is stored. The client receives the last byte before that. */
 export async function untilHere(mirror: TestBerth, path: string): Promise<void> {
   await waitUntil(`${path} is stored`, async () => {
     const { headers } = await mirror.api.get(path).buffer(true).parse(collect).expect(200);
@@ -83,16 +83,16 @@ export async function untilHere(mirror: TestBerth, path: string): Promise<void> 
   });
 }
 
-/** Until something is shown: a manifest is served before it is written down. */
+/** Waits until the API shows a path. A manifest is served before its row is stored. */
 export async function untilShown(mirror: TestBerth, path: string): Promise<void> {
   await waitUntil(`${path} is shown`, async () => (await mirror.api.get(path)).status !== 404);
 }
 
-/** Text of so many bytes that is like no other. */
+/** A text of `bytes` bytes that is different for each seed. */
 export const bulk = (bytes: number, seed: string): string =>
   seed + Buffer.alloc(bytes, `${seed} 0123456789 `).toString("latin1").slice(seed.length);
 
-/** An upstream whose answers the test writes. It is closed after the test file. */
+/** An upstream whose answers the test writes. It closes after the last test of the file. */
 export async function startScriptedUpstream(
   answer: (request: IncomingMessage, response: ServerResponse) => void,
 ): Promise<{ readonly url: string; readonly port: number; readonly seen: string[] }> {
@@ -110,7 +110,7 @@ export async function startScriptedUpstream(
   return { url: `http://127.0.0.1:${port}`, port, seen };
 }
 
-/** A mirror of `docker.io` at this address. It is closed after the test file. */
+/** A mirror of `docker.io` whose upstream is `url`. It closes after the last test of the file. */
 export async function startMirrorOf(
   url: string,
   more: Readonly<Record<string, unknown>> = {},

@@ -11,7 +11,7 @@ const limitedTo = (misses: number) => ({
   trustedProxies: "127.0.0.1",
 });
 
-/** A client at an address of its own. */
+/** A client with the given IP address. */
 const clientAt =
   (mirror: TestBerth, address: string) =>
   (path: string, method: "get" | "head" = "get") =>
@@ -19,7 +19,7 @@ const clientAt =
 
 const [ann, ben] = ["192.0.2.1", "192.0.2.2"];
 
-/** Asks for one thing after the other until one is refused. */
+/** Sends up to 50 requests until one is answered with 429. */
 async function askUntilRefused<T extends { readonly status: number }>(
   ask: (at: number) => PromiseLike<T>,
 ): Promise<{ readonly admitted: number; readonly refused: T }> {
@@ -30,7 +30,7 @@ async function askUntilRefused<T extends { readonly status: number }>(
   return assert.fail("none of 50 requests was refused");
 }
 
-describe("a client that asks a mirror for what does not exist", () => {
+describe("a client that requests names that the upstream does not have", () => {
   for (const { what, path, method } of [
     { what: "tags", path: (at: number) => `library/app/manifests/no-${at}`, method: "get" },
     {
@@ -65,7 +65,7 @@ describe("a client that asks a mirror for what does not exist", () => {
       method: "get",
     },
   ] as const)
-    test(`is refused ${what} after limits.mirrorMisses of them, and told when to come back`, async () => {
+    test(`gets 429 with Retry-After for ${what} after limits.mirrorMisses misses`, async () => {
       const upstream = await startScriptedUpstream((_, response) => response.writeHead(404).end());
       const mirror = await startMirrorOf(upstream.url, {}, limitedTo(5));
       const get = clientAt(mirror, ann);
@@ -75,7 +75,7 @@ describe("a client that asks a mirror for what does not exist", () => {
       if (method === "get") assert.equal(refused.body.errors[0].code, "TOOMANYREQUESTS");
     });
 
-  test("is refused, while another client pulls an image and the refused one pulls it after that", async () => {
+  test("gets 429, while another client pulls an image; the first client can pull it from the cache afterwards", async () => {
     const pair = await startMirrorPair({ prefetch: 0 }, limitedTo(5));
     const image = await pushUpstream(pair, "library/app", "1", "one layer");
     const parts = [
@@ -89,8 +89,8 @@ describe("a client that asks a mirror for what does not exist", () => {
   });
 });
 
-describe("the budget of a client's misses", () => {
-  test("is not touched by what is here", async () => {
+describe("the number of a client's misses", () => {
+  test("does not grow when the client requests cached content", async () => {
     const pair = await startMirrorPair({ prefetch: 0 }, limitedTo(4));
     const image = await pushUpstream(pair, "library/app", "1", "one layer");
     const get = clientAt(pair.mirror, ann);
@@ -100,7 +100,7 @@ describe("the budget of a client's misses", () => {
     await get("/v2/library/app/manifests/no").expect(404);
   });
 
-  test("is not touched by a request that joins a fetch which is under way", async () => {
+  test("does not grow when a request joins a running download", async () => {
     const gate = newGate();
     const upstream = await startScriptedUpstream((_, response) => {
       void gate.until.then(() => response.writeHead(404).end());

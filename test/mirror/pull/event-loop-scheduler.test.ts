@@ -5,8 +5,8 @@ import { createMemoryStore } from "../../../storage/memory/store.ts";
 import { readPartialBlob } from "../../../src/mirror/pull/partial-blob.ts";
 import { createEventLoopScheduler } from "../../../src/mirror/pull/event-loop-scheduler.ts";
 
-describe("the pace of many who pull the same", () => {
-  test("lets all go on in their order, few in a round in which somebody new has come", async () => {
+describe("the event-loop scheduler", () => {
+  test("resumes readers in order, and fewer of them in an iteration in which a client has connected", async () => {
     const scheduler = createEventLoopScheduler();
     const gone: number[] = [];
     const all = Array.from({ length: 200 }, (_, index) =>
@@ -33,7 +33,7 @@ describe("the pace of many who pull the same", () => {
     );
   });
 
-  test("does not let somebody whose bytes are all in memory keep the event loop", async () => {
+  test("yields to the event loop while a reader reads bytes that are all in memory", async () => {
     const piece = Buffer.alloc(1024);
     const chunks = 3_000_000;
     const partialBlob = {

@@ -36,10 +36,10 @@ async function begin(bytes: Buffer, more: Partial<DownloadParts>) {
   return { store, fetch, discarded };
 }
 
-describe("a fetch", () => {
+describe("a download", () => {
   const bytes = Buffer.alloc(9 * MiB, "one of many bytes ");
 
-  test("that is right but can't be stored fails for a reader who is far behind, and lets it go", async () => {
+  test("whose row can't be stored fails, and a reader that is far behind gets the same error", async () => {
     const record = async (): Promise<string> => {
       await pause(50);
       throw new Error("the database is full");
@@ -60,13 +60,13 @@ describe("a fetch", () => {
     await assert.rejects(Promise.race([rest(), pause(5_000)]), /the database is full/);
   });
 
-  test("whose source has another size than manifests say lets go of it", async () => {
+  test("whose source has another size than the manifest says fails and discards the source", async () => {
     const { fetch, discarded } = await begin(bytes, { expectedBytes: 5 });
     await assert.rejects(fetch.done, /has 9437184 bytes, not 5/);
     assert.equal(discarded.count, 1);
   });
 
-  test("of which all had come before is not asked for again", async () => {
+  test("whose bytes have all arrived before is completed without a request to the upstream", async () => {
     const store = createMemoryStore();
     const before = await store.begin();
     await store.append(before, 0, pieces(bytes));

@@ -20,7 +20,7 @@ const sendJson = (response: ServerResponse, document: unknown, headers = {}): vo
 const numbered = (count: number): string[] =>
   Array.from({ length: count }, (_, at) => `tag-${String(at).padStart(6, "0")}`);
 
-/** All tags of a repository, page by page, as clients follow `Link`. */
+/** Reads all tags of a repository page by page through `Link`. */
 async function walk(mirror: TestBerth, first: string): Promise<string[]> {
   const tags: string[] = [];
   for (let next: string | undefined = first; next !== undefined;) {
@@ -33,8 +33,8 @@ async function walk(mirror: TestBerth, first: string): Promise<string[]> {
   return tags;
 }
 
-describe("the list of an upstream's tags", () => {
-  test("is asked for with n, clamped, and last, and with nothing else that a client sends", async () => {
+describe("the tag list of a mirror", () => {
+  test("is requested from the upstream with a clamped n and with last, and with no other client parameter", async () => {
     const upstream = await startScriptedUpstream((request, response) => {
       const n = new URL(request.url ?? "", "http://x").searchParams.get("n") ?? "";
       if (/^\d{1,4}$/.test(n)) sendJson(response, { tags: ["1"] });
@@ -52,7 +52,7 @@ describe("the list of an upstream's tags", () => {
     ]);
   });
 
-  test("has its pages where the upstream's Link has parameters of its own, which no client can send", async () => {
+  test("has pages when the upstream's Link has parameters that only the upstream knows", async () => {
     const all = numbered(25);
     const upstream = await startScriptedUpstream((request, response) => {
       const at = Number(new URL(request.url ?? "", "http://x").searchParams.get("cursor") ?? 0);
@@ -63,7 +63,7 @@ describe("the list of an upstream's tags", () => {
     assert.deepEqual(await walk(mirror, "/v2/team/app/tags/list?n=10"), all);
   });
 
-  test("has its pages where the upstream does not know pages, from one answer", async () => {
+  test("has pages from one answer when the upstream has no pagination", async () => {
     const all = numbered(2_500);
     const upstream = await startScriptedUpstream((_, response) => {
       sendJson(response, { tags: [...all, "not a tag\u001b[2J"] });
@@ -73,7 +73,7 @@ describe("the list of an upstream's tags", () => {
     assert.equal(upstream.seen.length, 1);
   });
 
-  test("ends where an upstream names a next page without end that has nothing in it", async () => {
+  test("ends when an upstream returns an endless series of empty pages", async () => {
     const upstream = await startScriptedUpstream((_, response) => {
       const link = { Link: '</v2/team/app/tags/list?cursor=1>; rel="next"' };
       sendJson(response, { tags: [] }, link);
@@ -82,8 +82,8 @@ describe("the list of an upstream's tags", () => {
     assert.deepEqual(await walk(mirror, "/v2/team/app/tags/list"), []);
   });
 
-  test("takes less than 100 MB when 60 clients ask for 60 long ones at once", async () => {
-    // An answer of 4 MB each, whatever page is asked for, and from the same buffer: what grows is the mirror's.
+  test("takes less than 100 MB when 60 concurrent clients request 60 long lists", async () => {
+    // Each answer is 4 MB from the same buffer, for every page, so that only the mirror's memory grows.
     const tags = numbered(33_000).map((tag) => tag.padEnd(120, "x"));
     const answer = Buffer.from(JSON.stringify({ tags }));
     const upstream = await startScriptedUpstream((_, response) => {
@@ -122,7 +122,7 @@ describe("the list of an upstream's tags", () => {
 });
 
 describe("a client of a mirror", () => {
-  test("can't open the circuit breaker by requests that the upstream answers with 4xx", async () => {
+  test("does not open the circuit breaker with requests that the upstream answers with 400", async () => {
     const upstream = await startScriptedUpstream((request, response) => {
       const isVictim = (request.url ?? "").includes("victim");
       response.writeHead(isVictim ? 404 : 400).end('{"errors":[]}');
@@ -139,8 +139,8 @@ describe("a client of a mirror", () => {
   });
 });
 
-describe("the referrers that an upstream lists", () => {
-  test("are filtered here, and given to each client from the same bytes", async () => {
+describe("the referrers of an upstream", () => {
+  test("are filtered by the mirror, and requested once for several filters", async () => {
     const subject = digestOf(Buffer.from("subject"));
     const descriptors = ["a/b", "c/d", "a/b"].map((artifactType, at) => ({
       ...{ artifactType, digest: digestOf(Buffer.from(String(at))), size: 1, mediaType: "x/y" },
@@ -164,8 +164,8 @@ describe("the referrers that an upstream lists", () => {
   });
 });
 
-describe("answers of upstreams that are read into memory", () => {
-  test("take no more than their budget together; the others wait and come after", async () => {
+describe("upstream answers that are read into memory", () => {
+  test("take at most budgetBytes together; further answers wait", async () => {
     const budgetBytes = 1_000_000;
     const responses = createResponseReader({ budgetBytes });
     let begun = 0;
@@ -190,7 +190,7 @@ describe("answers of upstreams that are read into memory", () => {
     assert.deepEqual(new Set(await Promise.all(reads)), new Set([400_000]));
   });
 
-  test("are refused where they are longer than they may be, declared or not", async () => {
+  test("are rejected if they are longer than limitBytes, with and without Content-Length", async () => {
     const responses = createResponseReader();
     for (const headers of [{ "Content-Length": "600" }, {}]) {
       const upstream = await startScriptedUpstream((_, response) => {

@@ -4,7 +4,7 @@ import { collect, startBerth } from "../../support/berth.ts";
 import { newGate, openClient } from "../client.ts";
 import { bulk, pushUpstream, startMirrorPair, untilHere } from "../support.ts";
 
-describe("a blob on its way through a mirror", async () => {
+describe("a download of a blob through a mirror", async () => {
   const pair = await startMirrorPair({ idle: "1m" });
   const { mirror, proxy } = pair;
   const size = 3_000_000;
@@ -17,7 +17,7 @@ describe("a blob on its way through a mirror", async () => {
     return { ...image, gate, path: `/v2/${name}/blobs/${image.layer}` };
   };
 
-  test("reaches its first client, and those who come later, as it arrives: from one request", async () => {
+  test("streams to the first client and to later clients while the bytes arrive, from one upstream request", async () => {
     const { path, gate, layerBytes } = await stalled("streams");
     const first = await openClient(mirror.port, path);
     assert.equal(first.answer.headers["content-length"], String(size));
@@ -35,7 +35,7 @@ describe("a blob on its way through a mirror", async () => {
     assert.equal(proxy.count("GET"), 1);
   });
 
-  test("comes to its end when the client that began it has gone", async () => {
+  test("completes after its first client disconnects", async () => {
     const { path, gate } = await stalled("abandoned");
     const first = await openClient(mirror.port, path);
     await first.read(1);
@@ -45,7 +45,7 @@ describe("a blob on its way through a mirror", async () => {
     assert.equal(proxy.count("GET"), 1);
   });
 
-  test("goes on where it was after a restart, and is verified as a whole", async () => {
+  test("resumes with a Range request after a restart of the mirror", async () => {
     const { path, gate, layerBytes } = await stalled("restarted");
     const first = await openClient(mirror.port, path);
     await first.read(stallAt);
@@ -59,7 +59,7 @@ describe("a blob on its way through a mirror", async () => {
     assert.ok(Number(range) > 0, "the second request asks for the rest");
   });
 
-  test("is fetched once by two processes on one database, and read by the other as it grows", async () => {
+  test("makes one upstream request for two processes on one database, and both stream it to their clients", async () => {
     const other = await startBerth(mirror.data, pair.settings, { beside: true });
     after(() => other.close());
     const { path, gate, layerBytes } = await stalled("shared");
@@ -73,7 +73,7 @@ describe("a blob on its way through a mirror", async () => {
     assert.equal(proxy.count("GET"), 1);
   });
 
-  test("goes on in the other process when the one that fetches it ends", async () => {
+  test("continues in the other process when the process that leads it ends", async () => {
     const other = await startBerth(mirror.data, pair.settings, { beside: true });
     const { path, gate, layerBytes } = await stalled("inherited");
     const there = await openClient(other.port, path);
@@ -87,7 +87,7 @@ describe("a blob on its way through a mirror", async () => {
     assert.equal(Buffer.compare(await rest, layerBytes), 0);
   });
 
-  test("is asked for once, however many want it at the same time", async () => {
+  test("makes one upstream request per object for 500 concurrent clients", async () => {
     const image = await pushUpstream(pair, "library/herd", "1", bulk(100_000, "herd"));
     proxy.fail(undefined);
     proxy.reset();

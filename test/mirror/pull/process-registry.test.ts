@@ -16,7 +16,7 @@ import { waitUntil } from "../../support/wait.ts";
 import { openClient } from "../client.ts";
 import { bulk, mirrorSettings, newFolder, pushUpstream, startMirrorPair } from "../support.ts";
 
-test("two processes on one database ask the upstream for each manifest and blob once", async () => {
+test("two processes on one database request each manifest and blob once from the upstream", async () => {
   const pair = await startMirrorPair();
   const { mirror, proxy } = pair;
   const other = await startBerth(mirror.data, pair.settings, { beside: true });
@@ -32,7 +32,7 @@ test("two processes on one database ask the upstream for each manifest and blob 
       await read(`blobs/${image.config}`);
       assert.equal(Buffer.compare(await read(`blobs/${image.layer}`), image.layerBytes), 0);
     };
-    // Some ask by tag, as most clients do, or all by digest, as those that have resolved it.
+    // Rounds 1 and 3 pull by tag, round 2 by digest.
     const reference = round === 2 ? image.digest : "1";
     const clients = Array.from({ length: 20 }, (_, index) =>
       pull(index % 2 === 0 ? mirror.port : other.port, reference),
@@ -42,7 +42,7 @@ test("two processes on one database ask the upstream for each manifest and blob 
   }
 });
 
-test("a manifest that one process is refused is asked for by the other too, and neither waits", async () => {
+test("two processes on one database both answer 404 for a manifest that the upstream does not have", async () => {
   const pair = await startMirrorPair();
   const other = await startBerth(pair.mirror.data, pair.settings, { beside: true });
   after(() => other.close());
@@ -55,9 +55,9 @@ test("a manifest that one process is refused is asked for by the other too, and 
   );
 });
 
-test("a tag that moves is followed by two processes, also where the upstream's HEAD says little", async () => {
+test("two processes on one database follow a tag that moves, although the upstream's HEAD has no digest", async () => {
   const upstream = await startBerth(newFolder());
-  // Its HEAD has no digest, so that the manifest has to be fetched to know one.
+  // The HEAD of this upstream has no digest, so that the mirror has to download the manifest.
   const front = createServer((manifestDownloads, outgoing) => {
     const { method = "GET", url, headers } = manifestDownloads;
     const target = { host: "127.0.0.1", port: upstream.port, method, path: url, headers };
@@ -83,7 +83,7 @@ test("a tag that moves is followed by two processes, also where the upstream's H
   for (const layer of ["first", "second", "third"]) {
     const { digest } = await pushUpstream({ upstream }, "library/moving", "1", layer);
     for (const { api } of both) {
-      // On a busy machine the upstream may take longer than anybody waits for it: then the answer has a warning.
+      // On a busy machine the upstream may answer too late. Then the mirror's answer has a `Warning` header.
       await waitUntil("the upstream has told in time", async () => {
         const { headers } = await api.get("/v2/moving/manifests/1").expect(200);
         if (headers["warning"] !== undefined) return false;
@@ -94,7 +94,7 @@ test("a tag that moves is followed by two processes, also where the upstream's H
   }
 });
 
-describe("a process that fills mirrors", () => {
+describe("a mirror process in the process registry", () => {
   const nowMs = 1_000_000_000;
   const join = async (others: Readonly<Record<string, number>>) => {
     const database = openMetadataInMemory();
@@ -108,7 +108,7 @@ describe("a process that fills mirrors", () => {
     return { processRegistry, owner: processId, owners, release };
   };
 
-  test("is the only process where all others have died, and forgets them", async () => {
+  test("is the only process if the others have died or sent no heartbeat for 121 s, and deletes their rows", async () => {
     const died = { [`${hostname()}/999999999/a`]: nowMs, "another/1/b": nowMs - 121_000 };
     const { processRegistry, owner, owners, release } = await join(died);
     assert.equal(await processRegistry.isOnlyProcess(), true);
@@ -118,7 +118,7 @@ describe("a process that fills mirrors", () => {
     release();
   });
 
-  test("is not the only process beside one of another machine that was seen just now", async () => {
+  test("is not the only process if a process of another host sent a heartbeat 1 s ago", async () => {
     const { processRegistry, release } = await join({ "another/1/b": nowMs - 1_000 });
     assert.equal(await processRegistry.isOnlyProcess(), false);
     await processRegistry.unregister();
@@ -130,7 +130,7 @@ async function* oneChunk(text: string): AsyncGenerator<Uint8Array> {
   yield Buffer.from(text);
 }
 
-test("what a fetch has left that nobody goes on with is thrown away after an hour", async () => {
+test("the maintenance deletes the bytes and the row of a stale download after an hour", async () => {
   const hourMs = 3_600_000;
   const database = openMetadataInMemory();
   const store = createMemoryStore();

@@ -47,7 +47,7 @@ function storedBytes(data: string): number {
     .reduce((sum, { size }) => sum + size, 0);
 }
 
-test("a sync copies the tags and platforms that are asked for with what refers to them, and a second one nothing", async () => {
+test("a sync copies the configured tags and platforms, and a second sync downloads nothing", async () => {
   const schedule = {
     image: "team/app",
     tags: ["1.*"],
@@ -91,7 +91,7 @@ test("a sync copies the tags and platforms that are asked for with what refers t
     [],
   );
   assert.equal(first.filter(({ kind }) => kind === "tag").length, 30);
-  // Two platforms of 30 tags, a layer each, and one config that they share.
+  // 30 tags with two platforms of one layer each, and one shared config.
   assert.equal(proxy.count("GET", /\/blobs\//), 61);
   assert.equal(proxy.count("GET", /\/manifests\/1\./), 30);
   assert.equal(proxy.count("GET", /\/manifests\/sha256:/), 60);
@@ -103,7 +103,7 @@ test("a sync copies the tags and platforms that are asked for with what refers t
   assert.equal(proxy.count("HEAD", /\/manifests\/1\./), 30);
 });
 
-test("a budget is held: the longest unused go, what is pinned or hosted too stays", async () => {
+test("a mirror evicts the least recently used blobs above cacheSize, but no pinned or hosted blobs", async () => {
   const pair = await startMirrorPair({ cacheSize: "1MB" });
   const { mirror } = pair;
   const pull = async (name: string) => {
@@ -130,7 +130,7 @@ test("a budget is held: the longest unused go, what is pinned or hosted too stay
   assert.equal(await status(hosted.path), "Berth; hit");
   assert.match((await status(old.path)) ?? "", /fwd=miss/);
   await withFolder(mirror, async (folder) => {
-    // What was still being read may stay a moment longer.
+    // A blob that a client is reading is evicted a little later.
     await waitUntil("the budget is held", async () => {
       const [report] = await folder.report();
       return report !== undefined && report.bytes <= 1_000_000;
@@ -159,7 +159,7 @@ test("an eviction deletes no bytes of other repositories before gc.deleteDelay i
   assert.ok(names.some((name) => path.basename(name).startsWith(hex)));
 });
 
-test("a purge forgets what was mirrored, and the next pull fetches it again", async () => {
+test("a purge deletes a mirrored repository, and the next pull downloads it again", async () => {
   const pair = await startMirrorPair();
   const pushed = await pushUpstream(pair, "library/purged", "1", "to be purged");
   const blob = `/v2/purged/blobs/${pushed.layer}`;
@@ -209,7 +209,7 @@ describe("foreign layers of a Windows image", async () => {
   await putManifest(pair.upstream, "windows/base", "1", manifest, type).expect(201);
   const blob = `/v2/windows/base/blobs/${digest}`;
 
-  test("are fetched from the hosts that are allowed, once, and are here when these are gone", async () => {
+  test("are downloaded once, only from foreignLayerHosts, and served from the cache when the host is down", async () => {
     await pair.mirror.api.get("/v2/windows/base/manifests/1").expect(200);
     const got = await pair.mirror.api.get(blob).buffer(true).parse(collect).expect(200);
     assert.equal(Buffer.compare(got.body, bytes), 0);
@@ -221,7 +221,7 @@ describe("foreign layers of a Windows image", async () => {
     await pair.mirror.api.get(blob).expect(200);
   });
 
-  test("stay where they are for a mirror that is not told to fetch them", async () => {
+  test("are answered with 404 by a mirror without foreignLayerHosts", async () => {
     const other = await startBerth(newFolder(), mirrorSettings(pair.proxy.url));
     await other.api.get("/v2/windows/base/manifests/1").expect(200);
     await other.api.get(blob).expect(404);
@@ -229,7 +229,7 @@ describe("foreign layers of a Windows image", async () => {
   });
 });
 
-test("numbers are on /metrics for who may read them", async () => {
+test("/metrics counts hits and misses of a mirror, and answers 404 to addresses outside metrics.allow", async () => {
   const pair = await startMirrorPair();
   await pushUpstream(pair, "library/counted", "1", "counted");
   await pair.mirror.api.get("/v2/counted/manifests/1").expect(200);

@@ -12,7 +12,7 @@ const index = "application/vnd.oci.image.index.v1+json";
 const password = "a long password";
 const admin = `Basic ${Buffer.from(`admin:${password}`).toString("base64")}`;
 
-describe("what is hosted here", async () => {
+describe("a scheduled push of a hosted repository to an upstream", async () => {
   const target = await startBerth(newFolder(), {
     ...{ "auth.open": "false", "auth.adminPassword": password },
   });
@@ -69,7 +69,7 @@ describe("what is hosted here", async () => {
   const there = (route: string) =>
     target.api.get(`/v2/admin/copied/${route}`).set("Authorization", admin);
 
-  test("is only looked for by a dry run", async () => {
+  test("sends nothing in a dry run", async () => {
     const steps = await run(true);
     assert.deepEqual(failed(steps), []);
     assert.ok(steps.some((step) => step.kind === "blob" && step.isNew));
@@ -77,7 +77,7 @@ describe("what is hosted here", async () => {
     await there("tags/list").expect(404);
   });
 
-  test("is pushed as far as the upstream lets it, and goes on from there", async () => {
+  test("reports the tag that failed, pushes the other tag, and pushes the rest in the next run", async () => {
     proxy.fail({ kind: "status", status: 500 }, /\/blobs\/uploads\/[^?]+\?/, 1);
     const first = await run();
     assert.deepEqual(
@@ -89,7 +89,7 @@ describe("what is hosted here", async () => {
     assert.deepEqual(failed(await run()), []);
   });
 
-  test("is there with all platforms, signatures and nothing else, byte for byte", async () => {
+  test("copies the newest two tags with all platforms and signatures, and with the same digests", async () => {
     const { body } = await there("tags/list").expect(200);
     assert.deepEqual((body as { tags: string[] }).tags, ["1.1", "1.2"]);
     for (const tag of ["1.1", "1.2"]) {
@@ -113,7 +113,7 @@ describe("what is hosted here", async () => {
     );
   });
 
-  test("is not sent again", async () => {
+  test("sends nothing in a second run", async () => {
     proxy.reset();
     const steps = await run();
     assert.deepEqual(failed(steps), []);
@@ -123,7 +123,7 @@ describe("what is hosted here", async () => {
   });
 });
 
-test("a push with a choice of platforms is refused with the reason", async () => {
+test("the configuration rejects a scheduled push with a list of platforms", async () => {
   const schedule = [{ image: "team/app", target: "a/b", platforms: ["linux/amd64"] }];
   const { mirrors } = mirrorSettings("http://127.0.0.1:1", { schedule });
   const problems = await refuse({ env: { BERTH_MIRRORS: mirrors } });

@@ -24,7 +24,7 @@ import {
 const pairs = path.join(import.meta.dirname, "../../support/tls");
 const ca = path.join(pairs, "first.cert.pem");
 
-/** An address at which a registry answers with the first of the two certificates. */
+/** Starts an HTTPS server with the first of the two certificates in front of a registry. Returns its port. */
 async function startTls(port: number) {
   const server = createServer(
     { cert: readFileSync(ca), key: readFileSync(path.join(pairs, "first.key.pem")) },
@@ -45,7 +45,7 @@ async function startTls(port: number) {
   return (server.address() as AddressInfo).port;
 }
 
-/** A proxy for tunnels, which remembers where to. */
+/** Starts a proxy for CONNECT that records the requested hosts. */
 async function startTunnels() {
   const asked: string[] = [];
   const server = createPlainServer((_, response) => response.writeHead(501).end());
@@ -65,7 +65,7 @@ async function startTunnels() {
   return { asked, url: `http://127.0.0.1:${(server.address() as AddressInfo).port}` };
 }
 
-describe("the way to an upstream", async () => {
+describe("the connection to an upstream", async () => {
   const pair = await startMirrorPair();
   await pushUpstream(pair, "library/far", "1", "far away");
   const port = await startTls(pair.upstream.port);
@@ -77,14 +77,14 @@ describe("the way to an upstream", async () => {
     return status;
   };
 
-  test("is encrypted with a certificate that is trusted: the system's, that of tls.ca, or any", async () => {
+  test("succeeds only if tls.ca trusts the certificate or tls.insecure is set; otherwise the answer is 502", async () => {
     assert.equal(await statusOf({}), 502);
     assert.equal(await statusOf({ tls: { ca } }), 200);
     assert.equal(await statusOf({ tls: { ca: path.join(pairs, "second.cert.pem") } }), 502);
     assert.equal(await statusOf({ tls: { insecure: true } }), 200);
   });
 
-  test("goes through the proxy that the environment names, but to what NO_PROXY names", async () => {
+  test("goes through the proxy of HTTPS_PROXY, except to hosts in NO_PROXY", async () => {
     const tunnels = await startTunnels();
     const before = { ...process.env };
     after(() => Object.assign(process.env, before));
@@ -100,7 +100,7 @@ describe("the way to an upstream", async () => {
   });
 });
 
-test("an upstream on https can't send a mirror to http", async () => {
+test("a mirror rejects a redirect of an HTTPS upstream to HTTP with 502", async () => {
   const plain = await startScriptedUpstream((_, response) => response.writeHead(404).end());
   const front = await startScriptedUpstream((request, response) => {
     response.writeHead(307, { Location: `${plain.url}${request.url}` }).end();
@@ -114,7 +114,7 @@ test("an upstream on https can't send a mirror to http", async () => {
   assert.deepEqual(plain.seen, []);
 });
 
-test("an upstream that has little left to give is asked less often", async () => {
+test("a mirror extends the TTL of a tag when ratelimit-remaining of its upstream is low", async () => {
   const { upstream } = await startMirrorPair();
   await pushUpstream({ upstream }, "library/few", "1", "few");
   let remaining = "90;w=21600";
@@ -154,7 +154,7 @@ test("an upstream that has little left to give is asked less often", async () =>
   assert.match(text, /^berth_mirror_upstream_requests_remaining\{upstream="docker\.io"\} 3$/m);
 });
 
-test("a schedule copies by itself while the server runs", async () => {
+test("a running server copies the images of a schedule at the times of its cron expression", async () => {
   const schedule = [{ image: "library/early", tags: ["1"], cron: "* * * * * *" }];
   const pair = await startMirrorPair({ ttl: { tag: "1h", tagsList: "0s" } });
   const pushed = await pushUpstream(pair, "library/early", "1", "before anybody asks");

@@ -44,7 +44,7 @@ describe("the password of a mirror's account", () => {
     assert.equal(mayGoTo(gitlab, "http://gitlab.com/jwt/auth", ["gitlab.com"]), false);
   });
 
-  test("is not sent to a token service at another port, and the answer says how to allow it", async () => {
+  test("is not sent to a token service at another port, and the error message names tokenHosts", async () => {
     const shown: IncomingHttpHeaders["authorization"][] = [];
     const service = await startScriptedUpstream((request, response) => {
       shown.push(request.headers.authorization);
@@ -64,7 +64,7 @@ describe("the password of a mirror's account", () => {
     assert.deepEqual(shown, [basic]);
   });
 
-  test("is not sent to the upstream any more after a redirect has left it", async () => {
+  test("is not sent to the upstream when a redirect leads to another host and back", async () => {
     const shown: [string, string | undefined][] = [];
     const elsewhere = await startScriptedUpstream((request, response) => {
       shown.push(["elsewhere", request.headers.authorization]);
@@ -89,7 +89,7 @@ describe("the password of a mirror's account", () => {
   });
 });
 
-test("a token service that moves is found again by a new challenge", async () => {
+test("a mirror uses the new realm of a challenge after the old token service answers 410", async () => {
   let moved = false;
   const upstream = await startScriptedUpstream((request, response) => {
     const { url = "", headers } = request;
@@ -111,7 +111,7 @@ test("a token service that moves is found again by a new challenge", async () =>
   assert.ok(upstream.seen.some((line) => line.startsWith("GET /new-token")));
 });
 
-test("a challenge of 15 kB keeps the event loop for less than 100 ms", () => {
+test("the parser reads a challenge of 15 kB in less than 100 ms", () => {
   for (const part of ["a,", 'a="', "Bearer,", '\\"', " =", "a=b"]) {
     const header = `Bearer ${part.repeat(15_000 / part.length)}`;
     const start = performance.now();
