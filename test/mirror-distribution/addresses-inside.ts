@@ -10,8 +10,8 @@ import { mirrorSettings, newFolder, pushUpstream } from "../mirror/support.ts";
 import { startNameServer } from "./names.ts";
 
 /*
- * Run by `addresses.test.ts` in a network of its own, where this machine is the whole Internet: one public address, one
- * private one, and a name server that says what it is told to.
+ * `addresses.test.ts` runs this file in a separate network namespace with one public address, one private address and a
+ * name server that returns scripted answers.
  */
 
 const [publicAddress, privateAddress] = ["8.8.4.4", "10.0.0.1"];
@@ -45,7 +45,7 @@ const mirrorOf = (name: string) =>
     mirrorSettings(`http://${name}:${port}`, { allowPrivateNetwork: false, prefetch: 0 }),
   );
 
-test("a private address is reached neither by a name, nor by a redirect, nor by a name that turns", async () => {
+test("a mirror never connects to a private address by name, by redirect or by a changed DNS answer", async () => {
   const nameServer = await startNameServer(names);
   const upstream = await startBerth(newFolder());
   const image = await pushUpstream({ upstream }, "library/app", "1", "a layer");
@@ -61,7 +61,7 @@ test("a private address is reached neither by a name, nor by a redirect, nor by 
       return;
     }
     const { method, url } = incoming;
-    // An open registry answers to no other host name than its own.
+    // In open mode a registry answers only requests with its own host name.
     const headers = { ...incoming.headers, host: "127.0.0.1" };
     const target = { host: "127.0.0.1", port: upstream.port, method, path: url, headers };
     request(target, (answer) => {
@@ -85,7 +85,7 @@ test("a private address is reached neither by a name, nor by a redirect, nor by 
   await hidden.api.get(manifest).expect(502);
   await hidden.close();
 
-  // What was public when it was first asked for is looked up again with the next connection.
+  // The mirror resolves the name again for the next connection. Then the answer is the private address.
   const turning = await mirrorOf("turning.example");
   await turning.api.get(manifest).expect(200);
   await turning.api.get(blob).expect(502);

@@ -5,14 +5,14 @@ import process from "node:process";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 
-test("addresses that are not public are never reached, whatever names and redirects say", async () => {
+test("a mirror never connects to a private address that a DNS answer or a redirect names", async () => {
   const inside = fileURLToPath(new URL("addresses-inside.ts", import.meta.url));
   const node = [process.execPath, "--import", "./test/support/register.mjs", inside];
-  // A test within a test would take itself for a part of this one.
+  // With NODE_TEST_CONTEXT the child process would report its test as a subtest of this one.
   const { NODE_TEST_CONTEXT: _, ...env } = process.env;
   const child = spawn("unshare", ["--net", "--mount", ...node], {
     env,
-    // What it opens may keep it from ending where it fails.
+    // After a failure open servers may keep the child process alive.
     timeout: 120_000,
     stdio: ["ignore", "pipe", "pipe"],
   });

@@ -13,7 +13,7 @@ const layerBytes = 5 * MB;
 const layersOfImage = 4;
 const images = 50;
 
-/** All bytes of blobs, those too that are still coming in. */
+/** The bytes of all blobs and of all open uploads. */
 function bytesBelow(data: string): number {
   return ["blobs", "uploads"]
     .flatMap((folder) => {
@@ -28,16 +28,16 @@ function bytesBelow(data: string): number {
     }, 0);
 }
 
-test("100 MB are held under 1 GB of pulls, but for what is in flight", async (t) => {
+test("a mirror with cacheSize 100MB keeps at most 100 MB plus one image on disk during 1 GB of pulls", async (t) => {
   const upstream = await startDistribution(newFolder());
   const settings = mirrorSettings(upstream.url, { cacheSize: "100MB" });
-  // Evicted bytes do not stay, so that what lies in the folder is what the budget counts.
+  // With deleteDelay 0 evicted bytes are deleted at once, so that the folder contains what cacheSize counts.
   const mirror = await startBerth(newFolder(), { ...settings, "gc.deleteDelay": "0s" });
   after(async () => {
     await mirror.close();
     await upstream.stop();
   });
-  // Two files of an image may be there twice for a moment: as what comes in, and as what it has become.
+  // The layers of one image may be on disk twice for a moment: as upload and as blob.
   const inFlight = layersOfImage * layerBytes;
   let [pulled, most] = [0, 0];
   const watch = setInterval(() => {

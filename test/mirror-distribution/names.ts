@@ -1,7 +1,7 @@
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
 
-/** A name server that knows a few names, each with what it says the first time, the second time, and from then on. */
+/** A name server. Each name has a list of addresses: one per query, the last one also for all later queries. */
 export async function startNameServer(
   names: Readonly<Record<string, readonly string[]>>,
 ): Promise<{ readonly asked: ReadonlyMap<string, number>; close(): void }> {
@@ -16,14 +16,14 @@ export async function startNameServer(
     const answer = isForAddress ? known?.[Math.min(times, known.length - 1)] : undefined;
     const question = query.subarray(12, end + 4);
     const head = Buffer.from(query.subarray(0, 12));
-    // A response, recursion available; NXDOMAIN for a name that nobody has.
+    // Flags: response, recursion available; NXDOMAIN for an unknown name.
     head.writeUInt16BE(known === undefined ? 0x8183 : 0x8180, 2);
     head.writeUInt16BE(answer === undefined ? 0 : 1, 6);
     head.fill(0, 8, 12);
     const record =
       answer === undefined
         ? []
-        : // The name of the question, A, IN, good for no second.
+        : // The name of the question, type A, class IN, TTL 0.
           [
             Buffer.from([0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 0, 0, 4]),
             Buffer.from(answer.split(".").map(Number)),

@@ -23,7 +23,7 @@ describe("a mirror of distribution", async () => {
   const MB = 1_000_000;
   const clients = Number(process.env["BERTH_MIRROR_CLIENTS"] ?? 500);
 
-  test(`serves ${clients} clients of one cold image at once from one GET an object`, async (t) => {
+  test(`serves ${clients} concurrent clients of one uncached image with one GET per object`, async (t) => {
     const layers = Array.from({ length: 4 }, () => randomBytes(MB));
     const image = await pushImage(upstream.url, "library/herd", "1", layers);
     proxy.reset();
@@ -46,7 +46,7 @@ describe("a mirror of distribution", async () => {
     proxy.rate(undefined);
   });
 
-  test("serves what it has when the upstream is gone, and says so", async () => {
+  test("serves cached images with a Warning header when the upstream is down, and 502 or 503 for others", async () => {
     const image = await pushImage(upstream.url, "library/kept", "1", [randomBytes(MB)]);
     await mirror.api.get("/v2/kept/manifests/1").expect(200);
     for (const digest of image.digests) await untilHere(mirror, `/v2/kept/blobs/${digest}`);
