@@ -13,9 +13,9 @@ const MiB = 2 ** 20;
 
 export interface Process {
   readonly url: string;
-  /** All that it has written. */
+  /** The output and the log of the process. */
   readonly said: () => string;
-  /** As a power cut would. */
+  /** Sends SIGKILL and waits for the end of the process. */
   kill(): Promise<void>;
 }
 
@@ -29,7 +29,7 @@ const storage = (prefix: string): Record<string, string> => ({
   BERTH_STORAGE_S3_PART_SIZE: "5MiB",
 });
 
-/** `berth serve` on a data folder and a place in the bucket; ended after the file's last test. */
+/** Starts `berth serve` on a data folder and a prefix in the bucket. It is stopped after the last test of the file. */
 export async function startProcess(
   data: string,
   prefix: string,
@@ -78,6 +78,6 @@ export async function runCommand(
   return { code, output };
 }
 
-/** The driver on the same place, to look at what lies there. */
+/** Opens the storage driver on the same prefix, to list its objects. */
 export const openStore = (prefix: string) =>
   createS3Store(settingsFor(endpoint, { prefix: `${prefix}/`, partSize: 5 * MiB }));

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# `npm run s3`: the driver and everything above it on a real S3 server, versitygw on a folder of its own.
-# `npm run s3 -- driver api` runs those parts alone; the parts are driver, sizes, server, api, redirect, conformance and clients.
-# Without names it runs all but clients, which needs root and the tools of `npm run clients`.
+# `npm run s3`: runs the storage driver, the server and the HTTP API on a real S3 server: versitygw on a new folder.
+# `npm run s3 -- driver api` runs only these parts. Parts: driver, sizes, server, api, redirect, conformance, clients.
+# Without arguments it runs all parts except clients, which needs root and the tools of `npm run clients`.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 # shellcheck source=test/clients/support/environment.sh
@@ -25,7 +25,7 @@ export BERTH_STORAGE_S3_FORCE_PATH_STYLE=true
 export BERTH_STORAGE_S3_ACCESS_KEY_ID=berth
 export BERTH_STORAGE_S3_SECRET_ACCESS_KEY=berth-secret
 
-# A port that is free now may not be in a moment: then the next is tried.
+# Another process may take the port before versitygw does. Then the loop tries another port.
 for ((tries = 0; tries < 10; tries++)); do
   port=$((20000 + RANDOM % 20000))
   ROOT_ACCESS_KEY=berth ROOT_SECRET_KEY=berth-secret versitygw --quiet --keep-alive \
@@ -44,7 +44,7 @@ tests() {
   wait $!
 }
 
-# api REDIRECT: the suite of the HTTP API, whose settings are handed over as keys of the configuration.
+# api REDIRECT: runs the tests of the HTTP API. BERTH_TEST_S3 passes them the configuration keys.
 api() {
   BERTH_TEST_S3=$(printf '{"storage.driver":"s3","storage.s3.bucket":"berth","storage.s3.endpoint":"%s","storage.s3.forcePathStyle":"true","storage.s3.accessKeyId":"berth","storage.s3.secretAccessKey":"berth-secret","storage.s3.redirect":"%s"}' \
     "$BERTH_STORAGE_S3_ENDPOINT" "$1")

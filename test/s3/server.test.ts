@@ -13,7 +13,7 @@ const manifestType = "application/vnd.oci.image.manifest.v1+json";
 const twoWorkers = { BERTH_WORKERS: "2" };
 let places = 0;
 
-/** A data folder and a place in the bucket that nobody else uses. */
+/** Returns a new data folder and an unused prefix in the bucket. */
 function place(): readonly [string, string] {
   places += 1;
   return [path.join(createScratch("s3"), "data"), `server-${process.pid}-${places}`];
@@ -23,7 +23,7 @@ const send = (url: string, method: string, body?: Uint8Array, headers = {}): Pro
   fetch(url, {
     method,
     redirect: "manual",
-    // Each request on a connection of its own: worker processes take them in turn.
+    // Each request uses a new connection, because the worker processes accept connections in turn.
     headers: { "Content-Type": "application/octet-stream", Connection: "close", ...headers },
     ...(body && { body: Buffer.from(body) }),
   });
@@ -52,7 +52,7 @@ async function isSound(data: string, prefix: string): Promise<void> {
   assert.equal(code, 0, output);
 }
 
-test("an upload is begun by one worker process, and gone on with by another", async () => {
+test("an upload over several connections to two workers completes, and the blob can be pulled", async () => {
   const [data, prefix] = place();
   const one = await startProcess(data, prefix, twoWorkers);
   const bytes = pattern(23 * MiB + 11);
@@ -72,7 +72,7 @@ test("an upload is begun by one worker process, and gone on with by another", as
   await isSound(data, prefix);
 });
 
-test("two processes that push one digest at once both succeed, and it is there once", async () => {
+test("two concurrent pushes of one digest to two workers succeed, and the blob is stored once", async () => {
   const [data, prefix] = place();
   const one = await startProcess(data, prefix, twoWorkers);
   const both = [one, one];
@@ -89,7 +89,7 @@ test("two processes that push one digest at once both succeed, and it is there o
   await isSound(data, prefix);
 });
 
-test("one process collects while another pushes and deletes, and nothing that was promised is gone", async () => {
+test("berth gc runs while a server takes pushes and deletes, and no blob of a tagged manifest is deleted", async () => {
   const [data, prefix] = place();
   const env = {
     BERTH_GC_LEASE: "1s",
@@ -136,7 +136,7 @@ test("one process collects while another pushes and deletes, and nothing that wa
   await isSound(data, prefix);
 });
 
-test("after kill -9 in the middle of a multipart upload it goes on, and dead ones are swept", async () => {
+test("after kill -9 a multipart upload can be resumed, and the parts of a cancelled one are deleted", async () => {
   const [data, prefix] = place();
   const bytes = pattern(32 * MiB);
   const first = await startProcess(data, prefix);
@@ -149,7 +149,7 @@ test("after kill -9 in the middle of a multipart upload it goes on, and dead one
     (await send(`${first.url}${dies}`, "PATCH", bytes.subarray(0, 12 * MiB))).status,
     202,
   );
-  // The next chunk never ends.
+  // The body of the next chunk does not end before the kill.
   const sending = request(`${first.url}${lives}`, { method: "PATCH" });
   sending.on("error", () => undefined);
   sending.write(bytes.subarray(12 * MiB, 26 * MiB));
@@ -178,7 +178,7 @@ test("after kill -9 in the middle of a multipart upload it goes on, and dead one
   await isSound(data, prefix);
 });
 
-test("neither signed URLs nor secrets are in the log, at any level", async () => {
+test("the log at level trace contains no signed URLs and no secrets", async () => {
   const [data, prefix] = place();
   const berth = await startProcess(data, prefix, {
     BERTH_LOG_LEVEL: "trace",

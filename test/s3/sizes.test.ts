@@ -6,7 +6,7 @@ import { createS3Store } from "../../storage/s3/store.ts";
 import { settingsFor } from "../storage/s3/settings.ts";
 import { startS3Stub } from "../support/s3/stub.ts";
 
-/* What no real server on a test's disk would hold: the stub counts such parts and drops them. */
+/* Sizes that are too large for the disk of a test machine: the stub counts the bytes of the parts and discards them. */
 
 const MiB = 2 ** 20;
 const stub = await startS3Stub({ sparse: true });
@@ -18,7 +18,7 @@ async function* zeros(sizeBytes: number, step: number): ByteSource {
   for (let left = sizeBytes; left > 0; left -= step) yield chunk.subarray(0, Math.min(left, step));
 }
 
-test("a blob of 6 GiB is one, beyond the 5 GiB that a single request may carry", async () => {
+test("the S3 driver stores a blob of 6 GiB, above the 5 GiB limit of a single request", async () => {
   const store = createS3Store(
     settingsFor(stub.endpoint, { partSize: 8 * MiB, uploadBuffer: 64 * MiB }),
   );
@@ -31,7 +31,7 @@ test("a blob of 6 GiB is one, beyond the 5 GiB that a single request may carry",
   await store.close();
 });
 
-test("10,000 parts are one blob, and a byte more is refused with what came before kept", async () => {
+test("the S3 driver stores a blob of 10,000 parts, and rejects one more byte without losing the upload", async () => {
   const store = createS3Store(settingsFor(stub.endpoint, { partSize: 100, concurrency: 8 }));
   const size = 10_000 * 100;
   const upload = await store.begin();
