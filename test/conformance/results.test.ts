@@ -12,14 +12,14 @@ function check(name: string, status: string, more = ""): string {
   return `<testcase name="OCI Conformance Test/${name}" classname="" status="${status}">${more}</testcase>`;
 }
 
-test("a run in which every check passed has no problem", () => {
+test("a run in which all checks pass has no problems", () => {
   const junit = report('tests="2"', check("ping", "passed"), check("empty/tag list", "passed"));
   const results = parseResults({ junit, yaml });
   assert.deepEqual(results.counts, { Pass: 2, FAIL: 0, Error: 0, Skip: 0, Disabled: 0 });
   assert.deepEqual(problemsIn(results, []), []);
 });
 
-test("failed, broken and skipped checks are problems with their names and reasons", () => {
+test("each failed, broken or skipped check is a problem with its name and reason", () => {
   const junit = report(
     'tests="4" failures="1" errors="1" skipped="1"',
     check("ping", "passed"),
@@ -31,7 +31,7 @@ test("failed, broken and skipped checks are problems with their names and reason
   assert.deepEqual(problems, ['FAIL: a: expected "x" < 3', "Error: b", "Skip: c: not supported"]);
 });
 
-test("a check that the profile turns off is no problem, another disabled one is", () => {
+test("a disabled check is a problem unless the profile disables it", () => {
   const off = "<system-err>api X is disabled in the configuration</system-err>";
   const junit = report(
     'tests="2" disabled="1"',
@@ -43,7 +43,7 @@ test("a check that the profile turns off is no problem, another disabled one is"
   assert.deepEqual(problemsIn(results, []), ["Disabled: blobs/cancel"]);
 });
 
-test("an API or data set that did not pass is a problem, also without a failed check", () => {
+test("an API or data set that did not pass is a problem even if no check failed", () => {
   const junit = report('tests="1"', check("ping", "passed"));
   for (const status of ["FAIL", "Error", "Skip", "Disabled", "Unknown"]) {
     const results = parseResults({ junit, yaml: yaml.replace("Image: Pass", `Image: ${status}`) });
@@ -51,14 +51,14 @@ test("an API or data set that did not pass is a problem, also without a failed c
   }
 });
 
-test("counts without a named check are problems", () => {
+test("a count of failed or disabled checks is a problem even if no check is named", () => {
   const failed = report('tests="2" failures="1"', check("ping", "passed"));
   assert.equal(problemsIn(parseResults({ junit: failed, yaml }), []).length, 1);
   const disabled = report('tests="2" disabled="1"', check("ping", "passed"));
   assert.equal(problemsIn(parseResults({ junit: disabled, yaml }), []).length, 1);
 });
 
-test("a report that is missing, cut short or empty is refused", () => {
+test("the parser throws if a report is missing, truncated or empty", () => {
   const whole = report('tests="1"', check("ping", "passed"));
   for (const junit of [
     "",

@@ -1,17 +1,17 @@
 import { parse } from "yaml";
 
-/** What the suite writes: `junit.xml` has a line for each check, `results.yaml` one for each API and data set. */
+/** The reports of the suite: `junit.xml` has an entry per check, `results.yaml` one per API and data set. */
 export type Reports = { junit: string; yaml: string };
 
 export type Counts = Record<"Pass" | "FAIL" | "Error" | "Skip" | "Disabled", number>;
 
 export type Results = {
   counts: Counts;
-  /** Every check, API and data set that did not pass, with the suite's reason where it gives one. */
+  /** Every check, API and data set that did not pass, with the reason if the suite gives one. */
   notPassed: { status: keyof Counts; name: string; reason: string }[];
 };
 
-/** Reads the reports of a whole run; throws on reports that are cut short, empty or contradict themselves. */
+/** Parses the reports of a complete run. Throws if they are truncated, empty or contradict each other. */
 export function parseResults({ junit, yaml }: Reports): Results {
   const [, head] = /^<testsuites ([^>]*)>/.exec(junit) ?? [];
   if (head === undefined || !junit.trimEnd().endsWith("</testsuites>")) {
@@ -47,7 +47,7 @@ export function parseResults({ junit, yaml }: Reports): Results {
   return { counts, notPassed };
 }
 
-/** What must not be there: everything that did not pass, but for what the profile itself turns off. */
+/** Returns all results that did not pass, without the checks that the profile disables. */
 export function problemsIn({ counts, notPassed }: Results, turnedOff: readonly string[]): string[] {
   const problems = notPassed
     .filter(({ status, name }) => !(status === "Disabled" && turnedOff.includes(lastPart(name))))
@@ -84,7 +84,7 @@ function overviewStatus(status: unknown): keyof Counts {
 }
 
 function count(attributes: string, name: string): number {
-  const value = attribute(attributes, name) || "0"; // the suite leaves out a count of zero
+  const value = attribute(attributes, name) || "0"; // the suite omits counts that are 0
   if (!/^\d+$/.test(value)) throw new Error(`junit.xml has ${name}="${value}"`);
   return Number(value);
 }

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# `npm run conformance`: the official distribution-spec suite against a freshly started Berth, in two profiles.
-# REGISTRY=host:port puts another registry in Berth's place. The suite's reports stay in test-results/conformance.
+# `npm run conformance`: runs the official distribution-spec suite against new Berth servers, in two profiles.
+# REGISTRY=host:port tests another registry instead. The reports are kept in test-results/conformance.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 # shellcheck source=test/clients/support/environment.sh

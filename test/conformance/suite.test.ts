@@ -14,7 +14,7 @@ const profiles = [
     name: "stable",
     sparse: false,
     settings: {},
-    // Parts of the next version of the specification, and what a registry may refuse.
+    // Checks of the next version of the specification, and of features that are optional for a registry.
     turnedOff: [
       ...["Blob upload cancel", "blob-post-cancel", "Manifest put with tag params"],
       ...["Tag Param", "Tag Param sha512", "Sparse Manifests"],
@@ -29,8 +29,8 @@ const profiles = [
 ];
 
 /**
- * The same result whether everybody may do everything, or tokens have to be had for each request. The suite asks for
- * no right to the repository that it mounts from, so that it may read that only where it is public.
+ * The results are the same in open mode and with accounts. The suite requests no token for the repository that it
+ * mounts from, so that with accounts this repository must be public.
  */
 const modes = [
   { mode: "open", open: true, berthSettings: {}, login: {} },
@@ -42,7 +42,7 @@ const modes = [
   },
 ];
 
-// What a store answers after a redirect has no Docker-Content-Digest, which the next version asks of every blob.
+// After a redirect the answer of the S3 server has no Docker-Content-Digest, which the next version requires for blobs.
 const redirected = process.env["BERTH_STORAGE_S3_REDIRECT"] === "true";
 const asked = profiles.filter(({ name }) => !(redirected && name === "dev"));
 
@@ -52,7 +52,7 @@ const runs = modes.flatMap((mode) =>
 
 for (const run of runs) {
   const { name, mode, sparse, open, berthSettings, login, settings, turnedOff } = run;
-  test(`every check of the distribution-spec suite passes in the profile ${name}`, async () => {
+  test(`all checks of the distribution-spec suite pass in the profile ${name}`, async () => {
     const berth = await startBerth({ sparse, open, settings: berthSettings });
     const folder = path.join(reports, name.replace(" ", "-"));
     rmSync(folder, { recursive: true, force: true });
