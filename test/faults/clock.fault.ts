@@ -15,12 +15,12 @@ const collecting = {
   BERTH_GC_LEASE: `${leaseMs / 1000}s`,
   BERTH_GC_GRACE: "0s",
   BERTH_GC_DELETE_DELAY: "0s",
-  // One after the other, so that a jump comes in the middle of one.
+  // Collections follow each other closely, so that a jump happens during one.
   BERTH_GC_INTERVAL: "50ms",
   BERTH_GC_DELETE_UNTAGGED: "true",
 };
 
-test("the clock jumps by 25 hours, forth and back", async (t) => {
+test("no push fails and no data is lost when the clock jumps forward and back by 25 hours", async (t) => {
   const tally = startTally(t, "the clock jumps by 25 hours, forth and back");
   const data = path.join(newFolder("clock"), "data");
   const ledger = createLedger();
@@ -38,13 +38,13 @@ test("the clock jumps by 25 hours, forth and back", async (t) => {
     },
   });
   const { wire } = berth;
-  // Fails by itself if a push is refused, as it would be if a jump ended its leases.
+  // `load` rejects if a push fails, for example because a jump ended its leases.
   const ended = load({ wire, ledger, name: "clock", mixed: true, layerSizes: [90, 700, 40_000] });
   ended.catch(() => undefined);
   await pause(1_500);
   for (const by of ["+25h", "-25h", "+0"]) {
     setClock(by);
-    // Longer than the lease that the collector waits after a jump: it works in each of these times.
+    // After a jump the collector waits one lease. The pause is longer, so that it runs after each jump.
     await Promise.race([ended, pause(leaseMs + 2_000)]);
     const told = Date.parse(String((await wire.send("HEAD", "/v2/")).headers.date));
     const jumpedHours = Math.round((told - Date.now()) / 3_600_000);

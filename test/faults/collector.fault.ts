@@ -26,10 +26,10 @@ const collecting = {
   BERTH_LOG_LEVEL: "info",
 };
 
-test("the collector loops while clients reuse what it is about to take", (t) =>
+test("no acknowledged push is lost while the collector loops and clients reuse the blobs that it deletes", (t) =>
   loop(t, "the collector loops while clients reuse what it is about to take", {}));
 
-test("the same with two workers", (t) =>
+test("with two workers, no acknowledged push is lost while the collector loops and clients reuse blobs", (t) =>
   loop(t, "the same with two workers", { BERTH_WORKERS: "2" }));
 
 async function loop(t: TestContext, fault: string, env: NodeJS.ProcessEnv): Promise<void> {
@@ -45,7 +45,7 @@ async function loop(t: TestContext, fault: string, env: NodeJS.ProcessEnv): Prom
     while (counts.pushed < pushes) {
       await reuser.push(random);
       if (random.below(3) === 0) await reuser.remove(random);
-      // So slowly that leases end meanwhile.
+      // The pause is long enough for leases to expire during the test.
       await pause(random.below(pauseMs));
     }
   };

@@ -9,11 +9,11 @@ import { trace } from "./support/injection.ts";
 import { newFolder } from "./support/scratch.ts";
 
 /*
- * A power cut does not always lose a directory that was not flushed: the journal of the file system may have written it.
- * The order of the system calls shows the missing flush in every run.
+ * A power cut does not always lose an unflushed directory, because the journal of the file system may have written it.
+ * The order of the system calls shows a missing flush in every run.
  */
 
-/** A system call that succeeded. Numbers of lines in the trace, since calls of several threads overlap. */
+/** A system call that succeeded. It has two line numbers of the trace, because calls of several threads overlap. */
 interface Call {
   readonly text: string;
   readonly startLine: number;
@@ -42,7 +42,7 @@ for (const { kind, sizeBytes } of [
   { kind: "small", sizeBytes: 1000 },
   { kind: "large", sizeBytes: 1024 * 1024 },
 ]) {
-  test(`the file, its directories and the database are flushed in this order before the 201 for a ${kind} blob`, async () => {
+  test(`a server flushes the file, its directories and the database in this order before the 201 for a ${kind} blob`, async () => {
     const data = path.join(newFolder("flush-order"), "data");
     const berth = await startBerth(data);
     after(() => berth.kill());
@@ -81,7 +81,7 @@ for (const { kind, sizeBytes } of [
       (text) => isFlush(text, `<${parent}>`),
       made,
     );
-    // A small blob is written under its own name; a larger one is an upload that is renamed after its flush.
+    // A small blob is written under its own name. A large one is an upload that is flushed and then renamed.
     const named =
       kind === "small"
         ? next(

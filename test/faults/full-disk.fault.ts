@@ -18,7 +18,7 @@ import { run } from "./support/shell.ts";
 const MiB = 2 ** 20;
 const settings = { env: { BERTH_GC_GRACE: "0s", BERTH_GC_LEASE: "1s", BERTH_GC_INTERVAL: "0s" } };
 
-/** A data folder on a disk of its own. */
+/** Mounts a tmpfs of this size for a data folder. */
 async function smallDisk(mebibytes: number): Promise<{
   readonly data: string;
   readonly fill: () => Promise<void>;
@@ -29,7 +29,7 @@ async function smallDisk(mebibytes: number): Promise<{
   const filler = path.join(point, "filler");
   return {
     data: path.join(point, "data"),
-    // Until not even one block is left.
+    // Writes until no free block is left.
     fill: async () =>
       void (await run("dd", "if=/dev/zero", `of=${filler}`, "bs=4k", "status=none").catch(
         () => undefined,
@@ -40,14 +40,14 @@ async function smallDisk(mebibytes: number): Promise<{
 
 const hasReserve = (data: string): boolean => existsSync(path.join(data, "reserve"));
 
-/** Opens a session and gives its location. */
+/** Opens an upload session and returns its location. */
 async function begin({ wire }: Berth): Promise<string> {
   const { status, headers } = await wire.send("POST", "/v2/team/app/blobs/uploads/");
   assert.equal(status, 202);
   return headers.location ?? "";
 }
 
-test("a push that is larger than the free space gives its bytes back, and the next push is taken", async () => {
+test("a push above the free space gets 507, its bytes are deleted, and the next push succeeds", async () => {
   const { data } = await smallDisk(96);
   const berth = await startBerth(data);
   const location = await begin(berth);
@@ -61,7 +61,7 @@ test("a push that is larger than the free space gives its bytes back, and the ne
   await berth.stop();
 });
 
-test("with a full disk a server starts, serves pulls, deletes and collections, and ends on SIGTERM", async () => {
+test("a server on a full disk starts, serves pulls and deletes, lets berth gc free blobs, and ends on SIGTERM", async () => {
   const { data, fill, empty } = await smallDisk(96);
   const ledger = createLedger();
   let berth = await startBerth(data, settings);
@@ -83,11 +83,11 @@ test("with a full disk a server starts, serves pulls, deletes and collections, a
   const [image] = ledger.images.splice(0, 1);
   const manifest = `/v2/${image?.repository}/manifests/${image?.digest}`;
   assert.equal((await berth.wire.send("DELETE", manifest)).status, 202);
-  // What no manifest names may go.
+  // The collector may delete blobs that no manifest references.
   ledger.blobs.splice(0);
   const gc = await berthCommand("gc", "--now", "--data", data);
   assert.match(gc.printed, /freed [1-9].*: 0 manifests, [1-9]/);
-  // Stop demands exit code 0.
+  // `stop` checks that the exit code is 0.
   await begin(berth);
   await berth.stop();
 
@@ -99,7 +99,7 @@ test("with a full disk a server starts, serves pulls, deletes and collections, a
   await berth.stop();
 });
 
-test("berth upload list and delete find and free what clients have left on a full disk", async () => {
+test("on a full disk berth upload list shows an abandoned upload, and berth upload delete deletes it", async () => {
   const { data, fill } = await smallDisk(96);
   const berth = await startBerth(data);
   const location = await begin(berth);
@@ -119,7 +119,7 @@ test("berth upload list and delete find and free what clients have left on a ful
   await berth.stop();
 });
 
-test("a command whose output does not fit on the disk fails in one line", async () => {
+test("a command whose output does not fit on the disk exits with 1 and a one-line error", async () => {
   const { data, fill } = await smallDisk(32);
   const berth = await startBerth(data);
   await berth.stop();

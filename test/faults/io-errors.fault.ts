@@ -13,9 +13,8 @@ import { newFolder } from "./support/scratch.ts";
 import { startTally } from "./support/tally.ts";
 
 /*
- * Call k of a kind fails, for k = 1, 2, … until a client that writes in every way makes no such call any more. One
- * thread does the work on files and one that on the database, so that k counts the same calls in every run. Small blobs have
- * a thread of their own.
+ * System call k of one kind fails, for k = 1, 2, … until `tryAllWays` makes fewer than k such calls. One thread works on
+ * files, one on small blobs and one on the database, so that k counts the same calls in every run.
  */
 const faults: readonly {
   readonly fault: string;
@@ -32,9 +31,9 @@ const faults: readonly {
   { fault: "EIO on fsync of the database", thread: "database", call: "fsync" },
   { fault: "EIO on write to the database", thread: "database", call: "pwrite64" },
 ];
-/** A client that writes in every way makes no more calls of a kind than this. */
+/** `tryAllWays` makes fewer calls of one kind than this. */
 const farEnough = 200;
-/** From here on, only every so many: writes to the database are many and alike. */
+/** After this many calls only every seventh call fails, because the many writes to the database are alike. */
 const closely = 16;
 
 for (const { fault, thread, call } of faults) {
@@ -56,8 +55,8 @@ for (const { fault, thread, call } of faults) {
       tally.rounds += 1;
 
       const refused = attempts.filter(isRefused);
-      // No answer hangs on a write into the database itself: that is a checkpoint, and the log has all of it.
-      // Node loads a module of the program when it is first needed, in the same threads.
+      // No answer depends on a write to berth.db itself: that is a checkpoint, and the WAL has the same data.
+      // The same threads also read modules in dist/ when Node loads them on first use.
       const isHarmless = (line: string) => /\/berth\.db>|\/dist\//.test(line);
       if (refused.length === 0 && !injected.every(isHarmless))
         tally.lost.push(`${name}: nothing was refused after ${injected.join("; ")}`);
@@ -68,7 +67,7 @@ for (const { fault, thread, call } of faults) {
         if (status !== 404) tally.lost.push(`${name}: ${way} was refused, and is there: ${status}`);
       }
       await becomesReady(berth);
-      // The same content again, as a client does after a failure.
+      // A client pushes the same content again after a failure.
       const again = misanswered(await tryAllWays(wire, ledger, name), []);
       tally.lost.push(...again.map((told) => `${name}, again: ${told}`));
     }
@@ -77,7 +76,7 @@ for (const { fault, thread, call } of faults) {
   });
 }
 
-test("EIO on a flush amid a large upload", async (t) => {
+test("EIO on a flush fails a large upload, and the next upload of the same blob succeeds", async (t) => {
   const tally = startTally(t, "EIO on a flush amid a large upload");
   const data = path.join(newFolder("errors"), "data");
   const ledger = createLedger();
@@ -98,7 +97,7 @@ test("EIO on a flush amid a large upload", async (t) => {
   if ((await injection.end()).length === 0) tally.lost.push("nothing was flushed meanwhile");
   tally.rounds += 1;
   if (patched.status < 500) tally.lost.push(`the PATCH was answered ${patched.status}`);
-  // Of what came before the failure nothing is kept, since nobody knows what of it is there.
+  // After the failure the server deletes the session, because it can't know which bytes are on disk.
   const closed = await wire.send("PUT", withDigest(location, digest));
   if (closed.status !== 404) tally.lost.push(`the closing PUT was answered ${closed.status}`);
   const again = await begin();

@@ -13,13 +13,13 @@ import { startBerth } from "./support/berth.ts";
 import { long, newFolder } from "./support/scratch.ts";
 import { startTally } from "./support/tally.ts";
 
-/** Of each manner. */
+/** The number of rounds per entry of the list below. */
 const rounds = long ? 100 : 3;
 const roundsOnOneFolder = 10;
 const latestKillMs = 1_200;
 const leaseMs = 2_000;
 const mustStartWithinMs = 5_000;
-/** The collector takes what it may as soon as it may. */
+/** The collector deletes blobs as early as it is allowed to. */
 const collecting = {
   BERTH_GC_LEASE: `${leaseMs / 1000}s`,
   BERTH_GC_GRACE: "0s",
@@ -48,10 +48,10 @@ for (const [manner, env] of [
       let berth = await startBerth(data, { env });
       for (let round = 0; round < roundsOnOneFolder && tally.rounds < rounds; round += 1) {
         const name = `${manner.length}-${tally.rounds}`;
-        // Pushes that end well before their lease.
+        // These pushes end well before their leases.
         const layerSizes = collected ? ([90, 700, 40_000] as const) : undefined;
         const ended = load({ wire: berth.wire, ledger, name, mixed: true, layerSizes });
-        // A collector that has just started waits one lease before it takes anything.
+        // After a start the collector waits one lease before it deletes anything.
         await pause((collected ? leaseMs + latestKillMs / 2 : 0) + random.below(latestKillMs));
         await berth.kill();
         await ended;

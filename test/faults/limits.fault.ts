@@ -24,20 +24,20 @@ import { startTally } from "./support/tally.ts";
 const KiB = 1024;
 const MiB = 1024 * KiB;
 
-test("200 clients at once, and 64 descriptors", async (t) => {
+test("a server with 64 file descriptors serves 200 concurrent pushes, some after refused connections", async (t) => {
   const tally = startTally(t, "200 clients at once, and 64 descriptors");
   const data = path.join(newFolder("descriptors"), "data");
   const ledger = createLedger();
   const berth = await startBerth(data, { through: ["prlimit", "--nofile=64:64"] });
   assert.deepEqual(misanswered(await tryAllWays(berth.wire, ledger, "before"), []), []);
   await becomesReady(berth);
-  // The thread that writes the pull counters opens its files with the first of them, two seconds after a push.
+  // The thread of the pull counters opens its files at its first write, two seconds after a push.
   await pause(3_000);
   const before = descriptorsOf(berth);
 
   for (; tally.rounds < 2; tally.rounds += 1) {
     const seen = { atOnce: 0, later: 0, refused: 0 };
-    /** One push; undefined if the connection was refused. Whoever is let in has all the descriptors that it takes. */
+    /** Pushes once. Returns undefined if the connection was refused. An accepted client gets all its descriptors. */
     const push = async (index: number): Promise<true | undefined> => {
       const wire = createWire(berth.url);
       const repository = `faults/client-${index}`;
@@ -86,7 +86,7 @@ test("200 clients at once, and 64 descriptors", async (t) => {
 
 const descriptorsOf = ({ pid }: Berth): number => readdirSync(`/proc/${pid}/fd`).length;
 
-test("50 uploads in 256 MiB of memory", async (t) => {
+test("a server with 256 MiB of memory completes 50 concurrent uploads of 8 MiB", async (t) => {
   const tally = startTally(t, "50 uploads in 256 MiB of memory");
   const group = createGroup(256 * MiB);
   t.after(() => removeGroup(group));
@@ -115,7 +115,7 @@ test("50 uploads in 256 MiB of memory", async (t) => {
   await finish({ berth, data, ledger, tally });
 });
 
-/** A group of processes that may hold so much together, files in the cache included. */
+/** Creates a cgroup with this memory limit. The limit includes the page cache. */
 function createGroup(limitBytes: number): string {
   const unified = existsSync("/sys/fs/cgroup/cgroup.controllers");
   const root = unified ? "/sys/fs/cgroup" : "/sys/fs/cgroup/memory";

@@ -13,10 +13,10 @@ import { newFolder } from "./support/scratch.ts";
 import { startTally } from "./support/tally.ts";
 
 const heldMs = 3_000;
-/** Far below the time that the lock is held, and far above what a busy machine makes of a pull. */
+/** Far less than `heldMs`, and far more than a pull takes on a busy machine. */
 const stalledMs = 1_000;
 
-test("another process holds the database's write lock for 3 s", async (t) => {
+test("pulls continue and pushes wait while another process holds the database's write lock for 3 s", async (t) => {
   const tally = startTally(t, "another process holds the database's write lock for 3 s");
   const data = path.join(newFolder("lock"), "data");
   const ledger = createLedger();

@@ -12,16 +12,16 @@ import { long, newFolder, newPath } from "./support/scratch.ts";
 import { run } from "./support/shell.ts";
 import { startTally } from "./support/tally.ts";
 
-/** Calls that write what a step does, into the log and from there into the database. */
+/** System calls with which a migration writes to the WAL and to the database file. */
 const calls = ["pwrite64", "fsync", "fdatasync", "ftruncate"] as const;
 const farEnough = 400;
-/** From here on, only every so many. */
+/** After this many calls the test kills at every seventh call only. */
 const closely = long ? farEnough : 4;
 
-/** The ledger without the upload, which may go on once. */
+/** Returns the ledger without uploads: an upload can be continued only once. */
 const heldIn = (ledger: Ledger): Ledger => ({ ...ledger, uploads: new Set() });
 
-test("kill -9 amid the first start on an older folder", async (t) => {
+test("no data is lost by kill -9 during the first start on an older folder", async (t) => {
   const tally = startTally(t, "kill -9 amid the first start on an older folder");
   const old = newFolder("old");
   const ledger = heldIn(makeOldFolder(old, 1));
@@ -33,7 +33,7 @@ test("kill -9 amid the first start on an older folder", async (t) => {
       const through = ["strace", "-D", "-f", "-qq", "-o", newPath("trace"), ...options];
       const berth = await startBerth(data, { through }).catch(() => undefined);
       await berth?.kill();
-      // It has made call k in none of its threads.
+      // The start succeeded: no thread reached call k.
       if (berth !== undefined) break;
       tally.rounds += 1;
       tally.lost.push(...compareStored(data).problems.map((told) => `${call} ${k}: ${told}`));
@@ -44,14 +44,14 @@ test("kill -9 amid the first start on an older folder", async (t) => {
   assert.ok(tally.rounds > 10, "it was killed too seldom");
 });
 
-test("no room at the first start on an older folder", async (t) => {
+test("a first start on an older folder fails without data loss on a full disk, and succeeds later", async (t) => {
   const tally = startTally(t, "no room at the first start on an older folder");
   const point = newFolder("full");
   await run("mount", "-t", "tmpfs", "-o", "size=32m", "tmpfs", point);
   const data = path.join(point, "data");
   const ledger = heldIn(makeOldFolder(data, 1, 40));
   const ballast = path.join(point, "ballast");
-  // It comes a little further each time.
+  // Each start has 24 KiB more space and gets a little further.
   for (let leftKiB = 0; ; leftKiB += 24) {
     const [, available = ""] = (await run("df", "-k", "--output=avail", point)).split("\n");
     await run("fallocate", "-l", `${Number(available) - leftKiB}K`, ballast);

@@ -9,10 +9,10 @@ import { newFolder, scratch } from "./support/scratch.ts";
 const owner = 12_345;
 const env = { PATH: process.env["PATH"] };
 
-/** Runs the command line as a user; without one as root. */
+/** Runs a `berth` command as this user, or as root. */
 function berth(words: readonly string[], user?: number) {
   const node = [process.execPath, path.resolve("dist/main.js"), ...words];
-  // The folder of this checkout may be closed to other users.
+  // Other users may not be allowed to read the folder of this checkout.
   const reads = ["--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search"];
   const as = ["setpriv", `--reuid=${user}`, `--regid=${user}`, "--clear-groups", ...reads];
   const [file = "", ...rest] = user === undefined ? node : [...as, ...node];
@@ -20,13 +20,13 @@ function berth(words: readonly string[], user?: number) {
   return { status, stdout, stderr };
 }
 
-test("a command that root runs on the folder of a service user is refused, and leaves nothing there", () => {
+test("a command that root runs on the folder of a service user exits with 1 and creates no file there", () => {
   const data = path.join(newFolder("owner"), "data");
   chmodSync(scratch, 0o711);
   mkdirSync(data);
   chownSync(data, owner, owner);
   const listen = ["--listen", "192.0.2.1:1"];
-  // Its address is nobody's: it makes the folder and ends.
+  // The machine does not have the address 192.0.2.1, so that the server creates the folder and ends.
   assert.match(berth(["serve", "--data", data, ...listen], owner).stderr, /not an address/);
   const before = readdirSync(data, { recursive: true }).toSorted();
   for (const words of [["keys", "rotate"], ["gc"], ["repo", "list"], ["serve", ...listen]]) {

@@ -14,14 +14,14 @@ import { long } from "./support/scratch.ts";
 import { startTally, type Tally } from "./support/tally.ts";
 
 /*
- * The disk's content is copied at one moment, under load, without any flush; the copy is what a power cut would have
- * left. Berth goes on with the copy, and the next cut hits what it made of it.
+ * The disk image is copied at one moment, under load and without a flush. The copy has the content that a power cut
+ * leaves. Berth continues on the copy until the next cut.
  *
- * The server is frozen while the images are copied. Calls to the kernel that had begun are waited for, so two images
- * show one moment of the server; what the kernel writes back on its own in between, it may write at any time.
+ * The server is frozen while the images are copied, and running system calls end first. So two images show the same
+ * moment of the server. The kernel may write back its cache between the two copies, as it may at any time.
  */
 const rounds = long ? 20 : 2;
-/** Then new disks: the ledger of all rounds on one disk is read back after each. */
+/** After this many rounds the test makes new disks, because each round reads back the ledger of all rounds before. */
 const roundsOnOneDisk = 5;
 const earliestCutMs = 150;
 const latestCutMs = 2_000;
@@ -62,7 +62,7 @@ async function cutAgainAndAgain(
     await pause(earliestCutMs + random.below(latestCutMs - earliestCutMs));
     await berth.freeze();
     await disks.cut();
-    // What it had answered before it froze is still on its way, and counts as acknowledged.
+    // Answers that were sent before the freeze still arrive, and count as acknowledged.
     await pause(20);
     await berth.kill();
     await ended;
@@ -72,7 +72,7 @@ async function cutAgainAndAgain(
     try {
       berth = await startBerth(disks.data);
     } catch (error) {
-      // Then all of it is lost, however well it may be kept.
+      // If the server does not start, all acknowledged data counts as lost.
       tally.lost.push(...Array.from({ length: acknowledgedIn(ledger) }, () => String(error)));
       throw error;
     }

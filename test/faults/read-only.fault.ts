@@ -14,8 +14,8 @@ import { startTally } from "./support/tally.ts";
 
 const MiB = 2 ** 20;
 
-/* What ext4 does when it finds itself broken: nobody can write any more, also not through files that are open. */
-test("the file system turns read-only", async (t) => {
+/* ext4 does this when it detects an inconsistency: all writes fail, also those to open files. */
+test("a server whose file system turns read-only rejects writes with 503 and loses no acknowledged data", async (t) => {
   const tally = startTally(t, "the file system turns read-only");
   const image = newPath("read-only");
   const make = ["mkfs.ext4", "-q", "-F"] as const;
@@ -29,7 +29,7 @@ test("the file system turns read-only", async (t) => {
   await writeFile(`/sys/fs/ext4/${device}/trigger_fs_error`, "1");
   const attempts = await tryAllWays(berth.wire, ledger, "meanwhile");
   tally.lost.push(...misanswered(attempts, [503]));
-  // A session that is opened promises nothing yet.
+  // 202 for a new session is no acknowledgement of data.
   if (attempts.some(({ answer }) => answer.status === 201))
     tally.lost.push("a write was acknowledged");
   await saysWhy(berth, /EROFS|read-only/i);

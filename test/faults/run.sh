@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# `npm run faults`: the worst days of a machine, each with Berth's data on it, and after each that nothing is lost.
-# A few rounds of each; `npm run faults -- --long` (or FAULTS_LONG=1) runs as many as it takes to be sure.
-# `npm run faults -- kill power-cut` runs those files alone.
+# `npm run faults`: power cuts, kill -9, full and failing disks and other faults. No acknowledged data may be lost.
+# It runs a few rounds of each fault; `npm run faults -- --long` (or FAULTS_LONG=1) runs many more.
+# `npm run faults -- kill power-cut` runs only these files.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 # shellcheck source=test/clients/support/environment.sh
@@ -44,7 +44,7 @@ trap finish EXIT
 trap 'exit 143' TERM
 trap 'exit 130' INT
 
-# In a mount namespace of its own: with its last process go the mounts, and with them the loop devices.
+# The tests run in a separate mount namespace. Its mounts and their loop devices end with its last process.
 unshare --mount --propagation private "$node" --import ./test/support/register.mjs --test \
   --test-concurrency=1 --test-reporter=spec "${files[@]}" &
 wait $!

@@ -24,14 +24,14 @@ const rounds = 2;
 
 interface Shortage {
   readonly fault: string;
-  /** Resolves with the folder for the data. */
+  /** Resolves with the path of the data folder. */
   readonly prepare: () => Promise<string>;
-  /** Brings the shortage about. */
+  /** Causes the shortage. */
   readonly begin: (data: string, berth: Berth) => Promise<void>;
   readonly end: (data: string, berth: Berth) => Promise<void>;
-  /** Of refused writes. */
+  /** The allowed statuses of rejected writes. */
   readonly statuses: readonly number[];
-  /** What readiness says; `undefined`: it has no way to know. */
+  /** The reason in the answer of /readyz; `undefined` if the server can't detect the shortage. */
   readonly named: RegExp | undefined;
 }
 
@@ -75,7 +75,7 @@ const shortages: readonly Shortage[] = [
     named: /ENOSPC|no space/i,
   },
   {
-    // A mount can't be remounted while a file on it is open for writing; one on top can.
+    // A mount with a file open for writing can't be remounted read-only. A bind mount on top of it can.
     fault: "read-only blobs",
     prepare: () => Promise.resolve(path.join(newFolder("read-only"), "data")),
     async begin(data) {
@@ -111,7 +111,7 @@ for (const { fault, prepare, begin, end, statuses, named } of shortages) {
 
       await begin(data, berth);
       const attempts: Attempt[] = [];
-      // What little is left is taken first.
+      // The first writes may still succeed with the space that is left.
       for (let attempt = 0; attempt < 20 && refusals(attempts) < 12; attempt += 1)
         attempts.push(...(await tryAllWays(berth.wire, ledger, `${name}-${attempt}`)));
       tally.lost.push(...misanswered(attempts, statuses));
@@ -131,7 +131,7 @@ for (const { fault, prepare, begin, end, statuses, named } of shortages) {
 
 const refusals = (attempts: readonly Attempt[]): number => attempts.filter(isRefused).length;
 
-/** Takes every byte that is left. */
+/** Writes a file until the disk is full. */
 async function fill(ballast: string): Promise<void> {
   await run("dd", "if=/dev/zero", `of=${ballast}`, "bs=4k", "status=none").catch(() => undefined);
 }

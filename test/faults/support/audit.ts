@@ -1,7 +1,7 @@
 import { compareStored } from "../../crash/stored.ts";
 import { berthCommand } from "./berth.ts";
 
-/** What is wrong with a data folder on which nobody works, by our own look at rows and files and by `berth check`. */
+/** Lists the problems of a data folder without a running server: of `compareStored` and of `berth check`. */
 export async function audit(data: string): Promise<string[]> {
   const { problems } = compareStored(data);
   const { code, printed } = await berthCommand("check", "--data", data);

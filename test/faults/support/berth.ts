@@ -10,7 +10,7 @@ import { createWire, type Wire } from "../../crash/wire.ts";
 import { newPath } from "./scratch.ts";
 
 const root = path.join(import.meta.dirname, "../../..");
-/** What is tested: another build of Berth, if this names one. */
+/** The program under test. FAULTS_PROGRAM names another build. */
 const program = process.env["FAULTS_PROGRAM"] ?? path.join(root, "dist/main.js");
 const startsWithinMs = 30_000;
 
@@ -19,20 +19,20 @@ export interface Berth {
   readonly url: string;
   readonly wire: Wire;
   readonly startMs: number;
-  /** All that it has written. */
+  /** The output and the log of the process. */
   log(): string;
   alive(): boolean;
-  /** kill -9, and waits until it is gone. */
+  /** Sends SIGKILL and waits for the end of the process. */
   kill(): Promise<void>;
-  /** SIGTERM; it must end with code 0. */
+  /** Sends SIGTERM. The exit code must be 0. */
   stop(): Promise<void>;
-  /** Stops all its threads where they are. A call to the kernel that runs is waited for; nothing is flushed. */
+  /** Stops all threads after their current system call. Nothing is flushed. */
   freeze(): Promise<void>;
 }
 
 /**
- * Starts the built program on a folder, with no `BERTH_…` variables but the given ones. `through`: commands that end
- * by executing what follows them, such as `prlimit --nofile=64`.
+ * Starts the built program on a folder. Of the `BERTH_…` variables it gets only those in `env`. `through`: a command
+ * that executes its further arguments, such as `prlimit --nofile=64`.
  */
 export async function startBerth(
   data: string,
@@ -88,7 +88,7 @@ export async function startBerth(
   };
 }
 
-/** Runs another command of the program to its end: its code and what it printed. */
+/** Runs another command of the program to its end. Resolves with its exit code and its output. */
 export async function berthCommand(
   ...args: readonly string[]
 ): Promise<{ readonly code: number | null; readonly printed: string }> {
@@ -106,7 +106,7 @@ export async function berthCommand(
 const inherited = (): NodeJS.ProcessEnv =>
   Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith("BERTH_")));
 
-/** The state of each thread, as the kernel names it: R, S, D, T. */
+/** The state of each thread as a letter of proc_pid_stat(5): R, S, D, T. */
 function threadsOf(pid: number): string[] {
   return readdirSync(`/proc/${pid}/task`).map((thread) => {
     const stat = readFileSync(`/proc/${pid}/task/${thread}/stat`, "utf8");

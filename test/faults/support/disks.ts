@@ -10,7 +10,7 @@ const GiB = 2 ** 30;
 const imageBytes = 4 * GiB;
 const holderBytes = 48 * GiB;
 
-/** A sparse file with a file system in it, mounted. It goes with the run's mount namespace if nobody unmounts it. */
+/** Makes a file system in a sparse file and mounts it, at most until the mount namespace of the run ends. */
 export async function mountImage(
   image: string,
   sizeBytes: number,
@@ -28,11 +28,11 @@ export async function mountImage(
 
 export interface Holder {
   readonly folder: string;
-  /** Whether a copy shows one moment. */
+  /** Whether a copy of a file is atomic. */
   readonly atomic: boolean;
 }
 
-/** The file system on which the images lie: one that copies a file by sharing its blocks, in one step. */
+/** Mounts the file system for the images: XFS with reflinks, which copies a file atomically by sharing its blocks. */
 export async function mountHolder(): Promise<Holder> {
   const make = ["mkfs.xfs", "-q", "-m", "reflink=1"] as const;
   const folder = await mountImage(newPath("holder"), holderBytes, make, "loop,discard");
@@ -57,14 +57,14 @@ const maker: Record<FileSystem, readonly [string, ...string[]]> = {
 /** The data folder of a Berth on file systems that can lose their power. */
 export interface Disks {
   readonly data: string;
-  /** Keeps what the disks hold at this moment. Nobody writes: the server is frozen. */
+  /** Copies the images of the disks. The server must be frozen. */
   cut(): Promise<void>;
-  /** Puts what was kept in the place of the disks; the file systems recover as after any power cut. */
+  /** Replaces the images by their copies and mounts them. The file systems recover as after a power cut. */
   restore(): Promise<void>;
   remove(): Promise<void>;
 }
 
-/** One image for all, or the database on one and the blobs on another. */
+/** Makes one image for all data, or one for the database and one for the blobs. */
 export async function createDisks(
   { folder, atomic }: Holder,
   fileSystem: FileSystem,
@@ -95,7 +95,7 @@ export async function createDisks(
         await (atomic ? copyAtOnce(image, kept) : run("cp", "--sparse=always", image, kept));
     },
     async restore() {
-      // All are gone before one comes back: btrfs takes two disks with one identity for one.
+      // All images are unmounted before one is mounted again: btrfs takes two images with the same id for one disk.
       for (const { image, point } of made) {
         await run("umount", point);
         await rm(image);

@@ -7,8 +7,8 @@ import { startBerth, type Berth } from "./berth.ts";
 import type { Tally } from "./tally.ts";
 
 /**
- * The end of a fault: the server is ended, rows are held against files, and after another start everything that was
- * acknowledged reads back.
+ * The last checks of a fault test: stops the server, compares rows with files, starts it again, and reads back all
+ * acknowledged data.
  */
 export async function finish(
   {

@@ -6,20 +6,20 @@ import { after } from "node:test";
 import type { Berth } from "./berth.ts";
 import { newPath } from "./scratch.ts";
 
-/** Ids of the threads that do a server's work on files; it must run with UV_THREADPOOL_SIZE=1. */
+/** The ids of the threads of a server that write files. The server must run with UV_THREADPOOL_SIZE=1. */
 export interface Threads {
-  /** Of Node's pool. */
+  /** The thread of libuv's thread pool. */
   readonly files: number;
   readonly smallFiles: number;
   readonly database: number;
 }
 
 interface Trace {
-  /** Lets the process run on alone, and resolves with the lines of the trace. */
+  /** Detaches strace from the process, and resolves with the lines of the trace. */
   end(): Promise<readonly string[]>;
 }
 
-/** Follows calls of a process or thread that runs. */
+/** Traces the system calls of a running process or thread. */
 export async function trace(id: number, ...options: readonly string[]): Promise<Trace> {
   const output = newPath("trace");
   const child = spawn("strace", ["-p", String(id), "-o", output, ...options], {
@@ -43,7 +43,7 @@ export async function trace(id: number, ...options: readonly string[]): Promise<
   };
 }
 
-/** Which threads flush while the work is done. */
+/** Finds the threads that flush files during `work`. */
 export async function findThreads({ pid }: Berth, work: () => Promise<unknown>): Promise<Threads> {
   const tracing = await trace(pid, "-f", "-y", "-e", "trace=fsync");
   await work();
@@ -64,7 +64,7 @@ export async function findThreads({ pid }: Berth, work: () => Promise<unknown>):
   };
 }
 
-/** From now on, call `k` of this name by the thread fails with EIO. `end` resolves with the calls that did. */
+/** Makes call `k` of this name by the thread fail with EIO. `end` resolves with the calls that failed. */
 export async function inject(
   thread: number,
   call: string,

@@ -11,18 +11,18 @@ const KiB = 1024;
 const largeBytes = 900 * KiB;
 const imageType = "application/vnd.oci.image.manifest.v1+json";
 
-/** A request that changes something, and how it ended. */
+/** A write request and its answer. */
 export interface Attempt {
   readonly way: string;
   readonly answer: Answer;
   readonly repository: string;
-  /** The blob that it would have put there. */
+  /** The digest of the blob that the request pushes. */
   readonly digest: Digest | undefined;
 }
 
 /**
- * A client that tries every way to write, whatever the answers are; the ledger hears of each 201. The same name
- * writes the same content.
+ * Sends every kind of write request, whatever the answers are, and adds each 201 to the ledger. The same name writes
+ * the same content.
  */
 export async function tryAllWays(
   wire: Wire,
@@ -93,7 +93,7 @@ function manifestOf(
 
 export const isRefused = ({ answer }: Attempt): boolean => answer.status >= 300;
 
-/** What is wrong with answers that must be a success or one of these statuses with an error body of the protocol. */
+/** Lists the answers that are neither a success nor one of these statuses with an error body of the specification. */
 export function misanswered(attempts: readonly Attempt[], statuses: readonly number[]): string[] {
   return attempts
     .filter(isRefused)
@@ -110,7 +110,7 @@ export function hasErrors({ body }: Answer): boolean {
   }
 }
 
-/** Waits until it says that it is ready; resolves with the time that took, or throws with what it said last. */
+/** Waits until /readyz answers 200. Resolves with the time in milliseconds; throws with the last answer. */
 export async function becomesReady({ wire }: Berth, withinMs = 10_000): Promise<number> {
   const before = performance.now();
   for (;;) {
@@ -122,7 +122,7 @@ export async function becomesReady({ wire }: Berth, withinMs = 10_000): Promise<
   }
 }
 
-/** Until readiness is 503 and says why; what it said is good for two seconds. */
+/** Waits until /readyz answers 503 with this reason. The server caches the answer for two seconds. */
 export async function saysWhy({ wire }: Berth, reason: RegExp): Promise<void> {
   await waitUntil(`readiness says ${String(reason)}`, async () => {
     const { status, body } = await wire.send("GET", "/readyz");

@@ -6,7 +6,7 @@ import type { Wire } from "../../crash/wire.ts";
 
 const imageType = "application/vnd.oci.image.manifest.v1+json";
 const layerType = "application/vnd.oci.image.layer.v1.tar";
-/** So few that every blob is pushed, freed and pushed again many times. */
+/** The number is small, so that every blob is pushed, deleted and pushed again many times. */
 const contents = 120;
 const blobBytes = 200;
 const tags = 3;
@@ -16,14 +16,14 @@ export interface ReuseCounts {
   skipped: number;
   mounted: number;
   uploaded: number;
-  /** Pushes that were refused, and may be: they had taken longer than the lease. */
+  /** Pushes that were rejected because they took longer than the lease. That is allowed. */
   late: number;
 }
 
-/** A client that uploads only what is not there yet, as clients do. */
+/** A client that uploads only missing blobs, as real clients do. */
 export interface Reuser {
   push(random: Random): Promise<void>;
-  /** Deletes one of its tags, or the manifest that it points to. */
+  /** Deletes one of its tags, or the manifest of that tag. */
   remove(random: Random): Promise<void>;
 }
 
@@ -53,7 +53,7 @@ export function createReuser({
     for (const image of gone) ledger.images.splice(ledger.images.indexOf(image), 1);
   };
 
-  /** Sees to it that the blob is in the repository: it is, or is in another, or is brought. */
+  /** Makes sure that the repository has a blob: by HEAD, by mount from another repository, or by upload. */
   const bring = async (random: Random): Promise<object> => {
     const body = contentOf(`reused/${random.below(contents)}`, blobBytes);
     const digest = digestOf(body);
@@ -95,7 +95,7 @@ export function createReuser({
         ledger.images.push({ repository, digest, tag, manifest: body });
         counts.pushed += 1;
       } else if (String(answer.body).includes("MANIFEST_BLOB_UNKNOWN") && tookMs > leaseMs * 0.7) {
-        // A lease is renewed when a quarter of it is over.
+        // A request extends a lease only after a quarter of it has passed, so that only 75 % of it may be left.
         counts.late += 1;
       } else {
         throw new Error(`after ${Math.round(tookMs)} ms: ${answer.status} ${String(answer.body)}`);

@@ -5,15 +5,15 @@ import process from "node:process";
 const folder = process.env["FAULTS_SCRATCH"];
 if (folder === undefined) throw new Error("the faults are run by `npm run faults`");
 
-/** The folder of this run; gone after it, with all that is mounted below. */
+/** The folder of this run. `run.sh` removes it and all mounts below it. */
 export const scratch: string = folder;
 
-/** More rounds, for a run by hand. */
+/** Whether to run more rounds, as `npm run faults -- --long` does. */
 export const long = process.env["FAULTS_LONG"] === "1";
 
 let last = 0;
 
-/** A path that nothing has had. */
+/** Returns a path that was not used before. */
 export function newPath(name: string): string {
   last += 1;
   return path.join(scratch, `${name}-${process.pid}-${last}`);

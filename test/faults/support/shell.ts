@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 
-/** Runs a program to its end and resolves with what it printed; throws unless it succeeds. */
+/** Runs a program to its end. Resolves with its standard output; rejects if its exit code is not 0. */
 export async function run(command: string, ...args: readonly string[]): Promise<string> {
   const child = spawn(command, args, { stdio: ["ignore", "pipe", "pipe"] });
   let [printed, complaints] = ["", ""];

@@ -4,14 +4,14 @@ import path from "node:path";
 import type { TestContext } from "node:test";
 import { scratch } from "./scratch.ts";
 
-/** What a fault has done, printed when its test ends, well or not. */
+/** The results of one fault test. They are printed when the test ends, also if it fails. */
 export interface Tally {
   rounds: number;
   acknowledged: number;
-  /** What was acknowledged and is not there, or what must never be, in words. */
+  /** Messages about acknowledged data that is missing, and about other violations. */
   readonly lost: string[];
   readonly notes: string[];
-  /** Fails if anything is lost, or if nothing was put at risk. */
+  /** Fails if `lost` is not empty, or if nothing was acknowledged. */
   check(): void;
 }
 
@@ -28,7 +28,7 @@ export function startTally(t: TestContext, fault: string): Tally {
     },
   };
   t.after(() => {
-    // A test that ended early, as when there is no start after the fault, has nothing to show for what it had.
+    // Without this note a test that ended early, for example because the server did not start, would look complete.
     const ended = tally.checked ? [] : ["ended before its check"];
     const sums = `${tally.rounds} rounds, ${tally.acknowledged} acknowledged, ${lost.length} lost`;
     const line = [`${fault}: ${sums}`, ...ended, ...notes].join("; ");
