@@ -18,7 +18,7 @@ const says = {
   pushForbidden: /insufficient_scope: authorization failed/,
 };
 
-/** containerd keeps nobody's login: `credentials` are the options of a command that has one. */
+/** containerd stores no login: `credentials` returns the command-line options for a login. */
 function createContainerdLogins(
   name: string,
   { berth, folder }: AccountsStage,
@@ -49,7 +49,7 @@ function createContainerdLogins(
 
 const stages = [await openAccountsStage("ctr"), await openAccountsStage("hosts-toml")] as const;
 const refusedToken = /failed to fetch oauth token: unexpected status: 401 Unauthorized/;
-// ctr reads a password from a terminal, or from its arguments.
+// ctr reads a password only from a terminal or from its arguments.
 const byOption = createContainerdLogins("ctr --user", stages[0], refusedToken, (who) => [
   "--plain-http",
   ...(who === undefined ? [] : ["--user", `${who.name}:${who.secret}`]),
@@ -61,12 +61,12 @@ const withHosts = (who: Login | undefined): readonly string[] => {
   const authorization = who && `Basic ${btoa(`${who.name}:${who.secret}`)}`;
   return ["--hosts-dir", hostsFor(berth.host, berth.host, authorization)];
 };
-// What the header says is not good, and so it asks once more as nobody.
+// ctr repeats the request anonymously when the header of the hosts.toml is rejected.
 const asNobody = /(insufficient_scope|invalid_token): authorization failed/;
 const byHeader = createContainerdLogins("ctr with a hosts.toml", stages[1], asNobody, withHosts);
 tellLoginStory(byHeader, stages[1]);
 
-test("an old password in a hosts.toml, shown with each request of a push, locks nobody out", async () => {
+test("repeated pushes of ctr with an old password in a hosts.toml do not lock the account out", async () => {
   const image = `${berth.host}/mia/platforms:${tag}`;
   const archive = path.join(folder, "platforms.tar");
   const index = createPlatformIndex("oci", "http://127.0.0.1:9");

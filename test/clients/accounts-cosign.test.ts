@@ -30,9 +30,9 @@ tellLoginStory(
     keepsUnseen: true,
     login: ({ name, secret }) =>
       cosign.reading(secret)("login", "-u", name, "--password-stdin", berth.host),
-    // It has no command for that.
+    // cosign has no logout command.
     logout: async () => rmSync(path.join(folder, "config.json")),
-    /** The file is what others push, the signature what cosign adds. */
+    /** Uploads a file as the image, and signs it. */
     async push(repository) {
       const signing = ["--key", "cosign.key", "--tlog-upload=false", "--yes", ...insecure];
       writeFileSync(path.join(folder, "notes"), randomUUID());

@@ -12,17 +12,17 @@ import { createTarball } from "./support/tarball.ts";
 const berth = await startBerth({ open: false, unset: true });
 const docker = await startDockerd("dockerd");
 
-/** The arguments of the line that Berth has printed for a docker command. */
+/** The arguments of the docker command that Berth printed at its start. */
 function printed(command: string): readonly string[] {
   const line = new RegExp(`^  docker (${command} .*)$`, "m").exec(berth.said())?.[1];
   return line?.split(" ") ?? assert.fail(`Berth has printed no docker ${command}`);
 }
 
-test("the lines that a first start prints work as they are, beginning with the one that sets the password", async () => {
+test("the commands that a first start prints set the admin password, log docker in and push an image", async () => {
   const rootfs = path.join(createScratch("rootfs"), "rootfs.tar");
   writeFileSync(rootfs, createTarball([{ path: "notes", content: "in place of the real one\n" }]));
   const [, pulled = ""] = printed("pull");
-  await docker("import", rootfs, pulled); // what would come from the internet
+  await docker("import", rootfs, pulled); // stands for the image on Docker Hub
   await docker(...printed("tag"));
   assert.match(await refusal(docker(...printed("push"))), /denied/);
 
@@ -40,7 +40,7 @@ test("the lines that a first start prints work as they are, beginning with the o
   assert.equal((await berth.manifest("admin/alpine", "latest")).digest, digest);
 });
 
-test("curl, crane and skopeo reach a registry on 127.0.0.1 as localhost where localhost is ::1 first", async () => {
+test("curl, crane and skopeo reach a registry on 127.0.0.1 as localhost when ::1 is its first address", async () => {
   const [first] = (await run("getent", ["ahosts", "localhost"])).stdout.split(/\s/);
   assert.equal(first, "::1");
   const host = `localhost:${berth.host.split(":")[1]}`;

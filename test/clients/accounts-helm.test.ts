@@ -24,7 +24,7 @@ tellLoginStory(
         ...["registry", "login", "--plain-http", "-u", name, "--password-stdin", berth.host],
       ),
     logout: () => helm("registry", "logout", berth.host),
-    /** The chart's name is the last part of its repository's. */
+    /** The name of the chart is the last part of the repository name. */
     async push(repository) {
       const [namespace = "", name = ""] = repository.split("/");
       const chart = path.join(createScratch("chart"), name);

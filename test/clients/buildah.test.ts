@@ -23,13 +23,13 @@ function containerfile(name: string, ...lines: string[]): string {
   return file;
 }
 
-/** The root file system of a working container, read through `buildah mount`. */
+/** Reads a file of a working container through `buildah mount`. */
 async function read(container: string, file: string): Promise<string> {
   const { stdout } = await buildah("mount", container);
   return readFileSync(path.join(stdout.trim(), file), "utf8");
 }
 
-test("buildah from scratch, commit, push and from the registry again", async () => {
+test("buildah commits and pushes an image from scratch, and pulls it again by digest", async () => {
   const image = `${berth.host}/buildah/scratch:1`;
   writeFileSync(path.join(folder, "notes"), "written by buildah\n");
   await buildah("from", "--name", "made", "scratch");
@@ -48,7 +48,7 @@ test("buildah from scratch, commit, push and from the registry again", async () 
   await buildah("rm", "again");
 });
 
-test("buildah bud builds upon an image of the registry and pushes one layer more", async () => {
+test("buildah bud builds on an image of the registry and pushes an additional layer", async () => {
   await seed(berth, "buildah/oci", "multi", indexes.oci);
   const file = containerfile(
     "Containerfile.upon",
@@ -70,7 +70,7 @@ test("buildah bud builds upon an image of the registry and pushes one layer more
   await buildah("rm", "upon");
 });
 
-test("buildah bud for Linux and Windows, and manifest push --all of the list", async () => {
+test("buildah builds an image for Linux and Windows and pushes its index with manifest push --all", async () => {
   const list = "localhost/platforms";
   const platforms = [
     { platform: "linux/amd64", options: [] },
@@ -96,7 +96,7 @@ test("buildah bud for Linux and Windows, and manifest push --all of the list", a
 });
 
 for (const form of forms) {
-  test(`buildah takes the ${form} index of the registry apart and pushes it whole elsewhere`, async () => {
+  test(`buildah adds all images of the ${form} index to a new list and pushes it to another repository`, async () => {
     const list = `localhost/taken-${form}`;
     await seed(berth, `buildah/source-${form}`, "multi", indexes[form]);
     await buildah("manifest", "create", list);
@@ -123,7 +123,7 @@ for (const form of forms) {
   });
 }
 
-test("buildah pull by platform takes that image", async () => {
+test("buildah pull --platform pulls the image of this platform", async () => {
   const image = `${berth.host}/buildah/oci:multi`;
   await buildah("pull", "--platform", "linux/arm64/v8", image);
   const { stdout } = await buildah(

@@ -12,9 +12,8 @@ import { createScratch } from "./support/scratch.ts";
 import { createTarball } from "./support/tarball.ts";
 
 /*
- * The Dockerfile and docker-compose.yml as they are, on a real engine. Only what they are built upon is made here, since
- * nothing can be pulled where this must run: Debian from debootstrap with this machine's Node, tagged as the base images,
- * and the S3 server in a folder of busybox.
+ * Tests the unchanged Dockerfile and docker-compose.yml on a real engine. The machine can't pull images, so that the
+ * test builds the base images: Debian from debootstrap with this machine's Node, and the S3 server on top of busybox.
  */
 
 const root = path.join(import.meta.dirname, "../..");
@@ -22,7 +21,7 @@ const folder = createScratch("compose");
 const docker = await startDockerd("dockerd");
 const patience = { timeoutSeconds: 1_200 };
 
-/** The version that the Dockerfile asks for. */
+/** The base image that the Dockerfile names. */
 const base = `node:${/^ARG NODE=(\d+)$/m.exec(readFileSync(path.join(root, "Dockerfile"), "utf8"))?.[1]}-bookworm`;
 const s3Image =
   /image: (versity\/\S+)/.exec(readFileSync(path.join(root, "docker-compose.yml"), "utf8"))?.[1] ??
@@ -40,7 +39,7 @@ async function makeBaseImages(): Promise<void> {
   symlinkSync("../lib/node_modules/npm/bin/npm-cli.js", inSlim("usr/bin/npm"));
   const headers = path.join(path.dirname(process.execPath), "../include/node");
   cpSync(headers, inSlim("usr/include/node"), { recursive: true });
-  // Whom this machine trusts when it fetches packages.
+  // The certificates that this machine trusts when it downloads packages.
   const certificates = "etc/ssl/certs/ca-certificates.crt";
   cpSync(`/${certificates}`, inSlim(certificates));
   writeFileSync(inSlim("root/.npmrc"), `nodedir=/usr\ncafile=/${certificates}\n`);
@@ -90,7 +89,7 @@ before(
 
 async function untilAnswers(url: string): Promise<void> {
   for (let tries = 0; tries < 300; tries += 1) {
-    // The engine's proxy takes connections before the registry does, and may keep one without a word.
+    // The engine's proxy accepts connections before the registry listens, and may never answer them.
     const signal = AbortSignal.timeout(2_000);
     const answer = await fetch(url, { signal }).catch(() => undefined);
     if (answer?.ok) return;
@@ -103,7 +102,7 @@ for (const [driver, profile] of [
   ["filesystem", []],
   ["s3", ["--profile", "s3"]],
 ] as const) {
-  test(`docker-compose up with ${driver} takes a push, and down and up again keeps it`, async () => {
+  test(`docker-compose with ${driver} starts a registry that keeps a pushed image after down and up`, async () => {
     const port = await freePort();
     const project = `berth-${driver}`;
     const compose = (...args: string[]): Promise<Output> =>

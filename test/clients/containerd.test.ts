@@ -12,7 +12,7 @@ import { forms, openStage } from "./support/stage.ts";
 const { berth, folder, indexes, foreignServer } = await openStage("containerd");
 const { ctr, hostsFor } = await startContainerd();
 
-// The registry under its own address, and as the host behind a name that containerd then adds as `ns=`.
+// The registry under its own address, and as the host for another registry name, which containerd sends as `ns=`.
 const places = [
   { registry: berth.host, hosts: hostsFor(berth.host, berth.host) },
   { registry: "registry.example", hosts: hostsFor("registry.example", berth.host) },
@@ -34,7 +34,7 @@ for (const [place, { registry, hosts }] of places.entries()) {
       await assertHolds(berth, name, "multi", index);
     });
 
-    test(`ctr content fetch brings all platforms of ${name} back, foreign layers from their own place`, async () => {
+    test(`ctr content fetch downloads all platforms of ${name}, and foreign layers from their own host`, async () => {
       const elsewhere = ["--namespace", `fetched-${form}-${place}`];
       const before = foreignServer.askedBy.length;
       await ctr(...elsewhere, "content", "fetch", "--all-platforms", ...hostsDir, image);
@@ -49,7 +49,7 @@ for (const [place, { registry, hosts }] of places.entries()) {
     });
   }
 
-  test(`ctr images pull and run take linux/amd64 out of the index of ${registry}`, async () => {
+  test(`ctr images pull and run select linux/amd64 from the index of ${registry}`, async () => {
     const image = `${registry}/containerd/oci-${place}:multi`;
     const elsewhere = ["--namespace", `pulled-${place}`];
     await ctr(...elsewhere, "images", "pull", ...hostsDir, image);
@@ -60,7 +60,7 @@ for (const [place, { registry, hosts }] of places.entries()) {
   });
 }
 
-test("ctr pushes an index with children that are there already", async () => {
+test("ctr images push stores an index whose children exist in the repository", async () => {
   const { registry, hosts } = places[0] ?? assert.fail();
   const image = `${registry}/containerd/again:multi`;
   await seed(berth, "containerd/again", "first", indexes.oci);
@@ -69,7 +69,7 @@ test("ctr pushes an index with children that are there already", async () => {
   await assertHolds(berth, "containerd/again", "multi", indexes.oci);
 });
 
-test("ctr images pull of a deleted image is not found", async () => {
+test("ctr images pull reports a deleted image as not found", async () => {
   const { registry, hosts } = places[0] ?? assert.fail();
   const path = `/v2/containerd/again/manifests/${indexes.oci.root.descriptor.digest}`;
   assert.equal((await berth.request(path, { method: "DELETE" })).status, 202);

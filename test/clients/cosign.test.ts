@@ -35,12 +35,12 @@ function claimedDigests(output: string): string[] {
   return claims.map(({ critical }) => critical.image["docker-manifest-digest"]);
 }
 
-test("cosign finds no signature where there is none", async () => {
+test("cosign verify reports that an unsigned image has no signatures", async () => {
   const image = `${berth.host}/cosign/tagged:multi`;
   assert.match(await refusal(cosign("verify", ...verifying, image)), /no signatures found/);
 });
 
-test("cosign signs and verifies in the tag form", async () => {
+test("cosign signs an image with a signature tag and verifies it", async () => {
   const image = `${berth.host}/cosign/tagged@${digest}`;
   await cosign("sign", "--registry-referrers-mode=legacy", ...signing, image);
   assert.deepEqual(await berth.tags("cosign/tagged"), ["multi", signatureTag]);
@@ -49,7 +49,7 @@ test("cosign signs and verifies in the tag form", async () => {
   assert.deepEqual(claimedDigests(stdout), [digest]);
 });
 
-test("cosign adds a second signature to the same tag", async () => {
+test("cosign adds a second signature to the signature tag", async () => {
   const image = `${berth.host}/cosign/tagged@${digest}`;
   const annotation = ["-a", "signed=twice"];
   await cosign("sign", "--registry-referrers-mode=legacy", ...annotation, ...signing, image);
@@ -59,7 +59,7 @@ test("cosign adds a second signature to the same tag", async () => {
   assert.deepEqual(claimedDigests(stdout), [digest]);
 });
 
-test("cosign signs and verifies in the referrers form, without a tag", async () => {
+test("cosign signs an image through the referrers API, without a tag, and verifies it", async () => {
   const image = `${berth.host}/cosign/referring@${digest}`;
   await cosign("sign", "--registry-referrers-mode=oci-1-1", ...signing, image);
   assert.deepEqual(await berth.tags("cosign/referring"), ["multi"]);
@@ -71,7 +71,7 @@ test("cosign signs and verifies in the referrers form, without a tag", async () 
   assert.deepEqual(claimedDigests(stdout), [digest]);
 });
 
-test("cosign verify with another key refuses both forms", async () => {
+test("cosign verify with another key fails for both kinds of signatures", async () => {
   await cosign("generate-key-pair", "--output-key-prefix", path.join(folder, "other"));
   const other = ["--key", "other.pub", "--insecure-ignore-tlog", ...insecure];
   for (const [name, options] of [
@@ -86,7 +86,7 @@ test("cosign verify with another key refuses both forms", async () => {
   }
 });
 
-test("cosign signs every image of the index and verifies one of them", async () => {
+test("cosign signs every image of an index and verifies one of them", async () => {
   const image = `${berth.host}/cosign/tagged@${digest}`;
   await cosign("sign", "--recursive", "--registry-referrers-mode=legacy", ...signing, image);
   const windows = indexes.oci.children[4]?.descriptor.digest;

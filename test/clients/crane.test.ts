@@ -23,7 +23,7 @@ for (const form of forms) {
     await assertHolds(berth, `crane/${form}`, "multi", index);
   });
 
-  test(`crane reads the ${form} index back as it was pushed`, async () => {
+  test(`crane reads the same digest, manifest and blob of the ${form} index as it pushed`, async () => {
     assert.equal((await crane("digest", image)).stdout.trim(), digest);
     assert.ok((await crane("manifest", image)).bytes.equals(index.root.bytes));
     const layer = index.blobs[0];
@@ -40,7 +40,7 @@ for (const form of forms) {
     assert.equal(stdout.trim(), child.descriptor.digest);
   });
 
-  test(`crane copy takes the whole ${form} index to another repository without a foreign layer`, async () => {
+  test(`crane copy copies the whole ${form} index to another repository without a foreign layer`, async () => {
     await crane("copy", image, `${berth.host}/crane/${form}-copy:released`);
     await assertHolds(berth, `crane/${form}-copy`, "released", index);
     await assertHolds(berth, `crane/${form}-copy`, digest, index);
@@ -54,7 +54,7 @@ test("crane pull of one image writes a layout with the same bytes", async () => 
   assertLayoutHolds(pulled, imageOf(indexes.oci, 2));
 });
 
-test("crane validate finds the Linux image whole, and export reads its files", async () => {
+test("crane validate accepts the Linux image, and crane export reads its files", async () => {
   const image = `${berth.host}/crane/oci:multi`;
   const validated = await crane("validate", "--platform", "linux/amd64", "--remote", image);
   assert.match(validated.stdout + validated.stderr, /PASS: /);
@@ -62,7 +62,7 @@ test("crane validate finds the Linux image whole, and export reads its files", a
   assert.ok(exported.bytes.includes(Buffer.from(greeting)));
 });
 
-test("crane append pushes a layer onto an image that is already there", async () => {
+test("crane append pushes an image with an additional layer on an image of the registry", async () => {
   const layer = path.join(folder, "layer.tar");
   const image = `${berth.host}/crane/appended:1`;
   writeFileSync(layer, createTarball([{ path: "more", content: "one more layer\n" }]));
@@ -74,7 +74,7 @@ test("crane append pushes a layer onto an image that is already there", async ()
   assert.ok(readFileSync(tarball).includes(greeting));
 });
 
-test("crane ls and catalog list what was pushed, in order", async () => {
+test("crane ls and crane catalog list tags and repositories in order", async () => {
   await crane("tag", `${berth.host}/crane/oci:multi`, "another");
   const tags = (await crane("ls", `${berth.host}/crane/oci`)).stdout;
   assert.deepEqual(tags.trim().split("\n"), ["another", "multi"]);
@@ -88,7 +88,7 @@ test("crane ls and catalog list what was pushed, in order", async () => {
   ]);
 });
 
-test("crane delete removes a tag alone, then the digest with every tag of it", async () => {
+test("crane delete deletes only the tag, or the digest with all its tags", async () => {
   const name = "crane/oci-copy";
   const { digest } = indexes.oci.root.descriptor;
   await crane("tag", `${berth.host}/${name}:released`, "second");
@@ -103,6 +103,6 @@ test("crane delete removes a tag alone, then the digest with every tag of it", a
   await assertHolds(berth, "crane/oci", "multi", indexes.oci);
 });
 
-test("nobody asked for a foreign layer", () => {
+test("crane never requests a foreign layer", () => {
   assert.deepEqual(foreignServer.askedBy, []);
 });

@@ -9,7 +9,7 @@ import { writeOciLayout } from "./support/oci-layout.ts";
 import { createPlatformIndex } from "./support/platform-index.ts";
 import { createScratch } from "./support/scratch.ts";
 
-/** A distribution that is driven by tokens of a Berth that signs with `algorithm`. */
+/** Starts a distribution registry whose token server is a Berth that signs with `algorithm`. */
 async function openStage(algorithm: string) {
   const berth = await startBerth({ open: false, settings: { BERTH_AUTH_ALGORITHM: algorithm } });
   const jwks = await (await berth.request("/.well-known/jwks.json")).text();
@@ -28,7 +28,7 @@ for (const [algorithm, host] of Object.entries(hosts)) {
   const image = `docker://${host}/admin/app:1`;
   const login = ["--creds", `admin:${adminPassword}`];
 
-  test(`distribution lets in whom Berth gives a token signed with ${algorithm}`, async () => {
+  test(`distribution accepts a push, pull and delete with a token that Berth signed with ${algorithm}`, async () => {
     const target = ["--dest-creds", `admin:${adminPassword}`, image];
     await skopeo("copy", `oci:${layout}:multi`, ...target);
     const { stdout } = await skopeo("list-tags", ...login, `docker://${host}/admin/app`);
@@ -38,7 +38,7 @@ for (const [algorithm, host] of Object.entries(hosts)) {
     assert.match(await refusal(skopeo("inspect", ...login, image)), /manifest unknown/);
   });
 
-  test(`distribution refuses everybody else (${algorithm})`, async () => {
+  test(`distribution rejects a push without a login and a pull with a wrong password (${algorithm})`, async () => {
     const target = `docker://${host}/admin/other:1`;
     const push = skopeo("copy", `oci:${layout}:multi`, target);
     assert.match(await refusal(push), /denied|unauthorized|authentication required/);

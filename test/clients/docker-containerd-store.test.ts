@@ -16,13 +16,13 @@ const docker = await startDockerd("dockerd-containerd-store");
 
 const image = `${berth.host}/docker/hello:1`;
 
-/** Pushes and answers what docker printed. */
+/** Pushes an image. Resolves with docker's output and the digest in it. */
 async function push(reference: string): Promise<{ said: string; digest: string }> {
   const { stdout } = await docker("push", reference);
   return { said: stdout, digest: /digest: (sha256:\w+)/.exec(stdout)?.[1] ?? "" };
 }
 
-/** A file of an image's root file system. It is not run: this engine asks for a newer runc than Debian's. */
+/** Reads a file of an image without running it, because this engine needs a newer runc than Debian's. */
 async function read(reference: string, file: string): Promise<string> {
   const container = (await docker("create", "--network", "none", reference)).stdout.trim();
   const archive = await docker("cp", `${container}:${file}`, "-");
@@ -47,7 +47,7 @@ test("docker on the containerd store pushes, removes and pulls an imported image
   assert.equal(await read(image, "/greeting"), "hello from docker\n");
 });
 
-test("docker on the containerd store says what is already there and what it mounted", async () => {
+test("docker on the containerd store mounts layers, and reports them as existing in a second push", async () => {
   const other = `${berth.host}/docker/other:1`;
   await docker("tag", image, other);
   assert.match((await push(other)).said, /: Mounted from docker\/hello/);
@@ -55,7 +55,7 @@ test("docker on the containerd store says what is already there and what it moun
 });
 
 for (const form of forms) {
-  test(`docker on the containerd store keeps the ${form} index when it pulls and pushes one platform`, async () => {
+  test(`docker on the containerd store pulls the ${form} index with one platform and pushes this platform`, async () => {
     const multi = `${berth.host}/docker/${form}:multi`;
     await seed(berth, `docker/${form}`, "multi", indexes[form]);
     await docker("pull", multi);
@@ -79,12 +79,12 @@ test("docker on the containerd store loads the whole index and pushes it byte fo
   writeFileSync(archive, createLayoutArchive(index, `${name}:multi`));
   await docker("load", "--input", archive);
   assert.equal((await push(`${name}:multi`)).digest, index.root.descriptor.digest);
-  // This engine uploads the foreign layers that it has.
+  // This engine also uploads foreign layers.
   const whole = { ...index, blobs: [...index.blobs, ...index.foreign], foreign: [] };
   await assertHolds(berth, "docker/loaded", "multi", whole);
 });
 
-test("docker on the containerd store says that a deleted image is not found", async () => {
+test("docker on the containerd store reports a deleted image as not found", async () => {
   const { digest } = await berth.manifest("docker/other", "1");
   const deleted = await berth.request(`/v2/docker/other/manifests/${digest}`, { method: "DELETE" });
   assert.equal(deleted.status, 202);
@@ -92,7 +92,7 @@ test("docker on the containerd store says that a deleted image is not found", as
   assert.match(answer, /not found/);
 });
 
-test("nothing was pushed over what was there, and nobody asked for a foreign layer", async () => {
+test("docker on the containerd store changes no seeded image and requests no foreign layer", async () => {
   for (const form of forms) await assertHolds(berth, `docker/${form}`, "multi", indexes[form]);
   assert.deepEqual(foreignServer.askedBy, []);
 });

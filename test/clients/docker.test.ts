@@ -14,13 +14,13 @@ const { berth, folder, indexes, foreignServer } = await openStage("docker");
 const docker = await startDockerd("dockerd");
 const image = `${berth.host}/docker/hello:1`;
 
-/** Pushes and answers what docker printed. */
+/** Pushes an image. Resolves with docker's output and the digest in it. */
 async function push(reference: string): Promise<{ said: string; digest: string }> {
   const { stdout } = await docker("push", reference);
   return { said: stdout, digest: /digest: (sha256:\w+)/.exec(stdout)?.[1] ?? "" };
 }
 
-test("docker push of an imported image is removed, pulled again and runs", async () => {
+test("docker pushes an imported image, pulls it again and runs it", async () => {
   const rootfs = path.join(folder, "rootfs.tar");
   const greetingFile = { path: "greeting", content: "hello from docker\n" };
   writeFileSync(rootfs, createTarball([...busyboxFiles(), greetingFile]));
@@ -40,7 +40,7 @@ test("docker push of an imported image is removed, pulled again and runs", async
   assert.equal(ran.stdout, "hello from docker\n");
 });
 
-test("docker push of a second image says that the shared layer is already there", async () => {
+test("docker push of a second image reports that the shared layer exists", async () => {
   const container = (await docker("create", "--network", "none", image)).stdout.trim();
   const more = path.join(folder, "more");
   writeFileSync(more, "one layer more\n");
@@ -62,7 +62,7 @@ test("docker push to another repository mounts the layers from the first", async
   assert.equal((await berth.manifest("docker/other", "1")).digest, digest);
 });
 
-test("docker pull by digest, and of all tags", async () => {
+test("docker pulls an image by digest, and all tags of a repository", async () => {
   const { digest } = await berth.manifest("docker/hello", "2");
   await docker("pull", `${berth.host}/docker/hello@${digest}`);
   const { stdout } = await docker("pull", "--all-tags", `${berth.host}/docker/hello`);
@@ -72,7 +72,7 @@ test("docker pull by digest, and of all tags", async () => {
 for (const form of forms) {
   const multi = `${berth.host}/docker/${form}:multi`;
 
-  test(`docker pull takes its own platform from the ${form} index, and another when told`, async () => {
+  test(`docker pull selects its own platform from the ${form} index, and another one with --platform`, async () => {
     await seed(berth, `docker/${form}`, "multi", indexes[form]);
     await docker("pull", multi);
     assert.equal((await docker("run", "--rm", "--network", "none", multi)).stdout, greeting);
@@ -86,8 +86,8 @@ for (const form of forms) {
   });
 }
 
-// Debian's docker command does not ask for OCI indexes here: the docker form alone.
-test("docker manifest inspect shows the list in the order pushed", async () => {
+// Debian's `docker manifest inspect` does not accept OCI indexes, so that this test uses only the docker form.
+test("docker manifest inspect shows the list in the order of the push", async () => {
   const multi = `${berth.host}/docker/docker:multi`;
   const { stdout } = await docker("manifest", "inspect", "--insecure", multi);
   const { manifests = [] } = parseManifest(Buffer.from(stdout));
@@ -101,7 +101,7 @@ test("docker manifest inspect shows the list in the order pushed", async () => {
   );
 });
 
-test("docker manifest create and push make a list of Linux and Windows from other repositories", async () => {
+test("docker manifest create and push store a list of Linux and Windows images from other repositories", async () => {
   const list = `${berth.host}/docker/list:1`;
   const children = [0, 1, 4].map((position) => indexes.docker.children[position]);
   const references = children.map(
@@ -128,7 +128,7 @@ test("docker manifest create and push make a list of Linux and Windows from othe
   await docker("pull", list);
 });
 
-test("docker pull of what was deleted says that the manifest is unknown", async () => {
+test("docker pull of a deleted image reports manifest unknown", async () => {
   const { digest } = await berth.manifest("docker/other", "1");
   const deleted = await berth.request(`/v2/docker/other/manifests/${digest}`, { method: "DELETE" });
   assert.equal(deleted.status, 202);
@@ -137,7 +137,7 @@ test("docker pull of what was deleted says that the manifest is unknown", async 
   await docker("pull", image);
 });
 
-test("docker pushed nothing over what was there, and nobody asked for a foreign layer", async () => {
+test("docker changes no seeded image and requests no foreign layer", async () => {
   for (const form of forms) await assertHolds(berth, `docker/${form}`, "multi", indexes[form]);
   assert.deepEqual(foreignServer.askedBy, []);
 });

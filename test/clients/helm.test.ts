@@ -43,7 +43,7 @@ test("helm push stores a chart under its version with the digest that it prints"
   assert.deepEqual(await berth.tags("charts/greeter"), ["1.0.0", "1.1.0", "1.2.0_build.7"]);
 });
 
-test("helm pull brings the same archive back", async () => {
+test("helm pull writes the same archive", async () => {
   const target = path.join(folder, "pulled");
   mkdirSync(target);
   const version = ["--version", "1.0.0"];
@@ -52,20 +52,20 @@ test("helm pull brings the same archive back", async () => {
   assert.ok(pulled.equals(readFileSync(path.join(folder, "greeter-1.0.0.tgz"))));
 });
 
-test("helm finds the newest version in a range, and a version with a plus", async () => {
+test("helm finds the newest version in a range, and a version with a plus sign", async () => {
   const show = async (version: string): Promise<string> =>
     (await helm("show", "chart", "--plain-http", "--version", version, `${charts}/greeter`)).stdout;
   assert.match(await show("~1.1"), /^version: 1\.1\.0$/m);
   assert.match(await show("1.2.0+build.7"), /^version: 1\.2\.0\+build\.7$/m);
 });
 
-test("helm renders a chart straight from the registry", async () => {
+test("helm template renders a chart from the registry", async () => {
   const set = ["--set", "greeting=moin"];
   const { stdout } = await helm("template", "x", "--plain-http", ...set, `${charts}/greeter`);
   assert.match(stdout, /text: moin/);
 });
 
-test("helm says so when a chart is not there", async () => {
+test("helm pull of a missing chart version reports not found", async () => {
   const answer = await refusal(
     helm("pull", "--plain-http", "--version", "9.9.9", `${charts}/greeter`),
   );

@@ -8,8 +8,8 @@ import { createScratch } from "./support/scratch.ts";
 import { createTarball } from "./support/tarball.ts";
 
 /*
- * Docker's own command line for Docker Hub, with two variables that say where that is. It asks for the password on a
- * terminal alone, so that `script` has to give it one.
+ * hub-tool is Docker's command line for Docker Hub. Two variables set its API and registry. It reads the password only
+ * from a terminal, which `script` provides.
  */
 
 const berth = await startBerth({ open: false });
@@ -34,7 +34,7 @@ for (const tag of ["1.4", "1.5"])
 const script = `(sleep 2; echo "$1"; sleep 1) | script -qec "hub-tool login admin" /dev/null`;
 const login = (password: string) => attempt("bash", ["-c", script, "bash", password], { env });
 
-test("hub-tool refuses a wrong password, and logs in with the right one", async () => {
+test("hub-tool fails to log in with a wrong password, and logs in with the right one", async () => {
   assert.match((await login("not this one")).stdout, /Incorrect authentication credentials/);
   assert.match((await login(adminPassword)).stdout, /Login Succeeded/);
 });
@@ -47,7 +47,7 @@ test("hub-tool shows the account, its repositories and their tags", async () => 
   assert.match((await hubTool("org", "ls")).stdout, /NAMESPACE/);
 });
 
-test("hub-tool makes an access token, turns it off and removes it", async () => {
+test("hub-tool creates an access token, deactivates it and deletes it", async () => {
   const made = await hubTool("token", "create", "--description", "ci", "--quiet");
   assert.match(made.stdout, /^berth_pat_\w{38}/);
   const [id = ""] = /[0-9a-f-]{36}/.exec((await hubTool("token", "ls")).stdout) ?? [];
@@ -58,7 +58,7 @@ test("hub-tool makes an access token, turns it off and removes it", async () => 
   assert.doesNotMatch((await hubTool("token", "ls")).stdout, /ci/);
 });
 
-test("hub-tool removes a tag, and then the repository", async () => {
+test("hub-tool deletes a tag and then the repository", async () => {
   await hubTool("tag", "rm", "--force", "admin/app:1.4");
   assert.doesNotMatch((await hubTool("tag", "ls", "admin/app")).stdout, /1\.4/);
   await hubTool("repo", "rm", "--force", "admin/app");

@@ -7,8 +7,8 @@ import { createPlatformIndex } from "./support/platform-index.ts";
 import { offerForeign, seed } from "./support/seeding.ts";
 
 /*
- * Windows images, whose base layers lie at a host of their own, through a mirror that fetches these too: a Windows host
- * that reaches nothing but Berth gets every byte from it.
+ * A mirror with foreignLayerHosts also downloads the base layers of Windows images, which are on another host. So a
+ * Windows host that can reach only Berth gets all bytes of an image.
  */
 
 const elsewhere = await startForeignServer();
@@ -19,7 +19,7 @@ await seed(hub, "library/alpine", "3.20", index);
 const { ctr, hostsFor } = await startContainerd();
 const hosts = hostsFor("docker.io", berth.host);
 
-test("berth mirror warm brings all platforms, foreign layers from their own host, each once", async () => {
+test("berth mirror warm downloads all platforms, and foreign layers from their own host, once each", async () => {
   const said = await berth.administer(["mirror", "warm", "docker.io/library/alpine:3.20"]);
   assert.match(said, /1 tags; new: \d+ manifests, \d+ blobs/);
   for (const { descriptor, bytes } of index.foreign) {
@@ -35,7 +35,7 @@ test("berth mirror warm brings all platforms, foreign layers from their own host
   );
 });
 
-test("containerd takes the layers from Berth where their own host has them no more", async () => {
+test("containerd pulls foreign layers from Berth when their own host no longer has them", async () => {
   await stopHub();
   elsewhere.empty();
   const image = "docker.io/library/alpine:3.20";
@@ -46,8 +46,9 @@ test("containerd takes the layers from Berth where their own host has them no mo
   }
 });
 
-test("whoever asks the registry first, as docker does on Windows, needs nobody else", async () => {
-  // containerd asks the URLs first, and gives up when it can't connect to them.
+test("a mirror serves all manifests and layers, also foreign ones, when all other hosts are down", async () => {
+  // This test sends plain requests, as docker on Windows does. containerd tries the URLs of the layers first, and fails
+  // when it can't connect to them.
   elsewhere.stop();
   const { root, children, blobs, foreign } = index;
   for (const { descriptor, bytes } of [...blobs, ...foreign]) {

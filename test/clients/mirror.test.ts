@@ -15,8 +15,8 @@ import { createScratch } from "./support/scratch.ts";
 import { offerForeign, seed } from "./support/seeding.ts";
 
 /*
- * Every client pulls an image of "Docker Hub" by the way that its own documentation gives for mirrors, first while the
- * Hub is there and then, from nothing, when it is gone. Nothing here can reach the real one.
+ * Each client is configured for a mirror as its documentation says, and pulls an image of "Docker Hub", which is a
+ * distribution registry: first while the Hub is up, and then again, without local images, while it is down.
  */
 const foreignServer = await startForeignServer();
 const index = createPlatformIndex("docker", foreignServer.url);
@@ -26,13 +26,13 @@ const folder = createScratch("mirror");
 const at = (...parts: string[]): string => path.join(folder, ...parts);
 const isBlob = /\/blobs\//;
 
-/** An image that only one client asks for, so that what it costs can be counted. */
+/** Pushes an image that only one client pulls, so that its upstream requests can be counted. */
 async function publish(name: string): Promise<string> {
   await seed(hub, `library/${name}`, "multi", index);
   return name;
 }
 
-/** The upstream was asked for each manifest once, and for each blob once whichever images it is in. */
+/** Checks that the mirror requested each manifest once, and each blob once for all images together. */
 function assertOnceEach(name: string): void {
   const gets = [...front.counts].filter(([key]) => key.startsWith("GET"));
   const manifests = gets.filter(([key]) => key.startsWith(`GET /v2/library/${name}/manifests/`));
@@ -45,7 +45,7 @@ function assertOnceEach(name: string): void {
   }
 }
 
-/** Pulls the image into what was emptied before, and checks it. */
+/** Pulls the image into an empty store and checks it. */
 type Pull = () => Promise<void>;
 const pulls = new Map<string, { readonly name: string; readonly pull: Pull }>();
 
@@ -65,7 +65,7 @@ const clients: Readonly<Record<string, (name: string) => Promise<Pull>>> = {
     const image = `docker.io/library/${name}:multi`;
     let pulled = 0;
     return async () => {
-      // A namespace that has nothing yet.
+      // A new namespace has no content.
       const own = ["--namespace", `pull-${(pulled += 1)}`];
       await ctr(...own, "images", "pull", "--hosts-dir", hosts, image);
       const ran = await ctr(...own, "run", "--rm", image, `greeter-${pulled}`);
@@ -74,7 +74,7 @@ const clients: Readonly<Record<string, (name: string) => Promise<Pull>>> = {
   },
 
   "podman with a mirror in registries.conf": async (name) => {
-    // Its sockets have long paths; one that is too long makes it wait for 20 seconds.
+    // A socket path that is too long makes podman wait for 20 seconds.
     const home = createScratch("podman");
     const mirror = `[[registry]]\nprefix = "docker.io"\nlocation = "docker.io"\n[[registry.mirror]]\nlocation = "${berth.host}/docker.io"\ninsecure = true\n`;
     const podman = tool("podman", { cwd: home, env: writeContainersSettings(home, mirror) });
@@ -132,9 +132,9 @@ function assertInLayout(layout: string, { descriptor: { digest } }: Content): vo
   assert.equal(digestOf(bytes), digest);
 }
 
-describe("while the upstream is there", () => {
+describe("while the upstream is up", () => {
   for (const [client, prepare] of Object.entries(clients))
-    test(`${client} pulls through the mirror, which asks for each object once`, async () => {
+    test(`${client} pulls through the mirror, which requests each object once from the upstream`, async () => {
       const name = await publish(`image-${pulls.size}`);
       const pull = await prepare(name);
       await pull();
@@ -146,9 +146,9 @@ describe("while the upstream is there", () => {
     });
 });
 
-describe("when the upstream and the hosts of foreign layers are gone", () => {
+describe("while the upstream and the hosts of foreign layers are down", () => {
   for (const client of Object.keys(clients))
-    test(`${client} pulls it again`, async () => {
+    test(`${client} pulls the image again from the mirror's cache`, async () => {
       await stopHub();
       foreignServer.stop();
       const { name, pull } = pulls.get(client) ?? assert.fail("it has never been pulled");

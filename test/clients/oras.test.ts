@@ -38,13 +38,13 @@ test("oras push stores files as an artifact under the digest that it prints", as
   );
 });
 
-test("oras pull brings the same file back", async () => {
+test("oras pull writes the same file", async () => {
   const target = path.join(folder, "pulled");
   await oras("pull", plain, "--output", target, artifact);
   assert.equal(readFileSync(path.join(target, "notes.txt"), "utf8"), notes);
 });
 
-test("oras attach uses the referrers API and leaves no tag behind", async () => {
+test("oras attach uses the referrers API and creates no tag", async () => {
   await oras("attach", plain, "--artifact-type", "application/spdx+json", artifact, "sbom.json");
   await oras(
     "attach",
@@ -70,12 +70,12 @@ async function discover(image: string, ...options: string[]): Promise<Referrer[]
   return (JSON.parse(stdout) as { referrers?: Referrer[] }).referrers ?? [];
 }
 
-/** The digests of a tree of referrers, in an order of their own. */
+/** The sorted digests of a tree of referrers. */
 function digestsIn(referrers: Referrer[] = []): string[] {
   return referrers.flatMap((one) => [one.digest, ...digestsIn(one.referrers)]).toSorted();
 }
 
-test("oras discover finds what is attached, also what is attached to that, by type", async () => {
+test("oras discover finds attached artifacts by type, and artifacts attached to these", async () => {
   const [sbom] = await discover(artifact, "--artifact-type", "application/spdx+json");
   assert.ok(sbom);
   const signature = "application/vnd.example.signature";
@@ -91,7 +91,7 @@ test("oras discover finds what is attached, also what is attached to that, by ty
   assert.equal(again?.referrers?.length, 1);
 });
 
-test("oras cp -r takes an artifact with all its referrers to another repository", async () => {
+test("oras cp -r copies an artifact with all its referrers to another repository", async () => {
   const target = `${berth.host}/oras/notes-copy:1`;
   await oras("cp", "-r", "--from-plain-http", "--to-plain-http", artifact, target);
   assert.equal((await berth.manifest("oras/notes-copy", "1")).digest, pushed);
@@ -101,7 +101,7 @@ test("oras cp -r takes an artifact with all its referrers to another repository"
 });
 
 for (const form of forms) {
-  test(`oras cp of the ${form} index from a layout, between repositories and back`, async () => {
+  test(`oras cp copies the ${form} index from a layout, between repositories and back`, async () => {
     const image = `${berth.host}/oras/${form}:multi`;
     const copy = `${berth.host}/oras/${form}-copy:multi`;
     await oras("cp", "--from-oci-layout", "--to-plain-http", `${layouts[form]}:multi`, image);
@@ -114,7 +114,7 @@ for (const form of forms) {
   });
 }
 
-test("oras manifest fetch picks one platform out of the index", async () => {
+test("oras manifest fetch selects one platform from the index", async () => {
   const image = `${berth.host}/oras/oci:multi`;
   const { bytes } = await oras(
     ...["manifest", "fetch", plain, "--platform", "windows/amd64:10.0.17763.6414", image],
@@ -130,7 +130,7 @@ test("oras repo ls and tags list repositories and tags", async () => {
   assert.ok(repositories.stdout.split("\n").includes("oras/notes-copy"));
 });
 
-test("oras blob push, fetch and delete", async () => {
+test("oras blob pushes, fetches and deletes a blob", async () => {
   const name = `${berth.host}/oras/blobs`;
   await oras("blob", "push", plain, name, "notes.txt");
   const blob = `${name}@${digestOf(notes)}`;
@@ -139,7 +139,7 @@ test("oras blob push, fetch and delete", async () => {
   assert.match(await refusal(oras("blob", "fetch", plain, "--output", "-", blob)), /not found/);
 });
 
-test("oras manifest delete takes an attached artifact out of the referrers", async () => {
+test("oras manifest delete removes an attached artifact from the referrers", async () => {
   const [scan] = await discover(artifact, "--artifact-type", "application/vnd.example.scan");
   assert.ok(scan);
   await oras("manifest", "delete", plain, "--force", `${berth.host}/oras/notes@${scan.digest}`);
@@ -150,6 +150,6 @@ test("oras manifest delete takes an attached artifact out of the referrers", asy
   );
 });
 
-test("nobody asked for a foreign layer", () => {
+test("oras never requests a foreign layer", () => {
   assert.deepEqual(foreignServer.askedBy, []);
 });

@@ -20,13 +20,13 @@ writeFileSync(
 const image = `${berth.host}/podman/hello:1`;
 const digestFile = path.join(folder, "digest");
 
-/** Pushes with `options` and answers the digest that podman says it pushed. */
+/** Pushes with `options` and resolves with the digest that podman reports. */
 async function push(reference: string, ...options: string[]): Promise<string> {
   await podman("push", ...options, "--digestfile", digestFile, reference);
   return readFileSync(digestFile, "utf8").trim();
 }
 
-test("podman push of an imported image is pulled again and runs", async () => {
+test("podman pushes an imported image, pulls it again and runs it", async () => {
   await podman("import", "--change", 'CMD ["/bin/cat", "/greeting"]', rootfs, image);
   const digest = await push(image);
   const stored = await berth.manifest("podman/hello", "1");
@@ -38,7 +38,7 @@ test("podman push of an imported image is pulled again and runs", async () => {
   assert.equal((await podman("run", "--rm", image)).stdout, "hello from podman\n");
 });
 
-test("podman push to another repository shares the layers", async () => {
+test("podman push to another repository stores the same layer", async () => {
   const again = `${berth.host}/podman/again:1`;
   await podman("tag", image, again);
   await push(again);
@@ -47,7 +47,7 @@ test("podman push to another repository shares the layers", async () => {
   assert.equal(layer?.digest, first?.digest);
 });
 
-test("podman push in docker form and in OCI form", async () => {
+test("podman push stores an image with the docker and with the OCI media type", async () => {
   const types = {
     v2s2: "application/vnd.docker.distribution.manifest.v2+json",
     oci: "application/vnd.oci.image.manifest.v1+json",
@@ -62,7 +62,7 @@ test("podman push in docker form and in OCI form", async () => {
 });
 
 for (const form of forms) {
-  test(`podman pull takes its own platform from the ${form} index, and another when told`, async () => {
+  test(`podman pull selects its own platform from the ${form} index, and another one with --platform`, async () => {
     const multi = `${berth.host}/podman/${form}:multi`;
     await seed(berth, `podman/${form}`, "multi", indexes[form]);
     await podman("pull", multi);
@@ -76,7 +76,7 @@ for (const form of forms) {
   });
 }
 
-test("podman manifest push --all stores a list with its images, and one of Windows", async () => {
+test("podman manifest push --all stores an index with its Linux and Windows images", async () => {
   const list = "localhost/list";
   await podman("manifest", "create", list);
   const sources = [0, 1, 4].map((position) => indexes.oci.children[position]?.descriptor.digest);
@@ -100,7 +100,7 @@ test("podman manifest push --all stores a list with its images, and one of Windo
   }
 });
 
-/** Every layer that has no place of its own elsewhere can be had here. */
+/** Checks that the registry has all layers except those with `urls`. */
 async function assertLayersAre(layers: Descriptor[]): Promise<void> {
   for (const { digest, urls } of layers) {
     const blob = await berth.blob("podman/list", digest);
@@ -126,11 +126,11 @@ test("podman search --list-tags lists the tags", async () => {
   );
 });
 
-test("podman says so when a tag is not there", async () => {
+test("podman pull of a missing tag reports manifest unknown", async () => {
   const answer = await refusal(podman("pull", `${berth.host}/podman/hello:missing`));
   assert.match(answer, /manifest unknown/);
 });
 
-test("nobody asked for a foreign layer", () => {
+test("podman never requests a foreign layer", () => {
   assert.deepEqual(foreignServer.askedBy, []);
 });

@@ -11,8 +11,7 @@ import { adminPassword, startBerth } from "./support/berth.ts";
 import { atEnd, createScratch, endProcess, untilReady } from "./support/scratch.ts";
 
 /*
- * The examples of docs/proxy.md as they are written there, in real proxies; only names of files, ports and the host are
- * put in.
+ * Tests the examples of docs/proxy.md in real proxies. Only file names, ports and the host name are replaced.
  */
 
 const root = path.join(import.meta.dirname, "../..");
@@ -35,7 +34,7 @@ interface Answer {
   readonly body: string;
 }
 
-/** A request to the proxy under the name of the registry, from an address of the loopback. */
+/** Sends a request for the registry's host name to the proxy, from a loopback address. */
 function ask(
   port: number,
   method: string,
@@ -96,7 +95,7 @@ const proxies: Readonly<
     const settings = example("yaml traefik.yaml")
       .replace(":443", `127.0.0.1:${port}`)
       .replace("/etc/traefik/berth.yaml", files[1]);
-    // Traefik asks its makers for newer versions; the network of a test is the loopback.
+    // Traefik looks for newer versions on the internet, which a test can't reach.
     writeFileSync(files[0], `global:\n  checkNewVersion: false\n${settings}`);
     const routes = example("yaml berth.yaml")
       .replaceAll("/etc/ssl", folder)
@@ -107,7 +106,7 @@ const proxies: Readonly<
 };
 
 for (const [name, configure] of Object.entries(proxies)) {
-  describe(`behind ${name} as docs/proxy.md sets it up`, async () => {
+  describe(`a registry behind ${name} with the example of docs/proxy.md`, async () => {
     const folder = createScratch(name);
     for (const kind of ["cert.pem", "key.pem"]) {
       const to = kind === "cert.pem" ? "registry.pem" : "registry.key";
@@ -143,13 +142,13 @@ for (const [name, configure] of Object.entries(proxies)) {
       authorization: `Basic ${Buffer.from(`admin:${password}`).toString("base64")}`,
     });
 
-    test("the challenge names the public URL", async () => {
+    test("sends a challenge with the public URL", async () => {
       const { status, headers } = await ask(port, "GET", "/v2/");
       assert.equal(status, 401);
       assert.match(String(headers["www-authenticate"]), new RegExp(`realm="${publicUrl}/token"`));
     });
 
-    test("a blob of 64 MB goes through, in and out", async () => {
+    test("takes and serves a blob of 64 MB", async () => {
       const content = randomBytes(64_000_000);
       const digest = `sha256:${createHash("sha256").update(content).digest("hex")}`;
       const headers = basic(adminPassword);
@@ -166,7 +165,7 @@ for (const [name, configure] of Object.entries(proxies)) {
       assert.ok(Buffer.from(read.body, "latin1").equals(content));
     });
 
-    test("wrong passwords of one client lock out that client alone, and the log has its address", async () => {
+    test("locks out only the client that sends wrong passwords, and logs the client's address", async () => {
       let status = 0;
       for (let tries = 0; tries < 60 && status !== 429; tries += 1)
         ({ status } = await ask(port, "GET", "/token", {
@@ -180,7 +179,7 @@ for (const [name, configure] of Object.entries(proxies)) {
       assert.doesNotMatch(berth.said(), /not in trustedProxies/);
     });
 
-    test("metrics do not go out", async () => {
+    test("answers 404 to /metrics", async () => {
       assert.equal((await ask(port, "GET", "/metrics")).status, 404);
     });
   });

@@ -8,7 +8,7 @@ import { digestOf } from "./support/registry-reader.ts";
 import { createScratch } from "./support/scratch.ts";
 
 /*
- * python-dxf keeps no login: it reads all it needs from the environment. It sends passwords over TLS only.
+ * python-dxf stores no login: it reads its settings from the environment. It sends passwords only over TLS.
  */
 
 const certificate = path.join(import.meta.dirname, "../support/tls/first.cert.pem");
@@ -41,7 +41,7 @@ function newFile(name: string, content: string): string {
 const content = "a blob that python-dxf pushes\n";
 const digest = digestOf(content);
 
-test("python-dxf gets a token with the password, and none with a wrong one", async () => {
+test("python-dxf receives a token for the right password, and fails with a wrong password", async () => {
   const { stdout } = await dxf()("auth", "admin/dxf", "pull", "push");
   assert.match(stdout, /^[\w-]+\.[\w-]+\.[\w-]+\s*$/);
   assert.match(await refusal(dxf("wrong")("auth", "admin/dxf", "pull")), /DXFUnauthorizedError/);
@@ -55,7 +55,7 @@ test("python-dxf pushes a blob under an alias into a private repository and pull
   assert.equal((await dxf()("list-aliases", "admin/dxf")).stdout, "first\n");
 });
 
-test("python-dxf can't push with an access token that may only read", async () => {
+test("python-dxf fails to push with an access token of scope repo:read", async () => {
   const push = dxf(readToken)("push-blob", "admin/dxf", newFile("other", "not allowed\n"));
   assert.match(await refusal(push), /DXFUnauthorizedError/);
 });

@@ -26,7 +26,7 @@ for (const form of forms) {
     await assertHolds(berth, `regctl/${form}`, "multi", index);
   });
 
-  test(`regctl reads the ${form} index back: head, digest, body and blobs`, async () => {
+  test(`regctl reads head, digest, body and blobs of the ${form} index`, async () => {
     const { digest } = index.root.descriptor;
     assert.equal((await regctl("manifest", "head", image)).stdout.trim(), digest);
     assert.equal((await regctl("image", "digest", image)).stdout.trim(), digest);
@@ -38,7 +38,7 @@ for (const form of forms) {
     }
   });
 
-  test(`regctl image copy takes the ${form} index to another repository and back to a layout`, async () => {
+  test(`regctl image copy copies the ${form} index to another repository and back to a layout`, async () => {
     await regctl("image", "copy", image, `${berth.host}/regctl/${form}-copy:multi`);
     await assertHolds(berth, `regctl/${form}-copy`, "multi", index);
     const copied = path.join(folder, `copied-${form}`);
@@ -52,7 +52,7 @@ for (const form of forms) {
   });
 }
 
-test("regctl blob put in one piece and in chunks is read back the same", async () => {
+test("regctl blob put uploads a blob in one request and in chunks, and blob get returns the same bytes", async () => {
   const name = `${berth.host}/regctl/blobs`;
   const bytes = randomBytes(300_000);
   const put = async (): Promise<string> =>
@@ -82,7 +82,7 @@ test("regctl blob copy mounts a blob from another repository", async () => {
   );
 });
 
-test("regctl artifact put with a subject is listed by artifact type, and read back", async () => {
+test("regctl lists an artifact with a subject by artifact type, and reads its content", async () => {
   const file = path.join(folder, "sbom.json");
   writeFileSync(file, '{"spdxVersion":"SPDX-2.3"}');
   const image = `${berth.host}/regctl/oci:multi`;
@@ -100,11 +100,11 @@ test("regctl artifact put with a subject is listed by artifact type, and read ba
   assert.equal(got.stdout.trim(), '{"spdxVersion":"SPDX-2.3"}');
 });
 
-test("an artifact with a subject leaves no fallback tag behind", async () => {
+test("regctl artifact put creates no fallback tag for an artifact with a subject", async () => {
   assert.deepEqual(await berth.tags("regctl/oci"), ["multi"]);
 });
 
-test("regctl image copy --referrers --digest-tags takes artifacts and digest tags along", async () => {
+test("regctl image copy --referrers --digest-tags copies the image with its artifacts and digest tags", async () => {
   const name = "regctl/oci";
   const { digest } = indexes.oci.root.descriptor;
   const digestTag = `${digest.replace(":", "-")}.notes`;
@@ -136,7 +136,7 @@ test("regctl image copy --referrers --digest-tags takes artifacts and digest tag
   assert.equal(referrers.length, 2);
 });
 
-test("regctl tag ls pages through a repository, and tag delete takes one tag alone", async () => {
+test("regctl tag ls lists the tags in pages, and tag delete deletes only one tag", async () => {
   const name = `${berth.host}/regctl/docker-copy`;
   for (const tag of ["a", "B", "c"])
     await regctl("image", "copy", `${name}:multi`, `${name}:${tag}`);
@@ -162,6 +162,6 @@ test("regctl manifest delete removes the digest and its tags", async () => {
   assert.deepEqual(await berth.tags("regctl/docker-copy"), []);
 });
 
-test("nobody asked for a foreign layer", () => {
+test("regctl never requests a foreign layer", () => {
   assert.deepEqual(foreignServer.askedBy, []);
 });

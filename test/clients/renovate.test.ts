@@ -8,8 +8,8 @@ import { atEnd, createScratch } from "./support/scratch.ts";
 import { createTarball } from "./support/tarball.ts";
 
 /*
- * Renovate looks for newer tags. It asks https://hub.docker.com by that name, so that here that name means a Berth: in
- * the suite's own mount namespace /etc/hosts says so, and the certificate too.
+ * Renovate looks for newer tags at https://hub.docker.com. In the mount namespace of the suite /etc/hosts maps this
+ * name to a Berth, whose certificate is for this name.
  */
 
 const address = "127.0.0.7";
@@ -32,7 +32,7 @@ const berth = await startBerth({
   listen: `${address}:443`,
   settings: {
     ...{ BERTH_TLS_CERT: certificate, BERTH_TLS_KEY: key, BERTH_LOG_LEVEL: "debug" },
-    // In open mode a host name is answered only where it is that of the registry.
+    // In open mode Berth answers only requests with its own host name.
     BERTH_PUBLIC_URL: `https://${hosts[0]}`,
   },
 });
@@ -42,7 +42,7 @@ writeFileSync(layer, createTarball([{ path: "greeting", content: "hello" }]));
 for (const tag of ["1.4.0", "1.5.0", "2.0.0-rc1"])
   await crane("append", "-f", layer, "-t", `${address}/mia/app:${tag}`);
 
-/** What Renovate would change in a Dockerfile, and whom it asked. */
+/** The versions that Renovate proposes for a Dockerfile, and the log of its requests. */
 async function updatesOf(name: string, from: string) {
   const project = path.join(createScratch(name), "project");
   await run("git", ["init", "--quiet", project]);
@@ -70,7 +70,7 @@ test("Renovate finds a newer tag in the tags that Docker Hub's API lists", async
   assert.doesNotMatch(asked, /tags\/list/, "it fell back to the registry");
 });
 
-test("Renovate finds a newer tag in the registry's own list", async () => {
+test("Renovate finds a newer tag in the registry's tags/list", async () => {
   const { asked, versions } = await updatesOf("registry", `${address}/mia/app:1.4.0`);
   assert.deepEqual(versions, ["1.5.0"]);
   assert.match(asked, /"\/v2\/mia\/app\/tags\/list/);

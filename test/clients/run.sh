@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# `npm run clients`: the real clients, each against a freshly started Berth.
-# `npm run clients -- crane oras` runs those files alone; REGISTRY=host:port puts another registry in Berth's place.
+# `npm run clients`: runs real clients, each with a new Berth server.
+# `npm run clients -- crane oras` runs only these files. REGISTRY=host:port tests another registry instead.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 # shellcheck source=test/clients/support/environment.sh
@@ -23,8 +23,8 @@ trap 'sweep "$BERTH_CLIENTS_SCRATCH"' EXIT
 trap 'exit 143' TERM
 trap 'exit 130' INT
 
-# In a mount namespace of their own the engines find an empty /run and /var/lib, and leave none of their mounts.
-# There localhost is ::1 first, as on many machines: clients must find a registry on 127.0.0.1 by that name.
+# The tests run in a separate mount namespace with an empty /run and /var/lib. It removes the mounts of the engines.
+# localhost resolves to ::1 first, as on many machines: clients must reach a registry on 127.0.0.1 under this name.
 printf '::1 localhost\n' | cat - /etc/hosts > "$BERTH_CLIENTS_SCRATCH/hosts"
 unshare --mount --propagation private bash -c '
   mount --bind "$BERTH_CLIENTS_SCRATCH/hosts" /etc/hosts &&

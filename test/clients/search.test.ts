@@ -16,7 +16,7 @@ const env = writeContainersSettings(folder);
 const podman = tool("podman", { cwd: folder, env });
 const authorization = `Basic ${Buffer.from(`admin:${adminPassword}`).toString("base64")}`;
 
-/** An empty index is enough to be found. */
+/** Pushes an empty index, which is enough for the search. */
 async function push({ host }: Berth, repository: string): Promise<void> {
   const mediaType = "application/vnd.oci.image.index.v1+json";
   const response = await fetch(`http://${host}/v2/${repository}/manifests/1`, {
@@ -28,7 +28,7 @@ async function push({ host }: Berth, repository: string): Promise<void> {
 for (const name of ["admin/tool", "admin/tool-secret", "tool"]) await push(berth, name);
 await push(publicBerth, "admin/tool");
 
-/** The names in a table with heads. */
+/** The names in the first column of a table with a header. */
 const namesIn = (stdout: string): readonly string[] =>
   stdout
     .trim()
@@ -36,7 +36,7 @@ const namesIn = (stdout: string): readonly string[] =>
     .slice(1)
     .map((line) => line.split(/\s+/)[0] ?? "");
 
-test("podman search finds private repositories in the catalog, where nothing is public", async () => {
+test("podman search finds no private repositories without a login, and all of them after login", async () => {
   const nobody = await podman("search", "--tls-verify=false", `${berth.host}/tool`);
   assert.deepEqual(namesIn(nobody.stdout), []);
   await podman(
@@ -52,14 +52,14 @@ test("podman search finds private repositories in the catalog, where nothing is 
   );
 });
 
-test("podman search --list-tags of a private repository", async () => {
+test("podman search --list-tags lists the tags of a private repository", async () => {
   const { stdout } = await podman(
     ...["search", "--tls-verify=false", "--list-tags", `${berth.host}/admin/tool-secret`],
   );
   assert.match(stdout, /tool-secret +1/);
 });
 
-test("docker search refuses strangers where nothing is public, and shows everything to who has logged in", async () => {
+test("docker search gets 401 without a login if no repository is public, and finds all after login", async () => {
   assert.match(await refusal(docker("search", `${berth.host}/tool`)), /401|unauthorized/i);
   await docker("login", "--username", "admin", "--password", adminPassword, berth.host);
   const { stdout } = await docker("search", `${berth.host}/tool`);
@@ -68,7 +68,7 @@ test("docker search refuses strangers where nothing is public, and shows everyth
   assert.deepEqual(namesIn(official.stdout), ["tool"]);
 });
 
-test("docker search and podman search show strangers what is public", async () => {
+test("docker search and podman search find public repositories without a login", async () => {
   const { host } = publicBerth;
   assert.deepEqual(namesIn((await docker("search", `${host}/tool`)).stdout), ["admin/tool"]);
   assert.deepEqual(namesIn((await docker("search", `${host}/secret`)).stdout), []);

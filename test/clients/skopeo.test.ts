@@ -14,7 +14,7 @@ import { forms, openStage } from "./support/stage.ts";
 const { berth, folder, indexes, layouts } = await openStage("skopeo");
 const skopeo = tool("skopeo", {
   cwd: folder,
-  // The user number makes it keep its cache in XDG_DATA_HOME instead of the system's folder.
+  // With this user id skopeo stores its cache in XDG_DATA_HOME instead of a system folder.
   env: { ...writeContainersSettings(folder), _CONTAINERS_ROOTLESS_UID: "65534" },
 });
 const registry = `docker://${berth.host}`;
@@ -43,7 +43,7 @@ test("skopeo copy --all from repository to repository keeps both forms of the in
   }
 });
 
-test("skopeo copy --override-os windows takes the first Windows image of the list", async () => {
+test("skopeo copy --override-os windows copies the first Windows image of the index", async () => {
   for (const form of forms) {
     const target = `${registry}/skopeo/windows-${form}:1`;
     await skopeo("--override-os", "windows", "copy", `${registry}/skopeo/${form}:multi`, target);
@@ -53,7 +53,7 @@ test("skopeo copy --override-os windows takes the first Windows image of the lis
   }
 });
 
-test("skopeo inspect shows the platform that was asked for, and the raw index", async () => {
+test("skopeo inspect shows the requested platform, and the raw index", async () => {
   const image = `${registry}/skopeo/oci:multi`;
   const inspect = async (...options: string[]): Promise<Record<string, unknown>> =>
     JSON.parse((await skopeo(...options, "inspect", image)).stdout) as Record<string, unknown>;
@@ -69,14 +69,14 @@ test("skopeo inspect shows the platform that was asked for, and the raw index", 
   assert.ok((await skopeo("inspect", "--raw", image)).bytes.equals(indexes.oci.root.bytes));
 });
 
-test("skopeo list-tags lists them all", async () => {
+test("skopeo list-tags lists all tags", async () => {
   await skopeo("copy", `${registry}/skopeo/oci:multi`, `${registry}/skopeo/oci:linux`);
   const { stdout } = await skopeo("list-tags", `${registry}/skopeo/oci`);
   const { Tags: tags } = JSON.parse(stdout) as { Tags: string[] };
   assert.deepEqual(tags, ["linux", "multi"]);
 });
 
-test("both Windows builds of what skopeo has pushed are found wherever it is browsed", async () => {
+test("the APIs, the search and berth tag show contain the Windows builds of an image that skopeo pushed", async () => {
   const ask = async <T>(route: string): Promise<T> =>
     (await (await fetch(`http://${berth.host}${route}`)).json()) as T;
   type Images = readonly { readonly os: string; readonly os_version: string | null }[];
@@ -107,7 +107,7 @@ test("both Windows builds of what skopeo has pushed are found wherever it is bro
   for (const build of windowsVersions) assert.ok(stdout.includes(`windows/amd64 ${build}`), stdout);
 });
 
-test("skopeo sync takes a repository to a folder and back", async () => {
+test("skopeo sync copies a repository to a folder and back", async () => {
   const target = path.join(folder, "synced");
   const all = ["sync", "--all", "--preserve-digests", "--scoped"];
   const source = `${berth.host}/skopeo/docker-copy`;
@@ -135,7 +135,7 @@ test("skopeo delete removes the image with all its tags", async () => {
   await assertHolds(berth, "skopeo/oci", "multi", indexes.oci);
 });
 
-test("skopeo copy of the index alone is refused, unless the registry allows sparse ones", async () => {
+test("skopeo copy of an index without its children is rejected unless the registry has sparse enabled", async () => {
   const copy = ["copy", "--multi-arch", "index-only", `${registry}/skopeo/oci:multi`];
   const answer = await refusal(skopeo(...copy, `${registry}/skopeo/index-only:multi`));
   assert.match(answer, /blob unknown|MANIFEST_BLOB_UNKNOWN|manifest blob unknown/i);

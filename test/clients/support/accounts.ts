@@ -3,28 +3,28 @@ import { writeOciLayout } from "./oci-layout.ts";
 import { createScratch } from "./scratch.ts";
 import { createSmallImage } from "./small-image.ts";
 
-/** Somebody with a secret to log in with. */
+/** The name of an account, and a password or access token. */
 export interface Login {
   readonly name: string;
   readonly secret: string;
 }
 
-/** A Berth with accounts, and who there is. */
+/** A Berth with accounts, and their logins. */
 export interface AccountsStage {
   readonly berth: Berth;
-  /** The client's home. */
+  /** The home folder of the client. */
   readonly folder: string;
-  /** Writes an image that was never there before into a new folder, as an OCI layout with the tag {@link tag}. */
+  /** Writes a new image with unique bytes into a new folder, as an OCI layout with the tag {@link tag}. */
   readonly newLayout: () => string;
   readonly mia: Login;
-  /** Mia with an access token that may push, and with one that may only pull. */
+  /** The user `mia` with an access token of scope `repo:write`, and with one of scope `repo:read`. */
   readonly miaWriting: Login;
   readonly miaReading: Login;
   /** The organisation `team` with an access token for pushes to `team/*`. */
   readonly team: Login;
 }
 
-/** Repositories of the story that each client goes through. */
+/** The repositories in the tests of each client. */
 export const names = {
   private: "mia/private",
   public: "mia/public",
@@ -32,10 +32,10 @@ export const names = {
   team: "team/app",
 } as const;
 
-/** One that is a version too, for charts. */
+/** The tag is also a semantic version, as helm requires. */
 export const tag = "1.0.0";
 
-/** A Berth at its first start; its command line then makes the accounts, as an administrator would. */
+/** Starts a Berth, and creates the accounts with its command line, as an administrator does. */
 export async function openAccountsStage(client: string): Promise<AccountsStage> {
   const berth = await startBerth({ open: false });
   const secret = "mia's long password";

@@ -11,30 +11,30 @@ const program = path.join(import.meta.dirname, "../../../dist/main.js");
 const listening = /listens on https?:\/\/(127(?:\.\d+){3}:\d+)/;
 
 export type Berth = RegistryReader & {
-  /** `127.0.0.1:PORT`, the first part of an image's name. */
+  /** `127.0.0.1:PORT`, the first part of image names. */
   host: string;
-  /** All that it has printed and logged. */
+  /** The output and the log of the server. */
   said(): string;
-  /** Runs `berth ARGS` on its data folder, with `input` on the standard input. Answers what that printed. */
+  /** Runs `berth ARGS` on its data folder, with `input` on the standard input. Resolves with the output. */
   administer(args: readonly string[], input?: string): Promise<string>;
 };
 
-/** Of the administrator of a Berth that is not open. */
+/** The password of the administrator of a Berth with accounts. */
 export const adminPassword = "correct horse battery";
 
 interface Options {
   readonly sparse?: boolean;
-  /** `false`: with accounts, and an administrator `admin` with {@link adminPassword}. */
+  /** `false`: with accounts. The administrator `admin` has {@link adminPassword}. */
   readonly open?: boolean;
   /** The administrator has no password until the test sets {@link adminPassword}. */
   readonly unset?: boolean;
-  /** Where it listens; a free port of the loopback without it. */
+  /** The address to listen on. The default is a free loopback port. */
   readonly listen?: string;
   /** More settings, as environment variables. */
   readonly settings?: Readonly<Record<string, string>>;
 }
 
-/** The storage that `npm run s3` gives to everybody, with a place of its own in it. */
+/** The storage settings of `npm run s3`, with a separate prefix for each server. */
 function storageOf(folder: string): Record<string, string> {
   const given = Object.entries(process.env).flatMap(([name, value]) =>
     name.startsWith("BERTH_STORAGE_") && value !== undefined ? [[name, value] as const] : [],
@@ -44,8 +44,8 @@ function storageOf(folder: string): Record<string, string> {
 }
 
 /**
- * A Berth of its own, on an empty data folder and a free port, ended after the file's last test.
- * `REGISTRY=host:port` in the environment puts another registry in its place, to look into a failure.
+ * Starts a Berth on an empty data folder and a free port. It is stopped after the last test of the file.
+ * `REGISTRY=host:port` in the environment replaces it by another registry, to compare a failure.
  */
 export async function startBerth({
   sparse = false,

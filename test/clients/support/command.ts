@@ -11,7 +11,7 @@ export type CommandOptions = {
   timeoutSeconds?: number;
 };
 
-/** Runs a client and answers what it said, whatever its exit code was. */
+/** Runs a client and resolves with its output, whatever its exit code is. */
 export function attempt(
   command: string,
   args: readonly string[],
@@ -30,7 +30,7 @@ export function attempt(
     }, timeoutSeconds * 1000);
     child.stdout.on("data", (chunk: Buffer) => stdout.push(chunk));
     child.stderr.on("data", (chunk: Buffer) => stderr.push(chunk));
-    child.stdin.on("error", () => {}); // a client that does not read its input closes it
+    child.stdin.on("error", () => {}); // the client may close its standard input
     child.on("error", (error) => {
       clearTimeout(timer);
       reject(error);
@@ -49,7 +49,7 @@ export function attempt(
   });
 }
 
-/** Runs a client that must succeed; the error of one that does not shows all that it said. */
+/** Runs a client. Rejects with its output if its exit code is not 0. */
 export async function run(
   command: string,
   args: readonly string[],
@@ -66,18 +66,18 @@ export async function run(
 
 export type Tool = {
   (...args: string[]): Promise<Output>;
-  /** The same with something on its standard input, as secrets are given. */
+  /** Returns the same tool with this text on the standard input, for example a secret. */
   reading(input: string): Tool;
 };
 
-/** A client with its settings, ready to be called with arguments. */
+/** Returns a function that runs a client with these settings. */
 export function tool(command: string, options: CommandOptions = {}, first: string[] = []): Tool {
   return Object.assign((...args: string[]) => run(command, [...first, ...args], options), {
     reading: (input: string) => tool(command, { ...options, input }, first),
   });
 }
 
-/** What a client that must fail said. */
+/** Resolves with the error of a client that must fail. */
 export async function refusal(running: Promise<unknown>): Promise<string> {
   try {
     await running;

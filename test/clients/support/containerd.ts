@@ -8,20 +8,20 @@ import { atEnd, createScratch, endProcess, untilReady } from "./scratch.ts";
 export type Containerd = {
   ctr: Tool;
   /**
-   * A folder with a `hosts.toml` that sends `registryName` to `host` over plain HTTP; if `authorization` is given, with
-   * that header.
+   * Creates a folder with a `hosts.toml` that maps `registryName` to `host` over plain HTTP, with the header
+   * `authorization` if given.
    */
   hostsFor: (registryName: string, host: string, authorization?: string) => string;
 };
 
-// A namespace must not find what another one has fetched.
+// A namespace must not use the content that another namespace downloaded.
 const config = `version = 2
 disabled_plugins = ["io.containerd.grpc.v1.cri"]
 [plugins."io.containerd.metadata.v1.bolt"]
 content_sharing_policy = "isolated"
 `;
 
-/** A containerd of its own: folders, socket and configuration lie in one scratch folder. */
+/** Starts a containerd whose folders, socket and configuration are in one scratch folder. */
 export async function startContainerd(): Promise<Containerd> {
   const folder = createScratch("containerd");
   const at = (...parts: string[]): string => path.join(folder, ...parts);

@@ -2,11 +2,11 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import path from "node:path";
 
 /**
- * Settings for podman, buildah and skopeo below one folder, so that nothing on the machine counts and
- * nothing is left there: plain HTTP for loopback, any signature policy, the vfs store (it needs no
- * kernel support), and limits that the kernel grants inside a container too.
+ * Writes settings for podman, buildah and skopeo below one folder, so that they neither read nor change files of the
+ * machine: plain HTTP for loopback, no signature checks, the vfs store (it needs no kernel support), and limits that
+ * are also allowed inside a container.
  *
- * @param registries more of registries.conf
+ * @param registries additional lines of registries.conf
  */
 export function writeContainersSettings(folder: string, registries = ""): Record<string, string> {
   const at = (...parts: string[]): string => path.join(folder, ...parts);

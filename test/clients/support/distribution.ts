@@ -5,15 +5,15 @@ import process from "node:process";
 import { atEnd, createScratch, endProcess, untilReady } from "./scratch.ts";
 
 /**
- * A stock `distribution` on an empty folder and a free port, which believes tokens of whoever has one of the keys.
- * @param realm the token endpoint that it sends clients to
+ * Starts an unmodified `distribution` on an empty folder and a free port. It accepts tokens that are signed with one of
+ * the keys in `jwks`. `realm` is the token endpoint in its challenges.
  * @returns `127.0.0.1:PORT`
  */
 export async function startDistribution(token: {
   readonly realm: string;
   readonly service: string;
   readonly issuer: string;
-  /** A JWK set, as text. */
+  /** A JWK set as JSON. */
   readonly jwks: string;
 }): Promise<string> {
   const folder = createScratch("distribution");

@@ -5,15 +5,15 @@ import process from "node:process";
 import { attempt, tool, type Tool } from "./command.ts";
 import { atEnd, createScratch, endProcess, untilReady } from "./scratch.ts";
 
-/** The engines under test: Debian's with its graph driver, and a current one with containerd's store. */
+/** The engines under test: Debian's with a graph driver, and a current one with the containerd store. */
 export type Engine = "dockerd" | "dockerd-containerd-store";
 
-/** The docker command that talks to an engine, and the engine's socket, for other programs. */
+/** The docker command for an engine, and the engine's socket for other programs. */
 export type Docker = Tool & { readonly socket: string };
 
 /**
- * A Docker engine of its own: its folders, socket and containerd lie in one scratch folder, and it
- * touches no network settings. Answers the docker command that talks to it.
+ * Starts a Docker engine whose folders, socket and containerd are in one scratch folder. It changes no network
+ * settings. Resolves with the docker command for it.
  */
 export async function startDockerd(
   engine: Engine,
@@ -36,7 +36,7 @@ export async function startDockerd(
     ],
     {
       cwd: folder,
-      // The current engine would otherwise refuse the older docker command.
+      // Without this variable the current engine rejects the older docker command.
       env: { PATH: process.env["PATH"], HOME: at("home"), DOCKER_MIN_API_VERSION: "1.24" },
       stdio: ["ignore", output, output],
     },

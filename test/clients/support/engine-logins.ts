@@ -5,7 +5,7 @@ import type { Tool } from "./command.ts";
 import type { LoginClient } from "./login-story.ts";
 import { createTarball } from "./tarball.ts";
 
-/** docker, or podman, which has the same commands. Images leave the engine after each, so that a pull brings everything. */
+/** The operations of docker or podman. Each removes its image from the engine, so that a pull downloads all layers. */
 export function createEngineLogins(
   name: string,
   engine: Tool,

@@ -1,9 +1,9 @@
-# Sourced by the run.sh files: finds the tools, and leaves nothing behind.
+# The run.sh files source this file. It checks the tools, and cleans up after a run.
 # shellcheck shell=bash disable=SC2034
 
 tools="$PWD/test/clients/tools.txt"
 
-# Debian's own clients come before others of the same name on this machine, then those that go installed.
+# Debian's packages come before other programs of the same name, and then the programs that `go install` built.
 node=$(command -v node)
 if command -v go > /dev/null; then
   gobin=$(go env GOBIN)
@@ -13,7 +13,7 @@ else
 fi
 export PATH="/usr/sbin:/usr/bin:/sbin:/bin:$gobin:${PIPX_BIN_DIR:-$HOME/.local/bin}:$PATH"
 
-# require_tools PATTERN [LIST]: fails with a list when a tool whose name matches is missing.
+# require_tools PATTERN [LIST]: fails and lists the missing tools whose name matches.
 require_tools() {
   local command how from missing=0 list=${2:-$tools}
   while read -r command how from; do
@@ -41,7 +41,7 @@ require_build() {
   return 1
 }
 
-# The processes that were started below a scratch folder: its name is in their arguments or environment.
+# Prints the ids of the processes that have the scratch folder in their arguments or environment.
 processes_of() {
   local folder=$1 file pid
   for file in /proc/[0-9]*/cmdline; do
@@ -51,7 +51,7 @@ processes_of() {
   done
 }
 
-# Ends what is still running below a scratch folder, each process by its id, and removes the folder.
+# Ends these processes by their ids, unmounts file systems below the folder, and removes the folder.
 sweep() {
   local folder=$1 pid tries
   for signal in TERM KILL; do

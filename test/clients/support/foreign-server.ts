@@ -3,18 +3,18 @@ import type { AddressInfo } from "node:net";
 import { atEnd } from "./scratch.ts";
 
 export type ForeignServer = {
-  /** Where the Windows base layers of a fixture say that they are. */
+  /** The base of the `urls` of the Windows base layers. */
   url: string;
-  /** The user agents of everybody who asked for one so far. */
+  /** The user agents of all requests. */
   askedBy: string[];
   offer(name: string, bytes: Uint8Array): void;
-  /** From now on it has nothing. */
+  /** Removes all layers from the server. */
   empty(): void;
-  /** From now on nobody can reach it. */
+  /** Closes the server. */
   stop(): void;
 };
 
-/** The place outside the registry that foreign layers point to. The registry itself must never ask it. */
+/** The host that the `urls` of foreign layers name. Of the registries only a mirror may use it. */
 export async function startForeignServer(): Promise<ForeignServer> {
   const offered = new Map<string, Uint8Array>();
   const askedBy: string[] = [];

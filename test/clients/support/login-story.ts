@@ -3,33 +3,33 @@ import { test } from "node:test";
 import { names, tag, type AccountsStage, type Login } from "./accounts.ts";
 import { refusal } from "./command.ts";
 
-/** How one client does what they all do; every verb rejects with all that the client said. */
+/** The operations of one client. Each rejects with the output of the client. */
 export interface LoginClient {
   readonly name: string;
-  /** Its login asks nobody: what it keeps is looked at in the next push. */
+  /** The login only stores the credential. The registry checks it at the next push. */
   readonly keepsUnseen?: true;
   login(who: Login): Promise<unknown>;
   logout(): Promise<unknown>;
-  /** Pushes something to `REPOSITORY:TAG`. */
+  /** Pushes an image or artifact to `REPOSITORY:TAG`. */
   push(repository: string): Promise<unknown>;
-  /** Pulls `REPOSITORY:TAG` from the registry, whatever the client has of it. */
+  /** Pulls `REPOSITORY:TAG` from the registry, without the client's local copies. */
   pull(repository: string): Promise<unknown>;
-  /** What its user reads. */
+  /** Patterns for the error messages of the client. */
   readonly says: {
-    /** … of wrong credentials, when logging in; or, of a client that keeps them without asking, when pushing. */
+    /** For a wrong credential: at the login, or with `keepsUnseen` at the push. */
     readonly wrongLogin: RegExp;
-    /** … of a pull without a login, from what is private or not there. */
+    /** For a pull without a login from a private or missing repository. */
     readonly pullDenied: RegExp;
-    /** … of a push without a login. */
+    /** For a push without a login. */
     readonly pushDenied: RegExp;
-    /** … of a push with a login that may not do so. */
+    /** For a push with a login that has no permission to push. */
     readonly pushForbidden: RegExp;
   };
 }
 
 /**
- * Private and public repositories as one client sees them: with a wrong login, without one, and with passwords and
- * access tokens.
+ * Defines the tests of private and public repositories for one client: with a wrong login, without a login, and with
+ * passwords and access tokens.
  */
 export function tellLoginStory(client: LoginClient, stage: AccountsStage): void {
   const { berth, mia, miaReading, miaWriting, team } = stage;
@@ -45,7 +45,7 @@ export function tellLoginStory(client: LoginClient, stage: AccountsStage): void 
     return answer;
   };
 
-  test(`${name} login with a wrong password fails, and nothing can be pushed`, async () => {
+  test(`${name} reports a wrong password and pushes nothing`, async () => {
     const wrong = { name: "mia", secret: "not mia's password" };
     if (client.keepsUnseen) {
       await client.login(wrong);
@@ -57,7 +57,7 @@ export function tellLoginStory(client: LoginClient, stage: AccountsStage): void 
     assert.equal(await digestIn(names.private), "");
   });
 
-  test(`${name} login with the password, and push to a private repository`, async () => {
+  test(`${name} logs in with the password and pushes to a private and a public repository`, async () => {
     await client.login(mia);
     await client.push(names.private);
     assert.notEqual(await digestIn(names.private), "");
@@ -65,7 +65,7 @@ export function tellLoginStory(client: LoginClient, stage: AccountsStage): void 
     assert.notEqual(await digestIn(names.public), "");
   });
 
-  test(`${name} pull without a login is denied after logout, as if nothing were there`, async () => {
+  test(`${name} without a login reports the same error for a private and a missing repository`, async () => {
     await client.logout();
     const denied = await refusal(client.pull(names.private));
     assert.match(denied, says.pullDenied);
@@ -73,20 +73,20 @@ export function tellLoginStory(client: LoginClient, stage: AccountsStage): void 
     assert.equal(withoutNames(missing, names.missing), withoutNames(denied, names.private));
   });
 
-  test(`${name} pulls what is public without a login, and may not push to it`, async () => {
+  test(`${name} without a login pulls from a public repository, and its push is denied`, async () => {
     await client.pull(names.public);
     const answer = await leavesAlone(names.public, () => refusal(client.push(names.public)));
     assert.match(answer, says.pushDenied);
   });
 
-  test(`${name} pulls what is private after another login`, async () => {
+  test(`${name} pulls from a private repository after a new login, and its pull is denied after logout`, async () => {
     await client.login(mia);
     await client.pull(names.private);
     await client.logout();
     assert.match(await refusal(client.pull(names.private)), says.pullDenied);
   });
 
-  test(`${name} login with a personal access token pushes and pulls as far as its scope goes`, async () => {
+  test(`${name} pushes with a token of scope repo:write, and only pulls with a token of scope repo:read`, async () => {
     await client.login(miaWriting);
     await client.push("mia/by-token");
     await client.logout();
@@ -97,7 +97,7 @@ export function tellLoginStory(client: LoginClient, stage: AccountsStage): void 
     await client.logout();
   });
 
-  test(`${name} login with an organisation's access token reaches what it names`, async () => {
+  test(`${name} with an organisation's access token reaches only the repositories that the token names`, async () => {
     await client.login(team);
     await client.push(names.team);
     await client.pull(names.team);
@@ -108,14 +108,14 @@ export function tellLoginStory(client: LoginClient, stage: AccountsStage): void 
   });
 }
 
-/** What a client said of a repository, without what is different each time. */
+/** The output of a client without the parts that differ between repositories and runs. */
 function withoutNames(said: string, repository: string): string {
   return (
     said
       .replaceAll(repository, "REPOSITORY")
       .replaceAll(/pulled-[\w-]+/g, "PLACE")
       .replaceAll(/time="?\S+/g, "TIME")
-      // ctr draws its progress as often as it has time to.
+      // ctr prints its progress a variable number of times.
       .replaceAll(/^.*(?:resolving +\||elapsed: ).*\n/gm, "")
   );
 }

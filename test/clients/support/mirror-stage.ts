@@ -4,13 +4,13 @@ import { startBerth, type Berth } from "./berth.ts";
 import { createRegistryReader, type RegistryReader } from "./registry-reader.ts";
 import { atEnd, createScratch } from "./scratch.ts";
 
-/** A Berth that mirrors what stands for Docker Hub: a real distribution, behind a front that counts. */
+/** A Berth that mirrors a real distribution registry, which stands for Docker Hub, through a counting proxy. */
 export interface MirrorStage {
   readonly berth: Berth;
-  /** Where images are pushed for clients to find them on "Docker Hub". */
+  /** The distribution registry, for pushes to "Docker Hub". */
   readonly hub: RegistryReader;
   readonly front: FaultyProxy;
-  /** Takes it from the network: its connections are refused from now on. */
+  /** Stops the upstream. Connections to it are refused afterwards. */
   readonly stopHub: () => Promise<void>;
 }
 
@@ -33,7 +33,7 @@ export async function openMirrorStage(foreignLayerHosts: readonly string[]): Pro
     root: true,
     allowPrivateNetwork: true,
     foreignLayerHosts,
-    // A tag is asked for each time: what comes while the upstream is gone comes in spite of it.
+    // The mirror checks the tag for each pull, so that pulls without the upstream need the stale cache.
     ttl: { tag: "0s" },
   };
   const berth = await startBerth({ settings: { BERTH_MIRRORS: JSON.stringify([mirror]) } });

@@ -7,7 +7,7 @@ import { createTarball } from "./tarball.ts";
 
 const tagAnnotation = "org.opencontainers.image.ref.name";
 
-/** Lays the index out as a folder that clients push from; `tag` names it there. */
+/** Writes the index as an OCI layout with this tag. */
 export function writeOciLayout(
   folder: string,
   tag: string,
@@ -23,7 +23,7 @@ export function writeOciLayout(
   writeFileSync(path.join(folder, "index.json"), JSON.stringify({ schemaVersion: 2, manifests }));
 }
 
-/** The layout as one file with the foreign layers too; `name` is what the image is called where it is loaded. */
+/** Returns the layout, with the foreign layers, as a tar archive. `name` is the image name after loading. */
 export function createLayoutArchive(
   { root, children, blobs, foreign }: PlatformIndex,
   name: string,
@@ -40,7 +40,7 @@ export function createLayoutArchive(
   ]);
 }
 
-/** A folder that a client wrote holds the index byte for byte. */
+/** Checks that a layout that a client wrote contains the same bytes as the index. */
 export function assertLayoutHolds(folder: string, { root, children, blobs }: PlatformIndex): void {
   const { manifests = [] } = parseManifest(readFileSync(path.join(folder, "index.json")));
   assert.ok(manifests.some(({ digest }) => digest === root.descriptor.digest));

@@ -1,5 +1,5 @@
 /**
- * One tag for Linux and Windows, the same bytes at every run, in the OCI form and in docker's own:
+ * An index for Linux and Windows with the same bytes in every run, in the OCI form and in the docker form:
  *
  *   index ─┬─ linux/amd64             busybox + /greeting      `cat /greeting` when run
  *          ├─ windows/amd64 20348     foreign base + Files/…
@@ -18,16 +18,16 @@ import {
 } from "./registry-reader.ts";
 import { createGzip, createTarball, type TarEntry } from "./tarball.ts";
 
-/** Bytes with the descriptor that names them. */
+/** Bytes and their descriptor. */
 export type Content = { descriptor: Descriptor; bytes: Buffer };
 
 export type PlatformIndex = {
   root: Content;
   /** The images, in the order of the index. */
   children: Content[];
-  /** Configs and layers that belong into the registry. */
+  /** The configs and layers that clients push. */
   blobs: Content[];
-  /** Layers that stay where their `urls` say. */
+  /** The foreign layers, which are on the host of their `urls`. */
   foreign: Content[];
 };
 
@@ -53,7 +53,7 @@ const mediaTypes = {
 export const greeting = "greetings from linux/amd64\n";
 export const windowsVersions = ["10.0.20348.2762", "10.0.17763.6414", "10.0.26100.2314"] as const;
 
-/** A root file system in which a shell runs, from the busybox of this machine. */
+/** The files of a root file system with a shell, from the busybox of this machine. */
 export function busyboxFiles(): TarEntry[] {
   const busybox = readFileSync("/bin/busybox");
   return [
@@ -79,7 +79,7 @@ export function createPlatformIndex(form: Form, foreignUrl: string): PlatformInd
     }
     return content;
   };
-  // `docker manifest push` writes manifests anew, in the order of fields and indented as docker does.
+  // `docker manifest push` rewrites manifests, so that the fixture has docker's field order and indentation.
   const json = (value: object): Buffer =>
     Buffer.from(JSON.stringify(value, undefined, form === "docker" ? 3 : 2));
 
@@ -178,7 +178,7 @@ export function createPlatformIndex(form: Form, foreignUrl: string): PlatformInd
   return { root: blob(types.index, json(index)), children, blobs, foreign };
 }
 
-/** One image of the index, with its own blobs, as if it had been pushed alone. */
+/** One image of the index with its blobs. */
 export function imageOf(
   { children, blobs, foreign }: PlatformIndex,
   position: number,

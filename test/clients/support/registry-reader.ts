@@ -2,13 +2,13 @@ import { createHash } from "node:crypto";
 
 export type StoredManifest = {
   status: number;
-  /** The registry's word in `Docker-Content-Digest`. */
+  /** The header `Docker-Content-Digest` of the answer. */
   digest: string;
   mediaType: string;
   bytes: Buffer;
 };
 
-/** Asks a registry over plain HTTP, without a client's conversions, what it holds. */
+/** Reads a registry over plain HTTP, without the conversions of a client. */
 export type RegistryReader = {
   manifest(name: string, reference: string): Promise<StoredManifest>;
   blob(name: string, digest: string): Promise<{ status: number; bytes: Buffer }>;
@@ -61,7 +61,7 @@ const accept = [
   "application/vnd.docker.distribution.manifest.v2+json",
 ].join(", ");
 
-/** @param credentials `NAME:PASSWORD`, for a registry that is not open to everybody */
+/** @param credentials `NAME:PASSWORD`, for a registry that is not in open mode */
 export function createRegistryReader(host: string, credentials?: string): RegistryReader {
   const request = (pathname: string, init: RequestInit = {}): Promise<Response> => {
     const headers = new Headers(init.headers);

@@ -1,7 +1,7 @@
 /**
- * Folders and processes of one test file. All that is asked for here is ended and removed when the file
- * ends. `run.sh` sweeps up after a file that was killed: it gives the folder below which everything lies in
- * BERTH_CLIENTS_SCRATCH, and every process started here has that name in its arguments or environment.
+ * Folders and processes of one test file. They are removed and ended after the last test of the file. `run.sh` cleans
+ * up after a file that was killed: all folders are below BERTH_CLIENTS_SCRATCH, and every process has this path in its
+ * arguments or environment.
  */
 import { execFileSync, type ChildProcess } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
@@ -15,7 +15,7 @@ const root = given ?? mkdtempSync(path.join(tmpdir(), "berth-clients-"));
 const folders: string[] = given === undefined ? [root] : [];
 const endings: (() => Promise<void> | void)[] = [];
 
-/** The folder that clients get as TMPDIR. */
+/** The folder that clients use as TMPDIR. */
 export function temporaryFolder(): string {
   return root;
 }
@@ -26,7 +26,7 @@ export function createScratch(name: string): string {
   return folder;
 }
 
-/** Does `ending` after the last test of this file; the newest first. */
+/** Registers a callback for the time after the last test of this file. The last callback runs first. */
 export function atEnd(ending: () => Promise<void> | void): void {
   endings.push(ending);
 }
@@ -40,7 +40,7 @@ function isRunning(pid: number): boolean {
   }
 }
 
-/** Ends a process by its id: asks, waits, then insists. Answers whether asking was enough. */
+/** Ends a process by its id: SIGTERM, then SIGKILL after `waitSeconds`. Resolves with whether SIGTERM was enough. */
 export async function endProcess(pid: number, { waitSeconds = 20 } = {}): Promise<boolean> {
   if (isRunning(pid)) process.kill(pid, "SIGTERM");
   const asked = await gone(pid, waitSeconds);
@@ -64,7 +64,7 @@ function pause(milliseconds: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, milliseconds));
 }
 
-/** Waits until `ready` holds; `child` must live that long, and `log` explains it if not. */
+/** Waits until `ready` returns true. Throws with the text of the file `log` if `child` exits, or after 60 s. */
 export async function untilReady(
   child: ChildProcess,
   log: string,

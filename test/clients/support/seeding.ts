@@ -4,7 +4,7 @@ import type { ForeignServer } from "./foreign-server.ts";
 import type { Content, PlatformIndex } from "./platform-index.ts";
 import type { RegistryReader } from "./registry-reader.ts";
 
-/** Puts an index with all that belongs to it into a repository, by plain HTTP. */
+/** Pushes an index with its images and blobs to a repository over plain HTTP. */
 export async function seed(
   registry: Pick<RegistryReader, "request">,
   name: string,
@@ -45,14 +45,14 @@ async function pushManifest(
   assert.equal(response.status, 201, await response.text());
 }
 
-/** The foreign layers are there for those clients that do fetch them. */
+/** Adds the foreign layers to the server, for clients that download them. */
 export function offerForeign(server: ForeignServer, { foreign }: PlatformIndex): void {
   for (const { descriptor, bytes } of foreign) {
     server.offer(new URL(descriptor.urls?.[0] ?? "").pathname.slice(1), bytes);
   }
 }
 
-/** The repository holds the index byte for byte, all it refers to, and no layer that lives elsewhere. */
+/** Checks that a repository has the same bytes of the index, its images and blobs, and no foreign layer. */
 export async function assertHolds(
   berth: Berth,
   name: string,
@@ -71,7 +71,7 @@ export async function assertHolds(
   }
 }
 
-/** One image or index, byte for byte, under its own type and digest. */
+/** Checks that a repository has the same bytes of a manifest, with its media type and digest. */
 export async function assertManifest(
   berth: Berth,
   name: string,

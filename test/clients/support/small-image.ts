@@ -3,7 +3,7 @@ import type { Content, PlatformIndex } from "./platform-index.ts";
 import { digestOf } from "./registry-reader.ts";
 import { createGzip, createTarball } from "./tarball.ts";
 
-/** An image of one small layer for linux/amd64, other bytes each time, so that no push of it has nothing to do. */
+/** An image of one small layer for linux/amd64. Its bytes are unique, so that each push uploads a layer. */
 export function createSmallImage(): PlatformIndex {
   const tar = createTarball([{ path: "notes", content: `${randomUUID()}\n` }]);
   const layer = contentOf("application/vnd.oci.image.layer.v1.tar+gzip", createGzip(tar));

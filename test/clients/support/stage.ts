@@ -8,14 +8,14 @@ import { offerForeign } from "./seeding.ts";
 
 export const forms = ["oci", "docker"] as const;
 
-/** What the tests of one client have around them, from nothing. */
+/** A new environment for the tests of one client. */
 export type Stage = {
   berth: Berth;
-  /** The client's home: its settings, files and stores. */
+  /** The home folder of the client, with its settings, files and stores. */
   folder: string;
-  /** The Linux and Windows index in both forms, as values … */
+  /** The Linux and Windows index in both forms. */
   indexes: Record<Form, PlatformIndex>;
-  /** … and laid out in a folder, under the tag `multi`. */
+  /** The folders with the OCI layouts of these indexes. Their tag is `multi`. */
   layouts: Record<Form, string>;
   foreignServer: ForeignServer;
 };

@@ -5,7 +5,7 @@ export type TarEntry =
   | { path: string; link: string }
   | { path: string; folder: true };
 
-/** A ustar archive whose bytes depend on nothing but its entries: root owns all, at time zero. */
+/** A reproducible ustar archive: its bytes depend only on the entries. The owner is root and the time is 0. */
 export function createTarball(entries: readonly TarEntry[]): Buffer {
   const parts: Buffer[] = [];
   for (const entry of entries) {
