@@ -9,7 +9,7 @@ import { jsonFor, oddJson, oddText, oneOf, valueFor, wellFormed, type Known } fr
 export interface Body {
   readonly type: string | undefined;
   readonly bytes: Buffer;
-  /** The digest of the bytes, for a request that has to name it. */
+  /** The digest of the bytes, for requests that need it in the query. */
   readonly digest: string;
 }
 
@@ -27,7 +27,7 @@ const manifestTypes = [
   "text/html",
 ];
 
-/** What costs a parser most: many entries, many keys, depth, escapes, long text. */
+/** JSON that is expensive to parse: many entries, many keys, deep nesting, escapes, long text. */
 const heavyJson: Arbitrary<string> = fc.constantFrom(
   `{"schemaVersion":2,"annotations":{${Array.from({ length: 30_000 }, (_, key) => `"k${key}":""`).join(",")}}}`,
   `{"schemaVersion":2,"manifests":[${Array.from({ length: 20_000 }, () => "{}").join(",")}]}`,
@@ -57,7 +57,7 @@ const descriptor = (known: Known): Arbitrary<unknown> =>
     { requiredKeys: ["mediaType", "digest", "size"] },
   );
 
-/** Manifests: some of those that were pushed before, some made up, some cut or with a few bytes changed. */
+/** Manifests: pushed ones, generated ones, and both kinds with some bytes changed or removed. */
 function manifests(known: Known): Arbitrary<Body> {
   const one = descriptor(known);
   const madeUp = fc
@@ -92,7 +92,7 @@ function manifests(known: Known): Arbitrary<Body> {
   return fc.tuple(type, text).map(([mediaType, content]) => bodyOf(mediaType, content));
 }
 
-/** Text that may stand in a header. */
+/** Text of characters that are allowed in a header. */
 export const headerText: Arbitrary<string> = oddText.map((text) =>
   text.replaceAll(/[^\t\x20-\x7e\x80-\xff]/g, "").slice(0, 2_000),
 );
@@ -139,7 +139,7 @@ function schemaOf(route: HubRoute): object {
   return schema;
 }
 
-/** A body for the route: mostly of the kind that it takes, else any. */
+/** A body for the route: in 8 of 9 cases of the kind that the route accepts. */
 export function bodyFor(route: Route | HubRoute, known: Known): Arbitrary<Body> {
   const json = (value: Arbitrary<unknown>): Arbitrary<Body> =>
     value.map((one) => bodyOf("application/json", JSON.stringify(one) ?? ""));

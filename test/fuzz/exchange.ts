@@ -2,15 +2,15 @@ import { connect } from "node:net";
 
 export interface Answer {
   readonly status: number;
-  /** Names in lower case; of several headers of one name the last. */
+  /** Names in lower case. If a name occurs several times, the last value counts. */
   readonly headers: ReadonlyMap<string, string>;
   readonly body: Buffer;
 }
 
-/** What is written to a connection, and how it ends. */
+/** The bytes for a connection. */
 export interface Message {
   readonly bytes: readonly Buffer[];
-  /** The request is whole: there must be an answer. Otherwise the connection is cut after a moment. */
+  /** The request is complete and must be answered. Otherwise the client closes the connection after 150 ms. */
   readonly isWhole: boolean;
 }
 
@@ -18,9 +18,8 @@ const answerWithinMs = 20_000;
 const cutAfterMs = 150;
 
 /**
- * Writes the bytes as they are, from the given loopback address, and resolves with what came back before the connection
- * ended. `undefined`: nothing came, or nothing that is an HTTP response. Rejects if a whole request is not answered
- * within 20 s.
+ * Writes the bytes unchanged from the given loopback address. Resolves with the answer, or with `undefined` if none or
+ * no valid HTTP response arrived. Rejects if a complete request is not answered within 20 s.
  */
 export function exchange(
   port: number,
@@ -50,7 +49,7 @@ export function exchange(
   });
 }
 
-/** The first final response in the bytes; `100 Continue` goes before it. */
+/** Parses the first final response and skips interim responses such as `100 Continue`. */
 export function parseAnswer(bytes: Buffer): Answer | undefined {
   const end = bytes.indexOf("\r\n\r\n");
   if (end < 0) return undefined;

@@ -11,17 +11,17 @@ import { startProbe } from "./probe.ts";
 import { startServer, type FuzzedServer } from "./server.ts";
 
 /*
- * Random requests, made from a grammar over all routes, for a set time. FUZZ_SEED repeats the requests; their order on
- * the server varies, since several are under way at once.
+ * Sends random requests, from a grammar over all routes, for FUZZ_SECONDS. FUZZ_SEED repeats the requests. Their order
+ * on the server varies, because eight clients run concurrently.
  */
 const seconds = Number(process.env["FUZZ_SECONDS"] ?? 600);
 const seed = Number(process.env["FUZZ_SEED"] ?? Date.now() % 2 ** 31);
 
 const batch = 64;
 const atOnce = 8;
-/** A stall: /healthz took longer than this, and longer than 20 times the worst while simple requests were answered. */
+/** A stall is an answer of /healthz that takes longer than this, and 20 times as long as under simple requests. */
 const stallMs = 1_000;
-/** Above the memory after the first requests; the garbage collector takes its time under load. */
+/** The limit for the growth of memory after the first requests. Garbage is collected late under load. */
 const growthBytes = 400 * 2 ** 20;
 const faultsShown = 10;
 
@@ -38,7 +38,7 @@ interface Run {
   readonly statuses: Map<number, number>;
 }
 
-/** A client of its own for nearly each request, so that budgets per address do not end the run. */
+/** A different client address for nearly each request, so that limits per address do not end the run. */
 const addressOf = (index: number): string => `127.0.${1 + (index % 200)}.${1 + (index % 250)}`;
 
 const show = ({ bytes }: FuzzRequest): string =>
@@ -65,7 +65,7 @@ async function send(run: Run, request: FuzzRequest, index: number): Promise<void
   }
 }
 
-/** All of them, eight at a time. */
+/** Sends all requests, eight at a time. */
 async function sendAll(run: Run, requests: readonly FuzzRequest[], from: number): Promise<void> {
   let next = 0;
   const client = async (): Promise<void> => {
@@ -129,10 +129,10 @@ async function fuzz(t: TestContext, server: FuzzedServer, share: number, start: 
   return { faults, mostBytes };
 }
 
-describe("random requests over all routes", () => {
+describe("a server that receives random requests over all routes", () => {
   const names = Object.entries(configurations);
   for (const [index, [name, env]] of names.entries()) {
-    test(`${name} find no 5xx, no stall, no error of another shape, and leave a folder that is sound`, async (t) => {
+    test(`${name} sends no unexpected 5xx and only valid error bodies, does not stall, and keeps its folder sound`, async (t) => {
       const server = await startServer(env);
       t.after(() => server.end());
       const { faults, mostBytes } = await fuzz(t, server, names.length, seed + index * 1_000_000);

@@ -7,7 +7,7 @@ import { bodyFor, headerText, type Body } from "./bodies.ts";
 import type { Message } from "./exchange.ts";
 import { oddText, oneOf, valueFor, wellFormed, type Known } from "./values.ts";
 
-/** Which shape an error must have; `any` where the request is not sure to reach the route. */
+/** The required error format; `any` if the request may not reach the route. */
 export type Surface = "registry" | "hub" | "token" | "any";
 
 export interface FuzzRequest extends Message {
@@ -15,7 +15,7 @@ export interface FuzzRequest extends Message {
   readonly surface: Surface;
 }
 
-/** Everything but what is unreserved in a path, as clients encode it; some leave it as it is. */
+/** Percent-encodes all characters except those that encodeURIComponent keeps. */
 const encode = (text: string): string => encodeURIComponent(wellFormed(text));
 
 function pathFor(route: Route | HubRoute, known: Known): Arbitrary<string> {
@@ -94,7 +94,7 @@ function authorization(known: Known): Arbitrary<string[]> {
   );
 }
 
-/** A request for a route: its path, and all that may be around it. */
+/** A request for a route: its path, with random query, headers, credential and body. */
 export function requestFor(known: Known, port: number): Arbitrary<FuzzRequest> {
   return fc
     .constantFrom(...everyRoute)
@@ -124,7 +124,7 @@ export function requestFor(known: Known, port: number): Arbitrary<FuzzRequest> {
           maxLength: 2,
         }),
         body: bodyFor(route, known),
-        /** A closing request that names the digest of its body. */
+        /** Whether a request to an upload adds `digest=` with the digest of its body. */
         namesDigest: fc.boolean(),
         isChunked: fc.nat(7).map((drawn) => drawn === 0),
         isCut: fc.nat(40).map((drawn) => drawn === 0),
@@ -177,14 +177,14 @@ function compose(drawn: {
   return { method, bytes: [whole.subarray(0, whole.length >> 1)], isWhole: false, surface: "any" };
 }
 
-/** Sure only for a path that no other route can have: none of its parts is empty or odd. */
+/** The error format is certain only for a path without empty or odd parts, which no other route matches. */
 function surfaceOf(route: Route | HubRoute, path: string): Surface {
   if (!/^(?:\/[\w.:~%-]+)+\/?$/.test(path) || path.includes("%2F")) return "any";
   if (route.path === "/token") return "token";
   return isHubRoute(route) ? "hub" : "registry";
 }
 
-/** Bytes that are HTTP in part, or not at all. */
+/** Bytes that are partly valid HTTP, or not HTTP. */
 export const brokenMessage: Arbitrary<FuzzRequest> = fc
   .tuple(
     fc.array(

@@ -2,8 +2,8 @@ import type { Answer } from "./exchange.ts";
 import type { FuzzRequest, Surface } from "./grammar.ts";
 
 /**
- * What is wrong with an answer, in words; `undefined` if nothing is. A server may refuse what it can't do now (503),
- * has no room for (507), or does not speak (501, 505); any other 5xx is a fault.
+ * Returns a message about the fault of an answer, or `undefined`. 503 (unavailable), 507 (disk full), 501 and 505 (not
+ * supported) are allowed; any other 5xx is a fault.
  */
 export function faultOf(request: FuzzRequest, answer: Answer | undefined): string | undefined {
   if (answer === undefined)
@@ -21,7 +21,7 @@ export function faultOf(request: FuzzRequest, answer: Answer | undefined): strin
   } catch {
     return `${status} is no JSON: ${text.slice(0, 200)}`;
   }
-  // A request that is refused before the path counts has the registry's form: it is not known what it asked for.
+  // A request that is rejected before routing gets the registry's error format, because the route is unknown.
   const isEarly = headers.get("connection") === "close" && [400, 408, 413, 431].includes(status);
   const surface = isEarly ? "any" : request.surface;
   return hasShape(parsed, surface)

@@ -3,12 +3,12 @@ import { setTimeout as pause } from "node:timers/promises";
 import { Worker, isMainThread, parentPort, workerData } from "node:worker_threads";
 
 /*
- * Asks /healthz all the time from a thread of its own, so that what keeps the fuzzer busy is not taken for a stall of
- * the server.
+ * Requests /healthz every 20 ms from a separate thread, so that load of the fuzzer does not look like a stall of the
+ * server.
  */
 
 export interface Probe {
-  /** The longest that an answer took since the last call, in milliseconds. */
+  /** The longest time of an answer since the last call, in milliseconds. */
   worstMs(): Promise<number>;
   close(): Promise<void>;
 }

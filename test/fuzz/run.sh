@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# `npm run fuzz`: random requests from a grammar over all routes, against real Berth processes, for ten minutes.
-# `npm run fuzz -- --seconds 90 --seed 7` sets how long, and repeats the requests of an earlier run.
+# `npm run fuzz`: sends random requests from a grammar over all routes to real Berth processes, for ten minutes.
+# `npm run fuzz -- --seconds 90 --seed 7` sets the duration, and repeats the requests of an earlier run.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 

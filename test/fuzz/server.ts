@@ -14,16 +14,16 @@ export interface FuzzedServer {
   readonly data: string;
   readonly port: number;
   readonly known: Known;
-  /** Takes new bearer tokens: they live for minutes, and what is fuzzed may have taken the others away. */
+  /** Requests new bearer tokens, because the tokens expire after minutes and the requests may revoke them. */
   renew(): Promise<void>;
   /** Resident memory of the process and its children, in bytes. */
   residentBytes(): number;
   hasEnded(): boolean;
-  /** Ends it with SIGTERM; its exit code and its log. */
+  /** Sends SIGTERM. Resolves with the exit code and the log. */
   end(): Promise<{ readonly code: number | null; readonly log: string }>;
 }
 
-/** A real Berth process with some images in it, and with accounts unless it is open. */
+/** Starts a Berth process with some images, and with accounts unless it is in open mode. */
 export async function startServer(env: Readonly<Record<string, string>>): Promise<FuzzedServer> {
   const data = path.join(temporaryFolder(), "data");
   const isOpen = env["BERTH_AUTH_OPEN"] === "true";
@@ -76,7 +76,7 @@ async function addAccounts(data: string): Promise<void> {
   await run("org add team --owner mia");
 }
 
-/** An image whose parts are its own, and the index that names it. */
+/** Pushes an image with unique blobs, and an index with this image. */
 async function pushImage(
   url: string,
   repository: string,
@@ -129,12 +129,12 @@ async function pushImage(
   known.manifests.push(Buffer.from(image), Buffer.from(index));
 }
 
-/** Lines of the header `Authorization`: each user by password, as a session, and with a bearer token; one that is wrong. */
+/** Header lines `Authorization: …`: password, session and bearer token of each user, and an invalid token. */
 async function credentials(url: string): Promise<string[]> {
   const json = { "Content-Type": "application/json" };
   const lines = ["Authorization: Bearer a.b.c"];
   for (const name of users) {
-    // It opens every API, the tokens one each.
+    // The password is valid for all APIs, each token only for one. So the password is added four times.
     lines.push(...Array.from({ length: 4 }, () => `Authorization: ${basicOf(name)}`));
     const login = await fetch(new URL("/v2/users/login", url), {
       ...{ method: "POST", headers: json },

@@ -1,18 +1,18 @@
 import fc, { type Arbitrary } from "fast-check";
 
 /*
- * What requests are made of: values that are right, nearly right, and wrong. A value that names something is often one
- * that is there, so that a request gets past the first check.
+ * Values for requests: valid, nearly valid and invalid. Names and digests often exist on the server, so that a request
+ * passes the first checks.
  */
 
-/** Known to the server under test; grows while it runs. */
+/** The objects on the server under test. The lists grow during the run. */
 export interface Known {
   readonly repositories: string[];
   readonly digests: string[];
   readonly tags: string[];
   readonly uploads: string[];
   readonly accounts: string[];
-  /** Lines of the header `Authorization`; empty in open mode. */
+  /** Header lines `Authorization: …`; empty in open mode. */
   readonly credentials: string[];
   readonly manifests: Buffer[];
 }
@@ -20,12 +20,12 @@ export interface Known {
 export const oneOf = <T>(values: readonly T[], otherwise: T): Arbitrary<T> =>
   values.length === 0 ? fc.constant(otherwise) : fc.constantFrom(...values);
 
-/** The same as UTF-8 can say it: without half surrogate pairs. */
+/** Replaces lone surrogates, which UTF-8 can't encode. */
 export const wellFormed = (text: string): string => Buffer.from(text).toString();
 
 const weight = <T>(times: number, arbitrary: Arbitrary<T>) => ({ weight: times, arbitrary });
 
-/** Text that is right nowhere, or in few places. */
+/** Text that is invalid for most parameters. */
 export const oddText: Arbitrary<string> = fc.oneof(
   fc.constantFrom(
     ...["", " ", ".", "..", "../../etc/passwd", "%", "%00", "%2e%2e", "%2F", "%ff", "null", "a b"],
@@ -53,7 +53,7 @@ const orOdd = (arbitrary: Arbitrary<string>): Arbitrary<string> =>
 
 const anyDigest = fc.nat().map((number) => `sha256:${String(number).padStart(64, "0")}`);
 
-/** A value for a parameter of a path, a query or a body, by its name. */
+/** A value for a parameter of a path, query or body, chosen by the name of the parameter. */
 export function valueFor(name: string, known: Known): Arbitrary<string> {
   const repository = oneOf(known.repositories, "team/app");
   const digest = fc.oneof(weight(3, oneOf(known.digests, "")), weight(1, anyDigest));
@@ -80,7 +80,7 @@ export function valueFor(name: string, known: Known): Arbitrary<string> {
   return fc.oneof(oddText, repository, tag, account, fc.constantFrom("true", "1", "2030-01-01"));
 }
 
-/** Any JSON value, of the sizes and shapes that parsers and validators get wrong. */
+/** JSON values of types and sizes that parsers and validators often handle wrong. */
 export const oddJson: Arbitrary<unknown> = fc.oneof(
   weight(4, oddText),
   weight(3, fc.constantFrom<unknown>(null, true, 0, -1, 1.5, 2 ** 53, 1e308, [], {}, [[]], [null])),
@@ -97,7 +97,7 @@ interface JsonSchema {
   readonly items?: JsonSchema;
 }
 
-/** JSON that mostly fits a schema; a property in eight does not, and there are properties it does not know. */
+/** JSON that mostly fits a schema: one property in eight does not fit, and some properties are unknown. */
 export function jsonFor(schema: JsonSchema, known: Known, name = ""): Arbitrary<unknown> {
   const fitting = (): Arbitrary<unknown> => {
     if (schema.enum !== undefined) return fc.constantFrom(...schema.enum);
@@ -110,7 +110,7 @@ export function jsonFor(schema: JsonSchema, known: Known, name = ""): Arbitrary<
       );
       const given = fc.record(Object.fromEntries(fields), { requiredKeys: [] });
       return fc.tuple(given, fc.dictionary(oddText, oddJson, { maxKeys: 1 })).map(
-        // A key like `__proto__` has to arrive as a key.
+        // Object.fromEntries keeps a key like `__proto__` as an own property.
         ([right, odd]) => Object.fromEntries([...Object.entries(right), ...Object.entries(odd)]),
       );
     }
