@@ -11,12 +11,12 @@ import type { Cost, Question, Reply } from "./server.ts";
 import type { World } from "./world.ts";
 import { keyOf, special, worstRequests, type WorstRequest } from "./worst-requests.ts";
 
-/** Nothing that a client sends or asks for keeps the event loop longer, or needs more memory. */
+/** The limits for every request: milliseconds of the event loop, and bytes of memory. */
 const longestMs = 100;
 const mostBytes = 100e6;
-/** The calibration takes so long on a core of 3 GHz; a slower one has more time for everything. */
+/** The time of the calibration on a core of 3 GHz. The limits are longer on a slower core. */
 const calibratedMs = 20;
-/** Other processes may stop the server at any moment, but not each time. */
+/** A request is repeated, because other processes may delay a single try. */
 const tries = 8;
 
 class MeasuredServer {
@@ -40,7 +40,7 @@ class MeasuredServer {
     this.world = reply.world;
   }
 
-  /** Until the answer has been read, which is thrown away. */
+  /** Sends a request, reads the whole answer, and resolves with its status. */
   async send(method: string, { path, headers = {}, body }: WorstRequest): Promise<number> {
     return new Promise((resolve, reject) => {
       const sent = httpRequest(
@@ -58,12 +58,12 @@ class MeasuredServer {
     });
   }
 
-  /** The status, and the smallest cost of a few tries of one request. */
+  /** Sends a request up to 8 times. Resolves with the status and the smallest costs. */
   async measure(method: string, request: WorstRequest): Promise<{ status: number; cost: Cost }> {
     let best: Cost = { loopMs: Infinity, cpuMs: Infinity, rssBytes: Infinity };
     let status = 0;
     for (let round = 0; round < tries; round += 1) {
-      // What is left of the requests before would be counted, but only where it matters is it worth the time.
+      // Garbage of earlier requests would count. Its collection is slow, so that only repeated tries do it.
       if (round > 0) await this.#ask("collect");
       await this.#ask("reset");
       status = await this.send(method, request);
@@ -83,7 +83,7 @@ class MeasuredServer {
     return { status, cost: best };
   }
 
-  /** A pause of the loop that is longer than its work is one in which another process has had the core. */
+  /** If the delay is longer than the CPU time, another process used the core. So the smaller value counts. */
   isFine({ loopMs, cpuMs, rssBytes }: Cost): boolean {
     return Math.min(loopMs, cpuMs) <= longestMs * this.#slowness && rssBytes <= mostBytes;
   }
@@ -112,7 +112,7 @@ class MeasuredServer {
   }
 }
 
-describe("a hostile user of a registry full of their own content", () => {
+describe("a registry full of the content of a hostile user", () => {
   let server: MeasuredServer;
   before(async () => {
     server = new MeasuredServer();
@@ -120,7 +120,7 @@ describe("a hostile user of a registry full of their own content", () => {
   });
   after(() => server.end());
 
-  // Deletions last: the others ask for what they take away.
+  // Deletions run last, because the other requests need the deleted objects.
   const ordered = routes.toSorted(
     (a, b) => Number(a.method === "delete") - Number(b.method === "delete"),
   );
@@ -140,7 +140,7 @@ describe("a hostile user of a registry full of their own content", () => {
   }
 });
 
-test("every route without schemas says what its worst requests are", () => {
+test("every route has schemas or an entry with its worst requests", () => {
   for (const route of routes)
     assert.ok(
       isHubRoute(route) || route.schema !== undefined || keyOf(route) in special,

@@ -1,6 +1,6 @@
 /*
- * A Berth in a process of its own that measures its own event loop and memory, so that the work of a test that asks it
- * does not count. Started by `bounds.test.ts` with an IPC channel.
+ * A Berth in a separate process that measures its own event loop and memory, without the work of the test.
+ * `bounds.test.ts` starts it with an IPC channel.
  */
 import { existsSync, readFileSync } from "node:fs";
 import { monitorEventLoopDelay } from "node:perf_hooks";
@@ -10,16 +10,16 @@ import { buildWorld, type World } from "./world.ts";
 
 export type Question = "collect" | "reset" | "read" | "calibrate" | "end";
 
-/** What a request has cost. */
+/** The cost of a request. */
 export interface Cost {
-  /** The longest time in which the event loop did not come round, in milliseconds of the wall clock. */
+  /** The longest delay of the event loop, in milliseconds of the wall clock. */
   readonly loopMs: number;
   /**
-   * The longest CPU time between two turns of the event loop, of its thread; where the system does not tell that, of
-   * the whole process. Other processes that have the core meanwhile do not count.
+   * The longest CPU time of the main thread between two iterations of the event loop, or of the whole process if the
+   * system does not report threads. The time of other processes on the core does not count.
    */
   readonly cpuMs: number;
-  /** By how much resident memory grew at most. */
+  /** The largest growth of resident memory, in bytes. */
   readonly rssBytes: number;
 }
 
@@ -29,7 +29,7 @@ export type Reply =
   | { readonly kind: "calibrated"; readonly cpuMs: number }
   | { readonly kind: "cost"; readonly cost: Cost };
 
-/** Linux tells the nanoseconds that a thread has run (proc_pid_schedstat); the first thread has the id of the process. */
+/** On Linux schedstat contains the CPU time of a thread in nanoseconds. The id of the main thread is the process id. */
 const statistics = `/proc/self/task/${process.pid}/schedstat`;
 function cpuMsSoFar(): number {
   if (existsSync(statistics))
@@ -53,7 +53,7 @@ const look = (): void => {
 const timer = setInterval(look, 5);
 
 const send = (reply: Reply): void => void process.send?.(reply);
-/** CPU time of work that takes 20 ms on a core of 3 GHz that has nothing else to do. */
+/** The CPU time of work that takes 20 ms on an idle core of 3 GHz. */
 function calibrate(): number {
   const text = JSON.stringify(Array.from({ length: 25_000 }, (_, at) => ({ key: `${at}`, at })));
   JSON.parse(text);
@@ -75,7 +75,7 @@ process.on("message", (question: Question) => {
       return send({ kind: "done" });
     case "read": {
       look();
-      // The histogram counts what its own timer is late by.
+      // The histogram contains the interval of its own timer, which is 5 ms.
       const loopMs = Math.max(0, delays.max / 1e6 - 5);
       return send({
         kind: "cost",

@@ -4,14 +4,14 @@ import type { ClosedBerth } from "../support/closed.ts";
 
 export const ociIndex = "application/vnd.oci.image.index.v1+json";
 
-/** What the worst requests name. */
+/** The objects that the worst requests name. */
 export interface World {
-  /** Of `mia/big`: an image, and the size of its manifest. */
+  /** The image of `mia/big:one`. */
   readonly image: Digest;
   readonly imageBytes: number;
   readonly config: Digest;
   readonly layer: Digest;
-  /** What 1,000 manifests refer to. */
+  /** The subject of 1,000 manifests. */
   readonly subject: Digest;
   /** A blob of 4 MB. */
   readonly blob: Digest;
@@ -21,8 +21,8 @@ const numbers = (count: number): string =>
   `WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < ${count})`;
 
 /**
- * A registry in which hostile users have pushed and made as much as they could: `mia` with her namespace, and `team`,
- * which she owns. What takes many requests is written into the database.
+ * Fills a registry with as many objects as hostile users may create, in the namespace of `mia` and in the organisation
+ * `team`, which she owns. Rows that need many requests are written directly to the database.
  */
 export async function buildWorld(berth: ClosedBerth): Promise<World> {
   const mia = berth.addUser("mia");
@@ -42,7 +42,7 @@ export async function buildWorld(berth: ClosedBerth): Promise<World> {
   return { image, imageBytes: bytes.length, config, layer, subject: image, blob };
 }
 
-/** One with as many children as there may be under 100 tags, and a tag with 100 platforms of long names. */
+/** Pushes an index with 4,900 children under 99 tags, and an index with 100 platforms with long names. */
 async function pushIndexes(own: Parameters<typeof putManifest>[0], descriptor: object) {
   const index = (manifests: readonly object[]): Buffer =>
     Buffer.from(JSON.stringify({ schemaVersion: 2, mediaType: ociIndex, manifests }));
@@ -64,7 +64,7 @@ async function pushIndexes(own: Parameters<typeof putManifest>[0], descriptor: o
   await putManifest(own, "mia/big", "z-long", long, ociIndex).expect(201);
 }
 
-/** Two images whose configs are as large as views read them, and indexes that name them 100 times. */
+/** Pushes two images whose configs are nearly as large as the Hub API reads, and indexes that name each 100 times. */
 async function pushConfigs(own: Parameters<typeof putManifest>[0], layer: Digest) {
   for (const [tag, value] of [
     ["first", "a"],

@@ -22,7 +22,7 @@ const list = (count: number, item: (at: number) => string): string =>
 const descriptor = (at: number, rest = ""): string =>
   `{"mediaType":"${ociManifest}","digest":"sha256:${at.toString(16).padStart(64, "0")}","size":1${rest}}`;
 
-/** What stands in a path where the route has a parameter. */
+/** The values for the parameters in the path of a route. */
 const parametersOf = (world: World): Readonly<Record<string, string>> => ({
   name: "mia/big",
   namespace: "mia",
@@ -45,10 +45,10 @@ function pathOf(world: World, { path }: Pick<AnyRoute, "path">): string {
     .replaceAll(/[:*](\w+)/g, (_, name: string) => values[name] ?? name);
 }
 
-/** As many words as a parameter takes, each the beginning of many names. */
+/** A text of up to `length` characters with short words that are prefixes of many names. */
 const manyWords = (length: number): string => "a b c d m big t 1 ".repeat(length / 18).trim();
 
-/** Every parameter that the route has, with a short value that matches much and with the longest. */
+/** Queries with all parameters of the route: with short values that match many rows, and with the longest values. */
 function queriesOf(route: AnyRoute): readonly string[] {
   const schema = "query" in route ? route.query : "schema" in route ? route.schema?.query : undefined;
   if (schema === undefined) return [""];
@@ -79,12 +79,12 @@ const hostileBodies: readonly string[] = [
   ),
 ];
 
-/** Every query that the route takes at its largest, thousands of unknown ones, and bodies that cost much to read. */
+/** The largest queries of the route, a query with 4,000 unknown parameters, and bodies that are expensive to parse. */
 const usual: Row = (world, route) => {
   const path = pathOf(world, route);
   const unknown = `?${list(4_000, (at) => `k${at}=v`).replaceAll(",", "&")}`;
   const queries = [...queriesOf(route), unknown].map((query) => ({ path: path + query }));
-  // An older path for the same as another route.
+  // The route is an older path of another route.
   if ("legacy" in route && route.legacy) return queries.slice(0, 1);
   if (!("body" in route) || route.body === undefined) return queries;
   return hostileBodies.map((body) => ({ path, headers: json, body }));
@@ -214,8 +214,8 @@ const uploads: Row = (world, route) => [
 ];
 
 /**
- * Routes whose worst requests are not told by their schemas. The routes of the OCI specification declare none: each
- * has a row here, or `bounds.test.ts` fails.
+ * Routes whose worst requests do not follow from their schemas. The routes of the OCI specification have no schemas, so
+ * that each needs an entry here; otherwise `bounds.test.ts` fails.
  */
 export const special: Readonly<Record<string, Row>> = {
   "PUT /v2/*name/manifests/:reference": manifests,
