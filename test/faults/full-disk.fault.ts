@@ -61,7 +61,7 @@ test("a push above the free space gets 507, its bytes are deleted, and the next 
   await berth.stop();
 });
 
-test("a server on a full disk starts, serves pulls and deletes, lets berth gc free blobs, and ends on SIGTERM", async () => {
+test("a server on a full disk starts, serves pulls and deletes, allows berth gc, and ends on SIGTERM", async () => {
   const { data, fill, empty } = await smallDisk(96);
   const ledger = createLedger();
   let berth = await startBerth(data, settings);

@@ -13,8 +13,8 @@ import { newFolder } from "./support/scratch.ts";
 import { startTally } from "./support/tally.ts";
 
 /*
- * System call k of one kind fails, for k = 1, 2, … until `tryAllWays` makes fewer than k such calls. One thread works on
- * files, one on small blobs and one on the database, so that k counts the same calls in every run.
+ * System call k of one kind fails, for k = 1, 2, … until `tryAllWays` makes fewer than k such calls. One thread works
+ * on files, one on small blobs and one on the database, so that k counts the same calls in every run.
  */
 const faults: readonly {
   readonly fault: string;

@@ -22,7 +22,7 @@ describe("a mirror with accounts", async () => {
   const { mirror } = pair;
   await pushUpstream(pair, "library/open", "1", "for everybody");
 
-  test("answers an anonymous pull with 401, and with 200 if the token names the repository as the request does", async () => {
+  test("answers a pull without a token with 401, and with 200 if an anonymous token has the requested name", async () => {
     const refused = await mirror.api.get("/v2/open/manifests/1").expect(401);
     assert.match(refused.headers["www-authenticate"] ?? "", /scope="repository:open:pull"/);
     for (const [name, query] of [

@@ -75,7 +75,7 @@ describe("a client that requests names that the upstream does not have", () => {
       if (method === "get") assert.equal(refused.body.errors[0].code, "TOOMANYREQUESTS");
     });
 
-  test("gets 429, while another client pulls an image; the first client can pull it from the cache afterwards", async () => {
+  test("gets 429 while another client pulls an image, and can pull this image from the cache", async () => {
     const pair = await startMirrorPair({ prefetch: 0 }, limitedTo(5));
     const image = await pushUpstream(pair, "library/app", "1", "one layer");
     const parts = [
