@@ -8,7 +8,7 @@ import {
   serverUrl,
 } from "../../src/config/addresses.ts";
 
-describe("the address to listen on", () => {
+describe("the parser of listen addresses", () => {
   const good: [string, string, number][] = [
     ["127.0.0.1:5000", "127.0.0.1", 5000],
     ["[::1]:5000", "::1", 5000],
@@ -19,7 +19,8 @@ describe("the address to listen on", () => {
     ["Registry.Example.com:443", "registry.example.com", 443],
   ];
   for (const [written, host, port] of good) {
-    test(`${written} is read`, () => assert.deepEqual(parseListenAddress(written), { host, port }));
+    test(`accepts the address ${written}`, () =>
+      assert.deepEqual(parseListenAddress(written), { host, port }));
   }
   const bad = [
     "5000",
@@ -42,16 +43,16 @@ describe("the address to listen on", () => {
     5000,
     null,
   ]) {
-    test(`${JSON.stringify(written)} is refused`, () =>
+    test(`rejects the address ${JSON.stringify(written)}`, () =>
       assert.equal(parseListenAddress(written), undefined));
   }
-  test("is written with brackets around IPv6", () => {
+  test("has a formatter that puts brackets around IPv6 addresses", () => {
     assert.equal(formatListenAddress({ host: "::1", port: 5000 }), "[::1]:5000");
     assert.equal(formatListenAddress({ host: "", port: 5000 }), ":5000");
   });
 });
 
-describe("loopback", () => {
+describe("the loopback check", () => {
   for (const host of [
     "127.0.0.1",
     "127.8.9.10",
@@ -60,7 +61,7 @@ describe("loopback", () => {
     "localhost",
     "berth.localhost",
   ]) {
-    test(`${host} is reached from this machine only`, () => assert.equal(isLoopback(host), true));
+    test(`accepts ${host} as a loopback address`, () => assert.equal(isLoopback(host), true));
   }
   for (const host of [
     "",
@@ -71,13 +72,13 @@ describe("loopback", () => {
     "example.com",
     "localhost.example.com",
   ]) {
-    test(`${JSON.stringify(host)} is reached by others`, () =>
+    test(`rejects ${JSON.stringify(host)} as an address that other machines can reach`, () =>
       assert.equal(isLoopback(host), false));
   }
 });
 
-describe("the public URL", () => {
-  test("loses the slash at its end", () => {
+describe("the parser of the public URL", () => {
+  test("removes the trailing slash and lowercases the host", () => {
     assert.equal(
       serverUrl().parse("https://Registry.example.com/"),
       "https://registry.example.com",
@@ -95,14 +96,14 @@ describe("the public URL", () => {
     "https://u:p@x",
   ];
   for (const written of [...bad, "https:x", "https://a b", "", 5]) {
-    test(`${JSON.stringify(written)} is refused`, () =>
+    test(`rejects the URL ${JSON.stringify(written)}`, () =>
       assert.equal(serverUrl().safeParse(written).success, false));
   }
 });
 
-describe("trusted proxies", () => {
+describe("the parser of trustedProxies", () => {
   for (const written of ["10.0.0.0/8", "10.0.0.1", "::1", "fd00::/8", "0.0.0.0/0"]) {
-    test(`${written} is taken`, () => assert.equal(ipRange().parse(written), written));
+    test(`accepts the range ${written}`, () => assert.equal(ipRange().parse(written), written));
   }
   for (const written of [
     "10",
@@ -115,7 +116,7 @@ describe("trusted proxies", () => {
     "",
     7,
   ]) {
-    test(`${JSON.stringify(written)} is refused`, () =>
+    test(`rejects the range ${JSON.stringify(written)}`, () =>
       assert.equal(ipRange().safeParse(written).success, false));
   }
 });

@@ -6,7 +6,7 @@ import { allowedFor } from "../../src/config/explain.ts";
 import { entryKeysOf, keysOf } from "../../src/config/keys.ts";
 import { configSchema } from "../../src/config/schema.ts";
 
-test("docs/configuration.md has every key with its description and what is allowed, and no other", () => {
+test("docs/configuration.md lists every key with its description and its allowed values, and no other key", () => {
   const file = path.join(import.meta.dirname, "../../docs/configuration.md");
   const documented = readFileSync(file, "utf8")
     .split("\n")

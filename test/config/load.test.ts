@@ -6,7 +6,7 @@ import { accept, createFiles, refuse } from "./support.ts";
 
 const write = await createFiles();
 
-describe("what nobody sets", () => {
+describe("a key that is not set", () => {
   test("has its default", async () => {
     const day = 86_400_000;
     assert.deepEqual(await accept({}), {
@@ -66,7 +66,7 @@ describe("what nobody sets", () => {
     });
   });
 
-  test("is also what an empty file, a key without a value and an empty variable leave", async () => {
+  test("keeps its default with an empty file, a key without a value or an empty variable", async () => {
     const expected = await accept({});
     const files = [
       await write("empty.yaml", ""),
@@ -78,7 +78,7 @@ describe("what nobody sets", () => {
 });
 
 describe("every key", () => {
-  test("has a variable of its own and a description", () => {
+  test("has a unique environment variable and a description", () => {
     const variables = configKeys.map(({ variable }) => variable);
     const files = variables.map((variable) => `${variable}_FILE`);
     assert.equal(new Set([...variables, ...files]).size, 2 * variables.length);
@@ -88,7 +88,7 @@ describe("every key", () => {
     );
   });
 
-  test("is named in the environment by its path, words apart", () => {
+  test("has a variable named after its path, with words separated by underscores", () => {
     const named = Object.fromEntries(configKeys.map(({ name, variable }) => [name, variable]));
     assert.equal(named["listen"], "BERTH_LISTEN");
     assert.equal(named["publicUrl"], "BERTH_PUBLIC_URL");
@@ -122,8 +122,8 @@ describe("every key", () => {
   });
 });
 
-describe("precedence", () => {
-  test("is flag, variable, file, default", async () => {
+describe("the precedence of configuration sources", () => {
+  test("is flag, environment variable, file, default", async () => {
     const configFile = await write(
       "order.yaml",
       "listen: :1\ndata: /file\nlog: { level: debug, format: json }\n",
@@ -148,7 +148,7 @@ describe("precedence", () => {
     );
   });
 
-  test("BERTH_CONFIG names the file unless --config does", async () => {
+  test("prefers --config to BERTH_CONFIG for the path of the file", async () => {
     const [one, two] = [
       await write("one.yaml", "sparse: true"),
       await write("two.yaml", "sparse: false"),
@@ -159,7 +159,7 @@ describe("precedence", () => {
 });
 
 describe("open mode", () => {
-  test("listens on the network only when told so", async () => {
+  test("needs auth.openOnNetwork to listen on an address that is not loopback", async () => {
     for (const listen of [
       ":5000",
       "0.0.0.0:5000",
@@ -175,7 +175,7 @@ describe("open mode", () => {
       await accept({ flags: { "auth.open": true, listen } });
   });
 
-  test("is not asked for while a key it depends on is wrong, or the file cannot be read", async () => {
+  test("adds no openOnNetwork error when auth.open is invalid or the file cannot be read", async () => {
     const wrong = await refuse({ env: { BERTH_AUTH_OPEN: "maybe" } });
     assert.deepEqual([...wrong.keys()], ["auth.open"]);
     assert.equal(wrong.get("auth.open")?.found, '"maybe"');

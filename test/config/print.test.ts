@@ -6,8 +6,8 @@ import { accept, createFiles } from "./support.ts";
 
 const write = await createFiles();
 
-describe("the configuration in effect", () => {
-  test("prints as a file that means the same", async () => {
+describe("the printed configuration", () => {
+  test("is a file that loads as the same configuration", async () => {
     const env = {
       BERTH_LISTEN: "[::1]:0",
       BERTH_PUBLIC_URL: "https://registry.example.com",
@@ -24,7 +24,7 @@ describe("the configuration in effect", () => {
     );
   });
 
-  test("writes durations and sizes as people do", async () => {
+  test("has durations and sizes with units", async () => {
     const printed = printConfig(await accept({}));
     for (const line of [
       "listen: 127.0.0.1:5000",
@@ -37,7 +37,7 @@ describe("the configuration in effect", () => {
     }
   });
 
-  test("says where each value came from when asked", async () => {
+  test("names the source of each value in a comment when sources are given", async () => {
     const loaded = await loadConfig({
       env: { BERTH_SPARSE: "1", BERTH_TRUSTED_PROXIES: "::1" },
       flags: { data: "/d" },

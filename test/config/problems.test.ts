@@ -7,8 +7,8 @@ import { createFiles, refuse } from "./support.ts";
 
 const write = await createFiles();
 
-describe("a wrong value", () => {
-  test("is told with its key, its origin, what was found and what is allowed; all of them at once", async () => {
+describe("an invalid value", () => {
+  test("is reported with key, source, found value and allowed values, all problems at once", async () => {
     const configFile = await write(
       "wrong.yaml",
       "log:\n  level: verbos\nlimits:\n  drainTimeout: 30\n  manifestSize: 1MiB\ntls:\n  cert: /cert.pem\ntrustedProxies: [10.0.0.1, ten]\n",
@@ -57,7 +57,7 @@ describe("a wrong value", () => {
     ["a map where a list belongs", "trustedProxies: { a: 1 }", "trustedProxies"],
   ];
   for (const [name, yaml, key] of cases) {
-    test(`${name} is refused`, async () => {
+    test(`is rejected: ${name}`, async () => {
       const configFile = await write("case.yaml", yaml);
       assert.deepEqual([...(await refuse({ configFile })).keys()], [key]);
     });
@@ -75,7 +75,7 @@ describe("an unknown key", () => {
     ["auth: { openOnNetwrok: true }", "auth.openOnNetwrok", "auth.openOnNetwork"],
   ];
   for (const [yaml, key, near] of cases) {
-    test(`${key} is an error that names ${near}`, async () => {
+    test(`${key} is an error that suggests ${near}`, async () => {
       const configFile = await write("unknown.yaml", yaml);
       const problems = await refuse({ configFile });
       assert.deepEqual([...problems.keys()], [key]);
@@ -84,17 +84,17 @@ describe("an unknown key", () => {
     });
   }
 
-  test("does not show its value, which may be a secret", async () => {
+  test("is reported without its value, which may be a secret", async () => {
     const configFile = await write("slip.yaml", "pasword: hunter2");
     assert.doesNotMatch(JSON.stringify([...(await refuse({ configFile })).values()]), /hunter2/);
   });
 
-  test("with dots is told how it is nested", async () => {
+  test("with dots is reported with the nested form", async () => {
     const configFile = await write("dots.yaml", "log.level: info");
     assert.equal((await refuse({ configFile })).get("log.level")?.allowed, "log: { level: … }");
   });
 
-  test("in the environment is an error that names the nearest variable", async () => {
+  test("in the environment is an error that suggests the nearest variable", async () => {
     const problems = await refuse({
       env: { BERTH_LISTN: "x", BERTH_LEVEL: "info", BERTH_PUBLICURL: "" },
     });
@@ -108,7 +108,7 @@ describe("an unknown key", () => {
     );
   });
 
-  test("is not what Kubernetes sets for a service called berth", async () => {
+  test("is not reported for the variables that Kubernetes sets for a service named berth", async () => {
     const env = {
       BERTH_SERVICE_HOST: "10.0.0.1",
       BERTH_SERVICE_PORT: "5000",
@@ -153,8 +153,8 @@ describe("a key that was renamed", () => {
   });
 });
 
-describe("a file that is not YAML", () => {
-  test("is told with the line of every error", async () => {
+describe("an unreadable configuration file", () => {
+  test("with YAML errors is reported with the line and column of every error", async () => {
     const configFile = await write(
       "broken.yaml",
       "sparse: true\nlisten: [::1]:5000\nsparse: false\n",
@@ -168,7 +168,7 @@ describe("a file that is not YAML", () => {
     ]);
   });
 
-  test("that is missing or a folder is told with the reason", async () => {
+  test("that is missing or a folder is reported with the reason", async () => {
     assert.match(
       (await refuse({ configFile: "/no/such" })).get("--config")?.what ?? "",
       /no such file/,

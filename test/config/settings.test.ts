@@ -7,7 +7,7 @@ import { readSettings, type Settings } from "../../src/config/settings.ts";
 import { bool, duration, secret, size, text } from "../../src/config/values.ts";
 import { createFiles } from "./support.ts";
 
-/** The shapes that keys of later days have: secrets, deep groups, lists of objects. */
+/** A schema with secrets, nested groups and lists of objects. */
 const schema = z.object({
   storage: z
     .object({
@@ -40,8 +40,8 @@ async function read(
   return await readSettings(schema, { configFile: { path, namedBy: "--config" }, env, flags: {} });
 }
 
-describe("secrets", () => {
-  test("come from a variable, or from the file that a variable with _FILE names", async () => {
+describe("a secret in the configuration", () => {
+  test("is read from a variable, or from the file that a variable with _FILE names", async () => {
     const file = await write("secret", "hunter2\n");
     const plain = await read("", { BERTH_STORAGE_S3_SECRET_ACCESS_KEY: "hunter2" });
     const named = await read("", { BERTH_STORAGE_S3_SECRET_ACCESS_KEY_FILE: file });
@@ -53,7 +53,7 @@ describe("secrets", () => {
     );
   });
 
-  test("in the YAML file may name a file as well, in lists too", async () => {
+  test("is read from the file that a YAML key with _FILE names, also inside lists", async () => {
     const file = await write("secret", "hunter2");
     const { output } = await read(
       `storage: { s3: { secretAccessKey_FILE: ${file} } }\nmirrors: [{ upstream: x, password_FILE: ${file} }]`,
@@ -62,7 +62,7 @@ describe("secrets", () => {
     assert.equal(output?.mirrors[0]?.password, "hunter2");
   });
 
-  test("are refused when set twice, from a missing or an empty file, and for keys that are no secret", async () => {
+  test("is rejected if set twice or if its file is missing or empty, as is _FILE for other keys", async () => {
     const key = "BERTH_STORAGE_S3_SECRET_ACCESS_KEY";
     const empty = await write("empty", "\n");
     const told = async (env: NodeJS.ProcessEnv): Promise<(string | undefined)[]> =>
@@ -77,7 +77,7 @@ describe("secrets", () => {
     assert.match((await told({ BERTH_STORAGE_S3_BUCKET_FILE: empty }))[0] ?? "", /not a secret/);
   });
 
-  test("are shown neither in problems nor in print", async () => {
+  test("appears neither in problems nor in the printed configuration", async () => {
     const wrong = await read(
       "storage: { s3: { secretAccessKey: [hunter2] } }\nmirrors: [{ password: [hunter2] }]",
     );
@@ -93,8 +93,8 @@ describe("secrets", () => {
   });
 });
 
-describe("lists of objects", () => {
-  test("come from YAML, with defaults and units inside", async () => {
+describe("a list of objects in the configuration", () => {
+  test("is read from YAML, with defaults and units inside its entries", async () => {
     const { output } = await read(
       "mirrors:\n  - upstream: https://a\n    ttl: { tag: 1h }\n    allow: library/*, b\n",
     );
@@ -109,7 +109,7 @@ describe("lists of objects", () => {
     ]);
   });
 
-  test("come from a variable as JSON or YAML", async () => {
+  test("is read from a variable as JSON or YAML", async () => {
     for (const text of [
       '[{"upstream":"https://a","insecure":true}]',
       "- upstream: https://a\n  insecure: yes\n",
@@ -120,7 +120,7 @@ describe("lists of objects", () => {
     }
   });
 
-  test("have their problems told by position, line and nearest name", async () => {
+  test("has problems reported with index, line and nearest key name", async () => {
     const { problems } = await read(
       "mirrors:\n  - upstream: x\n  - upstrem: y\n    ttl:\n      tag: soon\n",
     );
@@ -140,7 +140,7 @@ describe("lists of objects", () => {
     );
   });
 
-  test("print in a form that reads back", async () => {
+  test("prints as YAML that loads as the same value", async () => {
     const first = await read("mirrors:\n  - { upstream: a, budget: 1TB, ttl: { tag: 90s } }\n");
     const second = await read(printSettings(schema, first.output));
     assert.deepEqual(second.output, first.output);

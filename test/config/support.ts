@@ -6,7 +6,7 @@ import { loadConfig, type ConfigInput } from "../../src/config/load.ts";
 import type { ConfigProblem } from "../../src/config/problems.ts";
 import type { Config } from "../../src/config/schema.ts";
 
-/** Writes files into a folder that is gone after the tests of the calling file. */
+/** Writes files into a temporary folder; an `after` hook removes the folder. */
 export async function createFiles(): Promise<(name: string, content: string) => Promise<string>> {
   const folder = await mkdtemp(path.join(tmpdir(), "berth-config-"));
   after(() => rm(folder, { recursive: true }));
@@ -17,14 +17,14 @@ export async function createFiles(): Promise<(name: string, content: string) => 
   };
 }
 
-/** The configuration, which has to be right. The process's own environment is left out. */
+/** Loads a configuration and throws on problems. The environment of the process is ignored. */
 export async function accept(input: ConfigInput): Promise<Config> {
   const loaded = await loadConfig({ env: {}, ...input });
   if (!loaded.ok) throw new Error(JSON.stringify(loaded.problems));
   return loaded.config;
 }
 
-/** What is wrong with the configuration, by key. */
+/** Loads an invalid configuration and returns its problems by key. */
 export async function refuse(input: ConfigInput): Promise<Map<string, ConfigProblem>> {
   const loaded = await loadConfig({ env: {}, ...input });
   if (loaded.ok) throw new Error("the configuration was taken");

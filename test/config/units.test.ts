@@ -3,7 +3,7 @@ import { describe, test } from "node:test";
 import fc from "fast-check";
 import { formatDuration, formatSize, parseDuration, parseSize } from "../../src/config/units.ts";
 
-describe("durations", () => {
+describe("the parser of durations", () => {
   const good: [unknown, number][] = [
     ["500ms", 500],
     ["30s", 30_000],
@@ -16,7 +16,7 @@ describe("durations", () => {
     [0, 0],
   ];
   for (const [written, expected] of good) {
-    test(`${JSON.stringify(written)} is ${expected} ms`, () =>
+    test(`reads ${JSON.stringify(written)} as ${expected} ms`, () =>
       assert.equal(parseDuration(written), expected));
   }
   for (const written of [
@@ -32,13 +32,13 @@ describe("durations", () => {
     true,
     "99999999999999d",
   ]) {
-    test(`${JSON.stringify(written)} is refused`, () =>
+    test(`rejects the duration ${JSON.stringify(written)}`, () =>
       assert.equal(parseDuration(written), undefined));
   }
-  test("what is printed reads back as the same duration", () => {
+  test("reads a formatted duration as the same number of milliseconds", () => {
     fc.assert(fc.property(fc.nat(), (ms) => parseDuration(formatDuration(ms)) === ms));
   });
-  test("printing takes the largest unit that fits", () => {
+  test("has a formatter that uses the largest unit with a whole number", () => {
     assert.deepEqual([30_000, 90_000, 5_400_000, 604_800_000, 1].map(formatDuration), [
       "30s",
       "90s",
@@ -49,7 +49,7 @@ describe("durations", () => {
   });
 });
 
-describe("sizes", () => {
+describe("the parser of sizes", () => {
   const good: [unknown, number][] = [
     [4096, 4096],
     ["4096", 4096],
@@ -66,7 +66,7 @@ describe("sizes", () => {
     ["64mib", 67_108_864],
   ];
   for (const [written, expected] of good) {
-    test(`${JSON.stringify(written)} is ${expected} bytes`, () =>
+    test(`reads ${JSON.stringify(written)} as ${expected} bytes`, () =>
       assert.equal(parseSize(written), expected));
   }
   for (const written of [
@@ -82,13 +82,13 @@ describe("sizes", () => {
     false,
     "99999999TiB",
   ]) {
-    test(`${JSON.stringify(written)} is refused`, () =>
+    test(`rejects the size ${JSON.stringify(written)}`, () =>
       assert.equal(parseSize(written), undefined));
   }
-  test("what is printed reads back as the same size", () => {
+  test("reads a formatted size as the same number of bytes", () => {
     fc.assert(fc.property(fc.maxSafeNat(), (bytes) => parseSize(formatSize(bytes)) === bytes));
   });
-  test("printing takes the shortest exact form", () => {
+  test("has a formatter that uses the shortest exact form", () => {
     assert.deepEqual([67_108_864, 50_000_000_000, 4096, 4097, 0].map(formatSize), [
       "64MiB",
       "50GB",

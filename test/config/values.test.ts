@@ -8,7 +8,7 @@ describe("a number with bounds", () => {
     ["size", size({ min: 2, max: 5 })],
     ["duration", duration({ min: 2, max: 5 })],
   ] as const) {
-    test(`as a ${kind} may be its lowest and its highest value, and nothing beyond them`, () => {
+    test(`as a ${kind} accepts its minimum and its maximum, and rejects values outside`, () => {
       const written = (quantity: number): string =>
         kind === "duration" ? `${quantity}ms` : String(quantity);
       const accepted = [1, 2, 3, 5, 6].filter(
@@ -18,7 +18,7 @@ describe("a number with bounds", () => {
     });
   }
 
-  test("without an upper bound is refused only beyond what numbers hold exactly", () => {
+  test("without a maximum accepts integers up to Number.MAX_SAFE_INTEGER", () => {
     const schema = integer({ min: 0 });
     assert.equal(schema.safeParse(Number.MAX_SAFE_INTEGER).success, true);
     assert.equal(schema.safeParse(Number.MAX_SAFE_INTEGER + 1).success, false);
