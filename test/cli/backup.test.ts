@@ -10,7 +10,7 @@ import { temporaryFolder } from "../support/temporary.ts";
 import { waitUntil } from "../support/wait.ts";
 import { berth as run } from "./support.ts";
 
-/** As `sqlite3 FILE ".backup COPY"`, which uses the same function of SQLite. */
+/** Copies a database as `sqlite3 FILE ".backup COPY"` does: both call the backup function of SQLite. */
 async function backUpDatabase(file: string, copy: string): Promise<void> {
   const database = new SqliteDatabase(file, { readonly: true });
   try {
@@ -32,12 +32,12 @@ async function backUp(data: string, beforeBlobs: () => Promise<void>): Promise<s
   return copy;
 }
 
-describe("a backup that is made while a server runs", async () => {
+describe("a backup made while a server runs", async () => {
   const collection = { "gc.lease": "1s", "gc.grace": "0s", "gc.interval": "0s" };
   const berth = await startClosedBerth(collection);
   const admin = berth.as("admin");
 
-  test("is restored with every image and account, also when blobs are collected and pushed meanwhile", async () => {
+  test("restores every image and account, also when blobs are collected and pushed during the backup", async () => {
     berth.addUser("mia");
     const images: { readonly name: string; readonly layer: string; readonly digest: string }[] = [];
     for (const [name, layer] of [
@@ -77,7 +77,7 @@ describe("a backup that is made while a server runs", async () => {
       const ours = await admin.api.get(`/v2/${name}/blobs/${layer}`).parse(collect).expect(200);
       assert.equal(Buffer.compare(theirs.body, ours.body), 0);
     }
-    // A token that was signed before the backup: the restored server has the keys.
+    // The restored server accepts a token signed before the backup, because the backup includes the keys.
     await restored.api
       .get("/v2/mia/small/manifests/1")
       .set("Authorization", `Bearer ${token}`)

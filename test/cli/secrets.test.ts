@@ -8,19 +8,19 @@ import { temporaryFolder } from "../support/temporary.ts";
 import { berth, launch } from "./support.ts";
 
 /*
- * Secrets that are known by heart, shown to a server in every way there is, right and wrong. Then everything that it has
- * written or said is searched for them.
+ * Sends known secrets to a server in valid and invalid requests. Then searches the log, the responses, the data folder
+ * and the processes of the server for these secrets.
  */
 const adminPassword = "canary-of-the-administrator";
 const userPassword = "canary-of-a-user";
 const wrongPassword = "canary-that-is-wrong";
 
-/** What a secret looks like where it is carried. */
+/** The encodings in which a secret can appear. */
 function disguises(name: string, secret: string): readonly string[] {
   const bytes = Buffer.from(secret);
   const pair = Buffer.from(`${name}:${secret}`).toString("base64").replace(/=+$/, "");
   const base64 = bytes.toString("base64").replace(/=+$/, "");
-  // As JSON writes a buffer.
+  // The last one is JSON of a Buffer.
   return [secret, bytes.toString("hex"), base64, pair, [...bytes].join(",")];
 }
 
@@ -30,7 +30,7 @@ interface Sent {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
-/** Every process below one, with what others can see of it. */
+/** The child processes of `pid`, recursively, with their command lines and environments from /proc. */
 function processesBelow(pid: number): readonly { commandLine: string; environment: string }[] {
   const children = readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").trim();
   return children.split(" ").flatMap((child) => {
@@ -119,7 +119,7 @@ describe(
       await ask("/v2/mia/app/tags/list", basic(name, secret));
       await ask("/v2/nobody/app/blobs/uploads/", basic(name, secret), { method: "POST" });
     }
-    // Before so many secrets are wrong that this address has to wait.
+    // This login comes before the wrong ones, because many failed logins delay this address.
     await cli(`user password mia`, `${keep("mia", "canary-of-another-day")}\n`);
     await tokenFor("mia", "canary-of-another-day");
     for (const secret of [wrongPassword, mistyped]) {
@@ -180,7 +180,7 @@ describe(
       await ask("/v2/mia/app/manifests/1", authorization, { method: "PUT", body: "{" });
       await ask("/v2/mia/app/manifests/1", authorization);
     }
-    // A failure is written down with all that is known of it.
+    // Database errors are logged with all their details.
     const connection = new SqliteDatabase(path.join(data, "berth.db"));
     after(() => connection.close());
     connection.exec(
@@ -200,19 +200,19 @@ describe(
         for (const look of looks) assert.ok(!text.includes(look), `${secret} is in ${where}`);
     };
 
-    test("is never in the log, be it at its most talkative", () => {
+    test("is not in the log at level trace, and not in the startup banner", () => {
       assert.match(log, /"status":401/);
       assert.match(log, /no such table/);
       isNowhereIn(log, "the log");
       isNowhereIn(welcome, "the welcome");
     });
 
-    test("is never in an answer, least of all in one that refuses it, nor in a URL there", () => {
+    test("is not in any response, including error responses", () => {
       assert.ok(answers.join("").includes("UNAUTHORIZED"));
       isNowhereIn(answers.join("\n"), "an answer");
     });
 
-    test("is in no file of the data folder", () => {
+    test("is not in any file of the data folder", () => {
       const files = readdirSync(data, { recursive: true, withFileTypes: true }).filter((entry) =>
         entry.isFile(),
       );
@@ -223,7 +223,7 @@ describe(
       }
     });
 
-    test("is in no command line, and in no environment that a process of ours was given", () => {
+    test("is not in any command line, and not in the environment of a worker process", () => {
       assert.equal(workers.length >= 2, true);
       isNowhereIn(ownCommandLine, "the command line");
       for (const { commandLine, environment } of workers) {

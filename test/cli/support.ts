@@ -9,7 +9,7 @@ import process from "node:process";
 const root = path.join(import.meta.dirname, "../..");
 
 export interface Ended {
-  /** `null` if a signal ended it. */
+  /** `null` if a signal ended the process. */
   readonly code: number | null;
   readonly stdout: string;
   readonly stderr: string;
@@ -17,12 +17,15 @@ export interface Ended {
 
 export interface Running {
   readonly child: ChildProcess;
-  /** All of standard output once the text is in it; rejects if the process ends before. */
+  /** All of standard output when it contains `text`; rejects if the process ends before. */
   readonly until: (text: string) => Promise<string>;
   readonly ended: Promise<Ended>;
 }
 
-/** Starts the real command line as `test/run.ts` has built it, with no `BERTH_…` variables but the given ones, and `input` on standard input. */
+/**
+ * Starts the command line that `test/run.ts` has built, with `input` on standard input. The process gets only the given
+ * `BERTH_…` variables.
+ */
 export function launch(
   args: readonly string[],
   env: NodeJS.ProcessEnv = {},
@@ -53,7 +56,7 @@ export function launch(
   return { child, until, ended };
 }
 
-/** Runs a command to its end. */
+/** Runs a command and waits until it exits. */
 export async function berth(
   args: readonly string[],
   env?: NodeJS.ProcessEnv,
@@ -62,7 +65,7 @@ export async function berth(
   return await launch(args, env, input).ended;
 }
 
-/** A folder that is gone after the tests of the calling file. */
+/** A temporary folder; an `after` hook removes it. */
 export async function createFolder(): Promise<string> {
   const folder = await mkdtemp(path.join(tmpdir(), "berth-cli-"));
   after(() => rm(folder, { recursive: true }));

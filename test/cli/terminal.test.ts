@@ -6,16 +6,16 @@ import { startClosedBerth } from "../support/closed.ts";
 import { sessionOf } from "../http/hub/support.ts";
 import { berth as run } from "./support.ts";
 
-/** Colours, a forged line, the title of the window, the other control characters, and a reversed order of characters. */
+/** Colours, a forged line, a window title, other control characters, and bidirectional controls. */
 const hostile =
   "\u001B[31mred\nforged line\r\u001B]0;title\u0007\u009B2J\u007F\u202Eabc\u2066\u2028";
 const steering = /[^\P{Cc}\n]|\p{Bidi_Control}|\u2028/u;
 
-describe("what reaches a terminal", async () => {
+describe("untrusted text on the command line", async () => {
   const berth = await startClosedBerth();
   berth.addUser("mia");
 
-  test("is one line without control characters for a token whose stored label holds some", async () => {
+  test("prints as one line without control characters when a stored label contains them", async () => {
     berth.addPersonalToken("mia", "repo:read");
     const blob = Buffer.from(hostile).toString("hex");
     berth.exec(`UPDATE access_tokens SET label = CAST(x'${blob}' AS TEXT)`);
@@ -35,7 +35,7 @@ describe("what reaches a terminal", async () => {
     }
   });
 
-  test("is one line without control characters for an error that a server answers", async () => {
+  test("prints as one line without control characters when it is the error of a remote server", async () => {
     const server = createServer((_, response) =>
       response.writeHead(400).end(JSON.stringify({ message: hostile })),
     );
@@ -48,7 +48,7 @@ describe("what reaches a terminal", async () => {
     assert.equal(stderr.split("\n").length, 2, stderr);
   });
 
-  test("a label with control characters is refused on the command line", async () => {
+  test("is rejected by `berth token create` when a label contains control characters", async () => {
     for (const label of ["a\nb", "\u001B[31m", "\u202Eabc"]) {
       const words = ["token", "create", "mia", "--scope", "repo:read", "--label", label];
       const { code, stdout, stderr } = await run([...words, "--data", berth.data]);
@@ -58,7 +58,7 @@ describe("what reaches a terminal", async () => {
     }
   });
 
-  test("a body with control characters in a name or a label is refused by the API", async () => {
+  test("is rejected by the API when a token label or a description contains control characters", async () => {
     const token = await sessionOf(berth, "mia");
     const send = (path: string, body: object) =>
       berth.api.post(path).set("Authorization", `Bearer ${token}`).send(body);

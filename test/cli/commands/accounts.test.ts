@@ -7,8 +7,8 @@ import { pushBlob, startBerth } from "../../support/berth.ts";
 import { temporaryFolder } from "../../support/temporary.ts";
 import { berth as run } from "../support.ts";
 
-/** The commands of one story, told while a server runs on the folder. */
-describe("accounts on the command line", async () => {
+/** These tests depend on each other. A server runs on the folder at the same time. */
+describe("the account commands while a server runs", async () => {
   const data = temporaryFolder();
   const server = await startBerth(data);
   await pushBlob(server, "team/app", "so that there is a repository");
@@ -40,7 +40,7 @@ describe("accounts on the command line", async () => {
   const login = (name: string, secret: string) =>
     authenticator.authenticate({ name, secret }, { peer: "127.0.0.1", agent: "" });
 
-  test("a user is added with a password from standard input, and can log in at once", async () => {
+  test("`user add` reads the password from standard input, and the user can log in at once", async () => {
     assert.equal(await done("user add root --admin", `${canary}\n`), "administrator root added\n");
     const root = await login("root", canary);
     assert.equal(root?.kind === "user" && root.isAdmin, true);
@@ -48,7 +48,7 @@ describe("accounts on the command line", async () => {
     await refused("user add mia", /no password on standard input/, "");
   });
 
-  test("a password that is made up is shown once, and works until there is another", async () => {
+  test("`user add --generate` prints a password that works until the password is changed", async () => {
     const stdout = await done("user add mia --generate --json");
     const { name, password } = JSON.parse(stdout) as { name: string; password: string };
     assert.ok(await login(name, password));
@@ -57,7 +57,7 @@ describe("accounts on the command line", async () => {
     assert.ok(await login("mia", `${canary} again`));
   });
 
-  test("a user is disabled at once, and listed with what they are", async () => {
+  test("`user disable` blocks the login at once, and `user list` shows the state of each user", async () => {
     assert.equal(await done("user disable mia"), "mia is disabled\n");
     assert.equal(await login("mia", `${canary} again`), undefined);
     assert.equal(await done("user list"), "mia (disabled)\nroot (administrator)\n");
@@ -65,7 +65,7 @@ describe("accounts on the command line", async () => {
     assert.ok(await login("mia", `${canary} again`));
   });
 
-  test("a name that repositories are pushed under is taken over only where that is meant", async () => {
+  test("`user add` and `org add` need --take-over for a namespace that already has repositories", async () => {
     const reason = /there are repositories in team \(1\) that no account has: say --take-over/;
     await refused("user add team", reason, `${canary}\n`);
     await refused("org add team --owner mia", reason);
@@ -75,7 +75,7 @@ describe("accounts on the command line", async () => {
     assert.match(await done("audit --account solo"), /user\.create solo .*repositories=1/);
   });
 
-  test("an organisation, its members and its teams are kept", async () => {
+  test("`org` and `team` create an organisation with members, a team and its grant", async () => {
     await done("org add team --owner mia --take-over");
     await done("org member add team root --role editor");
     assert.equal(await done("org member list team"), "mia (owner)\nroot (editor)\n");
@@ -85,7 +85,7 @@ describe("accounts on the command line", async () => {
     assert.equal(await done("team show team devs"), "member root\nwrite team/app\n");
   });
 
-  test("a token is shown once, on standard output alone, opens the account, and is revoked", async () => {
+  test("`token create` prints the token, which authenticates its user until it is revoked", async () => {
     const words = "token create mia --label ci --scope repo:read --expires 30d";
     const { stdout } = await tell(words);
     assert.match(stdout, /^berth_pat_\w{38}\n$/);
@@ -99,7 +99,7 @@ describe("accounts on the command line", async () => {
     assert.equal(await login("mia", secret), undefined);
   });
 
-  test("an organisation's token has resources", async () => {
+  test("`token create` for an organisation limits the token to the given resources", async () => {
     const words = "token create team --label robot --resource team/*=pull,push";
     const robot = await login("team", (await done(`${words} --resource team=create`)).trim());
     assert.deepEqual(robot?.kind === "organisation" && robot.resources, [
@@ -108,7 +108,7 @@ describe("accounts on the command line", async () => {
     ]);
   });
 
-  test("the audit log says who did what, and no secret is in it, in the database or in what was said", async () => {
+  test("`audit` lists actors and actions, and neither the output nor the database contains a password", async () => {
     const lines = (await done("audit --account team --json")).trim().split("\n");
     const entries = lines.map((line) => JSON.parse(line) as Record<string, unknown>);
     assert.deepEqual(
@@ -124,7 +124,7 @@ describe("accounts on the command line", async () => {
         "repo.create team/app",
       ],
     );
-    // Whoever pushed it, in open mode, is nobody.
+    // In open mode a push has no actor.
     assert.deepEqual(new Set(entries.map(({ actor }) => actor)), new Set(["berth", ""]));
     assert.equal(
       (await done("audit --action user.access_token --limit 1"))
@@ -137,15 +137,15 @@ describe("accounts on the command line", async () => {
       assert.ok(!readFileSync(`${data}/berth.db${end}`).includes(canary));
   });
 
-  test("a folder without a registry says what to do", async () => {
+  test("`user list` exits with 1 and names `berth serve` when the folder has no registry", async () => {
     const { code, stderr } = await run(["user", "list", "--data", temporaryFolder()]);
     assert.equal(code, 1);
     assert.match(stderr, /there is no registry in .*: start "berth serve" once/);
   });
 });
 
-describe("accounts before the first start", () => {
-  test("a user is added and the administrator has a password, and the server finds both", async () => {
+describe("the account commands before the first start of a server", () => {
+  test("`user add` and `user password` create accounts that can log in after the start", async () => {
     const data = `${temporaryFolder()}/new`;
     const words = ["--data", data];
     const secret = "a canary in a coal mine";
@@ -160,7 +160,7 @@ describe("accounts before the first start", () => {
     }
   });
 
-  test("what needs accounts that are there says so, and makes no folder", async () => {
+  test("`user list` exits with 1 and does not create the data folder", async () => {
     const data = `${temporaryFolder()}/none`;
     const { code, stderr } = await run(["user", "list", "--data", data]);
     assert.equal(code, 1);

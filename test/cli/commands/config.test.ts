@@ -12,13 +12,13 @@ await writeFile(right, "listen: :8080\nlimits: { drainTimeout: 1m }\n");
 await writeFile(wrong, "lisen: :8080\nlimits: { drainTimeout: soon }\n");
 
 describe("berth config", { concurrency: 2 }, () => {
-  test("check ends with 0 when all is right", async () => {
+  test("check exits with 0 for a valid configuration", async () => {
     const { code, stdout, stderr } = await berth(["config", "check", "--config", right]);
     assert.deepEqual([code, stderr], [0, ""]);
     assert.match(stdout, /The configuration is right/);
   });
 
-  test("check ends with 2 and tells every problem on standard error", async () => {
+  test("check exits with 2 and prints every problem on standard error", async () => {
     const { code, stdout, stderr } = await berth(["config", "check"], {
       BERTH_CONFIG: wrong,
       BERTH_LOG_LEVEL: "loud",
@@ -30,7 +30,7 @@ describe("berth config", { concurrency: 2 }, () => {
     assert.match(stderr, /log\.level \(BERTH_LOG_LEVEL\): found "loud"\n\s+allowed: one of trace/);
   });
 
-  test("print shows what is in effect, and where it comes from", async () => {
+  test("print shows the effective values and the source of each value", async () => {
     const { code, stdout } = await berth(["config", "print", "--config", right], {
       BERTH_SPARSE: "true",
     });

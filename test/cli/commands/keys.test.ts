@@ -7,7 +7,7 @@ import { berth, createFolder } from "../support.ts";
 const folder = await createFolder();
 
 describe("berth keys", { concurrency: 2 }, () => {
-  test("rotates, lists, and removes what signs no more", async () => {
+  test("rotates and lists keys, and removes an old key with valid tokens only with --force", async () => {
     const data = path.join(folder, "data");
     await mkdir(data);
     await writeFile(path.join(data, "berth.db"), "");
@@ -42,7 +42,7 @@ describe("berth keys", { concurrency: 2 }, () => {
     assert.equal((await keys("list")).stdout.trim().split("\n").length, 1);
   });
 
-  test("makes a key of the configured algorithm", async () => {
+  test("creates a key for the configured algorithm", async () => {
     const data = path.join(folder, "rsa");
     await mkdir(data);
     await writeFile(path.join(data, "berth.db"), "");
@@ -52,7 +52,7 @@ describe("berth keys", { concurrency: 2 }, () => {
     assert.match(stdout, /\(RS256\) signs from now on/);
   });
 
-  test("says so where there is no registry", async () => {
+  test("exits with 1 and an error when the data folder has no registry", async () => {
     const { code, stderr } = await berth(["keys", "list", "--data", path.join(folder, "none")]);
     assert.ok(stderr.startsWith(`berth: there is no registry in ${path.join(folder, "none")}`));
     assert.equal(code, 1);

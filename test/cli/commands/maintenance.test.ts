@@ -27,7 +27,7 @@ describe("maintenance of a data folder", async () => {
   const env = { BERTH_GC_GRACE: "0s", BERTH_GC_LEASE: "1s", BERTH_GC_DELETE_DELAY: "0s" };
   const berthRun = (...words: string[]) => run([...words, "--data", data], env);
 
-  test("gc --dry-run lists what gc then frees, while the server runs, and no more", async () => {
+  test("gc --dry-run lists exactly the content that gc then frees, while the server runs", async () => {
     try {
       let rehearsed = await berthRun("gc", "--dry-run");
       await waitUntil("the lease is over", async () => {
@@ -48,7 +48,7 @@ describe("maintenance of a data folder", async () => {
     }
   });
 
-  test("gc leaves the bytes of what it collects for gc.deleteDelay, and gc --now deletes them", async () => {
+  test("gc keeps the bytes of collected blobs for gc.deleteDelay, and gc --now deletes them", async () => {
     const again = await startBerth(data, { "gc.interval": "0s" });
     try {
       const digest = await pushBlob(again, "team/app", "nobody needs this either");
@@ -65,13 +65,13 @@ describe("maintenance of a data folder", async () => {
     }
   });
 
-  test("check says that all is well, with exit code 0", async () => {
+  test("check exits with 0 and reports no problem", async () => {
     const { code, stdout } = await berthRun("check");
     assert.equal(stdout, "all is well\n");
     assert.equal(code, 0);
   });
 
-  test("scrub reads everything and quarantines wrong bytes; check then says what to push again", async () => {
+  test("scrub reads every blob and quarantines a corrupt one; check then says to push it again", async () => {
     const [victim = ""] = filesOf(data).filter((file) => file.includes(image.layer.slice(7)));
     writeFileSync(victim, "A layer of the image");
     const { code, stdout } = await berthRun("scrub");
@@ -83,7 +83,7 @@ describe("maintenance of a data folder", async () => {
     assert.equal(check.code, 1);
   });
 
-  test("a push heals what was quarantined", async () => {
+  test("a push of a quarantined blob makes the blob available again", async () => {
     const again = await startBerth(data);
     try {
       await again.api.head(`/v2/team/app/blobs/${image.layer}`).expect(404);
@@ -94,10 +94,10 @@ describe("maintenance of a data folder", async () => {
     }
   });
 
-  test("check --repair removes a file that no row names and hides a blob without a file", async () => {
+  test("check --repair deletes an orphaned file and marks a blob without a file as missing", async () => {
     const [lost = ""] = filesOf(data).filter((file) => file.includes(image.config.slice(7)));
     rmSync(lost);
-    // As a crash between a file and its row leaves it; the key says that this was years ago.
+    // An orphan, as after a crash between the file and its row. Its key has a date years ago.
     writeFileSync(lost.replace(/\.[^.]+$/, ".01J00000000000000000000000"), "orphan");
     const before = await berthRun("check", "--json");
     const findings = before.stdout
@@ -115,7 +115,7 @@ describe("maintenance of a data folder", async () => {
     assert.equal(repaired.code, 1);
   });
 
-  test("a folder without a registry is no place for any of them", async () => {
+  test("gc, check and scrub exit with 1 for a folder without a registry", async () => {
     const empty = temporaryFolder();
     for (const command of ["gc", "check", "scrub"]) {
       const { code, stderr } = await run([command, "--data", empty]);
@@ -132,12 +132,12 @@ describe("a damaged database", () => {
       /^berth: cannot use the database in .*: it is damaged; restore a backup\. SQLite says: .*\n$/,
     ],
     [
-      // Whether SQLite meets it at the opening or only in its check depends on what the page holds.
+      // SQLite detects this when it opens the file or only in its check, depending on the content of the page.
       "its last page is garbage",
       /^(broken: the database is sound: |berth: cannot use the database in .*: it is damaged; )/,
     ],
   ] as const) {
-    test(`makes check fail in lines that say so, without a stack trace: ${damage}`, async () => {
+    test(`makes berth check exit with 1 and an error without a stack trace: ${damage}`, async () => {
       const data = temporaryFolder();
       await (await startBerth(data)).close();
       const file = path.join(data, "berth.db");

@@ -22,11 +22,11 @@ describe("the commands for mirrors", async () => {
   const write = (schedule: readonly unknown[]): void =>
     writeFileSync(config, JSON.stringify({ data, mirrors: [{ ...good, schedule }, bad] }));
   write([]);
-  // The folder is made by a server's first start.
+  // The first start of a server creates the data folder.
   await (await startBerth(data, { mirrors: JSON.stringify([good]) })).close();
   const run = (...words: string[]) => berth(["mirror", ...words, "--config", config]);
 
-  test("warm exits 0 when the image is here and 1 with the reason when something failed", async () => {
+  test("warm exits with 0 after it fetched the image, and with 1 and the reason after a failure", async () => {
     const warmed = await run("warm", "docker.io/library/app:1");
     assert.equal(warmed.code, 0, warmed.stderr);
     assert.match(warmed.stdout, /new: 1 manifests, 2 blobs/);
@@ -36,7 +36,7 @@ describe("the commands for mirrors", async () => {
     assert.match(missing.stderr, /docker\.io\/library\/app:no could not be fetched/);
   });
 
-  test("status says what a mirror holds, and why an upstream fails", async () => {
+  test("status prints the blobs and misses of each mirror, and why an upstream fails", async () => {
     const failed = await run("warm", "bad.example/team/app:1");
     assert.equal(failed.code, 1);
     assert.match(failed.stdout, /127\.0\.0\.1, an address that is not public/);
@@ -53,7 +53,7 @@ describe("the commands for mirrors", async () => {
     );
   });
 
-  test("berth check finds nothing wrong with an index whose images were not pulled yet", async () => {
+  test("berth check reports no error for an index whose images were not pulled yet", async () => {
     const mediaType = "application/vnd.oci.image.index.v1+json";
     const child = { mediaType: ociManifest, digest: image.digest, size: image.manifest.length };
     const index = { schemaVersion: 2, mediaType, manifests: [child] };
@@ -68,7 +68,7 @@ describe("the commands for mirrors", async () => {
     assert.match(checked.stdout, /all is well/);
   });
 
-  test("purge of a tag forgets this tag alone, and purge of a name the repository", async () => {
+  test("purge of a tag removes only this tag, and purge of a name removes the repository", async () => {
     assert.equal((await run("warm", "docker.io/library/app:2")).code, 0);
     const purged = await run("purge", "docker.io/library/app:1");
     assert.equal(purged.code, 0, purged.stderr);
@@ -82,7 +82,7 @@ describe("the commands for mirrors", async () => {
     assert.equal((await run("purge", "docker.io/library/app")).code, 1);
   });
 
-  test("sync goes on after a repository that failed, says which, and exits 1", async () => {
+  test("sync continues after a failed repository, names it, and exits with 1", async () => {
     write([{ image: "library/nowhere" }, { image: "library/app", tags: ["1"] }]);
     const synced = await run("sync");
     assert.equal(synced.code, 1);
@@ -94,7 +94,7 @@ describe("the commands for mirrors", async () => {
   });
 });
 
-test("config check warns of a public mirror with an account, and of an upstream at a private address", async () => {
+test("config check warns about a public mirror with credentials and an upstream at a private address", async () => {
   const config = path.join(newFolder(), "berth.yaml");
   const open = { visibility: "public", username: "mia", password: "secret" };
   const mirrors = [
@@ -115,7 +115,7 @@ test("config check warns of a public mirror with an account, and of an upstream 
   assert.doesNotMatch(stderr, /secret/);
 });
 
-test("the log names the reason of a failing upstream once per change, at warn", () => {
+test("the log has one warning with the reason for each change of an upstream's failure", () => {
   const lines: string[] = [];
   const say = (level: string) => (fields: Readonly<Record<string, unknown>>, message: string) =>
     void lines.push(`${level} ${message} ${JSON.stringify(fields["reason"] ?? "")}`.trim());

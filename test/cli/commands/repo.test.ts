@@ -7,7 +7,7 @@ import { pushBlob, pushImageParts, putManifest, startBerth } from "../../support
 import { temporaryFolder } from "../../support/temporary.ts";
 import { berth as run } from "../support.ts";
 
-describe("berth repo and berth quota, beside a server that runs", async () => {
+describe("berth repo and berth quota, while a server runs", async () => {
   const data = temporaryFolder();
   const berth = await startBerth(data);
   after(() => berth.close());
@@ -21,13 +21,13 @@ describe("berth repo and berth quota, beside a server that runs", async () => {
     assert.equal(stdout, `${text}\n`);
     assert.equal(code, 0);
   };
-  /** In this process: starting one for each would take most of the time of this file. */
+  /** Runs the command in this process: process starts would take most of the time of this file. */
   const fails = async (words: readonly string[], message: RegExp): Promise<void> => {
     const running = createProgram().parseAsync(["node", "berth", ...words, "--data", data]);
     await assert.rejects(running, { name: "Failure", message });
   };
 
-  test("make, show and change a repository", async () => {
+  test("create and list a repository and change its visibility", async () => {
     await says(["repo", "create", "team/new", "--public"], "made team/new, public");
     await fails(["repo", "create", "team/new"], /^there is a repository team\/new already$/);
     await says(["repo", "visibility", "team/new", "private"], "team/new is private");
@@ -40,7 +40,7 @@ describe("berth repo and berth quota, beside a server that runs", async () => {
     );
   });
 
-  test("leave a mirror what its upstream has", async (t) => {
+  test("reject changes to a mirrored repository", async (t) => {
     const mirror = { namespace: "docker.io", upstream: "https://registry-1.docker.io" };
     process.env["BERTH_MIRRORS"] = JSON.stringify([mirror]);
     t.after(() => delete process.env["BERTH_MIRRORS"]);
@@ -52,7 +52,7 @@ describe("berth repo and berth quota, beside a server that runs", async () => {
       await fails(["repo", ...words], /^docker\.io is a mirror: it has what its upstream has/);
   });
 
-  test("say what is wrong in a line", async () => {
+  test("report invalid arguments in one line", async () => {
     await fails(["repo", "visibility", "team/new", "secret"], /private or public, not secret/);
     await fails(["repo", "visibility", "no/such", "public"], /repository name not known/);
     await fails(["repo", "create", "UPPER/case"], /invalid repository name/);
@@ -64,7 +64,7 @@ describe("berth repo and berth quota, beside a server that runs", async () => {
     await fails(["repo", "delete", "team/app"], /say --yes if that is meant/);
   });
 
-  test("give a user access of their own, and take it away", async () => {
+  test("grant, list and revoke the access of a user", async () => {
     const administration = await openAdmin(berth.config);
     const { accounts, actor } = administration;
     await accounts.users.add(actor, { name: "mia", password: "correct horse battery staple" });
@@ -85,7 +85,7 @@ describe("berth repo and berth quota, beside a server that runs", async () => {
     );
   });
 
-  test("hold the next push to what they have set", async () => {
+  test("make the server apply immutable tags and quotas to the next push", async () => {
     await says(
       ["repo", "immutable", "team/app", "\\d+\\.\\d+"],
       "immutable in team/app: \\d+\\.\\d+",
@@ -115,7 +115,7 @@ describe("berth repo and berth quota, beside a server that runs", async () => {
     await pushBlob(berth, "team/new", "one more");
   });
 
-  test("delete a repository that the server serves", async () => {
+  test("delete a repository, and the server then answers 404", async () => {
     const { code, stdout } = await berthRun("repo", "delete", "team/app", "--yes", "--json");
     assert.deepEqual([code, stdout], [0, '{"name":"team/app","deleted":true}\n']);
     await berth.api.get("/v2/team/app/manifests/1.0").expect(404);

@@ -13,7 +13,7 @@ import { berth, createFolder, launch, type Running } from "../support.ts";
 const folder = await createFolder();
 const memory = { BERTH_STORAGE_DRIVER: "memory", BERTH_DATA: path.join(folder, "memory") };
 
-/** A server on a free port, and the URL that its first line names. */
+/** Starts a server on a free port; `url` is the URL in its first line. */
 async function serve(
   args: string[] = [],
   env: NodeJS.ProcessEnv = {},
@@ -28,7 +28,7 @@ async function serve(
 }
 
 describe("berth serve", { concurrency: 2 }, () => {
-  test("says where it listens and how to push, warns, answers, and ends with 0 on SIGTERM", async () => {
+  test("prints its URL and push commands, warns of open mode, and exits with 0 on SIGTERM", async () => {
     const data = path.join(folder, "data");
     const { url, child, ended } = await serve(["--data", data]);
     const { status } = await fetch(`${url}/v2/`);
@@ -51,7 +51,7 @@ describe("berth serve", { concurrency: 2 }, () => {
     assert.match(stderr, /open mode: everybody/);
   });
 
-  test("drains on SIGINT and ends at once on a second one, with 130", async () => {
+  test("drains on SIGINT and exits at once with 130 on a second SIGINT", async () => {
     const { url, child, ended } = await serve();
     // A request whose body never ends keeps the server draining.
     const session = await fetch(`${url}/v2/a/blobs/uploads/`, { method: "POST" });
@@ -69,7 +69,7 @@ describe("berth serve", { concurrency: 2 }, () => {
     assert.equal((await ended).code, 130);
   });
 
-  test("needs accounts unless told otherwise, and prints no password but the command that sets one", async () => {
+  test("requires a login by default, and prints the command that sets the administrator's password", async () => {
     const data = path.join(folder, "closed");
     const login = (url: string, password: string): Promise<Response> =>
       fetch(`${url}/token`, {
@@ -111,7 +111,7 @@ describe("berth serve", { concurrency: 2 }, () => {
     assert.doesNotMatch(later, /password/);
   });
 
-  test("makes a data folder that no other user can read, whatever the umask, and warns of one that can be", async () => {
+  test("creates a data folder that only its user can read, and warns when others may read it", async () => {
     const data = path.join(folder, "readable");
     const { child, ended } = await serve(["--data", data]);
     child.kill("SIGTERM");
@@ -130,7 +130,7 @@ describe("berth serve", { concurrency: 2 }, () => {
     );
   });
 
-  test("takes the administrator's password from the configuration, and then asks for none", async () => {
+  test("reads the administrator's password from the configuration and prints no password command", async () => {
     const file = path.join(folder, "password");
     await writeFile(file, "correct horse battery\n");
     const running = launch(
@@ -150,7 +150,7 @@ describe("berth serve", { concurrency: 2 }, () => {
     assert.equal((await running.ended).stdout.includes("correct horse"), false);
   });
 
-  test("warns at the start, and at the first forwarded request, of a proxy that is not trusted", async () => {
+  test("warns at the start and once at a forwarded request that trustedProxies is not set", async () => {
     const { url, child, ended } = await serve([], {
       BERTH_PUBLIC_URL: "https://registry.example.com",
     });
@@ -166,7 +166,7 @@ describe("berth serve", { concurrency: 2 }, () => {
   });
 
   for (const workers of ["1", "2"])
-    test(`gives metrics an address of their own, with ${workers} workers`, async () => {
+    test(`serves metrics and readiness only on metrics.listen, with ${workers} workers`, async () => {
       const other = net.createServer().listen(0, "127.0.0.1");
       await once(other, "listening");
       const address = `127.0.0.1:${(other.address() as AddressInfo).port}`;
@@ -187,7 +187,7 @@ describe("berth serve", { concurrency: 2 }, () => {
       assert.equal((await ended).code, 0);
     });
 
-  test("needs to be told that it may run open on the network", async () => {
+  test("exits with 2 when open mode listens on the network without auth.openOnNetwork", async () => {
     const network = await berth(["serve", "--open", "--listen", "0.0.0.0:0"], memory);
     assert.equal(network.code, 2);
     assert.match(
@@ -196,13 +196,13 @@ describe("berth serve", { concurrency: 2 }, () => {
     );
   });
 
-  test("told so, listens on all interfaces and names this machine localhost", async () => {
+  test("listens on all interfaces with auth.openOnNetwork and prints localhost in the commands", async () => {
     const { until, url } = await serve(["--listen", ":0"], { BERTH_AUTH_OPEN_ON_NETWORK: "true" });
     assert.match(url, /^http:\/\/(?:\[::\]|0\.0\.0\.0):\d+$/);
     assert.match(await until("docker push"), /docker push localhost:\d+\/alpine/);
   });
 
-  test("the printed commands name a server on a loopback address localhost, and another address as it is", () => {
+  test("prints localhost in the commands for 127.0.0.1, [::1] and all interfaces, else the address", () => {
     const pushTo = (listen: string): string | undefined => {
       const config = { listen: parseListenAddress(listen) ?? assert.fail(listen), data: "data" };
       const printed = startupBanner({
@@ -213,18 +213,18 @@ describe("berth serve", { concurrency: 2 }, () => {
     };
     for (const listen of ["127.0.0.1:0", "[::1]:0", "localhost:0", "0.0.0.0:0", "[::]:0", ":0"])
       assert.equal(pushTo(listen), "localhost:5000", listen);
-    // `localhost` does not lead to these.
+    // `localhost` does not resolve to these addresses.
     assert.equal(pushTo("127.0.0.2:0"), "127.0.0.2:5000");
     assert.equal(pushTo("[2001:db8::1]:0"), "[2001:db8::1]:5000");
   });
 
-  test("names the public URL's host in the commands", async () => {
+  test("prints the host of the public URL in the commands", async () => {
     const { until } = await serve([], { BERTH_PUBLIC_URL: "https://registry.example.com" });
     assert.match(await until("docker push"), /docker push registry\.example\.com\/alpine/);
   });
 });
 
-describe("berth serve that cannot start ends with 1 and one line", { concurrency: 2 }, () => {
+describe("berth serve exits with 1 and one line on standard error", { concurrency: 2 }, () => {
   const oneLine = async (env: NodeJS.ProcessEnv, told: RegExp): Promise<void> => {
     const { code, stdout, stderr } = await berth(["serve", "--open"], {
       ...memory,
@@ -247,7 +247,7 @@ describe("berth serve that cannot start ends with 1 and one line", { concurrency
     );
   });
 
-  test("when the port is in use, also where metrics have an address of their own", async () => {
+  test("when the port is in use and metrics.listen is set", async () => {
     const other = net.createServer().listen(0, "127.0.0.1");
     after(() => other.close());
     await once(other, "listening");
@@ -256,7 +256,7 @@ describe("berth serve that cannot start ends with 1 and one line", { concurrency
     await oneLine({ BERTH_LISTEN: listen, ...metrics }, /^berth: .* is already in use/);
   });
 
-  test("when the address is not this machine's", async () => {
+  test("when the address does not belong to this machine", async () => {
     const env = { BERTH_LISTEN: "192.0.2.1:0", BERTH_AUTH_OPEN_ON_NETWORK: "true" };
     await oneLine(env, /^berth: 192\.0\.2\.1:0 is not an address of this machine/);
   });
@@ -279,7 +279,7 @@ describe("berth serve that cannot start ends with 1 and one line", { concurrency
     );
   });
 
-  test("and shows the stack at log.level debug", async () => {
+  test("or with a stack trace at log.level debug", async () => {
     const env = {
       ...memory,
       BERTH_TLS_CERT: "/no",

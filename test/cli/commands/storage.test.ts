@@ -18,7 +18,7 @@ describe("berth storage copy", () => {
     return target;
   };
 
-  test("moves a registry to S3 while it runs, goes on where it stopped, and moves it back", async (t) => {
+  test("copies a running registry to S3, resumes after a failure, and copies it back", async (t) => {
     const stub = await startS3Stub();
     t.after(() => stub.close());
     const data = mkdtempSync(path.join(folder, "data-"));
@@ -90,7 +90,7 @@ describe("berth storage copy", () => {
     assert.equal((await run(["check", "--data", home])).code, 0);
   });
 
-  test("marks the store that was copied from, so that nothing starts on it until it is copied back to", async () => {
+  test("marks the source store, so that no server starts on it until content is copied back", async () => {
     const [from, to] = ["from", "to"].map((name) => mkdtempSync(path.join(folder, `${name}-`)));
     assert.ok(from !== undefined && to !== undefined);
     const berth = await startBerth(from);
@@ -110,7 +110,7 @@ describe("berth storage copy", () => {
     assert.equal((await run(["check", "--data", from])).code, 0);
   });
 
-  test("leaves the store that was copied from usable with --keep-source", async () => {
+  test("leaves the source store usable with --keep-source", async () => {
     const [from, to] = ["kept", "backup"].map((name) => mkdtempSync(path.join(folder, `${name}-`)));
     assert.ok(from !== undefined && to !== undefined);
     await (await startBerth(from)).close();
@@ -120,7 +120,7 @@ describe("berth storage copy", () => {
     await (await startBerth(from)).close();
   });
 
-  test("does not keep bytes in the other store that have another digest than their blob", async () => {
+  test("keeps no bytes in the target store whose digest differs from their blob", async () => {
     const [from, to] = ["bad", "clean"].map((name) => mkdtempSync(path.join(folder, `${name}-`)));
     assert.ok(from !== undefined && to !== undefined);
     const berth = await startBerth(from);
@@ -137,7 +137,7 @@ describe("berth storage copy", () => {
     await (await startBerth(from)).close();
   });
 
-  test("refuses a store that belongs to another database, and one that can't be copied to", async () => {
+  test("rejects a target of another database, the source itself, and an incomplete configuration", async () => {
     const [one, other] = ["one", "other"].map((name) => mkdtempSync(path.join(folder, `${name}-`)));
     assert.ok(one !== undefined && other !== undefined);
     for (const data of [one, other]) await (await startBerth(data)).close();

@@ -9,15 +9,15 @@ import { openSqliteDatabase } from "../../../src/database/database.ts";
 import { startBerth } from "../../support/berth.ts";
 import { temporaryFolder } from "../../support/temporary.ts";
 
-/** `script` of util-linux runs a command on a terminal of its own. */
+/** `script` of util-linux runs a command on a pseudo-terminal. */
 const hasTerminal = spawnSync("script", ["--version"]).stdout?.includes("util-linux") ?? false;
 const [ctrlC, ctrlD, backspace, enter, arrowUp] = ["\u0003", "\u0004", "\u007F", "\r", "\u001B[A"];
 const secret = "zebra at a terminal";
 
-/** Types at each prompt what is next, and gives back all that stood on the screen. */
+/** Types the next text at each prompt and returns all output of the terminal. */
 async function typeAt(words: string, ...typed: readonly string[]): Promise<string> {
   const berth = `'${process.execPath}' --import ./test/support/register.mjs src/main.ts ${words}`;
-  // Afterwards the shell tells what is left of the terminal.
+  // After the command the shell prints the settings of the terminal.
   const command = `${berth}; echo "code $?"; stty -a | grep -oE -- '-?(echo|icanon|isig)( |$)' | xargs`;
   const child = spawn("script", ["-qec", command, "/dev/null"], {
     cwd: path.join(import.meta.dirname, "../../.."),
@@ -35,7 +35,7 @@ async function typeAt(words: string, ...typed: readonly string[]): Promise<strin
 }
 
 describe(
-  "a password at a terminal",
+  "the password prompt at a terminal",
   { skip: hasTerminal ? false : "needs script of util-linux" },
   async () => {
     const data = temporaryFolder();
@@ -52,7 +52,7 @@ describe(
     };
     const restored = /code (\d+)\r\n(isig icanon echo|.*echo.*)/;
 
-    test("is asked for twice and never shown", async () => {
+    test("asks twice, never echoes the password, and restores echo", async () => {
       const screen = await typeAt(`user add mia --data ${data}`, secret + enter, secret + enter);
       assert.match(screen, /Password for mia: \r\nThe same again: \r\nuser mia added\r\ncode 0/);
       assert.ok(!screen.includes(secret.slice(0, 3)), screen);
@@ -60,7 +60,7 @@ describe(
       assert.doesNotMatch(restored.exec(screen)?.[2] ?? "-", /-/, "the terminal echoes again");
     });
 
-    test("can be corrected, and keys that write nothing are not part of it", async () => {
+    test("applies backspace and ignores keys without characters", async () => {
       const typed = `canarx${backspace}y é🐤${backspace}n voyage`;
       const meant = "canary én voyage";
       const screen = await typeAt(`user password mia --data ${data}`, typed + enter, `${meant}\n`);
@@ -74,7 +74,7 @@ describe(
       assert.match(again, /mia has a new password\r\ncode 0/);
     });
 
-    test("that is typed differently the second time changes nothing", async () => {
+    test("exits with 1 and changes nothing when the two passwords differ", async () => {
       const screen = await typeAt(
         `user password mia --data ${data}`,
         secret + enter,
@@ -88,7 +88,7 @@ describe(
       [ctrlC, "Ctrl+C"],
       [ctrlD, "Ctrl+D"],
     ] as const) {
-      test(`${name} gives up, shows nothing of it and leaves the terminal as it was`, async () => {
+      test(`stops on ${name} without echo, changes nothing and restores the terminal`, async () => {
         const half = secret.slice(0, 8);
         for (const typed of [[half + key], [secret + enter, half + key]]) {
           const screen = await typeAt(`user add tom --data ${data}`, ...typed);

@@ -16,7 +16,7 @@ berth.addUser("mia");
 const host = `127.0.0.1:${berth.port}`;
 const folder = await createFolder();
 
-/** A folder of docker's settings, as `docker login` leaves it. */
+/** Creates a folder for DOCKER_CONFIG with a `config.json` as `docker login` writes it. */
 function dockerFolder(name: string, config: object): string {
   const made = path.join(folder, name);
   mkdirSync(made);
@@ -65,8 +65,8 @@ for (const build of ["10.0.20348.2762", "10.0.26100.2314"]) {
   await putManifest(ann, "ann/app", image.digest, image.manifest).expect(201);
 }
 
-describe("berth as a client of a server", () => {
-  test("lists and shows repositories to who may read them", async () => {
+describe("the commands for a remote server", () => {
+  test("list and show only repositories that the user may read", async () => {
     const table = await says("ann", "repo", "ls");
     assert.match(
       table,
@@ -87,7 +87,7 @@ describe("berth as a client of a server", () => {
     assert.match(await fails("wrong", "repo", "ls"), /does not take the password/);
   });
 
-  test("shows a tag with its platforms and signatures, and where it pointed, and takes it back", async () => {
+  test("show the platforms, signatures and history of a tag, and roll the tag back", async () => {
     const manifests = [{ mediaType: ociImage, digest: two.digest, size: two.manifest.length }];
     const index = { schemaVersion: 2, mediaType: ociIndex, manifests };
     await putManifest(ann, "ann/app", "multi", index, ociIndex).expect(201);
@@ -122,14 +122,14 @@ describe("berth as a client of a server", () => {
     berth.exec("UPDATE repositories SET immutable_tags = NULL WHERE name = 'ann/app'");
   });
 
-  test("says what makes two tags different", async () => {
+  test("print the difference between two tags", async () => {
     const text = await says("ann", "tag", "diff", "ann/app:old", "multi");
     assert.match(text, /to fetch +7 B by who has old/);
     assert.match(text, /\nLayers: 0 shared\n- sha256:\w{12} {2}5 B\n\+ sha256:\w{12} {2}7 B\n/);
     assert.match(text, /\nSettings\n- config\.Env\.A: 1\n\+ config\.Env\.A: 2\n$/);
   });
 
-  test("finds, with the filters", async () => {
+  test("search repositories with filters", async () => {
     const find = async (...words: string[]) => (await says("ann", "search", ...words)).split("\n");
     assert.match((await find("app"))[1] ?? "", /^ann\/app +0 +\d+ +private/);
     assert.equal((await find("app", "--os-version", "10.0.26100.2314")).length, 3);
@@ -137,7 +137,7 @@ describe("berth as a client of a server", () => {
     assert.equal((await find("app", "--os", "linux", "--architecture", "arm64")).length, 2);
   });
 
-  test("asks the helper that docker's settings name", async () => {
+  test("read the password from the credential helper in Docker's config.json", async () => {
     const bin = path.join(folder, "bin");
     mkdirSync(bin);
     const helper = path.join(bin, "docker-credential-told");
@@ -155,7 +155,7 @@ describe("berth as a client of a server", () => {
     assert.match(stdout, /"name":"ann\/app"/);
   });
 
-  test("removes tags and repositories of who may", async () => {
+  test("remove tags and repositories that the user may delete", async () => {
     await says("ann", "tag", "rm", "ann/app:old");
     assert.match(await fails("ann", "tag", "rm", "ann/app:old"), /manifest unknown/);
     assert.match(await fails("ann", "repo", "rm", "ann/app"), /say --yes/);
@@ -164,14 +164,14 @@ describe("berth as a client of a server", () => {
     assert.match(await fails("ann", "repo", "show", "ann/app"), /no such repository/);
   });
 
-  test("asks localhost:5000 by default, the name that the start banner gives for docker login", async () => {
+  test("use localhost:5000 by default, as in the startup banner", async () => {
     for (const words of ["repo ls", "tag show", "search"]) {
       const { stdout } = await run([...words.split(" "), "--help"]);
       assert.match(stdout, /--host <url>[^]*\(default: *\s*"localhost:5000"\)/);
     }
   });
 
-  test("says so where there is no Berth", async () => {
+  test("exit with 1 and an error when the server cannot be reached", async () => {
     const { code, stderr } = await run(["repo", "ls", "--host", "127.0.0.1:1"], settings.nobody);
     assert.deepEqual([code, /can't be reached/.test(stderr)], [1, true], stderr);
   });
