@@ -26,7 +26,7 @@ async function handshake(port: number): Promise<tls.TLSSocket> {
   return socket;
 }
 
-/** Whom the server's certificate names. */
+/** The common name in the server's certificate. */
 async function subject({ server }: Started): Promise<unknown> {
   const socket = await handshake(server.port);
   const { CN } = socket.getPeerCertificate().subject;
@@ -41,8 +41,8 @@ async function hangUp({ signals, log }: Started): Promise<string> {
   return log.at(-1) ?? "";
 }
 
-describe("a certificate", () => {
-  test("is read again on SIGHUP, and connections that are open stay", async () => {
+describe("the TLS certificate of the server", () => {
+  test("is reloaded on SIGHUP, and open connections stay open", async () => {
     await install("first");
     const started = await start({ tls: files });
     assert.match(started.server.url, /^https:\/\/127\.0\.0\.1:\d+$/);
@@ -56,7 +56,7 @@ describe("a certificate", () => {
     assert.match(String(await once(open, "data")), /200 OK[^]*still-here/);
   });
 
-  test("that is bad is not used on SIGHUP, and the old one stays", async () => {
+  test("stays in use when SIGHUP finds an invalid or missing certificate", async () => {
     await install("first");
     const started = await start({ tls: files });
     const bad = [
@@ -71,7 +71,7 @@ describe("a certificate", () => {
     }
   });
 
-  test("that cannot be used is told with the files and the reason", async () => {
+  test("stops the start with an error that names the files and the reason when it is unusable", async () => {
     await install("first", "second");
     await assert.rejects(readCertificate(files), (error: Error) => {
       assert.ok(error.message.startsWith(`tls.cert ${files.cert} and tls.key ${files.key} cannot`));
@@ -82,7 +82,7 @@ describe("a certificate", () => {
     });
   });
 
-  test("does not keep a drain from ending, whatever state its connections are in", async () => {
+  test("does not block the drain: SIGTERM closes an idle TLS connection and the server exits with 0", async () => {
     await install("first");
     const { server, signals } = await start({ tls: files, limits: { drainTimeout: 60_000 } });
     const idle = await handshake(server.port);

@@ -8,8 +8,8 @@ import {
 import { waitUntil } from "../support/wait.ts";
 import { connect, get, start } from "./support.ts";
 
-describe("the number of connections", () => {
-  test("is the configured one, and otherwise leaves descriptors for the program and for a file each", () => {
+describe("the connection limit", () => {
+  test("is the configured one, or else derived from the open file limit, with one file per connection", () => {
     assert.equal(connectionLimit(500, 64), 500);
     assert.equal(connectionLimit(0, 64), 6);
     assert.equal(connectionLimit(0, 1024), 486);
@@ -17,7 +17,7 @@ describe("the number of connections", () => {
     assert.equal(connectionLimit(0, Infinity), Infinity);
   });
 
-  test("comes from the soft limit that the system gives; none where it says nothing", () => {
+  test("reads the soft limit of open files from /proc, and is unlimited when the text does not have it", () => {
     const limits = (files: string): string =>
       `Limit                     Soft Limit           Hard Limit           Units     \nMax open files            ${files}                 files     \n`;
     assert.equal(parseOpenFileLimit(limits("64                   1024")), 64);
@@ -25,7 +25,7 @@ describe("the number of connections", () => {
     assert.equal(parseOpenFileLimit("something else"), Infinity);
   });
 
-  test("makes idle connections short-lived while most places are taken", async () => {
+  test("shortens the keep-alive timeout from 75 s to 5 s when most connections are in use", async () => {
     const { server } = await start({ limits: { connections: 4 } });
     const first = await connect(server.port, get("/"));
     assert.match(await first.until("\r\n\r\n"), /^keep-alive: timeout=75\r$/im);
@@ -35,15 +35,15 @@ describe("the number of connections", () => {
   });
 });
 
-describe("the number of connections of one address", () => {
-  test("is the configured one, and otherwise half of all, but enough for a machine that builds", () => {
+describe("the connection limit per address", () => {
+  test("is the configured one, or else half of the total, at least 64 and at most 10,000", () => {
     assert.equal(addressLimit(7, 1000), 7);
     assert.equal(addressLimit(0, 1000), 500);
     assert.equal(addressLimit(0, 100), 64);
     assert.equal(addressLimit(0, Infinity), 10_000);
   });
 
-  test("is a limit for that address alone, and a closed connection makes room", async () => {
+  test("applies to each address separately, and a closed connection frees its slot", async () => {
     const { server, log } = await start({ limits: { connectionsPerAddress: 2 } });
     const [first] = [await connect(server.port), await connect(server.port)];
     assert.equal(await (await connect(server.port, get("/"))).all(), "");
@@ -57,7 +57,7 @@ describe("the number of connections of one address", () => {
     });
   });
 
-  test("does not hold for a trusted proxy, behind which there are many clients", async () => {
+  test("does not apply to a trusted proxy, which carries the connections of many clients", async () => {
     const { server } = await start({
       limits: { connectionsPerAddress: 1 },
       trustedProxies: ["127.0.0.1"],

@@ -16,7 +16,7 @@ async function ask(request: string): Promise<string> {
 
 const close = "Connection: close\r\n\r\n";
 
-describe("a request that is not taken", () => {
+describe("a request that the server rejects before the application", () => {
   const cases: [string, string, number, RegExp][] = [
     ["two Host headers", get("/", "Host: other", "Connection: close"), 400, /more than one Host/],
     [
@@ -54,7 +54,7 @@ describe("a request that is not taken", () => {
     ["a header above limits.headerSize", get("/", `X: ${"x".repeat(20_000)}`), 431, /too long/],
   ];
   for (const [name, request, status, message] of cases) {
-    test(`with ${name} gets ${status} with an error body, and the connection ends`, async () => {
+    test(`with ${name} gets ${status} with an error body, and the server closes the connection`, async () => {
       const [head = "", body = ""] = (await ask(request)).split("\r\n\r\n");
       assert.match(head, new RegExp(`^HTTP/1\\.1 ${status} `));
       assert.match(head, /^connection: close$/im);
@@ -68,7 +68,7 @@ describe("a request that is not taken", () => {
     });
   }
 
-  test("because its body breaks off in nonsense is cut, not answered twice", async () => {
+  test("with an invalid chunk after the response has begun is closed and gets no second response", async () => {
     const begun = await connect(
       server.port,
       "POST /x HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n",
@@ -79,7 +79,7 @@ describe("a request that is not taken", () => {
   });
 });
 
-describe("a request that is taken", () => {
+describe("a request that the server passes to the application", () => {
   const cases: [string, string, RegExp][] = [
     ["HTTP/1.0 without Host", "GET /v2/ HTTP/1.0\r\n\r\n", /undefined \/v2\/$/],
     ["a Host with a port", `GET / HTTP/1.1\r\nHost: [::1]:5000\r\n${close}`, /\[::1\]:5000 \//],
@@ -91,10 +91,11 @@ describe("a request that is taken", () => {
     ],
   ];
   for (const [name, request, answer] of cases) {
-    test(`with ${name}`, async () => assert.match(await ask(request), answer));
+    test(`with ${name} keeps its host and target`, async () =>
+      assert.match(await ask(request), answer));
   }
 
-  test("keeps dots and percent signs of its target as they are", async () => {
+  test("keeps dot segments and percent-encoding of its target unchanged", async () => {
     const target = "/v2/%2e%2e/../x%2Fy";
     assert.ok((await ask(get(target, "Connection: close"))).includes(target));
   });

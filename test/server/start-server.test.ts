@@ -4,7 +4,7 @@ import { describe, test } from "node:test";
 import { connect, get, start } from "./support.ts";
 import { waitUntil } from "../support/wait.ts";
 
-/** An application whose responses the test ends by itself. */
+/** An application that leaves its responses open until the test ends them. */
 function createHeld() {
   const held: ServerResponse[] = [];
   const handle = (request: IncomingMessage, response: ServerResponse): void => {
@@ -18,7 +18,7 @@ function createHeld() {
 
 describe("the first signal", () => {
   for (const signal of ["SIGTERM", "SIGINT"]) {
-    test(`${signal} lets running requests end, then closes, and ends with 0`, async () => {
+    test(`${signal} waits for running requests, then closes the application, and exits with 0`, async () => {
       const { held, handle, arrival } = createHeld();
       const { server, signals, asked } = await start({ handle });
       const waiting = await connect(server.port, get("/waiting"));
@@ -37,7 +37,7 @@ describe("the first signal", () => {
     });
   }
 
-  test("refuses new connections and closes idle ones, also those that never asked for anything", async () => {
+  test("rejects new connections and closes idle ones, including those without any request", async () => {
     const { held, handle, arrival } = createHeld();
     const { server, signals } = await start({ handle });
     const busy = await connect(server.port, get("/busy"));
@@ -56,7 +56,7 @@ describe("the first signal", () => {
     assert.equal(await server.ended, 0);
   });
 
-  test("closes a connection with its response, though that promised to keep it, while others still run", async () => {
+  test("closes a connection after its response even if the response header says keep-alive", async () => {
     const { held, handle, arrival } = createHeld();
     const { server, signals } = await start({ handle, limits: { drainTimeout: 60_000 } });
     const begun = await connect(server.port, get("/begun"));
@@ -72,14 +72,14 @@ describe("the first signal", () => {
     assert.equal(await server.ended, 0);
   });
 
-  test("ends at once when nothing runs", async () => {
+  test("makes the server exit at once when no request runs", async () => {
     const { server, signals } = await start({ limits: { drainTimeout: 60_000 } });
     await connect(server.port);
     signals.emit("SIGTERM", "SIGTERM");
     assert.equal(await server.ended, 0);
   });
 
-  test("cuts what has not ended within limits.drainTimeout", async () => {
+  test("closes connections whose request still runs after limits.drainTimeout", async () => {
     const { handle, arrival } = createHeld();
     const { server, signals, asked } = await start({ handle, limits: { drainTimeout: 100 } });
     const waiting = await connect(server.port, get("/waiting"));
@@ -92,7 +92,7 @@ describe("the first signal", () => {
     assert.deepEqual(asked, ["drain", "close"]);
   });
 
-  test("takes an upload to its end", async () => {
+  test("lets a running upload complete", async () => {
     let sizeBytes = 0;
     const { server, signals, asked } = await start({
       handle: (request, response) => {
@@ -113,7 +113,7 @@ describe("the first signal", () => {
     assert.equal(await server.ended, 0);
   });
 
-  test("ends with 1 if closing fails", async () => {
+  test("makes the server exit with 1 if closing the application fails", async () => {
     const close = (): Promise<void> => Promise.reject(new Error("disk gone"));
     const { server, signals, log } = await start({ close });
     signals.emit("SIGTERM", "SIGTERM");
@@ -127,7 +127,7 @@ describe("a second signal", () => {
     ["SIGINT", 130],
     ["SIGTERM", 143],
   ] as const) {
-    test(`${signal} ends at once with ${code} and closes nothing`, async () => {
+    test(`${signal} exits at once with ${code} and does not close the application`, async () => {
       const { handle, arrival } = createHeld();
       const { server, signals, asked } = await start({ handle, limits: { drainTimeout: 60_000 } });
       const waiting = await connect(server.port, get("/waiting"));
@@ -141,8 +141,8 @@ describe("a second signal", () => {
   }
 });
 
-describe("a client that goes away", () => {
-  test("ends all responses of its connection, also those that wait behind another one", async () => {
+describe("a client that disconnects", () => {
+  test("closes all responses of its connection, including pipelined ones that still wait", async () => {
     const ended: (string | undefined)[] = [];
     const { held, handle, arrival } = createHeld();
     const { server } = await start({
@@ -164,14 +164,14 @@ describe("a client that goes away", () => {
   });
 });
 
-describe("limits", () => {
-  test("a connection on which nothing moves is closed after limits.idleTimeout", async () => {
+describe("the limits of the server", () => {
+  test("the server closes a connection without traffic after limits.idleTimeout", async () => {
     const { server } = await start({ handle: createHeld().handle, limits: { idleTimeout: 100 } });
     const waiting = await connect(server.port, get("/waiting"));
     assert.equal(await waiting.all(), "");
   });
 
-  test("connections above limits.connections are refused", async () => {
+  test("the server closes connections above limits.connections and logs them", async () => {
     const { server, log } = await start({ limits: { connections: 1 } });
     const first = await connect(server.port, get("/first"));
     await first.until("/first");
@@ -180,7 +180,7 @@ describe("limits", () => {
     assert.match(log.join(""), /connections refused/);
   });
 
-  test("an upload that is slower than limits.uploadRate over limits.idleTimeout is told so and ended", async () => {
+  test("an upload slower than limits.uploadRate during limits.idleTimeout gets 408 and is closed", async () => {
     const { server } = await start({
       handle: (request) => void request.resume(),
       limits: { idleTimeout: 1000, uploadRate: 1024 },
@@ -198,7 +198,7 @@ describe("limits", () => {
     }
   });
 
-  test("the rest of a request that was answered before its end is not waited for without end", async () => {
+  test("the server closes a connection whose request body goes on slowly after its response", async () => {
     const { server } = await start({ limits: { idleTimeout: 1000 } });
     const head = "PUT /answered HTTP/1.1\r\nHost: berth\r\nContent-Length: 100000\r\n\r\n";
     const upload = await connect(server.port, head);

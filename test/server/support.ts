@@ -10,7 +10,7 @@ export interface Started {
   readonly server: RunningServer;
   /** Emits SIGTERM, SIGINT and SIGHUP in place of the process. */
   readonly signals: EventEmitter;
-  /** What the server asked of the application, in order. */
+  /** The calls of the server to the application (`drain`, `close`), in order. */
   readonly asked: string[];
   /** The lines of the log. */
   readonly log: string[];
@@ -63,13 +63,13 @@ export async function start(options: StartOptions = {}): Promise<Started> {
 
 export interface Connection {
   readonly socket: net.Socket;
-  /** All that has come until the text is in it; rejects if the connection ends before. */
+  /** All received text up to and including `text`; rejects if the connection ends before. */
   readonly until: (text: string) => Promise<string>;
-  /** All that has come until the connection ended, in whatever way. */
+  /** All received text when the connection has closed, with or without an error. */
   readonly all: () => Promise<string>;
 }
 
-/** A bare connection, on which tests write what no client library would. */
+/** A TCP connection for requests that no HTTP client library sends. */
 export async function connect(
   port: number,
   request = "",
@@ -98,7 +98,7 @@ export async function connect(
   };
 }
 
-/** A request of HTTP/1.1 without a body. */
+/** An HTTP/1.1 GET request without a body. */
 export function get(path: string, ...headers: string[]): string {
   return [`GET ${path} HTTP/1.1`, "Host: berth", ...headers, "", ""].join("\r\n");
 }

@@ -17,7 +17,7 @@ import { waitUntil } from "../../support/wait.ts";
 
 const repository = "team/app";
 const uploads = `/v2/${repository}/blobs/uploads/`;
-/** A connection of its own, so that the next request is another worker's. */
+/** Closes the connection after each request, so that another worker gets the next request. */
 const headers = { Connection: "close", "Content-Type": "application/octet-stream" };
 
 interface Line {
@@ -33,7 +33,7 @@ interface Cluster {
   readonly data: string;
   readonly wire: Wire;
   readonly log: () => readonly Line[];
-  /** Lines of the log with this message, once there are so many. */
+  /** Waits until the log has `times` lines with this message, and returns them. */
   readonly told: (message: string, times: number) => Promise<readonly Line[]>;
   readonly signal: (name: NodeJS.Signals) => void;
   readonly ended: Promise<number | null>;
@@ -75,7 +75,7 @@ async function start(
 const append = async (wire: Wire, location: string, bytes: Buffer): Promise<string> =>
   (await wire.expect(202, "PATCH", location, { body: bytes, headers })).headers.location ?? "";
 
-/** A PATCH that does not end; resolves when some of it has arrived. */
+/** Starts a PATCH that never ends. Resolves when the server has received some bytes. */
 async function beginWriting(url: string, wire: Wire, to: string, bytes: Buffer): Promise<void> {
   const writing = http.request(new URL(to, url), { method: "PATCH" });
   writing.on("error", () => undefined).write(bytes);
@@ -86,7 +86,7 @@ async function beginWriting(url: string, wire: Wire, to: string, bytes: Buffer):
 }
 
 describe("two workers", () => {
-  test("go on with each other's uploads, keep one copy of a digest, and end on a signal", async () => {
+  test("continue each other's uploads, store one copy of a digest, and exit with 0 on SIGTERM", async () => {
     const { wire, data, log, signal, ended } = await start();
     const bytes = contentOf("by turns", 600_000);
     let { location = "" } = (await wire.expect(202, "POST", uploads, { headers })).headers;
@@ -118,7 +118,7 @@ describe("two workers", () => {
     );
   });
 
-  test("are replaced when they die, and what they held is free at once", async () => {
+  test("are replaced after SIGKILL, and a client can continue an upload that a killed worker had locked", async () => {
     const { url, wire, told, signal, ended } = await start();
     const bytes = contentOf("goes on", 900_000);
     const digest = digestOf(bytes);
@@ -141,14 +141,14 @@ describe("two workers", () => {
     assert.equal(await ended, 0);
   });
 
-  test("end with the first process when that is killed, and the folder can be served again", async () => {
+  test("exit when the first process is killed, and a new server can start on the data folder", async () => {
     const { url, wire, data, told, signal, ended } = await start();
     const bytes = contentOf("kept", 300_000);
     const to = `${uploads}?digest=${digestOf(bytes)}`;
     await wire.expect(201, "POST", to, { body: bytes, headers });
     await told("a worker listens", 2);
     let haveEnded = false;
-    // The workers have the first process's standard error, which is closed when the last of them has ended.
+    // The workers inherit standard error of the first process. It is closed when the last worker has exited.
     void ended.then(() => (haveEnded = true));
     signal("SIGKILL");
     await waitUntil("the workers have ended, too", () => haveEnded);
@@ -161,7 +161,7 @@ describe("two workers", () => {
     assert.equal(await again.ended, 0);
   });
 
-  test("share limits.connections, so that together they have as many as one process would", async () => {
+  test("share limits.connections, so that the server accepts as many connections as one process", async () => {
     const { url, told } = await start({ BERTH_LIMITS_CONNECTIONS: "4" });
     const port = Number(new URL(url).port);
     const open: Connection[] = [];
@@ -180,7 +180,7 @@ describe("two workers", () => {
     await told("connections refused: the most that may be open are open", 1);
   });
 
-  test("end at once on a second signal", async () => {
+  test("exit at once with 143 on a second SIGTERM", async () => {
     const { url, wire, told, signal, ended } = await start();
     const { location = "" } = (await wire.expect(202, "POST", uploads, { headers })).headers;
     await beginWriting(url, wire, location, Buffer.alloc(500_000));
@@ -190,7 +190,7 @@ describe("two workers", () => {
     assert.equal(await ended, 143);
   });
 
-  test("do not start where one could not", async () => {
+  test("do not start when the port is in use (exit code 1) or with storage in memory (exit code 2)", async () => {
     const other = net.createServer().listen(0, "127.0.0.1");
     after(() => other.close());
     await once(other, "listening");
