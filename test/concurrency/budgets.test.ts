@@ -9,7 +9,7 @@ import {
 } from "../../src/concurrency/budgets.ts";
 
 describe("a rate budget", () => {
-  test("gives a burst and then one each interval, to every key alone", () => {
+  test("allows a burst and then one request per interval, for each key separately", () => {
     let nowMs = 0;
     const budget = createRateBudget(() => nowMs, { burst: 2, everyMs: 100 });
     const takes = (key: string): boolean => {
@@ -25,7 +25,7 @@ describe("a rate budget", () => {
     assert.equal(takes("a"), true);
   });
 
-  test("never gives more than its burst and its rate, in whatever order time and requests come", () => {
+  test("never allows more than its burst and its rate, for any sequence of pauses and requests", () => {
     fc.assert(
       fc.property(
         fc.integer({ min: 1, max: 5 }),
@@ -46,7 +46,7 @@ describe("a rate budget", () => {
     );
   });
 
-  test("of several processes together is that of one", () => {
+  test("is split among processes so that their sum is about the configured rate", () => {
     assert.deepEqual(shareOfRate({ burst: 10, everyMs: 30_000 }, 4), {
       burst: 3,
       everyMs: 120_000,
@@ -58,8 +58,8 @@ describe("a rate budget", () => {
   });
 });
 
-describe("a budget of what is held", () => {
-  test("refuses what would exceed the limit of the key, and has room again after a release", () => {
+describe("a held budget", () => {
+  test("rejects an amount above the limit of the key, and accepts more after a release", () => {
     const budget = createHeldBudget(10);
     assert.deepEqual([budget.acquire("a", 6), budget.acquire("a", 5)], [true, false]);
     assert.equal(budget.acquire("b", 10), true);
@@ -71,8 +71,8 @@ describe("a budget of what is held", () => {
   });
 });
 
-describe("the key of an address", () => {
-  test("is the address of IPv4 however it is written, and the network of 64 bits of IPv6", () => {
+describe("the rate-limit key of an address", () => {
+  test("is the IPv4 address, also when mapped to IPv6, and the /64 network of an IPv6 address", () => {
     assert.equal(addressKey("192.0.2.1"), "192.0.2.1");
     assert.equal(addressKey("::ffff:192.0.2.1"), "192.0.2.1");
     assert.equal(addressKey("2001:db8:1:2:3:4:5:6"), addressKey("2001:db8:1:2::"));

@@ -19,7 +19,7 @@ const mebibyte = 2 ** 20;
 const name = parseRepositoryName("team/app");
 const numbers = (count: number): readonly number[] => Array.from({ length: count }, (_, at) => at);
 
-/** A database with one repository, and how often a statement whose text has `part` was run. */
+/** A database with one repository; `runsOf(part)` counts the executed statements that contain `part`. */
 function openWatchedDatabase() {
   const run: string[] = [];
   const connection = new SqliteDatabase(":memory:", { verbose: (text) => run.push(String(text)) });
@@ -32,7 +32,7 @@ function openWatchedDatabase() {
 }
 
 describe("a full cache keeps the entry that is in use and removes the least recently used:", () => {
-  test("the cache of list answers", async () => {
+  test("the response cache of listings", async () => {
     const kept = createResponseCache(() => "1");
     let made = 0;
     const ask = () => kept.of("in use", () => Promise.resolve((made += 1)));
@@ -43,7 +43,7 @@ describe("a full cache keeps the entry that is in use and removes the least rece
     assert.equal(made, 1);
   });
 
-  test("the cache of manifests", () => {
+  test("the manifest cache", () => {
     const { connection, runsOf } = openWatchedDatabase();
     const insert = connection.prepare(
       `INSERT INTO manifests (repository_id, digest, media_type, kind, size_bytes, content, pushed_at, leased_until)
@@ -63,7 +63,7 @@ describe("a full cache keeps the entry that is in use and removes the least rece
     assert.equal(runsOf("manifests.digest ="), digests.length);
   });
 
-  test("the cache of repositories, which clients also fill with names of no repository", () => {
+  test("the repository cache, also when clients request many unknown names", () => {
     const { connection, runsOf } = openWatchedDatabase();
     const { repositoryCache } = createReads(connection);
     for (const at of numbers(20_000)) {
@@ -73,7 +73,7 @@ describe("a full cache keeps the entry that is in use and removes the least rece
     assert.equal(runsOf("AS hasNamespace"), 20_001);
   });
 
-  test("the cache of search counts", async () => {
+  test("the search count cache", async () => {
     const { connection, runsOf } = openWatchedDatabase();
     const { search } = createReads(connection);
     const visibility = { kind: "everything" } as const;
@@ -86,7 +86,7 @@ describe("a full cache keeps the entry that is in use and removes the least rece
     assert.equal(runsOf("count(*) AS total"), 1_201);
   });
 
-  test("the cache of secrets that were verified", () => {
+  test("the verified-password cache", () => {
     const remembered = createVerifiedPasswordCache(() => 0);
     const inUse = remembered.keyOf("in use");
     remembered.add(inUse);
@@ -97,7 +97,7 @@ describe("a full cache keeps the entry that is in use and removes the least rece
     assert.equal(remembered.has(remembered.keyOf("0")), false);
   });
 
-  test("the cache of what an upstream does not have", () => {
+  test("the negative cache of a mirror", () => {
     const missing = createNegativeCache(() => 0);
     missing.add("in use", 1);
     for (const at of numbers(20_000)) {
@@ -109,7 +109,7 @@ describe("a full cache keeps the entry that is in use and removes the least rece
 });
 
 describe("the bytes of a cache are bounded, however small or large its entries are:", () => {
-  test("a search count with a long text of the client takes the place of many short ones", async () => {
+  test("200 search counts with texts of 10 kB evict a search count with a short text", async () => {
     const { connection, runsOf } = openWatchedDatabase();
     const { search } = createReads(connection);
     const visibility = { kind: "everything" } as const;
@@ -121,14 +121,14 @@ describe("the bytes of a cache are bounded, however small or large its entries a
     assert.equal(runsOf("count(*) AS total"), 202);
   });
 
-  test("a page mark of a long search text takes the place of many short ones", () => {
+  test("1,000 keyset cursors of search texts of 10 kB evict the cursor of a short text", () => {
     const marks = createKeysetCursors<string>(() => 0);
     marks.end("first", 1, 10, "tenth");
     for (const at of numbers(1_000)) marks.end(`${at}${"x".repeat(10_000)}`, 1, 10, "tenth");
     assert.deepEqual(marks.begin("first", 2, 10), { skip: 10 });
   });
 
-  test("empty blobs count, so that pushes to many repositories do not fill the memory", () => {
+  test("empty blobs have a size in the recent-blob cache: 20,000 of them evict the first", () => {
     const recent = createRecentBlobs();
     const empty = digestOf(Buffer.of());
     recent.keep(name, empty, Buffer.of());
@@ -137,7 +137,7 @@ describe("the bytes of a cache are bounded, however small or large its entries a
     assert.equal(recent.find(name, empty), undefined);
   });
 
-  test("of the tags that a mirror's upstream gives to one manifest the last hundred are awaited", () => {
+  test("a mirror keeps pending tag checks for only the last 100 tags of one manifest", () => {
     const awaited = createPendingTagChecks(() => 0);
     const digest = digestOf(Buffer.of(1));
     for (const at of numbers(1_000)) awaited.add(name, digest, parseTag(`t${at}`));
@@ -145,7 +145,7 @@ describe("the bytes of a cache are bounded, however small or large its entries a
     assert.deepEqual([tags.length, tags[0], tags.at(-1)], [100, "t900", "t999"]);
   });
 
-  test("a compiled statement goes when it is not used, and stays while it is", async () => {
+  test("a prepared statement in use is not compiled again, and an unused one is evicted", async () => {
     const connection = new SqliteDatabase(":memory:");
     const compiled: string[] = [];
     const watched = new Proxy(connection, {
