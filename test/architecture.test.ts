@@ -4,15 +4,15 @@ import path from "node:path";
 import { describe, test } from "node:test";
 
 /*
- * The tables in ARCHITECTURE.md: which folder may import which, and which package belongs to which folder. Also what
- * no folder may be called.
+ * Checks the source against the tables in ARCHITECTURE.md: which folder may import which, and which folders may import
+ * a package. Also checks that no file or folder has a generic name such as `utils`.
  */
 
 const root = path.join(import.meta.dirname, "..");
 
 const architecture = readFileSync(path.join(root, "ARCHITECTURE.md"), "utf8").split("\n");
 
-/** The cells of the table in ARCHITECTURE.md whose first column has this heading, row by row: of each its names in backticks. */
+/** The rows of the table in ARCHITECTURE.md with this heading in its first column; each cell is its names in backticks. */
 function tableOf(heading: string): readonly (readonly (readonly string[])[])[] {
   const start = architecture.findIndex((line) => new RegExp(`^\\| *${heading} *\\|`).test(line));
   assert.notEqual(start, -1, `ARCHITECTURE.md has no table with the column "${heading}"`);
@@ -79,8 +79,8 @@ const ownImports = imports
   .filter(({ target }) => target.startsWith("."))
   .map(({ from, target }) => ({ from, to: path.posix.join(path.posix.dirname(from), target) }));
 
-describe("the house", () => {
-  test("has imports to look at, also those that span lines", () => {
+describe("the architecture", () => {
+  test("test finds the imports of the source, including those that span several lines", () => {
     assert.ok(imports.length > 150, `only ${imports.length} imports were found`);
     assert.ok(
       imports.some(
@@ -90,14 +90,14 @@ describe("the house", () => {
     );
   });
 
-  test("lets a folder import only lower rows of the table, and what the table of exceptions lists", () => {
+  test("lets a folder import only folders of lower rows, except for the listed exceptions", () => {
     const wrong = ownImports.filter(({ from, to }) => !mayImport(layerOf(from), layerOf(to)));
     const lines = (list: typeof wrong): readonly string[] =>
       [...new Set(list.map(({ from, to }) => `${from} imports ${to}`))].toSorted();
     assert.deepEqual(lines(wrong), lines(exceptions));
   });
 
-  test("keeps one driver of the store from importing another, except for shared-read", () => {
+  test("forbids a storage driver to import another one, except for shared-read", () => {
     const driverOf = (file: string): string => file.split("/")[1] ?? "";
     const wrong = ownImports
       .filter(({ from, to }) => layerOf(from) === driver && layerOf(to) === driver)
@@ -106,7 +106,7 @@ describe("the house", () => {
     assert.deepEqual(wrong, []);
   });
 
-  test("keeps a package in the folders that own it", () => {
+  test("lets only the folders in the table of packages import a package", () => {
     assert.ok(owners.size > 15, `only ${owners.size} packages have owners`);
     const wrong = imports.filter(({ from, target }) => {
       const [scope = "", name = ""] = target.split("/");
@@ -118,12 +118,12 @@ describe("the house", () => {
     assert.deepEqual(wrong, []);
   });
 
-  test("knows every folder there is", () => {
+  test("has a row for every source folder", () => {
     const unknown = files.filter((file) => layerOf(file) !== driver && rowOf(layerOf(file)) === -1);
     assert.deepEqual(unknown, []);
   });
 
-  test("reads the environment in one place", () => {
+  test("allows process.env only in src/main.ts, src/config and src/cli", () => {
     const readers = files.filter((file) =>
       /process\.env\b/.test(readFileSync(path.join(root, file), "utf8")),
     );
@@ -136,7 +136,7 @@ describe("the house", () => {
     );
   });
 
-  test("has no cache that empties itself when it is full: src/concurrency/byte-cache.ts removes the least recently used", () => {
+  test("has no cache that clears itself when it is full: byte-cache.ts evicts the least recently used", () => {
     const emptied = files.filter((file) =>
       /\.(?:size|length)\s*>=?[^;]{0,60}(?:\.clear|forget)\(\)/.test(
         readFileSync(path.join(root, file), "utf8"),
@@ -145,7 +145,7 @@ describe("the house", () => {
     assert.deepEqual(emptied, []);
   });
 
-  test("writes to the terminal in one place, which removes control characters", () => {
+  test("allows writes to the terminal only in output.ts, which removes control characters", () => {
     const writers = files.filter((file) =>
       /\bstd(?:out|err)\s*\.\s*write\b|\bconsole\s*[.[]/.test(
         readFileSync(path.join(root, file), "utf8"),
@@ -154,7 +154,7 @@ describe("the house", () => {
     assert.deepEqual(writers, ["src/cli/support/output.ts"]);
   });
 
-  test("has no drawer for what nobody could name, and no barrel", () => {
+  test("has no file or folder named util, helper, common, types or index", () => {
     const drawers = files.filter((file) =>
       /(?:^|\/)(?:utils?|helpers?|common|types|index)(?:\.ts$|\/)/.test(file),
     );

@@ -13,7 +13,7 @@ import { spec as Spec } from "node:test/reporters";
 const root = import.meta.dirname;
 const elsewhere = ["bounds", "clients", "conformance", "fuzz", "mirror-distribution", "s3"];
 const wanted = process.argv.slice(2);
-/** A file that has not ended by then hangs: it is ended, and has failed. */
+/** A test file that runs longer than 10 minutes is stopped and fails. */
 const longestFileMs = 10 * 60_000;
 
 const files = readdirSync(root, { recursive: true, encoding: "utf8" })
@@ -28,7 +28,7 @@ if (files.length === 0) {
   process.exit(1);
 }
 
-// Tests of the command line start it dozens of times; built, it starts in a quarter of the time.
+// Tests of the command line start it dozens of times. The built file starts in a quarter of the time.
 await import(new URL("../build.mjs", import.meta.url).href);
 run({ files, concurrency: Math.max(2, availableParallelism()), timeout: longestFileMs })
   .on("test:fail", () => {

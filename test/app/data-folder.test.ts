@@ -30,7 +30,7 @@ async function end({ child, ended }: Running, signal: NodeJS.Signals): Promise<v
   await ended;
 }
 
-/** Whether the server that has the folder, or had it last, is known to have ended well. */
+/** Whether the last server of the folder has recorded a clean stop. False while a server runs. */
 async function stoppedCleanly(data: string): Promise<boolean | undefined> {
   const loaded = await loadConfig({ flags: { data }, env: {} });
   assert.ok(loaded.ok);
@@ -42,9 +42,9 @@ async function stoppedCleanly(data: string): Promise<boolean | undefined> {
   }
 }
 
-describe("a data folder has one server", () => {
+describe("the lock of a data folder", () => {
   for (const workers of [1, 2]) {
-    test(`a second server is refused in one sentence and changes nothing (workers: ${workers})`, async () => {
+    test(`rejects a second server with an error and exit code 1, without a stack trace (workers: ${workers})`, async () => {
       const data = temporaryFolder();
       const first = await serve(data, workers);
       try {
@@ -62,7 +62,7 @@ describe("a data folder has one server", () => {
       assert.equal(await stoppedCleanly(data), true);
     });
 
-    test(`the next server starts after kill -9 of the first (workers: ${workers})`, async () => {
+    test(`does not stop the next server after kill -9 of the first (workers: ${workers})`, async () => {
       const data = temporaryFolder();
       await end(await serve(data, workers), "SIGKILL");
       const second = await serve(data, workers);
@@ -71,7 +71,7 @@ describe("a data folder has one server", () => {
     });
   }
 
-  test("commands run beside a server", async () => {
+  test("lets check, gc, scrub and keys rotate run while a server runs", async () => {
     const data = temporaryFolder();
     const server = await serve(data);
     try {
@@ -84,7 +84,7 @@ describe("a data folder has one server", () => {
     }
   });
 
-  test("a server whose start fails gives the folder back to the next one", async () => {
+  test("is released when a server fails to start, so that the next server starts", async () => {
     const data = temporaryFolder();
     const blocker = await import("node:net").then(({ createServer }) => createServer());
     blocker.listen(0, "127.0.0.1");
@@ -107,7 +107,7 @@ describe("the quota of a namespace", () => {
   const target = "/v2/team/app/blobs/uploads/";
 
   for (const workers of [1, 2])
-    test(`counts what open uploads hold, or may grow to, after kill -9 as before (workers: ${workers})`, async () => {
+    test(`still includes the bytes reserved by open uploads after kill -9 (workers: ${workers})`, async () => {
       const data = temporaryFolder();
       const start = async () => {
         const server = await serve(data, workers, { BERTH_QUOTAS_DEFAULT: String(limit) });

@@ -10,7 +10,7 @@ function lines(settings: LoggerSettings) {
 }
 
 describe("the log", () => {
-  test("writes JSON lines with the time as text, from its level on", () => {
+  test("has JSON lines with an ISO 8601 time, and omits messages below its level", () => {
     const { written, logger } = lines({ level: "info", format: "json" });
     logger.debug("not this one");
     logger.info({ port: 5000 }, "listening");
@@ -20,7 +20,7 @@ describe("the log", () => {
     assert.match(String(time), /^\d{4}-\d\d-\d\dT.*Z$/);
   });
 
-  test("never holds credentials", () => {
+  test("never contains credentials", () => {
     const { written, logger } = lines({ level: "info", format: "json" });
     const secret = "canary";
     const headers = {
@@ -36,7 +36,7 @@ describe("the log", () => {
   });
 
   for (const format of ["json", "pretty"] as const)
-    test(`holds no control characters of a client or of another server, in the format ${format}`, async () => {
+    test(`contains no control characters from logged text in the format ${format}`, async () => {
       const written: string[] = [];
       const stream = new PassThrough().setEncoding("utf8");
       stream.on("data", (text: string) => void written.push(text));

@@ -9,7 +9,7 @@ import { temporaryFolder } from "../support/temporary.ts";
 const folder = temporaryFolder();
 mkdirSync(folder, { recursive: true });
 
-/** Runs the audit where `npm` prints this. */
+/** Runs the audit with an `npm` that prints `printed`. */
 function audit(printed: string) {
   const npm = path.join(folder, "npm");
   writeFileSync(npm, `#!/bin/sh\ncat <<'EOF'\n${printed}\nEOF\nexit 1\n`);
@@ -25,13 +25,13 @@ function audit(printed: string) {
 const database = { dependencies: { prod: 100 } };
 
 describe("the audit of dependencies", () => {
-  test("passes when no vulnerability is known", () => {
+  test("passes when npm reports no vulnerability", () => {
     const { status, stdout } = audit(JSON.stringify({ vulnerabilities: {}, database }));
     assert.equal(stdout, "audit: 0 of 100 packages have known vulnerabilities\n");
     assert.equal(status, 0);
   });
 
-  test("fails and names package, range and advisory when one is known", () => {
+  test("fails and prints package, range and advisory of a known vulnerability", () => {
     const via = [{ title: "Reads other files", url: "https://example.org/1" }];
     const vulnerabilities = { leftpad: { severity: "high", range: "<2", via } };
     const { status, stderr } = audit(JSON.stringify({ vulnerabilities, database }));
@@ -39,7 +39,7 @@ describe("the audit of dependencies", () => {
     assert.equal(status, 1);
   });
 
-  test("never passes when the registry could not be asked", () => {
+  test("exits with 3 when npm could not ask the registry", () => {
     for (const printed of [JSON.stringify({ message: "405 Method Not Allowed" }), "no JSON", ""]) {
       const { status, stderr } = audit(printed);
       assert.match(stderr, /^audit: could not ask the registry: /);
