@@ -14,7 +14,7 @@ const spelling = fc.constantFrom(
 );
 
 describe("If-None-Match", () => {
-  test("matches exactly when the list holds the digest: quoted, weak or bare", () => {
+  test("matches exactly when the list contains the digest, quoted, weak or bare", () => {
     const member = fc.tuple(fc.constantFrom(digest, ...others), spelling);
     const list = fc.array(member, { minLength: 2, maxLength: 5 });
     fc.assert(
@@ -26,7 +26,7 @@ describe("If-None-Match", () => {
     );
   });
 
-  test("matches anything with a star, and nothing when absent or empty", () => {
+  test("matches every digest when it is *, and none when it is absent or empty", () => {
     assert.equal(matchesIfNoneMatch("*", digest), true);
     assert.equal(matchesIfNoneMatch(" * ", digest), true);
     assert.equal(matchesIfNoneMatch('"*"', digest), false);
@@ -35,14 +35,14 @@ describe("If-None-Match", () => {
     assert.equal(matchesIfNoneMatch('""', digest), false);
   });
 
-  test("does not find a digest in the middle of another tag", () => {
+  test("does not match an entity tag that only contains the digest", () => {
     assert.equal(matchesIfNoneMatch(`"${digest}-gzip"`, digest), false);
     assert.equal(matchesIfNoneMatch(`"a,${digest},b"`, digest), false);
     assert.equal(matchesIfNoneMatch(digest.toUpperCase(), digest), false);
     assert.equal(matchesIfNoneMatch(digest.slice(0, -1), digest), false);
   });
 
-  test("that is long takes no time", () => {
+  test("of 100,000 repeated pieces is parsed in linear time (< 500 ms)", () => {
     const started = performance.now();
     for (const piece of ['"', "W/", 'W/"', ",", " ", "a"]) {
       matchesIfNoneMatch(piece.repeat(100_000), digest);

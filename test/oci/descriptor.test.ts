@@ -15,7 +15,7 @@ const content = new TextEncoder().encode("{}");
 const digest = digestOf(content);
 const plain = { mediaType: OCI_EMPTY, digest, size: 2 };
 
-/** The place and the reason of a refusal. */
+/** The error detail of a rejected descriptor: the JSON path and the reason. */
 function refusalOf(value: unknown): unknown {
   return errorOf("MANIFEST_INVALID", () => parseDescriptor(value, "layers[3]")).detail;
 }
@@ -26,8 +26,8 @@ function pathOf(value: unknown): unknown {
   return detail.path;
 }
 
-describe("a descriptor", () => {
-  test("is read with all its parts, and without those that are null", () => {
+describe("parseDescriptor", () => {
+  test("returns all known fields, and omits fields that are null or unknown", () => {
     const whole = {
       ...plain,
       artifactType: "application/vnd.example",
@@ -52,12 +52,12 @@ describe("a descriptor", () => {
     assert.deepEqual(parseDescriptor({ ...plain, artifactType: "" }, ""), expected);
   });
 
-  test("may have a digest of either supported algorithm", () => {
+  test("accepts a sha256 digest and a sha512 digest", () => {
     const sha512 = digestOf(content, "sha512");
     assert.equal(parseDescriptor({ ...plain, digest: sha512, data: "e30=" }, "").digest, sha512);
   });
 
-  test("is refused with the place of what is wrong", () => {
+  test("rejects an invalid descriptor with the JSON path of the error", () => {
     assert.equal(pathOf([]), "layers[3]");
     assert.equal(pathOf(null), "layers[3]");
     assert.equal(pathOf("sha256:abc"), "layers[3]");
@@ -96,12 +96,12 @@ describe("a descriptor", () => {
     ["platform.architecture", { platform: { architecture: "amd\u000064" } }],
   ];
   for (const [place, part] of wrong) {
-    test(`with ${JSON.stringify(part)} is refused at ${place}`, () => {
+    test(`rejects ${JSON.stringify(part)} at ${place}`, () => {
       assert.equal(pathOf({ ...plain, ...part }), `layers[3].${place}`);
     });
   }
 
-  test("has no key that differs only in case from one we know", () => {
+  test("rejects a key that differs from a known key only in case", () => {
     const known = [
       "mediaType",
       "digest",
@@ -131,30 +131,30 @@ describe("a descriptor", () => {
     assert.doesNotThrow(() => parseDescriptor({ ...plain, sizes: 1, Custom: 2 }, ""));
   });
 
-  test("is read whatever its inline data is, which consumers verify", () => {
+  test("accepts any inline data, because consumers verify it", () => {
     for (const data of ["e30=", "W10=", "e30", "not base64", ""])
       assert.equal(parseDescriptor({ ...plain, data }, "").digest, plain.digest);
   });
 
-  test("may have any text in its urls, which are checked for layers alone", () => {
+  test("accepts any text in urls, which are checked only for layers", () => {
     const urls = ["example.com/url", "ftp://a/#b", "", "https://a b/"];
     assert.deepEqual(parseDescriptor({ ...plain, urls }, "manifests[0]").urls, urls);
   });
 
-  test("may have a type without a slash, as `oras push f.txt:sbom` writes it", () => {
+  test("accepts a media type without a slash, as `oras push f.txt:sbom` writes it", () => {
     const named = parseDescriptor({ ...plain, mediaType: "sbom", artifactType: "scan" }, "");
     assert.deepEqual([named.mediaType, named.artifactType], ["sbom", "scan"]);
     for (const mediaType of ["", "a\nb", "x".repeat(256), 7])
       assert.match(JSON.stringify(refusalOf({ ...plain, mediaType })), /mediaType/);
   });
 
-  test("leaves out annotations whose value is null", () => {
+  test("omits annotations whose value is null", () => {
     const annotations = { kept: "text", dropped: null };
     assert.deepEqual(parseDescriptor({ ...plain, annotations }, "").annotations, { kept: "text" });
   });
 });
 
-test("a descriptor never makes the parser fail in another way", () => {
+test("parseDescriptor throws only MANIFEST_INVALID for any JSON value", () => {
   const value = fc.oneof(fc.jsonValue(), fc.constantFrom(...Object.values(plain)));
   const part = fc.constantFrom(
     "mediaType",
@@ -175,8 +175,8 @@ test("a descriptor never makes the parser fail in another way", () => {
   );
 });
 
-describe("a platform", () => {
-  test("is read with the dotted keys of the spec", () => {
+describe("parsePlatform", () => {
+  test("reads the dotted keys os.version and os.features of the image specification", () => {
     const json = {
       architecture: "amd64",
       os: "windows",
@@ -195,7 +195,7 @@ describe("a platform", () => {
     });
   });
 
-  test("may lack any part, and an empty part is as good as none", () => {
+  test("accepts missing fields and omits empty ones", () => {
     assert.deepEqual(parsePlatform({}, ""), {});
     assert.deepEqual(parsePlatform({ os: "", architecture: "arm64", variant: null }, ""), {
       architecture: "arm64",
@@ -204,7 +204,7 @@ describe("a platform", () => {
 });
 
 describe("the platform of an image config", () => {
-  test("is what the config says, whatever else it holds", () => {
+  test("has the platform fields of the config and ignores all other fields", () => {
     const config = {
       architecture: "arm64",
       os: "linux",
@@ -236,7 +236,7 @@ describe("the platform of an image config", () => {
     );
   });
 
-  test("lacks the parts of another shape", () => {
+  test("omits fields of a wrong type, and is undefined without os and architecture", () => {
     assert.deepEqual(platformOfConfig({ os: "linux", architecture: 7, "os.features": "x" }), {
       os: "linux",
     });
@@ -244,7 +244,7 @@ describe("the platform of an image config", () => {
     assert.equal(platformOfConfig({}), undefined);
   });
 
-  test("is never an exception", () => {
+  test("is read without an exception from any value", () => {
     fc.assert(
       fc.property(fc.oneof(fc.jsonValue(), fc.anything()), (json) => {
         platformOfConfig(json);
@@ -252,7 +252,7 @@ describe("the platform of an image config", () => {
     );
   });
 
-  test("is not read from a config beyond the bounds of JSON, and no such config is an exception", () => {
+  test("is undefined for a config that is invalid or above the JSON limits, without an exception", () => {
     const linux = '"os": "linux", "architecture": "amd64"';
     const keys = Array.from({ length: 60_000 }, (_, at) => `"k${at}": ${at}`).join();
     const hostile = {

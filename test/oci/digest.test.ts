@@ -16,7 +16,7 @@ import { errorOf, isHex, isLower, isNumeral, isUpper, nearly, textOver } from ".
 
 type Verdict = "valid" | "grammar" | "algorithm" | "hex";
 
-/** The digest grammar of the image spec, walked character by character. */
+/** Checks the digest grammar of the image specification character by character. */
 function judge(text: string): Verdict {
   const colon = text.indexOf(":");
   if (colon === -1) return "grammar";
@@ -74,7 +74,7 @@ const candidates = fc.oneof(
 );
 
 describe("a digest", () => {
-  test("is read exactly when the grammar, the algorithm and the hex are right", () => {
+  test("is valid exactly when its grammar, its algorithm and its hex are valid", () => {
     fc.assert(
       fc.property(candidates, (text) => {
         const decision = judge(text);
@@ -88,7 +88,7 @@ describe("a digest", () => {
     );
   });
 
-  test("with upper-case hex, a line end or too much of anything is refused", () => {
+  test("with upper-case hex, a line end or a wrong length is rejected, and the error stays short", () => {
     const encoded = "A".repeat(64);
     errorOf("DIGEST_INVALID", () => parseDigest(`sha256:${encoded}`));
     errorOf("DIGEST_INVALID", () => parseDigest(`sha256:${"a".repeat(64)}\n`));
@@ -97,7 +97,7 @@ describe("a digest", () => {
     assert.ok(JSON.stringify(detail).length < 1000);
   });
 
-  test("falls into its algorithm and its hex", () => {
+  test("consists of its algorithm and its hex", () => {
     fc.assert(
       fc.property(valid, (text) => {
         const digest = parseDigest(text);
@@ -106,7 +106,7 @@ describe("a digest", () => {
     );
   });
 
-  test("of bytes is what the hash function gives, in one piece or in many", () => {
+  test("of bytes equals the result of the hash function, in one piece or in many", () => {
     const algorithm = fc.constantFrom("sha256" as const, "sha512" as const);
     fc.assert(
       fc.property(algorithm, fc.array(fc.uint8Array()), (name, pieces) => {
@@ -120,14 +120,14 @@ describe("a digest", () => {
     );
   });
 
-  test("of bytes is sha256 unless another algorithm is asked for", () => {
+  test("of bytes is sha256 by default", () => {
     assert.equal(
       digestOf(new TextEncoder().encode("abc")),
       "sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad",
     );
   });
 
-  test("of nothing is known for both algorithms", () => {
+  test("of zero bytes is recognized as the empty digest for both algorithms", () => {
     assert.ok(isEmptyDigest(digestOf(new Uint8Array(), "sha256")));
     assert.ok(isEmptyDigest(digestOf(new Uint8Array(), "sha512")));
     assert.ok(!isEmptyDigest(digestOf(new Uint8Array(1))));
@@ -138,7 +138,7 @@ describe("a digest", () => {
   });
 });
 
-test("a digest algorithm is sha256 or sha512, in these letters", () => {
+test("a digest algorithm is sha256 or sha512 in lower case, and others are rejected", () => {
   assert.equal(parseDigestAlgorithm("sha256"), "sha256");
   assert.equal(parseDigestAlgorithm("sha512"), "sha512");
   for (const text of ["", "sha1", "SHA256", "sha256 ", "sha384", "md5", "constructor"]) {

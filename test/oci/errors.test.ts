@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { OciError, errorTable, renderErrors } from "../../src/oci/errors.ts";
 
-/** code-1 … code-14 of the distribution spec, with the status its endpoint table gives. */
+/** code-1 … code-14 of the distribution specification, with the status in its endpoint table. */
 const SPEC: Readonly<Record<string, number>> = {
   BLOB_UNKNOWN: 404,
   BLOB_UPLOAD_INVALID: 404,
@@ -20,7 +20,7 @@ const SPEC: Readonly<Record<string, number>> = {
   TOOMANYREQUESTS: 429,
 };
 
-/** Codes from before the spec and around it, which clients know too. */
+/** Codes outside the specification that clients know. */
 const LEGACY: Readonly<Record<string, number>> = {
   MANIFEST_UNVERIFIED: 400,
   TAG_INVALID: 400,
@@ -31,22 +31,22 @@ const LEGACY: Readonly<Record<string, number>> = {
 };
 
 describe("the error table", () => {
-  test("has every code of the spec and every legacy code, with its status, and no other", () => {
+  test("has exactly the codes of the specification and the legacy codes, each with its status", () => {
     const statuses = Object.fromEntries(
       Object.entries(errorTable).map(([code, { status }]) => [code, status]),
     );
     assert.deepEqual(statuses, { ...SPEC, ...LEGACY });
   });
 
-  test("gives every code the shape of a code and a message of its own", () => {
+  test("has a unique message for every code, and every code is upper case", () => {
     const messages = Object.values(errorTable).map(({ message }) => message);
     assert.equal(new Set(messages).size, messages.length);
     for (const code of Object.keys(errorTable)) assert.match(code, /^[A-Z]+(_[A-Z]+)*$/);
   });
 });
 
-describe("OciError", () => {
-  test("takes status and message from the table", () => {
+describe("an OciError", () => {
+  test("has the status and the message of its code in the error table by default", () => {
     const error = new OciError("MANIFEST_UNKNOWN");
     assert.equal(error.status, 404);
     assert.equal(error.message, errorTable.MANIFEST_UNKNOWN.message);
@@ -55,7 +55,7 @@ describe("OciError", () => {
     assert.equal(error.cause, undefined);
   });
 
-  test("carries another status, headers, detail and cause when given", () => {
+  test("has the given status, headers, detail and cause", () => {
     const cause = new Error("ENOSPC");
     const error = new OciError("UNAVAILABLE", "the disk is full", {
       status: 507,
@@ -69,7 +69,7 @@ describe("OciError", () => {
     assert.equal(error.cause, cause);
   });
 
-  test("renders as the one entry it is, without a detail it does not have", () => {
+  test("renders as one entry, with a detail only if one was given", () => {
     assert.deepEqual(renderErrors(new OciError("NAME_UNKNOWN", "no such repository")), {
       errors: [{ code: "NAME_UNKNOWN", message: "no such repository" }],
     });
@@ -78,7 +78,7 @@ describe("OciError", () => {
     });
   });
 
-  test("renders one entry per item in order, with the status of the first", () => {
+  test("of several items renders one entry per item in order and has the status of the first", () => {
     const items = [
       { code: "MANIFEST_BLOB_UNKNOWN", message: "no blob", detail: { digest: "sha256:aa" } },
       { code: "BLOB_UNKNOWN", message: "no other blob" },
@@ -91,7 +91,7 @@ describe("OciError", () => {
     assert.deepEqual(renderErrors(error), { errors: items });
   });
 
-  test("of no items is a mistake of the caller", () => {
+  test("of no items throws a TypeError", () => {
     assert.throws(() => OciError.many([]), TypeError);
   });
 });

@@ -2,14 +2,14 @@ import { digestOf } from "../../src/oci/digest.ts";
 import type { Digest } from "../../src/oci/digest.ts";
 import * as types from "../../src/oci/media-types.ts";
 
-/** Any JSON object, open for what a test wants to break. */
+/** Any JSON object. Tests replace fields to make it invalid. */
 export type Body = Readonly<Record<string, unknown>>;
 
 export function bytesOf(body: unknown): Uint8Array {
   return new TextEncoder().encode(JSON.stringify(body));
 }
 
-/** The digest of a made-up content. */
+/** The digest of a text. */
 export function digestFor(content: string): Digest {
   return digestOf(new TextEncoder().encode(content));
 }
@@ -79,7 +79,7 @@ export const artifact: Body = {
   annotations: { "org.example.tool": "scanner" },
 };
 
-/** As BuildKit sends an image with provenance: the second child describes the first. */
+/** An image with provenance as BuildKit pushes it: the second child is the attestation of the first. */
 export const attestedIndex: Body = {
   schemaVersion: 2,
   mediaType: types.OCI_INDEX,
@@ -99,7 +99,7 @@ export const attestedIndex: Body = {
 
 export const windowsBuilds = ["10.0.26100.4652", "10.0.20348.3932", "10.0.17763.7558"];
 
-/** Several Windows builds of one os and architecture, newest first, and Linux in between. */
+/** Three Windows builds of one os and architecture, newest first, and one Linux image after the first build. */
 export const windowsIndex: Body = {
   schemaVersion: 2,
   mediaType: types.OCI_INDEX,

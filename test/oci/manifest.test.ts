@@ -11,8 +11,8 @@ const { artifact, bytesOf, descriptor, digestFor, dockerImage, ociImage, ociInde
 
 const URLS = ["https://example.com/layer.tar.gz"];
 
-describe("a manifest of the kinds clients push", () => {
-  test("Docker image: config, then layers, in pushed order", () => {
+describe("parseManifest", () => {
+  test("returns the config and the layers of a Docker image in pushed order", () => {
     const manifest = parseManifest(bytesOf(dockerImage), types.DOCKER_MANIFEST);
     assert.equal(manifest.kind, "image");
     assert.equal(manifest.mediaType, types.DOCKER_MANIFEST);
@@ -27,7 +27,7 @@ describe("a manifest of the kinds clients push", () => {
     );
   });
 
-  test("Docker list: children with platform and features", () => {
+  test("returns the children of a Docker manifest list with platforms and features", () => {
     const manifest = parseManifest(bytesOf(fixtures.dockerList), types.DOCKER_MANIFEST_LIST);
     assert.equal(manifest.kind, "index");
     assert.deepEqual(
@@ -39,7 +39,7 @@ describe("a manifest of the kinds clients push", () => {
     );
   });
 
-  test("OCI image: annotations, and the type of its config as artifact type", () => {
+  test("returns the annotations of an OCI image, and its config's media type as artifact type", () => {
     const manifest = parseManifest(bytesOf(ociImage), types.OCI_MANIFEST);
     assert.equal(manifest.kind, "image");
     assert.equal(manifest.references.length, 4);
@@ -48,7 +48,7 @@ describe("a manifest of the kinds clients push", () => {
     assert.deepEqual(manifest.annotations, ociImage["annotations"]);
   });
 
-  test("OCI index: children may be indexes and lack a platform; no artifact type of its own", () => {
+  test("returns the children of an OCI index, also nested indexes, and its artifact type if given", () => {
     const manifest = parseManifest(bytesOf(ociIndex), types.OCI_INDEX);
     assert.equal(manifest.kind, "index");
     assert.deepEqual(
@@ -63,7 +63,7 @@ describe("a manifest of the kinds clients push", () => {
     assert.equal(typed.artifactType, "a/b");
   });
 
-  test("artifact: its own type, its subject and its annotations", () => {
+  test("returns the artifact type, the subject and the annotations of an artifact", () => {
     const manifest = parseManifest(bytesOf(artifact), types.OCI_MANIFEST);
     assert.equal(manifest.artifactType, "application/vnd.example.sbom+json");
     assert.deepEqual(manifest.subject, {
@@ -74,7 +74,7 @@ describe("a manifest of the kinds clients push", () => {
     assert.deepEqual(manifest.annotations, { "org.example.tool": "scanner" });
   });
 
-  test("BuildKit index: the attestation stays a child with its annotations", () => {
+  test("returns the attestation in a BuildKit index as a child with its annotations", () => {
     const manifest = parseManifest(bytesOf(fixtures.attestedIndex), types.OCI_INDEX);
     const [image, attestation] = manifest.references;
     assert.equal(attestation?.annotations?.["vnd.docker.reference.type"], "attestation-manifest");
@@ -82,7 +82,7 @@ describe("a manifest of the kinds clients push", () => {
     assert.deepEqual(attestation.platform, { architecture: "unknown", os: "unknown" });
   });
 
-  test("BuildKit cache index: children that are blobs", () => {
+  test("returns the blobs in a BuildKit cache index as children", () => {
     const layer = descriptor(types.OCI_LAYER_GZIP, "cached layer");
     const config = descriptor("application/vnd.buildkit.cacheconfig.v0", "cache config");
     const body = { ...ociIndex, manifests: [layer, config] };
@@ -93,7 +93,7 @@ describe("a manifest of the kinds clients push", () => {
     );
   });
 
-  test("Windows index: every build, in pushed order", () => {
+  test("returns every build in a Windows index in pushed order", () => {
     const { references } = parseManifest(bytesOf(fixtures.windowsIndex), types.OCI_INDEX);
     assert.equal(references.length, 4);
     assert.deepEqual(
@@ -105,7 +105,7 @@ describe("a manifest of the kinds clients push", () => {
     assert.equal(references[1]?.platform?.os, "linux");
   });
 
-  test("two children with one digest are two children", () => {
+  test("returns two children for two entries with the same digest", () => {
     const child = descriptor(types.OCI_MANIFEST, "same");
     const manifests = ["amd64", "arm64"].map((architecture) => ({
       ...child,
@@ -118,7 +118,7 @@ describe("a manifest of the kinds clients push", () => {
     );
   });
 
-  test("no layers and no children are valid, also when Go writes them as null", () => {
+  test("accepts an image without layers and an index without children, as [] or as null", () => {
     for (const none of [[], null]) {
       const image = parseManifest(bytesOf({ ...ociImage, layers: none }), types.OCI_MANIFEST);
       assert.equal(image.references.length, 1);
@@ -127,7 +127,7 @@ describe("a manifest of the kinds clients push", () => {
     }
   });
 
-  test("fields nobody knows are no reason to refuse", () => {
+  test("accepts unknown fields", () => {
     const extra = { newUnspecifiedField: null, "org.example": { manifests: [] }, history: [1] };
     const config = descriptor(types.OCI_IMAGE_CONFIG, "c", { newUnspecifiedField: "aGVsbG8=" });
     const manifest = parseManifest(bytesOf({ ...ociImage, ...extra, config }), types.OCI_MANIFEST);
@@ -136,18 +136,18 @@ describe("a manifest of the kinds clients push", () => {
 });
 
 describe("the media type of a manifest", () => {
-  test("is that of the header, without parameters", () => {
+  test("is the Content-Type header without parameters", () => {
     const header = `${types.OCI_MANIFEST}; charset=utf-8`;
     assert.equal(parseManifest(bytesOf(ociImage), header).mediaType, types.OCI_MANIFEST);
   });
 
-  test("is that of the body when there is no header", () => {
+  test("is the mediaType of the body when the header is missing or empty", () => {
     for (const header of [undefined, "", " "]) {
       assert.equal(parseManifest(bytesOf(dockerImage), header).mediaType, types.DOCKER_MANIFEST);
     }
   });
 
-  test("is inferred as OCI when neither says it", () => {
+  test("is inferred from the fields as OCI when header and body have none", () => {
     const { mediaType: _, ...image } = dockerImage;
     assert.equal(parseManifest(bytesOf(image), undefined).mediaType, types.OCI_MANIFEST);
     const { mediaType: __, ...index } = ociIndex;
@@ -156,7 +156,7 @@ describe("the media type of a manifest", () => {
     errorOf("MANIFEST_INVALID", () => parseManifest(bytesOf({ schemaVersion: 2 }), undefined));
   });
 
-  test("must be one and the same in header and body", () => {
+  test("must be equal in header and body, or the manifest is rejected", () => {
     const mismatches: readonly [Body, string][] = [
       [ociImage, types.DOCKER_MANIFEST],
       [ociImage, types.OCI_INDEX],
@@ -173,13 +173,13 @@ describe("the media type of a manifest", () => {
     errorOf("MANIFEST_INVALID", () => parseManifest(bytesOf(body), undefined));
   });
 
-  test("that is none is refused", () => {
+  test("is rejected when the header is not a type/subtype", () => {
     for (const header of ["json", "*/*", "a/b, c/d", ";", "/"]) {
       errorOf("MANIFEST_INVALID", () => parseManifest(bytesOf({}), header));
     }
   });
 
-  test("in other letters still has to keep the rules of its type", () => {
+  test("in upper case is validated like the same type in lower case", () => {
     const header = types.OCI_MANIFEST.toUpperCase();
     const { mediaType: _, ...image } = ociImage;
     assert.equal(parseManifest(bytesOf(image), header).references.length, 4);
@@ -187,17 +187,17 @@ describe("the media type of a manifest", () => {
   });
 });
 
-describe("a manifest of a type we do not know", () => {
+describe("a manifest of an unknown media type", () => {
   const header = "application/vnd.example.thing.v3+json";
 
-  test("is opaque: an object without references, whatever its fields", () => {
+  test("is opaque and has no references, for any values of known fields", () => {
     const body = { schemaVersion: "three", config: "none of ours", layers: 7 };
     const manifest = parseManifest(bytesOf(body), header);
     assert.deepEqual(manifest, { mediaType: header, kind: "opaque", references: [] });
     assert.equal(parseManifest(bytesOf({ mediaType: header }), undefined).kind, "opaque");
   });
 
-  test("gives its subject, artifact type and annotations where they have the known shape", () => {
+  test("has a subject, an artifact type and annotations if they are valid", () => {
     const { subject, annotations } = artifact;
     const whole = parseManifest(bytesOf({ subject, annotations, artifactType: "a/b" }), header);
     assert.equal(whole.subject?.digest, digestFor("the image"));
@@ -213,7 +213,7 @@ describe("a manifest of a type we do not know", () => {
     });
   });
 
-  test("names every object with a digest, at any depth, but its subject", () => {
+  test("references every object with a digest at any depth, except its subject", () => {
     const named = (content: string) => ({ digest: digestFor(content), size: content.length });
     const body = {
       subject: named("the subject"),
@@ -238,7 +238,7 @@ describe("a manifest of a type we do not know", () => {
     );
   });
 
-  test("must still be strict JSON, one kind of document, and an object", () => {
+  test("is rejected unless it is strict JSON, an object and one kind of document", () => {
     const refused = [
       "[]",
       "null",
@@ -260,7 +260,7 @@ describe("a manifest of a type we do not know", () => {
   });
 });
 
-/** What must not be stored as an OCI image, by what is wrong with it. */
+/** Changes that make an OCI image invalid, by description. */
 const brokenImages: Readonly<Record<string, Body>> = {
   "no schemaVersion": { schemaVersion: undefined },
   "schemaVersion 1": { schemaVersion: 1 },
@@ -313,16 +313,16 @@ const brokenIndexes: Readonly<Record<string, Body>> = {
   MANIFESTS: { MANIFESTS: [] },
 };
 
-describe("MANIFEST_INVALID is the answer", () => {
+describe("parseManifest throws MANIFEST_INVALID", () => {
   for (const [name, change] of Object.entries(brokenImages)) {
-    test(`to an image with ${name}`, () => {
+    test(`for an image with ${name}`, () => {
       const body = { ...ociImage, ...change };
       errorOf("MANIFEST_INVALID", () => parseManifest(bytesOf(body), types.OCI_MANIFEST));
     });
   }
 
   for (const [name, change] of Object.entries(brokenIndexes)) {
-    test(`to an index with ${name}`, () => {
+    test(`for an index with ${name}`, () => {
       const body = { ...ociIndex, ...change };
       errorOf("MANIFEST_INVALID", () => parseManifest(bytesOf(body), types.OCI_INDEX));
     });
@@ -351,14 +351,14 @@ describe("MANIFEST_INVALID is the answer", () => {
     "a thousand brackets": `${text.slice(0, -1)},"a":${"[".repeat(1000)}${"]".repeat(1000)}}`,
   };
   for (const [name, body] of Object.entries(notJson)) {
-    test(`to ${name}`, () => {
+    test(`for ${name}`, () => {
       const bytes = typeof body === "string" ? new TextEncoder().encode(body) : body;
       const error = errorOf("MANIFEST_INVALID", () => parseManifest(bytes, types.OCI_MANIFEST));
       assert.equal(error.status, 400);
     });
   }
 
-  test("to schema 1, whatever it calls itself", () => {
+  test("for a schema 1 manifest under any media type", () => {
     const schema1 = {
       schemaVersion: 1,
       name: "a",
@@ -379,7 +379,7 @@ describe("MANIFEST_INVALID is the answer", () => {
     assert.match(error.message, /schema version 1/);
   });
 
-  test("to the withdrawn artifact manifest, saying so", () => {
+  test("for the withdrawn OCI artifact manifest, with a message that says so", () => {
     const body = { mediaType: types.OCI_ARTIFACT_MANIFEST, blobs: [], artifactType: "a/b" };
     for (const header of [types.OCI_ARTIFACT_MANIFEST, undefined]) {
       const error = errorOf("MANIFEST_INVALID", () => parseManifest(bytesOf(body), header));
@@ -387,7 +387,7 @@ describe("MANIFEST_INVALID is the answer", () => {
     }
   });
 
-  test("with the place of what is wrong", () => {
+  test("with the JSON path or the byte offset of the error", () => {
     const layers = [descriptor("a/b", "x"), descriptor("a/b", "y", { size: "1" })];
     const error = errorOf("MANIFEST_INVALID", () =>
       parseManifest(bytesOf({ ...ociImage, layers }), undefined),
@@ -399,7 +399,7 @@ describe("MANIFEST_INVALID is the answer", () => {
   });
 });
 
-describe("layers with urls", () => {
+describe("the layers of a manifest", () => {
   const required = (layer: Body, base = ociImage): boolean | undefined =>
     parseManifest(bytesOf({ ...base, layers: [layer] }), undefined).references[1]?.required;
 
@@ -410,7 +410,7 @@ describe("layers with urls", () => {
     types.OCI_NONDISTRIBUTABLE_LAYER_ZSTD,
   ];
 
-  test("need not be here, of whatever type they are", () => {
+  test("are optional if they have urls, for any media type", () => {
     const ordinary = [types.OCI_LAYER_GZIP, types.DOCKER_LAYER, "application/octet-stream"];
     for (const mediaType of [...foreign, ...nondistributable, ...ordinary]) {
       assert.equal(required(descriptor(mediaType, "x", { urls: URLS })), false);
@@ -418,7 +418,7 @@ describe("layers with urls", () => {
     }
   });
 
-  test("without any, a nondistributable layer must be here and a foreign one is refused", () => {
+  test("without urls are required if nondistributable, and rejected if Docker foreign layers", () => {
     for (const urls of [undefined, null, []]) {
       for (const mediaType of nondistributable) {
         assert.equal(required(descriptor(mediaType, "x", { urls })), true);
@@ -433,7 +433,7 @@ describe("layers with urls", () => {
   });
 });
 
-describe("a manifest of many things", () => {
+describe("a manifest with many entries", () => {
   const many = (count: number): readonly Body[] =>
     Array.from({ length: count }, (_, i) => ({
       mediaType: types.OCI_LAYER_GZIP,
@@ -448,7 +448,7 @@ describe("a manifest of many things", () => {
   const refusal = (body: Body, type: string): string =>
     errorOf("MANIFEST_INVALID", () => parseManifest(bytesOf(body), type)).message;
 
-  test("may have 5,000 layers with annotations, as a model or a dataset has", () => {
+  test("is accepted with 5,000 annotated layers, as of a model or a dataset", () => {
     const manifest = parseManifest(
       bytesOf({ ...ociImage, layers: many(5_000) }),
       types.OCI_MANIFEST,
@@ -456,14 +456,14 @@ describe("a manifest of many things", () => {
     assert.equal(manifest.references.length, 5_001);
   });
 
-  test("is refused above 5,000 layers or children, and the answer says what to do", () => {
+  test("is rejected above 5,000 layers or children, with the advice to split it", () => {
     const layers = refusal({ ...ociImage, layers: many(5_001) }, types.OCI_MANIFEST);
     assert.match(layers, /^layers has 5001 entries, more than 5000: split it/);
     const children = refusal({ ...ociIndex, manifests: many(5_001) }, types.OCI_INDEX);
     assert.match(children, /^manifests has 5001 entries/);
   });
 
-  test("is refused above 10,000 annotations, before any of them is read", () => {
+  test("is rejected above 10,000 annotations, with the advice to split it", () => {
     assert.doesNotThrow(() => parseManifest(bytesOf(annotated(10_000)), types.OCI_MANIFEST));
     assert.match(
       refusal(annotated(350_000), types.OCI_MANIFEST),
@@ -472,17 +472,17 @@ describe("a manifest of many things", () => {
   });
 });
 
-test("a subject whose key is spelled with an escape is the manifest's subject", () => {
+test("parseManifest returns the subject when its key has a Unicode escape", () => {
   const subject = descriptor(types.OCI_MANIFEST, "subject");
   const plain = JSON.stringify({ ...ociImage, subject });
   const text = plain.replace('"subject"', '"\\u0073ubject"');
-  // With this manifest of another pusher before it, JSON.parse of Node 24 and 26 reads the key as "\\u0073u".
+  // After this manifest of another pusher, JSON.parse in Node 24 and 26 reads the key as "\\u0073u".
   JSON.parse(plain.replace('"subject"', '"\\\\u0073u"'));
   const manifest = parseManifest(Buffer.from(text), types.OCI_MANIFEST);
   assert.equal(manifest.subject?.digest, subject["digest"]);
 });
 
-test("any JSON at all is a manifest or MANIFEST_INVALID", () => {
+test("parseManifest returns a manifest or throws MANIFEST_INVALID for any JSON value", () => {
   const field = fc.constantFrom(
     "config",
     "layers",
@@ -504,7 +504,7 @@ test("any JSON at all is a manifest or MANIFEST_INVALID", () => {
   );
 });
 
-test("references keep the pushed order, whatever they are", () => {
+test("parseManifest keeps the pushed order of layers of any media type", () => {
   const layer = fc.tuple(
     fc.constantFrom(types.OCI_LAYER_GZIP, "a/b", types.DOCKER_LAYER),
     fc.string(),

@@ -6,7 +6,7 @@ import { isLower, isNumeral, isUpper, nearly, textOver } from "./oracle.ts";
 
 const { bareMediaType, isImageConfig, manifestKindOf } = types;
 
-/** RFC 6838, section 4.2, character by character, before the first semicolon. */
+/** Checks the text before the first semicolon against RFC 6838, section 4.2, character by character. */
 function judge(header: string): string | undefined {
   const [bare = ""] = header.split(";");
   const [type = "", subtype = "", ...more] = bare.trim().split("/");
@@ -25,7 +25,7 @@ const known = fc.constantFrom(types.OCI_MANIFEST, types.DOCKER_MANIFEST_LIST, "t
 const parameters = fc.constantFrom("", ";", "; charset=utf-8", ';q="a/b;c"', " ; a=b ; c=d");
 
 describe("a media type", () => {
-  test("is taken out of a header exactly when it is type/subtype", () => {
+  test("is read from a header exactly when the header has a valid type/subtype", () => {
     const header = fc
       .tuple(fc.constantFrom("", " ", "\t"), nearly(known, 'aZ0/;,+ "*\n'), parameters)
       .map((parts) => parts.join(""));
@@ -37,7 +37,7 @@ describe("a media type", () => {
     );
   });
 
-  test("loses its parameters and keeps the case of its letters", () => {
+  test("is read without parameters and with its case unchanged", () => {
     assert.equal(bareMediaType(" Application/JSON; charset=utf-8 "), "Application/JSON");
     for (const text of [
       "",
@@ -54,7 +54,7 @@ describe("a media type", () => {
   });
 });
 
-test("a manifest is of the kind its media type says, in whatever case", () => {
+test("the media type determines the manifest kind, in lower and upper case", () => {
   const kinds = new Map([
     [types.OCI_MANIFEST, "image"],
     [types.DOCKER_MANIFEST, "image"],
@@ -73,7 +73,7 @@ test("a manifest is of the kind its media type says, in whatever case", () => {
   }
 });
 
-test("an image config is the one of Docker or of OCI, not that of a plugin or an artifact", () => {
+test("only the image configs of Docker and OCI are image configs, not those of plugins and artifacts", () => {
   const configs = Object.values(types)
     .filter((value) => typeof value === "string")
     .filter(isImageConfig);

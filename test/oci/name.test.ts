@@ -4,7 +4,7 @@ import { describe, test } from "node:test";
 import { namespaceOf, parseRepositoryName, reservedNamespaces } from "../../src/oci/name.ts";
 import { accepts, errorOf, isLower, isNumeral, nearly, textOver } from "./oracle.ts";
 
-/** One path component, walked character by character: runs of a-z0-9 joined by `.`, `_`, `__` or dashes. */
+/** Checks one path component character by character: runs of a-z0-9 joined by `.`, `_`, `__` or dashes. */
 function isComponent(text: string): boolean {
   let separator = "";
   let isStarted = false;
@@ -21,7 +21,7 @@ function isComponent(text: string): boolean {
   return isStarted && separator === "";
 }
 
-/** The canonical name, or undefined for what has to be refused. */
+/** The canonical name, or undefined if the name must be rejected. */
 function judge(text: string): string | undefined {
   const components = text.split("/");
   if (!components.every(isComponent)) return undefined;
@@ -53,7 +53,7 @@ const long = fc
   .map(([prefix, length]) => prefix + "b".repeat(length));
 
 describe("a repository name", () => {
-  test("is read exactly when the grammar allows it, into its canonical form", () => {
+  test("is accepted exactly when the grammar allows it, and parsed into its canonical form", () => {
     fc.assert(
       fc.property(
         fc.oneof(valid, nearly(valid, "aA0/._- \n%"), textOver("a0._-/", 14), long),
@@ -71,7 +71,7 @@ describe("a repository name", () => {
     );
   });
 
-  test("in canonical form is read as itself", () => {
+  test("in canonical form is parsed unchanged", () => {
     fc.assert(
       fc.property(fc.oneof(valid, long), (text) => {
         if (judge(text) === undefined) return;
@@ -81,7 +81,7 @@ describe("a repository name", () => {
     );
   });
 
-  test("of one component is in the namespace library, also when the word is reserved", () => {
+  test("of one component is in the namespace library, also when it is a reserved word", () => {
     assert.equal(parseRepositoryName("alpine"), "library/alpine");
     assert.equal(parseRepositoryName("library/alpine"), "library/alpine");
     assert.equal(parseRepositoryName("library"), "library/library");
@@ -89,12 +89,12 @@ describe("a repository name", () => {
     assert.equal(namespaceOf(parseRepositoryName("alpine")), "library");
   });
 
-  test("has as namespace its first component", () => {
+  test("has its first component as namespace", () => {
     assert.equal(namespaceOf(parseRepositoryName("docker.io/library/alpine")), "docker.io");
     assert.equal(namespaceOf(parseRepositoryName("team/app/blobs/tags")), "team");
   });
 
-  test("is refused below every reserved namespace, and there only", () => {
+  test("is rejected if its first component is a reserved namespace, and only then", () => {
     for (const word of reservedNamespaces) {
       errorOf("NAME_INVALID", () => parseRepositoryName(`${word}/app`));
       errorOf("NAME_INVALID", () => parseRepositoryName(`${word}/a/b`));
@@ -103,14 +103,14 @@ describe("a repository name", () => {
     }
   });
 
-  test("may be 255 characters long and not longer", () => {
+  test("is accepted up to 255 characters and rejected above", () => {
     assert.equal(parseRepositoryName("a".repeat(255)), `library/${"a".repeat(255)}`);
     assert.equal(parseRepositoryName(`t/${"a".repeat(253)}`).length, 255);
     errorOf("NAME_INVALID", () => parseRepositoryName("a".repeat(256)));
     errorOf("NAME_INVALID", () => parseRepositoryName(`t/${"a".repeat(254)}`));
   });
 
-  test("that could leave its folder, or is none at all, is refused", () => {
+  test("with a path traversal or an invalid character is rejected", () => {
     const refused = [
       "",
       "/",
@@ -140,7 +140,7 @@ describe("a repository name", () => {
     }
   });
 
-  test("that is hostile takes no time to refuse", () => {
+  test("of many repeated separators is rejected in linear time (< 500 ms)", () => {
     const started = performance.now();
     for (const piece of ["a-", "a", "-", "a__", "a/", "a.a-", "_"]) {
       errorOf("NAME_INVALID", () => parseRepositoryName(`${piece.repeat(500_000)}!`));

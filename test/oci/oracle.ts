@@ -23,12 +23,12 @@ export function isHex(char: string): boolean {
   return isNumeral(char) || (char.length === 1 && "abcdef".includes(char));
 }
 
-/** A text of one or more numerals. */
+/** Whether the text is one or more digits. */
 export function isWhole(text: string): boolean {
   return text !== "" && Array.from(text).every(isNumeral);
 }
 
-/** Texts over a small alphabet, so that many of them are nearly right. */
+/** Texts over a small alphabet, so that many of them are almost valid. */
 export function textOver(alphabet: string, maxLength: number): fc.Arbitrary<string> {
   return fc.string({ unit: fc.constantFrom(...Array.from(alphabet)), maxLength });
 }
@@ -53,7 +53,7 @@ export function nearly(
     });
 }
 
-/** The OciError that `act` throws; fails when there is none or its code is another. */
+/** The OciError that `act` throws; fails if `act` returns or the code differs. */
 export function errorOf(code: OciErrorCode, act: () => unknown): OciError {
   try {
     act();
@@ -65,7 +65,7 @@ export function errorOf(code: OciErrorCode, act: () => unknown): OciError {
   return assert.fail(`no ${code} was thrown`);
 }
 
-/** Whether `act` returns; an error must be an OciError of that code. */
+/** Whether `act` returns. Fails for any error other than an OciError with this code. */
 export function accepts(code: OciErrorCode, act: () => unknown): boolean {
   try {
     act();

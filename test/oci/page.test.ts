@@ -5,7 +5,7 @@ import { parsePageSize } from "../../src/oci/page.ts";
 import { accepts, errorOf, isWhole, textOver } from "./oracle.ts";
 
 describe("a page size", () => {
-  test("is read exactly when it is made of digits, and never exceeds the limit", () => {
+  test("is accepted exactly when it is empty or digits, and never exceeds the limit", () => {
     const candidates = fc.oneof(textOver("0123456789", 25), textOver("019-+.e xn", 6), fc.string());
     fc.assert(
       fc.property(candidates, (text) => {
@@ -18,7 +18,7 @@ describe("a page size", () => {
     );
   });
 
-  test("may be absent, empty or zero, and is clamped silently", () => {
+  test("may be absent, empty or zero, and is reduced to the limit without an error", () => {
     assert.equal(parsePageSize("", 1000), undefined);
     assert.equal(parsePageSize(undefined, 1000), undefined);
     assert.equal(parsePageSize("0", 1000), 0);
@@ -27,7 +27,7 @@ describe("a page size", () => {
     assert.equal(parsePageSize("9".repeat(400), 1000), 1000);
   });
 
-  test("that is negative or no number is the fault of the request", () => {
+  test("that is negative or not a number is rejected with 400 PAGINATION_NUMBER_INVALID", () => {
     for (const text of ["-1", " ", "1.5", "1e3", "0x10", "all", "٣", "1\n"]) {
       assert.equal(errorOf("PAGINATION_NUMBER_INVALID", () => parsePageSize(text, 9)).status, 400);
     }

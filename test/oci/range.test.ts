@@ -5,7 +5,7 @@ import { parseChunkRange, parseRange } from "../../src/oci/range.ts";
 import type { ByteRange, RangeRequest } from "../../src/oci/range.ts";
 import { accepts, errorOf, isWhole, nearly, textOver } from "./oracle.ts";
 
-/** RFC 9110, section 14.2 with our choices, on a representation small enough to try every byte. */
+/** RFC 9110, section 14.2, with Berth's choices. It tests every byte, so the size must be small. */
 function judge(header: string, size: number): RangeRequest {
   const text = header.trim();
   const full: RangeRequest = { kind: "full" };
@@ -58,7 +58,7 @@ const list = fc
   .map(([unit, specs]) => unit + specs.join(", "));
 
 describe("a Range header", () => {
-  test("asks for exactly the bytes the RFC says", () => {
+  test("is parsed to exactly the bytes that RFC 9110 defines", () => {
     fc.assert(
       fc.property(
         fc.oneof(list, nearly(list, "0-,= x"), textOver("bytes=0-,", 12), fc.string()),
@@ -104,7 +104,7 @@ describe("a Range header", () => {
     });
   }
 
-  test("with several ranges keeps the order asked for", () => {
+  test("with several ranges keeps the order of the request", () => {
     assert.deepEqual(parseRange("bytes=-10, 0-9 ,, 100-", 50), {
       kind: "multi",
       ranges: [
@@ -114,20 +114,20 @@ describe("a Range header", () => {
     });
   });
 
-  test("with more than a hundred ranges gets everything", () => {
+  test("with more than 100 ranges is ignored, so that the full content is sent", () => {
     const ask = (count: number): string =>
       `bytes=${Array.from({ length: count }, (_, i) => `${i * 2}-${i * 2}`).join(",")}`;
     assert.equal(parseRange(ask(100), 1000).kind, "multi");
     assert.equal(parseRange(ask(101), 1000).kind, "full");
   });
 
-  test("on nothing is unsatisfiable, unless it asks for the end of it", () => {
+  test("on empty content is unsatisfiable, except for a suffix range, which gets the full content", () => {
     assert.deepEqual(parseRange("bytes=0-", 0), { kind: "unsatisfiable" });
     assert.deepEqual(parseRange("bytes=-5", 0), { kind: "full" });
   });
 });
 
-/** `start-end` as the spec has it, or as Docker's documentation shows it, character by character. */
+/** Parses `start-end` of the specification or `bytes start-end/total` of Docker's documentation without a regex. */
 function judgeChunk(text: string): ByteRange | undefined {
   const header = text.trim();
   const hasUnit = header.slice(0, 6).toLowerCase() === "bytes ";
@@ -141,14 +141,14 @@ function judgeChunk(text: string): ByteRange | undefined {
   return { start: Number(first), end: Number(last) };
 }
 
-describe("a Content-Range of a chunk", () => {
+describe("the Content-Range of a chunk", () => {
   const number = fc.oneof(position, fc.maxSafeNat()).map(String);
   const plain = fc.tuple(number, number).map((parts) => parts.join("-"));
   const courtesy = fc
     .tuple(plain, fc.constantFrom("", "/*", "/100", "/9007199254740993"))
     .map(([range, total]) => `bytes ${range}${total}`);
 
-  test("is read exactly when it is start-end, in one of the known spellings", () => {
+  test("is accepted exactly when it is start-end in one of the two known forms", () => {
     const candidates = fc.oneof(
       plain,
       courtesy,
@@ -172,14 +172,14 @@ describe("a Content-Range of a chunk", () => {
     assert.equal(parseChunkRange(undefined), undefined);
   });
 
-  test("is the same in the spec and in Docker spelling", () => {
+  test("is the same in the form of the specification and in the form of Docker", () => {
     for (const text of ["0-99", "bytes 0-99", "bytes 0-99/*", "bytes 0-99/100", " 0-99 "]) {
       assert.deepEqual(parseChunkRange(text), { start: 0, end: 99 });
     }
     assert.deepEqual(parseChunkRange("0-0"), { start: 0, end: 0 });
   });
 
-  test("that is empty, reversed or garbage is answered 416", () => {
+  test("that is empty, reversed or malformed is rejected with 416", () => {
     const malformed = ["", "0--1", "-", "5-4", "0-", "-9", "0-99/100", "bytes=0-99", "bytes */100"];
     for (const text of [...malformed, "bytes 0-99/99", "0-9007199254740993", "0 - 9", "+0-9"]) {
       assert.equal(errorOf("RANGE_INVALID", () => parseChunkRange(text)).status, 416);

@@ -21,7 +21,7 @@ const candidates = fc.oneof(
 );
 
 describe("a tag", () => {
-  test("is read exactly when the grammar allows it", () => {
+  test("is accepted exactly when the grammar allows it", () => {
     fc.assert(
       fc.property(candidates, (text) => {
         assert.equal(
@@ -33,14 +33,14 @@ describe("a tag", () => {
     );
   });
 
-  test("may be 128 characters long and not longer", () => {
+  test("is accepted up to 128 characters and rejected above", () => {
     assert.equal(parseTag("a".repeat(128)).length, 128);
     assert.equal(errorOf("TAG_INVALID", () => parseTag("a".repeat(129))).status, 400);
   });
 });
 
 describe("a reference", () => {
-  test("with a colon is a digest or DIGEST_INVALID, without one a tag or TAG_INVALID", () => {
+  test("with a colon is a digest or DIGEST_INVALID, and without a colon a tag or TAG_INVALID", () => {
     fc.assert(
       fc.property(fc.oneof(candidates, nearly(fc.constant(digestOf(new Uint8Array())))), (text) => {
         const hasColon = text.includes(":");
@@ -53,7 +53,7 @@ describe("a reference", () => {
     );
   });
 
-  test("holds what was read", () => {
+  test("has the kind and the value of the parsed digest or tag", () => {
     const digest = digestOf(new Uint8Array(), "sha512");
     assert.deepEqual(parseReference(digest), { kind: "digest", digest });
     assert.deepEqual(parseReference("latest"), { kind: "tag", tag: "latest" });
@@ -62,7 +62,7 @@ describe("a reference", () => {
   });
 });
 
-test("the fallback tag of a digest is algorithm, dash, and at most 64 characters of hex", () => {
+test("the fallback tag of a digest is algorithm, dash, and at most 64 hex characters", () => {
   const content = new TextEncoder().encode("{}");
   const sha256 = digestOf(content, "sha256");
   const sha512 = digestOf(content, "sha512");

@@ -6,19 +6,19 @@ import { matcherOf, parseTagPatterns } from "../../src/oci/tag-patterns.ts";
 const matches = async (patterns: readonly string[], tag: string): Promise<boolean> =>
   (await matcherOf(await parseTagPatterns(patterns)))(parseTag(tag));
 
-describe("patterns of tags", () => {
-  test("match a tag as a whole, any of them", async () => {
+describe("tag patterns", () => {
+  test("match a tag when any pattern matches the whole tag", async () => {
     const patterns = ["v\\d+", "stable|beta"];
     for (const tag of ["v1", "v22", "stable", "beta"]) assert.ok(await matches(patterns, tag), tag);
     for (const tag of ["v", "xv1", "v1x", "unstable", "beta1"])
       assert.equal(await matches(patterns, tag), false, tag);
   });
 
-  test("none at all stand for every tag", async () => {
+  test("match every tag when the list is empty", async () => {
     assert.ok(await matches([], "anything"));
   });
 
-  test("are refused with the reason if RE2 does not take them, or if they are too long or too many", async () => {
+  test("are rejected with the reason if RE2 rejects them, if one is too long or if there are too many", async () => {
     for (const [pattern, reason] of [
       ["(", /missing closing/],
       ["(?=a)", /invalid or unsupported Perl syntax/],
@@ -33,7 +33,7 @@ describe("patterns of tags", () => {
     await assert.rejects(parseTagPatterns(many), /at most 100/);
   });
 
-  test("take no more time with a tag that drives a backtracking engine mad", async () => {
+  test("do not hang on a tag that causes catastrophic backtracking in other engines", async () => {
     const pattern = "(a+)+(b+)+c";
     assert.equal(await matches([pattern], "a".repeat(64) + "b".repeat(64)), false);
   });
