@@ -20,26 +20,26 @@ import { temporaryFolder } from "./temporary.ts";
 
 export type Settings = Readonly<Record<string, string>>;
 
-/** The server of `npm run s3`; `undefined` in `npm test`. */
+/** The S3 settings of `npm run s3`; `undefined` in `npm test`. */
 export function s3Settings(): readonly Settings[] | undefined {
   const given = process.env["BERTH_TEST_S3"];
   return given === undefined ? undefined : [JSON.parse(given) as Settings];
 }
 
-/** A Berth of its own on a free port of the loopback, as `berth serve --open` would put it together. */
+/** A Berth in this process on a free port of 127.0.0.1, assembled as by `berth serve --open`. */
 export interface TestBerth {
   readonly data: string;
   readonly port: number;
   readonly config: Config;
   readonly api: ReturnType<typeof supertest>;
-  /** Deletes a repository as the command line does, beside the server. Throws NAME_UNKNOWN. */
+  /** Deletes a repository while the server runs, as the command line does. Throws NAME_UNKNOWN. */
   deleteRepository(name: string): Promise<void>;
-  /** Closes it and opens it again on the same data folder. */
+  /** Closes the server and opens it again on the same data folder and port. */
   restart(): Promise<void>;
   close(): Promise<void>;
 }
 
-/** @param beside another process serves the folder: this one is a second process on its database, as a worker is */
+/** @param beside opens a second process on the database of a running server, as a worker does */
 export async function startBerth(
   data: string,
   settings: Settings = {},
@@ -87,12 +87,12 @@ export async function startBerth(
   };
 }
 
-/** What a worker borrows from the first process, here its own on the same database. */
+/** The shared services that a worker gets from the first process. This Berth creates its own for the same database. */
 async function openBeside(config: Config): Promise<SharedServices> {
   return { writer: await startWriter(databaseFile(config)), locks: createUploadLocks() };
 }
 
-/** With a redirect to the store a GET goes on there, as every client does; what we said on the way it has seen too. */
+/** Makes a GET follow the redirect to the store, as clients do, and adds the headers of Berth's redirect. */
 function following(api: TestBerth["api"], redirect: boolean): TestBerth["api"] {
   if (!redirect) return api;
   const get = (url: string): supertest.Test => {
@@ -124,7 +124,7 @@ const kindsOfDrivers = (): Readonly<Record<string, Settings>> => {
 };
 const shared: Readonly<Record<string, Settings>> = { "two processes": { workers: "2" } };
 
-/** {@link describeApi}, and once more where two processes share one folder and take turns in answering. */
+/** {@link describeApi}, plus a run with two processes on one folder that answer requests alternately. */
 export function describeSharedApi(
   name: string,
   tests: (berth: () => TestBerth) => void,
@@ -133,7 +133,7 @@ export function describeSharedApi(
   describeApi(name, tests, settings, { ...kindsOfDrivers(), ...shared });
 }
 
-/** Runs the tests against a Berth on every driver that needs nothing but Node, or on the S3 server that `npm run s3` names. */
+/** Runs the tests on the filesystem driver and the memory driver, or on the S3 server of `npm run s3`. */
 export function describeApi(
   name: string,
   tests: (berth: () => TestBerth) => void,
@@ -156,7 +156,7 @@ export function describeApi(
   }
 }
 
-/** Pushes a blob in one request and gives back its digest. */
+/** Pushes a blob in one request and returns its digest. */
 export async function pushBlob(
   berth: TestBerth,
   repository: string,
@@ -175,7 +175,7 @@ export async function pushBlob(
 
 export const ociManifest = "application/vnd.oci.image.manifest.v1+json";
 
-/** An image of one layer whose blobs are pushed; the manifest is not. */
+/** Pushes the blobs of an image with one layer, and returns the manifest without pushing it. */
 export async function pushImageParts(
   berth: TestBerth,
   repository: string,
@@ -218,7 +218,7 @@ export async function pushImageParts(
   return { manifest, digest: digestOf(manifest), config, layer };
 }
 
-/** Pushes a manifest; the answer is for the test to judge. */
+/** Pushes a manifest. The caller checks the response. */
 export function putManifest(
   berth: TestBerth,
   repository: string,
@@ -230,13 +230,13 @@ export function putManifest(
     berth.api
       .put(`/v2/${repository}/manifests/${reference}`)
       .set("Content-Type", mediaType)
-      // The exact bytes: superagent would write JSON of its own.
+      // Sends the exact bytes. By default superagent serializes the body as JSON.
       .serialize((body: Buffer) => body as unknown as string)
       .send(Buffer.isBuffer(manifest) ? manifest : Buffer.from(JSON.stringify(manifest)))
   );
 }
 
-/** supertest gives binary answers as a Buffer only when told to collect them. */
+/** A parser for supertest that returns the response body as a Buffer. */
 export function collect(
   response: supertest.Response,
   done: (error: Error | null, body: Buffer) => void,

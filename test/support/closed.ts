@@ -9,27 +9,27 @@ import { hashTokenSecret, generateTokenSecret } from "../../src/auth/tokens/secr
 import { pushImageParts, putManifest, startBerth, type Settings, type TestBerth } from "./berth.ts";
 import { temporaryFolder } from "./temporary.ts";
 
-/** Of everybody in these tests. */
+/** The password of every user in these tests. */
 export const password = "correct horse battery";
 
-/** A Berth with accounts, in which tests write down who there is. */
+/** A Berth with accounts. Tests add users, organisations and tokens directly in its database. */
 export interface ClosedBerth extends TestBerth {
-  /** The same server, asked with this name and {@link password}, or another secret, in every request. */
+  /** The same server; every request has Basic credentials of `name` with {@link password} or `secret`. */
   as(name: string, secret?: string): TestBerth;
-  /** The same server, asked with a bearer token. */
+  /** The same server; every request has this bearer token. */
   with(token: string): TestBerth;
-  /** A bearer token as a client gets it; without a name an anonymous one. */
+  /** Requests a bearer token from `/token`. Without a name the request is anonymous. */
   token(name: string | undefined, ...scopes: string[]): Promise<string>;
-  /** Changes the database behind the server's back, as the command line does. */
+  /** Changes the database from outside the server, as the command line does. */
   exec(sql: string): void;
   addUser(name: string, columns?: Readonly<Record<string, number>>): number;
   addOrganisation(name: string, owner: string): number;
-  /** An access token of an organisation; what stands in for the password. */
+  /** Adds an access token of an organisation and returns its secret, which clients send as password. */
   addRobot(organisation: string, resources: readonly object[]): string;
   addPersonalToken(user: string, scope: string): string;
-  /** An image under the tag `1`, pushed by somebody who may. */
+  /** Pushes an image with the tag `1` as `pusher`, and sets the visibility of the repository. */
   pushImage(repository: string, pusher: string, visibility: "private" | "public"): Promise<void>;
-  /** The key that signs. */
+  /** The current signing key. */
   key(): Promise<SigningKey>;
 }
 

@@ -7,9 +7,9 @@ import { migrate } from "../../src/database/sqlite/migrate.ts";
 import { DatabaseError } from "../../src/database/writer.ts";
 
 /**
- * Real metadata in memory, with the writer's commands and transactions but without its thread: opens in a millisecond
- * and does one thing after another, so that a test can hold every place where two could meet.
- * @param connection to an empty database, for a test that wants to look behind
+ * A database in memory with the writer's commands and transactions, but without its thread. It opens in 1 ms and runs
+ * one command after another, so that a test can control every interleaving.
+ * @param connection to an empty database, for a test that also reads the tables
  */
 export function openMetadataInMemory(
   connection: SqliteConnection = new SqliteDatabase(":memory:"),

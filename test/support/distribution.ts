@@ -8,14 +8,14 @@ import process from "node:process";
 import { setTimeout as pause } from "node:timers/promises";
 import { digestOf, type Digest } from "../../src/oci/digest.ts";
 
-/** The reference registry, as a process of its own on a free port of the loopback. */
+/** The reference registry (distribution) as a child process on a free port of 127.0.0.1. */
 export interface Distribution {
   readonly url: string;
   readonly port: number;
   stop(): Promise<void>;
 }
 
-/** Where the program is; `undefined` if it is not installed. */
+/** The path of the program `registry`; `undefined` if it is not installed. */
 export function distributionProgram(): string | undefined {
   const folders = [...(process.env["PATH"] ?? "").split(":"), path.join(homedir(), "go/bin")];
   return folders.map((folder) => path.join(folder, "registry")).find((file) => existsSync(file));
@@ -30,7 +30,7 @@ async function freePort(): Promise<number> {
   return port;
 }
 
-/** @param remoteUrl what it is a pull-through cache of, if it is one */
+/** @param remoteUrl makes it a pull-through cache of this registry */
 export async function startDistribution(folder: string, remoteUrl?: string): Promise<Distribution> {
   const program = distributionProgram();
   if (program === undefined) throw new Error("the program `registry` (distribution v3) is needed");
@@ -42,7 +42,7 @@ export async function startDistribution(folder: string, remoteUrl?: string): Pro
     log: { level: "error", accesslog: { disabled: true } },
     storage: { filesystem: { rootdirectory: path.join(folder, "data") } },
     http: { addr: `127.0.0.1:${port}` },
-    // Foreign layers may lie anywhere.
+    // Allows foreign layers with any HTTP URL.
     validation: { manifests: { urls: { allow: ["^http"] } } },
     ...(remoteUrl === undefined ? {} : { proxy: { remoteurl: remoteUrl } }),
   };
@@ -84,7 +84,7 @@ export interface PushedImage {
   readonly bytes: number;
 }
 
-/** Pushes an image with these layers to any registry that lets everybody in. */
+/** Pushes an image with these layers to a registry that needs no authentication. */
 export async function pushImage(
   url: string,
   name: string,

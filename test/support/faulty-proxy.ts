@@ -3,23 +3,23 @@ import { createServer, request, type IncomingMessage, type ServerResponse } from
 import type { AddressInfo } from "node:net";
 import { setTimeout as pause } from "node:timers/promises";
 
-/** What goes wrong with an answer. */
+/** A fault that the proxy applies to a response. */
 export type Fault =
   | { readonly kind: "status"; readonly status: number; readonly headers?: Record<string, string> }
   | { readonly kind: "hang" }
   | { readonly kind: "html" }
-  /** One byte is another: of a manifest a digit of a size, so that it stays valid JSON. */
+  /** Changes one byte. In a manifest it changes a digit of a size, so that the JSON stays valid. */
   | { readonly kind: "corrupt" }
-  /** The connection breaks after so many bytes of the body, when the promise resolves. */
+  /** Ends the connection after `atByte` bytes of the body, when the promise resolves. */
   | { readonly kind: "cut"; readonly atByte: number; readonly when?: Promise<unknown> }
-  /** Nothing more comes after so many bytes, until the promise resolves. */
+  /** Pauses after `atByte` bytes of the body until the promise resolves. */
   | { readonly kind: "stall"; readonly atByte: number; readonly until: Promise<unknown> }
   | { readonly kind: "redirect"; readonly to: string };
 
 export interface FaultyProxy {
   readonly url: string;
   readonly port: number;
-  /** Requests by `METHOD path`. */
+  /** The number of requests by `METHOD path`. */
   readonly counts: ReadonlyMap<string, number>;
   /** The headers of each request, in order. */
   readonly seen: readonly {
@@ -27,19 +27,19 @@ export interface FaultyProxy {
     readonly url: string;
     readonly headers: IncomingMessage["headers"];
   }[];
-  /** Requests of a method for paths that match. */
+  /** The number of requests with this method and a matching path. */
   count(method: string, path?: RegExp): number;
   reset(): void;
-  /** From now on; `times` of the requests that match, all if left out. `undefined` heals. */
+  /** Applies `fault` to the next `times` matching requests, by default to all. `undefined` removes the fault. */
   fail(fault: Fault | undefined, path?: RegExp, times?: number): void;
-  /** Bytes a second of one answer's body. */
+  /** Limits each response body to so many bytes per second. */
   rate(bytesPerSecond: number | undefined): void;
-  /** Until an answer begins: how far away it is. */
+  /** Delays each response by so many milliseconds, as network latency does. */
   distance(ms: number): void;
   close(): Promise<void>;
 }
 
-/** A registry's front that counts, and is slow and faulty when told to be. */
+/** A proxy in front of a registry. It counts requests, and is slow or faulty on demand. */
 export async function startFaultyProxy(targetPort: number): Promise<FaultyProxy> {
   const counts = new Map<string, number>();
   const seen: { method: string; url: string; headers: IncomingMessage["headers"] }[] = [];
@@ -69,7 +69,7 @@ export async function startFaultyProxy(targetPort: number): Promise<FaultyProxy>
       incoming.pipe(sent);
     });
     outgoing.writeHead(answer.statusCode ?? 502, answer.headers);
-    // Who has gone lets go of the upstream's answer too, which would otherwise wait to be read for ever.
+    // When the client disconnects, the upstream response is destroyed. Otherwise it would stay unread and open.
     const left = once(outgoing, "close");
     let sent = 0;
     for await (const chunk of answer as AsyncIterable<Buffer>) {
@@ -80,7 +80,7 @@ export async function startFaultyProxy(targetPort: number): Promise<FaultyProxy>
         bytes[at] = (bytes[at] ?? 0) ^ 1;
       }
       if (chosen?.kind === "cut" && sent + bytes.length > chosen.atByte) {
-        // What was sent before the end arrives.
+        // The bytes before the cut must reach the client.
         outgoing.write(bytes.subarray(0, Math.max(0, chosen.atByte - sent)));
         await chosen.when;
         outgoing.socket?.end();

@@ -13,8 +13,8 @@ const layerType = "application/vnd.oci.image.layer.v1.tar";
 const anHourAgo = Date.now() - 3_600_000;
 
 /**
- * A data folder as a program that knew the first `version` migrations left it: images that share layers, blobs that no
- * manifest names, and an upload that is still open. Returns what that program had promised its clients.
+ * Creates a data folder as a Berth with only the first `version` migrations would have written it: images that share
+ * layers, blobs without a manifest, and an open upload. Returns the content that must survive the migration.
  */
 export function makeOldFolder(data: string, version: number, images = 3): Ledger {
   mkdirSync(path.join(data, "uploads"), { recursive: true });
@@ -26,7 +26,7 @@ export function makeOldFolder(data: string, version: number, images = 3): Ledger
   if (first === undefined) throw new Error("there are no migrations");
   migrate(database, [first]);
 
-  // The columns of the first schema, which no later step can change any more.
+  // Inserts use the columns of the first migration, which never changes.
   const insert = (table: string, values: Readonly<Record<string, unknown>>): number => {
     const names = Object.keys(values);
     const places = names.map(() => "?").join(", ");

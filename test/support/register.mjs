@@ -1,5 +1,5 @@
-// Lets Node read our TypeScript, on the main thread and in worker threads alike
-// (`--import tsx` alone does not reach a worker on Node 20).
+// Registers the TypeScript loader for the main thread and for worker threads.
+// (`--import tsx` alone does not apply to worker threads on Node 20.)
 import { register } from "tsx/esm/api";
 
 register();

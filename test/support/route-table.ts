@@ -3,8 +3,7 @@ import type { HubRoute } from "../../src/http/hub/route.ts";
 import type { Route } from "../../src/http/route.ts";
 
 /*
- * Every route that Berth serves, made from parts that do nothing: for tests that read the table and never call a
- * handler.
+ * The table of all routes, built with stub parts. It is for tests that read the table and never call a handler.
  */
 const parts = {
   registry: {},
@@ -25,10 +24,10 @@ const parts = {
 
 export const everyRoute: readonly (Route | HubRoute)[] = routesOf(parts);
 
-/** `get /v2/*name/tags/list`: how a message names a route. */
+/** The title of a route in messages, such as `get /v2/*name/tags/list`. */
 export const titleOf = ({ method, path }: Route | HubRoute): string => `${method} ${path}`;
 
-/** The route with this method and path. Throws if there is none, so that a list of exceptions stays true. */
+/** Returns the route with this title. Throws if it does not exist, so that lists of exceptions stay correct. */
 export function routeAt(title: string): Route | HubRoute {
   const found = everyRoute.find((route) => titleOf(route) === title);
   if (found === undefined) throw new Error(`there is no route ${title}`);

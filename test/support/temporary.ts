@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import process from "node:process";
 
-/** A folder of its own that is removed when the test file ends: whatever was opened on it has been closed by then. */
+/** Creates a temporary folder. It is removed when the process of the test file exits, after all hooks. */
 export function temporaryFolder(): string {
   const folder = mkdtempSync(path.join(tmpdir(), "berth-"));
   folders.push(folder);

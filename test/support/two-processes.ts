@@ -7,7 +7,7 @@ import {
   serveSharedServices,
 } from "../../src/server/cluster/shared-services.ts";
 
-/** The two ends of a connection between processes: what is sent arrives as a copy, later, in its order. */
+/** Two connected ports, as between processes: messages arrive asynchronously, in order and as copies. */
 export function connectedPorts(): readonly [Port, Port] & { cut(): void } {
   const listeners: [((message: unknown) => void)[], (() => void)[]][] = [
     [[], []],
@@ -26,8 +26,8 @@ export function connectedPorts(): readonly [Port, Port] & { cut(): void } {
 }
 
 /**
- * What `workers: 2` starts, in one process: one that lends, and two that borrow and take turns in answering, so that no
- * request finds anything in memory that the one before it left there.
+ * The parts of `workers: 2` in one process: the shared services of the first process, and two workers that answer
+ * requests alternately. So no request uses the in-memory state of the request before it.
  */
 export async function assembleTwo(config: Config, logger: Logger): Promise<ServerApp> {
   const lender = await openSharedServices(config, logger);

@@ -2,7 +2,7 @@ import { setTimeout as pause } from "node:timers/promises";
 
 const patienceMs = 60_000;
 
-/** Looks every few milliseconds until it is so. Rejects after a minute, so that a test that waits in vain says for what. */
+/** Checks every 5 ms until `isSo` returns true. Rejects after 60 s with an error that names `what`. */
 export async function waitUntil(
   what: string,
   isSo: () => boolean | Promise<boolean>,

@@ -4,17 +4,17 @@ import { setTimeout as pause } from "node:timers/promises";
 import { crc32 } from "node:zlib";
 import { Refusal, type Body } from "./bucket.ts";
 
-/** How fast bytes move, and after how many the connection is cut. */
+/** The rate of a body, and the number of bytes before a cut or a stall. */
 export interface Pace {
   readonly bytesPerSecond?: number;
   readonly cutAfterBytes?: number;
-  /** After so many nothing more comes, and nothing ends. */
+  /** After so many bytes no more arrive, and the connection stays open. */
   readonly stallAfterBytes?: number;
 }
 
 const keptBytes = 64 * 1024 * 1024;
 
-/** Reads a body and holds it against its checksum, as S3 does. `undefined`: the connection was cut. */
+/** Reads a body and verifies its checksum, as S3 does. Returns `undefined` if the connection was cut. */
 export async function receive(
   request: IncomingMessage,
   pace: Pace,
@@ -33,7 +33,7 @@ export async function receive(
     }
     if (pace.bytesPerSecond !== undefined) await pause((piece.length * 1000) / pace.bytesPerSecond);
     if (sparse) {
-      // Neither kept nor hashed: all parts look the same.
+      // The piece is neither stored nor hashed: all parts have the same bytes.
       continue;
     }
     md5.update(piece);
@@ -56,7 +56,7 @@ export async function receive(
   return { sizeBytes, bytes, md5: md5.digest("hex") };
 }
 
-/** Writes bytes at a pace. A cut ends the connection in their midst. */
+/** Writes bytes at the given rate. A cut closes the connection before the last byte. */
 export async function send(response: ServerResponse, bytes: Buffer, pace: Pace): Promise<void> {
   const step = pace.bytesPerSecond === undefined ? bytes.length : pace.bytesPerSecond / 20;
   for (let start = 0; start < bytes.length; start += step) {

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 
-/** What the stub holds of an object; without `bytes` only its size, for objects that no memory would hold. */
+/** An object in the stub. Large objects have only a size and no `bytes`, to save memory. */
 export interface HeldObject {
   readonly sizeBytes: number;
   readonly bytes: Buffer | undefined;
@@ -20,7 +20,7 @@ interface HeldMultipart {
   readonly parts: Map<number, HeldPart>;
 }
 
-/** An error as S3 says it. */
+/** An S3 error response. */
 export class Refusal extends Error {
   readonly status: number;
   readonly code: string;
@@ -34,7 +34,7 @@ export class Refusal extends Error {
 
 const mostParts = 10_000;
 
-/** The state behind the stub, as strict as the strictest of the stores: parts of one size, and none too many. */
+/** The state of the stub, with the strictest rules of the known stores: equal part sizes and at most 10,000 parts. */
 export class StubBucket {
   readonly objects = new Map<string, HeldObject>();
   readonly multiparts = new Map<string, HeldMultipart>();
@@ -110,7 +110,7 @@ export class StubBucket {
   }
 }
 
-/** A request's body when it has come whole. */
+/** The complete body of a request. */
 export interface Body {
   readonly sizeBytes: number;
   readonly bytes: Buffer | undefined;

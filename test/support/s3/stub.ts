@@ -25,50 +25,50 @@ export type Operation =
   | "head"
   | "delete";
 
-/** A request as the stub understands it. */
+/** A parsed request to the stub. */
 export interface StubRequest {
   readonly operation: Operation;
   readonly key: string;
   readonly partNumber: number;
 }
 
-/** What goes wrong with a request. */
+/** A fault that the stub applies to a request. */
 export interface Fault extends Pace {
-  /** The answer, without doing what was asked for. */
+  /** Answers with this error and does not perform the operation. */
   readonly refuse?: { readonly status: number; readonly code: string };
-  /** The same, with a body of its own. */
+  /** As `refuse`, with the given body. */
   readonly refuseWith?: { readonly status: number; readonly body: string };
-  /** The answer, after it was done. */
+  /** Performs the operation and then sends this response. */
   readonly lie?: { readonly status: number; readonly body: string };
-  /** No answer at all. */
+  /** Sends no response. */
   readonly hang?: true;
-  /** Done, but the connection ends before the answer. */
+  /** Performs the operation and closes the connection without a response. */
   readonly dropAnswer?: true;
-  /** For HEAD and GET: so many bytes more than there are. */
+  /** For HEAD and GET: Content-Length is too large by so many bytes. */
   readonly moreBytes?: number;
 }
 
 export interface S3Stub {
   readonly endpoint: string;
   readonly bucket: StubBucket;
-  /** Everything asked for so far. */
+  /** All requests so far, in order. */
   readonly requests: StubRequest[];
-  /** Asked before each request. */
+  /** Called for each request; returns the fault to apply. */
   fault: (request: StubRequest) => Fault | undefined;
-  /** Requests that are being answered now. */
+  /** The number of running requests. */
   readonly busy: () => number;
   close(): Promise<void>;
 }
 
 export interface StubOptions {
-  /** Bodies of parts are counted and dropped. */
+  /** Counts the bytes of parts and does not store them. */
   readonly sparse?: boolean;
   readonly leastPartBytes?: number;
-  /** Entries of one page of a list. */
+  /** The number of entries in one page of a listing. */
   readonly pageSize?: number;
 }
 
-/** A small real S3 server for one bucket, in memory, that fails on demand. It checks no signatures. */
+/** A small S3 server for one bucket in memory. It applies faults on demand and does not check signatures. */
 export async function startS3Stub(options: StubOptions = {}): Promise<S3Stub> {
   const { sparse = false, leastPartBytes = 0, pageSize = 1_000 } = options;
   const bucket = new StubBucket(leastPartBytes);
@@ -199,7 +199,7 @@ interface Reply {
   readonly status?: number;
   readonly headers?: Readonly<Record<string, string>>;
   readonly bytes?: Buffer;
-  /** Where it is not that of the bytes. */
+  /** The Content-Length, if it differs from the length of `bytes`. */
   readonly length?: number;
 }
 

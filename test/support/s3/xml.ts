@@ -1,4 +1,4 @@
-/** The few documents of S3 that the stub speaks. */
+/** The S3 XML documents that the stub reads and writes. */
 
 const escaped = (text: string): string =>
   text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll('"', "&quot;");
@@ -14,7 +14,7 @@ export const createdXml = (id: string): string =>
 export const completedXml = (key: string, etag: string): string =>
   `${head}<CompleteMultipartUploadResult><Key>${escaped(key)}</Key><ETag>${escaped(etag)}</ETag></CompleteMultipartUploadResult>`;
 
-/** A page of `all` after `token`, and the token of the next. */
+/** The page of `all` after `token`, and the token of the next page. */
 export function pageOf<T>(all: readonly T[], token: string | null, size: number) {
   const start = Number(token ?? 0);
   const page = all.slice(start, start + size);
@@ -45,7 +45,7 @@ export function uploadsXml(
   return `${head}<ListMultipartUploadsResult><IsTruncated>${next !== undefined}</IsTruncated>${more}${listed.join("")}</ListMultipartUploadsResult>`;
 }
 
-/** The parts that a completion names. */
+/** The parts in a CompleteMultipartUpload request. */
 export function namedParts(xml: string): { readonly number: number; readonly etag: string }[] {
   return [...xml.matchAll(/<Part>(.*?)<\/Part>/gs)].map(([, part = ""]) => ({
     number: Number(/<PartNumber>(\d+)</.exec(part)?.[1]),
