@@ -1,9 +1,10 @@
 /**
- * A client that moves many bytes and holds few, in a process of its own so that its work is not the server's:
+ * A client that transfers many bytes with little memory. It is a separate process, so that its CPU time and memory are
+ * not counted as the server's:
  *
  *   byte-client.ts push URL REPOSITORY BYTES SEED    one PATCH with chunked transfer coding, then PUT, as docker does
  *   byte-client.ts pull URL REPOSITORY DIGEST BYTES  GET, hashing on the way
- *   byte-client.ts swarm URL REPOSITORY BYTES COUNT  so many pushes at once
+ *   byte-client.ts swarm URL REPOSITORY BYTES COUNT  COUNT concurrent pushes
  *
  * Prints one line of JSON; exits with 1 if an answer is not the expected one.
  */
@@ -32,7 +33,7 @@ async function push(name: string, sizeBytes: number, seed: number): Promise<Push
     headers: { "Content-Type": "application/octet-stream", "Transfer-Encoding": "chunked" },
   });
   const answered = once(patch, "response") as Promise<[IncomingMessage]>;
-  // Two blocks take turns: one may still be on its way into the socket while the next is being filled.
+  // Two blocks alternate: the socket may still read one block while the next is filled.
   const blocks = [block(seed), block(seed)] as const;
   for (let sent = 0, count = 0; sent < sizeBytes; count += 1) {
     const bytes = blocks[count % 2 === 0 ? 0 : 1].subarray(0, Math.min(MiB, sizeBytes - sent));

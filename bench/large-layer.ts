@@ -1,6 +1,6 @@
 /**
- * Bytes in bounded memory: a 4 GiB layer pushed and pulled back, then 50 uploads at once, against a Berth that has
- * a heap of 128 MiB in a control group of 256 MiB. See README.md for what the figures mean.
+ * Measures transfers in bounded memory: pushes and pulls a layer of 4 GiB, then runs 50 concurrent uploads. Berth has a
+ * heap of 128 MiB in a control group of 256 MiB. README.md explains the figures.
  */
 import { execFile } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
@@ -15,16 +15,16 @@ import { formatTable, inMiB, inMs, MiB } from "./support/table.ts";
 
 const { values: options } = parseArgs({
   options: {
-    /** Size of the one large layer. */
+    /** The size of the large layer. */
     mib: { type: "string", default: "4096" },
     uploads: { type: "string", default: "50" },
-    /** Size of each of the uploads at once. */
+    /** The size of each concurrent upload. */
     "upload-mib": { type: "string", default: "40" },
     "heap-mib": { type: "string", default: "128" },
     "group-mib": { type: "string", default: "256" },
-    /** Where the data folder is made; it needs room for all of it. */
+    /** The parent of the data folder. It needs disk space for all pushed bytes. */
     folder: { type: "string", default: tmpdir() },
-    /** More options for the server's Node, such as --cpu-prof. */
+    /** Additional Node options for the server, such as --cpu-prof. */
     node: { type: "string", multiple: true, default: [] },
   },
 });

@@ -1,6 +1,6 @@
 /**
- * The lists that others have too, on the same names: `node … bench/listing-peers.ts --folder FOLDER [--distribution PATH]
- * [--zot PATH]`. The folder is filled the first time.
+ * Measures the listings of other registries with the same repository names: `node … bench/listing-peers.ts --folder
+ * FOLDER [--distribution PATH] [--zot PATH]`. The first run fills the folder.
  */
 import { existsSync, mkdirSync } from "node:fs";
 import path from "node:path";
@@ -20,7 +20,7 @@ const { values } = parseArgs({
     distribution: { type: "string" },
     zot: { type: "string" },
     repositories: { type: "string", default: "100000" },
-    /** It reads every one of them before it answers. */
+    /** The number of repositories for zot. It reads all of them at its start. */
     "zot-repositories": { type: "string", default: "100000" },
     seconds: { type: "string", default: "3" },
   },

@@ -1,7 +1,7 @@
 /**
- * Lists and searches of a large registry: `node … bench/listing.ts --data FOLDER`, on what `npm run seed` has made. Each
- * by 16 clients; the figures are milliseconds of one request, and memory of the server. Where others use the machine,
- * CPU is the figure to go by: what the server itself spends on one.
+ * Measures listings and searches of a large registry: `node … bench/listing.ts --data FOLDER`, with a folder of `npm
+ * run seed`. 16 clients send each request concurrently. The figures are milliseconds per request and the server's
+ * memory. If other processes use the machine, compare the CPU time per request.
  */
 import process from "node:process";
 import { parseArgs } from "node:util";
@@ -14,11 +14,11 @@ const { values } = parseArgs({
   options: {
     data: { type: "string", default: "./data" },
     seconds: { type: "string", default: "3" },
-    /** Manifests that are pushed each second meanwhile, so that no page stays as it is for long. */
+    /** Manifests pushed per second during the measurement, so that cached pages become invalid. */
     pushes: { type: "string", default: "0" },
-    /** Every request a little different, so that no answer is kept. */
+    /** Gives every request a different parameter, so that no response comes from a cache. */
     distinct: { type: "boolean", default: false },
-    /** Only what has this in its name. */
+    /** Measures only the requests whose name contains this text. */
     only: { type: "string", default: "" },
     node: { type: "string", multiple: true, default: [] },
   },

@@ -1,4 +1,4 @@
-/** The client of run.ts, in a process of its own: `load-client.ts TASK JSON`. Prints what it counted as JSON. */
+/** The client process of run.ts: `load-client.ts TASK JSON`. Prints its result as JSON. */
 import process from "node:process";
 import { tasks, type Outcome, type TaskName } from "./client/tasks.ts";
 

@@ -8,9 +8,10 @@ import { pushImage, startDistribution } from "../test/support/distribution.ts";
 import { startFaultyProxy, type Fault } from "../test/support/faulty-proxy.ts";
 
 /*
- * `node --import ./test/support/register.mjs bench/mirror-faults.ts`: what a client gets through a mirror, and when, while
- * the upstream (a distribution behind a faulty proxy) fails: of an image that is here but whose tag is to be asked for
- * again, and of one that is not; and whether the next good pull is right. Needs the program `registry`.
+ * `node --import ./test/support/register.mjs bench/mirror-faults.ts`: prints the responses of a mirror and their times
+ * while the upstream (distribution behind a faulty proxy) fails. It pulls a cached image whose tag must be checked
+ * again, and an image that is not cached. Then it checks that the next pull without a fault is correct. Needs the
+ * program `registry`.
  */
 
 const folder = mkdtempSync(path.join(tmpdir(), "berth-faults-"));
@@ -30,7 +31,7 @@ const faults: Readonly<Record<string, Fault>> = {
   "cut at byte 100": { kind: "cut", atByte: 100 },
 };
 
-/** The status, or how the answer broke off, and the seconds that it took. */
+/** Returns the status or the error of the response, and its duration in seconds. */
 async function ask(url: string, expected?: Uint8Array): Promise<string> {
   const startedAt = performance.now();
   const said = await fetch(url)

@@ -12,11 +12,11 @@ import { startServer } from "./servers/program.ts";
 import { runHerd, type HerdResult } from "./client/concurrent-clients.ts";
 
 /*
- * `node --import ./test/support/register.mjs bench/mirror.ts [clients] [zot]`: one client (the middle of nine) and then herds
- * pull an image of four layers of 4 MB that is not here yet, and then is, through Berth and through distribution as a
- * pull-through cache, from a distribution whose blobs come at 20 MB/s. "herd" is how long it takes when it is not here,
- * beside the same herd when it is and one and a half times a single client, all three in turn, round by round: the
- * middle, the least and the most. Needs the program `registry`, and a build.
+ * `node --import ./test/support/register.mjs bench/mirror.ts [clients] [zot]`: clients pull an image of four layers of
+ * 4 MB through Berth and through distribution as pull-through caches. The upstream is a distribution that sends blobs
+ * at 20 MB/s. First one client pulls (median of 9), then many concurrent clients, with a cold and a warm cache. The
+ * line "herd" is the ratio of the cold time to the warm time plus 1.5 times the time of one client: the median, the
+ * minimum and the maximum of the rounds. Needs the program `registry` and a build.
  */
 
 const clients = Number(process.argv[2] ?? 300);
@@ -60,13 +60,13 @@ const newImage = (name: string, layerBytes = 4 * MB) =>
 
 const rounds = 9;
 const warmUps = 20;
-/** Each of a new image, cold and then warm; the middle counts, and the requests of the last. */
+/** Rounds of concurrent clients. Each round pulls a new image, cold and then warm. The output has the medians. */
 const herds = 7;
 
 const middle = (values: readonly number[]): number =>
   values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
 
-/** Of several runs; each figure for itself. */
+/** The median of each figure over several runs. */
 function medianOf(runs: readonly HerdResult[]): HerdResult {
   return {
     failures: runs.flatMap(({ failures }) => failures),
@@ -97,7 +97,7 @@ async function measure(server: string, port: number): Promise<void> {
       ...{ port, name: `library/${name}`, tag: "1" },
       ...{ blobs: image.digests, bytes: image.bytes },
     });
-  // A process that has just begun is not what anybody has in front of them.
+  // The warm-up excludes the slow first requests of a new process.
   for (let round = 0; round < warmUps; round += 1) {
     const name = `${server}-warm-up-${round}`;
     await pull(1, name, await newImage(name, 100_000));
@@ -122,7 +122,7 @@ async function measure(server: string, port: number): Promise<void> {
     line(`cold, 1 client${what}`, medianOf(through));
   };
   await single("");
-  // As a registry is that is not on the same machine.
+  // The latency of a registry on another machine.
   proxy.distance(20);
   await single("-20ms");
   proxy.distance(0);

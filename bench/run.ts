@@ -1,6 +1,6 @@
 /**
- * `npm run bench`: Berth beside other registries, and beside nginx as the limit for reading. All of them run, one of
- * them works: for each kind of work every server has its turn, again for each round. README.md says what is measured.
+ * `npm run bench`: compares Berth with other registries, and with nginx as the limit for reads. All servers run, and
+ * one server is measured at a time: in each round every workload runs on each server. README.md explains the figures.
  */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -22,19 +22,19 @@ import { works } from "./workload/works.ts";
 
 const { values: options } = parseArgs({
   options: {
-    /** A short run: one round of less work. */
+    /** A short run: one round of smaller workloads. */
     quick: { type: "boolean", default: false },
-    /** Names of works, with commas between. */
+    /** The names of workloads, separated by commas. */
     only: { type: "string", default: works.map(({ name }) => name).join(",") },
     rounds: { type: "string" },
     peer: { type: "string", multiple: true, default: [] },
-    /** Times that a measurement is taken while other processes are busy. */
+    /** The maximum number of attempts per measurement while other processes are busy. */
     attempts: { type: "string" },
-    /** Where the folders are made; some 20 GB for a whole run. */
+    /** The parent of all folders. A full run needs about 20 GB. */
     folder: { type: "string", default: tmpdir() },
-    /** For Berth's Node, such as --cpu-prof. */
+    /** Node options for Berth, such as --cpu-prof. */
     node: { type: "string", multiple: true, default: [] },
-    /** For `berth serve`, in place of --open. */
+    /** Options of `berth serve` in place of --open. */
     serve: { type: "string", multiple: true, default: [] },
   },
 });
@@ -75,7 +75,7 @@ async function startAll(): Promise<void> {
   }
 }
 
-/** Every server's turn at this work. */
+/** Measures one workload on every server. */
 async function measureRound(work: Work): Promise<void> {
   const seen = samples.get(work.name) ?? new Map<string, Sample[]>();
   samples.set(work.name, seen);

@@ -1,6 +1,6 @@
 /**
- * Berth beside distribution, both with their blobs in the same S3 server, redirects off. See README.md. The server of
- * S3 works on the same cores and counts as "others" in what is reported of the noise.
+ * Compares Berth with distribution. Both store blobs in the same S3 server, without redirects. See README.md. The S3
+ * server uses the same cores, and the report counts its CPU time as "others".
  */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -22,12 +22,12 @@ const { values: options } = parseArgs({
   options: {
     rounds: { type: "string", default: "3" },
     folder: { type: "string", default: tmpdir() },
-    /** Names of works, with commas between. */
+    /** The names of workloads, separated by commas. */
     only: {
       type: "string",
       default: "large-put,large-patch,push-spread,push-patch,blob-large,pull",
     },
-    /** More keys of storage.s3 for Berth, as environment variables: `CONCURRENCY=8`. */
+    /** Additional storage.s3 settings for Berth in the form of environment variables: `CONCURRENCY=8`. */
     set: { type: "string", multiple: true, default: [] },
     node: { type: "string", multiple: true, default: [] },
   },

@@ -1,4 +1,4 @@
-/** How soon Berth answers, and what it holds while nobody asks. Exits with 1 if it is not what it must be. */
+/** Measures Berth's start time and its memory without requests. Exits with 1 if one exceeds its limit. */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";

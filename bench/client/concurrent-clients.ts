@@ -2,14 +2,14 @@ import type { Digest } from "../../src/oci/digest.ts";
 import { openConnection } from "./connection.ts";
 
 export interface HerdResult {
-  /** Why clients failed. */
+  /** The errors of failed clients. */
   readonly failures: readonly string[];
   readonly ms: number;
-  /** Until the first byte of the first blob came, of the client that was first. */
+  /** The time until the first client has received the first byte of its first blob. */
   readonly firstByteMs: number;
 }
 
-/** Many clients pull one image at the same time, each over a connection of its own: the manifest, then one blob after the other. */
+/** Concurrent clients pull one image. Each opens its own connection and pulls the manifest and then each blob. */
 export async function runHerd(
   clients: number,
   image: {

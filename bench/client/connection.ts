@@ -3,33 +3,33 @@ import net, { type OnReadOpts } from "node:net";
 
 export interface Answer {
   readonly status: number;
-  /** The value of a header field, by its name in lower case. */
+  /** Returns the value of a header field. The name must be in lower case. */
   readonly header: (name: string) => string | undefined;
-  /** Empty if a sink took it. */
+  /** Empty if the call has a `sink`. */
   readonly body: Buffer;
   readonly bodyBytes: number;
 }
 
 export interface Call {
   readonly method: string;
-  /** Path and query, or a whole URL as `Location` gives it. */
+  /** A path with a query, or an absolute URL from a `Location` header. */
   readonly target: string;
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: Uint8Array;
-  /** A body that is sent as it is made; with its size, or else in chunks of HTTP/1.1. */
+  /** A body that is sent while it is generated, with Content-Length or else with chunked transfer coding. */
   readonly stream?: { readonly chunks: Iterable<Uint8Array>; readonly sizeBytes?: number };
-  /** Takes the body of the answer piece by piece; a piece is only valid until it returns. */
+  /** Receives the response body in pieces. A piece is valid only until the function returns. */
   readonly sink?: (chunk: Uint8Array, offset: number) => void;
 }
 
-/** One connection, one request at a time. As little between the socket and the caller as HTTP/1.1 allows. */
+/** A minimal HTTP/1.1 client: one connection, one request at a time. */
 export interface Connection {
   readonly send: (call: Call) => Promise<Answer>;
   readonly close: () => void;
 }
 
 const endOfHead = Buffer.from("\r\n\r\n");
-/** libuv fills and hands it over in one go, so one buffer serves every socket of this thread. */
+/** libuv fills the buffer and passes it on synchronously, so all sockets of this thread share one buffer. */
 const arriving = Buffer.allocUnsafeSlow(256 * 1024);
 
 interface Pending {
@@ -38,7 +38,7 @@ interface Pending {
   readonly reject: (error: Error) => void;
 }
 
-/** Rejects if nobody listens there. `host` is `127.0.0.1:PORT`; `authorization` goes with every request. */
+/** Rejects if no server listens. `host` is `127.0.0.1:PORT`; every request has the header `authorization`. */
 export async function openConnection(host: string, authorization?: string): Promise<Connection> {
   const fields = authorization === undefined ? {} : { Authorization: authorization };
   const [name = "", port = ""] = host.split(":");
@@ -170,7 +170,7 @@ function parseHead(text: string, method: string): Head {
   return { status, length: chunked ? "chunked" : Number(header("content-length") ?? 0), header };
 }
 
-/** The body of an answer in chunks of HTTP/1.1, or undefined until its last byte is here. */
+/** Decodes a body with chunked transfer coding. Returns undefined until the last byte has arrived. */
 function joinChunks(text: Buffer): Buffer | undefined {
   const parts: Buffer[] = [];
   for (let at = 0; ;) {

@@ -1,15 +1,15 @@
 import { createCipheriv, createHash } from "node:crypto";
 
 const MiB = 1024 * 1024;
-/** Not a multiple of any server's buffer, so that a chunk out of place has the wrong bytes. */
+/** Not a multiple of any buffer size, so that a chunk at a wrong offset has wrong bytes. */
 const periodBytes = MiB + 4093;
 
-/** Bytes that are known everywhere without being sent there: a block of noise made from `seed`, again and again. */
+/** Content that every process can generate: a block of pseudorandom bytes from `seed`, repeated. */
 export interface Content {
   readonly sizeBytes: number;
-  /** Of about 1 MiB each: views of one block. */
+  /** Chunks of about 1 MiB. They are views of one block. */
   readonly chunks: () => Generator<Buffer>;
-  /** Whether `chunk` is what lies at `offset`. */
+  /** Whether `chunk` equals the content at `offset`. */
   readonly matches: (offset: number, chunk: Uint8Array) => boolean;
 }
 

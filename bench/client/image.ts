@@ -19,7 +19,7 @@ function createBlob(content: Content): Blob {
   return { digest: digestOf(content), content };
 }
 
-/** An image that is the same wherever it is made from the same `seed`: a config of about 2 KiB and the layers. */
+/** Generates an image from `seed`, with a config of about 2 KiB and the layers. The same seed gives the same bytes. */
 export function createImage(seed: string, layerBytes: readonly number[]): Image {
   const layers = layerBytes.map((size, at) => createBlob(createContent(`${seed} ${at}`, size)));
   const configBytes = Buffer.from(

@@ -3,7 +3,7 @@ import { digestOf } from "./content.ts";
 import { manifestType, type Blob, type Image } from "./image.ts";
 import { expectStatus } from "./push.ts";
 
-/** Throws unless the manifest is there under `reference`, byte for byte. */
+/** Pulls the manifest `reference` and throws unless its bytes are equal. */
 export async function pullManifest(
   connection: Connection,
   repository: string,
@@ -17,7 +17,7 @@ export async function pullManifest(
     throw new Error(`wrong bytes: ${target}`);
 }
 
-/** Compares every byte as it arrives; throws if one is wrong or missing. */
+/** Pulls the blob and compares every byte as it arrives. Throws if a byte is wrong or missing. */
 export async function pullBlob(
   connection: Connection,
   repository: string,
@@ -34,7 +34,7 @@ export async function pullBlob(
   return bodyBytes;
 }
 
-/** As a client does that knows nothing yet: the manifest by tag, then by digest, then what it names. */
+/** Pulls as a client without a cache does: the manifest by tag, then by digest, then the blobs. */
 export async function pullImage(
   connection: Connection,
   repository: string,

@@ -2,12 +2,12 @@ import type { Answer, Call, Connection } from "./connection.ts";
 import { bytesOf } from "./content.ts";
 import { manifestType, type Blob, type Image } from "./image.ts";
 
-/** `put`: the whole blob with the PUT, as containerd does. `patch`: a PATCH and an empty PUT, as docker and crane do. */
+/** `put`: the blob is in the PUT, as from containerd. `patch`: a PATCH and an empty PUT, as from docker and crane. */
 export type Way = "put" | "patch";
 
 const octets = { "Content-Type": "application/octet-stream" };
 
-/** Sends `call` and throws unless the answer has this status. */
+/** Sends `call` and throws unless the response has this status. */
 export async function expectStatus(
   connection: Connection,
   status: number,
@@ -19,7 +19,7 @@ export async function expectStatus(
   throw new Error(`${call.method} ${call.target}: ${answer.status} for ${status} ${said}`);
 }
 
-/** A blob that is not there yet. Blobs of at most 1 MiB go with the head of their request, larger ones as a stream. */
+/** Pushes a new blob. Blobs of at most 1 MiB are sent in one write with the header, larger ones as a stream. */
 export async function pushBlob(
   connection: Connection,
   repository: string,
@@ -58,7 +58,7 @@ function locationOf(answer: Answer): string {
   return location;
 }
 
-/** Blobs, then the manifest by tag if the tag is not there. */
+/** Pushes the blobs, and then the manifest if the tag does not exist. */
 export async function pushImage(
   connection: Connection,
   repository: string,

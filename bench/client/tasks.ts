@@ -4,7 +4,7 @@ import { createImage, manifestType, type Image } from "./image.ts";
 import { pullBlob, pullImage, pullManifest } from "./pull.ts";
 import { pushBlob, pushImage, type Way } from "./push.ts";
 
-/** What a run of the client counted. `amount` is in requests, images or bytes. */
+/** The result of a run of the client. `amount` counts requests, images or bytes. */
 export interface Outcome {
   readonly seconds: number;
   readonly amount: number;
@@ -15,7 +15,7 @@ interface Target {
   /** `127.0.0.1:PORT` */
   readonly host: string;
   readonly repository: string;
-  /** The field of every request's header. */
+  /** The Authorization header of every request. */
   readonly authorization?: string;
 }
 
@@ -23,7 +23,7 @@ export interface SmallPush extends Target {
   readonly seed: string;
   readonly images: number;
   readonly writers: number;
-  /** Repositories that the images are spread over; a writer has its own unless there is only one. */
+  /** The number of repositories. Each writer uses its own, unless there is only one. */
   readonly repositories: number;
   readonly way: Way;
 }
@@ -34,7 +34,7 @@ export interface LargePush extends Target {
   readonly way: Way;
 }
 
-/** An image that both sides can make. */
+/** An image whose content every process can generate from the seed. */
 export interface SeededImage extends Target {
   readonly seed: string;
   readonly layerBytes: readonly number[];
@@ -45,13 +45,13 @@ export interface ManyPulls extends SeededImage {
   readonly clients: number;
 }
 
-/** One request again and again, for so many seconds. */
+/** One request, repeated for `seconds`. */
 export interface Repeated extends SeededImage {
   readonly connections: number;
   readonly seconds: number;
 }
 
-/** Runs `work` on every connection at once; a failure ends only its own. The clock starts before they are opened. */
+/** Runs `work` on all connections concurrently. A failure ends only its connection. The time includes connecting. */
 async function onEach(
   { host, authorization }: Pick<Target, "host" | "authorization">,
   connections: number,

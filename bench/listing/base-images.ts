@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 
-/** Where the images lie that all others are made of: `seed/base`, each under the name of its platform. */
+/** The repository of the base images, which all others copy. Each has a tag named after its platform. */
 export const baseRepository = "seed/base";
 export const platforms = [
   { os: "linux", architecture: "amd64" },

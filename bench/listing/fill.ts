@@ -8,12 +8,12 @@ export interface Amounts {
   readonly tags: number;
 }
 
-/** The first repository, which has the most tags. */
+/** The name of the first repository, which has the most tags. */
 export const largest = describeRepository(0).name;
 
 /**
- * Copies the rows of the base images into as many repositories, without the server. What triggers would do row by row
- * for the search is done once, at the end, by the same triggers.
+ * Copies the rows of the base images into all repositories, while no server runs. The search index is filled once at
+ * the end, not by triggers for each row.
  */
 export function fillDatabase(file: string, countsFile: string, amounts: Amounts): void {
   const db = new SqliteDatabase(file);
@@ -96,14 +96,14 @@ function fill(db: Database, { repositories, tags }: Amounts): void {
   }
 }
 
-/** The names of so many tags of one repository. */
+/** The names of the first `count` tags of a repository. */
 export const tagNames = (count: number): readonly string[] =>
   Array.from({ length: count }, (_, number) => versionOf(number));
 
 const versionOf = (number: number): string =>
   `${Math.floor(number / 10_000)}.${Math.floor(number / 100) % 100}.${number % 100}`;
 
-/** The statement that copies rows of a table, some columns being others. */
+/** The statement that copies rows of a table and replaces some columns. */
 function copyOf(
   db: Database,
   table: string,

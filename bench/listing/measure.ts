@@ -15,11 +15,11 @@ export interface Plan {
   readonly pages: readonly (readonly [name: string, pages: Pages])[];
   readonly seconds: number;
   readonly pushesPerSecond: number;
-  /** Each request has a parameter of its own, so that no answer is one that was kept. */
+  /** Each request has a different parameter, so that no response comes from a cache. */
   readonly distinct: boolean;
 }
 
-/** One row each: milliseconds of the first request, then of all of them by 16 clients at once, and what that cost. */
+/** One row per listing: the time of the first request, the times with 16 concurrent clients, and the CPU time. */
 export async function measurePages(
   { host, pid }: Measured,
   { pages, seconds, pushesPerSecond, distinct }: Plan,
@@ -53,7 +53,7 @@ export async function measurePages(
 
 async function ask(connection: Connection, target: string): Promise<Answer> {
   const answer = await connection.send({ method: "GET", target });
-  // `/v1/search` says 404 where podman is to look elsewhere.
+  // `/v1/search` answers 404 when podman must use another API.
   if (answer.status !== 200) throw new Error(`${answer.status} ${target}: ${String(answer.body)}`);
   return answer;
 }
@@ -82,7 +82,7 @@ async function measure(
   return times.toSorted((a, b) => a - b);
 }
 
-/** Pushes one manifest again and again. Returns what ends that. */
+/** Pushes one manifest repeatedly. Returns a function that stops this. */
 async function startPushing(host: string, perSecond: number): Promise<() => void> {
   const { bytes, mediaType } = baseManifest();
   const connection = await openConnection(host);

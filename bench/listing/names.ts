@@ -8,7 +8,7 @@ const organisations = 1000;
 
 export const largestNamespace = "acme";
 
-/** In every description, in one of twenty-five names, and in one name. */
+/** Search words: in every description, in 1 of 25 names, and in one name. */
 export const commonWord = "container";
 export const usualWord = "billing";
 export const rareWord = "n4242";
@@ -22,8 +22,8 @@ export function* namespaces(): Generator<string> {
 const organisation = (number: number): string => `org${String(number).padStart(4, "0")}`;
 
 /**
- * Three of five are in the largest namespace, so that it has a page 500 of a hundred each; one in a hundred is official,
- * one in ten private.
+ * 3 of 5 repositories are in the largest namespace, so that it has a page 500 with 100 entries per page. 1 of 100 is
+ * official, and 1 of 10 is private.
  */
 export function describeRepository(number: number) {
   const thing = things[number % things.length] ?? "thing";
@@ -32,7 +32,7 @@ export function describeRepository(number: number) {
   return {
     name: `${namespace}/${thing}-${kind}-n${number}`,
     namespace,
-    /** Few have many, half have none. */
+    /** A few repositories have many pulls, half have none. */
     pulls: Math.floor(50_000 / (1 + ((number * 7919) % 100_003))),
     visibility: number % 20 === 7 || number % 20 === 13 ? "private" : "public",
     short: `A ${commonWord} for ${thing} ${kind}`,

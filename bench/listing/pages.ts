@@ -1,7 +1,7 @@
 import { largest } from "./fill.ts";
 import { commonWord, largestNamespace, rareWord, usualWord } from "./names.ts";
 
-/** What is asked for first, and then, from the `Link` of the last answer or else again from the beginning. */
+/** A listing to measure: the first request, and whether clients follow `Link` headers to the last page. */
 export interface Pages {
   readonly first: string;
   readonly follows: boolean;

@@ -7,13 +7,12 @@ import { describeRepository, rareWord, usualWord } from "./names.ts";
 import { again, walk, type Pages } from "./pages.ts";
 
 /*
- * The same names for others, written as they lay them out themselves, without pushing: 100,000 repositories would take
- * them an hour.
+ * Writes the same repositories directly into the data folders of other registries. 100,000 pushes would take an hour.
  */
 
 const digestOf = (bytes: Buffer): string => createHash("sha256").update(bytes).digest("hex");
 
-/** `_catalog` is a walk through the folders, and `tags/list` reads one; the images need not be there. */
+/** distribution answers `_catalog` and `tags/list` from the folders, so the images need not exist. */
 export function fillDistribution(data: string, repositories: number, tags: number): void {
   const digest = `sha256:${digestOf(baseManifest().bytes)}`;
   const root = path.join(data, "docker/registry/v2/repositories");
@@ -28,7 +27,7 @@ export function fillDistribution(data: string, repositories: number, tags: numbe
   }
 }
 
-/** OCI layouts, which it reads at the start; all of them link to the same files. */
+/** Writes OCI layouts, which zot reads at its start. All of them have hard links to the same files. */
 export function fillZot(data: string, repositories: number): void {
   const { bytes, mediaType } = baseManifest();
   const blobs = [...baseBlobs(), bytes];

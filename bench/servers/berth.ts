@@ -11,16 +11,16 @@ const repository = path.join(import.meta.dirname, "../..");
 const probe = path.join(import.meta.dirname, "event-loop-probe.mjs");
 
 export interface BerthOptions {
-  /** Empty; takes a copy of `dist`, so that a build while it runs changes nothing. */
+  /** An empty folder for a copy of `dist`, so that a build during the run has no effect. */
   readonly programFolder: string;
   readonly nodeOptions: readonly string[];
-  /** In place of `--open`. */
+  /** Options of `berth serve` in place of `--open`. */
   readonly serveOptions: readonly string[];
   /** Settings as environment variables. */
   readonly env?: Readonly<Record<string, string>>;
 }
 
-/** As `npm run build` has left it. */
+/** Berth from `dist`, as built by `npm run build`. */
 export function createBerth(options: BerthOptions): Server {
   const { programFolder, nodeOptions, serveOptions } = options;
   const dist = path.join(repository, "dist");
@@ -49,7 +49,7 @@ export function createBerth(options: BerthOptions): Server {
   };
 }
 
-/** Whether what is measured may be more than the commit says. */
+/** Whether the working tree differs from the commit in a file that affects the measurement. */
 export function hasChanges(): boolean {
   return git("status", "--porcelain", "--", "src", "storage", "migrations", "build.mjs") !== "";
 }
@@ -65,8 +65,8 @@ export interface Delays {
 }
 
 /**
- * Ends the interval that the last call began: how late the event loops of these processes were, the worst of them.
- * The files are those of event-loop-probe.mjs.
+ * Returns the event-loop delays since the last call, of the process with the highest ones. event-loop-probe.mjs writes
+ * the files.
  */
 export async function takeDelays(folder: string, pids: readonly number[]): Promise<Delays> {
   const seen: Delays[] = [];

@@ -6,8 +6,8 @@ import { createDistribution, createNginx, createOlareg, createZot } from "./peer
 import type { Server } from "./program.ts";
 
 /**
- * The peers that are installed, or where `given` says (`NAME=PATH`; `NAME=` leaves one out): distribution and nginx
- * are looked for, the others must be given.
+ * Returns the peers to measure. `NAME=PATH` in `given` adds a peer, and `NAME=` omits one. distribution and nginx are
+ * found if installed, the others must be given.
  */
 export function choosePeers(given: readonly string[]): readonly Server[] {
   const paths = new Map<string, string>();
@@ -30,7 +30,7 @@ const peers: Record<string, { create: (command: string) => Server; installed?: s
   nginx: { create: createNginx, installed: "nginx" },
 };
 
-/** An installed program by its name. */
+/** Finds an installed program by name. */
 export function find(name: string): string | undefined {
   const go = process.env["GOBIN"] ?? path.join(homedir(), "go/bin");
   const folders = [go, ...(process.env["PATH"] ?? "").split(":"), "/usr/sbin"];

@@ -1,4 +1,4 @@
-// Loaded into Berth with --import: on SIGUSR2 writes how late its event loop was since the last one, and begins anew.
+// Loaded into Berth with --import. On SIGUSR2 it writes the event-loop delays since the last signal and resets them.
 import { renameSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { monitorEventLoopDelay } from "node:perf_hooks";
@@ -11,7 +11,7 @@ const folder = process.env["EVENT_LOOP_DELAYS"];
 if (folder !== undefined && isMainThread) {
   const delays = monitorEventLoopDelay({ resolution: resolutionMs });
   delays.enable();
-  // Node counts from one firing of its timer to the next; what is over the timer's own time is the delay.
+  // Node measures the interval between two timer events. The delay is the interval minus the timer resolution.
   const lateMs = (nanoseconds) => Math.max(0, nanoseconds / 1e6 - resolutionMs);
   process.on("SIGUSR2", () => {
     const file = path.join(folder, `delays-${process.pid}.json`);

@@ -4,8 +4,8 @@ import path from "node:path";
 import type { Server } from "./program.ts";
 
 /**
- * As its example configuration has it (v3.1.0, cmd/registry), without accounts and with nothing written per request.
- * `storage` says in YAML where blobs lie, if not in the folder.
+ * distribution with its example configuration (v3.1.0, cmd/registry), without accounts and without an access log.
+ * `storage` is the YAML of another storage driver; the default is the folder.
  */
 export function createDistribution(command: string, storage?: string): Server {
   return {
@@ -38,7 +38,7 @@ health:
     threshold: 3
 `,
       );
-      // Without it every request is traced to a collector that is not there.
+      // Disables tracing. Otherwise every request is sent to a collector that does not exist.
       return { command, args: ["serve", config], env: { OTEL_TRACES_EXPORTER: "none" } };
     },
   };
@@ -58,7 +58,7 @@ export function createOlareg(command: string): Server {
   };
 }
 
-/** @param extensions what it does beyond serving images */
+/** @param extensions the `extensions` section of zot's configuration */
 export function createZot(command: string, extensions: object = {}): Server {
   return {
     name: "zot",
@@ -79,7 +79,7 @@ export function createZot(command: string, extensions: object = {}): Server {
   };
 }
 
-/** What a kernel and the best of file servers do with the same bytes. The files lie under `www`. */
+/** nginx serves the same bytes as static files below `www`. It is the upper limit for reads. */
 export function createNginx(command: string): Server {
   return {
     name: "nginx",
@@ -119,7 +119,7 @@ ${temporary}
   };
 }
 
-/** The first version that it names, but not of the Go that built it. */
+/** The first version in the output of the program, except that of Go. */
 function versionOf(command: string, option: string): string {
   const said = execFileSync("sh", ["-c", '"$0" "$1" 2>&1 || true', command, option]).toString();
   return /(?<![go\d.])v?\d+\.\d+\.\d+(?![^\n]*\bgo)/.exec(said)?.[0] ?? "unknown";

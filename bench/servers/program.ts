@@ -17,27 +17,27 @@ export interface RunningServer {
   /** `127.0.0.1:PORT` */
   readonly host: string;
   readonly pid: number;
-  /** From the spawn to the first answer on /v2/. */
+  /** The time from the spawn to the first response on /v2/. */
   readonly startMs: number;
   readonly stop: () => Promise<void>;
 }
 
-/** Something that Berth is measured against, or Berth. */
+/** A server to measure: Berth or a peer. */
 export interface Server {
   readonly name: string;
   readonly version: string;
-  /** Only files: takes no pushes, and has no start or memory worth comparing. */
+  /** A static file server. It accepts no pushes, and its start time and memory are not compared. */
   readonly limit?: true;
-  /** Its own files lie in `folder`, which is empty. `watched`: with whatever measures from inside. */
+  /** The command of the server. It writes its files into the empty `folder`. `watched` loads the event-loop probe. */
   readonly program: (folder: string, port: number, watched: boolean) => Program;
-  /** The same with accounts; this is the secret of `admin`. */
+  /** The same server with accounts, and the password of `admin`. */
   readonly guarded?: { readonly server: Server; readonly secret: string };
 }
 
 const usualPatienceMs = 30_000;
 const asksEveryMs = 2;
 
-/** Resolves when it answers. What it says goes to `server.log` in `folder`. */
+/** Resolves when the server answers. Its output is written to `server.log` in `folder`. */
 export async function startServer(
   server: Server,
   folder: string,
@@ -62,7 +62,7 @@ export async function startServer(
     await ended;
     clearTimeout(patience);
   };
-  // 401 is an answer too: of a server with accounts.
+  // A server with accounts answers 401.
   while (![200, 401].includes(await statusOf(`http://${host}/v2/`))) {
     if (child.exitCode !== null || performance.now() - begunAtMs > patienceMs) {
       await stop();

@@ -6,7 +6,7 @@ import path from "node:path";
 import process from "node:process";
 import { setTimeout as pause } from "node:timers/promises";
 
-/** Who may use it, and the bucket that is there. */
+/** The credentials and the bucket. */
 export const s3Access = { bucket: "bench", accessKeyId: "bench", secretAccessKey: "bench-secret" };
 
 export interface RunningS3 {

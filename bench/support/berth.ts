@@ -12,7 +12,7 @@ const program = path.join(root, bin.berth);
 export interface Berth {
   readonly url: string;
   readonly pid: number;
-  /** Milliseconds of `performance.now()` when the process was asked for. */
+  /** The value of `performance.now()` (ms) when the process was spawned. */
   readonly spawnedAtMs: number;
   readonly stop: () => Promise<void>;
 }
@@ -20,17 +20,17 @@ export interface Berth {
 export interface BerthOptions {
   readonly data: string;
   readonly nodeOptions?: readonly string[];
-  /** File that takes the id of a process to put it into a control group. */
+  /** The file of a control group that takes process ids. */
   readonly processList?: string;
 }
 
-/** Runs `berth serve --open` as it is installed, from `dist`, and resolves once it listens. */
+/** Runs `berth serve --open` from `dist`, and resolves when the server listens. */
 export async function startBerth(options: BerthOptions): Promise<Berth> {
   if (!existsSync(program)) throw new Error("there is no dist: npm run build");
   const { data, nodeOptions = [], processList } = options;
   const serve = ["serve", "--open", "--data", data, "--listen", "127.0.0.1:0"];
   const node = [process.execPath, ...nodeOptions, program, ...serve];
-  // The shell enters the group and then becomes Node, so that no page is counted elsewhere.
+  // The shell joins the control group and then executes Node, so that the group counts all memory.
   const [command = "", ...args] =
     processList === undefined
       ? node
@@ -49,7 +49,7 @@ export async function startBerth(options: BerthOptions): Promise<Berth> {
   return { url, pid: child.pid ?? 0, spawnedAtMs, stop };
 }
 
-/** The store that the environment names, if it names one: `BERTH_STORAGE_DRIVER=s3` and what belongs to it. */
+/** The storage settings in the environment, such as `BERTH_STORAGE_DRIVER=s3`. */
 function storageOf(environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   const named = Object.entries(environment).filter(([key]) => key.startsWith("BERTH_STORAGE_"));
   return Object.fromEntries(named);
@@ -68,13 +68,13 @@ async function listening(child: ChildProcess): Promise<string> {
   }
 }
 
-/** A line of /proc/PID/status in bytes: `VmRSS` now, `VmHWM` at its highest. */
+/** A line of /proc/PID/status in bytes: `VmRSS` is the current memory, `VmHWM` the peak. */
 export function memoryOf(pid: number, line: "VmRSS" | "VmHWM"): number {
   const status = readFileSync(`/proc/${pid}/status`, "utf8");
   return Number(new RegExp(`^${line}:\\s+(\\d+) kB`, "m").exec(status)?.[1]) * 1024;
 }
 
-/** Lets `VmHWM` start again from what it is now (proc(5), clear_refs). */
+/** Resets `VmHWM` to the current memory (proc(5), clear_refs). */
 export function resetPeak(pid: number): void {
   writeFileSync(`/proc/${pid}/clear_refs`, "5");
 }

@@ -11,8 +11,8 @@ export interface Health {
 const everyMs = 20;
 
 /**
- * Asks for /healthz at a fixed rate, whether or not earlier answers are here: how long the event loop keeps a
- * request waiting. `end` resolves with what was seen.
+ * Requests /healthz at a fixed rate and does not wait for earlier responses. This measures how long the event loop
+ * delays a request. `end` resolves with the results.
  */
 export function watchHealth(url: string): { readonly end: () => Promise<Health> } {
   const agent = new http.Agent({ keepAlive: true });
@@ -49,7 +49,7 @@ export function watchHealth(url: string): { readonly end: () => Promise<Health> 
   };
 }
 
-/** The status of a GET; 0 if there was no answer. */
+/** The status of a GET; 0 if there was no response. */
 export function statusOf(url: string, agent?: http.Agent): Promise<number> {
   return new Promise((resolve) => {
     http

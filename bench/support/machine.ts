@@ -2,7 +2,7 @@ import { execFileSync } from "node:child_process";
 import { availableParallelism, cpus, loadavg, release, totalmem } from "node:os";
 import process from "node:process";
 
-/** Enough to judge the figures by, and nothing that says whose machine it is. */
+/** The properties that influence the figures. Nothing in it identifies the machine. */
 export interface Machine {
   readonly cores: number;
   readonly processor: string;

@@ -7,22 +7,22 @@ import { clientCpuSeconds, cpuSecondsOf, machineCpuSeconds, treeOf } from "./pro
 
 const run = promisify(execFile);
 
-/** One measurement, and what else went on. */
+/** One measurement, with the load of the machine. */
 export interface Sample extends Measurement {
-  /** Of the server and of the client, over warm-up and reading back too. */
+  /** The CPU time of the server, including warm-up and verification. `clientCpuSeconds` is that of the client. */
   readonly cpuSeconds: number;
   readonly clientCpuSeconds: number;
   readonly loadAverage: number;
-  /** The part of all cores that processes took which are neither the server nor its client. */
+  /** The share of all cores used by processes other than the server and its client. */
   readonly othersShare: number;
-  /** How late the event loop was; of Berth only. */
+  /** The delays of Berth's event loop. Other servers have none. */
   readonly delays?: Delays;
 }
 
-/** With more than this taken by others a measurement says little. */
+/** A measurement is unreliable if other processes use a larger share. */
 const noisyShare = 0.2;
 
-/** Again while others are busy, at most so many times; the quietest counts. Failures are never tried away. */
+/** Repeats the measurement while other processes are busy, and returns the quietest. Failures are not repeated. */
 export async function measureQuietly(
   work: Work,
   createPlace: () => Place,
@@ -46,7 +46,7 @@ async function measure(
   watchedFolder: string | undefined,
 ): Promise<Sample> {
   const { pid } = place.running;
-  // What the last one wrote is not this one's work.
+  // Flushes the writes of the previous measurement, so that they do not slow this one.
   await run("sync", ["-f", place.createFolder()]);
   const takenDelays = async (): Promise<Delays | undefined> =>
     watchedFolder === undefined ? undefined : takeDelays(watchedFolder, treeOf(pid));

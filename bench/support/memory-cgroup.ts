@@ -3,19 +3,19 @@ import path from "node:path";
 import process from "node:process";
 import { setTimeout as pause } from "node:timers/promises";
 
-/** A control group that bounds memory; the page cache of its processes counts too, and is given back under pressure. */
+/** A control group with a memory limit. The page cache counts too; the kernel reclaims it under pressure. */
 export interface MemoryCgroup {
   readonly version: 1 | 2;
   readonly processList: string;
-  /** Processes that the kernel has killed for want of memory. */
+  /** The number of processes that the kernel has killed because of the limit. */
   readonly oomKills: () => number;
-  /** The most that was ever counted, page cache included. */
+  /** The peak memory, including the page cache. */
   readonly peakBytes: () => number;
-  /** Its processes must have ended. */
+  /** Removes the group. Its processes must have exited. */
   readonly remove: () => Promise<void>;
 }
 
-/** Needs root, and a kernel that lets us make a group at the root of the hierarchy. */
+/** Needs root, and permission to create a group at the root of the hierarchy. */
 export function createMemoryCgroup(limitBytes: number): MemoryCgroup {
   const version1 = "/sys/fs/cgroup/memory";
   const version = existsSync(path.join(version1, "memory.limit_in_bytes")) ? 1 : 2;

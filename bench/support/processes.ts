@@ -1,19 +1,19 @@
 import { readdirSync, readFileSync } from "node:fs";
 import process from "node:process";
 
-/** sysconf(_SC_CLK_TCK) of every Linux that Node runs on. */
+/** sysconf(_SC_CLK_TCK). It is 100 on every Linux that Node supports. */
 const ticksPerSecond = 100;
-/** kthreadd, the parent of them all. */
+/** The process id of kthreadd, the parent of all kernel threads. */
 const kernelThreads = 2;
 
 interface Stat {
   readonly parent: number;
   readonly cpuSeconds: number;
-  /** Of children that have ended. */
+  /** The CPU time of children that have exited. */
   readonly childrenCpuSeconds: number;
 }
 
-/** proc(5), /proc/PID/stat: the name in brackets may hold spaces, so count from its end. */
+/** Parses /proc/PID/stat (proc(5)). The name in brackets may contain spaces, so the fields are counted after it. */
 function statOf(pid: number): Stat | undefined {
   try {
     const text = readFileSync(`/proc/${pid}/stat`, "utf8");
@@ -32,7 +32,7 @@ function statOf(pid: number): Stat | undefined {
   }
 }
 
-/** A process and all that came from it. */
+/** A process and its descendants. */
 export function treeOf(root: number): readonly number[] {
   const parents = new Map<number, number>();
   for (const name of readdirSync("/proc")) {
@@ -45,7 +45,7 @@ export function treeOf(root: number): readonly number[] {
   return tree;
 }
 
-/** A line of /proc/PID/status, in bytes, of a process and all that came from it. */
+/** The sum of a line of /proc/PID/status, in bytes, over a process and its descendants. */
 export function memoryOf(root: number, line: "VmRSS" | "VmHWM"): number {
   let bytes = 0;
   for (const pid of treeOf(root)) {
@@ -59,15 +59,15 @@ export function cpuSecondsOf(root: number): number {
   return treeOf(root).reduce((sum, pid) => sum + (statOf(pid)?.cpuSeconds ?? 0), 0);
 }
 
-/** This process and those of its children that have ended: the clients. */
+/** The CPU time of this process and of its exited children, which are the clients. */
 export function clientCpuSeconds(): number {
   const stat = statOf(process.pid);
   return (stat?.cpuSeconds ?? 0) + (stat?.childrenCpuSeconds ?? 0);
 }
 
 /**
- * What every process of this machine has used, and what its host took from it. Not interrupts, nor the kernel's own
- * threads: they work for whoever sends and writes.
+ * The CPU time of all processes of this machine, plus the time stolen by its host. Interrupts and kernel threads are
+ * not included, because they do the work of the server and the clients.
  */
 export function machineCpuSeconds(): number {
   const line = readFileSync("/proc/stat", "utf8").split("\n", 1)[0] ?? "";

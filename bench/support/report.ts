@@ -2,7 +2,7 @@ import type { Unit, Work } from "../workload/work.ts";
 import type { Sample } from "./measuring.ts";
 import { formatTable, inMiB, inMs, medianOf, MiB } from "./table.ts";
 
-/** Every sample by the name of the work, then by the name of the server. */
+/** All samples by name of the workload, then by name of the server. */
 export type Samples = ReadonlyMap<string, ReadonlyMap<string, readonly Sample[]>>;
 
 export interface ReportedServer {
@@ -22,7 +22,7 @@ const format: Record<Unit, (value: number) => string> = {
 export const medianValue = (samples: readonly Sample[] | undefined): number =>
   medianOf((samples ?? []).map(({ value }) => value));
 
-/** The servers side by side; in brackets what Berth is of each. */
+/** The figures of all servers, with Berth's ratio to each server in brackets. */
 export function figuresTable(
   works: readonly Work[],
   servers: readonly ReportedServer[],
@@ -63,7 +63,7 @@ function mustOf(
   return Number.isNaN(ratio) ? text : `${text}: ${verdict(ratio >= must.factor)}`;
 }
 
-/** The median over the rounds, of the work where it is highest. */
+/** The median over the rounds, of the workload with the highest median. */
 function worstDelay(samples: Samples): number {
   const medians = [...samples.values()]
     .map((seen) => (seen.get("berth") ?? []).flatMap(({ delays }) => delays?.p99Ms ?? []))
@@ -74,7 +74,7 @@ function worstDelay(samples: Samples): number {
 
 const verdict = (met: boolean): string => (met ? "yes" : "**no**");
 
-/** What went on inside Berth, and beside it. */
+/** The measurements of Berth's processes, and of the other processes of the machine. */
 export function insideTable(works: readonly Work[], samples: Samples): string {
   const rows = works.flatMap((work) => {
     const seen = samples.get(work.name)?.get("berth") ?? [];

@@ -18,13 +18,13 @@ export interface Run {
   readonly machine: Machine;
   readonly scale: Scale;
   readonly rounds: number;
-  /** All works, at full size. */
+  /** Whether all workloads ran at full size. */
   readonly whole: boolean;
 }
 
 /**
- * The tables. They are also in `results/latest.tmp`, and every sample in `results/DATE-COMMIT.json`, or in
- * `results/part.tmp` if it was not the whole run.
+ * Returns the tables and writes them to `results/latest.tmp`. Writes every sample to `results/DATE-COMMIT.json`, or to
+ * `results/part.tmp` after a partial run.
  */
 export function writeResults(run: Run): string {
   const { works, servers, samples, machine, scale, rounds } = run;

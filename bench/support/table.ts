@@ -1,7 +1,7 @@
 export const KiB = 1024;
 export const MiB = 1024 * KiB;
 
-/** A Markdown table, as the README wants it. */
+/** A Markdown table in the format of the README. */
 export function formatTable(
   heads: readonly string[],
   rows: readonly (readonly string[])[],
@@ -13,7 +13,7 @@ export function formatTable(
 export const inMiB = (bytes: number): string => `${(bytes / MiB).toFixed(0)} MiB`;
 export const inMs = (ms: number): string => `${ms.toFixed(ms < 10 ? 1 : 0)} ms`;
 
-/** NaN of none. */
+/** The median; NaN if there are no values. */
 export function medianOf(values: readonly number[]): number {
   const sorted = values.toSorted((one, other) => one - other);
   const [low, high] = [sorted.length - 1, sorted.length].map((twice) => sorted[twice >> 1] ?? NaN);

@@ -6,7 +6,7 @@ import { KiB, MiB } from "../support/table.ts";
 import type { Place } from "./work.ts";
 import { runClient } from "./work.ts";
 
-/** What is there before anything is read. */
+/** The images that are pushed before the workloads read them. */
 export const small = {
   repository: "bench/small",
   tag: "latest",
@@ -26,7 +26,7 @@ export const pulled = {
   layerBytes: [6_500_000, 3_000_000, 500_000],
 };
 
-/** Pushes it, or lays it where a server of files finds it. */
+/** Pushes these images, or writes their files for a static file server. */
 export async function seed(
   { server, running }: Pick<Place, "server" | "running">,
   root: string,

@@ -7,7 +7,7 @@ import type { RunningServer, Server } from "../servers/program.ts";
 
 export type Unit = "req/s" | "images/s" | "B/s" | "ms" | "B";
 
-/** How much is done; less of everything for a quick run. */
+/** The size of the workloads. A quick run uses smaller values. */
 export interface Scale {
   readonly seconds: number;
   readonly images: number;
@@ -15,14 +15,14 @@ export interface Scale {
   readonly clients: number;
 }
 
-/** A server at work, and what is different each time. */
+/** A running server, and the parameters of one measurement. */
 export interface Place {
   readonly server: Server;
   readonly running: RunningServer;
   readonly scale: Scale;
-  /** Never the same twice: what is pushed is new. */
+  /** Unique per measurement, so that every pushed blob is new. */
   readonly turn: string;
-  /** An empty folder on the same file system. */
+  /** Creates an empty folder on the same file system. */
   readonly createFolder: () => string;
 }
 
@@ -37,11 +37,11 @@ export interface Work {
   readonly name: string;
   readonly title: string;
   readonly unit: Unit;
-  /** Whether it is only reading, which a server of files can do too. */
+  /** Whether the workload only reads, so that a static file server can run it too. */
   readonly reads: boolean;
-  /** Starts a server for itself. */
+  /** Whether the workload starts its own server. */
   readonly alone?: true;
-  /** What Berth must be: so many times the median of that one; of times and sizes, at most. */
+  /** The target for Berth: `factor` times the median of the server `of`; times and sizes must not exceed it. */
   readonly must?: { readonly factor: number; readonly of: string } | { readonly under: number };
   readonly measure: (place: Place) => Promise<Measurement>;
 }
@@ -50,7 +50,7 @@ const run = promisify(execFile);
 const patienceMs = 300_000;
 const folder = path.join(import.meta.dirname, "..");
 
-/** One run of the client, in its own process. */
+/** Runs the load client in a separate process. */
 export async function runClient(task: TaskName, given: object): Promise<Outcome> {
   const { stdout } = await run(
     process.execPath,
@@ -85,11 +85,11 @@ export interface WrkOptions {
   readonly seconds: number;
   readonly accept: string;
   readonly authorization?: string;
-  /** Bytes of the body that every answer must have. */
+  /** The size of every response body. Fewer bytes in total are a failure. */
   readonly bodyBytes: number;
 }
 
-/** GET of one URL with wrk, after a short run that does not count. */
+/** Measures GET of one URL with wrk, after a warm-up of 1 s. */
 export async function runWrk(url: string, options: WrkOptions): Promise<Measurement> {
   await wrk(url, { ...options, seconds: 1 });
   const { requests, seconds, bytes, p50Us, p99Us, failures } = await wrk(url, options);

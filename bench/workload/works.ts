@@ -33,7 +33,7 @@ const getManifest = get(
   manifestType,
 );
 
-/** Berth with accounts and a bearer token that it verifies; the others as they are, which check nothing. */
+/** Measures Berth with accounts, where it verifies a bearer token. The other servers run without authentication. */
 async function getManifestWithToken(place: Place): Promise<Measurement> {
   const { guarded } = place.server;
   if (guarded === undefined) return getManifest(place);
@@ -68,7 +68,7 @@ const pushSmall =
         repositories,
         way,
       });
-    // A program that compiles itself while it runs is slower in its first second; who serves has that behind them.
+    // The warm-up excludes the first second, in which the JIT compiler makes a server slower.
     const warmUp = await push("warm-up", scale.images);
     const pushed = await push("push", scale.images);
     return rateOf({ ...pushed, failures: [...warmUp.failures, ...pushed.failures] });
@@ -87,7 +87,7 @@ const pushLarge =
       }),
     );
 
-/** A server that is only started for it, on an empty folder; nothing else measures from inside. */
+/** Measures a server that is started for this workload on an empty folder, without the event-loop probe. */
 async function startAlone(
   { server, createFolder }: Place,
   value: (startMs: number, pid: number) => number | Promise<number>,
