@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Installs what the suites need on a Debian 12 with Node, npm and Go, and what is missing of it only: packages, and the
+# Installs the missing tools of the suites on Debian 12 with Node, npm and Go: Debian packages, and the
 # programs of test/clients/tools.txt and test/faults/tools.txt at their pinned versions. Needs root, and the package
-# registries. It asks nothing on a terminal.
+# registries. It never waits for input.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 export DEBIAN_FRONTEND=noninteractive
@@ -28,13 +28,13 @@ run() {
 
 install_packages() {
   local wanted missing=() package
-  # For the native module of the database besides the clients.
+  # python3, make and g++ build the native module of better-sqlite3.
   wanted=$(awk '$2 == "apt" { print $3 }' "$tools" "$fault_tools" | sort -u)
   for package in python3 make g++ ca-certificates $wanted; do
     dpkg-query -W -f '${Status}' "$package" 2> /dev/null | grep -q ' installed$' || missing+=("$package")
   done
   [[ ${#missing[@]} -gt 0 ]] || return 0
-  if [[ ! -e $policy ]]; then # the engines start their own; apt must not start the system's
+  if [[ ! -e $policy ]]; then # apt must not start system services; the suites start their own container engines
     own_policy=1
     printf '#!/bin/sh\nexit 101\n' > "$policy"
     chmod 755 "$policy"
@@ -71,7 +71,7 @@ build_source() {
   rm -rf "$work/source"
 }
 
-# The package and version that a Go program says it was built from.
+# Prints the package and version in the build information of a Go program.
 built_from() {
   go version -m "$1" 2> /dev/null |
     awk '$1 == "path" { path = $2 } $1 == "mod" { version = $3 }

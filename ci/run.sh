@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Checks a commit on a Debian 12 with Node, npm and Go: installs the missing tools (install-tools.sh), checks the source,
-# runs all suites (faults and fuzz in their short form) and audits the dependencies. The last line is the sum,
-# "N passed, N failed". Needs root, loop devices and the package registries. It asks nothing on a terminal.
+# Checks a commit on Debian 12 with Node, npm and Go: installs the missing tools (install-tools.sh), checks the source,
+# runs all suites (faults and fuzz in their short form) and audits the dependencies. The last line is the total,
+# "N passed, N failed". Needs root, loop devices and the package registries. It never waits for input.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 exec < /dev/null
@@ -23,7 +23,7 @@ trap finish EXIT
 trap 'exit 143' TERM
 trap 'exit 130' INT
 
-# Asks a process and all below it to end, each by its id, and waits for it.
+# Sends SIGTERM to a process and its descendants by process id, and waits for the process.
 end_tree() {
   local pid=$1 below children=()
   read -ra children 2> /dev/null < "/proc/$pid/task/$pid/children" || true
@@ -32,7 +32,7 @@ end_tree() {
   wait "$pid" 2> /dev/null || true
 }
 
-# Runs a command so that a signal does not have to wait for its end.
+# Runs a command in the background and waits, so that bash handles a signal at once and not after the command.
 run() {
   local code=0
   echo "== $SECONDS s: $*"
@@ -43,8 +43,8 @@ run() {
   return "$code"
 }
 
-# suite NAME COMMAND...: runs tests and adds what they counted; goes on when some fail. One that hangs is ended, so
-# that the whole says what has failed within its 60 minutes. A test that is skipped has failed: every tool is installed.
+# suite NAME COMMAND...: runs tests, adds their counts to the totals and goes on after a failure. A suite that hangs is
+# stopped, so that all suites end within 60 minutes. A skipped test counts as failed, because every tool is installed.
 suite() {
   local name=$1 log="$work/$1.log" code=0 before=$((passed + failed)) failures=$failed out tee limit
   shift
@@ -66,21 +66,21 @@ suite() {
   if [[ $failed -eq $failures && ($code -ne 0 || $((passed + failed)) -eq $before) ]]; then failed=$((failed + 1)); fi
 }
 
-# check NAME: a check of the source. Its failure counts as one, and the tests run all the same.
+# check NAME: checks the source. A failure counts as one failed test, and the script continues.
 check() {
   if run npm run --silent "check:$1"; then return; fi
   echo "check:$1 failed" >&2
   failed=$((failed + 1))
 }
 
-# Known vulnerabilities count as one failure. Where the registry can't be asked (exit code 3) nothing is known, and counted.
+# Known vulnerabilities count as one failed test. Exit code 3 (the registry can't be asked) does not count as failed.
 audit() {
   local code=0
   run npm run --silent audit || code=$?
   if [[ $code -ne 0 && $code -ne 3 ]]; then failed=$((failed + 1)); fi
 }
 
-# add LOG PATTERN TOTAL: adds the number in the pattern's last group, from every line that matches.
+# add LOG PATTERN TOTAL: for every matching line adds the number in the last group of the pattern to the variable TOTAL.
 add() {
   local line number
   while read -r line; do

@@ -1,6 +1,6 @@
 /**
- * `npm run audit`: known vulnerabilities of the packages that Berth is made of, as the npm registry tells them. Exit
- * code 0: none are known; 1: some are; 3: the registry could not be asked, which says nothing about the packages.
+ * `npm run audit`: asks the npm registry for known vulnerabilities of Berth's production dependencies. Exit code 0:
+ * none is known; 1: at least one is known; 3: the registry could not be asked, so the result is unknown.
  */
 import { spawnSync } from "node:child_process";
 import process from "node:process";
@@ -17,7 +17,7 @@ interface Report {
   readonly database?: { readonly dependencies?: { readonly prod?: number } };
 }
 
-/** Titles and addresses of the advisories; a text names another package that has it. */
+/** The titles and URLs of the advisories. An entry that is a string names the dependency with the vulnerability. */
 function advisoriesOf(via: readonly unknown[]): string {
   const told = via.map((one) => {
     if (typeof one !== "object" || one === null) return `by way of ${String(one)}`;

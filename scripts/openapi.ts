@@ -1,4 +1,4 @@
-/** `npm run openapi`: writes down in `docs/openapi.json` what `/openapi.json` says. */
+/** `npm run openapi`: writes the OpenAPI document of `/openapi.json` to `docs/openapi.json`. */
 import { writeFileSync } from "node:fs";
 import path from "node:path";
 import { openApiOf } from "../src/http/ops/openapi.ts";

@@ -1,6 +1,6 @@
 /**
- * `npm run policy`: who may do what on every route, asked of a real Berth, as a table. Ends with 1 where an answer is
- * not what `test/policy/table.ts` says.
+ * `npm run policy`: prints a table of the permissions of every kind of credentials on every route, as a running Berth
+ * answers. Exits with 1 if an answer differs from `test/policy/table.ts`.
  */
 import { test } from "node:test";
 import process from "node:process";
@@ -15,8 +15,8 @@ const legend = `Each cell: a private repository, a public one, one that is not t
 `;
 const visibilities: readonly Visibility[] = ["private", "public", "missing"];
 
-// The runner's own lines would stand between those of the table.
-await test("the table", async () => {
+// The table is printed at once, because the test runner prints its own lines in between.
+await test("every route answers as test/policy/table.ts says", async () => {
   const marks = new Map<string, string>();
   let wrong = 0;
   for await (const cell of walk(await openWorld())) {

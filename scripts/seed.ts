@@ -1,6 +1,7 @@
 /**
- * `npm run seed -- --repositories 100000 --tags 1000000 [--data FOLDER]`: a data folder with that many, the same at
- * every run. A tenth of the tags, and 100,000 at most, are in the first repository. The folder must be new.
+ * `npm run seed -- --repositories 100000 --tags 1000000 [--data FOLDER]`: creates a data folder with so many
+ * repositories and tags. The content is the same at every run. The first repository has 10 % of the tags, at most
+ * 100,000. The folder must be new.
  */
 import { existsSync } from "node:fs";
 import path from "node:path";
