@@ -12,7 +12,7 @@ const root = path.join(import.meta.dirname, "..");
 
 const architecture = readFileSync(path.join(root, "ARCHITECTURE.md"), "utf8").split("\n");
 
-/** The rows of the table in ARCHITECTURE.md with this heading in its first column; each cell is its names in backticks. */
+/** The rows of the table in ARCHITECTURE.md with this first heading. Each cell is its names in backticks. */
 function tableOf(heading: string): readonly (readonly (readonly string[])[])[] {
   const start = architecture.findIndex((line) => new RegExp(`^\\| *${heading} *\\|`).test(line));
   assert.notEqual(start, -1, `ARCHITECTURE.md has no table with the column "${heading}"`);

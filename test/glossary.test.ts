@@ -5,7 +5,7 @@ import { countForbidden, grown, readAllowed } from "./glossary.ts";
 const counts = await countForbidden();
 const allowed = await readAllowed();
 
-test("no file of src, storage, docs or the README has a word that the glossary replaces, but for the listed places", () => {
+test("src, storage, docs and the README have words that the glossary replaces only in the listed places", () => {
   const added = [...counts].flatMap(([place, count]) => {
     const known = allowed.get(place) ?? 0;
     return count > known ? [`${place}: ${known} listed, ${count} found`] : [];
@@ -17,7 +17,7 @@ test("no file of src, storage, docs or the README has a word that the glossary r
   );
 });
 
-test("the list of allowed places has no place that is no longer there", () => {
+test("the list of allowed places contains no place that was removed", () => {
   const gone = [...allowed].flatMap(([place, count]) => {
     const found = counts.get(place) ?? 0;
     return found < count ? [`${place}: ${count} listed, ${found} found`] : [];
@@ -25,7 +25,7 @@ test("the list of allowed places has no place that is no longer there", () => {
   assert.deepEqual(gone, [], "the list only shrinks: run npm run glossary");
 });
 
-test("a list with more of a word than before is not written", () => {
+test("a word whose total has grown is reported, and a word that has moved to another file is not", () => {
   const before = new Map([
     ["src/a.ts herd", 2],
     ["src/b.ts herd", 1],

@@ -3,11 +3,11 @@ import path from "node:path";
 
 /*
  * Counts the words that the glossary replaces: metaphors, people as nouns, and names from earlier versions. The file
- * `glossary.allowed.txt` lists the places that are left, one line for each file and word. The total of a word never grows.
- * `npm run glossary` writes the list after places were removed or moved.
+ * `glossary.allowed.txt` lists the remaining places, one line for each file and word. The total of a word never grows.
+ * `npm run glossary` updates the list after places were removed or moved.
  */
 
-/** Each with its plural and its forms. */
+/** The forbidden words, each with its forms. */
 const forbidden: ReadonlyMap<string, string> = new Map(
   Object.entries({
     house: "house houses",
@@ -40,7 +40,7 @@ const forbidden: ReadonlyMap<string, string> = new Map(
   }).flatMap(([word, forms]) => forms.split(" ").map((form) => [form, word])),
 );
 
-/** Field terms, and words that only text must not have: `Promise` is a class of JavaScript. */
+/** Field terms are allowed. The words in `onlyInText` are forbidden only in prose, because `Promise` is a class. */
 const fieldTerms = /thundering herd/gi;
 const onlyInText = new Map([
   ["promise", /\bpromise[sd]?\b/gi],
@@ -50,7 +50,7 @@ const onlyInText = new Map([
 export const listFile = path.join(import.meta.dirname, "glossary.allowed.txt");
 const root = path.join(import.meta.dirname, "..");
 
-/** `file word` → how often. */
+/** The number of occurrences by `file word`. */
 export type Counts = ReadonlyMap<string, number>;
 
 export async function countForbidden(): Promise<Counts> {
@@ -103,7 +103,7 @@ export async function readAllowed(): Promise<Counts> {
   );
 }
 
-/** How often each word is there in all files together. */
+/** The total number of occurrences of each word. */
 export function totals(counts: Counts): Counts {
   const sums = new Map<string, number>();
   for (const [key, count] of counts) {
@@ -113,7 +113,7 @@ export function totals(counts: Counts): Counts {
   return sums;
 }
 
-/** Words that are there more often than before; a list that has them is never written. */
+/** The words whose total has grown. `npm run glossary` then refuses to write the list. */
 export function grown(before: Counts, after: Counts): readonly string[] {
   const known = totals(before);
   return [...totals(after)].flatMap(([word, count]) =>

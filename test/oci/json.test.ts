@@ -179,7 +179,7 @@ describe("the strict JSON parser", () => {
         try {
           expected = { value: JSON.parse(text) };
         } catch {
-          // refused
+          // JSON.parse rejects the text
         }
         if (expected === undefined) return void refusalOf(text);
         try {
@@ -382,7 +382,7 @@ describe("the JSON parser that is not strict", () => {
         try {
           expected = { value: JSON.parse(text) };
         } catch {
-          // refused
+          // JSON.parse rejects the text
         }
         if (expected === undefined)
           assert.throws(() => parseJson(encoder.encode(text)), JsonError, text);
