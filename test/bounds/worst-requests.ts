@@ -50,7 +50,8 @@ const manyWords = (length: number): string => "a b c d m big t 1 ".repeat(length
 
 /** Queries with all parameters of the route: with short values that match many rows, and with the longest values. */
 function queriesOf(route: AnyRoute): readonly string[] {
-  const schema = "query" in route ? route.query : "schema" in route ? route.schema?.query : undefined;
+  const schema =
+    "query" in route ? route.query : "schema" in route ? route.schema?.query : undefined;
   if (schema === undefined) return [""];
   const { properties = {} } = z.toJSONSchema(schema, { io: "input" }) as {
     properties?: Record<string, { type?: string; maxLength?: number; enum?: string[] }>;

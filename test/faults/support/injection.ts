@@ -64,17 +64,39 @@ export async function findThreads({ pid }: Berth, work: () => Promise<unknown>):
   };
 }
 
-/** Makes call `k` of this name by the thread fail with EIO. `end` resolves with the calls that failed. */
+/**
+ * Makes call `k` of this name by the thread fail with EIO. `end` resolves with the calls that failed, without those that
+ * SQLite makes in a checkpoint: no answer depends on them.
+ */
 export async function inject(
   thread: number,
   call: string,
   k: number,
-): Promise<{ end(): Promise<readonly string[]> }> {
+): Promise<{
+  end(): Promise<{ readonly all: readonly string[]; readonly harmful: readonly string[] }>;
+}> {
+  const traced = [...new Set([call, "fsync", "pwrite64"])].join(",");
   const tracing = await trace(
     thread,
-    ...["-y", "-e", `trace=${call}`, "-e", `inject=${call}:error=EIO:when=${k}`],
+    ...["-y", "-s", "0", "-e", `trace=${traced}`, "-e", `inject=${call}:error=EIO:when=${k}`],
   );
   return {
-    end: async () => (await tracing.end()).filter((line) => line.includes("(INJECTED)")),
+    end: async () => {
+      const lines = await tracing.end();
+      const all = lines.filter((line) => line.includes("(INJECTED)"));
+      return { all, harmful: all.filter((line) => !isCheckpoint(lines, lines.indexOf(line))) };
+    },
   };
+}
+
+/**
+ * Whether a call belongs to a checkpoint: it changes berth.db itself, whose pages the WAL has too, or it flushes the WAL
+ * although nothing was written to it since its last flush, as SQLite does before it copies the pages.
+ */
+function isCheckpoint(lines: readonly string[], at: number): boolean {
+  const line = lines[at] ?? "";
+  if (line.includes("/berth.db>")) return true;
+  if (!/^fsync\(.*\/berth\.db-wal>/.test(line)) return false;
+  const before = lines.slice(0, at).findLast((other) => other.includes("/berth.db-wal>"));
+  return before?.startsWith("fsync(") ?? false;
 }
