@@ -286,3 +286,19 @@ describe("when the bearer token expires during a request", () => {
       }
     });
 });
+
+test("a mount links nothing if the permission on its source ends while it waits for the database", async () => {
+  const row = bare(`/v2/eve/copy/blobs/uploads/?mount=${layer}&from=team/app`);
+  database.exec("BEGIN IMMEDIATE");
+  const request = await begin("POST", row, authorization(password), 0);
+  database.exec(ways["the member is dismissed"][0]);
+  const before = snapshot();
+  database.exec("COMMIT");
+  const status = await request.status();
+  const now = snapshot();
+  database.exec(join);
+  assert.equal(status, 202);
+  assert.deepEqual(now, before);
+  const mounted = await begin("POST", row, authorization(password), 0);
+  assert.equal(await mounted.status(), 201);
+});

@@ -1,5 +1,5 @@
 import { CompiledQuery } from "kysely";
-import { namespaceOf } from "../../oci/name.ts";
+import { namespaceOf, type RepositoryName } from "../../oci/name.ts";
 import type { TokenResource } from "../accounts/access-tokens.ts";
 import { roleOfRank, rankText, type RepositoryPermissionFacts } from "./facts.ts";
 import type { Db, MemberRole, Visibility } from "../schema.ts";
@@ -148,6 +148,22 @@ export async function demandAuthority(tx: Db, { authority }: Actor, nowMs: numbe
   if (authority.kind !== "client") return;
   const decision = await authorize(tx, authority, nowMs);
   if (decision !== "allowed") throw new NotAuthorizedError(decision);
+}
+
+/**
+ * Whether an actor may pull from a repository that is not the target of its command: the source of a mount. Checked on
+ * the rows of the transaction `tx`.
+ */
+export async function mayPullFrom(
+  tx: Db,
+  { authority }: Actor,
+  repository: RepositoryName,
+  nowMs: number,
+): Promise<boolean> {
+  if (authority.kind !== "client") return true;
+  const permission = { of: "registry", actions: ["pull"] } as const;
+  const decision = await authorize(tx, { ...authority, permission, target: { repository } }, nowMs);
+  return decision === "allowed";
 }
 
 async function authorize(tx: Db, authority: ClientAuthority, nowMs: number): Promise<Decision> {

@@ -1,3 +1,4 @@
+import { mayPullFrom } from "../permissions/check.ts";
 import { notDeleting } from "./not-deleting.ts";
 import type { Digest } from "../../oci/digest.ts";
 import { namespaceOf, type RepositoryName } from "../../oci/name.ts";
@@ -78,7 +79,10 @@ export interface MountBlob extends Lease, Push {
   readonly digest: Digest;
 }
 
-/** Mounts a blob: links a blob of the source repository in another one. False if the source does not link it. */
+/**
+ * Mounts a blob: links a blob of the source repository in another one. False if the source does not link it, or if the
+ * actor may no longer pull from the source.
+ */
 async function mountBlob(tx: Db, mount: MountBlob): Promise<boolean | Rejection> {
   const source = await tx
     .selectFrom("repositories")
@@ -91,6 +95,7 @@ async function mountBlob(tx: Db, mount: MountBlob): Promise<boolean | Rejection>
     .where("blobs.state", "=", "live")
     .executeTakeFirst();
   if (source === undefined) return false;
+  if (!(await mayPullFrom(tx, mount.actor, mount.from, mount.nowMs))) return false;
   const opened = await getOrCreateRepository(tx, mount, {
     ...{ what: "blob", blobId: source.id, sizeBytes: source.sizeBytes },
   });
