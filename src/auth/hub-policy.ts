@@ -73,7 +73,7 @@ export function createOpenHubPolicy(): HubPolicy {
 const requiresAccount = (permission: RoutePermission): boolean =>
   permission.of === "repository"
     ? permission.permission === "see teams" || permission.permission === "admit teams"
-    : permission.of !== "nobody" && permission.of !== "namespace";
+    : permission.of !== "anyone" && permission.of !== "namespace";
 
 /**
  * A mirror has the content of its upstream, as on the registry's own paths. A client cannot create a repository in its

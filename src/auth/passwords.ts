@@ -55,7 +55,7 @@ export function createPasswords(parts: {
 }): Passwords {
   const { clock, cost = defaultCost } = parts;
   const queue = createFairQueue({ atOnce, atMostWaiting });
-  const nobody = encode(cost, randomBytes(16), randomBytes(hashBytes));
+  const unknownUserHash = encode(cost, randomBytes(16), randomBytes(hashBytes));
   // Clients send the password with every token request. The key includes the stored hash, so a changed password misses.
   const verified = createVerifiedPasswordCache(clock);
 
@@ -67,9 +67,9 @@ export function createPasswords(parts: {
     },
 
     async verify(password, stored, client = local) {
-      const key = verified.keyOf(stored ?? nobody, password);
+      const key = verified.keyOf(stored ?? unknownUserHash, password);
       if (verified.has(key)) return true;
-      const { salt, hash, ...ofStored } = decode(stored ?? nobody);
+      const { salt, hash, ...ofStored } = decode(stored ?? unknownUserHash);
       return await queue(client, async () => {
         // Hundreds of machines may log in with one password at the same time: only the first call derives the hash.
         if (verified.has(key)) return true;

@@ -189,7 +189,7 @@ export const configSchema = z.object({
         .describe("Uploads that one account may have open; in open mode all clients together"),
       uploadExpiry: duration({ min: 1000 })
         .prefault("7d")
-        .describe("An upload that nobody goes on with expires after this time"),
+        .describe("An upload without a request expires after this time"),
       pageSize: integer({ min: 100, max: 100_000 })
         .prefault(1000)
         .describe("Longest page of a list"),

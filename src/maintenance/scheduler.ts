@@ -200,7 +200,7 @@ async function cleanUpUploads({
 }: MaintenanceParts): Promise<void> {
   try {
     const expired = await expireUploads({ database, uploads }, clock() - uploadIdleMs);
-    if (expired > 0) report.info({ expired }, "uploads that nobody went on with have expired");
+    if (expired > 0) report.info({ expired }, "abandoned uploads have expired");
     const orphans = await deleteOrphanUploads({ store, database });
     if (orphans > 0)
       report.info({ swept: orphans }, "bytes that belonged to no upload any more are gone");

@@ -92,7 +92,7 @@ describe("the rules for all routes", () => {
       const { permission } = route;
       return (
         permission.kind === "none" ||
-        (permission.kind === "hub" && permission.requires.of === "nobody")
+        (permission.kind === "hub" && permission.requires.of === "anyone")
       );
     });
     assert.deepEqual(open.map(titleOf), changedByAnybody);

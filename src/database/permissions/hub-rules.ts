@@ -22,7 +22,7 @@ import {
 /** The permission that a route of the Hub-shaped API requires. */
 export type RoutePermission =
   /** None; lists show only what the principal may see. */
-  | { readonly of: "nobody" }
+  | { readonly of: "anyone" }
   /** A session; the handler checks the rest, since the target is in the body of the request. */
   | { readonly of: "session" }
   /** A session of a user. */
@@ -68,7 +68,7 @@ export function authorizeByPrincipal(
   permission: RoutePermission,
   { repository }: HubTarget,
 ): Decision | undefined {
-  if (permission.of === "nobody") return "allowed";
+  if (permission.of === "anyone") return "allowed";
   if (permission.of === "repository") {
     if (repository === undefined) return "unknown";
     // Before any query: an absent and a hidden repository get the same answer.

@@ -34,14 +34,14 @@ export async function getOrCreateRepository(
 ): Promise<{ readonly repositoryId: number } | Rejection> {
   const { repository, rules } = push;
   const namespace = namespaceOf(repository);
-  const room = async (quota: Quota | undefined): Promise<OverQuota | undefined> =>
+  const reserve = async (quota: Quota | undefined): Promise<OverQuota | undefined> =>
     item && reserveQuota(tx, { namespace, quota, defaultBytes: rules.defaultQuotaBytes, item });
 
   const known = await findRepository(tx, repository);
-  if (known !== undefined) return (await room(known.quota)) ?? { repositoryId: known.id };
+  if (known !== undefined) return (await reserve(known.quota)) ?? { repositoryId: known.id };
   const right = await rightToCreate(tx, push);
   if (isRejection(right)) return right;
-  const over = await room(await findQuota(tx, namespace));
+  const over = await reserve(await findQuota(tx, namespace));
   if (over !== undefined) return over;
   const columns = { visibility: rules.defaultVisibility, awaits_manifest: 1 } as const;
   return { repositoryId: await create(tx, push, right, columns) };

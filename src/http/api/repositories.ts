@@ -50,7 +50,7 @@ export function berthRepositoryRoutes(parts: {
     hubRoute({
       method: "get",
       path: `${root}/search`,
-      requires: { of: "nobody" },
+      requires: { of: "anyone" },
       summary: "The repositories that match and that the caller may read, the best first",
       cacheable: true,
       query: searchQuery,
@@ -72,7 +72,7 @@ export function berthRepositoryRoutes(parts: {
     hubRoute({
       method: "get",
       path: `${root}/repositories`,
-      requires: { of: "nobody" },
+      requires: { of: "anyone" },
       summary: "The repositories that the caller may read, by name",
       cacheable: true,
       query: listQuery,
@@ -90,7 +90,7 @@ export function berthRepositoryRoutes(parts: {
     hubRoute({
       method: "get",
       path: `${root}/namespaces/:namespace/sizes`,
-      requires: { of: "nobody" },
+      requires: { of: "anyone" },
       summary: "What the blobs of a namespace weigh, as far as the caller may read it",
       answer: storageUsageSchema.extend({ namespace: z.string(), repository_count: z.int() }),
       handle: async ({ session, namespace: text, work }) => {

@@ -82,7 +82,7 @@ export const isHubRoute = (route: Route | HubRoute): route is HubRoute =>
 function hubOperation(route: HubRoute): Json {
   const { requires } = route.permission;
   const isOpen =
-    requires.of === "nobody" ||
+    requires.of === "anyone" ||
     (requires.of === "repository" && requires.permission.startsWith("see"));
   return {
     operationId: operationId(route),

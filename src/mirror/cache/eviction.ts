@@ -78,11 +78,11 @@ export function createEviction(parts: {
   const freeSpace = async (sizeBytes: number, budget: number): Promise<void> => {
     try {
       heldBytes ??= (await database.mirrorUses.stock(namespace)).bytes;
-      const room = Math.max(0, budget - sizeBytes);
+      const targetBytes = Math.max(0, budget - sizeBytes);
       // `heldBytes` does not include blobs that other processes download; only the database knows them.
       const isKnown = await parts.processRegistry.isOnlyProcess();
-      if (heldBytes > room || !isKnown)
-        await evict(budget, room, room - Math.min(room, budget * spare));
+      if (heldBytes > targetBytes || !isKnown)
+        await evict(budget, targetBytes, targetBytes - Math.min(targetBytes, budget * spare));
     } catch (error) {
       parts.report(error);
     }

@@ -36,7 +36,7 @@ export function loginRoutes(parts: {
     hubRoute({
       method: "post",
       path: "/v2/users/login",
-      requires: { of: "nobody" },
+      requires: { of: "anyone" },
       summary: "A token for a user with a password or a personal access token",
       body: z.object({ username: secret, password: secret }),
       answer: z.object({ token: z.string() }),
@@ -50,7 +50,7 @@ export function loginRoutes(parts: {
     hubRoute({
       method: "post",
       path: "/v2/auth/token",
-      requires: { of: "nobody" },
+      requires: { of: "anyone" },
       summary: "A token for ten minutes, also with an access token of an organisation",
       body: z.object({ identifier: secret, secret }),
       answer: z.object({ access_token: z.string() }),

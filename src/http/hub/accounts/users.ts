@@ -100,7 +100,7 @@ export function userRoutes(parts: {
     hubRoute({
       method: "get",
       path: "/v2/users/:name",
-      requires: { of: "nobody" },
+      requires: { of: "anyone" },
       summary: "A user",
       answer: userSchema,
       handle: async ({ params }) => presentUser(await accountCatalog.user(params["name"] ?? "")),
@@ -108,7 +108,7 @@ export function userRoutes(parts: {
     hubRoute({
       method: "get",
       path: "/v2/orgs/:org",
-      requires: { of: "nobody" },
+      requires: { of: "anyone" },
       summary: "An organisation",
       answer: organisationSchema,
       handle: async ({ namespace }) =>

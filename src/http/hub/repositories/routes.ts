@@ -46,7 +46,7 @@ export function hubRepositoryRoutes(parts: RepositoryRouteParts): readonly HubRo
 
   const list = {
     method: "get",
-    requires: { of: "nobody" },
+    requires: { of: "anyone" },
     cacheable: true,
     query: listQuery,
     answer: pageOf(listedRepositorySchema),

@@ -86,7 +86,7 @@ export function repositorySettingRoutes(parts: {
       method: "get",
       path: "/v2/users/:name/repositories/starred",
       legacy: true,
-      requires: { of: "nobody" },
+      requires: { of: "anyone" },
       summary: "What a user has starred, as far as the caller sees it",
       query: z.object(pageQuery),
       answer: pageOf(listedRepositorySchema),

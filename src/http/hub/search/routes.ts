@@ -74,7 +74,7 @@ export function hubSearchRoutes(parts: {
   readonly pager: Pager;
 }): readonly HubRoute[] {
   const { search, policy, pager } = parts;
-  const base = { method: "get", requires: { of: "nobody" }, cacheable: true } as const;
+  const base = { method: "get", requires: { of: "anyone" }, cacheable: true } as const;
   const viewerOf = ({ session }: Pick<HubRequest, "session">) => policy.visibilityFor(session);
   return [
     hubRoute({
