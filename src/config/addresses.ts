@@ -1,6 +1,6 @@
 import { isIP } from "node:net";
 import ipaddr from "ipaddr.js";
-import type { z } from "zod";
+import type * as z from "zod";
 import { value } from "./values.ts";
 
 /** The address to listen on. An empty `host` means all interfaces; with port 0 the system chooses a port. */

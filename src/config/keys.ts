@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { factsOf, type ValueFacts } from "./values.ts";
 
 /*

@@ -1,6 +1,6 @@
 import { Cron } from "croner";
 import { validRange } from "semver";
-import { z } from "zod";
+import * as z from "zod";
 import { upstreamUrl } from "./addresses.ts";
 import { bool, choice, duration, filePath, integer, secret, size, text, value } from "./values.ts";
 

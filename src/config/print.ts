@@ -1,5 +1,5 @@
 import { Document, isScalar, isSeq } from "yaml";
-import { z } from "zod";
+import * as z from "zod";
 import { groupOf, itemOf, keysOf, schemaAt, valueFactsOf, type Schema } from "./keys.ts";
 import { configSchema, type Config } from "./schema.ts";
 import type { Sources } from "./settings.ts";

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { serverUrl } from "./addresses.ts";
 import { bool, choice, duration, integer, secret, size, text } from "./values.ts";
 

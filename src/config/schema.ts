@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { ipRange, listenAddress, serverUrl } from "./addresses.ts";
 import { mirrorSchema } from "./mirrors.ts";
 import { s3Schema } from "./s3.ts";

@@ -1,4 +1,4 @@
-import type { z } from "zod";
+import type * as z from "zod";
 import { clean, readSecret, type Cleaning } from "./clean.ts";
 import { readEnvironment } from "./environment.ts";
 import { allowedFor } from "./explain.ts";

@@ -1,5 +1,5 @@
 import type { Context } from "koa";
-import { z } from "zod";
+import * as z from "zod";
 import type { VisibilityFilter } from "../auth/visibility.ts";
 import type { Policy } from "../auth/policy.ts";
 import type { Search } from "../catalog/search.ts";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { z } from "zod";
+import * as z from "zod";
 import { printSettings } from "../../src/config/print.ts";
 import { renderProblems } from "../../src/config/problems.ts";
 import { readSettings, type Settings } from "../../src/config/settings.ts";

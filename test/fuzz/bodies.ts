@@ -1,5 +1,5 @@
 import fc, { type Arbitrary } from "fast-check";
-import { z } from "zod";
+import * as z from "zod";
 import type { HubRoute } from "../../src/http/hub/route.ts";
 import { isHubRoute } from "../../src/http/ops/openapi.ts";
 import type { Route } from "../../src/http/route.ts";

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { describe, test } from "node:test";
-import { z } from "zod";
+import * as z from "zod";
 import type { HubRoute } from "../../src/http/hub/route.ts";
 import { isHubRoute } from "../../src/http/ops/openapi.ts";
 import type { Route } from "../../src/http/route.ts";

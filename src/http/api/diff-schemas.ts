@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import type { FieldChange } from "../../catalog/config-diff.ts";
 import {
   fieldsAtMost,

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import type { RepositorySummary } from "../../catalog/repository-listing.ts";
 import { shortNameOf, type SearchResult } from "../../catalog/search.ts";
 import type { StorageUsage } from "../../catalog/storage-usage.ts";

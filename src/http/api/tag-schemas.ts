@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { imagesAtMost, type Image } from "../../catalog/images.ts";
 import type { TagWithImages } from "../../catalog/tag-inspector.ts";
 import { shownReferrersAtMost, type TagReferrer } from "../../catalog/tag-listing.ts";

@@ -1,5 +1,5 @@
 import type { Context } from "koa";
-import { z } from "zod";
+import * as z from "zod";
 import type { ClientInfo } from "../middleware/client-info.ts";
 import { notFound } from "./errors.ts";
 

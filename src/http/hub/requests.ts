@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { isPrintableLine, isPrintableText } from "../../observability/printable.ts";
 import { JsonBoundError, JsonError, parseJson } from "../../oci/json.ts";
 import { HubError } from "./errors.ts";

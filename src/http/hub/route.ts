@@ -1,5 +1,5 @@
 import type { Context } from "koa";
-import type { z } from "zod";
+import type * as z from "zod";
 import type { RoutePermission } from "../../auth/hub-policy.ts";
 import type { Session } from "../../auth/sessions.ts";
 import type { YieldingWork } from "../../concurrency/yielding-work.ts";

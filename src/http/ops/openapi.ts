@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { digestGrammar } from "../../oci/digest.ts";
 import { nameGrammar } from "../../oci/name.ts";
 import { tagGrammar } from "../../oci/reference.ts";

@@ -1,5 +1,5 @@
 import type { Context } from "koa";
-import { z } from "zod";
+import * as z from "zod";
 import type { Authenticator } from "../../auth/authenticate.ts";
 import type { Bearer } from "../../auth/tokens/bearer.ts";
 import type { GrantedScopes, GrantIssuer } from "../../auth/tokens/grants.ts";

@@ -1,5 +1,5 @@
 import type { Context } from "koa";
-import { z } from "zod";
+import * as z from "zod";
 import type { Sessions } from "../../../auth/sessions.ts";
 import type { ClientInfo } from "../../middleware/client-info.ts";
 import { unavailableOnDatabaseError } from "../../middleware/unavailable.ts";

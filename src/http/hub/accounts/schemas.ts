@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { z } from "zod";
+import * as z from "zod";
 import type { Account, MemberDetails } from "../../../accounts/memberships.ts";
 import { time, timeOf } from "../times.ts";
 

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import type { HubCatalog } from "../hub.ts";
 import { hubRoute, type HubRoute } from "../route.ts";
 import { auditPageQuery } from "../pages.ts";

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import type { RoutePermission, HubPolicy } from "../../../auth/hub-policy.ts";
 import type { HubCatalog } from "../hub.ts";
 import type { Invite } from "../../../accounts/invites.ts";

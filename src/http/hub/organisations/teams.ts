@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { teamGrammar, teamGrammarInWords } from "../../../accounts/names.ts";
 import type { TeamSummary } from "../../../accounts/team-management.ts";
 import type { HubCatalog } from "../hub.ts";

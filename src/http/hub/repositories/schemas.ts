@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import type { ListedRepository, RepositoryWithPermissions } from "../../../catalog/repositories.ts";
 import { namespaceOf } from "../../../oci/name.ts";
 import { time, timeOf } from "../times.ts";

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import type { HubPolicy } from "../../../auth/hub-policy.ts";
 import type { Search, SearchResult } from "../../../catalog/search.ts";
 import { namespaceOf } from "../../../oci/name.ts";
