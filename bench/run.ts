@@ -75,11 +75,12 @@ async function startAll(): Promise<void> {
   }
 }
 
-/** Measures one workload on every server. */
-async function measureRound(work: Work): Promise<void> {
+/** Measures one workload on every server. The order alternates: a later server finds a faster machine. */
+async function measureRound(work: Work, round: number): Promise<void> {
   const seen = samples.get(work.name) ?? new Map<string, Sample[]>();
   samples.set(work.name, seen);
-  for (const { server, running, folder } of contenders) {
+  const order = round % 2 === 0 ? contenders : contenders.toReversed();
+  for (const { server, running, folder } of order) {
     if (server.limit && !work.reads) continue;
     const createPlace = (): Place => {
       turns += 1;
@@ -129,7 +130,7 @@ for (const signal of ["SIGINT", "SIGTERM"] as const)
 try {
   await startAll();
   for (let round = 0; round < rounds; round += 1) {
-    for (const work of chosen) await measureRound(work);
+    for (const work of chosen) await measureRound(work, round);
     report();
   }
   console.log(report());
