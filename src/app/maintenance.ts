@@ -13,7 +13,7 @@ import { copyBlobs, markStoreMoved, type Copied } from "../maintenance/storage-c
 import { scrub, type Scrubbed } from "../maintenance/scrub.ts";
 import { databaseFile, NoRegistryError, openStore } from "./stores.ts";
 
-export { withStats, type CollectionStats } from "../maintenance/collection-stats.ts";
+export { withStats, type CollectionStats } from "../maintenance/collector.ts";
 export { NoRegistryError };
 export type { CollectionStep, Copied, Finding };
 

@@ -17,7 +17,7 @@ import { createBlobs, type Blobs } from "../registry/blobs.ts";
 import { createLeasePolicy, type LeaseTimes } from "../registry/leases.ts";
 import { rejectionError } from "../registry/rejections.ts";
 import { createRepositories } from "../registry/repositories.ts";
-import { deleteMarked } from "../maintenance/collector.ts";
+import { deleteMarkedBlobs } from "../registry/deleting-blobs.ts";
 import { createLogger, type Logger } from "../observability/logger.ts";
 
 /** Opens the mirrors of the configuration; `undefined` if there are none: then no code of mirrors is loaded. */
@@ -191,7 +191,7 @@ export async function openMirrorFolder(config: Config): Promise<MirrorFolder> {
     async purge({ mirrorRepository, tag, hasTag }) {
       if (hasTag) return await purgeTag(mirrorRepository.repository, tag);
       await repositories.delete(cliActor, mirrorRepository.repository);
-      for await (const step of deleteMarked({ store, database, leasePolicy }))
+      for await (const step of deleteMarkedBlobs({ store, database, leasePolicy }))
         if (step.kind === "failed") throw step.error;
     },
     async close() {

@@ -5,7 +5,7 @@ import type { RepositoryName } from "../oci/name.ts";
 import type { Clock } from "../registry/leases.ts";
 import { markMissing, missingBlobs, restore, type Warnings } from "../registry/missing-blobs.ts";
 import { checkBlobSizes, verifyBlob } from "../registry/blob-verification.ts";
-import { findOrphans } from "./orphans.ts";
+import { findOrphans } from "./collector.ts";
 
 /** A violated invariant. */
 export interface Finding {

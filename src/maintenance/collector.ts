@@ -1,23 +1,20 @@
-import type { BlobStore } from "../../storage/blob-store.ts";
-import type { CollectedManifest, DeletingBlob } from "../database/maintenance/collection.ts";
+import type { BlobStore, StoredObject } from "../../storage/blob-store.ts";
+import type { CollectedManifest } from "../database/maintenance/collection.ts";
 import type { Database } from "../database/database.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { RepositoryName } from "../oci/name.ts";
+import { deleteMarkedBlobs, type BlobDeletionStep } from "../registry/deleting-blobs.ts";
 import type { Clock, LeasePolicy } from "../registry/leases.ts";
-import { findOrphans } from "./orphans.ts";
 
 /** One action of the collector. Clients' requests run between two steps. */
 export type CollectionStep =
   | { readonly kind: "manifest"; readonly repository: RepositoryName; readonly digest: Digest }
   | { readonly kind: "link"; readonly repository: RepositoryName; readonly digest: Digest }
   | { readonly kind: "repository"; readonly repository: RepositoryName }
-  | { readonly kind: "bytes"; readonly digest: Digest; readonly sizeBytes: number }
   | { readonly kind: "orphan"; readonly key: string; readonly sizeBytes: number }
-  | { readonly kind: "failed"; readonly digest: Digest; readonly error: unknown }
   /** The blobs that are deleted later, after `gc.deleteDelay`; the last step. */
   | { readonly kind: "waiting"; readonly blobs: number; readonly bytes: number }
-  /** No item was deleted; the caller can pause here too. */
-  | { readonly kind: "looked" };
+  | BlobDeletionStep;
 
 export interface CollectorParts {
   readonly store: Pick<BlobStore, "delete" | "list">;
@@ -33,7 +30,12 @@ export interface CollectorParts {
 
 /** Candidates per transaction. The transaction is so short that it does not delay a push noticeably. */
 const candidatesAtOnce = 50;
-const deletesAtOnce = 100;
+const keysAtOnce = 500;
+/**
+ * The minimum age of an orphan, even with a short grace time: a file is older than its row by one flush, and a flush
+ * can be slow.
+ */
+const leastAgeMs = 3_600_000;
 
 /**
  * Deletes unreferenced manifests, links, repositories and blobs while clients push. It needs no locks because a key is
@@ -76,7 +78,7 @@ export async function* collect(parts: CollectorParts): AsyncGenerator<Collection
     return { checked, steps: collected.map((link) => ({ kind: "link" as const, ...link })) };
   });
   yield* removeRepositories(parts, begunAtMs - parts.graceMs);
-  yield* deleteMarked(parts);
+  yield* deleteMarkedBlobs(parts);
   if (parts.orphans) yield* removeOrphans(parts);
   const waiting = await database.collection.waiting();
   if (waiting.blobs > 0) yield { kind: "waiting", ...waiting };
@@ -121,42 +123,100 @@ async function* checkCandidates(
   }
 }
 
-interface Removal {
-  readonly leasePolicy: Pick<LeasePolicy, "deletableBeforeMs">;
-  readonly store: Pick<BlobStore, "delete">;
-  readonly database: Pick<Database, "collection" | "run">;
-  /** The ids of the blobs to delete; `undefined`: all. */
-  readonly only?: ReadonlySet<number>;
+/**
+ * Yields files that have no row and are older than the grace time. A crash between writing a file and its row leaves
+ * them. The age of a file is the age of its key, which no copy changes.
+ */
+export async function* findOrphans(parts: {
+  readonly store: Pick<BlobStore, "list">;
+  readonly database: Pick<Database, "maintenance">;
+  readonly clock: Clock;
+  readonly graceMs: number;
+}): AsyncGenerator<StoredObject> {
+  const { store, database, clock, graceMs } = parts;
+  let batch: StoredObject[] = [];
+  const unknown = async (): Promise<readonly StoredObject[]> => {
+    const known = await database.maintenance.knownKeys(batch.map(({ key }) => key));
+    const orphans = batch.filter(({ key }) => !known.has(key));
+    batch = [];
+    return orphans;
+  };
+  for await (const object of store.list()) {
+    if (object.createdAtMs > clock() - Math.max(graceMs, leastAgeMs)) continue;
+    batch.push(object);
+    if (batch.length >= keysAtOnce) yield* await unknown();
+  }
+  if (batch.length > 0) yield* await unknown();
 }
 
-/**
- * Deletes the bytes and rows of `deleting` blobs that are due. After a failed delete, the run continues with the other
- * blobs and the next run retries.
- */
-export async function* deleteMarked(parts: Removal): AsyncGenerator<CollectionStep> {
-  const beforeMs = parts.leasePolicy.deletableBeforeMs();
-  let after = 0;
-  for (;;) {
-    const page = { after, limit: deletesAtOnce, beforeMs };
-    const deleting = await parts.database.collection.deleting(page);
-    for (const blob of deleting) {
-      after = blob.id;
-      yield { kind: "looked" };
-      if (parts.only?.has(blob.id) !== false) yield await remove(parts, blob);
+/** The numbers of items that a collection has deleted. */
+export interface CollectionStats {
+  manifests: number;
+  links: number;
+  /** Empty repositories of pushes that sent no manifest. */
+  repositories: number;
+  blobs: number;
+  /** Files without a row. */
+  orphans: number;
+  bytes: number;
+  failed: number;
+  /** Blobs in state `deleting`, whose bytes are deleted later. */
+  waiting: number;
+  waitingBytes: number;
+}
+
+/** Passes the steps on and counts them. Calls `done` with the sums when the steps end. */
+export async function* withStats(
+  steps: AsyncIterable<CollectionStep>,
+  done: (stats: Readonly<CollectionStats>) => void,
+): AsyncGenerator<CollectionStep> {
+  const stats: CollectionStats = {
+    manifests: 0,
+    links: 0,
+    repositories: 0,
+    blobs: 0,
+    orphans: 0,
+    bytes: 0,
+    failed: 0,
+    waiting: 0,
+    waitingBytes: 0,
+  };
+  try {
+    for await (const step of steps) {
+      count(stats, step);
+      yield step;
     }
-    if (deleting.length < deletesAtOnce) return;
+  } finally {
+    done(stats);
   }
 }
 
-async function remove(
-  { store, database }: Removal,
-  { id, digest, sizeBytes, storageKey }: DeletingBlob,
-): Promise<CollectionStep> {
-  try {
-    await store.delete(storageKey);
-    await database.run("dropBlob", { id });
-    return { kind: "bytes", digest, sizeBytes };
-  } catch (error) {
-    return { kind: "failed", digest, error };
+function count(stats: CollectionStats, step: CollectionStep): void {
+  switch (step.kind) {
+    case "manifest":
+      stats.manifests += 1;
+      return;
+    case "link":
+      stats.links += 1;
+      return;
+    case "repository":
+      stats.repositories += 1;
+      return;
+    case "bytes":
+      stats.blobs += 1;
+      stats.bytes += step.sizeBytes;
+      return;
+    case "orphan":
+      stats.orphans += 1;
+      stats.bytes += step.sizeBytes;
+      return;
+    case "failed":
+      stats.failed += 1;
+      return;
+    case "waiting":
+      stats.waiting += step.blobs;
+      stats.waitingBytes += step.bytes;
+      return;
+    case "looked":
   }
 }

@@ -1,14 +1,14 @@
 import type { BlobStore } from "../../storage/blob-store.ts";
 import type { Database } from "../database/database.ts";
+import { deleteMarkedBlobs } from "../registry/deleting-blobs.ts";
 import { restoreMissing } from "../registry/missing-blobs.ts";
 import { createLeasePolicy, type Clock, type LeaseTimes } from "../registry/leases.ts";
 import { expireUploads, deleteOrphanUploads } from "../registry/uploads/expire.ts";
 import type { Uploads } from "../registry/uploads/uploads.ts";
-import { scheduleTask, type MaintenanceTask } from "./background.ts";
-import { collect, deleteMarked, type CollectionStep } from "./collector.ts";
+import { scheduleTask, type MaintenanceTask } from "./scheduled-task.ts";
+import { collect, withStats, type CollectionStep } from "./collector.ts";
 import { matchInstance, recover } from "./recovery.ts";
 import { scrub } from "./scrub.ts";
-import { withStats } from "./collection-stats.ts";
 
 /** The log of maintenance; a logger has this interface. */
 export interface Report {
@@ -53,7 +53,7 @@ export async function startMaintenance(
     report.warn(recovery, "the last process was cut off; its blobs were checked");
   await cleanUpUploads(parts);
   const leasePolicy = createLeasePolicy(clock, parts.leaseTimes);
-  const removals = () => reported(deleteMarked({ store, database, leasePolicy }), report);
+  const removals = () => reported(deleteMarkedBlobs({ store, database, leasePolicy }), report);
   for await (const _ of removals());
 
   const restoring = startRestoring(parts);

@@ -1,7 +1,7 @@
 import type { Database } from "../../database/database.ts";
 import type { Digest } from "../../oci/digest.ts";
 import type { LeasePolicy } from "../../registry/leases.ts";
-import { deleteMarked } from "../../maintenance/collector.ts";
+import { deleteMarkedBlobs } from "../../registry/deleting-blobs.ts";
 import type { BlobStore } from "../../../storage/blob-store.ts";
 import type { ProcessRegistry } from "../pull/process-registry.ts";
 import type { Counters } from "../counters.ts";
@@ -51,7 +51,7 @@ export function createEviction(parts: {
   const removeBytes = async (beforeMs: number, only?: ReadonlySet<number>): Promise<void> => {
     const due = { deletableBeforeMs: () => beforeMs };
     const removal = { store, database, leasePolicy: due, ...(only !== undefined && { only }) };
-    for await (const step of deleteMarked(removal))
+    for await (const step of deleteMarkedBlobs(removal))
       if (step.kind === "failed") parts.report(step.error);
   };
 

@@ -1,0 +1,54 @@
+import type { BlobStore } from "../../storage/blob-store.ts";
+import type { Database } from "../database/database.ts";
+import type { DeletingBlob } from "../database/maintenance/collection.ts";
+import type { Digest } from "../oci/digest.ts";
+import type { LeasePolicy } from "./leases.ts";
+
+/** One step of {@link deleteMarkedBlobs}. Clients' requests run between two steps. */
+export type BlobDeletionStep =
+  | { readonly kind: "bytes"; readonly digest: Digest; readonly sizeBytes: number }
+  | { readonly kind: "failed"; readonly digest: Digest; readonly error: unknown }
+  /** No blob was deleted; the caller can pause here too. */
+  | { readonly kind: "looked" };
+
+interface Deletion {
+  readonly leasePolicy: Pick<LeasePolicy, "deletableBeforeMs">;
+  readonly store: Pick<BlobStore, "delete">;
+  readonly database: Pick<Database, "collection" | "run">;
+  /** The ids of the blobs to delete; `undefined`: all. */
+  readonly only?: ReadonlySet<number>;
+}
+
+const deletesAtOnce = 100;
+
+/**
+ * Deletes the bytes and rows of `deleting` blobs that are due. After a failed delete, the run continues with the other
+ * blobs and the next run retries. A crash between bytes and row leaves the row, and the next run deletes it.
+ */
+export async function* deleteMarkedBlobs(parts: Deletion): AsyncGenerator<BlobDeletionStep> {
+  const beforeMs = parts.leasePolicy.deletableBeforeMs();
+  let after = 0;
+  for (;;) {
+    const page = { after, limit: deletesAtOnce, beforeMs };
+    const deleting = await parts.database.collection.deleting(page);
+    for (const blob of deleting) {
+      after = blob.id;
+      yield { kind: "looked" };
+      if (parts.only?.has(blob.id) !== false) yield await deleteBlob(parts, blob);
+    }
+    if (deleting.length < deletesAtOnce) return;
+  }
+}
+
+async function deleteBlob(
+  { store, database }: Deletion,
+  { id, digest, sizeBytes, storageKey }: DeletingBlob,
+): Promise<BlobDeletionStep> {
+  try {
+    await store.delete(storageKey);
+    await database.run("dropBlob", { id });
+    return { kind: "bytes", digest, sizeBytes };
+  } catch (error) {
+    return { kind: "failed", digest, error };
+  }
+}
