@@ -59,7 +59,31 @@ export function scheduleTask(parts: {
       await pause(everyMs, undefined, { signal: ending.signal, ref: false });
     }
   };
-  const running = run().catch(() => undefined);
+  return stoppable(run(), ending);
+}
+
+/** Runs the steps of a task once, `afterMs` after the call, at most `stepsPerSecond`. */
+export function runTaskOnce(parts: {
+  readonly afterMs: number;
+  readonly stepsPerSecond: number;
+  readonly steps: () => AsyncIterable<unknown>;
+  readonly onError: (error: unknown) => void;
+}): MaintenanceTask {
+  const { afterMs, stepsPerSecond, steps, onError } = parts;
+  const ending = new AbortController();
+  const options = { signal: ending.signal, ref: false };
+  const run = async (): Promise<void> => {
+    await pause(afterMs, undefined, options);
+    for await (const _ of steps()) await pause(1_000 / stepsPerSecond, undefined, options);
+  };
+  const running = run().catch((error: unknown) => {
+    if (!ending.signal.aborted) onError(error);
+  });
+  return stoppable(running, ending);
+}
+
+function stoppable(run: Promise<void>, ending: AbortController): MaintenanceTask {
+  const running = run.catch(() => undefined);
   return {
     stop: async () => {
       ending.abort();

@@ -2,11 +2,16 @@ import type { BlobStore } from "../../storage/blob-store.ts";
 import type { Database } from "../database/database.ts";
 import { deleteMarkedBlobs } from "../registry/deleting-blobs.ts";
 import { restoreMissing } from "../registry/missing-blobs.ts";
-import { createLeasePolicy, type Clock, type LeaseTimes } from "../registry/leases.ts";
+import {
+  createLeasePolicy,
+  type Clock,
+  type LeasePolicy,
+  type LeaseTimes,
+} from "../registry/leases.ts";
 import { expireUploads, deleteOrphanUploads } from "../registry/uploads/expire.ts";
 import type { Uploads } from "../registry/uploads/uploads.ts";
-import { scheduleTask, type MaintenanceTask } from "./scheduled-task.ts";
-import { collect, withStats, type CollectionStep } from "./collector.ts";
+import { runTaskOnce, scheduleTask, type MaintenanceTask } from "./scheduled-task.ts";
+import { collect, withStats } from "./collector.ts";
 import { matchInstance, recover } from "./recovery.ts";
 import { scrub } from "./scrub.ts";
 
@@ -38,45 +43,52 @@ export interface MaintenanceParts {
 const hourMs = 3_600_000;
 const dayMs = 24 * hourMs;
 
+/** The first deletion of bytes begins this long after the start phase; by then the server accepts connections. */
+const firstDeletionMs = 1_000;
+
 /**
- * Runs maintenance in a serving process. Resolves at the end of the start phase: the store and the database match, the
- * remains of a crash are deleted, and lost blobs are marked as missing. Then collections and scrubs run in the
- * background.
+ * Runs maintenance in a serving process. Resolves at the end of the start phase: the store and the database match,
+ * expired uploads are deleted, and lost blobs are marked as missing. Then deletions, collections and scrubs run while the
+ * server answers requests.
  */
 export async function startMaintenance(
   parts: MaintenanceParts,
 ): Promise<{ close(): Promise<void> }> {
-  const { store, database, clock, report } = parts;
+  const { database, clock, report } = parts;
   await matchInstance(parts);
   const recovery = await recover(parts);
   if (recovery !== undefined)
-    report.warn(recovery, "the last process was cut off; its blobs were checked");
+    report.warn(recovery, "the last process did not stop cleanly; its blobs were checked");
   await cleanUpUploads(parts);
-  const leasePolicy = createLeasePolicy(clock, parts.leaseTimes);
-  const removals = () => reported(deleteMarkedBlobs({ store, database, leasePolicy }), report);
-  for await (const _ of removals());
 
-  const restoring = startRestoring(parts);
-  const collecting = startCollecting(parts);
-  const removing = startRemoving(parts, removals);
-  const scrubbing = startScrubbing(parts);
+  const tasks = [
+    startRestoring(parts),
+    startCollecting(parts),
+    ...startDeletingBytes(parts),
+    startScrubbing(parts),
+  ];
   const hourly = setInterval(() => {
     void cleanUpUploads(parts);
     // Recovery need not check older blobs: they were flushed before their rows were written, and no failure has
     // occurred since.
     const checkpoint = { checkpointedAtMs: clock() - hourMs, cleanStop: false };
     database.run("checkpoint", checkpoint).catch((error: unknown) => {
-      report.error({ err: error }, "no checkpoint could be written");
+      report.error({ err: error }, "the checkpoint of the blobs could not be written");
     });
   }, hourMs).unref();
 
   return {
     close: async () => {
       clearInterval(hourly);
-      await Promise.all([restoring.stop(), collecting.stop(), removing.stop(), scrubbing.stop()]);
+      await Promise.all(tasks.map((task) => task.stop()));
       await database
         .run("checkpoint", { checkpointedAtMs: clock(), cleanStop: true })
-        .catch((error: unknown) => report.error({ err: error }, "the end could not be recorded"));
+        .catch((error: unknown) =>
+          report.error(
+            { err: error },
+            "the clean stop could not be recorded; the next start checks the blobs",
+          ),
+        );
     },
   };
 }
@@ -85,14 +97,14 @@ export async function startMaintenance(
 function startRestoring({ store, database, report }: MaintenanceParts): MaintenanceTask {
   let isEnding = false;
   const throttle = async (): Promise<void> => {
-    if (isEnding) throw new Error("the server ends");
+    if (isEnding) throw new Error("the server stops");
   };
   const run = async (): Promise<void> => {
     try {
       for await (const _ of restoreMissing({ store, database, report, throttle }))
         if (isEnding) return;
     } catch (error) {
-      report.error({ err: error }, "missing blobs could not be looked for");
+      report.error({ err: error }, "the search for the bytes of missing blobs failed");
     }
   };
   const running = run();
@@ -104,29 +116,48 @@ function startRestoring({ store, database, report }: MaintenanceParts): Maintena
   };
 }
 
-/** Deletes the bytes of `deleting` blobs when they are due, which is between two collections. */
-function startRemoving(
-  { clock, leaseTimes: { deleteDelayMs }, report, gc }: MaintenanceParts,
-  steps: () => AsyncIterable<unknown>,
-): MaintenanceTask {
-  return scheduleTask({
-    everyMs: gc.interval === 0 ? 0 : Math.max(1_000, deleteDelayMs),
-    leaseMs: deleteDelayMs,
-    stepsPerSecond: gc.stepsPerSecond,
-    clock,
-    steps,
-    onError: (error) =>
-      report.error({ err: error }, "bytes could not be deleted; the next run does it"),
-  });
+/**
+ * Deletes the bytes of `deleting` blobs: once those that are due at the start, and then those that become due between
+ * two collections.
+ */
+function startDeletingBytes(parts: MaintenanceParts): readonly MaintenanceTask[] {
+  const { clock, leaseTimes, report, gc } = parts;
+  const { stepsPerSecond } = gc;
+  const leasePolicy = createLeasePolicy(clock, leaseTimes);
+  // No client of this process reads a blob that became `deleting` before the start, so the first run need not wait for
+  // `gc.deleteDelay`. The limit is fixed here: blobs that are marked from now on must not be in the first run.
+  const dueAtStartMs = leasePolicy.deletableBeforeMs();
+  const onError = (error: unknown): void =>
+    report.error({ err: error }, "bytes could not be deleted; the next run tries again");
+  return [
+    runTaskOnce({
+      afterMs: firstDeletionMs,
+      stepsPerSecond,
+      steps: () => deleteBytes(parts, { deletableBeforeMs: () => dueAtStartMs }),
+      onError,
+    }),
+    scheduleTask({
+      everyMs: gc.interval === 0 ? 0 : Math.max(1_000, leaseTimes.deleteDelayMs),
+      leaseMs: leaseTimes.deleteDelayMs,
+      stepsPerSecond,
+      clock,
+      steps: () => deleteBytes(parts, leasePolicy),
+      onError,
+    }),
+  ];
 }
 
-async function* reported(
-  steps: AsyncIterable<CollectionStep>,
-  report: Report,
-): AsyncGenerator<CollectionStep> {
-  for await (const step of steps) {
-    if (step.kind === "failed") report.error({ err: step.error }, "a blob could not be removed");
-    yield step;
+async function* deleteBytes(
+  { store, database, report }: MaintenanceParts,
+  leasePolicy: Pick<LeasePolicy, "deletableBeforeMs">,
+): AsyncGenerator<void> {
+  for await (const step of deleteMarkedBlobs({ store, database, leasePolicy })) {
+    if (step.kind === "failed")
+      report.error(
+        { err: step.error, digest: step.digest },
+        "the bytes of a blob could not be deleted",
+      );
+    yield;
   }
 }
 
@@ -156,7 +187,8 @@ function startCollecting({ store, database, clock, report, leaseTimes, gc }: Mai
         if (Object.values(freed).some((count) => count > 0)) report.info(freed, "collected");
       });
     },
-    onError: (error) => report.error({ err: error }, "a collection failed; the next one goes on"),
+    onError: (error) =>
+      report.error({ err: error }, "a collection failed; the next one continues it"),
   });
 }
 
@@ -173,7 +205,7 @@ function startScrubbing({
       database,
       clock,
       report,
-      bytesPerSecond: bytesPerSecond,
+      bytesPerSecond,
     })) {
       const { digest } = blob;
       if (state === "unreadable") report.error({ err: error, digest }, "a blob could not be read");
@@ -186,7 +218,8 @@ function startScrubbing({
     stepsPerSecond: 1_000,
     clock,
     steps,
-    onError: (error) => report.error({ err: error }, "scrubbing failed; it starts again later"),
+    onError: (error) =>
+      report.error({ err: error }, "a scrub failed; it starts again after scrub.interval"),
   });
 }
 
@@ -200,10 +233,10 @@ async function cleanUpUploads({
 }: MaintenanceParts): Promise<void> {
   try {
     const expired = await expireUploads({ database, uploads }, clock() - uploadIdleMs);
-    if (expired > 0) report.info({ expired }, "abandoned uploads have expired");
+    if (expired > 0) report.info({ expired }, "uploads expired (limits.uploadExpiry)");
     const orphans = await deleteOrphanUploads({ store, database });
     if (orphans > 0)
-      report.info({ swept: orphans }, "bytes that belonged to no upload any more are gone");
+      report.info({ orphans }, "bytes in the store that belonged to no upload were deleted");
   } catch (error) {
     report.error({ err: error }, "uploads could not be expired");
   }

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { scheduleTask } from "../../src/maintenance/scheduled-task.ts";
+import { runTaskOnce, scheduleTask } from "../../src/maintenance/scheduled-task.ts";
 import { waitUntil } from "../support/wait.ts";
 
 const leaseMs = 300;
@@ -50,5 +50,44 @@ describe("a scheduled task", () => {
     const { steps, stop } = startRuns(Date.now, 0);
     await stop();
     assert.deepEqual(steps, []);
+  });
+});
+
+describe("a task that runs once", () => {
+  test("starts after the given time and pauses after each step", async (t) => {
+    const startedAtMs = performance.now();
+    const steps: number[] = [];
+    const task = runTaskOnce({
+      ...{ afterMs: 200, stepsPerSecond: 20 },
+      onError: (error) => assert.ifError(error),
+      async *steps() {
+        for (let step = 0; step < 3; step += 1) {
+          steps.push(performance.now());
+          yield undefined;
+        }
+      },
+    });
+    t.after(() => task.stop());
+    await waitUntil("it has made its steps", () => steps.length === 3);
+    const [first = 0, , last = 0] = steps;
+    assert.ok(first - startedAtMs >= 190, `the first step came after ${first - startedAtMs} ms`);
+    assert.ok(last - first >= 90, `three steps took ${last - first} ms`);
+  });
+
+  test("makes no further step after it was stopped, and reports no error", async () => {
+    let steps = 0;
+    const task = runTaskOnce({
+      ...{ afterMs: 0, stepsPerSecond: 1 },
+      onError: (error) => assert.ifError(error),
+      async *steps() {
+        for (;;) {
+          steps += 1;
+          yield undefined;
+        }
+      },
+    });
+    await waitUntil("it runs", () => steps > 0);
+    await task.stop();
+    assert.equal(steps, 1);
   });
 });

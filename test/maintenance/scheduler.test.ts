@@ -2,9 +2,79 @@ import assert from "node:assert/strict";
 import { readdirSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { describe, test } from "node:test";
+import { collect } from "../../src/maintenance/collector.ts";
+import { startMaintenance } from "../../src/maintenance/scheduler.ts";
+import { digestOf } from "../../src/oci/digest.ts";
+import { parseRepositoryName } from "../../src/oci/name.ts";
+import { createLeasePolicy } from "../../src/registry/leases.ts";
+import { createRegistry } from "../../src/registry/registry.ts";
+import { createMemoryStore } from "../../storage/memory/store.ts";
 import { pushBlob, startBerth } from "../support/berth.ts";
+import { openMetadataInMemory } from "../support/database.ts";
+import { nobody, rules, silent } from "../support/pushes.ts";
 import { temporaryFolder } from "../support/temporary.ts";
 import { waitUntil } from "../support/wait.ts";
+
+const clock = Date.now;
+const leaseTimes = { leaseMs: 0, graceMs: 0, deleteDelayMs: 0 };
+
+/** A store and a database with `count` blobs that an earlier process has marked deleting. */
+async function openWithDeletingBlobs(count: number) {
+  const store = createMemoryStore();
+  const database = openMetadataInMemory();
+  const parts = { store, database, clock };
+  for (let n = 0; n < count; n += 1) {
+    const bytes = Buffer.from(`blob ${n}`);
+    const digest = digestOf(bytes);
+    await database.run("storeBlob", {
+      ...{ repository: parseRepositoryName("team/app"), digest, sizeBytes: bytes.length },
+      storageKey: await store.put(digest, bytes),
+      ...{ actor: nobody, rules, nowMs: clock(), leasedUntilMs: clock(), dueAtMs: clock() },
+    });
+  }
+  const later = createLeasePolicy(clock, { ...leaseTimes, deleteDelayMs: 3_600_000 });
+  const collection = { ...parts, leasePolicy: later, graceMs: 0 };
+  for await (const _ of collect({ ...collection, deleteUntagged: true, orphans: false }));
+  const { blobs } = await database.collection.waiting();
+  assert.equal(blobs, count, "all blobs are marked deleting");
+  const { uploads } = createRegistry({
+    ...parts,
+    report: silent,
+    sparse: false,
+    rules,
+    leaseTimes,
+  });
+  const start = (stepsPerSecond: number) =>
+    startMaintenance({
+      ...{ ...parts, uploads, leaseTimes, report: silent, uploadIdleMs: 3_600_000 },
+      gc: { deleteUntagged: false, interval: 0, stepsPerSecond },
+      scrub: { interval: 0, bytesPerSecond: 0 },
+    });
+  const waiting = async (): Promise<number> => (await database.collection.waiting()).blobs;
+  return { start, waiting, close: () => database.close() };
+}
+
+describe("the deletion of bytes at the start", () => {
+  test("begins after the start phase, so that the server does not wait for it, and deletes all due blobs", async (t) => {
+    const opened = await openWithDeletingBlobs(20);
+    const maintenance = await opened.start(1_000);
+    t.after(async () => {
+      await maintenance.close();
+      await opened.close();
+    });
+    assert.equal(await opened.waiting(), 20, "no blob is deleted in the start phase");
+    await waitUntil("all bytes are deleted", async () => (await opened.waiting()) === 0);
+  });
+
+  test("keeps gc.stepsPerSecond, and ends when the server stops", async (t) => {
+    const opened = await openWithDeletingBlobs(20);
+    t.after(() => opened.close());
+    const maintenance = await opened.start(2);
+    await waitUntil("the first blob is deleted", async () => (await opened.waiting()) < 20);
+    await maintenance.close();
+    assert.equal(await opened.waiting(), 19);
+  });
+});
 
 describe("a server without requests", () => {
   test("verifies its blobs, and answers 404 for a blob whose bytes have changed", async (t) => {
