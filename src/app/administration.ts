@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 import { createAccounts, type Accounts } from "../accounts/accounts.ts";
-import { createKeyRing, type KeyRing } from "../auth/signing-keys/administration.ts";
+import { createKeyRing, type KeyRing } from "../auth/signing-keys/keys.ts";
 import type { Config } from "../config/schema.ts";
 import { openSqliteDatabase } from "../database/database.ts";
 import type { Actor } from "../database/events/audit.ts";
