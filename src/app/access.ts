@@ -1,7 +1,11 @@
 import { createAccounts } from "../accounts/accounts.ts";
 import { createBearer } from "../auth/tokens/bearer.ts";
 import { createGrantIssuer } from "../auth/tokens/grants.ts";
-import { createHubPolicy, createOpenHubPolicy, denyChangesToMirrored } from "../auth/hub-policy.ts";
+import {
+  createHubPolicy,
+  createOpenHubPolicy,
+  denyHubChangesToMirrored,
+} from "../auth/hub-policy.ts";
 import { openKeys } from "../auth/signing-keys/keys.ts";
 import { createOpenPolicy, createPolicy } from "../auth/policy.ts";
 import { rateLimitsOf } from "../auth/rate-limit.ts";
@@ -69,7 +73,7 @@ export async function openAuthContext(
       parts: { clientInfo, wwwAuthenticate, requestAuthenticator, policy, tokens: undefined },
       hub: {
         accounts,
-        policy: denyChangesToMirrored(createOpenHubPolicy(), mirrored),
+        policy: denyHubChangesToMirrored(createOpenHubPolicy(), mirrored),
         sessions: undefined,
         defaultVisibility,
       },
@@ -98,7 +102,7 @@ export async function openAuthContext(
     hub: {
       accounts,
       defaultVisibility,
-      policy: denyChangesToMirrored(createHubPolicy({ database }), mirrored),
+      policy: denyHubChangesToMirrored(createHubPolicy({ database }), mirrored),
       sessions: createSessions({ keys, issuer: service, authenticator, database, clock }),
     },
     parts: {

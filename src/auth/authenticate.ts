@@ -2,9 +2,12 @@ import { addressKey } from "../concurrency/budgets.ts";
 import type { Database } from "../database/database.ts";
 import { OciError } from "../oci/errors.ts";
 import { principalNow, type KnownPrincipal } from "../database/permissions/identity.ts";
-import type { Passwords } from "./passwords.ts";
+import {
+  createVerifiedPasswordCache,
+  type Passwords,
+  type VerifiedPasswordCache,
+} from "./passwords.ts";
 import type { Attempt, RateLimit } from "./rate-limit.ts";
-import { createVerifiedPasswordCache } from "./verified-password-cache.ts";
 import { hashTokenSecret, isTokenSecret, looksLikeToken } from "./tokens/secret.ts";
 import { createKeyedSemaphore } from "./keyed-semaphore.ts";
 
@@ -14,20 +17,15 @@ export interface Credentials {
   readonly secret: string;
 }
 
-export interface From {
-  /** The address of the client. */
-  readonly peer: string;
-  readonly agent: string;
-}
-
 export interface Authenticator {
   /**
    * Finds the account of the credentials. Returns `undefined` if name and secret do not match; an unknown name takes as
    * long as a wrong password. After too many wrong secrets from the peer, or from the peer for the account, it rejects
    * with TOOMANYREQUESTS and Retry-After; a repeated wrong password counts once. A database error rejects: it is never
    * treated as a wrong password.
+   * @param peer the address of the client
    */
-  authenticate(credentials: Credentials, from: From): Promise<KnownPrincipal | undefined>;
+  authenticate(credentials: Credentials, peer: string): Promise<KnownPrincipal | undefined>;
 }
 
 /** `lastUsedAtMs` of an access token is written at most once per minute. */
@@ -35,90 +33,96 @@ const touchAfterMs = 60_000;
 /** Account names are at most 255 characters; longer names are cut, so that the rate limit's keys stay bounded. */
 const keptOfName = 255;
 
-export function createAuthenticator(parts: {
+interface AuthenticatorParts {
   readonly database: Pick<Database, "accounts" | "accessTokens" | "run">;
   readonly passwords: Passwords;
   readonly rateLimit: RateLimit;
   readonly clock: () => number;
-}): Authenticator {
-  const { database, passwords, rateLimit, clock } = parts;
+}
 
+/** Credentials with the name in lower case, and the address of the client. */
+interface PeerCredentials extends Credentials {
+  readonly peer: string;
+}
+
+export function createAuthenticator(parts: AuthenticatorParts): Authenticator {
   // One at a time per name and address: a client that sends an old password many times at once is counted once. The key
   // includes the address: with the name alone, requests of other clients would block the owner of the account.
   const semaphore = createKeyedSemaphore({ atOnce: 1, atMostWaiting: 256 });
   // A client with an outdated password sends it with every request of a push. This is not an attack and counts once.
-  const rejected = createVerifiedPasswordCache(clock);
-
-  const byPassword = async (
-    name: string,
-    secret: string,
-    peer: string,
-  ): Promise<KnownPrincipal | undefined> => {
-    const login = await database.accounts.login(name);
-    // Only the bootstrap administrator has no password, until the operator sets one.
-    if (login?.account.kind === "user" && login.passwordHash === null)
-      throw new OciError(
-        "DENIED",
-        `${name} has no password yet; set one on the server: berth user password ${name}`,
-      );
-    const key = rejected.keyOf(name, peer, login?.passwordHash ?? "", secret);
-    if (rejected.has(key)) return undefined;
-    const attempt = admitted(rateLimit.begin(name.slice(0, keptOfName), peer));
-    const isRight = await passwords
-      .verify(secret, login?.passwordHash ?? undefined, {
-        key: addressKey(peer),
-        isKnown: attempt.isKnown,
-      })
-      .catch((error: unknown) => {
-        attempt.forget();
-        throw error;
-      });
-    if (!isRight) {
-      rejected.add(key);
-      return undefined;
-    }
-    attempt.succeed();
-    const account = login?.account;
-    if (account?.kind !== "user" || account.disabled) return undefined;
-    const { id: accountId, name: own, isAdmin } = account;
-    return { kind: "user", accountId, name: own, isAdmin, by: "password" };
-  };
-
-  const byToken = async (
-    name: string,
-    secret: string,
-    peer: string,
-  ): Promise<KnownPrincipal | undefined> => {
-    const nowMs = clock();
-    const login = isTokenSecret(secret)
-      ? await database.accessTokens.login(hashTokenSecret(secret))
-      : undefined;
-    const principal =
-      login?.account.name === name
-        ? principalNow(
-            { account: { ...login.account, passwordChangedAtMs: null }, token: login.token },
-            { accessToken: login.token.id, passwordAtMs: undefined },
-            nowMs,
-          )
-        : undefined;
-    if (login === undefined || principal === undefined) {
-      admitted(rateLimit.beginToken(peer));
-      return undefined;
-    }
-    const { token } = login;
-    // Not awaited: a full or slow disk must not block pulls.
-    if (nowMs - (token.lastUsedAtMs ?? 0) >= touchAfterMs)
-      void database.run("touchAccessToken", { id: token.id, nowMs }).catch(() => undefined);
-    return principal;
-  };
+  const passwordParts = { ...parts, rejected: createVerifiedPasswordCache(parts.clock) };
 
   return {
-    async authenticate({ name: given, secret }, { peer }) {
+    async authenticate({ name: given, secret }, peer) {
       const name = given.toLowerCase();
-      if (looksLikeToken(secret)) return byToken(name, secret, peer);
-      return semaphore(`${addressKey(peer)} ${name}`, () => byPassword(name, secret, peer));
+      if (looksLikeToken(secret)) return byToken(parts, { name, secret, peer });
+      return semaphore(`${addressKey(peer)} ${name}`, () =>
+        byPassword(passwordParts, { name, secret, peer }),
+      );
     },
   };
+}
+
+async function byPassword(
+  parts: AuthenticatorParts & { readonly rejected: VerifiedPasswordCache },
+  { name, secret, peer }: PeerCredentials,
+): Promise<KnownPrincipal | undefined> {
+  const { database, passwords, rateLimit, rejected } = parts;
+  const login = await database.accounts.login(name);
+  // Only the bootstrap administrator has no password, until the operator sets one.
+  if (login?.account.kind === "user" && login.passwordHash === null)
+    throw new OciError(
+      "DENIED",
+      `${name} has no password yet; set one on the server: berth user password ${name}`,
+    );
+  const key = rejected.keyOf(name, peer, login?.passwordHash ?? "", secret);
+  if (rejected.has(key)) return undefined;
+  const attempt = admitted(rateLimit.begin(name.slice(0, keptOfName), peer));
+  const isRight = await passwords
+    .verify(secret, login?.passwordHash ?? undefined, {
+      key: addressKey(peer),
+      isKnown: attempt.isKnown,
+    })
+    .catch((error: unknown) => {
+      attempt.forget();
+      throw error;
+    });
+  if (!isRight) {
+    rejected.add(key);
+    return undefined;
+  }
+  attempt.succeed();
+  const account = login?.account;
+  if (account?.kind !== "user" || account.disabled) return undefined;
+  const { id: accountId, name: own, isAdmin } = account;
+  return { kind: "user", accountId, name: own, isAdmin, by: "password" };
+}
+
+async function byToken(
+  { database, rateLimit, clock }: AuthenticatorParts,
+  { name, secret, peer }: PeerCredentials,
+): Promise<KnownPrincipal | undefined> {
+  const nowMs = clock();
+  const login = isTokenSecret(secret)
+    ? await database.accessTokens.login(hashTokenSecret(secret))
+    : undefined;
+  const principal =
+    login?.account.name === name
+      ? principalNow(
+          { account: { ...login.account, passwordChangedAtMs: null }, token: login.token },
+          { accessToken: login.token.id, passwordAtMs: undefined },
+          nowMs,
+        )
+      : undefined;
+  if (login === undefined || principal === undefined) {
+    admitted(rateLimit.beginToken(peer));
+    return undefined;
+  }
+  const { token } = login;
+  // Not awaited: a full or slow disk must not block pulls.
+  if (nowMs - (token.lastUsedAtMs ?? 0) >= touchAfterMs)
+    void database.run("touchAccessToken", { id: token.id, nowMs }).catch(() => undefined);
+  return principal;
 }
 
 function admitted(attempt: ReturnType<RateLimit["begin"]>): Attempt {

@@ -4,16 +4,15 @@ import { repositoryPermissions } from "../database/permissions/hub-permissions.t
 import {
   authorizeByFacts,
   authorizeByPrincipal,
-  mayRead,
   viewOfRepository,
   type RoutePermission,
   type HubTarget,
   type Decision,
 } from "../database/permissions/hub-rules.ts";
-import { hasScope, reaches } from "../database/permissions/repository-rules.ts";
+import { reaches } from "../database/permissions/repository-rules.ts";
 import type { NamespaceView } from "../database/catalog/repository-pages.ts";
-import { defaultNamespace, namespaceOf, type RepositoryName } from "../oci/name.ts";
-import { visibleTo, type VisibilityFilter } from "./visibility.ts";
+import { namespaceOf, type RepositoryName } from "../oci/name.ts";
+import { viewOfNamespace, visibleTo, type VisibilityFilter } from "./visibility.ts";
 import type { Session } from "./sessions.ts";
 
 export type { RoutePermission, HubTarget, Decision };
@@ -50,6 +49,7 @@ export interface HubPolicy {
     session: Session | undefined,
     names: readonly RepositoryName[],
   ): Promise<ReadonlySet<RepositoryName>>;
+  /** The repositories of a namespace that the session sees. */
   viewOf(session: Session | undefined, namespace: string): Promise<NamespaceView>;
   /** The repositories that a search or a list of all repositories may return. */
   visibilityFor(session: Session | undefined): VisibilityFilter;
@@ -79,7 +79,10 @@ const requiresAccount = (permission: RoutePermission): boolean =>
  * A mirror has the content of its upstream, as on the registry's own paths. A client cannot create a repository in its
  * namespace, move a tag or make a tag immutable; it may delete cached content.
  */
-export function denyChangesToMirrored(policy: HubPolicy, mirrors: ReadonlySet<string>): HubPolicy {
+export function denyHubChangesToMirrored(
+  policy: HubPolicy,
+  mirrors: ReadonlySet<string>,
+): HubPolicy {
   return {
     ...policy,
     async authorize(session, permission, target) {
@@ -124,13 +127,13 @@ export function createHubPolicy(parts: {
     },
 
     async repositoryPermissions(session, repository) {
-      const { allows, level, opened } = (await facts(session, [repository]))(repository);
+      const { allows, role, scopes } = (await facts(session, [repository]))(repository);
       return {
         read: allows(repositoryPermissions.see),
         write:
-          reaches(level, "write") ||
-          opened.includes("scope-image-push") ||
-          opened.includes("scope-image-delete"),
+          reaches(role, "write") ||
+          scopes.includes("scope-image-push") ||
+          scopes.includes("scope-image-delete"),
         admin: allows(repositoryPermissions.remove),
       };
     },
@@ -143,33 +146,9 @@ export function createHubPolicy(parts: {
       );
     },
 
-    async viewOf(session, namespace) {
-      const principal = session?.principal;
-      if (principal === undefined) return { kind: "public" };
-      if (principal.kind === "organisation") {
-        if (
-          principal.name !== namespace ||
-          !hasScope(principal.resources, ["scope-repository-list"])
-        )
-          return { kind: "public" };
-        const paths = principal.resources
-          .filter(({ type }) => type === "TYPE_REPO")
-          .filter(({ scopes }) =>
-            scopes.some((one) => isOneOf(one, repositoryPermissions.see.scopes)),
-          )
-          .map(({ path }) => path);
-        return { kind: "paths", paths };
-      }
-      const { scope, isAdmin, accountId, name } = principal;
-      if (!mayRead(scope)) return { kind: "public" };
-      if (isAdmin || name === namespace) return { kind: "all" };
-      if (namespace === defaultNamespace) return { kind: "granted", userId: accountId };
-      const role = await database.memberships.roleIn(namespace, accountId);
-      return role === "owner" ? { kind: "all" } : { kind: "granted", userId: accountId };
-    },
+    viewOf: (session, namespace) =>
+      viewOfNamespace(database.memberships, session?.principal, namespace),
 
     visibilityFor: (session) => visibleTo(session?.principal ?? { kind: "anonymous" }),
   };
 }
-
-const isOneOf = (scope: string, scopes: readonly string[]): boolean => scopes.includes(scope);

@@ -96,7 +96,7 @@ function createLane(atMostWaiting: number) {
     if (line.length > 0) lines.set(key, line);
   };
 
-  const makeRoom = (key: string): boolean => {
+  const evictFromLongest = (key: string): boolean => {
     const own = lines.get(key)?.length ?? 0;
     let longest: [string, Waiter[]] | undefined;
     for (const entry of lines) if (entry[1].length > (longest?.[1].length ?? 0)) longest = entry;
@@ -108,7 +108,7 @@ function createLane(atMostWaiting: number) {
 
   return {
     add(key: string, waiter: Waiter): boolean {
-      if (waiting >= atMostWaiting && !makeRoom(key)) return false;
+      if (waiting >= atMostWaiting && !evictFromLongest(key)) return false;
       const line = lines.get(key);
       if (line === undefined) lines.set(key, [waiter]);
       else line.push(waiter);

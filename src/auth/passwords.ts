@@ -1,11 +1,12 @@
 import {
+  createHmac,
   randomBytes,
   scrypt as scryptWithCallback,
   timingSafeEqual,
   type ScryptOptions,
 } from "node:crypto";
 import { promisify } from "node:util";
-import { createVerifiedPasswordCache } from "./verified-password-cache.ts";
+import { createByteCache } from "../concurrency/byte-cache.ts";
 import { createFairQueue, type QueuedClient } from "./keyed-semaphore.ts";
 
 /** Applies to passwords that users choose. Access tokens have a fixed length and are random. */
@@ -47,6 +48,12 @@ const atOnce = 2;
 /** 512 known and 512 unknown clients may wait; about 33 derivations run per second. */
 const atMostWaiting = 512;
 const local: QueuedClient = { key: "", isKnown: true };
+
+const rememberedMs = 5 * 60_000;
+/** About 1,000 remembered results with their overhead. */
+const rememberedBytes = 384 * 1024;
+/** A time in milliseconds. */
+const timeBytes = 8;
 
 /** Password hashing with scrypt. */
 export function createPasswords(parts: {
@@ -102,5 +109,26 @@ function decode(stored: string): Cost & { readonly salt: Buffer; readonly hash: 
     p: Number(p),
     salt: Buffer.from(salt, "base64"),
     hash: Buffer.from(hash, "base64"),
+  };
+}
+
+/** Results of recent password checks, by HMAC-SHA-256 with a random key: the secrets are not stored. */
+export interface VerifiedPasswordCache {
+  add(key: string): void;
+  has(key: string): boolean;
+  /** The cache key of these texts, in this order. */
+  keyOf(...texts: readonly string[]): string;
+}
+
+/** Keeps an entry for 5 minutes. Above {@link rememberedBytes} the least recently used entry is dropped. */
+export function createVerifiedPasswordCache(clock: () => number): VerifiedPasswordCache {
+  const key = randomBytes(32);
+  const untilMs = createByteCache<number>({ maxBytes: rememberedBytes, sizeOf: () => timeBytes });
+  return {
+    keyOf: (...texts) => createHmac("sha256", key).update(JSON.stringify(texts)).digest("base64"),
+    has: (key) => (untilMs.get(key) ?? 0) > clock(),
+    add(key) {
+      untilMs.set(key, clock() + rememberedMs);
+    },
   };
 }

@@ -18,7 +18,7 @@ export interface PermissionReader {
 }
 
 export interface GrantedRepositories {
-  readonly access: GrantedActions;
+  readonly actions: GrantedActions;
   readonly absent: ReadonlySet<RepositoryName>;
 }
 
@@ -38,7 +38,7 @@ export function createPermissionReader(parts: {
   const { database, createOnPush, mirrors = new Map() } = parts;
 
   const granted: PermissionReader["granted"] = async (principal, names) => {
-    if (names.length === 0) return { access: new Map(), absent: new Set() };
+    if (names.length === 0) return { actions: new Map(), absent: new Set() };
     const accountId = principal.kind === "anonymous" ? undefined : principal.accountId;
     const facts = await database.repositoryPermissions.facts(accountId, names);
     const isGone = facts.account === undefined || facts.account.disabled;
@@ -53,7 +53,7 @@ export function createPermissionReader(parts: {
     const isAbsent = (name: RepositoryName): boolean =>
       !facts.repositories.has(name) && !mirrors.has(namespaceOf(name));
     return {
-      access: new Map(
+      actions: new Map(
         names.map((name) => [
           name,
           !isClosed && opens(name) ? withPull(actionsOf(name)) : actionsOf(name),
@@ -64,7 +64,7 @@ export function createPermissionReader(parts: {
   };
   return {
     granted,
-    actions: async (principal, names) => (await granted(principal, names)).access,
+    actions: async (principal, names) => (await granted(principal, names)).actions,
   };
 }
 

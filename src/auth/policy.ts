@@ -73,7 +73,7 @@ export function createPolicy(parts: {
 }): Policy {
   const { factsOf, permissionReader } = parts;
   const isGranted = (grant: Grant, repository: RepositoryName, actions: readonly Action[]) => {
-    const granted = grant.access.get(repository);
+    const granted = grant.actions.get(repository);
     if (granted === undefined || !actions.every((action) => granted.has(action))) return false;
     return factsOf(repository).removal <= grant.removals && !needsRecheck(grant, repository);
   };
@@ -82,10 +82,10 @@ export function createPolicy(parts: {
 
   const recheckPermission = async (grant: Grant, repository: RepositoryName): Promise<Grant> => {
     const held = (await permissionReader.actions(grant.principal, [repository])).get(repository);
-    const granted = grant.access.get(repository) ?? new Set();
+    const granted = grant.actions.get(repository) ?? new Set();
     const left = new Set([...granted].filter((action) => held?.has(action)));
     const absent = new Set([...grant.absent].filter((name) => name !== repository));
-    return { ...grant, access: new Map(grant.access).set(repository, left), absent };
+    return { ...grant, actions: new Map(grant.actions).set(repository, left), absent };
   };
 
   return {

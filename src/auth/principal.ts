@@ -10,17 +10,17 @@ export type GrantedActions = ReadonlyMap<RepositoryName, ReadonlySet<Action>>;
 /** The principal of a request with the actions that its token or its credentials grant. */
 export interface Grant {
   readonly principal: Principal;
-  readonly access: GrantedActions;
+  readonly actions: GrantedActions;
   /** Whether the principal may list repositories. The `VisibilityFilter` selects the repositories. */
   readonly catalog: boolean;
   /**
    * The highest removal number when the grant was issued. The grant is void for a repository that was removed later.
    */
   readonly removals: number;
-  /** The names in `access` that had no repository when the grant was issued. */
+  /** The names in `actions` that had no repository when the grant was issued. */
   readonly absent: ReadonlySet<RepositoryName>;
   /**
-   * The client sent credentials instead of a token: `access` has only the repository of this request; others are read
+   * The client sent credentials instead of a token: `actions` has only the repository of this request; others are read
    * from the database.
    */
   readonly live: boolean;
@@ -31,7 +31,7 @@ export interface Grant {
 /** The grant of a client without credentials. */
 export const anonymous: Grant = {
   principal: { kind: "anonymous" },
-  access: new Map(),
+  actions: new Map(),
   catalog: false,
   removals: 0,
   absent: new Set(),

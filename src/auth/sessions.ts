@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import type { Database } from "../database/database.ts";
-import type { Authenticator, Credentials, From } from "./authenticate.ts";
+import type { Authenticator, Credentials } from "./authenticate.ts";
 import { principalNow, type KnownPrincipal } from "../database/permissions/identity.ts";
 import type { Keys } from "./signing-keys/keys.ts";
 import { createSignedTokens } from "./tokens/signed-tokens.ts";
@@ -19,11 +19,11 @@ export interface Sessions {
    */
   login(
     credentials: Credentials,
-    from: From,
+    peer: string,
     lifeSeconds: number,
   ): Promise<{ readonly token: string; readonly session: Session } | undefined>;
   /** A session for one request; `undefined` if name and secret do not match. */
-  identify(credentials: Credentials, from: From): Promise<Session | undefined>;
+  identify(credentials: Credentials, peer: string): Promise<Session | undefined>;
   /**
    * The session of a token; `undefined` if the token is not valid, or if its account, password or access token is no
    * longer valid.
@@ -50,16 +50,16 @@ export function createSessions(parts: {
   const tokens = createSignedTokens({ keys, issuer, audience: `${issuer}/hub`, clock });
 
   /** Reads the credentials once; the principal says whether they were a password or an access token. */
-  const identify = async (credentials: Credentials, from: From): Promise<Session | undefined> => {
+  const identify = async (credentials: Credentials, peer: string): Promise<Session | undefined> => {
     // Taken before the password check: a password change during the check also ends this session.
     const sinceMs = clock();
-    const principal = await authenticator.authenticate(credentials, from);
+    const principal = await authenticator.authenticate(credentials, peer);
     return principal && { principal, sinceMs };
   };
 
   return {
-    async login(credentials, from, lifeSeconds) {
-      const session = await identify(credentials, from);
+    async login(credentials, peer, lifeSeconds) {
+      const session = await identify(credentials, peer);
       if (session === undefined) return undefined;
       const { accountId, name, accessToken = null } = session.principal;
       const id = randomUUID();

@@ -1,9 +1,15 @@
+import type { NamespaceView } from "../database/catalog/repository-pages.ts";
+import type { Database } from "../database/database.ts";
+import { repositoryPermissions } from "../database/permissions/hub-permissions.ts";
+import { mayRead } from "../database/permissions/hub-rules.ts";
+import type { KnownPrincipal, Principal } from "../database/permissions/identity.ts";
+import { hasScope } from "../database/permissions/repository-rules.ts";
 import type { VisibilityFilter } from "../database/registry/catalog.ts";
-import type { Principal } from "../database/permissions/identity.ts";
+import { defaultNamespace } from "../oci/name.ts";
 
 export type { VisibilityFilter };
 
-const pulling = new Set(["scope-image-pull", "scope-image-push", "scope-image-delete"]);
+const pullingScopes = ["scope-image-pull", "scope-image-push", "scope-image-delete"];
 
 /** The repositories that a principal sees in the catalog: those that it may pull. */
 export function visibleTo(principal: Principal): VisibilityFilter {
@@ -16,10 +22,43 @@ export function visibleTo(principal: Principal): VisibilityFilter {
       return isAdmin ? { kind: "everything" } : { kind: "user", accountId };
     }
     case "organisation": {
-      const paths = principal.resources
-        .filter(({ type, scopes }) => type === "TYPE_REPO" && scopes.some((s) => pulling.has(s)))
-        .map(({ path }) => path);
+      const paths = repositoryPaths(principal, pullingScopes);
       return { kind: "paths", namespace: principal.name, paths };
     }
   }
+}
+
+/**
+ * The repositories of a namespace that a principal sees on the pages of the Hub-shaped API. `undefined` is an anonymous
+ * client.
+ */
+export async function viewOfNamespace(
+  memberships: Pick<Database["memberships"], "roleIn">,
+  principal: KnownPrincipal | undefined,
+  namespace: string,
+): Promise<NamespaceView> {
+  if (principal === undefined) return { kind: "public" };
+  if (principal.kind === "organisation") {
+    if (principal.name !== namespace || !hasScope(principal.resources, ["scope-repository-list"]))
+      return { kind: "public" };
+    return { kind: "paths", paths: repositoryPaths(principal, repositoryPermissions.see.scopes) };
+  }
+  const { scope, isAdmin, accountId, name } = principal;
+  if (!mayRead(scope)) return { kind: "public" };
+  if (isAdmin || name === namespace) return { kind: "all" };
+  if (namespace === defaultNamespace) return { kind: "granted", userId: accountId };
+  const role = await memberships.roleIn(namespace, accountId);
+  return role === "owner" ? { kind: "all" } : { kind: "granted", userId: accountId };
+}
+
+/** The paths of an organisation's token that have one of the scopes. */
+function repositoryPaths(
+  { resources }: Extract<Principal, { kind: "organisation" }>,
+  wanted: readonly string[],
+): readonly string[] {
+  return resources
+    .filter(
+      ({ type, scopes }) => type === "TYPE_REPO" && scopes.some((one) => wanted.includes(one)),
+    )
+    .map(({ path }) => path);
 }

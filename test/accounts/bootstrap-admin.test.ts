@@ -4,7 +4,7 @@ import { createAccounts } from "../../src/accounts/accounts.ts";
 import { systemActor } from "../../src/database/permissions/authority.ts";
 import { openMetadataInMemory } from "../support/database.ts";
 
-const from = { peer: "127.0.0.1", agent: "" };
+const peer = "127.0.0.1";
 function open() {
   const database = openMetadataInMemory();
   return { database, ...createAccounts({ database, clock: Date.now, createOnPush: true }) };
@@ -21,12 +21,12 @@ describe("the first start", () => {
     );
     for (const secret of ["", "admin", "password"])
       await assert.rejects(
-        authenticator.authenticate({ name: "admin", secret }, from),
+        authenticator.authenticate({ name: "admin", secret }, peer),
         /admin has no password yet; set one on the server: berth user password admin/,
       );
     const password = "correct horse battery";
     await users.setPassword(systemActor("berth"), "admin", password);
-    const principal = await authenticator.authenticate({ name: "admin", secret: password }, from);
+    const principal = await authenticator.authenticate({ name: "admin", secret: password }, peer);
     assert.equal(principal?.kind === "user" && principal.isAdmin, true);
   });
 
@@ -34,7 +34,7 @@ describe("the first start", () => {
     const { bootstrap, authenticator } = open();
     await bootstrap("from a secret file");
     const credentials = { name: "admin", secret: "from a secret file" };
-    assert.ok(await authenticator.authenticate(credentials, from));
+    assert.ok(await authenticator.authenticate(credentials, peer));
   });
 
   test("creates the administrator only once, and later ignores the configured password", async () => {

@@ -49,7 +49,7 @@ async function open() {
     wait: (ms: number) => void (nowMs += ms),
     hashings: () => hashings,
     login: (name: string, secret: string, peer = "192.0.2.1"): Promise<Principal | undefined> =>
-      authenticator.authenticate({ name, secret }, { peer, agent: "docker" }),
+      authenticator.authenticate({ name, secret }, peer),
     token: async (accountId: number, kind: TokenKind, given: Partial<CreateAccessToken> = {}) => {
       const secret = generateTokenSecret(kind);
       const id = randomUUID();

@@ -28,7 +28,7 @@ function setting(removals: Readonly<Record<string, number>> = {}) {
 
 const grant = (more: Partial<Grant> = {}): Grant => ({
   principal: { kind: "user", accountId: 7, name: "mia", isAdmin: false, by: "password" },
-  access: new Map(),
+  actions: new Map(),
   catalog: false,
   removals: 0,
   absent: new Set(),
@@ -41,7 +41,7 @@ const repository = (...actions: Action[]) => ({ kind: "repository", actions }) a
 describe("the policy", () => {
   test("requires every action that a route declares", () => {
     const { policy } = setting();
-    const pulling = grant({ access: new Map([[there, new Set<Action>(["pull"])]]) });
+    const pulling = grant({ actions: new Map([[there, new Set<Action>(["pull"])]]) });
     const allows = (...actions: Action[]): boolean =>
       policy.allows({ grant: pulling, permission: repository(...actions), repository: there });
     assert.deepEqual(
@@ -61,13 +61,13 @@ describe("the policy", () => {
 
   test("rejects a grant that is older than the deletion of its repository", () => {
     const { policy } = setting({ [there]: 5 });
-    const access = new Map([
+    const actions = new Map([
       [there, new Set<Action>(["pull"])],
       [absent, new Set<Action>(["pull"])],
     ]);
     const allows = (removals: number, name = there): boolean =>
       policy.allows({
-        ...{ grant: grant({ access, removals }), permission: repository("pull") },
+        ...{ grant: grant({ actions, removals }), permission: repository("pull") },
         repository: name,
       });
     assert.deepEqual([allows(4), allows(5), allows(6)], [false, true, true]);
@@ -76,9 +76,9 @@ describe("the policy", () => {
 
   test("permits a mount from a repository that the grant covers or that is public", async () => {
     const { policy, asked } = setting({ [there]: 5 });
-    const access = new Map([[there, new Set<Action>(["pull"])]]);
-    assert.equal(await policy.mayRead(grant({ access, removals: 5 }), there), true);
-    assert.equal(await policy.mayRead(grant({ access, removals: 4 }), there), false);
+    const actions = new Map([[there, new Set<Action>(["pull"])]]);
+    assert.equal(await policy.mayRead(grant({ actions, removals: 5 }), there), true);
+    assert.equal(await policy.mayRead(grant({ actions, removals: 4 }), there), false);
     assert.equal(await policy.mayRead(grant(), open), true);
     assert.equal(await policy.mayRead(grant(), there), false);
     assert.ok(!asked.some((text) => text.startsWith("rights")));

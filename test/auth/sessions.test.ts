@@ -21,7 +21,7 @@ const keys = await openKeys({
   report: (error) => assert.fail(String(error)),
 });
 const actor = judged({ accountId: null, name: "berth", peer: "" });
-const from = { peer: "192.0.2.1", agent: "" };
+const peer = "192.0.2.1";
 
 /** The same database, with a call of `happen` before each read. */
 function interrupted(database: Database, happen: () => Promise<void>): Database {
@@ -67,8 +67,8 @@ test("a login whose access token is revoked before any of its reads gets no pass
         const credentials = { name: "ann", secret };
         const session =
           way === "identify"
-            ? await sessions.identify(credentials, from)
-            : (await sessions.login(credentials, from, 60))?.session;
+            ? await sessions.identify(credentials, peer)
+            : (await sessions.login(credentials, peer, 60))?.session;
         const policy = createHubPolicy({ database });
         assert.notEqual(await policy.authorize(session, { of: "password" }, {}), "allowed");
       },

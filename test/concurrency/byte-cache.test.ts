@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import SqliteDatabase from "better-sqlite3";
 import { CompiledQuery } from "kysely";
-import { createVerifiedPasswordCache } from "../../src/auth/verified-password-cache.ts";
+import { createVerifiedPasswordCache } from "../../src/auth/passwords.ts";
 import { createResponseCache } from "../../src/http/middleware/response-cache.ts";
 import { createKeysetCursors } from "../../src/catalog/keyset-cursors.ts";
 import { createReads } from "../../src/database/reads.ts";

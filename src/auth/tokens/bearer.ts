@@ -1,12 +1,16 @@
 import { randomUUID } from "node:crypto";
-import { opensPath } from "../../database/permissions/repository-rules.ts";
-import type { Grant } from "../principal.ts";
-import { parseTokenClaims } from "./claims.ts";
+import { opensPath, type Action } from "../../database/permissions/repository-rules.ts";
+import { parseRepositoryName, type RepositoryName } from "../../oci/name.ts";
+import type { Grant, GrantedActions } from "../principal.ts";
 import type { GrantedScopes } from "./grants.ts";
 import type { Principal } from "../../database/permissions/identity.ts";
 import { tokenLifeSeconds, type Keys } from "../signing-keys/keys.ts";
 import { createSignedTokens } from "./signed-tokens.ts";
-import { createVerifiedTokens } from "./verified-tokens.ts";
+
+const grantableActions: readonly Action[] = ["pull", "push", "delete"];
+/** Limits of the cache of verified tokens. */
+const tokensAtMost = 20_000;
+const charactersAtMost = 32 * 1024 * 1024;
 
 /** An issued token with its lifetime and issue time. */
 export interface BearerToken {
@@ -41,7 +45,7 @@ export function createBearer(parts: {
         sub: principal.kind === "anonymous" ? "" : principal.name,
         jti: randomUUID(),
         access: entries,
-        berth: { identity: spoken(principal, grantedScopes), removals, absent },
+        berth: { identity: principalClaim(principal, grantedScopes), removals, absent },
       };
       const { token, issuedAtMs } = await tokens.sign(claims, tokenLifeSeconds);
       return { token, expiresInSeconds: tokenLifeSeconds, issuedAtMs };
@@ -49,10 +53,9 @@ export function createBearer(parts: {
     async verify(token) {
       const known = verified.find(token);
       if (known !== undefined) return known;
-      const claims = parseTokenClaims(await tokens.verify(token));
-      if (claims === undefined) return undefined;
-      verified.keep(token, claims.grant, claims.expiresAtMs);
-      return claims.grant;
+      const grant = parseGrant(await tokens.verify(token));
+      if (grant !== undefined) verified.keep(token, grant);
+      return grant;
     },
     getCached: (token) => verified.find(token),
   };
@@ -62,11 +65,120 @@ export function createBearer(parts: {
  * The resources of an organisation's token may be long. The bearer token includes only those that are read again: all
  * of them for the repository list, otherwise those that match repositories that do not exist yet.
  */
-function spoken(principal: Principal, { entries, absent }: GrantedScopes): Principal {
+function principalClaim(principal: Principal, { entries, absent }: GrantedScopes): Principal {
   if (principal.kind !== "organisation" || entries.some(({ type }) => type === "registry"))
     return principal;
   const resources = principal.resources.filter(({ path }) =>
     absent.some((name) => opensPath(path, name)),
   );
   return { ...principal, resources };
+}
+
+type TokenGrant = Grant & { readonly expiresAtMs: number };
+
+/**
+ * The grant in the claims of a token with a verified signature. Returns `undefined` if a claim is missing that every
+ * token of Berth has.
+ */
+function parseGrant(payload: unknown): TokenGrant | undefined {
+  if (!isObject(payload)) return undefined;
+  const { exp, nbf, access, berth } = payload;
+  if (
+    typeof exp !== "number" ||
+    typeof nbf !== "number" ||
+    !Array.isArray(access) ||
+    !isObject(berth)
+  )
+    return undefined;
+  const { identity: principal, removals, absent } = berth;
+  if (!isPrincipal(principal) || typeof removals !== "number" || !Array.isArray(absent))
+    return undefined;
+  return {
+    principal,
+    actions: actionsOf(access),
+    catalog: access.some(
+      (entry) => isObject(entry) && entry["type"] === "registry" && entry["name"] === "catalog",
+    ),
+    removals,
+    absent: new Set(absent.map(parseRepositoryName)),
+    live: false,
+    expiresAtMs: exp * 1000,
+  };
+}
+
+/** By canonical name: a token for `alpine` is valid for `library/alpine`. */
+function actionsOf(entries: readonly unknown[]): GrantedActions {
+  const actions = new Map<RepositoryName, Set<Action>>();
+  for (const entry of entries) {
+    if (!isObject(entry) || entry["type"] !== "repository") continue;
+    const { name, actions: named } = entry;
+    if (typeof name !== "string" || !Array.isArray(named)) continue;
+    const repository = parseRepositoryName(name);
+    const held = actions.get(repository) ?? new Set();
+    for (const action of grantableActions)
+      if (named.includes(action) || named.includes("*")) held.add(action);
+    actions.set(repository, held);
+  }
+  return actions;
+}
+
+function isPrincipal(value: unknown): value is Principal {
+  if (!isObject(value)) return false;
+  if (value["kind"] === "anonymous") return true;
+  if (typeof value["accountId"] !== "number" || typeof value["name"] !== "string") return false;
+  const { kind, by, accessToken } = value;
+  if (kind === "organisation")
+    return typeof accessToken === "string" && Array.isArray(value["resources"]);
+  if (kind !== "user" || typeof value["isAdmin"] !== "boolean") return false;
+  // A token without the credential kind is from an earlier version; its client requests a new one.
+  return by === "password" || (by === "access-token" && typeof accessToken === "string");
+}
+
+function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+/**
+ * Cache of tokens with a verified signature, until they expire. Bounded to 20,000 tokens and 32 Mi characters; the
+ * oldest is dropped first. A change of `edition` clears the cache, since a key may have been removed.
+ */
+function createVerifiedTokens(parts: {
+  readonly clock: () => number;
+  readonly edition: () => number;
+}) {
+  const held = new Map<string, TokenGrant>();
+  let characters = 0;
+  let known = parts.edition();
+
+  const drop = (token: string): void => {
+    if (held.delete(token)) characters -= token.length;
+  };
+  const refresh = (): void => {
+    const edition = parts.edition();
+    if (edition === known) return;
+    known = edition;
+    held.clear();
+    characters = 0;
+  };
+
+  return {
+    find(token: string): Grant | undefined {
+      refresh();
+      const found = held.get(token);
+      if (found === undefined) return undefined;
+      if (found.expiresAtMs > parts.clock()) return found;
+      drop(token);
+      return undefined;
+    },
+    keep(token: string, grant: TokenGrant): void {
+      refresh();
+      drop(token);
+      held.set(token, grant);
+      characters += token.length;
+      for (const oldest of held.keys()) {
+        if (held.size <= tokensAtMost && characters <= charactersAtMost) break;
+        drop(oldest);
+      }
+    },
+  };
 }

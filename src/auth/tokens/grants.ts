@@ -52,24 +52,24 @@ export function createGrantIssuer(parts: {
       const names = withBehind.flatMap((scope) =>
         scope.type === "repository" ? [scope.repository] : [],
       );
-      const { access, absent } = await parts.permissionReader.granted(principal, [
+      const { actions: granted, absent } = await parts.permissionReader.granted(principal, [
         ...new Set(names),
       ]);
       const entries = withBehind.flatMap((scope): readonly AccessEntry[] => {
         // Every principal may list; the list contains only repositories that it may pull.
         if (scope.type === "registry") return [scope];
-        const has = access.get(scope.repository) ?? new Set();
+        const has = granted.get(scope.repository) ?? new Set();
         const all = scope.actions.includes("*");
         const actions = order.filter(
           (action) => has.has(action) && (all || scope.actions.includes(action)),
         );
         return actions.length === 0 ? [] : [{ type: scope.type, name: scope.name, actions }];
       });
-      const granted = names.filter((name) => (access.get(name)?.size ?? 0) > 0);
+      const grantedNames = names.filter((name) => (granted.get(name)?.size ?? 0) > 0);
       return {
         entries,
         removals,
-        absent: [...new Set(granted)].filter((name) => absent.has(name)),
+        absent: [...new Set(grantedNames)].filter((name) => absent.has(name)),
       };
     },
   };

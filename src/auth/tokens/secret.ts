@@ -43,7 +43,7 @@ export function hashTokenSecret(secret: string): string {
 function checksumOf(body: string): string {
   let rest = crc32(body);
   let text = "";
-  for (let client = 0; client < checksumLength; client += 1) {
+  for (let digits = 0; digits < checksumLength; digits += 1) {
     text = `${alphabet[rest % alphabet.length]}${text}`;
     rest = Math.floor(rest / alphabet.length);
   }

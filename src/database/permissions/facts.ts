@@ -23,10 +23,10 @@ export interface RepositoryRoleFacts {
 
 /** An id that no account has. */
 const noAccountId = -1;
-const levels = ["read", "write", "admin"] as const;
+const rolesByRank = ["read", "write", "admin"] as const;
 
 /** The role of a rank of {@link rankText}; `undefined` for 0, which is no permission. */
-export const roleOfRank = (rank: number): RepositoryRole | undefined => levels[rank - 1];
+export const roleOfRank = (rank: number): RepositoryRole | undefined => rolesByRank[rank - 1];
 
 /** SQL for the rank of a column with a role: 1 read, 2 write, 3 admin. */
 export const rankText = (column: string): string =>
@@ -45,7 +45,7 @@ export function createRepositoryPermissionReads(db: Db) {
         .select([
           "name",
           "visibility",
-          // Ranks start at 1: `levels[rank - 1]`.
+          // Ranks start at 1: `rolesByRank[rank - 1]`.
           sql<number>`max(
             coalesce((SELECT ${sql.raw(rankText("permission"))} FROM collaborators
               WHERE repository_id = repositories.id AND user_id = ${id}), 0),

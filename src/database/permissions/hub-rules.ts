@@ -120,21 +120,21 @@ export function viewOfRepository(
 ) {
   const isPublic = repositoryFacts.repositories.get(name)?.visibility === "public";
   const isThere = repositoryFacts.repositories.has(name);
-  const level: EffectiveRole =
+  const role: EffectiveRole =
     principal?.kind === "user" && isThere
       ? capRole(userRole(repositoryFacts, name), principal.scope)
       : "none";
-  const opened =
+  const scopes =
     principal?.kind === "organisation" && principal.name === namespaceOf(name)
       ? scopesOn(principal.resources, name)
       : [];
   const allows = (rule: RepositoryRule): boolean => {
     if (rule.role === "public" && isPublic) return true;
     if (principal?.kind === "organisation")
-      return isThere && rule.scopes.some((scope) => opened.includes(scope));
-    return reaches(level, rule.role === "public" ? "read" : rule.role);
+      return isThere && rule.scopes.some((scope) => scopes.includes(scope));
+    return reaches(role, rule.role === "public" ? "read" : rule.role);
   };
-  return { isThere, allows, level, opened };
+  return { isThere, allows, role, scopes };
 }
 
 function ofRepository(

@@ -155,8 +155,7 @@ async function sessionOf(
   const session = await unavailableOnDatabaseError(async () => {
     if (authorization.kind === "bearer") return sessions.resume(authorization.token.trim());
     if (authorization.kind !== "basic") return undefined;
-    const from = { peer: clientInfo.peerOf(ctx.req), agent: ctx.get("User-Agent") };
-    return sessions.identify(authorization, from);
+    return sessions.identify(authorization, clientInfo.peerOf(ctx.req));
   });
   if (session === undefined) throw needsLogin("what you log in with is not valid, or not any more");
   return session;

@@ -46,9 +46,7 @@ export function createRequestAuthenticator(parts: {
     credentials: Credentials,
     repository: RepositoryName | undefined,
   ): Promise<Grant | "invalid"> => {
-    const agent = request.headers["user-agent"] ?? "";
-    const from = { peer: clientInfo.peerOf(request), agent };
-    const principal = await authenticator.authenticate(credentials, from);
+    const principal = await authenticator.authenticate(credentials, clientInfo.peerOf(request));
     if (principal === undefined) return "invalid";
     const highest = await removals.highest();
     const granted = await permissionReader.granted(

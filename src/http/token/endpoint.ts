@@ -56,9 +56,9 @@ export function tokenRoutes(parts: TokenParts): readonly Route[] {
   const { authenticator, grantIssuer, bearer, clientInfo, service } = parts;
 
   const identify = async (ctx: Context, name: string, secret: string): Promise<Principal> => {
-    const from = { peer: clientInfo.peerOf(ctx.req), agent: ctx.get("User-Agent") };
+    const peer = clientInfo.peerOf(ctx.req);
     const principal = await unavailableOnDatabaseError(() =>
-      authenticator.authenticate({ name, secret }, from),
+      authenticator.authenticate({ name, secret }, peer),
     );
     if (principal === undefined) throw wrongCredentials();
     return principal;

@@ -64,7 +64,7 @@ describe("a bearer token", () => {
       const grant = await bearer.verify(token);
       assert.deepEqual(grant, {
         principal: mia,
-        access: new Map([[parseRepositoryName("library/alpine"), new Set(["pull"])]]),
+        actions: new Map([[parseRepositoryName("library/alpine"), new Set(["pull"])]]),
         catalog: true,
         removals: 3,
         absent: new Set([parseRepositoryName("library/alpine")]),

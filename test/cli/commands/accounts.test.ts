@@ -38,7 +38,7 @@ describe("the account commands while a server runs", async () => {
     assert.equal(stderr.trim().split("\n").length, 1);
   };
   const login = (name: string, secret: string) =>
-    authenticator.authenticate({ name, secret }, { peer: "127.0.0.1", agent: "" });
+    authenticator.authenticate({ name, secret }, "127.0.0.1");
 
   test("`user add` reads the password from standard input, and the user can log in at once", async () => {
     assert.equal(await done("user add root --admin", `${canary}\n`), "administrator root added\n");

@@ -47,8 +47,8 @@ describe(
       await server.close();
     });
     const opens = async (name: string, password: string): Promise<boolean> => {
-      const from = { peer: "", agent: "" };
-      return (await authenticator.authenticate({ name, secret: password }, from)) !== undefined;
+      const peer = "";
+      return (await authenticator.authenticate({ name, secret: password }, peer)) !== undefined;
     };
     const restored = /code (\d+)\r\n(isig icanon echo|.*echo.*)/;
 

@@ -23,9 +23,9 @@ export function loginRoutes(parts: {
   const { sessions, clientInfo } = parts;
 
   const login = async (ctx: Context, name: string, given: string, seconds: number) => {
-    const from = { peer: clientInfo.peerOf(ctx.req), agent: ctx.get("User-Agent") };
+    const peer = clientInfo.peerOf(ctx.req);
     const found = await unavailableOnDatabaseError(async () =>
-      sessions?.login({ name, secret: given }, from, seconds),
+      sessions?.login({ name, secret: given }, peer, seconds),
     );
     ctx.set("Cache-Control", "no-store");
     if (found === undefined) throw new HubError(401, "Incorrect authentication credentials");
