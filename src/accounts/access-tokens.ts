@@ -1,16 +1,16 @@
 import { randomUUID } from "node:crypto";
+import { generateTokenSecret, hashTokenSecret } from "../auth/tokens/secret.ts";
+import type { TokenOrigin } from "../database/accounts/access-token-changes.ts";
 import type { AccessToken } from "../database/accounts/access-tokens.ts";
 import type { Account } from "../database/accounts/accounts.ts";
-import type { Actor } from "../database/events/audit.ts";
 import type { Database } from "../database/database.ts";
-import { AccountError } from "./errors.ts";
+import type { Actor } from "../database/events/audit.ts";
 import {
   personalScopes,
   type PersonalScope,
   type TokenResource,
 } from "../database/permissions/identity.ts";
-import { checkResources } from "./token-resources.ts";
-import { hashTokenSecret, generateTokenSecret } from "../auth/tokens/secret.ts";
+import { AccountError, unknownAccount } from "./errors.ts";
 
 export interface NewAccessToken {
   /** Name of a user or an organisation. */
@@ -26,68 +26,149 @@ export interface NewAccessToken {
   readonly agent?: string | undefined;
 }
 
-export interface IssuedToken {
-  readonly id: string;
+/** An absent field stays unchanged. */
+export interface AccessTokenChange {
+  readonly label?: string | undefined;
+  readonly description?: string | undefined;
+  readonly isActive?: boolean | undefined;
+  readonly resources?: readonly TokenResource[] | undefined;
+}
+
+/** An access token with the client that created it. */
+export interface TokenWithOrigin extends AccessToken {
+  readonly origin: TokenOrigin | undefined;
+}
+
+export interface IssuedToken extends TokenWithOrigin {
   /** Returned once; only its hash is stored. */
   readonly secret: string;
 }
 
-const maxLabelLength = 100;
-
-export type AccessTokens = ReturnType<typeof createAccessTokens>;
-
-/** Issues and revokes access tokens. Methods throw AccountError. */
-export function createAccessTokens(parts: {
-  readonly database: Pick<Database, "accounts" | "accessTokens" | "run">;
+interface AccessTokenParts {
+  readonly database: Pick<Database, "accounts" | "accessTokens" | "tokenOrigins" | "run">;
   readonly clock: () => number;
-}) {
-  const { database, clock } = parts;
-  const find = async (name: string): Promise<Account> => {
-    const account = await database.accounts.find(name);
-    if (account === undefined) throw new AccountError("unknown", `there is no account ${name}`);
-    return account;
-  };
-
-  return {
-    async issue(actor: Actor, given: NewAccessToken): Promise<IssuedToken> {
-      const account = await find(given.account);
-      const nowMs = clock();
-      const { label, description = "", expiresAtMs = null } = given;
-      if (label === "" || label.length > maxLabelLength)
-        throw invalid(`a token's label has from 1 to ${maxLabelLength} characters`);
-      if (expiresAtMs !== null && !(expiresAtMs > nowMs))
-        throw invalid("a token can't expire in the past");
-      const power = account.kind === "user" ? ofUser(given) : ofOrganisation(given);
-      const id = randomUUID();
-      const secret = generateTokenSecret(account.kind === "user" ? "personal" : "organisation");
-      const made = await database.run("createAccessToken", {
-        id,
-        accountId: account.id,
-        label,
-        description,
-        secretHash: hashTokenSecret(secret),
-        ...power,
-        expiresAtMs,
-        creatorAgent: given.agent ?? "",
-        actor,
-        nowMs,
-      });
-      if (!made) throw new AccountError("unknown", `there is no account ${given.account}`);
-      return { id, secret };
-    },
-    async list(account: string): Promise<readonly AccessToken[]> {
-      return database.accessTokens.list((await find(account)).id);
-    },
-    async revoke(actor: Actor, account: string, id: string): Promise<void> {
-      const { id: accountId } = await find(account);
-      const input = { accountId, id, actor, nowMs: clock() };
-      if (!(await database.run("deleteAccessToken", input)))
-        throw new AccountError("unknown", `${account} has no access token ${id}`);
-    },
-  };
 }
 
-function ofUser({ scope, resources }: NewAccessToken): { readonly scopes: PersonalScope[] } {
+const maxLabelLength = 100;
+const maxResources = 50;
+const maxPathLength = 255;
+/** Every public repository; any token may pull from it. */
+const everythingPublic = "*/*/public";
+
+/** Scopes per resource type of an organisation's token, as in the Hub API. */
+const scopesOf: Readonly<Record<TokenResource["type"], readonly string[]>> = {
+  TYPE_REPO: [
+    "scope-image-pull",
+    "scope-image-push",
+    "scope-image-delete",
+    "scope-repository-read",
+    "scope-repository-edit",
+    "scope-repository-admin",
+    "scope-tag-read",
+    "scope-tag-admin",
+    "scope-webhook-read",
+    "scope-webhook-edit",
+    "scope-webhook-admin",
+    "scope-repo-group-read",
+    "scope-repo-group-edit",
+    "scope-repo-group-admin",
+    "scope-repository-settings-admin",
+  ],
+  TYPE_ORG: [
+    "scope-member-read",
+    "scope-member-edit",
+    "scope-invite-read",
+    "scope-invite-edit",
+    "scope-group-read",
+    "scope-group-edit",
+    "scope-activity-read",
+    "scope-report-read",
+    "scope-repository-create",
+    "scope-repository-list",
+    "scope-registry-usage-read",
+  ],
+};
+
+/** Access tokens of users and organisations. Methods throw AccountError. */
+export class AccessTokens {
+  readonly #database: AccessTokenParts["database"];
+  readonly #clock: () => number;
+
+  constructor({ database, clock }: AccessTokenParts) {
+    this.#database = database;
+    this.#clock = clock;
+  }
+
+  /** Newest first. */
+  async list(account: string): Promise<readonly TokenWithOrigin[]> {
+    const { id } = await this.#account(account);
+    const tokens = await this.#database.accessTokens.list(id);
+    const origins = await this.#database.tokenOrigins.list(id);
+    const originOf = new Map(origins.map((origin) => [origin.id, origin]));
+    return tokens.map((token) => ({ ...token, origin: originOf.get(token.id) })).toReversed();
+  }
+
+  async find(account: string, id: string): Promise<TokenWithOrigin> {
+    const found = (await this.list(account)).find((token) => token.id === id);
+    if (found === undefined) throw unknownToken(account, id);
+    return found;
+  }
+
+  async issue(actor: Actor, given: NewAccessToken): Promise<IssuedToken> {
+    const { kind, id: accountId } = await this.#account(given.account);
+    const nowMs = this.#clock();
+    const { label, description = "", expiresAtMs = null } = given;
+    if (label === "" || label.length > maxLabelLength)
+      throw invalid(`a token's label has from 1 to ${maxLabelLength} characters`);
+    if (expiresAtMs !== null && !(expiresAtMs > nowMs))
+      throw invalid("a token can't expire in the past");
+    const powers = kind === "user" ? powersOfUser(given) : powersOfOrganisation(given);
+    const id = randomUUID();
+    const secret = generateTokenSecret(kind === "user" ? "personal" : "organisation");
+    const isCreated = await this.#database.run("createAccessToken", {
+      id,
+      accountId,
+      label,
+      description,
+      secretHash: hashTokenSecret(secret),
+      ...powers,
+      expiresAtMs,
+      creatorAgent: given.agent ?? "",
+      actor,
+      nowMs,
+    });
+    if (!isCreated) throw unknownAccount("account", given.account);
+    return { ...(await this.find(given.account, id)), secret };
+  }
+
+  async update(
+    actor: Actor,
+    account: string,
+    id: string,
+    change: AccessTokenChange,
+  ): Promise<TokenWithOrigin> {
+    const problem = change.resources && checkResources(account, change.resources);
+    if (problem !== undefined) throw invalid(problem);
+    const { id: accountId } = await this.#account(account);
+    const input = { ...change, accountId, id, actor, nowMs: this.#clock() };
+    if (!(await this.#database.run("updateAccessToken", input))) throw unknownToken(account, id);
+    return this.find(account, id);
+  }
+
+  async revoke(actor: Actor, account: string, id: string): Promise<void> {
+    const { id: accountId } = await this.#account(account);
+    const input = { accountId, id, actor, nowMs: this.#clock() };
+    if (!(await this.#database.run("deleteAccessToken", input))) throw unknownToken(account, id);
+  }
+
+  async #account(name: string): Promise<Account> {
+    const account = await this.#database.accounts.find(name);
+    if (account === undefined) throw unknownAccount("account", name);
+    return account;
+  }
+}
+
+function powersOfUser({ scope, resources }: NewAccessToken): { readonly scopes: PersonalScope[] } {
   if (resources !== undefined) throw invalid("a user's token has a scope, no resources");
   const known = personalScopes.find((one) => one === scope);
   if (known === undefined)
@@ -95,7 +176,7 @@ function ofUser({ scope, resources }: NewAccessToken): { readonly scopes: Person
   return { scopes: [known] };
 }
 
-function ofOrganisation({ account, scope, resources = [] }: NewAccessToken): {
+function powersOfOrganisation({ account, scope, resources = [] }: NewAccessToken): {
   readonly scopes: string[];
   readonly resources: readonly TokenResource[];
 } {
@@ -105,6 +186,33 @@ function ofOrganisation({ account, scope, resources = [] }: NewAccessToken): {
   return { scopes: [], resources };
 }
 
+/** The problem of the resources of an organisation's token as a message; `undefined` if they are valid. */
+export function checkResources(
+  organisation: string,
+  resources: readonly TokenResource[],
+): string | undefined {
+  if (resources.length === 0 || resources.length > maxResources)
+    return `an organisation's token has from 1 to ${maxResources} resources`;
+  for (const { type, path, scopes } of resources) {
+    const isOwn =
+      type === "TYPE_ORG"
+        ? path === organisation
+        : (path.startsWith(`${organisation}/`) && path.length <= maxPathLength) ||
+          path === everythingPublic;
+    if (!isOwn)
+      return `${path} is not in ${organisation}: write ${organisation}/REPOSITORY or ${organisation}/*`;
+    const allowed = scopesOf[type];
+    const foreign = scopes.find((scope) => !allowed.includes(scope));
+    if (foreign !== undefined)
+      return `${path} can't have ${foreign}; it can have ${allowed.join(", ")}`;
+    if (scopes.length === 0) return `${path} has no scopes`;
+  }
+  return undefined;
+}
+
 function invalid(message: string): AccountError {
   return new AccountError("invalid", message);
 }
+
+const unknownToken = (account: string, id: string): AccountError =>
+  new AccountError("unknown", `${account} has no access token ${id}`);

@@ -1,7 +1,7 @@
 import type { Database } from "../database/database.ts";
-import { createAccessTokens, type AccessTokens } from "./access-tokens.ts";
+import { AccessTokens } from "./access-tokens.ts";
 import { createAuthenticator, type Authenticator } from "../auth/authenticate.ts";
-import { bootstrapAdministrator } from "./bootstrap-admin.ts";
+import { bootstrapAdministrator, createUsers, type Users } from "./users.ts";
 import { createOrganisations, type Organisations } from "./organisations.ts";
 import { createPasswords } from "../auth/passwords.ts";
 import { createRateLimit, type RateLimits } from "../auth/rate-limit.ts";
@@ -11,7 +11,6 @@ import {
   type PermissionReader,
 } from "../auth/permissions.ts";
 import { createTeams, type Teams } from "./teams.ts";
-import { createUsers, type Users } from "./users.ts";
 
 /** Accounts, permissions and the audit log of one database. */
 export interface Accounts {
@@ -43,7 +42,7 @@ export function createAccounts(parts: {
     users: createUsers({ database, passwords, clock }),
     organisations: createOrganisations({ database, clock }),
     teams: createTeams({ database, clock }),
-    accessTokens: createAccessTokens({ database, clock }),
+    accessTokens: new AccessTokens({ database, clock }),
     audit: database.audit,
     bootstrap: (configured) => bootstrapAdministrator({ database, passwords, clock, configured }),
   };

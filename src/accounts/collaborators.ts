@@ -3,7 +3,7 @@ import type { Collaborator } from "../database/accounts/collaborators.ts";
 import type { Database } from "../database/database.ts";
 import type { RepositoryRole } from "../database/schema.ts";
 import type { RepositoryName } from "../oci/name.ts";
-import { AccountError } from "./errors.ts";
+import { unknownAccount, unknownRepository } from "./errors.ts";
 
 export type Collaborators = ReturnType<typeof createCollaborators>;
 
@@ -13,8 +13,6 @@ export function createCollaborators(parts: {
   readonly clock: () => number;
 }) {
   const { database, clock } = parts;
-  const unknownRepository = (name: RepositoryName): AccountError =>
-    new AccountError("unknown", `there is no repository ${name}`);
 
   return {
     /** In the order of their names. Throws AccountError if there is no such repository. */
@@ -34,7 +32,7 @@ export function createCollaborators(parts: {
       const set = { actor, repository, user, permission, nowMs: clock() };
       const outcome = await database.run("setCollaborator", set);
       if (outcome === "unknown-repository") throw unknownRepository(repository);
-      if (outcome === "unknown-user") throw new AccountError("unknown", `there is no user ${user}`);
+      if (outcome === "unknown-user") throw unknownAccount("user", user);
     },
   };
 }

@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { AccountError } from "./errors.ts";
+import { AccountError, unknownAccount } from "./errors.ts";
 import type { Actor } from "../database/events/audit.ts";
 import type { Invite } from "../database/accounts/invites.ts";
 import type { Database } from "../database/database.ts";
@@ -33,7 +33,7 @@ export function createInvites(parts: {
 
   const find = async (id: string): Promise<Invite> => {
     const found = await database.invites.find(id);
-    if (found === undefined) throw new AccountError("unknown", "object not found");
+    if (found === undefined) throw unknownInvite();
     return found;
   };
 
@@ -48,9 +48,8 @@ export function createInvites(parts: {
       return { invitee, status: "existing_org_member" };
     if (dryRun) return { invitee, status: "invited" };
     const id = randomUUID();
-    const outcome = await database.run("createInvite", {
-      ...{ id, organisation, team, role, user: user.name, actor, nowMs: clock() },
-    });
+    const invite = { id, organisation, team, role, user: user.name };
+    const outcome = await database.run("createInvite", { ...invite, actor, nowMs: clock() });
     switch (outcome) {
       case "invited":
         return { invitee, status: "invited", invite: await find(id) };
@@ -61,7 +60,7 @@ export function createInvites(parts: {
       case "unknown-team":
         throw new AccountError("invalid", `there is no team ${team} in ${organisation}`);
       case "unknown-organisation":
-        throw new AccountError("unknown", `there is no organisation ${organisation}`);
+        throw unknownAccount("organisation", organisation);
     }
   };
 
@@ -80,7 +79,7 @@ export function createInvites(parts: {
 
     async cancel(actor: Actor, id: string): Promise<void> {
       if (!(await database.run("deleteInvite", { id, actor, nowMs: clock() })))
-        throw new AccountError("unknown", "object not found");
+        throw unknownInvite();
     },
 
     /**
@@ -88,7 +87,10 @@ export function createInvites(parts: {
      */
     async accept(actor: Actor, id: string): Promise<void> {
       if (!(await database.run("acceptInvite", { id, actor, nowMs: clock() })))
-        throw new AccountError("unknown", "object not found");
+        throw unknownInvite();
     },
   };
 }
+
+/** The message is that of Docker Hub. */
+const unknownInvite = () => new AccountError("unknown", "object not found");

@@ -5,10 +5,8 @@ import type { Database } from "../database/database.ts";
 import type { Page } from "../database/registry/repositories.ts";
 import type { MemberRole } from "../database/schema.ts";
 import { defaultNamespace } from "../oci/name.ts";
-import { AccountError } from "./errors.ts";
-import { removeAccount } from "./removal.ts";
-import { parseAccountName } from "./names.ts";
-import { namespaceInUse, nameTaken, unknownUser } from "./users.ts";
+import { createAccount, deleteAccount, lastOwner, parseAccountName } from "./account-lifecycle.ts";
+import { AccountError, notAMember, unknownAccount } from "./errors.ts";
 
 interface NamePage {
   readonly last?: string | undefined;
@@ -50,12 +48,9 @@ export function createOrganisations(parts: {
       const name = parseAccountName(given.name);
       const { fullName, owner, takeOver } = given;
       if (owner !== undefined && (await database.accounts.find(owner))?.kind !== "user")
-        throw unknownUser(owner);
-      const nowMs = clock();
-      const input = { name, kind: "organisation", fullName, takeOver, actor, nowMs } as const;
-      const made = await database.run("createAccount", input);
-      if (made === undefined) throw nameTaken(name);
-      if (typeof made === "object") throw namespaceInUse(name, made.repositories);
+        throw unknownAccount("user", owner);
+      const account = { name, kind: "organisation", fullName, takeOver } as const;
+      await createAccount(database, { ...account, actor, nowMs: clock() });
       if (owner !== undefined)
         await setRole(actor, { organisation: name, user: owner, role: "owner" }, "add");
     },
@@ -63,7 +58,7 @@ export function createOrganisations(parts: {
       database.accounts.list({ kind: "organisation", ...page }),
     async delete(actor: Actor, name: string): Promise<void> {
       rejectDefault(name);
-      await removeAccount(database, { name, kind: "organisation", actor, nowMs: clock() });
+      await deleteAccount(database, { name, kind: "organisation", actor, nowMs: clock() });
     },
 
     async members(organisation: string, page: NamePage): Promise<Page<Member>> {
@@ -102,11 +97,7 @@ export async function findOrganisation(
 ): Promise<Account> {
   const found = await database.accounts.find(name);
   if (found?.kind === "organisation") return found;
-  throw unknownOrganisation(name);
-}
-
-export function unknownOrganisation(name: string): AccountError {
-  return new AccountError("unknown", `there is no organisation ${name}`);
+  throw unknownAccount("organisation", name);
 }
 
 function memberError(
@@ -115,16 +106,13 @@ function memberError(
 ): AccountError {
   switch (rejection) {
     case "unknown-organisation":
-      return unknownOrganisation(organisation);
+      return unknownAccount("organisation", organisation);
     case "unknown-user":
-      return unknownUser(user);
+      return unknownAccount("user", user);
     case "not-a-member":
-      return new AccountError("unknown", `${user} is not a member of ${organisation}`);
+      return notAMember(user, organisation);
     case "last-owner":
-      return new AccountError(
-        "conflict",
-        `${user} is the last owner of ${organisation}: make somebody else an owner first`,
-      );
+      return lastOwner(user, [organisation]);
   }
 }
 

@@ -3,9 +3,14 @@ import type { Database } from "../database/database.ts";
 import type { RepositoryRole } from "../database/schema.ts";
 import type { TeamPermission } from "../database/accounts/team-permissions.ts";
 import type { Team } from "../database/accounts/teams.ts";
-import { AccountError } from "./errors.ts";
-import { parseRepository, parseTeamName } from "./names.ts";
-import { findOrganisation, unknownOrganisation } from "./organisations.ts";
+import { parseRepositoryName } from "../oci/name.ts";
+import { asAccountError } from "./account-lifecycle.ts";
+import { AccountError, notAMember, teamExists, unknownAccount, unknownTeam } from "./errors.ts";
+import { findOrganisation } from "./organisations.ts";
+
+/** Grammar of a team name. */
+export const teamGrammar = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$/;
+export const teamGrammarInWords = "up to 100 letters, digits and . _ -, a letter or digit first";
 
 /** The name of a team with that of its organisation. */
 export interface TeamName {
@@ -25,29 +30,25 @@ export function createTeams(parts: {
   const find = async ({ organisation, team }: TeamName): Promise<Team> => {
     const { id } = await findOrganisation(database, organisation);
     const found = (await database.teams.list(id)).find(({ name }) => name === team);
-    return found ?? refuse({ organisation, team });
+    if (found === undefined) throw unknownTeam(organisation, team);
+    return found;
   };
-  const refuse = ({ organisation, team }: TeamName): never => {
-    throw new AccountError("unknown", `there is no team ${team} in ${organisation}`);
-  };
-  const notAMember = (user: string, of: string, then = ""): AccountError =>
-    new AccountError("unknown", `${user} is not a member of ${of}${then}`);
 
   return {
     async add(actor: Actor, name: TeamName, description: string): Promise<void> {
       const team = parseTeamName(name.team);
       const input = { ...name, team, description, actor, nowMs: clock() };
       const outcome = await database.run("createTeam", input);
-      if (outcome === "unknown-organisation") throw unknownOrganisation(name.organisation);
-      if (outcome === "exists")
-        throw new AccountError("exists", `${name.organisation} has a team ${team} already`);
+      if (outcome === "unknown-organisation")
+        throw unknownAccount("organisation", name.organisation);
+      if (outcome === "exists") throw teamExists(name.organisation, team);
     },
     async list(organisation: string): Promise<readonly Team[]> {
       return database.teams.list((await findOrganisation(database, organisation)).id);
     },
     async delete(actor: Actor, name: TeamName): Promise<void> {
       const outcome = await database.run("deleteTeam", { ...name, actor, nowMs: clock() });
-      if (outcome === "unknown-team") refuse(name);
+      if (outcome === "unknown-team") throw unknownTeam(name.organisation, name.team);
     },
 
     async members(name: TeamName): Promise<readonly string[]> {
@@ -55,14 +56,17 @@ export function createTeams(parts: {
     },
     async addMember(actor: Actor, name: TeamName, user: string): Promise<void> {
       const outcome = await database.run("addTeamMember", { ...name, user, actor, nowMs: clock() });
-      if (outcome === "unknown-team") refuse(name);
+      if (outcome === "unknown-team") throw unknownTeam(name.organisation, name.team);
       if (outcome === "not-a-member")
-        throw notAMember(user, name.organisation, ": make them one first");
+        throw new AccountError(
+          "unknown",
+          `${user} is not a member of ${name.organisation}: add the user to the organisation first`,
+        );
     },
     async removeMember(actor: Actor, name: TeamName, user: string): Promise<void> {
       const input = { ...name, user, actor, nowMs: clock() };
       const outcome = await database.run("removeTeamMember", input);
-      if (outcome === "unknown-team") refuse(name);
+      if (outcome === "unknown-team") throw unknownTeam(name.organisation, name.team);
       if (outcome === "not-a-member") throw notAMember(user, `the team ${name.team}`);
     },
 
@@ -76,12 +80,18 @@ export function createTeams(parts: {
       repositoryText: string,
       permission: RepositoryRole | undefined,
     ): Promise<void> {
-      const repository = parseRepository(repositoryText);
+      const repository = asAccountError(() => parseRepositoryName(repositoryText));
       const input = { ...name, repository, permission, actor, nowMs: clock() };
       const outcome = await database.run("setTeamPermission", input);
-      if (outcome === "unknown-team") refuse(name);
+      if (outcome === "unknown-team") throw unknownTeam(name.organisation, name.team);
       if (outcome === "unknown-repository")
         throw new AccountError("unknown", `${name.organisation} has no repository ${repository}`);
     },
   };
+}
+
+/** Checks the name of a new team. Throws AccountError. */
+export function parseTeamName(text: string): string {
+  if (teamGrammar.test(text)) return text;
+  throw new AccountError("invalid", `invalid team name: ${teamGrammarInWords}`);
 }

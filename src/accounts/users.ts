@@ -1,10 +1,16 @@
 import type { Account } from "../database/accounts/accounts.ts";
 import type { Actor } from "../database/events/audit.ts";
 import type { Database } from "../database/database.ts";
+import { systemActor } from "../database/permissions/authority.ts";
 import type { Page } from "../database/registry/repositories.ts";
-import { AccountError } from "./errors.ts";
-import { removeAccount } from "./removal.ts";
-import { parseAccountName } from "./names.ts";
+import { AccountError, unknownAccount } from "./errors.ts";
+import {
+  createAccount,
+  deleteAccount,
+  lastAdministrator,
+  nameTaken,
+  parseAccountName,
+} from "./account-lifecycle.ts";
 import { passwordLength, type Passwords } from "../auth/passwords.ts";
 import { looksLikeToken } from "../auth/tokens/secret.ts";
 
@@ -17,6 +23,9 @@ export interface NewUser {
   /** The account takes over the repositories that are already in the namespace of its name and have no account. */
   readonly takeOver?: boolean | undefined;
 }
+
+/** The first administrator gets the first free name: an organisation may have the others. */
+const administratorNames = ["admin", "administrator", "berth-admin", "berth-administrator"];
 
 export type Users = ReturnType<typeof createUsers>;
 
@@ -50,7 +59,7 @@ export function createUsers(parts: {
       case "unchanged":
         return false;
       case "unknown":
-        throw unknownUser(name);
+        throw unknownAccount("user", name);
       case "last-administrator":
         throw lastAdministrator(name);
     }
@@ -61,16 +70,8 @@ export function createUsers(parts: {
       const name = parseAccountName(user.name);
       if ((await database.accounts.find(name)) !== undefined) throw nameTaken(name);
       const passwordHash = await hash(password);
-      const made = await database.run("createAccount", {
-        ...user,
-        name,
-        kind: "user",
-        passwordHash,
-        actor,
-        nowMs: clock(),
-      });
-      if (made === undefined) throw nameTaken(name);
-      if (typeof made === "object") throw namespaceInUse(name, made.repositories);
+      const account = { ...user, name, kind: "user", passwordHash } as const;
+      await createAccount(database, { ...account, actor, nowMs: clock() });
     },
     list: (page: {
       readonly last?: string | undefined;
@@ -85,28 +86,32 @@ export function createUsers(parts: {
       await change(actor, name, { passwordHash: await hash(password) });
     },
     delete: (actor: Actor, name: string): Promise<void> =>
-      removeAccount(database, { name, kind: "user", actor, nowMs: clock() }),
+      deleteAccount(database, { name, kind: "user", actor, nowMs: clock() }),
   };
 }
 
-export function nameTaken(name: string): AccountError {
-  return new AccountError("exists", `there is an account ${name} already`);
-}
-
-/** A new account gets the repositories in its namespace; the operator must confirm this with `--take-over`. */
-export function namespaceInUse(name: string, repositories: number): AccountError {
-  const advice = "say --take-over if they are to be theirs, or take another name";
-  return new AccountError(
-    "conflict",
-    `there are repositories in ${name} (${repositories}) that no account has: ${advice}`,
-  );
-}
-
-export function unknownUser(name: string): AccountError {
-  return new AccountError("unknown", `there is no user ${name}`);
-}
-
-function lastAdministrator(name: string): AccountError {
-  const first = "make another user one first";
-  return new AccountError("conflict", `${name} is the last administrator: ${first}`);
+/**
+ * Creates an administrator if there is no user yet. If there is one, it does nothing and ignores the configured
+ * password. Without a configured password the account has none until `berth user password` sets it: a generated
+ * password would have to be printed, and the output of a server stays in the container's logs.
+ * Throws if the configured password is too short.
+ */
+export async function bootstrapAdministrator(parts: {
+  readonly database: Pick<Database, "accounts" | "run">;
+  readonly passwords: Passwords;
+  readonly clock: () => number;
+  /** `auth.adminPassword`. */
+  readonly configured: string | undefined;
+}): Promise<void> {
+  const { database, passwords, clock, configured } = parts;
+  const { items } = await database.accounts.list({ kind: "user", limit: 1 });
+  if (items.length > 0) return;
+  if (configured !== undefined && configured.length < passwordLength.min)
+    throw new Error(`auth.adminPassword has less than ${passwordLength.min} characters`);
+  await database.run("createFirstAdministrator", {
+    names: administratorNames,
+    passwordHash: configured === undefined ? undefined : await passwords.hash(configured),
+    actor: systemActor("berth"),
+    nowMs: clock(),
+  });
 }

@@ -7,7 +7,7 @@ import type { Actor } from "../database/events/audit.ts";
 import { systemActor } from "../database/permissions/authority.ts";
 import { databaseFile, keysFolder, makeFolder, NoRegistryError } from "./stores.ts";
 
-export { generatePassword } from "../accounts/bootstrap-admin.ts";
+export { generatePassword } from "../auth/passwords.ts";
 
 /** The operations of the commands for accounts on a data folder, also while a server runs on it. */
 export interface Administration {

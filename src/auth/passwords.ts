@@ -1,6 +1,7 @@
 import {
   createHmac,
   randomBytes,
+  randomInt,
   scrypt as scryptWithCallback,
   timingSafeEqual,
   type ScryptOptions,
@@ -48,6 +49,11 @@ const atOnce = 2;
 /** 512 known and 512 unknown clients may wait; about 33 derivations run per second. */
 const atMostWaiting = 512;
 const local: QueuedClient = { key: "", isKnown: true };
+
+/** Without letters and digits that look alike. */
+const typeableCharacters = "abcdefghijkmnpqrstuvwxyz23456789";
+const groups = 4;
+const groupLength = 5;
 
 const rememberedMs = 5 * 60_000;
 /** About 1,000 remembered results with their overhead. */
@@ -131,4 +137,14 @@ export function createVerifiedPasswordCache(clock: () => number): VerifiedPasswo
       untilMs.set(key, clock() + rememberedMs);
     },
   };
+}
+
+/** 100 random bits in a form that is easy to type: `k3fqa-…`. */
+export function generatePassword(): string {
+  const group = (): string =>
+    Array.from(
+      { length: groupLength },
+      () => typeableCharacters[randomInt(typeableCharacters.length)],
+    ).join("");
+  return Array.from({ length: groups }, group).join("-");
 }

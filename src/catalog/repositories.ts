@@ -6,6 +6,7 @@ import type { RepositoryDetails } from "../database/catalog/repository-details.t
 import type { RepositoryCursorPosition } from "../database/catalog/repository-pages.ts";
 import { OciError } from "../oci/errors.ts";
 import type { RepositoryName } from "../oci/name.ts";
+import type { Listing, NumberedPage } from "../oci/page.ts";
 import type { PullCounts } from "./pull-counters.ts";
 import { contentTypeOf, type ContentType } from "./content-type.ts";
 import { groupedBy } from "./images.ts";
@@ -34,12 +35,6 @@ export interface RepositoryList {
   readonly search?: string | undefined;
   readonly ordering: RepositoryOrdering;
   readonly descending: boolean;
-}
-
-export interface Listing<T> {
-  /** Number of items on all pages. */
-  readonly count: number;
-  readonly items: readonly T[];
 }
 
 /** A substring search scans all names. Up to 1,000 matches are read at once, so that the count needs no second scan. */
@@ -166,7 +161,7 @@ export function createHubRepositories(parts: {
     async starred(
       session: Session | undefined,
       userId: number,
-      { page, size }: { readonly page: number; readonly size: number },
+      { page, size }: NumberedPage,
     ): Promise<Listing<ListedRepository>> {
       const names = await database.stars.of(userId);
       const seen = await policy.visible(session, names);

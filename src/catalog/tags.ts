@@ -4,6 +4,7 @@ import type { Registration } from "../database/catalog/pull-counters.ts";
 import type { TagCursorPosition } from "../database/catalog/tag-pages.ts";
 import { OciError } from "../oci/errors.ts";
 import type { RepositoryName } from "../oci/name.ts";
+import type { Listing } from "../oci/page.ts";
 import type { Tag } from "../oci/reference.ts";
 import { matcherOf, parseTagPatterns } from "../oci/tag-patterns.ts";
 import type { Registry } from "../registry/registry.ts";
@@ -13,7 +14,6 @@ import { createImageInspector, instructionsOf, type Layer } from "./image-inspec
 import type { Image } from "./images.ts";
 import { createKeysetCursors, cutFrom } from "./keyset-cursors.ts";
 import type { YieldingWork } from "../concurrency/yielding-work.ts";
-import type { Listing } from "./repositories.ts";
 import { createTagInspector, type TagWithImages } from "./tag-inspector.ts";
 
 export interface TagWithActivity extends TagWithImages {

@@ -13,3 +13,23 @@ export function parsePageSize(text: string | undefined, max: number): number | u
   }
   return Math.min(Number(text), max);
 }
+
+/** One page of a list. */
+export interface Listing<T> {
+  /** Number of items on all pages. */
+  readonly count: number;
+  readonly items: readonly T[];
+}
+
+/** A page that a client requests by number. */
+export interface NumberedPage {
+  /** The first page is 1. */
+  readonly page: number;
+  /** Items on a page. */
+  readonly size: number;
+}
+
+export const windowOf = ({ page, size }: NumberedPage) => ({
+  limit: size,
+  offset: (page - 1) * size,
+});

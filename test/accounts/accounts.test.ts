@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import type { AccountError, AccountErrorKind } from "../../src/accounts/errors.ts";
+import { checkResources } from "../../src/accounts/access-tokens.ts";
 import { createAccounts } from "../../src/accounts/accounts.ts";
 import { digestOf } from "../../src/oci/digest.ts";
 import { parseRepositoryName } from "../../src/oci/name.ts";
@@ -156,7 +157,11 @@ describe("teams", () => {
     const devs = { organisation: "team", team: "devs" };
     await teams.add(actor, devs, "who writes it");
     await refuses(teams.add(actor, devs, ""), "exists", /has a team devs already/);
-    await refuses(teams.addMember(actor, devs, "root"), "unknown", /make them one first/);
+    await refuses(
+      teams.addMember(actor, devs, "root"),
+      "unknown",
+      /add the user to the organisation first/,
+    );
     await teams.addMember(actor, devs, "tom");
     await teams.addMember(actor, devs, "tom");
     assert.deepEqual(await teams.members(devs), ["tom"]);
@@ -214,6 +219,20 @@ describe("access tokens", () => {
     await refuses(issue("ann", { scope: "repo:read", label: "" }), "invalid", /label/);
     await refuses(issue("ann", { scope: "repo:read", expiresAtMs: start }), "invalid", /past/);
     await issue("team", { resources });
+  });
+
+  test("have resources only in their organisation, with scopes of the type of the resource", () => {
+    const problemOf = (type: "TYPE_REPO" | "TYPE_ORG", path: string, ...scopes: string[]) =>
+      checkResources("team", [{ type, path, scopes }]);
+    assert.equal(problemOf("TYPE_REPO", "team/*", "scope-image-pull"), undefined);
+    assert.equal(problemOf("TYPE_REPO", "*/*/public", "scope-image-pull"), undefined);
+    assert.equal(problemOf("TYPE_ORG", "team", "scope-repository-create"), undefined);
+    assert.match(problemOf("TYPE_REPO", "*", "scope-image-pull") ?? "", /not in team/);
+    assert.match(problemOf("TYPE_REPO", "teams/app", "scope-image-pull") ?? "", /not in team/);
+    assert.match(problemOf("TYPE_ORG", "mia", "scope-repository-create") ?? "", /not in team/);
+    assert.match(problemOf("TYPE_REPO", "team/app", "scope-repository-create") ?? "", /can't have/);
+    assert.match(problemOf("TYPE_REPO", "team/app") ?? "", /no scopes/);
+    assert.match(checkResources("team", []) ?? "", /from 1 to/);
   });
 
   test("can be revoked only for the account that owns them", async () => {

@@ -101,7 +101,8 @@ function list(account: string, options: DataFolderOptions): Promise<void> {
   return administer(options, async ({ accounts }, say) => {
     const date = (ms: number | null): string | null =>
       ms === null ? null : new Date(ms).toISOString();
-    for (const token of await accounts.accessTokens.list(account)) {
+    const newestFirst = await accounts.accessTokens.list(account);
+    for (const token of newestFirst.toReversed()) {
       const { id, label, description, scopes, resources, isActive } = token;
       const expires = date(token.expiresAtMs);
       const lastUsed = date(token.lastUsedAtMs);

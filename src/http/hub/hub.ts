@@ -3,15 +3,12 @@ import type { HubPolicy } from "../../auth/hub-policy.ts";
 import type { Registry } from "../../registry/registry.ts";
 import type { Database } from "../../database/database.ts";
 import type { PullCounts } from "../../catalog/pull-counters.ts";
-import { createTeamCatalog, type TeamCatalog } from "../../accounts/team-management.ts";
+import { TeamCatalog } from "../../accounts/team-catalog.ts";
 import { createInvites, type Invites } from "../../accounts/invites.ts";
-import { createAccountCatalog, type AccountCatalog } from "../../accounts/memberships.ts";
+import { createAccountCatalog, type AccountCatalog } from "../../accounts/account-catalog.ts";
 import { createHubRepositories, type HubRepositories } from "../../catalog/repositories.ts";
 import { createHubTags, type HubTags } from "../../catalog/tags.ts";
-import {
-  createAccessTokenCatalog,
-  type AccessTokenCatalog,
-} from "../../accounts/access-token-management.ts";
+import type { AccessTokens } from "../../accounts/access-tokens.ts";
 
 /** The domain services of the Hub-shaped API, in addition to the registry. */
 export interface HubCatalog {
@@ -20,7 +17,7 @@ export interface HubCatalog {
   readonly accounts: AccountCatalog;
   readonly teams: TeamCatalog;
   readonly invites: Invites;
-  readonly tokens: AccessTokenCatalog;
+  readonly tokens: AccessTokens;
 }
 
 export function createHubCatalog(parts: {
@@ -36,8 +33,8 @@ export function createHubCatalog(parts: {
     repositories: createHubRepositories(parts),
     tags: createHubTags(parts),
     accounts: createAccountCatalog(parts),
-    teams: createTeamCatalog({ ...parts, invites }),
+    teams: new TeamCatalog({ ...parts, invites }),
     invites,
-    tokens: createAccessTokenCatalog(parts),
+    tokens: parts.accounts.accessTokens,
   };
 }

@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { checkResources } from "../../../src/accounts/token-resources.ts";
 import {
   hashTokenSecret,
   isTokenSecret,
@@ -61,18 +60,4 @@ describe("the resources of an organisation's token", () => {
       assert.equal(opensPath(pattern, name), opens);
     });
   }
-
-  test("are accepted only within the organisation, and with scopes of their type", () => {
-    const problemOf = (type: "TYPE_REPO" | "TYPE_ORG", path: string, ...scopes: string[]) =>
-      checkResources("team", [{ type, path, scopes }]);
-    assert.equal(problemOf("TYPE_REPO", "team/*", "scope-image-pull"), undefined);
-    assert.equal(problemOf("TYPE_REPO", "*/*/public", "scope-image-pull"), undefined);
-    assert.equal(problemOf("TYPE_ORG", "team", "scope-repository-create"), undefined);
-    assert.match(problemOf("TYPE_REPO", "*", "scope-image-pull") ?? "", /not in team/);
-    assert.match(problemOf("TYPE_REPO", "teams/app", "scope-image-pull") ?? "", /not in team/);
-    assert.match(problemOf("TYPE_ORG", "mia", "scope-repository-create") ?? "", /not in team/);
-    assert.match(problemOf("TYPE_REPO", "team/app", "scope-repository-create") ?? "", /can't have/);
-    assert.match(problemOf("TYPE_REPO", "team/app") ?? "", /no scopes/);
-    assert.match(checkResources("team", []) ?? "", /from 1 to/);
-  });
 });

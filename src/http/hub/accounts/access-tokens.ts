@@ -1,6 +1,6 @@
 import * as z from "zod";
 import type { HubCatalog } from "../hub.ts";
-import type { TokenWithOrigin } from "../../../accounts/access-token-management.ts";
+import type { TokenWithOrigin } from "../../../accounts/access-tokens.ts";
 import { printableLine } from "../../../observability/printable.ts";
 import { hubRoute, userOf, type HubRoute } from "../route.ts";
 import { pageOf, pageQuery, type Pager } from "../pages.ts";

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import * as z from "zod";
-import type { Account, MemberDetails } from "../../../accounts/memberships.ts";
+import type { Account, MemberDetails } from "../../../accounts/account-catalog.ts";
 import { time, timeOf } from "../times.ts";
 
 /** A stable id of 32 hex digits, for clients that expect a UUID. */

@@ -1,6 +1,6 @@
 import * as z from "zod";
-import { teamGrammar, teamGrammarInWords } from "../../../accounts/names.ts";
-import type { TeamSummary } from "../../../accounts/team-management.ts";
+import { teamGrammar, teamGrammarInWords } from "../../../accounts/teams.ts";
+import type { TeamSummary } from "../../../accounts/team-catalog.ts";
 import type { HubCatalog } from "../hub.ts";
 import { userSchema, presentUser, uuidOf } from "../accounts/schemas.ts";
 import { hubRoute, type HubRoute } from "../route.ts";

@@ -3,36 +3,28 @@ import type { AuditEntry, AuditQuery } from "../database/events/audit.ts";
 import type { MemberDetails, Membership } from "../database/accounts/memberships.ts";
 import type { Database } from "../database/database.ts";
 import type { MemberRole } from "../database/schema.ts";
-import { AccountError } from "./errors.ts";
-import type { Listing } from "../catalog/repositories.ts";
+import { windowOf, type Listing, type NumberedPage } from "../oci/page.ts";
+import { notAMember, unknownAccount } from "./errors.ts";
+import { findOrganisation } from "./organisations.ts";
 
 export type { Account, AuditEntry, MemberDetails, Membership, MemberRole };
-
-export interface NumberedPage {
-  readonly page: number;
-  readonly size: number;
-}
 
 export type AccountCatalog = ReturnType<typeof createAccountCatalog>;
 
 const namespacesAtMost = 1000;
+const membersAtMost = 10_000;
 
 /** Accounts as the Hub-shaped API shows them. */
 export function createAccountCatalog({ database }: { readonly database: Database }) {
-  const organisation = async (name: string): Promise<Account> => {
-    const found = await database.accounts.find(name);
-    if (found?.kind === "organisation") return found;
-    throw new AccountError("unknown", `there is no organisation ${name}`);
-  };
-
   return {
     /** Throws AccountError if there is no such organisation. */
-    organisation,
+    organisation: (name: string): Promise<Account> => findOrganisation(database, name),
 
+    /** Throws AccountError if there is no such user. */
     async user(name: string): Promise<Account> {
       const found = await database.accounts.find(name);
       if (found?.kind === "user") return found;
-      throw new AccountError("unknown", `there is no user ${name}`);
+      throw unknownAccount("user", name);
     },
 
     async organisationsOf(userId: number, page: NumberedPage): Promise<Listing<Membership>> {
@@ -48,8 +40,8 @@ export function createAccountCatalog({ database }: { readonly database: Database
     async namespacesOf({ accountId, name }: { accountId: number; name: string }) {
       const all = { limit: namespacesAtMost, offset: 0 };
       const organisations = await database.memberships.ofUser(accountId, all);
-      const open = organisations.filter(({ role }) => role !== "member");
-      return [name, ...open.map((one) => one.name)];
+      const creatable = organisations.filter(({ role }) => role !== "member");
+      return [name, ...creatable.map((one) => one.name)];
     },
 
     /** Throws AccountError if there is no such organisation. */
@@ -60,18 +52,18 @@ export function createAccountCatalog({ database }: { readonly database: Database
         readonly role?: MemberRole | undefined;
       },
     ): Promise<Listing<MemberDetails>> {
-      const { id } = await organisation(name);
+      const { id } = await findOrganisation(database, name);
       const { search, role } = asked;
       return database.memberships.list(id, { search, role, ...windowOf(asked) });
     },
 
     /** Throws AccountError if there is no such member. */
     async member(name: string, user: string): Promise<MemberDetails> {
-      const { id } = await organisation(name);
-      const { items } = await database.memberships.list(id, { search: user, ...everything });
+      const { id } = await findOrganisation(database, name);
+      const all = { limit: membersAtMost, offset: 0 };
+      const { items } = await database.memberships.list(id, { search: user, ...all });
       const found = items.find((member) => member.name === user);
-      if (found === undefined)
-        throw new AccountError("unknown", `${user} is not a member of ${name}`);
+      if (found === undefined) throw notAMember(user, name);
       return found;
     },
 
@@ -85,10 +77,3 @@ export function createAccountCatalog({ database }: { readonly database: Database
     },
   };
 }
-
-const everything = { limit: 10_000, offset: 0 };
-
-export const windowOf = ({ page, size }: NumberedPage) => ({
-  limit: size,
-  offset: (page - 1) * size,
-});

@@ -1,0 +1,80 @@
+import type { AccountKind, AuditContext, CreateAccount } from "../database/accounts/accounts.ts";
+import type { AccountRemoval } from "../database/accounts/removal.ts";
+import type { Database } from "../database/database.ts";
+import { OciError } from "../oci/errors.ts";
+import { parseNamespace } from "../oci/name.ts";
+import { AccountError, unknownAccount } from "./errors.ts";
+
+/** Checks the name of a new account. Throws AccountError. */
+export function parseAccountName(text: string): string {
+  return asAccountError(() => parseNamespace(text));
+}
+
+/** Runs a parser of names, and throws its OciError as an AccountError. */
+export function asAccountError<T>(parse: () => T): T {
+  try {
+    return parse();
+  } catch (error) {
+    if (error instanceof OciError) throw new AccountError("invalid", error.message);
+    throw error;
+  }
+}
+
+/** Creates a user or an organisation with a name that {@link parseAccountName} checked. Throws AccountError. */
+export async function createAccount(
+  database: Pick<Database, "run">,
+  account: CreateAccount,
+): Promise<void> {
+  const created = await database.run("createAccount", account);
+  if (created === undefined) throw nameTaken(account.name);
+  if (typeof created === "object") throw namespaceInUse(account.name, created.repositories);
+}
+
+export function nameTaken(name: string): AccountError {
+  return new AccountError("exists", `there is an account ${name} already`);
+}
+
+/** A new account gets the repositories in its namespace; the operator must confirm this with `--take-over`. */
+function namespaceInUse(name: string, repositories: number): AccountError {
+  const advice = "use --take-over to give them to the new account, or choose another name";
+  return new AccountError(
+    "conflict",
+    `there are repositories in ${name} (${repositories}) that no account has: ${advice}`,
+  );
+}
+
+/** Deletes a user or an organisation that nothing depends on. Throws AccountError. */
+export async function deleteAccount(
+  database: Pick<Database, "run">,
+  account: AuditContext & { readonly name: string; readonly kind: AccountKind },
+): Promise<void> {
+  const { name, kind } = account;
+  const removal: AccountRemoval = await database.run("deleteAccount", account);
+  const conflict = (message: string): AccountError => new AccountError("conflict", message);
+  switch (removal.kind) {
+    case "deleted":
+      return;
+    case "unknown":
+      throw unknownAccount(kind, name);
+    case "last-administrator":
+      throw lastAdministrator(name);
+    case "has-repositories":
+      throw conflict(`${name} has repositories (${removal.count}): delete them first`);
+    case "last-owner":
+      throw lastOwner(name, removal.organisations);
+  }
+}
+
+export function lastAdministrator(name: string): AccountError {
+  return new AccountError(
+    "conflict",
+    `${name} is the last administrator: make another user an administrator first`,
+  );
+}
+
+export function lastOwner(name: string, organisations: readonly string[]): AccountError {
+  return new AccountError(
+    "conflict",
+    `${name} is the last owner of ${organisations.join(", ")}: make another user an owner first`,
+  );
+}
