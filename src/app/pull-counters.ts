@@ -1,6 +1,10 @@
 import type { Config } from "../config/schema.ts";
-import { createPullCounts, type PullCounts } from "../catalog/pull-counters.ts";
-import { createPullCounters, type PullCounters } from "../catalog/pull-counter-buffer.ts";
+import {
+  createPullCounts,
+  PullCounterBuffer,
+  type PullCounters,
+  type PullCounts,
+} from "../catalog/pull-counters.ts";
 import {
   openSqlitePullCounters,
   type PullCounterStore,
@@ -45,7 +49,7 @@ export async function openPullCounters(
       close: () => Promise.resolve(),
     };
   }
-  const pullCounters = createPullCounters({
+  const pullCounters = new PullCounterBuffer({
     ...{ store, clock, everyMs },
     rank: (ranks) => database.run("rankRepositories", { ranks }),
     removalOf: (repository) => database.repositoryCache.factsOf(repository).removal,

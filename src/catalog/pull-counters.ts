@@ -1,10 +1,151 @@
 import type {
+  PullBucket,
+  PullCounterChange,
   PullCounterRow,
   PullCounterStore,
   Registration,
 } from "../database/catalog/pull-counters.ts";
 import type { RepositoryName } from "../oci/name.ts";
-import type { Tag } from "../oci/reference.ts";
+import type { Reference, Tag } from "../oci/reference.ts";
+import type { Clock } from "../registry/leases.ts";
+
+/** Counts pulls and pushes. */
+export interface PullCounters {
+  /** Records a GET of a manifest. The later write decides whether it is a pull (`pull-counter-commands.ts`). */
+  record(repository: RepositoryName, reference: Reference): void;
+  recordPush(repository: RepositoryName, tags: readonly Tag[]): void;
+}
+
+interface BufferParts {
+  readonly store: {
+    add(counted: readonly PullCounterChange[]): Promise<readonly PullBucket[]>;
+  };
+  readonly rank: (ranks: readonly PullBucket[]) => Promise<unknown>;
+  /** Returns the number of the last removal of a repository with this name. Throws if the database cannot be read. */
+  readonly removalOf: (repository: RepositoryName) => number;
+  readonly clock: Clock;
+  readonly everyMs: number;
+  readonly report: (error: unknown) => void;
+}
+
+/** A change that is not written yet. */
+type BufferedChange = { -readonly [key in keyof PullCounterChange]: PullCounterChange[key] };
+type Batch = ReadonlyMap<string, BufferedChange>;
+
+/** After failed writes the interval doubles up to 60 s. */
+const longestWaitMs = 60_000;
+/** At this number of buffered changes the buffer is written immediately. */
+const changesAtMost = 10_000;
+
+/**
+ * Counts in memory, and writes the changes every `everyMs` ms; a crash loses at most these. One call costs one map
+ * lookup. If a write fails, the buffer keeps its changes for the next write, at most 10,000.
+ */
+export class PullCounterBuffer implements PullCounters {
+  readonly #parts: BufferParts;
+  #changes = new Map<string, BufferedChange>();
+  #timer: NodeJS.Timeout | undefined;
+  #flushing: Promise<void> = Promise.resolve();
+  #failures = 0;
+  #isClosed = false;
+
+  constructor(parts: BufferParts) {
+    this.#parts = parts;
+  }
+
+  record(repository: RepositoryName, reference: Reference): void {
+    const change = this.#find(repository, reference);
+    if (change === undefined) return;
+    change.pulls += 1;
+    change.lastPulledAtMs = this.#parts.clock();
+  }
+
+  recordPush(repository: RepositoryName, tags: readonly Tag[]): void {
+    for (const tag of tags) {
+      const change = this.#find(repository, { kind: "tag", tag });
+      if (change === undefined) continue;
+      change.pushes += 1;
+      change.lastPushedAtMs = this.#parts.clock();
+    }
+  }
+
+  flush(): Promise<void> {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    const batch = this.#changes;
+    this.#changes = new Map();
+    if (batch.size > 0) this.#flushing = this.#flushing.then(() => this.#write(batch));
+    return this.#flushing;
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    await this.flush();
+  }
+
+  /** Never throws, because the response is already sent: if the database cannot be read, only the count is lost. */
+  #find(repository: RepositoryName, reference: Reference): BufferedChange | undefined {
+    try {
+      return this.#findOrAdd(repository, reference);
+    } catch (error) {
+      this.#parts.report(error);
+      return undefined;
+    }
+  }
+
+  #findOrAdd(repository: RepositoryName, reference: Reference): BufferedChange {
+    const text = reference.kind === "tag" ? reference.tag : reference.digest;
+    const key = `${repository} ${text}`;
+    const removal = this.#parts.removalOf(repository);
+    const held = this.#changes.get(key);
+    // Another removal number: the repository was deleted since, so its buffered counts are dropped.
+    if (held?.removal === removal) return held;
+    const nothing = { pulls: 0, pushes: 0, lastPulledAtMs: 0, lastPushedAtMs: 0 };
+    const change: BufferedChange = { repository, reference, removal, ...nothing };
+    this.#changes.set(key, change);
+    if (this.#changes.size >= changesAtMost) void this.flush();
+    else this.#wait();
+    return change;
+  }
+
+  /** After `close` no timer starts: counts that arrive later, from interrupted responses, are lost. */
+  #wait(): void {
+    if (this.#isClosed) return;
+    const waitMs = Math.min(this.#parts.everyMs * 2 ** this.#failures, longestWaitMs);
+    this.#timer ??= setTimeout(() => void this.flush(), waitMs).unref();
+  }
+
+  async #write(batch: Batch): Promise<void> {
+    const { store, rank, report } = this.#parts;
+    let ranks: readonly PullBucket[];
+    try {
+      ranks = await store.add([...batch.values()]);
+      this.#failures = 0;
+    } catch (error) {
+      this.#failures = Math.min(this.#failures + 1, 16);
+      report(error);
+      this.#keep(batch);
+      return;
+    }
+    if (ranks.length > 0) await rank(ranks).catch(report);
+  }
+
+  /** Returns the changes of a failed write to the buffer. */
+  #keep(batch: Batch): void {
+    for (const [key, change] of batch) {
+      if (this.#changes.size >= changesAtMost) return;
+      const newer = this.#changes.get(key);
+      if (newer === undefined) this.#changes.set(key, change);
+      else if (newer.removal === change.removal) {
+        newer.pulls += change.pulls;
+        newer.pushes += change.pushes;
+        newer.lastPulledAtMs = Math.max(newer.lastPulledAtMs, change.lastPulledAtMs);
+        newer.lastPushedAtMs = Math.max(newer.lastPushedAtMs, change.lastPushedAtMs);
+      }
+    }
+    if (this.#changes.size > 0) this.#wait();
+  }
+}
 
 /** The pull counters of a repository or a tag. */
 export interface PullCount {
@@ -36,7 +177,8 @@ function counted<Name>(rows: ReadonlyMap<Name, PullCounterRow>): ReadonlyMap<Nam
     [...rows].map(([name, { pulls, pushes, lastPulledAtMs, lastPushedAtMs }]) => [
       name,
       {
-        ...{ pulls, pushes },
+        pulls,
+        pushes,
         lastPulledAtMs: lastPulledAtMs ?? undefined,
         lastPushedAtMs: lastPushedAtMs ?? undefined,
       },

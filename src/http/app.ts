@@ -3,7 +3,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Policy } from "../auth/policy.ts";
 import type { Keys } from "../auth/signing-keys/keys.ts";
 import type { Catalog } from "../catalog/catalog.ts";
-import type { PullCounters } from "../catalog/pull-counter-buffer.ts";
+import type { PullCounters } from "../catalog/pull-counters.ts";
 import type { Logger } from "../observability/logger.ts";
 import type { Registry } from "../registry/registry.ts";
 import type { RequestAuthenticator } from "./middleware/authenticate.ts";

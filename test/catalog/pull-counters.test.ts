@@ -4,7 +4,7 @@ import path from "node:path";
 import { after, describe, test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
 import SqliteDatabase from "better-sqlite3";
-import { createPullCounters } from "../../src/catalog/pull-counter-buffer.ts";
+import { PullCounterBuffer } from "../../src/catalog/pull-counters.ts";
 import type { PullCounterChange } from "../../src/database/catalog/pull-counters.ts";
 import { parseRepositoryName } from "../../src/oci/name.ts";
 import { parseReference } from "../../src/oci/reference.ts";
@@ -176,7 +176,7 @@ describe("the pull counter buffer", () => {
     const batches: (readonly PullCounterChange[])[] = [];
     let fails = true;
     const reports: unknown[] = [];
-    const tally = createPullCounters({
+    const buffer = new PullCounterBuffer({
       store: {
         add: (counted) => {
           if (fails) return Promise.reject(new Error("disk full"));
@@ -190,12 +190,12 @@ describe("the pull counter buffer", () => {
       everyMs: 1_000_000,
       report: (error) => reports.push(error),
     });
-    tally.record(name, one);
-    await tally.flush();
+    buffer.record(name, one);
+    await buffer.flush();
     assert.equal(reports.length, 1);
     fails = false;
-    tally.record(name, one);
-    await tally.close();
+    buffer.record(name, one);
+    await buffer.close();
     assert.deepEqual(
       batches.map((batch) => batch.map(({ pulls, lastPulledAtMs }) => [pulls, lastPulledAtMs])),
       [[[2, 5]]],
@@ -204,7 +204,7 @@ describe("the pull counter buffer", () => {
 
   test("reports a database that can't be read, and does not fail the pull", () => {
     const reports: unknown[] = [];
-    const tally = createPullCounters({
+    const buffer = new PullCounterBuffer({
       store: { add: () => Promise.resolve([]) },
       rank: () => Promise.resolve(),
       removalOf: () => {
@@ -214,13 +214,13 @@ describe("the pull counter buffer", () => {
       everyMs: 1_000_000,
       report: (error) => reports.push(error),
     });
-    tally.record(name, one);
+    buffer.record(name, one);
     assert.match(String(reports), /damaged/);
   });
 
   test("writes nothing after it is closed, even if a late response records a pull", async () => {
     let writes = 0;
-    const tally = createPullCounters({
+    const buffer = new PullCounterBuffer({
       store: {
         add: () => {
           writes += 1;
@@ -230,10 +230,10 @@ describe("the pull counter buffer", () => {
       ...{ rank: () => Promise.resolve(), removalOf: () => 0, clock: () => 5 },
       ...{ everyMs: 1, report: assert.ifError },
     });
-    tally.record(name, one);
-    await tally.close();
+    buffer.record(name, one);
+    await buffer.close();
     assert.equal(writes, 1);
-    tally.record(name, one);
+    buffer.record(name, one);
     await pause(50);
     assert.equal(writes, 1);
   });

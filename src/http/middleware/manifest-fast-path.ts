@@ -1,6 +1,6 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from "node:http";
 import type { Policy } from "../../auth/policy.ts";
-import type { PullCounters } from "../../catalog/pull-counter-buffer.ts";
+import type { PullCounters } from "../../catalog/pull-counters.ts";
 import type { Logger } from "../../observability/logger.ts";
 import type { Mirrors } from "../../mirror/mirrors.ts";
 import { OciError } from "../../oci/errors.ts";

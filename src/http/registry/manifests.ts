@@ -1,6 +1,6 @@
 import type { Context } from "koa";
 import type { Policy } from "../../auth/policy.ts";
-import type { PullCounters } from "../../catalog/pull-counter-buffer.ts";
+import type { PullCounters } from "../../catalog/pull-counters.ts";
 import { matchesIfNoneMatch } from "../../oci/conditional.ts";
 import { OciError } from "../../oci/errors.ts";
 import { parseReference, parseTag, type Reference, type Tag } from "../../oci/reference.ts";
