@@ -108,8 +108,12 @@ export function createPolicy(parts: {
       const actions = permission.kind === "repository" ? permission.actions : [];
       const required = { of: "registry", actions } as const;
       return clientActor({
-        ...{ principal, peer, permission: required, removals, expiresAtMs },
+        principal,
+        peer,
+        permission: required,
         target: { repository },
+        removals,
+        expiresAtMs,
       });
     },
     async mayRead(asking, repository) {

@@ -1,4 +1,5 @@
 import { createByteCache, stringBytes } from "../concurrency/byte-cache.ts";
+import type { NumberedPage } from "../oci/page.ts";
 
 /**
  * Keyset cursors for clients that request pages by number. The cache holds the last entry of recent pages. A client
@@ -6,7 +7,7 @@ import { createByteCache, stringBytes } from "../concurrency/byte-cache.ts";
  * 1, and the client misses no entry when the list grows meanwhile. A jump to another page uses an offset in an index. A
  * cursor grants no access: each page checks visibility again.
  */
-export interface KeysetCursors<Place> {
+export interface KeysetCursors<Position> {
   /**
    * Returns the start of a page: `after` an entry if its cursor is cached, otherwise `skip` entries from the beginning.
    */
@@ -14,9 +15,9 @@ export interface KeysetCursors<Place> {
     list: string,
     page: number,
     size: number,
-  ): { readonly after?: Place; readonly skip: number };
+  ): { readonly after?: Position; readonly skip: number };
   /** Stores the last entry of a page. */
-  end(list: string, page: number, size: number, last: Place | undefined): void;
+  end(list: string, page: number, size: number, last: Position | undefined): void;
 }
 
 /**
@@ -25,21 +26,34 @@ export interface KeysetCursors<Place> {
  */
 const bytesAtMost = 8 * 1024 * 1024;
 const goodForMs = 60_000;
+/** A substring search scans all names. Up to 1,000 matches are read at once, so that the count needs no second scan. */
+const matchesAtOnce = 1_000;
 
-/** Cuts a page from a whole list. Returns `undefined` if the entry `after` is no longer in the list. */
-export function cutFrom<Place>(
-  all: readonly Place[],
-  { after, skip }: { readonly after?: Place; readonly skip: number },
-  size: number,
-  isSame: (a: Place, b: Place) => boolean,
-): readonly Place[] | undefined {
-  if (after === undefined) return all.slice(skip, skip + size);
-  const at = all.findIndex((position) => isSame(position, after));
-  return at < 0 ? undefined : all.slice(at + 1, at + 1 + size);
+/** A list in a database. */
+export interface PagedList<Position> {
+  /** Filter and order of the list as JSON. */
+  readonly key: string;
+  /** Whether the filter is a search for a part of the name. */
+  readonly isSearch: boolean;
+  /** Number of entries. */
+  readonly count: () => Promise<number>;
+  /** Entries from a position on, in the order of the list. */
+  readonly read: (window: {
+    readonly after?: Position;
+    readonly skip: number;
+    readonly limit: number;
+  }) => Promise<readonly Position[]>;
 }
 
-export function createKeysetCursors<Place>(clock: () => number): KeysetCursors<Place> {
-  const cursors = createByteCache<{ readonly position: Place; readonly untilMs: number }>({
+/** A {@link PagedList} whose entries have been counted. */
+export interface CountedList<Position> extends PagedList<Position> {
+  readonly total: number;
+  /** All matches of a search with at most 1,000. */
+  readonly matches: readonly Position[] | undefined;
+}
+
+export function createKeysetCursors<Position>(clock: () => number): KeysetCursors<Position> {
+  const cursors = createByteCache<{ readonly position: Position; readonly untilMs: number }>({
     maxBytes: bytesAtMost,
     sizeOf: ({ position }) => stringBytes(JSON.stringify(position)),
   });
@@ -57,4 +71,45 @@ export function createKeysetCursors<Place>(clock: () => number): KeysetCursors<P
       cursors.set(keyOf(list, page, size), { position: last, untilMs: clock() + goodForMs });
     },
   };
+}
+
+/** Counts the entries of a list, before a page of it is read. */
+export async function countList<Position>(
+  list: PagedList<Position>,
+): Promise<CountedList<Position>> {
+  if (list.isSearch) {
+    const matches = await list.read({ skip: 0, limit: matchesAtOnce + 1 });
+    if (matches.length <= matchesAtOnce) return { ...list, total: matches.length, matches };
+  }
+  return { ...list, total: await list.count(), matches: undefined };
+}
+
+/** Reads pages of lists by their numbers, with keyset cursors. */
+export function createPageReader<Position>(
+  clock: () => number,
+  isSame: (a: Position, b: Position) => boolean,
+) {
+  const cursors = createKeysetCursors<Position>(clock);
+  return async (
+    { key, matches, read }: CountedList<Position>,
+    { page, size }: NumberedPage,
+  ): Promise<readonly Position[]> => {
+    const begin = cursors.begin(key, page, size);
+    const positions =
+      (matches && cutFrom(matches, begin, size, isSame)) ?? (await read({ ...begin, limit: size }));
+    cursors.end(key, page, size, positions.at(-1));
+    return positions;
+  };
+}
+
+/** Cuts a page from a whole list. Returns `undefined` if the entry `after` is no longer in the list. */
+function cutFrom<Position>(
+  all: readonly Position[],
+  { after, skip }: { readonly after?: Position; readonly skip: number },
+  size: number,
+  isSame: (a: Position, b: Position) => boolean,
+): readonly Position[] | undefined {
+  if (after === undefined) return all.slice(skip, skip + size);
+  const at = all.findIndex((position) => isSame(position, after));
+  return at < 0 ? undefined : all.slice(at + 1, at + 1 + size);
 }

@@ -3,14 +3,16 @@ import type { Session } from "../auth/sessions.ts";
 import type { Actor } from "../database/events/audit.ts";
 import type { Database } from "../database/database.ts";
 import type { RepositoryDetails } from "../database/catalog/repository-details.ts";
-import type { RepositoryCursorPosition } from "../database/catalog/repository-pages.ts";
+import type {
+  RepositoryCursorPosition,
+  RepositoryPageRequest,
+} from "../database/catalog/repository-pages.ts";
 import { OciError } from "../oci/errors.ts";
 import type { RepositoryName } from "../oci/name.ts";
 import type { Listing, NumberedPage } from "../oci/page.ts";
 import type { PullCounts } from "./pull-counters.ts";
 import { contentTypeOf, type ContentType } from "./content-type.ts";
-import { groupedBy } from "./images.ts";
-import { createKeysetCursors, cutFrom } from "./keyset-cursors.ts";
+import { countList, createPageReader, type PagedList } from "./keyset-cursors.ts";
 
 /** A repository in a list. */
 export interface ListedRepository extends RepositoryDetails {
@@ -28,23 +30,14 @@ export interface RepositoryWithPermissions extends ListedRepository {
 
 export type RepositoryOrdering = "name" | "last_updated" | "pull_count";
 
-export interface RepositoryList {
+export interface RepositoryList extends NumberedPage {
   readonly namespace: string;
-  readonly page: number;
-  readonly size: number;
   readonly search?: string | undefined;
   readonly ordering: RepositoryOrdering;
   readonly descending: boolean;
 }
 
-/** A substring search scans all names. Up to 1,000 matches are read at once, so that the count needs no second scan. */
-const foundAtOnce = 1_000;
-const isSamePosition = (a: RepositoryCursorPosition, b: RepositoryCursorPosition): boolean =>
-  a.name === b.name && a.updatedAtMs === b.updatedAtMs && a.pullBucket === b.pullBucket;
-
 const orders = { name: "name", last_updated: "updated", pull_count: "pulls" } as const;
-
-export type HubRepositories = ReturnType<typeof createHubRepositories>;
 
 /**
  * The pull counters are in another database. Up to 1,000 repositories are sorted exactly. Above 1,000 the order by
@@ -52,21 +45,144 @@ export type HubRepositories = ReturnType<typeof createHubRepositories>;
  */
 const countedAtMost = 1_000;
 
-export function createHubRepositories(parts: {
+type Filter = Pick<RepositoryPageRequest, "namespace" | "view" | "search">;
+type Order = Pick<RepositoryPageRequest, "order" | "descending">;
+
+interface RepositoryCatalogParts {
   readonly database: Database;
   readonly policy: HubPolicy;
   readonly counts: PullCounts;
   readonly clock: () => number;
-}) {
-  const { database, policy, counts, clock } = parts;
-  const cursors = createKeysetCursors<RepositoryCursorPosition>(clock);
-  const rankSoon = createStarRanking(database);
+}
 
-  /** Returns the repositories in the order of `names`, without deleted ones. */
-  const describe = async (
+/** Repositories as the Hub-shaped API shows them. */
+export class RepositoryCatalog {
+  readonly #parts: RepositoryCatalogParts;
+  readonly #readPage: ReturnType<typeof createPageReader<RepositoryCursorPosition>>;
+  readonly #rankSoon: () => void;
+
+  constructor(parts: RepositoryCatalogParts) {
+    this.#parts = parts;
+    this.#readPage = createPageReader(parts.clock, isSamePosition);
+    this.#rankSoon = createStarRanking(parts.database);
+  }
+
+  /** Lists the repositories of a namespace that are visible to the session. An unknown namespace has an empty list. */
+  async list(
+    session: Session | undefined,
+    request: RepositoryList,
+  ): Promise<Listing<ListedRepository>> {
+    const { namespace, search, page, size, ordering, descending } = request;
+    const view = await this.#parts.policy.viewOf(session, namespace);
+    const filter = { namespace, view, search };
+    const list = await countList(this.#pagedList(filter, { order: orders[ordering], descending }));
+    const count = list.total;
+    if ((page - 1) * size >= count) return { count, items: [] };
+    const isByPulls = ordering === "pull_count";
+    if (isByPulls && count <= countedAtMost)
+      return { count, items: await this.#pageByPulls(filter, request) };
+    const positions = await this.#readPage(list, request);
+    const items = await this.#describe(positions.map(({ name }) => name));
+    return { count, items: isByPulls ? items.toSorted(byPulls(descending)) : items };
+  }
+
+  /** Throws NAME_UNKNOWN if the repository was deleted meanwhile. The caller must check the permission. */
+  async get(
+    session: Session | undefined,
+    name: RepositoryName,
+  ): Promise<RepositoryWithPermissions> {
+    const { database, policy } = this.#parts;
+    const [shown] = await this.#describe([name], true);
+    if (shown === undefined) throw new OciError("NAME_UNKNOWN");
+    const { principal } = session ?? {};
+    return {
+      ...shown,
+      permissions: await policy.repositoryPermissions(session, name),
+      collaborators: await database.repositoryDetails.collaborators(shown.id),
+      isStarred:
+        principal?.kind === "user" && (await database.stars.has(principal.accountId, shown.id)),
+    };
+  }
+
+  /** Lists the repositories that a user has starred and that are visible to the session. */
+  async starred(
+    session: Session | undefined,
+    userId: number,
+    { page, size }: NumberedPage,
+  ): Promise<Listing<ListedRepository>> {
+    const { database, policy } = this.#parts;
+    const names = await database.stars.of(userId);
+    const seen = await policy.visible(session, names);
+    const visible = names.filter((name) => seen.has(name));
+    const items = await this.#describe(visible.slice((page - 1) * size, page * size));
+    return { count: visible.length, items };
+  }
+
+  /** Sets the descriptions. Throws NAME_UNKNOWN if the repository does not exist. */
+  async describe(
+    actor: Actor,
+    repository: RepositoryName,
+    texts: { readonly short?: string | undefined; readonly full?: string | undefined },
+  ): Promise<void> {
+    const { database, clock } = this.#parts;
+    const set = { actor, repository, ...texts, nowMs: clock() };
+    if (!(await database.run("setDescription", set))) throw new OciError("NAME_UNKNOWN");
+  }
+
+  /** Returns `false` if the user has too many stars. The search order follows within seconds. */
+  async star(actor: Actor, repository: RepositoryName): Promise<boolean> {
+    const { database, clock } = this.#parts;
+    const isDone = await database.run("star", { actor, repository, nowMs: clock() });
+    this.#rankSoon();
+    return isDone;
+  }
+
+  async unstar(actor: Actor, repository: RepositoryName): Promise<void> {
+    const { database, clock } = this.#parts;
+    await database.run("unstar", { actor, repository, nowMs: clock() });
+    this.#rankSoon();
+  }
+
+  /** The teams that have a permission on a repository. */
+  async teams(repository: RepositoryName) {
+    const { database } = this.#parts;
+    const found = await database.repositories.find(repository);
+    return found === undefined ? [] : database.teamGrants.ofRepository(found.id);
+  }
+
+  #pagedList(filter: Filter, order: Order): PagedList<RepositoryCursorPosition> {
+    const { repositoryPages } = this.#parts.database;
+    return {
+      key: JSON.stringify([filter, order]),
+      isSearch: filter.search !== undefined && filter.search !== "",
+      count: () => repositoryPages.count(filter),
+      read: (window) => repositoryPages.list({ ...filter, ...order, ...window }),
+    };
+  }
+
+  /** One page of at most 1,000 repositories in the exact order of their pulls. */
+  async #pageByPulls(
+    filter: Filter,
+    { page, size, descending }: RepositoryList,
+  ): Promise<readonly ListedRepository[]> {
+    const { database, counts } = this.#parts;
+    const all = this.#pagedList(filter, { order: "name", descending: false });
+    const positions = await all.read({ skip: 0, limit: countedAtMost });
+    const names = positions.map(({ name }) => name);
+    const counted = counts.of(await database.repositories.registrations(names));
+    const wanted = names
+      .map((name) => ({ name, pulls: counted.get(name)?.pulls ?? 0 }))
+      .toSorted(byPulls(descending))
+      .slice((page - 1) * size, page * size);
+    return this.#describe(wanted.map(({ name }) => name));
+  }
+
+  /** The repositories in the order of `names`, without deleted ones. */
+  async #describe(
     names: readonly RepositoryName[],
     fullTexts = false,
-  ): Promise<readonly ListedRepository[]> => {
+  ): Promise<readonly ListedRepository[]> {
+    const { database, counts } = this.#parts;
     const found = await database.repositoryDetails.find(names, { fullTexts });
     const kinds = await database.repositoryDetails.kinds(found.map(({ id }) => id));
     const kindsOf = groupedBy(kinds, ({ repositoryId }) => repositoryId);
@@ -84,119 +200,29 @@ export function createHubRepositories(parts: {
         }),
       ];
     });
-  };
+  }
+}
 
-  const mostPulled = (descending: boolean) => {
-    const way = descending ? -1 : 1;
-    return (a: { readonly pulls: number }, b: { readonly pulls: number }) =>
-      way * (a.pulls - b.pulls);
-  };
-  const byPulls = async (
-    { page, size, descending }: RepositoryList,
-    request: Parameters<Database["repositoryPages"]["list"]>[0],
-  ): Promise<readonly RepositoryName[]> => {
-    const all = { order: "name", descending: false, skip: 0, limit: countedAtMost } as const;
-    const positions = await database.repositoryPages.list({ ...request, ...all });
-    const names = positions.map(({ name }) => name);
-    const counted = counts.of(await database.repositories.registrations(names));
-    return names
-      .map((name) => ({ name, pulls: counted.get(name)?.pulls ?? 0 }))
-      .toSorted(mostPulled(descending))
-      .slice((page - 1) * size, page * size)
-      .map(({ name }) => name);
-  };
+const isSamePosition = (a: RepositoryCursorPosition, b: RepositoryCursorPosition): boolean =>
+  a.name === b.name && a.updatedAtMs === b.updatedAtMs && a.pullBucket === b.pullBucket;
 
-  return {
-    /**
-     * Lists the repositories of a namespace that are visible to the session. An unknown namespace has an empty list.
-     */
-    async list(
-      session: Session | undefined,
-      list: RepositoryList,
-    ): Promise<Listing<ListedRepository>> {
-      const { namespace, page, size, search, ordering, descending } = list;
-      const view = await policy.viewOf(session, namespace);
-      const order = orders[ordering];
-      const few = search
-        ? await database.repositoryPages.list({
-            ...{ namespace, view, search, order, descending, skip: 0, limit: foundAtOnce + 1 },
-          })
-        : undefined;
-      const isAll = few !== undefined && few.length <= foundAtOnce;
-      const count = isAll
-        ? few.length
-        : await database.repositoryPages.count({ namespace, view, search });
-      if ((page - 1) * size >= count) return { count, items: [] };
-      const base = { namespace, view, search, order, descending, skip: 0, limit: size } as const;
-      if (order === "pulls" && count <= countedAtMost)
-        return { count, items: await describe(await byPulls(list, base)) };
-      const key = JSON.stringify([view, namespace, search, order, descending]);
-      const begin = cursors.begin(key, page, size);
-      const positions =
-        (isAll ? cutFrom(few, begin, size, isSamePosition) : undefined) ??
-        (await database.repositoryPages.list({ ...base, ...begin }));
-      cursors.end(key, page, size, positions.at(-1));
-      const items = await describe(positions.map(({ name }) => name));
-      return { count, items: order === "pulls" ? items.toSorted(mostPulled(descending)) : items };
-    },
+function byPulls(descending: boolean) {
+  const sign = descending ? -1 : 1;
+  return (a: { readonly pulls: number }, b: { readonly pulls: number }): number =>
+    sign * (a.pulls - b.pulls);
+}
 
-    /** Throws NAME_UNKNOWN if the repository was deleted meanwhile. The caller must check the permission. */
-    async get(
-      session: Session | undefined,
-      name: RepositoryName,
-    ): Promise<RepositoryWithPermissions> {
-      const [shown] = await describe([name], true);
-      if (shown === undefined) throw new OciError("NAME_UNKNOWN");
-      const { principal } = session ?? {};
-      return {
-        ...shown,
-        permissions: await policy.repositoryPermissions(session, name),
-        collaborators: await database.repositoryDetails.collaborators(shown.id),
-        isStarred:
-          principal?.kind === "user" && (await database.stars.has(principal.accountId, shown.id)),
-      };
-    },
-
-    /** Lists the repositories that a user has starred and that are visible to the session. */
-    async starred(
-      session: Session | undefined,
-      userId: number,
-      { page, size }: NumberedPage,
-    ): Promise<Listing<ListedRepository>> {
-      const names = await database.stars.of(userId);
-      const seen = await policy.visible(session, names);
-      const visible = names.filter((name) => seen.has(name));
-      const items = await describe(visible.slice((page - 1) * size, page * size));
-      return { count: visible.length, items };
-    },
-
-    /** Sets the descriptions. Throws NAME_UNKNOWN if the repository does not exist. */
-    async describe(
-      actor: Actor,
-      repository: RepositoryName,
-      texts: { readonly short?: string | undefined; readonly full?: string | undefined },
-    ): Promise<void> {
-      const set = { actor, repository, ...texts, nowMs: clock() };
-      if (!(await database.run("setDescription", set))) throw new OciError("NAME_UNKNOWN");
-    },
-
-    /** Returns `false` if the user has too many stars. The search order follows within seconds. */
-    async star(actor: Actor, repository: RepositoryName): Promise<boolean> {
-      const isDone = await database.run("star", { actor, repository, nowMs: clock() });
-      rankSoon();
-      return isDone;
-    },
-    async unstar(actor: Actor, repository: RepositoryName): Promise<void> {
-      await database.run("unstar", { actor, repository, nowMs: clock() });
-      rankSoon();
-    },
-
-    /** The teams that have a permission on a repository. */
-    async teams(repository: RepositoryName) {
-      const found = await database.repositories.find(repository);
-      return found === undefined ? [] : database.teamGrants.ofRepository(found.id);
-    },
-  };
+function groupedBy<T>(
+  items: readonly T[],
+  keyOf: (item: T) => number,
+): ReadonlyMap<number, readonly T[]> {
+  const groups = new Map<number, T[]>();
+  for (const item of items) {
+    const group = groups.get(keyOf(item));
+    if (group === undefined) groups.set(keyOf(item), [item]);
+    else group.push(item);
+  }
+  return groups;
 }
 
 /** 10 search documents are rewritten per second, because a user may give 5,000 stars in a row. */

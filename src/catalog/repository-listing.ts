@@ -58,9 +58,8 @@ export function createRepositoryListing(parts: {
       const begin = [page.last ?? "", prefix].toSorted().at(-1);
       const { items, more } = await database.catalog.list(visibility, { last: begin, limit });
       const names = items.filter((name) => name.startsWith(prefix));
-      const { total } = await database.search.find({
-        ...{ visibility, namespace, words: [], offset: 0, limit: 0, countAtMost },
-      });
+      const none = { words: [], offset: 0, limit: 0 };
+      const { total } = await database.search.find({ visibility, namespace, ...none, countAtMost });
       const isMore = more && names.length === items.length;
       return { items: await show(names, false), total, more: isMore };
     },

@@ -69,9 +69,8 @@ export function createSearch(parts: {
       const words = wordsOf(text);
       // A text without letters or digits matches nothing.
       if (words.length === 0 && text.trim() !== "") return { results: [], total: 0 };
-      const { items, total } = await database.search.find({
-        ...{ ...request, words, exact: nameIn(text), countAtMost },
-      });
+      const query = { ...request, words, exact: nameIn(text), countAtMost };
+      const { items, total } = await database.search.find(query);
       return { results: resultsOf(items), total };
     },
 
@@ -83,16 +82,16 @@ export function createSearch(parts: {
     ): Promise<SearchResults> {
       const words = wordsOf(text);
       if (words.length === 0 && text.trim() !== "") return { results: [], total: 0 };
-      const { items, total } = await database.search.measures({
-        ...{ ...request, words, exact: nameIn(text), offset: 0, limit: sortedAtMost, countAtMost },
-      });
+      const best = { offset: 0, limit: sortedAtMost, countAtMost };
+      const query = { ...request, words, exact: nameIn(text), ...best };
+      const { items, total } = await database.search.measures(query);
       const counted = measure === "pulls" ? counts.of(items) : undefined;
       const valueOf = (item: SearchMeasures): number =>
         measure === "pulls" ? (counted?.get(item.name)?.pulls ?? 0) : item[measure];
-      const way = ascending ? 1 : -1;
+      const sign = ascending ? 1 : -1;
       const ids = items
         .map((item) => ({ id: item.id, value: valueOf(item) }))
-        .toSorted((a, b) => way * (a.value - b.value))
+        .toSorted((a, b) => sign * (a.value - b.value))
         .slice(offset, offset + limit)
         .map(({ id }) => id);
       return { results: resultsOf(await database.search.describe(ids)), total };
@@ -113,9 +112,8 @@ export function wordsOf(text: string): readonly string[] {
     .toLowerCase();
   // In SQLite's older Unicode tables the New Tai Lue signs (U+19B0 to U+19C9) are not letters, so they separate words.
   const words = bare.split(/[^\p{L}\p{N}\p{Co}]+|[\u19b0-\u19c9]+/u).filter((word) => word !== "");
-  return [...new Set(words.map((word) => Array.from(word).slice(0, longestWord).join("")))].slice(
-    ...[0, wordsAtMost],
-  );
+  const cut = words.map((word) => Array.from(word).slice(0, longestWord).join(""));
+  return [...new Set(cut)].slice(0, wordsAtMost);
 }
 
 function nameIn(text: string): RepositoryName | undefined {
@@ -132,9 +130,14 @@ function resultOf(found: FoundRepository, count: PullCount | undefined): SearchR
   const valuesOf = (wanted: Facet): readonly string[] =>
     facets.filter(({ facet }) => facet === wanted).map(({ value }) => value);
   return {
-    ...{ name, description, isOfficial, stars, createdAtMs, updatedAtMs },
+    name,
     shortName: shortNameOf(name),
+    description,
+    isOfficial,
     isPrivate: visibility === "private",
+    stars,
+    createdAtMs,
+    updatedAtMs,
     pulls: count?.pulls ?? 0,
     lastPulledAtMs: count?.lastPulledAtMs,
     operatingSystems: valuesOf("os"),

@@ -29,39 +29,6 @@ export function createStorageUsageReports(parts: {
 }) {
   const { database } = parts;
 
-  async function* blobsOf(
-    repositoryId: number,
-    visibility: VisibilityFilter | undefined,
-    work: YieldingWork,
-  ) {
-    for (let last = 0; ;) {
-      await work.step();
-      const blobs = await database.storageUsage.blobsOf(repositoryId, visibility, {
-        ...{ last, limit: blobsAtOnce },
-      });
-      yield* blobs;
-      if (blobs.length < blobsAtOnce) return;
-      last = blobs.at(-1)?.blobId ?? last;
-    }
-  }
-
-  /** Yields the visible repository names of a namespace, sorted. */
-  async function* namesIn(
-    namespace: string,
-    visibility: VisibilityFilter,
-  ): AsyncGenerator<RepositoryName> {
-    const prefix = `${namespace}/`;
-    for (let last = prefix; ;) {
-      const { items, more } = await database.catalog.list(visibility, { last, limit: namesAtOnce });
-      for (const name of items) {
-        if (!name.startsWith(prefix)) return;
-        yield name;
-      }
-      if (!more) return;
-      last = items.at(-1) ?? last;
-    }
-  }
-
   return {
     async ofRepository(
       repositoryId: number,
@@ -69,7 +36,8 @@ export function createStorageUsageReports(parts: {
       work: YieldingWork,
     ): Promise<StorageUsage> {
       let [bytes, sharedBytes] = [0, 0];
-      for await (const { sizeBytes, isShared } of blobsOf(repositoryId, visibility, work)) {
+      const blobs = blobsOf(database, repositoryId, visibility, work);
+      for await (const { sizeBytes, isShared } of blobs) {
         bytes += sizeBytes;
         if (isShared) sharedBytes += sizeBytes;
       }
@@ -87,11 +55,11 @@ export function createStorageUsageReports(parts: {
     ): Promise<StorageUsage & { readonly repositories: number }> {
       const uses = new Map<number, { readonly sizeBytes: number; count: number }>();
       let repositories = 0;
-      for await (const name of namesIn(namespace, visibility)) {
+      for await (const name of namesIn(database, namespace, visibility)) {
         const [home] = await database.repositoryDetails.find([name], { fullTexts: false });
         if (home === undefined) continue;
         repositories += 1;
-        for await (const { blobId, sizeBytes } of blobsOf(home.id, undefined, work)) {
+        for await (const { blobId, sizeBytes } of blobsOf(database, home.id, undefined, work)) {
           const use = uses.get(blobId);
           if (use !== undefined) use.count += 1;
           else if (uses.size < blobsAtMost) uses.set(blobId, { sizeBytes, count: 1 });
@@ -109,4 +77,39 @@ export function createStorageUsageReports(parts: {
       return { repositories, bytes, sharedBytes, uniqueBytes: bytes - sharedBytes };
     },
   };
+}
+
+/** Yields the blobs of a repository; `visibility`: with whether another visible repository links them. */
+async function* blobsOf(
+  database: Pick<Database, "storageUsage">,
+  repositoryId: number,
+  visibility: VisibilityFilter | undefined,
+  work: YieldingWork,
+) {
+  for (let last = 0; ;) {
+    await work.step();
+    const page = { last, limit: blobsAtOnce };
+    const blobs = await database.storageUsage.blobsOf(repositoryId, visibility, page);
+    yield* blobs;
+    if (blobs.length < blobsAtOnce) return;
+    last = blobs.at(-1)?.blobId ?? last;
+  }
+}
+
+/** Yields the visible repository names of a namespace, sorted. */
+async function* namesIn(
+  database: Pick<Database, "catalog">,
+  namespace: string,
+  visibility: VisibilityFilter,
+): AsyncGenerator<RepositoryName> {
+  const prefix = `${namespace}/`;
+  for (let last = prefix; ;) {
+    const { items, more } = await database.catalog.list(visibility, { last, limit: namesAtOnce });
+    for (const name of items) {
+      if (!name.startsWith(prefix)) return;
+      yield name;
+    }
+    if (!more) return;
+    last = items.at(-1) ?? last;
+  }
 }

@@ -6,10 +6,17 @@ import { descriptorsAtMost } from "../oci/manifest-references.ts";
 import type { RepositoryName } from "../oci/name.ts";
 import type { Tag } from "../oci/reference.ts";
 import type { Registry } from "../registry/registry.ts";
-import { differingFields, type FieldChange } from "./config-diff.ts";
 import { createImageInspector, type InspectedImage, type Layer } from "./image-inspector.ts";
-import { imagesOfManifests, type Image } from "./images.ts";
+import { imagesOfManifests, type Image } from "./tag-inspector.ts";
 import type { YieldingWork } from "../concurrency/yielding-work.ts";
+
+/** A field that differs between two image configs. `null`: the config does not have the field. */
+export interface FieldChange {
+  /** `config.Env.PATH`, `config.Cmd`, `os.version` */
+  readonly field: string;
+  readonly from: unknown;
+  readonly to: unknown;
+}
 
 export interface ComparedImage {
   readonly tag: Tag;
@@ -36,14 +43,24 @@ export interface TagDiff {
 }
 
 export interface LayerList {
-  /** The first {@link layersAtMost}. */
+  /** The first {@link diffLayersAtMost}. */
   readonly layers: readonly Layer[];
   readonly count: number;
 }
 
 /** Limits of one comparison: layers per list, and config fields. */
-export const layersAtMost = 500;
+export const diffLayersAtMost = 500;
 export const fieldsAtMost = 1_000;
+
+/** Fields that differ in every build and do not affect how the image runs. */
+const ignoredConfigFields = new Set([
+  "created",
+  "history",
+  "rootfs",
+  "container",
+  "container_config",
+  "id",
+]);
 
 export interface DiffRequest {
   readonly repository: RepositoryName;
@@ -114,7 +131,7 @@ export function createTagDiffs(parts: {
 }
 
 const listOf = (layers: readonly Layer[]): LayerList => ({
-  layers: layers.slice(0, layersAtMost),
+  layers: layers.slice(0, diffLayersAtMost),
   count: layers.length,
 });
 
@@ -145,3 +162,43 @@ function pairOf(
 }
 
 const rankOf = (image: Image): number => (platformText(image) === "linux/amd64" ? 0 : 1);
+
+/** Compares two image configs (image-spec config.md). Returns the differing fields, sorted by field name. */
+function differingFields(from: unknown, to: unknown): readonly FieldChange[] {
+  const [before, after] = [fieldsOf(from), fieldsOf(to)];
+  const names = [...new Set([...before.keys(), ...after.keys()])].toSorted();
+  return names.flatMap((field) => {
+    const [old, fresh] = [before.get(field) ?? null, after.get(field) ?? null];
+    return JSON.stringify(old) === JSON.stringify(fresh) ? [] : [{ field, from: old, to: fresh }];
+  });
+}
+
+/**
+ * Flattens a config into fields: the members of `config`, each variable of `Env`, and each key of `Labels`,
+ * `ExposedPorts` and `Volumes`.
+ */
+function fieldsOf(config: unknown): ReadonlyMap<string, unknown> {
+  const fields = new Map<string, unknown>();
+  for (const [name, value] of entriesOf(config)) {
+    if (ignoredConfigFields.has(name)) continue;
+    if (name !== "config") {
+      fields.set(name, value);
+      continue;
+    }
+    for (const [key, inner] of entriesOf(value)) {
+      if (key === "Env" && Array.isArray(inner)) {
+        for (const text of inner.map(String)) {
+          const at = text.indexOf("=");
+          const variable = at < 0 ? text : text.slice(0, at);
+          fields.set(`config.Env.${variable}`, at < 0 ? "" : text.slice(at + 1));
+        }
+      } else if (["Labels", "ExposedPorts", "Volumes"].includes(key)) {
+        for (const [label, said] of entriesOf(inner)) fields.set(`config.${key}.${label}`, said);
+      } else fields.set(`config.${key}`, inner);
+    }
+  }
+  return fields;
+}
+
+const entriesOf = (value: unknown): readonly (readonly [string, unknown])[] =>
+  typeof value === "object" && value !== null && !Array.isArray(value) ? Object.entries(value) : [];

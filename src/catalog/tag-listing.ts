@@ -81,7 +81,7 @@ export function createTagListing(parts: {
         const names = cosignSuffixes.map((suffix) => parseTag(`${fallback}${suffix}`));
         for (const { name, manifest: found } of await database.tagPages.find(home.id, names)) {
           const { digest, mediaType, artifactType, sizeBytes } = found;
-          referrers.push({ ...{ digest, subject, mediaType, artifactType, sizeBytes }, tag: name });
+          referrers.push({ digest, subject, mediaType, artifactType, sizeBytes, tag: name });
         }
       }
       return { ...shown, referrers };

@@ -49,7 +49,10 @@ export function createSignedTokens(parts: {
       if (key === undefined) return undefined;
       try {
         return jwt.verify(token, key.publicKey, {
-          ...{ algorithms: [key.algorithm], issuer, audience, clockTimestamp: clock() / 1000 },
+          algorithms: [key.algorithm],
+          issuer,
+          audience,
+          clockTimestamp: clock() / 1000,
         });
       } catch (error) {
         // jsonwebtoken parses the claims before it verifies the signature: claims that are not JSON cause a

@@ -1,8 +1,8 @@
 import * as z from "zod";
-import type { FieldChange } from "../../catalog/config-diff.ts";
 import {
+  type FieldChange,
   fieldsAtMost,
-  layersAtMost,
+  diffLayersAtMost,
   type ComparedImage,
   type LayerList,
   type TagDiff,
@@ -15,7 +15,7 @@ const compared = z.object({
   size: z.int(),
   image: imageSchema,
 });
-const layers = z.array(z.object({ digest: z.string(), size: z.int() })).max(layersAtMost);
+const layers = z.array(z.object({ digest: z.string(), size: z.int() })).max(diffLayersAtMost);
 const count = z.int();
 
 export const diffSchema = z.object({

@@ -1,6 +1,5 @@
 import * as z from "zod";
-import { imagesAtMost, type Image } from "../../catalog/images.ts";
-import type { TagWithImages } from "../../catalog/tag-inspector.ts";
+import { imagesAtMost, type Image, type TagWithImages } from "../../catalog/tag-inspector.ts";
 import { shownReferrersAtMost, type TagReferrer } from "../../catalog/tag-listing.ts";
 import type { TagMove } from "../../registry/tags.ts";
 import { time, timeOf, timeOrNull } from "../hub/times.ts";

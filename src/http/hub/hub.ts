@@ -6,14 +6,14 @@ import type { PullCounts } from "../../catalog/pull-counters.ts";
 import { TeamCatalog } from "../../accounts/team-catalog.ts";
 import { createInvites, type Invites } from "../../accounts/invites.ts";
 import { createAccountCatalog, type AccountCatalog } from "../../accounts/account-catalog.ts";
-import { createHubRepositories, type HubRepositories } from "../../catalog/repositories.ts";
-import { createHubTags, type HubTags } from "../../catalog/tags.ts";
+import { RepositoryCatalog } from "../../catalog/repositories.ts";
+import { TagCatalog } from "../../catalog/tags.ts";
 import type { AccessTokens } from "../../accounts/access-tokens.ts";
 
 /** The domain services of the Hub-shaped API, in addition to the registry. */
 export interface HubCatalog {
-  readonly repositories: HubRepositories;
-  readonly tags: HubTags;
+  readonly repositories: RepositoryCatalog;
+  readonly tags: TagCatalog;
   readonly accounts: AccountCatalog;
   readonly teams: TeamCatalog;
   readonly invites: Invites;
@@ -30,8 +30,8 @@ export function createHubCatalog(parts: {
 }): HubCatalog {
   const invites = createInvites(parts);
   return {
-    repositories: createHubRepositories(parts),
-    tags: createHubTags(parts),
+    repositories: new RepositoryCatalog(parts),
+    tags: new TagCatalog(parts),
     accounts: createAccountCatalog(parts),
     teams: new TeamCatalog({ ...parts, invites }),
     invites,

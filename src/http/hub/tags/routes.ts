@@ -1,8 +1,12 @@
 import * as z from "zod";
 import type { HubPolicy } from "../../../auth/hub-policy.ts";
 import type { HubCatalog } from "../hub.ts";
-import { imagesAtMost } from "../../../catalog/images.ts";
-import { layersAtMost, type ImageWithLayers, type TagWithActivity } from "../../../catalog/tags.ts";
+import { imagesAtMost } from "../../../catalog/tag-inspector.ts";
+import {
+  imageLayersAtMost,
+  type ImageWithLayers,
+  type TagWithActivity,
+} from "../../../catalog/tags.ts";
 import { OciError } from "../../../oci/errors.ts";
 import { parseTag, type Tag } from "../../../oci/reference.ts";
 import type { Registry } from "../../../registry/registry.ts";
@@ -28,7 +32,7 @@ const imageSchema = z.object({
 const imageWithLayersSchema = imageSchema.extend({
   layers: z
     .array(z.object({ digest: z.string(), size: z.number().int(), instruction: z.string() }))
-    .max(layersAtMost)
+    .max(imageLayersAtMost)
     .describe("The first 500, as far as an answer of 5000 layers goes."),
   layer_count: z.int().describe("How many there are."),
 });
