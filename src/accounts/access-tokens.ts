@@ -121,8 +121,8 @@ export class AccessTokens {
     if (label === "" || label.length > maxLabelLength)
       throw invalid(`a token's label has from 1 to ${maxLabelLength} characters`);
     if (expiresAtMs !== null && !(expiresAtMs > nowMs))
-      throw invalid("a token can't expire in the past");
-    const powers = kind === "user" ? powersOfUser(given) : powersOfOrganisation(given);
+      throw invalid("a token can't expire in the past: give a later time");
+    const allowed = kind === "user" ? scopesOfUser(given) : resourcesOfOrganisation(given);
     const id = randomUUID();
     const secret = generateTokenSecret(kind === "user" ? "personal" : "organisation");
     const isCreated = await this.#database.run("createAccessToken", {
@@ -131,7 +131,7 @@ export class AccessTokens {
       label,
       description,
       secretHash: hashTokenSecret(secret),
-      ...powers,
+      ...allowed,
       expiresAtMs,
       creatorAgent: given.agent ?? "",
       actor,
@@ -168,19 +168,19 @@ export class AccessTokens {
   }
 }
 
-function powersOfUser({ scope, resources }: NewAccessToken): { readonly scopes: PersonalScope[] } {
-  if (resources !== undefined) throw invalid("a user's token has a scope, no resources");
+function scopesOfUser({ scope, resources }: NewAccessToken): { readonly scopes: PersonalScope[] } {
+  if (resources !== undefined) throw invalid("a user's token has a scope and no resources");
   const known = personalScopes.find((one) => one === scope);
   if (known === undefined)
     throw invalid(`a user's token has one of the scopes ${personalScopes.join(", ")}`);
   return { scopes: [known] };
 }
 
-function powersOfOrganisation({ account, scope, resources = [] }: NewAccessToken): {
+function resourcesOfOrganisation({ account, scope, resources = [] }: NewAccessToken): {
   readonly scopes: string[];
   readonly resources: readonly TokenResource[];
 } {
-  if (scope !== undefined) throw invalid("an organisation's token has resources, no scope");
+  if (scope !== undefined) throw invalid("an organisation's token has resources and no scope");
   const problem = checkResources(account, resources);
   if (problem !== undefined) throw invalid(problem);
   return { scopes: [], resources };

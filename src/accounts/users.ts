@@ -42,7 +42,7 @@ export function createUsers(parts: {
     if (password.length < min || password.length > max)
       throw new AccountError("invalid", `a password has from ${min} to ${max} characters`);
     if (looksLikeToken(password))
-      throw new AccountError("invalid", "this is an access token and can't be a password");
+      throw new AccountError("invalid", "an access token can't be a password; choose another one");
     return passwords.hash(password);
   };
 
@@ -107,7 +107,7 @@ export async function bootstrapAdministrator(parts: {
   const { items } = await database.accounts.list({ kind: "user", limit: 1 });
   if (items.length > 0) return;
   if (configured !== undefined && configured.length < passwordLength.min)
-    throw new Error(`auth.adminPassword has less than ${passwordLength.min} characters`);
+    throw new Error(`auth.adminPassword must have at least ${passwordLength.min} characters`);
   await database.run("createFirstAdministrator", {
     names: administratorNames,
     passwordHash: configured === undefined ? undefined : await passwords.hash(configured),

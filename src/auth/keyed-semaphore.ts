@@ -128,7 +128,7 @@ function createLane(atMostWaiting: number) {
 
 function tooManyLogins(): OciError {
   const headers = { "Retry-After": "2" };
-  return new OciError("TOOMANYREQUESTS", "too many logins at the moment: try again later", {
+  return new OciError("TOOMANYREQUESTS", "too many logins are waiting; try again later", {
     headers,
   });
 }

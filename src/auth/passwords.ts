@@ -108,7 +108,7 @@ function encode({ ln, r, p }: Cost, salt: Buffer, hash: Buffer): string {
 
 function decode(stored: string): Cost & { readonly salt: Buffer; readonly hash: Buffer } {
   const [, ln, r, p, salt = "", hash = ""] = format.exec(stored) ?? [];
-  if (ln === undefined) throw new Error("a password's hash in the database can't be read");
+  if (ln === undefined) throw new Error("a password hash in the database has an unknown format");
   return {
     ln: Number(ln),
     r: Number(r),

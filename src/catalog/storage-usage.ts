@@ -64,9 +64,13 @@ export function createStorageUsageReports(parts: {
           if (use !== undefined) use.count += 1;
           else if (uses.size < blobsAtMost) uses.set(blobId, { sizeBytes, count: 1 });
           else
-            throw new OciError("UNSUPPORTED", `more than ${blobsAtMost} blobs are not added up`, {
-              status: 422,
-            });
+            throw new OciError(
+              "UNSUPPORTED",
+              `the usage of more than ${blobsAtMost} blobs is not computed`,
+              {
+                status: 422,
+              },
+            );
         }
       }
       let [bytes, sharedBytes] = [0, 0];

@@ -157,7 +157,7 @@ function pairOf(
   }
   throw new OciError(
     "MANIFEST_UNKNOWN",
-    `the tags have no image for ${platform ?? "the same platform"} in common`,
+    `the tags do not both have an image for ${platform ?? "one platform"}`,
   );
 }
 

@@ -106,9 +106,9 @@ async function* checkQuotas({ database }: CheckParts): AsyncGenerator<Finding> {
     if (keptBytes === null || keptBytes === usedBytes) continue;
     yield {
       invariant: "a quota counts what its namespace links to",
-      subject: `${namespace}: ${keptBytes} bytes are written down, ${usedBytes} are linked`,
+      subject: `${namespace}: the quota counts ${keptBytes} bytes, the namespace links ${usedBytes}`,
       repair: {
-        what: "counted again",
+        what: "recounted the quota",
         mends: true,
         apply: () => database.run("recountQuota", { namespace }),
       },
@@ -129,7 +129,7 @@ async function* checkBlobs(
       subject: `${blob.digest}: ${isBack ? "marked as missing, but its bytes are there" : "known to be missing; push it again"}`,
       ...(isBack && {
         repair: {
-          what: "showed it again",
+          what: "restored it",
           mends: true,
           apply: () => restore({ database, report }, blob),
         },
@@ -144,7 +144,7 @@ async function* checkBlobs(
       invariant: "a blob's bytes are in the store",
       subject: `${blob.digest}: ${state === "absent" ? "no file" : "a file of another size"}`,
       repair: {
-        what: "marked it as missing; push it again to heal it",
+        what: "marked it as missing; push it again to repair it",
         mends: false,
         apply: () => markMissing({ database, report }, blob, `check: ${state}`),
       },

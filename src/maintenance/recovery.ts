@@ -25,7 +25,7 @@ export async function matchInstance(parts: {
   if (row === undefined) {
     if (mark !== undefined && !(await isUntouched(parts)) && !(await knowsItsBlobs(parts))) {
       throw new MismatchError(
-        "the blobs here belong to another database: restore that database, or start with an empty data folder",
+        "the blobs in the store belong to another database: restore that database, or start with an empty data folder",
       );
     }
     const id = mark ?? randomUUID();
@@ -35,7 +35,7 @@ export async function matchInstance(parts: {
   }
   if (mark === undefined) {
     throw new MismatchError(
-      "the blobs that the database speaks of are not here: is their volume mounted?",
+      "the blobs of this database are not in the store: is its volume mounted?",
     );
   }
   if (mark === movedMark(row.id)) {
@@ -46,7 +46,7 @@ export async function matchInstance(parts: {
   }
   if (mark !== row.id) {
     throw new MismatchError(
-      `the database speaks of blobs marked ${row.id}, those here are marked ${mark}: they do not belong together`,
+      `the database has the id ${row.id}, but the store has the id ${mark}: they do not belong together; restore both from one backup`,
     );
   }
 }
@@ -106,13 +106,15 @@ export async function recover(parts: {
     if (describeFailure(error)?.status !== 507) throw error;
     parts.report.warn(
       { err: error },
-      "the disk is full: a crash of this process will not be noticed",
+      "the disk is full: if this process crashes, the next start will not check the blobs",
     );
   }
   if (instance === undefined || instance.cleanStop) return undefined;
   const damage = await database.maintenance.integrity(true);
   if (damage.length > 0) {
-    throw new MismatchError(`the database is damaged: ${damage.slice(0, 3).join("; ")}`);
+    throw new MismatchError(
+      `the database is damaged; restore a backup. SQLite says: ${damage.slice(0, 3).join("; ")}`,
+    );
   }
   const startedAtMs = clock();
   let checked = 0;

@@ -65,10 +65,11 @@ async function claimFor({
 }): Promise<void> {
   const row = await database.instance.get();
   const mark = await to.identity();
-  if (row === undefined) throw new MismatchError("no server has run on this database yet");
+  if (row === undefined)
+    throw new MismatchError('no server has run on this database yet: start "berth serve" once');
   if (mark === row.id) return;
   if (mark !== undefined && mark !== movedMark(row.id))
-    throw new MismatchError("the store to copy to belongs to another database: take an empty one");
+    throw new MismatchError("the target store belongs to another database: use an empty store");
   await to.claim(row.id);
 }
 

@@ -66,7 +66,7 @@ describe("a blob whose file was missing for a moment", () => {
   });
 
   for (const [command, said] of [
-    [["check", "--repair"], /its bytes are there; showed it again/],
+    [["check", "--repair"], /its bytes are there; restored it/],
     [["scrub"], /restored: sha256:[0-9a-f]{64}/],
   ] as const) {
     test(`is restored by berth ${command.join(" ")}`, async () => {

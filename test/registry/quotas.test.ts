@@ -278,7 +278,7 @@ describe("a quota", () => {
       await pushBlob(world, "team/a", "eight...");
       world.connection.exec("UPDATE quotas SET used_bytes = 7");
       const [finding, ...others] = await world.findings();
-      assert.equal(finding?.subject, "team: 7 bytes are written down, 8 are linked");
+      assert.equal(finding?.subject, "team: the quota counts 7 bytes, the namespace links 8");
       assert.deepEqual(others, []);
       await finding.repair?.apply();
       assert.equal(await used(world, "team"), 8);

@@ -52,7 +52,7 @@ async function readKey(folder: string, id: string): Promise<SigningKey | undefin
   const algorithm = privateKey && algorithmOf(privateKey);
   // The message does not contain the bytes of the file.
   if (privateKey === undefined || algorithm === undefined)
-    throw new Error(`${file} is not a private key for ES256 or RS256`);
+    throw new Error(`${file} is not a private key for ES256 or RS256: remove the file`);
   const publicKey = createPublicKey(privateKey);
   return { id, algorithm, createdAtMs: decodeTime(id), privateKey, publicKey };
 }

@@ -31,7 +31,7 @@ const askedActions: ReadonlySet<string> = new Set(["pull", "push", "delete", "*"
 export function parseScopes(parameters: readonly string[]): readonly Scope[] {
   const texts = parameters.flatMap((text) => text.split(" ")).filter((text) => text !== "");
   if (texts.length > scopesAtMost)
-    throw new TooManyScopesError(`at most ${scopesAtMost} scopes can be asked for at once`);
+    throw new TooManyScopesError(`a request may name at most ${scopesAtMost} scopes`);
   const merged = new Map<string, Scope>();
   for (const text of texts) {
     const scope = parseScope(text);

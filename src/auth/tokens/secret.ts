@@ -45,7 +45,7 @@ function checksumOf(body: string): string {
   let text = "";
   for (let digits = 0; digits < checksumLength; digits += 1) {
     text = `${alphabet[rest % alphabet.length]}${text}`;
-    rest = Math.floor(rest / alphabet.length);
+    rest = Math.trunc(rest / alphabet.length);
   }
   return text;
 }

@@ -36,7 +36,7 @@ export function createSignedTokens(parts: {
     async sign(claims, lifeSeconds) {
       const key = await keys.signing();
       const issuedAtMs = clock();
-      const now = Math.floor(issuedAtMs / 1000);
+      const now = Math.trunc(issuedAtMs / 1000);
       const times = { exp: now + lifeSeconds, nbf: now - clockSkewSeconds, iat: now };
       const payload = { iss: issuer, aud: audience, ...times, ...claims };
       const options = { algorithm: key.algorithm, keyid: key.id } as const;
