@@ -97,10 +97,10 @@ export async function appendTo(
     onTheirWay.add(sending);
   };
 
-  /** The parts from the first one up to the first part that has not arrived. */
+  /** A copy of the parts from the first one up to the first part that has not arrived: a saved state must not change. */
   const arrived = (): readonly Part[] => {
     const end = done.indexOf(undefined);
-    return (end < 0 ? done : done.slice(0, end)) as readonly Part[];
+    return done.slice(0, end < 0 ? done.length : end) as readonly Part[];
   };
 
   const openBuffer = async (): Promise<PartBuffer> => {

@@ -187,36 +187,43 @@ describe("s3 uploads:", () => {
     assert.deepEqual(await all(there.listUploads()), []);
   });
 
-  test("a slow client's incomplete part is stored to free the buffer, and its blob is complete", async () => {
-    const one = createS3Store(settingsFor(stub.endpoint, { uploadBuffer: partSize }), impatience, {
-      undisturbedMs: 20,
+  for (const size of [partSize, partSize + 5_000]) {
+    test(`a slow client's incomplete part is stored to free the buffer, and its blob of ${size} bytes is complete`, async () => {
+      const one = createS3Store(
+        settingsFor(stub.endpoint, { uploadBuffer: partSize }),
+        impatience,
+        {
+          undisturbedMs: 20,
+        },
+      );
+      const bytes = pattern(size);
+      let mayGoOn = (): void => undefined;
+      const othersDone = new Promise<void>((resolve) => (mayGoOn = resolve));
+      const slow = async function* (): ByteSource {
+        yield bytes.subarray(0, 4_000);
+        await othersDone;
+        yield bytes.subarray(4_000);
+      };
+      const upload = await one.begin();
+      const appending = one.append(upload, 0, slow());
+      const other = pattern(2 * partSize);
+      const second = await one.begin();
+      await one.append(second, 0, chunks(other, 9_000));
+      assert.equal(await there.uploadSize(upload), 4_000, "it was not put aside");
+      mayGoOn();
+      assert.equal(await appending, size);
+      assert.equal(await there.uploadSize(upload), size);
+      for (const [name, content] of [
+        [upload, bytes],
+        [second, other],
+      ] as const) {
+        const key = await one.commit(name, digestOf(content));
+        assert.equal(Buffer.compare(await read(await one.open(key)), content), 0);
+      }
+      assert.equal(one.heldBytes(), 0);
+      await one.close();
     });
-    const bytes = pattern(partSize + 5_000);
-    let mayGoOn = (): void => undefined;
-    const othersDone = new Promise<void>((resolve) => (mayGoOn = resolve));
-    const slow = async function* (): ByteSource {
-      yield bytes.subarray(0, 4_000);
-      await othersDone;
-      yield bytes.subarray(4_000);
-    };
-    const upload = await one.begin();
-    const appending = one.append(upload, 0, slow());
-    const other = pattern(2 * partSize);
-    const second = await one.begin();
-    await one.append(second, 0, chunks(other, 9_000));
-    assert.equal(await there.uploadSize(upload), 4_000, "it was not put aside");
-    mayGoOn();
-    await appending;
-    for (const [name, content] of [
-      [upload, bytes],
-      [second, other],
-    ] as const) {
-      const key = await one.commit(name, digestOf(content));
-      assert.equal(Buffer.compare(await read(await one.open(key)), content), 0);
-    }
-    assert.equal(one.heldBytes(), 0);
-    await one.close();
-  });
+  }
 
   test("20 concurrent uploads hold at most uploadBuffer bytes in memory", async () => {
     const budget = 4 * (partSize + 64 * 1024);
