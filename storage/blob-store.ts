@@ -147,6 +147,19 @@ export interface BlobStore {
   close(): Promise<void>;
 }
 
+/** The methods for uploads, which each driver implements in one file. */
+export type UploadMethods = Pick<
+  BlobStore,
+  | "begin"
+  | "uploadSize"
+  | "append"
+  | "openUpload"
+  | "commit"
+  | "abort"
+  | "importBlob"
+  | "listUploads"
+>;
+
 /** The offset of an append is not the end of the upload. */
 export class UploadOffsetError extends Error {
   constructor(offset: number, sizeBytes: number) {

@@ -15,7 +15,7 @@ const atMostTogether = 16;
 function writeWhole(file: number, bytes: Uint8Array): void {
   for (let at = 0; at < bytes.length;) {
     const written = writeSync(file, bytes, at, bytes.length - at, at);
-    if (written === 0) throw new Error("the kernel takes no more bytes");
+    if (written === 0) throw new Error("the kernel has written 0 bytes");
     at += written;
   }
 }
@@ -83,7 +83,7 @@ function performTogether(requests: readonly FileRequest[]): readonly FileAnswer[
   });
 }
 
-if (parentPort === null) throw new Error("small files are written in a worker thread");
+if (parentPort === null) throw new Error("this file runs only in a worker thread");
 const port = parentPort;
 port.on("message", (first: FileRequest) => {
   const requests = [first];

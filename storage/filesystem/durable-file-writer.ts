@@ -78,7 +78,7 @@ export function createDurableFileWriter(): DurableFileWriter {
     });
     worker.on("error", fail);
     worker.on("exit", () =>
-      fail(Object.assign(new Error("a writing thread has ended"), { code: "EIO" })),
+      fail(Object.assign(new Error("the thread that writes files has ended"), { code: "EIO" })),
     );
     threads.push(thread);
     return thread;

@@ -3,7 +3,7 @@ import type { BlobKey, ByteRange, BorrowedBytes } from "../blob-store.ts";
 import { createReadBuffers, type ReadBuffers } from "../shared-read/buffers.ts";
 import type { Source } from "../shared-read/shared-read.ts";
 import { createSharedReads } from "../shared-read/reads.ts";
-import { readRange } from "./read.ts";
+import { readRange } from "./read-file.ts";
 
 export interface FileReads {
   /** The bytes of a range; `undefined` if there is no such blob. */

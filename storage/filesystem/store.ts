@@ -1,30 +1,23 @@
-import { constants } from "node:fs";
-import {
-  mkdir,
-  open,
-  readFile,
-  readdir,
-  rename,
-  stat,
-  unlink,
-  type FileHandle,
-} from "node:fs/promises";
+import { mkdir, open, readFile, readdir, rename, stat, unlink } from "node:fs/promises";
 import path from "node:path";
-import { UploadOffsetError, type BlobStore } from "../blob-store.ts";
-import { undefinedIfNotFound } from "./not-found.ts";
-import { createDurableDirectories, syncDirectory } from "./directories.ts";
-import { createFreeSpace, type Reserve } from "./free-space.ts";
-import { listBlobs } from "./list.ts";
-import { createPaths, isUploadReference, newKey, newUploadReference, type Paths } from "./paths.ts";
-import { readRange } from "./read.ts";
-import { createFileReads } from "./reads.ts";
+import type { BlobKey, BlobStore, StoredObject } from "../blob-store.ts";
+import { createdAtMs, isKey, newKey, newUploadReference } from "../keys.ts";
 import { createDurableFileWriter } from "./durable-file-writer.ts";
-import { FlushError, writeAll, writeFrom } from "./write.ts";
+import {
+  createDurableDirectories,
+  flushAndClose,
+  syncDirectory,
+  type MakeDurableDirectory,
+} from "./durable-files.ts";
+import { createFreeSpace, type Reserve } from "./free-space.ts";
+import { createPaths, undefinedIfNotFound, type Paths } from "./paths.ts";
+import { readToEnd } from "./read-file.ts";
+import { createFileReads } from "./reads.ts";
+import { createUploads } from "./uploads.ts";
+import { writeAll } from "./write.ts";
 
 /**
- * Stores blobs as files below `root` (see `paths.ts`). A commit flushes the bytes with fsync, renames the file to a
- * name that was never used, and flushes the directory. A failed fsync is final: the kernel may have dropped the bytes,
- * and a second fsync would report success.
+ * Stores blobs as files below `root`; see `paths.ts` for the layout and `uploads.ts` for the uploads.
  *
  * The store rejects writes of uploads and blobs that would use `reserve`, with the error code of a full disk (ENOSPC).
  *
@@ -35,17 +28,10 @@ export async function openFilesystemStore(root: string, reserve?: Reserve): Prom
   const paths = createPaths(root);
   const makeDurable = createDurableDirectories();
   const fileWriter = createDurableFileWriter();
-  const reads = createFileReads((key) => open(paths.blob(key), "r").catch(undefinedIfNotFound));
+  const openBlob = (key: BlobKey) => open(paths.blob(key), "r").catch(undefinedIfNotFound);
+  const reads = createFileReads(openBlob);
 
-  await mkdir(root, { recursive: true });
-  for (const directory of [
-    paths.uploads,
-    paths.blobs,
-    path.join(paths.blobs, "sha256"),
-    path.join(paths.blobs, "sha512"),
-  ]) {
-    await makeDurable(directory);
-  }
+  await makeFolders(paths, makeDurable);
   await tryRename(paths);
 
   return {
@@ -59,8 +45,8 @@ export async function openFilesystemStore(root: string, reserve?: Reserve): Prom
     async open(key, range) {
       if (range !== undefined) return await reads.open(key, range);
       // A reader of a whole blob verifies the bytes on the disk: it does not share a read.
-      const file = await open(paths.blob(key), "r").catch(undefinedIfNotFound);
-      return file && readRange(file, 0, (await sizeOrClose(file)) - 1);
+      const file = await openBlob(key);
+      return file && (await readToEnd(file, 0));
     },
 
     signedUrl: () => Promise.resolve(undefined),
@@ -68,113 +54,49 @@ export async function openFilesystemStore(root: string, reserve?: Reserve): Prom
     async put(digest, bytes) {
       const key = newKey(digest);
       const target = paths.blob(key);
-      const room = space.demand(bytes.length);
-      if (room !== undefined) await room;
+      const checked = space.demand(bytes.length);
+      if (checked !== undefined) await checked;
       await makeDurable(path.dirname(target));
       await fileWriter.write(target, bytes);
       return key;
     },
 
-    begin: () => Promise.resolve(newUploadReference()),
-
-    async uploadSize(upload) {
-      return (await stat(paths.upload(upload)).catch(undefinedIfNotFound))?.size ?? 0;
-    },
-
-    async append(upload, offset, source) {
-      const file = await open(
-        paths.upload(upload),
-        constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW,
-        0o640,
-      );
-      try {
-        const { size } = await file.stat();
-        if (size !== offset) throw new UploadOffsetError(offset, size);
-        return await writeFrom(file, offset, source, (bytes) => space.demand(bytes));
-      } catch (error) {
-        // Delete the upload: after a failed flush some of its bytes may be lost.
-        if (error instanceof FlushError)
-          await unlink(paths.upload(upload)).catch(undefinedIfNotFound);
-        throw error;
-      } finally {
-        await file.close();
-      }
-    },
-
-    async openUpload(upload, start = 0) {
-      const file = await open(paths.upload(upload), "r").catch(undefinedIfNotFound);
-      return file === undefined ? nothing() : readRange(file, start, (await sizeOrClose(file)) - 1);
-    },
-
-    async commit(upload, digest) {
-      const key = newKey(digest);
-      const source = paths.upload(upload);
-      const target = paths.blob(key);
-      const directory = path.dirname(target);
-      await makeDurable(directory);
-      const file = await open(
-        source,
-        constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW,
-        0o640,
-      );
-      await flushed(file, source);
-      await rename(source, target);
-      await settle(target, directory);
-      return key;
-    },
-
-    async abort(upload) {
-      await unlink(paths.upload(upload)).catch(undefinedIfNotFound);
-    },
-
-    async importBlob(key, source) {
-      const unfinished = paths.upload(newUploadReference());
-      const target = paths.blob(key);
-      const directory = path.dirname(target);
-      await makeDurable(path.dirname(directory));
-      await makeDurable(directory);
-      const file = await open(unfinished, "wx", 0o640);
-      await flushed(file, unfinished, () =>
-        writeFrom(file, 0, source, (bytes) => space.demand(bytes)),
-      );
-      await rename(unfinished, target);
-      await settle(target, directory);
-    },
+    ...createUploads({ paths, space, makeDurable }),
 
     async delete(key) {
       reads.forget(key);
       await unlink(paths.blob(key)).catch(undefinedIfNotFound);
     },
 
-    list: () => listBlobs(root, paths.blobs),
-
-    async *listUploads() {
-      for (const name of await readdir(paths.uploads)) if (isUploadReference(name)) yield name;
-    },
+    list: () => listBlobs(paths),
 
     async identity() {
       return (await readFile(paths.instance, "utf8").catch(undefinedIfNotFound))?.trim();
     },
 
-    async claim(id) {
-      const unfinished = `${paths.instance}.new`;
-      await unlink(unfinished).catch(undefinedIfNotFound);
-      const file = await open(unfinished, "wx");
-      await flushed(file, unfinished, () => writeAll(file, [Buffer.from(`${id}\n`)], 0));
-      await rename(unfinished, paths.instance);
-      await syncDirectory(paths.blobs);
-    },
+    claim: (id) => writeInstance(paths, id),
 
     async probe() {
       await space.demand(0);
       const target = paths.upload(newUploadReference());
-      const file = await open(target, "wx");
-      await flushed(file, target, () => writeAll(file, [Buffer.from("probe")], 0));
+      await writeNewFile(target, "probe");
       await unlink(target);
     },
 
     close: () => fileWriter.close(),
   };
+}
+
+async function makeFolders(paths: Paths, makeDurable: MakeDurableDirectory): Promise<void> {
+  await mkdir(paths.root, { recursive: true });
+  for (const directory of [
+    paths.uploads,
+    paths.blobs,
+    path.join(paths.blobs, "sha256"),
+    path.join(paths.blobs, "sha512"),
+  ]) {
+    await makeDurable(directory);
+  }
 }
 
 /** Tries a rename. Two mounts of one file system share a device number but allow no rename between them. */
@@ -199,43 +121,35 @@ async function tryRename(paths: Paths): Promise<void> {
   }
 }
 
-/** Runs `work`, flushes the file to the disk and closes it. Deletes the file if a step fails. */
-async function flushed(
-  file: FileHandle,
-  target: string,
-  work?: () => Promise<unknown>,
-): Promise<void> {
-  try {
-    try {
-      await work?.();
-      await file.sync();
-    } finally {
-      await file.close();
+async function* listBlobs({ root, blobs }: Paths): AsyncIterable<StoredObject> {
+  for (const algorithm of await readdir(blobs)) {
+    for (const fanOut of await namesIn(path.join(blobs, algorithm))) {
+      for (const name of await namesIn(path.join(blobs, algorithm, fanOut))) {
+        const key: BlobKey = `blobs/${algorithm}/${fanOut}/${name}`;
+        const found = isKey(key)
+          ? await stat(path.join(root, key)).catch(undefinedIfNotFound)
+          : undefined;
+        if (found !== undefined)
+          yield { key, sizeBytes: found.size, createdAtMs: createdAtMs(key) };
+      }
     }
-  } catch (error) {
-    await unlink(target).catch(() => undefined);
-    throw error;
   }
 }
 
-/** Makes a new name durable. If that fails, deletes the file: no row will name it. */
-async function settle(target: string, directory: string): Promise<void> {
-  try {
-    await syncDirectory(directory);
-  } catch (error) {
-    await unlink(target).catch(() => undefined);
-    throw error;
-  }
+/** The names in a folder; none if it does not exist or is not a folder. */
+const namesIn = async (folder: string): Promise<readonly string[]> =>
+  (await readdir(folder).catch(undefinedIfNotFound)) ?? [];
+
+async function writeInstance({ instance, blobs }: Paths, id: string): Promise<void> {
+  const unfinished = `${instance}.new`;
+  await unlink(unfinished).catch(undefinedIfNotFound);
+  await writeNewFile(unfinished, `${id}\n`);
+  await rename(unfinished, instance);
+  await syncDirectory(blobs);
 }
 
-async function sizeOrClose(file: FileHandle): Promise<number> {
-  try {
-    return (await file.stat()).size;
-  } catch (error) {
-    await file.close();
-    throw error;
-  }
+/** Writes and flushes a file that does not exist yet. Its name is not durable. */
+async function writeNewFile(target: string, text: string): Promise<void> {
+  const file = await open(target, "wx");
+  await flushAndClose(file, target, () => writeAll(file, [Buffer.from(text)], 0));
 }
-
-/** An upload without bytes has no file. */
-async function* nothing(): AsyncIterable<Uint8Array> {}

@@ -28,7 +28,7 @@ export class FlushError extends Error {
   readonly code: string | undefined;
 
   constructor(cause: unknown) {
-    super("what was uploaded could not be flushed", { cause });
+    super("the uploaded bytes could not be flushed to the disk: send them again", { cause });
     this.code = cause instanceof Error && "code" in cause ? String(cause.code) : undefined;
   }
 }
@@ -72,8 +72,8 @@ export async function writeFrom(
     waiting = [];
     waitingBytes = 0;
     try {
-      const room = demand(batchBytes);
-      if (room !== undefined) await room;
+      const checked = demand(batchBytes);
+      if (checked !== undefined) await checked;
       end += await writeAll(file, batch, end);
       if (end - flushed >= flushEveryBytes && flushing === undefined && flushes < flushesAtMost)
         flushing = flush();
@@ -119,7 +119,7 @@ export async function writeAll(
     written += bytesWritten;
     rest = after(rest, bytesWritten);
     if (rest.length === 0) return written;
-    if (bytesWritten === 0) throw new Error("the kernel takes no more bytes");
+    if (bytesWritten === 0) throw new Error("the kernel has written 0 bytes");
   }
 }
 

@@ -1,5 +1,5 @@
-import { ulid } from "ulid";
 import { UploadOffsetError, type BlobStore, type BorrowedBytes } from "../blob-store.ts";
+import { newKey, newUploadReference } from "../keys.ts";
 import type { Digest } from "../../src/oci/digest.ts";
 
 interface HeldBlob {
@@ -16,7 +16,7 @@ export function createMemoryStore(): BlobStore {
   const uploadSize = (upload: string): number =>
     (uploads.get(upload) ?? []).reduce((sum, chunk) => sum + chunk.length, 0);
   const keep = (digest: Digest, bytes: Uint8Array): string => {
-    const key = `${digest}.${ulid()}`;
+    const key = newKey(digest);
     blobs.set(key, { bytes, createdAtMs: Date.now() });
     return key;
   };
@@ -36,7 +36,7 @@ export function createMemoryStore(): BlobStore {
     },
     signedUrl: () => Promise.resolve(undefined),
     put: async (digest, bytes) => keep(digest, Uint8Array.from(bytes)),
-    begin: async () => ulid(),
+    begin: async () => newUploadReference(),
     uploadSize: async (upload) => uploadSize(upload),
     append: async (upload, offset, source) => {
       const size = uploadSize(upload);

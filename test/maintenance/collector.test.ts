@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { Readable } from "node:stream";
 import { describe, test } from "node:test";
 import type { Database } from "../../src/database/database.ts";
-import { digestOf, type Digest } from "../../src/oci/digest.ts";
+import { digestOf, encodedOf, type Digest } from "../../src/oci/digest.ts";
 import { OciError } from "../../src/oci/errors.ts";
 import { parseRepositoryName } from "../../src/oci/name.ts";
 import { parseReference } from "../../src/oci/reference.ts";
@@ -323,7 +323,7 @@ describe("the collector", () => {
       const broken = {
         ...world.store,
         delete: (key: string) =>
-          key.startsWith(digestOf(text("stubborn")))
+          key.includes(encodedOf(digestOf(text("stubborn"))))
             ? Promise.reject(new Error("EIO"))
             : world.store.delete(key),
       };

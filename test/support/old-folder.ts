@@ -3,7 +3,7 @@ import path from "node:path";
 import SqliteDatabase from "better-sqlite3";
 import { migrate, readMigrations } from "../../src/database/sqlite/migrate.ts";
 import { digestOf } from "../../src/oci/digest.ts";
-import { newKey, newUploadReference } from "../../storage/filesystem/paths.ts";
+import { newKey, newUploadReference } from "../../storage/keys.ts";
 import { contentOf } from "../crash/content.ts";
 import { createLedger, type Ledger } from "../crash/ledger.ts";
 
