@@ -71,7 +71,8 @@ export async function countForbidden(): Promise<Counts> {
     }
     const prose = file.endsWith(".md")
       ? text
-      : (text.match(/\/\*[^]*?\*\/|\/\/.*/g) ?? []).join("\n");
+      : // A path pattern such as `/v2/*name` starts no comment.
+        (text.match(/(?<![\w/])\/\*[^]*?\*\/|\/\/.*/g) ?? []).join("\n");
     for (const [word, pattern] of onlyInText)
       for (const _ of prose.matchAll(pattern)) add(file, word);
   }
