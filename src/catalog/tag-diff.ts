@@ -2,7 +2,7 @@ import type { Database } from "../database/database.ts";
 import type { TaggedManifest } from "../database/catalog/tag-pages.ts";
 import type { Digest } from "../oci/digest.ts";
 import { OciError } from "../oci/errors.ts";
-import { descriptorsAtMost } from "../oci/manifest-references.ts";
+import { descriptorsAtMost } from "../oci/manifest.ts";
 import type { RepositoryName } from "../oci/name.ts";
 import type { Tag } from "../oci/reference.ts";
 import type { Registry } from "../registry/registry.ts";

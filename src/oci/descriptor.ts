@@ -1,22 +1,18 @@
-import { parseDigest } from "./digest.ts";
-import type { Digest } from "./digest.ts";
+import { parseDigest, type Digest } from "./digest.ts";
 import { OciError } from "./errors.ts";
+import { isJsonObject, JsonError, parseJson } from "./json.ts";
 import {
   invalidManifest,
   join,
   knownKeys,
+  orAbsent,
   readAnnotations,
   readFields,
   readText,
   readTexts,
   readTypeName,
+  type Fields,
 } from "./manifest-fields.ts";
-import type { Fields } from "./manifest-fields.ts";
-import { parsePlatform } from "./platform.ts";
-import type { Platform } from "./platform.ts";
-
-export { parseConfigPlatform, parsePlatform, platformOfConfig } from "./platform.ts";
-export type { Platform } from "./platform.ts";
 
 /** A pointer to content (image-spec descriptor.md). */
 export interface Descriptor {
@@ -27,6 +23,17 @@ export interface Descriptor {
   readonly urls?: readonly string[];
   readonly annotations?: Readonly<Record<string, string>>;
   readonly platform?: Platform;
+}
+
+/** The platform of an image (image-spec image-index.md; `os.version` and `os.features` in JSON). */
+export interface Platform {
+  readonly os?: string;
+  readonly architecture?: string;
+  readonly variant?: string;
+  readonly osVersion?: string;
+  readonly osFeatures?: readonly string[];
+  /** Docker manifest lists only. */
+  readonly features?: readonly string[];
 }
 
 const DESCRIPTOR_KEYS = knownKeys(
@@ -41,7 +48,7 @@ const DESCRIPTOR_KEYS = knownKeys(
 );
 
 /**
- * Parses a descriptor. `urls` may have any text; `readImageReferences` checks those of a layer. Inline `data` is
+ * Parses a descriptor. `urls` may have any text; `parseManifest` checks those of a layer. Inline `data` is
  * not read: consumers verify it (image-spec descriptor.md, "Embedded Content"), and clients push data that does not
  * match (`regctl image mod --data-max`). Throws MANIFEST_INVALID with the path in the document.
  * @param path that of the descriptor: `layers[3]`
@@ -88,4 +95,72 @@ function readSize(fields: Fields): number {
   const size = fields.get("size");
   if (typeof size === "number" && Number.isSafeInteger(size) && size >= 0) return size;
   throw invalidManifest(join(fields.path, "size"), "must be a number of bytes");
+}
+
+const PLATFORM_KEYS = knownKeys(
+  "os",
+  "architecture",
+  "variant",
+  "os.version",
+  "os.features",
+  "features",
+);
+
+const ANY_KEYS = knownKeys();
+
+/** Parses the platform of an index entry; each field may be absent. Throws MANIFEST_INVALID with the path. */
+export function parsePlatform(value: unknown, path: string): Platform {
+  const fields = readFields(value, path, PLATFORM_KEYS);
+  return platformFrom(
+    (key) => readText(fields, key),
+    (key) => readTexts(fields, key),
+  );
+}
+
+/**
+ * {@link platformOfConfig} of the bytes of a config blob. Also undefined for bytes that are no JSON, or JSON beyond
+ * `defaultJsonBounds`: the pusher chooses the bytes, so their cost is bounded before a value is built.
+ */
+export function parseConfigPlatform(bytes: Uint8Array): Platform | undefined {
+  try {
+    return platformOfConfig(parseJson(bytes));
+  } catch (error) {
+    if (error instanceof JsonError) return undefined;
+    throw error;
+  }
+}
+
+/**
+ * The platform in an image config (image-spec config.md); undefined if it has neither os nor architecture. Accepts any
+ * JSON value and never throws: fields with another type count as absent.
+ */
+export function platformOfConfig(json: unknown): Platform | undefined {
+  if (!isJsonObject(json)) return undefined;
+  const fields = readFields(json, "", ANY_KEYS);
+  const { features: _, ...platform } = platformFrom(
+    (key) => orAbsent(() => readText(fields, key)),
+    (key) => orAbsent(() => readTexts(fields, key)),
+  );
+  return platform.os === undefined && platform.architecture === undefined ? undefined : platform;
+}
+
+/** Empty strings count as absent, because some programs write them for absent fields. */
+function platformFrom(
+  text: (key: string) => string | undefined,
+  texts: (key: string) => readonly string[] | undefined,
+): Platform {
+  const os = text("os");
+  const architecture = text("architecture");
+  const variant = text("variant");
+  const osVersion = text("os.version");
+  const osFeatures = texts("os.features");
+  const features = texts("features");
+  return {
+    ...(os && { os }),
+    ...(architecture && { architecture }),
+    ...(variant && { variant }),
+    ...(osVersion && { osVersion }),
+    ...(osFeatures && { osFeatures }),
+    ...(features && { features }),
+  };
 }

@@ -1,6 +1,3 @@
-import { failure, unexpected } from "./json-error.ts";
-import { keepsValue } from "./json-number.ts";
-
 // Each scanner gets the index of the first character of a token and returns the index after its last one. Together
 // they check the whole grammar of RFC 8259. They throw a JsonError for invalid text.
 
@@ -13,6 +10,11 @@ const MINUS = 0x2d;
 const POINT = 0x2e;
 const UPPER_E = 0x45;
 const LOWER_E = 0x65;
+
+/** Decimal digits that a double always preserves. */
+const EXACT_DIGITS = 15;
+/** No double needs a longer literal; the limit bounds the work for longer ones. */
+const LONGEST_NUMBER = 64;
 
 /** Returns the index after spaces, tabs and line ends. */
 export function skipSpace(text: string, start: number): number {
@@ -55,7 +57,7 @@ export function scanNumber(text: string, start: number, strict: boolean): number
     at = scanDigits(text, sign === PLUS || sign === MINUS ? at + 2 : at + 1);
   }
   // Up to 15 digits without an exponent are always exact. Nearly all numbers have this form.
-  const isPlain = !isScaled && at - start <= 15;
+  const isPlain = !isScaled && at - start <= EXACT_DIGITS;
   if (isPlain || !strict || keepsValue(text.slice(start, at))) return at;
   throw failure("number out of the safe range", text, start);
 }
@@ -76,4 +78,60 @@ function scanEscape(text: string, start: number): number {
   if (escaped !== "" && '"\\/bfnrt'.includes(escaped)) return start + 2;
   if (/^u[0-9a-fA-F]{4}$/.test(text.slice(start + 1, start + 6))) return start + 6;
   throw failure("invalid escape in a string", text, start);
+}
+
+/**
+ * Whether each JSON parser reads the same number from this literal: integers within ±(2^53 - 1)
+ * (RFC 8259, section 6), and no more digits and no larger exponent than a double can represent.
+ */
+function keepsValue(literal: string): boolean {
+  if (literal.length > LONGEST_NUMBER) return false;
+  const value = Number(literal);
+  const magnitude = Math.abs(value);
+  if (magnitude > Number.MAX_SAFE_INTEGER) return false;
+  if (literal.length <= EXACT_DIGITS && magnitude > 1e-290) return true;
+  const shortest = String(value);
+  return literal === shortest || decimalOf(literal) === decimalOf(shortest);
+}
+
+/** The digits without leading and trailing zeros, and the power of ten of the last digit. Without the sign. */
+function decimalOf(literal: string): string {
+  const [mantissa = "", exponent = "0"] = literal.replace(/^-/, "").split(/e/i);
+  const [whole = "", fraction = ""] = mantissa.split(".");
+  const digits = (whole + fraction).replace(/^0+/, "");
+  const significant = digits.replace(/0+$/, "");
+  if (significant === "") return "0";
+  const scale = Number(exponent) - fraction.length + digits.length - significant.length;
+  return `${significant}e${scale}`;
+}
+
+/** A text is not strict JSON: the reason and its byte. */
+export class JsonError extends Error {
+  override readonly name: string = "JsonError";
+  /** Offset in bytes. */
+  readonly position: number;
+
+  constructor(reason: string, position: number) {
+    super(`${reason} at byte ${position}`);
+    this.position = position;
+  }
+}
+
+/** The text has more values, keys or levels than the bounds allow. */
+export class JsonBoundError extends JsonError {
+  override readonly name = "JsonBoundError";
+}
+
+/** A JsonError at a character of the text. */
+export function failure(reason: string, text: string, at: number): JsonError {
+  return new JsonError(reason, positionOf(text, at));
+}
+
+/** Converts the index of a character to an offset in UTF-8 bytes. */
+export const positionOf = (text: string, at: number): number =>
+  Buffer.byteLength(text.slice(0, at));
+
+/** A JsonError for an unexpected character, or for an unexpected end of the text. */
+export function unexpected(text: string, at: number): JsonError {
+  return failure(at < text.length ? "unexpected character" : "unexpected end", text, at);
 }

@@ -1,7 +1,16 @@
-import { JsonBoundError, JsonError, failure, positionOf, unexpected } from "./json-error.ts";
-import { scanNumber, scanString, scanWord, skipSpace } from "./json-tokens.ts";
+import {
+  failure,
+  JsonBoundError,
+  JsonError,
+  positionOf,
+  scanNumber,
+  scanString,
+  scanWord,
+  skipSpace,
+  unexpected,
+} from "./json-tokens.ts";
 
-export { JsonBoundError, JsonError } from "./json-error.ts";
+export { JsonBoundError, JsonError } from "./json-tokens.ts";
 
 /** Limits of a document, checked before its value is built. */
 export interface JsonBounds {
