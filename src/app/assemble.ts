@@ -14,7 +14,7 @@ import { createMetrics } from "../observability/metrics.ts";
 import { pushRules, uploadLimits } from "./push-rules.ts";
 import { createBlobs } from "../registry/blobs.ts";
 import { createLeasePolicy, type LeaseTimes } from "../registry/leases.ts";
-import { createRecentBlobs } from "../registry/recent-blobs.ts";
+import { createRecentBlobs } from "../registry/uploads/small-blobs.ts";
 import { createRegistry } from "../registry/registry.ts";
 import { createUploadLocks, type UploadLocks } from "../registry/uploads/locks.ts";
 import { startMaintenance } from "../maintenance/scheduler.ts";

@@ -15,7 +15,7 @@ import { parseTag, type Tag } from "../oci/reference.ts";
 import { pushRules } from "./push-rules.ts";
 import { createBlobs, type Blobs } from "../registry/blobs.ts";
 import { createLeasePolicy, type LeaseTimes } from "../registry/leases.ts";
-import { rejectionError } from "../registry/rejections.ts";
+import { rejectionError } from "../registry/errors.ts";
 import { createRepositories } from "../registry/repositories.ts";
 import { deleteMarkedBlobs } from "../registry/deleting-blobs.ts";
 import { createLogger, type Logger } from "../observability/logger.ts";

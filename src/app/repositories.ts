@@ -2,11 +2,14 @@ import { createCollaborators, type Collaborators } from "../accounts/collaborato
 import type { Config } from "../config/schema.ts";
 import { openDataFolder, type DataFolder } from "./data-folder.ts";
 import type { Actor } from "../database/events/audit.ts";
-import { denyChangesToMirrored } from "../registry/mirror-guard.ts";
 import { createQuotas, type Quotas } from "../registry/quotas.ts";
 import { pushRules } from "./push-rules.ts";
 import { systemActor } from "../database/permissions/authority.ts";
-import { createRepositories, type Repositories } from "../registry/repositories.ts";
+import {
+  createRepositories,
+  denyChangesToMirrored,
+  type Repositories,
+} from "../registry/repositories.ts";
 
 /** The operations of the commands for repositories and quotas on a data folder, also while a server runs on it. */
 export interface RepositoryFolder {

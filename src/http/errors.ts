@@ -1,6 +1,6 @@
 import type { Context, Middleware } from "koa";
 import { OciError, renderErrors } from "../oci/errors.ts";
-import { describeFailure } from "../registry/failures.ts";
+import { describeFailure } from "../registry/errors.ts";
 import type { Logger } from "../observability/logger.ts";
 import { nosniff } from "./middleware/csrf.ts";
 import { errorFormatOf } from "./middleware/principal.ts";

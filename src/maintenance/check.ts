@@ -3,8 +3,14 @@ import type { Database } from "../database/database.ts";
 import { algorithmOf, digestOf } from "../oci/digest.ts";
 import type { RepositoryName } from "../oci/name.ts";
 import type { Clock } from "../registry/leases.ts";
-import { markMissing, missingBlobs, restore, type Warnings } from "../registry/missing-blobs.ts";
-import { checkBlobSizes, verifyBlob } from "../registry/blob-verification.ts";
+import {
+  checkBlobSizes,
+  markMissing,
+  missingBlobs,
+  restore,
+  verifyBlob,
+  type Warnings,
+} from "../registry/blob-verification.ts";
 import { findOrphans } from "./collector.ts";
 
 /** A violated invariant. */

@@ -2,9 +2,8 @@ import { randomUUID } from "node:crypto";
 import type { BlobStore } from "../../storage/blob-store.ts";
 import type { Database } from "../database/database.ts";
 import type { Clock } from "../registry/leases.ts";
-import { markMissing, type Warnings } from "../registry/missing-blobs.ts";
-import { describeFailure } from "../registry/failures.ts";
-import { checkBlobSizes } from "../registry/blob-verification.ts";
+import { checkBlobSizes, markMissing, type Warnings } from "../registry/blob-verification.ts";
+import { describeFailure } from "../registry/errors.ts";
 
 /** The database and the store do not belong together, or the database is damaged: the process must not change them. */
 export class MismatchError extends Error {

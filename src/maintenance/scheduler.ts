@@ -1,7 +1,7 @@
 import type { BlobStore } from "../../storage/blob-store.ts";
 import type { Database } from "../database/database.ts";
+import { restoreMissing } from "../registry/blob-verification.ts";
 import { deleteMarkedBlobs } from "../registry/deleting-blobs.ts";
-import { restoreMissing } from "../registry/missing-blobs.ts";
 import {
   createLeasePolicy,
   type Clock,

@@ -2,8 +2,13 @@ import { setTimeout as pause } from "node:timers/promises";
 import type { BlobStore } from "../../storage/blob-store.ts";
 import type { Database } from "../database/database.ts";
 import type { Clock } from "../registry/leases.ts";
-import { markMissing, restoreMissing, type Warnings } from "../registry/missing-blobs.ts";
-import { verifyBlob, type BlobVerification } from "../registry/blob-verification.ts";
+import {
+  markMissing,
+  restoreMissing,
+  verifyBlob,
+  type BlobVerification,
+  type Warnings,
+} from "../registry/blob-verification.ts";
 
 const blobsAtOnce = 32;
 

@@ -1,15 +1,16 @@
-import { OciError } from "../oci/errors.ts";
-import type { Digest } from "../oci/digest.ts";
-import type { RepositoryName } from "../oci/name.ts";
-import type { Actor } from "../database/events/audit.ts";
-import type { LinkedBlob } from "../database/registry/blobs.ts";
-import type { Database } from "../database/database.ts";
-import { isRejection } from "../database/rejections.ts";
-import type { PushRules } from "../database/registry/repository-creation.ts";
 import type { BlobStore, ByteRange, BorrowedBytes } from "../../storage/blob-store.ts";
+import type { Database } from "../database/database.ts";
+import type { Actor } from "../database/events/audit.ts";
+import { NotAuthorizedError } from "../database/permissions/check.ts";
+import type { LinkedBlob } from "../database/registry/blobs.ts";
+import type { PushRules } from "../database/registry/repository-creation.ts";
+import { isRejection } from "../database/rejections.ts";
+import type { Digest } from "../oci/digest.ts";
+import { OciError } from "../oci/errors.ts";
+import type { RepositoryName } from "../oci/name.ts";
+import { markMissing, type Warnings } from "./blob-verification.ts";
+import { rejectionError, unknownRepository } from "./errors.ts";
 import type { LeasePolicy } from "./leases.ts";
-import { markMissing, type Warnings } from "./missing-blobs.ts";
-import { rejectionError } from "./rejections.ts";
 
 /** Whether the principal may pull from a repository. A mount without `from` searches only those repositories. */
 export type CanPull = (repository: RepositoryName) => boolean | Promise<boolean>;
@@ -17,16 +18,26 @@ export type CanPull = (repository: RepositoryName) => boolean | Promise<boolean>
 /** A mount without `from` checks at most this many repositories that link the blob. */
 const sourcesTried = 100;
 
-export type Blobs = ReturnType<typeof createBlobs>;
-
-export function createBlobs(parts: {
+interface BlobParts {
   readonly store: BlobStore;
   readonly database: Pick<Database, "blobs" | "repositories" | "run">;
   readonly leasePolicy: LeasePolicy;
   readonly rules: PushRules;
   readonly report: Warnings;
-}) {
-  const { store, database, leasePolicy, rules } = parts;
+}
+
+interface Mount {
+  readonly actor: Actor;
+  readonly repository: RepositoryName;
+  readonly digest: Digest;
+  readonly from: RepositoryName | undefined;
+  readonly mayRead: CanPull;
+}
+
+export type Blobs = ReturnType<typeof createBlobs>;
+
+export function createBlobs(parts: BlobParts) {
+  const { store, database, leasePolicy } = parts;
 
   return {
     /** The blob as linked in this repository. Throws BLOB_UNKNOWN, or NAME_UNKNOWN if there is no such repository. */
@@ -34,7 +45,7 @@ export function createBlobs(parts: {
       const blob = await database.blobs.find(repository, digest);
       if (blob !== undefined) return blob;
       if ((await database.repositories.find(repository)) !== undefined) throw unknownBlob(digest);
-      throw new OciError("NAME_UNKNOWN", undefined, { detail: { name: repository } });
+      throw unknownRepository(repository);
     },
 
     /**
@@ -66,29 +77,7 @@ export function createBlobs(parts: {
      * the blob is unreadable or does not exist. Throws DENIED if the quota is exceeded or the actor may not create the
      * repository, and NAME_UNKNOWN if pushes create no repositories.
      */
-    async mount(mount: {
-      readonly actor: Actor;
-      readonly repository: RepositoryName;
-      readonly digest: Digest;
-      readonly from: RepositoryName | undefined;
-      readonly mayRead: CanPull;
-    }): Promise<boolean> {
-      const { actor, repository, digest } = mount;
-      const sources =
-        mount.from === undefined
-          ? await database.blobs.repositoriesLinking(digest, sourcesTried)
-          : [mount.from];
-      for (const from of sources) {
-        if (!(await mount.mayRead(from))) continue;
-        const mounted = await database.run("mountBlob", {
-          ...{ actor, rules, from, repository, digest },
-          ...leasePolicy.newLease(),
-        });
-        if (isRejection(mounted)) throw rejectionError(mounted, repository);
-        if (mounted) return true;
-      }
-      return false;
-    },
+    mount: (mount: Mount): Promise<boolean> => mountBlob(parts, mount),
 
     /**
      * Unlinks a blob from a repository. Throws BLOB_UNKNOWN, or UNSUPPORTED while a manifest of the repository names
@@ -98,17 +87,70 @@ export function createBlobs(parts: {
       const { nowMs } = leasePolicy.change();
       const result = await database.run("unlinkBlob", { actor, repository, digest, nowMs });
       if (result.outcome === "unknown") throw unknownBlob(digest);
-      if (result.outcome === "referenced") {
+      if (result.outcome === "referenced")
         throw new OciError(
           "UNSUPPORTED",
           "a manifest of this repository needs the blob: delete the manifest first",
-          {
-            detail: { digest, manifest: result.by },
-          },
+          { detail: { digest, manifest: result.by } },
         );
-      }
     },
   };
+}
+
+async function mountBlob(
+  { database, leasePolicy, rules }: Pick<BlobParts, "database" | "leasePolicy" | "rules">,
+  { actor, repository, digest, from: named, mayRead }: Mount,
+): Promise<boolean> {
+  const sources =
+    named === undefined ? await database.blobs.repositoriesLinking(digest, sourcesTried) : [named];
+  for (const from of sources) {
+    if (!(await mayRead(from))) continue;
+    const mount = { actor, rules, from, repository, digest, ...leasePolicy.newLease() };
+    const mounted = await database.run("mountBlob", mount);
+    if (isRejection(mounted)) throw rejectionError(mounted, repository);
+    if (mounted) return true;
+  }
+  return false;
+}
+
+/** A blob whose bytes are durable under `storageKey`. */
+export interface DurableBlob {
+  readonly actor: Actor;
+  readonly repository: RepositoryName;
+  readonly digest: Digest;
+  readonly sizeBytes: number;
+  readonly storageKey: string;
+  /** The upload session with a row, which ends with the record; `undefined`: there is none. */
+  readonly uploadId: string | undefined;
+}
+
+export interface RecordParts {
+  readonly store: BlobStore;
+  readonly database: Pick<Database, "run">;
+  readonly leasePolicy: LeasePolicy;
+  readonly rules: PushRules;
+}
+
+/**
+ * Records a blob whose bytes are durable, and links it in its repository. When it resolves, a crash loses nothing, and
+ * the client may get 201. If the registry already has the blob, deletes the new bytes. Throws BLOB_UPLOAD_UNKNOWN if
+ * another request has ended the upload, NotAuthorizedError, and the errors of a rejection; all of them delete the bytes.
+ */
+export async function recordBlob(parts: RecordParts, blob: DurableBlob): Promise<void> {
+  const { store, database, leasePolicy, rules } = parts;
+  const outcome = await database
+    .run("storeBlob", { ...blob, rules, ...leasePolicy.newLease() })
+    .catch((error: unknown) => {
+      // Any other error may hide a successful commit. The row then owns the bytes, so do not delete them.
+      if (error instanceof NotAuthorizedError) return error;
+      throw error;
+    });
+  if (outcome === "stored") return;
+  await store.delete(blob.storageKey);
+  if (outcome === "gone") throw new OciError("BLOB_UPLOAD_UNKNOWN");
+  if (outcome === "duplicate") return;
+  if (blob.uploadId !== undefined) await database.run("endUpload", { id: blob.uploadId });
+  throw outcome instanceof NotAuthorizedError ? outcome : rejectionError(outcome, blob.repository);
 }
 
 function unknownBlob(digest: Digest): OciError {

@@ -57,9 +57,9 @@ export function createReferrers({ database }: { readonly database: Pick<Database
         if (rows.length <= wanted) return document(descriptors, undefined);
         if (descriptors.length >= page.limit) return document(descriptors, last);
         // The number of rows that fit if the next rows have the same size; annotations can be megabytes long.
-        const room = largestDocumentBytes - bytes;
+        const freeBytes = largestDocumentBytes - bytes;
         rowsAtOnce = Math.min(
-          Math.max(1, Math.floor((room * descriptors.length) / bytes)),
+          Math.max(1, Math.floor((freeBytes * descriptors.length) / bytes)),
           rowsAtMost,
         );
       }

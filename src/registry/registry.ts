@@ -5,13 +5,13 @@ import type { BlobStore } from "../../storage/blob-store.ts";
 import { createBlobs, type Blobs } from "./blobs.ts";
 import { createLeasePolicy, type Clock, type LeaseTimes } from "./leases.ts";
 import { createManifests, type Manifests } from "./manifests.ts";
-import type { Warnings } from "./missing-blobs.ts";
-import { createRecentBlobs } from "./recent-blobs.ts";
+import type { Warnings } from "./blob-verification.ts";
 import { createReferrers, type Referrers } from "./referrers.ts";
 import { createRepositories, type Repositories } from "./repositories.ts";
 import { createTags, type Tags } from "./tags.ts";
 import type { UploadLocks } from "./uploads/locks.ts";
 import type { UploadLimits } from "./uploads/reservations.ts";
+import { createRecentBlobs } from "./uploads/small-blobs.ts";
 import { createUploads, type Uploads } from "./uploads/uploads.ts";
 
 export type { Actor };

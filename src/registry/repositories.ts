@@ -5,10 +5,10 @@ import { isRejection } from "../database/rejections.ts";
 import type { Page, Repository } from "../database/registry/repositories.ts";
 import type { Visibility } from "../database/schema.ts";
 import { OciError } from "../oci/errors.ts";
-import type { RepositoryName } from "../oci/name.ts";
+import { namespaceOf, type RepositoryName } from "../oci/name.ts";
 import { parseTagPatterns } from "../oci/tag-patterns.ts";
 import type { Clock } from "./leases.ts";
-import { rejectionError } from "./rejections.ts";
+import { rejectionError, unknownRepository } from "./errors.ts";
 import type { PageRequest } from "./tags.ts";
 import type { Uploads } from "./uploads/uploads.ts";
 
@@ -29,7 +29,7 @@ export function createRepositories(parts: {
 
     async get(repository: RepositoryName): Promise<Repository> {
       const found = await database.repositories.find(repository);
-      if (found === undefined) throw unknownName(repository);
+      if (found === undefined) throw unknownRepository(repository);
       return found;
     },
 
@@ -54,7 +54,7 @@ export function createRepositories(parts: {
       visibility: Visibility,
     ): Promise<void> {
       const set = { actor, repository, visibility, nowMs: clock() };
-      if (!(await database.run("setVisibility", set))) throw unknownName(repository);
+      if (!(await database.run("setVisibility", set))) throw unknownRepository(repository);
     },
 
     /**
@@ -67,7 +67,7 @@ export function createRepositories(parts: {
     ): Promise<void> {
       const patterns = texts === null ? null : await parseTagPatterns(texts);
       const set = { actor, repository, patterns, nowMs: clock() };
-      if (!(await database.run("setImmutableTags", set))) throw unknownName(repository);
+      if (!(await database.run("setImmutableTags", set))) throw unknownRepository(repository);
     },
 
     /**
@@ -76,15 +76,43 @@ export function createRepositories(parts: {
      */
     async delete(actor: Actor, repository: RepositoryName): Promise<void> {
       uploads.forgetUnpersisted(repository);
-      const removed = await database.run("deleteRepository", {
-        ...{ actor, repository, nowMs: clock() },
-      });
-      if (removed === undefined) throw unknownName(repository);
+      const removal = { actor, repository, nowMs: clock() };
+      const removed = await database.run("deleteRepository", removal);
+      if (removed === undefined) throw unknownRepository(repository);
       await Promise.all(removed.uploads.map(uploads.abandon));
     },
   };
 }
 
-function unknownName(repository: RepositoryName): OciError {
-  return new OciError("NAME_UNKNOWN", undefined, { detail: { name: repository } });
+/**
+ * Rejects changes to repositories in mirrored namespaces: a mirror has the content of its upstream, and the
+ * configuration decides its permissions. The HTTP API rejects the same changes. Throws DENIED.
+ */
+export function denyChangesToMirrored(
+  repositories: Repositories,
+  namespaces: ReadonlySet<string>,
+): Repositories {
+  const demandHosted = (repository: RepositoryName): void => {
+    const namespace = namespaceOf(repository);
+    if (!namespaces.has(namespace)) return;
+    throw new OciError(
+      "DENIED",
+      `${namespace} is a mirror: its content is that of its upstream, and "mirrors" in the configuration says who may pull`,
+    );
+  };
+  return {
+    ...repositories,
+    async create(actor, repository, visibility) {
+      demandHosted(repository);
+      return await repositories.create(actor, repository, visibility);
+    },
+    async setVisibility(actor, repository, visibility) {
+      demandHosted(repository);
+      await repositories.setVisibility(actor, repository, visibility);
+    },
+    async setImmutableTags(actor, repository, texts) {
+      demandHosted(repository);
+      await repositories.setImmutableTags(actor, repository, texts);
+    },
+  };
 }

@@ -7,7 +7,7 @@ import type { Tag } from "../oci/reference.ts";
 import type { TagMove } from "../database/registry/tag-history.ts";
 import type { Database } from "../database/database.ts";
 import type { LeasePolicy } from "./leases.ts";
-import { rejectionError } from "./rejections.ts";
+import { rejectionError, unknownRepository } from "./errors.ts";
 import type { Page } from "../database/registry/repositories.ts";
 
 export type { TagMove };
@@ -29,8 +29,7 @@ export function createTags(parts: {
     /** The tags in bytewise order. Throws NAME_UNKNOWN if there is no such repository. */
     async list(repository: RepositoryName, page: PageRequest): Promise<Page<Tag>> {
       const found = await database.tags.list(repository, page);
-      if (found === undefined)
-        throw new OciError("NAME_UNKNOWN", undefined, { detail: { name: repository } });
+      if (found === undefined) throw unknownRepository(repository);
       return found;
     },
 
@@ -52,13 +51,13 @@ export function createTags(parts: {
         case "done":
           return result.digest;
         case "no repository":
-          throw new OciError("NAME_UNKNOWN", undefined, { detail: { name: repository } });
+          throw unknownRepository(repository);
         case "no such past":
           throw new OciError(
             "MANIFEST_UNKNOWN",
             digest === undefined
-              ? `${tag} has not pointed at anything else that is still here`
-              : `${tag} has not pointed at ${digest}, or it is gone`,
+              ? `${tag} has not pointed to another manifest that still exists`
+              : `${tag} has never pointed to ${digest}, or that manifest is gone`,
             { detail: { tag, digest } },
           );
       }

@@ -13,7 +13,7 @@ import { createNegativeCache } from "../../src/mirror/cache/negative-cache.ts";
 import { digestOf } from "../../src/oci/digest.ts";
 import { parseRepositoryName } from "../../src/oci/name.ts";
 import { parseReference, parseTag } from "../../src/oci/reference.ts";
-import { createRecentBlobs } from "../../src/registry/recent-blobs.ts";
+import { createRecentBlobs } from "../../src/registry/uploads/small-blobs.ts";
 
 const mebibyte = 2 ** 20;
 const name = parseRepositoryName("team/app");

@@ -1,5 +1,5 @@
 import { OciError } from "../../oci/errors.ts";
-import { describeFailure } from "../../registry/failures.ts";
+import { describeFailure } from "../../registry/errors.ts";
 
 /**
  * Runs a lookup of a principal or of its permissions. A failed lookup is neither a wrong password nor a missing

@@ -6,7 +6,7 @@ import { parseRepositoryName, type RepositoryName } from "../../oci/name.ts";
 import { parseChunkRange } from "../../oci/range.ts";
 import type { Blobs } from "../../registry/blobs.ts";
 import { UploadRangeError, type Chunk } from "../../registry/uploads/chunk.ts";
-import type { SessionRequest } from "../../registry/uploads/session.ts";
+import type { SessionRequest } from "../../registry/uploads/sessions.ts";
 import type { Uploads } from "../../registry/uploads/uploads.ts";
 import type { StreamBody } from "../middleware/body.ts";
 import { actorOf, grantOf } from "../middleware/principal.ts";

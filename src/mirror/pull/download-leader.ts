@@ -4,7 +4,7 @@ import { isRejection } from "../../database/rejections.ts";
 import type { PushRules } from "../../database/registry/repository-creation.ts";
 import type { Digest } from "../../oci/digest.ts";
 import type { LeasePolicy } from "../../registry/leases.ts";
-import { rejectionError } from "../../registry/rejections.ts";
+import { rejectionError } from "../../registry/errors.ts";
 import type { FetchLeases } from "./fetch-leases.ts";
 import type { Counters } from "../counters.ts";
 import type { Eviction } from "../cache/eviction.ts";

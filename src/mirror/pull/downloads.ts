@@ -3,7 +3,7 @@ import type { MirrorFetch } from "../../database/mirror/fetches.ts";
 import { isRejection } from "../../database/rejections.ts";
 import type { Digest } from "../../oci/digest.ts";
 import { namespaceOf, type RepositoryName } from "../../oci/name.ts";
-import { rejectionError } from "../../registry/rejections.ts";
+import { rejectionError } from "../../registry/errors.ts";
 import { headSize } from "./blobs.ts";
 import type { ProcessRegistry } from "./process-registry.ts";
 import type { BlobDownload, OpenedSource } from "./fetch.ts";

@@ -61,13 +61,9 @@ export async function* measured(chunk: Chunk, heartbeat: () => void): ByteSource
   chunk.demandAtEnd?.();
 }
 
-/** All bytes of a small source, in memory. */
-export async function gather(source: ByteSource): Promise<Uint8Array> {
-  const pieces: Uint8Array[] = [];
-  for await (const piece of source) pieces.push(piece);
-  return pieces.length === 1 && pieces[0] !== undefined ? pieces[0] : Buffer.concat(pieces);
-}
-
 function sizeInvalid(declared: number, received: number): OciError {
-  return new OciError("SIZE_INVALID", `the request announced ${declared} bytes, ${received} came`);
+  return new OciError(
+    "SIZE_INVALID",
+    `the headers announce ${declared} bytes, but ${received} arrived`,
+  );
 }

@@ -23,7 +23,7 @@ interface Holder {
 /** A holder without a heartbeat for this long is treated as a dead connection. */
 const silentMs = 1_000;
 /** A newer request waits this long for a holder that still receives bytes. */
-const patienceMs = 5_000;
+const waitAtMostMs = 5_000;
 const lookEveryMs = 100;
 
 export interface UploadLocks {
@@ -65,7 +65,7 @@ export function createUploadLocks(): UploadLocks {
 
   return {
     async acquire(upload) {
-      const deadline = performance.now() + patienceMs;
+      const deadline = performance.now() + waitAtMostMs;
       for (let waited = false; ; waited = true) {
         const holder = holders.get(upload);
         if (holder === undefined) return lock(upload, !waited);

@@ -1,15 +1,12 @@
-import { LRUCache } from "lru-cache";
 import type { ByteSource } from "../../../storage/blob-store.ts";
 import type { Database } from "../../database/database.ts";
-import type { Actor } from "../../database/events/audit.ts";
 import { isRejection } from "../../database/rejections.ts";
 import type { PushRules } from "../../database/registry/repository-creation.ts";
 import type { UploadRow } from "../../database/schema.ts";
 import type { Digest } from "../../oci/digest.ts";
 import { OciError } from "../../oci/errors.ts";
 import { namespaceOf } from "../../oci/name.ts";
-import { rejectionError } from "../rejections.ts";
-import type { Clock } from "../leases.ts";
+import { rejectionError } from "../errors.ts";
 import type { Chunk } from "./chunk.ts";
 
 /** Limits of open uploads. The quota of their namespace applies too. */
@@ -49,7 +46,7 @@ export function createUploadQuota(parts: {
 
   const checkSize = (sizeBytes: number): void => {
     if (sizeBytes <= largestBytes) return;
-    const message = `a blob may have up to ${largestBytes} bytes here`;
+    const message = `the blob is too large: a blob may have up to ${largestBytes} bytes`;
     throw new OciError("SIZE_INVALID", message, { status: 413, detail: { largestBytes } });
   };
 
@@ -98,52 +95,4 @@ export function createUploadQuota(parts: {
       };
     },
   };
-}
-
-/** Sessions that were unused for this long end when their account needs sessions. */
-const leftAloneMs = 3_600_000;
-const countedForMs = 1_000;
-
-/**
- * Counts the sessions of the actor's account before a session begins. The rows are counted once a second per account,
- * and again when the limit is reached. At the limit, `endOldest` ends a session that was unused for one hour. Throws
- * TOOMANYREQUESTS if the account has no such session.
- */
-export function createSessionCount(parts: {
-  readonly database: Pick<Database, "uploads">;
-  readonly clock: Clock;
-  readonly limit: number;
-  readonly withoutRow: (accountId: number | null) => number;
-  readonly endOldest: (row: UploadRow) => Promise<void>;
-}): (actor: Actor) => Promise<void> {
-  const { database, clock, limit, withoutRow, endOldest } = parts;
-  const counted = new LRUCache<string, number>({
-    max: 10_000,
-    ttl: countedForMs,
-    noUpdateTTL: true,
-  });
-
-  return async ({ accountId }) => {
-    const key = String(accountId);
-    let known = counted.get(key);
-    if (known === undefined || known >= limit) {
-      known = (await database.uploads.countOf(accountId, limit)) + withoutRow(accountId);
-      if (known >= limit) {
-        const oldest = await database.uploads.oldestOf(accountId, clock() - leftAloneMs);
-        if (oldest === undefined) throw tooMany(limit);
-        await endOldest(oldest);
-        known -= 1;
-      }
-      counted.delete(key);
-    }
-    counted.set(key, known + 1);
-  };
-}
-
-function tooMany(limit: number): OciError {
-  return new OciError(
-    "TOOMANYREQUESTS",
-    `${limit} uploads are open: close or cancel some of them, or try again later`,
-    { headers: { "Retry-After": "60" }, detail: { limit } },
-  );
 }

@@ -1,8 +1,19 @@
 import { randomBytes, randomUUID } from "node:crypto";
 import { setTimeout as pause } from "node:timers/promises";
+import { LRUCache } from "lru-cache";
 import type { Database } from "../../database/database.ts";
+import type { Actor } from "../../database/events/audit.ts";
 import type { UploadRow } from "../../database/schema.ts";
+import { OciError } from "../../oci/errors.ts";
 import type { RepositoryName } from "../../oci/name.ts";
+import type { Clock } from "../leases.ts";
+
+/** A session that a pusher names in a request. */
+export interface SessionRequest {
+  readonly actor: Actor;
+  readonly repository: RepositoryName;
+  readonly id: string;
+}
 
 /** A session without a row gets its row after this time. A session that the client uses at once needs none. */
 const persistAfterMs = 50;
@@ -23,6 +34,8 @@ export interface UploadSessions {
   newId(): string;
   begin(row: UploadRow): void;
   find(id: string): Promise<UploadRow | undefined>;
+  /** Throws BLOB_UPLOAD_UNKNOWN unless the session belongs to this repository and this account began it. */
+  get(request: SessionRequest): Promise<UploadRow>;
   /** Whether the session has no row yet; the store then has no bytes of it. */
   isUnpersisted(id: string): boolean;
   /** The number of the account's sessions without a row. */
@@ -57,6 +70,16 @@ export function createUploadSessions(database: Pick<Database, "uploads" | "run">
     }
   };
 
+  const find = async (id: string): Promise<UploadRow | undefined> => {
+    const session = unpersisted.get(id);
+    if (session !== undefined) return session.row;
+    const row = await database.uploads.find(id);
+    if (row !== undefined || id.startsWith(ours)) return row;
+    // Another process may have begun the session and not written its row yet.
+    await pause(2 * persistAfterMs);
+    return database.uploads.find(id);
+  };
+
   return {
     newId: () => ours + randomUUID().slice(ours.length),
 
@@ -66,14 +89,12 @@ export function createUploadSessions(database: Pick<Database, "uploads" | "run">
       unpersisted.set(row.id, { row, timer: timer.unref() });
     },
 
-    async find(id) {
-      const session = unpersisted.get(id);
-      if (session !== undefined) return session.row;
-      const row = await database.uploads.find(id);
-      if (row !== undefined || id.startsWith(ours)) return row;
-      // Another process may have begun the session and not written its row yet.
-      await pause(2 * persistAfterMs);
-      return database.uploads.find(id);
+    find,
+
+    async get({ actor, repository, id }) {
+      const row = await find(id);
+      if (row?.repository === repository && row.account_id === actor.accountId) return row;
+      throw new OciError("BLOB_UPLOAD_UNKNOWN");
     },
 
     isUnpersisted: (id) => unpersisted.has(id),
@@ -103,4 +124,53 @@ export function createUploadSessions(database: Pick<Database, "uploads" | "run">
       await Promise.all([...unpersisted.keys()].map(settle));
     },
   };
+}
+
+/** Sessions that were unused for this long end when their account needs sessions. */
+const leftAloneMs = 3_600_000;
+const countedForMs = 1_000;
+
+/**
+ * Counts the sessions of the actor's account before a session begins. The rows are counted once a second per account,
+ * and again when the limit is reached. At the limit, `endOldest` ends a session that was unused for one hour. Throws
+ * TOOMANYREQUESTS if the account has no such session.
+ */
+export function createSessionCount(parts: {
+  readonly database: Pick<Database, "uploads">;
+  readonly clock: Clock;
+  readonly limit: number;
+  readonly sessions: Pick<UploadSessions, "unpersistedOf">;
+  readonly endOldest: (row: UploadRow) => Promise<void>;
+}): (actor: Actor) => Promise<void> {
+  const { database, clock, limit, sessions, endOldest } = parts;
+  const counted = new LRUCache<string, number>({
+    max: 10_000,
+    ttl: countedForMs,
+    noUpdateTTL: true,
+  });
+
+  return async ({ accountId }) => {
+    const key = String(accountId);
+    let known = counted.get(key);
+    if (known === undefined || known >= limit) {
+      known =
+        (await database.uploads.countOf(accountId, limit)) + sessions.unpersistedOf(accountId);
+      if (known >= limit) {
+        const oldest = await database.uploads.oldestOf(accountId, clock() - leftAloneMs);
+        if (oldest === undefined) throw tooMany(limit);
+        await endOldest(oldest);
+        known -= 1;
+      }
+      counted.delete(key);
+    }
+    counted.set(key, known + 1);
+  };
+}
+
+function tooMany(limit: number): OciError {
+  return new OciError(
+    "TOOMANYREQUESTS",
+    `${limit} uploads are open: close or cancel some of them, or try again later`,
+    { headers: { "Retry-After": "60" }, detail: { limit } },
+  );
 }

@@ -49,7 +49,10 @@ describe("berth repo and berth quota, while a server runs", async () => {
       ["visibility", "docker.io/library/alpine", "public"],
       ["immutable", "docker.io/library/alpine", "--all"],
     ])
-      await fails(["repo", ...words], /^docker\.io is a mirror: it has what its upstream has/);
+      await fails(
+        ["repo", ...words],
+        /^docker\.io is a mirror: its content is that of its upstream/,
+      );
   });
 
   test("report invalid arguments in one line", async () => {

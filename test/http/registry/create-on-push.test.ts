@@ -21,7 +21,7 @@ describeApi(
         const { status, body } = await api.post(`/v2/new/app/blobs/uploads/${query}`);
         assert.equal(status, 404, query);
         assert.equal(body.errors[0].code, "NAME_UNKNOWN", query);
-        assert.match(body.errors[0].message, /a push makes none/);
+        assert.match(body.errors[0].message, /pushes create none/);
       }
       const { body } = await api.get("/v2/_catalog").expect(200);
       assert.deepEqual(body.repositories, []);

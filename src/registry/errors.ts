@@ -1,0 +1,90 @@
+import type { Rejection } from "../database/rejections.ts";
+import { OciError } from "../oci/errors.ts";
+import type { RepositoryName } from "../oci/name.ts";
+
+/** NAME_UNKNOWN: there is no such repository. */
+export function unknownRepository(repository: RepositoryName): OciError {
+  return new OciError("NAME_UNKNOWN", undefined, { detail: { name: repository } });
+}
+
+/** The client error for a rejected command. */
+export function rejectionError(rejection: Rejection, repository: RepositoryName): OciError {
+  switch (rejection.rejected) {
+    case "absent":
+      return new OciError(
+        "NAME_UNKNOWN",
+        "there is no such repository, and pushes create none: create it first",
+        {
+          detail: { name: repository },
+        },
+      );
+    case "forbidden":
+      return new OciError("DENIED", "you may not create a repository in this namespace", {
+        detail: { name: repository },
+      });
+    case "immutable":
+      return new OciError(
+        "DENIED",
+        `the tag ${rejection.tag} is immutable: it cannot be moved or deleted`,
+        {
+          detail: { name: repository, tag: rejection.tag },
+        },
+      );
+    case "quota": {
+      const { what, namespace, limitBytes, usedBytes, addedBytes } = rejection;
+      const needs = what === "upload" ? "needs" : "has";
+      return new OciError(
+        "DENIED",
+        `the quota of ${namespace} is ${limitBytes} bytes: ${usedBytes} are used, and this ${what} ${needs} ${addedBytes}`,
+        { detail: { namespace, limitBytes, usedBytes, addedBytes } },
+      );
+    }
+  }
+}
+
+const fullCodes = new Set([
+  "ENOSPC",
+  "EDQUOT",
+  "EFBIG",
+  "SQLITE_FULL",
+  // Error codes of S3 servers, which differ between servers.
+  "S3_QuotaExceeded",
+  "S3_InsufficientStorage",
+  "S3_XMinioStorageFull",
+]);
+const readOnlyCodes = new Set(["EROFS", "SQLITE_READONLY"]);
+/** The data folder is missing, its permissions have changed, or the disk fails. */
+const unreachableCodes = new Set([
+  "EIO",
+  "EBUSY",
+  "ENOTCONN",
+  "EMFILE",
+  "ENFILE",
+  "EACCES",
+  "EPERM",
+  "ENOENT",
+  "ENOTDIR",
+  "WRITER_GONE",
+]);
+const unreachableGrammar = /^(?:SQLITE_(?:BUSY|IOERR|CANTOPEN|LOCKED|PROTOCOL)|S3_)/;
+
+/**
+ * The client error for a failure of the store or the database; `undefined` for an unexpected error, which is a bug.
+ * Status 507 tells the client that waiting alone does not help; 503 tells it that a retry may succeed.
+ */
+export function describeFailure(error: unknown): OciError | undefined {
+  const code = error instanceof Error && "code" in error ? String(error.code) : "";
+  const describe = (text: string, status = 503): OciError =>
+    new OciError("UNAVAILABLE", text, { cause: error, status });
+  if (fullCodes.has(code)) return describe("the registry has no space left", 507);
+  if (readOnlyCodes.has(code))
+    return describe("the registry is read-only at the moment: only pulls work");
+  if (code === "UPLOAD_TOO_LARGE")
+    return new OciError("SIZE_INVALID", "the blob is larger than the storage accepts", {
+      cause: error,
+      status: 413,
+    });
+  if (unreachableCodes.has(code) || unreachableGrammar.test(code))
+    return describe("the registry cannot reach its storage at the moment: try again later");
+  return undefined;
+}

@@ -1,0 +1,151 @@
+import type { ByteSource } from "../../../storage/blob-store.ts";
+import type { Actor } from "../../database/events/audit.ts";
+import { NotAuthorizedError } from "../../database/permissions/check.ts";
+import type { UploadRow } from "../../database/schema.ts";
+import { algorithmOf, isEmptyDigest, type Digest } from "../../oci/digest.ts";
+import { OciError } from "../../oci/errors.ts";
+import { recordBlob, type RecordParts } from "../blobs.ts";
+import { describeFailure } from "../errors.ts";
+import { rewriteAfterMs, type Clock } from "../leases.ts";
+import { checkRange, measured, type Chunk } from "./chunk.ts";
+import type { UploadLock } from "./locks.ts";
+import type { UploadQuota } from "./reservations.ts";
+import { mismatch, type RunningDigests } from "./running-digest.ts";
+import type { UploadSessions } from "./sessions.ts";
+
+/** HTTP 507 Insufficient Storage. */
+const fullStatus = 507;
+
+export interface StoredUploadParts extends RecordParts {
+  readonly clock: Clock;
+  readonly sessions: UploadSessions;
+  readonly runningDigests: RunningDigests;
+  readonly quota: UploadQuota;
+}
+
+/** A session whose only writer is the current request. */
+export interface LockedSession {
+  readonly row: UploadRow;
+  /** The actor of the current request. */
+  readonly actor: Actor;
+  readonly lock: UploadLock;
+}
+
+/** The number of bytes that the store has of the session. */
+export async function storedBytes(
+  { store, sessions }: StoredUploadParts,
+  { id, storage_reference }: UploadRow,
+): Promise<number> {
+  return sessions.isUnpersisted(id) ? 0 : store.uploadSize(storage_reference);
+}
+
+/**
+ * Appends a chunk at the end of the upload, and resolves with the new size in bytes. If the client disconnects, the
+ * received bytes are kept. If the registry refuses the upload, the session ends and its bytes are deleted.
+ */
+export async function appendChunk(
+  parts: StoredUploadParts,
+  session: LockedSession,
+  chunk: Chunk,
+  digest?: Digest,
+): Promise<number> {
+  const { row, lock } = session;
+  const offset = await storedBytes(parts, row);
+  checkRange(chunk, offset);
+  await parts.sessions.settle(row.id);
+  try {
+    const admitted = await parts.quota.admit(row, offset, chunk, digest);
+    const bytes = admitted(measured(chunk, lock.heartbeat));
+    return await appendBytes(parts, session, chunk, { offset, bytes });
+  } catch (error) {
+    if (isRefused(error)) await discardUpload(parts, row);
+    throw error;
+  }
+}
+
+/** Whether the registry refuses the upload: the blob is too large, the quota is exceeded, or the permission is gone. */
+export function isRefused(error: unknown): boolean {
+  return (
+    error instanceof NotAuthorizedError ||
+    (error instanceof OciError && (error.code === "DENIED" || error.status === 413))
+  );
+}
+
+async function appendBytes(
+  parts: StoredUploadParts,
+  { row, lock }: LockedSession,
+  chunk: Chunk,
+  { offset, bytes }: { readonly offset: number; readonly bytes: ByteSource },
+): Promise<number> {
+  const { store, database, clock, runningDigests } = parts;
+  if (clock() - row.touched_at > rewriteAfterMs)
+    await database.run("touchUpload", { id: row.id, nowMs: clock() });
+  const stop = (): void =>
+    void chunk.source.destroy(new Error("a newer request has taken over the upload"));
+  lock.abortSignal.addEventListener("abort", stop, { once: true });
+  try {
+    const hashed = runningDigests.tap(row.id, offset, bytes);
+    return await store.append(row.storage_reference, offset, hashed);
+  } catch (error) {
+    // The running digest may include bytes that were not written. Another process may append other bytes at that
+    // offset.
+    runningDigests.forget(row.id);
+    if (describeFailure(error)?.status === fullStatus) await freeSpace(parts, row);
+    throw error;
+  } finally {
+    lock.abortSignal.removeEventListener("abort", stop);
+  }
+}
+
+/**
+ * Turns the upload into a blob of the repository, and ends the session. When it resolves, the blob is durable. Throws
+ * DIGEST_INVALID, and BLOB_UPLOAD_UNKNOWN if there are no bytes.
+ */
+export async function commitUpload(
+  parts: StoredUploadParts,
+  { row, actor }: LockedSession,
+  digest: Digest,
+): Promise<void> {
+  const { store, sessions, runningDigests } = parts;
+  const { id, repository, storage_reference: reference } = row;
+  await sessions.settle(id);
+  const sizeBytes = await store.uploadSize(reference);
+  // A crash after the rename of the file and before the write of its row leaves an upload without bytes, which cannot
+  // be closed. BLOB_UPLOAD_UNKNOWN makes the client start again. DIGEST_INVALID would tell it that its content is
+  // wrong.
+  if (sizeBytes === 0 && !isEmptyDigest(digest)) {
+    await discardUpload(parts, row);
+    throw new OciError("BLOB_UPLOAD_UNKNOWN", "the upload has no bytes: start a new one");
+  }
+  const found = await runningDigests.digest(id, algorithmOf(digest), reference, sizeBytes);
+  if (found !== digest) throw mismatch(digest, found);
+  let storageKey: string;
+  try {
+    storageKey = await store.commit(reference, digest);
+  } catch (error) {
+    // The store cannot repeat a failed commit.
+    await discardUpload(parts, row).catch(() => undefined);
+    throw error;
+  }
+  await recordBlob(parts, { actor, repository, digest, sizeBytes, storageKey, uploadId: id });
+}
+
+/** Ends the session and deletes its bytes. */
+export async function discardUpload(
+  { store, database, sessions, runningDigests }: StoredUploadParts,
+  { id, storage_reference }: UploadRow,
+): Promise<void> {
+  runningDigests.forget(id);
+  if (!(await sessions.forget(id))) return;
+  await database.run("endUpload", { id });
+  await store.abort(storage_reference);
+}
+
+/**
+ * Ends an upload when the disk is full, so that its bytes do not stay until it expires. The bytes are deleted first:
+ * the delete of the row may need their space.
+ */
+async function freeSpace(parts: StoredUploadParts, row: UploadRow): Promise<void> {
+  await parts.store.abort(row.storage_reference).catch(() => undefined);
+  await discardUpload(parts, row).catch(() => undefined);
+}
