@@ -29,14 +29,8 @@ import { searchV1Routes } from "./search-v1.ts";
 import { withManifestFastPath } from "./middleware/manifest-fast-path.ts";
 import { createRepositoryResolver } from "./middleware/repository-resolver.ts";
 import { tokenRoutes, type TokenParts } from "./token/endpoint.ts";
-import { blobRoutes } from "./registry/blobs.ts";
-import { catalogRoutes } from "./registry/catalog.ts";
-import { manifestRoutes } from "./registry/manifests.ts";
-import { pingRoutes } from "./registry/ping.ts";
-import { createRedirectRule } from "./registry/redirect.ts";
-import { referrerRoutes } from "./registry/referrers.ts";
-import { tagRoutes } from "./registry/tags.ts";
-import { uploadRoutes } from "./registry/uploads.ts";
+import { createRedirectRule } from "./registry/blob-content.ts";
+import { registryRoutes } from "./registry/routes.ts";
 
 export interface AppParts {
   readonly registry: Registry;
@@ -75,19 +69,12 @@ export interface AppParts {
  */
 export function routesOf(parts: AppParts): readonly (Route | HubRoute)[] {
   const { registry, pullCounters, catalog, policy, tokens, clientInfo, limits } = parts;
-  const { pageSize, tagsPerPush } = limits;
   const mayRedirect = createRedirectRule({ except: parts.redirectExcept, clientInfo });
   const served: readonly (Route | HubRoute)[] = [
     ...healthRoutes(parts.health),
     ...documentRoutes({ document: () => openApiOf(served) }),
     ...(tokens === undefined ? [] : [...tokenRoutes(tokens), ...jwksRoutes(tokens)]),
-    ...pingRoutes,
-    ...catalogRoutes({ repositories: registry.repositories, policy, pageSize }),
-    ...uploadRoutes({ uploads: registry.uploads, blobs: registry.blobs, policy }),
-    ...blobRoutes({ blobs: registry.blobs, policy, mayRedirect }),
-    ...manifestRoutes({ manifests: registry.manifests, policy, pullCounters, tagsPerPush }),
-    ...tagRoutes({ tags: registry.tags, pageSize }),
-    ...referrerRoutes({ referrers: registry.referrers, pageSize }),
+    ...registryRoutes({ registry, policy, pullCounters, mayRedirect, limits }),
     ...hubRoutes({ ...parts.hub, registry, catalog, clientInfo }),
     ...searchV1Routes({ search: catalog.search, policy, responseCache: parts.responseCache }),
   ];

@@ -8,111 +8,157 @@ import type { Blobs } from "../../registry/blobs.ts";
 import { UploadRangeError, type Chunk } from "../../registry/uploads/chunk.ts";
 import type { SessionRequest } from "../../registry/uploads/sessions.ts";
 import type { Uploads } from "../../registry/uploads/uploads.ts";
+import { queryValue, queryValues } from "../links.ts";
 import type { StreamBody } from "../middleware/body.ts";
 import { actorOf, grantOf } from "../middleware/principal.ts";
-import { queryValue, queryValues } from "../links.ts";
-import type { Route, ResolvedRepository } from "../route.ts";
-import { sendNothing } from "./send.ts";
+import type { ResolvedRepository, Route } from "../route.ts";
+import { sendNothing } from "./responses.ts";
 
-/** The grammar of the session ids that the registry generates. For any other id, no database lookup is needed. */
-const idGrammar = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
-
-export function uploadRoutes({
-  uploads,
-  blobs,
-  policy,
-}: {
+interface UploadServices {
   readonly uploads: Uploads;
   readonly blobs: Blobs;
   readonly policy: Policy;
-}): readonly Route[] {
-  const start = async (
-    ctx: Context,
-    target: ResolvedRepository,
-    body: StreamBody,
-  ): Promise<void> => {
-    const { repository, requestedName } = target;
-    const actor = actorOf(ctx);
-    const mounted = queryValue(ctx, "mount");
-    if (mounted !== undefined) {
-      const digest = parseDigest(mounted);
-      const from = mountSource(ctx);
-      const mayRead = (source: RepositoryName) => policy.mayRead(grantOf(ctx), source);
-      if (from !== "unusable" && (await blobs.mount({ actor, repository, digest, from, mayRead })))
-        return created(ctx, requestedName, digest);
-    }
-    const whole = queryValue(ctx, "digest");
-    if (mounted === undefined && whole !== undefined) {
-      const digest = parseDigest(whole);
-      const chunk = lastChunkOf(ctx, body);
-      // Some clients start a session with the digest of its later end and an empty body.
-      if (chunk.lengthBytes !== 0 || isEmptyDigest(digest)) {
-        await uploads.pushWhole(actor, repository, digest, chunk);
-        return created(ctx, requestedName, digest);
-      }
-    }
-    const algorithm = queryValue(ctx, "digest-algorithm");
-    const id = await uploads.start(
-      actor,
-      repository,
-      algorithm === undefined ? undefined : parseDigestAlgorithm(algorithm),
-    );
-    ctx.set(placeOf(requestedName, id, 0));
-    sendNothing(ctx, 202);
-  };
+}
 
-  const append = async (
-    ctx: Context,
-    target: ResolvedRepository,
-    body: StreamBody,
-  ): Promise<void> => {
-    const { repository, requestedName } = target;
-    const claim = claimOf(ctx, repository);
-    const work = () => uploads.append(claim, chunkOf(ctx, body));
-    ctx.set(placeOf(requestedName, claim.id, await withRange(requestedName, claim.id, work)));
-    sendNothing(ctx, 202);
-  };
-
-  const finish = async (
-    ctx: Context,
-    target: ResolvedRepository,
-    body: StreamBody,
-  ): Promise<void> => {
-    const { repository, requestedName } = target;
-    const claim = claimOf(ctx, repository);
-    const digest = closingDigest(ctx);
-    const chunk = lastChunkOf(ctx, body);
-    const last = chunk.lengthBytes === 0 && chunk.range === undefined ? undefined : chunk;
-    await withRange(requestedName, claim.id, () => uploads.finish(claim, digest, last));
-    created(ctx, requestedName, digest);
-  };
-
-  const status = async (
-    ctx: Context,
-    { repository, requestedName }: ResolvedRepository,
-  ): Promise<void> => {
-    const claim = claimOf(ctx, repository);
-    ctx.set(placeOf(requestedName, claim.id, await uploads.status(claim)));
-    sendNothing(ctx, 204);
-  };
-
-  const cancel = async (ctx: Context, { repository }: ResolvedRepository): Promise<void> => {
-    await uploads.cancel(claimOf(ctx, repository));
-    sendNothing(ctx, 204);
-  };
-
+export function uploadRoutes(services: UploadServices): readonly Route[] {
   const push = { kind: "repository", actions: ["pull", "push"] } as const;
-  const end = { kind: "repository", actions: ["push"], scope: push.actions } as const;
-  const body = "stream";
   const session = "/v2/*name/blobs/uploads/:id";
   return [
-    { method: "post", path: "/v2/*name/blobs/uploads", permission: push, body, handle: start },
-    { method: "post", path: "/v2/*name/blobs/uploads/", permission: push, body, handle: start },
-    { ...{ method: "patch", path: session, permission: push }, body, handle: append },
-    { ...{ method: "put", path: session, permission: push }, body, handle: finish },
-    { method: "get", path: session, permission: push, handle: status },
-    { method: "delete", path: session, permission: end, handle: cancel },
+    ...["/v2/*name/blobs/uploads", "/v2/*name/blobs/uploads/"].map((path): Route => ({
+      method: "post",
+      path,
+      permission: push,
+      body: "stream",
+      handle: (ctx: Context, target: ResolvedRepository, body: StreamBody) =>
+        startUpload(services, ctx, target, body),
+    })),
+    {
+      method: "patch",
+      path: session,
+      permission: push,
+      body: "stream",
+      handle: (ctx: Context, target: ResolvedRepository, body: StreamBody) =>
+        appendChunk(services, ctx, target, body),
+    },
+    {
+      method: "put",
+      path: session,
+      permission: push,
+      body: "stream",
+      handle: (ctx: Context, target: ResolvedRepository, body: StreamBody) =>
+        finishUpload(services, ctx, target, body),
+    },
+    {
+      method: "get",
+      path: session,
+      permission: push,
+      handle: (ctx: Context, target: ResolvedRepository) => getStatus(services, ctx, target),
+    },
+    {
+      method: "delete",
+      path: session,
+      permission: { kind: "repository", actions: ["push"], scope: push.actions },
+      handle: (ctx: Context, target: ResolvedRepository) => cancelUpload(services, ctx, target),
+    },
   ];
+}
+
+/** Mounts a blob, stores a blob that comes whole with the request, or opens a session. */
+async function startUpload(
+  services: UploadServices,
+  ctx: Context,
+  target: ResolvedRepository,
+  body: StreamBody,
+): Promise<void> {
+  const mounted = queryValue(ctx, "mount");
+  const whole = queryValue(ctx, "digest");
+  if (mounted !== undefined) {
+    const digest = parseDigest(mounted);
+    if (await mount(services, ctx, target, digest)) return sendCreated(ctx, target, digest);
+  } else if (whole !== undefined) {
+    const digest = parseDigest(whole);
+    const chunk = lastChunkOf(ctx, body);
+    // Some clients start a session with the digest of its later end and an empty body.
+    if (chunk.lengthBytes !== 0 || isEmptyDigest(digest)) {
+      await services.uploads.pushWhole(actorOf(ctx), target.repository, digest, chunk);
+      return sendCreated(ctx, target, digest);
+    }
+  }
+  await openSession(services, ctx, target);
+}
+
+async function mount(
+  { blobs, policy }: UploadServices,
+  ctx: Context,
+  { repository }: ResolvedRepository,
+  digest: Digest,
+): Promise<boolean> {
+  const actor = actorOf(ctx);
+  const from = mountSource(ctx);
+  if (from === "unusable") return false;
+  const mayRead = (source: RepositoryName) => policy.mayRead(grantOf(ctx), source);
+  return await blobs.mount({ actor, repository, digest, from, mayRead });
+}
+
+async function openSession(
+  { uploads }: UploadServices,
+  ctx: Context,
+  { repository, requestedName }: ResolvedRepository,
+): Promise<void> {
+  const text = queryValue(ctx, "digest-algorithm");
+  const algorithm = text === undefined ? undefined : parseDigestAlgorithm(text);
+  const id = await uploads.start(actorOf(ctx), repository, algorithm);
+  ctx.set(sessionHeaders(requestedName, id, 0));
+  sendNothing(ctx, 202);
+}
+
+async function appendChunk(
+  { uploads }: UploadServices,
+  ctx: Context,
+  { repository, requestedName }: ResolvedRepository,
+  body: StreamBody,
+): Promise<void> {
+  const session = sessionOf(ctx, repository);
+  const size = await withSessionHeaders(requestedName, session.id, () =>
+    uploads.append(session, chunkOf(ctx, body)),
+  );
+  ctx.set(sessionHeaders(requestedName, session.id, size));
+  sendNothing(ctx, 202);
+}
+
+async function finishUpload(
+  { uploads }: UploadServices,
+  ctx: Context,
+  target: ResolvedRepository,
+  body: StreamBody,
+): Promise<void> {
+  const session = sessionOf(ctx, target.repository);
+  const digest = closingDigest(ctx);
+  const chunk = lastChunkOf(ctx, body);
+  const last = chunk.lengthBytes === 0 && chunk.range === undefined ? undefined : chunk;
+  await withSessionHeaders(target.requestedName, session.id, () =>
+    uploads.finish(session, digest, last),
+  );
+  sendCreated(ctx, target, digest);
+}
+
+async function getStatus(
+  { uploads }: UploadServices,
+  ctx: Context,
+  { repository, requestedName }: ResolvedRepository,
+): Promise<void> {
+  const session = sessionOf(ctx, repository);
+  ctx.set(sessionHeaders(requestedName, session.id, await uploads.status(session)));
+  sendNothing(ctx, 204);
+}
+
+async function cancelUpload(
+  { uploads }: UploadServices,
+  ctx: Context,
+  { repository }: ResolvedRepository,
+): Promise<void> {
+  await uploads.cancel(sessionOf(ctx, repository));
+  sendNothing(ctx, 204);
 }
 
 /** The `from` parameter of a mount. An invalid name is "unusable": the mount is skipped, and a normal upload starts. */
@@ -126,7 +172,10 @@ function mountSource(ctx: Context): RepositoryName | undefined | "unusable" {
   }
 }
 
-function claimOf(ctx: Context, repository: RepositoryName): SessionRequest {
+/** The grammar of the session ids that the registry generates. For any other id, no database lookup is needed. */
+const idGrammar = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+
+function sessionOf(ctx: Context, repository: RepositoryName): SessionRequest {
   const id: string = ctx["params"].id;
   if (!idGrammar.test(id)) throw new OciError("BLOB_UPLOAD_UNKNOWN");
   return { actor: actorOf(ctx), repository, id };
@@ -135,20 +184,15 @@ function claimOf(ctx: Context, repository: RepositoryName): SessionRequest {
 function closingDigest(ctx: Context): Digest {
   const [first, ...others] = queryValues(ctx, "digest");
   if (first === undefined)
-    throw new OciError(
-      "DIGEST_INVALID",
-      "the closing request must name the digest: ?digest=sha256:…",
-    );
+    throw new OciError("DIGEST_INVALID", "the closing request needs the digest: ?digest=sha256:…");
   if (others.some((other) => other !== first))
     throw new OciError("DIGEST_INVALID", "the request names several digests");
   return parseDigest(first);
 }
 
 function chunkOf(ctx: Context, { source, lengthBytes }: StreamBody): Chunk {
-  return {
-    ...{ source, lengthBytes },
-    range: parseChunkRange(ctx.get("Content-Range") || undefined),
-  };
+  const range = parseChunkRange(ctx.get("Content-Range") || undefined);
+  return { source, lengthBytes, range };
 }
 
 /** The chunk that closes an upload. The expiry of the token is checked after its last byte. */
@@ -158,18 +202,22 @@ const lastChunkOf = (ctx: Context, body: StreamBody): Chunk => ({
 });
 
 /** Adds the current offset to the 416 for a chunk at the wrong offset: clients resume from the headers of the 416. */
-async function withRange<T>(requestedName: string, id: string, work: () => Promise<T>): Promise<T> {
+async function withSessionHeaders<T>(
+  requestedName: string,
+  id: string,
+  work: () => Promise<T>,
+): Promise<T> {
   try {
     return await work();
   } catch (error) {
     if (!(error instanceof UploadRangeError)) throw error;
-    const headers = placeOf(requestedName, id, error.offset);
+    const headers = sessionHeaders(requestedName, id, error.offset);
     throw new OciError(error.code, error.message, { detail: error.detail, headers, cause: error });
   }
 }
 
 /** Location and offset of the session. `Range: 0-0` also stands for an empty session, as in other registries. */
-function placeOf(requestedName: string, id: string, offset: number): Record<string, string> {
+function sessionHeaders(requestedName: string, id: string, offset: number): Record<string, string> {
   return {
     // The query parameter supports both clients that append `&digest=…` and clients that edit the URL.
     Location: `/v2/${requestedName}/blobs/uploads/${id}?_state=open`,
@@ -178,7 +226,7 @@ function placeOf(requestedName: string, id: string, offset: number): Record<stri
   };
 }
 
-function created(ctx: Context, requestedName: string, digest: Digest): void {
+function sendCreated(ctx: Context, { requestedName }: ResolvedRepository, digest: Digest): void {
   ctx.set({ Location: `/v2/${requestedName}/blobs/${digest}`, "Docker-Content-Digest": digest });
   sendNothing(ctx, 201);
 }

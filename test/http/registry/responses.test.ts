@@ -1,8 +1,8 @@
 import fc from "fast-check";
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { matchesIfNoneMatch } from "../../src/oci/conditional.ts";
-import { digestOf } from "../../src/oci/digest.ts";
+import { matchesIfNoneMatch } from "../../../src/http/registry/responses.ts";
+import { digestOf } from "../../../src/oci/digest.ts";
 
 const digest = digestOf(new Uint8Array([1]));
 const others = [digestOf(new Uint8Array([2])), digestOf(new Uint8Array([1]), "sha512"), "x", "*"];
