@@ -1,6 +1,6 @@
 import type { Config } from "../config/schema.ts";
 import type { PushRules } from "../database/registry/repository-creation.ts";
-import type { UploadLimits } from "../registry/uploads/reservations.ts";
+import type { UploadLimits } from "../registry/uploads/uploads.ts";
 
 /** The limits of uploads in the configuration. */
 export function uploadLimits({ limits }: Config): UploadLimits {

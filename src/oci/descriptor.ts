@@ -1,11 +1,10 @@
 import { parseDigest, type Digest } from "./digest.ts";
-import { OciError } from "./errors.ts";
+import { OciError, orAbsent } from "./errors.ts";
 import { isJsonObject, JsonError, parseJson } from "./json.ts";
 import {
   invalidManifest,
   join,
   knownKeys,
-  orAbsent,
   readAnnotations,
   readFields,
   readText,

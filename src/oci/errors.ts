@@ -102,6 +102,16 @@ export class OciError extends Error {
   }
 }
 
+/** The result of `read`; undefined if it throws an OciError. */
+export function orAbsent<T>(read: () => T | undefined): T | undefined {
+  try {
+    return read();
+  } catch (error) {
+    if (error instanceof OciError) return undefined;
+    throw error;
+  }
+}
+
 /** The response body of an error (distribution-spec, "Error Codes"). `detail` is omitted if undefined. */
 export function renderErrors(error: OciError): { errors: OciErrorEntry[] } {
   return {

@@ -106,16 +106,6 @@ export function readAnnotations(fields: Fields): Record<string, string> | undefi
   return Object.fromEntries(Object.entries(annotations).filter(([, text]) => text !== null));
 }
 
-/** The result of `read`; undefined if it throws an OciError. */
-export function orAbsent<T>(read: () => T | undefined): T | undefined {
-  try {
-    return read();
-  } catch (error) {
-    if (error instanceof OciError) return undefined;
-    throw error;
-  }
-}
-
 /** A MANIFEST_INVALID error that names the path in the document. */
 export function invalidManifest(path: string, reason: string): OciError {
   const place = path === "" ? "the manifest" : path;

@@ -1,11 +1,11 @@
 import { parseDescriptor, readArtifactType, type Descriptor } from "./descriptor.ts";
 import { parseDigest } from "./digest.ts";
+import { orAbsent } from "./errors.ts";
 import { isJsonObject, JsonBoundError, JsonError, parseStrictJson } from "./json.ts";
 import {
   invalidManifest,
   join,
   knownKeys,
-  orAbsent,
   readAnnotations,
   readFields,
   readMediaType,

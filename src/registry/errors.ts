@@ -1,10 +1,18 @@
 import type { Rejection } from "../database/rejections.ts";
+import type { Digest } from "../oci/digest.ts";
 import { OciError } from "../oci/errors.ts";
 import type { RepositoryName } from "../oci/name.ts";
 
 /** NAME_UNKNOWN: there is no such repository. */
 export function unknownRepository(repository: RepositoryName): OciError {
   return new OciError("NAME_UNKNOWN", undefined, { detail: { name: repository } });
+}
+
+/** DIGEST_INVALID: the bytes of `what` do not have the digest that the client declared. */
+export function wrongDigest(what: string, expected: Digest, found: Digest): OciError {
+  return new OciError("DIGEST_INVALID", `the ${what} has another digest`, {
+    detail: { expected, found },
+  });
 }
 
 /** The client error for a rejected command. */

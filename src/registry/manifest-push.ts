@@ -13,7 +13,7 @@ import { parseManifest, type Manifest, type ManifestReference } from "../oci/man
 import { isImageConfig, OCI_MANIFEST } from "../oci/media-types.ts";
 import type { RepositoryName } from "../oci/name.ts";
 import type { Reference, Tag } from "../oci/reference.ts";
-import { rejectionError } from "./errors.ts";
+import { rejectionError, wrongDigest } from "./errors.ts";
 import type { LeasePolicy } from "./leases.ts";
 import type { RecentBlobs } from "./uploads/small-blobs.ts";
 
@@ -101,9 +101,7 @@ function verifiedDigest(reference: Reference, bytes: Uint8Array): Digest {
   if (reference.kind === "tag") return digestOf(bytes);
   const digest = digestOf(bytes, algorithmOf(reference.digest));
   if (reference.digest === digest) return digest;
-  throw new OciError("DIGEST_INVALID", "the manifest has another digest", {
-    detail: { expected: reference.digest, found: digest },
-  });
+  throw wrongDigest("manifest", reference.digest, digest);
 }
 
 function isAccepted(

@@ -1,4 +1,3 @@
-import type { Actor } from "../database/events/audit.ts";
 import type { Database } from "../database/database.ts";
 import type { PushRules } from "../database/registry/repository-creation.ts";
 import type { BlobStore } from "../../storage/blob-store.ts";
@@ -10,11 +9,8 @@ import { createReferrers, type Referrers } from "./referrers.ts";
 import { createRepositories, type Repositories } from "./repositories.ts";
 import { createTags, type Tags } from "./tags.ts";
 import type { UploadLocks } from "./uploads/locks.ts";
-import type { UploadLimits } from "./uploads/reservations.ts";
 import { createRecentBlobs } from "./uploads/small-blobs.ts";
-import { createUploads, type Uploads } from "./uploads/uploads.ts";
-
-export type { Actor };
+import { createUploads, type UploadLimits, type Uploads } from "./uploads/uploads.ts";
 
 /** The registry operations that the HTTP routes call. */
 export interface Registry {

@@ -11,7 +11,7 @@ import { createLeasePolicy } from "../../src/registry/leases.ts";
 import { createRegistry, type Registry } from "../../src/registry/registry.ts";
 import { check, type Finding } from "../../src/maintenance/check.ts";
 import { collect } from "../../src/maintenance/collector.ts";
-import type { UploadLimits } from "../../src/registry/uploads/reservations.ts";
+import type { UploadLimits } from "../../src/registry/uploads/uploads.ts";
 import type { BlobStore } from "../../storage/blob-store.ts";
 import { createMemoryStore } from "../../storage/memory/store.ts";
 import { openMetadataInMemory } from "../support/database.ts";

@@ -4,7 +4,7 @@ import type { RoutePermission } from "../../auth/hub-policy.ts";
 import type { Session } from "../../auth/sessions.ts";
 import type { YieldingWork } from "../../concurrency/yielding-work.ts";
 import type { RepositoryName } from "../../oci/name.ts";
-import type { Actor } from "../../registry/registry.ts";
+import type { Actor } from "../../database/events/audit.ts";
 import { forbidden, HubError } from "./errors.ts";
 
 /** An authorized request with its parsed parameters. */

@@ -1,7 +1,7 @@
 import type { Context } from "koa";
 import type { Policy } from "../../auth/policy.ts";
 import { isEmptyDigest, parseDigest, parseDigestAlgorithm, type Digest } from "../../oci/digest.ts";
-import { OciError } from "../../oci/errors.ts";
+import { OciError, orAbsent } from "../../oci/errors.ts";
 import { parseRepositoryName, type RepositoryName } from "../../oci/name.ts";
 import { parseChunkRange } from "../../oci/range.ts";
 import type { Blobs } from "../../registry/blobs.ts";
@@ -164,12 +164,7 @@ async function cancelUpload(
 /** The `from` parameter of a mount. An invalid name is "unusable": the mount is skipped, and a normal upload starts. */
 function mountSource(ctx: Context): RepositoryName | undefined | "unusable" {
   const from = queryValue(ctx, "from");
-  if (from === undefined) return undefined;
-  try {
-    return parseRepositoryName(from);
-  } catch {
-    return "unusable";
-  }
+  return from === undefined ? undefined : (orAbsent(() => parseRepositoryName(from)) ?? "unusable");
 }
 
 /** The grammar of the session ids that the registry generates. For any other id, no database lookup is needed. */

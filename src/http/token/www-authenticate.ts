@@ -1,8 +1,7 @@
 import type { Context } from "koa";
 import type { Permission } from "../../auth/policy.ts";
 import { formatScope } from "../../auth/tokens/scope.ts";
-import { OciError } from "../../oci/errors.ts";
-import { orAbsent } from "../../oci/manifest-fields.ts";
+import { OciError, orAbsent } from "../../oci/errors.ts";
 import { parseRepositoryName } from "../../oci/name.ts";
 import { queryValue } from "../links.ts";
 import type { ClientInfo } from "../middleware/client-info.ts";

@@ -1,17 +1,11 @@
+import { LRUCache } from "lru-cache";
 import {
   createDigester,
   type Digest,
   type Digester,
   type DigestAlgorithm,
 } from "../../oci/digest.ts";
-import { OciError } from "../../oci/errors.ts";
 import type { BlobStore, ByteSource, UploadReference } from "../../../storage/blob-store.ts";
-
-/** The error for bytes that do not have the digest that the client declared. */
-export function mismatch(expected: Digest, found: Digest): OciError {
-  const detail = { expected, found };
-  return new OciError("DIGEST_INVALID", "the content has another digest", { detail });
-}
 
 interface RunningDigest {
   readonly algorithm: DigestAlgorithm;
@@ -40,29 +34,25 @@ export interface RunningDigests {
 }
 
 /**
- * Above this limit the oldest running digests are dropped: uploads that are idle, or that another process has closed.
+ * Above this limit the digests of the uploads that have been idle for longest are dropped; another process may have
+ * closed them.
  */
 const runningAtMost = 4_096;
 
 export function createRunningDigests(store: BlobStore): RunningDigests {
-  const running = new Map<string, RunningDigest>();
-  const keep = (upload: string, hash: RunningDigest): void => {
-    const [oldest] = running.keys();
-    if (running.size >= runningAtMost && oldest !== undefined) running.delete(oldest);
+  const running = new LRUCache<string, RunningDigest>({ max: runningAtMost });
+  const begin = (upload: string, algorithm: DigestAlgorithm): RunningDigest => {
+    const hash = { algorithm, digester: createDigester(algorithm), hashedBytes: 0 };
     running.set(upload, hash);
+    return hash;
   };
 
   return {
-    expect(upload, algorithm) {
-      keep(upload, { algorithm, digester: createDigester(algorithm), hashedBytes: 0 });
-    },
+    expect: (upload, algorithm) => void begin(upload, algorithm),
 
     async *tap(upload, offset, source) {
       let hash = running.get(upload);
-      if (hash === undefined && offset === 0) {
-        hash = { algorithm: "sha256", digester: createDigester("sha256"), hashedBytes: 0 };
-        keep(upload, hash);
-      }
+      if (hash === undefined && offset === 0) hash = begin(upload, "sha256");
       if (hash !== undefined && hash.hashedBytes !== offset) {
         running.delete(upload);
         hash = undefined;
@@ -86,8 +76,6 @@ export function createRunningDigests(store: BlobStore): RunningDigests {
       return digester.digest();
     },
 
-    forget(upload) {
-      running.delete(upload);
-    },
+    forget: (upload) => void running.delete(upload),
   };
 }

@@ -3,9 +3,8 @@ import { algorithmOf, digestOf, type Digest } from "../../oci/digest.ts";
 import type { RepositoryName } from "../../oci/name.ts";
 import type { BlobKey, BlobStore, ByteSource } from "../../../storage/blob-store.ts";
 import { recordBlob } from "../blobs.ts";
-import { measured, type Chunk } from "./chunk.ts";
-import type { UploadQuota } from "./reservations.ts";
-import { mismatch } from "./running-digest.ts";
+import { wrongDigest } from "../errors.ts";
+import { measured, type Chunk, type UploadQuota } from "./chunk.ts";
 import { isRefused, type LockedSession, type StoredUploadParts } from "./stored-upload.ts";
 
 /** A blob of at most this size that arrives in one request is held in memory and written once, under its final key. */
@@ -49,7 +48,7 @@ export function createSmallBlobs(parts: {
       try {
         const bytes = await gather(measured(chunk, heartbeat));
         const found = digestOf(bytes, algorithmOf(digest));
-        if (found !== digest) throw mismatch(digest, found);
+        if (found !== digest) throw wrongDigest("content", digest, found);
         const storageKey = await store.put(digest, bytes);
         recentBlobs.keep(repository, digest, bytes);
         return { storageKey, sizeBytes: bytes.length };

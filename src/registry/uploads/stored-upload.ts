@@ -5,13 +5,12 @@ import type { UploadRow } from "../../database/schema.ts";
 import { algorithmOf, isEmptyDigest, type Digest } from "../../oci/digest.ts";
 import { OciError } from "../../oci/errors.ts";
 import { recordBlob, type RecordParts } from "../blobs.ts";
-import { describeFailure } from "../errors.ts";
+import { describeFailure, wrongDigest } from "../errors.ts";
 import { rewriteAfterMs, type Clock } from "../leases.ts";
-import { checkRange, measured, type Chunk } from "./chunk.ts";
-import type { UploadLock } from "./locks.ts";
-import type { UploadQuota } from "./reservations.ts";
-import { mismatch, type RunningDigests } from "./running-digest.ts";
-import type { UploadSessions } from "./sessions.ts";
+import { checkRange, measured, UploadRangeError, type Chunk, type UploadQuota } from "./chunk.ts";
+import type { UploadLock, UploadLocks } from "./locks.ts";
+import type { RunningDigests } from "./running-digest.ts";
+import type { SessionRequest, UploadSessions } from "./sessions.ts";
 
 /** HTTP 507 Insufficient Storage. */
 const fullStatus = 507;
@@ -19,6 +18,7 @@ const fullStatus = 507;
 export interface StoredUploadParts extends RecordParts {
   readonly clock: Clock;
   readonly sessions: UploadSessions;
+  readonly locks: UploadLocks;
   readonly runningDigests: RunningDigests;
   readonly quota: UploadQuota;
 }
@@ -29,6 +29,28 @@ export interface LockedSession {
   /** The actor of the current request. */
   readonly actor: Actor;
   readonly lock: UploadLock;
+}
+
+/** Runs `work` as the only writer of the upload. Throws {@link UploadRangeError} if another request is writing. */
+export async function asWriter<T>(
+  parts: StoredUploadParts,
+  request: SessionRequest,
+  work: (session: LockedSession) => Promise<T>,
+): Promise<T> {
+  const { sessions, locks } = parts;
+  const row = await sessions.get(request);
+  const lock = await locks.acquire(row.id);
+  if (lock === undefined) {
+    const offset = await storedBytes(parts, await sessions.get(request));
+    throw new UploadRangeError("another request is writing to this upload", offset);
+  }
+  try {
+    // The previous holder of the lock may have closed the session: read it again.
+    const current = lock.acquiredWithoutWaiting ? row : await sessions.get(request);
+    return await work({ row: current, actor: request.actor, lock });
+  } finally {
+    lock.release();
+  }
 }
 
 /** The number of bytes that the store has of the session. */
@@ -118,7 +140,7 @@ export async function commitUpload(
     throw new OciError("BLOB_UPLOAD_UNKNOWN", "the upload has no bytes: start a new one");
   }
   const found = await runningDigests.digest(id, algorithmOf(digest), reference, sizeBytes);
-  if (found !== digest) throw mismatch(digest, found);
+  if (found !== digest) throw wrongDigest("content", digest, found);
   let storageKey: string;
   try {
     storageKey = await store.commit(reference, digest);

@@ -9,21 +9,29 @@ import type { RepositoryName } from "../../oci/name.ts";
 import { recordBlob } from "../blobs.ts";
 import { rejectionError } from "../errors.ts";
 import type { Clock, LeasePolicy } from "../leases.ts";
-import { checkRange, UploadRangeError, type Chunk } from "./chunk.ts";
+import { checkRange, createUploadQuota, type Chunk } from "./chunk.ts";
 import { createUploadLocks, type UploadLocks } from "./locks.ts";
-import { createUploadQuota, type UploadLimits } from "./reservations.ts";
 import { createRunningDigests } from "./running-digest.ts";
 import { createSessionCount, createUploadSessions, type SessionRequest } from "./sessions.ts";
 import { closeWithSmallBlob, createSmallBlobs } from "./small-blobs.ts";
 import type { RecentBlobs, SmallBlobs } from "./small-blobs.ts";
 import {
   appendChunk,
+  asWriter,
   commitUpload,
   discardUpload,
   storedBytes,
   type LockedSession,
   type StoredUploadParts,
 } from "./stored-upload.ts";
+
+/** Limits of open uploads. The quota of their namespace applies too. */
+export interface UploadLimits {
+  /** The largest blob in bytes; `undefined`: the limit of the store. */
+  readonly blobBytes: number | undefined;
+  /** The sessions that one account may have open. */
+  readonly sessionsPerAccount: number;
+}
 
 interface UploadsInput {
   readonly store: BlobStore;
@@ -61,7 +69,7 @@ export function createUploads(input: UploadsInput) {
     status: async (request: SessionRequest) => storedBytes(parts, await sessions.get(request)),
 
     /**
-     * Appends a chunk and resolves with the new size in bytes. Throws {@link UploadRangeError} if it starts at another
+     * Appends a chunk and resolves with the new size in bytes. Throws UploadRangeError if it starts at another
      * offset.
      */
     append: (request: SessionRequest, chunk: Chunk) =>
@@ -104,7 +112,6 @@ export function createUploads(input: UploadsInput) {
 
 interface UploadParts extends StoredUploadParts {
   readonly database: UploadsInput["database"];
-  readonly locks: UploadLocks;
   /** Whether other processes serve requests for the same sessions. */
   readonly isShared: boolean;
   readonly smallBlobs: SmallBlobs;
@@ -119,10 +126,19 @@ function createUploadParts(input: UploadsInput): UploadParts {
   const quota = createUploadQuota({ database, rules, largestBytes });
   const sessions = createUploadSessions(database);
   const runningDigests = createRunningDigests(store);
-  const stored = { store, database, clock, leasePolicy, rules, sessions, runningDigests, quota };
+  const stored = {
+    store,
+    database,
+    clock,
+    leasePolicy,
+    rules,
+    sessions,
+    locks,
+    runningDigests,
+    quota,
+  };
   return {
     ...stored,
-    locks,
     isShared: input.locks !== undefined,
     smallBlobs: createSmallBlobs({ store, quota, recentBlobs }),
     countSession: createSessionCount({
@@ -161,28 +177,6 @@ async function startSession(
   if (parts.isShared) await sessions.settle(id);
   if (algorithm !== undefined) runningDigests.expect(id, algorithm);
   return id;
-}
-
-/** Runs `work` as the only writer of the upload. Throws {@link UploadRangeError} if another request is writing. */
-async function asWriter<T>(
-  parts: UploadParts,
-  request: SessionRequest,
-  work: (session: LockedSession) => Promise<T>,
-): Promise<T> {
-  const { sessions, locks } = parts;
-  const row = await sessions.get(request);
-  const lock = await locks.acquire(row.id);
-  if (lock === undefined) {
-    const offset = await storedBytes(parts, await sessions.get(request));
-    throw new UploadRangeError("another request is writing to this upload", offset);
-  }
-  try {
-    // The previous holder of the lock may have closed the session: read it again.
-    const current = lock.acquiredWithoutWaiting ? row : await sessions.get(request);
-    return await work({ row: current, actor: request.actor, lock });
-  } finally {
-    lock.release();
-  }
 }
 
 async function finishSession(

@@ -1,18 +1,22 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
-import { parseRepositoryName } from "../../../src/oci/name.ts";
+import { OciError } from "../../../src/oci/errors.ts";
 import {
   createUploadSessions,
   type UploadSessions,
 } from "../../../src/registry/uploads/sessions.ts";
 import type { UploadRow } from "../../../src/database/schema.ts";
 import { openMetadataInMemory } from "../../support/database.ts";
+import { as, chunkOf, inWorld, isCode, named } from "../support.ts";
+
+const repository = named("team/app");
+const few = { blobBytes: undefined, sessionsPerAccount: 3 };
 
 function begin(sessions: UploadSessions): UploadRow {
   const row = {
     id: sessions.newId(),
-    repository: parseRepositoryName("team/app"),
+    repository,
     storage_reference: "a reference",
     started_at: 1,
     touched_at: 1,
@@ -82,4 +86,45 @@ describe("an upload session", () => {
     await sessions.settle(id);
     assert.notEqual(await database.uploads.find(id), undefined);
   });
+});
+
+describe("the number of open uploads of an account", () => {
+  test(
+    "is limited per account, and a cancelled upload permits a new one",
+    inWorld(
+      async (world) => {
+        const { uploads } = world.registry;
+        const ids: string[] = [];
+        for (let index = 0; index < 3; index += 1) ids.push(await uploads.start(as(7), repository));
+        await assert.rejects(uploads.start(as(7), repository), (error: unknown) => {
+          assert.ok(error instanceof OciError && error.code === "TOOMANYREQUESTS");
+          assert.equal(error.headers?.["Retry-After"], "60");
+          return true;
+        });
+        await uploads.start(as(8), repository);
+        await uploads.cancel({ actor: as(7), repository, id: ids[0] ?? "" });
+        await uploads.start(as(7), repository);
+      },
+      {},
+      few,
+    ),
+  );
+
+  test(
+    "at the limit ends the oldest upload if it was idle for an hour, and accepts the new one",
+    inWorld(
+      async (world) => {
+        const { uploads } = world.registry;
+        const old = await uploads.start(as(7), repository);
+        const request = { actor: as(7), repository, id: old };
+        await uploads.append(request, chunkOf("some"));
+        world.connection.exec("UPDATE uploads SET touched_at = touched_at - 3600001");
+        for (let index = 0; index < 3; index += 1) await uploads.start(as(7), repository);
+        await assert.rejects(uploads.status(request), isCode("BLOB_UPLOAD_UNKNOWN"));
+        assert.deepEqual(await world.stored(), { blobs: 0, uploads: 0 });
+      },
+      {},
+      few,
+    ),
+  );
 });

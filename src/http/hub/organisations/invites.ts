@@ -2,7 +2,7 @@ import * as z from "zod";
 import type { RoutePermission, HubPolicy } from "../../../auth/hub-policy.ts";
 import type { HubCatalog } from "../hub.ts";
 import type { Invite } from "../../../accounts/invites.ts";
-import type { Actor } from "../../../registry/registry.ts";
+import type { Actor } from "../../../database/events/audit.ts";
 import { hubRoute, userOf, type HubRequest, type HubRoute } from "../route.ts";
 import { forbidden, notFound } from "../errors.ts";
 import { time, timeOf } from "../times.ts";

@@ -4,11 +4,10 @@ import { describe, test } from "node:test";
 import { digestOf } from "../../../src/oci/digest.ts";
 import { OciError } from "../../../src/oci/errors.ts";
 import { nobody } from "../../support/pushes.ts";
-import { as, chunkOf, inWorld, isCode, named, pushBlob } from "../support.ts";
+import { chunkOf, inWorld, isCode, named, pushBlob } from "../support.ts";
 
 const repository = named("team/app");
 const small = { blobBytes: 10, sessionsPerAccount: 1_000 };
-const few = { blobBytes: undefined, sessionsPerAccount: 3 };
 const tooLarge = (error: unknown): boolean => {
   assert.ok(error instanceof OciError && error.status === 413, String(error));
   assert.match(error.message, /up to 10 bytes/);
@@ -38,47 +37,6 @@ describe("a blob that is larger than limits.blobSize", () => {
       },
       {},
       small,
-    ),
-  );
-});
-
-describe("the number of open uploads of an account", () => {
-  test(
-    "is limited per account, and a cancelled upload permits a new one",
-    inWorld(
-      async (world) => {
-        const { uploads } = world.registry;
-        const ids: string[] = [];
-        for (let index = 0; index < 3; index += 1) ids.push(await uploads.start(as(7), repository));
-        await assert.rejects(uploads.start(as(7), repository), (error: unknown) => {
-          assert.ok(error instanceof OciError && error.code === "TOOMANYREQUESTS");
-          assert.equal(error.headers?.["Retry-After"], "60");
-          return true;
-        });
-        await uploads.start(as(8), repository);
-        await uploads.cancel({ actor: as(7), repository, id: ids[0] ?? "" });
-        await uploads.start(as(7), repository);
-      },
-      {},
-      few,
-    ),
-  );
-
-  test(
-    "at the limit ends the oldest upload if it was idle for an hour, and accepts the new one",
-    inWorld(
-      async (world) => {
-        const { uploads } = world.registry;
-        const old = await uploads.start(as(7), repository);
-        const request = { actor: as(7), repository, id: old };
-        await uploads.append(request, chunkOf("some"));
-        world.connection.exec("UPDATE uploads SET touched_at = touched_at - 3600001");
-        for (let index = 0; index < 3; index += 1) await uploads.start(as(7), repository);
-        await assert.rejects(uploads.status(request), isCode("BLOB_UPLOAD_UNKNOWN"));
-        assert.deepEqual(await world.stored(), { blobs: 0, uploads: 0 });
-      },
-      {},
-      few,
     ),
   );
 });
