@@ -1,4 +1,7 @@
 import type { Digest } from "../src/oci/digest.ts";
+import type { ByteRange } from "../src/oci/range.ts";
+
+export type { ByteRange };
 
 /**
  * The location of one blob's bytes, in the form of the driver that wrote them. The blob's row records it. A key is
@@ -23,12 +26,6 @@ export interface StoredObject extends BlobStat {
    * The creation time of the key, in milliseconds since the epoch. The key contains it: no copy or restore changes it.
    */
   readonly createdAtMs: number;
-}
-
-/** First and last byte, both included, as in `Range: bytes=first-last`. */
-export interface ByteRange {
-  readonly start: number;
-  readonly end: number;
 }
 
 /**

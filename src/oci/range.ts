@@ -1,6 +1,6 @@
 import { OciError } from "./errors.ts";
 
-/** First and last byte, both inclusive. */
+/** First and last byte, both included, as in `Range: bytes=first-last`. */
 export interface ByteRange {
   readonly start: number;
   readonly end: number;
