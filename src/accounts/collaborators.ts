@@ -5,8 +5,6 @@ import type { RepositoryRole } from "../database/schema.ts";
 import type { RepositoryName } from "../oci/name.ts";
 import { unknownAccount, unknownRepository } from "./errors.ts";
 
-export type Collaborators = ReturnType<typeof createCollaborators>;
-
 /** Roles of users on one repository, besides those from organisations and teams. */
 export function createCollaborators(parts: {
   readonly database: Pick<Database, "repositories" | "collaborators" | "run">;

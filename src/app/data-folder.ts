@@ -1,81 +1,102 @@
 import { constants, existsSync } from "node:fs";
-import { access, mkdtemp, opendir, readFile, rm, stat } from "node:fs/promises";
+import { access, mkdir, mkdtemp, opendir, readFile, rm, stat } from "node:fs/promises";
 import path from "node:path";
 import process from "node:process";
 import type { BlobStore } from "../../storage/blob-store.ts";
+import { openFilesystemStore } from "../../storage/filesystem/store.ts";
+import { createMemoryStore } from "../../storage/memory/store.ts";
 import type { Config } from "../config/schema.ts";
-import { openSqliteDatabase, type Database } from "../database/database.ts";
 import { FolderInUseError, lockFolder, type FolderLock } from "../database/sqlite/folder-lock.ts";
-import { matchInstance } from "../maintenance/recovery.ts";
-import { databaseFile, makeFolder, NoRegistryError, openStore } from "./stores.ts";
 
-export interface DataFolder {
-  readonly store: BlobStore;
-  readonly database: Database;
-  readonly close: () => Promise<void>;
-}
-
-/**
- * Opens the registry in the data folder, also while a server runs on it. Throws {@link NoRegistryError}, and
- * MismatchError if database and store have different ids.
+/*
+ * The data folder: the names of its files, its owner, its lock, and the store that the configuration selects for it.
  */
-export async function openDataFolder(config: Config): Promise<DataFolder> {
-  const file = databaseFile(config);
-  if (!existsSync(file)) throw new NoRegistryError(`there is no registry in ${config.data}`);
-  const store = await openStore(config);
-  const database = await openSqliteDatabase(file);
-  const close = async (): Promise<void> => {
-    await database.close();
-    await store.close();
-  };
-  try {
-    await matchInstance({ store, database });
-  } catch (error) {
-    await close();
-    throw error;
-  }
-  return { store, database, close };
+
+/** The data folder has no registry. */
+class NoRegistryError extends Error {
+  override readonly name = "NoRegistryError";
 }
 
 /** This process would write files into the data folder that the owner of the folder cannot read. */
-export class OwnerError extends Error {
+class OwnerError extends Error {
   override readonly name = "OwnerError";
 }
 
-/**
- * Throws {@link OwnerError} if the registry in the data folder belongs to another user: files that root writes into the
- * folder of a service user prevent the start of that user's server.
- */
-export async function demandOwner(config: Config): Promise<void> {
-  const ours = process.getuid?.();
-  if (ours === undefined) return;
-  const owner = (await stat(databaseFile(config)).catch(() => undefined))?.uid;
-  if (owner === undefined || owner === ours) return;
-  // Some file systems give each file the same owner: there a new file has the owner of the existing files.
-  if ((await ownerOfNewFile(config.data)) === owner) return;
-  const name = await userName(owner);
-  throw new OwnerError(
-    `${config.data} belongs to the user ${name}, and this is ${await userName(ours)}, who would leave files that ${name} cannot read. ` +
-      `Run it as its owner: sudo -u '${name}' berth …`,
-  );
+/** Path of the database. Blobs in memory end with the process and so must their rows: each process has its own file. */
+export function databaseFile({ data, storage }: Config): string {
+  return path.join(data, storage.driver === "memory" ? `memory-${process.pid}.db` : "berth.db");
 }
 
-async function ownerOfNewFile(folder: string): Promise<number | undefined> {
-  try {
-    const made = await mkdtemp(path.join(folder, ".owner-"));
-    const { uid } = await stat(made);
-    await rm(made, { recursive: true });
-    return uid;
-  } catch {
-    return undefined;
+/** Path of the pull counters, beside the database. */
+export const pullCounterFile = (config: Config): string =>
+  databaseFile(config).replace(/\.db$/, "-counts.db");
+
+/** Folder of the keys that sign tokens. */
+export const keysFolder = ({ data }: Config): string => path.join(data, "keys");
+
+/** In two calls: on a file system that creates no folders (`/proc`) Node's recursive mkdir never returns. */
+async function makeFolder(folder: string): Promise<void> {
+  await mkdir(path.dirname(folder), { recursive: true });
+  await mkdir(folder, { mode: 0o700 }).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== "EEXIST") throw error;
+  });
+}
+
+/** Opens the blob store of the configuration; creates the data folder if it is missing. */
+export async function openStore(config: Config): Promise<BlobStore> {
+  await makeFolder(config.data);
+  switch (config.storage.driver) {
+    case "filesystem":
+      return openFilesystemStore(config.data, config.storage.reserve);
+    case "memory":
+      return await openMemoryStore(config);
+    case "s3":
+      return await openS3Store(config.storage.s3);
   }
 }
 
-/** The name of the user in `/etc/passwd`; without an entry `#1000`, which sudo accepts too. */
-async function userName(uid: number): Promise<string> {
-  const users = await readFile("/etc/passwd", "utf8").catch(() => "");
-  const fields = users.split("\n").map((line) => line.split(":"));
-  return fields.find(([, , id]) => id === String(uid))?.[0] ?? `#${uid}`;
+/** The rows of blobs in memory are deleted before the first use and after the last: `close` needs a closed database. */
+async function openMemoryStore(config: Config): Promise<BlobStore> {
+  const deleteRows = async (): Promise<void> => {
+    for (const file of [databaseFile(config), pullCounterFile(config)])
+      for (const suffix of ["", "-wal", "-shm"]) await rm(`${file}${suffix}`, { force: true });
+  };
+  await deleteRows();
+  const store = createMemoryStore();
+  return {
+    ...store,
+    close: async () => {
+      await store.close();
+      await deleteRows();
+    },
+  };
+}
+
+async function openS3Store(s3: Config["storage"]["s3"]): Promise<BlobStore> {
+  const { bucket, prefix = "" } = s3;
+  if (bucket === undefined) throw new TypeError("storage.s3.bucket is checked with the rest");
+  // Loaded only for S3: the SDK is larger than the rest of the program.
+  const { createS3Store } = await import("../../storage/s3/store.ts");
+  return createS3Store({
+    ...s3,
+    bucket,
+    prefix: prefix.replace(/^\/+|\/*$/g, "") && `${prefix.replace(/^\/+|\/+$/g, "")}/`,
+  });
+}
+
+/**
+ * Prepares the data folder before a command opens it. Resolves with true if it has no registry yet and may get one: then
+ * creates the folder.
+ * @throws NoRegistryError
+ */
+export async function prepareRegistry(config: Config, isNewAllowed: boolean): Promise<boolean> {
+  if (existsSync(databaseFile(config))) return false;
+  if (!isNewAllowed) {
+    const advice = 'start "berth serve" once, or name the folder with --data';
+    throw new NoRegistryError(`there is no registry in ${config.data}: ${advice}`);
+  }
+  await makeFolder(config.data);
+  return true;
 }
 
 /**
@@ -101,4 +122,40 @@ export function lockUnlessServed(config: Config): FolderLock | undefined {
     if (error instanceof FolderInUseError) return undefined;
     throw error;
   }
+}
+
+/**
+ * Throws {@link OwnerError} if the registry in the data folder belongs to another user: files that root writes into the
+ * folder of a service user prevent the start of that user's server.
+ */
+export async function demandOwner(config: Config): Promise<void> {
+  const ours = process.getuid?.();
+  if (ours === undefined) return;
+  const owner = (await stat(databaseFile(config)).catch(() => undefined))?.uid;
+  if (owner === undefined || owner === ours) return;
+  // Some file systems give each file the same owner: there a new file has the owner of the existing files.
+  if ((await ownerOfNewFile(config.data)) === owner) return;
+  const [theirName, ourName] = [await userName(owner), await userName(ours)];
+  throw new OwnerError(
+    `${config.data} belongs to the user ${theirName}, and this is ${ourName}: ${theirName} could not read the files that ${ourName} writes. ` +
+      `Run it as its owner: sudo -u '${theirName}' berth …`,
+  );
+}
+
+async function ownerOfNewFile(folder: string): Promise<number | undefined> {
+  try {
+    const made = await mkdtemp(path.join(folder, ".owner-"));
+    const { uid } = await stat(made);
+    await rm(made, { recursive: true });
+    return uid;
+  } catch {
+    return undefined;
+  }
+}
+
+/** The name of the user in `/etc/passwd`; without an entry `#1000`, which sudo accepts too. */
+async function userName(uid: number): Promise<string> {
+  const users = await readFile("/etc/passwd", "utf8").catch(() => "");
+  const fields = users.split("\n").map((line) => line.split(":"));
+  return fields.find(([, , id]) => id === String(uid))?.[0] ?? `#${uid}`;
 }

@@ -1,17 +1,17 @@
-import type { Config } from "../config/schema.ts";
 import {
   createPullCounts,
   PullCounterBuffer,
   type PullCounters,
   type PullCounts,
 } from "../catalog/pull-counters.ts";
+import type { Config } from "../config/schema.ts";
 import {
   openSqlitePullCounters,
   type PullCounterStore,
 } from "../database/catalog/pull-counters.ts";
 import type { Database } from "../database/database.ts";
 import type { Logger } from "../observability/logger.ts";
-import { pullCounterFile, databaseFile } from "./stores.ts";
+import { databaseFile, pullCounterFile } from "./data-folder.ts";
 
 /** Time between two writes. A crash loses the pulls and pushes since the last one. */
 const everyMs = 2_000;
@@ -28,32 +28,26 @@ export interface OpenPullCounters {
 /** Opens the file of the pull counters. If that fails, pulls work and are not counted. */
 export async function openPullCounters(
   config: Config,
-  parts: { readonly database: Database; readonly clock: () => number; readonly logger: Logger },
+  database: Database,
+  logger: Logger,
 ): Promise<OpenPullCounters> {
-  const { database, clock, logger } = parts;
   let store: PullCounterStore;
   try {
     store = await openSqlitePullCounters(pullCounterFile(config), databaseFile(config));
   } catch (error) {
     logger.error(
       { err: error },
-      "the file of the pull counters can't be opened: pulls are not counted",
+      "the file of the pull counters cannot be opened: pulls are not counted",
     );
-    return {
-      pullCounters: { record: () => undefined, recordPush: () => undefined },
-      counts: {
-        of: () => new Map(),
-        ofTags: () => new Map(),
-      },
-      version: () => 0,
-      close: () => Promise.resolve(),
-    };
+    return noPullCounters;
   }
   const pullCounters = new PullCounterBuffer({
-    ...{ store, clock, everyMs },
+    store,
+    clock: Date.now,
+    everyMs,
     rank: (ranks) => database.run("rankRepositories", { ranks }),
     removalOf: (repository) => database.repositoryCache.factsOf(repository).removal,
-    report: (error) => logger.warn({ err: error }, "pulls could not be written down"),
+    report: (error) => logger.warn({ err: error }, "the pull counters cannot be written"),
   });
   return {
     pullCounters,
@@ -65,3 +59,10 @@ export async function openPullCounters(
     },
   };
 }
+
+const noPullCounters: OpenPullCounters = {
+  pullCounters: { record: () => undefined, recordPush: () => undefined },
+  counts: { of: () => new Map(), ofTags: () => new Map() },
+  version: () => 0,
+  close: () => Promise.resolve(),
+};

@@ -26,14 +26,3 @@ export function createClosing(): Closing {
     },
   };
 }
-
-/** Opens parts one by one. If a part fails to open, closes the parts before it and throws its error. */
-export async function openAll<T>(open: (closing: Closing) => Promise<T>): Promise<T> {
-  const closing = createClosing();
-  try {
-    return await open(closing);
-  } catch (error) {
-    await closing.run().catch(() => undefined);
-    throw error;
-  }
-}

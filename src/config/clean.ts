@@ -1,9 +1,17 @@
 import { readFile } from "node:fs/promises";
 import { parse } from "yaml";
 import { allowedFor, unknownKey } from "./explain.ts";
-import { groupOf, itemOf, nameOf, valueFactsOf, type KeyPath, type Schema } from "./keys.ts";
+import {
+  groupOf,
+  isTree,
+  itemOf,
+  nameOf,
+  valueFactsOf,
+  type KeyPath,
+  type Schema,
+  type Tree,
+} from "./keys.ts";
 import { reasonOf, show, type ConfigProblem } from "./problems.ts";
-import { isTree, type Tree } from "./tree.ts";
 
 export interface Cleaning {
   /** The whole schema, for the names of its keys. */

@@ -1,14 +1,25 @@
 import { closest, distance } from "fastest-levenshtein";
+import { Document, isScalar, isSeq } from "yaml";
+import * as z from "zod";
 import {
   groupOf,
   itemOf,
   keysOf,
   nameOf,
+  schemaAt,
+  setAt,
+  valueAt,
   valueFactsOf,
   type KeyPath,
   type Schema,
+  type Tree,
 } from "./keys.ts";
 import type { ConfigProblem } from "./problems.ts";
+
+/*
+ * Texts about keys for users: their allowed values, their defaults, the effective configuration, and the messages for
+ * unknown and renamed keys.
+ */
 
 /** Completes "allowed: …" for any schema. */
 export function allowedFor(schema: Schema): string {
@@ -65,7 +76,7 @@ export function unknownKey(
   return {
     key: name,
     source,
-    what: flat ? "a key in a group is written below the group" : "unknown key",
+    what: flat ? "a key of a group must be written below the group" : "unknown key",
     allowed: flat
       ? nested(name.split("."))
       : `${nearest(name, known, ".")} (the nearest known one; "berth config --help" lists all)`,
@@ -101,4 +112,56 @@ export function nearest(
   const candidates = sameEnd.length > 0 ? sameEnd : known;
   const best = closest(plain(name), candidates.map(plain));
   return candidates.toSorted((a, b) => distance(plain(a), best) - distance(plain(b), best))[0];
+}
+
+/**
+ * The values of a schema as YAML that `--config` can read: each key that has a value, durations and sizes as users write
+ * them, asterisks for secrets.
+ * @param sources adds a comment with the source of each value
+ */
+export function printSettings(
+  schema: Schema,
+  values: unknown,
+  sources?: ReadonlyMap<string, string>,
+): string {
+  const keys = keysOf(schema).filter(({ path }) => valueAt(values, path) !== undefined);
+  const tree: Tree = {};
+  for (const { path, schema: inner } of keys)
+    setAt(tree, path, printValue(inner, valueAt(values, path)));
+
+  const document = new Document(tree);
+  for (const { path, name } of keys) {
+    const node = document.getIn(path, true);
+    const comment = ` ${sources?.get(name) ?? "default"}`;
+    if (sources === undefined) continue;
+    if (isScalar(node)) node.comment = comment;
+    else if (isSeq(node)) node[node.items.length > 0 ? "commentBefore" : "comment"] = comment;
+  }
+  return document.toString({ lineWidth: 0 });
+}
+
+/** A value, list or group in the form of the configuration file. */
+function printValue(schema: Schema, value: unknown): unknown {
+  if (value === undefined) return undefined;
+  const facts = valueFactsOf(schema);
+  if (facts !== undefined) return facts.secret ? "********" : facts.print(value);
+  const item = itemOf(schema);
+  if (item !== undefined && Array.isArray(value))
+    return value.map((entry) => printValue(item, entry));
+  const group = groupOf(schema);
+  if (group === undefined) return value;
+  const printed = Object.keys(group).map(
+    (name) =>
+      [name, printValue(schemaAt(schema, [name]) ?? schema, valueAt(value, [name]))] as const,
+  );
+  return Object.fromEntries(printed.filter(([, inner]) => inner !== undefined));
+}
+
+/** The default of a key in the form of the configuration file; `undefined` if it has none. */
+export function defaultOf(schema: Schema): string | undefined {
+  if (schema instanceof z.ZodPrefault || schema instanceof z.ZodDefault) {
+    const { defaultValue } = schema.def;
+    return typeof defaultValue === "string" ? defaultValue : JSON.stringify(defaultValue);
+  }
+  return undefined;
 }

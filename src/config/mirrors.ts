@@ -9,7 +9,7 @@ const component = /^[a-z0-9]+(?:(?:\.|__?|-+)[a-z0-9]+)*$/;
 
 const namespace = (): z.ZodType<string> =>
   value({
-    allowed: "one component of a repository name, best the registry's host, such as docker.io",
+    allowed: "one component of a repository name; use the registry's host, such as docker.io",
     parse: (raw) =>
       typeof raw === "string" && raw.length <= 100 && component.test(raw) ? raw : undefined,
   });
@@ -49,79 +49,88 @@ const ttl = (initial: string, description: string) =>
     .describe(description);
 
 const scheduleSchema = z.object({
-  image: text("a repository as the upstream knows it, such as library/alpine").describe(
-    "The repository to copy, as the upstream knows it; with target, one that is hosted here",
+  image: text("the name of a repository, such as library/alpine").describe(
+    "The repository of the upstream to copy; with target, the hosted repository to push",
   ),
-  target: text("a repository at the upstream, such as acme/app")
+  target: text("the name of a repository, such as acme/app")
     .optional()
-    .describe("Push image to the upstream instead, under this name; whole images, so no platforms"),
+    .describe("Push image to this repository of the upstream instead; platforms must be empty"),
   cron: cron()
     .optional()
-    .describe("When to copy while serving; without it only berth mirror sync does"),
-  tags: z.array(glob()).prefault(["*"]).describe("Tags to copy; one of them is enough"),
-  semver: versionRange().optional().describe("Of these only tags that are versions in this range"),
+    .describe("The times at which a server copies; if not set, only berth mirror sync copies"),
+  tags: z.array(glob()).prefault(["*"]).describe("Tags to copy: those that match one of the globs"),
+  semver: versionRange().optional().describe("Copy only tags that are versions in this range"),
   keepNewest: integer({ min: 1, max: 100_000 })
     .optional()
-    .describe("Of these only so many of the newest versions"),
+    .describe("Copy only this number of the newest versions"),
   platforms: z
     .array(text("os/architecture or os/architecture/variant, such as windows/amd64"))
     .prefault([])
-    .describe("Platforms to copy of a multi-platform image; none means all"),
-  referrers: bool().prefault(true).describe("Copy signatures and what else refers to an image"),
+    .describe("Platforms to copy of a multi-platform image; an empty list is all"),
+  referrers: bool().prefault(true).describe("Also copy signatures and other referrers"),
 });
 
 /** One entry of `mirrors`. */
 export const mirrorSchema = z.object({
-  namespace: namespace().describe("What its repositories begin with here, and the value of ns"),
-  upstream: upstreamUrl().describe("The registry to fetch from"),
-  aliases: z.array(host()).prefault([]).describe("Other values of ns that mean it"),
-  username: text().optional().describe("Account at the upstream"),
-  password: secret().optional().describe("Its password or access token"),
+  namespace: namespace().describe(
+    "The first component of its repository names in this registry, and the value of ns",
+  ),
+  upstream: upstreamUrl().describe("The URL of the mirrored registry"),
+  aliases: z.array(host()).prefault([]).describe("Other values of ns for this mirror"),
+  username: text().optional().describe("The account at the upstream"),
+  password: secret().optional().describe("The password or access token of this account"),
   tokenHosts: z
     .array(host())
     .prefault([])
-    .describe("Token services that get the password, if they are at another host or port"),
+    .describe(
+      "Hosts of token services that may get the password, if they differ from the upstream",
+    ),
   visibility: choice(["private", "public"])
     .prefault("private")
-    .describe("Who may pull: members of the namespace's organisation, or everybody"),
+    .describe("Who may pull: members of the namespace's organisation, or everyone"),
   root: bool()
     .prefault(false)
     .describe(
-      "Look names up there that are not hosted here, as registry-mirrors of docker need it",
+      "Use this mirror for all names that this registry does not host; registry-mirrors of docker needs it",
     ),
-  allow: z.array(glob()).prefault([]).describe("Repositories to mirror; none means all"),
+  allow: z.array(glob()).prefault([]).describe("Repositories to mirror; an empty list is all"),
   deny: z.array(glob()).prefault([]).describe("Repositories not to mirror"),
   ttl: z
     .object({
-      tag: ttl("5m", "A tag is taken for true so long without asking"),
-      missing: ttl("1m", "What is not there is taken for missing so long"),
-      tagsList: ttl("5m", "A list of tags is kept so long"),
-      referrers: ttl("5m", "A list of referrers is kept so long"),
+      tag: ttl("5m", "The time for which a cached tag is used without asking the upstream"),
+      missing: ttl("1m", "The time for which a missing name is not requested again"),
+      tagsList: ttl("5m", "The time for which a list of tags is cached"),
+      referrers: ttl("5m", "The time for which a list of referrers is cached"),
     })
     .prefault({}),
   cacheSize: size({ min: 1 })
     .optional()
-    .describe("Bytes to keep; the longest unused blobs go first"),
+    .describe("The maximum size of the cache; the least recently used blobs are evicted first"),
   prefetch: integer({ min: 0, max: 100 })
     .prefault(3)
-    .describe("Layers that follow one that is pulled, and are fetched with it"),
+    .describe("The number of next layers that are downloaded together with a pulled layer"),
   idle: duration({ min: 100, max: day })
     .prefault("30s")
-    .describe("An upstream that sends nothing for so long is given up"),
+    .describe("The time after which a silent upstream connection is closed"),
   allowPrivateNetwork: bool()
     .prefault(false)
-    .describe("The upstream, and what it redirects to, may have addresses that are not public"),
+    .describe("Allow addresses that are not public, for the upstream and its redirects"),
   tls: z
     .object({
       ca: filePath("the path of a PEM file")
         .optional()
-        .describe("Certificates to trust instead of the system's"),
-      insecure: bool().prefault(false).describe("Do not look at the upstream's certificate"),
+        .describe("Trusted certificates, instead of those of the system"),
+      insecure: bool().prefault(false).describe("Do not verify the certificate of the upstream"),
     })
     .prefault({}),
   foreignLayerHosts: z
     .array(host())
     .prefault([])
-    .describe("Hosts to fetch foreign layers from, such as those of older Windows images"),
-  schedule: z.array(scheduleSchema).prefault([]).describe("Images to copy before anybody asks"),
+    .describe(
+      "Hosts from which foreign layers may be downloaded, such as those of older Windows images",
+    ),
+  schedule: z
+    .array(scheduleSchema)
+    .prefault([])
+    .describe("Images to copy at fixed times, before clients pull them"),
 });

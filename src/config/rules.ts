@@ -23,7 +23,11 @@ export const rules: readonly Rule[] = [
     check: ({ storage }) =>
       storage.driver !== "s3" || storage.s3.bucket !== undefined
         ? undefined
-        : { what: "storage.driver is s3", found: "nothing", allowed: "the name of a bucket" },
+        : {
+            what: "storage.driver s3 needs a bucket",
+            found: "nothing",
+            allowed: "the name of a bucket",
+          },
   },
   {
     keys: ["storage.s3.accessKeyId", "storage.s3.secretAccessKey"],
@@ -31,9 +35,9 @@ export const rules: readonly Rule[] = [
       (s3.accessKeyId === undefined) === (s3.secretAccessKey === undefined)
         ? undefined
         : {
-            what: "storage.s3.accessKeyId and storage.s3.secretAccessKey belong together",
+            what: "storage.s3.accessKeyId and storage.s3.secretAccessKey must be set together",
             found: "one of them",
-            allowed: "both, or none",
+            allowed: "both, or neither",
           },
   },
   {
@@ -42,7 +46,7 @@ export const rules: readonly Rule[] = [
       workers === 1 || storage.driver !== "memory"
         ? undefined
         : {
-            what: "blobs in memory are in the memory of one process, and the others would not find them",
+            what: "the memory driver keeps blobs in one process: other processes cannot read them",
             found: String(workers),
             allowed: "1, or another storage.driver",
           },
@@ -53,23 +57,26 @@ function mirrorsApart(mirrors: Config["mirrors"]): Omit<ConfigProblem, "key"> | 
   const namespaces = mirrors.map(({ namespace }) => namespace);
   const twice = namespaces.find((name, at) => namespaces.indexOf(name) !== at);
   if (twice !== undefined)
-    return { what: `two mirrors have the namespace ${twice}`, allowed: "one mirror a namespace" };
+    return { what: `two mirrors have the namespace ${twice}`, allowed: "one mirror per namespace" };
   const reserved = namespaces.find((name) => name === "library");
   if (reserved !== undefined)
     return {
-      what: "library is where images without a namespace are",
+      what: "library is the namespace of images without a namespace",
       allowed: "another namespace",
     };
   const roots = mirrors.filter(({ root }) => root).map(({ namespace }) => namespace);
   if (roots.length > 1)
-    return { what: `${roots.join(" and ")} both have root: true`, allowed: "one root" };
+    return {
+      what: `${roots.join(" and ")} both have root: true`,
+      allowed: "at most one mirror with root: true",
+    };
   const pushed = mirrors
     .flatMap(({ schedule }) => schedule)
     .find(({ target, platforms }) => target !== undefined && platforms.length > 0);
   if (pushed !== undefined)
     return {
-      what: `${pushed.image} is pushed to ${pushed.target}, and an index goes with all its platforms or not at all`,
-      allowed: "no platforms beside target",
+      what: `${pushed.image} is pushed to ${pushed.target}, and a push copies all platforms of an index`,
+      allowed: "no platforms together with target",
     };
   return undefined;
 }
@@ -80,10 +87,10 @@ function openOnNetwork(
 ): Omit<ConfigProblem, "key"> | undefined {
   if (allowed || isLoopback(listen.host)) return undefined;
   return {
-    what: `other machines reach ${formatListenAddress(listen)}, where open mode lets everybody push and delete`,
+    what: `other machines can reach ${formatListenAddress(listen)}, and in open mode everyone may push and delete`,
     found: "false",
     allowed:
-      "true, if that is what you want: auth.openOnNetwork: true or BERTH_AUTH_OPEN_ON_NETWORK=true; or listen on 127.0.0.1:5000",
+      "true, to accept this (auth.openOnNetwork: true or BERTH_AUTH_OPEN_ON_NETWORK=true); or listen on 127.0.0.1:5000",
   };
 }
 
@@ -96,11 +103,11 @@ function proxyWarnings({ publicUrl, trustedProxies, tls }: Config): readonly str
   const isProxied = publicUrl?.startsWith("https:") === true && tls === undefined;
   if (isProxied && trustedProxies.length === 0)
     return [
-      "publicUrl is https and Berth serves http, so a proxy is in front of it: set trustedProxies to the address of the proxy, or all clients count as one address for limits, logs and /metrics",
+      "publicUrl is https and Berth serves http, so there is a proxy: set trustedProxies to its address; otherwise limits, logs and /metrics see the address of the proxy for all clients",
     ];
   if (publicUrl === undefined && trustedProxies.length > 0)
     return [
-      "trustedProxies is set without publicUrl: set both, or the host in URLs is what the proxy passes on from the client",
+      "trustedProxies is set without publicUrl: set both; otherwise the host in URLs comes from the headers of clients",
     ];
   return [];
 }
@@ -110,13 +117,13 @@ function mirrorWarnings(mirror: Config["mirrors"][number]): readonly string[] {
   const warnings: string[] = [];
   if (visibility === "public" && username !== undefined)
     warnings.push(
-      `the mirror ${namespace} is public and has an account: everybody may pull what ${username} may pull at ${upstream}; set visibility: private if not all of that is public`,
+      `the mirror ${namespace} is public and has an account: everyone may pull what ${username} may pull at ${upstream}; set visibility: private if that is not intended`,
     );
   const host = new URL(upstream).hostname.replaceAll(/^\[|\]$/g, "");
   const isPrivate = isIP(host) !== 0 && ipaddr.process(host).range() !== "unicast";
   if (isPrivate && !allowPrivateNetwork)
     warnings.push(
-      `the upstream of the mirror ${namespace} has the address ${host}, which is not public: it is never asked without allowPrivateNetwork: true`,
+      `the upstream of the mirror ${namespace} has the address ${host}, which is not public: set allowPrivateNetwork: true, or no request is sent to it`,
     );
   return warnings;
 }

@@ -1,18 +1,8 @@
 import * as z from "zod";
 import { ipRange, listenAddress, serverUrl } from "./addresses.ts";
 import { mirrorSchema } from "./mirrors.ts";
-import { s3Schema } from "./s3.ts";
-import {
-  bool,
-  choice,
-  duration,
-  filePath,
-  integer,
-  reserve,
-  secret,
-  size,
-  text,
-} from "./values.ts";
+import { storageSchema } from "./storage.ts";
+import { bool, choice, duration, filePath, integer, secret, size, text } from "./values.ts";
 
 const logLevels = ["trace", "debug", "info", "warn", "error", "fatal", "silent"] as const;
 const day = 86_400_000;
@@ -27,76 +17,68 @@ const MiB = 2 ** 20;
 export const configSchema = z.object({
   listen: listenAddress()
     .prefault("127.0.0.1:5000")
-    .describe("Where to listen; port 0 takes a free one"),
+    .describe("The address to listen on; port 0 is any free port"),
   publicUrl: serverUrl()
     .optional()
-    .describe("The URL under which clients reach this server, when a proxy is in front of it"),
+    .describe("The URL that clients use, if there is a proxy in front of the server"),
   data: filePath("the path of a folder")
     .prefault("./data")
-    .describe("Folder of the database and, by default, the blobs"),
+    .describe("The folder of the database and, with the driver filesystem, of the blobs"),
   workers: integer({ min: 1, max: 64 })
     .prefault(1)
-    .describe("Processes that answer; more than one on a machine with the cores for it"),
+    .describe("The number of processes that answer requests; at most one per CPU core is useful"),
   trustedProxies: z
     .array(ipRange())
     .prefault([])
-    .describe("Proxies whose X-Forwarded-For, -Proto and -Host are believed"),
+    .describe("Proxies whose X-Forwarded-For, -Proto and -Host headers are trusted"),
   tls: z
     .object({
       cert: filePath("the path of a PEM file; tls.cert and tls.key belong together").describe(
-        "Certificate chain in PEM, read again on SIGHUP",
+        "The certificate chain in PEM; SIGHUP reads it again",
       ),
       key: filePath("the path of a PEM file; tls.cert and tls.key belong together").describe(
-        "Private key in PEM, read again on SIGHUP",
+        "The private key in PEM; SIGHUP reads it again",
       ),
     })
     .optional()
-    .describe("Serve https"),
+    .describe("Serve https instead of http"),
   auth: z
     .object({
-      open: bool().prefault(false).describe("No accounts: everybody may pull, push and delete"),
+      open: bool().prefault(false).describe("No accounts: everyone may pull, push and delete"),
       openOnNetwork: bool()
         .prefault(false)
-        .describe("Allow auth.open on an address that other machines reach"),
+        .describe("Allow auth.open on an address that other machines can reach"),
       algorithm: choice(["ES256", "RS256"])
         .prefault("ES256")
-        .describe("How tokens are signed, from the next key on"),
+        .describe("The algorithm of new signing keys for tokens"),
       adminPassword: secret()
         .optional()
-        .describe("Password of the administrator that a first start makes; none is set without it"),
-    })
-    .prefault({}),
-  storage: z
-    .object({
-      driver: choice(["filesystem", "memory", "s3"])
-        .prefault("filesystem")
-        .describe("Where blobs lie; memory forgets them at the end"),
-      reserve: reserve()
-        .optional()
         .describe(
-          "What pushes leave free on the disk, for deletes and collections: 1% of it if not set, within 16MiB and 1GiB",
+          "The password of the administrator that the first start creates; if not set, the account has none",
         ),
-      s3: s3Schema,
     })
     .prefault({}),
+  storage: storageSchema,
   log: z
     .object({
       level: choice(logLevels)
         .prefault("info")
-        .describe("The least important line that is still written"),
+        .describe("The lowest level of log lines that are written"),
       format: choice(["auto", "pretty", "json"])
         .prefault("auto")
-        .describe("auto is pretty on a terminal and json elsewhere"),
+        .describe("The format of log lines; auto is pretty on a terminal and json otherwise"),
     })
     .prefault({}),
   repositories: z
     .object({
       createOnPush: bool()
         .prefault(true)
-        .describe("A push to a repository that is not there makes it, where the pusher may"),
+        .describe("A push to a missing repository creates it, if the pusher may do that"),
       defaultVisibility: choice(["private", "public"])
         .prefault("private")
-        .describe("Who may pull from a repository that a push makes: its members, or everybody"),
+        .describe(
+          "The visibility of repositories that a push creates: only members may pull, or everyone",
+        ),
     })
     .prefault({}),
   manifests: z
@@ -104,123 +86,136 @@ export const configSchema = z.object({
       mediaTypes: z
         .array(text("a media type"))
         .prefault([])
-        .describe("Manifest types that a push may have besides those of OCI and Docker"),
+        .describe("Accepted manifest types besides those of OCI and Docker"),
     })
     .prefault({}),
   quotas: z
     .object({
       default: size({ min: 0 })
         .optional()
-        .describe("Bytes that a namespace may hold where it has no quota of its own"),
+        .describe("The quota of namespaces without their own quota"),
     })
     .prefault({}),
   mirrors: z
     .array(mirrorSchema)
     .prefault([])
-    .describe("Registries whose images come through here; see docs/mirror.md"),
+    .describe("Mirrors of other registries; see docs/mirror.md"),
   metrics: z
     .object({
-      allow: z.array(ipRange()).prefault(["127.0.0.0/8", "::1"]).describe("Who may read /metrics"),
+      allow: z
+        .array(ipRange())
+        .prefault(["127.0.0.0/8", "::1"])
+        .describe("Addresses that may read /metrics and the details of /readyz"),
       listen: listenAddress()
         .optional()
-        .describe("An address of its own for /metrics and the details of /readyz, without TLS"),
+        .describe("A separate address for /metrics and the details of /readyz, without TLS"),
     })
     .prefault({}),
-  sparse: bool().prefault(false).describe("A manifest may name things that are not here"),
+  sparse: bool().prefault(false).describe("Accept manifests that name missing blobs and manifests"),
   gc: z
     .object({
       deleteUntagged: bool()
         .prefault(false)
         .describe(
-          "Delete manifests that no tag, index or subject keeps, gc.grace after they lost the last",
+          "Delete manifests that no tag, index or subject uses, gc.grace after the last use ended",
         ),
       lease: duration({ min: 1000, max: 7 * day })
         .prefault("1h")
-        .describe("What was just pushed, mounted or asked for by a pusher is kept this long"),
+        .describe(
+          "The time for which a blob is kept after a push, a mount, or a request of a pusher",
+        ),
       grace: duration({ min: 0 })
         .prefault("24h")
-        .describe("What is no longer needed is kept this much longer"),
+        .describe("The time for which content is kept after its last use ended"),
       deleteDelay: duration({ min: 0, max: day })
         .prefault("10m")
-        .describe("The bytes of a collected blob are deleted this long after its row"),
+        .describe("The time between the deletion of a blob and that of its bytes"),
       interval: duration({ min: 0, max: 14 * day })
         .prefault("1h")
-        .describe("Time between two collections while serving; 0s for none"),
+        .describe("The time between two collections of a server; 0s for none"),
       stepsPerSecond: integer({ min: 1, max: 100_000 })
         .prefault(200)
-        .describe("Steps that a collection takes in a second while serving"),
+        .describe("The maximum number of steps per second of a collection of a server"),
     })
     .prefault({}),
   scrub: z
     .object({
       interval: duration({ min: 0, max: 24 * day })
         .prefault("7d")
-        .describe("Time between two readings of every blob while serving; 0s for none"),
+        .describe("The time between two scrubs of a server; 0s for none"),
       bytesPerSecond: size({ min: 64 * KiB })
         .prefault("8MiB")
-        .describe("Bytes that are read again in a second while serving"),
+        .describe("The maximum number of bytes per second that a scrub of a server reads"),
     })
     .prefault({}),
   limits: z
     .object({
       drainTimeout: duration({ min: 0, max: day })
         .prefault("30s")
-        .describe("Time that running requests get when the server is told to end"),
+        .describe("The time for running requests to finish after SIGTERM or SIGINT"),
       idleTimeout: duration({ min: 1000, max: day })
         .prefault("5m")
-        .describe("A connection on which nothing moves is closed after this time"),
+        .describe("The time after which an idle connection is closed"),
       headerSize: size({ min: 16 * KiB, max: MiB })
         .prefault("64KiB")
-        .describe("Longest header of a request"),
+        .describe("The maximum size of the headers of a request"),
       bodyTimeout: duration({ min: 1000, max: day })
         .prefault("30s")
-        .describe("Time in which a small body (a manifest, JSON, a form) has to arrive"),
+        .describe("The time in which a small body must arrive: a manifest, JSON, a form"),
       manifestSize: size({ min: 4 * MiB, max: 64 * MiB })
         .prefault("4MiB")
-        .describe("Largest manifest"),
+        .describe("The maximum size of a manifest"),
       manifestsInFlight: integer({ min: 1, max: 10_000 })
         .prefault(16)
-        .describe("Manifests that are read at the same time"),
+        .describe("The number of pushed manifests that are read at the same time"),
       blobSize: size({ min: MiB })
         .optional()
-        .describe("Largest blob; none means what the storage takes"),
+        .describe("The maximum size of a blob; if not set, that of the storage"),
       uploadsPerAccount: integer({ min: 16 })
         .prefault(1000)
-        .describe("Uploads that one account may have open; in open mode all clients together"),
+        .describe(
+          "The maximum number of open uploads of one account; in open mode, of all clients together",
+        ),
       uploadExpiry: duration({ min: 1000 })
         .prefault("7d")
-        .describe("An upload without a request expires after this time"),
+        .describe("The time after which an upload without a request expires"),
       pageSize: integer({ min: 100, max: 100_000 })
         .prefault(1000)
-        .describe("Longest page of a list"),
+        .describe("The maximum number of entries on a page of a list"),
       tagsPerPush: integer({ min: 1, max: 10_000 })
         .prefault(100)
-        .describe("Tags that one manifest push may set"),
+        .describe("The maximum number of tags that one manifest push sets"),
       requestsPerClient: integer({ min: 1, max: 1_000_000 })
         .prefault(1024)
-        .describe("Requests that one account, or one address without one, may have running"),
+        .describe(
+          "The maximum number of running requests of one account, or of one address without an account",
+        ),
       apiWrites: integer({ min: 1, max: 100_000 })
         .prefault(50)
-        .describe("Changes a second by one client over the Hub-shaped API and Berth's own"),
+        .describe(
+          "The maximum number of changes per second by one client over the Docker-Hub-shaped API and Berth's API",
+        ),
       anonymousTokens: integer({ min: 1, max: 100_000 })
         .prefault(100)
-        .describe("Tokens a second for clients of one address that name no account"),
+        .describe("The maximum number of anonymous tokens per second for one address"),
       mirrorMisses: integer({ min: 1, max: 1_000_000 })
         .prefault(6000)
-        .describe("Fetches from upstreams that one client may begin in a minute"),
-      connections: integer({ min: 0 }, " (0: what the limit of open files carries)")
+        .describe("The maximum number of upstream requests per minute that one client causes"),
+      connections: integer({ min: 0 }, " (0: derived from the limit of open files)")
         .prefault(0)
-        .describe("Connections that are open at the same time"),
+        .describe("The maximum number of open connections"),
       connectionsPerAddress: integer(
         { min: 0 },
         " (0: half of limits.connections, from 64 to 10000)",
       )
         .prefault(0)
-        .describe("Of these, those of one address; trusted proxies have no such limit"),
+        .describe(
+          "The maximum number of open connections of one address; trusted proxies have no limit",
+        ),
       uploadRate: size({ min: 0, max: MiB })
         .prefault("1KiB")
         .describe(
-          "Bytes a second that an upload brings at least, on average over limits.idleTimeout",
+          "The minimum number of bytes per second of an upload, on average over limits.idleTimeout",
         ),
     })
     .prefault({}),

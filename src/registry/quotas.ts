@@ -12,8 +12,6 @@ export interface Use {
   readonly isOwn: boolean;
 }
 
-export type Quotas = ReturnType<typeof createQuotas>;
-
 export function createQuotas(parts: {
   readonly database: Pick<Database, "quotas" | "run">;
   readonly clock: Clock;

@@ -1,6 +1,6 @@
 import type { EventEmitter } from "node:events";
 import { constants } from "node:os";
-import type { ServerApp } from "../app/assemble.ts";
+import type { ServerApp } from "../app/server-app.ts";
 import type { Logger } from "../observability/logger.ts";
 import type { Connections } from "./connections.ts";
 

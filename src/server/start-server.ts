@@ -2,7 +2,7 @@ import http, { type RequestListener } from "node:http";
 import https from "node:https";
 import type { AddressInfo } from "node:net";
 import process from "node:process";
-import type { ServerApp } from "../app/assemble.ts";
+import type { ServerApp } from "../app/server-app.ts";
 import { formatListenAddress } from "../config/addresses.ts";
 import type { Config } from "../config/schema.ts";
 import type { Logger } from "../observability/logger.ts";

@@ -3,7 +3,7 @@ import { once } from "node:events";
 import path from "node:path";
 import { describe, test } from "node:test";
 import SqliteDatabase from "better-sqlite3";
-import { openDataFolder } from "../../src/app/data-folder.ts";
+import { openCommandContext } from "../../src/app/context.ts";
 import { loadConfig } from "../../src/config/load.ts";
 import { connect } from "../server/support.ts";
 import { temporaryFolder } from "../support/temporary.ts";
@@ -34,11 +34,11 @@ async function end({ child, ended }: Running, signal: NodeJS.Signals): Promise<v
 async function stoppedCleanly(data: string): Promise<boolean | undefined> {
   const loaded = await loadConfig({ flags: { data }, env: {} });
   assert.ok(loaded.ok);
-  const folder = await openDataFolder(loaded.config);
+  const context = await openCommandContext(loaded.config, { store: true });
   try {
-    return (await folder.database.instance.get())?.cleanStop;
+    return (await (await context.database()).instance.get())?.cleanStop;
   } finally {
-    await folder.close();
+    await context.close();
   }
 }
 

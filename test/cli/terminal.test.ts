@@ -53,7 +53,7 @@ describe("untrusted text on the command line", async () => {
       const words = ["token", "create", "mia", "--scope", "repo:read", "--label", label];
       const { code, stdout, stderr } = await run([...words, "--data", berth.data]);
       assert.deepEqual([code, stdout], [2, ""]);
-      assert.match(stderr, /^error: --label holds a control character/);
+      assert.match(stderr, /^error: --label contains a control character/);
       assert.doesNotMatch(stderr, steering);
     }
   });

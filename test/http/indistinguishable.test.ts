@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { openAdmin } from "../../src/app/administration.ts";
+import { openCommandContext } from "../../src/app/context.ts";
 import { startClosedBerth, password } from "../support/closed.ts";
 import { connect } from "../server/support.ts";
 
@@ -160,9 +160,9 @@ describe("an existing user and a missing one", () => {
   });
 
   test("a disabled user with the right password gets the same answer as a missing user", async () => {
-    const { accounts, actor, close } = await openAdmin(berth.config);
-    await accounts.users.setDisabled(actor, "mia", true);
-    await close();
+    const context = await openCommandContext(berth.config, { store: false });
+    await (await context.accounts()).users.setDisabled(context.actor, "mia", true);
+    await context.close();
     const asked = (name: string) =>
       raw(nothing, "GET", "/token", `Authorization: ${basic(name, password)}`);
     assert.deepEqual(await asked("mia"), await asked("mio"));

@@ -1,7 +1,7 @@
 import { EventEmitter, once } from "node:events";
 import net from "node:net";
 import { after } from "node:test";
-import type { ServerApp } from "../../src/app/assemble.ts";
+import type { ServerApp } from "../../src/app/server-app.ts";
 import { configSchema, type Config } from "../../src/config/schema.ts";
 import { createLogger } from "../../src/observability/logger.ts";
 import { startServer, type RunningServer } from "../../src/server/start-server.ts";

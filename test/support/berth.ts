@@ -5,7 +5,9 @@ import path from "node:path";
 import process from "node:process";
 import { after, describe } from "node:test";
 import supertest from "supertest";
-import { openServerApp, type ServerApp, type SharedServices } from "../../src/app/assemble.ts";
+import { openCommandContext, type SharedServices } from "../../src/app/context.ts";
+import { databaseFile } from "../../src/app/data-folder.ts";
+import { openServerApp, type ServerApp } from "../../src/app/server-app.ts";
 import { loadConfig } from "../../src/config/load.ts";
 import type { Config } from "../../src/config/schema.ts";
 import { startWriter } from "../../src/database/sqlite/writer.ts";
@@ -13,8 +15,6 @@ import { digestOf, type Digest, type DigestAlgorithm } from "../../src/oci/diges
 import { parseRepositoryName } from "../../src/oci/name.ts";
 import { createLogger } from "../../src/observability/logger.ts";
 import { createUploadLocks } from "../../src/registry/uploads/locks.ts";
-import { openRepositories } from "../../src/app/repositories.ts";
-import { databaseFile } from "../../src/app/stores.ts";
 import { assembleTwo } from "./two-processes.ts";
 import { temporaryFolder } from "./temporary.ts";
 
@@ -73,11 +73,12 @@ export async function startBerth(
     api: following(supertest(`http://127.0.0.1:${port}`), config.storage.s3.redirect),
     close,
     deleteRepository: async (name) => {
-      const folder = await openRepositories(config);
+      const context = await openCommandContext(config, { store: true });
       try {
-        await folder.repositories.delete(folder.actor, parseRepositoryName(name));
+        const repositories = await context.repositories();
+        await repositories.delete(context.actor, parseRepositoryName(name));
       } finally {
-        await folder.close();
+        await context.close();
       }
     },
     restart: async () => {

@@ -1,4 +1,4 @@
-import { openServerApp, openSharedServices, type ServerApp } from "../../src/app/assemble.ts";
+import { openServerApp, openSharedServices, type ServerApp } from "../../src/app/server-app.ts";
 import type { Config } from "../../src/config/schema.ts";
 import type { Logger } from "../../src/observability/logger.ts";
 import { createChannel, type Channel, type Port } from "../../src/server/cluster/channel.ts";

@@ -1,65 +1,82 @@
+import process from "node:process";
 import type { Command } from "commander";
-import type { Maintenance } from "../../app/maintenance.ts";
-import {
-  dataFolderCommand,
-  withDataFolder,
-  type DataFolderOptions,
-} from "../support/data-folder.ts";
-import { createOutput, createProgress } from "../support/output.ts";
+import type { AppContext } from "../../app/context.ts";
+import type { Finding } from "../../maintenance/check.ts";
+import { namespaceOf } from "../../oci/name.ts";
+import { withDataFolder } from "../support/data-folder.ts";
+import { dataFolderCommand, type DataFolderOptions } from "../support/options.ts";
+import { createProgress } from "../support/output.ts";
 
 interface Options extends DataFolderOptions {
   readonly repair?: true;
 }
 
 const notes = `
-Looks at every row and every file and changes nothing; exit code 1 when something is wrong. It compares
-sizes; "berth scrub" reads every byte. --repair does only what loses nothing: it marks blobs without
-bytes as missing, so that the next push heals them, shows missing blobs again whose bytes are back, and
-removes files that no row names.
+It reads every row and the name and size of every file, and changes nothing.
+"berth scrub" also reads the bytes. The exit code is 1 if there is an error.
+
+--repair does only what loses no data: it marks blobs without bytes as missing,
+so that the next push restores them; it shows missing blobs again if their bytes
+are back; and it deletes files that no row names.
 `;
 
 /** `berth check`: reports broken invariants. */
 export function checkCommand(): Command {
-  return dataFolderCommand("check", "say what is wrong with the data, and mend what is safe")
-    .option("--repair", "mend what can be mended without losing anything")
+  return dataFolderCommand("check", "compare the rows of the database with the stored files")
+    .option("--repair", "repair what can be repaired without losing data")
     .addHelpText("after", notes)
     .action(check);
 }
 
-/** The total of the progress bar. An error of the database is ignored here, because the check reports it. */
-const blobsIn = (maintenance: Maintenance): Promise<number> =>
-  maintenance.counts().then(
-    ({ blobs }) => blobs,
-    () => 0,
-  );
-
-async function check(options: Options): Promise<void> {
-  const output = createOutput(options);
-  await withDataFolder(options, async (maintenance) => {
-    const progress = createProgress("checking", await blobsIn(maintenance));
+function check(options: Options): Promise<void> {
+  return withDataFolder(options, async (context, say) => {
+    const progress = createProgress("checking", await blobsIn(context));
     let wrong = 0;
     let mended = 0;
-    for await (const { invariant, subject, repair } of maintenance.check(() =>
-      progress.advance(1),
-    )) {
+    for await (const finding of await findingsOf(context, () => progress.advance(1))) {
+      const { invariant, subject, repair } = finding;
       wrong += 1;
-      if (options.repair && repair !== undefined) {
-        await repair.apply();
-        if (repair.mends) mended += 1;
-      }
-      const done = repair !== undefined && options.repair ? `; ${repair.what}` : "";
+      const applied = options.repair ? repair : undefined;
+      await applied?.apply();
+      if (applied?.mends) mended += 1;
+      const done = applied === undefined ? "" : `; ${applied.what}`;
       progress.pause(() =>
-        output.say(
-          { kind: "finding", invariant, subject, repaired: done !== "" },
+        say(
+          { kind: "finding", invariant, subject, repaired: applied !== undefined },
           `broken: ${invariant}: ${subject}${done}`,
         ),
       );
     }
     progress.end();
-    output.say(
+    say(
       { kind: "sum", wrong, mended },
-      wrong === 0 ? "all is well" : `${wrong} things are wrong, ${mended} of them mended`,
+      wrong === 0 ? "no errors" : `${wrong} errors, ${mended} of them repaired`,
     );
     if (wrong > mended) process.exitCode = 1;
   });
+}
+
+/** The total of the progress bar. An error of the database is ignored here, because the check reports it. */
+async function blobsIn(context: AppContext): Promise<number> {
+  const { maintenance } = await context.database();
+  return maintenance.counts().then(
+    ({ blobs }) => blobs,
+    () => 0,
+  );
+}
+
+async function findingsOf(context: AppContext, seen: () => void): Promise<AsyncIterable<Finding>> {
+  const { check: findings } = await import("../../maintenance/check.ts");
+  const { clock, config, leaseTimes, mirrored } = context;
+  const parts = {
+    store: await context.store(),
+    database: await context.database(),
+    clock,
+    // The command prints its findings itself.
+    report: { warn: () => undefined },
+    graceMs: leaseTimes.graceMs,
+    isSparse: (name: Parameters<typeof namespaceOf>[0]) =>
+      config.sparse || mirrored.has(namespaceOf(name)),
+  };
+  return findings(parts, seen);
 }

@@ -1,10 +1,10 @@
 import { Command } from "commander";
-import { allowedFor } from "../../config/explain.ts";
+import { allowedFor, defaultOf, printSettings } from "../../config/explain.ts";
 import { entryKeysOf } from "../../config/keys.ts";
-import { configKeys, loadConfig, type LoadedConfig } from "../../config/load.ts";
-import { defaultOf, printConfig } from "../../config/print.ts";
-import { ConfigError } from "../../config/problems.ts";
+import { configKeys, demandConfig } from "../../config/load.ts";
 import { warningsOf } from "../../config/rules.ts";
+import { configSchema } from "../../config/schema.ts";
+import { group, withConfigFile } from "../support/options.ts";
 import { print, printError } from "../support/output.ts";
 
 interface Options {
@@ -12,42 +12,39 @@ interface Options {
 }
 
 const intro = `
-Settings come from the command line, then from environment variables, then from one YAML file
-(--config or BERTH_CONFIG), then from the defaults. Durations are written 30s, 5m, 24h or 7d,
-sizes 64MiB or 50GB, lists in variables with commas. A variable that ends in _FILE names a file
-that holds a secret.
+Berth reads settings from the command line, environment variables, one YAML file
+(--config or BERTH_CONFIG), and defaults. The first source that sets a key has
+precedence. Durations are written 30s, 5m, 24h or 7d; sizes 64MiB or 50GB; lists in
+variables are separated by commas. A variable of a secret with the suffix _FILE
+names a file that holds the secret.
 `;
 
 /** `berth config check|print` */
 export function configCommand(): Command {
   const command = new Command("config").description("check or print the configuration");
-  command
-    .command("check")
-    .description("say everything that is wrong with the configuration")
-    .option("--config <file>", "YAML file to read (BERTH_CONFIG)")
-    .action(async (options: Options) => {
-      const { config, sources } = await load(options);
-      for (const warning of warningsOf(config)) printError(`warning: ${warning}\n`);
-      print(`The configuration is right; keys that are set: ${sources.size}.\n`);
-    });
-  command
-    .command("print")
-    .description("print the configuration as it is in effect, and where each value comes from")
-    .option("--config <file>", "YAML file to read (BERTH_CONFIG)")
-    .action(async (options: Options) => {
-      const { config, sources } = await load(options);
-      print(printConfig(config, sources));
-    });
-  return command.addHelpText("after", () => `${intro}\nKeys:\n${keyList()}`);
+  command.addHelpText("after", () => `${intro}\nKeys:\n${keyList()}`);
+  return group(command, [
+    withConfigFile(new Command("check"))
+      .description("list all errors of the configuration")
+      .action(check),
+    withConfigFile(new Command("print"))
+      .description("print the effective configuration with its sources")
+      .action(printEffective),
+  ]);
 }
 
-async function load({ config: configFile }: Options): Promise<Extract<LoadedConfig, { ok: true }>> {
-  const loaded = await loadConfig({ configFile });
-  if (!loaded.ok) throw new ConfigError(loaded.problems);
-  return loaded;
+async function check({ config: configFile }: Options): Promise<void> {
+  const { config, sources } = await demandConfig({ configFile });
+  for (const warning of warningsOf(config)) printError(`warning: ${warning}\n`);
+  print(`The configuration is valid; keys that are set: ${sources.size}.\n`);
 }
 
-/** Three lines per key: name, variable and default; description; allowed values. */
+async function printEffective({ config: configFile }: Options): Promise<void> {
+  const { config, sources } = await demandConfig({ configFile });
+  print(printSettings(configSchema, config, sources));
+}
+
+/** Each key: name, variable and default; then its description and its allowed values, indented. */
 function keyList(): string {
   return configKeys
     .flatMap((key) => [
@@ -58,8 +55,21 @@ function keyList(): string {
       const initial = defaultOf(schema);
       const otherwise = initial === undefined ? "" : `, default ${initial}`;
       const facts = `${variable ?? "in the entries of the list"}${otherwise}`;
-      const heading = `${name} (${facts})`;
-      return `  ${heading}\n      ${description}.\n      Allowed: ${allowedFor(schema)}.\n`;
+      return `  ${name} (${facts})\n${indented(`${description}.`)}${indented(`Allowed: ${allowedFor(schema)}.`)}`;
     })
     .join("");
+}
+
+/** Lines of at most 80 columns below a key. */
+function indented(text: string): string {
+  const lines: string[] = [];
+  let line = "     ";
+  for (const word of text.split(" ")) {
+    if (line.trim() !== "" && line.length + 1 + word.length > 80) {
+      lines.push(line);
+      line = "     ";
+    }
+    line += ` ${word}`;
+  }
+  return [...lines, line].map((one) => `${one}\n`).join("");
 }

@@ -1,11 +1,14 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import path from "node:path";
+import process from "node:process";
 import type { Command } from "commander";
-import type { CollectionStep, CollectionStats } from "../../app/maintenance.ts";
-import {
-  dataFolderCommand,
-  withDataFolder,
-  type DataFolderOptions,
-} from "../support/data-folder.ts";
-import { createOutput, formatBytes } from "../support/output.ts";
+import type { BlobStore } from "../../../storage/blob-store.ts";
+import type { AppContext } from "../../app/context.ts";
+import type { Database } from "../../database/database.ts";
+import type { CollectionStats, CollectionStep } from "../../maintenance/collector.ts";
+import { withDataFolder } from "../support/data-folder.ts";
+import { dataFolderCommand, type DataFolderOptions } from "../support/options.ts";
+import { formatBytes } from "../support/output.ts";
 
 interface Options extends DataFolderOptions {
   readonly dryRun?: true;
@@ -13,46 +16,108 @@ interface Options extends DataFolderOptions {
 }
 
 const notes = `
-Safe while a server runs on the folder and people push. What was pushed, mounted or asked for within
-gc.lease (1h), and what was needed within gc.grace (24h), is kept. Manifests without a tag go only
-with gc.deleteUntagged: true. The bytes of a blob go gc.deleteDelay (10m) after its row, since a server may be
-sending them: a running server does that, or the next gc. --now does not wait, and may cut off a download
-of what is being collected. A server collects by itself every gc.interval (1h).
+It is safe while a server runs on the folder and clients push. It keeps what was
+pushed, mounted or requested by a pusher within gc.lease (1h), and what lost its
+last user within gc.grace (24h). It deletes manifests without a tag only with
+gc.deleteUntagged: true.
+
+The bytes of a blob are deleted gc.deleteDelay (10m) after its row, because a
+server may be sending them. A running server does that, or the next gc. --now
+does not wait; it can break downloads of deleted blobs. A server collects every
+gc.interval (1h) by itself.
 `;
 
 /** `berth gc`: deletes manifests and blobs that no tag, index or lease keeps. */
 export function gcCommand(): Command {
-  return dataFolderCommand("gc", "free what no tag, index or lease keeps")
-    .option("--now", "delete bytes at once instead of after gc.deleteDelay, for a full disk")
-    .option("--dry-run", "list what would be freed, and free nothing")
+  return dataFolderCommand("gc", "delete manifests and blobs that nothing uses")
+    .option("--now", "delete bytes now instead of after gc.deleteDelay, for a full disk")
+    .option("--dry-run", "list what would be deleted, and delete nothing")
     .addHelpText("after", notes)
     .action(gc);
 }
 
-async function gc(options: Options): Promise<void> {
-  const output = createOutput(options);
-  const { withStats } = await import("../../app/maintenance.ts");
-  await withDataFolder(options, async (maintenance) => {
-    let freed: Readonly<CollectionStats> | undefined;
+function gc(options: Options): Promise<void> {
+  return withDataFolder(options, async (context, say) => {
+    const { withStats } = await import("../../maintenance/collector.ts");
+    const isDryRun = options.dryRun === true;
     const deletesNow = options.now === true;
-    const steps = options.dryRun ? maintenance.dryRun(deletesNow) : maintenance.collect(deletesNow);
-    for await (const step of withStats(steps, (tally) => (freed = tally))) {
-      const line = lineOf(step, options.dryRun === true);
-      if (line !== undefined) output.say(step, line);
+    let stats: Readonly<CollectionStats> | undefined;
+    const steps = isDryRun ? dryRun(context, deletesNow) : collect(context, deletesNow);
+    for await (const step of withStats(steps, (sums) => (stats = sums))) {
+      const line = lineOf(step, isDryRun);
+      if (line !== undefined) say(step, line);
     }
-    if (freed === undefined) return;
-    const { manifests, blobs, orphans, bytes, failed, waiting, waitingBytes } = freed;
-    const later = `; ${formatBytes(waitingBytes)} of ${waiting} blobs follow after gc.deleteDelay`;
-    output.say(
-      { kind: "sum", dryRun: options.dryRun === true, ...freed },
-      `${options.dryRun ? "would free" : "freed"} ${formatBytes(bytes)}: ${manifests} manifests, ${blobs} blobs, ${orphans} files without a row${waiting > 0 ? later : ""}${failed > 0 ? `; ${failed} failed` : ""}`,
-    );
-    if (failed > 0) process.exitCode = 1;
+    if (stats === undefined) return;
+    say({ kind: "sum", dryRun: isDryRun, ...stats }, summary(stats, isDryRun));
+    if (stats.failed > 0) process.exitCode = 1;
   });
 }
 
-function lineOf(step: CollectionStep, dryRun: boolean): string | undefined {
-  const did = dryRun ? "would remove" : "removed";
+async function* collect(context: AppContext, deletesNow: boolean): AsyncGenerator<CollectionStep> {
+  yield* await collectionOf(
+    context,
+    { store: await context.store(), database: await context.database() },
+    deletesNow,
+  );
+}
+
+/** The steps that {@link collect} would take now, computed on a copy of the database. Changes nothing. */
+async function* dryRun(context: AppContext, deletesNow: boolean): AsyncGenerator<CollectionStep> {
+  const [{ openSqliteDatabase, snapshotSqlite }, { databaseFile }] = await Promise.all([
+    import("../../database/database.ts"),
+    import("../../app/data-folder.ts"),
+  ]);
+  const folder = await mkdtemp(path.join(context.config.data, "dry-run-"));
+  try {
+    const copy = path.join(folder, "berth.db");
+    await snapshotSqlite(databaseFile(context.config), copy);
+    const database = await openSqliteDatabase(copy);
+    try {
+      const store = dryRunStore(await context.store());
+      yield* await collectionOf(context, { store, database }, deletesNow);
+    } finally {
+      await database.close();
+    }
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+async function collectionOf(
+  { clock, config, leaseTimes }: AppContext,
+  parts: { readonly store: Pick<BlobStore, "list" | "delete">; readonly database: Database },
+  deletesNow: boolean,
+): Promise<AsyncIterable<CollectionStep>> {
+  const [collector, { createLeasePolicy }] = await Promise.all([
+    import("../../maintenance/collector.ts"),
+    import("../../registry/leases.ts"),
+  ]);
+  const times = deletesNow ? { ...leaseTimes, deleteDelayMs: 0 } : leaseTimes;
+  return collector.collect({
+    ...parts,
+    clock,
+    leasePolicy: createLeasePolicy(clock, times),
+    deleteUntagged: config.gc.deleteUntagged,
+    graceMs: leaseTimes.graceMs,
+    orphans: true,
+  });
+}
+
+/** A store that deletes nothing and hides deleted keys from its list. */
+function dryRunStore(store: BlobStore): Pick<BlobStore, "list" | "delete"> {
+  const deleted = new Set<string>();
+  return {
+    async delete(key) {
+      deleted.add(key);
+    },
+    async *list() {
+      for await (const object of store.list()) if (!deleted.has(object.key)) yield object;
+    },
+  };
+}
+
+function lineOf(step: CollectionStep, isDryRun: boolean): string | undefined {
+  const did = isDryRun ? "would delete" : "deleted";
   switch (step.kind) {
     case "manifest":
       return `${did} manifest ${step.repository}@${step.digest}`;
@@ -65,9 +130,19 @@ function lineOf(step: CollectionStep, dryRun: boolean): string | undefined {
     case "orphan":
       return `${did} ${formatBytes(step.sizeBytes)} without a row: ${step.key}`;
     case "failed":
-      return `could not remove blob ${step.digest}: ${String(step.error)}`;
+      return `cannot delete blob ${step.digest}: ${String(step.error)}`;
     case "waiting":
     case "looked":
       return undefined;
   }
+}
+
+function summary(stats: CollectionStats, isDryRun: boolean): string {
+  const { manifests, blobs, orphans, bytes, failed, waiting, waitingBytes } = stats;
+  const later =
+    waiting === 0
+      ? ""
+      : `; ${formatBytes(waitingBytes)} of ${waiting} blobs follow after gc.deleteDelay`;
+  const failures = failed === 0 ? "" : `; ${failed} failed`;
+  return `${isDryRun ? "would free" : "freed"} ${formatBytes(bytes)}: ${manifests} manifests, ${blobs} blobs, ${orphans} files without a row${later}${failures}`;
 }

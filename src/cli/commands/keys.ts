@@ -1,61 +1,70 @@
 import { Command } from "commander";
-import { administer, group } from "../support/administration.ts";
-import { dataFolderCommand, type DataFolderOptions } from "../support/data-folder.ts";
+import { withDatabase } from "../support/data-folder.ts";
 import { CliError } from "../support/failure.ts";
+import { dataFolderCommand, group, type DataFolderOptions } from "../support/options.ts";
 
 interface RemoveOptions extends DataFolderOptions {
   readonly force?: true;
 }
 
 const notes = `
-Tokens are signed with the newest key, for five minutes each. After a rotation the key before it is still
-accepted until the last of its tokens is over, and a running server takes the new one within a minute. Who
-else verifies Berth's tokens has to read /.well-known/jwks.json again.
+The newest key signs the tokens; a token is valid for five minutes. After a
+rotation the earlier key verifies tokens until its last token expires. A running
+server uses the new key within a minute. Other services that verify Berth's tokens
+must read /.well-known/jwks.json again.
 `;
 
 /** `berth keys list|rotate|remove`: the keys that sign tokens. */
 export function keysCommand(): Command {
   const command = new Command("keys")
-    .description("the keys that tokens are signed with")
+    .description("list, rotate and remove the keys that sign tokens")
     .addHelpText("after", notes);
   return group(command, [
-    dataFolderCommand("list", "list the keys, the one that signs first").action(list),
-    dataFolderCommand("rotate", "make the key that signs from now on").action(rotate),
-    dataFolderCommand("remove", "remove a key; no token of it is good any more")
-      .argument("<id>", "as list shows it")
-      .option("--force", "also while tokens of it are good: whoever holds one asks for another")
+    dataFolderCommand("list", "list the keys, the signing key first").action(list),
+    dataFolderCommand("rotate", "create a new signing key").action(rotate),
+    dataFolderCommand("remove", "remove a key; its tokens become invalid")
+      .argument("<id>", "the id in the output of list")
+      .option("--force", "also if its tokens are still valid: their clients get new ones")
       .action(remove),
   ]);
 }
 
-async function list(options: DataFolderOptions): Promise<void> {
-  await administer(options, async ({ keys: ring }, say) => {
-    for (const { id, algorithm, createdAtMs, endsAtMs } of await ring.list()) {
+function list(options: DataFolderOptions): Promise<void> {
+  return withDatabase(options, async (context, say) => {
+    const keyRing = await context.keyRing();
+    for (const { id, algorithm, createdAtMs, endsAtMs } of await keyRing.list()) {
       const createdAt = new Date(createdAtMs).toISOString();
       const endsAt = endsAtMs === undefined ? null : new Date(endsAtMs).toISOString();
       const state =
-        endsAt === null ? "signs" : `${ring.isOver(endsAtMs) ? "over since" : "until"} ${endsAt}`;
+        endsAt === null
+          ? "signs"
+          : `${keyRing.isOver(endsAtMs) ? "expired" : "verifies until"} ${endsAt}`;
       say({ id, algorithm, createdAt, endsAt }, `${id}  ${algorithm}  ${createdAt}  ${state}`);
     }
   });
 }
 
-async function rotate(options: DataFolderOptions): Promise<void> {
-  await administer(options, async ({ keys: ring }, say) => {
-    const { id, algorithm } = await ring.rotate();
-    say({ id, algorithm }, `${id} (${algorithm}) signs from now on`);
+function rotate(options: DataFolderOptions): Promise<void> {
+  return withDatabase(options, async (context, say) => {
+    const keyRing = await context.keyRing();
+    const { id, algorithm } = await keyRing.rotate();
+    say({ id, algorithm }, `the new signing key is ${id} (${algorithm})`);
   });
 }
 
-async function remove(id: string, options: RemoveOptions): Promise<void> {
-  await administer(options, async ({ keys: ring }, say) => {
-    const outcome = await ring.remove(id, options.force === true);
-    if (outcome.kind === "unknown") throw new CliError(`there is no key ${id}`);
+function remove(id: string, options: RemoveOptions): Promise<void> {
+  return withDatabase(options, async (context, say) => {
+    const keyRing = await context.keyRing();
+    const outcome = await keyRing.remove(id, options.force === true);
+    if (outcome.kind === "unknown")
+      throw new CliError(`there is no key ${id}; "berth keys list" lists all`);
     if (outcome.kind === "signs")
-      throw new CliError(`${id} is the key that signs; run "berth keys rotate" first`);
+      throw new CliError(`${id} is the signing key; run "berth keys rotate" first`);
     if (outcome.kind === "in use") {
       const until = new Date(outcome.endsAtMs).toISOString();
-      throw new CliError(`tokens of ${id} are good until ${until}; --force ends them now`);
+      throw new CliError(
+        `tokens of ${id} are valid until ${until}; remove it then, or now with --force`,
+      );
     }
     say({ id, removed: true }, `removed ${id}`);
   });

@@ -1,69 +1,59 @@
 import { Command } from "commander";
-import type { Config } from "../../config/schema.ts";
-import type { SyncStep, MirrorFolder } from "../../app/mirrors.ts";
-import { group } from "../support/administration.ts";
-import {
-  dataFolderCommand,
-  refusing,
-  withOpened,
-  type DataFolderOptions,
-} from "../support/data-folder.ts";
+import type { MirrorAdministration } from "../../app/mirror-administration.ts";
+import type { SyncStep } from "../../mirror/sync/pull.ts";
+import { withDataFolder } from "../support/data-folder.ts";
 import { CliError } from "../support/failure.ts";
-import { createOutput, createProgress, formatBytes, type Output } from "../support/output.ts";
+import { dataFolderCommand, group, type DataFolderOptions } from "../support/options.ts";
+import { createProgress, formatBytes, type Say } from "../support/output.ts";
 
 const notes = `
 Examples:
-  $ berth mirror status                                what each mirror holds, and what it was asked
+  $ berth mirror status
   $ berth mirror warm docker.io/library/alpine:3.20 --platform linux/amd64
-  $ berth mirror pin docker.io/library/alpine:3.20     its blobs stay, whatever the budget says
-  $ berth mirror purge docker.io/library/alpine:3.20   forget the tag; the next pull asks for it again
-  $ berth mirror purge docker.io/library/alpine        forget the repository with all that is in it
-  $ berth mirror sync --dry-run                        what the schedules would fetch now
+  $ berth mirror pin docker.io/library/alpine:3.20     cacheSize does not evict it
+  $ berth mirror purge docker.io/library/alpine:3.20   delete the cached tag
+  $ berth mirror purge docker.io/library/alpine        delete the cached repository
+  $ berth mirror sync --dry-run                        list what schedules would copy
 `;
 
 /** `berth mirror …`: the mirrors of a configuration, also while a server runs on its data folder. */
 export function mirrorCommand(): Command {
-  const command = new Command("mirror").description("look after mirrored registries");
+  const command = new Command("mirror").description("manage mirrors of other registries");
   return group(command, [status(), warm(), pin(), unpin(), purge(), sync()]).addHelpText(
     "after",
     notes,
   );
 }
 
-interface Work {
-  readonly folder: MirrorFolder;
-  readonly output: Output;
-}
-
-const refusals = new Set(["OciError", "NoMirrorError"]);
-
-async function withMirrors(
+function withMirrors(
   options: DataFolderOptions,
-  work: (work: Work) => Promise<void>,
+  work: (mirrors: MirrorAdministration, say: Say) => Promise<void>,
 ): Promise<void> {
-  const open = async (config: Config): Promise<MirrorFolder> =>
-    (await import("../../app/mirrors.ts")).openMirrorFolder(config);
-  await withOpened(options, open, (folder) =>
-    refusing(refusals, () => work({ folder, output: createOutput(options) })),
-  );
+  return withDataFolder(options, async (context, say) => {
+    const { openMirrorAdministration } = await import("../../app/mirror-administration.ts");
+    await work(await openMirrorAdministration(context), say);
+  });
 }
 
 function status(): Command {
-  return dataFolderCommand("status", "what each mirror holds and has been asked").action(
+  return dataFolderCommand("status", "show the cache and the counters of each mirror").action(
     (options: DataFolderOptions) =>
-      withMirrors(options, async ({ folder, output }) => {
-        for (const report of await folder.report()) {
-          const { namespace, upstream, blobs, bytes, budgetBytes, failure, pins, counters } =
-            report;
-          const budget = budgetBytes === undefined ? "" : ` of ${formatBytes(budgetBytes)}`;
-          const counts = Object.entries(counters).map(([name, value]) => `    ${name}: ${value}`);
-          const pinned = pins.map((image) => `    pinned: ${image}`);
-          const heading = `${namespace}  ${upstream}  ${blobs} blobs, ${formatBytes(bytes)}${budget}`;
-          const failing =
-            failure === undefined
+      withMirrors(options, async (mirrors, say) => {
+        for (const report of await mirrors.report()) {
+          const { namespace, upstream, blobs, bytes, budgetBytes, failure } = report;
+          const limit = budgetBytes === undefined ? "" : ` of ${formatBytes(budgetBytes)}`;
+          const details = [
+            ...(failure === undefined
               ? []
-              : [`    failing since ${new Date(failure.sinceMs).toISOString()}: ${failure.reason}`];
-          output.say(report, heading, ...failing, ...counts, ...pinned);
+              : [`failing since ${new Date(failure.sinceMs).toISOString()}: ${failure.reason}`]),
+            ...Object.entries(report.counters).map(([name, value]) => `${name}: ${value}`),
+            ...report.pins.map((image) => `pinned: ${image}`),
+          ];
+          say(
+            report,
+            `${namespace}  ${upstream}  ${blobs} blobs, ${formatBytes(bytes)}${limit}`,
+            ...details.map((line) => `    ${line}`),
+          );
         }
       }),
   );
@@ -75,16 +65,16 @@ interface WarmOptions extends DataFolderOptions {
 }
 
 function warm(): Command {
-  return dataFolderCommand("warm", "fetch an image before somebody asks for it")
-    .argument("<image>", "as it is pulled from here: docker.io/library/alpine:3.20")
+  return dataFolderCommand("warm", "download an image before clients pull it")
+    .argument("<image>", "the name in this registry: docker.io/library/alpine:3.20")
     .option("--platform <os/arch...>", "only these platforms of a multi-platform image")
-    .option("--referrers", "signatures and what else refers to it, too")
+    .option("--referrers", "also signatures and other referrers")
     .action((text: string, options: WarmOptions) =>
-      withMirrors(options, async ({ folder, output }) => {
-        const image = folder.parseImage(text);
+      withMirrors(options, async (mirrors, say) => {
+        const image = mirrors.parseImage(text);
         const platforms = options.platform ?? [];
         const copy = { platforms, referrers: options.referrers ?? false, isDryRun: false };
-        const { failed, blobs } = await tell(text, folder.warm(image, copy), output);
+        const { failed, blobs } = await copyAll(text, mirrors.warm(image, copy), say);
         if (failed.length > 0) throw new CliError(`${text} could not be fetched`);
         if (blobs === 0 && platforms.length > 0)
           throw new CliError(`${text} has none of the platforms ${platforms.join(", ")}`);
@@ -93,35 +83,35 @@ function warm(): Command {
 }
 
 function pin(): Command {
-  return dataFolderCommand("pin", "keep an image, whatever the budget says")
+  return dataFolderCommand("pin", "exclude an image from eviction")
     .argument("<image>", "docker.io/library/alpine:3.20")
     .action((text: string, options: DataFolderOptions) =>
-      withMirrors(options, async ({ folder, output }) => {
-        const isNew = await folder.pin(folder.parseImage(text), true);
-        output.say({ image: text, pinned: true }, isNew ? `pinned ${text}` : "it was pinned");
+      withMirrors(options, async (mirrors, say) => {
+        const isNew = await mirrors.pin(mirrors.parseImage(text), true);
+        say({ image: text, pinned: true }, isNew ? `pinned ${text}` : `${text} is pinned already`);
       }),
     );
 }
 
 function unpin(): Command {
-  return dataFolderCommand("unpin", "let an image go when the budget says so")
+  return dataFolderCommand("unpin", "include an image in eviction again")
     .argument("<image>", "docker.io/library/alpine:3.20")
     .action((text: string, options: DataFolderOptions) =>
-      withMirrors(options, async ({ folder, output }) => {
-        if (!(await folder.pin(folder.parseImage(text), false)))
+      withMirrors(options, async (mirrors, say) => {
+        if (!(await mirrors.pin(mirrors.parseImage(text), false)))
           throw new CliError(`${text} is not pinned`);
-        output.say({ image: text, pinned: false }, `unpinned ${text}`);
+        say({ image: text, pinned: false }, `unpinned ${text}`);
       }),
     );
 }
 
 function purge(): Command {
-  return dataFolderCommand("purge", "forget a mirrored tag, or a repository with all that is in it")
-    .argument("<image>", "docker.io/library/alpine:3.20, or docker.io/library/alpine for all of it")
+  return dataFolderCommand("purge", "delete a cached tag, or a cached repository")
+    .argument("<image>", "docker.io/library/alpine:3.20; without a tag the repository")
     .action((text: string, options: DataFolderOptions) =>
-      withMirrors(options, async ({ folder, output }) => {
-        await folder.purge(folder.parseImage(text));
-        output.say({ image: text, purged: true }, `purged ${text}`);
+      withMirrors(options, async (mirrors, say) => {
+        await mirrors.purge(mirrors.parseImage(text));
+        say({ image: text, purged: true }, `purged ${text}`);
       }),
     );
 }
@@ -131,27 +121,31 @@ interface SyncOptions extends DataFolderOptions {
 }
 
 function sync(): Command {
-  return dataFolderCommand("sync", "copy what the configuration schedules, now")
-    .option("--dry-run", "say what would be fetched; only manifests are")
+  return dataFolderCommand("sync", "run all schedules of the configuration now")
+    .option("--dry-run", "list what would be copied; downloads only manifests")
     .action((options: SyncOptions) =>
-      withMirrors(options, async ({ folder, output }) => {
-        const failures: string[] = [];
-        for (const { name, run } of folder.schedules)
-          failures.push(...(await tell(name, run(options.dryRun ?? false), output)).failed);
-        if (failures.length > 0)
-          throw new CliError(
-            `could not be copied: ${failures.slice(0, 10).join(", ")}${failures.length > 10 ? ` and ${failures.length - 10} more` : ""}`,
-          );
+      withMirrors(options, async (mirrors, say) => {
+        const failed: string[] = [];
+        for (const { name, run } of mirrors.schedules())
+          failed.push(...(await copyAll(name, run(options.dryRun ?? false), say)).failed);
+        if (failed.length === 0) return;
+        const more = failed.length > 10 ? ` and ${failed.length - 10} more` : "";
+        throw new CliError(`could not be copied: ${failed.slice(0, 10).join(", ")}${more}`);
       }),
     );
 }
 
-/** Shows the progress of a copy and its result. Resolves with the failures and the number of blobs. */
-async function tell(
+interface SyncResult {
+  readonly failed: readonly string[];
+  readonly blobs: number;
+}
+
+/** Prints the progress of a copy and its result. */
+async function copyAll(
   name: string,
   steps: AsyncIterable<SyncStep>,
-  output: Output,
-): Promise<{ readonly failed: readonly string[]; readonly blobs: number }> {
+  say: Say,
+): Promise<SyncResult> {
   const sums = { tags: 0, manifests: 0, newManifests: 0, blobs: 0, newBlobs: 0, newBytes: 0 };
   const failed: string[] = [];
   let bar: ReturnType<typeof createProgress> | undefined;
@@ -172,10 +166,9 @@ async function tell(
         sums.newBytes += step.isNew ? step.sizeBytes : 0;
         break;
       case "failed": {
-        failed.push(step.what);
         const { what, reason } = step;
-        const line = () =>
-          output.say({ failed: what, message: reason }, `failed: ${what}: ${reason}`);
+        failed.push(what);
+        const line = () => say({ failed: what, message: reason }, `failed: ${what}: ${reason}`);
         if (bar === undefined) line();
         else bar.pause(line);
         break;
@@ -184,7 +177,7 @@ async function tell(
   }
   bar?.end();
   const { tags, newManifests, newBlobs, newBytes } = sums;
-  output.say(
+  say(
     { name, ...sums, failures: failed.length },
     `${name}: ${tags} tags; new: ${newManifests} manifests, ${newBlobs} blobs, ${formatBytes(newBytes)}`,
   );

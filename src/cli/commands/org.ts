@@ -1,6 +1,7 @@
 import { Argument, Command, Option } from "commander";
-import { administer, everyPage, group, type Say } from "../support/administration.ts";
-import { dataFolderCommand, type DataFolderOptions } from "../support/data-folder.ts";
+import { everyPage, withAccounts } from "../support/data-folder.ts";
+import { dataFolderCommand, group, type DataFolderOptions } from "../support/options.ts";
+import type { Say } from "../support/output.ts";
 
 const roles = ["owner", "editor", "member"] as const;
 type Role = (typeof roles)[number];
@@ -16,45 +17,51 @@ interface MemberOptions extends DataFolderOptions {
 }
 
 const roleNotes = `
-Owners may do everything with the organisation's repositories. Editors may create repositories. Members
-have what their teams, and permissions on single repositories, give them.
+Owners have all permissions on the repositories of the organisation. Editors may
+create repositories. Members have the permissions of their teams, and permissions
+on single repositories.
 `;
 
 /** `berth org …` */
 export function orgCommand(): Command {
-  return group(new Command("org").description("organisations, which share a namespace"), [
-    dataFolderCommand("add", "make an organisation")
-      .argument("<name>")
-      .option("--owner <user>", "its first owner; without one it belongs to the administrators")
-      .option("--full-name <text>", "for people to read")
-      .option("--take-over", "also the repositories of that name that no account has")
-      .action(add),
-    dataFolderCommand("list", "list all organisations").action(list),
-    dataFolderCommand("delete", "delete an organisation without repositories")
-      .argument("<name>")
-      .action(remove),
-    memberCommand(),
-  ]);
+  return group(
+    new Command("org").description("manage organisations: users that share a namespace"),
+    [
+      dataFolderCommand("add", "create an organisation")
+        .argument("<name>")
+        .option("--owner <user>", "its first owner (default: only administrators manage it)")
+        .option("--full-name <text>", "the name that pages show")
+        .option("--take-over", "take over existing repositories of this namespace")
+        .action(add),
+      dataFolderCommand("list", "list all organisations").action(list),
+      dataFolderCommand("delete", "delete an organisation without repositories")
+        .argument("<name>")
+        .action(remove),
+      memberCommand(),
+    ],
+  );
 }
 
 function memberCommand(): Command {
-  return group(new Command("member").description("who belongs to an organisation"), [
+  return group(new Command("member").description("manage the members of an organisation"), [
     dataFolderCommand("list", "list the members of an organisation")
       .argument("<organisation>")
       .action(listMembers),
-    dataFolderCommand("add", "make a user a member of an organisation")
+    dataFolderCommand("add", "add a user to an organisation")
       .argument("<organisation>")
       .argument("<user>")
-      .addOption(new Option("--role <role>", "what they may do").choices(roles).default("member"))
+      .addOption(
+        new Option("--role <role>", "the role of the member").choices(roles).default("member"),
+      )
       .addHelpText("after", roleNotes)
       .action(addMember),
-    dataFolderCommand("role", "give a member another role")
+    dataFolderCommand("role", "change the role of a member")
       .argument("<organisation>")
       .argument("<user>")
       .addArgument(new Argument("<role>").choices(roles))
       .addHelpText("after", roleNotes)
       .action(changeRole),
-    dataFolderCommand("remove", "take a user out of an organisation and its teams")
+    dataFolderCommand("remove", "remove a user from an organisation and its teams")
       .argument("<organisation>")
       .argument("<user>")
       .action(removeMember),
@@ -62,16 +69,16 @@ function memberCommand(): Command {
 }
 
 function add(name: string, options: AddOptions): Promise<void> {
-  return administer(options, async ({ accounts, actor }, say) => {
+  return withAccounts(options, async ({ accounts, actor, say }) => {
     const { owner, fullName, takeOver } = options;
     await accounts.organisations.add(actor, { name, fullName, owner, takeOver });
-    const of = owner === undefined ? "the administrators" : owner;
-    say({ kind: "organisation", name, owner }, `organisation ${name} added; it belongs to ${of}`);
+    const by = owner === undefined ? "only administrators manage it" : `its owner is ${owner}`;
+    say({ kind: "organisation", name, owner }, `organisation ${name} added; ${by}`);
   });
 }
 
 function list(options: DataFolderOptions): Promise<void> {
-  return administer(options, async ({ accounts }, say) => {
+  return withAccounts(options, async ({ accounts, say }) => {
     for await (const { name, fullName, createdAtMs } of everyPage(accounts.organisations.list)) {
       const created = new Date(createdAtMs).toISOString();
       const facts = { kind: "organisation", name, fullName, created };
@@ -81,14 +88,14 @@ function list(options: DataFolderOptions): Promise<void> {
 }
 
 function remove(name: string, options: DataFolderOptions): Promise<void> {
-  return administer(options, async ({ accounts, actor }, say) => {
+  return withAccounts(options, async ({ accounts, actor, say }) => {
     await accounts.organisations.delete(actor, name);
     say({ kind: "organisation", name, deleted: true }, `organisation ${name} deleted`);
   });
 }
 
 function listMembers(organisation: string, options: DataFolderOptions): Promise<void> {
-  return administer(options, async ({ accounts }, say) => {
+  return withAccounts(options, async ({ accounts, say }) => {
     const members = everyPage((page) => accounts.organisations.members(organisation, page));
     for await (const { name, role, sinceMs } of members) {
       const since = new Date(sinceMs).toISOString();
@@ -98,7 +105,7 @@ function listMembers(organisation: string, options: DataFolderOptions): Promise<
 }
 
 function addMember(organisation: string, user: string, options: MemberOptions): Promise<void> {
-  return administer(options, async ({ accounts, actor }, say) => {
+  return withAccounts(options, async ({ accounts, actor, say }) => {
     const { role } = options;
     await accounts.organisations.addMember(actor, organisation, user, role);
     sayRole(say, organisation, user, role);
@@ -111,7 +118,7 @@ function changeRole(
   role: Role,
   options: DataFolderOptions,
 ): Promise<void> {
-  return administer(options, async ({ accounts, actor }, say) => {
+  return withAccounts(options, async ({ accounts, actor, say }) => {
     await accounts.organisations.changeRole(actor, organisation, user, role);
     sayRole(say, organisation, user, role);
   });
@@ -130,11 +137,11 @@ function removeMember(
   user: string,
   options: DataFolderOptions,
 ): Promise<void> {
-  return administer(options, async ({ accounts, actor }, say) => {
+  return withAccounts(options, async ({ accounts, actor, say }) => {
     await accounts.organisations.removeMember(actor, organisation, user);
     say(
       { kind: "member", organisation, user, removed: true },
-      `${user} is no member of ${organisation} any more`,
+      `removed ${user} from ${organisation}`,
     );
   });
 }

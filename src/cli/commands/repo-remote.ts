@@ -1,8 +1,8 @@
 import type { Command } from "commander";
 import { CliError } from "../support/failure.ts";
-import { formatBytes, linesOf } from "../support/output.ts";
-import { limitOf, remoteCommand, withRemote, type RemoteOptions } from "../support/remote.ts";
-import { factsOf, shortTime, tableOf } from "../support/table.ts";
+import { remoteCommand, type RemoteOptions } from "../support/options.ts";
+import { factLines, formatBytes, linesOf, shortTime, type Line } from "../support/output.ts";
+import { withRemote } from "../support/remote.ts";
 
 interface Repository {
   readonly name: string;
@@ -32,70 +32,76 @@ const visibilityOf = ({ is_private }: Repository): string => (is_private ? "priv
 
 export function remoteList(): Command {
   return remoteCommand("ls", "list the repositories that you may read")
-    .argument("[namespace]", "of this user or organisation only")
-    .option("--limit <number>", "so many at most")
+    .argument("[namespace]", "only of this user or organisation")
+    .option("--limit <number>", "the maximum number of repositories")
     .action((namespace: string | undefined, options: RemoteOptions) =>
-      withRemote(options, async ({ items, output }) => {
-        const rows: string[][] = [];
-        const found = items<Repository>("/repositories", { namespace, ...limitOf(options) });
-        for await (const repository of found) {
-          if (options.json) output.say(repository, "");
-          else
-            rows.push([
-              ...[repository.name, visibilityOf(repository), String(repository.tag_count)],
-              ...[formatBytes(repository.storage_size), String(repository.pull_count)],
-              ...[String(repository.star_count), shortTime(repository.last_updated)],
-            ]);
-        }
-        const heads = ["NAME", "VISIBILITY", "TAGS", "SIZE", "PULLS", "STARS", "UPDATED"];
-        if (!options.json) output.say({}, ...tableOf(heads, rows));
-      }),
+      withRemote(options, ({ sayList }) =>
+        sayList<Repository>({
+          path: "/repositories",
+          query: { namespace },
+          heads: ["NAME", "VISIBILITY", "TAGS", "SIZE", "PULLS", "STARS", "UPDATED"],
+          rowOf: (repository) => [
+            repository.name,
+            visibilityOf(repository),
+            String(repository.tag_count),
+            formatBytes(repository.storage_size),
+            String(repository.pull_count),
+            String(repository.star_count),
+            shortTime(repository.last_updated),
+          ],
+        }),
+      ),
     );
 }
 
 export function remoteShow(): Command {
-  return remoteCommand("show", "show a repository, and what its blobs weigh")
+  return remoteCommand("show", "show a repository and the sizes of its blobs")
     .argument("<name>", "namespace/name")
     .action((name: string, options: RemoteOptions) =>
-      withRemote(options, async ({ get, output }) => {
+      withRemote(options, async ({ get, say }) => {
         const repository = await get<Repository>(`/repositories/${name}`);
         const sizes = await get<Sizes>(`/repositories/${name}/-/sizes`);
-        const { shared_bytes, unique_bytes } = sizes;
-        const facts: (readonly [string, string])[] = [
-          ["name", repository.name],
-          ["description", repository.description],
-          ["visibility", visibilityOf(repository)],
-          ["tags", String(repository.tag_count)],
-          ["for", [...repository.operating_systems, ...repository.architectures].join(", ")],
-          ["windows builds", repository.os_versions.join(", ")],
-          [
-            "bytes",
-            `${formatBytes(sizes.bytes)}: ${formatBytes(unique_bytes)} its own, ${formatBytes(shared_bytes)} shared`,
-          ],
-          ["pulls", `${repository.pull_count}, last ${shortTime(repository.last_pulled)}`],
-          ["pushes", `${repository.push_count}, last change ${shortTime(repository.last_updated)}`],
-          ["stars", String(repository.star_count)],
-          ["made", shortTime(repository.date_registered)],
-        ];
-        const about = repository.full_description ?? "";
-        const said = factsOf(facts.filter(([, value]) => value !== ""));
-        const text = about === "" ? [] : ["", ...linesOf(about)];
-        output.say({ ...repository, sizes }, ...said, ...text);
+        say({ ...repository, sizes }, ...description(repository, sizes));
       }),
     );
 }
 
+function description(repository: Repository, sizes: Sizes): readonly Line[] {
+  const { shared_bytes, unique_bytes } = sizes;
+  const facts: (readonly [string, string])[] = [
+    ["name", repository.name],
+    ["description", repository.description],
+    ["visibility", visibilityOf(repository)],
+    ["tags", String(repository.tag_count)],
+    ["for", [...repository.operating_systems, ...repository.architectures].join(", ")],
+    ["windows builds", repository.os_versions.join(", ")],
+    [
+      "bytes",
+      `${formatBytes(sizes.bytes)}: ${formatBytes(unique_bytes)} unique, ${formatBytes(shared_bytes)} shared`,
+    ],
+    ["pulls", `${repository.pull_count}, last ${shortTime(repository.last_pulled)}`],
+    ["pushes", `${repository.push_count}, last change ${shortTime(repository.last_updated)}`],
+    ["stars", String(repository.star_count)],
+    ["created", shortTime(repository.date_registered)],
+  ];
+  const readme = repository.full_description ?? "";
+  return [
+    ...factLines(facts.filter(([, value]) => value !== "")),
+    ...(readme === "" ? [] : ["", ...linesOf(readme)]),
+  ];
+}
+
 export function remoteRemove(): Command {
-  return remoteCommand("rm", "delete a repository with everything in it")
+  return remoteCommand("rm", "delete a repository with all its content")
     .argument("<name>", "namespace/name")
-    .option("--yes", "really")
+    .option("--yes", "confirm the deletion")
     .action((name: string, options: RemoteOptions & { readonly yes?: true }) =>
-      withRemote(options, async ({ get, send, output }) => {
+      withRemote(options, async ({ get, send, say }) => {
         const { tag_count: tags } = await get<Repository>(`/repositories/${name}`);
         if (!options.yes)
-          throw new CliError(`${name} would be gone with ${tags} tags; say --yes if that is meant`);
+          throw new CliError(`this deletes ${name} and its ${tags} tags; confirm with --yes`);
         await send("DELETE", `/repositories/${name}`);
-        output.say({ name, deleted: true }, `deleted ${name}`);
+        say({ name, deleted: true }, `deleted ${name}`);
       }),
     );
 }

@@ -1,38 +1,52 @@
-import { Command } from "commander";
+import { Argument, Command } from "commander";
 import { parseRepositoryName, type RepositoryName } from "../../oci/name.ts";
-import type { RepositoryFolder } from "../../app/repositories.ts";
-import { group } from "../support/administration.ts";
-import { dataFolderCommand, type DataFolderOptions } from "../support/data-folder.ts";
+import type { Repositories } from "../../registry/repositories.ts";
+import { withDataFolder } from "../support/data-folder.ts";
 import { CliError } from "../support/failure.ts";
-import { accessCommand } from "./repo-access.ts";
+import { dataFolderCommand, group, type DataFolderOptions } from "../support/options.ts";
 import { remoteList, remoteRemove, remoteShow } from "./repo-remote.ts";
-import { withRepositories } from "../support/repositories.ts";
 
 const notes = `
 Examples:
   $ berth repo ls team --host registry.example.com
-  $ berth repo create team/app --public       everybody may pull from it
-  $ berth repo visibility team/app private    only those who were given access
-  $ berth repo immutable team/app 'v\\d.*'     tags that match stay as they are, once they exist
-  $ berth repo immutable team/app --all       all tags do
+  $ berth repo create team/app --public       everyone may pull from it
+  $ berth repo visibility team/app private    only users with permissions may pull
+  $ berth repo immutable team/app 'v\\d.*'     matching tags cannot be changed
+  $ berth repo immutable team/app --all       no tag can be changed
   $ berth repo access grant team/app mia write
   $ berth repo delete team/app --yes          with its tags, manifests and blobs
 `;
 
 /** `berth repo …`: repositories on any server, or in a data folder, also while a server runs on it. */
 export function repoCommand(): Command {
-  const command = new Command("repo").description("list, make, change and delete repositories");
+  const command = new Command("repo").description("list, create, change and delete repositories");
   const ofServers = [remoteList(), remoteShow(), remoteRemove()];
-  const ofFolders = [list(), create(), visibility(), immutable(), accessCommand(), remove()];
+  const ofFolders = [list(), create(), visibility(), immutable(), access(), remove()];
   return group(command, [
     ...ofServers.map((inner) => inner.helpGroup("On any server (--host):")),
     ...ofFolders.map((inner) => inner.helpGroup("In a data folder (--data):")),
   ]).addHelpText("after", notes);
 }
 
+/** A command for one repository in a data folder. */
+const onRepository = (name: string, description: string): Command =>
+  dataFolderCommand(name, description).argument("<name>", "namespace/name");
+
+function list(): Command {
+  return dataFolderCommand("list", "list repositories").action((options: DataFolderOptions) =>
+    withDataFolder(options, async (context, say) => {
+      const repositories = await context.repositories();
+      for await (const name of namesIn(repositories)) {
+        const { visibility, immutableTags } = await repositories.get(name);
+        say({ name, visibility, immutableTags }, `${visibility.padEnd(7)}  ${name}`);
+      }
+    }),
+  );
+}
+
 const namesAtOnce = 500;
 
-async function* namesIn({ repositories }: RepositoryFolder): AsyncGenerator<RepositoryName> {
+async function* namesIn(repositories: Repositories): AsyncGenerator<RepositoryName> {
   for (let last: string | undefined; ;) {
     const page = await repositories.list({ kind: "everything" }, { last, limit: namesAtOnce });
     yield* page.items;
@@ -41,47 +55,35 @@ async function* namesIn({ repositories }: RepositoryFolder): AsyncGenerator<Repo
   }
 }
 
-function list(): Command {
-  return dataFolderCommand("list", "list repositories").action((options: DataFolderOptions) =>
-    withRepositories(options, async ({ folder, output }) => {
-      for await (const name of namesIn(folder)) {
-        const { visibility, immutableTags } = await folder.repositories.get(name);
-        output.say({ name, visibility, immutableTags }, `${visibility.padEnd(7)}  ${name}`);
-      }
-    }),
-  );
-}
-
 interface CreateOptions extends DataFolderOptions {
   readonly public?: true;
 }
 
 function create(): Command {
-  return dataFolderCommand("create", "make an empty repository, private unless --public is given")
-    .argument("<name>", "namespace/name")
-    .option("--public", "everybody may pull from it")
+  return onRepository("create", "create an empty repository")
+    .option("--public", "everyone may pull from it (default: private)")
     .action((text: string, options: CreateOptions) =>
-      withRepositories(options, async ({ folder, output }) => {
+      withDataFolder(options, async (context, say) => {
         const name = parseRepositoryName(text);
         const visibility = options.public ? "public" : "private";
-        if (!(await folder.repositories.create(folder.actor, name, visibility)))
-          throw new CliError(`there is a repository ${name} already`);
-        output.say({ name, visibility }, `made ${name}, ${visibility}`);
+        const repositories = await context.repositories();
+        if (!(await repositories.create(context.actor, name, visibility)))
+          throw new CliError(`the repository ${name} exists already`);
+        say({ name, visibility }, `created ${name}, ${visibility}`);
       }),
     );
 }
 
 function visibility(): Command {
-  return dataFolderCommand("visibility", "say who may pull from a repository")
-    .argument("<name>", "namespace/name")
+  return onRepository("visibility", "set who may pull from a repository")
     .argument("<visibility>", "private or public")
     .action((text: string, word: string, options: DataFolderOptions) =>
-      withRepositories(options, async ({ folder, output }) => {
+      withDataFolder(options, async (context, say) => {
         const name = parseRepositoryName(text);
         if (word !== "private" && word !== "public")
-          throw new CliError(`a repository is private or public, not ${word}`);
-        await folder.repositories.setVisibility(folder.actor, name, word);
-        output.say({ name, visibility: word }, `${name} is ${word}`);
+          throw new CliError(`the visibility is private or public, not ${word}`);
+        await (await context.repositories()).setVisibility(context.actor, name, word);
+        say({ name, visibility: word }, `${name} is ${word}`);
       }),
     );
 }
@@ -92,21 +94,21 @@ interface ImmutableOptions extends DataFolderOptions {
 }
 
 function immutable(): Command {
-  return dataFolderCommand("immutable", "say which tags stay as they are, once they exist")
-    .argument("<name>", "namespace/name")
+  return onRepository("immutable", "set which existing tags cannot be changed or deleted")
     .argument("[pattern...]", "regular expressions (RE2), each for a whole tag")
     .option("--all", "all tags")
-    .option("--none", "no tag")
+    .option("--none", "no tags")
     .action((text: string, patterns: readonly string[], options: ImmutableOptions) =>
-      withRepositories(options, async ({ folder, output }) => {
+      withDataFolder(options, async (context, say) => {
         const name = parseRepositoryName(text);
         const ways = [patterns.length > 0, options.all === true, options.none === true];
         if (ways.filter(Boolean).length !== 1)
-          throw new CliError("say either patterns, or --all, or --none");
+          throw new CliError("write either patterns, or --all, or --none");
         const immutableTags = options.none ? null : patterns;
-        await folder.repositories.setImmutableTags(folder.actor, name, immutableTags);
-        const which = options.none ? "no tag" : options.all ? "all tags" : patterns.join(" or ");
-        output.say({ name, immutableTags }, `immutable in ${name}: ${which}`);
+        const repositories = await context.repositories();
+        await repositories.setImmutableTags(context.actor, name, immutableTags);
+        const which = options.none ? "no tags" : options.all ? "all tags" : patterns.join(" or ");
+        say({ name, immutableTags }, `immutable in ${name}: ${which}`);
       }),
     );
 }
@@ -116,20 +118,80 @@ interface DeleteOptions extends DataFolderOptions {
 }
 
 function remove(): Command {
-  return dataFolderCommand("delete", "delete a repository with everything in it")
-    .argument("<name>", "namespace/name")
-    .option("--yes", "really")
+  return onRepository("delete", "delete a repository with all its content")
+    .option("--yes", "confirm the deletion")
     .action((text: string, options: DeleteOptions) =>
-      withRepositories(options, async ({ folder, output }) => {
+      withDataFolder(options, async (context, say) => {
         const name = parseRepositoryName(text);
-        await folder.repositories.get(name);
+        const repositories = await context.repositories();
+        await repositories.get(name);
         if (!options.yes)
-          throw new CliError(`${name} would be gone with all its tags; say --yes if that is meant`);
-        await folder.repositories.delete(folder.actor, name);
-        output.say(
+          throw new CliError(`this deletes ${name} and all its tags; confirm with --yes`);
+        await repositories.delete(context.actor, name);
+        say(
           { name, deleted: true },
-          `deleted ${name}; "berth gc" frees its bytes now, a server does so by itself`,
+          `deleted ${name}; a server frees its bytes later, "berth gc" frees them now`,
         );
       }),
     );
+}
+
+const accessNotes = `
+read: pull. write: pull and push. admin: pull, push and delete. Other permissions
+stay: those of the namespace's owner, of teams ("berth team grant"), and of
+administrators.
+`;
+
+/** `berth repo access …`: the permissions of single users on a repository. */
+function access(): Command {
+  const command = new Command("access").description("manage permissions of single users");
+  return group(command, [accessList(), grant(), revoke()]).addHelpText("after", accessNotes);
+}
+
+function accessList(): Command {
+  return onRepository("list", "list users with their own permission on a repository").action(
+    (text: string, options: DataFolderOptions) =>
+      withDataFolder(options, async (context, say) => {
+        const collaborators = await context.collaborators();
+        for (const collaborator of await collaborators.list(parseRepositoryName(text))) {
+          const { name, permission } = collaborator;
+          say({ user: name, permission }, `${permission.padEnd(5)}  ${name}`);
+        }
+      }),
+  );
+}
+
+const permissions = ["read", "write", "admin"] as const;
+type Permission = (typeof permissions)[number];
+
+function grant(): Command {
+  return onRepository("grant", "give a user a permission, or change it")
+    .argument("<user>")
+    .addArgument(new Argument("<permission>").choices(permissions))
+    .action(setAccess);
+}
+
+function revoke(): Command {
+  return onRepository("revoke", "remove the permission of a user")
+    .argument("<user>")
+    .action((text: string, user: string, options: DataFolderOptions) =>
+      setAccess(text, user, undefined, options),
+    );
+}
+
+/** `undefined` removes the permission. */
+function setAccess(
+  text: string,
+  user: string,
+  permission: Permission | undefined,
+  options: DataFolderOptions,
+): Promise<void> {
+  return withDataFolder(options, async (context, say) => {
+    const name = parseRepositoryName(text);
+    await (await context.collaborators()).set(context.actor, name, user, permission);
+    say(
+      { name, user, permission: permission ?? null },
+      `${user} has ${permission ?? "no own permission"} on ${name}`,
+    );
+  });
 }

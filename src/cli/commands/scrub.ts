@@ -1,32 +1,36 @@
+import process from "node:process";
 import type { Command } from "commander";
-import {
-  dataFolderCommand,
-  withDataFolder,
-  type DataFolderOptions,
-} from "../support/data-folder.ts";
-import { createOutput, createProgress, formatBytes } from "../support/output.ts";
+import { withDataFolder } from "../support/data-folder.ts";
+import { dataFolderCommand, type DataFolderOptions } from "../support/options.ts";
+import { createProgress, formatBytes } from "../support/output.ts";
 
 const notes = `
-Reads every blob from the first to the last byte and compares its digest. Wrong bytes are quarantined:
-clients get 404, and the next push of the digest heals it. A blob that was marked as missing and whose
-bytes are right is shown again. A server does the same in the
-background every scrub.interval (7d), at scrub.bytesPerSecond (8 MiB a second). Exit code 1 when something was wrong.
+It reads all bytes of every blob and compares the digest. A blob with wrong bytes
+is quarantined: clients get 404, and the next push of the digest restores it. A
+blob that was marked as missing is shown again if its bytes are right.
+
+A server does the same every scrub.interval (7d), at scrub.bytesPerSecond (8 MiB
+per second). The exit code is 1 if a blob is wrong or unreadable.
 `;
 
 /** `berth scrub`: hashes each blob again, without a speed limit. */
 export function scrubCommand(): Command {
-  return dataFolderCommand("scrub", "read every blob again and quarantine wrong bytes")
+  return dataFolderCommand("scrub", "read every blob and quarantine those with wrong bytes")
     .addHelpText("after", notes)
     .action(scrub);
 }
 
-async function scrub(options: DataFolderOptions): Promise<void> {
-  const output = createOutput(options);
-  await withDataFolder(options, async (maintenance) => {
-    const { bytes } = await maintenance.counts();
+function scrub(options: DataFolderOptions): Promise<void> {
+  return withDataFolder(options, async (context, say) => {
+    const { scrub: verified } = await import("../../maintenance/scrub.ts");
+    const [store, database] = [await context.store(), await context.database()];
+    const { bytes } = await database.maintenance.counts();
     const progress = createProgress("reading", bytes);
     const sum = { blobs: 0, bytes: 0, restored: 0, quarantined: 0, unreadable: 0 };
-    for await (const { blob, state, error } of maintenance.scrub(0)) {
+    // The command prints its findings itself.
+    const report = { warn: () => undefined };
+    const parts = { store, database, clock: context.clock, report, bytesPerSecond: 0 };
+    for await (const { blob, state, error } of verified(parts)) {
       sum.blobs += 1;
       sum.bytes += blob.sizeBytes;
       progress.advance(blob.sizeBytes);
@@ -39,10 +43,10 @@ async function scrub(options: DataFolderOptions): Promise<void> {
         restored: `restored: ${digest}: it was missing, and its bytes are back`,
       };
       const text = texts[state] ?? `quarantined: ${digest}: ${state}`;
-      progress.pause(() => output.say({ kind: "finding", digest, state }, text));
+      progress.pause(() => say({ kind: "finding", digest, state }, text));
     }
     progress.end();
-    output.say(
+    say(
       { kind: "sum", ...sum },
       `read ${sum.blobs} blobs, ${formatBytes(sum.bytes)}: ${sum.restored} restored, ${sum.quarantined} quarantined, ${sum.unreadable} unreadable`,
     );

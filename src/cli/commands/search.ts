@@ -1,6 +1,6 @@
 import type { Command } from "commander";
-import { limitOf, remoteCommand, withRemote, type RemoteOptions } from "../support/remote.ts";
-import { tableOf } from "../support/table.ts";
+import { remoteCommand, type RemoteOptions } from "../support/options.ts";
+import { withRemote } from "../support/remote.ts";
 
 interface Options extends RemoteOptions {
   readonly os?: string;
@@ -10,7 +10,7 @@ interface Options extends RemoteOptions {
   readonly official?: true;
 }
 
-interface Found {
+interface SearchResult {
   readonly short_name: string;
   readonly description: string;
   readonly star_count: number;
@@ -22,32 +22,34 @@ interface Found {
 /** `berth search` */
 export function searchCommand(): Command {
   return remoteCommand("search", "find repositories that you may read")
-    .argument("<words...>", "beginnings of words in name, description or README")
-    .option("--os <name>", "with an image for it: linux, windows")
-    .option("--architecture <name>", "with an image for it: amd64, arm64")
-    .option("--os-version <version>", "with an image for this Windows build")
-    .option("--type <type>", "image, helm, plugin")
-    .option("--official", "in library only")
-    .option("--limit <number>", "so many at most", "25")
+    .argument("<words...>", "the first letters of words in name, description or README")
+    .option("--os <name>", "only with an image for this system: linux, windows")
+    .option("--architecture <name>", "only with an image for this architecture: amd64, arm64")
+    .option("--os-version <version>", "only with an image for this Windows build")
+    .option("--type <type>", "only of this type: image, helm, plugin")
+    .option("--official", "only in the namespace library")
+    .option("--limit <number>", "the maximum number of results", "25")
     .action((words: readonly string[], options: Options) =>
-      withRemote(options, async ({ items, output }) => {
-        const { os, architecture, osVersion: os_version, type, official } = options;
-        const query = { query: words.join(" "), os, architecture, os_version, type };
-        const is_official = official ? "true" : undefined;
-        const rows: string[][] = [];
-        const found = items<Found>("/search", { ...query, is_official, ...limitOf(options) });
-        for await (const result of found) {
-          if (options.json) output.say(result, "");
-          else rows.push(rowOf(result));
-        }
-        if (!options.json)
-          output.say({}, ...tableOf(["NAME", "STARS", "PULLS", "", "DESCRIPTION"], rows));
-      }),
+      withRemote(options, ({ sayList }) =>
+        sayList<SearchResult>({
+          path: "/search",
+          query: {
+            query: words.join(" "),
+            os: options.os,
+            architecture: options.architecture,
+            os_version: options.osVersion,
+            type: options.type,
+            is_official: options.official ? "true" : undefined,
+          },
+          heads: ["NAME", "STARS", "PULLS", "", "DESCRIPTION"],
+          rowOf: (result) => [
+            result.short_name,
+            String(result.star_count),
+            String(result.pull_count),
+            result.is_official ? "official" : result.is_private ? "private" : "",
+            result.description,
+          ],
+        }),
+      ),
     );
-}
-
-function rowOf(result: Found): string[] {
-  const mark = result.is_official ? "official" : result.is_private ? "private" : "";
-  const counts = [String(result.star_count), String(result.pull_count)];
-  return [result.short_name, ...counts, mark, result.description];
 }

@@ -1,18 +1,16 @@
 import { stat } from "node:fs/promises";
 import process from "node:process";
 import { Command } from "commander";
-import type { ServerApp } from "../../app/assemble.ts";
-import { loadConfig } from "../../config/load.ts";
-import { ConfigError } from "../../config/problems.ts";
+import type { Administrator } from "../../app/server-app.ts";
+import { formatListenAddress } from "../../config/addresses.ts";
+import { demandConfig, type Flags } from "../../config/load.ts";
 import { warningsOf } from "../../config/rules.ts";
 import type { Config } from "../../config/schema.ts";
-import type { Flags } from "../../config/settings.ts";
 import { createLogger, type Logger } from "../../observability/logger.ts";
 import type { RunningServer } from "../../server/start-server.ts";
 import { startFailure } from "../support/failure.ts";
+import { withFolder } from "../support/options.ts";
 import { print } from "../support/output.ts";
-import { version } from "../support/version.ts";
-import { startupBanner } from "../support/startup-banner.ts";
 
 interface Options {
   readonly config?: string;
@@ -22,40 +20,35 @@ interface Options {
 }
 
 const notes = `
-The folder of the data is made if it does not exist. Ctrl+C or SIGTERM lets running uploads and
-downloads end for as long as limits.drainTimeout says (30s), a second one ends at once with exit code
-128 + n. SIGHUP reads the TLS certificate again. "berth config --help" lists all settings.
+The server creates the data folder if it does not exist. After Ctrl+C or SIGTERM
+it lets running uploads and downloads finish for limits.drainTimeout (30s); a
+second signal n ends it at once with exit code 128 + n. SIGHUP makes it read the TLS
+certificate again. "berth config --help" lists all settings.
 `;
 
 /** `berth serve`: runs until a signal ends it. */
-export function serveCommand(): Command {
-  return new Command("serve")
-    .description("run the registry")
-    .option("--config <file>", "YAML file to read (BERTH_CONFIG)")
-    .option("--data <folder>", "folder of the data (default: ./data)")
+export function serveCommand(version: string): Command {
+  return withFolder(new Command("serve"))
+    .description("run the registry server")
     .option(
       "--listen <host:port>",
-      "where to listen, port 0 takes a free one (default: 127.0.0.1:5000)",
+      "the address; port 0 is any free port (default: 127.0.0.1:5000)",
     )
-    .option("--open", "no accounts: everybody may pull, push and delete")
+    .option("--open", "no accounts: everyone may pull, push and delete")
     .addHelpText("after", notes)
-    .action(serve);
+    .action((options: Options) => serve(options, version));
 }
 
-async function serve(options: Options): Promise<void> {
-  const loaded = await loadConfig({ configFile: options.config, flags: flagsOf(options) });
-  if (!loaded.ok) throw new ConfigError(loaded.problems);
-
-  const { config } = loaded;
+async function serve(options: Options, version: string): Promise<void> {
+  const { config } = await demandConfig({ configFile: options.config, flags: flagsOf(options) });
   const logger = createLogger(config.log);
   const { server, administrator } = await start(config, logger);
   await warnIfReadable(config.data, logger);
   for (const warning of warningsOf(config)) logger.warn(warning);
-  if (config.auth.open) {
-    logger.warn("open mode: everybody who can reach this address may pull, push and delete");
-  }
+  if (config.auth.open)
+    logger.warn("open mode: everyone who can reach this address may pull, push and delete");
   const { url, port } = server;
-  print(startupBanner({ version: version(), url, port, config, administrator }));
+  print(startupBanner({ version, url, port, config, administrator }));
 
   const code = await server.ended;
   process.exitCode = code;
@@ -63,24 +56,22 @@ async function serve(options: Options): Promise<void> {
   if (code !== 0) process.exit();
 }
 
-/** Berth creates files for its own user only. Warns if other users may read an existing data folder. */
-async function warnIfReadable(data: string, logger: Logger): Promise<void> {
-  const { mode } = await stat(data);
-  if ((mode & 0o007) === 0) return;
-  logger.warn(
-    { data, mode: (mode & 0o777).toString(8) },
-    `other users of this machine may read the data folder: chmod -R o-rwx ${data}`,
+function flagsOf({ data, listen, open }: Options): Flags {
+  const given = { data, listen, "auth.open": open };
+  return Object.fromEntries(
+    Object.entries(given).flatMap(([key, value]) => (value === undefined ? [] : [[key, value]])),
   );
 }
 
-interface Started extends Pick<ServerApp, "administrator"> {
+interface Started {
   readonly server: RunningServer;
+  readonly administrator: Administrator | undefined;
 }
 
 async function start(config: Config, logger: Logger): Promise<Started> {
   try {
     // Loaded here, so that other commands start without these modules.
-    const { openServerApp, openSharedServices } = await import("../../app/assemble.ts");
+    const { openServerApp, openSharedServices } = await import("../../app/server-app.ts");
     if (config.workers === 1) {
       const { startServer } = await import("../../server/start-server.ts");
       const app = await openServerApp(config, logger);
@@ -97,20 +88,88 @@ async function start(config: Config, logger: Logger): Promise<Started> {
 
 /** Starts to listen; if that fails, closes the opened parts. */
 async function orClose(
-  { administrator, close }: Pick<ServerApp, "administrator" | "close">,
+  app: Pick<Started, "administrator"> & { close(): Promise<void> },
   listen: () => Promise<RunningServer>,
 ): Promise<Started> {
   try {
-    return { server: await listen(), administrator };
+    return { server: await listen(), administrator: app.administrator };
   } catch (error) {
-    await close();
+    await app.close();
     throw error;
   }
 }
 
-function flagsOf({ data, listen, open }: Options): Flags {
-  const given = { data, listen, "auth.open": open };
-  return Object.fromEntries(
-    Object.entries(given).flatMap(([key, value]) => (value === undefined ? [] : [[key, value]])),
+/** Berth creates files for its own user only. Warns if other users may read an existing data folder. */
+async function warnIfReadable(data: string, logger: Logger): Promise<void> {
+  const { mode } = await stat(data);
+  if ((mode & 0o007) === 0) return;
+  logger.warn(
+    { data, mode: (mode & 0o777).toString(8) },
+    `other users of this machine may read the data folder: chmod -R o-rwx ${data}`,
   );
+}
+
+interface StartupBannerInput {
+  readonly version: string;
+  /** The actual URL of the server; scripts read it from the first line. */
+  readonly url: string;
+  readonly port: number;
+  readonly config: Pick<Config, "listen" | "publicUrl" | "data">;
+  /** `undefined` in open mode, where no account is needed. */
+  readonly administrator: Administrator | undefined;
+}
+
+/** The output of `berth serve` when it listens: one line with the URL, and the commands that push a first image. */
+export function startupBanner({
+  version,
+  url,
+  port,
+  config,
+  administrator,
+}: StartupBannerInput): string {
+  const host = registryHost(config, port);
+  const image =
+    administrator === undefined ? `${host}/alpine` : `${host}/${administrator.name}/alpine`;
+  const login =
+    administrator === undefined ? [] : [`docker login -u ${administrator.name} ${host}`];
+  const commands = [
+    ...login,
+    "docker pull alpine",
+    `docker tag alpine ${image}`,
+    `docker push ${image}`,
+  ];
+  return `Berth ${version} listens on ${url} (data in ${config.data}).${passwordStep(administrator, config)}Push a first image:
+
+${commandLines(commands)}
+`;
+}
+
+/** The command that sets the first password; it reads the password from the terminal or from standard input. */
+function passwordStep(
+  administrator: StartupBannerInput["administrator"],
+  { data }: StartupBannerInput["config"],
+): string {
+  if (administrator === undefined || administrator.hasPassword) return " ";
+  const { name } = administrator;
+  const folder = /^[\w./-]+$/.test(data) ? data : `'${data.replaceAll("'", "'\\''")}'`;
+  return `
+
+The administrator ${name} has no password yet. Set one in another terminal, or inside the container:
+
+${commandLines([`berth user password ${name} --data ${folder}`])}
+`;
+}
+
+const commandLines = (commands: readonly string[]): string =>
+  commands.map((command) => `  ${command}\n`).join("");
+
+/**
+ * The host in image names: that of the public URL, else the host under which this machine reaches the server.
+ * `localhost` instead of the loopback address, because go-containerregistry 0.21.5 rejects a token realm whose host is
+ * an IP address.
+ */
+function registryHost({ listen, publicUrl }: StartupBannerInput["config"], port: number): string {
+  if (publicUrl !== undefined) return new URL(publicUrl).host;
+  const isLocalhost = ["", "0.0.0.0", "::", "127.0.0.1", "::1"].includes(listen.host);
+  return formatListenAddress({ host: isLocalhost ? "localhost" : listen.host, port });
 }

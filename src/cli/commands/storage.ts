@@ -1,15 +1,13 @@
 import process from "node:process";
 import { Command } from "commander";
-import { loadConfig } from "../../config/load.ts";
-import { ConfigError } from "../../config/problems.ts";
-import type { Copied, StoreCopy } from "../../app/maintenance.ts";
-import {
-  dataFolderCommand,
-  withDataFolder,
-  type DataFolderOptions,
-} from "../support/data-folder.ts";
+import type { BlobStore } from "../../../storage/blob-store.ts";
+import type { AppContext } from "../../app/context.ts";
+import { demandConfig } from "../../config/load.ts";
+import type { Config } from "../../config/schema.ts";
+import { withDataFolder } from "../support/data-folder.ts";
 import { CliError } from "../support/failure.ts";
-import { createOutput, createProgress, formatBytes, type Output } from "../support/output.ts";
+import { dataFolderCommand, type DataFolderOptions } from "../support/options.ts";
+import { createProgress, formatBytes, type Say } from "../support/output.ts";
 
 interface Options extends DataFolderOptions {
   readonly to: string;
@@ -17,60 +15,60 @@ interface Options extends DataFolderOptions {
 }
 
 const notes = `
-The storage.* keys of the other file say where to; its data is a folder of blobs only where its driver is
-filesystem. Environment variables count for the store that is copied from, not for the other.
+The storage.* keys in the file of --to describe the target. Its data key counts
+only for the driver filesystem. Environment variables count for the source, not
+for the target.
 
-To move a registry: copy while the server runs, stop it, copy again (only what is new is sent), start it
-with the other storage.* keys and the same database. A copy that is whole, made while no server runs, marks
-the store that was copied from as moved: nothing starts on it any more. --keep-source leaves that out, and
-copying back makes it usable again. Every blob's digest is computed on the way. Exit code 1
-when a blob could not be copied.
+To move a registry: copy while the server runs, stop the server, copy again (this
+copies only new blobs), then start it with the storage keys of the target and the
+same database. A complete copy without a running server marks the source as
+moved: no server starts on it any more, until the blobs are copied back.
+--keep-source does not mark it. The digest of every blob is verified. The exit
+code is 1 if a blob could not be copied.
 `;
 
 /** `berth storage copy`: to another driver, bucket or folder. */
 export function storageCommand(): Command {
-  const copyCommand = dataFolderCommand("copy", "copy every blob to another store")
-    .requiredOption("--to <file>", "YAML file with the storage to copy to")
-    .option("--keep-source", "leave the store as it is: the copy is a backup, not a move")
+  const copyCommand = dataFolderCommand("copy", "copy all blobs to another store")
+    .requiredOption("--to <file>", "a configuration file with the storage keys of the target")
+    .option("--keep-source", "do not mark the source as moved: the copy is a backup")
     .addHelpText("after", notes)
     .action(copy);
-  return new Command("storage").description("move blobs between stores").addCommand(copyCommand);
+  return new Command("storage").description("copy blobs between stores").addCommand(copyCommand);
 }
 
 async function copy(options: Options): Promise<void> {
-  const loaded = await loadConfig({ configFile: options.to, env: {} });
-  if (!loaded.ok) throw new ConfigError(loaded.problems);
-  await withDataFolder(options, async (maintenance, { data, storage }) => {
-    const other = loaded.config;
-    if (other.storage.driver === "memory" || storage.driver === "memory")
-      throw new CliError("blobs in memory end with their process: there is nothing to copy");
-    if (
-      other.storage.driver === "filesystem" &&
-      storage.driver === "filesystem" &&
-      other.data === data
-    )
-      throw new CliError(`${options.to} names the folder that is copied from`);
-    const transfer = await maintenance.openCopy(other);
-    try {
-      await report(transfer, createOutput(options), {
-        bytes: (await maintenance.counts()).bytes,
-        keepsSource: options.keepSource === true,
-      });
-    } finally {
-      await transfer.close();
-    }
+  const { config: target } = await demandConfig({ configFile: options.to, env: {} });
+  await withDataFolder(options, async (context, say) => {
+    demandCopyable(context.config, target, options.to);
+    const { lockUnlessServed, openStore } = await import("../../app/data-folder.ts");
+    // Held until the end, so that no server starts during the copy.
+    const lock = lockUnlessServed(context.config);
+    if (lock !== undefined) context.onClose(lock.release);
+    const to = await openStore(target);
+    context.onClose(() => to.close());
+    const isWhole = await copyTo(context, to, say);
+    if (!isWhole) process.exitCode = 1;
+    else if (options.keepSource !== true) await finishMove(context, lock === undefined, say);
   });
 }
 
-/** Runs the copy, reports its result, and marks the source as moved when the target has all blobs. */
-async function report(
-  { steps, isServed, markSourceMoved }: StoreCopy,
-  output: Output,
-  { bytes, keepsSource }: { readonly bytes: number; readonly keepsSource: boolean },
-): Promise<void> {
-  const progress = createProgress("copying", bytes);
+function demandCopyable(source: Config, target: Config, file: string): void {
+  const drivers = [source.storage.driver, target.storage.driver];
+  if (drivers.includes("memory"))
+    throw new CliError("blobs in memory end with their process and cannot be copied");
+  if (drivers.every((driver) => driver === "filesystem") && target.data === source.data)
+    throw new CliError(`${file} names the source folder: set its data key to another folder`);
+}
+
+/** Copies all blobs and prints the result. False if a blob could not be copied. */
+async function copyTo(context: AppContext, to: BlobStore, say: Say): Promise<boolean> {
+  const { copyBlobs } = await import("../../maintenance/storage-copy.ts");
+  const database = await context.database();
+  const progress = createProgress("copying", (await database.maintenance.counts()).bytes);
   const sum = { copied: 0, bytes: 0, there: 0, failed: 0 };
-  for await (const { blob, state, error } of refusals(steps)) {
+  for await (const step of copyBlobs({ from: await context.store(), to, database })) {
+    const { blob, state, error } = step;
     progress.advance(blob.sizeBytes);
     if (state === "gone") continue;
     sum[state] += 1;
@@ -78,29 +76,24 @@ async function report(
     if (state !== "failed") continue;
     const { digest } = blob;
     const text = `failed: ${digest}: ${String(error)}`;
-    progress.pause(() => output.say({ kind: "finding", digest, state }, text));
+    progress.pause(() => say({ kind: "finding", digest, state }, text));
   }
   progress.end();
-  const text = `copied ${sum.copied} blobs, ${formatBytes(sum.bytes)}; ${sum.there} were there already; ${sum.failed} failed`;
-  output.say({ kind: "sum", ...sum }, text);
-  if (sum.failed > 0) process.exitCode = 1;
-  if (sum.failed > 0 || keepsSource) return;
-  if (!isServed) await markSourceMoved();
-  output.say(
+  const text = `copied ${sum.copied} blobs, ${formatBytes(sum.bytes)}; ${sum.there} were copied before; ${sum.failed} failed`;
+  say({ kind: "sum", ...sum }, text);
+  return sum.failed === 0;
+}
+
+/** Marks the source as moved, unless a server runs on it. */
+async function finishMove(context: AppContext, isServed: boolean, say: Say): Promise<void> {
+  if (!isServed) {
+    const { markStoreMoved } = await import("../../maintenance/storage-copy.ts");
+    await markStoreMoved({ store: await context.store(), database: await context.database() });
+  }
+  say(
     { kind: "move", finished: !isServed },
     isServed
       ? "a server runs: stop it and copy again to finish the move"
-      : "start Berth with the other storage keys: nothing starts on this store any more",
+      : "start Berth with the storage keys of the target: no server starts on the source any more",
   );
-}
-
-/** Turns the error of a target that must not be written into one line. */
-async function* refusals(steps: AsyncIterable<Copied>): AsyncGenerator<Copied> {
-  try {
-    yield* steps;
-  } catch (error) {
-    if (error instanceof Error && error.name === "MismatchError")
-      throw new CliError(error.message, { cause: error });
-    throw error;
-  }
 }

@@ -1,16 +1,58 @@
 import type { Command } from "commander";
-import { parseImage } from "../support/image-argument.ts";
-import { formatBytes, type Line } from "../support/output.ts";
-import { remoteCommand, withRemote, type RemoteOptions } from "../support/remote.ts";
-import { factsOf, green, red, shortDigest, strong } from "../support/table.ts";
-import { platformOf, type Difference } from "./tag-schemas.ts";
+import { parseImage, remoteCommand, type RemoteOptions } from "../support/options.ts";
+import {
+  factLines,
+  formatBytes,
+  shortDigest,
+  strong,
+  type Line,
+  type Styled,
+} from "../support/output.ts";
+import { withRemote } from "../support/remote.ts";
 
 interface Options extends RemoteOptions {
   readonly platform?: string;
 }
 
+/** An image of a tag in the responses of the API (docs/api.md). */
+export interface ImageOfTag {
+  readonly os: string;
+  readonly architecture: string;
+  readonly variant: string | null;
+  readonly os_version: string | null;
+  readonly digest: string;
+  readonly size: number;
+}
+
+interface Side {
+  readonly tag: string;
+  readonly size: number;
+  readonly image: ImageOfTag;
+}
+
+interface Layer {
+  readonly digest: string;
+  readonly size: number;
+}
+
+interface TagDiff {
+  readonly from: Side;
+  readonly to: Side;
+  readonly layers: Readonly<Record<"shared" | "added" | "removed", readonly Layer[]>>;
+  readonly layer_counts: Readonly<Record<"shared" | "added" | "removed", number>>;
+  readonly size_change: number;
+  readonly download_size: number;
+  readonly config: readonly {
+    readonly field: string;
+    readonly from: unknown;
+    readonly to: unknown;
+  }[];
+  readonly config_change_count: number;
+}
+
+/** `berth tag diff` */
 export function diffCommand(): Command {
-  return remoteCommand("diff", "show what makes two tags different")
+  return remoteCommand("diff", "show the differences between two tags")
     .argument("<image>", "namespace/name:tag")
     .argument("<tag>", "another tag of the same repository")
     .option(
@@ -18,51 +60,52 @@ export function diffCommand(): Command {
       "os/architecture[/variant] (default: linux/amd64, if both have it)",
     )
     .action((image: string, to: string, options: Options) =>
-      withRemote(options, async ({ get, output }) => {
+      withRemote(options, async ({ get, say }) => {
         const { name, tag: from } = parseImage(image);
         const query = { from, to, platform: options.platform };
-        const difference = await get<Difference>(`/repositories/${name}/-/diff`, query);
-        output.say(difference, ...textOf(difference));
+        const diff = await get<TagDiff>(`/repositories/${name}/-/diff`, query);
+        say(diff, ...description(diff));
       }),
     );
 }
 
-function textOf({ from, to, layers, config, ...sums }: Difference): readonly Line[] {
+function description({ from, to, layers, config, ...sums }: TagDiff): readonly Line[] {
+  const { removed, added } = layers;
+  const counts = sums.layer_counts;
   const change = `${sums.size_change < 0 ? "-" : "+"}${formatBytes(Math.abs(sums.size_change))}`;
   const lines: Line[] = [
-    ...factsOf([
+    ...factLines([
       ["compared", `${from.tag} and ${to.tag}, ${platformOf(to.image)}`],
       ["size", `${formatBytes(from.size)} → ${formatBytes(to.size)} (${change})`],
-      ["to fetch", `${formatBytes(sums.download_size)} by who has ${from.tag}`],
+      ["download", `${formatBytes(sums.download_size)} for a client that has ${from.tag}`],
     ]),
     "",
-    [strong(`Layers: ${sums.layer_counts.shared} shared`)],
-    ...layers.removed.map(({ digest, size }) => [
-      red(`- ${shortDigest(digest)}  ${formatBytes(size)}`),
-    ]),
-    ...layers.added.map(({ digest, size }) => [
-      green(`+ ${shortDigest(digest)}  ${formatBytes(size)}`),
-    ]),
-    ...more(
-      sums.layer_counts.removed - layers.removed.length,
-      sums.layer_counts.added - layers.added.length,
-    ),
+    [strong(`Layers: ${counts.shared} shared`)],
+    ...removed.map(({ digest, size }) => [red(`- ${shortDigest(digest)}  ${formatBytes(size)}`)]),
+    ...added.map(({ digest, size }) => [green(`+ ${shortDigest(digest)}  ${formatBytes(size)}`)]),
+    ...more(counts.removed - removed.length + counts.added - added.length),
+    "",
   ];
-  if (config.length === 0) return [...lines, "", "Settings are the same."];
-  lines.push("", [strong("Settings")]);
+  if (config.length === 0) return [...lines, "The settings are the same."];
+  lines.push([strong("Settings")]);
   for (const { field, from: old, to: fresh } of config) {
     if (old !== null) lines.push([red(`- ${field}: ${valueText(old)}`)]);
     if (fresh !== null) lines.push([green(`+ ${field}: ${valueText(fresh)}`)]);
   }
-  lines.push(...more(sums.config_change_count - config.length));
-  return lines;
+  return [...lines, ...more(sums.config_change_count - config.length)];
 }
 
+const green = (text: string): Styled => ({ style: "green", text });
+const red = (text: string): Styled => ({ style: "red", text });
+
 /** A line with the number of omitted entries; none if nothing is omitted. */
-function more(...counts: readonly number[]): readonly string[] {
-  const sum = counts.reduce((all, count) => all + count, 0);
-  return sum === 0 ? [] : [`… and ${sum} more`];
-}
+const more = (count: number): readonly string[] => (count === 0 ? [] : [`… and ${count} more`]);
 
 const valueText = (value: unknown): string =>
   typeof value === "string" ? value : JSON.stringify(value);
+
+/** `linux/arm64/v8`, `windows/amd64 10.0.20348.2762` */
+export function platformOf({ os, architecture, variant, os_version }: ImageOfTag): string {
+  const platform = [os || "?", architecture || "?", ...(variant === null ? [] : [variant])];
+  return `${platform.join("/")}${os_version === null ? "" : ` ${os_version}`}`;
+}

@@ -1,21 +1,54 @@
 import { Command } from "commander";
-import { group } from "../support/administration.ts";
-import { parseImage } from "../support/image-argument.ts";
-import { formatBytes } from "../support/output.ts";
-import { limitOf, remoteCommand, withRemote, type RemoteOptions } from "../support/remote.ts";
-import { factsOf, shortDigest, shortTime, tableOf } from "../support/table.ts";
-import { diffCommand } from "./tag-diff.ts";
-import { platformOf, platformsOf, type TagMoveAnswer, type TagAnswer } from "./tag-schemas.ts";
+import { group, parseImage, remoteCommand, type RemoteOptions } from "../support/options.ts";
+import {
+  factLines,
+  formatBytes,
+  shortDigest,
+  shortTime,
+  tableOf,
+  type Line,
+} from "../support/output.ts";
+import { withRemote } from "../support/remote.ts";
+import { diffCommand, platformOf, type ImageOfTag } from "./tag-diff.ts";
 
 const notes = `
 Examples:
   $ berth tag ls team/app
   $ berth tag show team/app:1.4               platforms, signatures and SBOMs
-  $ berth tag history team/app:1.4            what it pointed at, since when, by whom
-  $ berth tag rollback team/app:1.4           back to what it pointed at before
-  $ berth tag diff team/app:1.4 1.5           layers, sizes and settings that differ
+  $ berth tag history team/app:1.4            earlier digests, with time and user
+  $ berth tag rollback team/app:1.4           move the tag back to the digest before
+  $ berth tag diff team/app:1.4 1.5           different layers, sizes and settings
   $ berth tag rm team/app:old --host registry.example.com
 `;
+
+/** A tag in the responses of the API (docs/api.md). */
+interface Tag {
+  readonly name: string;
+  readonly digest: string;
+  readonly media_type: string;
+  readonly last_updated: string;
+  readonly last_updater: string | null;
+  readonly pull_count: number;
+  readonly last_pulled: string | null;
+  readonly size: number;
+  readonly images: readonly ImageOfTag[];
+  /** The number of all images; `images` has the first 100. */
+  readonly image_count: number;
+  readonly referrers?: readonly {
+    readonly digest: string;
+    readonly artifact_type: string | null;
+    readonly media_type: string;
+    readonly size: number;
+    readonly tag: string | null;
+  }[];
+}
+
+interface TagMove {
+  readonly digest: string | null;
+  readonly actor: string | null;
+  readonly changed_at: string;
+  readonly is_here: boolean;
+}
 
 /** `berth tag …`: the tags of a repository on any Berth server. */
 export function tagCommand(): Command {
@@ -35,97 +68,100 @@ const pathOf = (image: string): string => {
 function list(): Command {
   return remoteCommand("ls", "list the tags of a repository")
     .argument("<name>", "namespace/name")
-    .option("--limit <number>", "so many at most")
+    .option("--limit <number>", "the maximum number of tags")
     .action((name: string, options: RemoteOptions) =>
-      withRemote(options, async ({ items, output }) => {
-        const rows: string[][] = [];
-        const found = items<TagAnswer>(`/repositories/${name}/-/tags`, limitOf(options));
-        for await (const tag of found) {
-          if (options.json) output.say(tag, "");
-          else
-            rows.push([
-              ...[tag.name, shortDigest(tag.digest), formatBytes(tag.size)],
-              ...[String(tag.pull_count), shortTime(tag.last_updated)],
-              platformsOf(tag),
-            ]);
-        }
-        const heads = ["TAG", "DIGEST", "SIZE", "PULLS", "UPDATED", "PLATFORMS"];
-        if (!options.json) output.say({}, ...tableOf(heads, rows));
-      }),
+      withRemote(options, ({ sayList }) =>
+        sayList<Tag>({
+          path: `/repositories/${name}/-/tags`,
+          heads: ["TAG", "DIGEST", "SIZE", "PULLS", "UPDATED", "PLATFORMS"],
+          rowOf: (tag) => [
+            tag.name,
+            shortDigest(tag.digest),
+            formatBytes(tag.size),
+            String(tag.pull_count),
+            shortTime(tag.last_updated),
+            [...tag.images.map(platformOf), ...moreThan(tag)].join(", "),
+          ],
+        }),
+      ),
     );
 }
 
+/** `… and 12 more`, if the response has not all images of the tag. */
+function moreThan({ images, image_count }: Tag): readonly string[] {
+  const more = image_count - images.length;
+  return more > 0 ? [`… and ${more} more`] : [];
+}
+
 function show(): Command {
-  return imageCommand("show", "show what a tag points at, and what refers to it").action(
+  return imageCommand("show", "show the image of a tag, and its referrers").action(
     (image: string, options: RemoteOptions) =>
-      withRemote(options, async ({ get, output }) => {
-        const tag = await get<TagAnswer>(pathOf(image));
-        const { images, referrers = [] } = tag;
-        const facts = factsOf([
-          ["tag", image],
-          ["digest", tag.digest],
-          ["type", tag.media_type],
-          [
-            "pushed",
-            `${shortTime(tag.last_updated)}${tag.last_updater === null ? "" : ` by ${tag.last_updater}`}`,
-          ],
-          ["pulls", `${tag.pull_count}, last ${shortTime(tag.last_pulled)}`],
-        ]);
-        const platforms = images.map((held) => [
-          ...[platformOf(held), formatBytes(held.size), held.digest],
-        ]);
-        const others = referrers.map(({ artifact_type, media_type, size, digest, tag: named }) => [
-          ...[named ?? artifact_type ?? media_type, formatBytes(size), digest],
-        ]);
-        const lines = [...facts, "", ...tableOf(["PLATFORM", "SIZE", "DIGEST"], platforms)];
-        if (tag.image_count > images.length)
-          lines.push(`… and ${tag.image_count - images.length} more platforms`);
-        if (others.length > 0) lines.push("", ...tableOf(["REFERRER", "SIZE", "DIGEST"], others));
-        output.say(tag, ...lines);
+      withRemote(options, async ({ get, say }) => {
+        const tag = await get<Tag>(pathOf(image));
+        say(tag, ...description(image, tag));
       }),
   );
 }
 
+function description(image: string, tag: Tag): readonly Line[] {
+  const { images, referrers = [], last_updater: updater } = tag;
+  const platforms = images.map((one) => [platformOf(one), formatBytes(one.size), one.digest]);
+  const others = referrers.map((one) => [
+    one.tag ?? one.artifact_type ?? one.media_type,
+    formatBytes(one.size),
+    one.digest,
+  ]);
+  return [
+    ...factLines([
+      ["tag", image],
+      ["digest", tag.digest],
+      ["type", tag.media_type],
+      ["pushed", `${shortTime(tag.last_updated)}${updater === null ? "" : ` by ${updater}`}`],
+      ["pulls", `${tag.pull_count}, last ${shortTime(tag.last_pulled)}`],
+    ]),
+    "",
+    ...tableOf(["PLATFORM", "SIZE", "DIGEST"], platforms),
+    ...moreThan(tag),
+    ...(others.length > 0 ? ["", ...tableOf(["REFERRER", "SIZE", "DIGEST"], others)] : []),
+  ];
+}
+
 function history(): Command {
-  return imageCommand("history", "show what a tag pointed at, the newest first")
-    .option("--limit <number>", "so many at most")
+  return imageCommand("history", "list the earlier digests of a tag, the newest first")
+    .option("--limit <number>", "the maximum number of entries")
     .action((image: string, options: RemoteOptions) =>
-      withRemote(options, async ({ items, output }) => {
-        const rows: string[][] = [];
-        for await (const move of items<TagMoveAnswer>(
-          `${pathOf(image)}/history`,
-          limitOf(options),
-        )) {
-          if (options.json) output.say(move, "");
-          else
-            rows.push([
-              ...[shortTime(move.changed_at), move.actor ?? "", move.digest ?? "removed"],
-              move.digest !== null && !move.is_here ? "gone" : "",
-            ]);
-        }
-        if (!options.json) output.say({}, ...tableOf(["SINCE", "BY", "DIGEST", ""], rows));
-      }),
+      withRemote(options, ({ sayList }) =>
+        sayList<TagMove>({
+          path: `${pathOf(image)}/history`,
+          heads: ["SINCE", "BY", "DIGEST", ""],
+          rowOf: (move) => [
+            shortTime(move.changed_at),
+            move.actor ?? "",
+            move.digest ?? "deleted",
+            move.digest !== null && !move.is_here ? "no longer stored" : "",
+          ],
+        }),
+      ),
     );
 }
 
 function rollback(): Command {
-  return imageCommand("rollback", "point a tag where it pointed before")
-    .argument("[digest]", "one of its history; otherwise the last other one")
+  return imageCommand("rollback", "move a tag back to an earlier digest")
+    .argument("[digest]", "a digest of its history (default: the last different one)")
     .action((image: string, digest: string | undefined, options: RemoteOptions) =>
-      withRemote(options, async ({ send, output }) => {
+      withRemote(options, async ({ send, say }) => {
         const body = digest === undefined ? {} : { digest };
         const moved = await send<{ digest: string }>("POST", `${pathOf(image)}/rollback`, body);
-        output.say({ image, ...moved }, `${image} points at ${moved.digest}`);
+        say({ image, ...moved }, `${image} points at ${moved.digest}`);
       }),
     );
 }
 
 function remove(): Command {
-  return imageCommand("rm", "remove a tag; its manifest goes when nothing else names it").action(
-    (image: string, options: RemoteOptions) =>
-      withRemote(options, async ({ send, output }) => {
-        await send("DELETE", pathOf(image));
-        output.say({ image, deleted: true }, `removed ${image}`);
-      }),
+  return imageCommand("rm", "delete a tag").action((image: string, options: RemoteOptions) =>
+    withRemote(options, async ({ send, say }) => {
+      await send("DELETE", pathOf(image));
+      say({ image, deleted: true }, `deleted ${image}`);
+    }),
   );
 }

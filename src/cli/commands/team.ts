@@ -1,6 +1,6 @@
 import { Argument, Command } from "commander";
-import { administer, group } from "../support/administration.ts";
-import { dataFolderCommand, type DataFolderOptions } from "../support/data-folder.ts";
+import { withAccounts } from "../support/data-folder.ts";
+import { dataFolderCommand, group, type DataFolderOptions } from "../support/options.ts";
 
 const permissions = ["read", "write", "admin"] as const;
 type Permission = (typeof permissions)[number];
@@ -9,54 +9,65 @@ interface AddOptions extends DataFolderOptions {
   readonly description: string;
 }
 
+interface TeamName {
+  readonly organisation: string;
+  readonly team: string;
+}
+
 const permissionNotes = `
 read: pull. write: pull and push. admin: pull, push and delete.
 `;
 
 /** A command for one team. */
-const teamed = (name: string, description: string): Command =>
+const onTeam = (name: string, description: string): Command =>
   dataFolderCommand(name, description).argument("<organisation>").argument("<team>");
 
 /** `berth team …` */
 export function teamCommand(): Command {
   return group(
-    new Command("team").description("members of an organisation with the same permissions"),
+    new Command("team").description("manage teams: members of an organisation with permissions"),
     [
-      teamed("add", "make a team")
-        .option("--description <text>", "for people to read", "")
+      onTeam("add", "create a team")
+        .option("--description <text>", "the description that pages show", "")
         .action(add),
       dataFolderCommand("list", "list the teams of an organisation")
         .argument("<organisation>")
         .action(list),
-      teamed("show", "list who is in a team, and what they may do").action(show),
-      teamed("delete", "delete a team; its members stay in the organisation").action(remove),
-      teamed("grant", "let a team do something with a repository of the organisation")
+      onTeam("show", "list the members and the permissions of a team").action(show),
+      onTeam("delete", "delete a team; its members stay in the organisation").action(remove),
+      onTeam("grant", "give a team a permission on a repository of the organisation")
         .argument("<repository>")
         .addArgument(new Argument("<permission>").choices(permissions))
         .addHelpText("after", permissionNotes)
-        .action(grant),
-      teamed("revoke", "take what a team may do with a repository away again")
+        .action(
+          (organisation: string, team: string, ...rest: [string, Permission, DataFolderOptions]) =>
+            setPermission({ organisation, team }, ...rest),
+        ),
+      onTeam("revoke", "remove the permission of a team on a repository")
         .argument("<repository>")
-        .action(revoke),
-      group(new Command("member").description("who is in a team"), [
-        teamed("add", "take a member of the organisation into a team")
+        .action(
+          (organisation: string, team: string, repository: string, options: DataFolderOptions) =>
+            setPermission({ organisation, team }, repository, undefined, options),
+        ),
+      group(new Command("member").description("add and remove members of a team"), [
+        onTeam("add", "add a member of the organisation to a team")
           .argument("<user>")
           .action(addMember),
-        teamed("remove", "take a user out of a team").argument("<user>").action(removeMember),
+        onTeam("remove", "remove a user from a team").argument("<user>").action(removeMember),
       ]),
     ],
   );
 }
 
 function add(organisation: string, team: string, options: AddOptions): Promise<void> {
-  return administer(options, async ({ accounts, actor }, say) => {
+  return withAccounts(options, async ({ accounts, actor, say }) => {
     await accounts.teams.add(actor, { organisation, team }, options.description);
     say({ kind: "team", organisation, team }, `team ${team} of ${organisation} added`);
   });
 }
 
 function list(organisation: string, options: DataFolderOptions): Promise<void> {
-  return administer(options, async ({ accounts }, say) => {
+  return withAccounts(options, async ({ accounts, say }) => {
     for (const { name, description, members } of await accounts.teams.list(organisation)) {
       say(
         { kind: "team", organisation, team: name, description, members },
@@ -67,7 +78,7 @@ function list(organisation: string, options: DataFolderOptions): Promise<void> {
 }
 
 function show(organisation: string, team: string, options: DataFolderOptions): Promise<void> {
-  return administer(options, async ({ accounts }, say) => {
+  return withAccounts(options, async ({ accounts, say }) => {
     const name = { organisation, team };
     for (const user of await accounts.teams.members(name))
       say({ kind: "member", ...name, user }, `member ${user}`);
@@ -77,7 +88,7 @@ function show(organisation: string, team: string, options: DataFolderOptions): P
 }
 
 function remove(organisation: string, team: string, options: DataFolderOptions): Promise<void> {
-  return administer(options, async ({ accounts, actor }, say) => {
+  return withAccounts(options, async ({ accounts, actor, say }) => {
     await accounts.teams.delete(actor, { organisation, team });
     say(
       { kind: "team", organisation, team, deleted: true },
@@ -86,33 +97,18 @@ function remove(organisation: string, team: string, options: DataFolderOptions):
   });
 }
 
-function grant(
-  organisation: string,
-  team: string,
+/** `undefined` removes the permission. */
+function setPermission(
+  team: TeamName,
   repository: string,
-  permission: Permission,
+  permission: Permission | undefined,
   options: DataFolderOptions,
 ): Promise<void> {
-  return administer(options, async ({ accounts, actor }, say) => {
-    await accounts.teams.setPermission(actor, { organisation, team }, repository, permission);
+  return withAccounts(options, async ({ accounts, actor, say }) => {
+    await accounts.teams.setPermission(actor, team, repository, permission);
     say(
-      { kind: "permission", organisation, team, repository, permission },
-      `team ${team} has ${permission} on ${repository}`,
-    );
-  });
-}
-
-function revoke(
-  organisation: string,
-  team: string,
-  repository: string,
-  options: DataFolderOptions,
-): Promise<void> {
-  return administer(options, async ({ accounts, actor }, say) => {
-    await accounts.teams.setPermission(actor, { organisation, team }, repository, undefined);
-    say(
-      { kind: "permission", organisation, team, repository, permission: null },
-      `team ${team} has nothing on ${repository}`,
+      { kind: "permission", ...team, repository, permission: permission ?? null },
+      `team ${team.team} has ${permission ?? "no permission"} on ${repository}`,
     );
   });
 }
@@ -123,9 +119,9 @@ function addMember(
   user: string,
   options: DataFolderOptions,
 ): Promise<void> {
-  return administer(options, async ({ accounts, actor }, say) => {
+  return withAccounts(options, async ({ accounts, actor, say }) => {
     await accounts.teams.addMember(actor, { organisation, team }, user);
-    say({ kind: "member", organisation, team, user }, `${user} is in team ${team}`);
+    say({ kind: "member", organisation, team, user }, `added ${user} to team ${team}`);
   });
 }
 
@@ -135,11 +131,11 @@ function removeMember(
   user: string,
   options: DataFolderOptions,
 ): Promise<void> {
-  return administer(options, async ({ accounts, actor }, say) => {
+  return withAccounts(options, async ({ accounts, actor, say }) => {
     await accounts.teams.removeMember(actor, { organisation, team }, user);
     say(
       { kind: "member", organisation, team, user, removed: true },
-      `${user} is not in team ${team} any more`,
+      `removed ${user} from team ${team}`,
     );
   });
 }

@@ -1,8 +1,12 @@
 import { Command, InvalidArgumentError, Option } from "commander";
-import { administer, group } from "../support/administration.ts";
-import { dataFolderCommand, type DataFolderOptions } from "../support/data-folder.ts";
+import { withAccounts } from "../support/data-folder.ts";
+import {
+  dataFolderCommand,
+  group,
+  parseFuture,
+  type DataFolderOptions,
+} from "../support/options.ts";
 import { printError } from "../support/output.ts";
-import { parseFuture } from "../support/parse-date.ts";
 
 interface Resource {
   readonly path: string;
@@ -27,54 +31,64 @@ const words: Readonly<Record<string, string>> = {
 };
 
 const notes = `
-A token stands in for a password, as in: docker login -u NAME. It is shown once.
+A token replaces the password, as in: docker login -u NAME. It is printed once.
 
-Of a user it has a scope, which caps what the user may do. Of an organisation it has resources:
+The token of a user has a scope: it limits the permissions of the user. The token of
+an organisation has resources: repositories, with * as wildcard, and their actions.
+
   $ berth token create mia --label laptop --scope repo:write --expires 90d
   $ berth token create team --label ci --resource 'team/*=push' --resource team=create
   $ berth token create team --label robot --resource team/app=pull
 
-pull, push (and pull), delete (and push) are for repositories, by name or with *; create is for the
-organisation itself: making repositories by a push. The Hub API's own words (scope-…) are taken, too.
+Actions on repositories: pull; push, with pull; delete, with push. The action create
+on the organisation allows a push to create repositories. The names of the Hub API
+(scope-…) are accepted too.
 `;
 
 /** `berth token …` */
 export function tokenCommand(): Command {
-  return group(new Command("token").description("access tokens of users and organisations"), [
-    dataFolderCommand("create", "make an access token and show it once")
-      .argument("<account>", "a user or an organisation")
-      .requiredOption("--label <text>", "what it is for")
-      .option("--description <text>", "more about it")
-      .addOption(
-        new Option("--scope <scope>", "of a user's token: what it may at most do").choices(scopes),
-      )
-      .option(
-        "--resource <path=words>",
-        "of an organisation's token: what it opens; may be repeated",
-        collectResource,
-      )
-      .option("--expires <when>", "90d from now, or a date", parseFuture)
-      .addHelpText("after", notes)
-      .action(create),
-    dataFolderCommand("list", "list the access tokens of an account")
-      .argument("<account>")
-      .action(list),
-    dataFolderCommand("revoke", "end an access token")
-      .argument("<account>")
-      .argument("<id>", "as list shows it")
-      .action(revoke),
-  ]);
+  return group(
+    new Command("token").description("manage access tokens of users and organisations"),
+    [
+      dataFolderCommand("create", "create an access token and print it once")
+        .argument("<account>", "a user or an organisation")
+        .requiredOption("--label <text>", "the name of the token")
+        .option("--description <text>", "a longer description")
+        .addOption(
+          new Option("--scope <scope>", "for a user: the maximum permissions").choices(scopes),
+        )
+        .option(
+          "--resource <path=actions>",
+          "for an organisation: a repository and its actions; can be repeated",
+          collectResource,
+        )
+        .option(
+          "--expires <when>",
+          "the end of its validity: 90d (from now), or a date",
+          parseFuture,
+        )
+        .addHelpText("after", notes)
+        .action(create),
+      dataFolderCommand("list", "list the access tokens of an account")
+        .argument("<account>")
+        .action(list),
+      dataFolderCommand("revoke", "revoke an access token")
+        .argument("<account>")
+        .argument("<id>", "the id in the output of list")
+        .action(revoke),
+    ],
+  );
 }
 
 function collectResource(text: string, before: readonly Resource[] = []): readonly Resource[] {
   const [path = "", list = "", ...more] = text.split("=");
   if (path === "" || list === "" || more.length > 0)
-    throw new InvalidArgumentError("Allowed: PATH=WORD,WORD, such as team/app=push.");
+    throw new InvalidArgumentError("Allowed: PATH=ACTION,ACTION, such as team/app=push.");
   return [...before, { path, scopes: list.split(",").map((word) => words[word] ?? word) }];
 }
 
 function create(account: string, options: CreateOptions): Promise<void> {
-  return administer(options, async ({ accounts, actor }, say) => {
+  return withAccounts(options, async ({ accounts, actor, say }) => {
     const { label, description, scope, expires, resource } = options;
     const resources = resource?.map(({ path, scopes }) => {
       const type = path === account ? ("TYPE_ORG" as const) : ("TYPE_REPO" as const);
@@ -92,13 +106,12 @@ function create(account: string, options: CreateOptions): Promise<void> {
     const expiry = expires === undefined ? null : new Date(expires).toISOString();
     // Standard output has only the secret, for a pipe.
     say({ kind: "token", account, id, label, token: secret, expires: expiry }, secret);
-    if (!options.json)
-      printError(`Token ${id} of ${account}; this is the only time that it is shown.\n`);
+    if (!options.json) printError(`Token ${id} of ${account}. It is not shown again.\n`);
   });
 }
 
 function list(account: string, options: DataFolderOptions): Promise<void> {
-  return administer(options, async ({ accounts }, say) => {
+  return withAccounts(options, async ({ accounts, say }) => {
     const date = (ms: number | null): string | null =>
       ms === null ? null : new Date(ms).toISOString();
     const newestFirst = await accounts.accessTokens.list(account);
@@ -133,7 +146,7 @@ function list(account: string, options: DataFolderOptions): Promise<void> {
 }
 
 function revoke(account: string, id: string, options: DataFolderOptions): Promise<void> {
-  return administer(options, async ({ accounts, actor }, say) => {
+  return withAccounts(options, async ({ accounts, actor, say }) => {
     await accounts.accessTokens.revoke(actor, account, id);
     say({ kind: "token", account, id, revoked: true }, `token ${id} of ${account} revoked`);
   });

@@ -1,33 +1,39 @@
 import { Command } from "commander";
-import { group } from "../support/administration.ts";
-import { dataFolderCommand, type DataFolderOptions } from "../support/data-folder.ts";
+import { withDataFolder } from "../support/data-folder.ts";
 import { CliError } from "../support/failure.ts";
+import { dataFolderCommand, group, type DataFolderOptions } from "../support/options.ts";
 import { formatBytes } from "../support/output.ts";
-import { withRepositories } from "../support/repositories.ts";
 
 const notes = `
-An upload is a blob of which a client has not sent the end. Its bytes stay for limits.uploadExpiry (7d) after
-the last one, so that the client can go on; delete it where the disk is needed sooner.
+An open upload is a blob that a client has not sent to its end. The registry keeps
+its bytes for limits.uploadExpiry (7d) after the last request, so that the client
+can continue. Delete it if the disk space is needed earlier.
 `;
 
 /** `berth upload list|delete`: open uploads. */
 export function uploadCommand(): Command {
   const command = new Command("upload")
-    .description("uploads that are open, and the bytes they hold")
+    .description("list and delete open uploads")
     .addHelpText("after", notes);
   return group(command, [
-    dataFolderCommand("list", "list open uploads, the one that rests longest first").action(list),
+    dataFolderCommand("list", "list open uploads, the longest idle first").action(list),
     dataFolderCommand("delete", "delete an upload and its bytes")
-      .argument("<id>", "as list shows it")
+      .argument("<id>", "the id in the output of list")
       .action(remove),
   ]);
 }
 
-async function list(options: DataFolderOptions): Promise<void> {
-  await withRepositories(options, async ({ folder, output }) => {
-    for await (const { id, repository, bytes, touchedAtMs } of folder.uploads.list()) {
-      const touchedAt = new Date(touchedAtMs).toISOString();
-      output.say(
+const listedAtMost = 1_000_000;
+
+function list(options: DataFolderOptions): Promise<void> {
+  return withDataFolder(options, async (context, say) => {
+    const store = await context.store();
+    const { uploads } = await context.database();
+    for (const row of await uploads.idleSince(Infinity, listedAtMost)) {
+      const { id, repository } = row;
+      const bytes = await store.uploadSize(row.storage_reference);
+      const touchedAt = new Date(row.touched_at).toISOString();
+      say(
         { id, repository, bytes, touchedAt },
         `${id}  ${repository}  ${formatBytes(bytes)}  last used ${touchedAt}`,
       );
@@ -35,10 +41,17 @@ async function list(options: DataFolderOptions): Promise<void> {
   });
 }
 
-async function remove(id: string, options: DataFolderOptions): Promise<void> {
-  await withRepositories(options, async ({ folder, output }) => {
-    const isDeleted = await folder.uploads.delete(id);
-    if (!isDeleted) throw new CliError(`there is no upload ${id}; "berth upload list" shows them`);
-    output.say({ id, deleted: true }, `deleted ${id}`);
+/** Ends an upload and deletes its bytes; its client gets BLOB_UPLOAD_UNKNOWN. */
+function remove(id: string, options: DataFolderOptions): Promise<void> {
+  return withDataFolder(options, async (context, say) => {
+    const store = await context.store();
+    const database = await context.database();
+    const row = await database.uploads.find(id);
+    if (row === undefined)
+      throw new CliError(`there is no upload ${id}; "berth upload list" lists all`);
+    // The bytes first: on a full disk the change of the row needs their space.
+    await store.abort(row.storage_reference);
+    await database.run("endUpload", { id });
+    say({ id, deleted: true }, `deleted ${id}`);
   });
 }

@@ -1,9 +1,7 @@
 import { Command } from "commander";
-import { administer, everyPage, group } from "../support/administration.ts";
-import { dataFolderCommand, type DataFolderOptions } from "../support/data-folder.ts";
+import { everyPage, withAccounts, type AccountWork } from "../support/data-folder.ts";
+import { dataFolderCommand, group, type DataFolderOptions } from "../support/options.ts";
 import { readNewPassword } from "../support/password.ts";
-
-type Work = Parameters<typeof administer<void>>[1];
 
 interface PasswordOptions extends DataFolderOptions {
   readonly generate?: true;
@@ -17,41 +15,44 @@ interface AddOptions extends PasswordOptions {
 }
 
 const passwordNotes = `
-The password is the first line of standard input, or typed at a terminal; it is never an argument.
+The password is read from the terminal, or from the first line of standard input.
+It is never an argument.
 `;
 const disableNotes = `
-A disabled user can't log in, neither with the password nor with access tokens, and may do nothing;
-bearer tokens that are out end within minutes. Repositories and memberships stay.
+A disabled user has no permissions and cannot log in, neither with the password nor
+with access tokens. Issued bearer tokens expire within 5 minutes. The repositories
+and memberships stay.
 `;
 const deleteNotes = `
-Takes access tokens, memberships and permissions with it. Refused while the user has repositories,
-is the last owner of an organisation, or the last administrator.
+It also deletes the access tokens, memberships and permissions of the user. It is
+rejected while the user has repositories, is the last owner of an organisation, or
+is the last administrator.
 `;
 
 /** `berth user …` */
 export function userCommand(): Command {
-  return group(new Command("user").description("people, who each have a namespace of their name"), [
-    withPassword(dataFolderCommand("add", "make a user").argument("<name>"))
-      .option("--admin", "who may do everything everywhere")
-      .option("--full-name <text>", "for people to read")
-      .option("--email <address>", "where to reach them")
-      .option("--take-over", "also the repositories of that name that no account has")
+  return group(new Command("user").description("manage users; each user has a namespace"), [
+    withPassword(dataFolderCommand("add", "create a user").argument("<name>"))
+      .option("--admin", "make the user an administrator")
+      .option("--full-name <text>", "the name that pages show")
+      .option("--email <address>", "the email address of the user")
+      .option("--take-over", "take over existing repositories of this namespace")
       .action(add),
     dataFolderCommand("list", "list all users").action(list),
-    dataFolderCommand("disable", "keep a user out, and everything of theirs in")
+    dataFolderCommand("disable", "end the permissions of a user, and keep the data")
       .argument("<name>")
       .addHelpText("after", disableNotes)
       .action((name: string, options: DataFolderOptions) => setDisabled(name, true, options)),
-    dataFolderCommand("enable", "let a disabled user in again")
+    dataFolderCommand("enable", "give a disabled user the permissions back")
       .argument("<name>")
       .action((name: string, options: DataFolderOptions) => setDisabled(name, false, options)),
     withPassword(
-      dataFolderCommand("password", "give a user a new password").argument("<name>"),
+      dataFolderCommand("password", "set the password of a user").argument("<name>"),
     ).action(setPassword),
     dataFolderCommand("promote", "make a user an administrator")
       .argument("<name>")
       .action((name: string, options: DataFolderOptions) => setAdmin(name, true, options)),
-    dataFolderCommand("demote", "make an administrator a plain user")
+    dataFolderCommand("demote", "make an administrator a user without special rights")
       .argument("<name>")
       .action((name: string, options: DataFolderOptions) => setAdmin(name, false, options)),
     dataFolderCommand("delete", "delete a user without repositories")
@@ -63,14 +64,15 @@ export function userCommand(): Command {
 
 function withPassword(command: Command): Command {
   return command
-    .option("--generate", "make a random password and show it once")
+    .option("--generate", "generate a random password and print it once")
     .addHelpText("after", passwordNotes);
 }
 
 /** The new password. The output shows it only if it was generated. */
 async function newPassword(name: string, { generate }: PasswordOptions) {
   if (!generate) return { password: await readNewPassword(name), facts: {}, text: "" };
-  const password = (await import("../../app/administration.ts")).generatePassword();
+  const { generatePassword } = await import("../../auth/passwords.ts");
+  const password = generatePassword();
   return { password, facts: { password }, text: `; the password is ${password}` };
 }
 
@@ -78,7 +80,7 @@ async function newPassword(name: string, { generate }: PasswordOptions) {
 const beforeFirstStart = { isNewAllowed: true };
 
 function add(name: string, options: AddOptions): Promise<void> {
-  const work: Work = async ({ accounts, actor }, say) => {
+  const work = async ({ accounts, actor, say }: AccountWork) => {
     const { password, facts, text } = await newPassword(name, options);
     const { admin, fullName, email, takeOver } = options;
     await accounts.users.add(actor, { name, password, isAdmin: admin, fullName, email, takeOver });
@@ -87,11 +89,11 @@ function add(name: string, options: AddOptions): Promise<void> {
       `${admin ? "administrator" : "user"} ${name} added${text}`,
     );
   };
-  return administer(options, work, beforeFirstStart);
+  return withAccounts(options, work, beforeFirstStart);
 }
 
 function list(options: DataFolderOptions): Promise<void> {
-  return administer(options, async ({ accounts }, say) => {
+  return withAccounts(options, async ({ accounts, say }) => {
     for await (const user of everyPage(accounts.users.list)) {
       const { name, isAdmin: admin, disabled, fullName, email, createdAtMs } = user;
       const created = new Date(createdAtMs).toISOString();
@@ -110,7 +112,7 @@ function list(options: DataFolderOptions): Promise<void> {
 }
 
 function setDisabled(name: string, disabled: boolean, options: DataFolderOptions): Promise<void> {
-  return administer(options, async ({ accounts, actor }, say) => {
+  return withAccounts(options, async ({ accounts, actor, say }) => {
     const changed = await accounts.users.setDisabled(actor, name, disabled);
     const state = disabled ? "disabled" : "enabled";
     say(
@@ -121,24 +123,24 @@ function setDisabled(name: string, disabled: boolean, options: DataFolderOptions
 }
 
 function setAdmin(name: string, admin: boolean, options: DataFolderOptions): Promise<void> {
-  return administer(options, async ({ accounts, actor }, say) => {
+  return withAccounts(options, async ({ accounts, actor, say }) => {
     const changed = await accounts.users.setAdmin(actor, name, admin);
-    const state = admin ? "an administrator" : "a plain user";
+    const state = admin ? "an administrator" : "not an administrator";
     say({ kind: "user", name, admin, changed }, `${name} is ${state}${changed ? "" : " already"}`);
   });
 }
 
 function setPassword(name: string, options: PasswordOptions): Promise<void> {
-  const work: Work = async ({ accounts, actor }, say) => {
+  const work = async ({ accounts, actor, say }: AccountWork) => {
     const { password, facts, text } = await newPassword(name, options);
     await accounts.users.setPassword(actor, name, password);
-    say({ kind: "user", name, ...facts }, `${name} has a new password${text}`);
+    say({ kind: "user", name, ...facts }, `the password of ${name} is set${text}`);
   };
-  return administer(options, work, beforeFirstStart);
+  return withAccounts(options, work, beforeFirstStart);
 }
 
 function remove(name: string, options: DataFolderOptions): Promise<void> {
-  return administer(options, async ({ accounts, actor }, say) => {
+  return withAccounts(options, async ({ accounts, actor, say }) => {
     await accounts.users.delete(actor, name);
     say({ kind: "user", name, deleted: true }, `user ${name} deleted`);
   });

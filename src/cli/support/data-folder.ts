@@ -1,87 +1,88 @@
-import { Command } from "commander";
-import { loadConfig } from "../../config/load.ts";
-import { ConfigError } from "../../config/problems.ts";
-import type { Config } from "../../config/schema.ts";
-import type { Maintenance } from "../../app/maintenance.ts";
-import { CliError, startFailure, workFailure } from "./failure.ts";
+import type { Accounts } from "../../accounts/accounts.ts";
+import type { AppContext } from "../../app/context.ts";
+import { demandConfig } from "../../config/load.ts";
+import { openFailure, workFailure } from "./failure.ts";
+import type { DataFolderOptions } from "./options.ts";
+import { createSay, type Say } from "./output.ts";
 
-export interface DataFolderOptions {
-  readonly config?: string;
-  readonly data?: string;
-  readonly json?: true;
-}
-
-/** A command that works on a data folder, also while a server runs on it. */
-export function dataFolderCommand(name: string, description: string): Command {
-  return new Command(name)
-    .description(description)
-    .option("--config <file>", "YAML file to read (BERTH_CONFIG)")
-    .option("--data <folder>", "folder of the data (default: ./data)")
-    .option("--json", "one JSON object a line, for programs");
-}
-
-/** Opens the folder, runs `work`, and closes the folder. A failure becomes one line. */
-export function withDataFolder<T>(
+/** Opens the data folder with its blobs, runs `work`, and closes the folder. A failure becomes one line. */
+export function withDataFolder(
   options: DataFolderOptions,
-  work: (maintenance: Maintenance, config: Config) => Promise<T>,
-): Promise<T> {
-  const open = async (config: Config): Promise<Maintenance> =>
-    (await import("../../app/maintenance.ts")).openMaintenance(config);
-  return withOpened(options, open, work);
-}
-
-interface Closable {
-  close(): Promise<void>;
-}
-
-async function closingAfter<T>(root: Closable, work: () => Promise<T>): Promise<T> {
-  try {
-    return await work();
-  } finally {
-    await root.close();
-  }
-}
-
-/** Errors of opening that are shown with their message only. */
-const openingErrors = new Set([
-  ...["NoRegistryError", "OwnerError", "FolderInUseError", "MismatchError"],
-]);
-
-/** Runs `work`. An error with one of the names becomes a {@link CliError} with the same message. */
-export async function refusing(
-  names: ReadonlySet<string>,
-  work: () => Promise<void>,
+  work: (context: AppContext, say: Say) => Promise<void>,
 ): Promise<void> {
-  try {
-    await work();
-  } catch (error) {
-    const isRefused = error instanceof Error && names.has(error.name);
-    if (isRefused) throw new CliError(error.message, { cause: error });
-    throw error;
-  }
+  return withContext(options, { store: true }, (context) => work(context, createSay(options)));
 }
 
-/** {@link withDataFolder} for any composition root. */
-export async function withOpened<Root extends Closable, T>(
+/** The same without the blobs: only the database is opened. */
+export function withDatabase(
+  options: DataFolderOptions,
+  work: (context: AppContext, say: Say) => Promise<void>,
+): Promise<void> {
+  return withContext(options, { store: false }, (context) => work(context, createSay(options)));
+}
+
+export interface AccountWork {
+  readonly accounts: Accounts;
+  /** The command line as the actor in the audit log. */
+  readonly actor: AppContext["actor"];
+  readonly say: Say;
+}
+
+/** {@link withDatabase} for accounts. With `isNewAllowed` it creates a missing registry, like a first start. */
+export function withAccounts(
+  options: DataFolderOptions,
+  work: (parts: AccountWork) => Promise<void>,
+  { isNewAllowed = false }: { readonly isNewAllowed?: boolean } = {},
+): Promise<void> {
+  return withContext(options, { store: false, isNewAllowed }, async (context) =>
+    work({ accounts: await context.accounts(), actor: context.actor, say: createSay(options) }),
+  );
+}
+
+async function withContext(
   { config: configFile, data }: DataFolderOptions,
-  open: (config: Config) => Promise<Root>,
-  work: (root: Root, config: Config) => Promise<T>,
-): Promise<T> {
-  const loaded = await loadConfig({ configFile, flags: data === undefined ? {} : { data } });
-  if (!loaded.ok) throw new ConfigError(loaded.problems);
-  const { config } = loaded;
-  let root: Root;
+  opens: { readonly store: boolean; readonly isNewAllowed?: boolean },
+  work: (context: AppContext) => Promise<void>,
+): Promise<void> {
+  const { config } = await demandConfig({ configFile, flags: data === undefined ? {} : { data } });
+  let context: AppContext;
   try {
-    await (await import("../../app/data-folder.ts")).demandOwner(config);
-    root = await open(config);
+    // Loaded here, so that the other commands start without it.
+    const { openCommandContext } = await import("../../app/context.ts");
+    context = await openCommandContext(config, opens);
   } catch (error) {
-    if (error instanceof Error && openingErrors.has(error.name))
-      throw new CliError(error.message, { cause: error });
-    throw startFailure(error, config);
+    throw openFailure(error, config);
   }
   try {
-    return await closingAfter(root, () => work(root, config));
+    await runAndClose(context, work);
   } catch (error) {
     throw workFailure(error, config);
+  }
+}
+
+async function runAndClose(
+  context: AppContext,
+  work: (context: AppContext) => Promise<void>,
+): Promise<void> {
+  try {
+    await work(context);
+  } finally {
+    await context.close();
+  }
+}
+
+/** The items of all pages of a list. */
+export async function* everyPage<Item extends { readonly name: string }>(
+  list: (page: { last?: string | undefined; limit: number }) => Promise<{
+    readonly items: readonly Item[];
+    readonly more: boolean;
+  }>,
+): AsyncIterable<Item> {
+  let last: string | undefined;
+  for (;;) {
+    const { items, more } = await list({ last, limit: 500 });
+    yield* items;
+    last = items.at(-1)?.name;
+    if (!more) return;
   }
 }

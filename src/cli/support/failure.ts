@@ -4,7 +4,7 @@ import type { Config } from "../../config/schema.ts";
 
 /** Ends a command with exit code 1. The output is the message, in one line. */
 export class CliError extends Error {
-  override readonly name = "Failure";
+  override readonly name = "CliError";
 }
 
 /** The reason why a server did not start, in one line, with a remedy if one is known. */
@@ -40,14 +40,39 @@ export function startFailure(error: unknown, config: Pick<Config, "listen" | "da
   return new CliError(`cannot start: ${message}`, { cause: error });
 }
 
+/**
+ * Errors whose message tells users what is wrong. They are known by name, so that the command line does not load their
+ * modules.
+ */
+const errorsForUsers = new Set([
+  "NoRegistryError",
+  "OwnerError",
+  "FolderInUseError",
+  "MismatchError",
+  "OciError",
+  "AccountError",
+  "NoMirrorError",
+]);
+
+const isForUsers = (error: unknown): error is Error =>
+  error instanceof Error && errorsForUsers.has(error.name);
+
+/** The reason why a command could not open the data folder, in one line. */
+export function openFailure(error: unknown, config: Pick<Config, "listen" | "data">): CliError {
+  return isForUsers(error)
+    ? new CliError(error.message, { cause: error })
+    : startFailure(error, config);
+}
+
 const expectedCodes = /^(?:SQLITE_|S3_|WRITER_GONE$|E[A-Z0-9]+$)/;
 
 /**
- * The reason why a command on a data folder failed, in one line, for errors of the disk, the database or the store. Any
- * other error is a bug of the program and is returned unchanged, with its stack.
+ * The reason why a command on a data folder failed, in one line, for rejections and for errors of the disk, the database
+ * or the store. Any other error is a bug of the program and is returned unchanged, with its stack.
  */
 export function workFailure(error: unknown, config: Pick<Config, "listen" | "data">): unknown {
   const { code, path, message } = detailsOf(error);
+  if (isForUsers(error)) return new CliError(error.message, { cause: error });
   if (error instanceof CliError || !expectedCodes.test(code)) return error;
   if (path !== undefined || code.startsWith("SQLITE_")) return startFailure(error, config);
   return new CliError(`${reasonOf(error)} (${message})`, { cause: error });

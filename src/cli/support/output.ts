@@ -2,14 +2,11 @@ import process from "node:process";
 import { styleText } from "node:util";
 import { Presets, SingleBar } from "cli-progress";
 import { printableJson, printableLine } from "../../observability/printable.ts";
-import type { DataFolderOptions } from "./data-folder.ts";
 
 /*
  * The only file of the command line that writes to the terminal. It removes control characters, also line breaks, from
  * stored texts and texts of servers: one line of output stays one line.
  */
-
-export type Output = ReturnType<typeof createOutput>;
 
 /** A part of a line with a colour or weight. */
 export interface Styled {
@@ -33,14 +30,14 @@ function render(line: Line): string {
   return `${printed.join("")}\n`;
 }
 
-/** Lines of text for users, or with `json` one JSON object per line for programs. */
-export function createOutput({ json }: Pick<DataFolderOptions, "json">) {
-  return {
-    say(facts: object, ...lines: readonly Line[]): void {
-      process.stdout.write(
-        json ? `${printableJson(JSON.stringify(facts))}\n` : lines.map(render).join(""),
-      );
-    },
+/** Writes one result: lines of text for users, or the facts as JSON for programs. */
+export type Say = (facts: object, ...lines: readonly Line[]) => void;
+
+export function createSay({ json }: { readonly json?: true }): Say {
+  return (facts, ...lines) => {
+    process.stdout.write(
+      json ? `${printableJson(JSON.stringify(facts))}\n` : lines.map(render).join(""),
+    );
   };
 }
 
@@ -94,3 +91,34 @@ export function formatBytes(bytes: number): string {
   const value = bytes / 1024 ** power;
   return `${power === 0 ? value : value.toFixed(1)} ${units[power]}`;
 }
+
+export const strong = (text: string): Styled => ({ style: "bold", text });
+
+/** Rows with aligned columns; the last column is not padded. */
+export function tableOf(
+  heads: readonly string[],
+  given: readonly (readonly string[])[],
+): readonly Line[] {
+  const rows = given.map((row) => row.map((cell) => printableLine(cell).replaceAll(/\s/g, " ")));
+  const widths = heads.map((head, at) =>
+    Math.max(head.length, ...rows.map((row) => row[at]?.length ?? 0)),
+  );
+  const line = (cells: readonly string[]): string =>
+    cells
+      .map((cell, at) => (at === cells.length - 1 ? cell : cell.padEnd(widths[at] ?? 0)))
+      .join("  ")
+      .trimEnd();
+  return [[strong(line(heads))], ...rows.map(line)];
+}
+
+/** One line per fact: `name    value`. */
+export function factLines(facts: readonly (readonly [string, string])[]): readonly Line[] {
+  const width = Math.max(...facts.map(([name]) => name.length));
+  return facts.map(([name, value]) => [{ style: "dim", text: name.padEnd(width) }, `  ${value}`]);
+}
+
+/** `2026-01-02 03:04` */
+export const shortTime = (time: string | null): string =>
+  time === null ? "never" : time.slice(0, 16).replace("T", " ");
+
+export const shortDigest = (digest: string): string => digest.slice(0, digest.indexOf(":") + 13);

@@ -1,90 +1,111 @@
-import { Command } from "commander";
-import { dockerCredentials } from "./docker-credentials.ts";
+import { spawn } from "node:child_process";
+import { readFile } from "node:fs/promises";
+import { homedir } from "node:os";
+import path from "node:path";
+import process from "node:process";
 import { CliError } from "./failure.ts";
-import { createOutput, type Output } from "./output.ts";
-
-export interface RemoteOptions {
-  readonly host: string;
-  readonly json?: true;
-  readonly limit?: string;
-}
+import { limitOf, type RemoteOptions } from "./options.ts";
+import { createSay, tableOf, type Say } from "./output.ts";
 
 /** A Berth server, called over HTTP with the credentials of `docker login`. */
 export interface Remote {
-  readonly output: Output;
+  readonly say: Say;
   readonly get: <T>(path: string, query?: Query) => Promise<T>;
   readonly send: <T>(method: "POST" | "DELETE", path: string, body?: object) => Promise<T>;
-  /** The items of a list, page by page, up to the limit. */
-  readonly items: <T>(
-    path: string,
-    query: Query & { readonly limit?: number },
-  ) => AsyncGenerator<T>;
+  /** Prints a list, up to `--limit`: as a table, or with `--json` one item per line. */
+  readonly sayList: <T>(list: RemoteList<T>) => Promise<void>;
 }
 
 type Query = Readonly<Record<string, string | number | undefined>>;
+
+interface RemoteList<T> {
+  readonly path: string;
+  readonly query?: Query;
+  readonly heads: readonly string[];
+  readonly rowOf: (item: T) => readonly string[];
+}
 
 interface Page<T> {
   readonly next: string | null;
   readonly results: readonly T[];
 }
 
+type Ask = <T>(method: string, target: string, body?: object) => Promise<T>;
+
 const root = "/api/berth/v1";
 const pageSize = 100;
 
-/** A command that calls a server; by default the one on this machine. */
-export function remoteCommand(name: string, description: string): Command {
-  return new Command(name)
-    .description(description)
-    .option("--host <url>", "the server, as for docker login", "localhost:5000")
-    .option("--json", "one JSON object a line, for programs");
-}
-
+/** Calls the server of `--host`. A failure becomes one line. */
 export async function withRemote(
   options: RemoteOptions,
   work: (remote: Remote) => Promise<void>,
 ): Promise<void> {
   const base = baseOf(options.host);
-  const credentials = await dockerCredentials(base.host);
+  const ask = createAsk(base, await dockerCredentials(base.host));
+  const say = createSay(options);
+  await work({
+    say,
+    get: (path, query) => ask("GET", targetOf(path, query)),
+    send: (method, path, body) => ask(method, targetOf(path), body),
+    sayList: async <T>({ path, query, heads, rowOf }: RemoteList<T>) => {
+      const rows: (readonly string[])[] = [];
+      for await (const item of itemsOf<T>(ask, path, { ...query, ...limitOf(options) })) {
+        if (options.json) say(item as object);
+        else rows.push(rowOf(item));
+      }
+      if (!options.json) say({}, ...tableOf(heads, rows));
+    },
+  });
+}
+
+function createAsk(base: URL, credentials: Credentials | undefined): Ask {
   const headers: Record<string, string> = { accept: "application/json" };
   if (credentials !== undefined) {
     const pair = Buffer.from(`${credentials.name}:${credentials.secret}`).toString("base64");
     headers["authorization"] = `Basic ${pair}`;
   }
-  const ask = async <T>(method: string, target: string, body?: object): Promise<T> => {
-    const request = {
-      ...{ method, headers: body ? { ...headers, "content-type": "application/json" } : headers },
-      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-    };
+  return async <T>(method: string, target: string, body?: object): Promise<T> => {
+    const request =
+      body === undefined
+        ? { method, headers }
+        : {
+            method,
+            headers: { ...headers, "content-type": "application/json" },
+            body: JSON.stringify(body),
+          };
     const response = await fetch(new URL(target, base), request).catch((error: unknown) => {
-      throw new CliError(`${base.host} can't be reached: ${reasonOf(error)}`, { cause: error });
+      throw new CliError(`cannot reach ${base.host}: ${reasonOf(error)}`, { cause: error });
     });
     const text = await response.text();
-    if (!response.ok) throw failureOf(response.status, text, base.host, credentials !== undefined);
+    if (!response.ok)
+      throw responseFailure(response.status, text, base.host, credentials !== undefined);
     return (text === "" ? {} : parse(text, base.host)) as T;
   };
-  const pathOf = (path: string, query: Query = {}): string => {
-    const parameters = new URLSearchParams();
-    for (const [key, value] of Object.entries(query))
-      if (value !== undefined) parameters.set(key, String(value));
-    return `${root}${path}${parameters.size > 0 ? `?${parameters.toString()}` : ""}`;
-  };
-  await work({
-    output: createOutput(options),
-    get: (path, query) => ask("GET", pathOf(path, query)),
-    send: (method, path, body) => ask(method, pathOf(path), body),
-    async *items<T>(path: string, { limit = Infinity, ...query }: Query & { limit?: number }) {
-      let left = limit;
-      let next: string | null = pathOf(path, { ...query, page_size: Math.min(left, pageSize) });
-      while (next !== null && left > 0) {
-        const page: Page<T> = await ask("GET", next);
-        yield* page.results.slice(0, left);
-        left -= page.results.length;
-        // The URL of the server in its links may differ from the one in `--host`.
-        const url = page.next === null ? undefined : new URL(page.next);
-        next = url === undefined ? null : `${url.pathname}${url.search}`;
-      }
-    },
-  });
+}
+
+function targetOf(path: string, query: Query = {}): string {
+  const parameters = new URLSearchParams();
+  for (const [key, value] of Object.entries(query))
+    if (value !== undefined) parameters.set(key, String(value));
+  return `${root}${path}${parameters.size > 0 ? `?${parameters.toString()}` : ""}`;
+}
+
+/** The items of a list, page by page, up to the limit. */
+async function* itemsOf<T>(
+  ask: Ask,
+  path: string,
+  { limit = Infinity, ...query }: Query & { readonly limit?: number },
+): AsyncGenerator<T> {
+  let left = limit;
+  let next: string | null = targetOf(path, { ...query, page_size: Math.min(left, pageSize) });
+  while (next !== null && left > 0) {
+    const page: Page<T> = await ask("GET", next);
+    yield* page.results.slice(0, left);
+    left -= page.results.length;
+    // The URL of the server in its links may differ from the one in `--host`.
+    const url = page.next === null ? undefined : new URL(page.next);
+    next = url === undefined ? null : `${url.pathname}${url.search}`;
+  }
 }
 
 /** The base URL of a host. Without a scheme: http for the loopback, else https, like docker. */
@@ -94,7 +115,9 @@ export function baseOf(host: string): URL {
   try {
     return new URL(text);
   } catch (error) {
-    throw new CliError(`${host} is no address of a server`, { cause: error });
+    throw new CliError(`${host} is not the address of a server: write HOST, HOST:PORT or a URL`, {
+      cause: error,
+    });
   }
 }
 
@@ -102,7 +125,9 @@ function parse(text: string, host: string): unknown {
   try {
     return JSON.parse(text);
   } catch (error) {
-    throw new CliError(`${host} has not answered as a Berth does`, { cause: error });
+    throw new CliError(`the response of ${host} is not JSON; is it a Berth server?`, {
+      cause: error,
+    });
   }
 }
 
@@ -112,29 +137,105 @@ function reasonOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
-function failureOf(status: number, text: string, host: string, isKnown: boolean): CliError {
-  let said: string | undefined;
-  try {
-    said = (JSON.parse(text) as { message?: string }).message;
-  } catch {
-    said = undefined;
-  }
+function responseFailure(status: number, text: string, host: string, isKnown: boolean): CliError {
   if (status === 401)
     return new CliError(
       isKnown
-        ? `${host} does not take the password that docker has kept; log in again: docker login ${host}`
-        : `${host} wants to know who you are: docker login ${host}`,
+        ? `${host} rejects the password that docker has stored; log in again: docker login ${host}`
+        : `${host} requires a login: docker login ${host}`,
     );
-  if (said === undefined) return new CliError(`${host} answered ${status}; is it a Berth?`);
-  const what = said === "object not found" ? "there is no such repository" : said;
+  const message = messageOf(text);
+  if (message === undefined)
+    return new CliError(`${host} answered ${status}; is it a Berth server?`);
+  const what = message === "object not found" ? "there is no such repository" : message;
   const hint =
-    status === 404 && !isKnown ? ` (or only for who has logged in: docker login ${host})` : "";
+    status === 404 && !isKnown ? ` (or it is visible only after docker login ${host})` : "";
   return new CliError(`${what}${hint}`);
 }
 
-/** `--limit` as a number. */
-export function limitOf({ limit }: RemoteOptions): { readonly limit?: number } {
-  if (limit === undefined) return {};
-  if (!/^[1-9]\d{0,8}$/.test(limit)) throw new CliError(`--limit is a number, not ${limit}`);
-  return { limit: Number(limit) };
+function messageOf(text: string): string | undefined {
+  try {
+    return (JSON.parse(text) as { message?: string }).message;
+  } catch {
+    return undefined;
+  }
+}
+
+interface Credentials {
+  readonly name: string;
+  readonly secret: string;
+}
+
+interface DockerConfig {
+  readonly auths?: Readonly<Record<string, { readonly auth?: string }>>;
+  readonly credsStore?: string;
+  readonly credHelpers?: Readonly<Record<string, string>>;
+}
+
+/**
+ * The credentials of `docker login HOST`: from `config.json`, or from the credential helper that it names for the host
+ * or for all hosts (https://docs.docker.com/reference/cli/docker/login/). `undefined`: there are none.
+ */
+async function dockerCredentials(host: string): Promise<Credentials | undefined> {
+  const folder = process.env["DOCKER_CONFIG"] ?? path.join(homedir(), ".docker");
+  const config = await readConfig(path.join(folder, "config.json"));
+  const spellings = [host, `https://${host}`, `http://${host}`, `https://${host}/v1/`];
+  const named = spellings.map((spelling) => config.credHelpers?.[spelling]).find(Boolean);
+  const helper = named ?? config.credsStore;
+  if (helper !== undefined && helper !== "") return askHelper(helper, host);
+  const { auth } = spellings.map((spelling) => config.auths?.[spelling]).find(Boolean) ?? {};
+  if (auth === undefined || auth === "") return undefined;
+  const text = Buffer.from(auth, "base64").toString("utf8");
+  const colon = text.indexOf(":");
+  return colon < 0
+    ? undefined
+    : { name: text.slice(0, colon), secret: text.slice(colon + 1).replace(/\0+$/, "") };
+}
+
+async function readConfig(file: string): Promise<DockerConfig> {
+  let text: string;
+  try {
+    text = await readFile(file, "utf8");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return {};
+    throw new CliError(`cannot read ${file}: ${(error as Error).message}`, { cause: error });
+  }
+  try {
+    return JSON.parse(text) as DockerConfig;
+  } catch (error) {
+    throw new CliError(`${file} is not JSON`, { cause: error });
+  }
+}
+
+/** Calls a credential helper (docker-credential-helpers): the host on standard input, JSON on standard output. */
+function askHelper(helper: string, host: string): Promise<Credentials | undefined> {
+  const command = `docker-credential-${helper}`;
+  return new Promise((resolve, reject) => {
+    const child = spawn(command, ["get"], { stdio: ["pipe", "pipe", "inherit"] });
+    let output = "";
+    child.stdout.setEncoding("utf8").on("data", (text: string) => (output += text));
+    child.stdin.on("error", () => undefined).end(host);
+    child.on("error", (error) =>
+      reject(new CliError(`cannot run ${command}: ${error.message}`, { cause: error })),
+    );
+    child.on("close", (code) => {
+      if (code !== 0) {
+        if (/not found/i.test(output)) resolve(undefined);
+        else reject(new CliError(`${command} failed: ${output.trim()}`));
+        return;
+      }
+      const answer = parseAnswer(output);
+      if (answer === undefined) reject(new CliError(`the output of ${command} is not JSON`));
+      else resolve(answer);
+    });
+  });
+}
+
+function parseAnswer(text: string): Credentials | undefined {
+  try {
+    const { Username = "", Secret = "" } = JSON.parse(text) as Record<string, string>;
+    return { name: Username, secret: Secret };
+  } catch {
+    return undefined;
+  }
 }

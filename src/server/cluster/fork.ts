@@ -1,6 +1,6 @@
 import cluster, { type Worker } from "node:cluster";
 import path from "node:path";
-import type { SharedServices } from "../../app/assemble.ts";
+import type { SharedServices } from "../../app/context.ts";
 import { configKeys } from "../../config/load.ts";
 import type { Config } from "../../config/schema.ts";
 import type { RunningServer } from "../start-server.ts";

@@ -1,7 +1,8 @@
 import type { Worker } from "node:cluster";
 import { constants } from "node:os";
 import process from "node:process";
-import type { SharedServicesOwner, SharedServices } from "../../app/assemble.ts";
+import type { SharedServices } from "../../app/context.ts";
+import type { SharedServicesOwner } from "../../app/server-app.ts";
 import type { Config } from "../../config/schema.ts";
 import type { Logger } from "../../observability/logger.ts";
 import type { RunningServer } from "../start-server.ts";

@@ -1,4 +1,4 @@
-import type { SharedServices } from "../../app/assemble.ts";
+import type { SharedServices } from "../../app/context.ts";
 import type { CommandInput, CommandName, CommandResult } from "../../database/commands.ts";
 import { commandError, type Durability } from "../../database/writer.ts";
 import type { UploadLock } from "../../registry/uploads/locks.ts";

@@ -1,7 +1,7 @@
 import cluster from "node:cluster";
 import { EventEmitter } from "node:events";
 import process from "node:process";
-import { openServerApp } from "../../app/assemble.ts";
+import { openServerApp } from "../../app/server-app.ts";
 import type { Config } from "../../config/schema.ts";
 import { createLogger } from "../../observability/logger.ts";
 import { startServer } from "../start-server.ts";

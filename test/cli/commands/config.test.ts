@@ -15,7 +15,7 @@ describe("berth config", { concurrency: 2 }, () => {
   test("check exits with 0 for a valid configuration", async () => {
     const { code, stdout, stderr } = await berth(["config", "check", "--config", right]);
     assert.deepEqual([code, stderr], [0, ""]);
-    assert.match(stdout, /The configuration is right/);
+    assert.match(stdout, /The configuration is valid/);
   });
 
   test("check exits with 2 and prints every problem on standard error", async () => {

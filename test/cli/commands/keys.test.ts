@@ -33,10 +33,10 @@ describe("berth keys", { concurrency: 2 }, () => {
 
     const signs = await keys("remove", second.id);
     assert.equal(signs.code, 1);
-    assert.match(signs.stderr, /is the key that signs; run "berth keys rotate" first/);
+    assert.match(signs.stderr, /is the signing key; run "berth keys rotate" first/);
     const inUse = await keys("remove", first.id);
     assert.equal(inUse.code, 1);
-    assert.match(inUse.stderr, /are good until .*--force/);
+    assert.match(inUse.stderr, /are valid until .*--force/);
     assert.match((await keys("remove", "X")).stderr, /there is no key X/);
     assert.equal((await keys("remove", first.id, "--force")).stdout, `removed ${first.id}\n`);
     assert.equal((await keys("list")).stdout.trim().split("\n").length, 1);
@@ -49,7 +49,7 @@ describe("berth keys", { concurrency: 2 }, () => {
     const { stdout } = await berth(["keys", "rotate", "--data", data], {
       BERTH_AUTH_ALGORITHM: "rs256",
     });
-    assert.match(stdout, /\(RS256\) signs from now on/);
+    assert.match(stdout, /the new signing key is .* \(RS256\)/);
   });
 
   test("exits with 1 and an error when the data folder has no registry", async () => {

@@ -37,7 +37,7 @@ describe("maintenance of a data folder", async () => {
       assert.equal(filesOf(data).length, 3);
       const freed = await berthRun("gc");
       assert.equal(
-        rehearsed.stdout.replaceAll("would remove", "removed").replace("would free", "freed"),
+        rehearsed.stdout.replaceAll("would delete", "deleted").replace("would free", "freed"),
         freed.stdout,
       );
       assert.match(freed.stdout, /freed 17 B: 0 manifests, 1 blobs, 0 files without a row\n$/);
@@ -67,7 +67,7 @@ describe("maintenance of a data folder", async () => {
 
   test("check exits with 0 and reports no problem", async () => {
     const { code, stdout } = await berthRun("check");
-    assert.equal(stdout, "all is well\n");
+    assert.equal(stdout, "no errors\n");
     assert.equal(code, 0);
   });
 
@@ -111,7 +111,7 @@ describe("maintenance of a data folder", async () => {
     ]);
     assert.equal(before.code, 1);
     const repaired = await berthRun("check", "--repair");
-    assert.match(repaired.stdout, /2 things are wrong, 1 of them mended/);
+    assert.match(repaired.stdout, /2 errors, 1 of them repaired/);
     assert.equal(repaired.code, 1);
   });
 

@@ -5,7 +5,7 @@ import http from "node:http";
 import net, { type AddressInfo } from "node:net";
 import path from "node:path";
 import { after, describe, test } from "node:test";
-import { startupBanner } from "../../../src/cli/support/startup-banner.ts";
+import { startupBanner } from "../../../src/cli/commands/serve.ts";
 import { parseListenAddress } from "../../../src/config/addresses.ts";
 import { waitUntil } from "../../support/wait.ts";
 import { berth, createFolder, launch, type Running } from "../support.ts";
@@ -48,7 +48,7 @@ describe("berth serve", { concurrency: 2 }, () => {
 
 `,
     );
-    assert.match(stderr, /open mode: everybody/);
+    assert.match(stderr, /open mode: everyone/);
   });
 
   test("drains on SIGINT and exits at once with 130 on a second SIGINT", async () => {
@@ -158,7 +158,7 @@ describe("berth serve", { concurrency: 2 }, () => {
       await fetch(`${url}/v2/`, { headers: { "X-Forwarded-For": "203.0.113.7" } });
     child.kill("SIGTERM");
     const { stderr } = await ended;
-    assert.match(stderr, /a proxy is in front of it: set trustedProxies/);
+    assert.match(stderr, /there is a proxy: set trustedProxies/);
     assert.equal(
       stderr.match(/a proxy that is not in trustedProxies forwards requests/g)?.length,
       1,

@@ -47,17 +47,17 @@ describe("berth storage copy", () => {
     const cut = await copy(["--data", data], toS3);
     assert.equal(cut.code, 1, cut.stderr);
     assert.match(cut.stdout, /^failed: sha256:.*AccessDenied/m);
-    assert.match(cut.stdout, /^copied 2 blobs, .*; 0 were there already; 1 failed$/m);
+    assert.match(cut.stdout, /^copied 2 blobs, .*; 0 were copied before; 1 failed$/m);
     const whole = await copy(["--data", data], toS3);
     assert.equal(whole.code, 0, whole.stdout + whole.stderr);
-    assert.match(whole.stdout, /^copied 1 blobs, 11.0 MiB; 2 were there already; 0 failed$/m);
+    assert.match(whole.stdout, /^copied 1 blobs, 11.0 MiB; 2 were copied before; 0 failed$/m);
     assert.match(whole.stdout, /a server runs: stop it and copy again to finish the move\n$/);
     assert.equal(stub.bucket.multiparts.size, 0);
 
     const late = await pushBlob(berth, "team/app", "pushed meanwhile");
     await berth.close();
     const last = await copy(["--data", data], toS3);
-    assert.match(last.stdout, /nothing starts on this store any more\n$/);
+    assert.match(last.stdout, /no server starts on the source any more\n$/);
     assert.equal(last.code, 0);
 
     const check = await run(["check", "--config", toS3]);
@@ -160,7 +160,7 @@ describe("berth storage copy", () => {
       file("same.yaml", { data: one }),
     ]);
     assert.equal(same.code, 1);
-    assert.match(same.stderr, /the folder that is copied from/);
+    assert.match(same.stderr, /names the source folder/);
     const nowhere = file("nowhere.yaml", { storage: { driver: "s3" } });
     const refused = await run(["storage", "copy", "--data", one, "--to", nowhere]);
     assert.equal(refused.code, 2);

@@ -25,9 +25,11 @@ describe("the authority of an actor", () => {
 
   test("of the system is created only by commands without a client, such as the command line and mirrors", () => {
     assert.deepEqual(callersOf("systemActor"), [
-      ...["accounts/users.ts", "app/administration.ts", "app/mirrors.ts"],
-      ...["app/repositories.ts", "database/registry/repository-removal.ts"],
-      ...["mirror/repository.ts", "registry/uploads/expire.ts"],
+      "accounts/users.ts",
+      "app/context.ts",
+      "database/registry/repository-removal.ts",
+      "mirror/repository.ts",
+      "registry/uploads/expire.ts",
     ]);
   });
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { openAdmin } from "../../../src/app/administration.ts";
+import { openCommandContext } from "../../../src/app/context.ts";
 import { pushBlob, pushImageParts, putManifest } from "../../support/berth.ts";
 import { startClosedBerth } from "../../support/closed.ts";
 
@@ -8,9 +8,10 @@ describe("the actor of a push", async () => {
   const berth = await startClosedBerth({ trustedProxies: "127.0.0.1" });
   berth.addUser("mia");
   berth.addUser("tom");
-  const administration = await openAdmin(berth.config);
+  const context = await openCommandContext(berth.config, { store: false });
+  const accounts = await context.accounts();
   const audit = async (account: string) => {
-    const entries = await administration.accounts.audit.list({ account, limit: 100 });
+    const entries = await accounts.audit.list({ account, limit: 100 });
     return entries.map(({ actor, action, subject, peer }) => ({ actor, action, subject, peer }));
   };
 
@@ -58,6 +59,6 @@ describe("the actor of a push", async () => {
       const { body } = await api.delete(`/v2/mia/app/manifests/${reference}`).expect(403);
       assert.equal(body.errors[0].code, "DENIED");
     }
-    await administration.close();
+    await context.close();
   });
 });

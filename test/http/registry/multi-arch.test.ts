@@ -1,7 +1,7 @@
 import SqliteDatabase from "better-sqlite3";
 import assert from "node:assert/strict";
 import { before, describe, test } from "node:test";
-import { databaseFile } from "../../../src/app/stores.ts";
+import { databaseFile } from "../../../src/app/data-folder.ts";
 import { digestOf, type Digest } from "../../../src/oci/digest.ts";
 import * as types from "../../../src/oci/media-types.ts";
 import {

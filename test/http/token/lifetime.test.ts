@@ -1,9 +1,8 @@
 import assert from "node:assert/strict";
 import { after, describe, test } from "node:test";
-import { openAdmin } from "../../../src/app/administration.ts";
+import { openCommandContext } from "../../../src/app/context.ts";
 import { OCI_INDEX } from "../../../src/oci/media-types.ts";
 import { parseRepositoryName } from "../../../src/oci/name.ts";
-import { openRepositories } from "../../../src/app/repositories.ts";
 import { connect } from "../../server/support.ts";
 import { pushBlob, pushImageParts, putManifest, type TestBerth } from "../../support/berth.ts";
 import { password, startClosedBerth } from "../../support/closed.ts";
@@ -15,12 +14,11 @@ for (const name of ["eve", "ed"]) {
   berth.exec(`INSERT INTO members SELECT ${team}, id, 'editor', 0 FROM accounts
     WHERE name = '${name}'`);
 }
-const { accounts, actor, close } = await openAdmin(berth.config);
-const folder = await openRepositories(berth.config);
-after(async () => {
-  await close();
-  await folder.close();
-});
+const context = await openCommandContext(berth.config, { store: true });
+after(() => context.close());
+const { actor } = context;
+const accounts = await context.accounts();
+const repositories = await context.repositories();
 
 const all = (name: string): string => `repository:${name}:pull,push,delete`;
 const push = async (as: TestBerth, name: string): Promise<void> => {
@@ -234,7 +232,7 @@ describe("after a revocation, a deletion or another loss of access", () => {
     const name = "ann/shown";
     const repository = parseRepositoryName(name);
     const show = (visibility: "public" | "private") =>
-      folder.repositories.setVisibility(folder.actor, repository, visibility);
+      repositories.setVisibility(actor, repository, visibility);
     await show("public");
     const scope = `repository:${name}:pull`;
     await berth

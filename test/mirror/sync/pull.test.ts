@@ -5,7 +5,12 @@ import type { AddressInfo } from "node:net";
 import path from "node:path";
 import { after, describe, test } from "node:test";
 import { digestOf } from "../../../src/oci/digest.ts";
-import { openMirrorFolder, type SyncStep, type MirrorFolder } from "../../../src/app/mirrors.ts";
+import { openCommandContext } from "../../../src/app/context.ts";
+import {
+  openMirrorAdministration,
+  type MirrorAdministration,
+} from "../../../src/app/mirror-administration.ts";
+import type { SyncStep } from "../../../src/mirror/sync/pull.ts";
 import { collect, pushBlob, putManifest, startBerth, type TestBerth } from "../../support/berth.ts";
 import { waitUntil } from "../../support/wait.ts";
 import {
@@ -21,15 +26,15 @@ import {
 const index = "application/vnd.oci.image.index.v1+json";
 const image = "application/vnd.oci.image.manifest.v1+json";
 
-async function withFolder<T>(
+async function withMirrors<T>(
   berth: TestBerth,
-  work: (folder: MirrorFolder) => Promise<T>,
+  work: (mirrors: MirrorAdministration) => Promise<T>,
 ): Promise<T> {
-  const folder = await openMirrorFolder(berth.config);
+  const context = await openCommandContext(berth.config, { store: true });
   try {
-    return await work(folder);
+    return await work(await openMirrorAdministration(context));
   } finally {
-    await folder.close();
+    await context.close();
   }
 }
 
@@ -82,8 +87,8 @@ test("a sync copies the configured tags and platforms, and a second sync downloa
   }
   proxy.reset();
   const sync = () =>
-    withFolder(mirror, (folder) =>
-      all(folder.schedules[0]?.run(false) ?? assert.fail("there is no schedule")),
+    withMirrors(mirror, (mirrors) =>
+      all(mirrors.schedules()[0]?.run(false) ?? assert.fail("there is no schedule")),
     );
   const first = await sync();
   assert.deepEqual(
@@ -115,8 +120,8 @@ test("a mirror evicts the least recently used blobs above cacheSize, but no pinn
   const pinned = await pull("pinned");
   const hosted = await pull("hosted");
   await pushBlob(mirror, "ours/app", hosted.layerBytes);
-  await withFolder(mirror, async (folder) => {
-    assert.equal(await folder.pin(folder.parseImage("docker.io/library/pinned:1"), true), true);
+  await withMirrors(mirror, async (mirrors) => {
+    assert.equal(await mirrors.pin(mirrors.parseImage("docker.io/library/pinned:1"), true), true);
   });
   const old = await pull("old");
   for (let more = 0; more < 12; more += 1) {
@@ -129,13 +134,13 @@ test("a mirror evicts the least recently used blobs above cacheSize, but no pinn
   assert.equal(await status(pinned.path), "Berth; hit");
   assert.equal(await status(hosted.path), "Berth; hit");
   assert.match((await status(old.path)) ?? "", /fwd=miss/);
-  await withFolder(mirror, async (folder) => {
+  await withMirrors(mirror, async (mirrors) => {
     // A blob that a client is reading is evicted a little later.
     await waitUntil("the budget is held", async () => {
-      const [report] = await folder.report();
+      const [report] = await mirrors.report();
       return report !== undefined && report.bytes <= 1_000_000;
     });
-    const [report] = await folder.report();
+    const [report] = await mirrors.report();
     assert.deepEqual(report?.pins, ["docker.io/library/pinned:1"]);
   });
   const { text } = await mirror.api.get("/metrics").expect(200);
@@ -165,7 +170,7 @@ test("a purge deletes a mirrored repository, and the next pull downloads it agai
   const blob = `/v2/purged/blobs/${pushed.layer}`;
   await pair.mirror.api.get("/v2/purged/manifests/1").expect(200);
   await untilHere(pair.mirror, blob);
-  await withFolder(pair.mirror, (folder) => folder.purge(folder.parseImage("purged")));
+  await withMirrors(pair.mirror, (mirrors) => mirrors.purge(mirrors.parseImage("purged")));
   const { headers } = await pair.mirror.api.get(blob).expect(200);
   assert.match(headers["cache-status"] ?? "", /fwd=miss/);
 });

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { after, describe, test } from "node:test";
-import type { SyncStep } from "../../../src/app/mirrors.ts";
-import { openMirrorFolder } from "../../../src/app/mirrors.ts";
+import { openCommandContext } from "../../../src/app/context.ts";
+import { openMirrorAdministration } from "../../../src/app/mirror-administration.ts";
+import type { SyncStep } from "../../../src/mirror/sync/pull.ts";
 import { pushBlob, pushImageParts, putManifest, startBerth } from "../../support/berth.ts";
 import { startFaultyProxy } from "../../support/faulty-proxy.ts";
 import { refuse } from "../../config/support.ts";
@@ -54,15 +55,15 @@ describe("a scheduled push of a hosted repository to an upstream", async () => {
   await putManifest(source, "team/app", signature.digest, signature.manifest).expect(201);
 
   const run = async (isDryRun = false): Promise<readonly SyncStep[]> => {
-    const folder = await openMirrorFolder(source.config);
+    const context = await openCommandContext(source.config, { store: true });
     try {
       const steps: SyncStep[] = [];
-      const [only] = folder.schedules;
+      const [only] = (await openMirrorAdministration(context)).schedules();
       assert.equal(only?.name, "team/app to docker.io/admin/copied");
       for await (const step of only.run(isDryRun)) steps.push(step);
       return steps;
     } finally {
-      await folder.close();
+      await context.close();
     }
   };
   const failed = (steps: readonly SyncStep[]) => steps.filter(({ kind }) => kind === "failed");

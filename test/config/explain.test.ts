@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { loadConfig } from "../../src/config/load.ts";
-import { printConfig } from "../../src/config/print.ts";
+import { printSettings } from "../../src/config/explain.ts";
+import { configSchema } from "../../src/config/schema.ts";
 import { accept, createFiles } from "./support.ts";
 
 const write = await createFiles();
@@ -19,13 +20,15 @@ describe("the printed configuration", () => {
     };
     const config = await accept({ env });
     assert.deepEqual(
-      await accept({ configFile: await write("printed.yaml", printConfig(config)) }),
+      await accept({
+        configFile: await write("printed.yaml", printSettings(configSchema, config)),
+      }),
       config,
     );
   });
 
   test("has durations and sizes with units", async () => {
-    const printed = printConfig(await accept({}));
+    const printed = printSettings(configSchema, await accept({}));
     for (const line of [
       "listen: 127.0.0.1:5000",
       "  drainTimeout: 30s",
@@ -43,7 +46,7 @@ describe("the printed configuration", () => {
       flags: { data: "/d" },
     });
     assert.ok(loaded.ok);
-    const printed = printConfig(loaded.config, loaded.sources);
+    const printed = printSettings(configSchema, loaded.config, loaded.sources);
     assert.match(printed, /^sparse: true # BERTH_SPARSE$/m);
     assert.match(printed, /^data: \/d # --data$/m);
     assert.match(printed, /^trustedProxies:\n {2}# BERTH_TRUSTED_PROXIES\n {2}- ::1$/m);

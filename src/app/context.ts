@@ -1,0 +1,234 @@
+import { createFreeSpace } from "../../storage/filesystem/free-space.ts";
+import { rateLimitsOf } from "../auth/rate-limit.ts";
+import { createClosing } from "../concurrency/closing.ts";
+import { readProxies } from "../config/sources.ts";
+import type { Config } from "../config/schema.ts";
+import { openSqliteDatabase } from "../database/database.ts";
+import { systemActor } from "../database/permissions/authority.ts";
+import type { PushRules } from "../database/registry/repository-creation.ts";
+import type { Writer } from "../database/writer.ts";
+import { createLogger, type Logger } from "../observability/logger.ts";
+import type { Clock, LeaseTimes } from "../registry/leases.ts";
+import { createQuotas } from "../registry/quotas.ts";
+import { createRegistry } from "../registry/registry.ts";
+import { denyChangesToMirrored } from "../registry/repositories.ts";
+import { createUploadLocks, type UploadLocks } from "../registry/uploads/locks.ts";
+import {
+  databaseFile,
+  demandOwner,
+  prepareRegistry,
+  keysFolder,
+  openStore,
+} from "./data-folder.ts";
+
+/** The services that a data folder may have only once. Their process also runs maintenance. */
+export interface SharedServices {
+  readonly writer: Writer;
+  readonly locks: UploadLocks;
+}
+
+/** What kind of process uses the data folder. */
+export type AppProcess =
+  /** It owns the shared services, and runs maintenance and the schedules of mirrors. */
+  | { readonly kind: "server"; readonly logger: Logger }
+  /** It uses the shared services of the primary process. */
+  | { readonly kind: "worker"; readonly logger: Logger; readonly sharedServices: SharedServices }
+  /** A command of the command line, also while a server runs. It prints its results itself. */
+  | { readonly kind: "command" };
+
+/**
+ * The parts of one process on one data folder, made from the configuration. Each part is made at its first use, with
+ * the parts that it needs, and loads its modules then. `close` closes them in reverse order.
+ */
+export class AppContext {
+  readonly config: Config;
+  readonly kind: AppProcess["kind"];
+  readonly logger: Logger;
+  readonly clock: Clock = Date.now;
+  /** The command line as the actor in the audit log. */
+  readonly actor = systemActor("berth");
+  readonly locks: UploadLocks;
+  readonly leaseTimes: LeaseTimes;
+  readonly pushRules: PushRules;
+  /** The visibility of each mirror, by its namespace. */
+  readonly mirrored: ReadonlyMap<string, "private" | "public">;
+  readonly #writer: Writer | undefined;
+  readonly #closing = createClosing();
+
+  constructor(config: Config, process: AppProcess) {
+    const { gc, repositories, quotas, mirrors } = config;
+    const shared = process.kind === "worker" ? process.sharedServices : undefined;
+    this.config = config;
+    this.kind = process.kind;
+    this.logger = process.kind === "command" ? createLogger(config.log) : process.logger;
+    this.#writer = shared?.writer;
+    this.locks = shared?.locks ?? createUploadLocks();
+    this.leaseTimes = { leaseMs: gc.lease, graceMs: gc.grace, deleteDelayMs: gc.deleteDelay };
+    this.pushRules = { ...repositories, defaultQuotaBytes: quotas.default ?? null };
+    this.mirrored = new Map(mirrors.map(({ namespace, visibility }) => [namespace, visibility]));
+  }
+
+  // Data
+
+  readonly store = once(async () => {
+    const store = await openStore(this.config);
+    this.onClose(() => store.close());
+    return store;
+  });
+
+  readonly database = once(async () => {
+    // The memory store deletes the database of an earlier process with the same id.
+    if (this.config.storage.driver === "memory") await this.store();
+    const database = await openSqliteDatabase(databaseFile(this.config), this.#writer);
+    this.onClose(() => database.close());
+    return database;
+  });
+
+  // Push and pull
+
+  readonly registry = once(async () => {
+    const { config, clock, locks, leaseTimes, logger } = this;
+    const space = createFreeSpace(config.data, config.storage.reserve);
+    return createRegistry({
+      store: await this.store(),
+      database: await this.database(),
+      clock,
+      locks,
+      leaseTimes,
+      sparse: config.sparse,
+      rules: this.pushRules,
+      limits: {
+        blobBytes: config.limits.blobSize,
+        sessionsPerAccount: config.limits.uploadsPerAccount,
+      },
+      moreTypes: config.manifests.mediaTypes,
+      report: logger,
+      demandSpace: (bytes) => space.demand(bytes),
+    });
+  });
+
+  /** The repositories, without changes to those of mirrors. */
+  readonly repositories = once(async () => {
+    const { repositories } = await this.registry();
+    return denyChangesToMirrored(repositories, new Set(this.mirrored.keys()));
+  });
+
+  readonly quotas = once(async () => {
+    const { clock, pushRules: rules } = this;
+    return createQuotas({ database: await this.database(), clock, rules });
+  });
+
+  // Accounts and keys
+
+  readonly accounts = once(async () => {
+    const { createAccounts } = await import("../accounts/accounts.ts");
+    return createAccounts({
+      database: await this.database(),
+      clock: this.clock,
+      createOnPush: this.config.repositories.createOnPush,
+      rateLimits: rateLimitsOf(this.config.workers),
+      mirrors: this.mirrored,
+    });
+  });
+
+  readonly collaborators = once(async () => {
+    const { createCollaborators } = await import("../accounts/collaborators.ts");
+    return createCollaborators({ database: await this.database(), clock: this.clock });
+  });
+
+  /** The keys that sign tokens, for a server; the first start creates one. */
+  readonly keys = once(async () => {
+    const { openKeys } = await import("../auth/signing-keys/keys.ts");
+    const { config, clock, logger } = this;
+    return await openKeys({
+      folder: keysFolder(config),
+      algorithm: config.auth.algorithm,
+      clock,
+      report: (error) =>
+        logger.error({ err: error }, "the keys cannot be read; the known keys stay in use"),
+    });
+  });
+
+  /** The same keys, for `berth keys`. */
+  readonly keyRing = once(async () => {
+    const { createKeyRing } = await import("../auth/signing-keys/keys.ts");
+    const { config, clock } = this;
+    return createKeyRing({ folder: keysFolder(config), algorithm: config.auth.algorithm, clock });
+  });
+
+  // Mirrors and pull counters
+
+  /** `undefined` if the configuration has no mirrors: then none of their code is loaded. */
+  readonly mirrors = once(async () => {
+    const { config, clock, leaseTimes, logger, kind } = this;
+    if (config.mirrors.length === 0) return undefined;
+    const { openMirrors } = await import("../mirror/mirrors.ts");
+    const { blobs } = await this.registry();
+    const isCommand = kind === "command"; // Commands print failures themselves.
+    const parts = {
+      store: await this.store(),
+      database: await this.database(),
+      blobs,
+      clock,
+      leaseTimes,
+      manifestBytes: config.limits.manifestSize,
+      proxies: readProxies(),
+      log: isCommand ? { warn: () => undefined, info: () => undefined } : logger,
+      report: (error: unknown) => {
+        if (!isCommand) logger.error({ err: error }, "work of a mirror failed");
+      },
+    };
+    const mirrors = await openMirrors(config.mirrors, parts, { runsSchedules: kind === "server" });
+    this.onClose(() => mirrors.close());
+    return mirrors;
+  });
+
+  readonly pullCounters = once(async () => {
+    const { openPullCounters } = await import("./pull-counters.ts");
+    const counters = await openPullCounters(this.config, await this.database(), this.logger);
+    this.onClose(() => counters.close());
+    return counters;
+  });
+
+  /** Calls `close` before the parts that are made so far are closed. */
+  onClose(close: () => Promise<void> | void): void {
+    this.#closing.add(close);
+  }
+
+  close(): Promise<void> {
+    return this.#closing.run();
+  }
+}
+
+/** Makes a part at the first call. Every call resolves with the same part. */
+function once<T>(make: () => Promise<T>): () => Promise<T> {
+  let made: Promise<T> | undefined;
+  return () => (made ??= make());
+}
+
+/**
+ * Opens the registry in the data folder for a command, also while a server runs on it.
+ * @param options.store also opens the blob store and checks that it belongs to the database
+ * @param options.isNewAllowed creates a missing registry with its first administrator, like a first start
+ * @throws OwnerError, NoRegistryError, MismatchError, and errors of the store or the database
+ */
+export async function openCommandContext(
+  config: Config,
+  options: { readonly store: boolean; readonly isNewAllowed?: boolean },
+): Promise<AppContext> {
+  await demandOwner(config);
+  const isNew = await prepareRegistry(config, options.isNewAllowed ?? false);
+  const context = new AppContext(config, { kind: "command" });
+  try {
+    const database = await context.database();
+    if (isNew) await (await context.accounts()).bootstrap(config.auth.adminPassword);
+    if (options.store) {
+      const { matchInstance } = await import("../maintenance/recovery.ts");
+      await matchInstance({ store: await context.store(), database });
+    }
+    return context;
+  } catch (error) {
+    await context.close().catch(() => undefined);
+    throw error;
+  }
+}

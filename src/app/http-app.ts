@@ -1,0 +1,217 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
+import {
+  createHubPolicy,
+  createOpenHubPolicy,
+  denyHubChangesToMirrored,
+} from "../auth/hub-policy.ts";
+import { createOpenPolicy, createPolicy } from "../auth/policy.ts";
+import { createSessions } from "../auth/sessions.ts";
+import { createBearer } from "../auth/tokens/bearer.ts";
+import { createGrantIssuer } from "../auth/tokens/grants.ts";
+import { createCatalog } from "../catalog/catalog.ts";
+import type { Config } from "../config/schema.ts";
+import type { Database } from "../database/database.ts";
+import { createApp, type AppParts } from "../http/app.ts";
+import { createHubCatalog } from "../http/hub/hub.ts";
+import type { HubParts } from "../http/hub/routes.ts";
+import {
+  createOpenRequestAuthenticator,
+  createRequestAuthenticator,
+} from "../http/middleware/authenticate.ts";
+import { createClientInfo } from "../http/middleware/client-info.ts";
+import { createResponseCache } from "../http/middleware/response-cache.ts";
+import { createHealthApp, createOperatorCheck, probeAtMostEvery } from "../http/ops/health.ts";
+import { createWwwAuthenticate } from "../http/token/www-authenticate.ts";
+import { counterNames } from "../mirror/counters.ts";
+import type { Mirrors } from "../mirror/mirrors.ts";
+import { createMetrics } from "../observability/metrics.ts";
+import { OciError } from "../oci/errors.ts";
+import type { RepositoryName } from "../oci/name.ts";
+import type { AppContext } from "./context.ts";
+
+export interface HttpApp {
+  /** Request listener for node:http. */
+  readonly handle: (request: IncomingMessage, response: ServerResponse) => void;
+  /** The same for the address of `metrics.listen`. */
+  readonly handleHealth: (request: IncomingMessage, response: ServerResponse) => void;
+  /** Makes `/readyz` report not ready, so that a load balancer sends no new requests. */
+  readonly drain: () => void;
+}
+
+/** Makes the request listeners of a server from the parts of its context. */
+export async function createHttpApp(context: AppContext): Promise<HttpApp> {
+  const { config, clock, logger } = context;
+  const database = await context.database();
+  const registry = await context.registry();
+  const mirrors = await context.mirrors();
+  const counting = await context.pullCounters();
+  const { pullCounters, counts } = counting;
+  const authentication = await openAuthentication(context);
+  const { accounts, policy } = authentication.hub;
+
+  let draining = false;
+  const probe = probeAtMostEvery(probeEveryMs, () => problemsOf(context), logger);
+  const health = {
+    metrics: createMetrics(() => measureMirrors(mirrors, database)),
+    readiness: async () => (draining ? { server: "is shutting down" } : await probe()),
+  };
+  const isElsewhere = config.metrics.listen !== undefined;
+  const isOperator = createOperatorCheck(config.metrics.allow, authentication.parts.clientInfo);
+  const handle = createApp({
+    ...authentication.parts,
+    registry,
+    pullCounters,
+    catalog: createCatalog({ database, counts, registry }),
+    hub: {
+      ...authentication.hub,
+      hub: createHubCatalog({ database, registry, accounts, policy, counts, clock }),
+    },
+    responseCache: createResponseCache(() =>
+      JSON.stringify([database.version(), counting.version()]),
+    ),
+    mirrors,
+    health: { ...health, isOperator: isElsewhere ? () => false : isOperator },
+    logger,
+    isOpen: config.auth.open,
+    publicUrl: config.publicUrl,
+    redirectExcept: config.storage.s3.redirectExcept,
+    limits: config.limits,
+    processes: config.workers,
+  });
+  return {
+    handle,
+    handleHealth: createHealthApp(health, logger),
+    drain: () => {
+      draining = true;
+    },
+  };
+}
+
+/** What requests are authenticated and authorized with. */
+interface Authentication {
+  readonly parts: Pick<
+    AppParts,
+    "requestAuthenticator" | "policy" | "wwwAuthenticate" | "tokens" | "clientInfo"
+  >;
+  /** The same for the Hub-shaped API. */
+  readonly hub: Omit<HubParts, "hub">;
+}
+
+async function openAuthentication(context: AppContext): Promise<Authentication> {
+  const { config } = context;
+  const { defaultVisibility } = config.repositories;
+  const clientInfo = createClientInfo(config.trustedProxies, config.publicUrl);
+  const wwwAuthenticate = createWwwAuthenticate({ clientInfo, service: serviceOf(config) });
+  const accounts = await context.accounts();
+  const mirrored = new Set(context.mirrored.keys());
+  if (!config.auth.open) {
+    const { parts, sessions, hubPolicy } = await openTokens(context, clientInfo);
+    const policy = denyHubChangesToMirrored(hubPolicy, mirrored);
+    return {
+      parts: { ...parts, clientInfo, wwwAuthenticate },
+      hub: { accounts, policy, sessions, defaultVisibility },
+    };
+  }
+  return {
+    parts: {
+      clientInfo,
+      wwwAuthenticate,
+      requestAuthenticator: createOpenRequestAuthenticator(),
+      policy: createOpenPolicy(),
+      tokens: undefined,
+    },
+    hub: {
+      accounts,
+      policy: denyHubChangesToMirrored(createOpenHubPolicy(), mirrored),
+      sessions: undefined,
+      defaultVisibility,
+    },
+  };
+}
+
+/** The authentication of a registry with accounts: tokens, sessions, and policies that read the database. */
+async function openTokens(context: AppContext, clientInfo: AppParts["clientInfo"]) {
+  const { config, clock } = context;
+  const service = serviceOf(config);
+  const database = await context.database();
+  const { authenticator, permissionReader } = await context.accounts();
+  const keys = await context.keys();
+  const mirrors = await context.mirrors();
+  const { removals } = database;
+  const bearer = createBearer({ keys, issuer: service, service, clock });
+  const behind = mirrors && mirrorRepositoryOf(mirrors);
+  const grantIssuer = createGrantIssuer({ permissionReader, removals, behind });
+  return {
+    hubPolicy: createHubPolicy({ database }),
+    sessions: createSessions({ keys, issuer: service, authenticator, database, clock }),
+    parts: {
+      requestAuthenticator: createRequestAuthenticator({
+        bearer,
+        authenticator,
+        permissionReader,
+        removals,
+        clientInfo,
+      }),
+      policy: createPolicy({
+        factsOf: (name) => database.repositoryCache.factsOf(name),
+        permissionReader,
+      }),
+      tokens: { authenticator, grantIssuer, bearer, clientInfo, service, keys },
+    },
+  };
+}
+
+/** The token service in each challenge, and issuer and audience in each token. */
+const serviceOf = ({ publicUrl }: Config): string =>
+  publicUrl === undefined ? "berth" : new URL(publicUrl).host;
+
+/** Finds the repository of a mirror that answers for a requested name. */
+function mirrorRepositoryOf(mirrors: Pick<Mirrors, "byName">) {
+  return (repository: RepositoryName, requested: string): RepositoryName | undefined => {
+    try {
+      return mirrors.byName(repository, requested)?.mirrorRepository.repository;
+    } catch (error) {
+      if (error instanceof OciError) return undefined;
+      throw error;
+    }
+  };
+}
+
+/** The result of a readiness probe is cached for this time, which is shorter than the interval of a prober. */
+const probeEveryMs = 2_000;
+
+/** The parts of the server that do not work, with the reason. */
+async function problemsOf(context: AppContext): Promise<Readonly<Record<string, string>>> {
+  const parts = { storage: await context.store(), database: await context.database() };
+  const problems: Record<string, string> = {};
+  await Promise.all(
+    Object.entries(parts).map(async ([name, part]) => {
+      try {
+        await part.probe();
+      } catch (error) {
+        problems[name] = error instanceof Error ? error.message : String(error);
+      }
+    }),
+  );
+  return problems;
+}
+
+const noCounts = Object.fromEntries(counterNames.map((name) => [name, 0]));
+
+/** Counters of all processes on the data folder. Those of this process are current, those of others are seconds old. */
+async function measureMirrors(
+  mirrors: Mirrors | undefined,
+  { mirrorCounters }: Pick<Database, "mirrorCounters">,
+) {
+  if (mirrors === undefined) return [];
+  await Promise.all(mirrors.list.map((mirror) => mirror.flush()));
+  const sums = await mirrorCounters.list();
+  return mirrors.list.map(({ settings: { namespace, cacheSize } }) => {
+    const { upstreamRemaining, ...counted } = sums.get(namespace) ?? {};
+    return {
+      namespace,
+      counters: { ...noCounts, ...counted },
+      gauges: { budgetBytes: cacheSize, upstreamRequestsRemaining: upstreamRemaining },
+    };
+  });
+}

@@ -1,0 +1,143 @@
+import type { Config } from "../config/schema.ts";
+import { keepReserveFile } from "../database/sqlite/reserve-file.ts";
+import { startMaintenance } from "../maintenance/scheduler.ts";
+import type { Logger } from "../observability/logger.ts";
+import { AppContext, type SharedServices } from "./context.ts";
+import { databaseFile, lockDataFolder } from "./data-folder.ts";
+import type { HttpApp } from "./http-app.ts";
+
+/** An administrator account, for the startup banner. */
+export interface Administrator {
+  readonly name: string;
+  /** `false` after a first start, until `berth user password` sets one. */
+  readonly hasPassword: boolean;
+}
+
+/** A registry that answers requests. */
+export interface ServerApp extends HttpApp {
+  /** An administrator account, for the startup banner; `undefined` in open mode. */
+  readonly administrator: Administrator | undefined;
+  /** Closes the store and the database. Running requests fail. */
+  readonly close: () => Promise<void>;
+}
+
+/** The shared services of a process that serves no requests. */
+export interface SharedServicesOwner extends SharedServices {
+  readonly administrator: Administrator | undefined;
+  readonly close: () => Promise<void>;
+}
+
+/**
+ * Opens the registry in the data folder for a server.
+ * @param sharedServices those of the primary process, for a worker; `undefined`: this process opens its own
+ * @throws OwnerError, FolderInUseError, MismatchError, and errors of the store or the database
+ */
+export function openServerApp(
+  config: Config,
+  logger: Logger,
+  sharedServices?: SharedServices,
+): Promise<ServerApp> {
+  const isWorker = sharedServices !== undefined;
+  const context = new AppContext(
+    config,
+    isWorker ? { kind: "worker", logger, sharedServices } : { kind: "server", logger },
+  );
+  return closedOnFailure(context, async () => {
+    if (!isWorker) context.onClose((await lockDataFolder(config)).release);
+    await context.store();
+    // The HTTP modules load while the database opens.
+    const [{ createHttpApp }] = await Promise.all([import("./http-app.ts"), context.database()]);
+    const { uploads } = await context.registry();
+    await context.pullCounters();
+    if (!isWorker) await startBackgroundWork(context);
+    await context.mirrors();
+    // Before maintenance records a clean stop.
+    context.onClose(() => uploads.close());
+    const administrator = await bootstrapAdministrator(context);
+    const { handle, handleHealth, drain } = await createHttpApp(context);
+    return { administrator, handle, handleHealth, drain, close: () => context.close() };
+  });
+}
+
+/** Opens the shared services of a primary process (see `server/cluster/`). Throws like {@link openServerApp}. */
+export function openSharedServices(config: Config, logger: Logger): Promise<SharedServicesOwner> {
+  const context = new AppContext(config, { kind: "server", logger });
+  return closedOnFailure(context, async () => {
+    context.onClose((await lockDataFolder(config)).release);
+    await context.store();
+    const writer = await context.database();
+    await startBackgroundWork(context);
+    // Schedules run only in the primary; each worker has its own mirrors.
+    await context.mirrors();
+    // Only the primary creates the first administrator and the first key.
+    const administrator = await bootstrapAdministrator(context);
+    if (!config.auth.open) await context.keys();
+    return { administrator, writer, locks: context.locks, close: () => context.close() };
+  });
+}
+
+/**
+ * An administrator that is not disabled; the first start creates one. `undefined` in open mode, or if there is none any
+ * more.
+ */
+async function bootstrapAdministrator(context: AppContext): Promise<Administrator | undefined> {
+  const { open, adminPassword } = context.config.auth;
+  if (open) return undefined;
+  await (await context.accounts()).bootstrap(adminPassword);
+  const { accounts } = await context.database();
+  const { items } = await accounts.list({ kind: "user", limit: 100 });
+  const found = items.find(({ isAdmin, disabled }) => isAdmin && !disabled);
+  if (found === undefined) return undefined;
+  const login = await accounts.login(found.name);
+  return { name: found.name, hasPassword: login?.passwordHash != null };
+}
+
+async function closedOnFailure<T>(context: AppContext, open: () => Promise<T>): Promise<T> {
+  try {
+    return await open();
+  } catch (error) {
+    await context.close().catch(() => undefined);
+    throw error;
+  }
+}
+
+/** Starts maintenance and keeps the reserve file: one process of a data folder does this. */
+async function startBackgroundWork(context: AppContext): Promise<void> {
+  const { config, clock, logger, leaseTimes } = context;
+  const { uploads } = await context.registry();
+  const maintenance = await startMaintenance({
+    store: await context.store(),
+    database: await context.database(),
+    uploads,
+    clock,
+    leaseTimes,
+    report: logger,
+    gc: config.gc,
+    scrub: config.scrub,
+    uploadIdleMs: config.limits.uploadExpiry,
+  });
+  context.onClose(() => maintenance.close());
+  context.onClose(keepReserve(config, logger));
+}
+
+/** The first reserve file is created after this time; a deleted one is created again when there is free space. */
+const firstReserveMs = 5_000;
+const reserveEveryMs = 60_000;
+
+/** Keeps a reserve file beside the database, for a full disk. The result stops it. */
+function keepReserve(config: Config, logger: Logger): () => void {
+  const { reserve, driver } = config.storage;
+  if (driver === "memory" || (reserve?.kind === "bytes" && reserve.bytes === 0))
+    return () => undefined;
+  const file = databaseFile(config);
+  const keep = (): void =>
+    void keepReserveFile(file).catch((error: unknown) => {
+      logger.debug({ err: error }, "the reserve file cannot be created");
+    });
+  const first = setTimeout(keep, firstReserveMs).unref();
+  const others = setInterval(keep, reserveEveryMs).unref();
+  return () => {
+    clearTimeout(first);
+    clearInterval(others);
+  };
+}
