@@ -31,7 +31,7 @@ const ulid = monotonicFactory(createPooledRandom());
 
 const ulidGrammar = "[0-9A-HJKMNP-TV-Z]{26}";
 const keyGrammar = new RegExp(
-  `^blobs/(?:(?:sha256|sha512)/[0-9a-f]{2}/[0-9a-f]{64,128}|multipart/[0-9A-Z]{2}/${ulidGrammar})\\.${ulidGrammar}$`,
+  `^blobs/(?:(?:sha256|sha512)/[0-9a-f]{2}/[0-9a-f]{64,128}|multipart/[0-9A-Z]{2}/(${ulidGrammar}))\\.${ulidGrammar}$`,
 );
 const uploadGrammar = new RegExp(`^${ulidGrammar}$`);
 
@@ -41,10 +41,23 @@ export function newKey(digest: Digest): BlobKey {
   return `blobs/${algorithmOf(digest)}/${hex.slice(0, 2)}/${hex}.${ulid()}`;
 }
 
+/** A new key for a multipart upload whose digest is not known yet. */
+export const newMultipartKey = (upload: UploadReference): BlobKey =>
+  `${multipartKeyPrefix(upload)}${ulid()}`;
+
+/** The common prefix of the keys of all multipart uploads of one upload. */
+export const multipartKeyPrefix = (upload: UploadReference): string =>
+  `blobs/multipart/${upload.slice(-2)}/${checkedUpload(upload)}.`;
+
+/** The upload in the key of a multipart upload; `undefined` for other texts. */
+export const uploadOf = (key: string): UploadReference | undefined => keyGrammar.exec(key)?.[1];
+
 /** The creation time of a key, in milliseconds since the epoch. */
 export const createdAtMs = (key: BlobKey): number => decodeTime(key.slice(-26));
 
 export const newUploadReference = (): UploadReference => ulid();
+/** A unique version, which distinguishes two writes of one object. */
+export const newVersion = (): string => ulid();
 
 export const isKey = (text: string): boolean => keyGrammar.test(text);
 export const isUploadReference = (text: string): boolean => uploadGrammar.test(text);

@@ -1,204 +1,224 @@
 import type { BlobKey, ByteSource, UploadReference } from "../blob-store.ts";
-import { UploadTooLargeError } from "./failure.ts";
-import type { Multipart, Multiparts, Part } from "./multipart.ts";
+import type { Bucket } from "./bucket.ts";
+import {
+  createMultipart,
+  partsAtMost,
+  UploadTooLargeError,
+  type Multipart,
+  type Part,
+} from "./multipart.ts";
 import type { PartBuffer, PartBuffers } from "./part-buffers.ts";
-import { mostParts } from "./settings.ts";
-import { headRoom, type States, type UploadState } from "./state.ts";
+import { PartSender } from "./part-sender.ts";
+import { lineSpaceBytes, saveState, type UploadState } from "./state.ts";
+import type { UploadStateCache } from "./upload-state-cache.ts";
 
 /** A long append saves its state at this interval. A crash loses at most the bytes since the last save. */
 const saveEveryMs = 10_000;
 
 export interface AppendParts {
-  readonly states: States;
-  readonly multiparts: Multiparts;
+  readonly bucket: Bucket;
   readonly buffers: PartBuffers;
-  /** The parts that are sent concurrently. */
-  readonly concurrency: number;
+  readonly states: UploadStateCache;
 }
 
-export interface Append {
+/** The upload, and the state to continue from. */
+export interface AppendTarget {
   readonly upload: UploadReference;
-  /** The key for a new multipart upload. */
-  readonly key: () => BlobKey;
-  /** The state to continue from. */
   readonly from: UploadState;
-  /** Reads the last bytes of a state into the buffer of a part. */
-  readonly loadTail: (state: UploadState, buffer: Buffer) => Promise<void>;
-  /** Called with every saved state; its bytes are borrowed. */
-  readonly onSaved: (state: UploadState, tail: Uint8Array) => void;
+  /** Returns the key for a new multipart upload. */
+  readonly newKey: () => BlobKey;
 }
 
 /**
- * Sends a source as parts, several concurrently, while the source still produces bytes. The bytes after the last full
- * part go into the upload's state. Resolves when S3 has all bytes and the saved state names them. If the source throws,
- * the bytes before the error are saved. If S3 fails, the parts before the first failed part are saved.
+ * Appends one source to an upload. Sends the source as parts, several concurrently, while the source still produces
+ * bytes. The bytes after the last full part go into the upload's state.
  */
-export async function appendTo(
-  { states, multiparts, buffers, concurrency }: AppendParts,
-  { upload, key, from, loadTail, onSaved }: Append,
-  source: ByteSource,
-): Promise<UploadState> {
-  const { partSize } = from;
-  const done: (Part | undefined)[] = [...from.parts];
-  const onTheirWay = new Set<Promise<void>>();
-  let state = from;
-  let multipart = from.multipart;
-  let beginning: Promise<Multipart> | undefined;
-  let failure: { readonly error: unknown } | undefined;
-  /** The part that is being filled; `undefined` while its first `filled` bytes are only in the store. */
-  let buffer: PartBuffer | undefined;
-  let filled = from.tailBytes;
-  let wanted = false;
-  let wake: (() => void) | undefined;
-  let savedAtMs = performance.now();
+export class Append {
+  readonly #bucket: Bucket;
+  readonly #buffers: PartBuffers;
+  readonly #states: UploadStateCache;
+  readonly #target: AppendTarget;
+  readonly #partSize: number;
+  readonly #sender: PartSender;
+  /** The multipart upload, once it exists. */
+  #multipart: Multipart | undefined;
+  #beginning: Promise<Multipart> | undefined;
 
-  const save = async (
-    parts: readonly Part[],
-    tailBytes: number,
-    bytes: Buffer | undefined,
-  ): Promise<void> => {
-    const { sealedBytes } = state;
-    state = await states.save(
-      upload,
-      { partSize, multipart, parts, tailBytes, sealedBytes },
-      bytes,
+  /** The part that is being filled; `undefined` while its first `#filledBytes` bytes are only in the store. */
+  #buffer: PartBuffer | undefined;
+  #filledBytes: number;
+  /** Another upload waits for memory. */
+  #isBufferWanted = false;
+  #onBufferWanted: (() => void) | undefined;
+
+  /** The last saved state. */
+  #saved: UploadState;
+  #savedAtMs = performance.now();
+
+  constructor({ bucket, buffers, states }: AppendParts, target: AppendTarget) {
+    const { from } = target;
+    this.#bucket = bucket;
+    this.#buffers = buffers;
+    this.#states = states;
+    this.#target = target;
+    this.#partSize = from.partSize;
+    this.#sender = new PartSender(bucket, from.partSize, from.parts, (bytes) =>
+      this.#multipartFor(bytes),
     );
-    savedAtMs = performance.now();
-    onSaved(state, bytes?.subarray(headRoom, headRoom + tailBytes) ?? new Uint8Array());
-  };
+    this.#multipart = from.multipart;
+    this.#filledBytes = from.remainderBytes;
+    this.#saved = from;
+  }
 
   /**
-   * Saves the multipart id before the first part is sent: a process that finds the state can abort the multipart
-   * upload.
+   * Resolves when S3 has all bytes and the saved state names them. If the source throws, the bytes before the error are
+   * saved. If S3 fails, the parts before the first failed part are saved.
    */
-  const begin = async (bytes: Buffer): Promise<Multipart> => {
-    multipart = await multiparts.create(key());
-    await save(state.parts, state.tailBytes, bytes);
-    return multipart;
-  };
-
-  const deliver = async (full: PartBuffer, number: number): Promise<void> => {
+  async run(source: ByteSource): Promise<UploadState> {
+    const iterator = source[Symbol.asyncIterator]();
     try {
-      beginning ??=
-        from.multipart === undefined ? begin(full.bytes) : Promise.resolve(from.multipart);
-      const bytes = full.bytes.subarray(headRoom, headRoom + partSize);
-      done[number - 1] = await multiparts.uploadPart(await beginning, number, bytes);
-    } catch (error) {
-      failure ??= { error };
+      try {
+        await this.#takeAll(iterator);
+      } catch (error) {
+        await this.#finish();
+        throw error;
+      }
+      await this.#finish();
+      return this.#saved;
     } finally {
-      full.release();
+      // No-op for a source that has ended.
+      await iterator.return?.()?.catch(() => undefined);
+      this.#buffer?.release();
     }
-  };
+  }
 
-  const send = (full: PartBuffer): void => {
-    full.sending();
-    done.push(undefined);
-    const sending = deliver(full, done.length).finally(() => onTheirWay.delete(sending));
-    onTheirWay.add(sending);
-  };
+  async #takeAll(iterator: AsyncIterator<Uint8Array>): Promise<void> {
+    let pending: Promise<IteratorResult<Uint8Array>> | undefined;
+    while (this.#sender.failure === undefined) {
+      pending ??= iterator.next();
+      const step = this.#isBufferWanted ? undefined : await this.#unlessBufferWanted(pending);
+      if (step === undefined) {
+        await this.#returnBuffer();
+        continue;
+      }
+      pending = undefined;
+      if (step.done) break;
+      await this.#take(step.value);
+    }
+  }
 
-  /** A copy of the parts from the first one up to the first part that has not arrived: a saved state must not change. */
-  const arrived = (): readonly Part[] => {
-    const end = done.indexOf(undefined);
-    return done.slice(0, end < 0 ? done.length : end) as readonly Part[];
-  };
+  /**
+   * Resolves with the pending value, or with `undefined` if the pool asks for the buffer first. Each call creates a new
+   * promise, so that callbacks do not accumulate on one promise.
+   */
+  #unlessBufferWanted<T>(pending: Promise<T>): Promise<T | undefined> {
+    return new Promise<T | undefined>((resolve, reject) => {
+      this.#onBufferWanted = () => resolve(undefined);
+      pending.then(resolve, reject);
+    }).finally(() => (this.#onBufferWanted = undefined));
+  }
 
-  const openBuffer = async (): Promise<PartBuffer> => {
-    while (onTheirWay.size >= concurrency) await Promise.race(onTheirWay);
-    wanted = false;
-    const opened = await buffers.acquire(partSize, () => {
-      wanted = true;
-      wake?.();
+  /** Fills parts with a chunk, and sends the full ones. */
+  async #take(chunk: Uint8Array): Promise<void> {
+    let rest = chunk;
+    while (rest.length > 0) {
+      if (this.#sender.partCount >= partsAtMost)
+        throw new UploadTooLargeError(partsAtMost * this.#partSize);
+      this.#buffer ??= await this.#openBuffer();
+      const fits = Math.min(rest.length, this.#partSize - this.#filledBytes);
+      this.#buffer
+        .grow(this.#filledBytes + fits)
+        .set(rest.subarray(0, fits), lineSpaceBytes + this.#filledBytes);
+      this.#filledBytes += fits;
+      rest = rest.subarray(fits);
+      if (this.#filledBytes < this.#partSize) continue;
+      this.#sender.send(this.#buffer);
+      this.#buffer = undefined;
+      this.#filledBytes = 0;
+      if (performance.now() - this.#savedAtMs < saveEveryMs) continue;
+      const parts = this.#sender.sentParts();
+      if (parts.length > this.#saved.parts.length) await this.#save(parts, 0, undefined);
+    }
+  }
+
+  async #openBuffer(): Promise<PartBuffer> {
+    await this.#sender.waitForSlot();
+    this.#isBufferWanted = false;
+    const opened = await this.#buffers.acquire(this.#partSize, () => {
+      this.#isBufferWanted = true;
+      this.#onBufferWanted?.();
     });
     try {
-      if (filled > 0) await loadTail(state, opened.grow(filled));
+      if (this.#filledBytes > 0) {
+        const bytes = opened.grow(this.#filledBytes);
+        await this.#states.readRemainder(this.#target.upload, this.#saved, bytes);
+      }
     } catch (error) {
       opened.release();
       throw error;
     }
     return opened;
-  };
-
-  const take = async (chunk: Uint8Array): Promise<void> => {
-    let rest = chunk;
-    while (rest.length > 0) {
-      if (done.length >= mostParts) throw new UploadTooLargeError(mostParts * partSize);
-      buffer ??= await openBuffer();
-      const fits = Math.min(rest.length, partSize - filled);
-      buffer.grow(filled + fits).set(rest.subarray(0, fits), headRoom + filled);
-      filled += fits;
-      rest = rest.subarray(fits);
-      if (filled < partSize) continue;
-      send(buffer);
-      buffer = undefined;
-      filled = 0;
-      if (performance.now() - savedAtMs < saveEveryMs) continue;
-      const parts = arrived();
-      if (parts.length > state.parts.length) await save(parts, 0, undefined);
-    }
-  };
+  }
 
   /** Another upload waits for memory: save the bytes in the store until more arrive. */
-  const putAside = async (): Promise<void> => {
-    wanted = false;
-    if (buffer === undefined) return;
-    await Promise.all(onTheirWay);
-    if (failure !== undefined) return;
-    await save(arrived(), filled, buffer.bytes);
-    buffer.release();
-    buffer = undefined;
-  };
+  async #returnBuffer(): Promise<void> {
+    this.#isBufferWanted = false;
+    if (this.#buffer === undefined) return;
+    await this.#sender.waitForAll();
+    if (this.#sender.failure !== undefined) return;
+    await this.#save(this.#sender.sentParts(), this.#filledBytes, this.#buffer.bytes);
+    this.#buffer.release();
+    this.#buffer = undefined;
+  }
 
-  const settle = async (): Promise<void> => {
-    await Promise.all(onTheirWay);
-    const parts = arrived();
-    if (failure !== undefined) {
-      if (parts.length > state.parts.length) await save(parts, 0, undefined).catch(() => undefined);
-      throw failure.error;
+  /** The multipart upload. Begins it with the first part, which has `bytes`. */
+  #multipartFor(bytes: Buffer): Promise<Multipart> {
+    const { multipart } = this.#target.from;
+    return (this.#beginning ??=
+      multipart === undefined ? this.#begin(bytes) : Promise.resolve(multipart));
+  }
+
+  /**
+   * Saves the multipart id before the first part is sent: a process that finds the state can abort the multipart
+   * upload. The first part begins with the remainder of the saved state.
+   */
+  async #begin(bytes: Buffer): Promise<Multipart> {
+    this.#multipart = await createMultipart(this.#bucket, this.#target.newKey());
+    await this.#save(this.#saved.parts, this.#saved.remainderBytes, bytes);
+    return this.#multipart;
+  }
+
+  /** Waits for the parts that are being sent, and saves what S3 has. Throws the error of the first part that failed. */
+  async #finish(): Promise<void> {
+    await this.#sender.waitForAll();
+    const parts = this.#sender.sentParts();
+    const isLonger = parts.length > this.#saved.parts.length;
+    if (this.#sender.failure !== undefined) {
+      if (isLonger) await this.#save(parts, 0, undefined).catch(() => undefined);
+      throw this.#sender.failure.error;
     }
     // Without a buffer, the store already has all bytes after the parts.
-    if (buffer !== undefined || parts.length > state.parts.length)
-      await save(parts, filled, buffer?.bytes);
-  };
-
-  const iterator = source[Symbol.asyncIterator]();
-  try {
-    try {
-      let pending: Promise<IteratorResult<Uint8Array>> | undefined;
-      while (failure === undefined) {
-        pending ??= iterator.next();
-        const step = wanted ? undefined : await either(pending, (call) => (wake = call));
-        if (step === undefined) {
-          await putAside();
-          continue;
-        }
-        pending = undefined;
-        if (step.done) break;
-        await take(step.value);
-      }
-    } catch (error) {
-      await settle();
-      throw error;
-    }
-    await settle();
-    return state;
-  } finally {
-    // No-op for a source that has ended.
-    await iterator.return?.()?.catch(() => undefined);
-    buffer?.release();
+    if (this.#buffer !== undefined || isLonger)
+      await this.#save(parts, this.#filledBytes, this.#buffer?.bytes);
   }
-}
 
-/**
- * Resolves with the pending value, or with `undefined` if `onCall`'s callback is called first. Each call creates a new
- * promise, so that callbacks do not accumulate on one promise.
- */
-function either<T>(
-  pending: Promise<T>,
-  onCall: (call: (() => void) | undefined) => void,
-): Promise<T | undefined> {
-  return new Promise<T | undefined>((resolve, reject) => {
-    onCall(() => resolve(undefined));
-    pending.then(resolve, reject);
-  }).finally(() => onCall(undefined));
+  async #save(
+    parts: readonly Part[],
+    remainderBytes: number,
+    buffer: Buffer | undefined,
+  ): Promise<void> {
+    const { upload } = this.#target;
+    const { assembledBytes } = this.#saved;
+    const state = {
+      partSize: this.#partSize,
+      multipart: this.#multipart,
+      parts,
+      remainderBytes,
+      assembledBytes,
+    };
+    this.#saved = await saveState(this.#bucket, upload, state, buffer);
+    this.#savedAtMs = performance.now();
+    const remainder = buffer?.subarray(lineSpaceBytes, lineSpaceBytes + remainderBytes);
+    this.#states.set(upload, this.#saved, remainder ?? new Uint8Array());
+  }
 }

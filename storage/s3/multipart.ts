@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import {
   AbortMultipartUploadCommand,
   CompleteMultipartUploadCommand,
@@ -5,12 +6,24 @@ import {
   ListMultipartUploadsCommand,
   UploadPartCommand,
 } from "@aws-sdk/client-s3";
-import type { S3Clients } from "./client.ts";
-import { isNotFound, S3Failure } from "./failure.ts";
-import { checksumOf, assembledEtag, type Checksums } from "./integrity.ts";
-import { writeOptions, type Objects } from "./objects.ts";
-import { withRetry, type RetryPolicy } from "./retry.ts";
-import type { S3Settings } from "./settings.ts";
+import { objectAt, type Bucket } from "./bucket.ts";
+import { checksumOf, encryption, headObject, storageClass, type Checksums } from "./objects.ts";
+import { S3Failure, undefinedIfNotFound, withRetry } from "./requests.ts";
+
+/** The S3 limit for the parts of one multipart upload. */
+export const partsAtMost = 10_000;
+
+/** The upload has more bytes than 10,000 parts can hold. */
+export class UploadTooLargeError extends Error {
+  override readonly name = "UploadTooLargeError";
+  readonly code = "UPLOAD_TOO_LARGE";
+
+  constructor(maxBytes: number) {
+    super(
+      `the upload has more than ${maxBytes} bytes, which fill the 10,000 parts that S3 allows: set a larger storage.s3.partSize`,
+    );
+  }
+}
 
 /** An open multipart upload, and the key of the object that its parts will form. */
 export interface Multipart {
@@ -25,144 +38,138 @@ export interface Part extends Checksums {
   readonly etag: string;
 }
 
-export type Multiparts = ReturnType<typeof createMultiparts>;
+export async function createMultipart(bucket: Bucket, key: string): Promise<Multipart> {
+  const { settings, retryPolicy } = bucket;
+  const { checksum } = settings;
+  const input = {
+    ...objectAt(bucket, key),
+    ...encryption(settings),
+    ...storageClass(settings),
+    ...(checksum !== "none" &&
+      ({ ChecksumAlgorithm: checksum === "crc32" ? "CRC32" : "SHA256" } as const)),
+    ContentType: "application/octet-stream",
+  };
+  const what = `begin ${key}`;
+  const response = await withRetry(retryPolicy, what, () =>
+    bucket.ask.send(new CreateMultipartUploadCommand(input)),
+  );
+  if (response.UploadId === undefined)
+    throw new S3Failure(what, "NoUploadId", "the response has no UploadId");
+  return { key, uploadId: response.UploadId };
+}
 
-export function createMultiparts(
-  clients: S3Clients,
-  objects: Pick<Objects, "head">,
-  settings: S3Settings,
-  retryPolicy: RetryPolicy,
-) {
-  const { bucket: Bucket, prefix, checksum } = settings;
-  const at = (key: string) => ({ Bucket, Key: `${prefix}${key}` });
+/** `number` counts from 1. A second upload with the same number replaces the part. */
+export async function uploadPart(
+  bucket: Bucket,
+  { key, uploadId }: Multipart,
+  number: number,
+  bytes: Uint8Array,
+): Promise<Part> {
+  const checksums = checksumOf(bucket.settings.checksum, bytes);
+  const input = {
+    ...objectAt(bucket, key),
+    UploadId: uploadId,
+    PartNumber: number,
+    Body: bytes,
+    ...checksums,
+  };
+  const what = `part ${number} of ${key}`;
+  const response = await withRetry(bucket.retryPolicy, what, () =>
+    bucket.write.send(new UploadPartCommand(input)),
+  );
+  if (response.ETag === undefined)
+    throw new S3Failure(what, "NoETag", "the response has no ETag", { status: 200 });
+  return { etag: response.ETag, ...checksums };
+}
 
-  const complete = async ({ key, uploadId }: Multipart, parts: readonly Part[]): Promise<void> => {
-    const Parts = parts.map(({ etag, ...checksums }, index) => ({
-      PartNumber: index + 1,
-      ETag: etag,
-      ...checksums,
-    }));
-    const what = `complete ${key}`;
-    const answer = await withRetry(retryPolicy, what, () =>
-      clients.write.send(
-        new CompleteMultipartUploadCommand({
-          ...at(key),
-          UploadId: uploadId,
-          MultipartUpload: { Parts },
-        }),
-      ),
+/**
+ * Completes a multipart upload. Resolves only when S3 shows the object with the right size, whatever the response to the
+ * completion was. An upload that was already completed from the same parts is a success. Throws {@link S3Failure}.
+ */
+export async function completeMultipart(
+  bucket: Bucket,
+  multipart: Multipart,
+  parts: readonly Part[],
+  sizeBytes: number,
+): Promise<void> {
+  let failure: unknown;
+  try {
+    await sendCompletion(bucket, multipart, parts);
+  } catch (error) {
+    failure = error;
+  }
+  const found = await headObject(bucket, multipart.key);
+  const what = `complete ${multipart.key}`;
+  if (found === undefined)
+    throw failure ?? new S3Failure(what, "NotThere", "the object does not exist afterwards");
+  if (found.sizeBytes !== sizeBytes) {
+    const message = `the object has ${found.sizeBytes} bytes, but ${sizeBytes} were sent`;
+    throw new S3Failure(what, "WrongSize", message, { cause: failure });
+  }
+  if (failure === undefined) return;
+  // An attempt whose response was lost, or another process, completed the upload: the object must have the same parts.
+  if (found.etag !== assembledEtag(parts)) throw failure;
+}
+
+async function sendCompletion(
+  bucket: Bucket,
+  { key, uploadId }: Multipart,
+  parts: readonly Part[],
+): Promise<void> {
+  const Parts = parts.map(({ etag, ...checksums }, index) => ({
+    PartNumber: index + 1,
+    ETag: etag,
+    ...checksums,
+  }));
+  const input = { ...objectAt(bucket, key), UploadId: uploadId, MultipartUpload: { Parts } };
+  const what = `complete ${key}`;
+  const response = await withRetry(bucket.retryPolicy, what, () =>
+    bucket.write.send(new CompleteMultipartUploadCommand(input)),
+  );
+  // S3 sends status 200 before it knows the result. The SDK looks for an error in the last bytes only.
+  if (response.ETag === undefined)
+    throw new S3Failure(what, "NotCompleted", "the response has no ETag", { status: 200 });
+}
+
+/** The ETag of a part, unless S3 encrypts with a KMS key. */
+export const partEtag = (bytes: Uint8Array): string =>
+  `"${createHash("md5").update(bytes).digest("hex")}"`;
+
+/** The ETag of an assembled object, if the ETags of its parts are MD5 sums. */
+function assembledEtag(parts: readonly Part[]): string {
+  const hash = createHash("md5");
+  for (const { etag } of parts) hash.update(Buffer.from(etag.replaceAll('"', ""), "hex"));
+  return `"${hash.digest("hex")}-${parts.length}"`;
+}
+
+/** Aborts a multipart upload and deletes its parts. No-op if the upload is completed or gone. */
+export async function abortMultipart(bucket: Bucket, { key, uploadId }: Multipart): Promise<void> {
+  const input = { ...objectAt(bucket, key), UploadId: uploadId };
+  await withRetry(bucket.retryPolicy, `abort ${key}`, () =>
+    bucket.ask.send(new AbortMultipartUploadCommand(input)),
+  ).catch(undefinedIfNotFound);
+}
+
+/** The open multipart uploads whose keys begin with `keyPrefix`. */
+export async function* listMultiparts(
+  bucket: Bucket,
+  keyPrefix: string,
+): AsyncGenerator<Multipart> {
+  const { Bucket, Key: Prefix } = objectAt(bucket, keyPrefix);
+  let marker: { readonly KeyMarker: string; readonly UploadIdMarker?: string } | undefined;
+  do {
+    const input = { Bucket, Prefix, ...marker };
+    const page = await withRetry(bucket.retryPolicy, `LIST uploads ${keyPrefix}`, () =>
+      bucket.ask.send(new ListMultipartUploadsCommand(input)),
     );
-    // S3 sends status 200 before it knows the result. The SDK looks for an error in the last bytes only.
-    if (answer.ETag === undefined)
-      throw new S3Failure(what, "NotCompleted", "the answer names no object", 200);
-  };
-
-  return {
-    async create(key: string): Promise<Multipart> {
-      const answer = await withRetry(retryPolicy, `begin ${key}`, () =>
-        clients.ask.send(
-          new CreateMultipartUploadCommand({
-            ...at(key),
-            ...writeOptions(settings),
-            ...(checksum !== "none" && {
-              ChecksumAlgorithm: checksum === "crc32" ? "CRC32" : "SHA256",
-            }),
-            ContentType: "application/octet-stream",
-          }),
-        ),
-      );
-      if (answer.UploadId === undefined)
-        throw new S3Failure(`begin ${key}`, "NoUploadId", "the answer names no upload");
-      return { key, uploadId: answer.UploadId };
-    },
-
-    /** `number` counts from 1. A second upload with the same number replaces the part. */
-    async uploadPart(
-      { key, uploadId }: Multipart,
-      number: number,
-      bytes: Uint8Array,
-    ): Promise<Part> {
-      const checksums = checksumOf(checksum, bytes);
-      const what = `part ${number} of ${key}`;
-      const answer = await withRetry(retryPolicy, what, () =>
-        clients.write.send(
-          new UploadPartCommand({
-            ...at(key),
-            UploadId: uploadId,
-            PartNumber: number,
-            Body: bytes,
-            ...checksums,
-          }),
-        ),
-      );
-      if (answer.ETag === undefined)
-        throw new S3Failure(what, "NoETag", "the answer has no ETag", 200);
-      return { etag: answer.ETag, ...checksums };
-    },
-
-    /**
-     * Completes a multipart upload. Resolves only when S3 shows the object with the right size, whatever the response
-     * to the completion was. An upload that was already completed from the same parts is a success. Throws
-     * {@link S3Failure}.
-     */
-    async complete(multipart: Multipart, parts: readonly Part[], sizeBytes: number): Promise<void> {
-      let failure: unknown;
-      try {
-        await complete(multipart, parts);
-      } catch (error) {
-        failure = error;
-      }
-      const found = await objects.head(multipart.key);
-      const what = `complete ${multipart.key}`;
-      if (found === undefined)
-        throw failure ?? new S3Failure(what, "NotThere", "S3 shows no object");
-      if (found.sizeBytes !== sizeBytes) {
-        const message = `S3 shows ${found.sizeBytes} bytes where ${sizeBytes} were sent`;
-        throw new S3Failure(what, "WrongSize", message, undefined, failure);
-      }
-      if (failure === undefined) return;
-      // An attempt whose response was lost, or another process, completed the upload: the object must have the same
-      // parts.
-      if (found.etag !== assembledEtag(parts.map(({ etag }) => etag))) throw failure;
-    },
-
-    /** Aborts a multipart upload and deletes its parts. No-op if the upload is completed or gone. */
-    async abort({ key, uploadId }: Multipart): Promise<void> {
-      try {
-        await withRetry(retryPolicy, `abort ${key}`, () =>
-          clients.ask.send(new AbortMultipartUploadCommand({ ...at(key), UploadId: uploadId })),
-        );
-      } catch (error) {
-        if (!(error instanceof S3Failure && isNotFound(error))) throw error;
-      }
-    },
-
-    /** The open multipart uploads whose keys begin with `keyPrefix`. */
-    async *list(keyPrefix: string): AsyncGenerator<Multipart> {
-      let marker: { readonly KeyMarker: string; readonly UploadIdMarker?: string } | undefined;
-      do {
-        const page = await withRetry(retryPolicy, `LIST uploads ${keyPrefix}`, () =>
-          clients.ask.send(
-            new ListMultipartUploadsCommand({
-              Bucket,
-              Prefix: `${prefix}${keyPrefix}`,
-              ...marker,
-            }),
-          ),
-        );
-        for (const { Key, UploadId } of page.Uploads ?? []) {
-          if (Key !== undefined && UploadId !== undefined)
-            yield { key: Key.slice(prefix.length), uploadId: UploadId };
-        }
-        const { NextKeyMarker, NextUploadIdMarker } = page;
-        marker =
-          page.IsTruncated && NextKeyMarker
-            ? {
-                KeyMarker: NextKeyMarker,
-                ...(NextUploadIdMarker && { UploadIdMarker: NextUploadIdMarker }),
-              }
-            : undefined;
-      } while (marker !== undefined);
-    },
-  };
+    for (const { Key, UploadId } of page.Uploads ?? []) {
+      if (Key !== undefined && UploadId !== undefined)
+        yield { key: Key.slice(bucket.settings.prefix.length), uploadId: UploadId };
+    }
+    const { IsTruncated, NextKeyMarker: KeyMarker, NextUploadIdMarker: UploadIdMarker } = page;
+    marker =
+      IsTruncated && KeyMarker
+        ? { KeyMarker, ...(UploadIdMarker && { UploadIdMarker }) }
+        : undefined;
+  } while (marker !== undefined);
 }

@@ -1,3 +1,5 @@
+import { createHash } from "node:crypto";
+import { crc32 } from "node:zlib";
 import {
   DeleteObjectCommand,
   GetObjectCommand,
@@ -8,11 +10,12 @@ import {
   type GetObjectCommandOutput,
 } from "@aws-sdk/client-s3";
 import { getSignedUrl } from "@aws-sdk/s3-request-presigner";
-import type { S3Clients } from "./client.ts";
-import { isNotFound, S3Failure } from "./failure.ts";
-import { checksumOf } from "./integrity.ts";
-import { withRetry, type RetryPolicy } from "./retry.ts";
-import type { S3Settings } from "./settings.ts";
+import { objectAt, type Bucket, type ChecksumKind, type S3Settings } from "./bucket.ts";
+import { S3Failure, undefinedIfNotFound, withRetry } from "./requests.ts";
+
+/*
+ * Single objects of the bucket, by their names below the prefix. A missing object is `undefined` or a no-op.
+ */
 
 export interface ObjectFacts {
   readonly sizeBytes: number;
@@ -24,143 +27,146 @@ export interface OpenObject extends ObjectFacts {
   readonly body: NonNullable<GetObjectCommandOutput["Body"]>;
 }
 
-/** The encryption and the storage class of a new object. */
-export function writeOptions({ sse, storageClass }: Pick<S3Settings, "sse" | "storageClass">) {
-  return {
-    ...encryption(sse),
-    ...(storageClass !== undefined && { StorageClass: storageClass as "STANDARD" }),
-  };
+export async function headObject(bucket: Bucket, name: string): Promise<ObjectFacts | undefined> {
+  const found = await withRetry(bucket.retryPolicy, `HEAD ${name}`, () =>
+    bucket.ask.send(new HeadObjectCommand(objectAt(bucket, name))),
+  ).catch(undefinedIfNotFound);
+  return found && factsOf(found);
 }
 
-export function encryption(sse: string | undefined) {
+/**
+ * A HEAD response has no body: it does not distinguish a missing object from a missing bucket. A missing bucket must not
+ * look like lost blobs, so this function checks the bucket too. Throws {@link S3Failure} if the bucket is missing.
+ */
+export async function headBlob(bucket: Bucket, name: string): Promise<ObjectFacts | undefined> {
+  const found = await headObject(bucket, name);
+  if (found !== undefined) return found;
+  const { Bucket } = objectAt(bucket, name);
+  await withRetry(bucket.retryPolicy, `HEAD bucket ${Bucket}`, () =>
+    bucket.ask.send(new HeadBucketCommand({ Bucket })),
+  );
+  return undefined;
+}
+
+/**
+ * The object, or its range `first-last` in bytes. Resolves when the response begins; `undefined` if the object is
+ * missing.
+ */
+export async function getObject(
+  bucket: Bucket,
+  name: string,
+  range?: string,
+): Promise<OpenObject | undefined> {
+  const input = { ...objectAt(bucket, name), ...(range && { Range: `bytes=${range}` }) };
+  const found = await withRetry(bucket.retryPolicy, `GET ${name}`, () =>
+    bucket.read.send(new GetObjectCommand(input)),
+  ).catch(undefinedIfNotFound);
+  if (found === undefined) return undefined;
+  if (found.Body === undefined)
+    throw new S3Failure(`GET ${name}`, "NoBody", "the response has no body");
+  return { ...factsOf(found), body: found.Body };
+}
+
+/** When it resolves, S3 has the bytes: S3 compares their checksum before it responds. */
+export async function putObject(
+  bucket: Bucket,
+  name: string,
+  bytes: Uint8Array,
+  options: ReturnType<typeof storageClass> & { readonly Metadata?: Record<string, string> } = {},
+): Promise<void> {
+  const { settings, retryPolicy } = bucket;
+  const input = {
+    ...objectAt(bucket, name),
+    Body: bytes,
+    ...checksumOf(settings.checksum, bytes),
+    ...encryption(settings),
+    ...options,
+    ContentType: "application/octet-stream",
+  };
+  await withRetry(retryPolicy, `PUT ${name}`, () => bucket.write.send(new PutObjectCommand(input)));
+}
+
+/** Amazon responds 204 for a missing object, other servers respond 404. */
+export async function deleteObject(bucket: Bucket, name: string): Promise<void> {
+  await withRetry(bucket.retryPolicy, `DELETE ${name}`, () =>
+    bucket.ask.send(new DeleteObjectCommand(objectAt(bucket, name))),
+  ).catch(undefinedIfNotFound);
+}
+
+/** The names below the prefix and their sizes, page by page. Recent writes and deletes may be missing. */
+export async function* listObjects(
+  bucket: Bucket,
+  namePrefix: string,
+): AsyncGenerator<{ readonly name: string; readonly sizeBytes: number }> {
+  const { Bucket, Key: Prefix } = objectAt(bucket, namePrefix);
+  let token: string | undefined;
+  do {
+    const input = { Bucket, Prefix, ...(token && { ContinuationToken: token }) };
+    const page = await withRetry(bucket.retryPolicy, `LIST ${namePrefix}`, () =>
+      bucket.ask.send(new ListObjectsV2Command(input)),
+    );
+    for (const { Key, Size } of page.Contents ?? []) {
+      if (Key !== undefined)
+        yield { name: Key.slice(bucket.settings.prefix.length), sizeBytes: Size ?? 0 };
+    }
+    token = page.IsTruncated ? page.NextContinuationToken : undefined;
+  } while (token !== undefined);
+}
+
+/** A URL with which any client can read the object for `lifetimeMs`. Sends no request. */
+export const signedUrl = (bucket: Bucket, name: string, lifetimeMs: number): Promise<string> =>
+  getSignedUrl(
+    bucket.read,
+    new GetObjectCommand({
+      ...objectAt(bucket, name),
+      ResponseContentType: "application/octet-stream",
+    }),
+    { expiresIn: Math.ceil(lifetimeMs / 1_000) },
+  );
+
+/** The storage class of a new blob. */
+export const storageClass = ({ storageClass }: S3Settings) =>
+  storageClass === undefined ? {} : { StorageClass: storageClass as "STANDARD" };
+
+/** The encryption of a new object. */
+export function encryption({ sse }: S3Settings) {
   if (sse === undefined) return {};
   if (sse === "AES256" || sse === "aws:kms") return { ServerSideEncryption: sse } as const;
   return { ServerSideEncryption: "aws:kms", SSEKMSKeyId: sse } as const;
 }
 
-export type Objects = ReturnType<typeof createObjects>;
-
-/** Single objects of the bucket, by their names below the prefix. A missing object is `undefined` or a no-op. */
-export function createObjects(clients: S3Clients, settings: S3Settings, retryPolicy: RetryPolicy) {
-  const { bucket: Bucket, prefix, checksum } = settings;
-  const at = (name: string) => ({ Bucket, Key: `${prefix}${name}` });
-
-  const head = async (name: string): Promise<ObjectFacts | undefined> => {
-    try {
-      const found = await withRetry(retryPolicy, `HEAD ${name}`, () =>
-        clients.ask.send(new HeadObjectCommand(at(name))),
-      );
-      return factsOf(found);
-    } catch (error) {
-      if (error instanceof S3Failure && isNotFound(error)) return undefined;
-      throw error;
-    }
-  };
-
-  return {
-    head,
-
-    /**
-     * A HEAD response has no body: it does not distinguish a missing object from a missing bucket. A missing bucket
-     * must not look like lost blobs, so this method checks the bucket too. Throws {@link S3Failure} if the bucket is
-     * missing.
-     */
-    async headInBucket(name: string): Promise<ObjectFacts | undefined> {
-      const found = await head(name);
-      if (found === undefined)
-        await withRetry(retryPolicy, `HEAD bucket ${Bucket}`, () =>
-          clients.ask.send(new HeadBucketCommand({ Bucket })),
-        );
-      return found;
-    },
-
-    /**
-     * The object, or its range `first-last` in bytes. Resolves when the response begins; `undefined` if the object is
-     * missing.
-     */
-    async get(name: string, range?: string): Promise<OpenObject | undefined> {
-      try {
-        const found = await withRetry(retryPolicy, `GET ${name}`, () =>
-          clients.read.send(
-            new GetObjectCommand({ ...at(name), ...(range && { Range: `bytes=${range}` }) }),
-          ),
-        );
-        if (found.Body === undefined) throw new S3Failure(`GET ${name}`, "NoBody", "no body came");
-        return { ...factsOf(found), body: found.Body };
-      } catch (error) {
-        if (error instanceof S3Failure && isNotFound(error)) return undefined;
-        throw error;
-      }
-    },
-
-    /** When it resolves, S3 has the bytes: S3 compares their checksum before it responds. */
-    async put(
-      name: string,
-      bytes: Uint8Array,
-      options: ReturnType<typeof writeOptions> & { readonly Metadata?: Record<string, string> },
-    ): Promise<void> {
-      const input = { ...at(name), Body: bytes, ...checksumOf(checksum, bytes), ...options };
-      await withRetry(retryPolicy, `PUT ${name}`, () =>
-        clients.write.send(
-          new PutObjectCommand({ ...input, ContentType: "application/octet-stream" }),
-        ),
-      );
-    },
-
-    async delete(name: string): Promise<void> {
-      try {
-        await withRetry(retryPolicy, `DELETE ${name}`, () =>
-          clients.ask.send(new DeleteObjectCommand(at(name))),
-        );
-      } catch (error) {
-        // Amazon responds 204 for a missing object, other servers respond 404.
-        if (!(error instanceof S3Failure && isNotFound(error))) throw error;
-      }
-    },
-
-    /** The names below the prefix and their sizes, page by page. Recent writes and deletes may be missing. */
-    async *list(
-      namePrefix: string,
-    ): AsyncGenerator<{ readonly name: string; readonly sizeBytes: number }> {
-      let token: string | undefined;
-      do {
-        const page = await withRetry(retryPolicy, `LIST ${namePrefix}`, () =>
-          clients.ask.send(
-            new ListObjectsV2Command({
-              Bucket,
-              Prefix: `${prefix}${namePrefix}`,
-              ...(token && { ContinuationToken: token }),
-            }),
-          ),
-        );
-        for (const { Key, Size } of page.Contents ?? []) {
-          if (Key !== undefined) yield { name: Key.slice(prefix.length), sizeBytes: Size ?? 0 };
-        }
-        token = page.IsTruncated ? page.NextContinuationToken : undefined;
-      } while (token !== undefined);
-    },
-
-    /** A URL with which any client can read the object for `lifetimeMs`. Sends no request. */
-    signedUrl: (name: string, lifetimeMs: number): Promise<string> =>
-      getSignedUrl(
-        clients.read,
-        new GetObjectCommand({
-          ...at(name),
-          ResponseContentType: "application/octet-stream",
-        }),
-        { expiresIn: Math.ceil(lifetimeMs / 1_000) },
-      ),
-  };
+export interface Checksums {
+  readonly ChecksumCRC32?: string;
+  readonly ChecksumSHA256?: string;
 }
 
-function factsOf(answer: {
+/**
+ * The base64 checksum of the bytes. It is computed here once and natively: by default the SDK computes another SHA-256
+ * of every body for its signature. `none` is for servers without checksums; the signed hash still protects the
+ * transfer.
+ */
+export function checksumOf(kind: ChecksumKind, bytes: Uint8Array): Checksums {
+  switch (kind) {
+    case "crc32": {
+      const sum = Buffer.alloc(4);
+      sum.writeUInt32BE(crc32(bytes));
+      return { ChecksumCRC32: sum.toString("base64") };
+    }
+    case "sha256":
+      return { ChecksumSHA256: createHash("sha256").update(bytes).digest("base64") };
+    case "none":
+      return {};
+  }
+}
+
+function factsOf(response: {
   readonly ContentLength?: number | undefined;
   readonly ETag?: string | undefined;
   readonly Metadata?: Record<string, string> | undefined;
 }): ObjectFacts {
   return {
-    sizeBytes: answer.ContentLength ?? 0,
-    etag: answer.ETag ?? "",
-    metadata: answer.Metadata ?? {},
+    sizeBytes: response.ContentLength ?? 0,
+    etag: response.ETag ?? "",
+    metadata: response.Metadata ?? {},
   };
 }

@@ -1,4 +1,4 @@
-import { headRoom } from "./state.ts";
+import { lineSpaceBytes } from "./state.ts";
 
 /*
  * Memory for parts, with one limit for all uploads. An append acquires the buffer of a whole part before it reads from
@@ -12,7 +12,7 @@ import { headRoom } from "./state.ts";
  */
 
 export interface PartBuffer {
-  /** `headRoom` bytes, then the part up to the size that `grow` requested. */
+  /** `lineSpaceBytes` bytes, then the part up to the size that `grow` requested. */
   readonly bytes: Buffer;
   /**
    * Enlarges the buffer to `partBytes` bytes of the part and keeps its content. Small uploads never use a whole part's
@@ -85,7 +85,7 @@ export function createPartBuffers(
 
   return {
     async acquire(partSize, onWanted) {
-      const size = headRoom + partSize;
+      const size = lineSpaceBytes + partSize;
       await new Promise<void>((resolve) => {
         waiting.push({ size, admit: resolve });
         admitNext();
@@ -94,16 +94,16 @@ export function createPartBuffers(
       });
       const holder: Holder = { sinceMs: performance.now(), onWanted };
       filling.add(holder);
-      let bytes = take(Math.min(size, headRoom + firstBytes), size);
+      let bytes = take(Math.min(size, lineSpaceBytes + firstBytes), size);
       let released = false;
       return {
         get bytes() {
           return bytes;
         },
         grow(partBytes) {
-          if (headRoom + partBytes <= bytes.length) return bytes;
+          if (lineSpaceBytes + partBytes <= bytes.length) return bytes;
           const small = bytes;
-          bytes = take(headRoom + partBytes > size / 8 ? size : size / 8, size);
+          bytes = take(lineSpaceBytes + partBytes > size / 8 ? size : size / 8, size);
           small.copy(bytes);
           return bytes;
         },

@@ -1,4 +1,4 @@
-import type { S3Settings } from "../../../storage/s3/settings.ts";
+import type { S3Settings } from "../../../storage/s3/bucket.ts";
 
 /** Settings for a server on the loopback interface, with parts of 64 KiB. */
 export function settingsFor(endpoint: string, other: Partial<S3Settings> = {}): S3Settings {
