@@ -1,11 +1,5 @@
 import type { BlobKey, ByteRange, BorrowedBytes } from "../blob-store.ts";
-import {
-  createSharedRead,
-  type SharedRead,
-  type BorrowedBuffer,
-  type Reader,
-  type OpenSource,
-} from "./shared-read.ts";
+import { SharedRead, type BorrowedBuffer, type OpenSource, type Reader } from "./shared-read.ts";
 
 export interface SharedReads {
   /** Resolves when the first byte is readable; `undefined` if there is no such object. */
@@ -29,7 +23,7 @@ export function createSharedReads(openSource: OpenSource): SharedReads {
   const begin = (key: BlobKey, range: ByteRange): SharedRead => {
     const ofKey = reads.get(key) ?? new Set();
     reads.set(key, ofKey);
-    const read = createSharedRead(openSource(key, range), range, memory, () => {
+    const read = new SharedRead(openSource(key, range), range, memory, () => {
       ofKey.delete(read);
       if (ofKey.size === 0 && reads.get(key) === ofKey) reads.delete(key);
     });
