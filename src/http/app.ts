@@ -13,18 +13,17 @@ import type { WwwAuthenticate } from "./token/www-authenticate.ts";
 import { createBrowserRules, nosniff } from "./middleware/csrf.ts";
 import { renderFailures, versionHeader } from "./errors.ts";
 import { documentRoutes } from "./ops/openapi-route.ts";
-import type { HubRoute } from "./hub/route.ts";
-import { createHubRouter, setHubErrorFormat } from "./hub/router.ts";
 import { hubRoutes, type HubParts } from "./hub/routes.ts";
 import { jwksRoutes } from "./token/jwks.ts";
 import type { ResponseCache } from "./middleware/response-cache.ts";
 import type { Mirrors } from "../mirror/mirrors.ts";
 import { healthRoutes, type HealthParts } from "./ops/health.ts";
-import { isHubRoute, openApiOf } from "./ops/openapi.ts";
+import { openApiOf } from "./ops/openapi.ts";
 import type { ClientInfo } from "./middleware/client-info.ts";
 import { logRequests } from "./middleware/request-log.ts";
 import { createRouter } from "./router.ts";
 import type { Route } from "./route.ts";
+import { isHubPath } from "./route-table.ts";
 import { searchV1Routes } from "./search-v1.ts";
 import { withManifestFastPath } from "./middleware/manifest-fast-path.ts";
 import { createRepositoryResolver } from "./middleware/repository-resolver.ts";
@@ -67,10 +66,10 @@ export interface AppParts {
 /**
  * The route table: the operator, token, registry, Hub-shaped and search v1 routes. Each route declares its permission.
  */
-export function routesOf(parts: AppParts): readonly (Route | HubRoute)[] {
+export function routesOf(parts: AppParts): readonly Route[] {
   const { registry, pullCounters, catalog, policy, tokens, clientInfo, limits } = parts;
   const mayRedirect = createRedirectRule({ except: parts.redirectExcept, clientInfo });
-  const served: readonly (Route | HubRoute)[] = [
+  const served: readonly Route[] = [
     ...healthRoutes(parts.health),
     ...documentRoutes({ document: () => openApiOf(served) }),
     ...(tokens === undefined ? [] : [...tokenRoutes(tokens), ...jwksRoutes(tokens)]),
@@ -87,32 +86,19 @@ export function createApp(
   const app = new Koa();
   app.use(logRequests(parts.logger, parts.clientInfo));
   app.use(renderFailures(parts.logger));
-  const browsers = createBrowserRules({ ...parts, prepare: setHubErrorFormat });
+  const browsers = createBrowserRules({ ...parts, isHubPath });
   app.use(browsers.middleware);
   app.use(async (ctx, next) => {
     // Old clients look for this header in the response to `GET /v2/`.
     if (ctx.path.startsWith("/v2")) ctx.set(versionHeader, "registry/2.0");
     await next();
   });
-  const routes = routesOf(parts);
-  const { clientInfo, responseCache } = parts;
-  const bodies = createBodyReader(parts.limits);
-  const budgets = createBudgets(parts.limits, Date.now, parts.processes);
-  const shared = { bodies, budgets };
   app.use(
-    createHubRouter(routes.filter(isHubRoute), {
-      ...parts.hub,
-      clientInfo,
-      responseCache,
-      ...shared,
-    }),
-  );
-  const others = routes.filter((route): route is Route => !isHubRoute(route));
-  app.use(
-    createRouter(others, {
+    createRouter(routesOf(parts), {
       ...parts,
       repositoryResolver: createRepositoryResolver(parts),
-      ...shared,
+      bodies: createBodyReader(parts.limits),
+      budgets: createBudgets(parts.limits, Date.now, parts.processes),
     }),
   );
   app.on("error", (error) => parts.logger.debug({ err: error }, "a connection failed"));

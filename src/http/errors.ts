@@ -5,7 +5,7 @@ import type { Logger } from "../observability/logger.ts";
 import { nosniff } from "./middleware/csrf.ts";
 import { errorFormatOf } from "./middleware/principal.ts";
 import { endBeforeBody } from "./middleware/early-end.ts";
-import { renderHubError } from "./hub/errors.ts";
+import { hubErrorOf, renderHubError } from "./hub/errors.ts";
 import { renderTokenError } from "./token/errors.ts";
 
 /** Error codes which mean that the client closed the connection, so that no response can be sent. */
@@ -35,7 +35,8 @@ export function renderFailures(logger: Logger): Middleware {
   };
 }
 
-function errorOf(error: unknown, ctx: Context, logger: Logger): OciError {
+function errorOf(thrown: unknown, ctx: Context, logger: Logger): OciError {
+  const error = errorFormatOf(ctx) === "hub" ? hubErrorOf(thrown) : thrown;
   if (error instanceof OciError) {
     const { cause } = error;
     if (error.status >= 500 && cause !== undefined)

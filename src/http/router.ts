@@ -1,170 +1,176 @@
-import Router from "@koa/router";
 import type { Context, Middleware } from "koa";
-import { accountIdOf, anonymous, type Grant } from "../auth/principal.ts";
-import { NotAuthorizedError, type Policy } from "../auth/policy.ts";
+import { NotAuthorizedError } from "../auth/policy.ts";
+import { createYieldingWork } from "../concurrency/yielding-work.ts";
 import { OciError } from "../oci/errors.ts";
-import type { RequestAuthenticator } from "./middleware/authenticate.ts";
-import { streamOf, type BodyReader, type StreamBody, type StreamToken } from "./middleware/body.ts";
+import { parseRepositoryName, type RepositoryName } from "../oci/name.ts";
+import {
+  authorize,
+  tokenEnded,
+  type AuthorizerParts,
+  type Client,
+  type Target,
+} from "./authorize.ts";
+import { HubError, notFound } from "./hub/errors.ts";
+import { parseBody, parseQuery } from "./hub/requests.ts";
+import { streamOf, type BodyReader, type StreamToken } from "./middleware/body.ts";
 import type { BudgetKey, Budgets } from "./middleware/budgets.ts";
-import { peerOf, setGrant } from "./middleware/principal.ts";
-import type { WwwAuthenticate } from "./token/www-authenticate.ts";
-import type { Route, ResolvedRepository } from "./route.ts";
+import { whenClosed } from "./middleware/early-end.ts";
+import { setErrorFormat } from "./middleware/principal.ts";
 import type { RepositoryResolver } from "./middleware/repository-resolver.ts";
-import { unavailableOnDatabaseError } from "./middleware/unavailable.ts";
+import type { ResponseCache } from "./middleware/response-cache.ts";
+import { isHubRoute, type Route, type RouteRequest } from "./route.ts";
+import { createRouteTable } from "./route-table.ts";
 
-export interface RegistryRouterParts {
-  readonly requestAuthenticator: RequestAuthenticator;
-  readonly policy: Policy;
-  readonly wwwAuthenticate: WwwAuthenticate;
+export interface RouterParts extends AuthorizerParts {
   readonly repositoryResolver: RepositoryResolver;
+  readonly responseCache: ResponseCache;
   readonly bodies: BodyReader;
   readonly budgets: Budgets;
 }
 
+type Params = Readonly<Record<string, string>>;
+
 /**
  * Serves the route table. The router parses the repository name once and uses the same value for the permission check
  * and for the handler.
- * Throws UNAUTHORIZED when the policy denies the request (DENIED when a permission ends during the request), and
- * UNSUPPORTED for a method (405) or a path (404) that has no route.
+ * Throws the error of a request that is denied, and 405 for a method or 404 for a path that has no route.
  */
-export function createRouter(routes: readonly Route[], parts: RegistryRouterParts): Middleware {
+export function createRouter(routes: readonly Route[], parts: RouterParts): Middleware {
   const find = createRouteTable(routes);
   return async (ctx) => {
-    const { methods, route, params } = find(ctx);
-    if (methods.length === 0)
-      throw new OciError("UNSUPPORTED", "there is nothing at this path", { status: 404 });
-    if (route === undefined)
-      throw new OciError("UNSUPPORTED", `${ctx.method} is not served at this path`, {
-        headers: { Allow: methods.join(", ") },
-      });
+    const { methods, route, params, isHub } = find(ctx);
+    if (isHub) setErrorFormat(ctx, "hub");
+    if (route === undefined) throw noRoute(ctx, methods, isHub);
     ctx["params"] = params;
-    await answer(route, ctx, parts);
+    await answer(route, ctx, params, parts);
   };
 }
 
-/** The route of a request, and all methods of its path. `methods` is empty when the path has no route. */
-interface FoundRoute<R> {
-  readonly methods: readonly string[];
-  readonly route: R | undefined;
-  readonly params: Readonly<Record<string, string>>;
+function noRoute(ctx: Context, methods: readonly string[], isHub: boolean): OciError {
+  if (methods.length === 0)
+    return isHub
+      ? new HubError(404, "there is nothing at this path")
+      : new OciError("UNSUPPORTED", "there is nothing at this path", { status: 404 });
+  const message = `${ctx.method} is not served at this path`;
+  const headers = { Allow: methods.join(", ") };
+  return isHub
+    ? new HubError(405, message, { headers })
+    : new OciError("UNSUPPORTED", message, { headers });
 }
 
 /**
- * Finds routes by the path patterns of @koa/router. When several patterns match, the first one in the table wins.
- * Each request calls only `match`: the router's middleware would add 10 % CPU per request.
+ * Checks the permission before the body and, for a body that the router reads, again after it: a client can take a long
+ * time to send the body, and a permission can end meanwhile. If the first check denies the request, the body is not
+ * read.
  */
-export function createRouteTable<R extends { readonly method: Route["method"]; path: string }>(
-  routes: readonly R[],
-): (ctx: Pick<Context, "path" | "method">) => FoundRoute<R> {
-  // By default @koa/router ignores the case of paths.
-  const router = new Router({ sensitive: true });
-  const routeOf = new Map<unknown, R>();
-  for (const route of routes) {
-    router[route.method](route.path, () => undefined);
-    routeOf.set(router.stack.at(-1), route);
-  }
-  return ({ path, method }) => {
-    const matched = router.match(path, method).path;
-    const layers = matched.filter((layer) => layer.path === matched[0]?.path);
-    const layer = layers.find(({ methods }) => methods.includes(method));
-    return {
-      methods: [...new Set(layers.flatMap(({ methods }) => methods))],
-      route: layer && routeOf.get(layer),
-      params: layer?.params(path, layer.captures(path)) ?? {},
-    };
-  };
-}
-
-/**
- * Checks the permission before the body and, for a form or a manifest, again after it: a client can take a long time to
- * send the body, and a permission can end meanwhile. If the first check denies the request, the body is not read.
- */
-async function answer(route: Route, ctx: Context, parts: RegistryRouterParts): Promise<void> {
-  const params = ctx["params"] as Readonly<Record<string, string>>;
-  const target =
-    route.permission.kind === "repository"
-      ? parts.repositoryResolver.resolve(ctx, params["name"] ?? "")
-      : undefined;
-  const takesSmall = route.body === "form" || route.body === "manifest";
-  const before = await admit(ctx, parts, route, target);
-  if (target?.mirrored !== undefined && route.method !== "get")
+async function answer(
+  route: Route,
+  ctx: Context,
+  params: Params,
+  parts: RouterParts,
+): Promise<void> {
+  const asked = { route, target: targetOf(route, ctx, params, parts.repositoryResolver) };
+  let client = await authorize(ctx, asked, parts);
+  if (asked.target.resolved?.mirrored !== undefined && route.method !== "get")
     throw new OciError(
       "UNSUPPORTED",
-      "a mirror holds what its upstream has, and takes nothing else",
+      "this repository mirrors another registry: it accepts no push and no delete",
     );
-  const accountId = before === undefined ? null : accountIdOf(before);
-  const client = parts.budgets.enter(ctx, route, accountId);
-  const ended = () =>
-    parts.wwwAuthenticate.challenge(ctx, route.permission, target?.requestedName, "invalid");
-  const token = { expiresAtMs: before?.expiresAtMs, ended };
-  const body = await bodyOf(route, ctx, parts.bodies, { client, token });
-  if (takesSmall) await admit(ctx, parts, route, target, before);
-  type Handle = (...given: readonly unknown[]) => Promise<void> | void;
+  const budget = parts.budgets.enter(ctx, route, client.accountId);
+  const query = route.query === undefined ? undefined : parseQuery(route.query, ctx.query);
+  const token = {
+    expiresAtMs: client.grant?.expiresAtMs,
+    ended: () => tokenEnded(ctx, asked, parts),
+  };
+  const body = await bodyOf(route, ctx, parts.bodies, { budget, token });
+  if (route.body !== undefined && route.body !== "stream")
+    client = await authorize(ctx, asked, parts, client);
+  const admitMiss = (): void => parts.budgets.admitMiss(budget);
+  const request = isHubRoute(route)
+    ? { ...{ ctx, params, query, body }, ...hubFieldsOf(ctx, asked.target, client) }
+    : { ctx, params, query, body, target: asked.target.resolved, admitMiss };
   try {
-    const admitMiss = (): void => parts.budgets.admitMiss(client);
-    const handle = route.handle as Handle;
-    await (target === undefined ? handle(ctx, body) : handle(ctx, target, body, admitMiss));
+    if (route.status === undefined) await route.handle(request);
+    else await send(route, request, client, parts);
   } catch (error) {
     // The command checks the permission again in its transaction.
-    if (!(error instanceof NotAuthorizedError)) throw error;
-    throw error.decision === "login" ? ended() : new OciError("DENIED", error.message);
+    if (!(error instanceof NotAuthorizedError) || isHubRoute(route)) throw error;
+    throw error.decision === "login" ? token.ended() : new OciError("DENIED", error.message);
+  }
+}
+
+/** Parses the repository name of the path. Throws 404 for an invalid name on a Hub-shaped route, else NAME_INVALID. */
+function targetOf(
+  route: Route,
+  ctx: Context,
+  params: Params,
+  repositoryResolver: RepositoryResolver,
+): Target {
+  if (isHubRoute(route)) {
+    const namespace = params["namespace"] ?? params["org"] ?? params["account"] ?? "";
+    return { namespace, repository: hubRepositoryOf(params), resolved: undefined };
+  }
+  if (route.requires.kind !== "repository")
+    return { namespace: "", repository: undefined, resolved: undefined };
+  const resolved = repositoryResolver.resolve(ctx, params["name"] ?? "");
+  return { namespace: "", repository: resolved.repository, resolved };
+}
+
+function hubRepositoryOf({ namespace, repository }: Params): RepositoryName | undefined {
+  if (repository === undefined) return undefined;
+  try {
+    return parseRepositoryName(namespace === undefined ? repository : `${namespace}/${repository}`);
+  } catch (error) {
+    if (error instanceof OciError) throw notFound();
+    throw error;
   }
 }
 
 async function bodyOf(
-  route: Route,
+  { body }: Route,
   ctx: Context,
   bodies: BodyReader,
-  { client, token }: { readonly client: BudgetKey; readonly token: StreamToken },
-): Promise<URLSearchParams | Buffer | StreamBody | undefined> {
-  const { body = "none" } = route;
+  { budget, token }: { readonly budget: BudgetKey; readonly token: StreamToken },
+): Promise<unknown> {
   switch (body) {
+    case undefined:
+      return undefined;
     case "form":
-      return new URLSearchParams((await bodies.read(ctx.req, "form", client)).toString("utf8"));
+      return new URLSearchParams((await bodies.read(ctx.req, "form", budget)).toString("utf8"));
     case "manifest":
-      return bodies.read(ctx.req, "manifest", client);
+      return bodies.read(ctx.req, "manifest", budget);
     case "stream":
       return streamOf(ctx.req, token);
-    case "none":
-      return undefined;
+    default:
+      return parseBody(body, await bodies.read(ctx.req, "json", budget));
   }
 }
 
-/**
- * Authenticates the request and checks its permission. Handlers read data only after this check; the repository
- * resolver runs before it. Throws the 401 challenge when the policy denies the request.
- * @param before the grant from the check before the body. A repository that was removed after that check stays closed.
- * If the permission has ended since that check, throws DENIED.
- */
-async function admit(
-  ctx: Context,
-  { requestAuthenticator, policy, wwwAuthenticate }: RegistryRouterParts,
-  { permission, body }: Route,
-  target: ResolvedRepository | undefined,
-  before?: Grant,
-): Promise<Grant | undefined> {
-  if (permission.kind === "none") return undefined;
-  const presented = await requestAuthenticator.authenticate(ctx.req, target?.repository);
-  const found = presented === "nothing" && permission.kind === "browse" ? anonymous : presented;
-  if (found === "nothing" || found === "invalid")
-    throw wwwAuthenticate.challenge(ctx, permission, target?.requestedName, found);
-  const repository = target?.repository;
-  const removals = Math.min(found.removals, before?.removals ?? Infinity);
-  const grant = await unavailableOnDatabaseError(async () => {
-    const asked = { ...found, removals };
-    const rechecked =
-      repository === undefined ? asked : await policy.recheckPermission(asked, repository);
-    return policy.allows({ grant: rechecked, permission, repository }) ? rechecked : undefined;
-  });
-  if (grant === undefined) {
-    if (before !== undefined)
-      throw new OciError("DENIED", "the permission has ended while the body was on its way");
-    const shown = found.principal.kind === "anonymous" ? "anonymous" : "valid";
-    throw wwwAuthenticate.challenge(ctx, permission, target?.requestedName, shown);
-  }
-  // A stream checks the token's expiry itself, after its last byte (`StreamBody.demandToken`).
-  const authorized = body === "stream" ? { ...grant, expiresAtMs: undefined } : grant;
-  const actor = policy.actor({ grant: authorized, permission, repository, peer: peerOf(ctx) });
-  setGrant(ctx, grant, actor);
-  return grant;
+function hubFieldsOf(ctx: Context, { namespace, repository }: Target, client: Client) {
+  const gone = new AbortController();
+  whenClosed(ctx.res, () => gone.abort());
+  return {
+    ...{ session: client.session, actor: client.actor, work: createYieldingWork(gone.signal) },
+    ...{ namespace, repository: repository ?? ("" as RepositoryName) },
+  };
+}
+
+/** Sends the result of the handler. */
+async function send(
+  route: Route,
+  request: RouteRequest,
+  client: Client,
+  { responseCache, clientInfo }: RouterParts,
+): Promise<void> {
+  const { ctx } = request;
+  const principal = client.session?.principal ?? client.grant?.principal;
+  const answered = route.cacheable
+    ? await responseCache.of(
+        JSON.stringify([principal, clientInfo.originOf(ctx.req), ctx.url]),
+        async () => route.handle(request),
+      )
+    : await route.handle(request);
+  if (Buffer.isBuffer(answered)) ctx.type = "json";
+  ctx.body = route.answer === undefined ? null : answered;
+  ctx.status = route.status ?? 200;
 }

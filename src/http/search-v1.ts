@@ -6,8 +6,7 @@ import type { Search } from "../catalog/search.ts";
 import { OciError } from "../oci/errors.ts";
 import { grantOf } from "./middleware/principal.ts";
 import type { ResponseCache } from "./middleware/response-cache.ts";
-import { parseQuery } from "./hub/requests.ts";
-import type { Route } from "./route.ts";
+import { route, type Route } from "./route.ts";
 
 const wholeNumber = (byDefault: number, atMost: number) =>
   z
@@ -61,9 +60,9 @@ export function searchV1Routes({
   const isDocker = (ctx: Context): boolean => ctx.get("X-Docker-Token") !== "";
   const find = async (
     ctx: Context,
+    { q: text, n: limit, page }: z.output<typeof searchQuery>,
     visibility: VisibilityFilter,
   ): Promise<z.input<typeof searchAnswer>> => {
-    const { q: text, n: limit, page } = parseQuery(searchQuery, ctx.query);
     if (visibility.kind === "public" && !(await search.hasContent(visibility)))
       throw new OciError("UNAUTHORIZED", "nothing here is public: log in");
     const { results, total } =
@@ -91,31 +90,29 @@ export function searchV1Routes({
   };
 
   return [
-    {
+    route({
       method: "get",
       path: "/v1/_ping",
-      permission: { kind: "none" },
-      schema: {
-        summary: "Whether this registry answers searches itself",
-        answer: z.object({ standalone: z.boolean() }),
-      },
-      handle: (ctx: Context) => {
+      requires: { kind: "none" },
+      summary: "Whether this registry answers searches itself",
+      answer: z.object({ standalone: z.boolean() }),
+      handle: ({ ctx }) => {
         ctx.set("X-Docker-Registry-Standalone", "true");
-        ctx.body = { standalone: true };
+        return { standalone: true };
       },
-    },
-    {
+    }),
+    route({
       method: "get",
       path: "/v1/search",
-      permission: { kind: "browse" },
-      schema: { summary: "docker search", query: searchQuery, answer: searchAnswer },
-      handle: async (ctx: Context) => {
+      requires: { kind: "browse" },
+      summary: "docker search",
+      query: searchQuery,
+      answer: searchAnswer,
+      handle: ({ ctx, query }) => {
         const visibility = policy.visibilityFor(grantOf(ctx));
         const key = ["v1", visibility, isDocker(ctx), ctx.search];
-        const body = await responseCache.of(JSON.stringify(key), () => find(ctx, visibility));
-        ctx.type = "json";
-        ctx.body = body;
+        return responseCache.of(JSON.stringify(key), () => find(ctx, query, visibility));
       },
-    },
+    }),
   ];
 }

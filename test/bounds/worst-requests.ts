@@ -1,5 +1,4 @@
 import * as z from "zod";
-import type { HubRoute } from "../../src/http/hub/route.ts";
 import type { Route } from "../../src/http/route.ts";
 import { ociManifest } from "../support/berth.ts";
 import { ociIndex, type World } from "./world.ts";
@@ -10,11 +9,10 @@ export interface WorstRequest {
   readonly body?: string | Buffer;
 }
 
-type AnyRoute = Route | HubRoute;
 /** The most expensive requests that a client may send to a route. */
-type Row = (world: World, route: AnyRoute) => readonly WorstRequest[];
+type Row = (world: World, route: Route) => readonly WorstRequest[];
 
-export const keyOf = ({ method, path }: AnyRoute): string => `${method.toUpperCase()} ${path}`;
+export const keyOf = ({ method, path }: Route): string => `${method.toUpperCase()} ${path}`;
 
 const json = { "Content-Type": "application/json" };
 const list = (count: number, item: (at: number) => string): string =>
@@ -37,7 +35,7 @@ const parametersOf = (world: World): Readonly<Record<string, string>> => ({
   id: "00000000-0000-0000-0000-000000000000",
 });
 
-function pathOf(world: World, { path }: Pick<AnyRoute, "path">): string {
+function pathOf(world: World, { path }: Pick<Route, "path">): string {
   const user = path.startsWith("/v2/users/:name") ? { name: "mia" } : {};
   const values: Readonly<Record<string, string>> = { ...parametersOf(world), ...user };
   return path
@@ -49,9 +47,8 @@ function pathOf(world: World, { path }: Pick<AnyRoute, "path">): string {
 const manyWords = (length: number): string => "a b c d m big t 1 ".repeat(length / 18).trim();
 
 /** Queries with all parameters of the route: with short values that match many rows, and with the longest values. */
-function queriesOf(route: AnyRoute): readonly string[] {
-  const schema =
-    "query" in route ? route.query : "schema" in route ? route.schema?.query : undefined;
+function queriesOf(route: Route): readonly string[] {
+  const schema = route.query;
   if (schema === undefined) return [""];
   const { properties = {} } = z.toJSONSchema(schema, { io: "input" }) as {
     properties?: Record<string, { type?: string; maxLength?: number; enum?: string[] }>;
@@ -260,5 +257,5 @@ function ofRepository(method: string, rest: string, row: Row): Record<string, Ro
   };
 }
 
-export const worstRequests = (world: World, route: AnyRoute): readonly WorstRequest[] =>
+export const worstRequests = (world: World, route: Route): readonly WorstRequest[] =>
   (special[keyOf(route)] ?? usual)(world, route);

@@ -1,8 +1,6 @@
 import fc, { type Arbitrary } from "fast-check";
 import * as z from "zod";
-import type { HubRoute } from "../../src/http/hub/route.ts";
-import { isHubRoute } from "../../src/http/ops/openapi.ts";
-import type { Route } from "../../src/http/route.ts";
+import { isHubRoute, type HubRoute, type Route } from "../../src/http/route.ts";
 import { digestOf } from "../../src/oci/digest.ts";
 import { jsonFor, oddJson, oddText, oneOf, valueFor, wellFormed, type Known } from "./values.ts";
 
@@ -140,7 +138,7 @@ function schemaOf(route: HubRoute): object {
 }
 
 /** A body for the route: in 8 of 9 cases of the kind that the route accepts. */
-export function bodyFor(route: Route | HubRoute, known: Known): Arbitrary<Body> {
+export function bodyFor(route: Route, known: Known): Arbitrary<Body> {
   const json = (value: Arbitrary<unknown>): Arbitrary<Body> =>
     value.map((one) => bodyOf("application/json", JSON.stringify(one) ?? ""));
   const any = fc.oneof(

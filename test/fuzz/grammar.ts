@@ -1,7 +1,5 @@
 import fc, { type Arbitrary } from "fast-check";
-import type { HubRoute } from "../../src/http/hub/route.ts";
-import { isHubRoute } from "../../src/http/ops/openapi.ts";
-import type { Route } from "../../src/http/route.ts";
+import { isHubRoute, type Route } from "../../src/http/route.ts";
 import { everyRoute } from "../support/route-table.ts";
 import { bodyFor, headerText, type Body } from "./bodies.ts";
 import type { Message } from "./exchange.ts";
@@ -18,7 +16,7 @@ export interface FuzzRequest extends Message {
 /** Percent-encodes all characters except those that encodeURIComponent keeps. */
 const encode = (text: string): string => encodeURIComponent(wellFormed(text));
 
-function pathFor(route: Route | HubRoute, known: Known): Arbitrary<string> {
+function pathFor(route: Route, known: Known): Arbitrary<string> {
   const pieces = route.path.split(/([:*]\w+)/).map((piece): Arbitrary<string> => {
     if (!/^[:*]/.test(piece)) return fc.constant(piece);
     const value = valueFor(piece.startsWith("*") ? piece : piece.slice(1), known);
@@ -43,9 +41,8 @@ const queryNames = [
   ],
 ];
 
-function queryFor(route: Route | HubRoute, known: Known): Arbitrary<string> {
-  const declared = isHubRoute(route) ? route.query : (route.schema?.query ?? undefined);
-  const own = Object.keys(declared?.shape ?? {});
+function queryFor(route: Route, known: Known): Arbitrary<string> {
+  const own = Object.keys(route.query?.shape ?? {});
   const name = fc.oneof(
     { weight: 5, arbitrary: oneOf(own, "n") },
     { weight: 3, arbitrary: fc.constantFrom(...queryNames) },
@@ -138,7 +135,7 @@ export function requestFor(known: Known, port: number): Arbitrary<FuzzRequest> {
 }
 
 function compose(drawn: {
-  readonly route: Route | HubRoute;
+  readonly route: Route;
   readonly method: string;
   readonly path: string;
   readonly query: string;
@@ -178,7 +175,7 @@ function compose(drawn: {
 }
 
 /** The error format is certain only for a path without empty or odd parts, which no other route matches. */
-function surfaceOf(route: Route | HubRoute, path: string): Surface {
+function surfaceOf(route: Route, path: string): Surface {
   if (!/^(?:\/[\w.:~%-]+)+\/?$/.test(path) || path.includes("%2F")) return "any";
   if (route.path === "/token") return "token";
   return isHubRoute(route) ? "hub" : "registry";

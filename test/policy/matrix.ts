@@ -1,7 +1,7 @@
 import { request } from "node:http";
 import type { RoutePermission } from "../../src/auth/hub-policy.ts";
 
-import { isHubRoute } from "../../src/http/ops/openapi.ts";
+import { isHubRoute } from "../../src/http/route.ts";
 import { digestOf } from "../../src/oci/digest.ts";
 import { resign } from "../auth/tokens/forged-tokens.ts";
 import { password, startClosedBerth, type ClosedBerth } from "../support/closed.ts";
@@ -64,7 +64,7 @@ export function servedHubRoutes(): readonly {
 }[] {
   return everyRoute
     .filter(isHubRoute)
-    .map((route) => ({ name: nameOfRoute(route), needs: route.permission.requires }));
+    .map((route) => ({ name: nameOfRoute(route), needs: route.requires }));
 }
 
 const nameOfRoute = ({ method, path }: { readonly method: string; readonly path: string }) =>

@@ -1,5 +1,4 @@
 import { routesOf, type AppParts } from "../../src/http/app.ts";
-import type { HubRoute } from "../../src/http/hub/route.ts";
 import type { Route } from "../../src/http/route.ts";
 
 /*
@@ -22,13 +21,13 @@ const parts = {
   },
 } as unknown as AppParts;
 
-export const everyRoute: readonly (Route | HubRoute)[] = routesOf(parts);
+export const everyRoute: readonly Route[] = routesOf(parts);
 
 /** The title of a route in messages, such as `get /v2/*name/tags/list`. */
-export const titleOf = ({ method, path }: Route | HubRoute): string => `${method} ${path}`;
+export const titleOf = ({ method, path }: Route): string => `${method} ${path}`;
 
 /** Returns the route with this title. Throws if it does not exist, so that lists of exceptions stay correct. */
-export function routeAt(title: string): Route | HubRoute {
+export function routeAt(title: string): Route {
   const found = everyRoute.find((route) => titleOf(route) === title);
   if (found === undefined) throw new Error(`there is no route ${title}`);
   return found;

@@ -3,7 +3,7 @@ import type { HubPolicy } from "../../auth/hub-policy.ts";
 import type { Catalog } from "../../catalog/catalog.ts";
 import { parseNamespace } from "../../oci/name.ts";
 import type { Repositories } from "../../registry/repositories.ts";
-import { hubRoute, type HubRoute } from "../hub/route.ts";
+import { route, type Route } from "../route.ts";
 import { followingQuery, pageOf, pageQuery, type Pager } from "../hub/pages.ts";
 import { flag, words } from "../hub/requests.ts";
 import { ordered } from "../hub/search/orders.ts";
@@ -42,12 +42,12 @@ export function berthRepositoryRoutes(parts: {
   readonly registry: { readonly repositories: Repositories };
   readonly policy: HubPolicy;
   readonly pager: Pager;
-}): readonly HubRoute[] {
+}): readonly Route[] {
   const { catalog, registry, policy, pager } = parts;
   const name = `${root}/repositories/*repository`;
   const see = { of: "repository", permission: "see" } as const;
   return [
-    hubRoute({
+    route({
       method: "get",
       path: `${root}/search`,
       requires: { of: "anyone" },
@@ -69,7 +69,7 @@ export function berthRepositoryRoutes(parts: {
         return pager.envelope(ctx, query, total, results.map(presentSearchResult));
       },
     }),
-    hubRoute({
+    route({
       method: "get",
       path: `${root}/repositories`,
       requires: { of: "anyone" },
@@ -87,7 +87,7 @@ export function berthRepositoryRoutes(parts: {
         return pager.following(ctx, end, total, items.map(presentRepository));
       },
     }),
-    hubRoute({
+    route({
       method: "get",
       path: `${root}/namespaces/:namespace/sizes`,
       requires: { of: "anyone" },
@@ -101,7 +101,7 @@ export function berthRepositoryRoutes(parts: {
         return { namespace, repository_count: report.repositories, ...presentStorageUsage(report) };
       },
     }),
-    hubRoute({
+    route({
       method: "get",
       path: `${name}/-/sizes`,
       requires: see,
@@ -117,7 +117,7 @@ export function berthRepositoryRoutes(parts: {
         return { name: repository, ...presentStorageUsage(report) };
       },
     }),
-    hubRoute({
+    route({
       method: "get",
       path: name,
       requires: see,
@@ -128,11 +128,12 @@ export function berthRepositoryRoutes(parts: {
         return { ...presentRepository(view), full_description: view.fullText };
       },
     }),
-    hubRoute({
+    route({
       method: "delete",
       path: name,
       requires: { of: "repository", permission: "remove" },
       summary: "Deletes a repository with everything in it",
+      status: 204,
       handle: ({ actor, repository }) => registry.repositories.delete(actor, repository),
     }),
   ];

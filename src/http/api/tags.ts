@@ -3,7 +3,7 @@ import type { Catalog } from "../../catalog/catalog.ts";
 import { parseDigest } from "../../oci/digest.ts";
 import { parseTag, type Tag } from "../../oci/reference.ts";
 import type { Registry } from "../../registry/registry.ts";
-import { hubRoute, type HubRoute } from "../hub/route.ts";
+import { route, type Route } from "../route.ts";
 import { followingQuery, pageOf, pageQuery, type Pager } from "../hub/pages.ts";
 import { tagFrom } from "../hub/tags/routes.ts";
 import { diffSchema, presentDiff } from "./diff-schemas.ts";
@@ -34,11 +34,11 @@ export function berthTagRoutes(parts: {
   readonly catalog: Catalog;
   readonly registry: Pick<Registry, "tags" | "manifests">;
   readonly pager: Pager;
-}): readonly HubRoute[] {
+}): readonly Route[] {
   const { catalog, registry, pager } = parts;
   const see = { of: "repository", permission: "see tags" } as const;
   return [
-    hubRoute({
+    route({
       method: "get",
       path: tags,
       requires: see,
@@ -54,7 +54,7 @@ export function berthTagRoutes(parts: {
         );
       },
     }),
-    hubRoute({
+    route({
       method: "get",
       path: `${name}/-/diff`,
       requires: { of: "repository", permission: "see contents" },
@@ -68,7 +68,7 @@ export function berthTagRoutes(parts: {
         return presentDiff(await catalog.diffs.compare(wanted, work));
       },
     }),
-    hubRoute({
+    route({
       method: "get",
       path: `${tags}/:tag/history`,
       requires: see,
@@ -83,7 +83,7 @@ export function berthTagRoutes(parts: {
         return pager.envelope(ctx, query, total, items.map(presentTagMove));
       },
     }),
-    hubRoute({
+    route({
       method: "post",
       path: `${tags}/:tag/rollback`,
       requires: { of: "repository", permission: "move tags" },
@@ -97,7 +97,7 @@ export function berthTagRoutes(parts: {
         return { name: tag, digest };
       },
     }),
-    hubRoute({
+    route({
       method: "get",
       path: `${tags}/:tag`,
       requires: see,
@@ -108,11 +108,12 @@ export function berthTagRoutes(parts: {
         return { ...presentTag(tag), referrers: tag.referrers.map(presentReferrer) };
       },
     }),
-    hubRoute({
+    route({
       method: "delete",
       path: `${tags}/:tag`,
       requires: { of: "repository", permission: "delete tags" },
       summary: "Removes a tag; what it points at stays",
+      status: 204,
       handle: async ({ actor, repository, params }) => {
         const tag = tagFrom(params["tag"]);
         await registry.manifests.delete(actor, repository, { kind: "tag", tag });

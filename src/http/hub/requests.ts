@@ -1,7 +1,9 @@
 import * as z from "zod";
+import type { Session } from "../../auth/sessions.ts";
 import { isPrintableLine, isPrintableText } from "../../observability/printable.ts";
 import { JsonBoundError, JsonError, parseJson } from "../../oci/json.ts";
-import { HubError } from "./errors.ts";
+import type { HubRequest } from "../route.ts";
+import { forbidden, HubError } from "./errors.ts";
 
 /** A comma-separated list of words; a repeated parameter is joined. */
 export const words = z
@@ -90,4 +92,13 @@ function parse(schema: z.ZodType, value: unknown): unknown {
   }
   const told = Object.entries(fields).map(([field, [message]]) => `${field}: ${message}`);
   throw new HubError(400, told.join("; "), { fields });
+}
+
+/** The calling user. Throws 401 for an anonymous caller and 403 for an organisation. */
+export function userOf({
+  session,
+}: Pick<HubRequest, "session">): Extract<Session["principal"], { kind: "user" }> {
+  if (session === undefined) throw new HubError(401, "authentication is needed");
+  if (session.principal.kind !== "user") throw forbidden("only a user may do this");
+  return session.principal;
 }

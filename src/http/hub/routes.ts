@@ -8,7 +8,7 @@ import type { ClientInfo } from "../middleware/client-info.ts";
 import { berthRepositoryRoutes } from "../api/repositories.ts";
 import { berthTagRoutes } from "../api/tags.ts";
 import { auditRoutes } from "./audit/routes.ts";
-import type { HubRoute } from "./route.ts";
+import type { Route } from "../route.ts";
 import { teamRoutes } from "./organisations/teams.ts";
 import { inviteRoutes } from "./organisations/invites.ts";
 import { loginRoutes } from "./accounts/login.ts";
@@ -39,7 +39,7 @@ export function hubRoutes(
     readonly catalog: Catalog;
     readonly clientInfo: ClientInfo;
   },
-): readonly HubRoute[] {
+): readonly Route[] {
   const parts = { ...given, pager: createPager(given.clientInfo) };
   return [
     ...loginRoutes(parts),

@@ -3,6 +3,7 @@ import { createHeldBudget } from "../../concurrency/budgets.ts";
 import { OciError } from "../../oci/errors.ts";
 import { tooMany, type BudgetKey } from "./budgets.ts";
 import { HubError } from "../hub/errors.ts";
+import type { StreamBody } from "../route.ts";
 import { badRequest } from "../token/errors.ts";
 
 /*
@@ -15,18 +16,6 @@ function bodyLength(request: IncomingMessage): number | undefined {
   const declared = request.headers["content-length"];
   if (declared !== undefined) return Number(declared);
   return request.headers["transfer-encoding"] === undefined ? 0 : undefined;
-}
-
-/** A body of any size, which is never held in memory as a whole. */
-export interface StreamBody {
-  readonly source: IncomingMessage;
-  /** `undefined` with chunked transfer coding. */
-  readonly lengthBytes: number | undefined;
-  /**
-   * Requests that record something call it after the last byte. Throws if the token has expired during the upload and
-   * the body came at less than 16 KiB/s on average: a layer of many GB takes longer than the lifetime of a token.
-   */
-  demandToken(): void;
 }
 
 /** Minimum average over the whole request, so that a client cannot extend its token by withholding the last byte. */

@@ -8,6 +8,7 @@ import {
   type RateBudget,
 } from "../../concurrency/budgets.ts";
 import { OciError } from "../../oci/errors.ts";
+import { isHubRoute, type Route } from "../route.ts";
 import { peerOf } from "./principal.ts";
 import { whenClosed } from "./early-end.ts";
 
@@ -27,17 +28,11 @@ export interface Budgets {
    * Counts a request until its response has ended. The key is the account, or the address of an anonymous client.
    * Throws TOOMANYREQUESTS (429, with Retry-After) when the client has reached a limit.
    */
-  enter(ctx: Context, route: BudgetedRoute, accountId: number | null): BudgetKey;
+  enter(ctx: Context, route: Route, accountId: number | null): BudgetKey;
   /**
    * Counts one fetch from an upstream for the client. Throws TOOMANYREQUESTS as `enter` does; then nothing is counted.
    */
   admitMiss(client: BudgetKey): void;
-}
-
-interface BudgetedRoute {
-  readonly method: string;
-  readonly path: string;
-  readonly permission: { readonly kind: string };
 }
 
 export interface BudgetLimits {
@@ -80,12 +75,12 @@ export function createBudgets(limits: BudgetLimits, clock: () => number, process
   };
 
   return {
-    enter(ctx, { method, path, permission }, accountId) {
+    enter(ctx, route, accountId) {
       const address = addressKey(peerOf(ctx));
       const key = (accountId === null ? address : `account ${accountId}`) as BudgetKey;
-      if (unlimited.has(path)) return key;
-      if (permission.kind === "hub" && method !== "get") take(writes, key, "changes");
-      if (path === "/token" && ctx.req.headers.authorization === undefined)
+      if (unlimited.has(route.path)) return key;
+      if (isHubRoute(route) && route.method !== "get") take(writes, key, "changes");
+      if (route.path === "/token" && ctx.req.headers.authorization === undefined)
         take(tokens, address, "tokens for clients without an account");
       if (!running.acquire(key))
         throw tooMany("too many requests of this client are running: try again later", 1000);

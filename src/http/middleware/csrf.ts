@@ -1,9 +1,10 @@
 import { isIP } from "node:net";
-import type { Context, Middleware } from "koa";
+import type { Middleware } from "koa";
 import type { IncomingMessage } from "node:http";
 import { memoized } from "../../concurrency/byte-cache.ts";
 import { OciError } from "../../oci/errors.ts";
 import type { ClientInfo } from "./client-info.ts";
+import { setErrorFormat } from "./principal.ts";
 
 /*
  * Protects a registry that a user's browser can reach against web pages of other sites (CSRF, DNS rebinding). The rules
@@ -39,10 +40,10 @@ export function createBrowserRules(parts: {
   /** `auth.open`: requests need no credentials, so a page of any site could send them. */
   readonly isOpen: boolean;
   readonly publicUrl: string | undefined;
-  /** Sets the error format of the path of a request. */
-  readonly prepare: (ctx: Context) => void;
+  /** Whether an error at a path has the format of the Hub-shaped API. */
+  readonly isHubPath: (path: string) => boolean;
 }): BrowserRules {
-  const { clientInfo, isOpen, publicUrl, prepare } = parts;
+  const { clientInfo, isOpen, publicUrl, isHubPath } = parts;
   const publicName = publicUrl === undefined ? undefined : new URL(publicUrl).hostname;
 
   const isKnownName = memoized((host) => {
@@ -81,7 +82,7 @@ export function createBrowserRules(parts: {
     middleware: async (ctx, next) => {
       const rejection = refusalOf(ctx.req);
       if (rejection === undefined) return next();
-      prepare(ctx);
+      if (isHubPath(ctx.path)) setErrorFormat(ctx, "hub");
       throw new OciError("DENIED", rejection);
     },
   };

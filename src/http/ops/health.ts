@@ -1,14 +1,13 @@
 import type { IncomingMessage, RequestListener } from "node:http";
 import Router from "@koa/router";
 import Koa from "koa";
-import type { Context } from "koa";
 import { OciError } from "../../oci/errors.ts";
 import type { Metrics } from "../../observability/metrics.ts";
 import type { Logger } from "../../observability/logger.ts";
 import { nosniff } from "../middleware/csrf.ts";
 import { renderFailures } from "../errors.ts";
 import { ipMatcher, type ClientInfo } from "../middleware/client-info.ts";
-import type { PlainRoute } from "../route.ts";
+import { route, type Route, type RouteRequest } from "../route.ts";
 
 /** Problems by component; empty when the server is ready. */
 export type Readiness = () => Promise<Readonly<Record<string, string>>>;
@@ -60,26 +59,22 @@ export function probeAtMostEvery(everyMs: number, probe: Readiness, logger: Logg
 }
 
 /** Routes for the operator: health, readiness and `GET /metrics` for Prometheus. */
-export function healthRoutes({
-  readiness,
-  metrics,
-  isOperator,
-}: HealthParts): readonly PlainRoute[] {
-  const permission = { kind: "none" } as const;
+export function healthRoutes({ readiness, metrics, isOperator }: HealthParts): readonly Route[] {
+  const requires = { kind: "none" } as const;
   return [
-    {
+    route({
       method: "get",
       path: "/healthz",
-      permission,
-      handle: (ctx: Context) => {
+      requires,
+      handle: ({ ctx }) => {
         ctx.body = { status: "alive" };
       },
-    },
-    {
+    }),
+    route({
       method: "get",
       path: "/readyz",
-      permission,
-      handle: async (ctx: Context) => {
+      requires,
+      handle: async ({ ctx }) => {
         const problems = await readiness();
         const ready = Object.keys(problems).length === 0;
         const details = !ready && isOperator(ctx.req) ? { problems } : {};
@@ -87,12 +82,12 @@ export function healthRoutes({
         ctx.set("Cache-Control", "no-store");
         ctx.body = { status: ready ? "ready" : "not ready", ...details };
       },
-    },
-    {
+    }),
+    route({
       method: "get",
       path: "/metrics",
-      permission,
-      handle: async (ctx: Context) => {
+      requires,
+      handle: async ({ ctx }) => {
         // The same error as for a path that has no route.
         if (!isOperator(ctx.req))
           throw new OciError("UNSUPPORTED", "there is nothing at this path", { status: 404 });
@@ -100,7 +95,7 @@ export function healthRoutes({
         ctx.set({ "Content-Type": contentType, "Cache-Control": "no-store" });
         ctx.body = body;
       },
-    },
+    }),
   ];
 }
 
@@ -110,14 +105,16 @@ export function createHealthApp(
   logger: Logger,
 ): RequestListener {
   const router = new Router();
-  for (const route of healthRoutes({ ...parts, isOperator: () => true }))
-    router.get(route.path, (ctx) => (route.handle as (ctx: Context) => Promise<void> | void)(ctx));
+  for (const { path, handle } of healthRoutes({ ...parts, isOperator: () => true }))
+    router.get(path, async (ctx) => {
+      await handle({ ctx } as unknown as RouteRequest);
+    });
   const app = new Koa();
   app.use(renderFailures(logger)).use(router.routes() as unknown as Koa.Middleware);
   app.on("error", (error) => logger.debug({ err: error }, "a connection failed"));
-  const handle = app.callback();
+  const callback = app.callback();
   return (request, response) => {
     response.setHeader(nosniff, "nosniff");
-    void handle(request, response);
+    void callback(request, response);
   };
 }

@@ -2,8 +2,7 @@ import * as z from "zod";
 import { digestGrammar } from "../../oci/digest.ts";
 import { nameGrammar } from "../../oci/name.ts";
 import { tagGrammar } from "../../oci/reference.ts";
-import type { HubRoute } from "../hub/route.ts";
-import type { Route } from "../route.ts";
+import { isHubRoute, type HubRoute, type Route, type TokenRoute } from "../route.ts";
 
 /** A JSON object; this module does not look deeper. */
 type Json = Readonly<Record<string, unknown>>;
@@ -47,7 +46,7 @@ const intro =
  * The OpenAPI 3.1 document of the route table. The schemas that parse the requests of the Hub-shaped routes also
  * describe them; the OCI distribution specification describes the registry routes.
  */
-export function openApiOf(routes: readonly (Route | HubRoute)[]): Json {
+export function openApiOf(routes: readonly Route[]): Json {
   const paths: Record<string, Record<string, Json>> = {};
   for (const route of routes) {
     const path = route.path.replaceAll(/[:*](\w+)/g, "{$1}");
@@ -76,11 +75,8 @@ export function openApiOf(routes: readonly (Route | HubRoute)[]): Json {
   };
 }
 
-export const isHubRoute = (route: Route | HubRoute): route is HubRoute =>
-  route.permission.kind === "hub";
-
 function hubOperation(route: HubRoute): Json {
-  const { requires } = route.permission;
+  const { requires } = route;
   const isOpen =
     requires.of === "anyone" ||
     (requires.of === "repository" && requires.permission.startsWith("see"));
@@ -95,7 +91,7 @@ function hubOperation(route: HubRoute): Json {
     ...(route.body === undefined ? {} : { requestBody: bodyOf(route.body) }),
     security: [...(isOpen ? [{}] : []), { session: [] }, { password: [] }],
     responses: {
-      [route.status]: {
+      [route.status ?? 200]: {
         description: route.summary,
         ...(route.answer === undefined ? {} : { content: answerContent(route.answer) }),
       },
@@ -106,27 +102,21 @@ function hubOperation(route: HubRoute): Json {
   };
 }
 
-function registryOperation(route: Route): Json {
-  const { kind } = route.permission;
-  const { schema } = route;
+function registryOperation({ form, answer, ...route }: TokenRoute): Json {
+  const { kind } = route.requires;
   return {
     operationId: operationId(route),
     tags: ["registry"],
-    ...(schema === undefined ? {} : { summary: schema.summary }),
-    parameters: [...pathParameters(route.path, grammars), ...queryParameters(schema?.query)],
-    ...(schema?.form === undefined
+    ...(route.summary === undefined ? {} : { summary: route.summary }),
+    parameters: [...pathParameters(route.path, grammars), ...queryParameters(route.query)],
+    ...(form === undefined
       ? {}
-      : { requestBody: { required: true, content: formContent(schemaOf(schema.form, "input")) } }),
+      : { requestBody: { required: true, content: formContent(schemaOf(form, "input")) } }),
     security: kind === "none" ? [{}] : kind === "browse" ? anybody : [{ registry: [] }],
     responses: {
-      ...(schema === undefined
+      ...(answer === undefined
         ? { "2XX": { description: "As the OCI distribution specification says" } }
-        : {
-            200: {
-              description: schema.summary,
-              content: answerContent(schema.answer),
-            },
-          }),
+        : { 200: { description: route.summary, content: answerContent(answer) } }),
       default: {
         description: "An error",
         content: {

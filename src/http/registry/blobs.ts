@@ -8,7 +8,7 @@ import type { Blobs } from "../../registry/blobs.ts";
 import { pushedContentHeaders } from "../middleware/csrf.ts";
 import { whenClosed } from "../middleware/early-end.ts";
 import { actorOf } from "../middleware/principal.ts";
-import type { ResolvedRepository, Route } from "../route.ts";
+import { route, type ResolvedRepository, type Route } from "../route.ts";
 import { sendBlob, type MayRedirect } from "./blob-content.ts";
 import { cacheHeaders, isHeadByPusher, sendNothing, sendNotModified } from "./responses.ts";
 
@@ -21,19 +21,18 @@ export interface BlobServices {
 export function blobRoutes(services: BlobServices): readonly Route[] {
   const path = "/v2/*name/blobs/:digest";
   return [
-    {
+    route({
       method: "get",
       path,
-      permission: { kind: "repository", actions: ["pull"] },
-      handle: (ctx: Context, target: ResolvedRepository, _, admitMiss) =>
-        getBlob(services, ctx, target, admitMiss),
-    },
-    {
+      requires: { kind: "repository", actions: ["pull"] },
+      handle: ({ ctx, target, admitMiss }) => getBlob(services, ctx, target, admitMiss),
+    }),
+    route({
       method: "delete",
       path,
-      permission: { kind: "repository", actions: ["delete"] },
-      handle: (ctx: Context, target: ResolvedRepository) => deleteBlob(services, ctx, target),
-    },
+      requires: { kind: "repository", actions: ["delete"] },
+      handle: ({ ctx, target }) => deleteBlob(services, ctx, target),
+    }),
   ];
 }
 

@@ -10,7 +10,7 @@ import type { Repositories } from "../../registry/repositories.ts";
 import type { Tags } from "../../registry/tags.ts";
 import { queryValue, queryValues, setNextLink } from "../links.ts";
 import { grantOf } from "../middleware/principal.ts";
-import type { ResolvedRepository, Route } from "../route.ts";
+import { route, type ResolvedRepository, type Route } from "../route.ts";
 import { cacheHeaders } from "./responses.ts";
 
 interface ListServices {
@@ -30,26 +30,24 @@ const artifactTypesAtMost = 20;
 export function listRoutes(services: ListServices): readonly Route[] {
   const pull = { kind: "repository", actions: ["pull"] } as const;
   return [
-    {
+    route({
       method: "get",
       path: "/v2/_catalog",
-      permission: { kind: "catalog" },
-      handle: (ctx: Context) => listRepositories(services, ctx),
-    },
-    {
+      requires: { kind: "catalog" },
+      handle: ({ ctx }) => listRepositories(services, ctx),
+    }),
+    route({
       method: "get",
       path: "/v2/*name/tags/list",
-      permission: pull,
-      handle: (ctx: Context, target: ResolvedRepository, _, admitMiss) =>
-        listTags(services, ctx, target, admitMiss),
-    },
-    {
+      requires: pull,
+      handle: ({ ctx, target, admitMiss }) => listTags(services, ctx, target, admitMiss),
+    }),
+    route({
       method: "get",
       path: "/v2/*name/referrers/:digest",
-      permission: pull,
-      handle: (ctx: Context, target: ResolvedRepository, _, admitMiss) =>
-        listReferrers(services, ctx, target, admitMiss),
-    },
+      requires: pull,
+      handle: ({ ctx, target, admitMiss }) => listReferrers(services, ctx, target, admitMiss),
+    }),
   ];
 }
 

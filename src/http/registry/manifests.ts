@@ -9,7 +9,7 @@ import type { Manifests, StoredManifest } from "../../registry/manifests.ts";
 import { queryValues } from "../links.ts";
 import { pushedContentHeaders } from "../middleware/csrf.ts";
 import { actorOf } from "../middleware/principal.ts";
-import type { ResolvedRepository, Route } from "../route.ts";
+import { route, type ResolvedRepository, type Route } from "../route.ts";
 import { cacheHeaders, isHeadByPusher, sendNothing, sendNotModified } from "./responses.ts";
 
 export interface ManifestServices {
@@ -22,27 +22,25 @@ export interface ManifestServices {
 export function manifestRoutes(services: ManifestServices): readonly Route[] {
   const path = "/v2/*name/manifests/:reference";
   return [
-    {
+    route({
       method: "get",
       path,
-      permission: { kind: "repository", actions: ["pull"] },
-      handle: (ctx: Context, target: ResolvedRepository, _, admitMiss) =>
-        getManifest(services, ctx, target, admitMiss),
-    },
-    {
+      requires: { kind: "repository", actions: ["pull"] },
+      handle: ({ ctx, target, admitMiss }) => getManifest(services, ctx, target, admitMiss),
+    }),
+    route({
       method: "put",
       path,
-      permission: { kind: "repository", actions: ["pull", "push"] },
+      requires: { kind: "repository", actions: ["pull", "push"] },
       body: "manifest",
-      handle: (ctx: Context, target: ResolvedRepository, bytes: Buffer) =>
-        putManifest(services, ctx, target, bytes),
-    },
-    {
+      handle: ({ ctx, target, body }) => putManifest(services, ctx, target, body),
+    }),
+    route({
       method: "delete",
       path,
-      permission: { kind: "repository", actions: ["delete"] },
-      handle: (ctx: Context, target: ResolvedRepository) => deleteManifest(services, ctx, target),
-    },
+      requires: { kind: "repository", actions: ["delete"] },
+      handle: ({ ctx, target }) => deleteManifest(services, ctx, target),
+    }),
   ];
 }
 

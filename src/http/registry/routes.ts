@@ -1,6 +1,5 @@
-import type { Context } from "koa";
 import type { Registry } from "../../registry/registry.ts";
-import type { Route } from "../route.ts";
+import { route, type Route } from "../route.ts";
 import { blobRoutes, type BlobServices } from "./blobs.ts";
 import { listRoutes } from "./lists.ts";
 import { manifestRoutes, type ManifestServices } from "./manifests.ts";
@@ -29,12 +28,14 @@ export function registryRoutes(services: RegistryServices): readonly Route[] {
 }
 
 /** `GET /v2/`: clients check the API version and their credentials with it. */
-const versionRoutes: readonly Route[] = ["/v2", "/v2/"].map((path) => ({
-  method: "get",
-  path,
-  permission: { kind: "access" },
-  handle: (ctx: Context) => {
-    ctx.type = "application/json";
-    ctx.body = "{}";
-  },
-}));
+const versionRoutes: readonly Route[] = ["/v2", "/v2/"].map((path) =>
+  route({
+    method: "get",
+    path,
+    requires: { kind: "access" },
+    handle: ({ ctx }) => {
+      ctx.type = "application/json";
+      ctx.body = "{}";
+    },
+  }),
+);

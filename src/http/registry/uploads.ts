@@ -9,9 +9,8 @@ import { UploadRangeError, type Chunk } from "../../registry/uploads/chunk.ts";
 import type { SessionRequest } from "../../registry/uploads/sessions.ts";
 import type { Uploads } from "../../registry/uploads/uploads.ts";
 import { queryValue, queryValues } from "../links.ts";
-import type { StreamBody } from "../middleware/body.ts";
 import { actorOf, grantOf } from "../middleware/principal.ts";
-import type { ResolvedRepository, Route } from "../route.ts";
+import { route, type ResolvedRepository, type Route, type StreamBody } from "../route.ts";
 import { sendNothing } from "./responses.ts";
 
 interface UploadServices {
@@ -24,42 +23,41 @@ export function uploadRoutes(services: UploadServices): readonly Route[] {
   const push = { kind: "repository", actions: ["pull", "push"] } as const;
   const session = "/v2/*name/blobs/uploads/:id";
   return [
-    ...["/v2/*name/blobs/uploads", "/v2/*name/blobs/uploads/"].map((path): Route => ({
-      method: "post",
-      path,
-      permission: push,
-      body: "stream",
-      handle: (ctx: Context, target: ResolvedRepository, body: StreamBody) =>
-        startUpload(services, ctx, target, body),
-    })),
-    {
+    ...["/v2/*name/blobs/uploads", "/v2/*name/blobs/uploads/"].map((path) =>
+      route({
+        method: "post",
+        path,
+        requires: push,
+        body: "stream",
+        handle: ({ ctx, target, body }) => startUpload(services, ctx, target, body),
+      }),
+    ),
+    route({
       method: "patch",
       path: session,
-      permission: push,
+      requires: push,
       body: "stream",
-      handle: (ctx: Context, target: ResolvedRepository, body: StreamBody) =>
-        appendChunk(services, ctx, target, body),
-    },
-    {
+      handle: ({ ctx, target, body }) => appendChunk(services, ctx, target, body),
+    }),
+    route({
       method: "put",
       path: session,
-      permission: push,
+      requires: push,
       body: "stream",
-      handle: (ctx: Context, target: ResolvedRepository, body: StreamBody) =>
-        finishUpload(services, ctx, target, body),
-    },
-    {
+      handle: ({ ctx, target, body }) => finishUpload(services, ctx, target, body),
+    }),
+    route({
       method: "get",
       path: session,
-      permission: push,
-      handle: (ctx: Context, target: ResolvedRepository) => getStatus(services, ctx, target),
-    },
-    {
+      requires: push,
+      handle: ({ ctx, target }) => getStatus(services, ctx, target),
+    }),
+    route({
       method: "delete",
       path: session,
-      permission: { kind: "repository", actions: ["push"], scope: push.actions },
-      handle: (ctx: Context, target: ResolvedRepository) => cancelUpload(services, ctx, target),
-    },
+      requires: { kind: "repository", actions: ["push"], scope: push.actions },
+      handle: ({ ctx, target }) => cancelUpload(services, ctx, target),
+    }),
   ];
 }
 

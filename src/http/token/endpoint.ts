@@ -2,7 +2,7 @@ import type { Context } from "koa";
 import * as z from "zod";
 import type { Authenticator } from "../../auth/authenticate.ts";
 import type { Bearer } from "../../auth/tokens/bearer.ts";
-import type { GrantedScopes, GrantIssuer } from "../../auth/tokens/grants.ts";
+import type { GrantIssuer } from "../../auth/tokens/grants.ts";
 import type { Principal } from "../../auth/principal.ts";
 import {
   formatScope,
@@ -13,7 +13,7 @@ import {
 import { readAuthorization } from "../middleware/authorization.ts";
 import { queryValues } from "../links.ts";
 import type { ClientInfo } from "../middleware/client-info.ts";
-import type { Route } from "../route.ts";
+import { route, type Route } from "../route.ts";
 import { badRequest, invalidGrant, wrongCredentials } from "./errors.ts";
 import { unavailableOnDatabaseError } from "../middleware/unavailable.ts";
 
@@ -47,91 +47,110 @@ const tokenAnswer = z.object({
   token_type: z.string().optional(),
   scope: z.string().optional(),
 });
+type TokenAnswer = z.input<typeof tokenAnswer>;
 
 /**
  * The token endpoint. It authenticates the client, reduces the requested scopes to the granted ones and signs them into
  * a token that is valid for 5 minutes.
  */
 export function tokenRoutes(parts: TokenParts): readonly Route[] {
-  const { authenticator, grantIssuer, bearer, clientInfo, service } = parts;
+  const requires = { kind: "none" } as const;
+  return [
+    route({
+      method: "get",
+      path: "/token",
+      requires,
+      summary: "A token for the registry",
+      query: tokenQuery,
+      answer: tokenAnswer,
+      handle: ({ ctx }) => tokenByHeader(parts, ctx),
+    }),
+    route({
+      method: "post",
+      path: "/token",
+      requires,
+      summary: "A token for the registry",
+      body: "form",
+      form: tokenForm,
+      answer: tokenAnswer,
+      handle: ({ ctx, body }) => tokenByForm(parts, ctx, body),
+    }),
+  ];
+}
 
-  const identify = async (ctx: Context, name: string, secret: string): Promise<Principal> => {
-    const peer = clientInfo.peerOf(ctx.req);
-    const principal = await unavailableOnDatabaseError(() =>
-      authenticator.authenticate({ name, secret }, peer),
-    );
-    if (principal === undefined) throw wrongCredentials();
-    return principal;
-  };
+async function tokenByHeader(parts: TokenParts, ctx: Context): Promise<TokenAnswer> {
+  ctx.set("Cache-Control", "no-store");
+  demandService(queryValues(ctx, "service"), parts.service);
+  // Parse the scopes first, so that a malformed request causes no password hashing.
+  const scopes = scopesOf(queryValues(ctx, "scope"));
+  return (await issue(parts, await identifyByHeader(parts, ctx), scopes)).answer;
+}
 
-  /** Wrong credentials never give an anonymous token: clients detect a failed login by the 401. */
-  const identifyByHeader = async (ctx: Context): Promise<Principal> => {
-    const authorization = readAuthorization(ctx.get("Authorization"));
-    if (authorization.kind === "none") return { kind: "anonymous" };
-    if (authorization.kind !== "basic") throw wrongCredentials();
-    return identify(ctx, authorization.name, authorization.secret);
-  };
+async function tokenByForm(
+  parts: TokenParts,
+  ctx: Context,
+  form: URLSearchParams,
+): Promise<TokenAnswer> {
+  ctx.set("Cache-Control", "no-store");
+  const fields = demanded(tokenForm, form);
+  demandService([fields.service], parts.service);
+  const scopes = scopesOf(form.getAll("scope"));
+  switch (fields.grant_type) {
+    case "password": {
+      const { username, password } = demanded(credentials, form);
+      const principal = await identify(parts, ctx, username, password);
+      const { answer, granted } = await issue(parts, principal, scopes);
+      return { ...answer, token_type: "bearer", scope: granted };
+    }
+    case "refresh_token":
+      // The server issues no refresh tokens: with one, docker would drop the password, which always works.
+      throw invalidGrant("this server issues no refresh tokens: log in again");
+    default:
+      throw badRequest("unsupported_grant_type", "grant_type must be password");
+  }
+}
 
-  const answer = async (ctx: Context, principal: Principal, scopes: readonly Scope[]) => {
-    const grantedScopes = await unavailableOnDatabaseError(() =>
-      grantIssuer.issue(principal, scopes),
-    );
-    const { token, expiresInSeconds, issuedAtMs } = await bearer.sign(principal, grantedScopes);
-    ctx.body = {
+/** Wrong credentials never give an anonymous token: clients detect a failed login by the 401. */
+async function identifyByHeader(parts: TokenParts, ctx: Context): Promise<Principal> {
+  const authorization = readAuthorization(ctx.get("Authorization"));
+  if (authorization.kind === "none") return { kind: "anonymous" };
+  if (authorization.kind !== "basic") throw wrongCredentials();
+  return identify(parts, ctx, authorization.name, authorization.secret);
+}
+
+async function identify(
+  { authenticator, clientInfo }: TokenParts,
+  ctx: Context,
+  name: string,
+  secret: string,
+): Promise<Principal> {
+  const peer = clientInfo.peerOf(ctx.req);
+  const principal = await unavailableOnDatabaseError(() =>
+    authenticator.authenticate({ name, secret }, peer),
+  );
+  if (principal === undefined) throw wrongCredentials();
+  return principal;
+}
+
+/** Signs a token with those of the scopes that the principal has; `granted` lists them as text. */
+async function issue(
+  { grantIssuer, bearer }: TokenParts,
+  principal: Principal,
+  scopes: readonly Scope[],
+): Promise<{ readonly answer: TokenAnswer; readonly granted: string }> {
+  const grantedScopes = await unavailableOnDatabaseError(() =>
+    grantIssuer.issue(principal, scopes),
+  );
+  const { token, expiresInSeconds, issuedAtMs } = await bearer.sign(principal, grantedScopes);
+  return {
+    answer: {
       token,
       access_token: token,
       expires_in: expiresInSeconds,
       issued_at: new Date(issuedAtMs).toISOString().replace(/\.\d+Z$/, "Z"),
-      ...(ctx.method === "POST" ? { token_type: "bearer", scope: scopeText(grantedScopes) } : {}),
-    };
-  };
-
-  const get = async (ctx: Context): Promise<void> => {
-    demandService(queryValues(ctx, "service"), service);
-    // Parse the scopes first, so that a malformed request causes no password hashing.
-    const scopes = scopesOf(queryValues(ctx, "scope"));
-    await answer(ctx, await identifyByHeader(ctx), scopes);
-  };
-
-  const post = async (ctx: Context, form: URLSearchParams): Promise<void> => {
-    const fields = demanded(tokenForm, form);
-    demandService([fields.service], service);
-    const scopes = scopesOf(form.getAll("scope"));
-    switch (fields.grant_type) {
-      case "password": {
-        const { username, password } = demanded(credentials, form);
-        return answer(ctx, await identify(ctx, username, password), scopes);
-      }
-      case "refresh_token":
-        // The server issues no refresh tokens: with one, docker would drop the password, which always works.
-        throw invalidGrant("there are no refresh tokens here: log in again");
-      default:
-        throw badRequest("unsupported_grant_type", "grant_type is password");
-    }
-  };
-
-  const uncached = (ctx: Context): Context => {
-    ctx.set("Cache-Control", "no-store");
-    return ctx;
-  };
-  const permission = { kind: "none" } as const;
-  return [
-    {
-      ...{
-        method: "get",
-        path: "/token",
-        permission,
-        handle: (ctx: Context) => get(uncached(ctx)),
-      },
-      schema: { summary: "A token for the registry", query: tokenQuery, answer: tokenAnswer },
     },
-    {
-      ...{ method: "post", path: "/token", permission },
-      body: "form",
-      handle: (ctx: Context, form: URLSearchParams) => post(uncached(ctx), form),
-      schema: { summary: "A token for the registry", form: tokenForm, answer: tokenAnswer },
-    },
-  ];
+    granted: grantedScopes.entries.map(formatScope).join(" "),
+  };
 }
 
 function demandService(given: readonly string[], service: string): void {
@@ -147,9 +166,6 @@ function scopesOf(parameters: readonly string[]): readonly Scope[] {
     throw error;
   }
 }
-
-const scopeText = (grantedScopes: GrantedScopes): string =>
-  grantedScopes.entries.map(formatScope).join(" ");
 
 function demanded<S extends z.ZodObject>(schema: S, form: URLSearchParams): z.output<S> {
   const parsed = schema.safeParse(Object.fromEntries(form));

@@ -2,7 +2,8 @@ import * as z from "zod";
 import type { HubCatalog } from "../hub.ts";
 import type { TokenWithOrigin } from "../../../accounts/access-tokens.ts";
 import { printableLine } from "../../../observability/printable.ts";
-import { hubRoute, userOf, type HubRoute } from "../route.ts";
+import { route, type Route } from "../../route.ts";
+import { userOf } from "../requests.ts";
 import { pageOf, pageQuery, type Pager } from "../pages.ts";
 import { time, timeOf, timeOrNull } from "../times.ts";
 
@@ -34,14 +35,14 @@ const requires = { of: "password" } as const;
 export function personalTokenRoutes(parts: {
   readonly hub: Pick<HubCatalog, "tokens">;
   readonly pager: Pager;
-}): readonly HubRoute[] {
+}): readonly Route[] {
   const { tokens } = parts.hub;
   // The second path is older; there a token without scopes gets full access (`repo:admin`).
   return [
     { path: "/v2/access-tokens", deleted: 204, scopes: z.array(scope).min(1) },
     { path: "/v2/api_tokens", deleted: 202, scopes: z.array(scope).min(1).default(["repo:admin"]) },
   ].flatMap(({ path, deleted, scopes }) => [
-    hubRoute({
+    route({
       method: "post",
       path,
       requires,
@@ -68,7 +69,7 @@ export function personalTokenRoutes(parts: {
         return presentToken(issued, issued.secret);
       },
     }),
-    hubRoute({
+    route({
       method: "get",
       path,
       requires,
@@ -88,7 +89,7 @@ export function personalTokenRoutes(parts: {
         return { ...page, active_count: all.filter(({ isActive }) => isActive).length };
       },
     }),
-    hubRoute({
+    route({
       method: "get",
       path: `${path}/:id`,
       requires,
@@ -97,7 +98,7 @@ export function personalTokenRoutes(parts: {
       handle: async (call) =>
         presentToken(await tokens.find(userOf(call).name, call.params["id"] ?? "")),
     }),
-    hubRoute({
+    route({
       method: "patch",
       path: `${path}/:id`,
       requires,
@@ -112,7 +113,7 @@ export function personalTokenRoutes(parts: {
         );
       },
     }),
-    hubRoute({
+    route({
       method: "delete",
       path: `${path}/:id`,
       requires,

@@ -3,7 +3,7 @@ import * as z from "zod";
 import type { Sessions } from "../../../auth/sessions.ts";
 import type { ClientInfo } from "../../middleware/client-info.ts";
 import { unavailableOnDatabaseError } from "../../middleware/unavailable.ts";
-import { hubRoute, type HubRoute } from "../route.ts";
+import { route, type Route } from "../../route.ts";
 import { HubError } from "../errors.ts";
 
 /**
@@ -19,7 +19,7 @@ const secret = z.string().min(1).max(4096);
 export function loginRoutes(parts: {
   readonly sessions: Sessions | undefined;
   readonly clientInfo: ClientInfo;
-}): readonly HubRoute[] {
+}): readonly Route[] {
   const { sessions, clientInfo } = parts;
 
   const login = async (ctx: Context, name: string, given: string, seconds: number) => {
@@ -33,7 +33,7 @@ export function loginRoutes(parts: {
   };
 
   return [
-    hubRoute({
+    route({
       method: "post",
       path: "/v2/users/login",
       requires: { of: "anyone" },
@@ -47,7 +47,7 @@ export function loginRoutes(parts: {
         return { token };
       },
     }),
-    hubRoute({
+    route({
       method: "post",
       path: "/v2/auth/token",
       requires: { of: "anyone" },

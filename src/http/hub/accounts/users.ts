@@ -9,7 +9,8 @@ import {
   userSchema,
   presentUser,
 } from "./schemas.ts";
-import { hubRoute, userOf, type HubRoute } from "../route.ts";
+import { route, type Route } from "../../route.ts";
+import { userOf } from "../requests.ts";
 import { pageOf, pageQuery, type Pager } from "../pages.ts";
 
 const membership = organisationSchema.extend({
@@ -37,11 +38,11 @@ const unlimited = 9999;
 export function userRoutes(parts: {
   readonly hub: Pick<HubCatalog, "accounts">;
   readonly pager: Pager;
-}): readonly HubRoute[] {
+}): readonly Route[] {
   const { hub, pager } = parts;
   const { accounts: accountCatalog } = hub;
   return [
-    hubRoute({
+    route({
       method: "get",
       path: "/v2/user",
       requires: { of: "user" },
@@ -49,7 +50,7 @@ export function userRoutes(parts: {
       answer: ownUserSchema,
       handle: async (call) => presentOwnUser(await accountCatalog.user(userOf(call).name)),
     }),
-    hubRoute({
+    route({
       method: "get",
       path: "/v2/user/orgs",
       requires: { of: "user" },
@@ -76,7 +77,7 @@ export function userRoutes(parts: {
         );
       },
     }),
-    hubRoute({
+    route({
       method: "get",
       path: "/v2/repositories/namespaces",
       requires: { of: "user" },
@@ -86,7 +87,7 @@ export function userRoutes(parts: {
         namespaces: [...(await accountCatalog.namespacesOf(userOf(call)))],
       }),
     }),
-    hubRoute({
+    route({
       method: "get",
       path: "/api/billing/v4/accounts/:id/hub-plan",
       requires: { of: "session" },
@@ -97,7 +98,7 @@ export function userRoutes(parts: {
         ...{ private_repos: unlimited, collaborators: unlimited, parallel_builds: unlimited },
       }),
     }),
-    hubRoute({
+    route({
       method: "get",
       path: "/v2/users/:name",
       requires: { of: "anyone" },
@@ -105,7 +106,7 @@ export function userRoutes(parts: {
       answer: userSchema,
       handle: async ({ params }) => presentUser(await accountCatalog.user(params["name"] ?? "")),
     }),
-    hubRoute({
+    route({
       method: "get",
       path: "/v2/orgs/:org",
       requires: { of: "anyone" },

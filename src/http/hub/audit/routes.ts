@@ -1,6 +1,6 @@
 import * as z from "zod";
 import type { HubCatalog } from "../hub.ts";
-import { hubRoute, type HubRoute } from "../route.ts";
+import { route, type Route } from "../../route.ts";
 import { auditPageQuery } from "../pages.ts";
 import { time, timeOf } from "../times.ts";
 
@@ -41,9 +41,9 @@ export function auditRoutes({
   hub,
 }: {
   readonly hub: Pick<HubCatalog, "accounts">;
-}): readonly HubRoute[] {
+}): readonly Route[] {
   return [
-    hubRoute({
+    route({
       method: "get",
       path: "/v2/auditlogs/:account",
       requires,
@@ -87,7 +87,7 @@ export function auditRoutes({
         };
       },
     }),
-    hubRoute({
+    route({
       method: "get",
       path: "/v2/auditlogs/:account/actions",
       requires,

@@ -2,7 +2,7 @@ import * as z from "zod";
 import type { HubCatalog } from "../hub.ts";
 import type { TokenWithOrigin } from "../../../accounts/access-tokens.ts";
 import { printableLine } from "../../../observability/printable.ts";
-import { hubRoute, type HubRoute } from "../route.ts";
+import { route, type Route } from "../../route.ts";
 import { pageOf, pageQuery, type Pager } from "../pages.ts";
 import { time, timeOf, timeOrNull } from "../times.ts";
 
@@ -36,10 +36,10 @@ const path = "/v2/orgs/:org/access-tokens";
 export function organisationTokenRoutes(parts: {
   readonly hub: Pick<HubCatalog, "tokens">;
   readonly pager: Pager;
-}): readonly HubRoute[] {
+}): readonly Route[] {
   const { tokens } = parts.hub;
   return [
-    hubRoute({
+    route({
       method: "post",
       path,
       requires,
@@ -65,7 +65,7 @@ export function organisationTokenRoutes(parts: {
         return { ...presentToken(made), token: made.secret };
       },
     }),
-    hubRoute({
+    route({
       method: "get",
       path,
       requires,
@@ -80,7 +80,7 @@ export function organisationTokenRoutes(parts: {
         return { total: count, ...rest };
       },
     }),
-    hubRoute({
+    route({
       method: "get",
       path: `${path}/:id`,
       requires,
@@ -89,7 +89,7 @@ export function organisationTokenRoutes(parts: {
       handle: async ({ namespace, params }) =>
         presentToken(await tokens.find(namespace, params["id"] ?? "")),
     }),
-    hubRoute({
+    route({
       method: "patch",
       path: `${path}/:id`,
       requires,
@@ -107,11 +107,12 @@ export function organisationTokenRoutes(parts: {
         return presentToken(await tokens.update(actor, namespace, id, { ...change, isActive }));
       },
     }),
-    hubRoute({
+    route({
       method: "delete",
       path: `${path}/:id`,
       requires,
       summary: "Ends an access token of an organisation",
+      status: 204,
       handle: ({ actor, namespace, params }) => tokens.revoke(actor, namespace, params["id"] ?? ""),
     }),
   ];

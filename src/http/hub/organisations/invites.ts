@@ -3,7 +3,8 @@ import type { RoutePermission, HubPolicy } from "../../../auth/hub-policy.ts";
 import type { HubCatalog } from "../hub.ts";
 import type { Invite } from "../../../accounts/invites.ts";
 import type { Actor } from "../../../database/events/audit.ts";
-import { hubRoute, userOf, type HubRequest, type HubRoute } from "../route.ts";
+import { route, type HubRequest, type Route } from "../../route.ts";
+import { userOf } from "../requests.ts";
 import { forbidden, notFound } from "../errors.ts";
 import { time, timeOf } from "../times.ts";
 
@@ -23,7 +24,7 @@ const inviting = { of: "organisation", permission: "invite" } as const;
 export function inviteRoutes(parts: {
   readonly hub: Pick<HubCatalog, "invites">;
   readonly policy: HubPolicy;
-}): readonly HubRoute[] {
+}): readonly Route[] {
   const { policy } = parts;
   const { invites } = parts.hub;
 
@@ -45,7 +46,7 @@ export function inviteRoutes(parts: {
   };
 
   return [
-    hubRoute({
+    route({
       method: "get",
       path: "/v2/orgs/:org/invites",
       requires: { of: "organisation", permission: "see invites" },
@@ -55,7 +56,7 @@ export function inviteRoutes(parts: {
         data: (await invites.ofOrganisation(namespace)).map(presentInvite),
       }),
     }),
-    hubRoute({
+    route({
       method: "get",
       path: "/v2/user/invites",
       requires: { of: "user" },
@@ -65,7 +66,7 @@ export function inviteRoutes(parts: {
         data: (await invites.ofUser(userOf(call).accountId)).map(presentInvite),
       }),
     }),
-    hubRoute({
+    route({
       method: "post",
       path: "/v2/invites/bulk",
       requires: { of: "session" },
@@ -105,11 +106,12 @@ export function inviteRoutes(parts: {
         };
       },
     }),
-    hubRoute({
+    route({
       method: "delete",
       path: "/v2/invites/:id",
       requires: { of: "session" },
       summary: "Takes an invite back, or declines it",
+      status: 204,
       handle: async (call) => {
         const found = await invites.find(call.params["id"] ?? "");
         const isTheirs = found.user === call.actor.name && isUserInFull(call);
@@ -118,20 +120,22 @@ export function inviteRoutes(parts: {
         await invites.cancel(actor, found.id);
       },
     }),
-    hubRoute({
+    route({
       method: "patch",
       path: "/v2/invites/:id/resend",
       requires: { of: "session" },
       summary: "Does nothing: invites wait until they are answered, and no mail is sent",
+      status: 204,
       handle: async (call) => {
         await ownInvite(call);
       },
     }),
-    hubRoute({
+    route({
       method: "post",
       path: "/v2/invites/:id/accept",
       requires: { of: "user" },
       summary: "Says yes to an invite; a path of Berth's own",
+      status: 204,
       handle: async (call) => {
         const found = await invites.find(call.params["id"] ?? "");
         if (found.user !== userOf(call).name) throw notFound();

@@ -3,7 +3,7 @@ import type { Accounts } from "../../../accounts/accounts.ts";
 import type { HubPolicy } from "../../../auth/hub-policy.ts";
 import type { HubCatalog } from "../hub.ts";
 import { memberSchema, presentMember, presentRole } from "../accounts/schemas.ts";
-import { hubRoute, type HubRequest, type HubRoute } from "../route.ts";
+import { route, type HubRequest, type Route } from "../../route.ts";
 import { pageOf, pageQuery, type Pager } from "../pages.ts";
 import { timeOf } from "../times.ts";
 
@@ -19,7 +19,7 @@ export function memberRoutes(parts: {
   readonly accounts: Pick<Accounts, "organisations">;
   readonly policy: HubPolicy;
   readonly pager: Pager;
-}): readonly HubRoute[] {
+}): readonly Route[] {
   const { hub, accounts, policy, pager } = parts;
 
   /** Only callers that may change the memberships see email addresses. */
@@ -27,7 +27,7 @@ export function memberRoutes(parts: {
     (await policy.authorize(session, changing, { namespace })) === "allowed";
 
   return [
-    hubRoute({
+    route({
       method: "get",
       path,
       requires: seeing,
@@ -56,7 +56,7 @@ export function memberRoutes(parts: {
         );
       },
     }),
-    hubRoute({
+    route({
       method: "get",
       path: `${path}/export`,
       requires: changing,
@@ -73,11 +73,10 @@ export function memberRoutes(parts: {
         const day = timeOf(Date.now()).slice(0, 10);
         ctx.set("Content-Disposition", `attachment;filename="${namespace}-members-${day}.csv"`);
         ctx.type = "text/csv";
-        ctx.body = [head, ...rows].map((row) => `${row.map(quote).join(",")}\r\n`).join("");
-        return "";
+        return [head, ...rows].map((row) => `${row.map(quote).join(",")}\r\n`).join("");
       },
     }),
-    hubRoute({
+    route({
       method: "put",
       path: `${path}/:user`,
       requires: changing,
@@ -91,11 +90,12 @@ export function memberRoutes(parts: {
         return presentMember(await hub.accounts.member(namespace, user), await mayContact(call));
       },
     }),
-    hubRoute({
+    route({
       method: "delete",
       path: `${path}/:user`,
       requires: changing,
       summary: "Takes a user out of an organisation and its teams",
+      status: 204,
       handle: ({ actor, namespace, params }) =>
         accounts.organisations.removeMember(actor, namespace, params["user"] ?? ""),
     }),

@@ -3,7 +3,7 @@ import { teamGrammar, teamGrammarInWords } from "../../../accounts/teams.ts";
 import type { TeamSummary } from "../../../accounts/team-catalog.ts";
 import type { HubCatalog } from "../hub.ts";
 import { userSchema, presentUser, uuidOf } from "../accounts/schemas.ts";
-import { hubRoute, type HubRoute } from "../route.ts";
+import { route, type Route } from "../../route.ts";
 import { pageOf, pageQuery, type Pager } from "../pages.ts";
 
 const teamSchema = z.object({
@@ -24,13 +24,13 @@ const everybody = { page: 1, size: 10_000 };
 export function teamRoutes(parts: {
   readonly hub: Pick<HubCatalog, "teams">;
   readonly pager: Pager;
-}): readonly HubRoute[] {
+}): readonly Route[] {
   const { teams } = parts.hub;
   const { pager } = parts;
   const change = z.object({ name: name.optional(), description: description.optional() });
 
   return [
-    hubRoute({
+    route({
       method: "get",
       path,
       requires: seeing,
@@ -47,7 +47,7 @@ export function teamRoutes(parts: {
         return pager.envelope(ctx, query, found.count, found.items.map(presentTeam));
       },
     }),
-    hubRoute({
+    route({
       method: "post",
       path,
       requires: changing,
@@ -58,7 +58,7 @@ export function teamRoutes(parts: {
       handle: async ({ actor, namespace, body }) =>
         presentTeam(await teams.create(actor, namespace, body.name, body.description)),
     }),
-    hubRoute({
+    route({
       method: "get",
       path: `${path}/:group`,
       requires: seeing,
@@ -68,7 +68,7 @@ export function teamRoutes(parts: {
         presentTeam(await teams.find(namespace, params["group"] ?? "")),
     }),
     ...(["put", "patch"] as const).map((method) =>
-      hubRoute({
+      route({
         method,
         path: `${path}/:group`,
         requires: changing,
@@ -79,15 +79,16 @@ export function teamRoutes(parts: {
           presentTeam(await teams.update(actor, namespace, params["group"] ?? "", body)),
       }),
     ),
-    hubRoute({
+    route({
       method: "delete",
       path: `${path}/:group`,
       requires: changing,
       summary: "Removes a team",
+      status: 204,
       handle: ({ actor, namespace, params }) =>
         teams.delete(actor, namespace, params["group"] ?? ""),
     }),
-    hubRoute({
+    route({
       method: "get",
       path: `${path}/:group/members`,
       requires: seeing,
@@ -105,7 +106,7 @@ export function teamRoutes(parts: {
         return pager.envelope(ctx, query, found.count, found.items.map(presentUser));
       },
     }),
-    hubRoute({
+    route({
       method: "post",
       path: `${path}/:group/members`,
       requires: changing,
@@ -117,11 +118,12 @@ export function teamRoutes(parts: {
         return {};
       },
     }),
-    hubRoute({
+    route({
       method: "delete",
       path: `${path}/:group/members/:user`,
       requires: changing,
       summary: "Takes a user out of a team",
+      status: 204,
       handle: ({ actor, namespace, params }) =>
         teams.removeMember(actor, namespace, params["group"] ?? "", params["user"] ?? ""),
     }),

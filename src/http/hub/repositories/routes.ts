@@ -3,7 +3,8 @@ import type { HubCatalog } from "../hub.ts";
 import { OciError } from "../../../oci/errors.ts";
 import { parseRepositoryName } from "../../../oci/name.ts";
 import type { Registry } from "../../../registry/registry.ts";
-import { hubRoute, repositoryRoutes, type HubRequest, type HubRoute } from "../route.ts";
+import { route, type HubRequest, type Route } from "../../route.ts";
+import { repositoryRoutes } from "../repository-routes.ts";
 import { HubError } from "../errors.ts";
 import { pageOf, pageQuery, type Pager } from "../pages.ts";
 import type { HubParts } from "../routes.ts";
@@ -37,7 +38,7 @@ export interface RepositoryRouteParts {
   readonly defaultVisibility: HubParts["defaultVisibility"];
 }
 
-export function hubRepositoryRoutes(parts: RepositoryRouteParts): readonly HubRoute[] {
+export function hubRepositoryRoutes(parts: RepositoryRouteParts): readonly Route[] {
   const { hub, registry, pager, defaultVisibility } = parts;
   const { repositories } = hub;
 
@@ -101,24 +102,24 @@ export function hubRepositoryRoutes(parts: RepositoryRouteParts): readonly HubRo
   };
 
   return [
-    hubRoute({
+    route({
       ...list,
       path: "/v2/namespaces/:namespace/repositories",
       summary: "The repositories of a namespace that the caller sees",
     }),
-    hubRoute({
+    route({
       ...list,
       path: "/v2/repositories/:namespace",
       legacy: true,
       summary: "The repositories of a namespace that the caller sees",
     }),
-    hubRoute({
+    route({
       ...list,
       path: "/v2/users/:namespace/repositories",
       legacy: true,
       summary: "The repositories of a user that the caller sees",
     }),
-    hubRoute({
+    route({
       method: "post",
       path: "/v2/namespaces/:namespace/repositories",
       requires: { of: "namespace" },

@@ -5,7 +5,9 @@ import { triedAtMost } from "../../../catalog/tags.ts";
 import { OciError } from "../../../oci/errors.ts";
 import { namespaceOf } from "../../../oci/name.ts";
 import type { Registry } from "../../../registry/registry.ts";
-import { hubRoute, repositoryRoutes, userOf, type HubRoute } from "../route.ts";
+import { route, type Route } from "../../route.ts";
+import { userOf } from "../requests.ts";
+import { repositoryRoutes } from "../repository-routes.ts";
 import { forbidden, HubError } from "../errors.ts";
 import { pageOf, pageQuery, type Pager } from "../pages.ts";
 import {
@@ -28,7 +30,7 @@ export function repositorySettingRoutes(parts: {
   readonly registry: Pick<Registry, "repositories">;
   readonly accounts: Pick<Accounts, "teams">;
   readonly pager: Pager;
-}): readonly HubRoute[] {
+}): readonly Route[] {
   const { hub, registry, accounts, pager } = parts;
   const fixing = { of: "repository", permission: "fix tags" } as const;
   const admitting = { of: "repository", permission: "admit teams" } as const;
@@ -73,6 +75,7 @@ export function repositorySettingRoutes(parts: {
         rest: "/stars",
         requires: { of: "repository", permission: "see" },
         summary: method === "post" ? "Stars a repository" : "Takes the star away",
+        status: 204,
         handle: async (call) => {
           // Only users have stars.
           userOf(call);
@@ -82,7 +85,7 @@ export function repositorySettingRoutes(parts: {
         },
       }),
     ),
-    hubRoute({
+    route({
       method: "get",
       path: "/v2/users/:name/repositories/starred",
       legacy: true,
@@ -159,6 +162,7 @@ export function repositorySettingRoutes(parts: {
       rest: "/groups/:group",
       requires: admitting,
       summary: "Takes from a team what it may do with a repository",
+      status: 204,
       handle: async ({ actor, repository, params }) => {
         const organisation = namespaceOf(repository);
         const group = await hub.teams.find(organisation, params["group"] ?? "");

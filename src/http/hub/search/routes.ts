@@ -2,7 +2,7 @@ import * as z from "zod";
 import type { HubPolicy } from "../../../auth/hub-policy.ts";
 import type { Search, SearchResult } from "../../../catalog/search.ts";
 import { namespaceOf } from "../../../oci/name.ts";
-import { hubRoute, type HubRequest, type HubRoute } from "../route.ts";
+import { route, type HubRequest, type Route } from "../../route.ts";
 import { pageOf, pageQuery, type Pager } from "../pages.ts";
 import { flag, words } from "../requests.ts";
 import { ordered, searchOrders } from "./orders.ts";
@@ -72,12 +72,12 @@ export function hubSearchRoutes(parts: {
   readonly search: Search;
   readonly policy: HubPolicy;
   readonly pager: Pager;
-}): readonly HubRoute[] {
+}): readonly Route[] {
   const { search, policy, pager } = parts;
   const base = { method: "get", requires: { of: "anyone" }, cacheable: true } as const;
   const viewerOf = ({ session }: Pick<HubRequest, "session">) => policy.visibilityFor(session);
   return [
-    hubRoute({
+    route({
       ...base,
       path: "/v2/search/repositories",
       summary: "The repositories that match and that the caller may read",
@@ -105,7 +105,7 @@ export function hubSearchRoutes(parts: {
         return pager.envelope(ctx, query, found.total, found.results.map(repositoryOf));
       },
     }),
-    hubRoute({
+    route({
       ...base,
       path: "/api/search/v4",
       summary: "Search as Docker Hub's own pages do it",
@@ -125,7 +125,7 @@ export function hubSearchRoutes(parts: {
         return { total, results: results.map(presentProduct) };
       },
     }),
-    hubRoute({
+    route({
       ...base,
       path: "/api/content/v1/products/search",
       summary: "Search as older clients do it",

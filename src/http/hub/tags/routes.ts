@@ -10,7 +10,8 @@ import {
 import { OciError } from "../../../oci/errors.ts";
 import { parseTag, type Tag } from "../../../oci/reference.ts";
 import type { Registry } from "../../../registry/registry.ts";
-import { repositoryRoutes, type HubRoute } from "../route.ts";
+import type { Route } from "../../route.ts";
+import { repositoryRoutes } from "../repository-routes.ts";
 import { notFound } from "../errors.ts";
 import { pageOf, pageQuery, type Pager } from "../pages.ts";
 import { time, timeOf, timeOrNull } from "../times.ts";
@@ -73,7 +74,7 @@ export function hubTagRoutes(parts: {
   readonly policy: HubPolicy;
   readonly registry: Pick<Registry, "manifests">;
   readonly pager: Pager;
-}): readonly HubRoute[] {
+}): readonly Route[] {
   const { hub, registry, pager, policy } = parts;
   const contents = { of: "repository", permission: "see contents" } as const;
   const requires = { of: "repository", permission: "see tags" } as const;
@@ -130,6 +131,7 @@ export function hubTagRoutes(parts: {
       rest: "/tags/:tag",
       requires: { of: "repository", permission: "delete tags" },
       summary: "Removes a tag; what it points at stays",
+      status: 204,
       handle: async ({ actor, repository, params }) => {
         const tag = tagFrom(params["tag"]);
         await registry.manifests.delete(actor, repository, { kind: "tag", tag });
