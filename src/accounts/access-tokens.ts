@@ -1,7 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { generateTokenSecret, hashTokenSecret } from "../auth/tokens/secret.ts";
-import type { TokenOrigin } from "../database/accounts/access-token-changes.ts";
-import type { AccessToken } from "../database/accounts/access-tokens.ts";
+import type { TokenOrigin, AccessToken } from "../database/accounts/access-tokens.ts";
 import type { Account } from "../database/accounts/accounts.ts";
 import type { Database } from "../database/database.ts";
 import type { Actor } from "../database/events/audit.ts";
@@ -45,7 +44,7 @@ export interface IssuedToken extends TokenWithOrigin {
 }
 
 interface AccessTokenParts {
-  readonly database: Pick<Database, "accounts" | "accessTokens" | "tokenOrigins" | "run">;
+  readonly database: Pick<Database, "accounts" | "accessTokens" | "run">;
   readonly clock: () => number;
 }
 
@@ -103,7 +102,7 @@ export class AccessTokens {
   async list(account: string): Promise<readonly TokenWithOrigin[]> {
     const { id } = await this.#account(account);
     const tokens = await this.#database.accessTokens.list(id);
-    const origins = await this.#database.tokenOrigins.list(id);
+    const origins = await this.#database.accessTokens.origins(id);
     const originOf = new Map(origins.map((origin) => [origin.id, origin]));
     return tokens.map((token) => ({ ...token, origin: originOf.get(token.id) })).toReversed();
   }

@@ -1,5 +1,5 @@
-import type { AccountKind, AuditContext, CreateAccount } from "../database/accounts/accounts.ts";
-import type { AccountRemoval } from "../database/accounts/removal.ts";
+import type { AccountKind, CreateAccount, AccountRemoval } from "../database/accounts/accounts.ts";
+import type { AuditContext } from "../database/events/audit.ts";
 import type { Database } from "../database/database.ts";
 import { OciError } from "../oci/errors.ts";
 import { parseNamespace } from "../oci/name.ts";

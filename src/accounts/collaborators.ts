@@ -1,7 +1,7 @@
 import type { Actor } from "../database/events/audit.ts";
 import type { Collaborator } from "../database/accounts/collaborators.ts";
 import type { Database } from "../database/database.ts";
-import type { RepositoryRole } from "../database/schema.ts";
+import type { RepositoryRole } from "../database/accounts/schema.ts";
 import type { RepositoryName } from "../oci/name.ts";
 import { unknownAccount, unknownRepository } from "./errors.ts";
 

@@ -3,7 +3,7 @@ import { AccountError, unknownAccount } from "./errors.ts";
 import type { Actor } from "../database/events/audit.ts";
 import type { Invite } from "../database/accounts/invites.ts";
 import type { Database } from "../database/database.ts";
-import type { MemberRole } from "../database/schema.ts";
+import type { MemberRole } from "../database/accounts/schema.ts";
 
 export type { Invite };
 

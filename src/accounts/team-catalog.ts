@@ -146,11 +146,11 @@ export class TeamCatalog {
     username: string,
     teams: readonly TeamSummary[],
   ): Promise<readonly TeamSummary[]> {
-    const { accounts, memberships, teamGrants } = this.#parts.database;
+    const { accounts, memberships } = this.#parts.database;
     const { id } = await this.#organisation(organisation);
     const user = await accounts.find(username);
     const role = user && (await memberships.roleIn(organisation, user.id));
-    const held = await teamGrants.ofUser(id, username);
+    const held = await this.#parts.database.teams.namesOfUser(id, username);
     return teams.filter(({ name }) => (name === owners ? role === "owner" : held.has(name)));
   }
 

@@ -1,8 +1,7 @@
 import type { Actor } from "../database/events/audit.ts";
 import type { Database } from "../database/database.ts";
-import type { RepositoryRole } from "../database/schema.ts";
-import type { TeamPermission } from "../database/accounts/team-permissions.ts";
-import type { Team } from "../database/accounts/teams.ts";
+import type { RepositoryRole } from "../database/accounts/schema.ts";
+import type { TeamPermission, Team } from "../database/accounts/teams.ts";
 import { parseRepositoryName } from "../oci/name.ts";
 import { asAccountError } from "./account-lifecycle.ts";
 import { AccountError, notAMember, teamExists, unknownAccount, unknownTeam } from "./errors.ts";
@@ -22,7 +21,7 @@ export type Teams = ReturnType<typeof createTeams>;
 
 /** Teams of organisations. Methods throw AccountError. */
 export function createTeams(parts: {
-  readonly database: Pick<Database, "accounts" | "teams" | "teamPermissions" | "run">;
+  readonly database: Pick<Database, "accounts" | "teams" | "run">;
   readonly clock: () => number;
 }) {
   const { database, clock } = parts;
@@ -71,7 +70,7 @@ export function createTeams(parts: {
     },
 
     async permissions(name: TeamName): Promise<readonly TeamPermission[]> {
-      return database.teamPermissions.list((await find(name)).id);
+      return database.teams.permissions((await find(name)).id);
     },
     /** `undefined` removes the permission. */
     async setPermission(

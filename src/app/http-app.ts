@@ -199,13 +199,10 @@ async function problemsOf(context: AppContext): Promise<Readonly<Record<string, 
 const noCounts = Object.fromEntries(counterNames.map((name) => [name, 0]));
 
 /** Counters of all processes on the data folder. Those of this process are current, those of others are seconds old. */
-async function measureMirrors(
-  mirrors: Mirrors | undefined,
-  { mirrorCounters }: Pick<Database, "mirrorCounters">,
-) {
+async function measureMirrors(mirrors: Mirrors | undefined, database: Pick<Database, "mirrors">) {
   if (mirrors === undefined) return [];
   await Promise.all(mirrors.list.map((mirror) => mirror.flush()));
-  const sums = await mirrorCounters.list();
+  const sums = await database.mirrors.counters();
   return mirrors.list.map(({ settings: { namespace, cacheSize } }) => {
     const { upstreamRemaining, ...counted } = sums.get(namespace) ?? {};
     return {

@@ -71,8 +71,8 @@ export class MirrorAdministration {
 
   async report(): Promise<readonly MirrorReport[]> {
     const { database, mirrors } = this.#parts;
-    const counters = await database.mirrorCounters.list();
-    const pins = await database.mirrorPins.list();
+    const counters = await database.mirrors.counters();
+    const pins = await database.mirrorTags.pins();
     return Promise.all(
       (mirrors?.list ?? []).map(async ({ settings: { namespace, upstream, cacheSize } }) => ({
         namespace,
@@ -89,7 +89,7 @@ export class MirrorAdministration {
   }
 
   async #failureOf(namespace: string): Promise<MirrorReport["failure"]> {
-    const state = await this.#parts.database.mirrorStates.find(namespace);
+    const state = await this.#parts.database.mirrors.state(namespace);
     if (state === undefined || state.reason === null) return undefined;
     return { reason: state.reason, sinceMs: state.changedAtMs };
   }

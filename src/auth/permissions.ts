@@ -2,7 +2,7 @@ import type { Database } from "../database/database.ts";
 import type { RepositoryPermissionFacts } from "../database/permissions/facts.ts";
 import type { Principal } from "../database/permissions/identity.ts";
 import { actionsFor, type Action } from "../database/permissions/repository-rules.ts";
-import type { Visibility } from "../database/schema.ts";
+import type { Visibility } from "../database/registry/schema.ts";
 import { namespaceOf, type RepositoryName } from "../oci/name.ts";
 import type { GrantedActions } from "./principal.ts";
 

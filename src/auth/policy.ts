@@ -1,4 +1,4 @@
-import type { RepositoryFacts } from "../database/sqlite/repository-cache.ts";
+import type { RepositoryFacts } from "../database/sqlite/caches.ts";
 import type { RepositoryName } from "../oci/name.ts";
 import { clientActor, openActor, type Actor } from "../database/permissions/authority.ts";
 import { NotAuthorizedError } from "../database/permissions/check.ts";

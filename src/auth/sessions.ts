@@ -43,7 +43,7 @@ export function createSessions(parts: {
   readonly keys: Keys;
   readonly issuer: string;
   readonly authenticator: Authenticator;
-  readonly database: Pick<Database, "sessions">;
+  readonly database: Pick<Database, "permissions">;
   readonly clock: () => number;
 }): Sessions {
   const { keys, issuer, authenticator, database, clock } = parts;
@@ -82,9 +82,9 @@ export function createSessions(parts: {
       const claims = parseSessionClaims(await tokens.verify(token));
       if (claims === undefined) return undefined;
       const { accountId, accessToken, atMs } = claims;
-      const rows = await database.sessions.find(accountId, accessToken);
+      const rows = await database.permissions.facts(accountId, accessToken, {});
       const shown = { accessToken, passwordAtMs: atMs };
-      const principal = rows && principalNow(rows, shown, clock());
+      const principal = principalNow(rows, shown, clock());
       return principal && { principal, sinceMs: atMs };
     },
   };

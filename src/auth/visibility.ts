@@ -4,7 +4,7 @@ import { repositoryPermissions } from "../database/permissions/hub-permissions.t
 import { mayRead } from "../database/permissions/hub-rules.ts";
 import type { KnownPrincipal, Principal } from "../database/permissions/identity.ts";
 import { hasScope } from "../database/permissions/repository-rules.ts";
-import type { VisibilityFilter } from "../database/registry/catalog.ts";
+import type { VisibilityFilter } from "../database/catalog/visibility-filter.ts";
 import { defaultNamespace } from "../oci/name.ts";
 
 export type { VisibilityFilter };

@@ -11,7 +11,7 @@ import type { Clock } from "../registry/leases.ts";
 
 /** Counts pulls and pushes. */
 export interface PullCounters {
-  /** Records a GET of a manifest. The later write decides whether it is a pull (`pull-counter-commands.ts`). */
+  /** Records a GET of a manifest. The later write decides whether it is a pull (`pull-counter-thread.ts`). */
   record(repository: RepositoryName, reference: Reference): void;
   recordPush(repository: RepositoryName, tags: readonly Tag[]): void;
 }

@@ -2,7 +2,7 @@ import type { HubPolicy, RepositoryPermissions } from "../auth/hub-policy.ts";
 import type { Session } from "../auth/sessions.ts";
 import type { Actor } from "../database/events/audit.ts";
 import type { Database } from "../database/database.ts";
-import type { RepositoryDetails } from "../database/catalog/repository-details.ts";
+import type { RepositoryDetails } from "../database/catalog/repositories.ts";
 import type {
   RepositoryCursorPosition,
   RepositoryPageRequest,
@@ -147,7 +147,7 @@ export class RepositoryCatalog {
   async teams(repository: RepositoryName) {
     const { database } = this.#parts;
     const found = await database.repositories.find(repository);
-    return found === undefined ? [] : database.teamGrants.ofRepository(found.id);
+    return found === undefined ? [] : database.teams.onRepository(found.id);
   }
 
   #pagedList(filter: Filter, order: Order): PagedList<RepositoryCursorPosition> {

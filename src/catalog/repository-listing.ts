@@ -1,7 +1,7 @@
 import type { VisibilityFilter } from "../auth/visibility.ts";
 import type { Database } from "../database/database.ts";
-import type { RepositoryDetails } from "../database/catalog/repository-details.ts";
-import type { FacetValue } from "../database/catalog/found-repositories.ts";
+import type { RepositoryDetails } from "../database/catalog/repositories.ts";
+import type { FacetValue } from "../database/catalog/search.ts";
 import { OciError } from "../oci/errors.ts";
 import type { RepositoryName } from "../oci/name.ts";
 import type { PullCount, PullCounts } from "./pull-counters.ts";

@@ -1,10 +1,7 @@
 import type { VisibilityFilter } from "../auth/visibility.ts";
 import type { Database } from "../database/database.ts";
-import type {
-  Facet,
-  FoundRepository,
-  SearchMeasures,
-} from "../database/catalog/found-repositories.ts";
+import type { FoundRepository, SearchMeasures } from "../database/catalog/search.ts";
+import type { Facet } from "../database/catalog/search-index.ts";
 import { defaultNamespace, namespaceOf, parseRepositoryName } from "../oci/name.ts";
 import type { RepositoryName } from "../oci/name.ts";
 import type { PullCount, PullCounts } from "./pull-counters.ts";

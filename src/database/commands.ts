@@ -1,86 +1,66 @@
-import { accessTokenChangeCommands } from "./accounts/access-token-changes.ts";
-import { descriptionCommands } from "./catalog/descriptions.ts";
-import { inviteCommands } from "./accounts/invites.ts";
-import { starCommands } from "./catalog/stars.ts";
-import { storeBlobCommands } from "./registry/store-blob.ts";
-import { teamChangeCommands } from "./accounts/team-changes.ts";
-import { accountRemovalCommands } from "./accounts/removal.ts";
 import { accessTokenCommands } from "./accounts/access-tokens.ts";
 import { accountCommands } from "./accounts/accounts.ts";
-import { blobCommands } from "./registry/blobs.ts";
 import { collaboratorCommands } from "./accounts/collaborators.ts";
+import { inviteCommands } from "./accounts/invites.ts";
+import { memberCommands } from "./accounts/members.ts";
+import { teamCommands } from "./accounts/teams.ts";
+import { userCommands } from "./accounts/users.ts";
+import { catalogRepositoryCommands } from "./catalog/repositories.ts";
+import { searchCommands } from "./catalog/search-index.ts";
+import { maintenanceCommands } from "./maintenance/checks.ts";
 import { collectionCommands } from "./maintenance/collection.ts";
 import { instanceCommands } from "./maintenance/instance.ts";
-import { manifestCommands } from "./registry/manifests.ts";
-import { manifestPlatformCommands } from "./registry/manifest-platforms.ts";
-import { mirrorCounterCommands } from "./mirror/counters.ts";
+import { mirrorUseCommands } from "./mirror/eviction.ts";
 import { mirrorFetchCommands } from "./mirror/fetches.ts";
-import { mirrorProcessCommands } from "./mirror/processes.ts";
-import { mirrorNamespaceCommands } from "./mirror/namespaces.ts";
-import { mirrorPinCommands } from "./mirror/pins.ts";
-import { mirrorStateCommands } from "./mirror/states.ts";
+import { mirrorCommands } from "./mirror/mirrors.ts";
+import { mirrorReferenceCommands } from "./mirror/references.ts";
 import { mirrorTagCommands } from "./mirror/tags.ts";
-import { mirrorUseCommands } from "./mirror/uses.ts";
-import { quotaCommands } from "./registry/quotas.ts";
-import { repositoryCreationCommands } from "./registry/repository-creation.ts";
-import { repositoryRemovalCommands } from "./registry/repository-removal.ts";
-import { repositorySettingsCommands } from "./registry/repository-settings.ts";
-import { memberCommands } from "./accounts/members.ts";
 import type { Actor } from "./permissions/authority.ts";
 import { demandAuthority } from "./permissions/check.ts";
-import type { Db } from "./schema.ts";
+import { blobCommands } from "./registry/blobs.ts";
+import { manifestCommands } from "./registry/manifests.ts";
+import { putManifestCommands } from "./registry/put-manifest.ts";
+import { quotaCommands } from "./registry/quotas.ts";
+import { repositoryCommands } from "./registry/repositories.ts";
+import { repositoryCreationCommands } from "./registry/repository-creation.ts";
+import { storeBlobCommands } from "./registry/store-blob.ts";
 import { tagHistoryCommands } from "./registry/tag-history.ts";
 import { tagCommands } from "./registry/tags.ts";
-import { searchCommands } from "./catalog/search.ts";
-import { teamPermissionCommands } from "./accounts/team-permissions.ts";
-import { teamCommands } from "./accounts/teams.ts";
-import { maintenanceCommands } from "./maintenance/checks.ts";
-import { uploadQuotaCommands } from "./registry/upload-reservations.ts";
 import { uploadCommands } from "./registry/uploads.ts";
-import { userCommands } from "./accounts/users.ts";
+import type { Db } from "./schema.ts";
 
 /**
  * All commands that change the database: one function and one transaction each. Arguments and results are plain data,
  * since they may cross a thread; a rejection is a result, not an error.
  */
 export const commands = {
-  ...accessTokenChangeCommands,
-  ...accessTokenCommands,
-  ...accountCommands,
-  ...accountRemovalCommands,
   ...blobCommands,
-  ...collaboratorCommands,
-  ...collectionCommands,
-  ...descriptionCommands,
-  ...instanceCommands,
-  ...inviteCommands,
   ...manifestCommands,
-  ...manifestPlatformCommands,
-  ...mirrorCounterCommands,
-  ...mirrorFetchCommands,
-  ...mirrorNamespaceCommands,
-  ...mirrorPinCommands,
-  ...mirrorProcessCommands,
-  ...mirrorStateCommands,
-  ...mirrorTagCommands,
-  ...mirrorUseCommands,
+  ...putManifestCommands,
   ...quotaCommands,
+  ...repositoryCommands,
   ...repositoryCreationCommands,
-  ...repositoryRemovalCommands,
-  ...repositorySettingsCommands,
-  ...memberCommands,
-  ...searchCommands,
-  ...starCommands,
   ...storeBlobCommands,
   ...tagCommands,
   ...tagHistoryCommands,
-  ...teamChangeCommands,
-  ...teamCommands,
-  ...teamPermissionCommands,
-  ...maintenanceCommands,
   ...uploadCommands,
-  ...uploadQuotaCommands,
+  ...accessTokenCommands,
+  ...accountCommands,
+  ...collaboratorCommands,
+  ...inviteCommands,
+  ...memberCommands,
+  ...teamCommands,
   ...userCommands,
+  ...catalogRepositoryCommands,
+  ...searchCommands,
+  ...mirrorCommands,
+  ...mirrorFetchCommands,
+  ...mirrorReferenceCommands,
+  ...mirrorTagCommands,
+  ...mirrorUseCommands,
+  ...collectionCommands,
+  ...instanceCommands,
+  ...maintenanceCommands,
 };
 
 type Commands = typeof commands;

@@ -1,4 +1,4 @@
-import type { Change, Lease } from "../database/registry/lease-times.ts";
+import type { Change, Lease } from "../database/maintenance/gc-candidates.ts";
 
 /**
  * The time in milliseconds since the epoch. Code that depends on the time gets a clock, so that a test can fix the

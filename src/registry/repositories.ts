@@ -1,9 +1,10 @@
 import type { Actor } from "../database/events/audit.ts";
-import type { VisibilityFilter } from "../database/registry/catalog.ts";
+import type { VisibilityFilter } from "../database/catalog/visibility-filter.ts";
 import type { Database } from "../database/database.ts";
 import { isRejection } from "../database/rejections.ts";
-import type { Page, Repository } from "../database/registry/repositories.ts";
-import type { Visibility } from "../database/schema.ts";
+import type { Repository } from "../database/registry/repositories.ts";
+import type { Page } from "../database/query-parts.ts";
+import type { Visibility } from "../database/registry/schema.ts";
 import { OciError } from "../oci/errors.ts";
 import { namespaceOf, type RepositoryName } from "../oci/name.ts";
 import { parseTagPatterns } from "../oci/tag-patterns.ts";

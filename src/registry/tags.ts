@@ -8,7 +8,7 @@ import type { TagMove } from "../database/registry/tag-history.ts";
 import type { Database } from "../database/database.ts";
 import type { LeasePolicy } from "./leases.ts";
 import { rejectionError, unknownRepository } from "./errors.ts";
-import type { Page } from "../database/registry/repositories.ts";
+import type { Page } from "../database/query-parts.ts";
 
 export type { TagMove };
 

@@ -36,12 +36,12 @@ function interrupted(database: Database, happen: () => Promise<void>): Database 
         };
       },
     });
-  const { accounts, accessTokens, sessions } = database;
+  const { accounts, accessTokens, permissions } = database;
   return {
     ...database,
     accounts: watch(accounts),
     accessTokens: watch(accessTokens),
-    sessions: watch(sessions),
+    permissions: watch(permissions),
   };
 }
 

@@ -1,15 +1,8 @@
-import type { AuditContext } from "./accounts.ts";
-import { writeAudit } from "../events/audit.ts";
+import { writeAudit, type AuditContext } from "../events/audit.ts";
+import type { TokenResource } from "../permissions/identity.ts";
+import { noAccountId } from "../query-parts.ts";
 import type { Db } from "../schema.ts";
-
-/** One resource of an organisation's access token: a repository, repositories by a glob, or the organisation itself. */
-export interface TokenResource {
-  readonly type: "TYPE_REPO" | "TYPE_ORG";
-  /** `org/repo`, `org/*`, or every public repository, with the globs of the Hub API. */
-  readonly path: string;
-  /** `scope-image-pull`, `scope-image-push`, … */
-  readonly scopes: readonly string[];
-}
+import type { Account } from "./accounts.ts";
 
 /** A secret that a client sends instead of a password. The secret itself is not stored. */
 export interface AccessToken {
@@ -30,13 +23,16 @@ export interface AccessToken {
 /** An access token with its account. */
 export interface TokenLogin {
   readonly token: AccessToken;
-  readonly account: {
-    readonly id: number;
-    readonly name: string;
-    readonly kind: "user" | "organisation";
-    readonly isAdmin: boolean;
-    readonly disabled: boolean;
-  };
+  readonly account: Pick<Account, "id" | "name" | "kind" | "isAdmin" | "disabled">;
+}
+
+/** The client that created a token. A separate read: only the token's owner sees it. */
+export interface TokenOrigin {
+  readonly id: string;
+  readonly peer: string;
+  readonly agent: string;
+  /** Name of the account that created the token; `null` if that account is deleted, or for the command line. */
+  readonly createdBy: string | null;
 }
 
 const columns = [
@@ -45,10 +41,10 @@ const columns = [
   "access_tokens.description as description",
   "access_tokens.scopes as scopes",
   "access_tokens.resources as resources",
-  "access_tokens.is_active as is_active",
-  "access_tokens.created_at as created_at",
-  "access_tokens.expires_at as expires_at",
-  "access_tokens.last_used_at as last_used_at",
+  "access_tokens.is_active as isActive",
+  "access_tokens.created_at as createdAtMs",
+  "access_tokens.expires_at as expiresAtMs",
+  "access_tokens.last_used_at as lastUsedAtMs",
 ] as const;
 
 export function createAccessTokenReads(db: Db) {
@@ -57,25 +53,20 @@ export function createAccessTokenReads(db: Db) {
       const row = await db
         .selectFrom("access_tokens")
         .innerJoin("accounts", "accounts.id", "access_tokens.account_id")
-        .select([
-          ...columns,
-          "accounts.id as account_id",
-          "accounts.name as name",
-          "accounts.kind as kind",
-          "accounts.is_admin as is_admin",
-          "accounts.disabled as disabled",
-        ])
+        .select(columns)
+        .select(["accounts.id as accountId", "name", "kind", "is_admin", "disabled"])
         .where("access_tokens.secret_hash", "=", secretHash)
         .executeTakeFirst();
       if (row === undefined) return undefined;
+      const { accountId, name, kind, is_admin, disabled, ...token } = row;
       return {
-        token: tokenOf(row),
+        token: tokenOf(token),
         account: {
-          id: row.account_id,
-          name: row.name,
-          kind: row.kind,
-          isAdmin: row.is_admin === 1,
-          disabled: row.disabled === 1,
+          id: accountId,
+          name,
+          kind,
+          isAdmin: is_admin === 1,
+          disabled: disabled === 1,
         },
       };
     },
@@ -90,32 +81,35 @@ export function createAccessTokenReads(db: Db) {
         .execute();
       return rows.map(tokenOf);
     },
+
+    /** Where every token of the account was created. */
+    origins: (accountId: number): Promise<readonly TokenOrigin[]> =>
+      db
+        .selectFrom("access_tokens")
+        .leftJoin("accounts", "accounts.id", "access_tokens.created_by")
+        .select([
+          "access_tokens.id as id",
+          "access_tokens.creator_peer as peer",
+          "access_tokens.creator_agent as agent",
+          "accounts.name as createdBy",
+        ])
+        .where("access_tokens.account_id", "=", accountId)
+        .execute(),
   };
 }
 
-interface TokenRow {
-  readonly id: string;
-  readonly label: string;
-  readonly description: string;
+interface TokenRow extends Omit<AccessToken, "scopes" | "resources" | "isActive"> {
   readonly scopes: string;
   readonly resources: string | null;
-  readonly is_active: 0 | 1;
-  readonly created_at: number;
-  readonly expires_at: number | null;
-  readonly last_used_at: number | null;
+  readonly isActive: 0 | 1;
 }
 
-function tokenOf(row: TokenRow): AccessToken {
+function tokenOf({ scopes, resources, isActive, ...token }: TokenRow): AccessToken {
   return {
-    id: row.id,
-    label: row.label,
-    description: row.description,
-    scopes: JSON.parse(row.scopes) as string[],
-    resources: row.resources === null ? [] : (JSON.parse(row.resources) as TokenResource[]),
-    isActive: row.is_active === 1,
-    createdAtMs: row.created_at,
-    expiresAtMs: row.expires_at,
-    lastUsedAtMs: row.last_used_at,
+    ...token,
+    scopes: JSON.parse(scopes) as string[],
+    resources: resources === null ? [] : (JSON.parse(resources) as TokenResource[]),
+    isActive: isActive === 1,
   };
 }
 
@@ -133,17 +127,17 @@ export interface CreateAccessToken extends AuditContext {
 
 /** False if the account no longer exists. */
 async function createAccessToken(tx: Db, given: CreateAccessToken): Promise<boolean> {
-  const { actor, nowMs } = given;
-  const owner = await ownerOf(tx, given.accountId);
+  const { id, label, actor, nowMs } = given;
+  const owner = await findOwner(tx, given.accountId);
   if (owner === undefined) return false;
   // The account that creates the token may have been deleted in the meantime.
-  const creator = await ownerOf(tx, actor.accountId ?? -1);
+  const creator = await findOwner(tx, actor.accountId ?? noAccountId);
   await tx
     .insertInto("access_tokens")
     .values({
-      id: given.id,
+      id,
       account_id: given.accountId,
-      label: given.label,
+      label,
       description: given.description,
       secret_hash: given.secretHash,
       scopes: JSON.stringify(given.scopes),
@@ -155,28 +149,61 @@ async function createAccessToken(tx: Db, given: CreateAccessToken): Promise<bool
       expires_at: given.expiresAtMs,
     })
     .execute();
-  const action = `${owner.prefix}.access_token.create`;
-  const data = { id: given.id };
-  await writeAudit(tx, { nowMs, actor, account: owner.name, action, subject: given.label, data });
+  await auditToken(tx, given, owner, { change: "create", label });
+  return true;
+}
+
+export interface UpdateAccessToken extends AuditContext {
+  readonly accountId: number;
+  readonly id: string;
+  /** An absent field stays unchanged. */
+  readonly label?: string | undefined;
+  readonly description?: string | undefined;
+  readonly isActive?: boolean | undefined;
+  readonly resources?: readonly TokenResource[] | undefined;
+}
+
+/** False if the account has no such token. */
+async function updateAccessToken(tx: Db, given: UpdateAccessToken): Promise<boolean> {
+  const { accountId, id, label, description, isActive, resources } = given;
+  const owner = await findOwner(tx, accountId);
+  const token = await tx
+    .selectFrom("access_tokens")
+    .select("label")
+    .where("id", "=", id)
+    .where("account_id", "=", accountId)
+    .executeTakeFirst();
+  if (owner === undefined || token === undefined) return false;
+  const newLabel = label ?? token.label;
+  await tx
+    .updateTable("access_tokens")
+    .set({
+      label: newLabel,
+      ...(description === undefined ? {} : { description }),
+      ...(isActive === undefined ? {} : { is_active: isActive ? 1 : 0 }),
+      ...(resources === undefined ? {} : { resources: JSON.stringify(resources) }),
+    })
+    .where("id", "=", id)
+    .execute();
+  const data = isActive === undefined ? {} : { active: String(isActive) };
+  await auditToken(tx, given, owner, { change: "update", label: newLabel, data });
   return true;
 }
 
 /** Deletes an access token of an account; it no longer authenticates. False if there is none. */
 async function deleteAccessToken(
   tx: Db,
-  { actor, nowMs, ...token }: AuditContext & { readonly accountId: number; readonly id: string },
+  given: AuditContext & { readonly accountId: number; readonly id: string },
 ): Promise<boolean> {
-  const owner = await ownerOf(tx, token.accountId);
+  const owner = await findOwner(tx, given.accountId);
   const gone = await tx
     .deleteFrom("access_tokens")
-    .where("id", "=", token.id)
-    .where("account_id", "=", token.accountId)
+    .where("id", "=", given.id)
+    .where("account_id", "=", given.accountId)
     .returning("label")
     .executeTakeFirst();
   if (owner === undefined || gone === undefined) return false;
-  const action = `${owner.prefix}.access_token.delete`;
-  const data = { id: token.id };
-  await writeAudit(tx, { nowMs, actor, account: owner.name, action, subject: gone.label, data });
+  await auditToken(tx, given, owner, { change: "delete", label: gone.label });
   return true;
 }
 
@@ -188,13 +215,30 @@ async function touchAccessToken(
   await tx.updateTable("access_tokens").set({ last_used_at: nowMs }).where("id", "=", id).execute();
 }
 
-async function ownerOf(tx: Db, accountId: number) {
-  const row = await tx
+type Owner = Pick<Account, "id" | "name" | "kind">;
+
+function findOwner(tx: Db, accountId: number): Promise<Owner | undefined> {
+  return tx
     .selectFrom("accounts")
     .select(["id", "name", "kind"])
     .where("id", "=", accountId)
     .executeTakeFirst();
-  return row && { id: row.id, name: row.name, prefix: row.kind === "user" ? "user" : "org" };
 }
 
-export const accessTokenCommands = { createAccessToken, deleteAccessToken, touchAccessToken };
+function auditToken(
+  tx: Db,
+  { id, actor, nowMs }: AuditContext & { readonly id: string },
+  { name: account, kind }: Owner,
+  row: { readonly change: string; readonly label: string; readonly data?: Record<string, string> },
+): Promise<void> {
+  const action = `${kind === "user" ? "user" : "org"}.access_token.${row.change}`;
+  const data = { id, ...row.data };
+  return writeAudit(tx, { nowMs, actor, account, action, subject: row.label, data });
+}
+
+export const accessTokenCommands = {
+  createAccessToken,
+  updateAccessToken,
+  deleteAccessToken,
+  touchAccessToken,
+};

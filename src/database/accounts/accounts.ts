@@ -1,5 +1,6 @@
-import { writeAudit, type Actor } from "../events/audit.ts";
-import { pageOf, type Page } from "../registry/repositories.ts";
+import { sql } from "kysely";
+import { writeAudit, type AuditContext } from "../events/audit.ts";
+import { pageOf, type Page } from "../query-parts.ts";
 import type { Db } from "../schema.ts";
 
 export type AccountKind = "user" | "organisation";
@@ -98,12 +99,6 @@ function accountOf(row: AccountRow): Account {
   };
 }
 
-/** The actor and the time of a change, for the audit row. */
-export interface AuditContext {
-  readonly actor: Actor;
-  readonly nowMs: number;
-}
-
 export interface CreateAccount extends AuditContext {
   readonly name: string;
   readonly kind: AccountKind;
@@ -154,7 +149,54 @@ export async function createAccount(
   return made.id;
 }
 
-export async function countRepositories(tx: Db, namespace: string): Promise<number> {
+export type AccountRemoval =
+  | { readonly kind: "deleted" | "unknown" | "last-administrator" }
+  /** The next account with this name would get them. */
+  | { readonly kind: "has-repositories"; readonly count: number }
+  /** Organisations that would have no owner. */
+  | { readonly kind: "last-owner"; readonly organisations: readonly string[] };
+
+/** Deletes an account with its memberships, teams, permissions, access tokens and the invites that it has sent. */
+async function deleteAccount(
+  tx: Db,
+  given: AuditContext & { readonly name: string; readonly kind: AccountKind },
+): Promise<AccountRemoval> {
+  const { name, kind, actor, nowMs } = given;
+  const account = await findAccount(tx, name);
+  if (account?.kind !== kind) return { kind: "unknown" };
+  if (await isLastAdministrator(tx, account)) return { kind: "last-administrator" };
+  const count = await countRepositories(tx, name);
+  if (count > 0) return { kind: "has-repositories", count };
+  const organisations = await organisationsWithoutOtherOwner(tx, account.id);
+  if (organisations.length > 0) return { kind: "last-owner", organisations };
+  const action = kind === "user" ? "user.delete" : "org.delete";
+  // Before the account's row is deleted: the audit row takes its account id, so that a later account with this name
+  // does not get the row.
+  await writeAudit(tx, { nowMs, actor, account: name, action, subject: name });
+  await tx.deleteFrom("accounts").where("id", "=", account.id).execute();
+  // As when an owner loses the role: an invite is valid only as long as its sender may send it.
+  await tx.deleteFrom("invites").where("inviter", "=", account.name).execute();
+  return { kind: "deleted" };
+}
+
+/** Names of the organisations that the user alone owns. */
+async function organisationsWithoutOtherOwner(tx: Db, userId: number): Promise<readonly string[]> {
+  const owned = await tx
+    .selectFrom("members as own")
+    .innerJoin("accounts", "accounts.id", "own.organisation_id")
+    .select("accounts.name")
+    .where("own.user_id", "=", userId)
+    .where("own.role", "=", "owner")
+    .where(
+      sql<boolean>`NOT EXISTS (SELECT 1 FROM members AS other WHERE other.organisation_id = own.organisation_id
+        AND other.role = 'owner' AND other.user_id <> own.user_id)`,
+    )
+    .orderBy("accounts.name")
+    .execute();
+  return owned.map((row) => row.name);
+}
+
+async function countRepositories(tx: Db, namespace: string): Promise<number> {
   const { count } = await tx
     .selectFrom("repositories")
     .select(({ fn }) => fn.countAll<number>().as("count"))
@@ -163,4 +205,17 @@ export async function countRepositories(tx: Db, namespace: string): Promise<numb
   return count;
 }
 
-export const accountCommands = { createAccount };
+/** Whether no other enabled administrator would remain without this account. */
+export async function isLastAdministrator(tx: Db, account: Account): Promise<boolean> {
+  if (!account.isAdmin || account.disabled) return false;
+  const other = await tx
+    .selectFrom("accounts")
+    .select("id")
+    .where("is_admin", "=", 1)
+    .where("disabled", "=", 0)
+    .where("id", "<>", account.id)
+    .executeTakeFirst();
+  return other === undefined;
+}
+
+export const accountCommands = { createAccount, deleteAccount };

@@ -1,8 +1,9 @@
 import { namespaceOf, type RepositoryName } from "../../oci/name.ts";
-import { findAccount, type AuditContext } from "./accounts.ts";
-import { writeAudit } from "../events/audit.ts";
+import { writeAudit, type AuditContext } from "../events/audit.ts";
 import { findRepository } from "../registry/repositories.ts";
-import type { Db, RepositoryRole } from "../schema.ts";
+import type { Db } from "../schema.ts";
+import { findAccount } from "./accounts.ts";
+import type { RepositoryRole } from "./schema.ts";
 
 export interface Collaborator {
   readonly name: string;

@@ -1,7 +1,8 @@
-import { findAccount, type AuditContext } from "./accounts.ts";
-import { writeAudit } from "../events/audit.ts";
+import { writeAudit, type AuditContext } from "../events/audit.ts";
+import type { Db } from "../schema.ts";
+import { findAccount } from "./accounts.ts";
 import { addMember, findRole } from "./members.ts";
-import type { Db, MemberRole } from "../schema.ts";
+import type { MemberRole } from "./schema.ts";
 import { addTeamMember, findTeam } from "./teams.ts";
 
 export interface Invite {

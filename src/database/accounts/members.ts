@@ -1,7 +1,8 @@
-import { findAccount, type Account, type AuditContext } from "./accounts.ts";
-import { writeAudit } from "../events/audit.ts";
-import { pageOf, type Page } from "../registry/repositories.ts";
-import type { Db, MemberRole } from "../schema.ts";
+import { writeAudit, type AuditContext } from "../events/audit.ts";
+import { noAccountId, pageOf, type Page } from "../query-parts.ts";
+import type { Db } from "../schema.ts";
+import { findAccount, type Account } from "./accounts.ts";
+import type { MemberRole } from "./schema.ts";
 
 export interface Member {
   readonly name: string;
@@ -84,9 +85,6 @@ async function mayAdd(tx: Db, { newcomers, actor }: SetMember): Promise<boolean>
     .executeTakeFirst();
   return row?.is_admin === 1;
 }
-
-/** An id that no account has. */
-const noAccountId = -1;
 
 /** Adds a member. Deletes an open invite of the user, so that it does not change the role later. */
 export async function addMember(

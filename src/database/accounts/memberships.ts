@@ -1,5 +1,6 @@
 import { sql } from "kysely";
-import type { Db, MemberRole } from "../schema.ts";
+import type { Db } from "../schema.ts";
+import type { MemberRole } from "./schema.ts";
 
 /** An organisation in the list of a user's organisations. */
 export interface Membership {
@@ -26,6 +27,18 @@ export interface MemberDetails {
 interface Window {
   readonly limit: number;
   readonly offset: number;
+}
+
+interface MemberQuery extends Window {
+  readonly search?: string | undefined;
+  readonly role?: MemberRole | undefined;
+  readonly teamId?: number | undefined;
+}
+
+interface MemberPage {
+  /** Number of members on all pages. */
+  readonly count: number;
+  readonly items: readonly MemberDetails[];
 }
 
 export function createMembershipReads(db: Db) {
@@ -78,55 +91,55 @@ export function createMembershipReads(db: Db) {
     },
 
     /** Members by name; with `teamId` only the members of that team. */
-    async list(
-      organisationId: number,
-      asked: Window & {
-        readonly search?: string | undefined;
-        readonly role?: MemberRole | undefined;
-        readonly teamId?: number | undefined;
-      },
-    ): Promise<{ readonly count: number; readonly items: readonly MemberDetails[] }> {
-      const { search, role, teamId, limit, offset } = asked;
-      let members = db
-        .selectFrom("members")
-        .innerJoin("accounts", "accounts.id", "members.user_id")
-        .where("members.organisation_id", "=", organisationId);
-      if (role !== undefined) members = members.where("members.role", "=", role);
-      if (search !== undefined && search !== "") {
-        const found = (column: "accounts.name" | "accounts.full_name" | "accounts.email") =>
-          sql<boolean>`instr(lower(coalesce(${sql.ref(column)}, '')), ${search.toLowerCase()}) > 0`;
-        members = members.where((where) =>
-          where.or([found("accounts.name"), found("accounts.full_name"), found("accounts.email")]),
-        );
-      }
-      if (teamId !== undefined)
-        members = members.where("members.user_id", "in", (query) =>
-          query.selectFrom("team_members").select("user_id").where("team_id", "=", teamId),
-        );
-      const { count } = await members
-        .select(({ fn }) => fn.countAll<number>().as("count"))
-        .executeTakeFirstOrThrow();
-      const rows = await members
-        .select([
-          "accounts.id as id",
-          "accounts.name as name",
-          "accounts.full_name as fullName",
-          "accounts.email as email",
-          "accounts.created_at as createdAtMs",
-          "members.role as role",
-          sql<string>`(SELECT json_group_array(teams.name) FROM team_members
-            JOIN teams ON teams.id = team_members.team_id
-            WHERE team_members.user_id = members.user_id
-              AND teams.organisation_id = ${organisationId})`.as("teams"),
-        ])
-        .orderBy("accounts.name")
-        .limit(limit)
-        .offset(offset)
-        .execute();
-      return {
-        count,
-        items: rows.map((row) => ({ ...row, teams: JSON.parse(row.teams) as string[] })),
-      };
-    },
+    list: (organisationId: number, query: MemberQuery): Promise<MemberPage> =>
+      listMembers(db, organisationId, query),
+  };
+}
+
+async function listMembers(
+  db: Db,
+  organisationId: number,
+  query: MemberQuery,
+): Promise<MemberPage> {
+  const { search, role, teamId, limit, offset } = query;
+  let members = db
+    .selectFrom("members")
+    .innerJoin("accounts", "accounts.id", "members.user_id")
+    .where("members.organisation_id", "=", organisationId);
+  if (role !== undefined) members = members.where("members.role", "=", role);
+  if (search !== undefined && search !== "") {
+    const found = (column: "accounts.name" | "accounts.full_name" | "accounts.email") =>
+      sql<boolean>`instr(lower(coalesce(${sql.ref(column)}, '')), ${search.toLowerCase()}) > 0`;
+    members = members.where((where) =>
+      where.or([found("accounts.name"), found("accounts.full_name"), found("accounts.email")]),
+    );
+  }
+  if (teamId !== undefined)
+    members = members.where("members.user_id", "in", (users) =>
+      users.selectFrom("team_members").select("user_id").where("team_id", "=", teamId),
+    );
+  const { count } = await members
+    .select(({ fn }) => fn.countAll<number>().as("count"))
+    .executeTakeFirstOrThrow();
+  const rows = await members
+    .select([
+      "accounts.id as id",
+      "accounts.name as name",
+      "accounts.full_name as fullName",
+      "accounts.email as email",
+      "accounts.created_at as createdAtMs",
+      "members.role as role",
+      sql<string>`(SELECT json_group_array(teams.name) FROM team_members
+        JOIN teams ON teams.id = team_members.team_id
+        WHERE team_members.user_id = members.user_id
+          AND teams.organisation_id = ${organisationId})`.as("teams"),
+    ])
+    .orderBy("accounts.name")
+    .limit(limit)
+    .offset(offset)
+    .execute();
+  return {
+    count,
+    items: rows.map((row) => ({ ...row, teams: JSON.parse(row.teams) as string[] })),
   };
 }

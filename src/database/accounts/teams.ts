@@ -1,13 +1,22 @@
-import { findAccount, type AuditContext } from "./accounts.ts";
-import { writeAudit } from "../events/audit.ts";
-import { findRole } from "./members.ts";
+import { namespaceOf, type RepositoryName } from "../../oci/name.ts";
+import { writeAudit, type AuditContext } from "../events/audit.ts";
+import { noAccountId } from "../query-parts.ts";
+import { findRepository } from "../registry/repositories.ts";
 import type { Db } from "../schema.ts";
+import { findAccount } from "./accounts.ts";
+import { findRole } from "./members.ts";
+import type { RepositoryRole } from "./schema.ts";
 
 export interface Team {
   readonly id: number;
   readonly name: string;
   readonly description: string;
   readonly members: number;
+}
+
+export interface TeamPermission {
+  readonly repository: RepositoryName;
+  readonly permission: RepositoryRole;
 }
 
 export function createTeamReads(db: Db) {
@@ -42,6 +51,39 @@ export function createTeamReads(db: Db) {
         .execute();
       return rows.map((row) => row.name);
     },
+
+    /** The permissions of a team, in the order of the repository names. */
+    permissions: (teamId: number): Promise<readonly TeamPermission[]> =>
+      db
+        .selectFrom("team_permissions")
+        .innerJoin("repositories", "repositories.id", "team_permissions.repository_id")
+        .select(["repositories.name as repository", "team_permissions.permission as permission"])
+        .where("team_permissions.team_id", "=", teamId)
+        .orderBy("repositories.name")
+        .execute(),
+
+    /** The teams that have a permission on a repository, by name. */
+    onRepository: (repositoryId: number) =>
+      db
+        .selectFrom("team_permissions")
+        .innerJoin("teams", "teams.id", "team_permissions.team_id")
+        .select(["teams.id as id", "teams.name as name", "permission"])
+        .where("team_permissions.repository_id", "=", repositoryId)
+        .orderBy("teams.name")
+        .execute(),
+
+    /** Names of the organisation's teams that the user belongs to. */
+    async namesOfUser(organisationId: number, user: string): Promise<ReadonlySet<string>> {
+      const rows = await db
+        .selectFrom("team_members")
+        .innerJoin("teams", "teams.id", "team_members.team_id")
+        .innerJoin("accounts", "accounts.id", "team_members.user_id")
+        .select("teams.name as name")
+        .where("teams.organisation_id", "=", organisationId)
+        .where("accounts.name", "=", user)
+        .execute();
+      return new Set(rows.map(({ name }) => name));
+    },
   };
 }
 
@@ -55,20 +97,41 @@ async function createTeam(
   tx: Db,
   given: TeamChange & { readonly description: string },
 ): Promise<"created" | "exists" | "unknown-organisation"> {
+  const { team: name, description, nowMs } = given;
   const organisation = await findAccount(tx, given.organisation);
   if (organisation?.kind !== "organisation") return "unknown-organisation";
   if ((await findTeam(tx, given)) !== undefined) return "exists";
   await tx
     .insertInto("teams")
-    .values({
-      organisation_id: organisation.id,
-      name: given.team,
-      description: given.description,
-      created_at: given.nowMs,
-    })
+    .values({ organisation_id: organisation.id, name, description, created_at: nowMs })
     .execute();
   await auditTeam(tx, given, "org.team.create");
   return "created";
+}
+
+export interface UpdateTeam extends TeamChange {
+  /** An absent field stays unchanged. */
+  readonly name?: string | undefined;
+  readonly description?: string | undefined;
+}
+
+/** `exists`: the organisation already has a team with the new name. */
+async function updateTeam(
+  tx: Db,
+  { name, description, ...given }: UpdateTeam,
+): Promise<"updated" | "unknown-team" | "exists"> {
+  const team = await findTeam(tx, given);
+  if (team === undefined) return "unknown-team";
+  const isRenamed = name !== undefined && name !== given.team;
+  if (isRenamed && (await findTeam(tx, { ...given, team: name })) !== undefined) return "exists";
+  const changes = {
+    ...(name === undefined ? {} : { name }),
+    ...(description === undefined ? {} : { description }),
+  };
+  if (Object.keys(changes).length === 0) return "updated";
+  await tx.updateTable("teams").set(changes).where("id", "=", team.id).execute();
+  await auditTeam(tx, given, "org.team.update", changes);
+  return "updated";
 }
 
 async function deleteTeam(tx: Db, given: TeamChange): Promise<"deleted" | "unknown-team"> {
@@ -109,11 +172,48 @@ async function removeTeamMember(
   const removed = await tx
     .deleteFrom("team_members")
     .where("team_id", "=", team.id)
-    .where("user_id", "=", user?.id ?? -1)
+    .where("user_id", "=", user?.id ?? noAccountId)
     .executeTakeFirst();
   if (removed.numDeletedRows === 0n) return "not-a-member";
   await auditTeam(tx, given, "org.team.member.remove", { user: given.user });
   return "removed";
+}
+
+export interface SetTeamPermission extends TeamChange {
+  /** A repository of the team's organisation. */
+  readonly repository: RepositoryName;
+  /** `undefined` removes the permission. */
+  readonly permission?: RepositoryRole | undefined;
+}
+
+async function setTeamPermission(
+  tx: Db,
+  given: SetTeamPermission,
+): Promise<"set" | "unknown-team" | "unknown-repository"> {
+  const { repository, permission } = given;
+  const team = await findTeam(tx, given);
+  if (team === undefined) return "unknown-team";
+  const isOwn = namespaceOf(repository) === given.organisation;
+  const home = isOwn ? await findRepository(tx, repository) : undefined;
+  if (home === undefined) return "unknown-repository";
+  if (permission === undefined) {
+    await tx
+      .deleteFrom("team_permissions")
+      .where("team_id", "=", team.id)
+      .where("repository_id", "=", home.id)
+      .execute();
+  } else {
+    await tx
+      .insertInto("team_permissions")
+      .values({ team_id: team.id, repository_id: home.id, permission })
+      .onConflict((conflict) =>
+        conflict.columns(["team_id", "repository_id"]).doUpdateSet({ permission }),
+      )
+      .execute();
+  }
+  const data = { repository, permission: permission ?? "none" };
+  await auditTeam(tx, given, "org.team.permission", data);
+  return "set";
 }
 
 export async function findTeam(
@@ -129,7 +229,7 @@ export async function findTeam(
     .executeTakeFirst();
 }
 
-export function auditTeam(
+function auditTeam(
   tx: Db,
   { actor, nowMs, organisation, team }: TeamChange,
   action: string,
@@ -138,4 +238,11 @@ export function auditTeam(
   return writeAudit(tx, { nowMs, actor, account: organisation, action, subject: team, data });
 }
 
-export const teamCommands = { createTeam, deleteTeam, addTeamMember, removeTeamMember };
+export const teamCommands = {
+  createTeam,
+  updateTeam,
+  deleteTeam,
+  addTeamMember,
+  removeTeamMember,
+  setTeamPermission,
+};

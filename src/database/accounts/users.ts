@@ -1,6 +1,6 @@
-import { createAccount, findAccount, type Account, type AuditContext } from "./accounts.ts";
-import { writeAudit } from "../events/audit.ts";
+import { writeAudit, type AuditContext } from "../events/audit.ts";
 import type { Db } from "../schema.ts";
+import { createAccount, findAccount, isLastAdministrator } from "./accounts.ts";
 
 /**
  * Creates the first administrator, with the first free name. Returns `undefined` if there is a user already, so that
@@ -75,18 +75,6 @@ async function changeUser(tx: Db, { actor, nowMs, ...change }: ChangeUser): Prom
   if (moved.disabled) await audit(after.disabled ? "user.disable" : "user.enable");
   const isChanged = moved.isAdmin || moved.disabled || change.passwordHash !== undefined;
   return isChanged ? "changed" : "unchanged";
-}
-
-export async function isLastAdministrator(tx: Db, account: Account): Promise<boolean> {
-  if (!account.isAdmin || account.disabled) return false;
-  const other = await tx
-    .selectFrom("accounts")
-    .select("id")
-    .where("is_admin", "=", 1)
-    .where("disabled", "=", 0)
-    .where("id", "<>", account.id)
-    .executeTakeFirst();
-  return other === undefined;
 }
 
 export const userCommands = { createFirstAdministrator, changeUser };

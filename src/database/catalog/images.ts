@@ -1,7 +1,7 @@
 import { sql, type RawBuilder } from "kysely";
 import type { Digest } from "../../oci/digest.ts";
+import { oneOf } from "../query-parts.ts";
 import type { Referrer } from "../registry/manifests.ts";
-import { oneOf } from "../one-of.ts";
 import type { Db } from "../schema.ts";
 import type { TaggedManifest } from "./tag-pages.ts";
 
@@ -34,50 +34,19 @@ const jsonBytesAtMost = 8 * 1024;
 const shownText = (column: string): RawBuilder<string> => sql.raw(`substr(${column}, 1, 255)`);
 
 export function createImageReads(db: Db) {
-  /** Positions have no gaps, so the highest one gives the count without reading the other rows. */
-  const countOf = async (manifestId: number): Promise<number> => {
-    const { rows } = await sql<{ readonly count: number }>`
-      SELECT coalesce(max(position) + 1, 0) AS count FROM manifest_references
-      WHERE manifest_id = ${manifestId}`.execute(db);
-    return rows[0]?.count ?? 0;
-  };
-
   return {
     /**
      * The first entries of an index, in document order. A platform that an entry omits is taken from the config. The
      * cost depends on `limit`, not on the number of entries.
      */
-    async entries(
+    entries: async (
       repositoryId: number,
       indexId: number,
       limit: number,
-    ): Promise<FirstOf<IndexEntry>> {
-      // The platform is taken completely from one source: an entry with an os or an architecture is used alone.
-      const platform = (column: string): RawBuilder<string | null> =>
-        sql.raw(
-          `iif(entry.os IS NULL AND entry.architecture IS NULL, manifests.${column}, entry.${column})`,
-        );
-      const shown = (column: string) => sql`substr(${platform(column)}, 1, 255)`;
-      const features = platform("os_features");
-      const annotation = (key: string) =>
-        sql`iif(octet_length(entry.annotations) <= ${jsonBytesAtMost},
-          substr(entry.annotations ->> ${key}, 1, 255), NULL)`;
-      const { rows } = await sql<IndexEntry>`
-        SELECT entry.digest AS digest, ${shownText("entry.media_type")} AS mediaType,
-          entry.size_bytes AS sizeBytes, ${shown("os")} AS os, ${shown("architecture")} AS architecture,
-          ${shown("variant")} AS variant, ${shown("os_version")} AS osVersion,
-          iif(octet_length(${features}) <= ${jsonBytesAtMost}, ${features}, NULL) AS osFeatures,
-          ${annotation('$."vnd.docker.reference.type"')} AS referenceType,
-          ${annotation('$."vnd.docker.reference.digest"')} AS referenceDigest,
-          ${shownText("coalesce(manifests.artifact_type, entry.artifact_type)")} AS artifactType,
-          ${shownText("manifests.config_media_type")} AS configMediaType,
-          manifests.id AS manifestId, manifests.pushed_at AS pushedAtMs
-        FROM manifest_references AS entry
-        LEFT JOIN manifests ON manifests.repository_id = ${repositoryId} AND manifests.digest = entry.digest
-        WHERE entry.manifest_id = ${indexId} AND entry.position < ${limit} AND entry.kind = 'child'
-        ORDER BY entry.position`.execute(db);
-      return { items: rows, total: await countOf(indexId) };
-    },
+    ): Promise<FirstOf<IndexEntry>> => ({
+      items: await firstEntries(db, repositoryId, indexId, limit),
+      total: await countReferences(db, indexId),
+    }),
 
     /** The config and the first layers of an image, in document order. */
     async parts(manifestId: number, limit: number): Promise<FirstOf<ImagePart>> {
@@ -85,7 +54,10 @@ export function createImageReads(db: Db) {
         SELECT kind, digest, size_bytes AS sizeBytes FROM manifest_references
         WHERE manifest_id = ${manifestId} AND position < ${limit} AND kind <> 'child'
         ORDER BY position`.execute(db);
-      return { items: rows, total: rows.length < limit ? rows.length : await countOf(manifestId) };
+      return {
+        items: rows,
+        total: rows.length < limit ? rows.length : await countReferences(db, manifestId),
+      };
     },
 
     /** The first manifests that refer to `subject`, by digest; without annotations, which may be megabytes. */
@@ -113,4 +85,45 @@ export function createImageReads(db: Db) {
       return new Map(rows.map(({ id, bytes }) => [id, bytes]));
     },
   };
+}
+
+async function firstEntries(
+  db: Db,
+  repositoryId: number,
+  indexId: number,
+  limit: number,
+): Promise<readonly IndexEntry[]> {
+  // The platform is taken completely from one source: an entry with an os or an architecture is used alone.
+  const platform = (column: string): RawBuilder<string | null> =>
+    sql.raw(
+      `iif(entry.os IS NULL AND entry.architecture IS NULL, manifests.${column}, entry.${column})`,
+    );
+  const shown = (column: string) => sql`substr(${platform(column)}, 1, 255)`;
+  const features = platform("os_features");
+  const annotation = (key: string) =>
+    sql`iif(octet_length(entry.annotations) <= ${jsonBytesAtMost},
+      substr(entry.annotations ->> ${key}, 1, 255), NULL)`;
+  const { rows } = await sql<IndexEntry>`
+    SELECT entry.digest AS digest, ${shownText("entry.media_type")} AS mediaType,
+      entry.size_bytes AS sizeBytes, ${shown("os")} AS os, ${shown("architecture")} AS architecture,
+      ${shown("variant")} AS variant, ${shown("os_version")} AS osVersion,
+      iif(octet_length(${features}) <= ${jsonBytesAtMost}, ${features}, NULL) AS osFeatures,
+      ${annotation('$."vnd.docker.reference.type"')} AS referenceType,
+      ${annotation('$."vnd.docker.reference.digest"')} AS referenceDigest,
+      ${shownText("coalesce(manifests.artifact_type, entry.artifact_type)")} AS artifactType,
+      ${shownText("manifests.config_media_type")} AS configMediaType,
+      manifests.id AS manifestId, manifests.pushed_at AS pushedAtMs
+    FROM manifest_references AS entry
+    LEFT JOIN manifests ON manifests.repository_id = ${repositoryId} AND manifests.digest = entry.digest
+    WHERE entry.manifest_id = ${indexId} AND entry.position < ${limit} AND entry.kind = 'child'
+    ORDER BY entry.position`.execute(db);
+  return rows;
+}
+
+/** Positions have no gaps, so the highest one gives the count without reading the other rows. */
+async function countReferences(db: Db, manifestId: number): Promise<number> {
+  const { rows } = await sql<{ readonly count: number }>`
+    SELECT coalesce(max(position) + 1, 0) AS count FROM manifest_references
+    WHERE manifest_id = ${manifestId}`.execute(db);
+  return rows[0]?.count ?? 0;
 }

@@ -1,5 +1,6 @@
 import { sql, type RawBuilder } from "kysely";
 import type { RepositoryName } from "../../oci/name.ts";
+import { isNamedBy } from "../query-parts.ts";
 import type { Db } from "../schema.ts";
 
 /** The repositories of a namespace that a principal sees in lists. */
@@ -96,7 +97,9 @@ async function positionsOf(
 ): Promise<readonly RepositoryCursorPosition[]> {
   const { rows } = await sql<PositionRow>`${query}`.execute(db);
   return rows.map((row) => ({
-    ...{ name: row.name, updatedAtMs: row.updated_at, pullBucket: row.pull_rank },
+    name: row.name,
+    updatedAtMs: row.updated_at,
+    pullBucket: row.pull_rank,
   }));
 }
 
@@ -163,11 +166,5 @@ function isGiven(view: Extract<NamespaceView, { kind: "granted" | "paths" }>): R
       UNION SELECT team_permissions.repository_id FROM team_members
         JOIN team_permissions ON team_permissions.team_id = team_members.team_id
         WHERE team_members.user_id = ${view.userId})`;
-  // Repository names contain no other special characters of GLOB, so a path with one matches nothing.
-  const globs = view.paths.filter((path) => !/[?[\]]/.test(path));
-  if (globs.length === 0) return sql`0`;
-  return sql`(${sql.join(
-    globs.map((glob) => sql`name GLOB ${glob}`),
-    sql` OR `,
-  )})`;
+  return isNamedBy(view.paths);
 }

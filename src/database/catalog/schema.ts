@@ -1,15 +1,23 @@
 import type { Generated, GeneratedAlways } from "kysely";
-import type { MemberRole } from "../schema.ts";
 
-/* Tables of the catalog: search, descriptions, stars and invites. */
+/** The tables of the catalog: search, descriptions, stars and counts; `migrations/` describes the columns. */
+export interface CatalogTables {
+  repository_descriptions: RepositoryDescriptionsTable;
+  search_documents: SearchDocumentsTable;
+  repository_facets: RepositoryFacetsTable;
+  stars: StarsTable;
+  namespace_counts: NamespaceCountsTable;
+  image_sizes: ImageSizesTable;
+  search_star_changes: SearchStarChangesTable;
+}
 
-export interface RepositoryDescriptionsTable {
+interface RepositoryDescriptionsTable {
   repository_id: number;
   short_text: Generated<string>;
   full_text: Generated<string>;
 }
 
-export interface SearchDocumentsTable {
+interface SearchDocumentsTable {
   repository_id: number;
   is_official: 0 | 1;
   stars: Generated<number>;
@@ -17,40 +25,30 @@ export interface SearchDocumentsTable {
   rank: GeneratedAlways<number>;
 }
 
-export interface RepositoryFacetsTable {
+interface RepositoryFacetsTable {
   repository_id: number;
   facet: "os" | "architecture" | "os_version" | "type";
   value: string;
   uses: number;
 }
 
-export interface StarsTable {
+interface StarsTable {
   user_id: number;
   repository_id: number;
   created_at: number;
 }
 
-export interface InvitesTable {
-  id: string;
-  organisation_id: number;
-  user_id: number;
-  team_id: number | null;
-  role: MemberRole;
-  inviter: string;
-  created_at: number;
-}
-
-export interface NamespaceCountsTable {
+interface NamespaceCountsTable {
   namespace: string;
   public: number;
   private: number;
 }
 
-export interface ImageSizesTable {
+interface ImageSizesTable {
   manifest_id: number;
   size_bytes: number;
 }
 
-export interface SearchStarChangesTable {
+interface SearchStarChangesTable {
   repository_id: number;
 }

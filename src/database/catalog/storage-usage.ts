@@ -1,7 +1,6 @@
 import { sql } from "kysely";
-import type { VisibilityFilter } from "../registry/catalog.ts";
-import { isVisibleTo } from "./visibility-filter.ts";
 import type { Db } from "../schema.ts";
+import { isVisibleTo, type VisibilityFilter } from "./visibility-filter.ts";
 
 /** A blob that is linked in a repository. */
 export interface ShownBlob {

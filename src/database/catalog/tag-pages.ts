@@ -1,7 +1,7 @@
 import { sql } from "kysely";
 import type { Digest } from "../../oci/digest.ts";
 import type { Tag } from "../../oci/reference.ts";
-import { oneOf } from "../one-of.ts";
+import { oneOf } from "../query-parts.ts";
 import type { Db } from "../schema.ts";
 
 /** Keyset cursor: the position of a tag in an order. */
@@ -100,7 +100,13 @@ export function createTagPageReads(db: Db) {
           WHERE last.repository_id = tags.repository_id AND last.name = tags.name)
         WHERE tags.repository_id = ${repositoryId} AND tags.name IN ${oneOf(names)}`.execute(db);
       return rows.map(({ name, updatedAtMs, updater, updaterId, creatorId, ...manifest }) => ({
-        ...{ repositoryId, name, updatedAtMs, updater, updaterId, creatorId, manifest },
+        repositoryId,
+        name,
+        updatedAtMs,
+        updater,
+        updaterId,
+        creatorId,
+        manifest,
       }));
     },
   };

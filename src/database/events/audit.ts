@@ -107,3 +107,9 @@ export async function writeAudit(tx: Db, row: NewAuditRow): Promise<void> {
     })
     .execute();
 }
+
+/** The actor and the time of a change, for the audit row. */
+export interface AuditContext {
+  readonly actor: Actor;
+  readonly nowMs: number;
+}

@@ -23,6 +23,12 @@ export interface AbsentReference {
   readonly kind: string;
 }
 
+/** Rows in the order of their ids, after the id `after`. */
+interface PageOfIds {
+  readonly after: number;
+  readonly limit: number;
+}
+
 /** A literal instead of a parameter, so that the query planner can use the partial indexes on live blobs. */
 const live = sql<boolean>`state = 'live'`;
 const blobColumns = [
@@ -33,35 +39,24 @@ const blobColumns = [
 ] as const;
 
 export function createMaintenanceReads(db: Db) {
-  return {
-    /** Live blobs in the order of their ids, after `after`. */
-    blobs: (page: {
-      readonly after: number;
-      readonly limit: number;
-    }): Promise<readonly StoredBlob[]> =>
-      db
-        .selectFrom("blobs")
-        .select(blobColumns)
-        .where("id", ">", page.after)
-        .where(live)
-        .orderBy("id")
-        .limit(page.limit)
-        .execute(),
+  return { ...createBlobCheckReads(db), ...createManifestCheckReads(db) };
+}
 
-    /** Live blobs with rows created since `sinceMs`, in the order of their ids, after `after`. */
-    blobsSince: (
-      sinceMs: number,
-      page: { readonly after: number; readonly limit: number },
-    ): Promise<readonly StoredBlob[]> =>
-      db
-        .selectFrom("blobs")
-        .select(blobColumns)
-        .where("created_at", ">=", sinceMs)
-        .where("id", ">", page.after)
-        .where(live)
-        .orderBy("id")
-        .limit(page.limit)
-        .execute(),
+function createBlobCheckReads(db: Db) {
+  const pageOfBlobs = ({ after, limit }: PageOfIds) =>
+    db.selectFrom("blobs").select(blobColumns).where("id", ">", after).orderBy("id").limit(limit);
+  return {
+    /** Live blobs. */
+    blobs: (page: PageOfIds): Promise<readonly StoredBlob[]> =>
+      pageOfBlobs(page).where(live).execute(),
+
+    /** Live blobs with rows created since `sinceMs`. */
+    blobsSince: (sinceMs: number, page: PageOfIds): Promise<readonly StoredBlob[]> =>
+      pageOfBlobs(page).where(live).where("created_at", ">=", sinceMs).execute(),
+
+    /** Blobs whose bytes are absent or wrong. */
+    missing: (page: PageOfIds): Promise<readonly StoredBlob[]> =>
+      pageOfBlobs(page).where("state", "=", "missing").execute(),
 
     /** Live blobs last scrubbed before `beforeMs`, the oldest scrub first. */
     leastRecentlyScrubbed: (limit: number, beforeMs: number): Promise<readonly StoredBlob[]> =>
@@ -84,6 +79,7 @@ export function createMaintenanceReads(db: Db) {
       return new Set(rows.map((row) => row.storage_key));
     },
 
+    /** All blobs, in any state. */
     async counts(): Promise<{
       readonly blobs: number;
       readonly bytes: number;
@@ -99,24 +95,13 @@ export function createMaintenanceReads(db: Db) {
         .executeTakeFirstOrThrow();
       return row;
     },
+  };
+}
 
-    missing: (page: {
-      readonly after: number;
-      readonly limit: number;
-    }): Promise<readonly StoredBlob[]> =>
-      db
-        .selectFrom("blobs")
-        .select(blobColumns)
-        .where("id", ">", page.after)
-        .where("state", "=", "missing")
-        .orderBy("id")
-        .limit(page.limit)
-        .execute(),
-
-    manifests: (page: {
-      readonly after: number;
-      readonly limit: number;
-    }): Promise<readonly ManifestToCheck[]> =>
+function createManifestCheckReads(db: Db) {
+  return {
+    /** Manifests in the order of their ids, after `after`. */
+    manifests: (page: PageOfIds): Promise<readonly ManifestToCheck[]> =>
       db
         .selectFrom("manifests")
         .innerJoin("repositories", "repositories.id", "manifests.repository_id")

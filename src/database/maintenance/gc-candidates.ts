@@ -1,11 +1,32 @@
 import type { Digest } from "../../oci/digest.ts";
-import { notDeleting } from "../registry/not-deleting.ts";
+import type { RepositoryName } from "../../oci/name.ts";
+import { notDeleting } from "../query-parts.ts";
 import type { Db } from "../schema.ts";
 
 /*
  * The queues of GC candidates. A command that removes a reason to keep a blob or a manifest adds it here, in the same
  * transaction. A later event moves the due time.
  */
+
+/** An event that may remove the reason to keep a blob or manifest. */
+export interface Change {
+  readonly nowMs: number;
+  /** When the candidate is due: the collector checks it at this time or later. */
+  readonly dueAtMs: number;
+}
+
+/** A lease: the collector keeps the blob or manifest until it expires. Times are in milliseconds since the epoch. */
+export interface Lease extends Change {
+  /** The collector does not delete it before this time. */
+  readonly leasedUntilMs: number;
+}
+
+/** A new end of the lease of a blob or a manifest. */
+export interface LeaseExtension {
+  readonly repository: RepositoryName;
+  readonly digest: Digest;
+  readonly leasedUntilMs: number;
+}
 
 export async function addBlobCandidate(
   tx: Db,

@@ -1,8 +1,8 @@
 import type { RepositoryName } from "../../oci/name.ts";
-import type { FetchReference } from "./schema.ts";
 import { storeBlob, type StoreBlob } from "../registry/store-blob.ts";
 import type { Rejection } from "../rejections.ts";
 import type { Db } from "../schema.ts";
+import type { FetchReference } from "./schema.ts";
 
 /** The lease of a download: a blob or a manifest that a process downloads into a mirror's repository. */
 export interface MirrorFetch {
@@ -122,9 +122,48 @@ async function storeMirrorBlob(
   return await storeBlob(tx, blob);
 }
 
+/** A process that downloads into mirrors. */
+export interface MirrorProcess {
+  readonly owner: string;
+  readonly seenAtMs: number;
+}
+
+export function createMirrorProcessReads(db: Db) {
+  return {
+    othersThan: (owner: string): Promise<readonly MirrorProcess[]> =>
+      db
+        .selectFrom("mirror_processes")
+        .select(["owner", "seen_at as seenAtMs"])
+        .where("owner", "<>", owner)
+        .execute(),
+  };
+}
+
+/** Records the heartbeat of a process. */
+async function seeMirrorProcess(
+  tx: Db,
+  { owner, nowMs }: { readonly owner: string; readonly nowMs: number },
+): Promise<void> {
+  await tx
+    .insertInto("mirror_processes")
+    .values({ owner, seen_at: nowMs })
+    .onConflict((conflict) => conflict.column("owner").doUpdateSet({ seen_at: nowMs }))
+    .execute();
+}
+
+/** Deletes the rows of processes that are gone. */
+async function forgetMirrorProcesses(
+  tx: Db,
+  { owners }: { readonly owners: readonly string[] },
+): Promise<void> {
+  await tx.deleteFrom("mirror_processes").where("owner", "in", owners).execute();
+}
+
 export const mirrorFetchCommands = {
   beginMirrorFetch,
   touchMirrorFetch,
   endMirrorFetch,
   storeMirrorBlob,
+  seeMirrorProcess,
+  forgetMirrorProcesses,
 };

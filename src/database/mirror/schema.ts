@@ -2,12 +2,21 @@ import type { Digest } from "../../oci/digest.ts";
 import type { RepositoryName } from "../../oci/name.ts";
 import type { Tag } from "../../oci/reference.ts";
 
-/* Tables of mirrors, besides the repositories that they fill. */
+/** The tables of mirrors, besides the repositories that they fill; `migrations/` describes the columns. */
+export interface MirrorTables {
+  mirror_fetches: MirrorFetchesTable;
+  mirror_processes: MirrorProcessesTable;
+  mirror_tags: MirrorTagsTable;
+  mirror_uses: MirrorUsesTable;
+  mirror_pins: MirrorPinsTable;
+  mirror_counters: MirrorCountersTable;
+  mirror_states: MirrorStatesTable;
+}
 
 /** A blob's digest, or `manifests/` with a digest or tag. */
 export type FetchReference = Digest | `manifests/${string}`;
 
-export interface MirrorFetchesTable {
+interface MirrorFetchesTable {
   repository: RepositoryName;
   reference: FetchReference;
   owner: string;
@@ -16,36 +25,36 @@ export interface MirrorFetchesTable {
   touched_at: number;
 }
 
-export interface MirrorProcessesTable {
+interface MirrorProcessesTable {
   owner: string;
   seen_at: number;
 }
 
-export interface MirrorTagsTable {
+interface MirrorTagsTable {
   repository: RepositoryName;
   tag: Tag;
   checked_at: number;
 }
 
-export interface MirrorUsesTable {
+interface MirrorUsesTable {
   namespace: string;
   blob_id: number;
   used_at: number;
 }
 
-export interface MirrorPinsTable {
+interface MirrorPinsTable {
   repository: RepositoryName;
   tag: Tag;
   pinned_at: number;
 }
 
-export interface MirrorStatesTable {
+interface MirrorStatesTable {
   namespace: string;
   reason: string | null;
   changed_at: number;
 }
 
-export interface MirrorCountersTable {
+interface MirrorCountersTable {
   namespace: string;
   name: string;
   value: number;

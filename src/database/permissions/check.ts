@@ -1,11 +1,12 @@
 import { CompiledQuery } from "kysely";
 import { namespaceOf, type RepositoryName } from "../../oci/name.ts";
-import type { TokenResource } from "../accounts/access-tokens.ts";
-import { roleOfRank, rankText, type RepositoryPermissionFacts } from "./facts.ts";
-import type { Db, MemberRole, Visibility } from "../schema.ts";
+import type { MemberRole } from "../accounts/schema.ts";
+import type { Visibility } from "../registry/schema.ts";
+import type { Db } from "../schema.ts";
 import type { Actor, ClientAuthority } from "./authority.ts";
-import { authorizeByFacts, type HubFacts, type HubTarget, type Decision } from "./hub-rules.ts";
-import { principalNow, type CredentialRows } from "./identity.ts";
+import { rankText, roleOfRank, type RepositoryPermissionFacts } from "./facts.ts";
+import { authorizeByFacts, type Decision, type HubFacts, type HubTarget } from "./hub-rules.ts";
+import { principalNow, type CredentialRows, type TokenResource } from "./identity.ts";
 import { actionsFor } from "./repository-rules.ts";
 
 /** All rows that the permission rules need. */

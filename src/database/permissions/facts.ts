@@ -1,7 +1,9 @@
 import { sql } from "kysely";
 import { namespaceOf, type RepositoryName } from "../../oci/name.ts";
-import { oneOf } from "../one-of.ts";
-import type { Db, MemberRole, RepositoryRole, Visibility } from "../schema.ts";
+import type { MemberRole, RepositoryRole } from "../accounts/schema.ts";
+import { noAccountId, oneOf } from "../query-parts.ts";
+import type { Visibility } from "../registry/schema.ts";
+import type { Db } from "../schema.ts";
 
 /** The rows of an account and some repositories. The rules that use them are in `repository-rules.ts`. */
 export interface RepositoryPermissionFacts {
@@ -21,8 +23,6 @@ export interface RepositoryRoleFacts {
   readonly permission: RepositoryRole | undefined;
 }
 
-/** An id that no account has. */
-const noAccountId = -1;
 const rolesByRank = ["read", "write", "admin"] as const;
 
 /** The role of a rank of {@link rankText}; `undefined` for 0, which is no permission. */

@@ -1,4 +1,4 @@
-import type { RepositoryRole } from "../schema.ts";
+import type { RepositoryRole } from "../accounts/schema.ts";
 
 /*
  * The permissions of the Hub-shaped API: the role that a user needs, and the scopes that an organisation's access token

@@ -1,6 +1,6 @@
 import { namespaceOf, type RepositoryName } from "../../oci/name.ts";
+import type { MemberRole } from "../accounts/schema.ts";
 import type { RepositoryPermissionFacts } from "./facts.ts";
-import type { MemberRole } from "../schema.ts";
 import {
   organisationPermissions,
   repositoryPermissions,

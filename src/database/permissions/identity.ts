@@ -1,6 +1,11 @@
-import type { TokenResource } from "../accounts/access-tokens.ts";
-
-export type { TokenResource };
+/** One resource of an organisation's access token: a repository, repositories by a glob, or the organisation itself. */
+export interface TokenResource {
+  readonly type: "TYPE_REPO" | "TYPE_ORG";
+  /** `org/repo`, `org/*`, or every public repository, with the globs of the Hub API. */
+  readonly path: string;
+  /** `scope-image-pull`, `scope-image-push`, … */
+  readonly scopes: readonly string[];
+}
 
 /** The scopes of a personal access token; each includes those after it. */
 export const personalScopes = [

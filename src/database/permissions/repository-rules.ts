@@ -1,7 +1,7 @@
 import { namespaceOf, type RepositoryName } from "../../oci/name.ts";
+import type { RepositoryRole } from "../accounts/schema.ts";
 import type { RepositoryPermissionFacts } from "./facts.ts";
-import type { RepositoryRole } from "../schema.ts";
-import type { Principal, PersonalScope, TokenResource } from "./identity.ts";
+import type { PersonalScope, Principal, TokenResource } from "./identity.ts";
 
 /*
  * The permissions of a principal on a repository, as pure functions of rows. The same rules authorize a request before

@@ -1,14 +1,18 @@
-import { mayPullFrom } from "../permissions/check.ts";
-import { notDeleting } from "./not-deleting.ts";
 import type { Digest } from "../../oci/digest.ts";
 import { namespaceOf, type RepositoryName } from "../../oci/name.ts";
-import type { Lease } from "./lease-times.ts";
-import { writeAudit, type Actor } from "../events/audit.ts";
-import { releaseQuota } from "./quotas.ts";
+import { writeAudit, type AuditContext } from "../events/audit.ts";
+import {
+  addBlobCandidate,
+  markUnlinkedDeleting,
+  type Lease,
+  type LeaseExtension,
+} from "../maintenance/gc-candidates.ts";
+import { mayPullFrom } from "../permissions/check.ts";
+import { notDeleting } from "../query-parts.ts";
 import { isRejection, type Rejection } from "../rejections.ts";
-import { getOrCreateRepository, type Push } from "./repository-creation.ts";
-import { markUnlinkedDeleting, addBlobCandidate } from "../maintenance/gc-candidates.ts";
 import type { Db } from "../schema.ts";
+import { releaseQuota } from "./quotas.ts";
+import { getOrCreateRepository, type Push } from "./repository-creation.ts";
 
 /** A blob that is linked in one repository. */
 export interface LinkedBlob {
@@ -51,26 +55,30 @@ export function createBlobReads(db: Db) {
   };
 }
 
+/** The links of a live blob in a repository: at most one. */
+const liveLink = (db: Db, repository: RepositoryName, digest: Digest) =>
+  db
+    .selectFrom("repositories")
+    .innerJoin("blob_links", "blob_links.repository_id", "repositories.id")
+    .innerJoin("blobs", "blobs.id", "blob_links.blob_id")
+    .where("repositories.name", "=", repository)
+    .where("blobs.digest", "=", digest)
+    .where(notDeleting)
+    .where("blobs.state", "=", "live");
+
 /** As `find` of {@link createBlobReads}, also inside a transaction. */
-export async function linkedBlob(
+export function linkedBlob(
   db: Db,
   repository: RepositoryName,
   digest: Digest,
 ): Promise<LinkedBlob | undefined> {
-  return db
-    .selectFrom("repositories")
-    .innerJoin("blob_links", "blob_links.repository_id", "repositories.id")
-    .innerJoin("blobs", "blobs.id", "blob_links.blob_id")
+  return liveLink(db, repository, digest)
     .select([
       "blobs.digest as digest",
       "blobs.size_bytes as sizeBytes",
       "blobs.storage_key as storageKey",
       "blob_links.leased_until as leasedUntilMs",
     ])
-    .where("repositories.name", "=", repository)
-    .where("blobs.digest", "=", digest)
-    .where(notDeleting)
-    .where("blobs.state", "=", "live")
     .executeTakeFirst();
 }
 
@@ -84,23 +92,15 @@ export interface MountBlob extends Lease, Push {
  * actor may no longer pull from the source.
  */
 async function mountBlob(tx: Db, mount: MountBlob): Promise<boolean | Rejection> {
-  const source = await tx
-    .selectFrom("repositories")
-    .innerJoin("blob_links", "blob_links.repository_id", "repositories.id")
-    .innerJoin("blobs", "blobs.id", "blob_links.blob_id")
+  const source = await liveLink(tx, mount.from, mount.digest)
     .select(["blobs.id as id", "blobs.size_bytes as sizeBytes"])
-    .where("repositories.name", "=", mount.from)
-    .where("blobs.digest", "=", mount.digest)
-    .where(notDeleting)
-    .where("blobs.state", "=", "live")
     .executeTakeFirst();
   if (source === undefined) return false;
   if (!(await mayPullFrom(tx, mount.actor, mount.from, mount.nowMs))) return false;
-  const opened = await getOrCreateRepository(tx, mount, {
-    ...{ what: "blob", blobId: source.id, sizeBytes: source.sizeBytes },
-  });
+  const { id: blobId, sizeBytes } = source;
+  const opened = await getOrCreateRepository(tx, mount, { what: "blob", blobId, sizeBytes });
   if (isRejection(opened)) return opened;
-  await linkBlob(tx, opened.repositoryId, source.id, mount);
+  await linkBlob(tx, opened.repositoryId, blobId, mount);
   return true;
 }
 
@@ -128,14 +128,8 @@ export async function linkBlob(
   await addBlobCandidate(tx, { repositoryId, blobId, dueAtMs: leaseTimes.dueAtMs });
 }
 
-export interface LeaseBlob {
-  readonly repository: RepositoryName;
-  readonly digest: Digest;
-  readonly leasedUntilMs: number;
-}
-
 /** Extends the lease of a linked blob, so that the collector keeps it. False if the repository does not link it. */
-async function leaseBlob(tx: Db, lease: LeaseBlob): Promise<boolean> {
+async function leaseBlob(tx: Db, lease: LeaseExtension): Promise<boolean> {
   const changed = await tx
     .updateTable("blob_links")
     .set({ leased_until: lease.leasedUntilMs })
@@ -158,11 +152,9 @@ export type Unlinked =
   | { readonly outcome: "unlinked" | "unknown" }
   | { readonly outcome: "referenced"; readonly by: Digest };
 
-export interface UnlinkBlob {
+export interface UnlinkBlob extends AuditContext {
   readonly repository: RepositoryName;
   readonly digest: Digest;
-  readonly nowMs: number;
-  readonly actor: Actor;
 }
 
 /** Unlinks a blob from a repository, unless a manifest there references it. The collector deletes its bytes. */
@@ -170,15 +162,8 @@ async function unlinkBlob(
   tx: Db,
   { repository, digest, nowMs, actor }: UnlinkBlob,
 ): Promise<Unlinked> {
-  const linked = await tx
-    .selectFrom("repositories")
-    .innerJoin("blob_links", "blob_links.repository_id", "repositories.id")
-    .innerJoin("blobs", "blobs.id", "blob_links.blob_id")
+  const linked = await liveLink(tx, repository, digest)
     .select(["blobs.id as blobId", "repositories.id as repositoryId"])
-    .where("repositories.name", "=", repository)
-    .where("blobs.digest", "=", digest)
-    .where(notDeleting)
-    .where("blobs.state", "=", "live")
     .executeTakeFirst();
   if (linked === undefined) return { outcome: "unknown" };
   const user = await tx

@@ -1,8 +1,8 @@
 import { sql } from "kysely";
-import { writeAudit, type Actor } from "../events/audit.ts";
+import type { RepositoryName } from "../../oci/name.ts";
+import { writeAudit, type AuditContext } from "../events/audit.ts";
 import type { OverQuota } from "../rejections.ts";
 import type { Db } from "../schema.ts";
-import { reservedBytes } from "./uploads.ts";
 
 /*
  * The quota of a namespace counts the bytes of the distinct blobs that its repositories link, and of their manifests.
@@ -144,6 +144,19 @@ export async function releaseManifestQuota(
   );
 }
 
+/** Reserved bytes of the open uploads of a namespace, except of the session `without`. */
+export async function reservedBytes(db: Db, namespace: string, without?: string): Promise<number> {
+  // "0" is the character after "/" in ASCII.
+  const found = await db
+    .selectFrom("uploads")
+    .select(({ fn }) => fn.coalesce(fn.sum<number>("reserved_bytes"), sql<number>`0`).as("bytes"))
+    .where("repository", ">=", `${namespace}/` as RepositoryName)
+    .where("repository", "<", `${namespace}0` as RepositoryName)
+    .$if(without !== undefined, (query) => query.where("id", "<>", without ?? ""))
+    .executeTakeFirstOrThrow();
+  return found.bytes;
+}
+
 /** Counts the used bytes again: after many links were deleted at once, or when the row is wrong. */
 export async function recountQuota(
   tx: Db,
@@ -179,21 +192,18 @@ export async function beginCounting(
     .executeTakeFirstOrThrow();
 }
 
-export interface SetQuota {
+export interface SetQuota extends AuditContext {
   readonly namespace: string;
   readonly limitBytes: number;
-  readonly nowMs: number;
-  readonly actor: Actor;
 }
 
 /** Sets the limit of a namespace. Existing content stays, also above the limit. */
 async function setQuota(tx: Db, set: SetQuota): Promise<Quota> {
   const { namespace, limitBytes, nowMs, actor } = set;
   const quota = await beginCounting(tx, namespace, limitBytes);
-  await writeAudit(tx, {
-    ...{ nowMs, actor, account: namespace, action: "org.quota.set", subject: namespace },
-    data: { limitBytes: String(limitBytes) },
-  });
+  const data = { limitBytes: String(limitBytes) };
+  const change = { account: namespace, action: "org.quota.set", subject: namespace, data };
+  await writeAudit(tx, { nowMs, actor, ...change });
   return quota;
 }
 
@@ -208,9 +218,8 @@ async function removeQuota(
     .where("limit_bytes", "is not", null)
     .executeTakeFirst();
   if (removed.numDeletedRows === 0n) return false;
-  await writeAudit(tx, {
-    ...{ nowMs, actor, account: namespace, action: "org.quota.remove", subject: namespace },
-  });
+  const change = { account: namespace, action: "org.quota.remove", subject: namespace };
+  await writeAudit(tx, { nowMs, actor, ...change });
   return true;
 }
 

@@ -1,9 +1,13 @@
-import type { RepositoryName } from "../../oci/name.ts";
+import { sql } from "kysely";
+import { namespaceOf, type RepositoryName } from "../../oci/name.ts";
 import type { TagPatterns } from "../../oci/tag-patterns.ts";
 import type { Registration } from "../catalog/pull-counters.ts";
-import { oneOf } from "../one-of.ts";
-import type { Quota } from "./quotas.ts";
-import type { Db, Visibility } from "../schema.ts";
+import { writeAudit, type AuditContext } from "../events/audit.ts";
+import { systemActor } from "../permissions/authority.ts";
+import { oneOf } from "../query-parts.ts";
+import type { Db } from "../schema.ts";
+import { recountQuota, type Quota } from "./quotas.ts";
+import type { Visibility } from "./schema.ts";
 
 export interface Repository {
   readonly id: number;
@@ -11,17 +15,6 @@ export interface Repository {
   readonly visibility: Visibility;
   /** Patterns of immutable tags; `null`: none. */
   readonly immutableTags: TagPatterns | null;
-}
-
-/** One page of a list; `more`: there are rows after it. */
-export interface Page<T> {
-  readonly items: readonly T[];
-  readonly more: boolean;
-}
-
-/** Makes a page of rows that were queried with `limit + 1`. */
-export function pageOf<T>(rows: readonly T[], limit: number): Page<T> {
-  return { items: rows.slice(0, limit), more: rows.length > limit };
 }
 
 export function createRepositoryReads(db: Db) {
@@ -35,6 +28,19 @@ export function createRepositoryReads(db: Db) {
         .select(["name", "created_at as createdAtMs"])
         .where("name", "in", oneOf(names))
         .execute(),
+  };
+}
+
+export function createRemovalReads(db: Db) {
+  return {
+    /** The highest removal number of all repositories; 0 if there was no removal. */
+    async highest(): Promise<number> {
+      const row = await db
+        .selectFrom("repository_removals")
+        .select(({ fn }) => fn.max("sequence").as("highest"))
+        .executeTakeFirst();
+      return row?.highest ?? 0;
+    },
   };
 }
 
@@ -68,3 +74,155 @@ export async function findRepository(
 export async function touchRepository(tx: Db, id: number, nowMs: number): Promise<void> {
   await tx.updateTable("repositories").set({ updated_at: nowMs }).where("id", "=", id).execute();
 }
+
+interface Setting extends AuditContext {
+  readonly repository: RepositoryName;
+}
+
+export interface SetVisibility extends Setting {
+  readonly visibility: Visibility;
+}
+
+/** False if there is no such repository. */
+async function setVisibility(tx: Db, set: SetVisibility): Promise<boolean> {
+  const { visibility } = set;
+  const action = { action: "repo.change_privacy", data: { visibility } };
+  return changeSetting(tx, set, { visibility }, action);
+}
+
+export interface SetImmutableTags extends Setting {
+  /** `null`: no tag is immutable; an empty list: all are. */
+  readonly patterns: TagPatterns | null;
+}
+
+/** Applies to existing and new tags. False if there is no such repository. */
+async function setImmutableTags(tx: Db, set: SetImmutableTags): Promise<boolean> {
+  const immutable_tags = set.patterns === null ? null : JSON.stringify(set.patterns);
+  const data = { patterns: immutable_tags ?? "none" };
+  return changeSetting(
+    tx,
+    set,
+    { immutable_tags },
+    { action: "repo.immutable.tags.updated", data },
+  );
+}
+
+async function changeSetting(
+  tx: Db,
+  { repository, nowMs, actor }: Setting,
+  columns: { readonly visibility: Visibility } | { readonly immutable_tags: string | null },
+  event: { readonly action: string; readonly data: Record<string, string> },
+): Promise<boolean> {
+  const changed = await tx
+    .updateTable("repositories")
+    .set(columns)
+    .where("name", "=", repository)
+    .executeTakeFirst();
+  if (changed.numUpdatedRows === 0n) return false;
+  const account = namespaceOf(repository);
+  await writeAudit(tx, { nowMs, actor, account, subject: repository, ...event });
+  return true;
+}
+
+export interface DeleteRepository extends AuditContext {
+  readonly repository: RepositoryName;
+}
+
+/** An upload whose row was deleted; its bytes are still in the store. */
+export interface EndedUpload {
+  readonly id: string;
+  readonly storageReference: string;
+}
+
+/**
+ * Deletes a repository with all its rows and its open uploads, in one transaction; `undefined` if it does not exist.
+ * Blobs that no other repository links are marked deleting. The removal gets a number, so that grants for this
+ * repository are void for a later one with its name.
+ */
+async function deleteRepository(
+  tx: Db,
+  { repository, nowMs, actor }: DeleteRepository,
+): Promise<{ readonly uploads: readonly EndedUpload[] } | undefined> {
+  const home = await findRepository(tx, repository);
+  if (home === undefined) return undefined;
+  const here = home.id;
+  await tx.deleteFrom("tags").where("repository_id", "=", here).execute();
+  await tx.deleteFrom("tag_history").where("repository_id", "=", here).execute();
+  await tx.deleteFrom("manifests").where("repository_id", "=", here).execute();
+  await sql`
+    UPDATE blobs SET state = 'deleting', retired_at = ${nowMs}
+    WHERE id IN (SELECT blob_id FROM blob_links WHERE repository_id = ${here})
+      AND NOT EXISTS (
+        SELECT 1 FROM blob_links WHERE blob_links.blob_id = blobs.id AND blob_links.repository_id <> ${here})`.execute(
+    tx,
+  );
+  await tx.deleteFrom("blob_links").where("repository_id", "=", here).execute();
+  const uploads = await tx
+    .deleteFrom("uploads")
+    .where("repository", "=", repository)
+    .returning(["id", "storage_reference as storageReference"])
+    .execute();
+  await removeRow(tx, { id: here, name: repository }, { nowMs, actor });
+  await recountQuota(tx, { namespace: namespaceOf(repository) });
+  return { uploads };
+}
+
+/** Deletes the row of an empty repository, and adds its removal number and its audit row. */
+async function removeRow(
+  tx: Db,
+  { id, name }: { readonly id: number; readonly name: RepositoryName },
+  { nowMs, actor }: AuditContext,
+): Promise<void> {
+  await tx.deleteFrom("repositories").where("id", "=", id).execute();
+  await sql`
+    INSERT INTO repository_removals (name, sequence)
+    SELECT ${name}, coalesce(max(sequence), 0) + 1 FROM repository_removals WHERE true
+    ON CONFLICT (name) DO UPDATE SET sequence = excluded.sequence`.execute(tx);
+  const account = namespaceOf(name);
+  await writeAudit(tx, { nowMs, actor, account, action: "repo.delete", subject: name });
+}
+
+export interface ReviewRepositories {
+  readonly nowMs: number;
+  readonly createdBeforeMs: number;
+  /** Checks repositories with higher ids. */
+  readonly afterId: number;
+  /** Maximum number of repositories in this transaction. */
+  readonly limit: number;
+}
+
+export interface RepositoryReview {
+  /** Id of the last checked repository; `undefined`: there are no more. */
+  readonly lastId: number | undefined;
+  readonly removed: readonly RepositoryName[];
+}
+
+/**
+ * Deletes repositories that a push created and that got no manifest, once their blobs and uploads are gone. So a
+ * rejected or abandoned push leaves only two audit rows.
+ */
+async function reviewRepositories(
+  tx: Db,
+  { nowMs, createdBeforeMs, afterId, limit }: ReviewRepositories,
+): Promise<RepositoryReview> {
+  // Without the hint SQLite may scan all repositories by id.
+  const { rows: checked } = await sql<{ id: number; name: RepositoryName; isEmpty: 0 | 1 }>`
+    SELECT id, name,
+      NOT EXISTS (SELECT 1 FROM blob_links WHERE repository_id = repositories.id)
+        AND NOT EXISTS (SELECT 1 FROM manifests WHERE repository_id = repositories.id)
+        AND NOT EXISTS (SELECT 1 FROM uploads WHERE repository = repositories.name) AS isEmpty
+    FROM repositories INDEXED BY repositories_awaiting_manifest
+    WHERE awaits_manifest = 1 AND id > ${afterId} AND created_at <= ${createdBeforeMs}
+    ORDER BY id LIMIT ${limit}`.execute(tx);
+  const removed = checked.filter(({ isEmpty }) => isEmpty === 1);
+  const actor = systemActor("berth");
+  for (const repository of removed) await removeRow(tx, repository, { nowMs, actor });
+  return { lastId: checked.at(-1)?.id, removed: removed.map(({ name }) => name) };
+}
+
+export const repositoryCommands = {
+  setVisibility,
+  setImmutableTags,
+  deleteRepository,
+  reviewRepositories,
+};

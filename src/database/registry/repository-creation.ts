@@ -1,10 +1,11 @@
 import { namespaceOf, type RepositoryName } from "../../oci/name.ts";
-import { writeAudit, type Actor } from "../events/audit.ts";
 import { addCollaborator } from "../accounts/collaborators.ts";
-import { reserveQuota, findQuota, type Item, type Quota } from "./quotas.ts";
+import { writeAudit, type Actor } from "../events/audit.ts";
 import { isRejection, type OverQuota, type Rejection } from "../rejections.ts";
+import type { Db } from "../schema.ts";
+import { findQuota, reserveQuota, type Item, type Quota } from "./quotas.ts";
 import { findRepository } from "./repositories.ts";
-import type { Db, Visibility } from "../schema.ts";
+import type { Visibility } from "./schema.ts";
 
 /** The configuration for pushes. */
 export interface PushRules {
@@ -126,10 +127,9 @@ async function create(
     // value.
     await setAwaitsManifest(tx, id, columns.awaits_manifest);
   }
-  await writeAudit(tx, {
-    ...{ nowMs, actor, account: namespace, action: "repo.create", subject: name },
-    data: { visibility: columns.visibility },
-  });
+  const data = { visibility: columns.visibility };
+  const created = { account: namespace, action: "repo.create", subject: name, data };
+  await writeAudit(tx, { nowMs, actor, ...created });
   return id;
 }
 

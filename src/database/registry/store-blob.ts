@@ -1,10 +1,11 @@
 import type { Digest } from "../../oci/digest.ts";
-import { linkBlob, linkedBlob } from "./blobs.ts";
-import { notDeleting } from "./not-deleting.ts";
-import type { Lease } from "./lease-times.ts";
+import type { Lease } from "../maintenance/gc-candidates.ts";
+import { notDeleting } from "../query-parts.ts";
 import { isRejection, type Rejection } from "../rejections.ts";
+import type { Db } from "../schema.ts";
+import { linkBlob, linkedBlob } from "./blobs.ts";
 import { getOrCreateRepository, type Push } from "./repository-creation.ts";
-import type { Db, UploadRow } from "../schema.ts";
+import type { UploadRow } from "./schema.ts";
 
 export interface StoreBlob extends Lease, Push {
   readonly digest: Digest;
@@ -35,9 +36,8 @@ export async function storeBlob(
   if (known?.storageKey === blob.storageKey) return "stored";
   const ended = await takeUpload(tx, blob.uploadId);
   if (ended === "gone") return await answerWithoutUpload(tx, blob);
-  const opened = await getOrCreateRepository(tx, blob, {
-    ...{ what: "blob", blobId: known?.id, sizeBytes: blob.sizeBytes },
-  });
+  const item = { what: "blob", blobId: known?.id, sizeBytes: blob.sizeBytes } as const;
+  const opened = await getOrCreateRepository(tx, blob, item);
   if (isRejection(opened)) {
     if (ended !== undefined) await tx.insertInto("uploads").values(ended).execute();
     return opened;

@@ -1,10 +1,9 @@
 import type { Digest } from "../../oci/digest.ts";
 import type { Tag } from "../../oci/reference.ts";
-import { findImmutable } from "./immutable-tags.ts";
 import type { ImmutableTag } from "../rejections.ts";
-import { findRepository, touchRepository } from "./repositories.ts";
 import type { Db } from "../schema.ts";
-import { pointTag, type TagChange } from "./tags.ts";
+import { findRepository, touchRepository } from "./repositories.ts";
+import { findImmutable, pointTag, type TagChange } from "./tags.ts";
 
 /** One entry of a tag's history. */
 export interface TagMove {

@@ -1,13 +1,14 @@
+import { sql } from "kysely";
 import type { Digest } from "../../oci/digest.ts";
 import { namespaceOf, type RepositoryName } from "../../oci/name.ts";
 import type { Tag } from "../../oci/reference.ts";
-import { writeAudit, type Actor } from "../events/audit.ts";
-import { findImmutableTag } from "./immutable-tags.ts";
-import type { Change } from "./lease-times.ts";
+import { matcherOf } from "../../oci/tag-patterns.ts";
+import { writeAudit, type AuditContext } from "../events/audit.ts";
+import { addManifestCandidate, type Change } from "../maintenance/gc-candidates.ts";
+import { pageOf, type Page } from "../query-parts.ts";
 import type { ImmutableTag } from "../rejections.ts";
-import { findRepository, pageOf, touchRepository, type Page } from "./repositories.ts";
-import { addManifestCandidate } from "../maintenance/gc-candidates.ts";
 import type { Db } from "../schema.ts";
+import { findRepository, touchRepository, type Repository } from "./repositories.ts";
 
 export function createTagReads(db: Db) {
   return {
@@ -35,9 +36,8 @@ export function createTagReads(db: Db) {
 }
 
 /** A change to the tags of a repository, with its actor. */
-export interface TagChange extends Change {
+export interface TagChange extends Change, AuditContext {
   readonly repository: RepositoryName;
-  readonly actor: Actor;
 }
 
 /** Points a tag at a manifest and adds a history entry. The same digest again is a push, but adds no entry. */
@@ -73,9 +73,10 @@ export async function pointTag(
         .doUpdateSet({ manifest_id: tag.manifestId, updated_at: nowMs }),
     )
     .execute();
-  await auditTag(tx, "repo.tag.push", tag.name, change, { digest: tag.digest, ...data });
+  const pushed = { digest: tag.digest, ...data };
+  await auditTag(tx, change, { action: "repo.tag.push", name: tag.name, data: pushed });
   if (before?.manifest_id === tag.manifestId) return;
-  await rememberTag(tx, tag.repositoryId, tag.name, tag.digest, change);
+  await addHistoryEntry(tx, tag, change);
   if (before !== undefined) await addManifestCandidate(tx, before.manifest_id, dueAtMs);
 }
 
@@ -91,10 +92,7 @@ export async function removeTagsOf(
     .where("manifest_id", "=", manifestId)
     .returning("name")
     .execute();
-  for (const { name } of removed) {
-    await rememberTag(tx, repositoryId, name, null, change);
-    await auditTag(tx, "repo.tag.delete", name, change);
-  }
+  for (const { name } of removed) await recordDeletion(tx, { repositoryId, name }, change);
   return removed.map((row) => row.name);
 }
 
@@ -122,17 +120,25 @@ async function deleteTag(tx: Db, deletion: DeleteTag): Promise<boolean | Immutab
     .where("name", "=", tag)
     .execute();
   await addManifestCandidate(tx, found.manifest_id, dueAtMs);
-  await rememberTag(tx, home.id, tag, null, deletion);
-  await auditTag(tx, "repo.tag.delete", tag, deletion);
+  await recordDeletion(tx, { repositoryId: home.id, name: tag }, deletion);
   await touchRepository(tx, home.id, nowMs);
   return true;
 }
 
-async function rememberTag(
+interface TagOfRepository {
+  readonly repositoryId: number;
+  readonly name: Tag;
+}
+
+async function recordDeletion(tx: Db, tag: TagOfRepository, change: TagChange): Promise<void> {
+  await addHistoryEntry(tx, { ...tag, digest: null }, change);
+  await auditTag(tx, change, { action: "repo.tag.delete", name: tag.name });
+}
+
+/** Adds an entry to the history of a tag; without a digest: the tag was deleted. */
+async function addHistoryEntry(
   tx: Db,
-  repositoryId: number,
-  name: Tag,
-  digest: Digest | null,
+  { repositoryId, name, digest }: TagOfRepository & { readonly digest: Digest | null },
   { nowMs, actor }: TagChange,
 ): Promise<void> {
   await tx
@@ -149,13 +155,86 @@ async function rememberTag(
 
 function auditTag(
   tx: Db,
-  action: "repo.tag.push" | "repo.tag.delete",
-  name: Tag,
   { repository, nowMs, actor }: TagChange,
-  data: Record<string, string> = {},
+  row: {
+    readonly action: "repo.tag.push" | "repo.tag.delete";
+    readonly name: Tag;
+    readonly data?: Record<string, string>;
+  },
 ): Promise<void> {
+  const { action, name, data = {} } = row;
   const account = namespaceOf(repository);
   return writeAudit(tx, { nowMs, actor, account, action, subject: `${repository}:${name}`, data });
+}
+
+/*
+ * A tag that matches the repository's patterns is immutable as soon as it exists: it cannot be moved or deleted, and
+ * its manifest cannot be changed or deleted. The command that would change it checks this in its own transaction.
+ */
+
+type Home = Pick<Repository, "id" | "immutableTags">;
+
+/** The first of the tags that exists, is immutable, and points at another digest. */
+export async function findImmutable(
+  tx: Db,
+  { id, immutableTags }: Home,
+  tags: readonly Tag[],
+  digest: Digest,
+): Promise<ImmutableTag | undefined> {
+  if (immutableTags === null || tags.length === 0) return undefined;
+  const others = await tx
+    .selectFrom("tags")
+    .innerJoin("manifests", "manifests.id", "tags.manifest_id")
+    .select("tags.name as name")
+    .where("tags.repository_id", "=", id)
+    .where("tags.name", "in", tags)
+    .where("manifests.digest", "<>", digest)
+    .execute();
+  return firstOf(
+    immutableTags,
+    others.map(({ name }) => name),
+  );
+}
+
+/** The tag as a rejection, if it is immutable. */
+async function findImmutableTag(
+  { immutableTags }: Home,
+  tag: Tag,
+): Promise<ImmutableTag | undefined> {
+  return immutableTags === null ? undefined : firstOf(immutableTags, [tag]);
+}
+
+/**
+ * An immutable tag that a change of this manifest would affect: it points at the manifest, or at an index that contains
+ * it.
+ */
+export async function findImmutableOver(
+  tx: Db,
+  { id, immutableTags }: Home,
+  digest: Digest,
+): Promise<ImmutableTag | undefined> {
+  if (immutableTags === null) return undefined;
+  const { rows } = await sql<{ readonly name: Tag }>`
+    WITH RECURSIVE above (id, digest) AS (
+      SELECT id, digest FROM manifests WHERE repository_id = ${id} AND digest = ${digest}
+      UNION
+      SELECT manifests.id, manifests.digest FROM above
+      JOIN manifest_references ON manifest_references.digest = above.digest AND manifest_references.kind = 'child'
+      JOIN manifests ON manifests.id = manifest_references.manifest_id AND manifests.repository_id = ${id})
+    SELECT tags.name AS name FROM above JOIN tags ON tags.manifest_id = above.id`.execute(tx);
+  return firstOf(
+    immutableTags,
+    rows.map(({ name }) => name),
+  );
+}
+
+async function firstOf(
+  patterns: readonly string[],
+  tags: readonly Tag[],
+): Promise<ImmutableTag | undefined> {
+  if (tags.length === 0) return undefined;
+  const tag = tags.find(await matcherOf(patterns));
+  return tag && { rejected: "immutable", tag };
 }
 
 export const tagCommands = { deleteTag };

@@ -1,6 +1,11 @@
 import { sql } from "kysely";
-import type { RepositoryName } from "../../oci/name.ts";
-import type { Db, UploadRow } from "../schema.ts";
+import type { Digest } from "../../oci/digest.ts";
+import { namespaceOf, type RepositoryName } from "../../oci/name.ts";
+import { notDeleting } from "../query-parts.ts";
+import type { OverQuota } from "../rejections.ts";
+import type { Db } from "../schema.ts";
+import { beginCounting, findQuota, isLinkedIn, reservedBytes } from "./quotas.ts";
+import type { UploadRow } from "./schema.ts";
 
 export function createUploadReads(db: Db) {
   return {
@@ -48,19 +53,6 @@ export function createUploadReads(db: Db) {
   };
 }
 
-/** Reserved bytes of the open uploads of a namespace, except of the session `without`. */
-export async function reservedBytes(db: Db, namespace: string, without?: string): Promise<number> {
-  // "0" is the character after "/" in ASCII.
-  const found = await db
-    .selectFrom("uploads")
-    .select(({ fn }) => fn.coalesce(fn.sum<number>("reserved_bytes"), sql<number>`0`).as("bytes"))
-    .where("repository", ">=", `${namespace}/` as RepositoryName)
-    .where("repository", "<", `${namespace}0` as RepositoryName)
-    .$if(without !== undefined, (query) => query.where("id", "<>", without ?? ""))
-    .executeTakeFirstOrThrow();
-  return found.bytes;
-}
-
 /** Records a session; a second call with its id changes nothing. */
 async function startUpload(tx: Db, upload: UploadRow): Promise<void> {
   await tx
@@ -83,4 +75,55 @@ async function endUpload(tx: Db, { id }: { readonly id: string }): Promise<boole
   return ended.numDeletedRows > 0n;
 }
 
-export const uploadCommands = { startUpload, touchUpload, endUpload };
+export interface ReserveUpload {
+  readonly id: string;
+  readonly repository: RepositoryName;
+  /** The requested total size of the session, and the smallest size that is useful. */
+  readonly sizeBytes: number;
+  readonly atLeastBytes: number;
+  /** The final digest of the session, if known. A blob that the namespace already has is not counted. */
+  readonly digest: Digest | undefined;
+  /** The limit if no row has one, in bytes; `null`: no limit. */
+  readonly defaultBytes: number | null;
+}
+
+/**
+ * Reserves quota for an open upload in its row before the bytes are written. So the sum over the rows is correct after
+ * a crash, and two concurrent uploads cannot exceed a quota together. Returns the bytes that the session may have now,
+ * or a rejection that changed nothing.
+ */
+async function reserveUpload(tx: Db, asked: ReserveUpload): Promise<number | OverQuota> {
+  const { id, sizeBytes, atLeastBytes, defaultBytes } = asked;
+  const namespace = namespaceOf(asked.repository);
+  const row = await findQuota(tx, namespace);
+  if (row === undefined && defaultBytes === null) return sizeBytes;
+  const quota = row ?? (await beginCounting(tx, namespace, null));
+  const limitBytes = quota.limitBytes ?? defaultBytes;
+  if (limitBytes === null || (await isStored(tx, namespace, asked.digest))) return sizeBytes;
+  const usedBytes = quota.usedBytes + (await reservedBytes(tx, namespace, id));
+  const granted = Math.min(sizeBytes, Math.max(0, limitBytes - usedBytes));
+  if (granted < atLeastBytes)
+    return {
+      rejected: "quota",
+      what: "upload",
+      namespace,
+      limitBytes,
+      usedBytes,
+      addedBytes: atLeastBytes,
+    };
+  await tx.updateTable("uploads").set({ reserved_bytes: granted }).where("id", "=", id).execute();
+  return granted;
+}
+
+async function isStored(tx: Db, namespace: string, digest?: Digest): Promise<boolean> {
+  if (digest === undefined) return false;
+  const blob = await tx
+    .selectFrom("blobs")
+    .select("id")
+    .where("digest", "=", digest)
+    .where(notDeleting)
+    .executeTakeFirst();
+  return blob !== undefined && (await isLinkedIn(tx, namespace, blob.id));
+}
+
+export const uploadCommands = { startUpload, touchUpload, reserveUpload, endUpload };

@@ -2,6 +2,7 @@ import SqliteDatabase, { type Database as SqliteConnection, type Statement } fro
 import { Kysely, SqliteDialect } from "kysely";
 import { createByteCache } from "../../concurrency/byte-cache.ts";
 import type { Db, Schema } from "../schema.ts";
+import { migrate, readMigrations } from "./migrate.ts";
 
 /** How long a connection waits for a lock of another process before it fails. */
 export const busyTimeoutMs = 10_000;
@@ -38,6 +39,19 @@ export function useWriteAheadLog(connection: SqliteConnection): void {
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, lookAgainMs);
     }
   }
+}
+
+/**
+ * Opens the file of the pull counters; creates or migrates it if needed. `NORMAL`: a commit needs no flush. A power
+ * failure may lose the last commits, but does not corrupt the file.
+ */
+export function openPullCounterConnection(file: string): SqliteConnection {
+  const connection = new SqliteDatabase(file, { timeout: busyTimeoutMs });
+  useWriteAheadLog(connection);
+  connection.pragma("synchronous = NORMAL");
+  connection.pragma("cache_size = -4096");
+  migrate(connection, readMigrations("counts"));
+  return connection;
 }
 
 /** A read connection. In WAL mode it never waits for a writer. */

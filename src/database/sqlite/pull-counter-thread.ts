@@ -1,17 +1,23 @@
 import { parentPort, workerData, type MessagePort } from "node:worker_threads";
-import type { PullCounterChange } from "../catalog/pull-counters.ts";
-import { openReadConnection } from "./connection.ts";
-import { openPullCounterConnection } from "./pull-counter-connection.ts";
-import type { PullCounterAnswer, PullCounterWriterData } from "./pull-counter-writer.ts";
-import { createPullCounterUpdates } from "./pull-counter-commands.ts";
+import type { Statement, Transaction } from "better-sqlite3";
+import type { Digest } from "../../oci/digest.ts";
+import type { RepositoryName } from "../../oci/name.ts";
+import type { Tag } from "../../oci/reference.ts";
+import { pullBucketOf, type PullBucket, type PullCounterChange } from "../catalog/pull-counters.ts";
+import {
+  openPullCounterConnection,
+  openReadConnection,
+  type SqliteConnection,
+} from "./connection.ts";
 import { describe } from "./group-commit.ts";
+import type { PullCounterAnswer, PullCounterWriterData } from "./pull-counter-writer.ts";
 
 /* The thread that writes the pull counters. The event loop does not wait for another process that writes them. */
 
 function serve(port: MessagePort, { file, mainFile }: PullCounterWriterData): void {
   const counts = openPullCounterConnection(file);
   const main = openReadConnection(mainFile);
-  const book = createPullCounterUpdates(counts, main);
+  const updates = new PullCounterUpdates(counts, main);
   port.on("message", (message: readonly PullCounterChange[] | "close") => {
     if (message === "close") {
       counts.close();
@@ -21,12 +27,124 @@ function serve(port: MessagePort, { file, mainFile }: PullCounterWriterData): vo
     }
     let answer: PullCounterAnswer;
     try {
-      answer = { ranks: book.add(message) };
+      answer = { ranks: updates.add(message) };
     } catch (error) {
       answer = { error: describe(error) };
     }
     port.postMessage(answer);
   });
+}
+
+interface Home {
+  readonly id: number;
+  readonly registeredAtMs: number;
+}
+
+/**
+ * The tags where clients without the referrers API look for signatures: `sha256-<hex>`, and cosign's variants of it.
+ */
+const fallbackTag = /^sha(?:256|512)-[0-9a-f]{64}/;
+
+/**
+ * Decides which reads of a manifest count as pulls, and for which tags. The child of an index is pulled with the index,
+ * a signature or attestation with its subject; these do not count. A pull by digest counts for every tag that points at
+ * it.
+ */
+class PullCounterUpdates {
+  readonly #homeOf: Statement<[RepositoryName, number], Home>;
+  readonly #refersByTag: Statement<[number, Tag], { readonly isReferrer: 0 | 1 }>;
+  readonly #byDigest: Statement<[number, Digest], { readonly id: number; readonly isPart: 0 | 1 }>;
+  readonly #tagsOf: Statement<[number], Tag>;
+  readonly #addToRepository: Statement<unknown[], number>;
+  readonly #addToTag: Statement;
+  readonly #addAll: Transaction<(batch: readonly PullCounterChange[]) => readonly PullBucket[]>;
+
+  constructor(counts: SqliteConnection, main: SqliteConnection) {
+    this.#homeOf = main.prepare(
+      `SELECT id, created_at AS registeredAtMs FROM repositories WHERE name = ?
+       AND ? = coalesce((SELECT sequence FROM repository_removals AS removals WHERE removals.name = repositories.name), 0)`,
+    );
+    this.#refersByTag = main.prepare(
+      `SELECT manifests.subject_digest IS NOT NULL AS isReferrer FROM tags
+       JOIN manifests ON manifests.id = tags.manifest_id WHERE tags.repository_id = ? AND tags.name = ?`,
+    );
+    this.#byDigest = main.prepare(
+      `SELECT id, subject_digest IS NOT NULL OR EXISTS (
+         SELECT 1 FROM manifest_references AS parents JOIN manifests AS indexes ON indexes.id = parents.manifest_id
+         WHERE parents.digest = manifests.digest AND parents.kind = 'child'
+           AND indexes.repository_id = manifests.repository_id) AS isPart
+       FROM manifests WHERE repository_id = ? AND digest = ?`,
+    );
+    this.#tagsOf = main
+      .prepare<[number], Tag>("SELECT name FROM tags WHERE manifest_id = ?")
+      .pluck(true);
+    this.#addToRepository = counts
+      .prepare<unknown[], number>(upsertText("repository_counts", ["repository"]))
+      .pluck(true);
+    this.#addToTag = counts.prepare(upsertText("tag_counts", ["repository", "tag"]));
+    this.#addAll = counts.transaction((batch: readonly PullCounterChange[]) => {
+      const ranks = new Map<number, PullBucket>();
+      for (const counted of batch) {
+        const rank = this.#addOne(counted);
+        if (rank !== undefined) ranks.set(rank.repositoryId, rank);
+      }
+      return [...ranks.values()];
+    });
+  }
+
+  /** Adds a batch, all or nothing. Returns the repositories whose pulls have reached another bucket, each once. */
+  add(batch: readonly PullCounterChange[]): readonly PullBucket[] {
+    return this.#addAll.immediate(batch);
+  }
+
+  #addOne(counted: PullCounterChange): PullBucket | undefined {
+    const { repository, reference, pushes, lastPushedAtMs } = counted;
+    const home = this.#homeOf.get(repository, counted.removal);
+    if (home === undefined) return undefined;
+    const pulled = counted.pulls === 0 ? undefined : this.#tagsFor(home, counted);
+    const pulls = pulled === undefined ? 0 : counted.pulls;
+    if (pulls + pushes === 0) return undefined;
+    const lastPulledAtMs = pulls === 0 ? 0 : counted.lastPulledAtMs;
+    const sums = [home.registeredAtMs, pulls, pushes, lastPulledAtMs, lastPushedAtMs];
+    const total = this.#addToRepository.get(repository, ...sums) as number;
+    const tags = pulled ?? (reference.kind === "tag" ? [reference.tag] : []);
+    for (const tag of tags) this.#addToTag.all(repository, tag, ...sums);
+    const pullBucket = pullBucketOf(total);
+    return pullBucket === pullBucketOf(total - pulls)
+      ? undefined
+      : { repositoryId: home.id, pullBucket };
+  }
+
+  /** The tags that a pull counts for, possibly none; `undefined`: it does not count. */
+  #tagsFor(home: Home, { reference }: PullCounterChange): readonly Tag[] | undefined {
+    if (reference.kind === "tag") {
+      const { tag } = reference;
+      const isPart = fallbackTag.test(tag) || this.#refersByTag.get(home.id, tag)?.isReferrer === 1;
+      return isPart ? undefined : [tag];
+    }
+    const manifest = this.#byDigest.get(home.id, reference.digest);
+    if (manifest === undefined || manifest.isPart === 1) return undefined;
+    const all = this.#tagsOf.all(manifest.id);
+    const tags = all.filter((tag) => !fallbackTag.test(tag));
+    // A client that resolves a fallback tag with HEAD then reads the manifest by its digest.
+    return all.length > 0 && tags.length === 0 ? undefined : tags;
+  }
+}
+
+/** SQL that adds to the counts of a row. The counts of an earlier repository with this name are replaced. */
+function upsertText(table: string, key: readonly string[]): string {
+  const isSame = `${table}.registered_at = excluded.registered_at`;
+  const sum = (column: string): string =>
+    `${column} = excluded.${column} + CASE WHEN ${isSame} THEN ${table}.${column} ELSE 0 END`;
+  const latest = (column: string): string =>
+    `${column} = CASE WHEN ${isSame} THEN nullif(max(coalesce(${table}.${column}, 0), coalesce(excluded.${column}, 0)), 0)
+      ELSE excluded.${column} END`;
+  return `INSERT INTO ${table}
+      (${key.join(", ")}, registered_at, pulls, pushes, last_pulled_at, last_pushed_at)
+    VALUES (${key.map(() => "?").join(", ")}, ?, ?, ?, nullif(?, 0), nullif(?, 0))
+    ON CONFLICT (${key.join(", ")}) DO UPDATE SET registered_at = excluded.registered_at,
+      ${sum("pulls")}, ${sum("pushes")}, ${latest("last_pulled_at")}, ${latest("last_pushed_at")}
+    RETURNING pulls`;
 }
 
 if (parentPort === null) throw new Error("pull counters are written in a worker thread");

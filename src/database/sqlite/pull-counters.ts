@@ -1,8 +1,8 @@
 import type { RepositoryName } from "../../oci/name.ts";
 import type { Tag } from "../../oci/reference.ts";
 import type { PullCounterRow, PullCounterStore } from "../catalog/pull-counters.ts";
-import { openPullCounterConnection } from "./pull-counter-connection.ts";
-import { createCacheInvalidation } from "./cache-invalidation.ts";
+import { createCacheInvalidation } from "./caches.ts";
+import { openPullCounterConnection } from "./connection.ts";
 import { createPullCounterWriter } from "./pull-counter-writer.ts";
 
 const columns =

@@ -33,7 +33,7 @@ export type MirrorBlobs = ReturnType<typeof createMirrorBlobs>;
 
 export function createMirrorBlobs(parts: {
   readonly store: BlobStore;
-  readonly database: Pick<Database, "blobs" | "mirrorTags">;
+  readonly database: Pick<Database, "blobs" | "mirrorReferences">;
   readonly blobs: Pick<Blobs, "open">;
   readonly writeBehind: Pick<WriteBehind, "settled">;
   readonly downloads: Downloads;
@@ -84,7 +84,7 @@ export function createMirrorBlobs(parts: {
     const { repository } = mirrorRepository;
     await partialBlob.until(0);
     await parts.writeBehind.settled(repository);
-    const behind = await database.mirrorTags.layersBehind(repository, digest, parts.prefetch);
+    const behind = await database.mirrorReferences.layersBehind(repository, digest, parts.prefetch);
     for (const layer of behind) void prefetch(mirrorRepository, layer);
   };
 

@@ -24,7 +24,7 @@ export interface LeaderStart {
 
 export interface DownloadLeaderParts {
   readonly store: BlobStore;
-  readonly database: Pick<Database, "blobs" | "mirrorTags" | "run">;
+  readonly database: Pick<Database, "blobs" | "mirrorReferences" | "run">;
   /** Opens the source of a blob at byte `start`. */
   readonly open: (
     mirrorRepository: MirrorRepository,
@@ -120,7 +120,7 @@ export function createDownloadLeader(parts: DownloadLeaderParts): DownloadLeader
     const { repository } = mirrorRepository;
     const expectedBytes =
       parts.writeBehind.sizeOf(repository, digest) ??
-      (await database.mirrorTags.sizeOf(repository, digest));
+      (await database.mirrorReferences.sizeOf(repository, digest));
     const fetchTarget = { repository, reference: digest };
     let sizeBytes: number | null = null;
     // `storeMirrorBlob` deletes the fetch row; a failed download deletes it in `fetchLeases.end`.

@@ -17,7 +17,7 @@ const manifestsAtOnce = 500;
 export function createPlatforms(parts: {
   readonly namespace: string;
   readonly store: Pick<BlobStore, "open">;
-  readonly database: Pick<Database, "blobs" | "manifestPlatforms" | "run">;
+  readonly database: Pick<Database, "blobs" | "mirrorReferences" | "run">;
   readonly writeBehind: Pick<WriteBehind, "settled">;
   readonly report: (error: unknown) => void;
 }) {
@@ -37,7 +37,7 @@ export function createPlatforms(parts: {
     if (sizeBytes === 0 || sizeBytes > largestConfigBytes) return;
     await writeBehind.settled(repository);
     const config = { repository, config: digest };
-    if (!(await database.manifestPlatforms.areMissing(config))) return;
+    if (!(await database.mirrorReferences.isPlatformMissing(config))) return;
     const blob = await database.blobs.find(repository, digest);
     const range = { start: 0, end: sizeBytes - 1 };
     const bytes = blob && (await store.open(blob.storageKey, range));
@@ -53,7 +53,7 @@ export function createPlatforms(parts: {
     let afterId: number | undefined = 0;
     while (afterId !== undefined && !isEnding) {
       const page = { namespace, afterId, limit: manifestsAtOnce };
-      const { configs, lastId } = await database.manifestPlatforms.learnable(page);
+      const { configs, lastId } = await database.mirrorReferences.configsWithoutPlatform(page);
       for (const { repository, config, sizeBytes } of configs)
         if (!isEnding) await learn({ repository }, config, sizeBytes);
       afterId = lastId;

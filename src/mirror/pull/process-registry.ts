@@ -1,5 +1,5 @@
 import type { Database } from "../../database/database.ts";
-import type { MirrorProcess } from "../../database/mirror/processes.ts";
+import type { MirrorProcess } from "../../database/mirror/fetches.ts";
 import { hasEnded } from "./process-id.ts";
 
 /** The processes with mirrors on one database. Each writes a heartbeat every 30 s. */

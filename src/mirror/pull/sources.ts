@@ -12,7 +12,7 @@ import type { Upstream, UpstreamAnswer } from "../upstream/client.ts";
 export function createSources(parts: {
   readonly upstream: Upstream;
   readonly foreignLayers: ForeignLayers | undefined;
-  readonly database: Pick<Database, "mirrorTags">;
+  readonly database: Pick<Database, "mirrorReferences">;
   readonly writeBehind: Pick<WriteBehind, "settled">;
 }): (mirrorRepository: MirrorRepository, digest: Digest, start: number) => Promise<OpenedSource> {
   const { upstream, foreignLayers, database, writeBehind } = parts;
@@ -27,7 +27,7 @@ export function createSources(parts: {
       const isAbsent = error instanceof UpstreamFailure && error.kind === "absent";
       if (foreignLayers === undefined || !isAbsent) throw error;
       await writeBehind.settled(mirrorRepository.repository);
-      const urls = await database.mirrorTags.urlsOf(mirrorRepository.repository, digest);
+      const urls = await database.mirrorReferences.urlsOf(mirrorRepository.repository, digest);
       const found = await foreignLayers.open(urls, headers);
       if (found === undefined) throw error;
       return readOpened(found, start);

@@ -3,7 +3,7 @@ import type { ByteSource } from "../../../storage/blob-store.ts";
 import type { Database } from "../../database/database.ts";
 import type { PushRules } from "../../database/registry/repository-creation.ts";
 import { isRejection } from "../../database/rejections.ts";
-import type { UploadRow } from "../../database/schema.ts";
+import type { UploadRow } from "../../database/registry/schema.ts";
 import type { Digest } from "../../oci/digest.ts";
 import { OciError } from "../../oci/errors.ts";
 import { namespaceOf } from "../../oci/name.ts";

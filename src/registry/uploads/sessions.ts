@@ -3,7 +3,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import { LRUCache } from "lru-cache";
 import type { Database } from "../../database/database.ts";
 import type { Actor } from "../../database/events/audit.ts";
-import type { UploadRow } from "../../database/schema.ts";
+import type { UploadRow } from "../../database/registry/schema.ts";
 import { OciError } from "../../oci/errors.ts";
 import type { RepositoryName } from "../../oci/name.ts";
 import type { Clock } from "../leases.ts";

@@ -1,7 +1,7 @@
 import type { ByteSource } from "../../../storage/blob-store.ts";
 import type { Actor } from "../../database/events/audit.ts";
 import { NotAuthorizedError } from "../../database/permissions/check.ts";
-import type { UploadRow } from "../../database/schema.ts";
+import type { UploadRow } from "../../database/registry/schema.ts";
 import { algorithmOf, isEmptyDigest, type Digest } from "../../oci/digest.ts";
 import { OciError } from "../../oci/errors.ts";
 import { recordBlob, type RecordParts } from "../blobs.ts";

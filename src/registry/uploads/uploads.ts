@@ -2,7 +2,7 @@ import type { BlobStore } from "../../../storage/blob-store.ts";
 import type { Database } from "../../database/database.ts";
 import type { Actor } from "../../database/events/audit.ts";
 import type { PushRules } from "../../database/registry/repository-creation.ts";
-import type { EndedUpload } from "../../database/registry/repository-removal.ts";
+import type { EndedUpload } from "../../database/registry/repositories.ts";
 import { algorithmOf, type Digest, type DigestAlgorithm } from "../../oci/digest.ts";
 import { OciError } from "../../oci/errors.ts";
 import type { RepositoryName } from "../../oci/name.ts";
@@ -13,8 +13,12 @@ import { checkRange, createUploadQuota, type Chunk } from "./chunk.ts";
 import { createUploadLocks, type UploadLocks } from "./locks.ts";
 import { createRunningDigests } from "./running-digest.ts";
 import { createSessionCount, createUploadSessions, type SessionRequest } from "./sessions.ts";
-import { closeWithSmallBlob, createSmallBlobs } from "./small-blobs.ts";
-import type { RecentBlobs, SmallBlobs } from "./small-blobs.ts";
+import {
+  closeWithSmallBlob,
+  createSmallBlobs,
+  type RecentBlobs,
+  type SmallBlobs,
+} from "./small-blobs.ts";
 import {
   appendChunk,
   asWriter,

@@ -1,6 +1,8 @@
 import { parentPort, workerData } from "node:worker_threads";
-import { openWriteConnection } from "../../../src/database/sqlite/connection.ts";
-import { openPullCounterConnection } from "../../../src/database/sqlite/pull-counter-connection.ts";
+import {
+  openWriteConnection,
+  openPullCounterConnection,
+} from "../../../src/database/sqlite/connection.ts";
 import { migrate } from "../../../src/database/sqlite/migrate.ts";
 
 /* Opens both databases of a folder at the same time as other workers, and posts the outcome. */

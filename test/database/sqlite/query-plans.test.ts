@@ -2,11 +2,11 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import SqliteDatabase from "better-sqlite3";
 import { createImageReads } from "../../../src/database/catalog/images.ts";
-import { createRepositoryDetailReads } from "../../../src/database/catalog/repository-details.ts";
+import { createRepositoryDetailReads } from "../../../src/database/catalog/repositories.ts";
 import { createRepositoryPageReads } from "../../../src/database/catalog/repository-pages.ts";
-import { createSessionReads } from "../../../src/database/accounts/sessions.ts";
+import { createPermissionReads } from "../../../src/database/permissions/check.ts";
 import { createTagPageReads } from "../../../src/database/catalog/tag-pages.ts";
-import { createCatalogReads } from "../../../src/database/registry/catalog.ts";
+import { createCatalogReads } from "../../../src/database/catalog/visibility-filter.ts";
 import { createAccessTokenReads } from "../../../src/database/accounts/access-tokens.ts";
 import { createAccountReads } from "../../../src/database/accounts/accounts.ts";
 import { createBlobReads } from "../../../src/database/registry/blobs.ts";
@@ -141,7 +141,7 @@ describe("reads", () => {
     await images.parts(1, 500);
     await images.referrers(1, digestOf(Buffer.from("subject")), 100);
     await images.sizes([1, 2]);
-    await createSessionReads(db).find(1, "a token");
+    await createPermissionReads(db).facts(1, "a token", {});
     await pages.count({ namespace: "team", view: { kind: "all" } });
     assert.equal(asked.length, 9);
     for (const text of asked)

@@ -6,7 +6,7 @@ import {
   createUploadSessions,
   type UploadSessions,
 } from "../../../src/registry/uploads/sessions.ts";
-import type { UploadRow } from "../../../src/database/schema.ts";
+import type { UploadRow } from "../../../src/database/registry/schema.ts";
 import { openMetadataInMemory } from "../../support/database.ts";
 import { as, chunkOf, inWorld, isCode, named } from "../support.ts";
 

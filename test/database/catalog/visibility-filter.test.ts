@@ -4,7 +4,7 @@ import SqliteDatabase, { type Database as SqliteConnection } from "better-sqlite
 import fc from "fast-check";
 import { visibleTo } from "../../../src/auth/visibility.ts";
 import type { Principal, PersonalScope } from "../../../src/database/permissions/identity.ts";
-import { createCatalogReads } from "../../../src/database/registry/catalog.ts";
+import { createCatalogReads } from "../../../src/database/catalog/visibility-filter.ts";
 import { queriesOn } from "../../../src/database/sqlite/connection.ts";
 import { migrate } from "../../../src/database/sqlite/migrate.ts";
 

@@ -1,7 +1,7 @@
 import { sql } from "kysely";
 import type { Digest } from "../../oci/digest.ts";
-import { notDeleting } from "../registry/not-deleting.ts";
 import { markUnlinkedDeleting } from "../maintenance/gc-candidates.ts";
+import { notDeleting } from "../query-parts.ts";
 import type { Db } from "../schema.ts";
 
 export interface MirrorStock {

@@ -1,0 +1,212 @@
+import { sql } from "kysely";
+import { namespaceOf, type RepositoryName } from "../../oci/name.ts";
+import type { TagPatterns } from "../../oci/tag-patterns.ts";
+import { writeAudit, type AuditContext } from "../events/audit.ts";
+import { noAccountId, oneOf } from "../query-parts.ts";
+import { findRepository } from "../registry/repositories.ts";
+import type { Visibility } from "../registry/schema.ts";
+import type { Db } from "../schema.ts";
+
+/** A repository as lists and its own page show it. */
+export interface RepositoryDetails {
+  readonly id: number;
+  readonly name: RepositoryName;
+  readonly visibility: Visibility;
+  readonly createdAtMs: number;
+  readonly updatedAtMs: number;
+  readonly immutableTags: TagPatterns | null;
+  readonly tags: number;
+  readonly stars: number;
+  readonly sizeBytes: number;
+  readonly shortText: string;
+  /** Empty in lists. */
+  readonly fullText: string;
+}
+
+/** The type of one of the newest tags' manifests. */
+export interface TaggedKind {
+  readonly repositoryId: number;
+  readonly mediaType: string;
+  readonly kind: "image" | "index" | "opaque";
+  readonly artifactType: string | null;
+  readonly configMediaType: string | null;
+}
+
+/** The newest 10 tags determine the kinds of a repository. */
+const newestTags = 10;
+
+export function createRepositoryDetailReads(db: Db) {
+  return {
+    /** The existing repositories among `names`, in any order, in one query. */
+    async find(
+      names: readonly RepositoryName[],
+      { fullTexts }: { readonly fullTexts: boolean },
+    ): Promise<readonly RepositoryDetails[]> {
+      if (names.length === 0) return [];
+      const rows = await db
+        .selectFrom("repositories")
+        .leftJoin(
+          "repository_descriptions",
+          "repository_descriptions.repository_id",
+          "repositories.id",
+        )
+        .select([
+          "repositories.id as id",
+          "repositories.name as name",
+          "repositories.visibility as visibility",
+          "repositories.created_at as createdAtMs",
+          "repositories.updated_at as updatedAtMs",
+          "repositories.immutable_tags as immutableTags",
+          "repositories.tag_count as tags",
+          "repositories.star_count as stars",
+          "repositories.size_bytes as sizeBytes",
+          sql<string>`coalesce(repository_descriptions.short_text, '')`.as("shortText"),
+          fullTexts
+            ? sql<string>`coalesce(repository_descriptions.full_text, '')`.as("fullText")
+            : sql<string>`''`.as("fullText"),
+        ])
+        .where("repositories.name", "in", oneOf(names))
+        .execute();
+      // A copy of every row would cost as much as reading it.
+      return rows.map((row) =>
+        Object.assign(row, {
+          immutableTags:
+            row.immutableTags === null ? null : (JSON.parse(row.immutableTags) as TagPatterns),
+        }),
+      );
+    },
+
+    /** The types of the 10 newest tags of these repositories, however many tags there are. */
+    async kinds(ids: readonly number[]): Promise<readonly TaggedKind[]> {
+      if (ids.length === 0) return [];
+      const { rows } = await sql<TaggedKind>`
+        SELECT repositories.value AS repositoryId, manifests.media_type AS mediaType, manifests.kind AS kind,
+          manifests.artifact_type AS artifactType, manifests.config_media_type AS configMediaType
+        FROM json_each(${JSON.stringify(ids)}) AS repositories
+        JOIN manifests ON manifests.id IN (
+          SELECT manifest_id FROM tags WHERE repository_id = repositories.value
+          ORDER BY updated_at DESC, name DESC LIMIT ${newestTags})`.execute(db);
+      return rows;
+    },
+
+    /** Number of users with a permission on this repository. */
+    async collaborators(repositoryId: number): Promise<number> {
+      const row = await db
+        .selectFrom("collaborators")
+        .select(({ fn }) => fn.countAll<number>().as("count"))
+        .where("repository_id", "=", repositoryId)
+        .executeTakeFirstOrThrow();
+      return row.count;
+    },
+  };
+}
+
+/** The maximum number of stars of a user. */
+const starsAtMost = 5000;
+
+export function createStarReads(db: Db) {
+  return {
+    async has(userId: number, repositoryId: number): Promise<boolean> {
+      const row = await db
+        .selectFrom("stars")
+        .select("user_id")
+        .where("user_id", "=", userId)
+        .where("repository_id", "=", repositoryId)
+        .executeTakeFirst();
+      return row !== undefined;
+    },
+
+    /** All stars of the user, in the order of the repository names. */
+    async of(userId: number): Promise<readonly RepositoryName[]> {
+      const rows = await db
+        .selectFrom("stars")
+        .innerJoin("repositories", "repositories.id", "stars.repository_id")
+        .select("repositories.name as name")
+        .where("stars.user_id", "=", userId)
+        .orderBy("repositories.name")
+        .limit(starsAtMost)
+        .execute();
+      return rows.map(({ name }) => name);
+    },
+  };
+}
+
+export interface SetDescription extends AuditContext {
+  readonly repository: RepositoryName;
+  /** An absent field stays unchanged. */
+  readonly short?: string | undefined;
+  readonly full?: string | undefined;
+}
+
+/** False if there is no such repository. */
+async function setDescription(tx: Db, set: SetDescription): Promise<boolean> {
+  const { actor, nowMs, repository, short, full } = set;
+  const home = await findRepository(tx, repository);
+  if (home === undefined) return false;
+  const texts = {
+    ...(short === undefined ? {} : { short_text: short }),
+    ...(full === undefined ? {} : { full_text: full }),
+  };
+  const fields = Object.keys(texts);
+  if (fields.length === 0) return true;
+  await tx
+    .insertInto("repository_descriptions")
+    .values({ repository_id: home.id, ...texts })
+    .onConflict((conflict) => conflict.column("repository_id").doUpdateSet(texts))
+    .execute();
+  await writeAudit(tx, {
+    nowMs,
+    actor,
+    account: namespaceOf(repository),
+    action: "repo.update",
+    subject: repository,
+    data: { fields: fields.join(",") },
+  });
+  return true;
+}
+
+/** The actor is the user that stars. */
+interface Star extends AuditContext {
+  readonly repository: RepositoryName;
+}
+
+/** Stars a repository; a second call changes nothing. False if the user has the maximum number of stars. */
+async function star(tx: Db, { actor, repository, nowMs }: Star): Promise<boolean> {
+  const userId = actor.accountId ?? noAccountId;
+  const held = await tx
+    .selectFrom("stars")
+    .select(({ fn }) => fn.countAll<number>().as("count"))
+    .where("user_id", "=", userId)
+    .executeTakeFirstOrThrow();
+  if (held.count >= starsAtMost) return false;
+  await tx
+    .insertInto("stars")
+    .columns(["user_id", "repository_id", "created_at"])
+    .expression((query) =>
+      query
+        .selectFrom(["accounts", "repositories"])
+        .select((given) => [
+          "accounts.id",
+          "repositories.id as repository",
+          given.val(nowMs).as("at"),
+        ])
+        .where("accounts.id", "=", userId)
+        .where("repositories.name", "=", repository),
+    )
+    .onConflict((conflict) => conflict.doNothing())
+    .execute();
+  return true;
+}
+
+async function unstar(tx: Db, { actor, repository }: Star): Promise<void> {
+  const userId = actor.accountId ?? noAccountId;
+  await tx
+    .deleteFrom("stars")
+    .where("user_id", "=", userId)
+    .where("repository_id", "in", (query) =>
+      query.selectFrom("repositories").select("id").where("name", "=", repository),
+    )
+    .execute();
+}
+
+export const catalogRepositoryCommands = { setDescription, star, unstar };

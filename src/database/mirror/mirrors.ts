@@ -1,0 +1,106 @@
+import { sql } from "kysely";
+import type { Visibility } from "../registry/schema.ts";
+import type { Db } from "../schema.ts";
+
+/* A mirror as a whole: its organisation, the state of its upstream, and its counters. */
+
+/** Whether the upstream of a mirror works, according to the process that asked last. */
+export interface MirrorState {
+  readonly namespace: string;
+  /** The error in one line; `null`: the upstream works. */
+  readonly reason: string | null;
+  readonly changedAtMs: number;
+}
+
+export function createMirrorReads(db: Db) {
+  return {
+    /** State of the upstream; `undefined`: it has not failed yet. */
+    state: (namespace: string): Promise<MirrorState | undefined> =>
+      db
+        .selectFrom("mirror_states")
+        .select(["namespace", "reason", "changed_at as changedAtMs"])
+        .where("namespace", "=", namespace)
+        .executeTakeFirst(),
+
+    /** Counter values by namespace and name. */
+    async counters(): Promise<ReadonlyMap<string, Readonly<Record<string, number>>>> {
+      const rows = await db.selectFrom("mirror_counters").selectAll().execute();
+      const sums = new Map<string, Record<string, number>>();
+      for (const { namespace, name, value } of rows)
+        sums.set(namespace, { ...sums.get(namespace), [name]: value });
+      return sums;
+    },
+  };
+}
+
+export interface AlignMirror {
+  readonly namespace: string;
+  readonly visibility: Visibility;
+  readonly nowMs: number;
+}
+
+/**
+ * Makes the namespace of a mirror an organisation, and sets the visibility of its repositories to the configured one.
+ * The organisation reserves the name; its members may pull from a private mirror.
+ */
+async function alignMirror(tx: Db, align: AlignMirror): Promise<void> {
+  const { namespace, visibility, nowMs } = align;
+  await tx
+    .insertInto("accounts")
+    .values({ name: namespace, kind: "organisation", created_at: nowMs })
+    .onConflict((conflict) => conflict.column("name").doNothing())
+    .execute();
+  await tx
+    .updateTable("repositories")
+    .set({ visibility })
+    .where("namespace", "=", namespace)
+    .where("visibility", "!=", visibility)
+    .execute();
+}
+
+async function setMirrorState(
+  tx: Db,
+  { namespace, reason, changedAtMs }: MirrorState,
+): Promise<void> {
+  const state = { reason, changed_at: changedAtMs };
+  await tx
+    .insertInto("mirror_states")
+    .values({ namespace, ...state })
+    .onConflict((conflict) => conflict.column("namespace").doUpdateSet(state))
+    .execute();
+}
+
+/** Adds the counts of one process. */
+async function addMirrorCounters(
+  tx: Db,
+  add: { readonly namespace: string; readonly counts: Readonly<Record<string, number>> },
+): Promise<void> {
+  for (const [name, value] of Object.entries(add.counts)) {
+    if (value === 0) continue;
+    await tx
+      .insertInto("mirror_counters")
+      .values({ namespace: add.namespace, name, value })
+      .onConflict((conflict) =>
+        conflict
+          .columns(["namespace", "name"])
+          .doUpdateSet({ value: sql`mirror_counters.value + ${value}` }),
+      )
+      .execute();
+  }
+}
+
+/** Sets a gauge; the last value wins. */
+async function setMirrorGauge(
+  tx: Db,
+  gauge: { readonly namespace: string; readonly name: string; readonly value: number },
+): Promise<void> {
+  await tx
+    .insertInto("mirror_counters")
+    .values(gauge)
+    .onConflict((conflict) =>
+      conflict.columns(["namespace", "name"]).doUpdateSet({ value: gauge.value }),
+    )
+    .execute();
+}
+
+export const mirrorCommands = { alignMirror, setMirrorState, addMirrorCounters, setMirrorGauge };

@@ -1,0 +1,191 @@
+import type { Digest } from "../../oci/digest.ts";
+import type { Tag } from "../../oci/reference.ts";
+import { addManifestCandidate, type Change } from "../maintenance/gc-candidates.ts";
+import { checkMirrorTag } from "../mirror/tags.ts";
+import { notDeleting } from "../query-parts.ts";
+import { isRejection, type Rejection } from "../rejections.ts";
+import type { Db } from "../schema.ts";
+import type { Quota } from "./quotas.ts";
+import { findRepository, touchRepository } from "./repositories.ts";
+import { getOrCreateRepository, type Push } from "./repository-creation.ts";
+import type { NewManifest, NewManifestReference } from "./schema.ts";
+import { findImmutable, findImmutableOver, pointTag } from "./tags.ts";
+
+export interface PutManifest extends Change, Push {
+  readonly manifest: NewManifest;
+  /** In document order. */
+  readonly references: readonly NewManifestReference[];
+  readonly tags: readonly Tag[];
+  /**
+   * In a mirror: when the upstream confirmed the tags. Written in the same transaction, so that another process sees
+   * both or neither.
+   */
+  readonly tagsCheckedAtMs: number | undefined;
+  /** References of the manifest may be absent. */
+  readonly sparse: boolean;
+}
+
+/** Maximum number of missing references in a rejection; a manifest may have 10,000. */
+const missingTold = 100;
+
+export type ManifestPut =
+  | { readonly outcome: "stored" }
+  | {
+      readonly outcome: "missing";
+      readonly missing: readonly { readonly digest: Digest; readonly kind: string }[];
+    };
+
+/**
+ * Stores a manifest and its tags in one transaction. Returns the missing references if the repository does not have
+ * all.
+ */
+async function putManifest(tx: Db, put: PutManifest): Promise<ManifestPut | Rejection> {
+  const { repository, manifest, tags, nowMs } = put;
+  const { digest } = manifest;
+  const known = await findRepository(tx, repository);
+  const missing = await missingReferences(tx, known?.id, put);
+  if (missing.length > 0) return { outcome: "missing", missing: missing.slice(0, missingTold) };
+  const immutable = known && (await findImmutable(tx, known, tags, digest));
+  if (immutable !== undefined) return immutable;
+
+  const existing = known && (await findExisting(tx, known.id, digest));
+  const opened =
+    known !== undefined && (existing !== undefined || !isCounted(known.quota, put))
+      ? { repositoryId: known.id }
+      : await getOrCreateRepository(tx, put, { what: "manifest", sizeBytes: manifest.size_bytes });
+  if (isRejection(opened)) return opened;
+  if (known !== undefined && isOfAnotherType(existing, manifest)) {
+    const over = await findImmutableOver(tx, known, digest);
+    if (over !== undefined) return over;
+  }
+
+  const { repositoryId } = opened;
+  const manifestId = await writeManifest(tx, repositoryId, existing, put);
+  for (const name of tags) await pointTag(tx, { repositoryId, name, manifestId, digest }, put);
+  if (put.tagsCheckedAtMs !== undefined)
+    for (const tag of tags)
+      await checkMirrorTag(tx, { repository, tag, nowMs: put.tagsCheckedAtMs });
+  if (tags.length === 0) await addManifestCandidate(tx, manifestId, put.dueAtMs);
+  await touchRepository(tx, repositoryId, nowMs);
+  return { outcome: "stored" };
+}
+
+const isCounted = (quota: Quota | undefined, { rules }: Push): boolean =>
+  quota !== undefined || rules.defaultQuotaBytes !== null;
+
+interface ExistingManifest {
+  readonly id: number;
+  readonly media_type: string;
+}
+
+const findExisting = (
+  tx: Db,
+  repositoryId: number,
+  digest: Digest,
+): Promise<ExistingManifest | undefined> =>
+  tx
+    .selectFrom("manifests")
+    .select(["id", "media_type"])
+    .where("repository_id", "=", repositoryId)
+    .where("digest", "=", digest)
+    .executeTakeFirst();
+
+/** The same bytes with another media type: their references are parsed in another way. */
+const isOfAnotherType = (existing: ExistingManifest | undefined, manifest: NewManifest): boolean =>
+  existing !== undefined && existing.media_type !== manifest.media_type;
+
+/** Inserts or updates the manifest's row and its references. Returns its id. */
+async function writeManifest(
+  tx: Db,
+  repositoryId: number,
+  existing: ExistingManifest | undefined,
+  { manifest, references }: PutManifest,
+): Promise<number> {
+  if (existing === undefined) {
+    const { id } = await tx
+      .insertInto("manifests")
+      .values({ ...manifest, repository_id: repositoryId })
+      .returning("id")
+      .executeTakeFirstOrThrow();
+    await insertReferences(tx, id, references);
+    return id;
+  }
+  const { id } = existing;
+  await tx.updateTable("manifests").set(manifest).where("id", "=", id).execute();
+  if (isOfAnotherType(existing, manifest)) {
+    await tx.deleteFrom("manifest_references").where("manifest_id", "=", id).execute();
+    await tx.deleteFrom("image_sizes").where("manifest_id", "=", id).execute();
+    await insertReferences(tx, id, references);
+  }
+  return id;
+}
+
+/** SQLite allows 32,766 parameters per statement; a manifest of 4 MiB can have about as many references. */
+const rowsAtOnce = 500;
+
+function* slices<T>(items: readonly T[]): Generator<readonly T[]> {
+  for (let start = 0; start < items.length; start += rowsAtOnce)
+    yield items.slice(start, start + rowsAtOnce);
+}
+
+/** Inserts the references of a manifest, and for an image the sum of their sizes. */
+async function insertReferences(
+  tx: Db,
+  manifestId: number,
+  references: readonly NewManifestReference[],
+): Promise<void> {
+  for (const rows of slices(references)) {
+    await tx
+      .insertInto("manifest_references")
+      .values(rows.map((row) => ({ ...row, manifest_id: manifestId })))
+      .execute();
+  }
+  const parts = references.filter(({ kind }) => kind !== "child");
+  if (parts.length === 0) return;
+  const bytes = parts.reduce((sum, part) => sum + part.size_bytes, 0);
+  await tx
+    .insertInto("image_sizes")
+    .values({ manifest_id: manifestId, size_bytes: Math.min(bytes, Number.MAX_SAFE_INTEGER) })
+    .execute();
+}
+
+/** The required references of a manifest that its repository does not have, in document order. */
+async function missingReferences(
+  tx: Db,
+  repositoryId: number | undefined,
+  put: PutManifest,
+): Promise<readonly { digest: Digest; kind: string }[]> {
+  if (put.sparse) return [];
+  const required = put.references.filter((row) => row.required === 1);
+  if (repositoryId === undefined) return required.map(({ digest, kind }) => ({ digest, kind }));
+
+  const presentBlobs = new Set<Digest>();
+  const presentManifests = new Set<Digest>();
+  for (const rows of slices(required)) {
+    const digests = rows.map((row) => row.digest);
+    const blobs = await tx
+      .selectFrom("blobs")
+      .innerJoin("blob_links", "blob_links.blob_id", "blobs.id")
+      .select("blobs.digest as digest")
+      .where("blob_links.repository_id", "=", repositoryId)
+      .where(notDeleting)
+      .where("blobs.state", "=", "live")
+      .where("blobs.digest", "in", digests)
+      .execute();
+    for (const row of blobs) presentBlobs.add(row.digest);
+    if (put.manifest.kind !== "index") continue;
+    const manifests = await tx
+      .selectFrom("manifests")
+      .select("digest")
+      .where("repository_id", "=", repositoryId)
+      .where("digest", "in", digests)
+      .execute();
+    for (const row of manifests) presentManifests.add(row.digest);
+  }
+  // A child may also be a blob: BuildKit stores its cache as an index of layers.
+  const isPresent = ({ kind, digest }: NewManifestReference): boolean =>
+    presentBlobs.has(digest) || (kind === "child" && presentManifests.has(digest));
+  return required.filter((row) => !isPresent(row)).map(({ digest, kind }) => ({ digest, kind }));
+}
+
+export const putManifestCommands = { putManifest };
