@@ -41,7 +41,7 @@ const forbidden: ReadonlyMap<string, string> = new Map(
 );
 
 /** Field terms are allowed. The words in `onlyInText` are forbidden only in prose, because `Promise` is a class. */
-const fieldTerms = /thundering herd/gi;
+const fieldTerms = /thundering herd|single-?flight/gi;
 const onlyInText = new Map([
   ["promise", /\bpromise[sd]?\b/gi],
   ["way", /\b(?:short|long) way\b/gi],

@@ -1,4 +1,5 @@
 import { LRUCache } from "lru-cache";
+import { createSingleFlight } from "../../concurrency/single-flight.ts";
 import type { OciError } from "../../oci/errors.ts";
 import {
   clientError,
@@ -49,7 +50,7 @@ export interface ListCache {
 }
 
 export function createListCache(store: ListStore, clock: () => number): ListCache {
-  const running = new Map<string, Promise<Listed>>();
+  const once = createSingleFlight<Listed>();
 
   const keep = (key: string, value: Listed): void => void store.set(key, { value, atMs: clock() });
 
@@ -58,17 +59,14 @@ export function createListCache(store: ListStore, clock: () => number): ListCach
     ask: () => Promise<T>,
     admitMiss: AdmitMiss,
   ): Promise<T> => {
-    const known = running.get(key) as Promise<T> | undefined;
-    if (known !== undefined) return await known;
-    admitMiss();
-    const asking = ask()
-      .then((value) => {
+    const listed = await once(key, () => {
+      admitMiss();
+      return ask().then((value) => {
         keep(key, value);
         return value;
-      })
-      .finally(() => running.delete(key));
-    running.set(key, asking);
-    return await asking;
+      });
+    });
+    return listed as T;
   };
 
   return {

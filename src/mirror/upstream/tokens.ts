@@ -1,4 +1,5 @@
 import { LRUCache } from "lru-cache";
+import { createSingleFlight } from "../../concurrency/single-flight.ts";
 import type { Challenge } from "./challenge.ts";
 import type { Credential } from "./credential.ts";
 import { UpstreamFailure } from "./failure.ts";
@@ -55,7 +56,7 @@ export function createUpstreamTokens(parts: {
     maxSize: heldAtMost,
     sizeCalculation: ({ header }, scope) => header.length + scope.length,
   });
-  const asking = new Map<string, Promise<string>>();
+  const once = createSingleFlight<string>();
   let last: Challenge | undefined;
 
   const fetchToken = async (
@@ -78,11 +79,7 @@ export function createUpstreamTokens(parts: {
 
   const obtain = (challenge: BearerChallenge, scope: string): Promise<string> => {
     const key = `${challenge.realm} ${challenge.service ?? ""} ${scope}`;
-    const running = asking.get(key);
-    if (running !== undefined) return running;
-    const work = fetchToken(challenge, scope).finally(() => asking.delete(key));
-    asking.set(key, work);
-    return work;
+    return once(key, () => fetchToken(challenge, scope));
   };
 
   const current = (scope: string): string | undefined => {

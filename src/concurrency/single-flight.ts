@@ -1,0 +1,17 @@
+/**
+ * Runs `work` unless a call with the same key is running: concurrent callers share its result or its error. Nothing is
+ * kept after the call ends. `work` is called synchronously; if it throws before it returns a promise, only its caller
+ * gets the error.
+ */
+export type SingleFlight<T> = (key: string, work: () => Promise<T>) => Promise<T>;
+
+export function createSingleFlight<T>(): SingleFlight<T> {
+  const running = new Map<string, Promise<T>>();
+  return (key, work) => {
+    const known = running.get(key);
+    if (known !== undefined) return known;
+    const begun = work().finally(() => running.delete(key));
+    running.set(key, begun);
+    return begun;
+  };
+}
