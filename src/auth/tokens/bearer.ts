@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import { createVersionedCache } from "../../concurrency/byte-cache.ts";
 import { opensPath, type Action } from "../../database/permissions/repository-rules.ts";
 import { parseRepositoryName, type RepositoryName } from "../../oci/name.ts";
 import type { Grant, GrantedActions } from "../principal.ts";
@@ -8,9 +9,10 @@ import { tokenLifeSeconds, type Keys } from "../signing-keys/keys.ts";
 import { createSignedTokens } from "./signed-tokens.ts";
 
 const grantableActions: readonly Action[] = ["pull", "push", "delete"];
-/** Limits of the cache of verified tokens. */
-const tokensAtMost = 20_000;
-const charactersAtMost = 32 * 1024 * 1024;
+/** The limit of the cache of verified tokens: about 20,000 tokens of 600 characters. */
+const verifiedBytesAtMost = 40 * 1024 * 1024;
+/** The usual size of a grant in memory. */
+const grantBytes = 512;
 
 /** An issued token with its lifetime and issue time. */
 export interface BearerToken {
@@ -35,7 +37,16 @@ export function createBearer(parts: {
   readonly clock: () => number;
 }): Bearer {
   const { keys, issuer, service, clock } = parts;
-  const verified = createVerifiedTokens({ clock, edition: () => keys.edition() });
+  /** Tokens with a verified signature. A new edition of the keys clears it, since a key may have been removed. */
+  const verified = createVersionedCache<TokenGrant>({
+    maxBytes: verifiedBytesAtMost,
+    sizeOf: () => grantBytes,
+    version: () => keys.edition(),
+  });
+  const find = (token: string): Grant | undefined => {
+    const found = verified().get(token);
+    return found !== undefined && found.expiresAtMs > clock() ? found : undefined;
+  };
   const tokens = createSignedTokens({ keys, issuer, audience: service, clock });
 
   return {
@@ -51,13 +62,15 @@ export function createBearer(parts: {
       return { token, expiresInSeconds: tokenLifeSeconds, issuedAtMs };
     },
     async verify(token) {
-      const known = verified.find(token);
+      const known = find(token);
       if (known !== undefined) return known;
+      // The cache from before the verification: a key may be removed meanwhile.
+      const cache = verified();
       const grant = parseGrant(await tokens.verify(token));
-      if (grant !== undefined) verified.keep(token, grant);
+      if (grant !== undefined) cache.set(token, grant);
       return grant;
     },
-    getCached: (token) => verified.find(token),
+    getCached: find,
   };
 }
 
@@ -136,49 +149,4 @@ function isPrincipal(value: unknown): value is Principal {
 
 function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
-/**
- * Cache of tokens with a verified signature, until they expire. Bounded to 20,000 tokens and 32 Mi characters; the
- * oldest is dropped first. A change of `edition` clears the cache, since a key may have been removed.
- */
-function createVerifiedTokens(parts: {
-  readonly clock: () => number;
-  readonly edition: () => number;
-}) {
-  const held = new Map<string, TokenGrant>();
-  let characters = 0;
-  let known = parts.edition();
-
-  const drop = (token: string): void => {
-    if (held.delete(token)) characters -= token.length;
-  };
-  const refresh = (): void => {
-    const edition = parts.edition();
-    if (edition === known) return;
-    known = edition;
-    held.clear();
-    characters = 0;
-  };
-
-  return {
-    find(token: string): Grant | undefined {
-      refresh();
-      const found = held.get(token);
-      if (found === undefined) return undefined;
-      if (found.expiresAtMs > parts.clock()) return found;
-      drop(token);
-      return undefined;
-    },
-    keep(token: string, grant: TokenGrant): void {
-      refresh();
-      drop(token);
-      held.set(token, grant);
-      characters += token.length;
-      for (const oldest of held.keys()) {
-        if (held.size <= tokensAtMost && characters <= charactersAtMost) break;
-        drop(oldest);
-      }
-    },
-  };
 }
