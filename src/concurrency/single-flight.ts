@@ -1,7 +1,7 @@
 /**
  * Runs `work` unless a call with the same key is running: concurrent callers share its result or its error. Nothing is
- * kept after the call ends. `work` is called synchronously; if it throws before it returns a promise, only its caller
- * gets the error.
+ * kept after the call ends. `work` is called synchronously; if it throws instead of rejecting, only its caller gets the
+ * error.
  */
 export type SingleFlight<T> = (key: string, work: () => Promise<T>) => Promise<T>;
 
