@@ -8,7 +8,7 @@ import {
   personalScopes,
   type PersonalScope,
   type TokenResource,
-} from "../database/permissions/identity.ts";
+} from "../database/permissions/principal.ts";
 import { AccountError, unknownAccount } from "./errors.ts";
 
 export interface NewAccessToken {

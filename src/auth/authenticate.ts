@@ -1,7 +1,7 @@
 import { addressKey } from "../concurrency/budgets.ts";
 import type { Database } from "../database/database.ts";
 import { OciError } from "../oci/errors.ts";
-import { principalNow, type KnownPrincipal } from "../database/permissions/identity.ts";
+import { principalNow, type KnownPrincipal } from "../database/permissions/principal.ts";
 import {
   createVerifiedPasswordCache,
   type Passwords,

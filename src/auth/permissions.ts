@@ -1,6 +1,6 @@
 import type { Database } from "../database/database.ts";
 import type { RepositoryPermissionFacts } from "../database/permissions/facts.ts";
-import type { Principal } from "../database/permissions/identity.ts";
+import type { Principal } from "../database/permissions/principal.ts";
 import { actionsFor, type Action } from "../database/permissions/repository-rules.ts";
 import type { Visibility } from "../database/registry/schema.ts";
 import { namespaceOf, type RepositoryName } from "../oci/name.ts";

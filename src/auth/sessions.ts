@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import type { Database } from "../database/database.ts";
 import type { Authenticator, Credentials } from "./authenticate.ts";
-import { principalNow, type KnownPrincipal } from "../database/permissions/identity.ts";
+import { principalNow, type KnownPrincipal } from "../database/permissions/principal.ts";
 import type { Keys } from "./signing-keys/keys.ts";
 import { createSignedTokens } from "./tokens/signed-tokens.ts";
 

@@ -2,7 +2,7 @@ import type { NamespaceView } from "../database/catalog/repository-pages.ts";
 import type { Database } from "../database/database.ts";
 import { repositoryPermissions } from "../database/permissions/hub-permissions.ts";
 import { mayRead } from "../database/permissions/hub-rules.ts";
-import type { KnownPrincipal, Principal } from "../database/permissions/identity.ts";
+import type { KnownPrincipal, Principal } from "../database/permissions/principal.ts";
 import { hasScope } from "../database/permissions/repository-rules.ts";
 import type { VisibilityFilter } from "../database/catalog/visibility-filter.ts";
 import { defaultNamespace } from "../oci/name.ts";

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { describe, test } from "node:test";
 import { createAuthenticator } from "../../src/auth/authenticate.ts";
-import type { Principal } from "../../src/database/permissions/identity.ts";
+import type { Principal } from "../../src/database/permissions/principal.ts";
 import { systemActor } from "../../src/database/permissions/authority.ts";
 import { createPasswords, type Passwords } from "../../src/auth/passwords.ts";
 import { createRateLimit } from "../../src/auth/rate-limit.ts";

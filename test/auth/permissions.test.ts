@@ -4,7 +4,7 @@ import type {
   Principal,
   PersonalScope,
   TokenResource,
-} from "../../src/database/permissions/identity.ts";
+} from "../../src/database/permissions/principal.ts";
 import { createPermissionReader } from "../../src/auth/permissions.ts";
 import { parseRepositoryName } from "../../src/oci/name.ts";
 import { openWithAccounts } from "./support.ts";

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import path from "node:path";
 import { after, describe, test } from "node:test";
 import { createHubPolicy, createOpenHubPolicy } from "../../src/auth/hub-policy.ts";
-import type { PersonalScope } from "../../src/database/permissions/identity.ts";
+import type { PersonalScope } from "../../src/database/permissions/principal.ts";
 import type { Session } from "../../src/auth/sessions.ts";
 import { openReads } from "../../src/database/reads.ts";
 import { parseRepositoryName } from "../../src/oci/name.ts";

@@ -4,7 +4,7 @@ import { opensPath, type Action } from "../../database/permissions/repository-ru
 import { parseRepositoryName, type RepositoryName } from "../../oci/name.ts";
 import type { Grant, GrantedActions } from "../principal.ts";
 import type { GrantedScopes } from "./grants.ts";
-import type { Principal } from "../../database/permissions/identity.ts";
+import type { Principal } from "../../database/permissions/principal.ts";
 import { tokenLifeSeconds, type Keys } from "../signing-keys/keys.ts";
 import { createSignedTokens } from "./signed-tokens.ts";
 

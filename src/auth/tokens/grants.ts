@@ -1,5 +1,5 @@
 import type { RepositoryName } from "../../oci/name.ts";
-import type { Principal } from "../../database/permissions/identity.ts";
+import type { Principal } from "../../database/permissions/principal.ts";
 import type { Action } from "../policy.ts";
 import type { PermissionReader } from "../permissions.ts";
 import type { Scope } from "./scope.ts";

@@ -1,5 +1,5 @@
 import { writeAudit, type AuditContext } from "../events/audit.ts";
-import type { TokenResource } from "../permissions/identity.ts";
+import type { TokenResource } from "../permissions/principal.ts";
 import { noAccountId } from "../query-parts.ts";
 import type { Db } from "../schema.ts";
 import type { Account } from "./accounts.ts";

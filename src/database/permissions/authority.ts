@@ -1,5 +1,5 @@
 import type { RoutePermission, HubTarget } from "./hub-rules.ts";
-import type { Principal, ShownCredential } from "./identity.ts";
+import type { Principal, ShownCredential } from "./principal.ts";
 import type { Action } from "./repository-rules.ts";
 
 /*

@@ -6,7 +6,7 @@ import type { Db } from "../schema.ts";
 import type { Actor, ClientAuthority } from "./authority.ts";
 import { rankText, roleOfRank, type RepositoryPermissionFacts } from "./facts.ts";
 import { authorizeByFacts, type Decision, type HubFacts, type HubTarget } from "./hub-rules.ts";
-import { principalNow, type CredentialRows, type TokenResource } from "./identity.ts";
+import { principalNow, type CredentialRows, type TokenResource } from "./principal.ts";
 import { actionsFor } from "./repository-rules.ts";
 
 /** All rows that the permission rules need. */
@@ -90,7 +90,7 @@ async function readFacts(
     repositories: new Map(
       repository === undefined || row.visibility === null
         ? []
-        : [[repository, { visibility: row.visibility, permission: roleOfRank(row.rank) }]],
+        : [[repository, { visibility: row.visibility, role: roleOfRank(row.rank) }]],
     ),
   };
   return {

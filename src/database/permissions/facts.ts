@@ -19,8 +19,8 @@ export interface RepositoryPermissionFacts {
 
 export interface RepositoryRoleFacts {
   readonly visibility: Visibility;
-  /** The highest permission of the account itself and of its teams. */
-  readonly permission: RepositoryRole | undefined;
+  /** The highest role of the account itself and of its teams. */
+  readonly role: RepositoryRole | undefined;
 }
 
 const rolesByRank = ["read", "write", "admin"] as const;
@@ -76,10 +76,7 @@ export function createRepositoryPermissionReads(db: Db) {
         },
         roles: new Map(roles.map(({ name, role }) => [name, role])),
         repositories: new Map(
-          rows.map(({ name, visibility, rank }) => [
-            name,
-            { visibility, permission: roleOfRank(rank) },
-          ]),
+          rows.map(({ name, visibility, rank }) => [name, { visibility, role: roleOfRank(rank) }]),
         ),
       };
     },

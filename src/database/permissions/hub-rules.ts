@@ -9,7 +9,7 @@ import {
   type RepositoryPermission,
   type RepositoryRule,
 } from "./hub-permissions.ts";
-import type { KnownPrincipal, PersonalScope } from "./identity.ts";
+import type { KnownPrincipal, PersonalScope } from "./principal.ts";
 import {
   capRole,
   hasScope,

@@ -1,7 +1,7 @@
 import { namespaceOf, type RepositoryName } from "../../oci/name.ts";
 import type { RepositoryRole } from "../accounts/schema.ts";
 import type { RepositoryPermissionFacts } from "./facts.ts";
-import type { PersonalScope, Principal, TokenResource } from "./identity.ts";
+import type { PersonalScope, Principal, TokenResource } from "./principal.ts";
 
 /*
  * The permissions of a principal on a repository, as pure functions of rows. The same rules authorize a request before
@@ -77,7 +77,7 @@ export function userRole(
   if (account?.isAdmin || account?.name === namespace || role === "owner") return "admin";
   const repository = repositories.get(name);
   if (repository === undefined) return role === "editor" ? "write" : "none";
-  return repository.permission ?? "none";
+  return repository.role ?? "none";
 }
 
 /**

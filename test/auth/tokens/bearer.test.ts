@@ -5,7 +5,7 @@ import { describe, test } from "node:test";
 import { createBearer } from "../../../src/auth/tokens/bearer.ts";
 import { readKeys, removeKey } from "../../../src/auth/signing-keys/files.ts";
 import { openKeys, rotateKeys, tokenLifeSeconds } from "../../../src/auth/signing-keys/keys.ts";
-import type { Principal } from "../../../src/database/permissions/identity.ts";
+import type { Principal } from "../../../src/database/permissions/principal.ts";
 import { parseRepositoryName } from "../../../src/oci/name.ts";
 import { temporaryFolder } from "../../support/temporary.ts";
 import { decode, forgedTokens, resign } from "./forged-tokens.ts";

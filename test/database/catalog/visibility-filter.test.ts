@@ -3,7 +3,7 @@ import { describe, test } from "node:test";
 import SqliteDatabase, { type Database as SqliteConnection } from "better-sqlite3";
 import fc from "fast-check";
 import { visibleTo } from "../../../src/auth/visibility.ts";
-import type { Principal, PersonalScope } from "../../../src/database/permissions/identity.ts";
+import type { Principal, PersonalScope } from "../../../src/database/permissions/principal.ts";
 import { createCatalogReads } from "../../../src/database/catalog/visibility-filter.ts";
 import { queriesOn } from "../../../src/database/sqlite/connection.ts";
 import { migrate } from "../../../src/database/sqlite/migrate.ts";
