@@ -11,7 +11,7 @@ import {
 } from "../database/permissions/principal.ts";
 import { AccountError, unknownAccount } from "./errors.ts";
 
-export interface NewAccessToken {
+interface NewAccessToken {
   /** Name of a user or an organisation. */
   readonly account: string;
   readonly label: string;
@@ -26,7 +26,7 @@ export interface NewAccessToken {
 }
 
 /** An absent field stays unchanged. */
-export interface AccessTokenChange {
+interface AccessTokenChange {
   readonly label?: string | undefined;
   readonly description?: string | undefined;
   readonly isActive?: boolean | undefined;
@@ -38,7 +38,7 @@ export interface TokenWithOrigin extends AccessToken {
   readonly origin: TokenOrigin | undefined;
 }
 
-export interface IssuedToken extends TokenWithOrigin {
+interface IssuedToken extends TokenWithOrigin {
   /** Returned once; only its hash is stored. */
   readonly secret: string;
 }

@@ -7,7 +7,7 @@ import { windowOf, type Listing, type NumberedPage } from "../oci/page.ts";
 import { notAMember, unknownAccount } from "./errors.ts";
 import { findOrganisation } from "./organisations.ts";
 
-export type { Account, AuditEntry, MemberDetails, Membership, MemberRole };
+export type { Account, MemberDetails };
 
 export type AccountCatalog = ReturnType<typeof createAccountCatalog>;
 

@@ -7,7 +7,7 @@ import type { MemberRole } from "../database/accounts/schema.ts";
 
 export type { Invite };
 
-export interface Invitation {
+interface Invitation {
   readonly organisation: string;
   readonly invitees: readonly string[];
   readonly team?: string | undefined;
@@ -16,7 +16,7 @@ export interface Invitation {
   readonly dryRun: boolean;
 }
 
-export interface Invited {
+interface Invited {
   readonly invitee: string;
   readonly status: "invited" | "existing_org_member" | "invalid_email_or_docker_id";
   readonly invite?: Invite | undefined;

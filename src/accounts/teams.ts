@@ -12,7 +12,7 @@ export const teamGrammar = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$/;
 export const teamGrammarInWords = "up to 100 letters, digits and . _ -, a letter or digit first";
 
 /** The name of a team with that of its organisation. */
-export interface TeamName {
+interface TeamName {
   readonly organisation: string;
   readonly team: string;
 }

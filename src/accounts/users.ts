@@ -14,7 +14,7 @@ import {
 import { passwordLength, type Passwords } from "../auth/passwords.ts";
 import { looksLikeToken } from "../auth/tokens/secret.ts";
 
-export interface NewUser {
+interface NewUser {
   readonly name: string;
   readonly password: string;
   readonly isAdmin?: boolean | undefined;

@@ -1,7 +1,7 @@
 import { OciError } from "../oci/errors.ts";
 
 /** Runs `work` when a slot for `key` is free. Rejects with TOOMANYREQUESTS when too many calls wait for this key. */
-export type KeyedSemaphore = <T>(key: string, work: () => Promise<T>) => Promise<T>;
+type KeyedSemaphore = <T>(key: string, work: () => Promise<T>) => Promise<T>;
 
 interface Line {
   running: number;
@@ -46,7 +46,7 @@ export interface QueuedClient {
  * Runs `work` when a slot is free. Rejects with TOOMANYREQUESTS when too many calls of the client, or of all clients,
  * wait.
  */
-export type FairQueue = <T>(client: QueuedClient, work: () => Promise<T>) => Promise<T>;
+type FairQueue = <T>(client: QueuedClient, work: () => Promise<T>) => Promise<T>;
 
 interface Waiter {
   readonly start: () => void;

@@ -17,7 +17,7 @@ export interface PermissionReader {
   granted(principal: Principal, names: readonly RepositoryName[]): Promise<GrantedRepositories>;
 }
 
-export interface GrantedRepositories {
+interface GrantedRepositories {
   readonly actions: GrantedActions;
   readonly absent: ReadonlySet<RepositoryName>;
 }

@@ -7,7 +7,7 @@ import type { NumberedPage } from "../oci/page.ts";
  * 1, and the client misses no entry when the list grows meanwhile. A jump to another page uses an offset in an index. A
  * cursor grants no access: each page checks visibility again.
  */
-export interface KeysetCursors<Position> {
+interface KeysetCursors<Position> {
   /**
    * Returns the start of a page: `after` an entry if its cursor is cached, otherwise `skip` entries from the beginning.
    */
@@ -46,7 +46,7 @@ export interface PagedList<Position> {
 }
 
 /** A {@link PagedList} whose entries have been counted. */
-export interface CountedList<Position> extends PagedList<Position> {
+interface CountedList<Position> extends PagedList<Position> {
   readonly total: number;
   /** All matches of a search with at most 1,000. */
   readonly matches: readonly Position[] | undefined;

@@ -28,9 +28,9 @@ export interface RepositoryWithPermissions extends ListedRepository {
   readonly isStarred: boolean;
 }
 
-export type RepositoryOrdering = "name" | "last_updated" | "pull_count";
+type RepositoryOrdering = "name" | "last_updated" | "pull_count";
 
-export interface RepositoryList extends NumberedPage {
+interface RepositoryList extends NumberedPage {
   readonly namespace: string;
   readonly search?: string | undefined;
   readonly ordering: RepositoryOrdering;

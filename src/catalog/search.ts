@@ -102,7 +102,7 @@ export function createSearch(parts: {
 }
 
 /** Splits a text into at most 16 words, like the index does. The index also folds case and accents. */
-export function wordsOf(text: string): readonly string[] {
+function wordsOf(text: string): readonly string[] {
   const bare = text
     .normalize("NFC")
     .replaceAll(/[\u0300-\u036f]/g, "")

@@ -62,7 +62,7 @@ const ignoredConfigFields = new Set([
   "id",
 ]);
 
-export interface DiffRequest {
+interface DiffRequest {
   readonly repository: RepositoryName;
   readonly from: Tag;
   readonly to: Tag;
@@ -135,7 +135,7 @@ const listOf = (layers: readonly Layer[]): LayerList => ({
   count: layers.length,
 });
 
-export function platformText({ os, architecture, variant }: Image): string {
+function platformText({ os, architecture, variant }: Image): string {
   return [os, architecture, ...(variant === null ? [] : [variant])].join("/");
 }
 

@@ -26,7 +26,7 @@ export interface Image {
 }
 
 /** An index entry with metadata of an image: provenance, or an SBOM. */
-export interface Attestation {
+interface Attestation {
   readonly digest: Digest;
   /** Digest of the image that it describes. */
   readonly subject: string | null;
@@ -34,7 +34,7 @@ export interface Attestation {
 }
 
 /** The images and attestations of a tagged manifest. */
-export interface TagImages {
+interface TagImages {
   /** The first {@link imagesAtMost}. */
   readonly images: readonly Image[];
   /** Number of images. In an index with more than 200 entries, each entry after the first 200 counts as an image. */

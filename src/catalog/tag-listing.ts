@@ -20,7 +20,7 @@ export interface TagReferrer {
   readonly tag: Tag | undefined;
 }
 
-export interface TagPage {
+interface TagPage {
   readonly items: readonly TagWithImages[];
   /** Number of tags in the repository. */
   readonly total: number;

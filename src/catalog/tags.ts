@@ -26,7 +26,7 @@ export interface TagWithActivity extends TagWithImages {
   readonly isStale: boolean;
 }
 
-export interface TagList extends NumberedPage {
+interface TagList extends NumberedPage {
   readonly search?: string | undefined;
   readonly order: "name" | "updated";
   readonly descending: boolean;

@@ -34,7 +34,7 @@ export interface Finding {
 
 const manifestsAtOnce = 64;
 
-export interface CheckParts {
+interface CheckParts {
   readonly store: BlobStore;
   readonly database: Database;
   readonly clock: Clock;

@@ -16,7 +16,7 @@ export type CollectionStep =
   | { readonly kind: "waiting"; readonly blobs: number; readonly bytes: number }
   | BlobDeletionStep;
 
-export interface CollectorParts {
+interface CollectorParts {
   readonly store: Pick<BlobStore, "delete" | "list">;
   readonly database: Pick<Database, "collection" | "maintenance" | "run">;
   readonly leasePolicy: LeasePolicy;

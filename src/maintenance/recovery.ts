@@ -79,7 +79,7 @@ async function knowsItsBlobs(parts: {
 
 const lookedAt = 16;
 
-export interface Recovery {
+interface Recovery {
   /** The number of checked blobs. `quarantined` counts the incomplete ones, which are now marked as missing. */
   readonly checked: number;
   readonly quarantined: number;

@@ -16,13 +16,13 @@ import { matchInstance, recover } from "./recovery.ts";
 import { scrub } from "./scrub.ts";
 
 /** The log of maintenance; a logger has this interface. */
-export interface Report {
+interface Report {
   info(facts: object, message: string): void;
   warn(facts: object, message: string): void;
   error(facts: object, message: string): void;
 }
 
-export interface MaintenanceParts {
+interface MaintenanceParts {
   readonly store: BlobStore;
   readonly database: Database;
   readonly clock: Clock;

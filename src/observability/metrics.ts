@@ -1,7 +1,7 @@
 import { Counter, Gauge, Registry, collectDefaultMetrics } from "prom-client";
 
 /** The figures of one mirror, summed over all processes that share its data folder. */
-export interface MirrorFigures {
+interface MirrorFigures {
   readonly namespace: string;
   readonly counters: Readonly<Record<string, number>>;
   /** Current values; `undefined`: unknown. */

@@ -1,7 +1,5 @@
 import { makeKey, readKeys, removeKey, type KeyAlgorithm, type SigningKey } from "./files.ts";
 
-export type { KeyAlgorithm, SigningKey };
-
 /** Lifetime of a bearer token: a revoked permission ends after 5 minutes at the latest. */
 export const tokenLifeSeconds = 300;
 
@@ -16,7 +14,7 @@ const lookAgainMs = 5000;
 export const overlapMs = tokenLifeSeconds * 1000 + 5 * lookEveryMs;
 
 /** A public key in the format of RFC 7517 (JWK). */
-export interface PublishedKey {
+interface PublishedKey {
   readonly kid: string;
   readonly alg: KeyAlgorithm;
   readonly use: "sig";
@@ -137,7 +135,7 @@ export async function rotateKeys(
 }
 
 /** The result of a key removal. */
-export type KeyRemoval =
+type KeyRemoval =
   | { readonly kind: "removed" }
   | { readonly kind: "unknown" }
   /** The key is the current signing key; rotate first. */

@@ -15,7 +15,7 @@ const verifiedBytesAtMost = 40 * 1024 * 1024;
 const grantBytes = 512;
 
 /** An issued token with its lifetime and issue time. */
-export interface BearerToken {
+interface BearerToken {
   readonly token: string;
   readonly expiresInSeconds: number;
   readonly issuedAtMs: number;

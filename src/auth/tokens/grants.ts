@@ -5,7 +5,7 @@ import type { PermissionReader } from "../permissions.ts";
 import type { Scope } from "./scope.ts";
 
 /** One entry of the `access` claim, in the format of the distribution token specification. */
-export interface AccessEntry {
+interface AccessEntry {
   readonly type: string;
   readonly name: string;
   readonly actions: readonly string[];

@@ -2,7 +2,7 @@ import { parseRepositoryName, type RepositoryName } from "../../oci/name.ts";
 import type { Action } from "../policy.ts";
 
 /** An action that a client can request in one repository; `*` requests all actions that it may have. */
-export type AskedAction = Action | "*";
+type AskedAction = Action | "*";
 
 /** A requested scope: actions in a repository, or the list of all repositories. */
 export type Scope =

@@ -2,13 +2,13 @@ import jwt from "jsonwebtoken";
 import type { Keys } from "../signing-keys/keys.ts";
 
 /** Tokens of one kind. The audience separates the kinds. */
-export interface SignedTokens {
+interface SignedTokens {
   sign(claims: Readonly<Record<string, unknown>>, lifeSeconds: number): Promise<SignedToken>;
   /** The payload of a token; `undefined` if it is expired, of another kind, or not signed by one of the keys. */
   verify(token: string): Promise<unknown>;
 }
 
-export interface SignedToken {
+interface SignedToken {
   readonly token: string;
   readonly issuedAtMs: number;
 }
