@@ -1,7 +1,6 @@
 import type { BlobStore, ByteRange, BorrowedBytes } from "../../storage/blob-store.ts";
 import type { Database } from "../database/database.ts";
 import type { Actor } from "../database/events/audit.ts";
-import { NotAuthorizedError } from "../database/permissions/check.ts";
 import type { LinkedBlob } from "../database/registry/blobs.ts";
 import type { PushRules } from "../database/registry/repository-creation.ts";
 import { isRejection } from "../database/rejections.ts";
@@ -9,7 +8,7 @@ import type { Digest } from "../oci/digest.ts";
 import { OciError } from "../oci/errors.ts";
 import type { RepositoryName } from "../oci/name.ts";
 import { markMissing, type Warnings } from "./blob-verification.ts";
-import { rejectionError, unknownRepository } from "./errors.ts";
+import { rejectionError, unknownName } from "./errors.ts";
 import type { LeasePolicy } from "./leases.ts";
 
 /** Whether the principal may pull from a repository. A mount without `from` searches only those repositories. */
@@ -45,7 +44,7 @@ export function createBlobs(parts: BlobParts) {
       const blob = await database.blobs.find(repository, digest);
       if (blob !== undefined) return blob;
       if ((await database.repositories.find(repository)) !== undefined) throw unknownBlob(digest);
-      throw unknownRepository(repository);
+      throw unknownName(repository);
     },
 
     /**
@@ -111,46 +110,6 @@ async function mountBlob(
     if (mounted) return true;
   }
   return false;
-}
-
-/** A blob whose bytes are durable under `storageKey`. */
-export interface DurableBlob {
-  readonly actor: Actor;
-  readonly repository: RepositoryName;
-  readonly digest: Digest;
-  readonly sizeBytes: number;
-  readonly storageKey: string;
-  /** The upload session with a row, which ends with the record; `undefined`: there is none. */
-  readonly uploadId: string | undefined;
-}
-
-export interface RecordParts {
-  readonly store: BlobStore;
-  readonly database: Pick<Database, "run">;
-  readonly leasePolicy: LeasePolicy;
-  readonly rules: PushRules;
-}
-
-/**
- * Records a blob whose bytes are durable, and links it in its repository. When it resolves, a crash loses nothing, and
- * the client may get 201. If the registry already has the blob, deletes the new bytes. Throws BLOB_UPLOAD_UNKNOWN if
- * another request has ended the upload, NotAuthorizedError, and the errors of a rejection; all of them delete the bytes.
- */
-export async function recordBlob(parts: RecordParts, blob: DurableBlob): Promise<void> {
-  const { store, database, leasePolicy, rules } = parts;
-  const outcome = await database
-    .run("storeBlob", { ...blob, rules, ...leasePolicy.newLease() })
-    .catch((error: unknown) => {
-      // Any other error may hide a successful commit. The row then owns the bytes, so do not delete them.
-      if (error instanceof NotAuthorizedError) return error;
-      throw error;
-    });
-  if (outcome === "stored") return;
-  await store.delete(blob.storageKey);
-  if (outcome === "gone") throw new OciError("BLOB_UPLOAD_UNKNOWN");
-  if (outcome === "duplicate") return;
-  if (blob.uploadId !== undefined) await database.run("endUpload", { id: blob.uploadId });
-  throw outcome instanceof NotAuthorizedError ? outcome : rejectionError(outcome, blob.repository);
 }
 
 function unknownBlob(digest: Digest): OciError {

@@ -4,7 +4,7 @@ import { OciError } from "../oci/errors.ts";
 import type { RepositoryName } from "../oci/name.ts";
 
 /** NAME_UNKNOWN: there is no such repository. */
-export function unknownRepository(repository: RepositoryName): OciError {
+export function unknownName(repository: RepositoryName): OciError {
   return new OciError("NAME_UNKNOWN", undefined, { detail: { name: repository } });
 }
 

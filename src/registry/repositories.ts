@@ -9,7 +9,7 @@ import { OciError } from "../oci/errors.ts";
 import { namespaceOf, type RepositoryName } from "../oci/name.ts";
 import { parseTagPatterns } from "../oci/tag-patterns.ts";
 import type { Clock } from "./leases.ts";
-import { rejectionError, unknownRepository } from "./errors.ts";
+import { rejectionError, unknownName } from "./errors.ts";
 import type { PageRequest } from "./tags.ts";
 import type { Uploads } from "./uploads/uploads.ts";
 
@@ -30,7 +30,7 @@ export function createRepositories(parts: {
 
     async get(repository: RepositoryName): Promise<Repository> {
       const found = await database.repositories.find(repository);
-      if (found === undefined) throw unknownRepository(repository);
+      if (found === undefined) throw unknownName(repository);
       return found;
     },
 
@@ -55,7 +55,7 @@ export function createRepositories(parts: {
       visibility: Visibility,
     ): Promise<void> {
       const set = { actor, repository, visibility, nowMs: clock() };
-      if (!(await database.run("setVisibility", set))) throw unknownRepository(repository);
+      if (!(await database.run("setVisibility", set))) throw unknownName(repository);
     },
 
     /**
@@ -68,7 +68,7 @@ export function createRepositories(parts: {
     ): Promise<void> {
       const patterns = texts === null ? null : await parseTagPatterns(texts);
       const set = { actor, repository, patterns, nowMs: clock() };
-      if (!(await database.run("setImmutableTags", set))) throw unknownRepository(repository);
+      if (!(await database.run("setImmutableTags", set))) throw unknownName(repository);
     },
 
     /**
@@ -79,7 +79,7 @@ export function createRepositories(parts: {
       uploads.forgetUnpersisted(repository);
       const removal = { actor, repository, nowMs: clock() };
       const removed = await database.run("deleteRepository", removal);
-      if (removed === undefined) throw unknownRepository(repository);
+      if (removed === undefined) throw unknownName(repository);
       await Promise.all(removed.uploads.map(uploads.abandon));
     },
   };

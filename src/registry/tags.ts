@@ -7,7 +7,7 @@ import type { Tag } from "../oci/reference.ts";
 import type { TagMove } from "../database/registry/tag-history.ts";
 import type { Database } from "../database/database.ts";
 import type { LeasePolicy } from "./leases.ts";
-import { rejectionError, unknownRepository } from "./errors.ts";
+import { rejectionError, unknownName } from "./errors.ts";
 import type { Page } from "../database/query-parts.ts";
 
 export type { TagMove };
@@ -29,7 +29,7 @@ export function createTags(parts: {
     /** The tags in bytewise order. Throws NAME_UNKNOWN if there is no such repository. */
     async list(repository: RepositoryName, page: PageRequest): Promise<Page<Tag>> {
       const found = await database.tags.list(repository, page);
-      if (found === undefined) throw unknownRepository(repository);
+      if (found === undefined) throw unknownName(repository);
       return found;
     },
 
@@ -51,7 +51,7 @@ export function createTags(parts: {
         case "done":
           return result.digest;
         case "no repository":
-          throw unknownRepository(repository);
+          throw unknownName(repository);
         case "no such past":
           throw new OciError(
             "MANIFEST_UNKNOWN",

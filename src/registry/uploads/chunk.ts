@@ -113,15 +113,6 @@ export function createUploadQuota(parts: {
     throw new OciError("SIZE_INVALID", message, { status: 413, detail: { largestBytes } });
   };
 
-  const sizeChecked = async function* (bytes: ByteSource, offset: number): ByteSource {
-    let size = offset;
-    for await (const piece of bytes) {
-      size += piece.length;
-      checkSize(size);
-      yield piece;
-    }
-  };
-
   return {
     checkSize,
     async admit(row, offset, { lengthBytes }, digest) {
@@ -131,7 +122,9 @@ export function createUploadQuota(parts: {
         defaultBytes !== null ||
         (await database.quotas.find(namespaceOf(repository))) !== undefined;
       if (!isCounted)
-        return lengthBytes === undefined ? (all) => sizeChecked(all, offset) : (all) => all;
+        return lengthBytes === undefined
+          ? (all) => limitSize(all, offset, checkSize)
+          : (all) => all;
 
       const reserve = async (sizeBytes: number, atLeastBytes: number): Promise<number> => {
         const asked = { id, repository, digest, defaultBytes, sizeBytes, atLeastBytes };
@@ -143,19 +136,40 @@ export function createUploadQuota(parts: {
         await reserve(offset + lengthBytes, offset + lengthBytes);
         return (all) => all;
       }
-      return async function* (bytes) {
-        let [size, granted] = [offset, 0];
-        try {
-          for await (const piece of sizeChecked(bytes, offset)) {
-            size += piece.length;
-            if (size > granted) granted = await reserve(size + stepBytes, size);
-            yield piece;
-          }
-        } finally {
-          // Release the unused part of the last reservation.
-          if (granted > size) await reserve(size, 0);
-        }
-      };
+      return (all) => reserveInSteps(limitSize(all, offset, checkSize), offset, reserve);
     },
   };
+}
+
+/** Passes the bytes on after `offset`, and checks the size of the blob before each piece. */
+async function* limitSize(
+  bytes: ByteSource,
+  offset: number,
+  checkSize: (sizeBytes: number) => void,
+): ByteSource {
+  let size = offset;
+  for await (const piece of bytes) {
+    size += piece.length;
+    checkSize(size);
+    yield piece;
+  }
+}
+
+/** Passes bytes of unknown length on. Reserves quota for the whole upload, 8 MiB ahead of the pieces. */
+async function* reserveInSteps(
+  bytes: ByteSource,
+  offset: number,
+  reserve: (sizeBytes: number, atLeastBytes: number) => Promise<number>,
+): ByteSource {
+  let [size, granted] = [offset, 0];
+  try {
+    for await (const piece of bytes) {
+      size += piece.length;
+      if (size > granted) granted = await reserve(size + stepBytes, size);
+      yield piece;
+    }
+  } finally {
+    // Release the unused part of the last reservation.
+    if (granted > size) await reserve(size, 0);
+  }
 }

@@ -2,10 +2,14 @@ import { createByteCache } from "../../concurrency/byte-cache.ts";
 import { algorithmOf, digestOf, type Digest } from "../../oci/digest.ts";
 import type { RepositoryName } from "../../oci/name.ts";
 import type { BlobKey, BlobStore, ByteSource } from "../../../storage/blob-store.ts";
-import { recordBlob } from "../blobs.ts";
 import { wrongDigest } from "../errors.ts";
 import { measured, type Chunk, type UploadQuota } from "./chunk.ts";
-import { isRefused, type LockedSession, type StoredUploadParts } from "./stored-upload.ts";
+import {
+  isRefused,
+  recordBlob,
+  type LockedSession,
+  type StoredUploadParts,
+} from "./stored-upload.ts";
 
 /** A blob of at most this size that arrives in one request is held in memory and written once, under its final key. */
 const wholeInMemoryBytes = 256 * 1024;

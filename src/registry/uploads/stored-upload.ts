@@ -1,12 +1,14 @@
-import type { ByteSource } from "../../../storage/blob-store.ts";
+import type { BlobStore, ByteSource } from "../../../storage/blob-store.ts";
+import type { Database } from "../../database/database.ts";
 import type { Actor } from "../../database/events/audit.ts";
 import { NotAuthorizedError } from "../../database/permissions/check.ts";
+import type { PushRules } from "../../database/registry/repository-creation.ts";
 import type { UploadRow } from "../../database/registry/schema.ts";
 import { algorithmOf, isEmptyDigest, type Digest } from "../../oci/digest.ts";
 import { OciError } from "../../oci/errors.ts";
-import { recordBlob, type RecordParts } from "../blobs.ts";
-import { describeFailure, wrongDigest } from "../errors.ts";
-import { rewriteAfterMs, type Clock } from "../leases.ts";
+import type { RepositoryName } from "../../oci/name.ts";
+import { describeFailure, rejectionError, wrongDigest } from "../errors.ts";
+import { rewriteAfterMs, type Clock, type LeasePolicy } from "../leases.ts";
 import { checkRange, measured, UploadRangeError, type Chunk, type UploadQuota } from "./chunk.ts";
 import type { UploadLock, UploadLocks } from "./locks.ts";
 import type { RunningDigests } from "./running-digest.ts";
@@ -15,7 +17,11 @@ import type { SessionRequest, UploadSessions } from "./sessions.ts";
 /** HTTP 507 Insufficient Storage. */
 const fullStatus = 507;
 
-export interface StoredUploadParts extends RecordParts {
+export interface StoredUploadParts {
+  readonly store: BlobStore;
+  readonly database: Pick<Database, "run">;
+  readonly rules: PushRules;
+  readonly leasePolicy: LeasePolicy;
   readonly clock: Clock;
   readonly sessions: UploadSessions;
   readonly locks: UploadLocks;
@@ -150,6 +156,39 @@ export async function commitUpload(
     throw error;
   }
   await recordBlob(parts, { actor, repository, digest, sizeBytes, storageKey, uploadId: id });
+}
+
+/** A blob whose bytes are durable under `storageKey`. */
+interface DurableBlob {
+  readonly actor: Actor;
+  readonly repository: RepositoryName;
+  readonly digest: Digest;
+  readonly sizeBytes: number;
+  readonly storageKey: string;
+  /** The upload session with a row, which ends with the record; `undefined`: there is none. */
+  readonly uploadId: string | undefined;
+}
+
+/**
+ * Records a blob whose bytes are durable, and links it in its repository. When it resolves, a crash loses nothing, and
+ * the client may get 201. If the registry already has the blob, deletes the new bytes. Throws BLOB_UPLOAD_UNKNOWN if
+ * another request has ended the upload, NotAuthorizedError, and the errors of a rejection; all of them delete the bytes.
+ */
+export async function recordBlob(parts: StoredUploadParts, blob: DurableBlob): Promise<void> {
+  const { store, database, leasePolicy, rules } = parts;
+  const outcome = await database
+    .run("storeBlob", { ...blob, rules, ...leasePolicy.newLease() })
+    .catch((error: unknown) => {
+      // Any other error may hide a successful commit. The row then owns the bytes, so do not delete them.
+      if (error instanceof NotAuthorizedError) return error;
+      throw error;
+    });
+  if (outcome === "stored") return;
+  await store.delete(blob.storageKey);
+  if (outcome === "gone") throw new OciError("BLOB_UPLOAD_UNKNOWN");
+  if (outcome === "duplicate") return;
+  if (blob.uploadId !== undefined) await database.run("endUpload", { id: blob.uploadId });
+  throw outcome instanceof NotAuthorizedError ? outcome : rejectionError(outcome, blob.repository);
 }
 
 /** Ends the session and deletes its bytes. */

@@ -6,7 +6,6 @@ import type { EndedUpload } from "../../database/registry/repositories.ts";
 import { algorithmOf, type Digest, type DigestAlgorithm } from "../../oci/digest.ts";
 import { OciError } from "../../oci/errors.ts";
 import type { RepositoryName } from "../../oci/name.ts";
-import { recordBlob } from "../blobs.ts";
 import { rejectionError } from "../errors.ts";
 import type { Clock, LeasePolicy } from "../leases.ts";
 import { checkRange, createUploadQuota, type Chunk } from "./chunk.ts";
@@ -24,6 +23,7 @@ import {
   asWriter,
   commitUpload,
   discardUpload,
+  recordBlob,
   storedBytes,
   type LockedSession,
   type StoredUploadParts,
