@@ -71,15 +71,18 @@ const MANIFEST_KEYS = knownKeys(
 export function parseManifest(bytes: Uint8Array, contentType: string | undefined): Manifest {
   const fields = readFields(readJson(bytes), "", MANIFEST_KEYS);
   if (fields.has("manifests") && IMAGE_KEYS.some((key) => fields.has(key))) {
-    throw invalidManifest("", "has manifests and config or layers: is it an index or an image?");
+    throw invalidManifest("", "has both manifests and config or layers: send an index or an image");
   }
   const mediaType = mediaTypeOf(fields, contentType);
   const kind = manifestKindOf(mediaType);
   if (kind === "schema1" || (fields.get("schemaVersion") === 1 && fields.has("fsLayers"))) {
-    throw invalidManifest("", "is of Docker schema version 1, which is not supported");
+    throw invalidManifest(
+      "",
+      "is of Docker schema version 1, which is not supported: push it with a newer client",
+    );
   }
   if (mediaType.toLowerCase() === OCI_ARTIFACT_MANIFEST) {
-    throw invalidManifest("", "is of the withdrawn OCI artifact type: use an image manifest");
+    throw invalidManifest("", "has the withdrawn OCI artifact type: send an image manifest");
   }
   if (kind === "opaque") return readOpaque(fields, mediaType);
 
@@ -117,9 +120,10 @@ function mediaTypeOf(fields: Fields, contentType: string | undefined): string {
     return ofBody ?? inferMediaType(fields);
   }
   const ofHeader = bareMediaType(contentType);
-  if (ofHeader === undefined) throw invalidManifest("", "has a Content-Type that is no media type");
+  if (ofHeader === undefined)
+    throw invalidManifest("", "has a Content-Type that is not a media type");
   if (ofBody !== undefined && ofBody !== ofHeader) {
-    throw invalidManifest("mediaType", "is not the Content-Type");
+    throw invalidManifest("mediaType", "differs from the Content-Type");
   }
   return ofHeader;
 }
@@ -127,7 +131,7 @@ function mediaTypeOf(fields: Fields, contentType: string | undefined): string {
 function inferMediaType(fields: Fields): string {
   if (fields.has("manifests")) return OCI_INDEX;
   if (fields.has("config")) return OCI_MANIFEST;
-  throw invalidManifest("mediaType", "is missing, and so is the Content-Type");
+  throw invalidManifest("mediaType", "is missing, as is the Content-Type: send one of them");
 }
 
 /**

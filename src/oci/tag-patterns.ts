@@ -18,18 +18,21 @@ const compiler = async () => (await import("re2js")).RE2JS;
 /** Checks the patterns of a user. Throws TAG_INVALID with the invalid pattern and the reason. */
 export async function parseTagPatterns(texts: readonly string[]): Promise<TagPatterns> {
   if (texts.length > patternsAtMost)
-    throw new OciError("TAG_INVALID", `at most ${patternsAtMost} patterns of tags`);
+    throw new OciError(
+      "TAG_INVALID",
+      `a repository may have at most ${patternsAtMost} tag patterns`,
+    );
   const re2 = await compiler();
   let instructions = 0;
   for (const text of texts) {
     if (text === "" || text.length > longestPattern)
-      throw invalid(text, `must have 1 to ${longestPattern} characters`);
+      throw invalid(text, `it must have 1 to ${longestPattern} characters`);
     try {
       instructions += re2.compile(text).programSize();
     } catch (error) {
       throw invalid(text, error instanceof Error ? error.message : String(error));
     }
-    if (instructions > largestProgram) throw invalid(text, "repeats too much");
+    if (instructions > largestProgram) throw invalid(text, "it repeats too much: simplify it");
   }
   return texts;
 }
@@ -44,7 +47,7 @@ export async function matcherOf(patterns: TagPatterns): Promise<(tag: Tag) => bo
 
 function invalid(text: string, reason: string): OciError {
   const pattern = text.slice(0, longestPattern);
-  return new OciError("TAG_INVALID", `the pattern "${pattern}" can't be used: ${reason}`, {
+  return new OciError("TAG_INVALID", `the tag pattern "${pattern}" is invalid: ${reason}`, {
     detail: { pattern },
   });
 }

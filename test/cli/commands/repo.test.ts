@@ -60,7 +60,7 @@ describe("berth repo and berth quota, while a server runs", async () => {
     await fails(["repo", "visibility", "no/such", "public"], /repository name not known/);
     await fails(["repo", "create", "UPPER/case"], /invalid repository name/);
     await fails(["repo", "immutable", "team/app"], /either patterns, or --all, or --none/);
-    await fails(["repo", "immutable", "team/app", "("], /the pattern "\(" can't be used/);
+    await fails(["repo", "immutable", "team/app", "("], /the tag pattern "\(" is invalid/);
     await fails(["quota", "set", "team", "much"], /much is not a size/);
     await fails(["quota", "set", "team/app", "1MB"], /is not a namespace/);
     await fails(["quota", "remove", "team"], /team does not have its own quota/);
