@@ -1,14 +1,13 @@
 import type { Context } from "koa";
 import type { Policy } from "../../auth/policy.ts";
 import type { Mirrored } from "../../mirror/mirrors.ts";
-import type { AdmitMiss } from "../../mirror/repository.ts";
 import { parseDigest, type Digest } from "../../oci/digest.ts";
 import type { ByteRange } from "../../oci/range.ts";
 import type { Blobs } from "../../registry/blobs.ts";
 import { pushedContentHeaders } from "../middleware/csrf.ts";
 import { whenClosed } from "../middleware/early-end.ts";
 import { actorOf } from "../middleware/principal.ts";
-import { route, type ResolvedRepository, type Route } from "../route.ts";
+import { route, type RepositoryRequest, type Route } from "../route.ts";
 import { sendBlob, type MayRedirect } from "./blob-content.ts";
 import { cacheHeaders, isHeadByPusher, sendNothing, sendNotModified } from "./responses.ts";
 
@@ -25,25 +24,22 @@ export function blobRoutes(services: BlobServices): readonly Route[] {
       method: "get",
       path,
       requires: { kind: "repository", actions: ["pull"] },
-      handle: ({ ctx, target, admitMiss }) => getBlob(services, ctx, target, admitMiss),
+      handle: (request) => getBlob(services, request),
     }),
     route({
       method: "delete",
       path,
       requires: { kind: "repository", actions: ["delete"] },
-      handle: ({ ctx, target }) => deleteBlob(services, ctx, target),
+      handle: (request) => deleteBlob(services, request),
     }),
   ];
 }
 
-async function getBlob(
-  services: BlobServices,
-  ctx: Context,
-  { repository, mirrored }: ResolvedRepository,
-  admitMiss: AdmitMiss,
-): Promise<void> {
+async function getBlob(services: BlobServices, request: RepositoryRequest): Promise<void> {
   const { blobs, policy, mayRedirect } = services;
-  if (mirrored !== undefined) return await getMirroredBlob(services, ctx, mirrored, admitMiss);
+  const { ctx, target } = request;
+  const { repository, mirrored } = target;
+  if (mirrored !== undefined) return await getMirroredBlob(services, request, mirrored);
   const blob = await blobs.get(repository, digestParameter(ctx));
   ctx.set(blobHeaders(blob.digest, policy.isPublic(repository)));
   if (isHeadByPusher(ctx, policy, repository)) await blobs.extendLease(repository, blob);
@@ -55,16 +51,15 @@ async function getBlob(
 
 async function getMirroredBlob(
   { mayRedirect }: BlobServices,
-  ctx: Context,
+  { ctx, admitMiss }: RepositoryRequest,
   { mirror, mirrorRepository }: Mirrored,
-  admitMiss: AdmitMiss,
 ): Promise<void> {
   const digest = digestParameter(ctx);
-  const left = new AbortController();
-  whenClosed(ctx.res, () => left.abort());
+  const clientGone = new AbortController();
+  whenClosed(ctx.res, () => clientGone.abort());
   const blob = await (ctx.method === "HEAD"
     ? mirror.blobs.head(mirrorRepository, digest, admitMiss)
-    : mirror.blobs.get(mirrorRepository, digest, left.signal, admitMiss));
+    : mirror.blobs.get(mirrorRepository, digest, clientGone.signal, admitMiss));
   const isPublic = mirror.settings.visibility === "public";
   ctx.set({ ...blobHeaders(blob.digest, isPublic), ...cacheHeaders(blob.status) });
   if (sendNotModified(ctx, digest)) return;
@@ -73,10 +68,9 @@ async function getMirroredBlob(
 
 async function deleteBlob(
   { blobs }: BlobServices,
-  ctx: Context,
-  { repository }: ResolvedRepository,
+  { ctx, target }: RepositoryRequest,
 ): Promise<void> {
-  await blobs.delete(actorOf(ctx), repository, digestParameter(ctx));
+  await blobs.delete(actorOf(ctx), target.repository, digestParameter(ctx));
   sendNothing(ctx, 202);
 }
 

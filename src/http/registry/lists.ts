@@ -1,6 +1,5 @@
 import type { Context } from "koa";
 import type { Policy } from "../../auth/policy.ts";
-import type { AdmitMiss } from "../../mirror/repository.ts";
 import { parseDigest } from "../../oci/digest.ts";
 import { OciError } from "../../oci/errors.ts";
 import { OCI_INDEX } from "../../oci/media-types.ts";
@@ -10,7 +9,7 @@ import type { Repositories } from "../../registry/repositories.ts";
 import type { Tags } from "../../registry/tags.ts";
 import { queryValue, queryValues, setNextLink } from "../links.ts";
 import { grantOf } from "../middleware/principal.ts";
-import { route, type ResolvedRepository, type Route } from "../route.ts";
+import { route, type RepositoryRequest, type Route } from "../route.ts";
 import { cacheHeaders } from "./responses.ts";
 
 interface ListServices {
@@ -40,13 +39,13 @@ export function listRoutes(services: ListServices): readonly Route[] {
       method: "get",
       path: "/v2/*name/tags/list",
       requires: pull,
-      handle: ({ ctx, target, admitMiss }) => listTags(services, ctx, target, admitMiss),
+      handle: (request) => listTags(services, request),
     }),
     route({
       method: "get",
       path: "/v2/*name/referrers/:digest",
       requires: pull,
-      handle: ({ ctx, target, admitMiss }) => listReferrers(services, ctx, target, admitMiss),
+      handle: (request) => listReferrers(services, request),
     }),
   ];
 }
@@ -64,13 +63,12 @@ async function listRepositories(
 }
 
 async function listTags(
-  services: ListServices,
-  ctx: Context,
-  { repository, requestedName, mirrored }: ResolvedRepository,
-  admitMiss: AdmitMiss,
+  { tags, pageSize }: ListServices,
+  { ctx, target, admitMiss }: RepositoryRequest,
 ): Promise<void> {
+  const { repository, requestedName, mirrored } = target;
   const path = `/v2/${requestedName}/tags/list`;
-  const limit = parsePageSize(queryValue(ctx, "n"), services.pageSize) ?? services.pageSize;
+  const limit = parsePageSize(queryValue(ctx, "n"), pageSize) ?? pageSize;
   const last = queryValue(ctx, "last");
   if (mirrored !== undefined) {
     const { mirror, mirrorRepository } = mirrored;
@@ -80,17 +78,16 @@ async function listTags(
     ctx.body = { name: requestedName, tags: found.tags };
     return;
   }
-  const page = await services.tags.list(repository, { last, limit });
+  const page = await tags.list(repository, { last, limit });
   linkNextPage(ctx, path, lastOf(page), limit);
   ctx.body = { name: requestedName, tags: page.items };
 }
 
 async function listReferrers(
   { referrers, pageSize }: ListServices,
-  ctx: Context,
-  { repository, requestedName, mirrored }: ResolvedRepository,
-  admitMiss: AdmitMiss,
+  { ctx, target, admitMiss }: RepositoryRequest,
 ): Promise<void> {
+  const { repository, requestedName, mirrored } = target;
   const subject = parseDigest(ctx["params"].digest);
   const artifactTypes = artifactTypesOf(queryValues(ctx, "artifactType"));
   if (mirrored !== undefined) {

@@ -2,14 +2,13 @@ import type { Context } from "koa";
 import type { Policy } from "../../auth/policy.ts";
 import type { PullCounters } from "../../catalog/pull-counters.ts";
 import type { Mirrored } from "../../mirror/mirrors.ts";
-import type { AdmitMiss } from "../../mirror/repository.ts";
 import { OciError } from "../../oci/errors.ts";
 import { parseReference, parseTag, type Reference, type Tag } from "../../oci/reference.ts";
 import type { Manifests, StoredManifest } from "../../registry/manifests.ts";
 import { queryValues } from "../links.ts";
 import { pushedContentHeaders } from "../middleware/csrf.ts";
 import { actorOf } from "../middleware/principal.ts";
-import { route, type ResolvedRepository, type Route } from "../route.ts";
+import { route, type RepositoryRequest, type Route } from "../route.ts";
 import { cacheHeaders, isHeadByPusher, sendNothing, sendNotModified } from "./responses.ts";
 
 export interface ManifestServices {
@@ -26,32 +25,29 @@ export function manifestRoutes(services: ManifestServices): readonly Route[] {
       method: "get",
       path,
       requires: { kind: "repository", actions: ["pull"] },
-      handle: ({ ctx, target, admitMiss }) => getManifest(services, ctx, target, admitMiss),
+      handle: (request) => getManifest(services, request),
     }),
     route({
       method: "put",
       path,
       requires: { kind: "repository", actions: ["pull", "push"] },
       body: "manifest",
-      handle: ({ ctx, target, body }) => putManifest(services, ctx, target, body),
+      handle: (request) => putManifest(services, request),
     }),
     route({
       method: "delete",
       path,
       requires: { kind: "repository", actions: ["delete"] },
-      handle: ({ ctx, target }) => deleteManifest(services, ctx, target),
+      handle: (request) => deleteManifest(services, request),
     }),
   ];
 }
 
-async function getManifest(
-  services: ManifestServices,
-  ctx: Context,
-  { repository, mirrored }: ResolvedRepository,
-  admitMiss: AdmitMiss,
-): Promise<void> {
+async function getManifest(services: ManifestServices, request: RepositoryRequest): Promise<void> {
   const { manifests, policy, pullCounters } = services;
-  if (mirrored !== undefined) return await getMirroredManifest(services, ctx, mirrored, admitMiss);
+  const { ctx, target } = request;
+  const { repository, mirrored } = target;
+  if (mirrored !== undefined) return await getMirroredManifest(services, request, mirrored);
   const reference = referenceOf(ctx);
   const found = await manifests.get(repository, reference);
   ctx.set(manifestHeaders(found));
@@ -64,9 +60,8 @@ async function getManifest(
 
 async function getMirroredManifest(
   { pullCounters }: ManifestServices,
-  ctx: Context,
+  { ctx, admitMiss }: RepositoryRequest,
   { mirror, mirrorRepository }: Mirrored,
-  admitMiss: AdmitMiss,
 ): Promise<void> {
   const reference = referenceOf(ctx);
   const isHead = ctx.method === "HEAD";
@@ -87,10 +82,9 @@ async function getMirroredManifest(
 
 async function putManifest(
   { manifests, pullCounters, tagsPerPush }: ManifestServices,
-  ctx: Context,
-  { repository, requestedName }: ResolvedRepository,
-  bytes: Buffer,
+  { ctx, target, body: bytes }: RepositoryRequest<undefined, Buffer>,
 ): Promise<void> {
+  const { repository, requestedName } = target;
   const reference = referenceOf(ctx);
   const tags = reference.kind === "digest" ? tagParameters(ctx, tagsPerPush) : [];
   const contentType = ctx.get("Content-Type") || undefined;
@@ -108,10 +102,9 @@ async function putManifest(
 
 async function deleteManifest(
   { manifests }: ManifestServices,
-  ctx: Context,
-  { repository }: ResolvedRepository,
+  { ctx, target }: RepositoryRequest,
 ): Promise<void> {
-  await manifests.delete(actorOf(ctx), repository, referenceOf(ctx));
+  await manifests.delete(actorOf(ctx), target.repository, referenceOf(ctx));
   sendNothing(ctx, 202);
 }
 

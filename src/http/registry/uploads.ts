@@ -10,7 +10,13 @@ import type { SessionRequest } from "../../registry/uploads/sessions.ts";
 import type { Uploads } from "../../registry/uploads/uploads.ts";
 import { queryValue, queryValues } from "../links.ts";
 import { actorOf, grantOf } from "../middleware/principal.ts";
-import { route, type ResolvedRepository, type Route, type StreamBody } from "../route.ts";
+import {
+  route,
+  type RepositoryRequest,
+  type ResolvedRepository,
+  type Route,
+  type StreamBody,
+} from "../route.ts";
 import { sendNothing } from "./responses.ts";
 
 interface UploadServices {
@@ -18,6 +24,8 @@ interface UploadServices {
   readonly blobs: Blobs;
   readonly policy: Policy;
 }
+
+type StreamRequest = RepositoryRequest<undefined, StreamBody>;
 
 export function uploadRoutes(services: UploadServices): readonly Route[] {
   const push = { kind: "repository", actions: ["pull", "push"] } as const;
@@ -29,7 +37,7 @@ export function uploadRoutes(services: UploadServices): readonly Route[] {
         path,
         requires: push,
         body: "stream",
-        handle: ({ ctx, target, body }) => startUpload(services, ctx, target, body),
+        handle: (request) => startUpload(services, request),
       }),
     ),
     route({
@@ -37,42 +45,38 @@ export function uploadRoutes(services: UploadServices): readonly Route[] {
       path: session,
       requires: push,
       body: "stream",
-      handle: ({ ctx, target, body }) => appendChunk(services, ctx, target, body),
+      handle: (request) => appendChunk(services, request),
     }),
     route({
       method: "put",
       path: session,
       requires: push,
       body: "stream",
-      handle: ({ ctx, target, body }) => finishUpload(services, ctx, target, body),
+      handle: (request) => finishUpload(services, request),
     }),
     route({
       method: "get",
       path: session,
       requires: push,
-      handle: ({ ctx, target }) => getStatus(services, ctx, target),
+      handle: (request) => getStatus(services, request),
     }),
     route({
       method: "delete",
       path: session,
       requires: { kind: "repository", actions: ["push"], scope: push.actions },
-      handle: ({ ctx, target }) => cancelUpload(services, ctx, target),
+      handle: (request) => cancelUpload(services, request),
     }),
   ];
 }
 
 /** Mounts a blob, stores a blob that comes whole with the request, or opens a session. */
-async function startUpload(
-  services: UploadServices,
-  ctx: Context,
-  target: ResolvedRepository,
-  body: StreamBody,
-): Promise<void> {
+async function startUpload(services: UploadServices, request: StreamRequest): Promise<void> {
+  const { ctx, target, body } = request;
   const mounted = queryValue(ctx, "mount");
   const whole = queryValue(ctx, "digest");
   if (mounted !== undefined) {
     const digest = parseDigest(mounted);
-    if (await mount(services, ctx, target, digest)) return sendCreated(ctx, target, digest);
+    if (await mount(services, request, digest)) return sendCreated(ctx, target, digest);
   } else if (whole !== undefined) {
     const digest = parseDigest(whole);
     const chunk = lastChunkOf(ctx, body);
@@ -82,13 +86,12 @@ async function startUpload(
       return sendCreated(ctx, target, digest);
     }
   }
-  await openSession(services, ctx, target);
+  await openSession(services, request);
 }
 
 async function mount(
   { blobs, policy }: UploadServices,
-  ctx: Context,
-  { repository }: ResolvedRepository,
+  { ctx, target: { repository } }: RepositoryRequest,
   digest: Digest,
 ): Promise<boolean> {
   const actor = actorOf(ctx);
@@ -100,62 +103,53 @@ async function mount(
 
 async function openSession(
   { uploads }: UploadServices,
-  ctx: Context,
-  { repository, requestedName }: ResolvedRepository,
+  { ctx, target }: RepositoryRequest,
 ): Promise<void> {
   const text = queryValue(ctx, "digest-algorithm");
   const algorithm = text === undefined ? undefined : parseDigestAlgorithm(text);
-  const id = await uploads.start(actorOf(ctx), repository, algorithm);
-  ctx.set(sessionHeaders(requestedName, id, 0));
+  const id = await uploads.start(actorOf(ctx), target.repository, algorithm);
+  ctx.set(sessionHeaders(target, id, 0));
   sendNothing(ctx, 202);
 }
 
 async function appendChunk(
   { uploads }: UploadServices,
-  ctx: Context,
-  { repository, requestedName }: ResolvedRepository,
-  body: StreamBody,
+  { ctx, target, body }: StreamRequest,
 ): Promise<void> {
-  const session = sessionOf(ctx, repository);
-  const size = await withSessionHeaders(requestedName, session.id, () =>
+  const session = sessionOf(ctx, target);
+  const size = await withSessionHeaders(target, session.id, () =>
     uploads.append(session, chunkOf(ctx, body)),
   );
-  ctx.set(sessionHeaders(requestedName, session.id, size));
+  ctx.set(sessionHeaders(target, session.id, size));
   sendNothing(ctx, 202);
 }
 
 async function finishUpload(
   { uploads }: UploadServices,
-  ctx: Context,
-  target: ResolvedRepository,
-  body: StreamBody,
+  { ctx, target, body }: StreamRequest,
 ): Promise<void> {
-  const session = sessionOf(ctx, target.repository);
+  const session = sessionOf(ctx, target);
   const digest = closingDigest(ctx);
   const chunk = lastChunkOf(ctx, body);
   const last = chunk.lengthBytes === 0 && chunk.range === undefined ? undefined : chunk;
-  await withSessionHeaders(target.requestedName, session.id, () =>
-    uploads.finish(session, digest, last),
-  );
+  await withSessionHeaders(target, session.id, () => uploads.finish(session, digest, last));
   sendCreated(ctx, target, digest);
 }
 
 async function getStatus(
   { uploads }: UploadServices,
-  ctx: Context,
-  { repository, requestedName }: ResolvedRepository,
+  { ctx, target }: RepositoryRequest,
 ): Promise<void> {
-  const session = sessionOf(ctx, repository);
-  ctx.set(sessionHeaders(requestedName, session.id, await uploads.status(session)));
+  const session = sessionOf(ctx, target);
+  ctx.set(sessionHeaders(target, session.id, await uploads.status(session)));
   sendNothing(ctx, 204);
 }
 
 async function cancelUpload(
   { uploads }: UploadServices,
-  ctx: Context,
-  { repository }: ResolvedRepository,
+  { ctx, target }: RepositoryRequest,
 ): Promise<void> {
-  await uploads.cancel(sessionOf(ctx, repository));
+  await uploads.cancel(sessionOf(ctx, target));
   sendNothing(ctx, 204);
 }
 
@@ -168,7 +162,7 @@ function mountSource(ctx: Context): RepositoryName | undefined | "unusable" {
 /** The grammar of the session ids that the registry generates. For any other id, no database lookup is needed. */
 const idGrammar = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
-function sessionOf(ctx: Context, repository: RepositoryName): SessionRequest {
+function sessionOf(ctx: Context, { repository }: ResolvedRepository): SessionRequest {
   const id: string = ctx["params"].id;
   if (!idGrammar.test(id)) throw new OciError("BLOB_UPLOAD_UNKNOWN");
   return { actor: actorOf(ctx), repository, id };
@@ -196,7 +190,7 @@ const lastChunkOf = (ctx: Context, body: StreamBody): Chunk => ({
 
 /** Adds the current offset to the 416 for a chunk at the wrong offset: clients resume from the headers of the 416. */
 async function withSessionHeaders<T>(
-  requestedName: string,
+  target: ResolvedRepository,
   id: string,
   work: () => Promise<T>,
 ): Promise<T> {
@@ -204,13 +198,17 @@ async function withSessionHeaders<T>(
     return await work();
   } catch (error) {
     if (!(error instanceof UploadRangeError)) throw error;
-    const headers = sessionHeaders(requestedName, id, error.offset);
+    const headers = sessionHeaders(target, id, error.offset);
     throw new OciError(error.code, error.message, { detail: error.detail, headers, cause: error });
   }
 }
 
 /** Location and offset of the session. `Range: 0-0` also stands for an empty session, as in other registries. */
-function sessionHeaders(requestedName: string, id: string, offset: number): Record<string, string> {
+function sessionHeaders(
+  { requestedName }: ResolvedRepository,
+  id: string,
+  offset: number,
+): Record<string, string> {
   return {
     // The query parameter supports both clients that append `&digest=…` and clients that edit the URL.
     Location: `/v2/${requestedName}/blobs/uploads/${id}?_state=open`,
