@@ -1,13 +1,11 @@
 import type { Database } from "../../database/database.ts";
 import type { Digest } from "../../oci/digest.ts";
 import { parseManifest, type Manifest, type ManifestReference } from "../../oci/manifest.ts";
-import { parseTag, type Reference, type Tag } from "../../oci/reference.ts";
-import { describeUpstreamError, UpstreamFailure } from "../upstream/failure.ts";
-import type { MirroredTags, TagRange } from "../pull/lists.ts";
+import { parseTag, type Reference } from "../../oci/reference.ts";
 import type { Mirror } from "../mirror.ts";
+import type { MirroredTags, TagRange } from "../pull/lists.ts";
 import { admitAll, type MirrorRepository } from "../repository.ts";
-import type { ScheduleSettings } from "../settings.ts";
-import { selectTags } from "./tag-selection.ts";
+import { describeUpstreamError, UpstreamFailure } from "../upstream/failure.ts";
 
 /** One step of a sync, done or (in a dry run) planned. */
 export type SyncStep =
@@ -28,9 +26,27 @@ export type SyncStep =
     };
 
 export const failedStep = (what: string, error: unknown): SyncStep => ({
-  ...{ kind: "failed", what, error },
+  kind: "failed",
+  what,
   reason: describeUpstreamError(error),
+  error,
 });
+
+/** Copies tags one after another. A failure ends its tag with a failed step; the other tags are still copied. */
+export async function* copyEach<T extends string>(
+  repository: string,
+  tags: readonly T[],
+  copy: (tag: T) => AsyncIterable<SyncStep>,
+): AsyncGenerator<SyncStep> {
+  for (const [position, tag] of tags.entries()) {
+    yield { kind: "tag", tag, position, of: tags.length };
+    try {
+      yield* copy(tag);
+    } catch (error) {
+      yield failedStep(`${repository}:${tag}`, error);
+    }
+  }
+}
 
 export interface SyncPullOptions {
   /** `os/architecture[/variant]`. An empty list copies all platforms. */
@@ -40,125 +56,113 @@ export interface SyncPullOptions {
   readonly isDryRun: boolean;
 }
 
+/** Sync pull: downloads whole images. Cached content is not downloaded again, and interrupted downloads resume. */
+export function createSyncPull(mirror: Mirror, database: Pick<Database, "blobs">) {
+  const images = (
+    mirrorRepository: MirrorRepository,
+    tags: readonly string[],
+    options: SyncPullOptions,
+  ): AsyncGenerator<SyncStep> => {
+    const copy = new RepositoryCopy({ mirror, database, mirrorRepository, options });
+    return copyEach(mirrorRepository.repository, tags, (tag) => copy.image(tag));
+  };
+  return {
+    /** Copies tags with all their content. */
+    images,
+    /** Copies one tag with all its content. */
+    image: (mirrorRepository: MirrorRepository, tag: string, options: SyncPullOptions) =>
+      images(mirrorRepository, [tag], options),
+    /** Lists all tags of the upstream. */
+    listTags: (mirrorRepository: MirrorRepository) => listTags(mirror, mirrorRepository),
+  };
+}
+
 const tagsPerPage = 1_000;
 /** Limit for one repository: an endless list from the upstream would fill the memory. */
 const tagsAtMost = 500_000;
 
-/** Sync pull: downloads whole images. Cached content is not downloaded again, and interrupted downloads resume. */
-export function createSyncPull(mirror: Mirror, database: Pick<Database, "blobs">) {
-  async function* copyBlob(
-    mirrorRepository: MirrorRepository,
-    { digest, sizeBytes, required, urls }: ManifestReference,
-    { isDryRun }: SyncPullOptions,
-  ): AsyncGenerator<SyncStep> {
+async function listTags(
+  mirror: Mirror,
+  mirrorRepository: MirrorRepository,
+): Promise<readonly string[]> {
+  const tags: string[] = [];
+  let next: TagRange | undefined = { n: tagsPerPage, last: undefined };
+  while (next !== undefined) {
+    const page: MirroredTags = await mirror.lists.tags(mirrorRepository, next, admitAll);
+    tags.push(...page.tags);
+    if (tags.length > tagsAtMost)
+      throw new UpstreamFailure("serverError", `the list has more than ${tagsAtMost} tags`);
+    next = page.next;
+  }
+  return tags;
+}
+
+interface RepositoryCopyParts {
+  readonly mirror: Mirror;
+  readonly database: Pick<Database, "blobs">;
+  readonly mirrorRepository: MirrorRepository;
+  readonly options: SyncPullOptions;
+}
+
+/** Copies images of one repository. Content that several images share is copied and reported once. */
+class RepositoryCopy {
+  readonly #parts: RepositoryCopyParts;
+  readonly #seen = new Set<string>();
+
+  constructor(parts: RepositoryCopyParts) {
+    this.#parts = parts;
+  }
+
+  image(tag: string): AsyncGenerator<SyncStep> {
+    return this.#manifest({ kind: "tag", tag: parseTag(tag) });
+  }
+
+  async *#manifest(reference: Reference): AsyncGenerator<SyncStep> {
+    const { mirror, mirrorRepository, options } = this.#parts;
+    const question = { isHead: false, isPull: false };
+    const found = await mirror.manifests.get(mirrorRepository, reference, question, admitAll);
+    await found.stored;
+    if (this.#seen.has(found.digest) || found.content === undefined) return;
+    this.#seen.add(found.digest);
+    yield { kind: "manifest", digest: found.digest, isNew: found.status.kind === "miss" };
+    const manifest = parseManifest(found.content, found.mediaType);
+    for (const item of referencesFor(manifest, options.platforms)) {
+      if (this.#seen.has(item.digest)) continue;
+      if (item.kind === "child") {
+        yield* this.#manifest({ kind: "digest", digest: item.digest });
+        continue;
+      }
+      this.#seen.add(item.digest);
+      yield* this.#blob(item);
+    }
+    if (options.referrers) yield* this.#referrers(found.digest);
+  }
+
+  async *#blob({ digest, sizeBytes, required, urls }: ManifestReference): AsyncGenerator<SyncStep> {
+    const { mirror, database, mirrorRepository, options } = this.#parts;
     const here = await database.blobs.find(mirrorRepository.repository, digest);
     const isForeign =
       !required && urls !== undefined && mirror.settings.foreignLayerHosts.length === 0;
     if (isForeign) return;
-    if (here === undefined && !isDryRun) await mirror.blobs.fetch(mirrorRepository, digest);
+    if (here === undefined && !options.isDryRun) await mirror.blobs.fetch(mirrorRepository, digest);
     yield { kind: "blob", digest, sizeBytes, isNew: here === undefined };
   }
 
-  async function* copyManifest(
-    mirrorRepository: MirrorRepository,
-    reference: Reference,
-    options: SyncPullOptions,
-    seen: Set<string>,
-  ): AsyncGenerator<SyncStep> {
-    const question = { isHead: false, isPull: false };
-    const found = await mirror.manifests.get(mirrorRepository, reference, question, admitAll);
-    await found.stored;
-    if (seen.has(found.digest) || found.content === undefined) return;
-    seen.add(found.digest);
-    yield { kind: "manifest", digest: found.digest, isNew: found.status.kind === "miss" };
-    const manifest = parseManifest(found.content, found.mediaType);
-    for (const item of wanted(manifest, options.platforms)) {
-      if (seen.has(item.digest)) continue;
-      if (item.kind === "child") {
-        yield* copyManifest(
-          mirrorRepository,
-          { kind: "digest", digest: item.digest },
-          options,
-          seen,
-        );
-        continue;
-      }
-      seen.add(item.digest);
-      yield* copyBlob(mirrorRepository, item, options);
-    }
-    if (options.referrers) yield* copyReferrers(mirrorRepository, found.digest, options, seen);
-  }
-
-  async function* copyReferrers(
-    mirrorRepository: MirrorRepository,
-    subject: Digest,
-    options: SyncPullOptions,
-    seen: Set<string>,
-  ): AsyncGenerator<SyncStep> {
+  async *#referrers(subject: Digest): AsyncGenerator<SyncStep> {
+    const { mirror, mirrorRepository } = this.#parts;
     const { document } = await mirror.lists.referrers(mirrorRepository, subject, [], admitAll);
     const { manifests } = JSON.parse(document.toString("utf8")) as {
       manifests: readonly { digest: Digest }[];
     };
-    for (const { digest } of manifests)
-      yield* copyManifest(mirrorRepository, { kind: "digest", digest }, options, seen);
+    for (const { digest } of manifests) yield* this.#manifest({ kind: "digest", digest });
   }
-
-  const listTags = async (mirrorRepository: MirrorRepository): Promise<readonly string[]> => {
-    const tags: string[] = [];
-    let next: TagRange | undefined = { n: tagsPerPage, last: undefined };
-    while (next !== undefined) {
-      const page: MirroredTags = await mirror.lists.tags(mirrorRepository, next, admitAll);
-      tags.push(...page.tags);
-      if (tags.length > tagsAtMost)
-        throw new UpstreamFailure("serverError", `the list has more than ${tagsAtMost} tags`);
-      next = page.next;
-    }
-    return tags;
-  };
-
-  async function* copyTags(
-    mirrorRepository: MirrorRepository,
-    tags: readonly string[],
-    options: SyncPullOptions,
-  ): AsyncGenerator<SyncStep> {
-    const seen = new Set<string>();
-    for (const [position, text] of tags.entries()) {
-      yield { kind: "tag", tag: text, position, of: tags.length };
-      try {
-        const tag: Tag = parseTag(text);
-        yield* copyManifest(mirrorRepository, { kind: "tag", tag }, options, seen);
-      } catch (error) {
-        yield failedStep(`${mirrorRepository.repository}:${text}`, error);
-      }
-    }
-  }
-
-  return {
-    /** Copies one tag with all its content. */
-    image: (mirrorRepository: MirrorRepository, tag: string, options: SyncPullOptions) =>
-      copyTags(mirrorRepository, [tag], options),
-
-    /** Copies the upstream's tags that a schedule selects. If the list request fails, yields one failed step. */
-    async *schedule(
-      mirrorRepository: MirrorRepository,
-      schedule: ScheduleSettings,
-      isDryRun: boolean,
-    ): AsyncGenerator<SyncStep> {
-      let tags: readonly string[];
-      try {
-        tags = selectTags(schedule, await listTags(mirrorRepository));
-      } catch (error) {
-        yield failedStep(mirrorRepository.repository, error);
-        return;
-      }
-      const { platforms, referrers } = schedule;
-      yield* copyTags(mirrorRepository, tags, { platforms, referrers, isDryRun });
-    },
-  };
 }
 
 /** The references of a manifest. Of an index, only the requested platforms (if any) and their attestations. */
-function* wanted(manifest: Manifest, platforms: readonly string[]): Generator<ManifestReference> {
+function* referencesFor(
+  manifest: Manifest,
+  platforms: readonly string[],
+): Generator<ManifestReference> {
   const { references } = manifest;
   if (manifest.kind !== "index" || platforms.length === 0) {
     yield* references;

@@ -5,47 +5,151 @@ import { parseManifest, type ManifestReference } from "../../oci/manifest.ts";
 import type { RepositoryName } from "../../oci/name.ts";
 import type { Reference, Tag } from "../../oci/reference.ts";
 import type { Blobs } from "../../registry/blobs.ts";
-import { failedStep, type SyncStep } from "./pull.ts";
-import { saysAbsent, UpstreamFailure } from "../upstream/failure.ts";
 import type { Mirror } from "../mirror.ts";
-import type { ScheduleSettings } from "../settings.ts";
-import { selectTags } from "./tag-selection.ts";
-import { oneOf } from "../upstream/connection.ts";
 import type { UpstreamAnswer, UpstreamRequest } from "../upstream/client.ts";
+import { oneOf } from "../upstream/connection.ts";
+import { saysAbsent, UpstreamFailure } from "../upstream/failure.ts";
+import { copyEach, type SyncStep } from "./pull.ts";
 
 const tagsPerPage = 1_000;
 const referrersPerPage = 1_000;
+
+interface SyncPushParts {
+  readonly database: Pick<Database, "blobs" | "manifests" | "tags">;
+  readonly blobs: Pick<Blobs, "open">;
+}
+
+/** A hosted repository, and the upstream repository `name` that it is copied to. */
+interface PushTarget {
+  readonly repository: RepositoryName;
+  readonly name: string;
+}
+
+interface SyncPushOptions {
+  readonly referrers: boolean;
+  readonly isDryRun: boolean;
+}
 
 /**
  * Sync push: copies hosted repositories to the upstream. It skips content that the upstream has, so an interrupted push
  * resumes at the blob where it stopped. It sends a manifest after all content that the manifest names.
  */
-export function createSyncPush(
-  { upstream }: Pick<Mirror, "upstream">,
-  parts: {
-    readonly database: Pick<Database, "blobs" | "manifests" | "tags">;
-    readonly blobs: Pick<Blobs, "open">;
-  },
-) {
-  const { database, blobs } = parts;
+export function createSyncPush({ upstream }: Pick<Mirror, "upstream">, parts: SyncPushParts) {
+  return {
+    /** Copies tags with all their content. */
+    images(
+      target: PushTarget,
+      tags: readonly Tag[],
+      options: SyncPushOptions,
+    ): AsyncGenerator<SyncStep> {
+      const push = new RepositoryPush({ ...parts, upstream, ...target, options });
+      return copyEach(target.name, tags, (tag) => push.image(tag));
+    },
 
-  const done = async (request: UpstreamRequest): Promise<UpstreamAnswer> => {
-    const answer = await upstream.ask(request);
-    await answer.body.dump();
-    return answer;
+    /** Lists all tags of a hosted repository. */
+    async listTags(repository: RepositoryName): Promise<readonly Tag[]> {
+      const tags: Tag[] = [];
+      for (let last: Tag | undefined; ;) {
+        const page = await parts.database.tags.list(repository, { last, limit: tagsPerPage });
+        tags.push(...(page?.items ?? []));
+        if (page?.more !== true) return tags;
+        last = page.items.at(-1);
+      }
+    },
   };
-  /** Sends a HEAD; returns `undefined` if the upstream does not have the content. */
-  const look = async (name: string, path: string): Promise<UpstreamAnswer | undefined> => {
-    try {
-      return await done({ method: "HEAD", name, path });
-    } catch (error) {
-      // For a repository that does not exist yet, some registries refuse a pull token: `refused` counts as absent too.
-      if (saysAbsent(error)) return undefined;
-      throw error;
+}
+
+interface RepositoryPushParts extends SyncPushParts, PushTarget, Pick<Mirror, "upstream"> {
+  readonly options: SyncPushOptions;
+}
+
+/** Pushes images of one repository. Content that several images share is pushed and reported once. */
+class RepositoryPush {
+  readonly #parts: RepositoryPushParts;
+  readonly #seen = new Set<Digest>();
+
+  constructor(parts: RepositoryPushParts) {
+    this.#parts = parts;
+  }
+
+  async *image(tag: Tag): AsyncGenerator<SyncStep> {
+    const { database, repository } = this.#parts;
+    // Each tag of one manifest needs its own PUT.
+    const found = await database.manifests.find(repository, { kind: "tag", tag });
+    if (found !== undefined) this.#seen.delete(found.digest);
+    yield* this.#manifest({ kind: "tag", tag });
+  }
+
+  async *#manifest(reference: Reference): AsyncGenerator<SyncStep> {
+    const { database, repository, name, options } = this.#parts;
+    const stored = await database.manifests.find(repository, reference);
+    if (stored === undefined || this.#seen.has(stored.digest)) return;
+    this.#seen.add(stored.digest);
+    const text = reference.kind === "tag" ? reference.tag : reference.digest;
+    const path = `manifests/${text}`;
+    const there = await this.#look(path);
+    const isNew = (there && oneOf(there.headers["docker-content-digest"])) !== stored.digest;
+    if (isNew) yield* this.#contents(stored);
+    if (isNew && !options.isDryRun)
+      await this.#send({
+        method: "PUT",
+        name,
+        path,
+        headers: { "content-type": stored.mediaType },
+        body: () => [stored.content],
+      });
+    yield { kind: "manifest", digest: stored.digest, isNew };
+    if (options.referrers) yield* this.#referrers(stored.digest);
+  }
+
+  async *#contents({ content, mediaType }: StoredManifest): AsyncGenerator<SyncStep> {
+    const { database, repository } = this.#parts;
+    for (const item of parseManifest(Buffer.from(content), mediaType).references) {
+      const reference = { kind: "digest", digest: item.digest } as const;
+      const isManifest =
+        item.kind === "child" &&
+        (await database.manifests.find(repository, reference)) !== undefined;
+      if (isManifest) yield* this.#manifest(reference);
+      else if (!this.#seen.has(item.digest)) {
+        this.#seen.add(item.digest);
+        yield* this.#blob(item);
+      }
     }
-  };
+  }
 
-  async function* bytesOf(repository: RepositoryName, digest: Digest): AsyncGenerator<Uint8Array> {
+  async *#blob({ digest, required }: ManifestReference): AsyncGenerator<SyncStep> {
+    const { database, repository, options } = this.#parts;
+    const blob = await database.blobs.find(repository, digest);
+    if (blob === undefined && !required) return;
+    if (blob === undefined) throw new Error(`${digest} is not in ${repository}`);
+    const { sizeBytes } = blob;
+    const isNew = (await this.#look(`blobs/${digest}`)) === undefined;
+    if (isNew && !options.isDryRun) await this.#upload(digest, sizeBytes);
+    yield { kind: "blob", digest, sizeBytes, isNew };
+  }
+
+  async #upload(digest: Digest, sizeBytes: number): Promise<void> {
+    const { name } = this.#parts;
+    const begun = await this.#send({ method: "POST", name, path: "blobs/uploads/" });
+    const location = oneOf(begun.headers["location"]);
+    if (location === undefined)
+      throw new UpstreamFailure("serverError", "the upstream sends no Location for the upload");
+    await this.#send({
+      method: "PUT",
+      name,
+      path: "",
+      location,
+      query: { digest },
+      headers: {
+        "content-type": "application/octet-stream",
+        "content-length": String(sizeBytes),
+      },
+      body: () => this.#bytesOf(digest),
+    });
+  }
+
+  async *#bytesOf(digest: Digest): AsyncGenerator<Uint8Array> {
+    const { database, blobs, repository } = this.#parts;
     const blob = await database.blobs.find(repository, digest);
     if (blob === undefined) throw new Error(`${digest} is not in ${repository} any more`);
     if (blob.sizeBytes === 0) return;
@@ -54,129 +158,27 @@ export function createSyncPush(
     for await (const piece of bytes) yield Uint8Array.from(piece);
   }
 
-  async function* pushBlob(
-    repository: RepositoryName,
-    name: string,
-    { digest, required }: ManifestReference,
-    isDryRun: boolean,
-  ): AsyncGenerator<SyncStep> {
-    const blob = await database.blobs.find(repository, digest);
-    if (blob === undefined && !required) return;
-    if (blob === undefined) throw new Error(`${digest} is not in ${repository}`);
-    const { sizeBytes } = blob;
-    const isNew = (await look(name, `blobs/${digest}`)) === undefined;
-    if (isNew && !isDryRun) {
-      const begun = await done({ method: "POST", name, path: "blobs/uploads/" });
-      const location = oneOf(begun.headers["location"]);
-      if (location === undefined)
-        throw new UpstreamFailure("serverError", "the upstream does not say where to upload to");
-      await done({
-        ...{ method: "PUT", name, path: "", location, query: { digest } },
-        headers: {
-          "content-type": "application/octet-stream",
-          "content-length": String(sizeBytes),
-        },
-        body: () => bytesOf(repository, digest),
-      });
-    }
-    yield { kind: "blob", digest, sizeBytes, isNew };
-  }
-
-  async function* pushManifest(
-    repository: RepositoryName,
-    name: string,
-    reference: Reference,
-    { referrers, isDryRun, seen }: Options,
-  ): AsyncGenerator<SyncStep> {
-    const stored = await database.manifests.find(repository, reference);
-    if (stored === undefined || seen.has(stored.digest)) return;
-    seen.add(stored.digest);
-    const options = { referrers, isDryRun, seen };
-    const text = reference.kind === "tag" ? reference.tag : reference.digest;
-    const there = await look(name, `manifests/${text}`);
-    const isNew = digestOf(there) !== stored.digest;
-    if (isNew) yield* pushContents(repository, name, stored, options);
-    if (isNew && !isDryRun)
-      await done({
-        ...{ method: "PUT", name, path: `manifests/${text}` },
-        headers: { "content-type": stored.mediaType },
-        body: () => [stored.content],
-      });
-    yield { kind: "manifest", digest: stored.digest, isNew };
-    if (referrers) yield* pushReferrers(repository, name, stored.digest, options);
-  }
-
-  async function* pushContents(
-    repository: RepositoryName,
-    name: string,
-    { content, mediaType }: StoredManifest,
-    options: Options,
-  ): AsyncGenerator<SyncStep> {
-    for (const item of parseManifest(Buffer.from(content), mediaType).references) {
-      const { digest, kind } = item;
-      const isManifest =
-        kind === "child" &&
-        (await database.manifests.find(repository, { kind: "digest", digest })) !== undefined;
-      if (isManifest) yield* pushManifest(repository, name, { kind: "digest", digest }, options);
-      else if (!options.seen.has(digest)) {
-        options.seen.add(digest);
-        yield* pushBlob(repository, name, item, options.isDryRun);
-      }
-    }
-  }
-
-  async function* pushReferrers(
-    repository: RepositoryName,
-    name: string,
-    subject: Digest,
-    options: Options,
-  ): AsyncGenerator<SyncStep> {
+  async *#referrers(subject: Digest): AsyncGenerator<SyncStep> {
+    const { database, repository } = this.#parts;
     const page = { limit: referrersPerPage, artifactTypes: [] };
     for (const { digest } of await database.manifests.referrers(repository, subject, page))
-      yield* pushManifest(repository, name, { kind: "digest", digest }, options);
+      yield* this.#manifest({ kind: "digest", digest });
   }
 
-  const listTags = async (repository: RepositoryName): Promise<readonly Tag[]> => {
-    const tags: Tag[] = [];
-    for (let last: Tag | undefined; ;) {
-      const page = await database.tags.list(repository, { last, limit: tagsPerPage });
-      tags.push(...(page?.items ?? []));
-      if (page?.more !== true) return tags;
-      last = page.items.at(-1);
+  /** Sends a HEAD; returns `undefined` if the upstream does not have the content. */
+  async #look(path: string): Promise<UpstreamAnswer | undefined> {
+    try {
+      return await this.#send({ method: "HEAD", name: this.#parts.name, path });
+    } catch (error) {
+      // For a repository that does not exist yet, some registries refuse a pull token: `refused` counts as absent too.
+      if (saysAbsent(error)) return undefined;
+      throw error;
     }
-  };
+  }
 
-  return {
-    /** Copies the tags that a schedule selects from a hosted repository to the upstream repository `name`. */
-    async *schedule(
-      repository: RepositoryName,
-      name: string,
-      schedule: ScheduleSettings,
-      isDryRun: boolean,
-    ): AsyncGenerator<SyncStep> {
-      const tags = selectTags(schedule, await listTags(repository)) as readonly Tag[];
-      const seen = new Set<string>();
-      for (const [position, tag] of tags.entries()) {
-        yield { kind: "tag", tag, position, of: tags.length };
-        // Each tag of one manifest needs its own PUT.
-        const found = await database.manifests.find(repository, { kind: "tag", tag });
-        if (found !== undefined) seen.delete(found.digest);
-        try {
-          const options = { referrers: schedule.referrers, isDryRun, seen };
-          yield* pushManifest(repository, name, { kind: "tag", tag }, options);
-        } catch (error) {
-          yield failedStep(`${name}:${tag}`, error);
-        }
-      }
-    },
-  };
+  async #send(request: UpstreamRequest): Promise<UpstreamAnswer> {
+    const response = await this.#parts.upstream.ask(request);
+    await response.body.dump();
+    return response;
+  }
 }
-
-interface Options {
-  readonly referrers: boolean;
-  readonly isDryRun: boolean;
-  readonly seen: Set<string>;
-}
-
-const digestOf = (answer: UpstreamAnswer | undefined): string | undefined =>
-  answer && oneOf(answer.headers["docker-content-digest"]);

@@ -1,12 +1,15 @@
 import { Cron } from "croner";
+import picomatch from "picomatch";
+import { compare, satisfies, valid } from "semver";
 import type { Database } from "../../database/database.ts";
-import { parseRepositoryName } from "../../oci/name.ts";
+import { parseRepositoryName, type RepositoryName } from "../../oci/name.ts";
 import type { Blobs } from "../../registry/blobs.ts";
-import { createSyncPull, type SyncStep } from "./pull.ts";
 import type { Mirror } from "../mirror.ts";
 import type { Mirrors } from "../mirrors.ts";
-import { createSyncPush } from "./push.ts";
+import type { MirrorRepository } from "../repository.ts";
 import type { ScheduleSettings } from "../settings.ts";
+import { createSyncPull, failedStep, type SyncStep } from "./pull.ts";
+import { createSyncPush } from "./push.ts";
 
 export interface Schedule {
   readonly cron: string | undefined;
@@ -30,21 +33,63 @@ export function schedulesOf(
     const { namespace } = mirror.settings;
     if (target !== undefined) {
       const repository = parseRepositoryName(image);
-      const push = createSyncPush(mirror, parts);
-      const name = `${image} to ${namespace}/${target}`;
       return {
-        ...{ cron, name },
-        run: (isDryRun) => push.schedule(repository, target, settings, isDryRun),
+        cron,
+        name: `${image} to ${namespace}/${target}`,
+        run: (isDryRun) => push(mirror, parts, { repository, name: target, settings, isDryRun }),
       };
     }
     const { mirrorRepository } = byRegistry(namespace, image);
-    const pull = createSyncPull(mirror, parts.database);
-    const name = mirrorRepository.repository;
-    return { cron, name, run: (isDryRun) => pull.schedule(mirrorRepository, settings, isDryRun) };
+    return {
+      cron,
+      name: mirrorRepository.repository,
+      run: (isDryRun) => pull(mirror, parts, { mirrorRepository, settings, isDryRun }),
+    };
   };
   return list.flatMap((mirror) =>
     mirror.settings.schedule.map((settings) => scheduleOf(mirror, settings)),
   );
+}
+
+/** Copies the upstream's tags that a schedule selects. If the list request fails, yields one failed step. */
+async function* pull(
+  mirror: Mirror,
+  { database }: Parts,
+  run: {
+    readonly mirrorRepository: MirrorRepository;
+    readonly settings: ScheduleSettings;
+    readonly isDryRun: boolean;
+  },
+): AsyncGenerator<SyncStep> {
+  const { mirrorRepository, settings, isDryRun } = run;
+  const { platforms, referrers } = settings;
+  const syncPull = createSyncPull(mirror, database);
+  let tags: readonly string[];
+  try {
+    tags = selectTags(settings, await syncPull.listTags(mirrorRepository));
+  } catch (error) {
+    yield failedStep(mirrorRepository.repository, error);
+    return;
+  }
+  yield* syncPull.images(mirrorRepository, tags, { platforms, referrers, isDryRun });
+}
+
+/** Copies the tags that a schedule selects from a hosted repository to the upstream repository `name`. */
+async function* push(
+  mirror: Mirror,
+  parts: Parts,
+  run: {
+    readonly repository: RepositoryName;
+    readonly name: string;
+    readonly settings: ScheduleSettings;
+    readonly isDryRun: boolean;
+  },
+): AsyncGenerator<SyncStep> {
+  const { repository, name, settings, isDryRun } = run;
+  const syncPush = createSyncPush(mirror, parts);
+  const tags = selectTags(settings, await syncPush.listTags(repository));
+  const options = { referrers: settings.referrers, isDryRun };
+  yield* syncPush.images({ repository, name }, tags, options);
 }
 
 /** Runs each schedule at its cron times. A schedule that still runs skips the next time. */
@@ -64,4 +109,38 @@ export function startSchedules(
       for (const job of jobs) job.stop();
     },
   };
+}
+
+/**
+ * Returns the tags that match a glob, are in the semver range, and are among the newest `keepNewest` versions. With
+ * `semver` or `keepNewest` the newest version comes first; otherwise the tags keep their order.
+ */
+function selectTags<T extends string>(
+  { tags: globs, semver, keepNewest }: Pick<ScheduleSettings, "tags" | "semver" | "keepNewest">,
+  tags: readonly T[],
+): readonly T[] {
+  const matches = picomatch([...globs], { dot: true });
+  const named = tags.filter((tag) => matches(tag));
+  if (semver === undefined && keepNewest === undefined) return named;
+  return named
+    .flatMap((tag) => {
+      const version = versionOf(tag);
+      const fits =
+        version !== undefined &&
+        (semver === undefined || satisfies(version, semver, { includePrerelease: false }));
+      return version !== undefined && fits ? [{ tag, version }] : [];
+    })
+    .toSorted((a, b) => compare(b.version, a.version))
+    .slice(0, keepNewest)
+    .map(({ tag }) => tag);
+}
+
+/**
+ * Converts a tag to a semver version. It also accepts `3.19` and `v3`. A suffix (`3.19-alpine`) becomes a prerelease.
+ */
+function versionOf(tag: string): string | undefined {
+  const [, major, minor = "0", patch = "0", rest = ""] =
+    /^v?(\d+)(?:\.(\d+))?(?:\.(\d+))?([-+].*)?$/.exec(tag) ?? [];
+  if (major === undefined) return undefined;
+  return valid(`${Number(major)}.${Number(minor)}.${Number(patch)}${rest}`) ?? undefined;
 }
