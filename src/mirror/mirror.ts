@@ -16,7 +16,7 @@ import { createCounters, type Counters } from "./counters.ts";
 import { createEviction, type Eviction } from "./cache/eviction.ts";
 import { createForeignLayers } from "./upstream/foreign-layers.ts";
 import { createManifestDownloads } from "./pull/manifest-downloads.ts";
-import type { ResponseReader } from "./upstream/bodies.ts";
+import type { ResponseReader } from "./upstream/responses.ts";
 import type { ListStore } from "./cache/list-cache.ts";
 import { createMirrorLists, type MirrorLists } from "./pull/lists.ts";
 import { createMirrorManifests, type MirrorManifests } from "./pull/manifests.ts";
@@ -26,8 +26,8 @@ import { createPlatforms } from "./pull/platforms.ts";
 import type { MirrorSettings, ProxySettings } from "./settings.ts";
 import { createSources } from "./pull/sources.ts";
 import { createWriteBehind } from "./pull/write-behind.ts";
-import { createUpstream, type Upstream } from "./upstream/client.ts";
-import { createUpstreamState, type MirrorLog } from "./upstream/state.ts";
+import { createAvailability, type MirrorLog } from "./upstream/availability.ts";
+import { Upstream } from "./upstream/client.ts";
 import { createUses } from "./cache/uses.ts";
 
 /** A pull-through cache of one upstream registry. */
@@ -80,10 +80,10 @@ export function createMirror(settings: MirrorSettings, parts: MirrorParts): Mirr
   const counters = createCounters();
   const negativeCache = createNegativeCache(clock);
   const uses = createUses({ namespace, database, clock, released: () => void eviction.settle() });
-  const state = createUpstreamState({ namespace, database, clock, log: parts.log });
-  const upstream = createUpstream(settings, {
-    ...{ proxies: parts.proxies, responses, clock, counters, state },
-  });
+  const host = new URL(settings.upstream).host;
+  const { log, proxies } = parts;
+  const availability = createAvailability({ namespace, host, database, clock, counters, log });
+  const upstream = new Upstream(settings, { proxies, responses, availability, clock, counters });
   const recentBlobs = createRecentBlobs();
   // `sparse`: the mirror stores a manifest without its blobs, and downloads each blob on the first request for it.
   const manifests = createManifests({
@@ -142,18 +142,12 @@ export function createMirror(settings: MirrorSettings, parts: MirrorParts): Mirr
     eviction: () => eviction,
   });
 
-  let told: number | undefined;
   const flush = async (): Promise<void> => {
     await uses.flush();
-    await state.flush();
+    await availability.flush();
     const counts = counters.take();
     if (Object.values(counts).some((count) => count > 0))
       await database.run("addMirrorCounters", { namespace, counts });
-    const remaining = upstream.rateLimit.remaining();
-    if (remaining === undefined || remaining === told) return;
-    told = remaining;
-    const gauge = { namespace, name: "upstreamRemaining", value: remaining };
-    await database.run("setMirrorGauge", gauge);
   };
   const blobs = createMirrorBlobs({
     ...{
@@ -184,7 +178,7 @@ export function createMirror(settings: MirrorSettings, parts: MirrorParts): Mirr
         manifests,
         manifestDownloads,
         writeBehind,
-        upstream,
+        availability,
         negativeCache,
         ttl,
         clock,

@@ -1,5 +1,5 @@
 import type { RepositoryName } from "../oci/name.ts";
-import { createResponseReader } from "./upstream/bodies.ts";
+import { createResponseReader } from "./upstream/responses.ts";
 import { registerProcess } from "./pull/process-registry.ts";
 import { deleteStaleDownloads } from "./pull/stale-downloads.ts";
 import { createListStore } from "./cache/list-cache.ts";

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { after, describe, test } from "node:test";
-import { parseChallenge } from "../../src/mirror/upstream/challenge.ts";
+import { parseChallenge } from "../../src/mirror/upstream/authorization.ts";
 import { digestOf } from "../../src/oci/digest.ts";
 import { pushBlob, startBerth, type TestBerth } from "../support/berth.ts";
 import { mirrorSettings, newFolder, pushUpstream, startMirrorPair } from "./support.ts";

@@ -1,12 +1,7 @@
 import { LRUCache } from "lru-cache";
 import { createSingleFlight } from "../../concurrency/single-flight.ts";
 import type { OciError } from "../../oci/errors.ts";
-import {
-  clientError,
-  saysAbsent,
-  cacheStatusDetails,
-  UpstreamFailure,
-} from "../upstream/failure.ts";
+import { clientError, saysAbsent, staleDetail, UpstreamFailure } from "../upstream/failure.ts";
 import type { AdmitMiss, CacheStatus } from "../repository.ts";
 
 /** A list from an upstream (tags, referrers), with its size in memory. */
@@ -95,14 +90,13 @@ export function createListCache(store: ListStore, clock: () => number): ListCach
         };
       } catch (error) {
         if (!(error instanceof UpstreamFailure)) throw error;
-        if (saysAbsent(error)) throw clientError(error, list.absent);
-        const reason =
-          error.status === undefined ? cacheStatusDetails[error.kind] : `status-${error.status}`;
+        if (saysAbsent(error)) throw clientError(error, () => list.absent);
+        const reason = staleDetail(error);
         const ageSeconds = known === undefined ? 0 : Math.round((clock() - known.atMs) / 1000);
         const status: CacheStatus = { kind: "stale", ageSeconds, reason };
         if (known !== undefined) return { value: known.value as T, status };
         const value = await list.local().catch(() => undefined);
-        if (value === undefined) throw clientError(error, list.absent);
+        if (value === undefined) throw clientError(error, () => list.absent);
         return { value, status };
       }
     },

@@ -18,7 +18,7 @@ import {
 } from "../repository.ts";
 import type { WriteBehind } from "./write-behind.ts";
 import type { Upstream } from "../upstream/client.ts";
-import { oneOf } from "../upstream/connection.ts";
+import { integerOf } from "../upstream/responses.ts";
 import type { Uses } from "../cache/uses.ts";
 
 /** A blob that the mirror can serve: cached, or a partial blob whose download runs. */
@@ -100,7 +100,7 @@ export function createMirrorBlobs(parts: {
     try {
       yield* bytes;
     } catch (error) {
-      throw clientError(error, unknownBlob(digest));
+      throw clientError(error, () => unknownBlob(digest));
     }
   }
 
@@ -116,7 +116,7 @@ export function createMirrorBlobs(parts: {
       return await work();
     } catch (error) {
       if (saysAbsent(error)) negativeCache.add(key, parts.missingTtlMs);
-      throw clientError(error, absent);
+      throw clientError(error, () => absent);
     }
   };
 
@@ -220,7 +220,7 @@ export async function headSize(
 ): Promise<number> {
   const answer = await upstream.ask({ method: "HEAD", name, path: `blobs/${digest}` });
   await answer.body.dump();
-  const length = Number(oneOf(answer.headers["content-length"]) ?? Number.NaN);
-  if (Number.isSafeInteger(length)) return length;
-  throw new UpstreamFailure("serverError", "the upstream does not say how long the blob is");
+  const sizeBytes = integerOf(answer, "content-length");
+  if (sizeBytes !== undefined) return sizeBytes;
+  throw new UpstreamFailure("serverError", "the upstream does not send the size of the blob");
 }

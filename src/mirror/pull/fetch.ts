@@ -1,12 +1,11 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { BlobStore, ByteSource } from "../../../storage/blob-store.ts";
 import { algorithmOf, createDigester, type Digest } from "../../oci/digest.ts";
-import { UpstreamFailure } from "../upstream/failure.ts";
+import { connectionFailure, UpstreamFailure } from "../upstream/failure.ts";
 import type { PartialBlob } from "./partial-blob.ts";
 import { createReaders } from "./readers.ts";
 import { prefetchFirst } from "./sources.ts";
 import { openRecentBytes } from "./recent-bytes-window.ts";
-import { connectionFailure } from "../upstream/connection.ts";
 
 /** The response of a source for the bytes of a blob from `start` on. */
 export interface OpenedSource {

@@ -5,7 +5,6 @@ import { OciError } from "../../oci/errors.ts";
 import { OCI_INDEX } from "../../oci/media-types.ts";
 import type { Referrers } from "../../registry/referrers.ts";
 import type { Tags } from "../../registry/tags.ts";
-import type { ResponseReader } from "../upstream/bodies.ts";
 import { UpstreamFailure } from "../upstream/failure.ts";
 import { createListCache, type Listed, type ListStore } from "../cache/list-cache.ts";
 import {
@@ -15,8 +14,8 @@ import {
   type MirrorRepository,
 } from "../repository.ts";
 import type { MirrorSettings } from "../settings.ts";
-import { oneOf } from "../upstream/connection.ts";
-import type { Upstream, UpstreamAnswer } from "../upstream/client.ts";
+import type { Upstream } from "../upstream/client.ts";
+import { headerOf, readList, type ResponseReader } from "../upstream/responses.ts";
 
 /** A page of a tag list: at most `n` tags after `last` (distribution-spec, "Listing Tags"). */
 export interface TagRange {
@@ -49,9 +48,6 @@ interface ListedReferrers extends Listed {
   readonly version: number;
 }
 
-const answerBytesAtMost = 4 * 1024 * 1024;
-/** Parsed JSON takes about 4 times the memory of its text. */
-const parsedWeight = 4;
 const longestLast = 256;
 const longestQuery = 2_048;
 
@@ -77,11 +73,6 @@ export function createMirrorLists(parts: {
   const keyOfQuery = ({ repository }: MirrorRepository, last: string): string =>
     `${repository} query after ${last}`;
 
-  const readJson = <T>(answer: UpstreamAnswer, use: (document: unknown) => T | Promise<T>) =>
-    responses.read(answer, { limitBytes: answerBytesAtMost, weight: parsedWeight }, (bytes) =>
-      use(parseJson(bytes)),
-    );
-
   const askTags = async (
     mirrorRepository: MirrorRepository,
     { n, last }: TagRange,
@@ -93,8 +84,8 @@ export function createMirrorLists(parts: {
     const query = (followed as ListedQuery | undefined)?.query ?? plain.toString();
     const { name } = mirrorRepository;
     const answer = await upstream.ask({ method: "GET", name, path: `tags/list?${query}` });
-    const link = nextQuery(oneOf(answer.headers["link"]));
-    return await readJson(answer, (document) => {
+    const link = nextQuery(headerOf(answer, "link"));
+    return await readList(responses, answer, (document) => {
       const { tags } = (document ?? {}) as { readonly tags?: unknown };
       const listed = (Array.isArray(tags) ? tags : []).filter(
         (tag): tag is string => typeof tag === "string" && tagGrammar.test(tag),
@@ -122,7 +113,7 @@ export function createMirrorLists(parts: {
     const headers = { accept: OCI_INDEX };
     const ask = async (path: string): Promise<ListedReferrers> => {
       const answer = await upstream.ask({ method: "GET", name, path, headers });
-      return await readJson(answer, async (document) => {
+      return await readList(responses, answer, async (document) => {
         const descriptors = descriptorsOf(document);
         // Yield between parsing and serializing a long list, each of which blocks the event loop.
         await setImmediate();
@@ -230,7 +221,7 @@ async function filter(
   { document }: ListedReferrers,
   types: readonly string[],
 ): Promise<ListedReferrers> {
-  const wanted = descriptorsOf(parseJson(document)).filter((descriptor) =>
+  const wanted = descriptorsOf(JSON.parse(document.toString("utf8"))).filter((descriptor) =>
     types.includes(String((descriptor as Record<string, unknown>)["artifactType"])),
   );
   await setImmediate();
@@ -244,16 +235,6 @@ function indexOf(manifests: readonly unknown[]): ListedReferrers {
   const document = Buffer.from(JSON.stringify(index));
   versions += 1;
   return { document, version: versions, sizeBytes: document.length };
-}
-
-function parseJson(bytes: Buffer): unknown {
-  try {
-    return JSON.parse(bytes.toString("utf8")) as unknown;
-  } catch (cause) {
-    throw new UpstreamFailure("serverError", "the upstream answers with what is no JSON", {
-      cause,
-    });
-  }
 }
 
 function descriptorsOf(document: unknown): unknown[] {

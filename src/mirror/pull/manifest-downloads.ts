@@ -9,7 +9,12 @@ import {
   OCI_MANIFEST,
 } from "../../oci/media-types.ts";
 import type { Reference, Tag } from "../../oci/reference.ts";
-import type { ResponseReader } from "../upstream/bodies.ts";
+import {
+  headerOf,
+  integerOf,
+  type ResponseReader,
+  type UpstreamResponse,
+} from "../upstream/responses.ts";
 import type { FetchLeases } from "./fetch-leases.ts";
 import type { ProcessRegistry } from "./process-registry.ts";
 import { UpstreamFailure } from "../upstream/failure.ts";
@@ -17,7 +22,6 @@ import type { ManifestHead } from "./manifests.ts";
 import type { EventLoopScheduler } from "./event-loop-scheduler.ts";
 import { admitAll, type AdmitMiss, type MirrorRepository } from "../repository.ts";
 import type { DownloadedManifest, WriteBehind } from "./write-behind.ts";
-import { oneOf } from "../upstream/connection.ts";
 import type { Upstream } from "../upstream/client.ts";
 
 /** Lists all manifest types: for an incomplete list, some registries answer with a converted manifest, or with 404. */
@@ -99,13 +103,13 @@ export function createManifestDownloads(parts: {
     const path = `manifests/${textOf(reference)}`;
     const answer = await upstream.ask({ method: "GET", name, path, headers: { accept } });
     const bytes = await responses.read(answer, { limitBytes }, (whole) => whole);
-    const length = oneOf(answer.headers["content-length"]);
+    const length = headerOf(answer, "content-length");
     if (length !== undefined && Number(length) !== bytes.length)
       throw new UpstreamFailure("connectionFailed", "the upstream has cut a manifest");
-    const said = reference.kind === "tag" ? digestHeader(answer.headers) : reference.digest;
+    const said = reference.kind === "tag" ? digestHeader(answer) : reference.digest;
     if (said !== undefined && digestOf(bytes, algorithmOf(said)) !== said)
       throw new UpstreamFailure("badResponse", `the upstream's manifest is not ${said}`);
-    return { bytes, mediaType: bareMediaType(oneOf(answer.headers["content-type"]) ?? "") };
+    return { bytes, mediaType: bareMediaType(headerOf(answer, "content-type") ?? "") };
   };
 
   /**
@@ -209,10 +213,10 @@ export function createManifestDownloads(parts: {
         const asked = { name: mirrorRepository.name, path, headers: { accept } };
         const answer = await upstream.ask({ method: "HEAD", ...asked });
         await answer.body.dump();
-        const digest = digestHeader(answer.headers);
-        const mediaType = bareMediaType(oneOf(answer.headers["content-type"]) ?? "");
-        const sizeBytes = Number(oneOf(answer.headers["content-length"]) ?? Number.NaN);
-        if (digest !== undefined && mediaType !== undefined && Number.isSafeInteger(sizeBytes))
+        const digest = digestHeader(answer);
+        const mediaType = bareMediaType(headerOf(answer, "content-type") ?? "");
+        const sizeBytes = integerOf(answer, "content-length");
+        if (digest !== undefined && mediaType !== undefined && sizeBytes !== undefined)
           return { digest, mediaType, sizeBytes };
         const found = await get(mirrorRepository, reference, admitAll, undefined, clock());
         return {
@@ -230,9 +234,7 @@ const textOf = (reference: Reference): Tag | Digest =>
 const nothingMore = (): Promise<void> => Promise.resolve();
 
 /** The valid digest in `Docker-Content-Digest`, or `undefined`. */
-function digestHeader(
-  headers: Readonly<Record<string, string | string[] | undefined>>,
-): Digest | undefined {
-  const digest = oneOf(headers["docker-content-digest"]);
+function digestHeader(answer: Pick<UpstreamResponse, "headers">): Digest | undefined {
+  const digest = headerOf(answer, "docker-content-digest");
   return digest !== undefined && isDigest(digest) ? digest : undefined;
 }

@@ -7,12 +7,7 @@ import type { Reference, Tag } from "../../oci/reference.ts";
 import type { Manifests, StoredManifest } from "../../registry/manifests.ts";
 import type { Counters } from "../counters.ts";
 import { createPendingTagChecks } from "./pending-tag-checks.ts";
-import {
-  clientError,
-  saysAbsent,
-  cacheStatusDetails,
-  UpstreamFailure,
-} from "../upstream/failure.ts";
+import { clientError, saysAbsent, staleDetail, UpstreamFailure } from "../upstream/failure.ts";
 import type { ManifestDownloads } from "./manifest-downloads.ts";
 import type { NegativeCache } from "../cache/negative-cache.ts";
 import type { EventLoopScheduler } from "./event-loop-scheduler.ts";
@@ -25,7 +20,7 @@ import {
 } from "../repository.ts";
 import type { MirrorSettings } from "../settings.ts";
 import type { DownloadedManifest, WriteBehind } from "./write-behind.ts";
-import type { Upstream } from "../upstream/client.ts";
+import type { Availability } from "../upstream/availability.ts";
 
 /** The metadata of a manifest that a HEAD response carries. */
 export interface ManifestHead {
@@ -65,7 +60,7 @@ export function createMirrorManifests(parts: {
   readonly manifests: Pick<Manifests, "delete">;
   readonly manifestDownloads: ManifestDownloads;
   readonly writeBehind: Pick<WriteBehind, "held">;
-  readonly upstream: Upstream;
+  readonly availability: Pick<Availability, "isRateLimitShort">;
   readonly negativeCache: NegativeCache;
   readonly ttl: MirrorSettings["ttl"];
   readonly clock: () => number;
@@ -79,7 +74,7 @@ export function createMirrorManifests(parts: {
     manifests,
     manifestDownloads,
     writeBehind,
-    upstream,
+    availability,
     negativeCache,
     ttl,
     clock,
@@ -94,7 +89,7 @@ export function createMirrorManifests(parts: {
   const pendingTags = createPendingTagChecks(clock);
 
   const tagTtlMs = (): number =>
-    upstream.rateLimit.isShort() ? ttl.tag * lowRateLimitFactor : ttl.tag;
+    availability.isRateLimitShort() ? ttl.tag * lowRateLimitFactor : ttl.tag;
 
   const isHere = async (mirrorRepository: MirrorRepository, digest: Digest): Promise<boolean> => {
     const reference = { kind: "digest", digest } as const;
@@ -214,12 +209,7 @@ export function createMirrorManifests(parts: {
   /** Returns the cached manifest as stale, after the upstream failed to check the tag. */
   const stale = (here: StoredManifest, checkedAtMs: number, error: unknown): MirroredManifest => {
     const ageSeconds = Math.round((clock() - checkedAtMs - ttl.tag) / 1000);
-    const failure = error instanceof UpstreamFailure ? error : undefined;
-    const reason =
-      failure?.status === undefined
-        ? cacheStatusDetails[failure?.kind ?? "timeout"]
-        : `status-${failure.status}`;
-    return served(here, { kind: "stale", ageSeconds, reason });
+    return served(here, { kind: "stale", ageSeconds, reason: staleDetail(error) });
   };
 
   const byTag = async (
@@ -307,7 +297,7 @@ export function createMirrorManifests(parts: {
           : await byDigest(mirrorRepository, reference.digest, question, admitMiss);
       } catch (error) {
         if (saysAbsent(error)) negativeCache.add(key, ttl.missing);
-        throw clientError(error, absent);
+        throw clientError(error, () => absent);
       }
     },
   };

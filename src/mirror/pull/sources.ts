@@ -5,8 +5,8 @@ import type { OpenedSource } from "./fetch.ts";
 import type { ForeignLayers } from "../upstream/foreign-layers.ts";
 import type { MirrorRepository } from "../repository.ts";
 import type { WriteBehind } from "./write-behind.ts";
-import { oneOf } from "../upstream/connection.ts";
-import type { Upstream, UpstreamAnswer } from "../upstream/client.ts";
+import type { Upstream } from "../upstream/client.ts";
+import { discardBody, headerOf, integerOf, type UpstreamResponse } from "../upstream/responses.ts";
 
 /** Opens blobs at the upstream, and foreign layers at the URLs in their manifests. Throws {@link UpstreamFailure}. */
 export function createSources(parts: {
@@ -38,25 +38,20 @@ export function createSources(parts: {
 const rangeFrom = (start: number): Record<string, string> =>
   start === 0 ? {} : { range: `bytes=${start}-` };
 
-function readOpened({ status, headers, body }: UpstreamAnswer, start: number): OpenedSource {
-  const discard = (): void => {
-    body.on("error", () => undefined).destroy();
-  };
-  if (status === 206) {
-    const [, from, total] =
-      /^bytes (\d+)-\d+\/(\d+)$/.exec(oneOf(headers["content-range"]) ?? "") ?? [];
-    if (from === undefined || Number(from) !== start) {
-      discard();
-      throw new UpstreamFailure(
-        "badResponse",
-        "the upstream sends another part than was asked for",
-      );
-    }
-    return { start, sizeBytes: Number(total), bytes: body, discard };
-  }
-  const length = oneOf(headers["content-length"]);
-  const sizeBytes = length === undefined ? undefined : Number(length);
-  return { start: 0, sizeBytes, bytes: body, discard };
+function readOpened(response: UpstreamResponse, start: number): OpenedSource {
+  const discard = (): void => discardBody(response);
+  const bytes = response.body;
+  if (response.status !== 206)
+    return { start: 0, sizeBytes: integerOf(response, "content-length"), bytes, discard };
+  const [, from, total] =
+    /^bytes (\d+)-\d+\/(\d+)$/.exec(headerOf(response, "content-range") ?? "") ?? [];
+  if (from !== undefined && Number(from) === start)
+    return { start, sizeBytes: Number(total), bytes, discard };
+  discard();
+  throw new UpstreamFailure(
+    "badResponse",
+    "the upstream sends other bytes than the requested ones",
+  );
 }
 
 /** Requests the first chunk immediately, so that it does not wait until the store has opened the file. */

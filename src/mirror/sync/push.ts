@@ -6,9 +6,9 @@ import type { RepositoryName } from "../../oci/name.ts";
 import type { Reference, Tag } from "../../oci/reference.ts";
 import type { Blobs } from "../../registry/blobs.ts";
 import type { Mirror } from "../mirror.ts";
-import type { UpstreamAnswer, UpstreamRequest } from "../upstream/client.ts";
-import { oneOf } from "../upstream/connection.ts";
+import type { UpstreamRequest } from "../upstream/client.ts";
 import { saysAbsent, UpstreamFailure } from "../upstream/failure.ts";
+import { headerOf, type UpstreamResponse } from "../upstream/responses.ts";
 import { copyEach, type SyncStep } from "./pull.ts";
 
 const tagsPerPage = 1_000;
@@ -88,7 +88,7 @@ class RepositoryPush {
     const text = reference.kind === "tag" ? reference.tag : reference.digest;
     const path = `manifests/${text}`;
     const there = await this.#look(path);
-    const isNew = (there && oneOf(there.headers["docker-content-digest"])) !== stored.digest;
+    const isNew = (there && headerOf(there, "docker-content-digest")) !== stored.digest;
     if (isNew) yield* this.#contents(stored);
     if (isNew && !options.isDryRun)
       await this.#send({
@@ -131,7 +131,7 @@ class RepositoryPush {
   async #upload(digest: Digest, sizeBytes: number): Promise<void> {
     const { name } = this.#parts;
     const begun = await this.#send({ method: "POST", name, path: "blobs/uploads/" });
-    const location = oneOf(begun.headers["location"]);
+    const location = headerOf(begun, "location");
     if (location === undefined)
       throw new UpstreamFailure("serverError", "the upstream sends no Location for the upload");
     await this.#send({
@@ -166,7 +166,7 @@ class RepositoryPush {
   }
 
   /** Sends a HEAD; returns `undefined` if the upstream does not have the content. */
-  async #look(path: string): Promise<UpstreamAnswer | undefined> {
+  async #look(path: string): Promise<UpstreamResponse | undefined> {
     try {
       return await this.#send({ method: "HEAD", name: this.#parts.name, path });
     } catch (error) {
@@ -176,7 +176,7 @@ class RepositoryPush {
     }
   }
 
-  async #send(request: UpstreamRequest): Promise<UpstreamAnswer> {
+  async #send(request: UpstreamRequest): Promise<UpstreamResponse> {
     const response = await this.#parts.upstream.ask(request);
     await response.body.dump();
     return response;

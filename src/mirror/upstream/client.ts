@@ -1,17 +1,13 @@
 import { Readable } from "node:stream";
 import { request, type Dispatcher } from "undici";
-import { checkLiteral } from "./addresses.ts";
-import { createUpstreamRateLimit, readRetryAfter, type UpstreamRateLimit } from "./rate-limit.ts";
-import { createCircuitBreaker } from "./circuit-breaker.ts";
-import type { ResponseReader } from "./bodies.ts";
-import { parseChallenge } from "./challenge.ts";
-import { connectionFailure, oneOf, openConnections } from "./connection.ts";
+import { createCredential, createUpstreamTokens, parseChallenge } from "./authorization.ts";
+import type { AskTokenService, UpstreamTokens } from "./authorization.ts";
+import type { Availability } from "./availability.ts";
+import { checkLiteral, openConnections } from "./connection.ts";
+import { connectionFailure, UpstreamFailure } from "./failure.ts";
+import { headerOf, parseJson, type ResponseReader, type UpstreamResponse } from "./responses.ts";
 import type { Counters } from "../counters.ts";
-import { createCredential } from "./credential.ts";
-import { isOutage, UpstreamFailure } from "./failure.ts";
 import type { MirrorSettings, ProxySettings } from "../settings.ts";
-import type { UpstreamState } from "./state.ts";
-import { createUpstreamTokens, type AskTokenService } from "./tokens.ts";
 
 export interface UpstreamRequest {
   readonly method: "GET" | "HEAD" | "POST" | "PUT";
@@ -26,23 +22,14 @@ export interface UpstreamRequest {
   readonly body?: () => Iterable<Uint8Array> | AsyncIterable<Uint8Array>;
 }
 
-/** A 2xx response. The caller must read the body to its end, or destroy it. */
-export interface UpstreamAnswer {
-  readonly status: number;
-  readonly headers: Dispatcher.ResponseData["headers"];
-  readonly body: Dispatcher.ResponseData["body"];
-}
-
-export interface Upstream {
-  /**
-   * Sends a request. Throws {@link UpstreamFailure} for every response that is not 2xx, and for a failed connection.
-   */
-  ask(request: UpstreamRequest): Promise<UpstreamAnswer>;
-  readonly rateLimit: UpstreamRateLimit;
-  close(): Promise<void>;
+/** A response with any status, and the URL that it came from. */
+interface Received {
+  readonly response: Dispatcher.ResponseData;
+  readonly url: URL;
 }
 
 const redirectsAtMost = 5;
+const redirectStatuses = new Set([301, 302, 303, 307, 308]);
 const tokenBytesAtMost = 128 * 1024;
 const agent = "berth-mirror";
 
@@ -50,195 +37,182 @@ const agent = "berth-mirror";
  * The HTTP client of one upstream registry. It sends no header of Berth's own clients to the upstream, and Berth's
  * clients receive no credential of the upstream.
  */
-export function createUpstream(
-  settings: MirrorSettings,
-  parts: {
-    readonly proxies: ProxySettings;
-    readonly responses: ResponseReader;
-    readonly clock: () => number;
-    readonly counters: Counters;
-    readonly state: Pick<UpstreamState, "failed" | "succeeded">;
-  },
-): Upstream {
-  const { responses, clock, counters } = parts;
-  const base = new URL(settings.upstream);
-  const dispatcher = openConnections(settings, parts.proxies);
-  const circuitBreaker = createCircuitBreaker(clock);
-  const rateLimit = createUpstreamRateLimit(clock);
+export class Upstream {
+  readonly #settings: MirrorSettings;
+  readonly #base: URL;
+  readonly #dispatcher: Dispatcher;
+  readonly #tokens: UpstreamTokens;
+  readonly #responses: ResponseReader;
+  readonly #availability: Availability;
+  readonly #counters: Counters;
 
-  /** Allows `https:`, and `http:` only from an `http:` URL. Rejects private addresses unless `allowPrivateNetwork`. */
-  const check = (url: URL, from: URL): void => {
-    const plain = url.protocol === "http:" && from.protocol === "http:";
-    if (url.protocol !== "https:" && !plain)
-      throw new UpstreamFailure(
-        "serverError",
-        `${base.host} sends us to ${url.protocol}//${url.host}`,
-      );
-    if (!settings.allowPrivateNetwork) checkLiteral(url);
-  };
+  constructor(
+    settings: MirrorSettings,
+    parts: {
+      readonly proxies: ProxySettings;
+      readonly responses: ResponseReader;
+      readonly availability: Availability;
+      readonly clock: () => number;
+      readonly counters: Counters;
+    },
+  ) {
+    this.#settings = settings;
+    this.#base = new URL(settings.upstream);
+    this.#dispatcher = openConnections(settings, parts.proxies);
+    this.#responses = parts.responses;
+    this.#availability = parts.availability;
+    this.#counters = parts.counters;
+    this.#tokens = createUpstreamTokens({
+      upstream: this.#base,
+      credential: createCredential(settings),
+      ask: (tokenRequest) => this.#askTokenService(tokenRequest),
+      clock: parts.clock,
+    });
+  }
 
-  const send = async (
-    { url, from = base }: { readonly url: URL; readonly from?: URL },
-    method: UpstreamRequest["method"],
-    headers: Readonly<Record<string, string>>,
-    body?: UpstreamRequest["body"],
-  ): Promise<Dispatcher.ResponseData> => {
+  /**
+   * Sends a request. Throws {@link UpstreamFailure} for every response that is not 2xx, and for a failed connection.
+   */
+  async ask(asked: UpstreamRequest): Promise<UpstreamResponse> {
+    this.#availability.check({ isManifest: asked.path.startsWith("manifests/") });
     try {
-      check(url, from);
-      counters.add("upstreamRequests");
-      return await request(url, {
-        method,
-        headers: { "user-agent": agent, ...headers },
-        dispatcher,
-        ...(body === undefined ? {} : { body: Readable.from(body(), { objectMode: false }) }),
-      });
+      const response = await this.#askAuthorized(asked);
+      this.#availability.succeeded();
+      return response;
     } catch (error) {
-      throw connectionFailure(error, url.host);
+      this.#availability.failed(error);
+      throw error;
     }
-  };
+  }
 
-  const askTokenService: AskTokenService = async ({ url, authorization }) => {
-    const sent = authorization === undefined ? {} : { authorization };
-    const answer = await send({ url }, "GET", sent);
-    const options = { limitBytes: tokenBytesAtMost };
-    const text = await responses.read(answer, options, (bytes) => bytes.toString("utf8"));
-    const { statusCode: status } = answer;
-    if (status === 429) throw limited(answer, url.host);
-    if (status === 401 && authorization !== undefined)
-      throw new UpstreamFailure("serverError", `${url.host} does not take our password`, {
-        status,
-      });
-    if (status === 401 || status === 403)
-      throw new UpstreamFailure("refused", `${url.host} gives us no token`, { status });
-    if (status !== 200) throw unexpected(url.host, status);
-    try {
-      return JSON.parse(text) as unknown;
-    } catch (cause) {
-      throw new UpstreamFailure("serverError", `${url.host} answers with what is no JSON`, {
-        cause,
-      });
-    }
-  };
-  const credential = createCredential(settings);
-  const tokens = createUpstreamTokens({ upstream: base, credential, ask: askTokenService, clock });
+  close(): Promise<void> {
+    return this.#dispatcher.destroy();
+  }
 
-  const limited = (answer: Dispatcher.ResponseData, host: string): UpstreamFailure => {
-    counters.add("upstreamLimited");
-    const retryAfterSeconds = readRetryAfter(oneOf(answer.headers["retry-after"]), clock());
-    rateLimit.limited(retryAfterSeconds);
-    const message = `${host} wants fewer requests`;
-    return new UpstreamFailure("limited", message, { status: 429, retryAfterSeconds });
-  };
-
-  const placeOf = ({ name, path, location, query = {} }: UpstreamRequest): URL => {
-    const home = `${settings.upstream}/v2/${name}/`;
-    const text = location ?? `${home}${path}`;
-    if (!URL.canParse(text, home)) throw unexpected(base.host, 202);
-    const url = new URL(text, home);
-    for (const [key, value] of Object.entries(query)) url.searchParams.set(key, value);
-    return url;
-  };
+  /** Sends the request with the known credential. After a 401, sends it once more with the requested one. */
+  async #askAuthorized(asked: UpstreamRequest): Promise<UpstreamResponse> {
+    const scope = `repository:${asked.name}:${isWrite(asked) ? "pull,push" : "pull"}`;
+    const known = await this.#tokens.forScope(scope);
+    const first = await this.#follow(asked, known);
+    if (first.response.statusCode !== 401 || !this.#isOwnOrigin(first.url))
+      return await this.#require2xx(first);
+    const challenge = parseChallenge(
+      [first.response.headers["www-authenticate"] ?? []].flat().join(", "),
+    );
+    const authorization = challenge && (await this.#tokens.forChallenge(challenge, scope, known));
+    if (authorization === undefined) return await this.#require2xx(first);
+    await drain(first.response);
+    return await this.#require2xx(await this.#follow(asked, authorization));
+  }
 
   /**
    * Follows at most 5 redirects, and none for POST and PUT. The credential goes only to the upstream's own origin, and
    * not after a redirect to another origin: that origin could redirect back to content that only the mirror's account
    * may read.
    */
-  const follow = async (
-    asked: UpstreamRequest,
-    authorization: string | undefined,
-  ): Promise<{ readonly answer: Dispatcher.ResponseData; readonly url: URL }> => {
-    let url = placeOf(asked);
-    let from = base;
+  async #follow(asked: UpstreamRequest, authorization: string | undefined): Promise<Received> {
+    let url = this.#urlOf(asked);
+    let from = this.#base;
     let hasLeft = false;
     for (let redirects = 0; redirects <= redirectsAtMost; redirects += 1) {
-      const isHome = url.origin === base.origin;
-      hasLeft ||= !isHome;
-      const shown = hasLeft || authorization === undefined ? {} : { authorization };
-      const headers = { ...asked.headers, ...shown };
-      const answer = await send({ url, from }, asked.method, headers, asked.body);
-      if (isHome) rateLimit.read(answer.headers);
-      const location = oneOf(answer.headers["location"]);
-      if (![301, 302, 303, 307, 308].includes(answer.statusCode) || location === undefined)
-        return { answer, url };
-      if (asked.method === "POST" || asked.method === "PUT") return { answer, url };
-      await discard(answer);
-      if (!URL.canParse(location, url.href)) throw unexpected(url.host, answer.statusCode);
+      const isOwn = this.#isOwnOrigin(url);
+      hasLeft ||= !isOwn;
+      const credential = hasLeft || authorization === undefined ? {} : { authorization };
+      const headers = { ...asked.headers, ...credential };
+      const response = await this.#send(url, from, { ...asked, headers });
+      if (isOwn) this.#availability.readRateLimit(response);
+      const location = headerOf(response, "location");
+      if (!redirectStatuses.has(response.statusCode) || location === undefined || isWrite(asked))
+        return { response, url };
+      await drain(response);
+      if (!URL.canParse(location, url.href)) throw unexpected(url.host, response.statusCode);
       from = url;
       url = new URL(location, url);
     }
-    throw new UpstreamFailure("serverError", `${base.host} redirects us without end`);
-  };
+    const message = `${this.#base.host} redirects more than ${redirectsAtMost} times`;
+    throw new UpstreamFailure("serverError", message);
+  }
 
-  const judge = async ({
-    answer,
-    url,
-  }: {
-    readonly answer: Dispatcher.ResponseData;
-    readonly url: URL;
-  }): Promise<UpstreamAnswer> => {
-    const { statusCode: status, headers, body } = answer;
-    const isPage = /^text\/html\b/i.test(oneOf(headers["content-type"]) ?? "");
+  async #send(
+    url: URL,
+    from: URL,
+    { method, headers, body }: Pick<UpstreamRequest, "method" | "headers" | "body">,
+  ): Promise<Dispatcher.ResponseData> {
+    try {
+      this.#checkAllowed(url, from);
+      this.#counters.add("upstreamRequests");
+      return await request(url, {
+        method,
+        headers: { "user-agent": agent, ...headers },
+        dispatcher: this.#dispatcher,
+        ...(body === undefined ? {} : { body: Readable.from(body(), { objectMode: false }) }),
+      });
+    } catch (error) {
+      throw connectionFailure(error, url.host);
+    }
+  }
+
+  /** Allows `https:`, and `http:` only from an `http:` URL. Rejects private addresses unless `allowPrivateNetwork`. */
+  #checkAllowed(url: URL, from: URL): void {
+    const isPlain = url.protocol === "http:" && from.protocol === "http:";
+    if (url.protocol !== "https:" && !isPlain) {
+      const target = `${url.protocol}//${url.host}`;
+      const message = `${this.#base.host} names ${target}, but the mirror requires https there`;
+      throw new UpstreamFailure("serverError", message);
+    }
+    if (!this.#settings.allowPrivateNetwork) checkLiteral(url);
+  }
+
+  #urlOf({ name, path, location, query = {} }: UpstreamRequest): URL {
+    const repository = `${this.#settings.upstream}/v2/${name}/`;
+    const text = location ?? `${repository}${path}`;
+    if (!URL.canParse(text, repository)) throw unexpected(this.#base.host, 202);
+    const url = new URL(text, repository);
+    for (const [key, value] of Object.entries(query)) url.searchParams.set(key, value);
+    return url;
+  }
+
+  #isOwnOrigin(url: URL): boolean {
+    return url.origin === this.#base.origin;
+  }
+
+  /** Returns a 2xx response. Throws {@link UpstreamFailure} for each other one, after its body has ended. */
+  async #require2xx({ response, url }: Received): Promise<UpstreamResponse> {
+    const { statusCode: status, headers, body } = response;
+    const isPage = /^text\/html\b/i.test(headerOf(response, "content-type") ?? "");
     if (status >= 200 && status < 300 && !isPage) return { status, headers, body };
-    await discard(answer);
-    const isHome = url.origin === base.origin;
-    if (status === 429) throw limited(answer, url.host);
+    await drain(response);
+    if (status === 429) throw this.#availability.limited(response, url.host);
     // An HTML page comes from a proxy or a captive portal, not from the registry: its status says nothing.
-    if (isHome && !isPage && status === 404)
+    if (isPage || !this.#isOwnOrigin(url)) throw unexpected(url.host, status);
+    if (status === 404)
       throw new UpstreamFailure("absent", `${url.host} does not have it`, { status });
-    if (isHome && !isPage && (status === 401 || status === 403))
-      throw new UpstreamFailure("refused", `${url.host} does not show it to us`, { status });
-    if (isHome && !isPage && status === 416)
-      throw new UpstreamFailure("badResponse", `${url.host} has fewer bytes`, { status });
+    if (status === 401 || status === 403)
+      throw new UpstreamFailure("refused", `${url.host} denies access to it`, { status });
+    if (status === 416)
+      throw new UpstreamFailure("badResponse", `${url.host} has fewer bytes of it`, { status });
     throw unexpected(url.host, status);
-  };
+  }
 
-  const attempt = async (asked: UpstreamRequest): Promise<UpstreamAnswer> => {
-    const isWrite = asked.method === "POST" || asked.method === "PUT";
-    const scope = `repository:${asked.name}:${isWrite ? "pull,push" : "pull"}`;
-    const shown = await tokens.known(scope);
-    const first = await follow(asked, shown);
-    if (first.answer.statusCode !== 401 || first.url.origin !== base.origin)
-      return await judge(first);
-    const challenge = parseChallenge(
-      [first.answer.headers["www-authenticate"] ?? []].flat().join(", "),
-    );
-    const header = challenge && (await tokens.meet(challenge, scope, shown));
-    if (header === undefined) return await judge(first);
-    await discard(first.answer);
-    return await judge(await follow(asked, header));
-  };
-
-  return {
-    rateLimit,
-    async ask(asked) {
-      const wait = rateLimit.waitSeconds();
-      if (wait > 0 && asked.path.startsWith("manifests/")) {
-        const options = { retryAfterSeconds: wait };
-        throw new UpstreamFailure("limited", `${base.host} wants fewer requests`, options);
-      }
-      const rest = circuitBreaker.openForMs();
-      if (rest > 0) {
-        const options = { retryAfterSeconds: Math.ceil(rest / 1000) };
-        throw new UpstreamFailure("circuitOpen", `${base.host} has failed just now`, options);
-      }
-      try {
-        const answer = await attempt(asked);
-        circuitBreaker.succeeded();
-        parts.state.succeeded();
-        return answer;
-      } catch (error) {
-        parts.state.failed(error);
-        if (isOutage(error)) {
-          counters.add("upstreamFailures");
-          circuitBreaker.failed();
-        } else if (error instanceof UpstreamFailure) circuitBreaker.succeeded();
-        throw error;
-      }
-    },
-    close: () => dispatcher.destroy(),
-  };
+  async #askTokenService({ url, authorization }: Parameters<AskTokenService>[0]): Promise<unknown> {
+    const headers = authorization === undefined ? {} : { authorization };
+    const response = await this.#send(url, this.#base, { method: "GET", headers });
+    const options = { limitBytes: tokenBytesAtMost };
+    const text = await this.#responses.read(response, options, (bytes) => bytes.toString("utf8"));
+    const { statusCode: status } = response;
+    if (status === 429) throw this.#availability.limited(response, url.host);
+    if (status === 401 && authorization !== undefined) {
+      const message = `${url.host} rejects the username and password of the mirror`;
+      throw new UpstreamFailure("serverError", message, { status });
+    }
+    if (status === 401 || status === 403)
+      throw new UpstreamFailure("refused", `${url.host} denies the mirror a token`, { status });
+    if (status !== 200) throw unexpected(url.host, status);
+    return parseJson(text, url.host);
+  }
 }
+
+const isWrite = ({ method }: UpstreamRequest): boolean => method === "POST" || method === "PUT";
 
 function unexpected(host: string, status: number): UpstreamFailure {
   const kind = status >= 400 && status < 500 ? "rejected" : "serverError";
@@ -246,6 +220,6 @@ function unexpected(host: string, status: number): UpstreamFailure {
 }
 
 /** Reads up to 64 KB of the body, so that the connection can be reused. */
-async function discard({ body }: Dispatcher.ResponseData): Promise<void> {
+async function drain({ body }: Dispatcher.ResponseData): Promise<void> {
   await body.dump({ limit: 64 * 1024 }).catch(() => undefined);
 }

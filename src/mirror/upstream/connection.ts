@@ -1,7 +1,8 @@
+import { lookup as resolve, type LookupAddress } from "node:dns";
 import { readFileSync } from "node:fs";
+import { isIP, type LookupFunction } from "node:net";
+import ipaddr from "ipaddr.js";
 import { Agent, EnvHttpProxyAgent, type Dispatcher } from "undici";
-import { publicLookup } from "./addresses.ts";
-import { UpstreamFailure } from "./failure.ts";
 import type { MirrorSettings, ProxySettings } from "../settings.ts";
 
 const connectMs = 10_000;
@@ -41,21 +42,40 @@ export function openConnections(
   });
 }
 
-export const oneOf = (value: string | string[] | undefined): string | undefined =>
-  Array.isArray(value) ? value[0] : value;
+/** Thrown when an upstream, a redirect or a token service names an address that is not public (SSRF protection). */
+class PrivateAddressError extends Error {
+  override readonly name = "PrivateAddressError";
+  readonly code = "EPRIVATE";
 
-const slowCodes = new Set([
-  "UND_ERR_HEADERS_TIMEOUT",
-  "UND_ERR_BODY_TIMEOUT",
-  "UND_ERR_CONNECT_TIMEOUT",
-  "ETIMEDOUT",
-]);
-
-/** Converts a connection error into an {@link UpstreamFailure} (`timeout` or `connectionFailed`). */
-export function connectionFailure(error: unknown, host: string): unknown {
-  if (!(error instanceof Error) || error instanceof UpstreamFailure) return error;
-  const code = "code" in error ? String(error.code) : "";
-  if (slowCodes.has(code))
-    return new UpstreamFailure("timeout", `${host} does not answer`, { cause: error });
-  return new UpstreamFailure("connectionFailed", `${host} cannot be reached`, { cause: error });
+  constructor(host: string, address: string) {
+    super(
+      `${host} is ${address}, an address that is not public (allowPrivateNetwork: true allows it)`,
+    );
+  }
 }
+
+/** Whether the address is a global unicast IP address. */
+function isPublicAddress(address: string): boolean {
+  return isIP(address) !== 0 && ipaddr.process(address).range() === "unicast";
+}
+
+/** Throws {@link PrivateAddressError} if the host of the URL is a literal IP address that is not public. */
+export function checkLiteral(url: URL): void {
+  const host = url.hostname.replace(/^\[|\]$/g, "");
+  if (isIP(host) !== 0 && !isPublicAddress(host)) throw new PrivateAddressError(host, host);
+}
+
+/**
+ * Resolves a host name, and fails with {@link PrivateAddressError} if any of its addresses is not public. The socket
+ * connects to the checked addresses, so DNS rebinding has no effect.
+ */
+const publicLookup: LookupFunction = (host, options, callback) => {
+  resolve(host, { ...options, all: true }, (error, found: LookupAddress[]) => {
+    if (error !== null) return callback(error, "", 0);
+    const wrong = found.find(({ address }) => !isPublicAddress(address));
+    if (wrong !== undefined) return callback(new PrivateAddressError(host, wrong.address), "", 0);
+    if (options.all === true) return callback(null, found);
+    const [first] = found;
+    callback(null, first?.address ?? "", first?.family ?? 0);
+  });
+};

@@ -25,7 +25,7 @@ export type UpstreamErrorKind =
 /**
  * `detail` of the Cache-Status header. Clients see these values, so they did not change with the names of the kinds.
  */
-export const cacheStatusDetails: Readonly<Record<UpstreamErrorKind, string>> = {
+const cacheStatusDetails: Readonly<Record<UpstreamErrorKind, string>> = {
   absent: "absent",
   refused: "refused",
   limited: "limited",
@@ -70,6 +70,22 @@ export function isOutage(error: unknown): boolean {
   return !isAnswer && (kind === "serverError" || kind === "connectionFailed" || kind === "timeout");
 }
 
+const slowCodes = new Set([
+  "UND_ERR_HEADERS_TIMEOUT",
+  "UND_ERR_BODY_TIMEOUT",
+  "UND_ERR_CONNECT_TIMEOUT",
+  "ETIMEDOUT",
+]);
+
+/** Converts a connection error into an {@link UpstreamFailure} (`timeout` or `connectionFailed`). */
+export function connectionFailure(error: unknown, host: string): unknown {
+  if (!(error instanceof Error) || error instanceof UpstreamFailure) return error;
+  const code = "code" in error ? String(error.code) : "";
+  if (slowCodes.has(code))
+    return new UpstreamFailure("timeout", `${host} does not answer`, { cause: error });
+  return new UpstreamFailure("connectionFailed", `${host} cannot be reached`, { cause: error });
+}
+
 const longestReason = 300;
 
 /**
@@ -92,6 +108,14 @@ export function saysAbsent(error: unknown): boolean {
   return error instanceof UpstreamFailure && (error.kind === "absent" || error.kind === "refused");
 }
 
+/** The `detail` of the Cache-Status header of a stale response: why the upstream could not confirm the cached one. */
+export function staleDetail(error: unknown): string {
+  const failure = error instanceof UpstreamFailure ? error : undefined;
+  return failure?.status === undefined
+    ? cacheStatusDetails[failure?.kind ?? "timeout"]
+    : `status-${failure.status}`;
+}
+
 /** The largest `Retry-After` for clients, even if the upstream asks for a longer wait. */
 const longestWaitSeconds = 60;
 
@@ -99,7 +123,7 @@ const longestWaitSeconds = 60;
  * Converts an {@link UpstreamFailure} into the error for the client, and returns other errors unchanged. Returns
  * `absent` only for the kinds `absent` and `refused`: an outage must not look like missing content.
  */
-export function clientError(error: unknown, absent: OciError): unknown {
+export function clientError(error: unknown, absent: () => OciError): unknown {
   if (!(error instanceof UpstreamFailure)) return error;
   const { kind, message } = error;
   const wait = String(Math.max(1, Math.min(error.retryAfterSeconds ?? 30, longestWaitSeconds)));
@@ -107,7 +131,7 @@ export function clientError(error: unknown, absent: OciError): unknown {
   switch (kind) {
     case "absent":
     case "refused":
-      return absent;
+      return absent();
     case "limited":
       return new OciError("TOOMANYREQUESTS", message, { headers, cause: error });
     case "timeout":

@@ -1,9 +1,8 @@
 import { request, type Dispatcher } from "undici";
-import { checkLiteral } from "./addresses.ts";
-import { UpstreamFailure } from "./failure.ts";
+import { checkLiteral } from "./connection.ts";
+import { connectionFailure, UpstreamFailure } from "./failure.ts";
 import type { MirrorSettings } from "../settings.ts";
-import type { UpstreamAnswer } from "./client.ts";
-import { connectionFailure } from "./connection.ts";
+import type { UpstreamResponse } from "./responses.ts";
 
 /**
  * Fetches foreign layers: layers that the registry does not store itself, such as those of older Windows images. They
@@ -17,7 +16,7 @@ export interface ForeignLayers {
   open(
     urls: readonly string[],
     headers: Readonly<Record<string, string>>,
-  ): Promise<UpstreamAnswer | undefined>;
+  ): Promise<UpstreamResponse | undefined>;
 }
 
 export function createForeignLayers(
@@ -32,7 +31,7 @@ export function createForeignLayers(
   const openOne = async (
     url: URL,
     headers: Readonly<Record<string, string>>,
-  ): Promise<UpstreamAnswer> => {
+  ): Promise<UpstreamResponse> => {
     try {
       if (!allowPrivateNetwork) checkLiteral(url);
       const { statusCode, ...answer } = await request(url, { headers, dispatcher });

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { writeFileSync } from "node:fs";
 import path from "node:path";
 import { describe, test } from "node:test";
-import { createUpstreamState } from "../../../src/mirror/upstream/state.ts";
+import { createUpstreamState } from "../../../src/mirror/upstream/availability.ts";
 import { UpstreamFailure } from "../../../src/mirror/upstream/failure.ts";
 import { newFolder, pushUpstream, startMirrorPair, untilShown } from "../../mirror/support.ts";
 import { ociManifest, putManifest, startBerth } from "../../support/berth.ts";

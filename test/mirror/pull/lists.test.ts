@@ -5,11 +5,8 @@ import { describe, test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
-import { request } from "undici";
-import { createResponseReader } from "../../../src/mirror/upstream/bodies.ts";
 import { digestOf } from "../../../src/oci/digest.ts";
 import type { TestBerth } from "../../support/berth.ts";
-import { waitUntil } from "../../support/wait.ts";
 import { startMirrorOf, startScriptedUpstream } from "../support.ts";
 
 const sendJson = (response: ServerResponse, document: unknown, headers = {}): void => {
@@ -121,24 +118,6 @@ describe("the tag list of a mirror", () => {
   });
 });
 
-describe("a client of a mirror", () => {
-  test("does not open the circuit breaker with requests that the upstream answers with 400", async () => {
-    const upstream = await startScriptedUpstream((request, response) => {
-      const isVictim = (request.url ?? "").includes("victim");
-      response.writeHead(isVictim ? 404 : 400).end('{"errors":[]}');
-    });
-    const mirror = await startMirrorOf(upstream.url);
-    const statuses = new Set<number>();
-    for (let round = 0; round < 12; round += 1) {
-      await mirror.api.get("/v2/team/app/manifests/1").expect(502);
-      await mirror.api.get(`/v2/team/app/blobs/${digestOf(Buffer.from("x"))}`).expect(502);
-      await mirror.api.get("/v2/team/app/tags/list").expect(502);
-      statuses.add((await mirror.api.get("/v2/victim/app/manifests/1")).status);
-    }
-    assert.deepEqual([...statuses], [404]);
-  });
-});
-
 describe("the referrers of an upstream", () => {
   test("are filtered by the mirror, and requested once for several filters", async () => {
     const subject = digestOf(Buffer.from("subject"));
@@ -161,48 +140,5 @@ describe("the referrers of an upstream", () => {
     }
     assert.deepEqual(sizes, [3, 2, 1]);
     assert.equal(upstream.seen.length, 1);
-  });
-});
-
-describe("upstream answers that are read into memory", () => {
-  test("take at most budgetBytes together; further answers wait", async () => {
-    const budgetBytes = 1_000_000;
-    const responses = createResponseReader({ budgetBytes });
-    let begun = 0;
-    let release: () => void = () => undefined;
-    const gate = new Promise<void>((resolve) => {
-      release = resolve;
-    });
-    const upstream = await startScriptedUpstream((_, response) => {
-      response.end(Buffer.alloc(400_000));
-    });
-    const reads = Array.from({ length: 10 }, async () => {
-      const { headers, body } = await request(upstream.url);
-      return await responses.read({ headers, body }, { limitBytes: 500_000 }, async (bytes) => {
-        begun += 1;
-        await gate;
-        return bytes.length;
-      });
-    });
-    await waitUntil("ten answers have begun", () => upstream.seen.length === 10 && begun > 0);
-    assert.ok(begun <= 2, `${begun} answers are in memory`);
-    release();
-    assert.deepEqual(new Set(await Promise.all(reads)), new Set([400_000]));
-  });
-
-  test("are rejected if they are longer than limitBytes, with and without Content-Length", async () => {
-    const responses = createResponseReader();
-    for (const headers of [{ "Content-Length": "600" }, {}]) {
-      const upstream = await startScriptedUpstream((_, response) => {
-        response.writeHead(200, headers);
-        response.write(Buffer.alloc(300));
-        response.end(Buffer.alloc(300));
-      });
-      const answer = await request(upstream.url);
-      await assert.rejects(
-        responses.read(answer, { limitBytes: 500 }, () => undefined),
-        /too long/,
-      );
-    }
   });
 });

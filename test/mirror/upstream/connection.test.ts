@@ -109,7 +109,7 @@ test("a mirror rejects a redirect of an HTTPS upstream to HTTP with 502", async 
     tls: { ca },
   });
   const { body } = await mirror.api.get("/v2/far/manifests/1").expect(502);
-  assert.match(body.errors[0].message, /sends us to http:/);
+  assert.match(body.errors[0].message, /the mirror requires https/);
   assert.equal(front.seen.length, 1);
   assert.deepEqual(plain.seen, []);
 });

@@ -1,8 +1,7 @@
 import assert from "node:assert/strict";
 import type { IncomingHttpHeaders } from "node:http";
 import { describe, test } from "node:test";
-import { parseChallenge } from "../../../src/mirror/upstream/challenge.ts";
-import { createCredential } from "../../../src/mirror/upstream/credential.ts";
+import { createCredential, parseChallenge } from "../../../src/mirror/upstream/authorization.ts";
 import { startMirrorOf, startScriptedUpstream } from "../support.ts";
 
 const account = { username: "mia", password: "secret" };
