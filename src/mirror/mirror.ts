@@ -18,7 +18,8 @@ import { createForeignLayers } from "./upstream/foreign-layers.ts";
 import { createManifestDownloads } from "./pull/manifest-downloads.ts";
 import type { ResponseReader } from "./upstream/responses.ts";
 import type { ListStore } from "./cache/list-cache.ts";
-import { createMirrorLists, type MirrorLists } from "./pull/lists.ts";
+import { MirrorReferrers } from "./pull/referrers.ts";
+import { MirrorTags } from "./pull/tags.ts";
 import { createMirrorManifests, type MirrorManifests } from "./pull/manifests.ts";
 import { createNegativeCache } from "./cache/negative-cache.ts";
 import type { EventLoopScheduler } from "./pull/event-loop-scheduler.ts";
@@ -35,7 +36,8 @@ export interface Mirror {
   readonly settings: MirrorSettings;
   readonly blobs: MirrorBlobs;
   readonly manifests: MirrorManifests;
-  readonly lists: MirrorLists;
+  readonly tags: MirrorTags;
+  readonly referrers: MirrorReferrers;
   readonly upstream: Upstream;
   readonly counters: Counters;
   /** Starts to read the missing platforms of stored manifests in the background (`mirror/pull/platforms.ts`). */
@@ -187,10 +189,21 @@ export function createMirror(settings: MirrorSettings, parts: MirrorParts): Mirr
       },
       prefetch: (mirrorRepository, digest) => blobs.prefetch(mirrorRepository, digest),
     }),
-    lists: createMirrorLists({
-      ...{ upstream, responses, lists: parts.lists, ttl, clock },
+    tags: new MirrorTags({
+      upstream,
+      responses,
+      lists: parts.lists,
       tags: createTags({ database, leasePolicy }),
+      ttlMs: ttl.tagsList,
+      clock,
+    }),
+    referrers: new MirrorReferrers({
+      upstream,
+      responses,
+      lists: parts.lists,
       referrers: createReferrers({ database }),
+      ttlMs: ttl.referrers,
+      clock,
     }),
     async close() {
       await platforms.close();

@@ -72,7 +72,7 @@ async function listTags(
   const last = queryValue(ctx, "last");
   if (mirrored !== undefined) {
     const { mirror, mirrorRepository } = mirrored;
-    const found = await mirror.lists.tags(mirrorRepository, { n: limit, last }, admitMiss);
+    const found = await mirror.tags.list(mirrorRepository, { n: limit, last }, admitMiss);
     linkNextPage(ctx, path, found.next?.last, limit);
     ctx.set(cacheHeaders(found.status));
     ctx.body = { name: requestedName, tags: found.tags };
@@ -92,7 +92,7 @@ async function listReferrers(
   const artifactTypes = artifactTypesOf(queryValues(ctx, "artifactType"));
   if (mirrored !== undefined) {
     const { mirror, mirrorRepository } = mirrored;
-    const found = await mirror.lists.referrers(mirrorRepository, subject, artifactTypes, admitMiss);
+    const found = await mirror.referrers.list(mirrorRepository, subject, artifactTypes, admitMiss);
     ctx.set(cacheHeaders(found.status));
     return sendReferrers(ctx, found.document, artifactTypes);
   }

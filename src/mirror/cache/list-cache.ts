@@ -1,8 +1,8 @@
 import { LRUCache } from "lru-cache";
 import { createSingleFlight } from "../../concurrency/single-flight.ts";
 import type { OciError } from "../../oci/errors.ts";
-import { clientError, saysAbsent, staleDetail, UpstreamFailure } from "../upstream/failure.ts";
 import type { AdmitMiss, CacheStatus } from "../repository.ts";
+import { clientError, saysAbsent, staleDetail, UpstreamFailure } from "../upstream/failure.ts";
 
 /** A list from an upstream (tags, referrers), with its size in memory. */
 export interface Listed {
@@ -21,84 +21,73 @@ export const createListStore = (): ListStore =>
     sizeCalculation: ({ value }, key) => value.sizeBytes + key.length + bytesOfAnEntry,
   });
 
+/** How to get a list that is not in the cache, or is too old. */
+interface ListSource<T extends Listed> {
+  readonly ttlMs: number;
+  /** Requests the list from the upstream. */
+  readonly ask: () => Promise<T>;
+  /** Makes the list from cached content, for the case that the upstream fails. */
+  readonly local: () => Promise<T>;
+  readonly absent: () => OciError;
+  readonly admitMiss: AdmitMiss;
+}
+
 /** Caches lists. Concurrent requests for one list share one upstream request. */
-export interface ListCache {
+export class ListCache {
+  readonly #store: ListStore;
+  readonly #clock: () => number;
+  readonly #once = createSingleFlight<Listed>();
+
+  constructor(store: ListStore, clock: () => number) {
+    this.#store = store;
+    this.#clock = clock;
+  }
+
   /** Returns the cached list if it is younger than `ttlMs`. */
-  fresh(key: string, ttlMs: number): Listed | undefined;
-  keep(key: string, value: Listed): void;
+  fresh(key: string, ttlMs: number): Listed | undefined {
+    const known = this.#store.get(key);
+    return known !== undefined && known.atMs + ttlMs > this.#clock() ? known.value : undefined;
+  }
+
+  keep(key: string, value: Listed): void {
+    this.#store.set(key, { value, atMs: this.#clock() });
+  }
+
   /**
    * Returns the cached list while it is younger than `ttlMs`, otherwise the list from the upstream (`ask`). If the
    * upstream fails, returns the stale list, or the result of `local` (status `stale`). Throws `absent` if the upstream
    * answers that the list does not exist, the client error of the failure if there is no list, and the errors of
    * `admitMiss`.
    */
-  through<T extends Listed>(
+  async through<T extends Listed>(
     key: string,
-    list: {
-      readonly ttlMs: number;
-      readonly ask: () => Promise<T>;
-      readonly local: () => Promise<T>;
-      readonly absent: OciError;
-      readonly admitMiss: AdmitMiss;
-    },
-  ): Promise<{ readonly value: T; readonly status: CacheStatus }>;
-}
+    source: ListSource<T>,
+  ): Promise<{ readonly value: T; readonly status: CacheStatus }> {
+    const known = this.#store.get(key);
+    if (known !== undefined && known.atMs + source.ttlMs > this.#clock())
+      return { value: known.value as T, status: { kind: "hit" } };
+    try {
+      return { value: await this.#fetch(key, source), status: { kind: "miss" } };
+    } catch (error) {
+      if (!(error instanceof UpstreamFailure)) throw error;
+      if (saysAbsent(error)) throw clientError(error, source.absent);
+      const ageSeconds = known === undefined ? 0 : Math.round((this.#clock() - known.atMs) / 1000);
+      const status: CacheStatus = { kind: "stale", ageSeconds, reason: staleDetail(error) };
+      if (known !== undefined) return { value: known.value as T, status };
+      const value = await source.local().catch(() => undefined);
+      if (value === undefined) throw clientError(error, source.absent);
+      return { value, status };
+    }
+  }
 
-export function createListCache(store: ListStore, clock: () => number): ListCache {
-  const once = createSingleFlight<Listed>();
-
-  const keep = (key: string, value: Listed): void => void store.set(key, { value, atMs: clock() });
-
-  const fetch = async <T extends Listed>(
-    key: string,
-    ask: () => Promise<T>,
-    admitMiss: AdmitMiss,
-  ): Promise<T> => {
-    const listed = await once(key, () => {
+  async #fetch<T extends Listed>(key: string, { ask, admitMiss }: ListSource<T>): Promise<T> {
+    const listed = await this.#once(key, () => {
       admitMiss();
       return ask().then((value) => {
-        keep(key, value);
+        this.keep(key, value);
         return value;
       });
     });
     return listed as T;
-  };
-
-  return {
-    keep,
-    fresh(key, ttlMs) {
-      const known = store.get(key);
-      return known !== undefined && known.atMs + ttlMs > clock() ? known.value : undefined;
-    },
-    async through<T extends Listed>(
-      key: string,
-      list: {
-        readonly ttlMs: number;
-        readonly ask: () => Promise<T>;
-        readonly local: () => Promise<T>;
-        readonly absent: OciError;
-        readonly admitMiss: AdmitMiss;
-      },
-    ) {
-      const known = store.get(key);
-      if (known !== undefined && known.atMs + list.ttlMs > clock())
-        return { value: known.value as T, status: { kind: "hit" } as const };
-      try {
-        return {
-          value: await fetch(key, list.ask, list.admitMiss),
-          status: { kind: "miss" } as const,
-        };
-      } catch (error) {
-        if (!(error instanceof UpstreamFailure)) throw error;
-        if (saysAbsent(error)) throw clientError(error, () => list.absent);
-        const reason = staleDetail(error);
-        const ageSeconds = known === undefined ? 0 : Math.round((clock() - known.atMs) / 1000);
-        const status: CacheStatus = { kind: "stale", ageSeconds, reason };
-        if (known !== undefined) return { value: known.value as T, status };
-        const value = await list.local().catch(() => undefined);
-        if (value === undefined) throw clientError(error, () => list.absent);
-        return { value, status };
-      }
-    },
-  };
+  }
 }

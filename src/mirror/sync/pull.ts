@@ -3,7 +3,7 @@ import type { Digest } from "../../oci/digest.ts";
 import { parseManifest, type Manifest, type ManifestReference } from "../../oci/manifest.ts";
 import { parseTag, type Reference } from "../../oci/reference.ts";
 import type { Mirror } from "../mirror.ts";
-import type { MirroredTags, TagRange } from "../pull/lists.ts";
+import type { MirroredTags, TagRange } from "../pull/tags.ts";
 import { admitAll, type MirrorRepository } from "../repository.ts";
 import { describeUpstreamError, UpstreamFailure } from "../upstream/failure.ts";
 
@@ -88,7 +88,7 @@ async function listTags(
   const tags: string[] = [];
   let next: TagRange | undefined = { n: tagsPerPage, last: undefined };
   while (next !== undefined) {
-    const page: MirroredTags = await mirror.lists.tags(mirrorRepository, next, admitAll);
+    const page: MirroredTags = await mirror.tags.list(mirrorRepository, next, admitAll);
     tags.push(...page.tags);
     if (tags.length > tagsAtMost)
       throw new UpstreamFailure("serverError", `the list has more than ${tagsAtMost} tags`);
@@ -150,7 +150,7 @@ class RepositoryCopy {
 
   async *#referrers(subject: Digest): AsyncGenerator<SyncStep> {
     const { mirror, mirrorRepository } = this.#parts;
-    const { document } = await mirror.lists.referrers(mirrorRepository, subject, [], admitAll);
+    const { document } = await mirror.referrers.list(mirrorRepository, subject, [], admitAll);
     const { manifests } = JSON.parse(document.toString("utf8")) as {
       manifests: readonly { digest: Digest }[];
     };

@@ -5,7 +5,6 @@ import { describe, test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
-import { digestOf } from "../../../src/oci/digest.ts";
 import type { TestBerth } from "../../support/berth.ts";
 import { startMirrorOf, startScriptedUpstream } from "../support.ts";
 
@@ -115,30 +114,5 @@ describe("the tag list of a mirror", () => {
       assert.equal(body.tags.length, 1_000);
     }
     assert.ok(most < 100_000_000, `${Math.round(most / 1e6)} MB`);
-  });
-});
-
-describe("the referrers of an upstream", () => {
-  test("are filtered by the mirror, and requested once for several filters", async () => {
-    const subject = digestOf(Buffer.from("subject"));
-    const descriptors = ["a/b", "c/d", "a/b"].map((artifactType, at) => ({
-      ...{ artifactType, digest: digestOf(Buffer.from(String(at))), size: 1, mediaType: "x/y" },
-    }));
-    const upstream = await startScriptedUpstream((_, response) => {
-      sendJson(response, { schemaVersion: 2, manifests: descriptors });
-    });
-    const mirror = await startMirrorOf(upstream.url);
-    const path = `/v2/team/app/referrers/${subject}`;
-    const sizes = [];
-    for (const query of ["", "?artifactType=a/b", "?artifactType=x/x&artifactType=c/d"]) {
-      const { text, body } = await mirror.api
-        .get(path + query)
-        .buffer(true)
-        .expect(200);
-      const document: unknown = body.manifests === undefined ? JSON.parse(text) : body;
-      sizes.push((document as { manifests: unknown[] }).manifests.length);
-    }
-    assert.deepEqual(sizes, [3, 2, 1]);
-    assert.equal(upstream.seen.length, 1);
   });
 });
