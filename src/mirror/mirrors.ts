@@ -1,15 +1,20 @@
-import type { RepositoryName } from "../oci/name.ts";
-import { createResponseReader } from "./upstream/responses.ts";
-import { registerProcess } from "./pull/process-registry.ts";
-import { deleteStaleDownloads } from "./pull/stale-downloads.ts";
+import picomatch from "picomatch";
+import { OciError } from "../oci/errors.ts";
+import {
+  defaultNamespace,
+  namespaceOf,
+  parseRepositoryName,
+  type RepositoryName,
+} from "../oci/name.ts";
 import { createListStore } from "./cache/list-cache.ts";
 import { createMirror, type Mirror, type MirrorParts } from "./mirror.ts";
-import { createProcessId } from "./pull/process-id.ts";
 import { createEventLoopScheduler } from "./pull/event-loop-scheduler.ts";
+import { deleteStaleDownloads } from "./pull/stale-downloads.ts";
+import { createProcessId, registerProcess } from "./pull/process-registry.ts";
 import type { MirrorRepository } from "./repository.ts";
-import { createRouting } from "./routing.ts";
-import { startSchedules } from "./sync/schedule.ts";
 import type { MirrorSettings } from "./settings.ts";
+import { startSchedules } from "./sync/schedule.ts";
+import { createResponseReader } from "./upstream/responses.ts";
 
 /** A mirror and one of its repositories. */
 export interface Mirrored {
@@ -20,16 +25,27 @@ export interface Mirrored {
 }
 
 /** All mirrors of this process. */
-export interface Mirrors {
+export interface Mirrors extends MirrorRouting {
   readonly list: readonly Mirror[];
-  /** See `routing.ts`. */
-  byName(repository: RepositoryName, asked: string): Mirrored | undefined;
-  byRegistry(ns: string, asked: string): Mirrored;
   close(): Promise<void>;
 }
 
+/** Selects the mirror for a repository name. */
+interface MirrorRouting {
+  /**
+   * Returns `undefined` for a hosted repository. Throws DENIED if `allow` or `deny` of the mirror excludes the name.
+   */
+  byName(repository: RepositoryName, asked: string): Mirrored | undefined;
+  /**
+   * Routes a request that names its registry (`?ns=`, as containerd sends it). Throws NAME_UNKNOWN if no mirror serves
+   * that registry, so that a client never receives a hosted repository in place of one from another registry. Throws
+   * DENIED like `byName`.
+   */
+  byRegistry(ns: string, asked: string): Mirrored;
+}
+
 const flushEveryMs = 5_000;
-const clearEveryMs = 60 * 60 * 1000;
+const deleteStaleEveryMs = 60 * 60 * 1000;
 
 export async function openMirrors(
   settings: readonly MirrorSettings[],
@@ -42,46 +58,102 @@ export async function openMirrors(
     await database.run("alignMirror", { namespace, visibility, nowMs: clock() });
   const processRegistry = await registerProcess({ database, processId, clock, report });
   const shared = {
-    ...{ processId, processRegistry, scheduler: createEventLoopScheduler() },
-    ...{ responses: createResponseReader(), lists: createListStore() },
+    ...parts,
+    processId,
+    processRegistry,
+    scheduler: createEventLoopScheduler(),
+    responses: createResponseReader(),
+    lists: createListStore(),
   };
-  const list = settings.map((one) => createMirror(one, { ...parts, ...shared }));
-  const byNamespace = new Map(list.map((mirror) => [mirror.settings.namespace, mirror]));
-  const routing = createRouting(settings, (name) => database.repositoryCache.factsOf(name));
+  const list = settings.map((one) => createMirror(one, shared));
+  const routing = createRouting(list, (name) => database.repositoryCache.factsOf(name));
   const flushing = setInterval(() => {
     for (const mirror of list) mirror.flush().catch(report);
   }, flushEveryMs).unref();
 
-  const clear = (): Promise<void> => deleteStaleDownloads(parts).catch(report);
-  await clear();
-  const clearing = setInterval(() => void clear(), clearEveryMs).unref();
+  const deleteStale = (): Promise<void> => deleteStaleDownloads(parts).catch(report);
+  await deleteStale();
+  const deletingStale = setInterval(() => void deleteStale(), deleteStaleEveryMs).unref();
 
-  const found = (
-    route: ReturnType<typeof routing.byRegistry> | undefined,
-  ): Mirrored | undefined => {
-    const mirror = route && byNamespace.get(route.namespace);
-    if (route === undefined || mirror === undefined) return undefined;
-    const { repository, name, isDirect } = route;
-    return { mirror, mirrorRepository: { repository, name }, isDirect };
-  };
-  const byRegistry = (ns: string, asked: string): Mirrored => {
-    const mirrored = found(routing.byRegistry(ns, asked));
-    if (mirrored === undefined) throw new TypeError(`the mirror of ${ns} has not been opened`);
-    return mirrored;
-  };
   if (runsSchedules) for (const mirror of list) mirror.learnPlatforms();
-  const schedules = runsSchedules ? startSchedules({ list, byRegistry }, parts) : undefined;
+  const schedules = runsSchedules ? startSchedules({ list, ...routing }, parts) : undefined;
   return {
     list,
-    byName: (repository, asked) => found(routing.byName(repository, asked)),
-    byRegistry,
+    ...routing,
     async close() {
       clearInterval(flushing);
-      clearInterval(clearing);
+      clearInterval(deletingStale);
       schedules?.stop();
       await Promise.all(list.map((mirror) => mirror.close()));
       await processRegistry.unregister().catch(report);
       release();
+    },
+  };
+}
+
+/** Whether this registry hosts a repository name. */
+interface Hosting {
+  /** The repository exists in this registry, or existed before. */
+  readonly isHosted: boolean;
+  /** An account has the name of the namespace, or the namespace has repositories in this registry. */
+  readonly hasNamespace: boolean;
+}
+
+const hubNames = new Set(["docker.io", "index.docker.io", "registry-1.docker.io"]);
+
+/** A hosted repository takes precedence over the root mirror. */
+function createRouting(
+  mirrors: readonly Mirror[],
+  hostingOf: (repository: RepositoryName) => Hosting,
+): MirrorRouting {
+  const routes = mirrors.map((mirror) => createRoute(mirror));
+  const byNamespace = new Map(routes.map((route) => [route.namespace, route]));
+  const byNs = new Map(
+    routes.flatMap((route) => route.registryNames.map((name) => [name, route] as const)),
+  );
+  const root = routes.find(({ isRoot }) => isRoot);
+  return {
+    byName(repository, asked) {
+      const namespace = namespaceOf(repository);
+      const route = byNamespace.get(namespace);
+      if (route !== undefined) return route.to(repository.slice(namespace.length + 1), true);
+      if (root === undefined) return undefined;
+      const { isHosted, hasNamespace } = hostingOf(repository);
+      // A hosted namespace never falls through to the root mirror, except `library`: there each repository counts.
+      if (isHosted || (hasNamespace && namespace !== defaultNamespace)) return undefined;
+      return root.to(asked, false);
+    },
+    byRegistry(ns, asked) {
+      const route = byNs.get(ns.toLowerCase());
+      if (route !== undefined) return route.to(asked, true);
+      throw new OciError("NAME_UNKNOWN", "no mirror of this server serves that registry", {
+        detail: { ns: ns.slice(0, 255) },
+      });
+    },
+  };
+}
+
+/** The names of a mirror's registry, and the repositories that the mirror serves. */
+function createRoute(mirror: Mirror) {
+  const { namespace, aliases, allow, deny, root: isRoot } = mirror.settings;
+  const isHub = hubNames.has(namespace);
+  const allows = allow.length === 0 ? () => true : picomatch([...allow]);
+  const denies = deny.length === 0 ? () => false : picomatch([...deny]);
+  return {
+    namespace,
+    isRoot,
+    registryNames: [namespace, ...aliases, ...(isHub ? hubNames : [])],
+    /** Throws DENIED if `allow` or `deny` excludes the name. */
+    to(asked: string, isDirect: boolean): Mirrored {
+      // Docker Hub's official images are in the namespace `library`, which clients omit.
+      const name = isHub && !asked.includes("/") ? `${defaultNamespace}/${asked}` : asked;
+      if (!allows(name) || denies(name))
+        throw new OciError(
+          "DENIED",
+          `the configuration of the mirror of ${namespace} excludes ${name}`,
+        );
+      const repository = parseRepositoryName(`${namespace}/${name}`);
+      return { mirror, mirrorRepository: { repository, name }, isDirect };
     },
   };
 }

@@ -17,7 +17,7 @@ export interface RepositoryResolver {
 /**
  * A request belongs to a mirror in three cases: the first component of the name is the namespace of the mirror; the
  * query parameter `ns` of a GET or HEAD names its registry; or the name is not hosted here and the mirror is the root
- * mirror (see `mirror/routing.ts`). All other names are hosted. The permission is checked for the resolved repository.
+ * mirror (see `mirror/mirrors.ts`). All other names are hosted. The permission is checked for the resolved repository.
  */
 export function createRepositoryResolver(parts: {
   readonly mirrors: Mirrors | undefined;

@@ -2,7 +2,7 @@ import type { Database } from "../../database/database.ts";
 import type { MirrorFetch, MirrorFetchBegun } from "../../database/mirror/fetches.ts";
 import type { FetchReference } from "../../database/mirror/schema.ts";
 import type { RepositoryName } from "../../oci/name.ts";
-import { hasEnded } from "./process-id.ts";
+import { hasEnded } from "./process-registry.ts";
 
 /** A blob or manifest of a mirrored repository, as the key of a fetch lease. */
 export interface FetchTarget {
