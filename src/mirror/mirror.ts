@@ -7,29 +7,29 @@ import { createManifests } from "../registry/manifests.ts";
 import { createRecentBlobs } from "../registry/uploads/small-blobs.ts";
 import { createReferrers } from "../registry/referrers.ts";
 import { createTags } from "../registry/tags.ts";
-import { createDownloads } from "./pull/downloads.ts";
-import { createMirrorBlobs, type MirrorBlobs } from "./pull/blobs.ts";
-import { openConnections } from "./upstream/connection.ts";
-import { createFetchLeases } from "./pull/fetch-leases.ts";
-import type { ProcessRegistry } from "./pull/process-registry.ts";
-import { createCounters, type Counters } from "./counters.ts";
-import { createEviction, type Eviction } from "./cache/eviction.ts";
-import { createForeignLayers } from "./upstream/foreign-layers.ts";
-import { createManifestDownloads } from "./pull/manifest-downloads.ts";
-import type { ResponseReader } from "./upstream/responses.ts";
+import { Eviction } from "./cache/eviction.ts";
 import type { ListStore } from "./cache/list-cache.ts";
-import { MirrorReferrers } from "./pull/referrers.ts";
-import { MirrorTags } from "./pull/tags.ts";
-import { createMirrorManifests, type MirrorManifests } from "./pull/manifests.ts";
-import { createNegativeCache } from "./cache/negative-cache.ts";
+import { NegativeCache } from "./cache/negative-cache.ts";
+import { createCounters } from "./counters.ts";
+import { MirrorBlobs } from "./pull/blobs.ts";
+import { DownloadLeader } from "./pull/download-leader.ts";
+import { Downloads } from "./pull/downloads.ts";
 import type { EventLoopScheduler } from "./pull/event-loop-scheduler.ts";
+import { createFetchLeases } from "./pull/fetch-leases.ts";
+import { ManifestDownloads } from "./pull/manifest-downloads.ts";
+import { MirrorManifests } from "./pull/manifests.ts";
 import { createPlatforms } from "./pull/platforms.ts";
+import type { ProcessRegistry } from "./pull/process-registry.ts";
+import { MirrorReferrers } from "./pull/referrers.ts";
+import { createBlobSources } from "./pull/sources.ts";
+import { StoredBlobs } from "./pull/stored-blobs.ts";
+import { TagChecks } from "./pull/tag-checks.ts";
+import { MirrorTags } from "./pull/tags.ts";
+import { WriteBehind } from "./pull/write-behind.ts";
 import type { MirrorSettings, ProxySettings } from "./settings.ts";
-import { createSources } from "./pull/sources.ts";
-import { createWriteBehind } from "./pull/write-behind.ts";
 import { createAvailability, type MirrorLog } from "./upstream/availability.ts";
 import { Upstream } from "./upstream/client.ts";
-import { createUses } from "./cache/uses.ts";
+import type { ResponseReader } from "./upstream/responses.ts";
 
 /** A pull-through cache of one upstream registry. */
 export interface Mirror {
@@ -39,7 +39,6 @@ export interface Mirror {
   readonly tags: MirrorTags;
   readonly referrers: MirrorReferrers;
   readonly upstream: Upstream;
-  readonly counters: Counters;
   /** Starts to read the missing platforms of stored manifests in the background (`mirror/pull/platforms.ts`). */
   learnPlatforms(): void;
   /** Writes the counters, the use times and the upstream state to the database. */
@@ -66,151 +65,170 @@ export interface MirrorParts {
 }
 
 export function createMirror(settings: MirrorSettings, parts: MirrorParts): Mirror {
-  const { store, clock, processId, processRegistry, scheduler, responses, report } = parts;
-  // Mirror writes do not wait for fsync: after a power cut the mirror downloads the lost data again.
-  const database: Database = {
-    ...parts.database,
-    run: (name, input) => parts.database.run(name, input, { flush: false }),
-  };
-  const { namespace, visibility, ttl } = settings;
-  const rules: PushRules = {
-    createOnPush: true,
-    defaultVisibility: visibility,
-    defaultQuotaBytes: null,
-  };
-  const leasePolicy = createLeasePolicy(clock, parts.leaseTimes);
-  const counters = createCounters();
-  const negativeCache = createNegativeCache(clock);
-  const uses = createUses({ namespace, database, clock, released: () => void eviction.settle() });
-  const host = new URL(settings.upstream).host;
-  const { log, proxies } = parts;
-  const availability = createAvailability({ namespace, host, database, clock, counters, log });
-  const upstream = new Upstream(settings, { proxies, responses, availability, clock, counters });
-  const recentBlobs = createRecentBlobs();
-  // `sparse`: the mirror stores a manifest without its blobs, and downloads each blob on the first request for it.
-  const manifests = createManifests({
-    store,
-    database,
-    leasePolicy,
-    recentBlobs,
-    rules,
-    sparse: true,
-    moreTypes: "any",
-  });
-  const fetchLeases = createFetchLeases({ database, processId, clock });
-  const writeBehind = createWriteBehind({ manifests, clock, report });
-  const platforms = createPlatforms({ namespace, store, database, writeBehind, report });
-  const manifestDownloads = createManifestDownloads({
-    ...{
-      database,
-      writeBehind,
-      upstream,
-      responses,
-      processRegistry,
-      fetchLeases,
-      scheduler,
-      clock,
-      report,
-    },
-    limitBytes: parts.manifestBytes,
-  });
-  const foreign =
-    settings.foreignLayerHosts.length === 0 ? undefined : openConnections(settings, parts.proxies);
-  const foreignLayers = foreign && createForeignLayers(settings, foreign);
-  const eviction: Eviction = createEviction({
-    ...{ namespace, store, leasePolicy, uses, counters, processRegistry, report },
-    // Eviction deletes files, so its row changes must be durable first: it does not use the unflushed `database`.
-    database: parts.database,
-    budgetBytes: settings.cacheSize,
-    inFlight: () => downloads.running(),
-  });
-  const downloads = createDownloads({
-    ...{
-      store,
-      database,
-      upstream,
-      rules,
-      leasePolicy,
-      counters,
-      processId,
-      processRegistry,
-      fetchLeases,
-    },
-    writeBehind,
-    arrived: (mirrorRepository, digest, sizeBytes) =>
-      void platforms.learn(mirrorRepository, digest, sizeBytes).catch(report),
-    budgetBytes: settings.cacheSize,
-    open: createSources({ upstream, foreignLayers, database, writeBehind }),
-    eviction: () => eviction,
-  });
-
+  const core = createCore(settings, parts);
+  const { database, counters, availability, upstream, leasePolicy, writeBehind } = core;
+  const { blobs, downloads, sources, eviction, platforms } = createBlobParts(core);
+  const { responses, lists, clock, report } = parts;
   const flush = async (): Promise<void> => {
-    await uses.flush();
+    await eviction.flush();
     await availability.flush();
+    const { namespace } = settings;
     const counts = counters.take();
     if (Object.values(counts).some((count) => count > 0))
       await database.run("addMirrorCounters", { namespace, counts });
   };
-  const blobs = createMirrorBlobs({
-    ...{
-      store,
-      database,
-      writeBehind,
-      downloads,
-      upstream,
-      negativeCache,
-      uses,
-      counters,
-      scheduler,
-    },
-    blobs: parts.blobs,
-    missingTtlMs: ttl.missing,
-    prefetch: settings.prefetch,
-  });
   return {
     settings,
-    upstream,
-    counters,
-    learnPlatforms: () => platforms.learnStored(),
-    flush,
     blobs,
-    manifests: createMirrorManifests({
-      ...{
-        database,
-        manifests,
-        manifestDownloads,
-        writeBehind,
-        availability,
-        negativeCache,
-        ttl,
-        clock,
-        counters,
-        scheduler,
-      },
-      prefetch: (mirrorRepository, digest) => blobs.prefetch(mirrorRepository, digest),
-    }),
+    manifests: createManifestParts(core, blobs),
     tags: new MirrorTags({
       upstream,
       responses,
-      lists: parts.lists,
+      lists,
       tags: createTags({ database, leasePolicy }),
-      ttlMs: ttl.tagsList,
+      ttlMs: settings.ttl.tagsList,
       clock,
     }),
     referrers: new MirrorReferrers({
       upstream,
       responses,
-      lists: parts.lists,
+      lists,
       referrers: createReferrers({ database }),
-      ttlMs: ttl.referrers,
+      ttlMs: settings.ttl.referrers,
       clock,
     }),
+    upstream,
+    learnPlatforms: () => platforms.learnStored(),
+    flush,
     async close() {
       await platforms.close();
       await downloads.close();
       await writeBehind.settled();
-      await foreign?.destroy();
+      await sources.close();
       await flush().catch(report);
     },
   };
+}
+
+type MirrorCore = ReturnType<typeof createCore>;
+
+/** Creates what blobs and manifests of one mirror share. */
+function createCore(settings: MirrorSettings, parts: MirrorParts) {
+  const { store, clock, processId, proxies, responses, log, report } = parts;
+  const { namespace } = settings;
+  // Mirror writes do not wait for fsync: after a power cut the mirror downloads the lost data again.
+  const database: Database = {
+    ...parts.database,
+    run: (name, input) => parts.database.run(name, input, { flush: false }),
+  };
+  const rules: PushRules = {
+    createOnPush: true,
+    defaultVisibility: settings.visibility,
+    defaultQuotaBytes: null,
+  };
+  const leasePolicy = createLeasePolicy(clock, parts.leaseTimes);
+  const counters = createCounters();
+  const host = new URL(settings.upstream).host;
+  const availability = createAvailability({ namespace, host, database, clock, counters, log });
+  // `sparse`: the mirror stores a manifest without its blobs, and downloads each blob on the first request for it.
+  const manifests = createManifests({
+    store,
+    database,
+    leasePolicy,
+    recentBlobs: createRecentBlobs(),
+    rules,
+    sparse: true,
+    moreTypes: "any",
+  });
+  return {
+    settings,
+    parts,
+    database,
+    rules,
+    leasePolicy,
+    counters,
+    availability,
+    upstream: new Upstream(settings, { proxies, responses, availability, clock, counters }),
+    negativeCache: new NegativeCache(clock, settings.ttl.missing),
+    fetchLeases: createFetchLeases({ database, processId, clock }),
+    manifests,
+    writeBehind: new WriteBehind({ manifests, clock, report }),
+  };
+}
+
+/** Creates what downloads, caches and serves blobs. */
+function createBlobParts(core: MirrorCore) {
+  const { settings, parts, database, counters, upstream, fetchLeases, writeBehind } = core;
+  const { store, processRegistry, report } = parts;
+  const { namespace, cacheSize: budgetBytes } = settings;
+  const platforms = createPlatforms({ namespace, store, database, writeBehind, report });
+  const eviction = new Eviction({
+    ...parts,
+    namespace,
+    budgetBytes,
+    database,
+    flushingDatabase: parts.database,
+    leasePolicy: core.leasePolicy,
+    counters,
+  });
+  const sources = createBlobSources(settings, { ...core, proxies: parts.proxies });
+  const storedBlobs = new StoredBlobs({
+    ...core,
+    store,
+    processId: parts.processId,
+    eviction,
+    arrived: (mirrorRepository, digest, sizeBytes) =>
+      void platforms.learn(mirrorRepository, digest, sizeBytes).catch(report),
+  });
+  const leader = new DownloadLeader({
+    ...core,
+    store,
+    storedBlobs,
+    sources,
+    processRegistry,
+    eviction,
+    budgetBytes,
+  });
+  const downloads = new Downloads({ store, upstream, storedBlobs, fetchLeases, leader });
+  const blobs = new MirrorBlobs({
+    ...core,
+    store,
+    blobs: parts.blobs,
+    downloads,
+    eviction,
+    scheduler: parts.scheduler,
+    prefetch: settings.prefetch,
+  });
+  return { blobs, downloads, sources, eviction, platforms };
+}
+
+/** Creates what downloads, checks and serves manifests. */
+function createManifestParts(core: MirrorCore, blobs: MirrorBlobs): MirrorManifests {
+  const { parts, settings, availability } = core;
+  const { processRegistry, scheduler, responses, clock, report } = parts;
+  const manifestDownloads = new ManifestDownloads({
+    ...core,
+    responses,
+    limitBytes: parts.manifestBytes,
+    processRegistry,
+    scheduler,
+    clock,
+    report,
+  });
+  const tagChecks = new TagChecks({
+    ...core,
+    manifestDownloads,
+    availability,
+    ttlMs: settings.ttl.tag,
+    clock,
+  });
+  return new MirrorManifests({
+    ...core,
+    manifestDownloads,
+    tagChecks,
+    tagTtlMs: settings.ttl.tag,
+    clock,
+    scheduler,
+    prefetch: (mirrorRepository, digest) => blobs.prefetch(mirrorRepository, digest),
+  });
 }

@@ -9,7 +9,7 @@ import {
 import { createListStore } from "./cache/list-cache.ts";
 import { createMirror, type Mirror, type MirrorParts } from "./mirror.ts";
 import { createEventLoopScheduler } from "./pull/event-loop-scheduler.ts";
-import { deleteStaleDownloads } from "./pull/stale-downloads.ts";
+import { deleteStaleDownloads } from "./pull/fetch-leases.ts";
 import { createProcessId, registerProcess } from "./pull/process-registry.ts";
 import type { MirrorRepository } from "./repository.ts";
 import type { MirrorSettings } from "./settings.ts";

@@ -8,8 +8,8 @@ import { createKeysetCursors } from "../../src/catalog/keyset-cursors.ts";
 import { createReads } from "../../src/database/reads.ts";
 import { queriesOn } from "../../src/database/sqlite/connection.ts";
 import { migrate } from "../../src/database/sqlite/migrate.ts";
-import { createPendingTagChecks } from "../../src/mirror/pull/pending-tag-checks.ts";
-import { createNegativeCache } from "../../src/mirror/cache/negative-cache.ts";
+import { createPendingTagChecks } from "../../src/mirror/pull/tag-checks.ts";
+import { NegativeCache } from "../../src/mirror/cache/negative-cache.ts";
 import { digestOf } from "../../src/oci/digest.ts";
 import { parseRepositoryName } from "../../src/oci/name.ts";
 import { parseReference, parseTag } from "../../src/oci/reference.ts";
@@ -98,11 +98,11 @@ describe("a full cache keeps the entry that is in use and removes the least rece
   });
 
   test("the negative cache of a mirror", () => {
-    const missing = createNegativeCache(() => 0);
-    missing.add("in use", 1);
+    const missing = new NegativeCache(() => 0, 1);
+    missing.add("in use");
     for (const at of numbers(20_000)) {
       assert.ok(missing.has("in use"), `forgotten after ${at} others`);
-      missing.add(String(at), 1);
+      missing.add(String(at));
     }
     assert.equal(missing.has("0"), false);
   });

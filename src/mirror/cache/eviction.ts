@@ -1,24 +1,10 @@
+import type { BlobStore, BorrowedBytes } from "../../../storage/blob-store.ts";
 import type { Database } from "../../database/database.ts";
 import type { Digest } from "../../oci/digest.ts";
-import type { LeasePolicy } from "../../registry/leases.ts";
 import { deleteMarkedBlobs } from "../../registry/deleting-blobs.ts";
-import type { BlobStore } from "../../../storage/blob-store.ts";
-import type { ProcessRegistry } from "../pull/process-registry.ts";
+import type { LeasePolicy } from "../../registry/leases.ts";
 import type { Counters } from "../counters.ts";
-import type { Uses } from "./uses.ts";
-
-/** Keeps the cached blobs of one mirror within `mirrors[].cacheSize`. */
-export interface Eviction {
-  /**
-   * Evicts blobs until `sizeBytes` more bytes fit; call it before {@link added}. Never rejects: it reports an error,
-   * and the call for the next blob tries again.
-   */
-  freeSpace(sizeBytes: number): Promise<void>;
-  /** Adds the size of a new blob to the cached bytes. */
-  added(sizeBytes: number): void;
-  /** Evicts again after a read or a download ended, because a blob in use cannot be evicted. Never rejects. */
-  settle(): Promise<void>;
-}
+import type { ProcessRegistry } from "../pull/process-registry.ts";
 
 /** Each eviction scans all blobs of the mirror, so it frees an extra 3 % of the limit. */
 const spare = 0.03;
@@ -29,80 +15,143 @@ const spare = 0.03;
  */
 const waitingShare = 0.1;
 
-export function createEviction(parts: {
+interface EvictionParts {
   readonly namespace: string;
+  /** `mirrors[].cacheSize`; `undefined`: no limit. */
   readonly budgetBytes: number | undefined;
   readonly store: BlobStore;
-  readonly database: Pick<Database, "run" | "mirrorUses" | "collection">;
+  /** Eviction deletes files, so its row changes must be durable first: this database flushes each commit. */
+  readonly flushingDatabase: Pick<Database, "run" | "mirrorUses" | "collection">;
+  readonly database: Pick<Database, "run">;
   readonly leasePolicy: LeasePolicy;
-  readonly uses: Uses;
+  readonly clock: () => number;
   readonly counters: Counters;
-  /** Digests of the running downloads of this process. */
-  readonly inFlight: () => readonly Digest[];
   readonly processRegistry: Pick<ProcessRegistry, "isOnlyProcess">;
   readonly report: (error: unknown) => void;
-}): Eviction {
-  const { namespace, budgetBytes, store, database, leasePolicy, uses, counters } = parts;
+}
+
+/**
+ * Keeps the cached blobs of one mirror within `mirrors[].cacheSize`: records when clients last requested each blob, and
+ * evicts the least recently used ones. A blob that is read or downloaded now is never evicted.
+ */
+export class Eviction {
+  readonly #parts: EvictionParts;
+  /** The blobs in use, and how many readers and downloads each has. */
+  readonly #held = new Map<Digest, number>();
   /** Blobs that this process evicted and whose bytes are still in the store, by blob id. */
-  const waiting = new Map<number, { readonly sizeBytes: number; readonly atMs: number }>();
-  let heldBytes: number | undefined;
-  let turn: Promise<void> = Promise.resolve();
+  readonly #waiting = new Map<number, { readonly sizeBytes: number; readonly atMs: number }>();
+  /** Use times that are not in the database yet. */
+  #usedAtMs = new Map<Digest, number>();
+  #cachedBytes: number | undefined;
+  /** Evictions run one after another. */
+  #last: Promise<void> = Promise.resolve();
 
-  const removeBytes = async (beforeMs: number, only?: ReadonlySet<number>): Promise<void> => {
-    const due = { deletableBeforeMs: () => beforeMs };
-    const removal = { store, database, leasePolicy: due, ...(only !== undefined && { only }) };
-    for await (const step of deleteMarkedBlobs(removal))
-      if (step.kind === "failed") parts.report(step.error);
-  };
+  constructor(parts: EvictionParts) {
+    this.#parts = parts;
+  }
 
-  const evict = async (budget: number, ifOverBytes: number, leaveBytes: number): Promise<void> => {
-    await uses.flush();
-    const except = [...uses.held(), ...parts.inFlight()];
-    const range = { ifOverBytes, leaveBytes };
+  /** Records that a client requests a blob. */
+  used(digest: Digest): void {
+    this.#usedAtMs.set(digest, this.#parts.clock());
+  }
+
+  /** Eviction skips the blob until the caller calls the result, once. */
+  hold(digest: Digest): () => void {
+    this.#held.set(digest, (this.#held.get(digest) ?? 0) + 1);
+    return () => {
+      const left = (this.#held.get(digest) ?? 1) - 1;
+      if (left === 0) this.#held.delete(digest);
+      else this.#held.set(digest, left);
+    };
+  }
+
+  /** Passes the bytes of a reader through, and holds the blob until the reader ends. */
+  async *holdWhileRead(digest: Digest, bytes: BorrowedBytes): BorrowedBytes {
+    const release = this.hold(digest);
+    try {
+      yield* bytes;
+    } finally {
+      release();
+      this.used(digest);
+      void this.settle();
+    }
+  }
+
+  /** Writes the recorded use times to the database. */
+  async flush(): Promise<void> {
+    if (this.#usedAtMs.size === 0) return;
+    const uses = [...this.#usedAtMs].map(([digest, usedAtMs]) => ({ digest, usedAtMs }));
+    this.#usedAtMs = new Map();
+    await this.#parts.database.run("useMirrorBlobs", { namespace: this.#parts.namespace, uses });
+  }
+
+  /**
+   * Evicts blobs until `sizeBytes` more bytes fit; call it before {@link added}. Never rejects: it reports an error,
+   * and the call for the next blob tries again.
+   */
+  async freeSpace(sizeBytes: number): Promise<void> {
+    const { budgetBytes } = this.#parts;
+    if (budgetBytes === undefined) return;
+    this.#last = this.#last.then(() => this.#freeSpace(sizeBytes, budgetBytes));
+    await this.#last;
+  }
+
+  /** Adds the size of a new blob to the cached bytes. */
+  added(sizeBytes: number): void {
+    if (this.#cachedBytes !== undefined) this.#cachedBytes += sizeBytes;
+  }
+
+  /** Evicts again after a read or a download ended, because a blob in use cannot be evicted. Never rejects. */
+  async settle(): Promise<void> {
+    const { budgetBytes = Infinity } = this.#parts;
+    if ((this.#cachedBytes ?? 0) > budgetBytes) await this.freeSpace(0);
+  }
+
+  async #freeSpace(sizeBytes: number, budget: number): Promise<void> {
+    const { namespace, flushingDatabase, processRegistry, report } = this.#parts;
+    try {
+      this.#cachedBytes ??= (await flushingDatabase.mirrorUses.stock(namespace)).bytes;
+      const targetBytes = Math.max(0, budget - sizeBytes);
+      // `#cachedBytes` does not include blobs that other processes download; only the database knows them.
+      const isKnown = await processRegistry.isOnlyProcess();
+      if (this.#cachedBytes <= targetBytes && isKnown) return;
+      const leaveBytes = targetBytes - Math.min(targetBytes, budget * spare);
+      await this.#evict({ ifOverBytes: targetBytes, leaveBytes }, budget);
+    } catch (error) {
+      report(error);
+    }
+  }
+
+  async #evict(
+    range: { readonly ifOverBytes: number; readonly leaveBytes: number },
+    budget: number,
+  ): Promise<void> {
+    const { namespace, flushingDatabase, leasePolicy, counters } = this.#parts;
+    await this.flush();
     const { nowMs } = leasePolicy.change();
-    const input = { namespace, ...range, except, nowMs };
-    const { evicted, leftBytes } = await database.run("evictMirrorBlobs", input);
-    heldBytes = leftBytes;
+    const input = { namespace, ...range, except: [...this.#held.keys()], nowMs };
+    const { evicted, leftBytes } = await flushingDatabase.run("evictMirrorBlobs", input);
+    this.#cachedBytes = leftBytes;
     if (evicted.length === 0) return;
     counters.add("evictedBlobs", evicted.length);
     counters.add("evictedBytes", sumOf(evicted));
-    for (const { id, sizeBytes } of evicted) waiting.set(id, { sizeBytes, atMs: nowMs });
-    await removeBytes(leasePolicy.deletableBeforeMs());
-    for (const [id, { atMs }] of waiting)
-      if (atMs <= leasePolicy.deletableBeforeMs()) waiting.delete(id);
-    if (sumOf(waiting.values()) <= budget * waitingShare) return;
-    await removeBytes(nowMs, new Set(waiting.keys()));
-    waiting.clear();
-  };
+    for (const { id, sizeBytes } of evicted) this.#waiting.set(id, { sizeBytes, atMs: nowMs });
+    await this.#deleteBytes(leasePolicy.deletableBeforeMs());
+    for (const [id, { atMs }] of this.#waiting)
+      if (atMs <= leasePolicy.deletableBeforeMs()) this.#waiting.delete(id);
+    if (sumOf(this.#waiting.values()) <= budget * waitingShare) return;
+    await this.#deleteBytes(nowMs, new Set(this.#waiting.keys()));
+    this.#waiting.clear();
+  }
 
-  const freeSpace = async (sizeBytes: number, budget: number): Promise<void> => {
-    try {
-      heldBytes ??= (await database.mirrorUses.stock(namespace)).bytes;
-      const targetBytes = Math.max(0, budget - sizeBytes);
-      // `heldBytes` does not include blobs that other processes download; only the database knows them.
-      const isKnown = await parts.processRegistry.isOnlyProcess();
-      if (heldBytes > targetBytes || !isKnown)
-        await evict(budget, targetBytes, targetBytes - Math.min(targetBytes, budget * spare));
-    } catch (error) {
-      parts.report(error);
-    }
-  };
-
-  return {
-    async freeSpace(sizeBytes) {
-      if (budgetBytes === undefined) return;
-      turn = turn.then(() => freeSpace(sizeBytes, budgetBytes));
-      await turn;
-    },
-    added(sizeBytes) {
-      if (heldBytes !== undefined) heldBytes += sizeBytes;
-    },
-    async settle() {
-      if (budgetBytes === undefined || heldBytes === undefined || heldBytes <= budgetBytes) return;
-      turn = turn.then(() => freeSpace(0, budgetBytes));
-      await turn;
-    },
-  };
+  /** Deletes the bytes of blobs that were evicted before a time, of all mirrors or only of the blobs with these ids. */
+  async #deleteBytes(beforeMs: number, only?: ReadonlySet<number>): Promise<void> {
+    const { store, flushingDatabase: database, report } = this.#parts;
+    const due = { deletableBeforeMs: () => beforeMs };
+    const removal = { store, database, leasePolicy: due, ...(only !== undefined && { only }) };
+    for await (const step of deleteMarkedBlobs(removal))
+      if (step.kind === "failed") report(step.error);
+  }
 }
 
 function sumOf(blobs: Iterable<{ readonly sizeBytes: number }>): number {

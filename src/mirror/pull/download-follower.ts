@@ -5,9 +5,9 @@ import type { PartialBlob } from "./partial-blob.ts";
 
 const lookEveryMs = 50;
 
-/** Reads a blob from the shared store while another process (the leader) downloads it. Polls every 50 ms. */
-export function followDownload(parts: {
+interface FollowedDownloadParts {
   readonly store: BlobStore;
+  /** The fetch row of the leader. */
   readonly begun: MirrorFetch;
   /** Reads the fetch row. `undefined`: the fetch has ended. */
   readonly look: () => Promise<MirrorFetch | undefined>;
@@ -16,65 +16,90 @@ export function followDownload(parts: {
   readonly isAlive: (fetch: MirrorFetch) => boolean;
   /** Continues the download in this process after the leader died or failed. */
   readonly takeOver: () => Promise<PartialBlob>;
-}): { readonly partialBlob: PartialBlob; readonly sized: () => Promise<number | undefined> } {
-  const { store, begun, look, find } = parts;
-  const upload = begun.storageReference;
-  let size = begun.sizeBytes ?? undefined;
-  let available = 0;
-  let key: string | undefined;
-  let inner: PartialBlob | undefined;
+}
 
-  const lookOnce = async (): Promise<void> => {
+/**
+ * A blob that another process (the leader) downloads into the shared store, as the readers of this process see it. Polls
+ * every 50 ms.
+ */
+export class FollowedDownload implements PartialBlob {
+  readonly #parts: FollowedDownloadParts;
+  #sizeBytes: number | undefined;
+  #availableBytes = 0;
+  #storageKey: string | undefined;
+  /** The download of this process, after a takeover. */
+  #own: PartialBlob | undefined;
+  #looking: Promise<void> | undefined;
+
+  constructor(parts: FollowedDownloadParts) {
+    this.#parts = parts;
+    this.#sizeBytes = parts.begun.sizeBytes ?? undefined;
+  }
+
+  get upload(): string {
+    return this.#own?.upload ?? this.#parts.begun.storageReference;
+  }
+
+  get storageKey(): string | undefined {
+    return this.#own === undefined ? this.#storageKey : this.#own.storageKey;
+  }
+
+  get availableBytes(): number {
+    if (this.#own !== undefined) return this.#own.availableBytes;
+    return this.#storageKey === undefined ? this.#availableBytes : (this.#sizeBytes ?? Infinity);
+  }
+
+  get recentBytes(): PartialBlob["recentBytes"] {
+    return this.#own?.recentBytes;
+  }
+
+  async until(at: number): Promise<void> {
+    const isWaiting = (): boolean => !this.#hasEnded() && this.#availableBytes <= at;
+    while (isWaiting()) {
+      await this.#look();
+      if (isWaiting()) await pause(lookEveryMs);
+    }
+    await this.#own?.until(at);
+  }
+
+  /**
+   * Resolves with the size when the leader has written it; `undefined` if the blob was stored, or this process took over,
+   * before that.
+   */
+  async sized(): Promise<number | undefined> {
+    while (this.#sizeBytes === undefined && !this.#hasEnded()) {
+      await this.#look();
+      if (this.#sizeBytes === undefined) await pause(lookEveryMs);
+    }
+    return this.#sizeBytes;
+  }
+
+  /** Whether the leader's download has ended. */
+  #hasEnded(): boolean {
+    return this.#own !== undefined || this.#storageKey !== undefined;
+  }
+
+  /** All readers of this process share one poll, so that only one takes over. */
+  #look(): Promise<void> {
+    this.#looking ??= this.#lookOnce().finally(() => {
+      this.#looking = undefined;
+    });
+    return this.#looking;
+  }
+
+  async #lookOnce(): Promise<void> {
+    const { store, look, find, isAlive, takeOver } = this.#parts;
     const fetch = await look();
-    if (fetch === undefined || !parts.isAlive(fetch)) {
-      key = await find();
-      if (key === undefined) inner = await parts.takeOver();
+    if (fetch === undefined || !isAlive(fetch)) {
+      this.#storageKey = await find();
+      if (this.#storageKey === undefined) this.#own = await takeOver();
       return;
     }
-    size = fetch.sizeBytes ?? size;
+    this.#sizeBytes = fetch.sizeBytes ?? this.#sizeBytes;
     // Hold back the last byte until the leader has verified the digest.
-    if (size !== undefined && store.capabilities.readsOpenUploads)
-      available = Math.min(await store.uploadSize(upload), size - 1);
-  };
-
-  // All readers of this process share one poll, so that only one takes over.
-  let looking: Promise<void> | undefined;
-  const step = (): Promise<void> => {
-    looking ??= lookOnce().finally(() => {
-      looking = undefined;
-    });
-    return looking;
-  };
-
-  return {
-    partialBlob: {
-      get upload() {
-        return inner?.upload ?? upload;
-      },
-      get storageKey() {
-        return inner === undefined ? key : inner.storageKey;
-      },
-      get availableBytes() {
-        if (inner !== undefined) return inner.availableBytes;
-        return key === undefined ? available : (size ?? Infinity);
-      },
-      get recentBytes() {
-        return inner?.recentBytes;
-      },
-      async until(at) {
-        while (inner === undefined && key === undefined && available <= at) {
-          await step();
-          if (inner === undefined && key === undefined && available <= at) await pause(lookEveryMs);
-        }
-        await inner?.until(at);
-      },
-    },
-    async sized() {
-      while (size === undefined && inner === undefined && key === undefined) {
-        await step();
-        if (size === undefined) await pause(lookEveryMs);
-      }
-      return size;
-    },
-  };
+    if (this.#sizeBytes !== undefined && store.capabilities.readsOpenUploads) {
+      const received = await store.uploadSize(this.#parts.begun.storageReference);
+      this.#availableBytes = Math.min(received, this.#sizeBytes - 1);
+    }
+  }
 }

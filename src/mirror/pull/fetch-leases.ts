@@ -1,3 +1,4 @@
+import type { BlobStore } from "../../../storage/blob-store.ts";
 import type { Database } from "../../database/database.ts";
 import type { MirrorFetch, MirrorFetchBegun } from "../../database/mirror/fetches.ts";
 import type { FetchReference } from "../../database/mirror/schema.ts";
@@ -21,11 +22,21 @@ export interface FetchLeases {
     running: MirrorFetch | undefined,
     storageReference: string,
   ): Promise<MirrorFetchBegun>;
-  /** Sends the heartbeat. `false`: another process has taken the lease. */
-  touch(fetchTarget: FetchTarget, sizeBytes: number | null): Promise<boolean>;
+  /** Sends a heartbeat for an owned lease every 2 s. Calls `lost` when another process has taken the lease. */
+  hold(fetchTarget: FetchTarget, lost: () => void): HeldLease;
   end(fetchTarget: FetchTarget): Promise<boolean>;
 }
 
+interface HeldLease {
+  /** Writes the size of the blob for other processes. */
+  readonly sized: (sizeBytes: number) => Promise<void>;
+  /** From now on the row may be deleted, without a call of `lost`. The heartbeats continue. */
+  expectEnd(): void;
+  /** Ends the heartbeats. */
+  stop(): void;
+}
+
+const heartbeatMs = 2_000;
 /** An owner without a heartbeat for 15 s counts as dead. */
 const deadAfterMs = 15_000;
 
@@ -43,16 +54,52 @@ export function createFetchLeases(parts: {
     isAlive,
     begin: (fetchTarget, running, storageReference) =>
       database.run("beginMirrorFetch", {
-        ...{ ...fetchTarget, owner: processId, storageReference, nowMs: clock() },
-        takesFrom: running !== undefined && !isAlive(running) ? running.owner : undefined,
-      }),
-    touch: (fetchTarget, sizeBytes) =>
-      database.run("touchMirrorFetch", {
         ...fetchTarget,
         owner: processId,
-        sizeBytes,
+        storageReference,
         nowMs: clock(),
+        takesFrom: running !== undefined && !isAlive(running) ? running.owner : undefined,
       }),
+    hold(fetchTarget, lost) {
+      let size: number | null = null;
+      let isLostUnexpected = true;
+      const touch = async (): Promise<void> => {
+        const heartbeat = { ...fetchTarget, owner: processId, sizeBytes: size, nowMs: clock() };
+        const isOurs = await database.run("touchMirrorFetch", heartbeat).catch(() => true);
+        if (!isOurs && isLostUnexpected) lost();
+      };
+      const timer = setInterval(() => void touch(), heartbeatMs).unref();
+      return {
+        sized(sizeBytes) {
+          size = sizeBytes;
+          return touch();
+        },
+        expectEnd() {
+          isLostUnexpected = false;
+        },
+        stop() {
+          isLostUnexpected = false;
+          clearInterval(timer);
+        },
+      };
+    },
     end: (fetchTarget) => database.run("endMirrorFetch", { ...fetchTarget, owner: processId }),
   };
+}
+
+/** The bytes of a dead process's download stay for 1 hour, so that another request can continue it. */
+const keptForMs = 60 * 60 * 1000;
+
+/** Deletes the rows and uploads of downloads without a heartbeat for 1 hour. */
+export async function deleteStaleDownloads(parts: {
+  readonly store: Pick<BlobStore, "abort">;
+  readonly database: Pick<Database, "mirrorFetches" | "run">;
+  readonly clock: () => number;
+}): Promise<void> {
+  const { store, database, clock } = parts;
+  for (const fetch of await database.mirrorFetches.idleSince(clock() - keptForMs)) {
+    const { repository, reference, owner, storageReference } = fetch;
+    const isEnded = await database.run("endMirrorFetch", { repository, reference, owner });
+    if (isEnded && storageReference !== "") await store.abort(storageReference);
+  }
 }

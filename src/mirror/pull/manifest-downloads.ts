@@ -1,142 +1,167 @@
 import { setTimeout as pause } from "node:timers/promises";
 import type { Database } from "../../database/database.ts";
-import { algorithmOf, digestOf, isDigest, type Digest } from "../../oci/digest.ts";
-import {
-  bareMediaType,
-  DOCKER_MANIFEST,
-  DOCKER_MANIFEST_LIST,
-  OCI_INDEX,
-  OCI_MANIFEST,
-} from "../../oci/media-types.ts";
+import type { Digest } from "../../oci/digest.ts";
 import type { Reference, Tag } from "../../oci/reference.ts";
-import {
-  headerOf,
-  integerOf,
-  type ResponseReader,
-  type UpstreamResponse,
-} from "../upstream/responses.ts";
+import { admitAll, type AdmitMiss, type MirrorRepository } from "../repository.ts";
+import type { EventLoopScheduler } from "./event-loop-scheduler.ts";
 import type { FetchLeases } from "./fetch-leases.ts";
 import type { ProcessRegistry } from "./process-registry.ts";
-import { UpstreamFailure } from "../upstream/failure.ts";
-import type { ManifestHead } from "./manifests.ts";
-import type { EventLoopScheduler } from "./event-loop-scheduler.ts";
-import { admitAll, type AdmitMiss, type MirrorRepository } from "../repository.ts";
+import {
+  referenceText,
+  requestManifest,
+  requestManifestHead,
+  type ManifestHead,
+  type ManifestSource,
+} from "./sources.ts";
 import type { DownloadedManifest, WriteBehind } from "./write-behind.ts";
-import type { Upstream } from "../upstream/client.ts";
-
-/** Lists all manifest types: for an incomplete list, some registries answer with a converted manifest, or with 404. */
-const accept = [OCI_INDEX, DOCKER_MANIFEST_LIST, OCI_MANIFEST, DOCKER_MANIFEST, "*/*"].join(", ");
 
 /** Interval for polling the fetch of another process. */
 const lookEveryMs = 20;
+
+interface ManifestDownloadsParts extends ManifestSource {
+  readonly database: Pick<Database, "manifests" | "mirrorTags">;
+  readonly writeBehind: WriteBehind;
+  readonly processRegistry: Pick<ProcessRegistry, "isOnlyProcess">;
+  readonly fetchLeases: FetchLeases;
+  readonly scheduler: Pick<EventLoopScheduler, "yieldTurn">;
+  readonly clock: () => number;
+  readonly report: (error: unknown) => void;
+}
+
+/** A manifest to download. */
+interface WantedManifest {
+  readonly reference: Reference;
+  /** The tag under which the manifest of a digest is stored. */
+  readonly tag: Tag | undefined;
+  /** A manifest that another process has stored for a tag counts only if the tag was checked at or after this time. */
+  readonly notBeforeMs: number;
+}
 
 /**
  * Downloads manifests. Concurrent clients of one manifest share one request. The methods throw {@link UpstreamFailure}
  * and the errors of `admitMiss`.
  */
-export interface ManifestDownloads {
+export class ManifestDownloads {
+  readonly #parts: ManifestDownloadsParts;
+  /** Running requests. A download runs until its manifest is stored. */
+  readonly #running = new Map<string, Promise<unknown>>();
+  /** Running downloads by repository and tag. */
+  readonly #pending = new Map<string, Promise<DownloadedManifest>>();
+
+  constructor(parts: ManifestDownloadsParts) {
+    this.#parts = parts;
+  }
+
+  /** Returns a manifest that is stored, or is being stored. */
+  async find(
+    mirrorRepository: MirrorRepository,
+    digest: Digest,
+  ): Promise<Pick<DownloadedManifest, "content" | "mediaType"> | undefined> {
+    const { writeBehind, database } = this.#parts;
+    const reference = { kind: "digest", digest } as const;
+    return (
+      writeBehind.held(mirrorRepository, reference) ??
+      (await database.manifests.find(mirrorRepository.repository, reference))
+    );
+  }
+
   /** Sends a HEAD. If the response lacks the digest, type or size, downloads the manifest. */
   head(
     mirrorRepository: MirrorRepository,
     reference: Reference,
     admitMiss: AdmitMiss,
-  ): Promise<ManifestHead>;
+  ): Promise<ManifestHead> {
+    const key = `${mirrorRepository.repository} ${referenceText(reference)} head`;
+    return this.#once(key, admitMiss, async () => {
+      const { upstream, clock } = this.#parts;
+      const head = await requestManifestHead(upstream, mirrorRepository, reference);
+      if (head !== undefined) return head;
+      const wanted = { reference, tag: undefined, notBeforeMs: clock() };
+      const { digest, mediaType, content } = await this.#get(mirrorRepository, wanted, admitAll);
+      return { digest, mediaType, sizeBytes: content.length };
+    });
+  }
+
   /** Downloads and verifies a manifest, and starts to store it: under the tag of the reference, or under `tag`. */
   get(
     mirrorRepository: MirrorRepository,
     reference: Reference,
     admitMiss: AdmitMiss,
     tag?: Tag,
-  ): Promise<DownloadedManifest>;
+  ): Promise<DownloadedManifest> {
+    const work = this.#get(mirrorRepository, { reference, tag, notBeforeMs: 0 }, admitMiss);
+    const name = reference.kind === "tag" ? reference.tag : tag;
+    if (name === undefined) return work;
+    const key = `${mirrorRepository.repository}:${name}`;
+    this.#pending.set(key, work);
+    const forget = (): void => {
+      if (this.#pending.get(key) === work) this.#pending.delete(key);
+    };
+    work.then(whenStored).then(forget, forget);
+    return work;
+  }
+
   /** Returns the running download for a tag. */
-  pending(mirrorRepository: MirrorRepository, tag: Tag): Promise<DownloadedManifest> | undefined;
-}
+  pending({ repository }: MirrorRepository, tag: Tag): Promise<DownloadedManifest> | undefined {
+    return this.#pending.get(`${repository}:${tag}`);
+  }
 
-export function createManifestDownloads(parts: {
-  readonly database: Pick<Database, "manifests" | "mirrorTags">;
-  readonly writeBehind: WriteBehind;
-  readonly upstream: Upstream;
-  readonly responses: ResponseReader;
-  readonly processRegistry: Pick<ProcessRegistry, "isOnlyProcess">;
-  readonly fetchLeases: FetchLeases;
-  readonly scheduler: Pick<EventLoopScheduler, "yieldTurn">;
-  readonly limitBytes: number;
-  readonly clock: () => number;
-  readonly report: (error: unknown) => void;
-}): ManifestDownloads {
-  const {
-    database,
-    writeBehind,
-    upstream,
-    processRegistry,
-    fetchLeases,
-    scheduler,
-    clock,
-    report,
-  } = parts;
-  const { responses, limitBytes } = parts;
-  const running = new Map<string, Promise<unknown>>();
-  const pending = new Map<string, Promise<DownloadedManifest>>();
-
-  const once = <T>(
-    key: string,
+  #get(
+    mirrorRepository: MirrorRepository,
+    wanted: WantedManifest,
     admitMiss: AdmitMiss,
-    work: () => Promise<T>,
-    end: (result: T) => Promise<void> = nothingMore,
-  ): Promise<T> => {
-    const known = running.get(key) as Promise<T> | undefined;
-    if (known !== undefined)
-      return known.then((result) => scheduler.yieldTurn().then(() => result));
-    // Before `running.set`, so that clients that join do not fail on this client's limit.
-    admitMiss();
-    const begun = work();
-    running.set(key, begun);
-    const forget = (): void => void running.delete(key);
-    begun.then(end).then(forget, forget);
-    return begun;
-  };
+  ): Promise<DownloadedManifest> {
+    const { reference, tag = "" } = wanted;
+    const key = `${mirrorRepository.repository} ${referenceText(reference)} ${tag}`;
+    // A client that needs no upstream request of its own does not count against its limit.
+    const isRunning = this.#running.has(downloadKey(mirrorRepository, reference));
+    const work =
+      reference.kind === "tag"
+        ? () => this.#downloadForAll(mirrorRepository, wanted)
+        : () => this.#getByDigest(mirrorRepository, reference.digest, wanted);
+    return this.#once(key, isRunning ? admitAll : admitMiss, work, whenStored);
+  }
 
-  const download = async (
-    { name }: MirrorRepository,
-    reference: Reference,
-  ): Promise<{ readonly bytes: Buffer; readonly mediaType: string | undefined }> => {
-    const path = `manifests/${textOf(reference)}`;
-    const answer = await upstream.ask({ method: "GET", name, path, headers: { accept } });
-    const bytes = await responses.read(answer, { limitBytes }, (whole) => whole);
-    const length = headerOf(answer, "content-length");
-    if (length !== undefined && Number(length) !== bytes.length)
-      throw new UpstreamFailure("connectionFailed", "the upstream has cut a manifest");
-    const said = reference.kind === "tag" ? digestHeader(answer) : reference.digest;
-    if (said !== undefined && digestOf(bytes, algorithmOf(said)) !== said)
-      throw new UpstreamFailure("badResponse", `the upstream's manifest is not ${said}`);
-    return { bytes, mediaType: bareMediaType(headerOf(answer, "content-type") ?? "") };
-  };
+  async #getByDigest(
+    mirrorRepository: MirrorRepository,
+    digest: Digest,
+    wanted: WantedManifest,
+  ): Promise<DownloadedManifest> {
+    const { writeBehind } = this.#parts;
+    const tags = wanted.tag === undefined ? [] : [wanted.tag];
+    const here = await this.find(mirrorRepository, digest);
+    if (here !== undefined)
+      return writeBehind.keep(mirrorRepository, {
+        content: here.content,
+        mediaType: here.mediaType,
+        tags,
+        digest,
+      });
+    const found = await this.#once(downloadKey(mirrorRepository, wanted.reference), admitAll, () =>
+      this.#downloadForAll(mirrorRepository, wanted),
+    );
+    if (tags.length === 0) return found;
+    const { content, mediaType, config } = found;
+    return { ...writeBehind.keep(mirrorRepository, { content, mediaType, tags, digest }), config };
+  }
 
   /**
    * If several processes share the database, one of them downloads (the lease owner) and the others poll for the stored
-   * manifest. For a tag, the stored manifest counts only if it was checked at or after `notBeforeMs`.
+   * manifest.
    */
-  const forAll = async (
+  async #downloadForAll(
     mirrorRepository: MirrorRepository,
-    reference: Reference,
-    notBeforeMs: number,
-    fetch: () => Promise<DownloadedManifest>,
-  ): Promise<DownloadedManifest> => {
-    if (await processRegistry.isOnlyProcess()) return await fetch();
+    wanted: WantedManifest,
+  ): Promise<DownloadedManifest> {
+    const { processRegistry, fetchLeases, report } = this.#parts;
+    const { reference } = wanted;
+    if (await processRegistry.isOnlyProcess())
+      return await this.#download(mirrorRepository, reference);
     const { repository } = mirrorRepository;
-    const fetchTarget = { repository, reference: `manifests/${textOf(reference)}` } as const;
-    const find = async (): Promise<DownloadedManifest | undefined> => {
-      const checkedAtMs =
-        reference.kind === "digest"
-          ? Infinity
-          : await database.mirrorTags.checkedAtMs(repository, reference.tag);
-      const here = await database.manifests.find(repository, reference);
-      if (here === undefined || checkedAtMs < notBeforeMs) return undefined;
-      return { ...here, config: undefined, stored: Promise.resolve() };
-    };
+    const fetchTarget = { repository, reference: `manifests/${referenceText(reference)}` } as const;
     for (;;) {
       const running = await fetchLeases.find(fetchTarget);
-      const here = await find();
+      const here = await this.#findStored(mirrorRepository, wanted);
       if (here !== undefined) return here;
       if (running !== undefined && fetchLeases.isAlive(running)) await pause(lookEveryMs);
       else if ((await fetchLeases.begin(fetchTarget, running, "")).role === "leader") break;
@@ -144,97 +169,74 @@ export function createManifestDownloads(parts: {
     const end = (): Promise<unknown> => fetchLeases.end(fetchTarget).catch(report);
     try {
       // Another process may have stored the manifest just before this process took the lease.
-      const arrived = (await find()) ?? (await fetch());
+      const arrived =
+        (await this.#findStored(mirrorRepository, wanted)) ??
+        (await this.#download(mirrorRepository, reference));
       void arrived.stored.then(end, end);
       return arrived;
     } catch (error) {
       await end();
       throw error;
     }
-  };
+  }
 
-  const whenStored = ({ stored }: DownloadedManifest): Promise<void> => stored;
+  /** Returns the stored manifest, if it is new enough. */
+  async #findStored(
+    { repository }: MirrorRepository,
+    { reference, notBeforeMs }: WantedManifest,
+  ): Promise<DownloadedManifest | undefined> {
+    const { database } = this.#parts;
+    const checkedAtMs =
+      reference.kind === "digest"
+        ? Infinity
+        : await database.mirrorTags.checkedAtMs(repository, reference.tag);
+    const here = await database.manifests.find(repository, reference);
+    if (here === undefined || checkedAtMs < notBeforeMs) return undefined;
+    return { ...here, config: undefined, stored: Promise.resolve() };
+  }
 
-  const get = (
+  async #download(
     mirrorRepository: MirrorRepository,
     reference: Reference,
+  ): Promise<DownloadedManifest> {
+    const { writeBehind } = this.#parts;
+    await writeBehind.waitForSpace();
+    const { bytes: content, mediaType } = await requestManifest(
+      this.#parts,
+      mirrorRepository,
+      reference,
+    );
+    return reference.kind === "tag"
+      ? writeBehind.keep(mirrorRepository, { content, mediaType, tags: [reference.tag] })
+      : writeBehind.keep(mirrorRepository, {
+          content,
+          mediaType,
+          tags: [],
+          digest: reference.digest,
+        });
+  }
+
+  /** Runs `work`, or joins the running work with the same key. It counts as running until `end` of its result resolves. */
+  #once<T>(
+    key: string,
     admitMiss: AdmitMiss,
-    tag?: Tag,
-    notBeforeMs = 0,
-  ): Promise<DownloadedManifest> => {
-    const itself = `${mirrorRepository.repository} ${textOf(reference)} itself`;
-    const fetch = async (): Promise<DownloadedManifest> => {
-      await writeBehind.waitForSpace();
-      const { bytes, mediaType } = await download(mirrorRepository, reference);
-      return reference.kind === "tag"
-        ? writeBehind.keep(mirrorRepository, [reference.tag], bytes, mediaType)
-        : writeBehind.keep(mirrorRepository, [], bytes, mediaType, reference.digest);
-    };
-    const work = async (): Promise<DownloadedManifest> => {
-      if (reference.kind === "tag")
-        return await forAll(mirrorRepository, reference, notBeforeMs, fetch);
-      const { digest } = reference;
-      const tags = tag === undefined ? [] : [tag];
-      const here =
-        writeBehind.held(mirrorRepository, reference) ??
-        (await database.manifests.find(mirrorRepository.repository, reference));
-      if (here !== undefined)
-        return writeBehind.keep(mirrorRepository, tags, here.content, here.mediaType, digest);
-      const found = await once(itself, admitAll, () =>
-        forAll(mirrorRepository, reference, notBeforeMs, fetch),
-      );
-      if (tags.length === 0) return found;
-      return {
-        ...writeBehind.keep(mirrorRepository, tags, found.content, found.mediaType, digest),
-        config: found.config,
-      };
-    };
-    const key = `${mirrorRepository.repository} ${textOf(reference)} ${tag ?? ""}`;
-    return once(key, running.has(itself) ? admitAll : admitMiss, work, whenStored);
-  };
-
-  return {
-    get(mirrorRepository, reference, admitMiss, tag) {
-      const work = get(mirrorRepository, reference, admitMiss, tag);
-      const name = reference.kind === "tag" ? reference.tag : tag;
-      if (name === undefined) return work;
-      const key = `${mirrorRepository.repository}:${name}`;
-      pending.set(key, work);
-      const forget = (): void => {
-        if (pending.get(key) === work) pending.delete(key);
-      };
-      work.then(whenStored).then(forget, forget);
-      return work;
-    },
-    pending: ({ repository }, tag) => pending.get(`${repository}:${tag}`),
-    head: (mirrorRepository, reference, admitMiss) =>
-      once(`${mirrorRepository.repository} ${textOf(reference)} head`, admitMiss, async () => {
-        const path = `manifests/${textOf(reference)}`;
-        const asked = { name: mirrorRepository.name, path, headers: { accept } };
-        const answer = await upstream.ask({ method: "HEAD", ...asked });
-        await answer.body.dump();
-        const digest = digestHeader(answer);
-        const mediaType = bareMediaType(headerOf(answer, "content-type") ?? "");
-        const sizeBytes = integerOf(answer, "content-length");
-        if (digest !== undefined && mediaType !== undefined && sizeBytes !== undefined)
-          return { digest, mediaType, sizeBytes };
-        const found = await get(mirrorRepository, reference, admitAll, undefined, clock());
-        return {
-          digest: found.digest,
-          mediaType: found.mediaType,
-          sizeBytes: found.content.length,
-        };
-      }),
-  };
+    work: () => Promise<T>,
+    end: (result: T) => Promise<void> | void = () => undefined,
+  ): Promise<T> {
+    const known = this.#running.get(key) as Promise<T> | undefined;
+    if (known !== undefined)
+      return known.then((result) => this.#parts.scheduler.yieldTurn().then(() => result));
+    // Before `#running.set`, so that clients that join do not fail on this client's limit.
+    admitMiss();
+    const begun = work();
+    this.#running.set(key, begun);
+    const forget = (): void => void this.#running.delete(key);
+    begun.then(end).then(forget, forget);
+    return begun;
+  }
 }
 
-const textOf = (reference: Reference): Tag | Digest =>
-  reference.kind === "tag" ? reference.tag : reference.digest;
+const downloadKey = ({ repository }: MirrorRepository, reference: Reference): string =>
+  `${repository} ${referenceText(reference)} itself`;
 
-const nothingMore = (): Promise<void> => Promise.resolve();
-
-/** The valid digest in `Docker-Content-Digest`, or `undefined`. */
-function digestHeader(answer: Pick<UpstreamResponse, "headers">): Digest | undefined {
-  const digest = headerOf(answer, "docker-content-digest");
-  return digest !== undefined && isDigest(digest) ? digest : undefined;
-}
+const whenStored = ({ stored }: DownloadedManifest): Promise<void> => stored;

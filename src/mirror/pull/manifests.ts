@@ -1,16 +1,11 @@
 import { setTimeout as pause } from "node:timers/promises";
-import { createByteCache, stringBytes } from "../../concurrency/byte-cache.ts";
 import type { Database } from "../../database/database.ts";
 import type { Digest } from "../../oci/digest.ts";
 import { OciError } from "../../oci/errors.ts";
 import type { Reference, Tag } from "../../oci/reference.ts";
 import type { Manifests, StoredManifest } from "../../registry/manifests.ts";
-import type { Counters } from "../counters.ts";
-import { createPendingTagChecks } from "./pending-tag-checks.ts";
-import { clientError, saysAbsent, staleDetail, UpstreamFailure } from "../upstream/failure.ts";
-import type { ManifestDownloads } from "./manifest-downloads.ts";
 import type { NegativeCache } from "../cache/negative-cache.ts";
-import type { EventLoopScheduler } from "./event-loop-scheduler.ts";
+import type { Counters } from "../counters.ts";
 import {
   admitAll,
   mirrorActor,
@@ -18,16 +13,12 @@ import {
   type CacheStatus,
   type MirrorRepository,
 } from "../repository.ts";
-import type { MirrorSettings } from "../settings.ts";
+import { saysAbsent, staleDetail, UpstreamFailure } from "../upstream/failure.ts";
+import type { EventLoopScheduler } from "./event-loop-scheduler.ts";
+import type { ManifestDownloads } from "./manifest-downloads.ts";
+import { referenceText, type ManifestHead } from "./sources.ts";
+import type { TagChecks } from "./tag-checks.ts";
 import type { DownloadedManifest, WriteBehind } from "./write-behind.ts";
-import type { Availability } from "../upstream/availability.ts";
-
-/** The metadata of a manifest that a HEAD response carries. */
-export interface ManifestHead {
-  readonly digest: Digest;
-  readonly mediaType: string;
-  readonly sizeBytes: number;
-}
 
 export interface MirroredManifest extends ManifestHead {
   /** `undefined` if the mirror answered from an upstream HEAD. */
@@ -44,268 +35,216 @@ export interface ManifestQuestion {
   readonly isPull: boolean;
 }
 
-const isStored = Promise.resolve();
-
-/** If the manifest is cached, a client waits at most 1 s for the upstream's answer to the tag check. */
-const patienceMs = 1_000;
-/** When the upstream's rate limit is nearly used up, `ttl.tag` is 12 times as long. */
-const lowRateLimitFactor = 12;
-/** 8 MB hold about 10,000 HEAD responses. The least recently used one is evicted first; each is valid for `ttl.tag`. */
-const headsBytesAtMost = 8 * 1024 * 1024;
-
-export type MirrorManifests = ReturnType<typeof createMirrorManifests>;
-
-export function createMirrorManifests(parts: {
-  readonly database: Pick<Database, "manifests" | "mirrorTags" | "run">;
+interface MirrorManifestsParts {
+  readonly database: Pick<Database, "manifests" | "mirrorTags">;
   readonly manifests: Pick<Manifests, "delete">;
   readonly manifestDownloads: ManifestDownloads;
+  readonly tagChecks: TagChecks;
   readonly writeBehind: Pick<WriteBehind, "held">;
-  readonly availability: Pick<Availability, "isRateLimitShort">;
   readonly negativeCache: NegativeCache;
-  readonly ttl: MirrorSettings["ttl"];
+  readonly tagTtlMs: number;
   readonly clock: () => number;
   readonly counters: Counters;
   readonly scheduler: Pick<EventLoopScheduler, "arrived">;
   /** Starts the download of a blob that the client requests next. */
   readonly prefetch: (mirrorRepository: MirrorRepository, digest: Digest) => void;
-}) {
-  const {
-    database,
-    manifests,
-    manifestDownloads,
-    writeBehind,
-    availability,
-    negativeCache,
-    ttl,
-    clock,
-    counters,
-  } = parts;
-  /** The targets of tags from upstream HEAD responses. The manifests may not be cached. */
-  const heads = createByteCache<ManifestHead & { readonly atMs: number }>({
-    maxBytes: headsBytesAtMost,
-    sizeOf: (head) => stringBytes(JSON.stringify(head)),
-  });
-  const checks = new Map<string, Promise<ManifestHead>>();
-  const pendingTags = createPendingTagChecks(clock);
+}
 
-  const tagTtlMs = (): number =>
-    availability.isRateLimitShort() ? ttl.tag * lowRateLimitFactor : ttl.tag;
+/** A client's request for a manifest of a mirrored repository. */
+interface ManifestRequest {
+  readonly mirrorRepository: MirrorRepository;
+  readonly question: ManifestQuestion;
+  readonly admitMiss: AdmitMiss;
+}
 
-  const isHere = async (mirrorRepository: MirrorRepository, digest: Digest): Promise<boolean> => {
-    const reference = { kind: "digest", digest } as const;
-    if (writeBehind.held(mirrorRepository, reference) !== undefined) return true;
-    return (await database.manifests.find(mirrorRepository.repository, reference)) !== undefined;
-  };
+const isStored = Promise.resolve();
+const hit = { kind: "hit" } as const;
+const miss = { kind: "miss" } as const;
+const counterOf = { hit: "hits", miss: "misses", stale: "stale" } as const;
 
-  const ask = async (mirrorRepository: MirrorRepository, tag: Tag): Promise<ManifestHead> => {
-    const { repository } = mirrorRepository;
-    const head = await manifestDownloads.head(mirrorRepository, { kind: "tag", tag }, admitAll);
-    const { digest } = head;
-    heads.set(`${repository}:${tag}`, { ...head, atMs: clock() });
-    const here = await database.manifests.find(repository, { kind: "tag", tag });
-    if (here?.digest === digest)
-      await database.run("checkMirrorTag", { repository, tag, nowMs: clock() });
-    // Many clients send a HEAD for the tag and then a GET for the digest, whose manifest may be cached or not.
-    else if (await isHere(mirrorRepository, digest))
-      await manifestDownloads.get(mirrorRepository, { kind: "digest", digest }, admitAll, tag);
-    else pendingTags.add(repository, digest, tag);
-    return head;
-  };
+/** If the manifest is cached, a client waits at most 1 s for the upstream's answer to the tag check. */
+const longestCheckMs = 1_000;
 
-  /** Checks a tag with one upstream HEAD, shared by concurrent clients. */
-  const check = (
+/** Serves the manifests of one mirror, from the cache or from the upstream. */
+export class MirrorManifests {
+  readonly #parts: MirrorManifestsParts;
+
+  constructor(parts: MirrorManifestsParts) {
+    this.#parts = parts;
+  }
+
+  /**
+   * Returns the manifest from the cache or from the upstream. After `ttl.tag` the mirror checks a tag with a HEAD;
+   * while the upstream fails, the cached manifest is served as stale. Throws MANIFEST_UNKNOWN only if the upstream
+   * answered so (also from the negative cache), otherwise the error of `clientError`.
+   */
+  async get(
     mirrorRepository: MirrorRepository,
-    tag: Tag,
-    admitMiss: AdmitMiss,
-  ): Promise<ManifestHead> => {
-    const key = `${mirrorRepository.repository}:${tag}`;
-    const running = checks.get(key);
-    if (running !== undefined) return running;
-    admitMiss();
-    const work = ask(mirrorRepository, tag).finally(() => checks.delete(key));
-    checks.set(key, work);
-    work.catch(() => undefined);
-    return work;
-  };
-
-  const served = (
-    found: Pick<DownloadedManifest, "digest" | "mediaType" | "content">,
-    status: CacheStatus,
-    stored = isStored,
-  ): MirroredManifest => {
-    counters.add(status.kind === "hit" ? "hits" : status.kind === "miss" ? "misses" : "stale");
-    const { digest, mediaType, content } = found;
-    return { digest, mediaType, content, sizeBytes: content.length, status, stored };
-  };
-  const miss: CacheStatus = { kind: "miss" };
-
-  const fetched = async (
-    mirrorRepository: MirrorRepository,
-    { isPull }: ManifestQuestion,
-    work: Promise<DownloadedManifest>,
-  ): Promise<MirroredManifest> => {
-    const found = await work;
-    if (isPull && found.config !== undefined) parts.prefetch(mirrorRepository, found.config);
-    return served(found, miss, found.stored);
-  };
-
-  const byDigest = async (
-    mirrorRepository: MirrorRepository,
-    digest: Digest,
+    reference: Reference,
     question: ManifestQuestion,
     admitMiss: AdmitMiss,
-  ): Promise<MirroredManifest> => {
-    const here = await database.manifests.find(mirrorRepository.repository, {
-      kind: "digest",
-      digest,
-    });
-    if (here !== undefined) return served(here, { kind: "hit" });
-    const reference = { kind: "digest", digest } as const;
-    if (!question.isHead) {
-      const found = await fetched(
-        mirrorRepository,
-        question,
-        manifestDownloads.get(mirrorRepository, reference, admitMiss),
-      );
-      for (const tag of pendingTags.take(mirrorRepository.repository, digest))
-        await manifestDownloads.get(mirrorRepository, reference, admitAll, tag);
-      return found;
+  ): Promise<MirroredManifest> {
+    const { scheduler, writeBehind, negativeCache, tagTtlMs } = this.#parts;
+    scheduler.arrived();
+    const held = writeBehind.held(mirrorRepository, reference);
+    if (held !== undefined) {
+      const ttl = reference.kind === "tag" ? { ttlSeconds: Math.round(tagTtlMs / 1000) } : {};
+      return this.#served(held, { ...hit, ...ttl }, held.stored);
     }
-    const asked = manifestDownloads.head(mirrorRepository, reference, admitMiss);
-    counters.add("misses");
-    const head = await asked;
-    return { ...head, content: undefined, status: miss, stored: isStored };
-  };
+    const request = { mirrorRepository, question, admitMiss };
+    const key = `${mirrorRepository.repository}:${referenceText(reference)}`;
+    return await negativeCache.through(
+      key,
+      () => unknownManifest(reference),
+      () =>
+        reference.kind === "tag"
+          ? this.#byTag(request, reference.tag)
+          : this.#byDigest(request, reference.digest),
+    );
+  }
 
-  /** Returns the manifest that `head` names. Downloads it if it is not cached and the client sent a GET. */
-  const byHead = async (
-    mirrorRepository: MirrorRepository,
-    tag: Tag,
-    head: ManifestHead,
-    question: ManifestQuestion,
-    status: CacheStatus,
-    admitMiss: AdmitMiss,
-  ): Promise<MirroredManifest> => {
-    const { repository } = mirrorRepository;
-    const here = await database.manifests.find(repository, { kind: "tag", tag });
-    if (here?.digest === head.digest) return served(here, status);
+  async #byDigest(request: ManifestRequest, digest: Digest): Promise<MirroredManifest> {
+    const { database, manifestDownloads, tagChecks, counters } = this.#parts;
+    const { mirrorRepository, question, admitMiss } = request;
+    const reference = { kind: "digest", digest } as const;
+    const here = await database.manifests.find(mirrorRepository.repository, reference);
+    if (here !== undefined) return this.#served(here, hit);
     if (question.isHead) {
+      const asked = manifestDownloads.head(mirrorRepository, reference, admitMiss);
       counters.add("misses");
-      return { ...head, content: undefined, status: miss, stored: isStored };
+      return withoutContent(await asked);
     }
-    const { digest } = head;
-    const admit = (await isHere(mirrorRepository, digest)) ? admitAll : admitMiss;
-    const work = manifestDownloads.get(mirrorRepository, { kind: "digest", digest }, admit, tag);
-    return await fetched(mirrorRepository, question, work);
-  };
+    const work = manifestDownloads.get(mirrorRepository, reference, admitMiss);
+    const found = await this.#downloaded(request, work);
+    for (const tag of tagChecks.takePending(mirrorRepository, digest))
+      await manifestDownloads.get(mirrorRepository, reference, admitAll, tag);
+    return found;
+  }
 
-  const forget = async (mirrorRepository: MirrorRepository, tag: Tag): Promise<void> => {
-    heads.delete(`${mirrorRepository.repository}:${tag}`);
-    await manifests
-      .delete(mirrorActor, mirrorRepository.repository, { kind: "tag", tag })
-      .catch(ignoreUnknown);
-  };
-
-  /** Returns the cached manifest as stale, after the upstream failed to check the tag. */
-  const stale = (here: StoredManifest, checkedAtMs: number, error: unknown): MirroredManifest => {
-    const ageSeconds = Math.round((clock() - checkedAtMs - ttl.tag) / 1000);
-    return served(here, { kind: "stale", ageSeconds, reason: staleDetail(error) });
-  };
-
-  const byTag = async (
-    mirrorRepository: MirrorRepository,
-    tag: Tag,
-    question: ManifestQuestion,
-    admitMiss: AdmitMiss,
-  ): Promise<MirroredManifest> => {
+  async #byTag(request: ManifestRequest, tag: Tag): Promise<MirroredManifest> {
+    const { database, manifestDownloads, tagChecks } = this.#parts;
+    const { mirrorRepository, question, admitMiss } = request;
     const { repository } = mirrorRepository;
     const here = await database.manifests.find(repository, { kind: "tag", tag });
     const checkedAtMs = await database.mirrorTags.checkedAtMs(repository, tag);
-    const nowMs = clock();
-    const head = heads.get(`${repository}:${tag}`);
-    if (head !== undefined && head.atMs + ttl.tag > nowMs && head.atMs >= checkedAtMs)
-      return await byHead(mirrorRepository, tag, head, question, { kind: "hit" }, admitMiss);
-    if (here === undefined) {
-      if (question.isHead)
-        return await byHead(
-          mirrorRepository,
-          tag,
-          await check(mirrorRepository, tag, admitMiss),
-          question,
-          miss,
-          admitMiss,
-        );
-      return await fetched(
-        mirrorRepository,
-        question,
-        manifestDownloads.get(mirrorRepository, { kind: "tag", tag }, admitMiss),
-      );
+    const head = tagChecks.fresh(mirrorRepository, tag, checkedAtMs);
+    if (head !== undefined) return await this.#byHead(request, tag, { head, status: hit });
+    if (here === undefined && question.isHead) {
+      const checked = await tagChecks.check(mirrorRepository, tag, admitMiss);
+      return await this.#byHead(request, tag, { head: checked, status: miss });
     }
-    const freshForMs = checkedAtMs + tagTtlMs() - nowMs;
+    if (here === undefined) {
+      const work = manifestDownloads.get(mirrorRepository, { kind: "tag", tag }, admitMiss);
+      return await this.#downloaded(request, work);
+    }
+    const freshForMs = tagChecks.freshForMs(checkedAtMs);
     if (freshForMs > 0)
-      return served(here, { kind: "hit", ttlSeconds: Math.round(freshForMs / 1000) });
-
+      return this.#served(here, { ...hit, ttlSeconds: Math.round(freshForMs / 1000) });
     const pending = manifestDownloads.pending(mirrorRepository, tag);
-    if (pending !== undefined) return await fetched(mirrorRepository, question, pending);
+    if (pending !== undefined) return await this.#downloaded(request, pending);
+    return await this.#revalidated(request, tag, { here, checkedAtMs });
+  }
 
+  /** Checks a cached tag. Returns the cached manifest as stale if the upstream fails, or does not answer in time. */
+  async #revalidated(
+    request: ManifestRequest,
+    tag: Tag,
+    { here, checkedAtMs }: { readonly here: StoredManifest; readonly checkedAtMs: number },
+  ): Promise<MirroredManifest> {
     try {
       // After the timeout the check continues, so that the next request finds its result.
       const late = new AbortController();
-      const checked = await Promise.race([
-        check(mirrorRepository, tag, admitAll),
-        pause(patienceMs, undefined, { signal: late.signal }).catch(() => undefined),
+      const head = await Promise.race([
+        this.#parts.tagChecks.check(request.mirrorRepository, tag, admitAll),
+        pause(longestCheckMs, undefined, { signal: late.signal }).catch(() => undefined),
       ]).finally(() => late.abort());
-      if (checked === undefined) return stale(here, checkedAtMs, undefined);
-      return await byHead(mirrorRepository, tag, checked, question, { kind: "hit" }, admitMiss);
+      if (head === undefined) return this.#stale(here, checkedAtMs, undefined);
+      return await this.#byHead(request, tag, { head, status: hit });
     } catch (error) {
       if (saysAbsent(error)) {
-        await forget(mirrorRepository, tag);
+        await this.#forget(request.mirrorRepository, tag);
         throw error;
       }
-      if (error instanceof UpstreamFailure) return stale(here, checkedAtMs, error);
+      if (error instanceof UpstreamFailure) return this.#stale(here, checkedAtMs, error);
       throw error;
     }
-  };
+  }
 
-  return {
-    /**
-     * Returns the manifest from the cache or from the upstream. After `ttl.tag` the mirror checks a tag with a HEAD;
-     * while the upstream fails, the cached manifest is served as stale. Throws MANIFEST_UNKNOWN only if the upstream
-     * answered so (also from the negative cache), otherwise the error of `clientError`.
-     */
-    async get(
-      mirrorRepository: MirrorRepository,
-      reference: Reference,
-      question: ManifestQuestion,
-      admitMiss: AdmitMiss,
-    ): Promise<MirroredManifest> {
-      parts.scheduler.arrived();
-      const text = reference.kind === "tag" ? reference.tag : reference.digest;
-      const key = `${mirrorRepository.repository}:${text}`;
-      const absent = new OciError("MANIFEST_UNKNOWN", undefined, {
-        detail: reference.kind === "tag" ? { tag: text } : { digest: text },
-      });
-      if (negativeCache.has(key)) throw absent;
-      const held = writeBehind.held(mirrorRepository, reference);
-      const ttlSeconds = Math.round(ttl.tag / 1000);
-      const status: CacheStatus =
-        reference.kind === "tag" ? { kind: "hit", ttlSeconds } : { kind: "hit" };
-      if (held !== undefined) return served(held, status, held.stored);
-      try {
-        return reference.kind === "tag"
-          ? await byTag(mirrorRepository, reference.tag, question, admitMiss)
-          : await byDigest(mirrorRepository, reference.digest, question, admitMiss);
-      } catch (error) {
-        if (saysAbsent(error)) negativeCache.add(key, ttl.missing);
-        throw clientError(error, () => absent);
-      }
-    },
-  };
+  /**
+   * Returns the manifest that `head` names; `status` is its status if it is cached. Downloads it if it is not cached and
+   * the client sent a GET.
+   */
+  async #byHead(
+    request: ManifestRequest,
+    tag: Tag,
+    { head, status }: { readonly head: ManifestHead; readonly status: CacheStatus },
+  ): Promise<MirroredManifest> {
+    const { database, manifestDownloads, counters } = this.#parts;
+    const { mirrorRepository, question, admitMiss } = request;
+    const { repository } = mirrorRepository;
+    const tagged = await database.manifests.find(repository, { kind: "tag", tag });
+    if (tagged?.digest === head.digest) return this.#served(tagged, status);
+    if (question.isHead) {
+      counters.add("misses");
+      return withoutContent(head);
+    }
+    const { digest } = head;
+    const here = await manifestDownloads.find(mirrorRepository, digest);
+    const admit = here === undefined ? admitMiss : admitAll;
+    const work = manifestDownloads.get(mirrorRepository, { kind: "digest", digest }, admit, tag);
+    return await this.#downloaded(request, work);
+  }
+
+  /** Returns a downloaded manifest, and prefetches the config that a pulling client requests next. */
+  async #downloaded(
+    { mirrorRepository, question }: ManifestRequest,
+    work: Promise<DownloadedManifest>,
+  ): Promise<MirroredManifest> {
+    const found = await work;
+    if (question.isPull && found.config !== undefined)
+      this.#parts.prefetch(mirrorRepository, found.config);
+    return this.#served(found, miss, found.stored);
+  }
+
+  /** Returns the cached manifest as stale, after the upstream failed to check the tag. */
+  #stale(here: StoredManifest, checkedAtMs: number, error: unknown): MirroredManifest {
+    const { clock, tagTtlMs } = this.#parts;
+    const ageSeconds = Math.round((clock() - checkedAtMs - tagTtlMs) / 1000);
+    return this.#served(here, { kind: "stale", ageSeconds, reason: staleDetail(error) });
+  }
+
+  #served(
+    { digest, mediaType, content }: Pick<DownloadedManifest, "digest" | "mediaType" | "content">,
+    status: CacheStatus,
+    stored = isStored,
+  ): MirroredManifest {
+    this.#parts.counters.add(counterOf[status.kind]);
+    return { digest, mediaType, content, sizeBytes: content.length, status, stored };
+  }
+
+  /** Deletes a tag that the upstream does not have any more. */
+  async #forget(mirrorRepository: MirrorRepository, tag: Tag): Promise<void> {
+    const { manifests, tagChecks } = this.#parts;
+    tagChecks.forget(mirrorRepository, tag);
+    await manifests
+      .delete(mirrorActor, mirrorRepository.repository, { kind: "tag", tag })
+      .catch(ignoreUnknown);
+  }
 }
 
+const withoutContent = (head: ManifestHead): MirroredManifest => ({
+  ...head,
+  content: undefined,
+  status: miss,
+  stored: isStored,
+});
+
+const unknownManifest = (reference: Reference): OciError =>
+  new OciError("MANIFEST_UNKNOWN", undefined, {
+    detail: reference.kind === "tag" ? { tag: reference.tag } : { digest: reference.digest },
+  });
+
 function ignoreUnknown(error: unknown): void {
-  const isUnknown =
-    error instanceof OciError &&
-    (error.code === "MANIFEST_UNKNOWN" || error.code === "NAME_UNKNOWN");
-  if (!isUnknown) throw error;
+  const unknown = ["MANIFEST_UNKNOWN", "NAME_UNKNOWN"];
+  if (!(error instanceof OciError && unknown.includes(error.code))) throw error;
 }

@@ -6,6 +6,7 @@ import type { RepositoryName } from "../../oci/name.ts";
 import type { Reference, Tag } from "../../oci/reference.ts";
 import type { Blobs } from "../../registry/blobs.ts";
 import type { Mirror } from "../mirror.ts";
+import { referenceText } from "../pull/sources.ts";
 import type { UpstreamRequest } from "../upstream/client.ts";
 import { saysAbsent, UpstreamFailure } from "../upstream/failure.ts";
 import { headerOf, type UpstreamResponse } from "../upstream/responses.ts";
@@ -85,8 +86,7 @@ class RepositoryPush {
     const stored = await database.manifests.find(repository, reference);
     if (stored === undefined || this.#seen.has(stored.digest)) return;
     this.#seen.add(stored.digest);
-    const text = reference.kind === "tag" ? reference.tag : reference.digest;
-    const path = `manifests/${text}`;
+    const path = `manifests/${referenceText(reference)}`;
     const there = await this.#look(path);
     const isNew = (there && headerOf(there, "docker-content-digest")) !== stored.digest;
     if (isNew) yield* this.#contents(stored);

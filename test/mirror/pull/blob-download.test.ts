@@ -2,11 +2,8 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
 import { createMemoryStore } from "../../../storage/memory/store.ts";
-import {
-  startDownload,
-  type DownloadParts,
-  type OpenedSource,
-} from "../../../src/mirror/pull/fetch.ts";
+import { BlobDownload, type BlobDownloadParts } from "../../../src/mirror/pull/blob-download.ts";
+import type { OpenedSource } from "../../../src/mirror/pull/sources.ts";
 import { readPartialBlob } from "../../../src/mirror/pull/partial-blob.ts";
 import { createEventLoopScheduler } from "../../../src/mirror/pull/event-loop-scheduler.ts";
 import { digestOf } from "../../../src/oci/digest.ts";
@@ -17,7 +14,7 @@ async function* pieces(bytes: Buffer): AsyncGenerator<Buffer> {
   for (let at = 0; at < bytes.length; at += 65_536) yield bytes.subarray(at, at + 65_536);
 }
 
-async function begin(bytes: Buffer, more: Partial<DownloadParts>) {
+async function begin(bytes: Buffer, more: Partial<BlobDownloadParts>) {
   const store = createMemoryStore();
   const discarded = { count: 0 };
   const open = (start: number): Promise<OpenedSource> =>
@@ -25,7 +22,7 @@ async function begin(bytes: Buffer, more: Partial<DownloadParts>) {
       ...{ start, sizeBytes: bytes.length, bytes: pieces(bytes.subarray(start)) },
       discard: () => void (discarded.count += 1),
     });
-  const fetch = startDownload({
+  const download = new BlobDownload({
     ...{ store, open, digest: digestOf(bytes), expectedBytes: undefined, before: undefined },
     ...{ unnamedBytesAtMost: Infinity, isWorthKeeping: () => true },
     upload: await store.begin(),
@@ -33,7 +30,7 @@ async function begin(bytes: Buffer, more: Partial<DownloadParts>) {
     count: () => undefined,
     ...more,
   });
-  return { store, fetch, discarded };
+  return { store, download, discarded };
 }
 
 describe("a download", () => {
@@ -44,16 +41,16 @@ describe("a download", () => {
       await pause(50);
       throw new Error("the database is full");
     };
-    const { store, fetch } = await begin(bytes, { record });
+    const { store, download } = await begin(bytes, { record });
     const growing = readPartialBlob(
       store,
-      fetch,
+      download.partialBlob,
       { start: 0, end: bytes.length - 1 },
       createEventLoopScheduler(),
     );
     const reader = growing[Symbol.asyncIterator]();
     await reader.next();
-    await assert.rejects(fetch.done, /the database is full/);
+    await assert.rejects(download.done, /the database is full/);
     const rest = async (): Promise<void> => {
       while ((await reader.next()).done !== true);
     };
@@ -61,8 +58,8 @@ describe("a download", () => {
   });
 
   test("whose source has another size than the manifest says fails and discards the source", async () => {
-    const { fetch, discarded } = await begin(bytes, { expectedBytes: 5 });
-    await assert.rejects(fetch.done, /has 9437184 bytes, not 5/);
+    const { download, discarded } = await begin(bytes, { expectedBytes: 5 });
+    await assert.rejects(download.done, /has 9437184 bytes, not 5/);
     assert.equal(discarded.count, 1);
   });
 
@@ -72,8 +69,8 @@ describe("a download", () => {
     await store.append(before, 0, pieces(bytes));
     const open = () => Promise.reject(new Error("it was asked for"));
     const parts = { store, before, open, expectedBytes: bytes.length };
-    const { fetch } = await begin(bytes, { ...parts, upload: await store.begin() });
-    const key = await fetch.done;
+    const { download } = await begin(bytes, { ...parts, upload: await store.begin() });
+    const key = await download.done;
     assert.deepEqual(await store.stat(key), { sizeBytes: bytes.length });
   });
 });
