@@ -1,7 +1,8 @@
 import { closeSync, fsyncSync, openSync, unlinkSync, writeSync } from "node:fs";
 import path from "node:path";
 import { parentPort, receiveMessageOnPort } from "node:worker_threads";
-import type { FileAnswer, FileFailure, FileRequest } from "./durable-file-writer.ts";
+import { serializeError, type SerializedError } from "../../src/concurrency/serialized-error.ts";
+import type { FileAnswer, FileRequest } from "./durable-file-writer.ts";
 
 /*
  * A thread that writes small files in batches. It writes all files of the batch, flushes each file, and then flushes
@@ -29,17 +30,11 @@ function flushDirectory(directory: string): void {
   }
 }
 
-function failureOf(error: unknown): FileFailure {
-  if (!(error instanceof Error)) return { message: String(error) };
-  const { message, code, syscall, path } = error as NodeJS.ErrnoException;
-  return { message, code, syscall, path };
-}
-
 function performTogether(requests: readonly FileRequest[]): readonly FileAnswer[] {
-  const failures = new Map<FileRequest, FileFailure>();
+  const failures = new Map<FileRequest, SerializedError>();
   const made = new Map<FileRequest, number>();
   const fail = (request: FileRequest, error: unknown): void => {
-    failures.set(request, failureOf(error));
+    failures.set(request, serializeError(error));
     if (!made.has(request)) return;
     try {
       unlinkSync(request.target);

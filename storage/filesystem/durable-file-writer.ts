@@ -1,5 +1,6 @@
 import path from "node:path";
 import { Worker } from "node:worker_threads";
+import { deserializeError, type SerializedError } from "../../src/concurrency/serialized-error.ts";
 
 /** A request to create a file that is durable together with its name. */
 export interface FileRequest {
@@ -8,17 +9,9 @@ export interface FileRequest {
   readonly bytes: Uint8Array;
 }
 
-/** The fields of an error. A message between threads does not preserve the class and the code of an error. */
-export interface FileFailure {
-  readonly message: string;
-  readonly code?: string | undefined;
-  readonly syscall?: string | undefined;
-  readonly path?: string | undefined;
-}
-
 export interface FileAnswer {
   readonly id: number;
-  readonly failure?: FileFailure;
+  readonly failure?: SerializedError;
 }
 
 export interface DurableFileWriter {
@@ -71,7 +64,7 @@ export function createDurableFileWriter(): DurableFileWriter {
         const asked = thread.waiting.get(id);
         thread.waiting.delete(id);
         if (failure === undefined) asked?.resolve();
-        else asked?.reject(Object.assign(new Error(failure.message), failure));
+        else asked?.reject(deserializeError(failure));
       }
       // An idle thread does not keep the process running.
       if (thread.waiting.size === 0) worker.unref();

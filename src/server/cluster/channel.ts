@@ -1,3 +1,9 @@
+import {
+  deserializeError,
+  serializeError,
+  type SerializedError,
+} from "../../concurrency/serialized-error.ts";
+
 /*
  * Requests and one-way messages between two processes. They carry plain data and bytes; of an error its message and
  * code.
@@ -31,14 +37,6 @@ type Message =
   | { readonly kind: "failure"; readonly id: number; readonly failure: SerializedError }
   | { readonly kind: "tell"; readonly name: string; readonly input: unknown };
 
-/** An error of another process. */
-export interface SerializedError {
-  readonly message: string;
-  readonly code: string | undefined;
-  readonly syscall?: string | undefined;
-  readonly path?: string | undefined;
-}
-
 interface Pending {
   readonly resolve: (result: unknown) => void;
   readonly reject: (error: Error) => void;
@@ -53,10 +51,10 @@ export function createChannel(port: Port, { answers = {}, notes = {} }: Handlers
   const answer = async (id: number, name: string, input: unknown): Promise<void> => {
     try {
       const answering = answers[name];
-      if (answering === undefined) throw new Error(`nobody answers ${name}`);
+      if (answering === undefined) throw new Error(`there is no handler for ${name}`);
       send({ kind: "answer", id, result: await answering(input as never) });
     } catch (error) {
-      send({ kind: "failure", id, failure: failureOf(error) });
+      send({ kind: "failure", id, failure: serializeError(error) });
     }
   };
   const settle = (id: number, by: (waiting: Pending) => void): void => {
@@ -71,7 +69,7 @@ export function createChannel(port: Port, { answers = {}, notes = {} }: Handlers
     else if (message.kind === "tell") notes[message.name]?.(message.input as never);
     else if (message.kind === "answer")
       settle(message.id, ({ resolve }) => resolve(message.result));
-    else settle(message.id, ({ reject }) => reject(errorOf(message.failure)));
+    else settle(message.id, ({ reject }) => reject(deserializeError(message.failure)));
   });
   port.onGone(() => {
     gone = true;
@@ -94,20 +92,5 @@ export function createChannel(port: Port, { answers = {}, notes = {} }: Handlers
   };
 }
 
-export function failureOf(error: unknown): SerializedError {
-  const textOf = (name: string): string | undefined => {
-    const value: unknown = error instanceof Error ? Reflect.get(error, name) : undefined;
-    return typeof value === "string" ? value : undefined;
-  };
-  return {
-    message: error instanceof Error ? error.message : String(error),
-    code: textOf("code"),
-    syscall: textOf("syscall"),
-    path: textOf("path"),
-  };
-}
-
-export const errorOf = ({ message, ...details }: SerializedError): Error =>
-  Object.assign(new Error(message), details);
-
-const goneError = (): Error => errorOf({ message: "the other process has gone", code: "GONE" });
+const goneError = (): Error =>
+  deserializeError({ message: "the other process has gone", code: "GONE" });

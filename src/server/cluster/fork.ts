@@ -1,10 +1,11 @@
 import cluster, { type Worker } from "node:cluster";
 import path from "node:path";
 import type { SharedServices } from "../../app/context.ts";
+import { deserializeError, type SerializedError } from "../../concurrency/serialized-error.ts";
 import { configKeys } from "../../config/load.ts";
 import type { Config } from "../../config/schema.ts";
 import type { RunningServer } from "../start-server.ts";
-import { createChannel, errorOf, type Channel, type SerializedError } from "./channel.ts";
+import { createChannel, type Channel } from "./channel.ts";
 import { serveSharedServices } from "./shared-services.ts";
 
 /** The address on which all workers listen. */
@@ -55,7 +56,7 @@ export function forkWorker(sharedServices: SharedServices, config: Config): Fork
       notes: {
         ...lending.notes,
         listening: (place: Place) => onListening(place),
-        failed: (failure: SerializedError) => onFailed(errorOf(failure)),
+        failed: (failure: SerializedError) => onFailed(deserializeError(failure)),
       },
     },
   );

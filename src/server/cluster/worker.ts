@@ -2,10 +2,11 @@ import cluster from "node:cluster";
 import { EventEmitter } from "node:events";
 import process from "node:process";
 import { openServerApp } from "../../app/server-app.ts";
+import { serializeError } from "../../concurrency/serialized-error.ts";
 import type { Config } from "../../config/schema.ts";
 import { createLogger } from "../../observability/logger.ts";
 import { startServer } from "../start-server.ts";
-import { createChannel, failureOf, type Channel, type Port } from "./channel.ts";
+import { createChannel, type Channel, type Port } from "./channel.ts";
 import { connectSharedServices } from "./shared-services.ts";
 
 /*
@@ -36,5 +37,7 @@ try {
   channel.tell("listening", { url: server.url, port: server.port });
   process.exit(await server.ended);
 } catch (error) {
-  process.send?.({ kind: "tell", name: "failed", input: failureOf(error) }, () => process.exit(1));
+  process.send?.({ kind: "tell", name: "failed", input: serializeError(error) }, () =>
+    process.exit(1),
+  );
 }
