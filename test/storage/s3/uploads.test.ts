@@ -98,6 +98,17 @@ describe("s3 uploads:", () => {
     assert.deepEqual(others, ["create", "put", "put", "complete", "head", "delete"]);
   });
 
+  test("the stored state of an upload has the fields that earlier versions wrote", async () => {
+    const upload = await here.begin();
+    await here.append(upload, 0, chunks(pattern(partSize + 10), 9_000));
+    const [, state] = [...stub.bucket.objects].find(([key]) => key.endsWith(upload)) ?? [];
+    const [line = ""] = String(state?.bytes).split("\n");
+    const { version, multipart, parts, ...sizes } = JSON.parse(line) as Record<string, unknown>;
+    assert.deepEqual(sizes, { partSize, tailBytes: 10 });
+    assert.equal((parts as unknown[]).length, 1);
+    assert.ok(typeof version === "string" && typeof multipart === "object");
+  });
+
   test("an upload of a killed process continues at the last offset that was stored", async () => {
     const bytes = pattern(5 * partSize);
     const upload = await here.begin();
