@@ -204,6 +204,6 @@ describe("two workers", () => {
     const forgetful = { BERTH_WORKERS: "2", BERTH_STORAGE_DRIVER: "memory" };
     const refused = await berth(args, forgetful);
     assert.equal(refused.code, 2);
-    assert.match(refused.stderr, /workers \(BERTH_WORKERS\).*memory of one process/);
+    assert.match(refused.stderr, /workers \(BERTH_WORKERS\).*memory driver/);
   });
 });
