@@ -1,3 +1,4 @@
+import { teamGrammar, teamGrammarInWords } from "../api/organisations.ts";
 import type { Actor } from "../database/events/audit.ts";
 import type { Database } from "../database/database.ts";
 import type { RepositoryRole } from "../database/accounts/schema.ts";
@@ -6,10 +7,6 @@ import { parseRepositoryName } from "../oci/name.ts";
 import { asAccountError } from "./account-lifecycle.ts";
 import { AccountError, notAMember, teamExists, unknownAccount, unknownTeam } from "./errors.ts";
 import { findOrganisation } from "./organisations.ts";
-
-/** Grammar of a team name. */
-export const teamGrammar = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$/;
-export const teamGrammarInWords = "up to 100 letters, digits and . _ -, a letter or digit first";
 
 /** The name of a team with that of its organisation. */
 interface TeamName {

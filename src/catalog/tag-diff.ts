@@ -1,3 +1,4 @@
+import { diffFieldsAtMost, diffLayersAtMost } from "../api/limits.ts";
 import type { Database } from "../database/database.ts";
 import type { TaggedManifest } from "../database/catalog/tag-pages.ts";
 import type { Digest } from "../oci/digest.ts";
@@ -37,7 +38,7 @@ export interface TagDiff {
   /** `to.sizeBytes - from.sizeBytes`. `downloadBytes`: the layers that a client with the first image must download. */
   readonly sizeChangeBytes: number;
   readonly downloadBytes: number;
-  /** The first {@link fieldsAtMost}. */
+  /** The first {@link diffFieldsAtMost}. */
   readonly config: readonly FieldChange[];
   readonly configChangeCount: number;
 }
@@ -47,10 +48,6 @@ export interface LayerList {
   readonly layers: readonly Layer[];
   readonly count: number;
 }
-
-/** Limits of one comparison: layers per list, and config fields. */
-export const diffLayersAtMost = 500;
-export const fieldsAtMost = 1_000;
 
 /** Fields that differ in every build and do not affect how the image runs. */
 const ignoredConfigFields = new Set([
@@ -123,7 +120,7 @@ export function createTagDiffs(parts: {
         },
         sizeChangeBytes: newer.sizeBytes - older.sizeBytes,
         downloadBytes: added.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0),
-        config: config.slice(0, fieldsAtMost),
+        config: config.slice(0, diffFieldsAtMost),
         configChangeCount: config.length,
       };
     },

@@ -1,3 +1,4 @@
+import { imagesAtMost } from "../api/limits.ts";
 import type { YieldingWork } from "../concurrency/yielding-work.ts";
 import type { IndexEntry } from "../database/catalog/images.ts";
 import type { Registration } from "../database/catalog/pull-counters.ts";
@@ -47,8 +48,6 @@ export interface TagWithImages extends TagDetails, TagImages {
   readonly count: PullCount | undefined;
 }
 
-/** Platforms of one tag in a response. The largest indexes of real images have about 30. */
-export const imagesAtMost = 100;
 /** Entries of an index that are read: each image may have an attestation. */
 const entriesAtMost = 2 * imagesAtMost;
 

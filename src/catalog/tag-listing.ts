@@ -1,3 +1,4 @@
+import { referrersAtMost } from "../api/limits.ts";
 import type { Database } from "../database/database.ts";
 import type { TagMove } from "../database/registry/tag-history.ts";
 import type { Digest } from "../oci/digest.ts";
@@ -31,10 +32,6 @@ export type TagListing = ReturnType<typeof createTagListing>;
 
 /** An index may have many images. Referrers are read for the first 20 subjects: the tagged manifest and its images. */
 const subjectsAtMost = 20;
-/** Referrers of one tag and its images in a response. The registry API lists all of them. */
-const referrersAtMost = 200;
-/** The last subject may add up to 3 referrers under cosign's tags. */
-export const shownReferrersAtMost = referrersAtMost + 3;
 const cosignSuffixes = [".sig", ".att", ".sbom"];
 
 /** All methods throw NAME_UNKNOWN if the repository does not exist. */

@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { imageLayersAtMost, triedTagsAtMost } from "../api/limits.ts";
 import type { Database } from "../database/database.ts";
 import type { Registration } from "../database/catalog/pull-counters.ts";
 import type { TagCursorPosition } from "../database/catalog/tag-pages.ts";
@@ -38,16 +39,13 @@ export interface ImageWithLayers extends Image {
   readonly layerCount: number;
 }
 
-/** Layers of one image, and of all images in one response. Container runtimes accept up to 127 layers in an image. */
-export const imageLayersAtMost = 500;
+/** Layers of all images in one response. */
 const layersInAll = 5_000;
 /** Characters of one instruction, and of all in one response. `RUN` with an inline script has a few hundred. */
 const instructionAtMost = 4_000;
 const instructionsInAll = 1_000_000;
 
 const staleAfterMs = 30 * 24 * 3600 * 1000;
-/** Tags that are tested against a pattern. */
-export const triedAtMost = 10_000;
 
 interface TagCatalogParts {
   readonly database: Database;
@@ -126,7 +124,7 @@ export class TagCatalog {
     work: YieldingWork,
   ): Promise<readonly Tag[]> {
     const matches = await matcherOf(await parseTagPatterns([pattern]));
-    const found = await this.#parts.database.tags.list(repository, { limit: triedAtMost });
+    const found = await this.#parts.database.tags.list(repository, { limit: triedTagsAtMost });
     const matching: Tag[] = [];
     for (const tag of found?.items ?? []) {
       await work.step();

@@ -1,5 +1,6 @@
 import type { Context } from "koa";
-import * as z from "zod";
+import type * as z from "zod";
+import { v1PingSchema, v1SearchQuery, v1SearchSchema } from "../api/search.ts";
 import type { VisibilityFilter } from "../auth/visibility.ts";
 import type { Policy } from "../auth/policy.ts";
 import type { Search } from "../catalog/search.ts";
@@ -7,38 +8,6 @@ import { OciError } from "../oci/errors.ts";
 import { grantOf } from "./middleware/principal.ts";
 import type { ResponseCache } from "./middleware/response-cache.ts";
 import { route, type Route } from "./route.ts";
-
-const wholeNumber = (byDefault: number, atMost: number) =>
-  z
-    .string()
-    .regex(/^\d{0,9}$/, "is a whole number")
-    .default("")
-    .transform((text) => Math.min(Math.max(text === "" ? byDefault : Number(text), 1), atMost));
-
-const searchQuery = z.object({
-  q: z.string().default(""),
-  n: wholeNumber(25, 100),
-  page: wholeNumber(1, 1_000_000),
-});
-
-const searchAnswer = z.object({
-  query: z.string(),
-  num_results: z.int(),
-  num_pages: z.int(),
-  page: z.int(),
-  page_size: z.int(),
-  results: z.array(
-    z.object({
-      name: z.string().describe("As it is pulled: alpine for library/alpine."),
-      description: z.string(),
-      star_count: z.int(),
-      pull_count: z.int(),
-      is_official: z.boolean(),
-      is_automated: z.boolean(),
-      is_trusted: z.boolean(),
-    }),
-  ),
-});
 
 /**
  * The search protocol of Docker's v1 registry, which `docker search` and `podman search` still use.
@@ -60,9 +29,9 @@ export function searchV1Routes({
   const isDocker = (ctx: Context): boolean => ctx.get("X-Docker-Token") !== "";
   const find = async (
     ctx: Context,
-    { q: text, n: limit, page }: z.output<typeof searchQuery>,
+    { q: text, n: limit, page }: z.output<typeof v1SearchQuery>,
     visibility: VisibilityFilter,
-  ): Promise<z.input<typeof searchAnswer>> => {
+  ): Promise<z.input<typeof v1SearchSchema>> => {
     if (visibility.kind === "public" && !(await search.hasContent(visibility)))
       throw new OciError("UNAUTHORIZED", "nothing here is public: log in");
     const { results, total } =
@@ -95,7 +64,7 @@ export function searchV1Routes({
       path: "/v1/_ping",
       requires: { kind: "none" },
       summary: "Whether this registry answers searches itself",
-      answer: z.object({ standalone: z.boolean() }),
+      answer: v1PingSchema,
       handle: ({ ctx }) => {
         ctx.set("X-Docker-Registry-Standalone", "true");
         return { standalone: true };
@@ -106,8 +75,8 @@ export function searchV1Routes({
       path: "/v1/search",
       requires: { kind: "browse" },
       summary: "docker search",
-      query: searchQuery,
-      answer: searchAnswer,
+      query: v1SearchQuery,
+      answer: v1SearchSchema,
       handle: ({ ctx, query }) => {
         const visibility = policy.visibilityFor(grantOf(ctx));
         const key = ["v1", visibility, isDocker(ctx), ctx.search];

@@ -3,12 +3,54 @@ import type { Db } from "../schema.ts";
 
 export type { Actor };
 
+/** The actions of audit rows: the kind of account or `repo`, then the noun and the verb. */
+export const auditActions = [
+  "repo.create",
+  "repo.update",
+  "repo.delete",
+  "repo.change_privacy",
+  "repo.immutable.tags.updated",
+  "repo.tag.push",
+  "repo.tag.delete",
+  "repo.manifest.delete",
+  "repo.blob.delete",
+  "repo.collaborator",
+  "org.create",
+  "org.delete",
+  "org.member.add",
+  "org.member.remove",
+  "org.member.role.change",
+  "org.member.invite.send",
+  "org.member.invite.accept",
+  "org.member.invite.cancel",
+  "org.team.create",
+  "org.team.update",
+  "org.team.delete",
+  "org.team.member.add",
+  "org.team.member.remove",
+  "org.team.permission",
+  "org.quota.set",
+  "org.quota.remove",
+  "org.access_token.create",
+  "org.access_token.update",
+  "org.access_token.delete",
+  "user.create",
+  "user.delete",
+  "user.password",
+  "user.disable",
+  "user.enable",
+  "user.admin.grant",
+  "user.admin.revoke",
+  "user.access_token.create",
+  "user.access_token.update",
+  "user.access_token.delete",
+] as const;
+
 export interface NewAuditRow {
   readonly nowMs: number;
   readonly actor: Actor;
   /** The namespace of the subject. */
   readonly account: string;
-  /** `repo.tag.push`, `org.member.add`, … */
   readonly action: string;
   /** `team/app`, `team/app:1.4`, a user's or team's name. */
   readonly subject: string;

@@ -1,51 +1,38 @@
-import * as z from "zod";
+import type * as z from "zod";
+import { pageSchema, timeOf, timeOrNull } from "../../api/fields.ts";
+import {
+  namespaceUsageSchema,
+  repositoryItemSchema,
+  repositoryListQuery,
+  repositorySchema,
+  repositoryUsageSchema,
+} from "../../api/repositories.ts";
+import { searchQuery, searchResultSchema } from "../../api/search.ts";
 import type { HubPolicy } from "../../auth/hub-policy.ts";
 import type { Catalog } from "../../catalog/catalog.ts";
+import type { RepositorySummary } from "../../catalog/repository-listing.ts";
+import { shortNameOf, type SearchResult } from "../../catalog/search.ts";
+import type { StorageUsage } from "../../catalog/storage-usage.ts";
 import { parseNamespace } from "../../oci/name.ts";
 import type { Repositories } from "../../registry/repositories.ts";
-import { route, type Route } from "../route.ts";
-import { followingQuery, pageOf, pageQuery, type Pager } from "../hub/pages.ts";
-import { flag, words } from "../hub/requests.ts";
-import { ordered } from "../hub/search/orders.ts";
-import { sortQuery } from "../hub/search/routes.ts";
-import {
-  repositorySchema,
-  repositoryPageSchema,
-  presentRepository,
-  searchResultSchema,
-  presentSearchResult,
-  storageUsageSchema,
-  presentStorageUsage,
-} from "./repository-schemas.ts";
+import type { Pager } from "../hub/pages.ts";
+import { searchInOrder } from "../hub/search/routes.ts";
+import { route, type HubRequest, type Route } from "../route.ts";
 
-/** Root path of Berth's own API. `/-/` ends the repository name in a path: no name component is a single dash. */
-export const root = "/api/berth/v1";
-
-const namespace = z
-  .string()
-  .max(100)
-  .regex(/^[a-z0-9._-]*$/, "is no name of an account");
-const searchQuery = z.object({
-  ...pageQuery,
-  ...sortQuery,
-  query: z.string().max(1000).default(""),
-  os: words,
-  architecture: words,
-  os_version: words,
-  type: words,
-  is_official: flag,
-});
-const listQuery = z.object({ ...followingQuery, namespace: namespace.optional() });
-
-export function berthRepositoryRoutes(parts: {
+interface Parts {
   readonly catalog: Catalog;
   readonly registry: { readonly repositories: Repositories };
   readonly policy: HubPolicy;
   readonly pager: Pager;
-}): readonly Route[] {
-  const { catalog, registry, policy, pager } = parts;
-  const name = `${root}/repositories/*repository`;
-  const see = { of: "repository", permission: "see" } as const;
+}
+
+/** Root path of Berth's own API. `/-/` ends the repository name in a path: no name component is a single dash. */
+export const root = "/api/berth/v1";
+const repositoryPath = `${root}/repositories/*repository`;
+const see = { of: "repository", permission: "see" } as const;
+
+/** Routes of Berth's own API for repositories: search, list, storage usage, and a repository itself. */
+export function berthRepositoryRoutes(parts: Parts): readonly Route[] {
   return [
     route({
       method: "get",
@@ -54,20 +41,8 @@ export function berthRepositoryRoutes(parts: {
       summary: "The repositories that match and that the caller may read, the best first",
       cacheable: true,
       query: searchQuery,
-      answer: pageOf(searchResultSchema),
-      handle: async ({ ctx, session, query }) => {
-        const { page, page_size: limit, sort, order, is_official: isOfficial } = query;
-        const { os, architecture, os_version, type } = query;
-        const { results, total } = await ordered(
-          {
-            ...{ visibility: policy.visibilityFor(session), text: query.query, isOfficial },
-            facets: { os, architecture, os_version, type },
-          },
-          { sort, order, offset: (page - 1) * limit, limit },
-          catalog.search,
-        );
-        return pager.envelope(ctx, query, total, results.map(presentSearchResult));
-      },
+      answer: pageSchema(searchResultSchema),
+      handle: (request) => search(parts, request),
     }),
     route({
       method: "get",
@@ -75,66 +50,141 @@ export function berthRepositoryRoutes(parts: {
       requires: { of: "anyone" },
       summary: "The repositories that the caller may read, by name",
       cacheable: true,
-      query: listQuery,
-      answer: pageOf(repositorySchema),
-      handle: async ({ ctx, session, query }) => {
-        const { last, page_size: limit } = query;
-        const namespace = query.namespace ? parseNamespace(query.namespace) : undefined;
-        const visibility = policy.visibilityFor(session);
-        const page = { namespace, last, limit };
-        const { items, total, more } = await catalog.repositories.list(visibility, page);
-        const end = more ? items.at(-1)?.name : undefined;
-        return pager.following(ctx, end, total, items.map(presentRepository));
-      },
+      query: repositoryListQuery,
+      answer: pageSchema(repositoryItemSchema),
+      handle: (request) => list(parts, request),
     }),
     route({
       method: "get",
       path: `${root}/namespaces/:namespace/sizes`,
       requires: { of: "anyone" },
-      summary: "What the blobs of a namespace weigh, as far as the caller may read it",
-      answer: storageUsageSchema.extend({ namespace: z.string(), repository_count: z.int() }),
-      handle: async ({ session, namespace: text, work }) => {
-        const namespace = parseNamespace(text);
-        const report = await catalog.storageUsage.ofNamespace(
-          ...([namespace, policy.visibilityFor(session), work] as const),
-        );
-        return { namespace, repository_count: report.repositories, ...presentStorageUsage(report) };
-      },
+      summary:
+        "The bytes of the blobs of a namespace, in the repositories that the caller may read",
+      answer: namespaceUsageSchema,
+      handle: (request) => usageOfNamespace(parts, request),
     }),
     route({
       method: "get",
-      path: `${name}/-/sizes`,
+      path: `${repositoryPath}/-/sizes`,
       requires: see,
-      summary: "What the blobs of a repository weigh, shared and alone",
-      answer: storageUsageSchema.extend({ name: z.string() }),
-      handle: async ({ session, repository, work }) => {
-        const { id } = await catalog.repositories.get(repository);
-        const report = await catalog.storageUsage.ofRepository(
-          id,
-          policy.visibilityFor(session),
-          work,
-        );
-        return { name: repository, ...presentStorageUsage(report) };
-      },
+      summary: "The bytes of the blobs of a repository, shared and unshared",
+      answer: repositoryUsageSchema,
+      handle: (request) => usageOfRepository(parts, request),
     }),
     route({
       method: "get",
-      path: name,
+      path: repositoryPath,
       requires: see,
       summary: "A repository",
-      answer: repositoryPageSchema,
+      answer: repositorySchema,
       handle: async ({ repository }) => {
-        const view = await catalog.repositories.get(repository);
-        return { ...presentRepository(view), full_description: view.fullText };
+        const found = await parts.catalog.repositories.get(repository);
+        return { ...presentRepository(found), full_description: found.fullText };
       },
     }),
     route({
       method: "delete",
-      path: name,
+      path: repositoryPath,
       requires: { of: "repository", permission: "remove" },
       summary: "Deletes a repository with everything in it",
       status: 204,
-      handle: ({ actor, repository }) => registry.repositories.delete(actor, repository),
+      handle: ({ actor, repository }) => parts.registry.repositories.delete(actor, repository),
     }),
   ];
+}
+
+async function search(
+  { catalog, policy, pager }: Parts,
+  { ctx, session, query }: HubRequest<z.output<typeof searchQuery>>,
+) {
+  const { page, page_size: limit, sort, order, is_official: isOfficial } = query;
+  const { os, architecture, os_version, type } = query;
+  const { results, total } = await searchInOrder(
+    {
+      visibility: policy.visibilityFor(session),
+      text: query.query,
+      isOfficial,
+      facets: { os, architecture, os_version, type },
+    },
+    { sort, order, offset: (page - 1) * limit, limit },
+    catalog.search,
+  );
+  return pager.numbered(ctx, query, total, results.map(presentSearchResult));
+}
+
+async function list(
+  { catalog, policy, pager }: Parts,
+  { ctx, session, query }: HubRequest<z.output<typeof repositoryListQuery>>,
+) {
+  const { last, page_size: limit } = query;
+  const namespace = query.namespace ? parseNamespace(query.namespace) : undefined;
+  const page = { namespace, last, limit };
+  const found = await catalog.repositories.list(policy.visibilityFor(session), page);
+  const end = found.more ? found.items.at(-1)?.name : undefined;
+  return pager.following(ctx, end, found.total, found.items.map(presentRepository));
+}
+
+async function usageOfNamespace(
+  { catalog, policy }: Parts,
+  { session, namespace: text, work }: HubRequest,
+): Promise<z.input<typeof namespaceUsageSchema>> {
+  const namespace = parseNamespace(text);
+  const visibility = policy.visibilityFor(session);
+  const usage = await catalog.storageUsage.ofNamespace(namespace, visibility, work);
+  return { namespace, repository_count: usage.repositories, ...presentStorageUsage(usage) };
+}
+
+async function usageOfRepository(
+  { catalog, policy }: Parts,
+  { session, repository, work }: HubRequest,
+): Promise<z.input<typeof repositoryUsageSchema>> {
+  const { id } = await catalog.repositories.get(repository);
+  const usage = await catalog.storageUsage.ofRepository(id, policy.visibilityFor(session), work);
+  return { name: repository, ...presentStorageUsage(usage) };
+}
+
+function presentRepository(view: RepositorySummary): z.input<typeof repositoryItemSchema> {
+  const valuesOf = (wanted: string): string[] =>
+    view.facets.filter(({ facet }) => facet === wanted).map(({ value }) => value);
+  return {
+    name: view.name,
+    short_name: shortNameOf(view.name),
+    description: view.shortText,
+    is_private: view.visibility === "private",
+    immutable_tags: view.immutableTags === null ? null : [...view.immutableTags],
+    tag_count: view.tags,
+    star_count: view.stars,
+    pull_count: view.count?.pulls ?? 0,
+    push_count: view.count?.pushes ?? 0,
+    last_pulled: timeOrNull(view.count?.lastPulledAtMs),
+    storage_size: view.sizeBytes,
+    operating_systems: valuesOf("os"),
+    architectures: valuesOf("architecture"),
+    os_versions: valuesOf("os_version"),
+    types: valuesOf("type"),
+    date_registered: timeOf(view.createdAtMs),
+    last_updated: timeOf(view.updatedAtMs),
+  };
+}
+
+function presentSearchResult(result: SearchResult): z.input<typeof searchResultSchema> {
+  return {
+    name: result.name,
+    short_name: result.shortName,
+    description: result.description,
+    is_official: result.isOfficial,
+    is_private: result.isPrivate,
+    star_count: result.stars,
+    pull_count: result.pulls,
+    last_pulled: timeOrNull(result.lastPulledAtMs),
+    operating_systems: [...result.operatingSystems],
+    architectures: [...result.architectures],
+    os_versions: [...result.osVersions],
+    types: [...result.types],
+    last_updated: timeOf(result.updatedAtMs),
+  };
+}
+
+function presentStorageUsage({ bytes, sharedBytes, uniqueBytes }: StorageUsage) {
+  return { bytes, shared_bytes: sharedBytes, unique_bytes: uniqueBytes };
 }

@@ -1,23 +1,10 @@
-import * as z from "zod";
+import type * as z from "zod";
+import { words } from "../../api/fields.ts";
 import type { Session } from "../../auth/sessions.ts";
 import { isPrintableLine, isPrintableText } from "../../observability/printable.ts";
 import { JsonBoundError, JsonError, parseJson } from "../../oci/json.ts";
 import type { HubRequest } from "../route.ts";
 import { forbidden, HubError } from "./errors.ts";
-
-/** A comma-separated list of words; a repeated parameter is joined. */
-export const words = z
-  .string()
-  .default("")
-  .transform((text) => [...new Set(text.split(",").map((word) => word.trim()))].filter(Boolean));
-
-/** `1`, `true` and `yes` are true, other values are false; an empty or missing parameter is `undefined`. */
-export const flag = z
-  .string()
-  .optional()
-  .transform((text) =>
-    text === undefined || text === "" ? undefined : /^(?:1|true|yes)$/i.test(text),
-  );
 
 /**
  * Parses the query. Of a repeated parameter that is not a list of words, the first value counts. Throws 400 with the

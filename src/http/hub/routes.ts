@@ -17,7 +17,9 @@ import { organisationTokenRoutes } from "./organisations/access-tokens.ts";
 import { createPager } from "./pages.ts";
 import { personalTokenRoutes } from "./accounts/access-tokens.ts";
 import { hubRepositoryRoutes } from "./repositories/routes.ts";
-import { repositorySettingRoutes } from "./repositories/settings.ts";
+import { immutableTagRoutes } from "./repositories/immutable-tags.ts";
+import { starRoutes } from "./repositories/stars.ts";
+import { teamPermissionRoutes } from "./repositories/team-permissions.ts";
 import { hubTagRoutes } from "./tags/routes.ts";
 import { hubSearchRoutes } from "./search/routes.ts";
 import { userRoutes } from "./accounts/users.ts";
@@ -50,7 +52,9 @@ export function hubRoutes(
     ...teamRoutes(parts),
     ...inviteRoutes(parts),
     ...auditRoutes(parts),
-    ...repositorySettingRoutes(parts),
+    ...immutableTagRoutes(parts),
+    ...starRoutes(parts),
+    ...teamPermissionRoutes(parts),
     ...hubTagRoutes(parts),
     ...hubRepositoryRoutes(parts),
     ...hubSearchRoutes({ ...parts, search: parts.catalog.search }),

@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { hubErrorSchema, registryErrorsSchema } from "../../api/errors.ts";
 import { digestGrammar } from "../../oci/digest.ts";
 import { nameGrammar } from "../../oci/name.ts";
 import { tagGrammar } from "../../oci/reference.ts";
@@ -6,38 +7,6 @@ import { isHubRoute, type HubRoute, type Route, type TokenRoute } from "../route
 
 /** A JSON object; this module does not look deeper. */
 type Json = Readonly<Record<string, unknown>>;
-
-const errorsOf: Readonly<Record<"hub" | "registry", Json>> = {
-  hub: {
-    type: "object",
-    required: ["message", "detail", "errinfo"],
-    properties: {
-      message: { type: "string" },
-      detail: { type: "string" },
-      errinfo: { type: "object" },
-      text: { type: "string" },
-      fields: {
-        type: "object",
-        additionalProperties: { type: "array", items: { type: "string" } },
-      },
-    },
-  },
-  registry: {
-    type: "object",
-    required: ["errors"],
-    properties: {
-      errors: {
-        type: "array",
-        minItems: 1,
-        items: {
-          type: "object",
-          required: ["code", "message"],
-          properties: { code: { type: "string" }, message: { type: "string" }, detail: {} },
-        },
-      },
-    },
-  },
-};
 
 const intro =
   "What a Berth serves: the OCI distribution API, its token endpoint, and an API shaped like Docker Hub's.";
@@ -60,7 +29,10 @@ export function openApiOf(routes: readonly Route[]): Json {
     info: { title: "Berth", version: "1", summary: intro, license: { name: "Apache-2.0" } },
     paths,
     components: {
-      schemas: { HubError: errorsOf.hub, RegistryErrors: errorsOf.registry },
+      schemas: {
+        HubError: schemaOf(hubErrorSchema, "input"),
+        RegistryErrors: schemaOf(registryErrorsSchema, "input"),
+      },
       responses: { HubError: errorOf("HubError"), RegistryErrors: errorOf("RegistryErrors") },
       securitySchemes: {
         session: {

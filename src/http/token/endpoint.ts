@@ -1,5 +1,11 @@
 import type { Context } from "koa";
-import * as z from "zod";
+import type * as z from "zod";
+import {
+  passwordForm,
+  registryTokenForm,
+  registryTokenQuery,
+  registryTokenSchema,
+} from "../../api/tokens.ts";
 import type { Authenticator } from "../../auth/authenticate.ts";
 import type { Bearer } from "../../auth/tokens/bearer.ts";
 import type { GrantIssuer } from "../../auth/tokens/grants.ts";
@@ -25,29 +31,7 @@ export interface TokenParts {
   readonly service: string;
 }
 
-const given = z.string({ error: "is missing" }).min(1, "is missing");
-const tokenForm = z.object({
-  service: given,
-  client_id: given,
-  grant_type: given.describe("password"),
-  username: z.string().optional(),
-  password: z.string().optional(),
-  scope: z.string().optional().describe("May come several times."),
-});
-const credentials = z.object({ username: given, password: given });
-const tokenQuery = z.object({
-  service: z.string().optional(),
-  scope: z.string().optional().describe("May come several times."),
-});
-const tokenAnswer = z.object({
-  token: z.string(),
-  access_token: z.string(),
-  expires_in: z.int(),
-  issued_at: z.iso.datetime(),
-  token_type: z.string().optional(),
-  scope: z.string().optional(),
-});
-type TokenAnswer = z.input<typeof tokenAnswer>;
+type TokenAnswer = z.input<typeof registryTokenSchema>;
 
 /**
  * The token endpoint. It authenticates the client, reduces the requested scopes to the granted ones and signs them into
@@ -61,8 +45,8 @@ export function tokenRoutes(parts: TokenParts): readonly Route[] {
       path: "/token",
       requires,
       summary: "A token for the registry",
-      query: tokenQuery,
-      answer: tokenAnswer,
+      query: registryTokenQuery,
+      answer: registryTokenSchema,
       handle: ({ ctx }) => tokenByHeader(parts, ctx),
     }),
     route({
@@ -71,8 +55,8 @@ export function tokenRoutes(parts: TokenParts): readonly Route[] {
       requires,
       summary: "A token for the registry",
       body: "form",
-      form: tokenForm,
-      answer: tokenAnswer,
+      form: registryTokenForm,
+      answer: registryTokenSchema,
       handle: ({ ctx, body }) => tokenByForm(parts, ctx, body),
     }),
   ];
@@ -92,12 +76,12 @@ async function tokenByForm(
   form: URLSearchParams,
 ): Promise<TokenAnswer> {
   ctx.set("Cache-Control", "no-store");
-  const fields = demanded(tokenForm, form);
+  const fields = demanded(registryTokenForm, form);
   demandService([fields.service], parts.service);
   const scopes = scopesOf(form.getAll("scope"));
   switch (fields.grant_type) {
     case "password": {
-      const { username, password } = demanded(credentials, form);
+      const { username, password } = demanded(passwordForm, form);
       const principal = await identify(parts, ctx, username, password);
       const { answer, granted } = await issue(parts, principal, scopes);
       return { ...answer, token_type: "bearer", scope: granted };

@@ -1,5 +1,10 @@
 import type { Context } from "koa";
-import * as z from "zod";
+import {
+  loginBody,
+  loginSchema,
+  sessionTokenBody,
+  sessionTokenSchema,
+} from "../../../api/accounts.ts";
 import type { Sessions } from "../../../auth/sessions.ts";
 import type { ClientInfo } from "../../middleware/client-info.ts";
 import { unavailableOnDatabaseError } from "../../middleware/unavailable.ts";
@@ -13,8 +18,6 @@ import { HubError } from "../errors.ts";
 const loginSeconds = 24 * 3600;
 /** Lifetime of tokens of `/v2/auth/token`. */
 const tokenSeconds = 600;
-
-const secret = z.string().min(1).max(4096);
 
 export function loginRoutes(parts: {
   readonly sessions: Sessions | undefined;
@@ -38,8 +41,8 @@ export function loginRoutes(parts: {
       path: "/v2/users/login",
       requires: { of: "anyone" },
       summary: "A token for a user with a password or a personal access token",
-      body: z.object({ username: secret, password: secret }),
-      answer: z.object({ token: z.string() }),
+      body: loginBody,
+      answer: loginSchema,
       handle: async ({ ctx, body }) => {
         const { token, session } = await login(ctx, body.username, body.password, loginSeconds);
         if (session.principal.kind !== "user")
@@ -52,8 +55,8 @@ export function loginRoutes(parts: {
       path: "/v2/auth/token",
       requires: { of: "anyone" },
       summary: "A token for ten minutes, also with an access token of an organisation",
-      body: z.object({ identifier: secret, secret }),
-      answer: z.object({ access_token: z.string() }),
+      body: sessionTokenBody,
+      answer: sessionTokenSchema,
       handle: async ({ ctx, body }) => {
         const { token } = await login(ctx, body.identifier, body.secret, tokenSeconds);
         return { access_token: token };

@@ -1,31 +1,23 @@
-import * as z from "zod";
-import type { HubCatalog } from "../hub.ts";
+import type * as z from "zod";
 import type { TokenWithOrigin } from "../../../accounts/access-tokens.ts";
+import { pageQuery, timeOf, timeOrNull } from "../../../api/fields.ts";
+import {
+  createOrganisationTokenBody,
+  issuedOrganisationTokenSchema,
+  type listedOrganisationTokenSchema,
+  organisationTokenPage,
+  organisationTokenSchema,
+  updateOrganisationTokenBody,
+} from "../../../api/tokens.ts";
 import { printableLine } from "../../../observability/printable.ts";
-import { route, type Route } from "../../route.ts";
-import { pageOf, pageQuery, type Pager } from "../pages.ts";
-import { time, timeOf, timeOrNull } from "../times.ts";
+import { route, type HubRequest, type Route } from "../../route.ts";
+import type { HubCatalog } from "../hub.ts";
+import type { Pager } from "../pages.ts";
 
-const resource = z.object({
-  type: z.enum(["TYPE_REPO", "TYPE_ORG"]),
-  path: z.string().min(1).max(255),
-  scopes: z.array(z.string()).min(1).max(50),
-});
-const label = z.string().min(1).max(100);
-const description = z.string().max(1000);
-
-const listedTokenSchema = z.object({
-  id: z.string(),
-  label: z.string(),
-  description: z.string(),
-  created_by: z.string(),
-  is_active: z.boolean(),
-  created_at: time,
-  expires_at: time.nullable(),
-  last_used_at: time.nullable(),
-});
-const tokenSchema = listedTokenSchema.extend({ resources: z.array(resource) });
-const issuedTokenSchema = tokenSchema.extend({ token: z.string() });
+interface Parts {
+  readonly hub: Pick<HubCatalog, "tokens">;
+  readonly pager: Pager;
+}
 
 const requires = { of: "organisation", permission: "make tokens" } as const;
 const path = "/v2/orgs/:org/access-tokens";
@@ -33,51 +25,30 @@ const path = "/v2/orgs/:org/access-tokens";
 /**
  * Routes of the access tokens of organisations. The caller must be an owner and must have logged in with the password.
  */
-export function organisationTokenRoutes(parts: {
-  readonly hub: Pick<HubCatalog, "tokens">;
-  readonly pager: Pager;
-}): readonly Route[] {
+export function organisationTokenRoutes(parts: Parts): readonly Route[] {
   const { tokens } = parts.hub;
   return [
     route({
       method: "post",
       path,
       requires,
-      summary: "Makes an access token of an organisation",
-      body: z.object({
-        label,
-        description: description.default(""),
-        resources: z.array(resource).min(1).max(50),
-        expires_at: z.iso.datetime({ offset: true }).nullish(),
-      }),
-      answer: issuedTokenSchema,
+      summary: "Creates an access token of an organisation",
+      body: createOrganisationTokenBody,
+      answer: issuedOrganisationTokenSchema,
       status: 201,
-      handle: async ({ ctx, actor, namespace, body }) => {
-        const made = await tokens.issue(actor, {
-          account: namespace,
-          label: body.label,
-          description: body.description,
-          resources: body.resources,
-          expiresAtMs: body.expires_at ? Date.parse(body.expires_at) : undefined,
-          agent: printableLine(ctx.get("User-Agent")),
-        });
-        ctx.set("Cache-Control", "no-store");
-        return { ...presentToken(made), token: made.secret };
-      },
+      handle: (request) => create(parts, request),
     }),
     route({
       method: "get",
       path,
       requires,
       summary: "The access tokens of an organisation",
-      query: z.object(pageQuery),
-      answer: pageOf(listedTokenSchema).omit({ count: true }).extend({ total: z.number().int() }),
+      query: pageQuery,
+      answer: organisationTokenPage,
       handle: async ({ ctx, namespace, query }) => {
-        const all = await tokens.list(namespace);
-        const some = all.slice((query.page - 1) * query.page_size, query.page * query.page_size);
-        const page = parts.pager.envelope(ctx, query, all.length, some.map(presentListedToken));
-        const { count, ...rest } = page;
-        return { total: count, ...rest };
+        const all = (await tokens.list(namespace)).map(presentListedToken);
+        const { count: total, ...page } = parts.pager.numberedOf(ctx, query, all);
+        return { total, ...page };
       },
     }),
     route({
@@ -85,7 +56,7 @@ export function organisationTokenRoutes(parts: {
       path: `${path}/:id`,
       requires,
       summary: "An access token of an organisation",
-      answer: tokenSchema,
+      answer: organisationTokenSchema,
       handle: async ({ namespace, params }) =>
         presentToken(await tokens.find(namespace, params["id"] ?? "")),
     }),
@@ -94,31 +65,46 @@ export function organisationTokenRoutes(parts: {
       path: `${path}/:id`,
       requires,
       summary: "Changes an access token of an organisation",
-      body: z.object({
-        label: label.optional(),
-        description: description.optional(),
-        resources: z.array(resource).min(1).max(50).optional(),
-        is_active: z.boolean().optional(),
-      }),
-      answer: tokenSchema,
-      handle: async ({ actor, namespace, params, body }) => {
-        const { is_active: isActive, ...change } = body;
-        const id = params["id"] ?? "";
-        return presentToken(await tokens.update(actor, namespace, id, { ...change, isActive }));
-      },
+      body: updateOrganisationTokenBody,
+      answer: organisationTokenSchema,
+      handle: async ({ actor, namespace, params, body: { is_active: isActive, ...change } }) =>
+        presentToken(
+          await tokens.update(actor, namespace, params["id"] ?? "", { ...change, isActive }),
+        ),
     }),
     route({
       method: "delete",
       path: `${path}/:id`,
       requires,
-      summary: "Ends an access token of an organisation",
+      summary: "Deletes an access token of an organisation",
       status: 204,
       handle: ({ actor, namespace, params }) => tokens.revoke(actor, namespace, params["id"] ?? ""),
     }),
   ];
 }
 
-function presentListedToken(token: TokenWithOrigin): z.infer<typeof listedTokenSchema> {
+async function create(
+  { hub: { tokens } }: Parts,
+  {
+    ctx,
+    actor,
+    namespace,
+    body,
+  }: HubRequest<unknown, z.output<typeof createOrganisationTokenBody>>,
+): Promise<z.input<typeof issuedOrganisationTokenSchema>> {
+  const issued = await tokens.issue(actor, {
+    account: namespace,
+    label: body.label,
+    description: body.description,
+    resources: body.resources,
+    expiresAtMs: body.expires_at ? Date.parse(body.expires_at) : undefined,
+    agent: printableLine(ctx.get("User-Agent")),
+  });
+  ctx.set("Cache-Control", "no-store");
+  return { ...presentToken(issued), token: issued.secret };
+}
+
+function presentListedToken(token: TokenWithOrigin): z.input<typeof listedOrganisationTokenSchema> {
   return {
     id: token.id,
     label: token.label,
@@ -131,7 +117,7 @@ function presentListedToken(token: TokenWithOrigin): z.infer<typeof listedTokenS
   };
 }
 
-function presentToken(token: TokenWithOrigin): z.infer<typeof tokenSchema> {
+function presentToken(token: TokenWithOrigin): z.input<typeof organisationTokenSchema> {
   const resources = token.resources.map((one) => ({ ...one, scopes: [...one.scopes] }));
   return { ...presentListedToken(token), resources };
 }

@@ -1,57 +1,39 @@
-import * as z from "zod";
-import type { RoutePermission, HubPolicy } from "../../../auth/hub-policy.ts";
-import type { HubCatalog } from "../hub.ts";
+import type * as z from "zod";
 import type { Invite } from "../../../accounts/invites.ts";
+import { timeOf } from "../../../api/fields.ts";
+import {
+  inviteListSchema,
+  sendInvitesBody,
+  sentInvitesSchema,
+  type inviteSchema,
+} from "../../../api/organisations.ts";
+import type { HubPolicy, RoutePermission } from "../../../auth/hub-policy.ts";
 import type { Actor } from "../../../database/events/audit.ts";
 import { route, type HubRequest, type Route } from "../../route.ts";
-import { userOf } from "../requests.ts";
 import { forbidden, notFound } from "../errors.ts";
-import { time, timeOf } from "../times.ts";
+import type { HubCatalog } from "../hub.ts";
+import { userOf } from "../requests.ts";
 
-const inviteSchema = z.object({
-  id: z.string(),
-  inviter_username: z.string(),
-  invitee: z.string(),
-  org: z.string(),
-  team: z.string(),
-  role: z.enum(["owner", "editor", "member"]),
-  created_at: time,
-});
-const inFull = { of: "user-in-full" } as const;
-const inviting = { of: "organisation", permission: "invite" } as const;
-
-/** Routes of invites. A user becomes a member of an organisation only by accepting its invite. */
-export function inviteRoutes(parts: {
+interface Parts {
   readonly hub: Pick<HubCatalog, "invites">;
   readonly policy: HubPolicy;
-}): readonly Route[] {
-  const { policy } = parts;
+}
+
+const invite = { of: "organisation", permission: "invite" } as const;
+
+/**
+ * Routes of invites. A user becomes a member of an organisation only by accepting its invite. Where the path names no
+ * organisation, the handler checks the permission for the organisation of the body or of the invite.
+ */
+export function inviteRoutes(parts: Parts): readonly Route[] {
   const { invites } = parts.hub;
-
-  /** The caller as the actor, with the permission for the organisation in the body, which the route cannot declare. */
-  const as = ({ session, actor }: HubRequest, need: RoutePermission, namespace?: string): Actor =>
-    policy.actor(session, need, { namespace, peer: actor.peer });
-  const demandInviting = async (call: HubRequest, organisation: string): Promise<void> => {
-    const decision = await policy.authorize(call.session, inviting, { namespace: organisation });
-    if (decision === "unknown") throw notFound();
-    if (decision !== "allowed") throw forbidden();
-  };
-  /** The invite of the path, if the caller may invite users to its organisation; otherwise throws 404. */
-  const ownInvite = async (call: HubRequest): Promise<Invite> => {
-    const found = await invites.find(call.params["id"] ?? "");
-    const { organisation: namespace } = found;
-    if ((await policy.authorize(call.session, inviting, { namespace })) !== "allowed")
-      throw notFound();
-    return found;
-  };
-
   return [
     route({
       method: "get",
       path: "/v2/orgs/:org/invites",
       requires: { of: "organisation", permission: "see invites" },
-      summary: "Who was invited and has not said yes",
-      answer: z.object({ data: z.array(inviteSchema) }),
+      summary: "The open invites of an organisation",
+      answer: inviteListSchema,
       handle: async ({ namespace }) => ({
         data: (await invites.ofOrganisation(namespace)).map(presentInvite),
       }),
@@ -60,10 +42,10 @@ export function inviteRoutes(parts: {
       method: "get",
       path: "/v2/user/invites",
       requires: { of: "user" },
-      summary: "Where the user that asks was invited to; a path of Berth's own",
-      answer: z.object({ data: z.array(inviteSchema) }),
-      handle: async (call) => ({
-        data: (await invites.ofUser(userOf(call).accountId)).map(presentInvite),
+      summary: "The open invites of the calling user; Docker Hub does not have this path",
+      answer: inviteListSchema,
+      handle: async ({ session }) => ({
+        data: (await invites.ofUser(userOf({ session }).accountId)).map(presentInvite),
       }),
     }),
     route({
@@ -71,96 +53,121 @@ export function inviteRoutes(parts: {
       path: "/v2/invites/bulk",
       requires: { of: "session" },
       summary: "Invites users by their names",
-      body: z.object({
-        org: z.string().min(1),
-        invitees: z.array(z.string().min(1).max(255)).min(1).max(100),
-        team: z.string().nullish(),
-        role: z.enum(["owner", "editor", "member"]).default("member"),
-        dry_run: z.boolean().default(false),
-      }),
-      answer: z.object({
-        invitees: z.array(
-          z.object({
-            invitee: z.string(),
-            status: z.enum(["invited", "existing_org_member", "invalid_email_or_docker_id"]),
-            invite: inviteSchema.optional(),
-          }),
-        ),
-      }),
+      body: sendInvitesBody,
+      answer: sentInvitesSchema,
       status: 202,
-      handle: async (call) => {
-        const { body } = call;
-        await demandInviting(call, body.org);
-        const invited = await invites.send(as(call, inviting, body.org), {
-          organisation: body.org,
-          invitees: body.invitees,
-          team: body.team ?? undefined,
-          role: body.role,
-          dryRun: body.dry_run,
-        });
-        return {
-          invitees: invited.map(({ invite, ...one }) => ({
-            ...one,
-            ...(invite === undefined ? {} : { invite: presentInvite(invite) }),
-          })),
-        };
-      },
+      handle: (request) => send(parts, request),
     }),
     route({
       method: "delete",
       path: "/v2/invites/:id",
       requires: { of: "session" },
-      summary: "Takes an invite back, or declines it",
+      summary: "Cancels an invite, or declines it",
       status: 204,
-      handle: async (call) => {
-        const found = await invites.find(call.params["id"] ?? "");
-        const isTheirs = found.user === call.actor.name && isUserInFull(call);
-        if (!isTheirs) await ownInvite(call);
-        const actor = isTheirs ? as(call, inFull) : as(call, inviting, found.organisation);
-        await invites.cancel(actor, found.id);
-      },
+      handle: (request) => cancel(parts, request),
     }),
     route({
       method: "patch",
       path: "/v2/invites/:id/resend",
       requires: { of: "session" },
-      summary: "Does nothing: invites wait until they are answered, and no mail is sent",
+      summary:
+        "Has no effect: an invite stays open until it is answered, and the server sends no mail",
       status: 204,
-      handle: async (call) => {
-        await ownInvite(call);
+      handle: async (request) => {
+        await findManaged(parts, request);
       },
     }),
     route({
       method: "post",
       path: "/v2/invites/:id/accept",
       requires: { of: "user" },
-      summary: "Says yes to an invite; a path of Berth's own",
+      summary: "Accepts an invite; Docker Hub does not have this path",
       status: 204,
-      handle: async (call) => {
-        const found = await invites.find(call.params["id"] ?? "");
-        if (found.user !== userOf(call).name) throw notFound();
-        if (!isUserInFull(call)) throw forbidden("this access token is not for that");
-        await invites.accept(as(call, inFull), found.id);
-      },
+      handle: (request) => accept(parts, request),
     }),
   ];
+}
+
+async function send(
+  { hub: { invites }, policy }: Parts,
+  { session, actor, body }: HubRequest<unknown, z.output<typeof sendInvitesBody>>,
+): Promise<z.input<typeof sentInvitesSchema>> {
+  const decision = await policy.authorize(session, invite, { namespace: body.org });
+  if (decision === "unknown") throw notFound();
+  if (decision !== "allowed") throw forbidden();
+  const sent = await invites.send(actorFor(policy, { session, actor }, invite, body.org), {
+    organisation: body.org,
+    invitees: body.invitees,
+    team: body.team ?? undefined,
+    role: body.role,
+    dryRun: body.dry_run,
+  });
+  return {
+    invitees: sent.map(({ invite: made, ...one }) => ({
+      ...one,
+      ...(made === undefined ? {} : { invite: presentInvite(made) }),
+    })),
+  };
+}
+
+/** The invited user declines an invite; a member that may invite users cancels it. */
+async function cancel(parts: Parts, call: HubRequest): Promise<void> {
+  const { hub, policy } = parts;
+  const found = await hub.invites.find(call.params["id"] ?? "");
+  const isInvited = found.user === call.actor.name && hasAllPermissions(call);
+  if (!isInvited) await findManaged(parts, call);
+  const actor = isInvited
+    ? actorFor(policy, call, { of: "user-in-full" })
+    : actorFor(policy, call, invite, found.organisation);
+  await hub.invites.cancel(actor, found.id);
+}
+
+async function accept({ hub: { invites }, policy }: Parts, call: HubRequest): Promise<void> {
+  const found = await invites.find(call.params["id"] ?? "");
+  if (found.user !== userOf(call).name) throw notFound();
+  if (!hasAllPermissions(call))
+    throw forbidden("an access token needs the scope repo:admin to accept an invite");
+  await invites.accept(actorFor(policy, call, { of: "user-in-full" }), found.id);
+}
+
+/** The invite of the path, if the caller may invite users to its organisation; otherwise throws 404. */
+async function findManaged(
+  { hub: { invites }, policy }: Parts,
+  { session, params }: HubRequest,
+): Promise<Invite> {
+  const found = await invites.find(params["id"] ?? "");
+  const decision = await policy.authorize(session, invite, { namespace: found.organisation });
+  if (decision !== "allowed") throw notFound();
+  return found;
+}
+
+/** The caller as the actor, with a permission that the route cannot declare. */
+function actorFor(
+  policy: HubPolicy,
+  { session, actor: { peer } }: Pick<HubRequest, "session" | "actor">,
+  permission: RoutePermission,
+  namespace?: string,
+): Actor {
+  return policy.actor(session, permission, { namespace, peer });
 }
 
 /**
  * Whether the caller is a user with all permissions: logged in with the password, or with a `repo:admin` access token.
  */
-function isUserInFull({ session }: HubRequest): boolean {
+function hasAllPermissions({ session }: HubRequest): boolean {
   const { principal } = session ?? {};
   if (principal?.kind !== "user") return false;
   return principal.scope === undefined || principal.scope === "repo:admin";
 }
 
-const presentInvite = (one: Invite): z.infer<typeof inviteSchema> => ({
-  id: one.id,
-  inviter_username: one.inviter,
-  invitee: one.user,
-  org: one.organisation,
-  team: one.team ?? "",
-  role: one.role,
-  created_at: timeOf(one.createdAtMs),
-});
+function presentInvite(one: Invite): z.input<typeof inviteSchema> {
+  return {
+    id: one.id,
+    inviter_username: one.inviter,
+    invitee: one.user,
+    org: one.organisation,
+    team: one.team ?? "",
+    role: one.role,
+    created_at: timeOf(one.createdAtMs),
+  };
+}

@@ -1,58 +1,54 @@
-import * as z from "zod";
-import { teamGrammar, teamGrammarInWords } from "../../../accounts/teams.ts";
+import type * as z from "zod";
 import type { TeamSummary } from "../../../accounts/team-catalog.ts";
+import { pageSchema } from "../../../api/fields.ts";
+import {
+  createTeamBody,
+  teamMemberAddedSchema,
+  teamListQuery,
+  teamMemberBody,
+  teamMemberListQuery,
+  teamMemberListSchema,
+  teamSchema,
+  updateTeamBody,
+} from "../../../api/organisations.ts";
+import { route, type HubRequest, type Route } from "../../route.ts";
+import { presentUser, uuidOf } from "../accounts/presenters.ts";
 import type { HubCatalog } from "../hub.ts";
-import { userSchema, presentUser, uuidOf } from "../accounts/schemas.ts";
-import { route, type Route } from "../../route.ts";
-import { pageOf, pageQuery, type Pager } from "../pages.ts";
+import type { Pager } from "../pages.ts";
 
-const teamSchema = z.object({
-  id: z.number().int(),
-  uuid: z.string(),
-  name: z.string(),
-  description: z.string(),
-  member_count: z.number().int(),
-});
-const name = z.string().regex(teamGrammar, `invalid team name: ${teamGrammarInWords}`);
-const description = z.string().max(1000);
-const path = "/v2/orgs/:org/groups";
-const seeing = { of: "organisation", permission: "see teams" } as const;
-const changing = { of: "organisation", permission: "change teams" } as const;
-const everybody = { page: 1, size: 10_000 };
-
-/** Routes of the teams of an organisation. */
-export function teamRoutes(parts: {
+interface Parts {
   readonly hub: Pick<HubCatalog, "teams">;
   readonly pager: Pager;
-}): readonly Route[] {
-  const { teams } = parts.hub;
-  const { pager } = parts;
-  const change = z.object({ name: name.optional(), description: description.optional() });
+}
 
+const teamsPath = "/v2/orgs/:org/groups";
+const teamPath = `${teamsPath}/:group`;
+const see = { of: "organisation", permission: "see teams" } as const;
+const change = { of: "organisation", permission: "change teams" } as const;
+
+/** Routes of the teams of an organisation. */
+export function teamRoutes(parts: Parts): readonly Route[] {
+  const { teams } = parts.hub;
   return [
     route({
       method: "get",
-      path,
-      requires: seeing,
+      path: teamsPath,
+      requires: see,
       summary: "The teams of an organisation",
-      query: z.object({
-        ...pageQuery,
-        search: z.string().max(255).optional(),
-        username: z.string().max(255).optional(),
-      }),
-      answer: pageOf(teamSchema),
+      query: teamListQuery,
+      answer: pageSchema(teamSchema),
       handle: async ({ ctx, namespace, query }) => {
         const { page, page_size: size, search, username } = query;
         const found = await teams.list(namespace, { page, size, search, username });
-        return pager.envelope(ctx, query, found.count, found.items.map(presentTeam));
+        return parts.pager.numbered(ctx, query, found.count, found.items.map(presentTeam));
       },
     }),
     route({
       method: "post",
-      path,
-      requires: changing,
-      summary: "Makes a team",
-      body: z.object({ name, description: description.default("") }),
+      path: teamsPath,
+      requires: change,
+      summary: "Creates a team",
+      body: createTeamBody,
       answer: teamSchema,
       status: 201,
       handle: async ({ actor, namespace, body }) =>
@@ -60,9 +56,9 @@ export function teamRoutes(parts: {
     }),
     route({
       method: "get",
-      path: `${path}/:group`,
-      requires: seeing,
-      summary: "A team, by name or number",
+      path: teamPath,
+      requires: see,
+      summary: "A team, by name or id",
       answer: teamSchema,
       handle: async ({ namespace, params }) =>
         presentTeam(await teams.find(namespace, params["group"] ?? "")),
@@ -70,10 +66,10 @@ export function teamRoutes(parts: {
     ...(["put", "patch"] as const).map((method) =>
       route({
         method,
-        path: `${path}/:group`,
-        requires: changing,
-        summary: "Renames a team, or describes it anew",
-        body: change,
+        path: teamPath,
+        requires: change,
+        summary: "Changes the name or the description of a team",
+        body: updateTeamBody,
         answer: teamSchema,
         handle: async ({ actor, namespace, params, body }) =>
           presentTeam(await teams.update(actor, namespace, params["group"] ?? "", body)),
@@ -81,38 +77,36 @@ export function teamRoutes(parts: {
     ),
     route({
       method: "delete",
-      path: `${path}/:group`,
-      requires: changing,
-      summary: "Removes a team",
+      path: teamPath,
+      requires: change,
+      summary: "Deletes a team",
       status: 204,
       handle: ({ actor, namespace, params }) =>
         teams.delete(actor, namespace, params["group"] ?? ""),
     }),
+    ...teamMemberRoutes(parts),
+  ];
+}
+
+function teamMemberRoutes(parts: Parts): readonly Route[] {
+  const { teams } = parts.hub;
+  return [
     route({
       method: "get",
-      path: `${path}/:group/members`,
-      requires: seeing,
+      path: `${teamPath}/members`,
+      requires: see,
       summary: "The members of a team; hub-tool gets all of them as a bare array, as it expects",
-      query: z.object({ ...pageQuery, search: z.string().max(255).optional() }),
-      answer: z.union([pageOf(userSchema), z.array(userSchema)]),
-      handle: async ({ ctx, namespace, params, query }) => {
-        const group = params["group"] ?? "";
-        if (ctx.get("User-Agent").startsWith("hub-tool/")) {
-          const { items } = await teams.members(namespace, group, everybody);
-          return items.map(presentUser);
-        }
-        const { page, page_size: size, search } = query;
-        const found = await teams.members(namespace, group, { page, size, search });
-        return pager.envelope(ctx, query, found.count, found.items.map(presentUser));
-      },
+      query: teamMemberListQuery,
+      answer: teamMemberListSchema,
+      handle: (request) => listMembers(parts, request),
     }),
     route({
       method: "post",
-      path: `${path}/:group/members`,
-      requires: changing,
-      summary: "Makes a member of the organisation one of the team",
-      body: z.object({ member: name }),
-      answer: z.object({}),
+      path: `${teamPath}/members`,
+      requires: change,
+      summary: "Adds a member of the organisation to a team",
+      body: teamMemberBody,
+      answer: teamMemberAddedSchema,
       handle: async ({ actor, namespace, params, body }) => {
         await teams.addMember(actor, namespace, params["group"] ?? "", body.member);
         return {};
@@ -120,9 +114,9 @@ export function teamRoutes(parts: {
     }),
     route({
       method: "delete",
-      path: `${path}/:group/members/:user`,
-      requires: changing,
-      summary: "Takes a user out of a team",
+      path: `${teamPath}/members/:user`,
+      requires: change,
+      summary: "Removes a user from a team",
       status: 204,
       handle: ({ actor, namespace, params }) =>
         teams.removeMember(actor, namespace, params["group"] ?? "", params["user"] ?? ""),
@@ -130,11 +124,29 @@ export function teamRoutes(parts: {
   ];
 }
 
-const presentTeam = ({
-  id,
-  name,
-  description,
-  members,
-}: TeamSummary): z.infer<typeof teamSchema> => ({
-  ...{ id, uuid: uuidOf("team", id), name, description, member_count: members },
-});
+/** A page that has all members of a team. */
+const wholeTeam = { page: 1, size: 10_000 };
+
+async function listMembers(
+  { hub: { teams }, pager }: Parts,
+  { ctx, namespace, params, query }: HubRequest<z.output<typeof teamMemberListQuery>>,
+): Promise<z.input<typeof teamMemberListSchema>> {
+  const group = params["group"] ?? "";
+  if (ctx.get("User-Agent").startsWith("hub-tool/")) {
+    const { items } = await teams.members(namespace, group, wholeTeam);
+    return items.map(presentUser);
+  }
+  const { page, page_size: size, search } = query;
+  const found = await teams.members(namespace, group, { page, size, search });
+  return pager.numbered(ctx, query, found.count, found.items.map(presentUser));
+}
+
+function presentTeam(team: TeamSummary): z.input<typeof teamSchema> {
+  return {
+    id: team.id,
+    uuid: uuidOf("team", team.id),
+    name: team.name,
+    description: team.description,
+    member_count: team.members,
+  };
+}

@@ -1,0 +1,16 @@
+/* Limits of the lists in answers: the catalog keeps them, and the schemas declare them. */
+
+/** Platforms of one tag. The largest indexes of real images have about 30. */
+export const imagesAtMost = 100;
+/** Layers of one image. Container runtimes accept up to 127. */
+export const imageLayersAtMost = 500;
+/** Layers in one list of a diff of two tags. */
+export const diffLayersAtMost = 500;
+/** Fields of the image configuration in a diff of two tags. */
+export const diffFieldsAtMost = 1000;
+/** Referrers of one tag and its images. The registry API lists all of them. */
+export const referrersAtMost = 200;
+/** The last subject may add up to 3 referrers under cosign's tags. */
+export const shownReferrersAtMost = referrersAtMost + 3;
+/** Tags that are tested against an expression for immutable tags. */
+export const triedTagsAtMost = 10_000;

@@ -1,0 +1,156 @@
+import * as z from "zod";
+import { pageFields, time } from "./fields.ts";
+import {
+  diffFieldsAtMost,
+  diffLayersAtMost,
+  imageLayersAtMost,
+  imagesAtMost,
+  shownReferrersAtMost,
+} from "./limits.ts";
+
+/* Tags and images in the Hub-shaped API (`hub…`) and in Berth's own API. */
+
+const status = z.enum(["active", "inactive"]);
+export const hubImageSchema = z.object({
+  architecture: z.string(),
+  features: z.string(),
+  variant: z.string().nullable(),
+  digest: z.string(),
+  os: z.string(),
+  os_features: z.string(),
+  os_version: z.string().nullable(),
+  size: z.number().int(),
+  status,
+  last_pulled: time.nullable(),
+  last_pushed: time.nullable(),
+});
+const hubImageWithLayersSchema = hubImageSchema.extend({
+  layers: z
+    .array(z.object({ digest: z.string(), size: z.number().int(), instruction: z.string() }))
+    .max(imageLayersAtMost)
+    .describe("The first 500; fewer if the answer already has 5000 layers."),
+  layer_count: z.int().describe("The number of all layers."),
+});
+export const hubTagImagesSchema = z.array(hubImageWithLayersSchema).max(imagesAtMost);
+export const hubTagSchema = z.object({
+  id: z.number().int(),
+  creator: z.number().int().nullable(),
+  name: z.string(),
+  repository: z.number().int(),
+  full_size: z.number().int(),
+  v2: z.boolean(),
+  last_updated: time,
+  last_updater: z.number().int().nullable(),
+  last_updater_username: z.string(),
+  status,
+  tag_status: status,
+  tag_last_pulled: time.nullable(),
+  tag_last_pushed: time,
+  media_type: z.string(),
+  content_type: z.string(),
+  digest: z.string(),
+  images: z.array(hubImageSchema).max(imagesAtMost).describe("The first 100."),
+  image_count: z.int().describe("The number of all images."),
+  attestations: z
+    .array(z.object({ digest: z.string(), reference_digest: z.string().nullable(), size: z.int() }))
+    .max(imagesAtMost)
+    .describe("Provenance and SBOMs among the entries of the index."),
+});
+export const hubTagListQuery = z.object({
+  ...pageFields,
+  name: z.string().max(255).optional(),
+  // Clients send `last_updated` and `-last_updated`, and expect the newest tag first for both.
+  ordering: z.enum(["last_updated", "-last_updated", "name", "-name"]).default("last_updated"),
+});
+
+/** Features of an operating system (`os.features`) of an image. */
+export const featuresAtMost = 100;
+
+export const imageSchema = z.object({
+  os: z.string(),
+  architecture: z.string(),
+  variant: z.string().nullable(),
+  os_version: z.string().nullable().describe("The build of Windows."),
+  os_features: z.array(z.string()).max(featuresAtMost),
+  digest: z.string(),
+  size: z.int().describe("Bytes of config and layers."),
+  is_here: z
+    .boolean()
+    .describe("False: an index names the image, and the repository does not have it."),
+});
+
+export const tagItemSchema = z.object({
+  name: z.string(),
+  digest: z.string(),
+  media_type: z.string(),
+  last_updated: time,
+  last_updater: z.string().nullable(),
+  pull_count: z.int(),
+  last_pulled: time.nullable(),
+  size: z.int().describe("Bytes of the images that are shown."),
+  images: z.array(imageSchema).max(imagesAtMost).describe("The first 100."),
+  image_count: z.int().describe("The number of all images."),
+  attestations: z
+    .array(z.object({ digest: z.string(), subject: z.string().nullable(), size: z.int() }))
+    .max(imagesAtMost),
+});
+
+export const referrerSchema = z.object({
+  digest: z.string(),
+  subject: z.string().describe("The digest that the tag points at, or that of one of its images."),
+  media_type: z.string(),
+  artifact_type: z.string().nullable(),
+  size: z.int(),
+  tag: z
+    .string()
+    .nullable()
+    .describe("The tag of the referrer, like sha256-….sig; null for a referrer by subject."),
+});
+
+export const tagSchema = tagItemSchema.extend({
+  referrers: z.array(referrerSchema).max(shownReferrersAtMost),
+});
+
+export const tagMoveSchema = z.object({
+  digest: z.string().nullable().describe("Null: the tag was removed."),
+  actor: z.string().nullable(),
+  changed_at: time,
+  is_here: z.boolean().describe("Whether the tag can be rolled back to it."),
+});
+
+export const rollbackBody = z.object({
+  digest: z.string().nullish().describe("A digest of the history; default: the previous one."),
+});
+export const rollbackSchema = z.object({ name: z.string(), digest: z.string() });
+
+export const diffQuery = z.object({
+  from: z.string().max(128),
+  to: z.string().max(128),
+  platform: z.string().max(255).optional().describe("linux/arm64/v8"),
+});
+
+const compared = z.object({
+  tag: z.string(),
+  digest: z.string(),
+  size: z.int(),
+  image: imageSchema,
+});
+const layers = z.array(z.object({ digest: z.string(), size: z.int() })).max(diffLayersAtMost);
+const count = z.int();
+
+export const diffSchema = z.object({
+  from: compared,
+  to: compared,
+  layers: z.object({ shared: layers, added: layers, removed: layers }),
+  layer_counts: z
+    .object({ shared: count, added: count, removed: count })
+    .describe("The number of all layers; the lists have the first 500."),
+  size_change: z.int(),
+  download_size: z
+    .int()
+    .describe("Bytes that a client with the first image downloads for the second."),
+  config: z
+    .array(z.object({ field: z.string(), from: z.unknown(), to: z.unknown() }))
+    .max(diffFieldsAtMost),
+  config_change_count: z.int().describe("The number of all changes; the list has the first 1000."),
+});
