@@ -21,7 +21,7 @@ export function asAccountError<T>(parse: () => T): T {
 }
 
 /** Creates a user or an organisation with a name that {@link parseAccountName} checked. Throws AccountError. */
-export async function createAccount(
+export async function addAccount(
   database: Pick<Database, "run">,
   account: CreateAccount,
 ): Promise<void> {
@@ -44,7 +44,7 @@ function namespaceInUse(name: string, repositories: number): AccountError {
 }
 
 /** Deletes a user or an organisation that nothing depends on. Throws AccountError. */
-export async function deleteAccount(
+export async function removeAccount(
   database: Pick<Database, "run">,
   account: AuditContext & { readonly name: string; readonly kind: AccountKind },
 ): Promise<void> {

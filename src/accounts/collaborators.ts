@@ -3,7 +3,7 @@ import type { Collaborator } from "../database/accounts/collaborators.ts";
 import type { Database } from "../database/database.ts";
 import type { RepositoryRole } from "../database/accounts/schema.ts";
 import type { RepositoryName } from "../oci/name.ts";
-import { unknownAccount, unknownRepository } from "./errors.ts";
+import { AccountError, unknownAccount } from "./errors.ts";
 
 /** Roles of users on one repository, besides those from organisations and teams. */
 export function createCollaborators(parts: {
@@ -16,7 +16,7 @@ export function createCollaborators(parts: {
     /** In the order of their names. Throws AccountError if there is no such repository. */
     async list(repository: RepositoryName): Promise<readonly Collaborator[]> {
       const found = await database.repositories.find(repository);
-      if (found === undefined) throw unknownRepository(repository);
+      if (found === undefined) throw noRepository(repository);
       return database.collaborators.list(found.id);
     },
 
@@ -29,8 +29,11 @@ export function createCollaborators(parts: {
     ): Promise<void> {
       const set = { actor, repository, user, permission, nowMs: clock() };
       const outcome = await database.run("setCollaborator", set);
-      if (outcome === "unknown-repository") throw unknownRepository(repository);
+      if (outcome === "unknown-repository") throw noRepository(repository);
       if (outcome === "unknown-user") throw unknownAccount("user", user);
     },
   };
 }
+
+const noRepository = (name: RepositoryName): AccountError =>
+  new AccountError("unknown", `there is no repository ${name}`);

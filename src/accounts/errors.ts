@@ -1,5 +1,3 @@
-import type { RepositoryName } from "../oci/name.ts";
-
 /** `conflict`: the change would violate another rule; the message names it and the step to do first. */
 export type AccountErrorKind = "invalid" | "unknown" | "exists" | "conflict";
 
@@ -19,9 +17,6 @@ export const unknownAccount = (kind: "account" | "user" | "organisation", name: 
 
 export const unknownTeam = (organisation: string, team: string) =>
   new AccountError("unknown", `there is no team ${team} in ${organisation}`);
-
-export const unknownRepository = (name: RepositoryName) =>
-  new AccountError("unknown", `there is no repository ${name}`);
 
 export const notAMember = (user: string, of: string) =>
   new AccountError("unknown", `${user} is not a member of ${of}`);

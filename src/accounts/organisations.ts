@@ -5,7 +5,7 @@ import type { Database } from "../database/database.ts";
 import type { Page } from "../database/query-parts.ts";
 import type { MemberRole } from "../database/accounts/schema.ts";
 import { defaultNamespace } from "../oci/name.ts";
-import { createAccount, deleteAccount, lastOwner, parseAccountName } from "./account-lifecycle.ts";
+import { addAccount, removeAccount, lastOwner, parseAccountName } from "./account-lifecycle.ts";
 import { AccountError, notAMember, unknownAccount } from "./errors.ts";
 
 interface NamePage {
@@ -50,7 +50,7 @@ export function createOrganisations(parts: {
       if (owner !== undefined && (await database.accounts.find(owner))?.kind !== "user")
         throw unknownAccount("user", owner);
       const account = { name, kind: "organisation", fullName, takeOver } as const;
-      await createAccount(database, { ...account, actor, nowMs: clock() });
+      await addAccount(database, { ...account, actor, nowMs: clock() });
       if (owner !== undefined)
         await setRole(actor, { organisation: name, user: owner, role: "owner" }, "add");
     },
@@ -58,7 +58,7 @@ export function createOrganisations(parts: {
       database.accounts.list({ kind: "organisation", ...page }),
     async delete(actor: Actor, name: string): Promise<void> {
       rejectDefault(name);
-      await deleteAccount(database, { name, kind: "organisation", actor, nowMs: clock() });
+      await removeAccount(database, { name, kind: "organisation", actor, nowMs: clock() });
     },
 
     async members(organisation: string, page: NamePage): Promise<Page<Member>> {

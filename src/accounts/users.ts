@@ -5,8 +5,8 @@ import { systemActor } from "../database/permissions/authority.ts";
 import type { Page } from "../database/query-parts.ts";
 import { AccountError, unknownAccount } from "./errors.ts";
 import {
-  createAccount,
-  deleteAccount,
+  addAccount,
+  removeAccount,
   lastAdministrator,
   nameTaken,
   parseAccountName,
@@ -71,7 +71,7 @@ export function createUsers(parts: {
       if ((await database.accounts.find(name)) !== undefined) throw nameTaken(name);
       const passwordHash = await hash(password);
       const account = { ...user, name, kind: "user", passwordHash } as const;
-      await createAccount(database, { ...account, actor, nowMs: clock() });
+      await addAccount(database, { ...account, actor, nowMs: clock() });
     },
     list: (page: {
       readonly last?: string | undefined;
@@ -86,7 +86,7 @@ export function createUsers(parts: {
       await change(actor, name, { passwordHash: await hash(password) });
     },
     delete: (actor: Actor, name: string): Promise<void> =>
-      deleteAccount(database, { name, kind: "user", actor, nowMs: clock() }),
+      removeAccount(database, { name, kind: "user", actor, nowMs: clock() }),
   };
 }
 

@@ -9,7 +9,7 @@ import {
 } from "./passwords.ts";
 import type { Attempt, RateLimit } from "./rate-limit.ts";
 import { hashTokenSecret, isTokenSecret, looksLikeToken } from "./tokens/secret.ts";
-import { createKeyedSemaphore } from "./keyed-semaphore.ts";
+import { createKeyedSemaphore } from "./login-queues.ts";
 
 export interface Credentials {
   readonly name: string;
@@ -32,6 +32,8 @@ export interface Authenticator {
 const touchAfterMs = 60_000;
 /** Account names are at most 255 characters; longer names are cut, so that the rate limit's keys stay bounded. */
 const keptOfName = 255;
+/** Waiting logins with one name from one address. */
+const waitingAtMost = 256;
 
 interface AuthenticatorParts {
   readonly database: Pick<Database, "accounts" | "accessTokens" | "run">;
@@ -48,7 +50,7 @@ interface PeerCredentials extends Credentials {
 export function createAuthenticator(parts: AuthenticatorParts): Authenticator {
   // One at a time per name and address: a client that sends an old password many times at once is counted once. The key
   // includes the address: with the name alone, requests of other clients would block the owner of the account.
-  const semaphore = createKeyedSemaphore({ atOnce: 1, atMostWaiting: 256 });
+  const semaphore = createKeyedSemaphore(waitingAtMost);
   // A client with an outdated password sends it with every request of a push. This is not an attack and counts once.
   const passwordParts = { ...parts, rejected: createVerifiedPasswordCache(parts.clock) };
 

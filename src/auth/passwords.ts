@@ -8,7 +8,7 @@ import {
 } from "node:crypto";
 import { promisify } from "node:util";
 import { createByteCache } from "../concurrency/byte-cache.ts";
-import { createFairQueue, type QueuedClient } from "./keyed-semaphore.ts";
+import { createFairQueue, type QueuedClient } from "./login-queues.ts";
 
 /** Applies to passwords that users choose. Access tokens have a fixed length and are random. */
 export const passwordLength = { min: 8, max: 1024 } as const;

@@ -1,37 +1,29 @@
 import { OciError } from "../oci/errors.ts";
 
-/** Runs `work` when a slot for `key` is free. Rejects with TOOMANYREQUESTS when too many calls wait for this key. */
+/*
+ * Two queues bound the logins that run at once: one call at a time per key, and a fair queue over all clients. Both
+ * reject with TOOMANYREQUESTS when too many calls wait.
+ */
+
+/** Runs `work` when no other call with the same key runs. */
 type KeyedSemaphore = <T>(key: string, work: () => Promise<T>) => Promise<T>;
 
-interface Line {
-  running: number;
-  readonly waiting: (() => void)[];
-}
-
-/** Per key, `atOnce` calls run and `atMostWaiting` calls wait. */
-export function createKeyedSemaphore(limits: {
-  readonly atOnce: number;
-  readonly atMostWaiting: number;
-}): KeyedSemaphore {
-  const lines = new Map<string, Line>();
+/** Per key, one call runs and `atMostWaiting` calls wait, in the order of their arrival. */
+export function createKeyedSemaphore(atMostWaiting: number): KeyedSemaphore {
+  /** The waiting calls of each key with a running call. */
+  const waiting = new Map<string, (() => void)[]>();
   return async (key, work) => {
-    const line = lines.get(key) ?? { running: 0, waiting: [] };
-    if (line.running < limits.atOnce) {
-      line.running += 1;
-      lines.set(key, line);
-    } else if (line.waiting.length < limits.atMostWaiting) {
-      // The call that ends passes its slot to the first waiting call; `running` stays the same.
-      await new Promise<void>((resolve) => line.waiting.push(resolve));
-    } else {
-      throw tooManyLogins();
-    }
+    const line = waiting.get(key);
+    if (line === undefined) waiting.set(key, []);
+    else if (line.length >= atMostWaiting) throw tooManyLogins();
+    else await new Promise<void>((resolve) => line.push(resolve));
     try {
       return await work();
     } finally {
-      const next = line.waiting.shift();
-      if (next !== undefined) next();
-      else if (line.running > 1) line.running -= 1;
-      else lines.delete(key);
+      // The call that ends starts the next one; the key is removed when no call waits.
+      const next = waiting.get(key)?.shift();
+      if (next === undefined) waiting.delete(key);
+      else next();
     }
   };
 }
@@ -42,10 +34,7 @@ export interface QueuedClient {
   readonly isKnown: boolean;
 }
 
-/**
- * Runs `work` when a slot is free. Rejects with TOOMANYREQUESTS when too many calls of the client, or of all clients,
- * wait.
- */
+/** Runs `work` when a slot is free. */
 type FairQueue = <T>(client: QueuedClient, work: () => Promise<T>) => Promise<T>;
 
 interface Waiter {
