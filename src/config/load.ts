@@ -20,7 +20,13 @@ import {
 import { ConfigError, show, type ConfigProblem } from "./problems.ts";
 import { rules } from "./rules.ts";
 import { configSchema, type Config } from "./schema.ts";
-import { configVariable, readConfigFile, readEnvironment, type ConfigFile } from "./sources.ts";
+import {
+  configVariable,
+  readConfigFile,
+  readEnvironment,
+  type ConfigFile,
+  type GivenSetting,
+} from "./sources.ts";
 
 /** Each key of Berth's configuration. */
 export const configKeys: readonly ConfigKey[] = keysOf(configSchema);
@@ -123,27 +129,12 @@ export async function readSettings<Output>(
 
   const environment = readEnvironment(keys, input.env);
   problems.push(...environment.problems);
-  const set = async (
-    path: readonly string[],
-    inner: Schema,
-    source: string,
-    given: unknown,
-    fromFile = false,
-  ): Promise<void> => {
-    const cleaning: Cleaning = { root: schema, sourceOf: () => source, report };
-    const value = fromFile
-      ? await readSecret(given, path, cleaning)
-      : await clean(inner, given, path, cleaning);
-    if (value === undefined) return;
-    setAt(tree, path, value);
-    sources.set(nameOf(path), source);
-  };
-  for (const { key, variable, text, fromFile } of environment.settings)
-    await set(key.path, key.schema, variable, text, fromFile);
-  for (const [name, value] of Object.entries(input.flags)) {
-    const key = keys.find((candidate) => candidate.name === name);
-    if (key === undefined) throw new TypeError(`a flag sets ${name}, which is not a key`);
-    await set(key.path, key.schema, `--${key.path.at(-1)}`, value);
+  for (const given of [...environment.settings, ...settingsOf(input.flags, keys)]) {
+    const { key, source } = given;
+    const value = await valueOf(given, { root: schema, sourceOf: () => source, report });
+    if (value === undefined) continue;
+    setAt(tree, key.path, value);
+    sources.set(key.name, source);
   }
 
   const checked = check(schema, tree, (path) => {
@@ -158,6 +149,21 @@ export async function readSettings<Output>(
     sources,
     problems: [...problems, ...checked.problems],
   };
+}
+
+function settingsOf(flags: Flags, keys: readonly ConfigKey[]): readonly GivenSetting[] {
+  return Object.entries(flags).map(([name, value]) => {
+    const key = keys.find((candidate) => candidate.name === name);
+    if (key === undefined) throw new TypeError(`a flag sets ${name}, which is not a key`);
+    return { key, source: `--${key.path.at(-1)}`, value, fromFile: false };
+  });
+}
+
+function valueOf(
+  { key: { path, schema }, value, fromFile }: GivenSetting,
+  cleaning: Cleaning,
+): Promise<unknown> {
+  return fromFile ? readSecret(value, path, cleaning) : clean(schema, value, path, cleaning);
 }
 
 async function readFileOf(given: SettingsInput["configFile"]): Promise<ConfigFile> {

@@ -93,11 +93,13 @@ function offsetOf(document: Document, path: KeyPath): number | undefined {
 /** The variable with the path of the configuration file: the only variable that is not a key. */
 export const configVariable = "BERTH_CONFIG";
 
-/** A key that a variable sets: to its text, or to the content of the file it names. */
-export interface VariableSetting {
+/** A value for a key, from a variable or a flag. */
+export interface GivenSetting {
   readonly key: ConfigKey;
-  readonly variable: string;
-  readonly text: string;
+  /** The name of the variable or flag. */
+  readonly source: string;
+  readonly value: unknown;
+  /** The value is the path of a file that holds the secret. */
   readonly fromFile: boolean;
 }
 
@@ -108,8 +110,8 @@ export interface VariableSetting {
 export function readEnvironment(
   keys: readonly ConfigKey[],
   env: NodeJS.ProcessEnv,
-): { settings: VariableSetting[]; problems: ConfigProblem[] } {
-  const settings: VariableSetting[] = [];
+): { settings: GivenSetting[]; problems: ConfigProblem[] } {
+  const settings: GivenSetting[] = [];
   const problems: ConfigProblem[] = [];
   const byVariable = new Map(keys.map((key) => [key.variable, key]));
   const names = [
@@ -130,14 +132,15 @@ export function readEnvironment(
     const key = plain ?? byVariable.get(variable.replace(/_FILE$/, ""));
     if (key === undefined) problems.push(unknownVariable(variable, names));
     else if (plain === undefined && !key.secret) problems.push(notSecret(variable, key));
-    else if (text !== "") settings.push({ key, variable, text, fromFile: plain === undefined });
+    else if (text !== "")
+      settings.push({ key, source: variable, value: text, fromFile: plain === undefined });
   }
 
-  for (const { key, variable } of settings.filter(({ fromFile }) => fromFile)) {
+  for (const { key, source } of settings.filter(({ fromFile }) => fromFile)) {
     if (settings.some((other) => other.key === key && !other.fromFile)) {
       problems.push({
         key: key.name,
-        source: `${key.variable} and ${variable}`,
+        source: `${key.variable} and ${source}`,
         what: "set twice",
         allowed: "one of the two variables",
       });

@@ -1,9 +1,15 @@
 import { X509Certificate } from "node:crypto";
 import { readFile } from "node:fs/promises";
-import { createSecureContext } from "node:tls";
+import { createSecureContext, type Server } from "node:tls";
 import { reasonOf } from "../config/problems.ts";
+import type { Logger } from "../observability/logger.ts";
 
-export interface Certificate {
+interface CertificateFiles {
+  readonly cert: string;
+  readonly key: string;
+}
+
+interface Certificate {
   readonly cert: Buffer;
   readonly key: Buffer;
   /** The end of validity in the format of the certificate, such as `Nov 22 12:00:00 2126 GMT`. */
@@ -15,10 +21,7 @@ export interface Certificate {
  * @throws Error with a message for the user if a file cannot be read, is not PEM, or the key does not match the
  *   certificate
  */
-export async function readCertificate(files: {
-  readonly cert: string;
-  readonly key: string;
-}): Promise<Certificate> {
+export async function readCertificate(files: CertificateFiles): Promise<Certificate> {
   const cert = await read(files.cert, "tls.cert");
   const key = await read(files.key, "tls.key");
   try {
@@ -29,6 +32,21 @@ export async function readCertificate(files: {
     throw new Error(`tls.cert ${files.cert} and tls.key ${files.key} cannot be used: ${reason}`, {
       cause,
     });
+  }
+}
+
+/** Reads the files again and uses the new certificate. If it is invalid, logs that and keeps the old one. */
+export async function reloadCertificate(
+  server: Pick<Server, "setSecureContext">,
+  files: CertificateFiles,
+  logger: Logger,
+): Promise<void> {
+  try {
+    const renewed = await readCertificate(files);
+    server.setSecureContext(renewed);
+    logger.info({ validTo: renewed.validTo }, "certificate read again");
+  } catch (error) {
+    logger.error({ err: error }, "the new certificate is not used, the old one stays");
   }
 }
 

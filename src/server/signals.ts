@@ -1,71 +1,58 @@
 import type { EventEmitter } from "node:events";
 import { constants } from "node:os";
-import type { ServerApp } from "../app/server-app.ts";
 import type { Logger } from "../observability/logger.ts";
-import type { Connections } from "./connections.ts";
 
 /** The process, or its replacement in a test. */
 export type SignalSource = Pick<EventEmitter, "on" | "off">;
 
+type EndSignal = "SIGTERM" | "SIGINT";
+
 export interface Ending {
   readonly signals: SignalSource;
-  readonly connections: Connections;
-  readonly app: ServerApp;
   readonly logger: Logger;
-  readonly drainMs: number;
-  readonly reload: (() => Promise<void>) | undefined;
+  /** Ends when the running requests have ended. Resolves with the exit code. */
+  readonly drain: (signal: EndSignal) => Promise<number>;
+  /** Ends at once, without closing anything. */
+  readonly endNow: (signal: EndSignal) => Promise<void>;
+  /** Called on SIGHUP. `undefined`: SIGHUP keeps its default, so that a closed terminal ends the process. */
+  readonly reload: (() => void) | undefined;
 }
 
 /**
  * Drains on SIGTERM or SIGINT, ends at once on a second one, reloads on SIGHUP.
- * `ended` resolves with the exit code. After a second signal n the code is 128 + n, and nothing has been closed.
+ * `ended` resolves with the exit code. After a second signal n the code is 128 + n.
  */
-export function endOnSignals({ signals, connections, app, logger, drainMs, reload }: Ending): {
+export function endOnSignals({ signals, logger, drain, endNow, reload }: Ending): {
+  /** Ends like a first signal. */
   readonly drain: () => void;
   readonly ended: Promise<number>;
 } {
-  let draining = false;
+  let isDraining = false;
+  let forcedCode: number | undefined;
   let finish: (code: number) => void;
   const ended = new Promise<number>((resolve) => (finish = resolve));
+  const failed = (error: unknown): void => {
+    logger.error({ err: error }, "the server could not be closed");
+    finish(1);
+  };
 
-  const drain = async (): Promise<number> => {
-    app.drain();
-    await connections.drain(drainMs);
-    await app.close();
-    logger.info("ended");
-    return 0;
+  const begin = (signal: EndSignal): void => {
+    if (isDraining) return;
+    isDraining = true;
+    drain(signal).then((code) => finish(forcedCode ?? code), failed);
   };
-  const failed = (error: unknown): number => {
-    logger.error({ err: error }, "closing failed");
-    return 1;
+  const onSignal = (signal: EndSignal): void => {
+    if (!isDraining) return begin(signal);
+    const code = 128 + constants.signals[signal];
+    forcedCode = code;
+    endNow(signal).then(() => finish(code), failed);
   };
-  const begin = (): void => {
-    if (draining) return;
-    draining = true;
-    void drain()
-      .catch(failed)
-      .then((code) => finish(code));
-  };
-  const onSignal = (signal: "SIGTERM" | "SIGINT"): void => {
-    if (draining) {
-      logger.warn({ signal }, "second signal: ending at once");
-      connections.destroy();
-      finish(128 + constants.signals[signal]);
-      return;
-    }
-    logger.info(
-      { signal, limitMs: drainMs },
-      "draining: running requests may end, a second signal ends at once",
-    );
-    begin();
-  };
-  const onHangup = (): void => void reload?.();
+  const onHangup = (): void => reload?.();
 
   signals.on("SIGTERM", onSignal).on("SIGINT", onSignal);
-  // Without a certificate SIGHUP keeps its default: a closed terminal ends the process.
   if (reload !== undefined) signals.on("SIGHUP", onHangup);
   void ended.then(() =>
     signals.off("SIGTERM", onSignal).off("SIGINT", onSignal).off("SIGHUP", onHangup),
   );
-  return { drain: begin, ended };
+  return { drain: () => begin("SIGTERM"), ended };
 }

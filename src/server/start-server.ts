@@ -1,16 +1,16 @@
-import http, { type RequestListener } from "node:http";
+import http from "node:http";
 import https from "node:https";
 import type { AddressInfo } from "node:net";
 import process from "node:process";
 import type { ServerApp } from "../app/server-app.ts";
-import { formatListenAddress } from "../config/addresses.ts";
+import { formatListenAddress, type ListenAddress } from "../config/addresses.ts";
 import type { Config } from "../config/schema.ts";
-import type { Logger } from "../observability/logger.ts";
-import { readCertificate } from "./certificate.ts";
 import { ipMatcher } from "../http/middleware/client-info.ts";
+import type { Logger } from "../observability/logger.ts";
+import { readCertificate, reloadCertificate } from "./certificate.ts";
 import { addressLimit, connectionLimit, limitConnections } from "./connection-limit.ts";
 import { createConnections, type Connections } from "./connections.ts";
-import { rejectionOf, reject, rejectRaw, takeAbsoluteForm } from "./early-rejections.ts";
+import { reject, rejectionOf, rejectRaw, takeAbsoluteForm } from "./early-rejections.ts";
 import { endOnSignals, type SignalSource } from "./signals.ts";
 
 export interface RunningServer {
@@ -35,7 +35,7 @@ const headersTimeoutMs = 60_000;
 
 /**
  * Listens, and ends on a signal. SIGTERM or SIGINT drains: no new connections, running requests get
- * `limits.drainTimeout`, then the assembled parts are closed. A second signal ends at once without closing anything, so
+ * `limits.drainTimeout`, then the application is closed. A second signal ends at once without closing anything, so
  * the caller must exit. SIGHUP reads the certificate again; an invalid one is logged and the old one stays.
  * @param signals the source of the signals
  * @throws Error of node:net if the server cannot listen (EADDRINUSE, EACCES, …), or about the certificate
@@ -46,23 +46,68 @@ export async function startServer(
   logger: Logger,
   signals: SignalSource = process,
 ): Promise<RunningServer> {
-  const { listen, tls, limits, trustedProxies } = settings;
+  const { listen, tls, limits } = settings;
+  const { server, connections } = await createServer(settings, logger);
+  answerRequests(server, connections, app, logger);
+
+  const healthAddress = settings.metrics?.listen;
+  const health = healthAddress && (await startHealthServer(healthAddress, app, logger));
+  const { address, port } = await listenOn(server, listen, logger).catch((error: unknown) => {
+    // An open server keeps the process alive.
+    health?.close();
+    throw error;
+  });
+  const ending = endOnSignals({
+    signals,
+    logger,
+    drain: async (signal) => {
+      logger.info(
+        { signal, limitMs: limits.drainTimeout },
+        "draining: running requests may end, a second signal ends at once",
+      );
+      app.drain();
+      await connections.drain(limits.drainTimeout);
+      await app.close();
+      logger.info("ended");
+      return 0;
+    },
+    endNow: async (signal) => {
+      logger.warn({ signal }, "second signal: ending at once");
+      connections.destroy();
+    },
+    reload:
+      tls && server instanceof https.Server
+        ? () => void reloadCertificate(server, tls, logger)
+        : undefined,
+  });
+  void ending.ended.then(() => health?.close().closeAllConnections());
+  const scheme = tls === undefined ? "http" : "https";
+  const url = `${scheme}://${formatListenAddress({ host: listen.host || address, port })}`;
+  return { url, port, ...ending };
+}
+
+type Server = http.Server | https.Server;
+
+/** Creates the server with its limits of connections and time. It does not listen yet. */
+async function createServer(
+  { tls, limits, trustedProxies }: Settings,
+  logger: Logger,
+): Promise<{ readonly server: Server; readonly connections: Connections }> {
   const options = {
     maxHeaderSize: limits.headerSize,
     requireHostHeader: false,
     headersTimeout: headersTimeoutMs,
     requestTimeout: 0,
   };
-  const certificate = tls && (await readCertificate(tls));
-  const server = certificate
-    ? https.createServer({ ...options, ...certificate })
-    : http.createServer(options);
-  const connections = createConnections(server, certificate !== undefined, {
+  const server =
+    tls === undefined
+      ? http.createServer(options)
+      : https.createServer({ ...options, ...(await readCertificate(tls)) });
+  server.timeout = limits.idleTimeout;
+  const connections = createConnections(server, tls !== undefined, {
     bytesPerSecond: limits.uploadRate,
     overMs: limits.idleTimeout,
   });
-
-  server.timeout = limits.idleTimeout;
   const limit = connectionLimit(limits.connections);
   limitConnections(server, {
     connections: limit,
@@ -71,7 +116,23 @@ export async function startServer(
     isProxy: ipMatcher(trustedProxies),
     onRejected: createRejectionLog(logger),
   });
-  server.on("request", requestListener(app.handle, connections));
+  return { server, connections };
+}
+
+/** Passes requests to the application, and rejects those that are not valid HTTP. */
+function answerRequests(
+  server: Server,
+  connections: Connections,
+  { handle }: ServerApp,
+  logger: Logger,
+): void {
+  server.on("request", (request, response) => {
+    connections.begin(request, response);
+    takeAbsoluteForm(request);
+    const rejection = rejectionOf(request);
+    if (rejection === undefined) handle(request, response);
+    else reject(response, rejection);
+  });
   // Node's default response to an `Expect` other than 100-continue has no body (RFC 9110, 10.1.1).
   server.on("checkExpectation", (_request, response) =>
     reject(response, "the only expectation that this server meets is 100-continue", 417),
@@ -83,47 +144,25 @@ export async function startServer(
     else rejectRaw(error, socket);
   });
   server.on("tlsClientError", (error) => logger.debug({ err: error }, "TLS handshake failed"));
-
-  const opsAddress = settings.metrics?.listen;
-  const health = opsAddress && (await listenForOperators(opsAddress, app, logger));
-  await new Promise<void>((resolve, reject) => {
-    server.once("error", reject);
-    const host = listen.host === "" ? {} : { host: listen.host };
-    server.listen({ port: listen.port, backlog, ...host }, resolve);
-  }).catch((error: unknown) => {
-    // An open server keeps the process alive.
-    health?.close();
-    throw error;
-  });
-  server.on("error", (error) => logger.error({ err: error }, "listening failed"));
-
-  const { address, port } = server.address() as AddressInfo;
-  const url = `${certificate ? "https" : "http"}://${formatListenAddress({ host: listen.host || address, port })}`;
-  const reload = async (): Promise<void> => {
-    if (tls === undefined || !(server instanceof https.Server)) return;
-    try {
-      const renewed = await readCertificate(tls);
-      server.setSecureContext(renewed);
-      logger.info({ validTo: renewed.validTo }, "certificate read again");
-    } catch (error) {
-      logger.error({ err: error }, "the new certificate is not used, the old one stays");
-    }
-  };
-  const ending = endOnSignals({
-    signals,
-    connections,
-    app,
-    logger,
-    drainMs: limits.drainTimeout,
-    reload: tls && reload,
-  });
-  void ending.ended.then(() => health?.close().closeAllConnections());
-  return { url, port, ...ending };
 }
 
-/** A second server on the address of `metrics.listen`, for requests of monitoring: few and short. */
-async function listenForOperators(
-  { host, port }: Config["listen"],
+/** Resolves with the actual address when the server listens. Rejects with the error of node:net. */
+async function listenOn(
+  server: Server,
+  { host, port }: ListenAddress,
+  logger: Logger,
+): Promise<AddressInfo> {
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", reject);
+    server.listen({ port, backlog, ...(host === "" ? {} : { host }) }, resolve);
+  });
+  server.on("error", (error) => logger.error({ err: error }, "listening failed"));
+  return server.address() as AddressInfo;
+}
+
+/** Starts a second server on the address of `metrics.listen`, for requests of monitoring: few and short. */
+async function startHealthServer(
+  listen: ListenAddress,
   { handleHealth }: ServerApp,
   logger: Logger,
 ): Promise<http.Server> {
@@ -132,25 +171,12 @@ async function listenForOperators(
     handleHealth,
   );
   server.maxConnections = 64;
-  await new Promise<void>((resolve, reject) => {
-    server.once("error", ({ message }) => reject(new Error(`metrics.listen: ${message}`)));
-    server.listen({ port, ...(host === "" ? {} : { host }) }, resolve);
+  const { port } = await listenOn(server, listen, logger).catch((cause: Error) => {
+    throw new Error(`metrics.listen: ${cause.message}`, { cause });
   });
-  server.on("error", (error) => logger.error({ err: error }, "listening failed"));
-  const { port: taken } = server.address() as AddressInfo;
-  const address = formatListenAddress({ host, port: taken });
-  logger.info({ address }, "metrics and readiness are at an address of their own");
+  const address = formatListenAddress({ host: listen.host, port });
+  logger.info({ address }, "metrics and readiness have a separate address");
   return server;
-}
-
-function requestListener(handle: ServerApp["handle"], connections: Connections): RequestListener {
-  return (request, response) => {
-    connections.begin(request, response);
-    takeAbsoluteForm(request);
-    const rejection = rejectionOf(request);
-    if (rejection === undefined) handle(request, response);
-    else reject(response, rejection);
-  };
 }
 
 /** At most one log line about rejected connections in this time. */
@@ -163,11 +189,8 @@ function createRejectionLog(logger: Logger) {
     refused += 1;
     if (performance.now() < silentUntilMs) return;
     silentUntilMs = performance.now() + rejectionLogMs;
-    const whose = why.address === undefined ? "" : " by this address";
-    logger.warn(
-      { ...why, refused },
-      `connections refused: the most that may be open${whose} are open`,
-    );
+    const whose = why.address === undefined ? "" : " of this address";
+    logger.warn({ ...why, refused }, `connections refused: the limit${whose} is reached`);
     refused = 0;
   };
 }

@@ -47,7 +47,7 @@ describe("the connection limit per address", () => {
     const { server, log } = await start({ limits: { connectionsPerAddress: 2 } });
     const [first] = [await connect(server.port), await connect(server.port)];
     assert.equal(await (await connect(server.port, get("/"))).all(), "");
-    assert.match(log.join(""), /"address":"127\.0\.0\.1".*by this address/);
+    assert.match(log.join(""), /"address":"127\.0\.0\.1".*the limit of this address is reached/);
     const other = await connect(server.port, get("/"), "127.0.0.2");
     assert.match(await other.until("\r\n\r\n"), /^HTTP\/1\.1 200 /);
     first.socket.destroy();

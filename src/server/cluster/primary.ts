@@ -1,21 +1,23 @@
-import type { Worker } from "node:cluster";
-import { constants } from "node:os";
+import cluster, { type Worker } from "node:cluster";
+import path from "node:path";
 import process from "node:process";
+import { setTimeout as pause } from "node:timers/promises";
 import type { SharedServices } from "../../app/context.ts";
 import type { SharedServicesOwner } from "../../app/server-app.ts";
+import { deserializeError, type SerializedError } from "../../concurrency/serialized-error.ts";
+import { configKeys } from "../../config/load.ts";
 import type { Config } from "../../config/schema.ts";
 import type { Logger } from "../../observability/logger.ts";
+import { endOnSignals } from "../signals.ts";
 import type { RunningServer } from "../start-server.ts";
-import { forkWorker, type Forked, type Place } from "./fork.ts";
+import { createChannel, type Channel } from "./channel.ts";
+import { serveSharedServices } from "./shared-services.ts";
 
 /*
  * The primary process: it has the one writer of the database and the locks of uploads, runs maintenance, starts the
  * workers, and replaces a worker that dies.
  */
 
-/** After a worker that lived less than this, the start of the next one is delayed, longer each time. */
-const quickDeathMs = 10_000;
-const longestWaitMs = 10_000;
 /** The time for workers to end after a second signal, before SIGKILL. */
 const lastMs = 1_000;
 
@@ -29,123 +31,193 @@ export async function startWorkers(
   config: Config,
   logger: Logger,
 ): Promise<RunningServer> {
-  const workerPool = createWorkerPool(owner, config, logger);
-  let place: Place;
-  try {
-    place = await workerPool.start();
-  } catch (error) {
+  const workerPool = new WorkerPool(owner, config, logger);
+  const address = await workerPool.start().catch((error: unknown) => {
     workerPool.kill();
     throw error;
-  }
-
-  let finish: (code: number) => void;
-  const ended = new Promise<number>((resolve) => (finish = resolve));
-  let ending = false;
-  let forced: number | undefined;
-  const end = async (signal: string): Promise<void> => {
-    ending = true;
-    const code = await workerPool.end(signal);
-    await owner.close();
-    logger.info("all ended");
-    finish(forced ?? code);
-  };
-  const drain = (signal: string): void => {
-    end(signal).catch((error: unknown) => {
-      logger.error({ err: error }, "closing failed");
-      finish(1);
-    });
-  };
-  const onSignal = (signal: "SIGTERM" | "SIGINT"): void => {
-    if (!ending) return drain(signal);
-    const code = 128 + constants.signals[signal];
-    forced = code;
-    workerPool.tell(signal);
-    setTimeout(() => {
+  });
+  const ending = endOnSignals({
+    signals: process,
+    logger,
+    drain: async (signal) => {
+      const code = await workerPool.end(signal);
+      await owner.close();
+      logger.info("all workers have ended");
+      return code;
+    },
+    endNow: async (signal) => {
+      workerPool.tell(signal);
+      await pause(lastMs, undefined, { ref: false });
       workerPool.kill();
-      finish(code);
-    }, lastMs).unref();
-  };
-  const onHangup = (): void => workerPool.tell("SIGHUP");
-  process.on("SIGTERM", onSignal).on("SIGINT", onSignal);
-  // Without a certificate SIGHUP keeps its default: a closed terminal ends the process.
-  if (config.tls !== undefined) process.on("SIGHUP", onHangup);
-  void ended.then(() =>
-    process.off("SIGTERM", onSignal).off("SIGINT", onSignal).off("SIGHUP", onHangup),
-  );
-  return { ...place, drain: () => void (ending || drain("SIGTERM")), ended };
+    },
+    reload: config.tls && (() => workerPool.tell("SIGHUP")),
+  });
+  return { ...address, ...ending };
 }
 
-/** Keeps `config.workers` workers running until `end`. */
-function createWorkerPool(sharedServices: SharedServices, config: Config, logger: Logger) {
-  const alive = new Map<Worker, Forked>();
-  let settings = config;
-  let place: Place | undefined;
-  let ending = false;
-  let failed = false;
-  let quickDeaths = 0;
-  let onLast = (): void => undefined;
+/** The address on which all workers listen. */
+type Address = Pick<RunningServer, "url" | "port">;
 
-  const replace = (): void => {
-    // `onExit` handles a failed start.
-    if (!ending) startOne().catch(() => undefined);
-  };
-  const onExit = (one: Forked, livedMs: number, code: number | null, signal: string | null) => {
-    alive.delete(one.worker);
-    one.reclaim();
-    if (ending) {
-      if (code !== 0) failed = true;
-      if (alive.size === 0) onLast();
+interface WorkerProcess {
+  readonly worker: Worker;
+  /** Forwards a signal to the worker. */
+  readonly signal: (name: string) => void;
+  /** Resolves when the worker listens; rejects with its error. */
+  readonly listening: Promise<Address>;
+  /** Releases the locks of the worker, after it has exited. */
+  readonly reclaim: () => void;
+}
+
+/** After a worker that lived less than this, the start of the next one is delayed, longer each time. */
+const quickDeathMs = 10_000;
+const longestWaitMs = 10_000;
+
+/** Keeps `config.workers` workers running until `end`. */
+class WorkerPool {
+  readonly #sharedServices: SharedServices;
+  readonly #config: Config;
+  readonly #logger: Logger;
+  readonly #alive = new Map<Worker, WorkerProcess>();
+  /** Known when the first worker listens. */
+  #address: Address | undefined;
+  #isEnding = false;
+  #hasFailed = false;
+  #quickDeaths = 0;
+  #onLast = (): void => undefined;
+
+  constructor(sharedServices: SharedServices, config: Config, logger: Logger) {
+    this.#sharedServices = sharedServices;
+    this.#config = config;
+    this.#logger = logger;
+  }
+
+  async start(): Promise<Address> {
+    const { workers } = this.#config;
+    const [first] = await Promise.all(Array.from({ length: workers }, () => this.#startOne()));
+    if (first === undefined) throw new Error("workers is 0");
+    this.#address = first;
+    // Replaces workers that died during the start.
+    for (let missing = workers - this.#alive.size; missing > 0; missing -= 1) this.#replace();
+    return first;
+  }
+
+  /** Forwards a signal to all workers. */
+  tell(signal: string): void {
+    for (const one of this.#alive.values()) one.signal(signal);
+  }
+
+  /** Resolves after the last worker has exited: 0, or 1 if a worker had another exit code than 0. */
+  async end(signal: string): Promise<number> {
+    this.#isEnding = true;
+    const last = new Promise<void>((resolve) => (this.#onLast = resolve));
+    this.tell(signal);
+    if (this.#alive.size > 0) await last;
+    return this.#hasFailed ? 1 : 0;
+  }
+
+  kill(): void {
+    this.#isEnding = true;
+    for (const { process: child } of this.#alive.keys()) child.kill("SIGKILL");
+  }
+
+  async #startOne(): Promise<Address> {
+    const bornAtMs = performance.now();
+    const one = forkWorker(this.#sharedServices, this.#settings());
+    const { worker } = one;
+    this.#alive.set(worker, one);
+    worker.once("exit", (code: number | null, signal: string | null) => {
+      this.#alive.delete(worker);
+      one.reclaim();
+      this.#onExit({ worker: worker.id, code, signal }, performance.now() - bornAtMs);
+    });
+    const address = await one.listening;
+    this.#logger.info({ worker: worker.id, pid: worker.process.pid }, "a worker listens");
+    // The end signal came before this worker listened.
+    if (this.#isEnding) one.signal("SIGTERM");
+    return address;
+  }
+
+  /** The system releases a chosen port with the last worker; new workers must get the same port. */
+  #settings(): Config {
+    if (this.#address === undefined || this.#alive.size > 0) return this.#config;
+    const { port } = this.#address;
+    return { ...this.#config, listen: { ...this.#config.listen, port } };
+  }
+
+  #onExit(exit: { worker: number; code: number | null; signal: string | null }, livedMs: number) {
+    if (this.#isEnding) {
+      if (exit.code !== 0) this.#hasFailed = true;
+      if (this.#alive.size === 0) this.#onLast();
       return;
     }
-    if (place === undefined) return;
-    quickDeaths = livedMs < quickDeathMs ? quickDeaths + 1 : 0;
-    const waitMs = quickDeaths === 0 ? 0 : Math.min(longestWaitMs, 50 * 2 ** quickDeaths);
-    const { id } = one.worker;
-    logger.error({ worker: id, code, signal, waitMs }, "a worker has died; another starts");
-    setTimeout(replace, waitMs);
-  };
-  const startOne = async (): Promise<Place> => {
-    // The system releases a chosen port with the last worker; new workers must get the same port.
-    if (place !== undefined && alive.size === 0)
-      settings = { ...config, listen: { ...config.listen, port: place.port } };
-    const bornAtMs = performance.now();
-    const one = forkWorker(sharedServices, settings);
-    const { worker } = one;
-    alive.set(worker, one);
-    worker.once("exit", (code: number | null, signal: string | null) =>
-      onExit(one, performance.now() - bornAtMs, code, signal),
-    );
-    const found = await one.listening;
-    logger.info({ worker: worker.id, pid: worker.process.pid }, "a worker listens");
-    // The end signal came before this worker listened.
-    if (ending) one.signal("SIGTERM");
-    return found;
-  };
-  const tell = (signal: string): void => {
-    for (const { signal: hear } of alive.values()) hear(signal);
-  };
+    if (this.#address === undefined) return;
+    this.#quickDeaths = livedMs < quickDeathMs ? this.#quickDeaths + 1 : 0;
+    const waitMs =
+      this.#quickDeaths === 0 ? 0 : Math.min(longestWaitMs, 50 * 2 ** this.#quickDeaths);
+    this.#logger.error({ ...exit, waitMs }, "a worker has died; another one starts");
+    setTimeout(() => this.#replace(), waitMs);
+  }
 
+  #replace(): void {
+    // `#onExit` handles a failed start.
+    if (!this.#isEnding) this.#startOne().catch(() => undefined);
+  }
+}
+
+/** Removes secrets from the environment of a worker: it gets its configuration over the channel. */
+const withoutSecrets = Object.fromEntries(
+  configKeys.filter(({ secret }) => secret).map(({ variable }) => [variable, undefined]),
+);
+
+/** Starts a worker, sends its configuration, and serves its requests for shared services. */
+function forkWorker(sharedServices: SharedServices, config: Config): WorkerProcess {
+  cluster.setupPrimary({
+    exec: path.join(import.meta.dirname, `worker${path.extname(import.meta.url)}`),
+    args: [],
+    serialization: "advanced",
+  });
+  const worker = cluster.fork(withoutSecrets);
+  // Node's own messages to a worker that has just exited fail; `disconnect` reports the exit.
+  worker.on("error", () => undefined);
+  const services = serveSharedServices(sharedServices, (): Channel => channel);
+  let onListening: (address: Address) => void;
+  let onFailed: (error: Error) => void;
+  const listening = new Promise<Address>((resolve, reject) => {
+    onListening = resolve;
+    onFailed = reject;
+  });
+  const channel = createChannel(
+    {
+      send: (message) => {
+        if (worker.isConnected()) worker.send(message as object, () => undefined);
+      },
+      onMessage: (listener) => void worker.on("message", listener),
+      onGone: (listener) => void worker.once("disconnect", listener),
+    },
+    {
+      answers: { ...services.answers, begin: async () => shareOf(config) },
+      notes: {
+        ...services.notes,
+        listening: (address: Address) => onListening(address),
+        failed: (failure: SerializedError) => onFailed(deserializeError(failure)),
+      },
+    },
+  );
+  // Not `exit`: it may come before the worker's last message.
+  worker.once("disconnect", () => onFailed(new Error("a worker has ended before it listened")));
   return {
-    async start(): Promise<Place> {
-      const [first] = await Promise.all(Array.from({ length: config.workers }, startOne));
-      if (first === undefined) throw new Error("there is no worker");
-      place = first;
-      // Replaces workers that died during the start.
-      for (let missing = config.workers - alive.size; missing > 0; missing -= 1) replace();
-      return first;
-    },
-    tell,
-    /** Resolves after the last worker has exited: 0, or 1 if a worker had another exit code than 0. */
-    async end(signal: string): Promise<number> {
-      ending = true;
-      const last = new Promise<void>((resolve) => (onLast = resolve));
-      tell(signal);
-      if (alive.size > 0) await last;
-      return failed ? 1 : 0;
-    },
-    kill(): void {
-      ending = true;
-      for (const { process: child } of alive.keys()) child.kill("SIGKILL");
-    },
+    worker,
+    signal: (name) => channel.tell("signal", name),
+    listening,
+    reclaim: services.reclaim,
   };
+}
+
+/** The configuration of one worker: the limits of connections are divided among the workers. */
+function shareOf(config: Config): Config {
+  const { limits, workers } = config;
+  const share = (limit: number): number => Math.ceil(limit / workers);
+  const connections = share(limits.connections);
+  const connectionsPerAddress = share(limits.connectionsPerAddress);
+  return { ...config, limits: { ...limits, connections, connectionsPerAddress } };
 }

@@ -126,7 +126,7 @@ describe("two workers", () => {
     await beginWriting(url, wire, location, bytes.subarray(0, 500_000));
 
     for (const { pid = 0 } of await told("a worker listens", 2)) process.kill(pid, "SIGKILL");
-    const deaths = await told("a worker has died; another starts", 2);
+    const deaths = await told("a worker has died; another one starts", 2);
     assert.deepEqual(
       deaths.map((line) => line.signal),
       ["SIGKILL", "SIGKILL"],
@@ -177,7 +177,7 @@ describe("two workers", () => {
       ),
     );
     assert.equal(answers.filter((answer) => answer === 1).length, 4);
-    await told("connections refused: the most that may be open are open", 1);
+    await told("connections refused: the limit is reached", 1);
   });
 
   test("exit at once with 143 on a second SIGTERM", async () => {
