@@ -8,18 +8,17 @@ import { printError } from "./cli/support/output.ts";
 import { createProgram } from "./cli/program.ts";
 
 /*
- * Exit codes: 0 all is well, 1 a failure, 2 a wrong command line or configuration, 128 + n ended by a second signal n.
- * What a command answers goes to standard output, everything else to standard error.
+ * Exit codes: 0 success, 1 a failure, 2 a wrong command line or configuration, 128 + n ended by a second signal n.
+ * The results of a command go to standard output, everything else to standard error.
  */
 
-// The S3 SDK tells everybody on Node 20 to take a newer one; which of its versions runs here is our lock file's business.
+// The S3 SDK warns on Node 20 that its later versions need Node 22; package-lock.json has a version that runs here.
 process.env["AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED"] ??= "true";
 
-// Database, keys and blobs are for the user that runs Berth, whatever the shell or the service manager has set.
+// Only the user that runs Berth may read the database, the keys and the blobs, whatever the shell's umask is.
 process.umask(0o077);
 
-// `berth config print | head -1` is no failure: the reader has all that it wanted.
-// A server goes on without its output.
+// EPIPE is not a failure: the reader of `berth config print | head -1` has ended. A server continues without its output.
 process.stdout.once("error", (error: NodeJS.ErrnoException) => {
   process.stdout.on("error", () => undefined);
   if (error.code === "EPIPE") return;
@@ -34,7 +33,7 @@ try {
   process.exitCode = exitCodeOf(error);
 }
 
-/** Says what went wrong, unless commander has said it already. */
+/** Prints the error, unless commander has printed it. */
 function exitCodeOf(error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
   if (error instanceof ConfigError) {

@@ -24,28 +24,26 @@ import { print, printError } from "./support/output.ts";
 
 const notes = `
 Examples:
-  $ berth serve                                run a server; the first start creates
-                                               the administrator admin
-  $ berth serve --data /srv/berth              use another data folder than ./data
-  $ berth serve --listen 127.0.0.1:8080        listen on another port
-  $ berth serve --open                         no accounts: every client on this
-                                               machine may pull, push and delete
-  $ berth serve --config /etc/berth/berth.yaml
-  $ berth user password admin                  set the administrator's password
-  $ berth user add mia                         create a user
+  $ berth serve                             run a server; creates the user admin
+  $ berth serve --data /srv/berth           use another data folder than ./data
+  $ berth serve --listen 127.0.0.1:8080     listen on another port
+  $ berth serve --open                      no accounts: everyone may push
+  $ berth serve --config berth.yaml         read the settings from a file
+  $ berth user password admin               set the administrator's password
+  $ berth user add mia                      create a user
   $ berth token create mia --label ci --scope repo:read
-                                               create a token that replaces the password
+                                            create a token, to use as a password
   $ berth search nginx --host registry.example.com
-  $ berth tag rollback team/app:1.4            move a tag back to the digest before
-  $ berth repo delete team/app --yes           delete a repository with its content
-  $ berth quota set team 50GB                  limit the bytes of a namespace
-  $ berth keys rotate                          create a new key to sign tokens
-  $ berth gc --dry-run                         list what nothing uses
-  $ berth upload list                          list open uploads
-  $ berth check                                compare the database with the files
-  $ berth storage copy --to s3.yaml            copy all blobs to another store
-  $ berth config check --config berth.yaml     list all errors of the file
-  $ berth config --help                        list all keys and their variables
+  $ berth tag rollback team/app:1.4         move a tag back to the digest before
+  $ berth repo delete team/app --yes        delete a repository
+  $ berth quota set team 50GB               limit the bytes of a namespace
+  $ berth keys rotate                       create a new key to sign tokens
+  $ berth gc --dry-run                      list what nothing uses
+  $ berth upload list                       list open uploads
+  $ berth check                             compare the database with the files
+  $ berth storage copy --to s3.yaml         copy all blobs to another store
+  $ berth config check --config berth.yaml  list all errors of the file
+  $ berth config --help                     list all keys and their variables
 
 Exit codes:
   0  success
@@ -88,6 +86,9 @@ export function createProgram(): Command {
       .exitOverride()
       .configureOutput({ writeOut: print, writeErr: printError })
       .helpOption("-h, --help", "print this help")
+      .helpCommand("help [command]", "print the help of a command")
+      // Names only, so that the list fits in 80 columns; the help of a command lists its arguments.
+      .configureHelp({ subcommandTerm: (inner) => inner.name() })
       .showHelpAfterError(`See "${nameOf(command)} --help".`);
   }
   return program;

@@ -12,8 +12,8 @@ interface Options extends DataFolderOptions {
 }
 
 const notes = `
-The newest entry comes first. The actor "berth" without an address is the command
-line. An entry without an actor is from an anonymous client.
+The newest entry comes first. The actor "berth" without an address is the
+command line. An entry without an actor is from an anonymous client.
 
 Example:
   $ berth audit --account team --action repo.tag --from 7d

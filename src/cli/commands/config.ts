@@ -14,9 +14,9 @@ interface Options {
 const intro = `
 Berth reads settings from the command line, environment variables, one YAML file
 (--config or BERTH_CONFIG), and defaults. The first source that sets a key has
-precedence. Durations are written 30s, 5m, 24h or 7d; sizes 64MiB or 50GB; lists in
-variables are separated by commas. A variable of a secret with the suffix _FILE
-names a file that holds the secret.
+precedence. Durations are written 30s, 5m, 24h or 7d; sizes 64MiB or 50GB; lists
+in variables are separated by commas. The variable of a secret with the suffix
+_FILE names a file that holds the secret.
 `;
 
 /** `berth config check|print` */

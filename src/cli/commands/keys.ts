@@ -10,8 +10,8 @@ interface RemoveOptions extends DataFolderOptions {
 const notes = `
 The newest key signs the tokens; a token is valid for five minutes. After a
 rotation the earlier key verifies tokens until its last token expires. A running
-server uses the new key within a minute. Other services that verify Berth's tokens
-must read /.well-known/jwks.json again.
+server uses the new key within a minute. Other services that verify Berth's
+tokens must read /.well-known/jwks.json again.
 `;
 
 /** `berth keys list|rotate|remove`: the keys that sign tokens. */

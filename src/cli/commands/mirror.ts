@@ -10,10 +10,10 @@ const notes = `
 Examples:
   $ berth mirror status
   $ berth mirror warm docker.io/library/alpine:3.20 --platform linux/amd64
-  $ berth mirror pin docker.io/library/alpine:3.20     cacheSize does not evict it
-  $ berth mirror purge docker.io/library/alpine:3.20   delete the cached tag
-  $ berth mirror purge docker.io/library/alpine        delete the cached repository
-  $ berth mirror sync --dry-run                        list what schedules would copy
+  $ berth mirror pin docker.io/library/alpine:3.20    it is never evicted
+  $ berth mirror purge docker.io/library/alpine:3.20  delete the cached tag
+  $ berth mirror purge docker.io/library/alpine       delete the repository
+  $ berth mirror sync --dry-run                       list what would be copied
 `;
 
 /** `berth mirror …`: the mirrors of a configuration, also while a server runs on its data folder. */

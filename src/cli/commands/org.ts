@@ -18,8 +18,8 @@ interface MemberOptions extends DataFolderOptions {
 
 const roleNotes = `
 Owners have all permissions on the repositories of the organisation. Editors may
-create repositories. Members have the permissions of their teams, and permissions
-on single repositories.
+create repositories. Members have the permissions of their teams, and those on
+single repositories.
 `;
 
 /** `berth org …` */

@@ -7,8 +7,9 @@ import { dataFolderCommand, group, type DataFolderOptions } from "../support/opt
 import { formatBytes } from "../support/output.ts";
 
 const notes = `
-Each blob counts once for all repositories of a namespace. A push that exceeds the
-quota is rejected. Namespaces without their own quota have that of quotas.default.
+Each blob counts once for all repositories of a namespace. A push that exceeds
+the quota is rejected. Namespaces without their own quota have that of
+quotas.default.
 
 Examples:
   $ berth quota list

@@ -10,7 +10,7 @@ const notes = `
 Examples:
   $ berth repo ls team --host registry.example.com
   $ berth repo create team/app --public       everyone may pull from it
-  $ berth repo visibility team/app private    only users with permissions may pull
+  $ berth repo visibility team/app private    only members may pull
   $ berth repo immutable team/app 'v\\d.*'     matching tags cannot be changed
   $ berth repo immutable team/app --all       no tag can be changed
   $ berth repo access grant team/app mia write
@@ -137,9 +137,8 @@ function remove(): Command {
 }
 
 const accessNotes = `
-read: pull. write: pull and push. admin: pull, push and delete. Other permissions
-stay: those of the namespace's owner, of teams ("berth team grant"), and of
-administrators.
+read: pull. write: pull and push. admin: pull, push and delete. The permissions of
+the namespace's owner, of teams ("berth team grant") and of administrators stay.
 `;
 
 /** `berth repo access …`: the permissions of single users on a repository. */

@@ -5,9 +5,9 @@ import { dataFolderCommand, type DataFolderOptions } from "../support/options.ts
 import { createProgress, formatBytes } from "../support/output.ts";
 
 const notes = `
-It reads all bytes of every blob and compares the digest. A blob with wrong bytes
-is quarantined: clients get 404, and the next push of the digest restores it. A
-blob that was marked as missing is shown again if its bytes are right.
+It reads all bytes of every blob and compares the digest. A blob with wrong
+bytes is quarantined: clients get 404, and the next push of the digest restores
+it. A blob that was marked as missing is shown again if its bytes are right.
 
 A server does the same every scrub.interval (7d), at scrub.bytesPerSecond (8 MiB
 per second). The exit code is 1 if a blob is wrong or unreadable.

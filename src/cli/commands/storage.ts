@@ -19,10 +19,10 @@ The storage.* keys in the file of --to describe the target. Its data key counts
 only for the driver filesystem. Environment variables count for the source, not
 for the target.
 
-To move a registry: copy while the server runs, stop the server, copy again (this
-copies only new blobs), then start it with the storage keys of the target and the
-same database. A complete copy without a running server marks the source as
-moved: no server starts on it any more, until the blobs are copied back.
+To move a registry: copy while the server runs, stop the server, copy again
+(this copies only new blobs), then start it with the storage keys of the target
+and the same database. A complete copy without a running server marks the source
+as moved: no server starts on it any more, until the blobs are copied back.
 --keep-source does not mark it. The digest of every blob is verified. The exit
 code is 1 if a blob could not be copied.
 `;

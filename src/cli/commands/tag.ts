@@ -15,9 +15,9 @@ const notes = `
 Examples:
   $ berth tag ls team/app
   $ berth tag show team/app:1.4               platforms, signatures and SBOMs
-  $ berth tag history team/app:1.4            earlier digests, with time and user
-  $ berth tag rollback team/app:1.4           move the tag back to the digest before
-  $ berth tag diff team/app:1.4 1.5           different layers, sizes and settings
+  $ berth tag history team/app:1.4            earlier digests, time and user
+  $ berth tag rollback team/app:1.4           back to the digest before
+  $ berth tag diff team/app:1.4 1.5           layers, sizes and settings
   $ berth tag rm team/app:old --host registry.example.com
 `;
 

@@ -33,16 +33,17 @@ const words: Readonly<Record<string, string>> = {
 const notes = `
 A token replaces the password, as in: docker login -u NAME. It is printed once.
 
-The token of a user has a scope: it limits the permissions of the user. The token of
-an organisation has resources: repositories, with * as wildcard, and their actions.
+The token of a user has a scope: it limits the permissions of the user. The
+token of an organisation has resources: repositories, with * as wildcard, and
+their actions.
 
   $ berth token create mia --label laptop --scope repo:write --expires 90d
-  $ berth token create team --label ci --resource 'team/*=push' --resource team=create
+  $ berth token create team --label ci --resource 'team/*=push'
   $ berth token create team --label robot --resource team/app=pull
 
-Actions on repositories: pull; push, with pull; delete, with push. The action create
-on the organisation allows a push to create repositories. The names of the Hub API
-(scope-…) are accepted too.
+Actions on repositories: pull; push, with pull; delete, with push. The action
+create on the organisation (--resource team=create) allows a push to create
+repositories. The names of the Hub API (scope-…) are accepted too.
 `;
 
 /** `berth token …` */

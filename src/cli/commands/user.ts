@@ -15,18 +15,18 @@ interface AddOptions extends PasswordOptions {
 }
 
 const passwordNotes = `
-The password is read from the terminal, or from the first line of standard input.
-It is never an argument.
+The password is read from the terminal, or from the first line of standard
+input. It is never an argument.
 `;
 const disableNotes = `
-A disabled user has no permissions and cannot log in, neither with the password nor
-with access tokens. Issued bearer tokens expire within 5 minutes. The repositories
-and memberships stay.
+A disabled user has no permissions and cannot log in, neither with the password
+nor with access tokens. Issued bearer tokens expire within 5 minutes. The
+repositories and memberships stay.
 `;
 const deleteNotes = `
-It also deletes the access tokens, memberships and permissions of the user. It is
-rejected while the user has repositories, is the last owner of an organisation, or
-is the last administrator.
+It also deletes the access tokens, memberships and permissions of the user. It
+is rejected while the user has repositories, is the last owner of an
+organisation, or is the last administrator.
 `;
 
 /** `berth user …` */

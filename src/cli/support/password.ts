@@ -9,7 +9,7 @@ import { printError } from "./output.ts";
 export async function readNewPassword(name: string): Promise<string> {
   if (!process.stdin.isTTY) return firstLine();
   const password = await prompt(`Password for ${name}: `);
-  if ((await prompt("The same again: ")) !== password)
+  if ((await prompt("Repeat the password: ")) !== password)
     throw new CliError("the two passwords differ; nothing was changed");
   return password;
 }
@@ -52,7 +52,7 @@ function prompt(question: string): Promise<string> {
       for (const key of written(keys)) {
         if (key === "\r" || key === "\n") return end(() => resolve(typed));
         if (key === "\u0003" || key === "\u0004")
-          return end(() => reject(new CliError("given up; nothing was changed")));
+          return end(() => reject(new CliError("canceled; nothing was changed")));
         if (key === "\u007F" || key === "\b") typed = typed.replace(/.$/su, "");
         else typed += key;
       }

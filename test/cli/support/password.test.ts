@@ -27,7 +27,7 @@ async function typeAt(words: string, ...typed: readonly string[]): Promise<strin
   let [screen, seen] = ["", 0];
   child.stdout.setEncoding("utf8").on("data", (text: string) => {
     screen += text;
-    const prompts = screen.match(/(?:Password for \w+|The same again): /g)?.length ?? 0;
+    const prompts = screen.match(/(?:Password for \w+|Repeat the password): /g)?.length ?? 0;
     for (; seen < prompts; seen += 1) child.stdin.write(typed[seen] ?? ctrlC);
   });
   await ended;
@@ -54,7 +54,7 @@ describe(
 
     test("asks twice, never echoes the password, and restores echo", async () => {
       const screen = await typeAt(`user add mia --data ${data}`, secret + enter, secret + enter);
-      assert.match(screen, /Password for mia: \r\nThe same again: \r\nuser mia added\r\ncode 0/);
+      assert.match(screen, /Password for mia: \r\nRepeat the password: \r\nuser mia added\r\ncode 0/);
       assert.ok(!screen.includes(secret.slice(0, 3)), screen);
       assert.ok(await opens("mia", secret));
       assert.doesNotMatch(restored.exec(screen)?.[2] ?? "-", /-/, "the terminal echoes again");
@@ -64,14 +64,14 @@ describe(
       const typed = `canarx${backspace}y é🐤${backspace}n voyage`;
       const meant = "canary én voyage";
       const screen = await typeAt(`user password mia --data ${data}`, typed + enter, `${meant}\n`);
-      assert.match(screen, /mia has a new password\r\ncode 0/);
+      assert.match(screen, /the password of mia is set\r\ncode 0/);
       assert.ok(await opens("mia", meant));
       const again = await typeAt(
         `user password mia --data ${data}`,
         secret + arrowUp + enter,
         secret + enter,
       );
-      assert.match(again, /mia has a new password\r\ncode 0/);
+      assert.match(again, /the password of mia is set\r\ncode 0/);
     });
 
     test("exits with 1 and changes nothing when the two passwords differ", async () => {
@@ -92,7 +92,7 @@ describe(
         const half = secret.slice(0, 8);
         for (const typed of [[half + key], [secret + enter, half + key]]) {
           const screen = await typeAt(`user add tom --data ${data}`, ...typed);
-          assert.match(screen, /given up; nothing was changed\r\ncode \d+/);
+          assert.match(screen, /canceled; nothing was changed\r\ncode \d+/);
           assert.ok(!screen.includes(half), screen);
           assert.doesNotMatch(restored.exec(screen)?.[2] ?? "-", /-/, screen);
           assert.equal(await database.accounts.find("tom"), undefined);

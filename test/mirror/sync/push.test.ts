@@ -128,5 +128,5 @@ test("the configuration rejects a scheduled push with a list of platforms", asyn
   const schedule = [{ image: "team/app", target: "a/b", platforms: ["linux/amd64"] }];
   const { mirrors } = mirrorSettings("http://127.0.0.1:1", { schedule });
   const problems = await refuse({ env: { BERTH_MIRRORS: mirrors } });
-  assert.match(problems.get("mirrors")?.what ?? "", /with all its platforms or not at all/);
+  assert.match(problems.get("mirrors")?.what ?? "", /a push copies all platforms of an index/);
 });

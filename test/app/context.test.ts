@@ -1,0 +1,68 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { AppContext, openCommandContext } from "../../src/app/context.ts";
+import { loadConfig } from "../../src/config/load.ts";
+import type { Config } from "../../src/config/schema.ts";
+import { createLogger } from "../../src/observability/logger.ts";
+import { temporaryFolder } from "../support/temporary.ts";
+
+async function configOf(flags: Readonly<Record<string, string>> = {}): Promise<Config> {
+  const loaded = await loadConfig({ flags: { data: temporaryFolder(), ...flags }, env: {} });
+  assert.ok(loaded.ok);
+  return loaded.config;
+}
+
+const logger = createLogger({ level: "silent", format: "json" });
+
+describe("the application context", () => {
+  test("makes a part once, also for concurrent callers", async () => {
+    const context = new AppContext(await configOf(), { kind: "server", logger });
+    try {
+      const [first, second] = await Promise.all([context.database(), context.database()]);
+      assert.equal(first, second);
+      assert.equal(await context.registry(), await context.registry());
+    } finally {
+      await context.close();
+    }
+  });
+
+  test("closes the parts in reverse order of their making, and those that were not made not at all", async () => {
+    const context = new AppContext(await configOf(), { kind: "server", logger });
+    const closed: string[] = [];
+    context.onClose(() => void closed.push("before the database"));
+    const database = await context.database();
+    context.onClose(async () => {
+      await database.probe();
+      closed.push("while the database is open");
+    });
+    await context.close();
+    assert.deepEqual(closed, ["while the database is open", "before the database"]);
+    await assert.rejects(database.probe());
+  });
+
+  test("has no mirrors if the configuration has none", async () => {
+    const context = new AppContext(await configOf(), { kind: "server", logger });
+    assert.equal(await context.mirrors(), undefined);
+    await context.close();
+  });
+});
+
+describe("the context of a command", () => {
+  test("rejects a data folder without a registry, unless the command may create one", async () => {
+    const config = await configOf();
+    const error = { name: "NoRegistryError", message: /there is no registry in .*: start/ };
+    await assert.rejects(openCommandContext(config, { store: false }), error);
+    const context = await openCommandContext(config, { store: false, isNewAllowed: true });
+    try {
+      const { users } = await context.accounts();
+      const { items } = await users.list({ limit: 10 });
+      assert.deepEqual(
+        items.map(({ name, isAdmin }) => [name, isAdmin]),
+        [["admin", true]],
+      );
+    } finally {
+      await context.close();
+    }
+    await (await openCommandContext(config, { store: true })).close();
+  });
+});
