@@ -44,7 +44,7 @@ interface IssuedToken extends TokenWithOrigin {
 }
 
 interface AccessTokenParts {
-  readonly database: Pick<Database, "accounts" | "accessTokens" | "run">;
+  readonly database: Pick<Database, "accounts" | "accessTokens" | "commands">;
   readonly clock: () => number;
 }
 
@@ -124,7 +124,7 @@ export class AccessTokens {
     const allowed = kind === "user" ? scopesOfUser(given) : resourcesOfOrganisation(given);
     const id = randomUUID();
     const secret = generateTokenSecret(kind === "user" ? "personal" : "organisation");
-    const isCreated = await this.#database.run("createAccessToken", {
+    const isCreated = await this.#database.commands.createAccessToken({
       id,
       accountId,
       label,
@@ -150,14 +150,14 @@ export class AccessTokens {
     if (problem !== undefined) throw invalid(problem);
     const { id: accountId } = await this.#account(account);
     const input = { ...change, accountId, id, actor, nowMs: this.#clock() };
-    if (!(await this.#database.run("updateAccessToken", input))) throw unknownToken(account, id);
+    if (!(await this.#database.commands.updateAccessToken(input))) throw unknownToken(account, id);
     return this.find(account, id);
   }
 
   async revoke(actor: Actor, account: string, id: string): Promise<void> {
     const { id: accountId } = await this.#account(account);
     const input = { accountId, id, actor, nowMs: this.#clock() };
-    if (!(await this.#database.run("deleteAccessToken", input))) throw unknownToken(account, id);
+    if (!(await this.#database.commands.deleteAccessToken(input))) throw unknownToken(account, id);
   }
 
   async #account(name: string): Promise<Account> {

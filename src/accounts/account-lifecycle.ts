@@ -22,10 +22,10 @@ export function asAccountError<T>(parse: () => T): T {
 
 /** Creates a user or an organisation with a name that {@link parseAccountName} checked. Throws AccountError. */
 export async function addAccount(
-  database: Pick<Database, "run">,
+  database: Pick<Database, "commands">,
   account: CreateAccount,
 ): Promise<void> {
-  const created = await database.run("createAccount", account);
+  const created = await database.commands.createAccount(account);
   if (created === undefined) throw nameTaken(account.name);
   if (typeof created === "object") throw namespaceInUse(account.name, created.repositories);
 }
@@ -45,11 +45,11 @@ function namespaceInUse(name: string, repositories: number): AccountError {
 
 /** Deletes a user or an organisation that nothing depends on. Throws AccountError. */
 export async function removeAccount(
-  database: Pick<Database, "run">,
+  database: Pick<Database, "commands">,
   account: AuditContext & { readonly name: string; readonly kind: AccountKind },
 ): Promise<void> {
   const { name, kind } = account;
-  const removal: AccountRemoval = await database.run("deleteAccount", account);
+  const removal: AccountRemoval = await database.commands.deleteAccount(account);
   const conflict = (message: string): AccountError => new AccountError("conflict", message);
   switch (removal.kind) {
     case "deleted":

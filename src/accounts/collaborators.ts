@@ -7,7 +7,7 @@ import { AccountError, unknownAccount } from "./errors.ts";
 
 /** Roles of users on one repository, besides those from organisations and teams. */
 export function createCollaborators(parts: {
-  readonly database: Pick<Database, "repositories" | "collaborators" | "run">;
+  readonly database: Pick<Database, "repositories" | "collaborators" | "commands">;
   readonly clock: () => number;
 }) {
   const { database, clock } = parts;
@@ -28,7 +28,7 @@ export function createCollaborators(parts: {
       permission: RepositoryRole | undefined,
     ): Promise<void> {
       const set = { actor, repository, user, permission, nowMs: clock() };
-      const outcome = await database.run("setCollaborator", set);
+      const outcome = await database.commands.setCollaborator(set);
       if (outcome === "unknown-repository") throw noRepository(repository);
       if (outcome === "unknown-user") throw unknownAccount("user", user);
     },

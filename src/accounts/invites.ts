@@ -49,7 +49,7 @@ export function createInvites(parts: {
     if (dryRun) return { invitee, status: "invited" };
     const id = randomUUID();
     const invite = { id, organisation, team, role, user: user.name };
-    const outcome = await database.run("createInvite", { ...invite, actor, nowMs: clock() });
+    const outcome = await database.commands.createInvite({ ...invite, actor, nowMs: clock() });
     switch (outcome) {
       case "invited":
         return { invitee, status: "invited", invite: await find(id) };
@@ -78,7 +78,7 @@ export function createInvites(parts: {
     },
 
     async cancel(actor: Actor, id: string): Promise<void> {
-      if (!(await database.run("deleteInvite", { id, actor, nowMs: clock() })))
+      if (!(await database.commands.deleteInvite({ id, actor, nowMs: clock() })))
         throw unknownInvite();
     },
 
@@ -86,7 +86,7 @@ export function createInvites(parts: {
      * Makes the actor, who must be the invitee, a member of the organisation, and of the team if the invite names one.
      */
     async accept(actor: Actor, id: string): Promise<void> {
-      if (!(await database.run("acceptInvite", { id, actor, nowMs: clock() })))
+      if (!(await database.commands.acceptInvite({ id, actor, nowMs: clock() })))
         throw unknownInvite();
     },
   };

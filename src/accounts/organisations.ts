@@ -17,7 +17,7 @@ export type Organisations = ReturnType<typeof createOrganisations>;
 
 /** Organisations and their members. Methods throw AccountError. */
 export function createOrganisations(parts: {
-  readonly database: Pick<Database, "accounts" | "members" | "run">;
+  readonly database: Pick<Database, "accounts" | "members" | "commands">;
   readonly clock: () => number;
 }) {
   const { database, clock } = parts;
@@ -29,7 +29,7 @@ export function createOrganisations(parts: {
   ): Promise<"added" | "changed" | "unchanged"> => {
     rejectDefault(member.organisation);
     const input = { ...member, newcomers, actor, nowMs: clock() };
-    const outcome = await database.run("setMember", input);
+    const outcome = await database.commands.setMember(input);
     if (outcome === "added" || outcome === "changed" || outcome === "unchanged") return outcome;
     throw memberError(outcome, member);
   };
@@ -78,14 +78,14 @@ export function createOrganisations(parts: {
       const newcomers = "add-if-actor-is-administrator";
       const member = { organisation, user, role: "owner" } as const;
       const input = { ...member, newcomers, actor, nowMs: clock() } as const;
-      const outcome = await database.run("setMember", input);
+      const outcome = await database.commands.setMember(input);
       if (outcome === "not-a-member") return false;
       if (outcome === "added" || outcome === "changed" || outcome === "unchanged") return true;
       throw memberError(outcome, member);
     },
     async removeMember(actor: Actor, organisation: string, user: string): Promise<void> {
       const member = { organisation, user };
-      const outcome = await database.run("removeMember", { ...member, actor, nowMs: clock() });
+      const outcome = await database.commands.removeMember({ ...member, actor, nowMs: clock() });
       if (outcome !== "removed") throw memberError(outcome, member);
     },
   };

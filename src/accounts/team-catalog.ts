@@ -84,7 +84,7 @@ export class TeamCatalog {
     const found = await this.#findChangeable(organisation, team);
     const name = change.name === undefined ? undefined : parseTeamName(change.name);
     if (name !== undefined) denyOwners(organisation, name);
-    const outcome = await database.run("updateTeam", {
+    const outcome = await database.commands.updateTeam({
       organisation,
       team: found.name,
       name,

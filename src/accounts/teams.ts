@@ -18,7 +18,7 @@ export type Teams = ReturnType<typeof createTeams>;
 
 /** Teams of organisations. Methods throw AccountError. */
 export function createTeams(parts: {
-  readonly database: Pick<Database, "accounts" | "teams" | "run">;
+  readonly database: Pick<Database, "accounts" | "teams" | "commands">;
   readonly clock: () => number;
 }) {
   const { database, clock } = parts;
@@ -34,7 +34,7 @@ export function createTeams(parts: {
     async add(actor: Actor, name: TeamName, description: string): Promise<void> {
       const team = parseTeamName(name.team);
       const input = { ...name, team, description, actor, nowMs: clock() };
-      const outcome = await database.run("createTeam", input);
+      const outcome = await database.commands.createTeam(input);
       if (outcome === "unknown-organisation")
         throw unknownAccount("organisation", name.organisation);
       if (outcome === "exists") throw teamExists(name.organisation, team);
@@ -43,7 +43,7 @@ export function createTeams(parts: {
       return database.teams.list((await findOrganisation(database, organisation)).id);
     },
     async delete(actor: Actor, name: TeamName): Promise<void> {
-      const outcome = await database.run("deleteTeam", { ...name, actor, nowMs: clock() });
+      const outcome = await database.commands.deleteTeam({ ...name, actor, nowMs: clock() });
       if (outcome === "unknown-team") throw unknownTeam(name.organisation, name.team);
     },
 
@@ -51,7 +51,12 @@ export function createTeams(parts: {
       return database.teams.members((await find(name)).id);
     },
     async addMember(actor: Actor, name: TeamName, user: string): Promise<void> {
-      const outcome = await database.run("addTeamMember", { ...name, user, actor, nowMs: clock() });
+      const outcome = await database.commands.addTeamMember({
+        ...name,
+        user,
+        actor,
+        nowMs: clock(),
+      });
       if (outcome === "unknown-team") throw unknownTeam(name.organisation, name.team);
       if (outcome === "not-a-member")
         throw new AccountError(
@@ -61,7 +66,7 @@ export function createTeams(parts: {
     },
     async removeMember(actor: Actor, name: TeamName, user: string): Promise<void> {
       const input = { ...name, user, actor, nowMs: clock() };
-      const outcome = await database.run("removeTeamMember", input);
+      const outcome = await database.commands.removeTeamMember(input);
       if (outcome === "unknown-team") throw unknownTeam(name.organisation, name.team);
       if (outcome === "not-a-member") throw notAMember(user, `the team ${name.team}`);
     },
@@ -78,7 +83,7 @@ export function createTeams(parts: {
     ): Promise<void> {
       const repository = asAccountError(() => parseRepositoryName(repositoryText));
       const input = { ...name, repository, permission, actor, nowMs: clock() };
-      const outcome = await database.run("setTeamPermission", input);
+      const outcome = await database.commands.setTeamPermission(input);
       if (outcome === "unknown-team") throw unknownTeam(name.organisation, name.team);
       if (outcome === "unknown-repository")
         throw new AccountError("unknown", `${name.organisation} has no repository ${repository}`);

@@ -31,7 +31,7 @@ export type Users = ReturnType<typeof createUsers>;
 
 /** Users and their passwords. Methods throw AccountError. */
 export function createUsers(parts: {
-  readonly database: Pick<Database, "accounts" | "run">;
+  readonly database: Pick<Database, "accounts" | "commands">;
   readonly passwords: Passwords;
   readonly clock: () => number;
 }) {
@@ -52,7 +52,7 @@ export function createUsers(parts: {
     name: string,
     change: { isAdmin?: boolean; disabled?: boolean; passwordHash?: string },
   ): Promise<boolean> => {
-    const outcome = await database.run("changeUser", { name, ...change, actor, nowMs: clock() });
+    const outcome = await database.commands.changeUser({ name, ...change, actor, nowMs: clock() });
     switch (outcome) {
       case "changed":
         return true;
@@ -97,7 +97,7 @@ export function createUsers(parts: {
  * Throws if the configured password is too short.
  */
 export async function bootstrapAdministrator(parts: {
-  readonly database: Pick<Database, "accounts" | "run">;
+  readonly database: Pick<Database, "accounts" | "commands">;
   readonly passwords: Passwords;
   readonly clock: () => number;
   /** `auth.adminPassword`. */
@@ -108,7 +108,7 @@ export async function bootstrapAdministrator(parts: {
   if (items.length > 0) return;
   if (configured !== undefined && configured.length < passwordLength.min)
     throw new Error(`auth.adminPassword must have at least ${passwordLength.min} characters`);
-  await database.run("createFirstAdministrator", {
+  await database.commands.createFirstAdministrator({
     names: administratorNames,
     passwordHash: configured === undefined ? undefined : await passwords.hash(configured),
     actor: systemActor("berth"),

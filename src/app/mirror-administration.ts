@@ -122,8 +122,8 @@ export class MirrorAdministration {
     const { database } = this.#parts;
     const { repository } = mirrorRepository;
     return isPinned
-      ? database.run("pinMirrorTag", { repository, tag, nowMs: Date.now() })
-      : database.run("unpinMirrorTag", { repository, tag });
+      ? database.commands.pinMirrorTag({ repository, tag, nowMs: Date.now() })
+      : database.commands.unpinMirrorTag({ repository, tag });
   }
 
   /** Deletes a tag, or without a tag the repository. Throws NAME_UNKNOWN or MANIFEST_UNKNOWN if it is not cached. */
@@ -140,9 +140,9 @@ export class MirrorAdministration {
   async #purgeTag(repository: RepositoryName, tag: Tag): Promise<void> {
     const { actor, database, leasePolicy } = this.#parts;
     // A running server may keep an earlier upstream answer for this tag. The new check time makes it outdated.
-    await database.run("checkMirrorTag", { repository, tag, nowMs: Date.now() });
+    await database.commands.checkMirrorTag({ repository, tag, nowMs: Date.now() });
     const change = leasePolicy.change();
-    const removed = await database.run("deleteTag", { actor, repository, tag, ...change });
+    const removed = await database.commands.deleteTag({ actor, repository, tag, ...change });
     if (isRejection(removed)) throw rejectionError(removed, repository);
     if (!removed) throw new OciError("MANIFEST_UNKNOWN", `${repository}:${tag} is not cached`);
   }

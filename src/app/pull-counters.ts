@@ -45,7 +45,7 @@ export async function openPullCounters(
     store,
     clock: Date.now,
     everyMs,
-    rank: (ranks) => database.run("rankRepositories", { ranks }),
+    rank: (ranks) => database.commands.rankRepositories({ ranks }),
     removalOf: (repository) => database.repositoryCache.factsOf(repository).removal,
     report: (error) => logger.warn({ err: error }, "the pull counters cannot be written"),
   });

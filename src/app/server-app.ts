@@ -65,7 +65,7 @@ export function openSharedServices(config: Config, logger: Logger): Promise<Shar
   return closedOnFailure(context, async () => {
     context.onClose((await lockDataFolder(config)).release);
     await context.store();
-    const writer = await context.database();
+    const { writer } = await context.database();
     await startBackgroundWork(context);
     // Schedules run only in the primary; each worker has its own mirrors.
     await context.mirrors();

@@ -36,7 +36,7 @@ const keptOfName = 255;
 const waitingAtMost = 256;
 
 interface AuthenticatorParts {
-  readonly database: Pick<Database, "accounts" | "accessTokens" | "run">;
+  readonly database: Pick<Database, "accounts" | "accessTokens" | "commands">;
   readonly passwords: Passwords;
   readonly rateLimit: RateLimit;
   readonly clock: () => number;
@@ -123,7 +123,7 @@ async function byToken(
   const { token } = login;
   // Not awaited: a full or slow disk must not block pulls.
   if (nowMs - (token.lastUsedAtMs ?? 0) >= touchAfterMs)
-    void database.run("touchAccessToken", { id: token.id, nowMs }).catch(() => undefined);
+    void database.commands.touchAccessToken({ id: token.id, nowMs }).catch(() => undefined);
   return principal;
 }
 

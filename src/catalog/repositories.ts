@@ -126,20 +126,20 @@ export class RepositoryCatalog {
   ): Promise<void> {
     const { database, clock } = this.#parts;
     const set = { actor, repository, ...texts, nowMs: clock() };
-    if (!(await database.run("setDescription", set))) throw new OciError("NAME_UNKNOWN");
+    if (!(await database.commands.setDescription(set))) throw new OciError("NAME_UNKNOWN");
   }
 
   /** Returns `false` if the user has too many stars. The search order follows within seconds. */
   async star(actor: Actor, repository: RepositoryName): Promise<boolean> {
     const { database, clock } = this.#parts;
-    const isDone = await database.run("star", { actor, repository, nowMs: clock() });
+    const isDone = await database.commands.star({ actor, repository, nowMs: clock() });
     this.#rankSoon();
     return isDone;
   }
 
   async unstar(actor: Actor, repository: RepositoryName): Promise<void> {
     const { database, clock } = this.#parts;
-    await database.run("unstar", { actor, repository, nowMs: clock() });
+    await database.commands.unstar({ actor, repository, nowMs: clock() });
     this.#rankSoon();
   }
 
@@ -233,10 +233,10 @@ const rankEveryMs = 1_000;
  * Updates the search rank of repositories after star changes. After a crash, the next star continues the remaining
  * work.
  */
-function createStarRanking(database: Pick<Database, "run">): () => void {
+function createStarRanking(database: Pick<Database, "unflushedCommands">): () => void {
   let timer: NodeJS.Timeout | undefined;
   const rank = async (): Promise<void> => {
-    const hasMore = await database.run("rankByStars", { limit: rankedAtOnce }, { flush: false });
+    const hasMore = await database.unflushedCommands.rankByStars({ limit: rankedAtOnce });
     if (hasMore) rankSoon();
   };
   const rankSoon = (): void => {

@@ -1,72 +1,125 @@
-import { accessTokenCommands } from "./accounts/access-tokens.ts";
-import { accountCommands } from "./accounts/accounts.ts";
-import { collaboratorCommands } from "./accounts/collaborators.ts";
-import { inviteCommands } from "./accounts/invites.ts";
-import { memberCommands } from "./accounts/members.ts";
-import { teamCommands } from "./accounts/teams.ts";
-import { userCommands } from "./accounts/users.ts";
-import { catalogRepositoryCommands } from "./catalog/repositories.ts";
-import { searchCommands } from "./catalog/search-index.ts";
-import { maintenanceCommands } from "./maintenance/checks.ts";
-import { collectionCommands } from "./maintenance/collection.ts";
-import { instanceCommands } from "./maintenance/instance.ts";
-import { mirrorUseCommands } from "./mirror/eviction.ts";
-import { mirrorFetchCommands } from "./mirror/fetches.ts";
-import { mirrorCommands } from "./mirror/mirrors.ts";
-import { mirrorReferenceCommands } from "./mirror/references.ts";
-import { mirrorTagCommands } from "./mirror/tags.ts";
+import * as accessTokens from "./accounts/access-tokens.ts";
+import * as accounts from "./accounts/accounts.ts";
+import * as collaborators from "./accounts/collaborators.ts";
+import * as invites from "./accounts/invites.ts";
+import * as members from "./accounts/members.ts";
+import * as teams from "./accounts/teams.ts";
+import * as users from "./accounts/users.ts";
+import * as catalogRepositories from "./catalog/repositories.ts";
+import * as searchIndex from "./catalog/search-index.ts";
+import * as checks from "./maintenance/checks.ts";
+import * as collection from "./maintenance/collection.ts";
+import * as instance from "./maintenance/instance.ts";
+import * as mirrorEviction from "./mirror/eviction.ts";
+import * as mirrorFetches from "./mirror/fetches.ts";
+import * as mirrors from "./mirror/mirrors.ts";
+import * as mirrorReferences from "./mirror/references.ts";
+import * as mirrorTags from "./mirror/tags.ts";
 import type { Actor } from "./permissions/authority.ts";
 import { demandAuthority } from "./permissions/check.ts";
-import { blobCommands } from "./registry/blobs.ts";
-import { manifestCommands } from "./registry/manifests.ts";
-import { putManifestCommands } from "./registry/put-manifest.ts";
-import { quotaCommands } from "./registry/quotas.ts";
-import { repositoryCommands } from "./registry/repositories.ts";
-import { repositoryCreationCommands } from "./registry/repository-creation.ts";
-import { storeBlobCommands } from "./registry/store-blob.ts";
-import { tagHistoryCommands } from "./registry/tag-history.ts";
-import { tagCommands } from "./registry/tags.ts";
-import { uploadCommands } from "./registry/uploads.ts";
+import * as blobs from "./registry/blobs.ts";
+import * as manifests from "./registry/manifests.ts";
+import * as putManifest from "./registry/put-manifest.ts";
+import * as quotas from "./registry/quotas.ts";
+import * as repositories from "./registry/repositories.ts";
+import * as repositoryCreation from "./registry/repository-creation.ts";
+import * as storeBlob from "./registry/store-blob.ts";
+import * as tagHistory from "./registry/tag-history.ts";
+import * as tags from "./registry/tags.ts";
+import * as uploads from "./registry/uploads.ts";
 import type { Db } from "./schema.ts";
+
+/** The functions of a file that are commands. The result keeps their declarations, so that an editor finds them. */
+function pick<File, Name extends keyof File>(
+  file: File,
+  ...names: readonly Name[]
+): Pick<File, Name> {
+  return Object.fromEntries(names.map((name) => [name, file[name]])) as unknown as Pick<File, Name>;
+}
 
 /**
  * All commands that change the database: one function and one transaction each. Arguments and results are plain data,
  * since they may cross a thread; a rejection is a result, not an error.
  */
 export const commands = {
-  ...blobCommands,
-  ...manifestCommands,
-  ...putManifestCommands,
-  ...quotaCommands,
-  ...repositoryCommands,
-  ...repositoryCreationCommands,
-  ...storeBlobCommands,
-  ...tagCommands,
-  ...tagHistoryCommands,
-  ...uploadCommands,
-  ...accessTokenCommands,
-  ...accountCommands,
-  ...collaboratorCommands,
-  ...inviteCommands,
-  ...memberCommands,
-  ...teamCommands,
-  ...userCommands,
-  ...catalogRepositoryCommands,
-  ...searchCommands,
-  ...mirrorCommands,
-  ...mirrorFetchCommands,
-  ...mirrorReferenceCommands,
-  ...mirrorTagCommands,
-  ...mirrorUseCommands,
-  ...collectionCommands,
-  ...instanceCommands,
-  ...maintenanceCommands,
+  ...pick(blobs, "mountBlob", "leaseBlob", "unlinkBlob"),
+  ...pick(manifests, "deleteManifest", "leaseManifest"),
+  ...pick(putManifest, "putManifest"),
+  ...pick(quotas, "setQuota", "removeQuota", "recountQuota"),
+  ...pick(
+    repositories,
+    "setVisibility",
+    "setImmutableTags",
+    "deleteRepository",
+    "reviewRepositories",
+  ),
+  ...pick(repositoryCreation, "createRepository"),
+  ...pick(storeBlob, "storeBlob"),
+  ...pick(tagHistory, "rollBackTag"),
+  ...pick(tags, "deleteTag"),
+  ...pick(uploads, "startUpload", "touchUpload", "reserveUpload", "endUpload"),
+  ...pick(
+    accessTokens,
+    "createAccessToken",
+    "updateAccessToken",
+    "deleteAccessToken",
+    "touchAccessToken",
+  ),
+  ...pick(accounts, "createAccount", "deleteAccount"),
+  ...pick(collaborators, "setCollaborator"),
+  ...pick(invites, "createInvite", "deleteInvite", "acceptInvite"),
+  ...pick(members, "setMember", "removeMember"),
+  ...pick(
+    teams,
+    "createTeam",
+    "updateTeam",
+    "deleteTeam",
+    "addTeamMember",
+    "removeTeamMember",
+    "setTeamPermission",
+  ),
+  ...pick(users, "createFirstAdministrator", "changeUser"),
+  ...pick(catalogRepositories, "setDescription", "star", "unstar"),
+  ...pick(searchIndex, "rankRepositories", "rankByStars"),
+  ...pick(mirrorEviction, "useMirrorBlobs", "evictMirrorBlobs"),
+  ...pick(
+    mirrorFetches,
+    "beginMirrorFetch",
+    "touchMirrorFetch",
+    "endMirrorFetch",
+    "storeMirrorBlob",
+    "seeMirrorProcess",
+    "forgetMirrorProcesses",
+  ),
+  ...pick(mirrors, "alignMirror", "setMirrorState", "addMirrorCounters", "setMirrorGauge"),
+  ...pick(mirrorReferences, "setPlatform"),
+  ...pick(mirrorTags, "checkMirrorTag", "pinMirrorTag", "unpinMirrorTag"),
+  ...pick(checks, "quarantineBlob", "restoreBlob", "recordScrub"),
+  ...pick(collection, "collectManifests", "collectBlobs", "dropBlob"),
+  ...pick(instance, "claimInstance", "beginServing", "checkpoint"),
 };
 
-type Commands = typeof commands;
-export type CommandName = keyof Commands;
-export type CommandInput<N extends CommandName> = Parameters<Commands[N]>[1];
-export type CommandResult<N extends CommandName> = Awaited<ReturnType<Commands[N]>>;
+export type CommandName = keyof typeof commands;
+export type CommandInput<N extends CommandName> = Parameters<(typeof commands)[N]>[1];
+
+/** The commands as methods: each runs its function in the writer's thread, in one transaction. */
+export type Commands = MethodsOf<typeof commands>;
+
+type MethodsOf<Functions> = {
+  readonly [N in keyof Functions]: Functions[N] extends (tx: Db, ...input: infer I) => infer Result
+    ? (...input: I) => Result
+    : never;
+};
+
+/** Methods that call `run` with the name of their command. */
+export function createCommands(
+  run: (name: CommandName, input: unknown) => Promise<unknown>,
+): Commands {
+  const methods = (Object.keys(commands) as CommandName[]).map(
+    (name) => [name, (input: unknown) => run(name, input)] as const,
+  );
+  return Object.fromEntries(methods) as unknown as Commands;
+}
 
 /**
  * Commands without an actor. They do the registry's own maintenance, or what a client may always do with its own data.

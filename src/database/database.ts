@@ -1,10 +1,19 @@
+import type { Commands } from "./commands.ts";
 import type { Reads } from "./reads.ts";
 import { startWriter } from "./sqlite/writer.ts";
 import type { Writer } from "./writer.ts";
 
 /** The metadata of the registry. Reads never wait for a writer. A command is durable when it resolves. */
 export interface Database extends Omit<Reads, "probe" | "close" | "invalidate"> {
-  readonly run: Writer["run"];
+  /** Each is durable when it resolves. */
+  readonly commands: Commands;
+  /**
+   * The same commands without a flush: a power failure may undo them, until another command flushes. For data that can
+   * be recreated.
+   */
+  readonly unflushedCommands: Commands;
+  /** Runs commands by name, for the other processes that share this database. */
+  readonly writer: Writer;
   /** Rejects with the reason unless the database answers and accepts writes. */
   probe(): Promise<void>;
   close(): Promise<void>;
@@ -16,17 +25,21 @@ export interface Database extends Omit<Reads, "probe" | "close" | "invalidate"> 
  */
 export async function openSqliteDatabase(file: string, sharedWriter?: Writer): Promise<Database> {
   // The writer thread loads its modules while this thread loads its own: this halves the startup time.
-  const [writer, { openReads }] = await Promise.all([
+  const [writer, { openReads }, { createCommands }] = await Promise.all([
     sharedWriter ?? startWriter(file),
     import("./reads.ts"),
+    import("./commands.ts"),
   ]);
   const reads = openReads(file);
+  const run: Writer["run"] = (name, input, durability) =>
+    writer.run(name, input, durability).finally(() => {
+      reads.invalidate();
+    });
   return {
     ...reads,
-    run: (name, input, durability) =>
-      writer.run(name, input, durability).finally(() => {
-        reads.invalidate();
-      }),
+    commands: createCommands((name, input) => run(name, input)),
+    unflushedCommands: createCommands((name, input) => run(name, input, { flush: false })),
+    writer: { ...writer, run },
     probe: async () => {
       await reads.probe();
       await writer.probe();

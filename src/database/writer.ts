@@ -1,5 +1,5 @@
 import { notAuthorizedOf } from "./permissions/check.ts";
-import type { CommandInput, CommandName, CommandResult } from "./commands.ts";
+import type { CommandName } from "./commands.ts";
 
 /** Durability of a command after it resolves. */
 export interface Durability {
@@ -9,11 +9,7 @@ export interface Durability {
 
 /** Runs commands one after another. A resolved command survives a power failure, unless `durability` says otherwise. */
 export interface Writer {
-  run<N extends CommandName>(
-    name: N,
-    input: CommandInput<N>,
-    durability?: Durability,
-  ): Promise<CommandResult<N>>;
+  run(name: CommandName, input: unknown, durability?: Durability): Promise<unknown>;
   /** Rejects unless the database accepts writes. */
   probe(): Promise<void>;
   close(): Promise<void>;

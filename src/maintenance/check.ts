@@ -116,7 +116,7 @@ async function* checkQuotas({ database }: CheckParts): AsyncGenerator<Finding> {
       repair: {
         what: "recounted the quota",
         mends: true,
-        apply: () => database.run("recountQuota", { namespace }),
+        apply: () => database.commands.recountQuota({ namespace }),
       },
     };
   }

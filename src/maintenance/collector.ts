@@ -18,7 +18,7 @@ export type CollectionStep =
 
 interface CollectorParts {
   readonly store: Pick<BlobStore, "delete" | "list">;
-  readonly database: Pick<Database, "collection" | "maintenance" | "run">;
+  readonly database: Pick<Database, "collection" | "maintenance" | "commands">;
   readonly leasePolicy: LeasePolicy;
   /** Whether the collector deletes untagged manifests. */
   readonly deleteUntagged: boolean;
@@ -68,13 +68,13 @@ export async function* collect(parts: CollectorParts): AsyncGenerator<Collection
   if (deleteUntagged) {
     yield* checkCandidates(async () => {
       const input = dueNow();
-      const { checked, collected } = await database.run("collectManifests", input);
+      const { checked, collected } = await database.commands.collectManifests(input);
       return { checked, steps: collected.map(manifestStep) };
     });
   }
   yield* checkCandidates(async () => {
     const input = dueNow();
-    const { checked, collected } = await database.run("collectBlobs", input);
+    const { checked, collected } = await database.commands.collectBlobs(input);
     return { checked, steps: collected.map((link) => ({ kind: "link" as const, ...link })) };
   });
   yield* removeRepositories(parts, begunAtMs - parts.graceMs);
@@ -91,7 +91,7 @@ async function* removeRepositories(
   let afterId = 0;
   for (;;) {
     const page = { nowMs: clock(), createdBeforeMs, afterId, limit: candidatesAtOnce };
-    const { lastId, removed } = await database.run("reviewRepositories", page);
+    const { lastId, removed } = await database.commands.reviewRepositories(page);
     for (const repository of removed) yield { kind: "repository", repository };
     if (lastId === undefined) return;
     afterId = lastId;

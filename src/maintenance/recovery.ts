@@ -17,7 +17,7 @@ export class MismatchError extends Error {
  */
 export async function matchInstance(parts: {
   readonly store: BlobStore;
-  readonly database: Pick<Database, "instance" | "catalog" | "maintenance" | "run">;
+  readonly database: Pick<Database, "instance" | "catalog" | "maintenance" | "commands">;
 }): Promise<void> {
   const { store, database } = parts;
   const [row, mark] = await Promise.all([database.instance.get(), store.identity()]);
@@ -29,7 +29,7 @@ export async function matchInstance(parts: {
     }
     const id = mark ?? randomUUID();
     if (mark === undefined) await store.claim(id);
-    await database.run("claimInstance", { id });
+    await database.commands.claimInstance({ id });
     return;
   }
   if (mark === undefined) {
@@ -92,14 +92,14 @@ interface Recovery {
  */
 export async function recover(parts: {
   readonly store: BlobStore;
-  readonly database: Pick<Database, "instance" | "maintenance" | "run">;
+  readonly database: Pick<Database, "instance" | "maintenance" | "commands">;
   readonly clock: Clock;
   readonly report: Warnings;
 }): Promise<Recovery | undefined> {
   const { store, database, clock } = parts;
   const instance = await database.instance.get();
   try {
-    await database.run("beginServing", undefined);
+    await database.commands.beginServing();
   } catch (error) {
     // Start anyway: pulls continue, and deletes and collections, which free space, need a running server.
     if (describeFailure(error)?.status !== 507) throw error;
@@ -128,6 +128,6 @@ export async function recover(parts: {
     await markMissing(parts, found.blob, `after a crash: ${found.state}`);
     quarantined += 1;
   }
-  await database.run("checkpoint", { checkpointedAtMs: startedAtMs, cleanStop: false });
+  await database.commands.checkpoint({ checkpointedAtMs: startedAtMs, cleanStop: false });
   return { checked, quarantined };
 }

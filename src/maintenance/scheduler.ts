@@ -72,7 +72,7 @@ export async function startMaintenance(
     // Recovery need not check older blobs: they were flushed before their rows were written, and no failure has
     // occurred since.
     const checkpoint = { checkpointedAtMs: clock() - hourMs, cleanStop: false };
-    database.run("checkpoint", checkpoint).catch((error: unknown) => {
+    database.commands.checkpoint(checkpoint).catch((error: unknown) => {
       report.error({ err: error }, "the checkpoint of the blobs could not be written");
     });
   }, hourMs).unref();
@@ -81,8 +81,8 @@ export async function startMaintenance(
     close: async () => {
       clearInterval(hourly);
       await Promise.all(tasks.map((task) => task.stop()));
-      await database
-        .run("checkpoint", { checkpointedAtMs: clock(), cleanStop: true })
+      await database.commands
+        .checkpoint({ checkpointedAtMs: clock(), cleanStop: true })
         .catch((error: unknown) =>
           report.error(
             { err: error },

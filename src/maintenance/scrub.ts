@@ -25,7 +25,7 @@ export type Scrubbed = Omit<BlobVerification, "state"> & {
  */
 export async function* scrub(parts: {
   readonly store: Pick<BlobStore, "stat" | "open">;
-  readonly database: Pick<Database, "maintenance" | "run">;
+  readonly database: Pick<Database, "maintenance" | "commands">;
   readonly clock: Clock;
   readonly report: Warnings;
   /** 0: no limit. */
@@ -49,7 +49,7 @@ export async function* scrub(parts: {
     }
     // If the clock is set back, an earlier `scrubbed_at` would select the same blobs again without end.
     const nowMs = Math.max(clock(), beganAtMs);
-    if (seen.length > 0) await database.run("recordScrub", { ids: seen, nowMs });
+    if (seen.length > 0) await database.commands.recordScrub({ ids: seen, nowMs });
   }
 }
 

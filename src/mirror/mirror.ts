@@ -75,7 +75,7 @@ export function createMirror(settings: MirrorSettings, parts: MirrorParts): Mirr
     const { namespace } = settings;
     const counts = counters.take();
     if (Object.values(counts).some((count) => count > 0))
-      await database.run("addMirrorCounters", { namespace, counts });
+      await database.commands.addMirrorCounters({ namespace, counts });
   };
   return {
     settings,
@@ -119,7 +119,7 @@ function createCore(settings: MirrorSettings, parts: MirrorParts) {
   // Mirror writes do not wait for fsync: after a power cut the mirror downloads the lost data again.
   const database: Database = {
     ...parts.database,
-    run: (name, input) => parts.database.run(name, input, { flush: false }),
+    commands: parts.database.unflushedCommands,
   };
   const rules: PushRules = {
     createOnPush: true,

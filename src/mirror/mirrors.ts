@@ -55,7 +55,7 @@ export async function openMirrors(
   const { database, clock, report } = parts;
   const { processId, release } = createProcessId();
   for (const { namespace, visibility } of settings)
-    await database.run("alignMirror", { namespace, visibility, nowMs: clock() });
+    await database.commands.alignMirror({ namespace, visibility, nowMs: clock() });
   const processRegistry = await registerProcess({ database, processId, clock, report });
   const shared = {
     ...parts,

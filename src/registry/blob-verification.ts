@@ -85,12 +85,12 @@ export interface Warnings {
  * {@link restoreMissing} or a push reverts the mark.
  */
 export async function markMissing(
-  parts: { readonly database: Pick<Database, "run">; readonly report: Warnings },
+  parts: { readonly database: Pick<Database, "commands">; readonly report: Warnings },
   blob: { readonly digest: Digest; readonly storageKey: string },
   reason: string,
 ): Promise<void> {
   const { digest, storageKey } = blob;
-  const isChanged = await parts.database.run("quarantineBlob", { storageKey });
+  const isChanged = await parts.database.commands.quarantineBlob({ storageKey });
   if (!isChanged) return;
   parts.report.warn(
     { digest, storageKey, reason },
@@ -107,7 +107,7 @@ const missingAtOnce = 64;
  */
 export async function* restoreMissing(parts: {
   readonly store: Pick<BlobStore, "stat" | "open">;
-  readonly database: Pick<Database, "maintenance" | "run">;
+  readonly database: Pick<Database, "maintenance" | "commands">;
   readonly report: Warnings;
   readonly throttle?: (bytes: number) => Promise<void>;
 }): AsyncGenerator<BlobVerification> {
@@ -121,10 +121,13 @@ export async function* restoreMissing(parts: {
 
 /** Restores a missing blob whose bytes the caller has verified. */
 export async function restore(
-  { database, report }: { readonly database: Pick<Database, "run">; readonly report: Warnings },
+  {
+    database,
+    report,
+  }: { readonly database: Pick<Database, "commands">; readonly report: Warnings },
   { digest, storageKey }: StoredBlob,
 ): Promise<void> {
-  const isChanged = await database.run("restoreBlob", { storageKey });
+  const isChanged = await database.commands.restoreBlob({ storageKey });
   if (isChanged)
     report.warn(
       { digest, storageKey },

@@ -19,7 +19,7 @@ const sourcesTried = 100;
 
 interface BlobParts {
   readonly store: BlobStore;
-  readonly database: Pick<Database, "blobs" | "repositories" | "run">;
+  readonly database: Pick<Database, "blobs" | "repositories" | "commands">;
   readonly leasePolicy: LeasePolicy;
   readonly rules: PushRules;
   readonly report: Warnings;
@@ -55,7 +55,7 @@ export function createBlobs(parts: BlobParts) {
       const leasedUntilMs = leasePolicy.renewal(blob.leasedUntilMs);
       if (leasedUntilMs === undefined) return;
       const lease = { repository, digest: blob.digest, leasedUntilMs };
-      const kept = await database.run("leaseBlob", lease);
+      const kept = await database.commands.leaseBlob(lease);
       if (!kept) throw unknownBlob(blob.digest);
     },
 
@@ -84,7 +84,7 @@ export function createBlobs(parts: BlobParts) {
      */
     async delete(actor: Actor, repository: RepositoryName, digest: Digest): Promise<void> {
       const { nowMs } = leasePolicy.change();
-      const result = await database.run("unlinkBlob", { actor, repository, digest, nowMs });
+      const result = await database.commands.unlinkBlob({ actor, repository, digest, nowMs });
       if (result.outcome === "unknown") throw unknownBlob(digest);
       if (result.outcome === "referenced")
         throw new OciError(
@@ -105,7 +105,7 @@ async function mountBlob(
   for (const from of sources) {
     if (!(await mayRead(from))) continue;
     const mount = { actor, rules, from, repository, digest, ...leasePolicy.newLease() };
-    const mounted = await database.run("mountBlob", mount);
+    const mounted = await database.commands.mountBlob(mount);
     if (isRejection(mounted)) throw rejectionError(mounted, repository);
     if (mounted) return true;
   }

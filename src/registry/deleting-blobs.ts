@@ -14,7 +14,7 @@ export type BlobDeletionStep =
 interface Deletion {
   readonly leasePolicy: Pick<LeasePolicy, "deletableBeforeMs">;
   readonly store: Pick<BlobStore, "delete">;
-  readonly database: Pick<Database, "collection" | "run">;
+  readonly database: Pick<Database, "collection" | "commands">;
   /** The ids of the blobs to delete; `undefined`: all. */
   readonly only?: ReadonlySet<number>;
 }
@@ -46,7 +46,7 @@ async function deleteBlob(
 ): Promise<BlobDeletionStep> {
   try {
     await store.delete(storageKey);
-    await database.run("dropBlob", { id });
+    await database.commands.dropBlob({ id });
     return { kind: "bytes", digest, sizeBytes };
   } catch (error) {
     return { kind: "failed", digest, error };

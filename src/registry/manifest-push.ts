@@ -25,7 +25,7 @@ const referencesInOneTurn = 1_000;
 
 export interface ManifestPushParts {
   readonly store: BlobStore;
-  readonly database: Pick<Database, "blobs" | "run">;
+  readonly database: Pick<Database, "blobs" | "commands">;
   readonly leasePolicy: LeasePolicy;
   readonly recentBlobs: RecentBlobs;
   readonly rules: PushRules;
@@ -80,7 +80,7 @@ export async function putManifest(
   // Building the rows for thousands of layers takes as long as parsing them.
   if (manifest.references.length > referencesInOneTurn) await setImmediate();
   const lease = parts.leasePolicy.newLease();
-  const result = await parts.database.run("putManifest", {
+  const result = await parts.database.commands.putManifest({
     actor,
     rules: parts.rules,
     repository,

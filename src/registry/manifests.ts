@@ -19,7 +19,7 @@ export type Manifests = ReturnType<typeof createManifests>;
 
 export function createManifests(
   parts: ManifestPushParts & {
-    readonly database: Pick<Database, "manifests" | "manifestCache" | "blobs" | "run">;
+    readonly database: Pick<Database, "manifests" | "manifestCache" | "blobs" | "commands">;
   },
 ) {
   const { database, leasePolicy } = parts;
@@ -54,7 +54,7 @@ export function createManifests(
       const leasedUntilMs = leasePolicy.renewal(manifest.leasedUntilMs);
       if (leasedUntilMs === undefined) return;
       const lease = { repository, digest: manifest.digest, leasedUntilMs };
-      const kept = await database.run("leaseManifest", lease);
+      const kept = await database.commands.leaseManifest(lease);
       if (!kept) throw unknownManifest({ kind: "digest", digest: manifest.digest });
     },
 
@@ -66,8 +66,8 @@ export function createManifests(
       const change = { actor, repository, ...leasePolicy.change() };
       const removed =
         reference.kind === "tag"
-          ? await database.run("deleteTag", { tag: reference.tag, ...change })
-          : await database.run("deleteManifest", { digest: reference.digest, ...change });
+          ? await database.commands.deleteTag({ tag: reference.tag, ...change })
+          : await database.commands.deleteManifest({ digest: reference.digest, ...change });
       if (removed === undefined || removed === false) throw unknownManifest(reference);
       if (isRejection(removed)) throw rejectionError(removed, repository);
     },

@@ -13,7 +13,7 @@ export interface Use {
 }
 
 export function createQuotas(parts: {
-  readonly database: Pick<Database, "quotas" | "run">;
+  readonly database: Pick<Database, "quotas" | "commands">;
   readonly clock: Clock;
   readonly rules: Pick<PushRules, "defaultQuotaBytes">;
 }) {
@@ -34,13 +34,13 @@ export function createQuotas(parts: {
     /** Sets the quota of a namespace, even below its current usage. Resolves with the usage in bytes. */
     async set(actor: Actor, namespace: string, limitBytes: number): Promise<number> {
       const set = { actor, namespace, limitBytes, nowMs: clock() };
-      return (await database.run("setQuota", set)).usedBytes;
+      return (await database.commands.setQuota(set)).usedBytes;
     },
 
     /**
      * Removes the namespace's own quota, so that the configuration applies. False if the namespace had no own quota.
      */
     remove: (actor: Actor, namespace: string): Promise<boolean> =>
-      database.run("removeQuota", { actor, namespace, nowMs: clock() }),
+      database.commands.removeQuota({ actor, namespace, nowMs: clock() }),
   };
 }

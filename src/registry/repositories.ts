@@ -17,7 +17,7 @@ export type Repositories = ReturnType<typeof createRepositories>;
 
 /** `get`, `setVisibility`, `setImmutableTags` and `delete` throw NAME_UNKNOWN if there is no such repository. */
 export function createRepositories(parts: {
-  readonly database: Pick<Database, "catalog" | "repositories" | "run">;
+  readonly database: Pick<Database, "catalog" | "repositories" | "commands">;
   readonly clock: Clock;
   readonly uploads: Pick<Uploads, "forgetUnpersisted" | "abandon">;
 }) {
@@ -44,7 +44,7 @@ export function createRepositories(parts: {
       visibility: Visibility,
     ): Promise<boolean> {
       const making = { actor, repository, visibility, nowMs: clock() };
-      const made = await database.run("createRepository", making);
+      const made = await database.commands.createRepository(making);
       if (isRejection(made)) throw rejectionError(made, repository);
       return made === "created";
     },
@@ -55,7 +55,7 @@ export function createRepositories(parts: {
       visibility: Visibility,
     ): Promise<void> {
       const set = { actor, repository, visibility, nowMs: clock() };
-      if (!(await database.run("setVisibility", set))) throw unknownName(repository);
+      if (!(await database.commands.setVisibility(set))) throw unknownName(repository);
     },
 
     /**
@@ -68,7 +68,7 @@ export function createRepositories(parts: {
     ): Promise<void> {
       const patterns = texts === null ? null : await parseTagPatterns(texts);
       const set = { actor, repository, patterns, nowMs: clock() };
-      if (!(await database.run("setImmutableTags", set))) throw unknownName(repository);
+      if (!(await database.commands.setImmutableTags(set))) throw unknownName(repository);
     },
 
     /**
@@ -78,7 +78,7 @@ export function createRepositories(parts: {
     async delete(actor: Actor, repository: RepositoryName): Promise<void> {
       uploads.forgetUnpersisted(repository);
       const removal = { actor, repository, nowMs: clock() };
-      const removed = await database.run("deleteRepository", removal);
+      const removed = await database.commands.deleteRepository(removal);
       if (removed === undefined) throw unknownName(repository);
       await Promise.all(removed.uploads.map(uploads.abandon));
     },

@@ -21,7 +21,7 @@ export interface PageRequest {
 export type Tags = ReturnType<typeof createTags>;
 
 export function createTags(parts: {
-  readonly database: Pick<Database, "tags" | "run">;
+  readonly database: Pick<Database, "tags" | "commands">;
   readonly leasePolicy: LeasePolicy;
 }) {
   const { database, leasePolicy } = parts;
@@ -45,7 +45,7 @@ export function createTags(parts: {
       digest: Digest | undefined,
     ): Promise<Digest> {
       const change = { actor, repository, tag, digest, ...leasePolicy.change() };
-      const result = await database.run("rollBackTag", change);
+      const result = await database.commands.rollBackTag(change);
       if (isRejection(result)) throw rejectionError(result, repository);
       switch (result.outcome) {
         case "done":

@@ -20,7 +20,7 @@ async function open() {
     await accounts.users.add(actor, { name, password, isAdmin: name === "root" });
   await accounts.organisations.add(actor, { name: "team", owner: "ann" });
   await accounts.organisations.addMember(actor, "team", "tom", "member");
-  await database.run("storeBlob", {
+  await database.commands.storeBlob({
     actor: nobody,
     rules,
     repository: parseRepositoryName("team/app"),
@@ -103,7 +103,7 @@ describe("users", () => {
     await users.add(actor, { name: "mia", password });
     const ann = judged({ accountId: 8, name: "ann", peer: "192.0.2.2" });
     const invite = { id: "one", organisation: "team", user: "mia", role: "owner" } as const;
-    await database.run("createInvite", { ...invite, actor: ann, nowMs: start });
+    await database.commands.createInvite({ ...invite, actor: ann, nowMs: start });
     await users.delete(actor, "ann");
     assert.deepEqual(await database.invites.ofOrganisation("team"), []);
   });

@@ -40,7 +40,7 @@ async function open() {
   const passwordHash = await cheap.hash(secret);
   const account = async (name: string, kind: "user" | "organisation" = "user"): Promise<number> => {
     const input = { name, kind, actor, nowMs, ...(kind === "user" ? { passwordHash } : {}) };
-    const made = await database.run("createAccount", input);
+    const made = await database.commands.createAccount(input);
     return typeof made === "number" ? made : assert.fail("the name is taken");
   };
   return {
@@ -53,7 +53,7 @@ async function open() {
     token: async (accountId: number, kind: TokenKind, given: Partial<CreateAccessToken> = {}) => {
       const secret = generateTokenSecret(kind);
       const id = randomUUID();
-      await database.run("createAccessToken", {
+      await database.commands.createAccessToken({
         id,
         accountId,
         label: "ci",
@@ -102,10 +102,10 @@ describe("authentication by password", () => {
     const accountId = await account("mia");
     const { secret: pat } = await token(accountId, "personal");
     assert.ok(await login("mia", secret));
-    await database.run("changeUser", { name: "mia", disabled: true, actor, nowMs: start });
+    await database.commands.changeUser({ name: "mia", disabled: true, actor, nowMs: start });
     assert.equal(await login("mia", secret), undefined);
     assert.equal(await login("mia", pat), undefined);
-    await database.run("changeUser", { name: "mia", disabled: false, actor, nowMs: start });
+    await database.commands.changeUser({ name: "mia", disabled: false, actor, nowMs: start });
     assert.ok(await login("mia", secret));
     assert.ok(await login("mia", pat));
   });
@@ -115,7 +115,7 @@ describe("authentication by password", () => {
     await account("mia");
     assert.ok(await login("mia", secret));
     const passwordHash = await createPasswords({ clock: Date.now }).hash("another one");
-    await database.run("changeUser", { name: "mia", passwordHash, actor, nowMs: start });
+    await database.commands.changeUser({ name: "mia", passwordHash, actor, nowMs: start });
     assert.equal(await login("mia", secret), undefined);
     assert.ok(await login("mia", "another one"));
   });
@@ -182,7 +182,7 @@ describe("the limit of wrong passwords", () => {
     await account("mia");
     assert.equal(await login("mia", "a new one"), undefined);
     const passwordHash = await createPasswords({ clock: Date.now }).hash("a new one");
-    await database.run("changeUser", { name: "mia", passwordHash, actor, nowMs: start });
+    await database.commands.changeUser({ name: "mia", passwordHash, actor, nowMs: start });
     assert.ok(await login("mia", "a new one"));
   });
 
@@ -279,7 +279,7 @@ describe("authentication by access token", () => {
     wait(1);
     assert.equal(await login("mia", short), undefined);
     assert.ok(await login("mia", long));
-    await database.run("deleteAccessToken", { id, accountId, actor, nowMs: start });
+    await database.commands.deleteAccessToken({ id, accountId, actor, nowMs: start });
     assert.equal(await login("mia", long), undefined);
   });
 
@@ -289,7 +289,7 @@ describe("authentication by access token", () => {
     const { secret: pat } = await token(accountId, "personal");
     const lastUsed = async (): Promise<number | null | undefined> => {
       // The writer runs this command after the write that the login has queued.
-      await database.run("touchAccessToken", { id: "none", nowMs: 0 });
+      await database.commands.touchAccessToken({ id: "none", nowMs: 0 });
       return (await database.accessTokens.list(accountId))[0]?.lastUsedAtMs;
     };
     assert.equal(await lastUsed(), null);

@@ -53,7 +53,7 @@ test("a login whose access token is revoked before any of its reads gets no pass
       async (readsBefore, way) => {
         const database = openMetadataInMemory();
         const accounts = createAccounts({ database, clock, createOnPush: true });
-        await database.run("createAccount", { name: "ann", kind: "user", actor, nowMs: clock() });
+        await database.commands.createAccount({ name: "ann", kind: "user", actor, nowMs: clock() });
         const given = { account: "ann", label: "ci", scope: "repo:read" };
         const { id, secret } = await accounts.accessTokens.issue(actor, given);
         let reads = 0;

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import { Readable } from "node:stream";
 import { describe, test } from "node:test";
-import type { CommandInput, CommandName, CommandResult } from "../../src/database/commands.ts";
+import { createCommands, type CommandInput } from "../../src/database/commands.ts";
 import type { Database } from "../../src/database/database.ts";
 import { digestOf, type Digest } from "../../src/oci/digest.ts";
 import { createRegistry } from "../../src/registry/registry.ts";
@@ -24,51 +24,54 @@ const blobAt = (storageKey: string, more: object = {}): CommandInput<"storeBlob"
 
 async function openUpload(database: Database, id: string): Promise<void> {
   const row = { id, repository, storage_reference: id, started_at: 1, touched_at: 1 };
-  await database.run("startUpload", { ...row, account_id: null });
+  await database.commands.startUpload({ ...row, account_id: null });
 }
 
 /** Runs the command twice, as after a lost answer, and returns both answers. */
-async function twice<N extends CommandName>(
-  database: Database,
-  name: N,
-  input: CommandInput<N>,
-): Promise<[CommandResult<N>, CommandResult<N>]> {
-  return [await database.run(name, input), await database.run(name, input)];
-}
+const twice = async <Answer>(command: () => Promise<Answer>): Promise<[Answer, Answer]> => [
+  await command(),
+  await command(),
+];
 
 describe("a repeated command is safe, because its caller deletes bytes on the answer", () => {
   test("storeBlob of a new digest answers stored twice, with and without an upload", async () => {
     const database = openMetadataInMemory();
-    assert.deepEqual(await twice(database, "storeBlob", blobAt("a")), ["stored", "stored"]);
-    await database.run("quarantineBlob", { storageKey: "a" });
+    assert.deepEqual(await twice(() => database.commands.storeBlob(blobAt("a"))), [
+      "stored",
+      "stored",
+    ]);
+    await database.commands.quarantineBlob({ storageKey: "a" });
     await openUpload(database, "upload");
     const healed = blobAt("b", { uploadId: "upload" });
-    assert.deepEqual(await twice(database, "storeBlob", healed), ["stored", "stored"]);
+    assert.deepEqual(await twice(() => database.commands.storeBlob(healed)), ["stored", "stored"]);
     assert.equal((await database.blobs.find(repository, digest))?.storageKey, "b");
   });
 
   test("storeBlob of a known digest answers duplicate twice", async () => {
     const database = openMetadataInMemory();
-    await database.run("storeBlob", blobAt("a"));
+    await database.commands.storeBlob(blobAt("a"));
     await openUpload(database, "upload");
     const second = blobAt("b", { uploadId: "upload" });
-    assert.deepEqual(await twice(database, "storeBlob", second), ["duplicate", "duplicate"]);
+    assert.deepEqual(await twice(() => database.commands.storeBlob(second)), [
+      "duplicate",
+      "duplicate",
+    ]);
   });
 
   test("storeBlob answers stored again after its blob is unlinked, and does not link it again", async () => {
     const database = openMetadataInMemory();
     await openUpload(database, "upload");
     const input = blobAt("a", { uploadId: "upload" });
-    assert.equal(await database.run("storeBlob", input), "stored");
-    await database.run("unlinkBlob", { actor: nobody, repository, digest, nowMs: 2_000 });
-    assert.equal(await database.run("storeBlob", input), "stored");
+    assert.equal(await database.commands.storeBlob(input), "stored");
+    await database.commands.unlinkBlob({ actor: nobody, repository, digest, nowMs: 2_000 });
+    assert.equal(await database.commands.storeBlob(input), "stored");
     assert.equal(await database.blobs.find(repository, digest), undefined);
   });
 
   test("storeBlob of an upload that another request has ended answers gone twice", async () => {
     const database = openMetadataInMemory();
     const input = blobAt("a", { uploadId: "ended" });
-    assert.deepEqual(await twice(database, "storeBlob", input), ["gone", "gone"]);
+    assert.deepEqual(await twice(() => database.commands.storeBlob(input)), ["gone", "gone"]);
   });
 
   test("storeBlob beyond the quota is rejected twice, and the upload stays open", async () => {
@@ -76,7 +79,7 @@ describe("a repeated command is safe, because its caller deletes bytes on the an
     await openUpload(database, "upload");
     const full = { ...rules, defaultQuotaBytes: 1 };
     const input = blobAt("a", { uploadId: "upload", rules: full });
-    const [first, second] = await twice(database, "storeBlob", input);
+    const [first, second] = await twice(() => database.commands.storeBlob(input));
     assert.deepEqual(second, first);
     assert.ok(await database.uploads.find("upload"));
   });
@@ -85,20 +88,26 @@ describe("a repeated command is safe, because its caller deletes bytes on the an
     const database = openMetadataInMemory();
     const place = { repository, reference: digest, owner: "process" };
     const fetch = { ...place, storageReference: "a", nowMs: 1, takesFrom: undefined };
-    await database.run("beginMirrorFetch", fetch);
+    await database.commands.beginMirrorFetch(fetch);
     const input = { ...blobAt("a"), owner: "process" };
-    assert.deepEqual(await twice(database, "storeMirrorBlob", input), ["stored", "stored"]);
+    assert.deepEqual(await twice(() => database.commands.storeMirrorBlob(input)), [
+      "stored",
+      "stored",
+    ]);
   });
 
   test("a second dropBlob changes nothing, and a second endUpload answers false", async () => {
     const database = openMetadataInMemory();
-    await database.run("storeBlob", blobAt("a"));
+    await database.commands.storeBlob(blobAt("a"));
     const blob = await database.blobs.find(repository, digest);
-    await database.run("dropBlob", { id: 1 });
-    await database.run("dropBlob", { id: 1 });
+    await database.commands.dropBlob({ id: 1 });
+    await database.commands.dropBlob({ id: 1 });
     assert.deepEqual(await database.blobs.find(repository, digest), blob);
     await openUpload(database, "upload");
-    assert.deepEqual(await twice(database, "endUpload", { id: "upload" }), [true, false]);
+    assert.deepEqual(await twice(() => database.commands.endUpload({ id: "upload" })), [
+      true,
+      false,
+    ]);
   });
 });
 
@@ -108,13 +117,10 @@ describe("a registry whose commands all run twice", () => {
     const database = openMetadataInMemory();
     const doubled: Database = {
       ...database,
-      run: async <N extends CommandName>(
-        name: N,
-        input: CommandInput<N>,
-      ): Promise<CommandResult<N>> => {
-        await database.run(name, input);
-        return await database.run(name, input);
-      },
+      commands: createCommands(async (name, input) => {
+        await database.writer.run(name, input);
+        return await database.writer.run(name, input);
+      }),
     };
     const registry = createRegistry({
       ...{ store, database: doubled, report: silent, clock: Date.now, sparse: false },

@@ -42,10 +42,10 @@ const blob = (index: number) => ({
 describe("the writer", () => {
   test("makes an acknowledged write visible to readers at once", async (t) => {
     const database = await open(t);
-    assert.equal(await database.run("storeBlob", blob(1)), "stored");
+    assert.equal(await database.commands.storeBlob(blob(1)), "stored");
     assert.equal((await database.blobs.find(repository, blob(1).digest))?.storageKey, "key-1");
     assert.equal(
-      await database.run("storeBlob", { ...blob(1), storageKey: "key-1b" }),
+      await database.commands.storeBlob({ ...blob(1), storageKey: "key-1b" }),
       "duplicate",
     );
     assert.equal((await database.blobs.find(repository, blob(1).digest))?.storageKey, "key-1");
@@ -56,7 +56,7 @@ describe("the writer", () => {
     const database = await open(t, file);
     const commands = 200;
     await Promise.all(
-      Array.from({ length: commands }, (_, index) => database.run("storeBlob", blob(index))),
+      Array.from({ length: commands }, (_, index) => database.commands.storeBlob(blob(index))),
     );
     for (let index = 0; index < commands; index += 1) {
       assert.ok(await database.blobs.find(repository, blob(index).digest));
@@ -69,10 +69,10 @@ describe("the writer", () => {
   test("commits the other queued commands when one command fails", async (t) => {
     const database = await open(t);
     const outcomes = await Promise.allSettled([
-      database.run("storeBlob", blob(1)),
+      database.commands.storeBlob(blob(1)),
       // Fails: a storage key belongs to one digest, and keys are never used twice.
-      database.run("storeBlob", { ...blob(2), storageKey: "key-1" }),
-      database.run("storeBlob", blob(3)),
+      database.commands.storeBlob({ ...blob(2), storageKey: "key-1" }),
+      database.commands.storeBlob(blob(3)),
     ]);
     assert.deepEqual(
       outcomes.map(({ status }) => status),
@@ -85,11 +85,11 @@ describe("the writer", () => {
   test("waits for a lock of another process, while reads continue", async (t) => {
     const file = newFile();
     const database = await open(t, file);
-    await database.run("storeBlob", blob(1));
+    await database.commands.storeBlob(blob(1));
     const stranger = openConnection(t, file);
     stranger.exec("BEGIN IMMEDIATE");
     let written = false;
-    const write = database.run("storeBlob", blob(2)).then(() => (written = true));
+    const write = database.commands.storeBlob(blob(2)).then(() => (written = true));
     try {
       for (let turn = 0; turn < 200; turn += 1) {
         assert.ok(await database.blobs.find(repository, blob(1).digest));
@@ -107,7 +107,7 @@ describe("the writer", () => {
     const file = newFile();
     const database = await open(t, file);
     const writes = Promise.all(
-      Array.from({ length: 50 }, (_, index) => database.run("storeBlob", blob(index))),
+      Array.from({ length: 50 }, (_, index) => database.commands.storeBlob(blob(index))),
     );
     await database.close();
     await writes;
@@ -115,19 +115,23 @@ describe("the writer", () => {
     for (let index = 0; index < 50; index += 1)
       assert.ok(await again.blobs.find(repository, blob(index).digest));
     await again.close();
-    await assert.rejects(again.run("storeBlob", blob(99)), { code: "WRITER_GONE" });
+    await assert.rejects(again.commands.storeBlob(blob(99)), { code: "WRITER_GONE" });
   });
 
   test("restores a missing blob for all repositories when it is pushed to one of them", async (t) => {
     const file = newFile();
     const database = await open(t, file);
-    await database.run("storeBlob", blob(1));
+    await database.commands.storeBlob(blob(1));
     const stranger = openConnection(t, file);
     stranger.exec("UPDATE blobs SET state = 'missing'");
     assert.equal(await database.blobs.find(repository, blob(1).digest), undefined);
     const elsewhere = parseRepositoryName("team/elsewhere");
     assert.equal(
-      await database.run("storeBlob", { ...blob(1), repository: elsewhere, storageKey: "key-new" }),
+      await database.commands.storeBlob({
+        ...blob(1),
+        repository: elsewhere,
+        storageKey: "key-new",
+      }),
       "stored",
     );
     assert.equal((await database.blobs.find(repository, blob(1).digest))?.storageKey, "key-new");

@@ -127,7 +127,7 @@ describe("a token", () => {
     const database = await openSqliteDatabase(path.join(berth.data, "berth.db"));
     const actor = systemActor("berth");
     const repository = parseRepositoryName("team/again");
-    await database.run("deleteRepository", { repository, actor, nowMs: Date.now() });
+    await database.commands.deleteRepository({ repository, actor, nowMs: Date.now() });
     await database.close();
     await berth.pushImage("team/again", "ann", "private");
     for (const path of ["manifests/1", "tags/list"]) {

@@ -26,7 +26,7 @@ async function storeBlob({ store, database }: ReturnType<typeof openParts>, cont
     dueAtMs: clock(),
   };
   const blob = { repository, digest, sizeBytes: bytes.length, storageKey, ...times };
-  await database.run("storeBlob", blob);
+  await database.commands.storeBlob(blob);
   return blob;
 }
 
@@ -85,7 +85,7 @@ describe("opening a data folder", () => {
     await matchInstance(parts);
     await storeBlob(parts, "a");
     assert.equal(await recover(parts), undefined);
-    await parts.database.run("checkpoint", { checkpointedAtMs: clock(), cleanStop: true });
+    await parts.database.commands.checkpoint({ checkpointedAtMs: clock(), cleanStop: true });
     assert.equal(await recover(parts), undefined);
   });
 

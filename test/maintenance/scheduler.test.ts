@@ -26,7 +26,7 @@ async function openWithDeletingBlobs(count: number) {
   for (let n = 0; n < count; n += 1) {
     const bytes = Buffer.from(`blob ${n}`);
     const digest = digestOf(bytes);
-    await database.run("storeBlob", {
+    await database.commands.storeBlob({
       ...{ repository: parseRepositoryName("team/app"), digest, sizeBytes: bytes.length },
       storageKey: await store.put(digest, bytes),
       ...{ actor: nobody, rules, nowMs: clock(), leasedUntilMs: clock(), dueAtMs: clock() },

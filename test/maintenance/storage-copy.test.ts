@@ -6,7 +6,7 @@ import { createMemoryStore } from "../../storage/memory/store.ts";
 import { inWorld, pushBlob, type World } from "../registry/support.ts";
 
 async function copyTo(world: World, to = createMemoryStore()) {
-  await world.database.run("claimInstance", { id: "instance" });
+  await world.database.commands.claimInstance({ id: "instance" });
   const copied: Copied[] = [];
   for await (const one of copyBlobs({ from: world.store, to, database: world.database }))
     copied.push(one);

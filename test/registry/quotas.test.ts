@@ -19,7 +19,7 @@ import {
 } from "./support.ts";
 
 const limit = async ({ database }: World, namespace: string, limitBytes: number): Promise<void> => {
-  await database.run("setQuota", { namespace, limitBytes, nowMs: 0, actor: nobody });
+  await database.commands.setQuota({ namespace, limitBytes, nowMs: 0, actor: nobody });
 };
 
 /** The used bytes in the quota's row. Asserts that they equal the sum of the linked blobs and manifests. */
@@ -262,8 +262,8 @@ describe("a quota", () => {
         await limit(world, "team", 12);
         await pushBlob(world, "team/a", "four");
         const remove = { namespace: "team", nowMs: 0, actor: nobody };
-        assert.equal(await world.database.run("removeQuota", remove), true);
-        assert.equal(await world.database.run("removeQuota", remove), false);
+        assert.equal(await world.database.commands.removeQuota(remove), true);
+        assert.equal(await world.database.commands.removeQuota(remove), false);
         await assert.rejects(pushBlob(world, "team/a", "2!"), isDenied);
         await pushBlob(world, "other/a", "ten bytes.");
       },

@@ -26,7 +26,7 @@ const isThere = async ({ database }: World): Promise<boolean> =>
 describe("a repository created by a push that is rejected or not completed", () => {
   const refused: Readonly<Record<string, (world: World) => Promise<void>>> = {
     "because the second blob does not fit the quota": async (world) => {
-      await world.database.run("setQuota", {
+      await world.database.commands.setQuota({
         ...{ namespace: "team", limitBytes: 10, nowMs, actor: nobody },
       });
       await pushBlob(world, repository, "first");
@@ -113,14 +113,14 @@ describe("an empty repository", () => {
     "immutable tags": ({ registry }) =>
       registry.repositories.setImmutableTags(actor, repository, ["1"]),
     "a description": ({ database }) =>
-      database.run("setDescription", { actor, nowMs, repository, short: "for later" }),
-    "a star": ({ database }) => database.run("star", { actor: user, nowMs, repository }),
+      database.commands.setDescription({ actor, nowMs, repository, short: "for later" }),
+    "a star": ({ database }) => database.commands.star({ actor: user, nowMs, repository }),
     "a permission for a user": ({ database }) =>
-      database.run("setCollaborator", {
+      database.commands.setCollaborator({
         ...{ actor, nowMs, repository, user: "tom", permission: "read" },
       }),
     "a permission for a team": ({ database }) =>
-      database.run("setTeamPermission", {
+      database.commands.setTeamPermission({
         ...{ actor, nowMs, repository, organisation: "team", team: "devs", permission: "read" },
       }),
   };

@@ -1,5 +1,5 @@
 import SqliteDatabase, { type Database as SqliteConnection } from "better-sqlite3";
-import type { CommandName, CommandResult } from "../../src/database/commands.ts";
+import { createCommands } from "../../src/database/commands.ts";
 import type { Database } from "../../src/database/database.ts";
 import { createReads } from "../../src/database/reads.ts";
 import { createGroupCommit } from "../../src/database/sqlite/group-commit.ts";
@@ -32,13 +32,17 @@ export function openMetadataInMemory(
     if ("error" in answer) throw new DatabaseError(answer.error.message, answer.error.code);
     return answer.result;
   };
+  const runInOrder = (name: string, input: unknown): Promise<unknown> => {
+    const result = last.then(() => run(name, input));
+    last = result.catch(() => undefined);
+    return result;
+  };
+  const commands = createCommands(runInOrder);
   return {
     ...reads,
-    run: <N extends CommandName>(name: N, input: unknown) => {
-      const result = last.then(() => run(name, input));
-      last = result.catch(() => undefined);
-      return result as Promise<CommandResult<N>>;
-    },
+    commands,
+    unflushedCommands: commands,
+    writer: { run: runInOrder, probe: () => reads.probe(), close: () => reads.close() },
     probe: () => reads.probe(),
     close: () => reads.close(),
   };

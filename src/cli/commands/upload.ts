@@ -51,7 +51,7 @@ function remove(id: string, options: DataFolderOptions): Promise<void> {
       throw new CliError(`there is no upload ${id}; "berth upload list" lists all`);
     // The bytes first: on a full disk the change of the row needs their space.
     await store.abort(row.storage_reference);
-    await database.run("endUpload", { id });
+    await database.commands.endUpload({ id });
     say({ id, deleted: true }, `deleted ${id}`);
   });
 }

@@ -126,7 +126,7 @@ export interface CreateAccessToken extends AuditContext {
 }
 
 /** False if the account no longer exists. */
-async function createAccessToken(tx: Db, given: CreateAccessToken): Promise<boolean> {
+export async function createAccessToken(tx: Db, given: CreateAccessToken): Promise<boolean> {
   const { id, label, actor, nowMs } = given;
   const owner = await findOwner(tx, given.accountId);
   if (owner === undefined) return false;
@@ -164,7 +164,7 @@ export interface UpdateAccessToken extends AuditContext {
 }
 
 /** False if the account has no such token. */
-async function updateAccessToken(tx: Db, given: UpdateAccessToken): Promise<boolean> {
+export async function updateAccessToken(tx: Db, given: UpdateAccessToken): Promise<boolean> {
   const { accountId, id, label, description, isActive, resources } = given;
   const owner = await findOwner(tx, accountId);
   const token = await tx
@@ -191,7 +191,7 @@ async function updateAccessToken(tx: Db, given: UpdateAccessToken): Promise<bool
 }
 
 /** Deletes an access token of an account; it no longer authenticates. False if there is none. */
-async function deleteAccessToken(
+export async function deleteAccessToken(
   tx: Db,
   given: AuditContext & { readonly accountId: number; readonly id: string },
 ): Promise<boolean> {
@@ -208,7 +208,7 @@ async function deleteAccessToken(
 }
 
 /** Records that the token was used. */
-async function touchAccessToken(
+export async function touchAccessToken(
   tx: Db,
   { id, nowMs }: { readonly id: string; readonly nowMs: number },
 ): Promise<void> {
@@ -235,10 +235,3 @@ function auditToken(
   const data = { id, ...row.data };
   return writeAudit(tx, { nowMs, actor, account, action, subject: row.label, data });
 }
-
-export const accessTokenCommands = {
-  createAccessToken,
-  updateAccessToken,
-  deleteAccessToken,
-  touchAccessToken,
-};

@@ -157,7 +157,7 @@ export type AccountRemoval =
   | { readonly kind: "last-owner"; readonly organisations: readonly string[] };
 
 /** Deletes an account with its memberships, teams, permissions, access tokens and the invites that it has sent. */
-async function deleteAccount(
+export async function deleteAccount(
   tx: Db,
   given: AuditContext & { readonly name: string; readonly kind: AccountKind },
 ): Promise<AccountRemoval> {
@@ -217,5 +217,3 @@ export async function isLastAdministrator(tx: Db, account: Account): Promise<boo
     .executeTakeFirst();
   return other === undefined;
 }
-
-export const accountCommands = { createAccount, deleteAccount };

@@ -32,7 +32,7 @@ export interface SetCollaborator extends AuditContext {
 }
 
 /** Sets the permission of a user on one repository, besides those from organisations and teams. */
-async function setCollaborator(
+export async function setCollaborator(
   tx: Db,
   { actor, nowMs, repository, user, permission }: SetCollaborator,
 ): Promise<"set" | "unknown-repository" | "unknown-user"> {
@@ -73,5 +73,3 @@ export async function addCollaborator(
     )
     .execute();
 }
-
-export const collaboratorCommands = { setCollaborator };

@@ -58,7 +58,7 @@ export interface CreateInvite extends AuditContext {
  * `existing-member`: the user is a member of the organisation. A second invite of the same user replaces the first,
  * with the new id.
  */
-async function createInvite(
+export async function createInvite(
   tx: Db,
   { actor, nowMs, id, organisation: name, user: invitee, team, role }: CreateInvite,
 ): Promise<
@@ -88,7 +88,7 @@ async function createInvite(
 }
 
 /** Cancels or declines an invite. False if it does not exist. */
-async function deleteInvite(
+export async function deleteInvite(
   tx: Db,
   { actor, nowMs, id }: AuditContext & { readonly id: string },
 ): Promise<boolean> {
@@ -102,7 +102,7 @@ async function deleteInvite(
  * not exist, if it is for another user, or if its sender may no longer send it. A user who is already a member keeps
  * the role.
  */
-async function acceptInvite(
+export async function acceptInvite(
   tx: Db,
   { actor, nowMs, id }: AuditContext & { readonly id: string },
 ): Promise<boolean> {
@@ -145,5 +145,3 @@ async function endInvite(
   await writeAudit(tx, { nowMs, actor, account, action, subject });
   return invite;
 }
-
-export const inviteCommands = { createInvite, deleteInvite, acceptInvite };

@@ -48,7 +48,7 @@ export interface SetMember extends MemberChange {
 }
 
 /** Sets the role of a member, or adds a user as `newcomers` allows. */
-async function setMember(
+export async function setMember(
   tx: Db,
   given: SetMember,
 ): Promise<"added" | "changed" | "unchanged" | "not-a-member" | MemberRejection> {
@@ -119,7 +119,7 @@ async function endInvitesOf(tx: Db, organisation: Account, user: Account): Promi
 }
 
 /** Removes a user from an organisation and from its teams. */
-async function removeMember(
+export async function removeMember(
   tx: Db,
   given: MemberChange,
 ): Promise<"removed" | "not-a-member" | MemberRejection> {
@@ -186,5 +186,3 @@ function audit(
 ): Promise<void> {
   return writeAudit(tx, { nowMs, actor, account: organisation, action, subject: user, data });
 }
-
-export const memberCommands = { setMember, removeMember };

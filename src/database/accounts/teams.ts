@@ -93,7 +93,7 @@ export interface TeamChange extends AuditContext {
   readonly team: string;
 }
 
-async function createTeam(
+export async function createTeam(
   tx: Db,
   given: TeamChange & { readonly description: string },
 ): Promise<"created" | "exists" | "unknown-organisation"> {
@@ -116,7 +116,7 @@ export interface UpdateTeam extends TeamChange {
 }
 
 /** `exists`: the organisation already has a team with the new name. */
-async function updateTeam(
+export async function updateTeam(
   tx: Db,
   { name, description, ...given }: UpdateTeam,
 ): Promise<"updated" | "unknown-team" | "exists"> {
@@ -134,7 +134,7 @@ async function updateTeam(
   return "updated";
 }
 
-async function deleteTeam(tx: Db, given: TeamChange): Promise<"deleted" | "unknown-team"> {
+export async function deleteTeam(tx: Db, given: TeamChange): Promise<"deleted" | "unknown-team"> {
   const team = await findTeam(tx, given);
   if (team === undefined) return "unknown-team";
   await tx.deleteFrom("teams").where("id", "=", team.id).execute();
@@ -162,7 +162,7 @@ export async function addTeamMember(
   return "added";
 }
 
-async function removeTeamMember(
+export async function removeTeamMember(
   tx: Db,
   given: TeamChange & { readonly user: string },
 ): Promise<"removed" | "unknown-team" | "not-a-member"> {
@@ -186,7 +186,7 @@ export interface SetTeamPermission extends TeamChange {
   readonly permission?: RepositoryRole | undefined;
 }
 
-async function setTeamPermission(
+export async function setTeamPermission(
   tx: Db,
   given: SetTeamPermission,
 ): Promise<"set" | "unknown-team" | "unknown-repository"> {
@@ -237,12 +237,3 @@ function auditTeam(
 ): Promise<void> {
   return writeAudit(tx, { nowMs, actor, account: organisation, action, subject: team, data });
 }
-
-export const teamCommands = {
-  createTeam,
-  updateTeam,
-  deleteTeam,
-  addTeamMember,
-  removeTeamMember,
-  setTeamPermission,
-};

@@ -6,7 +6,7 @@ import { createAccount, findAccount, isLastAdministrator } from "./accounts.ts";
  * Creates the first administrator, with the first free name. Returns `undefined` if there is a user already, so that
  * two servers that start at the same time create only one.
  */
-async function createFirstAdministrator(
+export async function createFirstAdministrator(
   tx: Db,
   given: AuditContext & {
     readonly names: readonly string[];
@@ -39,7 +39,10 @@ export interface ChangeUser extends AuditContext {
 /** `last-administrator`: no enabled administrator would remain. */
 export type UserChange = "changed" | "unchanged" | "unknown" | "last-administrator";
 
-async function changeUser(tx: Db, { actor, nowMs, ...change }: ChangeUser): Promise<UserChange> {
+export async function changeUser(
+  tx: Db,
+  { actor, nowMs, ...change }: ChangeUser,
+): Promise<UserChange> {
   const { name } = change;
   const before = await findAccount(tx, name);
   if (before?.kind !== "user") return "unknown";
@@ -76,5 +79,3 @@ async function changeUser(tx: Db, { actor, nowMs, ...change }: ChangeUser): Prom
   const isChanged = moved.isAdmin || moved.disabled || change.passwordHash !== undefined;
   return isChanged ? "changed" : "unchanged";
 }
-
-export const userCommands = { createFirstAdministrator, changeUser };

@@ -139,7 +139,7 @@ export interface SetDescription extends AuditContext {
 }
 
 /** False if there is no such repository. */
-async function setDescription(tx: Db, set: SetDescription): Promise<boolean> {
+export async function setDescription(tx: Db, set: SetDescription): Promise<boolean> {
   const { actor, nowMs, repository, short, full } = set;
   const home = await findRepository(tx, repository);
   if (home === undefined) return false;
@@ -171,7 +171,7 @@ interface Star extends AuditContext {
 }
 
 /** Stars a repository; a second call changes nothing. False if the user has the maximum number of stars. */
-async function star(tx: Db, { actor, repository, nowMs }: Star): Promise<boolean> {
+export async function star(tx: Db, { actor, repository, nowMs }: Star): Promise<boolean> {
   const userId = actor.accountId ?? noAccountId;
   const held = await tx
     .selectFrom("stars")
@@ -198,7 +198,7 @@ async function star(tx: Db, { actor, repository, nowMs }: Star): Promise<boolean
   return true;
 }
 
-async function unstar(tx: Db, { actor, repository }: Star): Promise<void> {
+export async function unstar(tx: Db, { actor, repository }: Star): Promise<void> {
   const userId = actor.accountId ?? noAccountId;
   await tx
     .deleteFrom("stars")
@@ -208,5 +208,3 @@ async function unstar(tx: Db, { actor, repository }: Star): Promise<void> {
     )
     .execute();
 }
-
-export const catalogRepositoryCommands = { setDescription, star, unstar };

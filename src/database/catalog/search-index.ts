@@ -182,7 +182,7 @@ function pathsOf(visibility: VisibilityFilter): RawBuilder<unknown> {
 }
 
 /** Updates the pull buckets of repositories. */
-async function rankRepositories(
+export async function rankRepositories(
   tx: Db,
   { ranks }: { readonly ranks: readonly PullBucket[] },
 ): Promise<void> {
@@ -199,7 +199,7 @@ async function rankRepositories(
  * Updates the search documents of up to `limit` repositories whose stars have changed. The limit keeps the transaction
  * short, since an update indexes all words of a README again. True if there are more.
  */
-async function rankByStars(tx: Db, { limit }: { readonly limit: number }): Promise<boolean> {
+export async function rankByStars(tx: Db, { limit }: { readonly limit: number }): Promise<boolean> {
   const changed = await tx
     .selectFrom("search_star_changes")
     .leftJoin("repositories", "repositories.id", "search_star_changes.repository_id")
@@ -218,5 +218,3 @@ async function rankByStars(tx: Db, { limit }: { readonly limit: number }): Promi
   }
   return changed.length > limit;
 }
-
-export const searchCommands = { rankRepositories, rankByStars };

@@ -164,7 +164,7 @@ function createManifestCheckReads(db: Db) {
 /**
  * Marks a blob with absent or wrong bytes as missing; the next push of its digest repairs it. False if it was not live.
  */
-async function quarantineBlob(
+export async function quarantineBlob(
   tx: Db,
   { storageKey }: { readonly storageKey: string },
 ): Promise<boolean> {
@@ -178,7 +178,7 @@ async function quarantineBlob(
 }
 
 /** Makes a missing blob live again after its bytes have been verified. False if it was not missing. */
-async function restoreBlob(
+export async function restoreBlob(
   tx: Db,
   { storageKey }: { readonly storageKey: string },
 ): Promise<boolean> {
@@ -192,11 +192,9 @@ async function restoreBlob(
 }
 
 /** Records that the bytes of these blobs have been verified. */
-async function recordScrub(
+export async function recordScrub(
   tx: Db,
   { ids, nowMs }: { readonly ids: readonly number[]; readonly nowMs: number },
 ): Promise<void> {
   await tx.updateTable("blobs").set({ scrubbed_at: nowMs }).where("id", "in", ids).execute();
 }
-
-export const maintenanceCommands = { quarantineBlob, restoreBlob, recordScrub };

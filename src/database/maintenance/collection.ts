@@ -73,7 +73,7 @@ export function createCollectionReads(db: Db) {
 }
 
 /** Deletes due manifests without a tag, a parent index, a subject or a lease. */
-async function collectManifests(
+export async function collectManifests(
   tx: Db,
   query: CandidateQuery,
 ): Promise<CandidateResult<CollectedManifest>> {
@@ -153,7 +153,7 @@ async function isKept(
  * Unlinks due blobs from repositories where no manifest refers to them and no lease is active. A blob without any link
  * is marked deleting.
  */
-async function collectBlobs(
+export async function collectBlobs(
   tx: Db,
   query: CandidateQuery,
 ): Promise<CandidateResult<{ readonly repository: RepositoryName; readonly digest: Digest }>> {
@@ -211,7 +211,7 @@ async function collectBlobs(
 }
 
 /** Deletes the row of a deleting blob after its bytes were deleted from the store. False if there is no such row. */
-async function dropBlob(tx: Db, { id }: { readonly id: number }): Promise<boolean> {
+export async function dropBlob(tx: Db, { id }: { readonly id: number }): Promise<boolean> {
   const dropped = await tx
     .deleteFrom("blobs")
     .where("id", "=", id)
@@ -219,5 +219,3 @@ async function dropBlob(tx: Db, { id }: { readonly id: number }): Promise<boolea
     .executeTakeFirst();
   return dropped.numDeletedRows > 0n;
 }
-
-export const collectionCommands = { collectManifests, collectBlobs, dropBlob };

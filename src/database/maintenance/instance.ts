@@ -22,7 +22,7 @@ export function createInstanceReads(db: Db) {
   };
 }
 
-async function claimInstance(tx: Db, { id }: { readonly id: string }): Promise<void> {
+export async function claimInstance(tx: Db, { id }: { readonly id: string }): Promise<void> {
   await tx
     .insertInto("instance")
     .values({ only_row: 1, id, clean_stop: 1, checkpointed_at: 0 })
@@ -30,11 +30,11 @@ async function claimInstance(tx: Db, { id }: { readonly id: string }): Promise<v
 }
 
 /** A process starts to serve. Until `checkpoint` says otherwise, its end counts as a crash. */
-async function beginServing(tx: Db): Promise<void> {
+export async function beginServing(tx: Db): Promise<void> {
   await tx.updateTable("instance").set({ clean_stop: 0 }).execute();
 }
 
-async function checkpoint(
+export async function checkpoint(
   tx: Db,
   { checkpointedAtMs, cleanStop }: Pick<Instance, "checkpointedAtMs" | "cleanStop">,
 ): Promise<void> {
@@ -43,5 +43,3 @@ async function checkpoint(
     .set({ checkpointed_at: checkpointedAtMs, clean_stop: cleanStop ? 1 : 0 })
     .execute();
 }
-
-export const instanceCommands = { claimInstance, beginServing, checkpoint };

@@ -48,7 +48,7 @@ export function createMirrorUseReads(db: Db) {
 }
 
 /** Records when blobs were last requested. */
-async function useMirrorBlobs(
+export async function useMirrorBlobs(
   tx: Db,
   use: {
     readonly namespace: string;
@@ -102,7 +102,7 @@ export interface EvictedBlob {
  * evicted blob.
  * @returns the evicted blobs, and the bytes that remain
  */
-async function evictMirrorBlobs(
+export async function evictMirrorBlobs(
   tx: Db,
   { namespace, ifOverBytes, leaveBytes, except, nowMs }: EvictMirrorBlobs,
 ): Promise<{ readonly evicted: readonly EvictedBlob[]; readonly leftBytes: number }> {
@@ -127,5 +127,3 @@ async function evictMirrorBlobs(
   }
   return { evicted, leftBytes };
 }
-
-export const mirrorUseCommands = { useMirrorBlobs, evictMirrorBlobs };

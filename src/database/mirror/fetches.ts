@@ -67,7 +67,7 @@ export type MirrorFetchBegun =
   | { readonly role: "follower"; readonly fetch: MirrorFetch };
 
 /** Starts or joins a download: of all processes that want the same blob, one is the leader. */
-async function beginMirrorFetch(tx: Db, begin: BeginMirrorFetch): Promise<MirrorFetchBegun> {
+export async function beginMirrorFetch(tx: Db, begin: BeginMirrorFetch): Promise<MirrorFetchBegun> {
   const { repository, reference, owner, storageReference, nowMs } = begin;
   const before = await findFetch(tx, begin);
   if (before !== undefined && before.owner !== owner && before.owner !== begin.takesFrom)
@@ -88,7 +88,7 @@ export interface TouchMirrorFetch extends Place {
 }
 
 /** Heartbeat of the leader. False: another process has taken the download over, or it has ended. */
-async function touchMirrorFetch(tx: Db, touch: TouchMirrorFetch): Promise<boolean> {
+export async function touchMirrorFetch(tx: Db, touch: TouchMirrorFetch): Promise<boolean> {
   const touched = await tx
     .updateTable("mirror_fetches")
     .set({ touched_at: touch.nowMs, size_bytes: touch.sizeBytes })
@@ -100,7 +100,7 @@ async function touchMirrorFetch(tx: Db, touch: TouchMirrorFetch): Promise<boolea
 }
 
 /** Deletes a download. False: another process has taken it over, or it has ended. */
-async function endMirrorFetch(
+export async function endMirrorFetch(
   tx: Db,
   { repository, reference, owner }: Place & { readonly owner: string },
 ): Promise<boolean> {
@@ -114,7 +114,7 @@ async function endMirrorFetch(
 }
 
 /** Records the downloaded blob and ends the download in one transaction, so that a follower finds one or the other. */
-async function storeMirrorBlob(
+export async function storeMirrorBlob(
   tx: Db,
   { owner, ...blob }: StoreBlob & { readonly owner: string },
 ): Promise<"stored" | "duplicate" | "gone" | Rejection> {
@@ -140,7 +140,7 @@ export function createMirrorProcessReads(db: Db) {
 }
 
 /** Records the heartbeat of a process. */
-async function seeMirrorProcess(
+export async function seeMirrorProcess(
   tx: Db,
   { owner, nowMs }: { readonly owner: string; readonly nowMs: number },
 ): Promise<void> {
@@ -152,18 +152,9 @@ async function seeMirrorProcess(
 }
 
 /** Deletes the rows of processes that are gone. */
-async function forgetMirrorProcesses(
+export async function forgetMirrorProcesses(
   tx: Db,
   { owners }: { readonly owners: readonly string[] },
 ): Promise<void> {
   await tx.deleteFrom("mirror_processes").where("owner", "in", owners).execute();
 }
-
-export const mirrorFetchCommands = {
-  beginMirrorFetch,
-  touchMirrorFetch,
-  endMirrorFetch,
-  storeMirrorBlob,
-  seeMirrorProcess,
-  forgetMirrorProcesses,
-};

@@ -43,7 +43,7 @@ export interface AlignMirror {
  * Makes the namespace of a mirror an organisation, and sets the visibility of its repositories to the configured one.
  * The organisation reserves the name; its members may pull from a private mirror.
  */
-async function alignMirror(tx: Db, align: AlignMirror): Promise<void> {
+export async function alignMirror(tx: Db, align: AlignMirror): Promise<void> {
   const { namespace, visibility, nowMs } = align;
   await tx
     .insertInto("accounts")
@@ -58,7 +58,7 @@ async function alignMirror(tx: Db, align: AlignMirror): Promise<void> {
     .execute();
 }
 
-async function setMirrorState(
+export async function setMirrorState(
   tx: Db,
   { namespace, reason, changedAtMs }: MirrorState,
 ): Promise<void> {
@@ -71,7 +71,7 @@ async function setMirrorState(
 }
 
 /** Adds the counts of one process. */
-async function addMirrorCounters(
+export async function addMirrorCounters(
   tx: Db,
   add: { readonly namespace: string; readonly counts: Readonly<Record<string, number>> },
 ): Promise<void> {
@@ -90,7 +90,7 @@ async function addMirrorCounters(
 }
 
 /** Sets a gauge; the last value wins. */
-async function setMirrorGauge(
+export async function setMirrorGauge(
   tx: Db,
   gauge: { readonly namespace: string; readonly name: string; readonly value: number },
 ): Promise<void> {
@@ -102,5 +102,3 @@ async function setMirrorGauge(
     )
     .execute();
 }
-
-export const mirrorCommands = { alignMirror, setMirrorState, addMirrorCounters, setMirrorGauge };

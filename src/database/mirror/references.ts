@@ -153,7 +153,7 @@ const withoutPlatform = (db: Db, { repository, config }: Config) =>
     .where("manifests.architecture", "is", null);
 
 /** Sets the platform of a config in all images of the repository that reference it and have none. */
-async function setPlatform(
+export async function setPlatform(
   tx: Db,
   { platform, ...config }: Config & { readonly platform: PlatformColumns },
 ): Promise<void> {
@@ -162,5 +162,3 @@ async function setPlatform(
   const ids = images.map(({ id }) => id);
   await tx.updateTable("manifests").set(platform).where("id", "in", oneOf(ids)).execute();
 }
-
-export const mirrorReferenceCommands = { setPlatform };

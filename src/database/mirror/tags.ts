@@ -47,7 +47,7 @@ export async function checkMirrorTag(
 }
 
 /** Pins a tag: eviction keeps its image. False: it was pinned already. */
-async function pinMirrorTag(
+export async function pinMirrorTag(
   tx: Db,
   { repository, tag, nowMs }: MirrorPin & { readonly nowMs: number },
 ): Promise<boolean> {
@@ -60,7 +60,7 @@ async function pinMirrorTag(
 }
 
 /** False: it was not pinned. */
-async function unpinMirrorTag(tx: Db, { repository, tag }: MirrorPin): Promise<boolean> {
+export async function unpinMirrorTag(tx: Db, { repository, tag }: MirrorPin): Promise<boolean> {
   const unpinned = await tx
     .deleteFrom("mirror_pins")
     .where("repository", "=", repository)
@@ -68,5 +68,3 @@ async function unpinMirrorTag(tx: Db, { repository, tag }: MirrorPin): Promise<b
     .executeTakeFirst();
   return unpinned.numDeletedRows > 0n;
 }
-
-export const mirrorTagCommands = { checkMirrorTag, pinMirrorTag, unpinMirrorTag };

@@ -91,7 +91,7 @@ export interface MountBlob extends Lease, Push {
  * Mounts a blob: links a blob of the source repository in another one. False if the source does not link it, or if the
  * actor may no longer pull from the source.
  */
-async function mountBlob(tx: Db, mount: MountBlob): Promise<boolean | Rejection> {
+export async function mountBlob(tx: Db, mount: MountBlob): Promise<boolean | Rejection> {
   const source = await liveLink(tx, mount.from, mount.digest)
     .select(["blobs.id as id", "blobs.size_bytes as sizeBytes"])
     .executeTakeFirst();
@@ -129,7 +129,7 @@ export async function linkBlob(
 }
 
 /** Extends the lease of a linked blob, so that the collector keeps it. False if the repository does not link it. */
-async function leaseBlob(tx: Db, lease: LeaseExtension): Promise<boolean> {
+export async function leaseBlob(tx: Db, lease: LeaseExtension): Promise<boolean> {
   const changed = await tx
     .updateTable("blob_links")
     .set({ leased_until: lease.leasedUntilMs })
@@ -158,7 +158,7 @@ export interface UnlinkBlob extends AuditContext {
 }
 
 /** Unlinks a blob from a repository, unless a manifest there references it. The collector deletes its bytes. */
-async function unlinkBlob(
+export async function unlinkBlob(
   tx: Db,
   { repository, digest, nowMs, actor }: UnlinkBlob,
 ): Promise<Unlinked> {
@@ -186,5 +186,3 @@ async function unlinkBlob(
   await writeAudit(tx, { nowMs, actor, account, action: "repo.blob.delete", subject });
   return { outcome: "unlinked" };
 }
-
-export const blobCommands = { mountBlob, leaseBlob, unlinkBlob };

@@ -93,7 +93,7 @@ export interface DeleteManifest extends TagChange {
 }
 
 /** Deletes a manifest and every tag that points at it. Returns `undefined` if it did not exist. */
-async function deleteManifest(
+export async function deleteManifest(
   tx: Db,
   deletion: DeleteManifest,
 ): Promise<{ readonly tags: readonly Tag[] } | ImmutableTag | undefined> {
@@ -130,7 +130,7 @@ export async function removeManifest(
 }
 
 /** Extends the lease of a manifest, so that the collector keeps it. False if it does not exist. */
-async function leaseManifest(tx: Db, lease: LeaseExtension): Promise<boolean> {
+export async function leaseManifest(tx: Db, lease: LeaseExtension): Promise<boolean> {
   const changed = await tx
     .updateTable("manifests")
     .set({ leased_until: lease.leasedUntilMs })
@@ -141,5 +141,3 @@ async function leaseManifest(tx: Db, lease: LeaseExtension): Promise<boolean> {
     .executeTakeFirst();
   return changed.numUpdatedRows > 0n;
 }
-
-export const manifestCommands = { deleteManifest, leaseManifest };

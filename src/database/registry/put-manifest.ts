@@ -39,7 +39,7 @@ export type ManifestPut =
  * Stores a manifest and its tags in one transaction. Returns the missing references if the repository does not have
  * all.
  */
-async function putManifest(tx: Db, put: PutManifest): Promise<ManifestPut | Rejection> {
+export async function putManifest(tx: Db, put: PutManifest): Promise<ManifestPut | Rejection> {
   const { repository, manifest, tags, nowMs } = put;
   const { digest } = manifest;
   const known = await findRepository(tx, repository);
@@ -187,5 +187,3 @@ async function missingReferences(
     presentBlobs.has(digest) || (kind === "child" && presentManifests.has(digest));
   return required.filter((row) => !isPresent(row)).map(({ digest, kind }) => ({ digest, kind }));
 }
-
-export const putManifestCommands = { putManifest };

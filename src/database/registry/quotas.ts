@@ -198,7 +198,7 @@ export interface SetQuota extends AuditContext {
 }
 
 /** Sets the limit of a namespace. Existing content stays, also above the limit. */
-async function setQuota(tx: Db, set: SetQuota): Promise<Quota> {
+export async function setQuota(tx: Db, set: SetQuota): Promise<Quota> {
   const { namespace, limitBytes, nowMs, actor } = set;
   const quota = await beginCounting(tx, namespace, limitBytes);
   const data = { limitBytes: String(limitBytes) };
@@ -208,7 +208,7 @@ async function setQuota(tx: Db, set: SetQuota): Promise<Quota> {
 }
 
 /** Removes the namespace's own limit; the configured default applies. False if it had none. */
-async function removeQuota(
+export async function removeQuota(
   tx: Db,
   { namespace, nowMs, actor }: Omit<SetQuota, "limitBytes">,
 ): Promise<boolean> {
@@ -222,5 +222,3 @@ async function removeQuota(
   await writeAudit(tx, { nowMs, actor, ...change });
   return true;
 }
-
-export const quotaCommands = { setQuota, removeQuota, recountQuota };

@@ -84,7 +84,7 @@ export interface SetVisibility extends Setting {
 }
 
 /** False if there is no such repository. */
-async function setVisibility(tx: Db, set: SetVisibility): Promise<boolean> {
+export async function setVisibility(tx: Db, set: SetVisibility): Promise<boolean> {
   const { visibility } = set;
   const action = { action: "repo.change_privacy", data: { visibility } };
   return changeSetting(tx, set, { visibility }, action);
@@ -96,7 +96,7 @@ export interface SetImmutableTags extends Setting {
 }
 
 /** Applies to existing and new tags. False if there is no such repository. */
-async function setImmutableTags(tx: Db, set: SetImmutableTags): Promise<boolean> {
+export async function setImmutableTags(tx: Db, set: SetImmutableTags): Promise<boolean> {
   const immutable_tags = set.patterns === null ? null : JSON.stringify(set.patterns);
   const data = { patterns: immutable_tags ?? "none" };
   return changeSetting(
@@ -139,7 +139,7 @@ export interface EndedUpload {
  * Blobs that no other repository links are marked deleting. The removal gets a number, so that grants for this
  * repository are void for a later one with its name.
  */
-async function deleteRepository(
+export async function deleteRepository(
   tx: Db,
   { repository, nowMs, actor }: DeleteRepository,
 ): Promise<{ readonly uploads: readonly EndedUpload[] } | undefined> {
@@ -201,7 +201,7 @@ export interface RepositoryReview {
  * Deletes repositories that a push created and that got no manifest, once their blobs and uploads are gone. So a
  * rejected or abandoned push leaves only two audit rows.
  */
-async function reviewRepositories(
+export async function reviewRepositories(
   tx: Db,
   { nowMs, createdBeforeMs, afterId, limit }: ReviewRepositories,
 ): Promise<RepositoryReview> {
@@ -219,10 +219,3 @@ async function reviewRepositories(
   for (const repository of removed) await removeRow(tx, repository, { nowMs, actor });
   return { lastId: checked.at(-1)?.id, removed: removed.map(({ name }) => name) };
 }
-
-export const repositoryCommands = {
-  setVisibility,
-  setImmutableTags,
-  deleteRepository,
-  reviewRepositories,
-};

@@ -149,7 +149,7 @@ export interface CreateRepository extends Omit<Push, "rules"> {
  * Creates an empty repository, which the collector keeps. `exists`: the repository existed and is unchanged, but the
  * collector now keeps it too if the actor may create it.
  */
-async function createRepository(
+export async function createRepository(
   tx: Db,
   { visibility, ...making }: CreateRepository,
 ): Promise<"created" | "exists" | Rejection> {
@@ -164,5 +164,3 @@ async function createRepository(
   await create(tx, making, right, { visibility, awaits_manifest: 0 });
   return "created";
 }
-
-export const repositoryCreationCommands = { createRepository };

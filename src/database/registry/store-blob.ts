@@ -110,5 +110,3 @@ async function replaceBytes(tx: Db, id: number, blob: StoreBlob): Promise<void> 
     .where("id", "=", id)
     .execute();
 }
-
-export const storeBlobCommands = { storeBlob };

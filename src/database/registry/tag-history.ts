@@ -66,7 +66,10 @@ export type TagRolledBack =
   /** The tag never pointed there, or the manifest was deleted. */
   | { readonly outcome: "no such past" };
 
-async function rollBackTag(tx: Db, rollback: RollBackTag): Promise<TagRolledBack | ImmutableTag> {
+export async function rollBackTag(
+  tx: Db,
+  rollback: RollBackTag,
+): Promise<TagRolledBack | ImmutableTag> {
   const { repository, tag, digest: wanted, nowMs } = rollback;
   const home = await findRepository(tx, repository);
   if (home === undefined) return { outcome: "no repository" };
@@ -102,5 +105,3 @@ async function rollBackTag(tx: Db, rollback: RollBackTag): Promise<TagRolledBack
   await touchRepository(tx, home.id, nowMs);
   return { outcome: "done", digest };
 }
-
-export const tagHistoryCommands = { rollBackTag };

@@ -101,7 +101,7 @@ export interface DeleteTag extends TagChange {
 }
 
 /** Deletes a tag; the manifest stays. False if the tag did not exist. */
-async function deleteTag(tx: Db, deletion: DeleteTag): Promise<boolean | ImmutableTag> {
+export async function deleteTag(tx: Db, deletion: DeleteTag): Promise<boolean | ImmutableTag> {
   const { repository, tag, nowMs, dueAtMs } = deletion;
   const home = await findRepository(tx, repository);
   if (home === undefined) return false;
@@ -236,5 +236,3 @@ async function firstOf(
   const tag = tags.find(await matcherOf(patterns));
   return tag && { rejected: "immutable", tag };
 }
-
-export const tagCommands = { deleteTag };

@@ -54,7 +54,7 @@ export function createUploadReads(db: Db) {
 }
 
 /** Records a session; a second call with its id changes nothing. */
-async function startUpload(tx: Db, upload: UploadRow): Promise<void> {
+export async function startUpload(tx: Db, upload: UploadRow): Promise<void> {
   await tx
     .insertInto("uploads")
     .values(upload)
@@ -62,7 +62,7 @@ async function startUpload(tx: Db, upload: UploadRow): Promise<void> {
     .execute();
 }
 
-async function touchUpload(
+export async function touchUpload(
   tx: Db,
   { id, nowMs }: { readonly id: string; readonly nowMs: number },
 ): Promise<void> {
@@ -70,7 +70,7 @@ async function touchUpload(
 }
 
 /** Deletes a session's row. False if it does not exist. */
-async function endUpload(tx: Db, { id }: { readonly id: string }): Promise<boolean> {
+export async function endUpload(tx: Db, { id }: { readonly id: string }): Promise<boolean> {
   const ended = await tx.deleteFrom("uploads").where("id", "=", id).executeTakeFirst();
   return ended.numDeletedRows > 0n;
 }
@@ -92,7 +92,7 @@ export interface ReserveUpload {
  * a crash, and two concurrent uploads cannot exceed a quota together. Returns the bytes that the session may have now,
  * or a rejection that changed nothing.
  */
-async function reserveUpload(tx: Db, asked: ReserveUpload): Promise<number | OverQuota> {
+export async function reserveUpload(tx: Db, asked: ReserveUpload): Promise<number | OverQuota> {
   const { id, sizeBytes, atLeastBytes, defaultBytes } = asked;
   const namespace = namespaceOf(asked.repository);
   const row = await findQuota(tx, namespace);
@@ -125,5 +125,3 @@ async function isStored(tx: Db, namespace: string, digest?: Digest): Promise<boo
     .executeTakeFirst();
   return blob !== undefined && (await isLinkedIn(tx, namespace, blob.id));
 }
-
-export const uploadCommands = { startUpload, touchUpload, reserveUpload, endUpload };

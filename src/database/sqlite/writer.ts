@@ -1,7 +1,6 @@
 import path from "node:path";
 import { Worker } from "node:worker_threads";
-import type { CommandName, CommandResult } from "../commands.ts";
-import { commandError, DatabaseError, type Durability, type Writer } from "../writer.ts";
+import { commandError, DatabaseError, type Writer } from "../writer.ts";
 
 export interface WriterData {
   readonly file: string;
@@ -82,8 +81,7 @@ export async function startWriter(file: string): Promise<Writer> {
   });
 
   return {
-    run: <N extends CommandName>(name: N, input: unknown, durability?: Durability) =>
-      ask(name, input, durability?.flush ?? true) as Promise<CommandResult<N>>,
+    run: (name, input, durability) => ask(name, input, durability?.flush ?? true),
     async probe() {
       await ask("probe", undefined, false);
     },

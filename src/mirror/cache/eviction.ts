@@ -21,8 +21,8 @@ interface EvictionParts {
   readonly budgetBytes: number | undefined;
   readonly store: BlobStore;
   /** Eviction deletes files, so its row changes must be durable first: this database flushes each commit. */
-  readonly flushingDatabase: Pick<Database, "run" | "mirrorUses" | "collection">;
-  readonly database: Pick<Database, "run">;
+  readonly flushingDatabase: Pick<Database, "commands" | "mirrorUses" | "collection">;
+  readonly database: Pick<Database, "commands">;
   readonly leasePolicy: LeasePolicy;
   readonly clock: () => number;
   readonly counters: Counters;
@@ -82,7 +82,7 @@ export class Eviction {
     if (this.#usedAtMs.size === 0) return;
     const uses = [...this.#usedAtMs].map(([digest, usedAtMs]) => ({ digest, usedAtMs }));
     this.#usedAtMs = new Map();
-    await this.#parts.database.run("useMirrorBlobs", { namespace: this.#parts.namespace, uses });
+    await this.#parts.database.commands.useMirrorBlobs({ namespace: this.#parts.namespace, uses });
   }
 
   /**
@@ -130,7 +130,7 @@ export class Eviction {
     await this.flush();
     const { nowMs } = leasePolicy.change();
     const input = { namespace, ...range, except: [...this.#held.keys()], nowMs };
-    const { evicted, leftBytes } = await flushingDatabase.run("evictMirrorBlobs", input);
+    const { evicted, leftBytes } = await flushingDatabase.commands.evictMirrorBlobs(input);
     this.#cachedBytes = leftBytes;
     if (evicted.length === 0) return;
     counters.add("evictedBlobs", evicted.length);

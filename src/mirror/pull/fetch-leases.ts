@@ -41,7 +41,7 @@ const heartbeatMs = 2_000;
 const deadAfterMs = 15_000;
 
 export function createFetchLeases(parts: {
-  readonly database: Pick<Database, "mirrorFetches" | "run">;
+  readonly database: Pick<Database, "mirrorFetches" | "commands">;
   readonly processId: string;
   readonly clock: () => number;
 }): FetchLeases {
@@ -53,7 +53,7 @@ export function createFetchLeases(parts: {
     find: (fetchTarget) => database.mirrorFetches.find(fetchTarget),
     isAlive,
     begin: (fetchTarget, running, storageReference) =>
-      database.run("beginMirrorFetch", {
+      database.commands.beginMirrorFetch({
         ...fetchTarget,
         owner: processId,
         storageReference,
@@ -65,7 +65,7 @@ export function createFetchLeases(parts: {
       let isLostUnexpected = true;
       const touch = async (): Promise<void> => {
         const heartbeat = { ...fetchTarget, owner: processId, sizeBytes: size, nowMs: clock() };
-        const isOurs = await database.run("touchMirrorFetch", heartbeat).catch(() => true);
+        const isOurs = await database.commands.touchMirrorFetch(heartbeat).catch(() => true);
         if (!isOurs && isLostUnexpected) lost();
       };
       const timer = setInterval(() => void touch(), heartbeatMs).unref();
@@ -83,7 +83,7 @@ export function createFetchLeases(parts: {
         },
       };
     },
-    end: (fetchTarget) => database.run("endMirrorFetch", { ...fetchTarget, owner: processId }),
+    end: (fetchTarget) => database.commands.endMirrorFetch({ ...fetchTarget, owner: processId }),
   };
 }
 
@@ -93,13 +93,13 @@ const keptForMs = 60 * 60 * 1000;
 /** Deletes the rows and uploads of downloads without a heartbeat for 1 hour. */
 export async function deleteStaleDownloads(parts: {
   readonly store: Pick<BlobStore, "abort">;
-  readonly database: Pick<Database, "mirrorFetches" | "run">;
+  readonly database: Pick<Database, "mirrorFetches" | "commands">;
   readonly clock: () => number;
 }): Promise<void> {
   const { store, database, clock } = parts;
   for (const fetch of await database.mirrorFetches.idleSince(clock() - keptForMs)) {
     const { repository, reference, owner, storageReference } = fetch;
-    const isEnded = await database.run("endMirrorFetch", { repository, reference, owner });
+    const isEnded = await database.commands.endMirrorFetch({ repository, reference, owner });
     if (isEnded && storageReference !== "") await store.abort(storageReference);
   }
 }

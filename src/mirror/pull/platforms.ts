@@ -17,7 +17,7 @@ const manifestsAtOnce = 500;
 export function createPlatforms(parts: {
   readonly namespace: string;
   readonly store: Pick<BlobStore, "open">;
-  readonly database: Pick<Database, "blobs" | "mirrorReferences" | "run">;
+  readonly database: Pick<Database, "blobs" | "mirrorReferences" | "commands">;
   readonly writeBehind: Pick<WriteBehind, "settled">;
   readonly report: (error: unknown) => void;
 }) {
@@ -46,7 +46,7 @@ export function createPlatforms(parts: {
     for await (const piece of bytes) pieces.push(Uint8Array.from(piece));
     const platform = parseConfigPlatform(Buffer.concat(pieces));
     if (platform === undefined) return;
-    await database.run("setPlatform", { ...config, platform: platformColumns(platform) });
+    await database.commands.setPlatform({ ...config, platform: platformColumns(platform) });
   };
 
   const learnAll = async (): Promise<void> => {

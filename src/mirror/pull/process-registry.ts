@@ -17,7 +17,7 @@ const deadAfterMs = 4 * seenEveryMs;
 
 /** Registers this process, and deletes the rows of processes that have ended. */
 export async function registerProcess(parts: {
-  readonly database: Pick<Database, "mirrorProcesses" | "run">;
+  readonly database: Pick<Database, "mirrorProcesses" | "commands">;
   readonly processId: string;
   readonly clock: () => number;
   readonly report: (error: unknown) => void;
@@ -26,11 +26,11 @@ export async function registerProcess(parts: {
   const isGone = (other: MirrorProcess): boolean =>
     hasEnded(other.owner, processId) || other.seenAtMs < clock() - deadAfterMs;
   const appear = (): Promise<void> =>
-    database.run("seeMirrorProcess", { owner: processId, nowMs: clock() });
+    database.commands.seeMirrorProcess({ owner: processId, nowMs: clock() });
   const forget = (processIds: readonly string[]): Promise<void> =>
     processIds.length === 0
       ? Promise.resolve()
-      : database.run("forgetMirrorProcesses", { owners: processIds });
+      : database.commands.forgetMirrorProcesses({ owners: processIds });
 
   await appear();
   const others = await database.mirrorProcesses.othersThan(processId);

@@ -14,7 +14,7 @@ import { headSize } from "./sources.ts";
 
 interface StoredBlobsParts {
   readonly store: Pick<BlobStore, "delete">;
-  readonly database: Pick<Database, "blobs" | "run">;
+  readonly database: Pick<Database, "blobs" | "commands">;
   readonly upstream: Upstream;
   readonly rules: PushRules;
   readonly leasePolicy: LeasePolicy;
@@ -61,7 +61,7 @@ export class StoredBlobs {
     if (from === undefined || known === undefined) return undefined;
     if ((await headSize(upstream, mirrorRepository, digest)) !== known.sizeBytes) return undefined;
     const mount = { actor: mirrorActor, rules, from, repository, digest };
-    const mounted = await database.run("mountBlob", { ...mount, ...leasePolicy.newLease() });
+    const mounted = await database.commands.mountBlob({ ...mount, ...leasePolicy.newLease() });
     if (isRejection(mounted)) throw rejectionError(mounted, repository);
     this.#parts.arrived(mirrorRepository, digest, known.sizeBytes);
     return await this.find(mirrorRepository, digest);
@@ -80,7 +80,7 @@ export class StoredBlobs {
     const { repository } = mirrorRepository;
     await eviction.freeSpace(blob.sizeBytes);
     const stored = { actor: mirrorActor, rules, repository, digest, ...blob };
-    const outcome = await database.run("storeMirrorBlob", {
+    const outcome = await database.commands.storeMirrorBlob({
       ...stored,
       ...leasePolicy.newLease(),
       owner: processId,

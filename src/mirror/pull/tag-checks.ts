@@ -15,7 +15,7 @@ const lowRateLimitFactor = 12;
 const headsBytesAtMost = 8 * 1024 * 1024;
 
 interface TagChecksParts {
-  readonly database: Pick<Database, "manifests" | "run">;
+  readonly database: Pick<Database, "manifests" | "commands">;
   readonly manifestDownloads: ManifestDownloads;
   readonly availability: Pick<Availability, "isRateLimitShort">;
   /** `ttl.tag`. */
@@ -81,7 +81,7 @@ export class TagChecks {
     this.#heads.set(`${repository}:${tag}`, { ...head, atMs: clock() });
     const here = await database.manifests.find(repository, { kind: "tag", tag });
     if (here?.digest === digest)
-      await database.run("checkMirrorTag", { repository, tag, nowMs: clock() });
+      await database.commands.checkMirrorTag({ repository, tag, nowMs: clock() });
     // Many clients send a HEAD for the tag and then a GET for the digest, whose manifest may be cached or not.
     else if ((await manifestDownloads.find(mirrorRepository, digest)) !== undefined)
       await manifestDownloads.get(mirrorRepository, { kind: "digest", digest }, admitAll, tag);

@@ -27,7 +27,7 @@ export function createAvailability(parts: {
   readonly namespace: string;
   /** The upstream's host, for messages. */
   readonly host: string;
-  readonly database: Pick<Database, "run">;
+  readonly database: Pick<Database, "commands">;
   readonly clock: () => number;
   readonly counters: Counters;
   readonly log: MirrorLog;
@@ -72,7 +72,7 @@ export function createAvailability(parts: {
       const value = rateLimit.remaining();
       if (value === undefined || value === writtenRemaining) return;
       writtenRemaining = value;
-      await database.run("setMirrorGauge", { namespace, name: "upstreamRemaining", value });
+      await database.commands.setMirrorGauge({ namespace, name: "upstreamRemaining", value });
     },
   };
 }
@@ -201,7 +201,7 @@ const linesAtMost = 100;
 
 export function createUpstreamState(parts: {
   readonly namespace: string;
-  readonly database: Pick<Database, "run">;
+  readonly database: Pick<Database, "commands">;
   readonly clock: () => number;
   readonly log: MirrorLog;
 }): UpstreamState {
@@ -234,7 +234,7 @@ export function createUpstreamState(parts: {
     async flush() {
       if (isWritten) return;
       isWritten = true;
-      await database.run("setMirrorState", { namespace, reason: reason ?? null, changedAtMs });
+      await database.commands.setMirrorState({ namespace, reason: reason ?? null, changedAtMs });
     },
   };
 }

@@ -99,7 +99,7 @@ export interface UploadQuota {
 }
 
 export function createUploadQuota(parts: {
-  readonly database: Pick<Database, "quotas" | "run">;
+  readonly database: Pick<Database, "quotas" | "commands">;
   readonly rules: PushRules;
   /** The largest blob in bytes, by the configuration and by the store. */
   readonly largestBytes: number;
@@ -128,7 +128,7 @@ export function createUploadQuota(parts: {
 
       const reserve = async (sizeBytes: number, atLeastBytes: number): Promise<number> => {
         const asked = { id, repository, digest, defaultBytes, sizeBytes, atLeastBytes };
-        const granted = await database.run("reserveUpload", asked);
+        const granted = await database.commands.reserveUpload(asked);
         if (isRejection(granted)) throw rejectionError(granted, repository);
         return granted;
       };

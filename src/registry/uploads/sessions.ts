@@ -50,7 +50,9 @@ export interface UploadSessions {
   close(): Promise<void>;
 }
 
-export function createUploadSessions(database: Pick<Database, "uploads" | "run">): UploadSessions {
+export function createUploadSessions(
+  database: Pick<Database, "uploads" | "commands">,
+): UploadSessions {
   const unpersisted = new Map<string, UnpersistedSession>();
   // The prefix of the ids of this process. An id with this prefix that is neither in the map nor in a row has ended or
   // has never existed.
@@ -60,7 +62,7 @@ export function createUploadSessions(database: Pick<Database, "uploads" | "run">
     const session = unpersisted.get(id);
     if (session === undefined) return;
     clearTimeout(session.timer);
-    session.writing ??= database.run("startUpload", session.row);
+    session.writing ??= database.commands.startUpload(session.row);
     try {
       await session.writing;
       if (unpersisted.get(id) === session) unpersisted.delete(id);

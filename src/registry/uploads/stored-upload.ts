@@ -19,7 +19,7 @@ const fullStatus = 507;
 
 export interface StoredUploadParts {
   readonly store: BlobStore;
-  readonly database: Pick<Database, "run">;
+  readonly database: Pick<Database, "commands">;
   readonly rules: PushRules;
   readonly leasePolicy: LeasePolicy;
   readonly clock: Clock;
@@ -107,7 +107,7 @@ async function appendBytes(
 ): Promise<number> {
   const { store, database, clock, runningDigests } = parts;
   if (clock() - row.touched_at > rewriteAfterMs)
-    await database.run("touchUpload", { id: row.id, nowMs: clock() });
+    await database.commands.touchUpload({ id: row.id, nowMs: clock() });
   const stop = (): void =>
     void chunk.source.destroy(new Error("a newer request has taken over the upload"));
   lock.abortSignal.addEventListener("abort", stop, { once: true });
@@ -176,8 +176,8 @@ interface DurableBlob {
  */
 export async function recordBlob(parts: StoredUploadParts, blob: DurableBlob): Promise<void> {
   const { store, database, leasePolicy, rules } = parts;
-  const outcome = await database
-    .run("storeBlob", { ...blob, rules, ...leasePolicy.newLease() })
+  const outcome = await database.commands
+    .storeBlob({ ...blob, rules, ...leasePolicy.newLease() })
     .catch((error: unknown) => {
       // Any other error may hide a successful commit. The row then owns the bytes, so do not delete them.
       if (error instanceof NotAuthorizedError) return error;
@@ -187,7 +187,7 @@ export async function recordBlob(parts: StoredUploadParts, blob: DurableBlob): P
   await store.delete(blob.storageKey);
   if (outcome === "gone") throw new OciError("BLOB_UPLOAD_UNKNOWN");
   if (outcome === "duplicate") return;
-  if (blob.uploadId !== undefined) await database.run("endUpload", { id: blob.uploadId });
+  if (blob.uploadId !== undefined) await database.commands.endUpload({ id: blob.uploadId });
   throw outcome instanceof NotAuthorizedError ? outcome : rejectionError(outcome, blob.repository);
 }
 
@@ -198,7 +198,7 @@ export async function discardUpload(
 ): Promise<void> {
   runningDigests.forget(id);
   if (!(await sessions.forget(id))) return;
-  await database.run("endUpload", { id });
+  await database.commands.endUpload({ id });
   await store.abort(storage_reference);
 }
 

@@ -39,7 +39,7 @@ export interface UploadLimits {
 
 interface UploadsInput {
   readonly store: BlobStore;
-  readonly database: Pick<Database, "uploads" | "blobs" | "repositories" | "quotas" | "run">;
+  readonly database: Pick<Database, "uploads" | "blobs" | "repositories" | "quotas" | "commands">;
   readonly clock: Clock;
   readonly leasePolicy: LeasePolicy;
   readonly recentBlobs: RecentBlobs;

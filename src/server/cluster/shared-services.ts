@@ -1,5 +1,5 @@
 import type { SharedServices } from "../../app/context.ts";
-import type { CommandInput, CommandName, CommandResult } from "../../database/commands.ts";
+import type { CommandName } from "../../database/commands.ts";
 import { commandError, type Durability } from "../../database/writer.ts";
 import type { UploadLock } from "../../registry/uploads/locks.ts";
 import type { Channel, Handlers } from "./channel.ts";
@@ -16,7 +16,7 @@ interface Acquire {
 
 interface Run {
   readonly name: CommandName;
-  readonly input: CommandInput<CommandName>;
+  readonly input: unknown;
   readonly durability: Durability | undefined;
 }
 
@@ -87,8 +87,7 @@ export function connectSharedServices(channel: () => Channel): {
 
   const sharedServices: SharedServices = {
     writer: {
-      run: <N extends CommandName>(name: N, input: CommandInput<N>, durability?: Durability) =>
-        ask("run", { name, input, durability } satisfies Run) as Promise<CommandResult<N>>,
+      run: (name, input, durability) => ask("run", { name, input, durability } satisfies Run),
       probe: async () => void (await ask("probe")),
       // The primary closes the writer.
       close: () => Promise.resolve(),

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { writeFileSync } from "node:fs";
 import path from "node:path";
 import { describe, test } from "node:test";
+import { createCommands } from "../../../src/database/commands.ts";
 import { createUpstreamState } from "../../../src/mirror/upstream/availability.ts";
 import { UpstreamFailure } from "../../../src/mirror/upstream/failure.ts";
 import { newFolder, pushUpstream, startMirrorPair, untilShown } from "../../mirror/support.ts";
@@ -121,7 +122,11 @@ test("the log has one warning with the reason for each change of an upstream's f
     void lines.push(`${level} ${message} ${JSON.stringify(fields["reason"] ?? "")}`.trim());
   const state = createUpstreamState({
     ...{ namespace: "docker.io", clock: () => 1, log: { warn: say("warn"), info: say("info") } },
-    database: { run: () => Promise.reject(new Error("nothing is written without a flush")) },
+    database: {
+      commands: createCommands(() =>
+        Promise.reject(new Error("nothing is written without a flush")),
+      ),
+    },
   });
   const cause = Object.assign(new Error("certificate has expired"), { code: "CERT_HAS_EXPIRED" });
   const failure = new UpstreamFailure("connectionFailed", "host cannot be reached", { cause });

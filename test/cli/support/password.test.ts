@@ -54,7 +54,10 @@ describe(
 
     test("asks twice, never echoes the password, and restores echo", async () => {
       const screen = await typeAt(`user add mia --data ${data}`, secret + enter, secret + enter);
-      assert.match(screen, /Password for mia: \r\nRepeat the password: \r\nuser mia added\r\ncode 0/);
+      assert.match(
+        screen,
+        /Password for mia: \r\nRepeat the password: \r\nuser mia added\r\ncode 0/,
+      );
       assert.ok(!screen.includes(secret.slice(0, 3)), screen);
       assert.ok(await opens("mia", secret));
       assert.doesNotMatch(restored.exec(screen)?.[2] ?? "-", /-/, "the terminal echoes again");

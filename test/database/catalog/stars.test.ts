@@ -25,10 +25,10 @@ function openWorld(users: number, repositories: number) {
   return {
     database,
     star: (userId: number, id = 1) =>
-      database.run("star", { actor: by(userId), repository: nameOf(id), nowMs: 0 }),
+      database.commands.star({ actor: by(userId), repository: nameOf(id), nowMs: 0 }),
     unstar: (userId: number, id = 1) =>
-      database.run("unstar", { actor: by(userId), repository: nameOf(id), nowMs: 0 }),
-    rank: (limit: number) => database.run("rankByStars", { limit }),
+      database.commands.unstar({ actor: by(userId), repository: nameOf(id), nowMs: 0 }),
+    rank: (limit: number) => database.commands.rankByStars({ limit }),
     counted: () => starsOf("repositories", "star_count", "id"),
     searched: () => starsOf("search_documents", "stars", "repository_id"),
     /** Number of rows written since the database was opened, including rows of the search index. */
@@ -75,7 +75,7 @@ describe("a star", () => {
   test("on a deleted repository leaves no search update", async () => {
     const { database, star, rank, written } = openWorld(1, 1);
     await star(1);
-    await database.run("deleteRepository", {
+    await database.commands.deleteRepository({
       ...{ actor: systemActor("berth"), repository: nameOf(1), nowMs: 0 },
     });
     const before = written();

@@ -98,7 +98,7 @@ describe("a mirror process in the process registry", () => {
   const join = async (others: Readonly<Record<string, number>>) => {
     const database = openMetadataInMemory();
     for (const [owner, seenAtMs] of Object.entries(others))
-      await database.run("seeMirrorProcess", { owner, nowMs: seenAtMs });
+      await database.commands.seeMirrorProcess({ owner, nowMs: seenAtMs });
     const { processId, release } = createProcessId();
     const parts = { database, processId, clock: () => nowMs, report: assert.ifError };
     const processRegistry = await registerProcess(parts);
@@ -139,7 +139,7 @@ test("the maintenance deletes the bytes and the row of a stale download after an
     await store.append(upload, 0, oneChunk("half of it"));
     const reference = parseDigest(`sha256:${digit.repeat(64)}`);
     const fetch = { repository, reference, owner: "another/1/a", nowMs, takesFrom: undefined };
-    await database.run("beginMirrorFetch", { ...fetch, storageReference: upload });
+    await database.commands.beginMirrorFetch({ ...fetch, storageReference: upload });
     return upload;
   };
   const old = await begin("a", 1);

@@ -44,10 +44,12 @@ test("after a crash between a blob's file and its row, a repeated closing PUT ge
   const cutOff = new Promise<void>((resolve) => (named = resolve));
   const dying: Database = {
     ...database,
-    run: (name, input) => {
-      if (name !== "storeBlob") return database.run(name, input);
-      named?.();
-      return new Promise(() => undefined);
+    commands: {
+      ...database.commands,
+      storeBlob: () => {
+        named?.();
+        return new Promise(() => undefined);
+      },
     },
   };
   const before = registryOn(store, dying).uploads;

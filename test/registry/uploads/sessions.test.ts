@@ -77,8 +77,13 @@ describe("an upload session", () => {
     let failing = true;
     const sessions = createUploadSessions({
       uploads: database.uploads,
-      run: (name, input) =>
-        failing ? Promise.reject(new Error("the disk is full")) : database.run(name, input),
+      commands: {
+        ...database.commands,
+        startUpload: (input) =>
+          failing
+            ? Promise.reject(new Error("the disk is full"))
+            : database.commands.startUpload(input),
+      },
     });
     const { id } = begin(sessions);
     await assert.rejects(sessions.settle(id), /full/);
