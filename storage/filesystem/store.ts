@@ -13,7 +13,7 @@ import { createFreeSpace, type Reserve } from "./free-space.ts";
 import { createPaths, undefinedIfNotFound, type Paths } from "./paths.ts";
 import { readToEnd } from "./read-file.ts";
 import { createFileReads } from "./reads.ts";
-import { createUploads } from "./uploads.ts";
+import { createUploadMethods } from "./uploads.ts";
 import { writeAll } from "./write.ts";
 
 /**
@@ -61,7 +61,7 @@ export async function openFilesystemStore(root: string, reserve?: Reserve): Prom
       return key;
     },
 
-    ...createUploads({ paths, space, makeDurable }),
+    ...createUploadMethods({ paths, space, makeDurable }),
 
     async delete(key) {
       reads.forget(key);

@@ -13,7 +13,7 @@ import { FlushError, writeFrom } from "./write.ts";
  * Uploads are files in `uploads`. A commit flushes the bytes with fsync, renames the file to a name that was never
  * used, and flushes the directory.
  */
-export function createUploads({
+export function createUploadMethods({
   paths,
   space,
   makeDurable,

@@ -19,7 +19,7 @@ export interface CommitParts {
 }
 
 /** Turns the upload into a blob. `keyOfWhole` returns the key if the upload has no multipart upload. */
-export async function commitUpload(
+export async function turnIntoBlob(
   parts: CommitParts,
   upload: UploadReference,
   state: UploadState,

@@ -7,7 +7,7 @@ import { getObject, signedUrl, type OpenObject } from "./objects.ts";
 import { createPlainReader } from "./plain-read.ts";
 import { failureOf, S3Failure } from "./requests.ts";
 
-export interface BlobReads {
+export interface ObjectReads {
   /** The bytes of a range, from a read that concurrent readers share; `undefined` if there is no such blob. */
   open(key: BlobKey, range: ByteRange): Promise<BorrowedBytes | undefined>;
   /** The bytes of a blob, read from S3 for this caller alone; `undefined` if there is no such blob. */
@@ -18,7 +18,7 @@ export interface BlobReads {
 }
 
 /** Reads blobs: from an endpoint without TLS with `plain-read.ts`, otherwise with the SDK. */
-export function createBlobReads(bucket: Bucket): BlobReads {
+export function createObjectReads(bucket: Bucket): ObjectReads {
   const { endpoint } = bucket.settings;
   const { idleMs } = bucket.retryPolicy;
   const plain = endpoint?.startsWith("http:")

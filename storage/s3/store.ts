@@ -19,9 +19,9 @@ import {
   storageClass,
 } from "./objects.ts";
 import { createPartBuffers } from "./part-buffers.ts";
-import { createBlobReads, readBody } from "./reads.ts";
+import { createObjectReads, readBody } from "./reads.ts";
 import { defaultRetryPolicy, S3Failure, type RetryPolicy } from "./requests.ts";
-import { createUploads } from "./uploads.ts";
+import { createUploadMethods } from "./uploads.ts";
 
 /** Stores blobs as objects of an S3 bucket: `bucket.ts` describes the layout, `uploads.ts` the uploads. */
 export function createS3Store(
@@ -31,7 +31,7 @@ export function createS3Store(
 ): BlobStore & { readonly heldBytes: () => number } {
   const bucket = openBucket(settings, retryPolicy);
   const buffers = createPartBuffers(settings.uploadBuffer, undisturbedMs);
-  const reads = createBlobReads(bucket);
+  const reads = createObjectReads(bucket);
   let probing: Promise<void> | undefined;
 
   return {
@@ -62,7 +62,7 @@ export function createS3Store(
       return key;
     },
 
-    ...createUploads(bucket, buffers, (key) => reads.openWhole(key)),
+    ...createUploadMethods(bucket, buffers, (key) => reads.openWhole(key)),
 
     delete(key) {
       reads.forget(key);

@@ -16,7 +16,7 @@ import {
 } from "../keys.ts";
 import { Append, type AppendTarget } from "./append.ts";
 import { multipartPrefix, uploadsPrefix, type Bucket } from "./bucket.ts";
-import { assembleForReading, commitUpload, type CommitParts } from "./commit.ts";
+import { assembleForReading, turnIntoBlob, type CommitParts } from "./commit.ts";
 import { abortMultipart, listMultiparts } from "./multipart.ts";
 import { listObjects } from "./objects.ts";
 import type { PartBuffers } from "./part-buffers.ts";
@@ -49,7 +49,7 @@ interface UploadParts extends CommitParts {
  *
  * The remainder of an upload is the bytes after its last full part.
  */
-export function createUploads(
+export function createUploadMethods(
   bucket: Bucket,
   buffers: PartBuffers,
   openBlob: (key: BlobKey) => Promise<BorrowedBytes | undefined>,
@@ -90,7 +90,7 @@ export function createUploads(
     async commit(upload, digest) {
       const state = states.get(upload);
       if (state === undefined) throw new UploadChangedError(upload);
-      return await commitUpload(parts, upload, state, () => newKey(digest));
+      return await turnIntoBlob(parts, upload, state, () => newKey(digest));
     },
 
     async importBlob(key, source) {
@@ -99,7 +99,7 @@ export function createUploads(
       try {
         const target = { upload, from: emptyState(partSize), newKey: keyOfBlob };
         const state = await append(parts, target, source);
-        await commitUpload(parts, upload, state, keyOfBlob);
+        await turnIntoBlob(parts, upload, state, keyOfBlob);
       } catch (error) {
         await abort(parts, upload).catch(() => undefined);
         throw error;
