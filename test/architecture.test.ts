@@ -131,7 +131,7 @@ describe("the architecture", () => {
     );
   });
 
-  test("has no cache that clears itself when it is full: byte-cache.ts evicts the least recently used", () => {
+  test("has no cache that clears itself when it is full: bounded-cache.ts evicts the least recently used", () => {
     const emptied = files.filter((file) =>
       /\.(?:size|length)\s*>=?[^;]{0,60}(?:\.clear|forget)\(\)/.test(
         readFileSync(path.join(root, file), "utf8"),

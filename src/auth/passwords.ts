@@ -7,7 +7,7 @@ import {
   type ScryptOptions,
 } from "node:crypto";
 import { promisify } from "node:util";
-import { createByteCache } from "../concurrency/byte-cache.ts";
+import { createByteCache } from "../concurrency/bounded-cache.ts";
 import { createFairQueue, type QueuedClient } from "./login-queues.ts";
 
 /** Applies to passwords that users choose. Access tokens have a fixed length and are random. */

@@ -1,4 +1,4 @@
-import { createCountedCache } from "../concurrency/byte-cache.ts";
+import { createCountedCache } from "../concurrency/bounded-cache.ts";
 import { addressKey, createRateBudget, shareOfRate, type Rate } from "../concurrency/budgets.ts";
 
 export interface RateLimits {

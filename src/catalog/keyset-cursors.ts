@@ -1,4 +1,4 @@
-import { createByteCache, stringBytes } from "../concurrency/byte-cache.ts";
+import { createByteCache, stringBytes } from "../concurrency/bounded-cache.ts";
 import type { NumberedPage } from "../oci/page.ts";
 
 /**

@@ -1,5 +1,5 @@
 import ipaddr from "ipaddr.js";
-import { createCountedCache, memoized } from "./byte-cache.ts";
+import { createCountedCache, memoized } from "./bounded-cache.ts";
 
 /*
  * Budgets limit the server resources of one client, by key. A key is an account id, or the network of an address. A

@@ -1,6 +1,6 @@
 import { STATUS_CODES, type IncomingMessage, type ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
-import { memoized } from "../concurrency/byte-cache.ts";
+import { memoized } from "../concurrency/bounded-cache.ts";
 import { endBeforeBody } from "../http/middleware/early-end.ts";
 
 /*

@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { createVersionedCache } from "../../concurrency/byte-cache.ts";
+import { createVersionedCache } from "../../concurrency/bounded-cache.ts";
 import { opensPath, type Action } from "../../database/permissions/repository-rules.ts";
 import { parseRepositoryName, type RepositoryName } from "../../oci/name.ts";
 import type { Grant, GrantedActions } from "../principal.ts";

@@ -1,5 +1,5 @@
 import { sql, type RawBuilder } from "kysely";
-import { createVersionedCache, type ByteCache } from "../../concurrency/byte-cache.ts";
+import { createVersionedCache, type ByteCache } from "../../concurrency/bounded-cache.ts";
 import type { RepositoryName } from "../../oci/name.ts";
 import { isNamedBy } from "../query-parts.ts";
 import type { Db } from "../schema.ts";

@@ -1,5 +1,5 @@
 import type { Database as SqliteConnection } from "better-sqlite3";
-import { createVersionedCache } from "../../concurrency/byte-cache.ts";
+import { createVersionedCache } from "../../concurrency/bounded-cache.ts";
 import { namespaceOf, type RepositoryName } from "../../oci/name.ts";
 import type { Reference } from "../../oci/reference.ts";
 import type { StoredManifest } from "../registry/manifests.ts";

@@ -1,6 +1,6 @@
 import SqliteDatabase, { type Database as SqliteConnection, type Statement } from "better-sqlite3";
 import { Kysely, SqliteDialect } from "kysely";
-import { createByteCache } from "../../concurrency/byte-cache.ts";
+import { createByteCache } from "../../concurrency/bounded-cache.ts";
 import type { Db, Schema } from "../schema.ts";
 import { migrate, readMigrations } from "./migrate.ts";
 

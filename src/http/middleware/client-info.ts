@@ -1,7 +1,7 @@
 import type { IncomingMessage } from "node:http";
 import { TLSSocket } from "node:tls";
 import ipaddr from "ipaddr.js";
-import { memoized } from "../../concurrency/byte-cache.ts";
+import { memoized } from "../../concurrency/bounded-cache.ts";
 
 /** The address of the client of a request, and the origin under which the client reaches the registry. */
 export interface ClientInfo {

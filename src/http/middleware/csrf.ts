@@ -1,7 +1,7 @@
 import { isIP } from "node:net";
 import type { Middleware } from "koa";
 import type { IncomingMessage } from "node:http";
-import { memoized } from "../../concurrency/byte-cache.ts";
+import { memoized } from "../../concurrency/bounded-cache.ts";
 import { OciError } from "../../oci/errors.ts";
 import type { ClientInfo } from "./client-info.ts";
 import { setErrorFormat } from "./principal.ts";

@@ -1,4 +1,4 @@
-import { createVersionedCache } from "../../concurrency/byte-cache.ts";
+import { createVersionedCache } from "../../concurrency/bounded-cache.ts";
 
 /**
  * Caches the responses of lists and searches as bytes until the next write: most of the cost is the search for 100

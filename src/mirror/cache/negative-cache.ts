@@ -1,4 +1,4 @@
-import { createByteCache, type ByteCache } from "../../concurrency/byte-cache.ts";
+import { createByteCache, type ByteCache } from "../../concurrency/bounded-cache.ts";
 import type { OciError } from "../../oci/errors.ts";
 import { clientError, saysAbsent } from "../upstream/failure.ts";
 

@@ -1,4 +1,8 @@
-import { createByteCache, entryOverheadBytes, stringBytes } from "../../concurrency/byte-cache.ts";
+import {
+  createByteCache,
+  entryOverheadBytes,
+  stringBytes,
+} from "../../concurrency/bounded-cache.ts";
 import { createSingleFlight } from "../../concurrency/single-flight.ts";
 import type { Database } from "../../database/database.ts";
 import type { Digest } from "../../oci/digest.ts";

@@ -1,4 +1,4 @@
-import { createByteCache } from "../../concurrency/byte-cache.ts";
+import { createByteCache } from "../../concurrency/bounded-cache.ts";
 import { algorithmOf, digestOf, type Digest } from "../../oci/digest.ts";
 import type { RepositoryName } from "../../oci/name.ts";
 import type { BlobKey, BlobStore, ByteSource } from "../../../storage/blob-store.ts";
