@@ -9,7 +9,7 @@ import {
   createPermissionReader,
   type MirrorVisibility,
   type PermissionReader,
-} from "../auth/permissions.ts";
+} from "../auth/permission-reader.ts";
 import { createTeams, type Teams } from "./teams.ts";
 
 /** Accounts, permissions and the audit log of one database. */

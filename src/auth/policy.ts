@@ -5,7 +5,7 @@ import { NotAuthorizedError } from "../database/permissions/check.ts";
 import type { Action } from "../database/permissions/repository-rules.ts";
 import type { Grant } from "./principal.ts";
 import { visibleTo, type VisibilityFilter } from "./visibility.ts";
-import type { PermissionReader } from "./permissions.ts";
+import type { PermissionReader } from "./permission-reader.ts";
 
 export { NotAuthorizedError, type Action };
 
@@ -14,7 +14,7 @@ export type Permission =
   /** No permission: the response says nothing about stored content. */
   | { readonly kind: "none" }
   /** Any known principal, whatever its permissions. */
-  | { readonly kind: "access" }
+  | { readonly kind: "known-principal" }
   | {
       readonly kind: "repository";
       readonly actions: readonly Action[];
@@ -94,7 +94,7 @@ export function createPolicy(parts: {
     allows({ grant, permission, repository }) {
       switch (permission.kind) {
         case "none":
-        case "access":
+        case "known-principal":
         case "browse":
           return true;
         case "catalog":

@@ -10,7 +10,7 @@ describe("the route table", () => {
   const tokenRoutes = routes.filter((route): route is TokenRoute => !isHubRoute(route));
 
   test("declares a permission for every route", () => {
-    const kinds = new Set(["none", "access", "repository", "catalog", "browse"]);
+    const kinds = new Set(["none", "known-principal", "repository", "catalog", "browse"]);
     for (const { method, path, requires } of tokenRoutes)
       assert.ok(kinds.has(requires?.kind), `${method} ${path} declares no permission`);
     for (const { method, path, requires } of hubRoutes)

@@ -1,7 +1,7 @@
 import type { RepositoryName } from "../../oci/name.ts";
 import type { Principal } from "../../database/permissions/principal.ts";
 import type { Action } from "../policy.ts";
-import type { PermissionReader } from "../permissions.ts";
+import type { PermissionReader } from "../permission-reader.ts";
 import type { Scope } from "./scope.ts";
 
 /** One entry of the `access` claim, in the format of the distribution token specification. */

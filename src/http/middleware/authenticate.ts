@@ -2,7 +2,7 @@ import type { IncomingMessage } from "node:http";
 import type { Authenticator, Credentials } from "../../auth/authenticate.ts";
 import type { Bearer } from "../../auth/tokens/bearer.ts";
 import { anonymous, type Grant } from "../../auth/principal.ts";
-import type { PermissionReader } from "../../auth/permissions.ts";
+import type { PermissionReader } from "../../auth/permission-reader.ts";
 import type { RepositoryName } from "../../oci/name.ts";
 import { readAuthorization } from "./authorization.ts";
 import type { ClientInfo } from "./client-info.ts";

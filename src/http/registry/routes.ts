@@ -32,7 +32,7 @@ const versionRoutes: readonly Route[] = ["/v2", "/v2/"].map((path) =>
   route({
     method: "get",
     path,
-    requires: { kind: "access" },
+    requires: { kind: "known-principal" },
     handle: ({ ctx }) => {
       ctx.type = "application/json";
       ctx.body = "{}";

@@ -74,7 +74,7 @@ function scopeOf(
 ): readonly WantedScope[] {
   switch (permission.kind) {
     case "none":
-    case "access":
+    case "known-principal":
     case "browse":
       return [];
     case "catalog":

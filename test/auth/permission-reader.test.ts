@@ -5,7 +5,7 @@ import type {
   PersonalScope,
   TokenResource,
 } from "../../src/database/permissions/principal.ts";
-import { createPermissionReader } from "../../src/auth/permissions.ts";
+import { createPermissionReader } from "../../src/auth/permission-reader.ts";
 import { parseRepositoryName } from "../../src/oci/name.ts";
 import { openWithAccounts } from "./support.ts";
 
