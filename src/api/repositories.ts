@@ -120,6 +120,8 @@ export const repositoryItemSchema = z.object({
   date_registered: time,
 });
 export const repositorySchema = repositoryItemSchema.extend({ full_description: z.string() });
+export type RepositoryItem = z.output<typeof repositoryItemSchema>;
+export type RepositoryDetails = z.output<typeof repositorySchema>;
 
 const namespace = z
   .string()
@@ -136,6 +138,7 @@ const storageUsageSchema = z.object({
   unique_bytes: z.int(),
 });
 export const repositoryUsageSchema = storageUsageSchema.extend({ name: z.string() });
+export type RepositoryUsage = z.output<typeof repositoryUsageSchema>;
 export const namespaceUsageSchema = storageUsageSchema.extend({
   namespace: z.string(),
   repository_count: z.int(),

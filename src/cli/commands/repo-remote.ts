@@ -1,34 +1,12 @@
 import type { Command } from "commander";
+import type { RepositoryDetails, RepositoryItem, RepositoryUsage } from "../../api/repositories.ts";
 import { CliError } from "../support/failure.ts";
 import { remoteCommand, type RemoteOptions } from "../support/options.ts";
 import { factLines, formatBytes, linesOf, shortTime, type Line } from "../support/output.ts";
 import { withRemote } from "../support/remote.ts";
 
-interface Repository {
-  readonly name: string;
-  readonly description: string;
-  readonly full_description?: string;
-  readonly is_private: boolean;
-  readonly tag_count: number;
-  readonly star_count: number;
-  readonly pull_count: number;
-  readonly push_count: number;
-  readonly last_pulled: string | null;
-  readonly last_updated: string;
-  readonly date_registered: string;
-  readonly storage_size: number;
-  readonly operating_systems: readonly string[];
-  readonly architectures: readonly string[];
-  readonly os_versions: readonly string[];
-}
-
-interface Sizes {
-  readonly bytes: number;
-  readonly shared_bytes: number;
-  readonly unique_bytes: number;
-}
-
-const visibilityOf = ({ is_private }: Repository): string => (is_private ? "private" : "public");
+const visibilityOf = ({ is_private }: RepositoryItem): string =>
+  is_private ? "private" : "public";
 
 export function remoteList(): Command {
   return remoteCommand("ls", "list the repositories that you may read")
@@ -36,7 +14,7 @@ export function remoteList(): Command {
     .option("--limit <number>", "the maximum number of repositories")
     .action((namespace: string | undefined, options: RemoteOptions) =>
       withRemote(options, ({ sayList }) =>
-        sayList<Repository>({
+        sayList<RepositoryItem>({
           path: "/repositories",
           query: { namespace },
           heads: ["NAME", "VISIBILITY", "TAGS", "SIZE", "PULLS", "STARS", "UPDATED"],
@@ -59,14 +37,14 @@ export function remoteShow(): Command {
     .argument("<name>", "namespace/name")
     .action((name: string, options: RemoteOptions) =>
       withRemote(options, async ({ get, say }) => {
-        const repository = await get<Repository>(`/repositories/${name}`);
-        const sizes = await get<Sizes>(`/repositories/${name}/-/sizes`);
+        const repository = await get<RepositoryDetails>(`/repositories/${name}`);
+        const sizes = await get<RepositoryUsage>(`/repositories/${name}/-/sizes`);
         say({ ...repository, sizes }, ...description(repository, sizes));
       }),
     );
 }
 
-function description(repository: Repository, sizes: Sizes): readonly Line[] {
+function description(repository: RepositoryDetails, sizes: RepositoryUsage): readonly Line[] {
   const { shared_bytes, unique_bytes } = sizes;
   const facts: (readonly [string, string])[] = [
     ["name", repository.name],
@@ -84,7 +62,7 @@ function description(repository: Repository, sizes: Sizes): readonly Line[] {
     ["stars", String(repository.star_count)],
     ["created", shortTime(repository.date_registered)],
   ];
-  const readme = repository.full_description ?? "";
+  const readme = repository.full_description;
   return [
     ...factLines(facts.filter(([, value]) => value !== "")),
     ...(readme === "" ? [] : ["", ...linesOf(readme)]),
@@ -97,7 +75,7 @@ export function remoteRemove(): Command {
     .option("--yes", "confirm the deletion")
     .action((name: string, options: RemoteOptions & { readonly yes?: true }) =>
       withRemote(options, async ({ get, send, say }) => {
-        const { tag_count: tags } = await get<Repository>(`/repositories/${name}`);
+        const { tag_count: tags } = await get<RepositoryDetails>(`/repositories/${name}`);
         if (!options.yes)
           throw new CliError(`this deletes ${name} and its ${tags} tags; confirm with --yes`);
         await send("DELETE", `/repositories/${name}`);

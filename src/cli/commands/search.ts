@@ -1,4 +1,5 @@
 import type { Command } from "commander";
+import type { SearchResult } from "../../api/search.ts";
 import { remoteCommand, type RemoteOptions } from "../support/options.ts";
 import { withRemote } from "../support/remote.ts";
 
@@ -8,15 +9,6 @@ interface Options extends RemoteOptions {
   readonly osVersion?: string;
   readonly type?: string;
   readonly official?: true;
-}
-
-interface SearchResult {
-  readonly short_name: string;
-  readonly description: string;
-  readonly star_count: number;
-  readonly pull_count: number;
-  readonly is_official: boolean;
-  readonly is_private: boolean;
 }
 
 /** `berth search` */

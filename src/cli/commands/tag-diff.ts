@@ -1,4 +1,5 @@
 import type { Command } from "commander";
+import type { Image, TagDiff } from "../../api/tags.ts";
 import { parseImage, remoteCommand, type RemoteOptions } from "../support/options.ts";
 import {
   factLines,
@@ -12,42 +13,6 @@ import { withRemote } from "../support/remote.ts";
 
 interface Options extends RemoteOptions {
   readonly platform?: string;
-}
-
-/** An image of a tag in the responses of the API (docs/api.md). */
-export interface ImageOfTag {
-  readonly os: string;
-  readonly architecture: string;
-  readonly variant: string | null;
-  readonly os_version: string | null;
-  readonly digest: string;
-  readonly size: number;
-}
-
-interface Side {
-  readonly tag: string;
-  readonly size: number;
-  readonly image: ImageOfTag;
-}
-
-interface Layer {
-  readonly digest: string;
-  readonly size: number;
-}
-
-interface TagDiff {
-  readonly from: Side;
-  readonly to: Side;
-  readonly layers: Readonly<Record<"shared" | "added" | "removed", readonly Layer[]>>;
-  readonly layer_counts: Readonly<Record<"shared" | "added" | "removed", number>>;
-  readonly size_change: number;
-  readonly download_size: number;
-  readonly config: readonly {
-    readonly field: string;
-    readonly from: unknown;
-    readonly to: unknown;
-  }[];
-  readonly config_change_count: number;
 }
 
 /** `berth tag diff` */
@@ -105,7 +70,7 @@ const valueText = (value: unknown): string =>
   typeof value === "string" ? value : JSON.stringify(value);
 
 /** `linux/arm64/v8`, `windows/amd64 10.0.20348.2762` */
-export function platformOf({ os, architecture, variant, os_version }: ImageOfTag): string {
+export function platformOf({ os, architecture, variant, os_version }: Image): string {
   const platform = [os || "?", architecture || "?", ...(variant === null ? [] : [variant])];
   return `${platform.join("/")}${os_version === null ? "" : ` ${os_version}`}`;
 }

@@ -1,4 +1,5 @@
 import { Command } from "commander";
+import type { Rollback, TagDetails, TagItem, TagMove } from "../../api/tags.ts";
 import { group, parseImage, remoteCommand, type RemoteOptions } from "../support/options.ts";
 import {
   factLines,
@@ -9,7 +10,7 @@ import {
   type Line,
 } from "../support/output.ts";
 import { withRemote } from "../support/remote.ts";
-import { diffCommand, platformOf, type ImageOfTag } from "./tag-diff.ts";
+import { diffCommand, platformOf } from "./tag-diff.ts";
 
 const notes = `
 Examples:
@@ -20,35 +21,6 @@ Examples:
   $ berth tag diff team/app:1.4 1.5           layers, sizes and settings
   $ berth tag rm team/app:old --host registry.example.com
 `;
-
-/** A tag in the responses of the API (docs/api.md). */
-interface Tag {
-  readonly name: string;
-  readonly digest: string;
-  readonly media_type: string;
-  readonly last_updated: string;
-  readonly last_updater: string | null;
-  readonly pull_count: number;
-  readonly last_pulled: string | null;
-  readonly size: number;
-  readonly images: readonly ImageOfTag[];
-  /** The number of all images; `images` has the first 100. */
-  readonly image_count: number;
-  readonly referrers?: readonly {
-    readonly digest: string;
-    readonly artifact_type: string | null;
-    readonly media_type: string;
-    readonly size: number;
-    readonly tag: string | null;
-  }[];
-}
-
-interface TagMove {
-  readonly digest: string | null;
-  readonly actor: string | null;
-  readonly changed_at: string;
-  readonly is_here: boolean;
-}
 
 /** `berth tag …`: the tags of a repository on any Berth server. */
 export function tagCommand(): Command {
@@ -71,7 +43,7 @@ function list(): Command {
     .option("--limit <number>", "the maximum number of tags")
     .action((name: string, options: RemoteOptions) =>
       withRemote(options, ({ sayList }) =>
-        sayList<Tag>({
+        sayList<TagItem>({
           path: `/repositories/${name}/-/tags`,
           heads: ["TAG", "DIGEST", "SIZE", "PULLS", "UPDATED", "PLATFORMS"],
           rowOf: (tag) => [
@@ -88,7 +60,7 @@ function list(): Command {
 }
 
 /** `… and 12 more`, if the response has not all images of the tag. */
-function moreThan({ images, image_count }: Tag): readonly string[] {
+function moreThan({ images, image_count }: TagItem): readonly string[] {
   const more = image_count - images.length;
   return more > 0 ? [`… and ${more} more`] : [];
 }
@@ -97,14 +69,14 @@ function show(): Command {
   return imageCommand("show", "show the image of a tag, and its referrers").action(
     (image: string, options: RemoteOptions) =>
       withRemote(options, async ({ get, say }) => {
-        const tag = await get<Tag>(pathOf(image));
+        const tag = await get<TagDetails>(pathOf(image));
         say(tag, ...description(image, tag));
       }),
   );
 }
 
-function description(image: string, tag: Tag): readonly Line[] {
-  const { images, referrers = [], last_updater: updater } = tag;
+function description(image: string, tag: TagDetails): readonly Line[] {
+  const { images, referrers, last_updater: updater } = tag;
   const platforms = images.map((one) => [platformOf(one), formatBytes(one.size), one.digest]);
   const others = referrers.map((one) => [
     one.tag ?? one.artifact_type ?? one.media_type,
@@ -151,7 +123,7 @@ function rollback(): Command {
     .action((image: string, digest: string | undefined, options: RemoteOptions) =>
       withRemote(options, async ({ send, say }) => {
         const body = digest === undefined ? {} : { digest };
-        const moved = await send<{ digest: string }>("POST", `${pathOf(image)}/rollback`, body);
+        const moved = await send<Rollback>("POST", `${pathOf(image)}/rollback`, body);
         say({ image, ...moved }, `${image} points at ${moved.digest}`);
       }),
     );
