@@ -21,7 +21,7 @@ export interface AccessToken {
 }
 
 /** An access token with its account. */
-export interface TokenLogin {
+interface TokenLogin {
   readonly token: AccessToken;
   readonly account: Pick<Account, "id" | "name" | "kind" | "isAdmin" | "disabled">;
 }
@@ -153,7 +153,7 @@ export async function createAccessToken(tx: Db, given: CreateAccessToken): Promi
   return true;
 }
 
-export interface UpdateAccessToken extends AuditContext {
+interface UpdateAccessToken extends AuditContext {
   readonly accountId: number;
   readonly id: string;
   /** An absent field stays unchanged. */

@@ -24,7 +24,7 @@ export function createCollaboratorReads(db: Db) {
   };
 }
 
-export interface SetCollaborator extends AuditContext {
+interface SetCollaborator extends AuditContext {
   readonly repository: RepositoryName;
   readonly user: string;
   /** `undefined` removes the permission. */

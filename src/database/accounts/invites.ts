@@ -46,7 +46,7 @@ export function createInviteReads(db: Db) {
   };
 }
 
-export interface CreateInvite extends AuditContext {
+interface CreateInvite extends AuditContext {
   readonly id: string;
   readonly organisation: string;
   readonly user: string;
@@ -72,8 +72,13 @@ export async function createInvite(
   if (user?.kind !== "user") return "unknown-user";
   if ((await findRole(tx, organisation.id, user.id)) !== undefined) return "existing-member";
   const values = {
-    ...{ id, organisation_id: organisation.id, user_id: user.id, team_id: found?.id ?? null },
-    ...{ role, inviter: actor.name, created_at: nowMs },
+    id,
+    organisation_id: organisation.id,
+    user_id: user.id,
+    team_id: found?.id ?? null,
+    role,
+    inviter: actor.name,
+    created_at: nowMs,
   };
   await tx
     .insertInto("invites")
@@ -81,7 +86,11 @@ export async function createInvite(
     .onConflict((conflict) => conflict.columns(["organisation_id", "user_id"]).doUpdateSet(values))
     .execute();
   await writeAudit(tx, {
-    ...{ nowMs, actor, account: name, action: "org.member.invite.send", subject: invitee },
+    nowMs,
+    actor,
+    account: name,
+    action: "org.member.invite.send",
+    subject: invitee,
     data: { role, ...(team === undefined ? {} : { team }) },
   });
   return "invited";

@@ -31,7 +31,7 @@ export function createMemberReads(db: Db) {
   };
 }
 
-export interface MemberChange extends AuditContext {
+interface MemberChange extends AuditContext {
   readonly organisation: string;
   readonly user: string;
 }

@@ -88,7 +88,7 @@ export function createTeamReads(db: Db) {
 }
 
 /** A team, by its name and that of its organisation. */
-export interface TeamChange extends AuditContext {
+interface TeamChange extends AuditContext {
   readonly organisation: string;
   readonly team: string;
 }
@@ -109,7 +109,7 @@ export async function createTeam(
   return "created";
 }
 
-export interface UpdateTeam extends TeamChange {
+interface UpdateTeam extends TeamChange {
   /** An absent field stays unchanged. */
   readonly name?: string | undefined;
   readonly description?: string | undefined;
@@ -179,7 +179,7 @@ export async function removeTeamMember(
   return "removed";
 }
 
-export interface SetTeamPermission extends TeamChange {
+interface SetTeamPermission extends TeamChange {
   /** A repository of the team's organisation. */
   readonly repository: RepositoryName;
   /** `undefined` removes the permission. */

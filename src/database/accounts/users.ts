@@ -29,7 +29,7 @@ export async function createFirstAdministrator(
   throw new Error("every name for the first administrator belongs to an organisation");
 }
 
-export interface ChangeUser extends AuditContext {
+interface ChangeUser extends AuditContext {
   readonly name: string;
   readonly isAdmin?: boolean | undefined;
   readonly disabled?: boolean | undefined;
@@ -37,7 +37,7 @@ export interface ChangeUser extends AuditContext {
 }
 
 /** `last-administrator`: no enabled administrator would remain. */
-export type UserChange = "changed" | "unchanged" | "unknown" | "last-administrator";
+type UserChange = "changed" | "unchanged" | "unknown" | "last-administrator";
 
 export async function changeUser(
   tx: Db,

@@ -15,13 +15,13 @@ export interface IndexEntry extends Omit<TaggedManifest, "id" | "kind" | "pushed
 }
 
 /** The first references of a manifest, and their total number. */
-export interface FirstOf<T> {
+interface FirstOf<T> {
   readonly items: readonly T[];
   readonly total: number;
 }
 
 /** A config or a layer of an image. */
-export interface ImagePart {
+interface ImagePart {
   readonly kind: "config" | "layer";
   readonly digest: Digest;
   readonly sizeBytes: number;

@@ -24,7 +24,7 @@ export interface RepositoryDetails {
 }
 
 /** The type of one of the newest tags' manifests. */
-export interface TaggedKind {
+interface TaggedKind {
   readonly repositoryId: number;
   readonly mediaType: string;
   readonly kind: "image" | "index" | "opaque";
@@ -131,7 +131,7 @@ export function createStarReads(db: Db) {
   };
 }
 
-export interface SetDescription extends AuditContext {
+interface SetDescription extends AuditContext {
   readonly repository: RepositoryName;
   /** An absent field stays unchanged. */
   readonly short?: string | undefined;

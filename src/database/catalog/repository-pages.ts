@@ -13,7 +13,7 @@ export type NamespaceView =
   | { readonly kind: "paths"; readonly paths: readonly string[] };
 
 /** `pulls`: by pull bucket. */
-export type RepositoryOrder = "name" | "updated" | "pulls";
+type RepositoryOrder = "name" | "updated" | "pulls";
 
 /** Keyset cursor: the position of a repository in an order. */
 export interface RepositoryCursorPosition {

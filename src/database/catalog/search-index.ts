@@ -30,7 +30,7 @@ export interface SearchQuery {
 }
 
 /** Ids of the repositories on the page of a search, best match first. */
-export interface SearchMatches {
+interface SearchMatches {
   readonly ids: readonly number[];
   /** Matches that the principal may read, at most `countAtMost`. */
   readonly total: number;

@@ -27,7 +27,7 @@ export interface FacetValue {
   readonly value: string;
 }
 
-export interface SearchPage {
+interface SearchPage {
   readonly items: readonly FoundRepository[];
   /** Matches that the principal may read, at most `countAtMost`. */
   readonly total: number;

@@ -3,7 +3,7 @@ import type { Db } from "../schema.ts";
 import { isVisibleTo, type VisibilityFilter } from "./visibility-filter.ts";
 
 /** A blob that is linked in a repository. */
-export interface ShownBlob {
+interface ShownBlob {
   readonly blobId: number;
   readonly sizeBytes: number;
   /** Whether another repository that the principal may read links it too; the first 1,000 others are checked. */

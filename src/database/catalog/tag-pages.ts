@@ -38,7 +38,7 @@ export interface TaggedManifest {
   readonly osFeatures: string | null;
 }
 
-export interface TagPageRequest {
+interface TagPageRequest {
   readonly repositoryId: number;
   readonly order: "name" | "updated";
   readonly descending: boolean;

@@ -46,7 +46,7 @@ export const auditActions = [
   "user.access_token.delete",
 ] as const;
 
-export interface NewAuditRow {
+interface NewAuditRow {
   readonly nowMs: number;
   readonly actor: Actor;
   /** The namespace of the subject. */

@@ -11,14 +11,14 @@ export interface StoredBlob {
   readonly storageKey: string;
 }
 
-export interface ManifestToCheck {
+interface ManifestToCheck {
   readonly id: number;
   readonly repository: RepositoryName;
   readonly digest: Digest;
   readonly content: Uint8Array;
 }
 
-export interface AbsentReference {
+interface AbsentReference {
   readonly digest: Digest;
   readonly kind: string;
 }

@@ -19,13 +19,13 @@ export interface CollectedManifest {
   readonly digest: Digest;
 }
 
-export interface CandidateResult<T> {
+interface CandidateResult<T> {
   /** Candidates that were due and have been checked; 0: none is due. */
   readonly checked: number;
   readonly collected: readonly T[];
 }
 
-export interface CandidateQuery {
+interface CandidateQuery {
   /** Candidates that are due until this time. */
   readonly nowMs: number;
   /** `retired_at` of the blobs that this check marks deleting. */

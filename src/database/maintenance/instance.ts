@@ -1,7 +1,7 @@
 import type { Db } from "../schema.ts";
 
 /** The id of the blob store that belongs to these rows, and whether the last server process stopped cleanly. */
-export interface Instance {
+interface Instance {
   readonly id: string;
   readonly cleanStop: boolean;
   /** Every blob with an older row was completely in the store at this time. */

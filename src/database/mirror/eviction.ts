@@ -4,7 +4,7 @@ import { markUnlinkedDeleting } from "../maintenance/gc-candidates.ts";
 import { notDeleting } from "../query-parts.ts";
 import type { Db } from "../schema.ts";
 
-export interface MirrorStock {
+interface MirrorStock {
   readonly blobs: number;
   /** Of blobs that only this mirror links. */
   readonly bytes: number;
@@ -79,7 +79,7 @@ export async function useMirrorBlobs(
   }
 }
 
-export interface EvictMirrorBlobs {
+interface EvictMirrorBlobs {
   readonly nowMs: number;
   readonly namespace: string;
   /** Evict only if the mirror has more than this. */
@@ -91,7 +91,7 @@ export interface EvictMirrorBlobs {
 }
 
 /** A blob that a mirror has evicted: its row is `deleting`, its bytes are still in the store. */
-export interface EvictedBlob {
+interface EvictedBlob {
   readonly id: number;
   readonly sizeBytes: number;
 }

@@ -53,7 +53,7 @@ function findFetch(db: Db, { repository, reference }: Place): Promise<MirrorFetc
     .executeTakeFirst();
 }
 
-export interface BeginMirrorFetch extends Place {
+interface BeginMirrorFetch extends Place {
   readonly owner: string;
   readonly storageReference: string;
   readonly nowMs: number;
@@ -81,7 +81,7 @@ export async function beginMirrorFetch(tx: Db, begin: BeginMirrorFetch): Promise
   return { role: "leader", before };
 }
 
-export interface TouchMirrorFetch extends Place {
+interface TouchMirrorFetch extends Place {
   readonly owner: string;
   readonly sizeBytes: number | null;
   readonly nowMs: number;

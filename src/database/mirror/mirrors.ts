@@ -5,7 +5,7 @@ import type { Db } from "../schema.ts";
 /* A mirror as a whole: its organisation, the state of its upstream, and its counters. */
 
 /** Whether the upstream of a mirror works, according to the process that asked last. */
-export interface MirrorState {
+interface MirrorState {
   readonly namespace: string;
   /** The error in one line; `null`: the upstream works. */
   readonly reason: string | null;
@@ -33,7 +33,7 @@ export function createMirrorReads(db: Db) {
   };
 }
 
-export interface AlignMirror {
+interface AlignMirror {
   readonly namespace: string;
   readonly visibility: Visibility;
   readonly nowMs: number;

@@ -3,7 +3,7 @@ import type { Tag } from "../../oci/reference.ts";
 import type { Db } from "../schema.ts";
 
 /** A tag of a mirror that eviction keeps. */
-export interface MirrorPin {
+interface MirrorPin {
   readonly repository: RepositoryName;
   readonly tag: Tag;
 }

@@ -29,7 +29,7 @@ export interface ClientAuthority extends ShownCredential {
 }
 
 /** The permission that the route of the request declares. */
-export type ClientPermission =
+type ClientPermission =
   | RoutePermission
   | { readonly of: "registry"; readonly actions: readonly Action[] };
 
@@ -50,7 +50,9 @@ const authorityOf = (authority: Authority): Actor["authority"] => authority as A
  * The actor of the command line (`berth`) or of a mirror (`mirror`). It acts for no client and is always authorized.
  */
 export const systemActor = (name: "berth" | "mirror"): Actor => ({
-  ...{ accountId: null, name, peer: "" },
+  accountId: null,
+  name,
+  peer: "",
   authority: authorityOf({ kind: "system" }),
 });
 

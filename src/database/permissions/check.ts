@@ -10,7 +10,7 @@ import { principalNow, type CredentialRows, type TokenResource } from "./princip
 import { actionsFor } from "./repository-rules.ts";
 
 /** All rows that the permission rules need. */
-export interface PermissionFacts extends CredentialRows, HubFacts {
+interface PermissionFacts extends CredentialRows, HubFacts {
   /** Number of the last removal of a repository with the target's name; 0 if there was none. */
   readonly removal: number;
 }
@@ -94,7 +94,10 @@ async function readFacts(
     ),
   };
   return {
-    ...{ account, token: tokenOf(row), repositoryFacts, role },
+    account,
+    token: tokenOf(row),
+    repositoryFacts,
+    role,
     home: row.home ?? undefined,
     removal: row.removal ?? 0,
   };
@@ -104,15 +107,21 @@ function accountOf(row: Row): CredentialRows["account"] {
   if (row.id === null) return undefined;
   const { id, name, kind, passwordChangedAtMs } = row;
   return {
-    ...{ id, name, kind, passwordChangedAtMs },
-    ...{ isAdmin: row.isAdmin === 1, disabled: row.disabled === 1 },
+    id,
+    name,
+    kind,
+    passwordChangedAtMs,
+    isAdmin: row.isAdmin === 1,
+    disabled: row.disabled === 1,
   };
 }
 
 function tokenOf({ isActive, expiresAtMs, scopes, resources }: Row): CredentialRows["token"] {
   if (scopes === null) return undefined;
   return {
-    ...{ isActive: isActive === 1, expiresAtMs, scopes: JSON.parse(scopes) as string[] },
+    isActive: isActive === 1,
+    expiresAtMs,
+    scopes: JSON.parse(scopes) as string[],
     resources: resources === null ? [] : (JSON.parse(resources) as TokenResource[]),
   };
 }

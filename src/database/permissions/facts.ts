@@ -17,7 +17,7 @@ export interface RepositoryPermissionFacts {
   readonly repositories: ReadonlyMap<RepositoryName, RepositoryRoleFacts>;
 }
 
-export interface RepositoryRoleFacts {
+interface RepositoryRoleFacts {
   readonly visibility: Visibility;
   /** The highest role of the account itself and of its teams. */
   readonly role: RepositoryRole | undefined;

@@ -17,7 +17,7 @@ export const personalScopes = [
 export type PersonalScope = (typeof personalScopes)[number];
 
 /** How a user was authenticated. `by` is required, so that an access token is never treated as a password. */
-export type UserCredential =
+type UserCredential =
   | { readonly by: "password"; readonly accessToken?: undefined; readonly scope?: undefined }
   | {
       readonly by: "access-token";

@@ -82,7 +82,7 @@ export function linkedBlob(
     .executeTakeFirst();
 }
 
-export interface MountBlob extends Lease, Push {
+interface MountBlob extends Lease, Push {
   readonly from: RepositoryName;
   readonly digest: Digest;
 }
@@ -148,11 +148,11 @@ export async function leaseBlob(tx: Db, lease: LeaseExtension): Promise<boolean>
   return changed.numUpdatedRows > 0n;
 }
 
-export type Unlinked =
+type Unlinked =
   | { readonly outcome: "unlinked" | "unknown" }
   | { readonly outcome: "referenced"; readonly by: Digest };
 
-export interface UnlinkBlob extends AuditContext {
+interface UnlinkBlob extends AuditContext {
   readonly repository: RepositoryName;
   readonly digest: Digest;
 }

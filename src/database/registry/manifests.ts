@@ -88,7 +88,7 @@ export function createManifestReads(db: Db) {
   };
 }
 
-export interface DeleteManifest extends TagChange {
+interface DeleteManifest extends TagChange {
   readonly digest: Digest;
 }
 

@@ -11,7 +11,7 @@ import { getOrCreateRepository, type Push } from "./repository-creation.ts";
 import type { NewManifest, NewManifestReference } from "./schema.ts";
 import { findImmutable, findImmutableOver, pointTag } from "./tags.ts";
 
-export interface PutManifest extends Change, Push {
+interface PutManifest extends Change, Push {
   readonly manifest: NewManifest;
   /** In document order. */
   readonly references: readonly NewManifestReference[];
@@ -28,7 +28,7 @@ export interface PutManifest extends Change, Push {
 /** Maximum number of missing references in a rejection; a manifest may have 10,000. */
 const missingTold = 100;
 
-export type ManifestPut =
+type ManifestPut =
   | { readonly outcome: "stored" }
   | {
       readonly outcome: "missing";

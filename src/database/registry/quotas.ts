@@ -16,7 +16,7 @@ export interface Quota {
   readonly usedBytes: number;
 }
 
-export interface NamespaceUse extends Quota {
+interface NamespaceUse extends Quota {
   readonly namespace: string;
   /** The sum in the row, which should equal `usedBytes`; `null` if there is no row. */
   readonly keptBytes: number | null;
@@ -58,7 +58,7 @@ export function findQuota(db: Db, namespace: string): Promise<Quota | undefined>
     .executeTakeFirst();
 }
 
-export interface QuotaReservation {
+interface QuotaReservation {
   readonly namespace: string;
   /** The quota's row, if there is one. */
   readonly quota: Quota | undefined;
@@ -192,7 +192,7 @@ export async function beginCounting(
     .executeTakeFirstOrThrow();
 }
 
-export interface SetQuota extends AuditContext {
+interface SetQuota extends AuditContext {
   readonly namespace: string;
   readonly limitBytes: number;
 }

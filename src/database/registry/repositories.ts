@@ -79,7 +79,7 @@ interface Setting extends AuditContext {
   readonly repository: RepositoryName;
 }
 
-export interface SetVisibility extends Setting {
+interface SetVisibility extends Setting {
   readonly visibility: Visibility;
 }
 
@@ -90,7 +90,7 @@ export async function setVisibility(tx: Db, set: SetVisibility): Promise<boolean
   return changeSetting(tx, set, { visibility }, action);
 }
 
-export interface SetImmutableTags extends Setting {
+interface SetImmutableTags extends Setting {
   /** `null`: no tag is immutable; an empty list: all are. */
   readonly patterns: TagPatterns | null;
 }
@@ -124,7 +124,7 @@ async function changeSetting(
   return true;
 }
 
-export interface DeleteRepository extends AuditContext {
+interface DeleteRepository extends AuditContext {
   readonly repository: RepositoryName;
 }
 
@@ -182,7 +182,7 @@ async function removeRow(
   await writeAudit(tx, { nowMs, actor, account, action: "repo.delete", subject: name });
 }
 
-export interface ReviewRepositories {
+interface ReviewRepositories {
   readonly nowMs: number;
   readonly createdBeforeMs: number;
   /** Checks repositories with higher ids. */
@@ -191,7 +191,7 @@ export interface ReviewRepositories {
   readonly limit: number;
 }
 
-export interface RepositoryReview {
+interface RepositoryReview {
   /** Id of the last checked repository; `undefined`: there are no more. */
   readonly lastId: number | undefined;
   readonly removed: readonly RepositoryName[];

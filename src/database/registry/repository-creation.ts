@@ -141,7 +141,7 @@ async function setAwaitsManifest(tx: Db, id: number, value: 0 | 1): Promise<void
     .execute();
 }
 
-export interface CreateRepository extends Omit<Push, "rules"> {
+interface CreateRepository extends Omit<Push, "rules"> {
   readonly visibility: Visibility;
 }
 

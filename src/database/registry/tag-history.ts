@@ -54,13 +54,13 @@ export function createTagHistoryReads(db: Db) {
   };
 }
 
-export interface RollBackTag extends TagChange {
+interface RollBackTag extends TagChange {
   readonly tag: Tag;
   /** `undefined`: the newest digest other than the current one. */
   readonly digest: Digest | undefined;
 }
 
-export type TagRolledBack =
+type TagRolledBack =
   | { readonly outcome: "done"; readonly digest: Digest }
   | { readonly outcome: "no repository" }
   /** The tag never pointed there, or the manifest was deleted. */

@@ -96,7 +96,7 @@ export async function removeTagsOf(
   return removed.map((row) => row.name);
 }
 
-export interface DeleteTag extends TagChange {
+interface DeleteTag extends TagChange {
   readonly tag: Tag;
 }
 

@@ -75,7 +75,7 @@ export async function endUpload(tx: Db, { id }: { readonly id: string }): Promis
   return ended.numDeletedRows > 0n;
 }
 
-export interface ReserveUpload {
+interface ReserveUpload {
   readonly id: string;
   readonly repository: RepositoryName;
   /** The requested total size of the session, and the smallest size that is useful. */

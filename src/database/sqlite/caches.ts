@@ -48,7 +48,7 @@ export interface RepositoryFacts {
   readonly hasNamespace: boolean;
 }
 
-export interface RepositoryCache {
+interface RepositoryCache {
   /** Synchronous, and without a query while the database has not changed. */
   factsOf(name: RepositoryName): RepositoryFacts;
 }
@@ -102,7 +102,7 @@ export function createRepositoryCache(
 }
 
 /** Cache of manifests: no query while the database has not changed. */
-export interface ManifestCache {
+interface ManifestCache {
   /** As `manifests.find`, synchronously. */
   find(repository: RepositoryName, reference: Reference): StoredManifest | undefined;
 }

@@ -5,7 +5,7 @@ import type { Db, Schema } from "../schema.ts";
 import { migrate, readMigrations } from "./migrate.ts";
 
 /** How long a connection waits for a lock of another process before it fails. */
-export const busyTimeoutMs = 10_000;
+const busyTimeoutMs = 10_000;
 
 export type { SqliteConnection };
 
@@ -27,7 +27,7 @@ const lookAgainMs = 5;
  * Switches the file to WAL mode, which is persistent. If several processes switch at the same time, SQLite fails at
  * once with SQLITE_BUSY instead of waiting for the lock. So this function retries every 5 ms.
  */
-export function useWriteAheadLog(connection: SqliteConnection): void {
+function useWriteAheadLog(connection: SqliteConnection): void {
   const untilMs = performance.now() + busyTimeoutMs;
   for (;;) {
     try {

@@ -10,7 +10,7 @@ const atMostTogether = 64;
 export type NextRequest = (isFit: (request: Request) => boolean) => Request | undefined;
 
 /** Performs requests; one transaction takes as many as `next` returns. */
-export type GroupCommit = (next: NextRequest) => Promise<readonly Answer[]>;
+type GroupCommit = (next: NextRequest) => Promise<readonly Answer[]>;
 
 /**
  * Waiting commands share one transaction and one fsync. Each runs in its own savepoint, so that a failed command does
