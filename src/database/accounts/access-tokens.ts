@@ -229,9 +229,13 @@ function auditToken(
   tx: Db,
   { id, actor, nowMs }: AuditContext & { readonly id: string },
   { name: account, kind }: Owner,
-  row: { readonly change: string; readonly label: string; readonly data?: Record<string, string> },
+  row: {
+    readonly change: "create" | "update" | "delete";
+    readonly label: string;
+    readonly data?: Record<string, string>;
+  },
 ): Promise<void> {
-  const action = `${kind === "user" ? "user" : "org"}.access_token.${row.change}`;
+  const action = `${kind === "user" ? "user" : "org"}.access_token.${row.change}` as const;
   const data = { id, ...row.data };
   return writeAudit(tx, { nowMs, actor, account, action, subject: row.label, data });
 }

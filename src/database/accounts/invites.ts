@@ -1,4 +1,4 @@
-import { writeAudit, type AuditContext } from "../events/audit.ts";
+import { writeAudit, type AuditContext, type AuditAction } from "../events/audit.ts";
 import type { Db } from "../schema.ts";
 import { findAccount } from "./accounts.ts";
 import { addMember, findRole } from "./members.ts";
@@ -145,7 +145,12 @@ async function mayInvite(tx: Db, name: string, organisationId: number): Promise<
 
 async function endInvite(
   tx: Db,
-  { actor, nowMs, id, action }: AuditContext & { readonly id: string; readonly action: string },
+  {
+    actor,
+    nowMs,
+    id,
+    action,
+  }: AuditContext & { readonly id: string; readonly action: AuditAction },
 ): Promise<Invite | undefined> {
   const invite = await createInviteReads(tx).find(id);
   if (invite === undefined) return undefined;

@@ -1,4 +1,4 @@
-import { writeAudit, type AuditContext } from "../events/audit.ts";
+import { writeAudit, type AuditContext, type AuditAction } from "../events/audit.ts";
 import { noAccountId, pageOf, type Page } from "../query-parts.ts";
 import type { Db } from "../schema.ts";
 import { findAccount, type Account } from "./accounts.ts";
@@ -181,7 +181,7 @@ async function isLastOwner(tx: Db, organisation: Account, user: Account): Promis
 function audit(
   tx: Db,
   { actor, nowMs, organisation, user }: MemberChange,
-  action: string,
+  action: AuditAction,
   data: Record<string, string> = {},
 ): Promise<void> {
   return writeAudit(tx, { nowMs, actor, account: organisation, action, subject: user, data });

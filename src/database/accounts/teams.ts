@@ -1,5 +1,5 @@
 import { namespaceOf, type RepositoryName } from "../../oci/name.ts";
-import { writeAudit, type AuditContext } from "../events/audit.ts";
+import { writeAudit, type AuditContext, type AuditAction } from "../events/audit.ts";
 import { noAccountId } from "../query-parts.ts";
 import { findRepository } from "../registry/repositories.ts";
 import type { Db } from "../schema.ts";
@@ -232,7 +232,7 @@ export async function findTeam(
 function auditTeam(
   tx: Db,
   { actor, nowMs, organisation, team }: TeamChange,
-  action: string,
+  action: AuditAction,
   data: Record<string, string> = {},
 ): Promise<void> {
   return writeAudit(tx, { nowMs, actor, account: organisation, action, subject: team, data });

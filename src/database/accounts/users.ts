@@ -1,4 +1,4 @@
-import { writeAudit, type AuditContext } from "../events/audit.ts";
+import { writeAudit, type AuditContext, type AuditAction } from "../events/audit.ts";
 import type { Db } from "../schema.ts";
 import { createAccount, findAccount, isLastAdministrator } from "./accounts.ts";
 
@@ -53,7 +53,7 @@ export async function changeUser(
   if (!(after.isAdmin && !after.disabled) && (await isLastAdministrator(tx, before)))
     return "last-administrator";
 
-  const audit = (action: string): Promise<void> =>
+  const audit = (action: AuditAction): Promise<void> =>
     writeAudit(tx, { nowMs, actor, account: name, action, subject: name });
   const moved = {
     isAdmin: after.isAdmin !== before.isAdmin,

@@ -45,13 +45,14 @@ export const auditActions = [
   "user.access_token.update",
   "user.access_token.delete",
 ] as const;
+export type AuditAction = (typeof auditActions)[number];
 
 interface NewAuditRow {
   readonly nowMs: number;
   readonly actor: Actor;
   /** The namespace of the subject. */
   readonly account: string;
-  readonly action: string;
+  readonly action: AuditAction;
   /** `team/app`, `team/app:1.4`, a user's or team's name. */
   readonly subject: string;
   readonly data?: Record<string, string>;

@@ -202,8 +202,8 @@ export async function setQuota(tx: Db, set: SetQuota): Promise<Quota> {
   const { namespace, limitBytes, nowMs, actor } = set;
   const quota = await beginCounting(tx, namespace, limitBytes);
   const data = { limitBytes: String(limitBytes) };
-  const change = { account: namespace, action: "org.quota.set", subject: namespace, data };
-  await writeAudit(tx, { nowMs, actor, ...change });
+  const action = "org.quota.set";
+  await writeAudit(tx, { nowMs, actor, account: namespace, action, subject: namespace, data });
   return quota;
 }
 
@@ -218,7 +218,7 @@ export async function removeQuota(
     .where("limit_bytes", "is not", null)
     .executeTakeFirst();
   if (removed.numDeletedRows === 0n) return false;
-  const change = { account: namespace, action: "org.quota.remove", subject: namespace };
-  await writeAudit(tx, { nowMs, actor, ...change });
+  const action = "org.quota.remove";
+  await writeAudit(tx, { nowMs, actor, account: namespace, action, subject: namespace });
   return true;
 }

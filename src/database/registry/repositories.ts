@@ -2,7 +2,7 @@ import { sql } from "kysely";
 import { namespaceOf, type RepositoryName } from "../../oci/name.ts";
 import type { TagPatterns } from "../../oci/tag-patterns.ts";
 import type { Registration } from "../catalog/pull-counters.ts";
-import { writeAudit, type AuditContext } from "../events/audit.ts";
+import { writeAudit, type AuditContext, type AuditAction } from "../events/audit.ts";
 import { systemActor } from "../permissions/authority.ts";
 import { oneOf } from "../query-parts.ts";
 import type { Db } from "../schema.ts";
@@ -86,8 +86,8 @@ interface SetVisibility extends Setting {
 /** False if there is no such repository. */
 export async function setVisibility(tx: Db, set: SetVisibility): Promise<boolean> {
   const { visibility } = set;
-  const action = { action: "repo.change_privacy", data: { visibility } };
-  return changeSetting(tx, set, { visibility }, action);
+  const event = { action: "repo.change_privacy", data: { visibility } } as const;
+  return changeSetting(tx, set, { visibility }, event);
 }
 
 interface SetImmutableTags extends Setting {
@@ -111,7 +111,7 @@ async function changeSetting(
   tx: Db,
   { repository, nowMs, actor }: Setting,
   columns: { readonly visibility: Visibility } | { readonly immutable_tags: string | null },
-  event: { readonly action: string; readonly data: Record<string, string> },
+  event: { readonly action: AuditAction; readonly data: Record<string, string> },
 ): Promise<boolean> {
   const changed = await tx
     .updateTable("repositories")

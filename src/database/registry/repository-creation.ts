@@ -113,8 +113,8 @@ async function create(
         created_at: nowMs,
       })
       .execute();
-    const organisation = { account: namespace, action: "org.create", subject: namespace };
-    await writeAudit(tx, { nowMs, actor, ...organisation });
+    const action = "org.create";
+    await writeAudit(tx, { nowMs, actor, account: namespace, action, subject: namespace });
   }
   const { id } = await tx
     .insertInto("repositories")
@@ -128,8 +128,8 @@ async function create(
     await setAwaitsManifest(tx, id, columns.awaits_manifest);
   }
   const data = { visibility: columns.visibility };
-  const created = { account: namespace, action: "repo.create", subject: name, data };
-  await writeAudit(tx, { nowMs, actor, ...created });
+  const action = "repo.create";
+  await writeAudit(tx, { nowMs, actor, account: namespace, action, subject: name, data });
   return id;
 }
 
