@@ -120,8 +120,8 @@ export const repositoryItemSchema = z.object({
   date_registered: time,
 });
 export const repositorySchema = repositoryItemSchema.extend({ full_description: z.string() });
-export type RepositoryItem = z.output<typeof repositoryItemSchema>;
-export type RepositoryDetails = z.output<typeof repositorySchema>;
+export type RepositoryItemAnswer = z.output<typeof repositoryItemSchema>;
+export type RepositoryAnswer = z.output<typeof repositorySchema>;
 
 const namespace = z
   .string()
@@ -138,7 +138,7 @@ const storageUsageSchema = z.object({
   unique_bytes: z.int(),
 });
 export const repositoryUsageSchema = storageUsageSchema.extend({ name: z.string() });
-export type RepositoryUsage = z.output<typeof repositoryUsageSchema>;
+export type RepositoryUsageAnswer = z.output<typeof repositoryUsageSchema>;
 export const namespaceUsageSchema = storageUsageSchema.extend({
   namespace: z.string(),
   repository_count: z.int(),

@@ -136,4 +136,4 @@ export const searchQuery = z.object({
   is_official: flag,
 });
 export const searchResultSchema = z.object({ ...repositoryFields, is_official: z.boolean() });
-export type SearchResult = z.output<typeof searchResultSchema>;
+export type SearchResultAnswer = z.output<typeof searchResultSchema>;

@@ -78,7 +78,7 @@ export const imageSchema = z.object({
     .boolean()
     .describe("False: an index names the image, and the repository does not have it."),
 });
-export type Image = z.output<typeof imageSchema>;
+export type ImageAnswer = z.output<typeof imageSchema>;
 
 export const tagItemSchema = z.object({
   name: z.string(),
@@ -95,7 +95,7 @@ export const tagItemSchema = z.object({
     .array(z.object({ digest: z.string(), subject: z.string().nullable(), size: z.int() }))
     .max(imagesAtMost),
 });
-export type TagItem = z.output<typeof tagItemSchema>;
+export type TagItemAnswer = z.output<typeof tagItemSchema>;
 
 export const referrerSchema = z.object({
   digest: z.string(),
@@ -112,7 +112,7 @@ export const referrerSchema = z.object({
 export const tagSchema = tagItemSchema.extend({
   referrers: z.array(referrerSchema).max(shownReferrersAtMost),
 });
-export type TagDetails = z.output<typeof tagSchema>;
+export type TagAnswer = z.output<typeof tagSchema>;
 
 export const tagMoveSchema = z.object({
   digest: z.string().nullable().describe("Null: the tag was removed."),
@@ -120,13 +120,13 @@ export const tagMoveSchema = z.object({
   changed_at: time,
   is_here: z.boolean().describe("Whether the tag can be rolled back to it."),
 });
-export type TagMove = z.output<typeof tagMoveSchema>;
+export type TagMoveAnswer = z.output<typeof tagMoveSchema>;
 
 export const rollbackBody = z.object({
   digest: z.string().nullish().describe("A digest of the history; default: the previous one."),
 });
 export const rollbackSchema = z.object({ name: z.string(), digest: z.string() });
-export type Rollback = z.output<typeof rollbackSchema>;
+export type RollbackAnswer = z.output<typeof rollbackSchema>;
 
 export const diffQuery = z.object({
   from: z.string().max(128),
@@ -159,4 +159,4 @@ export const diffSchema = z.object({
     .max(diffFieldsAtMost),
   config_change_count: z.int().describe("The number of all changes; the list has the first 1000."),
 });
-export type TagDiff = z.output<typeof diffSchema>;
+export type TagDiffAnswer = z.output<typeof diffSchema>;

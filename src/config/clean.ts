@@ -8,14 +8,14 @@ import {
   nameOf,
   valueFactsOf,
   type KeyPath,
-  type Schema,
+  type KeySchema,
   type Tree,
 } from "./keys.ts";
 import { reasonOf, show, type ConfigProblem } from "./problems.ts";
 
 export interface Cleaning {
   /** The whole schema, for the names of its keys. */
-  readonly root: Schema;
+  readonly root: KeySchema;
   readonly sourceOf: (path: KeyPath) => string | undefined;
   readonly report: (problem: ConfigProblem) => void;
 }
@@ -26,7 +26,7 @@ export interface Cleaning {
  * have, and removes them.
  */
 export async function clean(
-  schema: Schema,
+  schema: KeySchema,
   given: unknown,
   path: KeyPath,
   cleaning: Cleaning,
@@ -46,7 +46,7 @@ export async function clean(
 }
 
 async function cleanGroup(
-  group: Readonly<Record<string, Schema>>,
+  group: Readonly<Record<string, KeySchema>>,
   given: unknown,
   path: KeyPath,
   cleaning: Cleaning,
@@ -109,7 +109,7 @@ export async function readSecret(
 
 /** `a, b` for a list of plain values; JSON or YAML for all other lists and groups. */
 function fromText(
-  schema: Schema,
+  schema: KeySchema,
   text: string,
   path: KeyPath,
   { report, sourceOf }: Cleaning,

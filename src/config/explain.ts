@@ -11,7 +11,7 @@ import {
   valueAt,
   valueFactsOf,
   type KeyPath,
-  type Schema,
+  type KeySchema,
   type Tree,
 } from "./keys.ts";
 import type { ConfigProblem } from "./problems.ts";
@@ -22,7 +22,7 @@ import type { ConfigProblem } from "./problems.ts";
  */
 
 /** Completes "allowed: …" for any schema. */
-export function allowedFor(schema: Schema): string {
+export function allowedFor(schema: KeySchema): string {
   const facts = valueFactsOf(schema);
   if (facts !== undefined) return facts.allowed;
   const group = groupOf(schema);
@@ -57,8 +57,8 @@ export function renamed(old: string, now: string): Pick<ConfigProblem, "what" | 
 
 /** The problem for a name that no key has. */
 export function unknownKey(
-  root: Schema,
-  group: Readonly<Record<string, Schema>>,
+  root: KeySchema,
+  group: Readonly<Record<string, KeySchema>>,
   path: KeyPath,
   source: string | undefined,
 ): ConfigProblem {
@@ -92,7 +92,7 @@ function nested(path: readonly string[]): string {
 }
 
 /** The names of all keys and of their groups. */
-function namesOf(schema: Schema): string[] {
+function namesOf(schema: KeySchema): string[] {
   const names = keysOf(schema).flatMap(({ path }) =>
     path.map((_, end) => nameOf(path.slice(0, end + 1))),
   );
@@ -120,7 +120,7 @@ export function nearest(
  * @param sources adds a comment with the source of each value
  */
 export function printSettings(
-  schema: Schema,
+  schema: KeySchema,
   values: unknown,
   sources?: ReadonlyMap<string, string>,
 ): string {
@@ -141,7 +141,7 @@ export function printSettings(
 }
 
 /** A value, list or group in the form of the configuration file. */
-function printValue(schema: Schema, value: unknown): unknown {
+function printValue(schema: KeySchema, value: unknown): unknown {
   if (value === undefined) return undefined;
   const facts = valueFactsOf(schema);
   if (facts !== undefined) return facts.secret ? "********" : facts.print(value);
@@ -158,7 +158,7 @@ function printValue(schema: Schema, value: unknown): unknown {
 }
 
 /** The default of a key in the form of the configuration file; `undefined` if it has none. */
-export function defaultOf(schema: Schema): string | undefined {
+export function defaultOf(schema: KeySchema): string | undefined {
   if (schema instanceof z.ZodPrefault || schema instanceof z.ZodDefault) {
     const { defaultValue } = schema.def;
     return typeof defaultValue === "string" ? defaultValue : JSON.stringify(defaultValue);

@@ -6,7 +6,7 @@ import { factsOf, type ValueFacts } from "./values.ts";
  * a list. `storage.s3.partSize` is `BERTH_STORAGE_S3_PART_SIZE` in the environment.
  */
 
-export type Schema = z.core.$ZodType;
+export type KeySchema = z.core.$ZodType;
 /** The names and positions on the path to a value, as in zod and yaml. */
 export type KeyPath = readonly (string | number)[];
 
@@ -16,14 +16,14 @@ export interface ConfigKey {
   readonly path: readonly string[];
   /** The environment variable that sets it. */
   readonly variable: string;
-  readonly schema: Schema;
+  readonly schema: KeySchema;
   /** Empty if the schema has none. */
   readonly description: string;
   readonly secret: boolean;
 }
 
 /** Each key of a schema, in the order of the schema. */
-export function keysOf(schema: Schema, path: readonly string[] = []): ConfigKey[] {
+export function keysOf(schema: KeySchema, path: readonly string[] = []): ConfigKey[] {
   const group = groupOf(schema);
   if (group !== undefined)
     return Object.entries(group).flatMap(([name, inner]) => keysOf(inner, [...path, name]));
@@ -54,7 +54,7 @@ export function nameOf(path: KeyPath): string {
 }
 
 /** A schema without its defaults and other wrappers. */
-export function bare(schema: Schema): Schema {
+export function bare(schema: KeySchema): KeySchema {
   const wrapped =
     schema instanceof z.ZodOptional ||
     schema instanceof z.ZodNullable ||
@@ -65,24 +65,24 @@ export function bare(schema: Schema): Schema {
 }
 
 /** The keys of a group, or `undefined` if the schema is not one. */
-export function groupOf(schema: Schema): Readonly<Record<string, Schema>> | undefined {
+export function groupOf(schema: KeySchema): Readonly<Record<string, KeySchema>> | undefined {
   const inner = bare(schema);
   return inner instanceof z.ZodObject ? inner.shape : undefined;
 }
 
 /** The schema of a list's items, or `undefined` if the schema is not a list. */
-export function itemOf(schema: Schema): Schema | undefined {
+export function itemOf(schema: KeySchema): KeySchema | undefined {
   const inner = bare(schema);
   return inner instanceof z.ZodArray ? inner.element : undefined;
 }
 
 /** The facts of a single value; `undefined` for groups and lists. */
-export function valueFactsOf(schema: Schema): ValueFacts | undefined {
+export function valueFactsOf(schema: KeySchema): ValueFacts | undefined {
   return factsOf(bare(schema));
 }
 
 /** The schema at a path; `undefined` if there is none. */
-export function schemaAt(schema: Schema, path: KeyPath): Schema | undefined {
+export function schemaAt(schema: KeySchema, path: KeyPath): KeySchema | undefined {
   const [step, ...rest] = path;
   if (step === undefined) return schema;
   const next = typeof step === "number" ? itemOf(schema) : groupOf(schema)?.[step];
@@ -99,7 +99,7 @@ export function entryKeysOf({ name, schema }: ConfigKey): ConfigKey[] {
   });
 }
 
-function descriptionOf(schema: Schema): string {
+function descriptionOf(schema: KeySchema): string {
   return z.globalRegistry.get(schema)?.description ?? "";
 }
 

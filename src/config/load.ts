@@ -14,7 +14,7 @@ import {
   without,
   type ConfigKey,
   type KeyPath,
-  type Schema,
+  type KeySchema,
   type Tree,
 } from "./keys.ts";
 import { ConfigError, show, type ConfigProblem } from "./problems.ts";
@@ -211,7 +211,7 @@ function keyPathOf(path: KeyPath): string[] {
 }
 
 /** Whether a value, or a part of a list or group, is secret. */
-function holdsSecret(schema: Schema): boolean {
+function holdsSecret(schema: KeySchema): boolean {
   const item = itemOf(schema);
   if (item !== undefined) return holdsSecret(item);
   return valueFactsOf(schema)?.secret ?? keysOf(schema).some(({ secret }) => secret);

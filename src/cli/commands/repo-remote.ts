@@ -1,11 +1,15 @@
 import type { Command } from "commander";
-import type { RepositoryDetails, RepositoryItem, RepositoryUsage } from "../../api/repositories.ts";
+import type {
+  RepositoryAnswer,
+  RepositoryItemAnswer,
+  RepositoryUsageAnswer,
+} from "../../api/repositories.ts";
 import { CliError } from "../support/failure.ts";
 import { remoteCommand, type RemoteOptions } from "../support/options.ts";
 import { factLines, formatBytes, linesOf, shortTime, type Line } from "../support/output.ts";
 import { withRemote } from "../support/remote.ts";
 
-const visibilityOf = ({ is_private }: RepositoryItem): string =>
+const visibilityOf = ({ is_private }: RepositoryItemAnswer): string =>
   is_private ? "private" : "public";
 
 export function remoteList(): Command {
@@ -14,7 +18,7 @@ export function remoteList(): Command {
     .option("--limit <number>", "the maximum number of repositories")
     .action((namespace: string | undefined, options: RemoteOptions) =>
       withRemote(options, ({ sayList }) =>
-        sayList<RepositoryItem>({
+        sayList<RepositoryItemAnswer>({
           path: "/repositories",
           query: { namespace },
           heads: ["NAME", "VISIBILITY", "TAGS", "SIZE", "PULLS", "STARS", "UPDATED"],
@@ -37,14 +41,14 @@ export function remoteShow(): Command {
     .argument("<name>", "namespace/name")
     .action((name: string, options: RemoteOptions) =>
       withRemote(options, async ({ get, say }) => {
-        const repository = await get<RepositoryDetails>(`/repositories/${name}`);
-        const sizes = await get<RepositoryUsage>(`/repositories/${name}/-/sizes`);
+        const repository = await get<RepositoryAnswer>(`/repositories/${name}`);
+        const sizes = await get<RepositoryUsageAnswer>(`/repositories/${name}/-/sizes`);
         say({ ...repository, sizes }, ...description(repository, sizes));
       }),
     );
 }
 
-function description(repository: RepositoryDetails, sizes: RepositoryUsage): readonly Line[] {
+function description(repository: RepositoryAnswer, sizes: RepositoryUsageAnswer): readonly Line[] {
   const { shared_bytes, unique_bytes } = sizes;
   const facts: (readonly [string, string])[] = [
     ["name", repository.name],
@@ -75,7 +79,7 @@ export function remoteRemove(): Command {
     .option("--yes", "confirm the deletion")
     .action((name: string, options: RemoteOptions & { readonly yes?: true }) =>
       withRemote(options, async ({ get, send, say }) => {
-        const { tag_count: tags } = await get<RepositoryDetails>(`/repositories/${name}`);
+        const { tag_count: tags } = await get<RepositoryAnswer>(`/repositories/${name}`);
         if (!options.yes)
           throw new CliError(`this deletes ${name} and its ${tags} tags; confirm with --yes`);
         await send("DELETE", `/repositories/${name}`);

@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import type { SearchResult } from "../../api/search.ts";
+import type { SearchResultAnswer } from "../../api/search.ts";
 import { remoteCommand, type RemoteOptions } from "../support/options.ts";
 import { withRemote } from "../support/remote.ts";
 
@@ -23,7 +23,7 @@ export function searchCommand(): Command {
     .option("--limit <number>", "the maximum number of results", "25")
     .action((words: readonly string[], options: Options) =>
       withRemote(options, ({ sayList }) =>
-        sayList<SearchResult>({
+        sayList<SearchResultAnswer>({
           path: "/search",
           query: {
             query: words.join(" "),

@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import type { Image, TagDiff } from "../../api/tags.ts";
+import type { ImageAnswer, TagDiffAnswer } from "../../api/tags.ts";
 import { parseImage, remoteCommand, type RemoteOptions } from "../support/options.ts";
 import {
   factLines,
@@ -28,13 +28,13 @@ export function diffCommand(): Command {
       withRemote(options, async ({ get, say }) => {
         const { name, tag: from } = parseImage(image);
         const query = { from, to, platform: options.platform };
-        const diff = await get<TagDiff>(`/repositories/${name}/-/diff`, query);
+        const diff = await get<TagDiffAnswer>(`/repositories/${name}/-/diff`, query);
         say(diff, ...description(diff));
       }),
     );
 }
 
-function description({ from, to, layers, config, ...sums }: TagDiff): readonly Line[] {
+function description({ from, to, layers, config, ...sums }: TagDiffAnswer): readonly Line[] {
   const { removed, added } = layers;
   const counts = sums.layer_counts;
   const change = `${sums.size_change < 0 ? "-" : "+"}${formatBytes(Math.abs(sums.size_change))}`;
@@ -70,7 +70,7 @@ const valueText = (value: unknown): string =>
   typeof value === "string" ? value : JSON.stringify(value);
 
 /** `linux/arm64/v8`, `windows/amd64 10.0.20348.2762` */
-export function platformOf({ os, architecture, variant, os_version }: Image): string {
+export function platformOf({ os, architecture, variant, os_version }: ImageAnswer): string {
   const platform = [os || "?", architecture || "?", ...(variant === null ? [] : [variant])];
   return `${platform.join("/")}${os_version === null ? "" : ` ${os_version}`}`;
 }

@@ -1,5 +1,5 @@
 import { Command } from "commander";
-import type { Rollback, TagDetails, TagItem, TagMove } from "../../api/tags.ts";
+import type { RollbackAnswer, TagAnswer, TagItemAnswer, TagMoveAnswer } from "../../api/tags.ts";
 import { group, parseImage, remoteCommand, type RemoteOptions } from "../support/options.ts";
 import {
   factLines,
@@ -43,7 +43,7 @@ function list(): Command {
     .option("--limit <number>", "the maximum number of tags")
     .action((name: string, options: RemoteOptions) =>
       withRemote(options, ({ sayList }) =>
-        sayList<TagItem>({
+        sayList<TagItemAnswer>({
           path: `/repositories/${name}/-/tags`,
           heads: ["TAG", "DIGEST", "SIZE", "PULLS", "UPDATED", "PLATFORMS"],
           rowOf: (tag) => [
@@ -60,7 +60,7 @@ function list(): Command {
 }
 
 /** `… and 12 more`, if the response has not all images of the tag. */
-function moreThan({ images, image_count }: TagItem): readonly string[] {
+function moreThan({ images, image_count }: TagItemAnswer): readonly string[] {
   const more = image_count - images.length;
   return more > 0 ? [`… and ${more} more`] : [];
 }
@@ -69,13 +69,13 @@ function show(): Command {
   return imageCommand("show", "show the image of a tag, and its referrers").action(
     (image: string, options: RemoteOptions) =>
       withRemote(options, async ({ get, say }) => {
-        const tag = await get<TagDetails>(pathOf(image));
+        const tag = await get<TagAnswer>(pathOf(image));
         say(tag, ...description(image, tag));
       }),
   );
 }
 
-function description(image: string, tag: TagDetails): readonly Line[] {
+function description(image: string, tag: TagAnswer): readonly Line[] {
   const { images, referrers, last_updater: updater } = tag;
   const platforms = images.map((one) => [platformOf(one), formatBytes(one.size), one.digest]);
   const others = referrers.map((one) => [
@@ -103,7 +103,7 @@ function history(): Command {
     .option("--limit <number>", "the maximum number of entries")
     .action((image: string, options: RemoteOptions) =>
       withRemote(options, ({ sayList }) =>
-        sayList<TagMove>({
+        sayList<TagMoveAnswer>({
           path: `${pathOf(image)}/history`,
           heads: ["SINCE", "BY", "DIGEST", ""],
           rowOf: (move) => [
@@ -123,7 +123,7 @@ function rollback(): Command {
     .action((image: string, digest: string | undefined, options: RemoteOptions) =>
       withRemote(options, async ({ send, say }) => {
         const body = digest === undefined ? {} : { digest };
-        const moved = await send<Rollback>("POST", `${pathOf(image)}/rollback`, body);
+        const moved = await send<RollbackAnswer>("POST", `${pathOf(image)}/rollback`, body);
         say({ image, ...moved }, `${image} points at ${moved.digest}`);
       }),
     );
