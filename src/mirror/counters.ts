@@ -11,7 +11,7 @@ export const counterNames = [
   "evictedBlobs",
   "evictedBytes",
 ] as const;
-export type CounterName = (typeof counterNames)[number];
+type CounterName = (typeof counterNames)[number];
 
 export interface Counters {
   add(name: CounterName, by?: number): void;

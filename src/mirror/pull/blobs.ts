@@ -22,7 +22,7 @@ import { headSize } from "./sources.ts";
 import type { WriteBehind } from "./write-behind.ts";
 
 /** A blob that the mirror can serve: cached, or a partial blob whose download runs. */
-export interface MirroredBlob {
+interface MirroredBlob {
   readonly digest: Digest;
   readonly sizeBytes: number;
   readonly status: CacheStatus;

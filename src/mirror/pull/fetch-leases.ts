@@ -6,7 +6,7 @@ import type { RepositoryName } from "../../oci/name.ts";
 import { hasEnded } from "./process-registry.ts";
 
 /** A blob or manifest of a mirrored repository, as the key of a fetch lease. */
-export interface FetchTarget {
+interface FetchTarget {
   readonly repository: RepositoryName;
   readonly reference: FetchReference;
 }

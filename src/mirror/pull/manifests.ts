@@ -20,7 +20,7 @@ import { referenceText, type ManifestHead } from "./sources.ts";
 import type { TagChecks } from "./tag-checks.ts";
 import type { DownloadedManifest, WriteBehind } from "./write-behind.ts";
 
-export interface MirroredManifest extends ManifestHead {
+interface MirroredManifest extends ManifestHead {
   /** `undefined` if the mirror answered from an upstream HEAD. */
   readonly content: Uint8Array | undefined;
   readonly status: CacheStatus;
@@ -29,7 +29,7 @@ export interface MirroredManifest extends ManifestHead {
 }
 
 /** The purpose of a manifest request. */
-export interface ManifestQuestion {
+interface ManifestQuestion {
   readonly isHead: boolean;
   /** A client pulls an image, and will request the config next. */
   readonly isPull: boolean;

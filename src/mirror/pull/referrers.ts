@@ -15,7 +15,7 @@ import type { Upstream } from "../upstream/client.ts";
 import { UpstreamFailure } from "../upstream/failure.ts";
 import { readList, type ResponseReader } from "../upstream/responses.ts";
 
-export interface MirroredReferrers {
+interface MirroredReferrers {
   /** An image index as JSON text. Clients share the buffer: do not change it. */
   readonly document: Buffer;
   readonly status: CacheStatus;

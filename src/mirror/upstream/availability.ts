@@ -45,7 +45,7 @@ export function createAvailability(parts: {
       const openMs = circuitBreaker.openForMs();
       if (openMs === 0) return;
       const retryAfterSeconds = Math.ceil(openMs / 1000);
-      const message = `${host} has failed repeatedly: the next request to it is sent in ${retryAfterSeconds} s`;
+      const message = `${host} has failed repeatedly: Berth tries again in ${retryAfterSeconds} s`;
       throw new UpstreamFailure("circuitOpen", message, { retryAfterSeconds });
     },
     readRateLimit: ({ headers }) => rateLimit.read(headers),

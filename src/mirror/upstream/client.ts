@@ -5,7 +5,12 @@ import type { AskTokenService, UpstreamTokens } from "./authorization.ts";
 import type { Availability } from "./availability.ts";
 import { checkLiteral, openConnections } from "./connection.ts";
 import { connectionFailure, UpstreamFailure } from "./failure.ts";
-import { headerOf, parseJson, type ResponseReader, type UpstreamResponse } from "./responses.ts";
+import {
+  headerOf,
+  parseJsonResponse,
+  type ResponseReader,
+  type UpstreamResponse,
+} from "./responses.ts";
 import type { Counters } from "../counters.ts";
 import type { MirrorSettings, ProxySettings } from "../settings.ts";
 
@@ -208,7 +213,7 @@ export class Upstream {
     if (status === 401 || status === 403)
       throw new UpstreamFailure("refused", `${url.host} denies the mirror a token`, { status });
     if (status !== 200) throw unexpected(url.host, status);
-    return parseJson(text, url.host);
+    return parseJsonResponse(text, url.host);
   }
 }
 

@@ -129,7 +129,7 @@ const tooLong = (limitBytes: number): UpstreamFailure =>
   new UpstreamFailure("serverError", `the upstream's response is longer than ${limitBytes} bytes`);
 
 /** Parses the JSON text of a response. Throws {@link UpstreamFailure}; `sender` names the server in its message. */
-export function parseJson(text: string, sender: string): unknown {
+export function parseJsonResponse(text: string, sender: string): unknown {
   try {
     return JSON.parse(text) as unknown;
   } catch (cause) {
@@ -149,6 +149,6 @@ export function readList<T>(
 ): Promise<T> {
   const limits = { limitBytes: listBytesAtMost, weight: parsedWeight };
   return responses.read(response, limits, (bytes) =>
-    use(parseJson(bytes.toString("utf8"), "the upstream")),
+    use(parseJsonResponse(bytes.toString("utf8"), "the upstream")),
   );
 }
