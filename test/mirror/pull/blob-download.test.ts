@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { setTimeout as pause } from "node:timers/promises";
 import { createMemoryStore } from "../../../storage/memory/store.ts";
 import { BlobDownload, type BlobDownloadParts } from "../../../src/mirror/pull/blob-download.ts";
 import type { OpenedSource } from "../../../src/mirror/pull/sources.ts";
 import { readPartialBlob } from "../../../src/mirror/pull/partial-blob.ts";
 import { createEventLoopScheduler } from "../../../src/mirror/pull/event-loop-scheduler.ts";
 import { digestOf } from "../../../src/oci/digest.ts";
+import { newGate } from "../client.ts";
 
 const MiB = 1024 * 1024;
 
@@ -37,8 +37,9 @@ describe("a download", () => {
   const bytes = Buffer.alloc(9 * MiB, "one of many bytes ");
 
   test("whose row can't be stored fails, and a reader that is far behind gets the same error", async () => {
+    const gate = newGate();
     const record = async (): Promise<string> => {
-      await pause(50);
+      await gate.until;
       throw new Error("the database is full");
     };
     const { store, download } = await begin(bytes, { record });
@@ -50,11 +51,12 @@ describe("a download", () => {
     );
     const reader = growing[Symbol.asyncIterator]();
     await reader.next();
+    gate.open();
     await assert.rejects(download.done, /the database is full/);
     const rest = async (): Promise<void> => {
       while ((await reader.next()).done !== true);
     };
-    await assert.rejects(Promise.race([rest(), pause(5_000)]), /the database is full/);
+    await assert.rejects(rest(), /the database is full/);
   });
 
   test("whose source has another size than the manifest says fails and discards the source", async () => {
