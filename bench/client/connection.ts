@@ -38,55 +38,68 @@ interface Pending {
   readonly reject: (error: Error) => void;
 }
 
+/** Reads the response to one call after another. A connection has at most one call at a time. */
+class ResponseReader {
+  #held: Buffer = Buffer.alloc(0);
+  #head: Head | undefined;
+  #parts: Buffer[] = [];
+  #received = 0;
+
+  /** Takes bytes of the response. Returns the response when it is complete. */
+  read(call: Call, chunk: Buffer): Answer | undefined {
+    let rest = chunk;
+    if (this.#head === undefined) {
+      const whole = this.#held.length === 0 ? chunk : Buffer.concat([this.#held, chunk]);
+      const end = whole.indexOf(endOfHead);
+      this.#held = end === -1 ? Buffer.from(whole) : Buffer.alloc(0);
+      if (end === -1) return undefined;
+      this.#head = parseHead(whole.toString("latin1", 0, end), call.method);
+      rest = whole.subarray(end + endOfHead.length);
+    }
+    const { length } = this.#head;
+    if (length === "chunked") {
+      this.#held = this.#held.length === 0 ? Buffer.from(rest) : Buffer.concat([this.#held, rest]);
+      const body = joinChunks(this.#held);
+      if (body === undefined) return undefined;
+      this.#held = Buffer.alloc(0);
+      this.#take(call, body);
+      return this.#finish(this.#head);
+    }
+    if (rest.length > 0) this.#take(call, rest);
+    if (this.#received > length) throw new Error("more bytes than the answer's Content-Length");
+    return this.#received === length ? this.#finish(this.#head) : undefined;
+  }
+
+  #take(call: Call, chunk: Buffer): void {
+    if (call.sink) call.sink(chunk, this.#received);
+    else this.#parts.push(Buffer.from(chunk));
+    this.#received += chunk.length;
+  }
+
+  #finish({ status, header }: Head): Answer {
+    const parts = this.#parts;
+    const body = parts.length === 1 && parts[0] ? parts[0] : Buffer.concat(parts);
+    const bodyBytes = this.#received;
+    [this.#head, this.#parts, this.#received] = [undefined, [], 0];
+    return { status, header, body, bodyBytes };
+  }
+}
+
 /** Rejects if no server listens. `host` is `127.0.0.1:PORT`; every request has the header `authorization`. */
 export async function openConnection(host: string, authorization?: string): Promise<Connection> {
   const fields = authorization === undefined ? {} : { Authorization: authorization };
   const [name = "", port = ""] = host.split(":");
+  const responses = new ResponseReader();
   let pending: Pending | undefined;
-  let held: Buffer = Buffer.alloc(0);
-  let head: Head | undefined;
-  let parts: Buffer[] = [];
-  let received = 0;
 
-  const finish = (): void => {
-    if (pending === undefined || head === undefined) return;
-    const { resolve } = pending;
-    const body = parts.length === 1 && parts[0] ? parts[0] : Buffer.concat(parts);
-    const { status, header } = head;
-    const bodyBytes = received;
-    [pending, head, parts, received] = [undefined, undefined, [], 0];
-    resolve({ status, header, body, bodyBytes });
-  };
-  const take = (chunk: Buffer): void => {
-    if (pending?.call.sink) pending.call.sink(chunk, received);
-    else parts.push(Buffer.from(chunk));
-    received += chunk.length;
-  };
   const read = (chunk: Buffer): void => {
-    if (pending === undefined) throw new Error("an answer that nobody waits for");
-    let rest = chunk;
-    if (head === undefined) {
-      const whole = held.length === 0 ? chunk : Buffer.concat([held, chunk]);
-      const end = whole.indexOf(endOfHead);
-      held = end === -1 ? Buffer.from(whole) : Buffer.alloc(0);
-      if (end === -1) return;
-      head = parseHead(whole.toString("latin1", 0, end), pending.call.method);
-      rest = whole.subarray(end + endOfHead.length);
-    }
-    if (head.length === "chunked") {
-      held = held.length === 0 ? Buffer.from(rest) : Buffer.concat([held, rest]);
-      const body = joinChunks(held);
-      if (body === undefined) return;
-      held = Buffer.alloc(0);
-      take(body);
-      finish();
-      return;
-    }
-    if (rest.length > 0) take(rest);
-    if (received > head.length) throw new Error("more bytes than the answer's Content-Length");
-    if (received === head.length) finish();
+    if (pending === undefined) throw new Error("the server sent bytes without a request");
+    const { call, resolve } = pending;
+    const answer = responses.read(call, chunk);
+    if (answer === undefined) return;
+    pending = undefined;
+    resolve(answer);
   };
-
   const fail = (error: Error): void => {
     pending?.reject(error);
     pending = undefined;

@@ -61,10 +61,7 @@ function locationOf(answer: Answer): string {
 /** Pushes the blobs, and then the manifest if the tag does not exist. */
 export async function pushImage(
   connection: Connection,
-  repository: string,
-  tag: string,
-  image: Image,
-  way: Way,
+  { repository, tag, image, way }: { repository: string; tag: string; image: Image; way: Way },
 ): Promise<void> {
   for (const blob of image.blobs) await pushBlob(connection, repository, blob, way);
   const target = `/v2/${repository}/manifests/${tag}`;

@@ -86,7 +86,7 @@ async function pushSmall(task: SmallPush): Promise<Outcome> {
   const pushed = await onEach(task, writers, async (connection, writer) => {
     let count = 0;
     for (let at = writer; at < images; at += writers, count += 1)
-      await pushImage(connection, name(at), `t${at}`, made[at]!, way);
+      await pushImage(connection, { repository: name(at), tag: `t${at}`, image: made[at]!, way });
     return count;
   });
   const readBack = await onEach(task, writers, async (connection, writer) => {
@@ -112,7 +112,7 @@ async function pushLarge(task: LargePush): Promise<Outcome> {
 async function seedImage(task: SeededImage): Promise<Outcome> {
   const image = createImage(task.seed, task.layerBytes);
   return onEach(task, 1, async (connection) => {
-    await pushImage(connection, task.repository, task.tag, image, "put");
+    await pushImage(connection, { repository: task.repository, tag: task.tag, image, way: "put" });
     return 1;
   });
 }

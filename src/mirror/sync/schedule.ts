@@ -5,7 +5,6 @@ import type { Database } from "../../database/database.ts";
 import { parseRepositoryName, type RepositoryName } from "../../oci/name.ts";
 import type { Blobs } from "../../registry/blobs.ts";
 import type { Mirror } from "../mirror.ts";
-import type { Mirrors } from "../mirrors.ts";
 import type { MirrorRepository } from "../repository.ts";
 import type { ScheduleSettings } from "../settings.ts";
 import { createSyncPull, failedStep, type SyncStep } from "./pull.ts";
@@ -18,16 +17,21 @@ export interface Schedule {
   readonly run: (isDryRun: boolean) => AsyncIterable<SyncStep>;
 }
 
+interface Mirrors {
+  readonly list: readonly Mirror[];
+  readonly byRegistry: (
+    ns: string,
+    name: string,
+  ) => { readonly mirrorRepository: MirrorRepository };
+}
+
 interface Parts {
   readonly database: Pick<Database, "blobs" | "manifests" | "tags">;
   readonly blobs: Pick<Blobs, "open">;
 }
 
 /** Returns the schedules of all mirrors in the order of the configuration. */
-export function schedulesOf(
-  { list, byRegistry }: Pick<Mirrors, "list" | "byRegistry">,
-  parts: Parts,
-): readonly Schedule[] {
+export function schedulesOf({ list, byRegistry }: Mirrors, parts: Parts): readonly Schedule[] {
   const scheduleOf = (mirror: Mirror, settings: ScheduleSettings): Schedule => {
     const { cron, image, target } = settings;
     const { namespace } = mirror.settings;
@@ -94,7 +98,7 @@ async function* push(
 
 /** Runs each schedule at its cron times. A schedule that still runs skips the next time. */
 export function startSchedules(
-  mirrors: Pick<Mirrors, "list" | "byRegistry">,
+  mirrors: Mirrors,
   { report, ...parts }: Parts & { readonly report: (error: unknown) => void },
 ): { stop(): void } {
   const jobs = schedulesOf(mirrors, parts).flatMap(({ cron, run }) => {
