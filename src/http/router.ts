@@ -41,7 +41,6 @@ export function createRouter(routes: readonly Route[], parts: RouterParts): Midd
     const { methods, route, params, isHub } = find(ctx);
     if (isHub) setErrorFormat(ctx, "hub");
     if (route === undefined) throw noRoute(ctx, methods, isHub);
-    ctx["params"] = params;
     await answer(route, ctx, params, parts);
   };
 }

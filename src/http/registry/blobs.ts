@@ -1,4 +1,3 @@
-import type { Context } from "koa";
 import type { Policy } from "../../auth/policy.ts";
 import type { Mirrored } from "../../mirror/mirrors.ts";
 import { parseDigest, type Digest } from "../../oci/digest.ts";
@@ -40,7 +39,7 @@ async function getBlob(services: BlobServices, request: RepositoryRequest): Prom
   const { ctx, target } = request;
   const { repository, mirrored } = target;
   if (mirrored !== undefined) return await getMirroredBlob(services, request, mirrored);
-  const blob = await blobs.get(repository, digestParameter(ctx));
+  const blob = await blobs.get(repository, requestedDigest(request));
   ctx.set(blobHeaders(blob.digest, policy.isPublic(repository)));
   if (isHeadByPusher(ctx, policy, repository)) await blobs.extendLease(repository, blob);
   if (sendNotModified(ctx, blob.digest)) return;
@@ -51,10 +50,11 @@ async function getBlob(services: BlobServices, request: RepositoryRequest): Prom
 
 async function getMirroredBlob(
   { mayRedirect }: BlobServices,
-  { ctx, admitMiss }: RepositoryRequest,
+  request: RepositoryRequest,
   { mirror, mirrorRepository }: Mirrored,
 ): Promise<void> {
-  const digest = digestParameter(ctx);
+  const { ctx, admitMiss } = request;
+  const digest = requestedDigest(request);
   const clientGone = new AbortController();
   whenClosed(ctx.res, () => clientGone.abort());
   const blob = await (ctx.method === "HEAD"
@@ -66,15 +66,14 @@ async function getMirroredBlob(
   await sendBlob(ctx, blob, mayRedirect);
 }
 
-async function deleteBlob(
-  { blobs }: BlobServices,
-  { ctx, target }: RepositoryRequest,
-): Promise<void> {
-  await blobs.delete(actorOf(ctx), target.repository, digestParameter(ctx));
+async function deleteBlob({ blobs }: BlobServices, request: RepositoryRequest): Promise<void> {
+  const { ctx, target } = request;
+  await blobs.delete(actorOf(ctx), target.repository, requestedDigest(request));
   sendNothing(ctx, 202);
 }
 
-const digestParameter = (ctx: Context): Digest => parseDigest(ctx["params"].digest);
+const requestedDigest = ({ params }: RepositoryRequest): Digest =>
+  parseDigest(params["digest"] ?? "");
 
 function blobHeaders(digest: Digest, isPublic: boolean): Record<string, string> {
   return {

@@ -85,10 +85,10 @@ async function listTags(
 
 async function listReferrers(
   { referrers, pageSize }: ListServices,
-  { ctx, target, admitMiss }: RepositoryRequest,
+  { ctx, params, target, admitMiss }: RepositoryRequest,
 ): Promise<void> {
   const { repository, requestedName, mirrored } = target;
-  const subject = parseDigest(ctx["params"].digest);
+  const subject = parseDigest(params["digest"] ?? "");
   const artifactTypes = artifactTypesOf(queryValues(ctx, "artifactType"));
   if (mirrored !== undefined) {
     const { mirror, mirrorRepository } = mirrored;

@@ -48,7 +48,7 @@ async function getManifest(services: ManifestServices, request: RepositoryReques
   const { ctx, target } = request;
   const { repository, mirrored } = target;
   if (mirrored !== undefined) return await getMirroredManifest(services, request, mirrored);
-  const reference = referenceOf(ctx);
+  const reference = referenceOf(request);
   const found = await manifests.get(repository, reference);
   ctx.set(manifestHeaders(found));
   if (isHeadByPusher(ctx, policy, repository)) await manifests.extendLease(repository, found);
@@ -60,10 +60,11 @@ async function getManifest(services: ManifestServices, request: RepositoryReques
 
 async function getMirroredManifest(
   { pullCounters }: ManifestServices,
-  { ctx, admitMiss }: RepositoryRequest,
+  request: RepositoryRequest,
   { mirror, mirrorRepository }: Mirrored,
 ): Promise<void> {
-  const reference = referenceOf(ctx);
+  const { ctx, admitMiss } = request;
+  const reference = referenceOf(request);
   const isHead = ctx.method === "HEAD";
   const question = { isHead, isPull: !isHead };
   const found = await mirror.manifests.get(mirrorRepository, reference, question, admitMiss);
@@ -82,10 +83,11 @@ async function getMirroredManifest(
 
 async function putManifest(
   { manifests, pullCounters, tagsPerPush }: ManifestServices,
-  { ctx, target, body: bytes }: RepositoryRequest<undefined, Buffer>,
+  request: RepositoryRequest<undefined, Buffer>,
 ): Promise<void> {
+  const { ctx, target, body: bytes } = request;
   const { repository, requestedName } = target;
-  const reference = referenceOf(ctx);
+  const reference = referenceOf(request);
   const tags = reference.kind === "digest" ? tagParameters(ctx, tagsPerPush) : [];
   const contentType = ctx.get("Content-Type") || undefined;
   const actor = actorOf(ctx);
@@ -102,9 +104,10 @@ async function putManifest(
 
 async function deleteManifest(
   { manifests }: ManifestServices,
-  { ctx, target }: RepositoryRequest,
+  request: RepositoryRequest,
 ): Promise<void> {
-  await manifests.delete(actorOf(ctx), target.repository, referenceOf(ctx));
+  const { ctx, target } = request;
+  await manifests.delete(actorOf(ctx), target.repository, referenceOf(request));
   sendNothing(ctx, 202);
 }
 
@@ -123,7 +126,8 @@ export function manifestHeaders(
   };
 }
 
-const referenceOf = (ctx: Context): Reference => parseReference(ctx["params"].reference);
+const referenceOf = ({ params }: RepositoryRequest): Reference =>
+  parseReference(params["reference"] ?? "");
 
 /**
  * Tags that a push by digest sets as well. Throws TAG_INVALID for an invalid tag, and with 414 for more than `limit`

@@ -112,11 +112,9 @@ async function openSession(
   sendNothing(ctx, 202);
 }
 
-async function appendChunk(
-  { uploads }: UploadServices,
-  { ctx, target, body }: StreamRequest,
-): Promise<void> {
-  const session = sessionOf(ctx, target);
+async function appendChunk({ uploads }: UploadServices, request: StreamRequest): Promise<void> {
+  const { ctx, target, body } = request;
+  const session = sessionOf(request);
   const size = await withSessionHeaders(target, session.id, () =>
     uploads.append(session, chunkOf(ctx, body)),
   );
@@ -124,11 +122,9 @@ async function appendChunk(
   sendNothing(ctx, 202);
 }
 
-async function finishUpload(
-  { uploads }: UploadServices,
-  { ctx, target, body }: StreamRequest,
-): Promise<void> {
-  const session = sessionOf(ctx, target);
+async function finishUpload({ uploads }: UploadServices, request: StreamRequest): Promise<void> {
+  const { ctx, target, body } = request;
+  const session = sessionOf(request);
   const digest = closingDigest(ctx);
   const chunk = lastChunkOf(ctx, body);
   const last = chunk.lengthBytes === 0 && chunk.range === undefined ? undefined : chunk;
@@ -136,21 +132,19 @@ async function finishUpload(
   sendCreated(ctx, target, digest);
 }
 
-async function getStatus(
-  { uploads }: UploadServices,
-  { ctx, target }: RepositoryRequest,
-): Promise<void> {
-  const session = sessionOf(ctx, target);
+async function getStatus({ uploads }: UploadServices, request: RepositoryRequest): Promise<void> {
+  const { ctx, target } = request;
+  const session = sessionOf(request);
   ctx.set(sessionHeaders(target, session.id, await uploads.status(session)));
   sendNothing(ctx, 204);
 }
 
 async function cancelUpload(
   { uploads }: UploadServices,
-  { ctx, target }: RepositoryRequest,
+  request: RepositoryRequest,
 ): Promise<void> {
-  await uploads.cancel(sessionOf(ctx, target));
-  sendNothing(ctx, 204);
+  await uploads.cancel(sessionOf(request));
+  sendNothing(request.ctx, 204);
 }
 
 /** The `from` parameter of a mount. An invalid name is "unusable": the mount is skipped, and a normal upload starts. */
@@ -162,10 +156,10 @@ function mountSource(ctx: Context): RepositoryName | undefined | "unusable" {
 /** The grammar of the session ids that the registry generates. For any other id, no database lookup is needed. */
 const idGrammar = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
-function sessionOf(ctx: Context, { repository }: ResolvedRepository): SessionRequest {
-  const id: string = ctx["params"].id;
+function sessionOf({ ctx, params, target }: RepositoryRequest): SessionRequest {
+  const id = params["id"] ?? "";
   if (!idGrammar.test(id)) throw new OciError("BLOB_UPLOAD_UNKNOWN");
-  return { actor: actorOf(ctx), repository, id };
+  return { actor: actorOf(ctx), repository: target.repository, id };
 }
 
 function closingDigest(ctx: Context): Digest {
