@@ -63,11 +63,9 @@ export function createSearch(parts: {
   };
   return {
     async find({ text, ...request }: SearchRequest): Promise<SearchResults> {
-      const words = wordsOf(text);
-      // A text without letters or digits matches nothing.
-      if (words.length === 0 && text.trim() !== "") return { results: [], total: 0 };
-      const query = { ...request, words, exact: nameIn(text), countAtMost };
-      const { items, total } = await database.search.find(query);
+      const terms = termsOf(text);
+      if (terms === undefined) return { results: [], total: 0 };
+      const { items, total } = await database.search.find({ ...request, ...terms, countAtMost });
       return { results: resultsOf(items), total };
     },
 
@@ -77,11 +75,10 @@ export function createSearch(parts: {
       { text, offset, limit, ...request }: SearchRequest,
       ascending: boolean,
     ): Promise<SearchResults> {
-      const words = wordsOf(text);
-      if (words.length === 0 && text.trim() !== "") return { results: [], total: 0 };
+      const terms = termsOf(text);
+      if (terms === undefined) return { results: [], total: 0 };
       const best = { offset: 0, limit: sortedAtMost, countAtMost };
-      const query = { ...request, words, exact: nameIn(text), ...best };
-      const { items, total } = await database.search.measures(query);
+      const { items, total } = await database.search.measures({ ...request, ...terms, ...best });
       const counted = measure === "pulls" ? counts.of(items) : undefined;
       const valueOf = (item: SearchMeasures): number =>
         measure === "pulls" ? (counted?.get(item.name)?.pulls ?? 0) : item[measure];
@@ -99,6 +96,13 @@ export function createSearch(parts: {
       return (await database.catalog.list(visibility, { limit: 1 })).items.length > 0;
     },
   };
+}
+
+/** Words and name of a search text; `undefined` for a text without letters or digits, which matches nothing. */
+function termsOf(text: string) {
+  const words = wordsOf(text);
+  if (words.length === 0 && text.trim() !== "") return undefined;
+  return { words, exact: nameIn(text) };
 }
 
 /** Splits a text into at most 16 words, like the index does. The index also folds case and accents. */

@@ -18,10 +18,10 @@ export interface Finding {
   readonly invariant:
     | "the database is sound"
     | "a manifest's bytes have its digest"
-    | "what a manifest names is in its repository"
+    | "the references of a manifest are in its repository"
     | "a blob's bytes are in the store"
     | "every file has a row"
-    | "a quota counts what its namespace links to";
+    | "a quota counts the linked bytes of its namespace";
   /** The violating item and its state. */
   readonly subject: string;
   /** The action of `--repair`. `undefined`: only a push or a restored backup repairs the item. */
@@ -98,7 +98,7 @@ async function* checkManifests(
       if (isSparse(repository)) continue;
       for (const absent of await database.maintenance.absentReferences(id)) {
         yield {
-          invariant: "what a manifest names is in its repository",
+          invariant: "the references of a manifest are in its repository",
           subject: `${repository}@${digest} names ${absent.kind} ${absent.digest}`,
         };
       }
@@ -111,7 +111,7 @@ async function* checkQuotas({ database }: CheckParts): AsyncGenerator<Finding> {
   for (const { namespace, usedBytes, keptBytes } of await database.quotas.list()) {
     if (keptBytes === null || keptBytes === usedBytes) continue;
     yield {
-      invariant: "a quota counts what its namespace links to",
+      invariant: "a quota counts the linked bytes of its namespace",
       subject: `${namespace}: the quota counts ${keptBytes} bytes, the namespace links ${usedBytes}`,
       repair: {
         what: "recounted the quota",
