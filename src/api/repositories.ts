@@ -119,8 +119,8 @@ export const repositoryItemSchema = z.object({
   storage_size: z.int(),
   date_registered: time,
 });
-export const repositorySchema = repositoryItemSchema.extend({ full_description: z.string() });
 export type RepositoryItemAnswer = z.output<typeof repositoryItemSchema>;
+export const repositorySchema = repositoryItemSchema.extend({ full_description: z.string() });
 export type RepositoryAnswer = z.output<typeof repositorySchema>;
 
 const namespace = z

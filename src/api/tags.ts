@@ -120,13 +120,11 @@ export const tagMoveSchema = z.object({
   changed_at: time,
   is_here: z.boolean().describe("Whether the tag can be rolled back to it."),
 });
-export type TagMoveAnswer = z.output<typeof tagMoveSchema>;
 
 export const rollbackBody = z.object({
   digest: z.string().nullish().describe("A digest of the history; default: the previous one."),
 });
 export const rollbackSchema = z.object({ name: z.string(), digest: z.string() });
-export type RollbackAnswer = z.output<typeof rollbackSchema>;
 
 export const diffQuery = z.object({
   from: z.string().max(128),

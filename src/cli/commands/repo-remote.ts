@@ -1,8 +1,12 @@
 import type { Command } from "commander";
-import type {
-  RepositoryAnswer,
-  RepositoryItemAnswer,
-  RepositoryUsageAnswer,
+import { pageSchema } from "../../api/fields.ts";
+import {
+  repositoryItemSchema,
+  repositorySchema,
+  repositoryUsageSchema,
+  type RepositoryAnswer,
+  type RepositoryItemAnswer,
+  type RepositoryUsageAnswer,
 } from "../../api/repositories.ts";
 import { CliError } from "../support/failure.ts";
 import { remoteCommand, type RemoteOptions } from "../support/options.ts";
@@ -18,7 +22,8 @@ export function remoteList(): Command {
     .option("--limit <number>", "the maximum number of repositories")
     .action((namespace: string | undefined, options: RemoteOptions) =>
       withRemote(options, ({ sayList }) =>
-        sayList<RepositoryItemAnswer>({
+        sayList({
+          page: pageSchema(repositoryItemSchema),
           path: "/repositories",
           query: { namespace },
           heads: ["NAME", "VISIBILITY", "TAGS", "SIZE", "PULLS", "STARS", "UPDATED"],
@@ -41,8 +46,8 @@ export function remoteShow(): Command {
     .argument("<name>", "namespace/name")
     .action((name: string, options: RemoteOptions) =>
       withRemote(options, async ({ get, say }) => {
-        const repository = await get<RepositoryAnswer>(`/repositories/${name}`);
-        const sizes = await get<RepositoryUsageAnswer>(`/repositories/${name}/-/sizes`);
+        const repository = await get(repositorySchema, `/repositories/${name}`);
+        const sizes = await get(repositoryUsageSchema, `/repositories/${name}/-/sizes`);
         say({ ...repository, sizes }, ...description(repository, sizes));
       }),
     );
@@ -78,12 +83,12 @@ export function remoteRemove(): Command {
     .argument("<name>", "namespace/name")
     .option("--yes", "confirm the deletion")
     .action((name: string, options: RemoteOptions & { readonly yes?: true }) =>
-      withRemote(options, async ({ get, send, say }) => {
-        const { tag_count: tags } = await get<RepositoryAnswer>(`/repositories/${name}`);
+      withRemote(options, async (remote) => {
+        const { tag_count: tags } = await remote.get(repositorySchema, `/repositories/${name}`);
         if (!options.yes)
           throw new CliError(`this deletes ${name} and its ${tags} tags; confirm with --yes`);
-        await send("DELETE", `/repositories/${name}`);
-        say({ name, deleted: true }, `deleted ${name}`);
+        await remote.delete(`/repositories/${name}`);
+        remote.say({ name, deleted: true }, `deleted ${name}`);
       }),
     );
 }

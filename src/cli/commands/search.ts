@@ -1,5 +1,6 @@
 import type { Command } from "commander";
-import type { SearchResultAnswer } from "../../api/search.ts";
+import { pageSchema } from "../../api/fields.ts";
+import { searchResultSchema } from "../../api/search.ts";
 import { remoteCommand, type RemoteOptions } from "../support/options.ts";
 import { withRemote } from "../support/remote.ts";
 
@@ -23,7 +24,8 @@ export function searchCommand(): Command {
     .option("--limit <number>", "the maximum number of results", "25")
     .action((words: readonly string[], options: Options) =>
       withRemote(options, ({ sayList }) =>
-        sayList<SearchResultAnswer>({
+        sayList({
+          page: pageSchema(searchResultSchema),
           path: "/search",
           query: {
             query: words.join(" "),

@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import type { ImageAnswer, TagDiffAnswer } from "../../api/tags.ts";
+import { diffSchema, type TagDiffAnswer, type ImageAnswer } from "../../api/tags.ts";
 import { parseImage, remoteCommand, type RemoteOptions } from "../support/options.ts";
 import {
   factLines,
@@ -28,7 +28,7 @@ export function diffCommand(): Command {
       withRemote(options, async ({ get, say }) => {
         const { name, tag: from } = parseImage(image);
         const query = { from, to, platform: options.platform };
-        const diff = await get<TagDiffAnswer>(`/repositories/${name}/-/diff`, query);
+        const diff = await get(diffSchema, `/repositories/${name}/-/diff`, query);
         say(diff, ...description(diff));
       }),
     );

@@ -1,5 +1,13 @@
 import { Command } from "commander";
-import type { RollbackAnswer, TagAnswer, TagItemAnswer, TagMoveAnswer } from "../../api/tags.ts";
+import { pageSchema } from "../../api/fields.ts";
+import {
+  rollbackSchema,
+  tagItemSchema,
+  tagMoveSchema,
+  tagSchema,
+  type TagAnswer,
+  type TagItemAnswer,
+} from "../../api/tags.ts";
 import { group, parseImage, remoteCommand, type RemoteOptions } from "../support/options.ts";
 import {
   factLines,
@@ -43,7 +51,8 @@ function list(): Command {
     .option("--limit <number>", "the maximum number of tags")
     .action((name: string, options: RemoteOptions) =>
       withRemote(options, ({ sayList }) =>
-        sayList<TagItemAnswer>({
+        sayList({
+          page: pageSchema(tagItemSchema),
           path: `/repositories/${name}/-/tags`,
           heads: ["TAG", "DIGEST", "SIZE", "PULLS", "UPDATED", "PLATFORMS"],
           rowOf: (tag) => [
@@ -69,7 +78,7 @@ function show(): Command {
   return imageCommand("show", "show the image of a tag, and its referrers").action(
     (image: string, options: RemoteOptions) =>
       withRemote(options, async ({ get, say }) => {
-        const tag = await get<TagAnswer>(pathOf(image));
+        const tag = await get(tagSchema, pathOf(image));
         say(tag, ...description(image, tag));
       }),
   );
@@ -103,7 +112,8 @@ function history(): Command {
     .option("--limit <number>", "the maximum number of entries")
     .action((image: string, options: RemoteOptions) =>
       withRemote(options, ({ sayList }) =>
-        sayList<TagMoveAnswer>({
+        sayList({
+          page: pageSchema(tagMoveSchema),
           path: `${pathOf(image)}/history`,
           heads: ["SINCE", "BY", "DIGEST", ""],
           rowOf: (move) => [
@@ -121,9 +131,9 @@ function rollback(): Command {
   return imageCommand("rollback", "move a tag back to an earlier digest")
     .argument("[digest]", "a digest of its history (default: the last different one)")
     .action((image: string, digest: string | undefined, options: RemoteOptions) =>
-      withRemote(options, async ({ send, say }) => {
+      withRemote(options, async ({ post, say }) => {
         const body = digest === undefined ? {} : { digest };
-        const moved = await send<RollbackAnswer>("POST", `${pathOf(image)}/rollback`, body);
+        const moved = await post(rollbackSchema, `${pathOf(image)}/rollback`, body);
         say({ image, ...moved }, `${image} points at ${moved.digest}`);
       }),
     );
@@ -131,9 +141,9 @@ function rollback(): Command {
 
 function remove(): Command {
   return imageCommand("rm", "delete a tag").action((image: string, options: RemoteOptions) =>
-    withRemote(options, async ({ send, say }) => {
-      await send("DELETE", pathOf(image));
-      say({ image, deleted: true }, `deleted ${image}`);
+    withRemote(options, async (remote) => {
+      await remote.delete(pathOf(image));
+      remote.say({ image, deleted: true }, `deleted ${image}`);
     }),
   );
 }

@@ -10,15 +10,22 @@ import { createSay, tableOf, type Say } from "./output.ts";
 /** A Berth server, called over HTTP with the credentials of `docker login`. */
 export interface Remote {
   readonly say: Say;
-  readonly get: <T>(path: string, query?: Query) => Promise<T>;
-  readonly send: <T>(method: "POST" | "DELETE", path: string, body?: object) => Promise<T>;
+  readonly get: <T>(answer: Schema<T>, path: string, query?: Query) => Promise<T>;
+  readonly post: <T>(answer: Schema<T>, path: string, body: object) => Promise<T>;
+  readonly delete: (path: string) => Promise<void>;
   /** Prints a list, up to `--limit`: as a table, or with `--json` one item per line. */
   readonly sayList: <T>(list: RemoteList<T>) => Promise<void>;
 }
 
 type Query = Readonly<Record<string, string | number | undefined>>;
 
+/** A schema of `src/api`. Throws if the value is not an answer of this kind. */
+interface Schema<T> {
+  parse(value: unknown): T;
+}
+
 interface RemoteList<T> {
+  readonly page: Schema<Page<T>>;
   readonly path: string;
   readonly query?: Query;
   readonly heads: readonly string[];
@@ -30,7 +37,10 @@ interface Page<T> {
   readonly results: readonly T[];
 }
 
-type Ask = <T>(method: string, target: string, body?: object) => Promise<T>;
+type Ask = <T>(
+  answer: Schema<T> | undefined,
+  request: { readonly method: string; readonly target: string; readonly body?: object },
+) => Promise<T>;
 
 const root = "/api/berth/v1";
 const pageSize = 100;
@@ -45,11 +55,12 @@ export async function withRemote(
   const say = createSay(options);
   await work({
     say,
-    get: (path, query) => ask("GET", targetOf(path, query)),
-    send: (method, path, body) => ask(method, targetOf(path), body),
-    sayList: async <T>({ path, query, heads, rowOf }: RemoteList<T>) => {
+    get: (answer, path, query) => ask(answer, { method: "GET", target: targetOf(path, query) }),
+    post: (answer, path, body) => ask(answer, { method: "POST", target: targetOf(path), body }),
+    delete: (path) => ask(undefined, { method: "DELETE", target: targetOf(path) }),
+    sayList: async <T>({ page, path, query = {}, heads, rowOf }: RemoteList<T>) => {
       const rows: (readonly string[])[] = [];
-      for await (const item of itemsOf<T>(ask, path, { ...query, ...limitOf(options) })) {
+      for await (const item of itemsOf(ask, { page, path, query }, limitOf(options))) {
         if (options.json) say(item as object);
         else rows.push(rowOf(item));
       }
@@ -64,7 +75,10 @@ function createAsk(base: URL, credentials: Credentials | undefined): Ask {
     const pair = Buffer.from(`${credentials.name}:${credentials.secret}`).toString("base64");
     headers["authorization"] = `Basic ${pair}`;
   }
-  return async <T>(method: string, target: string, body?: object): Promise<T> => {
+  return async <T>(
+    answer: Schema<T> | undefined,
+    { method, target, body }: Parameters<Ask>[1],
+  ): Promise<T> => {
     const request =
       body === undefined
         ? { method, headers }
@@ -79,7 +93,7 @@ function createAsk(base: URL, credentials: Credentials | undefined): Ask {
     const text = await response.text();
     if (!response.ok)
       throw responseFailure(response.status, text, base.host, credentials !== undefined);
-    return (text === "" ? {} : parse(text, base.host)) as T;
+    return answer === undefined ? (undefined as T) : parse(answer, text, base.host);
   };
 }
 
@@ -93,13 +107,13 @@ function targetOf(path: string, query: Query = {}): string {
 /** The items of a list, page by page, up to the limit. */
 async function* itemsOf<T>(
   ask: Ask,
-  path: string,
-  { limit = Infinity, ...query }: Query & { readonly limit?: number },
+  { page: answer, path, query }: Pick<RemoteList<T>, "page" | "path" | "query">,
+  { limit = Infinity }: { readonly limit?: number },
 ): AsyncGenerator<T> {
   let left = limit;
   let next: string | null = targetOf(path, { ...query, page_size: Math.min(left, pageSize) });
   while (next !== null && left > 0) {
-    const page: Page<T> = await ask("GET", next);
+    const page: Page<T> = await ask(answer, { method: "GET", target: next });
     yield* page.results.slice(0, left);
     left -= page.results.length;
     // The URL of the server in its links may differ from the one in `--host`.
@@ -121,11 +135,11 @@ export function baseOf(host: string): URL {
   }
 }
 
-function parse(text: string, host: string): unknown {
+function parse<T>(answer: Schema<T>, text: string, host: string): T {
   try {
-    return JSON.parse(text);
+    return answer.parse(JSON.parse(text));
   } catch (error) {
-    throw new CliError(`the response of ${host} is not JSON; is it a Berth server?`, {
+    throw new CliError(`${host} does not answer like a Berth server of this version`, {
       cause: error,
     });
   }
