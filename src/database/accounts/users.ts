@@ -26,7 +26,9 @@ export async function createFirstAdministrator(
     const made = await createAccount(tx, { ...input, passwordHash, actor, nowMs });
     if (made !== undefined) return name;
   }
-  throw new Error("every name for the first administrator belongs to an organisation");
+  throw new Error(
+    `the first administrator has no name: ${given.names.join(", ")} are organisations; create one with "berth user add NAME --admin"`,
+  );
 }
 
 interface ChangeUser extends AuditContext {

@@ -133,7 +133,7 @@ export class NotAuthorizedError extends Error {
   readonly decision: Exclude<Decision, "allowed">;
 
   constructor(decision: Exclude<Decision, "allowed">) {
-    super("the permission for this has ended");
+    super("the permission for this change was removed while it ran");
     this.decision = decision;
     // The error crosses threads and processes by its code, since its class is lost there.
     this.code = codes[decision];

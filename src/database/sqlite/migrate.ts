@@ -47,11 +47,13 @@ function demandOurs(
   const ours = migrations.find((migration) => migration.version === version);
   if (ours === undefined) {
     throw new Error(
-      `the database is newer than this program: it has step ${name}. Start the newer Berth, or restore a backup.`,
+      `the database is newer than this program: it has the migration ${name}; start the newer Berth, or restore a backup`,
     );
   }
   if (ours.name !== name)
-    throw new Error(`the database has step ${name} where this program has ${ours.name}`);
+    throw new Error(
+      `the database has the migration ${name} where this program has ${ours.name}; start the Berth that wrote the database, or restore a backup`,
+    );
 }
 
 /**
@@ -74,6 +76,8 @@ function projectRoot(from: string): string {
   for (let folder = from; ; folder = path.dirname(folder)) {
     if (existsSync(path.join(folder, "migrations", "sqlite"))) return folder;
     if (folder === path.dirname(folder))
-      throw new Error("the folder migrations/sqlite is missing from this installation");
+      throw new Error(
+        "the folder migrations/sqlite is missing from this installation; install Berth again",
+      );
   }
 }

@@ -10,7 +10,7 @@ import {
   type SqliteConnection,
 } from "./connection.ts";
 import { describe } from "./group-commit.ts";
-import type { PullCounterAnswer, PullCounterWriterData } from "./pull-counter-writer.ts";
+import type { PullCounterAnswer, PullCounterWriterData } from "./pull-counters.ts";
 
 /* The thread that writes the pull counters. The event loop does not wait for another process that writes them. */
 
