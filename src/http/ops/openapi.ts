@@ -3,10 +3,27 @@ import { hubErrorSchema, registryErrorsSchema } from "../../api/errors.ts";
 import { digestGrammar } from "../../oci/digest.ts";
 import { nameGrammar } from "../../oci/name.ts";
 import { tagGrammar } from "../../oci/reference.ts";
-import { isHubRoute, type HubRoute, type Route, type TokenRoute } from "../route.ts";
+import { isHubRoute, route, type HubRoute, type Route, type TokenRoute } from "../route.ts";
 
 /** A JSON object; this module does not look deeper. */
 type Json = Readonly<Record<string, unknown>>;
+
+/** `GET /openapi.json`: the OpenAPI document of all routes. */
+export function documentRoutes(parts: { readonly document: () => object }): readonly Route[] {
+  let text: string | undefined;
+  return [
+    route({
+      method: "get",
+      path: "/openapi.json",
+      requires: { kind: "none" },
+      handle: ({ ctx }) => {
+        text ??= JSON.stringify(parts.document());
+        ctx.type = "application/json";
+        ctx.body = text;
+      },
+    }),
+  ];
+}
 
 const intro =
   "What a Berth serves: the OCI distribution API, its token endpoint, and an API shaped like Docker Hub's.";

@@ -7,6 +7,7 @@ import {
   registryTokenSchema,
 } from "../../api/tokens.ts";
 import type { Authenticator } from "../../auth/authenticate.ts";
+import type { Keys } from "../../auth/signing-keys/keys.ts";
 import type { Bearer } from "../../auth/tokens/bearer.ts";
 import type { GrantIssuer } from "../../auth/tokens/grants.ts";
 import type { Principal } from "../../auth/principal.ts";
@@ -16,7 +17,7 @@ import {
   TooManyScopesError,
   type Scope,
 } from "../../auth/tokens/scope.ts";
-import { readAuthorization } from "../middleware/authorization.ts";
+import { readAuthorization } from "../middleware/authenticate.ts";
 import { queryValues } from "../links.ts";
 import type { ClientInfo } from "../middleware/client-info.ts";
 import { route, type Route } from "../route.ts";
@@ -58,6 +59,21 @@ export function tokenRoutes(parts: TokenParts): readonly Route[] {
       form: registryTokenForm,
       answer: registryTokenSchema,
       handle: ({ ctx, body }) => tokenByForm(parts, ctx, body),
+    }),
+  ];
+}
+
+/** The public keys as a JWK set (RFC 7517), for other services that verify the tokens, such as `distribution`. */
+export function jwksRoutes({ keys }: { readonly keys: Pick<Keys, "published"> }): readonly Route[] {
+  return [
+    route({
+      method: "get",
+      path: "/.well-known/jwks.json",
+      requires: { kind: "none" },
+      handle: async ({ ctx }) => {
+        ctx.set("Cache-Control", "public, max-age=60");
+        ctx.body = { keys: await keys.published() };
+      },
     }),
   ];
 }
