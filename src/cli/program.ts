@@ -86,10 +86,10 @@ export function createProgram(): Command {
       .exitOverride()
       .configureOutput({ writeOut: print, writeErr: printError })
       .helpOption("-h, --help", "print this help")
-      .helpCommand("help [command]", "print the help of a command")
-      // Names only, so that the list fits in 80 columns; the help of a command lists its arguments.
-      .configureHelp({ subcommandTerm: (inner) => inner.name() })
       .showHelpAfterError(`See "${nameOf(command)} --help".`);
+    // Names only, so that the list fits in 80 columns; the help of a command lists its arguments.
+    if (command.commands.length > 0)
+      command.configureHelp({ subcommandTerm: (inner) => inner.name() });
   }
   return program;
 }
