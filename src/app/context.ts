@@ -94,6 +94,7 @@ export class AppContext {
       database: await this.database(),
       clock,
       locks,
+      isShared: this.kind === "worker",
       leaseTimes,
       sparse: config.sparse,
       rules: this.pushRules,

@@ -36,8 +36,9 @@ export function createRegistry(parts: {
   readonly report: Warnings;
   /** See {@link createManifests}. */
   readonly demandSpace?: ((bytes: number) => Promise<void> | undefined) | undefined;
-  /** The locks of all processes that write to the store; `undefined` if there is one process. */
+  /** See {@link createUploads}. */
   readonly locks?: UploadLocks | undefined;
+  readonly isShared?: boolean | undefined;
 }): Registry {
   const leasePolicy = createLeasePolicy(parts.clock, parts.leaseTimes);
   const recentBlobs = createRecentBlobs();

@@ -3,6 +3,7 @@ import { describe, test } from "node:test";
 import { AppContext, openCommandContext } from "../../src/app/context.ts";
 import { loadConfig } from "../../src/config/load.ts";
 import type { Config } from "../../src/config/schema.ts";
+import { parseRepositoryName } from "../../src/oci/name.ts";
 import { createLogger } from "../../src/observability/logger.ts";
 import { temporaryFolder } from "../support/temporary.ts";
 
@@ -44,6 +45,40 @@ describe("the application context", () => {
     const context = new AppContext(await configOf(), { kind: "server", logger });
     assert.equal(await context.mirrors(), undefined);
     await context.close();
+  });
+});
+
+describe("an upload session", () => {
+  const repository = parseRepositoryName("team/app");
+
+  test("has no row at its start in the only process, so that a small blob costs one transaction", async () => {
+    const context = new AppContext(await configOf(), { kind: "server", logger });
+    try {
+      const { uploads } = await context.registry();
+      const id = await uploads.start(context.actor, repository);
+      const database = await context.database();
+      assert.equal(await database.uploads.find(id), undefined);
+      await uploads.cancel({ actor: context.actor, repository, id });
+    } finally {
+      await context.close();
+    }
+  });
+
+  test("has a row at its start in a worker process, for the next request may reach another one", async () => {
+    const config = await configOf();
+    const primary = new AppContext(config, { kind: "server", logger });
+    const { writer } = await primary.database();
+    const sharedServices = { writer, locks: primary.locks };
+    const worker = new AppContext(config, { kind: "worker", logger, sharedServices });
+    try {
+      const { uploads } = await worker.registry();
+      const id = await uploads.start(worker.actor, repository);
+      const row = await (await primary.database()).uploads.find(id);
+      assert.equal(row?.repository, repository);
+    } finally {
+      await worker.close();
+      await primary.close();
+    }
   });
 });
 

@@ -11,7 +11,12 @@ import type { Clock, LeasePolicy } from "../leases.ts";
 import { checkRange, createUploadQuota, type Chunk } from "./chunk.ts";
 import { createUploadLocks, type UploadLocks } from "./locks.ts";
 import { createRunningDigests } from "./running-digest.ts";
-import { createSessionCount, createUploadSessions, type SessionRequest } from "./sessions.ts";
+import {
+  createSessionCount,
+  createUploadSessions,
+  type SessionRequest,
+  type UploadSessions,
+} from "./sessions.ts";
 import {
   closeWithSmallBlob,
   createSmallBlobs,
@@ -45,8 +50,10 @@ interface UploadsInput {
   readonly recentBlobs: RecentBlobs;
   readonly rules: PushRules;
   readonly limits?: UploadLimits | undefined;
-  /** The locks of all processes; `undefined` if there is one process. */
+  /** The locks of all processes that write to the store; `undefined`: this process is the only one. */
   readonly locks?: UploadLocks | undefined;
+  /** Whether other processes serve requests for the same sessions: then a new session gets its row at once. */
+  readonly isShared?: boolean | undefined;
 }
 
 const defaultLimits: UploadLimits = { blobBytes: undefined, sessionsPerAccount: 1_000 };
@@ -116,7 +123,6 @@ export function createUploads(input: UploadsInput) {
 
 interface UploadParts extends StoredUploadParts {
   readonly database: UploadsInput["database"];
-  /** Whether other processes serve requests for the same sessions. */
   readonly isShared: boolean;
   readonly smallBlobs: SmallBlobs;
   readonly countSession: (actor: Actor) => Promise<void>;
@@ -143,7 +149,7 @@ function createUploadParts(input: UploadsInput): UploadParts {
   };
   return {
     ...stored,
-    isShared: input.locks !== undefined,
+    isShared: input.isShared ?? false,
     smallBlobs: createSmallBlobs({ store, quota, recentBlobs }),
     countSession: createSessionCount({
       database,
@@ -178,9 +184,19 @@ async function startSession(
     account_id: actor.accountId,
   });
   // Another process may get the client's next request, and needs the row.
-  if (parts.isShared) await sessions.settle(id);
+  if (parts.isShared) await settleOrForget(sessions, id);
   if (algorithm !== undefined) runningDigests.expect(id, algorithm);
   return id;
+}
+
+/** A session whose row could not be written ends: the client does not get its id, and cannot end it. */
+async function settleOrForget(sessions: UploadSessions, id: string): Promise<void> {
+  try {
+    await sessions.settle(id);
+  } catch (error) {
+    await sessions.forget(id);
+    throw error;
+  }
 }
 
 async function finishSession(
