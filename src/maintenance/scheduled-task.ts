@@ -24,13 +24,11 @@ export function scheduleTask(parts: {
 }): MaintenanceTask {
   const { everyMs, leaseMs, stepsPerSecond, clock } = parts;
   const ending = new AbortController();
-  const drift = (): number => clock() - performance.now();
-  let knownDrift = drift();
+  const wasSet = watchClock(clock);
   let quietUntilMs = performance.now() + leaseMs;
 
   const clockWasSet = (): boolean => {
-    if (Math.abs(drift() - knownDrift) <= jumpMs) return false;
-    knownDrift = drift();
+    if (!wasSet()) return false;
     quietUntilMs = performance.now() + leaseMs;
     return true;
   };
@@ -62,24 +60,44 @@ export function scheduleTask(parts: {
   return stoppable(run(), ending);
 }
 
-/** Runs the steps of a task once, `afterMs` after the call, at most `stepsPerSecond`. */
+/**
+ * Runs the steps of a task once, `afterMs` after the call, at most `stepsPerSecond`. The run ends when the wall clock has
+ * been set.
+ */
 export function runTaskOnce(parts: {
   readonly afterMs: number;
   readonly stepsPerSecond: number;
+  readonly clock: Clock;
   readonly steps: () => AsyncIterable<unknown>;
   readonly onError: (error: unknown) => void;
 }): MaintenanceTask {
   const { afterMs, stepsPerSecond, steps, onError } = parts;
   const ending = new AbortController();
   const options = { signal: ending.signal, ref: false };
+  const clockWasSet = watchClock(parts.clock);
   const run = async (): Promise<void> => {
     await pause(afterMs, undefined, options);
-    for await (const _ of steps()) await pause(1_000 / stepsPerSecond, undefined, options);
+    if (clockWasSet()) return;
+    for await (const _ of steps()) {
+      await pause(1_000 / stepsPerSecond, undefined, options);
+      if (clockWasSet()) return;
+    }
   };
   const running = run().catch((error: unknown) => {
     if (!ending.signal.aborted) onError(error);
   });
   return stoppable(running, ending);
+}
+
+/** Returns a function that says whether the wall clock has been set since the last call. */
+function watchClock(clock: Clock): () => boolean {
+  const drift = (): number => clock() - performance.now();
+  let known = drift();
+  return () => {
+    if (Math.abs(drift() - known) <= jumpMs) return false;
+    known = drift();
+    return true;
+  };
 }
 
 function stoppable(run: Promise<void>, ending: AbortController): MaintenanceTask {

@@ -133,6 +133,7 @@ function startDeletingBytes(parts: MaintenanceParts): readonly MaintenanceTask[]
     runTaskOnce({
       afterMs: firstDeletionMs,
       stepsPerSecond,
+      clock,
       steps: () => deleteBytes(parts, { deletableBeforeMs: () => dueAtStartMs }),
       onError,
     }),

@@ -58,7 +58,7 @@ describe("a task that runs once", () => {
     const startedAtMs = performance.now();
     const steps: number[] = [];
     const task = runTaskOnce({
-      ...{ afterMs: 200, stepsPerSecond: 20 },
+      ...{ afterMs: 200, stepsPerSecond: 20, clock: Date.now },
       onError: (error) => assert.ifError(error),
       async *steps() {
         for (let step = 0; step < 3; step += 1) {
@@ -77,7 +77,7 @@ describe("a task that runs once", () => {
   test("makes no further step after it was stopped, and reports no error", async () => {
     let steps = 0;
     const task = runTaskOnce({
-      ...{ afterMs: 0, stepsPerSecond: 1 },
+      ...{ afterMs: 0, stepsPerSecond: 1, clock: Date.now },
       onError: (error) => assert.ifError(error),
       async *steps() {
         for (;;) {
@@ -89,5 +89,29 @@ describe("a task that runs once", () => {
     await waitUntil("it runs", () => steps > 0);
     await task.stop();
     assert.equal(steps, 1);
+  });
+
+  test("ends when the wall clock has been set back", async (t) => {
+    let steps = 0;
+    let isOver = false;
+    let aheadMs = 3_600_000;
+    const task = runTaskOnce({
+      ...{ afterMs: 0, stepsPerSecond: 1_000, clock: () => Date.now() + aheadMs },
+      onError: (error) => assert.ifError(error),
+      async *steps() {
+        try {
+          for (;;) {
+            steps += 1;
+            if (steps === 3) aheadMs = 0;
+            yield undefined;
+          }
+        } finally {
+          isOver = true;
+        }
+      },
+    });
+    t.after(() => task.stop());
+    await waitUntil("the run has ended", () => isOver);
+    assert.equal(steps, 3);
   });
 });
