@@ -51,7 +51,7 @@ function errorOf(thrown: unknown, ctx: Context, logger: Logger): OciError {
   if (error instanceof URIError)
     return new OciError("NAME_INVALID", "the path is not percent-encoded UTF-8");
   logger.error({ err: error, method: ctx.method, path: ctx.path }, "a request failed");
-  return new OciError("UNKNOWN", "the registry has failed; its log says why");
+  return new OciError("UNKNOWN", "internal error: the log of the registry has the cause");
 }
 
 function render(ctx: Context, error: OciError): void {

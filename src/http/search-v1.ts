@@ -33,13 +33,13 @@ export function searchV1Routes({
     visibility: VisibilityFilter,
   ): Promise<z.input<typeof v1SearchSchema>> => {
     if (visibility.kind === "public" && !(await search.hasContent(visibility)))
-      throw new OciError("UNAUTHORIZED", "nothing here is public: log in");
+      throw new OciError("UNAUTHORIZED", "this registry has no public repository: log in");
     const { results, total } =
       text.trim() === ""
         ? { results: [], total: 0 }
         : await search.find({ visibility, text, offset: (page - 1) * limit, limit });
     if (visibility.kind === "public" && total === 0 && text.trim() !== "" && !isDocker(ctx))
-      throw new OciError("NAME_UNKNOWN", "nothing public matches");
+      throw new OciError("NAME_UNKNOWN", "no public repository matches");
     return {
       query: text,
       num_results: total,

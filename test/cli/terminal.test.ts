@@ -65,7 +65,7 @@ describe("untrusted text on the command line", async () => {
     for (const label of ["a\nb", "\u001B[31m", "\u202Eabc", "\u009B2J"]) {
       const body = { token_label: label, scopes: ["repo:read"] };
       const { text } = await send("/v2/access-tokens", body).expect(400);
-      assert.match(text, /token_label: holds a control character/);
+      assert.match(text, /token_label: has a control character/);
     }
     const repositories = "/v2/namespaces/mia/repositories";
     const described = { namespace: "mia", name: "app", full_description: "two\nlines" };

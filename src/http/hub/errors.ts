@@ -27,7 +27,8 @@ export class HubError extends OciError {
 export const notFound = (): HubError => new HubError(404, "object not found");
 export const needsLogin = (message: string): HubError =>
   new HubError(401, message, { headers: { "WWW-Authenticate": 'Bearer realm="berth-hub"' } });
-export const forbidden = (message = "you may not do this"): HubError => new HubError(403, message);
+export const forbidden = (message = "you do not have permission to do this"): HubError =>
+  new HubError(403, message);
 
 const statuses = { invalid: 400, unknown: 404, exists: 409, conflict: 400 } as const;
 

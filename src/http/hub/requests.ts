@@ -59,8 +59,7 @@ function rejectControls(value: unknown, path: readonly string[]): void {
   const field = path.findLast((key) => !/^\d+$/.test(key)) ?? "body";
   if (typeof value !== "string" || secrets.has(field)) return;
   if (longTexts.has(field) ? isPrintableText(value) : isPrintableLine(value)) return;
-  const message =
-    "holds a control character, such as an escape, or a line break where one line is meant";
+  const message = "has a control character, or a line break in a text of one line: remove it";
   throw new HubError(400, `${path.join(".")}: ${message}`, {
     fields: { [path.join(".")]: [message] },
   });
@@ -85,7 +84,7 @@ function parse(schema: z.ZodType, value: unknown): unknown {
 export function userOf({
   session,
 }: Pick<HubRequest, "session">): Extract<Session["principal"], { kind: "user" }> {
-  if (session === undefined) throw new HubError(401, "authentication is needed");
+  if (session === undefined) throw new HubError(401, "log in to do this");
   if (session.principal.kind !== "user") throw forbidden("only a user may do this");
   return session.principal;
 }

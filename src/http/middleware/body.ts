@@ -110,7 +110,7 @@ export function createBodyReader(limits: BodyLimits, rate: BodyRate = defaultRat
         refuse: () =>
           new HubError(
             415,
-            "the body is JSON: send it with the header Content-Type: application/json",
+            "the body must be JSON, with the header Content-Type: application/json",
           ),
       },
       error: (status, message) => new HubError(status, message),
@@ -121,7 +121,10 @@ export function createBodyReader(limits: BodyLimits, rate: BodyRate = defaultRat
       type: {
         matches: /^application\/x-www-form-urlencoded$/,
         refuse: () =>
-          badRequest("invalid_request", "the body is application/x-www-form-urlencoded"),
+          badRequest(
+            "invalid_request",
+            "the body must be a form: application/x-www-form-urlencoded",
+          ),
       },
       // RFC 6749, 5.2: a malformed request is 400.
       error: (status, message) =>

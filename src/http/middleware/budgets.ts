@@ -87,7 +87,7 @@ export function createBudgets(limits: BudgetLimits, clock: () => number, process
       whenClosed(ctx.res, () => running.release(key));
       return key;
     },
-    admitMiss: (client) => take(misses, client, "requests for what is not in the mirror yet"),
+    admitMiss: (client) => take(misses, client, "fetches from mirrored registries"),
   };
 }
 

@@ -11,8 +11,12 @@ export async function unavailableOnDatabaseError<T>(work: () => Promise<T>): Pro
     return await work();
   } catch (error) {
     if (error instanceof OciError || describeFailure(error) !== undefined) throw error;
-    throw new OciError("UNAVAILABLE", "accounts can't be looked up at the moment", {
-      cause: error,
-    });
+    throw new OciError(
+      "UNAVAILABLE",
+      "the accounts cannot be read at the moment: try again later",
+      {
+        cause: error,
+      },
+    );
   }
 }
