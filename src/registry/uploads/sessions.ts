@@ -33,6 +33,8 @@ export interface UploadSessions {
   /** A new unique id. */
   newId(): string;
   begin(row: UploadRow): void;
+  /** Begins a session and writes its row. After a failure there is no session: the client does not get its id. */
+  beginWithRow(row: UploadRow): Promise<void>;
   find(id: string): Promise<UploadRow | undefined>;
   /** Throws BLOB_UPLOAD_UNKNOWN unless the session belongs to this repository and this account began it. */
   get(request: SessionRequest): Promise<UploadRow>;
@@ -90,6 +92,8 @@ export function createUploadSessions(
       const timer = setTimeout(() => void settle(row.id).catch(() => undefined), persistAfterMs);
       unpersisted.set(row.id, { row, timer: timer.unref() });
     },
+
+    beginWithRow: (row) => database.commands.startUpload(row),
 
     find,
 

@@ -11,12 +11,7 @@ import type { Clock, LeasePolicy } from "../leases.ts";
 import { checkRange, createUploadQuota, type Chunk } from "./chunk.ts";
 import { createUploadLocks, type UploadLocks } from "./locks.ts";
 import { createRunningDigests } from "./running-digest.ts";
-import {
-  createSessionCount,
-  createUploadSessions,
-  type SessionRequest,
-  type UploadSessions,
-} from "./sessions.ts";
+import { createSessionCount, createUploadSessions, type SessionRequest } from "./sessions.ts";
 import {
   closeWithSmallBlob,
   createSmallBlobs,
@@ -175,28 +170,19 @@ async function startSession(
   await parts.countSession(actor);
   const id = sessions.newId();
   const nowMs = clock();
-  sessions.begin({
+  const row = {
     id,
     repository,
     storage_reference: await store.begin(),
     started_at: nowMs,
     touched_at: nowMs,
     account_id: actor.accountId,
-  });
+  };
   // Another process may get the client's next request, and needs the row.
-  if (parts.isShared) await settleOrForget(sessions, id);
+  if (parts.isShared) await sessions.beginWithRow(row);
+  else sessions.begin(row);
   if (algorithm !== undefined) runningDigests.expect(id, algorithm);
   return id;
-}
-
-/** A session whose row could not be written ends: the client does not get its id, and cannot end it. */
-async function settleOrForget(sessions: UploadSessions, id: string): Promise<void> {
-  try {
-    await sessions.settle(id);
-  } catch (error) {
-    await sessions.forget(id);
-    throw error;
-  }
 }
 
 async function finishSession(
