@@ -93,9 +93,11 @@ interface Kind {
   readonly error: (status: 400 | 408 | 413 | 503, message: string) => OciError;
 }
 
-export function createBodyReader(limits: BodyLimits, rate: BodyRate = defaultRate): BodyReader {
-  const { manifestSize, manifestsInFlight, bodyTimeout } = limits;
-  const kinds: Readonly<Record<SmallBody, Kind>> = {
+function kindsOf({
+  manifestSize,
+  manifestsInFlight,
+}: BodyLimits): Readonly<Record<SmallBody, Kind>> {
+  return {
     manifest: {
       limitBytes: manifestSize,
       budgetBytes: manifestSize * manifestsInFlight,
@@ -131,6 +133,11 @@ export function createBodyReader(limits: BodyLimits, rate: BodyRate = defaultRat
         badRequest("invalid_request", message, status === 413 ? 400 : status),
     },
   };
+}
+
+export function createBodyReader(limits: BodyLimits, rate: BodyRate = defaultRate): BodyReader {
+  const { bodyTimeout } = limits;
+  const kinds = kindsOf(limits);
   // Bytes held in memory per kind: of all clients, and of each client.
   const held: Record<SmallBody, number> = { manifest: 0, json: 0, form: 0 };
   const ofClient = createHeldBudget(Infinity);
