@@ -75,7 +75,7 @@ const longestWaitMs = 10_000;
 /** Keeps `config.workers` workers running until `end`. */
 class WorkerPool {
   readonly #sharedServices: SharedServices;
-  readonly #config: Config;
+  #config: Config;
   readonly #logger: Logger;
   readonly #alive = new Map<Worker, WorkerProcess>();
   /** Known when the first worker listens. */
@@ -137,11 +137,16 @@ class WorkerPool {
     return address;
   }
 
-  /** The system releases a chosen port with the last worker; new workers must get the same port. */
+  /**
+   * The system releases a port that it chose (`listen: HOST:0`) with the last worker. From then on, all new workers
+   * listen on that port by its number: `cluster` shares a socket only between workers that ask for the same port.
+   */
   #settings(): Config {
-    if (this.#address === undefined || this.#alive.size > 0) return this.#config;
-    const { port } = this.#address;
-    return { ...this.#config, listen: { ...this.#config.listen, port } };
+    if (this.#address !== undefined && this.#alive.size === 0) {
+      const { port } = this.#address;
+      this.#config = { ...this.#config, listen: { ...this.#config.listen, port } };
+    }
+    return this.#config;
   }
 
   #onExit(exit: { worker: number; code: number | null; signal: string | null }, livedMs: number) {

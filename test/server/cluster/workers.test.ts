@@ -119,7 +119,7 @@ describe("two workers", () => {
   });
 
   test("are replaced after SIGKILL, and a client can continue an upload that a killed worker had locked", async () => {
-    const { url, wire, told, signal, ended } = await start();
+    const { url, wire, log, told, signal, ended } = await start();
     const bytes = contentOf("goes on", 900_000);
     const digest = digestOf(bytes);
     const { location = "" } = (await wire.expect(202, "POST", uploads, { headers })).headers;
@@ -137,6 +137,15 @@ describe("two workers", () => {
     await wire.expect(201, "PUT", withDigest(rest, digest), { headers });
     const blob = await wire.expect(200, "GET", `/v2/${repository}/blobs/${digest}`, { headers });
     assert.ok(blob.body.equals(bytes));
+    await waitUntil("both new workers answer on the port of the old ones", async () => {
+      await wire.expect(200, "GET", "/v2/", { headers });
+      const answering = new Set(
+        log()
+          .filter(({ method }) => method === "GET")
+          .map(({ worker }) => worker),
+      );
+      return answering.has(3) && answering.has(4);
+    });
     signal("SIGINT");
     assert.equal(await ended, 0);
   });
