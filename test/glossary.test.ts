@@ -13,7 +13,7 @@ test("src, storage, docs and the README have words that the glossary replaces on
   assert.deepEqual(
     added,
     [],
-    "use the glossary's word (CONTRIBUTING.md); after a move of a file run npm run glossary",
+    "use the glossary's word (the forbidden words are in test/glossary.ts); after a move of a file run npm run glossary",
   );
 });
 
