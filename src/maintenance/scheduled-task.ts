@@ -11,25 +11,25 @@ export interface MaintenanceTask {
 
 /**
  * Runs the steps of a task every `everyMs`, at most `stepsPerSecond`. After a start, and after the wall clock has been
- * set, it first waits `leaseMs` of monotonic time: leases that another clock wrote are not reliable.
+ * set, it first waits `waitAfterClockSetMs` of monotonic time: leases that another clock wrote are not reliable.
  */
 export function scheduleTask(parts: {
   /** 0: the task never runs. */
   readonly everyMs: number;
-  readonly leaseMs: number;
+  readonly waitAfterClockSetMs: number;
   readonly stepsPerSecond: number;
   readonly clock: Clock;
   readonly steps: () => AsyncIterable<unknown>;
   readonly onError: (error: unknown) => void;
 }): MaintenanceTask {
-  const { everyMs, leaseMs, stepsPerSecond, clock } = parts;
+  const { everyMs, waitAfterClockSetMs, stepsPerSecond, clock } = parts;
   const ending = new AbortController();
   const wasSet = watchClock(clock);
-  let quietUntilMs = performance.now() + leaseMs;
+  let quietUntilMs = performance.now() + waitAfterClockSetMs;
 
   const clockWasSet = (): boolean => {
     if (!wasSet()) return false;
-    quietUntilMs = performance.now() + leaseMs;
+    quietUntilMs = performance.now() + waitAfterClockSetMs;
     return true;
   };
   const waitOutLease = async (): Promise<void> => {

@@ -124,8 +124,8 @@ function startDeletingBytes(parts: MaintenanceParts): readonly MaintenanceTask[]
   const { clock, leaseTimes, report, gc } = parts;
   const { stepsPerSecond } = gc;
   const leasePolicy = createLeasePolicy(clock, leaseTimes);
-  // No client of this process reads a blob that became `deleting` before the start, so the first run need not wait for
-  // `gc.deleteDelay`. The limit is fixed here: blobs that are marked from now on must not be in the first run.
+  // The first run deletes what was due at the start, without the wait of `scheduleTask`. The limit is fixed here: blobs
+  // that become due from now on belong to the scheduled runs.
   const dueAtStartMs = leasePolicy.deletableBeforeMs();
   const onError = (error: unknown): void =>
     report.error({ err: error }, "bytes could not be deleted; the next run tries again");
@@ -139,7 +139,7 @@ function startDeletingBytes(parts: MaintenanceParts): readonly MaintenanceTask[]
     }),
     scheduleTask({
       everyMs: gc.interval === 0 ? 0 : Math.max(1_000, leaseTimes.deleteDelayMs),
-      leaseMs: leaseTimes.deleteDelayMs,
+      waitAfterClockSetMs: leaseTimes.deleteDelayMs,
       stepsPerSecond,
       clock,
       steps: () => deleteBytes(parts, leasePolicy),
@@ -165,16 +165,17 @@ async function* deleteBytes(
 function startCollecting({ store, database, clock, report, leaseTimes, gc }: MaintenanceParts) {
   const leasePolicy = createLeasePolicy(clock, leaseTimes);
   const { deleteUntagged } = gc;
-  let walkedAtMs = 0;
+  let orphansSearchedAtMs = -Infinity;
   return scheduleTask({
     everyMs: gc.interval,
-    leaseMs: leaseTimes.leaseMs,
+    waitAfterClockSetMs: leaseTimes.leaseMs,
     stepsPerSecond: gc.stepsPerSecond,
     clock,
     steps: () => {
-      // The search for orphans lists every file, so it runs once a day. The other steps read only due rows.
-      const orphans = performance.now() - walkedAtMs > dayMs;
-      if (orphans) walkedAtMs = performance.now();
+      // The search for orphans lists every file, so it runs once after the start and then once a day. The other steps
+      // read only due rows.
+      const orphans = performance.now() - orphansSearchedAtMs > dayMs;
+      if (orphans) orphansSearchedAtMs = performance.now();
       const parts = {
         store,
         database,
@@ -215,7 +216,7 @@ function startScrubbing({
   };
   return scheduleTask({
     everyMs: interval,
-    leaseMs: Math.min(60_000, interval),
+    waitAfterClockSetMs: Math.min(60_000, interval),
     stepsPerSecond: 1_000,
     clock,
     steps,

@@ -136,7 +136,7 @@ const isCode = (code: string) => (error: unknown) =>
 
 async function drain(steps: AsyncIterable<CollectionStep>): Promise<CollectionStep[]> {
   const done: CollectionStep[] = [];
-  for await (const step of steps) if (step.kind !== "looked") done.push(step);
+  for await (const step of steps) if (step.kind !== "pause") done.push(step);
   return done;
 }
 

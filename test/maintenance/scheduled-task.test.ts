@@ -3,13 +3,13 @@ import { describe, test } from "node:test";
 import { runTaskOnce, scheduleTask } from "../../src/maintenance/scheduled-task.ts";
 import { waitUntil } from "../support/wait.ts";
 
-const leaseMs = 300;
+const waitAfterClockSetMs = 300;
 
 /** Schedules runs of one step each. `steps` has the time of each step, in ms of the monotonic clock. */
 function startRuns(clock: () => number, everyMs = 1) {
   const steps: number[] = [];
   const task = scheduleTask({
-    ...{ everyMs, leaseMs, stepsPerSecond: 1_000, clock },
+    ...{ everyMs, waitAfterClockSetMs, stepsPerSecond: 1_000, clock },
     onError: (error) => assert.ifError(error),
     async *steps() {
       steps.push(performance.now());
@@ -27,7 +27,7 @@ describe("a scheduled task", () => {
     await waitUntil("it has run three times", () => steps.length >= 3);
     const [first = 0] = steps;
     assert.ok(
-      first - startedAtMs >= leaseMs,
+      first - startedAtMs >= waitAfterClockSetMs,
       `the first step came after ${first - startedAtMs} ms`,
     );
   });
@@ -42,7 +42,7 @@ describe("a scheduled task", () => {
     const before = steps.length;
     await waitUntil("it runs again", () => steps.length >= before + 3);
     // One step may run while the clock is set, and one more step detects the change.
-    const later = steps.slice(before).filter((at) => at - setAtMs >= leaseMs);
+    const later = steps.slice(before).filter((at) => at - setAtMs >= waitAfterClockSetMs);
     assert.ok(steps.length - before - later.length <= 2, "it went on at once");
   });
 

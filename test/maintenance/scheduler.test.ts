@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
-import { readdirSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { describe, test } from "node:test";
+import { ulid } from "ulid";
 import { collect } from "../../src/maintenance/collector.ts";
 import { startMaintenance } from "../../src/maintenance/scheduler.ts";
 import { digestOf } from "../../src/oci/digest.ts";
@@ -77,6 +78,18 @@ describe("the deletion of bytes at the start", () => {
 });
 
 describe("a server without requests", () => {
+  test("deletes an old file without a row in its first collection, although it has not run for a day", async (t) => {
+    const times = { "gc.interval": "1s", "gc.lease": "1s", "gc.grace": "1s" };
+    const berth = await startBerth(temporaryFolder(), times);
+    t.after(() => berth.close());
+    const hex = digestOf(Buffer.from("a file without a row")).slice("sha256:".length);
+    const folder = path.join(berth.data, "blobs", "sha256", hex.slice(0, 2));
+    const file = path.join(folder, `${hex}.${ulid(Date.now() - 2 * 86_400_000)}`);
+    mkdirSync(folder, { recursive: true });
+    writeFileSync(file, "a file without a row");
+    await waitUntil("the file is gone", () => !existsSync(file));
+  });
+
   test("verifies its blobs, and answers 404 for a blob whose bytes have changed", async (t) => {
     const berth = await startBerth(temporaryFolder(), { "scrub.interval": "1s" });
     t.after(() => berth.close());
