@@ -83,7 +83,8 @@ export interface BlobStore {
   begin(): Promise<UploadReference>;
 
   /**
-   * The bytes that the upload holds durably for any process: 0 before the first append, and after a commit or an abort.
+   * The size of the upload, for any process, also after a restart: 0 before the first append, and after a commit or an
+   * abort. A power cut may lose bytes before the commit.
    */
   uploadSize(upload: UploadReference): Promise<number>;
 

@@ -3,7 +3,7 @@ import { generateTokenSecret, hashTokenSecret } from "../auth/tokens/secret.ts";
 import type { TokenOrigin, AccessToken } from "../database/accounts/access-tokens.ts";
 import type { Account } from "../database/accounts/accounts.ts";
 import type { Database } from "../database/database.ts";
-import type { Actor } from "../database/events/audit.ts";
+import type { Actor } from "../database/permissions/authority.ts";
 import {
   personalScopes,
   type PersonalScope,

@@ -1,4 +1,4 @@
-import type { Actor } from "../database/events/audit.ts";
+import type { Actor } from "../database/permissions/authority.ts";
 import type { Collaborator } from "../database/accounts/collaborators.ts";
 import type { Database } from "../database/database.ts";
 import type { RepositoryRole } from "../database/accounts/schema.ts";

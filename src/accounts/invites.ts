@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { AccountError, unknownAccount } from "./errors.ts";
-import type { Actor } from "../database/events/audit.ts";
+import type { Actor } from "../database/permissions/authority.ts";
 import type { Invite } from "../database/accounts/invites.ts";
 import type { Database } from "../database/database.ts";
 import type { MemberRole } from "../database/accounts/schema.ts";

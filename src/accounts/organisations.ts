@@ -1,5 +1,5 @@
 import type { Account } from "../database/accounts/accounts.ts";
-import type { Actor } from "../database/events/audit.ts";
+import type { Actor } from "../database/permissions/authority.ts";
 import type { Member, MemberRejection, SetMember } from "../database/accounts/members.ts";
 import type { Database } from "../database/database.ts";
 import type { Page } from "../database/query-parts.ts";

@@ -1,7 +1,6 @@
 import type { Account } from "../database/accounts/accounts.ts";
-import type { Actor } from "../database/events/audit.ts";
 import type { Database } from "../database/database.ts";
-import { systemActor } from "../database/permissions/authority.ts";
+import { systemActor, type Actor } from "../database/permissions/authority.ts";
 import type { Page } from "../database/query-parts.ts";
 import { AccountError, unknownAccount } from "./errors.ts";
 import {

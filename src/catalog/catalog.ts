@@ -7,7 +7,7 @@ import { createStorageUsageReports, type StorageUsageReports } from "./storage-u
 import { createTagDiffs, type TagDiffs } from "./tag-diff.ts";
 import { createTagListing, type TagListing } from "./tag-listing.ts";
 
-/** Search, listings, tag diffs and storage usage for Berth's own HTTP API. Search also serves the Docker Hub API. */
+/** Search, listings, tag diffs and storage usage for Berth's own HTTP API. Search also serves the Hub-shaped API. */
 export interface Catalog {
   readonly search: Search;
   readonly repositories: RepositoryListing;

@@ -1,6 +1,6 @@
 import type { HubPolicy, RepositoryPermissions } from "../auth/hub-policy.ts";
 import type { Session } from "../auth/sessions.ts";
-import type { Actor } from "../database/events/audit.ts";
+import type { Actor } from "../database/permissions/authority.ts";
 import type { Database } from "../database/database.ts";
 import type { RepositoryDetails } from "../database/catalog/repositories.ts";
 import type {
@@ -82,7 +82,7 @@ export class RepositoryCatalog {
     if (isByPulls && count <= countedAtMost)
       return { count, items: await this.#pageByPulls(filter, request) };
     const positions = await this.#readPage(list, request);
-    const items = await this.#describe(positions.map(({ name }) => name));
+    const items = await this.#detailsOf(positions.map(({ name }) => name));
     return { count, items: isByPulls ? items.toSorted(byPulls(descending)) : items };
   }
 
@@ -92,7 +92,7 @@ export class RepositoryCatalog {
     name: RepositoryName,
   ): Promise<RepositoryWithPermissions> {
     const { database, policy } = this.#parts;
-    const [shown] = await this.#describe([name], true);
+    const [shown] = await this.#detailsOf([name], true);
     if (shown === undefined) throw new OciError("NAME_UNKNOWN");
     const { principal } = session ?? {};
     return {
@@ -114,12 +114,12 @@ export class RepositoryCatalog {
     const names = await database.stars.of(userId);
     const seen = await policy.visible(session, names);
     const visible = names.filter((name) => seen.has(name));
-    const items = await this.#describe(visible.slice((page - 1) * size, page * size));
+    const items = await this.#detailsOf(visible.slice((page - 1) * size, page * size));
     return { count: visible.length, items };
   }
 
   /** Sets the descriptions. Throws NAME_UNKNOWN if the repository does not exist. */
-  async describe(
+  async setDescriptions(
     actor: Actor,
     repository: RepositoryName,
     texts: { readonly short?: string | undefined; readonly full?: string | undefined },
@@ -174,11 +174,11 @@ export class RepositoryCatalog {
       .map((name) => ({ name, pulls: counted.get(name)?.pulls ?? 0 }))
       .toSorted(byPulls(descending))
       .slice((page - 1) * size, page * size);
-    return this.#describe(wanted.map(({ name }) => name));
+    return this.#detailsOf(wanted.map(({ name }) => name));
   }
 
   /** The repositories in the order of `names`, without deleted ones. */
-  async #describe(
+  async #detailsOf(
     names: readonly RepositoryName[],
     fullTexts = false,
   ): Promise<readonly ListedRepository[]> {

@@ -12,6 +12,7 @@ export interface RepositorySummary extends RepositoryDetails {
   readonly facets: readonly FacetValue[];
 }
 
+/** Repositories as Berth's own API shows them. `RepositoryCatalog` serves the Hub-shaped API. */
 export type RepositoryListing = ReturnType<typeof createRepositoryListing>;
 
 export function createRepositoryListing(parts: {

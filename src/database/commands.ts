@@ -51,7 +51,7 @@ export const commands = {
     "setVisibility",
     "setImmutableTags",
     "deleteRepository",
-    "reviewRepositories",
+    "collectRepositories",
   ),
   ...pick(repositoryCreation, "createRepository"),
   ...pick(storeBlob, "storeBlob"),
@@ -141,7 +141,7 @@ type InternalCommand =
       | "restoreBlob"
       | "recordScrub"
     )
-  | ("collectBlobs" | "collectManifests" | "reviewRepositories")
+  | ("collectBlobs" | "collectManifests" | "collectRepositories")
   | ("recountQuota" | "rankRepositories" | "rankByStars")
   // Mirrors.
   | (

@@ -5,7 +5,7 @@ import type { Writer } from "./writer.ts";
 
 /** The metadata of the registry. Reads never wait for a writer. A command is durable when it resolves. */
 export interface Database extends Omit<Reads, "probe" | "close" | "invalidate"> {
-  /** Each is durable when it resolves. */
+  /** Each is durable when it resolves, except in `src/mirror`, which puts `unflushedCommands` here. */
   readonly commands: Commands;
   /**
    * The same commands without a flush: a power failure may undo them, until another command flushes. For data that can

@@ -5,7 +5,7 @@ import { accountIdOf, anonymous, type Grant } from "../auth/principal.ts";
 import type { Session, Sessions } from "../auth/sessions.ts";
 import { OciError } from "../oci/errors.ts";
 import type { RepositoryName } from "../oci/name.ts";
-import type { Actor } from "../database/events/audit.ts";
+import type { Actor } from "../database/permissions/authority.ts";
 import { readAuthorization, type RequestAuthenticator } from "./middleware/authenticate.ts";
 import type { ClientInfo } from "./middleware/client-info.ts";
 import { peerOf, setGrant } from "./middleware/principal.ts";

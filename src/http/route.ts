@@ -8,7 +8,7 @@ import type { YieldingWork } from "../concurrency/yielding-work.ts";
 import type { Mirrored } from "../mirror/mirrors.ts";
 import type { AdmitMiss } from "../mirror/repository.ts";
 import type { RepositoryName } from "../oci/name.ts";
-import type { Actor } from "../database/events/audit.ts";
+import type { Actor } from "../database/permissions/authority.ts";
 
 /**
  * A route of the server. Its schemas parse the requests and generate the OpenAPI document.

@@ -91,17 +91,17 @@ async function* removeRepositories(
   let afterId = 0;
   for (;;) {
     const page = { nowMs: clock(), createdBeforeMs, afterId, limit: candidatesAtOnce };
-    const { lastId, removed } = await database.commands.reviewRepositories(page);
+    const { lastId, removed } = await database.commands.collectRepositories(page);
     for (const repository of removed) yield { kind: "repository", repository };
     if (lastId === undefined) return;
     afterId = lastId;
-    yield { kind: "looked" };
+    yield { kind: "pause" };
   }
 }
 
 async function* removeOrphans(parts: CollectorParts): AsyncGenerator<CollectionStep> {
   for await (const { key, sizeBytes } of findOrphans(parts)) {
-    yield { kind: "looked" };
+    yield { kind: "pause" };
     await parts.store.delete(key);
     yield { kind: "orphan", key, sizeBytes };
   }
@@ -119,7 +119,7 @@ async function* checkCandidates(
     const { checked, steps } = await once();
     yield* steps;
     if (checked === 0) return;
-    yield { kind: "looked" };
+    yield { kind: "pause" };
   }
 }
 
@@ -217,6 +217,6 @@ function count(stats: CollectionStats, step: CollectionStep): void {
       stats.waiting += step.blobs;
       stats.waitingBytes += step.bytes;
       return;
-    case "looked":
+    case "pause":
   }
 }

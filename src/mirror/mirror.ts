@@ -116,7 +116,8 @@ type MirrorCore = ReturnType<typeof createCore>;
 function createCore(settings: MirrorSettings, parts: MirrorParts) {
   const { store, clock, processId, proxies, responses, log, report } = parts;
   const { namespace } = settings;
-  // Mirror writes do not wait for fsync: after a power cut the mirror downloads the lost data again.
+  // Mirror writes do not wait for fsync: after a power cut the mirror downloads the lost data again. So below here the
+  // commands of `database` are not durable when they resolve.
   const database: Database = {
     ...parts.database,
     commands: parts.database.unflushedCommands,

@@ -1,6 +1,6 @@
 import type { BlobStore, ByteRange, BorrowedBytes } from "../../storage/blob-store.ts";
 import type { Database } from "../database/database.ts";
-import type { Actor } from "../database/events/audit.ts";
+import type { Actor } from "../database/permissions/authority.ts";
 import type { LinkedBlob } from "../database/registry/blobs.ts";
 import type { PushRules } from "../database/registry/repository-creation.ts";
 import { isRejection } from "../database/rejections.ts";

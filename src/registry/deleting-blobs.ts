@@ -9,7 +9,7 @@ export type BlobDeletionStep =
   | { readonly kind: "bytes"; readonly digest: Digest; readonly sizeBytes: number }
   | { readonly kind: "failed"; readonly digest: Digest; readonly error: unknown }
   /** No blob was deleted; the caller can pause here too. */
-  | { readonly kind: "looked" };
+  | { readonly kind: "pause" };
 
 interface Deletion {
   readonly leasePolicy: Pick<LeasePolicy, "deletableBeforeMs">;
@@ -33,7 +33,7 @@ export async function* deleteMarkedBlobs(parts: Deletion): AsyncGenerator<BlobDe
     const deleting = await parts.database.collection.deleting(page);
     for (const blob of deleting) {
       after = blob.id;
-      yield { kind: "looked" };
+      yield { kind: "pause" };
       if (parts.only?.has(blob.id) !== false) yield await deleteBlob(parts, blob);
     }
     if (deleting.length < deletesAtOnce) return;

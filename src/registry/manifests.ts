@@ -1,5 +1,5 @@
 import type { Database } from "../database/database.ts";
-import type { Actor } from "../database/events/audit.ts";
+import type { Actor } from "../database/permissions/authority.ts";
 import type { StoredManifest } from "../database/registry/manifests.ts";
 import { isRejection } from "../database/rejections.ts";
 import { OciError } from "../oci/errors.ts";
@@ -11,7 +11,7 @@ import {
   type ManifestPush,
   type ManifestPushParts,
   type PushedManifest,
-} from "./manifest-push.ts";
+} from "./put-manifest.ts";
 
 export type { StoredManifest };
 

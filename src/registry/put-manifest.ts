@@ -1,7 +1,7 @@
 import { setImmediate } from "node:timers/promises";
 import type { BlobStore } from "../../storage/blob-store.ts";
 import type { Database } from "../database/database.ts";
-import type { Actor } from "../database/events/audit.ts";
+import type { Actor } from "../database/permissions/authority.ts";
 import type { Lease } from "../database/maintenance/gc-candidates.ts";
 import type { PushRules } from "../database/registry/repository-creation.ts";
 import { isRejection } from "../database/rejections.ts";
@@ -111,7 +111,7 @@ function isAccepted(
   return kind !== "opaque" || moreTypes === "any" || moreTypes.includes(mediaType);
 }
 
-/** The platform in the image config. `undefined` if the config is missing or invalid; the push itself then decides. */
+/** The platform in the image config. `undefined` if the config is missing or invalid; `putManifest` then rejects a missing config. */
 async function platformOf(
   parts: ManifestPushParts,
   repository: RepositoryName,

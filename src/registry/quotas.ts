@@ -1,4 +1,4 @@
-import type { Actor } from "../database/events/audit.ts";
+import type { Actor } from "../database/permissions/authority.ts";
 import type { Database } from "../database/database.ts";
 import type { PushRules } from "../database/registry/repository-creation.ts";
 import type { Clock } from "./leases.ts";

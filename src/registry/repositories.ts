@@ -1,4 +1,4 @@
-import type { Actor } from "../database/events/audit.ts";
+import type { Actor } from "../database/permissions/authority.ts";
 import type { VisibilityFilter } from "../database/catalog/visibility-filter.ts";
 import type { Database } from "../database/database.ts";
 import { isRejection } from "../database/rejections.ts";

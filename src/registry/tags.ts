@@ -1,4 +1,4 @@
-import type { Actor } from "../database/events/audit.ts";
+import type { Actor } from "../database/permissions/authority.ts";
 import { isRejection } from "../database/rejections.ts";
 import type { Digest } from "../oci/digest.ts";
 import { OciError } from "../oci/errors.ts";

@@ -1,6 +1,6 @@
 import { Readable } from "node:stream";
 import SqliteDatabase, { type Database as SqliteConnection } from "better-sqlite3";
-import type { Actor } from "../../src/database/events/audit.ts";
+import type { Actor } from "../../src/database/permissions/authority.ts";
 import type { Database } from "../../src/database/database.ts";
 import type { PushRules } from "../../src/database/registry/repository-creation.ts";
 import { digestOf, type Digest } from "../../src/oci/digest.ts";

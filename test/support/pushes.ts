@@ -1,5 +1,4 @@
-import type { Actor } from "../../src/database/events/audit.ts";
-import { openActor, systemActor } from "../../src/database/permissions/authority.ts";
+import { openActor, systemActor, type Actor } from "../../src/database/permissions/authority.ts";
 import type { PushRules } from "../../src/database/registry/repository-creation.ts";
 
 /** The actor of a push in open mode. */

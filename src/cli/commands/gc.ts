@@ -21,10 +21,10 @@ pushed, mounted or requested by a pusher within gc.lease (1h), and what lost its
 last user within gc.grace (24h). It deletes manifests without a tag only with
 gc.deleteUntagged: true.
 
-The bytes of a blob are deleted gc.deleteDelay (10m) after its row, because a
-server may be sending them. A running server does that, or the next gc. --now
-does not wait; it can break downloads of deleted blobs. A server collects every
-gc.interval (1h) by itself.
+The bytes of a blob are deleted gc.deleteDelay (10m) after its row is marked,
+because a server may be sending them. A running server does that, or the next
+gc. --now does not wait; it can break downloads of deleted blobs. A server
+collects every gc.interval (1h) by itself.
 `;
 
 /** `berth gc`: deletes manifests and blobs that no tag, index or lease keeps. */
@@ -132,7 +132,7 @@ function lineOf(step: CollectionStep, isDryRun: boolean): string | undefined {
     case "failed":
       return `cannot delete blob ${step.digest}: ${String(step.error)}`;
     case "waiting":
-    case "looked":
+    case "pause":
       return undefined;
   }
 }

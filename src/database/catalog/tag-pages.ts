@@ -14,7 +14,10 @@ export interface TagCursorPosition {
 export interface TagDetails extends TagCursorPosition {
   readonly repositoryId: number;
   readonly manifest: TaggedManifest;
-  /** The account that last changed the tag; `null` if it is deleted or was anonymous. */
+  /**
+   * Who last moved the tag; a push of the digest that the tag has does not count. The id is `null` for a deleted account
+   * and for an actor without one; the name stays.
+   */
   readonly updaterId: number | null;
   readonly updater: string | null;
   /** The account of the tag's first history entry; `null` if it is deleted or was anonymous. */

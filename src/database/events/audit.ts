@@ -1,8 +1,6 @@
 import type { Actor } from "../permissions/authority.ts";
 import type { Db } from "../schema.ts";
 
-export type { Actor };
-
 /** The actions of audit rows: the kind of account or `repo`, then the noun and the verb. */
 export const auditActions = [
   "repo.create",

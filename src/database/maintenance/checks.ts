@@ -3,7 +3,7 @@ import type { Digest } from "../../oci/digest.ts";
 import type { RepositoryName } from "../../oci/name.ts";
 import type { Db } from "../schema.ts";
 
-/** A live blob, with the columns that the scrubber and the checks need. */
+/** A blob row, with the columns that the scrubber and the checks need. */
 export interface StoredBlob {
   readonly id: number;
   readonly digest: Digest;

@@ -35,9 +35,9 @@ type ClientPermission =
 
 /** The author of a change, for the audit row. */
 export interface Actor {
-  /** `null`: anonymous, open mode, or the command line. */
+  /** `null`: anonymous, open mode, or a system actor. */
   readonly accountId: number | null;
-  /** Name of the account; empty for an anonymous client, `berth` for the command line. */
+  /** Name of the account; empty for an anonymous client, `berth` or `mirror` for a system actor. */
   readonly name: string;
   /** The client's address; empty if there is none. */
   readonly peer: string;

@@ -109,23 +109,23 @@ export async function linkBlob(
   tx: Db,
   repositoryId: number,
   blobId: number,
-  leaseTimes: Lease,
+  lease: Lease,
 ): Promise<void> {
   await tx
     .insertInto("blob_links")
     .values({
       repository_id: repositoryId,
       blob_id: blobId,
-      created_at: leaseTimes.nowMs,
-      leased_until: leaseTimes.leasedUntilMs,
+      created_at: lease.nowMs,
+      leased_until: lease.leasedUntilMs,
     })
     .onConflict((conflict) =>
       conflict
         .columns(["repository_id", "blob_id"])
-        .doUpdateSet({ leased_until: leaseTimes.leasedUntilMs }),
+        .doUpdateSet({ leased_until: lease.leasedUntilMs }),
     )
     .execute();
-  await addBlobCandidate(tx, { repositoryId, blobId, dueAtMs: leaseTimes.dueAtMs });
+  await addBlobCandidate(tx, { repositoryId, blobId, dueAtMs: lease.dueAtMs });
 }
 
 /** Extends the lease of a linked blob, so that the collector keeps it. False if the repository does not link it. */

@@ -201,7 +201,7 @@ interface RepositoryReview {
  * Deletes repositories that a push created and that got no manifest, once their blobs and uploads are gone. So a
  * rejected or abandoned push leaves only two audit rows.
  */
-export async function reviewRepositories(
+export async function collectRepositories(
   tx: Db,
   { nowMs, createdBeforeMs, afterId, limit }: ReviewRepositories,
 ): Promise<RepositoryReview> {

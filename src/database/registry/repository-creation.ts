@@ -1,6 +1,7 @@
 import { namespaceOf, type RepositoryName } from "../../oci/name.ts";
 import { addCollaborator } from "../accounts/collaborators.ts";
-import { writeAudit, type Actor } from "../events/audit.ts";
+import { writeAudit } from "../events/audit.ts";
+import type { Actor } from "../permissions/authority.ts";
 import { isRejection, type OverQuota, type Rejection } from "../rejections.ts";
 import type { Db } from "../schema.ts";
 import { findQuota, reserveQuota, type Item, type Quota } from "./quotas.ts";

@@ -11,7 +11,7 @@ export interface TagMove {
   /** `null`: the tag was deleted. */
   readonly digest: Digest | null;
   readonly changedAtMs: number;
-  /** Name of the account; `null`: an anonymous client. */
+  /** Name of the actor (`mirror` for a mirror); `null`: an anonymous client. */
   readonly actor: string | null;
   /** Whether the repository still has the manifest. */
   readonly isHere: boolean;

@@ -1,6 +1,6 @@
 import type { Context } from "koa";
 import type { Grant } from "../../auth/principal.ts";
-import type { Actor } from "../../database/events/audit.ts";
+import type { Actor } from "../../database/permissions/authority.ts";
 
 interface RequestState {
   grant?: Grant;

@@ -73,7 +73,7 @@ export class Eviction {
     } finally {
       release();
       this.used(digest);
-      void this.settle();
+      void this.evictIfOver();
     }
   }
 
@@ -102,7 +102,7 @@ export class Eviction {
   }
 
   /** Evicts again after a read or a download ended, because a blob in use cannot be evicted. Never rejects. */
-  async settle(): Promise<void> {
+  async evictIfOver(): Promise<void> {
     const { budgetBytes = Infinity } = this.#parts;
     if ((this.#cachedBytes ?? 0) > budgetBytes) await this.freeSpace(0);
   }

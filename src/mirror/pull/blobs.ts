@@ -67,7 +67,7 @@ export class MirrorBlobs {
     if (here !== undefined) return this.#cached(here);
     return await this.#asking(mirrorRepository, digest, async () => {
       const download = await this.#parts.downloads.get(mirrorRepository, digest, admitMiss);
-      if (download.kind === "here") return this.#cached(download.blob);
+      if (download.kind === "stored") return this.#cached(download.blob);
       this.#parts.counters.add("misses");
       const leave = download.join();
       if (left.aborted) leave();
@@ -88,7 +88,7 @@ export class MirrorBlobs {
     if ((await this.#find(mirrorRepository, digest)) !== undefined) return;
     await this.#asking(mirrorRepository, digest, async () => {
       const download = await this.#parts.downloads.get(mirrorRepository, digest, admitAll);
-      if (download.kind === "here") return;
+      if (download.kind === "stored") return;
       this.#parts.counters.add("misses");
       const leave = download.join();
       await download.done().finally(leave);
@@ -140,7 +140,7 @@ export class MirrorBlobs {
   async #coming(
     mirrorRepository: MirrorRepository,
     digest: Digest,
-    { partialBlob, collapsed, sized, done }: Extract<Download, { kind: "coming" }>,
+    { partialBlob, collapsed, sized, done }: Extract<Download, { kind: "running" }>,
   ): Promise<MirroredBlob> {
     const { store, eviction, scheduler, prefetch } = this.#parts;
     if (!collapsed && prefetch > 0)
@@ -196,7 +196,7 @@ export class MirrorBlobs {
     try {
       if ((await this.#find(mirrorRepository, digest)) !== undefined) return;
       const download = await this.#parts.downloads.get(mirrorRepository, digest, admitAll);
-      if (download.kind !== "coming") return;
+      if (download.kind !== "running") return;
       // Leave when the size is known: without readers, the download continues only if the mirror can keep the blob.
       const leave = download.join();
       download.sized().then(leave, leave);

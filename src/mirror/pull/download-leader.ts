@@ -183,7 +183,7 @@ export class DownloadLeader {
     };
     const stored = (): void => {
       end();
-      void eviction.settle();
+      void eviction.evictIfOver();
     };
     download.done.then(stored, async () => {
       end();

@@ -11,11 +11,11 @@ import type { PartialBlob } from "./partial-blob.ts";
 import { headSize } from "./sources.ts";
 import type { StoredBlobs } from "./stored-blobs.ts";
 
-/** `here`: the blob is stored. `coming`: its download runs, in this process or in another. */
+/** `stored`: the blob is stored. `running`: its download runs, in this process or in another. */
 export type Download =
-  | { readonly kind: "here"; readonly blob: LinkedBlob }
+  | { readonly kind: "stored"; readonly blob: LinkedBlob }
   | {
-      readonly kind: "coming";
+      readonly kind: "running";
       readonly partialBlob: PartialBlob;
       /** The request shares the download of another request. */
       readonly collapsed: boolean;
@@ -53,7 +53,7 @@ export class Downloads {
     const known = this.#running.get(key);
     if (known !== undefined) {
       const download = await known;
-      return download.kind === "here" ? download : { ...download, collapsed: true };
+      return download.kind === "stored" ? download : { ...download, collapsed: true };
     }
     // Before `#running.set`, so that clients that join do not fail on this client's limit.
     admitMiss();
@@ -73,7 +73,7 @@ export class Downloads {
   ): Promise<number | undefined> {
     const download = await this.#running.get(`${repository}@${digest}`);
     if (download === undefined) return undefined;
-    return download.kind === "here" ? download.blob.sizeBytes : await download.sized();
+    return download.kind === "stored" ? download.blob.sizeBytes : await download.sized();
   }
 
   async close(): Promise<void> {
@@ -92,12 +92,12 @@ export class Downloads {
     const begun = await this.#parts.leader.begin(mirrorRepository, digest);
     switch (begun.kind) {
       case "stored":
-        return { kind: "here", blob: begun.blob };
+        return { kind: "stored", blob: begun.blob };
       case "leader": {
         const { download } = begun;
         const { partialBlob, sized, done } = download;
         return {
-          kind: "coming",
+          kind: "running",
           partialBlob,
           collapsed: false,
           sized: () => sized,
@@ -109,7 +109,7 @@ export class Downloads {
         const takeOver = async (): Promise<PartialBlob> => {
           forget();
           const download = await this.get(mirrorRepository, digest, admitAll);
-          return download.kind === "coming" ? download.partialBlob : completeBlob(download.blob);
+          return download.kind === "running" ? download.partialBlob : completeBlob(download.blob);
         };
         return this.#follow(mirrorRepository, digest, { fetch: begun.fetch, takeOver });
       }
@@ -136,7 +136,7 @@ export class Downloads {
         await partialBlob.until(partialBlob.availableBytes);
     })();
     return {
-      kind: "coming",
+      kind: "running",
       partialBlob,
       collapsed: true,
       sized: async () =>
@@ -153,7 +153,7 @@ export class Downloads {
 const ignore = (): void => undefined;
 
 const whenDone = async (download: Download): Promise<unknown> =>
-  download.kind === "coming" ? await download.done() : undefined;
+  download.kind === "running" ? await download.done() : undefined;
 
 /** Presents a stored blob as a complete partial blob. */
 function completeBlob({ storageKey, sizeBytes }: LinkedBlob): PartialBlob {

@@ -57,7 +57,7 @@ export function checkRange({ range, lengthBytes }: Chunk, offset: number): void 
  * The chunk's bytes. Throws SIZE_INVALID if the source has fewer or more bytes than its headers declare. Calls
  * `heartbeat` for every piece.
  */
-export async function* measured(chunk: Chunk, heartbeat: () => void): ByteSource {
+export async function* withCheckedLength(chunk: Chunk, heartbeat: () => void): ByteSource {
   const { range, lengthBytes } = chunk;
   const declared = range === undefined ? lengthBytes : range.end - range.start + 1;
   let received = 0;

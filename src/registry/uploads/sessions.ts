@@ -2,7 +2,7 @@ import { randomBytes, randomUUID } from "node:crypto";
 import { setTimeout as pause } from "node:timers/promises";
 import { LRUCache } from "lru-cache";
 import type { Database } from "../../database/database.ts";
-import type { Actor } from "../../database/events/audit.ts";
+import type { Actor } from "../../database/permissions/authority.ts";
 import type { UploadRow } from "../../database/registry/schema.ts";
 import { OciError } from "../../oci/errors.ts";
 import type { RepositoryName } from "../../oci/name.ts";
@@ -43,7 +43,7 @@ export interface UploadSessions {
   /** The number of the account's sessions without a row. */
   unpersistedOf(accountId: number | null): number;
   /** Resolves when the row is durable. */
-  settle(id: string): Promise<void>;
+  persist(id: string): Promise<void>;
   /** Ends the session in this process. True: it has a row, which the caller must delete. */
   forget(id: string): Promise<boolean>;
   /** Ends the sessions of a repository that have no row. Their next request gets BLOB_UPLOAD_UNKNOWN. */
@@ -60,7 +60,7 @@ export function createUploadSessions(
   // has never existed.
   const ours = randomBytes(4).toString("hex");
 
-  const settle = async (id: string): Promise<void> => {
+  const persist = async (id: string): Promise<void> => {
     const session = unpersisted.get(id);
     if (session === undefined) return;
     clearTimeout(session.timer);
@@ -89,7 +89,7 @@ export function createUploadSessions(
 
     begin(row) {
       // Ignore the error: the request that needs the row gets it.
-      const timer = setTimeout(() => void settle(row.id).catch(() => undefined), persistAfterMs);
+      const timer = setTimeout(() => void persist(row.id).catch(() => undefined), persistAfterMs);
       unpersisted.set(row.id, { row, timer: timer.unref() });
     },
 
@@ -106,7 +106,7 @@ export function createUploadSessions(
     isUnpersisted: (id) => unpersisted.has(id),
     unpersistedOf: (accountId) =>
       [...unpersisted.values()].filter(({ row }) => row.account_id === accountId).length,
-    settle,
+    persist,
 
     async forget(id) {
       const session = unpersisted.get(id);
@@ -127,7 +127,7 @@ export function createUploadSessions(
     },
 
     async close() {
-      await Promise.all([...unpersisted.keys()].map(settle));
+      await Promise.all([...unpersisted.keys()].map(persist));
     },
   };
 }

@@ -3,7 +3,7 @@ import { algorithmOf, digestOf, type Digest } from "../../oci/digest.ts";
 import type { RepositoryName } from "../../oci/name.ts";
 import type { BlobKey, BlobStore, ByteSource } from "../../../storage/blob-store.ts";
 import { wrongDigest } from "../errors.ts";
-import { measured, type Chunk, type UploadQuota } from "./chunk.ts";
+import { withCheckedLength, type Chunk, type UploadQuota } from "./chunk.ts";
 import {
   isRefused,
   recordBlob,
@@ -50,7 +50,7 @@ export function createSmallBlobs(parts: {
       quota.checkSize(lengthBytes);
       heldBytes += lengthBytes;
       try {
-        const bytes = await gather(measured(chunk, heartbeat));
+        const bytes = await gather(withCheckedLength(chunk, heartbeat));
         const found = digestOf(bytes, algorithmOf(digest));
         if (found !== digest) throw wrongDigest("content", digest, found);
         const storageKey = await store.put(digest, bytes);

@@ -1,6 +1,6 @@
 import type { BlobStore, ByteSource } from "../../../storage/blob-store.ts";
 import type { Database } from "../../database/database.ts";
-import type { Actor } from "../../database/events/audit.ts";
+import type { Actor } from "../../database/permissions/authority.ts";
 import { NotAuthorizedError } from "../../database/permissions/check.ts";
 import type { PushRules } from "../../database/registry/repository-creation.ts";
 import type { UploadRow } from "../../database/registry/schema.ts";
@@ -9,7 +9,13 @@ import { OciError } from "../../oci/errors.ts";
 import type { RepositoryName } from "../../oci/name.ts";
 import { describeFailure, rejectionError, wrongDigest } from "../errors.ts";
 import { rewriteAfterMs, type Clock, type LeasePolicy } from "../leases.ts";
-import { checkRange, measured, UploadRangeError, type Chunk, type UploadQuota } from "./chunk.ts";
+import {
+  checkRange,
+  withCheckedLength,
+  UploadRangeError,
+  type Chunk,
+  type UploadQuota,
+} from "./chunk.ts";
 import type { UploadLock, UploadLocks } from "./locks.ts";
 import type { RunningDigests } from "./running-digest.ts";
 import type { SessionRequest, UploadSessions } from "./sessions.ts";
@@ -38,7 +44,7 @@ export interface LockedSession {
 }
 
 /** Runs `work` as the only writer of the upload. Throws {@link UploadRangeError} if another request is writing. */
-export async function asWriter<T>(
+export async function withUploadLock<T>(
   parts: StoredUploadParts,
   request: SessionRequest,
   work: (session: LockedSession) => Promise<T>,
@@ -80,10 +86,10 @@ export async function appendChunk(
   const { row, lock } = session;
   const offset = await storedBytes(parts, row);
   checkRange(chunk, offset);
-  await parts.sessions.settle(row.id);
+  await parts.sessions.persist(row.id);
   try {
     const admitted = await parts.quota.admit(row, offset, chunk, digest);
-    const bytes = admitted(measured(chunk, lock.heartbeat));
+    const bytes = admitted(withCheckedLength(chunk, lock.heartbeat));
     return await appendBytes(parts, session, chunk, { offset, bytes });
   } catch (error) {
     if (isRefused(error)) await discardUpload(parts, row);
@@ -136,7 +142,7 @@ export async function commitUpload(
 ): Promise<void> {
   const { store, sessions, runningDigests } = parts;
   const { id, repository, storage_reference: reference } = row;
-  await sessions.settle(id);
+  await sessions.persist(id);
   const sizeBytes = await store.uploadSize(reference);
   // A crash after the rename of the file and before the write of its row leaves an upload without bytes, which cannot
   // be closed. BLOB_UPLOAD_UNKNOWN makes the client start again. DIGEST_INVALID would tell it that its content is

@@ -1,6 +1,6 @@
 import type { BlobStore } from "../../../storage/blob-store.ts";
 import type { Database } from "../../database/database.ts";
-import type { Actor } from "../../database/events/audit.ts";
+import type { Actor } from "../../database/permissions/authority.ts";
 import type { PushRules } from "../../database/registry/repository-creation.ts";
 import type { EndedUpload } from "../../database/registry/repositories.ts";
 import { algorithmOf, type Digest, type DigestAlgorithm } from "../../oci/digest.ts";
@@ -20,7 +20,7 @@ import {
 } from "./small-blobs.ts";
 import {
   appendChunk,
-  asWriter,
+  withUploadLock,
   commitUpload,
   discardUpload,
   recordBlob,
@@ -79,7 +79,7 @@ export function createUploads(input: UploadsInput) {
      * offset.
      */
     append: (request: SessionRequest, chunk: Chunk) =>
-      asWriter(parts, request, (session) => appendChunk(parts, session, chunk)),
+      withUploadLock(parts, request, (session) => appendChunk(parts, session, chunk)),
 
     /**
      * Closes the session, with a last chunk if `chunk` is given. When it resolves, the blob is durable. Throws
@@ -192,7 +192,7 @@ async function finishSession(
   chunk: Chunk | undefined,
 ): Promise<void> {
   try {
-    await asWriter(parts, request, (session) => closeSession(parts, session, digest, chunk));
+    await withUploadLock(parts, request, (session) => closeSession(parts, session, digest, chunk));
   } catch (error) {
     if (!(error instanceof OciError && error.code === "BLOB_UPLOAD_UNKNOWN")) throw error;
     const { repository, id } = request;
@@ -244,5 +244,5 @@ async function pushWhole(
 }
 
 function cancelSession(parts: UploadParts, request: SessionRequest): Promise<void> {
-  return asWriter(parts, request, ({ row }) => discardUpload(parts, row));
+  return withUploadLock(parts, request, ({ row }) => discardUpload(parts, row));
 }

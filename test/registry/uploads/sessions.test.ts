@@ -42,7 +42,7 @@ describe("an upload session", () => {
     const database = openMetadataInMemory();
     const sessions = createUploadSessions(database);
     const row = begin(sessions);
-    await sessions.settle(row.id);
+    await sessions.persist(row.id);
     assert.equal(sessions.isUnpersisted(row.id), false);
     assert.equal((await database.uploads.find(row.id))?.storage_reference, row.storage_reference);
     assert.equal(await sessions.forget(row.id), true);
@@ -52,7 +52,7 @@ describe("an upload session", () => {
     const database = openMetadataInMemory();
     const sessions = createUploadSessions(database);
     const { id } = begin(sessions);
-    const writing = sessions.settle(id);
+    const writing = sessions.persist(id);
     assert.equal(await sessions.forget(id), true);
     assert.notEqual(await database.uploads.find(id), undefined);
     await writing;
@@ -86,9 +86,9 @@ describe("an upload session", () => {
       },
     });
     const { id } = begin(sessions);
-    await assert.rejects(sessions.settle(id), /full/);
+    await assert.rejects(sessions.persist(id), /full/);
     failing = false;
-    await sessions.settle(id);
+    await sessions.persist(id);
     assert.notEqual(await database.uploads.find(id), undefined);
   });
 });

@@ -8,7 +8,7 @@ import {
   type inviteSchema,
 } from "../../../api/organisations.ts";
 import type { HubPolicy, RoutePermission } from "../../../auth/hub-policy.ts";
-import type { Actor } from "../../../database/events/audit.ts";
+import type { Actor } from "../../../database/permissions/authority.ts";
 import { route, type HubRequest, type Route } from "../../route.ts";
 import { forbidden, notFound } from "../errors.ts";
 import type { HubCatalog } from "../hub.ts";

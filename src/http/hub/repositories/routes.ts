@@ -164,7 +164,7 @@ function describe(
     "actor" | "repository" | "body"
   >,
 ): Promise<unknown> {
-  return repositories.describe(actor, repository, {
+  return repositories.setDescriptions(actor, repository, {
     short: body.description ?? undefined,
     full: body.full_description ?? undefined,
   });
