@@ -139,7 +139,7 @@ describe("a JSON body that creates a repository", async () => {
     ]) {
       const { status, text } = await make("refused", type);
       assert.equal(status, 415, type);
-      assert.match(text, /send it with the header Content-Type: application\/json/);
+      assert.match(text, /with the header Content-Type: application\/json/);
     }
     for (const [name, type] of [
       ["a", "application/json"],
