@@ -118,9 +118,9 @@ export class AccessTokens {
     const nowMs = this.#clock();
     const { label, description = "", expiresAtMs = null } = given;
     if (label === "" || label.length > maxLabelLength)
-      throw invalid(`a token's label has from 1 to ${maxLabelLength} characters`);
+      throw invalid(`a token's label must have from 1 to ${maxLabelLength} characters`);
     if (expiresAtMs !== null && !(expiresAtMs > nowMs))
-      throw invalid("a token can't expire in the past: give a later time");
+      throw invalid("a token cannot expire in the past: give a later time");
     const allowed = kind === "user" ? scopesOfUser(given) : resourcesOfOrganisation(given);
     const id = randomUUID();
     const secret = generateTokenSecret(kind === "user" ? "personal" : "organisation");
@@ -168,10 +168,10 @@ export class AccessTokens {
 }
 
 function scopesOfUser({ scope, resources }: NewAccessToken): { readonly scopes: PersonalScope[] } {
-  if (resources !== undefined) throw invalid("a user's token has a scope and no resources");
+  if (resources !== undefined) throw invalid("a user's token must have a scope and no resources");
   const known = personalScopes.find((one) => one === scope);
   if (known === undefined)
-    throw invalid(`a user's token has one of the scopes ${personalScopes.join(", ")}`);
+    throw invalid(`a user's token must have one of the scopes ${personalScopes.join(", ")}`);
   return { scopes: [known] };
 }
 
@@ -179,7 +179,8 @@ function resourcesOfOrganisation({ account, scope, resources = [] }: NewAccessTo
   readonly scopes: string[];
   readonly resources: readonly TokenResource[];
 } {
-  if (scope !== undefined) throw invalid("an organisation's token has resources and no scope");
+  if (scope !== undefined)
+    throw invalid("an organisation's token must have resources and no scope");
   const problem = checkResources(account, resources);
   if (problem !== undefined) throw invalid(problem);
   return { scopes: [], resources };
@@ -191,7 +192,7 @@ export function checkResources(
   resources: readonly TokenResource[],
 ): string | undefined {
   if (resources.length === 0 || resources.length > maxResources)
-    return `an organisation's token has from 1 to ${maxResources} resources`;
+    return `an organisation's token must have from 1 to ${maxResources} resources`;
   for (const { type, path, scopes } of resources) {
     const isOwn =
       type === "TYPE_ORG"
@@ -203,8 +204,8 @@ export function checkResources(
     const allowed = scopesOf[type];
     const foreign = scopes.find((scope) => !allowed.includes(scope));
     if (foreign !== undefined)
-      return `${path} can't have ${foreign}; it can have ${allowed.join(", ")}`;
-    if (scopes.length === 0) return `${path} has no scopes`;
+      return `${path} cannot have ${foreign}; it can have ${allowed.join(", ")}`;
+    if (scopes.length === 0) return `${path} has no scopes: give at least one`;
   }
   return undefined;
 }

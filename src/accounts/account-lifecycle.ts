@@ -39,7 +39,7 @@ function namespaceInUse(name: string, repositories: number): AccountError {
   const advice = "use --take-over to give them to the new account, or choose another name";
   return new AccountError(
     "conflict",
-    `there are repositories in ${name} (${repositories}) that no account has: ${advice}`,
+    `${name} has repositories (${repositories}) without an owner: ${advice}`,
   );
 }
 

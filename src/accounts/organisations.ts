@@ -118,6 +118,6 @@ function memberError(
 
 function rejectDefault(organisation: string): void {
   if (organisation !== defaultNamespace) return;
-  const message = `${defaultNamespace} belongs to the administrators; it has no members and can't be deleted`;
+  const message = `${defaultNamespace} belongs to the administrators; it has no members and cannot be deleted`;
   throw new AccountError("conflict", message);
 }

@@ -157,7 +157,7 @@ export class TeamCatalog {
   async #findChangeable(organisation: string, team: string): Promise<TeamSummary> {
     const found = await this.find(organisation, team);
     if (found.name === owners)
-      throw new AccountError("conflict", `the team ${owners} can't be changed`);
+      throw new AccountError("conflict", `the team ${owners} cannot be changed`);
     return found;
   }
 

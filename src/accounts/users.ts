@@ -39,9 +39,9 @@ export function createUsers(parts: {
   const hash = (password: string): Promise<string> => {
     const { min, max } = passwordLength;
     if (password.length < min || password.length > max)
-      throw new AccountError("invalid", `a password has from ${min} to ${max} characters`);
+      throw new AccountError("invalid", `a password must have from ${min} to ${max} characters`);
     if (looksLikeToken(password))
-      throw new AccountError("invalid", "an access token can't be a password; choose another one");
+      throw new AccountError("invalid", "an access token cannot be a password: choose another");
     return passwords.hash(password);
   };
 

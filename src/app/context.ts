@@ -176,7 +176,7 @@ export class AppContext {
       proxies: readProxies(),
       log: isCommand ? { warn: () => undefined, info: () => undefined } : logger,
       report: (error: unknown) => {
-        if (!isCommand) logger.error({ err: error }, "work of a mirror failed");
+        if (!isCommand) logger.error({ err: error }, "a background task of a mirror failed");
       },
     };
     const mirrors = await openMirrors(config.mirrors, parts, { runsSchedules: kind === "server" });

@@ -99,7 +99,7 @@ export class MirrorAdministration {
     const [, name = "", tag] = /^(.+?)(?::([^/:]+))?$/.exec(text) ?? [];
     const mirrored = this.#parts.mirrors?.byName(parseRepositoryName(name), name);
     if (mirrored === undefined)
-      throw new NoMirrorError(`${name} is in no mirror of the configuration`);
+      throw new NoMirrorError(`no mirror has ${name}: begin it with the namespace of a mirror`);
     return { ...mirrored, tag: parseTag(tag ?? "latest"), hasTag: tag !== undefined };
   }
 

@@ -66,7 +66,7 @@ export function createStorageUsageReports(parts: {
           else
             throw new OciError(
               "UNSUPPORTED",
-              `the usage of more than ${blobsAtMost} blobs is not computed`,
+              `there are more than ${blobsAtMost} blobs: request the sizes of smaller repositories`,
               {
                 status: 422,
               },

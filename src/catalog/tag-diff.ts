@@ -154,7 +154,9 @@ function pairOf(
   }
   throw new OciError(
     "MANIFEST_UNKNOWN",
-    `the tags do not both have an image for ${platform ?? "one platform"}`,
+    platform === undefined
+      ? "the two tags have no image for the same platform"
+      : `one of the tags has no image for ${platform}`,
   );
 }
 

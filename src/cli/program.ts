@@ -34,7 +34,7 @@ Examples:
   $ berth token create mia --label ci --scope repo:read
                                             create a token, to use as a password
   $ berth search nginx --host registry.example.com
-  $ berth tag rollback team/app:1.4         move a tag back to the digest before
+  $ berth tag rollback team/app:1.4         move a tag to its previous digest
   $ berth repo delete team/app --yes        delete a repository
   $ berth quota set team 50GB               limit the bytes of a namespace
   $ berth keys rotate                       create a new key to sign tokens

@@ -31,5 +31,5 @@ export function createYieldingWork(signal: AbortSignal): YieldingWork {
 }
 
 function clientGone(): Error {
-  return Object.assign(new Error("the client went away"), { code: "ECONNRESET" });
+  return Object.assign(new Error("the client disconnected"), { code: "ECONNRESET" });
 }

@@ -87,7 +87,7 @@ export const mirrorSchema = z.object({
     ),
   visibility: choice(["private", "public"])
     .prefault("private")
-    .describe("Who may pull: members of the namespace's organisation, or everyone"),
+    .describe("The visibility: only members of the namespace's organisation may pull, or everyone"),
   root: bool()
     .prefault(false)
     .describe(

@@ -167,7 +167,7 @@ export const configSchema = z.object({
         .describe("The maximum size of a manifest"),
       manifestsInFlight: integer({ min: 1, max: 10_000 })
         .prefault(16)
-        .describe("The number of pushed manifests that are read at the same time"),
+        .describe("The memory for manifests that are being read, in units of limits.manifestSize"),
       blobSize: size({ min: MiB })
         .optional()
         .describe("The maximum size of a blob; if not set, that of the storage"),

@@ -85,7 +85,7 @@ function abandon(ctx: Context, error: unknown, logger: Logger): void {
   ctx.respond = false;
   const code = error instanceof Error && "code" in error ? String(error.code) : "";
   const details = { err: error, method: ctx.method, path: ctx.path };
-  if (!ctx.writable || goneCodes.has(code)) logger.debug(details, "the client went away");
-  else logger.error(details, "an answer was cut short");
+  if (!ctx.writable || goneCodes.has(code)) logger.debug(details, "the client disconnected");
+  else logger.error(details, "a response was aborted after its start");
   ctx.res.destroy();
 }

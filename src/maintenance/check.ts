@@ -132,7 +132,7 @@ async function* checkBlobs(
     const isBack = state === "whole";
     yield {
       invariant: "a blob's bytes are in the store",
-      subject: `${blob.digest}: ${isBack ? "marked as missing, but its bytes are there" : "known to be missing; push it again"}`,
+      subject: `${blob.digest}: marked as missing${isBack ? ", but its bytes are there" : "; push it again"}`,
       ...(isBack && {
         repair: {
           what: "restored it",

@@ -34,7 +34,7 @@ export async function matchInstance(parts: {
   }
   if (mark === undefined) {
     throw new MismatchError(
-      "the blobs of this database are not in the store: is its volume mounted?",
+      "the store has no blobs of this database: check that its volume is mounted, or restore a backup",
     );
   }
   if (mark === movedMark(row.id)) {

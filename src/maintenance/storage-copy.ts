@@ -101,5 +101,6 @@ async function* verified(bytes: AsyncIterable<Uint8Array>, digest: Digest): Byte
     yield Uint8Array.from(chunk);
   }
   const found = digester.digest();
-  if (found !== digest) throw new Error(`the bytes have the digest ${found}`);
+  if (found !== digest)
+    throw new Error(`the digest of the bytes is ${found}, not the one in the database`);
 }

@@ -10,7 +10,7 @@ export function unknownName(repository: RepositoryName): OciError {
 
 /** DIGEST_INVALID: the bytes of `what` do not have the digest that the client declared. */
 export function wrongDigest(what: string, expected: Digest, found: Digest): OciError {
-  return new OciError("DIGEST_INVALID", `the ${what} has another digest`, {
+  return new OciError("DIGEST_INVALID", `the digest of the ${what} is ${found}, not ${expected}`, {
     detail: { expected, found },
   });
 }

@@ -63,7 +63,7 @@ export async function startServer(
     drain: async (signal) => {
       logger.info(
         { signal, limitMs: limits.drainTimeout },
-        "draining: running requests may end, a second signal ends at once",
+        "draining: running requests can finish; a second signal ends the process at once",
       );
       app.drain();
       await connections.drain(limits.drainTimeout);
@@ -135,7 +135,7 @@ function answerRequests(
   });
   // Node's default response to an `Expect` other than 100-continue has no body (RFC 9110, 10.1.1).
   server.on("checkExpectation", (_request, response) =>
-    reject(response, "the only expectation that this server meets is 100-continue", 417),
+    reject(response, "the header Expect must be 100-continue or absent", 417),
   );
   server.on("clientError", (error: NodeJS.ErrnoException, socket) => {
     logger.debug({ err: error }, "request could not be read");
@@ -184,13 +184,13 @@ const rejectionLogMs = 1000;
 
 function createRejectionLog(logger: Logger) {
   let silentUntilMs = 0;
-  let refused = 0;
+  let rejected = 0;
   return (why: { readonly limit: number; readonly address?: string }): void => {
-    refused += 1;
+    rejected += 1;
     if (performance.now() < silentUntilMs) return;
     silentUntilMs = performance.now() + rejectionLogMs;
     const whose = why.address === undefined ? "" : " of this address";
-    logger.warn({ ...why, refused }, `connections refused: the limit${whose} is reached`);
-    refused = 0;
+    logger.warn({ ...why, rejected }, `connections rejected: the limit${whose} is reached`);
+    rejected = 0;
   };
 }

@@ -147,7 +147,7 @@ describe("organisations", () => {
     const { organisations } = await open();
     const mine = organisations.addMember(actor, "library", "tom", "owner");
     await refuses(mine, "conflict", /belongs to the administrators/);
-    await refuses(organisations.delete(actor, "library"), "conflict", /can't be deleted/);
+    await refuses(organisations.delete(actor, "library"), "conflict", /cannot be deleted/);
   });
 });
 
@@ -230,7 +230,10 @@ describe("access tokens", () => {
     assert.match(problemOf("TYPE_REPO", "*", "scope-image-pull") ?? "", /not in team/);
     assert.match(problemOf("TYPE_REPO", "teams/app", "scope-image-pull") ?? "", /not in team/);
     assert.match(problemOf("TYPE_ORG", "mia", "scope-repository-create") ?? "", /not in team/);
-    assert.match(problemOf("TYPE_REPO", "team/app", "scope-repository-create") ?? "", /can't have/);
+    assert.match(
+      problemOf("TYPE_REPO", "team/app", "scope-repository-create") ?? "",
+      /cannot have/,
+    );
     assert.match(problemOf("TYPE_REPO", "team/app") ?? "", /no scopes/);
     assert.match(checkResources("team", []) ?? "", /from 1 to/);
   });

@@ -64,7 +64,10 @@ describe("opening a data folder", () => {
   test("rejects a store without an id and suggests that the volume is not mounted", async () => {
     const parts = openParts();
     await matchInstance(parts);
-    await assert.rejects(matchInstance({ ...parts, store: createMemoryStore() }), /volume mounted/);
+    await assert.rejects(
+      matchInstance({ ...parts, store: createMemoryStore() }),
+      /volume is mounted/,
+    );
   });
 
   test("rejects the store of another database, for a new and for an existing database", async () => {

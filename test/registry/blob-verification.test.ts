@@ -57,7 +57,7 @@ describe("a blob whose file was missing for a moment", () => {
       writeFileSync(fileOf(berth.data, digest), content.toUpperCase());
       await berth.restart();
       const { code, stdout } = await run(["check", "--repair", "--data", berth.data]);
-      assert.match(stdout, /known to be missing; push it again/);
+      assert.match(stdout, /marked as missing; push it again/);
       assert.equal(code, 1);
       assert.equal(await isThere(berth), false);
     } finally {

@@ -177,7 +177,7 @@ describe("the limits of the server", () => {
     await first.until("/first");
     const second = await connect(server.port, get("/second"));
     assert.equal(await second.all(), "");
-    assert.match(log.join(""), /connections refused/);
+    assert.match(log.join(""), /connections rejected/);
   });
 
   test("an upload slower than limits.uploadRate during limits.idleTimeout gets 408 and is closed", async () => {

@@ -22,9 +22,9 @@ last user within gc.grace (24h). It deletes manifests without a tag only with
 gc.deleteUntagged: true.
 
 The bytes of a blob are deleted gc.deleteDelay (10m) after its row is marked,
-because a server may be sending them. A running server does that, or the next
-gc. --now does not wait; it can break downloads of deleted blobs. A server
-collects every gc.interval (1h) by itself.
+because a server may be sending them. A running server or a later "berth gc"
+deletes them. --now deletes them at once; this can break downloads of deleted
+blobs. A server also collects every gc.interval (1h).
 `;
 
 /** `berth gc`: deletes manifests and blobs that no tag, index or lease keeps. */

@@ -75,7 +75,7 @@ function create(): Command {
 }
 
 function visibility(): Command {
-  return onRepository("visibility", "set who may pull from a repository")
+  return onRepository("visibility", "set the visibility of a repository")
     .argument("<visibility>", "private or public")
     .action((text: string, word: string, options: DataFolderOptions) =>
       withDataFolder(options, async (context, say) => {
@@ -130,7 +130,7 @@ function remove(): Command {
         await repositories.delete(context.actor, name);
         say(
           { name, deleted: true },
-          `deleted ${name}; a server frees its bytes later, "berth gc" frees them now`,
+          `deleted ${name}; a server frees its bytes after gc.deleteDelay, "berth gc --now" frees them at once`,
         );
       }),
     );

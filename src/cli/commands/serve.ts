@@ -21,9 +21,10 @@ interface Options {
 
 const notes = `
 The server creates the data folder if it does not exist. After Ctrl+C or SIGTERM
-it lets running uploads and downloads finish for limits.drainTimeout (30s); a
-second signal n ends it at once with exit code 128 + n. SIGHUP makes it read the
-TLS certificate again. "berth config --help" lists all settings.
+it lets running uploads and downloads finish for limits.drainTimeout (30s). A
+second signal ends it at once, with exit code 130 (Ctrl+C) or 143 (SIGTERM).
+SIGHUP makes it read the TLS certificate again. "berth config --help" lists all
+settings.
 `;
 
 /** `berth serve`: runs until a signal ends it. */

@@ -56,7 +56,9 @@ async function copy(options: Options): Promise<void> {
 function demandCopyable(source: Config, target: Config, file: string): void {
   const drivers = [source.storage.driver, target.storage.driver];
   if (drivers.includes("memory"))
-    throw new CliError("blobs in memory end with their process and cannot be copied");
+    throw new CliError(
+      "blobs in memory cannot be copied: both configurations need storage.driver filesystem or s3",
+    );
   if (drivers.every((driver) => driver === "filesystem") && target.data === source.data)
     throw new CliError(`${file} names the source folder: set its data key to another folder`);
 }

@@ -25,7 +25,7 @@ Examples:
   $ berth tag ls team/app
   $ berth tag show team/app:1.4               platforms, signatures and SBOMs
   $ berth tag history team/app:1.4            earlier digests, time and user
-  $ berth tag rollback team/app:1.4           back to the digest before
+  $ berth tag rollback team/app:1.4           back to the previous digest
   $ berth tag diff team/app:1.4 1.5           layers, sizes and settings
   $ berth tag rm team/app:old --host registry.example.com
 `;
@@ -129,7 +129,7 @@ function history(): Command {
 
 function rollback(): Command {
   return imageCommand("rollback", "move a tag back to an earlier digest")
-    .argument("[digest]", "a digest of its history (default: the last different one)")
+    .argument("[digest]", "a digest of its history (default: the previous one)")
     .action((image: string, digest: string | undefined, options: RemoteOptions) =>
       withRemote(options, async ({ post, say }) => {
         const body = digest === undefined ? {} : { digest };

@@ -5,9 +5,9 @@ import { dataFolderCommand, group, type DataFolderOptions } from "../support/opt
 import { formatBytes } from "../support/output.ts";
 
 const notes = `
-An open upload is a blob that a client has not sent to its end. The registry
+An open upload is a blob that a client has not sent completely. The registry
 keeps its bytes for limits.uploadExpiry (7d) after the last request, so that the
-client can continue. Delete it if the disk space is needed earlier.
+client can continue. Delete an upload if you need its disk space earlier.
 `;
 
 /** `berth upload list|delete`: open uploads. */

@@ -52,7 +52,7 @@ export function userCommand(): Command {
     dataFolderCommand("promote", "make a user an administrator")
       .argument("<name>")
       .action((name: string, options: DataFolderOptions) => setAdmin(name, true, options)),
-    dataFolderCommand("demote", "make an administrator a user without special rights")
+    dataFolderCommand("demote", "make an administrator an ordinary user")
       .argument("<name>")
       .action((name: string, options: DataFolderOptions) => setAdmin(name, false, options)),
     dataFolderCommand("delete", "delete a user without repositories")

@@ -135,7 +135,7 @@ function parse<T>(answer: Schema<T>, text: string, host: string): T {
   try {
     return answer.parse(JSON.parse(text));
   } catch (error) {
-    throw new CliError(`${host} does not answer like a Berth server of this version`, {
+    throw new CliError(`${host} is not a Berth server, or not of this version`, {
       cause: error,
     });
   }
@@ -156,7 +156,9 @@ function responseFailure(status: number, text: string, host: string, isKnown: bo
     );
   const message = messageOf(text);
   if (message === undefined)
-    return new CliError(`${host} answered ${status}; is it a Berth server?`);
+    return new CliError(
+      `${host} answered ${status} without a message: it may not be a Berth server`,
+    );
   const what = message === "object not found" ? "there is no such repository" : message;
   const hint =
     status === 404 && !isKnown ? ` (or it is visible only after docker login ${host})` : "";

@@ -27,7 +27,7 @@ export async function createFirstAdministrator(
     if (made !== undefined) return name;
   }
   throw new Error(
-    `the first administrator has no name: ${given.names.join(", ")} are organisations; create one with "berth user add NAME --admin"`,
+    `no administrator was created: ${given.names.join(", ")} are organisations; run "berth user add NAME --admin"`,
   );
 }
 

@@ -67,7 +67,7 @@ export function berthRepositoryRoutes(parts: Parts): readonly Route[] {
       method: "get",
       path: `${repositoryPath}/-/sizes`,
       requires: see,
-      summary: "The bytes of the blobs of a repository, shared and unshared",
+      summary: "The bytes of the blobs of a repository, shared and unique",
       answer: repositoryUsageSchema,
       handle: (request) => usageOfRepository(parts, request),
     }),

@@ -230,7 +230,8 @@ function gather(
   });
 }
 
-const gone = (): Error => Object.assign(new Error("the client went away"), { code: "ECONNRESET" });
+const gone = (): Error =>
+  Object.assign(new Error("the client disconnected"), { code: "ECONNRESET" });
 
 const mediaTypeOf = ({ headers }: IncomingMessage): string =>
   headers["content-type"]?.split(";", 1)[0]?.trim().toLowerCase() ?? "";

@@ -26,7 +26,7 @@ export function documentRoutes(parts: { readonly document: () => object }): read
 }
 
 const intro =
-  "What a Berth serves: the OCI distribution API, its token endpoint, and an API shaped like Docker Hub's.";
+  "The OCI distribution API, its token endpoint, an API shaped like Docker Hub's, and Berth's own API.";
 
 /**
  * The OpenAPI 3.1 document of the route table. The schemas that parse the requests of the Hub-shaped routes also
@@ -55,7 +55,7 @@ export function openApiOf(routes: readonly Route[]): Json {
         session: {
           type: "http",
           scheme: "bearer",
-          description: "From /v2/users/login or /v2/auth/token; the word JWT does for Bearer.",
+          description: "From /v2/users/login or /v2/auth/token; the scheme JWT is accepted too.",
         },
         registry: { type: "http", scheme: "bearer", description: "From /token." },
         password: { type: "http", scheme: "basic", description: "Or an access token." },

@@ -155,7 +155,7 @@ async function issue(
 
 function demandService(given: readonly string[], service: string): void {
   if (given.some((name) => name !== "" && name !== service))
-    throw badRequest("invalid_request", `this is the token service of ${service}`);
+    throw badRequest("invalid_request", `the service must be ${service}`);
 }
 
 function scopesOf(parameters: readonly string[]): readonly Scope[] {

@@ -191,11 +191,11 @@ export class Upstream {
     // An HTML page comes from a proxy or a captive portal, not from the registry: its status says nothing.
     if (isPage || !this.#isOwnOrigin(url)) throw unexpected(url.host, status);
     if (status === 404)
-      throw new UpstreamFailure("absent", `${url.host} does not have it`, { status });
+      throw new UpstreamFailure("absent", `${url.host} does not have the content`, { status });
     if (status === 401 || status === 403)
-      throw new UpstreamFailure("refused", `${url.host} denies access to it`, { status });
+      throw new UpstreamFailure("refused", `${url.host} denies access to the content`, { status });
     if (status === 416)
-      throw new UpstreamFailure("badResponse", `${url.host} has fewer bytes of it`, { status });
+      throw new UpstreamFailure("badResponse", `${url.host} has a shorter blob`, { status });
     throw unexpected(url.host, status);
   }
 

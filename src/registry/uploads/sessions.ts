@@ -176,7 +176,7 @@ export function createSessionCount(parts: {
 function tooMany(limit: number): OciError {
   return new OciError(
     "TOOMANYREQUESTS",
-    `${limit} uploads are open: close or cancel some of them, or try again later`,
+    `the maximum of ${limit} open uploads (limits.uploadsPerAccount) is reached: finish some, or try later`,
     { headers: { "Retry-After": "60" }, detail: { limit } },
   );
 }

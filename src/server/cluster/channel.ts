@@ -93,4 +93,4 @@ export function createChannel(port: Port, { answers = {}, notes = {} }: Handlers
 }
 
 const goneError = (): Error =>
-  deserializeError({ message: "the other process has gone", code: "GONE" });
+  deserializeError({ message: "the other process of this server has ended", code: "GONE" });

@@ -66,7 +66,7 @@ describe("the account commands while a server runs", async () => {
   });
 
   test("`user add` and `org add` need --take-over for a namespace that already has repositories", async () => {
-    const reason = /there are repositories in team \(1\) that no account has: use --take-over/;
+    const reason = /team has repositories \(1\) without an owner: use --take-over/;
     await refused("user add team", reason, `${canary}\n`);
     await refused("org add team --owner mia", reason);
     assert.equal(await login("team", canary), undefined);

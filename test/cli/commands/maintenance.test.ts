@@ -79,7 +79,7 @@ describe("maintenance of a data folder", async () => {
     assert.match(stdout, /read 2 blobs.*1 quarantined, 0 unreadable/);
     assert.equal(code, 1);
     const check = await berthRun("check");
-    assert.match(check.stdout, /known to be missing; push it again/);
+    assert.match(check.stdout, /marked as missing; push it again/);
     assert.equal(check.code, 1);
   });
 

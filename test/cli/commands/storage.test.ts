@@ -131,7 +131,7 @@ describe("berth storage copy", () => {
     writeFileSync(path.join(from, shard, name), "wrong");
     const target = file("clean.yaml", { data: to });
     const { code, stdout } = await run(["storage", "copy", "--data", from, "--to", target]);
-    assert.match(stdout, new RegExp(`^failed: ${digest}: .*the bytes have the digest`, "m"));
+    assert.match(stdout, new RegExp(`^failed: ${digest}: .*the digest of the bytes is`, "m"));
     assert.equal(code, 1);
     assert.deepEqual(readdirSync(path.join(to, shard)), []);
     await (await startBerth(from)).close();

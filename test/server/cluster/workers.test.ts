@@ -186,7 +186,7 @@ describe("two workers", () => {
       ),
     );
     assert.equal(answers.filter((answer) => answer === 1).length, 4);
-    await told("connections refused: the limit is reached", 1);
+    await told("connections rejected: the limit is reached", 1);
   });
 
   test("exit at once with 143 on a second SIGTERM", async () => {
@@ -194,7 +194,10 @@ describe("two workers", () => {
     const { location = "" } = (await wire.expect(202, "POST", uploads, { headers })).headers;
     await beginWriting(url, wire, location, Buffer.alloc(500_000));
     signal("SIGTERM");
-    await told("draining: running requests may end, a second signal ends at once", 2);
+    await told(
+      "draining: running requests can finish; a second signal ends the process at once",
+      2,
+    );
     signal("SIGTERM");
     assert.equal(await ended, 143);
   });
