@@ -75,7 +75,7 @@ async function startAll(): Promise<void> {
   }
 }
 
-/** Measures one workload on every server. The order alternates: a later server finds a faster machine. */
+/** Measures one workload on every server. The order alternates, so that the place in a round favours no server. */
 async function measureRound(work: Work, round: number): Promise<void> {
   const seen = samples.get(work.name) ?? new Map<string, Sample[]>();
   samples.set(work.name, seen);
