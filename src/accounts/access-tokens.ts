@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { generateTokenSecret, hashTokenSecret } from "../auth/tokens/secret.ts";
 import type { TokenOrigin, AccessToken } from "../database/accounts/access-tokens.ts";
 import type { Account } from "../database/accounts/accounts.ts";
-import type { Database } from "../database/database.ts";
+import type { Database } from "../database/contract.ts";
 import type { Actor } from "../database/permissions/authority.ts";
 import {
   personalScopes,

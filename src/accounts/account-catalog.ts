@@ -1,7 +1,7 @@
 import type { Account } from "../database/accounts/accounts.ts";
 import type { AuditEntry, AuditQuery } from "../database/events/audit.ts";
 import type { MemberDetails, Membership } from "../database/accounts/memberships.ts";
-import type { Database } from "../database/database.ts";
+import type { Database } from "../database/contract.ts";
 import type { MemberRole } from "../database/accounts/schema.ts";
 import { windowOf, type Listing, type NumberedPage } from "../oci/page.ts";
 import { notAMember, unknownAccount } from "./errors.ts";

@@ -1,6 +1,6 @@
 import type { AccountKind, CreateAccount, AccountRemoval } from "../database/accounts/accounts.ts";
 import type { AuditContext } from "../database/events/audit.ts";
-import type { Database } from "../database/database.ts";
+import type { Database } from "../database/contract.ts";
 import { OciError } from "../oci/errors.ts";
 import { parseNamespace } from "../oci/name.ts";
 import { AccountError, unknownAccount } from "./errors.ts";

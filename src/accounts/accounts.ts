@@ -1,4 +1,4 @@
-import type { Database } from "../database/database.ts";
+import type { Database } from "../database/contract.ts";
 import { AccessTokens } from "./access-tokens.ts";
 import { createAuthenticator, type Authenticator } from "../auth/authenticate.ts";
 import { bootstrapAdministrator, createUsers, type Users } from "./users.ts";

@@ -1,6 +1,6 @@
 import type { Actor } from "../database/permissions/authority.ts";
 import type { Collaborator } from "../database/accounts/collaborators.ts";
-import type { Database } from "../database/database.ts";
+import type { Database } from "../database/contract.ts";
 import type { RepositoryRole } from "../database/accounts/schema.ts";
 import type { RepositoryName } from "../oci/name.ts";
 import { AccountError, unknownAccount } from "./errors.ts";

@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { AccountError, unknownAccount } from "./errors.ts";
 import type { Actor } from "../database/permissions/authority.ts";
 import type { Invite } from "../database/accounts/invites.ts";
-import type { Database } from "../database/database.ts";
+import type { Database } from "../database/contract.ts";
 import type { MemberRole } from "../database/accounts/schema.ts";
 
 export type { Invite };

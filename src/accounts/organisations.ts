@@ -1,7 +1,7 @@
 import type { Account } from "../database/accounts/accounts.ts";
 import type { Actor } from "../database/permissions/authority.ts";
 import type { Member, MemberRejection, SetMember } from "../database/accounts/members.ts";
-import type { Database } from "../database/database.ts";
+import type { Database } from "../database/contract.ts";
 import type { Page } from "../database/query-parts.ts";
 import type { MemberRole } from "../database/accounts/schema.ts";
 import { defaultNamespace } from "../oci/name.ts";

@@ -1,6 +1,6 @@
 import type { Account } from "../database/accounts/accounts.ts";
 import type { MemberDetails } from "../database/accounts/memberships.ts";
-import type { Database } from "../database/database.ts";
+import type { Database } from "../database/contract.ts";
 import type { Actor } from "../database/permissions/authority.ts";
 import { windowOf, type Listing, type NumberedPage } from "../oci/page.ts";
 import type { Accounts } from "./accounts.ts";

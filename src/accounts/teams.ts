@@ -1,6 +1,6 @@
 import { teamGrammar, teamGrammarInWords } from "../api/organisations.ts";
 import type { Actor } from "../database/permissions/authority.ts";
-import type { Database } from "../database/database.ts";
+import type { Database } from "../database/contract.ts";
 import type { RepositoryRole } from "../database/accounts/schema.ts";
 import type { TeamPermission, Team } from "../database/accounts/teams.ts";
 import { parseRepositoryName } from "../oci/name.ts";

@@ -1,5 +1,5 @@
 import type { Account } from "../database/accounts/accounts.ts";
-import type { Database } from "../database/database.ts";
+import type { Database } from "../database/contract.ts";
 import { systemActor, type Actor } from "../database/permissions/authority.ts";
 import type { Page } from "../database/query-parts.ts";
 import { AccountError, unknownAccount } from "./errors.ts";

@@ -10,7 +10,7 @@ import { createBearer } from "../auth/tokens/bearer.ts";
 import { createGrantIssuer } from "../auth/tokens/grants.ts";
 import { createCatalog } from "../catalog/catalog.ts";
 import type { Config } from "../config/schema.ts";
-import type { Database } from "../database/database.ts";
+import type { Database } from "../database/contract.ts";
 import { createApp, type AppParts } from "../http/app.ts";
 import { createHubCatalog } from "../http/hub/hub.ts";
 import type { HubParts } from "../http/hub/routes.ts";
@@ -66,9 +66,10 @@ export async function createHttpApp(context: AppContext): Promise<HttpApp> {
       ...authentication.hub,
       hub: createHubCatalog({ database, registry, accounts, policy, counts, clock }),
     },
-    responseCache: createResponseCache(() =>
-      JSON.stringify([database.version(), counting.version()]),
+    responseCache: createResponseCache(async () =>
+      JSON.stringify([await database.version(), counting.version()]),
     ),
+    facts: database.facts,
     mirrors,
     health: { ...health, isOperator: isElsewhere ? () => false : isOperator },
     logger,
@@ -103,6 +104,7 @@ async function openAuthentication(context: AppContext): Promise<Authentication> 
   const clientInfo = createClientInfo(config.trustedProxies, config.publicUrl);
   const wwwAuthenticate = createWwwAuthenticate({ clientInfo, service: serviceOf(config) });
   const accounts = await context.accounts();
+  const facts = (await context.database()).facts.repositories;
   const mirrored = new Set(context.mirrored.keys());
   if (!config.auth.open) {
     const { parts, sessions, hubPolicy } = await openTokens(context, clientInfo);
@@ -117,7 +119,7 @@ async function openAuthentication(context: AppContext): Promise<Authentication> 
       clientInfo,
       wwwAuthenticate,
       requestAuthenticator: createOpenRequestAuthenticator(),
-      policy: createOpenPolicy(),
+      policy: createOpenPolicy(facts),
       tokens: undefined,
     },
     hub: {
@@ -153,7 +155,7 @@ async function openTokens(context: AppContext, clientInfo: AppParts["clientInfo"
         clientInfo,
       }),
       policy: createPolicy({
-        factsOf: (name) => database.repositoryCache.factsOf(name),
+        facts: database.facts.repositories,
         permissionReader,
       }),
       tokens: { authenticator, grantIssuer, bearer, clientInfo, service, keys },
@@ -167,9 +169,12 @@ const serviceOf = ({ publicUrl }: Config): string =>
 
 /** Finds the repository of a mirror that answers for a requested name. */
 function mirrorRepositoryOf(mirrors: Pick<Mirrors, "byName">) {
-  return (repository: RepositoryName, requested: string): RepositoryName | undefined => {
+  return async (
+    repository: RepositoryName,
+    requested: string,
+  ): Promise<RepositoryName | undefined> => {
     try {
-      return mirrors.byName(repository, requested)?.mirrorRepository.repository;
+      return (await mirrors.byName(repository, requested))?.mirrorRepository.repository;
     } catch (error) {
       if (error instanceof OciError) return undefined;
       throw error;

@@ -1,5 +1,5 @@
 import type { BlobStore } from "../../storage/blob-store.ts";
-import type { Database } from "../database/database.ts";
+import type { Database } from "../database/contract.ts";
 import { isRejection } from "../database/rejections.ts";
 import type { Mirrored, Mirrors } from "../mirror/mirrors.ts";
 import { createSyncPull, type SyncPullOptions, type SyncStep } from "../mirror/sync/pull.ts";
@@ -95,9 +95,9 @@ export class MirrorAdministration {
   }
 
   /** Throws NAME_INVALID, TAG_INVALID, and NoMirrorError if the image belongs to no mirror. */
-  parseImage(text: string): MirroredImage {
+  async parseImage(text: string): Promise<MirroredImage> {
     const [, name = "", tag] = /^(.+?)(?::([^/:]+))?$/.exec(text) ?? [];
-    const mirrored = this.#parts.mirrors?.byName(parseRepositoryName(name), name);
+    const mirrored = await this.#parts.mirrors?.byName(parseRepositoryName(name), name);
     if (mirrored === undefined)
       throw new NoMirrorError(`no mirror has ${name}: begin it with the namespace of a mirror`);
     return { ...mirrored, tag: parseTag(tag ?? "latest"), hasTag: tag !== undefined };

@@ -9,7 +9,7 @@ import {
   openSqlitePullCounters,
   type PullCounterStore,
 } from "../database/catalog/pull-counters.ts";
-import type { Database } from "../database/database.ts";
+import type { Database } from "../database/contract.ts";
 import type { Logger } from "../observability/logger.ts";
 import { databaseFile, pullCounterFile } from "./data-folder.ts";
 
@@ -46,7 +46,6 @@ export async function openPullCounters(
     clock: Date.now,
     everyMs,
     rank: (ranks) => database.commands.rankRepositories({ ranks }),
-    removalOf: (repository) => database.repositoryCache.factsOf(repository).removal,
     report: (error) => logger.warn({ err: error }, "the pull counters cannot be written"),
   });
   return {

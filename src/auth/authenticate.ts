@@ -1,5 +1,5 @@
 import { addressKey } from "../concurrency/budgets.ts";
-import type { Database } from "../database/database.ts";
+import type { Database } from "../database/contract.ts";
 import { OciError } from "../oci/errors.ts";
 import { principalNow, type KnownPrincipal } from "../database/permissions/principal.ts";
 import {

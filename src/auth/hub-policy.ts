@@ -1,4 +1,4 @@
-import type { Database } from "../database/database.ts";
+import type { Database } from "../database/contract.ts";
 import { clientActor, openActor, type Actor } from "../database/permissions/authority.ts";
 import { repositoryPermissions } from "../database/permissions/hub-permissions.ts";
 import {

@@ -1,4 +1,4 @@
-import type { Database } from "../database/database.ts";
+import type { Database } from "../database/contract.ts";
 import type { RepositoryPermissionFacts } from "../database/permissions/facts.ts";
 import type { Principal } from "../database/permissions/principal.ts";
 import { actionsFor, type Action } from "../database/permissions/repository-rules.ts";

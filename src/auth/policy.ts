@@ -1,4 +1,4 @@
-import type { RepositoryFacts } from "../database/sqlite/caches.ts";
+import type { Facts, RepositoryFacts } from "../database/facts.ts";
 import type { RepositoryName } from "../oci/name.ts";
 import { clientActor, openActor, type Actor } from "../database/permissions/authority.ts";
 import { NotAuthorizedError } from "../database/permissions/check.ts";
@@ -25,17 +25,28 @@ export type Permission =
   /** No permission: every client, also an anonymous one, sees the repositories that it may read. */
   | { readonly kind: "browse" };
 
+/** A grant, and the facts of the repository that decide with it; `undefined`: the grant does not cover it. */
+interface CurrentGrant {
+  readonly grant: Grant;
+  readonly repository: RepositoryFacts | undefined;
+}
+
 export interface Policy {
   /**
-   * Grants issued before the repository existed are checked again: another account may have created it since, or
-   * another account may have the name of the namespace.
+   * Whether the grant has an entry for the repository. Without one the request is denied without a query, so that a
+   * missing and a forbidden repository cost the same time.
    */
-  recheckPermission(grant: Grant, repository: RepositoryName): Grant | Promise<Grant>;
-  /** Decides without I/O, from the grant and the cached facts of the repository. */
+  covers(grant: Grant, repository: RepositoryName): boolean;
+  /**
+   * The facts of the repository, and the grant as it is now: a grant issued before the repository existed is checked
+   * again, since another account may have created it, or may have the name of the namespace.
+   */
+  recheckPermission(grant: Grant, repository: RepositoryName): Promise<CurrentGrant>;
+  /** Decides without I/O, from the grant and the facts of the repository. */
   allows(request: {
     readonly grant: Grant;
     readonly permission: Permission;
-    readonly repository: RepositoryName | undefined;
+    readonly repository: RepositoryFacts | undefined;
   }): boolean;
   /** The actor of the commands of a request that {@link allows} accepted. */
   actor(request: {
@@ -45,20 +56,23 @@ export interface Policy {
     readonly peer: string;
   }): Actor;
   /** Whether the principal may read a repository other than the one of the request. */
-  mayRead(grant: Grant, repository: RepositoryName): boolean | Promise<boolean>;
+  mayRead(grant: Grant, repository: RepositoryName): Promise<boolean>;
   /** Whether every client may read the repository, so that shared HTTP caches may store the response. */
-  isPublic(repository: RepositoryName): boolean;
+  isPublic(repository: RepositoryFacts): boolean;
   /** The filter for the list of repositories. */
   visibilityFor(grant: Grant): VisibilityFilter;
 }
 
+type ReadFacts = Pick<Facts["repositories"], "get">;
+
 /** `auth.open`: there are no accounts, and every client may do everything. */
-export function createOpenPolicy(): Policy {
+export function createOpenPolicy(facts: ReadFacts): Policy {
   return {
-    recheckPermission: (grant) => grant,
+    covers: () => true,
+    recheckPermission: async (grant, name) => ({ grant, repository: await facts.get(name) }),
     allows: () => true,
     actor: ({ peer }) => openActor(peer),
-    mayRead: () => true,
+    mayRead: () => Promise.resolve(true),
     isPublic: () => true,
     visibilityFor: () => ({ kind: "everything" }),
   };
@@ -66,31 +80,35 @@ export function createOpenPolicy(): Policy {
 
 /** Decides by the grant. Without a grant for a repository, the client does not learn whether it exists. */
 export function createPolicy(parts: {
-  readonly factsOf: (
-    repository: RepositoryName,
-  ) => Pick<RepositoryFacts, "isThere" | "isPublic" | "removal">;
+  readonly facts: ReadFacts;
   readonly permissionReader: Pick<PermissionReader, "actions">;
 }): Policy {
-  const { factsOf, permissionReader } = parts;
-  const isGranted = (grant: Grant, repository: RepositoryName, actions: readonly Action[]) => {
-    const granted = grant.actions.get(repository);
+  const { facts, permissionReader } = parts;
+  const isGranted = (grant: Grant, repository: RepositoryFacts, actions: readonly Action[]) => {
+    const granted = grant.actions.get(repository.name);
     if (granted === undefined || !actions.every((action) => granted.has(action))) return false;
-    return factsOf(repository).removal <= grant.removals && !needsRecheck(grant, repository);
+    return repository.removal <= grant.removals && !needsRecheck(grant, repository);
   };
-  const needsRecheck = ({ absent }: Grant, repository: RepositoryName): boolean =>
-    absent.has(repository) && factsOf(repository).isThere;
+  const needsRecheck = ({ absent }: Grant, { name, isThere }: RepositoryFacts): boolean =>
+    isThere && absent.has(name);
 
-  const recheckPermission = async (grant: Grant, repository: RepositoryName): Promise<Grant> => {
-    const held = (await permissionReader.actions(grant.principal, [repository])).get(repository);
-    const granted = grant.actions.get(repository) ?? new Set();
+  const covers = ({ actions }: Grant, name: RepositoryName): boolean => actions.has(name);
+
+  const recheckPermission = async (grant: Grant, name: RepositoryName): Promise<CurrentGrant> => {
+    if (!covers(grant, name)) return { grant, repository: undefined };
+    const repository = await facts.get(name);
+    if (!needsRecheck(grant, repository)) return { grant, repository };
+    const held = (await permissionReader.actions(grant.principal, [name])).get(name);
+    const granted = grant.actions.get(name) ?? new Set();
     const left = new Set([...granted].filter((action) => held?.has(action)));
-    const absent = new Set([...grant.absent].filter((name) => name !== repository));
-    return { ...grant, actions: new Map(grant.actions).set(repository, left), absent };
+    const absent = new Set([...grant.absent].filter((other) => other !== name));
+    const rechecked = { ...grant, actions: new Map(grant.actions).set(name, left), absent };
+    return { grant: rechecked, repository: await facts.get(name) };
   };
 
   return {
-    recheckPermission: (grant, repository) =>
-      needsRecheck(grant, repository) ? recheckPermission(grant, repository) : grant,
+    covers,
+    recheckPermission,
     allows({ grant, permission, repository }) {
       switch (permission.kind) {
         case "none":
@@ -116,16 +134,14 @@ export function createPolicy(parts: {
         expiresAtMs,
       });
     },
-    async mayRead(asking, repository) {
-      const grant = needsRecheck(asking, repository)
-        ? await recheckPermission(asking, repository)
-        : asking;
-      if (isGranted(grant, repository, ["pull"]) || factsOf(repository).isPublic) return true;
+    async mayRead(asking, name) {
+      const { grant, repository = await facts.get(name) } = await recheckPermission(asking, name);
+      if (isGranted(grant, repository, ["pull"]) || repository.isPublic) return true;
       if (!grant.live) return false;
-      const live = await permissionReader.actions(grant.principal, [repository]);
-      return live.get(repository)?.has("pull") ?? false;
+      const live = await permissionReader.actions(grant.principal, [name]);
+      return live.get(name)?.has("pull") ?? false;
     },
-    isPublic: (repository) => factsOf(repository).isPublic,
+    isPublic: ({ isPublic }) => isPublic,
     visibilityFor: ({ principal }) => visibleTo(principal),
   };
 }

@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import type { Database } from "../database/database.ts";
+import type { Database } from "../database/contract.ts";
 import type { Authenticator, Credentials } from "./authenticate.ts";
 import { principalNow, type KnownPrincipal } from "../database/permissions/principal.ts";
 import type { Keys } from "./signing-keys/keys.ts";

@@ -1,5 +1,5 @@
 import type { NamespaceView } from "../database/catalog/repository-pages.ts";
-import type { Database } from "../database/database.ts";
+import type { Database } from "../database/contract.ts";
 import { repositoryPermissions } from "../database/permissions/hub-permissions.ts";
 import { mayRead } from "../database/permissions/hub-rules.ts";
 import type { KnownPrincipal, Principal } from "../database/permissions/principal.ts";

@@ -1,4 +1,4 @@
-import type { Database } from "../database/database.ts";
+import type { Database } from "../database/contract.ts";
 import type { Registry } from "../registry/registry.ts";
 import type { PullCounts } from "./pull-counters.ts";
 import { createRepositoryListing, type RepositoryListing } from "./repository-listing.ts";

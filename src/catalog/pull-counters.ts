@@ -5,6 +5,7 @@ import type {
   PullCounterStore,
   Registration,
 } from "../database/catalog/pull-counters.ts";
+import type { RepositoryFacts } from "../database/facts.ts";
 import type { RepositoryName } from "../oci/name.ts";
 import type { Reference, Tag } from "../oci/reference.ts";
 import type { Clock } from "../registry/leases.ts";
@@ -12,17 +13,17 @@ import type { Clock } from "../registry/leases.ts";
 /** Counts pulls and pushes. */
 export interface PullCounters {
   /** Records a GET of a manifest. The later write decides whether it is a pull (`pull-counter-thread.ts`). */
-  record(repository: RepositoryName, reference: Reference): void;
-  recordPush(repository: RepositoryName, tags: readonly Tag[]): void;
+  record(repository: CountedRepository, reference: Reference): void;
+  recordPush(repository: CountedRepository, tags: readonly Tag[]): void;
 }
+
+type CountedRepository = Pick<RepositoryFacts, "name" | "removal">;
 
 interface BufferParts {
   readonly store: {
     add(counted: readonly PullCounterChange[]): Promise<readonly PullBucket[]>;
   };
   readonly rank: (ranks: readonly PullBucket[]) => Promise<unknown>;
-  /** Returns the number of the last removal of a repository with this name. Throws if the database cannot be read. */
-  readonly removalOf: (repository: RepositoryName) => number;
   readonly clock: Clock;
   readonly everyMs: number;
   readonly report: (error: unknown) => void;
@@ -53,17 +54,15 @@ export class PullCounterBuffer implements PullCounters {
     this.#parts = parts;
   }
 
-  record(repository: RepositoryName, reference: Reference): void {
-    const change = this.#find(repository, reference);
-    if (change === undefined) return;
+  record(repository: CountedRepository, reference: Reference): void {
+    const change = this.#findOrAdd(repository, reference);
     change.pulls += 1;
     change.lastPulledAtMs = this.#parts.clock();
   }
 
-  recordPush(repository: RepositoryName, tags: readonly Tag[]): void {
+  recordPush(repository: CountedRepository, tags: readonly Tag[]): void {
     for (const tag of tags) {
-      const change = this.#find(repository, { kind: "tag", tag });
-      if (change === undefined) continue;
+      const change = this.#findOrAdd(repository, { kind: "tag", tag });
       change.pushes += 1;
       change.lastPushedAtMs = this.#parts.clock();
     }
@@ -83,20 +82,12 @@ export class PullCounterBuffer implements PullCounters {
     await this.flush();
   }
 
-  /** Never throws, because the response is already sent: if the database cannot be read, only the count is lost. */
-  #find(repository: RepositoryName, reference: Reference): BufferedChange | undefined {
-    try {
-      return this.#findOrAdd(repository, reference);
-    } catch (error) {
-      this.#parts.report(error);
-      return undefined;
-    }
-  }
-
-  #findOrAdd(repository: RepositoryName, reference: Reference): BufferedChange {
+  #findOrAdd(
+    { name: repository, removal }: CountedRepository,
+    reference: Reference,
+  ): BufferedChange {
     const text = reference.kind === "tag" ? reference.tag : reference.digest;
     const key = `${repository} ${text}`;
-    const removal = this.#parts.removalOf(repository);
     const held = this.#changes.get(key);
     // Another removal number: the repository was deleted since, so its buffered counts are dropped.
     if (held?.removal === removal) return held;

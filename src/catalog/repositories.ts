@@ -1,7 +1,7 @@
 import type { HubPolicy, RepositoryPermissions } from "../auth/hub-policy.ts";
 import type { Session } from "../auth/sessions.ts";
 import type { Actor } from "../database/permissions/authority.ts";
-import type { Database } from "../database/database.ts";
+import type { Database } from "../database/contract.ts";
 import type { RepositoryDetails } from "../database/catalog/repositories.ts";
 import type {
   RepositoryCursorPosition,

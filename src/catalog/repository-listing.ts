@@ -1,5 +1,5 @@
 import type { VisibilityFilter } from "../auth/visibility.ts";
-import type { Database } from "../database/database.ts";
+import type { Database } from "../database/contract.ts";
 import type { RepositoryDetails } from "../database/catalog/repositories.ts";
 import type { FacetValue } from "../database/catalog/search.ts";
 import { OciError } from "../oci/errors.ts";

@@ -1,5 +1,5 @@
 import type { VisibilityFilter } from "../auth/visibility.ts";
-import type { Database } from "../database/database.ts";
+import type { Database } from "../database/contract.ts";
 import type { FoundRepository, SearchMeasures } from "../database/catalog/search.ts";
 import type { Facet } from "../database/catalog/search-index.ts";
 import { defaultNamespace, namespaceOf, parseRepositoryName } from "../oci/name.ts";

@@ -1,5 +1,5 @@
 import type { VisibilityFilter } from "../auth/visibility.ts";
-import type { Database } from "../database/database.ts";
+import type { Database } from "../database/contract.ts";
 import { OciError } from "../oci/errors.ts";
 import type { RepositoryName } from "../oci/name.ts";
 import type { YieldingWork } from "../concurrency/yielding-work.ts";

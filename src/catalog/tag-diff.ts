@@ -1,5 +1,5 @@
 import { diffFieldsAtMost, diffLayersAtMost } from "../api/limits.ts";
-import type { Database } from "../database/database.ts";
+import type { Database } from "../database/contract.ts";
 import type { TaggedManifest } from "../database/catalog/tag-pages.ts";
 import type { Digest } from "../oci/digest.ts";
 import { OciError } from "../oci/errors.ts";

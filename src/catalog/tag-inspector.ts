@@ -3,7 +3,7 @@ import type { YieldingWork } from "../concurrency/yielding-work.ts";
 import type { IndexEntry } from "../database/catalog/images.ts";
 import type { Registration } from "../database/catalog/pull-counters.ts";
 import type { TagDetails, TaggedManifest } from "../database/catalog/tag-pages.ts";
-import type { Database } from "../database/database.ts";
+import type { Database } from "../database/contract.ts";
 import type { Digest } from "../oci/digest.ts";
 import { OciError } from "../oci/errors.ts";
 import type { RepositoryName } from "../oci/name.ts";

@@ -1,5 +1,5 @@
 import { referrersAtMost } from "../api/limits.ts";
-import type { Database } from "../database/database.ts";
+import type { Database } from "../database/contract.ts";
 import type { TagMove } from "../database/registry/tag-history.ts";
 import type { Digest } from "../oci/digest.ts";
 import { OciError } from "../oci/errors.ts";

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { imageLayersAtMost, triedTagsAtMost } from "../api/limits.ts";
-import type { Database } from "../database/database.ts";
+import type { Database } from "../database/contract.ts";
 import type { Registration } from "../database/catalog/pull-counters.ts";
 import type { TagCursorPosition } from "../database/catalog/tag-pages.ts";
 import { OciError } from "../oci/errors.ts";

@@ -58,17 +58,16 @@ export function memoized<V extends boolean | string>(
 }
 
 /**
- * A {@link createByteCache} for data from a database. Each call returns the cache of the current version, and a new,
- * empty cache after the version changes. A caller that awaits between its database read and `set` must use the cache
+ * A {@link createByteCache} for data from a database. Each call returns the cache of this version of the data, and a
+ * new, empty cache after the version changes. A caller that awaits between its database read and `set` must use the cache
  * from before the read, so that old data never enters the cache of a later version.
  */
 export function createVersionedCache<V extends object | string | number>(
-  options: ByteCacheOptions<V> & { readonly version: () => unknown },
-): () => ByteCache<V> {
+  options: ByteCacheOptions<V>,
+): (version: unknown) => ByteCache<V> {
   let known: unknown;
   let cache = createByteCache<V>(options);
-  return () => {
-    const version = options.version();
+  return (version) => {
     if (version === known) return cache;
     known = version;
     cache = createByteCache<V>(options);

@@ -30,23 +30,23 @@ import { createRemovalReads, createRepositoryReads } from "./registry/repositori
 import { createTagHistoryReads } from "./registry/tag-history.ts";
 import { createTagReads } from "./registry/tags.ts";
 import { createUploadReads } from "./registry/uploads.ts";
-import {
-  createCacheInvalidation,
-  createManifestCache,
-  createRepositoryCache,
-} from "./sqlite/caches.ts";
-import { openReadConnection, queriesOn, type SqliteConnection } from "./sqlite/connection.ts";
+import type { Facts } from "./facts.ts";
+import type { Db } from "./schema.ts";
+
+/** The reads that each kind of database has in its own code. All others are queries that every kind understands. */
+export interface OwnReads {
+  readonly facts: Facts;
+  /** Another value after each commit, of any process. */
+  version(): Promise<unknown>;
+}
 
 export type Reads = ReturnType<typeof createReads>;
 
-/** All reads of the database in `file`, on their own connection. */
-export const openReads = (file: string) => createReads(openReadConnection(file));
+type ReadsOfNoun = Readonly<Record<string, (...input: never) => Promise<unknown>>>;
 
-/** The same on a connection that is already open. */
-export function createReads(connection: SqliteConnection) {
-  const db = queriesOn(connection);
-  const cacheInvalidation = createCacheInvalidation(connection);
-  return {
+/** All reads, by noun. `own` are those of this kind of database. */
+export function createReads(db: Db, own: OwnReads) {
+  const queries = {
     repositories: createRepositoryReads(db),
     removals: createRemovalReads(db),
     blobs: createBlobReads(db),
@@ -81,16 +81,7 @@ export function createReads(connection: SqliteConnection) {
     collection: createCollectionReads(db),
     instance: createInstanceReads(db),
     maintenance: createMaintenanceReads(db),
-    search: createSearchReads(db, cacheInvalidation),
-    manifestCache: createManifestCache(connection, cacheInvalidation),
-    repositoryCache: createRepositoryCache(connection, cacheInvalidation),
-    /** Changes when another connection has committed. */
-    version: () => cacheInvalidation.version(),
-    /** Call it before an answer that must see the last write. */
-    invalidate: () => cacheInvalidation.invalidate(),
-    probe: async (): Promise<void> => {
-      await db.selectFrom("repositories").select("id").limit(1).execute();
-    },
-    close: () => db.destroy(),
-  };
+    search: createSearchReads(db, () => own.version()),
+  } satisfies Readonly<Record<string, ReadsOfNoun>>;
+  return { ...queries, ...own };
 }

@@ -4,6 +4,7 @@ import type { Policy } from "../auth/policy.ts";
 import type { Keys } from "../auth/signing-keys/keys.ts";
 import type { Catalog } from "../catalog/catalog.ts";
 import type { PullCounters } from "../catalog/pull-counters.ts";
+import type { Facts } from "../database/facts.ts";
 import type { Logger } from "../observability/logger.ts";
 import type { Registry } from "../registry/registry.ts";
 import type { RequestAuthenticator } from "./middleware/authenticate.ts";
@@ -31,6 +32,7 @@ import { registryRoutes } from "./registry/routes.ts";
 
 export interface AppParts {
   readonly registry: Registry;
+  readonly facts: Facts;
   readonly hub: HubParts;
   readonly pullCounters: PullCounters;
   readonly catalog: Catalog;
@@ -112,6 +114,7 @@ export function createApp(
     requestAuthenticator,
     policy,
     pullCounters,
+    facts: parts.facts,
     mirrors: parts.mirrors,
     logger,
   });

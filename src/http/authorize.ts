@@ -4,6 +4,7 @@ import type { Policy } from "../auth/policy.ts";
 import { accountIdOf, anonymous, type Grant } from "../auth/principal.ts";
 import type { Session, Sessions } from "../auth/sessions.ts";
 import { OciError } from "../oci/errors.ts";
+import type { RepositoryFacts } from "../database/facts.ts";
 import type { RepositoryName } from "../oci/name.ts";
 import type { Actor } from "../database/permissions/authority.ts";
 import { readAuthorization, type RequestAuthenticator } from "./middleware/authenticate.ts";
@@ -47,6 +48,8 @@ export interface Client {
   readonly accountId: number | null;
   /** Of the client's token; `undefined` on a route that needs none. */
   readonly grant?: Grant;
+  /** Of the repository of the distribution API, read with the grant. */
+  readonly repositoryFacts?: RepositoryFacts | undefined;
   /** `undefined`: not logged in to the Hub-shaped API. */
   readonly session?: Session | undefined;
   /** `undefined` on a route that requires no permission. */
@@ -97,15 +100,12 @@ async function authorizeToken(
   if (found === "nothing" || found === "invalid")
     throw wwwAuthenticate.challenge(ctx, requires, resolved?.requestedName, found);
   const removals = Math.min(found.removals, before?.removals ?? Infinity);
-  const grant = await unavailableOnDatabaseError(async () => {
-    const asked = { ...found, removals };
-    const rechecked =
-      repository === undefined ? asked : await policy.recheckPermission(asked, repository);
-    return policy.allows({ grant: rechecked, permission: requires, repository })
-      ? rechecked
-      : undefined;
-  });
-  if (grant === undefined) {
+  const asked = { ...found, removals };
+  const { grant, repository: repositoryFacts } =
+    repository === undefined
+      ? { grant: asked, repository: undefined }
+      : await unavailableOnDatabaseError(() => policy.recheckPermission(asked, repository));
+  if (!policy.allows({ grant, permission: requires, repository: repositoryFacts })) {
     if (before !== undefined)
       throw new OciError("DENIED", "the permission ended while the body was sent");
     const shown = found.principal.kind === "anonymous" ? "anonymous" : "valid";
@@ -120,7 +120,7 @@ async function authorizeToken(
     peer: peerOf(ctx),
   });
   setGrant(ctx, grant, actor);
-  return { accountId: accountIdOf(grant), grant, actor };
+  return { accountId: accountIdOf(grant), grant, repositoryFacts, actor };
 }
 
 async function authorizeSession(

@@ -7,6 +7,7 @@ import type { Session } from "../auth/sessions.ts";
 import type { YieldingWork } from "../concurrency/yielding-work.ts";
 import type { Mirrored } from "../mirror/mirrors.ts";
 import type { AdmitMiss } from "../mirror/repository.ts";
+import type { RepositoryFacts } from "../database/facts.ts";
 import type { RepositoryName } from "../oci/name.ts";
 import type { Actor } from "../database/permissions/authority.ts";
 
@@ -82,6 +83,8 @@ export interface RepositoryRequest<Query = unknown, Body = unknown> extends Plai
   Body
 > {
   readonly target: ResolvedRepository;
+  /** Facts of the repository, read when the permission was checked. */
+  readonly facts: RepositoryFacts;
   /** Counts a fetch from the upstream for the client. */
   readonly admitMiss: AdmitMiss;
 }

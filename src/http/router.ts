@@ -68,7 +68,7 @@ async function answer(
   params: Params,
   parts: RouterParts,
 ): Promise<void> {
-  const asked = { route, target: targetOf(route, ctx, params, parts.repositoryResolver) };
+  const asked = { route, target: await targetOf(route, ctx, params, parts.repositoryResolver) };
   let client = await authorize(ctx, asked, parts);
   if (asked.target.resolved?.mirrored !== undefined && route.method !== "get")
     throw new OciError(
@@ -87,7 +87,7 @@ async function answer(
   const admitMiss = (): void => parts.budgets.admitMiss(budget);
   const request = isHubRoute(route)
     ? { ...{ ctx, params, query, body }, ...hubFieldsOf(ctx, asked.target, client) }
-    : { ctx, params, query, body, target: asked.target.resolved, admitMiss };
+    : { ...{ ctx, params, query, body, admitMiss }, ...repositoryFieldsOf(asked.target, client) };
   try {
     if (route.status === undefined) await route.handle(request);
     else await send(route, request, client, parts);
@@ -99,19 +99,19 @@ async function answer(
 }
 
 /** Parses the repository name of the path. Throws 404 for an invalid name on a Hub-shaped route, else NAME_INVALID. */
-function targetOf(
+async function targetOf(
   route: Route,
   ctx: Context,
   params: Params,
   repositoryResolver: RepositoryResolver,
-): Target {
+): Promise<Target> {
   if (isHubRoute(route)) {
     const namespace = params["namespace"] ?? params["org"] ?? params["account"] ?? "";
     return { namespace, repository: hubRepositoryOf(params), resolved: undefined };
   }
   if (route.requires.kind !== "repository")
     return { namespace: "", repository: undefined, resolved: undefined };
-  const resolved = repositoryResolver.resolve(ctx, params["name"] ?? "");
+  const resolved = await repositoryResolver.resolve(ctx, params["name"] ?? "");
   return { namespace: "", repository: resolved.repository, resolved };
 }
 
@@ -144,6 +144,11 @@ async function bodyOf(
       return parseBody(body, await bodies.read(ctx.req, "json", budget));
   }
 }
+
+const repositoryFieldsOf = ({ resolved }: Target, { repositoryFacts }: Client) => ({
+  target: resolved,
+  facts: repositoryFacts,
+});
 
 function hubFieldsOf(ctx: Context, { namespace, repository }: Target, client: Client) {
   const gone = new AbortController();

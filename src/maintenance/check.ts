@@ -1,5 +1,6 @@
 import type { BlobStore } from "../../storage/blob-store.ts";
-import type { Database } from "../database/database.ts";
+import type { Database } from "../database/contract.ts";
+import { DatabaseError } from "../database/errors.ts";
 import { algorithmOf, digestOf } from "../oci/digest.ts";
 import type { RepositoryName } from "../oci/name.ts";
 import type { Clock } from "../registry/leases.ts";
@@ -73,9 +74,8 @@ async function damageOf(database: Database): Promise<readonly string[]> {
   try {
     return await database.maintenance.integrity(false);
   } catch (error) {
-    const code = error instanceof Error && "code" in error ? String(error.code) : "";
-    if (!/^SQLITE_(?:CORRUPT|NOTADB)/.test(code)) throw error;
-    return [`${error instanceof Error ? error.message : ""} (${code}); restore a backup`];
+    if (!(error instanceof DatabaseError) || error.failure !== "damaged") throw error;
+    return [`${error.message} (${error.code}); restore a backup`];
   }
 }
 

@@ -1,6 +1,6 @@
 import type { BlobStore, StoredObject } from "../../storage/blob-store.ts";
 import type { CollectedManifest } from "../database/maintenance/collection.ts";
-import type { Database } from "../database/database.ts";
+import type { Database } from "../database/contract.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { RepositoryName } from "../oci/name.ts";
 import { deleteMarkedBlobs, type BlobDeletionStep } from "../registry/deleting-blobs.ts";

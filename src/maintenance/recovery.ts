@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import type { BlobStore } from "../../storage/blob-store.ts";
-import type { Database } from "../database/database.ts";
+import type { Database } from "../database/contract.ts";
 import type { Clock } from "../registry/leases.ts";
 import { checkBlobSizes, markMissing, type Warnings } from "../registry/blob-verification.ts";
 import { describeFailure } from "../registry/errors.ts";

@@ -1,5 +1,5 @@
 import type { BlobStore } from "../../storage/blob-store.ts";
-import type { Database } from "../database/database.ts";
+import type { Database } from "../database/contract.ts";
 import { restoreMissing } from "../registry/blob-verification.ts";
 import { deleteMarkedBlobs } from "../registry/deleting-blobs.ts";
 import {

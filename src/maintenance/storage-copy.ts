@@ -1,5 +1,5 @@
 import type { BlobStore, ByteSource } from "../../storage/blob-store.ts";
-import type { Database } from "../database/database.ts";
+import type { Database } from "../database/contract.ts";
 import type { StoredBlob } from "../database/maintenance/checks.ts";
 import { algorithmOf, createDigester, type Digest } from "../oci/digest.ts";
 import { MismatchError, movedMark } from "./recovery.ts";

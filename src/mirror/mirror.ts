@@ -1,5 +1,5 @@
 import type { BlobStore } from "../../storage/blob-store.ts";
-import type { Database } from "../database/database.ts";
+import type { Database } from "../database/contract.ts";
 import type { PushRules } from "../database/registry/repository-creation.ts";
 import type { Blobs } from "../registry/blobs.ts";
 import { createLeasePolicy, type LeaseTimes } from "../registry/leases.ts";

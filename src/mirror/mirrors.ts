@@ -6,6 +6,7 @@ import {
   parseRepositoryName,
   type RepositoryName,
 } from "../oci/name.ts";
+import type { Facts, RepositoryFacts } from "../database/facts.ts";
 import { createListStore } from "./cache/list-cache.ts";
 import { createMirror, type Mirror, type MirrorParts } from "./mirror.ts";
 import { createEventLoopScheduler } from "./pull/event-loop-scheduler.ts";
@@ -35,7 +36,9 @@ interface MirrorRouting {
   /**
    * Returns `undefined` for a hosted repository. Throws DENIED if `allow` or `deny` of the mirror excludes the name.
    */
-  byName(repository: RepositoryName, asked: string): Mirrored | undefined;
+  byName(repository: RepositoryName, asked: string): Promise<Mirrored | undefined>;
+  /** False: {@link byName} finds no mirror for this repository. */
+  mayServe(repository: RepositoryFacts): boolean;
   /**
    * Routes a request that names its registry (`?ns=`, as containerd sends it). Throws NAME_UNKNOWN if no mirror serves
    * that registry, so that a client never receives a hosted repository in place of one from another registry. Throws
@@ -66,7 +69,7 @@ export async function openMirrors(
     lists: createListStore(),
   };
   const list = settings.map((one) => createMirror(one, shared));
-  const routing = createRouting(list, (name) => database.repositoryCache.factsOf(name));
+  const routing = createRouting(list, database.facts.repositories);
   const flushing = setInterval(() => {
     for (const mirror of list) mirror.flush().catch(report);
   }, flushEveryMs).unref();
@@ -91,38 +94,30 @@ export async function openMirrors(
   };
 }
 
-/** Whether this registry hosts a repository name. */
-interface Hosting {
-  /** The repository exists in this registry, or existed before. */
-  readonly isHosted: boolean;
-  /** An account has the name of the namespace, or the namespace has repositories in this registry. */
-  readonly hasNamespace: boolean;
-}
-
 const hubNames = new Set(["docker.io", "index.docker.io", "registry-1.docker.io"]);
 
 /** A hosted repository takes precedence over the root mirror. */
-function createRouting(
-  mirrors: readonly Mirror[],
-  hostingOf: (repository: RepositoryName) => Hosting,
-): MirrorRouting {
+function createRouting(mirrors: readonly Mirror[], facts: Facts["repositories"]): MirrorRouting {
   const routes = mirrors.map((mirror) => createRoute(mirror));
   const byNamespace = new Map(routes.map((route) => [route.namespace, route]));
   const byNs = new Map(
     routes.flatMap((route) => route.registryNames.map((name) => [name, route] as const)),
   );
   const root = routes.find(({ isRoot }) => isRoot);
+  /** A hosted namespace never falls through to the root mirror, except `library`: there each repository counts. */
+  const isForRoot = ({ name, isHosted, hasNamespace }: RepositoryFacts): boolean =>
+    !isHosted && (!hasNamespace || namespaceOf(name) === defaultNamespace);
   return {
-    byName(repository, asked) {
+    async byName(repository, asked) {
       const namespace = namespaceOf(repository);
       const route = byNamespace.get(namespace);
       if (route !== undefined) return route.to(repository.slice(namespace.length + 1), true);
-      if (root === undefined) return undefined;
-      const { isHosted, hasNamespace } = hostingOf(repository);
-      // A hosted namespace never falls through to the root mirror, except `library`: there each repository counts.
-      if (isHosted || (hasNamespace && namespace !== defaultNamespace)) return undefined;
+      if (root === undefined || !isForRoot(await facts.get(repository))) return undefined;
       return root.to(asked, false);
     },
+    mayServe: (repository) =>
+      byNamespace.has(namespaceOf(repository.name)) ||
+      (root !== undefined && isForRoot(repository)),
     byRegistry(ns, asked) {
       const route = byNs.get(ns.toLowerCase());
       if (route !== undefined) return route.to(asked, true);

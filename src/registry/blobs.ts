@@ -1,5 +1,5 @@
 import type { BlobStore, ByteRange, BorrowedBytes } from "../../storage/blob-store.ts";
-import type { Database } from "../database/database.ts";
+import type { Database } from "../database/contract.ts";
 import type { Actor } from "../database/permissions/authority.ts";
 import type { LinkedBlob } from "../database/registry/blobs.ts";
 import type { PushRules } from "../database/registry/repository-creation.ts";

@@ -1,5 +1,5 @@
 import type { BlobStore } from "../../storage/blob-store.ts";
-import type { Database } from "../database/database.ts";
+import type { Database } from "../database/contract.ts";
 import type { DeletingBlob } from "../database/maintenance/collection.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { LeasePolicy } from "./leases.ts";

@@ -1,3 +1,4 @@
+import { DatabaseError, type DatabaseFailure } from "../database/errors.ts";
 import type { Rejection } from "../database/rejections.ts";
 import type { Digest } from "../oci/digest.ts";
 import { OciError } from "../oci/errors.ts";
@@ -54,13 +55,12 @@ const fullCodes = new Set([
   "ENOSPC",
   "EDQUOT",
   "EFBIG",
-  "SQLITE_FULL",
   // Error codes of S3 servers, which differ between servers.
   "S3_QuotaExceeded",
   "S3_InsufficientStorage",
   "S3_XMinioStorageFull",
 ]);
-const readOnlyCodes = new Set(["EROFS", "SQLITE_READONLY"]);
+const readOnlyCodes = new Set(["EROFS"]);
 /** The data folder is missing, its permissions have changed, or the disk fails. */
 const unreachableCodes = new Set([
   "EIO",
@@ -72,27 +72,41 @@ const unreachableCodes = new Set([
   "EPERM",
   "ENOENT",
   "ENOTDIR",
-  "WRITER_GONE",
 ]);
-const unreachableGrammar = /^(?:SQLITE_(?:BUSY|IOERR|CANTOPEN|LOCKED|PROTOCOL)|S3_)/;
 
 /**
  * The client error for a failure of the store or the database; `undefined` for an unexpected error, which is a bug.
  * Status 507 tells the client that waiting alone does not help; 503 tells it that a retry may succeed.
  */
 export function describeFailure(error: unknown): OciError | undefined {
-  const code = error instanceof Error && "code" in error ? String(error.code) : "";
   const describe = (text: string, status = 503): OciError =>
     new OciError("UNAVAILABLE", text, { cause: error, status });
-  if (fullCodes.has(code)) return describe("the registry has no space left", 507);
-  if (readOnlyCodes.has(code))
-    return describe("the registry is read-only at the moment: only pulls work");
-  if (code === "UPLOAD_TOO_LARGE")
-    return new OciError("SIZE_INVALID", "the blob is larger than the storage accepts", {
-      cause: error,
-      status: 413,
-    });
-  if (unreachableCodes.has(code) || unreachableGrammar.test(code))
-    return describe("the registry cannot reach its storage at the moment: try again later");
-  return undefined;
+  switch (error instanceof DatabaseError ? error.failure : storeFailureOf(error)) {
+    case "full":
+      return describe("the registry has no space left", 507);
+    case "read-only":
+      return describe("the registry is read-only at the moment: only pulls work");
+    case "busy":
+    case "gone":
+      return describe("the registry cannot reach its storage at the moment: try again later");
+    case "too large":
+      return new OciError("SIZE_INVALID", "the blob is larger than the storage accepts", {
+        cause: error,
+        status: 413,
+      });
+    // A fault of the program, or a damaged database: status 500, and a log entry with the stack.
+    case "conflict":
+    case "damaged":
+    case "other":
+      return undefined;
+  }
+}
+
+/** The class of failure of the blob store, by the code of its error. */
+function storeFailureOf(error: unknown): DatabaseFailure | "too large" {
+  const code = error instanceof Error && "code" in error ? String(error.code) : "";
+  if (fullCodes.has(code)) return "full";
+  if (readOnlyCodes.has(code)) return "read-only";
+  if (code === "UPLOAD_TOO_LARGE") return "too large";
+  return unreachableCodes.has(code) || code.startsWith("S3_") ? "gone" : "other";
 }

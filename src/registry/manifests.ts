@@ -1,4 +1,4 @@
-import type { Database } from "../database/database.ts";
+import type { Database } from "../database/contract.ts";
 import type { Actor } from "../database/permissions/authority.ts";
 import type { StoredManifest } from "../database/registry/manifests.ts";
 import { isRejection } from "../database/rejections.ts";
@@ -19,7 +19,7 @@ export type Manifests = ReturnType<typeof createManifests>;
 
 export function createManifests(
   parts: ManifestPushParts & {
-    readonly database: Pick<Database, "manifests" | "manifestCache" | "blobs" | "commands">;
+    readonly database: Pick<Database, "facts" | "manifests" | "blobs" | "commands">;
   },
 ) {
   const { database, leasePolicy } = parts;
@@ -28,16 +28,12 @@ export function createManifests(
     /** Stores a manifest under its digest and its tags in one transaction, see {@link putManifest}. */
     put: (push: ManifestPush): Promise<PushedManifest> => putManifest(parts, push),
 
-    /** The cached result of {@link get}; `undefined` on a cache miss. */
-    getCached: (repository: RepositoryName, reference: Reference): StoredManifest | undefined =>
-      database.manifestCache.find(repository, reference),
-
     /**
      * Throws MANIFEST_UNKNOWN, also if there is no such repository: distribution does the same, and skopeo relies on
      * it.
      */
     async get(repository: RepositoryName, reference: Reference): Promise<StoredManifest> {
-      const found = await database.manifests.find(repository, reference);
+      const found = await database.facts.manifests.get(repository, reference);
       if (found === undefined) throw unknownManifest(reference);
       return found;
     },

@@ -1,6 +1,6 @@
 import { setImmediate } from "node:timers/promises";
 import type { BlobStore } from "../../storage/blob-store.ts";
-import type { Database } from "../database/database.ts";
+import type { Database } from "../database/contract.ts";
 import type { Actor } from "../database/permissions/authority.ts";
 import type { Lease } from "../database/maintenance/gc-candidates.ts";
 import type { PushRules } from "../database/registry/repository-creation.ts";

@@ -2,7 +2,7 @@ import type { Digest } from "../oci/digest.ts";
 import { OCI_INDEX } from "../oci/media-types.ts";
 import type { RepositoryName } from "../oci/name.ts";
 import type { Referrer } from "../database/registry/manifests.ts";
-import type { Database } from "../database/database.ts";
+import type { Database } from "../database/contract.ts";
 
 /** Clients read a document of at most 4 MiB; a page ends below that limit. */
 const largestDocumentBytes = 4 * 1024 * 1024 - 64 * 1024;

@@ -1,6 +1,6 @@
 import type { Actor } from "../database/permissions/authority.ts";
 import type { VisibilityFilter } from "../database/catalog/visibility-filter.ts";
-import type { Database } from "../database/database.ts";
+import type { Database } from "../database/contract.ts";
 import { isRejection } from "../database/rejections.ts";
 import type { Repository } from "../database/registry/repositories.ts";
 import type { Page } from "../database/query-parts.ts";

@@ -5,7 +5,7 @@ import { OciError } from "../oci/errors.ts";
 import type { RepositoryName } from "../oci/name.ts";
 import type { Tag } from "../oci/reference.ts";
 import type { TagMove } from "../database/registry/tag-history.ts";
-import type { Database } from "../database/database.ts";
+import type { Database } from "../database/contract.ts";
 import type { LeasePolicy } from "./leases.ts";
 import { rejectionError, unknownName } from "./errors.ts";
 import type { Page } from "../database/query-parts.ts";

@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import type { Grant } from "../../src/auth/principal.ts";
 import { createOpenPolicy, createPolicy, type Action } from "../../src/auth/policy.ts";
-import { parseRepositoryName } from "../../src/oci/name.ts";
+import type { RepositoryFacts } from "../../src/database/facts.ts";
+import { parseRepositoryName, type RepositoryName } from "../../src/oci/name.ts";
 
 const there = parseRepositoryName("team/private");
 const absent = parseRepositoryName("team/missing");
@@ -11,11 +12,22 @@ const open = parseRepositoryName("team/public");
 /** A policy over these repositories, and the lookups that it has made. */
 function setting(removals: Readonly<Record<string, number>> = {}) {
   const asked: string[] = [];
-  const policy = createPolicy({
-    factsOf: (name) => {
+  const factsOf = (name: RepositoryName): RepositoryFacts => ({
+    name,
+    isThere: name !== absent,
+    isHosted: name !== absent,
+    isPublic: name === open,
+    removal: removals[name] ?? 0,
+    hasNamespace: true,
+  });
+  const facts = {
+    get: (name: RepositoryName) => {
       asked.push(name);
-      return { isThere: name !== absent, isPublic: name === open, removal: removals[name] ?? 0 };
+      return Promise.resolve(factsOf(name));
     },
+  };
+  const policy = createPolicy({
+    facts,
     permissionReader: {
       actions: (_, names) => {
         asked.push(`rights of ${names.join(" ")}`);
@@ -23,7 +35,7 @@ function setting(removals: Readonly<Record<string, number>> = {}) {
       },
     },
   });
-  return { policy, asked };
+  return { policy, asked, facts, factsOf };
 }
 
 const grant = (more: Partial<Grant> = {}): Grant => ({
@@ -40,27 +52,32 @@ const repository = (...actions: Action[]) => ({ kind: "repository", actions }) a
 
 describe("the policy", () => {
   test("requires every action that a route declares", () => {
-    const { policy } = setting();
+    const { policy, factsOf } = setting();
     const pulling = grant({ actions: new Map([[there, new Set<Action>(["pull"])]]) });
     const allows = (...actions: Action[]): boolean =>
-      policy.allows({ grant: pulling, permission: repository(...actions), repository: there });
+      policy.allows({
+        grant: pulling,
+        permission: repository(...actions),
+        repository: factsOf(there),
+      });
     assert.deepEqual(
       [allows("pull"), allows("push"), allows("pull", "push"), allows("delete")],
       [true, false, false, false],
     );
   });
 
-  test("rejects an empty grant without any lookup, whether the repository exists or not", () => {
+  test("rejects an empty grant without any lookup, whether the repository exists or not", async () => {
     const { policy, asked } = setting();
     for (const name of [there, absent, open]) {
       const permission = repository("pull");
-      assert.equal(policy.allows({ grant: grant(), permission, repository: name }), false);
+      const now = await policy.recheckPermission(grant(), name);
+      assert.equal(policy.allows({ ...now, permission }), false);
     }
     assert.deepEqual(asked, []);
   });
 
   test("rejects a grant that is older than the deletion of its repository", () => {
-    const { policy } = setting({ [there]: 5 });
+    const { policy, factsOf } = setting({ [there]: 5 });
     const actions = new Map([
       [there, new Set<Action>(["pull"])],
       [absent, new Set<Action>(["pull"])],
@@ -68,7 +85,7 @@ describe("the policy", () => {
     const allows = (removals: number, name = there): boolean =>
       policy.allows({
         ...{ grant: grant({ actions, removals }), permission: repository("pull") },
-        repository: name,
+        repository: factsOf(name),
       });
     assert.deepEqual([allows(4), allows(5), allows(6)], [false, true, true]);
     assert.equal(allows(4, absent), true);
@@ -101,9 +118,10 @@ describe("the policy", () => {
   });
 
   test("of open mode allows everything", async () => {
-    const policy = createOpenPolicy();
+    const { facts, factsOf } = setting();
+    const policy = createOpenPolicy(facts);
     const permission = repository("pull", "push", "delete");
-    assert.equal(policy.allows({ grant: grant(), permission, repository: there }), true);
+    assert.equal(policy.allows({ grant: grant(), permission, repository: factsOf(there) }), true);
     assert.equal(await policy.mayRead(grant(), there), true);
     assert.deepEqual(policy.visibilityFor(grant()), { kind: "everything" });
   });

@@ -7,7 +7,7 @@ import { createAccounts } from "../../src/accounts/accounts.ts";
 import { createHubPolicy } from "../../src/auth/hub-policy.ts";
 import { openKeys } from "../../src/auth/signing-keys/keys.ts";
 import { createSessions } from "../../src/auth/sessions.ts";
-import type { Database } from "../../src/database/database.ts";
+import type { Database } from "../../src/database/contract.ts";
 import { openMetadataInMemory } from "../support/database.ts";
 import { judged } from "../support/pushes.ts";
 import { temporaryFolder } from "../support/temporary.ts";

@@ -1,7 +1,7 @@
 import SqliteDatabase from "better-sqlite3";
 import { after } from "node:test";
 import path from "node:path";
-import { openSqliteDatabase } from "../../src/database/database.ts";
+import { openSqliteDatabase } from "../../src/database/sqlite/open.ts";
 import { temporaryFolder } from "../support/temporary.ts";
 
 const people = `

@@ -5,7 +5,7 @@ import { CompiledQuery } from "kysely";
 import { createVerifiedPasswordCache } from "../../src/auth/passwords.ts";
 import { createResponseCache } from "../../src/http/middleware/response-cache.ts";
 import { createKeysetCursors } from "../../src/catalog/keyset-cursors.ts";
-import { createReads } from "../../src/database/reads.ts";
+import { createSqliteReads } from "../../src/database/sqlite/reads.ts";
 import { queriesOn } from "../../src/database/sqlite/connection.ts";
 import { migrate } from "../../src/database/sqlite/migrate.ts";
 import { createPendingTagChecks } from "../../src/mirror/pull/tag-checks.ts";
@@ -33,7 +33,7 @@ function openWatchedDatabase() {
 
 describe("a full cache keeps the entry that is in use and removes the least recently used:", () => {
   test("the response cache of listings", async () => {
-    const kept = createResponseCache(() => "1");
+    const kept = createResponseCache(() => Promise.resolve("1"));
     let made = 0;
     const ask = () => kept.of("in use", () => Promise.resolve((made += 1)));
     for (const at of numbers(20)) {
@@ -54,28 +54,28 @@ describe("a full cache keeps the entry that is in use and removes the least rece
       insert.run(digestOf(content), content.length, content);
       return digestOf(content);
     });
-    const { manifestCache } = createReads(connection);
+    const { manifests } = createSqliteReads(connection).reads.facts;
     const [inUse = digestOf(Buffer.of())] = digests;
     for (const digest of digests) {
-      manifestCache.find(name, parseReference(inUse));
-      manifestCache.find(name, parseReference(digest));
+      manifests.getCached(name, parseReference(inUse));
+      manifests.getCached(name, parseReference(digest));
     }
     assert.equal(runsOf("manifests.digest ="), digests.length);
   });
 
   test("the repository cache, also when clients request many unknown names", () => {
     const { connection, runsOf } = openWatchedDatabase();
-    const { repositoryCache } = createReads(connection);
+    const { repositories } = createSqliteReads(connection).reads.facts;
     for (const at of numbers(20_000)) {
-      repositoryCache.factsOf(name);
-      repositoryCache.factsOf(parseRepositoryName(`none/${at}`));
+      repositories.getCached(name);
+      repositories.getCached(parseRepositoryName(`none/${at}`));
     }
     assert.equal(runsOf("AS hasNamespace"), 20_001);
   });
 
   test("the search count cache", async () => {
     const { connection, runsOf } = openWatchedDatabase();
-    const { search } = createReads(connection);
+    const { search } = createSqliteReads(connection).reads;
     const visibility = { kind: "everything" } as const;
     const ask = (word: string) =>
       search.find({ visibility, words: [word], offset: 0, limit: 1, countAtMost: 100 });
@@ -111,7 +111,7 @@ describe("a full cache keeps the entry that is in use and removes the least rece
 describe("the bytes of a cache are bounded, however small or large its entries are:", () => {
   test("200 search counts with texts of 10 kB evict a search count with a short text", async () => {
     const { connection, runsOf } = openWatchedDatabase();
-    const { search } = createReads(connection);
+    const { search } = createSqliteReads(connection).reads;
     const visibility = { kind: "everything" } as const;
     const ask = (word: string) =>
       search.find({ visibility, words: [word], offset: 0, limit: 1, countAtMost: 100 });

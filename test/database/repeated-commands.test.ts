@@ -3,7 +3,7 @@ import { randomBytes } from "node:crypto";
 import { Readable } from "node:stream";
 import { describe, test } from "node:test";
 import { createCommands, type CommandInput } from "../../src/database/commands.ts";
-import type { Database } from "../../src/database/database.ts";
+import type { Database } from "../../src/database/contract.ts";
 import { digestOf, type Digest } from "../../src/oci/digest.ts";
 import { createRegistry } from "../../src/registry/registry.ts";
 import { createMemoryStore } from "../../storage/memory/store.ts";

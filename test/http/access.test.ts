@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import path from "node:path";
 import { describe, test } from "node:test";
-import { openSqliteDatabase } from "../../src/database/database.ts";
+import { openSqliteDatabase } from "../../src/database/sqlite/open.ts";
 import { digestOf } from "../../src/oci/digest.ts";
 import { parseRepositoryName } from "../../src/oci/name.ts";
 import { systemActor } from "../../src/database/permissions/authority.ts";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { Readable } from "node:stream";
 import { describe, test } from "node:test";
-import type { Database } from "../../src/database/database.ts";
+import type { Database } from "../../src/database/contract.ts";
 import { digestOf, encodedOf, type Digest } from "../../src/oci/digest.ts";
 import { OciError } from "../../src/oci/errors.ts";
 import { parseRepositoryName } from "../../src/oci/name.ts";

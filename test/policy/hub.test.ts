@@ -4,7 +4,7 @@ import { after, describe, test } from "node:test";
 import { createHubPolicy, createOpenHubPolicy } from "../../src/auth/hub-policy.ts";
 import type { PersonalScope } from "../../src/database/permissions/principal.ts";
 import type { Session } from "../../src/auth/sessions.ts";
-import { openReads } from "../../src/database/reads.ts";
+import { openReads } from "../../src/database/sqlite/reads.ts";
 import { parseRepositoryName } from "../../src/oci/name.ts";
 import { startClosedBerth } from "../support/closed.ts";
 import { hubCallers, hubExpected, hubTable, type HubCaller } from "./hub-table.ts";
@@ -69,8 +69,8 @@ const sessions: Readonly<Record<HubCaller, Session | undefined>> = {
 };
 
 describe("the policy of the Hub-shaped API", () => {
-  const database = openReads(path.join(berth.data, "berth.db"));
-  after(() => database.close());
+  const { reads: database, close } = openReads(path.join(berth.data, "berth.db"));
+  after(close);
   const policy = createHubPolicy({ database });
   const routes = servedHubRoutes();
 

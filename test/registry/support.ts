@@ -1,7 +1,7 @@
 import { Readable } from "node:stream";
 import SqliteDatabase, { type Database as SqliteConnection } from "better-sqlite3";
 import type { Actor } from "../../src/database/permissions/authority.ts";
-import type { Database } from "../../src/database/database.ts";
+import type { Database } from "../../src/database/contract.ts";
 import type { PushRules } from "../../src/database/registry/repository-creation.ts";
 import { digestOf, type Digest } from "../../src/oci/digest.ts";
 import { OciError } from "../../src/oci/errors.ts";

@@ -1,10 +1,10 @@
 import SqliteDatabase, { type Database as SqliteConnection } from "better-sqlite3";
 import { createCommands } from "../../src/database/commands.ts";
-import type { Database } from "../../src/database/database.ts";
-import { createReads } from "../../src/database/reads.ts";
+import type { Database } from "../../src/database/contract.ts";
 import { createGroupCommit } from "../../src/database/sqlite/group-commit.ts";
+import { sqliteError } from "../../src/database/sqlite/errors.ts";
 import { migrate } from "../../src/database/sqlite/migrate.ts";
-import { DatabaseError } from "../../src/database/writer.ts";
+import { createSqliteReads } from "../../src/database/sqlite/reads.ts";
 
 /**
  * A database in memory with the writer's commands and transactions, but without its thread. It opens in 1 ms and runs
@@ -17,7 +17,7 @@ export function openMetadataInMemory(
   connection.pragma("foreign_keys = ON");
   migrate(connection);
   const commit = createGroupCommit(connection);
-  const reads = createReads(connection);
+  const { reads, probe, close } = createSqliteReads(connection);
   let last: Promise<unknown> = Promise.resolve();
 
   const run = async (command: string, input: unknown): Promise<unknown> => {
@@ -29,7 +29,7 @@ export function openMetadataInMemory(
       return request;
     });
     if (answer === undefined) throw new Error("the command was not performed");
-    if ("error" in answer) throw new DatabaseError(answer.error.message, answer.error.code);
+    if ("error" in answer) throw sqliteError(answer.error.message, answer.error.code);
     return answer.result;
   };
   const runInOrder = (name: string, input: unknown): Promise<unknown> => {
@@ -42,8 +42,8 @@ export function openMetadataInMemory(
     ...reads,
     commands,
     unflushedCommands: commands,
-    writer: { run: runInOrder, probe: () => reads.probe(), close: () => reads.close() },
-    probe: () => reads.probe(),
-    close: () => reads.close(),
+    writer: { run: runInOrder, probe, close },
+    probe,
+    close,
   };
 }

@@ -38,11 +38,11 @@ export function createBearer(parts: {
 }): Bearer {
   const { keys, issuer, service, clock } = parts;
   /** Tokens with a verified signature. A new edition of the keys clears it, since a key may have been removed. */
-  const verified = createVersionedCache<TokenGrant>({
+  const cache = createVersionedCache<TokenGrant>({
     maxBytes: verifiedBytesAtMost,
     sizeOf: () => grantBytes,
-    version: () => keys.edition(),
   });
+  const verified = () => cache(keys.edition());
   const find = (token: string): Grant | undefined => {
     const found = verified().get(token);
     return found !== undefined && found.expiresAtMs > clock() ? found : undefined;
@@ -65,9 +65,9 @@ export function createBearer(parts: {
       const known = find(token);
       if (known !== undefined) return known;
       // The cache from before the verification: a key may be removed meanwhile.
-      const cache = verified();
+      const tokensNow = verified();
       const grant = parseGrant(await tokens.verify(token));
-      if (grant !== undefined) cache.set(token, grant);
+      if (grant !== undefined) tokensNow.set(token, grant);
       return grant;
     },
     getCached: find,

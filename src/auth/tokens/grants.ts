@@ -35,20 +35,20 @@ export function createGrantIssuer(parts: {
   readonly removals: { highest(): Promise<number> };
   /** The repository of a mirror that serves a name that is not hosted here. */
   readonly behind?:
-    | ((repository: RepositoryName, asked: string) => RepositoryName | undefined)
+    | ((repository: RepositoryName, asked: string) => Promise<RepositoryName | undefined>)
     | undefined;
 }): GrantIssuer {
   return {
     async issue(principal, scopes) {
       // Read before the permissions: a grant for a repository that is removed in between is void.
       const removals = await parts.removals.highest();
-      const withBehind = scopes.flatMap((scope): readonly Scope[] => {
-        if (scope.type !== "repository") return [scope];
-        const repository = parts.behind?.(scope.repository, scope.name);
-        return repository === undefined
-          ? [scope]
-          : [scope, { ...scope, name: repository, repository }];
-      });
+      const withBehind: Scope[] = [];
+      for (const scope of scopes) {
+        withBehind.push(scope);
+        if (scope.type !== "repository") continue;
+        const repository = await parts.behind?.(scope.repository, scope.name);
+        if (repository !== undefined) withBehind.push({ ...scope, name: repository, repository });
+      }
       const names = withBehind.flatMap((scope) =>
         scope.type === "repository" ? [scope.repository] : [],
       );

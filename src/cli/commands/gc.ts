@@ -4,7 +4,7 @@ import process from "node:process";
 import type { Command } from "commander";
 import type { BlobStore } from "../../../storage/blob-store.ts";
 import type { AppContext } from "../../app/context.ts";
-import type { Database } from "../../database/database.ts";
+import type { Database } from "../../database/contract.ts";
 import type { CollectionStats, CollectionStep } from "../../maintenance/collector.ts";
 import { withDataFolder } from "../support/data-folder.ts";
 import { dataFolderCommand, type DataFolderOptions } from "../support/options.ts";
@@ -64,7 +64,7 @@ async function* collect(context: AppContext, deletesNow: boolean): AsyncGenerato
 /** The steps that {@link collect} would take now, computed on a copy of the database. Changes nothing. */
 async function* dryRun(context: AppContext, deletesNow: boolean): AsyncGenerator<CollectionStep> {
   const [{ openSqliteDatabase, snapshotSqlite }, { databaseFile }] = await Promise.all([
-    import("../../database/database.ts"),
+    import("../../database/sqlite/open.ts"),
     import("../../app/data-folder.ts"),
   ]);
   const folder = await mkdtemp(path.join(context.config.data, "dry-run-"));

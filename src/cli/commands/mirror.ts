@@ -71,7 +71,7 @@ function warm(): Command {
     .option("--referrers", "also signatures and other referrers")
     .action((text: string, options: WarmOptions) =>
       withMirrors(options, async (mirrors, say) => {
-        const image = mirrors.parseImage(text);
+        const image = await mirrors.parseImage(text);
         const platforms = options.platform ?? [];
         const copy = { platforms, referrers: options.referrers ?? false, isDryRun: false };
         const { failed, blobs } = await copyAll(text, mirrors.warm(image, copy), say);
@@ -87,7 +87,7 @@ function pin(): Command {
     .argument("<image>", "docker.io/library/alpine:3.20")
     .action((text: string, options: DataFolderOptions) =>
       withMirrors(options, async (mirrors, say) => {
-        const isNew = await mirrors.pin(mirrors.parseImage(text), true);
+        const isNew = await mirrors.pin(await mirrors.parseImage(text), true);
         say({ image: text, pinned: true }, isNew ? `pinned ${text}` : `${text} is pinned already`);
       }),
     );
@@ -98,7 +98,7 @@ function unpin(): Command {
     .argument("<image>", "docker.io/library/alpine:3.20")
     .action((text: string, options: DataFolderOptions) =>
       withMirrors(options, async (mirrors, say) => {
-        if (!(await mirrors.pin(mirrors.parseImage(text), false)))
+        if (!(await mirrors.pin(await mirrors.parseImage(text), false)))
           throw new CliError(`${text} is not pinned`);
         say({ image: text, pinned: false }, `unpinned ${text}`);
       }),
@@ -110,7 +110,7 @@ function purge(): Command {
     .argument("<image>", "docker.io/library/alpine:3.20; without a tag the repository")
     .action((text: string, options: DataFolderOptions) =>
       withMirrors(options, async (mirrors, say) => {
-        await mirrors.purge(mirrors.parseImage(text));
+        await mirrors.purge(await mirrors.parseImage(text));
         say({ image: text, purged: true }, `purged ${text}`);
       }),
     );

@@ -3,7 +3,6 @@ import { createVersionedCache, type ByteCache } from "../../concurrency/bounded-
 import type { RepositoryName } from "../../oci/name.ts";
 import { isNamedBy } from "../query-parts.ts";
 import type { Db } from "../schema.ts";
-import type { CacheInvalidation } from "../sqlite/caches.ts";
 import type { PullBucket } from "./pull-counters.ts";
 import type { VisibilityFilter } from "./visibility-filter.ts";
 
@@ -47,14 +46,16 @@ const countBytes = 8;
  */
 export class SearchIndex {
   readonly #db: Db;
-  readonly #counts: () => ByteCache<number>;
+  readonly #version: () => Promise<unknown>;
+  readonly #counts: (version: unknown) => ByteCache<number>;
 
-  constructor(db: Db, cacheInvalidation: CacheInvalidation) {
+  /** @param version another value after each commit */
+  constructor(db: Db, version: () => Promise<unknown>) {
     this.#db = db;
+    this.#version = version;
     this.#counts = createVersionedCache<number>({
       maxBytes: countsBytesAtMost,
       sizeOf: () => countBytes,
-      version: () => cacheInvalidation.version(),
     });
   }
 
@@ -72,7 +73,7 @@ export class SearchIndex {
   }
 
   async #count(key: string, matches: RawBuilder<unknown>, countAtMost: number): Promise<number> {
-    const counts = this.#counts();
+    const counts = this.#counts(await this.#version());
     const held = counts.get(key);
     if (held !== undefined) return held;
     const { rows } = await sql<{ readonly total: number }>`

@@ -2,7 +2,6 @@ import type { RepositoryName } from "../../oci/name.ts";
 import { oneOf } from "../query-parts.ts";
 import type { Visibility } from "../registry/schema.ts";
 import type { Db } from "../schema.ts";
-import type { CacheInvalidation } from "../sqlite/caches.ts";
 import { SearchIndex, type Facet, type SearchQuery } from "./search-index.ts";
 
 export interface FoundRepository {
@@ -33,8 +32,8 @@ interface SearchPage {
   readonly total: number;
 }
 
-export function createSearchReads(db: Db, cacheInvalidation: CacheInvalidation) {
-  const index = new SearchIndex(db, cacheInvalidation);
+export function createSearchReads(db: Db, version: () => Promise<unknown>) {
+  const index = new SearchIndex(db, version);
   return {
     /**
      * Best match first: the exact name, then official repositories, then by stars, then by the order of magnitude of

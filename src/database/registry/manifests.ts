@@ -1,6 +1,6 @@
 import type { Digest } from "../../oci/digest.ts";
 import { namespaceOf, type RepositoryName } from "../../oci/name.ts";
-import type { Reference, Tag } from "../../oci/reference.ts";
+import type { Tag } from "../../oci/reference.ts";
 import { writeAudit } from "../events/audit.ts";
 import { addCandidatesOf, type Change, type LeaseExtension } from "../maintenance/gc-candidates.ts";
 import { oneOf } from "../query-parts.ts";
@@ -28,33 +28,6 @@ export interface Referrer {
 
 export function createManifestReads(db: Db) {
   return {
-    async find(
-      repository: RepositoryName,
-      reference: Reference,
-    ): Promise<StoredManifest | undefined> {
-      const manifests = db
-        .selectFrom("repositories")
-        .innerJoin("manifests", "manifests.repository_id", "repositories.id")
-        .select([
-          "manifests.digest as digest",
-          "manifests.media_type as mediaType",
-          "manifests.content as content",
-          "manifests.leased_until as leasedUntilMs",
-        ])
-        .where("repositories.name", "=", repository);
-      const found =
-        reference.kind === "digest"
-          ? manifests.where("manifests.digest", "=", reference.digest)
-          : manifests
-              .innerJoin("tags", (join) =>
-                join
-                  .onRef("tags.manifest_id", "=", "manifests.id")
-                  .onRef("tags.repository_id", "=", "repositories.id"),
-              )
-              .where("tags.name", "=", reference.tag);
-      return found.executeTakeFirst();
-    },
-
     /** Manifests of this repository whose subject is `subject`, in the order of their digests, after `last`. */
     referrers(
       repository: RepositoryName,

@@ -1,7 +1,8 @@
-import SqliteDatabase, { type Database as SqliteConnection, type Statement } from "better-sqlite3";
-import { Kysely, SqliteDialect } from "kysely";
+import SqliteDatabase, { type Database as SqliteConnection } from "better-sqlite3";
+import { Kysely, SqliteDialect, type SqliteStatement } from "kysely";
 import { createByteCache } from "../../concurrency/bounded-cache.ts";
 import type { Db, Schema } from "../schema.ts";
+import { sqliteError } from "./errors.ts";
 import { migrate, readMigrations } from "./migrate.ts";
 
 /** How long a connection waits for a lock of another process before it fails. */
@@ -54,12 +55,37 @@ export function openPullCounterConnection(file: string): SqliteConnection {
   return connection;
 }
 
-/** A read connection. In WAL mode it never waits for a writer. */
-export function openReadConnection(file: string): SqliteConnection {
+/** A read connection. In WAL mode it never waits for a writer. Throws DatabaseError. */
+export const openReadConnection = translating((file: string): SqliteConnection => {
   const connection = new SqliteDatabase(file, { readonly: true, fileMustExist: true });
   connection.pragma("cache_size = -16384");
   return connection;
+});
+
+/** The same function, with a DatabaseError for an error of SQLite. */
+export function translating<Input extends unknown[], Result>(
+  work: (...input: Input) => Result,
+): (...input: Input) => Result {
+  return (...input) => {
+    try {
+      return work(...input);
+    } catch (error) {
+      if (!(error instanceof SqliteDatabase.SqliteError)) throw error;
+      throw sqliteError(error.message, error.code, error);
+    }
+  };
 }
+
+/** Compiles a statement to the form that Kysely needs. */
+const prepare = translating((connection: SqliteConnection, text: string): SqliteStatement => {
+  const statement = connection.prepare(text);
+  return {
+    reader: statement.reader,
+    all: translating((parameters) => statement.all(parameters)),
+    run: translating((parameters) => statement.run(parameters)),
+    iterate: translating((parameters) => statement.iterate(parameters)),
+  };
+});
 
 /**
  * Cache of compiled statements of one connection, 8 MiB: about 1,000 statements. The least recently used is dropped
@@ -69,19 +95,19 @@ const statementsBytesAtMost = 8 * 1024 * 1024;
 /** Estimated memory of a statement besides its text; SQLite does not report the real number. */
 const statementBytes = 6 * 1024;
 
-/** Kysely on an open connection. It compiles a statement once and caches it. */
+/** Kysely on an open connection. It compiles a statement once and caches it. Queries reject with DatabaseError. */
 export function queriesOn(connection: SqliteConnection): Db {
-  const statements = createByteCache<Statement>({
+  const statements = createByteCache<SqliteStatement>({
     maxBytes: statementsBytesAtMost,
     sizeOf: () => statementBytes,
   });
   return new Kysely<Schema>({
     dialect: new SqliteDialect({
       database: {
-        prepare(text: string): Statement {
+        prepare(text: string): SqliteStatement {
           let statement = statements.get(text);
           if (statement === undefined) {
-            statement = connection.prepare(text);
+            statement = prepare(connection, text);
             statements.set(text, statement);
           }
           return statement;

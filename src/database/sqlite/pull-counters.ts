@@ -8,9 +8,9 @@ import type {
   PullCounterRow,
   PullCounterStore,
 } from "../catalog/pull-counters.ts";
-import { DatabaseError } from "../writer.ts";
-import { createCacheInvalidation } from "./caches.ts";
+import { createCacheInvalidation } from "./facts.ts";
 import { openPullCounterConnection } from "./connection.ts";
+import { sqliteError } from "./errors.ts";
 import type { CommandFailure } from "./writer.ts";
 
 export interface PullCounterWriterData {
@@ -97,13 +97,13 @@ function createPullCounterWriter(workerData: PullCounterWriterData) {
       const onAnswer = (answer: PullCounterAnswer): void => {
         forget();
         if ("ranks" in answer) resolve(answer.ranks);
-        else reject(new DatabaseError(answer.error.message, answer.error.code));
+        else reject(sqliteError(answer.error.message, answer.error.code));
       };
       const onEnd = (reason: unknown): void => {
         forget();
         const said =
           reason instanceof Error ? reason.message : `the thread has ended (${String(reason)})`;
-        reject(new DatabaseError(said, "COUNTS_GONE"));
+        reject(sqliteError(said, "COUNTS_GONE"));
       };
       const forget = (): void => {
         worker.off("message", onAnswer).off("error", onEnd).off("exit", onEnd);
@@ -115,7 +115,7 @@ function createPullCounterWriter(workerData: PullCounterWriterData) {
   return {
     add(counted: readonly PullCounterChange[]): Promise<readonly PullBucket[]> {
       if (isClosed)
-        return Promise.reject(new DatabaseError("the pull counters are closed", "COUNTS_GONE"));
+        return Promise.reject(sqliteError("the pull counters are closed", "COUNTS_GONE"));
       const sent = busy.then(() => send(counted));
       busy = sent.catch(() => undefined);
       return sent;

@@ -1,6 +1,7 @@
 import path from "node:path";
 import { Worker } from "node:worker_threads";
-import { commandError, DatabaseError, type Writer } from "../writer.ts";
+import type { Writer } from "../contract.ts";
+import { commandError, sqliteError } from "./errors.ts";
 
 export interface WriterData {
   readonly file: string;
@@ -64,14 +65,14 @@ export async function startWriter(file: string): Promise<Writer> {
 
   const exited = new Promise<void>((resolve) => {
     thread.once("exit", (code) => {
-      fail(new DatabaseError(`the writer has ended (${code})`, "WRITER_GONE"));
+      fail(sqliteError(`the writer has ended (${code})`, "WRITER_GONE"));
       resolve();
     });
   });
   await new Promise<void>((resolve, reject) => {
     thread.once("message", (message: "ready" | CommandFailure) => {
       if (message === "ready") resolve();
-      else reject(new DatabaseError(message.message, message.code));
+      else reject(sqliteError(message.message, message.code));
     });
     thread.once("error", reject);
   });

@@ -1,7 +1,7 @@
 import type { Accounts } from "../../accounts/accounts.ts";
 import type { HubPolicy } from "../../auth/hub-policy.ts";
 import type { Registry } from "../../registry/registry.ts";
-import type { Database } from "../../database/database.ts";
+import type { Database } from "../../database/contract.ts";
 import type { PullCounts } from "../../catalog/pull-counters.ts";
 import { TeamCatalog } from "../../accounts/team-catalog.ts";
 import { createInvites, type Invites } from "../../accounts/invites.ts";

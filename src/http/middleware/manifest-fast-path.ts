@@ -1,6 +1,7 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from "node:http";
 import type { Policy } from "../../auth/policy.ts";
 import type { PullCounters } from "../../catalog/pull-counters.ts";
+import type { Facts } from "../../database/facts.ts";
 import type { Logger } from "../../observability/logger.ts";
 import type { Mirrors } from "../../mirror/mirrors.ts";
 import { OciError } from "../../oci/errors.ts";
@@ -30,13 +31,14 @@ export function withManifestFastPath(
     readonly requestAuthenticator: RequestAuthenticator;
     readonly policy: Policy;
     readonly pullCounters: PullCounters;
-    readonly mirrors: Pick<Mirrors, "byName"> | undefined;
+    readonly facts: Facts;
+    readonly mirrors: Pick<Mirrors, "mayServe"> | undefined;
     readonly logger: Logger;
     readonly isKnownHost: (request: IncomingMessage) => boolean;
   },
 ): RequestListener {
-  const { manifests, requestAuthenticator, policy, pullCounters, mirrors, logger, isKnownHost } =
-    parts;
+  const { manifests, requestAuthenticator, policy, pullCounters, facts, mirrors } = parts;
+  const { logger, isKnownHost } = parts;
   // The Koa pipeline logs successful requests at this level, so it must handle all of them.
   if (logger.isLevelEnabled("debug")) return koaPipeline;
 
@@ -46,13 +48,13 @@ export function withManifestFastPath(
       return false;
     const asked = parseManifestUrl(request.url ?? "");
     if (asked === undefined) return false;
-    const { repository, reference, name } = asked;
-    // A mirrored manifest may need a request to the upstream.
-    if (mirrors?.byName(repository, name) !== undefined) return false;
     const grant = isKnownHost(request) ? requestAuthenticator.getCached(request) : undefined;
-    if (grant === undefined || !policy.allows({ grant, permission: pull, repository }))
-      return false;
-    const found = manifests.getCached(repository, reference);
+    if (grant === undefined || !policy.covers(grant, asked.repository)) return false;
+    const repository = facts.repositories.getCached(asked.repository);
+    // A mirrored manifest may need a request to the upstream.
+    if (repository === undefined || mirrors?.mayServe(repository)) return false;
+    if (!policy.allows({ grant, permission: pull, repository })) return false;
+    const found = facts.manifests.getCached(asked.repository, asked.reference);
     if (found === undefined) return false;
     const asksForLease =
       method === "HEAD" && policy.allows({ grant, permission: push, repository });
@@ -65,7 +67,7 @@ export function withManifestFastPath(
       "Content-Length": found.content.length,
     });
     response.end(method === "HEAD" ? undefined : found.content);
-    if (method === "GET") pullCounters.record(repository, reference);
+    if (method === "GET") pullCounters.record(repository, asked.reference);
     return true;
   };
 
@@ -86,17 +88,13 @@ export function withManifestFastPath(
  */
 function parseManifestUrl(
   url: string,
-):
-  | { readonly repository: RepositoryName; readonly reference: Reference; readonly name: string }
-  | undefined {
+): { readonly repository: RepositoryName; readonly reference: Reference } | undefined {
   if (!url.startsWith("/v2/") || /[?%#]/.test(url)) return undefined;
   const at = url.lastIndexOf(separator);
   if (at < 0 || url.includes("/", at + separator.length)) return undefined;
-  const name = url.slice("/v2/".length, at);
   try {
     return {
-      name,
-      repository: parseRepositoryName(name),
+      repository: parseRepositoryName(url.slice("/v2/".length, at)),
       reference: parseReference(url.slice(at + separator.length)),
     };
   } catch (error) {

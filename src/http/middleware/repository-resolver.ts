@@ -11,7 +11,7 @@ export interface RepositoryResolver {
    * Throws NAME_INVALID, NAME_UNKNOWN if the registry of `ns` is not mirrored, and DENIED if the mirror's `allow` and
    * `deny` lists exclude the repository.
    */
-  resolve(ctx: Context, requestedName: string): ResolvedRepository;
+  resolve(ctx: Context, requestedName: string): Promise<ResolvedRepository>;
 }
 
 /**
@@ -26,7 +26,7 @@ export function createRepositoryResolver(parts: {
   const { mirrors, clientInfo } = parts;
 
   return {
-    resolve(ctx, requestedName) {
+    async resolve(ctx, requestedName) {
       const repository = parseRepositoryName(requestedName);
       if (mirrors === undefined) return { repository, requestedName, mirrored: undefined };
       const reads = ctx.method === "GET" || ctx.method === "HEAD";
@@ -37,7 +37,7 @@ export function createRepositoryResolver(parts: {
         const { repository: routed } = mirrored.mirrorRepository;
         return { repository: routed, requestedName: routed, mirrored };
       }
-      const mirrored = mirrors.byName(repository, requestedName);
+      const mirrored = await mirrors.byName(repository, requestedName);
       if (mirrored === undefined) return { repository, requestedName, mirrored };
       const { repository: routed } = mirrored.mirrorRepository;
       // A push to a name that does not exist yet creates a hosted repository.

@@ -20,18 +20,17 @@ const goodForMs = 60_000;
 
 /** @param versionOf a version of the databases, which changes with each write */
 export function createResponseCache(
-  versionOf: () => string,
+  versionOf: () => Promise<string>,
   clock: () => number = Date.now,
 ): ResponseCache {
   const current = createVersionedCache<{ readonly body: Buffer; readonly atMs: number }>({
     maxBytes: bytesAtMost,
     sizeOf: ({ body }) => body.length,
-    version: versionOf,
   });
   return {
     async of(key, make) {
       // After a write during `make`, the response goes to the cache of the old version.
-      const answers = current();
+      const answers = current(await versionOf());
       const held = answers.get(key);
       if (held !== undefined && clock() - held.atMs <= goodForMs) return held.body;
       const atMs = clock();

@@ -36,12 +36,12 @@ export function blobRoutes(services: BlobServices): readonly Route[] {
 
 async function getBlob(services: BlobServices, request: RepositoryRequest): Promise<void> {
   const { blobs, policy, mayRedirect } = services;
-  const { ctx, target } = request;
+  const { ctx, target, facts } = request;
   const { repository, mirrored } = target;
   if (mirrored !== undefined) return await getMirroredBlob(services, request, mirrored);
   const blob = await blobs.get(repository, requestedDigest(request));
-  ctx.set(blobHeaders(blob.digest, policy.isPublic(repository)));
-  if (isHeadByPusher(ctx, policy, repository)) await blobs.extendLease(repository, blob);
+  ctx.set(blobHeaders(blob.digest, policy.isPublic(facts)));
+  if (isHeadByPusher(ctx, policy, facts)) await blobs.extendLease(repository, blob);
   if (sendNotModified(ctx, blob.digest)) return;
   const open = (range: ByteRange) => blobs.open(blob, range);
   const content = { ...blob, open, signedUrl: () => blobs.signedUrl(blob) };

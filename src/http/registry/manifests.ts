@@ -45,15 +45,15 @@ export function manifestRoutes(services: ManifestServices): readonly Route[] {
 
 async function getManifest(services: ManifestServices, request: RepositoryRequest): Promise<void> {
   const { manifests, policy, pullCounters } = services;
-  const { ctx, target } = request;
+  const { ctx, target, facts } = request;
   const { repository, mirrored } = target;
   if (mirrored !== undefined) return await getMirroredManifest(services, request, mirrored);
   const reference = referenceOf(request);
   const found = await manifests.get(repository, reference);
   ctx.set(manifestHeaders(found));
-  if (isHeadByPusher(ctx, policy, repository)) await manifests.extendLease(repository, found);
+  if (isHeadByPusher(ctx, policy, facts)) await manifests.extendLease(repository, found);
   if (sendNotModified(ctx, found.digest)) return;
-  if (ctx.method === "GET") pullCounters.record(repository, reference);
+  if (ctx.method === "GET") pullCounters.record(facts, reference);
   const { buffer, byteOffset, byteLength } = found.content;
   ctx.body = Buffer.from(buffer, byteOffset, byteLength);
 }
@@ -63,7 +63,7 @@ async function getMirroredManifest(
   request: RepositoryRequest,
   { mirror, mirrorRepository }: Mirrored,
 ): Promise<void> {
-  const { ctx, admitMiss } = request;
+  const { ctx, facts, admitMiss } = request;
   const reference = referenceOf(request);
   const isHead = ctx.method === "HEAD";
   const question = { isHead, isPull: !isHead };
@@ -77,7 +77,7 @@ async function getMirroredManifest(
     ctx.res.end();
     return;
   }
-  if (!isHead) pullCounters.record(mirrorRepository.repository, reference);
+  if (!isHead) pullCounters.record(facts, reference);
   ctx.body = Buffer.from(found.content);
 }
 
@@ -85,14 +85,14 @@ async function putManifest(
   { manifests, pullCounters, tagsPerPush }: ManifestServices,
   request: RepositoryRequest<undefined, Buffer>,
 ): Promise<void> {
-  const { ctx, target, body: bytes } = request;
+  const { ctx, target, facts, body: bytes } = request;
   const { repository, requestedName } = target;
   const reference = referenceOf(request);
   const tags = reference.kind === "digest" ? tagParameters(ctx, tagsPerPush) : [];
   const contentType = ctx.get("Content-Type") || undefined;
   const actor = actorOf(ctx);
   const pushed = await manifests.put({ actor, repository, reference, tags, contentType, bytes });
-  pullCounters.recordPush(repository, pushed.tags);
+  pullCounters.recordPush(facts, pushed.tags);
   ctx.set({
     Location: `/v2/${requestedName}/manifests/${pushed.digest}`,
     "Docker-Content-Digest": pushed.digest,

@@ -1,8 +1,8 @@
 import type { Context } from "koa";
 import type { Policy } from "../../auth/policy.ts";
+import type { RepositoryFacts } from "../../database/facts.ts";
 import type { CacheStatus } from "../../mirror/repository.ts";
 import type { Digest } from "../../oci/digest.ts";
-import type { RepositoryName } from "../../oci/name.ts";
 import { grantOf } from "../middleware/principal.ts";
 
 /** Sends a response without a body. */
@@ -37,7 +37,7 @@ export function matchesIfNoneMatch(header: string | undefined, digest: Digest): 
 const push = { kind: "repository", actions: ["push"] } as const;
 
 /** A HEAD by a pusher extends the lease of a blob or manifest, until the pusher has pushed what refers to it. */
-export function isHeadByPusher(ctx: Context, policy: Policy, repository: RepositoryName): boolean {
+export function isHeadByPusher(ctx: Context, policy: Policy, repository: RepositoryFacts): boolean {
   return (
     ctx.method === "HEAD" && policy.allows({ grant: grantOf(ctx), permission: push, repository })
   );

@@ -1,5 +1,5 @@
 import type { BlobStore, BorrowedBytes } from "../../../storage/blob-store.ts";
-import type { Database } from "../../database/database.ts";
+import type { Database } from "../../database/contract.ts";
 import type { Digest } from "../../oci/digest.ts";
 import { deleteMarkedBlobs } from "../../registry/deleting-blobs.ts";
 import type { LeasePolicy } from "../../registry/leases.ts";

@@ -1,5 +1,5 @@
 import type { BlobStore, BorrowedBytes, ByteRange } from "../../../storage/blob-store.ts";
-import type { Database } from "../../database/database.ts";
+import type { Database } from "../../database/contract.ts";
 import type { LinkedBlob } from "../../database/registry/blobs.ts";
 import type { Digest } from "../../oci/digest.ts";
 import { OciError } from "../../oci/errors.ts";

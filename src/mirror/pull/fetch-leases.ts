@@ -1,5 +1,5 @@
 import type { BlobStore } from "../../../storage/blob-store.ts";
-import type { Database } from "../../database/database.ts";
+import type { Database } from "../../database/contract.ts";
 import type { MirrorFetch, MirrorFetchBegun } from "../../database/mirror/fetches.ts";
 import type { FetchReference } from "../../database/mirror/schema.ts";
 import type { RepositoryName } from "../../oci/name.ts";

@@ -1,5 +1,5 @@
 import { setTimeout as pause } from "node:timers/promises";
-import type { Database } from "../../database/database.ts";
+import type { Database } from "../../database/contract.ts";
 import type { Digest } from "../../oci/digest.ts";
 import type { Reference, Tag } from "../../oci/reference.ts";
 import { admitAll, type AdmitMiss, type MirrorRepository } from "../repository.ts";
@@ -19,7 +19,7 @@ import type { DownloadedManifest, WriteBehind } from "./write-behind.ts";
 const lookEveryMs = 20;
 
 interface ManifestDownloadsParts extends ManifestSource {
-  readonly database: Pick<Database, "manifests" | "mirrorTags">;
+  readonly database: Pick<Database, "facts" | "mirrorTags">;
   readonly writeBehind: WriteBehind;
   readonly processRegistry: Pick<ProcessRegistry, "isOnlyProcess">;
   readonly fetchLeases: FetchLeases;
@@ -61,7 +61,7 @@ export class ManifestDownloads {
     const reference = { kind: "digest", digest } as const;
     return (
       writeBehind.held(mirrorRepository, reference) ??
-      (await database.manifests.find(mirrorRepository.repository, reference))
+      (await database.facts.manifests.get(mirrorRepository.repository, reference))
     );
   }
 
@@ -190,7 +190,7 @@ export class ManifestDownloads {
       reference.kind === "digest"
         ? Infinity
         : await database.mirrorTags.checkedAtMs(repository, reference.tag);
-    const here = await database.manifests.find(repository, reference);
+    const here = await database.facts.manifests.get(repository, reference);
     if (here === undefined || checkedAtMs < notBeforeMs) return undefined;
     return { ...here, config: undefined, stored: Promise.resolve() };
   }

@@ -1,5 +1,5 @@
 import { setTimeout as pause } from "node:timers/promises";
-import type { Database } from "../../database/database.ts";
+import type { Database } from "../../database/contract.ts";
 import type { Digest } from "../../oci/digest.ts";
 import { OciError } from "../../oci/errors.ts";
 import type { Reference, Tag } from "../../oci/reference.ts";
@@ -36,7 +36,7 @@ interface ManifestQuestion {
 }
 
 interface MirrorManifestsParts {
-  readonly database: Pick<Database, "manifests" | "mirrorTags">;
+  readonly database: Pick<Database, "facts" | "mirrorTags">;
   readonly manifests: Pick<Manifests, "delete">;
   readonly manifestDownloads: ManifestDownloads;
   readonly tagChecks: TagChecks;
@@ -107,7 +107,7 @@ export class MirrorManifests {
     const { database, manifestDownloads, tagChecks, counters } = this.#parts;
     const { mirrorRepository, question, admitMiss } = request;
     const reference = { kind: "digest", digest } as const;
-    const here = await database.manifests.find(mirrorRepository.repository, reference);
+    const here = await database.facts.manifests.get(mirrorRepository.repository, reference);
     if (here !== undefined) return this.#served(here, hit);
     if (question.isHead) {
       const asked = manifestDownloads.head(mirrorRepository, reference, admitMiss);
@@ -125,7 +125,7 @@ export class MirrorManifests {
     const { database, manifestDownloads, tagChecks } = this.#parts;
     const { mirrorRepository, question, admitMiss } = request;
     const { repository } = mirrorRepository;
-    const here = await database.manifests.find(repository, { kind: "tag", tag });
+    const here = await database.facts.manifests.get(repository, { kind: "tag", tag });
     const checkedAtMs = await database.mirrorTags.checkedAtMs(repository, tag);
     const head = tagChecks.fresh(mirrorRepository, tag, checkedAtMs);
     if (head !== undefined) return await this.#byHead(request, tag, { head, status: hit });
@@ -182,7 +182,7 @@ export class MirrorManifests {
     const { database, manifestDownloads, counters } = this.#parts;
     const { mirrorRepository, question, admitMiss } = request;
     const { repository } = mirrorRepository;
-    const tagged = await database.manifests.find(repository, { kind: "tag", tag });
+    const tagged = await database.facts.manifests.get(repository, { kind: "tag", tag });
     if (tagged?.digest === head.digest) return this.#served(tagged, status);
     if (question.isHead) {
       counters.add("misses");

@@ -1,6 +1,6 @@
 import { setImmediate } from "node:timers/promises";
 import type { BlobStore } from "../../../storage/blob-store.ts";
-import type { Database } from "../../database/database.ts";
+import type { Database } from "../../database/contract.ts";
 import { parseConfigPlatform } from "../../oci/descriptor.ts";
 import type { Digest } from "../../oci/digest.ts";
 import { platformColumns } from "../../registry/put-manifest.ts";

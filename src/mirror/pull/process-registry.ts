@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { hostname } from "node:os";
 import process from "node:process";
-import type { Database } from "../../database/database.ts";
+import type { Database } from "../../database/contract.ts";
 import type { MirrorProcess } from "../../database/mirror/fetches.ts";
 
 /** The processes with mirrors on one database. Each writes a heartbeat every 30 s. */

@@ -1,5 +1,5 @@
 import { request, type Dispatcher } from "undici";
-import type { Database } from "../../database/database.ts";
+import type { Database } from "../../database/contract.ts";
 import { algorithmOf, digestOf, isDigest, type Digest } from "../../oci/digest.ts";
 import {
   bareMediaType,

@@ -1,5 +1,5 @@
 import type { BlobStore } from "../../../storage/blob-store.ts";
-import type { Database } from "../../database/database.ts";
+import type { Database } from "../../database/contract.ts";
 import type { LinkedBlob } from "../../database/registry/blobs.ts";
 import type { PushRules } from "../../database/registry/repository-creation.ts";
 import { isRejection } from "../../database/rejections.ts";

@@ -4,7 +4,7 @@ import {
   stringBytes,
 } from "../../concurrency/bounded-cache.ts";
 import { createSingleFlight } from "../../concurrency/single-flight.ts";
-import type { Database } from "../../database/database.ts";
+import type { Database } from "../../database/contract.ts";
 import type { Digest } from "../../oci/digest.ts";
 import type { RepositoryName } from "../../oci/name.ts";
 import type { Tag } from "../../oci/reference.ts";
@@ -19,7 +19,7 @@ const lowRateLimitFactor = 12;
 const headsBytesAtMost = 8 * 1024 * 1024;
 
 interface TagChecksParts {
-  readonly database: Pick<Database, "manifests" | "commands">;
+  readonly database: Pick<Database, "facts" | "commands">;
   readonly manifestDownloads: ManifestDownloads;
   readonly availability: Pick<Availability, "isRateLimitShort">;
   /** `ttl.tag`. */
@@ -83,7 +83,7 @@ export class TagChecks {
     const head = await manifestDownloads.head(mirrorRepository, { kind: "tag", tag }, admitAll);
     const { digest } = head;
     this.#heads.set(`${repository}:${tag}`, { ...head, atMs: clock() });
-    const here = await database.manifests.find(repository, { kind: "tag", tag });
+    const here = await database.facts.manifests.get(repository, { kind: "tag", tag });
     if (here?.digest === digest)
       await database.commands.checkMirrorTag({ repository, tag, nowMs: clock() });
     // Many clients send a HEAD for the tag and then a GET for the digest, whose manifest may be cached or not.

@@ -1,4 +1,4 @@
-import type { Database } from "../../database/database.ts";
+import type { Database } from "../../database/contract.ts";
 import type { Digest } from "../../oci/digest.ts";
 import { parseManifest, type Manifest, type ManifestReference } from "../../oci/manifest.ts";
 import { parseTag, type Reference } from "../../oci/reference.ts";

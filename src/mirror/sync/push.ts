@@ -1,4 +1,4 @@
-import type { Database } from "../../database/database.ts";
+import type { Database } from "../../database/contract.ts";
 import type { StoredManifest } from "../../database/registry/manifests.ts";
 import type { Digest } from "../../oci/digest.ts";
 import { parseManifest, type ManifestReference } from "../../oci/manifest.ts";
@@ -16,7 +16,7 @@ const tagsPerPage = 1_000;
 const referrersPerPage = 1_000;
 
 interface SyncPushParts {
-  readonly database: Pick<Database, "blobs" | "manifests" | "tags">;
+  readonly database: Pick<Database, "blobs" | "facts" | "manifests" | "tags">;
   readonly blobs: Pick<Blobs, "open">;
 }
 
@@ -76,14 +76,14 @@ class RepositoryPush {
   async *image(tag: Tag): AsyncGenerator<SyncStep> {
     const { database, repository } = this.#parts;
     // Each tag of one manifest needs its own PUT.
-    const found = await database.manifests.find(repository, { kind: "tag", tag });
+    const found = await database.facts.manifests.get(repository, { kind: "tag", tag });
     if (found !== undefined) this.#seen.delete(found.digest);
     yield* this.#manifest({ kind: "tag", tag });
   }
 
   async *#manifest(reference: Reference): AsyncGenerator<SyncStep> {
     const { database, repository, name, options } = this.#parts;
-    const stored = await database.manifests.find(repository, reference);
+    const stored = await database.facts.manifests.get(repository, reference);
     if (stored === undefined || this.#seen.has(stored.digest)) return;
     this.#seen.add(stored.digest);
     const path = `manifests/${referenceText(reference)}`;
@@ -108,7 +108,7 @@ class RepositoryPush {
       const reference = { kind: "digest", digest: item.digest } as const;
       const isManifest =
         item.kind === "child" &&
-        (await database.manifests.find(repository, reference)) !== undefined;
+        (await database.facts.manifests.get(repository, reference)) !== undefined;
       if (isManifest) yield* this.#manifest(reference);
       else if (!this.#seen.has(item.digest)) {
         this.#seen.add(item.digest);

@@ -1,7 +1,7 @@
 import { Cron } from "croner";
 import picomatch from "picomatch";
 import { compare, satisfies, valid } from "semver";
-import type { Database } from "../../database/database.ts";
+import type { Database } from "../../database/contract.ts";
 import { parseRepositoryName, type RepositoryName } from "../../oci/name.ts";
 import type { Blobs } from "../../registry/blobs.ts";
 import type { Mirror } from "../mirror.ts";
@@ -26,7 +26,7 @@ interface Mirrors {
 }
 
 interface Parts {
-  readonly database: Pick<Database, "blobs" | "manifests" | "tags">;
+  readonly database: Pick<Database, "blobs" | "facts" | "manifests" | "tags">;
   readonly blobs: Pick<Blobs, "open">;
 }
 

@@ -1,5 +1,5 @@
 import { LRUCache } from "lru-cache";
-import type { Database } from "../../database/database.ts";
+import type { Database } from "../../database/contract.ts";
 import type { Counters } from "../counters.ts";
 import { describeUpstreamError, isOutage, UpstreamFailure } from "./failure.ts";
 import { headerOf, type UpstreamResponse } from "./responses.ts";

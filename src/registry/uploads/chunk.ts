@@ -1,6 +1,6 @@
 import type { Readable } from "node:stream";
 import type { ByteSource } from "../../../storage/blob-store.ts";
-import type { Database } from "../../database/database.ts";
+import type { Database } from "../../database/contract.ts";
 import type { PushRules } from "../../database/registry/repository-creation.ts";
 import { isRejection } from "../../database/rejections.ts";
 import type { UploadRow } from "../../database/registry/schema.ts";

@@ -1,5 +1,5 @@
 import type { BlobStore } from "../../../storage/blob-store.ts";
-import type { Database } from "../../database/database.ts";
+import type { Database } from "../../database/contract.ts";
 import { systemActor } from "../../database/permissions/authority.ts";
 import { OciError } from "../../oci/errors.ts";
 import type { Uploads } from "./uploads.ts";

@@ -1,7 +1,7 @@
 import { randomBytes, randomUUID } from "node:crypto";
 import { setTimeout as pause } from "node:timers/promises";
 import { LRUCache } from "lru-cache";
-import type { Database } from "../../database/database.ts";
+import type { Database } from "../../database/contract.ts";
 import type { Actor } from "../../database/permissions/authority.ts";
 import type { UploadRow } from "../../database/registry/schema.ts";
 import { OciError } from "../../oci/errors.ts";

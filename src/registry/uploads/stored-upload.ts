@@ -1,5 +1,5 @@
 import type { BlobStore, ByteSource } from "../../../storage/blob-store.ts";
-import type { Database } from "../../database/database.ts";
+import type { Database } from "../../database/contract.ts";
 import type { Actor } from "../../database/permissions/authority.ts";
 import { NotAuthorizedError } from "../../database/permissions/check.ts";
 import type { PushRules } from "../../database/registry/repository-creation.ts";

@@ -1,6 +1,7 @@
 import type { SharedServices } from "../../app/context.ts";
 import type { CommandName } from "../../database/commands.ts";
-import { commandError, type Durability } from "../../database/writer.ts";
+import type { Durability } from "../../database/contract.ts";
+import { commandError } from "../../database/sqlite/errors.ts";
 import type { UploadLock } from "../../registry/uploads/locks.ts";
 import type { Channel, Handlers } from "./channel.ts";
 

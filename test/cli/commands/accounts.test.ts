@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { existsSync, readFileSync } from "node:fs";
 import { after, describe, test } from "node:test";
 import { createAccounts } from "../../../src/accounts/accounts.ts";
-import { openSqliteDatabase } from "../../../src/database/database.ts";
+import { openSqliteDatabase } from "../../../src/database/sqlite/open.ts";
 import { pushBlob, startBerth } from "../../support/berth.ts";
 import { temporaryFolder } from "../../support/temporary.ts";
 import { berth as run } from "../support.ts";

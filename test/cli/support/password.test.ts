@@ -5,7 +5,7 @@ import process from "node:process";
 import { after, describe, test } from "node:test";
 import path from "node:path";
 import { createAccounts } from "../../../src/accounts/accounts.ts";
-import { openSqliteDatabase } from "../../../src/database/database.ts";
+import { openSqliteDatabase } from "../../../src/database/sqlite/open.ts";
 import { startBerth } from "../../support/berth.ts";
 import { temporaryFolder } from "../../support/temporary.ts";
 

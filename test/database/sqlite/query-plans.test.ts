@@ -14,6 +14,7 @@ import { createManifestReads } from "../../../src/database/registry/manifests.ts
 import { createRepositoryReads } from "../../../src/database/registry/repositories.ts";
 import { createRepositoryPermissionReads } from "../../../src/database/permissions/facts.ts";
 import { queriesOn } from "../../../src/database/sqlite/connection.ts";
+import { createCacheInvalidation, createFacts } from "../../../src/database/sqlite/facts.ts";
 import { migrate } from "../../../src/database/sqlite/migrate.ts";
 import { createSearchReads } from "../../../src/database/catalog/search.ts";
 import { createStorageUsageReads } from "../../../src/database/catalog/storage-usage.ts";
@@ -45,7 +46,9 @@ function watchedDatabase() {
     const plan = connection.prepare(`EXPLAIN QUERY PLAN ${text}`).all(...parameters);
     return (plan as { detail: string }[]).map(({ detail }) => detail);
   };
-  return { db: queriesOn(watched), asked, planOf };
+  const cacheInvalidation = createCacheInvalidation(connection);
+  const openFacts = () => createFacts(watched, cacheInvalidation);
+  return { db: queriesOn(watched), openFacts, asked, planOf };
 }
 
 /**
@@ -57,14 +60,16 @@ const isOfWords =
 
 describe("reads", () => {
   test("use an index in every statement, so that their cost does not grow with the registry", async () => {
-    const { db, asked, planOf } = watchedDatabase();
+    const { db, openFacts, asked, planOf } = watchedDatabase();
+    const facts = openFacts();
     const name = parseRepositoryName("team/app");
     const digest = digestOf(Buffer.from("x"));
     const page = { last: "a", limit: 10 };
     await createBlobReads(db).find(name, digest);
     await createBlobReads(db).repositoriesLinking(digest, 10);
-    await createManifestReads(db).find(name, parseReference("latest"));
-    await createManifestReads(db).find(name, parseReference(digest));
+    await facts.repositories.get(name);
+    await facts.manifests.get(name, parseReference("latest"));
+    await facts.manifests.get(name, parseReference(digest));
     await createManifestReads(db).referrers(name, digest, { ...page, artifactTypes: ["a/b"] });
     await createRepositoryReads(db).find(name);
     await createCatalogReads(db).list({ kind: "everything" }, page);
@@ -74,8 +79,7 @@ describe("reads", () => {
     await createAccessTokenReads(db).login("a hash");
     await createRepositoryPermissionReads(db).facts(1, [name, parseRepositoryName("alpine")]);
 
-    const cacheInvalidation = { version: () => ({}), invalidate: () => undefined };
-    const search = createSearchReads(db, cacheInvalidation);
+    const search = createSearchReads(db, () => Promise.resolve({}));
     for (const visibility of [
       { kind: "everything" },
       { kind: "public" },

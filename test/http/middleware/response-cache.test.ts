@@ -85,7 +85,7 @@ describe("a cached answer of a list or search", async () => {
 describe("the response cache", () => {
   test("does not store an answer if the database changed while it was computed", async () => {
     let version = 1;
-    const kept = createResponseCache(() => String(version));
+    const kept = createResponseCache(() => Promise.resolve(String(version)));
     const old = kept.of("a", async () => {
       version += 1;
       return "old";
@@ -98,7 +98,7 @@ describe("the response cache", () => {
   test("computes an answer again after 60 seconds, or after 9 MiB of other answers evicted it", async () => {
     let nowMs = 0;
     const kept = createResponseCache(
-      () => "1",
+      () => Promise.resolve("1"),
       () => nowMs,
     );
     const ask = async (key: string, text: string) => String(await kept.of(key, async () => text));

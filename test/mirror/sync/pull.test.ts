@@ -121,7 +121,10 @@ test("a mirror evicts the least recently used blobs above cacheSize, but no pinn
   const hosted = await pull("hosted");
   await pushBlob(mirror, "ours/app", hosted.layerBytes);
   await withMirrors(mirror, async (mirrors) => {
-    assert.equal(await mirrors.pin(mirrors.parseImage("docker.io/library/pinned:1"), true), true);
+    assert.equal(
+      await mirrors.pin(await mirrors.parseImage("docker.io/library/pinned:1"), true),
+      true,
+    );
   });
   const old = await pull("old");
   for (let more = 0; more < 12; more += 1) {
@@ -170,7 +173,9 @@ test("a purge deletes a mirrored repository, and the next pull downloads it agai
   const blob = `/v2/purged/blobs/${pushed.layer}`;
   await pair.mirror.api.get("/v2/purged/manifests/1").expect(200);
   await untilHere(pair.mirror, blob);
-  await withMirrors(pair.mirror, (mirrors) => mirrors.purge(mirrors.parseImage("purged")));
+  await withMirrors(pair.mirror, async (mirrors) => {
+    await mirrors.purge(await mirrors.parseImage("purged"));
+  });
   const { headers } = await pair.mirror.api.get(blob).expect(200);
   assert.match(headers["cache-status"] ?? "", /fwd=miss/);
 });

@@ -1,8 +1,9 @@
-import type { Database as SqliteConnection } from "better-sqlite3";
 import { createVersionedCache } from "../../concurrency/bounded-cache.ts";
 import { namespaceOf, type RepositoryName } from "../../oci/name.ts";
 import type { Reference } from "../../oci/reference.ts";
+import type { Facts, RepositoryFacts } from "../facts.ts";
 import type { StoredManifest } from "../registry/manifests.ts";
+import { translating, type SqliteConnection } from "./connection.ts";
 
 /** Tells whether cached rows are still current. */
 export interface CacheInvalidation {
@@ -36,21 +37,20 @@ export function createCacheInvalidation(connection: SqliteConnection): CacheInva
   };
 }
 
-/** The facts of a repository that the policy needs on every request, whether it exists or not. */
-export interface RepositoryFacts {
-  readonly isThere: boolean;
-  readonly isPublic: boolean;
-  /** Number of the last removal of a repository of this name; 0 if there was none. */
-  readonly removal: number;
-  /** The repository exists, or existed before. */
-  readonly isHosted: boolean;
-  /** An account has the name of the namespace, or the namespace has repositories. */
-  readonly hasNamespace: boolean;
-}
-
-interface RepositoryCache {
-  /** Synchronous, and without a query while the database has not changed. */
-  factsOf(name: RepositoryName): RepositoryFacts;
+/** The facts from memory while the database has not changed, otherwise from a query that takes some 20 µs. */
+export function createFacts(
+  connection: SqliteConnection,
+  cacheInvalidation: CacheInvalidation,
+): Facts {
+  const repository = translating(createRepositoryCache(connection, cacheInvalidation));
+  const manifest = translating(createManifestCache(connection, cacheInvalidation));
+  return {
+    repositories: { getCached: repository, get: async (name) => repository(name) },
+    manifests: {
+      getCached: manifest,
+      get: async (name, reference) => manifest(name, reference),
+    },
+  };
 }
 
 /**
@@ -58,13 +58,13 @@ interface RepositoryCache {
  * Names without a repository are cached too, so clients determine the number of names.
  */
 const repositoriesBytesAtMost = 4 * 1024 * 1024;
-/** Bytes of one object with five fields. */
+/** Bytes of one object with six fields. */
 const factsBytes = 64;
 
-export function createRepositoryCache(
+function createRepositoryCache(
   connection: SqliteConnection,
   cacheInvalidation: CacheInvalidation,
-): RepositoryCache {
+): (name: RepositoryName) => RepositoryFacts {
   const statement = connection.prepare(
     `SELECT (SELECT visibility = 'public' FROM repositories WHERE name = ?) AS isPublic,
             (SELECT sequence FROM repository_removals WHERE name = ?) AS removal,
@@ -74,37 +74,29 @@ export function createRepositoryCache(
   const current = createVersionedCache<RepositoryFacts>({
     maxBytes: repositoriesBytesAtMost,
     sizeOf: () => factsBytes,
-    version: () => cacheInvalidation.version(),
   });
 
-  return {
-    factsOf(name) {
-      const held = current();
-      const facts = held.get(name);
-      if (facts !== undefined) return facts;
-      const namespace = namespaceOf(name);
-      const row = statement.get(name, name, namespace, namespace) as {
-        isPublic: 0 | 1 | null;
-        removal: number | null;
-        hasNamespace: 0 | 1;
-      };
-      const found = {
-        isThere: row.isPublic !== null,
-        isPublic: row.isPublic === 1,
-        removal: row.removal ?? 0,
-        isHosted: row.isPublic !== null || row.removal !== null,
-        hasNamespace: row.hasNamespace === 1,
-      };
-      held.set(name, found);
-      return found;
-    },
+  return (name) => {
+    const held = current(cacheInvalidation.version());
+    const facts = held.get(name);
+    if (facts !== undefined) return facts;
+    const namespace = namespaceOf(name);
+    const row = statement.get(name, name, namespace, namespace) as {
+      isPublic: 0 | 1 | null;
+      removal: number | null;
+      hasNamespace: 0 | 1;
+    };
+    const found = {
+      name,
+      isThere: row.isPublic !== null,
+      isPublic: row.isPublic === 1,
+      removal: row.removal ?? 0,
+      isHosted: row.isPublic !== null || row.removal !== null,
+      hasNamespace: row.hasNamespace === 1,
+    };
+    held.set(name, found);
+    return found;
   };
-}
-
-/** Cache of manifests: no query while the database has not changed. */
-interface ManifestCache {
-  /** As `manifests.find`, synchronously. */
-  find(repository: RepositoryName, reference: Reference): StoredManifest | undefined;
 }
 
 /**
@@ -118,10 +110,10 @@ const selection = `
          manifests.content AS content, manifests.leased_until AS leasedUntilMs
   FROM repositories JOIN manifests ON manifests.repository_id = repositories.id`;
 
-export function createManifestCache(
+function createManifestCache(
   connection: SqliteConnection,
   cacheInvalidation: CacheInvalidation,
-): ManifestCache {
+): (repository: RepositoryName, reference: Reference) => StoredManifest | undefined {
   const byTag = connection.prepare(
     `${selection} JOIN tags ON tags.manifest_id = manifests.id AND tags.repository_id = repositories.id
      WHERE repositories.name = ? AND tags.name = ?`,
@@ -132,21 +124,18 @@ export function createManifestCache(
   const current = createVersionedCache<StoredManifest>({
     maxBytes: manifestsBytesAtMost,
     sizeOf: ({ content, mediaType }) => content.length + mediaType.length,
-    version: () => cacheInvalidation.version(),
   });
 
-  return {
-    find(repository, reference) {
-      const rows = current();
-      const text = reference.kind === "tag" ? reference.tag : reference.digest;
-      const key = `${repository} ${text}`;
-      const held = rows.get(key);
-      if (held !== undefined) return held;
-      const statement = reference.kind === "tag" ? byTag : byDigest;
-      const found = statement.get(repository, text) as StoredManifest | undefined;
-      if (found === undefined) return undefined;
-      rows.set(key, found);
-      return found;
-    },
+  return (repository, reference) => {
+    const rows = current(cacheInvalidation.version());
+    const text = reference.kind === "tag" ? reference.tag : reference.digest;
+    const key = `${repository} ${text}`;
+    const held = rows.get(key);
+    if (held !== undefined) return held;
+    const statement = reference.kind === "tag" ? byTag : byDigest;
+    const found = statement.get(repository, text) as StoredManifest | undefined;
+    if (found === undefined) return undefined;
+    rows.set(key, found);
+    return found;
   };
 }
