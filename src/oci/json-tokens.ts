@@ -9,7 +9,9 @@ const PLUS = 0x2b;
 const MINUS = 0x2d;
 const POINT = 0x2e;
 const UPPER_E = 0x45;
+const LOWER_A = 0x61;
 const LOWER_E = 0x65;
+const LOWER_F = 0x66;
 
 /** Decimal digits that a double always preserves. */
 const EXACT_DIGITS = 15;
@@ -76,8 +78,22 @@ function scanDigits(text: string, start: number): number {
 function scanEscape(text: string, start: number): number {
   const escaped = text.charAt(start + 1);
   if (escaped !== "" && '"\\/bfnrt'.includes(escaped)) return start + 2;
-  if (/^u[0-9a-fA-F]{4}$/.test(text.slice(start + 1, start + 6))) return start + 6;
+  // A regular expression on a slice doubles the time of a document of escapes.
+  if (escaped === "u" && hexDigitsAt(text, start + 2) === 4) return start + 6;
   throw failure("invalid escape in a string", text, start);
+}
+
+/** Number of hexadecimal digits from an index on, at most 4. */
+function hexDigitsAt(text: string, start: number): number {
+  let count = 0;
+  for (; count < 4; count += 1) {
+    const code = text.charCodeAt(start + count);
+    const isDigit = code >= ZERO && code <= NINE;
+    // The bit 0x20 is the difference between the cases of a letter.
+    const letter = code | 0x20;
+    if (!isDigit && !(letter >= LOWER_A && letter <= LOWER_F)) break;
+  }
+  return count;
 }
 
 /**
