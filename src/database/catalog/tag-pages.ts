@@ -15,8 +15,8 @@ export interface TagDetails extends TagCursorPosition {
   readonly repositoryId: number;
   readonly manifest: TaggedManifest;
   /**
-   * Who last moved the tag; a push of the digest that the tag has does not count. The id is `null` for a deleted account
-   * and for an actor without one; the name stays.
+   * The account that pushed the tag last, also when it pushed the digest that the tag has. The id is `null` for a
+   * deleted account and for an actor without one; the name stays.
    */
   readonly updaterId: number | null;
   readonly updater: string | null;
@@ -92,10 +92,12 @@ export function createTagPageReads(db: Db) {
           manifests.artifact_type AS artifactType, manifests.config_media_type AS configMediaType,
           manifests.pushed_at AS pushedAtMs, manifests.os AS os, manifests.architecture AS architecture,
           manifests.variant AS variant, manifests.os_version AS osVersion, manifests.os_features AS osFeatures,
-          updater.actor AS updater,
-          (SELECT id FROM accounts WHERE accounts.name = updater.actor) AS updaterId,
+          nullif(coalesce(tags.updater, updater.actor), '') AS updater,
+          (SELECT id FROM accounts WHERE accounts.name = coalesce(tags.updater, updater.actor)
+            AND accounts.created_at <= tags.updated_at) AS updaterId,
           (SELECT accounts.id FROM tag_history JOIN accounts ON accounts.name = tag_history.actor
-            WHERE tag_history.id = (SELECT min(id) FROM tag_history AS first
+            WHERE accounts.created_at <= tag_history.changed_at
+            AND tag_history.id = (SELECT min(id) FROM tag_history AS first
               WHERE first.repository_id = tags.repository_id AND first.name = tags.name)) AS creatorId
         FROM tags
         JOIN manifests ON manifests.id = tags.manifest_id

@@ -95,6 +95,7 @@ interface TagsTable {
   name: Tag;
   manifest_id: number;
   updated_at: number;
+  updater: string | null;
 }
 
 interface TagHistoryTable {

@@ -52,7 +52,8 @@ export async function pointTag(
   change: TagChange,
   data: Record<string, string> = {},
 ): Promise<void> {
-  const { nowMs, dueAtMs } = change;
+  const { nowMs, dueAtMs, actor } = change;
+  const pushed = { manifest_id: tag.manifestId, updated_at: nowMs, updater: actor.name };
   const before = await tx
     .selectFrom("tags")
     .select("manifest_id")
@@ -61,20 +62,11 @@ export async function pointTag(
     .executeTakeFirst();
   await tx
     .insertInto("tags")
-    .values({
-      repository_id: tag.repositoryId,
-      name: tag.name,
-      manifest_id: tag.manifestId,
-      updated_at: nowMs,
-    })
-    .onConflict((conflict) =>
-      conflict
-        .columns(["repository_id", "name"])
-        .doUpdateSet({ manifest_id: tag.manifestId, updated_at: nowMs }),
-    )
+    .values({ repository_id: tag.repositoryId, name: tag.name, ...pushed })
+    .onConflict((conflict) => conflict.columns(["repository_id", "name"]).doUpdateSet(pushed))
     .execute();
-  const pushed = { digest: tag.digest, ...data };
-  await auditTag(tx, change, { action: "repo.tag.push", name: tag.name, data: pushed });
+  const audited = { digest: tag.digest, ...data };
+  await auditTag(tx, change, { action: "repo.tag.push", name: tag.name, data: audited });
   if (before?.manifest_id === tag.manifestId) return;
   await addHistoryEntry(tx, tag, change);
   if (before !== undefined) await addManifestCandidate(tx, before.manifest_id, dueAtMs);

@@ -168,6 +168,31 @@ describe("tags in the Hub-shaped API", async () => {
     assert.match(textOf(after["last_updated"]), /Z$/);
   });
 
+  test("a push of the digest that the tag has names its account as the last updater", async () => {
+    const { manifest } = await pushImageParts(own, "team/again");
+    await putManifest(own, "team/again", "1", manifest).expect(201);
+    const tag = "/v2/namespaces/team/repositories/again/tags/1";
+    assert.equal((await mia("get", tag)).body["last_updater_username"], "mia");
+    await putManifest(berth.as("admin"), "team/again", "1", manifest).expect(201);
+    const { body } = await mia("get", tag);
+    assert.equal(body["last_updater_username"], "admin");
+    assert.notEqual(body["last_updater"], body["creator"]);
+    // A row of an older version has no updater: the history names the account that moved the tag.
+    berth.exec("UPDATE tags SET updater = NULL WHERE name = '1'");
+    assert.equal((await mia("get", tag)).body["last_updater_username"], "mia");
+  });
+
+  test("a new account with the name of a deleted one is not the updater of its tags", async () => {
+    const { manifest } = await pushImageParts(own, "team/older");
+    await putManifest(own, "team/older", "1", manifest).expect(201);
+    berth.exec(`UPDATE tags SET updater = 'rita', updated_at = 1 WHERE repository_id =
+      (SELECT id FROM repositories WHERE name = 'team/older')`);
+    berth.exec(`UPDATE accounts SET created_at = 2 WHERE name = 'rita'`);
+    const { body } = await mia("get", "/v2/namespaces/team/repositories/older/tags/1");
+    assert.equal(body["last_updater_username"], "rita");
+    assert.equal(body["last_updater"], null);
+  });
+
   test("the next links return every tag exactly once, and the count is the number of tags", async () => {
     const { manifest } = await pushImageParts(own, "team/many");
     const made = Array.from({ length: 23 }, (_, at) => `t${String(at).padStart(2, "0")}`);
