@@ -1,3 +1,4 @@
+import { sql } from "kysely";
 import { writeAudit, type AuditContext, type AuditAction } from "../events/audit.ts";
 import type { Db } from "../schema.ts";
 import { findAccount } from "./accounts.ts";
@@ -17,6 +18,15 @@ export interface Invite {
 }
 
 const invitesAtMost = 1000;
+
+/**
+ * The sender may invite users to the organisation now: an owner, an administrator, or the organisation by its token.
+ */
+const senderMayInvite = sql<boolean>`EXISTS (SELECT 1 FROM accounts AS sender
+  WHERE sender.name = invites.inviter AND sender.disabled = 0 AND (sender.is_admin = 1
+    OR sender.id = invites.organisation_id
+    OR EXISTS (SELECT 1 FROM members WHERE members.organisation_id = invites.organisation_id
+      AND members.user_id = sender.id AND members.role = 'owner')))`;
 
 export function createInviteReads(db: Db) {
   const invites = () =>
@@ -39,8 +49,9 @@ export function createInviteReads(db: Db) {
   return {
     ofOrganisation: (name: string): Promise<readonly Invite[]> =>
       invites().where("organisations.name", "=", name).execute(),
+    /** The invites that the user can accept: without those of a sender who may no longer invite users. */
     ofUser: (userId: number): Promise<readonly Invite[]> =>
-      invites().where("invites.user_id", "=", userId).execute(),
+      invites().where("invites.user_id", "=", userId).where(senderMayInvite).execute(),
     find: (id: string): Promise<Invite | undefined> =>
       invites().where("invites.id", "=", id).executeTakeFirst(),
   };
@@ -117,11 +128,11 @@ export async function acceptInvite(
 ): Promise<boolean> {
   const found = await tx
     .selectFrom("invites")
-    .select(["organisation_id", "user_id", "role", "inviter"])
+    .select(["organisation_id", "user_id", "role"])
     .where("id", "=", id)
+    .where(senderMayInvite)
     .executeTakeFirst();
   if (found === undefined || found.user_id !== actor.accountId) return false;
-  if (!(await mayInvite(tx, found.inviter, found.organisation_id))) return false;
   const ended = await endInvite(tx, { actor, nowMs, id, action: "org.member.invite.accept" });
   if (ended === undefined) return false;
   const { organisation_id: organisationId, user_id: userId, role } = found;
@@ -130,17 +141,6 @@ export async function acceptInvite(
   await addMember(tx, { organisationId, userId, role, organisation, user, actor, nowMs });
   if (team !== null) await addTeamMember(tx, { organisation, team, user, actor, nowMs });
   return true;
-}
-
-/**
- * Whether an account may invite users to an organisation now: an owner, an administrator, or the organisation by its
- * token.
- */
-async function mayInvite(tx: Db, name: string, organisationId: number): Promise<boolean> {
-  const account = await findAccount(tx, name);
-  if (account === undefined || account.disabled) return false;
-  if (account.isAdmin || account.id === organisationId) return true;
-  return (await findRole(tx, organisationId, account.id)) === "owner";
 }
 
 async function endInvite(

@@ -70,6 +70,21 @@ test("an invite cannot be accepted while the account of its sender is disabled",
   for (const user of ["mia", "tom"]) await ann("delete", `/v2/orgs/team/members/${user}`);
 });
 
+test("an invite of a former administrator is not listed for its user, and cannot be accepted", async () => {
+  berth.addUser("former");
+  berth.exec("UPDATE accounts SET is_admin = 1 WHERE name = 'former'");
+  const former = await hubAs(berth, "former");
+  const sent = { org: "team", invitees: ["mia"], role: "owner" };
+  const { body } = await former("post", "/v2/invites/bulk", sent);
+  const id = textOf((body["invitees"] as Body)[0]?.["invite"]?.["id"]);
+  const listed = async () => (await mia("get", "/v2/user/invites")).body["data"] as unknown as [];
+  assert.equal((await listed()).length, 1);
+  berth.exec("UPDATE accounts SET is_admin = 0 WHERE name = 'former'");
+  assert.deepEqual(await listed(), []);
+  assert.equal((await mia("post", `/v2/invites/${id}/accept`)).status, 404);
+  assert.equal(await roleOf("mia"), undefined);
+});
+
 describe("adding a user who is not a member to the owners of an organisation", () => {
   test("when an owner does it, the user is invited and becomes an owner by accepting", async () => {
     const added = await ann("post", "/v2/orgs/team/groups/owners/members", { member: "eve" });
