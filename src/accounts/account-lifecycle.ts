@@ -1,13 +1,20 @@
 import type { AccountKind, CreateAccount, AccountRemoval } from "../database/accounts/accounts.ts";
 import type { AuditContext } from "../database/events/audit.ts";
 import type { Database } from "../database/contract.ts";
+import { systemActorNames } from "../database/permissions/authority.ts";
 import { OciError } from "../oci/errors.ts";
 import { parseNamespace } from "../oci/name.ts";
 import { AccountError, unknownAccount } from "./errors.ts";
 
 /** Checks the name of a new account. Throws AccountError. */
 export function parseAccountName(text: string): string {
-  return asAccountError(() => parseNamespace(text));
+  const name = asAccountError(() => parseNamespace(text));
+  if (systemActorNames.some((one) => one === name))
+    throw new AccountError(
+      "invalid",
+      `invalid account name: the audit log uses ${name} for changes without an account`,
+    );
+  return name;
 }
 
 /** Runs a parser of names, and throws its OciError as an AccountError. */

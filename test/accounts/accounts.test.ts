@@ -54,6 +54,14 @@ describe("users", () => {
     await add("a.b_c--d");
   });
 
+  test("have no name that the audit log uses for the command line and for mirrors", async () => {
+    const { users, organisations } = await open();
+    for (const name of ["berth", "mirror"]) {
+      await refuses(users.add(actor, { name, password }), "invalid", /the audit log uses/);
+      await refuses(organisations.add(actor, { name }), "invalid", /the audit log uses/);
+    }
+  });
+
   test("have passwords of 8 to 1024 characters that are not tokens", async () => {
     const { users } = await open();
     for (const bad of ["", "1234567", "x".repeat(1025), "berth_pat_whatever"]) {

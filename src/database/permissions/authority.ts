@@ -46,10 +46,13 @@ export interface Actor {
 
 const authorityOf = (authority: Authority): Actor["authority"] => authority as Actor["authority"];
 
+/** No account may have one of these names: it would appear as the author of these actors' changes. */
+export const systemActorNames = ["berth", "mirror"] as const;
+
 /**
  * The actor of the command line (`berth`) or of a mirror (`mirror`). It acts for no client and is always authorized.
  */
-export const systemActor = (name: "berth" | "mirror"): Actor => ({
+export const systemActor = (name: (typeof systemActorNames)[number]): Actor => ({
   accountId: null,
   name,
   peer: "",
