@@ -6,7 +6,7 @@ import { createAccounts } from "../../src/accounts/accounts.ts";
 import { digestOf } from "../../src/oci/digest.ts";
 import { parseRepositoryName } from "../../src/oci/name.ts";
 import { openMetadataInMemory } from "../support/database.ts";
-import { judged, nobody, rules } from "../support/pushes.ts";
+import { judged, openModeClient, rules } from "../support/pushes.ts";
 
 const actor = judged({ accountId: 7, name: "root", peer: "192.0.2.1" });
 const password = "correct horse battery";
@@ -21,7 +21,7 @@ async function open() {
   await accounts.organisations.add(actor, { name: "team", owner: "ann" });
   await accounts.organisations.addMember(actor, "team", "tom", "member");
   await database.commands.storeBlob({
-    actor: nobody,
+    actor: openModeClient,
     rules,
     repository: parseRepositoryName("team/app"),
     digest: digestOf(Buffer.from("x")),

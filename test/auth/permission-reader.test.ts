@@ -83,11 +83,7 @@ describe("permissions", () => {
       { ...user("mia"), accountId: 9_999 } as Principal,
       { "mia/own": "", "team/public": "" },
     ],
-    [
-      "nobody is an administrator on the word of an identity",
-      user("tom", { isAdmin: true }),
-      { "mia/own": "" },
-    ],
+    ["an identity alone makes no administrator", user("tom", { isAdmin: true }), { "mia/own": "" }],
     [
       "repo:write leaves a personal token no delete",
       user("ann", { scope: "repo:write" }),

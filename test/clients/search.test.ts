@@ -37,8 +37,8 @@ const namesIn = (stdout: string): readonly string[] =>
     .map((line) => line.split(/\s+/)[0] ?? "");
 
 test("podman search finds no private repositories without a login, and all of them after login", async () => {
-  const nobody = await podman("search", "--tls-verify=false", `${berth.host}/tool`);
-  assert.deepEqual(namesIn(nobody.stdout), []);
+  const absent = await podman("search", "--tls-verify=false", `${berth.host}/tool`);
+  assert.deepEqual(namesIn(absent.stdout), []);
   await podman(
     ...["login", "--tls-verify=false", "--username", "admin", "--password", adminPassword],
     berth.host,

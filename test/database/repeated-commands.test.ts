@@ -8,7 +8,7 @@ import { digestOf, type Digest } from "../../src/oci/digest.ts";
 import { createRegistry } from "../../src/registry/registry.ts";
 import { createMemoryStore } from "../../storage/memory/store.ts";
 import { openMetadataInMemory } from "../support/database.ts";
-import { nobody, rules, silent } from "../support/pushes.ts";
+import { openModeClient, rules, silent } from "../support/pushes.ts";
 import { isCode, named } from "../registry/support.ts";
 
 const repository = named("team/app");
@@ -17,7 +17,7 @@ const bytes = Buffer.from("a layer");
 const digest = digestOf(bytes);
 
 const blobAt = (storageKey: string, more: object = {}): CommandInput<"storeBlob"> => ({
-  ...{ actor: nobody, rules, repository, digest, sizeBytes: bytes.length, storageKey },
+  ...{ actor: openModeClient, rules, repository, digest, sizeBytes: bytes.length, storageKey },
   ...times,
   ...more,
 });
@@ -63,7 +63,7 @@ describe("a repeated command is safe, because its caller deletes bytes on the an
     await openUpload(database, "upload");
     const input = blobAt("a", { uploadId: "upload" });
     assert.equal(await database.commands.storeBlob(input), "stored");
-    await database.commands.unlinkBlob({ actor: nobody, repository, digest, nowMs: 2_000 });
+    await database.commands.unlinkBlob({ actor: openModeClient, repository, digest, nowMs: 2_000 });
     assert.equal(await database.commands.storeBlob(input), "stored");
     assert.equal(await database.blobs.find(repository, digest), undefined);
   });
@@ -131,7 +131,7 @@ describe("a registry whose commands all run twice", () => {
       const pushed = digestOf(content);
       const source = Readable.from([content]);
       const chunk = { source, lengthBytes: content.length, range: undefined };
-      await registry.uploads.pushWhole(nobody, repository, pushed, chunk);
+      await registry.uploads.pushWhole(openModeClient, repository, pushed, chunk);
       return pushed;
     };
     const pull = async (wanted: Digest): Promise<Buffer> => {

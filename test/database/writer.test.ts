@@ -7,7 +7,7 @@ import type { Database } from "../../src/database/contract.ts";
 import { openSqliteDatabase } from "../../src/database/sqlite/open.ts";
 import { digestOf } from "../../src/oci/digest.ts";
 import { parseRepositoryName } from "../../src/oci/name.ts";
-import { nobody, rules } from "../support/pushes.ts";
+import { openModeClient, rules } from "../support/pushes.ts";
 import { temporaryFolder } from "../support/temporary.ts";
 
 const folder = temporaryFolder();
@@ -30,7 +30,7 @@ function openConnection(t: TestContext, file: string): SqliteDatabase.Database {
 
 const blob = (index: number) => ({
   repository,
-  actor: nobody,
+  actor: openModeClient,
   rules,
   digest: digestOf(Buffer.from(String(index))),
   sizeBytes: 1,

@@ -70,7 +70,7 @@ test("a server with 64 file descriptors serves 200 concurrent pushes, some after
     assert.ok(berth.alive(), berth.log().slice(-2000));
     const { atOnce, later, refused } = seen;
     tally.notes.push(`${atOnce} served at once, ${later} after ${refused} refusals`);
-    if (atOnce === 0) tally.lost.push("nobody was served at once");
+    if (atOnce === 0) tally.lost.push("no client was served at once");
     if (/EMFILE|too many open files/i.test(berth.log()))
       tally.lost.push("it ran out of descriptors");
     berth.wire.close();

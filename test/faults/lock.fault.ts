@@ -50,7 +50,7 @@ test("pulls continue and pushes wait while another process holds the database's 
       const digest = digestOf(body);
       const target = `/v2/${repository}/blobs/uploads/?digest=${digest}`;
       await wire.expect(201, "POST", target, { body, headers: octets });
-      if (held) tally.lost.push("a push was acknowledged while nobody could have written it down");
+      if (held) tally.lost.push("a push was acknowledged while no process could write it");
       ledger.blobs.push({ repository, digest, sizeBytes: body.length });
     };
     const working = [

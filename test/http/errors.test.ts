@@ -5,7 +5,7 @@ import { digestOf } from "../../src/oci/digest.ts";
 import { reservedNamespaces } from "../../src/oci/name.ts";
 import { describeApi, pushImageParts, putManifest } from "../support/berth.ts";
 
-const digest = digestOf(Buffer.from("nobody pushed this"));
+const digest = digestOf(Buffer.from("never pushed"));
 
 describeApi("errors", (berth) => {
   /** Sends the path unchanged; clients that parse URLs would normalize it first. */

@@ -12,7 +12,7 @@ import { collect, type CollectionStep } from "../../src/maintenance/collector.ts
 import type { BlobStore } from "../../storage/blob-store.ts";
 import { createMemoryStore } from "../../storage/memory/store.ts";
 import { openMetadataInMemory } from "../support/database.ts";
-import { nobody, rules, silent } from "../support/pushes.ts";
+import { openModeClient, rules, silent } from "../support/pushes.ts";
 
 const here = parseRepositoryName("team/app");
 const elsewhere = parseRepositoryName("team/other");
@@ -77,7 +77,7 @@ async function pushBlob({ registry }: World, content: string, repository = here)
     lengthBytes: content.length,
     range: undefined,
   };
-  await registry.uploads.pushWhole(nobody, repository, digest, chunk);
+  await registry.uploads.pushWhole(openModeClient, repository, digest, chunk);
   return digest;
 }
 
@@ -105,7 +105,7 @@ const putManifest = (
   contentType?: string,
 ) =>
   registry.manifests.put({
-    actor: nobody,
+    actor: openModeClient,
     repository,
     reference: parseReference(reference),
     tags: [],
@@ -212,7 +212,7 @@ describe("the collector", () => {
       const image = await pushImage(world, "layer", "1");
       world.wait(2 * graceMs);
       await drain(world.collect());
-      await world.registry.manifests.delete(nobody, here, parseReference("1"));
+      await world.registry.manifests.delete(openModeClient, here, parseReference("1"));
       assert.deepEqual(await drain(world.collect()), []);
       world.wait(graceMs);
       assert.deepEqual(await drain(world.collect()), [
@@ -258,7 +258,7 @@ describe("the collector", () => {
         }),
       );
       await putManifest(world, "all", index);
-      await world.registry.manifests.delete(nobody, here, parseReference("child"));
+      await world.registry.manifests.delete(openModeClient, here, parseReference("child"));
       const signature = text(
         JSON.stringify({
           schemaVersion: 2,
@@ -276,7 +276,7 @@ describe("the collector", () => {
       assert.deepEqual(await drain(world.collect()), []);
       await world.registry.manifests.get(here, parseReference(signed.digest));
 
-      await world.registry.manifests.delete(nobody, here, parseReference("all"));
+      await world.registry.manifests.delete(openModeClient, here, parseReference("all"));
       for (const gone of [digestOf(index), child, signed.digest]) {
         world.wait(graceMs);
         assert.deepEqual(
@@ -372,7 +372,7 @@ describe("the collector", () => {
     },
     "a mount": async (world) => {
       const mounted = await world.registry.blobs.mount({
-        actor: nobody,
+        actor: openModeClient,
         repository: elsewhere,
         digest,
         from: here,

@@ -5,7 +5,7 @@ import { parseRepositoryName } from "../../src/oci/name.ts";
 import { matchInstance, MismatchError, recover } from "../../src/maintenance/recovery.ts";
 import { createMemoryStore } from "../../storage/memory/store.ts";
 import { openMetadataInMemory } from "../support/database.ts";
-import { nobody, rules, silent } from "../support/pushes.ts";
+import { openModeClient, rules, silent } from "../support/pushes.ts";
 
 const repository = parseRepositoryName("team/app");
 const clock = Date.now;
@@ -19,7 +19,7 @@ async function storeBlob({ store, database }: ReturnType<typeof openParts>, cont
   const digest = digestOf(bytes);
   const storageKey = await store.put(digest, bytes);
   const times = {
-    actor: nobody,
+    actor: openModeClient,
     rules,
     nowMs: clock(),
     leasedUntilMs: clock(),

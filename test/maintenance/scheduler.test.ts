@@ -12,7 +12,7 @@ import { createRegistry } from "../../src/registry/registry.ts";
 import { createMemoryStore } from "../../storage/memory/store.ts";
 import { pushBlob, startBerth } from "../support/berth.ts";
 import { openMetadataInMemory } from "../support/database.ts";
-import { nobody, rules, silent } from "../support/pushes.ts";
+import { openModeClient, rules, silent } from "../support/pushes.ts";
 import { temporaryFolder } from "../support/temporary.ts";
 import { waitUntil } from "../support/wait.ts";
 
@@ -30,7 +30,7 @@ async function openWithDeletingBlobs(count: number) {
     await database.commands.storeBlob({
       ...{ repository: parseRepositoryName("team/app"), digest, sizeBytes: bytes.length },
       storageKey: await store.put(digest, bytes),
-      ...{ actor: nobody, rules, nowMs: clock(), leasedUntilMs: clock(), dueAtMs: clock() },
+      ...{ actor: openModeClient, rules, nowMs: clock(), leasedUntilMs: clock(), dueAtMs: clock() },
     });
   }
   const later = createLeasePolicy(clock, { ...leaseTimes, deleteDelayMs: 3_600_000 });

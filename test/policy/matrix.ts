@@ -50,7 +50,7 @@ const names: Readonly<Record<Exclude<CallerName, "nobody" | "anonymous" | "robot
   disabled: "dora",
   "wrong audience": "adam",
 };
-const absent = digestOf(Buffer.from("nobody pushed this"));
+const absent = digestOf(Buffer.from("never pushed"));
 
 /** The routes of the registry API in the server's route table, as `GET /v2/…`. */
 export function servedRoutes(): readonly string[] {

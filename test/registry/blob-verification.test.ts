@@ -8,7 +8,7 @@ import { createMemoryStore } from "../../storage/memory/store.ts";
 import { berth as run } from "../cli/support.ts";
 import { pushBlob, startBerth, type TestBerth } from "../support/berth.ts";
 import { openMetadataInMemory } from "../support/database.ts";
-import { nobody, rules, silent } from "../support/pushes.ts";
+import { openModeClient, rules, silent } from "../support/pushes.ts";
 import { temporaryFolder } from "../support/temporary.ts";
 import { waitUntil } from "../support/wait.ts";
 import { chunkOf, isCode, named } from "./support.ts";
@@ -93,7 +93,7 @@ describe("a blob whose file was missing for a moment", () => {
       report: { ...silent, warn: (facts: object) => void warnings.push(facts) },
     });
     const repository = named("team/app");
-    await uploads.pushWhole(nobody, repository, digest, chunkOf(content));
+    await uploads.pushWhole(openModeClient, repository, digest, chunkOf(content));
     const blob = await blobs.get(repository, digest);
     await store.delete(blob.storageKey);
     const range = { start: 0, end: content.length - 1 };

@@ -15,7 +15,7 @@ import {
   put,
 } from "./support.ts";
 import type { World } from "./support.ts";
-import { nobody } from "../support/pushes.ts";
+import { openModeClient } from "../support/pushes.ts";
 
 const name = "team/app";
 const repository = named(name);
@@ -23,9 +23,9 @@ const isDenied = (error: unknown): boolean =>
   isCode("DENIED")(error) && (error as OciError).status === 403;
 
 const setImmutable = (world: World, patterns: readonly string[] | null): Promise<void> =>
-  world.registry.repositories.setImmutableTags(nobody, repository, patterns);
+  world.registry.repositories.setImmutableTags(openModeClient, repository, patterns);
 const remove = (world: World, reference: string): Promise<void> =>
-  world.registry.manifests.delete(nobody, repository, parseReference(reference));
+  world.registry.manifests.delete(openModeClient, repository, parseReference(reference));
 const pointsAt = async (world: World, tag: string): Promise<string> =>
   (await world.registry.manifests.get(repository, parseReference(tag))).digest;
 
@@ -162,7 +162,11 @@ describe("an immutable tag", () => {
       );
       await setImmutable(world, ["(a+)+b"]);
       await pushImage(world, name, "a".repeat(128), "layer");
-      const unknown = world.registry.repositories.setImmutableTags(nobody, named("no/such"), []);
+      const unknown = world.registry.repositories.setImmutableTags(
+        openModeClient,
+        named("no/such"),
+        [],
+      );
       await assert.rejects(unknown, isCode("NAME_UNKNOWN"));
     }),
   );

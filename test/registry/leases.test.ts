@@ -5,7 +5,7 @@ import path from "node:path";
 import { digestOf } from "../../src/oci/digest.ts";
 import { parseReference } from "../../src/oci/reference.ts";
 import { startClosedBerth } from "../support/closed.ts";
-import { nobody } from "../support/pushes.ts";
+import { openModeClient } from "../support/pushes.ts";
 import { inWorld, named, pushBlob, pushImage } from "./support.ts";
 
 /** A time in ms that is later than every test. */
@@ -21,7 +21,7 @@ describe("a lease that outlasts the grace period", () => {
       connection.prepare("UPDATE manifests SET leased_until = 0").run();
       connection.prepare("UPDATE manifests SET leased_until = ? WHERE digest = ?").run(far, leased);
       for (const tag of ["leased", "other"])
-        await registry.manifests.delete(nobody, named("team/app"), parseReference(tag));
+        await registry.manifests.delete(openModeClient, named("team/app"), parseReference(tag));
       await world.collectAll();
       const left = connection.prepare("SELECT digest FROM manifests").pluck().all();
       assert.deepEqual(left, [leased]);

@@ -5,7 +5,7 @@ import fc from "fast-check";
 import { digestOf } from "../../src/oci/digest.ts";
 import { OciError } from "../../src/oci/errors.ts";
 import { parseReference } from "../../src/oci/reference.ts";
-import { nobody } from "../support/pushes.ts";
+import { openModeClient } from "../support/pushes.ts";
 import {
   chunkOf,
   imageOf,
@@ -19,7 +19,7 @@ import {
 } from "./support.ts";
 
 const limit = async ({ database }: World, namespace: string, limitBytes: number): Promise<void> => {
-  await database.commands.setQuota({ namespace, limitBytes, nowMs: 0, actor: nobody });
+  await database.commands.setQuota({ namespace, limitBytes, nowMs: 0, actor: openModeClient });
 };
 
 /** The used bytes in the quota's row. Asserts that they equal the sum of the linked blobs and manifests. */
@@ -43,7 +43,7 @@ describe("a quota", () => {
       await pushBlob(world, "team/b", "shared");
       const digest = await pushBlob(world, "other/c", "elsewhere");
       assert.equal(await used(world, "team"), 12);
-      const mount = { actor: nobody, digest, from: named("other/c"), mayRead: () => true };
+      const mount = { actor: openModeClient, digest, from: named("other/c"), mayRead: () => true };
       await world.registry.blobs.mount({ ...mount, repository: named("team/a") });
       await world.registry.blobs.mount({ ...mount, repository: named("team/b") });
       assert.equal(await used(world, "team"), 21);
@@ -75,8 +75,8 @@ describe("a quota", () => {
     inWorld(async (world) => {
       await limit(world, "team", 10);
       const repository = named("team/a");
-      const id = await world.registry.uploads.start(nobody, repository);
-      const claim = { actor: nobody, repository, id };
+      const id = await world.registry.uploads.start(openModeClient, repository);
+      const claim = { actor: openModeClient, repository, id };
       await world.registry.uploads.append(claim, chunkOf("too much "));
       const digest = await pushBlob(world, "other/a", "too much for it");
       const { uploads } = world.registry;
@@ -92,7 +92,11 @@ describe("a quota", () => {
       await limit(world, "team", 10);
       const repository = named("team/a");
       const { uploads } = world.registry;
-      const claim = { actor: nobody, repository, id: await uploads.start(nobody, repository) };
+      const claim = {
+        actor: openModeClient,
+        repository,
+        id: await uploads.start(openModeClient, repository),
+      };
       const bytes = "too much for it";
       const closing = uploads.finish(claim, digestOf(Buffer.from(bytes)), chunkOf(bytes));
       await assert.rejects(closing, isDenied);
@@ -107,8 +111,8 @@ describe("a quota", () => {
       await limit(world, "team", 10);
       const { uploads } = world.registry;
       const repository = named("team/a");
-      const id = await uploads.start(nobody, repository);
-      const claim = { actor: nobody, repository, id };
+      const id = await uploads.start(openModeClient, repository);
+      const claim = { actor: openModeClient, repository, id };
       await uploads.append(claim, chunkOf("eight..."));
       let isRead = false;
       const source = Readable.from(
@@ -135,7 +139,11 @@ describe("a quota", () => {
       await limit(world, "team", 10);
       const { uploads } = world.registry;
       const repository = named("team/a");
-      const claim = { actor: nobody, repository, id: await uploads.start(nobody, repository) };
+      const claim = {
+        actor: openModeClient,
+        repository,
+        id: await uploads.start(openModeClient, repository),
+      };
       let pieces = 0;
       const source = Readable.from(
         (function* () {
@@ -157,7 +165,11 @@ describe("a quota", () => {
       const { uploads } = world.registry;
       const repository = named("team/a");
       const begin = async () => ({
-        ...{ actor: nobody, repository, id: await uploads.start(nobody, repository) },
+        ...{
+          actor: openModeClient,
+          repository,
+          id: await uploads.start(openModeClient, repository),
+        },
       });
       const [first, second] = [await begin(), await begin()];
       await uploads.append(first, chunkOf("eight..."));
@@ -194,7 +206,7 @@ describe("a quota", () => {
     inWorld(async (world) => {
       await limit(world, "team", 5);
       const digest = await pushBlob(world, "other/c", "elsewhere");
-      const mount = { actor: nobody, digest, from: named("other/c"), mayRead: () => true };
+      const mount = { actor: openModeClient, digest, from: named("other/c"), mayRead: () => true };
       const mounting = world.registry.blobs.mount({ ...mount, repository: named("team/a") });
       await assert.rejects(mounting, isDenied);
       assert.equal(await used(world, "team"), 0);
@@ -234,20 +246,20 @@ describe("a quota", () => {
       const { registry } = world;
       const digest = await pushBlob(world, "team/a", "deleted");
       await pushBlob(world, "team/b", "deleted");
-      await registry.blobs.delete(nobody, named("team/a"), digest);
+      await registry.blobs.delete(openModeClient, named("team/a"), digest);
       assert.equal(await used(world, "team"), 7);
-      await registry.blobs.delete(nobody, named("team/b"), digest);
+      await registry.blobs.delete(openModeClient, named("team/b"), digest);
       assert.equal(await used(world, "team"), 0);
 
       await pushImage(world, "team/a", "1", "a layer");
       assert.equal(await used(world, "team"), 9 + imageOf("a layer").length);
-      await registry.manifests.delete(nobody, named("team/a"), parseReference("1"));
+      await registry.manifests.delete(openModeClient, named("team/a"), parseReference("1"));
       await world.collectAll();
       assert.equal(await used(world, "team"), 0);
 
       await pushImage(world, "team/a", "1", "a layer");
       await pushBlob(world, "team/b", "a layer");
-      await registry.repositories.delete(nobody, named("team/a"));
+      await registry.repositories.delete(openModeClient, named("team/a"));
       assert.equal(await used(world, "team"), 7);
     }),
   );
@@ -261,7 +273,7 @@ describe("a quota", () => {
         assert.equal(await used(world, "team"), 8);
         await limit(world, "team", 12);
         await pushBlob(world, "team/a", "four");
-        const remove = { namespace: "team", nowMs: 0, actor: nobody };
+        const remove = { namespace: "team", nowMs: 0, actor: openModeClient };
         assert.equal(await world.database.commands.removeQuota(remove), true);
         assert.equal(await world.database.commands.removeQuota(remove), false);
         await assert.rejects(pushBlob(world, "team/a", "2!"), isDenied);
@@ -312,19 +324,23 @@ describe("a quota", () => {
           return pushImage(world, name(step.to), String(step.blob), layer(step.blob));
         case "mount":
           return blobs.mount({
-            ...{ actor: nobody, repository: named(name(step.to)), mayRead: () => true },
+            ...{ actor: openModeClient, repository: named(name(step.to)), mayRead: () => true },
             ...{ from: named(name(step.from)), digest: digestOf(Buffer.from(layer(step.blob))) },
           });
         case "unlink":
           return blobs.delete(
-            nobody,
+            openModeClient,
             named(name(step.to)),
             digestOf(Buffer.from(layer(step.blob))),
           );
         case "untag":
-          return manifests.delete(nobody, named(name(step.to)), parseReference(String(step.blob)));
+          return manifests.delete(
+            openModeClient,
+            named(name(step.to)),
+            parseReference(String(step.blob)),
+          );
         case "drop":
-          return repositories.delete(nobody, named(name(step.to)));
+          return repositories.delete(openModeClient, named(name(step.to)));
         case "collect":
           return world.collectAll();
       }

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { digestOf } from "../../src/oci/digest.ts";
 import { parseReference } from "../../src/oci/reference.ts";
-import { nobody } from "../support/pushes.ts";
+import { openModeClient } from "../support/pushes.ts";
 import { chunkOf, imageOf, inWorld, isCode, named, pushBlob, pushImage, put } from "./support.ts";
 import type { World } from "./support.ts";
 
@@ -27,7 +27,7 @@ describe("a repository created by a push that is rejected or not completed", () 
   const refused: Readonly<Record<string, (world: World) => Promise<void>>> = {
     "because the second blob does not fit the quota": async (world) => {
       await world.database.commands.setQuota({
-        ...{ namespace: "team", limitBytes: 10, nowMs, actor: nobody },
+        ...{ namespace: "team", limitBytes: 10, nowMs, actor: openModeClient },
       });
       await pushBlob(world, repository, "first");
       await assert.rejects(pushBlob(world, repository, "does not fit"), isCode("DENIED"));
@@ -40,7 +40,7 @@ describe("a repository created by a push that is rejected or not completed", () 
     "because its manifest is of an unknown type, after a mount": async (world) => {
       const from = named("team/source");
       const digest = await pushBlob(world, from, "mounted");
-      const mount = { actor: nobody, digest, from, repository, mayRead: () => true };
+      const mount = { actor: openModeClient, digest, from, repository, mayRead: () => true };
       await world.registry.blobs.mount(mount);
       const manifest = put(world, repository, "1", Buffer.from('{"mediaType":"a/b"}'));
       await assert.rejects(manifest, isCode("MANIFEST_INVALID"));
@@ -65,7 +65,7 @@ describe("a repository created by a push that is rejected or not completed", () 
       world.connection.exec(`
         INSERT INTO accounts (id, name, kind, created_at) VALUES (13, 'tom', 'user', 0), (20, 'team', 'organisation', 0);
         INSERT INTO members VALUES (20, 13, 'editor', 0)`);
-      await pushBlob(world, repository, "first", { ...nobody, accountId: 13, name: "tom" });
+      await pushBlob(world, repository, "first", { ...openModeClient, accountId: 13, name: "tom" });
       await world.collectAll();
       assert.deepEqual(await leftovers(world), nothing);
       assert.equal(world.connection.prepare("SELECT count(*) FROM collaborators").pluck().get(), 0);
@@ -77,11 +77,11 @@ describe("a repository created by a push that is rejected or not completed", () 
     inWorld(async (world) => {
       const { uploads } = world.registry;
       await pushBlob(world, repository, "first");
-      const id = await uploads.start(nobody, repository);
-      await uploads.append({ actor: nobody, repository, id }, chunkOf("some"));
+      const id = await uploads.start(openModeClient, repository);
+      await uploads.append({ actor: openModeClient, repository, id }, chunkOf("some"));
       await world.collectAll();
       assert.equal(await isThere(world), true);
-      await uploads.cancel({ actor: nobody, repository, id });
+      await uploads.cancel({ actor: openModeClient, repository, id });
       await world.collectAll();
       assert.deepEqual(await leftovers(world), nothing);
     }),
@@ -89,8 +89,8 @@ describe("a repository created by a push that is rejected or not completed", () 
 });
 
 describe("an empty repository", () => {
-  const actor = nobody;
-  const user = { ...nobody, accountId: 13, name: "tom" };
+  const actor = openModeClient;
+  const user = { ...openModeClient, accountId: 13, name: "tom" };
   const kept: Record<string, (world: World) => Promise<unknown>> = {
     "when a user created it": ({ registry }) =>
       registry.repositories.create(actor, repository, "private"),

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { digestOf } from "../../src/oci/digest.ts";
 import { parseReference } from "../../src/oci/reference.ts";
-import { nobody } from "../support/pushes.ts";
+import { openModeClient } from "../support/pushes.ts";
 import {
   as,
   chunkOf,
@@ -175,7 +175,7 @@ describe("the history of a repository", () => {
     inWorld(async (world) => {
       withAccounts(world);
       await pushImage(world, "mia/app", "1", "layer", mia);
-      await pushImage(world, "mia/app", "1", "another", nobody);
+      await pushImage(world, "mia/app", "1", "another", openModeClient);
       await world.registry.manifests.delete(root, named("mia/app"), parseReference("1"));
       const history = "SELECT actor, digest IS NULL AS removed FROM tag_history ORDER BY id";
       assert.deepEqual(rows(world, history), [
@@ -204,9 +204,12 @@ describe("deleting a repository", () => {
         INSERT INTO collaborators SELECT id, 12, 'read' FROM repositories;
         INSERT INTO teams (id, organisation_id, name, created_at) VALUES (1, 20, 'dev', 0);
         INSERT INTO team_permissions SELECT 1, id, 'read' FROM repositories;`);
-      await registry.repositories.delete(nobody, app);
+      await registry.repositories.delete(openModeClient, app);
 
-      await assert.rejects(registry.repositories.delete(nobody, app), isCode("NAME_UNKNOWN"));
+      await assert.rejects(
+        registry.repositories.delete(openModeClient, app),
+        isCode("NAME_UNKNOWN"),
+      );
       await assert.rejects(
         registry.tags.list(app, { last: undefined, limit: 9 }),
         isCode("NAME_UNKNOWN"),
@@ -231,10 +234,10 @@ describe("deleting a repository", () => {
       withAccounts(world);
       await pushImage(world, "team/app", "1", "a layer");
       const before = await world.registry.repositories.get(app);
-      await world.registry.repositories.setImmutableTags(nobody, app, []);
-      await world.registry.repositories.setVisibility(nobody, app, "public");
+      await world.registry.repositories.setImmutableTags(openModeClient, app, []);
+      await world.registry.repositories.setVisibility(openModeClient, app, "public");
       world.connection.exec("INSERT INTO collaborators SELECT id, 12, 'admin' FROM repositories");
-      await world.registry.repositories.delete(nobody, app);
+      await world.registry.repositories.delete(openModeClient, app);
       await pushBlob(world, "team/app", "new");
       const after = await world.registry.repositories.get(app);
       assert.deepEqual(after, { ...before, visibility: "private", immutableTags: null });
@@ -256,12 +259,16 @@ describe("deleting a repository", () => {
     inWorld(async (world) => {
       const { uploads, repositories } = world.registry;
       await pushBlob(world, "team/app", "x");
-      const claim = { actor: nobody, repository: app, id: await uploads.start(nobody, app) };
+      const claim = {
+        actor: openModeClient,
+        repository: app,
+        id: await uploads.start(openModeClient, app),
+      };
       await uploads.append(claim, chunkOf("half of"));
       const other = named("team/other");
-      const kept = { ...claim, repository: other, id: await uploads.start(nobody, other) };
+      const kept = { ...claim, repository: other, id: await uploads.start(openModeClient, other) };
       await uploads.append(kept, chunkOf("kept"));
-      await repositories.delete(nobody, app);
+      await repositories.delete(openModeClient, app);
       assert.equal((await world.stored()).uploads, 1);
       await assert.rejects(uploads.status(claim), isCode("BLOB_UPLOAD_UNKNOWN"));
       assert.equal(await uploads.status(kept), 4);
@@ -274,11 +281,18 @@ describe("deleting a repository", () => {
       const { uploads, repositories } = world.registry;
       await pushBlob(world, "team/app", "x");
       for (const large of [false, true]) {
-        await repositories.create(nobody, app, "private");
+        await repositories.create(openModeClient, app, "private");
         const content = "y".repeat(large ? 300_000 : 10);
-        const claim = { actor: nobody, repository: app, id: await uploads.start(nobody, app) };
+        const claim = {
+          actor: openModeClient,
+          repository: app,
+          id: await uploads.start(openModeClient, app),
+        };
         const closing = uploads.finish(claim, digestOf(Buffer.from(content)), chunkOf(content));
-        const [closed] = await Promise.allSettled([closing, repositories.delete(nobody, app)]);
+        const [closed] = await Promise.allSettled([
+          closing,
+          repositories.delete(openModeClient, app),
+        ]);
         const there = await world.database.repositories.find(app);
         if (closed.status === "fulfilled") assert.equal(there, undefined, "closed before");
         else assert.ok(isCode("BLOB_UPLOAD_UNKNOWN")(closed.reason), String(closed.reason));
@@ -293,7 +307,7 @@ describe("deleting a repository", () => {
     inWorld(async (world) => {
       for (const name of ["team/app", "team/b", "team/app"]) {
         await pushBlob(world, name, "x");
-        await world.registry.repositories.delete(nobody, named(name));
+        await world.registry.repositories.delete(openModeClient, named(name));
       }
       assert.deepEqual(rows(world, "SELECT * FROM repository_removals ORDER BY sequence"), [
         { name: "team/b", sequence: 2 },
@@ -315,7 +329,7 @@ describe("an upload session", () => {
       const mine = { actor: mia, repository, id };
       await uploads.append(mine, chunkOf("half"));
       const isUnknown = isCode("BLOB_UPLOAD_UNKNOWN");
-      for (const actor of [root, tom, nobody]) {
+      for (const actor of [root, tom, openModeClient]) {
         const theirs = { ...mine, actor };
         await assert.rejects(uploads.status(theirs), isUnknown);
         await assert.rejects(uploads.append(theirs, chunkOf("more")), isUnknown);
@@ -339,7 +353,7 @@ describe("a mount", () => {
     inWorld(async (world) => {
       const digest = await pushBlob(world, "secret/app", "secret");
       const { blobs } = world.registry;
-      const target = { actor: nobody, repository: named("team/app"), digest };
+      const target = { actor: openModeClient, repository: named("team/app"), digest };
       const mayRead = (name: string): boolean => name !== "secret/app";
       for (const from of [named("secret/app"), undefined])
         assert.equal(await blobs.mount({ ...target, from, mayRead }), false);

@@ -15,7 +15,7 @@ import type { UploadLimits } from "../../src/registry/uploads/uploads.ts";
 import type { BlobStore } from "../../storage/blob-store.ts";
 import { createMemoryStore } from "../../storage/memory/store.ts";
 import { openMetadataInMemory } from "../support/database.ts";
-import { judged, nobody, rules as usualRules, silent } from "../support/pushes.ts";
+import { judged, openModeClient, rules as usualRules, silent } from "../support/pushes.ts";
 
 const leaseTimes = { leaseMs: 1_000, graceMs: 10_000, deleteDelayMs: 0 };
 
@@ -109,7 +109,7 @@ export async function pushBlob(
   { registry }: World,
   name: string,
   content: string,
-  actor: Actor = nobody,
+  actor: Actor = openModeClient,
 ): Promise<Digest> {
   const digest = digestOf(Buffer.from(content));
   await registry.uploads.pushWhole(actor, parseRepositoryName(name), digest, chunkOf(content));
@@ -150,7 +150,10 @@ export const put = (
   name: string,
   reference: string,
   bytes: Buffer,
-  { tags = [], actor = nobody }: { readonly tags?: readonly string[]; readonly actor?: Actor } = {},
+  {
+    tags = [],
+    actor = openModeClient,
+  }: { readonly tags?: readonly string[]; readonly actor?: Actor } = {},
 ) =>
   registry.manifests.put({
     ...{ actor, repository: parseRepositoryName(name), reference: parseReference(reference) },
@@ -163,7 +166,7 @@ export async function pushImage(
   name: string,
   tag: string,
   layer: string,
-  actor: Actor = nobody,
+  actor: Actor = openModeClient,
 ): Promise<Digest> {
   await pushBlob(world, name, "{}", actor);
   await pushBlob(world, name, layer, actor);

@@ -63,7 +63,7 @@ export function makeOldFolder(data: string, version: number, images = 3): Ledger
       ...storeBlob(repository, contentOf(seed, 40_000)),
       mediaType: layerType,
     }));
-    storeBlob(repository, contentOf(`nobody names ${index}`, 500));
+    storeBlob(repository, contentOf(`unnamed ${index}`, 500));
     const content = Buffer.from(
       JSON.stringify({ schemaVersion: 2, mediaType: imageType, config, layers }),
     );

@@ -2,7 +2,7 @@ import { openActor, systemActor, type Actor } from "../../src/database/permissio
 import type { PushRules } from "../../src/database/registry/repository-creation.ts";
 
 /** The actor of a push in open mode. */
-export const nobody: Actor = openActor("");
+export const openModeClient: Actor = openActor("");
 
 /** An actor with system authority, so that permissions are not checked again. */
 export const judged = (who: Omit<Actor, "authority">): Actor => ({

@@ -85,7 +85,7 @@ export function forgedTokens(
     "by our key, with crit": ours({}, { crit: ["exp"] }),
     "by our key, with another typ": ours({}, { typ: "at+jwt" }),
     "by our key, without a typ": ours({}, { typ: undefined }),
-    "with a kid that is nobody's": theirs({ kid: "01ARZ3NDEKTSV4RRFFQ69G5FAV" }),
+    "with a kid of no key": theirs({ kid: "01ARZ3NDEKTSV4RRFFQ69G5FAV" }),
     "with a kid that is a path": theirs({ kid: "../../../dev/null" }),
     "with a kid that is a query": theirs({ kid: "x' UNION SELECT 'key' --" }),
     "with a kid that is a number": theirs({ kid: 1 }),

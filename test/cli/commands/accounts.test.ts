@@ -70,7 +70,7 @@ describe("the account commands while a server runs", async () => {
     await refused("user add team", reason, `${canary}\n`);
     await refused("org add team --owner mia", reason);
     assert.equal(await login("team", canary), undefined);
-    await pushBlob(server, "solo/app", "of nobody so far");
+    await pushBlob(server, "solo/app", "of no account yet");
     assert.equal(await done("user add solo --take-over", `${canary}\n`), "user solo added\n");
     assert.match(await done("audit --account solo"), /user\.create solo .*repositories=1/);
   });

@@ -23,7 +23,7 @@ describe("maintenance of a data folder", async () => {
   const berth = await startBerth(data, collectable);
   const image = await pushImageParts(berth, "team/app", { layer: "a layer of the image" });
   await putManifest(berth, "team/app", "1", image.manifest).expect(201);
-  await pushBlob(berth, "team/app", "nobody needs this");
+  await pushBlob(berth, "team/app", "no manifest names");
   const env = { BERTH_GC_GRACE: "0s", BERTH_GC_LEASE: "1s", BERTH_GC_DELETE_DELAY: "0s" };
   const berthRun = (...words: string[]) => run([...words, "--data", data], env);
 
@@ -51,7 +51,7 @@ describe("maintenance of a data folder", async () => {
   test("gc keeps the bytes of collected blobs for gc.deleteDelay, and gc --now deletes them", async () => {
     const again = await startBerth(data, { "gc.interval": "0s" });
     try {
-      const digest = await pushBlob(again, "team/app", "nobody needs this either");
+      const digest = await pushBlob(again, "team/app", "no manifest names it yet");
       await again.api.delete(`/v2/team/app/blobs/${digest}`).expect(202);
       const delay = { ...env, BERTH_GC_DELETE_DELAY: "10m" };
       const first = await run(["gc", "--data", data], delay);

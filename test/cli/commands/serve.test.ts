@@ -63,7 +63,7 @@ describe("berth serve", { concurrency: 2 }, () => {
       return headers.get("range") === "0-4";
     });
     child.kill("SIGINT");
-    await waitUntil("nobody is let in any more", async () => !(await accepts(url)));
+    await waitUntil("the server accepts no connection", async () => !(await accepts(url)));
     assert.equal(child.exitCode, null);
     child.kill("SIGINT");
     assert.equal((await ended).code, 130);

@@ -72,7 +72,7 @@ describe("the commands for a remote server", () => {
       table,
       /^NAME +VISIBILITY +TAGS +SIZE +PULLS +STARS +UPDATED\nann\/app +private +2 /,
     );
-    assert.ok(!table.includes("\u001B"), "no colours where nobody looks");
+    assert.ok(!table.includes("\u001B"), "no colours without a terminal");
     assert.equal(await says("mia", "repo", "ls", "--json"), "");
     const shown = await says("ann", "repo", "show", "ann/app");
     assert.match(

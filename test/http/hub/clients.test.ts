@@ -61,12 +61,12 @@ describe("requests of programs for Docker Hub", async () => {
   });
 
   test("shields.io reads stars, pulls, sizes and versions", async () => {
-    const nobody = await hubAs(berth);
-    const repository = (await nobody("get", "/v2/repositories/mia/app/")).body;
+    const anonymous = await hubAs(berth);
+    const repository = (await anonymous("get", "/v2/repositories/mia/app/")).body;
     assert.equal(typeof repository["star_count"], "number");
     assert.equal(typeof repository["pull_count"], "number");
     // The version badge reads all pages of tags; the size badge reads one tag.
-    const page = await nobody(
+    const page = await anonymous(
       "get",
       "/v2/repositories/mia/app/tags?page_size=100&ordering=last_updated&page=1",
     );
@@ -76,15 +76,15 @@ describe("requests of programs for Docker Hub", async () => {
     }[];
     assert.equal(results[0]?.name, "1.5.0");
     assert.equal(results[0]?.images[0]?.architecture, "amd64");
-    const size = await nobody("get", "/v2/repositories/mia/app/tags/1.5.0");
+    const size = await anonymous("get", "/v2/repositories/mia/app/tags/1.5.0");
     assert.ok(Number(size.body["full_size"]) > 0);
     assert.ok(Number(size.body["images"]?.[0]?.["size"]) > 0);
   });
 
   test("Renovate reads every tag with a numeric id, dates in UTC and a digest", async () => {
-    const nobody = await hubAs(berth);
+    const anonymous = await hubAs(berth);
     const path = "/v2/repositories/mia/app/tags?page_size=1000&ordering=last_updated";
-    const { body } = await nobody("get", path);
+    const { body } = await anonymous("get", path);
     assert.equal(typeof body["count"], "number");
     assert.equal(body["next"], null);
     for (const tag of body["results"] as unknown as Record<string, unknown>[]) {

@@ -43,10 +43,10 @@ describe("visibility in the Hub-shaped API", async () => {
   ]);
 
   const viewers: readonly (readonly [string, Promise<Ask>, readonly string[]])[] = [
-    ["nobody", hubAs(berth), open],
+    ["anonymous", hubAs(berth), open],
     ["a stranger", hubAs(berth, "eve"), open],
     ["an owner of another organisation", hubAs(berth, "otto"), open],
-    ["somebody with one of them", hubAs(berth, "gil"), [...open, "secret-given"]],
+    ["a user with one of them", hubAs(berth, "gil"), [...open, "secret-given"]],
     ["a member with one through a team", hubAs(berth, "tess"), [...open, "secret-teams"]],
     ["an owner", hubAs(berth, "ann"), all],
     ["an administrator", hubAs(berth, "admin"), all],

@@ -24,7 +24,7 @@ describe("a cached answer of a list or search", async () => {
   for (const name of ["mia", "gil", "tom"]) berth.addUser(name);
   const team = berth.addOrganisation("team", "mia");
   const people: readonly (readonly [string, Ask])[] = [
-    ["nobody", await hubAs(berth)],
+    ["anonymous", await hubAs(berth)],
     ["gil", await hubAs(berth, "gil")],
     ["mia", await hubAs(berth, "mia")],
   ];
@@ -55,7 +55,7 @@ describe("a cached answer of a list or search", async () => {
   test("is never older than an acknowledged change, for any caller and also for changes by another process", async () => {
     await expectFor("app-a", [], "before the push");
     await berth.pushImage("team/app-a", "mia", "public");
-    await expectFor("app-a", ["nobody", "gil", "mia"], "after the push");
+    await expectFor("app-a", ["anonymous", "gil", "mia"], "after the push");
     const path = "/v2/namespaces/team/repositories/app-a";
     await mia("patch", path, { is_private: true });
     await expectFor("app-a", ["mia"], "once it is private");
@@ -77,8 +77,8 @@ describe("a cached answer of a list or search", async () => {
     await mia("delete", `${path}/1`);
     for (const [, ask] of people) assert.equal(await countOf(ask), 0);
     await mia("patch", "/v2/namespaces/team/repositories/tags", { is_private: true });
-    const [[, nobody] = []] = people;
-    assert.equal((await nobody?.("get", path))?.status, 404);
+    const [[, anonymous] = []] = people;
+    assert.equal((await anonymous?.("get", path))?.status, 404);
   });
 });
 

@@ -59,7 +59,7 @@ describe("with a storage folder that is not writable", () => {
       assert.match(body.problems.storage, /ENOTDIR/);
       const forwarded = { "X-Forwarded-For": "203.0.113.7" };
       const shown = await berth.api.get("/readyz").set(forwarded).expect(503);
-      assert.deepEqual(shown.body, { status: "not ready" }, "of a client that nobody knows");
+      assert.deepEqual(shown.body, { status: "not ready" }, "of an unknown client");
     });
   });
 

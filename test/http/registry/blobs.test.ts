@@ -142,7 +142,7 @@ describeSharedApi("blobs", (berth) => {
 
   test("an unknown blob, an unknown repository and a malformed digest have different error codes", async () => {
     await pushBlob(berth(), repository, bytes);
-    const missing = digestOf(Buffer.from("nobody pushed this"));
+    const missing = digestOf(Buffer.from("never pushed"));
     const codes = async (path: string, status: number): Promise<string[]> => {
       const { body, headers } = await berth().api.get(path).expect(status);
       assert.match(headers["content-type"] ?? "", /^application\/json/);

@@ -4,7 +4,7 @@ import { digestOf } from "../../../src/oci/digest.ts";
 import { OCI_INDEX } from "../../../src/oci/media-types.ts";
 import { describeApi, ociManifest, pushImageParts, putManifest } from "../../support/berth.ts";
 
-const absent = digestOf(Buffer.from("bytes that nobody pushed"));
+const absent = digestOf(Buffer.from("bytes that were never pushed"));
 const vendorType = "application/vnd.example.model.v1+json";
 
 type Fields = Record<string, unknown>;

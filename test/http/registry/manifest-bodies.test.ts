@@ -125,7 +125,7 @@ const cases: readonly Case[] = [
     ...inIndex,
   },
   {
-    name: "manifests and layers under a type nobody knows",
+    name: "manifests and layers under an unknown type",
     body: () => '{"manifests":[],"layers":[]}',
     type: "application/vnd.example+json",
   },

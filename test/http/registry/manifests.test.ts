@@ -16,7 +16,7 @@ import {
 const pathOf = (repository: string, reference: string): string =>
   `/v2/${repository}/manifests/${reference}`;
 
-const nowhere = digestOf(Buffer.from("nobody ever pushed this"));
+const nowhere = digestOf(Buffer.from("never pushed"));
 
 /** Reads a manifest with status 200 and returns its bytes. */
 async function read(berth: TestBerth, repository: string, reference: string): Promise<Buffer> {

@@ -15,7 +15,7 @@ interface Entry {
 
 const sbom = "application/vnd.example.sbom.v1+json";
 const signature = "application/vnd.example.signature";
-const subject = digestOf(Buffer.from("a subject that nobody pushed"));
+const subject = digestOf(Buffer.from("a subject that was never pushed"));
 const bySubject = { mediaType: OCI_MANIFEST, digest: subject, size: 7 };
 
 /** A small image manifest with a subject. Its config `{}` must be in the repository. */

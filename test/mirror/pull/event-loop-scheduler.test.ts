@@ -25,7 +25,7 @@ describe("the event-loop scheduler", () => {
     const [first = 0, second, third = 0, fourth] = counts;
     assert.ok(first > 0 && first < 10, `${first} in the first round`);
     assert.deepEqual([second, fourth], [first, first]);
-    assert.ok(third > 10 * first, `${third} in a round in which nobody came`);
+    assert.ok(third > 10 * first, `${third} in a round without new connections`);
     await Promise.all(all);
     assert.deepEqual(
       gone,

@@ -3,7 +3,7 @@ import { Readable } from "node:stream";
 import { describe, test } from "node:test";
 import { digestOf } from "../../../src/oci/digest.ts";
 import { OciError } from "../../../src/oci/errors.ts";
-import { nobody } from "../../support/pushes.ts";
+import { openModeClient } from "../../support/pushes.ts";
 import { chunkOf, inWorld, isCode, named, pushBlob } from "../support.ts";
 
 const repository = named("team/app");
@@ -23,7 +23,11 @@ describe("a blob that is larger than limits.blobSize", () => {
         await pushBlob(world, "team/app", "ten bytes.");
         await assert.rejects(pushBlob(world, "team/app", "eleven byte"), tooLarge);
         const open = async () => ({
-          ...{ actor: nobody, repository, id: await uploads.start(nobody, repository) },
+          ...{
+            actor: openModeClient,
+            repository,
+            id: await uploads.start(openModeClient, repository),
+          },
         });
         const parts = await open();
         await uploads.append(parts, chunkOf("ten bytes."));

@@ -11,7 +11,7 @@ import type { Chunk } from "../../../src/registry/uploads/chunk.ts";
 import { deleteOrphanUploads } from "../../../src/registry/uploads/expire.ts";
 import { openFilesystemStore } from "../../../storage/filesystem/store.ts";
 import type { BlobStore } from "../../../storage/blob-store.ts";
-import { nobody, rules, silent } from "../../support/pushes.ts";
+import { openModeClient, rules, silent } from "../../support/pushes.ts";
 import { temporaryFolder } from "../../support/temporary.ts";
 
 const repository = parseRepositoryName("team/app");
@@ -29,7 +29,7 @@ const registryOn = (store: BlobStore, database: Database) =>
     rules,
     leaseTimes,
   });
-const open = (id: string) => ({ actor: nobody, repository, id });
+const open = (id: string) => ({ actor: openModeClient, repository, id });
 const chunkOf = (content: Buffer): Chunk => ({
   source: Readable.from([content]),
   lengthBytes: content.length,
@@ -54,7 +54,7 @@ test("after a crash between a blob's file and its row, a repeated closing PUT ge
     },
   };
   const before = registryOn(store, dying).uploads;
-  const id = await before.start(nobody, repository);
+  const id = await before.start(openModeClient, repository);
   await before.append(open(id), chunkOf(bytes));
   void before.finish(open(id), digest, undefined);
   await cutOff;
@@ -66,7 +66,7 @@ test("after a crash between a blob's file and its row, a repeated closing PUT ge
   await assert.rejects(uploads.finish(open(id), digest, undefined), unknown);
   await assert.rejects(uploads.status(open(id)), unknown);
 
-  const again = await uploads.start(nobody, repository);
+  const again = await uploads.start(openModeClient, repository);
   await uploads.append(open(again), chunkOf(bytes));
   await uploads.finish(open(again), digest, undefined);
   assert.equal((await blobs.get(repository, digest)).sizeBytes, bytes.length);

@@ -90,21 +90,21 @@ describe("a login to the Hub-shaped API", async () => {
 
 describe("an error of the Hub-shaped API", async () => {
   const berth = await startClosedBerth();
-  const nobody = hubWith(berth, undefined);
+  const anonymous = hubWith(berth, undefined);
 
   test("has the fields of Docker Hub's errors, and a 405 has an Allow header", async () => {
     for (const path of ["/v2/scim/2.0/Users", "/v2/orgs/a/b/c/d", "/v2/users/2fa-login"]) {
-      const { status, body } = await nobody("get", path);
+      const { status, body } = await anonymous("get", path);
       assert.equal(status, 404);
       assert.deepEqual(Object.keys(body).toSorted(), ["detail", "errinfo", "message"]);
     }
-    const { status, headers } = await nobody("put", "/v2/users/login", {});
+    const { status, headers } = await anonymous("put", "/v2/users/login", {});
     assert.equal(status, 405);
     assert.equal(headers["allow"], "POST");
   });
 
   test("names the field that is missing", async () => {
-    const { status, body } = await nobody("post", "/v2/users/login", { username: "mia" });
+    const { status, body } = await anonymous("post", "/v2/users/login", { username: "mia" });
     assert.equal(status, 400);
     assert.deepEqual(Object.keys(body["fields"] ?? {}), ["password"]);
     assert.equal(typeof body["text"], "string");
@@ -112,7 +112,7 @@ describe("an error of the Hub-shaped API", async () => {
 
   test("repeated password guesses are answered 429 with Retry-After and X-Retry-After", async () => {
     const guess = (tries: number) =>
-      nobody("post", "/v2/users/login", { username: "eve", password: `guess ${tries}` });
+      anonymous("post", "/v2/users/login", { username: "eve", password: `guess ${tries}` });
     let last = await guess(0);
     for (let tries = 1; tries < 20 && last.status !== 429; tries += 1) last = await guess(tries);
     assert.equal(last.status, 429);

@@ -15,15 +15,15 @@ describe("organisations in the Hub-shaped API", async () => {
   const mia = await hubAs(berth, "mia");
   const tom = await hubAs(berth, "tom");
   const eve = await hubAs(berth, "eve");
-  const nobody = await hubAs(berth);
+  const anonymous = await hubAs(berth);
 
   test("anyone can read an organisation, but other users get 403 for its members, teams, invites and tokens", async () => {
-    assert.equal((await nobody("get", "/v2/orgs/team/")).body["orgname"], "team");
-    assert.equal((await nobody("get", "/v2/orgs/other/")).status, 404);
-    assert.equal((await nobody("get", "/v2/users/ann/")).body["username"], "ann");
-    assert.equal((await nobody("head", "/v2/users/team/")).status, 404);
+    assert.equal((await anonymous("get", "/v2/orgs/team/")).body["orgname"], "team");
+    assert.equal((await anonymous("get", "/v2/orgs/other/")).status, 404);
+    assert.equal((await anonymous("get", "/v2/users/ann/")).body["username"], "ann");
+    assert.equal((await anonymous("head", "/v2/users/team/")).status, 404);
     for (const path of ["members", "groups", "invites", "access-tokens"]) {
-      assert.equal((await nobody("get", `/v2/orgs/team/${path}`)).status, 401, path);
+      assert.equal((await anonymous("get", `/v2/orgs/team/${path}`)).status, 401, path);
       assert.equal((await eve("get", `/v2/orgs/team/${path}`)).status, 403, path);
       assert.equal((await eve("get", `/v2/orgs/other/${path}`)).status, 404, path);
       assert.equal((await ann("get", `/v2/orgs/team/${path}`)).status, 200, path);
@@ -122,7 +122,7 @@ describe("organisations in the Hub-shaped API", async () => {
   });
 
   test("owners read the audit log of their organisation, and users read only their own", async () => {
-    assert.equal((await nobody("get", "/v2/auditlogs/team")).status, 401);
+    assert.equal((await anonymous("get", "/v2/auditlogs/team")).status, 401);
     assert.equal((await mia("get", "/v2/auditlogs/team")).status, 403);
     assert.equal((await mia("get", "/v2/auditlogs/mia")).status, 200);
     assert.equal((await mia("get", "/v2/auditlogs/ann")).status, 403);

@@ -12,7 +12,7 @@ describe("repositories in the Hub-shaped API", async () => {
   berth.addOrganisation("team", "mia");
   const mia = await hubAs(berth, "mia");
   const tom = await hubAs(berth, "tom");
-  const nobody = await hubAs(berth);
+  const anonymous = await hubAs(berth);
   const make = (ask: Ask, namespace: string, name: string, more: object = {}) =>
     ask("post", `/v2/namespaces/${namespace}/repositories/`, {
       ...{ name, namespace, is_private: false, ...more },
@@ -23,12 +23,12 @@ describe("repositories in the Hub-shaped API", async () => {
     assert.equal(made.status, 201);
     assert.equal(made.body["is_private"], false);
     for (const path of ["/v2/repositories/mia/app/", "/v2/namespaces/mia/repositories/app"]) {
-      const { status, body } = await nobody("get", path);
+      const { status, body } = await anonymous("get", path);
       assert.equal(status, 200);
       assert.equal(body["description"], "demo");
       assert.equal(body["full_description"], "# Demo");
       assert.deepEqual(body["permissions"], { read: true, write: false, admin: false });
-      assert.equal((await nobody("head", path)).status, 200);
+      assert.equal((await anonymous("head", path)).status, 200);
     }
     const changed = await mia("patch", "/v2/repositories/mia/app/", {
       registry: "registry-1.docker.io",
@@ -38,7 +38,7 @@ describe("repositories in the Hub-shaped API", async () => {
     assert.equal(changed.body["full_description"], "# New");
     assert.equal(changed.body["description"], "demo");
     assert.equal((await tom("patch", "/v2/repositories/mia/app/", {})).status, 403);
-    assert.equal((await nobody("patch", "/v2/repositories/mia/app/", {})).status, 401);
+    assert.equal((await anonymous("patch", "/v2/repositories/mia/app/", {})).status, 401);
     assert.equal((await tom("delete", "/v2/repositories/mia/app/")).status, 403);
     assert.equal((await mia("delete", "/v2/repositories/mia/app/")).status, 202);
     assert.equal((await mia("get", "/v2/repositories/mia/app/")).status, 404);
@@ -59,10 +59,10 @@ describe("repositories in the Hub-shaped API", async () => {
 
   test("a repository name with slashes is reached percent-encoded", async () => {
     assert.equal((await make(mia, "team", "app/api/v1")).status, 201);
-    const { status, body } = await nobody("get", "/v2/repositories/team/app%2Fapi%2Fv1/");
+    const { status, body } = await anonymous("get", "/v2/repositories/team/app%2Fapi%2Fv1/");
     assert.equal(status, 200);
     assert.equal(body["name"], "app/api/v1");
-    assert.equal((await nobody("get", "/v2/repositories/team/app%2Fapi%2Fv1/tags")).status, 200);
+    assert.equal((await anonymous("get", "/v2/repositories/team/app%2Fapi%2Fv1/tags")).status, 200);
   });
 
   test("updates and deletions of repositories are in the audit log", async () => {
@@ -85,26 +85,28 @@ describe("repositories in the Hub-shaped API", async () => {
     await make(mia, "team", "shown");
     const count = async (ask: Ask) =>
       Number((await ask("get", "/v2/namespaces/team/repositories")).body["count"]);
-    const [own, open] = [await count(mia), await count(nobody)];
+    const [own, open] = [await count(mia), await count(anonymous)];
     const path = "/v2/namespaces/team/repositories/shown";
     assert.equal((await mia("patch", path, { is_private: true })).body["is_private"], true);
-    assert.deepEqual([await count(mia), await count(nobody)], [own, open - 1]);
-    assert.equal((await nobody("get", path)).status, 404);
+    assert.deepEqual([await count(mia), await count(anonymous)], [own, open - 1]);
+    assert.equal((await anonymous("get", path)).status, 404);
     await mia("patch", path, { is_private: false });
-    assert.equal(await count(nobody), open);
+    assert.equal(await count(anonymous), open);
   });
 
   test("a user stars a repository at most once, and the star count follows", async () => {
     await make(mia, "team", "liked");
     const path = "/v2/repositories/team/liked";
-    assert.equal((await nobody("post", `${path}/stars/`, {})).status, 401);
+    assert.equal((await anonymous("post", `${path}/stars/`, {})).status, 401);
     for (const ask of [tom, tom, mia])
       assert.equal((await ask("post", `${path}/stars/`, {})).status, 204);
     assert.equal((await tom("get", path)).body["has_starred"], true);
-    assert.equal((await nobody("get", path)).body["star_count"], 2);
-    assert.deepEqual(names(await nobody("get", "/v2/users/tom/repositories/starred")), ["liked"]);
+    assert.equal((await anonymous("get", path)).body["star_count"], 2);
+    assert.deepEqual(names(await anonymous("get", "/v2/users/tom/repositories/starred")), [
+      "liked",
+    ]);
     await mia("patch", path, { is_private: true });
-    assert.deepEqual(names(await nobody("get", "/v2/users/tom/repositories/starred")), []);
+    assert.deepEqual(names(await anonymous("get", "/v2/users/tom/repositories/starred")), []);
     assert.equal((await tom("delete", `${path}/stars/`)).status, 404);
     assert.equal((await mia("delete", `${path}/stars/`)).status, 204);
     assert.equal((await mia("get", path)).body["star_count"], 1);

@@ -41,7 +41,7 @@ describe("tags in the Hub-shaped API", async () => {
   for (const name of ["mia", "tom", "rita"]) berth.addUser(name);
   berth.addOrganisation("team", "mia");
   const mia = await hubAs(berth, "mia");
-  const nobody = await hubAs(berth);
+  const anonymous = await hubAs(berth);
   const own = berth.as("mia");
   const digests = await pushIndex(own, "team/multi", "1.4", [
     { layer: "linux", platform: { os: "linux", architecture: "arm64", variant: "v8" } },
@@ -67,7 +67,7 @@ describe("tags in the Hub-shaped API", async () => {
 
   test("a tag shows its platforms in the order of the index, and its attestations separately", async () => {
     for (const where of [`${path}/1.4/`, "/v2/namespaces/team/repositories/multi/tags/1.4"]) {
-      const { status, body } = await nobody("get", where);
+      const { status, body } = await anonymous("get", where);
       assert.equal(status, 200);
       assert.equal(body["media_type"], indexType);
       assert.equal(body["content_type"], "image");
@@ -99,7 +99,7 @@ describe("tags in the Hub-shaped API", async () => {
   });
 
   test("/images answers a bare array of images with their layers", async () => {
-    const { body } = await nobody("get", `${path}/1.4/images`);
+    const { body } = await anonymous("get", `${path}/1.4/images`);
     const images = body as unknown as { layers: { size: number }[] }[];
     assert.equal(images.length, 3);
     assert.deepEqual(
@@ -141,27 +141,32 @@ describe("tags in the Hub-shaped API", async () => {
       await putManifest(own, "team/multi", tag, manifest).expect(201);
     }
     for (const ordering of ["", "?ordering=last_updated", "?ordering=-last_updated"])
-      assert.deepEqual(names(await nobody("get", path + ordering)), ["Old", "1.3", "1.5", "1.4"]);
-    assert.deepEqual(names(await nobody("get", `${path}?ordering=name`)), [
+      assert.deepEqual(names(await anonymous("get", path + ordering)), [
+        "Old",
+        "1.3",
+        "1.5",
+        "1.4",
+      ]);
+    assert.deepEqual(names(await anonymous("get", `${path}?ordering=name`)), [
       "1.3",
       "1.4",
       "1.5",
       "Old",
     ]);
-    assert.deepEqual(names(await nobody("get", `${path}?ordering=-name`)), [
+    assert.deepEqual(names(await anonymous("get", `${path}?ordering=-name`)), [
       "Old",
       "1.5",
       "1.4",
       "1.3",
     ]);
-    assert.deepEqual(names(await nobody("get", `${path}?name=OL`)), ["Old"]);
+    assert.deepEqual(names(await anonymous("get", `${path}?name=OL`)), ["Old"]);
   });
 
   test("a tag that is pushed again keeps its id and updates last_updated", async () => {
-    const before = (await nobody("get", `${path}/1.3`)).body;
+    const before = (await anonymous("get", `${path}/1.3`)).body;
     const { manifest } = await pushImageParts(own, "team/multi", { layer: "newer" });
     await putManifest(own, "team/multi", "1.3", manifest).expect(201);
-    const after = (await nobody("get", `${path}/1.3`)).body;
+    const after = (await anonymous("get", `${path}/1.3`)).body;
     assert.equal(after["id"], before["id"]);
     assert.notEqual(after["digest"], before["digest"]);
     assert.ok(textOf(after["last_updated"]) >= textOf(before["last_updated"]));
@@ -217,11 +222,11 @@ describe("tags in the Hub-shaped API", async () => {
     const tom = await hubAs(berth, "tom");
     const one = `${path}/1.5/`;
     assert.equal((await tom("delete", one)).status, 403);
-    assert.equal((await nobody("delete", one)).status, 401);
+    assert.equal((await anonymous("delete", one)).status, 401);
     assert.equal((await mia("delete", one)).status, 204);
     assert.equal((await mia("get", one)).status, 404);
     assert.equal((await mia("delete", one)).status, 404);
-    assert.equal((await nobody("get", path)).body["count"], 3);
+    assert.equal((await anonymous("get", path)).body["count"], 3);
     assert.equal((await mia("get", `${path}/not a tag`)).status, 404);
     const { body } = await mia("get", "/v2/auditlogs/team?action=repo.tag.delete");
     assert.equal(body["logs"]?.[0]?.["name"], "team/multi:1.5");
