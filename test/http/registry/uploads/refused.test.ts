@@ -4,9 +4,9 @@ import { readdirSync } from "node:fs";
 import path from "node:path";
 import { after, describe, test } from "node:test";
 import SqliteDatabase from "better-sqlite3";
-import { digestOf } from "../../../src/oci/digest.ts";
-import { connect } from "../../server/support.ts";
-import { password, startClosedBerth } from "../../support/closed.ts";
+import { digestOf } from "../../../../src/oci/digest.ts";
+import { connect } from "../../../server/support.ts";
+import { password, startClosedBerth } from "../../../support/closed.ts";
 
 /** Bytes of a body: the small one is buffered in memory, the large one is not. */
 const sizes = { small: 10_000, large: 600_000 };

@@ -1,8 +1,13 @@
 import assert from "node:assert/strict";
 import { before, test } from "node:test";
-import { digestOf, type Digest } from "../../../src/oci/digest.ts";
-import * as types from "../../../src/oci/media-types.ts";
-import { describeApi, pushImageParts, putManifest, type TestBerth } from "../../support/berth.ts";
+import { digestOf, type Digest } from "../../../../src/oci/digest.ts";
+import * as types from "../../../../src/oci/media-types.ts";
+import {
+  describeApi,
+  pushImageParts,
+  putManifest,
+  type TestBerth,
+} from "../../../support/berth.ts";
 
 /** Parts of the test bodies. The blobs and the child exist, so only the document can be the reason to reject it. */
 interface Parts {

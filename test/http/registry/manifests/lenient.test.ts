@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { digestOf } from "../../../src/oci/digest.ts";
-import { OCI_INDEX } from "../../../src/oci/media-types.ts";
-import { describeApi, ociManifest, pushImageParts, putManifest } from "../../support/berth.ts";
+import { digestOf } from "../../../../src/oci/digest.ts";
+import { OCI_INDEX } from "../../../../src/oci/media-types.ts";
+import { describeApi, ociManifest, pushImageParts, putManifest } from "../../../support/berth.ts";
 
 const absent = digestOf(Buffer.from("bytes that were never pushed"));
 const vendorType = "application/vnd.example.model.v1+json";
