@@ -1,161 +1,31 @@
 import assert from "node:assert/strict";
-import { Readable } from "node:stream";
 import { describe, test } from "node:test";
-import type { Database } from "../../src/database/contract.ts";
-import { digestOf, encodedOf, type Digest } from "../../src/oci/digest.ts";
-import { OciError } from "../../src/oci/errors.ts";
-import { parseRepositoryName } from "../../src/oci/name.ts";
+import { digestOf, encodedOf } from "../../src/oci/digest.ts";
 import { parseReference } from "../../src/oci/reference.ts";
 import { createLeasePolicy } from "../../src/registry/leases.ts";
-import { createRegistry, type Registry } from "../../src/registry/registry.ts";
-import { collect, type CollectionStep } from "../../src/maintenance/collector.ts";
-import type { BlobStore } from "../../storage/blob-store.ts";
-import { createMemoryStore } from "../../storage/memory/store.ts";
-import { openMetadataInMemory } from "../support/database.ts";
-import { openModeClient, rules, silent } from "../support/pushes.ts";
+import { collect } from "../../src/maintenance/collector.ts";
+import { openModeClient } from "../support/pushes.ts";
+import {
+  bytesIn,
+  drain,
+  graceMs,
+  here,
+  inWorld,
+  isCode,
+  leaseMs,
+  manifestOf,
+  openWorld,
+  pushBlob,
+  pushImage,
+  putManifest,
+  readBlob,
+  text,
+  vendorType,
+} from "./support.ts";
 
-const here = parseRepositoryName("team/app");
-const elsewhere = parseRepositoryName("team/other");
-const leaseMs = 1_000;
-const graceMs = 10_000;
 const hourMs = 3_600_000;
-const vendorType = "application/vnd.example.model.v1+json";
-
-interface World {
-  readonly store: BlobStore;
-  readonly database: Database;
-  readonly registry: Registry;
-  /** Advances the clock by `ms` milliseconds. */
-  wait(ms: number): void;
-  collect(): AsyncGenerator<CollectionStep>;
-  close(): Promise<void>;
-}
-
-function openWorld(deleteDelayMs = 0): World {
-  const store = createMemoryStore();
-  const database = openMetadataInMemory();
-  // Storage keys contain the real time, so the clock starts at the real time.
-  let nowMs = Date.now();
-  const clock = (): number => nowMs;
-  const leaseTimes = { leaseMs, graceMs, deleteDelayMs };
-  return {
-    store,
-    database,
-    registry: createRegistry({
-      store,
-      database,
-      report: silent,
-      clock,
-      sparse: false,
-      moreTypes: [vendorType],
-      rules,
-      leaseTimes,
-    }),
-    wait: (ms) => {
-      nowMs += ms;
-    },
-    collect: () =>
-      collect({
-        store,
-        database,
-        clock,
-        leasePolicy: createLeasePolicy(clock, leaseTimes),
-        deleteUntagged: true,
-        graceMs,
-        orphans: true,
-      }),
-    close: () => database.close(),
-  };
-}
-
-const text = (content: string): Buffer => Buffer.from(content);
-
-async function pushBlob({ registry }: World, content: string, repository = here): Promise<Digest> {
-  const digest = digestOf(text(content));
-  const chunk = {
-    source: Readable.from([text(content)]),
-    lengthBytes: content.length,
-    range: undefined,
-  };
-  await registry.uploads.pushWhole(openModeClient, repository, digest, chunk);
-  return digest;
-}
-
-function manifestOf(layer: string, config = "{}"): Buffer {
-  const descriptor = (content: string, mediaType: string) => ({
-    mediaType,
-    digest: digestOf(text(content)),
-    size: content.length,
-  });
-  return text(
-    JSON.stringify({
-      schemaVersion: 2,
-      mediaType: "application/vnd.oci.image.manifest.v1+json",
-      config: descriptor(config, "application/vnd.oci.empty.v1+json"),
-      layers: [descriptor(layer, "application/vnd.oci.image.layer.v1.tar")],
-    }),
-  );
-}
-
-const putManifest = (
-  { registry }: World,
-  reference: string,
-  bytes: Buffer,
-  repository = here,
-  contentType?: string,
-) =>
-  registry.manifests.put({
-    actor: openModeClient,
-    repository,
-    reference: parseReference(reference),
-    tags: [],
-    contentType,
-    bytes,
-  });
-
-async function pushImage(world: World, layer: string, tag: string): Promise<Digest> {
-  await pushBlob(world, "{}");
-  await pushBlob(world, layer);
-  return (await putManifest(world, tag, manifestOf(layer))).digest;
-}
-
-async function readBlob({ registry }: World, digest: Digest, repository = here): Promise<string> {
-  const blob = await registry.blobs.get(repository, digest);
-  const pieces: Buffer[] = [];
-  for await (const piece of await registry.blobs.open(blob, { start: 0, end: blob.sizeBytes - 1 }))
-    pieces.push(Buffer.from(piece));
-  return Buffer.concat(pieces).toString();
-}
-
-/** Also true for a repository that the collector has deleted. */
-const isUnknown = (error: unknown): boolean =>
-  isCode("BLOB_UNKNOWN")(error) || isCode("NAME_UNKNOWN")(error);
-
-const isCode = (code: string) => (error: unknown) =>
-  error instanceof OciError && error.code === code;
-
-async function drain(steps: AsyncIterable<CollectionStep>): Promise<CollectionStep[]> {
-  const done: CollectionStep[] = [];
-  for await (const step of steps) if (step.kind !== "pause") done.push(step);
-  return done;
-}
-
-async function bytesIn(store: BlobStore): Promise<number> {
-  let count = 0;
-  for await (const _ of store.list()) count += 1;
-  return count;
-}
 
 describe("the collector", () => {
-  const inWorld = (work: (world: World) => Promise<void>) => async (): Promise<void> => {
-    const world = openWorld();
-    try {
-      await work(world);
-    } finally {
-      await world.close();
-    }
-  };
-
   test(
     "keeps the manifest and the blobs of a tag of any age",
     inWorld(async (world) => {
@@ -354,100 +224,4 @@ describe("the collector", () => {
       assert.equal(await bytesIn(world.store), 0);
     }),
   );
-
-  /*
-   * Every point at which the collector can be interrupted, against every operation of a client on a blob that is due
-   * for deletion. Each operation that was acknowledged must still be readable afterwards.
-   */
-  const layer = "about to go";
-  const digest = digestOf(text(layer));
-  const clients: Readonly<Record<string, (world: World) => Promise<() => Promise<void>>>> = {
-    "a push of the same bytes": async (world) => {
-      await pushBlob(world, layer);
-      return async () => assert.equal(await readBlob(world, digest), layer);
-    },
-    "a push of the same bytes to another repository": async (world) => {
-      await pushBlob(world, layer, elsewhere);
-      return async () => assert.equal(await readBlob(world, digest, elsewhere), layer);
-    },
-    "a mount": async (world) => {
-      const mounted = await world.registry.blobs.mount({
-        actor: openModeClient,
-        repository: elsewhere,
-        digest,
-        from: here,
-        mayRead: () => true,
-      });
-      return async () => {
-        if (mounted) assert.equal(await readBlob(world, digest, elsewhere), layer);
-      };
-    },
-    "a HEAD by a pusher, then the manifest": async (world) => {
-      await pushBlob(world, "{}");
-      const blob = await world.registry.blobs.get(here, digest).catch(() => undefined);
-      if (blob === undefined) await pushBlob(world, layer);
-      else await world.registry.blobs.extendLease(here, blob);
-      return async () => {
-        await putManifest(world, "kept", manifestOf(layer));
-        assert.equal(await readBlob(world, digest), layer);
-      };
-    },
-    "a manifest that names it": async (world) => {
-      await pushBlob(world, "{}");
-      const put = await putManifest(world, "kept", manifestOf(layer)).catch((error: unknown) => {
-        if (isCode("MANIFEST_BLOB_UNKNOWN")(error)) return undefined;
-        throw error;
-      });
-      return async () => {
-        if (put === undefined) return;
-        assert.equal(await readBlob(world, digest), layer);
-        await world.registry.manifests.get(here, parseReference("kept"));
-      };
-    },
-    "a reader": async (world) => {
-      const blob = await world.registry.blobs.get(here, digest).catch(() => undefined);
-      return async () => {
-        if (blob === undefined) return;
-        // The row existed before: the read returns the bytes or an "unknown" error, never another error.
-        await readBlob(world, digest).then(
-          (content) => assert.equal(content, layer),
-          (error: unknown) => assert.ok(isUnknown(error)),
-        );
-      };
-    },
-  };
-
-  for (const [name, act] of Object.entries(clients)) {
-    test(`loses no acknowledged data to ${name} at any step, whether it continues or is interrupted`, async () => {
-      let places = 0;
-      for (let place = 0; ; place += 1) {
-        for (const goesOn of [true, false]) {
-          const world = openWorld();
-          try {
-            await pushBlob(world, layer);
-            world.wait(graceMs + leaseMs);
-            const steps = world.collect();
-            let done = false;
-            for (let step = 0; step < place && !done; step += 1)
-              done = (await steps.next()).done === true;
-            const holds = await act(world);
-            if (goesOn) await drain(steps);
-            else await steps.return(undefined);
-            await drain(world.collect());
-            await holds();
-            world.wait(leaseMs / 2);
-            await drain(world.collect());
-            await holds();
-            if (done && !goesOn) {
-              assert.ok(places > 3, "the collector has places to pause");
-              return;
-            }
-          } finally {
-            await world.close();
-          }
-        }
-        places += 1;
-      }
-    });
-  }
 });

@@ -3,37 +3,24 @@ import { describe, test } from "node:test";
 import { digestOf } from "../../src/oci/digest.ts";
 import { parseReference } from "../../src/oci/reference.ts";
 import { openModeClient } from "../support/pushes.ts";
+import { kim, mia, root, rows, tom, withAccounts, zoe } from "./accounts.ts";
 import {
   as,
-  chunkOf,
   imageOf,
-  indexOf,
   inWorld,
   isCode,
   named,
   pushBlob,
   pushImage,
   put,
+  type World,
 } from "./support.ts";
-import type { World } from "./support.ts";
 
-/** Accounts: 11 root (admin), 12 mia, 13 tom, 14 zoe (disabled); 20 team: owner mia, editor tom, member kim. */
-function withAccounts({ connection }: World): void {
-  connection.exec(`
-    INSERT INTO accounts (id, name, kind, is_admin, disabled, created_at) VALUES
-      (11, 'root', 'user', 1, 0, 0), (12, 'mia', 'user', 0, 0, 0), (13, 'tom', 'user', 0, 0, 0),
-      (14, 'zoe', 'user', 0, 1, 0), (15, 'kim', 'user', 0, 0, 0), (20, 'team', 'organisation', 0, 0, 0);
-    INSERT INTO members (organisation_id, user_id, role, created_at) VALUES
-      (20, 12, 'owner', 0), (20, 13, 'editor', 0), (20, 15, 'member', 0);`);
-}
-const [root, mia, tom, zoe, kim] = [
-  as(11, "root"),
-  as(12, "mia"),
-  as(13, "tom"),
-  as(14, "zoe"),
-  as(15, "kim"),
-];
-const rows = ({ connection }: World, query: string): unknown => connection.prepare(query).all();
+const emptyIndex = JSON.stringify({
+  schemaVersion: 2,
+  mediaType: "application/vnd.oci.image.index.v1+json",
+  manifests: [],
+});
 
 describe("a repository that a push creates", () => {
   const inTeam = (work: (world: World) => Promise<void>, rules = {}) =>
@@ -124,12 +111,6 @@ describe("a repository that a push creates", () => {
   );
 });
 
-const emptyIndex = JSON.stringify({
-  schemaVersion: 2,
-  mediaType: "application/vnd.oci.image.index.v1+json",
-  manifests: [],
-});
-
 describe("the history of a repository", () => {
   test(
     "has an audit row with actor and peer per pushed tag, change and deletion, and none per rejection",
@@ -183,184 +164,6 @@ describe("the history of a repository", () => {
         { actor: null, removed: 0 },
         { actor: "root", removed: 1 },
       ]);
-    }),
-  );
-});
-
-describe("deleting a repository", () => {
-  const app = named("team/app");
-
-  test(
-    "deletes its rows and the blobs that only it links, and keeps the other repositories",
-    inWorld(async (world) => {
-      withAccounts(world);
-      const { registry, connection } = world;
-      await pushImage(world, "team/app", "1", "only here");
-      await pushImage(world, "team/app", "2", "shared");
-      await pushImage(world, "team/other", "1", "shared");
-      const image = imageOf("shared");
-      await put(world, "team/app", "all", indexOf(image));
-      connection.exec(`
-        INSERT INTO collaborators SELECT id, 12, 'read' FROM repositories;
-        INSERT INTO teams (id, organisation_id, name, created_at) VALUES (1, 20, 'dev', 0);
-        INSERT INTO team_permissions SELECT 1, id, 'read' FROM repositories;`);
-      await registry.repositories.delete(openModeClient, app);
-
-      await assert.rejects(
-        registry.repositories.delete(openModeClient, app),
-        isCode("NAME_UNKNOWN"),
-      );
-      await assert.rejects(
-        registry.tags.list(app, { last: undefined, limit: 9 }),
-        isCode("NAME_UNKNOWN"),
-      );
-      await assert.rejects(
-        registry.blobs.get(app, digestOf(Buffer.from("shared"))),
-        isCode("NAME_UNKNOWN"),
-      );
-      assert.deepEqual(await world.findings(), []);
-      await world.collectAll();
-      assert.deepEqual(await world.findings(), []);
-      assert.deepEqual(await world.stored(), { blobs: 2, uploads: 0 });
-      await registry.manifests.get(named("team/other"), parseReference("1"));
-      await registry.blobs.get(named("team/other"), digestOf(Buffer.from("shared")));
-      assert.deepEqual(connection.pragma("foreign_key_check"), []);
-    }),
-  );
-
-  test(
-    "leaves no rows and no settings to a new repository of the same name and id",
-    inWorld(async (world) => {
-      withAccounts(world);
-      await pushImage(world, "team/app", "1", "a layer");
-      const before = await world.registry.repositories.get(app);
-      await world.registry.repositories.setImmutableTags(openModeClient, app, []);
-      await world.registry.repositories.setVisibility(openModeClient, app, "public");
-      world.connection.exec("INSERT INTO collaborators SELECT id, 12, 'admin' FROM repositories");
-      await world.registry.repositories.delete(openModeClient, app);
-      await pushBlob(world, "team/app", "new");
-      const after = await world.registry.repositories.get(app);
-      assert.deepEqual(after, { ...before, visibility: "private", immutableTags: null });
-      const { items } = await world.registry.tags.list(app, { last: undefined, limit: 9 });
-      assert.deepEqual(items, []);
-      assert.deepEqual(rows(world, "SELECT * FROM tag_history"), []);
-      assert.deepEqual(rows(world, "SELECT * FROM collaborators"), []);
-      const old = digestOf(Buffer.from("a layer"));
-      await assert.rejects(world.registry.blobs.get(app, old), isCode("BLOB_UNKNOWN"));
-      await assert.rejects(
-        put(world, "team/app", "1", imageOf("a layer")),
-        isCode("MANIFEST_BLOB_UNKNOWN"),
-      );
-    }),
-  );
-
-  test(
-    "ends its open uploads and deletes their bytes",
-    inWorld(async (world) => {
-      const { uploads, repositories } = world.registry;
-      await pushBlob(world, "team/app", "x");
-      const claim = {
-        actor: openModeClient,
-        repository: app,
-        id: await uploads.start(openModeClient, app),
-      };
-      await uploads.append(claim, chunkOf("half of"));
-      const other = named("team/other");
-      const kept = { ...claim, repository: other, id: await uploads.start(openModeClient, other) };
-      await uploads.append(kept, chunkOf("kept"));
-      await repositories.delete(openModeClient, app);
-      assert.equal((await world.stored()).uploads, 1);
-      await assert.rejects(uploads.status(claim), isCode("BLOB_UPLOAD_UNKNOWN"));
-      assert.equal(await uploads.status(kept), 4);
-    }),
-  );
-
-  test(
-    "is not undone by an upload that closes at the same time",
-    inWorld(async (world) => {
-      const { uploads, repositories } = world.registry;
-      await pushBlob(world, "team/app", "x");
-      for (const large of [false, true]) {
-        await repositories.create(openModeClient, app, "private");
-        const content = "y".repeat(large ? 300_000 : 10);
-        const claim = {
-          actor: openModeClient,
-          repository: app,
-          id: await uploads.start(openModeClient, app),
-        };
-        const closing = uploads.finish(claim, digestOf(Buffer.from(content)), chunkOf(content));
-        const [closed] = await Promise.allSettled([
-          closing,
-          repositories.delete(openModeClient, app),
-        ]);
-        const there = await world.database.repositories.find(app);
-        if (closed.status === "fulfilled") assert.equal(there, undefined, "closed before");
-        else assert.ok(isCode("BLOB_UPLOAD_UNKNOWN")(closed.reason), String(closed.reason));
-        await world.collectAll();
-        assert.deepEqual(await world.stored(), { blobs: 0, uploads: 0 });
-      }
-    }),
-  );
-
-  test(
-    "numbers the deletions in ascending order, and keeps the last number of each name",
-    inWorld(async (world) => {
-      for (const name of ["team/app", "team/b", "team/app"]) {
-        await pushBlob(world, name, "x");
-        await world.registry.repositories.delete(openModeClient, named(name));
-      }
-      assert.deepEqual(rows(world, "SELECT * FROM repository_removals ORDER BY sequence"), [
-        { name: "team/b", sequence: 2 },
-        { name: "team/app", sequence: 3 },
-      ]);
-    }),
-  );
-});
-
-describe("an upload session", () => {
-  test(
-    "answers BLOB_UPLOAD_UNKNOWN to other accounts, and they can't change it",
-    inWorld(async (world) => {
-      withAccounts(world);
-      const { uploads } = world.registry;
-      const repository = named("team/app");
-      const digest = await pushBlob(world, "team/app", "already here", mia);
-      const id = await uploads.start(mia, repository);
-      const mine = { actor: mia, repository, id };
-      await uploads.append(mine, chunkOf("half"));
-      const isUnknown = isCode("BLOB_UPLOAD_UNKNOWN");
-      for (const actor of [root, tom, openModeClient]) {
-        const theirs = { ...mine, actor };
-        await assert.rejects(uploads.status(theirs), isUnknown);
-        await assert.rejects(uploads.append(theirs, chunkOf("more")), isUnknown);
-        await assert.rejects(uploads.finish(theirs, digest, undefined), isUnknown);
-        await assert.rejects(uploads.finish(theirs, digest, chunkOf("already here")), isUnknown);
-        await assert.rejects(uploads.cancel(theirs), isUnknown);
-      }
-      const elsewhere = { ...mine, repository: named("mia/app") };
-      await assert.rejects(uploads.status(elsewhere), isUnknown);
-      assert.equal(await uploads.status(mine), 4);
-      await uploads.finish(mine, digestOf(Buffer.from("half done")), chunkOf(" done"));
-      // A client may repeat a closing request that succeeded.
-      await uploads.finish(mine, digestOf(Buffer.from("half done")), undefined);
-    }),
-  );
-});
-
-describe("a mount", () => {
-  test(
-    "links no blob that the client may not read, with or without a named source repository",
-    inWorld(async (world) => {
-      const digest = await pushBlob(world, "secret/app", "secret");
-      const { blobs } = world.registry;
-      const target = { actor: openModeClient, repository: named("team/app"), digest };
-      const mayRead = (name: string): boolean => name !== "secret/app";
-      for (const from of [named("secret/app"), undefined])
-        assert.equal(await blobs.mount({ ...target, from, mayRead }), false);
-      assert.equal(await world.database.repositories.find(named("team/app")), undefined);
-      await pushBlob(world, "open/app", "secret");
-      assert.equal(await blobs.mount({ ...target, from: named("secret/app"), mayRead }), false);
-      assert.equal(await blobs.mount({ ...target, from: undefined, mayRead }), true);
     }),
   );
 });
