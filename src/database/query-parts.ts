@@ -2,17 +2,22 @@ import { sql, type RawBuilder } from "kysely";
 
 /* Parts of queries that several files need. */
 
-/** A list of values as one parameter: the SQL text does not depend on their number, so it is prepared once. */
-export const oneOf = <T extends string | number>(values: readonly T[]): RawBuilder<T> =>
-  sql<T>`(SELECT value FROM json_each(${JSON.stringify(values)}))`;
+/** Escapes the special characters of LIKE with `\\`. */
+export const escapeLike = (text: string): string => text.replaceAll(/[\\%_]/g, "\\$&");
+
+/** Condition: the column contains the text. The case of ASCII letters does not matter. */
+export const containsText = (column: string, text: string): RawBuilder<boolean> =>
+  sql`lower(${sql.ref(column)}) LIKE ${`%${escapeLike(text.toLowerCase())}%`} ESCAPE '\\'`;
 
 /** Repositories whose name matches one of the paths. `*` matches any characters. */
 export function isNamedBy(paths: readonly string[]): RawBuilder<boolean> {
-  // Repository names contain no other special characters of GLOB, so a path with one matches nothing.
-  const globs = paths.filter((path) => !/[?[\]]/.test(path));
-  if (globs.length === 0) return sql`FALSE`;
+  // A path with a character that no repository name has matches nothing. LIKE of SQLite ignores the case of ASCII
+  // letters, and names have no upper-case letters.
+  const possible = paths.filter((path) => /^[a-z0-9._/*-]*$/.test(path));
+  if (possible.length === 0) return sql`FALSE`;
+  const patterns = possible.map((path) => escapeLike(path).replaceAll("*", "%"));
   return sql`(${sql.join(
-    globs.map((glob) => sql`repositories.name GLOB ${glob}`),
+    patterns.map((pattern) => sql`repositories.name LIKE ${pattern} ESCAPE '\\'`),
     sql` OR `,
   )})`;
 }
@@ -22,6 +27,9 @@ export function isNamedBy(paths: readonly string[]): RawBuilder<boolean> {
  * not deleting.
  */
 export const notDeleting = sql<boolean>`blobs.state <> 'deleting'`;
+
+/** A number as a value that a query selects, where PostgreSQL would otherwise take it for text. */
+export const bigint = (value: number): RawBuilder<number> => sql`CAST(${value} AS bigint)`;
 
 /** One page of a list; `more`: there are rows after it. */
 export interface Page<T> {

@@ -1,4 +1,5 @@
-import { sql } from "kysely";
+import { dialectOf } from "../dialect.ts";
+import { containsText } from "../query-parts.ts";
 import type { Db } from "../schema.ts";
 import type { MemberRole } from "./schema.ts";
 
@@ -108,10 +109,12 @@ async function listMembers(
     .where("members.organisation_id", "=", organisationId);
   if (role !== undefined) members = members.where("members.role", "=", role);
   if (search !== undefined && search !== "") {
-    const found = (column: "accounts.name" | "accounts.full_name" | "accounts.email") =>
-      sql<boolean>`instr(lower(coalesce(${sql.ref(column)}, '')), ${search.toLowerCase()}) > 0`;
     members = members.where((where) =>
-      where.or([found("accounts.name"), found("accounts.full_name"), found("accounts.email")]),
+      where.or(
+        ["accounts.name", "accounts.full_name", "accounts.email"].map((column) =>
+          containsText(column, search),
+        ),
+      ),
     );
   }
   if (teamId !== undefined)
@@ -129,17 +132,38 @@ async function listMembers(
       "accounts.email as email",
       "accounts.created_at as createdAtMs",
       "members.role as role",
-      sql<string>`(SELECT json_group_array(teams.name) FROM team_members
-        JOIN teams ON teams.id = team_members.team_id
-        WHERE team_members.user_id = members.user_id
-          AND teams.organisation_id = ${organisationId})`.as("teams"),
     ])
     .orderBy("accounts.name")
     .limit(limit)
     .offset(offset)
     .execute();
-  return {
-    count,
-    items: rows.map((row) => ({ ...row, teams: JSON.parse(row.teams) as string[] })),
-  };
+  const teams = await teamsOf(
+    db,
+    organisationId,
+    rows.map(({ id }) => id),
+  );
+  return { count, items: rows.map((row) => ({ ...row, teams: teams.get(row.id) ?? [] })) };
+}
+
+/** Names of the organisation's teams of each user, in order. */
+async function teamsOf(
+  db: Db,
+  organisationId: number,
+  userIds: readonly number[],
+): Promise<ReadonlyMap<number, readonly string[]>> {
+  const rows = await db
+    .selectFrom("team_members")
+    .innerJoin("teams", "teams.id", "team_members.team_id")
+    .select(["team_members.user_id as userId", "teams.name as name"])
+    .where("teams.organisation_id", "=", organisationId)
+    .where(dialectOf(db).isOneOf("team_members.user_id", userIds))
+    .orderBy("teams.name")
+    .execute();
+  const teams = new Map<number, string[]>();
+  for (const { userId, name } of rows) {
+    const names = teams.get(userId);
+    if (names === undefined) teams.set(userId, [name]);
+    else names.push(name);
+  }
+  return teams;
 }

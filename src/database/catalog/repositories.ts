@@ -2,7 +2,8 @@ import { sql } from "kysely";
 import { namespaceOf, type RepositoryName } from "../../oci/name.ts";
 import type { TagPatterns } from "../../oci/tag-patterns.ts";
 import { writeAudit, type AuditContext } from "../events/audit.ts";
-import { noAccountId, oneOf } from "../query-parts.ts";
+import { dialectOf } from "../dialect.ts";
+import { bigint, noAccountId } from "../query-parts.ts";
 import { findRepository } from "../registry/repositories.ts";
 import type { Visibility } from "../registry/schema.ts";
 import type { Db } from "../schema.ts";
@@ -65,7 +66,7 @@ export function createRepositoryDetailReads(db: Db) {
             ? sql<string>`coalesce(repository_descriptions.full_text, '')`.as("fullText")
             : sql<string>`''`.as("fullText"),
         ])
-        .where("repositories.name", "in", oneOf(names))
+        .where(dialectOf(db).isOneOf("repositories.name", names))
         .execute();
       // A copy of every row would cost as much as reading it.
       return rows.map((row) =>
@@ -79,13 +80,15 @@ export function createRepositoryDetailReads(db: Db) {
     /** The types of the 10 newest tags of these repositories, however many tags there are. */
     async kinds(ids: readonly number[]): Promise<readonly TaggedKind[]> {
       if (ids.length === 0) return [];
+      const dialect = dialectOf(db);
+      const newest = sql`
+        SELECT manifest_id FROM tags WHERE repository_id = repositories.id
+        ORDER BY updated_at DESC, name DESC LIMIT ${newestTags}`;
       const { rows } = await sql<TaggedKind>`
-        SELECT repositories.value AS repositoryId, manifests.media_type AS mediaType, manifests.kind AS kind,
-          manifests.artifact_type AS artifactType, manifests.config_media_type AS configMediaType
-        FROM json_each(${JSON.stringify(ids)}) AS repositories
-        JOIN manifests ON manifests.id IN (
-          SELECT manifest_id FROM tags WHERE repository_id = repositories.value
-          ORDER BY updated_at DESC, name DESC LIMIT ${newestTags})`.execute(db);
+        SELECT repositories.id AS "repositoryId", manifests.media_type AS "mediaType", manifests.kind AS kind,
+          manifests.artifact_type AS "artifactType", manifests.config_media_type AS "configMediaType"
+        FROM repositories JOIN manifests ON ${dialect.isInLimited("manifests.id", newest)}
+        WHERE ${dialect.isOneOf("repositories.id", ids)}`.execute(db);
       return rows;
     },
 
@@ -185,11 +188,7 @@ export async function star(tx: Db, { actor, repository, nowMs }: Star): Promise<
     .expression((query) =>
       query
         .selectFrom(["accounts", "repositories"])
-        .select((given) => [
-          "accounts.id",
-          "repositories.id as repository",
-          given.val(nowMs).as("at"),
-        ])
+        .select(["accounts.id", "repositories.id as repository", bigint(nowMs).as("at")])
         .where("accounts.id", "=", userId)
         .where("repositories.name", "=", repository),
     )

@@ -1,6 +1,6 @@
 import { sql, type RawBuilder } from "kysely";
 import type { RepositoryName } from "../../oci/name.ts";
-import { isNamedBy } from "../query-parts.ts";
+import { escapeLike, isNamedBy } from "../query-parts.ts";
 import type { Db } from "../schema.ts";
 
 /** The repositories of a namespace that a principal sees in lists. */
@@ -60,8 +60,8 @@ export function createRepositoryPageReads(db: Db) {
       return positionsOf(
         db,
         sql`SELECT * FROM (
-          SELECT * FROM (${open} ${order} LIMIT ${limit + skip - skipped} OFFSET ${skipped})
-          UNION ALL ${positions} WHERE ${given}) ${order} LIMIT ${limit} OFFSET ${skip - skipped}`,
+          SELECT * FROM (${open} ${order} LIMIT ${limit + skip - skipped} OFFSET ${skipped}) AS open
+          UNION ALL ${positions} WHERE ${given}) AS seen ${order} LIMIT ${limit} OFFSET ${skip - skipped}`,
       );
     },
 
@@ -116,7 +116,7 @@ function countRows(
   const { view } = request;
   const seen =
     view.kind === "all"
-      ? sql`1`
+      ? sql`TRUE`
       : view.kind === "public"
         ? sql`visibility = 'public'`
         : sql`(visibility = 'public' OR ${isGiven(view)})`;
@@ -130,7 +130,10 @@ function within(
   const { namespace, search, after, order, descending } = request;
   const conditions = [sql`namespace = ${namespace}`];
   if (search !== undefined && search !== "")
-    conditions.push(sql`name GLOB ${`${namespace}/*${asItIs(search.toLowerCase())}*`}`);
+    conditions.push(
+      // LIKE of SQLite ignores the case of ASCII letters, and names have no upper-case letters.
+      sql`name LIKE ${`${escapeLike(namespace)}/%${escapeLike(search.toLowerCase())}%`} ESCAPE '\\'`,
+    );
   if (after !== undefined) {
     const beyond = descending ? sql`<` : sql`>`;
     conditions.push(
@@ -155,9 +158,6 @@ function orderOf({ order, descending }: RepositoryPageRequest): RawBuilder<unkno
       return sql`ORDER BY pull_rank ${way}, name ${way}`;
   }
 }
-
-/** Escapes the special characters of GLOB. */
-const asItIs = (text: string): string => text.replaceAll(/[*?[]/g, "[$&]");
 
 function isGiven(view: Extract<NamespaceView, { kind: "granted" | "paths" }>): RawBuilder<unknown> {
   if (view.kind === "granted")

@@ -1,5 +1,5 @@
 import type { RepositoryName } from "../../oci/name.ts";
-import { oneOf } from "../query-parts.ts";
+import { dialectOf } from "../dialect.ts";
 import type { Visibility } from "../registry/schema.ts";
 import type { Db } from "../schema.ts";
 import { SearchIndex, type Facet, type SearchQuery } from "./search-index.ts";
@@ -54,7 +54,7 @@ export function createSearchReads(db: Db, version: () => Promise<unknown>) {
         .selectFrom("repositories")
         .select(["id", "name", "star_count as stars"])
         .select(["created_at as createdAtMs", "updated_at as updatedAtMs"])
-        .where("id", "in", oneOf(ids))
+        .where(dialectOf(db).isOneOf("id", ids))
         .execute();
       const byId = new Map(rows.map((row) => [row.id, row]));
       return { items: ids.flatMap((id) => byId.get(id) ?? []), total };
@@ -77,7 +77,7 @@ async function describe(db: Db, ids: readonly number[]): Promise<readonly FoundR
     .select(["id", "name", "visibility", "star_count as stars"])
     .select(["created_at as createdAtMs", "updated_at as updatedAtMs"])
     .select((row) => row.fn.coalesce("short_text", row.val("")).as("description"))
-    .where("id", "in", oneOf(ids))
+    .where(dialectOf(db).isOneOf("id", ids))
     .execute();
   const facets = await facetsOf(db, ids);
   const byId = new Map(rows.map((row) => [row.id, row]));
@@ -97,7 +97,7 @@ async function facetsOf(
   const rows = await db
     .selectFrom("repository_facets")
     .select(["repository_id", "facet", "value"])
-    .where("repository_id", "in", oneOf(ids))
+    .where(dialectOf(db).isOneOf("repository_id", ids))
     .execute();
   for (const { repository_id: id, facet, value } of rows) {
     const own = found.get(id);

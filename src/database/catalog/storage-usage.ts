@@ -25,15 +25,15 @@ export function createStorageUsageReads(db: Db) {
       { last, limit }: { readonly last: number; readonly limit: number },
     ): Promise<readonly ShownBlob[]> {
       const { rows } = await sql<ShownBlob>`
-        SELECT blobs.id AS blobId, blobs.size_bytes AS sizeBytes, ${
+        SELECT blobs.id AS "blobId", blobs.size_bytes AS "sizeBytes", ${
           visibility === undefined
             ? sql`0`
-            : sql`EXISTS (
+            : sql`CASE WHEN EXISTS (
           SELECT 1 FROM (
             SELECT repository_id AS id FROM blob_links AS links
             WHERE links.blob_id = blobs.id AND links.repository_id <> ${repositoryId} LIMIT ${othersAtMost}
-          ) AS others JOIN repositories ON repositories.id = others.id WHERE ${isVisibleTo(visibility)})`
-        } AS isShared
+          ) AS others JOIN repositories ON repositories.id = others.id WHERE ${isVisibleTo(visibility)}) THEN 1 ELSE 0 END`
+        } AS "isShared"
         FROM blob_links JOIN blobs ON blobs.id = blob_links.blob_id
         WHERE blob_links.repository_id = ${repositoryId} AND blob_links.blob_id > ${last}
           AND blobs.state <> 'deleting'

@@ -1,7 +1,8 @@
-import { sql } from "kysely";
+import { sql, type RawBuilder } from "kysely";
 import type { Digest } from "../../oci/digest.ts";
 import type { Tag } from "../../oci/reference.ts";
-import { oneOf } from "../query-parts.ts";
+import { dialectOf } from "../dialect.ts";
+import { containsText } from "../query-parts.ts";
 import type { Db } from "../schema.ts";
 
 /** Keyset cursor: the position of a tag in an order. */
@@ -59,8 +60,8 @@ export function createTagPageReads(db: Db) {
     /** Names only, from an index alone. */
     async list(request: TagPageRequest): Promise<readonly TagCursorPosition[]> {
       const { repositoryId, order, descending, search, after, skip, limit } = request;
-      const conditions = [sql`repository_id = ${repositoryId}`];
-      if (search !== undefined && search !== "") conditions.push(isNamed(search));
+      const conditions: RawBuilder<unknown>[] = [sql`repository_id = ${repositoryId}`];
+      if (search !== undefined && search !== "") conditions.push(containsText("name", search));
       const beyond = descending ? sql`<` : sql`>`;
       if (after !== undefined)
         conditions.push(
@@ -79,7 +80,7 @@ export function createTagPageReads(db: Db) {
     /** Number of tags whose names contain `search`. The number of all tags is in the repository's row. */
     async countNamed(repositoryId: number, search: string): Promise<number> {
       const { rows } = await sql<{ readonly count: number }>`SELECT count(*) AS count FROM tags
-        WHERE repository_id = ${repositoryId} AND ${isNamed(search)}`.execute(db);
+        WHERE repository_id = ${repositoryId} AND ${containsText("name", search)}`.execute(db);
       return rows[0]?.count ?? 0;
     },
 
@@ -87,23 +88,25 @@ export function createTagPageReads(db: Db) {
     async find(repositoryId: number, names: readonly Tag[]): Promise<readonly TagDetails[]> {
       if (names.length === 0) return [];
       const { rows } = await sql<TagRow>`
-        SELECT tags.name AS name, tags.updated_at AS updatedAtMs, manifests.id AS id, manifests.digest AS digest,
-          manifests.media_type AS mediaType, manifests.kind AS kind, manifests.size_bytes AS sizeBytes,
-          manifests.artifact_type AS artifactType, manifests.config_media_type AS configMediaType,
-          manifests.pushed_at AS pushedAtMs, manifests.os AS os, manifests.architecture AS architecture,
-          manifests.variant AS variant, manifests.os_version AS osVersion, manifests.os_features AS osFeatures,
+        SELECT tags.name AS name, tags.updated_at AS "updatedAtMs", manifests.id AS id, manifests.digest AS digest,
+          manifests.media_type AS "mediaType", manifests.kind AS kind, manifests.size_bytes AS "sizeBytes",
+          manifests.artifact_type AS "artifactType", manifests.config_media_type AS "configMediaType",
+          manifests.pushed_at AS "pushedAtMs", manifests.os AS os, manifests.architecture AS architecture,
+          manifests.variant AS variant, manifests.os_version AS "osVersion", manifests.os_features AS "osFeatures",
           nullif(coalesce(tags.updater, updater.actor), '') AS updater,
           (SELECT id FROM accounts WHERE accounts.name = coalesce(tags.updater, updater.actor)
-            AND accounts.created_at <= tags.updated_at) AS updaterId,
+            AND accounts.created_at <= tags.updated_at) AS "updaterId",
           (SELECT accounts.id FROM tag_history JOIN accounts ON accounts.name = tag_history.actor
             WHERE accounts.created_at <= tag_history.changed_at
             AND tag_history.id = (SELECT min(id) FROM tag_history AS first
-              WHERE first.repository_id = tags.repository_id AND first.name = tags.name)) AS creatorId
+              WHERE first.repository_id = tags.repository_id AND first.name = tags.name)) AS "creatorId"
         FROM tags
         JOIN manifests ON manifests.id = tags.manifest_id
         LEFT JOIN tag_history AS updater ON updater.id = (SELECT max(id) FROM tag_history AS last
           WHERE last.repository_id = tags.repository_id AND last.name = tags.name)
-        WHERE tags.repository_id = ${repositoryId} AND tags.name IN ${oneOf(names)}`.execute(db);
+        WHERE tags.repository_id = ${repositoryId} AND ${dialectOf(db).isOneOf("tags.name", names)}`.execute(
+        db,
+      );
       return rows.map(({ name, updatedAtMs, updater, updaterId, creatorId, ...manifest }) => ({
         repositoryId,
         name,
@@ -118,7 +121,3 @@ export function createTagPageReads(db: Db) {
 }
 
 type TagRow = TaggedManifest & Omit<TagDetails, "manifest" | "repositoryId">;
-
-/** LIKE ignores the case of ASCII letters. */
-const isNamed = (search: string) =>
-  sql`name LIKE ${`%${search.replaceAll(/[\\%_]/g, "\\$&")}%`} ESCAPE '\\'`;

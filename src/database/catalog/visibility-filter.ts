@@ -38,7 +38,7 @@ export function createCatalogReads(db: Db) {
 
 function namesFor(visibility: VisibilityFilter, last: string, rows: number): RawBuilder<unknown> {
   const allPublic = sql`SELECT name FROM repositories WHERE visibility = 'public' AND name > ${last}`;
-  const publicNames = sql`SELECT name FROM (${allPublic} ORDER BY name LIMIT ${rows})`;
+  const publicNames = sql`SELECT name FROM (${allPublic} ORDER BY name LIMIT ${rows}) AS open`;
   switch (visibility.kind) {
     case "everything":
       return sql`SELECT name FROM repositories WHERE name > ${last}`;

@@ -1,6 +1,7 @@
 import { sql } from "kysely";
 import type { Digest } from "../../oci/digest.ts";
 import type { RepositoryName } from "../../oci/name.ts";
+import { dialectOf } from "../dialect.ts";
 import type { Db } from "../schema.ts";
 
 /** A blob row, with the columns that the scrubber and the checks need. */
@@ -74,7 +75,7 @@ function createBlobCheckReads(db: Db) {
       const rows = await db
         .selectFrom("blobs")
         .select("storage_key")
-        .where("storage_key", "in", keys)
+        .where(dialectOf(db).isOneOf("storage_key", keys))
         .execute();
       return new Set(rows.map((row) => row.storage_key));
     },
@@ -90,7 +91,7 @@ function createBlobCheckReads(db: Db) {
         .select(({ fn }) => [
           fn.countAll<number>().as("blobs"),
           fn.coalesce(fn.sum<number>("size_bytes"), sql<number>`0`).as("bytes"),
-          sql<number>`coalesce(sum(state = 'missing'), 0)`.as("missing"),
+          sql<number>`count(*) FILTER (WHERE state = 'missing')`.as("missing"),
         ])
         .executeTakeFirstOrThrow();
       return row;
@@ -196,5 +197,9 @@ export async function recordScrub(
   tx: Db,
   { ids, nowMs }: { readonly ids: readonly number[]; readonly nowMs: number },
 ): Promise<void> {
-  await tx.updateTable("blobs").set({ scrubbed_at: nowMs }).where("id", "in", ids).execute();
+  await tx
+    .updateTable("blobs")
+    .set({ scrubbed_at: nowMs })
+    .where(dialectOf(tx).isOneOf("id", ids))
+    .execute();
 }

@@ -1,6 +1,6 @@
 import type { Digest } from "../../oci/digest.ts";
 import type { RepositoryName } from "../../oci/name.ts";
-import { notDeleting } from "../query-parts.ts";
+import { bigint, notDeleting } from "../query-parts.ts";
 import type { Db } from "../schema.ts";
 
 /*
@@ -68,11 +68,7 @@ export async function addCandidatesOf(
         .selectFrom("manifest_references")
         .innerJoin("blobs", "blobs.digest", "manifest_references.digest")
         .innerJoin("blob_links", "blob_links.blob_id", "blobs.id")
-        .select((row) => [
-          "blob_links.repository_id",
-          "blob_links.blob_id",
-          row.val(dueAtMs).as("due_at"),
-        ])
+        .select(["blob_links.repository_id", "blob_links.blob_id", bigint(dueAtMs).as("due_at")])
         .distinct()
         .where("manifest_references.manifest_id", "=", id)
         .where("blob_links.repository_id", "=", repositoryId)

@@ -1,7 +1,7 @@
 import { sql } from "kysely";
 import type { Digest } from "../../oci/digest.ts";
 import { markUnlinkedDeleting } from "../maintenance/gc-candidates.ts";
-import { notDeleting } from "../query-parts.ts";
+import { bigint, notDeleting } from "../query-parts.ts";
 import type { Db } from "../schema.ts";
 
 interface MirrorStock {
@@ -12,7 +12,7 @@ interface MirrorStock {
 
 /** Live blobs of a mirror's repositories that no other namespace links: the blobs that it could evict. */
 const own = (namespace: string) => sql`
-  SELECT DISTINCT blobs.id AS id, blobs.digest AS digest, blobs.size_bytes AS sizeBytes
+  SELECT DISTINCT blobs.id AS id, blobs.digest AS digest, blobs.size_bytes AS "sizeBytes"
   FROM repositories
   JOIN blob_links ON blob_links.repository_id = repositories.id
   JOIN blobs ON blobs.id = blob_links.blob_id
@@ -39,7 +39,7 @@ export function createMirrorUseReads(db: Db) {
   return {
     async stock(namespace: string): Promise<MirrorStock> {
       const { rows } = await sql<MirrorStock>`
-        SELECT count(*) AS blobs, coalesce(sum(sizeBytes), 0) AS bytes FROM (${own(namespace)})`.execute(
+        SELECT count(*) AS blobs, coalesce(sum("sizeBytes"), 0) AS bytes FROM (${own(namespace)}) AS own`.execute(
         db,
       );
       return rows[0] ?? { blobs: 0, bytes: 0 };
@@ -65,7 +65,7 @@ export async function useMirrorBlobs(
           .select((row) => [
             row.val(use.namespace).as("namespace"),
             "blobs.id",
-            row.val(usedAtMs).as("used_at"),
+            bigint(usedAtMs).as("used_at"),
           ])
           .where("digest", "=", digest)
           .where(notDeleting),
@@ -107,8 +107,8 @@ export async function evictMirrorBlobs(
   { namespace, ifOverBytes, leaveBytes, except, nowMs }: EvictMirrorBlobs,
 ): Promise<{ readonly evicted: readonly EvictedBlob[]; readonly leftBytes: number }> {
   const { rows: stock } = await sql<{ id: number; digest: Digest; sizeBytes: number; keep: 0 | 1 }>`
-    SELECT own.id AS id, own.digest AS digest, own.sizeBytes AS sizeBytes,
-      own.digest IN (${pinned(namespace)}) AS keep
+    SELECT own.id AS id, own.digest AS digest, own."sizeBytes" AS "sizeBytes",
+      CASE WHEN own.digest IN (${pinned(namespace)}) THEN 1 ELSE 0 END AS keep
     FROM (${own(namespace)}) AS own
     LEFT JOIN mirror_uses ON mirror_uses.blob_id = own.id AND mirror_uses.namespace = ${namespace}
     ORDER BY coalesce(mirror_uses.used_at, 0), own.id`.execute(tx);

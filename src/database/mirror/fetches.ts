@@ -1,6 +1,7 @@
 import type { RepositoryName } from "../../oci/name.ts";
 import { storeBlob, type StoreBlob } from "../registry/store-blob.ts";
 import type { Rejection } from "../rejections.ts";
+import { dialectOf } from "../dialect.ts";
 import type { Db } from "../schema.ts";
 import type { FetchReference } from "./schema.ts";
 
@@ -156,5 +157,5 @@ export async function forgetMirrorProcesses(
   tx: Db,
   { owners }: { readonly owners: readonly string[] },
 ): Promise<void> {
-  await tx.deleteFrom("mirror_processes").where("owner", "in", owners).execute();
+  await tx.deleteFrom("mirror_processes").where(dialectOf(tx).isOneOf("owner", owners)).execute();
 }

@@ -2,7 +2,7 @@ import { sql } from "kysely";
 import type { Digest } from "../../oci/digest.ts";
 import { DOCKER_IMAGE_CONFIG, OCI_IMAGE_CONFIG } from "../../oci/media-types.ts";
 import type { RepositoryName } from "../../oci/name.ts";
-import { oneOf } from "../query-parts.ts";
+import { dialectOf } from "../dialect.ts";
 import type { NewManifest } from "../registry/schema.ts";
 import type { Db } from "../schema.ts";
 
@@ -120,7 +120,7 @@ async function findConfigsWithoutPlatform(
       readonly [K in keyof MirroredConfig]: MirroredConfig[K] | null;
     }
   >`
-    SELECT seen.id AS id, repositories.name AS repository, blobs.digest AS config, blobs.size_bytes AS sizeBytes
+    SELECT seen.id AS id, repositories.name AS repository, blobs.digest AS config, blobs.size_bytes AS "sizeBytes"
     FROM (
       SELECT id, repository_id FROM manifests WHERE id > ${page.afterId} ORDER BY id LIMIT ${page.limit}
     ) AS seen
@@ -160,5 +160,5 @@ export async function setPlatform(
   const images = await withoutPlatform(tx, config).execute();
   if (images.length === 0) return;
   const ids = images.map(({ id }) => id);
-  await tx.updateTable("manifests").set(platform).where("id", "in", oneOf(ids)).execute();
+  await tx.updateTable("manifests").set(platform).where(dialectOf(tx).isOneOf("id", ids)).execute();
 }

@@ -1,10 +1,15 @@
-import { CompiledQuery } from "kysely";
+import { sql, type RawBuilder } from "kysely";
 import { namespaceOf, type RepositoryName } from "../../oci/name.ts";
 import type { MemberRole } from "../accounts/schema.ts";
 import type { Visibility } from "../registry/schema.ts";
 import type { Db } from "../schema.ts";
 import type { Actor, ClientAuthority } from "./authority.ts";
-import { rankText, roleOfRank, type RepositoryPermissionFacts } from "./facts.ts";
+import {
+  rankColumns,
+  roleOfRanks,
+  type RepositoryPermissionFacts,
+  type RoleRanks,
+} from "./facts.ts";
 import { authorizeByFacts, type Decision, type HubFacts, type HubTarget } from "./hub-rules.ts";
 import { principalNow, type CredentialRows, type TokenResource } from "./principal.ts";
 import { actionsFor } from "./repository-rules.ts";
@@ -15,32 +20,33 @@ interface PermissionFacts extends CredentialRows, HubFacts {
   readonly removal: number;
 }
 
-/**
- * One statement; every table is read by an index. Parameters in order: repository, account, access token, namespace,
- * repository.
- */
-const text = `
-SELECT account.id, account.name, account.kind, account.is_admin AS isAdmin, account.disabled,
-  account.password_changed_at AS passwordChangedAtMs,
-  token.is_active AS isActive, token.expires_at AS expiresAtMs, token.scopes, token.resources,
-  home.kind AS home,
-  (SELECT role FROM members WHERE organisation_id = home.id AND user_id = account.id) AS role,
-  repository.visibility,
-  max(
-    coalesce((SELECT ${rankText("permission")} FROM collaborators
-      WHERE repository_id = repository.id AND user_id = account.id), 0),
-    coalesce((SELECT max(${rankText("team_permissions.permission")}) FROM team_permissions
-      JOIN team_members ON team_members.team_id = team_permissions.team_id AND team_members.user_id = account.id
-      WHERE team_permissions.repository_id = repository.id), 0)
-  ) AS rank,
-  (SELECT sequence FROM repository_removals WHERE name = ?) AS removal
-FROM (SELECT 1)
-LEFT JOIN accounts AS account ON account.id = ?
-LEFT JOIN access_tokens AS token ON token.id = ? AND token.account_id = account.id
-LEFT JOIN accounts AS home ON home.name = ?
-LEFT JOIN repositories AS repository ON repository.name = ?`;
+/** One statement; every table is read by an index. */
+function statementOf({ repository, namespace, accountId, accessToken }: Asked): RawBuilder<Row> {
+  const { ownRank, teamRank } = rankColumns(sql`repository.id`, sql`account.id`);
+  return sql`
+    SELECT account.id AS id, account.name AS name, account.kind AS kind, account.is_admin AS "isAdmin",
+      account.disabled AS disabled, account.password_changed_at AS "passwordChangedAtMs",
+      token.is_active AS "isActive", token.expires_at AS "expiresAtMs", token.scopes AS scopes,
+      token.resources AS resources, home.kind AS home,
+      (SELECT role FROM members WHERE organisation_id = home.id AND user_id = account.id) AS role,
+      repository.visibility AS visibility, ${ownRank} AS "ownRank", ${teamRank} AS "teamRank",
+      (SELECT sequence FROM repository_removals WHERE name = ${repository}) AS removal
+    FROM (SELECT 1) AS one_row
+    LEFT JOIN accounts AS account ON account.id = ${accountId}
+    LEFT JOIN access_tokens AS token ON token.id = ${accessToken} AND token.account_id = account.id
+    LEFT JOIN accounts AS home ON home.name = ${namespace}
+    LEFT JOIN repositories AS repository ON repository.name = ${repository}`;
+}
 
-interface Row {
+/** `null`: not asked for, so no row has it. */
+interface Asked {
+  readonly repository: RepositoryName | null;
+  readonly namespace: string | null;
+  readonly accountId: number | null;
+  readonly accessToken: string | null;
+}
+
+interface Row extends RoleRanks {
   readonly id: number | null;
   readonly name: string;
   readonly kind: "user" | "organisation";
@@ -54,7 +60,6 @@ interface Row {
   readonly home: "user" | "organisation" | null;
   readonly role: MemberRole | null;
   readonly visibility: Visibility | null;
-  readonly rank: number;
   readonly removal: number | null;
 }
 
@@ -75,12 +80,13 @@ async function readFacts(
 ): Promise<PermissionFacts> {
   const { repository } = target;
   const namespace = repository === undefined ? target.namespace : namespaceOf(repository);
-  const asked = [repository, accountId, accessToken, namespace, repository];
-  const query = CompiledQuery.raw(
-    text,
-    asked.map((value) => value ?? null),
-  );
-  const [row] = (await db.executeQuery<Row>(query)).rows;
+  const statement = statementOf({
+    repository: repository ?? null,
+    namespace: namespace ?? null,
+    accountId: accountId ?? null,
+    accessToken: accessToken ?? null,
+  });
+  const [row] = (await statement.execute(db)).rows;
   if (row === undefined) throw new Error("the statement gives one row");
   const account = accountOf(row);
   const role = row.role ?? undefined;
@@ -90,7 +96,7 @@ async function readFacts(
     repositories: new Map(
       repository === undefined || row.visibility === null
         ? []
-        : [[repository, { visibility: row.visibility, role: roleOfRank(row.rank) }]],
+        : [[repository, { visibility: row.visibility, role: roleOfRanks(row) }]],
     ),
   };
   return {

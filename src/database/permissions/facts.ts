@@ -1,7 +1,8 @@
-import { sql } from "kysely";
+import { sql, type RawBuilder } from "kysely";
 import { namespaceOf, type RepositoryName } from "../../oci/name.ts";
 import type { MemberRole, RepositoryRole } from "../accounts/schema.ts";
-import { noAccountId, oneOf } from "../query-parts.ts";
+import { dialectOf } from "../dialect.ts";
+import { noAccountId } from "../query-parts.ts";
 import type { Visibility } from "../registry/schema.ts";
 import type { Db } from "../schema.ts";
 
@@ -25,12 +26,30 @@ interface RepositoryRoleFacts {
 
 const rolesByRank = ["read", "write", "admin"] as const;
 
-/** The role of a rank of {@link rankText}; `undefined` for 0, which is no permission. */
-export const roleOfRank = (rank: number): RepositoryRole | undefined => rolesByRank[rank - 1];
+/** The rank of the account's own role in a repository, and of the highest role of its teams; 0: no permission. */
+export interface RoleRanks {
+  readonly ownRank: number;
+  readonly teamRank: number;
+}
 
-/** SQL for the rank of a column with a role: 1 read, 2 write, 3 admin. */
-export const rankText = (column: string): string =>
-  `CASE ${column} WHEN 'admin' THEN 3 WHEN 'write' THEN 2 ELSE 1 END`;
+/** The higher role; `undefined`: no permission. */
+export const roleOfRanks = ({ ownRank, teamRank }: RoleRanks): RepositoryRole | undefined =>
+  rolesByRank[Math.max(ownRank, teamRank) - 1];
+
+/** SQL of {@link RoleRanks} for a repository's id and an account's id. */
+export const rankColumns = (repositoryId: RawBuilder<unknown>, accountId: RawBuilder<unknown>) => ({
+  ownRank: sql<number>`coalesce((
+    SELECT ${rank("permission")} FROM collaborators
+    WHERE repository_id = ${repositoryId} AND user_id = ${accountId}), 0)`,
+  teamRank: sql<number>`coalesce((
+    SELECT max(${rank("team_permissions.permission")}) FROM team_permissions
+    JOIN team_members ON team_members.team_id = team_permissions.team_id AND team_members.user_id = ${accountId}
+    WHERE team_permissions.repository_id = ${repositoryId}), 0)`,
+});
+
+/** SQL for the rank of a column with a role. Ranks start at 1: `rolesByRank[rank - 1]`. */
+const rank = (column: string): RawBuilder<number> =>
+  sql`CASE ${sql.ref(column)} WHEN 'admin' THEN 3 WHEN 'write' THEN 2 ELSE 1 END`;
 
 export function createRepositoryPermissionReads(db: Db) {
   return {
@@ -39,28 +58,19 @@ export function createRepositoryPermissionReads(db: Db) {
       accountId: number | undefined,
       names: readonly RepositoryName[],
     ): Promise<RepositoryPermissionFacts> {
+      const dialect = dialectOf(db);
       const id = accountId ?? noAccountId;
+      const { ownRank, teamRank } = rankColumns(sql`repositories.id`, sql`${id}`);
       const rows = await db
         .selectFrom("repositories")
-        .select([
-          "name",
-          "visibility",
-          // Ranks start at 1: `rolesByRank[rank - 1]`.
-          sql<number>`max(
-            coalesce((SELECT ${sql.raw(rankText("permission"))} FROM collaborators
-              WHERE repository_id = repositories.id AND user_id = ${id}), 0),
-            coalesce((SELECT max(${sql.raw(rankText("team_permissions.permission"))}) FROM team_permissions
-              JOIN team_members ON team_members.team_id = team_permissions.team_id AND team_members.user_id = ${id}
-              WHERE team_permissions.repository_id = repositories.id), 0)
-          )`.as("rank"),
-        ])
-        .where("name", "in", oneOf(names))
+        .select(["name", "visibility", ownRank.as("ownRank"), teamRank.as("teamRank")])
+        .where(dialect.isOneOf("name", names))
         .execute();
       const roles = await db
         .selectFrom("accounts")
         .innerJoin("members", "members.organisation_id", "accounts.id")
         .select(["accounts.name as name", "members.role as role"])
-        .where("accounts.name", "in", [...new Set(names.map(namespaceOf))])
+        .where(dialect.isOneOf("accounts.name", [...new Set(names.map(namespaceOf))]))
         .where("members.user_id", "=", id)
         .execute();
       const account = await db
@@ -76,7 +86,7 @@ export function createRepositoryPermissionReads(db: Db) {
         },
         roles: new Map(roles.map(({ name, role }) => [name, role])),
         repositories: new Map(
-          rows.map(({ name, visibility, rank }) => [name, { visibility, role: roleOfRank(rank) }]),
+          rows.map((row) => [row.name, { visibility: row.visibility, role: roleOfRanks(row) }]),
         ),
       };
     },

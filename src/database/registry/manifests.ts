@@ -3,7 +3,7 @@ import { namespaceOf, type RepositoryName } from "../../oci/name.ts";
 import type { Tag } from "../../oci/reference.ts";
 import { writeAudit } from "../events/audit.ts";
 import { addCandidatesOf, type Change, type LeaseExtension } from "../maintenance/gc-candidates.ts";
-import { oneOf } from "../query-parts.ts";
+import { dialectOf } from "../dialect.ts";
 import type { ImmutableTag } from "../rejections.ts";
 import type { Db } from "../schema.ts";
 import { releaseManifestQuota } from "./quotas.ts";
@@ -52,7 +52,7 @@ export function createManifestReads(db: Db) {
         .where("manifests.subject_digest", "=", subject)
         .where("manifests.digest", ">", (page.last ?? "") as Digest)
         .$if(page.artifactTypes.length > 0, (query) =>
-          query.where("manifests.artifact_type", "in", oneOf(page.artifactTypes)),
+          query.where(dialectOf(db).isOneOf("manifests.artifact_type", page.artifactTypes)),
         )
         .orderBy("manifests.digest")
         .limit(page.limit)

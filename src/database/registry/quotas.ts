@@ -29,8 +29,8 @@ export function createQuotaReads(db: Db) {
     /** Every namespace with repositories or a quota, in order, with its bytes counted now. */
     async list(): Promise<readonly NamespaceUse[]> {
       const { rows } = await sql<NamespaceUse>`
-        SELECT names.namespace AS namespace, quotas.limit_bytes AS limitBytes, quotas.used_bytes AS keptBytes,
-          coalesce(sizes.bytes, 0) + coalesce(documents.bytes, 0) AS usedBytes
+        SELECT names.namespace AS namespace, quotas.limit_bytes AS "limitBytes", quotas.used_bytes AS "keptBytes",
+          coalesce(sizes.bytes, 0) + coalesce(documents.bytes, 0) AS "usedBytes"
         FROM (SELECT namespace FROM repositories UNION SELECT namespace FROM quotas) AS names
         LEFT JOIN quotas ON quotas.namespace = names.namespace
         LEFT JOIN (
@@ -38,7 +38,7 @@ export function createQuotaReads(db: Db) {
             SELECT DISTINCT repositories.namespace, blobs.id, blobs.size_bytes
             FROM repositories
             JOIN blob_links ON blob_links.repository_id = repositories.id
-            JOIN blobs ON blobs.id = blob_links.blob_id)
+            JOIN blobs ON blobs.id = blob_links.blob_id) AS linked
           GROUP BY namespace) AS sizes ON sizes.namespace = names.namespace
         LEFT JOIN (
           SELECT repositories.namespace AS namespace, sum(manifests.size_bytes) AS bytes

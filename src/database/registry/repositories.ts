@@ -4,7 +4,7 @@ import type { TagPatterns } from "../../oci/tag-patterns.ts";
 import type { Registration } from "../catalog/pull-counters.ts";
 import { writeAudit, type AuditContext, type AuditAction } from "../events/audit.ts";
 import { systemActor } from "../permissions/authority.ts";
-import { oneOf } from "../query-parts.ts";
+import { dialectOf } from "../dialect.ts";
 import type { Db } from "../schema.ts";
 import { recountQuota, type Quota } from "./quotas.ts";
 import type { Visibility } from "./schema.ts";
@@ -26,7 +26,7 @@ export function createRepositoryReads(db: Db) {
       db
         .selectFrom("repositories")
         .select(["name", "created_at as createdAtMs"])
-        .where("name", "in", oneOf(names))
+        .where(dialectOf(db).isOneOf("name", names))
         .execute(),
   };
 }
@@ -205,15 +205,19 @@ export async function collectRepositories(
   tx: Db,
   { nowMs, createdBeforeMs, afterId, limit }: ReviewRepositories,
 ): Promise<RepositoryReview> {
-  // Without the hint SQLite may scan all repositories by id.
+  // The subquery needs the index of these repositories alone, so that the database does not scan all of them by id.
   const { rows: checked } = await sql<{ id: number; name: RepositoryName; isEmpty: 0 | 1 }>`
-    SELECT id, name,
-      NOT EXISTS (SELECT 1 FROM blob_links WHERE repository_id = repositories.id)
-        AND NOT EXISTS (SELECT 1 FROM manifests WHERE repository_id = repositories.id)
-        AND NOT EXISTS (SELECT 1 FROM uploads WHERE repository = repositories.name) AS isEmpty
-    FROM repositories INDEXED BY repositories_awaiting_manifest
-    WHERE awaits_manifest = 1 AND id > ${afterId} AND created_at <= ${createdBeforeMs}
-    ORDER BY id LIMIT ${limit}`.execute(tx);
+    SELECT repositories.id AS id, repositories.name AS name,
+      CASE WHEN EXISTS (SELECT 1 FROM blob_links WHERE repository_id = repositories.id)
+        OR EXISTS (SELECT 1 FROM manifests WHERE repository_id = repositories.id)
+        OR EXISTS (SELECT 1 FROM uploads WHERE repository = repositories.name) THEN 0 ELSE 1 END AS "isEmpty"
+    FROM (
+      SELECT id FROM repositories
+      WHERE awaits_manifest = 1 AND id > ${afterId} AND created_at <= ${createdBeforeMs}
+      ORDER BY id LIMIT ${limit}
+    ) AS waiting
+    JOIN repositories ON repositories.id = waiting.id
+    ORDER BY waiting.id`.execute(tx);
   const removed = checked.filter(({ isEmpty }) => isEmpty === 1);
   const actor = systemActor("berth");
   for (const repository of removed) await removeRow(tx, repository, { nowMs, actor });

@@ -1,4 +1,4 @@
-import { sql } from "kysely";
+import { sql, type RawBuilder } from "kysely";
 import type { Digest } from "../../oci/digest.ts";
 import { namespaceOf, type RepositoryName } from "../../oci/name.ts";
 import { notDeleting } from "../query-parts.ts";
@@ -6,6 +6,10 @@ import type { OverQuota } from "../rejections.ts";
 import type { Db } from "../schema.ts";
 import { beginCounting, findQuota, isLinkedIn, reservedBytes } from "./quotas.ts";
 import type { UploadRow } from "./schema.ts";
+
+/** Condition: the session belongs to the account; `null`: to a client without an account. */
+const isOf = (accountId: number | null): RawBuilder<boolean> =>
+  accountId === null ? sql`account_id IS NULL` : sql`account_id = ${accountId}`;
 
 export function createUploadReads(db: Db) {
   return {
@@ -26,7 +30,7 @@ export function createUploadReads(db: Db) {
     async countOf(accountId: number | null, limit: number): Promise<number> {
       const { rows } = await sql<{ readonly count: number }>`
         SELECT count(*) AS count FROM (
-          SELECT 1 FROM uploads WHERE account_id IS ${accountId} LIMIT ${limit})`.execute(db);
+          SELECT 1 FROM uploads WHERE ${isOf(accountId)} LIMIT ${limit}) AS counted`.execute(db);
       return rows[0]?.count ?? 0;
     },
 
@@ -35,7 +39,7 @@ export function createUploadReads(db: Db) {
       db
         .selectFrom("uploads")
         .selectAll()
-        .where("account_id", "is", accountId)
+        .where(isOf(accountId))
         .where("touched_at", "<", beforeMs)
         .orderBy("touched_at")
         .limit(1)

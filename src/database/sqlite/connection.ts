@@ -1,7 +1,8 @@
 import SqliteDatabase, { type Database as SqliteConnection } from "better-sqlite3";
-import { Kysely, SqliteDialect, type SqliteStatement } from "kysely";
+import { Kysely, type SqliteStatement } from "kysely";
 import { createByteCache } from "../../concurrency/bounded-cache.ts";
 import type { Db, Schema } from "../schema.ts";
+import { BerthSqliteDialect } from "./dialect.ts";
 import { sqliteError } from "./errors.ts";
 import { migrate, readMigrations } from "./migrate.ts";
 
@@ -102,7 +103,7 @@ export function queriesOn(connection: SqliteConnection): Db {
     sizeOf: () => statementBytes,
   });
   return new Kysely<Schema>({
-    dialect: new SqliteDialect({
+    dialect: new BerthSqliteDialect({
       database: {
         prepare(text: string): SqliteStatement {
           let statement = statements.get(text);

@@ -133,7 +133,8 @@ describe("the catalog", () => {
       const plan = connection.prepare(`EXPLAIN QUERY PLAN ${text}`).all(...parameters) as {
         detail: string;
       }[];
-      const walks = plan.filter(({ detail }) => /^SCAN (?!\(subquery)/.test(detail));
+      // `open` has the limit of the page.
+      const walks = plan.filter(({ detail }) => /^SCAN (?!\(subquery|open$)/.test(detail));
       assert.deepEqual(walks, [], text);
     }
   });

@@ -1,0 +1,25 @@
+import type { RawBuilder } from "kysely";
+import type { Db } from "./schema.ts";
+
+/** The parts of a query that SQLite and PostgreSQL write differently. All other SQL of `src/database` is valid in both. */
+export interface Dialect {
+  /**
+   * Condition: the column has one of the values. They are one parameter, so the text of the query does not depend on
+   * their number, and the statement is prepared once.
+   */
+  isOneOf(column: string, values: readonly (string | number)[]): RawBuilder<boolean>;
+  /**
+   * Condition: the column has a value of a subquery that selects one column, refers to the row of an outer table, and
+   * has a limit. The database runs the subquery once per outer row, and finds the column's rows by an index.
+   */
+  isInLimited(column: string, subquery: RawBuilder<unknown>): RawBuilder<boolean>;
+}
+
+/** The adapter of a Kysely dialect, with the dialect of Berth's own queries. */
+export interface AdapterWithDialect {
+  readonly dialect: Dialect;
+}
+
+/** The dialect of a connection or a transaction. */
+export const dialectOf = (db: Db): Dialect =>
+  (db.getExecutor().adapter as unknown as AdapterWithDialect).dialect;
