@@ -1,0 +1,112 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { createPasswords } from "../../src/auth/passwords.ts";
+import { createRateLimit } from "../../src/auth/rate-limit.ts";
+import { actor, openAuthenticator, refused, secret, start } from "./authenticator.ts";
+
+describe("the limit of wrong passwords", () => {
+  test("applies per account and address, whether the account exists or not", async () => {
+    for (const name of ["mia", "nobody"]) {
+      const { account, login, wait } = await openAuthenticator();
+      await account("mia");
+      for (const guess of ["one", "two", "three"])
+        assert.equal(await login(name, guess), undefined);
+      await assert.rejects(login(name, secret), refused);
+      wait(30_000);
+      assert.equal(await login(name, "four"), undefined);
+      await assert.rejects(login(name, "five"), refused);
+    }
+  });
+
+  test("that 50 addresses reached for an account does not block its owner at another address", async () => {
+    const { account, login } = await openAuthenticator();
+    await account("mia");
+    for (let index = 0; index < 50; index += 1)
+      await login("mia", `guess ${index}`, `198.51.100.${index}`);
+    assert.ok(await login("mia", secret, "192.0.2.7"));
+  });
+
+  test("applies per peer for all names together, and an IPv6 network is one peer", async () => {
+    for (const peer of ["192.0.2.1", "2001:db8::"]) {
+      const { login, account } = await openAuthenticator();
+      await account("mia");
+      for (let index = 0; index < 5; index += 1) {
+        const from = peer.includes(":") ? `${peer}${index}` : peer;
+        assert.equal(await login(`nobody-${index}`, "wrong", from), undefined);
+      }
+      await assert.rejects(login("mia", secret, peer.includes(":") ? `${peer}ff` : peer), refused);
+      assert.ok(await login("mia", secret, "198.51.100.1"));
+    }
+  });
+
+  test("counts and hashes a repeated wrong password once, whether the account exists or not", async () => {
+    for (const name of ["mia", "nobody"]) {
+      const { account, login, hashings } = await openAuthenticator();
+      await account("mia");
+      for (let again = 0; again < 20; again += 1)
+        assert.equal(await login(name, "an old one"), undefined);
+      assert.equal(hashings(), 1);
+      for (const guess of ["one", "two"]) assert.equal(await login(name, guess), undefined);
+      await assert.rejects(login(name, "three"), refused);
+    }
+  });
+
+  test("does not apply to a password that becomes the account's password after a failed login", async () => {
+    const { account, login, database } = await openAuthenticator();
+    await account("mia");
+    assert.equal(await login("mia", "a new one"), undefined);
+    const passwordHash = await createPasswords({ clock: Date.now }).hash("a new one");
+    await database.commands.changeUser({ name: "mia", passwordHash, actor, nowMs: start });
+    assert.ok(await login("mia", "a new one"));
+  });
+
+  test("permits only 3 of 20 concurrent guesses", async () => {
+    const { account, login } = await openAuthenticator();
+    await account("mia");
+    const guesses = Array.from({ length: 20 }, (_, index) => login("mia", `guess ${index}`));
+    const outcomes = await Promise.allSettled(guesses);
+    assert.equal(outcomes.filter(({ status }) => status === "fulfilled").length, 3);
+  });
+
+  test("permits 50 concurrent logins with the right password from different addresses", async () => {
+    const { account, login } = await openAuthenticator();
+    await account("mia");
+    const logins = Array.from({ length: 50 }, (_, index) =>
+      login("mia", secret, `192.0.2.${index}`),
+    );
+    assert.ok((await Promise.all(logins)).every((principal) => principal !== undefined));
+  });
+
+  test("reached at one address does not block the account at an address where it logged in before", async () => {
+    const { account, login } = await openAuthenticator();
+    await account("mia");
+    assert.ok(await login("mia", secret, "198.51.100.1"));
+    for (const guess of ["one", "two", "three"]) await login("mia", guess, "192.0.2.1");
+    await assert.rejects(login("mia", secret, "192.0.2.1"), refused);
+    assert.ok(await login("mia", secret, "198.51.100.1"));
+  });
+
+  test("reached by other names at an address does not block an account that logged in there before", async () => {
+    const { account, login } = await openAuthenticator();
+    await account("mia");
+    assert.ok(await login("mia", secret));
+    for (let index = 0; index < 5; index += 1) await login(`nobody${index}`, "wrong");
+    await assert.rejects(login("tom", secret), refused);
+    assert.ok(await login("mia", secret));
+    for (let index = 0; index < 3; index += 1) await login("mia", `wrong ${index}`);
+    await assert.rejects(login("mia", secret), refused);
+  });
+
+  test("does not count an attempt that is forgotten because the database failed", async () => {
+    const clock = (): number => start;
+    const limit = createRateLimit(clock, {
+      perAccount: { burst: 1, everyMs: 1000 },
+      perPeer: { burst: 1, everyMs: 1000 },
+    });
+    const first = limit.begin("mia", "192.0.2.1");
+    assert.ok("forget" in first);
+    first.forget();
+    assert.ok("forget" in limit.begin("mia", "192.0.2.1"));
+    assert.deepEqual(limit.begin("mia", "192.0.2.1"), { retryAfterMs: 1000 });
+  });
+});

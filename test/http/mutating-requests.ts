@@ -1,0 +1,169 @@
+import path from "node:path";
+import { after } from "node:test";
+import SqliteDatabase from "better-sqlite3";
+import { generateTokenSecret, hashTokenSecret } from "../../src/auth/tokens/secret.ts";
+import { digestOf } from "../../src/oci/digest.ts";
+import { OCI_INDEX } from "../../src/oci/media-types.ts";
+import { pushBlob, pushImageParts, putManifest } from "../support/berth.ts";
+import { startClosedBerth } from "../support/closed.ts";
+
+/*
+ * A server with one organisation, and a request for each mutating route that its owner eve may send.
+ */
+
+export interface Row {
+  readonly target: string;
+  readonly body?: string;
+  readonly type?: string;
+  /** Permission losses that do not affect this route, for example because it needs a password. */
+  readonly not?: readonly Way[];
+}
+export type Way = keyof typeof ways;
+
+export const berth = await startClosedBerth();
+for (const name of ["ann", "mia", "tom", "eve"]) berth.addUser(name);
+const team = berth.addOrganisation("team", "ann");
+export const database = new SqliteDatabase(path.join(berth.data, "berth.db"));
+after(() => database.close());
+const eve = database.prepare("SELECT id FROM accounts WHERE name = 'eve'").pluck().get() as number;
+export const join = `INSERT INTO members SELECT ${team}, id, 'owner', 0 FROM accounts WHERE name = 'eve'`;
+database.exec(`${join};
+  INSERT INTO members SELECT ${team}, id, 'member', 0 FROM accounts WHERE name = 'mia';
+  INSERT INTO teams (id, organisation_id, name, created_at) VALUES (1, ${team}, 'devs', 0);
+  INSERT INTO team_members SELECT 1, id, 0 FROM accounts WHERE name = 'mia';
+  INSERT INTO accounts (name, kind, created_at) VALUES ('other', 'organisation', 0);
+  INSERT INTO invites SELECT 'for-eve', id, ${eve}, NULL, 'member', 'root', 0 FROM accounts WHERE name = 'other';
+  INSERT INTO invites SELECT 'for-tom', ${team}, id, NULL, 'member', 'ann', 0 FROM accounts WHERE name = 'tom'`);
+export const personal = generateTokenSecret("personal");
+const insertToken = database.prepare(
+  "INSERT INTO access_tokens (id, account_id, label, secret_hash, scopes, resources, created_at) VALUES (?, ?, 'x', ?, ?, ?, 0)",
+);
+insertToken.run("of-eve", eve, hashTokenSecret(personal), '["repo:admin"]', null);
+insertToken.run("of-team", team, "no hash", "[]", "[]");
+
+const ann = berth.as("ann");
+export const { manifest, layer } = await pushImageParts(ann, "team/app");
+for (const annotations of [{}, { a: "b" }]) {
+  const image = { ...(JSON.parse(manifest.toString()) as object), annotations };
+  await putManifest(ann, "team/app", "1", image).expect(201);
+}
+const spare = await pushBlob(ann, "team/app", "spare");
+database.exec(`INSERT INTO stars SELECT ${eve}, id, 0 FROM repositories WHERE name = 'team/app';
+  INSERT INTO team_permissions SELECT 1, id, 'read' FROM repositories WHERE name = 'team/app'`);
+
+export const ways = {
+  "the account is disabled": [
+    "UPDATE accounts SET disabled = 1 WHERE name = 'eve'",
+    "UPDATE accounts SET disabled = 0 WHERE name = 'eve'",
+  ],
+  "the member is dismissed": [`DELETE FROM members WHERE user_id = ${eve}`, join],
+  "the access token is revoked": [
+    "UPDATE access_tokens SET is_active = 0 WHERE id = 'of-eve'",
+    "UPDATE access_tokens SET is_active = 1 WHERE id = 'of-eve'",
+  ],
+} as const;
+
+const json = (path: string, body: object, not: Row["not"] = []): Row => ({
+  ...{ target: path, body: JSON.stringify(body), type: "application/json", not },
+});
+export const bare = (target: string, not: Row["not"] = []): Row => ({ target, not });
+const noToken = ["the access token is revoked"] as const;
+const own = ["the member is dismissed"] as const;
+const ownByPassword = [...noToken, ...own] as const;
+
+const bytes = "the bytes of a blob";
+const digest = digestOf(Buffer.from(bytes));
+const index = JSON.stringify({ schemaVersion: 2, mediaType: OCI_INDEX, manifests: [] });
+const blob = (target: string): Row => ({ target, body: bytes, type: "application/octet-stream" });
+const upload = async (): Promise<Row> => {
+  const { headers } = await berth.as("eve").api.post("/v2/team/app/blobs/uploads/").expect(202);
+  return blob(`${String(headers["location"])}&digest=${digest}`);
+};
+const starts = async (slash: string): Promise<Row[]> => [
+  blob(`/v2/team/app/blobs/uploads${slash}?digest=${digest}`),
+  bare(`/v2/team/fresh/blobs/uploads${slash}?mount=${layer}&from=team/app`),
+];
+
+const repository = (root: string) => ({
+  [`PATCH ${root}`]: [json("", { description: "taken over", is_private: false })],
+  [`DELETE ${root}`]: [bare("")],
+  [`PATCH ${root}/immutabletags`]: [json("/immutabletags", { immutable_tags: true })],
+  [`POST ${root}/immutabletags/verify`]: "writes nothing",
+  [`POST ${root}/stars`]: "stars once or again: the row is there already",
+  [`DELETE ${root}/stars`]: [bare("/stars")],
+  [`POST ${root}/groups`]: [json("/groups", { group_id: 1, permission: "admin" })],
+  [`PATCH ${root}/groups/:group`]: [json("/groups/devs", { permission: "admin" })],
+  [`DELETE ${root}/groups/:group`]: [bare("/groups/devs")],
+  [`DELETE ${root}/tags/:tag`]: [bare("/tags/1")],
+});
+const tokens = (root: string) => ({
+  [`POST ${root}`]: [json(root, { token_label: "x", scopes: ["repo:admin"] }, ownByPassword)],
+  [`PATCH ${root}/:id`]: [json(`${root}/of-eve`, { is_active: false }, ownByPassword)],
+  [`DELETE ${root}/:id`]: [bare(`${root}/of-eve`, ownByPassword)],
+});
+/** Puts the path of the repository in front of the rows of its routes. */
+const at = (root: string, rows: Readonly<Record<string, readonly Row[] | string>>) =>
+  Object.fromEntries(
+    Object.entries(rows).map(([name, row]) => [
+      name,
+      typeof row === "string" ? row : row.map((one) => ({ ...one, target: root + one.target })),
+    ]),
+  );
+
+const hub = "/v2/namespaces/:namespace/repositories/:repository";
+const legacy = "/v2/repositories/:namespace/:repository";
+const api = "/api/berth/v1/repositories";
+const orgTokens = "/v2/orgs/team/access-tokens";
+const resources = [{ type: "TYPE_REPO", path: "team/*", scopes: ["scope-image-pull"] }];
+const session = "a session of the caller's own shows nothing before it is closed";
+const login = "is judged by the credentials in its body, and writes nothing";
+
+export const rows: Readonly<
+  Record<string, string | readonly Row[] | (() => Promise<readonly Row[]>)>
+> = {
+  "POST /token": login,
+  "POST /v2/users/login": login,
+  "POST /v2/auth/token": login,
+  "POST /v2/*name/blobs/uploads": () => starts(""),
+  "POST /v2/*name/blobs/uploads/": () => starts("/"),
+  "PATCH /v2/*name/blobs/uploads/:id": session,
+  "PUT /v2/*name/blobs/uploads/:id": async () => [await upload()],
+  "DELETE /v2/*name/blobs/uploads/:id": session,
+  "DELETE /v2/*name/blobs/:digest": [bare(`/v2/team/app/blobs/${spare}`)],
+  "PUT /v2/*name/manifests/:reference": [
+    { target: "/v2/team/app/manifests/new", body: index, type: OCI_INDEX },
+  ],
+  "DELETE /v2/*name/manifests/:reference": [bare("/v2/team/app/manifests/1")],
+  ...at("/v2/namespaces/team/repositories/app", repository(hub)),
+  ...at("/v2/repositories/team/app", repository(legacy)),
+  "POST /v2/namespaces/:namespace/repositories": [
+    json("/v2/namespaces/team/repositories", { name: "made" }),
+  ],
+  ...tokens("/v2/access-tokens"),
+  ...tokens("/v2/api_tokens"),
+  "POST /v2/orgs/:org/access-tokens": [json(orgTokens, { label: "x", resources }, noToken)],
+  "PATCH /v2/orgs/:org/access-tokens/:id": [
+    json(`${orgTokens}/of-team`, { label: "changed" }, noToken),
+  ],
+  "DELETE /v2/orgs/:org/access-tokens/:id": [bare(`${orgTokens}/of-team`, noToken)],
+  "PUT /v2/orgs/:org/members/:user": [json("/v2/orgs/team/members/mia", { role: "owner" })],
+  "DELETE /v2/orgs/:org/members/:user": [bare("/v2/orgs/team/members/mia")],
+  "POST /v2/orgs/:org/groups": [json("/v2/orgs/team/groups", { name: "made" })],
+  "PUT /v2/orgs/:org/groups/:group": [json("/v2/orgs/team/groups/devs", { name: "renamed" })],
+  "PATCH /v2/orgs/:org/groups/:group": [json("/v2/orgs/team/groups/devs", { name: "renamed" })],
+  "DELETE /v2/orgs/:org/groups/:group": [bare("/v2/orgs/team/groups/devs")],
+  "POST /v2/orgs/:org/groups/:group/members": [
+    json("/v2/orgs/team/groups/devs/members", { member: "ann" }),
+    json("/v2/orgs/team/groups/owners/members", { member: "mia" }),
+  ],
+  "DELETE /v2/orgs/:org/groups/:group/members/:user": [
+    bare("/v2/orgs/team/groups/devs/members/mia"),
+  ],
+  "POST /v2/invites/bulk": [json("/v2/invites/bulk", { org: "team", invitees: ["tom"] })],
+  "DELETE /v2/invites/:id": [bare("/v2/invites/for-tom"), bare("/v2/invites/for-eve", own)],
+  "PATCH /v2/invites/:id/resend": "does nothing",
+  "POST /v2/invites/:id/accept": [bare("/v2/invites/for-eve/accept", own)],
+  [`DELETE ${api}/*repository`]: [bare(`${api}/team/app`)],
+  [`DELETE ${api}/*repository/-/tags/:tag`]: [bare(`${api}/team/app/-/tags/1`)],
+  [`POST ${api}/*repository/-/tags/:tag/rollback`]: [json(`${api}/team/app/-/tags/1/rollback`, {})],
+};
