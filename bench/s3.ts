@@ -1,6 +1,6 @@
 /**
- * Compares Berth with distribution. Both store blobs in the same S3 server, without redirects. See README.md. The S3
- * server uses the same cores, and the report counts its CPU time as "others".
+ * Compares Berth with distribution. Both store blobs in the same S3 server, without redirects, over https or, with
+ * `--http`, over http. See README.md. The S3 server uses the same cores.
  */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -8,6 +8,7 @@ import path from "node:path";
 import process from "node:process";
 import { parseArgs } from "node:util";
 import { createBerth } from "./servers/berth.ts";
+import { createCertificate } from "./servers/certificate.ts";
 import { find } from "./servers/choose.ts";
 import { createDistribution } from "./servers/peers.ts";
 import { startServer, type RunningServer, type Server } from "./servers/program.ts";
@@ -22,6 +23,7 @@ const { values: options } = parseArgs({
   options: {
     rounds: { type: "string", default: "3" },
     folder: { type: "string", default: tmpdir() },
+    http: { type: "boolean", default: false },
     /** The names of workloads, separated by commas. */
     only: {
       type: "string",
@@ -46,13 +48,15 @@ const installed = (name: string): string => {
 };
 
 const { bucket, accessKeyId, secretAccessKey } = s3Access;
-const s3 = await startVersitygw(installed("versitygw"), createFolder("s3"));
+const tls = options.http ? undefined : createCertificate(createFolder("certificate"));
+const s3 = await startVersitygw(installed("versitygw"), createFolder("s3"), tls);
 const servers: readonly Server[] = [
   createBerth({
     programFolder: createFolder("program"),
     nodeOptions: options.node,
     serveOptions: [],
     env: {
+      ...(tls && { NODE_EXTRA_CA_CERTS: tls.certificate }),
       BERTH_STORAGE_DRIVER: "s3",
       BERTH_STORAGE_S3_BUCKET: bucket,
       BERTH_STORAGE_S3_PREFIX: "berth",
@@ -68,20 +72,20 @@ const servers: readonly Server[] = [
       ),
     },
   }),
-  createDistribution(
-    installed("registry"),
-    `  s3:
+  createDistribution(installed("registry"), {
+    env: tls && { SSL_CERT_FILE: tls.certificate },
+    storage: `  s3:
     region: us-east-1
     regionendpoint: ${s3.endpoint}
     forcepathstyle: true
-    secure: false
+    secure: ${tls !== undefined}
     accesskey: ${accessKeyId}
     secretkey: ${secretAccessKey}
     bucket: ${bucket}
     rootdirectory: /distribution
   redirect:
     disable: true`,
-  ),
+  }),
 ];
 
 const running: RunningServer[] = [];

@@ -1,13 +1,16 @@
 import { execFileSync } from "node:child_process";
 import { mkdirSync, writeFileSync } from "node:fs";
 import path from "node:path";
-import type { Server } from "./program.ts";
+import type { Program, Server } from "./program.ts";
 
 /**
  * distribution with its example configuration (v3.1.0, cmd/registry), without accounts and without an access log.
  * `storage` is the YAML of another storage driver; the default is the folder.
  */
-export function createDistribution(command: string, storage?: string): Server {
+export function createDistribution(
+  command: string,
+  { storage, env }: { readonly storage?: string; readonly env?: Program["env"] | undefined } = {},
+): Server {
   return {
     name: "distribution",
     version: versionOf(command, "--version"),
@@ -39,7 +42,7 @@ health:
 `,
       );
       // Disables tracing. Otherwise every request is sent to a collector that does not exist.
-      return { command, args: ["serve", config], env: { OTEL_TRACES_EXPORTER: "none" } };
+      return { command, args: ["serve", config], env: { OTEL_TRACES_EXPORTER: "none", ...env } };
     },
   };
 }
