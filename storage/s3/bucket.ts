@@ -86,6 +86,9 @@ export const objectAt = (
   Key: `${prefix}${name}`,
 });
 
+/** The time in which a connection must open. */
+export const connectionTimeoutMs = 5_000;
+
 /**
  * Creates the clients and sends no request. If the settings have no credentials, the SDK looks for them at the first
  * request. A request is aborted when its connection transfers no byte for `idleMs`.
@@ -98,7 +101,7 @@ export function openBucket(settings: S3Settings, retryPolicy: RetryPolicy): Buck
     httpAgent: new HttpAgent({ keepAlive: true, keepAliveMsecs: 10_000 }),
     httpsAgent: new HttpsAgent({ keepAlive: true, keepAliveMsecs: 10_000 }),
   };
-  const connectionTimeout = 5_000;
+  const connectionTimeout = connectionTimeoutMs;
   const ask = createClient(settings, {
     requestHandler: new NodeHttpHandler({ ...agents, connectionTimeout, socketTimeout: idleMs }),
   });

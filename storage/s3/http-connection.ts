@@ -1,26 +1,33 @@
-import { connect, type Socket } from "node:net";
+import { connect, isIP, type OnReadOpts, type Socket } from "node:net";
+import { connect as connectTls } from "node:tls";
 import type { Filled, ReadBuffer, ReadBuffers } from "../shared-read/buffers.ts";
+import { connectionTimeoutMs } from "./bucket.ts";
 
 export interface Address {
   readonly host: string;
   readonly port: number;
+  readonly tls: boolean;
 }
 
-/** If a buffer has less free space than this, the next read uses a new buffer. */
+/** If a buffer has less free space than this, the next read uses a new buffer. A TLS record has at most 16 KiB. */
 const minReadBytes = 64 * 1024;
 
 /**
- * A connection without TLS, which reads into reusable buffers. Node's HTTP client allocates a new buffer for every
- * 64 KiB, and garbage collection takes a third of the time of a large read. A socket with TLS cannot read into reusable
- * buffers.
+ * A connection that reads into reusable buffers, with or without TLS. The SDK reads through Node's HTTP client, which
+ * allocates a buffer for every 64 KiB, and with TLS hands over each record of at most 16 KiB alone. This connection
+ * merges what arrives in one turn of the event loop. A read of a large blob costs the server a quarter of the CPU that
+ * it costs with the SDK: bench/README.md has the figures.
  */
-export class PlainConnection {
+export class HttpConnection {
   readonly #socket: Socket;
   readonly #buffers: ReadBuffers;
   readonly #idleMs: number;
   #filling: ReadBuffer;
   #filledBytes = 0;
-  #ready: Filled | undefined;
+  /** The bytes that `next` has not returned yet. Adjacent bytes of one buffer are merged. */
+  readonly #received: Filled[] = [];
+  /** Resolves `#waiting` at the end of this turn of the event loop. */
+  #delivery: NodeJS.Immediate | undefined;
   /** The call of `next` that waits for bytes. */
   #waiting:
     | { readonly resolve: (filled: Filled) => void; readonly reject: (error: Error) => void }
@@ -31,14 +38,10 @@ export class PlainConnection {
     this.#buffers = buffers;
     this.#idleMs = idleMs;
     this.#filling = buffers.take();
-    this.#socket = connect({
-      ...address,
-      noDelay: true,
-      onread: {
-        // Node calls this after each read, for the next read.
-        buffer: () => this.#filling.bytes.subarray(this.#filledBytes),
-        callback: (bytes) => this.#onRead(bytes),
-      },
+    this.#socket = openSocket(address, {
+      // Node calls this after each read, for the next read.
+      buffer: () => this.#filling.bytes.subarray(this.#filledBytes),
+      callback: (bytes) => this.#onRead(bytes),
     });
     // Keep the socket flowing, so that the process notices when the server closes an idle connection.
     this.#socket.resume();
@@ -59,10 +62,9 @@ export class PlainConnection {
    * the connection ends, or when no byte arrives for `idleMs`.
    */
   next(): Promise<Filled> {
-    if (this.#ready !== undefined) {
-      const filled = this.#ready;
-      this.#ready = undefined;
-      this.#socket.resume();
+    const filled = this.#received.shift();
+    if (filled !== undefined) {
+      if (this.#received.length === 0) this.#socket.resume();
       return Promise.resolve(filled);
     }
     if (this.#failure !== undefined) return Promise.reject(this.#failure);
@@ -86,25 +88,23 @@ export class PlainConnection {
   }
 
   get isOpen(): boolean {
-    return this.#failure === undefined && this.#ready === undefined && !this.#socket.destroyed;
+    return this.#failure === undefined && this.#received.length === 0 && !this.#socket.destroyed;
   }
 
   end(): void {
     this.#socket.destroy();
-    this.#ready?.buffer.release();
-    this.#ready = undefined;
+    for (const { buffer } of this.#received.splice(0)) buffer.release();
   }
 
-  /** Returns whether the socket continues to read. */
+  /**
+   * Returns whether the socket continues to read. With TLS, Node calls this for the other records that it has decrypted
+   * even after `false`.
+   */
   #onRead(bytes: number): boolean {
-    const filled = this.#takeRead(bytes);
-    if (this.#waiting === undefined) {
-      this.#ready = filled;
-      return false;
-    }
-    this.#waiting.resolve(filled);
-    this.#waiting = undefined;
-    return true;
+    this.#append(this.#takeRead(bytes));
+    if (this.#waiting === undefined) return false;
+    this.#delivery ??= setImmediate(() => this.#deliver());
+    return this.#received.length === 1;
   }
 
   /** The bytes of the last read. The next read fills the rest of the buffer, or a new one. */
@@ -119,11 +119,53 @@ export class PlainConnection {
     return filled;
   }
 
+  #append(filled: Filled): void {
+    const last = this.#received.at(-1);
+    if (last?.buffer === filled.buffer && last.to === filled.from) {
+      this.#received[this.#received.length - 1] = { ...last, to: filled.to };
+      filled.buffer.release();
+    } else this.#received.push(filled);
+  }
+
+  #deliver(): void {
+    clearImmediate(this.#delivery);
+    this.#delivery = undefined;
+    if (this.#waiting === undefined) return;
+    const filled = this.#received.shift();
+    if (filled === undefined) return;
+    this.#waiting.resolve(filled);
+    this.#waiting = undefined;
+  }
+
   #fail(error: Error): void {
     this.#failure ??= error;
+    // The last bytes may have arrived in the same turn as the end of the connection.
+    this.#deliver();
     this.#waiting?.reject(this.#failure);
     this.#waiting = undefined;
   }
+}
+
+/** Opens a socket that checks the server's certificate as Node's HTTPS client does. */
+function openSocket({ host, port, tls }: Address, onread: OnReadOpts): Socket {
+  const options = { host, port, noDelay: true, onread };
+  const socket = tls
+    ? connectTls({
+        ...options,
+        ALPNProtocols: ["http/1.1"],
+        ...(!isIP(host) && { servername: host }),
+      })
+    : connect(options);
+  // A signed URL is a secret: it is sent only after the certificate is accepted.
+  socket.cork();
+  socket.setTimeout(connectionTimeoutMs, () =>
+    socket.destroy(connectionError("ETIMEDOUT", "no connection")),
+  );
+  socket.once(tls ? "secureConnect" : "connect", () => {
+    socket.setTimeout(0);
+    socket.uncork();
+  });
+  return socket;
 }
 
 function connectionError(code: string, message: string): Error {
@@ -134,23 +176,23 @@ function connectionError(code: string, message: string): Error {
 
 const idleConnectionsAtMost = 16;
 /**
- * Servers close connections that are idle for longer. After a request on a closed connection, the SDK repeats the
- * request.
+ * A new connection with TLS costs two round trips. Some servers close an idle connection earlier: if a request meets
+ * that, the SDK repeats it.
  */
-const idleConnectionMs = 3_000;
+const idleConnectionMs = 10_000;
 
 /** The idle connections to one server. */
 export class ConnectionPool {
-  readonly #open: () => PlainConnection;
-  readonly #idle: { readonly connection: PlainConnection; readonly timer: NodeJS.Timeout }[] = [];
+  readonly #open: () => HttpConnection;
+  readonly #idle: { readonly connection: HttpConnection; readonly timer: NodeJS.Timeout }[] = [];
 
   /** @param open opens a new connection */
-  constructor(open: () => PlainConnection) {
+  constructor(open: () => HttpConnection) {
     this.#open = open;
   }
 
   /** Returns the connection that was used last, or a new one. */
-  take(): PlainConnection {
+  take(): HttpConnection {
     for (let idle = this.#idle.pop(); idle !== undefined; idle = this.#idle.pop()) {
       clearTimeout(idle.timer);
       if (idle.connection.isOpen) return idle.connection;
@@ -160,7 +202,7 @@ export class ConnectionPool {
   }
 
   /** Keeps a connection whose last response was read to its end. */
-  giveBack(connection: PlainConnection): void {
+  giveBack(connection: HttpConnection): void {
     if (!connection.isOpen || this.#idle.length >= idleConnectionsAtMost) return connection.end();
     const timer = setTimeout(() => {
       const at = this.#idle.findIndex((idle) => idle.connection === connection);

@@ -1,10 +1,10 @@
 import { LRUCache } from "lru-cache";
 import { bytesOf, createReadBuffers, type Filled } from "../shared-read/buffers.ts";
 import type { Source } from "../shared-read/shared-read.ts";
-import { ConnectionPool, PlainConnection } from "./plain-connection.ts";
+import { ConnectionPool, HttpConnection, type Address } from "./http-connection.ts";
 import { failureOf, S3Failure } from "./requests.ts";
 
-export interface PlainReader {
+export interface HttpReader {
   /**
    * Reads an object, or its range `first-last`. `undefined` if the response is not the bytes or does not arrive: the
    * caller then repeats the request through the SDK, which reports every error.
@@ -15,35 +15,52 @@ export interface PlainReader {
 
 type SignUrl = (name: string, lifetimeMs: number) => Promise<string>;
 
-/** Reads from S3 without TLS, into reusable buffers; see `plain-connection.ts`. */
-export function createPlainReader(endpoint: string, idleMs: number, signUrl: SignUrl): PlainReader {
-  const { hostname, port } = new URL(endpoint);
-  const address = { host: hostname.replace(/^\[|\]$/g, ""), port: Number(port || 80) };
+/** After an unexpected response the SDK reads for 1 minute: the bucket's policy may deny signed URLs. */
+const pauseMs = 60_000;
+
+/** Reads with signed URLs into reusable buffers; see `http-connection.ts`. All URLs must be of the same server. */
+export function createHttpReader(idleMs: number, signUrl: SignUrl): HttpReader {
   const buffers = createReadBuffers();
-  const connections = new ConnectionPool(() => new PlainConnection(address, buffers, idleMs));
   const cachedUrl = cacheUrls(signUrl);
+  let connections: ConnectionPool | undefined;
+  let pausedUntilMs = 0;
 
   return {
     async open(name, range) {
-      const { host, pathname, search } = new URL(await cachedUrl(name));
-      const connection = connections.take();
+      if (performance.now() < pausedUntilMs) return undefined;
+      let connection: HttpConnection | undefined;
       try {
-        const rangeLine = range === undefined ? "" : `Range: bytes=${range}\r\n`;
-        connection.write(`GET ${pathname}${search} HTTP/1.1\r\nHost: ${host}\r\n${rangeLine}\r\n`);
-        const head = await readHead(connection);
-        if (head !== undefined) {
-          return sourceOf(connection, head, `GET ${name}`, (isReusable) =>
-            isReusable ? connections.giveBack(connection) : connection.end(),
+        const url = new URL(await cachedUrl(name));
+        const pool = (connections ??= new ConnectionPool(
+          () => new HttpConnection(addressOf(url), buffers, idleMs),
+        ));
+        const used = (connection = pool.take());
+        used.write(requestFor(url, range));
+        const head = await readHead(used);
+        if (head?.body !== undefined) {
+          return sourceOf(used, head.body, `GET ${name}`, (isReusable) =>
+            isReusable ? pool.giveBack(used) : used.end(),
           );
         }
+        if (head?.status !== 404) pausedUntilMs = performance.now() + pauseMs;
       } catch {
         // The reader has no bytes yet, so that the SDK can repeat the request.
       }
-      connection.end();
+      connection?.end();
       return undefined;
     },
-    close: () => connections.close(),
+    close: () => connections?.close(),
   };
+}
+
+function addressOf({ protocol, hostname, port }: URL): Address {
+  const tls = protocol === "https:";
+  return { host: hostname.replace(/^\[|\]$/g, ""), port: Number(port || (tls ? 443 : 80)), tls };
+}
+
+function requestFor({ host, pathname, search }: URL, range: string | undefined): string {
+  const rangeLine = range === undefined ? "" : `Range: bytes=${range}\r\n`;
+  return `GET ${pathname}${search} HTTP/1.1\r\nHost: ${host}\r\n${rangeLine}\r\n`;
 }
 
 const urlLifetimeMs = 5 * 60_000;
@@ -74,8 +91,8 @@ function cacheUrls(signUrl: SignUrl): (name: string) => Promise<string> {
 
 /** The body of a response. Calls `onEnd` once, at its end; `isReusable`: the connection can send another request. */
 function sourceOf(
-  connection: PlainConnection,
-  { firstBytes, sizeBytes, keepAlive }: Head,
+  connection: HttpConnection,
+  { firstBytes, sizeBytes, keepAlive }: Body,
   what: string,
   onEnd: (isReusable: boolean) => void,
 ): Source {
@@ -118,6 +135,12 @@ function sourceOf(
 }
 
 interface Head {
+  readonly status: number;
+  /** `undefined` unless the body is unencoded bytes of a known length. */
+  readonly body: Body | undefined;
+}
+
+interface Body {
   /** The bytes of the body that arrived with the head. */
   readonly firstBytes: Filled | undefined;
   readonly sizeBytes: number;
@@ -127,8 +150,8 @@ interface Head {
 const endOfHead = "\r\n\r\n";
 const maxHeadBytes = 32 * 1024;
 
-/** Parses an HTTP/1.1 response head (RFC 9112). `undefined` unless the body is unencoded bytes of a known length. */
-async function readHead(connection: PlainConnection): Promise<Head | undefined> {
+/** Parses an HTTP/1.1 response head (RFC 9112). `undefined` if it is larger than 32 KiB. */
+async function readHead(connection: HttpConnection): Promise<Head | undefined> {
   let received: Buffer = Buffer.alloc(0);
   for (;;) {
     const filled = await connection.next();
@@ -141,27 +164,28 @@ async function readHead(connection: PlainConnection): Promise<Head | undefined> 
       continue;
     }
     const from = filled.from + end + endOfHead.length - before;
-    const head = parseHead(received.toString("latin1", 0, end));
+    const { status, body } = parseHead(received.toString("latin1", 0, end));
     const bodyBytes = filled.to - from;
-    if (head !== undefined && bodyBytes > 0 && bodyBytes <= head.sizeBytes)
-      return { ...head, firstBytes: { ...filled, from } };
+    if (body !== undefined && bodyBytes > 0 && bodyBytes <= body.sizeBytes)
+      return { status, body: { ...body, firstBytes: { ...filled, from } } };
     filled.buffer.release();
-    return head && bodyBytes === 0 ? { ...head, firstBytes: undefined } : undefined;
+    return { status, body: bodyBytes === 0 ? body : undefined };
   }
 }
 
-function parseHead(text: string): Omit<Head, "firstBytes"> | undefined {
-  const [status = "", ...lines] = text.split("\r\n");
+function parseHead(text: string): Head {
+  const [statusLine = "", ...lines] = text.split("\r\n");
   const headers = new Map(
     lines.map((line) => {
       const colon = line.indexOf(":");
       return [line.slice(0, colon).toLowerCase(), line.slice(colon + 1).trim()] as const;
     }),
   );
+  const status = Number(/^HTTP\/1\.1 (\d{3})(?: |$)/.exec(statusLine)?.[1]);
   const length = headers.get("content-length");
-  const plain = /^HTTP\/1\.1 20[06](?: |$)/.test(status) && !headers.has("transfer-encoding");
-  if (!plain || headers.has("content-encoding") || !/^\d{1,15}$/.test(length ?? ""))
-    return undefined;
+  const isEncoded = headers.has("transfer-encoding") || headers.has("content-encoding");
+  if ((status !== 200 && status !== 206) || isEncoded || !/^\d{1,15}$/.test(length ?? ""))
+    return { status, body: undefined };
   const keepAlive = headers.get("connection")?.toLowerCase() !== "close";
-  return { sizeBytes: Number(length), keepAlive };
+  return { status, body: { sizeBytes: Number(length), keepAlive, firstBytes: undefined } };
 }

@@ -3,8 +3,8 @@ import { bytesOf } from "../shared-read/buffers.ts";
 import { createSharedReads } from "../shared-read/reads.ts";
 import type { Source } from "../shared-read/shared-read.ts";
 import type { Bucket } from "./bucket.ts";
+import { createHttpReader } from "./http-reader.ts";
 import { getObject, signedUrl, type OpenObject } from "./objects.ts";
-import { createPlainReader } from "./plain-read.ts";
 import { failureOf, S3Failure } from "./requests.ts";
 
 export interface ObjectReads {
@@ -17,17 +17,14 @@ export interface ObjectReads {
   close(): void;
 }
 
-/** Reads blobs: from an endpoint without TLS with `plain-read.ts`, otherwise with the SDK. */
+/** Reads blobs with `http-reader.ts`, or with the SDK if that reader has no answer. */
 export function createObjectReads(bucket: Bucket): ObjectReads {
-  const { endpoint } = bucket.settings;
   const { idleMs } = bucket.retryPolicy;
-  const plain = endpoint?.startsWith("http:")
-    ? createPlainReader(endpoint, idleMs, (key, lifetimeMs) => signedUrl(bucket, key, lifetimeMs))
-    : undefined;
+  const reader = createHttpReader(idleMs, (key, lifetimeMs) => signedUrl(bucket, key, lifetimeMs));
 
   const openSource = async (key: BlobKey, range?: ByteRange): Promise<Source | undefined> => {
     const part = range && `${range.start}-${range.end}`;
-    const source = await plain?.open(key, part);
+    const source = await reader.open(key, part);
     if (source !== undefined) return source;
     const found = await getObject(bucket, key, part);
     return found && sourceOf(found, `GET ${key}`, idleMs);
@@ -46,7 +43,7 @@ export function createObjectReads(bucket: Bucket): ObjectReads {
       return source && readSource(source);
     },
     forget: (key) => shared.forget(key),
-    close: () => plain?.close(),
+    close: () => reader.close(),
   };
 }
 

@@ -221,6 +221,32 @@ describe("s3, when the server fails:", () => {
     await hasty.close();
   });
 
+  test("after a denied signed URL the SDK reads, without a request with the next URL", async () => {
+    const key = await store.put(digestOf(pattern(9)), pattern(9));
+    stub.fault = ({ isSignedUrl }) =>
+      isSignedUrl ? { refuse: { status: 403, code: "AccessDenied" } } : undefined;
+    for (let reads = 0; reads < 3; reads += 1)
+      assert.deepEqual(await read(await store.open(key)), pattern(9));
+    const gets = stub.requests.filter(({ operation }) => operation === "get");
+    assert.deepEqual(
+      gets.map(({ isSignedUrl }) => isSignedUrl),
+      [true, false, false, false],
+    );
+  });
+
+  test("a missing object does not end the use of signed URLs", async () => {
+    const key = await store.put(digestOf(pattern(9)), pattern(9));
+    const missing = await store.put(digestOf(pattern(8)), pattern(8));
+    await store.delete(missing);
+    assert.equal(await store.open(missing), undefined);
+    stub.requests.length = 0;
+    assert.deepEqual(await read(await store.open(key)), pattern(9));
+    assert.deepEqual(
+      stub.requests.map(({ isSignedUrl }) => isSignedUrl),
+      [true],
+    );
+  });
+
   test("a delete that gets 500 fails, and a delete that gets 404 succeeds", async () => {
     const key = await store.put(digestOf(pattern(9)), pattern(9));
     failing("delete", { refuse: { status: 500, code: "InternalError" } });

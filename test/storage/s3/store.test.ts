@@ -18,6 +18,11 @@ for (const checksum of ["sha256", "none"] as const)
   describeDriver(`s3 with checksum: ${checksum}`, async () =>
     createS3Store(settingsFor(stub.endpoint, { checksum, prefix: prefix() })),
   );
-describeDriver("s3 read by the SDK", async () =>
-  createS3Store(settingsFor(stub.endpoint.replace("http:", "HTTP:"), { prefix: prefix() })),
+
+const denying = await startS3Stub({ pageSize: 7 });
+denying.fault = ({ isSignedUrl }) =>
+  isSignedUrl ? { refuse: { status: 403, code: "AccessDenied" } } : undefined;
+after(() => denying.close());
+describeDriver("s3 that denies signed URLs", async () =>
+  createS3Store(settingsFor(denying.endpoint)),
 );

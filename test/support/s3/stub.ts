@@ -1,5 +1,8 @@
+import { readFileSync } from "node:fs";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import { createServer as createTlsServer } from "node:https";
 import type { AddressInfo } from "node:net";
+import path from "node:path";
 import { receive, send, type Pace } from "./body.ts";
 import { Refusal, StubBucket } from "./bucket.ts";
 import {
@@ -30,6 +33,8 @@ export interface StubRequest {
   readonly operation: Operation;
   readonly key: string;
   readonly partNumber: number;
+  /** Whether the query has the signature, and not a header. */
+  readonly isSignedUrl: boolean;
 }
 
 /** A fault that the stub applies to a request. */
@@ -66,11 +71,13 @@ export interface StubOptions {
   readonly leastPartBytes?: number;
   /** The number of entries in one page of a listing. */
   readonly pageSize?: number;
+  /** The name of a certificate in `test/support/tls`. The endpoint then accepts only https. */
+  readonly certificate?: string;
 }
 
 /** A small S3 server for one bucket in memory. It applies faults on demand and does not check signatures. */
 export async function startS3Stub(options: StubOptions = {}): Promise<S3Stub> {
-  const { sparse = false, leastPartBytes = 0, pageSize = 1_000 } = options;
+  const { sparse = false, leastPartBytes = 0, pageSize = 1_000, certificate } = options;
   const bucket = new StubBucket(leastPartBytes);
   const requests: StubRequest[] = [];
   let busy = 0;
@@ -83,6 +90,7 @@ export async function startS3Stub(options: StubOptions = {}): Promise<S3Stub> {
       operation: operationOf(request.method ?? "", key, query),
       key,
       partNumber: Number(query.get("partNumber")),
+      isSignedUrl: query.has("X-Amz-Signature"),
     };
     requests.push(asked);
     const fault = stub.fault(asked) ?? {};
@@ -169,7 +177,7 @@ export async function startS3Stub(options: StubOptions = {}): Promise<S3Stub> {
     return { status: 206, headers: { ...headers, "content-range": place }, bytes: part };
   };
 
-  const server = createServer((request, response) => {
+  const handle = (request: IncomingMessage, response: ServerResponse): void => {
     busy += 1;
     answer(request, response)
       .catch((error: unknown) => {
@@ -179,10 +187,17 @@ export async function startS3Stub(options: StubOptions = {}): Promise<S3Stub> {
         return undefined;
       })
       .finally(() => (busy -= 1));
-  });
+  };
+  const server =
+    certificate === undefined
+      ? createServer(handle)
+      : createTlsServer(
+          { cert: pem(`${certificate}.cert`), key: pem(`${certificate}.key`) },
+          handle,
+        );
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const stub: S3Stub = {
-    endpoint: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    endpoint: `${certificate === undefined ? "http" : "https"}://127.0.0.1:${(server.address() as AddressInfo).port}`,
     bucket,
     requests,
     fault: () => undefined,
@@ -194,6 +209,9 @@ export async function startS3Stub(options: StubOptions = {}): Promise<S3Stub> {
   };
   return stub;
 }
+
+const pem = (name: string): Buffer =>
+  readFileSync(path.join(import.meta.dirname, `../tls/${name}.pem`));
 
 interface Reply {
   readonly status?: number;
