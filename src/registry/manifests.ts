@@ -7,11 +7,11 @@ import type { RepositoryName } from "../oci/name.ts";
 import type { Reference } from "../oci/reference.ts";
 import { rejectionError } from "./errors.ts";
 import {
-  putManifest,
+  pushManifest,
   type ManifestPush,
   type ManifestPushParts,
   type PushedManifest,
-} from "./put-manifest.ts";
+} from "./push-manifest.ts";
 
 export type { StoredManifest };
 
@@ -25,8 +25,8 @@ export function createManifests(
   const { database, leasePolicy } = parts;
 
   return {
-    /** Stores a manifest under its digest and its tags in one transaction, see {@link putManifest}. */
-    put: (push: ManifestPush): Promise<PushedManifest> => putManifest(parts, push),
+    /** Stores a manifest under its digest and its tags in one transaction, see {@link pushManifest}. */
+    put: (push: ManifestPush): Promise<PushedManifest> => pushManifest(parts, push),
 
     /**
      * Throws MANIFEST_UNKNOWN, also if there is no such repository: distribution does the same, and skopeo relies on

@@ -10,10 +10,10 @@ import {
   type MakeDurableDirectory,
 } from "./durable-files.ts";
 import { createFreeSpace, type Reserve } from "./free-space.ts";
-import { createPaths, undefinedIfNotFound, type Paths } from "./paths.ts";
+import { createPaths, undefinedIfNoFile, type Paths } from "./paths.ts";
 import { readToEnd } from "./read-file.ts";
 import { createFileReads } from "./reads.ts";
-import { createUploadMethods } from "./uploads.ts";
+import { createFileUploadMethods } from "./uploads.ts";
 import { writeAll } from "./write.ts";
 
 /**
@@ -28,7 +28,7 @@ export async function openFilesystemStore(root: string, reserve?: Reserve): Prom
   const paths = createPaths(root);
   const makeDurable = createDurableDirectories();
   const fileWriter = createDurableFileWriter();
-  const openBlob = (key: BlobKey) => open(paths.blob(key), "r").catch(undefinedIfNotFound);
+  const openBlob = (key: BlobKey) => open(paths.blob(key), "r").catch(undefinedIfNoFile);
   const reads = createFileReads(openBlob);
 
   await makeFolders(paths, makeDurable);
@@ -38,7 +38,7 @@ export async function openFilesystemStore(root: string, reserve?: Reserve): Prom
     capabilities: { signedRedirect: false, readsOpenUploads: true },
 
     async stat(key) {
-      const found = await stat(paths.blob(key)).catch(undefinedIfNotFound);
+      const found = await stat(paths.blob(key)).catch(undefinedIfNoFile);
       return found === undefined ? undefined : { sizeBytes: found.size };
     },
 
@@ -61,17 +61,17 @@ export async function openFilesystemStore(root: string, reserve?: Reserve): Prom
       return key;
     },
 
-    ...createUploadMethods({ paths, space, makeDurable }),
+    ...createFileUploadMethods({ paths, space, makeDurable }),
 
     async delete(key) {
       reads.forget(key);
-      await unlink(paths.blob(key)).catch(undefinedIfNotFound);
+      await unlink(paths.blob(key)).catch(undefinedIfNoFile);
     },
 
     list: () => listBlobs(paths),
 
     async identity() {
-      return (await readFile(paths.instance, "utf8").catch(undefinedIfNotFound))?.trim();
+      return (await readFile(paths.instance, "utf8").catch(undefinedIfNoFile))?.trim();
     },
 
     claim: (id) => writeInstance(paths, id),
@@ -110,7 +110,7 @@ async function tryRename(paths: Paths): Promise<void> {
   try {
     await rename(source, target);
     // Another process may run the same check.
-    await unlink(target).catch(undefinedIfNotFound);
+    await unlink(target).catch(undefinedIfNoFile);
   } catch (error) {
     await unlink(source).catch(() => undefined);
     if (!(error instanceof Error && "code" in error && error.code === "EXDEV")) throw error;
@@ -127,7 +127,7 @@ async function* listBlobs({ root, blobs }: Paths): AsyncIterable<StoredObject> {
       for (const name of await namesIn(path.join(blobs, algorithm, fanOut))) {
         const key: BlobKey = `blobs/${algorithm}/${fanOut}/${name}`;
         const found = isKey(key)
-          ? await stat(path.join(root, key)).catch(undefinedIfNotFound)
+          ? await stat(path.join(root, key)).catch(undefinedIfNoFile)
           : undefined;
         if (found !== undefined)
           yield { key, sizeBytes: found.size, createdAtMs: createdAtMs(key) };
@@ -138,11 +138,11 @@ async function* listBlobs({ root, blobs }: Paths): AsyncIterable<StoredObject> {
 
 /** The names in a folder; none if it does not exist or is not a folder. */
 const namesIn = async (folder: string): Promise<readonly string[]> =>
-  (await readdir(folder).catch(undefinedIfNotFound)) ?? [];
+  (await readdir(folder).catch(undefinedIfNoFile)) ?? [];
 
 async function writeInstance({ instance, blobs }: Paths, id: string): Promise<void> {
   const unfinished = `${instance}.new`;
-  await unlink(unfinished).catch(undefinedIfNotFound);
+  await unlink(unfinished).catch(undefinedIfNoFile);
   await writeNewFile(unfinished, `${id}\n`);
   await rename(unfinished, instance);
   await syncDirectory(blobs);

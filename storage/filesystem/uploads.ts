@@ -5,7 +5,7 @@ import { UploadOffsetError, type UploadMethods } from "../blob-store.ts";
 import { isUploadReference, newKey, newUploadReference } from "../keys.ts";
 import { flushAndClose, renameDurably, type MakeDurableDirectory } from "./durable-files.ts";
 import type { FreeSpace } from "./free-space.ts";
-import { undefinedIfNotFound, type Paths } from "./paths.ts";
+import { undefinedIfNoFile, type Paths } from "./paths.ts";
 import { readToEnd } from "./read-file.ts";
 import { FlushError, writeFrom } from "./write.ts";
 
@@ -13,7 +13,7 @@ import { FlushError, writeFrom } from "./write.ts";
  * Uploads are files in `uploads`. A commit flushes the bytes with fsync, renames the file to a name that was never
  * used, and flushes the directory.
  */
-export function createUploadMethods({
+export function createFileUploadMethods({
   paths,
   space,
   makeDurable,
@@ -28,7 +28,7 @@ export function createUploadMethods({
     begin: () => Promise.resolve(newUploadReference()),
 
     async uploadSize(upload) {
-      return (await stat(paths.upload(upload)).catch(undefinedIfNotFound))?.size ?? 0;
+      return (await stat(paths.upload(upload)).catch(undefinedIfNoFile))?.size ?? 0;
     },
 
     async append(upload, offset, source) {
@@ -40,7 +40,7 @@ export function createUploadMethods({
       } catch (error) {
         // Delete the upload: after a failed flush some of its bytes may be lost.
         if (error instanceof FlushError)
-          await unlink(paths.upload(upload)).catch(undefinedIfNotFound);
+          await unlink(paths.upload(upload)).catch(undefinedIfNoFile);
         throw error;
       } finally {
         await file.close();
@@ -48,7 +48,7 @@ export function createUploadMethods({
     },
 
     async openUpload(upload, start = 0) {
-      const file = await open(paths.upload(upload), "r").catch(undefinedIfNotFound);
+      const file = await open(paths.upload(upload), "r").catch(undefinedIfNoFile);
       return file === undefined ? nothing() : await readToEnd(file, start);
     },
 
@@ -63,7 +63,7 @@ export function createUploadMethods({
     },
 
     async abort(upload) {
-      await unlink(paths.upload(upload)).catch(undefinedIfNotFound);
+      await unlink(paths.upload(upload)).catch(undefinedIfNoFile);
     },
 
     async importBlob(key, source) {

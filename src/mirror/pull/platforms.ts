@@ -3,7 +3,7 @@ import type { BlobStore } from "../../../storage/blob-store.ts";
 import type { Database } from "../../database/contract.ts";
 import { parseConfigPlatform } from "../../oci/descriptor.ts";
 import type { Digest } from "../../oci/digest.ts";
-import { platformColumns } from "../../registry/put-manifest.ts";
+import { platformColumns } from "../../registry/push-manifest.ts";
 import type { MirrorRepository } from "../repository.ts";
 import type { WriteBehind } from "./write-behind.ts";
 

@@ -65,7 +65,7 @@ export interface PushedManifest {
  * each named item that this repository does not have, DENIED if one of the tags is immutable and points elsewhere, the
  * quota is exceeded or the actor may not create the repository, and NAME_UNKNOWN if pushes create no repositories.
  */
-export async function putManifest(
+export async function pushManifest(
   parts: ManifestPushParts,
   push: ManifestPush,
 ): Promise<PushedManifest> {
@@ -111,7 +111,7 @@ function isAccepted(
   return kind !== "opaque" || moreTypes === "any" || moreTypes.includes(mediaType);
 }
 
-/** The platform in the image config. `undefined` if the config is missing or invalid; `putManifest` then rejects a missing config. */
+/** The platform in the image config. `undefined` if the config is missing or invalid; `pushManifest` then rejects a missing config. */
 async function platformOf(
   parts: ManifestPushParts,
   repository: RepositoryName,
