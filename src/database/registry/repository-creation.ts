@@ -41,6 +41,7 @@ export async function getOrCreateRepository(
 
   const known = await findRepository(tx, repository);
   if (known !== undefined) return (await reserve(known.quota)) ?? { repositoryId: known.id };
+  if (!rules.createOnPush) return { rejected: "absent" };
   const right = await rightToCreate(tx, push);
   if (isRejection(right)) return right;
   const over = await reserve(await findQuota(tx, namespace));
@@ -63,9 +64,8 @@ type Right =
 
 async function rightToCreate(
   tx: Db,
-  { repository, actor, rules }: Omit<Push, "nowMs">,
+  { repository, actor }: Pick<Push, "repository" | "actor">,
 ): Promise<Right | Rejection> {
-  if (!rules.createOnPush) return { rejected: "absent" };
   if (actor.accountId === null) return { by: "namespace" };
   const { accountId } = actor;
   const account = await tx
@@ -155,8 +155,7 @@ export async function createRepository(
   { visibility, ...making }: CreateRepository,
 ): Promise<"created" | "exists" | Rejection> {
   const known = await findRepository(tx, making.repository);
-  const rules = { createOnPush: true, defaultVisibility: visibility, defaultQuotaBytes: null };
-  const right = await rightToCreate(tx, { ...making, rules });
+  const right = await rightToCreate(tx, making);
   if (known !== undefined) {
     if (!isRejection(right)) await setAwaitsManifest(tx, known.id, 0);
     return "exists";
