@@ -132,7 +132,8 @@ export class MirrorAdministration {
     const { repository } = mirrorRepository;
     if (hasTag) return await this.#purgeTag(repository, tag);
     await registry.repositories.delete(actor, repository);
-    for await (const step of deleteMarkedBlobs({ store, database, leasePolicy }))
+    const due = { beforeMs: leasePolicy.deletableBeforeMs() };
+    for await (const step of deleteMarkedBlobs({ store, database }, due))
       if (step.kind === "failed") throw step.error;
   }
 

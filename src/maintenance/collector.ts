@@ -78,7 +78,7 @@ export async function* collect(parts: CollectorParts): AsyncGenerator<Collection
     return { checked, steps: collected.map((link) => ({ kind: "link" as const, ...link })) };
   });
   yield* removeRepositories(parts, begunAtMs - parts.graceMs);
-  yield* deleteMarkedBlobs(parts);
+  yield* deleteMarkedBlobs(parts, { beforeMs: parts.leasePolicy.deletableBeforeMs() });
   if (parts.orphans) yield* removeOrphans(parts);
   const waiting = await database.collection.waiting();
   if (waiting.blobs > 0) yield { kind: "waiting", ...waiting };

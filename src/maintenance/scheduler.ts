@@ -2,12 +2,7 @@ import type { BlobStore } from "../../storage/blob-store.ts";
 import type { Database } from "../database/contract.ts";
 import { restoreMissing } from "../registry/blob-verification.ts";
 import { deleteMarkedBlobs } from "../registry/deleting-blobs.ts";
-import {
-  createLeasePolicy,
-  type Clock,
-  type LeasePolicy,
-  type LeaseTimes,
-} from "../registry/leases.ts";
+import { createLeasePolicy, type Clock, type LeaseTimes } from "../registry/leases.ts";
 import { expireUploads, deleteOrphanUploads } from "../registry/uploads/expire.ts";
 import type { Uploads } from "../registry/uploads/uploads.ts";
 import { runTaskOnce, scheduleTask, type MaintenanceTask } from "./scheduled-task.ts";
@@ -134,7 +129,7 @@ function startDeletingBytes(parts: MaintenanceParts): readonly MaintenanceTask[]
       afterMs: firstDeletionMs,
       stepsPerSecond,
       clock,
-      steps: () => deleteBytes(parts, { deletableBeforeMs: () => dueAtStartMs }),
+      steps: () => deleteBytes(parts, dueAtStartMs),
       onError,
     }),
     scheduleTask({
@@ -142,7 +137,7 @@ function startDeletingBytes(parts: MaintenanceParts): readonly MaintenanceTask[]
       waitAfterClockSetMs: leaseTimes.deleteDelayMs,
       stepsPerSecond,
       clock,
-      steps: () => deleteBytes(parts, leasePolicy),
+      steps: () => deleteBytes(parts, leasePolicy.deletableBeforeMs()),
       onError,
     }),
   ];
@@ -150,9 +145,9 @@ function startDeletingBytes(parts: MaintenanceParts): readonly MaintenanceTask[]
 
 async function* deleteBytes(
   { store, database, report }: MaintenanceParts,
-  leasePolicy: Pick<LeasePolicy, "deletableBeforeMs">,
+  beforeMs: number,
 ): AsyncGenerator<void> {
-  for await (const step of deleteMarkedBlobs({ store, database, leasePolicy })) {
+  for await (const step of deleteMarkedBlobs({ store, database }, { beforeMs })) {
     if (step.kind === "failed")
       report.error(
         { err: step.error, digest: step.digest },

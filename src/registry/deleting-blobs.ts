@@ -2,7 +2,6 @@ import type { BlobStore } from "../../storage/blob-store.ts";
 import type { Database } from "../database/contract.ts";
 import type { DeletingBlob } from "../database/maintenance/collection.ts";
 import type { Digest } from "../oci/digest.ts";
-import type { LeasePolicy } from "./leases.ts";
 
 /** One step of {@link deleteMarkedBlobs}. Clients' requests run between two steps. */
 export type BlobDeletionStep =
@@ -11,12 +10,16 @@ export type BlobDeletionStep =
   /** No blob was deleted; the caller can pause here too. */
   | { readonly kind: "pause" };
 
-interface Deletion {
-  readonly leasePolicy: Pick<LeasePolicy, "deletableBeforeMs">;
+interface DeletionParts {
   readonly store: Pick<BlobStore, "delete">;
   readonly database: Pick<Database, "collection" | "commands">;
+}
+
+interface DueBlobs {
+  /** Deletes the blobs that became `deleting` before this time (usually `deletableBeforeMs` of the lease policy). */
+  readonly beforeMs: number;
   /** The ids of the blobs to delete; `undefined`: all. */
-  readonly only?: ReadonlySet<number>;
+  readonly only?: ReadonlySet<number> | undefined;
 }
 
 const deletesAtOnce = 100;
@@ -25,8 +28,10 @@ const deletesAtOnce = 100;
  * Deletes the bytes and rows of `deleting` blobs that are due. After a failed delete, the run continues with the other
  * blobs and the next run retries. A crash between bytes and row leaves the row, and the next run deletes it.
  */
-export async function* deleteMarkedBlobs(parts: Deletion): AsyncGenerator<BlobDeletionStep> {
-  const beforeMs = parts.leasePolicy.deletableBeforeMs();
+export async function* deleteMarkedBlobs(
+  parts: DeletionParts,
+  { beforeMs, only }: DueBlobs,
+): AsyncGenerator<BlobDeletionStep> {
   let after = 0;
   for (;;) {
     const page = { after, limit: deletesAtOnce, beforeMs };
@@ -34,14 +39,14 @@ export async function* deleteMarkedBlobs(parts: Deletion): AsyncGenerator<BlobDe
     for (const blob of deleting) {
       after = blob.id;
       yield { kind: "pause" };
-      if (parts.only?.has(blob.id) !== false) yield await deleteBlob(parts, blob);
+      if (only?.has(blob.id) !== false) yield await deleteBlob(parts, blob);
     }
     if (deleting.length < deletesAtOnce) return;
   }
 }
 
 async function deleteBlob(
-  { store, database }: Deletion,
+  { store, database }: DeletionParts,
   { id, digest, sizeBytes, storageKey }: DeletingBlob,
 ): Promise<BlobDeletionStep> {
   try {

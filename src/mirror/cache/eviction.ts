@@ -147,9 +147,7 @@ export class Eviction {
   /** Deletes the bytes of blobs that were evicted before a time, of all mirrors or only of the blobs with these ids. */
   async #deleteBytes(beforeMs: number, only?: ReadonlySet<number>): Promise<void> {
     const { store, flushingDatabase: database, report } = this.#parts;
-    const due = { deletableBeforeMs: () => beforeMs };
-    const removal = { store, database, leasePolicy: due, ...(only !== undefined && { only }) };
-    for await (const step of deleteMarkedBlobs(removal))
+    for await (const step of deleteMarkedBlobs({ store, database }, { beforeMs, only }))
       if (step.kind === "failed") report(step.error);
   }
 }
