@@ -9,7 +9,7 @@ import type { RepositoryName } from "../oci/name.ts";
 import type { Actor } from "../database/permissions/authority.ts";
 import { readAuthorization, type RequestAuthenticator } from "./middleware/authenticate.ts";
 import type { ClientInfo } from "./middleware/client-info.ts";
-import { peerOf, setGrant } from "./middleware/principal.ts";
+import { peerOf, setGrant } from "./middleware/request-state.ts";
 import { unavailableOnDatabaseError } from "./middleware/unavailable.ts";
 import { forbidden, needsLogin, notFound } from "./hub/errors.ts";
 import {

@@ -3,7 +3,7 @@ import { OciError, renderErrors } from "../oci/errors.ts";
 import { describeFailure } from "../registry/errors.ts";
 import type { Logger } from "../observability/logger.ts";
 import { nosniff } from "./middleware/csrf.ts";
-import { errorFormatOf } from "./middleware/principal.ts";
+import { errorFormatOf } from "./middleware/request-state.ts";
 import { endBeforeBody } from "./middleware/early-end.ts";
 import { hubErrorOf, renderHubError } from "./hub/errors.ts";
 import { renderTokenError } from "./token/errors.ts";

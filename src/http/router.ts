@@ -15,7 +15,7 @@ import { parseBody, parseQuery } from "./hub/requests.ts";
 import { streamOf, type BodyReader, type StreamToken } from "./middleware/body.ts";
 import type { BudgetKey, Budgets } from "./middleware/budgets.ts";
 import { whenClosed } from "./middleware/early-end.ts";
-import { setErrorFormat } from "./middleware/principal.ts";
+import { setErrorFormat } from "./middleware/request-state.ts";
 import type { RepositoryResolver } from "./middleware/repository-resolver.ts";
 import type { ResponseCache } from "./middleware/response-cache.ts";
 import { isHubRoute, type Route, type RouteRequest } from "./route.ts";

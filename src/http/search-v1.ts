@@ -5,7 +5,7 @@ import type { VisibilityFilter } from "../auth/visibility.ts";
 import type { Policy } from "../auth/policy.ts";
 import type { Search } from "../catalog/search.ts";
 import { OciError } from "../oci/errors.ts";
-import { grantOf } from "./middleware/principal.ts";
+import { grantOf } from "./middleware/request-state.ts";
 import type { ResponseCache } from "./middleware/response-cache.ts";
 import { route, type Route } from "./route.ts";
 

@@ -9,7 +9,7 @@ import {
 } from "../../concurrency/budgets.ts";
 import { OciError } from "../../oci/errors.ts";
 import { isHubRoute, type Route } from "../route.ts";
-import { peerOf } from "./principal.ts";
+import { peerOf } from "./request-state.ts";
 import { whenClosed } from "./early-end.ts";
 
 /*

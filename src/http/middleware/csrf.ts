@@ -4,7 +4,7 @@ import type { IncomingMessage } from "node:http";
 import { memoized } from "../../concurrency/bounded-cache.ts";
 import { OciError } from "../../oci/errors.ts";
 import type { ClientInfo } from "./client-info.ts";
-import { setErrorFormat } from "./principal.ts";
+import { setErrorFormat } from "./request-state.ts";
 
 /*
  * Protects a registry that a user's browser can reach against web pages of other sites (CSRF, DNS rebinding). The rules

@@ -1,6 +1,6 @@
 import type { Middleware } from "koa";
 import type { Logger } from "../../observability/logger.ts";
-import { setPeer } from "./principal.ts";
+import { setPeer } from "./request-state.ts";
 import type { ClientInfo } from "./client-info.ts";
 
 /**

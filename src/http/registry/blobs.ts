@@ -5,7 +5,7 @@ import type { ByteRange } from "../../oci/range.ts";
 import type { Blobs } from "../../registry/blobs.ts";
 import { pushedContentHeaders } from "../middleware/csrf.ts";
 import { whenClosed } from "../middleware/early-end.ts";
-import { actorOf } from "../middleware/principal.ts";
+import { actorOf } from "../middleware/request-state.ts";
 import { route, type RepositoryRequest, type Route } from "../route.ts";
 import { sendBlob, type MayRedirect } from "./blob-content.ts";
 import { cacheHeaders, isHeadByPusher, sendNothing, sendNotModified } from "./responses.ts";

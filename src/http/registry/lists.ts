@@ -8,7 +8,7 @@ import type { Referrers } from "../../registry/referrers.ts";
 import type { Repositories } from "../../registry/repositories.ts";
 import type { Tags } from "../../registry/tags.ts";
 import { queryValue, queryValues, setNextLink } from "../links.ts";
-import { grantOf } from "../middleware/principal.ts";
+import { grantOf } from "../middleware/request-state.ts";
 import { route, type RepositoryRequest, type Route } from "../route.ts";
 import { cacheHeaders } from "./responses.ts";
 

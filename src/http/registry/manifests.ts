@@ -7,7 +7,7 @@ import { parseReference, parseTag, type Reference, type Tag } from "../../oci/re
 import type { Manifests, StoredManifest } from "../../registry/manifests.ts";
 import { queryValues } from "../links.ts";
 import { pushedContentHeaders } from "../middleware/csrf.ts";
-import { actorOf } from "../middleware/principal.ts";
+import { actorOf } from "../middleware/request-state.ts";
 import { route, type RepositoryRequest, type Route } from "../route.ts";
 import { cacheHeaders, isHeadByPusher, sendNothing, sendNotModified } from "./responses.ts";
 

@@ -3,7 +3,7 @@ import type { Policy } from "../../auth/policy.ts";
 import type { RepositoryFacts } from "../../database/facts.ts";
 import type { CacheStatus } from "../../mirror/repository.ts";
 import type { Digest } from "../../oci/digest.ts";
-import { grantOf } from "../middleware/principal.ts";
+import { grantOf } from "../middleware/request-state.ts";
 
 /** Sends a response without a body. */
 export function sendNothing(ctx: Context, status: number): void {

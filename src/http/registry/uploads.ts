@@ -9,7 +9,7 @@ import { UploadRangeError, type Chunk } from "../../registry/uploads/chunk.ts";
 import type { SessionRequest } from "../../registry/uploads/sessions.ts";
 import type { Uploads } from "../../registry/uploads/uploads.ts";
 import { queryValue, queryValues } from "../links.ts";
-import { actorOf, grantOf } from "../middleware/principal.ts";
+import { actorOf, grantOf } from "../middleware/request-state.ts";
 import {
   route,
   type RepositoryRequest,
