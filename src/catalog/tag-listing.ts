@@ -52,7 +52,7 @@ export function createTagListing(parts: {
       const home = await contents.homeOf(repository);
       const found = await database.tags.list(repository, page);
       const { items = [], more = false } = found ?? {};
-      return { items: await contents.of(home, items, work), total: home.tags, more };
+      return { items: await contents.of(home, items, work), total: home.tagCount, more };
     },
 
     /** Returns a tag with at most 203 referrers. Throws MANIFEST_UNKNOWN if the tag does not exist. */

@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { imageLayersAtMost, triedTagsAtMost } from "../api/limits.ts";
 import type { Database } from "../database/contract.ts";
 import type { Registration } from "../database/catalog/pull-counters.ts";
+import type { RepositoryDetails } from "../database/catalog/repositories.ts";
 import type { TagCursorPosition } from "../database/catalog/tag-pages.ts";
 import { OciError } from "../oci/errors.ts";
 import type { RepositoryName } from "../oci/name.ts";
@@ -134,7 +135,7 @@ export class TagCatalog {
   }
 
   #pagedList(
-    { id: repositoryId, tags }: { readonly id: number; readonly tags: number },
+    { id: repositoryId, tagCount }: Pick<RepositoryDetails, "id" | "tagCount">,
     { search, order, descending }: TagList,
   ): PagedList<TagCursorPosition> {
     const { tagPages } = this.#parts.database;
@@ -142,7 +143,7 @@ export class TagCatalog {
     return {
       key: JSON.stringify(filter),
       isSearch: search !== undefined && search !== "",
-      count: async () => (search ? tagPages.countNamed(repositoryId, search) : tags),
+      count: async () => (search ? tagPages.countNamed(repositoryId, search) : tagCount),
       read: (window) => tagPages.list({ ...filter, ...window }),
     };
   }

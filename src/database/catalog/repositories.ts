@@ -16,8 +16,8 @@ export interface RepositoryDetails {
   readonly createdAtMs: number;
   readonly updatedAtMs: number;
   readonly immutableTags: TagPatterns | null;
-  readonly tags: number;
-  readonly stars: number;
+  readonly tagCount: number;
+  readonly starCount: number;
   readonly sizeBytes: number;
   readonly shortText: string;
   /** Empty in lists. */
@@ -58,8 +58,8 @@ export function createRepositoryDetailReads(db: Db) {
           "repositories.created_at as createdAtMs",
           "repositories.updated_at as updatedAtMs",
           "repositories.immutable_tags as immutableTags",
-          "repositories.tag_count as tags",
-          "repositories.star_count as stars",
+          "repositories.tag_count as tagCount",
+          "repositories.star_count as starCount",
           "repositories.size_bytes as sizeBytes",
           sql<string>`coalesce(repository_descriptions.short_text, '')`.as("shortText"),
           fullTexts

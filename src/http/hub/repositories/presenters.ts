@@ -18,7 +18,7 @@ export function presentHubRepositoryItem(
     status_description: "active",
     description: repository.shortText,
     is_private: repository.visibility === "private",
-    star_count: repository.stars,
+    star_count: repository.starCount,
     pull_count: repository.pulls,
     last_updated: timeOf(repository.updatedAtMs),
     last_modified: timeOf(repository.updatedAtMs),
