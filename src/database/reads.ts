@@ -8,6 +8,7 @@ import { createTeamReads } from "./accounts/teams.ts";
 import { createImageReads } from "./catalog/images.ts";
 import { createRepositoryDetailReads, createStarReads } from "./catalog/repositories.ts";
 import { createRepositoryPageReads } from "./catalog/repository-pages.ts";
+import type { SearchIndex } from "./catalog/search-index.ts";
 import { createSearchReads } from "./catalog/search.ts";
 import { createStorageUsageReads } from "./catalog/storage-usage.ts";
 import { createTagPageReads } from "./catalog/tag-pages.ts";
@@ -38,6 +39,9 @@ export interface OwnReads {
   readonly facts: Facts;
   /** Another value after each commit, of any process. */
   version(): Promise<unknown>;
+  readonly searchIndex: SearchIndex;
+  /** The damage that the database finds in its own files; empty if there is none. `quick`: without the indexes. */
+  integrity(quick: boolean): Promise<readonly string[]>;
 }
 
 export type Reads = ReturnType<typeof createReads>;
@@ -45,7 +49,7 @@ export type Reads = ReturnType<typeof createReads>;
 type ReadsOfNoun = Readonly<Record<string, (...input: never) => Promise<unknown>>>;
 
 /** All reads, by noun. `own` are those of this kind of database. */
-export function createReads(db: Db, own: OwnReads) {
+export function createReads(db: Db, { searchIndex, ...own }: OwnReads) {
   const queries = {
     repositories: createRepositoryReads(db),
     removals: createRemovalReads(db),
@@ -81,7 +85,7 @@ export function createReads(db: Db, own: OwnReads) {
     collection: createCollectionReads(db),
     instance: createInstanceReads(db),
     maintenance: createMaintenanceReads(db),
-    search: createSearchReads(db, () => own.version()),
+    search: createSearchReads(db, searchIndex),
   } satisfies Readonly<Record<string, ReadsOfNoun>>;
   return { ...queries, ...own };
 }

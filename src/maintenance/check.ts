@@ -72,7 +72,7 @@ export async function* check(parts: CheckParts, seen: () => void): AsyncGenerato
 /** The errors of the database's integrity check. If the file is too damaged for the check, the error of the check. */
 async function damageOf(database: Database): Promise<readonly string[]> {
   try {
-    return await database.maintenance.integrity(false);
+    return await database.integrity(false);
   } catch (error) {
     if (!(error instanceof DatabaseError) || error.failure !== "damaged") throw error;
     return [`${error.message} (${error.code}); restore a backup`];

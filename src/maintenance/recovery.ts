@@ -92,7 +92,7 @@ interface Recovery {
  */
 export async function recover(parts: {
   readonly store: BlobStore;
-  readonly database: Pick<Database, "instance" | "maintenance" | "commands">;
+  readonly database: Pick<Database, "instance" | "integrity" | "maintenance" | "commands">;
   readonly clock: Clock;
   readonly report: Warnings;
 }): Promise<Recovery | undefined> {
@@ -109,7 +109,7 @@ export async function recover(parts: {
     );
   }
   if (instance === undefined || instance.cleanStop) return undefined;
-  const damage = await database.maintenance.integrity(true);
+  const damage = await database.integrity(true);
   if (damage.length > 0) {
     throw new MismatchError(
       `the database is damaged; restore a backup. SQLite says: ${damage.slice(0, 3).join("; ")}`,

@@ -2,7 +2,7 @@ import type { RepositoryName } from "../../oci/name.ts";
 import { dialectOf } from "../dialect.ts";
 import type { Visibility } from "../registry/schema.ts";
 import type { Db } from "../schema.ts";
-import { SearchIndex, type Facet, type SearchQuery } from "./search-index.ts";
+import type { Facet, SearchIndex, SearchQuery } from "./search-index.ts";
 
 export interface FoundRepository {
   readonly id: number;
@@ -32,8 +32,7 @@ interface SearchPage {
   readonly total: number;
 }
 
-export function createSearchReads(db: Db, version: () => Promise<unknown>) {
-  const index = new SearchIndex(db, version);
+export function createSearchReads(db: Db, index: SearchIndex) {
   return {
     /**
      * Best match first: the exact name, then official repositories, then by stars, then by the order of magnitude of

@@ -150,15 +150,6 @@ function createManifestCheckReads(db: Db) {
           ),
         )
         .execute(),
-
-    /** The errors that SQLite reports; empty if there are none. `quick` does not compare indexes with tables. */
-    async integrity(quick: boolean): Promise<readonly string[]> {
-      const pragma = quick
-        ? sql<{ message: string }>`SELECT quick_check AS message FROM pragma_quick_check`
-        : sql<{ message: string }>`SELECT integrity_check AS message FROM pragma_integrity_check`;
-      const { rows } = await pragma.execute(db);
-      return rows.map((row) => row.message).filter((message) => message !== "ok");
-    },
   };
 }
 

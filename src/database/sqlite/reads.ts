@@ -1,6 +1,9 @@
+import { sql } from "kysely";
 import { createReads, type Reads } from "../reads.ts";
+import type { Db } from "../schema.ts";
 import { openReadConnection, queriesOn, type SqliteConnection } from "./connection.ts";
 import { createCacheInvalidation, createFacts } from "./facts.ts";
+import { SqliteSearchIndex } from "./search-index.ts";
 
 export interface SqliteReads {
   readonly reads: Reads;
@@ -20,11 +23,25 @@ export function createSqliteReads(connection: SqliteConnection): SqliteReads {
   const facts = createFacts(connection, cacheInvalidation);
   const version = (): Promise<unknown> => Promise.resolve(cacheInvalidation.version());
   return {
-    reads: createReads(db, { facts, version }),
+    reads: createReads(db, {
+      facts,
+      version,
+      searchIndex: new SqliteSearchIndex(db, version),
+      integrity: (quick) => findDamage(db, quick),
+    }),
     invalidate: () => cacheInvalidation.invalidate(),
     probe: async () => {
       await db.selectFrom("repositories").select("id").limit(1).execute();
     },
     close: () => db.destroy(),
   };
+}
+
+/** The errors that SQLite reports. `quick` does not compare indexes with tables. */
+async function findDamage(db: Db, quick: boolean): Promise<readonly string[]> {
+  const pragma = quick
+    ? sql<{ message: string }>`SELECT quick_check AS message FROM pragma_quick_check`
+    : sql<{ message: string }>`SELECT integrity_check AS message FROM pragma_integrity_check`;
+  const { rows } = await pragma.execute(db);
+  return rows.map((row) => row.message).filter((message) => message !== "ok");
 }

@@ -16,6 +16,7 @@ import { createRepositoryPermissionReads } from "../../../src/database/permissio
 import { queriesOn } from "../../../src/database/sqlite/connection.ts";
 import { createCacheInvalidation, createFacts } from "../../../src/database/sqlite/facts.ts";
 import { migrate } from "../../../src/database/sqlite/migrate.ts";
+import { SqliteSearchIndex } from "../../../src/database/sqlite/search-index.ts";
 import { createSearchReads } from "../../../src/database/catalog/search.ts";
 import { createStorageUsageReads } from "../../../src/database/catalog/storage-usage.ts";
 import { createTagHistoryReads } from "../../../src/database/registry/tag-history.ts";
@@ -79,7 +80,7 @@ describe("reads", () => {
     await createAccessTokenReads(db).login("a hash");
     await createRepositoryPermissionReads(db).facts(1, [name, parseRepositoryName("alpine")]);
 
-    const search = createSearchReads(db, () => Promise.resolve({}));
+    const search = createSearchReads(db, new SqliteSearchIndex(db, () => Promise.resolve({})));
     for (const visibility of [
       { kind: "everything" },
       { kind: "public" },
