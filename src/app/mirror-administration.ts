@@ -142,8 +142,8 @@ export class MirrorAdministration {
     const { actor, database, leasePolicy } = this.#parts;
     // A running server may keep an earlier upstream answer for this tag. The new check time makes it outdated.
     await database.commands.checkMirrorTag({ repository, tag, nowMs: Date.now() });
-    const change = leasePolicy.change();
-    const removed = await database.commands.deleteTag({ actor, repository, tag, ...change });
+    const times = leasePolicy.eventTimes();
+    const removed = await database.commands.deleteTag({ actor, repository, tag, ...times });
     if (isRejection(removed)) throw rejectionError(removed, repository);
     if (!removed) throw new OciError("MANIFEST_UNKNOWN", `${repository}:${tag} is not cached`);
   }

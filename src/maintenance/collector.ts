@@ -54,9 +54,9 @@ const leastAgeMs = 3_600_000;
 export async function* collect(parts: CollectorParts): AsyncGenerator<CollectionStep> {
   const { database, leasePolicy, deleteUntagged } = parts;
   // This run collects items that were due when it began. Items that it unlinks get their own grace time.
-  const { nowMs: begunAtMs } = leasePolicy.change();
+  const { nowMs: begunAtMs } = leasePolicy.eventTimes();
   const dueNow = () => {
-    const { nowMs, dueAtMs } = leasePolicy.change();
+    const { nowMs, dueAtMs } = leasePolicy.eventTimes();
     // If the clock has been set back since, leases that were written with the new time still protect their items.
     return {
       nowMs: Math.min(begunAtMs, nowMs),

@@ -83,7 +83,7 @@ export function createBlobs(parts: BlobParts) {
      * the blob.
      */
     async delete(actor: Actor, repository: RepositoryName, digest: Digest): Promise<void> {
-      const { nowMs } = leasePolicy.change();
+      const { nowMs } = leasePolicy.eventTimes();
       const result = await database.commands.unlinkBlob({ actor, repository, digest, nowMs });
       if (result.outcome === "unknown") throw unknownBlob(digest);
       if (result.outcome === "referenced")

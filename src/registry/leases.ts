@@ -1,4 +1,4 @@
-import type { Change, Lease } from "../database/maintenance/gc-candidates.ts";
+import type { EventTimes, Lease } from "../database/maintenance/gc-candidates.ts";
 
 /**
  * The time in milliseconds since the epoch. Code that depends on the time gets a clock, so that a test can fix the
@@ -21,7 +21,7 @@ export interface LeaseTimes {
 export interface LeasePolicy {
   /** The lease for an event at the current time. */
   newLease(): Lease;
-  change(): Change;
+  eventTimes(): EventTimes;
   /** The store may delete the bytes of blobs that became `deleting` before this time. */
   deletableBeforeMs(): number;
   /**
@@ -40,16 +40,16 @@ export function createLeasePolicy(
   clock: Clock,
   { leaseMs, graceMs, deleteDelayMs }: LeaseTimes,
 ): LeasePolicy {
-  const change = (): Change => {
+  const eventTimes = (): EventTimes => {
     const nowMs = clock();
     return { nowMs, dueAtMs: nowMs + graceMs };
   };
   return {
-    change,
+    eventTimes,
     deletableBeforeMs: () => clock() - deleteDelayMs,
     newLease: () => {
-      const event = change();
-      return { ...event, leasedUntilMs: event.nowMs + leaseMs };
+      const times = eventTimes();
+      return { ...times, leasedUntilMs: times.nowMs + leaseMs };
     },
     renewal: (leasedUntilMs) => {
       const ends = clock() + leaseMs;

@@ -59,7 +59,7 @@ export function createManifests(
      * immutable tag would change.
      */
     async delete(actor: Actor, repository: RepositoryName, reference: Reference): Promise<void> {
-      const change = { actor, repository, ...leasePolicy.change() };
+      const change = { actor, repository, ...leasePolicy.eventTimes() };
       const removed =
         reference.kind === "tag"
           ? await database.commands.deleteTag({ tag: reference.tag, ...change })

@@ -44,7 +44,7 @@ export function createTags(parts: {
       tag: Tag,
       digest: Digest | undefined,
     ): Promise<Digest> {
-      const change = { actor, repository, tag, digest, ...leasePolicy.change() };
+      const change = { actor, repository, tag, digest, ...leasePolicy.eventTimes() };
       const result = await database.commands.rollBackTag(change);
       if (isRejection(result)) throw rejectionError(result, repository);
       switch (result.outcome) {

@@ -204,7 +204,7 @@ describe("the collector", () => {
           ...world,
           store: broken,
           clock,
-          leasePolicy: { ...leasePolicy, change: () => ({ nowMs: clock(), dueAtMs: clock() }) },
+          leasePolicy: { ...leasePolicy, eventTimes: () => ({ nowMs: clock(), dueAtMs: clock() }) },
           deleteUntagged: false,
           graceMs,
           orphans: false,

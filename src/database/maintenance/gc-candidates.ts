@@ -8,15 +8,16 @@ import type { Db } from "../schema.ts";
  * transaction. A later event moves the due time.
  */
 
-/** An event that may remove the reason to keep a blob or manifest. */
-export interface Change {
+/** The times of an event that may remove the reason to keep a blob or manifest, in milliseconds since the epoch. */
+export interface EventTimes {
+  /** The time of the event. */
   readonly nowMs: number;
   /** When the candidate is due: the collector checks it at this time or later. */
   readonly dueAtMs: number;
 }
 
-/** A lease: the collector keeps the blob or manifest until it expires. Times are in milliseconds since the epoch. */
-export interface Lease extends Change {
+/** A lease: the collector keeps the blob or manifest until it expires. */
+export interface Lease extends EventTimes {
   /** The collector does not delete it before this time. */
   readonly leasedUntilMs: number;
 }

@@ -2,7 +2,11 @@ import type { Digest } from "../../oci/digest.ts";
 import { namespaceOf, type RepositoryName } from "../../oci/name.ts";
 import type { Tag } from "../../oci/reference.ts";
 import { writeAudit } from "../events/audit.ts";
-import { addCandidatesOf, type Change, type LeaseExtension } from "../maintenance/gc-candidates.ts";
+import {
+  addCandidatesOf,
+  type EventTimes,
+  type LeaseExtension,
+} from "../maintenance/gc-candidates.ts";
 import { dialectOf } from "../dialect.ts";
 import type { ImmutableTag } from "../rejections.ts";
 import type { Db } from "../schema.ts";
@@ -94,7 +98,7 @@ export async function deleteManifest(
 export async function removeManifest(
   tx: Db,
   manifest: { readonly id: number; readonly repositoryId: number; readonly digest: Digest },
-  { nowMs, dueAtMs }: Change,
+  { nowMs, dueAtMs }: EventTimes,
 ): Promise<void> {
   await addCandidatesOf(tx, manifest, dueAtMs);
   await releaseManifestQuota(tx, manifest);

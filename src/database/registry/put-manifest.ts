@@ -1,6 +1,6 @@
 import type { Digest } from "../../oci/digest.ts";
 import type { Tag } from "../../oci/reference.ts";
-import { addManifestCandidate, type Change } from "../maintenance/gc-candidates.ts";
+import { addManifestCandidate, type EventTimes } from "../maintenance/gc-candidates.ts";
 import { checkMirrorTag } from "../mirror/tags.ts";
 import { notDeleting } from "../query-parts.ts";
 import { isRejection, type Rejection } from "../rejections.ts";
@@ -11,7 +11,7 @@ import { getOrCreateRepository, type Push } from "./repository-creation.ts";
 import type { NewManifest, NewManifestReference } from "./schema.ts";
 import { findImmutable, findImmutableOver, pointTag } from "./tags.ts";
 
-interface PutManifest extends Change, Push {
+interface PutManifest extends EventTimes, Push {
   readonly manifest: NewManifest;
   /** In document order. */
   readonly references: readonly NewManifestReference[];

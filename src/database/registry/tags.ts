@@ -4,7 +4,7 @@ import { namespaceOf, type RepositoryName } from "../../oci/name.ts";
 import type { Tag } from "../../oci/reference.ts";
 import { matcherOf } from "../../oci/tag-patterns.ts";
 import { writeAudit, type AuditContext } from "../events/audit.ts";
-import { addManifestCandidate, type Change } from "../maintenance/gc-candidates.ts";
+import { addManifestCandidate, type EventTimes } from "../maintenance/gc-candidates.ts";
 import { pageOf, type Page } from "../query-parts.ts";
 import type { ImmutableTag } from "../rejections.ts";
 import type { Db } from "../schema.ts";
@@ -36,7 +36,7 @@ export function createTagReads(db: Db) {
 }
 
 /** A change to the tags of a repository, with its actor. */
-export interface TagChange extends Change, AuditContext {
+export interface TagChange extends EventTimes, AuditContext {
   readonly repository: RepositoryName;
 }
 

@@ -128,7 +128,7 @@ export class Eviction {
   ): Promise<void> {
     const { namespace, flushingDatabase, leasePolicy, counters } = this.#parts;
     await this.flush();
-    const { nowMs } = leasePolicy.change();
+    const { nowMs } = leasePolicy.eventTimes();
     const input = { namespace, ...range, except: [...this.#held.keys()], nowMs };
     const { evicted, leftBytes } = await flushingDatabase.commands.evictMirrorBlobs(input);
     this.#cachedBytes = leftBytes;
