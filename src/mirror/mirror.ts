@@ -15,7 +15,7 @@ import { MirrorBlobs } from "./pull/blobs.ts";
 import { DownloadLeader } from "./pull/download-leader.ts";
 import { Downloads } from "./pull/downloads.ts";
 import type { EventLoopScheduler } from "./pull/event-loop-scheduler.ts";
-import { createFetchLeases } from "./pull/fetch-leases.ts";
+import { createFetchOwners } from "./pull/fetch-owners.ts";
 import { ManifestDownloads } from "./pull/manifest-downloads.ts";
 import { MirrorManifests } from "./pull/manifests.ts";
 import { createPlatforms } from "./pull/platforms.ts";
@@ -151,7 +151,7 @@ function createCore(settings: MirrorSettings, parts: MirrorParts) {
     availability,
     upstream: new Upstream(settings, { proxies, responses, availability, clock, counters }),
     negativeCache: new NegativeCache(clock, settings.ttl.missing),
-    fetchLeases: createFetchLeases({ database, processId, clock }),
+    fetchOwners: createFetchOwners({ database, processId, clock }),
     manifests,
     writeBehind: new WriteBehind({ manifests, clock, report }),
   };
@@ -159,7 +159,7 @@ function createCore(settings: MirrorSettings, parts: MirrorParts) {
 
 /** Creates what downloads, caches and serves blobs. */
 function createBlobParts(core: MirrorCore) {
-  const { settings, parts, database, counters, upstream, fetchLeases, writeBehind } = core;
+  const { settings, parts, database, counters, upstream, fetchOwners, writeBehind } = core;
   const { store, processRegistry, report } = parts;
   const { namespace, cacheSize: budgetBytes } = settings;
   const platforms = createPlatforms({ namespace, store, database, writeBehind, report });
@@ -190,7 +190,7 @@ function createBlobParts(core: MirrorCore) {
     eviction,
     budgetBytes,
   });
-  const downloads = new Downloads({ store, upstream, storedBlobs, fetchLeases, leader });
+  const downloads = new Downloads({ store, upstream, storedBlobs, fetchOwners, leader });
   const blobs = new MirrorBlobs({
     ...core,
     store,

@@ -10,7 +10,7 @@ import type { Facts, RepositoryFacts } from "../database/facts.ts";
 import { createListStore } from "./cache/list-cache.ts";
 import { createMirror, type Mirror, type MirrorParts } from "./mirror.ts";
 import { createEventLoopScheduler } from "./pull/event-loop-scheduler.ts";
-import { deleteStaleDownloads } from "./pull/fetch-leases.ts";
+import { deleteStaleDownloads } from "./pull/fetch-owners.ts";
 import { createProcessId, registerProcess } from "./pull/process-registry.ts";
 import type { MirrorRepository } from "./repository.ts";
 import type { MirrorSettings } from "./settings.ts";

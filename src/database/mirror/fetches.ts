@@ -5,7 +5,7 @@ import { dialectOf } from "../dialect.ts";
 import type { Db } from "../schema.ts";
 import type { FetchReference } from "./schema.ts";
 
-/** The lease of a download: a blob or a manifest that a process downloads into a mirror's repository. */
+/** The row of a running fetch: a process, the owner, downloads a blob or a manifest into a mirror's repository. */
 export interface MirrorFetch {
   readonly owner: string;
   /** The storage reference of the partial bytes; empty for a manifest. */
@@ -14,17 +14,18 @@ export interface MirrorFetch {
   readonly touchedAtMs: number;
 }
 
-interface Place {
+/** The blob or manifest of a fetch: the key of its row. */
+export interface FetchTarget {
   readonly repository: RepositoryName;
   readonly reference: FetchReference;
 }
 
 export function createMirrorFetchReads(db: Db) {
   return {
-    find: (place: Place): Promise<MirrorFetch | undefined> => findFetch(db, place),
+    find: (target: FetchTarget): Promise<MirrorFetch | undefined> => findFetch(db, target),
 
     /** Downloads whose process has sent no heartbeat since `beforeMs`. */
-    idleSince: (beforeMs: number): Promise<readonly (Place & MirrorFetch)[]> =>
+    idleSince: (beforeMs: number): Promise<readonly (FetchTarget & MirrorFetch)[]> =>
       db
         .selectFrom("mirror_fetches")
         .select([
@@ -40,7 +41,10 @@ export function createMirrorFetchReads(db: Db) {
   };
 }
 
-function findFetch(db: Db, { repository, reference }: Place): Promise<MirrorFetch | undefined> {
+function findFetch(
+  db: Db,
+  { repository, reference }: FetchTarget,
+): Promise<MirrorFetch | undefined> {
   return db
     .selectFrom("mirror_fetches")
     .select([
@@ -54,7 +58,7 @@ function findFetch(db: Db, { repository, reference }: Place): Promise<MirrorFetc
     .executeTakeFirst();
 }
 
-interface BeginMirrorFetch extends Place {
+interface BeginMirrorFetch extends FetchTarget {
   readonly owner: string;
   readonly storageReference: string;
   readonly nowMs: number;
@@ -82,7 +86,7 @@ export async function beginMirrorFetch(tx: Db, begin: BeginMirrorFetch): Promise
   return { role: "leader", before };
 }
 
-interface TouchMirrorFetch extends Place {
+interface TouchMirrorFetch extends FetchTarget {
   readonly owner: string;
   readonly sizeBytes: number | null;
   readonly nowMs: number;
@@ -103,7 +107,7 @@ export async function touchMirrorFetch(tx: Db, touch: TouchMirrorFetch): Promise
 /** Deletes a download. False: another process has taken it over, or it has ended. */
 export async function endMirrorFetch(
   tx: Db,
-  { repository, reference, owner }: Place & { readonly owner: string },
+  { repository, reference, owner }: FetchTarget & { readonly owner: string },
 ): Promise<boolean> {
   const ended = await tx
     .deleteFrom("mirror_fetches")

@@ -7,7 +7,7 @@ import type { Eviction } from "../cache/eviction.ts";
 import type { Counters } from "../counters.ts";
 import type { MirrorRepository } from "../repository.ts";
 import { BlobDownload } from "./blob-download.ts";
-import type { FetchLeases } from "./fetch-leases.ts";
+import type { FetchOwners } from "./fetch-owners.ts";
 import type { ProcessRegistry } from "./process-registry.ts";
 import type { BlobSources, OpenedSource } from "./sources.ts";
 import type { StoredBlobs } from "./stored-blobs.ts";
@@ -21,13 +21,13 @@ type Begun =
   /** Another process downloads it. */
   | { readonly kind: "follower"; readonly fetch: MirrorFetch };
 
-/** A source that was requested before the lease was written. */
+/** A source that was requested before the row of the fetch was written. */
 interface EarlyRequest {
   readonly opened: Promise<OpenedSource>;
   discard(): void;
 }
 
-/** A fetch whose lease this process holds. */
+/** A fetch that this process owns. */
 interface LeaderStart {
   /** The upload that receives the bytes. */
   readonly upload: string;
@@ -43,7 +43,7 @@ interface DownloadLeaderParts {
   readonly sources: Pick<BlobSources, "open">;
   /** Blob sizes from manifests that are not stored yet. */
   readonly writeBehind: Pick<WriteBehind, "sizeOf">;
-  readonly fetchLeases: FetchLeases;
+  readonly fetchOwners: FetchOwners;
   readonly processRegistry: Pick<ProcessRegistry, "isOnlyProcess">;
   readonly eviction: Eviction;
   /** `mirrors[].cacheSize`; `undefined`: no limit. */
@@ -55,7 +55,7 @@ interface DownloadLeaderParts {
 const unnamedBytesAtMost = 10 * 1024 ** 3;
 
 /**
- * Downloads that this process leads for all processes. The leader renews the fetch lease every 2 s; the row is deleted
+ * Downloads that this process leads for all processes. The leader sends a heartbeat every 2 s; the row is deleted
  * when the blob is stored or the download fails.
  */
 export class DownloadLeader {
@@ -67,24 +67,26 @@ export class DownloadLeader {
     this.#parts = parts;
   }
 
-  /** Takes the lease and starts the download, unless the blob is stored or a live process has the lease. */
+  /** Becomes the owner and starts the download, unless the blob is stored or a live process owns the fetch. */
   async begin(mirrorRepository: MirrorRepository, digest: Digest): Promise<Begun> {
-    const { store, storedBlobs, fetchLeases } = this.#parts;
+    const { store, storedBlobs, fetchOwners } = this.#parts;
     const fetchTarget = { repository: mirrorRepository.repository, reference: digest };
-    const running = await fetchLeases.find(fetchTarget);
+    const running = await fetchOwners.find(fetchTarget);
     const asked =
       running === undefined ? await this.#askEarly(mirrorRepository, digest) : undefined;
     const upload = await store.begin();
-    const begun = await fetchLeases.begin(fetchTarget, running, upload).catch((error: unknown) => {
-      asked?.discard();
-      throw error;
-    });
+    const begun = await fetchOwners
+      .takeOwnership(fetchTarget, running, upload)
+      .catch((error: unknown) => {
+        asked?.discard();
+        throw error;
+      });
     if (begun.role === "follower") {
       asked?.discard();
       return { kind: "follower", fetch: begun.fetch };
     }
     try {
-      // Another process may have stored the blob just before this process took the lease.
+      // Another process may have stored the blob just before this process became the owner.
       const blob =
         (await storedBlobs.find(mirrorRepository, digest)) ??
         (asked === undefined
@@ -95,11 +97,11 @@ export class DownloadLeader {
         return { kind: "leader", download: await this.#lead(mirrorRepository, digest, start) };
       }
       asked?.discard();
-      await fetchLeases.end(fetchTarget);
+      await fetchOwners.end(fetchTarget);
       return { kind: "stored", blob };
     } catch (error) {
       asked?.discard();
-      await fetchLeases.end(fetchTarget);
+      await fetchOwners.end(fetchTarget);
       throw error;
     }
   }
@@ -142,7 +144,7 @@ export class DownloadLeader {
     digest: Digest,
     { upload, before, asked }: LeaderStart,
   ): Promise<BlobDownload> {
-    const { store, storedBlobs, sources, fetchLeases, eviction, counters } = this.#parts;
+    const { store, storedBlobs, sources, fetchOwners, eviction, counters } = this.#parts;
     const { database, writeBehind } = this.#parts;
     const { repository } = mirrorRepository;
     const expectedBytes =
@@ -150,7 +152,7 @@ export class DownloadLeader {
       (await database.mirrorReferences.sizeOf(repository, digest));
     let early = asked;
     const fetchTarget = { repository, reference: digest };
-    const lease = fetchLeases.hold(fetchTarget, () =>
+    const owned = fetchOwners.hold(fetchTarget, () =>
       download.stop(new Error("another process has taken the fetch over")),
     );
     const download = new BlobDownload({
@@ -167,16 +169,16 @@ export class DownloadLeader {
         return opened;
       },
       record: (blob) => {
-        lease.expectEnd();
+        owned.expectEnd();
         return storedBlobs.record(mirrorRepository, digest, blob);
       },
       count: (bytes) => counters.add("bytesFetched", bytes),
     });
     const release = eviction.hold(digest);
     this.#running.add(download);
-    download.sized.then(lease.sized, () => undefined);
+    download.sized.then(owned.sized, () => undefined);
     const end = (): void => {
-      lease.stop();
+      owned.stop();
       early?.discard();
       release();
       this.#running.delete(download);
@@ -188,7 +190,7 @@ export class DownloadLeader {
     download.done.then(stored, async () => {
       end();
       // On shutdown the row stays, so that another process continues with the downloaded bytes.
-      if (!this.#isClosing) await fetchLeases.end(fetchTarget).catch(() => undefined);
+      if (!this.#isClosing) await fetchOwners.end(fetchTarget).catch(() => undefined);
     });
     return download;
   }

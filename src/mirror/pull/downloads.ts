@@ -6,7 +6,7 @@ import { admitAll, type AdmitMiss, type MirrorRepository } from "../repository.t
 import type { Upstream } from "../upstream/client.ts";
 import { FollowedDownload } from "./download-follower.ts";
 import type { DownloadLeader } from "./download-leader.ts";
-import type { FetchLeases } from "./fetch-leases.ts";
+import type { FetchOwners } from "./fetch-owners.ts";
 import type { PartialBlob } from "./partial-blob.ts";
 import { headSize } from "./sources.ts";
 import type { StoredBlobs } from "./stored-blobs.ts";
@@ -30,7 +30,7 @@ interface DownloadsParts {
   readonly store: BlobStore;
   readonly upstream: Upstream;
   readonly storedBlobs: StoredBlobs;
-  readonly fetchLeases: FetchLeases;
+  readonly fetchOwners: FetchOwners;
   readonly leader: DownloadLeader;
 }
 
@@ -121,14 +121,14 @@ export class Downloads {
     digest: Digest,
     leader: { readonly fetch: MirrorFetch; readonly takeOver: () => Promise<PartialBlob> },
   ): Download {
-    const { store, upstream, storedBlobs, fetchLeases } = this.#parts;
+    const { store, upstream, storedBlobs, fetchOwners } = this.#parts;
     const find = () => storedBlobs.find(mirrorRepository, digest);
     const partialBlob = new FollowedDownload({
       store,
       begun: leader.fetch,
-      look: () => fetchLeases.find({ repository: mirrorRepository.repository, reference: digest }),
+      look: () => fetchOwners.find({ repository: mirrorRepository.repository, reference: digest }),
       find: async () => (await find())?.storageKey,
-      isAlive: (fetch) => fetchLeases.isAlive(fetch),
+      isAlive: (fetch) => fetchOwners.isAlive(fetch),
       takeOver: leader.takeOver,
     });
     const done = (async () => {

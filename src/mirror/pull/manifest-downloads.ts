@@ -4,7 +4,7 @@ import type { Digest } from "../../oci/digest.ts";
 import type { Reference, Tag } from "../../oci/reference.ts";
 import { admitAll, type AdmitMiss, type MirrorRepository } from "../repository.ts";
 import type { EventLoopScheduler } from "./event-loop-scheduler.ts";
-import type { FetchLeases } from "./fetch-leases.ts";
+import type { FetchOwners } from "./fetch-owners.ts";
 import type { ProcessRegistry } from "./process-registry.ts";
 import {
   referenceText,
@@ -22,7 +22,7 @@ interface ManifestDownloadsParts extends ManifestSource {
   readonly database: Pick<Database, "facts" | "mirrorTags">;
   readonly writeBehind: WriteBehind;
   readonly processRegistry: Pick<ProcessRegistry, "isOnlyProcess">;
-  readonly fetchLeases: FetchLeases;
+  readonly fetchOwners: FetchOwners;
   readonly scheduler: Pick<EventLoopScheduler, "yieldTurn">;
   readonly clock: () => number;
   readonly report: (error: unknown) => void;
@@ -146,29 +146,29 @@ export class ManifestDownloads {
   }
 
   /**
-   * If several processes share the database, one of them downloads (the lease owner) and the others poll for the stored
+   * If several processes share the database, one of them downloads (the owner) and the others poll for the stored
    * manifest.
    */
   async #downloadForAll(
     mirrorRepository: MirrorRepository,
     wanted: WantedManifest,
   ): Promise<DownloadedManifest> {
-    const { processRegistry, fetchLeases, report } = this.#parts;
+    const { processRegistry, fetchOwners, report } = this.#parts;
     const { reference } = wanted;
     if (await processRegistry.isOnlyProcess())
       return await this.#download(mirrorRepository, reference);
     const { repository } = mirrorRepository;
     const fetchTarget = { repository, reference: `manifests/${referenceText(reference)}` } as const;
     for (;;) {
-      const running = await fetchLeases.find(fetchTarget);
+      const running = await fetchOwners.find(fetchTarget);
       const here = await this.#findStored(mirrorRepository, wanted);
       if (here !== undefined) return here;
-      if (running !== undefined && fetchLeases.isAlive(running)) await pause(lookEveryMs);
-      else if ((await fetchLeases.begin(fetchTarget, running, "")).role === "leader") break;
+      if (running !== undefined && fetchOwners.isAlive(running)) await pause(lookEveryMs);
+      else if ((await fetchOwners.takeOwnership(fetchTarget, running, "")).role === "leader") break;
     }
-    const end = (): Promise<unknown> => fetchLeases.end(fetchTarget).catch(report);
+    const end = (): Promise<unknown> => fetchOwners.end(fetchTarget).catch(report);
     try {
-      // Another process may have stored the manifest just before this process took the lease.
+      // Another process may have stored the manifest just before this process became the owner.
       const arrived =
         (await this.#findStored(mirrorRepository, wanted)) ??
         (await this.#download(mirrorRepository, reference));

@@ -5,7 +5,7 @@ import type { AddressInfo } from "node:net";
 import { hostname } from "node:os";
 import { after, describe, test } from "node:test";
 import { createMemoryStore } from "../../../storage/memory/store.ts";
-import { deleteStaleDownloads } from "../../../src/mirror/pull/fetch-leases.ts";
+import { deleteStaleDownloads } from "../../../src/mirror/pull/fetch-owners.ts";
 import { createProcessId, registerProcess } from "../../../src/mirror/pull/process-registry.ts";
 import { parseDigest } from "../../../src/oci/digest.ts";
 import { parseRepositoryName } from "../../../src/oci/name.ts";

@@ -1,33 +1,25 @@
 import type { BlobStore } from "../../../storage/blob-store.ts";
 import type { Database } from "../../database/contract.ts";
-import type { MirrorFetch, MirrorFetchBegun } from "../../database/mirror/fetches.ts";
-import type { FetchReference } from "../../database/mirror/schema.ts";
-import type { RepositoryName } from "../../oci/name.ts";
+import type { FetchTarget, MirrorFetch, MirrorFetchBegun } from "../../database/mirror/fetches.ts";
 import { hasEnded } from "./process-registry.ts";
 
-/** A blob or manifest of a mirrored repository, as the key of a fetch lease. */
-interface FetchTarget {
-  readonly repository: RepositoryName;
-  readonly reference: FetchReference;
-}
-
-/** Fetch leases: one database row per running fetch names the process that owns it. */
-export interface FetchLeases {
+/** Which process runs which fetch: one database row per running fetch names the process that owns it. */
+export interface FetchOwners {
   find(fetchTarget: FetchTarget): Promise<MirrorFetch | undefined>;
   /** Whether the owner's process is not known to have ended, and its last heartbeat is at most 15 s old. */
   isAlive(fetch: MirrorFetch): boolean;
-  /** Takes the lease, unless a live process owns it. `running` is the result of {@link find}. */
-  begin(
+  /** Makes this process the owner, unless a live process owns the fetch. `running` is the result of {@link find}. */
+  takeOwnership(
     fetchTarget: FetchTarget,
     running: MirrorFetch | undefined,
     storageReference: string,
   ): Promise<MirrorFetchBegun>;
-  /** Sends a heartbeat for an owned lease every 2 s. Calls `lost` when another process has taken the lease. */
-  hold(fetchTarget: FetchTarget, lost: () => void): HeldLease;
+  /** Sends a heartbeat for an owned fetch every 2 s. Calls `lost` when another process has taken the fetch over. */
+  hold(fetchTarget: FetchTarget, lost: () => void): OwnedFetch;
   end(fetchTarget: FetchTarget): Promise<boolean>;
 }
 
-interface HeldLease {
+interface OwnedFetch {
   /** Writes the size of the blob for other processes. */
   readonly sized: (sizeBytes: number) => Promise<void>;
   /** From now on the row may be deleted, without a call of `lost`. The heartbeats continue. */
@@ -40,11 +32,11 @@ const heartbeatMs = 2_000;
 /** An owner without a heartbeat for 15 s counts as dead. */
 const deadAfterMs = 15_000;
 
-export function createFetchLeases(parts: {
+export function createFetchOwners(parts: {
   readonly database: Pick<Database, "mirrorFetches" | "commands">;
   readonly processId: string;
   readonly clock: () => number;
-}): FetchLeases {
+}): FetchOwners {
   const { database, processId, clock } = parts;
   const isAlive = (fetch: MirrorFetch): boolean =>
     !hasEnded(fetch.owner, processId) && fetch.touchedAtMs >= clock() - deadAfterMs;
@@ -52,7 +44,7 @@ export function createFetchLeases(parts: {
   return {
     find: (fetchTarget) => database.mirrorFetches.find(fetchTarget),
     isAlive,
-    begin: (fetchTarget, running, storageReference) =>
+    takeOwnership: (fetchTarget, running, storageReference) =>
       database.commands.beginMirrorFetch({
         ...fetchTarget,
         owner: processId,
