@@ -43,13 +43,8 @@ export function createMirrorReferenceReads(db: Db) {
   return {
     /** The size of a blob according to a manifest of the repository. */
     async sizeOf(repository: RepositoryName, digest: Digest): Promise<number | undefined> {
-      const row = await db
-        .selectFrom("manifest_references")
-        .innerJoin("manifests", "manifests.id", "manifest_references.manifest_id")
-        .innerJoin("repositories", "repositories.id", "manifests.repository_id")
-        .select("manifest_references.size_bytes as sizeBytes")
-        .where("manifest_references.digest", "=", digest)
-        .where("repositories.name", "=", repository)
+      const row = await referencesTo(db, repository, digest)
+        .select("reference.size_bytes as sizeBytes")
         .executeTakeFirst();
       return row?.sizeBytes;
     },
@@ -60,22 +55,17 @@ export function createMirrorReferenceReads(db: Db) {
       digest: Digest,
       limit: number,
     ): Promise<readonly Digest[]> {
-      const rows = await db
-        .selectFrom("manifest_references as this")
-        .innerJoin("manifests", "manifests.id", "this.manifest_id")
-        .innerJoin("repositories", "repositories.id", "manifests.repository_id")
+      const rows = await referencesTo(db, repository, digest)
         .innerJoin("manifest_references as next", (join) =>
           join
-            .onRef("next.manifest_id", "=", "this.manifest_id")
-            .onRef("next.position", ">", "this.position"),
+            .onRef("next.manifest_id", "=", "reference.manifest_id")
+            .onRef("next.position", ">", "reference.position"),
         )
         .select("next.digest as digest")
-        .where("this.digest", "=", digest)
-        .where("this.kind", "=", "layer")
-        .where("repositories.name", "=", repository)
+        .where("reference.kind", "=", "layer")
         .where("next.kind", "=", "layer")
         .where("next.urls", "is", null)
-        .orderBy("this.manifest_id", "desc")
+        .orderBy("reference.manifest_id", "desc")
         .orderBy("next.position")
         .limit(limit)
         .execute();
@@ -84,15 +74,10 @@ export function createMirrorReferenceReads(db: Db) {
 
     /** The URLs of a layer in the manifests of the repository. URLs of configs and children are never fetched. */
     async urlsOf(repository: RepositoryName, digest: Digest): Promise<readonly string[]> {
-      const rows = await db
-        .selectFrom("manifest_references")
-        .innerJoin("manifests", "manifests.id", "manifest_references.manifest_id")
-        .innerJoin("repositories", "repositories.id", "manifests.repository_id")
-        .select("manifest_references.urls as urls")
-        .where("manifest_references.digest", "=", digest)
-        .where("manifest_references.kind", "=", "layer")
-        .where("manifest_references.urls", "is not", null)
-        .where("repositories.name", "=", repository)
+      const rows = await referencesTo(db, repository, digest)
+        .select("reference.urls as urls")
+        .where("reference.kind", "=", "layer")
+        .where("reference.urls", "is not", null)
         .limit(10)
         .execute();
       return [...new Set(rows.flatMap(({ urls }) => JSON.parse(urls ?? "[]") as string[]))];
@@ -110,6 +95,15 @@ export function createMirrorReferenceReads(db: Db) {
       (await withoutPlatform(db, config).limit(1).executeTakeFirst()) !== undefined,
   };
 }
+
+/** References to a digest in the manifests of one repository. */
+const referencesTo = (db: Db, repository: RepositoryName, digest: Digest) =>
+  db
+    .selectFrom("manifest_references as reference")
+    .innerJoin("manifests", "manifests.id", "reference.manifest_id")
+    .innerJoin("repositories", "repositories.id", "manifests.repository_id")
+    .where("reference.digest", "=", digest)
+    .where("repositories.name", "=", repository);
 
 async function findConfigsWithoutPlatform(
   db: Db,
@@ -141,14 +135,9 @@ async function findConfigsWithoutPlatform(
 
 /** Images of a repository that reference the config and have no platform. */
 const withoutPlatform = (db: Db, { repository, config }: Config) =>
-  db
-    .selectFrom("manifest_references")
-    .innerJoin("manifests", "manifests.id", "manifest_references.manifest_id")
-    .innerJoin("repositories", "repositories.id", "manifests.repository_id")
+  referencesTo(db, repository, config)
     .select("manifests.id as id")
-    .where("manifest_references.digest", "=", config)
-    .where("manifest_references.kind", "=", "config")
-    .where("repositories.name", "=", repository)
+    .where("reference.kind", "=", "config")
     .where("manifests.os", "is", null)
     .where("manifests.architecture", "is", null);
 
