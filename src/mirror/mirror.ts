@@ -19,7 +19,7 @@ import { createFetchOwners } from "./pull/fetch-owners.ts";
 import { ManifestDownloads } from "./pull/manifest-downloads.ts";
 import { MirrorManifests } from "./pull/manifests.ts";
 import { createPlatforms } from "./pull/platforms.ts";
-import type { ProcessRegistry } from "./pull/process-registry.ts";
+import type { MirrorProcesses } from "./pull/mirror-processes.ts";
 import { MirrorReferrers } from "./pull/referrers.ts";
 import { createBlobSources } from "./pull/sources.ts";
 import { StoredBlobs } from "./pull/stored-blobs.ts";
@@ -56,7 +56,7 @@ export interface MirrorParts {
   readonly proxies: ProxySettings;
   /** Identifies this process among all processes that share the database. */
   readonly processId: string;
-  readonly processRegistry: ProcessRegistry;
+  readonly mirrorProcesses: MirrorProcesses;
   readonly scheduler: EventLoopScheduler;
   readonly responses: ResponseReader;
   readonly lists: ListStore;
@@ -160,7 +160,7 @@ function createCore(settings: MirrorSettings, parts: MirrorParts) {
 /** Creates what downloads, caches and serves blobs. */
 function createBlobParts(core: MirrorCore) {
   const { settings, parts, database, counters, upstream, fetchOwners, writeBehind } = core;
-  const { store, processRegistry, report } = parts;
+  const { store, mirrorProcesses, report } = parts;
   const { namespace, cacheSize: budgetBytes } = settings;
   const platforms = createPlatforms({ namespace, store, database, writeBehind, report });
   const eviction = new Eviction({
@@ -186,7 +186,7 @@ function createBlobParts(core: MirrorCore) {
     store,
     storedBlobs,
     sources,
-    processRegistry,
+    mirrorProcesses,
     eviction,
     budgetBytes,
   });
@@ -206,12 +206,12 @@ function createBlobParts(core: MirrorCore) {
 /** Creates what downloads, checks and serves manifests. */
 function createManifestParts(core: MirrorCore, blobs: MirrorBlobs): MirrorManifests {
   const { parts, settings, availability } = core;
-  const { processRegistry, scheduler, responses, clock, report } = parts;
+  const { mirrorProcesses, scheduler, responses, clock, report } = parts;
   const manifestDownloads = new ManifestDownloads({
     ...core,
     responses,
     limitBytes: parts.manifestBytes,
-    processRegistry,
+    mirrorProcesses,
     scheduler,
     clock,
     report,

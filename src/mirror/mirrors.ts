@@ -11,7 +11,7 @@ import { createListStore } from "./cache/list-cache.ts";
 import { createMirror, type Mirror, type MirrorParts } from "./mirror.ts";
 import { createEventLoopScheduler } from "./pull/event-loop-scheduler.ts";
 import { deleteStaleDownloads } from "./pull/fetch-owners.ts";
-import { createProcessId, registerProcess } from "./pull/process-registry.ts";
+import { createProcessId, registerMirrorProcess } from "./pull/mirror-processes.ts";
 import type { MirrorRepository } from "./repository.ts";
 import type { MirrorSettings } from "./settings.ts";
 import { startSchedules } from "./sync/schedule.ts";
@@ -52,18 +52,18 @@ const deleteStaleEveryMs = 60 * 60 * 1000;
 
 export async function openMirrors(
   settings: readonly MirrorSettings[],
-  parts: Omit<MirrorParts, "processId" | "processRegistry" | "scheduler" | "responses" | "lists">,
+  parts: Omit<MirrorParts, "processId" | "mirrorProcesses" | "scheduler" | "responses" | "lists">,
   { runsSchedules }: { readonly runsSchedules: boolean },
 ): Promise<Mirrors> {
   const { database, clock, report } = parts;
   const { processId, release } = createProcessId();
   for (const { namespace, visibility } of settings)
     await database.commands.alignMirror({ namespace, visibility, nowMs: clock() });
-  const processRegistry = await registerProcess({ database, processId, clock, report });
+  const mirrorProcesses = await registerMirrorProcess({ database, processId, clock, report });
   const shared = {
     ...parts,
     processId,
-    processRegistry,
+    mirrorProcesses,
     scheduler: createEventLoopScheduler(),
     responses: createResponseReader(),
     lists: createListStore(),
@@ -88,7 +88,7 @@ export async function openMirrors(
       clearInterval(deletingStale);
       schedules?.stop();
       await Promise.all(list.map((mirror) => mirror.close()));
-      await processRegistry.unregister().catch(report);
+      await mirrorProcesses.unregister().catch(report);
       release();
     },
   };

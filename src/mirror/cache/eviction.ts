@@ -4,7 +4,7 @@ import type { Digest } from "../../oci/digest.ts";
 import { deleteMarkedBlobs } from "../../registry/deleting-blobs.ts";
 import type { LeasePolicy } from "../../registry/leases.ts";
 import type { Counters } from "../counters.ts";
-import type { ProcessRegistry } from "../pull/process-registry.ts";
+import type { MirrorProcesses } from "../pull/mirror-processes.ts";
 
 /** Each eviction scans all blobs of the mirror, so it frees an extra 3 % of the limit. */
 const spare = 0.03;
@@ -26,7 +26,7 @@ interface EvictionParts {
   readonly leasePolicy: LeasePolicy;
   readonly clock: () => number;
   readonly counters: Counters;
-  readonly processRegistry: Pick<ProcessRegistry, "isOnlyProcess">;
+  readonly mirrorProcesses: Pick<MirrorProcesses, "isOnlyProcess">;
   readonly report: (error: unknown) => void;
 }
 
@@ -108,12 +108,12 @@ export class Eviction {
   }
 
   async #freeSpace(sizeBytes: number, budget: number): Promise<void> {
-    const { namespace, flushingDatabase, processRegistry, report } = this.#parts;
+    const { namespace, flushingDatabase, mirrorProcesses, report } = this.#parts;
     try {
       this.#cachedBytes ??= (await flushingDatabase.mirrorUses.stock(namespace)).bytes;
       const targetBytes = Math.max(0, budget - sizeBytes);
       // `#cachedBytes` does not include blobs that other processes download; only the database knows them.
-      const isKnown = await processRegistry.isOnlyProcess();
+      const isKnown = await mirrorProcesses.isOnlyProcess();
       if (this.#cachedBytes <= targetBytes && isKnown) return;
       const leaveBytes = targetBytes - Math.min(targetBytes, budget * spare);
       await this.#evict({ ifOverBytes: targetBytes, leaveBytes }, budget);

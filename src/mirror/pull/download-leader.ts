@@ -8,7 +8,7 @@ import type { Counters } from "../counters.ts";
 import type { MirrorRepository } from "../repository.ts";
 import { BlobDownload } from "./blob-download.ts";
 import type { FetchOwners } from "./fetch-owners.ts";
-import type { ProcessRegistry } from "./process-registry.ts";
+import type { MirrorProcesses } from "./mirror-processes.ts";
 import type { BlobSources, OpenedSource } from "./sources.ts";
 import type { StoredBlobs } from "./stored-blobs.ts";
 import type { WriteBehind } from "./write-behind.ts";
@@ -44,7 +44,7 @@ interface DownloadLeaderParts {
   /** Blob sizes from manifests that are not stored yet. */
   readonly writeBehind: Pick<WriteBehind, "sizeOf">;
   readonly fetchOwners: FetchOwners;
-  readonly processRegistry: Pick<ProcessRegistry, "isOnlyProcess">;
+  readonly mirrorProcesses: Pick<MirrorProcesses, "isOnlyProcess">;
   readonly eviction: Eviction;
   /** `mirrors[].cacheSize`; `undefined`: no limit. */
   readonly budgetBytes: number | undefined;
@@ -126,10 +126,10 @@ export class DownloadLeader {
     mirrorRepository: MirrorRepository,
     digest: Digest,
   ): Promise<EarlyRequest | undefined> {
-    const { storedBlobs, processRegistry, sources } = this.#parts;
+    const { storedBlobs, mirrorProcesses, sources } = this.#parts;
     if (
       (await storedBlobs.repositoryLinking(mirrorRepository, digest)) !== undefined ||
-      !(await processRegistry.isOnlyProcess())
+      !(await mirrorProcesses.isOnlyProcess())
     )
       return undefined;
     const opened = sources.open(mirrorRepository, digest, 0);

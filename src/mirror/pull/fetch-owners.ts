@@ -1,7 +1,7 @@
 import type { BlobStore } from "../../../storage/blob-store.ts";
 import type { Database } from "../../database/contract.ts";
 import type { FetchTarget, MirrorFetch, MirrorFetchBegun } from "../../database/mirror/fetches.ts";
-import { hasEnded } from "./process-registry.ts";
+import { hasEnded } from "./mirror-processes.ts";
 
 /** Which process runs which fetch: one database row per running fetch names the process that owns it. */
 export interface FetchOwners {

@@ -6,7 +6,10 @@ import { hostname } from "node:os";
 import { after, describe, test } from "node:test";
 import { createMemoryStore } from "../../../storage/memory/store.ts";
 import { deleteStaleDownloads } from "../../../src/mirror/pull/fetch-owners.ts";
-import { createProcessId, registerProcess } from "../../../src/mirror/pull/process-registry.ts";
+import {
+  createProcessId,
+  registerMirrorProcess,
+} from "../../../src/mirror/pull/mirror-processes.ts";
 import { parseDigest } from "../../../src/oci/digest.ts";
 import { parseRepositoryName } from "../../../src/oci/name.ts";
 import { startBerth } from "../../support/berth.ts";
@@ -93,7 +96,7 @@ test("two processes on one database follow a tag that moves, although the upstre
   }
 });
 
-describe("a mirror process in the process registry", () => {
+describe("a mirror process", () => {
   const nowMs = 1_000_000_000;
   const join = async (others: Readonly<Record<string, number>>) => {
     const database = openMetadataInMemory();
@@ -101,26 +104,26 @@ describe("a mirror process in the process registry", () => {
       await database.commands.seeMirrorProcess({ owner, nowMs: seenAtMs });
     const { processId, release } = createProcessId();
     const parts = { database, processId, clock: () => nowMs, report: assert.ifError };
-    const processRegistry = await registerProcess(parts);
+    const mirrorProcesses = await registerMirrorProcess(parts);
     const owners = async () =>
       (await database.mirrorProcesses.othersThan("")).map((one) => one.owner);
-    return { processRegistry, owner: processId, owners, release };
+    return { mirrorProcesses, owner: processId, owners, release };
   };
 
   test("is the only process if the others have died or sent no heartbeat for 121 s, and deletes their rows", async () => {
     const died = { [`${hostname()}/999999999/a`]: nowMs, "another/1/b": nowMs - 121_000 };
-    const { processRegistry, owner, owners, release } = await join(died);
-    assert.equal(await processRegistry.isOnlyProcess(), true);
+    const { mirrorProcesses, owner, owners, release } = await join(died);
+    assert.equal(await mirrorProcesses.isOnlyProcess(), true);
     assert.deepEqual(await owners(), [owner]);
-    await processRegistry.unregister();
+    await mirrorProcesses.unregister();
     assert.deepEqual(await owners(), []);
     release();
   });
 
   test("is not the only process if a process of another host sent a heartbeat 1 s ago", async () => {
-    const { processRegistry, release } = await join({ "another/1/b": nowMs - 1_000 });
-    assert.equal(await processRegistry.isOnlyProcess(), false);
-    await processRegistry.unregister();
+    const { mirrorProcesses, release } = await join({ "another/1/b": nowMs - 1_000 });
+    assert.equal(await mirrorProcesses.isOnlyProcess(), false);
+    await mirrorProcesses.unregister();
     release();
   });
 });

@@ -5,7 +5,7 @@ import type { Database } from "../../database/contract.ts";
 import type { MirrorProcess } from "../../database/mirror/fetches.ts";
 
 /** The processes with mirrors on one database. Each writes a heartbeat every 30 s. */
-export interface ProcessRegistry {
+export interface MirrorProcesses {
   /** Whether no other live process is registered, so that no other process can run the same fetch. */
   isOnlyProcess(): Promise<boolean>;
   unregister(): Promise<void>;
@@ -16,12 +16,12 @@ const seenEveryMs = 30_000;
 const deadAfterMs = 4 * seenEveryMs;
 
 /** Registers this process, and deletes the rows of processes that have ended. */
-export async function registerProcess(parts: {
+export async function registerMirrorProcess(parts: {
   readonly database: Pick<Database, "mirrorProcesses" | "commands">;
   readonly processId: string;
   readonly clock: () => number;
   readonly report: (error: unknown) => void;
-}): Promise<ProcessRegistry> {
+}): Promise<MirrorProcesses> {
   const { database, processId, clock, report } = parts;
   const isGone = (other: MirrorProcess): boolean =>
     hasEnded(other.owner, processId) || other.seenAtMs < clock() - deadAfterMs;
@@ -46,7 +46,7 @@ export async function registerProcess(parts: {
   };
 }
 
-/** The ids of this operating system process, which may run several registries. */
+/** The ids of this operating system process, which may run several servers. */
 const processIds = new Set<string>();
 
 /**
@@ -65,7 +65,7 @@ export function hasEnded(processId: string, ours: string): boolean {
   }
 }
 
-/** Creates a unique id for one registry in this process: `host/pid/random`. */
+/** Creates a unique id for one server in this process: `host/pid/random`. */
 export function createProcessId(): { readonly processId: string; readonly release: () => void } {
   const processId = `${hostname()}/${process.pid}/${randomBytes(8).toString("hex")}`;
   processIds.add(processId);
