@@ -206,12 +206,11 @@ function createBlobParts(core: MirrorCore) {
 /** Creates what downloads, checks and serves manifests. */
 function createManifestParts(core: MirrorCore, blobs: MirrorBlobs): MirrorManifests {
   const { parts, settings, availability } = core;
-  const { mirrorProcesses, scheduler, responses, clock, report } = parts;
+  const { scheduler, responses, clock, report } = parts;
   const manifestDownloads = new ManifestDownloads({
     ...core,
     responses,
     limitBytes: parts.manifestBytes,
-    mirrorProcesses,
     scheduler,
     clock,
     report,
