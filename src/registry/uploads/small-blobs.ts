@@ -7,6 +7,7 @@ import { withCheckedLength, type Chunk, type UploadQuota } from "./chunk.ts";
 import {
   isRefused,
   recordBlob,
+  untilTakenOver,
   type LockedSession,
   type StoredUploadParts,
 } from "./stored-upload.ts";
@@ -81,7 +82,9 @@ export async function closeWithSmallBlob(
 ): Promise<void> {
   const { smallBlobs, sessions } = parts;
   const { id, repository } = row;
-  const bytes = await smallBlobs.store(repository, digest, chunk, lock.heartbeat);
+  const bytes = await untilTakenOver(lock, chunk, () =>
+    smallBlobs.store(repository, digest, chunk, lock.heartbeat),
+  );
   const hasRow = await sessions.forget(id);
   const uploadId = hasRow ? id : undefined;
   try {

@@ -114,20 +114,34 @@ async function appendBytes(
   const { store, database, clock, runningDigests } = parts;
   if (clock() - row.touched_at > rewriteAfterMs)
     await database.commands.touchUpload({ id: row.id, nowMs: clock() });
-  const stop = (): void =>
-    void chunk.source.destroy(new Error("a newer request has taken over the upload"));
-  lock.abortSignal.addEventListener("abort", stop, { once: true });
   try {
     const hashed = runningDigests.tap(row.id, offset, bytes);
-    return await store.append(row.storage_reference, offset, hashed);
+    return await untilTakenOver(lock, chunk, () =>
+      store.append(row.storage_reference, offset, hashed),
+    );
   } catch (error) {
     // The running digest may include bytes that were not written. Another process may append other bytes at that
     // offset.
     runningDigests.forget(row.id);
     if (describeFailure(error)?.status === fullStatus) await freeSpace(parts, row);
     throw error;
+  }
+}
+
+/** Reads a chunk. When a newer request takes over the upload, its connection ends and `read` rejects. */
+export async function untilTakenOver<T>(
+  { abortSignal }: LockedSession["lock"],
+  { source }: Chunk,
+  read: () => Promise<T>,
+): Promise<T> {
+  const stop = (): void =>
+    void source.destroy(new Error("a newer request has taken over the upload"));
+  if (abortSignal.aborted) stop();
+  abortSignal.addEventListener("abort", stop, { once: true });
+  try {
+    return await read();
   } finally {
-    lock.abortSignal.removeEventListener("abort", stop);
+    abortSignal.removeEventListener("abort", stop);
   }
 }
 

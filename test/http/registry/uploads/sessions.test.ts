@@ -83,6 +83,23 @@ describeSharedApi("an upload session", (berth) => {
     await expectBlob(berth(), digestOf(whole), whole);
   });
 
+  test("a closing PUT takes over an upload from a small closing PUT that sends nothing", async (t) => {
+    const whole = Buffer.alloc(10_000, "a");
+    const location = await startUpload(berth());
+    const path = closing(location, whole);
+    const silent = connect(berth().port, "127.0.0.1");
+    t.after(() => silent.destroy());
+    silent.on("error", () => undefined);
+    const head = `PUT ${path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10000\r\n\r\n`;
+    await new Promise((resolve) => silent.write(head + "a".repeat(5_000), resolve));
+    await waitUntil("the newer request is served", async () => {
+      const { status } = await berth().api.put(path).send(whole);
+      return status === 201;
+    });
+    await expectBlob(berth(), digestOf(whole), whole);
+    assert.equal(silent.destroyed, true);
+  });
+
   test("a PATCH during an active PATCH is answered 416 with the Range, and their bytes do not mix", async (t) => {
     const location = await startUpload(berth());
     const busy = httpRequest({
