@@ -27,7 +27,8 @@ interface UnpersistedSession {
 /**
  * Upload sessions with delayed rows. A row is written before the first byte goes to the store, or 50 ms after the
  * session begins. A blob that arrives completely in the closing request, as small blobs do, costs one transaction
- * instead of two. A crash loses only sessions without bytes.
+ * instead of two: with a row for each session, a push of images of 25 KB by POST and PUT took 24 % more CPU time and
+ * 25 % longer (16 clients); by PATCH it took the same CPU time. A crash loses only sessions without bytes.
  */
 export interface UploadSessions {
   /** A new unique id. */
