@@ -97,6 +97,9 @@ async function facetsOf(
     .selectFrom("repository_facets")
     .select(["repository_id", "facet", "value"])
     .where(dialectOf(db).isOneOf("repository_id", ids))
+    .orderBy("repository_id")
+    .orderBy("facet")
+    .orderBy("value")
     .execute();
   for (const { repository_id: id, facet, value } of rows) {
     const own = found.get(id);

@@ -1,0 +1,97 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import type { Database } from "../../../src/database/contract.ts";
+import { accessSteps } from "./access.ts";
+import { accountsSteps } from "./accounts.ts";
+import { catalogSteps } from "./catalog.ts";
+import { imagesSteps } from "./images.ts";
+import { maintenanceSteps } from "./maintenance.ts";
+import { mirrorSteps } from "./mirror.ts";
+import { registrySteps } from "./registry.ts";
+import { temporaryFolder } from "../../support/temporary.ts";
+import { app, change, openForTest, parseReference, type Step } from "./support.ts";
+
+/*
+ * Every read and every command of the contract, once at least, on each kind of database. The results are written down,
+ * so that all kinds return the same values of the same types.
+ */
+
+const parts: ReadonlyMap<string, readonly Step[]> = new Map([
+  ["accounts", accountsSteps],
+  ["access", accessSteps],
+  ["registry", registrySteps],
+  ["catalog", catalogSteps],
+  ["images", imagesSteps],
+  ["mirror", mirrorSteps],
+  ["maintenance", maintenanceSteps],
+]);
+
+/** Parts of a database that are no reads or commands, and the same commands a second time. */
+const others = ["writer", "unflushedCommands", "probe", "close"];
+
+/** The functions of an object and of the objects in it, as `noun.name`. */
+function functionsOf(object: object, prefix = ""): readonly string[] {
+  return Object.entries(object).flatMap(([name, value]: [string, unknown]) =>
+    typeof value === "function"
+      ? [prefix + name]
+      : functionsOf(value as object, `${prefix}${name}.`),
+  );
+}
+
+/** The same object; each function that is called adds its name to `called`. */
+function watch<T extends object>(object: T, called: Set<string>, prefix = ""): T {
+  return new Proxy(object, {
+    get(target, key) {
+      const value: unknown = Reflect.get(target, key);
+      if (typeof value === "function") called.add(prefix + String(key));
+      return typeof value === "object" && value !== null
+        ? watch(value, called, `${prefix}${String(key)}.`)
+        : value;
+    },
+  });
+}
+
+async function run(database: Database, steps: readonly Step[]): Promise<void> {
+  for (const [call, expected] of steps)
+    assert.deepEqual(await call(database), expected, String(call));
+}
+
+describe("the contract of the database", () => {
+  const called = new Set<string>();
+  for (const [name, steps] of parts)
+    test(`is kept by the reads and commands of ${name}`, async () => {
+      const database = await openForTest(temporaryFolder());
+      try {
+        await run(watch(database, called), steps);
+      } finally {
+        await database.close();
+      }
+    });
+
+  test("keeps the version while nothing is written, and facts that were just read", async () => {
+    const database = await openForTest(temporaryFolder());
+    try {
+      const watched = watch(database, called);
+      const { commands, facts } = watched;
+      const reference = parseReference("1");
+      await commands.createRepository({ ...change, repository: app, visibility: "public" });
+      const [before, repository] = [await watched.version(), await facts.repositories.get(app)];
+      assert.equal(await watched.version(), before);
+      assert.deepEqual(facts.repositories.getCached(app), repository);
+      assert.equal(facts.manifests.getCached(app, reference), undefined);
+    } finally {
+      await database.close();
+    }
+  });
+
+  test("has no read and no command that these tests do not call", async () => {
+    const database = await openForTest(temporaryFolder());
+    const all = functionsOf(database).filter((name) => !others.includes(name.split(".")[0] ?? ""));
+    assert.ok(all.length > 150, `${all.length} functions`);
+    assert.deepEqual(
+      all.filter((name) => !called.has(name)),
+      [],
+    );
+    await database.close();
+  });
+});

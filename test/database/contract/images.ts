@@ -1,0 +1,301 @@
+import {
+  app,
+  base,
+  blob,
+  by,
+  change,
+  digest,
+  manifest,
+  named,
+  reference,
+  type Step,
+} from "./support.ts";
+
+const ids = { app: 1, base: 2, image: 1, index: 3, bob: 3 };
+
+/** Images, storage usage, and the lists and searches that depend on the principal. */
+export const imagesSteps: readonly Step[] = [
+  [(db) => db.commands.createAccount({ ...change, name: "team", kind: "organisation" }), 2],
+  [(db) => db.commands.createAccount({ ...change, name: "bob", kind: "user" }), 3],
+  [
+    (db) => db.commands.createRepository({ ...change, repository: app, visibility: "public" }),
+    "created",
+  ],
+  [
+    (db) => db.commands.createRepository({ ...change, repository: base, visibility: "private" }),
+    "created",
+  ],
+  [(db) => db.commands.storeBlob(blob("config")), "stored"],
+  [(db) => db.commands.storeBlob(blob("layer")), "stored"],
+  [
+    (db) => db.commands.storeBlob({ ...blob("layer", base), storageKey: "second key" }),
+    "duplicate",
+  ],
+  [
+    (db) =>
+      db.commands.putManifest(
+        manifest("image", [reference(0, "config", "config"), reference(1, "layer", "layer")], {
+          tags: ["Ab_1"],
+          columns: {
+            os: "linux",
+            architecture: "amd64",
+            config_media_type: "application/vnd.oci.image.config.v1+json",
+          },
+        }),
+      ),
+    { outcome: "stored" },
+  ],
+  [
+    (db) =>
+      db.commands.putManifest(
+        manifest("second", [], { tags: ["latest"], columns: { media_type: "type/x" } }),
+      ),
+    { outcome: "stored" },
+  ],
+  [
+    (db) =>
+      db.commands.putManifest(
+        manifest(
+          "index",
+          [
+            reference(0, "child", "image"),
+            reference(1, "child", "missing", {
+              required: 0,
+              os: "windows",
+              os_features: '["win32k"]',
+              annotations:
+                '{"vnd.docker.reference.type":"attestation-manifest","vnd.docker.reference.digest":"sha256:a"}',
+            }),
+          ],
+          { columns: { kind: "index" } },
+        ),
+      ),
+    { outcome: "stored" },
+  ],
+  [
+    (db) =>
+      db.commands.putManifest(
+        manifest("signature", [], {
+          columns: { subject_digest: digest("image"), artifact_type: "type/signature" },
+        }),
+      ),
+    { outcome: "stored" },
+  ],
+  [
+    (db) =>
+      db.commands.setDescription({ ...change, repository: app, short: "Söme App", full: "readme" }),
+    true,
+  ],
+  [
+    (db) => db.commands.setDescription({ ...change, repository: named("team/none"), short: "" }),
+    false,
+  ],
+  [(db) => db.commands.star({ ...by(ids.bob, "bob"), repository: app }), true],
+  [(db) => db.commands.star({ ...by(ids.bob, "bob"), repository: app }), true],
+  [
+    (db) => db.images.entries(ids.app, ids.index, 5),
+    {
+      items: [
+        {
+          digest: digest("image"),
+          mediaType: "type/child",
+          sizeBytes: 5,
+          os: "linux",
+          architecture: "amd64",
+          variant: null,
+          osVersion: null,
+          osFeatures: null,
+          artifactType: null,
+          configMediaType: "application/vnd.oci.image.config.v1+json",
+          manifestId: 1,
+          pushedAtMs: 1000,
+          referenceType: null,
+          referenceDigest: null,
+        },
+        {
+          digest: digest("missing"),
+          mediaType: "type/child",
+          sizeBytes: 7,
+          os: "windows",
+          architecture: null,
+          variant: null,
+          osVersion: null,
+          osFeatures: '["win32k"]',
+          artifactType: null,
+          configMediaType: null,
+          manifestId: null,
+          pushedAtMs: null,
+          referenceType: "attestation-manifest",
+          referenceDigest: "sha256:a",
+        },
+      ],
+      total: 2,
+    },
+  ],
+  [
+    (db) => db.images.parts(ids.image, 1),
+    { items: [{ kind: "config", digest: digest("config"), sizeBytes: 6 }], total: 2 },
+  ],
+  [
+    (db) => db.images.referrers(ids.app, digest("image"), 5),
+    [
+      {
+        digest: digest("signature"),
+        mediaType: "type/manifest",
+        sizeBytes: 9,
+        artifactType: "type/signature",
+      },
+    ],
+  ],
+  [(db) => db.images.sizes([ids.image, 99]), new Map<unknown, unknown>([[1, 11]])],
+  [
+    (db) => db.storageUsage.blobsOf(ids.app, { kind: "everything" }, { last: 0, limit: 5 }),
+    [
+      { blobId: 1, sizeBytes: 6, isShared: 0 },
+      { blobId: 2, sizeBytes: 5, isShared: 1 },
+    ],
+  ],
+  [
+    (db) => db.storageUsage.blobsOf(ids.app, { kind: "public" }, { last: 1, limit: 5 }),
+    [{ blobId: 2, sizeBytes: 5, isShared: 0 }],
+  ],
+  [
+    (db) => db.storageUsage.blobsOf(ids.app, undefined, { last: 0, limit: 1 }),
+    [{ blobId: 1, sizeBytes: 6, isShared: 0 }],
+  ],
+  [
+    (db) => db.catalog.list({ kind: "everything" }, { limit: 1 }),
+    { items: ["team/app"], more: true },
+  ],
+  [
+    (db) => db.catalog.list({ kind: "public" }, { last: "a", limit: 5 }),
+    { items: ["team/app"], more: false },
+  ],
+  [
+    (db) => db.catalog.list({ kind: "user", accountId: ids.bob }, { limit: 5 }),
+    { items: ["team/app"], more: false },
+  ],
+  [
+    (db) => db.catalog.list({ kind: "paths", namespace: "team", paths: ["team/b*"] }, { limit: 5 }),
+    { items: ["team/app", "team/base"], more: false },
+  ],
+  [
+    (db) =>
+      db.search.find({
+        visibility: { kind: "everything" },
+        words: ["so"],
+        facets: { os: ["linux"] },
+        offset: 0,
+        limit: 5,
+        countAtMost: 100,
+      }),
+    {
+      items: [
+        {
+          id: 1,
+          name: "team/app",
+          visibility: "public",
+          stars: 1,
+          createdAtMs: 1000,
+          updatedAtMs: 1000,
+          description: "Söme App",
+          facets: [
+            { facet: "architecture", value: "amd64" },
+            { facet: "os", value: "linux" },
+            { facet: "type", value: "image" },
+            { facet: "type", value: "unrecognized" },
+          ],
+        },
+      ],
+      total: 1,
+    },
+  ],
+  [
+    (db) =>
+      db.search.find({
+        visibility: { kind: "paths", namespace: "team", paths: ["team/b*"] },
+        words: [],
+        exact: base,
+        isOfficial: false,
+        namespace: "team",
+        offset: 0,
+        limit: 5,
+        countAtMost: 100,
+      }),
+    {
+      items: [
+        {
+          id: 2,
+          name: "team/base",
+          visibility: "private",
+          stars: 0,
+          createdAtMs: 1000,
+          updatedAtMs: 1000,
+          description: "",
+          facets: [],
+        },
+        {
+          id: 1,
+          name: "team/app",
+          visibility: "public",
+          stars: 1,
+          createdAtMs: 1000,
+          updatedAtMs: 1000,
+          description: "Söme App",
+          facets: [
+            { facet: "architecture", value: "amd64" },
+            { facet: "os", value: "linux" },
+            { facet: "type", value: "image" },
+            { facet: "type", value: "unrecognized" },
+          ],
+        },
+      ],
+      total: 2,
+    },
+  ],
+  [
+    (db) =>
+      db.search.measures({
+        visibility: { kind: "user", accountId: ids.bob },
+        words: [],
+        offset: 0,
+        limit: 5,
+        countAtMost: 1,
+      }),
+    {
+      items: [{ id: 1, name: "team/app", stars: 1, createdAtMs: 1000, updatedAtMs: 1000 }],
+      total: 1,
+    },
+  ],
+  [
+    (db) => db.search.describe([ids.base, 99]),
+    [
+      {
+        id: 2,
+        name: "team/base",
+        visibility: "private",
+        stars: 0,
+        createdAtMs: 1000,
+        updatedAtMs: 1000,
+        description: "",
+        facets: [],
+      },
+    ],
+  ],
+  [
+    (db) => db.search.facetsOf([ids.app]),
+    new Map<unknown, unknown>([
+      [
+        1,
+        [
+          { facet: "architecture", value: "amd64" },
+          { facet: "os", value: "linux" },
+          { facet: "type", value: "image" },
+          { facet: "type", value: "unrecognized" },
+        ],
+      ],
+    ]),
+  ],
+  [(db) => db.commands.unstar({ ...by(ids.bob, "bob"), repository: app }), undefined],
+  [(db) => db.stars.has(ids.bob, ids.app), false],
+];

@@ -1,0 +1,93 @@
+import { blob, digest, manifest, reference, type Step } from "./support.ts";
+
+const ids = { config: 1, layer: 2, other: 3, image: 1 };
+
+/** The collector, the scrubber, the checks and the instance. */
+export const maintenanceSteps: readonly Step[] = [
+  [(db) => db.instance.get(), undefined],
+  [(db) => db.commands.claimInstance({ id: "instance" }), undefined],
+  [(db) => db.commands.beginServing(), undefined],
+  [(db) => db.instance.get(), { id: "instance", cleanStop: false, checkpointedAtMs: 0 }],
+  [(db) => db.commands.checkpoint({ checkpointedAtMs: 1_000, cleanStop: true }), undefined],
+  [(db) => db.instance.get(), { id: "instance", cleanStop: true, checkpointedAtMs: 1000 }],
+  [(db) => db.commands.storeBlob(blob("config")), "stored"],
+  [(db) => db.commands.storeBlob(blob("layer")), "stored"],
+  [(db) => db.commands.storeBlob({ ...blob("other"), dueAtMs: 2_500 }), "stored"],
+  [
+    (db) =>
+      db.commands.putManifest(
+        manifest("image", [reference(0, "config", "config"), reference(1, "layer", "missing")], {
+          put: { sparse: true },
+        }),
+      ),
+    { outcome: "stored" },
+  ],
+  [
+    (db) => db.maintenance.blobs({ after: 0, limit: 1 }),
+    [{ id: 1, digest: digest("config"), sizeBytes: 6, storageKey: "key of config" }],
+  ],
+  [
+    (db) => db.maintenance.blobsSince(1_000, { after: ids.config, limit: 1 }),
+    [{ id: 2, digest: digest("layer"), sizeBytes: 5, storageKey: "key of layer" }],
+  ],
+  [(db) => db.maintenance.knownKeys(["key of layer", "another"]), new Set(["key of layer"])],
+  [
+    (db) => db.maintenance.manifests({ after: 0, limit: 5 }),
+    [{ id: 1, digest: digest("image"), content: Buffer.from("image"), repository: "team/app" }],
+  ],
+  [
+    (db) => db.maintenance.absentReferences(ids.image),
+    [{ digest: digest("missing"), kind: "layer" }],
+  ],
+  [(db) => db.commands.quarantineBlob({ storageKey: "key of layer" }), true],
+  [(db) => db.commands.quarantineBlob({ storageKey: "key of layer" }), false],
+  [
+    (db) => db.maintenance.missing({ after: 0, limit: 5 }),
+    [{ id: 2, digest: digest("layer"), sizeBytes: 5, storageKey: "key of layer" }],
+  ],
+  [(db) => db.maintenance.counts(), { blobs: 3, bytes: 16, missing: 1 }],
+  [(db) => db.commands.restoreBlob({ storageKey: "key of layer" }), true],
+  [(db) => db.commands.recordScrub({ ids: [ids.config, ids.layer], nowMs: 1_500 }), undefined],
+  [(db) => db.commands.recordScrub({ ids: [ids.config], nowMs: 1_550 }), undefined],
+  [
+    (db) => db.maintenance.leastRecentlyScrubbed(5, 1_600),
+    [
+      { id: 3, digest: digest("other"), sizeBytes: 5, storageKey: "key of other" },
+      { id: 2, digest: digest("layer"), sizeBytes: 5, storageKey: "key of layer" },
+      { id: 1, digest: digest("config"), sizeBytes: 6, storageKey: "key of config" },
+    ],
+  ],
+  [
+    (db) =>
+      db.commands.collectBlobs({ nowMs: 3_000, deletingSinceMs: 3_000, dueAtMs: 4_000, limit: 2 }),
+    { checked: 2, collected: [{ repository: "team/app", digest: digest("layer") }] },
+  ],
+  [
+    (db) =>
+      db.commands.collectBlobs({ nowMs: 3_000, deletingSinceMs: 3_000, dueAtMs: 4_000, limit: 5 }),
+    { checked: 1, collected: [{ repository: "team/app", digest: digest("other") }] },
+  ],
+  [
+    (db) => db.collection.deleting({ after: 0, limit: 5, beforeMs: 3_000 }),
+    [
+      { id: 2, digest: digest("layer"), sizeBytes: 5, storageKey: "key of layer" },
+      { id: 3, digest: digest("other"), sizeBytes: 5, storageKey: "key of other" },
+    ],
+  ],
+  [(db) => db.collection.waiting(), { blobs: 2, bytes: 10 }],
+  [(db) => db.commands.dropBlob({ id: ids.layer }), true],
+  [(db) => db.commands.dropBlob({ id: ids.config }), false],
+  [
+    (db) =>
+      db.commands.collectManifests({
+        nowMs: 3_000,
+        deletingSinceMs: 3_000,
+        dueAtMs: 4_000,
+        limit: 5,
+      }),
+    { checked: 1, collected: [{ repository: "team/app", digest: digest("image") }] },
+  ],
+  [(db) => db.collection.waiting(), { blobs: 1, bytes: 5 }],
+  [(db) => db.integrity(true), []],
+  [(db) => db.integrity(false), []],
+];
