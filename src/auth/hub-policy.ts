@@ -10,7 +10,7 @@ import {
   type Decision,
 } from "../database/permissions/hub-rules.ts";
 import { reaches } from "../database/permissions/repository-rules.ts";
-import type { NamespaceView } from "../database/catalog/repository-pages.ts";
+import type { NamespaceView } from "../database/catalog/namespace-pages.ts";
 import { namespaceOf, type RepositoryName } from "../oci/name.ts";
 import { viewOfNamespace, visibleTo, type VisibilityFilter } from "./visibility.ts";
 import type { Session } from "./sessions.ts";

@@ -1,4 +1,4 @@
-import type { NamespaceView } from "../database/catalog/repository-pages.ts";
+import type { NamespaceView } from "../database/catalog/namespace-pages.ts";
 import type { Database } from "../database/contract.ts";
 import { repositoryPermissions } from "../database/permissions/hub-permissions.ts";
 import { mayRead } from "../database/permissions/hub-rules.ts";

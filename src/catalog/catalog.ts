@@ -1,7 +1,7 @@
 import type { Database } from "../database/contract.ts";
 import type { Registry } from "../registry/registry.ts";
 import type { PullCounts } from "./pull-counters.ts";
-import { createRepositoryListing, type RepositoryListing } from "./repository-listing.ts";
+import { createRepositorySummaries, type RepositorySummaries } from "./repository-summaries.ts";
 import { createSearch, type Search } from "./search.ts";
 import { createStorageUsageReports, type StorageUsageReports } from "./storage-usage.ts";
 import { createTagDiffs, type TagDiffs } from "./tag-diff.ts";
@@ -10,7 +10,7 @@ import { createTagListing, type TagListing } from "./tag-listing.ts";
 /** Search, listings, tag diffs and storage usage for Berth's own HTTP API. Search also serves the Hub-shaped API. */
 export interface Catalog {
   readonly search: Search;
-  readonly repositories: RepositoryListing;
+  readonly repositories: RepositorySummaries;
   readonly tags: TagListing;
   readonly diffs: TagDiffs;
   readonly storageUsage: StorageUsageReports;
@@ -23,7 +23,7 @@ export function createCatalog(parts: {
 }): Catalog {
   return {
     search: createSearch(parts),
-    repositories: createRepositoryListing(parts),
+    repositories: createRepositorySummaries(parts),
     tags: createTagListing(parts),
     diffs: createTagDiffs(parts),
     storageUsage: createStorageUsageReports(parts),

@@ -2,11 +2,11 @@ import type { HubPolicy, RepositoryPermissions } from "../auth/hub-policy.ts";
 import type { Session } from "../auth/sessions.ts";
 import type { Actor } from "../database/permissions/authority.ts";
 import type { Database } from "../database/contract.ts";
-import type { RepositoryDetails } from "../database/catalog/repositories.ts";
+import type { RepositoryDetails } from "../database/catalog/repository-details.ts";
 import type {
   RepositoryCursorPosition,
-  RepositoryPageRequest,
-} from "../database/catalog/repository-pages.ts";
+  NamespacePageRequest,
+} from "../database/catalog/namespace-pages.ts";
 import { OciError } from "../oci/errors.ts";
 import type { RepositoryName } from "../oci/name.ts";
 import type { Listing, NumberedPage } from "../oci/page.ts";
@@ -45,8 +45,8 @@ const orders = { name: "name", last_updated: "updated", pull_count: "pulls" } as
  */
 const countedAtMost = 1_000;
 
-type Filter = Pick<RepositoryPageRequest, "namespace" | "view" | "search">;
-type Order = Pick<RepositoryPageRequest, "order" | "descending">;
+type Filter = Pick<NamespacePageRequest, "namespace" | "view" | "search">;
+type Order = Pick<NamespacePageRequest, "order" | "descending">;
 
 interface RepositoryCatalogParts {
   readonly database: Database;
@@ -55,16 +55,14 @@ interface RepositoryCatalogParts {
   readonly clock: () => number;
 }
 
-/** Repositories as the Hub-shaped API shows them. */
+/** Repositories as the Hub-shaped API shows them: numbered pages, permissions, descriptions. */
 export class RepositoryCatalog {
   readonly #parts: RepositoryCatalogParts;
   readonly #readPage: ReturnType<typeof createPageReader<RepositoryCursorPosition>>;
-  readonly #rankSoon: () => void;
 
   constructor(parts: RepositoryCatalogParts) {
     this.#parts = parts;
     this.#readPage = createPageReader(parts.clock, isSamePosition);
-    this.#rankSoon = createStarRanking(parts.database);
   }
 
   /** Lists the repositories of a namespace that are visible to the session. An unknown namespace has an empty list. */
@@ -129,20 +127,6 @@ export class RepositoryCatalog {
     if (!(await database.commands.setDescription(set))) throw new OciError("NAME_UNKNOWN");
   }
 
-  /** Returns `false` if the user has too many stars. The search order follows within seconds. */
-  async star(actor: Actor, repository: RepositoryName): Promise<boolean> {
-    const { database, clock } = this.#parts;
-    const isDone = await database.commands.star({ actor, repository, nowMs: clock() });
-    this.#rankSoon();
-    return isDone;
-  }
-
-  async unstar(actor: Actor, repository: RepositoryName): Promise<void> {
-    const { database, clock } = this.#parts;
-    await database.commands.unstar({ actor, repository, nowMs: clock() });
-    this.#rankSoon();
-  }
-
   /** The teams that have a permission on a repository. */
   async teams(repository: RepositoryName) {
     const { database } = this.#parts;
@@ -151,12 +135,12 @@ export class RepositoryCatalog {
   }
 
   #pagedList(filter: Filter, order: Order): PagedList<RepositoryCursorPosition> {
-    const { repositoryPages } = this.#parts.database;
+    const { namespacePages } = this.#parts.database;
     return {
       key: JSON.stringify([filter, order]),
       isSearch: filter.search !== undefined && filter.search !== "",
-      count: () => repositoryPages.count(filter),
-      read: (window) => repositoryPages.list({ ...filter, ...order, ...window }),
+      count: () => namespacePages.count(filter),
+      read: (window) => namespacePages.list({ ...filter, ...order, ...window }),
     };
   }
 
@@ -223,28 +207,4 @@ function groupedBy<T>(
     else group.push(item);
   }
   return groups;
-}
-
-/** 10 search documents are rewritten per second, because a user may give 5,000 stars in a row. */
-const rankedAtOnce = 10;
-const rankEveryMs = 1_000;
-
-/**
- * Updates the search rank of repositories after star changes. After a crash, the next star continues the remaining
- * work.
- */
-function createStarRanking(database: Pick<Database, "unflushedCommands">): () => void {
-  let timer: NodeJS.Timeout | undefined;
-  const rank = async (): Promise<void> => {
-    const hasMore = await database.unflushedCommands.rankByStars({ limit: rankedAtOnce });
-    if (hasMore) rankSoon();
-  };
-  const rankSoon = (): void => {
-    timer ??= setTimeout(() => {
-      timer = undefined;
-      // If the database is closed or read-only, the pending rows stay until the next star.
-      rank().catch(() => undefined);
-    }, rankEveryMs).unref();
-  };
-  return rankSoon;
 }

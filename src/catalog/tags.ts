@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { imageLayersAtMost, triedTagsAtMost } from "../api/limits.ts";
 import type { Database } from "../database/contract.ts";
 import type { Registration } from "../database/catalog/pull-counters.ts";
-import type { RepositoryDetails } from "../database/catalog/repositories.ts";
+import type { RepositoryDetails } from "../database/catalog/repository-details.ts";
 import type { TagCursorPosition } from "../database/catalog/tag-pages.ts";
 import { OciError } from "../oci/errors.ts";
 import type { RepositoryName } from "../oci/name.ts";

@@ -5,8 +5,9 @@ import * as invites from "./accounts/invites.ts";
 import * as members from "./accounts/members.ts";
 import * as teams from "./accounts/teams.ts";
 import * as users from "./accounts/users.ts";
-import * as catalogRepositories from "./catalog/repositories.ts";
+import * as repositoryDetails from "./catalog/repository-details.ts";
 import * as searchIndex from "./catalog/search-index.ts";
+import * as stars from "./catalog/stars.ts";
 import * as checks from "./maintenance/checks.ts";
 import * as collection from "./maintenance/collection.ts";
 import * as instance from "./maintenance/instance.ts";
@@ -79,7 +80,8 @@ export const commands = {
     "setTeamPermission",
   ),
   ...pick(users, "createFirstAdministrator", "changeUser"),
-  ...pick(catalogRepositories, "setDescription", "star", "unstar"),
+  ...pick(repositoryDetails, "setDescription"),
+  ...pick(stars, "star", "unstar"),
   ...pick(searchIndex, "rankRepositories", "rankByStars"),
   ...pick(mirrorEviction, "useMirrorBlobs", "evictMirrorBlobs"),
   ...pick(

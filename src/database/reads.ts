@@ -6,10 +6,11 @@ import { createMemberReads } from "./accounts/members.ts";
 import { createMembershipReads } from "./accounts/memberships.ts";
 import { createTeamReads } from "./accounts/teams.ts";
 import { createImageReads } from "./catalog/images.ts";
-import { createRepositoryDetailReads, createStarReads } from "./catalog/repositories.ts";
-import { createRepositoryPageReads } from "./catalog/repository-pages.ts";
+import { createRepositoryDetailReads } from "./catalog/repository-details.ts";
+import { createNamespacePageReads } from "./catalog/namespace-pages.ts";
 import type { SearchIndex } from "./catalog/search-index.ts";
 import { createSearchReads } from "./catalog/search.ts";
+import { createStarReads } from "./catalog/stars.ts";
 import { createStorageUsageReads } from "./catalog/storage-usage.ts";
 import { createTagPageReads } from "./catalog/tag-pages.ts";
 import { createCatalogReads } from "./catalog/visibility-filter.ts";
@@ -71,7 +72,7 @@ export function createReads(db: Db, { searchIndex, ...own }: OwnReads) {
     catalog: createCatalogReads(db),
     images: createImageReads(db),
     repositoryDetails: createRepositoryDetailReads(db),
-    repositoryPages: createRepositoryPageReads(db),
+    namespacePages: createNamespacePageReads(db),
     stars: createStarReads(db),
     storageUsage: createStorageUsageReads(db),
     tagPages: createTagPageReads(db),

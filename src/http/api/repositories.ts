@@ -10,7 +10,7 @@ import {
 import { searchQuery, searchResultSchema } from "../../api/search.ts";
 import type { HubPolicy } from "../../auth/hub-policy.ts";
 import type { Catalog } from "../../catalog/catalog.ts";
-import type { RepositorySummary } from "../../catalog/repository-listing.ts";
+import type { RepositorySummary } from "../../catalog/repository-summaries.ts";
 import { shortNameOf, type SearchResult } from "../../catalog/search.ts";
 import type { StorageUsage } from "../../catalog/storage-usage.ts";
 import { parseNamespace } from "../../oci/name.ts";

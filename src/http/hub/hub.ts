@@ -7,12 +7,14 @@ import { TeamCatalog } from "../../accounts/team-catalog.ts";
 import { createInvites, type Invites } from "../../accounts/invites.ts";
 import { createAccountCatalog, type AccountCatalog } from "../../accounts/account-catalog.ts";
 import { RepositoryCatalog } from "../../catalog/repositories.ts";
+import { createStars, type Stars } from "../../catalog/stars.ts";
 import { TagCatalog } from "../../catalog/tags.ts";
 import type { AccessTokens } from "../../accounts/access-tokens.ts";
 
 /** The domain services of the Hub-shaped API, in addition to the registry. */
 export interface HubCatalog {
   readonly repositories: RepositoryCatalog;
+  readonly stars: Stars;
   readonly tags: TagCatalog;
   readonly accounts: AccountCatalog;
   readonly teams: TeamCatalog;
@@ -31,6 +33,7 @@ export function createHubCatalog(parts: {
   const invites = createInvites(parts);
   return {
     repositories: new RepositoryCatalog(parts),
+    stars: createStars(parts),
     tags: new TagCatalog(parts),
     accounts: createAccountCatalog(parts),
     teams: new TeamCatalog({ ...parts, invites }),

@@ -226,7 +226,7 @@ export const catalogSteps: readonly Step[] = [
   ],
   [
     (db) =>
-      db.repositoryPages.list({
+      db.namespacePages.list({
         namespace: "team",
         view: { kind: "all" },
         order: "pulls",
@@ -241,7 +241,7 @@ export const catalogSteps: readonly Step[] = [
   ],
   [
     (db) =>
-      db.repositoryPages.list({
+      db.namespacePages.list({
         namespace: "team",
         view: { kind: "public" },
         order: "name",
@@ -254,7 +254,7 @@ export const catalogSteps: readonly Step[] = [
   ],
   [
     (db) =>
-      db.repositoryPages.list({
+      db.namespacePages.list({
         namespace: "team",
         view: { kind: "granted", userId: ids.bob },
         order: "updated",
@@ -266,7 +266,7 @@ export const catalogSteps: readonly Step[] = [
   ],
   [
     (db) =>
-      db.repositoryPages.list({
+      db.namespacePages.list({
         namespace: "team",
         view: { kind: "paths", paths: ["team/b*", "TEAM/*"] },
         order: "name",
@@ -279,11 +279,11 @@ export const catalogSteps: readonly Step[] = [
       { name: "team/base", updatedAtMs: 1000, pullBucket: 7 },
     ],
   ],
-  [(db) => db.repositoryPages.count({ namespace: "team", view: { kind: "all" } }), 2],
+  [(db) => db.namespacePages.count({ namespace: "team", view: { kind: "all" } }), 2],
   [
     (db) =>
-      db.repositoryPages.count({ namespace: "team", view: { kind: "granted", userId: ids.bob } }),
+      db.namespacePages.count({ namespace: "team", view: { kind: "granted", userId: ids.bob } }),
     1,
   ],
-  [(db) => db.repositoryPages.count({ namespace: "team", view: { kind: "all" }, search: "_" }), 0],
+  [(db) => db.namespacePages.count({ namespace: "team", view: { kind: "all" }, search: "_" }), 0],
 ];

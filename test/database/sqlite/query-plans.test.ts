@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import SqliteDatabase from "better-sqlite3";
 import { createImageReads } from "../../../src/database/catalog/images.ts";
-import { createRepositoryDetailReads } from "../../../src/database/catalog/repositories.ts";
-import { createRepositoryPageReads } from "../../../src/database/catalog/repository-pages.ts";
+import { createRepositoryDetailReads } from "../../../src/database/catalog/repository-details.ts";
+import { createNamespacePageReads } from "../../../src/database/catalog/namespace-pages.ts";
 import { createPermissionReads } from "../../../src/database/permissions/check.ts";
 import { createTagPageReads } from "../../../src/database/catalog/tag-pages.ts";
 import { createCatalogReads } from "../../../src/database/catalog/visibility-filter.ts";
@@ -108,7 +108,7 @@ describe("reads", () => {
   test("of pages take their order from an index, and find the details of their rows by key", async () => {
     const { db, asked, planOf } = watchedDatabase();
     const window = { skip: 20, limit: 10 };
-    const pages = createRepositoryPageReads(db);
+    const pages = createNamespacePageReads(db);
     const tags = createTagPageReads(db);
     for (const order of ["name", "updated", "pulls"] as const)
       for (const descending of [true, false]) {

@@ -10,7 +10,7 @@ import { userOf } from "../requests.ts";
 import { presentHubRepositoryItem } from "./presenters.ts";
 
 interface Parts {
-  readonly hub: Pick<HubCatalog, "repositories" | "accounts">;
+  readonly hub: Pick<HubCatalog, "accounts" | "repositories" | "stars">;
   readonly pager: Pager;
 }
 
@@ -49,13 +49,13 @@ export function starRoutes(parts: Parts): readonly Route[] {
 
 async function star({ hub }: Parts, { session, actor, repository }: HubRequest): Promise<void> {
   userOf({ session });
-  if (!(await hub.repositories.star(actor, repository)))
+  if (!(await hub.stars.add(actor, repository)))
     throw forbidden("you have starred too many repositories: remove a star first");
 }
 
 async function unstar({ hub }: Parts, { session, actor, repository }: HubRequest): Promise<void> {
   userOf({ session });
-  await hub.repositories.unstar(actor, repository);
+  await hub.stars.remove(actor, repository);
 }
 
 async function listStarred(

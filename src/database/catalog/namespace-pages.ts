@@ -22,7 +22,7 @@ export interface RepositoryCursorPosition {
   readonly pullBucket: number;
 }
 
-export interface RepositoryPageRequest {
+export interface NamespacePageRequest {
   readonly namespace: string;
   readonly view: NamespaceView;
   readonly order: RepositoryOrder;
@@ -36,13 +36,13 @@ export interface RepositoryPageRequest {
   readonly limit: number;
 }
 
-export function createRepositoryPageReads(db: Db) {
+export function createNamespacePageReads(db: Db) {
   return {
     /**
      * Names only, from indexes alone. The query merges the granted private repositories with no more public ones than
      * the page can need.
      */
-    async list(request: RepositoryPageRequest): Promise<readonly RepositoryCursorPosition[]> {
+    async list(request: NamespacePageRequest): Promise<readonly RepositoryCursorPosition[]> {
       const { view, skip, limit } = request;
       const order = orderOf(request);
       const positions = sql`SELECT name, updated_at, pull_rank FROM repositories`;
@@ -67,7 +67,7 @@ export function createRepositoryPageReads(db: Db) {
 
     /** The total number on all pages. Without a search, public repositories are not counted one by one. */
     async count(
-      request: Pick<RepositoryPageRequest, "namespace" | "view" | "search">,
+      request: Pick<NamespacePageRequest, "namespace" | "view" | "search">,
     ): Promise<number> {
       const { namespace, view } = request;
       if ((request.search ?? "") !== "") return countRows(db, request);
@@ -111,7 +111,7 @@ async function countOf(db: Db, condition: RawBuilder<unknown>): Promise<number> 
 
 function countRows(
   db: Db,
-  request: Pick<RepositoryPageRequest, "namespace" | "view" | "search">,
+  request: Pick<NamespacePageRequest, "namespace" | "view" | "search">,
 ): Promise<number> {
   const { view } = request;
   const seen =
@@ -125,7 +125,7 @@ function countRows(
 
 /** The conditions: namespace, search and cursor. */
 function within(
-  request: Pick<RepositoryPageRequest, "namespace" | "search"> & Partial<RepositoryPageRequest>,
+  request: Pick<NamespacePageRequest, "namespace" | "search"> & Partial<NamespacePageRequest>,
 ): RawBuilder<unknown> {
   const { namespace, search, after, order, descending } = request;
   const conditions = [sql`namespace = ${namespace}`];
@@ -147,7 +147,7 @@ function within(
   return sql.join(conditions, sql` AND `);
 }
 
-function orderOf({ order, descending }: RepositoryPageRequest): RawBuilder<unknown> {
+function orderOf({ order, descending }: NamespacePageRequest): RawBuilder<unknown> {
   const way = descending ? sql`DESC` : sql`ASC`;
   switch (order) {
     case "name":

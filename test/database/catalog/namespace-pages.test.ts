@@ -2,9 +2,9 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import SqliteDatabase from "better-sqlite3";
 import {
-  createRepositoryPageReads,
+  createNamespacePageReads,
   type NamespaceView,
-} from "../../../src/database/catalog/repository-pages.ts";
+} from "../../../src/database/catalog/namespace-pages.ts";
 import { queriesOn } from "../../../src/database/sqlite/connection.ts";
 import { migrate } from "../../../src/database/sqlite/migrate.ts";
 
@@ -42,7 +42,7 @@ test("the pages of a namespace are slices of the sorted list of all visible repo
         )
         .run(id);
   }
-  const reads = createRepositoryPageReads(queriesOn(connection));
+  const reads = createNamespacePageReads(queriesOn(connection));
   const given = rows.filter(({ isGiven }) => isGiven).map(({ name }) => name);
   const views: readonly (readonly [NamespaceView, (row: Row) => boolean])[] = [
     [{ kind: "all" }, () => true],

@@ -1,6 +1,6 @@
 import type { VisibilityFilter } from "../auth/visibility.ts";
 import type { Database } from "../database/contract.ts";
-import type { RepositoryDetails } from "../database/catalog/repositories.ts";
+import type { RepositoryDetails } from "../database/catalog/repository-details.ts";
 import type { FacetValue } from "../database/catalog/search.ts";
 import { OciError } from "../oci/errors.ts";
 import type { RepositoryName } from "../oci/name.ts";
@@ -12,10 +12,10 @@ export interface RepositorySummary extends RepositoryDetails {
   readonly facets: readonly FacetValue[];
 }
 
-/** Repositories as Berth's own API shows them. `RepositoryCatalog` serves the Hub-shaped API. */
-export type RepositoryListing = ReturnType<typeof createRepositoryListing>;
+/** Repositories as Berth's own API shows them: pages after a name. `RepositoryCatalog` serves the Hub-shaped API. */
+export type RepositorySummaries = ReturnType<typeof createRepositorySummaries>;
 
-export function createRepositoryListing(parts: {
+export function createRepositorySummaries(parts: {
   readonly database: Pick<Database, "catalog" | "repositoryDetails" | "search">;
   readonly counts: PullCounts;
 }) {
