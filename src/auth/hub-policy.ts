@@ -5,7 +5,7 @@ import {
   authorizeByFacts,
   authorizeByPrincipal,
   viewOfRepository,
-  type RoutePermission,
+  type HubPermission,
   type HubTarget,
   type Decision,
 } from "../database/permissions/hub-rules.ts";
@@ -15,7 +15,7 @@ import { namespaceOf, type RepositoryName } from "../oci/name.ts";
 import { viewOfNamespace, visibleTo, type VisibilityFilter } from "./visibility.ts";
 import type { Session } from "./sessions.ts";
 
-export type { RoutePermission, HubTarget, Decision };
+export type { HubPermission, HubTarget, Decision };
 
 /** Permissions of a session on a repository. All are false if the session does not see the repository. */
 export interface RepositoryPermissions {
@@ -31,13 +31,13 @@ export interface HubPolicy {
    */
   authorize(
     session: Session | undefined,
-    permission: RoutePermission,
+    permission: HubPermission,
     target: HubTarget,
   ): Promise<Decision>;
   /** The actor of the commands of a request that {@link authorize} allowed. */
   actor(
     session: Session | undefined,
-    permission: RoutePermission,
+    permission: HubPermission,
     target: HubTarget & { readonly peer: string },
   ): Actor;
   repositoryPermissions(
@@ -70,7 +70,7 @@ export function createOpenHubPolicy(): HubPolicy {
   };
 }
 
-const requiresAccount = (permission: RoutePermission): boolean =>
+const requiresAccount = (permission: HubPermission): boolean =>
   permission.of === "repository"
     ? permission.permission === "see teams" || permission.permission === "admit teams"
     : permission.of !== "anyone" && permission.of !== "namespace";
@@ -95,7 +95,7 @@ export function denyHubChangesToMirrored(
   };
 }
 
-const changesContents = (permission: RoutePermission): boolean =>
+const changesContents = (permission: HubPermission): boolean =>
   permission.of === "namespace" ||
   (permission.of === "repository" &&
     (permission.permission === "move tags" || permission.permission === "fix tags"));

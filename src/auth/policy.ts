@@ -9,8 +9,11 @@ import type { PermissionReader } from "./permission-reader.ts";
 
 export { NotAuthorizedError, type Action };
 
-/** The permission that a route requires. Every route declares one; a test fails for a route without it. */
-export type Permission =
+/**
+ * The permission that a route for clients with a token requires (distribution API, operator's routes). Every route
+ * declares one; a test fails for a route without it.
+ */
+export type RegistryPermission =
   /** No permission: the response says nothing about stored content. */
   | { readonly kind: "none" }
   /** Any known principal, whatever its permissions. */
@@ -45,13 +48,13 @@ export interface Policy {
   /** Decides without I/O, from the grant and the facts of the repository. */
   allows(request: {
     readonly grant: Grant;
-    readonly permission: Permission;
+    readonly permission: RegistryPermission;
     readonly repository: RepositoryFacts | undefined;
   }): boolean;
   /** The actor of the commands of a request that {@link allows} accepted. */
   actor(request: {
     readonly grant: Grant;
-    readonly permission: Permission;
+    readonly permission: RegistryPermission;
     readonly repository: RepositoryName | undefined;
     readonly peer: string;
   }): Actor;

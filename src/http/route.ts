@@ -1,8 +1,8 @@
 import type { IncomingMessage } from "node:http";
 import type { Context } from "koa";
 import type * as z from "zod";
-import type { RoutePermission } from "../auth/hub-policy.ts";
-import type { Permission } from "../auth/policy.ts";
+import type { HubPermission } from "../auth/hub-policy.ts";
+import type { RegistryPermission } from "../auth/policy.ts";
 import type { Session } from "../auth/sessions.ts";
 import type { YieldingWork } from "../concurrency/yielding-work.ts";
 import type { Mirrored } from "../mirror/mirrors.ts";
@@ -17,8 +17,8 @@ import type { Actor } from "../database/permissions/authority.ts";
  * A {@link HubRoute} is for clients with a session: the Hub-shaped API and Berth's own API. It has their error format.
  */
 export type Route = TokenRoute | HubRoute;
-export type TokenRoute = RouteOf<Permission, "form" | "manifest" | "stream" | undefined>;
-export type HubRoute = RouteOf<RoutePermission, z.ZodType | undefined>;
+export type TokenRoute = RouteOf<RegistryPermission, "form" | "manifest" | "stream" | undefined>;
+export type HubRoute = RouteOf<HubPermission, z.ZodType | undefined>;
 
 interface RouteOf<Requires, Body> {
   /** A `get` route also serves HEAD. */
@@ -104,7 +104,7 @@ export interface HubRequest<Query = unknown, Body = unknown> extends PlainReques
 
 export type RouteRequest = PlainRequest<unknown, unknown> | RepositoryRequest | HubRequest;
 
-type RequestOf<R, Query, Body> = R extends RoutePermission
+type RequestOf<R, Query, Body> = R extends HubPermission
   ? HubRequest<Query, Body>
   : R extends { readonly kind: "repository" }
     ? RepositoryRequest<Query, Body>
@@ -144,7 +144,7 @@ export interface RouteDefinition<R, Q, B, A> {
 
 /** Defines a route. The types of `requires`, `query` and `body` give the type of the request. */
 export function route<
-  R extends Permission | RoutePermission,
+  R extends RegistryPermission | HubPermission,
   Q extends z.ZodObject | undefined = undefined,
   B extends keyof Bodies | z.ZodType | undefined = undefined,
   A extends z.ZodType | undefined = undefined,

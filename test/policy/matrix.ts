@@ -1,5 +1,5 @@
 import { request } from "node:http";
-import type { RoutePermission } from "../../src/auth/hub-policy.ts";
+import type { HubPermission } from "../../src/auth/hub-policy.ts";
 
 import { isHubRoute } from "../../src/http/route.ts";
 import { digestOf } from "../../src/oci/digest.ts";
@@ -60,7 +60,7 @@ export function servedRoutes(): readonly string[] {
 /** The routes of the Hub-shaped API in the server's route table, with the permissions that they require. */
 export function servedHubRoutes(): readonly {
   readonly name: string;
-  readonly needs: RoutePermission;
+  readonly needs: HubPermission;
 }[] {
   return everyRoute
     .filter(isHubRoute)

@@ -1,4 +1,4 @@
-import type { RoutePermission, HubTarget } from "./hub-rules.ts";
+import type { HubPermission, HubTarget } from "./hub-rules.ts";
 import type { Principal, ShownCredential } from "./principal.ts";
 import type { Action } from "./repository-rules.ts";
 
@@ -30,7 +30,7 @@ export interface ClientAuthority extends ShownCredential {
 
 /** The permission that the route of the request declares. */
 type ClientPermission =
-  | RoutePermission
+  | HubPermission
   | { readonly of: "registry"; readonly actions: readonly Action[] };
 
 /** The author of a change, for the audit row. */

@@ -20,7 +20,7 @@ import {
 } from "./repository-rules.ts";
 
 /** The permission that a route of the Hub-shaped API requires. */
-export type RoutePermission =
+export type HubPermission =
   /** None; lists show only what the principal may see. */
   | { readonly of: "anyone" }
   /** A session; the handler checks the rest, since the target is in the body of the request. */
@@ -65,7 +65,7 @@ const mayChange = (scope: PersonalScope | undefined): boolean =>
 /** The decision if it depends on the principal alone; `undefined`: call {@link authorizeByFacts}. */
 export function authorizeByPrincipal(
   principal: KnownPrincipal | undefined,
-  permission: RoutePermission,
+  permission: HubPermission,
   { repository }: HubTarget,
 ): Decision | undefined {
   if (permission.of === "anyone") return "allowed";
@@ -95,7 +95,7 @@ export function authorizeByPrincipal(
 
 export function authorizeByFacts(
   principal: KnownPrincipal | undefined,
-  permission: RoutePermission,
+  permission: HubPermission,
   { repository, namespace = "" }: HubTarget,
   facts: HubFacts,
 ): Decision {

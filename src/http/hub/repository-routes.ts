@@ -1,10 +1,10 @@
 import type * as z from "zod";
-import type { RoutePermission } from "../../auth/hub-policy.ts";
+import type { HubPermission } from "../../auth/hub-policy.ts";
 import { route, type Route, type RouteDefinition } from "../route.ts";
 
 /** Defines a route under both of Docker Hub's paths for a repository. */
 export function repositoryRoutes<
-  R extends RoutePermission,
+  R extends HubPermission,
   Q extends z.ZodObject | undefined = undefined,
   B extends z.ZodType | undefined = undefined,
   A extends z.ZodType | undefined = undefined,

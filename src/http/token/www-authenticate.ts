@@ -1,5 +1,5 @@
 import type { Context } from "koa";
-import type { Permission } from "../../auth/policy.ts";
+import type { RegistryPermission } from "../../auth/policy.ts";
 import { formatScope } from "../../auth/tokens/scope.ts";
 import { OciError, orAbsent } from "../../oci/errors.ts";
 import { parseRepositoryName } from "../../oci/name.ts";
@@ -21,7 +21,7 @@ export interface WwwAuthenticate {
    */
   challenge(
     ctx: Context,
-    permission: Permission,
+    permission: RegistryPermission,
     requestedName: string | undefined,
     presented: keyof typeof errors,
   ): OciError;
@@ -69,7 +69,7 @@ interface WantedScope {
  * The scope that the client must request, with the repository name as the client writes it; empty if none is needed.
  */
 function scopeOf(
-  permission: Permission,
+  permission: RegistryPermission,
   requestedName: string | undefined,
 ): readonly WantedScope[] {
   switch (permission.kind) {
@@ -90,7 +90,7 @@ function scopeOf(
  * A mount also pulls from its source. Clients that take the scope from the challenge, such as python-dxf, need both
  * scopes, as in distribution.
  */
-function mountScopeOf(permission: Permission, ctx: Context): readonly WantedScope[] {
+function mountScopeOf(permission: RegistryPermission, ctx: Context): readonly WantedScope[] {
   const from = queryValue(ctx, "from");
   const isMount = ctx.method === "POST" && queryValue(ctx, "mount") !== undefined;
   if (permission.kind !== "repository" || !isMount || from === undefined) return [];

@@ -7,7 +7,7 @@ import {
   sentInvitesSchema,
   type inviteSchema,
 } from "../../../api/organisations.ts";
-import type { HubPolicy, RoutePermission } from "../../../auth/hub-policy.ts";
+import type { HubPolicy, HubPermission } from "../../../auth/hub-policy.ts";
 import type { Actor } from "../../../database/permissions/authority.ts";
 import { route, type HubRequest, type Route } from "../../route.ts";
 import { forbidden, notFound } from "../errors.ts";
@@ -145,7 +145,7 @@ async function findManaged(
 function actorFor(
   policy: HubPolicy,
   { session, actor: { peer } }: Pick<HubRequest, "session" | "actor">,
-  permission: RoutePermission,
+  permission: HubPermission,
   namespace?: string,
 ): Actor {
   return policy.actor(session, permission, { namespace, peer });
