@@ -142,6 +142,7 @@ export interface BlobStore {
   /** Rejects with the cause unless a test write succeeds now (S3: also a test read). */
   probe(): Promise<void>;
 
+  /** Releases threads and connections. The caller ends its calls and its reads before. */
   close(): Promise<void>;
 }
 

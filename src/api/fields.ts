@@ -4,6 +4,7 @@ import * as z from "zod";
 
 /** RFC 3339 in UTC with `Z`: clients reject other offsets. */
 export const time = z.iso.datetime();
+/** A time in milliseconds since the epoch, as {@link time}. */
 export const timeOf = (ms: number): string => new Date(ms).toISOString();
 
 export const timeOrNull = (ms: number | null | undefined): string | null =>
@@ -55,7 +56,7 @@ export const followingFields = {
 export const pageQuery = z.object(pageFields);
 export const followingQuery = z.object(followingFields);
 
-/** The page of a list. */
+/** One page of a list: `count` is the number of entries on all pages, `next` and `previous` are absolute URLs. */
 export const pageSchema = <T extends z.ZodType>(item: T) =>
   z.object({
     count: z.number().int(),

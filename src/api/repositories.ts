@@ -2,7 +2,7 @@ import * as z from "zod";
 import { followingFields, pageFields, time } from "./fields.ts";
 import { triedTagsAtMost } from "./limits.ts";
 
-/* Repositories in the Hub-shaped API (`hub…`) and in Berth's own API. */
+/* Repositories in the Hub-shaped API (`hub…`) and in Berth's own API. Sizes are in bytes. */
 
 const contentType = z.enum(["image", "plugin", "helm", "wasm", "compose", "model", "unrecognized"]);
 

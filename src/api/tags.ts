@@ -8,7 +8,7 @@ import {
   shownReferrersAtMost,
 } from "./limits.ts";
 
-/* Tags and images in the Hub-shaped API (`hub…`) and in Berth's own API. */
+/* Tags and images in the Hub-shaped API (`hub…`) and in Berth's own API. Sizes are in bytes. */
 
 const status = z.enum(["active", "inactive"]);
 export const hubImageSchema = z.object({

@@ -196,6 +196,10 @@ export class AppContext {
     this.#closing.add(close);
   }
 
+  /**
+   * Closes the parts that are made, the last one first, even if some fail. Rejects with the error, or with an
+   * AggregateError if several parts fail.
+   */
   close(): Promise<void> {
     return this.#closing.run();
   }

@@ -12,7 +12,10 @@ import type { UploadLocks } from "./uploads/locks.ts";
 import { createRecentBlobs } from "./uploads/small-blobs.ts";
 import { createUploads, type UploadLimits, type Uploads } from "./uploads/uploads.ts";
 
-/** The registry operations that the HTTP routes call. */
+/**
+ * The operations of push and pull. They throw OciError for the failures that a client must know, and pass on the errors of
+ * the store and of the database. The caller checks the permission; a change checks it again in its transaction.
+ */
 export interface Registry {
   readonly blobs: Blobs;
   readonly uploads: Uploads;
@@ -26,6 +29,7 @@ export function createRegistry(parts: {
   readonly store: BlobStore;
   readonly database: Database;
   readonly clock: Clock;
+  /** Whether a manifest may name blobs and manifests that the repository does not have. */
   readonly sparse: boolean;
   /** Accepted manifest types besides those of OCI and Docker. */
   readonly moreTypes?: readonly string[];
@@ -34,10 +38,11 @@ export function createRegistry(parts: {
   readonly limits?: UploadLimits | undefined;
   readonly leaseTimes: LeaseTimes;
   readonly report: Warnings;
-  /** See {@link createManifests}. */
+  /** Rejects (ENOSPC) unless the disk of the database has `bytes` free above its reserve. */
   readonly demandSpace?: ((bytes: number) => Promise<void> | undefined) | undefined;
-  /** See {@link createUploads}. */
+  /** The locks of all processes that write to the store; `undefined`: this process is the only one. */
   readonly locks?: UploadLocks | undefined;
+  /** Whether other processes serve requests for the same upload sessions. */
   readonly isShared?: boolean | undefined;
 }): Registry {
   const leasePolicy = createLeasePolicy(parts.clock, parts.leaseTimes);
