@@ -16,6 +16,7 @@ import { memoryOf } from "./support/processes.ts";
 import { failuresOf } from "./support/report.ts";
 import { writeResults } from "./support/results.ts";
 import { MiB } from "./support/table.ts";
+import { countCpu } from "./support/threads.ts";
 import { seed } from "./workload/seeded.ts";
 import type { Place, Scale, Work } from "./workload/work.ts";
 import { works } from "./workload/works.ts";
@@ -82,6 +83,7 @@ async function measureRound(work: Work, round: number): Promise<void> {
   const order = round % 2 === 0 ? contenders : contenders.toReversed();
   for (const { server, running, folder } of order) {
     if (server.limit && !work.reads) continue;
+    const watched = server.name === "berth" && !work.alone ? folder : undefined;
     const createPlace = (): Place => {
       turns += 1;
       return {
@@ -90,9 +92,9 @@ async function measureRound(work: Work, round: number): Promise<void> {
         scale,
         turn: String(turns),
         createFolder: () => createFolder("turn"),
+        countCpu: watched === undefined ? undefined : () => countCpu(watched, running.pid),
       };
     };
-    const watched = server.name === "berth" && !work.alone ? folder : undefined;
     const sample = await measureQuietly(work, createPlace, watched, attempts);
     seen.set(server.name, [...(seen.get(server.name) ?? []), sample]);
     const { value, othersShare, failures } = sample;

@@ -8,7 +8,7 @@ import { pathToFileURL } from "node:url";
 import type { Server } from "./program.ts";
 
 const repository = path.join(import.meta.dirname, "../..");
-const probe = path.join(import.meta.dirname, "event-loop-probe.mjs");
+const probe = path.join(import.meta.dirname, "berth-probe.mjs");
 
 export interface BerthOptions {
   /** An empty folder for a copy of `dist`, so that a build during the run has no effect. */
@@ -39,7 +39,7 @@ export function createBerth(options: BerthOptions): Server {
         [program, "serve", ...flags],
         ["--data", path.join(folder, "data"), "--listen", `127.0.0.1:${port}`],
       ),
-      env: { BERTH_LOG_LEVEL: "error", EVENT_LOOP_DELAYS: folder, ...options.env, ...env },
+      env: { BERTH_LOG_LEVEL: "error", PROBE_FOLDER: folder, ...options.env, ...env },
     }),
   });
   const secret = randomBytes(12).toString("hex");
@@ -65,8 +65,8 @@ export interface Delays {
 }
 
 /**
- * Returns the event-loop delays since the last call, of the process with the highest ones. event-loop-probe.mjs writes
- * the files.
+ * Returns the event-loop delays since the last call, of the process with the highest ones. berth-probe.mjs writes the
+ * files.
  */
 export async function takeDelays(folder: string, pids: readonly number[]): Promise<Delays> {
   const seen: Delays[] = [];

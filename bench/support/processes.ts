@@ -13,10 +13,13 @@ interface Stat {
   readonly childrenCpuSeconds: number;
 }
 
-/** Parses /proc/PID/stat (proc(5)). The name in brackets may contain spaces, so the fields are counted after it. */
-function statOf(pid: number): Stat | undefined {
+/**
+ * Parses /proc/PID/stat, or /proc/PID/task/TID/stat for one thread (proc(5)). The name in brackets may contain spaces,
+ * so the fields are counted after it.
+ */
+function statOf(path: number | string): Stat | undefined {
   try {
-    const text = readFileSync(`/proc/${pid}/stat`, "utf8");
+    const text = readFileSync(`/proc/${path}/stat`, "utf8");
     const fields = text
       .slice(text.lastIndexOf(")") + 2)
       .split(" ")
@@ -57,6 +60,12 @@ export function memoryOf(root: number, line: "VmRSS" | "VmHWM"): number {
 
 export function cpuSecondsOf(root: number): number {
   return treeOf(root).reduce((sum, pid) => sum + (statOf(pid)?.cpuSeconds ?? 0), 0);
+}
+
+/** The CPU time of each living thread of a process, by thread id. */
+export function threadCpuSecondsOf(pid: number): ReadonlyMap<number, number> {
+  const ids = readdirSync(`/proc/${pid}/task`).map(Number);
+  return new Map(ids.map((id) => [id, statOf(`${pid}/task/${id}`)?.cpuSeconds ?? 0]));
 }
 
 /** The CPU time of this process and of its exited children, which are the clients. */

@@ -97,6 +97,25 @@ export function insideTable(works: readonly Work[], samples: Samples): string {
   return formatTable(heads, rows);
 }
 
+/** The CPU milliseconds that Berth spends on one pushed image, by thread; empty without a measured push. */
+export function cpuTable(works: readonly Work[], samples: Samples): string {
+  const measured = works.flatMap((work) => {
+    const seen = samples.get(work.name)?.get("berth") ?? [];
+    const rounds = seen.map((sample) => sample.cpuMsByThread).filter((cpu) => cpu !== undefined);
+    return rounds.length === 0 ? [] : [{ title: work.title, rounds }];
+  });
+  if (measured.length === 0) return "";
+  const threads = new Set(
+    measured.flatMap(({ rounds }) => rounds.flatMap((cpu) => Object.keys(cpu))),
+  );
+  const rows = measured.map(({ title, rounds }) => {
+    const sums = rounds.map((cpu) => Object.values(cpu).reduce((sum, ms) => sum + ms, 0));
+    const parts = [...threads].map((name) => medianOf(rounds.map((cpu) => cpu[name] ?? 0)));
+    return [title, ...[medianOf(sums), ...parts].map((ms) => ms.toFixed(2))];
+  });
+  return formatTable(["CPU ms an image (Berth)", "all threads", ...threads], rows);
+}
+
 export function failuresOf(samples: Samples): readonly string[] {
   return [...samples].flatMap(([work, seen]) =>
     [...seen].flatMap(([server, rounds]) =>

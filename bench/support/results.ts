@@ -4,6 +4,7 @@ import { hasChanges } from "../servers/berth.ts";
 import type { Scale, Work } from "../workload/work.ts";
 import type { Machine } from "./machine.ts";
 import {
+  cpuTable,
   figuresTable,
   insideTable,
   medianValue,
@@ -52,11 +53,14 @@ export function writeResults(run: Run): string {
   const text = [
     figuresTable(works, servers, samples),
     insideTable(works, samples),
+    cpuTable(works, samples),
     `${servers.map(({ name, version }) => `${name} ${version}`).join(", ")}${changed ? "; berth with changes" : ""}. ` +
       `${machine.cores} cores with the client on the same, ${machine.processor}, ${machine.memoryGiB} GiB, ` +
       `${machine.fileSystem}, Linux ${machine.kernel}, Node ${machine.node}; medians of ${rounds} rounds; ` +
       `load average at the end ${loads}`,
-  ].join("\n\n");
+  ]
+    .filter((part) => part !== "")
+    .join("\n\n");
   writeFileSync(path.join(folder, "latest.tmp"), `${text}\n`);
   return text;
 }

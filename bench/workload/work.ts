@@ -4,6 +4,7 @@ import process from "node:process";
 import { promisify } from "node:util";
 import type { Outcome, TaskName } from "../client/tasks.ts";
 import type { RunningServer, Server } from "../servers/program.ts";
+import type { CpuByThread } from "../support/threads.ts";
 
 export type Unit = "req/s" | "images/s" | "B/s" | "ms" | "B";
 
@@ -24,6 +25,8 @@ export interface Place {
   readonly turn: string;
   /** Creates an empty folder on the same file system. */
   readonly createFolder: () => string;
+  /** Starts to count Berth's CPU time by thread, see {@link countCpu}. Other servers have none. */
+  readonly countCpu?: (() => (images: number) => CpuByThread) | undefined;
 }
 
 export interface Measurement {
@@ -31,6 +34,8 @@ export interface Measurement {
   readonly failures: readonly string[];
   readonly p50Ms?: number;
   readonly p99Ms?: number;
+  /** CPU milliseconds per pushed image. */
+  readonly cpuMsByThread?: CpuByThread;
 }
 
 export interface Work {

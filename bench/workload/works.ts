@@ -57,7 +57,7 @@ async function getManifestWithToken(place: Place): Promise<Measurement> {
 
 const pushSmall =
   (repositories: number, way: "put" | "patch") =>
-  async ({ running, scale, turn }: Place): Promise<Measurement> => {
+  async ({ running, scale, turn, countCpu }: Place): Promise<Measurement> => {
     const push = (name: string, images: number): Promise<Outcome> =>
       runClient("pushSmall", {
         host: running.host,
@@ -70,8 +70,13 @@ const pushSmall =
       });
     // The warm-up excludes the first second, in which the JIT compiler makes a server slower.
     const warmUp = await push("warm-up", scale.images);
+    const cpuPerImage = countCpu?.();
     const pushed = await push("push", scale.images);
-    return rateOf({ ...pushed, failures: [...warmUp.failures, ...pushed.failures] });
+    const cpuMsByThread = cpuPerImage?.(scale.images);
+    return {
+      ...rateOf({ ...pushed, failures: [...warmUp.failures, ...pushed.failures] }),
+      ...(cpuMsByThread && { cpuMsByThread }),
+    };
   };
 
 const pushLarge =
@@ -87,7 +92,7 @@ const pushLarge =
       }),
     );
 
-/** Measures a server that is started for this workload on an empty folder, without the event-loop probe. */
+/** Measures a server that is started for this workload on an empty folder, without the probe. */
 async function startAlone(
   { server, createFolder }: Place,
   value: (startMs: number, pid: number) => number | Promise<number>,

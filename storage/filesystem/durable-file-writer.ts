@@ -48,6 +48,7 @@ export function createDurableFileWriter(): DurableFileWriter {
     const worker = new Worker(
       new URL(`./durable-file-writer-thread${extension}`, import.meta.url),
       {
+        name: "durable files",
         // The messages are short-lived. Node's default would let the young generation grow to tens of megabytes.
         resourceLimits: { maxYoungGenerationSizeMb: 4 },
       },

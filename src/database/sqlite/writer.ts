@@ -37,6 +37,7 @@ export async function startWriter(file: string): Promise<Writer> {
   const extension = path.extname(import.meta.url);
   const workerData: WriterData = { file };
   const thread = new Worker(new URL(`./writer-thread${extension}`, import.meta.url), {
+    name: "writer",
     workerData,
   });
   const pending = new Map<number, Pending>();
