@@ -15,7 +15,7 @@ export interface Remote {
 
 type Query = Readonly<Record<string, string | number | undefined>>;
 
-/** A schema of `src/api`. Throws if the value is not an answer of this kind. */
+/** A schema of `src/api` without transformations. Throws if the value is not an answer of this kind. */
 interface Schema<T> {
   parse(value: unknown): T;
 }
@@ -89,7 +89,7 @@ function createAsk(base: URL, credentials: DockerCredentials | undefined): Ask {
     const text = await response.text();
     if (!response.ok)
       throw responseFailure(response.status, text, base.host, credentials !== undefined);
-    return answer === undefined ? (undefined as T) : parse(answer, text, base.host);
+    return answer === undefined ? (undefined as T) : checked(answer, text, base.host);
   };
 }
 
@@ -131,9 +131,15 @@ export function baseOf(host: string): URL {
   }
 }
 
-function parse<T>(answer: Schema<T>, text: string, host: string): T {
+/**
+ * The answer as the server sent it: `--json` also prints the fields of a newer server, which the result of the schema
+ * does not have.
+ */
+function checked<T>(answer: Schema<T>, text: string, host: string): T {
   try {
-    return answer.parse(JSON.parse(text));
+    const sent = JSON.parse(text) as T;
+    answer.parse(sent);
+    return sent;
   } catch (error) {
     throw new CliError(`${host} is not a Berth server, or not of this version`, {
       cause: error,
