@@ -15,8 +15,8 @@ const minReadBytes = 64 * 1024;
 /**
  * A connection that reads into reusable buffers, with or without TLS. The SDK reads through Node's HTTP client, which
  * allocates a buffer for every 64 KiB, and with TLS hands over each record of at most 16 KiB alone. This connection
- * merges what arrives in one turn of the event loop. A read of a large blob costs the server a quarter of the CPU that
- * it costs with the SDK: bench/README.md has the figures.
+ * merges what arrives in one turn of the event loop. A large blob costs the server a fifth of the CPU that it costs with
+ * the SDK over https, and less than half over http: bench/README.md has the figures.
  */
 export class HttpConnection {
   readonly #socket: Socket;
