@@ -18,7 +18,7 @@ describe("repositories in the Hub-shaped API", async () => {
       ...{ name, namespace, is_private: false, ...more },
     });
 
-  test("an owner creates, reads, describes and deletes a repository; other users cannot change it", async () => {
+  test("a public repository is created by its owner and read by any client at both paths", async () => {
     const made = await make(mia, "mia", "app", { description: "demo", full_description: "# Demo" });
     assert.equal(made.status, 201);
     assert.equal(made.body["is_private"], false);
@@ -30,6 +30,9 @@ describe("repositories in the Hub-shaped API", async () => {
       assert.deepEqual(body["permissions"], { read: true, write: false, admin: false });
       assert.equal((await anonymous("head", path)).status, 200);
     }
+  });
+
+  test("a change of one description keeps the other", async () => {
     const changed = await mia("patch", "/v2/repositories/mia/app/", {
       registry: "registry-1.docker.io",
       full_description: "# New",
@@ -37,6 +40,9 @@ describe("repositories in the Hub-shaped API", async () => {
     assert.equal(changed.status, 200);
     assert.equal(changed.body["full_description"], "# New");
     assert.equal(changed.body["description"], "demo");
+  });
+
+  test("a repository is changed and deleted by its owner only", async () => {
     assert.equal((await tom("patch", "/v2/repositories/mia/app/", {})).status, 403);
     assert.equal((await anonymous("patch", "/v2/repositories/mia/app/", {})).status, 401);
     assert.equal((await tom("delete", "/v2/repositories/mia/app/")).status, 403);
