@@ -23,13 +23,14 @@ export async function openAuthenticator() {
   const database = openMetadataInMemory();
   let nowMs = start;
   let hashings = 0;
+  let isBroken = false;
   const clock = (): number => nowMs;
   const cheap = createPasswords({ clock, cost: { ln: 4, r: 8, p: 1 } });
   const passwords: Passwords = {
     ...cheap,
     verify: (...given) => {
       hashings += 1;
-      return cheap.verify(...given);
+      return isBroken ? Promise.reject(new Error("no thread")) : cheap.verify(...given);
     },
   };
   const rateLimit = createRateLimit(clock, {
@@ -48,6 +49,8 @@ export async function openAuthenticator() {
     account,
     wait: (ms: number) => void (nowMs += ms),
     hashings: () => hashings,
+    /** Makes each later verification of a password fail, or work again. */
+    breakPasswords: (broken: boolean) => void (isBroken = broken),
     login: (name: string, secret: string, peer = "192.0.2.1"): Promise<Principal | undefined> =>
       authenticator.authenticate({ name, secret }, peer),
     token: async (accountId: number, kind: TokenKind, given: Partial<CreateAccessToken> = {}) => {

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { createPasswords } from "../../src/auth/passwords.ts";
 import { createRateLimit } from "../../src/auth/rate-limit.ts";
+import type { OciError } from "../../src/oci/errors.ts";
 import { actor, openAuthenticator, refused, secret, start } from "./authenticator.ts";
 
 describe("the limit of wrong passwords", () => {
@@ -95,6 +96,33 @@ describe("the limit of wrong passwords", () => {
     assert.ok(await login("mia", secret));
     for (let index = 0; index < 3; index += 1) await login("mia", `wrong ${index}`);
     await assert.rejects(login("mia", secret), refused);
+  });
+
+  test("does not count a login whose password could not be verified", async () => {
+    const { account, login, breakPasswords } = await openAuthenticator();
+    await account("mia");
+    breakPasswords(true);
+    for (let index = 0; index < 6; index += 1) await assert.rejects(login("mia", secret), /thread/);
+    breakPasswords(false);
+    assert.ok(await login("mia", secret));
+  });
+
+  test("applies to all names with the same first 255 characters together", async () => {
+    const { login } = await openAuthenticator();
+    const name = "a".repeat(255);
+    for (const end of ["1", "2", "3"]) assert.equal(await login(name + end, "wrong"), undefined);
+    await assert.rejects(login(`${name}4`, "wrong"), refused);
+  });
+
+  test("is answered with a Retry-After of 1 second when 1 ms is left", async () => {
+    const { account, login, wait } = await openAuthenticator();
+    await account("mia");
+    for (const guess of ["one", "two", "three"]) await login("mia", guess);
+    wait(29_999);
+    await assert.rejects(login("mia", "four"), (error: OciError) => {
+      assert.equal(error.headers?.["Retry-After"], "1");
+      return refused(error);
+    });
   });
 
   test("does not count an attempt that is forgotten because the database failed", async () => {

@@ -6,7 +6,7 @@ import { digestOf } from "../../src/oci/digest.ts";
 import { parseReference } from "../../src/oci/reference.ts";
 import { startClosedBerth } from "../support/closed.ts";
 import { openModeClient } from "../support/pushes.ts";
-import { inWorld, named, pushBlob, pushImage } from "./support.ts";
+import { inWorld, isCode, named, pushBlob, pushImage } from "./support.ts";
 
 /** A time in ms that is later than every test. */
 const far = 9_000_000_000_000;
@@ -54,6 +54,30 @@ describe("a lease that outlasts the grace period", () => {
       await pushBlob(world, "team/app", "twice");
       const lease = connection.prepare("SELECT leased_until FROM blob_links").pluck().get();
       assert.ok(Number(lease) > Date.now());
+    }),
+  );
+
+  test(
+    "cannot be extended for a manifest that was deleted after the HEAD found it",
+    inWorld(async (world) => {
+      const { manifests } = world.registry;
+      const digest = await pushImage(world, "team/app", "1", "a layer");
+      const found = await manifests.get(named("team/app"), parseReference("1"));
+      await manifests.delete(openModeClient, named("team/app"), parseReference(digest));
+      const extending = manifests.extendLease(named("team/app"), { ...found, leasedUntilMs: 0 });
+      await assert.rejects(extending, isCode("MANIFEST_UNKNOWN"));
+    }),
+  );
+
+  test(
+    "cannot be extended for a blob that was deleted after the HEAD found it",
+    inWorld(async (world) => {
+      const { blobs } = world.registry;
+      const digest = await pushBlob(world, "team/app", "a blob");
+      const found = await blobs.get(named("team/app"), digest);
+      await blobs.delete(openModeClient, named("team/app"), digest);
+      const extending = blobs.extendLease(named("team/app"), { ...found, leasedUntilMs: 0 });
+      await assert.rejects(extending, isCode("BLOB_UNKNOWN"));
     }),
   );
 });

@@ -97,6 +97,20 @@ describe("a quota and the uploads of its namespace", () => {
   );
 
   test(
+    "releases the reserved bytes that an append of unknown length did not use",
+    inWorld(async (world) => {
+      await limit(world, "team", 10);
+      const { uploads } = world.registry;
+      const repository = named("team/a");
+      const id = await uploads.start(openModeClient, repository);
+      const claim = { actor: openModeClient, repository, id };
+      await uploads.append(claim, { ...chunkOf("four"), lengthBytes: undefined });
+      await pushBlob(world, "team/b", "six...");
+      await assert.rejects(pushBlob(world, "team/b", "7"), isDenied);
+    }),
+  );
+
+  test(
     "counts the bytes of an open upload until the upload is cancelled or closed",
     inWorld(async (world) => {
       await limit(world, "team", 10);

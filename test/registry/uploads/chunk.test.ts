@@ -3,6 +3,7 @@ import { Readable } from "node:stream";
 import { describe, test } from "node:test";
 import { digestOf } from "../../../src/oci/digest.ts";
 import { OciError } from "../../../src/oci/errors.ts";
+import { withCheckedLength } from "../../../src/registry/uploads/chunk.ts";
 import { openModeClient } from "../../support/pushes.ts";
 import { chunkOf, inWorld, isCode, named, pushBlob } from "../support.ts";
 
@@ -43,4 +44,16 @@ describe("a blob that is larger than limits.blobSize", () => {
       small,
     ),
   );
+});
+
+test("a body that is longer than its headers announce ends before the piece that exceeds them", async () => {
+  const source = Readable.from(["abc", "def", "ghi"].map((piece) => Buffer.from(piece)));
+  const chunk = { source, lengthBytes: 4, range: undefined };
+  const stored: string[] = [];
+  const store = async (): Promise<void> => {
+    for await (const piece of withCheckedLength(chunk, () => undefined))
+      stored.push(Buffer.from(piece).toString());
+  };
+  await assert.rejects(store(), isCode("SIZE_INVALID"));
+  assert.deepEqual(stored, ["abc"]);
 });

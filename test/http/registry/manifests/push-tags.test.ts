@@ -21,6 +21,14 @@ describeSharedApi("several tags in one push", (berth) => {
       assert.deepEqual(await readManifest(berth(), "many/tags", tag), image.manifest);
   });
 
+  test("a tag that the query names twice is set and listed once", async () => {
+    const image = await pushImageParts(berth(), "many/twice");
+    const reference = `${image.digest}?tag=a&tag=b&tag=a`;
+    const { headers } = await putManifest(berth(), "many/twice", reference, image.manifest);
+    assert.equal(headers["oci-tag"]?.replaceAll(" ", ""), "a,b");
+    assert.deepEqual(await tagsOf(berth(), "many/twice"), ["a", "b"]);
+  });
+
   test("a manifest that is pushed by sha512 is served with its sha512 digest, also by tag", async () => {
     const image = await pushImageParts(berth(), "many/sha512");
     const digest = digestOf(image.manifest, "sha512");

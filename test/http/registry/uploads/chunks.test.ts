@@ -65,6 +65,14 @@ describeSharedApi("the chunks of an upload", (berth) => {
     await expectBlob(berth(), digestOf(bytes), bytes);
   });
 
+  test("a closing PUT without a body is answered 416 if its Content-Range is at a wrong offset", async () => {
+    const bytes = Buffer.from("01234");
+    const location = await startUpload(berth());
+    await patch(berth(), location, bytes, "0-4").expect(202);
+    await berth().api.put(closing(location, bytes)).set("Content-Range", "7-9").expect(416);
+    await berth().api.put(closing(location, bytes)).expect(201);
+  });
+
   test("a chunked PATCH with fewer bytes than its range is rejected with SIZE_INVALID", async () => {
     const location = await startUpload(berth());
     const short = httpRequest({
