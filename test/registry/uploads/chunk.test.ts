@@ -44,6 +44,22 @@ describe("a blob that is larger than limits.blobSize", () => {
       small,
     ),
   );
+
+  test(
+    "is rejected when a chunk of unknown length exceeds the limit together with the bytes before it",
+    inWorld(
+      async (world) => {
+        const { uploads } = world.registry;
+        const id = await uploads.start(openModeClient, repository);
+        const claim = { actor: openModeClient, repository, id };
+        await uploads.append(claim, chunkOf("six..."));
+        const more = { ...chunkOf("5 more"), lengthBytes: undefined };
+        await assert.rejects(uploads.append(claim, more), tooLarge);
+      },
+      {},
+      small,
+    ),
+  );
 });
 
 test("a body that is longer than its headers announce ends before the piece that exceeds them", async () => {

@@ -36,6 +36,18 @@ describe("filesystem", () => {
     );
   });
 
+  test("a blob that is deleted during reads has no new reader, and the readers before get all bytes", async () => {
+    const store = await openFilesystemStore(mkdtempSync(path.join(folder, "deleted-")));
+    const bytes = pattern(1_000_000);
+    const key = await store.put(digestOf(bytes), bytes);
+    const range = { start: 0, end: bytes.length - 1 };
+    // The first reader reads alone. Later ones share a read.
+    const readers = [await store.open(key, range), await store.open(key, range)];
+    await store.delete(key);
+    assert.equal(await store.open(key, range), undefined);
+    for (const reader of readers) assert.equal(Buffer.compare(await read(reader), bytes), 0);
+  });
+
   test("keys and references that the driver did not create are rejected, so no path leaves the folder", async () => {
     const store = await openFilesystemStore(mkdtempSync(path.join(folder, "keys-")));
     for (const key of [
