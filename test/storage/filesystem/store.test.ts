@@ -1,5 +1,13 @@
 import assert from "node:assert/strict";
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, truncateSync } from "node:fs";
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
 import path from "node:path";
 import { describe, test } from "node:test";
 import { digestOf } from "../../../src/oci/digest.ts";
@@ -46,6 +54,34 @@ describe("filesystem", () => {
     await store.delete(key);
     assert.equal(await store.open(key, range), undefined);
     for (const reader of readers) assert.equal(Buffer.compare(await read(reader), bytes), 0);
+  });
+
+  test("an open upload is read from the given byte on", async () => {
+    const store = await openFilesystemStore(mkdtempSync(path.join(folder, "from-")));
+    const upload = await store.begin();
+    await store.append(upload, 0, chunks(pattern(100), 100));
+    const rest = await read(await store.openUpload(upload, 60));
+    assert.equal(Buffer.compare(rest, pattern(100).subarray(60)), 0);
+  });
+
+  test("files of other names are listed neither as blobs nor as uploads", async () => {
+    const root = mkdtempSync(path.join(folder, "foreign-"));
+    const store = await openFilesystemStore(root);
+    const key = await store.put(digestOf(pattern(10)), pattern(10));
+    writeFileSync(path.join(root, path.dirname(key), "notes.txt"), "x");
+    writeFileSync(path.join(root, "uploads", "notes.txt"), "x");
+    const keys: string[] = [];
+    for await (const object of store.list()) keys.push(object.key);
+    assert.deepEqual(keys, [key]);
+    for await (const upload of store.listUploads()) assert.fail(upload);
+  });
+
+  test("the identity is the id that claimed the store, also after it is opened again", async () => {
+    const root = mkdtempSync(path.join(folder, "claimed-"));
+    const store = await openFilesystemStore(root);
+    assert.equal(await store.identity(), undefined);
+    await store.claim("an id");
+    assert.equal(await (await openFilesystemStore(root)).identity(), "an id");
   });
 
   test("keys and references that the driver did not create are rejected, so no path leaves the folder", async () => {
