@@ -8,6 +8,8 @@ export interface Dialect {
    * their number, and the statement is prepared once.
    */
   isOneOf(column: string, values: readonly (string | number)[]): RawBuilder<boolean>;
+  /** Condition: the column contains the text. The case of ASCII letters does not matter. */
+  containsText(column: string, text: string): RawBuilder<boolean>;
   /**
    * Condition: the column has a value of a subquery that selects one column, refers to the row of an outer table, and
    * has a limit. The database runs the subquery once per outer row, and finds the column's rows by an index.

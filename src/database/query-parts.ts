@@ -2,12 +2,8 @@ import { sql, type RawBuilder } from "kysely";
 
 /* Parts of queries that several files need. */
 
-/** Escapes the special characters of LIKE with `\\`. */
+/** Escapes the special characters of LIKE with `\`. */
 export const escapeLike = (text: string): string => text.replaceAll(/[\\%_]/g, "\\$&");
-
-/** Condition: the column contains the text. The case of ASCII letters does not matter. */
-export const containsText = (column: string, text: string): RawBuilder<boolean> =>
-  sql`lower(${sql.ref(column)}) LIKE ${`%${escapeLike(text.toLowerCase())}%`} ESCAPE '\\'`;
 
 /** Repositories whose name matches one of the paths. `*` matches any characters. */
 export function isNamedBy(paths: readonly string[]): RawBuilder<boolean> {

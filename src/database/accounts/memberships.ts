@@ -1,5 +1,4 @@
 import { dialectOf } from "../dialect.ts";
-import { containsText } from "../query-parts.ts";
 import type { Db } from "../schema.ts";
 import type { MemberRole } from "./schema.ts";
 
@@ -112,7 +111,7 @@ async function listMembers(
     members = members.where((where) =>
       where.or(
         ["accounts.name", "accounts.full_name", "accounts.email"].map((column) =>
-          containsText(column, search),
+          dialectOf(db).containsText(column, search),
         ),
       ),
     );

@@ -2,7 +2,6 @@ import { sql, type RawBuilder } from "kysely";
 import type { Digest } from "../../oci/digest.ts";
 import type { Tag } from "../../oci/reference.ts";
 import { dialectOf } from "../dialect.ts";
-import { containsText } from "../query-parts.ts";
 import type { Db } from "../schema.ts";
 
 /** Keyset cursor: the position of a tag in an order. */
@@ -61,7 +60,8 @@ export function createTagPageReads(db: Db) {
     async list(request: TagPageRequest): Promise<readonly TagCursorPosition[]> {
       const { repositoryId, order, descending, search, after, skip, limit } = request;
       const conditions: RawBuilder<unknown>[] = [sql`repository_id = ${repositoryId}`];
-      if (search !== undefined && search !== "") conditions.push(containsText("name", search));
+      if (search !== undefined && search !== "")
+        conditions.push(dialectOf(db).containsText("name", search));
       const beyond = descending ? sql`<` : sql`>`;
       if (after !== undefined)
         conditions.push(
@@ -80,7 +80,9 @@ export function createTagPageReads(db: Db) {
     /** Number of tags whose names contain `search`. The number of all tags is in the repository's row. */
     async countNamed(repositoryId: number, search: string): Promise<number> {
       const { rows } = await sql<{ readonly count: number }>`SELECT count(*) AS count FROM tags
-        WHERE repository_id = ${repositoryId} AND ${containsText("name", search)}`.execute(db);
+        WHERE repository_id = ${repositoryId} AND ${dialectOf(db).containsText("name", search)}`.execute(
+        db,
+      );
       return rows[0]?.count ?? 0;
     },
 
