@@ -12,7 +12,11 @@ import {
 import { describe } from "./group-commit.ts";
 import type { PullCounterAnswer, PullCounterWriterData } from "./pull-counters.ts";
 
-/* The thread that writes the pull counters. The event loop does not wait for another process that writes them. */
+/*
+ * The thread that writes the pull counters. The event loop does not wait for another process that writes them, and
+ * pushes do not wait for the counters: while 10,000 manifests are pulled in turn, the writer's thread would take 13 to
+ * 26 % fewer pushes per second if it wrote them too.
+ */
 
 function serve(port: MessagePort, { file, mainFile }: PullCounterWriterData): void {
   const counts = openPullCounterConnection(file);
