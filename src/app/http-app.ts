@@ -67,7 +67,7 @@ export async function createHttpApp(context: AppContext): Promise<HttpApp> {
       hub: createHubCatalog({ database, registry, accounts, policy, counts, clock }),
     },
     responseCache: createResponseCache(async () =>
-      JSON.stringify([await database.version(), counting.version()]),
+      JSON.stringify([await database.version(), await counting.version()]),
     ),
     facts: database.facts,
     mirrors,

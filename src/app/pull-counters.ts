@@ -5,11 +5,9 @@ import {
   type PullCounts,
 } from "../catalog/pull-counters.ts";
 import type { Config } from "../config/schema.ts";
-import {
-  openSqlitePullCounters,
-  type PullCounterStore,
-} from "../database/catalog/pull-counters.ts";
+import type { PullCounterStore } from "../database/catalog/pull-counters.ts";
 import type { Database } from "../database/contract.ts";
+import { openPullCounterStore } from "../database/sqlite/pull-counters.ts";
 import type { Logger } from "../observability/logger.ts";
 import { databaseFile, pullCounterFile } from "./data-folder.ts";
 
@@ -19,8 +17,8 @@ const everyMs = 2_000;
 export interface OpenPullCounters {
   readonly pullCounters: PullCounters;
   readonly counts: PullCounts;
-  /** Changes with each write to the file. */
-  version(): unknown;
+  /** Another value after each write to the file. */
+  version(): Promise<unknown>;
   /** Writes the counters that are still in memory. */
   close(): Promise<void>;
 }
@@ -33,7 +31,7 @@ export async function openPullCounters(
 ): Promise<OpenPullCounters> {
   let store: PullCounterStore;
   try {
-    store = await openSqlitePullCounters(pullCounterFile(config), databaseFile(config));
+    store = openPullCounterStore(pullCounterFile(config), databaseFile(config));
   } catch (error) {
     logger.error(
       { err: error },
@@ -61,7 +59,7 @@ export async function openPullCounters(
 
 const noPullCounters: OpenPullCounters = {
   pullCounters: { record: () => undefined, recordPush: () => undefined },
-  counts: { of: () => new Map(), ofTags: () => new Map() },
-  version: () => 0,
+  counts: { of: () => Promise.resolve(new Map()), ofTags: () => Promise.resolve(new Map()) },
+  version: () => Promise.resolve(0),
   close: () => Promise.resolve(),
 };

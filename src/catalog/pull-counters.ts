@@ -152,14 +152,14 @@ export interface PullCount {
  * exist, have no entry. The caller must check visibility.
  */
 export interface PullCounts {
-  of(repositories: readonly Registration[]): ReadonlyMap<RepositoryName, PullCount>;
-  ofTags(repository: Registration, tags: readonly Tag[]): ReadonlyMap<Tag, PullCount>;
+  of(repositories: readonly Registration[]): Promise<ReadonlyMap<RepositoryName, PullCount>>;
+  ofTags(repository: Registration, tags: readonly Tag[]): Promise<ReadonlyMap<Tag, PullCount>>;
 }
 
 export function createPullCounts(store: Pick<PullCounterStore, "of" | "ofTags">): PullCounts {
   return {
-    of: (repositories) => counted(store.of(repositories)),
-    ofTags: (repository, tags) => counted(store.ofTags(repository, tags)),
+    of: async (repositories) => counted(await store.of(repositories)),
+    ofTags: async (repository, tags) => counted(await store.ofTags(repository, tags)),
   };
 }
 

@@ -153,7 +153,7 @@ export class RepositoryCatalog {
     const all = this.#pagedList(filter, { order: "name", descending: false });
     const positions = await all.read({ skip: 0, limit: countedAtMost });
     const names = positions.map(({ name }) => name);
-    const counted = counts.of(await database.repositories.registrations(names));
+    const counted = await counts.of(await database.repositories.registrations(names));
     const wanted = names
       .map((name) => ({ name, pulls: counted.get(name)?.pulls ?? 0 }))
       .toSorted(byPulls(descending))
@@ -170,7 +170,7 @@ export class RepositoryCatalog {
     const found = await database.repositoryDetails.find(names, { fullTexts });
     const kinds = await database.repositoryDetails.kinds(found.map(({ id }) => id));
     const kindsOf = groupedBy(kinds, ({ repositoryId }) => repositoryId);
-    const counted = counts.of(found);
+    const counted = await counts.of(found);
     const byName = new Map(found.map((details) => [details.name, details]));
     return names.flatMap((name) => {
       const details = byName.get(name);

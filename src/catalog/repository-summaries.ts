@@ -27,7 +27,7 @@ export function createRepositorySummaries(parts: {
   ): Promise<readonly RepositorySummary[]> => {
     const found = await database.repositoryDetails.find(names, { fullTexts });
     const facets = await database.search.facetsOf(found.map(({ id }) => id));
-    const counted = counts.of(found);
+    const counted = await counts.of(found);
     const byName = new Map(found.map((details) => [details.name, details]));
     return names.flatMap((name) => {
       const details = byName.get(name);

@@ -57,8 +57,8 @@ export function createSearch(parts: {
   readonly counts: PullCounts;
 }) {
   const { database, counts } = parts;
-  const resultsOf = (found: readonly FoundRepository[]): readonly SearchResult[] => {
-    const counted = counts.of(found);
+  const resultsOf = async (found: readonly FoundRepository[]): Promise<readonly SearchResult[]> => {
+    const counted = await counts.of(found);
     return found.map((item) => resultOf(item, counted.get(item.name)));
   };
   return {
@@ -66,7 +66,7 @@ export function createSearch(parts: {
       const terms = termsOf(text);
       if (terms === undefined) return { results: [], total: 0 };
       const { items, total } = await database.search.find({ ...request, ...terms, countAtMost });
-      return { results: resultsOf(items), total };
+      return { results: await resultsOf(items), total };
     },
 
     /** Sorts the 1,000 best matches by `measure`, descending unless `ascending`, and returns one page. */
@@ -79,7 +79,7 @@ export function createSearch(parts: {
       if (terms === undefined) return { results: [], total: 0 };
       const best = { offset: 0, limit: sortedAtMost, countAtMost };
       const { items, total } = await database.search.measures({ ...request, ...terms, ...best });
-      const counted = measure === "pulls" ? counts.of(items) : undefined;
+      const counted = measure === "pulls" ? await counts.of(items) : undefined;
       const valueOf = (item: SearchMeasures): number =>
         measure === "pulls" ? (counted?.get(item.name)?.pulls ?? 0) : item[measure];
       const sign = ascending ? 1 : -1;
@@ -88,7 +88,7 @@ export function createSearch(parts: {
         .toSorted((a, b) => sign * (a.value - b.value))
         .slice(offset, offset + limit)
         .map(({ id }) => id);
-      return { results: resultsOf(await database.search.describe(ids)), total };
+      return { results: await resultsOf(await database.search.describe(ids)), total };
     },
 
     /** Whether any repository is visible. */

@@ -75,7 +75,7 @@ export function createTagInspector(parts: {
       const tags = await database.tagPages.find(repository.id, names);
       const manifests = tags.map(({ manifest }) => manifest);
       const held = await imagesOfManifests(database, repository.id, manifests, work);
-      const counted = counts.ofTags(repository, names);
+      const counted = await counts.ofTags(repository, names);
       const byName = new Map(tags.map((tag) => [tag.name, tag]));
       return names.flatMap((name) => {
         const tag = byName.get(name);

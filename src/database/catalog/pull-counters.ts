@@ -40,23 +40,11 @@ export interface Registration {
 export interface PullCounterStore {
   /** Writes a batch, all or nothing. Entries of deleted repositories are discarded. */
   add(counted: readonly PullCounterChange[]): Promise<readonly PullBucket[]>;
-  of(repositories: readonly Registration[]): ReadonlyMap<RepositoryName, PullCounterRow>;
-  ofTags(repository: Registration, tags: readonly Tag[]): ReadonlyMap<Tag, PullCounterRow>;
-  /** Changes when another connection has committed. */
-  version(): unknown;
+  of(repositories: readonly Registration[]): Promise<ReadonlyMap<RepositoryName, PullCounterRow>>;
+  ofTags(repository: Registration, tags: readonly Tag[]): Promise<ReadonlyMap<Tag, PullCounterRow>>;
+  /** Another value after each commit, of any process. */
+  version(): Promise<unknown>;
   close(): Promise<void>;
-}
-
-/**
- * Opens the pull counters in `file` and creates or migrates the file if needed. `mainFile` is the database with the
- * repositories that they count.
- */
-export async function openSqlitePullCounters(
-  file: string,
-  mainFile: string,
-): Promise<PullCounterStore> {
-  const { openPullCounterStore } = await import("../sqlite/pull-counters.ts");
-  return openPullCounterStore(file, mainFile);
 }
 
 /** 4 buckets per doubling of pulls (±19 %), so that a repository's row seldom changes. */

@@ -9,7 +9,7 @@ import type {
   PullCounterStore,
 } from "../catalog/pull-counters.ts";
 import { createCacheInvalidation } from "./facts.ts";
-import { openPullCounterConnection } from "./connection.ts";
+import { openPullCounterConnection, translating } from "./connection.ts";
 import { sqliteError } from "./errors.ts";
 import type { CommandFailure } from "./writer.ts";
 
@@ -27,7 +27,10 @@ const columns =
 
 type Row<Name> = PullCounterRow & { readonly name: Name; readonly registeredAtMs: number };
 
-/** Opens the pull counters. Reads use their own connection; the first write starts a thread for all writes. */
+/**
+ * Opens the pull counters in `file`; creates or migrates it if needed. `mainFile` is the database with the repositories
+ * that they count. Reads use their own connection; the first write starts a thread for all writes.
+ */
 export function openPullCounterStore(file: string, mainFile: string): PullCounterStore {
   const connection = openPullCounterConnection(file);
   connection.pragma("query_only = ON");
@@ -39,24 +42,25 @@ export function openPullCounterStore(file: string, mainFile: string): PullCounte
     `SELECT tag AS name, ${columns} FROM tag_counts
      WHERE repository = ? AND tag IN (SELECT value FROM json_each(?))`,
   );
+  const rowsByName = translating((names: string) => byName.all(names));
+  const rowsByTag = translating((name: RepositoryName, tags: string) => byTag.all(name, tags));
   const writer = createPullCounterWriter({ file, mainFile });
-
   const cacheInvalidation = createCacheInvalidation(connection);
 
   return {
-    version: () => cacheInvalidation.version(),
+    version: () => Promise.resolve(cacheInvalidation.version()),
     add: (counted) => writer.add(counted),
-    of(repositories) {
+    async of(repositories) {
       const times = new Map(repositories.map(({ name, createdAtMs }) => [name, createdAtMs]));
-      const rows = byName.all(JSON.stringify([...times.keys()]));
+      const rows = rowsByName(JSON.stringify([...times.keys()]));
       return new Map(
         rows
           .filter(({ name, registeredAtMs }) => times.get(name) === registeredAtMs)
           .map((row) => [row.name, row]),
       );
     },
-    ofTags(repository, tags) {
-      const rows = byTag.all(repository.name, JSON.stringify(tags));
+    async ofTags(repository, tags) {
+      const rows = rowsByTag(repository.name, JSON.stringify(tags));
       return new Map(
         rows
           .filter(({ registeredAtMs }) => registeredAtMs === repository.createdAtMs)
