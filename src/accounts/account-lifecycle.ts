@@ -1,7 +1,7 @@
 import type { AccountKind, CreateAccount, AccountRemoval } from "../database/accounts/accounts.ts";
 import type { AuditContext } from "../database/events/audit.ts";
 import type { Database } from "../database/contract.ts";
-import { systemActorNames } from "../database/permissions/authority.ts";
+import { isSystemActorName } from "../database/permissions/authority.ts";
 import { OciError } from "../oci/errors.ts";
 import { parseNamespace } from "../oci/name.ts";
 import { AccountError, unknownAccount } from "./errors.ts";
@@ -9,7 +9,7 @@ import { AccountError, unknownAccount } from "./errors.ts";
 /** Checks the name of a new account. Throws AccountError. */
 export function parseAccountName(text: string): string {
   const name = asAccountError(() => parseNamespace(text));
-  if (systemActorNames.some((one) => one === name))
+  if (isSystemActorName(name))
     throw new AccountError(
       "invalid",
       `invalid account name: the audit log uses ${name} for changes without an account`,

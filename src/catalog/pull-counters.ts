@@ -89,10 +89,12 @@ export class PullCounterBuffer implements PullCounters {
     const text = reference.kind === "tag" ? reference.tag : reference.digest;
     const key = `${repository} ${text}`;
     const held = this.#changes.get(key);
-    // Another removal number: the repository was deleted since, so its buffered counts are dropped.
     if (held?.removal === removal) return held;
     const nothing = { pulls: 0, pushes: 0, lastPulledAtMs: 0, lastPushedAtMs: 0 };
     const change: BufferedChange = { repository, reference, removal, ...nothing };
+    // A late answer of a repository that was deleted since: it is not counted.
+    if (held !== undefined && held.removal > removal) return change;
+    // A newer removal: the repository was deleted since, so its buffered counts are dropped.
     this.#changes.set(key, change);
     if (this.#changes.size >= changesAtMost) void this.flush();
     else this.#wait();

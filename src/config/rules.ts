@@ -53,17 +53,19 @@ export const rules: readonly Rule[] = [
   },
 ];
 
+const reservedNamespaces: ReadonlyMap<string, string> = new Map([
+  ["library", "library is the namespace of images without a namespace"],
+  ["berth", "the audit log uses berth for changes without an account"],
+  ["mirror", "the audit log uses mirror for changes of mirrors"],
+]);
+
 function mirrorsApart(mirrors: Config["mirrors"]): Omit<ConfigProblem, "key"> | undefined {
   const namespaces = mirrors.map(({ namespace }) => namespace);
   const twice = namespaces.find((name, at) => namespaces.indexOf(name) !== at);
   if (twice !== undefined)
     return { what: `two mirrors have the namespace ${twice}`, allowed: "one mirror per namespace" };
-  const reserved = namespaces.find((name) => name === "library");
-  if (reserved !== undefined)
-    return {
-      what: "library is the namespace of images without a namespace",
-      allowed: "another namespace",
-    };
+  const reserved = namespaces.map((name) => reservedNamespaces.get(name)).find(Boolean);
+  if (reserved !== undefined) return { what: reserved, allowed: "another namespace" };
   const roots = mirrors.filter(({ root }) => root).map(({ namespace }) => namespace);
   if (roots.length > 1)
     return {

@@ -1,7 +1,7 @@
 import type { RawBuilder } from "kysely";
 import type { Db } from "./schema.ts";
 
-/** The parts of a query that SQLite and PostgreSQL write differently. All other SQL of `src/database` is valid in both. */
+/** The parts of a query that SQLite and PostgreSQL write differently. All other SQL outside `sqlite/` is valid in both. */
 export interface Dialect {
   /**
    * Condition: the column has one of the values. They are one parameter, so the text of the query does not depend on

@@ -3,8 +3,8 @@ import type { Reference } from "../oci/reference.ts";
 import type { StoredManifest } from "./registry/manifests.ts";
 
 /**
- * What the policy and the manifest fast path need to know for most requests. Facts are never stale: they are read, or
- * compared with the database, in this turn of the event loop.
+ * What the policy and the manifest fast path need to know for most requests. Facts are not stale when they are returned:
+ * they were read, or compared with the database, in this turn of the event loop.
  */
 export interface Facts {
   readonly repositories: CachedRead<[name: RepositoryName], RepositoryFacts>;

@@ -201,6 +201,26 @@ describe("the pull counter buffer", () => {
     );
   });
 
+  test("keeps the counts of a new repository when a late response of the deleted one arrives", async () => {
+    const batches: (readonly PullCounterChange[])[] = [];
+    const buffer = new PullCounterBuffer({
+      store: {
+        add: (counted) => {
+          batches.push(counted);
+          return Promise.resolve([]);
+        },
+      },
+      ...{ rank: () => Promise.resolve(), clock: () => 5 },
+      ...{ everyMs: 1_000_000, report: assert.ifError },
+    });
+    for (const removal of [0, 7, 7, 0]) buffer.record({ name, removal }, one);
+    await buffer.close();
+    assert.deepEqual(
+      batches.flat().map(({ pulls, removal }) => [pulls, removal]),
+      [[2, 7]],
+    );
+  });
+
   test("writes nothing after it is closed, even if a late response records a pull", async () => {
     let writes = 0;
     const buffer = new PullCounterBuffer({

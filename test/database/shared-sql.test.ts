@@ -38,10 +38,12 @@ function sourceFiles(): readonly string[] {
   );
 }
 
-/** The texts of the template literals after `sql`, with the nested ones. Comments and JavaScript are not SQL. */
+/** The texts of the template literals after `sql` and in `sql.raw(…)`, with the nested ones. Comments and JavaScript are not SQL. */
 function statementsOf(source: string): readonly string[] {
   const code = source.replaceAll(/\/\*[\s\S]*?\*\/|^\s*\/\/.*$/gm, "");
-  return [...code.matchAll(/\bsql(?:<[^`]*?>)?`/g)].map(({ index }) => template(code, index));
+  return [...code.matchAll(/\bsql(?:<[^`]*?>)?(?:\.raw\(\s*)?`/g)].map(({ index }) =>
+    template(code, index),
+  );
 }
 
 function template(code: string, start: number): string {

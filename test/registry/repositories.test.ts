@@ -44,6 +44,8 @@ describe("a repository that a push creates", () => {
         ["nobody/app", mia],
         ["zoe/app", zoe],
         ["library/busybox", mia],
+        ["mirror/app", root],
+        ["berth/app", root],
         ["mia/app3", as(99)],
       ] as const;
       for (const [name, actor] of denied) {

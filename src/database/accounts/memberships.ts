@@ -152,8 +152,10 @@ async function teamsOf(
 ): Promise<ReadonlyMap<number, readonly string[]>> {
   const rows = await db
     .selectFrom("team_members")
-    .innerJoin("teams", "teams.id", "team_members.team_id")
+    // A cross join, so that SQLite begins with the few users and not with all teams.
+    .crossJoin("teams")
     .select(["team_members.user_id as userId", "teams.name as name"])
+    .whereRef("teams.id", "=", "team_members.team_id")
     .where("teams.organisation_id", "=", organisationId)
     .where(dialectOf(db).isOneOf("team_members.user_id", userIds))
     .orderBy("teams.name")

@@ -47,7 +47,10 @@ export interface Actor {
 const authorityOf = (authority: Authority): Actor["authority"] => authority as Actor["authority"];
 
 /** No account may have one of these names: it would appear as the author of these actors' changes. */
-export const systemActorNames = ["berth", "mirror"] as const;
+const systemActorNames = ["berth", "mirror"] as const;
+
+export const isSystemActorName = (name: string): boolean =>
+  systemActorNames.some((one) => one === name);
 
 /**
  * The actor of the command line (`berth`) or of a mirror (`mirror`). It acts for no client and is always authorized.

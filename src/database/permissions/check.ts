@@ -1,7 +1,8 @@
-import { sql, type RawBuilder } from "kysely";
+import { CompiledQuery, sql, type RawBuilder } from "kysely";
 import { namespaceOf, type RepositoryName } from "../../oci/name.ts";
 import type { MemberRole } from "../accounts/schema.ts";
 import type { Visibility } from "../registry/schema.ts";
+import { dialectOf, type Dialect } from "../dialect.ts";
 import type { Db } from "../schema.ts";
 import type { Actor, ClientAuthority } from "./authority.ts";
 import {
@@ -20,8 +21,17 @@ interface PermissionFacts extends CredentialRows, HubFacts {
   readonly removal: number;
 }
 
-/** One statement; every table is read by an index. */
-function statementOf({ repository, namespace, accountId, accessToken }: Asked): RawBuilder<Row> {
+/** `null`: not asked for, so no row has it. */
+interface Asked {
+  readonly repository: RepositoryName | null;
+  readonly namespace: string | null;
+  readonly accountId: number | null;
+  readonly accessToken: string | null;
+}
+
+/** The statement that reads all facts, with the names of its parameters as values. Every table is read by an index. */
+function createStatement(): RawBuilder<unknown> {
+  const asked = (name: keyof Asked) => sql`${name}`;
   const { ownRank, teamRank } = rankColumns(sql`repository.id`, sql`account.id`);
   return sql`
     SELECT account.id AS id, account.name AS name, account.kind AS kind, account.is_admin AS "isAdmin",
@@ -30,20 +40,26 @@ function statementOf({ repository, namespace, accountId, accessToken }: Asked): 
       token.resources AS resources, home.kind AS home,
       (SELECT role FROM members WHERE organisation_id = home.id AND user_id = account.id) AS role,
       repository.visibility AS visibility, ${ownRank} AS "ownRank", ${teamRank} AS "teamRank",
-      (SELECT sequence FROM repository_removals WHERE name = ${repository}) AS removal
+      (SELECT sequence FROM repository_removals WHERE name = ${asked("repository")}) AS removal
     FROM (SELECT 1) AS one_row
-    LEFT JOIN accounts AS account ON account.id = ${accountId}
-    LEFT JOIN access_tokens AS token ON token.id = ${accessToken} AND token.account_id = account.id
-    LEFT JOIN accounts AS home ON home.name = ${namespace}
-    LEFT JOIN repositories AS repository ON repository.name = ${repository}`;
+    LEFT JOIN accounts AS account ON account.id = ${asked("accountId")}
+    LEFT JOIN access_tokens AS token ON token.id = ${asked("accessToken")} AND token.account_id = account.id
+    LEFT JOIN accounts AS home ON home.name = ${asked("namespace")}
+    LEFT JOIN repositories AS repository ON repository.name = ${asked("repository")}`;
 }
 
-/** `null`: not asked for, so no row has it. */
-interface Asked {
-  readonly repository: RepositoryName | null;
-  readonly namespace: string | null;
-  readonly accountId: number | null;
-  readonly accessToken: string | null;
+/** By dialect: each command of a client runs the statement, and Kysely takes as long to compile it as SQLite to run it. */
+const compiled = new WeakMap<Dialect, CompiledQuery>();
+
+function queryFor(db: Db, asked: Asked): CompiledQuery<Row> {
+  const dialect = dialectOf(db);
+  const statement = compiled.get(dialect) ?? createStatement().compile(db);
+  compiled.set(dialect, statement);
+  const names = statement.parameters as readonly (keyof Asked)[];
+  return CompiledQuery.raw(
+    statement.sql,
+    names.map((name) => asked[name]),
+  ) as CompiledQuery<Row>;
 }
 
 interface Row extends RoleRanks {
@@ -80,13 +96,13 @@ async function readFacts(
 ): Promise<PermissionFacts> {
   const { repository } = target;
   const namespace = repository === undefined ? target.namespace : namespaceOf(repository);
-  const statement = statementOf({
+  const query = queryFor(db, {
     repository: repository ?? null,
     namespace: namespace ?? null,
     accountId: accountId ?? null,
     accessToken: accessToken ?? null,
   });
-  const [row] = (await statement.execute(db)).rows;
+  const [row] = (await db.executeQuery(query)).rows;
   if (row === undefined) throw new Error("the statement gives one row");
   const account = accountOf(row);
   const role = row.role ?? undefined;

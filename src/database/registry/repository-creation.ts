@@ -1,7 +1,7 @@
 import { namespaceOf, type RepositoryName } from "../../oci/name.ts";
 import { addCollaborator } from "../accounts/collaborators.ts";
 import { writeAudit } from "../events/audit.ts";
-import type { Actor } from "../permissions/authority.ts";
+import { isSystemActorName, type Actor } from "../permissions/authority.ts";
 import { isRejection, type OverQuota, type Rejection } from "../rejections.ts";
 import type { Db } from "../schema.ts";
 import { findQuota, reserveQuota, type Item, type Quota } from "./quotas.ts";
@@ -85,8 +85,10 @@ async function rightToCreate(
     .select(["accounts.id as id", "members.role as role"])
     .where("accounts.name", "=", namespaceOf(repository))
     .executeTakeFirst();
-  if (home === undefined)
-    return account.is_admin === 1 ? { by: "administrator", accountId } : { rejected: "forbidden" };
+  if (home === undefined) {
+    const mayCreate = account.is_admin === 1 && !isSystemActorName(namespaceOf(repository));
+    return mayCreate ? { by: "administrator", accountId } : { rejected: "forbidden" };
+  }
   if (account.is_admin === 1 || home.id === accountId || home.role === "owner")
     return { by: "namespace" };
   return home.role === "editor" ? { by: "editor", accountId } : { rejected: "forbidden" };

@@ -19,12 +19,13 @@ export interface CacheInvalidation {
  */
 export function createCacheInvalidation(connection: SqliteConnection): CacheInvalidation {
   const statement = connection.prepare("PRAGMA data_version").pluck();
+  const read = translating(() => statement.get());
   let version: unknown;
   let checked = false;
   return {
     version() {
       if (checked) return version;
-      version = statement.get();
+      version = read();
       checked = true;
       setImmediate(() => {
         checked = false;

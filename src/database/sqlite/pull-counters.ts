@@ -48,7 +48,7 @@ export function openPullCounterStore(file: string, mainFile: string): PullCounte
   const cacheInvalidation = createCacheInvalidation(connection);
 
   return {
-    version: () => Promise.resolve(cacheInvalidation.version()),
+    version: async () => cacheInvalidation.version(),
     add: (counted) => writer.add(counted),
     async of(repositories) {
       const times = new Map(repositories.map(({ name, createdAtMs }) => [name, createdAtMs]));

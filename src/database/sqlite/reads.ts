@@ -21,7 +21,7 @@ export function createSqliteReads(connection: SqliteConnection): SqliteReads {
   const db = queriesOn(connection);
   const cacheInvalidation = createCacheInvalidation(connection);
   const facts = createFacts(connection, cacheInvalidation);
-  const version = (): Promise<unknown> => Promise.resolve(cacheInvalidation.version());
+  const version = async (): Promise<unknown> => cacheInvalidation.version();
   return {
     reads: createReads(db, {
       facts,

@@ -13,7 +13,7 @@ export async function unavailableOnDatabaseError<T>(work: () => Promise<T>): Pro
     if (error instanceof OciError || describeFailure(error) !== undefined) throw error;
     throw new OciError(
       "UNAVAILABLE",
-      "the accounts cannot be read at the moment: try again later",
+      "the registry cannot read its database at the moment: try again later",
       {
         cause: error,
       },

@@ -272,7 +272,7 @@ export const accountsSteps: readonly Step[] = [
     },
   ],
   [
-    (db) => db.memberships.list(ids.team, { search: "ANN@", limit: 10, offset: 0 }),
+    (db) => db.memberships.list(ids.team, { search: "ANN@E", limit: 10, offset: 0 }),
     {
       count: 1,
       items: [

@@ -9,9 +9,13 @@ import { createTagPageReads } from "../../../src/database/catalog/tag-pages.ts";
 import { createCatalogReads } from "../../../src/database/catalog/visibility-filter.ts";
 import { createAccessTokenReads } from "../../../src/database/accounts/access-tokens.ts";
 import { createAccountReads } from "../../../src/database/accounts/accounts.ts";
+import { createMembershipReads } from "../../../src/database/accounts/memberships.ts";
 import { createBlobReads } from "../../../src/database/registry/blobs.ts";
 import { createManifestReads } from "../../../src/database/registry/manifests.ts";
-import { createRepositoryReads } from "../../../src/database/registry/repositories.ts";
+import {
+  collectRepositories,
+  createRepositoryReads,
+} from "../../../src/database/registry/repositories.ts";
 import { createRepositoryPermissionReads } from "../../../src/database/permissions/facts.ts";
 import { queriesOn } from "../../../src/database/sqlite/connection.ts";
 import { createCacheInvalidation, createFacts } from "../../../src/database/sqlite/facts.ts";
@@ -103,6 +107,26 @@ describe("reads", () => {
       );
       assert.deepEqual(scans, [], text);
     }
+  });
+
+  test("of members begin with the users of the page, not with all teams of the organisation", async () => {
+    const { db, asked, planOf } = watchedDatabase();
+    await createMembershipReads(db).list(1, { limit: 10, offset: 0 });
+    const text = asked.find((one) => one.includes("cross join")) ?? "";
+    const tables = planOf(text).flatMap((detail) => /^SEARCH (\w+)/.exec(detail)?.[1] ?? []);
+    assert.deepEqual(tables, ["team_members", "teams"]);
+  });
+
+  test("of repositories without a manifest use the index of these repositories alone", async () => {
+    const { db, asked, planOf } = watchedDatabase();
+    const page = { createdBeforeMs: 1, afterId: 0, limit: 10 };
+    await collectRepositories(db, { nowMs: 2, ...page });
+    const plan = asked.flatMap(planOf);
+    assert.ok(
+      plan.some((detail) => detail.includes("repositories_awaiting_manifest")),
+      String(plan),
+    );
+    assert.ok(!plan.some((detail) => /SCAN repositories/.test(detail)), String(plan));
   });
 
   test("of pages take their order from an index, and find the details of their rows by key", async () => {
