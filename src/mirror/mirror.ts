@@ -206,11 +206,12 @@ function createBlobParts(core: MirrorCore) {
 /** Creates what downloads, checks and serves manifests. */
 function createManifestParts(core: MirrorCore, blobs: MirrorBlobs): MirrorManifests {
   const { parts, settings, availability } = core;
-  const { scheduler, responses, clock, report } = parts;
+  const { mirrorProcesses, scheduler, responses, clock, report } = parts;
   const manifestDownloads = new ManifestDownloads({
     ...core,
     responses,
     limitBytes: parts.manifestBytes,
+    mirrorProcesses,
     scheduler,
     clock,
     report,

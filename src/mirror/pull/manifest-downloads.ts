@@ -5,6 +5,7 @@ import type { Reference, Tag } from "../../oci/reference.ts";
 import { admitAll, type AdmitMiss, type MirrorRepository } from "../repository.ts";
 import type { EventLoopScheduler } from "./event-loop-scheduler.ts";
 import type { FetchOwners } from "./fetch-owners.ts";
+import type { MirrorProcesses } from "./mirror-processes.ts";
 import {
   referenceText,
   requestManifest,
@@ -20,6 +21,7 @@ const lookEveryMs = 20;
 interface ManifestDownloadsParts extends ManifestSource {
   readonly database: Pick<Database, "facts" | "mirrorTags">;
   readonly writeBehind: WriteBehind;
+  readonly mirrorProcesses: Pick<MirrorProcesses, "isOnlyProcess">;
   readonly fetchOwners: FetchOwners;
   readonly scheduler: Pick<EventLoopScheduler, "yieldTurn">;
   readonly clock: () => number;
@@ -151,8 +153,10 @@ export class ManifestDownloads {
     mirrorRepository: MirrorRepository,
     wanted: WantedManifest,
   ): Promise<DownloadedManifest> {
-    const { fetchOwners, report } = this.#parts;
+    const { mirrorProcesses, fetchOwners, report } = this.#parts;
     const { reference } = wanted;
+    if (await mirrorProcesses.isOnlyProcess())
+      return await this.#download(mirrorRepository, reference);
     const { repository } = mirrorRepository;
     const fetchTarget = { repository, reference: `manifests/${referenceText(reference)}` } as const;
     for (;;) {
