@@ -9,6 +9,11 @@ export interface Address {
   readonly tls: boolean;
 }
 
+/** The last TLS session with the server, so that the next connection needs no full handshake. */
+export interface TlsSession {
+  last?: Buffer;
+}
+
 /** If a buffer has less free space than this, the next read uses a new buffer. A TLS record has at most 16 KiB. */
 const minReadBytes = 64 * 1024;
 
@@ -34,15 +39,16 @@ export class HttpConnection {
     | undefined;
   #failure: Error | undefined;
 
-  constructor(address: Address, buffers: ReadBuffers, idleMs: number) {
+  constructor(address: Address, buffers: ReadBuffers, idleMs: number, session: TlsSession = {}) {
     this.#buffers = buffers;
     this.#idleMs = idleMs;
     this.#filling = buffers.take();
-    this.#socket = openSocket(address, {
+    const onread = {
       // Node calls this after each read, for the next read.
       buffer: () => this.#filling.bytes.subarray(this.#filledBytes),
-      callback: (bytes) => this.#onRead(bytes),
-    });
+      callback: (bytes: number) => this.#onRead(bytes),
+    };
+    this.#socket = openSocket(address, onread, session);
     // Keep the socket flowing, so that the process notices when the server closes an idle connection.
     this.#socket.resume();
     this.#socket.on("error", (error) => this.#fail(error));
@@ -147,15 +153,17 @@ export class HttpConnection {
 }
 
 /** Opens a socket that checks the server's certificate as Node's HTTPS client does. */
-function openSocket({ host, port, tls }: Address, onread: OnReadOpts): Socket {
+function openSocket({ host, port, tls }: Address, onread: OnReadOpts, session: TlsSession): Socket {
   const options = { host, port, noDelay: true, onread };
   const socket = tls
     ? connectTls({
         ...options,
         ALPNProtocols: ["http/1.1"],
+        session: session.last,
         ...(!isIP(host) && { servername: host }),
       })
     : connect(options);
+  socket.on("session", (last: Buffer) => (session.last = last));
   // A signed URL is a secret: it is sent only after the certificate is accepted.
   socket.cork();
   socket.setTimeout(connectionTimeoutMs, () =>

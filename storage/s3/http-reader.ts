@@ -1,27 +1,35 @@
 import { LRUCache } from "lru-cache";
 import { bytesOf, createReadBuffers, type Filled } from "../shared-read/buffers.ts";
 import type { Source } from "../shared-read/shared-read.ts";
-import { ConnectionPool, HttpConnection, type Address } from "./http-connection.ts";
+import {
+  ConnectionPool,
+  HttpConnection,
+  type Address,
+  type TlsSession,
+} from "./http-connection.ts";
 import { failureOf, S3Failure } from "./requests.ts";
 
 export interface HttpReader {
   /**
-   * Reads an object, or its range `first-last`. `undefined` if the response is not the bytes or does not arrive: the
-   * caller then repeats the request through the SDK, which reports every error.
+   * Reads an object, or its range `first-last`. Otherwise the caller repeats the request through the SDK, which reports
+   * every error: `denied` if the server rejects the signed URL, `undefined` if the response is not the bytes or does not
+   * arrive.
    */
-  open(name: string, range: string | undefined): Promise<Source | undefined>;
+  open(name: string, range: string | undefined): Promise<Source | "denied" | undefined>;
+  /** Lets the SDK read for 1 minute, after it read what was `denied`: the bucket's policy may deny signed URLs. */
+  pause(): void;
   close(): void;
 }
 
 type SignUrl = (name: string, lifetimeMs: number) => Promise<string>;
 
-/** After an unexpected response the SDK reads for 1 minute: the bucket's policy may deny signed URLs. */
 const pauseMs = 60_000;
 
 /** Reads with signed URLs into reusable buffers; see `http-connection.ts`. All URLs must be of the same server. */
 export function createHttpReader(idleMs: number, signUrl: SignUrl): HttpReader {
   const buffers = createReadBuffers();
   const cachedUrl = cacheUrls(signUrl);
+  const session: TlsSession = {};
   let connections: ConnectionPool | undefined;
   let pausedUntilMs = 0;
 
@@ -32,25 +40,43 @@ export function createHttpReader(idleMs: number, signUrl: SignUrl): HttpReader {
       try {
         const url = new URL(await cachedUrl(name));
         const pool = (connections ??= new ConnectionPool(
-          () => new HttpConnection(addressOf(url), buffers, idleMs),
+          () => new HttpConnection(addressOf(url), buffers, idleMs, session),
         ));
         const used = (connection = pool.take());
         used.write(requestFor(url, range));
-        const head = await readHead(used);
+        const head = await withDeadline(readHead(used), idleMs, () => used.end());
         if (head?.body !== undefined) {
           return sourceOf(used, head.body, `GET ${name}`, (isReusable) =>
             isReusable ? pool.giveBack(used) : used.end(),
           );
         }
-        if (head?.status !== 404) pausedUntilMs = performance.now() + pauseMs;
+        if (head !== undefined && isDenial(head.status)) {
+          used.end();
+          return "denied";
+        }
       } catch {
         // The reader has no bytes yet, so that the SDK can repeat the request.
       }
       connection?.end();
       return undefined;
     },
+    pause: () => void (pausedUntilMs = performance.now() + pauseMs),
     close: () => connections?.close(),
   };
+}
+
+/** The server rejects the request itself: no missing object, timeout or overload. */
+const isDenial = (status: number): boolean =>
+  status >= 400 && status < 500 && status !== 404 && status !== 408 && status !== 429;
+
+/** Ends the work after `ms`: each byte of a response head would start the connection's own timeout again. */
+async function withDeadline<T>(work: Promise<T>, ms: number, end: () => void): Promise<T> {
+  const timer = setTimeout(end, ms);
+  try {
+    return await work;
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 function addressOf({ protocol, hostname, port }: URL): Address {

@@ -25,8 +25,9 @@ export function createObjectReads(bucket: Bucket): ObjectReads {
   const openSource = async (key: BlobKey, range?: ByteRange): Promise<Source | undefined> => {
     const part = range && `${range.start}-${range.end}`;
     const source = await reader.open(key, part);
-    if (source !== undefined) return source;
+    if (source !== undefined && source !== "denied") return source;
     const found = await getObject(bucket, key, part);
+    if (found !== undefined && source === "denied") reader.pause();
     return found && sourceOf(found, `GET ${key}`, idleMs);
   };
   const shared = createSharedReads(async (key, range) => {

@@ -59,7 +59,7 @@ function queryFor(db: Db, asked: Asked): CompiledQuery<Row> {
   return CompiledQuery.raw(
     statement.sql,
     names.map((name) => asked[name]),
-  ) as CompiledQuery<Row>;
+  );
 }
 
 interface Row extends RoleRanks {

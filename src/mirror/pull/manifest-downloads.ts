@@ -147,7 +147,7 @@ export class ManifestDownloads {
 
   /**
    * If several processes share the database, one of them downloads (the owner) and the others poll for the stored
-   * manifest.
+   * manifest. A process that is alone writes no row: it serves the manifest also while the database accepts no writes.
    */
   async #downloadForAll(
     mirrorRepository: MirrorRepository,

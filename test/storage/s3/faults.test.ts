@@ -234,6 +234,25 @@ describe("s3, when the server fails:", () => {
     );
   });
 
+  test("an overloaded S3 and an object that nobody may read do not end the use of signed URLs", async () => {
+    const key = await store.put(digestOf(pattern(9)), pattern(9));
+    for (const status of [503, 403]) {
+      stub.fault = ({ operation, isSignedUrl }) =>
+        operation === "get" && (isSignedUrl || status === 403)
+          ? { refuse: { status, code: "Refused" } }
+          : undefined;
+      if (status === 503) assert.deepEqual(await read(await store.open(key)), pattern(9));
+      else await assert.rejects(async () => read(await store.open(key)));
+      stub.requests.length = 0;
+      await readsBack(key, pattern(9));
+      assert.deepEqual(
+        stub.requests.map(({ isSignedUrl }) => isSignedUrl),
+        [true],
+        String(status),
+      );
+    }
+  });
+
   test("a missing object does not end the use of signed URLs", async () => {
     const key = await store.put(digestOf(pattern(9)), pattern(9));
     const missing = await store.put(digestOf(pattern(8)), pattern(8));

@@ -4,6 +4,7 @@ import { createServer, type AddressInfo, type Socket } from "node:net";
 import { test } from "node:test";
 import { setImmediate } from "node:timers/promises";
 import { HttpConnection } from "../../../storage/s3/http-connection.ts";
+import { createHttpReader } from "../../../storage/s3/http-reader.ts";
 import { bytesOf, createReadBuffers } from "../../../storage/shared-read/buffers.ts";
 import { pattern } from "../driver-suite.ts";
 import { waitUntil } from "../../support/wait.ts";
@@ -51,6 +52,21 @@ test("a reader gets the bytes that arrive together with the end of the connectio
   assert.equal((await readAll(connection)).toString(), "the whole response");
   assert.equal(connection.isOpen, false);
   await close();
+});
+
+test("a response head that arrives one byte at a time ends after the idle time in total", async (t) => {
+  const server = createServer((socket) => {
+    const dripping = setInterval(() => socket.write("H"), 20);
+    socket.on("error", () => undefined).on("close", () => clearInterval(dripping));
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  t.after(() => server.close());
+  const { port } = server.address() as AddressInfo;
+  const url = `http://127.0.0.1:${port}/object`;
+  const reader = createHttpReader(200, () => Promise.resolve(url));
+  assert.equal(await reader.open("object", undefined), undefined);
+  reader.close();
 });
 
 test("bytes of several buffers arrive in order and unchanged", async () => {
