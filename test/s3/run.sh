@@ -3,6 +3,7 @@
 # `npm run s3 -- driver api` runs only these parts. Parts: driver, sizes, server, api, redirect, conformance, clients.
 # Without arguments it runs all parts except clients, which needs root and the tools of `npm run clients`.
 set -euo pipefail
+shopt -s globstar
 cd "$(dirname "$0")/../.."
 # shellcheck source=test/clients/support/environment.sh
 source test/clients/support/environment.sh
@@ -49,7 +50,7 @@ api() {
   BERTH_TEST_S3=$(printf '{"storage.driver":"s3","storage.s3.bucket":"berth","storage.s3.endpoint":"%s","storage.s3.forcePathStyle":"true","storage.s3.accessKeyId":"berth","storage.s3.secretAccessKey":"berth-secret","storage.s3.redirect":"%s"}' \
     "$BERTH_STORAGE_S3_ENDPOINT" "$1")
   export BERTH_TEST_S3
-  tests test/http/*.test.ts test/http/{middleware,ops,registry,token}/*.test.ts
+  tests test/http/*.test.ts test/http/{middleware,ops,registry,token}/**/*.test.ts
 }
 
 failed=0
