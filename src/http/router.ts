@@ -151,10 +151,12 @@ const repositoryFieldsOf = ({ resolved }: Target, { repositoryFacts }: Client) =
 });
 
 function hubFieldsOf(ctx: Context, { namespace, repository }: Target, client: Client) {
-  const gone = new AbortController();
-  whenClosed(ctx.res, () => gone.abort());
+  let isGone = false;
+  whenClosed(ctx.res, () => {
+    isGone = true;
+  });
   return {
-    ...{ session: client.session, actor: client.actor, work: createYieldingWork(gone.signal) },
+    ...{ session: client.session, actor: client.actor, work: createYieldingWork(() => isGone) },
     ...{ namespace, repository: repository ?? ("" as RepositoryName) },
   };
 }
