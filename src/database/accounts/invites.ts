@@ -49,7 +49,7 @@ export function createInviteReads(db: Db) {
   return {
     ofOrganisation: (name: string): Promise<readonly Invite[]> =>
       invites().where("organisations.name", "=", name).execute(),
-    /** The invites that the user can accept: without those of a sender who may no longer invite users. */
+    /** The invites that the user can accept: without those whose sender can no longer invite users. */
     ofUser: (userId: number): Promise<readonly Invite[]> =>
       invites().where("invites.user_id", "=", userId).where(senderMayInvite).execute(),
     find: (id: string): Promise<Invite | undefined> =>

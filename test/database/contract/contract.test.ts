@@ -2,12 +2,14 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import type { Database } from "../../../src/database/contract.ts";
 import { accessSteps } from "./access.ts";
+import { invitesSteps } from "./invites.ts";
 import { accountsSteps } from "./accounts.ts";
 import { catalogSteps } from "./catalog.ts";
 import { imagesSteps } from "./images.ts";
 import { maintenanceSteps } from "./maintenance.ts";
 import { mirrorSteps } from "./mirror.ts";
 import { registrySteps } from "./registry.ts";
+import { uploadsSteps } from "./uploads.ts";
 import { temporaryFolder } from "../../support/temporary.ts";
 import { app, change, openForTest, parseReference, type Step } from "./support.ts";
 
@@ -18,8 +20,8 @@ import { app, change, openForTest, parseReference, type Step } from "./support.t
 
 const parts: ReadonlyMap<string, readonly Step[]> = new Map([
   ["accounts", accountsSteps],
-  ["access", accessSteps],
-  ["registry", registrySteps],
+  ["access", [...accessSteps, ...invitesSteps]],
+  ["registry", [...registrySteps, ...uploadsSteps]],
   ["catalog", catalogSteps],
   ["images", imagesSteps],
   ["mirror", mirrorSteps],
