@@ -12,7 +12,10 @@ COPY src src
 RUN npm ci --no-audit --no-fund \
  && npm prune --omit=dev --ignore-scripts --no-audit --no-fund \
  && rm -rf node_modules/@aws-sdk node_modules/@smithy node_modules/.bin dist/*.map \
-      node_modules/better-sqlite3/deps node_modules/better-sqlite3/src \
+      node_modules/better-sqlite3*/deps node_modules/better-sqlite3*/src \
+      node_modules/better-sqlite3-node-api/prebuilds/darwin* \
+      node_modules/better-sqlite3-node-api/prebuilds/win32* \
+      node_modules/better-sqlite3-node-api/prebuilds/linuxmusl* \
       node_modules/better-sqlite3/build/Release/obj node_modules/better-sqlite3/build/Release/obj.target
 
 FROM node:${NODE}-bookworm-slim

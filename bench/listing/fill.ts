@@ -1,4 +1,4 @@
-import SqliteDatabase, { type Database } from "better-sqlite3";
+import SqliteDatabase, { type Database } from "../../src/database/sqlite/driver.ts";
 import { pullBucketOf } from "../../src/database/catalog/pull-counters.ts";
 import { describeRepository, namespaces } from "./names.ts";
 import { baseRepository } from "./base-images.ts";

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import path from "node:path";
 import { describe, test } from "node:test";
-import SqliteDatabase from "better-sqlite3";
+import SqliteDatabase from "../../src/database/sqlite/driver.ts";
 import { openCommandContext } from "../../src/app/context.ts";
 import { loadConfig } from "../../src/config/load.ts";
 import { connect } from "../server/support.ts";

@@ -1,4 +1,4 @@
-import SqliteDatabase from "better-sqlite3";
+import SqliteDatabase from "../../src/database/sqlite/driver.ts";
 import { after } from "node:test";
 import path from "node:path";
 import { openSqliteDatabase } from "../../src/database/sqlite/open.ts";

@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync } from "node:fs";
 import path from "node:path";
 import { after, describe, test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
-import SqliteDatabase from "better-sqlite3";
+import SqliteDatabase from "../../src/database/sqlite/driver.ts";
 import { PullCounterBuffer } from "../../src/catalog/pull-counters.ts";
 import type { PullCounterChange } from "../../src/database/catalog/pull-counters.ts";
 import { parseRepositoryName } from "../../src/oci/name.ts";

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { cp, mkdir } from "node:fs/promises";
 import path from "node:path";
 import { after, describe, test } from "node:test";
-import SqliteDatabase from "better-sqlite3";
+import SqliteDatabase from "../../src/database/sqlite/driver.ts";
 import supertest from "supertest";
 import { collect, pushBlob, pushImageParts, putManifest, startBerth } from "../support/berth.ts";
 import { password, startClosedBerth } from "../support/closed.ts";

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { after, describe, test } from "node:test";
-import SqliteDatabase from "better-sqlite3";
+import SqliteDatabase from "../../src/database/sqlite/driver.ts";
 import { connect } from "../server/support.ts";
 import { temporaryFolder } from "../support/temporary.ts";
 import { berth, launch } from "./support.ts";

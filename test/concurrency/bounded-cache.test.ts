@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import SqliteDatabase from "better-sqlite3";
+import SqliteDatabase from "../../src/database/sqlite/driver.ts";
 import { CompiledQuery } from "kysely";
 import { createVerifiedPasswordCache } from "../../src/auth/passwords.ts";
 import { createResponseCache } from "../../src/http/middleware/response-cache.ts";

@@ -2,7 +2,9 @@ import assert from "node:assert/strict";
 import { mkdtempSync, statSync } from "node:fs";
 import path from "node:path";
 import { describe, test, type TestContext } from "node:test";
-import SqliteDatabase from "better-sqlite3";
+import SqliteDatabase, {
+  type Database as SqliteConnection,
+} from "../../src/database/sqlite/driver.ts";
 import type { Database } from "../../src/database/contract.ts";
 import { openSqliteDatabase } from "../../src/database/sqlite/open.ts";
 import { digestOf } from "../../src/oci/digest.ts";
@@ -22,7 +24,7 @@ async function open(t: TestContext, file = newFile()): Promise<Database> {
 }
 
 /** Opens a connection as another process would, and closes it after the test. */
-function openConnection(t: TestContext, file: string): SqliteDatabase.Database {
+function openConnection(t: TestContext, file: string): SqliteConnection {
   const connection = new SqliteDatabase(file);
   t.after(() => connection.close());
   return connection;

@@ -1,7 +1,7 @@
 import path from "node:path";
 import { test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
-import SqliteDatabase from "better-sqlite3";
+import SqliteDatabase from "../../src/database/sqlite/driver.ts";
 import { digestOf } from "../../src/oci/digest.ts";
 import { contentOf } from "../crash/content.ts";
 import { createLedger } from "../crash/ledger.ts";

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { cp, rm } from "node:fs/promises";
 import path from "node:path";
 import { test } from "node:test";
-import SqliteDatabase from "better-sqlite3";
+import SqliteDatabase from "../../src/database/sqlite/driver.ts";
 import type { Ledger } from "../crash/ledger.ts";
 import { compareStored } from "../crash/stored.ts";
 import { makeOldFolder } from "../support/old-folder.ts";

@@ -1,6 +1,6 @@
 import path from "node:path";
 import { after } from "node:test";
-import SqliteDatabase from "better-sqlite3";
+import SqliteDatabase from "../../src/database/sqlite/driver.ts";
 import { generateTokenSecret, hashTokenSecret } from "../../src/auth/tokens/secret.ts";
 import { digestOf } from "../../src/oci/digest.ts";
 import { OCI_INDEX } from "../../src/oci/media-types.ts";

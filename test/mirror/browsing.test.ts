@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import path from "node:path";
 import { describe, test } from "node:test";
-import SqliteDatabase from "better-sqlite3";
+import SqliteDatabase from "../../src/database/sqlite/driver.ts";
 import { waitUntil } from "../support/wait.ts";
 import { pushUpstream, startMirrorPair, untilShown } from "./support.ts";
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import path from "node:path";
 import { describe, test } from "node:test";
-import SqliteDatabase from "better-sqlite3";
+import SqliteDatabase from "../../src/database/sqlite/driver.ts";
 import { collect, pushBlob, putManifest } from "../support/berth.ts";
 import { bulk, pushUpstream, startMirrorPair, untilHere } from "./support.ts";
 

@@ -1,5 +1,7 @@
 import { Readable } from "node:stream";
-import SqliteDatabase, { type Database as SqliteConnection } from "better-sqlite3";
+import SqliteDatabase, {
+  type Database as SqliteConnection,
+} from "../../src/database/sqlite/driver.ts";
 import type { Actor } from "../../src/database/permissions/authority.ts";
 import type { Database } from "../../src/database/contract.ts";
 import type { PushRules } from "../../src/database/registry/repository-creation.ts";

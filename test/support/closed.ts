@@ -1,7 +1,7 @@
 import { mkdirSync, mkdtempSync } from "node:fs";
 import path from "node:path";
 import { after } from "node:test";
-import SqliteDatabase from "better-sqlite3";
+import SqliteDatabase from "../../src/database/sqlite/driver.ts";
 import supertest from "supertest";
 import { createPasswords } from "../../src/auth/passwords.ts";
 import { readKeys, type SigningKey } from "../../src/auth/signing-keys/files.ts";

@@ -1,4 +1,6 @@
-import SqliteDatabase, { type Database as SqliteConnection } from "better-sqlite3";
+import SqliteDatabase, {
+  type Database as SqliteConnection,
+} from "../../src/database/sqlite/driver.ts";
 import { createCommands } from "../../src/database/commands.ts";
 import type { Database } from "../../src/database/contract.ts";
 import { createGroupCommit } from "../../src/database/sqlite/group-commit.ts";

@@ -1,6 +1,6 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import path from "node:path";
-import SqliteDatabase from "better-sqlite3";
+import SqliteDatabase from "../../src/database/sqlite/driver.ts";
 import { migrate, readMigrations } from "../../src/database/sqlite/migrate.ts";
 import { digestOf } from "../../src/oci/digest.ts";
 import { newKey, newUploadReference } from "../../storage/keys.ts";

@@ -1,4 +1,4 @@
-import SqliteDatabase, { type Database as SqliteConnection } from "better-sqlite3";
+import SqliteDatabase, { type Database as SqliteConnection } from "./driver.ts";
 import { Kysely, type SqliteStatement } from "kysely";
 import { createByteCache } from "../../concurrency/bounded-cache.ts";
 import type { Db, Schema } from "../schema.ts";

@@ -1,5 +1,5 @@
 import path from "node:path";
-import SqliteDatabase from "better-sqlite3";
+import SqliteDatabase from "./driver.ts";
 
 /** Another server uses the data folder. */
 export class FolderInUseError extends Error {

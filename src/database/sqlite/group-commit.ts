@@ -1,4 +1,4 @@
-import type { Database as SqliteConnection } from "better-sqlite3";
+import type { Database as SqliteConnection } from "./driver.ts";
 import { performAuthorized } from "../commands.ts";
 import { queriesOn } from "./connection.ts";
 import type { Answer, CommandFailure, Request } from "./writer.ts";

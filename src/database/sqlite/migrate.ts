@@ -1,6 +1,6 @@
 import { existsSync, readFileSync, readdirSync } from "node:fs";
 import path from "node:path";
-import type { Database as SqliteConnection } from "better-sqlite3";
+import type { Database as SqliteConnection } from "./driver.ts";
 
 export interface Migration {
   readonly version: number;

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import SqliteDatabase from "better-sqlite3";
+import SqliteDatabase from "../../../src/database/sqlite/driver.ts";
 import {
   createNamespacePageReads,
   type NamespaceView,

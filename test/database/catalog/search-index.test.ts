@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import SqliteDatabase from "better-sqlite3";
+import SqliteDatabase from "../../../src/database/sqlite/driver.ts";
 import { parseRepositoryName } from "../../../src/oci/name.ts";
 import { systemActor } from "../../../src/database/permissions/authority.ts";
 import { judged } from "../../support/pushes.ts";

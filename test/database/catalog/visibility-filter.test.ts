@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import SqliteDatabase, { type Database as SqliteConnection } from "better-sqlite3";
+import SqliteDatabase, {
+  type Database as SqliteConnection,
+} from "../../../src/database/sqlite/driver.ts";
 import fc from "fast-check";
 import { visibleTo } from "../../../src/auth/visibility.ts";
 import type { Principal, PersonalScope } from "../../../src/database/permissions/principal.ts";

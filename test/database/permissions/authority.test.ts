@@ -8,7 +8,7 @@ import { performAuthorized } from "../../../src/database/commands.ts";
 import { queriesOn } from "../../../src/database/sqlite/connection.ts";
 import { migrate } from "../../../src/database/sqlite/migrate.ts";
 import { parseRepositoryName } from "../../../src/oci/name.ts";
-import SqliteDatabase from "better-sqlite3";
+import SqliteDatabase from "../../../src/database/sqlite/driver.ts";
 
 const root = path.join(import.meta.dirname, "../../../src");
 const callersOf = (name: string): readonly string[] =>

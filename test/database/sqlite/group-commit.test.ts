@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import SqliteDatabase from "better-sqlite3";
+import SqliteDatabase from "../../../src/database/sqlite/driver.ts";
 import { createGroupCommit } from "../../../src/database/sqlite/group-commit.ts";
 import { migrate } from "../../../src/database/sqlite/migrate.ts";
 import type { Request } from "../../../src/database/sqlite/writer.ts";

@@ -5,7 +5,7 @@ import { copyFileSync, cpSync } from "node:fs";
 import path from "node:path";
 import process from "node:process";
 import { describe, test } from "node:test";
-import SqliteDatabase from "better-sqlite3";
+import SqliteDatabase from "../../../src/database/sqlite/driver.ts";
 import { openWriteConnection } from "../../../src/database/sqlite/connection.ts";
 import { migrate, readMigrations, type Migration } from "../../../src/database/sqlite/migrate.ts";
 import { walkRegistry } from "../../crash/invariants.ts";

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import SqliteDatabase from "better-sqlite3";
+import SqliteDatabase, { type Database } from "../../../src/database/sqlite/driver.ts";
 import { migrate, readMigrations } from "../../../src/database/sqlite/migrate.ts";
 
 const step = (version: number, text: string) => ({ version, name: `000${version}-step`, text });
-const columnsOf = (connection: SqliteDatabase.Database, table: string): unknown =>
+const columnsOf = (connection: Database, table: string): unknown =>
   connection.prepare("SELECT name FROM pragma_table_info(?)").pluck().all(table);
 
 describe("migrations", () => {

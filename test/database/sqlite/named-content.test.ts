@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import SqliteDatabase from "better-sqlite3";
+import SqliteDatabase from "../../../src/database/sqlite/driver.ts";
 import { migrate, readMigrations } from "../../../src/database/sqlite/migrate.ts";
 import { digestOf } from "../../../src/oci/digest.ts";
 

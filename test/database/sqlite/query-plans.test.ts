@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import SqliteDatabase from "better-sqlite3";
+import SqliteDatabase from "../../../src/database/sqlite/driver.ts";
 import { createImageReads } from "../../../src/database/catalog/images.ts";
 import { createRepositoryDetailReads } from "../../../src/database/catalog/repository-details.ts";
 import { createNamespacePageReads } from "../../../src/database/catalog/namespace-pages.ts";

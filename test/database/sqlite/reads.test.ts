@@ -1,6 +1,9 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import SqliteDatabase from "better-sqlite3";
+import SqliteDatabase, {
+  type Database,
+  type Statement,
+} from "../../../src/database/sqlite/driver.ts";
 import { DatabaseError } from "../../../src/database/errors.ts";
 import { migrate } from "../../../src/database/sqlite/migrate.ts";
 import { createSqliteReads } from "../../../src/database/sqlite/reads.ts";
@@ -12,8 +15,8 @@ const isIoError = (error: unknown): boolean =>
   error instanceof DatabaseError && error.failure === "gone" && error.code === "SQLITE_IOERR_READ";
 
 /** The connection, whose statements fail while `fails.now`. */
-function failing(connection: SqliteDatabase.Database, fails: { now: boolean }) {
-  const broken = (statement: SqliteDatabase.Statement): SqliteDatabase.Statement =>
+function failing(connection: Database, fails: { now: boolean }) {
+  const broken = (statement: Statement): Statement =>
     new Proxy(statement, {
       get: (target, key) => {
         const value: unknown = Reflect.get(target, key, target);

@@ -3,7 +3,7 @@ import { once } from "node:events";
 import fs from "node:fs/promises";
 import { syncBuiltinESMExports } from "node:module";
 import { after, describe, mock, test } from "node:test";
-import SqliteDatabase, { type Statement } from "better-sqlite3";
+import SqliteDatabase, { type Statement } from "../../../src/database/sqlite/driver.ts";
 import { OCI_INDEX } from "../../../src/oci/media-types.ts";
 import { connect } from "../../server/support.ts";
 import { ociManifest, pushImageParts, putManifest, startBerth } from "../../support/berth.ts";

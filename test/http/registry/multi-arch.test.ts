@@ -1,4 +1,4 @@
-import SqliteDatabase from "better-sqlite3";
+import SqliteDatabase from "../../../src/database/sqlite/driver.ts";
 import assert from "node:assert/strict";
 import { before, describe, test } from "node:test";
 import { databaseFile } from "../../../src/app/data-folder.ts";

@@ -3,7 +3,7 @@ import { randomBytes } from "node:crypto";
 import { readdirSync } from "node:fs";
 import path from "node:path";
 import { after, describe, test } from "node:test";
-import SqliteDatabase from "better-sqlite3";
+import SqliteDatabase from "../../../../src/database/sqlite/driver.ts";
 import { digestOf } from "../../../../src/oci/digest.ts";
 import { connect } from "../../../server/support.ts";
 import { password, startClosedBerth } from "../../../support/closed.ts";
