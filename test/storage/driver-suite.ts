@@ -222,6 +222,16 @@ export function describeDriver(
     );
 
     test(
+      "identity returns the id of the last claim, and list does not return the claim as a blob",
+      withStore(async (store) => {
+        await store.claim("an earlier id");
+        await store.claim("an id");
+        assert.equal(await store.identity(), "an id");
+        assert.deepEqual(await all(store.list()), []);
+      }),
+    );
+
+    test(
       "a probe of a healthy store succeeds",
       withStore(async (store) => {
         await store.probe();

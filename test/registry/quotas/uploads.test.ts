@@ -44,6 +44,24 @@ describe("a quota and the uploads of its namespace", () => {
   );
 
   test(
+    "that was lowered after the last chunk rejects the close, which ends the session and its reservation",
+    inWorld(async (world) => {
+      await limit(world, "team", 10);
+      const { uploads } = world.registry;
+      const repository = named("team/a");
+      const id = await uploads.start(openModeClient, repository);
+      const claim = { actor: openModeClient, repository, id };
+      await uploads.append(claim, chunkOf("eight..."));
+      await limit(world, "team", 5);
+      const digest = digestOf(Buffer.from("eight..."));
+      await assert.rejects(uploads.finish(claim, digest, undefined), isDenied);
+      await assert.rejects(uploads.status(claim), isCode("BLOB_UPLOAD_UNKNOWN"));
+      assert.deepEqual(await world.stored(), { blobs: 0, uploads: 0 });
+      await pushBlob(world, "team/b", "five.");
+    }),
+  );
+
+  test(
     "rejects an append that exceeds it before the body is read, and releases the session's bytes",
     inWorld(async (world) => {
       await limit(world, "team", 10);

@@ -12,6 +12,7 @@ import path from "node:path";
 import { describe, test } from "node:test";
 import { digestOf } from "../../../src/oci/digest.ts";
 import { openFilesystemStore } from "../../../storage/filesystem/store.ts";
+import { newKey } from "../../../storage/keys.ts";
 import { temporaryFolder } from "../../support/temporary.ts";
 import { chunks, describeDriver, pattern, read } from "../driver-suite.ts";
 
@@ -111,6 +112,21 @@ describe("filesystem", () => {
     mkdirSync(path.join(root, "blobs"));
     symlinkSync(elsewhere, path.join(root, "uploads"));
     await assert.rejects(openFilesystemStore(root), /must lie on one file system/);
+  });
+
+  test("a store whose free space is all reserved rejects put, append, import and probe with ENOSPC, and keeps no bytes", async () => {
+    const root = mkdtempSync(path.join(folder, "full-"));
+    const store = await openFilesystemStore(root, { kind: "percent", percent: 100 });
+    const bytes = pattern(10);
+    const digest = digestOf(bytes);
+    const full = { code: "ENOSPC" };
+    const upload = await store.begin();
+    await assert.rejects(store.put(digest, bytes), full);
+    await assert.rejects(store.append(upload, 0, chunks(bytes, 5)), full);
+    await assert.rejects(store.importBlob(newKey(digest), chunks(bytes, 5)), full);
+    await assert.rejects(store.probe(), full);
+    assert.equal(await store.uploadSize(upload), 0);
+    for await (const object of store.list()) assert.fail(object.key);
   });
 
   test("put and probe leave no file in the uploads folder", async () => {
