@@ -17,9 +17,9 @@ const options = {
   minifyWhitespace: true,
   // pino starts threads from its own files. src/database/sqlite/driver.ts loads the native module.
   external: ["pino", "pino-pretty"],
-  // CommonJS packages inside the bundle ask for Node's modules with require().
+  // CommonJS packages inside the bundle ask for Node's modules with require(). The modules import createRequire too.
   banner: {
-    js: "import{createRequire}from'node:module';const require=createRequire(import.meta.url);",
+    js: "import{createRequire as makeRequire}from'node:module';const require=makeRequire(import.meta.url);",
   },
 };
 await build({
