@@ -171,18 +171,13 @@ export class RepositoryCatalog {
     const kinds = await database.repositoryDetails.kinds(found.map(({ id }) => id));
     const kindsOf = groupedBy(kinds, ({ repositoryId }) => repositoryId);
     const counted = await counts.of(found);
-    const byName = new Map(found.map((details) => [details.name, details]));
-    return names.flatMap((name) => {
-      const details = byName.get(name);
-      if (details === undefined) return [];
+    return found.map((details) => {
       const own = kindsOf.get(details.id) ?? [];
-      return [
-        Object.assign(details, {
-          pulls: counted.get(name)?.pulls ?? 0,
-          mediaTypes: [...new Set(own.map(({ mediaType }) => mediaType))].toSorted(),
-          contentTypes: [...new Set(own.map(contentTypeOf))].toSorted(),
-        }),
-      ];
+      return Object.assign(details, {
+        pulls: counted.get(details.name)?.pulls ?? 0,
+        mediaTypes: [...new Set(own.map(({ mediaType }) => mediaType))].toSorted(),
+        contentTypes: [...new Set(own.map(contentTypeOf))].toSorted(),
+      });
     });
   }
 }

@@ -28,13 +28,12 @@ export function createRepositorySummaries(parts: {
     const found = await database.repositoryDetails.find(names, { fullTexts });
     const facets = await database.search.facetsOf(found.map(({ id }) => id));
     const counted = await counts.of(found);
-    const byName = new Map(found.map((details) => [details.name, details]));
-    return names.flatMap((name) => {
-      const details = byName.get(name);
-      if (details === undefined) return [];
-      const own = facets.get(details.id) ?? [];
-      return [Object.assign(details, { count: counted.get(name), facets: own })];
-    });
+    return found.map((details) =>
+      Object.assign(details, {
+        count: counted.get(details.name),
+        facets: facets.get(details.id) ?? [],
+      }),
+    );
   };
 
   return {

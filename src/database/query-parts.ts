@@ -24,6 +24,9 @@ export function isNamedBy(paths: readonly string[]): RawBuilder<boolean> {
  */
 export const notDeleting = sql<boolean>`blobs.state <> 'deleting'`;
 
+/** The sum of the sizes of the selected blobs; 0 if there are none. */
+export const sumOfSizes = sql<number>`coalesce(sum(size_bytes), 0)`;
+
 /** A number as a value that a query selects, where PostgreSQL would otherwise take it for text. */
 export const bigint = (value: number): RawBuilder<number> => sql`CAST(${value} AS bigint)`;
 

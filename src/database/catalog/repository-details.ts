@@ -37,7 +37,7 @@ const newestTags = 10;
 
 export function createRepositoryDetailReads(db: Db) {
   return {
-    /** The existing repositories among `names`, in any order, in one query. */
+    /** The existing repositories among `names`, in the order of `names`, in one query. */
     async find(
       names: readonly RepositoryName[],
       { fullTexts }: { readonly fullTexts: boolean },
@@ -67,13 +67,15 @@ export function createRepositoryDetailReads(db: Db) {
         ])
         .where(dialectOf(db).isOneOf("repositories.name", names))
         .execute();
-      // A copy of every row would cost as much as reading it.
-      return rows.map((row) =>
-        Object.assign(row, {
-          immutableTags:
-            row.immutableTags === null ? null : (JSON.parse(row.immutableTags) as TagPatterns),
-        }),
-      );
+      const byName = new Map(rows.map((row) => [row.name, row]));
+      return names.flatMap((name) => {
+        const row = byName.get(name);
+        if (row === undefined) return [];
+        const { immutableTags } = row;
+        const patterns = immutableTags === null ? null : (JSON.parse(immutableTags) as TagPatterns);
+        // A copy of every row would cost as much as reading it.
+        return [Object.assign(row, { immutableTags: patterns })];
+      });
     },
 
     /** The types of the 10 newest tags of these repositories, however many tags there are. */

@@ -1,6 +1,7 @@
 import type { RepositoryName } from "../../oci/name.ts";
 import type { AuditContext } from "../events/audit.ts";
 import { bigint, noAccountId } from "../query-parts.ts";
+import { repositoryIdOf } from "../registry/repositories.ts";
 import type { Db } from "../schema.ts";
 
 /** The maximum number of stars of a user. */
@@ -67,8 +68,6 @@ export async function unstar(tx: Db, { actor, repository }: Star): Promise<void>
   await tx
     .deleteFrom("stars")
     .where("user_id", "=", userId)
-    .where("repository_id", "in", (query) =>
-      query.selectFrom("repositories").select("id").where("name", "=", repository),
-    )
+    .where("repository_id", "=", repositoryIdOf(tx, repository))
     .execute();
 }

@@ -2,6 +2,7 @@ import { sql } from "kysely";
 import type { Digest } from "../../oci/digest.ts";
 import type { RepositoryName } from "../../oci/name.ts";
 import { dialectOf } from "../dialect.ts";
+import { sumOfSizes } from "../query-parts.ts";
 import type { Db } from "../schema.ts";
 
 /** A blob row, with the columns that the scrubber and the checks need. */
@@ -90,7 +91,7 @@ function createBlobCheckReads(db: Db) {
         .selectFrom("blobs")
         .select(({ fn }) => [
           fn.countAll<number>().as("blobs"),
-          fn.coalesce(fn.sum<number>("size_bytes"), sql<number>`0`).as("bytes"),
+          sumOfSizes.as("bytes"),
           sql<number>`count(*) FILTER (WHERE state = 'missing')`.as("missing"),
         ])
         .executeTakeFirstOrThrow();

@@ -1,6 +1,7 @@
 import { sql } from "kysely";
 import type { Digest } from "../../oci/digest.ts";
 import type { RepositoryName } from "../../oci/name.ts";
+import { sumOfSizes } from "../query-parts.ts";
 import { removeManifest } from "../registry/manifests.ts";
 import { releaseQuota } from "../registry/quotas.ts";
 import { markUnlinkedDeleting } from "./gc-candidates.ts";
@@ -61,10 +62,7 @@ export function createCollectionReads(db: Db) {
     async waiting(): Promise<{ readonly blobs: number; readonly bytes: number }> {
       const { blobs, bytes } = await db
         .selectFrom("blobs")
-        .select(({ fn }) => [
-          fn.countAll<number>().as("blobs"),
-          fn.coalesce(fn.sum<number>("size_bytes"), sql<number>`0`).as("bytes"),
-        ])
+        .select(({ fn }) => [fn.countAll<number>().as("blobs"), sumOfSizes.as("bytes")])
         .where(isDeleting)
         .executeTakeFirstOrThrow();
       return { blobs, bytes };

@@ -12,6 +12,7 @@ import { notDeleting } from "../query-parts.ts";
 import { isRejection, type Rejection } from "../rejections.ts";
 import type { Db } from "../schema.ts";
 import { releaseQuota } from "./quotas.ts";
+import { repositoryIdOf } from "./repositories.ts";
 import { getOrCreateRepository, type Push } from "./repository-creation.ts";
 
 /** A blob that is linked in one repository. */
@@ -133,9 +134,7 @@ export async function leaseBlob(tx: Db, lease: LeaseExtension): Promise<boolean>
   const changed = await tx
     .updateTable("blob_links")
     .set({ leased_until: lease.leasedUntilMs })
-    .where("repository_id", "=", (query) =>
-      query.selectFrom("repositories").select("id").where("name", "=", lease.repository),
-    )
+    .where("repository_id", "=", repositoryIdOf(tx, lease.repository))
     .where("blob_id", "=", (query) =>
       query
         .selectFrom("blobs")

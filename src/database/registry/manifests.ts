@@ -11,7 +11,7 @@ import { dialectOf } from "../dialect.ts";
 import type { ImmutableTag } from "../rejections.ts";
 import type { Db } from "../schema.ts";
 import { releaseManifestQuota } from "./quotas.ts";
-import { findRepository, touchRepository } from "./repositories.ts";
+import { findRepository, repositoryIdOf, touchRepository } from "./repositories.ts";
 import { findImmutableOver, removeTagsOf, type TagChange } from "./tags.ts";
 
 export interface StoredManifest {
@@ -111,9 +111,7 @@ export async function leaseManifest(tx: Db, lease: LeaseExtension): Promise<bool
   const changed = await tx
     .updateTable("manifests")
     .set({ leased_until: lease.leasedUntilMs })
-    .where("repository_id", "=", (query) =>
-      query.selectFrom("repositories").select("id").where("name", "=", lease.repository),
-    )
+    .where("repository_id", "=", repositoryIdOf(tx, lease.repository))
     .where("digest", "=", lease.digest)
     .executeTakeFirst();
   return changed.numUpdatedRows > 0n;

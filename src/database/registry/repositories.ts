@@ -31,6 +31,10 @@ export function createRepositoryReads(db: Db) {
   };
 }
 
+/** A subquery for the id of a repository; it has no row if there is no such repository. */
+export const repositoryIdOf = (db: Db, name: RepositoryName) =>
+  db.selectFrom("repositories").select("id").where("name", "=", name);
+
 export function createRemovalReads(db: Db) {
   return {
     /** The highest removal number of all repositories; 0 if there was no removal. */

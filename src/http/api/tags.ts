@@ -21,7 +21,7 @@ import { parseTag, type Tag } from "../../oci/reference.ts";
 import type { Registry } from "../../registry/registry.ts";
 import type { TagMove } from "../../registry/tags.ts";
 import type { Pager } from "../hub/pages.ts";
-import { tagFrom } from "../hub/tags/routes.ts";
+import { tagDeletion, tagFrom } from "../hub/tags/routes.ts";
 import { route, type HubRequest, type Route } from "../route.ts";
 import { root } from "./repositories.ts";
 
@@ -93,17 +93,7 @@ export function berthTagRoutes(parts: Parts): readonly Route[] {
         return { ...presentTag(tag), referrers: tag.referrers.map(presentReferrer) };
       },
     }),
-    route({
-      method: "delete",
-      path: tagPath,
-      requires: { of: "repository", permission: "delete tags" },
-      summary: "Deletes a tag; its manifest stays",
-      status: 204,
-      handle: async ({ actor, repository, params }) => {
-        const tag = tagFrom(params["tag"]);
-        await registry.manifests.delete(actor, repository, { kind: "tag", tag });
-      },
-    }),
+    route({ path: tagPath, ...tagDeletion(registry) }),
   ];
 }
 

@@ -56,19 +56,20 @@ export function hubTagRoutes(parts: Parts): readonly Route[] {
       answer: hubTagImagesSchema,
       handle: (request) => listImages(parts, request),
     }),
-    ...repositoryRoutes({
-      method: "delete",
-      rest: "/tags/:tag",
-      requires: { of: "repository", permission: "delete tags" },
-      summary: "Deletes a tag; its manifest stays",
-      status: 204,
-      handle: async ({ actor, repository, params }) => {
-        const tag = tagFrom(params["tag"]);
-        await registry.manifests.delete(actor, repository, { kind: "tag", tag });
-      },
-    }),
+    ...repositoryRoutes({ rest: "/tags/:tag", ...tagDeletion(registry) }),
   ];
 }
+
+/** The route that deletes a tag, without its path: the Hub-shaped and Berth's own API have it. */
+export const tagDeletion = ({ manifests }: Pick<Registry, "manifests">) =>
+  ({
+    method: "delete",
+    requires: { of: "repository", permission: "delete tags" },
+    summary: "Deletes a tag; its manifest stays",
+    status: 204,
+    handle: ({ actor, repository, params }: HubRequest): Promise<void> =>
+      manifests.delete(actor, repository, { kind: "tag", tag: tagFrom(params["tag"]) }),
+  }) as const;
 
 async function list(
   { hub, pager }: Parts,
