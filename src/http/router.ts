@@ -18,7 +18,7 @@ import { whenClosed } from "./middleware/early-end.ts";
 import { setErrorFormat } from "./middleware/request-state.ts";
 import type { RepositoryResolver } from "./middleware/repository-resolver.ts";
 import type { ResponseCache } from "./middleware/response-cache.ts";
-import { isHubRoute, type Route, type RouteRequest } from "./route.ts";
+import { isHubRoute, type Route } from "./route.ts";
 import { createRouteTable } from "./route-table.ts";
 
 export interface RouterParts extends AuthorizerParts {
@@ -76,7 +76,19 @@ async function answer(
       "this repository mirrors another registry: it accepts no push and no delete",
     );
   const budget = parts.budgets.enter(ctx, route, client.accountId);
-  const query = route.query === undefined ? undefined : parseQuery(route.query, ctx.query);
+  const parsedQuery = () =>
+    route.query === undefined ? undefined : parseQuery(route.query, ctx.query);
+  if (isHubRoute(route) && route.cacheable) {
+    const key = responseKey(ctx, client, parts);
+    const response = await parts.responseCache.of(key, async () =>
+      route.handle({
+        ...{ ctx, params, query: parsedQuery(), body: undefined },
+        ...hubFieldsOf(ctx, asked.target, client),
+      }),
+    );
+    return send(route, ctx, response);
+  }
+  const query = parsedQuery();
   const token = {
     expiresAtMs: client.grant?.expiresAtMs,
     ended: () => tokenEnded(ctx, asked, parts),
@@ -89,8 +101,8 @@ async function answer(
     ? { ...{ ctx, params, query, body }, ...hubFieldsOf(ctx, asked.target, client) }
     : { ...{ ctx, params, query, body, admitMiss }, ...repositoryFieldsOf(asked.target, client) };
   try {
-    if (route.status === undefined) await route.handle(request);
-    else await send(route, request, client, parts);
+    const answered = await route.handle(request);
+    if (route.status !== undefined) send(route, ctx, answered);
   } catch (error) {
     // The command checks the permission again in its transaction.
     if (!(error instanceof NotAuthorizedError) || isHubRoute(route)) throw error;
@@ -161,21 +173,12 @@ function hubFieldsOf(ctx: Context, { namespace, repository }: Target, client: Cl
   };
 }
 
+/** Each principal sees different repositories, and the links in a list have the origin. */
+const responseKey = (ctx: Context, { session }: Client, { clientInfo }: RouterParts): string =>
+  `${JSON.stringify(session?.principal)} ${clientInfo.originOf(ctx.req)} ${ctx.url}`;
+
 /** Sends the result of the handler. */
-async function send(
-  route: Route,
-  request: RouteRequest,
-  client: Client,
-  { responseCache, clientInfo }: RouterParts,
-): Promise<void> {
-  const { ctx } = request;
-  const principal = client.session?.principal ?? client.grant?.principal;
-  const answered = route.cacheable
-    ? await responseCache.of(
-        JSON.stringify([principal, clientInfo.originOf(ctx.req), ctx.url]),
-        async () => route.handle(request),
-      )
-    : await route.handle(request);
+function send(route: Route, ctx: Context, answered: unknown): void {
   if (Buffer.isBuffer(answered)) ctx.type = "json";
   ctx.body = route.answer === undefined ? null : answered;
   ctx.status = route.status ?? 200;

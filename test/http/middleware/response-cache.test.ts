@@ -69,6 +69,19 @@ describe("a cached answer of a list or search", async () => {
     await expectFor("app-a", [], "after its removal");
   });
 
+  test("is for the right query only: a wrong one is answered with 400 each time, for any caller", async () => {
+    for (const [who, ask] of people)
+      for (const path of lists)
+        for (const query of ["size=100", "size=many", "size=many"]) {
+          const { status } = await ask("get", path.replace("size=100", query));
+          assert.equal(
+            status,
+            query === "size=many" ? 400 : 200,
+            `${path} with ${query} for ${who}`,
+          );
+        }
+  });
+
   test("of a tag list has the current tags after a deletion", async () => {
     await berth.pushImage("team/tags", "mia", "public");
     const path = "/v2/namespaces/team/repositories/tags/tags";
