@@ -75,7 +75,7 @@ export function routesOf(parts: AppParts): readonly Route[] {
     ...(tokens === undefined ? [] : [...tokenRoutes(tokens), ...jwksRoutes(tokens)]),
     ...registryRoutes({ registry, policy, pullCounters, mayRedirect, limits }),
     ...hubRoutes({ ...parts.hub, registry, catalog, clientInfo }),
-    ...searchV1Routes({ search: catalog.search, policy, responseCache: parts.responseCache }),
+    ...searchV1Routes({ search: catalog.search, policy }),
   ];
   return served;
 }

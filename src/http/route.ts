@@ -45,6 +45,8 @@ interface RouteOf<Requires, Body> {
   readonly status: number | undefined;
   /** A list or a search: its response is cached until the next write (see `middleware/response-cache.ts`). */
   readonly cacheable: boolean;
+  /** The request header in lower case on which a cached response depends; `undefined`: on none. */
+  readonly varies: string | undefined;
   readonly handle: (request: RouteRequest) => unknown;
 }
 
@@ -137,6 +139,7 @@ export interface RouteDefinition<R, Q, B, A> {
   /** Default: 200 with `answer`. */
   readonly status?: number;
   readonly cacheable?: boolean;
+  readonly varies?: string;
   readonly handle: (
     request: RequestOf<R, Parsed<Q>, BodyOf<B>>,
   ) => Promise<AnswerOf<A>> | AnswerOf<A>;
@@ -161,6 +164,7 @@ export function route<
     answer: given.answer,
     status: given.status ?? (given.answer === undefined ? undefined : 200),
     cacheable: given.cacheable ?? false,
+    varies: given.varies,
     handle: given.handle as Route["handle"],
   } as Route;
 }

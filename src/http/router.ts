@@ -76,15 +76,17 @@ async function answer(
       "this repository mirrors another registry: it accepts no push and no delete",
     );
   const budget = parts.budgets.enter(ctx, route, client.accountId);
+  const admitMiss = (): void => parts.budgets.admitMiss(budget);
   const parsedQuery = () =>
     route.query === undefined ? undefined : parseQuery(route.query, ctx.query);
-  if (isHubRoute(route) && route.cacheable) {
-    const key = responseKey(ctx, client, parts);
-    const response = await parts.responseCache.of(key, async () =>
-      route.handle({
-        ...{ ctx, params, query: parsedQuery(), body: undefined },
-        ...hubFieldsOf(ctx, asked.target, client),
-      }),
+  const requestOf = (query: unknown, body: unknown) =>
+    isHubRoute(route)
+      ? { ...{ ctx, params, query, body }, ...hubFieldsOf(ctx, asked.target, client) }
+      : { ...{ ctx, params, query, body, admitMiss }, ...repositoryFieldsOf(asked.target, client) };
+  if (route.cacheable) {
+    const response = await parts.responseCache.of(
+      responseKey(route, ctx, client, parts),
+      async () => route.handle(requestOf(parsedQuery(), undefined)),
     );
     return send(route, ctx, response);
   }
@@ -96,12 +98,8 @@ async function answer(
   const body = await bodyOf(route, ctx, parts.bodies, { budget, token });
   if (route.body !== undefined && route.body !== "stream")
     client = await authorize(ctx, asked, parts, client);
-  const admitMiss = (): void => parts.budgets.admitMiss(budget);
-  const request = isHubRoute(route)
-    ? { ...{ ctx, params, query, body }, ...hubFieldsOf(ctx, asked.target, client) }
-    : { ...{ ctx, params, query, body, admitMiss }, ...repositoryFieldsOf(asked.target, client) };
   try {
-    const answered = await route.handle(request);
+    const answered = await route.handle(requestOf(query, body));
     if (route.status !== undefined) send(route, ctx, answered);
   } catch (error) {
     // The command checks the permission again in its transaction.
@@ -174,12 +172,25 @@ function hubFieldsOf(ctx: Context, { namespace, repository }: Target, client: Cl
 }
 
 /** Each principal sees different repositories, and the links in a list have the origin. */
-const responseKey = (ctx: Context, { session }: Client, { clientInfo }: RouterParts): string =>
-  `${JSON.stringify(session?.principal)} ${clientInfo.originOf(ctx.req)} ${ctx.url}`;
+const responseKey = (
+  { varies }: Route,
+  ctx: Context,
+  { session, grant }: Client,
+  { clientInfo }: RouterParts,
+): string =>
+  JSON.stringify([
+    session?.principal ?? grant?.principal,
+    clientInfo.originOf(ctx.req),
+    ctx.url,
+    varies && ctx.req.headers[varies],
+  ]);
+
+const jsonType = "application/json; charset=utf-8";
 
 /** Sends the result of the handler. */
 function send(route: Route, ctx: Context, answered: unknown): void {
-  if (Buffer.isBuffer(answered)) ctx.type = "json";
+  // `ctx.type` would look the type up for each response.
+  if (Buffer.isBuffer(answered)) ctx.res.setHeader("Content-Type", jsonType);
   ctx.body = route.answer === undefined ? null : answered;
   ctx.status = route.status ?? 200;
 }

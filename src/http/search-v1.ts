@@ -6,8 +6,10 @@ import type { Policy } from "../auth/policy.ts";
 import type { Search } from "../catalog/search.ts";
 import { OciError } from "../oci/errors.ts";
 import { grantOf } from "./middleware/request-state.ts";
-import type { ResponseCache } from "./middleware/response-cache.ts";
 import { route, type Route } from "./route.ts";
+
+/** docker sends it with a search, podman does not. */
+const dockerHeader = "x-docker-token";
 
 /**
  * The search protocol of Docker's v1 registry, which `docker search` and `podman search` still use.
@@ -20,13 +22,11 @@ import { route, type Route } from "./route.ts";
 export function searchV1Routes({
   search,
   policy,
-  responseCache,
 }: {
   readonly search: Search;
   readonly policy: Policy;
-  readonly responseCache: ResponseCache;
 }): readonly Route[] {
-  const isDocker = (ctx: Context): boolean => ctx.get("X-Docker-Token") !== "";
+  const isDocker = (ctx: Context): boolean => ctx.get(dockerHeader) !== "";
   const find = async (
     ctx: Context,
     { q: text, n: limit, page }: z.output<typeof v1SearchQuery>,
@@ -75,13 +75,11 @@ export function searchV1Routes({
       path: "/v1/search",
       requires: { kind: "browse" },
       summary: "docker search",
+      cacheable: true,
+      varies: dockerHeader,
       query: v1SearchQuery,
       answer: v1SearchSchema,
-      handle: ({ ctx, query }) => {
-        const visibility = policy.visibilityFor(grantOf(ctx));
-        const key = ["v1", visibility, isDocker(ctx), ctx.search];
-        return responseCache.of(JSON.stringify(key), () => find(ctx, query, visibility));
-      },
+      handle: ({ ctx, query }) => find(ctx, query, policy.visibilityFor(grantOf(ctx))),
     }),
   ];
 }

@@ -90,6 +90,7 @@ describe("the search of docker and podman (/v1/search)", () => {
       [],
       "docker is told that there is none",
     );
+    await berth.api.get("/v1/search").query({ q: "secret", n: 100 }).expect(404);
     assert.deepEqual(await namesFor(berth, "open", false), ["team/open"]);
   });
 
