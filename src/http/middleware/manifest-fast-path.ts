@@ -1,6 +1,7 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from "node:http";
 import type { Policy } from "../../auth/policy.ts";
 import type { PullCounters } from "../../catalog/pull-counters.ts";
+import type { Grant } from "../../auth/principal.ts";
 import type { Facts } from "../../database/facts.ts";
 import type { Logger } from "../../observability/logger.ts";
 import type { Mirrors } from "../../mirror/mirrors.ts";
@@ -12,15 +13,17 @@ import type { RequestAuthenticator } from "./authenticate.ts";
 import { nosniff } from "./csrf.ts";
 import { versionHeader } from "../errors.ts";
 import { manifestHeaders } from "../registry/manifests.ts";
+import { versionCheck } from "../registry/routes.ts";
 
 const pull = { kind: "repository", actions: ["pull"] } as const;
 const push = { kind: "repository", actions: ["push"] } as const;
 const separator = "/manifests/";
+const commonHeaders = { [nosniff]: "nosniff", [versionHeader]: "registry/2.0" } as const;
 
 /**
- * Answers GET and HEAD of cached manifests without Koa, whose layers cost several times the work of the response
- * itself. It uses the parser, the policy and the headers of the Koa pipeline. All other requests pass to the Koa
- * pipeline unchanged, so that no rule exists twice: requests with a query, an escape or If-None-Match; for an unknown
+ * Answers GET and HEAD of cached manifests and of `/v2/` without Koa, whose layers cost several times the work of the
+ * response itself. It uses the parser, the policy and the headers of the Koa pipeline. All other requests pass to the
+ * Koa pipeline unchanged, so that no rule exists twice: requests with a query, an escape or If-None-Match; for an unknown
  * host; for a mirrored or an uncached manifest; without permission; with a token that this process has not verified
  * yet; and a HEAD that must extend a lease.
  */
@@ -42,13 +45,25 @@ export function withManifestFastPath(
   // The Koa pipeline logs successful requests at this level, so it must handle all of them.
   if (logger.isLevelEnabled("debug")) return koaPipeline;
 
-  const answered = (request: IncomingMessage, response: ServerResponse): boolean => {
-    const { method, headers } = request;
-    if ((method !== "GET" && method !== "HEAD") || headers["if-none-match"] !== undefined)
+  const grantOf = (request: IncomingMessage): Grant | undefined =>
+    isKnownHost(request) ? requestAuthenticator.getCached(request) : undefined;
+
+  const answersVersion = (request: IncomingMessage, response: ServerResponse): boolean => {
+    const grant = grantOf(request);
+    const { permission, headers, body } = versionCheck;
+    if (grant === undefined || !policy.allows({ grant, permission, repository: undefined }))
       return false;
+    response.writeHead(200, { ...commonHeaders, ...headers, "Content-Length": body.length });
+    response.end(request.method === "HEAD" ? undefined : body);
+    return true;
+  };
+
+  const answersManifest = (request: IncomingMessage, response: ServerResponse): boolean => {
+    const { method, headers } = request;
+    if (headers["if-none-match"] !== undefined) return false;
     const asked = parseManifestUrl(request.url ?? "");
     if (asked === undefined) return false;
-    const grant = isKnownHost(request) ? requestAuthenticator.getCached(request) : undefined;
+    const grant = grantOf(request);
     if (grant === undefined || !policy.covers(grant, asked.repository)) return false;
     const repository = facts.repositories.getCached(asked.repository);
     // A mirrored manifest may need a request to the upstream.
@@ -61,8 +76,7 @@ export function withManifestFastPath(
     if (asksForLease && !manifests.hasFreshLease(found)) return false;
 
     response.writeHead(200, {
-      [nosniff]: "nosniff",
-      [versionHeader]: "registry/2.0",
+      ...commonHeaders,
       ...manifestHeaders(found),
       "Content-Length": found.content.length,
     });
@@ -74,7 +88,9 @@ export function withManifestFastPath(
   return (request, response) => {
     let isAnswered = false;
     try {
-      isAnswered = answered(request, response);
+      const { method, url } = request;
+      if (method === "GET" || method === "HEAD")
+        isAnswered = (url === "/v2/" ? answersVersion : answersManifest)(request, response);
     } catch (error) {
       // The Koa pipeline renders the error of a failed database.
       logger.debug({ err: error }, "the manifest fast path failed");

@@ -28,14 +28,20 @@ export function registryRoutes(services: RegistryServices): readonly Route[] {
 }
 
 /** `GET /v2/`: clients check the API version and their credentials with it. */
+export const versionCheck = {
+  permission: { kind: "known-principal" },
+  headers: { "Content-Type": "application/json; charset=utf-8" },
+  body: "{}",
+} as const;
+
 const versionRoutes: readonly Route[] = ["/v2", "/v2/"].map((path) =>
   route({
     method: "get",
     path,
-    requires: { kind: "known-principal" },
+    requires: versionCheck.permission,
     handle: ({ ctx }) => {
-      ctx.type = "application/json";
-      ctx.body = "{}";
+      ctx.set(versionCheck.headers);
+      ctx.body = versionCheck.body;
     },
   }),
 );

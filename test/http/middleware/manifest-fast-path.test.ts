@@ -58,6 +58,23 @@ describe("the manifest fast path with tokens", () => {
     }
     assert.equal(found, 2 * (2 + 1 + 1 + 1 + 2), "answers that were 200");
   });
+
+  test("answers GET /v2/ with the same bytes as the Koa pipeline, and only to a known principal", async () => {
+    const berth = await startClosedBerth();
+    berth.addUser("ann");
+    const basic = Buffer.from(`ann:${password}`).toString("base64");
+    const tokens = [await berth.token("ann"), await berth.token(undefined), "nonsense"];
+    const found: string[] = [];
+    for (const header of ["", `Basic ${basic}`, ...tokens.map((token) => `Bearer ${token}`)]) {
+      for (const method of ["GET", "HEAD"]) {
+        const line = header === "" ? "" : `Authorization: ${header}\r\n`;
+        const long = await exchange(berth.port, method, "/v2/?long", line);
+        assert.equal(await exchange(berth.port, method, "/v2/", line), long, `${method} ${header}`);
+        found.push(long.slice("HTTP/1.1 ".length, "HTTP/1.1 200".length));
+      }
+    }
+    assert.deepEqual(found, ["401", "401", "200", "200", "200", "200", "200", "200", "401", "401"]);
+  });
 });
 
 describeSharedApi("the manifest fast path", (berth) => {
@@ -117,6 +134,17 @@ describeSharedApi("the manifest fast path", (berth) => {
       }
     }
     assert.ok(found >= 24, `${found} answers were 200`);
+  });
+
+  test("answers /v2/ with the same bytes as the Koa pipeline", async () => {
+    for (const method of ["GET", "HEAD", "POST", "OPTIONS"]) {
+      for (const header of ["", "If-None-Match: *\r\n", "Authorization: Bearer nonsense\r\n"]) {
+        const short = await exchange(berth().port, method, "/v2/", header);
+        const long = await exchange(berth().port, method, "/v2/?long", header);
+        assert.equal(short, long, `${method} ${header}`);
+        assert.equal(short.startsWith("HTTP/1.1 200"), ["GET", "HEAD"].includes(method));
+      }
+    }
   });
 
   test("the next request after a tag move or a manifest deletion gets the new state", async () => {
