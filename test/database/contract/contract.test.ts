@@ -2,11 +2,13 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import type { Database } from "../../../src/database/contract.ts";
 import { accessSteps } from "./access.ts";
+import { accessTokensSteps } from "./access-tokens.ts";
 import { invitesSteps } from "./invites.ts";
 import { accountsSteps } from "./accounts.ts";
 import { catalogSteps } from "./catalog.ts";
 import { imagesSteps } from "./images.ts";
 import { maintenanceSteps } from "./maintenance.ts";
+import { membersSteps } from "./members.ts";
 import { mirrorSteps } from "./mirror.ts";
 import { registrySteps } from "./registry.ts";
 import { uploadsSteps } from "./uploads.ts";
@@ -19,8 +21,8 @@ import { app, change, openForTest, parseReference, type Step } from "./support.t
  */
 
 const parts: ReadonlyMap<string, readonly Step[]> = new Map([
-  ["accounts", accountsSteps],
-  ["access", [...accessSteps, ...invitesSteps]],
+  ["accounts", [...accountsSteps, ...membersSteps]],
+  ["access", [...accessSteps, ...accessTokensSteps, ...invitesSteps]],
   ["registry", [...registrySteps, ...uploadsSteps]],
   ["catalog", catalogSteps],
   ["images", imagesSteps],

@@ -1,7 +1,7 @@
 import { ids } from "./access.ts";
 import { app, by, change, type Step } from "./support.ts";
 
-/** Invites, and the end of accounts, after the steps of `access.ts`. */
+/** Invites, and the end of accounts, after the steps of `access-tokens.ts`. */
 export const invitesSteps: readonly Step[] = [
   [(db) => db.commands.createAccount({ ...change, name: "cid", kind: "user" }), 6],
   [

@@ -1,5 +1,8 @@
 import type { S3Settings } from "../../../storage/s3/bucket.ts";
 
+/** Bytes of a part. */
+export const partSize = 64 * 1024;
+
 /** Settings for a server on the loopback interface, with parts of 64 KiB. */
 export function settingsFor(endpoint: string, other: Partial<S3Settings> = {}): S3Settings {
   return {
@@ -9,7 +12,7 @@ export function settingsFor(endpoint: string, other: Partial<S3Settings> = {}): 
     prefix: "registry/",
     accessKeyId: "berth",
     secretAccessKey: "berth-secret",
-    partSize: 64 * 1024,
+    partSize,
     concurrency: 3,
     uploadBuffer: 1024 * 1024,
     redirect: false,
