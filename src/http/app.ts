@@ -110,6 +110,7 @@ export function createApp(
   };
   return withManifestFastPath(koaPipeline, {
     isKnownHost: browsers.isKnownHost,
+    clientInfo: parts.clientInfo,
     manifests: registry.manifests,
     requestAuthenticator,
     policy,

@@ -10,6 +10,7 @@ import { parseRepositoryName, type RepositoryName } from "../../oci/name.ts";
 import { parseReference, type Reference } from "../../oci/reference.ts";
 import type { Manifests } from "../../registry/manifests.ts";
 import type { RequestAuthenticator } from "./authenticate.ts";
+import type { ClientInfo } from "./client-info.ts";
 import { nosniff } from "./csrf.ts";
 import { versionHeader } from "../errors.ts";
 import { manifestHeaders } from "../registry/manifests.ts";
@@ -38,10 +39,11 @@ export function withManifestFastPath(
     readonly mirrors: Pick<Mirrors, "mayServe"> | undefined;
     readonly logger: Logger;
     readonly isKnownHost: (request: IncomingMessage) => boolean;
+    readonly clientInfo: ClientInfo;
   },
 ): RequestListener {
   const { manifests, requestAuthenticator, policy, pullCounters, facts, mirrors } = parts;
-  const { logger, isKnownHost } = parts;
+  const { logger, isKnownHost, clientInfo } = parts;
   // The Koa pipeline logs successful requests at this level, so it must handle all of them.
   if (logger.isLevelEnabled("debug")) return koaPipeline;
 
@@ -49,6 +51,8 @@ export function withManifestFastPath(
     isKnownHost(request) ? requestAuthenticator.getCached(request) : undefined;
 
   const answersVersion = (request: IncomingMessage, response: ServerResponse): boolean => {
+    // The Koa pipeline warns of a proxy that is not trusted: this is the first request of its clients.
+    if (clientInfo.isForwardedByUntrusted(request)) return false;
     const grant = grantOf(request);
     const { permission, headers, body } = versionCheck;
     if (grant === undefined || !policy.allows({ grant, permission, repository: undefined }))
