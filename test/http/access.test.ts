@@ -92,13 +92,19 @@ describe("a token", () => {
       .expect(200);
     for (const [name, token] of Object.entries(forgedTokens(good, { privateKey, publicKey }))) {
       for (const url of [path, `${path}?long`]) {
-        const { status, headers } = await berth.with(token).api.get(url);
-        // Node itself rejects a header of 1 MB with 431.
-        if (token.length > 16_000) assert.ok([401, 431].includes(status), `${name}: ${status}`);
-        else {
-          assert.equal(status, 401, name);
-          assert.match(headers["www-authenticate"] ?? "", /error="invalid_token"$/, name);
+        const asked = berth.with(token).api.get(url);
+        if (token.length > 16_000) {
+          // Node itself rejects a header of 1 MB with 431; it may close the connection before the client has read that.
+          const answer: unknown = await asked.then(
+            ({ status }) => status,
+            (error: NodeJS.ErrnoException) => error.code,
+          );
+          assert.match(String(answer), /^(?:431|ECONNRESET|EPIPE)$/, name);
+          continue;
         }
+        const { status, headers } = await asked;
+        assert.equal(status, 401, name);
+        assert.match(headers["www-authenticate"] ?? "", /error="invalid_token"$/, name);
       }
     }
   });
