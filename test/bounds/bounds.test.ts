@@ -14,8 +14,8 @@ import { keyOf, special, worstRequests, type WorstRequest } from "./worst-reques
 /** The limits for every request: milliseconds of the event loop, and bytes of memory. */
 const longestMs = 100;
 const mostBytes = 100e6;
-/** The time of the calibration on a core of 3 GHz. The limits are longer on a slower core. */
-const calibratedMs = 20;
+/** The CPU time of the calibration on a core of 3 GHz. On a slower core the limit of time is longer by the same factor. */
+const calibratedMs = 60;
 /** A request is repeated, because other processes may delay a single try. */
 const tries = 8;
 
@@ -23,7 +23,6 @@ class MeasuredServer {
   readonly #child: ChildProcess;
   port = 0;
   world: World | undefined;
-  #slowness = 1;
 
   constructor() {
     const register = new URL("../support/register.mjs", import.meta.url).href;
@@ -58,34 +57,32 @@ class MeasuredServer {
     });
   }
 
-  /** Sends a request up to 8 times. Resolves with the status and the smallest costs. */
+  /** Sends a request up to 8 times. Resolves with the status and the smallest costs, in times of a core of 3 GHz. */
   async measure(method: string, request: WorstRequest): Promise<{ status: number; cost: Cost }> {
     let best: Cost = { loopMs: Infinity, cpuMs: Infinity, rssBytes: Infinity };
     let status = 0;
-    for (let round = 0; round < tries; round += 1) {
+    for (let round = 0; round < tries && !isFine(best); round += 1) {
       // Garbage of earlier requests would count. Its collection is slow, so that only repeated tries do it.
       if (round > 0) await this.#ask("collect");
       await this.#ask("reset");
       status = await this.send(method, request);
       const reply = await this.#ask("read");
       assert.ok(reply.kind === "cost");
-      const { loopMs, cpuMs, rssBytes } = reply.cost;
+      const slowness = isFine(reply.cost) ? 1 : await this.#slowness();
       best = {
-        loopMs: Math.min(best.loopMs, loopMs),
-        cpuMs: Math.min(best.cpuMs, cpuMs),
-        rssBytes: Math.min(best.rssBytes, rssBytes),
+        loopMs: Math.min(best.loopMs, reply.cost.loopMs / slowness),
+        cpuMs: Math.min(best.cpuMs, reply.cost.cpuMs / slowness),
+        rssBytes: Math.min(best.rssBytes, reply.cost.rssBytes),
       };
-      if (this.isFine(best)) return { status, cost: best };
-      const calibrated = await this.#ask("calibrate");
-      assert.ok(calibrated.kind === "calibrated");
-      this.#slowness = Math.max(1, calibrated.cpuMs / calibratedMs);
     }
     return { status, cost: best };
   }
 
-  /** If the delay is longer than the CPU time, another process used the core. So the smaller value counts. */
-  isFine({ loopMs, cpuMs, rssBytes }: Cost): boolean {
-    return Math.min(loopMs, cpuMs) <= longestMs * this.#slowness && rssBytes <= mostBytes;
+  /** How many times slower than at 3 GHz the core is now. Other machines on the same host make it vary by the second. */
+  async #slowness(): Promise<number> {
+    const calibrated = await this.#ask("calibrate");
+    assert.ok(calibrated.kind === "calibrated");
+    return Math.max(1, calibrated.cpuMs / calibratedMs);
   }
 
   async end(): Promise<void> {
@@ -112,6 +109,11 @@ class MeasuredServer {
   }
 }
 
+/** If the delay is longer than the CPU time, another process used the core. So the smaller value counts. */
+function isFine({ loopMs, cpuMs, rssBytes }: Cost): boolean {
+  return Math.min(loopMs, cpuMs) <= longestMs && rssBytes <= mostBytes;
+}
+
 describe("a registry full of the content of a hostile user", () => {
   let server: MeasuredServer;
   before(async () => {
@@ -134,7 +136,7 @@ describe("a registry full of the content of a hostile user", () => {
         const told = `${request.path.slice(0, 150)} ${JSON.stringify(request.headers ?? {}).slice(0, 100)} ${String(request.body ?? "").slice(0, 100)}: ${status}, ${JSON.stringify(cost)}`;
         if (process.env["BERTH_SHOW_COSTS"] !== undefined) console.log(`${key}\t${told}`);
         assert.ok(status < 500, told);
-        assert.ok(server.isFine(cost), told);
+        assert.ok(isFine(cost), told);
       }
     });
   }
