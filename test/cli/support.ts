@@ -23,7 +23,7 @@ export interface Running {
 }
 
 /**
- * Starts the command line that `test/run.ts` has built, with `input` on standard input. The process gets only the given
+ * Starts the command line that `test/run.mjs` has built, with `input` on standard input. The process gets only the given
  * `BERTH_…` variables.
  */
 export function launch(

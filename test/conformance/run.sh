@@ -15,6 +15,5 @@ trap 'sweep "$BERTH_CLIENTS_SCRATCH"' EXIT
 trap 'exit 143' TERM
 trap 'exit 130' INT
 
-"$node" --import ./test/support/register.mjs --test --test-concurrency=1 --test-reporter=spec \
-  test/conformance/*.test.ts &
+"$node" --enable-source-maps test/run.mjs --concurrency 1 --files test/conformance/*.test.ts &
 wait $!

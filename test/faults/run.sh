@@ -45,6 +45,6 @@ trap 'exit 143' TERM
 trap 'exit 130' INT
 
 # The tests run in a separate mount namespace. Its mounts and their loop devices end with its last process.
-unshare --mount --propagation private "$node" --import ./test/support/register.mjs --test \
-  --test-concurrency=1 --test-reporter=spec "${files[@]}" &
+unshare --mount --propagation private "$node" --enable-source-maps test/run.mjs \
+  --concurrency 1 --files "${files[@]}" &
 wait $!

@@ -41,7 +41,7 @@ done
 export BERTH_STORAGE_S3_ENDPOINT="http://127.0.0.1:$port"
 
 tests() {
-  "$node" --import ./test/support/register.mjs --test --test-concurrency=2 --test-reporter=spec "$@" &
+  "$node" --enable-source-maps test/run.mjs --concurrency 2 --files "$@" &
   wait $!
 }
 

@@ -16,7 +16,7 @@ const secret = "zebra at a terminal";
 
 /** Types the next text at each prompt and returns all output of the terminal. */
 async function typeAt(words: string, ...typed: readonly string[]): Promise<string> {
-  const berth = `'${process.execPath}' --import ./test/support/register.mjs src/main.ts ${words}`;
+  const berth = `'${process.execPath}' dist/main.js ${words}`;
   // After the command the shell prints the settings of the terminal.
   const command = `${berth}; echo "code $?"; stty -a | grep -oE -- '-?(echo|icanon|isig)( |$)' | xargs`;
   const child = spawn("script", ["-qec", command, "/dev/null"], {

@@ -18,6 +18,7 @@ test("six threads that open new databases at the same time all succeed", async (
       () =>
         new Worker(new URL("./open-at-once.ts", import.meta.url), {
           workerData: { ...files, gate },
+          execArgv: ["--import", new URL("../../support/register.mjs", import.meta.url).href],
         }),
     );
     await Promise.all(workers.map((worker) => once(worker, "message")));

@@ -88,7 +88,7 @@ test("a body that arrives more slowly than the minimum rate is answered 408 befo
       () => res.end("read"),
       (error: unknown) => {
         res.statusCode = error instanceof OciError ? error.status : 500;
-        res.end(String(error));
+        res.setHeader("Connection", "close").end(String(error));
       },
     );
   });
