@@ -48,7 +48,7 @@ run() {
 suite() {
   local name=$1 log="$work/$1.log" code=0 before=$((passed + failed)) failures=$failed out tee limit
   shift
-  limit=$((3480 - SECONDS))
+  limit=$((3300 - SECONDS))
   if [[ $limit -gt 1500 ]]; then limit=1500; fi
   if [[ $limit -lt 30 ]]; then limit=30; fi
   exec {out}> >(tee "$log")
@@ -101,7 +101,7 @@ suite conformance npm run --silent conformance
 suite faults npm run --silent faults
 suite s3 npm run --silent s3 -- driver sizes server api redirect conformance
 suite bounds npm run --silent bounds
-suite fuzz npm run --silent fuzz -- --seconds 60
+suite fuzz npm run --silent fuzz -- --seconds 90
 audit
 echo "== $SECONDS s: done"
 [[ $failed -eq 0 ]]

@@ -15,7 +15,7 @@ import { startTally } from "./support/tally.ts";
 /** System calls with which a migration writes to the WAL and to the database file. */
 const calls = ["pwrite64", "fsync", "fdatasync", "ftruncate"] as const;
 const farEnough = 400;
-/** After this many calls the test kills at every 15th call only. */
+/** After this many calls the test kills at every seventh call only. */
 const closely = long ? farEnough : 4;
 
 /** Returns the ledger without uploads: an upload can be continued only once. */
@@ -26,7 +26,7 @@ test("no data is lost by kill -9 during the first start on an older folder", asy
   const old = newFolder("old");
   const ledger = heldIn(makeOldFolder(old, 1));
   for (const call of calls) {
-    for (let k = 1; k < farEnough; k += k < closely ? 1 : 15) {
+    for (let k = 1; k < farEnough; k += k < closely ? 1 : 7) {
       const data = newPath("migrated");
       await cp(old, data, { recursive: true });
       const options = ["-e", `trace=${call}`, "-e", `inject=${call}:signal=SIGKILL:when=${k}`];
