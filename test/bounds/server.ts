@@ -53,11 +53,11 @@ const look = (): void => {
 const timer = setInterval(look, 5);
 
 const send = (reply: Reply): void => void process.send?.(reply);
-/** JSON of 4 MiB, as large as the largest body, so that the caches of the processor hold no more of it. */
+/** JSON of 4 MiB: like the largest body, it does not fit into the caches of the processor. */
 const calibrationText = JSON.stringify(
   Array.from({ length: 150_000 }, (_, at) => ({ key: `${at}`, at })),
 );
-/** The CPU time of work that takes 60 ms on an idle core of 3 GHz. */
+/** The CPU time of work that takes 85 ms on an idle core of 3 GHz. */
 function calibrate(): number {
   const before = cpuMsSoFar();
   JSON.parse(calibrationText);
