@@ -4,9 +4,8 @@
 import { rmSync } from "node:fs";
 import { build } from "esbuild";
 
-rmSync("dist", { recursive: true, force: true });
-const options = {
-  outdir: "dist",
+/** How Berth and its tests are bundled. */
+export const options = {
   entryNames: "[name]",
   bundle: true,
   format: "esm",
@@ -22,16 +21,14 @@ const options = {
     js: "import{createRequire as makeRequire}from'node:module';const require=makeRequire(import.meta.url);",
   },
 };
-await build({
-  ...options,
-  entryPoints: ["src/main.ts", "src/server/cluster/worker.ts"],
-  splitting: true,
-});
-await build({
-  ...options,
-  entryPoints: [
-    "src/database/sqlite/writer-thread.ts",
-    "src/database/sqlite/pull-counter-thread.ts",
-    "storage/filesystem/durable-file-writer-thread.ts",
-  ],
-});
+/** The files that Berth starts as processes and threads. */
+export const worker = "src/server/cluster/worker.ts";
+export const threads = [
+  "src/database/sqlite/writer-thread.ts",
+  "src/database/sqlite/pull-counter-thread.ts",
+  "storage/filesystem/durable-file-writer-thread.ts",
+];
+
+rmSync("dist", { recursive: true, force: true });
+await build({ ...options, outdir: "dist", entryPoints: ["src/main.ts", worker], splitting: true });
+await build({ ...options, outdir: "dist", entryPoints: threads });

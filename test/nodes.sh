@@ -10,7 +10,6 @@ code=0
 for version in ${NODES:-20 22 24 26}; do
   echo "== Node $version"
   npx --yes --package "node@$version" node --version
-  npx --yes --package "node@$version" node --import ./test/support/register.mjs \
-    --test --test-reporter=spec "${files[@]}" || code=1
+  npx --yes --package "node@$version" node --enable-source-maps test/run.mjs --files "${files[@]}" || code=1
 done
 exit "$code"
