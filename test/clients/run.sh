@@ -29,5 +29,5 @@ printf '::1 localhost\n' | cat - /etc/hosts > "$BERTH_CLIENTS_SCRATCH/hosts"
 unshare --mount --propagation private bash -c '
   mount --bind "$BERTH_CLIENTS_SCRATCH/hosts" /etc/hosts &&
     mount -t tmpfs tmpfs /run && mount -t tmpfs tmpfs /var/lib && mkdir /run/lock && exec "$@"
-' bash "$node" --enable-source-maps test/run.mjs --concurrency 1 --files "${files[@]}" &
+' bash "$node" --enable-source-maps test/run.mjs --concurrency 2 --files "${files[@]}" &
 wait $!

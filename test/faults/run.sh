@@ -46,5 +46,5 @@ trap 'exit 130' INT
 
 # The tests run in a separate mount namespace. Its mounts and their loop devices end with its last process.
 unshare --mount --propagation private "$node" --enable-source-maps test/run.mjs \
-  --concurrency 1 --files "${files[@]}" &
+  --concurrency 2 --files "${files[@]}" &
 wait $!
