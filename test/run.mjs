@@ -1,9 +1,9 @@
 /**
  * `npm test`: every `*.test.ts` below `test/` that needs nothing but Node.
- * Suites that need real clients live in `test/bounds`, `test/clients`, `test/conformance`, `test/fuzz` and `test/s3` and have commands of their own.
+ * Suites that need more live in the folders of `elsewhere` and have commands of their own.
  * Arguments narrow the run: `npm test -- registry http/registry` runs the files whose path contains one of them.
- * `node test/run.mjs --files FILE…` runs these files, of whatever suite, without a time limit; `--concurrency N` runs N
- * files at once.
+ * `node test/run.mjs --files FILE…` runs these files, of whatever suite; `--concurrency N` runs N files at once.
+ * A file that runs for more than 10 minutes is stopped and fails; `--minutes N` sets another limit.
  *
  * esbuild compiles the files first, with what they import, packages included, in shared chunks: a loader that compiles
  * each module when it is imported takes 4 s of a processor for a file that imports all of Berth, and the chunks 0.6 s.
@@ -22,12 +22,11 @@ import { options, threads, worker } from "../build.mjs";
 
 const root = path.join(import.meta.dirname, "..");
 const elsewhere = ["bounds", "clients", "conformance", "fuzz", "mirror-distribution", "s3"];
-/** A test file of `npm test` that runs longer than 10 minutes is stopped and fails. */
-const longestFileMs = 10 * 60_000;
 
 const { values, positionals } = parseArgs({
   options: {
     files: { type: "boolean", default: false },
+    minutes: { type: "string", default: "10" },
     concurrency: { type: "string", default: `${Math.max(2, availableParallelism())}` },
   },
   allowPositionals: true,
@@ -92,7 +91,7 @@ await build({ ...compiled, entryPoints: [worker, ...threads] });
 run({
   files: files.map((file) => path.join(folder, file.replace(/\.ts$/, ".js"))),
   concurrency: Number(values.concurrency),
-  timeout: values.files ? Infinity : longestFileMs,
+  timeout: Number(values.minutes) * 60_000,
   signal: stopped.signal,
 })
   .on("test:fail", () => {

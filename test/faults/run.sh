@@ -25,6 +25,8 @@ for name in "$@"; do
   if [[ $name == --long ]]; then FAULTS_LONG=1; else files+=("test/faults/$name.fault.ts"); fi
 done
 [[ ${#files[@]} -gt 0 ]] || files=(test/faults/*.fault.ts)
+minutes=10
+if [[ $FAULTS_LONG -eq 1 ]]; then minutes=600; fi
 
 FAULTS_SCRATCH=$(mktemp -d "${FAULTS_ON:-${TMPDIR:-/tmp}}/berth-faults.XXXXXX")
 export FAULTS_SCRATCH FAULTS_LONG
@@ -46,5 +48,5 @@ trap 'exit 130' INT
 
 # The tests run in a separate mount namespace. Its mounts and their loop devices end with its last process.
 unshare --mount --propagation private "$node" --enable-source-maps test/run.mjs \
-  --concurrency 2 --files "${files[@]}" &
+  --concurrency 2 --minutes "$minutes" --files "${files[@]}" &
 wait $!
