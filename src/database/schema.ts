@@ -10,6 +10,11 @@ export interface Schema extends RegistryTables, AccountTables, CatalogTables, Mi
   blob_reviews: BlobReviewsTable;
   instance: InstanceTable;
   audit_log: AuditLogTable;
+  replicas: ReplicasTable;
+  leases: LeasesTable;
+  schedules: SchedulesTable;
+  signing_keys: SigningKeysTable;
+  login_attempts: LoginAttemptsTable;
 }
 
 /** A connection, or a transaction on one. */
@@ -43,4 +48,37 @@ interface AuditLogTable {
   subject: string;
   data: Generated<string>;
   peer: Generated<string>;
+}
+
+interface ReplicasTable {
+  id: string;
+  host: string;
+  version: string;
+  schema_version: number;
+  started_at: number;
+  seen_at: number;
+}
+
+interface LeasesTable {
+  name: string;
+  owner: string;
+  leased_until: number;
+  term: number;
+}
+
+interface SchedulesTable {
+  name: string;
+  ran_at: number;
+}
+
+interface SigningKeysTable {
+  id: string;
+  algorithm: string;
+  created_at: number;
+  sealed: Uint8Array;
+}
+
+interface LoginAttemptsTable {
+  key: string;
+  full_at: number;
 }

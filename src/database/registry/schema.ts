@@ -115,6 +115,9 @@ interface UploadsTable {
   touched_at: number;
   account_id: number | null;
   reserved_bytes: Generated<number>;
+  holder: Generated<string | null>;
+  held_until: Generated<number | null>;
+  wanted: Generated<0 | 1>;
 }
 
 interface QuotasTable {
@@ -130,4 +133,7 @@ interface RepositoryRemovalsTable {
 
 export type NewManifest = Omit<Insertable<ManifestsTable>, "id" | "repository_id">;
 export type NewManifestReference = Omit<Insertable<ManifestReferencesTable>, "manifest_id">;
-export type UploadRow = Omit<Selectable<UploadsTable>, "reserved_bytes">;
+export type UploadRow = Omit<
+  Selectable<UploadsTable>,
+  "reserved_bytes" | "holder" | "held_until" | "wanted"
+>;

@@ -11,16 +11,25 @@ import type { UploadRow } from "./schema.ts";
 const isOf = (accountId: number | null): RawBuilder<boolean> =>
   accountId === null ? sql`account_id IS NULL` : sql`account_id = ${accountId}`;
 
+const columns = [
+  "id",
+  "repository",
+  "storage_reference",
+  "started_at",
+  "touched_at",
+  "account_id",
+] as const satisfies readonly (keyof UploadRow)[];
+
 export function createUploadReads(db: Db) {
   return {
     find: (id: string): Promise<UploadRow | undefined> =>
-      db.selectFrom("uploads").selectAll().where("id", "=", id).executeTakeFirst(),
+      db.selectFrom("uploads").select(columns).where("id", "=", id).executeTakeFirst(),
 
     /** Sessions without activity since `beforeMs`, the oldest first. */
     idleSince: (beforeMs: number, limit: number): Promise<readonly UploadRow[]> =>
       db
         .selectFrom("uploads")
-        .selectAll()
+        .select(columns)
         .where("touched_at", "<", beforeMs)
         .orderBy("touched_at")
         .limit(limit)
@@ -38,7 +47,7 @@ export function createUploadReads(db: Db) {
     oldestOf: (accountId: number | null, beforeMs: number): Promise<UploadRow | undefined> =>
       db
         .selectFrom("uploads")
-        .selectAll()
+        .select(columns)
         .where(isOf(accountId))
         .where("touched_at", "<", beforeMs)
         .orderBy("touched_at")

@@ -42,7 +42,6 @@ export const uploadsSteps: readonly Step[] = [
       started_at: 1000,
       touched_at: 1500,
       account_id: null,
-      reserved_bytes: 0,
     },
   ],
   [
@@ -55,7 +54,6 @@ export const uploadsSteps: readonly Step[] = [
         started_at: 1000,
         touched_at: 1500,
         account_id: null,
-        reserved_bytes: 0,
       },
     ],
   ],
@@ -70,7 +68,6 @@ export const uploadsSteps: readonly Step[] = [
       started_at: 1000,
       touched_at: 1500,
       account_id: null,
-      reserved_bytes: 0,
     },
   ],
   [(db) => db.uploads.storageReferences(), new Set(["file"])],
