@@ -3,7 +3,6 @@ import { rateLimitsOf } from "../auth/rate-limit.ts";
 import { createClosing } from "../concurrency/closing.ts";
 import { readProxies } from "../config/sources.ts";
 import type { Config } from "../config/schema.ts";
-import { openSqliteDatabase } from "../database/sqlite/open.ts";
 import { systemActor } from "../database/permissions/authority.ts";
 import type { PushRules } from "../database/registry/repository-creation.ts";
 import type { Writer } from "../database/contract.ts";
@@ -13,9 +12,10 @@ import { createQuotas } from "../registry/quotas.ts";
 import { createRegistry } from "../registry/registry.ts";
 import { denyChangesToMirrored } from "../registry/repositories.ts";
 import { createUploadLocks, type UploadLocks } from "../registry/uploads/locks.ts";
+import { openDatabase } from "./database.ts";
 import {
-  databaseFile,
   demandOwner,
+  hasDataFolder,
   prepareRegistry,
   keysFolder,
   openStore,
@@ -79,7 +79,7 @@ export class AppContext {
   readonly database = once(async () => {
     // The memory store deletes the database of an earlier process with the same id.
     if (this.config.storage.driver === "memory") await this.store();
-    const database = await openSqliteDatabase(databaseFile(this.config), this.#writer);
+    const database = await openDatabase(this.config, this.#writer);
     this.onClose(() => database.close());
     return database;
   });
@@ -88,7 +88,9 @@ export class AppContext {
 
   readonly registry = once(async () => {
     const { config, clock, locks, leaseTimes, logger } = this;
-    const space = createFreeSpace(config.data, config.storage.reserve);
+    const space = hasDataFolder(config)
+      ? createFreeSpace(config.data, config.storage.reserve)
+      : undefined;
     return createRegistry({
       store: await this.store(),
       database: await this.database(),
@@ -104,7 +106,7 @@ export class AppContext {
       },
       moreTypes: config.manifests.mediaTypes,
       report: logger,
-      demandSpace: (bytes) => space.demand(bytes),
+      demandSpace: (bytes) => space?.demand(bytes),
     });
   });
 

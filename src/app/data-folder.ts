@@ -34,6 +34,10 @@ export const pullCounterFile = (config: Config): string =>
 /** Folder of the keys that sign tokens. */
 export const keysFolder = ({ data }: Config): string => path.join(data, "keys");
 
+/** PostgreSQL and S3 need no data folder. */
+export const hasDataFolder = ({ database, storage }: Config): boolean =>
+  database.url === undefined || storage.driver !== "s3";
+
 /** In two calls: on a file system that creates no folders (`/proc`) Node's recursive mkdir never returns. */
 async function makeFolder(folder: string): Promise<void> {
   await mkdir(path.dirname(folder), { recursive: true });
@@ -44,7 +48,7 @@ async function makeFolder(folder: string): Promise<void> {
 
 /** Opens the blob store of the configuration; creates the data folder if it is missing. */
 export async function openStore(config: Config): Promise<BlobStore> {
-  await makeFolder(config.data);
+  if (hasDataFolder(config)) await makeFolder(config.data);
   switch (config.storage.driver) {
     case "filesystem":
       return openFilesystemStore(config.data, config.storage.reserve);
@@ -90,6 +94,7 @@ async function openS3Store(s3: Config["storage"]["s3"]): Promise<BlobStore> {
  * @throws NoRegistryError
  */
 export async function prepareRegistry(config: Config, isNewAllowed: boolean): Promise<boolean> {
+  if (config.database.url !== undefined) return isNewAllowed;
   if (existsSync(databaseFile(config))) return false;
   if (!isNewAllowed) {
     const advice = 'start "berth serve" once, or name the folder with --data';
@@ -105,6 +110,7 @@ export async function prepareRegistry(config: Config, isNewAllowed: boolean): Pr
  * @throws OwnerError, FolderInUseError
  */
 export async function lockDataFolder(config: Config): Promise<FolderLock> {
+  if (config.database.url !== undefined) return { release: () => undefined };
   await makeFolder(config.data);
   await demandOwner(config);
   if (config.storage.driver === "memory") return { release: () => undefined };

@@ -7,9 +7,8 @@ import {
 import type { Config } from "../config/schema.ts";
 import type { PullCounterStore } from "../database/catalog/pull-counters.ts";
 import type { Database } from "../database/contract.ts";
-import { openPullCounterStore } from "../database/sqlite/pull-counters.ts";
 import type { Logger } from "../observability/logger.ts";
-import { databaseFile, pullCounterFile } from "./data-folder.ts";
+import { openPullCounterStore } from "./database.ts";
 
 /** Time between two writes. A crash loses the pulls and pushes since the last one. */
 const everyMs = 2_000;
@@ -31,7 +30,7 @@ export async function openPullCounters(
 ): Promise<OpenPullCounters> {
   let store: PullCounterStore;
   try {
-    store = openPullCounterStore(pullCounterFile(config), databaseFile(config));
+    store = await openPullCounterStore(config);
   } catch (error) {
     logger.error(
       { err: error },

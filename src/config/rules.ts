@@ -41,6 +41,39 @@ export const rules: readonly Rule[] = [
           },
   },
   {
+    keys: ["publicUrl", "database.url"],
+    check: ({ database, publicUrl }) =>
+      database.url === undefined || publicUrl !== undefined
+        ? undefined
+        : {
+            what: "database.url needs publicUrl: the tokens of all replicas name it",
+            found: "nothing",
+            allowed: "the URL that clients use, of the load balancer",
+          },
+  },
+  {
+    keys: ["auth.keySecret", "database.url", "auth.open"],
+    check: ({ database, auth }) =>
+      database.url === undefined || auth.open || auth.keySecret !== undefined
+        ? undefined
+        : {
+            what: "database.url needs auth.keySecret: it seals the signing keys in the database",
+            found: "nothing",
+            allowed: "a secret of at least 32 characters, the same for all replicas",
+          },
+  },
+  {
+    keys: ["storage.driver", "database.url"],
+    check: ({ database, storage }) =>
+      database.url === undefined || storage.driver !== "memory"
+        ? undefined
+        : {
+            what: "the memory driver keeps blobs in one process: other replicas cannot read them",
+            found: "memory",
+            allowed: "s3; or filesystem, for one machine",
+          },
+  },
+  {
     keys: ["workers", "storage.driver"],
     check: ({ workers, storage }) =>
       workers === 1 || storage.driver !== "memory"

@@ -2,7 +2,17 @@ import * as z from "zod";
 import { ipRange, listenAddress, serverUrl } from "./addresses.ts";
 import { mirrorSchema } from "./mirrors.ts";
 import { storageSchema } from "./storage.ts";
-import { bool, choice, duration, filePath, integer, secret, size, text } from "./values.ts";
+import {
+  bool,
+  choice,
+  duration,
+  filePath,
+  integer,
+  postgresUrl,
+  secret,
+  size,
+  text,
+} from "./values.ts";
 
 const logLevels = ["trace", "debug", "info", "warn", "error", "fatal", "silent"] as const;
 const day = 86_400_000;
@@ -23,7 +33,7 @@ export const configSchema = z.object({
     .describe("The URL that clients use, if there is a proxy in front of the server"),
   data: filePath("the path of a folder")
     .prefault("./data")
-    .describe("The folder of the database and, with the driver filesystem, of the blobs"),
+    .describe("The folder of SQLite's database and, with the driver filesystem, of the blobs"),
   workers: integer({ min: 1, max: 64 })
     .prefault(1)
     .describe("The number of processes that answer requests; at most one per CPU core is useful"),
@@ -51,11 +61,34 @@ export const configSchema = z.object({
       algorithm: choice(["ES256", "RS256"])
         .prefault("ES256")
         .describe("The algorithm of new signing keys for tokens"),
+      keySecret: secret("at least 32 characters, or a file to read them from", 32)
+        .optional()
+        .describe("Seals the signing keys in PostgreSQL; needed with database.url"),
       adminPassword: secret()
         .optional()
         .describe(
           "The password of the administrator that the first start creates; if not set, the account has none",
         ),
+    })
+    .prefault({}),
+  database: z
+    .object({
+      url: postgresUrl()
+        .optional()
+        .describe(
+          "The PostgreSQL database of several replicas; if not set, SQLite in the data folder",
+        ),
+      pool: integer({ min: 3, max: 1000 })
+        .prefault(10)
+        .describe("The maximum number of connections of one process to PostgreSQL"),
+      prepare: bool()
+        .prefault(true)
+        .describe(
+          "Prepare statements by name; false behind a pgbouncer before 1.21 in transaction mode",
+        ),
+      listsMaxAge: duration({ min: 0, max: 60_000 })
+        .prefault("2s")
+        .describe("The maximum age of lists and search results after a change by another replica"),
     })
     .prefault({}),
   storage: storageSchema,

@@ -56,8 +56,33 @@ export function text(allowed = "some text"): z.ZodType<string> {
 }
 
 /** Text that no message shows; `…_FILE` may read it from a file. */
-export function secret(allowed = "some text, or a file to read it from"): z.ZodType<string> {
-  return value({ allowed, secret: true, parse: parseText });
+export function secret(
+  allowed = "some text, or a file to read it from",
+  minLength = 1,
+): z.ZodType<string> {
+  return value({
+    allowed,
+    secret: true,
+    parse: (raw) => {
+      const given = parseText(raw);
+      return given === undefined || given.length < minLength ? undefined : given;
+    },
+  });
+}
+
+/** The URL of a PostgreSQL database. It may have a password, so no message shows it. */
+export function postgresUrl(): z.ZodType<string> {
+  return value({
+    allowed: "a URL as postgres://user:password@host:5432/database, or a file to read it from",
+    secret: true,
+    parse: (raw) => {
+      const given = parseText(raw)?.trim();
+      if (given === undefined || !URL.canParse(given)) return undefined;
+      const { protocol, pathname } = new URL(given);
+      const isPostgres = protocol === "postgres:" || protocol === "postgresql:";
+      return isPostgres && pathname.length > 1 ? given : undefined;
+    },
+  });
 }
 
 /** The path of a file or folder, resolved against the working directory. */

@@ -2,8 +2,8 @@ import type { CommandName, Commands } from "./commands.ts";
 import type { Reads } from "./reads.ts";
 
 /*
- * What the program needs of a database. Everything is asynchronous, except `getCached` of the facts. A database that
- * fails rejects with DatabaseError.
+ * What the program needs of a database. Everything is asynchronous, except the facts that SQLite has in memory. A database
+ * that fails rejects with DatabaseError.
  */
 
 /** The metadata of the registry. Reads never wait for a writer. A command is durable when it resolves. */

@@ -5,6 +5,7 @@
  * - `busy`: another process holds a lock
  * - `gone`: the database, or the thread that writes to it, cannot be reached
  * - `conflict`: the change contradicts another change
+ * - `unknown`: the change may be committed or not, so its bytes must stay
  * - `damaged`: the stored data cannot be read
  * - `other`: a fault of the program
  */
@@ -14,6 +15,7 @@ export type DatabaseFailure =
   | "busy"
   | "gone"
   | "conflict"
+  | "unknown"
   | "damaged"
   | "other";
 

@@ -3,22 +3,28 @@ import type { Reference } from "../oci/reference.ts";
 import type { StoredManifest } from "./registry/manifests.ts";
 
 /**
- * What the policy and the manifest fast path need to know for most requests. Facts are not stale when they are returned:
- * they were read, or compared with the database, in this turn of the event loop.
+ * What the policy and the manifest fast path need to know for most requests. Facts are not stale: they were read, or
+ * compared with the database, after the call.
  */
 export interface Facts {
-  readonly repositories: CachedRead<[name: RepositoryName], RepositoryFacts>;
-  /** `undefined`: there is no such manifest. */
-  readonly manifests: CachedRead<
-    [repository: RepositoryName, reference: Reference],
-    StoredManifest | undefined
-  >;
+  readonly repositories: {
+    get(name: RepositoryName): Promise<RepositoryFacts>;
+  };
+  readonly manifests: {
+    /** `undefined`: there is no such manifest. */
+    get(repository: RepositoryName, reference: Reference): Promise<StoredManifest | undefined>;
+  };
+  /** Both, for the manifest fast path: SQLite answers without a promise, so that the response does not wait a turn. */
+  ofManifest(
+    repository: RepositoryName,
+    reference: Reference,
+  ): ManifestFacts | Promise<ManifestFacts>;
 }
 
-interface CachedRead<Key extends readonly unknown[], Value> {
-  /** Without waiting; `undefined`: not known yet, so use {@link get}. */
-  getCached(...key: Key): Value | undefined;
-  get(...key: Key): Promise<Value>;
+export interface ManifestFacts {
+  readonly repository: RepositoryFacts;
+  /** `undefined`: there is no such manifest. */
+  readonly manifest: StoredManifest | undefined;
 }
 
 /** The facts of a repository that the policy needs on every request, whether it exists or not. */

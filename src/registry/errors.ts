@@ -88,6 +88,7 @@ export function describeFailure(error: unknown): OciError | undefined {
       return describe("the registry is read-only at the moment: only pulls work");
     case "busy":
     case "gone":
+    case "unknown":
       return describe("the registry cannot reach its storage at the moment: try again later");
     case "too large":
       return new OciError("SIZE_INVALID", "the blob is larger than the storage accepts", {

@@ -43,7 +43,7 @@ describe("a full cache keeps the entry that is in use and removes the least rece
     assert.equal(made, 1);
   });
 
-  test("the manifest cache", () => {
+  test("the manifest cache", async () => {
     const { connection, runsOf } = openWatchedDatabase();
     const insert = connection.prepare(
       `INSERT INTO manifests (repository_id, digest, media_type, kind, size_bytes, content, pushed_at, leased_until)
@@ -57,18 +57,18 @@ describe("a full cache keeps the entry that is in use and removes the least rece
     const { manifests } = createSqliteReads(connection).reads.facts;
     const [inUse = digestOf(Buffer.of())] = digests;
     for (const digest of digests) {
-      manifests.getCached(name, parseReference(inUse));
-      manifests.getCached(name, parseReference(digest));
+      await manifests.get(name, parseReference(inUse));
+      await manifests.get(name, parseReference(digest));
     }
     assert.equal(runsOf("manifests.digest ="), digests.length);
   });
 
-  test("the repository cache, also when clients request many unknown names", () => {
+  test("the repository cache, also when clients request many unknown names", async () => {
     const { connection, runsOf } = openWatchedDatabase();
     const { repositories } = createSqliteReads(connection).reads.facts;
     for (const at of numbers(20_000)) {
-      repositories.getCached(name);
-      repositories.getCached(parseRepositoryName(`none/${at}`));
+      await repositories.get(name);
+      await repositories.get(parseRepositoryName(`none/${at}`));
     }
     assert.equal(runsOf("AS hasNamespace"), 20_001);
   });

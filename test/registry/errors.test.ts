@@ -14,6 +14,7 @@ describe("a failure of the database or of the blob store", () => {
       busy: 503,
       gone: 503,
       conflict: undefined,
+      unknown: 503,
       damaged: undefined,
       other: undefined,
     };

@@ -1,7 +1,8 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import SqliteDatabase from "../../src/database/sqlite/driver.ts";
-import { migrate, readMigrations } from "../../src/database/sqlite/migrate.ts";
+import { readMigrations } from "../../src/database/migrations.ts";
+import { migrate } from "../../src/database/sqlite/migrate.ts";
 import { digestOf } from "../../src/oci/digest.ts";
 import { newKey, newUploadReference } from "../../storage/keys.ts";
 import { contentOf } from "../crash/content.ts";
@@ -22,7 +23,7 @@ export function makeOldFolder(data: string, version: number, images = 3): Ledger
   const database = new SqliteDatabase(path.join(data, "berth.db"));
   database.pragma("journal_mode = WAL");
   database.pragma("foreign_keys = ON");
-  const [first] = readMigrations();
+  const [first] = readMigrations("sqlite");
   if (first === undefined) throw new Error("there are no migrations");
   migrate(database, [first]);
 
@@ -109,7 +110,7 @@ export function makeOldFolder(data: string, version: number, images = 3): Ledger
     acknowledgedBytes: held,
     closing: false,
   });
-  migrate(database, readMigrations().slice(0, version));
+  migrate(database, readMigrations("sqlite").slice(0, version));
   database.close();
   return ledger;
 }

@@ -4,7 +4,8 @@ import { createByteCache } from "../../concurrency/bounded-cache.ts";
 import type { Db, Schema } from "../schema.ts";
 import { BerthSqliteDialect } from "./dialect.ts";
 import { sqliteError } from "./errors.ts";
-import { migrate, readMigrations } from "./migrate.ts";
+import { readMigrations } from "../migrations.ts";
+import { migrate } from "./migrate.ts";
 
 /** How long a connection waits for a lock of another process before it fails. */
 const busyTimeoutMs = 10_000;

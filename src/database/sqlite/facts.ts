@@ -46,11 +46,12 @@ export function createFacts(
   const repository = translating(createRepositoryCache(connection, cacheInvalidation));
   const manifest = translating(createManifestCache(connection, cacheInvalidation));
   return {
-    repositories: { getCached: repository, get: async (name) => repository(name) },
-    manifests: {
-      getCached: manifest,
-      get: async (name, reference) => manifest(name, reference),
-    },
+    repositories: { get: async (name) => repository(name) },
+    manifests: { get: async (name, reference) => manifest(name, reference) },
+    ofManifest: (name, reference) => ({
+      repository: repository(name),
+      manifest: manifest(name, reference),
+    }),
   };
 }
 

@@ -2,7 +2,7 @@ import type { IncomingMessage, RequestListener, ServerResponse } from "node:http
 import type { Policy } from "../../auth/policy.ts";
 import type { PullCounters } from "../../catalog/pull-counters.ts";
 import type { Grant } from "../../auth/principal.ts";
-import type { Facts } from "../../database/facts.ts";
+import type { Facts, ManifestFacts } from "../../database/facts.ts";
 import type { Logger } from "../../observability/logger.ts";
 import type { Mirrors } from "../../mirror/mirrors.ts";
 import { OciError } from "../../oci/errors.ts";
@@ -67,18 +67,15 @@ export function withManifestFastPath(
     return true;
   };
 
-  const answersManifest = (request: IncomingMessage, response: ServerResponse): boolean => {
-    const { method, headers } = request;
-    if (headers["if-none-match"] !== undefined) return false;
-    const asked = parseManifestUrl(request.url ?? "");
-    if (asked === undefined) return false;
-    const grant = grantOf(request);
-    if (grant === undefined || !policy.covers(grant, asked.repository)) return false;
-    const repository = facts.repositories.getCached(asked.repository);
+  const answerManifest = (
+    request: IncomingMessage,
+    response: ServerResponse,
+    { grant, reference, repository, manifest: found }: AskedManifest & ManifestFacts,
+  ): boolean => {
+    const { method } = request;
     // A mirrored manifest may need a request to the upstream.
-    if (repository === undefined || mirrors?.mayServe(repository)) return false;
+    if (mirrors?.mayServe(repository)) return false;
     if (!policy.allows({ grant, permission: pull, repository })) return false;
-    const found = facts.manifests.getCached(asked.repository, asked.reference);
     if (found === undefined) return false;
     const asksForLease =
       method === "HEAD" && policy.allows({ grant, permission: push, repository });
@@ -92,22 +89,52 @@ export function withManifestFastPath(
       "Content-Length": found.content.length,
     });
     response.end(method === "HEAD" ? undefined : found.content);
-    if (method === "GET") pullCounters.record(repository, asked.reference);
+    if (method === "GET") pullCounters.record(repository, reference);
     return true;
   };
 
+  const answersManifest = (
+    request: IncomingMessage,
+    response: ServerResponse,
+  ): boolean | Promise<boolean> => {
+    if (request.headers["if-none-match"] !== undefined) return false;
+    const asked = parseManifestUrl(request.url ?? "");
+    if (asked === undefined) return false;
+    const grant = grantOf(request);
+    if (grant === undefined || !policy.covers(grant, asked.repository)) return false;
+    const { reference } = asked;
+    const read = facts.ofManifest(asked.repository, reference);
+    return read instanceof Promise
+      ? read.then((found) => answerManifest(request, response, { grant, reference, ...found }))
+      : answerManifest(request, response, { grant, reference, ...read });
+  };
+
+  const failed = (error: unknown): boolean => {
+    // The Koa pipeline renders the error of a failed database.
+    logger.debug({ err: error }, "the manifest fast path failed");
+    return false;
+  };
+
   return (request, response) => {
-    let isAnswered = false;
+    let isAnswered: boolean | Promise<boolean> = false;
     try {
       const { method, url } = request;
       if (method === "GET" || method === "HEAD")
         isAnswered = (url === "/v2/" ? answersVersion : answersManifest)(request, response);
     } catch (error) {
-      // The Koa pipeline renders the error of a failed database.
-      logger.debug({ err: error }, "the manifest fast path failed");
+      failed(error);
     }
-    if (!isAnswered) koaPipeline(request, response);
+    if (isAnswered instanceof Promise)
+      void isAnswered.catch(failed).then((answered) => {
+        if (!answered) koaPipeline(request, response);
+      });
+    else if (!isAnswered) koaPipeline(request, response);
   };
+}
+
+interface AskedManifest {
+  readonly grant: Grant;
+  readonly reference: Reference;
 }
 
 /**

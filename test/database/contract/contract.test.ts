@@ -81,8 +81,8 @@ describe("the contract of the database", () => {
       await commands.createRepository({ ...change, repository: app, visibility: "public" });
       const [before, repository] = [await watched.version(), await facts.repositories.get(app)];
       assert.equal(await watched.version(), before);
-      assert.deepEqual(facts.repositories.getCached(app), repository);
-      assert.equal(facts.manifests.getCached(app, reference), undefined);
+      const both = { repository, manifest: undefined };
+      assert.deepEqual(await facts.ofManifest(app, reference), both);
     } finally {
       await database.close();
     }

@@ -1,6 +1,7 @@
 import process from "node:process";
 import { openWriteConnection } from "../../../src/database/sqlite/connection.ts";
-import { migrate, readMigrations } from "../../../src/database/sqlite/migrate.ts";
+import { readMigrations } from "../../../src/database/migrations.ts";
+import { migrate } from "../../../src/database/sqlite/migrate.ts";
 
 /*
  * Migrates a database, and kills itself after the last statement of one step, before the commit:
@@ -15,7 +16,7 @@ connection.function("die", () => {
 });
 migrate(
   connection,
-  readMigrations().map((step) =>
+  readMigrations("sqlite").map((step) =>
     step.version === Number(version) ? { ...step, text: `${step.text};\nSELECT die();` } : step,
   ),
 );

@@ -7,7 +7,8 @@ import process from "node:process";
 import { describe, test } from "node:test";
 import SqliteDatabase from "../../../src/database/sqlite/driver.ts";
 import { openWriteConnection } from "../../../src/database/sqlite/connection.ts";
-import { migrate, readMigrations, type Migration } from "../../../src/database/sqlite/migrate.ts";
+import { readMigrations, type Migration } from "../../../src/database/migrations.ts";
+import { migrate } from "../../../src/database/sqlite/migrate.ts";
 import { walkRegistry } from "../../crash/invariants.ts";
 import type { Ledger } from "../../crash/ledger.ts";
 import { losses } from "../../crash/losses.ts";
@@ -20,7 +21,7 @@ import { temporaryFolder } from "../../support/temporary.ts";
 import { statementsOf } from "./statements.ts";
 
 const scratch = temporaryFolder();
-const migrations = readMigrations();
+const migrations = readMigrations("sqlite");
 /** The schema version of the old folder. Every later step must keep its data. */
 const oldest = 1;
 const old = path.join(scratch, "old");

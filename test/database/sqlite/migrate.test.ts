@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import SqliteDatabase, { type Database } from "../../../src/database/sqlite/driver.ts";
-import { migrate, readMigrations } from "../../../src/database/sqlite/migrate.ts";
+import { readMigrations } from "../../../src/database/migrations.ts";
+import { migrate } from "../../../src/database/sqlite/migrate.ts";
 
 const step = (version: number, text: string) => ({ version, name: `000${version}-step`, text });
 const columnsOf = (connection: Database, table: string): unknown =>
@@ -9,7 +10,7 @@ const columnsOf = (connection: Database, table: string): unknown =>
 
 describe("migrations", () => {
   test("are numbered without a gap and create the current schema in an empty database", () => {
-    const migrations = readMigrations();
+    const migrations = readMigrations("sqlite");
     assert.deepEqual(
       migrations.map(({ version }) => version),
       migrations.map((_, index) => index + 1),

@@ -1,14 +1,15 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import SqliteDatabase from "../../../src/database/sqlite/driver.ts";
-import { migrate, readMigrations } from "../../../src/database/sqlite/migrate.ts";
+import { readMigrations } from "../../../src/database/migrations.ts";
+import { migrate } from "../../../src/database/sqlite/migrate.ts";
 import { digestOf } from "../../../src/oci/digest.ts";
 
 const digestFor = (content: string) => digestOf(Buffer.from(content));
 
 test("a migration adds references to the config and layer of an image stored as application/json", () => {
   const connection = new SqliteDatabase(":memory:");
-  const steps = readMigrations();
+  const steps = readMigrations("sqlite");
   const until = steps.findIndex(({ name }) => name.endsWith("named-content"));
   migrate(connection, steps.slice(0, until));
   connection.exec(

@@ -51,6 +51,6 @@ describe("reads of a database whose disk fails", () => {
     await assert.rejects(reads.facts.repositories.get(name), isIoError);
     await assert.rejects(reads.facts.manifests.get(name, parseReference("1")), isIoError);
     await assert.rejects(reads.repositories.find(name), isIoError);
-    assert.throws(() => reads.facts.repositories.getCached(name), isIoError);
+    assert.throws(() => reads.facts.ofManifest(name, parseReference("1")), isIoError);
   });
 });

@@ -1,0 +1,23 @@
+import { PostgresAdapter, PostgresDialect, sql, type DialectAdapter } from "kysely";
+import type { AdapterWithDialect, Dialect } from "../dialect.ts";
+import { escapeLike } from "../query-parts.ts";
+
+const dialect: Dialect = {
+  isOneOf: (column, values) => sql`${sql.ref(column)} = ANY(${[...values]})`,
+  // Columns have the collation C, so lower() changes ASCII letters only, as LIKE of SQLite does.
+  containsText: (column, text) =>
+    sql`lower(${sql.ref(column)}) LIKE ${`%${escapeLike(text.toLowerCase())}%`} ESCAPE '\\'`,
+  // ARRAY() makes PostgreSQL run the subquery once per outer row, and not as a join.
+  isInLimited: (column, subquery) => sql`${sql.ref(column)} = ANY(ARRAY(${subquery}))`,
+};
+
+class Adapter extends PostgresAdapter implements AdapterWithDialect {
+  readonly dialect = dialect;
+}
+
+/** Kysely's dialect, with {@link Dialect} for the queries that need it. */
+export class BerthPostgresDialect extends PostgresDialect {
+  override createAdapter(): DialectAdapter {
+    return new Adapter();
+  }
+}

@@ -1,0 +1,44 @@
+import { createCommands } from "../commands.ts";
+import type { Database, Writer } from "../contract.ts";
+import { openPool, type PostgresOptions, type PostgresPool } from "./connection.ts";
+import { migrate } from "./migrate.ts";
+import { createPostgresReads } from "./reads.ts";
+import { createWriter } from "./writer.ts";
+
+export interface PostgresDatabaseOptions extends PostgresOptions {
+  /** Age of cached lists in milliseconds; see `createPostgresReads`. */
+  readonly listsMaxAgeMs: number;
+}
+
+export interface PostgresDatabase extends Database {
+  readonly pool: PostgresPool;
+}
+
+/** Opens the database that `url` names, and creates or migrates its tables. Rejects with DatabaseError. */
+export async function openPostgresDatabase(
+  options: PostgresDatabaseOptions,
+): Promise<PostgresDatabase> {
+  const pool = openPool(options);
+  try {
+    await migrate(pool);
+  } catch (error) {
+    await pool.close();
+    throw error;
+  }
+  const writer = createWriter(pool, { connections: options.pool });
+  const { reads, invalidate } = createPostgresReads(pool, options);
+  const run: Writer["run"] = (name, input, durability) =>
+    writer.run(name, input, durability).finally(invalidate);
+  return {
+    ...reads,
+    commands: createCommands((name, input) => run(name, input)),
+    unflushedCommands: createCommands((name, input) => run(name, input, { flush: false })),
+    writer: { ...writer, run },
+    pool,
+    probe: () => writer.probe(),
+    close: async () => {
+      await writer.close();
+      await pool.close();
+    },
+  };
+}

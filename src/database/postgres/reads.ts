@@ -1,0 +1,54 @@
+import { createReads, type Reads } from "../reads.ts";
+import { queriesOnPool, type PostgresPool } from "./connection.ts";
+import { createFacts } from "./facts.ts";
+import { findDamage } from "./integrity.ts";
+import { PostgresSearchIndex } from "./search-index.ts";
+
+export interface PostgresReads {
+  readonly reads: Reads;
+  /** Call it after a write of this process: the next answer compares the version with the database. */
+  readonly invalidate: () => void;
+}
+
+/**
+ * All reads of the database, each on a connection of the pool.
+ * @param options.listsMaxAgeMs lists that are cached by `version()` may be as old as this, unless this process has
+ * written since
+ */
+export function createPostgresReads(
+  pool: PostgresPool,
+  { listsMaxAgeMs }: { readonly listsMaxAgeMs: number },
+): PostgresReads {
+  const db = queriesOnPool(pool);
+  let known: { readonly version: Promise<string>; readonly untilMs: number } | undefined;
+  const read = async (): Promise<string> => {
+    const [row] = await pool.read<{ readonly version: string }>(
+      "SELECT pg_current_snapshot()::text AS version",
+      [],
+    );
+    return `${pool.lostConnections()} ${row?.version}`;
+  };
+  // The version changes with every commit of every replica, so that a cache that asked each time would never be used.
+  const version = (): Promise<string> => {
+    const nowMs = performance.now();
+    if (known === undefined || known.untilMs <= nowMs) {
+      const asked = { version: read(), untilMs: nowMs + listsMaxAgeMs };
+      known = asked;
+      asked.version.catch(() => {
+        if (known === asked) known = undefined;
+      });
+    }
+    return known.version;
+  };
+  return {
+    reads: createReads(db, {
+      facts: createFacts(pool),
+      version,
+      searchIndex: new PostgresSearchIndex(db, version),
+      integrity: (quick) => findDamage(db, quick),
+    }),
+    invalidate: () => {
+      known = undefined;
+    },
+  };
+}
