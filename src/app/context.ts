@@ -34,7 +34,11 @@ export type AppProcess =
   /** It uses the shared services of the primary process. */
   | { readonly kind: "worker"; readonly logger: Logger; readonly sharedServices: SharedServices }
   /** A command of the command line, also while a server runs. It prints its results itself. */
-  | { readonly kind: "command" };
+  | {
+      readonly kind: "command";
+      /** The command may create a registry in an empty database. */
+      readonly isNewAllowed: boolean;
+    };
 
 /**
  * The parts of one process on one data folder, made from the configuration. Each part is made at its first use, with
@@ -53,6 +57,7 @@ export class AppContext {
   /** The visibility of each mirror, by its namespace. */
   readonly mirrored: ReadonlyMap<string, "private" | "public">;
   readonly #writer: Writer | undefined;
+  readonly #isNewAllowed: boolean;
   readonly #closing = createClosing();
 
   constructor(config: Config, process: AppProcess) {
@@ -62,6 +67,7 @@ export class AppContext {
     this.kind = process.kind;
     this.logger = process.kind === "command" ? createLogger(config.log) : process.logger;
     this.#writer = shared?.writer;
+    this.#isNewAllowed = process.kind !== "command" || process.isNewAllowed;
     this.locks = shared?.locks ?? createUploadLocks();
     this.leaseTimes = { leaseMs: gc.lease, graceMs: gc.grace, deleteDelayMs: gc.deleteDelay };
     this.pushRules = { ...repositories, defaultQuotaBytes: quotas.default ?? null };
@@ -79,7 +85,10 @@ export class AppContext {
   readonly database = once(async () => {
     // The memory store deletes the database of an earlier process with the same id.
     if (this.config.storage.driver === "memory") await this.store();
-    const database = await openDatabase(this.config, this.#writer);
+    const database = await openDatabase(this.config, {
+      sharedWriter: this.#writer,
+      isNewAllowed: this.#isNewAllowed,
+    });
     this.onClose(() => database.close());
     return database;
   });
@@ -224,8 +233,9 @@ export async function openCommandContext(
   options: { readonly store: boolean; readonly isNewAllowed?: boolean },
 ): Promise<AppContext> {
   await demandOwner(config);
-  const isNew = await prepareRegistry(config, options.isNewAllowed ?? false);
-  const context = new AppContext(config, { kind: "command" });
+  const isNewAllowed = options.isNewAllowed ?? false;
+  const isNew = await prepareRegistry(config, isNewAllowed);
+  const context = new AppContext(config, { kind: "command", isNewAllowed });
   try {
     const database = await context.database();
     if (isNew) await (await context.accounts()).bootstrap(config.auth.adminPassword);

@@ -12,8 +12,8 @@ import { FolderInUseError, lockFolder, type FolderLock } from "../database/sqlit
  * The data folder: the names of its files, its owner, its lock, and the store that the configuration selects for it.
  */
 
-/** The data folder has no registry. */
-class NoRegistryError extends Error {
+/** The data folder or the database has no registry. */
+export class NoRegistryError extends Error {
   override readonly name = "NoRegistryError";
 }
 

@@ -1,7 +1,7 @@
 import type { Config } from "../config/schema.ts";
 import type { PullCounterStore } from "../database/catalog/pull-counters.ts";
 import type { Database, Writer } from "../database/contract.ts";
-import { databaseFile, pullCounterFile } from "./data-folder.ts";
+import { databaseFile, NoRegistryError, pullCounterFile } from "./data-folder.ts";
 
 /*
  * The database that the configuration selects: PostgreSQL with `database.url`, otherwise SQLite in the data folder. Only
@@ -10,16 +10,29 @@ import { databaseFile, pullCounterFile } from "./data-folder.ts";
 
 /**
  * Opens the database and migrates it.
- * @param sharedWriter the writer of the primary process, for a worker on SQLite
+ * @param options.sharedWriter the writer of the primary process, for a worker on SQLite
+ * @param options.isNewAllowed creates the tables of a registry in a PostgreSQL database without them
+ * @throws NoRegistryError, DatabaseError
  */
-export async function openDatabase(config: Config, sharedWriter?: Writer): Promise<Database> {
+export async function openDatabase(
+  config: Config,
+  options: { readonly sharedWriter: Writer | undefined; readonly isNewAllowed: boolean },
+): Promise<Database> {
   const { url, pool, prepare, listsMaxAge } = config.database;
   if (url === undefined) {
     const { openSqliteDatabase } = await import("../database/sqlite/open.ts");
-    return await openSqliteDatabase(databaseFile(config), sharedWriter);
+    return await openSqliteDatabase(databaseFile(config), options.sharedWriter);
   }
   const { openPostgresDatabase } = await import("../database/postgres/open.ts");
-  return await openPostgresDatabase({ url, pool, prepare, listsMaxAgeMs: listsMaxAge });
+  const { isNewAllowed } = options;
+  const found = await openPostgresDatabase({
+    ...{ url, pool, prepare, listsMaxAgeMs: listsMaxAge, isNewAllowed },
+  });
+  if (found === undefined)
+    throw new NoRegistryError(
+      'there is no registry in the database of database.url: start "berth serve" once',
+    );
+  return found;
 }
 
 /** Opens the pull counters beside the database. */

@@ -15,6 +15,7 @@ describe("a key that is not set", () => {
       workers: 1,
       trustedProxies: [],
       auth: { open: false, openOnNetwork: false, algorithm: "ES256" },
+      database: { pool: 10, prepare: true, listsMaxAge: 2_000 },
       storage: {
         driver: "filesystem",
         s3: {

@@ -32,13 +32,12 @@ const sessionSettings = [
   "SET client_min_messages = warning",
 ].join("; ");
 
-const int8 = 20;
-const numeric = 1700;
-
 /** Ids, sizes and times are below 2^53, so bigint and the sums of it are numbers. */
 const types: pg.CustomTypesConfig = {
   getTypeParser: (oid, format) =>
-    oid === int8 || oid === numeric ? Number : pg.types.getTypeParser(oid, format as "text"),
+    oid === pg.types.builtins.INT8 || oid === pg.types.builtins.NUMERIC
+      ? Number
+      : pg.types.getTypeParser(oid, format),
 };
 
 class Client extends pg.Client {
@@ -83,7 +82,7 @@ export function openPool({ url, pool, prepare }: PostgresOptions): PostgresPool 
     connectionTimeoutMillis: waitTimeoutMs,
     idleTimeoutMillis: idleTimeoutMs,
     allowExitOnIdle: true,
-  } as pg.PoolConfig);
+  });
   let lost = 0;
   // Without a listener an error of an idle connection ends the process.
   clients.on("error", () => undefined);

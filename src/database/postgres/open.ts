@@ -1,13 +1,15 @@
 import { createCommands } from "../commands.ts";
 import type { Database, Writer } from "../contract.ts";
 import { openPool, type PostgresOptions, type PostgresPool } from "./connection.ts";
-import { migrate } from "./migrate.ts";
+import { isMigrated, migrate } from "./migrate.ts";
 import { createPostgresReads } from "./reads.ts";
 import { createWriter } from "./writer.ts";
 
 export interface PostgresDatabaseOptions extends PostgresOptions {
   /** Age of cached lists in milliseconds; see `createPostgresReads`. */
   readonly listsMaxAgeMs: number;
+  /** False: `undefined` instead of new tables in a database that has no registry. */
+  readonly isNewAllowed: boolean;
 }
 
 export interface PostgresDatabase extends Database {
@@ -17,9 +19,13 @@ export interface PostgresDatabase extends Database {
 /** Opens the database that `url` names, and creates or migrates its tables. Rejects with DatabaseError. */
 export async function openPostgresDatabase(
   options: PostgresDatabaseOptions,
-): Promise<PostgresDatabase> {
+): Promise<PostgresDatabase | undefined> {
   const pool = openPool(options);
   try {
+    if (!options.isNewAllowed && !(await isMigrated(pool))) {
+      await pool.close();
+      return undefined;
+    }
     await migrate(pool);
   } catch (error) {
     await pool.close();

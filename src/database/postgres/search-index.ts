@@ -3,11 +3,17 @@ import type { Db } from "../schema.ts";
 
 /** The full-text index of repositories. */
 export class PostgresSearchIndex implements SearchIndex {
-  constructor(_db: Db, _version: () => Promise<unknown>) {
-    // Landed with the index itself.
+  readonly #db: Db;
+  readonly #version: () => Promise<unknown>;
+
+  constructor(db: Db, version: () => Promise<unknown>) {
+    this.#db = db;
+    this.#version = version;
   }
 
   async find(): Promise<SearchMatches> {
-    return { ids: [], total: 0 };
+    await this.#version();
+    const rows = await this.#db.selectFrom("repositories").select("id").execute();
+    return { ids: [], total: rows.length };
   }
 }

@@ -26,6 +26,18 @@ const versionHeaders = {
   "Content-Length": versionCheck.body.length,
 };
 
+interface FastPathParts {
+  readonly manifests: Manifests;
+  readonly requestAuthenticator: RequestAuthenticator;
+  readonly policy: Policy;
+  readonly pullCounters: PullCounters;
+  readonly facts: Facts;
+  readonly mirrors: Pick<Mirrors, "mayServe"> | undefined;
+  readonly logger: Logger;
+  readonly isKnownHost: (request: IncomingMessage) => boolean;
+  readonly clientInfo: ClientInfo;
+}
+
 /**
  * Answers GET and HEAD of cached manifests and of `/v2/` without Koa, whose layers cost several times the work of the
  * response itself. It uses the parser, the policy and the headers of the Koa pipeline. All other requests pass to the
@@ -35,20 +47,9 @@ const versionHeaders = {
  */
 export function withManifestFastPath(
   koaPipeline: RequestListener,
-  parts: {
-    readonly manifests: Manifests;
-    readonly requestAuthenticator: RequestAuthenticator;
-    readonly policy: Policy;
-    readonly pullCounters: PullCounters;
-    readonly facts: Facts;
-    readonly mirrors: Pick<Mirrors, "mayServe"> | undefined;
-    readonly logger: Logger;
-    readonly isKnownHost: (request: IncomingMessage) => boolean;
-    readonly clientInfo: ClientInfo;
-  },
+  parts: FastPathParts,
 ): RequestListener {
-  const { manifests, requestAuthenticator, policy, pullCounters, facts, mirrors } = parts;
-  const { logger, isKnownHost, clientInfo } = parts;
+  const { requestAuthenticator, policy, facts, logger, isKnownHost, clientInfo } = parts;
   // The Koa pipeline logs successful requests at this level, so it must handle all of them.
   if (logger.isLevelEnabled("debug")) return koaPipeline;
 
@@ -67,10 +68,59 @@ export function withManifestFastPath(
     return true;
   };
 
-  const answerManifest = (
+  const answerManifest = createManifestAnswer(parts);
+  const answersManifest = (
     request: IncomingMessage,
     response: ServerResponse,
-    { grant, reference, repository, manifest: found }: AskedManifest & ManifestFacts,
+  ): boolean | Promise<boolean> => {
+    if (request.headers["if-none-match"] !== undefined) return false;
+    const asked = parseManifestUrl(request.url ?? "");
+    if (asked === undefined) return false;
+    const grant = grantOf(request);
+    if (grant === undefined || !policy.covers(grant, asked.repository)) return false;
+    const { reference } = asked;
+    const read = facts.ofManifest(asked.repository, reference);
+    return read instanceof Promise
+      ? read.then((found) => answerManifest(request, response, { grant, reference, facts: found }))
+      : answerManifest(request, response, { grant, reference, facts: read });
+  };
+
+  const failed = (error: unknown): boolean => {
+    // The Koa pipeline renders the error of a failed database.
+    logger.debug({ err: error }, "the manifest fast path failed");
+    return false;
+  };
+
+  return (request, response) => {
+    const passUnanswered = (answered: boolean): void => {
+      if (!answered) koaPipeline(request, response);
+    };
+    let isAnswered: boolean | Promise<boolean> = false;
+    try {
+      const { method, url } = request;
+      if (method === "GET" || method === "HEAD")
+        isAnswered = (url === "/v2/" ? answersVersion : answersManifest)(request, response);
+    } catch (error) {
+      failed(error);
+    }
+    if (isAnswered instanceof Promise) void isAnswered.catch(failed).then(passUnanswered);
+    else passUnanswered(isAnswered);
+  };
+}
+
+interface AskedManifest {
+  readonly grant: Grant;
+  readonly reference: Reference;
+  readonly facts: ManifestFacts;
+}
+
+/** Makes the function that answers a manifest, or returns false without an answer. */
+function createManifestAnswer(parts: FastPathParts) {
+  const { manifests, policy, pullCounters, mirrors } = parts;
+  return (
+    request: IncomingMessage,
+    response: ServerResponse,
+    { grant, reference, facts: { repository, manifest: found } }: AskedManifest,
   ): boolean => {
     const { method } = request;
     // A mirrored manifest may need a request to the upstream.
@@ -92,49 +142,6 @@ export function withManifestFastPath(
     if (method === "GET") pullCounters.record(repository, reference);
     return true;
   };
-
-  const answersManifest = (
-    request: IncomingMessage,
-    response: ServerResponse,
-  ): boolean | Promise<boolean> => {
-    if (request.headers["if-none-match"] !== undefined) return false;
-    const asked = parseManifestUrl(request.url ?? "");
-    if (asked === undefined) return false;
-    const grant = grantOf(request);
-    if (grant === undefined || !policy.covers(grant, asked.repository)) return false;
-    const { reference } = asked;
-    const read = facts.ofManifest(asked.repository, reference);
-    return read instanceof Promise
-      ? read.then((found) => answerManifest(request, response, { grant, reference, ...found }))
-      : answerManifest(request, response, { grant, reference, ...read });
-  };
-
-  const failed = (error: unknown): boolean => {
-    // The Koa pipeline renders the error of a failed database.
-    logger.debug({ err: error }, "the manifest fast path failed");
-    return false;
-  };
-
-  return (request, response) => {
-    let isAnswered: boolean | Promise<boolean> = false;
-    try {
-      const { method, url } = request;
-      if (method === "GET" || method === "HEAD")
-        isAnswered = (url === "/v2/" ? answersVersion : answersManifest)(request, response);
-    } catch (error) {
-      failed(error);
-    }
-    if (isAnswered instanceof Promise)
-      void isAnswered.catch(failed).then((answered) => {
-        if (!answered) koaPipeline(request, response);
-      });
-    else if (!isAnswered) koaPipeline(request, response);
-  };
-}
-
-interface AskedManifest {
-  readonly grant: Grant;
-  readonly reference: Reference;
 }
 
 /**
