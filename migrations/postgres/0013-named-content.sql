@@ -1,0 +1,1 @@
+-- The same step of SQLite adds missing rows to manifest_references. A PostgreSQL database has none of these manifests.
