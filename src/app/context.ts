@@ -148,12 +148,17 @@ export class AppContext {
     return createCollaborators({ database: await this.database(), clock: this.clock });
   });
 
+  readonly keyStore = once(async () => {
+    const { createKeyFolder } = await import("../auth/signing-keys/folder.ts");
+    return createKeyFolder(keysFolder(this.config));
+  });
+
   /** The keys that sign tokens, for a server; the first start creates one. */
   readonly keys = once(async () => {
     const { openKeys } = await import("../auth/signing-keys/keys.ts");
     const { config, clock, logger } = this;
     return await openKeys({
-      folder: keysFolder(config),
+      store: await this.keyStore(),
       algorithm: config.auth.algorithm,
       clock,
       report: (error) =>
@@ -165,7 +170,8 @@ export class AppContext {
   readonly keyRing = once(async () => {
     const { createKeyRing } = await import("../auth/signing-keys/keys.ts");
     const { config, clock } = this;
-    return createKeyRing({ folder: keysFolder(config), algorithm: config.auth.algorithm, clock });
+    const { algorithm } = config.auth;
+    return createKeyRing({ store: await this.keyStore(), algorithm, clock });
   });
 
   // Mirrors and pull counters

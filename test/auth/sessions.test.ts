@@ -5,6 +5,7 @@ import { test } from "node:test";
 import fc from "fast-check";
 import { createAccounts } from "../../src/accounts/accounts.ts";
 import { createHubPolicy } from "../../src/auth/hub-policy.ts";
+import { createKeyFolder } from "../../src/auth/signing-keys/folder.ts";
 import { openKeys } from "../../src/auth/signing-keys/keys.ts";
 import { createSessions } from "../../src/auth/sessions.ts";
 import type { Database } from "../../src/database/contract.ts";
@@ -17,7 +18,7 @@ mkdirSync(root, { recursive: true });
 const folder = path.join(mkdtempSync(path.join(root, "sessions-")), "keys");
 const clock = Date.now;
 const keys = await openKeys({
-  ...{ folder, algorithm: "ES256", clock },
+  ...{ store: createKeyFolder(folder), algorithm: "ES256", clock },
   report: (error) => assert.fail(String(error)),
 });
 const actor = judged({ accountId: null, name: "berth", peer: "" });

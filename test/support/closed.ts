@@ -4,7 +4,8 @@ import { after } from "node:test";
 import SqliteDatabase from "../../src/database/sqlite/driver.ts";
 import supertest from "supertest";
 import { createPasswords } from "../../src/auth/passwords.ts";
-import { readKeys, type SigningKey } from "../../src/auth/signing-keys/files.ts";
+import { createKeyFolder } from "../../src/auth/signing-keys/folder.ts";
+import type { SigningKey } from "../../src/auth/signing-keys/key.ts";
 import { hashTokenSecret, generateTokenSecret } from "../../src/auth/tokens/secret.ts";
 import { pushImageParts, putManifest, startBerth, type Settings, type TestBerth } from "./berth.ts";
 import { temporaryFolder } from "./temporary.ts";
@@ -112,7 +113,7 @@ export async function startClosedBerth(settings: Settings = {}): Promise<ClosedB
         .run(visibility, repository, repository);
     },
     async key() {
-      const [newest] = await readKeys(path.join(berth.data, "keys"));
+      const [newest] = await createKeyFolder(path.join(berth.data, "keys")).list();
       if (newest === undefined) throw new Error("there is no key");
       return newest;
     },

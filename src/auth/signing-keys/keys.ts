@@ -1,12 +1,12 @@
-import { makeKey, readKeys, removeKey, type KeyAlgorithm, type SigningKey } from "./files.ts";
+import { addKey, type KeyAlgorithm, type KeyStore, type SigningKey } from "./key.ts";
 
 /** Lifetime of a bearer token: a revoked permission ends after 5 minutes at the latest. */
 export const tokenLifeSeconds = 300;
 
-/** A running server reads the folder once per minute … */
+/** A running server reads the store once per minute … */
 const lookEveryMs = 60_000;
-/** … and at once for an unknown key id, but at most every 5 s. */
-const lookAgainMs = 5000;
+/** … and at once for an unknown key id, but for such ids at most every 5 s. */
+const seekEveryMs = 5000;
 /**
  * A key verifies for 10 minutes after its successor was created: all servers have read the successor by then, and the
  * last token has expired.
@@ -30,31 +30,31 @@ export interface Keys {
   /** Every key that {@link find} accepts, the signing key first. */
   published(): Promise<readonly PublishedKey[]>;
   /**
-   * Changes whenever keys were added or removed. Starts a read of the folder once per minute, without waiting for it.
+   * Changes whenever keys were added or removed. Starts a read of the store once per minute, without waiting for it.
    */
   edition(): number;
 }
 
-/** Opens the keys in a folder. Creates a key if there is none, or if the newest has another algorithm. */
+/** Opens the keys in a store. Creates a key if there is none, or if the newest has another algorithm. */
 export async function openKeys(parts: {
-  readonly folder: string;
+  readonly store: KeyStore;
   readonly algorithm: KeyAlgorithm;
   readonly clock: () => number;
-  /** Called when a read of the folder fails; the server keeps the keys that it has. */
+  /** Called when a read of the store fails; the server keeps the keys that it has. */
   readonly report: (error: unknown) => void;
 }): Promise<Keys> {
-  const { folder, algorithm, clock, report } = parts;
-  let keys = await readKeys(folder);
-  if (keys[0]?.algorithm !== algorithm) keys = [await makeKey(folder, algorithm, clock()), ...keys];
+  const { store, algorithm, clock, report } = parts;
+  const openAt = { algorithm, nowMs: clock() };
+  let keys = await addKey(store, openAt, ([newest]) => newest?.algorithm === algorithm);
   let edition = 0;
   let lookedAtMs = clock();
+  let soughtAtMs = -Infinity;
   let looking: Promise<void> | undefined;
 
   const look = async (): Promise<void> => {
     lookedAtMs = clock();
     try {
-      const found = await readKeys(folder);
-      const now = found.length > 0 ? found : [await makeKey(folder, algorithm, clock())];
+      const now = await addKey(store, { algorithm, nowMs: clock() }, ({ length }) => length > 0);
       if (idsOf(now) === idsOf(keys)) return;
       keys = now;
       edition += 1;
@@ -62,35 +62,43 @@ export async function openKeys(parts: {
       report(error);
     }
   };
-  const lookAfter = async (ms: number): Promise<void> => {
-    const passedMs = clock() - lookedAtMs;
-    // After the clock was set back, `passedMs` is negative: read the folder instead of waiting.
-    if (passedMs >= 0 && passedMs < ms) return looking;
-    looking ??= look().finally(() => {
+  const startLook = (): Promise<void> =>
+    (looking ??= look().finally(() => {
       looking = undefined;
-    });
-    await looking;
+    }));
+  /** A negative time has passed after the clock was set back: then the store is read at once. */
+  const hasPassed = (ms: number, sinceMs: number): boolean => {
+    const passedMs = clock() - sinceMs;
+    return passedMs < 0 || passedMs >= ms;
+  };
+  const lookEveryMinute = async (): Promise<void> =>
+    hasPassed(lookEveryMs, lookedAtMs) ? startLook() : looking;
+  /** Reads the store for an unknown id, also right after a read: another process may have added the key since. */
+  const seek = async (): Promise<void> => {
+    if (!hasPassed(seekEveryMs, soughtAtMs)) return looking;
+    soughtAtMs = clock();
+    await startLook();
   };
   const known = (id: string): SigningKey | undefined =>
     verifyingKeys(keys, clock()).find((key) => key.id === id);
 
   return {
     async signing() {
-      await lookAfter(lookEveryMs);
+      await lookEveryMinute();
       return newestOf(keys);
     },
     async find(id) {
       const found = known(id);
       if (found !== undefined) return found;
-      await lookAfter(lookAgainMs);
+      await seek();
       return known(id);
     },
     async published() {
-      await lookAfter(lookEveryMs);
+      await lookEveryMinute();
       return verifyingKeys(keys, clock()).map(publish);
     },
     edition() {
-      void lookAfter(lookEveryMs);
+      void lookEveryMinute();
       return edition;
     },
   };
@@ -123,15 +131,13 @@ function publish({ id, algorithm, publicKey }: SigningKey): PublishedKey {
  * deleted.
  */
 export async function rotateKeys(
-  folder: string,
+  store: KeyStore,
   algorithm: KeyAlgorithm,
   nowMs: number,
 ): Promise<SigningKey> {
-  const made = await makeKey(folder, algorithm, nowMs);
-  const keys = await readKeys(folder);
-  for (const key of keys)
-    if ((endOf(keys, key) ?? Infinity) <= nowMs) await removeKey(folder, key.id);
-  return made;
+  const keys = await addKey(store, { algorithm, nowMs }, () => false);
+  for (const key of keys) if ((endOf(keys, key) ?? Infinity) <= nowMs) await store.remove(key.id);
+  return newestOf(keys);
 }
 
 /** The result of a key removal. */
@@ -151,7 +157,7 @@ interface ListedKey {
   readonly endsAtMs: number | undefined;
 }
 
-/** Key administration for the CLI. A server may use the folder at the same time. */
+/** Key administration for the CLI. Servers may use the store at the same time. */
 export interface KeyRing {
   /** Newest first. */
   list(): Promise<readonly ListedKey[]>;
@@ -162,32 +168,32 @@ export interface KeyRing {
 }
 
 export function createKeyRing(parts: {
-  readonly folder: string;
+  readonly store: KeyStore;
   readonly algorithm: KeyAlgorithm;
   readonly clock: () => number;
 }): KeyRing {
-  const { folder, algorithm, clock } = parts;
+  const { store, algorithm, clock } = parts;
   const isOver = (endsAtMs: number | undefined): boolean =>
     endsAtMs !== undefined && endsAtMs <= clock();
 
   return {
     async list() {
-      const keys = await readKeys(folder);
+      const keys = await store.list();
       return keys.map((key) => {
         const { id, algorithm, createdAtMs } = key;
         return { id, algorithm, createdAtMs, endsAtMs: endOf(keys, key) };
       });
     },
     isOver,
-    rotate: () => rotateKeys(folder, algorithm, clock()),
+    rotate: () => rotateKeys(store, algorithm, clock()),
     async remove(id, force) {
-      const keys = await readKeys(folder);
+      const keys = await store.list();
       const key = keys.find((candidate) => candidate.id === id);
       if (key === undefined) return { kind: "unknown" };
       const endsAtMs = endOf(keys, key);
       if (endsAtMs === undefined) return { kind: "signs" };
       if (!isOver(endsAtMs) && !force) return { kind: "in use", endsAtMs };
-      await removeKey(folder, id);
+      await store.remove(id);
       return { kind: "removed" };
     },
   };

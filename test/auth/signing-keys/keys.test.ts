@@ -9,7 +9,7 @@ import {
   rotateKeys,
   tokenLifeSeconds,
 } from "../../../src/auth/signing-keys/keys.ts";
-import { readKeys, removeKey } from "../../../src/auth/signing-keys/files.ts";
+import { createKeyFolder } from "../../../src/auth/signing-keys/folder.ts";
 import { temporaryFolder } from "../../support/temporary.ts";
 
 const root = temporaryFolder();
@@ -18,12 +18,13 @@ mkdirSync(root, { recursive: true });
 /** A new folder for keys, and a clock that the test sets. */
 function setting() {
   const folder = path.join(mkdtempSync(path.join(root, "keys-")), "keys");
+  const store = createKeyFolder(folder);
   const time = { nowMs: 1_700_000_000_000 };
   const reported: unknown[] = [];
   const clock = () => time.nowMs;
   const open = (algorithm: "ES256" | "RS256" = "ES256") =>
-    openKeys({ folder, algorithm, clock, report: (error) => reported.push(error) });
-  return { folder, time, reported, open };
+    openKeys({ store, algorithm, clock, report: (error) => reported.push(error) });
+  return { folder, store, time, reported, open };
 }
 
 describe("keys", () => {
@@ -64,12 +65,12 @@ describe("keys", () => {
   });
 
   test("overlap after a rotation for longer than a token lives, and then are removed", async () => {
-    const { folder, time, open } = setting();
+    const { store, time, open } = setting();
     assert.ok(overlapMs > tokenLifeSeconds * 1000);
     const keys = await open();
     const old = await keys.signing();
     time.nowMs += 86_400_000;
-    const made = await rotateKeys(folder, "ES256", time.nowMs);
+    const made = await rotateKeys(store, "ES256", time.nowMs);
     time.nowMs += 61_000;
     assert.equal((await keys.signing()).id, made.id);
     assert.equal((await keys.find(old.id))?.id, old.id);
@@ -80,20 +81,19 @@ describe("keys", () => {
     assert.equal(await keys.find(old.id), undefined);
     assert.equal((await keys.published()).length, 1);
     // The next rotation deletes the expired key.
-    await rotateKeys(folder, "ES256", time.nowMs);
+    await rotateKeys(store, "ES256", time.nowMs);
     assert.deepEqual(
-      (await readKeys(folder)).map(({ id }) => id === old.id),
+      (await store.list()).map(({ id }) => id === old.id),
       [false, false],
     );
   });
 
-  test("of another process are found by id, with at most one folder read per 5 seconds", async () => {
-    const { folder, time, open } = setting();
+  test("of another process are found by id, with at most one read for an id per 5 seconds", async () => {
+    const { store, time, open } = setting();
     const keys = await open();
-    time.nowMs += 5000;
-    const first = await rotateKeys(folder, "ES256", time.nowMs);
+    const first = await rotateKeys(store, "ES256", time.nowMs);
     assert.equal((await keys.find(first.id))?.id, first.id);
-    const second = await rotateKeys(folder, "ES256", time.nowMs);
+    const second = await rotateKeys(store, "ES256", time.nowMs);
     time.nowMs += 4999;
     assert.equal(await keys.find(second.id), undefined);
     time.nowMs += 1;
@@ -101,12 +101,12 @@ describe("keys", () => {
   });
 
   test("that were removed are rejected by a running server within a minute", async () => {
-    const { folder, time, open } = setting();
+    const { store, time, open } = setting();
     const keys = await open();
     const old = await keys.signing();
     const edition = keys.edition();
-    await rotateKeys(folder, "ES256", time.nowMs);
-    await removeKey(folder, old.id);
+    await rotateKeys(store, "ES256", time.nowMs);
+    await store.remove(old.id);
     time.nowMs += 60_000;
     keys.edition();
     await keys.signing();
@@ -137,10 +137,10 @@ describe("keys", () => {
   });
 
   test("created after the clock was set back are still the newest", async () => {
-    const { folder, time } = setting();
-    const first = await rotateKeys(folder, "ES256", time.nowMs);
-    const second = await rotateKeys(folder, "ES256", time.nowMs - 3_600_000);
-    const keys = await readKeys(folder);
+    const { store, time } = setting();
+    const first = await rotateKeys(store, "ES256", time.nowMs);
+    const second = await rotateKeys(store, "ES256", time.nowMs - 3_600_000);
+    const keys = await store.list();
     assert.deepEqual(
       keys.map(({ id }) => id),
       [second.id, first.id],

@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync } from "node:fs";
 import path from "node:path";
 import { describe, test } from "node:test";
 import { createBearer } from "../../../src/auth/tokens/bearer.ts";
-import { readKeys, removeKey } from "../../../src/auth/signing-keys/files.ts";
+import { createKeyFolder } from "../../../src/auth/signing-keys/folder.ts";
 import { openKeys, rotateKeys, tokenLifeSeconds } from "../../../src/auth/signing-keys/keys.ts";
 import type { Principal } from "../../../src/database/permissions/principal.ts";
 import { parseRepositoryName } from "../../../src/oci/name.ts";
@@ -21,15 +21,15 @@ const pullAlpine = {
 };
 
 async function setting(algorithm: "ES256" | "RS256" = "ES256") {
-  const folder = path.join(mkdtempSync(path.join(root, "bearer-")), "keys");
+  const store = createKeyFolder(path.join(mkdtempSync(path.join(root, "bearer-")), "keys"));
   const time = { nowMs: 1_700_000_000_000 };
   const clock = () => time.nowMs;
   const report = (error: unknown): void => assert.fail(String(error));
-  const keys = await openKeys({ folder, algorithm, clock, report });
+  const keys = await openKeys({ store, algorithm, clock, report });
   const bearer = createBearer({ keys, issuer: "berth", service: "berth", clock });
-  const [key] = await readKeys(folder);
+  const [key] = await store.list();
   assert.ok(key);
-  return { folder, time, keys, bearer, key };
+  return { store, time, keys, bearer, key };
 }
 
 describe("a bearer token", () => {
@@ -86,16 +86,16 @@ describe("a bearer token", () => {
   });
 
   test("stays valid after the rotation of its key, but not after the removal of its key", async () => {
-    const { bearer, folder, keys, time } = await setting();
+    const { bearer, store, keys, time } = await setting();
     const { token } = await bearer.sign(mia, pullAlpine);
     assert.ok(await bearer.verify(token));
-    const [old] = await readKeys(folder);
+    const [old] = await store.list();
     time.nowMs += 1000;
-    await rotateKeys(folder, "ES256", time.nowMs);
+    await rotateKeys(store, "ES256", time.nowMs);
     time.nowMs += 60_000;
     await keys.signing();
     assert.ok(await bearer.verify(token));
-    await removeKey(folder, old?.id ?? "");
+    await store.remove(old?.id ?? "");
     time.nowMs += 60_000;
     await keys.signing();
     assert.equal(bearer.getCached(token), undefined);
