@@ -3,8 +3,10 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import type { AddressInfo } from "node:net";
 import path from "node:path";
 import { after } from "node:test";
+import { digestOf } from "../../src/oci/digest.ts";
 import {
   collect,
+  ociManifest,
   pushImageParts,
   putManifest,
   startBerth,
@@ -108,6 +110,36 @@ export async function startScriptedUpstream(
   });
   const { port } = server.address() as AddressInfo;
   return { url: `http://127.0.0.1:${port}`, port, seen };
+}
+
+/**
+ * An upstream whose image `repository:1` has one foreign layer with the text `layerOf(repository)`, which only the URL in
+ * its manifest has. `settings` are those of a mirror that fetches it.
+ */
+export async function startForeignUpstream(layerOf: (repository: string) => string) {
+  const mediaType = "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip";
+  const upstream = await startScriptedUpstream(({ url = "", headers }, response) => {
+    const [, kind, repository = ""] =
+      /^\/(v2|layers)\/(.+?)(?:\/manifests\/1)?$/.exec(url.includes("/blobs/") ? "" : url) ?? [];
+    if (kind === undefined) return void response.writeHead(404).end();
+    const layer = Buffer.from(layerOf(repository));
+    if (kind === "layers") return void response.end(layer);
+    const urls = [`http://${headers.host}/layers/${repository}`];
+    const manifest = {
+      schemaVersion: 2,
+      mediaType: ociManifest,
+      config: {
+        mediaType: "application/vnd.oci.image.config.v1+json",
+        digest: digestOf(Buffer.from("{}")),
+        size: 2,
+      },
+      layers: [{ mediaType, digest: digestOf(layer), size: layer.length, urls }],
+      annotations: { repository },
+    };
+    response.writeHead(200, { "content-type": ociManifest }).end(JSON.stringify(manifest));
+  });
+  const foreignLayerHosts = [new URL(upstream.url).host];
+  return { ...upstream, settings: mirrorSettings(upstream.url, { foreignLayerHosts }) };
 }
 
 /** A mirror of `docker.io` whose upstream is `url`. It closes after the last test of the file. */

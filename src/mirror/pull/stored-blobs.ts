@@ -10,6 +10,7 @@ import { rejectionError } from "../../registry/errors.ts";
 import type { Eviction } from "../cache/eviction.ts";
 import { mirrorActor, type MirrorRepository } from "../repository.ts";
 import type { Upstream } from "../upstream/client.ts";
+import { UpstreamFailure } from "../upstream/failure.ts";
 import { headSize } from "./sources.ts";
 
 interface StoredBlobsParts {
@@ -59,7 +60,9 @@ export class StoredBlobs {
     const from = await this.repositoryLinking(mirrorRepository, digest);
     const known = from && (await database.blobs.find(from, digest));
     if (from === undefined || known === undefined) return undefined;
-    if ((await headSize(upstream, mirrorRepository, digest)) !== known.sizeBytes) return undefined;
+    // The upstream answers 404 for a foreign layer: only its own URL has it.
+    const sizeBytes = await headSize(upstream, mirrorRepository, digest).catch(undefinedIfAbsent);
+    if (sizeBytes !== known.sizeBytes) return undefined;
     const mount = { actor: mirrorActor, rules, from, repository, digest };
     const mounted = await database.commands.mountBlob({ ...mount, ...leasePolicy.newLease() });
     if (isRejection(mounted)) throw rejectionError(mounted, repository);
@@ -97,4 +100,9 @@ export class StoredBlobs {
     arrived(mirrorRepository, digest, blob.sizeBytes);
     return earlier.storageKey;
   }
+}
+
+function undefinedIfAbsent(error: unknown): undefined {
+  if (error instanceof UpstreamFailure && error.kind === "absent") return undefined;
+  throw error;
 }

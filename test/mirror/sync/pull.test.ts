@@ -18,6 +18,7 @@ import {
   mirrorSettings,
   newFolder,
   pushUpstream,
+  startForeignUpstream,
   startMirrorPair,
   startScriptedUpstream,
   untilHere,
@@ -178,6 +179,20 @@ test("a purge deletes a mirrored repository, and the next pull downloads it agai
   });
   const { headers } = await pair.mirror.api.get(blob).expect(200);
   assert.match(headers["cache-status"] ?? "", /fwd=miss/);
+});
+
+test("a foreign layer that another repository of the mirror has is fetched again from its own URL", async () => {
+  const text = "a base layer of two images";
+  const upstream = await startForeignUpstream(() => text);
+  const mirror = await startBerth(newFolder(), upstream.settings);
+  after(() => mirror.close());
+  for (const repository of ["one", "two"]) {
+    await mirror.api.get(`/v2/${repository}/manifests/1`).expect(200);
+    const path = `/v2/${repository}/blobs/${digestOf(Buffer.from(text))}`;
+    const { body } = await mirror.api.get(path).buffer(true).parse(collect).expect(200);
+    assert.equal(String(body), text);
+    await untilHere(mirror, path);
+  }
 });
 
 describe("foreign layers of a Windows image", async () => {
