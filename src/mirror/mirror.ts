@@ -227,6 +227,7 @@ function createManifestParts(core: MirrorCore, blobs: MirrorBlobs): MirrorManife
     ...core,
     manifestDownloads,
     tagChecks,
+    mirrorProcesses,
     tagTtlMs: settings.ttl.tag,
     clock,
     scheduler,

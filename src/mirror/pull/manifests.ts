@@ -16,6 +16,7 @@ import {
 import { saysAbsent, staleDetail, UpstreamFailure } from "../upstream/failure.ts";
 import type { EventLoopScheduler } from "./event-loop-scheduler.ts";
 import type { ManifestDownloads } from "./manifest-downloads.ts";
+import type { MirrorProcesses } from "./mirror-processes.ts";
 import { referenceText, type ManifestHead } from "./sources.ts";
 import type { TagChecks } from "./tag-checks.ts";
 import type { DownloadedManifest, WriteBehind } from "./write-behind.ts";
@@ -42,6 +43,7 @@ interface MirrorManifestsParts {
   readonly tagChecks: TagChecks;
   readonly writeBehind: Pick<WriteBehind, "held">;
   readonly negativeCache: NegativeCache;
+  readonly mirrorProcesses: Pick<MirrorProcesses, "isOnlyProcess">;
   readonly tagTtlMs: number;
   readonly clock: () => number;
   readonly counters: Counters;
@@ -77,6 +79,9 @@ export class MirrorManifests {
    * Returns the manifest from the cache or from the upstream. After `ttl.tag` the mirror checks a tag with a HEAD;
    * while the upstream fails, the cached manifest is served as stale. Throws MANIFEST_UNKNOWN only if the upstream
    * answered so (also from the negative cache), otherwise the error of `clientError`.
+   *
+   * If several processes share the database, a new manifest is returned after it is stored: the client may ask another
+   * process for the blobs and the foreign layers that it names.
    */
   async get(
     mirrorRepository: MirrorRepository,
@@ -84,14 +89,21 @@ export class MirrorManifests {
     question: ManifestQuestion,
     admitMiss: AdmitMiss,
   ): Promise<MirroredManifest> {
-    const { scheduler, writeBehind, negativeCache, tagTtlMs } = this.#parts;
-    scheduler.arrived();
+    this.#parts.scheduler.arrived();
+    const found = await this.#find({ mirrorRepository, question, admitMiss }, reference);
+    if (found.stored !== isStored && !(await this.#parts.mirrorProcesses.isOnlyProcess()))
+      await found.stored.catch(() => undefined);
+    return found;
+  }
+
+  async #find(request: ManifestRequest, reference: Reference): Promise<MirroredManifest> {
+    const { writeBehind, negativeCache, tagTtlMs } = this.#parts;
+    const { mirrorRepository } = request;
     const held = writeBehind.held(mirrorRepository, reference);
     if (held !== undefined) {
       const ttl = reference.kind === "tag" ? { ttlSeconds: Math.round(tagTtlMs / 1000) } : {};
       return this.#served(held, { ...hit, ...ttl }, held.stored);
     }
-    const request = { mirrorRepository, question, admitMiss };
     const key = `${mirrorRepository.repository}:${referenceText(reference)}`;
     return await negativeCache.through(
       key,

@@ -3,20 +3,31 @@ import { once } from "node:events";
 import { createServer, request } from "node:http";
 import type { AddressInfo } from "node:net";
 import { hostname } from "node:os";
+import path from "node:path";
 import { after, describe, test } from "node:test";
 import { createMemoryStore } from "../../../storage/memory/store.ts";
+import SqliteDatabase, {
+  type Database as SqliteConnection,
+} from "../../../src/database/sqlite/driver.ts";
 import { deleteStaleDownloads } from "../../../src/mirror/pull/fetch-owners.ts";
 import {
   createProcessId,
   registerMirrorProcess,
 } from "../../../src/mirror/pull/mirror-processes.ts";
-import { parseDigest } from "../../../src/oci/digest.ts";
+import { digestOf, parseDigest } from "../../../src/oci/digest.ts";
 import { parseRepositoryName } from "../../../src/oci/name.ts";
 import { startBerth } from "../../support/berth.ts";
 import { openMetadataInMemory } from "../../support/database.ts";
 import { waitUntil } from "../../support/wait.ts";
 import { openClient } from "../client.ts";
-import { bulk, mirrorSettings, newFolder, pushUpstream, startMirrorPair } from "../support.ts";
+import {
+  bulk,
+  mirrorSettings,
+  newFolder,
+  pushUpstream,
+  startForeignUpstream,
+  startMirrorPair,
+} from "../support.ts";
 
 test("two processes on one database request each manifest and blob once from the upstream", async () => {
   const pair = await startMirrorPair();
@@ -42,6 +53,34 @@ test("two processes on one database request each manifest and blob once from the
     await Promise.all(clients);
     assert.deepEqual([...proxy.counts.values()], [1, 1, 1], [...proxy.counts.keys()].join("\n"));
   }
+});
+
+test("a client of two processes reads a foreign layer from one right after the manifest from the other", async () => {
+  const data = newFolder();
+  let locks: SqliteConnection | undefined;
+  const upstream = await startForeignUpstream((repository) => {
+    // While the upstream answers with the manifest, the database accepts no writes for 300 ms.
+    const connection = locks;
+    locks = undefined;
+    connection?.exec("BEGIN IMMEDIATE");
+    if (connection !== undefined) setTimeout(() => connection.exec("COMMIT"), 300);
+    return `a layer of ${repository}`;
+  });
+  const first = await startBerth(data, upstream.settings);
+  const other = await startBerth(data, upstream.settings, { beside: true });
+  const connection = new SqliteDatabase(path.join(data, "berth.db"));
+  after(async () => {
+    connection.close();
+    await other.close();
+    await first.close();
+  });
+  const read = async (port: number, what: string): Promise<string> =>
+    String(await (await openClient(port, `/v2/windows/${what}`)).readAll());
+  const layer = "a layer of library/windows";
+  locks = connection;
+  await read(first.port, "manifests/1");
+  assert.equal(connection.prepare("SELECT count(*) FROM manifests").pluck().get(), 1);
+  assert.equal(await read(other.port, `blobs/${digestOf(Buffer.from(layer))}`), layer);
 });
 
 test("two processes on one database both answer 404 for a manifest that the upstream does not have", async () => {
