@@ -196,7 +196,10 @@ export class AppContext {
         if (!isCommand) logger.error({ err: error }, "a background task of a mirror failed");
       },
     };
-    const mirrors = await openMirrors(config.mirrors, parts, { runsSchedules: kind === "server" });
+    const mirrors = await openMirrors(config.mirrors, parts, {
+      runsSchedules: kind === "server",
+      areOnOneHost: true,
+    });
     this.onClose(() => mirrors.close());
     return mirrors;
   });

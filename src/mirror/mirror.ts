@@ -114,7 +114,7 @@ type MirrorCore = ReturnType<typeof createCore>;
 
 /** Creates what blobs and manifests of one mirror share. */
 function createCore(settings: MirrorSettings, parts: MirrorParts) {
-  const { store, clock, processId, proxies, responses, log, report } = parts;
+  const { store, clock, processId, mirrorProcesses, proxies, responses, log, report } = parts;
   const { namespace } = settings;
   // Mirror writes do not wait for fsync: after a power cut the mirror downloads the lost data again. So below here the
   // commands of `database` are not durable when they resolve.
@@ -151,7 +151,7 @@ function createCore(settings: MirrorSettings, parts: MirrorParts) {
     availability,
     upstream: new Upstream(settings, { proxies, responses, availability, clock, counters }),
     negativeCache: new NegativeCache(clock, settings.ttl.missing),
-    fetchOwners: createFetchOwners({ database, processId, clock }),
+    fetchOwners: createFetchOwners({ database, processId, mirrorProcesses, clock }),
     manifests,
     writeBehind: new WriteBehind({ manifests, clock, report }),
   };

@@ -53,13 +53,21 @@ const deleteStaleEveryMs = 60 * 60 * 1000;
 export async function openMirrors(
   settings: readonly MirrorSettings[],
   parts: Omit<MirrorParts, "processId" | "mirrorProcesses" | "scheduler" | "responses" | "lists">,
-  { runsSchedules }: { readonly runsSchedules: boolean },
+  {
+    runsSchedules,
+    areOnOneHost,
+  }: {
+    readonly runsSchedules: boolean;
+    /** As in `registerMirrorProcess`. */
+    readonly areOnOneHost: boolean;
+  },
 ): Promise<Mirrors> {
   const { database, clock, report } = parts;
   const { processId, release } = createProcessId();
   for (const { namespace, visibility } of settings)
     await database.commands.alignMirror({ namespace, visibility, nowMs: clock() });
-  const mirrorProcesses = await registerMirrorProcess({ database, processId, clock, report });
+  const identity = { database, processId, areOnOneHost, clock, report };
+  const mirrorProcesses = await registerMirrorProcess(identity);
   const shared = {
     ...parts,
     processId,

@@ -62,8 +62,8 @@ interface BeginMirrorFetch extends FetchTarget {
   readonly owner: string;
   readonly storageReference: string;
   readonly nowMs: number;
-  /** A process that is known to be gone; its download is taken over. */
-  readonly takesFrom: string | undefined;
+  /** A download whose process is gone: it is taken over, unless it had another heartbeat since. */
+  readonly takesFrom: Pick<MirrorFetch, "owner" | "touchedAtMs"> | undefined;
 }
 
 export type MirrorFetchBegun =
@@ -73,17 +73,30 @@ export type MirrorFetchBegun =
 
 /** Starts or joins a download: of all processes that want the same blob, one is the leader. */
 export async function beginMirrorFetch(tx: Db, begin: BeginMirrorFetch): Promise<MirrorFetchBegun> {
-  const { repository, reference, owner, storageReference, nowMs } = begin;
-  const before = await findFetch(tx, begin);
-  if (before !== undefined && before.owner !== owner && before.owner !== begin.takesFrom)
-    return { role: "follower", fetch: before };
+  const { repository, reference, owner, storageReference, nowMs, takesFrom } = begin;
   const row = { owner, storage_reference: storageReference, size_bytes: null, touched_at: nowMs };
-  await tx
-    .insertInto("mirror_fetches")
-    .values({ repository, reference, ...row })
-    .onConflict((conflict) => conflict.columns(["repository", "reference"]).doUpdateSet(row))
-    .execute();
-  return { role: "leader", before };
+  for (;;) {
+    const inserted = await tx
+      .insertInto("mirror_fetches")
+      .values({ repository, reference, ...row })
+      .onConflict((conflict) => conflict.columns(["repository", "reference"]).doNothing())
+      .executeTakeFirst();
+    if ((inserted.numInsertedOrUpdatedRows ?? 0n) > 0n)
+      return { role: "leader", before: undefined };
+    const before = await findFetch(tx, begin);
+    // Another process has ended the fetch between the two statements.
+    if (before === undefined) continue;
+    const isGone =
+      before.owner === takesFrom?.owner && before.touchedAtMs === takesFrom.touchedAtMs;
+    if (before.owner !== owner && !isGone) return { role: "follower", fetch: before };
+    await tx
+      .updateTable("mirror_fetches")
+      .set(row)
+      .where("repository", "=", repository)
+      .where("reference", "=", reference)
+      .execute();
+    return { role: "leader", before };
+  }
 }
 
 interface TouchMirrorFetch extends FetchTarget {

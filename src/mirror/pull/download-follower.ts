@@ -3,7 +3,14 @@ import type { BlobStore } from "../../../storage/blob-store.ts";
 import type { MirrorFetch } from "../../database/mirror/fetches.ts";
 import type { PartialBlob } from "./partial-blob.ts";
 
+/** Interval between two looks at the leader's bytes, in the store that it writes them to. */
 const lookEveryMs = 50;
+/**
+ * If the store cannot read open uploads, only the end of the download counts. Then each interval is 20 % longer, up to
+ * this one.
+ */
+const longestLookMs = 500;
+const longer = 1.2;
 
 interface FollowedDownloadParts {
   readonly store: BlobStore;
@@ -19,8 +26,8 @@ interface FollowedDownloadParts {
 }
 
 /**
- * A blob that another process (the leader) downloads into the shared store, as the readers of this process see it. Polls
- * every 50 ms.
+ * A blob that another process (the leader) downloads into the shared store, as the readers of this process see it. It
+ * polls.
  */
 export class FollowedDownload implements PartialBlob {
   readonly #parts: FollowedDownloadParts;
@@ -30,6 +37,7 @@ export class FollowedDownload implements PartialBlob {
   /** The download of this process, after a takeover. */
   #own: PartialBlob | undefined;
   #looking: Promise<void> | undefined;
+  #lookAfterMs = lookEveryMs;
 
   constructor(parts: FollowedDownloadParts) {
     this.#parts = parts;
@@ -57,7 +65,7 @@ export class FollowedDownload implements PartialBlob {
     const isWaiting = (): boolean => !this.#hasEnded() && this.#availableBytes <= at;
     while (isWaiting()) {
       await this.#look();
-      if (isWaiting()) await pause(lookEveryMs);
+      if (isWaiting()) await pause(this.#lookAfterMs);
     }
     await this.#own?.until(at);
   }
@@ -96,6 +104,8 @@ export class FollowedDownload implements PartialBlob {
       return;
     }
     this.#sizeBytes = fetch.sizeBytes ?? this.#sizeBytes;
+    if (!store.capabilities.readsOpenUploads)
+      this.#lookAfterMs = Math.min(longestLookMs, this.#lookAfterMs * longer);
     // Hold back the last byte until the leader has verified the digest.
     if (this.#sizeBytes !== undefined && store.capabilities.readsOpenUploads) {
       const received = await store.uploadSize(this.#parts.begun.storageReference);

@@ -60,7 +60,8 @@ const unnamedBytesAtMost = 10 * 1024 ** 3;
  */
 export class DownloadLeader {
   readonly #parts: DownloadLeaderParts;
-  readonly #running = new Set<BlobDownload>();
+  /** The running downloads. The value resolves when the row of the download says that it has ended. */
+  readonly #running = new Map<BlobDownload, Promise<void>>();
   #isClosing = false;
 
   constructor(parts: DownloadLeaderParts) {
@@ -109,13 +110,13 @@ export class DownloadLeader {
   /** Stops the downloads but keeps their bytes and rows, so that another process can continue. */
   pause(): void {
     this.#isClosing = true;
-    for (const download of this.#running)
+    for (const download of this.#running.keys())
       download.pause(new Error("the registry is shutting down"));
   }
 
-  /** Resolves when all downloads have ended and nothing writes to the store. */
+  /** Resolves when all downloads have ended and nothing writes to the store or to their rows. */
   async settled(): Promise<void> {
-    await Promise.allSettled([...this.#running].map(({ done }) => done));
+    await Promise.allSettled(this.#running.values());
   }
 
   /**
@@ -176,23 +177,25 @@ export class DownloadLeader {
       count: (bytes) => counters.add("bytesFetched", bytes),
     });
     const release = eviction.hold(digest);
-    this.#running.add(download);
     download.sized.then(owned.sized, () => undefined);
     const end = (): void => {
       owned.stop();
       early?.discard();
       release();
-      this.#running.delete(download);
     };
     const stored = (): void => {
       end();
+      this.#running.delete(download);
       void eviction.evictIfOver();
     };
-    download.done.then(stored, async () => {
+    const ended = download.done.then(stored, async () => {
       end();
       // On shutdown the row stays, so that another process continues with the downloaded bytes.
-      if (!this.#isClosing) await fetchOwners.end(fetchTarget).catch(() => undefined);
+      if (this.#isClosing) await owned.release();
+      else await fetchOwners.end(fetchTarget).catch(() => undefined);
+      this.#running.delete(download);
     });
+    this.#running.set(download, ended);
     return download;
   }
 
@@ -203,7 +206,7 @@ export class DownloadLeader {
   #fitIntoCache(): boolean {
     const { budgetBytes = Infinity } = this.#parts;
     let bytes = 0;
-    for (const { knownBytes = 0 } of this.#running) bytes += knownBytes;
+    for (const { knownBytes = 0 } of this.#running.keys()) bytes += knownBytes;
     return bytes <= budgetBytes;
   }
 }

@@ -1,7 +1,7 @@
 import type { BlobStore } from "../../../storage/blob-store.ts";
 import type { Database } from "../../database/contract.ts";
 import type { FetchTarget, MirrorFetch, MirrorFetchBegun } from "../../database/mirror/fetches.ts";
-import { hasEnded } from "./mirror-processes.ts";
+import type { MirrorProcesses } from "./mirror-processes.ts";
 
 /** Which process runs which fetch: one database row per running fetch names the process that owns it. */
 export interface FetchOwners {
@@ -26,6 +26,8 @@ interface OwnedFetch {
   expectEnd(): void;
   /** Ends the heartbeats. */
   stop(): void;
+  /** After {@link stop}: keeps the row, but tells the other processes at once that they may take the fetch over. */
+  release(): Promise<void>;
 }
 
 const heartbeatMs = 2_000;
@@ -35,11 +37,12 @@ const deadAfterMs = 15_000;
 export function createFetchOwners(parts: {
   readonly database: Pick<Database, "mirrorFetches" | "commands">;
   readonly processId: string;
+  readonly mirrorProcesses: Pick<MirrorProcesses, "hasEnded">;
   readonly clock: () => number;
 }): FetchOwners {
-  const { database, processId, clock } = parts;
+  const { database, processId, mirrorProcesses, clock } = parts;
   const isAlive = (fetch: MirrorFetch): boolean =>
-    !hasEnded(fetch.owner, processId) && fetch.touchedAtMs >= clock() - deadAfterMs;
+    !mirrorProcesses.hasEnded(fetch.owner) && fetch.touchedAtMs >= clock() - deadAfterMs;
 
   return {
     find: (fetchTarget) => database.mirrorFetches.find(fetchTarget),
@@ -50,16 +53,18 @@ export function createFetchOwners(parts: {
         owner: processId,
         storageReference,
         nowMs: clock(),
-        takesFrom: running !== undefined && !isAlive(running) ? running.owner : undefined,
+        takesFrom: running !== undefined && !isAlive(running) ? running : undefined,
       }),
     hold(fetchTarget, lost) {
       let size: number | null = null;
       let isLostUnexpected = true;
-      const touch = async (): Promise<void> => {
-        const heartbeat = { ...fetchTarget, owner: processId, sizeBytes: size, nowMs: clock() };
+      let last: Promise<void> = Promise.resolve();
+      const touchAt = async (nowMs: number): Promise<void> => {
+        const heartbeat = { ...fetchTarget, owner: processId, sizeBytes: size, nowMs };
         const isOurs = await database.commands.touchMirrorFetch(heartbeat).catch(() => true);
         if (!isOurs && isLostUnexpected) lost();
       };
+      const touch = (): Promise<void> => (last = touchAt(clock()));
       const timer = setInterval(() => void touch(), heartbeatMs).unref();
       return {
         sized(sizeBytes) {
@@ -72,6 +77,11 @@ export function createFetchOwners(parts: {
         stop() {
           isLostUnexpected = false;
           clearInterval(timer);
+        },
+        async release() {
+          // A heartbeat that is stored after this one would make the fetch alive again.
+          await last;
+          await touchAt(clock() - deadAfterMs - 1);
         },
       };
     },

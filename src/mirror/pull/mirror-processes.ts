@@ -8,6 +8,8 @@ import type { MirrorProcess } from "../../database/mirror/fetches.ts";
 export interface MirrorProcesses {
   /** Whether no other live process is registered, so that no other process can run the same fetch. */
   isOnlyProcess(): Promise<boolean>;
+  /** Whether a process has certainly ended. `false`: only missing heartbeats can tell. */
+  hasEnded(processId: string): boolean;
   unregister(): Promise<void>;
 }
 
@@ -19,12 +21,18 @@ const deadAfterMs = 4 * seenEveryMs;
 export async function registerMirrorProcess(parts: {
   readonly database: Pick<Database, "mirrorProcesses" | "commands">;
   readonly processId: string;
+  /**
+   * All processes of the database run on this host and see each other's process ids. False for replicas: two containers
+   * may have the same host name and the same process ids.
+   */
+  readonly areOnOneHost: boolean;
   readonly clock: () => number;
   readonly report: (error: unknown) => void;
 }): Promise<MirrorProcesses> {
-  const { database, processId, clock, report } = parts;
+  const { database, processId, areOnOneHost, clock, report } = parts;
+  const hasEnded = (other: string): boolean => areOnOneHost && hasEndedHere(other, processId);
   const isGone = (other: MirrorProcess): boolean =>
-    hasEnded(other.owner, processId) || other.seenAtMs < clock() - deadAfterMs;
+    hasEnded(other.owner) || other.seenAtMs < clock() - deadAfterMs;
   const appear = (): Promise<void> =>
     database.commands.seeMirrorProcess({ owner: processId, nowMs: clock() });
   const forget = (processIds: readonly string[]): Promise<void> =>
@@ -39,6 +47,7 @@ export async function registerMirrorProcess(parts: {
 
   return {
     isOnlyProcess: async () => (await database.mirrorProcesses.othersThan(processId)).every(isGone),
+    hasEnded,
     async unregister() {
       clearInterval(timer);
       await forget([processId]);
@@ -53,7 +62,7 @@ const processIds = new Set<string>();
  * Whether a process has certainly ended: it ran on this host and its pid does not exist, or its pid is now the pid of
  * this process (in a container, Berth usually has pid 1). `false` for other hosts, whose processes it cannot see.
  */
-export function hasEnded(processId: string, ours: string): boolean {
+function hasEndedHere(processId: string, ours: string): boolean {
   const [host, pid = ""] = processId.split("/");
   if (processId === ours || host !== hostname()) return false;
   if (Number(pid) === process.pid) return !processIds.has(processId);

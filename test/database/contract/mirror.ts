@@ -55,7 +55,22 @@ export const mirrorSteps: readonly Step[] = [
         owner: "b",
         storageReference: "other",
         nowMs: 1_000,
-        takesFrom: "a",
+        takesFrom: { owner: "a", touchedAtMs: 999 },
+      }),
+    {
+      role: "follower",
+      fetch: { owner: "a", storageReference: "file", sizeBytes: null, touchedAtMs: 1000 },
+    },
+  ],
+  [
+    (db) =>
+      db.commands.beginMirrorFetch({
+        repository: app,
+        reference: digest("layer"),
+        owner: "b",
+        storageReference: "other",
+        nowMs: 1_000,
+        takesFrom: { owner: "a", touchedAtMs: 1_000 },
       }),
     {
       role: "leader",

@@ -137,12 +137,12 @@ test("two processes on one database follow a tag that moves, although the upstre
 
 describe("a mirror process", () => {
   const nowMs = 1_000_000_000;
-  const join = async (others: Readonly<Record<string, number>>) => {
+  const join = async (others: Readonly<Record<string, number>>, areOnOneHost = true) => {
     const database = openMetadataInMemory();
     for (const [owner, seenAtMs] of Object.entries(others))
       await database.commands.seeMirrorProcess({ owner, nowMs: seenAtMs });
     const { processId, release } = createProcessId();
-    const parts = { database, processId, clock: () => nowMs, report: assert.ifError };
+    const parts = { database, processId, areOnOneHost, clock: () => nowMs, report: assert.ifError };
     const mirrorProcesses = await registerMirrorProcess(parts);
     const owners = async () =>
       (await database.mirrorProcesses.othersThan("")).map((one) => one.owner);
@@ -156,6 +156,15 @@ describe("a mirror process", () => {
     assert.deepEqual(await owners(), [owner]);
     await mirrorProcesses.unregister();
     assert.deepEqual(await owners(), []);
+    release();
+  });
+
+  test("of replicas is not the only one if the process id of another replica does not exist here", async () => {
+    const other = `${hostname()}/999999999/a`;
+    const { mirrorProcesses, release } = await join({ [other]: nowMs - 1_000 }, false);
+    assert.equal(await mirrorProcesses.isOnlyProcess(), false);
+    assert.equal(mirrorProcesses.hasEnded(other), false);
+    await mirrorProcesses.unregister();
     release();
   });
 
