@@ -12,14 +12,8 @@ import { createQuotas } from "../registry/quotas.ts";
 import { createRegistry } from "../registry/registry.ts";
 import { denyChangesToMirrored } from "../registry/repositories.ts";
 import { createUploadLocks, type UploadLocks } from "../registry/uploads/locks.ts";
-import { openDatabase } from "./database.ts";
-import {
-  demandOwner,
-  hasDataFolder,
-  prepareRegistry,
-  keysFolder,
-  openStore,
-} from "./data-folder.ts";
+import { openDatabase, openKeyStore } from "./database.ts";
+import { demandOwner, hasDataFolder, prepareRegistry, openStore } from "./data-folder.ts";
 
 /** The services that a data folder may have only once. Their process also runs maintenance. */
 export interface SharedServices {
@@ -148,17 +142,12 @@ export class AppContext {
     return createCollaborators({ database: await this.database(), clock: this.clock });
   });
 
-  readonly keyStore = once(async () => {
-    const { createKeyFolder } = await import("../auth/signing-keys/folder.ts");
-    return createKeyFolder(keysFolder(this.config));
-  });
-
   /** The keys that sign tokens, for a server; the first start creates one. */
   readonly keys = once(async () => {
     const { openKeys } = await import("../auth/signing-keys/keys.ts");
     const { config, clock, logger } = this;
     return await openKeys({
-      store: await this.keyStore(),
+      store: await openKeyStore(config, await this.database()),
       algorithm: config.auth.algorithm,
       clock,
       report: (error) =>
@@ -170,8 +159,8 @@ export class AppContext {
   readonly keyRing = once(async () => {
     const { createKeyRing } = await import("../auth/signing-keys/keys.ts");
     const { config, clock } = this;
-    const { algorithm } = config.auth;
-    return createKeyRing({ store: await this.keyStore(), algorithm, clock });
+    const store = await openKeyStore(config, await this.database());
+    return createKeyRing({ store, algorithm: config.auth.algorithm, clock });
   });
 
   // Mirrors and pull counters
@@ -198,7 +187,7 @@ export class AppContext {
     };
     const mirrors = await openMirrors(config.mirrors, parts, {
       runsSchedules: kind === "server",
-      areOnOneHost: true,
+      areOnOneHost: config.database.url === undefined,
     });
     this.onClose(() => mirrors.close());
     return mirrors;

@@ -1,11 +1,12 @@
 import type { Config } from "../config/schema.ts";
 import type { PullCounterStore } from "../database/catalog/pull-counters.ts";
 import type { Database, Writer } from "../database/contract.ts";
-import { databaseFile, NoRegistryError, pullCounterFile } from "./data-folder.ts";
+import type { KeyStore } from "../auth/signing-keys/key.ts";
+import { databaseFile, keysFolder, NoRegistryError, pullCounterFile } from "./data-folder.ts";
 
 /*
- * The database that the configuration selects: PostgreSQL with `database.url`, otherwise SQLite in the data folder. Only
- * the modules of the selected one are loaded.
+ * The database that the configuration selects: PostgreSQL with `database.url`, otherwise SQLite in the data folder, and
+ * the signing keys beside it. Only the modules of the selected one are loaded.
  */
 
 /**
@@ -39,4 +40,18 @@ export async function openDatabase(
 export async function openPullCounterStore(config: Config): Promise<PullCounterStore> {
   const sqlite = await import("../database/sqlite/pull-counters.ts");
   return sqlite.openPullCounterStore(pullCounterFile(config), databaseFile(config));
+}
+
+/**
+ * Opens the signing keys: in the database, encrypted, with `database.url`; otherwise in a folder beside SQLite.
+ * @throws KeySecretError
+ */
+export async function openKeyStore(config: Config, database: Database): Promise<KeyStore> {
+  if (config.database.url === undefined) {
+    const { createKeyFolder } = await import("../auth/signing-keys/folder.ts");
+    return createKeyFolder(keysFolder(config));
+  }
+  const { createKeyTable } = await import("../auth/signing-keys/table.ts");
+  const { keySecret, oldKeySecret } = config.auth;
+  return createKeyTable(database, keySecret, oldKeySecret);
 }

@@ -64,6 +64,9 @@ export const configSchema = z.object({
       keySecret: secret("at least 32 characters, or a file to read them from", 32)
         .optional()
         .describe("Seals the signing keys in PostgreSQL; needed with database.url"),
+      oldKeySecret: secret("at least 32 characters, or a file to read them from", 32)
+        .optional()
+        .describe("The earlier auth.keySecret, until berth keys reseal has replaced it"),
       adminPassword: secret()
         .optional()
         .describe(

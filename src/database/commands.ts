@@ -3,6 +3,7 @@ import * as accounts from "./accounts/accounts.ts";
 import * as collaborators from "./accounts/collaborators.ts";
 import * as invites from "./accounts/invites.ts";
 import * as members from "./accounts/members.ts";
+import * as signingKeys from "./accounts/signing-keys.ts";
 import * as teams from "./accounts/teams.ts";
 import * as users from "./accounts/users.ts";
 import * as repositoryDetails from "./catalog/repository-details.ts";
@@ -70,6 +71,7 @@ export const commands = {
   ...pick(collaborators, "setCollaborator"),
   ...pick(invites, "createInvite", "deleteInvite", "acceptInvite"),
   ...pick(members, "setMember", "removeMember"),
+  ...pick(signingKeys, "addSigningKey", "removeSigningKey", "resealSigningKeys"),
   ...pick(
     teams,
     "createTeam",
@@ -133,6 +135,8 @@ type InternalCommand =
   | ("startUpload" | "touchUpload" | "reserveUpload" | "endUpload")
   // A HEAD by a pusher extends the lease of a blob or a manifest; an access token's last use is recorded.
   | ("leaseBlob" | "leaseManifest" | "touchAccessToken")
+  // Operators and the start of a server.
+  | ("addSigningKey" | "removeSigningKey" | "resealSigningKeys")
   // Maintenance and startup.
   | (
       | "beginServing"

@@ -4,6 +4,7 @@ import { createCollaboratorReads } from "./accounts/collaborators.ts";
 import { createInviteReads } from "./accounts/invites.ts";
 import { createMemberReads } from "./accounts/members.ts";
 import { createMembershipReads } from "./accounts/memberships.ts";
+import { createSigningKeyReads } from "./accounts/signing-keys.ts";
 import { createTeamReads } from "./accounts/teams.ts";
 import { createImageReads } from "./catalog/images.ts";
 import { createRepositoryDetailReads } from "./catalog/repository-details.ts";
@@ -62,6 +63,7 @@ export function createReads(db: Db, { searchIndex, ...own }: OwnReads) {
     quotas: createQuotaReads(db),
     accounts: createAccountReads(db),
     accessTokens: createAccessTokenReads(db),
+    signingKeys: createSigningKeyReads(db),
     members: createMemberReads(db),
     memberships: createMembershipReads(db),
     teams: createTeamReads(db),

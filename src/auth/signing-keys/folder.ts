@@ -34,6 +34,7 @@ export function createKeyFolder(folder: string): KeyStore {
       await rm(path.join(folder, `${id}.pem`), { force: true });
       await syncFolder(folder);
     },
+    reseal: () => Promise.resolve(undefined),
   };
 }
 

@@ -25,6 +25,8 @@ export interface KeyStore {
   add(key: SigningKey, before: string | undefined): Promise<boolean>;
   /** Does nothing if there is no such key. */
   remove(id: string): Promise<void>;
+  /** Encrypts all keys again, with the current secret. Returns their ids; `undefined`: the store does not encrypt. */
+  reseal(): Promise<readonly string[] | undefined>;
 }
 
 const generate = promisify(generateKeyPair);

@@ -165,6 +165,8 @@ export interface KeyRing {
   rotate(): Promise<SigningKey>;
   /** @param force removes the key also while its tokens are valid */
   remove(id: string, force: boolean): Promise<KeyRemoval>;
+  /** As in {@link KeyStore}. */
+  reseal(): Promise<readonly string[] | undefined>;
 }
 
 export function createKeyRing(parts: {
@@ -196,5 +198,6 @@ export function createKeyRing(parts: {
       await store.remove(id);
       return { kind: "removed" };
     },
+    reseal: () => store.reseal(),
   };
 }

@@ -12,12 +12,17 @@ The newest key signs the tokens; a token is valid for five minutes. After a
 rotation the earlier key verifies tokens until its last token expires. A running
 server uses the new key within a minute. Other services that verify Berth's
 tokens must read /.well-known/jwks.json again.
+
+With database.url the keys are in the database, encrypted with auth.keySecret.
+To replace the secret, set the new one as auth.keySecret and the earlier one as
+auth.oldKeySecret on all replicas, run "berth keys reseal", and remove
+auth.oldKeySecret. Do not rotate meanwhile.
 `;
 
-/** `berth keys list|rotate|remove`: the keys that sign tokens. */
+/** `berth keys list|rotate|remove|reseal`: the keys that sign tokens. */
 export function keysCommand(): Command {
   const command = new Command("keys")
-    .description("list, rotate and remove the keys that sign tokens")
+    .description("list, rotate, remove and encrypt the keys that sign tokens")
     .addHelpText("after", notes);
   return group(command, [
     dataFolderCommand("list", "list the keys, the signing key first").action(list),
@@ -26,6 +31,10 @@ export function keysCommand(): Command {
       .argument("<id>", "the id in the output of list")
       .option("--force", "also if its tokens are still valid: their clients get new ones")
       .action(remove),
+    dataFolderCommand(
+      "reseal",
+      "encrypt the keys in the database with a new auth.keySecret",
+    ).action(reseal),
   ]);
 }
 
@@ -67,5 +76,16 @@ function remove(id: string, options: RemoveOptions): Promise<void> {
       );
     }
     say({ id, removed: true }, `removed ${id}`);
+  });
+}
+
+function reseal(options: DataFolderOptions): Promise<void> {
+  return withDatabase(options, async (context, say) => {
+    const ids = await (await context.keyRing()).reseal();
+    if (ids === undefined)
+      throw new CliError(
+        `the keys in ${context.config.data}/keys are not encrypted; reseal is for database.url`,
+      );
+    for (const id of ids) say({ id, resealed: true }, `encrypted ${id} with auth.keySecret`);
   });
 }

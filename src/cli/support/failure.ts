@@ -49,6 +49,7 @@ const errorsForUsers = new Set([
   "OwnerError",
   "FolderInUseError",
   "MismatchError",
+  "KeySecretError",
   "OciError",
   "AccountError",
   "NoMirrorError",

@@ -11,6 +11,7 @@ import { maintenanceSteps } from "./maintenance.ts";
 import { membersSteps } from "./members.ts";
 import { mirrorSteps } from "./mirror.ts";
 import { registrySteps } from "./registry.ts";
+import { signInSteps } from "./sign-in.ts";
 import { uploadsSteps } from "./uploads.ts";
 import { temporaryFolder } from "../../support/temporary.ts";
 import { app, change, openForTest, parseReference, type Step } from "./support.ts";
@@ -26,6 +27,7 @@ const parts: ReadonlyMap<string, readonly Step[]> = new Map([
   ["registry", [...registrySteps, ...uploadsSteps]],
   ["catalog", catalogSteps],
   ["images", imagesSteps],
+  ["sign-in", signInSteps],
   ["mirror", mirrorSteps],
   ["maintenance", maintenanceSteps],
 ]);

@@ -1,0 +1,29 @@
+import type { Step } from "./support.ts";
+
+const key = (id: string, before: string | undefined) => ({
+  ...{ id, algorithm: "ES256", createdAtMs: 1_000, sealed: Buffer.from(`sealed ${id}`), before },
+});
+
+/** Signing keys. */
+export const signInSteps: readonly Step[] = [
+  [(db) => db.commands.addSigningKey(key("1", undefined)), true],
+  // Another process adds a key at the same time: the first one has won.
+  [(db) => db.commands.addSigningKey(key("2", undefined)), false],
+  [(db) => db.commands.addSigningKey(key("2", "1")), true],
+  [
+    (db) => db.signingKeys.list(),
+    [
+      { id: "2", sealed: Buffer.from("sealed 2") },
+      { id: "1", sealed: Buffer.from("sealed 1") },
+    ],
+  ],
+  [(db) => db.commands.removeSigningKey({ id: "1" }), undefined],
+  [
+    (db) =>
+      db.commands.resealSigningKeys({
+        keys: ["1", "2"].map((id) => ({ id, sealed: Buffer.from(`resealed ${id}`) })),
+      }),
+    undefined,
+  ],
+  [(db) => db.signingKeys.list(), [{ id: "2", sealed: Buffer.from("resealed 2") }]],
+];
