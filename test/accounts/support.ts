@@ -3,7 +3,7 @@ import type { AccountError, AccountErrorKind } from "../../src/accounts/errors.t
 import { createAccounts } from "../../src/accounts/accounts.ts";
 import { digestOf } from "../../src/oci/digest.ts";
 import { parseRepositoryName } from "../../src/oci/name.ts";
-import { openMetadataInMemory } from "../support/database.ts";
+import { openTestDatabase } from "../support/database.ts";
 import { judged, openModeClient, rules } from "../support/pushes.ts";
 
 export const actor = judged({ accountId: 7, name: "root", peer: "192.0.2.1" });
@@ -12,7 +12,7 @@ export const start = 1_700_000_000_000;
 
 /** root is the administrator, ann owns team, and tom is its member; the repository team/app exists. */
 export async function open() {
-  const database = openMetadataInMemory();
+  const database = await openTestDatabase();
   const accounts = createAccounts({ database, clock: () => start, createOnPush: true });
   for (const name of ["root", "ann", "tom"])
     await accounts.users.add(actor, { name, password, isAdmin: name === "root" });

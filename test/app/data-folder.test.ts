@@ -17,7 +17,7 @@ async function serve(
   workers = 1,
   settings: Readonly<Record<string, string>> = {},
 ): Promise<Running> {
-  const running = launch(["serve", "--data", data, "--listen", "127.0.0.1:0"], {
+  const running = await launch(["serve", "--data", data, "--listen", "127.0.0.1:0"], {
     ...{ ...env, ...settings },
     BERTH_WORKERS: String(workers),
   });

@@ -12,7 +12,7 @@ import type { CreateAccessToken } from "../../src/database/accounts/access-token
 import { systemActor } from "../../src/database/permissions/authority.ts";
 import type { Principal } from "../../src/database/permissions/principal.ts";
 import type { OciError } from "../../src/oci/errors.ts";
-import { openMetadataInMemory } from "../support/database.ts";
+import { openTestDatabase } from "../support/database.ts";
 
 export const actor = systemActor("berth");
 export const start = 1_700_000_000_000;
@@ -20,7 +20,7 @@ export const secret = "correct horse battery";
 
 /** An authenticator with 3 wrong passwords per account and 5 per peer, and a clock that only tests advance. */
 export async function openAuthenticator() {
-  const database = openMetadataInMemory();
+  const database = await openTestDatabase();
   let nowMs = start;
   let hashings = 0;
   let isBroken = false;

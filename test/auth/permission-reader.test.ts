@@ -146,11 +146,11 @@ describe("permissions", () => {
 
   test("follow each change of the database at once", async () => {
     assert.equal(await actions(user("tom"), "team/app"), "pull,push");
-    exec("DELETE FROM team_members");
+    await exec("DELETE FROM team_members");
     assert.equal(await actions(user("tom"), "team/app"), "pull");
-    exec("DELETE FROM collaborators");
+    await exec("DELETE FROM collaborators");
     assert.equal(await actions(user("tom"), "team/app"), "");
-    exec("UPDATE repositories SET visibility = 'public' WHERE name = 'team/app'");
+    await exec("UPDATE repositories SET visibility = 'public' WHERE name = 'team/app'");
     assert.equal(await actions(user("tom"), "team/app"), "pull");
   });
 

@@ -9,7 +9,7 @@ import { createKeyFolder } from "../../src/auth/signing-keys/folder.ts";
 import { openKeys } from "../../src/auth/signing-keys/keys.ts";
 import { createSessions } from "../../src/auth/sessions.ts";
 import type { Database } from "../../src/database/contract.ts";
-import { openMetadataInMemory } from "../support/database.ts";
+import { openTestDatabase } from "../support/database.ts";
 import { judged } from "../support/pushes.ts";
 import { temporaryFolder } from "../support/temporary.ts";
 
@@ -52,7 +52,7 @@ test("a login whose access token is revoked before any of its reads gets no pass
       fc.integer({ min: 0, max: 6 }),
       fc.constantFrom("identify", "login"),
       async (readsBefore, way) => {
-        const database = openMetadataInMemory();
+        const database = await openTestDatabase();
         const accounts = createAccounts({ database, clock, createOnPush: true });
         await database.commands.createAccount({ name: "ann", kind: "user", actor, nowMs: clock() });
         const given = { account: "ann", label: "ci", scope: "repo:read" };

@@ -1,8 +1,4 @@
-import SqliteDatabase from "../../src/database/sqlite/driver.ts";
-import { after } from "node:test";
-import path from "node:path";
-import { openSqliteDatabase } from "../../src/database/sqlite/open.ts";
-import { temporaryFolder } from "../support/temporary.ts";
+import { openTestDatabase } from "../support/database.ts";
 
 const people = `
   INSERT INTO accounts (name, kind, is_admin, disabled, created_at) VALUES
@@ -21,23 +17,14 @@ const people = `
     WHERE repositories.name = 'team/app' AND accounts.name IN ('bob', 'tom');
 `;
 
-/** Opens a database file with accounts, and closes it after the tests of the calling file. */
+/** Opens a database with accounts. */
 export async function openWithAccounts() {
-  const file = path.join(temporaryFolder(), "berth.db");
-  const database = await openSqliteDatabase(file);
-  const connection = new SqliteDatabase(file);
-  after(async () => {
-    connection.close();
-    await database.close();
-  });
-  connection.exec(people);
-  const rows = connection.prepare("SELECT name, id FROM accounts").all() as {
-    name: string;
-    id: number;
-  }[];
+  const { tables, ...database } = await openTestDatabase();
+  await tables.exec(people);
+  const rows = await tables.rows<{ name: string; id: number }>("SELECT name, id FROM accounts");
   return {
     database,
     ids: new Map(rows.map(({ name, id }) => [name, id])),
-    exec: (text: string) => void connection.exec(text),
+    exec: (text: string) => tables.exec(text),
   };
 }

@@ -25,8 +25,8 @@ const numbers = (count: number): string =>
  * `team`, which she owns. Rows that need many requests are written directly to the database.
  */
 export async function buildWorld(berth: ClosedBerth): Promise<World> {
-  const mia = berth.addUser("mia");
-  const team = berth.addOrganisation("team", "mia");
+  const mia = await berth.addUser("mia");
+  const team = await berth.addOrganisation("team", "mia");
   const own = berth.as("mia");
   const parts = await pushImageParts(own, "mia/big");
   const { manifest: bytes, digest: image, config, layer } = parts;
@@ -36,9 +36,9 @@ export async function buildWorld(berth: ClosedBerth): Promise<World> {
 
   await pushIndexes(own, descriptor);
   await pushConfigs(own, layer);
-  writePeople(berth, mia, team);
-  writeRepositories(berth, mia);
-  writeContents(berth, image);
+  await writePeople(berth, mia, team);
+  await writeRepositories(berth, mia);
+  await writeContents(berth, image);
   return { image, imageBytes: bytes.length, config, layer, subject: image, blob };
 }
 
@@ -95,8 +95,8 @@ async function pushConfigs(own: Parameters<typeof putManifest>[0], layer: Digest
   }
 }
 
-function writePeople(berth: ClosedBerth, mia: number, team: number): void {
-  berth.exec(`BEGIN;
+async function writePeople(berth: ClosedBerth, mia: number, team: number): Promise<void> {
+  await berth.exec(`
     ${numbers(2_000)} INSERT INTO accounts (name, kind, email, created_at)
       SELECT 'user' || n, 'user', 'user' || n || '@example.com', 0 FROM numbers;
     INSERT INTO members (organisation_id, user_id, role, created_at)
@@ -113,23 +113,21 @@ function writePeople(berth: ClosedBerth, mia: number, team: number): void {
     ${numbers(500)} INSERT INTO access_tokens (id, account_id, label, secret_hash, scopes, resources, created_at)
       SELECT 'team-' || n, ${team}, 'label', 't' || n, '[]', '[]', n FROM numbers;
     ${numbers(50_000)} INSERT INTO audit_log (at, actor, account, action, subject, data, peer)
-      SELECT n, 'mia', 'mia', 'repo.tag.push', 'mia/big:one', '{}', '' FROM numbers;
-    COMMIT`);
+      SELECT n, 'mia', 'mia', 'repo.tag.push', 'mia/big:one', '{}', '' FROM numbers`);
 }
 
-function writeRepositories(berth: ClosedBerth, mia: number): void {
-  berth.exec(`BEGIN;
+async function writeRepositories(berth: ClosedBerth, mia: number): Promise<void> {
+  await berth.exec(`
     ${numbers(4_000)} INSERT INTO repositories (name, namespace, created_at, updated_at, visibility)
       SELECT 'mia/aa-bb-cc-dd-' || n, 'mia', n, n, iif(n % 2, 'public', 'private') FROM numbers;
     INSERT INTO stars SELECT ${mia}, id, 0 FROM repositories LIMIT 4000;
-    UPDATE repositories SET visibility = 'public' WHERE name = 'mia/big';
-    COMMIT`);
+    UPDATE repositories SET visibility = 'public' WHERE name = 'mia/big'`);
 }
 
-function writeContents(berth: ClosedBerth, image: Digest): void {
+async function writeContents(berth: ClosedBerth, image: Digest): Promise<void> {
   const big = "(SELECT id FROM repositories WHERE name = 'mia/big')";
   const one = `(SELECT id FROM manifests WHERE digest = '${image}' AND repository_id = ${big})`;
-  berth.exec(`BEGIN;
+  await berth.exec(`
     ${numbers(20_000)} INSERT INTO tags (repository_id, name, manifest_id, updated_at)
       SELECT ${big}, 't' || n || '-${"a".repeat(110)}', ${one}, n FROM numbers;
     ${numbers(50_000)} INSERT INTO tag_history (repository_id, name, digest, changed_at, actor)
@@ -144,6 +142,5 @@ function writeContents(berth: ClosedBerth, image: Digest): void {
       SELECT ${big}, id, 0, 0 FROM blobs WHERE storage_key LIKE 'none-%';
     INSERT INTO blob_links (repository_id, blob_id, created_at, leased_until)
       SELECT repositories.id, blobs.id, 0, 0 FROM blobs JOIN repositories
-      WHERE storage_key LIKE 'none-%' AND visibility = 'private' AND repositories.id % 100 = 0;
-    COMMIT`);
+      WHERE storage_key LIKE 'none-%' AND visibility = 'private' AND repositories.id % 100 = 0`);
 }

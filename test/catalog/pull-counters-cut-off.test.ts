@@ -16,7 +16,7 @@ const shown = "/v2/repositories/team/app/";
 /** Starts a server on the folder, in one process or with several workers. */
 async function start(data: string, settings: Readonly<Record<string, string>> = {}) {
   const args = ["serve", "--open", "--data", data, "--listen", "127.0.0.1:0"];
-  const running = launch(args, settings);
+  const running = await launch(args, settings);
   after(() => running.child.kill("SIGKILL"));
   const url = /listens on (http:\/\/\S+)/.exec(await running.until("docker push"))?.[1] ?? "";
   const ask = (route: string, init: RequestInit = {}) =>

@@ -3,33 +3,28 @@ import { mkdirSync, mkdtempSync } from "node:fs";
 import path from "node:path";
 import { after, describe, test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
-import SqliteDatabase from "../../src/database/sqlite/driver.ts";
 import { PullCounterBuffer } from "../../src/catalog/pull-counters.ts";
 import type { PullCounterChange } from "../../src/database/catalog/pull-counters.ts";
 import { parseRepositoryName } from "../../src/oci/name.ts";
 import { parseReference } from "../../src/oci/reference.ts";
 import { pushImageParts, putManifest, startBerth, type TestBerth } from "../support/berth.ts";
+import { pullCounterTablesOf } from "../support/database.ts";
 import { temporaryFolder } from "../support/temporary.ts";
 
 const ociIndex = "application/vnd.oci.image.index.v1+json";
 
-/** Restarts the server, which writes its counters, and reads the file: name → [pulls, pushes]. */
+/** Restarts the server, which writes its counters, and reads them: name → [pulls, pushes]. */
 async function written(berth: TestBerth): Promise<Record<string, readonly [number, number]>> {
   await berth.restart();
-  const connection = new SqliteDatabase(path.join(berth.data, "berth-counts.db"), {
-    readonly: true,
-  });
-  try {
-    const rows = connection
-      .prepare(
-        `SELECT repository AS name, pulls, pushes FROM repository_counts
-         UNION ALL SELECT repository || ':' || tag, pulls, pushes FROM tag_counts`,
-      )
-      .all() as { name: string; pulls: number; pushes: number }[];
-    return Object.fromEntries(rows.map(({ name, pulls, pushes }) => [name, [pulls, pushes]]));
-  } finally {
-    connection.close();
-  }
+  const rows = await pullCounterTablesOf(berth.data).rows<{
+    name: string;
+    pulls: number;
+    pushes: number;
+  }>(
+    `SELECT repository AS name, pulls, pushes FROM repository_counts
+     UNION ALL SELECT repository || ':' || tag, pulls, pushes FROM tag_counts`,
+  );
+  return Object.fromEntries(rows.map(({ name, pulls, pushes }) => [name, [pulls, pushes]]));
 }
 
 const folder = temporaryFolder();

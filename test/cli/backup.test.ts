@@ -38,7 +38,7 @@ describe("a backup made while a server runs", async () => {
   const admin = berth.as("admin");
 
   test("restores every image and account, also when blobs are collected and pushed during the backup", async () => {
-    berth.addUser("mia");
+    await berth.addUser("mia");
     const images: { readonly name: string; readonly layer: string; readonly digest: string }[] = [];
     for (const [name, layer] of [
       ["mia/small", "a small layer"],

@@ -49,7 +49,7 @@ describe(
   async () => {
     const data = path.join(temporaryFolder(), "data");
     const args = ["serve", "--data", data, "--listen", "127.0.0.1:0"];
-    const running = launch(args, {
+    const running = await launch(args, {
       BERTH_AUTH_ADMIN_PASSWORD: adminPassword,
       BERTH_LOG_LEVEL: "trace",
       BERTH_WORKERS: "2",

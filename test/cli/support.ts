@@ -26,11 +26,11 @@ export interface Running {
  * Starts the command line that `test/run.mjs` has built, with `input` on standard input. The process gets only the given
  * `BERTH_…` variables.
  */
-export function launch(
+export async function launch(
   args: readonly string[],
   env: NodeJS.ProcessEnv = {},
   input?: string,
-): Running {
+): Promise<Running> {
   const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith("BERTH_"));
   const child = spawn(process.execPath, ["dist/main.js", ...args], {
     cwd: root,
@@ -62,7 +62,9 @@ export async function berth(
   env?: NodeJS.ProcessEnv,
   input?: string,
 ): Promise<Ended> {
-  return await launch(args, env, input).ended;
+  return await (
+    await launch(args, env, input)
+  ).ended;
 }
 
 /** A temporary folder; an `after` hook removes it. */

@@ -13,13 +13,13 @@ const steering = /[^\P{Cc}\n]|\p{Bidi_Control}|\u2028/u;
 
 describe("untrusted text on the command line", async () => {
   const berth = await startClosedBerth();
-  berth.addUser("mia");
+  await berth.addUser("mia");
 
   test("prints as one line without control characters when a stored label contains them", async () => {
-    berth.addPersonalToken("mia", "repo:read");
+    await berth.addPersonalToken("mia", "repo:read");
     const blob = Buffer.from(hostile).toString("hex");
-    berth.exec(`UPDATE access_tokens SET label = CAST(x'${blob}' AS TEXT)`);
-    berth.exec(`UPDATE audit_log SET subject = CAST(x'${blob}' AS TEXT)`);
+    await berth.exec(`UPDATE access_tokens SET label = CAST(x'${blob}' AS TEXT)`);
+    await berth.exec(`UPDATE audit_log SET subject = CAST(x'${blob}' AS TEXT)`);
     for (const command of [
       ["token", "list", "mia"],
       ["audit", "--limit", "1"],

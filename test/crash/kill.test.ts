@@ -37,12 +37,16 @@ test("kill -9 loses no acknowledged content, and clients can resume open uploads
     await pause(random.below(latestKillMs));
     await server.kill();
     await ended;
-    assert.deepEqual(compareStored(data).problems, []);
+    assert.deepEqual((await compareStored(data)).problems, []);
 
     const before = performance.now();
     server = await start(data);
     told.slowestStartMs = Math.max(told.slowestStartMs, performance.now() - before);
-    assert.equal(compareStored(data).orphanUploads, 0, "uploads without a row after a start");
+    assert.equal(
+      (await compareStored(data)).orphanUploads,
+      0,
+      "uploads without a row after a start",
+    );
     for (const upload of ledger.uploads) {
       await resume({ ...upload, name: "", wire: server.wire, ledger }, upload);
       told.resumed += 1;
@@ -54,7 +58,7 @@ test("kill -9 loses no acknowledged content, and clients can resume open uploads
 
   const walk = await walkRegistry(server.wire);
   await server.kill();
-  const stored = compareStored(data);
+  const stored = await compareStored(data);
   t.diagnostic(
     `seed ${seed}: ${rounds} rounds, ${told.images} images and ${told.blobs} blobs acknowledged, ${told.resumed} ` +
       `uploads went on, ${told.lost.length} lost; slowest start ${Math.round(told.slowestStartMs)} ms; ` +
@@ -71,9 +75,12 @@ interface Server {
 }
 
 async function start(data: string): Promise<Server> {
-  const running: Running = launch(["serve", "--open", "--data", data, "--listen", "127.0.0.1:0"], {
-    BERTH_LOG_LEVEL: "warn",
-  });
+  const running: Running = await launch(
+    ["serve", "--open", "--data", data, "--listen", "127.0.0.1:0"],
+    {
+      BERTH_LOG_LEVEL: "warn",
+    },
+  );
   after(() => running.child.kill("SIGKILL"));
   const url = /listens on (http:\/\/\S+)/.exec(await running.until("docker push"))?.[1];
   assert.ok(url);

@@ -1,6 +1,6 @@
 import { readdirSync, statSync } from "node:fs";
 import path from "node:path";
-import SqliteDatabase from "../../src/database/sqlite/driver.ts";
+import { tablesOf } from "../support/database.ts";
 
 export interface Stored {
   readonly blobRows: number;
@@ -12,51 +12,46 @@ export interface Stored {
   readonly problems: readonly string[];
 }
 
-/** Compares the rows of `berth.db` with the files in the data folder. No process may write to them meanwhile. */
-export function compareStored(data: string): Stored {
-  const database = new SqliteDatabase(path.join(data, "berth.db"), { readonly: true });
-  const rows = <T>(query: string): T[] => database.prepare<[], T>(query).all();
-  try {
-    const blobs = rows<{ storage_key: string; size_bytes: number }>(
-      "SELECT storage_key, size_bytes FROM blobs WHERE state = 'live'",
-    );
-    const uploads = rows<{ storage_reference: string }>("SELECT storage_reference FROM uploads");
-    const dangling = rows<{ name: string; digest: string }>(
-      `SELECT repositories.name, manifest_references.digest FROM manifest_references
+/** Compares the rows of the database with the files in the data folder. No process may write to them meanwhile. */
+export async function compareStored(data: string): Promise<Stored> {
+  const tables = tablesOf(data);
+  const blobs = await tables.rows<{ storage_key: string; size_bytes: number }>(
+    "SELECT storage_key, size_bytes FROM blobs WHERE state = 'live'",
+  );
+  const uploads = await tables.rows<{ storage_reference: string }>(
+    "SELECT storage_reference FROM uploads",
+  );
+  const dangling = await tables.rows<{ name: string; digest: string }>(
+    `SELECT repositories.name, manifest_references.digest FROM manifest_references
        JOIN manifests ON manifests.id = manifest_references.manifest_id
        JOIN repositories ON repositories.id = manifests.repository_id
        WHERE manifest_references.required = 1 AND manifest_references.kind <> 'child' AND NOT EXISTS (
          SELECT 1 FROM blob_links JOIN blobs ON blobs.id = blob_links.blob_id
          WHERE blob_links.repository_id = manifests.repository_id AND blobs.state = 'live'
            AND blobs.digest = manifest_references.digest)`,
-    );
-    const check = rows<{ quick_check: string }>("PRAGMA quick_check").map((row) => row.quick_check);
-    const broken = rows<{ table: string }>("PRAGMA foreign_key_check");
+  );
+  const damage = await tables.damage();
 
-    const blobFiles = filesBelow(data, "blobs");
-    const uploadFiles = filesBelow(data, "uploads");
-    const keys = new Set(blobs.map((blob) => blob.storage_key));
-    const references = new Set(uploads.map((row) => `uploads/${row.storage_reference}`));
-    return {
-      blobRows: blobs.length,
-      orphanBlobs: [...blobFiles.keys()].filter((file) => isBlob.test(file) && !keys.has(file))
-        .length,
-      orphanUploads: [...uploadFiles.keys()].filter((file) => !references.has(file)).length,
-      problems: [
-        ...check.filter((told) => told !== "ok"),
-        ...broken.map(({ table }) => `${table}: a row refers to one that is not there`),
-        ...dangling.map(({ name, digest }) => `${name}: a manifest names ${digest}, not here`),
-        ...blobs
-          .filter((blob) => blobFiles.get(blob.storage_key) !== blob.size_bytes)
-          .map(
-            ({ storage_key: key, size_bytes: size }) =>
-              `${key}: ${size} bytes by its row, ${blobFiles.get(key) ?? "no"} in its file`,
-          ),
-      ],
-    };
-  } finally {
-    database.close();
-  }
+  const blobFiles = filesBelow(data, "blobs");
+  const uploadFiles = filesBelow(data, "uploads");
+  const keys = new Set(blobs.map((blob) => blob.storage_key));
+  const references = new Set(uploads.map((row) => `uploads/${row.storage_reference}`));
+  return {
+    blobRows: blobs.length,
+    orphanBlobs: [...blobFiles.keys()].filter((file) => isBlob.test(file) && !keys.has(file))
+      .length,
+    orphanUploads: [...uploadFiles.keys()].filter((file) => !references.has(file)).length,
+    problems: [
+      ...damage.map((found) => JSON.stringify(found)),
+      ...dangling.map(({ name, digest }) => `${name}: a manifest names ${digest}, not here`),
+      ...blobs
+        .filter((blob) => blobFiles.get(blob.storage_key) !== blob.size_bytes)
+        .map(
+          ({ storage_key: key, size_bytes: size }) =>
+            `${key}: ${size} bytes by its row, ${blobFiles.get(key) ?? "no"} in its file`,
+        ),
+    ],
+  };
 }
 
 /** Matches the key of a blob. The folder also has a file with the id of the instance. */

@@ -7,7 +7,7 @@ import type { Database } from "../../src/database/contract.ts";
 import { digestOf, type Digest } from "../../src/oci/digest.ts";
 import { createRegistry } from "../../src/registry/registry.ts";
 import { createMemoryStore } from "../../storage/memory/store.ts";
-import { openMetadataInMemory } from "../support/database.ts";
+import { openTestDatabase } from "../support/database.ts";
 import { openModeClient, rules, silent } from "../support/pushes.ts";
 import { isCode, named } from "../registry/support.ts";
 
@@ -35,7 +35,7 @@ const twice = async <Answer>(command: () => Promise<Answer>): Promise<[Answer, A
 
 describe("a repeated command is safe, because its caller deletes bytes on the answer", () => {
   test("storeBlob of a new digest answers stored twice, with and without an upload", async () => {
-    const database = openMetadataInMemory();
+    const database = await openTestDatabase();
     assert.deepEqual(await twice(() => database.commands.storeBlob(blobAt("a"))), [
       "stored",
       "stored",
@@ -48,7 +48,7 @@ describe("a repeated command is safe, because its caller deletes bytes on the an
   });
 
   test("storeBlob of a known digest answers duplicate twice", async () => {
-    const database = openMetadataInMemory();
+    const database = await openTestDatabase();
     await database.commands.storeBlob(blobAt("a"));
     await openUpload(database, "upload");
     const second = blobAt("b", { uploadId: "upload" });
@@ -59,7 +59,7 @@ describe("a repeated command is safe, because its caller deletes bytes on the an
   });
 
   test("storeBlob answers stored again after its blob is unlinked, and does not link it again", async () => {
-    const database = openMetadataInMemory();
+    const database = await openTestDatabase();
     await openUpload(database, "upload");
     const input = blobAt("a", { uploadId: "upload" });
     assert.equal(await database.commands.storeBlob(input), "stored");
@@ -69,13 +69,13 @@ describe("a repeated command is safe, because its caller deletes bytes on the an
   });
 
   test("storeBlob of an upload that another request has ended answers gone twice", async () => {
-    const database = openMetadataInMemory();
+    const database = await openTestDatabase();
     const input = blobAt("a", { uploadId: "ended" });
     assert.deepEqual(await twice(() => database.commands.storeBlob(input)), ["gone", "gone"]);
   });
 
   test("storeBlob beyond the quota is rejected twice, and the upload stays open", async () => {
-    const database = openMetadataInMemory();
+    const database = await openTestDatabase();
     await openUpload(database, "upload");
     const full = { ...rules, defaultQuotaBytes: 1 };
     const input = blobAt("a", { uploadId: "upload", rules: full });
@@ -85,7 +85,7 @@ describe("a repeated command is safe, because its caller deletes bytes on the an
   });
 
   test("storeMirrorBlob answers stored twice", async () => {
-    const database = openMetadataInMemory();
+    const database = await openTestDatabase();
     const place = { repository, reference: digest, owner: "process" };
     const fetch = { ...place, storageReference: "a", nowMs: 1, takesFrom: undefined };
     await database.commands.beginMirrorFetch(fetch);
@@ -97,7 +97,7 @@ describe("a repeated command is safe, because its caller deletes bytes on the an
   });
 
   test("a second dropBlob changes nothing, and a second endUpload answers false", async () => {
-    const database = openMetadataInMemory();
+    const database = await openTestDatabase();
     await database.commands.storeBlob(blobAt("a"));
     const blob = await database.blobs.find(repository, digest);
     await database.commands.dropBlob({ id: 1 });
@@ -112,9 +112,9 @@ describe("a repeated command is safe, because its caller deletes bytes on the an
 });
 
 describe("a registry whose commands all run twice", () => {
-  const open = (quotaBytes: number | null = null) => {
+  const open = async (quotaBytes: number | null = null) => {
     const store = createMemoryStore();
-    const database = openMetadataInMemory();
+    const database = await openTestDatabase();
     const doubled: Database = {
       ...database,
       commands: createCommands(async (name, input) => {
@@ -150,7 +150,7 @@ describe("a registry whose commands all run twice", () => {
     ["a large blob", 300 * 1024],
   ] as const) {
     test(`returns the bytes of ${what} after one push and after two pushes`, async () => {
-      const { push, pull } = open();
+      const { push, pull } = await open();
       const content = randomBytes(sizeBytes);
       const pushed = await push(content);
       assert.deepEqual(await pull(pushed), content);
@@ -160,7 +160,7 @@ describe("a registry whose commands all run twice", () => {
   }
 
   test("keeps neither bytes nor an upload of a push beyond the quota", async () => {
-    const { store, database, push } = open(10);
+    const { store, database, push } = await open(10);
     await assert.rejects(push(randomBytes(300 * 1024)), isCode("DENIED"));
     for await (const { key } of store.list()) assert.fail(`${key} is still there`);
     assert.deepEqual(await database.uploads.idleSince(Infinity, 10), []);

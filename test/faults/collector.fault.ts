@@ -65,6 +65,6 @@ async function loop(t: TestContext, fault: string, env: NodeJS.ProcessEnv): Prom
   const sum = freed.reduce((total, blobs) => total + blobs, 0);
   tally.notes.push(`${freed.length} collections freed ${sum} blobs`);
   assert.ok(sum > 0, "the collector took nothing");
-  tally.lost.push(...compareStored(data).problems.filter((told) => !told.includes("file")));
+  tally.lost.push(...(await compareStored(data)).problems.filter((told) => !told.includes("file")));
   await finish({ berth, data, ledger, tally }, { collected: true });
 }

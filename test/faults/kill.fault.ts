@@ -56,10 +56,10 @@ for (const [manner, env] of [
         await berth.kill();
         await ended;
         collections += berth.log().split('"collected"').length - 1;
-        tally.lost.push(...compareStored(data).problems);
+        tally.lost.push(...(await compareStored(data)).problems);
         berth = await startBerth(data, { env });
         slowestStartMs = Math.max(slowestStartMs, berth.startMs);
-        if (compareStored(data).orphanUploads > 0) tally.lost.push("uploads without a row");
+        if ((await compareStored(data)).orphanUploads > 0) tally.lost.push("uploads without a row");
         tally.lost.push(...(await losses(berth.wire, ledger, { collected })));
         tally.rounds += 1;
       }

@@ -36,7 +36,9 @@ test("no data is lost by kill -9 during the first start on an older folder", asy
       // The start succeeded: no thread reached call k.
       if (berth !== undefined) break;
       tally.rounds += 1;
-      tally.lost.push(...compareStored(data).problems.map((told) => `${call} ${k}: ${told}`));
+      tally.lost.push(
+        ...(await compareStored(data)).problems.map((told) => `${call} ${k}: ${told}`),
+      );
       await finish({ berth: await startBerth(data), data, ledger, tally });
       await rm(data, { recursive: true });
     }
@@ -65,7 +67,7 @@ test("a first start on an older folder fails without data loss on a full disk, a
     const versions = database.prepare("SELECT version FROM schema_migrations").pluck().all();
     database.close();
     tally.notes.push(`${leftKiB} KiB left: version ${Math.max(...versions.map(Number))}`);
-    tally.lost.push(...compareStored(data).problems);
+    tally.lost.push(...(await compareStored(data)).problems);
   }
   assert.ok(tally.rounds > 0, "there was room at once");
   await finish({ berth: await startBerth(data), data, ledger, tally });

@@ -68,7 +68,7 @@ async function cutAgainAndAgain(
     await ended;
     await disks.restore();
 
-    const found = compareStored(disks.data).problems;
+    const found = (await compareStored(disks.data)).problems;
     try {
       berth = await startBerth(disks.data);
     } catch (error) {
@@ -77,7 +77,8 @@ async function cutAgainAndAgain(
       throw error;
     }
     tally.lost.push(...found, ...(await losses(berth.wire, ledger)));
-    if (compareStored(disks.data).orphanUploads > 0) tally.lost.push("uploads without a row");
+    if ((await compareStored(disks.data)).orphanUploads > 0)
+      tally.lost.push("uploads without a row");
     tally.rounds += 1;
     if (tally.lost.length > 0) break;
     for (const upload of ledger.uploads)

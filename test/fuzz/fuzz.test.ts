@@ -147,7 +147,7 @@ describe("a server that receives random requests over all routes", () => {
       assert.ok(isAlive, `the process ended by itself: ${log.slice(-3_000)}`);
       assert.equal(code, 0, log.slice(-3_000));
       assert.ok(mostBytes < growthBytes, `memory grew by ${mostBytes} bytes`);
-      assert.deepEqual(compareStored(server.data).problems, []);
+      assert.deepEqual((await compareStored(server.data)).problems, []);
       const check = await berth(["check", "--data", server.data]);
       assert.equal(check.stdout, "no errors\n", check.stderr);
     });

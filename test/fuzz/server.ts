@@ -28,7 +28,7 @@ export async function startServer(env: Readonly<Record<string, string>>): Promis
   const data = path.join(temporaryFolder(), "data");
   const isOpen = env["BERTH_AUTH_OPEN"] === "true";
   const args = ["serve", "--data", data, "--listen", "127.0.0.1:0"];
-  const running = launch(args, { BERTH_LOG_LEVEL: "warn", ...env });
+  const running = await launch(args, { BERTH_LOG_LEVEL: "warn", ...env });
   const url = /listens on (http:\/\/\S+)/.exec(await running.until("docker push"))?.[1] ?? "";
   if (!isOpen) await addAccounts(data);
   const known: Known = {

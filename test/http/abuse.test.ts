@@ -8,7 +8,7 @@ import { ociManifest, pushBlob, pushImageParts, putManifest } from "../support/b
 import { password, startClosedBerth } from "../support/closed.ts";
 
 const berth = await startClosedBerth();
-for (const name of ["ann", "mia"]) berth.addUser(name);
+for (const name of ["ann", "mia"]) await berth.addUser(name);
 await berth.pushImage("ann/private", "ann", "private");
 
 describe("an upload", () => {
@@ -32,9 +32,9 @@ describe("an upload", () => {
   });
 
   test("an upload that a robot started answers 404 to a user who owns the organisation", async () => {
-    const id = berth.addOrganisation("crew", "ann");
+    const id = await berth.addOrganisation("crew", "ann");
     assert.ok(id > 0);
-    const secret = berth.addRobot("crew", [
+    const secret = await berth.addRobot("crew", [
       { type: "TYPE_REPO", path: "crew/*", scopes: ["scope-image-delete"] },
       { type: "TYPE_ORG", path: "crew", scopes: ["scope-repository-create"] },
     ]);
@@ -55,7 +55,7 @@ describe("an immutable tag", () => {
     const manifest = Buffer.from(JSON.stringify(untyped));
     const digest = digestOf(manifest);
     await putManifest(ann, "ann/fixed", "1", manifest, ociManifest).expect(201);
-    berth.exec("UPDATE repositories SET immutable_tags = '[]' WHERE name = 'ann/fixed'");
+    await berth.exec("UPDATE repositories SET immutable_tags = '[]' WHERE name = 'ann/fixed'");
     await putManifest(ann, "ann/fixed", "1", manifest, ociManifest).expect(201);
     for (const reference of ["1", digest, `${digest}?tag=1`, `${digest}?tag=2`, "2"]) {
       const { body } = await putManifest(ann, "ann/fixed", reference, manifest, DOCKER_MANIFEST);
@@ -84,7 +84,7 @@ describe("an immutable tag", () => {
 describe("a client that is not a trusted proxy", () => {
   test("the login limit counts its socket address and ignores X-Forwarded-For and Forwarded", async () => {
     const berth = await startClosedBerth();
-    berth.addUser("mia");
+    await berth.addUser("mia");
     await berth.api.get("/token").auth("admin", password).expect(200);
     let limited = 0;
     for (let attempt = 0; attempt < 40 && limited === 0; attempt += 1) {
@@ -100,7 +100,7 @@ describe("a client that is not a trusted proxy", () => {
     assert.ok(limited >= 30, `after ${limited}`);
     // From the same address, a valid access token and an account that logged in before are still accepted.
     await berth.api.get("/token").auth("admin", password).expect(200);
-    const secret = berth.addPersonalToken("mia", "repo:read");
+    const secret = await berth.addPersonalToken("mia", "repo:read");
     await berth.api.get("/token").auth("mia", secret).expect(200);
   });
 
@@ -141,7 +141,7 @@ describe("with a broken database table", () => {
     const known = berth.with(await berth.token("ann", "repository:ann/private:pull,push")).api;
     await known.get("/v2/ann/private/manifests/1").expect(200);
     const fresh = berth.with(await berth.token("ann", "repository:ann/private:pull,push")).api;
-    berth.exec("ALTER TABLE repository_removals RENAME TO gone");
+    await berth.exec("ALTER TABLE repository_removals RENAME TO gone");
     try {
       for (const api of [known, fresh]) {
         await api.get("/v2/ann/private/manifests/1").expect(503);
@@ -150,7 +150,7 @@ describe("with a broken database table", () => {
         await api.post("/v2/ann/private/blobs/uploads/").expect(503);
       }
     } finally {
-      berth.exec("ALTER TABLE gone RENAME TO repository_removals");
+      await berth.exec("ALTER TABLE gone RENAME TO repository_removals");
     }
     await known.get("/v2/ann/private/manifests/1").expect(200);
   });

@@ -1,17 +1,16 @@
 import assert from "node:assert/strict";
-import path from "node:path";
 import { describe, test } from "node:test";
-import { openSqliteDatabase } from "../../src/database/sqlite/open.ts";
 import { digestOf } from "../../src/oci/digest.ts";
 import { parseRepositoryName } from "../../src/oci/name.ts";
 import { systemActor } from "../../src/database/permissions/authority.ts";
 import { forgedTokens, resign } from "../auth/tokens/forged-tokens.ts";
+import { openDatabaseOf } from "../support/database.ts";
 import { password, startClosedBerth } from "../support/closed.ts";
 import { pushBlob } from "../support/berth.ts";
 
 const berth = await startClosedBerth();
-for (const name of ["mia", "ann", "bob"]) berth.addUser(name);
-berth.addOrganisation("team", "ann");
+for (const name of ["mia", "ann", "bob"]) await berth.addUser(name);
+await berth.addOrganisation("team", "ann");
 await berth.pushImage("team/private", "ann", "private");
 await berth.pushImage("team/public", "ann", "public");
 const secret = await pushBlob(berth.as("ann"), "team/private", "only in team/private");
@@ -130,7 +129,7 @@ describe("a token", () => {
     const scope = "repository:team/again:pull,push,delete";
     const old = berth.with(await berth.token("ann", scope)).api;
     await old.get("/v2/team/again/manifests/1").expect(200);
-    const database = await openSqliteDatabase(path.join(berth.data, "berth.db"));
+    const database = await openDatabaseOf(berth.data);
     const actor = systemActor("berth");
     const repository = parseRepositoryName("team/again");
     await database.commands.deleteRepository({ repository, actor, nowMs: Date.now() });
@@ -149,16 +148,16 @@ describe("a token", () => {
   });
 
   test("a new token has only the permissions that are left, and a disabled account gets none", async () => {
-    berth.exec(`INSERT INTO collaborators SELECT repositories.id, accounts.id, 'write'
+    await berth.exec(`INSERT INTO collaborators SELECT repositories.id, accounts.id, 'write'
       FROM repositories, accounts WHERE repositories.name = 'team/private' AND accounts.name = 'bob'`);
     const scope = "repository:team/private:pull,push";
     const before = berth.with(await berth.token("bob", scope)).api;
     await before.get("/v2/team/private/manifests/1").expect(200);
-    berth.exec("UPDATE collaborators SET permission = 'read'");
+    await berth.exec("UPDATE collaborators SET permission = 'read'");
     const reduced = berth.with(await berth.token("bob", scope)).api;
     await reduced.get("/v2/team/private/manifests/1").expect(200);
     await reduced.post("/v2/team/private/blobs/uploads/").expect(401);
-    berth.exec("UPDATE accounts SET disabled = 1 WHERE name = 'bob'");
+    await berth.exec("UPDATE accounts SET disabled = 1 WHERE name = 'bob'");
     await berth.api.get("/token").auth("bob", password).expect(401);
     await berth.as("bob").api.get("/v2/team/private/manifests/1").expect(401);
   });
@@ -249,7 +248,7 @@ describe("the catalog", () => {
 
 describe("an upload", () => {
   test("an upload answers 404 to any account but the one that started it", async () => {
-    berth.exec(`INSERT INTO collaborators SELECT repositories.id, accounts.id, 'write'
+    await berth.exec(`INSERT INTO collaborators SELECT repositories.id, accounts.id, 'write'
       FROM repositories, accounts WHERE repositories.name = 'team/public' AND accounts.name = 'mia'`);
     const scope = "repository:team/public:pull,push";
     const mia = berth.with(await berth.token("mia", scope)).api;

@@ -9,7 +9,7 @@ import { connect } from "../server/support.ts";
  * Both names have the same length, so that only the name itself and the Date header may differ.
  */
 const berth = await startClosedBerth();
-for (const name of ["ann", "mia"]) berth.addUser(name);
+for (const name of ["ann", "mia"]) await berth.addUser(name);
 await berth.pushImage("ann/private", "ann", "private");
 await berth.pushImage("mia/own", "mia", "private");
 const [there, missing] = ["ann/private", "ann/missing"];
@@ -76,10 +76,9 @@ describe("a private repository and a missing one", () => {
     ],
     [
       "a stranger's access token",
-      () =>
-        Promise.resolve([
-          `Authorization: ${basic("mia", berth.addPersonalToken("mia", "repo:admin"))}`,
-        ]),
+      async () => [
+        `Authorization: ${basic("mia", await berth.addPersonalToken("mia", "repo:admin"))}`,
+      ],
     ],
     ["a broken token", () => Promise.resolve(["Authorization: Bearer x.y.z"])],
   ];

@@ -1,6 +1,3 @@
-import path from "node:path";
-import { after } from "node:test";
-import SqliteDatabase from "../../src/database/sqlite/driver.ts";
 import { generateTokenSecret, hashTokenSecret } from "../../src/auth/tokens/secret.ts";
 import { digestOf } from "../../src/oci/digest.ts";
 import { OCI_INDEX } from "../../src/oci/media-types.ts";
@@ -21,13 +18,12 @@ export interface Row {
 export type Way = keyof typeof ways;
 
 export const berth = await startClosedBerth();
-for (const name of ["ann", "mia", "tom", "eve"]) berth.addUser(name);
-const team = berth.addOrganisation("team", "ann");
-export const database = new SqliteDatabase(path.join(berth.data, "berth.db"));
-after(() => database.close());
-const eve = database.prepare("SELECT id FROM accounts WHERE name = 'eve'").pluck().get() as number;
+for (const name of ["ann", "mia", "tom", "eve"]) await berth.addUser(name);
+const team = await berth.addOrganisation("team", "ann");
+const { tables } = berth;
+const eve = Number(await tables.value("SELECT id FROM accounts WHERE name = 'eve'"));
 export const join = `INSERT INTO members SELECT ${team}, id, 'owner', 0 FROM accounts WHERE name = 'eve'`;
-database.exec(`${join};
+await tables.exec(`${join};
   INSERT INTO members SELECT ${team}, id, 'member', 0 FROM accounts WHERE name = 'mia';
   INSERT INTO teams (id, organisation_id, name, created_at) VALUES (1, ${team}, 'devs', 0);
   INSERT INTO team_members SELECT 1, id, 0 FROM accounts WHERE name = 'mia';
@@ -35,11 +31,13 @@ database.exec(`${join};
   INSERT INTO invites SELECT 'for-eve', id, ${eve}, NULL, 'member', 'root', 0 FROM accounts WHERE name = 'other';
   INSERT INTO invites SELECT 'for-tom', ${team}, id, NULL, 'member', 'ann', 0 FROM accounts WHERE name = 'tom'`);
 export const personal = generateTokenSecret("personal");
-const insertToken = database.prepare(
-  "INSERT INTO access_tokens (id, account_id, label, secret_hash, scopes, resources, created_at) VALUES (?, ?, 'x', ?, ?, ?, 0)",
-);
-insertToken.run("of-eve", eve, hashTokenSecret(personal), '["repo:admin"]', null);
-insertToken.run("of-team", team, "no hash", "[]", "[]");
+const ofEve = { id: "of-eve", account_id: eve, secret_hash: hashTokenSecret(personal) };
+const ofTeam = { id: "of-team", account_id: team, secret_hash: "no hash", resources: "[]" };
+for (const token of [
+  { ...ofEve, scopes: '["repo:admin"]' },
+  { ...ofTeam, scopes: "[]" },
+])
+  await tables.insert("access_tokens", { ...token, label: "x", created_at: 0 });
 
 const ann = berth.as("ann");
 export const { manifest, layer } = await pushImageParts(ann, "team/app");
@@ -48,7 +46,7 @@ for (const annotations of [{}, { a: "b" }]) {
   await putManifest(ann, "team/app", "1", image).expect(201);
 }
 const spare = await pushBlob(ann, "team/app", "spare");
-database.exec(`INSERT INTO stars SELECT ${eve}, id, 0 FROM repositories WHERE name = 'team/app';
+await tables.exec(`INSERT INTO stars SELECT ${eve}, id, 0 FROM repositories WHERE name = 'team/app';
   INSERT INTO team_permissions SELECT 1, id, 'read' FROM repositories WHERE name = 'team/app'`);
 
 export const ways = {

@@ -8,7 +8,6 @@ import { everyRoute } from "../support/route-table.ts";
 import {
   bare,
   berth,
-  database,
   join,
   layer,
   personal,
@@ -32,13 +31,12 @@ const tables = {
   access_tokens: "id, label, is_active, resources",
   ...{ audit_log: "*", repository_descriptions: "*" },
 };
-const snapshot = (): Readonly<Record<string, unknown>> =>
-  Object.fromEntries(
-    Object.entries(tables).map(([table, columns]) => [
-      table,
-      database.prepare(`SELECT ${columns} FROM ${table}`).all(),
-    ]),
-  );
+const snapshot = async (from = berth.tables): Promise<Readonly<Record<string, unknown>>> => {
+  const contents: Record<string, unknown> = {};
+  for (const [table, columns] of Object.entries(tables))
+    contents[table] = await from.rows(`SELECT ${columns} FROM ${table}`);
+  return contents;
+};
 
 const authorization = (secret: string): string =>
   `Basic ${Buffer.from(`eve:${secret}`).toString("base64")}`;
@@ -88,14 +86,14 @@ for (const [way, [take, giveBack]] of Object.entries(ways)) {
       test(`${name} is rejected and writes nothing if it was authorized and waits for the database`, async () => {
         for (const one of (await rowsOf(row)).filter(isOf)) {
           const method = name.split(" ")[0] ?? "";
-          database.exec("BEGIN IMMEDIATE");
-          const request = await begin(method, one, authorization(secret), 0);
-          database.exec(take);
-          const before = snapshot();
-          database.exec("COMMIT");
+          const { request, before } = await berth.tables.whileWritersWait(async (inside) => {
+            const request = await begin(method, one, authorization(secret), 0);
+            await inside.exec(take);
+            return { request, before: await snapshot(inside) };
+          });
           const status = await request.status();
-          const now = snapshot();
-          database.exec(giveBack);
+          const now = await snapshot();
+          await berth.tables.exec(giveBack);
           assert.ok(refusals.includes(status), `${one.target}: ${status}`);
           assert.deepEqual(now, before, one.target);
         }
@@ -107,11 +105,11 @@ for (const [way, [take, giveBack]] of Object.entries(ways)) {
           if (one.body === undefined) continue;
           const method = name.split(" ")[0] ?? "";
           const request = await begin(method, one, authorization(secret), 1);
-          database.exec(take);
-          const before = snapshot();
+          await berth.tables.exec(take);
+          const before = await snapshot();
           const status = await request.status();
-          const now = snapshot();
-          database.exec(giveBack);
+          const now = await snapshot();
+          await berth.tables.exec(giveBack);
           assert.ok(refusals.includes(status), `${one.target}: ${status}`);
           assert.deepEqual(now, before, one.target);
         }
@@ -130,24 +128,24 @@ describe("when the bearer token expires during a request", () => {
           ...{ exp: endsAtMs / 1000, jti: randomUUID() },
         });
         const request = await begin("PUT", row, `Bearer ${token}`, 1);
-        const before = snapshot();
+        const before = await snapshot();
         await new Promise((resolve) => setTimeout(resolve, endsAtMs - Date.now() + 50));
         assert.equal(await request.status(), 401);
-        assert.deepEqual(snapshot(), before);
+        assert.deepEqual(await snapshot(), before);
       }
     });
 });
 
 test("a mount links nothing if the permission on its source ends while it waits for the database", async () => {
   const row = bare(`/v2/eve/copy/blobs/uploads/?mount=${layer}&from=team/app`);
-  database.exec("BEGIN IMMEDIATE");
-  const request = await begin("POST", row, authorization(password), 0);
-  database.exec(ways["the member is dismissed"][0]);
-  const before = snapshot();
-  database.exec("COMMIT");
+  const { request, before } = await berth.tables.whileWritersWait(async (inside) => {
+    const request = await begin("POST", row, authorization(password), 0);
+    await inside.exec(ways["the member is dismissed"][0]);
+    return { request, before: await snapshot(inside) };
+  });
   const status = await request.status();
-  const now = snapshot();
-  database.exec(join);
+  const now = await snapshot();
+  await berth.tables.exec(join);
   assert.equal(status, 202);
   assert.deepEqual(now, before);
   const mounted = await begin("POST", row, authorization(password), 0);

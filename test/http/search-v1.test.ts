@@ -20,8 +20,8 @@ async function namesFor(berth: TestBerth, text: string, docker = true): Promise<
 
 async function openWorld(): Promise<ClosedBerth> {
   const berth = await startClosedBerth();
-  for (const name of ["ann", "mia", "rita", "tom"]) berth.addUser(name);
-  berth.addOrganisation("team", "ann");
+  for (const name of ["ann", "mia", "rita", "tom"]) await berth.addUser(name);
+  await berth.addOrganisation("team", "ann");
   return berth;
 }
 
@@ -39,13 +39,13 @@ describe("the search of docker and podman (/v1/search)", () => {
     for (const name of ["tool-ours", "tool-given", "tool-teams"])
       await berth.pushImage(`team/${name}`, "ann", "private");
     await berth.pushImage("mia/tool-mine", "mia", "private");
-    berth.exec(`
+    await berth.exec(`
       INSERT INTO collaborators SELECT r.id, a.id, 'read' FROM repositories r, accounts a
         WHERE r.name = 'team/tool-given' AND a.name = 'rita';
       INSERT INTO teams (organisation_id, name, created_at) SELECT id, 'devs', 0 FROM accounts WHERE name = 'team';
       INSERT INTO team_members SELECT t.id, a.id, 0 FROM teams t, accounts a WHERE a.name = 'tom';
       INSERT INTO team_permissions SELECT t.id, r.id, 'write' FROM teams t, repositories r WHERE r.name = 'team/tool-teams'`);
-    const robot = berth.addRobot("team", [
+    const robot = await berth.addRobot("team", [
       { type: "TYPE_REPO", path: "team/tool-o*", scopes: ["scope-image-pull"] },
     ]);
     const seenBy = async (who: TestBerth) => (await namesFor(who, "tool")).toSorted();
@@ -57,10 +57,10 @@ describe("the search of docker and podman (/v1/search)", () => {
     assert.equal((await seenBy(berth.as("ann"))).length, 4);
     assert.equal((await seenBy(berth.as("admin"))).length, 5);
 
-    berth.exec("DELETE FROM team_members; DELETE FROM collaborators");
+    await berth.exec("DELETE FROM team_members; DELETE FROM collaborators");
     assert.deepEqual(await seenBy(berth.as("tom")), ["team/tool-open"]);
     assert.deepEqual(await seenBy(berth.as("rita")), ["team/tool-open"]);
-    berth.exec("UPDATE repositories SET visibility = 'private'");
+    await berth.exec("UPDATE repositories SET visibility = 'private'");
     assert.deepEqual(await seenBy(berth.as("rita")), []);
   });
 
@@ -99,7 +99,7 @@ describe("the search of docker and podman (/v1/search)", () => {
     for (const name of ["mia/nginx", "mia/nginx-a", "mia/nginx-b", "mia/nginx-c"])
       await berth.pushImage(name, "mia", "public");
     await berth.pushImage("library/nginx-z", "admin", "public");
-    berth.exec(`
+    await berth.exec(`
       UPDATE search_documents SET pull_rank = 9 WHERE repository_id IN
         (SELECT id FROM repositories WHERE name = 'mia/nginx-c')`);
     await (
@@ -131,12 +131,12 @@ describe("the search of docker and podman (/v1/search)", () => {
     const berth = await openWorld();
     await berth.pushImage("mia/app", "mia", "public");
     await berth.pushImage("mia/other", "mia", "public");
-    berth.exec(`INSERT INTO repository_descriptions
+    await berth.exec(`INSERT INTO repository_descriptions
       SELECT id, 'Ein GRÖSSERES Werkzeug', '# Readme with a Schraubenschlüssel' FROM repositories WHERE name = 'mia/app'`);
     for (const text of ["größeres".replace("ß", "ss"), "grosser", "schrauben", "werkzeug README"])
       assert.deepEqual(await namesFor(berth, text), ["mia/app"], text);
     assert.deepEqual(await namesFor(berth, "werkzeug other"), []);
-    berth.exec("UPDATE repository_descriptions SET short_text = 'nothing'");
+    await berth.exec("UPDATE repository_descriptions SET short_text = 'nothing'");
     assert.deepEqual(await namesFor(berth, "werkzeug"), []);
   });
 

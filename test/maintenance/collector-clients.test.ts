@@ -91,7 +91,7 @@ describe("the collector", () => {
       let places = 0;
       for (let place = 0; ; place += 1) {
         for (const goesOn of [true, false]) {
-          const world = openWorld();
+          const world = await openWorld();
           try {
             await pushBlob(world, layer);
             world.wait(graceMs + leaseMs);

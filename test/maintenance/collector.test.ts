@@ -50,7 +50,7 @@ describe("the collector", () => {
 
   test("keeps the bytes of a collected blob for the delete delay, so that open downloads can finish", async () => {
     const delayMs = 600_000;
-    const world = openWorld(delayMs);
+    const world = await openWorld(delayMs);
     try {
       const digest = await pushBlob(world, "unused");
       const blob = await world.registry.blobs.get(here, digest);

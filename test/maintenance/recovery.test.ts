@@ -4,17 +4,20 @@ import { digestOf } from "../../src/oci/digest.ts";
 import { parseRepositoryName } from "../../src/oci/name.ts";
 import { matchInstance, MismatchError, recover } from "../../src/maintenance/recovery.ts";
 import { createMemoryStore } from "../../storage/memory/store.ts";
-import { openMetadataInMemory } from "../support/database.ts";
+import { openTestDatabase } from "../support/database.ts";
 import { openModeClient, rules, silent } from "../support/pushes.ts";
 
 const repository = parseRepositoryName("team/app");
 const clock = Date.now;
 
-function openParts() {
-  return { store: createMemoryStore(), database: openMetadataInMemory(), clock, report: silent };
+async function openParts() {
+  return { store: createMemoryStore(), database: await openTestDatabase(), clock, report: silent };
 }
 
-async function storeBlob({ store, database }: ReturnType<typeof openParts>, content: string) {
+async function storeBlob(
+  { store, database }: Awaited<ReturnType<typeof openParts>>,
+  content: string,
+) {
   const bytes = Buffer.from(content);
   const digest = digestOf(bytes);
   const storageKey = await store.put(digest, bytes);
@@ -32,7 +35,7 @@ async function storeBlob({ store, database }: ReturnType<typeof openParts>, cont
 
 describe("opening a data folder", () => {
   test("writes the database's id to an empty store, and accepts that store on the next start", async () => {
-    const parts = openParts();
+    const parts = await openParts();
     await matchInstance(parts);
     const instance = await parts.database.instance.get();
     assert.equal(await parts.store.identity(), instance?.id);
@@ -40,21 +43,21 @@ describe("opening a data folder", () => {
   });
 
   test("writes an id to a store that has blobs but no id", async () => {
-    const parts = openParts();
+    const parts = await openParts();
     await storeBlob(parts, "old");
     await matchInstance(parts);
     assert.ok(await parts.store.identity());
   });
 
   test("finishes a first start that was interrupted between the store's id and the database row", async () => {
-    const parts = openParts();
+    const parts = await openParts();
     await parts.store.claim("half");
     await matchInstance(parts);
     assert.equal((await parts.database.instance.get())?.id, "half");
   });
 
   test("finishes a first start on a store with blobs that was interrupted at the same point", async () => {
-    const parts = openParts();
+    const parts = await openParts();
     await storeBlob(parts, "old");
     await parts.store.claim("half");
     await matchInstance(parts);
@@ -62,7 +65,7 @@ describe("opening a data folder", () => {
   });
 
   test("rejects a store without an id and suggests that the volume is not mounted", async () => {
-    const parts = openParts();
+    const parts = await openParts();
     await matchInstance(parts);
     await assert.rejects(
       matchInstance({ ...parts, store: createMemoryStore() }),
@@ -71,12 +74,12 @@ describe("opening a data folder", () => {
   });
 
   test("rejects the store of another database, for a new and for an existing database", async () => {
-    const theirs = openParts();
+    const theirs = await openParts();
     await matchInstance(theirs);
     await storeBlob(theirs, "theirs");
-    const ours = openParts();
+    const ours = await openParts();
     await assert.rejects(matchInstance({ ...ours, store: theirs.store }), MismatchError);
-    const older = openParts();
+    const older = await openParts();
     await storeBlob(older, "of a folder from before marks");
     await assert.rejects(matchInstance({ ...older, store: theirs.store }), MismatchError);
     await matchInstance(ours);
@@ -84,7 +87,7 @@ describe("opening a data folder", () => {
   });
 
   test("checks no blobs after a clean stop", async () => {
-    const parts = openParts();
+    const parts = await openParts();
     await matchInstance(parts);
     await storeBlob(parts, "a");
     assert.equal(await recover(parts), undefined);
@@ -93,7 +96,7 @@ describe("opening a data folder", () => {
   });
 
   test("after a crash quarantines blobs that are missing or have another size; a push restores one", async () => {
-    const parts = openParts();
+    const parts = await openParts();
     await matchInstance(parts);
     await recover(parts);
     const whole = await storeBlob(parts, "whole");

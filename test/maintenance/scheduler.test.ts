@@ -11,7 +11,7 @@ import { createLeasePolicy } from "../../src/registry/leases.ts";
 import { createRegistry } from "../../src/registry/registry.ts";
 import { createMemoryStore } from "../../storage/memory/store.ts";
 import { pushBlob, startBerth } from "../support/berth.ts";
-import { openMetadataInMemory } from "../support/database.ts";
+import { openTestDatabase } from "../support/database.ts";
 import { openModeClient, rules, silent } from "../support/pushes.ts";
 import { temporaryFolder } from "../support/temporary.ts";
 import { waitUntil } from "../support/wait.ts";
@@ -22,7 +22,7 @@ const leaseTimes = { leaseMs: 0, graceMs: 0, deleteDelayMs: 0 };
 /** A store and a database with `count` blobs that an earlier process has marked deleting. */
 async function openWithDeletingBlobs(count: number) {
   const store = createMemoryStore();
-  const database = openMetadataInMemory();
+  const database = await openTestDatabase();
   const parts = { store, database, clock };
   for (let n = 0; n < count; n += 1) {
     const bytes = Buffer.from(`blob ${n}`);

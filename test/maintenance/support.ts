@@ -9,7 +9,7 @@ import { createRegistry, type Registry } from "../../src/registry/registry.ts";
 import { collect, type CollectionStep } from "../../src/maintenance/collector.ts";
 import type { BlobStore } from "../../storage/blob-store.ts";
 import { createMemoryStore } from "../../storage/memory/store.ts";
-import { openMetadataInMemory } from "../support/database.ts";
+import { openTestDatabase } from "../support/database.ts";
 import { openModeClient, rules, silent } from "../support/pushes.ts";
 
 export const here = parseRepositoryName("team/app");
@@ -28,9 +28,9 @@ export interface World {
   close(): Promise<void>;
 }
 
-export function openWorld(deleteDelayMs = 0): World {
+export async function openWorld(deleteDelayMs = 0): Promise<World> {
   const store = createMemoryStore();
-  const database = openMetadataInMemory();
+  const database = await openTestDatabase();
   // Storage keys contain the real time, so the clock starts at the real time.
   let nowMs = Date.now();
   const clock = (): number => nowMs;
@@ -149,7 +149,7 @@ export async function bytesIn(store: BlobStore): Promise<number> {
 
 /** The body of a test that gets its own world. */
 export const inWorld = (work: (world: World) => Promise<void>) => async (): Promise<void> => {
-  const world = openWorld();
+  const world = await openWorld();
   try {
     await work(world);
   } finally {

@@ -1,7 +1,5 @@
 import assert from "node:assert/strict";
-import path from "node:path";
 import { describe, test } from "node:test";
-import SqliteDatabase from "../../src/database/sqlite/driver.ts";
 import { waitUntil } from "../support/wait.ts";
 import { pushUpstream, startMirrorPair, untilShown } from "./support.ts";
 
@@ -44,9 +42,7 @@ describe("the Hub-shaped API of a mirror", async () => {
   });
 
   test("shows the platform of an image that an older version stored without platform, after a restart", async () => {
-    const database = new SqliteDatabase(path.join(mirror.data, "berth.db"));
-    database.exec("UPDATE manifests SET os = NULL, architecture = NULL");
-    database.close();
+    await mirror.tables.exec("UPDATE manifests SET os = NULL, architecture = NULL");
     assert.doesNotMatch(await platform(), /linux/);
     await mirror.restart();
     await waitUntil("the platform is known", async () => (await platform()) === "linux/amd64");

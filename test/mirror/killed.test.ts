@@ -11,7 +11,7 @@ import { bulk, mirrorSettings, newFolder, pushUpstream } from "./support.ts";
 
 async function serve(data: string, mirrors: string): Promise<{ server: Running; port: number }> {
   const args = ["serve", "--open", "--data", data, "--listen", "127.0.0.1:0"];
-  const server = launch(args, { BERTH_MIRRORS: mirrors, BERTH_LOG_LEVEL: "error" });
+  const server = await launch(args, { BERTH_MIRRORS: mirrors, BERTH_LOG_LEVEL: "error" });
   const text = await server.until("http://127.0.0.1:");
   const [, port = ""] = /http:\/\/127\.0\.0\.1:(\d+)/.exec(text) ?? [];
   return { server, port: Number(port) };

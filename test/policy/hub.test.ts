@@ -1,21 +1,20 @@
 import assert from "node:assert/strict";
-import path from "node:path";
 import { after, describe, test } from "node:test";
 import { createHubPolicy, createOpenHubPolicy } from "../../src/auth/hub-policy.ts";
 import type { PersonalScope } from "../../src/database/permissions/principal.ts";
 import type { Session } from "../../src/auth/sessions.ts";
-import { openReads } from "../../src/database/sqlite/reads.ts";
 import { parseRepositoryName } from "../../src/oci/name.ts";
 import { startClosedBerth } from "../support/closed.ts";
+import { openDatabaseOf } from "../support/database.ts";
 import { hubCallers, hubExpected, hubTable, type HubCaller } from "./hub-table.ts";
 import { repositories, servedHubRoutes } from "./matrix.ts";
 
 const berth = await startClosedBerth();
 const ids = new Map<string, number>();
 for (const name of ["mia", "rita", "walt", "adam", "mel", "ed", "ann", "olga", "root"])
-  ids.set(name, berth.addUser(name, name === "root" ? { is_admin: 1 } : {}));
-const team = berth.addOrganisation("team", "ann");
-berth.addOrganisation("other", "olga");
+  ids.set(name, await berth.addUser(name, name === "root" ? { is_admin: 1 } : {}));
+const team = await berth.addOrganisation("team", "ann");
+await berth.addOrganisation("other", "olga");
 await berth.pushImage(repositories.private, "ann", "private");
 await berth.pushImage(repositories.public, "ann", "public");
 for (const [name, permission] of [
@@ -23,13 +22,13 @@ for (const [name, permission] of [
   ["walt", "write"],
   ["adam", "admin"],
 ])
-  berth.exec(`INSERT INTO collaborators SELECT repositories.id, accounts.id, '${permission}'
+  await berth.exec(`INSERT INTO collaborators SELECT repositories.id, accounts.id, '${permission}'
     FROM repositories, accounts WHERE accounts.name = '${name}'`);
 for (const [name, role] of [
   ["mel", "member"],
   ["ed", "editor"],
 ])
-  berth.exec(
+  await berth.exec(
     `INSERT INTO members SELECT ${team}, id, '${role}', 0 FROM accounts WHERE name = '${name}'`,
   );
 
@@ -68,9 +67,9 @@ const sessions: Readonly<Record<HubCaller, Session | undefined>> = {
   },
 };
 
-describe("the policy of the Hub-shaped API", () => {
-  const { reads: database, close } = openReads(path.join(berth.data, "berth.db"));
-  after(close);
+describe("the policy of the Hub-shaped API", async () => {
+  const database = await openDatabaseOf(berth.data);
+  after(() => database.close());
   const policy = createHubPolicy({ database });
   const routes = servedHubRoutes();
 

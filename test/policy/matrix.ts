@@ -73,9 +73,10 @@ const nameOfRoute = ({ method, path }: { readonly method: string; readonly path:
 /** Starts a registry with all accounts and repositories of the table. */
 export async function openWorld(): Promise<ClosedBerth> {
   const berth = await startClosedBerth();
-  for (const name of ["mia", "rita", "walt", "adam", "ann", "olga", "dora"]) berth.addUser(name);
-  berth.addOrganisation("team", "ann");
-  berth.addOrganisation("other", "olga");
+  for (const name of ["mia", "rita", "walt", "adam", "ann", "olga", "dora"])
+    await berth.addUser(name);
+  await berth.addOrganisation("team", "ann");
+  await berth.addOrganisation("other", "olga");
   await berth.pushImage(repositories.private, "ann", "private");
   await berth.pushImage(repositories.public, "ann", "public");
   for (const [name, permission] of [
@@ -84,7 +85,7 @@ export async function openWorld(): Promise<ClosedBerth> {
     ["adam", "admin"],
     ["dora", "admin"],
   ]) {
-    berth.exec(`INSERT INTO collaborators SELECT repositories.id, accounts.id, '${permission}'
+    await berth.exec(`INSERT INTO collaborators SELECT repositories.id, accounts.id, '${permission}'
       FROM repositories, accounts WHERE accounts.name = '${name}'`);
   }
   return berth;
@@ -92,7 +93,7 @@ export async function openWorld(): Promise<ClosedBerth> {
 
 /** Requests every route as every caller with every authentication, and yields the expected and the real answer. */
 export async function* walk(berth: ClosedBerth): AsyncGenerator<Cell> {
-  const robot = berth.addRobot("team", [
+  const robot = await berth.addRobot("team", [
     { type: "TYPE_REPO", path: "team/*", scopes: ["scope-image-push"] },
   ]);
   const key = await berth.key();
@@ -102,7 +103,7 @@ export async function* walk(berth: ClosedBerth): AsyncGenerator<Cell> {
 
   const now = Math.floor(Date.now() / 1000);
   const adams = await tokenOf("adam");
-  berth.exec("UPDATE accounts SET disabled = 1 WHERE name = 'dora'");
+  await berth.exec("UPDATE accounts SET disabled = 1 WHERE name = 'dora'");
   for (const grant of Object.keys(requestAuthenticator) as CallerName[]) {
     const ways: [Cell["way"], string | undefined][] = [];
     const basic = (name: string, secret = password): string =>

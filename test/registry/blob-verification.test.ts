@@ -7,7 +7,7 @@ import { createRegistry } from "../../src/registry/registry.ts";
 import { createMemoryStore } from "../../storage/memory/store.ts";
 import { berth as run } from "../cli/support.ts";
 import { pushBlob, startBerth, type TestBerth } from "../support/berth.ts";
-import { openMetadataInMemory } from "../support/database.ts";
+import { openTestDatabase } from "../support/database.ts";
 import { openModeClient, rules, silent } from "../support/pushes.ts";
 import { temporaryFolder } from "../support/temporary.ts";
 import { waitUntil } from "../support/wait.ts";
@@ -88,7 +88,7 @@ describe("a blob whose file was missing for a moment", () => {
     const warnings: object[] = [];
     const store = createMemoryStore();
     const { uploads, blobs } = createRegistry({
-      ...{ store, database: openMetadataInMemory(), clock: Date.now, sparse: false, rules },
+      ...{ store, database: await openTestDatabase(), clock: Date.now, sparse: false, rules },
       leaseTimes: { leaseMs: 1_000, graceMs: 1_000, deleteDelayMs: 0 },
       report: { ...silent, warn: (facts: object) => void warnings.push(facts) },
     });

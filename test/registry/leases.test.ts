@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import SqliteDatabase from "../../src/database/sqlite/driver.ts";
 import path from "node:path";
 import { digestOf } from "../../src/oci/digest.ts";
 import { parseReference } from "../../src/oci/reference.ts";
@@ -15,15 +14,15 @@ describe("a lease that outlasts the grace period", () => {
   test(
     "keeps an untagged manifest from the collector",
     inWorld(async (world) => {
-      const { registry, connection } = world;
+      const { registry, tables } = world;
       const leased = await pushImage(world, "team/app", "leased", "one layer");
       const other = await pushImage(world, "team/app", "other", "another layer");
-      connection.prepare("UPDATE manifests SET leased_until = 0").run();
-      connection.prepare("UPDATE manifests SET leased_until = ? WHERE digest = ?").run(far, leased);
+      await tables.exec("UPDATE manifests SET leased_until = 0");
+      await tables.rows("UPDATE manifests SET leased_until = ? WHERE digest = ?", far, leased);
       for (const tag of ["leased", "other"])
         await registry.manifests.delete(openModeClient, named("team/app"), parseReference(tag));
       await world.collectAll();
-      const left = connection.prepare("SELECT digest FROM manifests").pluck().all();
+      const left = await tables.values("SELECT digest FROM manifests");
       assert.deepEqual(left, [leased]);
       assert.notEqual(leased, other);
     }),
@@ -32,27 +31,27 @@ describe("a lease that outlasts the grace period", () => {
   test(
     "keeps a blob that no manifest names in its repository",
     inWorld(async (world) => {
-      const { connection } = world;
+      const { tables } = world;
       const leased = await pushBlob(world, "team/app", "leased");
       await pushBlob(world, "team/app", "other");
-      connection
-        .prepare(
-          "UPDATE blob_links SET leased_until = ? WHERE blob_id IN (SELECT id FROM blobs WHERE digest = ?)",
-        )
-        .run(far, leased);
+      await tables.rows(
+        "UPDATE blob_links SET leased_until = ? WHERE blob_id IN (SELECT id FROM blobs WHERE digest = ?)",
+        far,
+        leased,
+      );
       await world.collectAll();
-      assert.deepEqual(connection.prepare("SELECT digest FROM blobs").pluck().all(), [leased]);
+      assert.deepEqual(await tables.values("SELECT digest FROM blobs"), [leased]);
     }),
   );
 
   test(
     "is extended when a blob is pushed again",
     inWorld(async (world) => {
-      const { connection } = world;
+      const { tables } = world;
       await pushBlob(world, "team/app", "twice");
-      connection.prepare("UPDATE blob_links SET leased_until = 0").run();
+      await tables.exec("UPDATE blob_links SET leased_until = 0");
       await pushBlob(world, "team/app", "twice");
-      const lease = connection.prepare("SELECT leased_until FROM blob_links").pluck().get();
+      const lease = await tables.value("SELECT leased_until FROM blob_links");
       assert.ok(Number(lease) > Date.now());
     }),
   );
@@ -84,11 +83,10 @@ describe("a lease that outlasts the grace period", () => {
 
 describe("a HEAD over HTTP", async () => {
   const berth = await startClosedBerth();
-  berth.addUser("mia");
+  await berth.addUser("mia");
   await berth.pushImage("mia/app", "mia", "private");
-  const database = new SqliteDatabase(path.join(berth.data, "berth.db"), { readonly: true });
-  const leaseOf = (table: "manifests" | "blob_links"): number =>
-    Number(database.prepare(`SELECT max(leased_until) FROM ${table}`).pluck().get());
+  const leaseOf = async (table: "manifests" | "blob_links"): Promise<number> =>
+    Number(await berth.tables.value(`SELECT max(leased_until) FROM ${table}`));
   const layer = `/v2/mia/app/blobs/${digestOf(Buffer.from("a layer"))}`;
   const scope = (actions: string): string => `repository:mia/app:${actions}`;
 
@@ -100,29 +98,31 @@ describe("a HEAD over HTTP", async () => {
       const { api } = await client();
       // The principal of the second request is cached, so the fast path answers it.
       for (let request = 0; request < 2; request += 1) {
-        berth.exec("UPDATE manifests SET leased_until = 0");
+        await berth.exec("UPDATE manifests SET leased_until = 0");
         await api.head("/v2/mia/app/manifests/1").expect(200);
-        assert.ok(leaseOf("manifests") > Date.now());
+        assert.ok((await leaseOf("manifests")) > Date.now());
       }
     });
 
     test(`by a pusher with ${how} extends the lease of the requested blob only`, async () => {
-      berth.exec("UPDATE blob_links SET leased_until = 0");
+      await berth.exec("UPDATE blob_links SET leased_until = 0");
       await (await client()).api.head(layer).expect(200);
-      const leased = database.prepare(
+      const leased = await berth.tables.values(
         "SELECT digest FROM blobs JOIN blob_links ON blob_links.blob_id = blobs.id WHERE leased_until > ?",
+        Date.now(),
       );
-      assert.deepEqual(leased.pluck().all(Date.now()), [path.basename(layer)]);
+      assert.deepEqual(leased, [path.basename(layer)]);
     });
   }
 
   test("by a client with pull permission only does not change the leases", async () => {
-    berth.exec("UPDATE manifests SET leased_until = 0; UPDATE blob_links SET leased_until = 0");
+    await berth.exec(
+      "UPDATE manifests SET leased_until = 0; UPDATE blob_links SET leased_until = 0",
+    );
     const reader = berth.with(await berth.token("mia", scope("pull")));
     await reader.api.head("/v2/mia/app/manifests/1").expect(200);
     await reader.api.head(layer).expect(200);
     await berth.as("mia").api.get("/v2/mia/app/tags/list").expect(200);
-    assert.deepEqual([leaseOf("manifests"), leaseOf("blob_links")], [0, 0]);
-    database.close();
+    assert.deepEqual([await leaseOf("manifests"), await leaseOf("blob_links")], [0, 0]);
   });
 });

@@ -11,12 +11,12 @@ const nowMs = Date.now();
 
 /** Counts what remains of the repository in the tables that refer to it, and in the store. */
 async function leftovers(world: World): Promise<object> {
-  const count = (query: string): unknown => world.connection.prepare(query).pluck().get();
+  const count = (query: string): Promise<unknown> => world.tables.value(query);
   return {
     ...(await world.stored()),
-    repositories: count("SELECT count(*) FROM repositories"),
-    documents: count("SELECT count(*) FROM search_documents"),
-    links: count("SELECT count(*) FROM blob_links"),
+    repositories: await count("SELECT count(*) FROM repositories"),
+    documents: await count("SELECT count(*) FROM search_documents"),
+    links: await count("SELECT count(*) FROM blob_links"),
   };
 }
 const nothing = { blobs: 0, uploads: 0, repositories: 0, documents: 0, links: 0 };
@@ -54,7 +54,7 @@ describe("a repository created by a push that is rejected or not completed", () 
         assert.equal(await isThere(world), true);
         await world.collectAll();
         assert.deepEqual(await leftovers(world), nothing);
-        const rows = world.audit().filter((row) => row.endsWith(` ${repository}`));
+        const rows = (await world.audit()).filter((row) => String(row).endsWith(` ${repository}`));
         assert.deepEqual(rows, [`repo.create ${repository}`, `repo.delete ${repository}`]);
       }),
     );
@@ -62,13 +62,13 @@ describe("a repository created by a push that is rejected or not completed", () 
   test(
     "is deleted together with the permission that its creator, an editor, got",
     inWorld(async (world) => {
-      world.connection.exec(`
+      await world.tables.exec(`
         INSERT INTO accounts (id, name, kind, created_at) VALUES (13, 'tom', 'user', 0), (20, 'team', 'organisation', 0);
         INSERT INTO members VALUES (20, 13, 'editor', 0)`);
       await pushBlob(world, repository, "first", { ...openModeClient, accountId: 13, name: "tom" });
       await world.collectAll();
       assert.deepEqual(await leftovers(world), nothing);
-      assert.equal(world.connection.prepare("SELECT count(*) FROM collaborators").pluck().get(), 0);
+      assert.equal(await world.tables.value("SELECT count(*) FROM collaborators"), 0);
     }),
   );
 
@@ -126,7 +126,7 @@ describe("an empty repository", () => {
   };
   for (const [what, work] of Object.entries(set))
     kept[`when a user has set ${what} after the push`] = async (world) => {
-      world.connection.exec(`
+      await world.tables.exec(`
         INSERT INTO accounts (id, name, kind, created_at) VALUES (13, 'tom', 'user', 0), (20, 'team', 'organisation', 0);
         INSERT INTO teams (id, organisation_id, name, created_at) VALUES (1, 20, 'devs', 0)`);
       await pushBlob(world, repository, "first");

@@ -22,14 +22,14 @@ describe("deleting a repository", () => {
   test(
     "deletes its rows and the blobs that only it links, and keeps the other repositories",
     inWorld(async (world) => {
-      withAccounts(world);
-      const { registry, connection } = world;
+      await withAccounts(world);
+      const { registry, tables } = world;
       await pushImage(world, "team/app", "1", "only here");
       await pushImage(world, "team/app", "2", "shared");
       await pushImage(world, "team/other", "1", "shared");
       const image = imageOf("shared");
       await put(world, "team/app", "all", indexOf(image));
-      connection.exec(`
+      await tables.exec(`
         INSERT INTO collaborators SELECT id, 12, 'read' FROM repositories;
         INSERT INTO teams (id, organisation_id, name, created_at) VALUES (1, 20, 'dev', 0);
         INSERT INTO team_permissions SELECT 1, id, 'read' FROM repositories;`);
@@ -53,27 +53,27 @@ describe("deleting a repository", () => {
       assert.deepEqual(await world.stored(), { blobs: 2, uploads: 0 });
       await registry.manifests.get(named("team/other"), parseReference("1"));
       await registry.blobs.get(named("team/other"), digestOf(Buffer.from("shared")));
-      assert.deepEqual(connection.pragma("foreign_key_check"), []);
+      assert.deepEqual(await tables.damage(), []);
     }),
   );
 
   test(
     "leaves no rows and no settings to a new repository of the same name and id",
     inWorld(async (world) => {
-      withAccounts(world);
+      await withAccounts(world);
       await pushImage(world, "team/app", "1", "a layer");
       const before = await world.registry.repositories.get(app);
       await world.registry.repositories.setImmutableTags(openModeClient, app, []);
       await world.registry.repositories.setVisibility(openModeClient, app, "public");
-      world.connection.exec("INSERT INTO collaborators SELECT id, 12, 'admin' FROM repositories");
+      await world.tables.exec("INSERT INTO collaborators SELECT id, 12, 'admin' FROM repositories");
       await world.registry.repositories.delete(openModeClient, app);
       await pushBlob(world, "team/app", "new");
       const after = await world.registry.repositories.get(app);
       assert.deepEqual(after, { ...before, visibility: "private", immutableTags: null });
       const { items } = await world.registry.tags.list(app, { last: undefined, limit: 9 });
       assert.deepEqual(items, []);
-      assert.deepEqual(rows(world, "SELECT * FROM tag_history"), []);
-      assert.deepEqual(rows(world, "SELECT * FROM collaborators"), []);
+      assert.deepEqual(await rows(world, "SELECT * FROM tag_history"), []);
+      assert.deepEqual(await rows(world, "SELECT * FROM collaborators"), []);
       const old = digestOf(Buffer.from("a layer"));
       await assert.rejects(world.registry.blobs.get(app, old), isCode("BLOB_UNKNOWN"));
       await assert.rejects(
@@ -138,7 +138,7 @@ describe("deleting a repository", () => {
         await pushBlob(world, name, "x");
         await world.registry.repositories.delete(openModeClient, named(name));
       }
-      assert.deepEqual(rows(world, "SELECT * FROM repository_removals ORDER BY sequence"), [
+      assert.deepEqual(await rows(world, "SELECT * FROM repository_removals ORDER BY sequence"), [
         { name: "team/b", sequence: 2 },
         { name: "team/app", sequence: 3 },
       ]);

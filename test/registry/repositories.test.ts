@@ -25,7 +25,7 @@ const emptyIndex = JSON.stringify({
 describe("a repository that a push creates", () => {
   const inTeam = (work: (world: World) => Promise<void>, rules = {}) =>
     inWorld(async (world) => {
-      withAccounts(world);
+      await withAccounts(world);
       await work(world);
     }, rules);
 
@@ -63,7 +63,7 @@ describe("a repository that a push creates", () => {
       await pushBlob(world, "team/of-mia", "x", mia);
       await pushBlob(world, "team/of-tom", "x", tom);
       const { id } = await world.registry.repositories.get(named("team/of-tom"));
-      assert.deepEqual(rows(world, "SELECT * FROM collaborators"), [
+      assert.deepEqual(await rows(world, "SELECT * FROM collaborators"), [
         { repository_id: id, user_id: 13, permission: "admin" },
       ]);
     }),
@@ -75,10 +75,14 @@ describe("a repository that a push creates", () => {
       await Promise.all([pushBlob(world, "new/a", "x", root), pushBlob(world, "new/b", "y", root)]);
       const owners = `SELECT accounts.name, kind, role, user_id FROM accounts
         JOIN members ON members.organisation_id = accounts.id WHERE accounts.name = 'new'`;
-      assert.deepEqual(rows(world, owners), [
+      assert.deepEqual(await rows(world, owners), [
         { name: "new", kind: "organisation", role: "owner", user_id: 11 },
       ]);
-      assert.deepEqual(world.audit(), ["org.create new", "repo.create new/a", "repo.create new/b"]);
+      assert.deepEqual(await world.audit(), [
+        "org.create new",
+        "repo.create new/a",
+        "repo.create new/b",
+      ]);
     }),
   );
 
@@ -117,7 +121,7 @@ describe("the history of a repository", () => {
   test(
     "has an audit row with actor and peer per pushed tag, change and deletion, and none per rejection",
     inWorld(async (world) => {
-      withAccounts(world);
+      await withAccounts(world);
       const { blobs, manifests, repositories } = world.registry;
       const image = imageOf("layer");
       const digest = await pushImage(world, "mia/app", "1", "layer", mia);
@@ -130,7 +134,7 @@ describe("the history of a repository", () => {
       await blobs.delete(mia, named("mia/app"), digestOf(Buffer.from("layer")));
       await repositories.setVisibility(mia, named("mia/app"), "public");
       await repositories.delete(root, named("mia/app"));
-      assert.deepEqual(world.audit(), [
+      assert.deepEqual(await world.audit(), [
         "repo.create mia/app",
         "repo.tag.push mia/app:1",
         "repo.tag.push mia/app:2",
@@ -146,7 +150,7 @@ describe("the history of a repository", () => {
         "repo.delete mia/app",
       ]);
       const who = "SELECT DISTINCT actor, account, peer FROM audit_log ORDER BY actor";
-      assert.deepEqual(rows(world, who), [
+      assert.deepEqual(await rows(world, who), [
         { actor: "mia", account: "mia", peer: "192.0.2.1" },
         { actor: "root", account: "mia", peer: "192.0.2.1" },
       ]);
@@ -156,12 +160,12 @@ describe("the history of a repository", () => {
   test(
     "names in tag_history the account that changed a tag, and no account in open mode",
     inWorld(async (world) => {
-      withAccounts(world);
+      await withAccounts(world);
       await pushImage(world, "mia/app", "1", "layer", mia);
       await pushImage(world, "mia/app", "1", "another", openModeClient);
       await world.registry.manifests.delete(root, named("mia/app"), parseReference("1"));
       const history = "SELECT actor, digest IS NULL AS removed FROM tag_history ORDER BY id";
-      assert.deepEqual(rows(world, history), [
+      assert.deepEqual(await rows(world, history), [
         { actor: "mia", removed: 0 },
         { actor: null, removed: 0 },
         { actor: "root", removed: 1 },

@@ -1,7 +1,4 @@
 import { Readable } from "node:stream";
-import SqliteDatabase, {
-  type Database as SqliteConnection,
-} from "../../src/database/sqlite/driver.ts";
 import type { Actor } from "../../src/database/permissions/authority.ts";
 import type { Database } from "../../src/database/contract.ts";
 import type { PushRules } from "../../src/database/registry/repository-creation.ts";
@@ -16,17 +13,18 @@ import { collect } from "../../src/maintenance/collector.ts";
 import type { UploadLimits } from "../../src/registry/uploads/uploads.ts";
 import type { BlobStore } from "../../storage/blob-store.ts";
 import { createMemoryStore } from "../../storage/memory/store.ts";
-import { openMetadataInMemory } from "../support/database.ts";
+import { openTestDatabase } from "../support/database.ts";
+import type { Tables } from "../support/tables.ts";
 import { judged, openModeClient, rules as usualRules, silent } from "../support/pushes.ts";
 
 const leaseTimes = { leaseMs: 1_000, graceMs: 10_000, deleteDelayMs: 0 };
 
-/** A registry in memory with a clock that only tests advance, and a raw connection to its database. */
+/** A registry with blobs in memory and a clock that only tests advance, and the tables of its database. */
 export interface World {
   readonly store: BlobStore;
   readonly database: Database;
   readonly registry: Registry;
-  readonly connection: SqliteConnection;
+  readonly tables: Tables;
   /** Runs the collector five times; before each run the clock advances by one grace period and one lease. */
   collectAll(): Promise<void>;
   /** The findings of a consistency check. */
@@ -34,14 +32,16 @@ export interface World {
   /** Number of blobs and of uploads in the store. */
   stored(): Promise<{ readonly blobs: number; readonly uploads: number }>;
   /** Rows of the audit log: `action subject`. */
-  audit(): readonly string[];
+  audit(): Promise<readonly unknown[]>;
   close(): Promise<void>;
 }
 
-export function openWorld(rules: Partial<PushRules> = {}, limits?: UploadLimits): World {
+export async function openWorld(
+  rules: Partial<PushRules> = {},
+  limits?: UploadLimits,
+): Promise<World> {
   const store = createMemoryStore();
-  const connection = new SqliteDatabase(":memory:");
-  const database = openMetadataInMemory(connection);
+  const { tables, ...database } = await openTestDatabase();
   let nowMs = Date.now();
   const clock = (): number => nowMs;
   const parts = { store, database, clock, report: silent };
@@ -56,7 +56,7 @@ export function openWorld(rules: Partial<PushRules> = {}, limits?: UploadLimits)
   return {
     ...parts,
     registry,
-    connection,
+    tables,
     async collectAll() {
       for (let round = 0; round < 5; round += 1) {
         nowMs += leaseTimes.graceMs + leaseTimes.leaseMs;
@@ -75,11 +75,7 @@ export function openWorld(rules: Partial<PushRules> = {}, limits?: UploadLimits)
       for await (const _ of store.listUploads()) counts.uploads += 1;
       return counts;
     },
-    audit: () =>
-      connection
-        .prepare("SELECT action || ' ' || subject FROM audit_log ORDER BY id")
-        .pluck()
-        .all() as string[],
+    audit: () => tables.values("SELECT action || ' ' || subject FROM audit_log ORDER BY id"),
     close: () => database.close(),
   };
 }
@@ -88,7 +84,7 @@ export function openWorld(rules: Partial<PushRules> = {}, limits?: UploadLimits)
 export const inWorld =
   (work: (world: World) => Promise<void>, rules: Partial<PushRules> = {}, limits?: UploadLimits) =>
   async (): Promise<void> => {
-    const world = openWorld(rules, limits);
+    const world = await openWorld(rules, limits);
     try {
       await work(world);
     } finally {

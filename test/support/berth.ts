@@ -15,6 +15,8 @@ import { digestOf, type Digest, type DigestAlgorithm } from "../../src/oci/diges
 import { parseRepositoryName } from "../../src/oci/name.ts";
 import { createLogger } from "../../src/observability/logger.ts";
 import { createUploadLocks } from "../../src/registry/uploads/locks.ts";
+import { tablesOf } from "./database.ts";
+import type { Tables } from "./tables.ts";
 import { assembleTwo } from "./two-processes.ts";
 import { temporaryFolder } from "./temporary.ts";
 
@@ -32,6 +34,8 @@ export interface TestBerth {
   readonly port: number;
   readonly config: Config;
   readonly api: ReturnType<typeof supertest>;
+  /** The tables of its database. */
+  readonly tables: Tables;
   /** Deletes a repository while the server runs, as the command line does. Throws NAME_UNKNOWN. */
   deleteRepository(name: string): Promise<void>;
   /** Closes the server and opens it again on the same data folder and port. */
@@ -71,6 +75,7 @@ export async function startBerth(
     port,
     config,
     api: following(supertest(`http://127.0.0.1:${port}`), config.storage.s3.redirect),
+    tables: tablesOf(data, databaseFile(config)),
     close,
     deleteRepository: async (name) => {
       const context = await openCommandContext(config, { store: true });

@@ -1,7 +1,6 @@
 import { mkdirSync, mkdtempSync } from "node:fs";
 import path from "node:path";
 import { after } from "node:test";
-import SqliteDatabase from "../../src/database/sqlite/driver.ts";
 import supertest from "supertest";
 import { createPasswords } from "../../src/auth/passwords.ts";
 import { createKeyFolder } from "../../src/auth/signing-keys/folder.ts";
@@ -22,12 +21,12 @@ export interface ClosedBerth extends TestBerth {
   /** Requests a bearer token from `/token`. Without a name the request is anonymous. */
   token(name: string | undefined, ...scopes: string[]): Promise<string>;
   /** Changes the database from outside the server, as the command line does. */
-  exec(sql: string): void;
-  addUser(name: string, columns?: Readonly<Record<string, number>>): number;
-  addOrganisation(name: string, owner: string): number;
+  exec(sql: string): Promise<void>;
+  addUser(name: string, columns?: Readonly<Record<string, number>>): Promise<number>;
+  addOrganisation(name: string, owner: string): Promise<number>;
   /** Adds an access token of an organisation and returns its secret, which clients send as password. */
-  addRobot(organisation: string, resources: readonly object[]): string;
-  addPersonalToken(user: string, scope: string): string;
+  addRobot(organisation: string, resources: readonly object[]): Promise<string>;
+  addPersonalToken(user: string, scope: string): Promise<string>;
   /** Pushes an image with the tag `1` as `pusher`, and sets the visibility of the repository. */
   pushImage(repository: string, pusher: string, visibility: "private" | "public"): Promise<void>;
   /** The current signing key. */
@@ -42,35 +41,26 @@ export async function startClosedBerth(settings: Settings = {}): Promise<ClosedB
     "auth.adminPassword": password,
     ...settings,
   });
-  const connection = new SqliteDatabase(path.join(berth.data, "berth.db"));
-  after(async () => {
-    connection.close();
-    await berth.close();
-  });
+  after(() => berth.close());
   const hash = await createPasswords({ clock: Date.now }).hash(password);
   const url = `http://127.0.0.1:${berth.port}`;
-  const insert = (table: string, columns: Readonly<Record<string, number | string>>): number => {
-    const names = Object.keys(columns);
-    const marks = names.map(() => "?").join(", ");
-    const statement = `INSERT INTO ${table} (${names.join(", ")}) VALUES (${marks})`;
-    return Number(connection.prepare(statement).run(Object.values(columns)).lastInsertRowid);
-  };
-  const idOf = (name: string): number =>
-    connection.prepare("SELECT id FROM accounts WHERE name = ?").pluck().get(name) as number;
-  const addAccessToken = (
+  const { tables } = berth;
+  const idOf = async (name: string): Promise<number> =>
+    Number(await tables.value("SELECT id FROM accounts WHERE name = ?", name));
+  const addAccessToken = async (
     kind: "personal" | "organisation",
     owner: string,
     columns: Readonly<Record<string, string>>,
-  ): string => {
+  ): Promise<string> => {
     const secret = generateTokenSecret(kind);
     const id = `${kind}-${secret.slice(-8)}`;
     const hashed = {
       id,
-      account_id: idOf(owner),
+      account_id: await idOf(owner),
       label: "test",
       secret_hash: hashTokenSecret(secret),
     };
-    insert("access_tokens", { ...hashed, scopes: "[]", created_at: 0, ...columns });
+    await tables.insert("access_tokens", { ...hashed, scopes: "[]", created_at: 0, ...columns });
     return secret;
   };
   const as = (name: string, secret = password): TestBerth => ({
@@ -88,16 +78,16 @@ export async function startClosedBerth(settings: Settings = {}): Promise<ClosedB
       const { body } = await asked.expect(200);
       return (body as { token: string }).token;
     },
-    exec: (sql) => void connection.exec(sql),
+    exec: (sql) => tables.exec(sql),
     addUser: (name, columns = {}) =>
-      insert("accounts", {
+      tables.insert("accounts", {
         ...{ name, kind: "user", password_hash: hash, created_at: 0 },
         ...columns,
       }),
-    addOrganisation(name, owner) {
-      const id = insert("accounts", { name, kind: "organisation", created_at: 0 });
-      insert("members", {
-        ...{ organisation_id: id, user_id: idOf(owner), role: "owner", created_at: 0 },
+    async addOrganisation(name, owner) {
+      const id = await tables.insert("accounts", { name, kind: "organisation", created_at: 0 });
+      await tables.insert("members", {
+        ...{ organisation_id: id, user_id: await idOf(owner), role: "owner", created_at: 0 },
       });
       return id;
     },
@@ -108,9 +98,10 @@ export async function startClosedBerth(settings: Settings = {}): Promise<ClosedB
     async pushImage(repository, pusher, visibility) {
       const { manifest } = await pushImageParts(as(pusher), repository);
       await putManifest(as(pusher), repository, "1", manifest).expect(201);
-      connection
-        .prepare("UPDATE repositories SET visibility = ? WHERE name IN (?, 'library/' || ?)")
-        .run(visibility, repository, repository);
+      await tables.rows(
+        "UPDATE repositories SET visibility = ? WHERE name IN (?, ?)",
+        ...[visibility, repository, `library/${repository}`],
+      );
     },
     async key() {
       const [newest] = await createKeyFolder(path.join(berth.data, "keys")).list();

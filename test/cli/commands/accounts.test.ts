@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { existsSync, readFileSync } from "node:fs";
 import { after, describe, test } from "node:test";
 import { createAccounts } from "../../../src/accounts/accounts.ts";
-import { openSqliteDatabase } from "../../../src/database/sqlite/open.ts";
 import { pushBlob, startBerth } from "../../support/berth.ts";
+import { openDatabaseOf } from "../../support/database.ts";
 import { temporaryFolder } from "../../support/temporary.ts";
 import { berth as run } from "../support.ts";
 
@@ -12,7 +12,7 @@ describe("the account commands while a server runs", async () => {
   const data = temporaryFolder();
   const server = await startBerth(data);
   await pushBlob(server, "team/app", "so that there is a repository");
-  const database = await openSqliteDatabase(`${data}/berth.db`);
+  const database = await openDatabaseOf(data);
   const { authenticator } = createAccounts({ database, clock: Date.now, createOnPush: true });
   after(async () => {
     await database.close();

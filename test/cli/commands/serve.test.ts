@@ -18,7 +18,7 @@ async function serve(
   args: string[] = [],
   env: NodeJS.ProcessEnv = {},
 ): Promise<Running & { url: string }> {
-  const running = launch(["serve", "--open", "--listen", "127.0.0.1:0", ...args], {
+  const running = await launch(["serve", "--open", "--listen", "127.0.0.1:0", ...args], {
     ...memory,
     ...env,
   });
@@ -76,7 +76,7 @@ describe("berth serve", { concurrency: 2 }, () => {
         headers: { authorization: `Basic ${Buffer.from(`admin:${password}`).toString("base64")}` },
       });
     const run = async (work: (url: string, printed: string) => Promise<void>): Promise<string> => {
-      const running = launch(["serve", "--listen", "127.0.0.1:0", "--data", data]);
+      const running = await launch(["serve", "--listen", "127.0.0.1:0", "--data", data]);
       after(() => running.child.kill("SIGKILL"));
       const printed = await running.until("docker push");
       const url = /listens on (http:\/\/\S+)/.exec(printed)?.[1] ?? "";
@@ -133,7 +133,7 @@ describe("berth serve", { concurrency: 2 }, () => {
   test("reads the administrator's password from the configuration and prints no password command", async () => {
     const file = path.join(folder, "password");
     await writeFile(file, "correct horse battery\n");
-    const running = launch(
+    const running = await launch(
       ["serve", "--listen", "127.0.0.1:0", "--data", path.join(folder, "given")],
       {
         BERTH_AUTH_ADMIN_PASSWORD_FILE: file,

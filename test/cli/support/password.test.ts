@@ -5,8 +5,8 @@ import process from "node:process";
 import { after, describe, test } from "node:test";
 import path from "node:path";
 import { createAccounts } from "../../../src/accounts/accounts.ts";
-import { openSqliteDatabase } from "../../../src/database/sqlite/open.ts";
 import { startBerth } from "../../support/berth.ts";
+import { openDatabaseOf } from "../../support/database.ts";
 import { temporaryFolder } from "../../support/temporary.ts";
 
 /** `script` of util-linux runs a command on a pseudo-terminal. */
@@ -40,7 +40,7 @@ describe(
   async () => {
     const data = temporaryFolder();
     const server = await startBerth(data);
-    const database = await openSqliteDatabase(`${data}/berth.db`);
+    const database = await openDatabaseOf(data);
     const { authenticator } = createAccounts({ database, clock: Date.now, createOnPush: true });
     after(async () => {
       await database.close();

@@ -14,8 +14,8 @@ const ociIndex = "application/vnd.oci.image.index.v1+json";
 const ociImage = "application/vnd.oci.image.manifest.v1+json";
 
 const berth = await startClosedBerth();
-berth.addUser("ann");
-berth.addUser("mia");
+await berth.addUser("ann");
+await berth.addUser("mia");
 const host = `127.0.0.1:${berth.port}`;
 const folder = await createFolder();
 
@@ -149,9 +149,9 @@ describe("the commands for a remote server", () => {
       /has never pointed to/,
     );
     await says("ann", "tag", "rollback", "ann/app:1", two.digest);
-    berth.exec("UPDATE repositories SET immutable_tags = '[]' WHERE name = 'ann/app'");
+    await berth.exec("UPDATE repositories SET immutable_tags = '[]' WHERE name = 'ann/app'");
     assert.match(await fails("ann", "tag", "rollback", "ann/app:1"), /the tag 1 is immutable/);
-    berth.exec("UPDATE repositories SET immutable_tags = NULL WHERE name = 'ann/app'");
+    await berth.exec("UPDATE repositories SET immutable_tags = NULL WHERE name = 'ann/app'");
   });
 
   test("print the difference between two tags", async () => {

@@ -1,12 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import SqliteDatabase from "../../../src/database/sqlite/driver.ts";
-import {
-  createNamespacePageReads,
-  type NamespaceView,
-} from "../../../src/database/catalog/namespace-pages.ts";
-import { queriesOn } from "../../../src/database/sqlite/connection.ts";
-import { migrate } from "../../../src/database/sqlite/migrate.ts";
+import type { NamespaceView } from "../../../src/database/catalog/namespace-pages.ts";
+import { openTestDatabase } from "../../support/database.ts";
 
 interface Row {
   readonly name: string;
@@ -17,9 +12,8 @@ interface Row {
 }
 
 test("the pages of a namespace are slices of the sorted list of all visible repositories", async () => {
-  const connection = new SqliteDatabase(":memory:");
-  migrate(connection);
-  connection.exec("INSERT INTO accounts (id, name, kind, created_at) VALUES (7, 'gil', 'user', 0)");
+  const { tables, namespacePages: reads } = await openTestDatabase();
+  await tables.insert("accounts", { id: 7, name: "gil", kind: "user", created_at: 0 });
   const rows: readonly Row[] = Array.from({ length: 40 }, (_, number) => ({
     name: `team/${number % 3 === 0 ? "app" : "tool"}-${String((number * 17) % 40).padStart(2, "0")}`,
     updated: (number * 11) % 13,
@@ -29,20 +23,12 @@ test("the pages of a namespace are slices of the sorted list of all visible repo
   }));
   for (const { name, updated, rank, isPublic, isGiven } of rows) {
     const visibility = isPublic ? "public" : "private";
-    const { lastInsertRowid: id } = connection
-      .prepare(
-        `INSERT INTO repositories (name, namespace, visibility, created_at, updated_at, pull_rank)
-         VALUES (?, 'team', ?, 0, ?, ?)`,
-      )
-      .run(name, visibility, updated, rank);
+    const times = { created_at: 0, updated_at: updated };
+    const repository = { name, namespace: "team", visibility, pull_rank: rank, ...times };
+    const id = await tables.insert("repositories", repository);
     if (isGiven)
-      connection
-        .prepare(
-          "INSERT INTO collaborators (repository_id, user_id, permission) VALUES (?, 7, 'read')",
-        )
-        .run(id);
+      await tables.insert("collaborators", { repository_id: id, user_id: 7, permission: "read" });
   }
-  const reads = createNamespacePageReads(queriesOn(connection));
   const given = rows.filter(({ isGiven }) => isGiven).map(({ name }) => name);
   const views: readonly (readonly [NamespaceView, (row: Row) => boolean])[] = [
     [{ kind: "all" }, () => true],

@@ -56,17 +56,17 @@ async function startsWhole(data: string): Promise<void> {
   const walk = await walkRegistry(wire);
   wire.close();
   await berth.close();
-  assert.deepEqual([...lost, ...walk.problems, ...compareStored(data).problems], []);
+  assert.deepEqual([...lost, ...walk.problems, ...(await compareStored(data)).problems], []);
   assert.equal(walk.manifests, promised.images.length);
   assert.equal(versionOf(data), migrations.length);
 }
 
-function migrateAgain(data: string): void {
+async function migrateAgain(data: string): Promise<void> {
   const connection = openWriteConnection(path.join(data, "berth.db"));
   migrate(connection);
   connection.close();
   assert.equal(versionOf(data), migrations.length);
-  assert.deepEqual(compareStored(data).problems, []);
+  assert.deepEqual((await compareStored(data)).problems, []);
 }
 
 /** The step with a call of `cut_off(version)` before, between and after its statements. */
@@ -107,9 +107,9 @@ async function killed(data: string, version: number): Promise<void> {
 }
 
 /** Asserts that readers see no part of the step. */
-function assertUntouched(data: string, version: number): void {
+async function assertUntouched(data: string, version: number): Promise<void> {
   assert.equal(versionOf(data), version - 1);
-  assert.deepEqual(compareStored(data).problems, []);
+  assert.deepEqual((await compareStored(data)).problems, []);
 }
 
 describe("a start on an older folder", () => {
@@ -121,18 +121,18 @@ describe("a start on an older folder", () => {
   const copiesOf = cutOffs();
   for (const { version, name, text } of migrations.slice(oldest)) {
     const places = copiesOf.get(version) ?? [];
-    test(`that is interrupted at any of ${places.length} points of ${name} is finished by the next start`, () => {
+    test(`that is interrupted at any of ${places.length} points of ${name} is finished by the next start`, async () => {
       assert.equal(places.length, statementsOf(text).length + 1);
       for (const data of places) {
-        assertUntouched(data, version);
-        migrateAgain(data);
+        await assertUntouched(data, version);
+        await migrateAgain(data);
       }
     });
 
     test(`that is killed before the commit of ${name} is finished by the next start`, async () => {
       const data = copyOld();
       await killed(data, version);
-      assertUntouched(data, version);
+      await assertUntouched(data, version);
       await startsWhole(data);
     });
   }

@@ -28,13 +28,13 @@ export async function finish(
   }: { readonly how?: "stop" | "kill"; readonly collected?: boolean } = {},
 ): Promise<void> {
   await berth[how]();
-  tally.lost.push(...compareStored(data).problems);
+  tally.lost.push(...(await compareStored(data)).problems);
   const again = await startBerth(data);
-  if (compareStored(data).orphanUploads > 0) tally.lost.push("uploads without a row");
+  if ((await compareStored(data)).orphanUploads > 0) tally.lost.push("uploads without a row");
   tally.lost.push(...(await losses(again.wire, ledger, { collected })));
   tally.lost.push(...(await walkRegistry(again.wire)).problems);
   await again.stop();
-  const { orphanBlobs } = compareStored(data);
+  const { orphanBlobs } = await compareStored(data);
   tally.lost.push(...(await audit(data)));
   if (orphanBlobs > 0) tally.notes.push(`${orphanBlobs} files without a row`);
   tally.acknowledged += acknowledgedIn(ledger);

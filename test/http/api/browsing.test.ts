@@ -9,8 +9,8 @@ const ociImage = "application/vnd.oci.image.manifest.v1+json";
 const builds = ["10.0.20348.2762", "10.0.26100.2314"];
 
 const berth = await startClosedBerth();
-berth.addUser("ann");
-berth.addUser("mia");
+await berth.addUser("ann");
+await berth.addUser("mia");
 const ann = berth.as("ann");
 
 describe("Berth's own API (/api/berth/v1)", () => {
@@ -68,7 +68,7 @@ describe("Berth's own API (/api/berth/v1)", () => {
   test("sizes count a blob as shared only if the caller may read the other repository", async () => {
     for (const name of ["ann/first", "ann/second"]) await pushBlob(ann, name, "shared by two");
     await pushBlob(ann, "ann/first", "its own");
-    berth.exec("UPDATE repositories SET visibility = 'public' WHERE name = 'ann/first'");
+    await berth.exec("UPDATE repositories SET visibility = 'public' WHERE name = 'ann/first'");
     const sizes = async (who: typeof ann, path: string) => {
       const { body } = await who.api.get(`${root}/${path}`).expect(200);
       const { bytes, shared_bytes, unique_bytes } = body as Record<string, number>;
@@ -106,7 +106,7 @@ describe("Berth's own API (/api/berth/v1)", () => {
     const two = await pushImageParts(ann, "ann/moved", { layer: "2" });
     for (const { manifest } of [one, two])
       await putManifest(ann, "ann/moved", "1", manifest).expect(201);
-    berth.exec("UPDATE repositories SET visibility = 'public' WHERE name = 'ann/moved'");
+    await berth.exec("UPDATE repositories SET visibility = 'public' WHERE name = 'ann/moved'");
     const rollback = `${root}/repositories/ann/moved/-/tags/1/rollback`;
     await berth.api.post(rollback).expect(401);
     await berth.as("mia").api.post(rollback).expect(403);

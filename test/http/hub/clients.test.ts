@@ -9,18 +9,18 @@ import { hubAs } from "./support.ts";
 
 describe("requests of programs for Docker Hub", async () => {
   const berth = await startClosedBerth();
-  berth.addUser("mia");
+  await berth.addUser("mia");
   for (const tag of ["1.4.0", "1.5.0"]) {
     const { manifest } = await pushImageParts(berth.as("mia"), "mia/app", { layer: tag });
     await putManifest(berth.as("mia"), "mia/app", tag, manifest).expect(201);
     const pushedAtMs = Date.now();
     await waitUntil("the next tag is younger", () => Date.now() > pushedAtMs);
   }
-  berth.exec("UPDATE repositories SET visibility = 'public'");
+  await berth.exec("UPDATE repositories SET visibility = 'public'");
 
   test("peter-evans/dockerhub-description logs in with an access token and updates the README", async () => {
     // It logs in with an access token and sends one PATCH request.
-    const secret = berth.addPersonalToken("mia", "repo:admin");
+    const secret = await berth.addPersonalToken("mia", "repo:admin");
     const { body } = await berth.api
       .post("/v2/users/login")
       .set("Content-Type", "application/json")
@@ -49,7 +49,7 @@ describe("requests of programs for Docker Hub", async () => {
   });
 
   test("peter-evans/dockerhub-description is answered 403 if its token has only repo:write", async () => {
-    const secret = berth.addPersonalToken("mia", "repo:write");
+    const secret = await berth.addPersonalToken("mia", "repo:write");
     const { body } = await berth.api
       .post("/v2/users/login")
       .send({ username: "mia", password: secret });

@@ -24,8 +24,8 @@ describe("a JSON body of the Hub-shaped API", async () => {
   });
 
   test("with thousands of invalid values is answered with at most 20 field errors", async () => {
-    berth.addUser("mia");
-    berth.addOrganisation("team", "mia");
+    await berth.addUser("mia");
+    await berth.addOrganisation("team", "mia");
     const resources = Array.from({ length: 5_000 }, () => 1);
     const { body, text } = await berth
       .as("mia")

@@ -16,7 +16,7 @@ interface Image {
 
 describe("the size limits of answers about pushed content", async () => {
   const berth = await startClosedBerth();
-  berth.addUser("mia");
+  await berth.addUser("mia");
   const own = berth.as("mia");
   const ask = await hubAs(berth, "mia");
 

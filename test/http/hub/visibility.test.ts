@@ -15,12 +15,12 @@ const open = ["secret-open-a", "secret-open-b"];
 
 describe("visibility in the Hub-shaped API", async () => {
   const berth = await startClosedBerth();
-  for (const name of ["ann", "gil", "tess", "eve", "otto"]) berth.addUser(name);
-  const team = berth.addOrganisation("team", "ann");
-  berth.addOrganisation("other", "otto");
+  for (const name of ["ann", "gil", "tess", "eve", "otto"]) await berth.addUser(name);
+  const team = await berth.addOrganisation("team", "ann");
+  await berth.addOrganisation("other", "otto");
   for (const name of all)
     await berth.pushImage(`team/${name}`, "ann", open.includes(name) ? "public" : "private");
-  berth.exec(`
+  await berth.exec(`
     INSERT INTO collaborators SELECT repositories.id, accounts.id, 'read' FROM repositories, accounts
       WHERE repositories.name = 'team/secret-given' AND accounts.name = 'gil';
     INSERT INTO members SELECT ${team}, id, 'member', 0 FROM accounts WHERE name = 'tess';
@@ -30,14 +30,14 @@ describe("visibility in the Hub-shaped API", async () => {
       WHERE repositories.name = 'team/secret-teams';
     INSERT INTO stars SELECT accounts.id, repositories.id, 0 FROM accounts, repositories
       WHERE accounts.name = 'ann'`);
-  const robot = berth.addRobot("team", [
+  const robot = await berth.addRobot("team", [
     { type: "TYPE_REPO", path: "team/secret-shut-*", scopes: ["scope-image-pull"] },
     { type: "TYPE_ORG", path: "team", scopes: ["scope-repository-list"] },
   ]);
-  const blind = berth.addRobot("team", [
+  const blind = await berth.addRobot("team", [
     { type: "TYPE_REPO", path: "team/*", scopes: ["scope-image-pull"] },
   ]);
-  const stranger = berth.addRobot("other", [
+  const stranger = await berth.addRobot("other", [
     { type: "TYPE_REPO", path: "other/*", scopes: ["scope-repository-admin"] },
     { type: "TYPE_ORG", path: "other", scopes: ["scope-repository-list"] },
   ]);
@@ -56,8 +56,8 @@ describe("visibility in the Hub-shaped API", async () => {
     ["a robot that may not list", hubAs(berth, "team", blind), open],
     ["a robot of another organisation", hubAs(berth, "other", stranger), open],
   ];
-  function byToken(name: string, scope: string): Promise<Ask> {
-    return hubAs(berth, name, berth.addPersonalToken(name, scope));
+  async function byToken(name: string, scope: string): Promise<Ask> {
+    return await hubAs(berth, name, await berth.addPersonalToken(name, scope));
   }
 
   for (const [who, asking, sees] of viewers)

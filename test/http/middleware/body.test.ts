@@ -34,7 +34,7 @@ async function begin(
 
 describe("a small body", async () => {
   const berth = await startClosedBerth({ "limits.bodyTimeout": "1s" });
-  berth.addUser("ann");
+  await berth.addUser("ann");
   const authorization = basic("ann");
 
   for (const { name, line, headers, part } of [
@@ -104,7 +104,7 @@ test("a body that arrives more slowly than the minimum rate is answered 408 befo
 test("a manifest push above limits.manifestsInFlight is answered 503 with Retry-After until another one ends", async () => {
   const berth = await startClosedBerth({ "limits.manifestsInFlight": "1" });
   // A single client would reach its own limit first, which is answered 429.
-  for (const name of ["ann", "bob"]) berth.addUser(name);
+  for (const name of ["ann", "bob"]) await berth.addUser(name);
   const { api } = berth.as("bob");
   const index = { schemaVersion: 2, mediaType: OCI_INDEX, manifests: [] };
   const push = () => putManifest({ ...berth, api }, "bob/app", "1", index, OCI_INDEX);

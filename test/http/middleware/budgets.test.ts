@@ -20,7 +20,7 @@ function closeAfterwards(connections: readonly Connection[]): void {
 describe("many incomplete manifests of one user", () => {
   test("are answered 429 above a quarter of the total limit, and another user can still push", async () => {
     const berth = await startClosedBerth({ "limits.manifestsInFlight": "4" });
-    for (const name of ["ann", "mia"]) berth.addUser(name);
+    for (const name of ["ann", "mia"]) await berth.addUser(name);
     const open: Connection[] = [];
     closeAfterwards(open);
     const half = Buffer.alloc(3 * 2 ** 20, " ");
@@ -46,7 +46,7 @@ describe("the limits per client", () => {
     const berth = await startClosedBerth({ "limits.requestsPerClient": "1" });
     const open: Connection[] = [];
     closeAfterwards(open);
-    berth.addOrganisation("crew", "admin");
+    await berth.addOrganisation("crew", "admin");
     await berth.pushImage("crew/app", "admin", "private");
     const { headers } = await berth.as("admin").api.post("/v2/crew/app/blobs/uploads/").expect(202);
     const location = String(headers["location"]);
@@ -86,7 +86,7 @@ describe("the limits per client", () => {
 
   test("a request is no longer counted after its client disconnects while the password is verified", async () => {
     const berth = await startClosedBerth({ "limits.requestsPerClient": "4" });
-    berth.addUser("ann");
+    await berth.addUser("ann");
     for (let index = 0; index < 8; index += 1)
       (await connect(berth.port, head("GET /v2/", basic("ann")))).socket.destroy();
     // The server verifies passwords of one account from one address one after another.
@@ -95,7 +95,7 @@ describe("the limits per client", () => {
 
   test("anonymous token requests are limited per address; a request with a password is still answered 200", async () => {
     const berth = await startClosedBerth({ "limits.anonymousTokens": "1" });
-    berth.addUser("ann");
+    await berth.addUser("ann");
     const answers: number[] = [];
     for (let index = 0; index < 55; index += 1)
       answers.push((await berth.api.get("/token")).status);

@@ -118,7 +118,7 @@ describeApi("what browsers are told", (berth) => {
 
 describe("a JSON body that creates a repository", async () => {
   const berth = await startClosedBerth();
-  berth.addUser("mia");
+  await berth.addUser("mia");
   const authorization = `Bearer ${await sessionOf(berth, "mia")}`;
   const make = (name: string, type: string | undefined) =>
     send(
@@ -151,7 +151,7 @@ describe("a JSON body that creates a repository", async () => {
 
   test("uses repositories.defaultVisibility, unless the body sets is_private", async () => {
     const open = await startClosedBerth({ "repositories.defaultVisibility": "public" });
-    open.addUser("mia");
+    await open.addUser("mia");
     for (const [server, isPrivate] of [
       [berth, true],
       [open, false],
@@ -222,8 +222,8 @@ describe("open mode", async () => {
 
 describe("an organisation's access token with the scope scope-tag-read", async () => {
   const berth = await startClosedBerth();
-  berth.addUser("mia");
-  berth.addOrganisation("team", "mia");
+  await berth.addUser("mia");
+  await berth.addOrganisation("team", "mia");
   const history = [{ created_by: "ENV SECRET=canary" }];
   for (const layer of ["one", "two"]) {
     const config = { os: "linux", architecture: "amd64", history, config: { Env: [`A=${layer}`] } };
@@ -231,9 +231,9 @@ describe("an organisation's access token with the scope scope-tag-read", async (
     const { manifest } = await pushImageParts(mia, "team/app", { layer, config });
     await putManifest(mia, "team/app", layer, manifest).expect(201);
   }
-  const robot = (scope: string): string => {
+  const robot = async (scope: string): Promise<string> => {
     const resource = { type: "TYPE_REPO", path: "team/app", scopes: [scope] };
-    return `Basic ${Buffer.from(`team:${berth.addRobot("team", [resource])}`).toString("base64")}`;
+    return `Basic ${Buffer.from(`team:${await berth.addRobot("team", [resource])}`).toString("base64")}`;
   };
 
   test("does not get the content of image configs, but one with scope-image-pull does", async () => {
@@ -243,7 +243,7 @@ describe("an organisation's access token with the scope scope-tag-read", async (
       ["scope-tag-read", 403, ""],
       ["scope-image-pull", 200, "ENV SECRET=canary"],
     ] as const) {
-      const headers = { authorization: robot(scope) };
+      const headers = { authorization: await robot(scope) };
       const compared = await send(berth.port, "GET", diff, headers);
       assert.equal(compared.status, status, compared.text);
       const listed = await send(berth.port, "GET", images, headers);

@@ -58,7 +58,7 @@ describe("a request that is rejected before its body has arrived", () => {
 describe("a server with limits.connections = 100", () => {
   test("answers other addresses while one address opens 101 idle or slow connections", async () => {
     const data = path.join(temporaryFolder(), "data");
-    const running = launch(["serve", "--data", data, "--listen", "127.0.0.1:0"], {
+    const running = await launch(["serve", "--data", data, "--listen", "127.0.0.1:0"], {
       BERTH_LIMITS_CONNECTIONS: "100",
     });
     after(() => running.child.kill("SIGKILL"));

@@ -28,8 +28,8 @@ function exchange(port: number, method: string, path: string, headers: string): 
 describe("the manifest fast path with tokens", () => {
   test("answers each caller with the same bytes as the Koa pipeline", async () => {
     const berth = await startClosedBerth();
-    berth.addUser("ann");
-    berth.addUser("mia");
+    await berth.addUser("ann");
+    await berth.addUser("mia");
     await berth.pushImage("ann/private", "ann", "private");
     await berth.pushImage("ann/public", "ann", "public");
     const scopes = ["private", "public", "missing"].map((name) => `repository:ann/${name}:*`);
@@ -61,7 +61,7 @@ describe("the manifest fast path with tokens", () => {
 
   test("answers GET /v2/ with the same bytes as the Koa pipeline, and only to a known principal", async () => {
     const berth = await startClosedBerth();
-    berth.addUser("ann");
+    await berth.addUser("ann");
     const basic = Buffer.from(`ann:${password}`).toString("base64");
     const tokens = [await berth.token("ann"), await berth.token(undefined), "nonsense"];
     const found: string[] = [];

@@ -21,8 +21,8 @@ const lists = [
 
 describe("a cached answer of a list or search", async () => {
   const berth = await startClosedBerth();
-  for (const name of ["mia", "gil", "tom"]) berth.addUser(name);
-  const team = berth.addOrganisation("team", "mia");
+  for (const name of ["mia", "gil", "tom"]) await berth.addUser(name);
+  const team = await berth.addOrganisation("team", "mia");
   const people: readonly (readonly [string, Ask])[] = [
     ["anonymous", await hubAs(berth)],
     ["gil", await hubAs(berth, "gil")],
@@ -59,12 +59,12 @@ describe("a cached answer of a list or search", async () => {
     const path = "/v2/namespaces/team/repositories/app-a";
     await mia("patch", path, { is_private: true });
     await expectFor("app-a", ["mia"], "once it is private");
-    berth.exec(`INSERT INTO collaborators SELECT repositories.id, accounts.id, 'read'
+    await berth.exec(`INSERT INTO collaborators SELECT repositories.id, accounts.id, 'read'
       FROM repositories, accounts WHERE repositories.name = 'team/app-a' AND accounts.name = 'gil'`);
     await expectFor("app-a", ["gil", "mia"], "once it was given to gil, by another process");
-    berth.exec(`UPDATE members SET role = 'member' WHERE organisation_id = ${team}`);
+    await berth.exec(`UPDATE members SET role = 'member' WHERE organisation_id = ${team}`);
     await expectFor("app-a", ["gil"], "once mia owns nothing");
-    berth.exec(`UPDATE members SET role = 'owner' WHERE organisation_id = ${team}`);
+    await berth.exec(`UPDATE members SET role = 'owner' WHERE organisation_id = ${team}`);
     await mia("delete", path);
     await expectFor("app-a", [], "after its removal");
   });

@@ -6,8 +6,8 @@ import { startClosedBerth } from "../../support/closed.ts";
 
 describe("the actor of a push", async () => {
   const berth = await startClosedBerth({ trustedProxies: "127.0.0.1" });
-  berth.addUser("mia");
-  berth.addUser("tom");
+  await berth.addUser("mia");
+  await berth.addUser("tom");
   const context = await openCommandContext(berth.config, { store: false });
   const accounts = await context.accounts();
   const audit = async (account: string) => {
@@ -42,7 +42,7 @@ describe("the actor of a push", async () => {
     const images = [];
     for (let place = 0; place < 6; place += 1)
       images.push(await pushImageParts(berth.as("mia"), "mia/app", { layer: `layer ${place}` }));
-    berth.exec("UPDATE repositories SET immutable_tags = '[]' WHERE name = 'mia/app'");
+    await berth.exec("UPDATE repositories SET immutable_tags = '[]' WHERE name = 'mia/app'");
     const answers = await Promise.all(
       images.map(({ manifest, digest }, place) => {
         const reference = place % 2 === 0 ? "final" : `${digest}?tag=final`;

@@ -33,7 +33,7 @@ describeApi(
 describe("with repositories.createOnPush=false and accounts", () => {
   test("owners and administrators get no push token and 401 until the repository exists", async () => {
     const berth = await startClosedBerth(settings);
-    berth.addUser("mia");
+    await berth.addUser("mia");
     for (const name of ["mia", "admin"]) {
       const token = await berth.token(name, "repository:mia/app:pull,push,delete");
       const { access } = JSON.parse(Buffer.from(token.split(".")[1] ?? "", "base64url").toString());
@@ -41,7 +41,7 @@ describe("with repositories.createOnPush=false and accounts", () => {
       await berth.with(token).api.post("/v2/mia/app/blobs/uploads/").expect(401);
       await berth.as(name).api.post("/v2/mia/app/blobs/uploads/").expect(401);
     }
-    berth.exec(`INSERT INTO repositories (name, namespace, created_at, updated_at)
+    await berth.exec(`INSERT INTO repositories (name, namespace, created_at, updated_at)
       VALUES ('mia/app', 'mia', 0, 0)`);
     await berth.as("mia").api.post("/v2/mia/app/blobs/uploads/").expect(202);
   });

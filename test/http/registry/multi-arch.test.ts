@@ -1,10 +1,8 @@
-import SqliteDatabase from "../../../src/database/sqlite/driver.ts";
 import assert from "node:assert/strict";
 import { before, describe, test } from "node:test";
-import { databaseFile } from "../../../src/app/data-folder.ts";
 import { digestOf } from "../../../src/oci/digest.ts";
 import * as types from "../../../src/oci/media-types.ts";
-import { collect, describeApi, putManifest, type TestBerth } from "../../support/berth.ts";
+import { collect, describeApi, putManifest } from "../../support/berth.ts";
 import {
   forms,
   platforms,
@@ -13,16 +11,6 @@ import {
   type Platform,
   type PushedIndex,
 } from "./multi-arch.ts";
-
-/** Runs a query on the database file while the server runs. */
-function rowsOf(berth: TestBerth, query: string, ...parameters: string[]): unknown[] {
-  const database = new SqliteDatabase(databaseFile(berth.config), { readonly: true });
-  try {
-    return database.prepare(query).all(...parameters);
-  } finally {
-    database.close();
-  }
-}
 
 /** The database columns of a platform. */
 const columnsOf = (platform: Platform) => ({
@@ -76,8 +64,7 @@ describeApi("one tag for Linux and Windows", (berth) => {
       });
 
       test("the database has every platform of the index in the pushed order", async () => {
-        const rows = rowsOf(
-          berth(),
+        const rows = await berth().tables.rows(
           `SELECT r.digest, r.kind, r.os, r.architecture, r.variant, r.os_version, r.os_features
            FROM manifest_references r JOIN manifests m ON m.id = r.manifest_id
            JOIN repositories p ON p.id = m.repository_id
@@ -98,8 +85,7 @@ describeApi("one tag for Linux and Windows", (berth) => {
 
       test("the database row of an image has the platform of its config", async () => {
         for (const [position, platform] of platforms.entries()) {
-          const [row] = rowsOf(
-            berth(),
+          const [row] = await berth().tables.rows(
             `SELECT m.os, m.architecture, m.variant, m.os_version, m.os_features
              FROM manifests m JOIN repositories p ON p.id = m.repository_id
              WHERE p.name = ? AND m.digest = ?`,
@@ -110,15 +96,14 @@ describeApi("one tag for Linux and Windows", (berth) => {
         }
       });
 
-      test("the database row of the attestation has the digest of its image", () => {
-        const rows = rowsOf(
-          berth(),
+      test("the database row of the attestation has the digest of its image", async () => {
+        const rows = await berth().tables.rows<{ annotations: string }>(
           `SELECT r.annotations FROM manifest_references r
            JOIN manifests m ON m.id = r.manifest_id JOIN repositories p ON p.id = m.repository_id
            WHERE p.name = ? AND r.digest = ?`,
           repository,
           String(pushed.children.at(-1)?.digest),
-        ) as { annotations: string }[];
+        );
         assert.deepEqual(
           rows.map((row) => JSON.parse(row.annotations)["vnd.docker.reference.digest"]),
           [pushed.children[0]?.digest],
@@ -148,8 +133,7 @@ describeApi("one tag for Linux and Windows", (berth) => {
       })),
     };
     await putManifest(berth(), "multi/same", "same", document, types.OCI_INDEX).expect(201);
-    const rows = rowsOf(
-      berth(),
+    const rows = await berth().tables.rows(
       `SELECT r.os FROM manifest_references r JOIN tags t ON t.manifest_id = r.manifest_id
        WHERE t.name = 'same' ORDER BY r.position`,
     );

@@ -5,10 +5,10 @@ import { decode } from "../../auth/tokens/forged-tokens.ts";
 import { password, startClosedBerth } from "../../support/closed.ts";
 
 const berth = await startClosedBerth();
-berth.addUser("mia");
-berth.addUser("ann");
-berth.addUser("dora", { disabled: 1 });
-berth.addOrganisation("team", "ann");
+await berth.addUser("mia");
+await berth.addUser("ann");
+await berth.addUser("dora", { disabled: 1 });
+await berth.addOrganisation("team", "ann");
 await berth.pushImage("team/private", "ann", "private");
 await berth.pushImage("team/public", "ann", "public");
 await berth.pushImage("alpine", "admin", "public");
@@ -121,10 +121,10 @@ describe("GET /token", () => {
   });
 
   test("accepts an access token as password, and grants no more than its scopes", async () => {
-    const secret = berth.addPersonalToken("ann", "repo:read");
+    const secret = await berth.addPersonalToken("ann", "repo:read");
     const { body } = await get("repository:team/private:pull,push").auth("ann", secret).expect(200);
     assert.deepEqual(accessIn(body as TokenBody), ["repository:team/private:pull"]);
-    const robot = berth.addRobot("team", [
+    const robot = await berth.addRobot("team", [
       { type: "TYPE_REPO", path: "team/*", scopes: ["scope-image-push"] },
     ]);
     const { body: other } = await get("repository:team/private:*").auth("team", robot).expect(200);
@@ -178,12 +178,12 @@ describe("GET /token", () => {
   });
 
   test("answers 503 to valid credentials while the accounts table cannot be read", async () => {
-    berth.exec("ALTER TABLE accounts RENAME TO gone");
+    await berth.exec("ALTER TABLE accounts RENAME TO gone");
     try {
       await get().auth("mia", password).expect(503);
       await berth.as("mia").api.get("/v2/team/public/tags/list").expect(503);
     } finally {
-      berth.exec("ALTER TABLE gone RENAME TO accounts");
+      await berth.exec("ALTER TABLE gone RENAME TO accounts");
     }
     await get().auth("mia", password).expect(200);
   });

@@ -8,10 +8,10 @@ import { pushBlob, pushImageParts, putManifest, type TestBerth } from "../../sup
 import { password, startClosedBerth } from "../../support/closed.ts";
 
 const berth = await startClosedBerth();
-for (const name of ["ann", "eve", "ed"]) berth.addUser(name);
-const team = berth.addOrganisation("team", "ann");
+for (const name of ["ann", "eve", "ed"]) await berth.addUser(name);
+const team = await berth.addOrganisation("team", "ann");
 for (const name of ["eve", "ed"]) {
-  berth.exec(`INSERT INTO members SELECT ${team}, id, 'editor', 0 FROM accounts
+  await berth.exec(`INSERT INTO members SELECT ${team}, id, 'editor', 0 FROM accounts
     WHERE name = '${name}'`);
 }
 const context = await openCommandContext(berth.config, { store: true });
@@ -77,7 +77,7 @@ describe("a token that was issued before its repository existed", () => {
   });
 
   test("of a robot opens the repository that the robot creates with it, but not for delete", async () => {
-    const secret = berth.addRobot("team", [
+    const secret = await berth.addRobot("team", [
       { type: "TYPE_REPO", path: "team/by-robot*", scopes: ["scope-image-push"] },
       { type: "TYPE_ORG", path: "team", scopes: ["scope-repository-create"] },
     ]);
@@ -156,7 +156,7 @@ describe("after a revocation, a deletion or another loss of access", () => {
 
   test("a recreated organisation rejects the tokens of its former owner and of its former robot", async () => {
     await accounts.organisations.add(actor, { name: "fleet", owner: "ann" });
-    const secret = berth.addRobot("fleet", [
+    const secret = await berth.addRobot("fleet", [
       { type: "TYPE_REPO", path: "fleet/*", scopes: ["scope-image-delete"] },
       { type: "TYPE_ORG", path: "fleet", scopes: ["scope-repository-create"] },
     ]);

@@ -17,7 +17,7 @@ import {
 import { digestOf, parseDigest } from "../../../src/oci/digest.ts";
 import { parseRepositoryName } from "../../../src/oci/name.ts";
 import { startBerth } from "../../support/berth.ts";
-import { openMetadataInMemory } from "../../support/database.ts";
+import { openTestDatabase } from "../../support/database.ts";
 import { waitUntil } from "../../support/wait.ts";
 import { openClient } from "../client.ts";
 import {
@@ -138,7 +138,7 @@ test("two processes on one database follow a tag that moves, although the upstre
 describe("a mirror process", () => {
   const nowMs = 1_000_000_000;
   const join = async (others: Readonly<Record<string, number>>, areOnOneHost = true) => {
-    const database = openMetadataInMemory();
+    const database = await openTestDatabase();
     for (const [owner, seenAtMs] of Object.entries(others))
       await database.commands.seeMirrorProcess({ owner, nowMs: seenAtMs });
     const { processId, release } = createProcessId();
@@ -182,7 +182,7 @@ async function* oneChunk(text: string): AsyncGenerator<Uint8Array> {
 
 test("the maintenance deletes the bytes and the row of a stale download after an hour", async () => {
   const hourMs = 3_600_000;
-  const database = openMetadataInMemory();
+  const database = await openTestDatabase();
   const store = createMemoryStore();
   const repository = parseRepositoryName("docker.io/library/left");
   const begin = async (digit: string, nowMs: number): Promise<string> => {

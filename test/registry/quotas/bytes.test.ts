@@ -149,7 +149,7 @@ describe("a quota", () => {
     inWorld(async (world) => {
       await limit(world, "team", 100);
       await pushBlob(world, "team/a", "eight...");
-      world.connection.exec("UPDATE quotas SET used_bytes = 7");
+      await world.tables.exec("UPDATE quotas SET used_bytes = 7");
       const [finding, ...others] = await world.findings();
       assert.equal(finding?.subject, "team: the quota counts 7 bytes, the namespace links 8");
       assert.deepEqual(others, []);

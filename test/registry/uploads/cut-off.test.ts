@@ -1,9 +1,7 @@
 import assert from "node:assert/strict";
-import path from "node:path";
 import { Readable } from "node:stream";
 import { test } from "node:test";
 import type { Database } from "../../../src/database/contract.ts";
-import { openSqliteDatabase } from "../../../src/database/sqlite/open.ts";
 import { digestOf } from "../../../src/oci/digest.ts";
 import { parseRepositoryName } from "../../../src/oci/name.ts";
 import { createRegistry } from "../../../src/registry/registry.ts";
@@ -12,6 +10,7 @@ import { deleteOrphanUploads } from "../../../src/registry/uploads/expire.ts";
 import { openFilesystemStore } from "../../../storage/filesystem/store.ts";
 import type { BlobStore } from "../../../storage/blob-store.ts";
 import { openModeClient, rules, silent } from "../../support/pushes.ts";
+import { openTestDatabase } from "../../support/database.ts";
 import { temporaryFolder } from "../../support/temporary.ts";
 
 const repository = parseRepositoryName("team/app");
@@ -39,7 +38,7 @@ const chunkOf = (content: Buffer): Chunk => ({
 test("after a crash between a blob's file and its row, a repeated closing PUT gets BLOB_UPLOAD_UNKNOWN", async () => {
   const data = temporaryFolder();
   const store = await openFilesystemStore(data);
-  const database = await openSqliteDatabase(path.join(data, "berth.db"));
+  const database = await openTestDatabase();
   // Stops where a crash would: the file has its final name, and the database has no row.
   let named: (() => void) | undefined;
   const cutOff = new Promise<void>((resolve) => (named = resolve));

@@ -8,11 +8,11 @@ const repository = named("team/app");
 const idleMs = 3_600_000;
 
 /** Opens an upload with a chunk whose last use was more than one hour ago. */
-async function openIdleUpload({ registry: { uploads }, connection }: World) {
+async function openIdleUpload({ registry: { uploads }, tables }: World) {
   const id = await uploads.start(openModeClient, repository);
   const request = { actor: openModeClient, repository, id };
   await uploads.append(request, chunkOf("some"));
-  connection.exec(`UPDATE uploads SET touched_at = touched_at - ${idleMs + 1}`);
+  await tables.exec(`UPDATE uploads SET touched_at = touched_at - ${idleMs + 1}`);
   return request;
 }
 

@@ -10,7 +10,7 @@ import { createRegistry } from "../../../src/registry/registry.ts";
 import type { Chunk } from "../../../src/registry/uploads/chunk.ts";
 import { openFilesystemStore } from "../../../storage/filesystem/store.ts";
 import type { Reserve } from "../../../storage/filesystem/free-space.ts";
-import { openMetadataInMemory } from "../../support/database.ts";
+import { openTestDatabase } from "../../support/database.ts";
 import { failNextFlush } from "../../support/failing-flush.ts";
 import { openModeClient, rules, silent } from "../../support/pushes.ts";
 import { temporaryFolder } from "../../support/temporary.ts";
@@ -27,9 +27,9 @@ const chunkOf = (content: Buffer): Chunk => ({
 });
 
 /** A data folder with a database, on which the test opens registries as processes do. */
-function openFolder(t: TestContext) {
+async function openFolder(t: TestContext) {
   const root = temporaryFolder();
-  const database = openMetadataInMemory();
+  const database = await openTestDatabase();
   t.after(() => database.close());
   return {
     root,
@@ -51,7 +51,7 @@ const isStatus = (status: number) => (error: unknown) => describeFailure(error)?
 const unknownUpload = { code: "BLOB_UPLOAD_UNKNOWN" };
 
 test("a PATCH on a full disk is answered 507, ends the upload and deletes its bytes", async (t) => {
-  const folder = openFolder(t);
+  const folder = await openFolder(t);
   const { uploads } = await folder.openRegistry();
   const id = await uploads.start(openModeClient, repository);
   await uploads.append(request(id), chunkOf(Buffer.alloc(100_000)));
@@ -63,7 +63,7 @@ test("a PATCH on a full disk is answered 507, ends the upload and deletes its by
 });
 
 test("a closing PUT whose file cannot be renamed is answered 503, ends the upload and deletes its bytes", async (t) => {
-  const folder = openFolder(t);
+  const folder = await openFolder(t);
   const { uploads } = await folder.openRegistry();
   const bytes = Buffer.alloc(300_000, "layer");
   const digest = digestOf(bytes);
@@ -77,7 +77,7 @@ test("a closing PUT whose file cannot be renamed is answered 503, ends the uploa
 });
 
 test("a PATCH that could not be flushed is answered 503, and its upload has no bytes afterwards", async (t) => {
-  const folder = openFolder(t);
+  const folder = await openFolder(t);
   const { uploads } = await folder.openRegistry();
   const id = await uploads.start(openModeClient, repository);
   await uploads.append(request(id), chunkOf(Buffer.alloc(1_000)));
@@ -87,7 +87,7 @@ test("a PATCH that could not be flushed is answered 503, and its upload has no b
 });
 
 test("the digest of bytes that were lost in one process is not accepted for the bytes that another process has stored", async (t) => {
-  const folder = openFolder(t);
+  const folder = await openFolder(t);
   const [first, second] = [await folder.openRegistry(), await folder.openRegistry()];
   const lost = Buffer.alloc(9 * MiB, "lost");
   const stored = Buffer.alloc(9 * MiB, "stored");

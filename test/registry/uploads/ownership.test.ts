@@ -9,7 +9,7 @@ describe("an upload session", () => {
   test(
     "answers BLOB_UPLOAD_UNKNOWN to other accounts, and they can't change it",
     inWorld(async (world) => {
-      withAccounts(world);
+      await withAccounts(world);
       const { uploads } = world.registry;
       const repository = named("team/app");
       const digest = await pushBlob(world, "team/app", "already here", mia);

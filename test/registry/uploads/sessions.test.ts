@@ -7,7 +7,7 @@ import {
   type UploadSessions,
 } from "../../../src/registry/uploads/sessions.ts";
 import type { UploadRow } from "../../../src/database/registry/schema.ts";
-import { openMetadataInMemory } from "../../support/database.ts";
+import { openTestDatabase } from "../../support/database.ts";
 import { as, chunkOf, inWorld, isCode, named } from "../support.ts";
 
 const repository = named("team/app");
@@ -28,7 +28,7 @@ function begin(sessions: UploadSessions): UploadRow {
 
 describe("an upload session", () => {
   test("that ends at once gets no row", async () => {
-    const database = openMetadataInMemory();
+    const database = await openTestDatabase();
     const sessions = createUploadSessions(database);
     const { id } = begin(sessions);
     assert.equal((await sessions.find(id))?.id, id);
@@ -39,7 +39,7 @@ describe("an upload session", () => {
   });
 
   test("that is settled has a row, which the caller must delete", async () => {
-    const database = openMetadataInMemory();
+    const database = await openTestDatabase();
     const sessions = createUploadSessions(database);
     const row = begin(sessions);
     await sessions.persist(row.id);
@@ -49,7 +49,7 @@ describe("an upload session", () => {
   });
 
   test("that ends while its row is being written waits for the row", async () => {
-    const database = openMetadataInMemory();
+    const database = await openTestDatabase();
     const sessions = createUploadSessions(database);
     const { id } = begin(sessions);
     const writing = sessions.persist(id);
@@ -59,13 +59,13 @@ describe("an upload session", () => {
   });
 
   test("that another process began a moment ago is found", async () => {
-    const database = openMetadataInMemory();
+    const database = await openTestDatabase();
     const { id } = begin(createUploadSessions(database));
     assert.equal((await createUploadSessions(database).find(id))?.id, id);
   });
 
   test("that is open when the process closes gets a row", async () => {
-    const database = openMetadataInMemory();
+    const database = await openTestDatabase();
     const sessions = createUploadSessions(database);
     const { id } = begin(sessions);
     await sessions.close();
@@ -73,7 +73,7 @@ describe("an upload session", () => {
   });
 
   test("whose row could not be written can be settled again", async () => {
-    const database = openMetadataInMemory();
+    const database = await openTestDatabase();
     let failing = true;
     const sessions = createUploadSessions({
       uploads: database.uploads,
@@ -123,7 +123,7 @@ describe("the number of open uploads of an account", () => {
         const old = await uploads.start(as(7), repository);
         const request = { actor: as(7), repository, id: old };
         await uploads.append(request, chunkOf("some"));
-        world.connection.exec("UPDATE uploads SET touched_at = touched_at - 3600001");
+        await world.tables.exec("UPDATE uploads SET touched_at = touched_at - 3600001");
         for (let index = 0; index < 3; index += 1) await uploads.start(as(7), repository);
         await assert.rejects(uploads.status(request), isCode("BLOB_UPLOAD_UNKNOWN"));
         assert.deepEqual(await world.stored(), { blobs: 0, uploads: 0 });

@@ -44,7 +44,7 @@ async function start(
   data = path.join(temporaryFolder(), "data"),
 ): Promise<Cluster> {
   const args = ["serve", "--open", "--data", data, "--listen", "127.0.0.1:0"];
-  const running = launch(args, {
+  const running = await launch(args, {
     ...{ BERTH_WORKERS: "2", BERTH_LOG_LEVEL: "debug" },
     ...env,
   });
@@ -111,7 +111,7 @@ describe("two workers", () => {
     );
     signal("SIGTERM");
     assert.equal(await ended, 0);
-    const { blobRows, orphanBlobs, orphanUploads, problems } = compareStored(data);
+    const { blobRows, orphanBlobs, orphanUploads, problems } = await compareStored(data);
     assert.deepEqual(
       { blobRows, orphanBlobs, orphanUploads, problems },
       { blobRows: 2, orphanBlobs: 0, orphanUploads: 0, problems: [] },

@@ -5,8 +5,8 @@ import { hubAs, hubWith, sessionOf } from "../support.ts";
 
 describe("a login to the Hub-shaped API", async () => {
   const berth = await startClosedBerth();
-  for (const name of ["mia", "dora", "pia", "rob"]) berth.addUser(name);
-  berth.addOrganisation("team", "mia");
+  for (const name of ["mia", "dora", "pia", "rob"]) await berth.addUser(name);
+  await berth.addOrganisation("team", "mia");
   await berth.pushImage("mia/private", "mia", "private");
   const login = (username: string, secret: string) =>
     berth.api.post("/v2/users/login/?refresh_token=true").send({ username, password: secret });
@@ -59,27 +59,29 @@ describe("a login to the Hub-shaped API", async () => {
   test("its token is rejected after the account is disabled or its password changes", async () => {
     const dora = await hubAs(berth, "dora");
     assert.equal((await dora("get", "/v2/user")).status, 200);
-    berth.exec("UPDATE accounts SET disabled = 1 WHERE name = 'dora'");
+    await berth.exec("UPDATE accounts SET disabled = 1 WHERE name = 'dora'");
     assert.equal((await dora("get", "/v2/user")).status, 401);
     const pia = await hubAs(berth, "pia");
-    berth.exec(`UPDATE accounts SET password_changed_at = ${Date.now() + 1} WHERE name = 'pia'`);
+    await berth.exec(
+      `UPDATE accounts SET password_changed_at = ${Date.now() + 1} WHERE name = 'pia'`,
+    );
     assert.equal((await pia("get", "/v2/user")).status, 401);
   });
 
   test("its token is rejected when the access token used to log in is deactivated or deleted", async () => {
-    const secret = berth.addPersonalToken("rob", "repo:admin");
+    const secret = await berth.addPersonalToken("rob", "repo:admin");
     const rob = await hubAs(berth, "rob", secret);
     assert.equal((await rob("get", "/v2/user")).status, 200);
-    berth.exec("UPDATE access_tokens SET is_active = 0");
+    await berth.exec("UPDATE access_tokens SET is_active = 0");
     assert.equal((await rob("get", "/v2/user")).status, 401);
-    berth.exec("UPDATE access_tokens SET is_active = 1");
+    await berth.exec("UPDATE access_tokens SET is_active = 1");
     assert.equal((await rob("get", "/v2/user")).status, 200);
-    berth.exec("DELETE FROM access_tokens");
+    await berth.exec("DELETE FROM access_tokens");
     assert.equal((await rob("get", "/v2/user")).status, 401);
   });
 
   test("an organisation's access token can log in at /v2/auth/token, but not at /v2/users/login", async () => {
-    const secret = berth.addRobot("team", [
+    const secret = await berth.addRobot("team", [
       { type: "TYPE_REPO", path: "team/*", scopes: ["scope-image-pull"] },
     ]);
     await login("team", secret).expect(401);

@@ -11,7 +11,7 @@ interface Group {
 
 test("the list of actions has every action of the audit log, also deletions of blobs and manifests", async () => {
   const berth = await startClosedBerth();
-  berth.addUser("mia");
+  await berth.addUser("mia");
   const mia = await hubAs(berth, "mia");
   const { status, body } = await mia("get", "/v2/auditlogs/mia/actions");
   assert.equal(status, 200);

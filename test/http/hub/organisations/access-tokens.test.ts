@@ -8,8 +8,8 @@ const column = (body: Body, list: string, field: string): readonly unknown[] =>
 
 describe("access tokens in the Hub-shaped API", async () => {
   const berth = await startClosedBerth();
-  for (const name of ["ann", "mia"]) berth.addUser(name);
-  berth.addOrganisation("team", "ann");
+  for (const name of ["ann", "mia"]) await berth.addUser(name);
+  await berth.addOrganisation("team", "ann");
   await berth.pushImage("team/app", "ann", "private");
   await berth.pushImage("team/other", "ann", "private");
   await berth.pushImage("ann/own", "ann", "private");
@@ -39,8 +39,8 @@ describe("access tokens in the Hub-shaped API", async () => {
 
   describe("a user's access token", async () => {
     const scopes = ["repo:admin", "repo:write", "repo:read", "repo:public_read"] as const;
-    const askAs = (scope: (typeof scopes)[number]): Promise<Ask> =>
-      hubAs(berth, "ann", berth.addPersonalToken("ann", scope));
+    const askAs = async (scope: (typeof scopes)[number]): Promise<Ask> =>
+      await hubAs(berth, "ann", await berth.addPersonalToken("ann", scope));
     const own = "/v2/repositories/ann/own/";
 
     for (const scope of scopes)

@@ -4,8 +4,8 @@ import { startClosedBerth } from "../../../support/closed.ts";
 import { hubAs, textOf, type Body } from "../support.ts";
 
 const berth = await startClosedBerth();
-for (const name of ["ann", "mia", "tom", "eve"]) berth.addUser(name);
-const team = berth.addOrganisation("team", "ann");
+for (const name of ["ann", "mia", "tom", "eve"]) await berth.addUser(name);
+const team = await berth.addOrganisation("team", "ann");
 const ann = await hubAs(berth, "ann");
 const mia = await hubAs(berth, "mia");
 const root = await hubAs(berth, "admin");
@@ -37,7 +37,7 @@ describe("an invite", () => {
   test("accepting an old invite does not raise the role of an account that is already a member", async () => {
     const id = await invite("mia", "owner");
     // An earlier version could leave this state: a membership together with an open invite.
-    berth.exec(
+    await berth.exec(
       `INSERT INTO members SELECT ${team}, id, 'member', 0 FROM accounts WHERE name = 'mia'`,
     );
     assert.equal((await mia("post", `/v2/invites/${id}/accept`)).status, 204);
@@ -46,7 +46,7 @@ describe("an invite", () => {
   });
 
   test("an invite ends when its sender is removed from the organisation", async () => {
-    berth.exec(
+    await berth.exec(
       `INSERT INTO members SELECT ${team}, id, 'owner', 0 FROM accounts WHERE name = 'tom'`,
     );
     const tom = await hubAs(berth, "tom");
@@ -57,29 +57,31 @@ describe("an invite", () => {
 });
 
 test("an invite cannot be accepted while the account of its sender is disabled", async () => {
-  berth.exec(`INSERT INTO members SELECT ${team}, id, 'owner', 0 FROM accounts WHERE name = 'tom'`);
+  await berth.exec(
+    `INSERT INTO members SELECT ${team}, id, 'owner', 0 FROM accounts WHERE name = 'tom'`,
+  );
   const tom = await hubAs(berth, "tom");
   const sent = { org: "team", invitees: ["mia"], role: "owner" };
   const { body } = await tom("post", "/v2/invites/bulk", sent);
   const id = textOf((body["invitees"] as Body)[0]?.["invite"]?.["id"]);
-  berth.exec("UPDATE accounts SET disabled = 1 WHERE name = 'tom'");
+  await berth.exec("UPDATE accounts SET disabled = 1 WHERE name = 'tom'");
   assert.equal((await mia("post", `/v2/invites/${id}/accept`)).status, 404);
   assert.equal(await roleOf("mia"), undefined);
-  berth.exec("UPDATE accounts SET disabled = 0 WHERE name = 'tom'");
+  await berth.exec("UPDATE accounts SET disabled = 0 WHERE name = 'tom'");
   assert.equal((await mia("post", `/v2/invites/${id}/accept`)).status, 204);
   for (const user of ["mia", "tom"]) await ann("delete", `/v2/orgs/team/members/${user}`);
 });
 
 test("an invite of a former administrator is not listed for its user, and cannot be accepted", async () => {
-  berth.addUser("former");
-  berth.exec("UPDATE accounts SET is_admin = 1 WHERE name = 'former'");
+  await berth.addUser("former");
+  await berth.exec("UPDATE accounts SET is_admin = 1 WHERE name = 'former'");
   const former = await hubAs(berth, "former");
   const sent = { org: "team", invitees: ["mia"], role: "owner" };
   const { body } = await former("post", "/v2/invites/bulk", sent);
   const id = textOf((body["invitees"] as Body)[0]?.["invite"]?.["id"]);
   const listed = async () => (await mia("get", "/v2/user/invites")).body["data"] as unknown as [];
   assert.equal((await listed()).length, 1);
-  berth.exec("UPDATE accounts SET is_admin = 0 WHERE name = 'former'");
+  await berth.exec("UPDATE accounts SET is_admin = 0 WHERE name = 'former'");
   assert.deepEqual(await listed(), []);
   assert.equal((await mia("post", `/v2/invites/${id}/accept`)).status, 404);
   assert.equal(await roleOf("mia"), undefined);
@@ -115,8 +117,8 @@ test("an account does not see the audit rows of a deleted account of the same na
   const subjects = ({ body }: { readonly body: Body }) =>
     (body["logs"] as unknown as { name: string }[]).map(({ name }) => name);
   assert.deepEqual(subjects(await eve("get", "/v2/auditlogs/eve")), ["old"]);
-  berth.exec("DELETE FROM accounts WHERE name = 'eve'");
-  berth.addUser("eve");
+  await berth.exec("DELETE FROM accounts WHERE name = 'eve'");
+  await berth.addUser("eve");
   const next = await hubAs(berth, "eve");
   assert.deepEqual(subjects(await next("get", "/v2/auditlogs/eve")), []);
 });

@@ -8,8 +8,8 @@ const column = (body: Body, list: string, field: string): readonly unknown[] =>
 
 describe("organisations in the Hub-shaped API", async () => {
   const berth = await startClosedBerth();
-  for (const name of ["ann", "mia", "tom", "eve"]) berth.addUser(name);
-  berth.addOrganisation("team", "ann");
+  for (const name of ["ann", "mia", "tom", "eve"]) await berth.addUser(name);
+  await berth.addOrganisation("team", "ann");
   await berth.pushImage("team/app", "ann", "private");
   const ann = await hubAs(berth, "ann");
   const mia = await hubAs(berth, "mia");

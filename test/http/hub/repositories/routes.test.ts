@@ -8,8 +8,8 @@ const names = ({ body }: { readonly body: Body }): readonly unknown[] =>
 
 describe("repositories in the Hub-shaped API", async () => {
   const berth = await startClosedBerth();
-  for (const name of ["mia", "tom"]) berth.addUser(name);
-  berth.addOrganisation("team", "mia");
+  for (const name of ["mia", "tom"]) await berth.addUser(name);
+  await berth.addOrganisation("team", "mia");
   const mia = await hubAs(berth, "mia");
   const tom = await hubAs(berth, "tom");
   const anonymous = await hubAs(berth);
@@ -138,7 +138,7 @@ describe("repositories in the Hub-shaped API", async () => {
 
 describe("pages of repositories", async () => {
   const berth = await startClosedBerth();
-  berth.addUser("mia");
+  await berth.addUser("mia");
   const mia = await hubAs(berth, "mia");
   const made = Array.from({ length: 25 }, (_, at) => `app-${String(at).padStart(2, "0")}`);
   for (const name of made)

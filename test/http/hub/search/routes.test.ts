@@ -4,11 +4,11 @@ import { countAtMost } from "../../../../src/catalog/search.ts";
 import { startClosedBerth } from "../../../support/closed.ts";
 
 const berth = await startClosedBerth();
-berth.addUser("mia");
+await berth.addUser("mia");
 for (const number of [1, 2, 3]) await berth.pushImage(`mia/web-${number}`, "mia", "public");
 await berth.pushImage("mia/web-secret", "mia", "private");
 await berth.pushImage("library/web", "admin", "public");
-berth.exec(`UPDATE repositories SET updated_at = id;
+await berth.exec(`UPDATE repositories SET updated_at = id;
   INSERT INTO repository_descriptions SELECT id, 'a server', '' FROM repositories`);
 
 interface Envelope {
@@ -85,8 +85,8 @@ describe("the search routes of Docker Hub", () => {
 test("searches and repository lists report a count of at most 10,000", async () => {
   assert.equal(countAtMost, 10_000);
   const large = await startClosedBerth();
-  large.addUser("mia");
-  large.exec(`WITH RECURSIVE numbers(number) AS (SELECT 0 UNION ALL SELECT number + 1 FROM numbers WHERE number < 10000)
+  await large.addUser("mia");
+  await large.exec(`WITH RECURSIVE numbers(number) AS (SELECT 0 UNION ALL SELECT number + 1 FROM numbers WHERE number < 10000)
     INSERT INTO repositories (name, namespace, visibility, created_at, updated_at)
     SELECT 'mia/many-' || number, 'mia', 'public', 0, 0 FROM numbers`);
   const totalOf = async (url: string): Promise<number> => {

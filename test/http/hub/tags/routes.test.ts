@@ -38,8 +38,8 @@ const names = ({ body }: { readonly body: Body }): readonly unknown[] =>
 
 describe("tags in the Hub-shaped API", async () => {
   const berth = await startClosedBerth();
-  for (const name of ["mia", "tom", "rita"]) berth.addUser(name);
-  berth.addOrganisation("team", "mia");
+  for (const name of ["mia", "tom", "rita"]) await berth.addUser(name);
+  await berth.addOrganisation("team", "mia");
   const mia = await hubAs(berth, "mia");
   const anonymous = await hubAs(berth);
   const own = berth.as("mia");
@@ -62,7 +62,7 @@ describe("tags in the Hub-shaped API", async () => {
       annotations: { "vnd.docker.reference.type": "attestation-manifest" },
     },
   ]);
-  berth.exec("UPDATE repositories SET visibility = 'public' WHERE name = 'team/multi'");
+  await berth.exec("UPDATE repositories SET visibility = 'public' WHERE name = 'team/multi'");
   const path = "/v2/repositories/team/multi/tags";
 
   test("a tag shows its platforms in the order of the index, and its attestations separately", async () => {
@@ -183,16 +183,16 @@ describe("tags in the Hub-shaped API", async () => {
     assert.equal(body["last_updater_username"], "admin");
     assert.notEqual(body["last_updater"], body["creator"]);
     // A row of an older version has no updater: the history names the account that moved the tag.
-    berth.exec("UPDATE tags SET updater = NULL WHERE name = '1'");
+    await berth.exec("UPDATE tags SET updater = NULL WHERE name = '1'");
     assert.equal((await mia("get", tag)).body["last_updater_username"], "mia");
   });
 
   test("a new account with the name of a deleted one is not the updater of its tags", async () => {
     const { manifest } = await pushImageParts(own, "team/older");
     await putManifest(own, "team/older", "1", manifest).expect(201);
-    berth.exec(`UPDATE tags SET updater = 'rita', updated_at = 1 WHERE repository_id =
+    await berth.exec(`UPDATE tags SET updater = 'rita', updated_at = 1 WHERE repository_id =
       (SELECT id FROM repositories WHERE name = 'team/older')`);
-    berth.exec(`UPDATE accounts SET created_at = 2 WHERE name = 'rita'`);
+    await berth.exec(`UPDATE accounts SET created_at = 2 WHERE name = 'rita'`);
     const { body } = await mia("get", "/v2/namespaces/team/repositories/older/tags/1");
     assert.equal(body["last_updater_username"], "rita");
     assert.equal(body["last_updater"], null);

@@ -2,8 +2,7 @@ import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import { readdirSync } from "node:fs";
 import path from "node:path";
-import { after, describe, test } from "node:test";
-import SqliteDatabase from "../../../../src/database/sqlite/driver.ts";
+import { describe, test } from "node:test";
 import { digestOf } from "../../../../src/oci/digest.ts";
 import { connect } from "../../../server/support.ts";
 import { password, startClosedBerth } from "../../../support/closed.ts";
@@ -12,9 +11,7 @@ import { password, startClosedBerth } from "../../../support/closed.ts";
 const sizes = { small: 10_000, large: 600_000 };
 
 const berth = await startClosedBerth();
-berth.addUser("mia");
-const database = new SqliteDatabase(path.join(berth.data, "berth.db"), { readonly: true });
-after(() => database.close());
+await berth.addUser("mia");
 const api = berth.as("mia").api;
 
 const filesIn = (folder: string): readonly string[] =>
@@ -23,9 +20,9 @@ const filesIn = (folder: string): readonly string[] =>
     .map(({ name }) => name);
 
 /** The blob and upload files in the data folder, and the number of upload sessions. */
-const held = () => ({
+const held = async () => ({
   ...{ uploads: filesIn("uploads"), blobs: filesIn("blobs") },
-  sessions: database.prepare("SELECT count(*) FROM uploads").pluck().get(),
+  sessions: await berth.tables.value("SELECT count(*) FROM uploads"),
 });
 
 interface Refusal {
@@ -53,7 +50,7 @@ describe("a rejected PUT with a body that closes an upload leaves no bytes and n
   for (const [why, { status, digest, take, giveBack }] of Object.entries(refusals))
     for (const [size, length] of Object.entries(sizes))
       test(`when ${why} (${size} body)`, async () => {
-        const before = held();
+        const before = await held();
         const bytes = randomBytes(length);
         const { headers } = await api.post("/v2/mia/app/blobs/uploads/").expect(202);
         const target = `${String(headers["location"])}&digest=${digest ?? digestOf(bytes)}`;
@@ -67,11 +64,11 @@ describe("a rejected PUT with a body that closes an upload leaves no bytes and n
         socket.write(bytes.subarray(0, -1));
         // When later requests of the same client have been answered, the server has accepted this one.
         for (let count = 0; count < 3; count += 1) await api.get("/v2/user/orgs").expect(200);
-        if (take !== undefined) berth.exec(take);
+        if (take !== undefined) await berth.exec(take);
         socket.write(bytes.subarray(-1));
         const [, answered] = /^HTTP\/1\.1 (\d+)/.exec(await all()) ?? [];
-        if (giveBack !== undefined) berth.exec(giveBack);
+        if (giveBack !== undefined) await berth.exec(giveBack);
         assert.equal(Number(answered), status);
-        assert.deepEqual(held(), before);
+        assert.deepEqual(await held(), before);
       });
 });
