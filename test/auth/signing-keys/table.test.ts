@@ -3,13 +3,13 @@ import { describe, test } from "node:test";
 import type { KeyStore } from "../../../src/auth/signing-keys/key.ts";
 import { createKeyRing, openKeys, overlapMs } from "../../../src/auth/signing-keys/keys.ts";
 import { createKeyTable } from "../../../src/auth/signing-keys/table.ts";
-import { openMetadataInMemory } from "../../support/database.ts";
+import { openTestDatabase } from "../../support/database.ts";
 
 const [first, second] = ["the first secret ".repeat(2), "the second secret ".repeat(2)];
 
 /** A database, and its keys as replicas with the given secrets see them. The clock is at 1 million seconds. */
-function setting() {
-  const database = openMetadataInMemory();
+async function setting() {
+  const database = await openTestDatabase();
   const clock = () => 1_000_000_000;
   const table = (secret = first, oldSecret?: string) => createKeyTable(database, secret, oldSecret);
   const open = (store: KeyStore, report = assert.ifError as (error: unknown) => void) =>
@@ -23,7 +23,7 @@ const idsOf = async (store: KeyStore): Promise<readonly string[]> =>
 
 describe("the keys in the database", () => {
   test("are one key after the first start of three replicas at the same time", async () => {
-    const { table, open } = setting();
+    const { table, open } = await setting();
     const replicas = await Promise.all([1, 2, 3].map(() => open(table())));
     const [id, ...more] = await idsOf(table());
     assert.deepEqual(more, []);
@@ -31,7 +31,7 @@ describe("the keys in the database", () => {
   });
 
   test("are the same key for every replica, and not readable in the database", async () => {
-    const { database, table, open } = setting();
+    const { database, table, open } = await setting();
     const { privateKey } = await (await open(table())).signing();
     const other = await (await open(table())).signing();
     const pkcs8 = privateKey.export({ type: "pkcs8", format: "der" });
@@ -41,7 +41,7 @@ describe("the keys in the database", () => {
   });
 
   test("of a rotation on another replica are found at once, and the older key still verifies", async () => {
-    const { table, open, ring, clock } = setting();
+    const { table, open, ring, clock } = await setting();
     const keys = await open(table());
     const old = await keys.signing();
     const made = await ring(table()).rotate();
@@ -58,13 +58,13 @@ describe("the keys in the database", () => {
   });
 
   test("of two rotations at the same time are two keys", async () => {
-    const { table, ring } = setting();
+    const { table, ring } = await setting();
     const made = await Promise.all([ring(table()).rotate(), ring(table()).rotate()]);
     assert.deepEqual(new Set(await idsOf(table())), new Set(made.map(({ id }) => id)));
   });
 
   test("are removed by id", async () => {
-    const { table, ring } = setting();
+    const { table, ring } = await setting();
     const old = await ring(table()).rotate();
     const { id } = await ring(table()).rotate();
     assert.deepEqual(await ring(table()).remove(old.id, true), { kind: "removed" });
@@ -72,8 +72,8 @@ describe("the keys in the database", () => {
   });
 
   test("open with the current and the old secret, and after a reseal with the current one alone", async () => {
-    const { table } = setting();
-    const { ring, open } = setting();
+    const { table } = await setting();
+    const { ring, open } = await setting();
     await open(table(first));
     const both = table(second, first);
     const [id] = await idsOf(both);
@@ -83,18 +83,18 @@ describe("the keys in the database", () => {
   });
 
   test("do not open with another secret, and the start of the server says so", async () => {
-    const { table, open, ring } = setting();
+    const { database, table, open, ring } = await setting();
     await open(table(first));
     const message = /auth\.keySecret does not open the signing key/;
     await assert.rejects(open(table(second)), message);
     await assert.rejects(ring(table(second)).rotate(), message);
-    assert.throws(() => createKeyTable(setting().database, undefined, undefined), {
+    assert.throws(() => createKeyTable(database, undefined, undefined), {
       name: "KeySecretError",
     });
   });
 
   test("do not open under another id, or after a change of one bit", async () => {
-    const { database, table, ring } = setting();
+    const { database, table, ring } = await setting();
     await ring(table()).rotate();
     const [key] = await database.signingKeys.list();
     assert.ok(key);
