@@ -9,6 +9,7 @@ import process from "node:process";
 import { parseArgs } from "node:util";
 import { createBerth } from "./servers/berth.ts";
 import { choosePeers } from "./servers/choose.ts";
+import { createPostgresDatabases } from "./servers/postgres.ts";
 import { startServer, type RunningServer, type Server } from "./servers/program.ts";
 import { describeMachine } from "./support/machine.ts";
 import { measureQuietly, type Sample } from "./support/measuring.ts";
@@ -28,6 +29,8 @@ const { values: options } = parseArgs({
     /** The names of workloads, separated by commas. */
     only: { type: "string", default: works.map(({ name }) => name).join(",") },
     rounds: { type: "string" },
+    /** The URL of a PostgreSQL server: measures Berth on it too. The user must be able to create databases. */
+    postgres: { type: "string" },
     peer: { type: "string", multiple: true, default: [] },
     /** The maximum number of attempts per measurement while other processes are busy. */
     attempts: { type: "string" },
@@ -61,14 +64,23 @@ const createFolder = (name: string): string => mkdtempSync(path.join(root, `${na
 const contenders: Contender[] = [];
 const samples = new Map<string, Map<string, Sample[]>>();
 let turns = 0;
+const databases =
+  options.postgres === undefined ? undefined : createPostgresDatabases(options.postgres);
 
 async function startAll(): Promise<void> {
-  const berth = createBerth({
-    programFolder: createFolder("program"),
-    nodeOptions: options.node,
-    serveOptions: options.serve,
-  });
-  for (const server of [berth, ...choosePeers(options.peer)]) {
+  const berthOptions = { nodeOptions: options.node, serveOptions: options.serve };
+  const berth = createBerth({ ...berthOptions, programFolder: createFolder("program") });
+  const onPostgres =
+    databases === undefined
+      ? []
+      : [
+          createBerth({
+            ...berthOptions,
+            programFolder: createFolder("program"),
+            createDatabase: databases.create,
+          }),
+        ];
+  for (const server of [berth, ...onPostgres, ...choosePeers(options.peer)]) {
     const folder = createFolder(server.name);
     const running = await startServer(server, folder, { watched: true });
     contenders.push({ server, running, folder });
@@ -123,6 +135,7 @@ function report(): string {
 
 async function end(): Promise<void> {
   for (const { running } of contenders) await running.stop();
+  databases?.drop();
   rmSync(root, { recursive: true, force: true });
 }
 

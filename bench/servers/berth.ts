@@ -18,6 +18,8 @@ export interface BerthOptions {
   readonly serveOptions: readonly string[];
   /** Settings as environment variables. */
   readonly env?: Readonly<Record<string, string>>;
+  /** Creates a database in PostgreSQL for each start; without it, SQLite in the data folder. */
+  readonly createDatabase?: () => string;
 }
 
 /** Berth from `dist`, as built by `npm run build`. */
@@ -29,8 +31,16 @@ export function createBerth(options: BerthOptions): Server {
   for (const name of ["node_modules", "migrations", "package.json"])
     symlinkSync(path.join(repository, name), path.join(programFolder, name));
   const program = path.join(programFolder, "dist/main.js");
+  const databaseOf = (port: number): Readonly<Record<string, string>> =>
+    options.createDatabase === undefined
+      ? {}
+      : {
+          BERTH_DATABASE_URL: options.createDatabase(),
+          BERTH_PUBLIC_URL: `http://127.0.0.1:${port}`,
+          BERTH_AUTH_KEY_SECRET: randomBytes(24).toString("hex"),
+        };
   const serve = (flags: readonly string[], env: Readonly<Record<string, string>>): Server => ({
-    name: "berth",
+    name: options.createDatabase === undefined ? "berth" : "postgres",
     version: git("rev-parse", "--short", "HEAD"),
     program: (folder, port, watched) => ({
       command: process.execPath,
@@ -39,7 +49,13 @@ export function createBerth(options: BerthOptions): Server {
         [program, "serve", ...flags],
         ["--data", path.join(folder, "data"), "--listen", `127.0.0.1:${port}`],
       ),
-      env: { BERTH_LOG_LEVEL: "error", PROBE_FOLDER: folder, ...options.env, ...env },
+      env: {
+        BERTH_LOG_LEVEL: "error",
+        PROBE_FOLDER: folder,
+        ...databaseOf(port),
+        ...options.env,
+        ...env,
+      },
     }),
   });
   const secret = randomBytes(12).toString("hex");

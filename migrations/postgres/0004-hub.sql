@@ -105,7 +105,9 @@ CREATE FUNCTION count_new_repository() RETURNS trigger LANGUAGE plpgsql AS $$ BE
       SET public = counts.public + excluded.public, private = counts.private + excluded.private;
   RETURN NULL;
 END $$;
-CREATE TRIGGER repository_comes AFTER INSERT ON repositories FOR EACH ROW EXECUTE FUNCTION count_new_repository();
+-- Deferred to the COMMIT: pushes that create repositories in one namespace wait for each other only there.
+CREATE CONSTRAINT TRIGGER repository_comes AFTER INSERT ON repositories DEFERRABLE INITIALLY DEFERRED
+  FOR EACH ROW EXECUTE FUNCTION count_new_repository();
 
 CREATE FUNCTION count_deleted_repository() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
   UPDATE namespace_counts SET

@@ -58,6 +58,10 @@ function codeOf(error: Error): string {
 export const isConnectionLost = (error: unknown): boolean =>
   error instanceof DatabaseError && error.failure === "gone";
 
+/** The server is a standby: another connection may reach the primary. */
+export const isReadOnly = (error: unknown): boolean =>
+  error instanceof DatabaseError && error.failure === "read-only";
+
 /** The command changed nothing, and may succeed when it runs again: another transaction was in its way. */
 export const isTransient = (error: unknown): boolean =>
   error instanceof DatabaseError &&

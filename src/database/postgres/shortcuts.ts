@@ -1,0 +1,67 @@
+import { commands, type CommandInput, type CommandName } from "../commands.ts";
+import { namespaceOf } from "../../oci/name.ts";
+import type { PooledConnection } from "./connection.ts";
+
+/**
+ * Runs a command as one statement, which is its own transaction. `undefined`: it changed nothing, and the command must
+ * run in a transaction. The result is the one that the command would have.
+ */
+type Shortcut = (connection: PooledConnection, input: unknown) => Promise<unknown>;
+
+/** A command that is one statement on both databases, and that may run twice. */
+const oneStatement =
+  (name: CommandName): Shortcut =>
+  (connection, input) =>
+    (commands[name] as (tx: PooledConnection["queries"], input: unknown) => Promise<unknown>)(
+      connection.queries,
+      input,
+    );
+
+/**
+ * The commands of a push. As transactions they cost 29 round trips an image, and pushes into one repository wait for
+ * each other meanwhile. All of them may run twice, so that a lost answer needs no transaction id.
+ */
+export const shortcuts: Readonly<Partial<Record<CommandName, Shortcut>>> = {
+  storeBlob: (connection, input) => storeBlob(connection, input as CommandInput<"storeBlob">),
+  putManifest: (connection, input) => putManifest(connection, input as CommandInput<"putManifest">),
+  startUpload: oneStatement("startUpload"),
+  touchUpload: oneStatement("touchUpload"),
+  leaseBlob: oneStatement("leaseBlob"),
+  leaseManifest: oneStatement("leaseManifest"),
+  touchAccessToken: oneStatement("touchAccessToken"),
+};
+
+/** `store_blob` of migrations/postgres. */
+async function storeBlob(
+  connection: PooledConnection,
+  blob: CommandInput<"storeBlob">,
+): Promise<"stored" | "duplicate" | undefined> {
+  const { repository, digest, sizeBytes, storageKey, uploadId = null, rules } = blob;
+  if (rules.defaultQuotaBytes !== null) return undefined;
+  const { rows } = await connection.query<{ readonly result: "stored" | "duplicate" | null }>(
+    "SELECT store_blob($1, $2, $3, $4, $5, $6, $7, $8, $9) AS result",
+    [
+      ...[repository, namespaceOf(repository), digest, sizeBytes, storageKey, uploadId],
+      ...[blob.nowMs, blob.dueAtMs, blob.leasedUntilMs],
+    ],
+  );
+  return rows[0]?.result ?? undefined;
+}
+
+/** `put_manifest` of migrations/postgres. */
+async function putManifest(
+  connection: PooledConnection,
+  put: CommandInput<"putManifest">,
+): Promise<{ readonly outcome: "stored" } | undefined> {
+  const { repository, tags, actor, nowMs, dueAtMs, sparse, rules, references } = put;
+  if (rules.defaultQuotaBytes !== null || put.tagsCheckedAtMs !== undefined) return undefined;
+  const { content, ...manifest } = put.manifest;
+  const { rows } = await connection.query<{ readonly isStored: boolean | null }>(
+    'SELECT put_manifest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) AS "isStored"',
+    [
+      ...[repository, namespaceOf(repository), JSON.stringify(manifest), content],
+      ...[JSON.stringify(references), tags, actor.name, actor.peer, nowMs, dueAtMs, sparse],
+    ],
+  );
+  return rows[0]?.isStored === true ? { outcome: "stored" } : undefined;
+}
