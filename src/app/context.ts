@@ -1,6 +1,5 @@
 import { randomUUID } from "node:crypto";
 import { createFreeSpace } from "../../storage/filesystem/free-space.ts";
-import { rateLimitsOf } from "../auth/rate-limit.ts";
 import { createClosing } from "../concurrency/closing.ts";
 import type { Config } from "../config/schema.ts";
 import { systemActor } from "../database/permissions/authority.ts";
@@ -141,11 +140,12 @@ export class AppContext {
 
   readonly accounts = once(async () => {
     const { createAccounts } = await import("../accounts/accounts.ts");
+    const { config } = this;
     return createAccounts({
       database: await this.database(),
       clock: this.clock,
-      createOnPush: this.config.repositories.createOnPush,
-      rateLimits: rateLimitsOf(this.config.workers),
+      createOnPush: config.repositories.createOnPush,
+      processes: config.database.url === undefined ? config.workers : "replicas",
       mirrors: this.mirrored,
     });
   });
